@@ -1,0 +1,109 @@
+package org
+
+import "time"
+
+// SettleAfter is how long a mail whose answer was lost is held back when no witness shows up: a list of invitations
+// that lags longer than this is not believed in. Within it nobody who may have been mailed is mailed again.
+const SettleAfter = 15 * time.Minute
+
+// SendWithin is how long after its announcement in the ledger a mail may still leave: one that has waited longer for its
+// turn is not sent. A mail that was announced by a run that died may have left until then.
+const SendWithin = 5 * time.Minute
+
+// ActWithin is how long the server may still act on a request whose answer nobody waits for any more: longer than servers
+// and the gateways in front of them let a request run.
+const ActWithin = 2 * time.Minute
+
+// Mail is one invitation mail that the ledger knows of: sent, or sent for all that is known.
+type Mail struct {
+	// Email is the canonical key of the address it went to.
+	Email string
+	// Resend is true for a mail that renewed an invitation, false for a new invitation.
+	Resend bool
+	// InvitationID is the invitation it belongs to; "" when the answer was lost before it could be read.
+	InvitationID string
+	// Sequence is the place of its intent in the ledger's order of sending. It is compared, never a clock.
+	Sequence int
+	// Lost is true when nobody knows whether the mail went out.
+	Lost bool
+	// Found is true when the answer was lost and a row of the list was taken for it since. Such a mail is no witness:
+	// the row could be somebody else's doing.
+	Found bool
+	// LostAt is the place in the ledger's order from which on a later mail is a witness for this one; only with Lost.
+	LostAt int
+	// LateUntil is the server's time until when the server may still act on it, because it was given up before an answer
+	// came: a mail sent earlier is no witness for it. Zero: the server was done with it when it was lost. Only with Lost.
+	LateUntil time.Time
+	// At is the server's time when it was sent or, with Lost, when it was last possible that it was.
+	At time.Time
+	// Expires is the expiration that the answer named; zero when it named none.
+	Expires time.Time
+}
+
+// Lapses is when the invitation that this mail announced can no longer be accepted.
+func (m Mail) Lapses() time.Time {
+	if m.Expires.After(m.At) { // an end before the beginning tells nothing
+		return m.Expires
+	}
+	return m.At.Add(InvitationLife)
+}
+
+// Recollection is what the ledger remembers about one person. Its fields are in an order that leaves no gaps: there is one for
+// everybody who was ever mailed.
+type Recollection struct {
+	// Mails are those since the person was last seen as a member, in the order of sending.
+	Mails []Mail
+	// Anew is the place in the ledger's order from which on mails count as rounds; 0: all of them do.
+	Anew int
+	// Since is the server's time of Anew: rows of the organization's list that are older do not count as rounds either.
+	// Zero: all of them do.
+	Since time.Time
+	// JoinedAt is the server's time of Joined: an invitation that was sent before says nothing about what came after.
+	JoinedAt time.Time
+	// UserID is the user that the person was when they were last seen to join; "" when that is not known.
+	UserID string
+	// SuspendedAt is the server's time of Suspended: a list that lags shows them at work for a while.
+	SuspendedAt time.Time
+	// Joined is true once the person was seen as a member: if they are gone later, they left.
+	Joined bool
+	// Suspended is true from when orgsync suspended the person, or may have, until they are seen at work again.
+	Suspended bool
+	// Removed is true from when orgsync removed the person, or may have, until they are seen as a member again.
+	Removed bool
+	// Unlisted is true from when a run saw that the roster no longer names the person until they are mailed again.
+	Unlisted bool
+}
+
+// Memory is what the ledger remembers, by the canonical key of the address. The nil Memory remembers nobody.
+type Memory map[string]Recollection
+
+// FactKind is something that a run learned by reading and that later runs should know.
+type FactKind string
+
+const (
+	// FactJoined: the person is a member now, so that their absence later on means that they left.
+	FactJoined FactKind = "joined"
+	// FactActive: the person, whom orgsync had suspended, is a user who is not suspended.
+	FactActive FactKind = "active"
+	// FactUnlisted: the person is no longer in the roster: if they come back, their rounds begin anew.
+	FactUnlisted FactKind = "unlisted"
+	// FactReset: --reinvite asked for the rounds to begin anew.
+	FactReset FactKind = "reset"
+	// FactFound: a mail whose answer was lost shows in the list after all.
+	FactFound FactKind = "found"
+	// FactAbsent: a mail whose answer was lost surely did not go out.
+	FactAbsent FactKind = "absent"
+)
+
+// Fact is one thing learned about one person.
+type Fact struct {
+	Kind FactKind
+	// Email is the canonical key.
+	Email string
+	// InvitationID is the invitation that was found; only with FactFound.
+	InvitationID string
+	// Expires is when that invitation lapses; only with FactFound, zero when the list does not say.
+	Expires time.Time
+	// UserID is the user that the person is; only with FactJoined, "" when users cannot be listed.
+	UserID string
+}

@@ -1,0 +1,120 @@
+// Package org holds the nouns that every other package speaks of: addresses, users, invitations and the organization
+// they belong to, what a write to the API answered, and what earlier runs remember. It decides nothing and does nothing.
+package org
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Organization is one Vultr organization. An empty ID means that the key was not allowed to see it.
+type Organization struct {
+	ID   string
+	Name string
+}
+
+// Is tells whether pin, a roster's `organization` line, names o by its id or, without regard to case, by its name.
+func (o Organization) Is(pin string) bool {
+	return o.ID != "" && strings.EqualFold(pin, o.ID) || o.Name != "" && strings.EqualFold(strings.TrimSpace(pin), strings.TrimSpace(o.Name))
+}
+
+// User is somebody, or something, that is in the organization.
+type User struct {
+	ID         string
+	Email      Address // zero when the server gave none that can be read, as for some service users
+	Name       string
+	APIEnabled *bool // nil: the server did not say
+	Service    bool  // a service user: never invited, never reported
+	Suspended  bool
+	// Admin is true when the user's ACLs let them manage users. It says nothing about what policies allow.
+	Admin bool
+}
+
+// InvitationStatus is what became of an invitation, folded from the server's words.
+type InvitationStatus string
+
+// The statuses. Only pending and accepted are documented (how-to-invite-a-user-to-an-organization); the others are the
+// words that an API of this kind would use, and whatever else the server says is StatusUnknown.
+const (
+	StatusPending   InvitationStatus = "pending"
+	StatusAccepted  InvitationStatus = "accepted"
+	StatusExpired   InvitationStatus = "expired"
+	StatusDeclined  InvitationStatus = "declined"
+	StatusCancelled InvitationStatus = "cancelled"
+	StatusUnknown   InvitationStatus = "unknown"
+)
+
+// InvitationLife is how long an invitation can be accepted after it was sent: three days
+// (docs.vultr.com, what-is-the-validity-period-of-an-organization-invitation).
+const InvitationLife = 72 * time.Hour
+
+// Invitation is one row of the organization's invitations. A zero time means that the server gave none.
+type Invitation struct {
+	ID         string
+	Invited    Address // zero when the server's text is not an address
+	Registered Address // who accepted; zero until then
+	OrgID      string  // "" when the server did not say
+	OrgName    string
+	Status     InvitationStatus
+	StatusText string // the server's own word, for people; data, not to be trusted
+	APIEnabled *bool  // nil: the server did not say
+	Created    time.Time
+	Responded  time.Time
+	Expires    time.Time
+}
+
+// Lapses is when the invitation can no longer be accepted: its expiration date or, without one, [InvitationLife] after
+// it was created. Zero when the server gave neither.
+func (i Invitation) Lapses() time.Time {
+	if !i.Expires.IsZero() && !i.Expires.Before(i.Created) { // an end before the beginning tells nothing
+		return i.Expires
+	}
+	if !i.Created.IsZero() {
+		return i.Created.Add(InvitationLife)
+	}
+	return time.Time{}
+}
+
+// Snapshot is the organization as one complete read showed it.
+type Snapshot struct {
+	Organization Organization
+	// Now is the server's clock, from the Date of its answers.
+	Now time.Time
+	// Users are all users, the suspended ones included, once each.
+	Users []User
+	// UsersSeen is false when the key may not list users (403): Users is then empty and says nothing.
+	UsersSeen bool
+	// SuspendedSeen is false when the list of suspended users is forbidden or missing (403, 404).
+	SuspendedSeen bool
+	// Self is the address of the key's own user, as far as GET /v2/account tells; zero when it does not.
+	Self Address
+	// Access are the groups, roles and policies of the kinds that were asked for, also those that no roster names. The
+	// holders of those are what the list itself tells.
+	Access []Access
+	// Invitations are all the rows the server lists; lapsed and accepted ones may or may not be among them.
+	Invitations []Invitation
+}
+
+// PinError says that the roster's pin names another organization than the one the key acts on.
+type PinError struct {
+	// Pin is the roster's `organization` line; "" when there is none, and the key shows several organizations.
+	Pin string
+	// Have are the organizations that the key can see.
+	Have []Organization
+}
+
+// Error names both sides.
+func (e *PinError) Error() string {
+	if len(e.Have) == 0 {
+		return fmt.Sprintf("the roster is for the organization %q, and the key shows none", e.Pin)
+	}
+	names := make([]string, len(e.Have))
+	for i, o := range e.Have {
+		names[i] = fmt.Sprintf("%q (%s)", o.Name, o.ID)
+	}
+	if e.Pin == "" {
+		return fmt.Sprintf("the key shows several organizations, %s, and the roster names none of them", strings.Join(names, ", "))
+	}
+	return fmt.Sprintf("the roster is for the organization %q, but the key belongs to %s", e.Pin, strings.Join(names, ", "))
+}
