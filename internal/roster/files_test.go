@@ -1,0 +1,142 @@
+package roster
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+var update = flag.Bool("update", false, "write what the rosters under testdata give as what is wanted")
+
+const testdata = "../../testdata/rosters"
+
+// cases are the files and folders under a folder of testdata, by name.
+func cases(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(testdata, folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]string)
+	for _, entry := range entries {
+		if name := entry.Name(); entry.IsDir() || filepath.Ext(name) == ".yaml" {
+			found[strings.TrimSuffix(name, ".yaml")] = filepath.Join(testdata, folder, name)
+		}
+	}
+	return found
+}
+
+// checkGolden compares got with the file, or writes it there with -update.
+func checkGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// Each roster under bad gives exactly the lines of its .want file.
+func TestBadRosters(t *testing.T) {
+	t.Parallel()
+	bad := cases(t, "bad")
+	if len(bad) < 100 {
+		t.Errorf("only %d bad rosters", len(bad))
+	}
+	wants, err := filepath.Glob(filepath.Join(testdata, "bad", "*.want"))
+	if err != nil || len(wants) != len(bad) {
+		t.Errorf("there are %d .want files for %d bad rosters, %v", len(wants), len(bad), err)
+	}
+	for name, path := range bad {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := Load([]string{path})
+			var problems *ProblemsError
+			if r != nil || !errors.As(err, &problems) {
+				t.Fatalf("Load = %v, %v; want problems", r, err)
+			}
+			got := strings.ReplaceAll(err.Error(), filepath.Join(testdata, "bad")+string(filepath.Separator), "") + "\n"
+			checkGolden(t, filepath.Join(testdata, "bad", name+".want"), got)
+		})
+	}
+}
+
+// Each roster under good gives exactly the structure of its .json file.
+func TestGoodRosters(t *testing.T) {
+	t.Parallel()
+	for name, path := range cases(t, "good") {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := Load([]string{path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkGolden(t, filepath.Join(testdata, "good", name+".json"), asJSON(t, r))
+		})
+	}
+}
+
+// asJSON shows a roster as a golden file has it: places in short, paths from the folder of the rosters.
+func asJSON(t *testing.T, r *Roster) string {
+	t.Helper()
+	type person struct {
+		At, Email, Key          string
+		Aliases                 []string
+		Name, Note, Until       string
+		External                bool
+		APIEnabled              *bool
+		Groups, Roles, Policies []string
+	}
+	// A list that is nil stays nil: it means something else than an empty one.
+	refs := func(list []Ref) []string {
+		if list == nil {
+			return nil
+		}
+		names := []string{}
+		for _, r := range list {
+			names = append(names, r.Name+" at "+r.At.String())
+		}
+		return names
+	}
+	addresses := func(list []org.Address) []string {
+		var keys []string
+		for _, a := range list {
+			keys = append(keys, a.Key())
+		}
+		return keys
+	}
+	var people []person
+	for _, p := range r.People {
+		until := ""
+		if !p.Until.IsZero() {
+			until = p.Until.String()
+		}
+		people = append(people, person{p.At.String(), p.Email.String(), p.Email.Key(), addresses(p.Aliases), p.Name, p.Note, until,
+			p.External, p.APIEnabled, refs(p.Groups), refs(p.Roles), refs(p.Policies)})
+	}
+	settings := r.Settings
+	settings.Protected = nil
+	got, err := json.MarshalIndent(map[string]any{
+		"Files": r.Files, "Organization": r.Organization, "OrganizationAt": r.OrganizationAt.String(),
+		"Settings": settings, "Protected": addresses(r.Settings.Protected), "People": people,
+	}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(got), filepath.Join(testdata, "good")+string(filepath.Separator), "") + "\n"
+}

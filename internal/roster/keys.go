@@ -1,0 +1,197 @@
+package roster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// kind is what the value of a key must be.
+type kind int
+
+const (
+	textKind      kind = iota // one line, at most max characters
+	proseKind                 // text that may have line breaks
+	flagKind                  // true or false, yes or no
+	numberKind                // whole, from min to max
+	dateKind                  // YYYY-MM-DD
+	choiceKind                // one of choices
+	addressKind               // a mail address
+	namesKind                 // a list of texts; lists have min to max items, where max 0 is no bound
+	domainsKind               // a list of mail domains
+	addressesKind             // a list of mail addresses
+	peopleKind                // a list of mappings with personKeys
+	mappingKind               // a mapping with the keys of its own section
+)
+
+// key is one key of a roster, or the items of its list: what the value must be, and within which bounds.
+type key struct {
+	name     string
+	kind     kind
+	min, max int
+	choices  []string
+	// standard is what stands for the key when it is left out; nil where that is nothing, or not one value.
+	standard any
+	// about tells editors, and who reads the schema, what the key is for.
+	about string
+	// item is set for the items of the list.
+	item bool
+}
+
+// maxKeys is the most keys that a section has.
+const maxKeys = 10
+
+// String names k in a problem.
+func (k *key) String() string {
+	switch {
+	case k.name == "":
+		return "the file"
+	case k.item && k.kind == mappingKind:
+		return `an entry of "` + k.name + `"`
+	case k.item:
+		return `an item of "` + k.name + `"`
+	}
+	return `"` + k.name + `"`
+}
+
+// section is a mapping of a roster, with the keys that it may have.
+type section struct {
+	// where tells a reader which mapping this is.
+	where string
+	keys  []key
+}
+
+// The whole roster: all keys, their kinds and their bounds.
+var (
+	rosterKeys = section{"at the top of the file", []key{
+		{name: "organization", kind: textKind, max: maxName,
+			about: "Name or id of the organization. orgsync refuses to act on any other."},
+		{name: "settings", kind: mappingKind, about: "Bounds of what one run may do."},
+		{name: "defaults", kind: mappingKind,
+			about: "What everybody gets. An entry adds its own groups, roles and policies to these; its api_enabled takes their place."},
+		{name: "users", kind: peopleKind, min: 1,
+			about: "The people of the organization. Files of a folder are joined, and at least one of them has this list."},
+	}}
+	settingsKeys = section{`under "settings"`, []key{
+		{name: "allowed_domains", kind: domainsKind, min: 1, max: 1000,
+			about: `Mail domains that people may have. An address elsewhere is an error, unless its entry says "external: true".`},
+		{name: "max_invites", kind: numberKind, max: 1_000_000, standard: defaultMaxInvites,
+			about: "Most invitation mails in one run, new and renewed ones together. A plan with more is refused."},
+		{name: "max_removals", kind: numberKind, max: 1_000_000, standard: defaultMaxRemovals,
+			about: "Most people suspended or removed in one run. A plan with more is refused."},
+		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, standard: defaultReinviteRounds,
+			about: "Mails in all to a person who never answers. From then on they are only reported."},
+		{name: "unlisted", kind: choiceKind, choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)}, standard: UnlistedReport,
+			about: "What happens to people who are in the organization but not in the roster. suspend and remove need an organization at the top."},
+		{name: "extra_access", kind: choiceKind, choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)}, standard: ExtraAccessReport,
+			about: "What happens to groups, roles and policies that a listed person has beyond the roster."},
+		{name: "protected", kind: addressesKind, max: 1000,
+			about: "People who are never suspended or removed, and whose access is never revoked."},
+	}}
+	defaultsKeys = section{`under "defaults"`, accessKeys}
+	personKeys   = section{`in an entry of "users"`, slices.Concat([]key{
+		{name: "email", kind: addressKind,
+			about: "The mail address that is invited, as in ada@example.com. Upper and lower case make no difference."},
+		{name: "name", kind: textKind, max: maxPersonName, about: "The person's name, for whoever reviews this file. It is sent nowhere."},
+	}, accessKeys, []key{
+		{name: "aliases", kind: addressesKind, max: MaxAliases, about: "Other addresses that the same person may register with."},
+		{name: "until", kind: dateKind,
+			about: "The last day, as in 2027-03-31. From the day after (UTC) the person counts as not listed."},
+		{name: "external", kind: flagKind, standard: false, about: "The address is outside of allowed_domains on purpose."},
+		{name: "note", kind: proseKind, max: 1000, about: "Anything worth knowing for whoever reviews this file. It is sent nowhere."},
+	})}
+	accessKeys = []key{
+		{name: "api_enabled", kind: flagKind,
+			about: "Whether the person may use the API. Left out here and in the defaults, it stays as it is, and an invitation asks for none."},
+		{name: "groups", kind: namesKind, max: MaxRefs,
+			about: "Groups, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+		{name: "roles", kind: namesKind, max: MaxRefs,
+			about: "Roles, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+		{name: "policies", kind: namesKind, max: MaxRefs,
+			about: "Policies, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+	}
+	sections = []*section{&rosterKeys, &settingsKeys, &defaultsKeys, &personKeys}
+)
+
+// Bounds of one entry.
+const (
+	// MaxRefs is the most groups, and the most roles, and the most policies.
+	MaxRefs = 100
+	// MaxAliases is the most aliases.
+	MaxAliases = 20
+	// maxPersonName is the most characters of a person's name.
+	maxPersonName = 200
+)
+
+// maxName is the most characters that the name or id of an organization, group, role or policy may have.
+const maxName = 255
+
+// find is the place of the key in s; -1 when s has none of that name.
+func (s *section) find(name string) int {
+	for i := range s.keys {
+		if s.keys[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// node is what the YAML node of a value of this kind is.
+func (k kind) node() yaml.Kind {
+	switch k {
+	case namesKind, domainsKind, addressesKind, peopleKind:
+		return yaml.SequenceNode
+	case mappingKind:
+		return yaml.MappingNode
+	}
+	return yaml.ScalarNode
+}
+
+// item is the kind of the items of a list.
+func (k kind) item() kind {
+	switch k {
+	case peopleKind:
+		return mappingKind
+	case addressesKind:
+		return addressKind
+	}
+	return textKind
+}
+
+// wanted completes "must be".
+func (k *key) wanted() string {
+	switch k.kind {
+	case flagKind:
+		return "true or false"
+	case numberKind:
+		return fmt.Sprintf("a whole number from %d to %d", k.min, k.max)
+	case dateKind:
+		return "a date like 2027-03-31"
+	case choiceKind:
+		return enumerate(k.choices, "or")
+	case addressKind:
+		return "a mail address"
+	case namesKind:
+		return "a list, as in [one, two]"
+	case domainsKind:
+		return "a list of domains, as in [example.com]"
+	case addressesKind:
+		return "a list of mail addresses, as in [ada@example.com]"
+	case peopleKind:
+		return `a list of people, each beginning with "- email:"`
+	case mappingKind:
+		if k.item {
+			return `a mapping, as in "email: ada@example.com"`
+		}
+		return "a mapping of keys to values"
+	}
+	return "text"
+}
+
+// enumerate joins words as a sentence does.
+func enumerate(words []string, conjunction string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
+}

@@ -1,0 +1,136 @@
+package roster
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Merge gives data, the text of a roster file, with entries added at the end of its users. Not a byte of the rest
+// changes. file is the name for errors: a [*ProblemsError] when data cannot be read, and a plain one that names the place
+// when its users are not a list of lines to which lines can be added.
+func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
+	if len(entries) == 0 {
+		return data, nil
+	}
+	root, problem := document(file, data)
+	if problem != nil {
+		return nil, &ProblemsError{Problems: []Problem{*problem}}
+	}
+	name, users := listOfUsers(root)
+	if users == nil || users.Kind != yaml.SequenceNode || users.Style&yaml.FlowStyle != 0 {
+		at := Position{file, 1, 1}
+		if users != nil {
+			at = Position{file, users.Line, users.Column}
+		}
+		return nil, fmt.Errorf(`add people at %v: "users" must be a list with each person on a line of their own, as in "- email: ada@example.com"`, at)
+	}
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	indent, found := indentation(lines, users)
+	if !found {
+		return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so that it cannot be told how far they are indented`,
+			Position{file, users.Line, users.Column})
+	}
+	last := lastLine(lines, root, name, users, len(indent))
+	var added bytes.Buffer
+	for _, e := range entries {
+		e.write(&added, indent)
+	}
+	merged := insertAfter(lines, last, added.String())
+	if !extends(file, merged, root, entries) {
+		return nil, fmt.Errorf("add people after %v: what stands there would be read in another way: add a line that is not indented, such as a key or a comment, below the list",
+			Position{file, last + 1, 1})
+	}
+	return merged, nil
+}
+
+// listOfUsers is the key "users" with its value; nil when the file has none.
+func listOfUsers(root *yaml.Node) (name, users *yaml.Node) {
+	if root == nil || root.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if root.Content[i].Value == "users" {
+			return root.Content[i], root.Content[i+1]
+		}
+	}
+	return nil, nil
+}
+
+// indentation is what stands before the "-" of the list's items, told by the first that has something on the same line.
+func indentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
+	for _, item := range users.Content {
+		line := lines[item.Line-1]
+		before := string(line[:min(item.Column-1, len(line))]) // spaces and a "-", if it is one that tells
+		if indent, found := strings.CutSuffix(strings.TrimRight(before, " "), "-"); found && strings.Trim(indent, " ") == "" {
+			return indent, true
+		}
+	}
+	return "", false
+}
+
+// lastLine is the number, from 0, of the last line that belongs to users. Comments that are indented as far as the list,
+// or less, may be about what follows; a deeper one belongs to the last entry, or is part of a text.
+func lastLine(lines [][]byte, root, name, users *yaml.Node, indent int) int {
+	end := len(lines)
+	for i := 0; i < len(root.Content); i += 2 {
+		if next := root.Content[i].Line - 1; next >= name.Line && next < end {
+			end = next
+		}
+	}
+	first := users.Content[len(users.Content)-1].Line - 1 // of the last entry
+	for i := first; i < end; i++ {
+		if bytes.HasPrefix(lines[i], []byte("...")) || bytes.HasPrefix(lines[i], []byte("---")) {
+			end = i // of the document
+		}
+	}
+	for end--; end > first; end-- {
+		text := bytes.TrimRight(lines[end], " \t\r\n")
+		bare := bytes.TrimLeft(text, " ")
+		if len(bare) > 0 && (bare[0] != '#' || len(text)-len(bare) > indent) {
+			break
+		}
+	}
+	return end
+}
+
+// insertAfter puts text after the line, with the line ends that the line has.
+func insertAfter(lines [][]byte, line int, text string) []byte {
+	before, after := bytes.Join(lines[:line+1], nil), bytes.Join(lines[line+1:], nil)
+	lineEnd := "\n"
+	if bytes.HasSuffix(before, []byte("\r\n")) || !bytes.HasSuffix(before, []byte("\n")) && bytes.Contains(before, []byte("\r\n")) {
+		lineEnd = "\r\n"
+	}
+	if !bytes.HasSuffix(before, []byte("\n")) {
+		before = append(before, lineEnd...)
+	}
+	return slices.Concat(before, []byte(strings.ReplaceAll(text, "\n", lineEnd)), after)
+}
+
+// extends tells whether merged says what old says, and has entries besides.
+func extends(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
+	root, problem := document(file, merged)
+	if problem != nil {
+		return false
+	}
+	_, users := listOfUsers(root)
+	_, before := listOfUsers(old)
+	if users == nil || len(users.Content) != len(before.Content)+len(entries) {
+		return false
+	}
+	for i, item := range users.Content[len(before.Content):] {
+		if item.Kind != yaml.MappingNode || item.Content[1].Value != entries[i].Email.String() {
+			return false
+		}
+	}
+	users.Content = users.Content[:len(before.Content)]
+	return equal(old, root)
+}
+
+// equal compares what nodes say, not where and how.
+func equal(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor && slices.EqualFunc(a.Content, b.Content, equal)
+}

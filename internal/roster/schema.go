@@ -1,0 +1,175 @@
+package roster
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Schema is the JSON Schema (draft 2020-12) of one roster file, made from the table of keys that the decoder reads by.
+// Editors check and complete by it.
+//
+// It accepts whatever the decoder accepts, but for a value at its very bound with white space around it. It refuses less:
+// what concerns several places or files, the YAML itself and the calendar is for the decoder alone. Since several files
+// may be one roster, it asks none of them for "users".
+func Schema() []byte {
+	root := rosterKeys.schema()
+	root.Schema = "https://json-schema.org/draft/2020-12/schema"
+	root.Title = "Roster of orgsync"
+	root.Description = "The people of a Vultr organization, in one file or one of several."
+	root.MinProperties = 1
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(root); err != nil {
+		panic(err) // text, numbers and lists of them always encode
+	}
+	return ascii(buf.Bytes())
+}
+
+// schema is a JSON Schema; what is empty is left out.
+type schema struct {
+	Schema      string   `json:"$schema,omitempty"`
+	Title       string   `json:"title,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Type        string   `json:"type,omitempty"`
+	AnyOf       []schema `json:"anyOf,omitempty"`
+	Enum        []string `json:"enum,omitempty"`
+	Pattern     string   `json:"pattern,omitempty"`
+	// PatternErrorMessage is what editors say in place of the pattern (an addition of VS Code's).
+	PatternErrorMessage string     `json:"patternErrorMessage,omitempty"`
+	Format              string     `json:"format,omitempty"`
+	MaxLength           int        `json:"maxLength,omitempty"`
+	Minimum             *int       `json:"minimum,omitempty"`
+	Maximum             *int       `json:"maximum,omitempty"`
+	Properties          properties `json:"properties,omitempty"`
+	Required            []string   `json:"required,omitempty"`
+	// AdditionalProperties points to false where keys are listed.
+	AdditionalProperties *bool   `json:"additionalProperties,omitempty"`
+	MinProperties        int     `json:"minProperties,omitempty"`
+	Items                *schema `json:"items,omitempty"`
+	MinItems             int     `json:"minItems,omitempty"`
+	MaxItems             int     `json:"maxItems,omitempty"`
+	UniqueItems          bool    `json:"uniqueItems,omitempty"`
+	Default              any     `json:"default,omitempty"`
+	Examples             []any   `json:"examples,omitempty"`
+}
+
+// properties are the keys of a mapping, in the order of the table.
+type properties []property
+
+type property struct {
+	name  string
+	value schema
+}
+
+// MarshalJSON keeps the order.
+func (p properties) MarshalJSON() ([]byte, error) {
+	members := make([]string, len(p))
+	for i, one := range p {
+		value, err := json.Marshal(one.value)
+		if err != nil {
+			return nil, err
+		}
+		members[i] = fmt.Sprintf("%q:%s", one.name, value)
+	}
+	return []byte("{" + strings.Join(members, ",") + "}"), nil
+}
+
+// Parts of patterns. They are written so that the regular expressions of Go and of JavaScript read them alike; what
+// [invisible] refuses is refused here.
+const (
+	unseen = "\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
+	// blank are the spaces and the characters without a width, of which no address has any.
+	blank = "\\s\\xa0\\xad\u1680\u2000-\u200f\u202f\u205f-\u2065\u206a-\u206f\u3000" +
+		"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
+
+	word   = `[^` + unseen + blank + `.@<>"(),:;\[\]\\]+`
+	label  = `[^` + unseen + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+` // of ASCII only letters, digits and "-"
+	domain = label + `(\.` + label + `)+`
+
+	linePattern    = `^\s*[^\s` + unseen + `]([^` + unseen + `]*[^\s` + unseen + `])?\s*$`
+	prosePattern   = `^\s*[^\s` + unseen + `]([^` + unseen + `]|[\n\t])*$`
+	addressPattern = `^\s*` + word + `(\.` + word + `)*@` + domain + `\s*$`
+	domainPattern  = `^\s*` + domain + `\s*$`
+	datePattern    = `^[2-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
+	flagPattern    = `^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|[Nn][Oo])$`
+)
+
+// maxCharacters is the most characters of an address, whose bound is in bytes.
+const maxCharacters = 254
+
+// schema describes the value of k.
+func (k *key) schema() schema {
+	s := schema{Description: k.about, Default: k.standard}
+	switch k.kind {
+	case textKind:
+		s.Type, s.Pattern, s.MaxLength = "string", linePattern, k.max
+		s.PatternErrorMessage = "must be one line of text, without characters that cannot be seen"
+	case proseKind:
+		s.Type, s.Pattern, s.MaxLength = "string", prosePattern, k.max
+		s.PatternErrorMessage = "must be text, without characters that cannot be seen"
+	case flagKind:
+		s.AnyOf = []schema{{Type: "boolean"}, {Type: "string", Pattern: flagPattern}}
+	case numberKind:
+		s.Type, s.Minimum, s.Maximum = "integer", &k.min, &k.max
+	case dateKind:
+		s.Type, s.Pattern, s.Format, s.Examples = "string", datePattern, "date", []any{"2027-03-31"}
+		s.PatternErrorMessage = "must be " + k.wanted()
+	case choiceKind:
+		s.Enum = k.choices
+	case addressKind:
+		s.Type, s.Pattern, s.MaxLength = "string", addressPattern, maxCharacters
+		s.PatternErrorMessage = "must be " + k.wanted()
+	case mappingKind:
+		section := k.section().schema()
+		section.Description = s.Description
+		return section
+	default: // the lists
+		item := key{name: k.name, kind: k.kind.item(), max: maxName, item: true}
+		items := item.schema()
+		if k.kind == domainsKind {
+			items.Pattern, items.PatternErrorMessage = domainPattern, "must be a mail domain, as in example.com"
+		}
+		s.Type, s.Items, s.MinItems, s.MaxItems, s.UniqueItems = "array", &items, k.min, k.max, k.kind != peopleKind
+	}
+	return s
+}
+
+// section is where the keys of a mapping stand.
+func (k *key) section() *section {
+	switch {
+	case k.item:
+		return &personKeys
+	case k.name == "settings":
+		return &settingsKeys
+	}
+	return &defaultsKeys
+}
+
+// schema describes a mapping with the keys of s.
+func (s *section) schema() schema {
+	out := schema{Type: "object", AdditionalProperties: new(bool)}
+	for i := range s.keys {
+		out.Properties = append(out.Properties, property{s.keys[i].name, s.keys[i].schema()})
+	}
+	if s == &personKeys {
+		out.Required = []string{"email"}
+	}
+	return out
+}
+
+// ascii writes the other characters of a JSON document as \u escapes: a pattern names many that cannot be seen.
+func ascii(doc []byte) []byte {
+	var out strings.Builder
+	for _, r := range string(doc) { // none of them is beyond U+FFFF
+		if r == '\n' || r >= ' ' && r < 0x7f {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return []byte(out.String())
+}

@@ -1,0 +1,283 @@
+package roster
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
+)
+
+// With -update the file is written anew.
+func TestSchemaFile(t *testing.T) {
+	t.Parallel()
+	checkGolden(t, "../../roster.schema.json", string(Schema()))
+}
+
+func compileSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("roster.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("roster.schema.json") // checks it against the schema of schemas
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+// Why the schema lets a bad roster pass: only the decoder can tell.
+const (
+	inTheYAML   = "a matter of how the file is written: what an editor makes of it as values is in order"
+	manyPlaces  = "concerns two places, and a schema looks at one at a time"
+	manyFiles   = "concerns several files, or what another file may have"
+	canonical   = "needs the canonical form of an address or domain"
+	otherDigits = "YAML reads the number alike; the decoder wants it written plainly"
+)
+
+var schemaAccepts = map[string]string{
+	"alias-email-twice":                      manyPlaces,
+	"alias-person-twice":                     manyPlaces,
+	"duplicate-alias-own-address":            manyPlaces,
+	"duplicate-alias-then-person":            manyPlaces,
+	"duplicate-person":                       manyPlaces,
+	"duplicate-person-alias":                 manyPlaces,
+	"duplicate-person-three-times":           manyPlaces,
+	"settings-after-users":                   manyPlaces,
+	"settings-alias-outside-allowed-domains": manyPlaces,
+	"settings-outside-allowed-domains":       manyPlaces,
+
+	"files-alias-twin":                             manyFiles,
+	"files-domains-in-another":                     manyFiles,
+	"files-duplicate-person":                       manyFiles,
+	"files-no-users":                               manyFiles,
+	"files-two-settings":                           manyFiles,
+	"files-unlisted-needs-organization":            manyFiles,
+	"settings-unlisted-needs-organization":         manyFiles,
+	"settings-unlisted-suspend-needs-organization": manyFiles,
+	"users-missing":                                manyFiles,
+
+	"duplicate-alias-twins": canonical,
+	"duplicate-domain":      canonical,
+	"duplicate-person-case": canonical,
+	"duplicate-person-idna": canonical,
+	"duplicate-protected":   canonical,
+	"email-bad-punycode":    canonical,
+	"email-label-too-long":  canonical,
+
+	"settings-numbers-of-other-kinds": otherDigits,
+
+	"duplicate-key-in-entry": inTheYAML,
+	"duplicate-key-quoted":   inTheYAML,
+	"duplicate-key-settings": inTheYAML,
+	"duplicate-key-users":    inTheYAML,
+	"key-tagged":             inTheYAML,
+	"name-merge":             inTheYAML,
+	"note-date":              inTheYAML,
+	"yaml-tag-custom":        inTheYAML,
+	"yaml-tag-on-root":       inTheYAML,
+	"yaml-tag-str":           inTheYAML,
+}
+
+// The schema accepts every good roster, and refuses every bad one but those that are listed with the reason.
+func TestSchemaAgreesWithDecoder(t *testing.T) {
+	t.Parallel()
+	compiled := compileSchema(t)
+	for name, path := range cases(t, "good") {
+		t.Run("good/"+name, func(t *testing.T) {
+			t.Parallel()
+			if err := checkBySchema(t, compiled, path); err != nil {
+				t.Errorf("the schema refuses a good roster: %v", err)
+			}
+		})
+	}
+	bad := cases(t, "bad")
+	for name, path := range bad {
+		t.Run("bad/"+name, func(t *testing.T) {
+			t.Parallel()
+			err := checkBySchema(t, compiled, path)
+			reason := schemaAccepts[name]
+			switch {
+			case errors.Is(err, errNoValues) && reason == "":
+			case err == nil && reason == "":
+				t.Error("the schema accepts a bad roster, and no reason is listed")
+			case err != nil && reason != "":
+				t.Errorf("the schema refuses it, so that the reason %q no longer holds: %v", reason, err)
+			}
+		})
+	}
+	for name := range schemaAccepts {
+		if bad[name] == "" {
+			t.Errorf("%s is listed and does not exist", name)
+		}
+	}
+}
+
+func TestSchemaAcceptsExample(t *testing.T) {
+	t.Parallel()
+	const example = "../../users.example.yaml"
+	if err := checkBySchema(t, compileSchema(t), example); err != nil {
+		t.Error(err)
+	}
+	data, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(data, []byte("# yaml-language-server: $schema=./roster.schema.json\n")) {
+		t.Error("the first line does not name the schema to editors")
+	}
+}
+
+// errNoValues is what a file is that cannot be read as YAML: a schema is about values.
+var errNoValues = errors.New("the file has no values")
+
+// checkBySchema checks a file, or each file of a folder, as an editor would.
+func checkBySchema(t *testing.T, s *jsonschema.Schema, path string) error {
+	t.Helper()
+	files, err := filesAt(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		root, problem := document(file, data)
+		if problem != nil {
+			return errNoValues
+		}
+		if err := s.Validate(plainValue(root)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plainValue is n as JSON has it: what an editor checks. Dates are text there (YAML 1.2 knows none), and so are keys.
+func plainValue(n *yaml.Node) any {
+	if n == nil {
+		return nil
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return plainValue(n.Alias)
+	case yaml.SequenceNode:
+		list := []any{}
+		for _, item := range n.Content {
+			list = append(list, plainValue(item))
+		}
+		return list
+	case yaml.MappingNode:
+		mapping := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			mapping[n.Content[i].Value] = plainValue(n.Content[i+1])
+		}
+		return mapping
+	}
+	switch n.Tag {
+	case nullTag:
+		return nil
+	case "!!bool":
+		return strings.EqualFold(n.Value, "true")
+	case "!!int", "!!float":
+		var number float64
+		if n.Decode(&number) == nil {
+			return number
+		}
+	}
+	return n.Value
+}
+
+// What cannot be seen is the same to the decoder and to the patterns.
+func TestSchemaPatterns(t *testing.T) {
+	t.Parallel()
+	line, prose := regexp.MustCompile(linePattern), regexp.MustCompile(prosePattern)
+	for r := rune(0); r <= 0x1ffff; r++ {
+		if r >= 0xd800 && r < 0xe000 {
+			continue // no characters
+		}
+		text := "a" + string(r) + "b"
+		for _, one := range []struct {
+			pattern *regexp.Regexp
+			kind    kind
+		}{{line, textKind}, {prose, proseKind}} {
+			k := key{kind: one.kind, max: 10}
+			if wanted := k.flaw(text) == ""; one.pattern.MatchString(text) != wanted {
+				t.Errorf("%U: the decoder says %v, the pattern of kind %d does not", r, wanted, one.kind)
+			}
+		}
+	}
+}
+
+// Every key of the table is told of, and every value that stands for a missing one is what the decoder takes.
+func TestSchemaTellsOfEveryKey(t *testing.T) {
+	t.Parallel()
+	for _, s := range sections {
+		for _, k := range s.keys {
+			if len(k.about) < 20 || !strings.HasSuffix(k.about, ".") {
+				t.Errorf("%s %s has no sentence about it: %q", k.name, s.where, k.about)
+			}
+		}
+	}
+	r, err := parse("roster.yaml", []byte(oneUser))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]any{
+		"max_invites": r.Settings.MaxInvites, "max_removals": r.Settings.MaxRemovals, "reinvite_rounds": r.Settings.ReinviteRounds,
+		"unlisted": r.Settings.Unlisted, "extra_access": r.Settings.ExtraAccess, "external": r.People[0].External,
+	}
+	for _, s := range sections {
+		for _, k := range s.keys {
+			if k.standard != got[k.name] {
+				t.Errorf("the table says that %v stands for a missing %s, and the decoder takes %v", k.standard, k.name, got[k.name])
+			}
+		}
+	}
+}
+
+// FuzzSchema: what the decoder accepts, the schema accepts, but for white space at a bound.
+func FuzzSchema(f *testing.F) {
+	err := filepath.WalkDir(filepath.Join(testdata, "good"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		f.Add(data)
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	var compiled *jsonschema.Schema
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if compiled == nil {
+			compiled = compileSchema(t)
+		}
+		if _, err := parse("users.yaml", data); err != nil {
+			t.Skip()
+		}
+		root, problem := document("users.yaml", data)
+		if problem != nil {
+			t.Fatal(problem)
+		}
+		if err := compiled.Validate(plainValue(root)); err != nil && !strings.Contains(err.Error(), "maxLength") {
+			shown, _ := json.Marshal(plainValue(root))
+			t.Errorf("the schema refuses %s: %v", shown, err)
+		}
+	})
+}

@@ -1,0 +1,386 @@
+package roster
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// The tags that yaml.v3 finds out for untagged nodes.
+const (
+	nullTag  = "!!null"
+	textTag  = "!!str"
+	mergeTag = "!!merge"
+)
+
+// at is where n stands or, behind an alias, where the outermost alias does.
+func (d *decoder) at(n *yaml.Node) Position {
+	if d.via != nil {
+		n = d.via
+	}
+	return Position{d.file, n.Line, n.Column}
+}
+
+// problem notes what is wrong with n.
+func (d *decoder) problem(n *yaml.Node, format string, args ...any) {
+	d.problems = append(d.problems, Problem{d.at(n), fmt.Sprintf(format, args...)})
+}
+
+// keySet tells of the keys of a section, by their order, whether a mapping has them.
+type keySet uint16
+
+// has tells whether the i-th key is there.
+func (s keySet) has(i int) bool { return s&(1<<i) != 0 }
+
+// mapping calls read, with the node of the key and that of the value, for each key of n that s knows and whose value is
+// of the key's kind. It gives the keys that are present, well or badly: a misspelt one counts as what it was meant to be.
+func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) keySet {
+	var present keySet
+	var first [maxKeys]*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		index := s.find(name.Value)
+		switch {
+		case name.Kind != yaml.ScalarNode:
+			d.problem(name, "a key must be a plain word, not %s", describe(name))
+		case name.Tag == mergeTag:
+			d.problem(name, `merge keys ("<<") are not read: put what people share under "defaults"`)
+		case index < 0:
+			present |= d.unknownKey(name, s)
+		case first[index] != nil:
+			d.problem(name, "the key %s is already set at %v", quote(name.Value), d.at(first[index]))
+		default:
+			present |= 1 << index
+			first[index] = name
+			k := &s.keys[index]
+			d.checkTag(name)
+			d.resolve(value, func(v *yaml.Node) {
+				if d.fits(k, v) {
+					read(k, name, v)
+				}
+			})
+		}
+	}
+	return present
+}
+
+// unknownKey reports a key that s does not know, with the nearest that it does, which it gives as well.
+func (d *decoder) unknownKey(name *yaml.Node, s *section) keySet {
+	var places []string
+	for _, other := range sections {
+		if other.find(name.Value) >= 0 {
+			places = append(places, other.where)
+		}
+	}
+	var candidates []string
+	for _, k := range s.keys {
+		candidates = append(candidates, k.name)
+	}
+	near := Nearest(name.Value, candidates)
+	switch {
+	case near != "":
+		d.problem(name, "unknown key %s: did you mean %s?", quote(name.Value), quote(near))
+		return 1 << s.find(near)
+	case len(places) > 0:
+		d.problem(name, "the key %s does not belong here, but %s", quote(name.Value), strings.Join(places, " or "))
+	default:
+		d.problem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.where, enumerate(candidates, "and"))
+	}
+	return 0
+}
+
+// items calls read for each item of the list n that is of the right kind; item describes what it should be.
+func (d *decoder) items(k *key, n *yaml.Node, read func(item *key, v *yaml.Node)) {
+	if len(n.Content) < k.min {
+		d.problem(n, "%s is empty: it needs at least one entry", k)
+		return
+	}
+	if k.max > 0 && len(n.Content) > k.max {
+		d.problem(n, "%s has %d entries, more than the %d that it may have", k, len(n.Content), k.max)
+		return
+	}
+	item := key{name: k.name, kind: k.kind.item(), max: maxName, item: true}
+	for _, value := range n.Content {
+		d.resolve(value, func(v *yaml.Node) {
+			if d.fits(&item, v) {
+				read(&item, v)
+			}
+		})
+	}
+}
+
+// resolve calls read with n or, when n is an alias, with what it stands for.
+func (d *decoder) resolve(n *yaml.Node, read func(n *yaml.Node)) {
+	if n.Kind != yaml.AliasNode {
+		read(n)
+		return
+	}
+	outer := d.via
+	if outer == nil {
+		d.via = n
+	}
+	read(n.Alias)
+	d.via = outer
+}
+
+// fits tells whether n is something that can be read as k; where not, it says so.
+func (d *decoder) fits(k *key, n *yaml.Node) bool {
+	switch {
+	case !d.checkTag(n):
+	case n.Tag == nullTag && k.min > 0 && k.kind.node() == yaml.SequenceNode:
+		d.problem(n, "%s is empty: it needs at least one entry", k)
+	case n.Tag == nullTag && k.item:
+		d.problem(n, "%s has no value: give it one or take the line out", k)
+	case n.Tag == nullTag:
+		d.problem(n, "%s has no value: give it one or take the key out", k)
+	case n.Kind != k.kind.node(), k.kind == addressKind && n.Tag != textTag:
+		d.problem(n, "%s must be %s, not %s", k, k.wanted(), describe(n))
+	case (k.kind == textKind || k.kind == proseKind) && n.Tag != textTag:
+		d.problem(n, "%s must be text, not %s: put it in quotes", k, describe(n))
+	default:
+		return true
+	}
+	return false
+}
+
+// checkTag refuses tags: they could only make of a value what the file does not show.
+func (d *decoder) checkTag(n *yaml.Node) bool {
+	if n.Style&yaml.TaggedStyle == 0 {
+		return true
+	}
+	if strings.HasPrefix(n.Tag, "!!") {
+		d.problem(n, "the tag %s has no place in a roster: take it out", quote(n.Tag))
+	} else {
+		d.problem(n, `the tag %s has no place in a roster: a text that begins with "!" needs quotes`, quote(n.Tag))
+	}
+	return false
+}
+
+// text reads text within its bounds, without white space around it; "" where it is not.
+func (d *decoder) text(k *key, n *yaml.Node) string {
+	s := strings.TrimSpace(n.Value)
+	if flaw := k.flaw(s); flaw != "" {
+		d.problem(n, "%s %s", k, flaw)
+		return ""
+	}
+	return s
+}
+
+// flaw completes "the value …" where s, trimmed, cannot be a text for k; "" where it can.
+func (k *key) flaw(s string) string {
+	if s == "" {
+		return "is empty"
+	}
+	if length := utf8.RuneCountInString(s); length > k.max {
+		return fmt.Sprintf("has %d characters, more than the %d that it may have", length, k.max)
+	}
+	for _, r := range s {
+		switch {
+		case k.kind == proseKind && (r == '\n' || r == '\t'):
+		case r == '\n':
+			return "has a line break in it: write it on one line"
+		case invisible(r):
+			return fmt.Sprintf("holds the invisible character %U: take it out", r)
+		}
+	}
+	return ""
+}
+
+// flag reads true or false.
+func (d *decoder) flag(k *key, n *yaml.Node) bool {
+	switch strings.ToLower(n.Value) {
+	case "true", "yes":
+		return true
+	case "false", "no":
+		return false
+	}
+	d.invalid(k, n)
+	return false
+}
+
+// number reads a whole number within its bounds, in plain decimal digits.
+func (d *decoder) number(k *key, n *yaml.Node) int {
+	i, err := strconv.Atoi(n.Value)
+	if err == nil && n.Tag == textTag {
+		d.problem(n, "%s must be a number: take the quotes off", k)
+		return k.min
+	}
+	// The other spellings that YAML knows (0x1f, 010, 1_000) mean different things to different readers.
+	if err != nil || strconv.Itoa(i) != n.Value || i < k.min || i > k.max {
+		d.invalid(k, n)
+		return k.min
+	}
+	return i
+}
+
+// date reads a day.
+func (d *decoder) date(k *key, n *yaml.Node) time.Time {
+	day, err := time.Parse(time.DateOnly, n.Value)
+	var malformed *time.ParseError
+	switch {
+	case errors.As(err, &malformed) && strings.HasSuffix(malformed.Message, "out of range"): // month or day, in the right form
+		d.problem(n, "%s is %s, which is not in the calendar", k, n.Value)
+	case err != nil:
+		d.invalid(k, n)
+	// Earlier years are slips of the hand; the first one would even be the zero time, which means no end.
+	case day.Year() < 2000:
+		d.problem(n, "%s is %s: years before 2000 are taken for a mistake", k, n.Value)
+	default:
+		return day
+	}
+	return time.Time{}
+}
+
+// choice reads one of the choices of k; the first where it is none.
+func (d *decoder) choice(k *key, n *yaml.Node) string {
+	if slices.Contains(k.choices, n.Value) {
+		return n.Value
+	}
+	if near := Nearest(n.Value, k.choices); near != "" {
+		d.problem(n, "%s must be %s, not %s: did you mean %s?", k, k.wanted(), quote(n.Value), quote(near))
+	} else {
+		d.invalid(k, n)
+	}
+	return k.choices[0]
+}
+
+// invalid reports a value that is not what k wants.
+func (d *decoder) invalid(k *key, n *yaml.Node) {
+	d.problem(n, "%s must be %s, not %s", k, k.wanted(), quote(n.Value))
+}
+
+// address reads a mail address; the zero one where it is none.
+func (d *decoder) address(n *yaml.Node) org.Address {
+	a, err := org.ParseAddress(n.Value)
+	if err != nil {
+		d.problem(n, "%s: %v", quote(n.Value), err)
+	}
+	return a
+}
+
+// personAddress reads an address of a person, which nobody else may have; the zero one where it is none or taken.
+func (d *decoder) personAddress(n *yaml.Node) org.Address {
+	a := d.address(n)
+	if a.IsZero() {
+		return a
+	}
+	if first, taken := d.listed[a.Key()]; taken {
+		d.duplicate(n, a.String(), first)
+		return org.Address{}
+	}
+	d.listed[a.Key()] = listing{d.at(n), a.String()}
+	return a
+}
+
+// duplicate reports that value, in whatever spelling, already stood at first.
+func (d *decoder) duplicate(n *yaml.Node, value string, first listing) {
+	if value == first.spelling {
+		d.problem(n, "%s is already listed at %v", quote(value), first.at)
+	} else {
+		d.problem(n, "%s is the same as %s, already listed at %v", quote(value), quote(first.spelling), first.at)
+	}
+}
+
+// protected reads a list of addresses, each once.
+func (d *decoder) protected(k *key, n *yaml.Node) []org.Address {
+	var list []org.Address
+	seen := make(map[string]listing)
+	d.items(k, n, func(k *key, v *yaml.Node) {
+		a := d.address(v)
+		if first, taken := seen[a.Key()]; taken {
+			d.duplicate(v, a.String(), first)
+		} else if !a.IsZero() {
+			seen[a.Key()] = listing{d.at(v), a.String()}
+			list = append(list, a)
+		}
+	})
+	return list
+}
+
+// domains reads a list of mail domains, each once; nil where one is wrong, so that nobody is judged by half a list.
+func (d *decoder) domains(k *key, n *yaml.Node) []string {
+	var list []string
+	seen := make(map[string]listing)
+	before := len(d.problems)
+	d.items(k, n, func(k *key, v *yaml.Node) {
+		s := d.text(k, v)
+		if s == "" {
+			return
+		}
+		a, err := org.ParseAddress("anybody@" + s)
+		if err != nil {
+			d.problem(v, "%s is not a mail domain such as example.com", quote(s))
+		} else if first, taken := seen[a.Domain()]; taken {
+			d.duplicate(v, s, first)
+		} else {
+			seen[a.Domain()] = listing{d.at(v), s}
+			list = append(list, a.Domain())
+		}
+	})
+	if len(d.problems) > before {
+		return nil
+	}
+	return list
+}
+
+// refs reads a list of names, each once. It is never nil, since an empty list means that none is wanted. A name
+// behind an alias keeps the place where it is written.
+func (d *decoder) refs(k *key, n *yaml.Node) []Ref {
+	list := make([]Ref, 0, min(len(n.Content), k.max))
+	d.items(k, n, func(k *key, v *yaml.Node) {
+		name := d.text(k, v)
+		if i := slices.IndexFunc(list, func(r Ref) bool { return r.Name == name }); i >= 0 {
+			d.duplicate(v, name, listing{list[i].At, name})
+		} else if name != "" {
+			list = append(list, Ref{name, Position{d.file, v.Line, v.Column}})
+		}
+	})
+	return list
+}
+
+// describe says what n is, for people.
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.AliasNode:
+		return "an alias"
+	}
+	switch n.Tag {
+	case "!!int", "!!float":
+		return "a number"
+	case "!!bool":
+		return "true or false"
+	case "!!timestamp":
+		return "a date"
+	case mergeTag:
+		return "a merge key"
+	}
+	return "text"
+}
+
+// quote shows data from the file: one line, quoted, escaped and cut.
+func quote(s string) string { return strconv.Quote(cut(s)) }
+
+// cut bounds what a problem shows of the file.
+func cut(s string) string {
+	const most = 60
+	shown := 0
+	for i := range s {
+		if shown == most {
+			return s[:i] + "…"
+		}
+		shown++
+	}
+	return s
+}

@@ -1,0 +1,222 @@
+package roster
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// sameSpelling lets cmp look at addresses.
+var sameSpelling = cmp.Comparer(func(a, b org.Address) bool { return a == b })
+
+func refs(names ...string) []Ref {
+	var list []Ref
+	for _, n := range names {
+		list = append(list, Ref{Name: n})
+	}
+	return list
+}
+
+func address(s string) org.Address { return org.MustParseAddress(s) }
+
+func TestDraft(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	d := Draft{
+		Organization: org.Organization{ID: "9a1e0000-0000-4000-8000-000000000001", Name: "Example\nOrg"},
+		At:           time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC),
+		Remarks:      []string{"owner@example.com is the key's own user", "a service user: ci\nusers: []"},
+		Entries: []Entry{
+			{Person: Person{
+				Email: address("ada@example.com"), Name: "Ada: \"Countess\" #1", APIEnabled: &yes, Groups: refs("everyone", "platform, all", "yes"),
+				Roles: refs("123"), Policies: refs("read-only"), Aliases: []org.Address{address("ada@home.example")},
+			}},
+			{Person: Person{Email: address("*bob@example.com"), APIEnabled: &no, External: true}, Remarks: []string{"suspended\r\n- email: eve@example.com"}},
+		},
+	}
+	want := `# yaml-language-server: $schema=./roster.schema.json
+#
+# The people of an organization, as 'orgsync import' found them on 2026-11-23. Carrying this out changes nothing.
+# Who has no list of groups, roles or policies has none, and what they get later is left to them.
+#
+# What it does not say:
+# - owner@example.com is the key's own user
+# - a service user: ci users: []
+
+organization: 9a1e0000-0000-4000-8000-000000000001 # Example Org
+
+users:
+  - email: ada@example.com
+    name: 'Ada: "Countess" #1'
+    aliases: [ada@home.example]
+    api_enabled: true
+    groups: [everyone, 'platform, all', "yes"]
+    roles: ["123"]
+    policies: [read-only]
+  # suspended - email: eve@example.com
+  - email: '*bob@example.com'
+    api_enabled: false
+    external: true
+`
+	if diff := cmp.Diff(want, string(d.YAML())); diff != "" {
+		t.Errorf("text (-want +got):\n%s", diff)
+	}
+	plain := Draft{Organization: org.Organization{Name: "Example: Org"}, Entries: d.Entries[1:]}
+	if !strings.Contains(string(plain.YAML()), "\norganization: 'Example: Org'\n") {
+		t.Errorf("an organization without an id is not pinned by its name:\n%s", plain.YAML())
+	}
+	if nobody := (Draft{Entries: d.Entries}); strings.Contains(string(nobody.YAML()), "organization:") {
+		t.Errorf("nothing is pinned:\n%s", nobody.YAML())
+	}
+}
+
+func TestNameable(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]bool{
+		"platform": true, "a, [b] #c": true, "größer": true, strings.Repeat("x", maxName): true, "👩‍💻": true,
+		"": false, " ": false, " x": false, "x\ny": false, "x\ty": false, "x\x1b[31m": false, "x\u202ey": false, "x\xff": false,
+		strings.Repeat("x", maxName+1): false,
+	} {
+		if Nameable(s) != want {
+			t.Errorf("Nameable(%q) is not %t", s, want)
+		}
+	}
+}
+
+// FuzzDraft: whatever a server calls people, groups and organizations, the roster says what was put in and nothing else.
+func FuzzDraft(f *testing.F) {
+	for _, s := range []string{
+		"Ada", "a: b", "# no", "- email: eve@example.com", "x\nusers: []", "\"", "'", "[a, b]", "{a: b}", "*a", "&a", "!!int 1", "yes", "~", "0x1f", "1e3",
+		"2026-01-01", "<<", "%YAML", "---", "...", "<<<<<<< ours", "?", "| x", "> x", "\u2028", "\x1b[31m", "\ufeff", "\xff", " a ", "\t", "🙂", "@", "`", "=", ",",
+		"190:20:30", "\u200e", "a #b", "\r", "\u0085", "\U0001fffe", "key:", "''", "\\n",
+	} {
+		f.Add(s, s+"@example.com", s)
+	}
+	f.Add("Ada", "!ada@example.com", "a")
+	f.Fuzz(func(t *testing.T, name, email, group string) {
+		first, err := org.ParseAddress(email)
+		if err != nil || first.Equal(address("zoe@example.com")) {
+			first = address("ada@example.com")
+		}
+		want := []Person{
+			{Email: first, Name: oneLine(name, maxPersonName), Groups: refs("everyone"), Aliases: []org.Address{address("plain@home.example")}},
+			{Email: address("zoe@example.com"), Roles: refs("deployer")},
+		}
+		if Nameable(group) && group != "everyone" {
+			want[0].Groups = append(want[0].Groups, Ref{Name: group})
+		}
+		want[0].Policies = want[0].Groups
+		d := Draft{
+			Organization: org.Organization{ID: group, Name: name},
+			Remarks:      []string{name, group},
+			Entries:      []Entry{{Person: want[0], Remarks: []string{email, name}}, {Person: want[1], Remarks: []string{group}}},
+		}
+		d.Entries[0].Name = name
+		text := d.YAML()
+		got, err := parse("users.yaml", text)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		where := cmpopts.IgnoreTypes(Position{})
+		if diff := cmp.Diff(want, got.People, sameSpelling, where); diff != "" {
+			t.Errorf("people (-want +got):\n%s\n%s", diff, text)
+		}
+		if pin := got.Organization; pin != "" && pin != group && pin != name || Nameable(group) && pin != group {
+			t.Errorf("the pin is %q\n%s", pin, text)
+		}
+		if again := oneLine(want[0].Name, maxPersonName); again != want[0].Name || utf8.RuneCountInString(again) > maxPersonName {
+			t.Errorf("the name %q becomes %q", want[0].Name, again)
+		}
+	})
+}
+
+// FuzzMerge: into any roster whatsoever: the people who are added and nothing else, or an error.
+func FuzzMerge(f *testing.F) {
+	err := filepath.WalkDir(testdata, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err == nil && len(data) < 4096 {
+			f.Add(data)
+		}
+		return err
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, tt := range mergeTests {
+		f.Add([]byte(tt.file))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before, err := parse("users.yaml", data)
+		if err != nil {
+			return
+		}
+		for _, p := range before.People {
+			for _, a := range append(p.Aliases, p.Email) {
+				if a.Equal(newcomer.Email) {
+					return
+				}
+			}
+		}
+		merged, err := Merge("users.yaml", data, []Entry{newcomer})
+		if err != nil {
+			return
+		}
+		if !isSubsequence(data, merged) {
+			t.Errorf("bytes are lost:\n%q\n%q", data, merged)
+		}
+		after, err := parse("users.yaml", merged)
+		if err != nil && strings.Contains(err.Error(), "outside the allowed domains") {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%v\n%q\n%q", err, data, merged)
+		}
+		where := cmpopts.IgnoreTypes(Position{})
+		last := len(after.People) - 1
+		if diff := cmp.Diff(before.People, after.People[:last], sameSpelling, where); diff != "" {
+			t.Errorf("people (-before +after):\n%s\n%q", diff, merged)
+		}
+		if diff := cmp.Diff(before.Settings, after.Settings, sameSpelling); diff != "" || before.Organization != after.Organization {
+			t.Errorf("settings (-before +after):\n%s", diff)
+		}
+		if after.People[last].Email != newcomer.Email {
+			t.Errorf("the last one is %s", after.People[last].Email)
+		}
+	})
+}
+
+func isSubsequence(part, whole []byte) bool {
+	for _, b := range whole {
+		if len(part) > 0 && part[0] == b {
+			part = part[1:]
+		}
+	}
+	return len(part) == 0
+}
+
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]string{
+		"Ada\r\nL.": "Ada L.", " a\t\u2028b ": "a b", "\x1b[31mred\u202e": "[31mred", "\xff": "\ufffd", "\n": "",
+		"abcdefghijk": "abcdefghi…", "abcdefgh  ijk": "abcdefgh …",
+	} {
+		if got := oneLine(s, 10); got != want {
+			t.Errorf("oneLine(%q) = %q, want %q", s, got, want)
+		}
+		if strings.ContainsFunc(oneLine(s, 10), unicode.IsControl) {
+			t.Errorf("oneLine(%q) has a control character", s)
+		}
+	}
+}
