@@ -1,0 +1,136 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Mail is one invitation mail that would have gone out.
+type Mail struct {
+	To string `json:"to"` // spelt as in the request
+	// At is the world's time.
+	At           time.Time `json:"at"`
+	InvitationID string    `json:"invitation_id"`
+	Resend       bool      `json:"resend"`
+}
+
+// Mails are all mails so far by the address in lower case, each address's in the order of sending. Seeded invitations
+// have no mail.
+func (s *Server) Mails() map[string][]Mail {
+	mails := map[string][]Mail{}
+	s.copy(func(st *state, _ time.Time) {
+		for _, m := range st.Mails {
+			key := strings.ToLower(m.To)
+			mails[key] = append(mails[key], m)
+		}
+	})
+	return mails
+}
+
+// AcceptOptions say how somebody accepts an invitation.
+type AcceptOptions struct {
+	// As is the address that they register with; "" is the one that was invited.
+	As string
+}
+
+// Accept lets the person behind email accept their newest pending invitation: they become a user without any access. It
+// fails when nothing is pending.
+func (s *Server) Accept(email string, o AcceptOptions) error {
+	return s.answerInvitation("accept", email, func(st *state, now time.Time, i invitation) {
+		as := o.As
+		if as == "" {
+			as = i.Email
+		}
+		st.accept(now, i, as)
+	})
+}
+
+// Decline lets the person behind email decline their newest pending invitation. It fails when nothing is pending.
+func (s *Server) Decline(email string) error {
+	return s.answerInvitation("decline", email, func(st *state, now time.Time, i invitation) { st.respond(now, i, stateDeclined) })
+}
+
+// Cancel withdraws the newest pending invitation of email, as somebody could in the console; the API has no way to. It
+// fails when nothing is pending.
+func (s *Server) Cancel(email string) error {
+	return s.answerInvitation("cancel", email, func(st *state, now time.Time, i invitation) { st.respond(now, i, stateCancelled) })
+}
+
+func (s *Server) answerInvitation(what, email string, do func(*state, time.Time, invitation)) error {
+	return s.change(func(st *state, now time.Time) error {
+		i, ok := st.pendingFor(email, now)
+		if !ok {
+			return fmt.Errorf("%s %s: no invitation of that address can be accepted now", what, email)
+		}
+		do(st, now, i)
+		return nil
+	})
+}
+
+// Advance moves the world's clock. Negative durations are an error.
+func (s *Server) Advance(d time.Duration) error {
+	if d < 0 {
+		return errors.New("advance: the clock does not go backwards")
+	}
+	return s.change(func(st *state, now time.Time) error {
+		st.ClockOffset += d
+		st.next(now)
+		return nil
+	})
+}
+
+// Now is the world's clock.
+func (s *Server) Now() time.Time {
+	var now time.Time
+	s.copy(func(_ *state, t time.Time) { now = t })
+	return now
+}
+
+// Suspend suspends the user with that address. It fails when there is none.
+func (s *Server) Suspend(email string) error {
+	return s.changeUser("suspend", email, func(st *state, now time.Time, u user) { st.suspend(now, u, true) })
+}
+
+// Unsuspend ends a user's suspension. It fails when no user has that address.
+func (s *Server) Unsuspend(email string) error {
+	return s.changeUser("unsuspend", email, func(st *state, now time.Time, u user) { st.suspend(now, u, false) })
+}
+
+// Leave takes the user with that address out of the organization. It fails when there is none.
+func (s *Server) Leave(email string) error {
+	return s.changeUser("leave", email, func(st *state, now time.Time, u user) { st.remove(s.options.Dialect, now, u) })
+}
+
+func (s *Server) changeUser(what, email string, do func(*state, time.Time, user)) error {
+	return s.change(func(st *state, now time.Time) error {
+		u, ok := st.userByEmail(email)
+		switch {
+		case !ok:
+			return fmt.Errorf("%s %s: no user has that address", what, email)
+		case u.ID == st.OwnerID:
+			return fmt.Errorf("%s %s: that is the owner of the organization", what, email)
+		}
+		do(st, now, u)
+		return nil
+	})
+}
+
+// Reset makes a fresh world with a new organization; its clock is the local one again. Faults and what is known about
+// requests stay.
+func (s *Server) Reset() error { return s.store.replace(newState(s.store.local())) }
+
+func (s *Server) change(do func(*state, time.Time) error) error {
+	return s.store.update(func(st *state) error { return do(st, s.store.worldNow(st)) })
+}
+
+// copy reads the state. If somebody damaged the file under the server, it is the state as it was last read: the next
+// request or change gives the error.
+func (s *Server) copy(read func(*state, time.Time)) {
+	if s.store.view(func(st *state) { read(st, s.store.worldNow(st)) }) != nil {
+		s.store.mu.Lock()
+		defer s.store.mu.Unlock()
+		read(s.store.state, s.store.worldNow(s.store.state))
+	}
+}

@@ -1,0 +1,274 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Kind is what goes wrong.
+type Kind string
+
+// The kinds. "The right answer" is what the server would have said; without Fault.After it is what a copy of the world says,
+// so that the world is untouched all the same.
+const (
+	// FaultStatus answers Fault.Status (0: 500) with a JSON error, a page or nothing, as Fault.Body says.
+	FaultStatus Kind = "status"
+	// FaultForbid answers Fault.Status (0: 403) in the API's own form.
+	FaultForbid Kind = "forbid"
+	// FaultThrottle answers 429 with Fault.RetryAfter.
+	FaultThrottle Kind = "throttle"
+	// FaultDrop cuts the connection without an answer.
+	FaultDrop Kind = "drop"
+	// FaultTruncate promises the whole answer in Content-Length, sends half and cuts the connection. In process there is
+	// no connection: the body is shorter than Content-Length says. Without a body it is FaultDrop.
+	FaultTruncate Kind = "truncate"
+	// FaultHalf sends the first half of the JSON as if it were all.
+	FaultHalf Kind = "half"
+	// FaultHTML answers 200 (or Fault.Status) with a web page.
+	FaultHTML Kind = "html"
+	// FaultEmpty answers with the right status (or Fault.Status) and an empty body.
+	FaultEmpty Kind = "empty"
+	// FaultHang answers nothing for Fault.Delay (0: until the client gives up) and then cuts the connection. In process
+	// the client gives up when the request's context ends.
+	FaultHang Kind = "hang"
+	// FaultSlow gives the right answer, late: without After the request waits for Fault.Delay, or until the client gives
+	// up, and is then served all the same; with After it is served at once and its answer waits.
+	FaultSlow Kind = "slow"
+	// FaultHuge answers 200 with well-formed JSON of Fault.Megabytes (0: 100).
+	FaultHuge Kind = "huge"
+	// FaultRedirect answers Fault.Status (0: 302) with Fault.Location ("": /elsewhere).
+	FaultRedirect Kind = "redirect"
+	// FaultWrongPerson gives the right answer about stranger@example.net.
+	FaultWrongPerson Kind = "wrong_person"
+	// FaultWrongOrganization gives the right answer with another org_id and org_name.
+	FaultWrongOrganization Kind = "wrong_organization"
+	// FaultNoID gives the right answer with an empty id.
+	FaultNoID Kind = "no_id"
+	// FaultRowAdded shows a page of a list as if a row had been added before its first since the last page was read: it
+	// begins with the row that the last page ended with, and the total is one more. First pages are left alone.
+	FaultRowAdded Kind = "row_added"
+	// FaultRowRemoved shows a page as if an earlier row had been removed: one row is never shown, and the total is one less.
+	FaultRowRemoved Kind = "row_removed"
+	// FaultRepeatCursor names as the next page the very page that was asked for.
+	FaultRepeatCursor Kind = "repeat_cursor"
+	// FaultWrongTotal adds 3 to meta.total, also where the dialect would leave meta out.
+	FaultWrongTotal Kind = "wrong_total"
+)
+
+// kinds are all kinds.
+var kinds = []Kind{
+	FaultStatus, FaultForbid, FaultThrottle, FaultDrop, FaultTruncate, FaultHalf, FaultHTML, FaultEmpty, FaultHang, FaultSlow,
+	FaultHuge, FaultRedirect, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultRowAdded, FaultRowRemoved,
+	FaultRepeatCursor, FaultWrongTotal,
+}
+
+// Body is what a FaultStatus says in its body.
+type Body string
+
+// The bodies.
+const (
+	BodyJSON  Body = "" // {"error": "Internal error", "status": 500}
+	BodyEmpty Body = "empty"
+	BodyHTML  Body = "html"
+)
+
+// StrangerEmail is who answers are about under FaultWrongPerson.
+const StrangerEmail = "stranger@example.net"
+
+// strangerOrganization is whose org_id answers hold under FaultWrongOrganization.
+const strangerOrganization = "00000000-0000-4000-8000-000000000000"
+
+// Fault is something that goes wrong with some requests. Only requests that the limit and the documents allow are counted.
+// Of several faults that match a request, the one added first strikes.
+type Fault struct {
+	// Method is the method; "" is any.
+	Method string
+	// Path is a path as in the request line, a route as in "/v2/invitation/{id}/resend", or a prefix and an asterisk as in
+	// "/v2/invitation*"; "" is any.
+	Path string
+	// From is the first matching request that is struck, counted from 1; 0 is 1.
+	From int
+	// Every is how many matching requests it is from one that is struck to the next; 0 is 1: each.
+	Every int
+	// Times is how often the fault strikes; 0 is for ever.
+	Times int
+	// After is true when the server acts first and only its answer is broken. Otherwise the world is untouched.
+	After bool
+
+	// Kind is what goes wrong; what the fields below are for, and what their zero means, stands there.
+	Kind   Kind
+	Status int
+	Body   Body
+	// RetryAfter is the header's value; "date+5s" is an HTTP date 5 s after the world's clock, "" is no header.
+	RetryAfter string
+	// Delay is how long the client waits before anything else of the fault is seen; with any kind.
+	Delay     time.Duration
+	Location  string
+	Megabytes int
+}
+
+// AddFault makes something go wrong from now on. It panics for a kind or a Retry-After that there is none of, since a test
+// that believes in a fault which never strikes proves nothing.
+func (s *Server) AddFault(f Fault) {
+	if !slices.Contains(kinds, f.Kind) {
+		panic(fmt.Sprintf("sandbox: no fault is of the kind %q", f.Kind))
+	}
+	r := &rule{Fault: f}
+	if text, dated := strings.CutPrefix(f.RetryAfter, "date+"); dated {
+		later, err := time.ParseDuration(text)
+		if err != nil {
+			panic(fmt.Sprintf("sandbox: Retry-After %q: %v", f.RetryAfter, err))
+		}
+		r.retryDated, r.retryLater = true, later
+	}
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.rules = append(s.faults.rules, r)
+}
+
+// ClearFaults ends all faults.
+func (s *Server) ClearFaults() {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.rules = nil
+}
+
+type faults struct {
+	mu    sync.Mutex
+	rules []*rule
+}
+
+// rule is a fault and how often it was looked at.
+type rule struct {
+	Fault
+	retryDated   bool // RetryAfter is "date+…"
+	retryLater   time.Duration
+	seen, struck int
+}
+
+// strike counts a request and says which fault strikes it; nil for none.
+func (f *faults) strike(r *http.Request, on *route) *rule {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var hit *rule
+	for _, rule := range f.rules {
+		if !rule.matches(r, on) {
+			continue
+		}
+		rule.seen++
+		if hit == nil && rule.due() {
+			hit = rule
+		}
+	}
+	if hit != nil {
+		hit.struck++
+	}
+	return hit
+}
+
+func (f *rule) matches(r *http.Request, on *route) bool {
+	path := r.URL.EscapedPath()
+	prefix, open := strings.CutSuffix(f.Path, "*")
+	return (f.Method == "" || f.Method == r.Method) &&
+		(f.Path == "" || f.Path == path || f.Path == on.pattern || open && strings.HasPrefix(path, prefix))
+}
+
+func (f *rule) due() bool {
+	from, every := max(f.From, 1), max(f.Every, 1)
+	return f.seen >= from && (f.seen-from)%every == 0 && (f.Times == 0 || f.struck < f.Times)
+}
+
+// dry tells whether the answer is made in a copy of the world.
+func (f *rule) dry() bool { return !f.After && f.Kind != FaultSlow }
+
+const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Please wait</h1></body></html>\n"
+
+// spoil breaks the answer, or cuts the connection, after the time that the fault lets the client wait.
+func (f *rule) spoil(client context.Context, a *answer) {
+	switch {
+	case f.Kind == FaultSlow && !f.After: // has waited already
+	case f.Kind == FaultHang && f.Delay == 0:
+		<-client.Done()
+	default:
+		pause(client, f.Delay)
+	}
+	status := func(usual int) int {
+		if f.Status != 0 {
+			return f.Status
+		}
+		return usual
+	}
+	fail := func(code int, text string) {
+		a.status = code
+		a.setJSON(Dialect{}, object{"error": text, "status": code})
+	}
+	html := func(code int) {
+		a.status, a.body = code, []byte(waitingPage)
+		a.header.Set("Content-Type", "text/html; charset=utf-8")
+	}
+	switch f.Kind {
+	case FaultHang, FaultDrop:
+		panic(http.ErrAbortHandler)
+	case FaultStatus:
+		switch code := status(http.StatusInternalServerError); f.Body {
+		case BodyHTML:
+			html(code)
+		case BodyEmpty:
+			a.status, a.body = code, nil
+			a.header["Content-Type"] = nil
+		default:
+			fail(code, "Internal error")
+		}
+	case FaultForbid:
+		fail(status(http.StatusForbidden), "The API key is not allowed to do this")
+	case FaultThrottle:
+		fail(http.StatusTooManyRequests, "Rate limit exceeded")
+		if after := f.retryAfter(a.header.Get("Date")); after != "" {
+			a.header.Set("Retry-After", after)
+		}
+	case FaultTruncate:
+		if len(a.body) == 0 { // a 204 has nothing to cut short but the connection
+			panic(http.ErrAbortHandler)
+		}
+		a.header.Set("Content-Length", strconv.Itoa(len(a.body)+1))
+		a.body = a.body[:len(a.body)/2]
+	case FaultHalf:
+		a.body = a.body[:len(a.body)/2]
+	case FaultHTML:
+		html(status(http.StatusOK))
+	case FaultEmpty:
+		a.status, a.body = status(a.status), nil
+	case FaultHuge:
+		a.padding = f.Megabytes
+		if a.padding == 0 {
+			a.padding = 100
+		}
+		a.status = status(http.StatusOK)
+		a.header.Set("Content-Type", "application/json")
+	case FaultRedirect:
+		location := f.Location
+		if location == "" {
+			location = "/elsewhere"
+		}
+		a.status, a.body = status(http.StatusFound), nil
+		a.header.Set("Location", location)
+	}
+}
+
+// retryAfter is the header's value, given the answer's Date.
+func (f *rule) retryAfter(date string) string {
+	if !f.retryDated {
+		return f.RetryAfter
+	}
+	now, err := http.ParseTime(date)
+	if err != nil {
+		panic(err) // every answer has a date
+	}
+	return now.Add(f.retryLater).Format(http.TimeFormat)
+}

@@ -1,0 +1,168 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/mail"
+	"strings"
+)
+
+const inviteNotFound = "Invite not found" // the text that Vultr's Terraform provider looks for
+
+// invitationRequest is what the body of POST /v2/invitation says.
+type invitationRequest struct {
+	email      string
+	apiEnabled bool
+	form       Asking // how it says that
+}
+
+// inviteBody reads the two bodies that are known (how-to-invite-a-user-to-an-organization, govultr), and no other.
+func inviteBody(body []byte) (any, error) {
+	top, err := fields(body, "email_invited", "permissions")
+	if err != nil {
+		return nil, err
+	}
+	email, err := top.text("email_invited")
+	if err != nil {
+		return nil, err
+	}
+	permissions, err := fields(top["permissions"], "api_enabled")
+	if err != nil {
+		return nil, fmt.Errorf("permissions: %w", err)
+	}
+	switch enabled := string(permissions["api_enabled"]); enabled {
+	case `"yes"`, `"no"`:
+		return invitationRequest{email, enabled == `"yes"`, AskingYesNo}, nil
+	case "true", "false":
+		return invitationRequest{email, enabled == "true", AskingBool}, nil
+	default:
+		return nil, errors.New(`api_enabled is "yes" or "no", or a bool`)
+	}
+}
+
+func createInvitation(c *call) reply {
+	in := c.body.(invitationRequest)
+	if c.dialect.Asking != AskingEither && c.dialect.Asking != in.form {
+		return refused(refuse(http.StatusBadRequest, "Invalid permissions"))
+	}
+	if parsed, err := mail.ParseAddress(in.email); err != nil || parsed.Address != in.email {
+		return refused(refuse(http.StatusBadRequest, "Invalid email address"))
+	}
+	i, status, no := c.invite(c.dialect, c.now, in.email, in.apiEnabled)
+	if no != nil {
+		return refused(no)
+	}
+	return c.single(status, "invitation", c.invitationObject(i, c.moment(false)))
+}
+
+func listInvitations(c *call) reply {
+	m := c.moment(true)
+	key := "invitations"
+	if c.dialect.InvitationsKey == InvitationsShort {
+		key = "invites"
+	}
+	return listOf(c, key, m, c.listed(c.dialect, m), func(i invitation) object { return c.invitationObject(i, m) })
+}
+
+func getInvitation(c *call) reply {
+	i, ok := c.visible(c.dialect, c.now, c.params[0])
+	if !ok {
+		return refused(refuse(http.StatusNotFound, inviteNotFound))
+	}
+	return c.single(http.StatusOK, "invitation", c.invitationObject(i, c.moment(false)))
+}
+
+func resendInvitation(c *call) reply {
+	i, no := c.resend(c.dialect, c.now, c.params[0])
+	if no != nil {
+		return refused(no)
+	}
+	return c.single(http.StatusOK, "invitation", c.invitationObject(i, c.moment(false)))
+}
+
+// invitationObject is how an answer writes i as it stood at m.
+func (c *call) invitationObject(i invitation, m moment) object {
+	d, owner := c.dialect, c.owner()
+	state := i.stateAt(m.at)
+	if state == stateExpired && d.Lapsed != LapsedMarked {
+		state = statePending
+	}
+	email, registered := i.Email, i.Registered
+	if d.InvitedEmail == InvitedLower {
+		email = strings.ToLower(email)
+	}
+	o := object{
+		"id": i.ID, "inviter_name": owner.Name, "inviter_email": owner.Email,
+		"email_invited": email, "email_registered": registered,
+		"permissions": permissions(d, i.APIEnabled),
+		"org_id":      c.Organization.ID, "org_name": c.Organization.Name,
+		"invite_status": statusWord(d, state),
+		"date_created":  d.date(i.Created), "date_responded": d.date(i.Responded), "expiration_date": d.date(i.Expires),
+	}
+	switch d.StatusField {
+	case StatusText:
+		o["status"] = state
+	case StatusNumber:
+		o["status"] = statusNumbers[state]
+	}
+	switch d.Expiration {
+	case ExpirationNull:
+		o["expiration_date"] = nil
+	case ExpirationEmpty:
+		o["expiration_date"] = ""
+	}
+	switch {
+	case c.struck(FaultWrongPerson):
+		o["email_invited"], o["email_registered"] = StrangerEmail, ""
+	case c.struck(FaultWrongOrganization):
+		o["org_id"], o["org_name"] = strangerOrganization, "Strange Org"
+	case c.struck(FaultNoID):
+		o["id"] = ""
+	}
+	return o
+}
+
+var statusNumbers = map[string]int{statePending: 1, stateAccepted: 2, stateExpired: 3, stateDeclined: 4, stateCancelled: 5}
+
+func statusWord(d Dialect, state string) string {
+	switch d.StatusWords {
+	case WordsLower:
+		return state
+	case WordsUpper:
+		return strings.ToUpper(state)
+	}
+	return strings.ToUpper(state[:1]) + state[1:]
+}
+
+func permissions(d Dialect, apiEnabled bool) any {
+	switch d.Permissions {
+	case PermissionsYesNo:
+		if apiEnabled {
+			return object{"api_enabled": "yes"}
+		}
+		return object{"api_enabled": "no"}
+	case PermissionsNumber:
+		if apiEnabled {
+			return object{"api_enabled": 1}
+		}
+		return object{"api_enabled": 0}
+	case PermissionsJSON:
+		text, err := json.Marshal(object{"api_enabled": apiEnabled})
+		if err != nil {
+			panic(fmt.Sprintf("a bool cannot be written: %v", err))
+		}
+		return string(text)
+	case PermissionsText:
+		if apiEnabled {
+			return "api_enabled"
+		}
+		return ""
+	case PermissionsNull:
+		return nil
+	case PermissionsList:
+		return []string{}
+	}
+	return object{"api_enabled": apiEnabled}
+}

@@ -1,0 +1,150 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"iter"
+	"math"
+	"slices"
+	"time"
+)
+
+// stamp is when something happened: the place in the order of all changes, and the world's time.
+type stamp struct {
+	Seq int64     `json:"seq"`
+	At  time.Time `json:"at"`
+}
+
+// moment is how much of the world a list shows: what happened up to a place in the order, and up to a time.
+type moment struct {
+	seq int64
+	// at is the clock that lapsed invitations are judged by and, in a list that lags, the time of the newest change shown.
+	at   time.Time
+	lags bool
+}
+
+// present is the moment that shows everything.
+var present = moment{seq: math.MaxInt64}
+
+func (m moment) shows(s stamp) bool { return s.Seq <= m.seq && (!m.lags || !s.At.After(m.at)) }
+
+// table holds rows by id, in the order in which they were first put, with every earlier version. That is what makes
+// lists that lag, and pages that all show the same moment, exact.
+type table[T any] struct {
+	entries []*entry[T]
+	index   map[string]*entry[T]
+}
+
+type entry[T any] struct {
+	ID       string       `json:"id"`
+	Versions []version[T] `json:"versions"`
+}
+
+type version[T any] struct {
+	stamp
+	Gone bool `json:"gone,omitempty"`
+	Row  T    `json:"row"`
+}
+
+// get is the row as it is now.
+func (t *table[T]) get(id string) (T, bool) {
+	if e := t.index[id]; e != nil {
+		if last := e.Versions[len(e.Versions)-1]; !last.Gone {
+			return last.Row, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+// rows are all rows as they are now. Rows may be changed and dropped meanwhile.
+func (t *table[T]) rows() iter.Seq[T] { return t.rowsAt(present) }
+
+// rowsAt are all rows as they were at m.
+func (t *table[T]) rowsAt(m moment) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, e := range t.entries {
+			for _, v := range slices.Backward(e.Versions) {
+				if !m.shows(v.stamp) {
+					continue
+				}
+				if !v.Gone && !yield(v.Row) {
+					return
+				}
+				break
+			}
+		}
+	}
+}
+
+// last is the row as it is now or, when it was dropped, as it last was.
+func (t *table[T]) last(id string) T {
+	if e := t.index[id]; e != nil {
+		return e.Versions[len(e.Versions)-1].Row
+	}
+	var none T
+	return none
+}
+
+// goneRows are the last versions of rows that were dropped.
+func (t *table[T]) goneRows() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, e := range t.entries {
+			if last := e.Versions[len(e.Versions)-1]; last.Gone && !yield(last.Row) {
+				return
+			}
+		}
+	}
+}
+
+func (t *table[T]) put(s stamp, id string, row T) { t.add(id, version[T]{stamp: s, Row: row}) }
+
+func (t *table[T]) drop(s stamp, id string) {
+	if row, ok := t.get(id); ok {
+		t.add(id, version[T]{stamp: s, Row: row, Gone: true})
+	}
+}
+
+func (t *table[T]) add(id string, v version[T]) {
+	if t.index == nil {
+		t.index = map[string]*entry[T]{}
+	}
+	e := t.index[id]
+	if e == nil {
+		e = &entry[T]{ID: id}
+		t.index[id] = e
+		t.entries = append(t.entries, e)
+	}
+	e.Versions = append(e.Versions, v)
+}
+
+// clone is a copy that can be changed on its own. Both share the versions there are, which never change.
+func (t *table[T]) clone() table[T] {
+	c := table[T]{entries: make([]*entry[T], len(t.entries)), index: make(map[string]*entry[T], len(t.index))}
+	for i, e := range t.entries {
+		c.entries[i] = &entry[T]{ID: e.ID, Versions: slices.Clip(e.Versions)}
+		c.index[e.ID] = c.entries[i]
+	}
+	return c
+}
+
+var errDamagedTable = errors.New("a table holds an entry without id or version, or one id twice")
+
+// MarshalJSON writes the entries in order.
+func (t table[T]) MarshalJSON() ([]byte, error) { return json.Marshal(t.entries) }
+
+// UnmarshalJSON reads what MarshalJSON wrote; entries without an id or a version are an error.
+func (t *table[T]) UnmarshalJSON(data []byte) error {
+	var entries []*entry[T]
+	if err := json.Unmarshal(data, &entries); err != nil {
+		return err
+	}
+	t.entries, t.index = entries, make(map[string]*entry[T], len(entries))
+	for _, e := range entries {
+		if e == nil || e.ID == "" || len(e.Versions) == 0 || t.index[e.ID] != nil {
+			return errDamagedTable
+		}
+		t.index[e.ID] = e
+	}
+	return nil
+}
