@@ -1,0 +1,217 @@
+package vultr
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// accessRow is a group, role or policy with those whom the list itself names as its members.
+type accessRow struct {
+	org.Access
+	embedded []holderRow
+	listed   json.RawMessage // the same, as the list of groups has it; not decoded unless it is needed
+}
+
+// holders are those whom a list of their own names, or else the list of groups.
+func (r accessRow) holders() []holderRow {
+	if r.listed == nil {
+		return r.embedded
+	}
+	var holders []holderRow
+	for _, member := range (fields{"members": r.listed}).objects("members") {
+		holders = append(holders, decodeHolder(member))
+	}
+	return holders
+}
+
+// holderRow is somebody who has a group, role or policy, in whatever way the API tells who it is.
+type holderRow struct {
+	id        string // the user's id, or that of the membership
+	userID    string
+	email     org.Address
+	inherited bool // has it through a group
+	inactive  bool // was taken out of the group, or is suspended
+}
+
+// accessKind is how one kind of access is read and changed.
+type accessKind struct {
+	list listing[accessRow]
+	// holders is the last segment of the path, after /v2/groups/{id} and so on; keys are where its rows stand.
+	holders string
+	keys    []string // SPEC, govultr
+}
+
+var accessKinds = map[org.Kind]accessKind{
+	org.KindGroup: {
+		list:    listing[accessRow]{op: "list groups", path: "/v2/groups", keys: []string{"groups"}, decode: decodeGroup},
+		holders: "members", keys: []string{"members"},
+	},
+	org.KindRole: {
+		list:    listing[accessRow]{op: "list roles", path: "/v2/roles", keys: []string{"roles"}, decode: decodeRole},
+		holders: "users", keys: []string{"role_user_relationships", "assignments"},
+	},
+	org.KindPolicy: {
+		list:    listing[accessRow]{op: "list policies", path: "/v2/policies", keys: []string{"policies"}, decode: decodePolicy},
+		holders: "users", keys: []string{"policy_user_relationships", "users"},
+	},
+}
+
+// readAccess reads the groups, roles and policies of the wanted kinds, and who has those that are named: as many requests
+// as there are pages and names, however many people there are. Lists that the key may not read are an error, since the
+// roster needs them.
+func (c *Client) readAccess(ctx context.Context, wanted org.Wanted) ([]accessRow, error) {
+	byKind := make([][]accessRow, len(org.Kinds))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, kind := range org.Kinds {
+		names, managed := wanted[kind]
+		if !managed {
+			continue
+		}
+		g.Go(func() (err error) {
+			byKind[i], err = c.readKind(ctx, kind, func(a org.Access) bool { return slices.ContainsFunc(names, a.Is) })
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(byKind...), nil
+}
+
+// readAllAccess reads all of every kind that the key may read; the others are unseen.
+func (c *Client) readAllAccess(ctx context.Context) (rows []accessRow, unseen []org.Kind, err error) {
+	byKind := make([][]accessRow, len(org.Kinds))
+	failed := make([]error, len(org.Kinds))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, kind := range org.Kinds {
+		g.Go(func() error {
+			byKind[i], failed[i] = c.readKind(ctx, kind, func(org.Access) bool { return true })
+			if Hidden(failed[i]) {
+				return nil
+			}
+			return failed[i]
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	for i, kind := range org.Kinds {
+		if failed[i] != nil {
+			unseen = append(unseen, kind)
+		}
+	}
+	return slices.Concat(byKind...), unseen, nil
+}
+
+// readKind reads all of one kind, and who has those that match.
+func (c *Client) readKind(ctx context.Context, kind org.Kind, match func(org.Access) bool) ([]accessRow, error) {
+	rows, err := list(ctx, c, accessKinds[kind].list)
+	if err != nil {
+		return nil, err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for j := range rows {
+		row := &rows[j]
+		if row.Deleted || row.Assumable || !match(row.Access) {
+			continue
+		}
+		g.Go(func() error { return c.readHolders(ctx, row) })
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// readHolders reads all who have row. govultr knows no list of a group's members: where there is none, those whom the
+// list of groups names have to do.
+func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
+	kind := accessKinds[row.Kind]
+	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder}
+	id, err := pathID(row.ID)
+	if err != nil {
+		return call{op: q.op}.failed(org.NotSent, 0, "", err)
+	}
+	q.path = kind.list.path + "/" + id + "/" + kind.holders
+	rows, err := list(ctx, c, q)
+	if row.Kind == org.KindGroup && hasStatus(err, http.StatusNotFound) {
+		return nil
+	}
+	row.embedded, row.listed = rows, nil
+	return err
+}
+
+// withHolders finds out which users the holders are: by the user id, or by the address where the id is the membership's own.
+func withHolders(rows []accessRow, users []org.User) []org.Access {
+	if len(rows) == 0 {
+		return nil
+	}
+	byID := make(map[string]*org.User, len(users))
+	byEmail := make(map[string]*org.User, len(users))
+	for i := range users {
+		if users[i].ID != "" {
+			byID[users[i].ID] = &users[i]
+		}
+		if !users[i].Email.IsZero() {
+			byEmail[users[i].Email.Key()] = &users[i]
+		}
+	}
+	all := make([]org.Access, len(rows))
+	for i, row := range rows {
+		all[i] = row.Access
+		holders := row.holders()
+		all[i].Holders = make(map[string]string, len(holders))
+		for _, h := range holders {
+			u := byID[h.userID]
+			if u == nil {
+				u = byID[h.id]
+			}
+			if u == nil {
+				u = byEmail[h.email.Key()]
+			}
+			// A member who was taken out may stay listed (SPEC: can be restored); one who is suspended is still a member.
+			if u == nil || u.ID == "" || h.inherited || h.inactive && !u.Suspended {
+				continue
+			}
+			membership := h.id
+			if membership == "" {
+				membership = u.ID
+			}
+			all[i].Holders[u.ID] = membership
+		}
+	}
+	return all
+}
+
+func decodeGroup(f fields) accessRow {
+	row := accessRow{Access: org.Access{Kind: org.KindGroup, ID: f.text("id"), Name: f.text("display_name")}}
+	row.Deleted = strings.EqualFold(f.text("status"), "deleted")
+	row.listed = f["members"]
+	return row
+}
+
+func decodeRole(f fields) accessRow {
+	return accessRow{Access: org.Access{
+		Kind: org.KindRole, ID: f.text("id"), Name: f.text("name"), Assumable: strings.EqualFold(f.text("role_type"), "assumable"),
+	}}
+}
+
+func decodePolicy(f fields) accessRow {
+	return accessRow{Access: org.Access{Kind: org.KindPolicy, ID: f.text("id"), Name: f.text("name")}}
+}
+
+func decodeHolder(f fields) holderRow {
+	active := f.flag("active")
+	how := f.text("assignment_type") // govultr; SPEC's relationships are direct ones
+	return holderRow{
+		id: f.text("id"), userID: f.text("user_id"), email: f.address("email"),
+		inherited: how != "" && !strings.EqualFold(how, "direct"), inactive: active != nil && !*active,
+	}
+}

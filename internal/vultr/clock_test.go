@@ -1,0 +1,54 @@
+package vultr
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestServerClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ahead time.Duration
+		date := ""
+		status := 201
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", date)
+			if date == "" {
+				w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			}
+			answerJSON(w, status, `{"id": "i1", "email_invited": "`+ada.String()+`"}`)
+		}, nil)
+		check := func(when string, want time.Duration) {
+			t.Helper()
+			if got := time.Until(c.Now()); got != want {
+				t.Errorf("%s: the clock is %v ahead, want %v", when, got, want)
+			}
+		}
+		check("before any answer", 0)
+		ahead = -72 * time.Hour
+		c.Invite(t.Context(), ada, true)
+		check("after an answer", ahead)
+		time.Sleep(90 * time.Minute)
+		check("later", ahead)
+		ahead = 5 * time.Minute
+		c.Invite(t.Context(), ada, true)
+		check("after one answer that says something else", -72*time.Hour)
+		c.Invite(t.Context(), ada, true)
+		check("after most answers say so", ahead)
+		ahead = 1000 * time.Hour
+		c.Invite(t.Context(), ada, true)
+		c.Invite(t.Context(), ada, true)
+		check("after two answers that are wrong", 5*time.Minute)
+		status, ahead = 404, 1000*time.Hour
+		c.Invite(t.Context(), ada, true)
+		check("after an error, which may be a gateway's", 5*time.Minute)
+		status, date = 201, "tomorrow"
+		c.Invite(t.Context(), ada, true)
+		check("after a Date that is none", 5*time.Minute)
+		if zone := c.Now().Location(); zone != time.UTC {
+			t.Errorf("the time is in %v, want UTC", zone)
+		}
+	})
+}

@@ -1,0 +1,250 @@
+package vultr
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+func decodeFields(t *testing.T, text string) fields {
+	t.Helper()
+	var f fields
+	if err := json.Unmarshal([]byte(text), &f); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestDecodeInvitation(t *testing.T) {
+	t.Parallel()
+	ten := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
+	tests := []struct {
+		name, json string
+		want       org.Invitation
+	}{
+		{
+			"as govultr reads it",
+			`{"id":"5f0c","inviter_name":"Ops","inviter_email":"ops@example.com","email_invited":"Dev@example.com","email_registered":"",
+			  "permissions":{"api_enabled":true},"org_id":"9a1e","org_name":"Example Org","status":"pending","status_full":"x",
+			  "invite_status":"Pending","date_created":"2026-06-01T10:00:00+00:00","date_responded":null,"expiration_date":"2026-06-04T10:00:00Z"}`,
+			org.Invitation{
+				ID: "5f0c", Invited: org.MustParseAddress("Dev@example.com"), OrgID: "9a1e", OrgName: "Example Org",
+				Status: org.StatusPending, StatusText: "Pending", APIEnabled: new(true), Created: ten, Expires: ten.AddDate(0, 0, 3),
+			},
+		},
+		{
+			"accepted, with dates and truth of other forms, and numbers for ids",
+			`{"id":42,"email_invited":"dev@example.com","email_registered":"me@home.example","permissions":"{\"api_enabled\":\"no\"}","org_id":7,
+			  "status":"ACCEPTED","date_created":"2026-06-01 10:00:00","date_responded":"2026-06-01T12:00:00.5+02:00","expiration_date":""}`,
+			org.Invitation{
+				ID: "42", OrgID: "7", Invited: org.MustParseAddress("dev@example.com"), Registered: org.MustParseAddress("me@home.example"),
+				Status: org.StatusAccepted, StatusText: "ACCEPTED", APIEnabled: new(false), Created: ten, Responded: ten.Add(500 * time.Millisecond),
+			},
+		},
+		{
+			"everything odd",
+			`{"id":{},"email_invited":["x"],"email_registered":7,"permissions":[],"org_id":null,"org_name":[],"status":{},"invite_status":[],
+			  "date_created":"yesterday","date_responded":7,"expiration_date":"0000-00-00 00:00:00"}`,
+			org.Invitation{Status: org.StatusUnknown},
+		},
+		{"nothing", `{}`, org.Invitation{Status: org.StatusUnknown}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, decodeInvitation(decodeFields(t, test.json)), cmp.Comparer(sameAddress)); diff != "" {
+				t.Errorf("invitation (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func sameAddress(a, b org.Address) bool { return a == b }
+
+func TestInvitationStatus(t *testing.T) {
+	t.Parallel()
+	const responded, registered = `"date_responded":"2026-06-01T10:00:00Z"`, `"email_registered":"me@home.example"`
+	tests := []struct {
+		json string
+		want org.InvitationStatus
+		text string
+	}{
+		{`{"invite_status":"Pending"}`, org.StatusPending, "Pending"},
+		{`{"invite_status":" PENDING "}`, org.StatusPending, "PENDING"},
+		{`{"invite_status":"Invite Pending"}`, org.StatusPending, "Invite Pending"},
+		{`{"invite_status":"Accepted"}`, org.StatusAccepted, "Accepted"},
+		{`{"invite_status":"expired"}`, org.StatusExpired, "expired"},
+		{`{"invite_status":"Declined"}`, org.StatusDeclined, "Declined"},
+		{`{"invite_status":"Rejected"}`, org.StatusDeclined, "Rejected"},
+		{`{"invite_status":"cancelled"}`, org.StatusCancelled, "cancelled"},
+		{`{"invite_status":"Canceled"}`, org.StatusCancelled, "Canceled"},
+		{`{"invite_status":"Revoked"}`, org.StatusCancelled, "Revoked"},
+		{`{"status":"pending"}`, org.StatusPending, "pending"},
+		{`{"invite_status":"","status":"expired"}`, org.StatusExpired, "expired"},
+		{`{"invite_status":null,"status":"accepted"}`, org.StatusAccepted, "accepted"},
+		{`{"invite_status":"Accepted","status":"pending"}`, org.StatusAccepted, "Accepted"},
+		{`{"invite_status":"Frozen","status":"pending"}`, org.StatusUnknown, "Frozen"},
+		{`{"status":1}`, org.StatusUnknown, "1"},
+		{`{"status":true}`, org.StatusUnknown, "true"},
+		{`{}`, org.StatusUnknown, ""},
+		{`{` + responded + `}`, org.StatusUnknown, ""},
+		{`{` + registered + `}`, org.StatusUnknown, ""},
+		{`{` + responded + `,` + registered + `}`, org.StatusAccepted, ""},
+		{`{"status":"odd",` + responded + `,` + registered + `}`, org.StatusUnknown, "odd"},
+	}
+	for _, test := range tests {
+		got := decodeInvitation(decodeFields(t, test.json))
+		if got.Status != test.want || got.StatusText != test.text {
+			t.Errorf("%s: status %q, text %q; want %q, %q", test.json, got.Status, got.StatusText, test.want, test.text)
+		}
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	tests := map[string]*bool{
+		`{"api_enabled":true}`:                  new(true),
+		`{"api_enabled":false}`:                 new(false),
+		`{"api_enabled":"yes"}`:                 new(true),
+		`{"api_enabled":"No"}`:                  new(false),
+		`{"api_enabled":1}`:                     new(true),
+		`{"api_enabled":0}`:                     new(false),
+		`{"api_enabled":2}`:                     nil,
+		`{"api_enabled":"maybe"}`:               nil,
+		`{"api_enabled":null}`:                  nil,
+		`{}`:                                    nil,
+		`"{\"api_enabled\":true}"`:              new(true),
+		`"{\"api_enabled\":\"{\\\"x\\\":1}\"}"`: nil,
+		`"api"`:                                 nil,
+		`""`:                                    nil,
+		`null`:                                  nil,
+		`[]`:                                    nil,
+		`["api_enabled"]`:                       nil,
+		`7`:                                     nil,
+	}
+	for text, want := range tests {
+		got := decodeInvitation(decodeFields(t, `{"permissions":`+text+`}`)).APIEnabled
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestDates(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
+	tests := map[string]time.Time{
+		`"2026-06-01T10:00:00+00:00"`:   at,
+		`"2026-06-01T10:00:00Z"`:        at,
+		`"2026-06-01T12:30:00+02:30"`:   at,
+		`"2026-06-01 10:00:00"`:         at,
+		`"2026-06-01T10:00:00.000Z"`:    at,
+		`"2026-06-01 10:00:00.000"`:     at,
+		`" 2026-06-01T10:00:00Z "`:      at,
+		`null`:                          {},
+		`""`:                            {},
+		`"soon"`:                        {},
+		`1780308000`:                    {},
+		`"2026-13-01T10:00:00Z"`:        {},
+		`"0000-00-00 00:00:00"`:         {},
+		`"2026-06-01T10:00:00Z; rm -r"`: {},
+	}
+	for text, want := range tests {
+		if got := decodeFields(t, `{"d":`+text+`}`).date("d"); !got.Equal(want) {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestDecodeUser(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, json string
+		want       org.User
+	}{
+		{
+			"as SPEC shows it",
+			`{"id":"u1","name":"Ada Lovelace","first_name":"A","last_name":"L","email":"ada@example.com","api_enabled":true,"service_user":false,"status":true,"acls":[],"last_activity":null}`,
+			org.User{ID: "u1", Email: org.MustParseAddress("ada@example.com"), Name: "Ada Lovelace", APIEnabled: new(true)},
+		},
+		{
+			"suspended, with a name in two parts",
+			`{"id":"u1","first_name":"Ada","last_name":"Lovelace","email":"ada@example.com","api_enabled":"no","status":false}`,
+			org.User{ID: "u1", Email: org.MustParseAddress("ada@example.com"), Name: "Ada Lovelace", APIEnabled: new(false), Suspended: true},
+		},
+		{"suspended by a word", `{"id":"u1","status":"Suspended"}`, org.User{ID: "u1", Suspended: true}},
+		{"status of another kind", `{"id":"u1","status":"active"}`, org.User{ID: "u1"}},
+		{"service user without an address", `{"id":"s1","name":"bot","email":"","service_user":true}`, org.User{ID: "s1", Name: "bot", Service: true}},
+		{"nothing", `{}`, org.User{}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, decodeUser(decodeFields(t, test.json)), cmp.Comparer(sameAddress)); diff != "" {
+				t.Errorf("user (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// FuzzDecodeSent: an answer to an invitation is understood only with a usable id and the right address.
+func FuzzDecodeSent(f *testing.F) {
+	for _, seed := range []string{
+		sentToAda, `{"invitation":` + sentToAda + `}`, `{"id":7,"email_invited":" ADA@EXAMPLE.COM "}`, `{"invitation":{}}`, `{"invitation":[]}`,
+		`{"id":"..","email_invited":"ada@example.com"}`, `{"id":"i1","email_invited":"eve@example.com"}`, `{"permissions":"{\"api_enabled\":1}","status":[[]]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var top fields
+		if json.Unmarshal(body, &top) != nil {
+			return
+		}
+		got, err := decodeSent(top, ada)
+		if got.ID != "" && (strings.ContainsAny(got.ID, "/\\?#%& \n") || got.ID == "." || got.ID == "..") {
+			t.Errorf("the id %q is let through", got.ID)
+		}
+		if err == nil && (got.ID == "" || !strings.EqualFold(got.Invited.String(), ada.String())) {
+			t.Errorf("understood as %q for %q: %s", got.ID, got.Invited, body)
+		}
+	})
+}
+
+// FuzzText: whatever a value is, its text is what encoding/json makes of it.
+func FuzzText(f *testing.F) {
+	for _, value := range []string{`"ada"`, `" ada "`, `"a\u0064a"`, "\"a\xffa\"", `"\ud800"`, `12345678901234567890`, `1e9`, `-0`, `true`, `null`, `{}`, `["a"]`} {
+		f.Add([]byte(value))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var o fields
+		if json.Unmarshal(slices.Concat([]byte(`{"x":`), value, []byte(`}`)), &o) != nil || len(o) != 1 {
+			return
+		}
+		var want string
+		var v any
+		decoder := json.NewDecoder(bytes.NewReader(o["x"]))
+		decoder.UseNumber()
+		if err := decoder.Decode(&v); err != nil {
+			t.Fatal(err)
+		}
+		switch v := v.(type) {
+		case string:
+			want = strings.TrimSpace(v)
+		case json.Number:
+			want = v.String()
+		case bool:
+			want = strconv.FormatBool(v)
+		}
+		if got := o.text("x"); got != want {
+			t.Errorf("the text of %s is %q, want %q", value, got, want)
+		}
+	})
+}

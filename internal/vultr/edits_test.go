@@ -1,0 +1,103 @@
+package vultr
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// edits are one of each kind.
+func edits() map[string]org.Edit {
+	ada := org.MustParseAddress("Ada@example.com")
+	edit := func(op org.EditOp, kind org.Kind) org.Edit {
+		return org.Edit{Op: op, Who: ada, UserID: "u1", Organization: "o1", Kind: kind, ID: "x1", Membership: "m1", APIEnabled: true}
+	}
+	return map[string]org.Edit{
+		"update":        edit(org.EditUpdate, ""),
+		"grant group":   edit(org.EditGrant, org.KindGroup),
+		"grant role":    edit(org.EditGrant, org.KindRole),
+		"grant policy":  edit(org.EditGrant, org.KindPolicy),
+		"revoke group":  edit(org.EditRevoke, org.KindGroup),
+		"revoke role":   edit(org.EditRevoke, org.KindRole),
+		"revoke policy": edit(org.EditRevoke, org.KindPolicy),
+		"suspend":       edit(org.EditSuspend, ""),
+		"unsuspend":     edit(org.EditUnsuspend, ""),
+		"remove":        edit(org.EditRemove, ""),
+	}
+}
+
+// TestEditRequests: each edit is one documented request. Above all, removing somebody ends their membership of the organization
+// and never deletes their account.
+func TestEditRequests(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"update":        `PATCH /v2/users/u1 {"api_enabled":true}`,
+		"grant group":   `POST /v2/groups/x1/members {"user_id":"u1","display_name":"Ada@example.com"}`,
+		"grant role":    `POST /v2/roles/x1/users/u1 `,
+		"grant policy":  `POST /v2/policies/x1/users/u1 `,
+		"revoke group":  `DELETE /v2/groups/x1/members/m1 `,
+		"revoke role":   `DELETE /v2/roles/x1/users/u1 `,
+		"revoke policy": `DELETE /v2/policies/x1/users/u1 `,
+		"suspend":       `PUT /v2/organizations/o1/user/u1/suspend `,
+		"unsuspend":     `PUT /v2/organizations/o1/user/u1/unsuspend `,
+		"remove":        `DELETE /v2/organizations/o1/user/u1 `,
+	}
+	got := map[string]string{}
+	for name, e := range edits() {
+		c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			got[name] += fmt.Sprintf("%s %s %s", r.Method, r.URL.Path, bytes.TrimSpace(body))
+			w.WriteHeader(http.StatusNoContent)
+		}))
+		if n, err := c.Edit(t.Context(), e); n != 1 || err != nil {
+			t.Errorf("%s: %d requests, %v", name, n, err)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// TestEditAnswers: any success will do, with or without an answer, unless the answer says that it is none.
+func TestEditAnswers(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]org.Failure{
+		"": 0, "{}": 0, `{"error":""}`: 0, `{"error":null}`: 0, `{"error":false}`: 0, `{"user":{"id":"u1","error":"none"}}`: 0,
+		`{"error":"Invalid user","status":400}`: org.Refused,
+		"<html>":                                org.Unreadable,
+	} {
+		for name, e := range edits() {
+			c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+			n, err := c.Edit(t.Context(), e)
+			var got org.Failure
+			if failure, ok := errors.AsType[*org.CallError](err); ok {
+				got = failure.Failure
+			}
+			if n != 1 || got != want {
+				t.Errorf("%s, answered with %q: %d requests, %v", name, body, n, err)
+			}
+		}
+	}
+}
+
+// TestEditOfOddIDs: an id that would lead to another path is sent nowhere.
+func TestEditOfOddIDs(t *testing.T) {
+	t.Parallel()
+	c := inProcess(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) }))
+	for name, e := range edits() {
+		for _, odd := range []string{"", ".", "..", "u1/../u2", "u1?x", "u1#x", "u 1", "%2e%2e", "ü"} {
+			e.UserID, e.Membership = odd, odd
+			n, err := c.Edit(t.Context(), e)
+			if n != 0 || err == nil {
+				t.Errorf("%s of %q: %d requests, %v", name, odd, n, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package vultr
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// endpoint is one kind of request of a check-up.
+type endpoint struct {
+	name, path string
+	keys       []string // where a list has its rows; nil for one object
+	// permission is what the documents say it takes, as far as they do (iam-policy-actions-map; the how-to guide on
+	// inviting and granting access); "" where they name none.
+	permission string
+
+	exchanges []exchange
+	rows      int
+	err       error
+}
+
+func (e *endpoint) observe(x exchange) { e.exchanges = append(e.exchanges, x) }
+
+// status is that of the last answer, 0 without one.
+func (e *endpoint) status() int {
+	for _, x := range slices.Backward(e.exchanges) {
+		if x.status != 0 {
+			return x.status
+		}
+	}
+	return 0
+}
+
+func (e *endpoint) verdict() org.Verdict {
+	status := e.status()
+	switch {
+	case len(e.exchanges) == 0:
+		return org.VerdictUntried
+	case status == http.StatusUnauthorized:
+		return org.VerdictRefused
+	case status == http.StatusForbidden:
+		return org.VerdictForbidden
+	case status == http.StatusNotFound:
+		return org.VerdictMissing
+	case e.err != nil:
+		return org.VerdictFailed
+	}
+	return org.VerdictAllowed
+}
+
+func (e *endpoint) allowed() bool { return e.verdict() == org.VerdictAllowed }
+
+// reading are the answers of the last reading of a list, which begins where no cursor is asked for.
+func (e *endpoint) reading() []exchange {
+	for i, x := range slices.Backward(e.exchanges) {
+		if x.ok() && x.query.Get("cursor") == "" {
+			return e.exchanges[i:]
+		}
+	}
+	return nil
+}
+
+// rawRows are the rows of the last reading as they were sent.
+func (e *endpoint) rawRows() []fields {
+	var rows []fields
+	for _, x := range e.reading() {
+		for _, key := range e.keys {
+			rows = append(rows, x.top.objects(key)...)
+		}
+	}
+	return rows
+}
+
+// see notes under which of its keys a list was found; values say what to call them, in their order.
+func (e *endpoint) see(t traits, axis string, values ...string) {
+	for _, x := range e.reading() {
+		for i, key := range e.keys {
+			if _, found := x.top[key]; found {
+				t.see(axis, values[i])
+			}
+		}
+	}
+}
+
+func (e *endpoint) report(c *Client) org.Endpoint {
+	out := org.Endpoint{
+		Name: e.name, Path: e.path, Verdict: e.verdict(), Status: e.status(), Requests: len(e.exchanges), Rows: e.rows,
+	}
+	for _, x := range e.exchanges {
+		if x.status != 0 {
+			out.Latency = max(out.Latency, x.took)
+		}
+	}
+	for _, x := range e.reading() {
+		if x.ok() {
+			out.Pages++
+		}
+	}
+	if out.Verdict == org.VerdictForbidden {
+		out.Permission = e.permission
+	}
+	if out.Verdict != org.VerdictAllowed && len(e.exchanges) > 0 {
+		out.Message = e.message(c)
+	}
+	return out
+}
+
+// message is what the server said, or what was wrong with what it said.
+func (e *endpoint) message(c *Client) string {
+	if failure, ok := errors.AsType[*org.CallError](e.err); ok {
+		words := failure.Message
+		if failure.Err != nil {
+			words = strings.TrimPrefix(words+": "+failure.Err.Error(), ": ")
+		}
+		return c.clean(words)
+	}
+	last := e.exchanges[len(e.exchanges)-1] // the error was one that a run can do without
+	return c.clean(serverWords(answer{status: last.status, header: last.header}, last.body))
+}

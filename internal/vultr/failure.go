@@ -1,0 +1,109 @@
+package vultr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// failureOf says what a status means for a call; 0 for success, and for the status 0 of a call without an answer.
+func failureOf(status int) org.Failure {
+	switch {
+	case status == 0 || status/100 == 2:
+		return 0
+	case status < 400:
+		return org.Unreadable // a redirect, or something that nobody asked for
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return org.Denied
+	case status == http.StatusTooManyRequests:
+		return org.NotSent
+	case status == http.StatusRequestTimeout || status >= 500:
+		return org.Lost
+	}
+	return org.Refused
+}
+
+// gaveUp tells of a gateway that did not wait for the API's answer.
+func gaveUp(status int) bool {
+	const connectionTimedOut, timeoutOccurred = 522, 524 // Cloudflare's, developers.cloudflare.com/support/troubleshooting
+	return status == http.StatusGatewayTimeout || status == connectionTimedOut || status == timeoutOccurred
+}
+
+// Hidden tells that the key may not see what was asked for, or that the API does not have it.
+func Hidden(err error) bool {
+	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
+}
+
+func hasStatus(err error, status int) bool {
+	var failure *org.CallError
+	return errors.As(err, &failure) && failure.Status == status
+}
+
+// serverWords is what an answer that is no success says: the text of its `error` (SPEC, 4xx), a page's title, else its
+// first line, else the standard words for its status.
+func serverWords(a answer, body []byte) string {
+	if a.status/100 == 3 {
+		return "a redirect to " + a.header.Get("Location") + ", which is not followed"
+	}
+	var top fields
+	if json.Unmarshal(body, &top) == nil && top.text("error") != "" {
+		return top.text("error")
+	}
+	if isHTML(a.header) {
+		return page(body)
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	if line == "" {
+		return http.StatusText(a.status)
+	}
+	return line
+}
+
+// notJSON says what a success was instead of a JSON object.
+func notJSON(a answer, body []byte) string {
+	switch {
+	case len(bytes.TrimSpace(body)) == 0:
+		return "an empty answer"
+	case isHTML(a.header):
+		return page(body) + " instead of JSON"
+	}
+	return "an answer that is not a JSON object"
+}
+
+var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+func page(body []byte) string {
+	if title := titleTag.FindSubmatch(body[:min(len(body), maxRefusal)]); title != nil {
+		return fmt.Sprintf("an HTML page (%s)", strings.TrimSpace(html.UnescapeString(string(title[1]))))
+	}
+	return "an HTML page"
+}
+
+// clean makes a server's words fit for an error. The key goes first: cut in two it would not be found.
+func (c *Client) clean(words string) string { return shorten(c.redact(words)) }
+
+// shorten makes one printable line of at most 200 characters.
+func shorten(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)
+	line := []rune(strings.Join(strings.Fields(s), " "))
+	if len(line) > 200 {
+		line = append(line[:199], '…')
+	}
+	return string(line)
+}

@@ -1,0 +1,180 @@
+package vultr
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// judge says what the answers mean for a run, which has to agree with what [Client.ReadOrganization] can do without.
+func (p *probe) judge(out *org.Checkup, listed []org.Invitation, people []org.User) {
+	limit := func(kind org.LimitKind, detail string) {
+		out.Limits = append(out.Limits, org.Limit{Kind: kind, Detail: detail})
+	}
+	p.observations(out)
+
+	if out.Key = p.key(); out.Key == org.VerdictRefused {
+		limit(org.LimitKeyRefused, "")
+	}
+	if x := p.foreign(); x != nil {
+		limit(org.LimitIntercepted, p.c.clean(serverWords(answer{status: x.status, header: x.header}, x.body)))
+	}
+	switch {
+	case !p.invitations.allowed():
+		limit(org.LimitInvitationsUnseen, "")
+		out.Unable = p.invitations.err
+	case out.Unable != nil:
+		limit(org.LimitOrganization, p.c.redact(out.Unable.Error()+whoseInvitations(out, listed)))
+	}
+	if out.Key != org.VerdictAllowed {
+		return // whatever else cannot be done comes from this
+	}
+	for _, e := range []struct {
+		*endpoint
+		dispensable []org.Verdict
+	}{
+		{&p.users, []org.Verdict{org.VerdictForbidden}},
+		{&p.suspended, []org.Verdict{org.VerdictForbidden, org.VerdictMissing, org.VerdictUntried}},
+		{&p.account, []org.Verdict{org.VerdictForbidden, org.VerdictMissing}},
+	} {
+		if !e.allowed() && !slices.Contains(e.dispensable, e.verdict()) {
+			limit(org.LimitListFailed, e.name)
+			if out.Unable == nil {
+				out.Unable = e.err
+			}
+		}
+	}
+
+	if p.users.verdict() == org.VerdictForbidden {
+		limit(org.LimitUsersUnseen, "")
+		if p.invitations.allowed() && !slices.ContainsFunc(listed, func(i org.Invitation) bool { return i.Status == org.StatusAccepted }) {
+			limit(org.LimitAcceptanceUnseen, "")
+		}
+	}
+	if !p.suspended.allowed() {
+		limit(org.LimitSuspendedUnseen, "")
+	}
+	isSelf := func(u org.User) bool { return u.Email.Equal(out.Self) }
+	if out.Self.IsZero() || p.users.allowed() && !slices.ContainsFunc(people, isSelf) {
+		limit(org.LimitSelfUnseen, "")
+	}
+	p.judgeAccess(limit)
+	p.judgeInvitations(listed, limit)
+	if out.Ahead == nil {
+		limit(org.LimitClockUnseen, "")
+	}
+}
+
+// key is what the answers say of the key itself; see [org.Checkup.Key].
+func (p *probe) key() org.Verdict {
+	key := org.VerdictFailed
+	for _, e := range p.all() {
+		switch verdict := e.verdict(); {
+		case verdict == org.VerdictAllowed:
+			return verdict
+		case verdict == org.VerdictRefused:
+			key = verdict
+		}
+	}
+	return key
+}
+
+// whoseInvitations helps somebody with several organizations to name the one in the roster that the key acts on.
+func whoseInvitations(out *org.Checkup, listed []org.Invitation) string {
+	own := named(listed)
+	if len(own) != 1 || out.Organization.ID != "" {
+		return ""
+	}
+	return fmt.Sprintf("; its invitations are those of %q (%s)", own[0].Name, own[0].ID)
+}
+
+// judgeAccess is judge for groups, roles and policies.
+func (p *probe) judgeAccess(limit func(org.LimitKind, string)) {
+	for _, kind := range org.Kinds {
+		holders := p.holders[kind].verdict()
+		switch {
+		case !p.access[kind].allowed():
+			limit(org.LimitAccessUnseen, string(kind))
+		case holders == org.VerdictAllowed || holders == org.VerdictUntried:
+		case kind == org.KindGroup && holders == org.VerdictMissing: // the list of groups names members, too
+		default:
+			limit(org.LimitHoldersUnseen, string(kind))
+		}
+	}
+}
+
+// judgeInvitations is judge for what invitations say of themselves.
+func (p *probe) judgeInvitations(listed []org.Invitation, limit func(org.LimitKind, string)) {
+	pending, dated, told := 0, 0, 0
+	var strange []string
+	for _, i := range listed {
+		switch {
+		case i.Status == org.StatusUnknown && i.StatusText != "" && len(strange) < maxSeen:
+			strange = append(strange, shorten(i.StatusText))
+		case i.Status == org.StatusPending:
+			pending++
+			if !i.Lapses().IsZero() {
+				dated++
+			}
+			if !i.Expires.IsZero() {
+				told++
+			}
+		}
+	}
+	switch {
+	case dated < pending:
+		limit(org.LimitDatesUnseen, "")
+	case told < pending:
+		limit(org.LimitExpirationUnseen, "")
+	}
+	if len(strange) > 0 {
+		slices.Sort(strange)
+		limit(org.LimitStatusNotUnderstood, strings.Join(slices.Compact(strange), ", "))
+	}
+}
+
+// foreign is an answer that did not come from the API: a web page or a redirect; nil when there was none.
+func (p *probe) foreign() *exchange {
+	for _, e := range p.all() {
+		for i, x := range e.exchanges {
+			if x.status/100 == 3 || x.status != 0 && isHTML(x.header) {
+				return &e.exchanges[i]
+			}
+		}
+	}
+	return nil
+}
+
+// observations are what the headers tell. The clock is judged by the quickest answer, which is the least out of date.
+func (p *probe) observations(out *org.Checkup) {
+	out.RateHeaders = map[string]string{}
+	quickest := time.Duration(-1)
+	for _, e := range p.all() {
+		for _, x := range e.exchanges {
+			if x.status == http.StatusTooManyRequests {
+				out.Throttled++
+			}
+			for _, name := range rateHeaders {
+				if value := x.header.Get(name); value != "" {
+					out.RateHeaders[name] = p.c.clean(value)
+				}
+			}
+			date, err := http.ParseTime(x.header.Get("Date"))
+			if err == nil && (quickest < 0 || x.took < quickest) {
+				quickest = x.took
+				out.Ahead = new(date.Sub(x.at))
+			}
+		}
+	}
+}
+
+// rateHeaders are those that servers tell about rates in, by their canonical names. The API documents the first only.
+var rateHeaders = []string{
+	"Retry-After", "Ratelimit", "Ratelimit-Limit", "Ratelimit-Policy", "Ratelimit-Remaining", "Ratelimit-Reset",
+	"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset",
+	"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-Ratelimit-Used",
+}

@@ -1,0 +1,257 @@
+package vultr
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+const (
+	perPage     = 500 // the most that the API allows (SPEC)
+	defaultPage = 100 // what it takes where it does not heed per_page (SPEC)
+	maxPages    = 1000
+	// maxReadings is how often a list is read whole when rows seem to be missing: they may move between pages meanwhile.
+	maxReadings = 3
+	// mostExpected is for how many rows there is room at once because the server counts them.
+	mostExpected = 100_000
+)
+
+// listing is a list of the API. Its rows stand under one of keys, as the documents disagree; if under several, all count.
+type listing[T any] struct {
+	op     string
+	path   string
+	keys   []string
+	decode func(fields) T
+}
+
+// list reads all pages of l. The result is complete or an error: every page answered, no cursor came twice, there are at
+// least as many different rows as the server counts, and it counted the same on every page: if it did not, rows have
+// moved, and one may have slipped through. Rows are different when their ids are; the later reading of a row wins.
+//
+// A count that cannot be read is an error. A server that counts nothing must say in so many words that no page follows (a
+// next that is "" or null), or its last page must be smaller than every page size that the documents know. If it is not, the
+// list is read again in pages that are, since some lists may come without meta just because they fit one page.
+//
+// Once it returns, nothing of the list is being asked for any more.
+func list[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
+	q := call{op: l.op, path: l.path}
+	size := perPage
+	for try := 1; ; try++ {
+		r, err := readPages(ctx, c, q, l, size)
+		if err != nil {
+			return nil, err
+		}
+		message := ""
+		switch {
+		case r.open && size == perPage:
+			size = defaultPage - 1
+			continue
+		case r.open:
+			message = "the answer does not say whether the list goes on"
+		case len(r.rows) < r.total:
+			message = fmt.Sprintf("the server counts %d rows and lists %d, in each of %d readings", r.total, len(r.rows), maxReadings)
+		case r.moved:
+			message = fmt.Sprintf("the number of rows changed between pages, in each of %d readings", maxReadings)
+		default:
+			return r.rows, nil
+		}
+		if try == maxReadings {
+			return nil, q.failed(org.Unreadable, 0, message, nil)
+		}
+		if err := sleep(ctx, backoff(try, nil)); err != nil {
+			return nil, q.failed(org.NotSent, 0, "", err)
+		}
+	}
+}
+
+// reading is a list as it was read once, from the first page to the last.
+type reading[T any] struct {
+	rows  []T
+	total int  // what the server counted last; -1: nothing
+	moved bool // it did not count the same on every page
+	open  bool // nothing says that the last page was the last
+}
+
+func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (reading[T], error) {
+	unreadable := func(a answer, message string) (reading[T], error) {
+		return reading[T]{}, q.failed(org.Unreadable, a.status, c.clean(message), nil)
+	}
+	r := reading[T]{total: -1}
+	place := map[string]int{}
+	asked := map[string]bool{"": true}
+	pages, known := 0, 1
+	c.reads.count(0, 1)
+	defer func() { c.reads.count(0, pages-known) }() // what was expected and did not come
+	ctx, cancel := context.WithCancel(ctx)
+	page := c.readPage(ctx, q, size, "")
+	defer func() { // where a page is no good, the next one is of no use
+		cancel()
+		_, _ = page()
+	}()
+	for range maxPages {
+		a, err := page()
+		if err != nil {
+			return reading[T]{}, err
+		}
+		pages++
+		c.reads.count(1, 0)
+		p, err := decodeEnd(a.fields)
+		if err != nil {
+			return unreadable(a, err.Error())
+		}
+		repeated := asked[p.next]
+		if !repeated && pages < maxPages {
+			asked[p.next] = true
+			page = c.readPage(ctx, q, size, p.next) // while the rows of this one are decoded
+		}
+		if err := p.decodeRows(a.fields, l.keys); err != nil {
+			return unreadable(a, err.Error())
+		}
+		if p.total >= 0 {
+			r.moved = r.moved || r.total >= 0 && r.total != p.total
+			r.total = p.total
+		}
+		if r.rows == nil {
+			r.rows = make([]T, 0, max(len(p.rows), min(p.total, mostExpected)))
+		}
+		// Page by page, so that only one is in memory as it came.
+		for _, row := range p.rows {
+			decoded := l.decode(row.fields)
+			if at, seen := place[row.identity]; seen {
+				r.rows[at] = decoded
+				continue
+			}
+			place[row.identity] = len(r.rows)
+			r.rows = append(r.rows, decoded)
+		}
+		switch {
+		case p.next == "":
+			r.open = r.total < 0 && !p.ends && len(p.rows) >= min(size, defaultPage)
+			return r, nil
+		case repeated:
+			return unreadable(a, "a page names as the next one a page that was read before")
+		}
+		left := 1
+		if n := len(p.rows); n > 0 {
+			left = max(left, (r.total-len(r.rows)+n-1)/n)
+		}
+		c.reads.count(0, pages+left-known)
+		known = pages + left
+	}
+	return unreadable(answer{}, fmt.Sprintf("the list has more than %d pages", maxPages))
+}
+
+// readPage begins to read the page of a cursor, "" for the first, and gives what waits for it.
+func (c *Client) readPage(ctx context.Context, q call, size int, cursor string) func() (answer, error) {
+	q.query = url.Values{"per_page": {strconv.Itoa(size)}}
+	if cursor != "" {
+		q.query.Set("cursor", cursor)
+		q.first = true
+	}
+	var a answer
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a, err = c.read(ctx, q)
+	}()
+	return func() (answer, error) {
+		<-done
+		return a, err
+	}
+}
+
+// listPage is one answer with rows of a list.
+type listPage struct {
+	rows  []row
+	total int    // what the server counts in all; -1: it does not say
+	next  string // the cursor of the next page; "" when none is named
+	ends  bool   // the server says that there is no next page
+}
+
+type row struct {
+	identity string
+	fields   fields
+}
+
+// identity tells a row from others: by its id or, where it has none, by all it says.
+func (f fields) identity() string {
+	if id := f.text("id"); id != "" {
+		return id
+	}
+	all, err := json.Marshal(f)
+	if err != nil {
+		panic(err) // it was read from JSON
+	}
+	return string(all)
+}
+
+// decodeEnd reads what an answer says of the list as a whole.
+func decodeEnd(top fields) (listPage, error) {
+	p := listPage{total: -1}
+	meta := top.object("meta")
+	if total, named := meta["total"]; named && string(total) != "null" {
+		// A count that is not understood must not pass for a list that counts nothing: its end could be anywhere.
+		if p.total = wholeNumber(meta.text("total")); p.total < 0 {
+			return listPage{}, fmt.Errorf("meta.total is %s, which is no count", total)
+		}
+	}
+	if next, named := meta.object("links")["next"]; named {
+		p.next = meta.object("links").text("next")
+		p.ends = string(next) == `""` || string(next) == "null"
+		if p.next == "" && !p.ends {
+			return listPage{}, fmt.Errorf("meta.links.next is %s, which is no cursor", next)
+		}
+	}
+	return p, nil
+}
+
+// decodeRows reads the rows, which stand under one of keys or several.
+func (p *listPage) decodeRows(top fields, keys []string) error {
+	var rows []row
+	found, filled := false, false
+	for _, key := range keys {
+		raw, ok := top[key]
+		if !ok {
+			continue
+		}
+		found = true
+		var items []fields
+		if err := json.Unmarshal(raw, &items); err != nil && raw[0] != '[' {
+			return fmt.Errorf("%q is not a list", key)
+		}
+		filled = filled || items != nil
+		rows = slices.Grow(rows, len(items))
+		for i, item := range items {
+			if item == nil { // what is no object is left nil, be there an error or not
+				return fmt.Errorf("row %d of %q is not an object", i+1, key)
+			}
+			rows = append(rows, row{item.identity(), item})
+		}
+	}
+	switch {
+	case !found && top.text("error") != "":
+		return fmt.Errorf("the answer has no %q but says: %s", keys[0], top.text("error"))
+	case !found:
+		return fmt.Errorf("the answer has no %q", keys[0])
+	case !filled && p.total != 0:
+		return fmt.Errorf("%q is null", keys[0])
+	}
+	p.rows = rows
+	return nil
+}
+
+// wholeNumber reads a count in any form that JSON writes it in; -1 for what is none.
+func wholeNumber(s string) int {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || n < 0 || n > math.MaxInt32 || n != math.Trunc(n) {
+		return -1
+	}
+	return int(n)
+}

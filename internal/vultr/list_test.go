@@ -1,0 +1,330 @@
+package vultr
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// userPage writes a page with the users of ids, and meta as given; "" leaves it out.
+func userPage(ids, meta string) string {
+	var rows []string
+	for id := range strings.FieldsSeq(ids) {
+		rows = append(rows, fmt.Sprintf(`{"id":%q,"email":"%s@example.com"}`, id, id))
+	}
+	body := `{"users":[` + strings.Join(rows, ",") + `]`
+	if meta != "" {
+		body += `,"meta":` + meta
+	}
+	return body + "}"
+}
+
+func manyIDs(n int) string {
+	var ids strings.Builder
+	for i := range n {
+		fmt.Fprintf(&ids, "u%d ", i)
+	}
+	return ids.String()
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	const end = `{"total":3,"links":{"next":"","prev":""}}`
+	tests := []struct {
+		name  string
+		pages []string // answers in order; the last one is given again and again
+		want  string   // the ids; or else
+		words string   // in the error
+		asked []string // the cursors asked for, where it matters
+		sizes []string // the page sizes asked for, where it matters
+	}{
+		{name: "one page", pages: []string{userPage("a b c", end)}, want: "a b c"},
+		{name: "empty", pages: []string{userPage("", `{"total":0,"links":{"next":""}}`)}},
+		{name: "null with total 0", pages: []string{`{"users":null,"meta":{"total":0}}`}},
+		{
+			name:  "three pages",
+			pages: []string{userPage("a", `{"total":3,"links":{"next":"c&1"}}`), userPage("b", `{"total":3,"links":{"next":"c2"}}`), userPage("c", end)},
+			want:  "a b c", asked: []string{"", "c&1", "c2"},
+		},
+		{
+			name:  "cursor as a number",
+			pages: []string{userPage("a", `{"total":2,"links":{"next":7}}`), userPage("b", `{"total":2,"links":{"next":null}}`)},
+			want:  "a b", asked: []string{"", "7"},
+		},
+		{name: "null cursor", pages: []string{userPage("a b c", `{"total":3,"links":{"next":null}}`)}, want: "a b c"},
+		{name: "no cursor", pages: []string{userPage("a b c", `{"total":3,"links":{}}`)}, want: "a b c"},
+		{name: "null links", pages: []string{userPage("a b c", `{"total":3,"links":null}`)}, want: "a b c"},
+		{name: "links as PHP writes nothing", pages: []string{userPage("a b c", `{"total":"3","links":[]}`)}, want: "a b c"},
+		{name: "null meta", pages: []string{userPage("a b c", "null")}, want: "a b c"},
+		{name: "no meta", pages: []string{userPage("a b c", "")}, want: "a b c"},
+		{name: "no meta, just below the smallest page", pages: []string{userPage(manyIDs(99), "")}, want: strings.TrimSpace(manyIDs(99))},
+		{
+			name: "no meta and a page that may be full", pages: []string{userPage(manyIDs(100), "")}, words: "does not say whether the list goes on",
+			sizes: []string{"500", "99", "99"},
+		},
+		{
+			name:  "no meta because all fits one page",
+			pages: []string{userPage(manyIDs(120), ""), userPage(manyIDs(99), `{"total":120,"links":{"next":"x"}}`), userPage(manyIDs(120)[len(manyIDs(99)):], "")},
+			want:  strings.TrimSpace(manyIDs(120)), sizes: []string{"500", "99", "99"},
+		},
+		{name: "no total, a full page, and an end in so many words", pages: []string{userPage(manyIDs(100), `{"links":{"next":""}}`)}, want: strings.TrimSpace(manyIDs(100))},
+		{name: "total reached without links", pages: []string{userPage(manyIDs(100), `{"total":100}`)}, want: strings.TrimSpace(manyIDs(100))},
+		{
+			name:  "total of an earlier page holds where the last has none",
+			pages: []string{userPage("a", `{"total":3,"links":{"next":"x"}}`), userPage("b", ""), userPage("a", `{"total":3,"links":{"next":"x"}}`), userPage("b c", "")},
+			want:  "a b c",
+		},
+		{
+			name:  "more rows than counted",
+			pages: []string{userPage("a b c", `{"total":1,"links":{"next":""}}`)}, want: "a b c",
+		},
+		{
+			name: "a row on two pages counts once, as it was last",
+			pages: []string{
+				userPage("a b", `{"total":3,"links":{"next":"x"}}`),
+				`{"users":[{"id":"b","email":"new@example.com"},{"id":"c"}],"meta":{"total":3}}`,
+			},
+			want: "a b:new@example.com c",
+		},
+		{
+			name:  "a row moved away at first",
+			pages: []string{userPage("a b", `{"total":3,"links":{"next":"x"}}`), userPage("b", `{"total":3}`), userPage("a b", `{"total":3,"links":{"next":"x"}}`), userPage("c", `{"total":3}`)},
+			want:  "a b c", asked: []string{"", "x", "", "x"},
+		},
+		{
+			name:  "the total changed at first",
+			pages: []string{userPage("a b", `{"total":4,"links":{"next":"x"}}`), userPage("d", `{"total":3}`), userPage("b c", `{"total":3,"links":{"next":"x"}}`), userPage("d", `{"total":3}`)},
+			want:  "b c d",
+		},
+		{
+			name:  "the total changes always",
+			pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`), userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`), userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`)},
+			words: "the number of rows changed between pages, in each of 3 readings",
+		},
+		{
+			name:  "total above the rows",
+			pages: []string{userPage("a b", `{"total":3}`)},
+			words: "the server counts 3 rows and lists 2, in each of 3 readings", asked: []string{"", "", ""},
+		},
+		{
+			name:  "total above the rows because of a duplicate",
+			pages: []string{userPage("a b b", `{"total":3}`)}, words: "counts 3 rows and lists 2",
+		},
+		{name: "repeated cursor", pages: []string{userPage("a", `{"total":9,"links":{"next":"x"}}`)}, words: "a page that was read before", asked: []string{"", "x"}},
+		{
+			name:  "cursors in a circle",
+			pages: []string{userPage("a", `{"links":{"next":"x"}}`), userPage("b", `{"links":{"next":"y"}}`), userPage("c", `{"links":{"next":"x"}}`)},
+			words: "a page that was read before",
+		},
+		{name: "cursor of a strange kind", pages: []string{userPage("a", `{"total":1,"links":{"next":{"page":2}}}`)}, words: `meta.links.next is {"page":2}`},
+		{name: "total as a fraction that is whole", pages: []string{userPage("a b", `{"total":2.0}`)}, want: "a b"},
+		{name: "total with an exponent", pages: []string{userPage("a b", `{"total":9e0}`)}, words: "counts 9 rows and lists 2"},
+		{name: "total as text", pages: []string{userPage("a b", `{"total":"9"}`)}, words: "counts 9 rows and lists 2"},
+		{name: "null total", pages: []string{userPage("a b", `{"total":null}`)}, want: "a b"},
+		{name: "half a row", pages: []string{userPage("a b", `{"total":2.5}`)}, words: "meta.total is 2.5, which is no count"},
+		{name: "less than nobody", pages: []string{userPage("a b", `{"total":-1}`)}, words: "meta.total is -1, which is no count"},
+		{name: "more than can be counted", pages: []string{userPage("a b", `{"total":1e30}`)}, words: "meta.total is 1e30, which is no count"},
+		{name: "total in words", pages: []string{userPage("a b", `{"total":"many"}`)}, words: `meta.total is "many", which is no count`},
+		{name: "total of a strange kind", pages: []string{userPage("a b", `{"total":{"rows":2}}`)}, words: `meta.total is {"rows":2}, which is no count`},
+		{name: "no list", pages: []string{`{"meta":{"total":0}}`}, words: `the answer has no "users"`},
+		{name: "an error with status 200", pages: []string{`{"error":"try later"}`}, words: "but says: try later"},
+		{name: "list of another kind", pages: []string{`{"users":{"a":1},"meta":{"total":0}}`}, words: `"users" is not a list`},
+		{name: "null without a total", pages: []string{`{"users":null}`}, words: `"users" is null`},
+		{name: "null with a total", pages: []string{`{"users":null,"meta":{"total":1}}`}, words: `"users" is null`},
+		{name: "null row", pages: []string{`{"users":[{"id":"a"},null],"meta":{"total":2}}`}, words: `row 2 of "users" is not an object`},
+		{name: "text row", pages: []string{`{"users":["a"]}`}, words: `row 1 of "users" is not an object`},
+		{
+			name:  "rows without ids are told apart by what they say",
+			pages: []string{`{"users":[{"email":"a@example.com"},{"email":"b@example.com"},{"email":"a@example.com"}],"meta":{"total":2}}`},
+			want:  ":a@example.com :b@example.com",
+		},
+		{name: "a failing second page", pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), "403"}, words: "HTTP 403"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var asked, sizes []string
+				c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+					body := test.pages[min(len(asked), len(test.pages)-1)]
+					asked, sizes = append(asked, r.FormValue("cursor")), append(sizes, r.FormValue("per_page"))
+					if body == "403" {
+						answerJSON(w, 403, `{"error":"no"}`)
+						return
+					}
+					answerJSON(w, 200, body)
+				}, nil)
+				rows, err := list(t.Context(), c, users)
+				if test.words != "" {
+					if err == nil || !strings.Contains(err.Error(), test.words) || !strings.HasPrefix(err.Error(), "list users: ") || rows != nil {
+						t.Errorf("list gives %d rows and the error %v, want %q", len(rows), err, test.words)
+					}
+				} else {
+					if err != nil {
+						t.Fatal(err)
+					}
+					var got []string
+					for _, u := range rows {
+						id := u.ID
+						if e := u.Email.String(); e != "" && e != id+"@example.com" {
+							id += ":" + e
+						}
+						got = append(got, id)
+					}
+					if diff := cmp.Diff(test.want, strings.Join(got, " ")); diff != "" {
+						t.Errorf("rows (-want +got):\n%s", diff)
+					}
+				}
+				if diff := cmp.Diff(test.asked, asked); test.asked != nil && diff != "" {
+					t.Errorf("cursors asked for (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(test.sizes, sizes); test.sizes != nil && diff != "" {
+					t.Errorf("page sizes asked for (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestListWithoutEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			n++
+			answerJSON(w, 200, userPage("a", fmt.Sprintf(`{"total":1,"links":{"next":"c%d"}}`, n)))
+		}, nil)
+		if _, err := list(t.Context(), c, users); err == nil || !strings.Contains(err.Error(), "more than 1000 pages") || n != maxPages {
+			t.Errorf("list gives %v after %d pages", err, n)
+		}
+	})
+}
+
+// TestListEndsItsRequests: while a page is decoded the next one is on its way; where the page is no good, nobody asks any
+// more once the error is known.
+func TestListEndsItsRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// Long enough to decode that the next request is surely under way.
+		bad := strings.Replace(userPage(manyIDs(20_000), `{"total":30000,"links":{"next":"c"}}`), "]", ",7]", 1)
+		var begun, ended atomic.Int64
+		cfg := testConfig("http://localhost")
+		cfg.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Query().Get("cursor") == "" {
+				w := httptest.NewRecorder()
+				answerJSON(w, 200, bad)
+				return w.Result(), nil
+			}
+			begun.Add(1)
+			<-r.Context().Done()
+			time.Sleep(time.Second)
+			ended.Add(1)
+			return nil, r.Context().Err()
+		})
+		_, err := list(t.Context(), mustNew(t, cfg), users)
+		if err == nil || !strings.Contains(err.Error(), `row 20001 of "users" is not an object`) {
+			t.Errorf("list gives %v", err)
+		}
+		if begun.Load() != ended.Load() {
+			t.Errorf("%d requests were begun, and %d had ended", begun.Load(), ended.Load())
+		}
+	})
+}
+
+func TestBothListKeys(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"invitations":[{"id":"a"}]}`:                                    "a",
+		`{"invites":[{"id":"a"}]}`:                                        "a",
+		`{"invites":[{"id":"a"}],"invitations":[{"id":"a"},{"id":"b"}]}`:  "a b",
+		`{"invites":[{"id":"a"}],"invitations":null,"meta":{"total":1}}`:  "a",
+		`{"invites":[{"id":"a"}],"invitations":[],"meta":{"total":1}}`:    "a",
+		`{"invitations":[{"id":12345678901234567890123}],"invites":null}`: "12345678901234567890123",
+	} {
+		c := newTestClient(t, status(200, body))
+		rows, err := list(t.Context(), c, invitations)
+		if err != nil {
+			t.Errorf("%s: %v", body, err)
+			continue
+		}
+		var ids []string
+		for _, i := range rows {
+			ids = append(ids, i.ID)
+		}
+		if got := strings.Join(ids, " "); got != want {
+			t.Errorf("%s: ids %q, want %q", body, got, want)
+		}
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	for mediaType, ok := range map[string]bool{
+		"application/json":                true,
+		"application/json; charset=utf-8": true,
+		"Application/JSON":                true,
+		"application/vnd.api+json":        true,
+		"text/json":                       true,
+		"text/plain":                      true,
+		"":                                true,
+		"strange; =":                      true,
+		"text/html":                       false,
+		"TEXT/HTML; charset=utf-8":        false,
+		"application/xhtml+xml":           false,
+	} {
+		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Content-Type"] = []string{mediaType}
+			w.WriteHeader(201)
+			w.Write([]byte(sentToAda))
+		})
+		if _, err := c.Invite(t.Context(), ada, true); (err == nil) != ok {
+			t.Errorf("%q: error %v, want success: %v", mediaType, err, ok)
+		}
+	}
+}
+
+// FuzzDecodeList: a page is read in full or not at all.
+func FuzzDecodeList(f *testing.F) {
+	for _, seed := range []string{
+		userPage("a b c", `{"total":3,"links":{"next":"x"}}`), userPage("", "null"), `{"users":null,"meta":{"total":0}}`, `{"invites":[{}],"users":[{"id":1}]}`,
+		`{"users":[[]]}`, `{"meta":[],"users":[]}`, `[]`, `null`, ``, `{"users":[{"id":"a","email":{"x":[1e999]},"status":"","name":null}]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var top fields
+		if json.Unmarshal(body, &top) != nil {
+			return
+		}
+		p, err := decodeEnd(top)
+		if err == nil {
+			err = p.decodeRows(top, []string{"users", "invites"})
+		}
+		want := 0
+		for _, key := range []string{"users", "invites"} {
+			var rows []json.RawMessage
+			if raw, ok := top[key]; ok && json.Unmarshal(raw, &rows) != nil && err == nil {
+				t.Errorf("read, though %q is no list: %s", key, body)
+			}
+			want += len(rows)
+		}
+		switch {
+		case err != nil && p.rows != nil:
+			t.Errorf("rows beside the error %v", err)
+		case err == nil && len(p.rows) != want:
+			t.Errorf("%d rows of %d: %s", len(p.rows), want, body)
+		}
+		for _, r := range p.rows {
+			decodeUser(r.fields)
+			decodeInvitation(r.fields)
+		}
+	})
+}

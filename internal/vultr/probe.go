@@ -1,0 +1,166 @@
+package vultr
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// probe is one check-up.
+type probe struct {
+	c *Client
+
+	organizations, account, invitations, invitation, users, suspended endpoint
+	// access are the lists of groups, roles and policies, holders those of who has one of them.
+	access, holders map[org.Kind]*endpoint
+}
+
+func newProbe(c *Client) *probe {
+	const inviting, policies = "iam.invitation.*", "iam.policy.*"
+	p := &probe{
+		c:             c,
+		organizations: endpoint{name: "organizations", path: organizations.path, keys: organizations.keys},
+		account:       endpoint{name: "account", path: accountPath},
+		invitations:   endpoint{name: "invitations", path: invitationPath, keys: invitations.keys, permission: inviting},
+		invitation:    endpoint{name: "one invitation", path: invitationPath + "/{id}", permission: inviting},
+		users:         endpoint{name: "users", path: users.path, keys: users.keys},
+		suspended:     endpoint{name: "suspended users", path: suspendedUsers("{id}").path, keys: suspendedUsers("").keys},
+		access:        map[org.Kind]*endpoint{},
+		holders:       map[org.Kind]*endpoint{},
+	}
+	listing := map[org.Kind]string{org.KindGroup: "iam.group.List", org.KindPolicy: policies}
+	reading := map[org.Kind]string{org.KindGroup: "iam.group.Read", org.KindPolicy: policies}
+	for _, kind := range org.Kinds {
+		k := accessKinds[kind]
+		p.access[kind] = &endpoint{name: k.list.keys[0], path: k.list.path, keys: k.list.keys, permission: listing[kind]}
+		p.holders[kind] = &endpoint{
+			name: k.holders + " of one " + string(kind), path: k.list.path + "/{id}/" + k.holders, keys: k.keys, permission: reading[kind],
+		}
+	}
+	return p
+}
+
+func (p *probe) all() []*endpoint {
+	all := []*endpoint{&p.organizations, &p.account, &p.invitations, &p.invitation, &p.users, &p.suspended}
+	for _, kind := range org.Kinds {
+		all = append(all, p.access[kind], p.holders[kind])
+	}
+	return all
+}
+
+// Probe asks for everything that orgsync reads, and for one example where there are many, by GETs only: as many as there
+// are pages, however many people. pin is the roster's `organization` line, "" for none. The answers are written to record
+// with everything personal replaced; nil records nothing.
+//
+// What the API refuses is part of the result. An error is one of ctx or of record, or comes from an API that gives no answer
+// at all.
+func (c *Client) Probe(ctx context.Context, pin string, record *Recorder) (org.Checkup, error) {
+	p := newProbe(c)
+	out := p.look(ctx, pin)
+	if err := ctx.Err(); err != nil {
+		return org.Checkup{}, err
+	}
+	silent := !slices.ContainsFunc(p.all(), func(e *endpoint) bool { return e.status() != 0 })
+	if silent {
+		return org.Checkup{}, p.organizations.err
+	}
+	for _, e := range p.all() {
+		for _, x := range e.exchanges {
+			if err := record.add(e.name, x); err != nil {
+				return org.Checkup{}, err
+			}
+		}
+		out.Endpoints = append(out.Endpoints, e.report(c))
+	}
+	return out, nil
+}
+
+// look sends the requests, first those that need nothing, then those that need an id.
+func (p *probe) look(ctx context.Context, pin string) org.Checkup {
+	var out org.Checkup
+	var listed []org.Invitation
+	var people []org.User
+
+	var first sync.WaitGroup
+	first.Go(func() { out.Organizations = look(ctx, p.c, &p.organizations, organizations) })
+	first.Go(func() { out.Self, p.account.err = p.c.self(observed(ctx, p.account.observe)) })
+	first.Go(func() { listed = look(ctx, p.c, &p.invitations, invitations) })
+	first.Go(func() { people = look(ctx, p.c, &p.users, users) })
+	rows := make([][]accessRow, len(org.Kinds))
+	for i, kind := range org.Kinds {
+		first.Go(func() { rows[i] = look(ctx, p.c, p.access[kind], accessKinds[kind].list) })
+	}
+	first.Wait()
+	for i := range out.Organizations {
+		out.Organizations[i].Name = p.c.redact(out.Organizations[i].Name)
+	}
+	for i := range listed {
+		listed[i].OrgName, listed[i].StatusText = p.c.redact(listed[i].OrgName), p.c.redact(listed[i].StatusText)
+	}
+	out.Organization, out.Unable = whose(out.Organizations, p.organizations.err, pin, func() ([]org.Invitation, error) {
+		return listed, p.invitations.err
+	})
+	if out.Unable == nil {
+		out.Unable = checkOwn(out.Organization, pin, listed)
+	}
+
+	var second sync.WaitGroup
+	var group *accessRow // whose members are asked for
+	for i, kind := range org.Kinds {
+		if row := example(rows[i]); row != nil {
+			if kind == org.KindGroup {
+				group = row
+			}
+			e := p.holders[kind]
+			second.Go(func() {
+				e.err = p.c.readHolders(observed(ctx, e.observe), row)
+				e.rows = len(e.rawRows())
+			})
+		}
+	}
+	if at := slices.IndexFunc(listed, func(i org.Invitation) bool { return isID(i.ID) }); at >= 0 {
+		second.Go(func() {
+			_, p.invitation.err = p.c.Invitation(observed(ctx, p.invitation.observe), listed[at].ID)
+		})
+	}
+	if id, err := pathID(out.Organization.ID); err == nil {
+		second.Go(func() { look(ctx, p.c, &p.suspended, suspendedUsers(id)) })
+	}
+	second.Wait()
+	for _, single := range []*endpoint{&p.account, &p.invitation} {
+		if single.allowed() {
+			single.rows = 1
+		}
+	}
+
+	out.At = p.c.Now()
+	p.judge(&out, listed, people)
+	out.Traits = p.traits(out, group)
+	return out
+}
+
+// look reads a list and keeps what came.
+func look[T any](ctx context.Context, c *Client, e *endpoint, l listing[T]) []T {
+	var all []T
+	all, e.err = list(observed(ctx, e.observe), c, l)
+	e.rows = len(all)
+	return all
+}
+
+// example is the row to ask about who has it: the one with most members, where the list tells, of those that can be given
+// to people; nil when there is none.
+func example(rows []accessRow) *accessRow {
+	var best *accessRow
+	for i := range rows {
+		row := &rows[i]
+		if row.Deleted || row.Assumable || !isID(row.ID) {
+			continue
+		}
+		if best == nil || len(row.holders()) > len(best.holders()) {
+			best = row
+		}
+	}
+	return best
+}

@@ -1,0 +1,588 @@
+package vultr
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
+)
+
+// peopled is a world with an example of everything that a check-up can see. Its texts are like none that a recording holds.
+func peopled(t *testing.T, options sandbox.Options) *sandbox.Server {
+	t.Helper()
+	options.RateLimit = -1
+	api, err := sandbox.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	group, err := api.AddGroup(sandbox.Group{Name: "Zeppelin crew"})
+	check(err)
+	_, err = api.AddGroup(sandbox.Group{Name: "Quorum of old", Deleted: true})
+	check(err)
+	for i := range 12 {
+		who := sandbox.User{
+			Email: fmt.Sprintf("Zelda.%d@quux%d.example", i, i%3), Name: fmt.Sprintf("Zelda Quux the %dth", i), APIEnabled: i%2 == 0,
+			Suspended: i == 7, Service: i == 8, Groups: []string{group.Name},
+		}
+		if i < 3 {
+			who.Roles, who.Policies = []string{"deployer"}, []string{"read-only"}
+		}
+		_, err := api.AddUser(who)
+		check(err)
+	}
+	for i := range 13 {
+		_, err := api.AddInvitation(sandbox.Invitation{Email: fmt.Sprintf("Yorick%d@quux1.example", i), APIEnabled: i%2 == 0})
+		check(err)
+	}
+	for _, state := range []string{"expired", "accepted", "declined", "cancelled"} {
+		_, err := api.AddInvitation(sandbox.Invitation{Email: state + ".xavier@quux2.example", State: state})
+		check(err)
+	}
+	_, err = api.AddInvitation(sandbox.Invitation{Email: "winnie@quux0.example", Registered: "ZELDA.1@quux1.example", State: "accepted"})
+	check(err)
+
+	// One leaves the group again, as softly as the dialect has it.
+	c := inProcess(t, api)
+	s, err := c.ReadOrganization(t.Context(), api.World().Organization.ID, org.Wanted{org.KindGroup: {group.Name}})
+	check(err)
+	leaver := s.Users[slices.IndexFunc(s.Users, func(u org.User) bool { return u.Email.Key() == "zelda.5@quux2.example" })]
+	i := slices.IndexFunc(s.Access, func(a org.Access) bool { return a.Name == group.Name })
+	_, err = c.Edit(t.Context(), org.Edit{
+		Op: org.EditRevoke, Who: leaver.Email, UserID: leaver.ID, Kind: org.KindGroup, ID: group.ID, Membership: s.Access[i].Holders[leaver.ID],
+	})
+	check(err)
+	return api
+}
+
+// inProcess is a client of h without a network between them.
+func inProcess(t *testing.T, h http.Handler) *Client {
+	t.Helper()
+	cfg := testConfig("http://localhost")
+	cfg.Transport = &sandboxtest.Transport{Handler: h}
+	return mustNew(t, cfg)
+}
+
+func mustProbe(t *testing.T, c *Client, pin string, record *Recorder) org.Checkup {
+	t.Helper()
+	found, err := c.Probe(t.Context(), pin, record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func seen(found org.Checkup) map[string]string {
+	all := map[string]string{}
+	for _, trait := range found.Traits {
+		all[trait.Axis] = strings.Join(trait.Seen, " ")
+	}
+	return all
+}
+
+// wantTraits is what a check-up of peopled shows in d when each list fits one page.
+func wantTraits(d sandbox.Dialect) map[string]string {
+	letters := func(states ...string) string {
+		for i, s := range states {
+			switch d.StatusWords {
+			case sandbox.WordsTitle:
+				states[i] = strings.ToUpper(s[:1]) + s[1:]
+			case sandbox.WordsUpper:
+				states[i] = strings.ToUpper(s)
+			case sandbox.WordsLower:
+			}
+		}
+		slices.Sort(states)
+		return strings.Join(states, " ")
+	}
+	numbers := map[string]string{"pending": "1", "accepted": "2", "expired": "3", "declined": "4", "cancelled": "5"}
+	states := []string{"pending"}
+	registered := ""
+	if d.Declined == sandbox.DeclinedListed {
+		states = append(states, "cancelled", "declined")
+	}
+	if d.Accepted == sandbox.AcceptedListed {
+		states, registered = append(states, "accepted"), "another same"
+	}
+	if d.Lapsed == sandbox.LapsedMarked {
+		states = append(states, "expired")
+	}
+	var values []string
+	switch d.StatusField {
+	case sandbox.StatusText:
+		values = slices.Sorted(slices.Values(states))
+	case sandbox.StatusNumber:
+		for _, s := range states {
+			values = append(values, numbers[s])
+		}
+		slices.Sort(values)
+	case sandbox.StatusAbsent:
+	}
+	either := func(value bool, yes, no string) string {
+		if value {
+			return yes
+		}
+		return no
+	}
+	full := d.Meta == sandbox.MetaFull
+	emptied := d.Dates == sandbox.DatesEmpty || d.Dates == sandbox.DatesSQL
+	return map[string]string{
+		"envelope":           cmp.Or(string(d.Envelope), "wrapped"),
+		"invitations-key":    cmp.Or(string(d.InvitationsKey), "invitations"),
+		"organizations-key":  cmp.Or(string(d.OrganizationsKey), "organizations"),
+		"organizations":      cmp.Or(string(d.Organizations), "one"),
+		"permissions":        cmp.Or(string(d.Permissions), "bool"),
+		"status":             cmp.Or(string(d.StatusField), "text"),
+		"status-values":      strings.Join(values, " "),
+		"words":              cmp.Or(string(d.StatusWords), "title"),
+		"status-words":       letters(states...),
+		"lapsed":             either(d.Lapsed == sandbox.LapsedVanish, "", cmp.Or(string(d.Lapsed), "pending")),
+		"accepted":           either(d.Accepted == sandbox.AcceptedListed, "listed", ""),
+		"registered":         registered,
+		"dates":              cmp.Or(string(d.Dates), "offset"),
+		"unset-dates":        either(emptied, "empty", "null"),
+		"expiration":         either(d.Dates == sandbox.DatesEmpty, "empty", cmp.Or(string(d.Expiration), "told")),
+		"suspended":          cmp.Or(string(d.Suspended), "both"),
+		"suspended-status":   either(d.Suspended == sandbox.SuspendedListed, "", "false"),
+		"suspended-endpoint": cmp.Or(string(d.SuspendedEndpoint), "present"),
+		"group-members":      cmp.Or(string(d.GroupMembers), "all"),
+		"member-id":          cmp.Or(string(d.MemberID), "user"),
+		"removal":            string(d.Removal),
+		"relations":          cmp.Or(string(d.Relations), "rows"),
+		"content-type":       cmp.Or(string(d.ContentType), "json"),
+		"meta":               cmp.Or(string(d.Meta), "full"),
+		"end-cursor":         either(full, cmp.Or(string(d.EndCursor), "text"), ""),
+	}
+}
+
+// In every dialect, the check-up names how the API speaks, and finds that all can be read.
+func TestProbeDialects(t *testing.T) {
+	t.Parallel()
+	for _, named := range sandbox.Dialects() {
+		t.Run(named.Name, func(t *testing.T) {
+			t.Parallel()
+			api := peopled(t, sandbox.Options{Dialect: named.Dialect, Key: testKey})
+			world := api.World()
+			before := len(api.Requests())
+			found := mustProbe(t, inProcess(t, api), world.Organization.Name, nil)
+			if diff := gocmp.Diff(wantTraits(named.Dialect), seen(found)); diff != "" {
+				t.Errorf("traits (-want +got):\n%s", diff)
+			}
+			if found.Key != org.VerdictAllowed || found.Unable != nil || found.Organization.ID != world.Organization.ID || found.Self.String() != "owner@example.com" {
+				t.Errorf("key %s, organization %+v, self %s: %v", found.Key, found.Organization, found.Self, found.Unable)
+			}
+			missing := named.Dialect.SuspendedEndpoint == sandbox.SuspendedEndpointMissing
+			rows := map[string]int{"account": 1, "one invitation": 1, "users": 13, "groups": 4, "users of one role": 3, "users of one policy": 3}
+			if named.Dialect.Suspended == sandbox.SuspendedListed {
+				rows["users"]--
+			}
+			for _, e := range found.Endpoints {
+				want := org.VerdictAllowed
+				if e.Name == "suspended users" && missing {
+					want = org.VerdictMissing
+				}
+				if e.Verdict != want {
+					t.Errorf("%s: %s (%s), want %s", e.Name, e.Verdict, e.Message, want)
+				}
+				if n, ok := rows[e.Name]; ok && e.Rows != n {
+					t.Errorf("%s: %d rows, want %d", e.Name, e.Rows, n)
+				}
+			}
+			var limits []org.LimitKind
+			for _, l := range found.Limits {
+				limits = append(limits, l.Kind)
+			}
+			var want []org.LimitKind
+			if missing {
+				want = append(want, org.LimitSuspendedUnseen)
+			}
+			switch {
+			case named.Dialect.Dates == sandbox.DatesEmpty:
+				want = append(want, org.LimitDatesUnseen)
+			case named.Dialect.Expiration != sandbox.ExpirationTold:
+				want = append(want, org.LimitExpirationUnseen)
+			}
+			if diff := gocmp.Diff(want, limits); diff != "" {
+				t.Errorf("limits (-want +got):\n%s", diff)
+			}
+			sent := api.Requests()[before:]
+			for _, r := range sent {
+				if r.Method != http.MethodGet || r.Violation != "" {
+					t.Errorf("%s %s: %s", r.Method, r.Path, r.Violation)
+				}
+			}
+			if len(sent) != len(found.Endpoints) {
+				t.Errorf("%d requests for %d endpoints", len(sent), len(found.Endpoints))
+			}
+		})
+	}
+}
+
+// The requests grow with pages only.
+func TestProbeRequests(t *testing.T) {
+	t.Parallel()
+	api, err := sandbox.New(sandbox.Options{RateLimit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 900 {
+		if _, err := api.AddUser(sandbox.User{Email: fmt.Sprintf("u%d@example.com", i), Groups: []string{"everyone"}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := api.AddInvitation(sandbox.Invitation{Email: fmt.Sprintf("p%d@example.com", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := mustProbe(t, inProcess(t, api), "", nil)
+	if n := len(api.Requests()); n != 15 {
+		t.Errorf("%d requests, want 12 and one more for the second page of three lists", n)
+	}
+	for _, e := range found.Endpoints {
+		if e.Name == "members of one group" && (e.Rows != 900 || e.Pages != 2 || e.Requests != 2) {
+			t.Errorf("the members of the largest group: %+v", e)
+		}
+	}
+}
+
+// Each endpoint tells what it was answered, and what that takes.
+func TestProbeVerdicts(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		path, name string
+		permission string
+		limit      org.LimitKind // when it is forbidden; "" for none
+		detail     string
+		able       bool
+	}{
+		{"/v2/organizations", "organizations", "", "", "", true},
+		{"/v2/account", "account", "", org.LimitSelfUnseen, "", true},
+		{"/v2/invitation", "invitations", "iam.invitation.*", org.LimitInvitationsUnseen, "", false},
+		{"/v2/invitation/{id}", "one invitation", "iam.invitation.*", "", "", true},
+		{"/v2/users", "users", "", org.LimitUsersUnseen, "", true},
+		{"/v2/organizations/{id}/suspended-users", "suspended users", "", org.LimitSuspendedUnseen, "", true},
+		{"/v2/groups", "groups", "iam.group.List", org.LimitAccessUnseen, "group", true},
+		{"/v2/groups/{id}/members", "members of one group", "iam.group.Read", org.LimitHoldersUnseen, "group", true},
+		{"/v2/roles", "roles", "", org.LimitAccessUnseen, "role", true},
+		{"/v2/roles/{id}/users", "users of one role", "", org.LimitHoldersUnseen, "role", true},
+		{"/v2/policies", "policies", "iam.policy.*", org.LimitAccessUnseen, "policy", true},
+		{"/v2/policies/{id}/users", "users of one policy", "iam.policy.*", org.LimitHoldersUnseen, "policy", true},
+	}
+	statuses := []struct {
+		status  int
+		verdict org.Verdict
+	}{
+		{401, org.VerdictRefused}, {403, org.VerdictForbidden}, {404, org.VerdictMissing}, {418, org.VerdictFailed}, {500, org.VerdictFailed},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				api := peopled(t, sandbox.Options{})
+				for _, s := range statuses {
+					api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: test.path, Status: s.status})
+					found := mustProbe(t, inProcess(t, api), "", nil)
+					api.ClearFaults()
+					i := slices.IndexFunc(found.Endpoints, func(e org.Endpoint) bool { return e.Name == test.name })
+					e := found.Endpoints[i]
+					permission := ""
+					if s.verdict == org.VerdictForbidden {
+						permission = test.permission
+					}
+					if e.Verdict != s.verdict || e.Status != s.status || e.Permission != permission || e.Message != "Internal error" || e.Path != test.path {
+						t.Errorf("%d: %+v", s.status, e)
+					}
+					if s.status == 404 && e.Name == "members of one group" && len(found.Limits) > 0 {
+						t.Errorf("the list of groups names members too, but the limits are %v", found.Limits)
+					}
+					if s.status != 403 {
+						continue
+					}
+					if got := found.Unable == nil; got != test.able {
+						t.Errorf("able: %v (%v)", got, found.Unable)
+					}
+					var want []org.Limit
+					if test.limit != "" {
+						want = append(want, org.Limit{Kind: test.limit, Detail: test.detail})
+					}
+					if diff := gocmp.Diff(want, found.Limits); diff != "" {
+						t.Errorf("limits (-want +got):\n%s", diff)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A check-up says that nothing can be planned exactly when reading the organization fails.
+func TestProbeAgreesWithReading(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{orgsPath, "/v2/account", invitationPath, "/v2/users", "/v2/organizations/{id}/suspended-users", "*"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				api := peopled(t, sandbox.Options{})
+				id := api.World().Organization.ID
+				if path == "*" {
+					path = ""
+				}
+				for _, fault := range []sandbox.Fault{
+					{Kind: sandbox.FaultStatus, Status: 401}, {Kind: sandbox.FaultStatus, Status: 403}, {Kind: sandbox.FaultStatus, Status: 404},
+					{Kind: sandbox.FaultStatus, Status: 418}, {Kind: sandbox.FaultStatus, Status: 500}, {Kind: sandbox.FaultHTML}, {Kind: sandbox.FaultEmpty},
+					{Kind: sandbox.FaultHalf}, {Kind: sandbox.FaultTruncate}, {Kind: sandbox.FaultRedirect}, {Kind: sandbox.FaultWrongTotal},
+					{Kind: sandbox.FaultWrongOrganization}, {Kind: sandbox.FaultThrottle},
+				} {
+					for _, pin := range []string{"", id, "Another Org"} {
+						fault.Path = path
+						api.AddFault(fault)
+						found, err := inProcess(t, api).Probe(t.Context(), pin, nil)
+						_, reading := inProcess(t, api).ReadOrganization(t.Context(), pin, nil)
+						api.ClearFaults()
+						if err != nil || (found.Unable == nil) != (reading == nil) {
+							t.Errorf("%s %d with the pin %q: the check-up gives %v (%v), reading %v", fault.Kind, fault.Status, pin, found.Unable, err, reading)
+						}
+						told := slices.ContainsFunc(found.Limits, func(l org.Limit) bool {
+							return slices.Contains([]org.LimitKind{org.LimitInvitationsUnseen, org.LimitOrganization, org.LimitListFailed}, l.Kind)
+						})
+						if told != (found.Unable != nil) {
+							t.Errorf("%s %d with the pin %q: %v, and the limits are %v", fault.Kind, fault.Status, pin, found.Unable, found.Limits)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// What stands between the key and the API is told for what it is.
+func TestProbeSurroundings(t *testing.T) {
+	t.Parallel()
+	kinds := func(found org.Checkup) (kinds []org.LimitKind) {
+		for _, l := range found.Limits {
+			kinds = append(kinds, l.Kind)
+		}
+		return kinds
+	}
+	t.Run("key refused", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			api := peopled(t, sandbox.Options{})
+			api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401})
+			found := mustProbe(t, inProcess(t, api), "", nil)
+			if found.Key != org.VerdictRefused || asCallError(t, found.Unable).Status != 401 {
+				t.Errorf("key %s: %v", found.Key, found.Unable)
+			}
+			if diff := gocmp.Diff([]org.LimitKind{org.LimitKeyRefused, org.LimitInvitationsUnseen}, kinds(found)); diff != "" {
+				t.Errorf("limits (-want +got):\n%s", diff)
+			}
+		})
+	})
+	t.Run("captive portal", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			for _, fault := range []sandbox.Fault{{Kind: sandbox.FaultHTML}, {Kind: sandbox.FaultRedirect, Location: "https://portal.example/login"}} {
+				api := peopled(t, sandbox.Options{})
+				api.AddFault(fault)
+				found := mustProbe(t, inProcess(t, api), "", nil)
+				words := map[sandbox.Kind]string{
+					sandbox.FaultHTML:     "an HTML page (Just a moment…)",
+					sandbox.FaultRedirect: "a redirect to https://portal.example/login, which is not followed",
+				}[fault.Kind]
+				want := []org.Limit{{Kind: org.LimitIntercepted, Detail: words}, {Kind: org.LimitInvitationsUnseen}}
+				if diff := gocmp.Diff(want, found.Limits); diff != "" || found.Key != org.VerdictFailed {
+					t.Errorf("%s: key %s, limits (-want +got):\n%s", fault.Kind, found.Key, diff)
+				}
+			}
+		})
+	})
+	t.Run("no answer at all", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := newBubbleClient(t, drop, nil)
+			_, err := c.Probe(t.Context(), "", nil)
+			if failure := asCallError(t, err); failure.Failure != org.Lost {
+				t.Errorf("error %v", err)
+			}
+		})
+	})
+	t.Run("clock and rates", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			api := peopled(t, sandbox.Options{})
+			if err := api.Advance(73 * time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			api.AddFault(sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "7", Path: "/v2/users", Times: 1})
+			c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-RateLimit-Remaining", "29")
+				api.ServeHTTP(w, r)
+			}, nil)
+			found := mustProbe(t, c, "", nil)
+			if found.Ahead == nil || found.Ahead.Round(time.Minute) != 73*time.Hour {
+				t.Errorf("the clock is ahead by %v", found.Ahead)
+			}
+			if diff := gocmp.Diff(map[string]string{"Retry-After": "7", "X-Ratelimit-Remaining": "29"}, found.RateHeaders); diff != "" || found.Throttled != 1 {
+				t.Errorf("%d answers 429, headers (-want +got):\n%s", found.Throttled, diff)
+			}
+			if got := seen(found)["lapsed"]; got != "pending" {
+				t.Errorf("by the server's clock all invitations have lapsed; seen: %q", got)
+			}
+		})
+	})
+	t.Run("no dates", func(t *testing.T) {
+		t.Parallel()
+		api := peopled(t, sandbox.Options{})
+		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			recorder := httptest.NewRecorder()
+			api.ServeHTTP(recorder, r)
+			w.Header()["Date"] = nil
+			answerJSON(w, recorder.Code, recorder.Body.String())
+		})
+		found := mustProbe(t, c, "", nil)
+		if diff := gocmp.Diff([]org.LimitKind{org.LimitClockUnseen}, kinds(found)); diff != "" || found.Ahead != nil {
+			t.Errorf("ahead %v, limits (-want +got):\n%s", found.Ahead, diff)
+		}
+	})
+	t.Run("several organizations, none named", func(t *testing.T) {
+		t.Parallel()
+		api := peopled(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: sandbox.OrganizationsSeveral}})
+		found := mustProbe(t, inProcess(t, api), "", nil)
+		own := api.World().Organization
+		want := fmt.Sprintf("; its invitations are those of %q (%s)", own.Name, own.ID)
+		var pin *org.PinError
+		if !errors.As(found.Unable, &pin) || len(found.Organizations) != 2 || !strings.HasSuffix(found.Limits[0].Detail, want) {
+			t.Errorf("unable: %v; organizations %v; limits %v", found.Unable, found.Organizations, found.Limits)
+		}
+		if e := found.Endpoints[5]; e.Name != "suspended users" || e.Verdict != org.VerdictUntried {
+			t.Errorf("without an organization, %+v", e)
+		}
+	})
+	t.Run("users and acceptance unseen", func(t *testing.T) {
+		t.Parallel()
+		api := peopled(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}})
+		api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/users"})
+		found := mustProbe(t, inProcess(t, api), "", nil)
+		if diff := gocmp.Diff([]org.LimitKind{org.LimitUsersUnseen, org.LimitAcceptanceUnseen}, kinds(found)); diff != "" {
+			t.Errorf("limits (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("suspended users forbidden", func(t *testing.T) {
+		t.Parallel()
+		api := peopled(t, sandbox.Options{})
+		api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/organizations/{id}/suspended-users"})
+		found := mustProbe(t, inProcess(t, api), "", nil)
+		if got := seen(found); got["suspended"] != "" || got["suspended-endpoint"] != "" || got["suspended-status"] != "false" {
+			t.Errorf("which lists have suspended users cannot be known, but seen: %v", got)
+		}
+	})
+}
+
+func TestExample(t *testing.T) {
+	t.Parallel()
+	row := func(id string, members int) accessRow {
+		return accessRow{Access: org.Access{ID: id}, embedded: make([]holderRow, members)}
+	}
+	deleted, assumable := row("deleted", 9), row("assumable", 9)
+	deleted.Deleted, assumable.Assumable = true, true
+	if got := example([]accessRow{deleted, row("../x", 9), row("small", 1), row("large", 3), row("middle", 2), assumable}); got == nil || got.ID != "large" {
+		t.Errorf("the example is %+v, want the large one", got)
+	}
+	if got := example([]accessRow{deleted, assumable}); got != nil {
+		t.Errorf("the example is %+v, want none", got)
+	}
+}
+
+// Forms that the simulated API does not play.
+func TestTraits(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
+	tests := []struct{ name, row, axis, want string }{
+		{"permissions empty", `{"permissions":{}}`, "permissions", "object"},
+		{"permissions absent", `{}`, "permissions", "absent"},
+		{"permissions number", `{"permissions":3}`, "permissions", "number"},
+		{"unknown word, lapsed", `{"invite_status":"Gone stale","expiration_date":"2026-11-01T00:00:00Z"}`, "lapsed", "Gone stale"},
+		{"unknown word, answered", `{"invite_status":"Odd","expiration_date":"2026-11-01T00:00:00Z","date_responded":"2026-10-31T00:00:00Z"}`, "lapsed", ""},
+		{"pending, not lapsed", `{"invite_status":"Pending","expiration_date":"2026-11-24T00:00:00Z"}`, "lapsed", ""},
+		{"pending, lapsed by its creation", `{"invite_status":"Pending","date_created":"2026-11-20 06:00:00"}`, "lapsed", "pending"},
+		{"mixed letters", `{"invite_status":"InviteSent"}`, "words", "mixed"},
+		{"status is a bool", `{"status":true}`, "status", "bool"},
+		{"expiration absent", `{}`, "expiration", "absent"},
+		{"date is a number", `{"date_created":1790000000}`, "dates", "number"},
+		{"date of another form", `{"date_created":"23/11/2026"}`, "dates", "other"},
+		{"date with a fraction", `{"date_created":"2026-11-01T00:00:00.123Z"}`, "dates", "z"},
+		{"creation not told", `{"date_created":null}`, "dates", "null"},
+		{"words of the server are bounded", `{"invite_status":"a\u001b[31m` + strings.Repeat("x", 300) + `"}`, "status-words", "a[31m" + strings.Repeat("x", 194) + "…"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := newTraits(shorten)
+			row := decodeFields(t, test.row)
+			got.invitation(row, now)
+			got.dates(row)
+			for _, trait := range got.list() {
+				if trait.Axis == test.axis && strings.Join(trait.Seen, " ") != test.want {
+					t.Errorf("%s: %q, want %q", test.axis, trait.Seen, test.want)
+				}
+			}
+		})
+	}
+	t.Run("suspended member", func(t *testing.T) {
+		t.Parallel()
+		got := newTraits(shorten)
+		users := []fields{decodeFields(t, `{"id":"u1","email":"ada@example.com","status":false}`)}
+		got.members(nil, []fields{decodeFields(t, `{"id":"u1","email":"Ada@example.com","active":false}`)}, users)
+		if got.seen["removal"] != nil {
+			t.Error("a suspended member passes for one who was taken out of the group")
+		}
+	})
+	t.Run("many words", func(t *testing.T) {
+		t.Parallel()
+		got := newTraits(shorten)
+		for i := range 100 {
+			got.see("status-words", fmt.Sprint(i))
+		}
+		if n := len(got.seen["status-words"]); n != maxSeen {
+			t.Errorf("%d values are kept, want %d", n, maxSeen)
+		}
+	})
+}
+
+// The key's own user is known only if one of the users has the account's address: whom else would a run spare?
+func TestProbeSelf(t *testing.T) {
+	t.Parallel()
+	for email, want := range map[string][]org.Limit{
+		"OWNER@example.com":     nil,
+		"billing@example.com":   {{Kind: org.LimitSelfUnseen}},
+		"no address whatsoever": {{Kind: org.LimitSelfUnseen}},
+	} {
+		api := peopled(t, sandbox.Options{})
+		wire := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == accountPath {
+				w.Header().Set("Content-Type", "application/json")
+				fmt.Fprintf(w, `{"account":{"email":%q}}`, email)
+				return
+			}
+			api.ServeHTTP(w, r)
+		})
+		if diff := gocmp.Diff(want, mustProbe(t, inProcess(t, wire), "", nil).Limits); diff != "" {
+			t.Errorf("%s: limits (-want +got):\n%s", email, diff)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package vultr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Recorder keeps answers in a folder, one file each, with everything personal replaced. nil keeps nothing.
+type Recorder struct {
+	dir      string
+	redactor *redactor
+	files    int
+}
+
+// recording is the content of one file.
+type recording struct {
+	Method  string            `json:"method"`
+	Path    string            `json:"path"`
+	Query   string            `json:"query,omitempty"`
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body,omitempty"` // JSON
+	// Text says what stood in place of JSON: "" for nothing at all.
+	Text string `json:"text,omitempty"`
+}
+
+const (
+	readmeName  = "README.txt"
+	readmeTitle = "Recorded answers of the Vultr API"
+	// textPage stands for any web page, textOther for anything else that is no JSON.
+	textPage  = "<!DOCTYPE html><html><head><title>replaced</title></head></html>"
+	textOther = "replaced"
+)
+
+const readme = readmeTitle + `
+==================================
+
+'orgsync doctor --record' wrote these files: what the API answered to the requests that orgsync makes when it reads an
+organization. There is one file for each answer: the request, the status, a few headers, and the body.
+
+Everything personal was replaced before it was written: addresses, names, ids, tokens and all other text that is not a
+date or one of a few words such as "Pending" or "active". Numbers are kept only where they count or say a state. The same
+text is replaced by the same one throughout. The API key was never here. What stays is the form of the answers, dates,
+yes and no, and how many people, groups, roles and policies there are.
+
+A status word that orgsync does not know was replaced, too. 'orgsync doctor' prints those; please add them by hand.
+
+To attach it: read the files once, pack the folder (tar czf recording.tar.gz FOLDER) and add the archive to your report,
+together with the output of 'orgsync doctor', from which you may strike what you do not want to show.
+
+To make a test of it, put the folder into testdata/recorded.
+`
+
+var recordingName = regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`)
+
+// NewRecorder makes the folder, mode 0700. One that holds an earlier recording and nothing else is emptied; one that holds
+// anything else is refused.
+func NewRecorder(dir string) (*Recorder, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName.MatchString(e.Name()) {
+			return nil, fmt.Errorf("record: %s holds %q, which is not part of a recording; name a folder that is new or empty", dir, e.Name())
+		}
+	}
+	if len(entries) > 0 {
+		if text, err := os.ReadFile(filepath.Join(dir, readmeName)); err != nil || !strings.HasPrefix(string(text), readmeTitle) {
+			return nil, fmt.Errorf("record: %s is not empty and holds no recording; name a folder that is new or empty", dir)
+		}
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return nil, fmt.Errorf("record: %w", err)
+		}
+	}
+	r := &Recorder{dir: dir, redactor: newRedactor()}
+	return r, r.write(readmeName, []byte(readme))
+}
+
+// add keeps one answer to what name says was asked for. Where none came there is nothing to keep.
+func (r *Recorder) add(name string, x exchange) error {
+	if r == nil || x.status == 0 {
+		return nil
+	}
+	content, err := r.redactor.exchange(x)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	r.files++
+	return r.write(fmt.Sprintf("%03d-%s.json", r.files, strings.ReplaceAll(name, " ", "-")), content)
+}
+
+// write makes a file that was not there.
+func (r *Recorder) write(name string, content []byte) error {
+	f, err := os.OpenFile(filepath.Join(r.dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
+
+// exchange is the content of the file about x.
+func (r *redactor) exchange(x exchange) ([]byte, error) {
+	kept := recording{Method: x.method, Path: r.path(x.path), Query: r.query(x.query), Status: x.status, Headers: headers(x.header)}
+	body, err := r.json(x.body, "")
+	switch {
+	case err == nil:
+		kept.Body = body
+	case isHTML(x.header):
+		kept.Text = textPage
+	case len(bytes.TrimSpace(x.body)) > 0:
+		kept.Text = textOther
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err = enc.Encode(kept)
+	return out.Bytes(), err
+}
+
+// path is a documented path, as in /v2/groups/{id}/members, with what stands for the id.
+func (r *redactor) path(path string) string {
+	const id = 3 // after "", "v2" and "groups"
+	parts := strings.Split(path, "/")
+	if len(parts) > id {
+		parts[id] = r.text(parts[id], "")
+	}
+	return strings.Join(parts, "/")
+}
+
+func (r *redactor) query(query url.Values) string {
+	kept := url.Values{}
+	for name, values := range query {
+		for _, v := range values {
+			kept.Add(name, r.text(v, name))
+		}
+	}
+	return kept.Encode()
+}
+
+var (
+	// jsonType is any type of JSON, pageType what proxies and portals send.
+	jsonType = regexp.MustCompile(`^application/([a-z.]{1,40}\+)?json(; ?charset=(utf-8|UTF-8))?$`)
+	pageType = regexp.MustCompile(`^text/(html|plain)(; ?charset=(utf-8|UTF-8))?$`)
+)
+
+// headers are those that say how to read an answer and when to come again, as far as they say nothing else.
+func headers(h http.Header) map[string]string {
+	kept := map[string]string{}
+	for name := range h {
+		value := h.Get(name)
+		if value == "" {
+			continue
+		}
+		_, notNumber := strconv.ParseUint(value, 10, 32)
+		_, notDate := http.ParseTime(value)
+		switch {
+		case name == "Content-Type" && (jsonType.MatchString(value) || pageType.MatchString(value)):
+		case name == "Content-Type" && isHTML(h):
+			value = "text/html"
+		case name == "Content-Type":
+			value = "application/octet-stream"
+		case name == "Date" && notDate == nil:
+		case slices.Contains(rateHeaders, name) && (notNumber == nil || notDate == nil):
+		default:
+			continue
+		}
+		kept[name] = value
+	}
+	return kept
+}

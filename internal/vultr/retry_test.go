@@ -1,0 +1,374 @@
+package vultr
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+const noUsers = `{"users":[],"meta":{"total":0,"links":{"next":""}}}`
+
+func TestReadIsRepeated(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		failing  http.HandlerFunc
+		times    int
+		requests int
+		words    string // "": it succeeds in the end
+	}{
+		{"500 twice", status(500, ""), 2, 3, ""},
+		{"503 for ever", status(503, ""), 99, 4, "list users: HTTP 503"},
+		{"dropped three times", drop, 3, 4, ""},
+		{"dropped for ever", drop, 99, 4, "EOF"},
+		{"cut short", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "99")
+			io.WriteString(w, `{"users":[`)
+		}, 1, 2, ""},
+		{"half the JSON", status(200, `{"users":[`), 1, 2, ""},
+		{"page with 200", htmlPage(200, ""), 1, 2, ""},
+		{"page for ever", htmlPage(200, "<title>Portal</title>"), 99, 4, "HTTP 200: an HTML page (Portal) instead of JSON"},
+		{"too large", func(w http.ResponseWriter, r *http.Request) { io.CopyN(w, blanks{}, maxAnswer+1) }, 99, 1, "larger than 32 MiB"},
+		{"429 seven times", status(429, ""), 7, 8, ""},
+		{"429 for ever", status(429, `{"error":"slow down"}`), 99, 8, "HTTP 429: slow down"},
+		{"408", status(408, ""), 1, 2, ""},
+		{"400", status(400, ""), 99, 1, "HTTP 400"},
+		{"401", status(401, ""), 99, 1, "HTTP 401"},
+		{"404", status(404, ""), 99, 1, "HTTP 404"},
+		{"redirect", status(301, ""), 99, 1, "HTTP 301"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				requests := 0
+				c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+					if requests++; requests <= test.times {
+						test.failing(w, r)
+						return
+					}
+					answerJSON(w, 200, noUsers)
+				}, nil)
+				_, err := list(t.Context(), c, users)
+				switch {
+				case test.words == "" && err != nil:
+					t.Errorf("list gives %v, want it to succeed in the end", err)
+				case test.words != "" && (err == nil || !strings.Contains(err.Error(), test.words)):
+					t.Errorf("list gives %v, want %q", err, test.words)
+				}
+				if requests != test.requests {
+					t.Errorf("%d requests, want %d", requests, test.requests)
+				}
+			})
+		})
+	}
+}
+
+func TestReadBacksOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Time
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			at = append(at, time.Now())
+			if len(at) == 3 {
+				w.Header().Set("Retry-After", "20")
+			}
+			answerJSON(w, 503, "")
+		}, nil)
+		list(t.Context(), c, users)
+		for i, bounds := range [][2]time.Duration{{250 * time.Millisecond, 500 * time.Millisecond}, {500 * time.Millisecond, time.Second}, {20 * time.Second, 20 * time.Second}} {
+			if got := at[i+1].Sub(at[i]); got < bounds[0] || got > bounds[1] {
+				t.Errorf("wait %d was %v, want between %v and %v", i+1, got, bounds[0], bounds[1])
+			}
+		}
+	})
+}
+
+// An invitation is posted again only where the server surely did not act.
+func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
+	t.Parallel()
+	t.Run("429 then done", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			requests := 0
+			c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+				if requests++; requests < 8 {
+					answerJSON(w, 429, "")
+					return
+				}
+				answerJSON(w, 201, sentToAda)
+			}, nil)
+			start := time.Now()
+			receipt, err := c.Invite(t.Context(), ada, true)
+			if err != nil || receipt.Requests != 8 || receipt.Invitation.ID != "i1" {
+				t.Errorf("receipt %+v, error %v, want i1 after 8 requests", receipt, err)
+			}
+			if got := time.Since(start); got != 7*time.Second {
+				t.Errorf("it took %v, want the 7 pauses of a second", got)
+			}
+		})
+	})
+	t.Run("429 for ever", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := newBubbleClient(t, status(429, `{"error":"slow down"}`), nil)
+			receipt, err := c.Invite(t.Context(), ada, true)
+			if got := asCallError(t, err); got.Failure != org.NotSent || got.Status != 429 || receipt.Requests != 8 {
+				t.Errorf("%+v after %d requests, want not sent, 429, after 8", got, receipt.Requests)
+			}
+		})
+	})
+
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	connects := []struct {
+		name string
+		dial func(n int) (net.Conn, error)
+	}{
+		{"refused", func(int) (net.Conn, error) { return nil, refused }},
+		{"no such host", func(int) (net.Conn, error) { return nil, &net.DNSError{Err: "no such host", IsNotFound: true} }},
+		{"never answers", func(int) (net.Conn, error) { return nil, context.DeadlineExceeded }},
+		{"speaks no TLS", func(int) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go func() { // takes the greeting, and answers with something else
+				defer theirs.Close()
+				theirs.Read(make([]byte, 4096))
+				io.WriteString(theirs, "SSH-2.0-OpenSSH_9.9\r\n")
+			}()
+			return ours, nil
+		}},
+	}
+	for _, test := range connects {
+		t.Run("no connection: "+test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				dials := 0
+				transport := newTransport(8)
+				transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+					dials++
+					return test.dial(dials)
+				}
+				cfg := testConfig("https://api.vultr.com")
+				cfg.Transport = transport
+				c := mustNew(t, cfg)
+				receipt, err := c.Invite(t.Context(), ada, true)
+				if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 || dials != maxTries {
+					t.Errorf("%v (%v), %d requests, %d connections tried; want not sent, 0 and %d", err, got.Failure, receipt.Requests, dials, maxTries)
+				}
+				if got := c.Stats(); got.Requests != 0 {
+					t.Errorf("Stats = %+v, want no request", got)
+				}
+			})
+		})
+	}
+	t.Run("no connection at first", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			dials := 0
+			c := newBubbleClient(t, status(201, sentToAda), func(cfg *Config) {
+				transport := cfg.Transport.(*http.Transport)
+				dial := transport.DialContext
+				transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+					if dials++; dials < 3 {
+						return nil, refused
+					}
+					return dial(ctx, network, address)
+				}
+			})
+			if receipt, err := c.Invite(t.Context(), ada, true); err != nil || receipt.Requests != 1 {
+				t.Errorf("receipt %+v, error %v, want done with one request", receipt, err)
+			}
+		})
+	})
+	t.Run("connection lost, by a transport that tells nothing", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			tries := 0
+			cfg := testConfig("http://localhost")
+			cfg.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+				tries++
+				return nil, refused
+			})
+			_, err := mustNew(t, cfg).Invite(t.Context(), ada, true)
+			if got := asCallError(t, err); got.Failure != org.Lost || tries != 1 {
+				t.Errorf("%v (%v) after %d tries, want lost after 1", err, got.Failure, tries)
+			}
+		})
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A certificate of somebody else is found before anything is sent, so the key stays here.
+func TestForeignCertificate(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.Error("a request arrived") }))
+	server.Config.ErrorLog = nil
+	server.StartTLS()
+	certificate := server.TLS.Certificates[0]
+	server.Close()
+	synctest.Test(t, func(t *testing.T) {
+		c := newBubbleClient(t, nil, func(cfg *Config) {
+			cfg.BaseURL = "https://example.com"
+			cfg.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				go tls.Server(theirs, &tls.Config{Certificates: []tls.Certificate{certificate}}).Handshake()
+				return ours, nil
+			}
+		})
+		receipt, err := c.Invite(t.Context(), ada, true)
+		if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("%v (%v) after %d requests, want not sent because of the certificate", err, got.Failure, receipt.Requests)
+		}
+	})
+}
+
+func TestCancelledAround429IsNotSent(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]time.Duration{"before the 429 is here": time.Second, "in the pause after it": 2500 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var requests atomic.Int32
+				c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+					requests.Add(1)
+					time.Sleep(2 * time.Second)
+					answerJSON(w, 429, "")
+				}, nil)
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(after, cancel)
+				receipt, err := c.Invite(ctx, ada, true)
+				if got := asCallError(t, err); got.Failure != org.NotSent || !errors.Is(err, context.Canceled) {
+					t.Errorf("%v (%v), want not sent, cancelled", err, got.Failure)
+				}
+				if receipt.Requests != 1 || requests.Load() != 1 {
+					t.Errorf("%d requests counted, %d arrived, want 1", receipt.Requests, requests.Load())
+				}
+				time.Sleep(time.Hour)
+				if requests.Load() != 1 {
+					t.Error("a request went out later")
+				}
+			})
+		})
+	}
+}
+
+func TestCancelledInTheQueueForASlot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(5 * time.Second)
+			answerJSON(w, 201, sentToAda)
+		}, func(cfg *Config) { cfg.Concurrency = 1 })
+		go c.Invite(t.Context(), ada, true)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		receipt, err := c.Invite(ctx, ada, true)
+		if got := asCallError(t, err); got.Failure != org.NotSent || !errors.Is(err, context.DeadlineExceeded) || receipt.Requests != 0 {
+			t.Errorf("%v (%v), %d requests, want not sent", err, got.Failure, receipt.Requests)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// A write in flight is finished when its caller stops, within bounds; a read is not.
+func TestCancelledInFlight(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		latency time.Duration // of the answer; the caller stops after a second
+		timeout time.Duration
+		took    time.Duration
+		words   string // "": it is done
+	}{
+		{"answered within the grace", 9 * time.Second, 30 * time.Second, 9 * time.Second, ""},
+		{"not answered within the grace", time.Hour, 30 * time.Second, 11 * time.Second, "no answer within 10s of the stop"},
+		{"time-out before the end of the grace", time.Hour, 5 * time.Second, 5 * time.Second, "no answer within 5s"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(test.latency)
+					answerJSON(w, 201, sentToAda)
+				}, func(cfg *Config) { cfg.RequestTimeout = test.timeout })
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, cancel)
+				start := time.Now()
+				receipt, err := c.Invite(ctx, ada, true)
+				if got := time.Since(start); got != test.took {
+					t.Errorf("it took %v, want %v", got, test.took)
+				}
+				if receipt.Requests != 1 {
+					t.Errorf("%d requests, want 1", receipt.Requests)
+				}
+				if test.words == "" {
+					if err != nil || receipt.Invitation.ID != "i1" {
+						t.Errorf("receipt %+v, error %v, want i1", receipt, err)
+					}
+					return
+				}
+				if got := asCallError(t, err); got.Failure != org.Lost || !strings.HasSuffix(err.Error(), test.words) {
+					t.Errorf("%v (%v), want lost with %q", err, got.Failure, test.words)
+				}
+				time.Sleep(2 * time.Hour) // let the handler end
+			})
+		})
+	}
+	t.Run("read", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var requests atomic.Int32
+			c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+				if requests.Add(1) == maxTries {
+					time.Sleep(20 * time.Second)
+				}
+				answerJSON(w, 500, "")
+			}, nil)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(10*time.Second, func() { cancel(errors.New("a signal")) }) // in the last try
+			start := time.Now()
+			if _, err := list(ctx, c, users); !errors.Is(err, context.Canceled) {
+				t.Errorf("list gives %v, want context.Canceled", err)
+			}
+			if got := time.Since(start); got != 10*time.Second || requests.Load() != maxTries {
+				t.Errorf("it took %v and %d requests, want to end with the caller, after 10 s, in request %d", got, requests.Load(), maxTries)
+			}
+			time.Sleep(time.Minute)
+		})
+	})
+}
+
+// What has waited for its turn too long is not sent: the ledger's line about it would be too old.
+func TestWriteDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start, last := time.Now(), time.Duration(0)
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			last = time.Since(start)
+			w.Header().Set("Retry-After", "60")
+			answerJSON(w, 429, "")
+		}, nil)
+		_, err := c.Invite(t.Context(), ada, true)
+		if got := asCallError(t, err); got.Failure != org.NotSent {
+			t.Errorf("%v (%v), want not sent", err, got.Failure)
+		}
+		if last > org.SendWithin || time.Since(start) > org.SendWithin {
+			t.Errorf("the last request left after %v, the call took %v", last, time.Since(start))
+		}
+	})
+}

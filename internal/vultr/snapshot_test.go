@@ -1,0 +1,205 @@
+package vultr
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// staffed is a world of people with access, direct and inherited.
+func staffed(t *testing.T, d sandbox.Dialect) (*sandbox.Server, *Client) {
+	t.Helper()
+	api := settled(t, sandbox.Options{Dialect: d, Key: testKey})
+	for i := range 8 {
+		u := sandbox.User{Email: fmt.Sprintf("staff%d@example.com", i), Groups: []string{"platform"}, Suspended: i == 7}
+		if i < 2 {
+			u.Roles, u.Policies = []string{"deployer"}, []string{"billing"}
+		}
+		if _, err := api.AddUser(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	return api, mustNew(t, testConfig(server.URL))
+}
+
+// holders tells who has what, by names and addresses.
+func holders(s org.Snapshot) map[string]int {
+	got := map[string]int{}
+	for _, a := range s.Access {
+		for id := range a.Holders {
+			for _, u := range s.Users {
+				if u.ID == id {
+					got[fmt.Sprintf("%s %s", a.Kind, a.Name)]++
+				}
+			}
+		}
+	}
+	return got
+}
+
+// In every dialect all access is read without being named: what people have directly, and no more.
+func TestReadAll(t *testing.T) {
+	t.Parallel()
+	for _, named := range sandbox.Dialects() {
+		t.Run(named.Name, func(t *testing.T) {
+			t.Parallel()
+			api, c := staffed(t, named.Dialect)
+			s, unseen, err := c.ReadAll(t.Context(), api.World().Organization.Name)
+			if err != nil || unseen != nil {
+				t.Fatalf("unseen %v, %v", unseen, err)
+			}
+			want := map[string]int{"group platform": 8, "role deployer": 2, "policy billing": 2}
+			if diff := cmp.Diff(want, holders(s)); diff != "" {
+				t.Errorf("holders (-want +got):\n%s", diff)
+			}
+			if len(s.Access) != 6 {
+				t.Errorf("%d groups, roles and policies, want 6", len(s.Access))
+			}
+			if v := api.Violations(); v != nil {
+				t.Errorf("requests that the documents do not know: %+v", v)
+			}
+		})
+	}
+}
+
+// What the key may not read is unseen; what it may read is there.
+func TestReadAllForbidden(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		path string
+		kind org.Kind
+	}{
+		{"/v2/groups", org.KindGroup}, {"/v2/groups/{id}/members", org.KindGroup}, {"/v2/roles", org.KindRole},
+		{"/v2/roles/{id}/users", org.KindRole}, {"/v2/policies", org.KindPolicy}, {"/v2/policies/{id}/users", org.KindPolicy},
+	}
+	for _, tt := range tests {
+		t.Run(tt.path, func(t *testing.T) {
+			t.Parallel()
+			api, c := staffed(t, sandbox.Dialect{})
+			api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: tt.path})
+			s, unseen, err := c.ReadAll(t.Context(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]org.Kind{tt.kind}, unseen); diff != "" {
+				t.Errorf("unseen (-want +got):\n%s", diff)
+			}
+			if got := holders(s); len(got) != 2 {
+				t.Errorf("of the other kinds: %v", got)
+			}
+		})
+	}
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		api, c := staffed(t, sandbox.Dialect{})
+		api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/roles", Status: 401})
+		if _, _, err := c.ReadAll(t.Context(), ""); err == nil {
+			t.Error("a list that the key is not accepted for is no error")
+		}
+	})
+}
+
+// TestHolders: only what people have directly is theirs, and only as long as they have it. Whoever cannot be found among the
+// users has nothing.
+func TestHolders(t *testing.T) {
+	t.Parallel()
+	users := []org.User{
+		{ID: "u1", Email: org.MustParseAddress("ada@example.com")},
+		{ID: "u2", Email: org.MustParseAddress("bob@example.com"), Suspended: true},
+		{Email: org.MustParseAddress("nobody@example.com")},
+	}
+	tests := []struct {
+		name, json string
+		want       map[string]string
+	}{
+		{"a relationship", `{"id":"rel-1","user_id":"u1"}`, map[string]string{"u1": "rel-1"}},
+		{"a member", `{"id":"u1"}`, map[string]string{"u1": "u1"}},
+		{"a membership with an id of its own", `{"id":"m1","email":"ADA@example.com"}`, map[string]string{"u1": "m1"}},
+		{"a membership without an id", `{"email":"ada@example.com"}`, map[string]string{"u1": "u1"}},
+		{"direct", `{"user_id":"u1","assignment_type":"Direct"}`, map[string]string{"u1": "u1"}},
+		{"inherited", `{"user_id":"u1","assignment_type":"inherited"}`, map[string]string{}},
+		{"in a way that nobody knows", `{"user_id":"u1","assignment_type":"both"}`, map[string]string{}},
+		{"taken out", `{"id":"u1","active":false}`, map[string]string{}},
+		{"suspended", `{"id":"u2","active":false}`, map[string]string{"u2": "u2"}},
+		{"somebody else", `{"id":"u3","email":"eve@example.com"}`, map[string]string{}},
+		{"a user without an id", `{"id":"m2","email":"nobody@example.com"}`, map[string]string{}},
+		{"nobody", `{}`, map[string]string{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			rows := []accessRow{{embedded: []holderRow{decodeHolder(decodeFields(t, tt.json))}}}
+			if diff := cmp.Diff(tt.want, withHolders(rows, users)[0].Holders); diff != "" {
+				t.Errorf("holders (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Where there is no list of a group's members, those whom the list of groups names are they. Roles and policies have no such
+// list: without their own nobody knows who has them.
+func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	api, c := staffed(t, sandbox.Dialect{})
+	wanted := org.Wanted{org.KindGroup: {"platform"}, org.KindRole: {"deployer"}}
+	api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/groups/{id}/members", Status: 404})
+	s, err := c.ReadOrganization(t.Context(), "", wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"group platform": 8, "role deployer": 2}, holders(s)); diff != "" {
+		t.Errorf("holders (-want +got):\n%s", diff)
+	}
+	api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/roles/{id}/users", Status: 404})
+	if _, err := c.ReadOrganization(t.Context(), "", wanted); err == nil {
+		t.Error("nobody knows who has a role, and that is no error")
+	}
+}
+
+// Nobody is asked who has what cannot be given: a server may answer that with an error, which would stop everything.
+func TestHoldersOfWhatCannotBeGiven(t *testing.T) {
+	t.Parallel()
+	api, c := staffed(t, sandbox.Dialect{})
+	if err := api.DeleteGroup("platform"); err != nil {
+		t.Fatal(err)
+	}
+	wanted := org.Wanted{org.KindGroup: {"platform"}, org.KindRole: {"auditor"}}
+	if _, err := c.ReadOrganization(t.Context(), "", wanted); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.ReadAll(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	w := api.World()
+	for _, r := range api.Requests() {
+		for _, g := range w.Groups {
+			if g.Deleted && strings.Contains(r.Path, g.ID) {
+				t.Errorf("%s, of a deleted group", r.Path)
+			}
+		}
+		for _, role := range w.Roles {
+			if role.Assumable && strings.Contains(r.Path, role.ID) {
+				t.Errorf("%s, of an assumable role", r.Path)
+			}
+		}
+	}
+}
+
+// Users without an id are not one another.
+func TestSuspendedWithoutID(t *testing.T) {
+	t.Parallel()
+	ada, bob := org.User{Email: org.MustParseAddress("ada@example.com")}, org.User{Email: org.MustParseAddress("bob@example.com")}
+	got := withSuspended([]org.User{ada}, []org.User{bob})
+	bob.Suspended = true
+	if diff := cmp.Diff([]org.User{ada, bob}, got); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,84 @@
+package vultr
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+var users = listing[org.User]{
+	op:     "list users",
+	path:   "/v2/users",
+	keys:   []string{"users"},
+	decode: decodeUser,
+}
+
+// suspendedUsers lists those of one organization, whose id has passed pathID.
+func suspendedUsers(organization string) listing[org.User] {
+	return listing[org.User]{
+		op:     "list suspended users",
+		path:   "/v2/organizations/" + organization + "/suspended-users",
+		keys:   []string{"users"},
+		decode: decodeUser,
+	}
+}
+
+func decodeUser(f fields) org.User {
+	u := org.User{
+		ID:         f.text("id"),
+		Email:      f.address("email"),
+		Name:       f.text("name"),
+		APIEnabled: f.flag("api_enabled"),
+	}
+	if u.Name == "" {
+		u.Name = strings.TrimSpace(f.text("first_name") + " " + f.text("last_name"))
+	}
+	service := f.flag("service_user")
+	u.Service = service != nil && *service
+	// status is a bool in SPEC's example; that false means suspended is inferred, hence the second list.
+	active := f.flag("status")
+	u.Suspended = active != nil && !*active || strings.EqualFold(f.text("status"), "suspended")
+	// The legacy ACL that lets a user manage others (SPEC); what policies allow is not told here.
+	var acls []string
+	_ = json.Unmarshal(f["acls"], &acls) // of another form: no ACLs
+	u.Admin = slices.Contains(acls, "manage_users")
+	return u
+}
+
+// withSuspended joins both lists, each user once: the documents do not say whether the first one has the suspended users too.
+func withSuspended(all, suspended []org.User) []org.User {
+	place := make(map[string]int, len(all))
+	for i, u := range all {
+		place[u.ID] = i
+	}
+	for _, u := range suspended {
+		u.Suspended = true
+		if i, listed := place[u.ID]; listed && u.ID != "" {
+			all[i].Suspended = true
+			continue
+		}
+		all = append(all, u)
+	}
+	return all
+}
+
+const accountPath = "/v2/account"
+
+// self is the address of the key's own user; zero when the key may not read it or the answer has none.
+func (c *Client) self(ctx context.Context) (org.Address, error) {
+	a, err := c.read(ctx, call{op: "read the account", path: accountPath})
+	if Hidden(err) {
+		return org.Address{}, nil
+	}
+	if err != nil {
+		return org.Address{}, err
+	}
+	account := a.fields
+	if wrapped := account.object("account"); wrapped != nil {
+		account = wrapped
+	}
+	return account.address("email"), nil
+}
