@@ -1,0 +1,69 @@
+package ledger_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// full is a ledger in which so many people got one mail.
+func full(tb testing.TB, people int) *ledgertest.Store {
+	tb.Helper()
+	store := &ledgertest.Store{}
+	l, err := ledger.Open(tb.Context(), store, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for i := range people {
+		email := fmt.Sprintf("person.%06d@example.com", i)
+		if err := l.Intend(ledger.Invite, email, ""); err != nil {
+			tb.Fatal(err)
+		}
+		id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)
+		if err := l.Conclude(ledger.Invite, email, ledger.Sent, org.Invitation{ID: id, Expires: start.Add(org.InvitationLife)}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return store
+}
+
+// BenchmarkOpen opens a ledger of 20,000 lines.
+func BenchmarkOpen(b *testing.B) {
+	const people = 10_000
+	store := full(b, people)
+	b.ReportAllocs()
+	for b.Loop() {
+		l, err := ledger.Open(b.Context(), store, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(2*people), "ns/line")
+}
+
+// BenchmarkAppend writes the two lines of a mail to storage that costs nothing.
+func BenchmarkAppend(b *testing.B) {
+	l, err := ledger.Open(b.Context(), &ledgertest.Store{}, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := l.Intend(ledger.Invite, "ada@example.com", ""); err != nil {
+			b.Fatal(err)
+		}
+		if err := l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package ledger
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzParseLine: a line that is read the quick way says what encoding/json reads in it.
+func FuzzParseLine(f *testing.F) {
+	at := time.Date(2026, 6, 10, 12, 0, 0, 123456789, time.UTC)
+	for _, e := range []Entry{
+		{Version: 1, Organization: "o1", Run: "R", Time: at, Action: Run},
+		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite},
+		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite, Outcome: Sent, InvitationID: "i1", Expires: at.Add(72 * time.Hour)},
+		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: "grant", Outcome: Lost, Object: "g1"},
+		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "a&b\"\u00fc@example.com", Action: Resend},
+		{Version: 2, Organization: "o1", Run: "R", Time: at, Action: Run},
+	} {
+		f.Add(e.appendLine(nil))
+	}
+	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"2026-06-10T12:00:00Z","email":"","action":"run"}`))
+	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"2026-06-10T12:00:00+01:00","action":"run","action":"invite"}`))
+	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"0001-01-01T00:00:00Z","action":"run"}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		got, ok := parseOwn(line, Entry{Organization: "o1", Email: "ada@example.com"})
+		if !ok {
+			return
+		}
+		var want Entry
+		if err := json.Unmarshal(line, &want); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-encoding/json +quick):\n%s", line, diff)
+		}
+	})
+}
+
+// TestParseOwn: the lines of this version are read the quick way, or opening a large ledger takes long.
+func TestParseOwn(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+	for _, e := range []Entry{
+		{Version: version, Organization: "o1", Run: "R", Time: at, Action: Run},
+		{Version: version, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite},
+		{Version: version, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite, Outcome: Sent, InvitationID: "i1", Object: "g1", Expires: at},
+	} {
+		line := e.appendLine(nil)
+		got, ok := parseOwn(line[:len(line)-1], Entry{})
+		if diff := cmp.Diff(e, got); diff != "" || !ok {
+			t.Errorf("%s (-want +got):\n%s", line, diff)
+		}
+	}
+}

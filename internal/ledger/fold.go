@@ -1,0 +1,224 @@
+package ledger
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// fold turns lines, one after another, into what is remembered. The place of a line, counting from 1, is the order
+// that witnesses are judged by.
+type fold struct {
+	lines  int
+	run    string // of the last line
+	people map[string]*person
+	opened []*person // those with an intent of the last run
+}
+
+// person is a [org.Recollection] in the making.
+type person struct {
+	mails []*mail
+	open  *mail // the intent of the last run without an outcome
+	anew  int
+	since time.Time
+	// What says so.
+	joined, suspended, removed mark
+	before                     mark // what suspended or removed was before the last intent
+	// The lines that say so; 0: none does.
+	unlisted int
+	reset    int // the one that moved anew
+	userID   string
+}
+
+// mark is a line that says so and its time; the zero mark: none does.
+type mark struct {
+	line int
+	at   time.Time
+}
+
+// mail is a [org.Mail] with the lines that tell of it.
+type mail struct {
+	org.Mail
+	outcome int
+}
+
+func newFold() *fold {
+	return &fold{people: map[string]*person{}}
+}
+
+// add takes in the next line.
+func (f *fold) add(e Entry) {
+	f.lines++
+	if e.Run != f.run {
+		// The run before is over. What it left without an outcome was lost before anything of this run was sent.
+		for _, p := range f.opened {
+			if m := p.open; m != nil {
+				m.LostAt, m.LateUntil = f.lines, e.Time.Add(org.ActWithin)
+				p.open = nil
+			}
+		}
+		f.opened, f.run = f.opened[:0], e.Run
+	}
+	if e.Email == "" {
+		return
+	}
+	p := f.people[e.Email]
+	if p == nil {
+		p = &person{}
+		f.people[e.Email] = p
+	}
+	switch e.Action {
+	case Invite, Resend:
+		f.addMail(p, e)
+	case Action(org.FactJoined):
+		p.joined, p.userID = mark{f.lines, e.Time}, e.Object
+		p.mails, p.anew, p.since, p.reset, p.removed = nil, f.lines, e.Time, 0, mark{}
+	case Action(org.FactActive):
+		p.suspended = mark{}
+	case Action(org.FactUnlisted):
+		p.unlisted, p.anew, p.since, p.reset = f.lines, f.lines, e.Time, f.lines
+	case Action(org.FactReset):
+		p.anew, p.since, p.reset = f.lines, e.Time, f.lines
+	case Action(org.FactFound):
+		if m := p.lastLost(); m != nil {
+			m.Lost, m.Found, m.LostAt, m.LateUntil = false, true, 0, time.Time{}
+			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, f.lines
+		}
+	case Action(org.FactAbsent):
+		if m := p.lastLost(); m != nil {
+			p.drop(m)
+		}
+	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
+		p.letGo(e, f.lines)
+	default: // other edits leave nothing to remember
+	}
+}
+
+// letGo takes in that the person was, or may have been, suspended or removed, or that their suspension ended. An intent
+// counts until its outcome says that nothing was done: what was begun by a run that died is this tool's doing too. That a
+// later request was refused undoes nothing of what an earlier one did, or may have done.
+func (p *person) letGo(e Entry, line int) {
+	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) {
+		p.suspended = mark{} // nor is who was removed
+	}
+	if e.Action == Action(org.EditUnsuspend) {
+		return
+	}
+	gone := &p.suspended
+	if e.Action == Action(org.EditRemove) {
+		gone = &p.removed
+	}
+	switch e.Outcome {
+	case "":
+		p.before, *gone = *gone, mark{line, e.Time}
+	case Refused, NotSent:
+		*gone = p.before
+	default:
+		*gone = mark{line, e.Time}
+	}
+}
+
+// addMail takes in an intent or its outcome.
+func (f *fold) addMail(p *person, e Entry) {
+	if e.Outcome == "" {
+		m := &mail{Mail: org.Mail{
+			Email: e.Email, Resend: e.Action == Resend, InvitationID: e.InvitationID,
+			Sequence: f.lines, Lost: true, LostAt: math.MaxInt, At: e.Time,
+		}}
+		p.mails = append(p.mails, m)
+		p.unlisted = 0
+		p.open = m
+		f.opened = append(f.opened, p)
+		return
+	}
+	m := p.open
+	if m == nil {
+		// Its intent cannot be read any more. When the mail was sent is not known then, so that it is no witness.
+		m = &mail{Mail: org.Mail{Email: e.Email, Resend: e.Action == Resend, Sequence: f.lines, Lost: true, Found: e.Outcome == Sent, At: e.Time}}
+		p.mails = append(p.mails, m)
+		p.unlisted = 0
+	}
+	p.open = nil
+	m.outcome = f.lines
+	switch e.Outcome {
+	case Sent:
+		m.Lost, m.LostAt, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
+	case Refused, NotSent:
+		p.drop(m)
+	default:
+		// Lost, and whatever a later version may call it.
+		m.LostAt, m.At = f.lines, e.Time
+		if e.Outcome != Lost {
+			m.LateUntil = e.Time.Add(org.ActWithin)
+		}
+		if e.InvitationID != "" {
+			m.InvitationID = e.InvitationID
+		}
+	}
+}
+
+// lastLost is the last mail whose answer was lost: of an earlier one it may never be known.
+func (p *person) lastLost() *mail {
+	for _, m := range slices.Backward(p.mails) {
+		if m.Lost {
+			return m
+		}
+	}
+	return nil
+}
+
+func (p *person) drop(gone *mail) {
+	p.mails = slices.DeleteFunc(p.mails, func(m *mail) bool { return m == gone })
+}
+
+// memory is what is remembered now.
+func (f *fold) memory() org.Memory {
+	memory := make(org.Memory, len(f.people))
+	for key, p := range f.people {
+		r := org.Recollection{Anew: p.anew, Since: p.since,
+			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID, Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
+			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0,
+		}
+		if len(p.mails) > 0 {
+			r.Mails = make([]org.Mail, 0, len(p.mails))
+		}
+		for _, m := range p.mails {
+			told := m.Mail
+			if m.outcome == 0 {
+				told.At = told.At.Add(org.SendWithin)
+			}
+			r.Mails = append(r.Mails, told)
+		}
+		memory[key] = r
+	}
+	return memory
+}
+
+// needed are the places of the lines that the memory rests on, in order. Mails that no longer count as rounds and whose
+// invitation lapsed before now are not among them.
+func (f *fold) needed(now time.Time) []int {
+	var places []int
+	keep := func(place int) {
+		if place > 0 {
+			places = append(places, place)
+		}
+	}
+	for _, p := range f.people {
+		keep(p.joined.line)
+		keep(p.unlisted)
+		keep(p.reset)
+		keep(p.suspended.line)
+		keep(p.removed.line)
+		for _, m := range p.mails {
+			if m.Sequence < p.anew && !m.Lost && now.After(m.Lapses()) {
+				continue
+			}
+			keep(m.Sequence)
+			keep(m.outcome)
+		}
+	}
+	slices.Sort(places)
+	return slices.Compact(places)
+}

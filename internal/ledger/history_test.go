@@ -1,0 +1,42 @@
+package ledger_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	l := open(t, s, 0)
+	must(t, l.Begin(2, 0))
+	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+	must(t, l.Intend(ledger.Invite, "bob@example.com", ""))
+	must(t, l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}))
+	must(t, l.Learn([]org.Fact{{Kind: org.FactJoined, Email: "ada@home.example"}}))
+	// Without the lock, which another run holds.
+	got, err := ledger.History(s, "o1", "ada@example.com", "ada@home.example")
+	must(t, err)
+	lines := []string{}
+	for _, e := range got {
+		lines = append(lines, fmt.Sprintf("%s %s %s %s", e.Email, e.Action, e.Outcome, e.InvitationID))
+	}
+	want := []string{"ada@example.com invite  ", "ada@example.com invite sent i1", "ada@home.example joined  "}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+	for _, keys := range [][]string{nil, {""}, {"cy@example.com"}} {
+		if got, err := ledger.History(s, "o1", keys...); err != nil || len(got) != 0 {
+			t.Errorf("history of %q: %v, %v", keys, got, err)
+		}
+	}
+	if _, err := ledger.History(s, "o2", "ada@example.com"); err == nil {
+		t.Error("the ledger of another organization is read without an error")
+	}
+}

@@ -1,0 +1,306 @@
+// Package ledger is the append-only memory of the mails that were sent, and the lock that keeps runs apart. It
+// remembers what the API may forget: an intent is on disk before a mail is sent and its outcome after, so that
+// whatever happens in between, the next run knows who may have been mailed.
+//
+// It is never the truth about the organization. Losing it loses only memory.
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// compactAt is the size in bytes from which a ledger is compacted when that at least halves it.
+const compactAt = 1 << 20
+
+// lineRoom is more than one line takes, in bytes.
+const lineRoom = 2 << 10
+
+// Options say who opens a ledger.
+type Options struct {
+	// Organization is the id that every line carries.
+	Organization string
+	// Now is the server's clock. It must not be nil.
+	Now func() time.Time
+	// LockTimeout is how long to wait for another run's lock; 0: not at all.
+	LockTimeout time.Duration
+	// Holder is what another run is told about this one.
+	Holder Holder
+}
+
+// Ledger is an open ledger, held by this process alone. It is safe for use by many goroutines.
+//
+// What adds to it returns when the lines are on disk. After one that could not be written nothing is written any more, and
+// whoever wants to gets that error. Addresses are canonical keys.
+type Ledger struct {
+	store    Store
+	opts     Options
+	run      string
+	unlock   func() error
+	warnings []string
+
+	mu      sync.Mutex
+	flushed *sync.Cond // a batch was written, or could not be
+	fold    *fold
+	pending []byte // lines taken in, not yet written
+	taken   int    // lines taken in
+	written int    // of those, written
+	writing bool
+	err     error // why nothing can be written any more
+}
+
+// Open locks the ledger in store, reads it, mends a torn last line, sets damaged lines aside and compacts it when it
+// is large. The error is a *[LockedError] when another run holds the lock.
+func Open(ctx context.Context, store Store, opts Options) (*Ledger, error) {
+	unlock, err := store.Lock(ctx, opts.LockTimeout, opts.Holder)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{store: store, opts: opts, run: rand.Text(), unlock: unlock}
+	l.flushed = sync.NewCond(&l.mu)
+	if err := l.load(); err != nil {
+		_ = unlock()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Read gives what is remembered, without a lock and without mending anything, for commands that write nothing. The
+// warnings tell of damage that the next run with a lock will mend.
+func Read(store Store, organization string) (org.Memory, []string, error) {
+	f := newFold()
+	c, err := readContent(store, organization, f.add)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f.memory(), c.warnings(""), nil
+}
+
+// load reads what is there and leaves it whole.
+func (l *Ledger) load() error {
+	l.fold = newFold()
+	c, err := readContent(l.store, l.opts.Organization, l.fold.add)
+	if err != nil {
+		return err
+	}
+	var aside string
+	if len(c.damaged) > 0 {
+		if aside, err = l.store.SetAside(c.raw, l.opts.Now()); err != nil {
+			return fmt.Errorf("set a damaged ledger aside: %w", err)
+		}
+	}
+	l.warnings = c.warnings(aside)
+	var needed []int
+	compact := false
+	if len(c.raw) > compactAt {
+		needed = l.fold.needed(l.opts.Now())
+		compact = 2*len(needed) <= l.fold.lines
+	}
+	switch {
+	case compact:
+		l.fold = newFold()
+	case len(l.warnings) == 0:
+		return nil
+	}
+	var lines []byte
+	place := 0
+	for line, e := range c.entries() {
+		place++
+		if compact {
+			if len(needed) == 0 || needed[0] != place {
+				continue
+			}
+			needed = needed[1:]
+			l.fold.add(e)
+		}
+		lines = append(append(lines, line...), '\n')
+	}
+	if err := l.store.Replace(lines); err != nil {
+		return fmt.Errorf("rewrite the ledger: %w", err)
+	}
+	return nil
+}
+
+// Warnings tell in plain sentences what was mended on opening, and what is lost by it.
+func (l *Ledger) Warnings() []string { return slices.Clone(l.warnings) }
+
+// Memory is what is remembered now, what this run added included.
+func (l *Ledger) Memory() org.Memory {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fold.memory()
+}
+
+// Begin says that a run with so many mails and edits begins. It fails where the ledger cannot be written, or has no room
+// for what the run will add, so that nothing is sent then.
+func (l *Ledger) Begin(mails, edits int) error {
+	// A mail can take an intent and an outcome for renewing and the same for a new invitation in either wording, an edit one of
+	// each, and all that once more.
+	if err := l.store.Reserve((1 + 12*mails + 4*edits) * lineRoom); err != nil {
+		return err
+	}
+	return l.append(Entry{Action: Run})
+}
+
+// Learn remembers facts, those of one person in their order.
+func (l *Ledger) Learn(facts []org.Fact) error {
+	if len(facts) == 0 {
+		return nil
+	}
+	entries := make([]Entry, len(facts))
+	for i, f := range facts {
+		entries[i] = Entry{Email: f.Email, Action: Action(f.Kind), InvitationID: f.InvitationID, Expires: f.Expires, Object: f.UserID}
+	}
+	return l.append(entries...)
+}
+
+// Intend remembers that a mail is about to be sent: an [Invite], or a [Resend] of invitationID, which is "" with the other.
+// Only after it has returned nil may the mail be sent.
+func (l *Ledger) Intend(action Action, email, invitationID string) error {
+	return l.append(Entry{Email: email, Action: action, InvitationID: invitationID})
+}
+
+// Conclude remembers how the mail ended that was intended last for this address, and what its answer told of the invitation;
+// the zero Invitation: nothing.
+func (l *Ledger) Conclude(action Action, email string, outcome Outcome, inv org.Invitation) error {
+	return l.append(Entry{Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires})
+}
+
+// IntendEdit remembers that an edit is about to be made.
+func (l *Ledger) IntendEdit(e org.Edit) error { return l.append(editEntry(e, "")) }
+
+// ConcludeEdit remembers how an edit ended, by its answer or by what a read showed.
+func (l *Ledger) ConcludeEdit(e org.Edit, outcome Outcome) error {
+	return l.append(editEntry(e, outcome))
+}
+
+func editEntry(e org.Edit, outcome Outcome) Entry {
+	return Entry{Email: e.Who.Key(), Action: Action(e.Op), Object: e.ID, Outcome: outcome}
+}
+
+// Close ends this process's hold on the ledger.
+func (l *Ledger) Close() error { return l.unlock() }
+
+// append writes entries so that they survive a crash. Lines that come while others are being written go out together
+// in the next write, so that many writers need few syncs. After one failed write there is no other.
+func (l *Ledger) append(entries ...Entry) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	for _, e := range entries {
+		e.Version, e.Organization, e.Run, e.Time = version, l.opts.Organization, l.run, l.opts.Now().UTC()
+		l.pending = e.appendLine(l.pending)
+		l.fold.add(e)
+		l.taken++
+	}
+	mine := l.taken
+	for l.written < mine && l.err == nil {
+		if l.writing {
+			l.flushed.Wait()
+			continue
+		}
+		l.flush()
+	}
+	if l.written < mine {
+		return l.err
+	}
+	return nil
+}
+
+// flush writes all that is pending. The caller holds the mutex, which is let go while the storage works.
+func (l *Ledger) flush() {
+	batch, upTo := l.pending, l.taken
+	l.pending, l.writing = nil, true
+	l.mu.Unlock()
+	err := l.store.Append(batch)
+	l.mu.Lock()
+	l.writing = false
+	if err != nil {
+		l.err = fmt.Errorf("write to the ledger: %w", err)
+	} else {
+		l.written = upTo
+	}
+	l.flushed.Broadcast()
+}
+
+// content is a ledger as it was read.
+type content struct {
+	raw     []byte
+	damaged []int // numbers of the lines that cannot be read, from 1
+	torn    bool  // the last line is incomplete: the machine stopped while it was written
+}
+
+// readContent reads the lines of store, and hands each that can be read to take. Lines of another organization or of a
+// later version are an error, since going on without them could mail people again.
+func readContent(store Store, organization string, take func(Entry)) (*content, error) {
+	raw, err := store.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	c := &content{raw: raw}
+	number := 0
+	var e, before Entry
+	for line := range bytes.Lines(raw) {
+		number++
+		line, whole := bytes.CutSuffix(line, []byte{'\n'})
+		e, err = parseLine(line, before)
+		switch {
+		case err != nil && !whole:
+			c.torn = true
+		case err != nil:
+			c.damaged = append(c.damaged, number)
+		case e.Version > version:
+			return nil, fmt.Errorf("read the ledger: line %d was written by a later version of orgsync", number)
+		case e.Organization != organization:
+			return nil, fmt.Errorf("read the ledger: line %d belongs to the organization %.40q, not to %q", number, e.Organization, organization)
+		default:
+			take(e)
+			before, c.torn = e, !whole
+		}
+	}
+	return c, nil
+}
+
+// entries are the lines that can be read, without their ends, and what they say.
+func (c *content) entries() iter.Seq2[[]byte, Entry] {
+	return func(yield func([]byte, Entry) bool) {
+		var before Entry
+		for line := range bytes.Lines(c.raw) {
+			line = bytes.TrimSuffix(line, []byte{'\n'})
+			e, err := parseLine(line, before)
+			if err != nil {
+				continue
+			}
+			if before = e; !yield(line, e) {
+				return
+			}
+		}
+	}
+}
+
+// warnings tell what is wrong with c; aside is where the damaged ledger was put, "" when it was left where it is.
+func (c *content) warnings(aside string) []string {
+	var warnings []string
+	if c.torn {
+		warnings = append(warnings, "the last line of the ledger was incomplete, as after a power cut; nothing was sent on its account")
+	}
+	if len(c.damaged) > 0 {
+		text := fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: mails they told of are forgotten, so that "+
+			"somebody whom the list of invitations does not show yet could be mailed again, and rounds may be counted too low", len(c.damaged), c.damaged[0])
+		if aside != "" {
+			text += "; the damaged ledger was kept as " + aside
+		}
+		warnings = append(warnings, text)
+	}
+	return warnings
+}

@@ -1,0 +1,471 @@
+package ledger_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+var start = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+
+// open opens the ledger of o1 in s at the hour given.
+func open(t *testing.T, s ledger.Store, hour float64) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), s, ledger.Options{
+		Organization: "o1",
+		Now:          func() time.Time { return start.Add(time.Duration(hour * float64(time.Hour))) },
+	})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func at(hour float64) time.Time { return start.Add(time.Duration(hour * float64(time.Hour))) }
+
+// must is for writes that have to work.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func each(steps ...error) error { return errors.Join(steps...) }
+
+// mail announces and concludes a mail.
+func mail(l *ledger.Ledger, who string, o ledger.Outcome, inv org.Invitation) error {
+	return each(l.Intend(ledger.Invite, who, ""), l.Conclude(ledger.Invite, who, o, inv))
+}
+
+// edit announces and concludes a change to Ada other than a mail.
+func edit(l *ledger.Ledger, op org.EditOp, o ledger.Outcome) error {
+	e := org.Edit{Op: op, Who: org.MustParseAddress("ada@example.com"), UserID: "u1"}
+	return each(l.IntendEdit(e), l.ConcludeEdit(e, o))
+}
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	const ada, bob = "ada@example.com", "bob@example.com"
+	i1 := org.Invitation{ID: "i1", Expires: at(72)}
+	type runs []func(*ledger.Ledger) error
+	tests := []struct {
+		name string
+		runs runs // run number n is at hour n
+		want org.Memory
+	}{
+		{"nothing", runs{}, org.Memory{}},
+		{"a mail that was sent", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) }},
+			org.Memory{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}},
+		{"a mail that was renewed", runs{func(l *ledger.Ledger) error {
+			return each(l.Intend(ledger.Resend, ada, "i1"), l.Conclude(ledger.Resend, ada, ledger.Sent, i1))
+		}}, org.Memory{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}},
+		{"refused and never sent", runs{func(l *ledger.Ledger) error {
+			return each(mail(l, ada, ledger.Refused, org.Invitation{}), mail(l, bob, ledger.NotSent, org.Invitation{}))
+		}}, org.Memory{ada: {}, bob: {}}},
+		{"an answer that was lost", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) }},
+			org.Memory{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 2, At: at(0)}}}}},
+		{"a request that was given up", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Abandoned, org.Invitation{}) }},
+			org.Memory{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 2, LateUntil: at(0).Add(org.ActWithin), At: at(0)}}}}},
+		{"a request that was given up, then found", runs{func(l *ledger.Ledger) error {
+			return each(mail(l, ada, ledger.Abandoned, org.Invitation{}),
+				l.Learn([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}}))
+		}}, org.Memory{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}},
+		{"an answer about somebody else keeps its id", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{ID: "i7"}) }},
+			org.Memory{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i7", Sequence: 1, Lost: true, LostAt: 2, At: at(0)}}}}},
+		{"killed between intent and outcome", runs{func(l *ledger.Ledger) error { return l.Intend(ledger.Invite, ada, "") }},
+			org.Memory{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: math.MaxInt, At: at(0).Add(org.SendWithin)}}}}},
+		{"what the killed run sent later is no witness, what the next one sends is", runs{
+			func(l *ledger.Ledger) error {
+				return each(l.Intend(ledger.Invite, ada, ""), mail(l, bob, ledger.Sent, i1))
+			},
+			func(l *ledger.Ledger) error { return l.Begin(1, 0) },
+		}, org.Memory{
+			ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 4, LateUntil: at(1).Add(org.ActWithin), At: at(0).Add(org.SendWithin)}}},
+			bob: {Mails: []org.Mail{{Email: bob, InvitationID: "i1", Sequence: 2, At: at(0), Expires: at(72)}}},
+		}},
+		{"lost, then found", runs{
+			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
+			func(l *ledger.Ledger) error {
+				return l.Learn([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}})
+			},
+		}, org.Memory{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}},
+		{"lost, then surely absent", runs{
+			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
+			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactAbsent, Email: ada}}) },
+		}, org.Memory{ada: {}}},
+		{"joined", runs{
+			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
+			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
+		}, org.Memory{ada: {Joined: true, JoinedAt: at(1), Anew: 3, Since: at(1)}}},
+		{"suspended, and a second request is refused", runs{func(l *ledger.Ledger) error {
+			return each(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
+		}}, org.Memory{ada: {Suspended: true, SuspendedAt: at(0)}}},
+		{"removed, and a second request finds nobody", runs{func(l *ledger.Ledger) error {
+			return each(edit(l, org.EditRemove, ledger.Lost), edit(l, org.EditRemove, ledger.Refused))
+		}}, org.Memory{ada: {Removed: true}}},
+		{"neither suspended nor removed", runs{func(l *ledger.Ledger) error {
+			return each(edit(l, org.EditSuspend, ledger.Refused), edit(l, org.EditRemove, ledger.NotSent))
+		}}, org.Memory{ada: {}}},
+		{"suspended, and then removed", runs{func(l *ledger.Ledger) error {
+			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Sent))
+		}}, org.Memory{ada: {Removed: true}}},
+		{"suspended, and perhaps removed", runs{func(l *ledger.Ledger) error {
+			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Lost))
+		}}, org.Memory{ada: {Suspended: true, SuspendedAt: at(0), Removed: true}}},
+		{"suspended, and perhaps not any more", runs{func(l *ledger.Ledger) error {
+			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Lost))
+		}}, org.Memory{ada: {Suspended: true, SuspendedAt: at(0)}}},
+		{"suspended, and not any more", runs{func(l *ledger.Ledger) error {
+			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
+		}}, org.Memory{ada: {}}},
+		{"out of the roster", runs{
+			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
+			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
+		}, org.Memory{ada: {
+			Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
+			Anew:  3, Since: at(1), Unlisted: true,
+		}}},
+		{"out of the roster and in again", runs{
+			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
+			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
+		}, org.Memory{ada: {
+			Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 2, At: at(1), Expires: at(72)}},
+			Anew:  1, Since: at(0),
+		}}},
+		{"rounds begun anew", runs{
+			func(l *ledger.Ledger) error {
+				return each(mail(l, ada, ledger.Sent, i1), l.Learn([]org.Fact{{Kind: org.FactReset, Email: ada}}))
+			},
+		}, org.Memory{ada: {
+			Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
+			Anew:  3, Since: at(0),
+		}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			store := &ledgertest.Store{}
+			for i, run := range tt.runs {
+				l := open(t, store, float64(i))
+				must(t, run(l))
+				inProcess := l.Memory()
+				must(t, l.Close())
+				readBack, warnings, err := ledger.Read(store, "o1")
+				must(t, err)
+				if len(warnings) > 0 {
+					t.Errorf("warnings about a whole ledger: %q", warnings)
+				}
+				if diff := cmp.Diff(readBack, inProcess); diff != "" {
+					t.Errorf("what is read differs from what was remembered (-read +remembered):\n%s", diff)
+				}
+			}
+			got, _, err := ledger.Read(store, "o1")
+			must(t, err)
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("memory (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLostMailIsAsLateAsCanBe: it may have left until its answer was given up, long after it was announced.
+func TestLostMailIsAsLateAsCanBe(t *testing.T) {
+	t.Parallel()
+	minutes := 0
+	l, err := ledger.Open(t.Context(), &ledgertest.Store{}, ledger.Options{Organization: "o1", Now: func() time.Time {
+		minutes++
+		return start.Add(time.Duration(minutes) * time.Minute)
+	}})
+	must(t, err)
+	must(t, mail(l, "ada@example.com", ledger.Lost, org.Invitation{}))
+	if got := l.Memory()["ada@example.com"].Mails[0].At; !got.Equal(start.Add(2 * time.Minute)) {
+		t.Errorf("it counts as sent at %v, and was given up at %v", got, start.Add(2*time.Minute))
+	}
+	must(t, l.Close())
+}
+
+func TestTornLastLine(t *testing.T) {
+	t.Parallel()
+	whole := &ledgertest.Store{}
+	l := open(t, whole, 0)
+	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+	must(t, l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}))
+	content, _ := whole.Read()
+	second := bytes.IndexByte(content, '\n') + 1
+	for cut := second + 1; cut < len(content); cut++ {
+		s := &ledgertest.Store{}
+		must(t, s.Append(content[:cut]))
+		l := open(t, s, 1)
+		if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], "incomplete") {
+			t.Fatalf("cut at byte %d: warnings %q", cut, w)
+		}
+		// A torn outcome leaves the mail lost; one that lacks only its line end is whole.
+		if m := l.Memory()["ada@example.com"].Mails; len(m) != 1 || m[0].Lost != (cut < len(content)-1) {
+			t.Fatalf("cut at byte %d: remembered %+v", cut, m)
+		}
+		must(t, l.Begin(0, 0))
+		must(t, l.Close())
+		if w := open(t, s, 2).Warnings(); len(w) != 0 {
+			t.Fatalf("cut at byte %d: not mended: %q", cut, w)
+		}
+		if len(s.Aside()) != 0 {
+			t.Fatalf("cut at byte %d: set aside what is only torn", cut)
+		}
+	}
+}
+
+func TestDamagedMiddle(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	l := open(t, s, 0)
+	for _, who := range []string{"ada@example.com", "bob@example.com"} {
+		must(t, l.Intend(ledger.Invite, who, ""))
+		must(t, l.Conclude(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}))
+	}
+	must(t, l.Close())
+	content, _ := s.Read()
+	damaged := bytes.Replace(content, []byte(`"action":"invite"`), []byte("\x00\x00\x00"), 1)
+	must(t, s.Replace(damaged))
+
+	_, warnings, err := ledger.Read(s, "o1")
+	must(t, err)
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "line 1") {
+		t.Errorf("reading warns %q", warnings)
+	}
+	l = open(t, s, 1)
+	if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], "1 lines of the ledger cannot be read") || !strings.Contains(w[0], "kept as memory (damaged)") {
+		t.Errorf("opening warns %q", w)
+	}
+	if m := l.Memory(); len(m["bob@example.com"].Mails) != 1 {
+		t.Errorf("what is whole is forgotten: %+v", m)
+	}
+	if a := s.Aside(); len(a) != 1 || !bytes.Equal(a[0], damaged) {
+		t.Errorf("set aside %q", a)
+	}
+	must(t, l.Close())
+	if w := open(t, s, 2).Warnings(); len(w) != 0 {
+		t.Errorf("warned again: %q", w)
+	}
+}
+
+// TestDamagedIntent: an outcome whose announcement cannot be read still tells that somebody was mailed, or may have been.
+func TestDamagedIntent(t *testing.T) {
+	t.Parallel()
+	for outcome, want := range map[ledger.Outcome][]org.Mail{
+		ledger.Sent:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}},
+		ledger.Lost:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Lost: true, LostAt: 1, At: at(0)}},
+		ledger.Refused: nil,
+		ledger.NotSent: nil,
+	} {
+		s := &ledgertest.Store{}
+		l := open(t, s, 0)
+		must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+		must(t, l.Conclude(ledger.Invite, "ada@example.com", outcome, org.Invitation{ID: "i1", Expires: at(72)}))
+		must(t, l.Close())
+		content, _ := s.Read()
+		content[0] = '#'
+		must(t, s.Replace(content))
+		if diff := cmp.Diff(want, open(t, s, 1).Memory()["ada@example.com"].Mails); diff != "" {
+			t.Errorf("%s: mails (-want +got):\n%s", outcome, diff)
+		}
+	}
+}
+
+func TestForeignLines(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{
+		"another organization": `{"v":1,"organization_id":"o2","run":"r","time":"2026-06-10T12:00:00Z","email":"ada@example.com","action":"invite"}`,
+		"a later version":      `{"v":2,"organization_id":"o1","run":"r","time":"2026-06-10T12:00:00Z","email":"ada@example.com","action":"invite"}`,
+	} {
+		s := &ledgertest.Store{}
+		must(t, s.Append([]byte(line+"\n")))
+		l, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: time.Now})
+		if err == nil {
+			t.Errorf("%s: opened %v", name, l.Memory())
+		}
+		// The lock must not stay behind.
+		if unlock, err := s.Lock(t.Context(), 0, ledger.Holder{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else {
+			must(t, unlock())
+		}
+	}
+}
+
+func TestNothingIsWrittenAfterAFailure(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left on device")
+	fail := false
+	s := &ledgertest.Store{OnAppend: func(lines []byte) (int, error) {
+		if fail {
+			return len(lines) / 2, full
+		}
+		return 0, nil
+	}}
+	l := open(t, s, 0)
+	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+	fail = true
+	if err := l.Intend(ledger.Invite, "bob@example.com", ""); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+	fail = false
+	if err := l.Intend(ledger.Invite, "cy@example.com", ""); !errors.Is(err, full) {
+		t.Errorf("after a failure: got %v", err)
+	}
+	must(t, l.Close())
+	l = open(t, s, 1)
+	if m := l.Memory(); len(m) != 1 {
+		t.Errorf("remembers %v", m)
+	}
+}
+
+func TestBeginNeedsRoom(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left on device")
+	asked := 0
+	s := &ledgertest.Store{OnReserve: func(n int) error { asked = n; return full }}
+	l := open(t, s, 0)
+	if err := l.Begin(10, 5); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+	// What they can take at the most: two lines for renewing a mail, two for a new invitation, two for it in the other wording,
+	// two for an edit, and all of it twice.
+	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 180) + ".example"
+	must(t, l.Intend(ledger.Resend, long, strings.Repeat("0", 36)))
+	content, _ := s.Read()
+	if lines := 12*10 + 4*5; len(content)*lines > asked+len(content) {
+		t.Errorf("asked for %d bytes, a line of %d may be written %d times", asked, len(content), lines)
+	}
+}
+
+// TestManyWriters shows that lines of many goroutines are all written, in few batches, and each before its call returns.
+func TestManyWriters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		batches := 0
+		s := &ledgertest.Store{OnAppend: func([]byte) (int, error) {
+			batches++
+			time.Sleep(10 * time.Millisecond) // a disk that takes its time
+			return 0, nil
+		}}
+		l := open(t, s, 0)
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				who := fmt.Sprintf("p%d@example.com", i)
+				must(t, l.Intend(ledger.Invite, who, ""))
+				if content, _ := s.Read(); !bytes.Contains(content, []byte(who)) {
+					t.Errorf("%s is not written yet", who)
+				}
+			})
+		}
+		wg.Wait()
+		if m := l.Memory(); len(m) != 100 {
+			t.Errorf("%d people remembered", len(m))
+		}
+		if batches > 3 {
+			t.Errorf("%d writes for lines that came together", batches)
+		}
+	})
+}
+
+// TestCompaction lets many runs go by, in which people are mailed, join, leave the roster and come back, and looks at what
+// is kept.
+func TestCompaction(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	largest := 0
+	var before org.Memory
+	for run := range 200 {
+		l := open(t, s, float64(run))
+		if before != nil {
+			if diff := cmp.Diff(before, l.Memory(), cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostAt"), cmpopts.IgnoreFields(org.Recollection{}, "Anew", "Mails")); diff != "" {
+				t.Fatalf("run %d remembers something else (-before +after):\n%s", run, diff)
+			}
+		}
+		must(t, l.Begin(30, 0))
+		for i := range 30 {
+			who := fmt.Sprintf("p%d@example.com", i)
+			if run == 150 && i == 7 {
+				must(t, l.Intend(ledger.Invite, who, "")) // and killed
+				continue
+			}
+			must(t, l.Intend(ledger.Invite, who, ""))
+			must(t, l.Conclude(ledger.Invite, who, ledger.Sent, org.Invitation{ID: fmt.Sprint("i", run, i), Expires: at(float64(run) + 72)}))
+			if run%10 == 9 && run < 150 {
+				must(t, l.Learn([]org.Fact{{Kind: org.FactJoined, Email: who}, {Kind: org.FactUnlisted, Email: who}}))
+			}
+		}
+		before = l.Memory()
+		must(t, l.Close())
+		content, _ := s.Read()
+		largest = max(largest, len(content))
+	}
+	if largest > 3<<20 {
+		t.Errorf("the ledger grew to %d bytes", largest)
+	}
+	lost := 0
+	for _, m := range before["p7@example.com"].Mails {
+		if m.Lost {
+			lost++
+		}
+	}
+	if lost != 1 {
+		t.Errorf("%d lost mails are remembered, one was", lost)
+	}
+}
+
+// TestCompactionKeepsMarks: where rounds begin, and who is out of the roster, is still known.
+func TestCompactionKeepsMarks(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	l := open(t, s, 0)
+	for _, who := range []string{"ada@example.com", "bob@example.com"} {
+		must(t, mail(l, who, ledger.Sent, org.Invitation{ID: "i-" + who, Expires: at(5000)}))
+	}
+	must(t, l.Learn([]org.Fact{{Kind: org.FactReset, Email: "ada@example.com"}, {Kind: org.FactUnlisted, Email: "bob@example.com"}}))
+	must(t, l.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: "cat@example.com"}, {Kind: org.FactJoined, Email: "cat@example.com"}}))
+	for range 4000 {
+		must(t, mail(l, "ben@example.com", ledger.Refused, org.Invitation{}))
+	}
+	before := l.Memory()
+	must(t, l.Close())
+	long, _ := s.Read()
+	l = open(t, s, 1)
+	short, _ := s.Read()
+	if len(short) > len(long)/2 {
+		t.Fatalf("%d bytes of %d are left", len(short), len(long))
+	}
+	after := l.Memory()
+	if _, known := after["ben@example.com"]; known {
+		t.Error("refused mails are remembered")
+	}
+	for who, r := range after {
+		for _, m := range r.Mails {
+			if counts := m.Sequence > r.Anew; counts {
+				t.Errorf("%s: a mail from before counts as a round", who)
+			}
+		}
+		if r.Unlisted != before[who].Unlisted || r.Joined != before[who].Joined || len(r.Mails) != len(before[who].Mails) {
+			t.Errorf("%s: %+v, was %+v", who, r, before[who])
+		}
+	}
+	if len(after) != 3 {
+		t.Errorf("%d people are remembered, want 3", len(after))
+	}
+}
