@@ -1,0 +1,183 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// Input is everything that a decision depends on. Compute changes none of it.
+type Input struct {
+	Roster   *roster.Roster
+	Snapshot org.Snapshot
+	Memory   org.Memory
+	// InviteLeft invites people again who were members once and are gone.
+	InviteLeft bool
+	// Reinvite are people whose rounds begin anew, by address or alias.
+	Reinvite []org.Address
+	// MaxInvites and MaxRemovals take the place of the roster's limits; nil leaves those.
+	MaxInvites, MaxRemovals *int
+}
+
+// Compute decides. It is total: whatever the input, there is a plan, and the same one for the same input in any order.
+func Compute(in Input) Plan {
+	w := survey(in)
+	p := Plan{
+		Organization: in.Snapshot.Organization,
+		Now:          in.Snapshot.Now,
+		Limits: Limits{
+			MaxInvites:  orElse(in.MaxInvites, in.Roster.Settings.MaxInvites),
+			MaxRemovals: orElse(in.MaxRemovals, in.Roster.Settings.MaxRemovals),
+		},
+	}
+	cat := w.catalog()
+	p.Problems = cat.problems
+	p.Ended = map[string]bool{}
+	w.makeRoom(&p)
+	var v verdict
+	for i := range w.people {
+		c := &w.people[i]
+		v.clear()
+		w.membership(c, &v)
+		w.access(c, cat, &v)
+		p.add(v)
+		if c.ended {
+			p.Ended[c.Email.Key()] = true
+		}
+	}
+	w.leaving(&p)
+	p.Notices = append(p.Notices, w.notSeen()...)
+	p.Facts = append(p.Facts, w.forgotten()...)
+	p.leaveRoom()
+	p.sort()
+	if err := p.CheckLimits(); err != nil {
+		p.Notices = slices.Insert(p.Notices, 0, Notice{Kind: Limit, Text: err.Error()})
+	}
+	return p
+}
+
+// makeRoom makes room for what is likely: a notice about everybody who is invited, a change for everybody who is not.
+func (w *world) makeRoom(p *Plan) {
+	notices, changes := 0, 0
+	for i := range w.people {
+		switch c := &w.people[i]; {
+		case c.user != nil || c.ended:
+		case len(c.rows) > 0:
+			notices++
+		default:
+			changes++
+		}
+	}
+	p.Notices, p.Changes = slices.Grow(p.Notices, notices), slices.Grow(p.Changes, changes)
+}
+
+// leaveRoom gives back what came to nothing.
+func (p *Plan) leaveRoom() {
+	if len(p.Notices) == 0 {
+		p.Notices = nil
+	}
+	if len(p.Changes) == 0 {
+		p.Changes = nil
+	}
+}
+
+// add takes one person's verdict into the plan.
+func (p *Plan) add(v verdict) {
+	if len(v.changes) == 0 {
+		p.Unchanged++
+	}
+	p.Changes = append(p.Changes, v.changes...)
+	if v.held != nil {
+		p.Held = append(p.Held, *v.held)
+	}
+	p.Notices = append(p.Notices, v.notices...)
+	p.Facts = append(p.Facts, v.facts...)
+}
+
+// sort puts the plan into its one order.
+func (p *Plan) sort() {
+	byPerson := func(a, b Change) int {
+		if byKey := cmp.Compare(a.Email.Key(), b.Email.Key()); byKey != 0 {
+			return byKey // nearly always, and the rest takes longer
+		}
+		return cmp.Or(
+			cmp.Compare(slices.Index(order, a.Action), slices.Index(order, b.Action)),
+			cmp.Compare(a.Detail.Kind, b.Detail.Kind),
+			cmp.Compare(a.Detail.Name, b.Detail.Name),
+			cmp.Compare(a.Detail.ID, b.Detail.ID),
+			cmp.Compare(a.UserID, b.UserID),
+		)
+	}
+	slices.SortFunc(p.Changes, byPerson)
+	slices.SortFunc(p.Held, byPerson)
+	slices.SortFunc(p.Notices, func(a, b Notice) int {
+		if byKey := cmp.Compare(a.Email.Key(), b.Email.Key()); byKey != 0 {
+			return byKey
+		}
+		return cmp.Or(
+			cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.InvitationID, b.InvitationID),
+			cmp.Compare(a.UserID, b.UserID),
+			cmp.Compare(a.Text, b.Text),
+		)
+	})
+	// One person's facts stay in the order in which they were found: the ledger takes them in that order.
+	slices.SortStableFunc(p.Facts, func(a, b org.Fact) int { return cmp.Compare(a.Email, b.Email) })
+}
+
+// order is the order in which one person's changes are carried out: membership, then what they may do, taking away last.
+var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend, Remove}
+
+// notSeen tells what the key may not see.
+func (w *world) notSeen() []Notice {
+	var notices []Notice
+	if !w.in.Snapshot.UsersSeen {
+		notices = append(notices, Notice{Kind: MembersUnseen})
+	}
+	if !w.in.Snapshot.SuspendedSeen {
+		notices = append(notices, Notice{Kind: SuspendedUnseen})
+	}
+	return notices
+}
+
+// forgotten are the people the ledger knows as listed and the roster names no longer: if they return, their rounds begin anew.
+func (w *world) forgotten() []org.Fact {
+	var facts []org.Fact
+	forget := func(key string) {
+		// Of whom it knows nothing but that they were let go is not one of them.
+		if r := w.in.Memory[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
+			facts = append(facts, org.Fact{Kind: org.FactUnlisted, Email: key})
+		}
+	}
+	for i := range w.people {
+		if c := &w.people[i]; c.ended {
+			for _, key := range c.own {
+				forget(key)
+			}
+		}
+	}
+	if w.remembered == len(w.in.Memory) {
+		return facts // all of it is of somebody in the roster
+	}
+	for key := range w.in.Memory {
+		if w.byKey[key] == nil {
+			forget(key)
+		}
+	}
+	return facts
+}
+
+// lapsed tells whether t is over by the server's clock. The zero time, an unknown one, never is.
+func (w *world) lapsed(t time.Time) bool {
+	return !t.IsZero() && w.in.Snapshot.Now.After(t)
+}
+
+func orElse[T any](p *T, otherwise T) T {
+	if p != nil {
+		return *p
+	}
+	return otherwise
+}

@@ -1,0 +1,367 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// found is an organization of which nobody is listed.
+func found() plan.Input {
+	in := staff()
+	in.Roster.People = nil
+	yes := true
+	in.Snapshot.Users[0].Name, in.Snapshot.Users[1].APIEnabled = "Ada", &yes
+	in.Snapshot.Users[3].Name = "robot"
+	in.Memory = nil
+	return in
+}
+
+// lines tells a draft in words.
+func lines(d roster.Draft) []string {
+	var all []string
+	names := func(label string, refs []roster.Ref) string {
+		text := ""
+		for _, r := range refs {
+			text += " " + label + " " + r.Name
+		}
+		return text
+	}
+	for _, e := range d.Entries {
+		line := e.Email.String()
+		if e.Name != "" {
+			line += " (" + e.Name + ")"
+		}
+		for _, a := range e.Aliases {
+			line += " alias " + a.String()
+		}
+		if e.APIEnabled != nil {
+			line += fmt.Sprintf(" api %t", *e.APIEnabled)
+		}
+		if e.External {
+			line += " external"
+		}
+		line += names("group", e.Groups) + names("role", e.Roles) + names("policy", e.Policies)
+		for _, r := range e.Remarks {
+			line += " # " + r
+		}
+		all = append(all, line)
+	}
+	for _, r := range d.Remarks {
+		all = append(all, "# "+r)
+	}
+	return all
+}
+
+const (
+	aboutOwner = "# owner@example.com is the user of the API key, whom orgsync never touches"
+	aboutRobot = "# service users need no invitation: robot"
+	aboutGone  = "# deleted groups have no members: gone"
+	aboutRole  = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
+)
+
+func TestInventory(t *testing.T) {
+	t.Parallel()
+	const adaLine, bobLine = "ada@example.com (Ada)", "bob@example.com api true group everyone role deployer"
+	others := []string{aboutRobot, aboutOwner, aboutGone, aboutRole}
+	with := func(people ...string) []string { return append(people, others...) }
+	accepted := func(id, from, as string) org.Invitation {
+		r := row(id, from, org.StatusAccepted, -80)
+		r.Registered = org.MustParseAddress(as)
+		return r
+	}
+	aliases := ""
+	for i := range 20 {
+		aliases += fmt.Sprintf(" alias x%02d@example.com", i)
+	}
+	tests := []struct {
+		name   string
+		in     func(*plan.Input)
+		unseen []org.Kind
+		want   []string
+		goes   string // who is removed all the same
+	}{
+		{"members", func(*plan.Input) {}, nil, with(adaLine, bobLine), ""},
+		{"who can still accept", func(in *plan.Input) {
+			no := false
+			r := row("i1", "cy@example.com", org.StatusPending, -10)
+			r.APIEnabled = &no
+			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusPending, -10)}
+		}, nil, with(adaLine, bobLine, "cy@example.com api false"), ""},
+		{"whose invitation expired", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{
+				row("i1", "cy@example.com", org.StatusPending, -80), row("i2", "dee@example.com", org.StatusExpired, -10),
+				row("i3", "eve@example.com", org.StatusDeclined, -10), row("i4", "flo@example.com", org.StatusAccepted, -80),
+			}
+		}, nil, []string{adaLine, bobLine, aboutRobot, "# whose invitation expired would be invited again: cy@example.com, dee@example.com", aboutOwner, aboutGone, aboutRole}, ""},
+		{"who was mailed again, as the ledger knows", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "cy@example.com", org.StatusPending, -80)}
+			in.Memory = org.Memory{"cy@example.com": {Mails: []org.Mail{{Email: "cy@example.com", InvitationID: "i1", Resend: true, Sequence: 1, At: hours(-1)}}}}
+		}, nil, with(adaLine, bobLine, "cy@example.com"), ""},
+		{"suspended", func(in *plan.Input) {
+			in.Snapshot.Users[0].Suspended, in.Snapshot.Users[1].Suspended = true, true
+			in.Memory = org.Memory{"bob@example.com": {Suspended: true}}
+		}, nil, []string{
+			adaLine + " # suspended: orgsync leaves that as it is", aboutRobot, "# bob@example.com was suspended by orgsync: being listed would end that",
+			aboutOwner, aboutGone, aboutRole,
+		}, "bob@example.com"},
+		{"accepted with another address", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada)}
+		}, nil, with(adaLine+" # invited as adele@example.com", bobLine), ""},
+		{"accepted with another address, and invited once more", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com", org.StatusPending, -10)}
+		}, nil, with(adaLine+" alias adele@example.com", bobLine), ""},
+		{"two users of one person", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "bob@example.com", ada)}
+		}, nil, with(adaLine + " alias bob@example.com # the user bob@example.com is the same person, and what that user may do is not listed here"), ""},
+		{"names of several", func(in *plan.Input) {
+			in.Snapshot.Access[3].Holders, in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""}, map[string]string{"u-ada": ""}
+			in.Snapshot.Access[7].Name = "read\nonly"
+		}, nil, []string{
+			adaLine + " group g4 policy p1", bobLine, aboutRobot, aboutOwner, `# groups whose name is not theirs alone go by their id: g4 is "twins"`,
+			`# policies whose name is not theirs alone go by their id: p1 is "read\nonly"`, aboutGone, aboutRole,
+		}, ""},
+		{"what cannot be named", func(in *plan.Input) {
+			in.Snapshot.Access[0].Name, in.Snapshot.Access[0].ID = "every\none", "g\x00"
+			in.Snapshot.Access[6].Holders = map[string]string{"u-ada": ""}
+		}, nil, with(
+			adaLine+` # has the role "auditor", which a roster cannot name, so that no roles are listed here`,
+			`bob@example.com api true role deployer # has the group "every\none", which a roster cannot name, so that no groups are listed here`,
+		), ""},
+		{"unseen", func(in *plan.Input) {
+			in.Snapshot.Access = in.Snapshot.Access[:5]
+			in.Snapshot.SuspendedSeen = false
+		}, []org.Kind{org.KindRole, org.KindPolicy}, []string{
+			adaLine, "bob@example.com api true group everyone", aboutRobot, aboutOwner, "# the key cannot list suspended users",
+			"# the key may not read roles: nobody's are listed", "# the key may not read policies: nobody's are listed", aboutGone,
+		}, ""},
+		{"users unseen", func(in *plan.Input) {
+			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", ada, ada), row("i2", "cy@example.com", org.StatusPending, -10), row("i3", "dee@example.com", org.StatusDeclined, -10)}
+		}, nil, []string{
+			ada, "cy@example.com", aboutOwner, "# the key may not list users: whoever accepted an invitation is listed, without what they may do", aboutGone, aboutRole,
+		}, ""},
+		{"nobody but the key's own user", func(in *plan.Input) {
+			in.Snapshot.Users = in.Snapshot.Users[2:]
+		}, nil, []string{"owner@example.com", aboutRobot, aboutGone, aboutRole}, ""},
+		{"the key's own user is unknown", func(in *plan.Input) {
+			in.Snapshot.Self = org.Address{}
+		}, nil, []string{adaLine, bobLine, "owner@example.com", aboutRobot, aboutGone, aboutRole}, ""},
+		{"invitations of the key's own user", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "owner@example.com", org.StatusPending, -10)}
+		}, nil, with(adaLine, bobLine), ""},
+		{"addresses that cannot be read", func(in *plan.Input) {
+			in.Snapshot.Users[0].Email = org.Address{}
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Status: org.StatusPending}}
+		}, nil, []string{
+			bobLine, aboutRobot, "# users whose address cannot be read are not listed: Ada", "# the invitation i1 is for an address that cannot be read",
+			aboutOwner, aboutGone, aboutRole,
+		}, ""},
+
+		{"more groups than an entry may have", func(in *plan.Input) {
+			for i := range 101 {
+				in.Snapshot.Access = append(in.Snapshot.Access, org.Access{
+					Kind: org.KindGroup, ID: fmt.Sprint("x", i), Name: fmt.Sprint("x", i), Holders: map[string]string{"u-ada": ""},
+				})
+			}
+		}, nil, with(adaLine+" # has 101 groups, more than an entry may have, so that none are listed here", bobLine), ""},
+		{"more addresses than an entry may have", func(in *plan.Input) {
+			for i := range 22 {
+				r := row(fmt.Sprint("i", i), fmt.Sprintf("x%02d@example.com", i), org.StatusPending, -10)
+				r.Registered = org.MustParseAddress(ada)
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
+			}
+		}, nil, []string{
+			adaLine + aliases + " # invited as x20@example.com # invited as x21@example.com", bobLine,
+			aboutRobot, "# ada@example.com has 2 addresses more than an entry may have", aboutOwner, aboutGone, aboutRole,
+		}, ""},
+
+		{"who is listed already", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person("adele@example.com", 3), person("owner@example.com", 4)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com", org.StatusPending, -10)}
+		}, nil, []string{bobLine, aboutRobot, aboutGone, aboutRole}, ""},
+		{"whose last day is over", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person(ada, 3)}
+			in.Roster.People[0].Until = hours(-100)
+		}, nil, with(bobLine), ada},
+		{"one more address of somebody listed", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person(ada, 3)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com", org.StatusPending, -10)}
+		}, nil, []string{
+			bobLine, aboutRobot, "# adele@example.com is one more address of ada@example.com, who is listed: make it an alias", aboutOwner, aboutGone, aboutRole,
+		}, ""},
+		{"whom the defaults of the roster give something", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person("zoe@example.com", 3)}
+			in.Memory = org.Memory{"zoe@example.com": {Joined: true}}
+			in.Roster.Defaults.Groups, in.Roster.Defaults.Policies = named("g1", "nosuch"), named("read-only")
+			in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "cy@example.com", org.StatusPending, -10)}
+		}, nil, with(
+			adaLine+" policy read-only # the roster's defaults give them what they do not have: group everyone",
+			bobLine+" # the roster's defaults give them what they do not have: policy read-only", "cy@example.com",
+		), ""},
+		{"outside of the allowed domains", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person(ada, 3)}
+			in.Roster.Settings.AllowedDomains = []string{"example.com"}
+			in.Snapshot.Users[3].Service, in.Snapshot.Users[3].Email = false, org.MustParseAddress("guest@partner.example")
+		}, nil, []string{bobLine, "guest@partner.example (robot) external", aboutOwner, aboutGone, aboutRole}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := found()
+			tt.in(&in)
+			before := clone(in)
+			d := plan.Inventory(in, tt.unseen)
+			if diff := cmp.Diff(tt.want, lines(d)); diff != "" {
+				t.Errorf("draft (-want +got):\n%s", diff)
+			}
+			if d.Organization != in.Snapshot.Organization || !d.At.Equal(now) {
+				t.Errorf("the draft is of %+v at %v", d.Organization, d.At)
+			}
+			before.Roster.People = append(before.Roster.People, people(d)...)
+			expectNoChange(t, plan.Compute(strict(before)), tt.goes)
+		})
+	}
+}
+
+func people(d roster.Draft) []roster.Person {
+	var all []roster.Person
+	for _, e := range d.Entries {
+		all = append(all, e.Person)
+	}
+	return all
+}
+
+// strict is in with a roster that tolerates nothing beyond it.
+func strict(in plan.Input) plan.Input {
+	in.Roster.Organization = "Example Org"
+	in.Roster.Settings.Unlisted, in.Roster.Settings.ExtraAccess = roster.UnlistedRemove, roster.ExtraAccessRevoke
+	if !in.Snapshot.UsersSeen {
+		in.Roster.Settings.Unlisted = roster.UnlistedReport // which could not be carried out
+	}
+	return in
+}
+
+// expectNoChange fails the test if p does anything, but remove those whom orgsync itself suspended.
+func expectNoChange(t interface{ Errorf(string, ...any) }, p plan.Plan, suspended ...string) {
+	for _, c := range p.Changes {
+		if c.Action != plan.Remove || !slices.Contains(suspended, c.Email.Key()) {
+			t.Errorf("planning gives %s %s: %s %+v", c.Action, c.Email, c.Reason, c.Detail)
+		}
+	}
+	if len(p.Held)+len(p.Problems) > 0 {
+		t.Errorf("held: %v, problems: %v", p.Held, p.Problems)
+	}
+}
+
+// TestInventoryPlansNothing: whatever there is, a roster made from it plans no change, though nobody may be there, or have
+// anything, beyond it.
+func TestInventoryPlansNothing(t *testing.T) {
+	t.Parallel()
+	statuses := []org.InvitationStatus{
+		org.StatusPending, org.StatusPending, org.StatusAccepted, org.StatusAccepted, org.StatusExpired, org.StatusDeclined, org.StatusUnknown,
+	}
+	pool := []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example", "A@X.example"}
+	rapid.Check(t, func(t *rapid.T) {
+		address := func(label string) org.Address {
+			if rapid.IntRange(0, 9).Draw(t, label+" unreadable") == 0 {
+				return org.Address{}
+			}
+			return org.MustParseAddress(rapid.SampledFrom(pool).Draw(t, label))
+		}
+		chance := func(label string, in int) bool { return rapid.IntRange(1, in).Draw(t, label) == 1 }
+		in := world()
+		in.Roster.People = nil
+		in.Snapshot.Self = address("self")
+		in.Snapshot.UsersSeen = !chance("users unseen", 8)
+		if in.Snapshot.UsersSeen {
+			for i := range rapid.IntRange(0, 6).Draw(t, "users") {
+				u := org.User{
+					ID: fmt.Sprint("u", i), Email: address("user"), Service: chance("service", 6), Suspended: chance("suspended", 5),
+				}
+				if chance("api", 2) {
+					yes := chance("api on", 2)
+					u.APIEnabled = &yes
+				}
+				in.Snapshot.Users = append(in.Snapshot.Users, u)
+			}
+		}
+		for i := range rapid.IntRange(0, 8).Draw(t, "rows") {
+			r := row(fmt.Sprint("i", i), ada, rapid.SampledFrom(statuses).Draw(t, "status"), float64(rapid.IntRange(-100, -1).Draw(t, "sent")))
+			r.Invited, r.Registered = address("invited"), org.Address{}
+			if r.Status == org.StatusAccepted || chance("registered", 4) {
+				r.Registered = address("as")
+			}
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
+		}
+		for seq, who := range pool[:3] {
+			m := sent(2*seq+1, fmt.Sprint("i", seq), float64(rapid.IntRange(-100, -1).Draw(t, "mailed")))
+			m.Email, m.Lost, m.LostAt = who, chance("lost", 4), 2*seq+2
+			r := org.Recollection{
+				Mails: []org.Mail{m}, Joined: chance("joined", 3), Suspended: chance("suspended by us", 4), Removed: chance("removed by us", 6),
+			}
+			if chance("remembered", 2) {
+				in.Memory[who] = r
+			}
+		}
+		var unseen []org.Kind
+		for _, kind := range org.Kinds {
+			if chance("unseen", 8) {
+				unseen = append(unseen, kind)
+				continue
+			}
+			for i := range rapid.IntRange(0, 4).Draw(t, "access") {
+				a := org.Access{
+					Kind: kind, ID: fmt.Sprint(kind, i), Holders: map[string]string{},
+					Name:      rapid.SampledFrom([]string{"one", "two", " two ", "group1", "", "new\nline"}).Draw(t, "name"),
+					Deleted:   kind == org.KindGroup && chance("deleted", 5),
+					Assumable: kind == org.KindRole && chance("assumable", 5),
+				}
+				for _, u := range in.Snapshot.Users {
+					if chance("has", 2) {
+						a.Holders[u.ID] = u.ID
+					}
+				}
+				in.Snapshot.Access = append(in.Snapshot.Access, a)
+			}
+		}
+
+		// A roster of some of them, to be merged into; what it plans anyway is not the draft's doing.
+		listed := map[string]bool{}
+		for i, who := range pool[:6] {
+			if chance("listed", 6) {
+				in.Roster.People = append(in.Roster.People, person(who, i+1))
+				listed[who] = true
+			}
+		}
+		alone := plan.Compute(strict(clone(in)))
+		draft, merged := plan.Inventory(in, unseen), clone(in)
+		merged.Roster.People = append(merged.Roster.People, people(draft)...)
+		var suspended []string
+		for _, r := range draft.Remarks {
+			if who, found := strings.CutSuffix(r, " was suspended by orgsync: being listed would end that"); found {
+				suspended = append(suspended, strings.Split(who, ", ")...)
+			}
+		}
+		p := plan.Compute(strict(merged))
+		if len(listed) > 0 {
+			same := func(a, b plan.Change) bool {
+				return a.Action == b.Action && a.Email.Equal(b.Email) && a.Detail.ID == b.Detail.ID
+			}
+			p.Changes = slices.DeleteFunc(p.Changes, func(c plan.Change) bool {
+				return slices.ContainsFunc(alone.Changes, func(other plan.Change) bool { return same(c, other) })
+			})
+			p.Held, p.Problems = nil, slices.DeleteFunc(p.Problems, func(x roster.Problem) bool { return slices.Contains(alone.Problems, x) })
+		}
+		expectNoChange(t, p, suspended...)
+	})
+}

@@ -1,0 +1,166 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// leaving decides about the people who are in the organization, or invited to it, without being in the roster. By default
+// they are reported. Nobody leaves by accident: not service users, not the key's own user, not protected people, not
+// the last administrators, and nobody at all unless the roster pins the organization and the key's own user is known.
+func (w *world) leaving(p *Plan) {
+	policy := w.in.Roster.Settings.Unlisted
+	if policy != roster.UnlistedSuspend && policy != roster.UnlistedRemove {
+		policy = roster.UnlistedReport
+	}
+	takes := policy != roster.UnlistedReport || w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke
+	if (takes || w.keepsAPI) && w.in.Snapshot.UsersSeen && !w.selfKnown {
+		p.Notices = append(p.Notices, Notice{Kind: SelfUnseen})
+		policy = roster.UnlistedReport
+	}
+	if takes && w.in.Snapshot.UsersSeen {
+		p.Notices = append(p.Notices, w.protectedUnseen()...)
+	}
+	if w.in.Roster.Organization == "" {
+		policy = roster.UnlistedReport
+	}
+	kept := w.lastAdmins()
+	leaves := map[*candidate]bool{}
+	for i := range w.strangers {
+		u := &w.strangers[i]
+		if u.Service || w.isSelf(u) {
+			continue
+		}
+		if !u.Suspended {
+			p.Facts = append(p.Facts, w.active(u.Email.Key(), w.in.Memory[u.Email.Key()])...)
+		}
+		n := Notice{Kind: Unlisted, Email: u.Email, UserID: u.ID, Text: u.Name}
+		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}
+		c := w.endedAs(u)
+		if c != nil {
+			n.Source, n.Since = c.At.Source(), c.Until.AddDate(0, 0, 1)
+			change.Source = n.Source
+		}
+		switch {
+		case policy == roster.UnlistedReport || w.untouchable(u) || kept[u.ID] || u.Email.IsZero() || u.ID == "" || w.mayBeListed(u):
+			p.Notices = append(p.Notices, n)
+		case policy == roster.UnlistedRemove:
+			change.Action = Remove
+		case !u.Suspended:
+			change.Action = Suspend
+		}
+		if change.Action == "" {
+			continue
+		}
+		p.Changes = append(p.Changes, change)
+		if c != nil && !leaves[c] {
+			leaves[c] = true
+			p.Unchanged--
+		}
+	}
+	for _, row := range w.strayRows {
+		if row.Status == org.StatusPending && !w.lapsed(row.Lapses()) {
+			p.Notices = append(p.Notices, Notice{Kind: Unlisted, Email: row.Invited, InvitationID: row.ID, Expires: row.Lapses()})
+		}
+	}
+}
+
+// protectedUnseen are the protected addresses that are nobody's: whoever is meant by one is not protected.
+func (w *world) protectedUnseen() []Notice {
+	seen := map[string]bool{}
+	for i := range w.in.Snapshot.Users {
+		for _, key := range w.aka(&w.in.Snapshot.Users[i]) {
+			seen[key] = true
+		}
+	}
+	for _, row := range w.in.Snapshot.Invitations {
+		seen[row.Invited.Key()] = true
+	}
+	var notices []Notice
+	for _, a := range w.in.Roster.Settings.Protected {
+		if !seen[a.Key()] && w.byKey[a.Key()] == nil {
+			notices = append(notices, Notice{Kind: ProtectedUnseen, Email: a})
+		}
+	}
+	return notices
+}
+
+// mayBeListed tells whether u may be somebody of the roster: as one of the addresses that u is known by says, or because
+// somebody accepted with an address that nobody knows, as the list of invitations forgot. Whom the ledger knows from the
+// roster, or as suspended, is not that somebody; who was removed, and is there again, may be back by an invitation to them.
+func (w *world) mayBeListed(u *org.User) bool {
+	r := w.in.Memory[u.Email.Key()]
+	stranger := r.Joined || r.Unlisted || r.Suspended || len(r.Mails) > 0
+	listed := func(key string) bool { return w.byKey[key] != nil && !w.byKey[key].ended }
+	return w.unseen && !stranger || slices.ContainsFunc(w.aka(u), listed)
+}
+
+// untouchable tells whether u is never suspended, removed or revoked.
+func (w *world) untouchable(u *org.User) bool {
+	isProtected := func(key string) bool { return w.protected[key] }
+	return u.Service || w.isSelf(u) || slices.ContainsFunc(w.aka(u), isProtected)
+}
+
+// aka are the keys of all addresses that u is known by: u's own, those that were invited and accepted with it, those that
+// the ledger knows u by, and those that the roster says are the same person's.
+func (w *world) aka(u *org.User) []string {
+	if w.invitedAs == nil { // few plans need it
+		w.invitedAs, w.rememberedAs = map[string][]string{}, map[string][]string{}
+		for _, row := range w.in.Snapshot.Invitations {
+			if key := row.Registered.Key(); key != "" {
+				w.invitedAs[key] = append(w.invitedAs[key], row.Invited.Key())
+			}
+		}
+		for key, r := range w.in.Memory {
+			if r.UserID != "" {
+				w.rememberedAs[r.UserID] = append(w.rememberedAs[r.UserID], key)
+			}
+		}
+		for _, known := range []map[string][]string{w.invitedAs, w.rememberedAs} {
+			for _, keys := range known {
+				slices.Sort(keys) // the order of input never matters
+			}
+		}
+	}
+	keys := slices.Concat([]string{u.Email.Key()}, w.invitedAs[u.Email.Key()], w.rememberedAs[u.ID])
+	for _, key := range keys[:len(keys):len(keys)] {
+		if c := w.byKey[key]; c != nil {
+			keys = append(keys, c.own...)
+		}
+	}
+	return keys
+}
+
+// endedAs is the person of the roster, their last day over, that u is; nil when u is none.
+func (w *world) endedAs(u *org.User) *candidate {
+	for _, key := range w.aka(u) {
+		if c := w.byKey[key]; c != nil && c.ended {
+			return c
+		}
+	}
+	return nil
+}
+
+// isSelf tells whether u is the user behind the key.
+func (w *world) isSelf(u *org.User) bool {
+	return !u.Email.IsZero() && u.Email.Equal(w.in.Snapshot.Self)
+}
+
+// lastAdmins are the strangers who may manage users, by id, when nobody who may would remain without them. Only ACLs tell
+// who may; rights by policies cannot be seen.
+func (w *world) lastAdmins() map[string]bool {
+	leaving := map[string]bool{}
+	for i := range w.strangers {
+		if u := &w.strangers[i]; u.Admin && !u.Suspended && !w.untouchable(u) {
+			leaving[u.ID] = true
+		}
+	}
+	for _, u := range w.in.Snapshot.Users {
+		if u.Admin && !u.Suspended && !u.Service && !leaving[u.ID] {
+			return nil // somebody remains
+		}
+	}
+	return leaving
+}

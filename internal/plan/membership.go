@@ -1,0 +1,336 @@
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// verdict is what is decided for one person.
+type verdict struct {
+	changes []Change
+	held    *Change // what would be done if it were known that the person was not mailed
+	notices []Notice
+	facts   []org.Fact
+}
+
+// clear makes v one of nobody, in the memory that it has.
+func (v *verdict) clear() {
+	*v = verdict{changes: v.changes[:0], notices: v.notices[:0], facts: v.facts[:0]}
+}
+
+// membership decides, into an empty verdict, whether c is mailed. Its steps are the lines of the table in docs/decisions.md,
+// top to bottom: who is in needs no mail, who can still accept waits, who may have been mailed is held, who left or refused is
+// reported, who let an invitation lapse is invited again, and only who was never invited is invited.
+func (w *world) membership(c *candidate, v *verdict) {
+	switch {
+	case c.ended:
+		return
+	case c.user != nil && c.user.Suspended && c.memory.Suspended:
+		// This tool suspended them, and the roster wants them back.
+		v.change(c, Unsuspend, ListedAgain, Detail{})
+		w.joined(c, v)
+		return
+	case c.user != nil && c.user.Suspended:
+		v.note(c, Notice{Kind: SuspendedUser, UserID: c.user.ID})
+		w.joined(c, v)
+		return
+	case c.user != nil:
+		if !slices.Contains(c.own, c.user.Email.Key()) {
+			v.note(c, Notice{Kind: OtherAddress, UserID: c.user.ID, Text: c.user.Email.String()})
+		}
+		w.joined(c, v)
+		known := w.known(c)
+		for _, key := range known {
+			v.facts = append(v.facts, w.active(key, w.recall(c, known, key))...)
+		}
+		return
+	}
+
+	if c.service != nil {
+		v.note(c, Notice{Kind: NeedsAttention, UserID: c.service.ID})
+		return
+	}
+	if c.anew {
+		v.facts = append(v.facts, org.Fact{Kind: org.FactReset, Email: c.Email.Key()})
+	}
+	unsettled := w.settle(c, v)
+	w.unseen = w.unseen || slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return !c.hasRow(m.InvitationID) })
+	if live := w.live(c); len(live) > 0 {
+		newest := live[len(live)-1]
+		v.note(c, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: w.lapse(c, newest)})
+		for _, older := range live[:len(live)-1] {
+			v.note(c, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: w.lapse(c, older)})
+		}
+		return
+	}
+	if m := c.unseenMail(); m != nil && !w.lapsed(m.Lapses()) {
+		v.note(c, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.Lapses()})
+		return
+	}
+	w.judgePast(c, v)
+	if unsettled != nil {
+		// What would be done stays known, so that apply can do it as soon as it is sure that nothing went out.
+		v.notices = nil
+		if len(v.changes) > 0 {
+			v.held, v.changes = &v.changes[0], nil
+		}
+		v.note(c, Notice{Kind: Unsettled, InvitationID: unsettled.InvitationID, Since: unsettled.At})
+	}
+}
+
+// judgePast decides for somebody who is not in, cannot accept anything and is not held back.
+func (w *world) judgePast(c *candidate, v *verdict) {
+	newest := c.newestRow()
+	last := c.lastMail()
+	switch {
+	case newest != nil && last != nil && last.At.After(newest.Created) && !c.hasRow(last.InvitationID):
+		// The last mail is newer than all that the list shows: its invitation lapsed and vanished.
+		w.expired(c, v, last.InvitationID)
+	case newest == nil && last != nil:
+		w.expired(c, v, last.InvitationID)
+	case newest == nil && c.memory.Joined:
+		w.left(c, v, "")
+	case newest == nil:
+		v.invite(c, Invite, NotInvited, "")
+	case newest.Status == org.StatusPending || newest.Status == org.StatusExpired:
+		if c.memory.Joined && c.mailOf(newest.ID) == nil && !newest.Created.After(c.memory.JoinedAt) {
+			w.left(c, v, "") // they joined by another invitation, after this one was sent
+			return
+		}
+		w.expired(c, v, newest.ID)
+	case newest.Status == org.StatusAccepted:
+		w.left(c, v, newest.ID)
+	case c.anew && (newest.Status == org.StatusDeclined || newest.Status == org.StatusCancelled):
+		// Named by a person on purpose, and no invitation can be accepted: a new one, since only pending ones are renewed.
+		v.invite(c, Invite, NotInvited, "")
+	default:
+		v.note(c, Notice{Kind: NeedsAttention, InvitationID: newest.ID, Since: newest.Responded, Text: newest.StatusText})
+	}
+}
+
+// expired decides for somebody whose last invitation lapsed.
+func (w *world) expired(c *candidate, v *verdict, id string) {
+	if w.exhausted(c, v, id) {
+		return
+	}
+	if !c.renewable(id) {
+		id = "" // it went to another of the person's addresses: renewing would mail that one
+	}
+	v.invite(c, Reinvite, Expired, id)
+}
+
+// left decides for somebody who accepted once and is not in the organization. Where users cannot be listed nobody is
+// known to be gone, and acceptance counts as membership.
+func (w *world) left(c *candidate, v *verdict, id string) {
+	removed := c.memory.Removed && c.mailOf(id) == nil
+	w.unseen = w.unseen || !removed && c.memory.UserID == ""
+	switch {
+	case !w.in.Snapshot.UsersSeen && !removed:
+		w.joined(c, v)
+	case !w.in.InviteLeft && !removed, w.justAccepted(c):
+		v.note(c, Notice{Kind: Left, InvitationID: id})
+	case w.exhausted(c, v, id):
+	default:
+		v.invite(c, Invite, ListedAgain, "")
+	}
+}
+
+// justAccepted tells whether c accepted so lately that the list of users may not show it yet.
+func (w *world) justAccepted(c *candidate) bool {
+	row := c.newestRow()
+	return row != nil && row.Status == org.StatusAccepted && w.in.Snapshot.Now.Sub(row.Responded) < org.SettleAfter
+}
+
+// exhausted tells whether c got as many mails as the roster allows, and notes it.
+func (w *world) exhausted(c *candidate, v *verdict, id string) bool {
+	mails, since := c.rounds()
+	if mails < w.in.Roster.Settings.ReinviteRounds {
+		return false
+	}
+	v.note(c, Notice{Kind: GaveUp, InvitationID: id, Mails: mails, Since: since})
+	return true
+}
+
+// live are the rows that can still be accepted, oldest first.
+func (w *world) live(c *candidate) []*org.Invitation {
+	past := func(row *org.Invitation) bool {
+		open := row.Status == org.StatusPending || row.Status == org.StatusExpired && c.renewed(row)
+		return !open || w.lapsed(w.lapse(c, row))
+	}
+	if !slices.ContainsFunc(c.rows, past) {
+		return c.rows
+	}
+	return slices.DeleteFunc(slices.Clone(c.rows), past)
+}
+
+// renewed tells whether row is older than the mail that renewed it: a list that lags shows it as it was before.
+func (c *candidate) renewed(row *org.Invitation) bool {
+	m := c.mailOf(row.ID)
+	return m != nil && m.Resend && !row.Lapses().After(m.At)
+}
+
+// lapse is when row lapses, by the list or by what the ledger knows of a later mail for it.
+func (w *world) lapse(c *candidate, row *org.Invitation) time.Time {
+	lapse := row.Lapses()
+	if m := c.mailOf(row.ID); m != nil && m.Lapses().After(lapse) {
+		return m.Lapses()
+	}
+	return lapse
+}
+
+// renewable tells whether the invitation id is for the address that the roster names first.
+func (c *candidate) renewable(id string) bool {
+	for _, row := range c.rows {
+		if row.ID == id && !row.Invited.IsZero() {
+			return row.Invited.Equal(c.Email)
+		}
+	}
+	m := c.mailOf(id)
+	return m == nil || m.Email == c.Email.Key()
+}
+
+// mailOf is the last mail that surely belongs to the invitation id; nil when none is remembered.
+func (c *candidate) mailOf(id string) *org.Mail {
+	for i := len(c.memory.Mails) - 1; i >= 0; i-- {
+		if m := &c.memory.Mails[i]; m.InvitationID == id && !m.Lost {
+			return m
+		}
+	}
+	return nil
+}
+
+// lastMail is the last mail that surely went out; nil when none is remembered.
+func (c *candidate) lastMail() *org.Mail {
+	for i := len(c.memory.Mails) - 1; i >= 0; i-- {
+		if m := &c.memory.Mails[i]; !m.Lost {
+			return m
+		}
+	}
+	return nil
+}
+
+// unseenMail is the last mail that surely went out, unless the list shows what became of its invitation.
+func (c *candidate) unseenMail() *org.Mail {
+	m := c.lastMail()
+	if m == nil || c.hasRow(m.InvitationID) {
+		return nil
+	}
+	return m
+}
+
+func (c *candidate) hasRow(id string) bool {
+	return slices.ContainsFunc(c.rows, func(row *org.Invitation) bool { return row.ID == id })
+}
+
+// newestRow is the last invitation that the list shows; nil when there is none. One that was accepted after the last was
+// sent comes first and, where the server gives no dates, any accepted one: whoever accepted once is not mailed again
+// without being asked for.
+func (c *candidate) newestRow() *org.Invitation {
+	if len(c.rows) == 0 {
+		return nil
+	}
+	newest := c.rows[len(c.rows)-1]
+	for _, row := range slices.Backward(c.rows) {
+		if row.Status == org.StatusAccepted && (newest.Lapses().IsZero() || row.Responded.After(newest.Created)) {
+			return row
+		}
+	}
+	return newest
+}
+
+// rounds counts the mails that c got in vain, from the ledger and the list together, and tells when they began.
+func (c *candidate) rounds() (mails int, since time.Time) {
+	if c.anew {
+		return 0, time.Time{}
+	}
+	earliest := func(t time.Time) {
+		if !t.IsZero() && (since.IsZero() || t.Before(since)) {
+			since = t
+		}
+	}
+	for _, m := range c.memory.Mails {
+		if !m.Lost && m.Sequence > c.memory.Anew {
+			mails++
+			earliest(m.At)
+		}
+	}
+	for _, row := range c.rows {
+		silent := row.Status == org.StatusPending || row.Status == org.StatusExpired
+		if !silent || c.mailOf(row.ID) != nil || c.memory.Anew > 0 && !row.Created.After(c.memory.Since) {
+			continue
+		}
+		mails++
+		earliest(row.Created)
+	}
+	return mails, since
+}
+
+// invite makes the change that mails c.
+func (v *verdict) invite(c *candidate, a Action, r Reason, id string) {
+	api := c.APIEnabled != nil && *c.APIEnabled
+	v.changes = append(v.changes, Change{
+		Action: a, Reason: r, Email: c.Email, Source: c.At.Source(), InvitationID: id, Detail: Detail{APIEnabled: &api},
+	})
+}
+
+// change makes a change to c, who is a user.
+func (v *verdict) change(c *candidate, a Action, r Reason, d Detail) {
+	v.changes = append(v.changes, Change{Action: a, Reason: r, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d})
+}
+
+// note adds a notice about c.
+func (v *verdict) note(c *candidate, n Notice) {
+	n.Email, n.Source = c.Email, c.At.Source()
+	v.notices = append(v.notices, n)
+}
+
+// known are all the keys under which something may be remembered of c: the roster's, and those c registered with.
+func (w *world) known(c *candidate) []string {
+	keys := c.own
+	more := func(a org.Address) {
+		if !a.IsZero() && !slices.Contains(keys, a.Key()) {
+			keys = append(keys, a.Key())
+		}
+	}
+	if c.user != nil {
+		more(c.user.Email)
+	}
+	for _, row := range c.rows {
+		more(row.Registered)
+	}
+	return keys
+}
+
+// joined remembers that c is a member, so that c's absence later on means that c left, and which user c is, so that c is no
+// stranger when the list forgets how c accepted.
+func (w *world) joined(c *candidate, v *verdict) {
+	known := w.known(c)
+	for i, key := range known {
+		r := w.recall(c, known, key)
+		primary := i == 0
+		news := primary && (!c.memory.Joined || userID(c) != "" && c.memory.UserID != userID(c))
+		// Whatever was mailed, to whichever of the addresses, is answered.
+		if news || r.Removed || len(r.Mails) > 0 {
+			v.facts = append(v.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: userID(c)})
+		}
+	}
+}
+
+// recall is what is remembered of c, a user, under one of the keys that c is known by.
+func (w *world) recall(c *candidate, known []string, key string) org.Recollection {
+	if len(known) == 1 {
+		return c.memory // nearly everybody is known by one, and that has been looked up
+	}
+	return w.in.Memory[key]
+}
+
+// active is the fact that a user who is at work under key is not suspended any more, where it is one. Of a list that was
+// read so soon after the suspension nobody can tell.
+func (w *world) active(key string, r org.Recollection) []org.Fact {
+	if !r.Suspended || w.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
+		return nil
+	}
+	return []org.Fact{{Kind: org.FactActive, Email: key}}
+}

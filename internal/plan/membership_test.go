@@ -1,0 +1,638 @@
+package plan_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// now is when every test judges; hours are counted from it.
+var now = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+
+func hours(h float64) time.Time { return now.Add(time.Duration(h * float64(time.Hour))) }
+
+const ada = "ada@example.com"
+
+// world is an organization of which all can be seen, and Ada in the roster.
+func world() plan.Input {
+	return plan.Input{
+		Roster: &roster.Roster{
+			People:   []roster.Person{person(ada, 3)},
+			Settings: roster.Settings{MaxInvites: 100, MaxRemovals: 5, ReinviteRounds: 4},
+		},
+		Snapshot: org.Snapshot{
+			Organization: org.Organization{ID: "o1", Name: "Example Org"}, Now: now, UsersSeen: true, SuspendedSeen: true,
+		},
+		Memory: org.Memory{},
+	}
+}
+
+func person(email string, line int, aliases ...string) roster.Person {
+	p := roster.Person{Email: org.MustParseAddress(email), At: roster.Position{File: "users.yaml", Line: line, Column: 5}}
+	for _, a := range aliases {
+		p.Aliases = append(p.Aliases, org.MustParseAddress(a))
+	}
+	return p
+}
+
+func user(id, email string) org.User { return org.User{ID: id, Email: org.MustParseAddress(email)} }
+
+// row is an invitation sent at the hour given, three days long.
+func row(id, email string, status org.InvitationStatus, sent float64) org.Invitation {
+	return org.Invitation{
+		ID: id, Invited: org.MustParseAddress(email), Status: status, StatusText: string(status),
+		Created: hours(sent), Expires: hours(sent + 72),
+	}
+}
+
+// sent is a mail that surely went out at the hour given.
+func sent(seq int, id string, at float64) org.Mail {
+	return org.Mail{Email: ada, InvitationID: id, Sequence: seq, At: hours(at), Expires: hours(at + 72)}
+}
+
+// lost is a mail whose answer was lost at the hour given, with no later line in the ledger.
+func lost(seq int, at float64) org.Mail {
+	return org.Mail{Email: ada, Sequence: seq, Lost: true, LostAt: seq + 1, At: hours(at)}
+}
+
+func remember(in *plan.Input, mails ...org.Mail) {
+	for _, m := range mails {
+		r := in.Memory[m.Email]
+		r.Mails = append(r.Mails, m)
+		in.Memory[m.Email] = r
+	}
+}
+
+// summary tells a plan in words: "invite not_invited", "waiting i1", "held reinvite", "fact joined ada@example.com".
+func summary(p plan.Plan) []string {
+	lines := []string{}
+	mark := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	who := func(a org.Address) string {
+		if a.IsZero() || a.Key() == ada {
+			return ""
+		}
+		return " " + a.String()
+	}
+	for _, c := range p.Changes {
+		mark("%s%s %s %s", c.Action, who(c.Email), c.Reason, c.InvitationID)
+	}
+	for _, c := range p.Held {
+		mark("held %s%s %s %s", c.Action, who(c.Email), c.Reason, c.InvitationID)
+	}
+	for _, n := range p.Notices {
+		mark("%s%s %s%s", n.Kind, who(n.Email), n.InvitationID, n.UserID)
+	}
+	for _, problem := range p.Problems {
+		mark("%s", problem)
+	}
+	for _, f := range p.Facts {
+		mark("fact %s %s", f.Kind, f.Email)
+	}
+	return lines
+}
+
+// TestMembership has a case for every line of the table in docs/decisions.md.
+func TestMembership(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		in   func(*plan.Input)
+		want []string
+	}{
+		{"no user, no invitation", func(in *plan.Input) {}, []string{"invite not_invited "}},
+
+		{"pending", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+		}, []string{"waiting i1"}},
+		{"pending at the last second", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -72)}
+		}, []string{"waiting i1"}},
+		{"pending in another spelling", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "ADA@Example.COM", org.StatusPending, -10)}
+		}, []string{"waiting i1"}},
+		{"pending under an alias", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "ada@home.example", org.StatusPending, -10)}
+		}, []string{"waiting i1"}},
+		{"pending without any date", func(in *plan.Input) {
+			r := row("i1", ada, org.StatusPending, -10)
+			r.Created, r.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1"}},
+
+		{"past its expiration", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -72.01)}
+		}, []string{"reinvite expired i1"}},
+		{"without expiration, three days after it was sent", func(in *plan.Input) {
+			r := row("i1", ada, org.StatusPending, -72.01)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"reinvite expired i1"}},
+		{"marked expired", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -80)}
+		}, []string{"reinvite expired i1"}},
+		{"marked expired before its time", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -10)}
+		}, []string{"reinvite expired i1"}},
+		{"lapsed and vanished from the list", func(in *plan.Input) {
+			remember(in, sent(1, "i1", -73))
+		}, []string{"reinvite expired i1"}},
+
+		{"four mails in the list without an answer", func(in *plan.Input) {
+			for i, sent := range []float64{-400, -320, -240, -160} {
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row(fmt.Sprint("i", i), ada, org.StatusPending, sent))
+			}
+		}, []string{"gave_up i3"}},
+		{"four mails with one id, known to the ledger", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -160)}
+			remember(in, sent(1, "i1", -400), sent(3, "i1", -320), sent(5, "i1", -240), sent(7, "i1", -160))
+		}, []string{"gave_up i1"}},
+		{"three mails with one id, known to the ledger", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -160)}
+			remember(in, sent(1, "i1", -320), sent(3, "i1", -240), sent(5, "i1", -160))
+		}, []string{"reinvite expired i1"}},
+		{"two in the ledger and vanished, two others in the list", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusExpired, -240), row("i4", ada, org.StatusExpired, -160)}
+			remember(in, sent(1, "i1", -400), sent(3, "i2", -320))
+		}, []string{"gave_up i4"}},
+		{"four mails, and rounds begun anew by --reinvite", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress("Ada@example.com")}
+			remember(in, sent(1, "i1", -400), sent(3, "i1", -320), sent(5, "i1", -240), sent(7, "i1", -160))
+		}, []string{"reinvite expired i1", "fact reset " + ada}},
+		{"four mails in the list from before the person was out of the roster", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Anew: 1, Since: hours(-90)}
+			for i := range 4 {
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row(fmt.Sprint("i", i), ada, org.StatusExpired, -100-float64(i)))
+			}
+		}, []string{"reinvite expired i0"}},
+		{"four mails before the person was out of the roster, one after", func(in *plan.Input) {
+			remember(in, sent(1, "i1", -500), sent(3, "i1", -420), sent(5, "i1", -340), sent(7, "i1", -260), sent(11, "i1", -100))
+			r := in.Memory[ada]
+			r.Anew, r.Since = 9, hours(-180)
+			in.Memory[ada] = r
+			in.Snapshot.Invitations = []org.Invitation{row("i0", ada, org.StatusExpired, -600), row("i1", ada, org.StatusPending, -100)}
+		}, []string{"reinvite expired i1"}},
+
+		{"declined", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -10)}
+		}, []string{"needs_attention i1"}},
+		{"cancelled", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusCancelled, -100)}
+		}, []string{"needs_attention i1"}},
+		{"a status nobody knows", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusUnknown, -100)}
+		}, []string{"needs_attention i1"}},
+		{"a status nobody knows, known to the ledger as sent", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusUnknown, -1)}
+			remember(in, sent(1, "i1", -1))
+		}, []string{"needs_attention i1"}},
+		{"declined, and asked for by name", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -10)}
+		}, []string{"invite not_invited ", "fact reset " + ada}},
+
+		{"the address of a service user", func(in *plan.Input) {
+			u := user("u1", ada)
+			u.Service = true
+			in.Snapshot.Users = []org.User{u}
+		}, []string{"needs_attention u1"}},
+
+		{"accepted, and gone", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
+		}, []string{"left i1"}},
+		{"accepted, and gone, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
+		}, []string{"invite listed_again "}},
+		{"accepted just now, and the list of users does not show it yet, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			r := row("i1", ada, org.StatusAccepted, -10)
+			r.Responded = now.Add(-14 * time.Minute)
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"left i1"}},
+		{"accepted as long ago as lists may lag, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			r := row("i1", ada, org.StatusAccepted, -10)
+			r.Responded = in.Snapshot.Now.Add(-org.SettleAfter)
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"invite listed_again "}},
+		{"mailed at a time that is yet to come: a clock was wrong, so nobody knows when", func(in *plan.Input) {
+			remember(in, sent(1, "i1", 2))
+		}, []string{"reinvite expired i1"}},
+		{"mailed by a clock that is a little ahead", func(in *plan.Input) {
+			remember(in, sent(1, "i1", 0.5))
+		}, []string{"waiting i1"}},
+		{"was a member, gone, and the list forgets who accepted", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Joined: true, Anew: 3, Since: hours(-200)}
+		}, []string{"left "}},
+		{"was a member, gone, and an invitation from before that lapsed", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
+		}, []string{"left "}},
+		{"was a member with an alias, gone, and an invitation from before that lapsed", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			in.Memory["ada@home.example"] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
+		}, []string{"left "}},
+		{"was a member, gone, and one that lapsed without a date", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			r := row("i1", ada, org.StatusExpired, 0)
+			r.Created, r.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"left "}},
+		{"was a member, gone, and invited by hand since, which lapsed", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -190)}
+		}, []string{"reinvite expired i1"}},
+		{"was a member, gone, and renewed since, which lapsed", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			m := sent(5, "i1", -100)
+			m.Resend = true
+			remember(in, m)
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
+		}, []string{"reinvite expired i1"}},
+		{"accepted after a newer one was sent, which lapsed, and gone", func(in *plan.Input) {
+			r := row("i1", ada, org.StatusAccepted, -120)
+			r.Responded = hours(-100)
+			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusExpired, -110)}
+		}, []string{"left i1"}},
+		{"accepted, and a newer one lapsed", func(in *plan.Input) {
+			r := row("i1", ada, org.StatusAccepted, -220)
+			r.Responded = hours(-200)
+			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusExpired, -110)}
+		}, []string{"reinvite expired i2"}},
+		{"removed by this tool, mailed since, accepted, and gone", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
+			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -100)}
+		}, []string{"left i2"}},
+		{"was a member, invited again since, which lapsed and vanished", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Joined: true, Anew: 3, Since: hours(-200)}
+			remember(in, sent(5, "i2", -100))
+		}, []string{"reinvite expired i2"}},
+		{"accepted long ago, invited again since, which vanished", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -400)}
+			remember(in, sent(5, "i2", -100))
+		}, []string{"reinvite expired i2"}},
+		{"accepted, in a list without dates that holds a lapsed one as well", func(in *plan.Input) {
+			a, b := row("i1", ada, org.StatusAccepted, 0), row("i2", ada, org.StatusExpired, 0)
+			for _, r := range []*org.Invitation{&a, &b} {
+				r.Created, r.Expires = time.Time{}, time.Time{}
+			}
+			in.Snapshot.Invitations = []org.Invitation{a, b}
+		}, []string{"left i1"}},
+
+		{"a member", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+		}, []string{"fact joined " + ada}},
+		{"a member as remembered", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1"}
+		}, []string{}},
+		{"a member in another spelling", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", "Ada@EXAMPLE.com")}
+		}, []string{"fact joined " + ada}},
+		{"a member with an alias", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			in.Snapshot.Users = []org.User{user("u1", "ada@home.example")}
+		}, []string{"fact joined " + ada}},
+		{"a member who accepted with an address nobody told of", func(in *plan.Input) {
+			r := row("i1", ada, org.StatusAccepted, -10)
+			r.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+		}, []string{"other_address u1", "fact joined " + ada}},
+		{"two entries that are one user", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
+			r := row("i1", ada, org.StatusAccepted, -10)
+			r.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+			in.Memory = org.Memory{ada: {Joined: true}, "countess@home.example": {Joined: true, UserID: "u1"}}
+		}, []string{
+			"left i1",
+			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one person needs one entry, with the other address as an alias`,
+		}},
+		{"two entries that are one user of a third address", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
+			a, b := row("i1", ada, org.StatusAccepted, -10), row("i2", "bob@example.com", org.StatusAccepted, -10)
+			a.Registered = org.MustParseAddress("countess@home.example")
+			b.Registered = a.Registered
+			in.Snapshot.Invitations = []org.Invitation{a, b}
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+			in.Memory = org.Memory{ada: {Joined: true, UserID: "u1"}}
+		}, []string{
+			"other_address u1", "left bob@example.com i2",
+			`users.yaml:9:5: "bob@example.com" accepted as "countess@home.example", as did "ada@example.com", who is listed at users.yaml:3: one person needs one entry, with the other address as an alias`,
+		}},
+		{"two entries that are one user, where users cannot be listed", func(in *plan.Input) {
+			in.Snapshot.UsersSeen = false
+			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
+			r := row("i1", ada, org.StatusAccepted, -10)
+			r.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Memory = org.Memory{ada: {Joined: true}}
+		}, []string{
+			"invite countess@home.example not_invited ", "members_unseen ",
+			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one person needs one entry, with the other address as an alias`,
+		}},
+		{"a member with an invitation still pending", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+		}, []string{"fact joined " + ada}},
+		{"suspended", func(in *plan.Input) {
+			u := user("u1", ada)
+			u.Suspended = true
+			in.Snapshot.Users = []org.User{u}
+		}, []string{"suspended u1", "fact joined " + ada}},
+
+		{"at work, suspended by this tool so lately that the list may not show it", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute)}
+		}, []string{}},
+		{"at work, suspended by this tool so lately, and mailed by a clock that was wrong", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
+		}, []string{"fact joined " + ada}},
+		{"at work, suspended by this tool once", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-org.SettleAfter)}
+		}, []string{"fact active " + ada}},
+		{"at work, suspended by this tool at a time that is yet to come", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: hours(1000)}
+		}, []string{"fact active " + ada}},
+		{"there twice, suspended once", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			in.Snapshot.Users = []org.User{user("u2", "ada@home.example"), user("u1", ada)}
+			in.Snapshot.Users[1].Suspended = true
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u2"}
+		}, []string{}},
+		{"there twice, suspended once, in the other order", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "ada@home.example")}
+			in.Snapshot.Users[0].Suspended = true
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u2"}
+		}, []string{}},
+
+		{"unlisted users", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			robot := user("u4", "robot@example.com")
+			robot.Service = true
+			in.Snapshot.Self = org.MustParseAddress("Owner@example.com")
+			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "eve@example.com"), user("u3", "owner@example.com"), robot}
+		}, []string{"unlisted eve@example.com u2"}},
+		{"an unlisted invitation, and one that lapsed", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{
+				row("i1", ada, org.StatusPending, -10), row("i2", "eve@example.com", org.StatusPending, -10),
+				row("i3", "old@example.com", org.StatusPending, -100),
+			}
+		}, []string{"waiting i1", "unlisted eve@example.com i2"}},
+		{"the last day is today", func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+		}, []string{"invite not_invited "}},
+		{"the last day is over", func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+		}, []string{"unlisted u1", "unlisted i1"}},
+
+		{"several live invitations", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusPending, -10), row("i1", ada, org.StatusPending, -20)}
+		}, []string{"duplicate_invitation i1", "waiting i2"}},
+
+		{"there twice, with either address", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1"}
+		}, []string{}},
+		{"rounds begun anew for one of two addresses", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			m := sent(3, "i1", -100)
+			in.Memory[ada] = org.Recollection{Anew: 9, Since: hours(-50), Mails: []org.Mail{m, m, m, m}}
+			in.Memory["ada@home.example"] = org.Recollection{Anew: 2, Since: hours(-200)}
+		}, []string{"reinvite expired i1"}},
+
+		{"users cannot be listed, accepted", func(in *plan.Input) {
+			in.Snapshot.UsersSeen = false
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
+		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users cannot be listed, accepted, and removed by this tool", func(in *plan.Input) {
+			in.Snapshot.UsersSeen = false
+			in.Memory[ada] = org.Recollection{Joined: true, Removed: true}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -100)}
+		}, []string{"invite listed_again ", "members_unseen "}},
+		{"users cannot be listed, removed by this tool, mailed since, and accepted", func(in *plan.Input) {
+			in.Snapshot.UsersSeen = false
+			in.Memory[ada] = org.Recollection{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
+			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -10)}
+		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users cannot be listed, known as a member", func(in *plan.Input) {
+			in.Snapshot.UsersSeen = false
+			in.Memory[ada] = org.Recollection{Joined: true}
+		}, []string{"members_unseen "}},
+		{"users cannot be listed, not invited", func(in *plan.Input) {
+			in.Snapshot.UsersSeen = false
+		}, []string{"invite not_invited ", "members_unseen "}},
+		{"suspended users cannot be listed", func(in *plan.Input) {
+			in.Snapshot.SuspendedSeen = false
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1"}
+		}, []string{"suspended_unseen "}},
+
+		// What the ledger knows and the list does not, or not yet.
+		{"surely mailed, not in the list yet", func(in *plan.Input) {
+			remember(in, sent(1, "i1", -1))
+		}, []string{"waiting i1"}},
+		{"renewed, and the list shows it as it was", func(in *plan.Input) {
+			m := sent(1, "i1", -1)
+			m.Resend = true
+			remember(in, m)
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -100)}
+		}, []string{"waiting i1"}},
+		{"renewed, and the list still marks it expired", func(in *plan.Input) {
+			m := sent(1, "i1", -1)
+			m.Resend = true
+			remember(in, m)
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -100)}
+		}, []string{"waiting i1"}},
+		{"known under the ledger's id, spelt by the server in its own way", func(in *plan.Input) {
+			remember(in, sent(1, "i1", -1))
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "ada+tag@example.com", org.StatusPending, -1)}
+		}, []string{"waiting i1"}},
+		{"answer lost a minute ago", func(in *plan.Input) {
+			remember(in, lost(1, -1.0/60))
+		}, []string{"held invite not_invited ", "unsettled "}},
+		{"answer lost, and the list shows it", func(in *plan.Input) {
+			remember(in, lost(1, -1.0/60))
+			in.Snapshot.Invitations = []org.Invitation{row("i9", ada, org.StatusPending, -1.5/60)}
+		}, []string{"waiting i9", "fact found " + ada}},
+		{"answer lost, and an invitation that was there before", func(in *plan.Input) {
+			in.Memory[ada] = org.Recollection{Removed: true}
+			remember(in, lost(1, -0.5))
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
+		}, []string{"invite listed_again ", "fact absent " + ada}},
+		{"answer lost, and one that is over and tells no date", func(in *plan.Input) {
+			remember(in, lost(1, -1.0/60))
+			r := row("i1", ada, org.StatusExpired, 0)
+			r.Created, r.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"held reinvite expired i1", "unsettled "}},
+		{"answer lost, and the list may show it in a spelling of the server's", func(in *plan.Input) {
+			remember(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{row("i9", "a.da@example.com", org.StatusPending, -1)}
+		}, []string{"held invite not_invited ", "unlisted a.da@example.com i9", "unsettled "}},
+		{"answer lost, and an address cannot be read", func(in *plan.Input) {
+			remember(in, lost(1, -1))
+			r := row("i9", ada, org.StatusPending, -1)
+			r.Invited = org.Address{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"held invite not_invited ", "unlisted i9", "unsettled "}},
+		{"answer lost, and a like address was invited at another time", func(in *plan.Input) {
+			remember(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{row("i9", "ada+x@example.com", org.StatusPending, -2)}
+		}, []string{"invite not_invited ", "unlisted ada+x@example.com i9", "fact absent " + ada}},
+		{"answer lost, and another one was invited at the time", func(in *plan.Input) {
+			remember(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{row("i9", "eve@example.com", org.StatusPending, -1)}
+		}, []string{"invite not_invited ", "unlisted eve@example.com i9", "fact absent " + ada}},
+		{"answer lost, and the like address is somebody's whose last day is over", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("a.da@example.com", 4))
+			in.Roster.People[1].Until = now.AddDate(0, 0, -9)
+			remember(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{row("i9", "a.da@example.com", org.StatusPending, -1)}
+		}, []string{"invite not_invited ", "unlisted a.da@example.com i9", "fact absent " + ada}},
+		{"answer to a renewal lost long ago, and the list shows a later one", func(in *plan.Input) {
+			first, second := lost(1, -100), sent(3, "i1", -1)
+			first.InvitationID, first.Resend, second.Resend = "i1", true, true
+			remember(in, first, second)
+			r := row("i1", ada, org.StatusPending, -300)
+			r.Expires = hours(71)
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1"}},
+		{"answer lost, a witness shows", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			remember(in, lost(1, -1.0/60), bob)
+			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+		}, []string{"invite not_invited ", "waiting bob@example.com i5", "fact absent " + ada}},
+		{"answer lost, the later mail is only taken to show", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email, bob.Found = "bob@example.com", true
+			remember(in, lost(1, -1.0/60), bob)
+			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost, the later mail renewed an invitation whose end did not move", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email, bob.Resend, bob.Expires = "bob@example.com", true, hours(-1)
+			remember(in, lost(1, -1.0/60), bob)
+			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -73)}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost, the later mail does not show", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			remember(in, lost(1, -1.0/60), bob)
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost, an earlier mail shows", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(1, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			remember(in, bob, lost(3, -1.0/60))
+			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost while the witness was under way", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(2, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			m := lost(1, -1.0/60)
+			m.LostAt = 4
+			remember(in, m, bob)
+			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost a quarter of an hour ago", func(in *plan.Input) {
+			remember(in, lost(1, -0.25))
+		}, []string{"invite not_invited ", "fact absent " + ada}},
+		{"answer lost so long ago that the invitation may have come and gone", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 1
+			remember(in, lost(1, -73))
+		}, []string{"gave_up "}},
+		{"answer lost almost three days ago", func(in *plan.Input) {
+			remember(in, lost(1, -71.9))
+		}, []string{"waiting "}},
+		{"answer lost days ago, and a later mail shows", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 1
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1)
+			bob.Email = "bob@example.com"
+			remember(in, lost(1, -73), bob)
+			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -1)}
+		}, []string{"gave_up ", "waiting bob@example.com i5"}},
+		{"answer to a renewal lost, a witness shows, the row is as it was", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			m := lost(3, -1.0/60)
+			m.Resend, m.InvitationID = true, "i1"
+			remember(in, sent(1, "i1", -100), m, bob)
+			in.Snapshot.Invitations = []org.Invitation{
+				row("i1", ada, org.StatusPending, -100), row("i5", "bob@example.com", org.StatusPending, -1.0/60),
+			}
+		}, []string{"reinvite expired i1", "waiting bob@example.com i5", "fact absent " + ada}},
+		{"answer to a renewal lost, and the row is renewed", func(in *plan.Input) {
+			m := lost(3, -1)
+			m.Resend, m.InvitationID = true, "i1"
+			remember(in, sent(1, "i1", -100), m)
+			r := row("i1", ada, org.StatusPending, -100)
+			r.Expires = hours(71)
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1", "fact found " + ada}},
+		{"answer to a renewal lost, and the list shows no dates", func(in *plan.Input) {
+			m := lost(3, -1)
+			m.Resend, m.InvitationID = true, "i1"
+			first := sent(1, "i1", -100)
+			first.Expires = time.Time{}
+			remember(in, first, m)
+			r := row("i1", ada, org.StatusPending, -100)
+			r.Created, r.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1"}},
+		{"a witness that was renewed shows only by its new date", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email, bob.Resend = "bob@example.com", true
+			remember(in, lost(1, -1.0/60), bob)
+			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -100)}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"remembered, but no longer in the roster", func(in *plan.Input) {
+			in.Roster.People[0] = person("bob@example.com", 3)
+			remember(in, sent(1, "i1", -1))
+		}, []string{"invite bob@example.com not_invited ", "fact unlisted " + ada}},
+		{"remembered as no longer in the roster", func(in *plan.Input) {
+			in.Roster.People[0] = person("bob@example.com", 3)
+			in.Memory[ada] = org.Recollection{Unlisted: true}
+		}, []string{"invite bob@example.com not_invited "}},
+
+		{"more mails than one run may send", func(in *plan.Input) {
+			in.MaxInvites = new(int)
+		}, []string{"invite not_invited ", "limit "}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := world()
+			tt.in(&in)
+			if diff := cmp.Diff(tt.want, summary(plan.Compute(in))); diff != "" {
+				t.Errorf("plan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

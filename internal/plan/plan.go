@@ -1,0 +1,166 @@
+// Package plan decides what has to change so that the organization is as the roster says. It is pure: what it knows
+// comes in as values (the time too), what it decides goes out as values, and equal input gives an equal plan.
+//
+// The table of decisions stands in docs/decisions.md; [Compute] is that table.
+package plan
+
+import (
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// Action is what a change does.
+type Action string
+
+// The actions, in the order in which one person's are carried out.
+const (
+	Invite    Action = "invite"
+	Reinvite  Action = "reinvite"
+	Unsuspend Action = "unsuspend"
+	Update    Action = "update"
+	Grant     Action = "grant"
+	Revoke    Action = "revoke"
+	Suspend   Action = "suspend"
+	Remove    Action = "remove"
+)
+
+// Actions are all actions, in the order in which summaries name them.
+var Actions = []Action{Invite, Reinvite, Update, Grant, Revoke, Suspend, Unsuspend, Remove}
+
+// Mails tells whether carrying out a sends a mail to a person.
+func (a Action) Mails() bool { return a == Invite || a == Reinvite }
+
+// Reason is why a change is needed.
+type Reason string
+
+// The reasons.
+const (
+	NotInvited Reason = "not_invited"
+	Expired    Reason = "expired"
+	// ListedAgain: somebody who was let go by this tool, or who left and is wanted back, stands in the roster.
+	ListedAgain Reason = "listed_again"
+	// APIAccessDiffers: the roster manages API access and wants the other value.
+	APIAccessDiffers Reason = "api_access_differs"
+	// MissingAccess: lacks a group, role or policy of the roster.
+	MissingAccess Reason = "missing_access"
+	// MoreAccess: has a group, role or policy beyond the roster.
+	MoreAccess Reason = "extra_access"
+	// NotListed: in the organization, but not in the roster.
+	NotListed Reason = "unlisted"
+)
+
+// Detail is what a change sends beyond the person. Which fields are set depends on the action.
+type Detail struct {
+	// APIEnabled is what an invitation or an update asks for.
+	APIEnabled *bool
+	// Kind, Name and ID name the group, role or policy of a grant or revoke.
+	Kind     org.Kind
+	Name, ID string
+	// Membership is what the API calls a membership that is revoked.
+	Membership string
+}
+
+// Change is one thing to do to one person.
+type Change struct {
+	Action Action
+	Reason Reason
+	// Email is the person's, spelt as in the roster or, for unlisted people, as the server has it.
+	Email org.Address
+	// Source is the file:line of the person's entry; "" for people without one.
+	Source string
+	// UserID and InvitationID are "" where they do not apply.
+	UserID       string
+	InvitationID string
+	Detail       Detail
+}
+
+// NoticeKind is what a notice is about.
+type NoticeKind string
+
+// The kinds of notices.
+const (
+	// Waiting: invited, the invitation can still be accepted.
+	Waiting NoticeKind = "waiting"
+	// GaveUp: as many mails as the roster allows went unanswered.
+	GaveUp NoticeKind = "gave_up"
+	// NeedsAttention: the invitation was declined or cancelled, or its status is not understood. With a UserID the address is
+	// that of a service user.
+	NeedsAttention NoticeKind = "needs_attention"
+	// Left: accepted once, and is no longer in the organization.
+	Left NoticeKind = "left"
+	// SuspendedUser: in the roster, but suspended.
+	SuspendedUser NoticeKind = "suspended"
+	// Unlisted: in the organization or invited, but not in the roster.
+	Unlisted NoticeKind = "unlisted"
+	// DuplicateInvitation: several invitations of one person can be accepted.
+	DuplicateInvitation NoticeKind = "duplicate_invitation"
+	// Unsettled: may have been mailed by an earlier run whose answer was lost; held back until that is known.
+	Unsettled NoticeKind = "unsettled"
+	// MembersUnseen: the key may not list users; invitations alone were judged.
+	MembersUnseen NoticeKind = "members_unseen"
+	// SuspendedUnseen: the list of suspended users cannot be read; somebody suspended may look like somebody who left.
+	SuspendedUnseen NoticeKind = "suspended_unseen"
+	// OtherAddress: accepted with an address that the roster does not name; Text is that address.
+	OtherAddress NoticeKind = "other_address"
+	// ExtraAccess: a listed person has a group, role or policy beyond the roster.
+	ExtraAccess NoticeKind = "extra_access"
+	// SelfUnseen: the key's own user cannot be told from others, so nobody is suspended or removed and nothing is taken from
+	// anybody.
+	SelfUnseen NoticeKind = "self_unseen"
+	// ProtectedUnseen: the roster protects an address that nobody has, perhaps a misspelt one.
+	ProtectedUnseen NoticeKind = "protected_unseen"
+	// Limit: apply would refuse this plan.
+	Limit NoticeKind = "limit"
+)
+
+// NoticeKinds are all kinds of notices.
+var NoticeKinds = []NoticeKind{
+	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen, SuspendedUnseen,
+	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, Limit,
+}
+
+// Notice is something that a person should know and orgsync does not change.
+type Notice struct {
+	Kind NoticeKind
+	// Email is the zero Address for notices about the whole run, and for rows whose address cannot be read.
+	Email org.Address
+	// Source is the file:line of the person's entry; "" for people without one.
+	Source string
+	// UserID and InvitationID are what it is about; "" where they do not apply.
+	UserID       string
+	InvitationID string
+	// Expires is when a waiting invitation lapses, Since when the matter began; zero when unknown.
+	Expires time.Time
+	Since   time.Time
+	// Mails is how many mails went unanswered; 0 when that is not what the notice is about.
+	Mails int
+	// Text is what cannot be told in the fields above: the server's own word for a status, the numbers of a limit, the
+	// name of a stranger. It is data.
+	Text string
+}
+
+// Plan is the decision: what to do, what to know, what to remember.
+type Plan struct {
+	Organization org.Organization
+	// Now is the server's time that the plan was judged by.
+	Now time.Time
+	// Changes are sorted by the canonical address, then by the order of actions.
+	Changes []Change
+	// Notices are sorted by canonical address, then kind, then invitation; those about the whole run come first.
+	Notices []Notice
+	// Held are the changes that unsettled people would need if they were not mailed; never part of Changes, in the same order.
+	Held []Change
+	// Facts are what a run that holds the ledger should remember, sorted by address.
+	Facts []org.Fact
+	// Unchanged counts the people of the roster who have no change.
+	Unchanged int
+	// Problems are what the roster asks for and the organization does not have: no such group, say. A plan with problems
+	// must not be carried out.
+	Problems []roster.Problem
+	// Ended are the people of the roster whose last day is over, by key.
+	Ended map[string]bool
+	// Limits bound what apply may carry out of this plan.
+	Limits Limits
+}

@@ -1,0 +1,279 @@
+package plan_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// compareAddresses lets cmp look at addresses, spelling included.
+var compareAddresses = cmp.Comparer(func(a, b org.Address) bool { return a == b })
+
+// anyInput draws an organization of a few people in which anything can be true of anybody.
+func anyInput(t *rapid.T) plan.Input {
+	in := world()
+	in.Roster.People = nil
+	in.Roster.Settings.ReinviteRounds = rapid.IntRange(1, 4).Draw(t, "rounds")
+	in.Snapshot.UsersSeen = rapid.Bool().Draw(t, "users seen")
+	in.InviteLeft = rapid.Bool().Draw(t, "invite left")
+	statuses := []org.InvitationStatus{
+		org.StatusPending, org.StatusAccepted, org.StatusExpired, org.StatusDeclined, org.StatusCancelled, org.StatusUnknown,
+	}
+	names := []string{"ada", "bob", "cy", "dee", "eve"}
+	seq := 0
+	for i, name := range names {
+		email := name + "@example.com"
+		if rapid.Bool().Draw(t, name+" listed") {
+			in.Roster.People = append(in.Roster.People, person(email, i+1))
+		}
+		if rapid.Bool().Draw(t, name+" user") {
+			u := user("u-"+name, email)
+			u.Suspended = rapid.Bool().Draw(t, name+" suspended")
+			in.Snapshot.Users = append(in.Snapshot.Users, u)
+		}
+		for j := range rapid.IntRange(0, 3).Draw(t, name+" rows") {
+			r := row(fmt.Sprint("i-", name, j), email, rapid.SampledFrom(statuses).Draw(t, "status"), float64(rapid.IntRange(-300, -1).Draw(t, "sent")))
+			if rapid.Bool().Draw(t, "undated") {
+				r.Expires = org.Invitation{}.Expires
+			}
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
+		}
+		for j := range rapid.IntRange(0, 3).Draw(t, name+" mails") {
+			seq += 2
+			m := sent(seq, fmt.Sprint("i-", name, j), float64(rapid.IntRange(-300, -1).Draw(t, "mailed")))
+			m.Email = email
+			if rapid.Bool().Draw(t, "lost") {
+				m.Lost, m.LostAt, m.InvitationID = true, seq+1, ""
+			}
+			remember(&in, m)
+		}
+	}
+	if rapid.Bool().Draw(t, "reinvite") {
+		in.Reinvite = []org.Address{org.MustParseAddress("bob@example.com")}
+	}
+	return in
+}
+
+func clone(in plan.Input) plan.Input {
+	r := *in.Roster
+	r.People = slices.Clone(r.People)
+	in.Roster = &r
+	in.Snapshot.Users = slices.Clone(in.Snapshot.Users)
+	in.Snapshot.Invitations = slices.Clone(in.Snapshot.Invitations)
+	memory := org.Memory{}
+	for key, rec := range in.Memory {
+		rec.Mails = slices.Clone(rec.Mails)
+		memory[key] = rec
+	}
+	in.Memory = memory
+	return in
+}
+
+func TestOrderOfInputDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyInput(t)
+		shuffled := clone(in)
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "shuffle"), 1))
+		r.Shuffle(len(shuffled.Roster.People), func(i, j int) {
+			p := shuffled.Roster.People
+			p[i], p[j] = p[j], p[i]
+		})
+		r.Shuffle(len(shuffled.Snapshot.Users), func(i, j int) {
+			u := shuffled.Snapshot.Users
+			u[i], u[j] = u[j], u[i]
+		})
+		r.Shuffle(len(shuffled.Snapshot.Invitations), func(i, j int) {
+			v := shuffled.Snapshot.Invitations
+			v[i], v[j] = v[j], v[i]
+		})
+		if diff := cmp.Diff(plan.Compute(in), plan.Compute(shuffled), compareAddresses); diff != "" {
+			t.Fatalf("another order of input gives another plan (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestInputIsLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyInput(t)
+		before := clone(in)
+		plan.Compute(in)
+		if diff := cmp.Diff(before, in, compareAddresses, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("Compute changed its input (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// TestNobodyTwice: at most one mail to a person, none to a member, to a stranger or to somebody who is waiting, and
+// everybody of the roster is accounted for.
+func TestNobodyTwice(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyInput(t)
+		p := plan.Compute(in)
+		listed := map[string]bool{}
+		for _, person := range in.Roster.People {
+			listed[person.Email.Key()] = true
+		}
+		mailed := map[string]bool{}
+		for _, c := range slices.Concat(p.Changes, p.Held) {
+			key := c.Email.Key()
+			if mailed[key] || !listed[key] {
+				t.Fatalf("%s is mailed twice or without being listed", key)
+			}
+			mailed[key] = true
+		}
+		for _, u := range in.Snapshot.Users {
+			if mailed[u.Email.Key()] {
+				t.Fatalf("the user %s is mailed", u.Email)
+			}
+		}
+		for _, r := range in.Snapshot.Invitations {
+			if r.Status == org.StatusPending && !now.After(r.Lapses()) && mailed[r.Invited.Key()] {
+				t.Fatalf("%s is mailed with the invitation %s still open", r.Invited, r.ID)
+			}
+		}
+		if len(p.Changes)+p.Unchanged != len(in.Roster.People) {
+			t.Fatalf("%d changes and %d unchanged for %d people", len(p.Changes), p.Unchanged, len(in.Roster.People))
+		}
+	})
+}
+
+// TestNeverTouched: whatever the roster and the organization say, protected people, service users and the key's own user
+// are not suspended, removed or revoked; nobody is when the key's own user is not known; nobody who is listed leaves; and an
+// administrator remains if there was one.
+func TestNeverTouched(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := staff()
+		in.Roster.People = append([]roster.Person{}, in.Roster.People...)
+		in.Roster.Settings.Unlisted = rapid.SampledFrom([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove}).Draw(t, "unlisted")
+		in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+		never := map[string]bool{"owner@example.com": true}
+		if rapid.IntRange(0, 3).Draw(t, "self unseen") == 0 {
+			in.Snapshot.Self = org.Address{}
+		}
+		for i := range rapid.IntRange(0, 5).Draw(t, "strangers") {
+			u := user(fmt.Sprint("u-", i), fmt.Sprintf("s%d@example.com", i))
+			u.Service = rapid.IntRange(0, 3).Draw(t, "service") == 0
+			u.Suspended = rapid.IntRange(0, 3).Draw(t, "suspended") == 0
+			u.Admin = rapid.Bool().Draw(t, "admin")
+			in.Snapshot.Users = append(in.Snapshot.Users, u)
+			if u.Service {
+				never[u.Email.Key()] = true
+			}
+		}
+		for i, p := range in.Roster.People {
+			in.Roster.People[i].Groups = named()
+			if rapid.Bool().Draw(t, "protected") {
+				in.Roster.Settings.Protected = append(in.Roster.Settings.Protected, p.Email)
+				never[p.Email.Key()] = true
+			}
+		}
+		if rapid.Bool().Draw(t, "stranger protected") {
+			in.Roster.Settings.Protected = append(in.Roster.Settings.Protected, org.MustParseAddress("S1@example.com"))
+			never["s1@example.com"] = true
+		}
+		if rapid.Bool().Draw(t, "stranger protected under another address") {
+			r := row("i1", "boss@example.com", org.StatusAccepted, -100)
+			r.Registered = org.MustParseAddress("s2@example.com")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Roster.Settings.Protected = append(in.Roster.Settings.Protected, r.Invited)
+			never["s2@example.com"] = true
+		}
+		in.Snapshot.Users[1].Admin = rapid.Bool().Draw(t, "bob is an administrator")
+		in.Snapshot.Users[2].Admin = rapid.Bool().Draw(t, "the owner is an administrator")
+
+		gone := map[string]bool{}
+		for _, c := range plan.Compute(in).Changes {
+			takes := c.Action == plan.Suspend || c.Action == plan.Remove || c.Action == plan.Revoke
+			if takes && (never[c.Email.Key()] || in.Snapshot.Self.IsZero()) {
+				t.Fatalf("%s of %s, the key's own user is %q", c.Action, c.Email, in.Snapshot.Self)
+			}
+			if c.Action == plan.Suspend || c.Action == plan.Remove {
+				gone[c.UserID] = true
+			}
+		}
+		if gone["u-ada"] || gone["u-bob"] {
+			t.Fatal("somebody who is listed leaves")
+		}
+		before, after := 0, 0
+		for _, u := range in.Snapshot.Users {
+			if u.Admin && !u.Suspended && !u.Service {
+				before++
+				if !gone[u.ID] {
+					after++
+				}
+			}
+		}
+		if before > 0 && after == 0 {
+			t.Fatalf("of %d administrators none remains", before)
+		}
+	})
+}
+
+func TestFingerprint(t *testing.T) {
+	t.Parallel()
+	in := world()
+	p := plan.Compute(in)
+	later := clone(in)
+	later.Snapshot.Now = hours(1)
+	if a, b := p.Fingerprint(), plan.Compute(later).Fingerprint(); a != b {
+		t.Errorf("the same changes an hour later have another fingerprint: %s, %s", a, b)
+	}
+	seen := map[string]string{p.Fingerprint(): "the plan"}
+	yes := true
+	for name, change := range map[string]func(*plan.Plan){
+		"another organization": func(p *plan.Plan) { p.Organization.ID = "o2" },
+		"another action":       func(p *plan.Plan) { p.Changes[0].Action = plan.Reinvite },
+		"another person":       func(p *plan.Plan) { p.Changes[0].Email = org.MustParseAddress("bob@example.com") },
+		"another invitation":   func(p *plan.Plan) { p.Changes[0].InvitationID = "i1" },
+		"another access":       func(p *plan.Plan) { p.Changes[0].Detail.APIEnabled = &yes },
+		"held back":            func(p *plan.Plan) { p.Changes, p.Held = nil, p.Changes },
+		"nothing":              func(p *plan.Plan) { p.Changes = nil },
+	} {
+		q := p
+		q.Changes = slices.Clone(p.Changes)
+		change(&q)
+		if other, found := seen[q.Fingerprint()]; found {
+			t.Errorf("%s has the fingerprint of %s", name, other)
+		}
+		seen[q.Fingerprint()] = name
+	}
+}
+
+func TestCheckLimits(t *testing.T) {
+	t.Parallel()
+	people := func(n int) []plan.Change { return slices.Repeat([]plan.Change{{Action: plan.Invite}}, n) }
+	tests := []struct {
+		name string
+		plan plan.Plan
+		want string
+	}{
+		{"as many as allowed", plan.Plan{Changes: people(3), Limits: plan.Limits{MaxInvites: 3}}, ""},
+		{"one more", plan.Plan{Changes: people(4), Limits: plan.Limits{MaxInvites: 3}}, "the plan holds 4 invitation mails, and one run may do 3"},
+		{"held people may be mailed too", plan.Plan{Changes: people(3), Held: people(1), Limits: plan.Limits{MaxInvites: 3}}, "the plan holds 4 invitation mails, and one run may do 3"},
+		{"both kinds of mail", plan.Plan{Changes: []plan.Change{{Action: plan.Invite}, {Action: plan.Reinvite}}, Limits: plan.Limits{MaxInvites: 1}}, "the plan holds 2 invitation mails, and one run may do 1"},
+		{"removals", plan.Plan{Changes: []plan.Change{{Action: plan.Remove}, {Action: plan.Suspend}}, Limits: plan.Limits{MaxRemovals: 1}}, "the plan holds 2 removals, and one run may do 1"},
+		{"other changes are not limited", plan.Plan{Changes: []plan.Change{{Action: plan.Grant}, {Action: plan.Update}}}, ""},
+	}
+	for _, tt := range tests {
+		got := ""
+		if err := tt.plan.CheckLimits(); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

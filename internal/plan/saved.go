@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// savedVersion changes when a field of a saved plan is renamed, removed or given another meaning.
+const savedVersion = "1"
+
+// Saved is a plan as it was saved for a later apply. Only its fingerprint counts there; the changes are kept to show what
+// differs.
+type Saved struct {
+	Organization org.Organization
+	// Made is the server's time that the plan was judged by.
+	Made time.Time
+	// Changes and Held are those of the plan.
+	Changes []Change
+	Held    []Change
+}
+
+// Fingerprint is that of the plan that was saved.
+func (s Saved) Fingerprint() string {
+	return Plan{Organization: s.Organization, Changes: s.Changes, Held: s.Held}.Fingerprint()
+}
+
+// savedPlan is the JSON document of a saved plan.
+type savedPlan struct {
+	FormatVersion string        `json:"format_version"`
+	Fingerprint   string        `json:"fingerprint"`
+	Made          time.Time     `json:"made_at"`
+	Organization  savedOrg      `json:"organization"`
+	Changes       []savedChange `json:"changes"`
+	Held          []savedChange `json:"held"`
+}
+
+type savedOrg struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type savedChange struct {
+	Action       Action   `json:"action"`
+	Reason       Reason   `json:"reason"`
+	Email        string   `json:"email"`
+	Source       string   `json:"source,omitempty"`
+	UserID       string   `json:"user_id,omitempty"`
+	InvitationID string   `json:"invitation_id,omitempty"`
+	APIEnabled   *bool    `json:"api_enabled,omitempty"`
+	Kind         org.Kind `json:"kind,omitempty"`
+	Name         string   `json:"name,omitempty"`
+	ID           string   `json:"id,omitempty"`
+}
+
+// Save is p as a JSON document that [ReadSaved] reads.
+func (p Plan) Save() ([]byte, error) {
+	doc := savedPlan{
+		FormatVersion: savedVersion, Fingerprint: p.Fingerprint(), Made: p.Now,
+		Organization: savedOrg{p.Organization.ID, p.Organization.Name}, Changes: []savedChange{}, Held: []savedChange{},
+	}
+	for _, c := range p.Changes {
+		doc.Changes = append(doc.Changes, save(c))
+	}
+	for _, c := range p.Held {
+		doc.Held = append(doc.Held, save(c))
+	}
+	data, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode the plan: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+func save(c Change) savedChange {
+	return savedChange{
+		c.Action, c.Reason, c.Email.String(), c.Source, c.UserID, c.InvitationID, c.Detail.APIEnabled, c.Detail.Kind, c.Detail.Name, c.Detail.ID,
+	}
+}
+
+// ReadSaved reads what [Plan.Save] made. Whatever else the data is, and a plan that does not give its own fingerprint, is
+// an error that says so.
+func ReadSaved(data []byte) (Saved, error) {
+	var doc savedPlan
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&doc); err != nil {
+		return Saved{}, fmt.Errorf("it is not a plan that was saved with --out: %w", err)
+	}
+	switch {
+	case strings.TrimSpace(string(data[dec.InputOffset():])) != "":
+		return Saved{}, errors.New("it is not a plan that was saved with --out: something follows after it")
+	case doc.FormatVersion != savedVersion:
+		return Saved{}, fmt.Errorf("it has the format version %q, and this orgsync reads %q", doc.FormatVersion, savedVersion)
+	}
+	s := Saved{Organization: org.Organization{ID: doc.Organization.ID, Name: doc.Organization.Name}, Made: doc.Made}
+	for _, list := range []struct {
+		from []savedChange
+		to   *[]Change
+	}{{doc.Changes, &s.Changes}, {doc.Held, &s.Held}} {
+		for i, c := range list.from {
+			change, err := restore(c)
+			if err != nil {
+				return Saved{}, fmt.Errorf("change %d of it: %w", i+1, err)
+			}
+			*list.to = append(*list.to, change)
+		}
+	}
+	if s.Fingerprint() != doc.Fingerprint {
+		return Saved{}, errors.New("its changes do not give its fingerprint: it was edited, or is damaged")
+	}
+	return s, nil
+}
+
+// reasons are those that a plan gives.
+var reasons = []Reason{NotInvited, Expired, ListedAgain, APIAccessDiffers, MissingAccess, MoreAccess, NotListed}
+
+func restore(c savedChange) (Change, error) {
+	switch {
+	case !slices.Contains(Actions, c.Action):
+		return Change{}, fmt.Errorf("unknown action %q", c.Action)
+	case !slices.Contains(reasons, c.Reason):
+		return Change{}, fmt.Errorf("unknown reason %q", c.Reason)
+	case c.Kind != "" && !slices.Contains(org.Kinds, c.Kind):
+		return Change{}, fmt.Errorf("unknown kind of access %q", c.Kind)
+	}
+	var email org.Address
+	if c.Email != "" { // somebody's whose address cannot be read
+		var err error
+		if email, err = org.ParseAddress(c.Email); err != nil {
+			return Change{}, fmt.Errorf("%q: %w", c.Email, err)
+		}
+	}
+	return Change{
+		Action: c.Action, Reason: c.Reason, Email: email, Source: c.Source, UserID: c.UserID, InvitationID: c.InvitationID,
+		Detail: Detail{APIEnabled: c.APIEnabled, Kind: c.Kind, Name: c.Name, ID: c.ID},
+	}, nil
+}
+
+// StaleError says that a saved plan is not what would be done now.
+type StaleError struct {
+	// Saved and Fresh are the organizations of the two plans.
+	Saved, Fresh org.Organization
+	// Made is when the saved plan was made.
+	Made time.Time
+	// OnlySaved and OnlyFresh are what only one of them would do. Both are empty when the difference is in who is held
+	// back, or in the organization alone.
+	OnlySaved, OnlyFresh []Change
+}
+
+// Error counts the differences.
+func (e *StaleError) Error() string {
+	if e.Saved.ID != e.Fresh.ID {
+		return fmt.Sprintf("the plan was saved for the organization %q, and this key acts on %q", name(e.Saved), name(e.Fresh))
+	}
+	if len(e.OnlySaved)+len(e.OnlyFresh) == 0 {
+		return "the saved plan is out of date: a fresh one holds back other people"
+	}
+	return fmt.Sprintf("the saved plan is out of date: changes no longer needed: %d, new ones: %d", len(e.OnlySaved), len(e.OnlyFresh))
+}
+
+func name(o org.Organization) string {
+	if o.Name != "" {
+		return o.Name
+	}
+	return o.ID
+}
+
+// CheckStale tells whether p is the plan that was saved. The error is a [*StaleError].
+func (p Plan) CheckStale(s Saved) error {
+	if p.Fingerprint() == s.Fingerprint() {
+		return nil
+	}
+	return &StaleError{
+		Saved: s.Organization, Fresh: p.Organization, Made: s.Made,
+		OnlySaved: beyond(s.Changes, p.Changes), OnlyFresh: beyond(p.Changes, s.Changes),
+	}
+}
+
+// beyond are the changes of list that other does not have.
+func beyond(list, other []Change) []Change {
+	has := make(map[string]bool, len(other))
+	for _, c := range other {
+		has[c.identity()] = true
+	}
+	var rest []Change
+	for _, c := range list {
+		if !has[c.identity()] {
+			rest = append(rest, c)
+		}
+	}
+	return rest
+}

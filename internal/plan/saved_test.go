@@ -1,0 +1,191 @@
+package plan_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+var mails = cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
+
+// What is saved comes back, but for what the API calls a membership: a fresh plan has it again.
+func TestSavedComesBack(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := plan.Compute(anyInput(t))
+		data, err := p.Save()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := plan.ReadSaved(data)
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, data)
+		}
+		for _, list := range [][]plan.Change{p.Changes, p.Held} {
+			for i := range list {
+				list[i].Detail.Membership = ""
+			}
+		}
+		want := plan.Saved{Organization: p.Organization, Made: p.Now, Changes: p.Changes, Held: p.Held}
+		if d := cmp.Diff(want, s, mails); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+		if err := p.CheckStale(s); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func onePlan() plan.Plan {
+	return plan.Plan{
+		Organization: org.Organization{ID: "org-1", Name: "Example Org"}, Now: now,
+		Changes: []plan.Change{
+			{Action: plan.Invite, Reason: plan.NotInvited, Email: org.MustParseAddress("ada@example.com"), Source: "users.yaml:2"},
+			{Action: plan.Remove, Reason: plan.NotListed, Email: org.MustParseAddress("bob@example.com"), UserID: "user-bob"},
+		},
+	}
+}
+
+func TestCheckStale(t *testing.T) {
+	t.Parallel()
+	saved, err := onePlan().Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := plan.ReadSaved(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eve := plan.Change{Action: plan.Invite, Reason: plan.NotInvited, Email: org.MustParseAddress("eve@example.com")}
+	tests := []struct {
+		name                 string
+		change               func(*plan.Plan)
+		onlySaved, onlyFresh []string
+		want                 string // "": not stale
+	}{
+		{"the same", func(*plan.Plan) {}, nil, nil, ""},
+		{"later, and with other notices", func(p *plan.Plan) {
+			p.Now = p.Now.Add(1)
+			p.Notices = []plan.Notice{{Kind: plan.MembersUnseen}}
+			p.Unchanged = 7
+		}, nil, nil, ""},
+		{"the entry moved in its file", func(p *plan.Plan) { p.Changes[0].Source = "users.yaml:9" }, nil, nil, ""},
+		{"one less", func(p *plan.Plan) { p.Changes = p.Changes[1:] }, []string{"invite ada@example.com"}, nil, "no longer needed: 1, new ones: 0"},
+		{"one more", func(p *plan.Plan) { p.Changes = append(p.Changes, eve) }, nil, []string{"invite eve@example.com"}, "no longer needed: 0, new ones: 1"},
+		{"for another reason", func(p *plan.Plan) { p.Changes[0].Reason = plan.ListedAgain }, []string{"invite ada@example.com"}, []string{"invite ada@example.com"}, "out of date"},
+		{"nothing left", func(p *plan.Plan) { p.Changes = nil }, []string{"invite ada@example.com", "remove bob@example.com"}, nil, "no longer needed: 2"},
+		{"held back", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil, "holds back other people"},
+		{"another organization", func(p *plan.Plan) { p.Organization = org.Organization{ID: "org-2"} }, nil, nil,
+			`saved for the organization "Example Org", and this key acts on "org-2"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := onePlan()
+			tt.change(&p)
+			err := p.CheckStale(s)
+			if tt.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			stale, ok := errors.AsType[*plan.StaleError](err)
+			if !ok || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("%v, want %q", err, tt.want)
+			}
+			names := func(changes []plan.Change) []string {
+				var all []string
+				for _, c := range changes {
+					all = append(all, string(c.Action)+" "+c.Email.String())
+				}
+				return all
+			}
+			if d := cmp.Diff([][]string{tt.onlySaved, tt.onlyFresh}, [][]string{names(stale.OnlySaved), names(stale.OnlyFresh)}); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+func TestReadSavedRefuses(t *testing.T) {
+	t.Parallel()
+	data, err := onePlan().Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(data)
+	change := func(old, with string) string {
+		if !strings.Contains(good, old) {
+			t.Fatalf("the plan has no %s", old)
+		}
+		return strings.Replace(good, old, with, 1)
+	}
+	tests := []struct{ name, data, want string }{
+		{"nothing", "", "not a plan that was saved"},
+		{"another format", "users: []", "not a plan that was saved"},
+		{"half of it", good[:len(good)/2], "not a plan that was saved"},
+		{"a list", "[]", "not a plan that was saved"},
+		{"the document of plan -o json", `{"format_version": "1", "command": "plan", "changes": []}`, `unknown field "command"`},
+		{"something after it", good + "{}", "something follows"},
+		{"twice", good + good, "something follows"},
+		{"empty", "{}", `format version ""`},
+		{"a later version", change(`"format_version": "1"`, `"format_version": "2"`), `format version "2"`},
+		{"a person exchanged", change("ada@example.com", "eve@example.com"), "do not give its fingerprint"},
+		{"a change more", change(`"held": []`, `"held": [{"action": "invite", "reason": "not_invited", "email": "eve@example.com"}]`), "do not give its fingerprint"},
+		{"another organization", change(`"id": "org-1"`, `"id": "org-2"`), "do not give its fingerprint"},
+		{"no fingerprint", change(`"fingerprint": "sha256:`, `"fingerprint": "`), "do not give its fingerprint"},
+		{"an unknown action", change(`"remove"`, `"destroy\u001b[2J"`), `unknown action "destroy\x1b[2J"`},
+		{"an unknown reason", change(`"unlisted"`, `"because"`), `unknown reason "because"`},
+		{"an unknown kind", change(`"user_id"`, `"kind": "planet", "user_id"`), `unknown kind of access "planet"`},
+		{"no address", change("ada@example.com", "ada"), "the address has no @"},
+		{"a number for text", change(`"ada@example.com"`, `7`), "not a plan that was saved"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := plan.ReadSaved([]byte(tt.data)); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// Whatever the bytes: no panic, and what is accepted has words that this program knows and comes back the same.
+func FuzzReadSaved(f *testing.F) {
+	data, err := onePlan().Save()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	for _, s := range []string{"", "{}", "[[[[", `{"format_version":"1","changes":[{"email":"\u202e"}]}`, "null", `{"changes":null}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := plan.ReadSaved(data)
+		if err != nil {
+			return
+		}
+		for _, c := range s.Changes {
+			if !slices.Contains(plan.Actions, c.Action) {
+				t.Errorf("action %q", c.Action)
+			}
+		}
+		p := plan.Plan{Organization: s.Organization, Now: s.Made, Changes: s.Changes, Held: s.Held}
+		again, err := p.Save()
+		if err != nil {
+			t.Skip("a year that JSON has no form for")
+		}
+		back, err := plan.ReadSaved(again)
+		if err != nil || p.CheckStale(back) != nil {
+			t.Errorf("does not come back: %v", err)
+		}
+	})
+}

@@ -1,0 +1,203 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// State is where a person of the roster stands.
+type State string
+
+// The states.
+const (
+	// StateMember is in the organization.
+	StateMember State = "member"
+	// StatePending was invited and can still accept, or may have been mailed and is held back until that is known.
+	StatePending State = "pending"
+	// StateExpired let the last invitation lapse and is to be invited again.
+	StateExpired State = "expired"
+	// StateGaveUp got as many mails as the roster allows.
+	StateGaveUp State = "gave_up"
+	// StateLeft was a member once.
+	StateLeft State = "left"
+	// StateSuspended is in the organization, suspended.
+	StateSuspended State = "suspended"
+	// StateNeedsAttention declined, has an invitation that was cancelled or is not understood, or the address of a service user.
+	StateNeedsAttention State = "needs_attention"
+	// StateNotInvited was never invited.
+	StateNotInvited State = "not_invited"
+)
+
+// States are all states, from the one that needs a person most to the one that needs nothing.
+var States = []State{
+	StateNeedsAttention, StateGaveUp, StateLeft, StateSuspended, StateNotInvited, StateExpired, StatePending, StateMember,
+}
+
+// Standing is where one person of the roster stands, as the plan sees it.
+type Standing struct {
+	// Email and Name are the roster's; Name may be "". Source is the file:line of the entry.
+	Email  org.Address
+	Name   string
+	Source string
+	State  State
+	// Ended is true when the person's last day is over: then they count as unlisted. State is member or suspended for who is in
+	// the organization all the same, else not_invited.
+	Ended bool
+	// InvitationID is that of the invitation that counts; "" when there is none.
+	InvitationID string
+	// Invited, Expires and Responded are the invitation's times; zero when unknown.
+	Invited, Expires, Responded time.Time
+	// Rounds is how many mails went unanswered.
+	Rounds int
+	// FirstMail is when the first of those was sent or, with no such mail, the invitation; zero when unknown.
+	FirstMail time.Time
+	// UserID is "" for who is not in the organization.
+	UserID string
+	// Groups, Roles and Policies are what the person has, as far as was read; APIEnabled is nil when unknown.
+	Groups, Roles, Policies []string
+	APIEnabled              *bool
+	// Wanted are the names of the access that the roster gives, Missing those that the person lacks: "API access", "group
+	// platform".
+	Wanted, Missing []string
+}
+
+// Unanswered tells whether the person was invited and is not in: the invitation waits, lapsed, was declined or is not
+// understood.
+func (s Standing) Unanswered() bool {
+	switch s.State {
+	case StatePending, StateExpired, StateGaveUp, StateNeedsAttention:
+		return true
+	case StateMember, StateLeft, StateSuspended, StateNotInvited:
+	}
+	return false
+}
+
+// Standings tells where each person of the roster stands, sorted by canonical address, by the very rules that [Compute]
+// decides by.
+func Standings(in Input) []Standing {
+	w := survey(in)
+	cat := w.catalog()
+	standings := make([]Standing, 0, len(w.people))
+	overdue := map[*candidate]*org.User{}
+	for i := range w.strangers {
+		u := &w.strangers[i]
+		if c := w.endedAs(u); c != nil && !u.Service && (overdue[c] == nil || overdue[c].Suspended) {
+			overdue[c] = u
+		}
+	}
+	for i := range w.people {
+		c := &w.people[i]
+		var v verdict
+		w.membership(c, &v)
+		if c.ended {
+			c.user = overdue[c]
+		}
+		s := Standing{
+			Email: c.Email, Name: c.Name, Source: c.At.Source(), Ended: c.ended, State: v.state(c), UserID: userID(c),
+		}
+		if c.user == nil { // what members got was answered
+			s.Rounds, s.FirstMail = c.rounds()
+		}
+		if row := c.newestRow(); row != nil {
+			s.InvitationID, s.Invited, s.Expires, s.Responded = row.ID, row.Created, w.lapse(c, row), row.Responded
+		} else if m := c.lastMail(); m != nil {
+			s.InvitationID, s.Invited, s.Expires = m.InvitationID, m.At, m.Lapses()
+		}
+		for _, n := range v.notices {
+			if n.Kind != Waiting {
+				continue
+			}
+			if n.InvitationID != s.InvitationID {
+				s.Responded = time.Time{} // to another invitation
+			}
+			s.InvitationID, s.Invited, s.Expires = n.InvitationID, n.Since, n.Expires
+		}
+		if s.FirstMail.IsZero() {
+			s.FirstMail = s.Invited
+		}
+		w.describeAccess(c, cat, &s)
+		standings = append(standings, s)
+	}
+	return standings
+}
+
+func userID(c *candidate) string {
+	if c.user == nil {
+		return ""
+	}
+	return c.user.ID
+}
+
+// state names what was decided.
+func (v *verdict) state(c *candidate) State {
+	switch {
+	case c.user != nil && c.user.Suspended:
+		return StateSuspended
+	case c.user != nil:
+		return StateMember
+	}
+	for _, n := range v.notices {
+		switch n.Kind {
+		case Waiting, Unsettled:
+			return StatePending
+		case GaveUp:
+			return StateGaveUp
+		case Left:
+			return StateLeft
+		case NeedsAttention:
+			return StateNeedsAttention
+		default: // does not tell where they stand
+		}
+	}
+	for _, change := range v.changes {
+		switch {
+		case change.Action == Reinvite:
+			return StateExpired
+		case change.Reason == ListedAgain:
+			return StateLeft
+		}
+	}
+	if len(v.changes) == 0 && !c.ended {
+		return StateMember // by an accepted invitation, where users cannot be listed
+	}
+	return StateNotInvited
+}
+
+const apiAccess = "API access"
+
+// describeAccess fills in what c has, and what the roster gives.
+func (w *world) describeAccess(c *candidate, cat catalog, s *Standing) {
+	if c.APIEnabled != nil && *c.APIEnabled {
+		s.Wanted = append(s.Wanted, apiAccess)
+		if c.user == nil || c.user.APIEnabled != nil && !*c.user.APIEnabled {
+			s.Missing = append(s.Missing, apiAccess)
+		}
+	}
+	for _, kind := range org.Kinds {
+		for _, ref := range c.Refs(kind) {
+			name := string(kind) + " " + ref.Name
+			if a := cat.byName[kind][ref.Name]; a != nil {
+				name = string(kind) + " " + a.Name
+				if _, has := a.Holders[s.UserID]; !has || s.UserID == "" {
+					s.Missing = append(s.Missing, name)
+				}
+			}
+			s.Wanted = append(s.Wanted, name)
+		}
+	}
+	if c.user == nil {
+		return
+	}
+	s.APIEnabled = c.user.APIEnabled
+	for a := range w.held.of(c.user.ID).access() {
+		switch a.Kind {
+		case org.KindGroup:
+			s.Groups = append(s.Groups, a.Name)
+		case org.KindRole:
+			s.Roles = append(s.Roles, a.Name)
+		case org.KindPolicy:
+			s.Policies = append(s.Policies, a.Name)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package plan_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+func TestStates(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		want plan.State
+		in   func(*plan.Input)
+	}{
+		{plan.StateNotInvited, func(*plan.Input) {}},
+		{plan.StatePending, func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+		}},
+		{plan.StatePending, func(in *plan.Input) { remember(in, lost(1, -1.0/60)) }},
+		{plan.StateExpired, func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -80)}
+		}},
+		{plan.StateGaveUp, func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 1
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -80)}
+		}},
+		{plan.StateLeft, func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -80)}
+		}},
+		{plan.StateLeft, func(in *plan.Input) { in.Memory[ada] = org.Recollection{Joined: true, Removed: true} }},
+		{plan.StateNeedsAttention, func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -80)}
+		}},
+		{plan.StateMember, func(in *plan.Input) { in.Snapshot.Users = []org.User{user("u1", ada)} }},
+		{plan.StateMember, func(in *plan.Input) {
+			in.Snapshot.UsersSeen = false
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -80)}
+		}},
+		{plan.StateSuspended, func(in *plan.Input) {
+			u := user("u1", ada)
+			u.Suspended = true
+			in.Snapshot.Users = []org.User{u}
+		}},
+		{plan.StateNotInvited, func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+		}},
+		{plan.StateMember, func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+		}},
+		{plan.StateMember, func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			r := row("i1", ada, org.StatusAccepted, -80)
+			r.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations, in.Snapshot.Users = []org.Invitation{r}, []org.User{user("u1", "countess@home.example")}
+		}},
+		{plan.StateSuspended, func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			u := user("u1", ada)
+			u.Suspended = true
+			in.Snapshot.Users = []org.User{u}
+		}},
+	}
+	for i, tt := range tests {
+		in := world()
+		tt.in(&in)
+		got := plan.Standings(in)
+		if len(got) != 1 || got[0].State != tt.want {
+			t.Errorf("case %d: got %+v, want %s", i, got, tt.want)
+		}
+	}
+}
+
+func TestStandings(t *testing.T) {
+	t.Parallel()
+	yes := true
+	in := staff()
+	in.Roster.People = append(in.Roster.People, person("cy@example.com", 5))
+	in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("everyone", "platform"), named("deployer")
+	in.Snapshot.Users[1].APIEnabled = &yes
+	in.Memory["cy@example.com"] = org.Recollection{Mails: []org.Mail{
+		{Email: "cy@example.com", InvitationID: "i1", Sequence: 1, At: hours(-80)}, {Email: "cy@example.com", InvitationID: "i2", Sequence: 3, At: hours(-1)},
+	}}
+	want := []plan.Standing{
+		{Email: org.MustParseAddress(ada), Source: "users.yaml:3", State: plan.StateMember, UserID: "u-ada"},
+		{
+			Email: org.MustParseAddress("bob@example.com"), Source: "users.yaml:4", State: plan.StateMember, UserID: "u-bob",
+			Groups: []string{"everyone"}, Roles: []string{"deployer"}, APIEnabled: &yes,
+			Wanted: []string{"group everyone", "group platform", "role deployer"}, Missing: []string{"group platform"},
+		},
+		{
+			Email: org.MustParseAddress("cy@example.com"), Source: "users.yaml:5", State: plan.StatePending, InvitationID: "i2",
+			Invited: hours(-1), Expires: hours(71), Rounds: 2, FirstMail: hours(-80),
+		},
+	}
+	if diff := cmp.Diff(want, plan.Standings(in), compareAddresses); diff != "" {
+		t.Errorf("standings (-want +got):\n%s", diff)
+	}
+}
+
+// TestStandingOfAnInvitation: times are those of the invitation that counts.
+func TestStandingOfAnInvitation(t *testing.T) {
+	t.Parallel()
+	answered := func(i org.Invitation) org.Invitation {
+		i.Responded = hours(-2)
+		return i
+	}
+	tests := []struct {
+		name string
+		in   func(*plan.Input)
+		want plan.Standing
+	}{
+		{"accepted", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusAccepted, -80))}
+		}, plan.Standing{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		{"accepted, which no run has seen yet", func(in *plan.Input) {
+			remember(in, sent(1, "i0", -200), sent(3, "i1", -80))
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusAccepted, -80))}
+		}, plan.Standing{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		{"one can be accepted, a newer one was declined", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10), answered(row("i2", ada, org.StatusDeclined, -5))}
+		}, plan.Standing{State: plan.StatePending, InvitationID: "i1", Invited: hours(-10), Expires: hours(62), Rounds: 1, FirstMail: hours(-10)}},
+		{"the second of two mails", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -100), row("i2", ada, org.StatusPending, -10)}
+		}, plan.Standing{State: plan.StatePending, InvitationID: "i2", Invited: hours(-10), Expires: hours(62), Rounds: 2, FirstMail: hours(-100)}},
+		{"declined", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusDeclined, -80))}
+		}, plan.Standing{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := world()
+			tt.in(&in)
+			tt.want.Email, tt.want.Source = org.MustParseAddress(ada), "users.yaml:3"
+			if diff := cmp.Diff([]plan.Standing{tt.want}, plan.Standings(in), compareAddresses); diff != "" {
+				t.Errorf("standing (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStandingWithAPIAccess: API access is wanted and missing like any other.
+func TestStandingWithAPIAccess(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	wants := []string{"API access"}
+	for i, tt := range []struct {
+		roster, user    *bool
+		wanted, missing []string
+	}{
+		{nil, &no, nil, nil}, {&no, &yes, nil, nil}, {&yes, &yes, wants, nil}, {&yes, &no, wants, wants}, {&yes, nil, wants, nil},
+	} {
+		in := world()
+		u := user("u1", ada)
+		u.APIEnabled = tt.user
+		in.Roster.People[0].APIEnabled, in.Snapshot.Users = tt.roster, []org.User{u}
+		if s := plan.Standings(in)[0]; !slices.Equal(s.Wanted, tt.wanted) || !slices.Equal(s.Missing, tt.missing) {
+			t.Errorf("case %d: wanted %q, missing %q", i, s.Wanted, s.Missing)
+		}
+		in.Snapshot.Users = nil
+		if s := plan.Standings(in)[0]; !slices.Equal(s.Missing, tt.wanted) {
+			t.Errorf("case %d, not a member: missing %q", i, s.Missing)
+		}
+	}
+}

@@ -1,0 +1,311 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// world is the input, arranged by person.
+type world struct {
+	in Input
+	// people are the roster's, sorted by address; those whose last day is over are among them, without rows or user.
+	people []candidate
+	// byKey finds a person by the key of the address or of an alias.
+	byKey map[string]*candidate
+	// remembered is of how many of the people's addresses something is remembered; -1: not counted.
+	remembered int
+	// protected are the keys of those who are never suspended, removed or revoked.
+	protected map[string]bool
+	// twins are entries of the roster that turned out to be one user.
+	twins []roster.Problem
+	// strangers and strayRows are the users and invitations of nobody in the roster.
+	strangers []org.User
+	strayRows []org.Invitation
+	// invitedAs are the keys of the addresses that were invited, by the key of the one that accepted; rememberedAs are the
+	// keys under which the ledger remembers a user, by the user's id. nil before somebody asks; see aka.
+	invitedAs, rememberedAs map[string][]string
+	// selfKnown is true when one of the users is known to be the one behind the key.
+	selfKnown bool
+	// keepsAPI is true when somebody keeps API access that the roster does not give, for the sake of the key.
+	keepsAPI bool
+	// lastSeen is what witness found; nil before somebody asked.
+	lastSeen *org.Mail
+	// held is what each user has.
+	held holdings
+	// unseen is true when somebody was mailed and the list shows nothing of it, or accepted and is no user whom anything
+	// tells from others: they may be in with an address that nobody knows.
+	unseen bool
+}
+
+// candidate is a person of the roster and what is known about them.
+type candidate struct {
+	*roster.Person
+	// own are the canonical keys of all the person's addresses.
+	own   []string
+	ended bool
+	// anew is true when --reinvite names the person.
+	anew bool
+	// service is the service user who has the person's address; nil when there is none, as there should be.
+	service *org.User
+	// user is nil for people who are not in the organization, as far as can be seen.
+	user *org.User
+	// rows are the person's invitations, oldest first.
+	rows     []*org.Invitation
+	rowCount int // how many they are, before they are there
+	// memory is what is remembered of the person. Its mails may be those of the input, which nobody changes.
+	memory org.Recollection
+}
+
+// survey finds out whose each user and each invitation is.
+func survey(in Input) *world {
+	w := &world{
+		in:        in,
+		people:    make([]candidate, 0, len(in.Roster.People)),
+		byKey:     make(map[string]*candidate, len(in.Roster.People)),
+		protected: map[string]bool{},
+	}
+	for i := range in.Snapshot.Users {
+		w.selfKnown = w.selfKnown || w.isSelf(&in.Snapshot.Users[i])
+	}
+	for _, a := range in.Roster.Settings.Protected {
+		w.protected[a.Key()] = true
+	}
+	addresses := 0
+	for i := range in.Roster.People {
+		p := &in.Roster.People[i]
+		w.people = append(w.people, candidate{Person: p, ended: p.Ended(in.Snapshot.Now)})
+		addresses += 1 + len(p.Aliases)
+	}
+	slices.SortFunc(w.people, func(a, b candidate) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
+	keys := make([]string, 0, addresses)
+	for i := range w.people {
+		c, first := &w.people[i], len(keys)
+		keys = append(keys, c.Email.Key())
+		for _, a := range c.Aliases {
+			keys = append(keys, a.Key())
+		}
+		c.own = slices.Clip(keys[first:])
+		for _, key := range c.own {
+			w.byKey[key] = c
+		}
+		var found int
+		c.memory, found = recollect(in.Memory, c.own, in.Snapshot.Now)
+		w.remembered += found
+	}
+	if len(w.byKey) < addresses {
+		w.remembered = -1 // somebody is listed twice, and counted so
+	}
+	for _, a := range in.Reinvite {
+		if c := w.byKey[a.Key()]; c != nil {
+			c.anew = true
+		}
+	}
+	w.assignRows()
+	w.assignUsers()
+	w.recallRegistered()
+	w.held = holdingsOf(in.Snapshot.Access)
+	return w
+}
+
+// assignRows gives every invitation to its person: by the invited address, by the one that registered or, where the
+// server spells an address in a way of its own, by the id that the ledger has for the person.
+func (w *world) assignRows() {
+	rows := w.in.Snapshot.Invitations
+	owners := make([]*candidate, len(rows))
+	var byID map[string]*candidate // made for the first row that is nobody's by its addresses
+	owned := 0
+	for i := range rows {
+		c := w.byKey[rows[i].Invited.Key()]
+		if c == nil {
+			c = w.byKey[rows[i].Registered.Key()]
+		}
+		if c == nil {
+			if byID == nil {
+				byID = w.mailed()
+			}
+			c = byID[rows[i].ID]
+		}
+		if c == nil || c.ended {
+			w.strayRows = append(w.strayRows, rows[i])
+			continue
+		}
+		owners[i] = c
+		c.rowCount++
+		owned++
+	}
+	all := make([]*org.Invitation, owned) // everybody's, one after another
+	for i := range w.people {
+		c := &w.people[i]
+		c.rows, all = all[:0:c.rowCount], all[c.rowCount:]
+	}
+	for i, c := range owners {
+		if c != nil {
+			c.rows = append(c.rows, &rows[i])
+		}
+	}
+	for i := range w.people {
+		slices.SortFunc(w.people[i].rows, func(a, b *org.Invitation) int {
+			return cmp.Or(a.Created.Compare(b.Created), a.Lapses().Compare(b.Lapses()), cmp.Compare(a.ID, b.ID))
+		})
+	}
+}
+
+// mailed finds a person by the id of an invitation that the ledger has for them.
+func (w *world) mailed() map[string]*candidate {
+	byID := map[string]*candidate{}
+	for i := range w.people {
+		for _, m := range w.people[i].memory.Mails {
+			if m.InvitationID != "" {
+				byID[m.InvitationID] = &w.people[i]
+			}
+		}
+	}
+	return byID
+}
+
+// assignUsers gives every user to their person: by the address, by the address with which the person's invitation was
+// accepted or, where the list forgets that, by the user that the ledger knows the person to be.
+func (w *world) assignUsers() {
+	registered := w.registered()
+	for key, claimants := range registered {
+		if !w.in.Snapshot.UsersSeen {
+			w.claim(key, claimants) // whoever accepted counts as a user
+		}
+	}
+	var known map[string]*candidate // made for the first user who is nobody by their address
+	for i := range w.in.Snapshot.Users {
+		u := &w.in.Snapshot.Users[i]
+		c := w.claim(u.Email.Key(), registered[u.Email.Key()])
+		if c == nil || c.ended { // a last day ends nobody who is listed under another address as well
+			if known == nil {
+				known = w.joinedBefore()
+			}
+			if last := known[u.ID]; last != nil {
+				c = last
+			}
+		}
+		if c != nil && u.Service {
+			c.service = u
+		}
+		if c == nil || c.ended || u.Email.IsZero() || u.Service {
+			w.strangers = append(w.strangers, *u)
+			continue
+		}
+		// Somebody who is there twice, suspended once, is there.
+		if c.user == nil || c.user.Suspended && !u.Suspended || c.user.Suspended == u.Suspended && u.ID < c.user.ID {
+			c.user = u
+		}
+	}
+}
+
+// registered are the people of whom an invitation was accepted, by the key of the address that it was done with.
+func (w *world) registered() map[string][]*candidate {
+	registered := map[string][]*candidate{}
+	for i := range w.people {
+		c := &w.people[i]
+		for _, row := range c.rows {
+			counts := w.in.Snapshot.UsersSeen || row.Status == org.StatusAccepted
+			if key := row.Registered.Key(); key != "" && counts && !slices.Contains(registered[key], c) {
+				registered[key] = append(registered[key], c)
+			}
+		}
+	}
+	return registered
+}
+
+// claim gives the person who is the user with the address key: the one listed with it or, of claimants, whose invitations
+// were accepted with it, the first. Whoever else claims the address is the same person listed twice, which is a problem.
+func (w *world) claim(key string, claimants []*candidate) *candidate {
+	owner := w.byKey[key]
+	if owner == nil && len(claimants) > 0 {
+		owner = claimants[0]
+	}
+	for _, other := range claimants {
+		if other == owner {
+			continue
+		}
+		text := fmt.Sprintf("%q accepted as %q, who is listed at %s", other.Email, key, owner.At.Source())
+		if w.byKey[key] == nil {
+			text = fmt.Sprintf("%q accepted as %q, as did %q, who is listed at %s", other.Email, key, owner.Email, owner.At.Source())
+		}
+		w.twins = append(w.twins, roster.Problem{At: other.At, Text: text + ": one person needs one entry, with the other address as an alias"})
+	}
+	return owner
+}
+
+// joinedBefore finds a person by the user that the ledger knows them to be.
+func (w *world) joinedBefore() map[string]*candidate {
+	known := map[string]*candidate{}
+	for i := range w.people {
+		if id := w.people[i].memory.UserID; id != "" {
+			known[id] = &w.people[i]
+		}
+	}
+	return known
+}
+
+// recallRegistered takes in what is remembered of people under the address they registered with, which the roster need
+// not know: whether this tool suspended or removed them.
+func (w *world) recallRegistered() {
+	for i := range w.people {
+		c := &w.people[i]
+		for _, key := range w.known(c)[len(c.own):] { // the others' memory is there already
+			r := w.in.Memory[key]
+			c.memory.Suspended = c.memory.Suspended || r.Suspended
+			c.memory.Removed = c.memory.Removed || r.Removed
+		}
+	}
+}
+
+// recollect joins what is remembered under all of a person's addresses, and tells of how many something is.
+func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Recollection, remembered int) {
+	inOrder := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
+	ahead := func(m org.Mail) bool { return m.At.Sub(now) > time.Hour }
+	if r, found := memory[keys[0]]; len(keys) == 1 && (!found || slices.IsSortedFunc(r.Mails, inOrder) && !slices.ContainsFunc(r.Mails, ahead)) {
+		if !found {
+			return r, 0
+		}
+		r.Mails, r.Unlisted = slices.Clip(r.Mails), false // nearly everybody's memory is as it is in the ledger
+		if r.Anew <= 0 {
+			r.Anew, r.Since = 0, time.Time{}
+		}
+		return r, 1
+	}
+	for _, key := range keys {
+		r, found := memory[key]
+		if !found {
+			continue
+		}
+		remembered++
+		for _, m := range r.Mails {
+			if ahead(m) {
+				// A clock was wrong when this was written. When it went out nobody knows; it counts as over.
+				m.At, m.Expires = now.Add(-org.InvitationLife-time.Second), time.Time{}
+			}
+			joined.Mails = append(joined.Mails, m)
+		}
+		joined.Joined = joined.Joined || r.Joined
+		joined.JoinedAt = later(joined.JoinedAt, r.JoinedAt)
+		joined.UserID = cmp.Or(joined.UserID, r.UserID)
+		joined.Suspended = joined.Suspended || r.Suspended
+		joined.SuspendedAt = later(joined.SuspendedAt, r.SuspendedAt)
+		joined.Removed = joined.Removed || r.Removed
+		if r.Anew > joined.Anew {
+			joined.Anew, joined.Since = r.Anew, r.Since
+		}
+	}
+	slices.SortFunc(joined.Mails, inOrder)
+	return joined, remembered
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
