@@ -1,0 +1,166 @@
+package diff
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+func read(t interface {
+	Helper()
+	Fatal(...any)
+}, text string) *roster.Roster {
+	t.Helper()
+	r, err := roster.Parse([]roster.File{{Name: "users.yaml", Data: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// mails lets tests compare addresses by their spelling.
+var mails = cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
+
+func person(kind Kind, email string, fields ...Field) []Person {
+	return []Person{{Kind: kind, Email: org.MustParseAddress(email), Source: "users.yaml:2", Fields: fields}}
+}
+
+func TestPeople(t *testing.T) {
+	t.Parallel()
+	const ada = "users:\n  - email: ada@example.com\n"
+	with := func(lines string) string { return ada + "    " + lines + "\n" }
+	yes, no := true, false
+	tests := []struct {
+		name, before, after string
+		want                []Person
+	}{
+		{"nothing", ada, ada, nil},
+		{"added", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n    api_enabled: yes\n    groups: [a, b]\n  - email: bob@example.com\n",
+			person(Added, "ada@example.com", Field{Name: APIEnabled, To: "true"}, Field{Name: Groups, Come: []string{"a", "b"}})},
+		{"added, wanted in no group", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n    groups: []\n  - email: bob@example.com\n",
+			person(Added, "ada@example.com", Field{Name: Groups})},
+		{"removed", ada + "  - email: bob@example.com\n", "users: [{email: bob@example.com}]", person(Removed, "ada@example.com")},
+		{"order and place are no difference", ada + "  - email: bob@example.com\n", "# moved\nusers:\n  - email: bob@example.com\n  - email: ada@example.com\n", nil},
+		{"case only", ada, "users:\n  - email: Ada@Example.COM\n",
+			person(Respelt, "Ada@Example.COM", Field{Name: Spelling, From: "ada@example.com", To: "Ada@Example.COM"})},
+		{"case of an alias", with("aliases: [ada@home.example]"), with("aliases: [ADA@home.example]"),
+			person(Respelt, "ada@example.com", Field{Name: Spelling, From: "ada@home.example", To: "ADA@home.example"})},
+		{"case and more", ada, "users:\n  - email: Ada@example.com\n    note: N\n",
+			person(Changed, "Ada@example.com", Field{Name: Spelling, From: "ada@example.com", To: "Ada@example.com"}, Field{Name: Note, To: "N"})},
+		{"address, by an alias", ada, "users:\n  - email: ada@new.example\n    aliases: [ada@example.com]\n",
+			person(Changed, "ada@new.example", Field{Name: Email, From: "ada@example.com", To: "ada@new.example"}, Field{Name: Aliases, Come: []string{"ada@example.com"}})},
+		{"API access given", with("api_enabled: no"), with("api_enabled: yes"), person(Changed, "ada@example.com", Field{Name: APIEnabled, From: "false", To: "true"})},
+		{"API access managed", ada, with("api_enabled: no"), person(Changed, "ada@example.com", Field{Name: APIEnabled, To: "false", Managing: &yes})},
+		{"API access let go", with("api_enabled: no"), ada, person(Changed, "ada@example.com", Field{Name: APIEnabled, From: "false", Managing: &no})},
+		{"groups", with("groups: [a, b]"), with("groups: [b, c]"), person(Changed, "ada@example.com", Field{Name: Groups, Gone: []string{"a"}, Come: []string{"c"}})},
+		{"the order of groups", with("groups: [a, b]"), with("groups: [b, a]"), nil},
+		{"roles managed, none wanted", ada, with("roles: []"), person(Changed, "ada@example.com", Field{Name: Roles, Managing: &yes})},
+		{"policies let go", with("policies: [p]"), ada, person(Changed, "ada@example.com", Field{Name: Policies, Gone: []string{"p"}, Managing: &no})},
+		{"by the defaults", ada, "defaults: {groups: [all]}\n" + ada, []Person{{Kind: Changed, Email: org.MustParseAddress("ada@example.com"),
+			Source: "users.yaml:3", Fields: []Field{{Name: Groups, Come: []string{"all"}, Managing: &yes}}}}},
+		{"alias", with("aliases: [a@b.example]"), ada, person(Changed, "ada@example.com", Field{Name: Aliases, Gone: []string{"a@b.example"}})},
+		{"until", with("until: 2030-01-31"), with("until: 2031-01-31"), person(Changed, "ada@example.com", Field{Name: Until, From: "2030-01-31", To: "2031-01-31"})},
+		{"external", with("external: no"), with("external: yes"), person(Changed, "ada@example.com", Field{Name: External, To: "true"})},
+		{"note", with("note: a"), ada, person(Changed, "ada@example.com", Field{Name: Note, From: "a"})},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := Compare(read(t, tt.before), read(t, tt.after))
+			if d := cmp.Diff(tt.want, got.People, mails, cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	const users = "users: [{email: ada@example.com, external: yes}]\n"
+	tests := []struct {
+		name, before, after string
+		want                []Field
+	}{
+		{"written out", "", "settings: {max_invites: 100, unlisted: report}", nil},
+		{"another organization", "organization: A", "organization: B", []Field{{Name: Organization, From: "A", To: "B", Loosens: true}}},
+		{"unpinned", "organization: A", "", []Field{{Name: Organization, From: "A", Loosens: true}}},
+		{"pinned", "", "organization: A", []Field{{Name: Organization, To: "A"}}},
+		{"suspend", "organization: A", "organization: A\nsettings: {unlisted: suspend}", []Field{{Name: Unlisted, From: "report", To: "suspend", Loosens: true}}},
+		{"from suspend to remove", "organization: A\nsettings: {unlisted: suspend}", "organization: A\nsettings: {unlisted: remove}", []Field{{Name: Unlisted, From: "suspend", To: "remove", Loosens: true}}},
+		{"back to report", "organization: A\nsettings: {unlisted: remove}", "organization: A", []Field{{Name: Unlisted, From: "remove", To: "report"}}},
+		{"revoke", "", "settings: {extra_access: revoke}", []Field{{Name: ExtraAccess, From: "report", To: "revoke", Loosens: true}}},
+		{"report again", "settings: {extra_access: revoke}", "", []Field{{Name: ExtraAccess, From: "revoke", To: "report"}}},
+		{"limits up", "", "settings: {max_invites: 101, max_removals: 6, reinvite_rounds: 5}", []Field{
+			{Name: MaxInvites, From: "100", To: "101", Loosens: true}, {Name: MaxRemovals, From: "5", To: "6", Loosens: true},
+			{Name: ReinviteRounds, From: "4", To: "5", Loosens: true}}},
+		{"limits down", "", "settings: {max_invites: 0, max_removals: 0, reinvite_rounds: 1}", []Field{
+			{Name: MaxInvites, From: "100", To: "0"}, {Name: MaxRemovals, From: "5", To: "0"}, {Name: ReinviteRounds, From: "4", To: "1"}}},
+		{"protected", "settings: {protected: [a@b.example, c@d.example]}", "settings: {protected: [A@b.example, e@f.example]}", []Field{
+			{Name: Protected, Gone: []string{"c@d.example"}, Come: []string{"e@f.example"}, Loosens: true}}},
+		{"more protected", "", "settings: {protected: [a@b.example]}", []Field{{Name: Protected, Come: []string{"a@b.example"}}}},
+		{"a domain more", "settings: {allowed_domains: [a.example]}", "settings: {allowed_domains: [a.example, b.example]}", []Field{
+			{Name: AllowedDomains, Come: []string{"b.example"}, Loosens: true}}},
+		{"any domain", "settings: {allowed_domains: [a.example]}", "", []Field{{Name: AllowedDomains, Gone: []string{"a.example"}, Loosens: true}}},
+		{"domains bound", "", "settings: {allowed_domains: [a.example]}", []Field{{Name: AllowedDomains, Come: []string{"a.example"}}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			before, after := tt.before+"\n"+users, tt.after+"\n"+users
+			got := Compare(read(t, before), read(t, after))
+			if d := cmp.Diff(tt.want, got.Settings, cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			if len(got.People) > 0 {
+				t.Errorf("people: %v", got.People)
+			}
+		})
+	}
+}
+
+// Nobody is forgotten and nobody is told of twice, whatever moves between addresses and aliases.
+func TestEverybodyOnce(t *testing.T) {
+	t.Parallel()
+	one := rapid.Custom(func(t *rapid.T) *roster.Roster {
+		r := &roster.Roster{}
+		pool := rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7}).Draw(t, "addresses")
+		address := func() org.Address {
+			spelling := rapid.SampledFrom([]string{"p%d@example.com", "P%d@example.com"}).Draw(t, "spelling")
+			a := org.MustParseAddress(fmt.Sprintf(spelling, pool[0]))
+			pool = pool[1:]
+			return a
+		}
+		for len(pool) > 0 {
+			p := roster.Person{Email: address(), Name: rapid.SampledFrom([]string{"", "N"}).Draw(t, "name")}
+			for len(pool) > 0 && rapid.Bool().Draw(t, "alias") {
+				p.Aliases = append(p.Aliases, address())
+			}
+			r.People = append(r.People, p)
+			if rapid.Bool().Draw(t, "enough") {
+				break
+			}
+		}
+		return r
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := one.Draw(t, "before"), one.Draw(t, "after")
+		d := Compare(before, after)
+		alike := d.Unchanged + d.Count(Changed) + d.Count(Respelt)
+		if alike+d.Count(Added) != len(after.People) || alike+d.Count(Removed) != len(before.People) {
+			t.Errorf("%d before, %d after: %+v", len(before.People), len(after.People), d)
+		}
+		back := Compare(after, before)
+		if back.Count(Respelt) != d.Count(Respelt) || back.Unchanged != d.Unchanged {
+			t.Errorf("there %+v\nand back %+v", d, back)
+		}
+		if same := Compare(after, after); len(same.People)+len(same.Settings) > 0 || same.Unchanged != len(after.People) {
+			t.Errorf("not like itself: %+v", same)
+		}
+	})
+}
