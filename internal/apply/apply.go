@@ -1,0 +1,263 @@
+// Package apply carries a plan out, each mail exactly once.
+//
+// The first change goes out alone: only an answer that is understood lets the rest go out at once. Whatever answer is
+// broken on the way is set aside. At the end one full read and a fresh plan settle what was set aside, by the same rules
+// that decide everything else: who needs nothing any more was mailed; who needs the mail still, although a later one
+// shows, surely was not and is sent it once more, one after another; of the others nobody can tell, and they are left
+// to later runs.
+package apply
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+// maxLostCanaries is how many first changes in a row may go unanswered before the run stops.
+const maxLostCanaries = 3
+
+// API is what a run needs of the organization's API. Its errors are *[org.CallError].
+//
+// A call that has begun is finished although ctx ends, so that its answer is not lost; one that has not is not begun.
+type API interface {
+	Invite(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
+	// InviteOtherwise is Invite in another wording, for errors of Invite that have Otherwise.
+	InviteOtherwise(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
+	Resend(ctx context.Context, invitationID string, to org.Address) (org.Receipt, error)
+	// Edit makes a change other than a mail and tells how many requests it took.
+	Edit(ctx context.Context, e org.Edit) (requests int, err error)
+}
+
+// Options are what a run works with. All fields but Progress are needed.
+type Options struct {
+	API    API
+	Ledger *ledger.Ledger
+	// Read reads the organization anew.
+	Read func(context.Context) (org.Snapshot, error)
+	// Replan decides anew, by the rules the plan was made with.
+	Replan func(org.Snapshot, org.Memory) plan.Plan
+	// Concurrency is how many changes are carried out at the same time, at most; less than 1 means 1.
+	Concurrency int
+	// Progress is told of each change as it is concluded, from any goroutine, one at a time; nil tells nobody.
+	Progress func(ChangeResult)
+}
+
+// run is one run under way.
+type run struct {
+	opts Options
+	org  org.Organization
+	// sending ends when nothing new may start; its cause says why.
+	sending context.Context
+	stop    context.CancelCauseFunc
+
+	items []*item // the plan's changes and, after them, those of held people
+	// usersSeen and suspendedSeen are false when the plan was made without a list of users, or of the suspended ones.
+	usersSeen, suspendedSeen bool
+
+	mu        sync.Mutex
+	begun     int                // changes begun so far, which numbers them
+	answered  int                // the last change begun that was answered
+	silent    []int              // those begun after it that were not
+	forbidden map[editKind]error // what the key may not do, and the answer that said so
+}
+
+// editKind is what a key may or may not do as a whole.
+type editKind struct {
+	op   org.EditOp
+	kind org.Kind
+}
+
+// item is one change on its way.
+type item struct {
+	ChangeResult
+	state state
+	held  bool // not in the plan's changes: the person may have been mailed by an earlier run
+	sends int  // how often it was sent in this run
+	// unread is true when Err says already that reading what came of it failed, too.
+	unread bool
+	// before is the same person's change before this one; nil: none.
+	before *item
+}
+
+// state is how far an item is.
+type state int
+
+const (
+	waiting   state = iota
+	concluded       // Outcome stands
+	aside           // the server may have acted; a read has to tell
+	refused         // the server said no; a read has to tell whether that is because nothing is needed
+	blocked         // has to wait for a change before it, which is not done
+)
+
+// Run carries p out and tells what became of every change. It begins nothing new once ctx ends.
+func Run(ctx context.Context, p plan.Plan, o Options) Result {
+	r := &run{opts: o, org: p.Organization, forbidden: map[editKind]error{}}
+	r.sending, r.stop = context.WithCancelCause(ctx)
+	defer r.stop(nil)
+	for i, c := range p.Changes {
+		it := &item{ChangeResult: ChangeResult{Change: c, InvitationID: c.InvitationID}}
+		if i > 0 && !c.Email.IsZero() && c.Email.Equal(p.Changes[i-1].Email) {
+			it.before = r.items[i-1]
+		}
+		r.items = append(r.items, it)
+	}
+	for _, c := range p.Held {
+		r.items = append(r.items, &item{ChangeResult: ChangeResult{Change: c}, held: true})
+	}
+	planned := r.items[:len(p.Changes)]
+	noted := func(kind plan.NoticeKind) bool {
+		return slices.ContainsFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == kind })
+	}
+	r.usersSeen, r.suspendedSeen = !noted(plan.MembersUnseen), !noted(plan.SuspendedUnseen)
+
+	notices := p.Notices
+	if err := r.begin(p); err != nil {
+		r.stop(err)
+	} else if len(planned) > 0 {
+		r.lookAgain(ctx)
+		r.fanOut(r.canary(ctx, byPerson(planned, p.Facts)))
+		notices = r.settle(ctx, notices)
+	}
+	return r.result(ctx, notices)
+}
+
+// begin makes sure that the ledger can be written before anything is sent.
+func (r *run) begin(p plan.Plan) error {
+	if len(p.Changes) > 0 {
+		mails := 0
+		for _, it := range r.items {
+			if it.Action.Mails() {
+				mails++
+			}
+		}
+		if err := r.opts.Ledger.Begin(mails, len(r.items)-mails); err != nil {
+			return err
+		}
+	}
+	return r.opts.Ledger.Learn(p.Facts)
+}
+
+// byPerson gives each person's changes in their order, without those that a second reading concluded before anything was
+// sent. People are in the order of items, but who was to be mailed before, in vain, comes last: the server may break on
+// them whenever it is asked, and as canaries they would stop everybody. Somebody who is mailed comes first, if there is one:
+// only the answer to a mail tells which organization the key acts on.
+func byPerson(items []*item, facts []org.Fact) [][]*item {
+	var people [][]*item
+	for _, it := range items {
+		if it.before == nil {
+			people = append(people, nil)
+		}
+		if it.state != concluded {
+			people[len(people)-1] = append(people[len(people)-1], it)
+		}
+	}
+	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
+	inVain := map[string]bool{}
+	for _, f := range facts {
+		inVain[f.Email] = inVain[f.Email] || f.Kind == org.FactAbsent
+	}
+	slices.SortStableFunc(people, func(a, b []*item) int {
+		last := func(p []*item) int {
+			if inVain[p[0].Email.Key()] {
+				return 1
+			}
+			return 0
+		}
+		return last(a) - last(b)
+	})
+	if i := slices.IndexFunc(people, func(p []*item) bool { return p[0].Action.Mails() }); i > 0 {
+		first := people[i]
+		copy(people[1:i+1], people[:i])
+		people[0] = first
+	}
+	return people
+}
+
+// canary carries out one change after another until an answer to one is understood, and gives the changes that are left.
+func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
+	lost := 0
+	for i, person := range people {
+		for j, it := range person {
+			switch failure := r.carryOut(it, it.Change); failure {
+			case 0:
+				return append([][]*item{person[j+1:]}, people[i+1:]...)
+			case org.Lost, org.Unreadable:
+				// One read tells what came of it before anybody else is touched.
+				lost++
+				if failure == org.Unreadable || lost == maxLostCanaries {
+					r.stop(fmt.Errorf("the first changes were not answered in a way that can be understood: %w", it.Err))
+				}
+				r.pass(ctx, nil)
+			case org.Refused, org.Denied, org.NotSent:
+				lost = 0
+			}
+			if r.sending.Err() != nil {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// fanOut carries out the changes of people at the same time, those of one person one after another.
+func (r *run) fanOut(people [][]*item) {
+	var g errgroup.Group
+	g.SetLimit(max(1, r.opts.Concurrency))
+	for _, person := range people {
+		if r.sending.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			for _, it := range person {
+				r.carryOut(it, it.Change) // one person's failure is in the item and stops nobody else
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // no function of the group returns an error
+}
+
+// conclude says what became of it.
+func (r *run) conclude(it *item, o Outcome, err error) {
+	it.state, it.Outcome, it.Err = concluded, o, err
+	if r.opts.Progress != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.opts.Progress(it.ChangeResult)
+	}
+}
+
+// result closes the books.
+func (r *run) result(ctx context.Context, notices []plan.Notice) Result {
+	res := Result{Notices: notices}
+	if err := context.Cause(r.sending); err != nil {
+		res.Stopped = err
+	}
+	for _, it := range r.items {
+		switch {
+		case it.state == concluded:
+		case it.held && it.sends == 0:
+			continue // its notice says so
+		case it.state == aside:
+			r.conclude(it, Unknown, it.Err)
+		case it.state == refused:
+			r.conclude(it, Failed, it.Err)
+		default:
+			r.conclude(it, Skipped, cmp.Or(it.Err, res.Stopped, context.Cause(ctx)))
+		}
+		if !it.held || it.sends > 0 {
+			res.Changes = append(res.Changes, it.ChangeResult)
+		}
+	}
+	slices.SortStableFunc(res.Changes, func(a, b ChangeResult) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
+	return res
+}

@@ -1,0 +1,723 @@
+package apply_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// TestMainJob is the main job in every dialect: everybody who can be found in an organization, and exactly the right
+// mails, once.
+func TestMainJob(t *testing.T) {
+	t.Parallel()
+	for _, d := range sandbox.Dialects() {
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, "new@example.com", "pending@example.com", "lapsed@example.com",
+					"accepted@example.com", "member@example.com", "cased@example.com", "Spelt.Differently@Example.com")
+				seed := func(email, state string, age time.Duration) {
+					_, err := c.AddInvitation(sandbox.Invitation{Email: email, State: state, Created: c.Now().Add(-age)})
+					must(t, err)
+				}
+				seed("pending@example.com", "pending", time.Hour)
+				seed("lapsed@example.com", "expired", 80*time.Hour)
+				seed("accepted@example.com", "accepted", 90*time.Hour)
+				seed("CASED@Example.COM", "pending", time.Hour)
+				seed("stranger@example.com", "pending", time.Hour)
+				for _, email := range []string{"accepted@example.com", "member@example.com", "spelt.differently@example.com", "unlisted@example.com"} {
+					_, err := c.AddUser(sandbox.User{Email: email})
+					must(t, err)
+				}
+				// In a list without dates only the ledger could tell that an invitation lapsed, and it does not know this one.
+				want := map[string]int{"new@example.com": 1, "lapsed@example.com": 1}
+				if d.Dialect.Dates == sandbox.DatesEmpty && d.Dialect.Lapsed == sandbox.LapsedPending {
+					delete(want, "lapsed@example.com")
+				}
+				first := c.apply(with{})
+				if first.err != nil || first.Stopped != nil || first.Count(apply.Done) != len(first.Changes) {
+					t.Fatalf("first run: %v, stopped by %v, %+v", first.err, first.Stopped, first.Changes)
+				}
+				got := map[string]int{}
+				for who, mails := range c.Mails() {
+					got[who] = len(mails)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("mails (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff([]string{"stranger@example.com", "unlisted@example.com"}, sorted(first.notices(plan.Unlisted))); diff != "" {
+					t.Errorf("unlisted (-want +got):\n%s", diff)
+				}
+				second := c.apply(with{})
+				if len(second.Changes) != 0 || second.Stopped != nil {
+					t.Errorf("second run: stopped by %v, %+v", second.Stopped, second.Changes)
+				}
+				if all := c.mailCount(); all != len(want) {
+					t.Errorf("%d mails after the second run", all)
+				}
+				c.check()
+			})
+		})
+	}
+}
+
+// faults are all the ways in which an answer to a mail is lost, each with and without the server having acted.
+func faults() []sandbox.Fault {
+	var all []sandbox.Fault
+	for _, f := range []sandbox.Fault{
+		{Kind: sandbox.FaultStatus},
+		{Kind: sandbox.FaultStatus, Status: 502, Body: sandbox.BodyHTML},
+		{Kind: sandbox.FaultDrop},
+		{Kind: sandbox.FaultTruncate},
+		{Kind: sandbox.FaultHalf},
+		{Kind: sandbox.FaultHTML},
+		{Kind: sandbox.FaultEmpty},
+		{Kind: sandbox.FaultHang},
+		{Kind: sandbox.FaultWrongPerson},
+		{Kind: sandbox.FaultNoID},
+		{Kind: sandbox.FaultRedirect},
+	} {
+		for _, after := range []bool{false, true} {
+			f.Method, f.Path, f.After = http.MethodPost, "/v2/invitation*", after
+			all = append(all, f)
+		}
+	}
+	for _, after := range []string{"", "2", "7200", "date+3s"} {
+		all = append(all, sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: after, Method: http.MethodPost, Path: "/v2/invitation*"})
+	}
+	return all
+}
+
+func name(f sandbox.Fault) string {
+	n := string(f.Kind)
+	if f.Status != 0 {
+		n += fmt.Sprint(" ", f.Status)
+	}
+	if f.Kind == sandbox.FaultThrottle {
+		return n + fmt.Sprintf(" %q", f.RetryAfter)
+	}
+	if f.After {
+		return n + " after"
+	}
+	return n + " before"
+}
+
+// TestMatrix lets every fault strike every k-th mail in every dialect: after at most two runs, the second without the
+// fault, everybody has exactly one mail. From the second mail on a fault that passes leaves nothing behind in the first
+// run; the first mail of all is the canary, whose answer must be understood.
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	ks := []int{1, 2, 10}
+	people := 60
+	if testing.Short() {
+		ks, people = []int{2}, 12
+	}
+	dialects := sandbox.Dialects()
+	cells := make([]map[string]string, len(faults()))
+	var mu sync.Mutex
+	t.Run("all", func(t *testing.T) {
+		for i, f := range faults() {
+			cells[i] = map[string]string{}
+			for _, k := range ks {
+				t.Run(fmt.Sprintf("%s/every %d", name(f), k), func(t *testing.T) {
+					t.Parallel()
+					first, second := 0, 0
+					for _, d := range dialects {
+						synctest.Test(t, func(t *testing.T) {
+							c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, many(people)...)
+							every := f
+							every.Every, every.From = k, k
+							c.AddFault(every)
+							run := c.apply(with{})
+							if run.err != nil {
+								t.Fatalf("%s: %v", d.Name, run.err)
+							}
+							if all := c.mailCount(); all < run.Count(apply.Done) || all > run.Count(apply.Done)+run.Count(apply.Unknown) {
+								t.Errorf("%s: %d mails, reported %s (done/failed/unknown/skipped)", d.Name, all, run.counts())
+							}
+							if run.Count(apply.Done) == people {
+								first++
+							} else {
+								second++
+								c.ClearFaults()
+								if f.Kind == sandbox.FaultHang {
+									// Nothing was sent after the last time-out, so there is no witness.
+									must(t, c.Advance(time.Hour))
+								}
+								if again := c.apply(with{}); again.err != nil || again.Count(apply.Done) != len(again.Changes) {
+									t.Errorf("%s: second run: %v, %s, stopped by %v", d.Name, again.err, again.counts(), again.Stopped)
+								}
+							}
+							c.expectEverybodyOnce()
+							c.check()
+							if todo := c.changes(); len(todo) > 0 {
+								t.Errorf("%s: still to do: %v", d.Name, todo)
+							}
+						})
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					cells[i][fmt.Sprint(k)] = fmt.Sprintf("%d/%d", first, second)
+				})
+			}
+		}
+	})
+	var table strings.Builder
+	fmt.Fprintf(&table, "\n%d people, %d dialects; in how many of them everybody had exactly one mail after the first / the second run\n", people, len(dialects))
+	fmt.Fprintf(&table, "%-24s", "fault")
+	for _, k := range ks {
+		fmt.Fprintf(&table, "%12s", fmt.Sprintf("every %d.", k))
+	}
+	for i, f := range faults() {
+		fmt.Fprintf(&table, "\n%-24s", name(f))
+		for _, k := range ks {
+			fmt.Fprintf(&table, "%12s", cells[i][fmt.Sprint(k)])
+		}
+	}
+	t.Log(table.String())
+}
+
+// TestPassingFaultLeavesNothing: a fault that strikes any mail but the last is settled in the same run. (For the last there
+// is no witness, see TestNoWitness; an answer of the canary that cannot be understood stops the run, see TestCanary.) After a
+// time-out the server may still be at work: the next run settles that.
+func TestPassingFaultLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, f := range faults() {
+		for _, from := range []int{1, 2, 5} {
+			f := f
+			f.From, f.Times = from, 1
+			garbled := f.Kind == sandbox.FaultHTML || f.Kind == sandbox.FaultHalf || f.Kind == sandbox.FaultEmpty ||
+				f.Kind == sandbox.FaultWrongPerson || f.Kind == sandbox.FaultNoID || f.Kind == sandbox.FaultRedirect
+			timeout := f.Kind == sandbox.FaultHang && !f.After
+			if from == 1 && garbled {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/mail %d", name(f), from), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, many(20)...)
+					c.AddFault(f)
+					run := c.apply(with{})
+					want := "20/0/0/0"
+					if timeout {
+						want = "19/0/1/0"
+					}
+					if run.Stopped != nil || run.counts() != want {
+						t.Errorf("stopped by %v, %s (done/failed/unknown/skipped), want %s", run.Stopped, run.counts(), want)
+					}
+					if timeout {
+						must(t, c.Advance(time.Hour))
+						c.apply(with{})
+					}
+					c.expectEverybodyOnce()
+					c.check()
+				})
+			})
+		}
+	}
+}
+
+// TestCanary: the first mail goes out alone, and what its answer says decides whether there are others.
+func TestCanary(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		fault  sandbox.Fault
+		posts  int
+		counts string
+	}{
+		{"401", sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401}, 1, "0/1/0/19"},
+		{"403", sandbox.Fault{Kind: sandbox.FaultForbid}, 1, "0/1/0/19"},
+		{"a page", sandbox.Fault{Kind: sandbox.FaultHTML}, 1, "0/0/1/19"},
+		{"a page, and the server acted", sandbox.Fault{Kind: sandbox.FaultHTML, After: true}, 1, "1/0/0/19"},
+		{"another person", sandbox.Fault{Kind: sandbox.FaultWrongPerson}, 1, "0/0/1/19"},
+		{"another organization", sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true}, 1, "0/1/0/19"},
+		{"no id", sandbox.Fault{Kind: sandbox.FaultNoID, After: true}, 1, "1/0/0/19"},
+		{"an empty answer", sandbox.Fault{Kind: sandbox.FaultEmpty}, 1, "0/0/1/19"},
+		{"every one refused", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 409}, 20, "0/20/0/0"},
+		{"every one a bad request, in both wordings", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 400}, 40, "0/20/0/0"},
+		{"no answer", sandbox.Fault{Kind: sandbox.FaultDrop}, 3, "0/0/3/17"},
+		{"no answer, and the server acted", sandbox.Fault{Kind: sandbox.FaultDrop, After: true}, 3, "3/0/0/17"},
+		{"500", sandbox.Fault{Kind: sandbox.FaultStatus}, 3, "0/0/3/17"},
+		{"429 for ever", sandbox.Fault{Kind: sandbox.FaultThrottle}, 8, "0/1/0/19"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{Latency: time.Second}, many(20)...)
+				tt.fault.Method = http.MethodPost
+				c.AddFault(tt.fault)
+				run := c.apply(with{})
+				if n := c.posts(); n != tt.posts {
+					t.Errorf("%d mails were asked for, want %d", n, tt.posts)
+				}
+				if run.counts() != tt.counts {
+					t.Errorf("done/failed/unknown/skipped %s, want %s", run.counts(), tt.counts)
+				}
+				if (run.Stopped == nil) != strings.HasPrefix(tt.name, "every one") {
+					t.Errorf("stopped by %v", run.Stopped)
+				}
+			})
+		})
+	}
+}
+
+// TestOneRefusalStopsNobody: what concerns one person fails that one change, wherever it stands.
+func TestOneRefusalStopsNobody(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 404, 409, 422} {
+		for _, from := range []int{1, 2, 7} {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{}, many(10)...)
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: status, Method: http.MethodPost, From: from, Times: 1})
+				run := c.apply(with{concurrency: 1})
+				if run.counts() != "9/1/0/0" || run.Stopped != nil {
+					t.Errorf("%d at mail %d: %s, stopped by %v", status, from, run.counts(), run.Stopped)
+				}
+				for _, change := range run.Changes {
+					if change.Outcome == apply.Failed && !strings.Contains(change.Err.Error(), fmt.Sprint("HTTP ", status)) {
+						t.Errorf("%d: the failure says %v", status, change.Err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestRefusedBecauseInvited: a refusal is checked by reading. Here somebody else invited the person between the plan and the mail.
+func TestRefusedBecauseInvited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(3)...)
+		first := true
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost && first {
+				first = false
+				_, err := c.AddInvitation(sandbox.Invitation{Email: "p001@example.com"})
+				return err
+			}
+			return nil
+		}
+		run := c.apply(with{concurrency: 1})
+		if run.counts() != "3/0/0/0" {
+			t.Errorf("%s, %+v", run.counts(), run.Changes)
+		}
+		if all := c.mailCount(); all != 2 {
+			t.Errorf("%d mails", all)
+		}
+		for _, change := range run.Changes {
+			if change.InvitationID == "" {
+				t.Errorf("%s: the invitation is not known", change.Email)
+			}
+		}
+	})
+}
+
+// TestWitness: with a list that lags, an answer that was lost stays unknown, and nobody is mailed again.
+func TestWitness(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute}, many(20)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, From: 5, Times: 1})
+		run := c.apply(with{})
+		if run.counts() != "19/0/1/0" {
+			t.Errorf("first run: %s", run.counts())
+		}
+		run = c.apply(with{})
+		if len(run.Changes) != 0 || len(run.notices(plan.Unsettled)) != 1 || len(run.notices(plan.Waiting)) != 19 {
+			t.Errorf("second run: %+v, %+v", run.Changes, run.Notices)
+		}
+		must(t, c.Advance(6*time.Minute))
+		run = c.apply(with{})
+		if len(run.Changes) != 0 || len(run.notices(plan.Unsettled)) != 0 || len(run.notices(plan.Waiting)) != 20 {
+			t.Errorf("third run: %+v, %+v", run.Changes, run.Notices)
+		}
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestNoWitness: the only mail of a run is lost before the server acted. Nobody can know, so it is held back until a later
+// mail shows in the list, or for a quarter of an hour.
+func TestNoWitness(t *testing.T) {
+	t.Parallel()
+	lose := func(t *testing.T) *company {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+		if run := c.apply(with{}); run.counts() != "0/0/1/0" {
+			t.Fatalf("first run: %s", run.counts())
+		}
+		if run := c.apply(with{}); len(run.Changes) != 0 || len(run.notices(plan.Unsettled)) != 1 {
+			t.Fatalf("second run: %+v", run)
+		}
+		return c
+	}
+	t.Run("a quarter of an hour", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := lose(t)
+			must(t, c.Advance(15*time.Minute))
+			if run := c.apply(with{}); run.counts() != "1/0/0/0" {
+				t.Errorf("third run: %s", run.counts())
+			}
+			c.expectEverybodyOnce()
+		})
+	})
+	t.Run("a later mail, in the same run", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := lose(t)
+			c.list("ada@example.com", "bob@example.com")
+			run := c.apply(with{})
+			if run.counts() != "2/0/0/0" || len(run.notices(plan.Unsettled)) != 0 {
+				t.Errorf("third run: %s, %+v", run.counts(), run.Notices)
+			}
+			c.expectEverybodyOnce()
+		})
+	})
+}
+
+// TestKilledWhileListLags kills a run of 200 invitations somewhere, with a list five minutes behind: the next runs mail
+// nobody twice, and in the end everybody has one mail.
+func TestKilledWhileListLags(t *testing.T) {
+	t.Parallel()
+	for _, at := range []int{1, 2, 3, 50, 51, 52, 150, 399} {
+		t.Run(fmt.Sprint("step ", at), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{
+					ListLag: 5 * time.Minute, Latency: 100 * time.Millisecond, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
+				}, many(200)...)
+				k := c.killAfter(at, 0)
+				c.apply(with{rate: 100})
+				k.revive()
+				run := c.apply(with{rate: 100})
+				if run.err != nil || run.Stopped != nil {
+					t.Fatalf("second run: %v, %v", run.err, run.Stopped)
+				}
+				must(t, c.Advance(21*time.Minute))
+				c.apply(with{rate: 100})
+				if todo := c.changes(); len(todo) > 0 {
+					t.Errorf("still to do: %v", todo)
+				}
+				c.expectEverybodyOnce()
+				c.check()
+			})
+		})
+	}
+}
+
+// TestKeyRevokedMidway: the run ends after the requests in flight, reports everybody, and a later run finishes.
+func TestKeyRevokedMidway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, many(100)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401, From: 40})
+		run := c.apply(with{})
+		if n := c.posts(); n > 40+8 {
+			t.Errorf("%d mails were asked for", n)
+		}
+		if len(run.Changes) != 100 || run.Count(apply.Done) < 30 || run.Count(apply.Skipped) < 50 || run.Count(apply.Unknown) != 0 {
+			t.Errorf("%s of %d", run.counts(), len(run.Changes))
+		}
+		if run.Stopped == nil || !strings.Contains(run.Stopped.Error(), "401") {
+			t.Errorf("stopped by %v", run.Stopped)
+		}
+		c.ClearFaults()
+		if run := c.apply(with{}); run.Count(apply.Done) != len(run.Changes) {
+			t.Errorf("later run: %s", run.counts())
+		}
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestInterrupted: nothing new starts, what is in flight ends and is reported, and a later run finishes.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	why := errors.New("told to stop")
+	for _, tt := range []struct {
+		name    string
+		latency time.Duration
+		rate    float64
+		unknown int
+	}{
+		{"answers in time", 5 * time.Second, 0, 0},
+		{"answers too late", 20 * time.Second, 0, 8},
+		{"waiting for the limiter", 10 * time.Millisecond, 1, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{Latency: tt.latency}, many(60)...)
+				ctx, stop := context.WithCancelCause(t.Context())
+				var stopped time.Time
+				var mu sync.Mutex
+				requests := 0
+				c.wire.Before = func(r *http.Request) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if r.Method == http.MethodPost {
+						if requests++; requests == 12 {
+							stopped = time.Now()
+							stop(why)
+						}
+					}
+					return nil
+				}
+				run := c.apply(with{ctx: ctx, rate: tt.rate})
+				if took := time.Since(stopped); took > 10*time.Second {
+					t.Errorf("it took %v to stop", took)
+				}
+				if requests > 12+8 || !errors.Is(run.Stopped, why) {
+					t.Errorf("%d mails were asked for, stopped by %v", requests, run.Stopped)
+				}
+				if run.Count(apply.Failed) > 0 {
+					t.Errorf("%s, and nothing was refused", run.counts())
+				}
+				if len(run.Changes) != 60 || run.Count(apply.Unknown) > tt.unknown || run.Count(apply.Done)+run.Count(apply.Unknown) != requests {
+					t.Errorf("%s for %d requests", run.counts(), requests)
+				}
+				c.wire.Before = nil
+				must(t, c.Advance(21*time.Minute))
+				c.apply(with{})
+				c.expectEverybodyOnce()
+			})
+		})
+	}
+}
+
+// TestAtOnce: of runs at the same time one works and the others are told who does.
+func TestAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, many(30)...)
+		var mu sync.Mutex
+		worked, locked := 0, 0
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				run := c.apply(with{})
+				mu.Lock()
+				defer mu.Unlock()
+				var held *ledger.LockedError
+				switch {
+				case errors.As(run.err, &held):
+					locked++
+				case run.err == nil && run.Count(apply.Done) == 30:
+					worked++
+				}
+			})
+		}
+		wg.Wait()
+		if worked != 1 || locked != 2 {
+			t.Errorf("%d worked, %d were locked out", worked, locked)
+		}
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestRounds lets invitations lapse, in every dialect: four mails, three days apart, and no fifth; then --reinvite, and
+// the way out of the roster and in again, begin anew.
+func TestRounds(t *testing.T) {
+	t.Parallel()
+	for _, d := range sandbox.Dialects() {
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, "ada@example.com", "bob@example.com")
+				live := func(days int) {
+					for range days * 4 {
+						must(t, c.Advance(6*time.Hour))
+						if run := c.apply(with{}); run.Count(apply.Done) != len(run.Changes) {
+							t.Fatalf("%s, stopped by %v: %+v", run.counts(), run.Stopped, run.Changes)
+						}
+					}
+				}
+				mails := func(who string, want int) {
+					t.Helper()
+					if got := len(c.Mails()[who]); got != want {
+						t.Errorf("%s has %d mails, want %d", who, got, want)
+					}
+				}
+				live(30)
+				mails("ada@example.com", 4)
+				mails("bob@example.com", 4)
+				run := c.apply(with{})
+				if gave := run.notices(plan.GaveUp); len(gave) != 2 {
+					t.Errorf("gave up on %v: %+v", gave, run.Notices)
+				}
+				for _, n := range run.Notices {
+					if n.Kind == plan.GaveUp && (n.Mails != 4 || n.Since.IsZero()) {
+						t.Errorf("gave up after %d mails since %v", n.Mails, n.Since)
+					}
+				}
+				if d.Dialect.ResendLapsed == sandbox.ResendLapsedSent && d.Dialect.Dates != sandbox.DatesEmpty {
+					// Where the list tells what came of it, a lost answer makes no difference.
+					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
+				}
+				c.apply(with{reinvite: []string{"ada@example.com"}})
+				mails("ada@example.com", 5)
+				live(30)
+				mails("ada@example.com", 8)
+				mails("bob@example.com", 4)
+
+				c.list("ada@example.com")
+				live(1)
+				c.list("ada@example.com", "bob@example.com")
+				live(30)
+				mails("ada@example.com", 8)
+				mails("bob@example.com", 8)
+				c.check()
+			})
+		})
+	}
+}
+
+// TestSentTwiceAtMost: a mail that surely came to nothing is sent once more in a run, and not a third time.
+func TestSentTwiceAtMost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, many(20)...)
+		cut := map[string]int{"p003@": 100, "p005@": 1} // the second mail to p005 is the witness for the second one to p003
+		var mu sync.Mutex
+		c.wire.Before = func(r *http.Request) error {
+			var body bytes.Buffer
+			_, err := body.ReadFrom(r.Body)
+			mu.Lock()
+			defer mu.Unlock()
+			for who, left := range cut {
+				if left > 0 && strings.Contains(body.String(), who) {
+					cut[who]--
+					return errors.New("cut")
+				}
+			}
+			return err
+		}
+		run := c.apply(with{})
+		if run.counts() != "19/1/0/0" {
+			t.Errorf("%s", run.counts())
+		}
+		for _, change := range run.Changes {
+			if change.Outcome == apply.Failed && change.Requests != 2 {
+				t.Errorf("%s: %d requests", change.Email, change.Requests)
+			}
+		}
+		c.wire.Before = nil
+		must(t, c.Advance(21*time.Minute))
+		c.apply(with{})
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestStorageFails: a ledger that cannot be written stops a run before its first mail or, later, before the next one.
+func TestStorageFails(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left on device")
+	for _, tt := range []struct {
+		name  string
+		after int // appends that work
+		posts int
+	}{
+		{"from the beginning", 0, 0},
+		{"before the first intent", 1, 0},
+		{"before the first outcome", 2, 1},
+		{"before the second intent", 3, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{}, many(20)...)
+				appends := 0
+				c.store.OnAppend = func(lines []byte) (int, error) {
+					if appends++; appends > tt.after {
+						return len(lines) / 3, full
+					}
+					return 0, nil
+				}
+				run := c.apply(with{})
+				if !errors.Is(run.Stopped, full) || c.posts() != tt.posts || run.Count(apply.Done) != tt.posts || run.Count(apply.Skipped) != 20-tt.posts {
+					t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.posts(), run.counts())
+				}
+				c.store.OnAppend = nil
+				must(t, c.Advance(21*time.Minute))
+				c.apply(with{})
+				c.expectEverybodyOnce()
+			})
+		})
+	}
+	t.Run("no room for the whole run", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{}, many(20)...)
+			c.store.OnReserve = func(int) error { return full }
+			if run := c.apply(with{}); !errors.Is(run.Stopped, full) || c.posts() != 0 || run.Count(apply.Skipped) != 20 {
+				t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.posts(), run.counts())
+			}
+		})
+	})
+}
+
+// TestApiDiesMidway: when nothing answers any more the run ends instead of trying everybody.
+func TestApiDiesMidway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(200)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 21})
+		run := c.apply(with{})
+		// Each time 8 are under way: beside the last that is answered, when ten more were not, and when it stops.
+		if n := c.posts(); n > 20+10+3*8 || run.Stopped == nil || run.Count(apply.Done) != 20 {
+			t.Errorf("%d mails were asked for, %s, stopped by %v", n, run.counts(), run.Stopped)
+		}
+		c.ClearFaults()
+		c.apply(with{})
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestClockOff: a local clock days off changes nothing, since time is the server's.
+func TestClockOff(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{-100 * time.Hour, 100 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Now: func() time.Time { return time.Now().Add(off) }}, many(5)...)
+			c.apply(with{})
+			must(t, c.Advance(71*time.Hour))
+			if run := c.apply(with{}); len(run.Changes) != 0 {
+				t.Errorf("off by %v: after 71 hours: %s", off, run.counts())
+			}
+			must(t, c.Advance(2*time.Hour))
+			if run := c.apply(with{}); run.counts() != "5/0/0/0" {
+				t.Errorf("off by %v: after 73 hours: %s", off, run.counts())
+			}
+			c.check()
+		})
+	}
+}
+
+// TestConcurrencyIsACeiling: never more requests in flight than asked for.
+func TestConcurrencyIsACeiling(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 3, 8} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Latency: time.Second}, many(40)...)
+			c.apply(with{concurrency: n})
+			if peak := c.PeakInFlight(); peak > n || n > 3 && peak < n {
+				t.Errorf("--concurrency %d: %d in flight", n, peak)
+			}
+		})
+	}
+}

@@ -1,0 +1,253 @@
+package apply_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
+	"github.com/orgsync/orgsync/internal/vultr"
+)
+
+// pin is the organization of every simulated API.
+const pin = "Example Org"
+
+// company is a roster, a simulated API and a ledger, joined by the real client. It lives in a synctest bubble.
+type company struct {
+	t *testing.T
+	*sandbox.Server
+	store  *ledgertest.Store
+	wire   *sandboxtest.Transport
+	roster roster.Roster
+}
+
+func newCompany(t *testing.T, o sandbox.Options, people ...string) *company {
+	t.Helper()
+	if o.RateLimit == 0 {
+		o.RateLimit = -1
+	}
+	server, err := sandbox.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &company{t: t, Server: server, store: &ledgertest.Store{}, wire: &sandboxtest.Transport{Handler: server}}
+	c.roster.Organization = pin
+	c.roster.Settings = roster.Settings{MaxInvites: 1000, MaxRemovals: 5, ReinviteRounds: 4}
+	c.list(people...)
+	return c
+}
+
+// list makes people the roster's.
+func (c *company) list(people ...string) {
+	c.roster.People = nil
+	for i, p := range people {
+		c.roster.People = append(c.roster.People, roster.Person{
+			Email: org.MustParseAddress(p), At: roster.Position{File: "users.yaml", Line: i + 1, Column: 5},
+		})
+	}
+}
+
+// join makes people members, whom nobody invited.
+func (c *company) join(people ...string) {
+	c.t.Helper()
+	for _, who := range people {
+		_, err := c.AddUser(sandbox.User{Email: who})
+		must(c.t, err)
+	}
+}
+
+// many are n people.
+func many(n int) []string {
+	people := make([]string, n)
+	for i := range people {
+		people[i] = fmt.Sprintf("p%03d@example.com", i)
+	}
+	return people
+}
+
+// with says how one run differs from the usual.
+type with struct {
+	concurrency int
+	rate        float64
+	reinvite    []string
+	inviteLeft  bool
+	key         string
+	ctx         context.Context
+	progress    func(apply.ChangeResult)
+}
+
+// outcome is what one run came to.
+type outcome struct {
+	apply.Result
+	plan plan.Plan
+	err  error // the run did not get as far as applying
+}
+
+func (o outcome) notices(kind plan.NoticeKind) []string {
+	var who []string
+	for _, n := range o.Notices {
+		if n.Kind == kind {
+			who = append(who, n.Email.String())
+		}
+	}
+	return who
+}
+
+// counts is "done/failed/unknown/skipped".
+func (o outcome) counts() string {
+	return fmt.Sprintf("%d/%d/%d/%d", o.Count(apply.Done), o.Count(apply.Failed), o.Count(apply.Unknown), o.Count(apply.Skipped))
+}
+
+func (c *company) client(w with) *vultr.Client {
+	c.t.Helper()
+	if w.key == "" {
+		w.key = "K3Y"
+	}
+	client, err := vultr.New(vultr.Config{
+		BaseURL: "http://127.0.0.1", Key: w.key, UserAgent: "orgsync/test", Rate: w.rate, Concurrency: w.concurrency,
+		RequestTimeout: 30 * time.Second, Transport: c.wire,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return client
+}
+
+// apply is one run of `orgsync apply`.
+func (c *company) apply(w with) outcome {
+	c.t.Helper()
+	ctx := w.ctx
+	if ctx == nil {
+		ctx = c.t.Context()
+	}
+	if w.concurrency == 0 {
+		w.concurrency = 8
+	}
+	client := c.client(w)
+	organization, err := client.Identify(ctx, pin)
+	if err != nil {
+		return outcome{err: err}
+	}
+	book, err := ledger.Open(ctx, c.store, ledger.Options{Organization: organization.ID, Now: client.Now})
+	if err != nil {
+		return outcome{err: err}
+	}
+	defer book.Close()
+	snapshot, err := client.ReadOrganization(ctx, pin, c.roster.Wanted())
+	if err != nil {
+		return outcome{err: err}
+	}
+	var reinvite []org.Address
+	for _, who := range w.reinvite {
+		reinvite = append(reinvite, org.MustParseAddress(who))
+	}
+	decide := func(s org.Snapshot, m org.Memory) plan.Plan {
+		return plan.Compute(plan.Input{Roster: &c.roster, Snapshot: s, Memory: m, InviteLeft: w.inviteLeft, Reinvite: reinvite})
+	}
+	p := decide(snapshot, book.Memory())
+	result := apply.Run(ctx, p, apply.Options{
+		API: client, Ledger: book, Concurrency: w.concurrency, Progress: w.progress, Replan: decide,
+		Read: func(ctx context.Context) (org.Snapshot, error) {
+			return client.ReadOrganization(ctx, pin, c.roster.Wanted())
+		},
+	})
+	return outcome{Result: result, plan: p}
+}
+
+// changes is the plan that a run would carry out now, as "invite ada@example.com", and what would keep it from being one.
+func (c *company) changes() []string {
+	c.t.Helper()
+	client := c.client(with{concurrency: 1})
+	snapshot, err := client.ReadOrganization(c.t.Context(), pin, c.roster.Wanted())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	memory, _, err := ledger.Read(c.store, snapshot.Organization.ID)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var lines []string
+	p := plan.Compute(plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory})
+	for _, change := range p.Changes {
+		lines = append(lines, fmt.Sprintf("%s %s", change.Action, change.Email))
+	}
+	for _, problem := range p.Problems {
+		lines = append(lines, problem.String())
+	}
+	return lines
+}
+
+// mailCount is how many mails went out.
+func (c *company) mailCount() int {
+	all := 0
+	for _, mails := range c.Mails() {
+		all += len(mails)
+	}
+	return all
+}
+
+// posts is how many requests that write reached the API.
+func (c *company) posts() int {
+	n := 0
+	for _, r := range c.Requests() {
+		if r.Method == http.MethodPost {
+			n++
+		}
+	}
+	return n
+}
+
+// check fails the test for what must never happen, whatever else does.
+func (c *company) check() {
+	c.t.Helper()
+	for _, v := range c.Violations() {
+		c.t.Errorf("undocumented request: %s %s: %s", v.Method, v.Path, v.Violation)
+	}
+	for who, mails := range c.Mails() {
+		for i := 1; i < len(mails); i++ {
+			if apart := mails[i].At.Sub(mails[i-1].At); apart < org.InvitationLife {
+				c.t.Errorf("%s got two mails within %v", who, apart)
+			}
+		}
+	}
+}
+
+// expectEverybodyOnce fails the test unless each of the roster has exactly one mail.
+func (c *company) expectEverybodyOnce() {
+	c.t.Helper()
+	mails := c.Mails()
+	for _, p := range c.roster.People {
+		if n := len(mails[strings.ToLower(p.Email.String())]); n != 1 {
+			c.t.Errorf("%s has %d mails", p.Email, n)
+		}
+	}
+	if len(mails) != len(c.roster.People) {
+		c.t.Errorf("%d people were mailed, %d are in the roster", len(mails), len(c.roster.People))
+	}
+}
+
+// must is for things that have to work.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sorted is a sorted copy.
+func sorted(s []string) []string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return s
+}

@@ -1,0 +1,307 @@
+package apply_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// census is a random organization. It is drawn as a whole before it is played, so that it can be played on fake time.
+type census struct {
+	Dialect     sandbox.Dialect
+	Groups      []sandbox.Group
+	Roles       []sandbox.Role
+	Policies    []sandbox.Policy
+	Users       []sandbox.User
+	Invitations []invited
+	Gone        []string // groups that are deleted in the end
+}
+
+// invited is an invitation and what became of it.
+type invited struct {
+	Email, As string
+	Fate      string // pending, expired, declined, cancelled, accepted
+}
+
+// oddNames are what people call groups, roles, policies and themselves.
+var oddNames = []string{
+	"plain", "two words", "a: b", "# no", "[x, y]", "yes", "123", "<<", "*star", "!bang", "%pct", "'quoted'", "\"quoted\"", " padded ", "new\nline", "bell\a",
+	"\u202eright", "größer", "日本語", "🙂", "", "---", "- email: eve@example.com", strings.Repeat("long ", 60), "null", "~", "{a: b}", "@at", "`tick`", "a #b",
+}
+
+var oddAddresses = []string{
+	"Ada@Example.com", "bob+tag@example.com", "o'brien@example.com", "#hash@example.com", "*star@example.com", "!bang@example.com", "{x}@example.com",
+	"`tick`@example.com", "%pct@example.com", "zoë@bücher.example", "123@456.example", "-dash@example.com", "~@example.com", "|pipe@example.com",
+	"&and@example.com", "?what@example.com", "=eq@example.com",
+}
+
+func drawCensus(t *rapid.T) census {
+	named := sandbox.Dialects()
+	c := census{Dialect: named[rapid.IntRange(0, len(named)-1).Draw(t, "dialect")].Dialect}
+	chance := func(label string, in int) bool { return rapid.IntRange(1, in).Draw(t, label) == 1 }
+	name := func() string { return rapid.SampledFrom(oddNames).Draw(t, "name") }
+	for i := range rapid.IntRange(0, 4).Draw(t, "groups") {
+		g := sandbox.Group{ID: fmt.Sprint("group-", i), Name: name()}
+		c.Groups = append(c.Groups, g)
+		if chance("deleted", 6) {
+			c.Gone = append(c.Gone, g.Name)
+		}
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "roles") {
+		c.Roles = append(c.Roles, sandbox.Role{ID: fmt.Sprint("role-", i), Name: name(), Assumable: chance("assumable", 4)})
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "policies") {
+		c.Policies = append(c.Policies, sandbox.Policy{ID: fmt.Sprint("policy-", i), Name: name()})
+	}
+	people := rapid.Permutation(oddAddresses).Draw(t, "people")[:rapid.IntRange(0, 10).Draw(t, "how many")]
+	for _, who := range people {
+		if chance("invited", 2) {
+			i := invited{Email: who, Fate: rapid.SampledFrom([]string{"accepted", "accepted", "pending", "pending", "expired", "declined", "cancelled"}).Draw(t, "fate")}
+			if i.Fate == "accepted" && chance("with another address", 2) {
+				i.As = "home-" + strings.TrimLeft(strings.ToLower(who), "#*!{`%-~|&?=")
+			}
+			c.Invitations = append(c.Invitations, i)
+			if chance("again", 3) {
+				c.Invitations = append(c.Invitations, invited{Email: who, Fate: "pending"})
+			}
+			continue
+		}
+		u := sandbox.User{Email: who, Name: name(), APIEnabled: chance("api", 2), Service: chance("service", 5), Suspended: chance("suspended", 5)}
+		for _, g := range c.Groups {
+			if chance("member", 2) {
+				u.Groups = append(u.Groups, g.ID)
+			}
+		}
+		for _, r := range c.Roles {
+			if !r.Assumable && chance("has role", 2) {
+				u.Roles = append(u.Roles, r.ID)
+			}
+		}
+		for _, p := range c.Policies {
+			if chance("has policy", 2) {
+				u.Policies = append(u.Policies, p.ID)
+			}
+		}
+		c.Users = append(c.Users, u)
+	}
+	return c
+}
+
+// settle makes the organization.
+func (c census) settle(t *testing.T) *company {
+	world := newCompany(t, sandbox.Options{Dialect: c.Dialect})
+	for _, g := range c.Groups {
+		_, err := world.AddGroup(g)
+		must(t, err)
+	}
+	for _, r := range c.Roles {
+		_, err := world.AddRole(r)
+		must(t, err)
+	}
+	for _, p := range c.Policies {
+		_, err := world.AddPolicy(p)
+		must(t, err)
+	}
+	for _, u := range c.Users {
+		_, err := world.AddUser(u)
+		must(t, err)
+	}
+	for _, i := range c.Invitations {
+		in := sandbox.Invitation{Email: i.Email, State: i.Fate}
+		if i.Fate == "accepted" {
+			in.State = ""
+		}
+		if _, err := world.AddInvitation(in); err != nil {
+			t.Fatal(err)
+		}
+		if i.Fate == "accepted" {
+			must(t, world.Accept(i.Email, sandbox.AcceptOptions{As: i.As}))
+		}
+	}
+	for _, name := range c.Gone {
+		_ = world.DeleteGroup(name) // of several with one name, one
+	}
+	return world
+}
+
+// inventory is what `orgsync import` makes of the organization, but for those whom the company's roster lists.
+func (c *company) inventory() roster.Draft {
+	c.t.Helper()
+	client := c.client(with{concurrency: 4})
+	snapshot, unseen, err := client.ReadAll(c.t.Context(), pin)
+	must(c.t, err)
+	memory, _, err := ledger.Read(c.store, snapshot.Organization.ID)
+	must(c.t, err)
+	return plan.Inventory(plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}, unseen)
+}
+
+// load makes text the company's roster.
+func (c *company) load(text []byte) {
+	c.t.Helper()
+	file := filepath.Join(c.t.TempDir(), "users.yaml")
+	must(c.t, os.WriteFile(file, text, 0o600))
+	r, err := roster.Load([]string{file})
+	if err != nil {
+		c.t.Fatalf("%v\n%s", err, text)
+	}
+	c.roster = *r
+}
+
+// strict lets nobody be there, and have anything, beyond the roster.
+func strict(text []byte) []byte {
+	return append(slices.Clone(text), "\nsettings: {unlisted: remove, extra_access: revoke}\n"...)
+}
+
+// TestImportThenPlan: whatever there is, in every dialect, a roster made from it plans no change, though nobody may be there,
+// or have anything, beyond it; and nobody who is there is missing from it.
+func TestImportThenPlan(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		drawn := drawCensus(rt)
+		var broken []string
+		var text []byte
+		synctest.Test(t, func(t *testing.T) {
+			c := drawn.settle(t)
+			text = c.inventory().YAML()
+			for _, as := range [][]byte{text, strict(text)} {
+				c.load(as)
+				for _, change := range c.changes() {
+					broken = append(broken, "planning gives "+change)
+				}
+			}
+			world := c.World()
+			for _, u := range world.Users {
+				address := org.MustParseAddress(u.Email)
+				at := slices.IndexFunc(c.roster.People, func(p roster.Person) bool {
+					return p.Email.Equal(address) || slices.ContainsFunc(p.Aliases, address.Equal)
+				})
+				listed := at >= 0
+				if listed && len(c.roster.People[at].Aliases) == 0 {
+					p := c.roster.People[at]
+					got, want := []int{len(p.Groups), len(p.Roles), len(p.Policies)}, []int{len(u.Groups), len(u.Roles), len(u.Policies)}
+					if !slices.Equal(got, want) {
+						broken = append(broken, fmt.Sprintf("%s has %v groups, roles and policies, and %v are listed", u.Email, want, got))
+					}
+				}
+				want := !u.Service
+				if u.Owner {
+					want = listed && len(c.roster.People) == 1 // only if there is nobody else
+				}
+				if listed != want {
+					broken = append(broken, fmt.Sprintf("%s: listed is %t", u.Email, listed))
+				}
+			}
+			// Somebody else's roster gets the same people.
+			c.load([]byte("users:\n  - email: somebody@else.example\n"))
+			entries := c.inventory().Entries
+			merged, err := roster.Merge("users.yaml", []byte("users:\n  - email: somebody@else.example # stays\n"), entries)
+			must(t, err)
+			c.load(strict(append(merged, "organization: "+world.Organization.ID+"\n"...)))
+			if changes := c.changes(); !slices.Equal(changes, []string{"invite somebody@else.example"}) {
+				broken = append(broken, fmt.Sprintf("planning the merged roster gives %q", changes))
+			}
+			c.check()
+		})
+		if len(broken) > 0 {
+			rt.Fatalf("%s\n%s\nin %+v", strings.Join(broken, "\n"), text, drawn)
+		}
+	})
+}
+
+// TestApplyThenPlan: whatever the roster wants of whatever organization, what was applied is planned no more.
+func TestApplyThenPlan(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		drawn := drawCensus(rt)
+		type wish struct {
+			who                     string
+			groups, roles, policies []string
+			api                     *bool
+		}
+		chance := func(label string, in int) bool { return rapid.IntRange(1, in).Draw(rt, label) == 1 }
+		some := func(label string, all []string) []string {
+			if chance(label+" unmanaged", 3) {
+				return nil
+			}
+			picked := []string{}
+			for _, one := range all {
+				if chance(label, 2) {
+					picked = append(picked, one)
+				}
+			}
+			return picked
+		}
+		var wishes []wish
+		for _, who := range oddAddresses {
+			service := func(u sandbox.User) bool { return u.Service && u.Email == who } // whom nobody can invite
+			if !chance("wanted", 3) || slices.ContainsFunc(drawn.Users, service) {
+				continue
+			}
+			w := wish{
+				who: who, groups: some("group", []string{"everyone", "platform"}), roles: some("role", []string{"deployer"}),
+				policies: some("policy", []string{"read-only", "billing"}),
+			}
+			if chance("api", 2) {
+				on := chance("api on", 2)
+				w.api = &on
+			}
+			wishes = append(wishes, w)
+		}
+		unlisted := rapid.SampledFrom([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove}).Draw(rt, "unlisted")
+		extra := rapid.SampledFrom([]roster.ExtraAccessPolicy{roster.ExtraAccessReport, roster.ExtraAccessRevoke}).Draw(rt, "extra access")
+		var broken []string
+		synctest.Test(t, func(t *testing.T) {
+			c := drawn.settle(t)
+			list := func(some []string) []roster.Ref {
+				if some == nil {
+					return nil
+				}
+				return refs(some...)
+			}
+			for i, w := range wishes {
+				c.roster.People = append(c.roster.People, roster.Person{
+					Email: org.MustParseAddress(w.who), Groups: list(w.groups), Roles: list(w.roles), Policies: list(w.policies), APIEnabled: w.api,
+					At: roster.Position{File: "users.yaml", Line: i + 1, Column: 5},
+				})
+			}
+			c.roster.Settings.MaxRemovals, c.roster.Settings.Unlisted, c.roster.Settings.ExtraAccess = 100, unlisted, extra
+			for range 2 { // the second time everybody has accepted
+				run := c.apply(with{})
+				if run.err != nil || len(run.plan.Problems) > 0 {
+					if len(run.plan.Problems) == 0 {
+						broken = append(broken, fmt.Sprint(run.err))
+					}
+					return // two entries that are one user
+				}
+				if n := run.Count(apply.Done); n != len(run.Changes) {
+					broken = append(broken, fmt.Sprintf("%d of %d changes are done: %v", n, len(run.Changes), run.Stopped))
+				}
+				if changes := c.changes(); len(changes) > 0 {
+					broken = append(broken, fmt.Sprintf("after %d changes were done, planning gives %q", len(run.Changes), changes))
+				}
+				for _, w := range wishes {
+					_ = c.Accept(w.who, sandbox.AcceptOptions{}) // who is pending
+				}
+			}
+			for _, v := range c.Violations() {
+				broken = append(broken, fmt.Sprintf("undocumented request: %s %s: %s", v.Method, v.Path, v.Violation))
+			}
+		})
+		if len(broken) > 0 {
+			rt.Fatalf("%s\nin %+v\nwanted %+v, unlisted: %s, extra access: %s", strings.Join(broken, "\n"), drawn, wishes, unlisted, extra)
+		}
+	})
+}

@@ -1,0 +1,591 @@
+package apply_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// script is a random history: how the API speaks, who is there, and what happens to one run after another. It is drawn as
+// a whole before it is played, so that it can be played on fake time.
+type script struct {
+	Dialect  sandbox.Dialect
+	Lag      time.Duration
+	Latency  time.Duration
+	Limit    int           // requests in a second that the API takes; negative: any number
+	ClockOff time.Duration // how far the API's clock is ahead of the local one
+	Rounds   int
+	Unlisted roster.UnlistedPolicy
+	People   []string
+	Seeds    []seed
+	Episodes []episode
+}
+
+// seed is somebody who is there already.
+type seed struct {
+	Email string
+	As    string // user, or the state of an invitation
+	Age   time.Duration
+}
+
+// episode is some time, things that people do, and one run or several at once.
+type episode struct {
+	Wait        time.Duration
+	Deeds       []deed
+	Faults      []sandbox.Fault
+	Concurrency int
+	Rate        float64
+	Kill        int // the step at which the run dies; 0: it lives
+	Torn        int
+	AtOnce      int
+	Stop        time.Duration // after this the run is told to stop; 0: it is not
+	Late        int           // the mail on which the server acts only after the client gave up; 0: none
+	LateBy      time.Duration
+	WrongClock  string   // the list whose answers come from a machine whose clock is months off; "": none
+	Reinvite    []string // --reinvite
+	InviteLeft  bool
+	Ledger      string // lost, restored, or "": as it is
+}
+
+// deed is something that a person, or the maintainer of the roster, does.
+type deed struct{ Who, What string }
+
+func drawScript(t *rapid.T) script {
+	draw := func(label string, d ...time.Duration) time.Duration { return rapid.SampledFrom(d).Draw(t, label) }
+	named := sandbox.Dialects()
+	s := script{
+		Dialect: named[rapid.IntRange(0, len(named)-1).Draw(t, "dialect")].Dialect,
+		Lag:     draw("lag", 0, 0, 30*time.Second, 5*time.Minute),
+		Latency: draw("latency", 0, 100*time.Millisecond),
+		Rounds:  rapid.IntRange(1, 4).Draw(t, "rounds"),
+		Unlisted: rapid.SampledFrom([]roster.UnlistedPolicy{
+			roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove,
+		}).Draw(t, "unlisted"),
+		Limit:    rapid.SampledFrom([]int{-1, -1, 10}).Draw(t, "limit"),
+		ClockOff: draw("clock off", 0, 0, 100*time.Hour, -100*time.Hour),
+		People:   many(rapid.IntRange(1, 12).Draw(t, "people")),
+	}
+	// The dialects that matter most to what is sent are mixed freely.
+	s.Dialect.Lapsed = rapid.SampledFrom([]sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish}).Draw(t, "lapsed")
+	s.Dialect.Accepted = rapid.SampledFrom([]sandbox.Accepted{sandbox.AcceptedListed, sandbox.AcceptedVanish}).Draw(t, "accepted")
+	s.Dialect.Declined = rapid.SampledFrom([]sandbox.Declined{sandbox.DeclinedListed, sandbox.DeclinedVanish}).Draw(t, "declined")
+	s.Dialect.ResendID = rapid.SampledFrom([]sandbox.ResendID{sandbox.ResendSameID, sandbox.ResendNewID}).Draw(t, "resend id")
+	s.Dialect.ResendLapsed = rapid.SampledFrom([]sandbox.ResendLapsed{sandbox.ResendLapsedSent, sandbox.ResendLapsed400, sandbox.ResendLapsed404}).Draw(t, "resend lapsed")
+	s.Dialect.Duplicate = rapid.SampledFrom([]sandbox.Duplicate{
+		sandbox.Duplicate400, sandbox.Duplicate409, sandbox.DuplicateSame, sandbox.DuplicateSecond, sandbox.DuplicateReplace,
+	}).Draw(t, "duplicate")
+	s.Dialect.Expiration = rapid.SampledFrom([]sandbox.Expiration{sandbox.ExpirationTold, sandbox.ExpirationTold, sandbox.ExpirationNull}).Draw(t, "expiration")
+	for _, who := range s.People {
+		if rapid.IntRange(0, 4).Draw(t, "seeded") == 0 {
+			s.Seeds = append(s.Seeds, seed{
+				Email: who, As: rapid.SampledFrom([]string{"user", "pending", "expired"}).Draw(t, "as"), Age: draw("age", time.Hour, 60*time.Hour),
+			})
+		}
+	}
+	for range rapid.IntRange(1, 5).Draw(t, "episodes") {
+		e := episode{
+			Wait:        draw("wait", 0, time.Minute, 14*time.Minute, time.Hour, 30*time.Hour, 73*time.Hour),
+			Concurrency: rapid.SampledFrom([]int{1, 2, 8}).Draw(t, "concurrency"),
+			Rate:        rapid.SampledFrom([]float64{0, 20}).Draw(t, "rate"),
+			AtOnce:      rapid.SampledFrom([]int{1, 1, 1, 3}).Draw(t, "at once"),
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "deeds") {
+			e.Deeds = append(e.Deeds, deed{
+				Who:  rapid.SampledFrom(s.People).Draw(t, "who"),
+				What: rapid.SampledFrom([]string{"accept", "accept elsewhere", "decline", "leave", "out", "in", "by hand", "suspend"}).Draw(t, "what"),
+			})
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "faults") {
+			f := rapid.SampledFrom(append(faults(), otherFaults()...)).Draw(t, "fault")
+			f.From, f.Every, f.Times = rapid.IntRange(1, 8).Draw(t, "from"), rapid.IntRange(1, 4).Draw(t, "every"), rapid.IntRange(0, 4).Draw(t, "times")
+			mailsOnly := f.Kind == sandbox.FaultWrongPerson || f.Kind == sandbox.FaultNoID ||
+				f.Kind == sandbox.FaultForbid // two that wait for one list would hold up fake time: sync.Once is a mutex
+			if rapid.IntRange(0, 3).Draw(t, "reads too") == 0 && !mailsOnly {
+				f.Method, f.Path = "", ""
+			}
+			e.Faults = append(e.Faults, f)
+		}
+		if rapid.IntRange(0, 2).Draw(t, "mortal") == 0 {
+			e.Kill, e.Torn = rapid.IntRange(1, 70).Draw(t, "kill"), rapid.SampledFrom([]int{0, 50, 100}).Draw(t, "torn")
+		}
+		if rapid.IntRange(0, 5).Draw(t, "stopped") == 0 {
+			e.Stop = draw("stop", time.Millisecond, 500*time.Millisecond, 10*time.Second, 40*time.Second)
+		}
+		if rapid.IntRange(0, 3).Draw(t, "late") == 0 {
+			e.Late, e.LateBy = rapid.IntRange(1, 12).Draw(t, "late mail"), draw("late by", 0, time.Second, 10*time.Second, 100*time.Second)
+		}
+		if rapid.IntRange(0, 5).Draw(t, "odd clock") == 0 {
+			e.WrongClock = rapid.SampledFrom([]string{"/v2/account", "/v2/users", "/v2/invitation", "/v2/organizations"}).Draw(t, "wrong clock")
+		}
+		if e.AtOnce == 1 && rapid.IntRange(0, 5).Draw(t, "anew") == 0 {
+			e.Reinvite = []string{rapid.SampledFrom(s.People).Draw(t, "reinvite")}
+		}
+		e.InviteLeft = rapid.IntRange(0, 5).Draw(t, "invite left") == 0
+		if rapid.IntRange(0, 7).Draw(t, "ledger") == 0 {
+			e.Ledger = rapid.SampledFrom([]string{"lost", "restored"}).Draw(t, "what of it")
+		}
+		s.Episodes = append(s.Episodes, e)
+	}
+	return s
+}
+
+// otherFaults are those that are not lost answers, or not only: a key that is refused for a while, and answers that come late.
+func otherFaults() []sandbox.Fault {
+	var all []sandbox.Fault
+	for _, f := range []sandbox.Fault{
+		{Kind: sandbox.FaultForbid},
+		{Kind: sandbox.FaultForbid, Status: 401},
+		{Kind: sandbox.FaultStatus, Status: 409},
+		{Kind: sandbox.FaultStatus, Status: 504},
+		{Kind: sandbox.FaultStatus, Status: 504, After: true},
+		{Kind: sandbox.FaultSlow, Delay: 5 * time.Second},
+		{Kind: sandbox.FaultSlow, Delay: 40 * time.Second},
+		{Kind: sandbox.FaultSlow, Delay: 40 * time.Second, After: true},
+	} {
+		f.Method, f.Path = http.MethodPost, "/v2/invitation*"
+		all = append(all, f)
+	}
+	return all
+}
+
+// referee plays a script and watches the rules.
+type referee struct {
+	*company
+	script script
+	broken []string
+	// freed are the times, by address, from when another mail is in order before the last invitation lapsed: it was
+	// answered, or the person was taken out of the roster or the organization.
+	freed map[string]time.Time
+	// anew are the times from when the rounds of a person are counted, and owed the time until when the server may act on a
+	// mail that was asked for before: that one is none of the new rounds.
+	anew map[string]time.Time
+	owed time.Time
+	out  map[string]bool
+	// known are those who accepted with another address what this tool surely had mailed them, and faulty tells whether
+	// an answer may have been lost so far.
+	known  map[string]bool
+	faulty bool
+	// joined are those who are in with the address of the roster, seen those of them whom a run surely saw there, and gone
+	// those whom one saw before they left: nobody invites them again without being asked to.
+	joined, seen, gone map[string]bool
+	backup             []byte // the ledger as it was after an earlier episode
+}
+
+func (r *referee) fault(format string, args ...any) {
+	r.broken = append(r.broken, fmt.Sprintf(format, args...))
+}
+
+// counts is from when a mail is one of the rounds that begin now.
+func (r *referee) counts() time.Time {
+	if now := r.Now(); now.After(r.owed) {
+		return now
+	}
+	return r.owed.Add(time.Millisecond)
+}
+
+func (r *referee) deed(d deed) {
+	now := r.Now()
+	switch d.What {
+	case "accept":
+		if r.Accept(d.Who, sandbox.AcceptOptions{}) == nil {
+			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.joined[d.Who] = true
+			delete(r.gone, d.Who)
+			delete(r.known, d.Who) // whoever is in with another address is a second user now
+		}
+	case "accept elsewhere":
+		mailed := len(r.Mails()[d.Who]) > 0
+		if r.Accept(d.Who, sandbox.AcceptOptions{As: elsewhere(d.Who)}) == nil {
+			r.known[d.Who] = mailed && !r.faulty
+			delete(r.gone, d.Who)
+			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+		}
+	case "suspend":
+		_ = r.Suspend(d.Who) // who is not in cannot be suspended
+	case "decline":
+		if r.Decline(d.Who) == nil {
+			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+		}
+	case "leave":
+		if r.Leave(d.Who) == nil {
+			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			if r.seen[d.Who] {
+				r.gone[d.Who] = true
+			}
+			delete(r.joined, d.Who)
+			delete(r.seen, d.Who)
+		}
+	case "out", "in":
+		r.out[d.Who] = d.What == "out"
+		r.anew[d.Who] = r.counts()
+	case "by hand":
+		// Somebody invites in the console, which refuses members. No mail of ours; it must be respected like one.
+		if _, mailed := r.Mails()[d.Who]; !mailed && !r.joined[d.Who] {
+			_, err := r.AddInvitation(sandbox.Invitation{Email: d.Who})
+			must(r.t, err)
+			delete(r.gone, d.Who)
+		}
+	}
+	var listed []string
+	for _, who := range r.script.People {
+		if !r.out[who] {
+			listed = append(listed, who)
+		}
+	}
+	r.list(listed...)
+}
+
+// elsewhere is another address of a person, which the roster does not know.
+func elsewhere(who string) string { return strings.Replace(who, "example.com", "home.example", 1) }
+
+// intents counts the lines of the ledger that announce a mail.
+func (r *referee) intents() int {
+	content, err := r.store.Read()
+	must(r.t, err)
+	n := 0
+	for line := range strings.Lines(string(content)) {
+		mail := strings.Contains(line, `"action":"invite"`) || strings.Contains(line, `"action":"resend"`)
+		if mail && !strings.Contains(line, `"outcome"`) && strings.HasSuffix(line, "\n") {
+			n++
+		}
+	}
+	return n
+}
+
+// mishap loses the ledger, or restores an old copy of it, once all that was mailed shows in the list, as docs/ledger.md
+// tells people to. What is lost is memory.
+func (r *referee) mishap(what string) {
+	time.Sleep(org.SettleAfter + org.SendWithin + r.script.Lag)
+	if what == "lost" {
+		r.backup = nil
+	}
+	must(r.t, r.store.Replace(r.backup))
+	for _, who := range r.script.People {
+		r.anew[who] = r.Now()
+		if d := r.script.Dialect; d.Expiration != sandbox.ExpirationTold || d.Dates == sandbox.DatesEmpty {
+			r.freed[who] = r.Now() // nothing but the ledger knew that an invitation was renewed
+		}
+	}
+	clear(r.known)
+	clear(r.seen)
+	clear(r.gone)
+	r.faulty = true
+}
+
+// oddClock lets the answers to reading path tell a time that is months off, or does nothing when path is "".
+func (r *referee) oddClock(path string) {
+	if path == "" {
+		return
+	}
+	r.rewrite(func(req *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+		if req.Method == http.MethodGet && req.URL.Path == path {
+			rec.Header().Set("Date", r.Now().Add(100*24*time.Hour).Format(http.TimeFormat))
+		}
+		return rec
+	})
+}
+
+// episode plays one.
+func (r *referee) episode(e episode) {
+	// Not Advance: what the server still has to do goes on. A moment keeps what happens from what happened before.
+	time.Sleep(e.Wait + time.Millisecond)
+	if e.Ledger != "" {
+		r.mishap(e.Ledger)
+	}
+	handler := r.wire.Handler
+	defer func() { r.wire.Handler = handler }()
+	r.oddClock(e.WrongClock)
+	if e.Late > 0 {
+		r.late(e.Late, e.LateBy)
+	}
+	ctx, stop := context.WithCancel(r.t.Context())
+	defer stop()
+	if e.Stop > 0 {
+		defer time.AfterFunc(e.Stop, stop).Stop()
+	}
+	for _, who := range e.Reinvite {
+		r.anew[who] = r.counts()
+	}
+	for _, d := range e.Deeds {
+		r.deed(d)
+	}
+	for _, f := range e.Faults {
+		r.AddFault(f)
+	}
+	r.faulty = r.faulty || len(e.Faults) > 0 || e.Kill > 0 || e.Late > 0 || e.Stop > 0
+	var k *killer
+	if e.Kill > 0 {
+		k = r.killAfter(e.Kill, e.Torn)
+	}
+	// (d) Nothing is written without an intent in the ledger.
+	before := r.wire.Before
+	posts, intents := 0, r.intents()
+	var mu sync.Mutex
+	r.wire.Before = func(req *http.Request) error {
+		if before != nil {
+			if err := before(req); err != nil {
+				return err
+			}
+		}
+		if req.Method == http.MethodPost {
+			mu.Lock()
+			defer mu.Unlock()
+			posts++
+		}
+		return nil
+	}
+	perPerson := r.Mails()
+	outcomes := make([]outcome, e.AtOnce)
+	var wg sync.WaitGroup
+	for i := range outcomes {
+		wg.Go(func() {
+			outcomes[i] = r.apply(with{concurrency: e.Concurrency, rate: e.Rate, ctx: ctx, reinvite: e.Reinvite, inviteLeft: e.InviteLeft})
+		})
+	}
+	wg.Wait()
+	if until := r.Now().Add(e.LateBy); e.Late > 0 && until.After(r.owed) {
+		r.owed = until
+	}
+	if k != nil {
+		k.revive()
+	} else {
+		r.wire.Before = nil
+	}
+	r.ClearFaults()
+	throttled := 0
+	for _, q := range r.Requests() {
+		if q.Method == http.MethodPost && (q.Fault == sandbox.FaultThrottle || q.Limited) {
+			throttled++
+		}
+	}
+	if n := r.intents() - intents; posts > n+throttled {
+		r.fault("(d) %d mails were asked for with %d intents in the ledger", posts, n)
+	}
+	if content, err := r.store.Read(); err == nil && r.backup == nil {
+		r.backup = content
+	}
+	for _, o := range outcomes {
+		if k == nil && o.err == nil && e.AtOnce == 1 {
+			r.compare(o, perPerson)
+			r.see(o)
+		}
+	}
+	if e.InviteLeft {
+		clear(r.gone) // they may be mailed, some of them later
+	}
+	r.left(perPerson)
+}
+
+// see notes whom a run that nothing kept from remembering it saw as members.
+func (r *referee) see(o outcome) {
+	if o.Stopped != nil || r.script.Lag > 0 {
+		return
+	}
+	for _, p := range r.roster.People {
+		if who := p.Email.Key(); r.joined[who] {
+			r.seen[who] = true
+		}
+	}
+}
+
+// left holds (f): who was seen as a member, and left, is not mailed again without --invite-left.
+func (r *referee) left(before map[string][]sandbox.Mail) {
+	for who := range r.gone {
+		if len(r.Mails()[who]) > len(before[who]) {
+			r.fault("(f) %s left, and was mailed again", who)
+		}
+	}
+}
+
+// compare holds (c): what was reported is what happened.
+func (r *referee) compare(o outcome, before map[string][]sandbox.Mail) {
+	after := r.Mails()
+	for _, change := range o.Changes {
+		who := change.Email.Key()
+		if !change.Action.Mails() {
+			r.leaving(change)
+			continue
+		}
+		sent := len(after[who]) - len(before[who])
+		switch change.Outcome {
+		case apply.Done:
+			if sent == 0 && !r.isIn(who) {
+				r.fault("(c) %s is reported as done, and was neither mailed nor invited nor in", who)
+			}
+		case apply.Failed, apply.Skipped:
+			if sent > 0 {
+				r.fault("(c) %s is reported as %s (%v) and was mailed", who, change.Outcome, change.Err)
+			}
+		case apply.Unknown:
+			if change.Requests == 0 {
+				r.fault("(c) %s is reported as unknown without a request", who)
+			}
+		}
+		if (change.Err == nil) != (change.Outcome == apply.Done) {
+			r.fault("(c) %s is %s with the error %v", who, change.Outcome, change.Err)
+		}
+	}
+}
+
+// leaving holds (e): nobody who is listed is suspended or removed, nor the unknown address with which somebody accepted
+// whom this tool surely mailed. Who was invited by hand and accepted with such an address is a stranger.
+func (r *referee) leaving(change apply.ChangeResult) {
+	if change.Action != plan.Suspend && change.Action != plan.Remove || change.Outcome == apply.Skipped {
+		return // as who is skipped because a second reading shows that they are listed
+	}
+	who := change.Email.Key()
+	for _, p := range r.roster.People {
+		if p.Email.Key() == who || elsewhere(p.Email.Key()) == who && r.known[p.Email.Key()] {
+			r.fault("(e) %s is listed, and %s took place: %s", p.Email, change.Action, who)
+		}
+	}
+	// Somebody who was let go may be mailed again when they are listed again.
+	person := strings.Replace(who, "home.example", "example.com", 1)
+	r.freed[person], r.anew[person] = r.Now(), r.Now()
+	delete(r.joined, person)
+	delete(r.seen, person)
+	delete(r.gone, person)
+}
+
+// isIn tells whether somebody is a user or can accept an invitation.
+func (r *referee) isIn(who string) bool {
+	return r.isUser(who) || slices.ContainsFunc(r.World().Invitations, func(i sandbox.Invitation) bool {
+		return strings.EqualFold(i.Email, who) && i.State == "pending"
+	})
+}
+
+func (r *referee) isUser(who string) bool {
+	return slices.ContainsFunc(r.World().Users, func(u sandbox.User) bool {
+		return strings.EqualFold(u.Email, who) || strings.EqualFold(u.Email, elsewhere(who))
+	})
+}
+
+// mails holds (a): never two mails within one life of an invitation, and never more than the rounds.
+func (r *referee) mails() {
+	for who, mails := range r.Mails() {
+		rounds := 0
+		for i, m := range mails {
+			if anew := r.anew[who]; m.At.Before(anew) {
+				rounds = 0
+				continue
+			}
+			if rounds++; rounds > r.script.Rounds {
+				r.fault("(a) %s has %d mails since %v, the roster allows %d", who, rounds, r.anew[who], r.script.Rounds)
+			}
+			if i == 0 {
+				continue
+			}
+			last := mails[i-1].At
+			if m.At.Sub(last) < org.InvitationLife && r.freed[who].Before(last) {
+				r.fault("(a) %s got mails at %v and %v", who, last, m.At)
+			}
+		}
+	}
+	for _, v := range r.Violations() {
+		r.fault("undocumented request: %s %s: %s", v.Method, v.Path, v.Violation)
+	}
+}
+
+// finish holds (b): once faults stop, two more runs reach a plan without changes, and in the end nobody is forgotten.
+func (r *referee) finish() {
+	time.Sleep(org.ActWithin) // whatever the server still had to do is done
+	before := r.Mails()
+	defer func() { r.left(before) }()
+	for range 2 {
+		if o := r.apply(with{rate: 8}); o.err != nil || o.Stopped != nil { // less than the API's limit
+			r.fault("(b) without faults: %v, stopped by %v", o.err, o.Stopped)
+		}
+	}
+	todo := r.changes()
+	if r.script.Lag > 0 {
+		// A list that lags shows edits as still to do, which can be made again without harm, and people who have just
+		// accepted as lapsed, where nothing else tells of the mail that they accepted: the server refuses another one.
+		todo = slices.DeleteFunc(todo, func(change string) bool {
+			_, who, _ := strings.Cut(change, "invite ")
+			return who == "" || r.isUser(who)
+		})
+	}
+	if len(todo) > 0 {
+		r.fault("(b) still to do after two runs without faults: %v", todo)
+	}
+	must(r.t, r.Advance(org.SettleAfter+org.SendWithin+r.script.Lag+time.Minute))
+	last := r.apply(with{})
+	if left := last.notices(plan.Unsettled); len(left) > 0 {
+		r.fault("(b) unsettled a quarter of an hour later: %v", left)
+	}
+	must(r.t, r.Advance(r.script.Lag+time.Second))
+	if todo := r.changes(); len(todo) > 0 {
+		r.fault("(b) still to do in the end: %v", todo)
+	}
+	told := map[string]bool{}
+	for _, n := range last.Notices {
+		if n.Kind == plan.Left || n.Kind == plan.NeedsAttention || n.Kind == plan.GaveUp || n.Kind == plan.Waiting {
+			told[n.Email.Key()] = true
+		}
+	}
+	for _, p := range r.roster.People {
+		if who := p.Email.Key(); !r.isIn(who) && !told[who] {
+			r.fault("(b) %s is forgotten: neither in, nor invited, nor in a notice", who)
+		}
+	}
+}
+
+// play plays s from the beginning to the end and tells which rules were broken.
+func play(t *testing.T, s script) []string {
+	now := func() time.Time { return time.Now().Add(s.ClockOff) }
+	r := &referee{
+		company: newCompany(t, sandbox.Options{Dialect: s.Dialect, ListLag: s.Lag, Latency: s.Latency, RateLimit: s.Limit, Now: now}, s.People...),
+		script:  s, freed: map[string]time.Time{}, anew: map[string]time.Time{}, out: map[string]bool{}, known: map[string]bool{},
+		joined: map[string]bool{}, seen: map[string]bool{}, gone: map[string]bool{},
+	}
+	r.roster.Settings.ReinviteRounds, r.roster.Settings.Unlisted = s.Rounds, s.Unlisted
+	for _, seed := range s.Seeds {
+		if seed.As == "user" {
+			_, err := r.AddUser(sandbox.User{Email: seed.Email})
+			must(t, err)
+			r.joined[seed.Email] = true
+			continue
+		}
+		age := seed.Age
+		if seed.As == "expired" {
+			age += org.InvitationLife
+		}
+		_, err := r.AddInvitation(sandbox.Invitation{Email: seed.Email, State: seed.As, Created: r.Now().Add(-age)})
+		must(t, err)
+	}
+	for _, e := range s.Episodes {
+		r.episode(e)
+	}
+	r.finish()
+	r.mails()
+	return r.broken
+}
+
+// TestExactlyOnce plays random histories: dialects, faults, kills, lists that lag, runs at once. The properties are named
+// (a) to (f) above. A failure prints the seed and the script that breaks a rule, made as small as could be.
+func TestExactlyOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScript(rt)
+		var broken []string
+		synctest.Test(t, func(t *testing.T) { broken = play(t, s) })
+		if len(broken) > 0 {
+			rt.Fatalf("%s\nin %+v", strings.Join(broken, "\n"), s)
+		}
+	})
+}

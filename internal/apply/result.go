@@ -1,0 +1,71 @@
+package apply
+
+import (
+	"fmt"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+// Outcome is what became of one change.
+type Outcome string
+
+// The outcomes.
+const (
+	// Done: the organization is as the change wanted it, by the server's answer or by what a read showed.
+	Done Outcome = "done"
+	// Failed: the change was surely not carried out, or the server refused it.
+	Failed Outcome = "failed"
+	// Unknown: a request went out and nobody can tell whether the server acted. After a mail, later runs hold the person back
+	// until that is known.
+	Unknown Outcome = "unknown"
+	// Skipped: nothing was sent.
+	Skipped Outcome = "skipped"
+)
+
+// ChangeResult is a change and what became of it.
+type ChangeResult struct {
+	plan.Change
+	Outcome Outcome
+	// InvitationID is the invitation after the change; "" where there is none or it is not known. It takes the place of
+	// the change's own, which was the invitation before.
+	InvitationID string
+	// Err says why the outcome is not Done; nil with Done.
+	Err error
+	// Requests counts the requests that were sent for this change.
+	Requests int
+}
+
+// Result is what a run did.
+type Result struct {
+	// Changes are those of the plan, in its order, and among them those for people who were held back and could be settled.
+	Changes []ChangeResult
+	// Notices are the plan's. About people who were held back they are those that hold after the run.
+	Notices []plan.Notice
+	// Stopped is why the run ended before its plan did; nil when it did not. A signal's or a deadline's is the context's cause.
+	Stopped error
+}
+
+// Count is how many changes came to o.
+func (r Result) Count(o Outcome) int {
+	n := 0
+	for _, c := range r.Changes {
+		if c.Outcome == o {
+			n++
+		}
+	}
+	return n
+}
+
+// ElsewhereError says that a mail went out for another organization than the plan's. It ends a run.
+type ElsewhereError struct {
+	To org.Address
+	// Sent is the organization that the server named in its answer, Meant that of the plan.
+	Sent, Meant org.Organization
+}
+
+// Error names both.
+func (e *ElsewhereError) Error() string {
+	return fmt.Sprintf("invite %s: the invitation went out for the organization %s (%s), not for %s (%s)",
+		e.To, e.Sent.ID, e.Sent.Name, e.Meant.ID, e.Meant.Name)
+}

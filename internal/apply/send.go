@@ -1,0 +1,224 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+const (
+	// unauthorized is the HTTP status of a key that does not work.
+	unauthorized = 401
+	// maxUnanswered is how many changes in a row may go unanswered, beyond those in flight, before the run stops.
+	maxUnanswered = 10
+)
+
+// carryOut sends what change asks for, the item's own or a later plan's, and concludes the item or sets it aside. The
+// failure is 0 when the answer was understood.
+func (r *run) carryOut(it *item, change plan.Change) org.Failure {
+	if r.sending.Err() != nil {
+		return org.NotSent
+	}
+	if err := r.mayNot(change); err != nil {
+		r.conclude(it, Skipped, err)
+		return org.Denied
+	}
+	if grant := it.waitsFor(); grant != nil {
+		it.state = blocked
+		it.Err = fmt.Errorf("%s keeps the %s %s as long as they do not have the %s %s", it.Email, it.Detail.Kind, it.Detail.Name, grant.Detail.Kind, grant.Detail.Name)
+		return org.Refused
+	}
+	it.sends++
+	it.unread = false
+	number := r.start()
+	inv, err := r.send(it, change)
+	failure := failureOf(err)
+	switch {
+	case failure == 0 && err != nil: // the ledger failed; nothing was sent
+		r.stop(err)
+		return org.NotSent
+	case failure == 0:
+		it.InvitationID = inv.ID
+		if other := inv.OrgID; other != "" && r.org.ID != "" && other != r.org.ID {
+			err := &ElsewhereError{To: it.Email, Sent: org.Organization{ID: other, Name: inv.OrgName}, Meant: r.org}
+			r.conclude(it, Failed, err)
+			r.stop(err)
+			return org.Denied
+		}
+		r.conclude(it, Done, nil)
+	case failure == org.Refused:
+		it.state, it.Err = refused, err
+	case failure == org.Lost || failure == org.Unreadable:
+		it.state, it.Err = aside, err
+	case failure == org.Denied:
+		r.conclude(it, Failed, err)
+		r.deny(change, err)
+	case r.sending.Err() != nil: // waiting for its turn was cut short
+		it.sends--
+		it.Err = err
+	default:
+		r.conclude(it, Failed, err)
+		r.stop(fmt.Errorf("the API cannot be reached: %w", err))
+	}
+	r.watch(number, failure, err)
+	return failure
+}
+
+// waitsFor is a grant that has to be done before it: nothing is taken from somebody as long as it may not be replaced. nil
+// when there is none.
+func (it *item) waitsFor() *item {
+	if it.Action != plan.Revoke {
+		return nil
+	}
+	for before := it.before; before != nil; before = before.before {
+		if before.Action == plan.Grant && before.Outcome != Done {
+			return before
+		}
+	}
+	return nil
+}
+
+// send makes the requests that change asks for.
+func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
+	if !change.Action.Mails() {
+		return org.Invitation{}, r.sendEdit(it, r.edit(change))
+	}
+	if change.Action == plan.Reinvite && change.InvitationID != "" {
+		inv, err := r.mail(it, ledger.Resend, change.InvitationID, func() (org.Receipt, error) {
+			return r.opts.API.Resend(r.sending, change.InvitationID, change.Email)
+		})
+		if failureOf(err) != org.Refused {
+			return inv, err
+		}
+		// The documents disagree on whether a lapsed invitation can be renewed; a new one always can be sent.
+	}
+	invite := func(api func(context.Context, org.Address, bool) (org.Receipt, error)) (org.Invitation, error) {
+		return r.mail(it, ledger.Invite, "", func() (org.Receipt, error) { return api(r.sending, change.Email, *change.Detail.APIEnabled) })
+	}
+	inv, err := invite(r.opts.API.Invite)
+	var call *org.CallError
+	if !errors.As(err, &call) || !call.Otherwise {
+		return inv, err
+	}
+	inv, again := invite(r.opts.API.InviteOtherwise)
+	if failure := failureOf(again); failure == org.Refused || failure == org.NotSent && r.sending.Err() != nil {
+		return inv, err // the wording was not to blame, or this run will not know
+	}
+	return inv, again
+}
+
+// mail sends one mail between its two lines in the ledger.
+func (r *run) mail(it *item, action ledger.Action, invitationID string, send func() (org.Receipt, error)) (org.Invitation, error) {
+	key := it.Email.Key()
+	if err := r.opts.Ledger.Intend(action, key, invitationID); err != nil {
+		return org.Invitation{}, err
+	}
+	receipt, err := send()
+	it.Requests += receipt.Requests
+	if failed := r.opts.Ledger.Conclude(action, key, outcomeOf(err), receipt.Invitation); failed != nil {
+		r.stop(failed) // this mail is what it is; the next run finds its intent
+	}
+	return receipt.Invitation, err
+}
+
+// sendEdit makes one edit between its two lines in the ledger.
+func (r *run) sendEdit(it *item, e org.Edit) error {
+	if err := r.opts.Ledger.IntendEdit(e); err != nil {
+		return err
+	}
+	requests, err := r.opts.API.Edit(r.sending, e)
+	it.Requests += requests
+	if failed := r.opts.Ledger.ConcludeEdit(e, outcomeOf(err)); failed != nil {
+		r.stop(failed)
+	}
+	return err
+}
+
+// edit is a change other than a mail, in the words of the API.
+func (r *run) edit(c plan.Change) org.Edit {
+	e := org.Edit{
+		Op: org.EditOp(c.Action), Who: c.Email, UserID: c.UserID, Organization: r.org.ID,
+		Kind: c.Detail.Kind, ID: c.Detail.ID, Membership: c.Detail.Membership,
+	}
+	if c.Detail.APIEnabled != nil {
+		e.APIEnabled = *c.Detail.APIEnabled
+	}
+	return e
+}
+
+// outcomeOf is what the ledger remembers of a request that ended with err.
+func outcomeOf(err error) ledger.Outcome {
+	if err == nil {
+		return ledger.Sent
+	}
+	switch failureOf(err) {
+	case org.NotSent:
+		return ledger.NotSent
+	case org.Refused, org.Denied:
+		return ledger.Refused
+	default:
+		var call *org.CallError
+		if errors.As(err, &call) && call.Late {
+			return ledger.Abandoned
+		}
+		return ledger.Lost
+	}
+}
+
+// failureOf is what kind of failure err is; 0 for nil and for errors that are not the API's.
+func failureOf(err error) org.Failure {
+	var call *org.CallError
+	if errors.As(err, &call) {
+		return call.Failure
+	}
+	return 0
+}
+
+// deny takes in that the key may not do what change asks for. A key that does not work, or may not invite, ends the run;
+// one that may not edit is not asked for that kind of edit again.
+func (r *run) deny(change plan.Change, err error) {
+	var call *org.CallError
+	if change.Action.Mails() || errors.As(err, &call) && call.Status == unauthorized {
+		r.stop(err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}] = err
+}
+
+// mayNot is why the key may not do what change asks for; nil when nothing says so.
+func (r *run) mayNot(change plan.Change) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}]
+}
+
+// start numbers a change that begins.
+func (r *run) start() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun++
+	return r.begun
+}
+
+// watch stops the run when the API answers nobody any more. It counts in the order in which changes began: an early
+// answer that comes late says nothing about now.
+func (r *run) watch(number int, f org.Failure, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f != org.Lost && f != org.Unreadable {
+		r.answered = max(r.answered, number)
+	} else {
+		r.silent = append(r.silent, number)
+	}
+	r.silent = slices.DeleteFunc(r.silent, func(n int) bool { return n < r.answered })
+	if len(r.silent) == maxUnanswered+r.opts.Concurrency {
+		r.stop(fmt.Errorf("%d changes in a row were not answered: %w", len(r.silent), err))
+	}
+}

@@ -1,0 +1,215 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+const (
+	// maxSends is how often one change is carried out in one run, at most: the second time only when the first surely came to
+	// nothing. For a mail, each may take several requests; see send.
+	maxSends = 2
+	// maxPasses bounds how often a run reads the organization to settle what was set aside.
+	maxPasses = 4
+)
+
+// settle reads until nothing is set aside, or reading tells no more, and gives the notices that hold then.
+func (r *run) settle(ctx context.Context, notices []plan.Notice) []plan.Notice {
+	for range maxPasses {
+		if ctx.Err() != nil || !slices.ContainsFunc(r.items, r.unsettled) {
+			break
+		}
+		var progress bool
+		notices, progress = r.pass(ctx, notices)
+		if !progress {
+			break
+		}
+	}
+	return notices
+}
+
+// unsettled tells whether a read may settle it. What an earlier run left open can be settled once this one has sent a
+// mail, which is a witness for it.
+func (r *run) unsettled(it *item) bool {
+	if it.held {
+		return it.state != concluded && slices.ContainsFunc(r.items, func(other *item) bool { return other.Outcome == Done && other.Requests > 0 })
+	}
+	if it.state == blocked {
+		grant := it.waitsFor()
+		return grant == nil || r.unsettled(grant)
+	}
+	return it.state == aside || it.state == refused
+}
+
+// pass reads the organization once, decides anew and settles by that decision what it can. It sends once more what
+// surely did not go out and tells whether it did so, since another read may tell more then.
+func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Notice, progress bool) {
+	var denied *org.CallError
+	if errors.As(context.Cause(r.sending), &denied) && denied.Failure == org.Denied {
+		return notices, false
+	}
+	open := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !r.unsettled(it) })
+	snapshot, err := r.read(ctx)
+	if err != nil {
+		for _, it := range open {
+			if it.state == aside && !it.unread {
+				it.unread = true
+				it.Err = fmt.Errorf("%w; reading what came of it failed too: %w", it.Err, err)
+			}
+		}
+		return notices, false
+	}
+	fresh := r.opts.Replan(snapshot, r.opts.Ledger.Memory())
+	// Rounds that were to begin anew did so when the run began; doing it again would forget the mails of this run.
+	facts := slices.DeleteFunc(slices.Clone(fresh.Facts), func(f org.Fact) bool { return f.Kind == org.FactReset })
+	if err := r.opts.Ledger.Learn(facts); err != nil {
+		r.stop(err)
+		return notices, false
+	}
+	users := make(map[string]*org.User, len(snapshot.Users))
+	for i := range snapshot.Users {
+		users[snapshot.Users[i].ID] = &snapshot.Users[i]
+	}
+	for _, it := range open {
+		needed, mayBeMailed := find(fresh.Changes, it.Change), find(fresh.Held, it.Change)
+		mails := it.Action.Mails()
+		switch {
+		case mayBeMailed != nil:
+			continue
+		case needed == nil && (mails && fresh.Ended[it.Email.Key()] || !mails && !shows(snapshot.Access, users[it.UserID], it.Change)):
+			// Not because it was done: their last day is over, what was to be given is there no more, or less can be seen than before.
+			r.conclude(it, Failed, it.Err)
+		case needed == nil:
+			r.found(it, fresh.Notices)
+		case it.state == refused || it.sends >= maxSends:
+			r.conclude(it, Failed, it.Err)
+		case r.sending.Err() == nil:
+			before := it.sends
+			r.carryOut(it, *needed)
+			progress = progress || it.sends > before
+		}
+		if it.held {
+			notices = renotice(notices, fresh.Notices, it.Email)
+		}
+	}
+	return notices, progress
+}
+
+// read reads the organization anew. A reading that may not list users any more tells less than the plan's, and would take
+// whoever accepted once for a member, and whoever is suspended for gone.
+func (r *run) read(ctx context.Context) (org.Snapshot, error) {
+	snapshot, err := r.opts.Read(ctx)
+	switch {
+	case err != nil:
+	case r.usersSeen && !snapshot.UsersSeen:
+		err = errors.New("the API key may not list users any more")
+	case r.suspendedSeen && !snapshot.SuspendedSeen:
+		err = errors.New("suspended users cannot be listed any more")
+	}
+	return snapshot, err
+}
+
+// shows tells whether the organization is as an edit wanted it; u is its user, nil when there is none. That a fresh plan
+// does not want the edit any more need not mean that it was made.
+func shows(access []org.Access, u *org.User, edit plan.Change) bool {
+	switch edit.Action {
+	case plan.Grant, plan.Revoke:
+		has := slices.ContainsFunc(access, func(a org.Access) bool {
+			_, holds := a.Holders[edit.UserID]
+			return holds && !a.Deleted && a.Kind == edit.Detail.Kind && a.ID == edit.Detail.ID
+		})
+		return has == (edit.Action == plan.Grant)
+	case plan.Update:
+		return u != nil && u.APIEnabled != nil && *u.APIEnabled == *edit.Detail.APIEnabled
+	case plan.Unsuspend:
+		return u != nil && !u.Suspended
+	case plan.Suspend:
+		return u == nil || u.Suspended
+	case plan.Remove:
+		return u == nil
+	default:
+		return false
+	}
+}
+
+// lookAgain reads the organization once more before people are let go, and skips whom that plan does not let go. Lists are
+// read at the same time, and a list of users may be newer than that of the invitations: whoever accepts with an address
+// that nobody knows is a stranger by the one and waits by the other.
+func (r *run) lookAgain(ctx context.Context) {
+	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return it.Action != plan.Suspend && it.Action != plan.Remove })
+	if len(leaving) == 0 {
+		return
+	}
+	var fresh plan.Plan
+	snapshot, err := r.read(ctx)
+	if err == nil {
+		fresh, err = r.opts.Replan(snapshot, r.opts.Ledger.Memory()), errStays
+	}
+	for _, it := range leaving {
+		if find(fresh.Changes, it.Change) == nil {
+			r.conclude(it, Skipped, fmt.Errorf("look again before letting %s go: %w", it.Email, err))
+		}
+	}
+}
+
+// errStays is why somebody is not let go after all.
+var errStays = errors.New("by a second reading they are not to go")
+
+// found concludes an item that is needed no more: by the read, the organization is as the change wanted it.
+func (r *run) found(it *item, notices []plan.Notice) {
+	if !it.Action.Mails() && it.state == aside {
+		if err := r.opts.Ledger.ConcludeEdit(r.edit(it.Change), ledger.Sent); err != nil {
+			r.stop(err)
+		}
+	}
+	for _, n := range notices {
+		if !n.Email.Equal(it.Email) {
+			continue
+		}
+		switch n.Kind {
+		case plan.Waiting:
+			it.InvitationID = n.InvitationID
+		case plan.Unsettled:
+			return // nothing would be done if it were known, but it is not known
+		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp:
+			r.conclude(it, Failed, it.Err)
+			return
+		default: // says nothing against it
+		}
+	}
+	r.conclude(it, Done, nil)
+}
+
+// find is the one of changes that does what c does; nil when there is none. A mail is a mail, whether it is a new
+// invitation or not.
+func find(changes []plan.Change, c plan.Change) *plan.Change {
+	i, _ := slices.BinarySearchFunc(changes, c.Email.Key(), func(c plan.Change, key string) int { return cmp.Compare(c.Email.Key(), key) })
+	for ; i < len(changes) && changes[i].Email.Equal(c.Email); i++ {
+		other := &changes[i]
+		same := other.Action == c.Action && other.UserID == c.UserID && other.Detail.Kind == c.Detail.Kind && other.Detail.ID == c.Detail.ID
+		if same || other.Action.Mails() && c.Action.Mails() {
+			return other
+		}
+	}
+	return nil
+}
+
+// renotice puts the fresh notices about a person in the place of the old ones.
+func renotice(notices, fresh []plan.Notice, who org.Address) []plan.Notice {
+	about := func(n plan.Notice) bool { return n.Email.Equal(who) }
+	kept := slices.DeleteFunc(slices.Clone(notices), about)
+	for _, n := range fresh {
+		if about(n) {
+			kept = append(kept, n)
+		}
+	}
+	slices.SortStableFunc(kept, func(a, b plan.Notice) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
+	return kept
+}

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// manyDiffer is a comparison in which everything happens at once.
+func manyDiffer() diff.Difference {
+	d := diff.Difference{
+		Settings: []diff.Field{
+			{Name: diff.Organization, From: "Example Org", To: "Other\x1b[31m Org", Loosens: true},
+			{Name: diff.AllowedDomains, Come: []string{"home.example"}, Loosens: true},
+			{Name: diff.MaxInvites, From: "100", To: "50"},
+			{Name: diff.MaxRemovals, From: "5", To: "500", Loosens: true},
+			{Name: diff.ReinviteRounds, From: "4", To: "5", Loosens: true},
+			{Name: diff.Unlisted, From: "report", To: "remove", Loosens: true},
+			{Name: diff.ExtraAccess, From: "report", To: "revoke", Loosens: true},
+			{Name: diff.Protected, Gone: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"}, Loosens: true},
+		},
+		People: []diff.Person{
+			{Kind: diff.Added, Email: address("ada@example.com"), Name: "Ada Lovelace", Source: "users.yaml:12", Fields: []diff.Field{
+				{Name: diff.APIEnabled, To: "true"}, {Name: diff.Groups, Come: []string{"everyone", "platform"}}, {Name: diff.Roles, Come: []string{"deployer"}},
+				{Name: diff.Until, To: "2030-03-31"}, {Name: diff.External, To: "true"}, {Name: diff.Note, To: "contractor, ticket 123"}}},
+			{Kind: diff.Added, Email: address("alan@example.com"), Source: "users.yaml:14", Fields: []diff.Field{{Name: diff.APIEnabled, To: "false"}}},
+			{Kind: diff.Added, Email: address("amy@example.com"), Source: "users.yaml:15", Fields: []diff.Field{{Name: diff.Roles}}},
+			{Kind: diff.Removed, Email: address("bob@example.com"), Name: "Bob \u202eB.", Source: "users.yaml:9"},
+			{Kind: diff.Changed, Email: address("cleo@new.example"), Source: "users.yaml:20", Fields: []diff.Field{
+				{Name: diff.Email, From: "cleo@example.com", To: "cleo@new.example"}, {Name: diff.Aliases, Come: []string{"cleo@example.com"}}}},
+			{Kind: diff.Changed, Email: address("dan@example.com"), Source: "users.yaml:22", Fields: []diff.Field{
+				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Gone: []string{"legacy"}, Come: []string{"platform"}},
+				{Name: diff.Roles, Managing: &no, Gone: []string{"deployer"}}, {Name: diff.Policies, Managing: &yes},
+				{Name: diff.Until, From: "2030-03-31", To: "2031-03-31"}, {Name: diff.Name, From: "Dan", To: "Daniel"}, {Name: diff.Note, From: "old"}}},
+			{Kind: diff.Changed, Email: address("eve@example.com"), Source: "users.yaml:25", Fields: []diff.Field{
+				{Name: diff.APIEnabled, From: "false", To: "true"}, {Name: diff.Until, From: "2030-03-31"}, {Name: diff.External, From: "true"}}},
+			{Kind: diff.Changed, Email: address("fay@example.com"), Source: "users.yaml:27", Fields: []diff.Field{
+				{Name: diff.APIEnabled, To: "true", Managing: &yes}, {Name: diff.Groups, Come: []string{"everyone"}, Managing: &yes}}},
+			{Kind: diff.Changed, Email: address("gil@example.com"), Source: "users.yaml:29", Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", Managing: &no}}},
+		},
+		Unchanged: 12,
+		Unlisted:  roster.UnlistedRemove,
+	}
+	for i := range 12 {
+		d.People = append(d.People, diff.Person{Kind: diff.Changed, Email: address(fmt.Sprintf("h%02d@example.com", i)), Source: "users.yaml:40",
+			Fields: []diff.Field{{Name: diff.Groups, Come: []string{"vpn"}}}})
+	}
+	d.People = append(d.People, diff.Person{Kind: diff.Respelt, Email: address("Zoe@example.com"), Source: "users.yaml:60",
+		Fields: []diff.Field{{Name: diff.Spelling, From: "zoe@example.com", To: "Zoe@example.com"}}})
+	return d
+}
+
+// What apply would do to those who are no longer listed is said as the new roster has it.
+func TestDiffRemoved(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[roster.UnlistedPolicy]string{
+		roster.UnlistedReport:  "only report them",
+		roster.UnlistedSuspend: "apply would suspend them",
+		roster.UnlistedRemove:  "apply would remove them",
+	} {
+		var buf bytes.Buffer
+		d := diff.Difference{People: []diff.Person{{Kind: diff.Removed, Email: address("bob@example.com")}}, Unlisted: policy}
+		if err := DiffText(&buf, d, 0, false); err != nil || !strings.Contains(buf.String(), want) {
+			t.Errorf("%s: %v, want %q in:\n%s", policy, err, want, &buf)
+		}
+	}
+}
+
+func TestDiffMarkdownBound(t *testing.T) {
+	t.Parallel()
+	d := diff.Difference{}
+	for i := range 5000 {
+		d.People = append(d.People, diff.Person{Kind: diff.Added, Email: address(fmt.Sprintf("p%d@example.com", i)), Source: "users.yaml:1"})
+	}
+	d.People = append(d.People, diff.Person{Kind: diff.Removed, Email: address("gone@example.com"), Source: "users.yaml:1"})
+	var buf bytes.Buffer
+	if err := DiffMarkdown(&buf, d); err != nil {
+		t.Fatal(err)
+	}
+	if n := buf.Len(); n >= maxMarkdown || n < maxMarkdown*9/10 { // the short table leaves its share to the long one
+		t.Errorf("%d bytes", n)
+	}
+	for _, want := range []string{"**5000 added, 1 removed, 0 unchanged.**", "`gone@example.com`", "more, which are left out here"} {
+		if !strings.Contains(buf.String(), want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+}
+
+// FuzzDiff: with any text from outside, a comparison has the lines that it has with a harmless one.
+func FuzzDiff(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if Clean(s, 10) == "" {
+			t.Skip("a text that is not there is not shown")
+		}
+		var texts, marked [2]bytes.Buffer
+		for i, text := range []string{"x", s} {
+			d := diff.Difference{}
+			for _, name := range []diff.FieldName{diff.Organization, diff.AllowedDomains, diff.Protected, diff.Unlisted} {
+				d.Settings = append(d.Settings, diff.Field{Name: name, From: text, Loosens: true}, diff.Field{Name: name, Gone: []string{text, text}, Come: []string{text}})
+			}
+			for _, kind := range diff.Kinds {
+				p := diff.Person{Kind: kind, Email: address("ada@example.com"), Name: text, Source: text}
+				for _, name := range []diff.FieldName{diff.Email, diff.Spelling, diff.Until, diff.Name, diff.Note} {
+					p.Fields = append(p.Fields, diff.Field{Name: name, From: text, To: text}, diff.Field{Name: name, To: text})
+				}
+				for _, name := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Aliases} {
+					p.Fields = append(p.Fields, diff.Field{Name: name, Gone: []string{text}, Come: []string{text, text}}, diff.Field{Name: name, Come: []string{text}, Managing: &yes})
+				}
+				d.People = append(d.People, p)
+			}
+			if err := DiffText(&texts[i], d, 0, false); err != nil {
+				t.Fatal(err)
+			}
+			if err := DiffMarkdown(&marked[i], d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, r := range texts[1].String() + marked[1].String() {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Errorf("%U is shown", r)
+			}
+		}
+		if a, b := bytes.Count(texts[0].Bytes(), []byte("\n")), bytes.Count(texts[1].Bytes(), []byte("\n")); a != b {
+			t.Errorf("the text has %d lines, and %d with %q", a, b, s)
+		}
+		harmless, got := codePiece.ReplaceAllString(marked[0].String(), "`…`"), codePiece.ReplaceAllString(marked[1].String(), "`…`")
+		if d := cmp.Diff(harmless, got); d != "" {
+			t.Errorf("%q acts (-harmless +this):\n%s", s, d)
+		}
+		if strings.Contains(marked[1].String(), "##[") {
+			t.Errorf("a runner may take this for a command: %q", &marked[1])
+		}
+	})
+}

@@ -1,0 +1,90 @@
+package report
+
+import (
+	"io"
+	"maps"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// The fields stand in the order in which they are printed. A pointer is null when there is no value.
+type checkup struct {
+	FormatVersion string            `json:"format_version"`
+	Command       string            `json:"command"`
+	GeneratedAt   *string           `json:"generated_at"`
+	Able          bool              `json:"able"`
+	Key           org.Verdict       `json:"key"`
+	Self          *string           `json:"self"`
+	Organization  organization      `json:"organization"`
+	Organizations []organization    `json:"organizations"`
+	Roster        *rosterSummary    `json:"roster"`
+	Endpoints     []endpoint        `json:"endpoints"`
+	Dialect       []trait           `json:"dialect"`
+	Sandbox       string            `json:"sandbox_dialect"`
+	ClockAhead    *float64          `json:"clock_ahead_seconds"`
+	RateHeaders   map[string]string `json:"rate_headers"`
+	Throttled     int               `json:"throttled"`
+	Limits        []limit           `json:"limits"`
+	Recorded      *string           `json:"recorded"`
+	Error         *failure          `json:"error,omitempty"`
+}
+
+type endpoint struct {
+	Name       string      `json:"name"`
+	Path       string      `json:"path"`
+	Verdict    org.Verdict `json:"verdict"`
+	Permission *string     `json:"permission"`
+	Status     int         `json:"status"`
+	Message    *string     `json:"message"`
+	Requests   int         `json:"requests"`
+	Pages      int         `json:"pages"`
+	Rows       int         `json:"rows"`
+	Latency    float64     `json:"latency_ms"`
+}
+
+type trait struct {
+	Axis  string   `json:"axis"`
+	About string   `json:"about"`
+	Seen  []string `json:"seen"`
+}
+
+type limit struct {
+	Kind    org.LimitKind `json:"kind"`
+	Detail  *string       `json:"detail"`
+	Message string        `json:"message"`
+}
+
+// DoctorJSON writes c as one JSON document. The error is w's.
+func DoctorJSON(w io.Writer, d Doctor, c org.Checkup) error {
+	doc := checkup{
+		FormatVersion: formatVersion, Command: d.Command, GeneratedAt: stamp(c.At), Able: c.Unable == nil, Key: c.Key,
+		Self:         text(c.Self.String()),
+		Organization: organization{ID: text(c.Organization.ID), Name: text(c.Organization.Name)}, Organizations: []organization{},
+		Endpoints: []endpoint{}, Dialect: []trait{}, Sandbox: d.Dialect, RateHeaders: map[string]string{}, Throttled: c.Throttled,
+		Limits: []limit{}, Recorded: text(d.Recorded), Error: newFailure(d.Failure),
+	}
+	for _, o := range c.Organizations {
+		doc.Organizations = append(doc.Organizations, organization{ID: text(o.ID), Name: text(o.Name)})
+	}
+	if len(d.Files) > 0 {
+		doc.Roster = &rosterSummary{Files: d.Files, Users: d.People}
+	}
+	for _, e := range c.Endpoints {
+		doc.Endpoints = append(doc.Endpoints, endpoint{
+			Name: e.Name, Path: e.Path, Verdict: e.Verdict, Permission: text(e.Permission), Status: e.Status, Message: text(e.Message),
+			Requests: e.Requests, Pages: e.Pages, Rows: e.Rows, Latency: float64(e.Latency.Round(100*time.Microsecond)) / float64(time.Millisecond),
+		})
+	}
+	for _, t := range c.Traits {
+		doc.Dialect = append(doc.Dialect, trait{Axis: t.Axis, About: t.About, Seen: list(t.Seen)})
+	}
+	if c.Ahead != nil {
+		doc.ClockAhead = new(c.Ahead.Round(time.Second).Seconds())
+	}
+	maps.Copy(doc.RateHeaders, c.RateHeaders)
+	for _, l := range c.Limits {
+		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: text(l.Detail), Message: limitation(l, Clean)})
+	}
+	return write(w, doc)
+}

@@ -1,0 +1,144 @@
+package report
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// maxAnnotations is how many annotations of a kind GitHub shows of one step; it drops the others without a word.
+const maxAnnotations = 10
+
+// PlanGitHub writes p as workflow commands of GitHub Actions: a notice for each change and a warning for what needs a
+// person, each at the line of the roster that it comes from, the most pressing first. No more are written than GitHub shows.
+// Files are named as seen from the folder dir. With nothing to tell, nothing is written. The error is w's.
+func PlanGitHub(w io.Writer, p plan.Plan, dir string) error {
+	out := newPrinter(w, 0, false)
+	var changes, warnings []annotation
+	for _, c := range takingFirst(p.Changes) {
+		text := capitalized(lookOf(c.Action).word) + " " + Clean(c.Email.String(), addressWidth) + ": " + because(c, Clean)
+		changes = append(changes, annotation{at: source(c.Source), text: text})
+	}
+	for _, n := range byUrgency(p.Notices) {
+		if needsPerson(n) {
+			warnings = append(warnings, annotation{at: source(n.Source), text: sentence(n, p.Now, Clean)})
+		}
+	}
+	out.annotate("notice", "changes", changes, dir)
+	out.annotate("warning", "matters", warnings, dir)
+	return out.flush()
+}
+
+// takingFirst is changes with those first that take something away: they are not what a bound may hide.
+func takingFirst(changes []plan.Change) []plan.Change {
+	rank := func(c plan.Change) int {
+		if lookOf(c.Action).glyph == "-" {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedStableFunc(slices.Values(changes), func(a, b plan.Change) int { return cmp.Compare(rank(a), rank(b)) })
+}
+
+// ErrorGitHub writes err as workflow commands of GitHub Actions: every problem of a roster at its place, and anything
+// else as one error. Files are named as seen from the folder dir. The error is w's.
+func ErrorGitHub(w io.Writer, err error, dir string) error {
+	out := newPrinter(w, 0, false)
+	invalid, ok := errors.AsType[*roster.ProblemsError](err)
+	if !ok {
+		out.line(annotation{text: Clean(err.Error(), messageWidth)}.command("error", dir))
+		return out.flush()
+	}
+	for _, p := range invalid.Problems {
+		out.line(annotation{p.At, Clean(p.Text, messageWidth)}.command("error", dir))
+	}
+	return out.flush()
+}
+
+// annotation is a clean text at a place; the zero place is none, a column of 0 the whole line.
+type annotation struct {
+	at   roster.Position
+	text string
+}
+
+// annotate writes as many of list as GitHub shows; where that is not all, the last says how many more things there are.
+func (p *printer) annotate(kind, things string, list []annotation, dir string) {
+	shown := list
+	if len(list) > maxAnnotations {
+		shown = append(list[:maxAnnotations-1:maxAnnotations-1],
+			annotation{text: fmt.Sprintf("… and %d more %s: orgsync plan shows them all", len(list)-maxAnnotations+1, things)})
+	}
+	for _, a := range shown {
+		p.line(a.command(kind, dir))
+	}
+}
+
+// command is a as one line that GitHub's runner acts on. What it escapes and how is the runner's rule (actions/toolkit,
+// packages/core/src/command.ts).
+func (a annotation) command(kind, dir string) string {
+	var properties []string
+	if file := commandProperty(filepath.ToSlash(seenFrom(dir, a.at.File))); a.at.File != "" && file != "" {
+		properties = append(properties, "file="+file, fmt.Sprintf("line=%d", a.at.Line))
+		if a.at.Column > 0 {
+			properties = append(properties, fmt.Sprintf("col=%d", a.at.Column))
+		}
+	}
+	head := "::" + kind
+	if len(properties) > 0 {
+		head += " " + strings.Join(properties, ",")
+	}
+	return head + "::" + commandText(a.text)
+}
+
+var (
+	textEscapes     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+func commandText(s string) string { return textEscapes.Replace(visible(s)) }
+
+func commandProperty(s string) string { return propertyEscapes.Replace(visible(s)) }
+
+// visible is s without what cannot be seen, but for line breaks.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// seenFrom is the path of file from the folder dir where it is inside of it, and else file itself.
+func seenFrom(dir, file string) string {
+	full := file
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(dir, file)
+	}
+	if inside, err := filepath.Rel(dir, full); err == nil && filepath.IsLocal(inside) {
+		return inside
+	}
+	return file
+}
+
+// source is the place that a plan names as file:line; the zero one where it names none.
+func source(s string) roster.Position {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return roster.Position{}
+	}
+	line, err := strconv.Atoi(s[i+1:])
+	if err != nil {
+		return roster.Position{}
+	}
+	return roster.Position{File: s[:i], Line: line}
+}

@@ -1,0 +1,274 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// formatVersion changes when a field is renamed, removed or given another meaning, never when one is added.
+const formatVersion = "1"
+
+// The document's fields stand in the order in which they are printed. A pointer is null when there is no value.
+type document struct {
+	FormatVersion string        `json:"format_version"`
+	Command       string        `json:"command"`
+	GeneratedAt   *string       `json:"generated_at"`
+	Organization  organization  `json:"organization"`
+	Roster        rosterSummary `json:"roster"`
+	Fingerprint   string        `json:"fingerprint"`
+	Changes       []change      `json:"changes"`
+	Notices       []notice      `json:"notices"`
+	Summary       summary       `json:"summary"`
+	Error         *failure      `json:"error,omitempty"`
+}
+
+type organization struct {
+	ID   *string `json:"id"`
+	Name *string `json:"name"`
+}
+
+type rosterSummary struct {
+	Files []string `json:"files"`
+	Users int      `json:"users"`
+}
+
+type change struct {
+	Action       plan.Action `json:"action"`
+	Reason       plan.Reason `json:"reason"`
+	Email        *string     `json:"email"`
+	Source       *string     `json:"source"`
+	UserID       *string     `json:"user_id"`
+	InvitationID *string     `json:"invitation_id"`
+	Detail       detail      `json:"detail"`
+	*outcome                 // nil in a plan
+}
+
+type detail struct {
+	APIEnabled *bool    `json:"api_enabled,omitempty"`
+	Kind       org.Kind `json:"kind,omitempty"`
+	Name       string   `json:"name,omitempty"`
+	ID         string   `json:"id,omitempty"`
+}
+
+type outcome struct {
+	Outcome  apply.Outcome `json:"outcome"`
+	Error    string        `json:"error,omitempty"`
+	Requests int           `json:"requests"`
+}
+
+type notice struct {
+	Kind         plan.NoticeKind `json:"kind"`
+	Email        *string         `json:"email"`
+	InvitationID *string         `json:"invitation_id"`
+	ExpiresAt    *string         `json:"expires_at"`
+	Source       string          `json:"source,omitempty"`
+	UserID       string          `json:"user_id,omitempty"`
+	Since        *string         `json:"since,omitempty"`
+	Mails        int             `json:"mails,omitempty"`
+	Message      string          `json:"message,omitempty"`
+}
+
+type summary struct {
+	Invite    int `json:"invite"`
+	Reinvite  int `json:"reinvite"`
+	Update    int `json:"update"`
+	Grant     int `json:"grant"`
+	Revoke    int `json:"revoke"`
+	Suspend   int `json:"suspend"`
+	Unsuspend int `json:"unsuspend"`
+	Remove    int `json:"remove"`
+	Changes   int `json:"changes"`
+	Unchanged int `json:"unchanged"`
+	*outcomes     // nil in a plan
+}
+
+type outcomes struct {
+	Done    int `json:"done"`
+	Failed  int `json:"failed"`
+	Unknown int `json:"unknown"`
+	Skipped int `json:"skipped"`
+}
+
+type failure struct {
+	Code     int       `json:"code"`
+	Message  string    `json:"message"`
+	Problems []problem `json:"problems,omitempty"`
+	// OnlySaved and OnlyFresh are how a saved plan differs from a fresh one.
+	OnlySaved []change `json:"only_in_saved_plan,omitempty"`
+	OnlyFresh []change `json:"only_in_fresh_plan,omitempty"`
+}
+
+type problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+// PlanJSON writes p as one JSON document. The error is w's.
+func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
+	d := newDocument(run, p, p.Notices)
+	for _, c := range p.Changes {
+		d.Changes = append(d.Changes, newChange(c))
+	}
+	d.Summary = newSummary(p.Changes, p.Unchanged)
+	return write(w, d)
+}
+
+// ApplyJSON writes what became of p as one JSON document: the plan's, with the outcomes. The error is w's.
+func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
+	d := newDocument(run, p, r.Notices)
+	for _, c := range r.Changes {
+		out := newChange(c.Change)
+		out.InvitationID = text(c.InvitationID)
+		out.outcome = &outcome{Outcome: c.Outcome, Requests: c.Requests}
+		if c.Err != nil {
+			out.Error = c.Err.Error()
+		}
+		d.Changes = append(d.Changes, out)
+	}
+	d.Summary = newSummary(changesOf(r), unchanged(p, r))
+	d.Summary.outcomes = &outcomes{
+		Done: r.Count(apply.Done), Failed: r.Count(apply.Failed),
+		Unknown: r.Count(apply.Unknown), Skipped: r.Count(apply.Skipped),
+	}
+	return write(w, d)
+}
+
+// ValidJSON writes that a roster is valid. The error is w's.
+func ValidJSON(w io.Writer, run Run) error {
+	return write(w, struct {
+		FormatVersion string        `json:"format_version"`
+		Command       string        `json:"command"`
+		Roster        rosterSummary `json:"roster"`
+	}{formatVersion, run.Command, rosterSummary{Files: list(run.Files), Users: run.People}})
+}
+
+// ErrorJSON writes why a run failed before it had a plan; run.Failure may not be nil. A roster's problems are listed
+// one by one. The error is w's.
+func ErrorJSON(w io.Writer, run Run) error {
+	return write(w, struct {
+		FormatVersion string   `json:"format_version"`
+		Command       string   `json:"command"`
+		Error         *failure `json:"error"`
+	}{formatVersion, run.Command, newFailure(run.Failure)})
+}
+
+func newDocument(run Run, p plan.Plan, notices []plan.Notice) document {
+	d := document{
+		FormatVersion: formatVersion,
+		Command:       run.Command,
+		GeneratedAt:   stamp(p.Now),
+		Organization:  organization{ID: text(p.Organization.ID), Name: text(p.Organization.Name)},
+		Roster:        rosterSummary{Files: list(run.Files), Users: run.People},
+		Fingerprint:   p.Fingerprint(),
+		Changes:       []change{},
+		Notices:       []notice{},
+		Error:         newFailure(run.Failure),
+	}
+	for _, n := range notices {
+		d.Notices = append(d.Notices, notice{
+			Kind: n.Kind, Email: text(n.Email.String()), InvitationID: text(n.InvitationID), ExpiresAt: stamp(n.Expires),
+			Source: n.Source, UserID: n.UserID, Since: stamp(n.Since), Mails: n.Mails, Message: n.Text,
+		})
+	}
+	return d
+}
+
+func newChange(c plan.Change) change {
+	return change{
+		Action: c.Action, Reason: c.Reason, Email: text(c.Email.String()), Source: text(c.Source),
+		UserID: text(c.UserID), InvitationID: text(c.InvitationID),
+		Detail: detail{APIEnabled: c.Detail.APIEnabled, Kind: c.Detail.Kind, Name: c.Detail.Name, ID: c.Detail.ID},
+	}
+}
+
+func newSummary(changes []plan.Change, unchanged int) summary {
+	n := perAction(changes)
+	return summary{
+		Invite: n[plan.Invite], Reinvite: n[plan.Reinvite], Update: n[plan.Update], Grant: n[plan.Grant],
+		Revoke: n[plan.Revoke], Suspend: n[plan.Suspend], Unsuspend: n[plan.Unsuspend], Remove: n[plan.Remove],
+		Changes: len(changes), Unchanged: unchanged,
+	}
+}
+
+func newFailure(f *Failure) *failure {
+	if f == nil {
+		return nil
+	}
+	out := &failure{Code: f.Code, Message: f.Err.Error()}
+	if invalid, ok := errors.AsType[*roster.ProblemsError](f.Err); ok {
+		for _, p := range invalid.Problems {
+			out.Problems = append(out.Problems, problem{p.At.File, p.At.Line, p.At.Column, p.Text})
+		}
+	}
+	if stale, ok := errors.AsType[*plan.StaleError](f.Err); ok {
+		for _, c := range stale.OnlySaved {
+			out.OnlySaved = append(out.OnlySaved, newChange(c))
+		}
+		for _, c := range stale.OnlyFresh {
+			out.OnlyFresh = append(out.OnlyFresh, newChange(c))
+		}
+	}
+	return out
+}
+
+// text is null for "".
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// list is never null.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// write prints v indented. Whatever a terminal could act on is escaped, not dropped: a program gets every character.
+func write(w io.Writer, v any) error {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false) // an address with & in it stays readable
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode the report: %w", err)
+	}
+	_, err := w.Write(EscapeUnseen(buf.Bytes()))
+	return err
+}
+
+// EscapeUnseen writes characters that cannot be seen as \u escapes, but for line feeds: control and bidirectional ones, for
+// example. A JSON document has them in strings only, and stays the same document.
+func EscapeUnseen(doc []byte) []byte {
+	out := make([]byte, 0, len(doc))
+	for len(doc) > 0 {
+		r, n := utf8.DecodeRune(doc)
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			out = append(out, doc[:n]...)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		doc = doc[n:]
+	}
+	return out
+}

@@ -1,0 +1,333 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+func TestCode(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, in, want string }{
+		{"address", "ada@example.com", "`ada@example.com`"},
+		{"nothing", "", ""},
+		{"only what cannot be seen", "\x1b[31m\u202e", ""},
+		{"HTML", "<b>&amp;<!-- x -->", "`<b>&amp;<!-- x -->`"},
+		{"mention", "@octocat", "`@octocat`"},
+		{"backtick", "a`@b", "<code>a&#96;&#64;b</code>"},
+		{"pipe", "a|b", "<code>a&#124;b</code>"},
+		{"backslash", `a\`, "<code>a&#92;</code>"},
+		{"the end of the element", "`</code>", "<code>&#96;&#60;&#47;code&#62;</code>"},
+		{"old command", "##[add-mask]x", "<code>&#35;&#35;&#91;add&#45;mask&#93;x</code>"},
+		{"lines", "a\n\n# b", "`a # b`"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := code(tt.in, 80); got != tt.want {
+				t.Errorf("code(%q) = %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
+// However much there is, a comment takes it, short tables stay whole, and what is cut is counted.
+func TestMarkdownBound(t *testing.T) {
+	t.Parallel()
+	for _, people := range []int{100, 1000, 20_000} {
+		p := plan.Plan{Organization: acme, Now: now}
+		for i := range people {
+			p.Changes = append(p.Changes, plan.Change{Action: plan.Invite, Reason: plan.NotInvited, Source: "users.yaml:1",
+				Email: address(fmt.Sprintf("somebody-with-a-name-%d@example.com", i))})
+			p.Notices = append(p.Notices, plan.Notice{Kind: plan.Waiting, Email: address(fmt.Sprintf("%d@example.com", i))})
+		}
+		for i := range 3 {
+			p.Changes = append(p.Changes, plan.Change{Action: plan.Remove, Reason: plan.NotListed, Email: address(fmt.Sprintf("gone-%d@example.com", i))})
+		}
+		longError := errors.New(strings.Repeat("`日", 1000))
+		for name, render := range map[string]func(*bytes.Buffer) error{
+			"plan":  func(b *bytes.Buffer) error { return PlanMarkdown(b, p) },
+			"apply": func(b *bytes.Buffer) error { return ApplyMarkdown(b, p, all(p, apply.Failed, longError)) },
+		} {
+			var buf bytes.Buffer
+			if err := render(&buf); err != nil {
+				t.Fatal(err)
+			}
+			text := buf.String()
+			if len(text) >= maxMarkdown {
+				t.Errorf("%s of %d people: %d bytes", name, people, len(text))
+			}
+			if n := strings.Count(text, "`gone-"); n != 3 {
+				t.Errorf("%s of %d people: %d of 3 removals", name, people, n)
+			}
+			shown := strings.Count(text, "`somebody-")
+			if shown == 0 {
+				t.Errorf("%s of %d people: no invitation is shown", name, people)
+			}
+			said := fmt.Sprintf("_… and %d more, which are left out here", people-shown)
+			if strings.Contains(text, said) != (shown < people) {
+				t.Errorf("%s of %d people shows %d, and %q is there or missing", name, people, shown, said)
+			}
+			if !strings.HasSuffix(text, "</details>\n\n") && name == "plan" {
+				t.Errorf("%s of %d people: the notices are not closed", name, people)
+			}
+		}
+	}
+}
+
+// codePiece is what code makes of text, and of nothing else in a report.
+var codePiece = regexp.MustCompile("`[^`|\\\\]+`|<code>([^!-~]|[0-9A-Za-z]|&#[0-9]+;)+</code>")
+
+// FuzzMarkdown: with any text from outside, a report has the lines and the markup that it has with a harmless one, and
+// the text nowhere but in code.
+func FuzzMarkdown(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if Clean(s, 10) == "" {
+			t.Skip("a text that is not there is not shown")
+		}
+		if _, known := standings[plan.State(s)]; known {
+			t.Skip("a state that there is makes another row")
+		}
+		harmless, got := strings.Join(markdownWith(t, "x"), ""), strings.Join(markdownWith(t, s), "")
+		for _, r := range got {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Errorf("%q holds %U", got, r)
+			}
+		}
+		if strings.Contains(got, "##[") || strings.Contains(got, "\n::") {
+			t.Errorf("a runner may take this for a command: %q", got)
+		}
+		if diff := cmp.Diff(codePiece.ReplaceAllString(harmless, "`…`"), codePiece.ReplaceAllString(got, "`…`")); diff != "" {
+			t.Errorf("%q acts (-harmless +this):\n%s", s, diff)
+		}
+	})
+}
+
+// outcomeWith is a plan with s wherever text comes from outside, and what became of it.
+func outcomeWith(s string) (plan.Plan, apply.Result) {
+	ada := address("ada@example.com")
+	p := plan.Plan{
+		Organization: org.Organization{ID: s, Name: s}, Now: now,
+		Changes: []plan.Change{
+			{Action: plan.Invite, Reason: plan.NotInvited, Email: ada, Source: s},
+			{Action: plan.Grant, Reason: plan.MissingAccess, Email: ada, Source: s, Detail: plan.Detail{Kind: org.KindRole, Name: s}},
+		},
+	}
+	for _, kind := range append(urgency, "kind_of_tomorrow") {
+		p.Notices = append(p.Notices, plan.Notice{Kind: kind, Email: ada, Source: s, InvitationID: s, Text: s},
+			plan.Notice{Kind: kind, Email: ada, UserID: s, Text: s})
+	}
+	r := all(p, apply.Failed, &org.CallError{Op: "invite", Target: "ada@example.com", Failure: org.Refused, Status: 400, Message: s})
+	r.Changes[1].Err = errors.New(s)
+	r.Stopped = errors.New(s)
+	return p, r
+}
+
+// checkupWith is a check-up with s wherever text comes from outside.
+func checkupWith(s string) (Doctor, org.Checkup) {
+	c := examined()
+	c.Organization = org.Organization{ID: s, Name: s}
+	c.Organizations = []org.Organization{c.Organization, acme}
+	for i := range c.Endpoints {
+		c.Endpoints[i].Message, c.Endpoints[i].Permission = s, s
+	}
+	for i := range c.Traits {
+		c.Traits[i].Seen = []string{s}
+	}
+	for i := range c.Limits {
+		if kind := c.Limits[i].Kind; kind != org.LimitAccessUnseen && kind != org.LimitHoldersUnseen { // those name a kind of access
+			c.Limits[i].Detail = s
+		}
+	}
+	c.RateHeaders = map[string]string{s: s}
+	return Doctor{Dialect: "dates=sql", Recorded: s, Note: s}, c
+}
+
+// markdownWith is every report in Markdown with s wherever text comes from outside.
+func markdownWith(t *testing.T, s string) []string {
+	t.Helper()
+	p, r := outcomeWith(s)
+	d, c := checkupWith(s)
+	var reports []string
+	renders := []func(io.Writer) error{
+		func(w io.Writer) error { return DoctorMarkdown(w, d, c) },
+		func(w io.Writer) error { return PlanMarkdown(w, p) },
+		func(w io.Writer) error { return ApplyMarkdown(w, p, r) },
+		func(w io.Writer) error {
+			return StaleMarkdown(w, &plan.StaleError{Saved: org.Organization{ID: s}, OnlySaved: p.Changes, OnlyFresh: p.Changes})
+		},
+		func(w io.Writer) error {
+			return ProblemsMarkdown(w, []roster.Problem{{At: roster.Position{File: s, Line: 1, Column: 2}, Text: s}})
+		},
+		func(w io.Writer) error {
+			return DiffMarkdown(w, diff.Difference{People: []diff.Person{{Kind: diff.Added, Email: address("ada@example.com"), Name: s}}})
+		},
+	}
+	for _, status := range pagesWith(s) {
+		renders = append(renders, func(w io.Writer) error { return StatusMarkdown(w, status) })
+	}
+	for _, render := range renders {
+		var buf bytes.Buffer
+		if err := render(&buf); err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, buf.String())
+	}
+	return reports
+}
+
+// Whatever a report is appended to, and whatever is appended to it, HTML of the one does not reach into the other.
+func TestMarkdownStandsBesideOthers(t *testing.T) {
+	t.Parallel()
+	for i, report := range markdownWith(t, "from outside") {
+		lines := strings.Split(report, "\n")
+		if len(lines) < 3 || !strings.HasPrefix(lines[0], "### ") || strings.Contains(lines[0], "from outside") || lines[1] != "" {
+			t.Errorf("report %d begins with %q", i, lines[:2])
+		}
+		if !strings.HasSuffix(report, "\n\n") {
+			t.Errorf("report %d does not end with a blank line", i)
+		}
+	}
+}
+
+// However many people there are and however much is known of each, a status stays below the bound; who leaves and what needs
+// somebody is told of, and what is cut is counted, with the output that has it.
+func TestStatusMarkdownBound(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("`日", 1000)
+	history := func(id string) []Event {
+		return slices.Repeat([]Event{{Time: now, Action: "invite", Outcome: "sent", InvitationID: id}}, 2000)
+	}
+	first, others := history("inv-first"), history("inv-other")
+	for _, people := range []int{1, 100, 20_000} {
+		whole := Status{Organization: org.Organization{ID: long, Name: long}, Now: now}
+		for i := range people {
+			p := Person{Standing: plan.Standing{
+				Email: address(fmt.Sprintf("somebody-%d@example.com", i)), State: plan.States[i%len(plan.States)], Missing: []string{"group platform"}, FirstMail: now,
+			}}
+			whole.People = append(whole.People, p)
+			whole.Unlisted = append(whole.Unlisted, plan.Notice{Kind: plan.Unlisted, Email: address(fmt.Sprintf("stranger-%d@example.com", i)), UserID: "u"})
+		}
+		whole.Notices = []plan.Notice{{Kind: plan.GaveUp, Email: address("weary@example.com"), Mails: 4}}
+		for i := range 3 {
+			whole.Leaving = append(whole.Leaving, plan.Change{Action: plan.Remove, Reason: plan.NotListed, Email: address(fmt.Sprintf("gone-%d@example.com", i))})
+		}
+		detailed := whole
+		detailed.Detailed, detailed.Unlisted, detailed.Leaving, detailed.People = true, nil, nil, slices.Clone(whole.People)
+		for i := range detailed.People {
+			p := &detailed.People[i]
+			p.Verified = &Verification{Problem: errors.New(long)}
+			p.Name, p.Source, p.InvitationID, p.UserID, p.Missing = long, long, long, long, []string{long}
+			p.Groups, p.Roles, p.Policies, p.Wanted = p.Missing, p.Missing, p.Missing, p.Missing
+			p.History = others
+		}
+		detailed.People[0].History = first
+		for name, s := range map[string]Status{"everybody": whole, "each": detailed} {
+			var buf bytes.Buffer
+			if err := StatusMarkdown(&buf, s); err != nil {
+				t.Fatal(err)
+			}
+			text := buf.String()
+			if len(text) >= maxMarkdown {
+				t.Errorf("%s of %d: %d bytes", name, people, len(text))
+			}
+			rows, told := "\n| `somebody-", whole.Leaving
+			if s.Detailed {
+				rows, told = "\n#### `somebody-", nil
+			}
+			shown, said := strings.Count(text, rows), "_… and %d more, which are left out here: the text output shows them all._"
+			if shown == 0 || strings.Contains(text, fmt.Sprintf(said, people-shown)) != (shown < people) {
+				t.Errorf("%s of %d: %d are shown, and what is left out is said or not:\n%.2000s", name, people, shown, text)
+			}
+			if s.Detailed {
+				if cut := fmt.Sprintf(said, 2000-strings.Count(text, "`inv-first` |")); !strings.Contains(text, cut) {
+					t.Errorf("%s of %d: the first history is cut without %q", name, people, cut)
+				}
+			} else if cut := "the html output shows them all"; strings.Contains(text, cut) != (people > 1000) {
+				t.Errorf("%s of %d: %q is there or missing", name, people, cut)
+			}
+			for _, c := range told {
+				if !strings.Contains(text, "\n| `"+c.Email.String()+"` | user | apply would remove them |") {
+					t.Errorf("%s of %d: nothing of %s, who leaves", name, people, c.Email)
+				}
+			}
+			if !strings.Contains(text, "\n- `weary@example.com` got 4 mails") || !strings.HasSuffix(text, "</details>\n\n") {
+				t.Errorf("%s of %d: the notice is missing, or they are not closed", name, people)
+			}
+		}
+	}
+}
+
+// Who leaves is not in the text at all, and that is not where to look for the rest of them.
+func TestStatusMarkdownManyLeave(t *testing.T) {
+	t.Parallel()
+	s := surveyed()
+	s.Leaving = slices.Repeat(s.Leaving, 1000)
+	var buf bytes.Buffer
+	if err := StatusMarkdown(&buf, s); err != nil {
+		t.Fatal(err)
+	}
+	shown := strings.Count(buf.String(), " | apply would ")
+	if said := fmt.Sprintf("_… and %d more, which are left out here: the html output shows them all._", 2000-shown); shown == 0 || !strings.Contains(buf.String(), said) {
+		t.Errorf("%d are shown, and not said: %q", shown, said)
+	}
+}
+
+// TestStatusMarkdownTells: whatever the text says of somebody, in whichever column, Markdown says too.
+func TestStatusMarkdownTells(t *testing.T) {
+	t.Parallel()
+	marks := strings.NewReplacer("`", "", "<code>", "", "</code>", "", "|", " ", ":", " ")
+	plain := func(s string) string { return strings.Join(strings.Fields(marks.Replace(html.UnescapeString(s))), " ") }
+	for name, s := range pages() {
+		var text, markdown bytes.Buffer
+		if err := errors.Join(StatusText(&text, s, 0, false), StatusMarkdown(&markdown, s)); err != nil {
+			t.Fatal(err)
+		}
+		got := plain(markdown.String())
+		for line := range strings.Lines(text.String()) {
+			if line = plain(line); !strings.Contains(got, line) && !strings.HasPrefix(line, "PERSON") {
+				t.Errorf("%s: nothing of %q in\n%s", name, line, got)
+			}
+		}
+	}
+}
+
+// A check-up stays below the bound too, and what to try stands at its end.
+func TestDoctorMarkdownBound(t *testing.T) {
+	t.Parallel()
+	d, c := checkupWith(strings.Repeat("`日", 1000))
+	c.Organizations = slices.Repeat(c.Organizations, 10_000)
+	c.Limits = slices.Repeat(c.Limits, 10)
+	var buf bytes.Buffer
+	if err := DoctorMarkdown(&buf, d, c); err != nil {
+		t.Fatal(err)
+	}
+	text := buf.String()
+	if len(text) >= maxMarkdown {
+		t.Errorf("%d bytes", len(text))
+	}
+	if shown := strings.Count(text, "(`"+acme.ID+"`)\n"); shown == 0 || !strings.Contains(text, fmt.Sprintf("_… and %d more, ", 20_000-2*shown)) {
+		t.Errorf("%d of the organizations are shown, and how many are not is not said", 2*shown)
+	}
+	if !strings.Contains(text, "\n    "+d.simulation()+"\n") {
+		t.Error("what to try is missing")
+	}
+}

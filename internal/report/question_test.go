@@ -1,0 +1,56 @@
+package report
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+// TestQuestion: who answers yes has read how many are mailed, removed and suspended, and where.
+func TestQuestion(t *testing.T) {
+	t.Parallel()
+	of := func(actions ...plan.Action) plan.Plan {
+		p := plan.Plan{Organization: acme}
+		for _, a := range actions {
+			p.Changes = append(p.Changes, plan.Change{Action: a})
+		}
+		return p
+	}
+	nameless, hostile := of(plan.Invite), of(plan.Invite)
+	nameless.Organization.Name = ""
+	hostile.Organization.Name = "Acme\x1b[2J\r\nreally"
+	unknown := of(plan.Invite)
+	unknown.Organization = org.Organization{}
+	tests := []struct {
+		name  string
+		plan  plan.Plan
+		width int
+		want  string
+	}{
+		{"one mail", of(plan.Invite), 0, "Send 1 mail in Example Org? [y/N] "},
+		{"mails of both kinds", of(plan.Invite, plan.Reinvite), 80, "Send 2 mails in Example Org? [y/N] "},
+		{"removals", of(plan.Remove, plan.Remove, plan.Suspend), 80, "Remove 2 people and suspend 1 person in Example Org? [y/N] "},
+		{"neither", of(plan.Grant, plan.Unsuspend), 80, "Make 2 changes in Example Org? [y/N] "},
+		{
+			"everything in a narrow window", of(plan.Invite, plan.Remove, plan.Suspend, plan.Grant, plan.Revoke, plan.Update), 40,
+			"Send 1 mail, remove 1 person, suspend 1\nperson and make 3 other changes in\nExample Org? [y/N] ",
+		},
+		{"no name", nameless, 0, "Send 1 mail in " + acme.ID + "? [y/N] "},
+		{"neither name nor id", unknown, 0, "Send 1 mail in the organization? [y/N] "},
+		{"hostile name", hostile, 0, "Send 1 mail in Acme really? [y/N] "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var buf bytes.Buffer
+			if err := Question(&buf, tt.plan, tt.width); err != nil {
+				t.Fatal(err)
+			}
+			if buf.String() != tt.want {
+				t.Errorf("asks %q, want %q", &buf, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,349 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+var screenshots = flag.String("screenshots", "", "write how the pages look to PNG files in this `folder`")
+
+// surveyed is staffed with people beyond the roster.
+func surveyed() Status {
+	s := staffed()
+	s.Notices = append(s.Notices, plan.Notice{Kind: plan.Unlisted, Email: address("kay@example.com"), UserID: "user-kay", Since: now.AddDate(0, 0, -3)})
+	s.Unlisted = []plan.Notice{
+		{Kind: plan.Unlisted, Email: address("mia@example.com"), UserID: "user-mia", Text: "Mia \u202eWallace"},
+		{Kind: plan.Unlisted, Email: address("ned@partner.example"), InvitationID: "inv-ned", Expires: now.Add(30 * time.Hour)},
+		{Kind: plan.Unlisted, InvitationID: "inv-unreadable"},
+	}
+	s.Leaving = []plan.Change{
+		{Action: plan.Remove, Reason: plan.NotListed, Email: address("mallory@example.com"), UserID: "user-mallory"},
+		{Action: plan.Suspend, Reason: plan.NotListed, Email: address("lou@example.com"), UserID: "user-lou", Source: "users.yaml:31"},
+	}
+	s.People[len(s.People)-1].Name = "Leo \u202eda Vinci"
+	s.People[0].Wanted = append([]string{"role auditor"}, s.People[0].Missing...)
+	return s
+}
+
+func pageOf(t *testing.T, s Status) string {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := StatusHTML(&buf, s); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+// pages are those that the tests look at.
+func pages() map[string]Status {
+	stale := staffed()
+	stale.Stale, stale.Undated, stale.People, stale.Notices = 14*24*time.Hour, 2, stale.People[3:5], stale.Notices[3:]
+	settled := staffed()
+	settled.People, settled.Notices = settled.People[1:2], nil
+	return map[string]Status{
+		"status":         surveyed(),
+		"status-one":     one(),
+		"status-stale":   stale,
+		"status-nobody":  {Organization: acme, Now: now, Stale: 36 * time.Hour},
+		"status-settled": settled,
+	}
+}
+
+func TestPageGolden(t *testing.T) {
+	t.Parallel()
+	for name, s := range pages() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// The style is in its own file, and would be read again and again.
+			got := strings.Replace(pageOf(t, s), pageStyle, "…", 1)
+			got = strings.Replace(got, strings.ReplaceAll(hash(pageStyle), "+", "&#43;"), "…", 1)
+			checkGolden(t, name+".html", got)
+		})
+	}
+}
+
+// TestPageTells: whatever the text says of somebody, the page says too.
+func TestPageTells(t *testing.T) {
+	t.Parallel()
+	for name, s := range pages() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := []string{Clean(s.Organization.Name, addressWidth), Clean(s.Organization.ID, addressWidth), statusSummary(s, Clean), "2026-11-23 07:00 UTC"}
+			for _, p := range s.People {
+				want = append(want, p.Email.String(), Clean(p.Name, addressWidth))
+				if !s.Detailed {
+					want = append(want, standings[p.state()].word, date(p.since()).Text)
+				}
+				if !p.Ended {
+					want = append(want, names(p.Missing))
+				}
+				if p.state() == plan.StatePending {
+					want = append(want, span(p.Expires.Sub(s.Now)))
+				}
+				for _, f := range p.facts(s.Now, Clean) {
+					if s.Detailed {
+						want = append(want, f.text)
+					}
+				}
+				for _, e := range p.History {
+					want = append(want, moment(e.Time), e.Action, e.Outcome, e.InvitationID, e.Object)
+				}
+			}
+			for _, n := range s.Notices {
+				if n.Kind != plan.Waiting && n.Kind != plan.Unlisted {
+					want = append(want, sentence(n, s.Now, Clean))
+				}
+			}
+			for _, n := range append(s.Notices, s.Unlisted...) {
+				want = append(want, n.Email.String())
+				if n.Kind == plan.Unlisted {
+					want = append(want, Clean(n.Text, addressWidth), since(n.Since), minute(n.Expires).Text)
+				}
+			}
+			for _, c := range s.Leaving {
+				want = append(want, c.Email.String(), "apply would "+lookOf(c.Action).word+" them")
+			}
+			counted := 0
+			for _, of := range tallies(s.People) {
+				counted += of.Count
+			}
+			if counted != len(s.People) {
+				t.Errorf("%d of %d people are counted", counted, len(s.People))
+			}
+			seen := visibleText(t, pageOf(t, s))
+			for _, part := range want {
+				if !strings.Contains(seen, part) {
+					t.Errorf("the page does not say %q:\n%s", part, seen)
+				}
+			}
+		})
+	}
+}
+
+// visibleText is the text between the tags.
+func visibleText(t *testing.T, page string) string {
+	t.Helper()
+	var b strings.Builder
+	for n := range parsed(t, page).Descendants() {
+		if n.Type == html.TextNode && n.Parent.Data != "style" {
+			b.WriteString(n.Data)
+		}
+	}
+	return b.String()
+}
+
+func parsed(t *testing.T, page string) *html.Node {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// elements are the document's, each with its attributes. What stands in those is left out where text may come in.
+func elements(doc *html.Node) []string {
+	var all []string
+	for n := range doc.Descendants() {
+		if n.Type == html.TextNode || n.Type == html.DoctypeNode {
+			continue
+		}
+		s := fmt.Sprintf("%d %s", n.Type, n.Data)
+		for _, a := range n.Attr {
+			s += fmt.Sprintf(" %s=%q", a.Key, a.Val)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// pagesWith are pages with these texts wherever text comes from outside, each of them in each such place.
+func pagesWith(texts ...string) []Status {
+	whole, detailed := surveyed(), one()
+	for _, status := range []*Status{&whole, &detailed} {
+		status.Organization = org.Organization{ID: texts[0], Name: texts[0]}
+		status.People = repeated(status.People, len(texts))
+		for i := range status.People {
+			p, s := &status.People[i], texts[i%len(texts)]
+			p.Name, p.Source, p.InvitationID, p.UserID = s, s, s, s
+			p.Groups, p.Roles, p.Policies, p.Wanted, p.Missing = []string{s}, []string{s}, []string{s}, []string{s, "group everyone"}, []string{s}
+			if i%3 == 0 {
+				p.State = plan.State(s)
+			}
+			if status.Detailed {
+				p.Verified = &Verification{Status: s}
+				if i%2 == 0 {
+					p.Verified.Problem = errors.New(s)
+				}
+				p.History = []Event{{Time: now, Action: s, Outcome: s, InvitationID: s}}
+			}
+		}
+		for _, s := range texts {
+			for _, kind := range append(urgency, "kind_of_tomorrow") {
+				status.Notices = append(status.Notices, plan.Notice{Kind: kind, Email: address("ada@example.com"), InvitationID: s, Text: s})
+			}
+		}
+	}
+	whole.Unlisted = repeated(whole.Unlisted, len(texts))
+	for i := range whole.Unlisted {
+		whole.Unlisted[i].Text, whole.Unlisted[i].InvitationID = texts[i%len(texts)], texts[i%len(texts)]
+	}
+	return []Status{whole, detailed}
+}
+
+// repeated is list as often as n need be, all of it at least once.
+func repeated[E any](list []E, n int) []E {
+	return slices.Clip(slices.Repeat(list, 1+n/len(list)))
+}
+
+// FuzzStatusHTML: with any text from outside, a page has the very elements that it has with a harmless one.
+func FuzzStatusHTML(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		harmless := "x"
+		if Clean(s, 10) == "" {
+			harmless = "" // a text that is not there is not shown
+		}
+		with, without := pagesWith(s), pagesWith(harmless)
+		for i := range with {
+			page := pageOf(t, with[i])
+			doc := parsed(t, page)
+			if diff := cmp.Diff(elements(parsed(t, pageOf(t, without[i]))), elements(doc)); diff != "" {
+				t.Errorf("%q makes another page (-harmless +this):\n%s", s, diff)
+			}
+			for n := range doc.Descendants() {
+				for _, a := range n.Attr {
+					if strings.HasPrefix(a.Key, "on") || slices.Contains([]string{"style", "href", "src"}, a.Key) {
+						t.Errorf("%s has %s=%q", n.Data, a.Key, a.Val)
+					}
+				}
+				if slices.Contains([]string{"script", "a", "img", "iframe", "object", "embed", "form", "link", "base"}, n.Data) && n.Type == html.ElementNode {
+					t.Errorf("there is a %s", n.Data)
+				}
+			}
+			for _, r := range page {
+				if r != '\n' && !unicode.IsPrint(r) {
+					t.Errorf("%q holds %U", s, r)
+				}
+			}
+		}
+	})
+}
+
+// contrasts gives every text of the page whose contrast with what is behind it is below 4.5 to 1 (WCAG 2.2, 1.4.3).
+const contrasts = `(() => {
+	const rgb = s => s.match(/[\d.]+/g).map(Number);
+	const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+		.reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+	const faint = [];
+	let seen = 0;
+	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	while (texts.nextNode()) {
+		const e = texts.currentNode.parentElement;
+		if (!texts.currentNode.data.trim()) continue;
+		let behind = e;
+		while (behind && rgb(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
+		const style = getComputedStyle(e);
+		const a = light(rgb(e instanceof SVGElement ? style.fill : style.color));
+		const b = behind ? light(rgb(getComputedStyle(behind).backgroundColor)) : 1;
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		seen++;
+		if (ratio < 4.5) faint.push(texts.currentNode.data.trim() + ": " + ratio.toFixed(2));
+	}
+	return seen ? faint : ["no text was found"];
+})()`
+
+// TestPageInBrowser shows each page in Chromium: on a phone, a tablet and a desk, by day and by night, and on paper.
+func TestPageInBrowser(t *testing.T) {
+	t.Parallel()
+	b := startChromium(t)
+	all := pages()
+	for i, s := range pagesWith(slices.DeleteFunc(slices.Clone(hostile), func(s string) bool { return Clean(s, 10) == "" })...) {
+		all[fmt.Sprintf("hostile-%d", i)] = s
+	}
+	folder := t.TempDir()
+	for name, s := range all {
+		file := filepath.Join(folder, name+".html")
+		if err := os.WriteFile(file, []byte(pageOf(t, s)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		roles := map[string]int{}
+		for _, at := range []screen{
+			{1600, "light", "screen"}, {1600, "dark", "screen"}, {800, "light", "screen"}, {800, "dark", "screen"}, {360, "light", "screen"}, {360, "dark", "screen"},
+			{700, "light", "print"}, {700, "dark", "print"},
+		} {
+			where := fmt.Sprintf("%s on %d %s %s", name, at.width, at.scheme, at.media)
+			b.show(file, at)
+			var page struct {
+				Width, Scripts, Requests int
+				Style, URL               string
+				Shown                    bool
+			}
+			b.evaluate(`({width: document.documentElement.scrollWidth, scripts: document.scripts.length, style: getComputedStyle(document.body).overflowWrap,
+				requests: performance.getEntriesByType("resource").length, url: location.pathname,
+				shown: document.body.innerText.includes("<script>alert(1)</script>")})`, &page)
+			if page.Width > at.width {
+				t.Errorf("%s: the page is %d wide", where, page.Width)
+			}
+			if page.Style != "anywhere" {
+				t.Errorf("%s: the style does not count: %q", where, page.Style)
+			}
+			if strings.HasPrefix(name, "hostile") != page.Shown {
+				t.Errorf("%s: hostile text is shown: %t", where, page.Shown)
+			}
+			if page.Scripts > 0 || page.Requests > 0 || filepath.Base(page.URL) != filepath.Base(file) {
+				t.Errorf("%s: something acted: %+v", where, page)
+			}
+			for _, e := range b.events {
+				switch e.Method {
+				case "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening", "Page.windowOpen":
+					t.Errorf("%s: %s: %s", where, e.Method, e.Params)
+				case "Network.requestWillBeSent":
+					if !strings.Contains(string(e.Params), `"documentURL":"file:`) || !strings.Contains(string(e.Params), `"type":"Document"`) {
+						t.Errorf("%s: a request: %s", where, e.Params)
+					}
+				}
+			}
+			var faint []string
+			b.evaluate(contrasts, &faint)
+			for _, text := range faint {
+				t.Errorf("%s: hard to read: %s", where, text)
+			}
+			switch got := b.roles(); {
+			case at.width == 1600:
+				roles = got
+				for _, role := range []string{"banner", "main", "contentinfo", "heading"} {
+					if got[role] == 0 {
+						t.Errorf("%s: a screen reader finds no %s among %v", where, role, got)
+					}
+				}
+			case at.media == "screen":
+				for _, role := range []string{"table", "row", "rowheader", "columnheader", "caption", "heading", "term", "definition"} {
+					if got[role] != roles[role] {
+						t.Errorf("%s: a screen reader finds %d times %s, and on a wide screen %d times", where, got[role], role, roles[role])
+					}
+				}
+			}
+			if *screenshots != "" {
+				b.picture(filepath.Join(*screenshots, fmt.Sprintf("%s-%d-%s-%s.png", name, at.width, at.scheme, at.media)))
+			}
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+// staffed is a status with somebody in every state.
+func staffed() Status {
+	hours := func(h float64) time.Time { return now.Add(time.Duration(h * float64(time.Hour))) }
+	person := func(email string, s plan.Standing) Person {
+		s.Email, s.Source = address(email), "users.yaml:7"
+		return Person{Standing: s}
+	}
+	return Status{
+		Organization: acme, Now: now,
+		People: []Person{
+			person("ada@example.com", plan.Standing{
+				State: plan.StateMember, Name: "Ada Lovelace", UserID: "user-ada", Responded: hours(-200), FirstMail: hours(-210), APIEnabled: &yes,
+				InvitationID: "inv-ada", Invited: hours(-210), Groups: []string{"everyone"},
+				Wanted: []string{"API access", "group everyone", "group platform", "role deployer"}, Missing: []string{"group platform", "role deployer\x1b[2J"},
+			}),
+			person("bob@example.com", plan.Standing{State: plan.StateMember, UserID: "user-bob", Wanted: []string{"group everyone"}, Groups: []string{"everyone"}, APIEnabled: &no}),
+			person("cleo.with.a.long.address@subdomain.partner.example", plan.Standing{
+				State: plan.StatePending, InvitationID: "inv-cleo", Invited: hours(-21), Expires: hours(51), FirstMail: hours(-21), Rounds: 1,
+				Wanted: []string{"group everyone"}, Missing: []string{"group everyone"},
+			}),
+			person("dan@example.com", plan.Standing{State: plan.StateExpired, InvitationID: "inv-dan", Invited: hours(-80), Expires: hours(-8), FirstMail: hours(-400), Rounds: 2}),
+			person("eve@example.com", plan.Standing{State: plan.StateGaveUp, InvitationID: "inv-eve", FirstMail: hours(-500), Rounds: 4}),
+			person("fay@example.com", plan.Standing{State: plan.StateNeedsAttention, InvitationID: "inv-fay", Invited: hours(-90), Responded: hours(-80), FirstMail: hours(-90)}),
+			person("gil@example.com", plan.Standing{State: plan.StateLeft}),
+			person("hal@example.com", plan.Standing{State: plan.StateSuspended, UserID: "user-hal"}),
+			person("ida@example.com", plan.Standing{State: plan.StateNotInvited}),
+			person("kay@example.com", plan.Standing{State: plan.StateMember, Ended: true, UserID: "user-kay"}),
+			person("kim@example.com", plan.Standing{State: plan.StateNotInvited, Ended: true, Wanted: []string{"group everyone"}, Missing: []string{"group everyone"}}),
+			person("leo@example.com", plan.Standing{State: plan.StatePending, Expires: hours(0.005), Rounds: 1, FirstMail: hours(-72)}),
+		},
+		Notices: []plan.Notice{
+			{Kind: plan.SuspendedUnseen},
+			{Kind: plan.Waiting, Email: address("leo@example.com"), Expires: hours(51)},
+			{Kind: plan.NeedsAttention, Email: address("fay@example.com"), InvitationID: "inv-fay", Text: "Declined\x1b[2J by\nuser"},
+			{Kind: plan.GaveUp, Email: address("eve@example.com"), Mails: 4, Since: hours(-500)},
+		},
+	}
+}
+
+// one is a person in detail.
+func one() Status {
+	s := staffed()
+	s.Detailed, s.Notices = true, nil
+	ada, ida, gil := s.People[0], s.People[8], s.People[6]
+	ada.Verified = &Verification{Status: "Accepted\x1b[2J", Registered: address("ada@home.example"), Responded: now.Add(-200 * time.Hour)}
+	ada.History = []Event{
+		{Time: now.Add(-210 * time.Hour), Action: "invite"},
+		{Time: now.Add(-210 * time.Hour), Action: "invite", Outcome: "sent", InvitationID: "inv-ada"},
+		{Time: now.Add(-100 * time.Hour), Action: "grant", Outcome: "sent", Object: "group-1"},
+	}
+	gil.InvitationID = "inv-gil"
+	gil.Verified = &Verification{Problem: errors.New("read the invitation inv-gil: HTTP 404: Invite not found")}
+	s.People = []Person{ada, s.People[2], gil, ida}
+	return s
+}
+
+func TestStatusGolden(t *testing.T) {
+	t.Parallel()
+	stale := staffed()
+	stale.Stale, stale.Undated, stale.People, stale.Notices = 14*24*time.Hour, 2, stale.People[3:5], stale.Notices[3:]
+	nobody := Status{Organization: acme, Now: now, Stale: 36 * time.Hour}
+	tests := []struct {
+		name    string
+		status  Status
+		width   int
+		colored bool
+	}{
+		{"status-40.txt", staffed(), 40, false},
+		{"status-80.txt", staffed(), 80, false},
+		{"status-160.txt", staffed(), 160, false},
+		{"status.txt", staffed(), 0, false},
+		{"status-colored.txt", staffed(), 120, true},
+		{"status-stale.txt", stale, 80, false},
+		{"status-nobody.txt", nobody, 80, false},
+		{"status-one.txt", one(), 0, false},
+		{"status-one-40.txt", one(), 40, false},
+		{"status.md", surveyed(), 0, false},
+		{"status-one.md", one(), 0, false},
+		{"status-stale.md", stale, 0, false},
+		{"status-nobody.md", nobody, 0, false},
+		{"status.json", staffed(), 0, false},
+		{"status-one.json", one(), 0, false},
+		{"status-nobody.json", nobody, 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var buf bytes.Buffer
+			var err error
+			switch filepath.Ext(tt.name) {
+			case ".json":
+				err = StatusJSON(&buf, tt.status)
+			case ".md":
+				err = StatusMarkdown(&buf, tt.status)
+			default:
+				err = StatusText(&buf, tt.status, tt.width, tt.colored)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.ContainsAny(strings.ReplaceAll(buf.String(), "\x1b[", ""), "\x1b\r") || !tt.colored && strings.Contains(buf.String(), "\x1b") {
+				t.Errorf("a terminal would act on this:\n%q", &buf)
+			}
+			checkGolden(t, tt.name, buf.String())
+		})
+	}
+}
+
+// TestStatusWidth: whatever the width, no line of the table is wider, nobody is missing, and the state is told.
+func TestStatusWidth(t *testing.T) {
+	t.Parallel()
+	for width := 24; width <= 200; width++ {
+		var buf bytes.Buffer
+		s := staffed()
+		s.Notices, s.Organization = nil, org.Organization{}
+		if err := StatusText(&buf, s, width, false); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(buf.String(), "\n")
+		for i, line := range lines {
+			if w := terminal.StringWidth(line); w > width && (i <= len(s.People) || !strings.Contains(line, "@")) {
+				t.Errorf("at %d columns a line is %d wide: %s", width, w, line)
+			}
+		}
+		for i, p := range s.People {
+			word := standings[p.state()].word
+			if !strings.HasPrefix(lines[i+1], "  "+p.Email.String()[:1]) || !strings.Contains(lines[i+1], " "+word) {
+				t.Errorf("at %d columns %s is told of as %q", width, p.Email, lines[i+1])
+			}
+		}
+	}
+}
+
+// TestStatusJSONKeys: what a program may rely on: every field is there, and no list is null.
+func TestStatusJSONKeys(t *testing.T) {
+	t.Parallel()
+	keys := []string{
+		"email", "state", "invitation_id", "invited_at", "expires_at", "responded_at", "rounds", "user_id", "groups", "roles", "policies", "api_enabled", "source",
+	}
+	lists := []string{"groups", "roles", "policies", "wanted", "missing"}
+	var buf bytes.Buffer
+	if err := StatusJSON(&buf, staffed()); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		FormatVersion string           `json:"format_version"`
+		People        []map[string]any `json:"people"`
+	}
+	if err := json.Unmarshal(buf.Bytes(), &got); err != nil || got.FormatVersion != "1" || len(got.People) != len(staffed().People) {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	for _, p := range got.People {
+		for _, key := range keys {
+			if _, found := p[key]; !found {
+				t.Errorf("%v has no %q", p["email"], key)
+			}
+		}
+		for _, key := range lists {
+			if _, isList := p[key].([]any); !isList {
+				t.Errorf("%v: %q is %v", p["email"], key, p[key])
+			}
+		}
+	}
+}
+
+func TestShortSpan(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		-time.Hour: "<1m", 0: "<1m", 59 * time.Second: "<1m", time.Minute: "1m", 59 * time.Minute: "59m", time.Hour: "1h 0m", 23*time.Hour + 59*time.Minute: "23h 59m",
+		24 * time.Hour: "1d 0h", 51*time.Hour + 30*time.Minute: "2d 3h",
+	} {
+		if got := shortSpan(d); got != want {
+			t.Errorf("shortSpan(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// FuzzStatusText: nothing from outside reaches the terminal as anything but letters.
+func FuzzStatusText(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s, 80)
+	}
+	f.Fuzz(func(t *testing.T, s string, width int) {
+		status := one()
+		status.People[0].Name, status.People[0].Missing, status.People[0].InvitationID = s, []string{s}, s
+		status.People[0].Verified.Status = s
+		status.People[2].Verified.Problem = errors.New(s)
+		status.People[0].History[0] = Event{Time: now, Action: s, Outcome: s, InvitationID: s}
+		status.People[0].State = plan.State(s)
+		status.Notices = []plan.Notice{{Kind: plan.NeedsAttention, Email: org.Address{}, InvitationID: s, Text: s}}
+		for _, status.Detailed = range []bool{false, true} {
+			var buf bytes.Buffer
+			if err := StatusText(&buf, status, min(width, 1000), false); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(buf.String()) {
+				if bare := strings.TrimSuffix(line, "\n"); Clean(bare, 1<<20) != strings.Join(strings.Fields(bare), " ") {
+					t.Errorf("%q holds what cannot be shown", bare)
+				}
+			}
+		}
+	})
+}

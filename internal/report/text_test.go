@@ -1,0 +1,120 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// FuzzText: with any text from outside, a report for a terminal has the lines that it has with a harmless one, and one for a
+// program is one document; neither has a character that cannot be seen.
+func FuzzText(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if Clean(s, 10) == "" {
+			t.Skip("a text that is not there is not shown")
+		}
+		harmless, _ := reportsWith(t, "x")
+		texts, documents := reportsWith(t, s)
+		for i, text := range texts {
+			if a, b := strings.Count(harmless[i], "\n"), strings.Count(text, "\n"); a != b {
+				t.Errorf("report %d has %d lines, and %d with %q:\n%s", i, a, b, s, text)
+			}
+		}
+		for _, text := range append(texts, documents...) {
+			for _, r := range text {
+				if r != '\n' && !unicode.IsPrint(r) {
+					t.Errorf("%q holds %U", text, r)
+				}
+			}
+		}
+		for _, document := range documents {
+			if !json.Valid([]byte(document)) {
+				t.Errorf("no JSON: %s", document)
+			}
+		}
+	})
+}
+
+// reportsWith is every report for a terminal, and every one for a program, with s wherever text comes from outside. That of
+// where people stand has a target of its own.
+func reportsWith(t *testing.T, s string) (texts, documents []string) {
+	t.Helper()
+	p, r := outcomeWith(s)
+	stale := &plan.StaleError{Saved: org.Organization{ID: s}, OnlySaved: p.Changes, OnlyFresh: p.Changes}
+	problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: "users.yaml", Line: 1, Column: 2}, Text: s}}}
+	run := Run{Command: "apply", Files: []string{s}, Failure: &Failure{Code: 4, Err: stale}}
+	broken := run
+	broken.Failure = &Failure{Code: 6, Err: problems}
+	doctor := Doctor{Run: run, Dialect: "documented", Recorded: s, Note: s}
+	checkup := examined()
+	checkup.Self, checkup.Organization, checkup.Organizations = org.Address{}, org.Organization{ID: s, Name: s}, []org.Organization{{ID: s, Name: s}, acme}
+	checkup.RateHeaders = map[string]string{"Retry-After": s}
+	checkup.Unable = errors.New(s)
+	for i := range checkup.Endpoints {
+		checkup.Endpoints[i].Message = s
+	}
+	for i := range checkup.Traits {
+		checkup.Traits[i].Seen = []string{s}
+	}
+	for i := range checkup.Limits {
+		checkup.Limits[i].Detail = s
+	}
+	collect := func(render func(io.Writer) error) string {
+		var buf bytes.Buffer
+		if err := render(&buf); err != nil {
+			t.Fatal(err)
+		}
+		return buf.String()
+	}
+	for _, render := range []func(io.Writer) error{
+		func(w io.Writer) error { return PlanText(w, p, 0, false) },
+		func(w io.Writer) error { return ApplyText(w, p, r, 0, false) },
+		func(w io.Writer) error { return StaleText(w, stale, 0, false) },
+		func(w io.Writer) error { return ProblemsText(w, problems.Problems) },
+		func(w io.Writer) error { return DoctorText(w, doctor, checkup, 0, false) },
+	} {
+		texts = append(texts, collect(render))
+	}
+	for _, render := range []func(io.Writer) error{
+		func(w io.Writer) error { return PlanJSON(w, run, p) },
+		func(w io.Writer) error { return ApplyJSON(w, run, p, r) },
+		func(w io.Writer) error { return ErrorJSON(w, broken) },
+		func(w io.Writer) error { return DoctorJSON(w, doctor, checkup) },
+	} {
+		documents = append(documents, collect(render))
+	}
+	return texts, documents
+}
+
+// TestNothing: a plan without changes says how far that is the end of it.
+func TestNothing(t *testing.T) {
+	t.Parallel()
+	waits, held, left := plan.Notice{Kind: plan.Waiting}, plan.Notice{Kind: plan.Unsettled}, plan.Notice{Kind: plan.Left}
+	for _, test := range []struct {
+		people  int
+		notices []plan.Notice
+		want    string
+	}{
+		{1, nil, "Nothing to do: 1 person is as the roster says."},
+		{3, nil, "Nothing to do: 3 people are as the roster says."},
+		{3, []plan.Notice{left}, "Nothing to do: 3 people unchanged."},
+		{3, []plan.Notice{waits, left}, "Nothing to do: 3 people unchanged, 1 of them invited and yet to answer."},
+		{3, []plan.Notice{held, held}, "Nothing to do for now: 3 people unchanged, 2 held back."},
+		{3, []plan.Notice{waits, held}, "Nothing to do for now: 3 people unchanged, 1 of them invited and yet to answer, 1 held back."},
+	} {
+		if got := nothing(test.people, test.notices); got != test.want {
+			t.Errorf("%d people, %v: %q, want %q", test.people, test.notices, got, test.want)
+		}
+	}
+}
