@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Makes the pictures of the README from the real program: it runs in a terminal of tmux against the simulated API, and
+# freeze turns what the terminal shows into SVG. Needs Go, tmux and a module proxy.
+#
+#   docs/pictures/make.sh               all of them
+#   docs/pictures/make.sh plan status   some
+#
+# story.txt says what happens before each. Organization, clock and prompt are always the same, so that a picture changes
+# only when the program does.
+set -euo pipefail
+cd "$(dirname "$0")"
+here=$PWD
+
+freeze=github.com/charmbracelet/freeze@v0.2.2
+organization=5c9f8a52-7c1d-4a0e-9a53-3f6c2b8d1e47
+today=2026-11-23T09:00:00Z
+columns=124 rows=34
+
+(($# > 0)) || set -- plan apply status
+wanted=" $* "
+command -v tmux >/dev/null || { echo 'install tmux' >&2; exit 1; }
+
+scratch=$(mktemp -d)
+server=
+pane() { tmux -L "pictures-$$" "$@"; }
+cleanup() {
+  pane kill-server 2>/dev/null || true
+  if [[ -n $server ]]; then
+    kill "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+  fi
+  rm -rf "$scratch"
+}
+trap cleanup EXIT
+
+(cd ../.. && go build -o "$scratch/bin/orgsync" ./cmd/orgsync)
+GOBIN=$scratch/bin go install "$freeze"
+cp ../../users.example.yaml "$scratch/users.yaml"
+cd "$scratch"
+export HOME=$scratch PATH=$scratch/bin:$PATH
+unset "${!XDG_@}" "${!VULTR_@}" "${!ORGSYNC_@}" NO_COLOR
+
+# The simulation begins at the same hour of the same day, in an organization of the same id.
+orgsync sandbox reset >/dev/null
+offset=$(($(date -ud "$today" +%s) - $(date +%s)))
+sed -i -E "s/(\"organization\":\{\"id\":\")[^\"]*/\1$organization/; s/\"clock_offset_ns\":0/\"clock_offset_ns\":${offset}000000000/" .local/state/orgsync/sandbox.json
+
+# Each answer takes a while, so that there is something to see of the bar.
+orgsync sandbox serve --listen 127.0.0.1:0 --latency 200ms >served 2>serve.log &
+server=$!
+for _ in {1..100}; do
+  [[ -s served ]] && break
+  sleep 0.1
+done
+grep -q '^export VULTR_API_URL=http://127.0.0.1:' served || { cat serve.log >&2; exit 1; }
+# shellcheck source=/dev/null
+source served
+
+# seen PATTERN: waits until the terminal shows it.
+seen() {
+  local try
+  for ((try = 0; try < 600; try++)); do
+    if pane capture-pane -p -t 0 | grep -qE "$1"; then
+      return 0
+    fi
+    sleep 0.05
+  done
+  echo "the terminal never showed: $1" >&2
+  pane capture-pane -p -t 0 >&2
+  return 1
+}
+
+# picture NAME COMMAND: the terminal after the command; for apply, in the middle of it.
+picture() {
+  local name=$1 command=$2
+  # The rest of the session belongs to the program: no start files, no history, a prompt of two characters.
+  pane -f /dev/null new-session -d -x "$columns" -y "$rows" -e PS1='$ ' -e ORGSYNC_CONCURRENCY=1 bash --norc --noprofile
+  pane set-option -g status off
+  seen '^\$'
+  pane send-keys -t 0 "$command" Enter
+  if [[ $name == apply ]]; then
+    seen '\[y/N\]'
+    pane send-keys -t 0 y Enter
+    seen '^[A-Z][a-z]+ [67]/[0-9]+ ' # the bar
+  else
+    seen "^\\$ $command" # the prompt before it is no longer an empty one
+    seen '^\$ *$'
+  fi
+  # tmux says "the default colour" where freeze knows only "no more of this", and freeze knows nothing of faint letters.
+  pane capture-pane -e -p -t 0 | sed -E 's/\x1b\[39m/\x1b[0m/g; s/\x1b\[(0;)?2m/\x1b[38;5;245m/g' |
+    sed -e :a -e '/^[[:space:]]*$/{$d;N;ba' -e '}' | sed -E '${/^\$ *$/d}' >"$name.ansi"
+  seen '^\$ *$'
+  pane kill-server
+  freeze "$name.ansi" --language ansi --output "$here/$name.svg" --window --padding 20,28,20,28 --background '#16181d' \
+    --font.family 'ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace' --font.size 14 --line-height 1.35 </dev/null >/dev/null
+  echo "docs/pictures/$name.svg"
+}
+
+while read -r first rest; do
+  case $first in
+  '#' | '') ;;
+  picture)
+    read -r name command <<<"$rest"
+    if [[ $wanted == *" $name "* ]]; then
+      picture "$name" "$command"
+    else
+      $command >/dev/null </dev/null # without a terminal nothing asks
+    fi
+    ;;
+  orgsync)
+    read -ra words <<<"$rest"
+    orgsync "${words[@]}" >/dev/null </dev/null
+    ;;
+  *)
+    echo "story.txt: $first?" >&2
+    exit 1
+    ;;
+  esac
+done <"$here/story.txt"
