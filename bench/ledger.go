@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+)
+
+// ledgerFolder is the organization that the ledger is of.
+const ledgerFolder = "bench"
+
+// ledger measures the opening of a large ledger.
+func (b *bench) ledger() error {
+	lines := 1_000_000
+	if b.quick {
+		lines = 100_000
+	}
+	if !b.wants("ledger") {
+		return nil
+	}
+	store, err := ledger.Dir(b.scratch, ledgerFolder)
+	if err != nil {
+		return err
+	}
+	text := history(lines)
+	if err := b.write(store, text); err != nil {
+		return err
+	}
+	floor, err := b.alone(b.runs, "lines", filepath.Join(b.scratch, ledgerFolder, "ledger.jsonl"))
+	if err != nil {
+		return err
+	}
+	c, err := b.alone(b.runs, "open", b.scratch)
+	if err != nil {
+		return err
+	}
+	b.row("Ledger: opening it over decoding its lines with `encoding/json`",
+		"lines | size | wall | wall / floor | processor time | over floor | peak memory | over floor",
+		lines, megabytes(int64(len(text))), c.Wall, c.Wall.Seconds()/floor.Wall.Seconds(), c.Processor, c.Processor.Seconds()/floor.Processor.Seconds(),
+		megabytes(c.Memory), float64(c.Memory)/float64(floor.Memory))
+	return nil
+}
+
+// openAlone opens the ledger in a state folder.
+func openAlone(ctx context.Context, state string) error {
+	store, err := ledger.Dir(state, ledgerFolder)
+	if err != nil {
+		return err
+	}
+	l, err := ledger.Open(ctx, store, ledger.Options{Organization: ledgerFolder, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// linesAlone decodes the lines of a ledger.
+func linesAlone(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for line := range bytes.Lines(text) {
+		var e ledger.Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write puts text into an empty store.
+func (b *bench) write(store ledger.Store, text []byte) error {
+	unlock, err := store.Lock(b.ctx, 0, ledger.Holder{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unlock() }()
+	return store.Replace(text)
+}
+
+// history is a ledger of so many lines: an intent and an outcome for each of some mails to everybody, a day apart, all of
+// which still count.
+func history(lines int) []byte {
+	const rounds = 4
+	var text []byte
+	begin := time.Now().UTC().AddDate(0, 0, -rounds).Round(time.Millisecond)
+	people := lines / 2 / rounds
+	for round := range rounds {
+		at := begin.AddDate(0, 0, round)
+		for i := range people {
+			at = at.Add(time.Millisecond)
+			stamp := at.Format(time.RFC3339Nano)
+			text = fmt.Appendf(text, `{"v":1,"organization_id":"bench","run":"RUN%d","time":%q,"email":%q,"action":"invite"}`+"\n", round, stamp, email(i))
+			text = fmt.Appendf(text, `{"v":1,"organization_id":"bench","run":"RUN%d","time":%q,"email":%q,"action":"invite","outcome":"sent","invitation_id":"%08x-0000-4000-8000-%012x","expires_at":%q}`+"\n",
+				round, stamp, email(i), round, i, at.AddDate(0, 0, 3).Format(time.RFC3339Nano))
+		}
+	}
+	return text
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vultr/govultr/v3"
+
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// loopPeople are fewer than apply has, since a loop that waits for every answer takes so long; the ratio is the same.
+const loopPeople = 200
+
+// loops measures what people write today, one request after another or by ten goroutines, beside orgsync at the highest
+// rate that is safe.
+func (b *bench) loops() error {
+	everyTenth := []sandbox.Fault{{Method: http.MethodPost, Path: "/v2/invitation", Every: 10, After: true, Kind: sandbox.FaultDrop}}
+	for _, broken := range []bool{false, true} {
+		for _, latency := range latencies {
+			if (b.quick || broken) && latency != latencies[1] {
+				continue
+			}
+			var faults []sandbox.Fault
+			weather := "fair"
+			if broken {
+				faults, weather = everyTenth, "drops"
+			}
+			if err := b.loop(weather, latency, faults); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fault) error {
+	whole := b.people
+	defer func() { b.people = whole }()
+	b.people = min(whole, loopPeople)
+	floor := float64(max(0, b.people-documentedLimit))/documentedLimit + latency.Seconds() // the first may all go at once
+	for _, who := range []struct {
+		name, said string
+		workers    int
+	}{{"loop", "a loop with govultr", 1}, {"ten", "that loop by ten goroutines", 10}, {"orgsync", "`orgsync apply --rate 28`", 0}} {
+		name := fmt.Sprintf("loop/%s/%s/%v", who.name, weather, latency)
+		if !b.wants(name) {
+			continue
+		}
+		a, wall, failed, err := b.job(who.workers, latency, faults)
+		if err != nil {
+			return err
+		}
+		a.close()
+		twice, none := a.mailed(b.people)
+		b.row(fmt.Sprintf("%d invitations where the API allows %d requests a second: wall time over (people / %[2]d - 1 s + one latency)", b.people, documentedLimit),
+			"who | latency | connections that drop | wall | wall / floor | requests | 429s | connections | mailed twice | not mailed | reported as failed",
+			who.said, span(latency), map[string]string{"fair": "none", "drops": "every tenth, after the mail"}[weather], wall, wall.Seconds()/floor,
+			len(a.Requests()), a.limited(), a.connections.Load(), twice, none, failed)
+		if who.workers == 0 && twice+none > 0 {
+			b.fault("%s: %d mailed twice, %d not mailed", name, twice, none)
+		}
+	}
+	return nil
+}
+
+// job invites everybody by so many goroutines with govultr, or by orgsync for 0, and tells how many failed by its account.
+func (b *bench) job(workers int, latency time.Duration, faults []sandbox.Fault) (a *api, wall time.Duration, failed int, err error) {
+	// Nobody knows what a second invitation of the same address does; here it mails again.
+	dialect, err := sandbox.ParseDialect("duplicate=second")
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	if workers == 0 {
+		a, c, err := b.invite(sandbox.Options{Dialect: dialect, Latency: latency}, faults, 28, 16)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		if c.Code == 0 {
+			return a, c.Wall, 0, nil
+		}
+		_, none := a.mailed(b.people)
+		return a, c.Wall, none, nil
+	}
+	// What govultr is written for, and without the text that makes it report each mail as failed.
+	if dialect, err = sandbox.ParseDialect("govultr,status=absent,duplicate=second"); err != nil {
+		return nil, 0, 0, err
+	}
+	simulated, err := sandbox.New(sandbox.Options{Dialect: dialect, Latency: latency})
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	for _, f := range faults {
+		simulated.AddFault(f)
+	}
+	if a, err = serve(simulated, nil); err != nil {
+		return nil, 0, 0, err
+	}
+	begin := time.Now()
+	if failed, err = loopOver(b.ctx, a.url, b.people, workers); err != nil {
+		a.close()
+		return nil, 0, 0, err
+	}
+	return a, time.Since(begin), failed, nil
+}
+
+// loopOver is the program that people write: govultr's client as its README makes it, and a call for each person.
+func loopOver(ctx context.Context, url string, people, workers int) (failed int, err error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	defer transport.CloseIdleConnections()
+	client := govultr.NewClient(&http.Client{Transport: bearer{transport}})
+	if err := client.SetBaseURL(url); err != nil {
+		return 0, err
+	}
+	var failures atomic.Int64
+	var group sync.WaitGroup
+	next := make(chan int)
+	for range workers {
+		group.Go(func() {
+			for i := range next {
+				_, _, err := client.Organization.CreateInvitation(ctx, &govultr.OrganizationInvitationReq{Email: email(i)}) //nolint:bodyclose // govultr closes it
+				if err != nil {
+					failures.Add(1)
+				}
+			}
+		})
+	}
+	for i := range people {
+		next <- i
+	}
+	close(next)
+	group.Wait()
+	return int(failures.Load()), ctx.Err()
+}
+
+// bearer adds the key, as the oauth2 client of govultr's README does.
+type bearer struct{ next http.RoundTripper }
+
+func (t bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+key)
+	return t.next.RoundTrip(r)
+}

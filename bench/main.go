@@ -1,0 +1,155 @@
+// Command bench measures orgsync against floors of the same machine and run: what the API's rate and latency, the slowest
+// list, or decoding the same bytes would take by themselves. It prints Markdown tables of ratios, row by row.
+//
+//	go run ./bench                 # everything; a quarter of an hour, most of it waiting for rates
+//	go run ./bench -quick          # smaller numbers; a minute or two
+//	go run ./bench -run 'plan|start'
+//
+// The simulated API listens on a loopback address, the program that is measured is built from this checkout, and everything
+// ends by itself. The exit code is 1 when something was mailed twice or not at all, or cost grows faster than people do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == aloneCommand {
+		exit(alone(os.Args[2], os.Args[3:]))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	exit(run(ctx, os.Stdout, os.Args[1:]))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// bench is one run of the measurements.
+type bench struct {
+	ctx     context.Context
+	out     io.Writer
+	only    *regexp.Regexp
+	quick   bool
+	people  int    // in apply
+	runs    int    // of what takes no long
+	program string // the orgsync that is measured
+	scratch string
+	// concurrency is the program's own default.
+	concurrency int
+	table       string   // the one being printed
+	faults      []string // what must not be
+	sizes       []organizationCost
+}
+
+func run(ctx context.Context, out io.Writer, args []string) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	quick := flags.Bool("quick", false, "smaller numbers: a minute or two")
+	only := flags.String("run", "", "measure only rows whose name matches this `regexp`, as in 'apply/28' or 'plan/20000'")
+	people := flags.Int("people", 0, "people that apply invites (default 1000, quick 100)")
+	runs := flags.Int("runs", 3, "how often short measurements are repeated; the median counts")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	pattern, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	b := &bench{ctx: ctx, out: out, only: pattern, quick: *quick, people: *people, runs: max(1, *runs)}
+	if b.people == 0 {
+		b.people = 1000
+		if b.quick {
+			b.people = 100
+		}
+	}
+	if b.scratch, err = os.MkdirTemp("", "orgsync-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.scratch)
+	b.program = filepath.Join(b.scratch, "orgsync")
+	if err := b.build(); err != nil {
+		return err
+	}
+	if b.concurrency, err = b.defaultConcurrency(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s on %s/%s, %d processors, %s.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
+		time.Now().UTC().Format(time.DateOnly))
+	for _, measure := range []func() error{b.start, b.ledger, b.rosters, b.plans, b.growth, b.applies, b.loops} {
+		if err := measure(); err != nil {
+			return err
+		}
+	}
+	if len(b.faults) > 0 {
+		return errors.New(strings.Join(b.faults, "; "))
+	}
+	return nil
+}
+
+// wants tells whether the row of this name is to be measured.
+func (b *bench) wants(name string) bool { return b.only.MatchString(name) }
+
+// fault notes what must not be; the run goes on.
+func (b *bench) fault(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	b.faults = append(b.faults, text)
+	fmt.Fprintf(b.out, "\n**%s**\n\n", text)
+	b.table = "" // what follows needs its header again
+}
+
+// row prints one row of a table, after its header when it is the first.
+func (b *bench) row(title, header string, cells ...any) {
+	if b.table != title {
+		b.table = title
+		fmt.Fprintf(b.out, "\n%s\n\n| %s |\n|%s\n", title, header, strings.Repeat("---|", strings.Count(header, "|")+1))
+	}
+	texts := make([]string, len(cells))
+	for i, cell := range cells {
+		switch cell := cell.(type) {
+		case float64:
+			texts[i] = ratio(cell)
+		case time.Duration:
+			texts[i] = span(cell)
+		default:
+			texts[i] = fmt.Sprint(cell)
+		}
+	}
+	fmt.Fprintf(b.out, "| %s |\n", strings.Join(texts, " | "))
+}
+
+// ratio has three decimals where they say something.
+func ratio(r float64) string {
+	if r < 10 {
+		return fmt.Sprintf("%.3f", r)
+	}
+	return fmt.Sprintf("%.1f", r)
+}
+
+// span is a time in the unit that people read.
+func span(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }

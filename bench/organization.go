@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+const (
+	groups  = 20
+	perPage = 500
+)
+
+// organization is one in which half of the people are users, each in one of the groups, and the others are invited; and the
+// roster that says so.
+type organization struct {
+	people  int
+	roster  string
+	answers string // the folder with each page of each list in a file
+	lists   []list
+	pages   int // of all lists, and the account
+	replay  *replay
+}
+
+// list are the pages of a list, by path and query.
+type list []string
+
+// found makes the organization, and reads all of it once.
+func (b *bench) found(people int) (*organization, error) {
+	simulated, err := sandbox.New(sandbox.Options{RateLimit: -1})
+	if err != nil {
+		return nil, err
+	}
+	id := simulated.World().Organization.ID
+	ids := make([]string, groups)
+	for i := range ids {
+		g, err := simulated.AddGroup(sandbox.Group{Name: group(i)})
+		if err != nil {
+			return nil, err
+		}
+		ids[i] = g.ID
+	}
+	var users []sandbox.User
+	for i := range people {
+		if i%2 == 0 {
+			users = append(users, sandbox.User{Email: email(i), Name: fmt.Sprintf("Person %d", i), Groups: []string{group(i / 2)}})
+		} else if _, err := simulated.AddInvitation(sandbox.Invitation{Email: email(i)}); err != nil {
+			return nil, err
+		}
+	}
+	if err := simulated.AddUsers(users); err != nil {
+		return nil, err
+	}
+	o := &organization{
+		people: people,
+		roster: filepath.Join(b.scratch, fmt.Sprintf("roster-%d.yaml", people)),
+		replay: &replay{simulated: simulated, answers: map[string]*recorded{}},
+	}
+	if err := writeRoster(o.roster, people, func(i int) string { return fmt.Sprintf("    groups: [%s]\n", group(i/2)) }); err != nil {
+		return nil, err
+	}
+	if o.answers, err = os.MkdirTemp(b.scratch, "answers-"); err != nil {
+		return nil, err
+	}
+	paths := []string{"/v2/organizations", "/v2/users", "/v2/invitation", "/v2/groups", "/v2/organizations/" + id + "/suspended-users"}
+	for _, id := range ids {
+		paths = append(paths, "/v2/groups/"+id+"/members")
+	}
+	for _, path := range paths {
+		if err := b.readAll(o, path); err != nil {
+			return nil, err
+		}
+	}
+	o.pages++
+	_, err = o.replay.record(b.ctx, "/v2/account")
+	return o, err
+}
+
+func group(i int) string { return fmt.Sprintf("group-%02d", i%groups) }
+
+// readAll records all pages of the list under path.
+func (b *bench) readAll(o *organization, path string) error {
+	var pages list
+	for cursor, first := "", true; first || cursor != ""; first = false {
+		query := url.Values{"per_page": {strconv.Itoa(perPage)}}
+		if cursor != "" {
+			query.Set("cursor", cursor)
+		}
+		uri := path + "?" + query.Encode()
+		r, err := o.replay.record(b.ctx, uri)
+		if err != nil {
+			return err
+		}
+		var page answers
+		if err := json.Unmarshal(r.body.Bytes(), &page); err != nil || r.status != http.StatusOK {
+			return fmt.Errorf("read %s: status %d: %w", path, r.status, err)
+		}
+		if err := os.WriteFile(filepath.Join(o.answers, fmt.Sprintf("%06d.json", o.pages)), r.body.Bytes(), 0o600); err != nil {
+			return err
+		}
+		o.pages++
+		pages = append(pages, uri)
+		cursor = page.Meta.Links.Next
+	}
+	o.lists = append(o.lists, pages)
+	return nil
+}
+
+// slowest is how long it takes to read the slowest list alone, page after page as its cursors demand, without looking at
+// what it says.
+func (b *bench) slowest(o *organization, a *api) (time.Duration, error) {
+	longest := o.lists[0]
+	for _, l := range o.lists {
+		if len(l) > len(longest) {
+			longest = l
+		}
+	}
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	begin := time.Now()
+	for _, uri := range longest {
+		req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, a.url+uri, http.NoBody)
+		if err != nil {
+			return 0, err
+		}
+		if err := fetch(client, req); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(begin), nil
+}
+
+// fetch reads an answer to its end.
+func fetch(client *http.Client, req *http.Request) error {
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
+}

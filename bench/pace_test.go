@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
+	"github.com/orgsync/orgsync/internal/vultr"
+)
+
+// TestPace holds apply to the pace that rate and latency allow, on fake time, so that only its own order of doing things can
+// lose any: 1,000 people take no longer than 1.02 times the time of their requests and one latency.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rate        float64
+		latency     time.Duration
+		concurrency int
+		most        float64
+	}{
+		// With the default rate and concurrency.
+		{20, 20 * time.Millisecond, 10, 1.02},
+		{20, 120 * time.Millisecond, 10, 1.02},
+		{20, 400 * time.Millisecond, 10, 1.02},
+		{28, 20 * time.Millisecond, 10, 1.02},
+		{28, 120 * time.Millisecond, 10, 1.02},
+		// Three answers have to come one after another before many requests go out at once: which organization it is, so that
+		// its lock can be taken, then its lists, then the first mail.
+		{28, 400 * time.Millisecond, 13, 1.03},
+	} {
+		t.Run(fmt.Sprintf("%v a second, %v, %d at once", test.rate, test.latency, test.concurrency), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const people = 1000
+				api, err := sandbox.New(sandbox.Options{Latency: test.latency})
+				if err != nil {
+					t.Fatal(err)
+				}
+				client, err := vultr.New(vultr.Config{
+					BaseURL: "http://127.0.0.1", Key: key, Rate: test.rate, Concurrency: test.concurrency, RequestTimeout: time.Minute,
+					Transport: &sandboxtest.Transport{Handler: api},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := &roster.Roster{Settings: roster.Settings{MaxInvites: people, ReinviteRounds: 4}}
+				for i := range people {
+					r.People = append(r.People, roster.Person{Email: org.MustParseAddress(email(i))})
+				}
+				decide := func(s org.Snapshot, m org.Memory) plan.Plan {
+					return plan.Compute(plan.Input{Roster: r, Snapshot: s, Memory: m})
+				}
+				begin := time.Now()
+				in, err := client.Identify(t.Context(), "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				book, err := ledger.Open(t.Context(), &ledgertest.Store{}, ledger.Options{Organization: in.ID, Now: client.Now})
+				if err != nil {
+					t.Fatal(err)
+				}
+				snapshot, err := client.ReadOrganization(t.Context(), "", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				result := apply.Run(t.Context(), decide(snapshot, book.Memory()), apply.Options{
+					API: client, Ledger: book, Replan: decide, Concurrency: test.concurrency,
+				})
+				if result.Count(apply.Done) != people {
+					t.Fatalf("%d of %s done, stopped by %v", result.Count(apply.Done), strconv.Itoa(people), result.Stopped)
+				}
+				took := time.Since(begin).Seconds()
+				floor := float64(len(api.Requests()))/test.rate + test.latency.Seconds()
+				t.Logf("%.4f times the floor of %.1f s", took/floor, floor)
+				if took > test.most*floor {
+					t.Errorf("took %.1f s, %.3f times the floor", took, took/floor)
+				}
+			})
+		})
+	}
+}
+
+// TestReadingPace holds a reading to the pace of its longest list, on fake time: the other lists must not hold that up.
+func TestReadingPace(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		people int
+		most   float64
+	}{
+		{1_000, 2}, // 27 requests, of which 10 may be in flight: three or four rounds for the two pages of the longest list
+		{20_000, 1.05},
+	} {
+		t.Run(strconv.Itoa(test.people), func(t *testing.T) {
+			t.Parallel()
+			o := organizationOf(t, test.people)
+			o.replay.latency = 100 * time.Millisecond
+			longest := 0
+			for _, l := range o.lists {
+				longest = max(longest, len(l))
+			}
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				_, read, err := o.client(t).ReadAhead(t.Context(), "", o.wanted())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := read(); err != nil {
+					t.Fatal(err)
+				}
+				took, floor := time.Since(begin), time.Duration(longest)*o.replay.latency
+				t.Logf("%v for %d pages of the longest list", took, longest)
+				if float64(took) > test.most*float64(floor) {
+					t.Errorf("took %v, %.3f times the longest list", took, float64(took)/float64(floor))
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// start measures what every run costs before it does anything, and the size of the program.
+func (b *bench) start() error {
+	if !b.wants("start") {
+		return nil
+	}
+	const runs = 21 // they are short, and a busy machine disturbs them most
+	nothing, err := b.alone(runs, "nothing")
+	if err != nil {
+		return err
+	}
+	ten := filepath.Join(b.scratch, "ten.yaml")
+	if err := writeRoster(ten, 10, func(int) string { return "" }); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"version"}, {"validate", ten}} {
+		c, err := b.orgsync(runs, nil, args...)
+		if err != nil {
+			return err
+		}
+		said := map[string]string{"version": "`orgsync version`", "validate": "`orgsync validate`, ten people"}[args[0]]
+		b.row("Start: wall time over a Go program that ends at once", "command | wall | wall / floor | peak memory",
+			said, c.Wall, c.Wall.Seconds()/nothing.Wall.Seconds(), megabytes(c.Memory))
+	}
+	info, err := os.Stat(b.program)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "\nThe stripped program has %s.\n", megabytes(info.Size()))
+	return nil
+}
