@@ -1,0 +1,647 @@
+// Package orgsync_test holds the rules of the whole project: what may import what, where the outside world may be
+// touched, how things are named and documented. The tables come first; to change a rule, change its row.
+package orgsync_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+const module = "github.com/orgsync/orgsync/"
+
+// room is a package and what its files may import.
+type room struct {
+	dir string
+	// std are the packages of the standard library; nil: any, but see touches.
+	std []string
+	// project are packages of this project. Tests may import any.
+	project []string
+	// modules are packages of other modules, each with those below it. Tests may also import testModules.
+	modules []string
+}
+
+var rooms = []room{
+	{
+		dir:     ".", // tests only
+		project: nil,
+	},
+	{
+		dir: "cmd/orgsync",
+		project: []string{
+			"internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/report", "internal/roster",
+			"internal/sandbox", "internal/vultr",
+		},
+		modules: []string{"github.com/google/renameio/v2", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/cupwriter", "github.com/vbauerster/mpb/v8", "golang.org/x/term"},
+	},
+	{
+		dir:     "internal/org",
+		modules: []string{"golang.org/x/net/idna"},
+	},
+	{
+		dir:     "internal/roster",
+		project: []string{"internal/org"},
+		modules: []string{"gopkg.in/yaml.v3"},
+	},
+	{
+		dir:     "internal/vultr",
+		project: []string{"internal/org"},
+		modules: []string{"github.com/vultr/govultr/v3", "golang.org/x/sync", "golang.org/x/time/rate"},
+	},
+	{
+		dir:     "internal/ledger",
+		project: []string{"internal/org"},
+		modules: []string{"github.com/gofrs/flock", "github.com/google/renameio/v2"},
+	},
+	{
+		// Pure: nothing here can reach a file, the network, a logger or a context.
+		dir: "internal/plan",
+		std: []string{
+			"cmp", "crypto/sha256", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "slices", "sort", "strconv",
+			"strings", "time",
+		},
+		project: []string{"internal/org", "internal/roster"},
+	},
+	{
+		// Pure, as plan is.
+		dir:     "internal/diff",
+		std:     []string{"cmp", "slices", "strconv", "time"},
+		project: []string{"internal/org", "internal/roster"},
+	},
+	{
+		dir:     "internal/apply",
+		project: []string{"internal/ledger", "internal/org", "internal/plan"},
+		modules: []string{"golang.org/x/sync/errgroup"},
+	},
+	{
+		dir:     "internal/report",
+		project: []string{"internal/apply", "internal/diff", "internal/org", "internal/plan", "internal/roster"},
+		modules: []string{"github.com/mattn/go-runewidth"},
+	},
+	{
+		// A dead-man's switch is no API: it never sees the key, and shares nothing with who does.
+		dir: "internal/ping",
+	},
+	{
+		// Users run it without an account and tests trust it, so it shares no code with what it tests.
+		dir: "internal/sandbox",
+	},
+	{
+		// Measures the program from outside, beside what people use instead.
+		dir:     "bench",
+		project: []string{"internal/ledger", "internal/sandbox"},
+		modules: []string{"github.com/vultr/govultr/v3", "gopkg.in/yaml.v3"},
+	},
+	// For tests: no row above names them.
+	{
+		dir:     "internal/ledger/ledgertest",
+		project: []string{"internal/ledger", "internal/org"},
+	},
+	{
+		dir:     "internal/sandbox/sandboxtest",
+		project: []string{"internal/sandbox"},
+	},
+}
+
+// testModules may be imported by tests only.
+var testModules = []string{
+	"github.com/creack/pty", "github.com/google/go-cmp", "github.com/prometheus/client_golang/prometheus/testutil/promlint", "github.com/prometheus/common",
+	"github.com/rogpeppe/go-internal/testscript", "github.com/santhosh-tekuri/jsonschema/v6",
+	"golang.org/x/net/html", "gopkg.in/yaml.v3", "pgregory.net/rapid",
+}
+
+// touch is a way to reach the world outside, and the folders and files that may use it. Tests may use all of them.
+type touch struct {
+	pkg string
+	// names are what may not be used; nil: the package and those below it may not be imported at all.
+	names []string
+	where []string
+	why   string
+}
+
+var touches = []touch{
+	{
+		"net/http", nil, []string{"internal/ping", "internal/vultr", "internal/sandbox", "internal/sandbox/sandboxtest", "cmd/orgsync/simulate.go", "bench"},
+		"HTTP is spoken in one place",
+	},
+	{"github.com/spf13/cobra/doc", nil, nil, "pages are made by a test: nothing that makes them is in the program"},
+	{
+		"time", []string{"Now", "Since", "Until"}, []string{"internal/vultr", "internal/sandbox", "cmd/orgsync", "bench"},
+		"time is the server's, and handed in",
+	},
+	{
+		"time", []string{"After", "AfterFunc", "NewTicker", "NewTimer", "Tick"},
+		[]string{"internal/vultr", "internal/sandbox", "cmd/orgsync", "bench"}, "deciding does not wait",
+	},
+	{"time", []string{"Sleep"}, nil, "a sleep cannot be interrupted: wait for a timer or the context"},
+	{"os", []string{"Exit"}, []string{"cmd/orgsync/main.go", "bench/main.go"}, "leaving skips every defer"},
+	{"log", []string{"Fatal", "Fatalf", "Fatalln", "Print", "Printf", "Println"}, nil, "a *slog.Logger is handed in"},
+	{
+		"os", []string{"Stdin", "Stdout", "Stderr", "Getenv", "LookupEnv", "Environ"}, []string{"cmd/orgsync", "bench"},
+		"streams and environment are handed in",
+	},
+	{"fmt", []string{"Print", "Printf", "Println"}, nil, "it prints past the streams that were handed in"},
+	{module + "internal/roster", []string{"Load", "Parse"}, []string{"cmd/orgsync"}, "the others take the roster's types only"},
+}
+
+// nameless are words that a package or file is not named by: they say nothing of what is inside.
+var nameless = []string{"common", "helper", "helpers", "misc", "util", "utils"}
+
+// foreign are texts that stand in no file. They are written in pieces, so that this file may be checked too.
+var foreign = []string{
+	"/wo" + "rk/", // a path of somebody's machine
+	// Which proxy or registry to use is a setting of the machine.
+	"proxy.golang" + ".org", "sum.golang" + ".org", "index.golang" + ".org", "registry.npmjs" + ".org", "pypi" + ".org",
+}
+
+// check gives what is wrong with one file, each with its place. Paths are slash-separated and start at the root.
+func check(file string, src []byte) []string {
+	var problems []string
+	for _, text := range foreign {
+		if i := bytes.Index(src, []byte(text)); i >= 0 && !bytes.Contains(src, []byte{0}) { // a built program holds paths
+			problems = append(problems, fmt.Sprintf("%s:%d: contains %q", file, 1+bytes.Count(src[:i], []byte("\n")), text))
+		}
+	}
+	if path.Ext(file) != ".go" || slices.Contains(strings.Split(file, "/"), "testdata") {
+		return problems
+	}
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, src, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return append(problems, err.Error())
+	}
+	report := func(pos token.Pos, format string, args ...any) {
+		at := fset.Position(pos)
+		problems = append(problems, fmt.Sprintf("%s:%d: ", file, at.Line)+fmt.Sprintf(format, args...))
+	}
+	checkName(file, f, report)
+	checkImports(file, f, report)
+	if !strings.HasSuffix(file, "_test.go") {
+		checkTouches(file, f, report)
+		checkComments(f, report)
+	}
+	return problems
+}
+
+type reporter func(pos token.Pos, format string, args ...any)
+
+func checkName(file string, f *ast.File, report reporter) {
+	words := strings.FieldsFunc(strings.TrimSuffix(file, ".go"), func(r rune) bool { return r == '/' || r == '_' })
+	for _, word := range append(words, f.Name.Name) {
+		if slices.Contains(nameless, word) {
+			report(f.Package, "%q says nothing: name it by what is inside", word)
+			return
+		}
+	}
+}
+
+func checkImports(file string, f *ast.File, report reporter) {
+	i := slices.IndexFunc(rooms, func(r room) bool { return r.dir == path.Dir(file) })
+	if i < 0 {
+		report(f.Package, "package %s has no row in the table of rooms", path.Dir(file))
+		return
+	}
+	r, test := rooms[i], strings.HasSuffix(file, "_test.go")
+	if r.dir == "." && !test {
+		report(f.Package, "the root holds tests only")
+	}
+	for _, spec := range f.Imports {
+		imp := importPath(spec)
+		inProject, project := strings.CutPrefix(imp, module)
+		var ok bool
+		switch {
+		case project:
+			ok = test || slices.Contains(r.project, inProject)
+		case strings.Contains(strings.Split(imp, "/")[0], "."):
+			ok = within(imp, r.modules) || test && within(imp, testModules)
+		default:
+			ok = test || r.std == nil || slices.Contains(r.std, imp)
+		}
+		if !ok {
+			report(spec.Pos(), "%s may not import %s", r.dir, imp)
+		}
+		if spec.Name != nil && spec.Name.Name == "." {
+			report(spec.Pos(), "imports %s with a dot, which hides what is used", imp)
+		}
+	}
+}
+
+func checkTouches(file string, f *ast.File, report reporter) {
+	pkgs := map[string]string{} // by the name that the file gives them
+	for _, spec := range f.Imports {
+		imp := importPath(spec)
+		name := path.Base(imp)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		pkgs[name] = imp
+		for _, t := range touches {
+			if t.names == nil && within(imp, []string{t.pkg}) && !t.allows(file) {
+				report(spec.Pos(), "may not import %s: %s", imp, t.why)
+			}
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		x, ok := sel.X.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		for _, t := range touches {
+			if pkgs[x.Name] == t.pkg && slices.Contains(t.names, sel.Sel.Name) && !t.allows(file) {
+				report(sel.Pos(), "may not use %s.%s: %s", t.pkg, sel.Sel.Name, t.why)
+			}
+		}
+		return true
+	})
+}
+
+// allows tells whether the touch may be used in file.
+func (t touch) allows(file string) bool {
+	return slices.Contains(t.where, file) || slices.Contains(t.where, path.Dir(file))
+}
+
+// checkComments wants a comment on every exported name. In a group, the group's will do.
+func checkComments(f *ast.File, report reporter) {
+	if f.Name.Name == "main" {
+		return // exports nothing
+	}
+	want := func(name *ast.Ident, comments ...*ast.CommentGroup) {
+		told := func(c *ast.CommentGroup) bool { return strings.TrimSpace(c.Text()) != "" } // a directive tells nothing
+		if name.IsExported() && !slices.ContainsFunc(comments, told) {
+			report(name.Pos(), "%s has no comment", name.Name)
+		}
+	}
+	for _, decl := range f.Decls {
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil || ast.IsExported(receiver(d.Recv.List[0].Type)) {
+				want(d.Name, d.Doc)
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch s := spec.(type) {
+				case *ast.TypeSpec:
+					want(s.Name, d.Doc, s.Doc)
+				case *ast.ValueSpec:
+					for _, name := range s.Names {
+						want(name, d.Doc, s.Doc, s.Comment)
+					}
+				}
+			}
+		}
+	}
+}
+
+// receiver is the name of a method's type, without pointer and type parameters.
+func receiver(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return receiver(e.X)
+	case *ast.IndexExpr:
+		return receiver(e.X)
+	case *ast.IndexListExpr:
+		return receiver(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
+}
+
+func importPath(spec *ast.ImportSpec) string {
+	imp, err := strconv.Unquote(spec.Path.Value)
+	if err != nil {
+		panic(err) // the parser lets none through
+	}
+	return imp
+}
+
+// within tells whether imp is one of the packages or below one.
+func within(imp string, packages []string) bool {
+	return slices.ContainsFunc(packages, func(p string) bool { return imp == p || strings.HasPrefix(imp, p+"/") })
+}
+
+var requirement = regexp.MustCompile(`(?m)^(?:require)?[ \t]+(\S+\.\S+) v\S+$`)
+
+// unexplained are the direct dependencies of a go.mod that no line of a text names, in backticks, with a reason after.
+func unexplained(goMod, text string) (direct int, missing []string) {
+	matches := requirement.FindAllStringSubmatch(strings.ReplaceAll(goMod, "\r", ""), -1)
+	for _, m := range matches {
+		reason := regexp.MustCompile("`" + regexp.QuoteMeta(m[1]) + "`" + `.*\pL.* \pL.* \pL`)
+		if !reason.MatchString(text) {
+			missing = append(missing, m[1])
+		}
+	}
+	return len(matches), missing
+}
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	inhabited := map[string]bool{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && strings.HasPrefix(file, ".") && !slices.Contains([]string{".", ".ci", ".github"}, file):
+			return fs.SkipDir
+		case !d.Type().IsRegular() || file == ".git": // a file in a worktree
+			return nil
+		}
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if path.Ext(file) == ".go" {
+			inhabited[path.Dir(file)] = true
+		}
+		for _, problem := range check(file, src) {
+			t.Error(problem)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rooms {
+		if !inhabited[r.dir] {
+			t.Errorf("the table of rooms names %s, which has no Go files", r.dir)
+		}
+	}
+}
+
+func TestDependenciesExplained(t *testing.T) {
+	t.Parallel()
+	goMod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contributing, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, missing := unexplained(string(goMod), string(contributing))
+	if direct == 0 {
+		t.Error("go.mod names no direct dependency: run go mod tidy")
+	}
+	for _, m := range missing {
+		t.Errorf("CONTRIBUTING.md does not say why `%s` is there", m)
+	}
+}
+
+// told are the imports of a room as CONTRIBUTING.md names them: the last part of each path, without its version.
+func (r room) told() []string {
+	var names []string
+	for _, imp := range slices.Concat(r.project, r.modules) {
+		if version := path.Base(imp); regexp.MustCompile(`^v[0-9]+$`).MatchString(version) {
+			imp = path.Dir(imp)
+		}
+		names = append(names, strings.TrimPrefix(path.Base(imp), "go-"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestRoomsTold: the table of packages in CONTRIBUTING.md has every room, and what it may import.
+func TestRoomsTold(t *testing.T) {
+	t.Parallel()
+	contributing, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rooms {
+		row := regexp.MustCompile("(?m)^\\| [^|]*`" + regexp.QuoteMeta(r.dir) + "`[^|]*\\|[^|]+\\| ([^|]+) \\|\r?$").FindSubmatch(contributing)
+		switch {
+		case r.dir == ".": // tests only
+			continue
+		case row == nil:
+			t.Errorf("CONTRIBUTING.md has no row for %s", r.dir)
+			continue
+		case string(row[1]) == "what they stand in for": // those for tests
+			continue
+		}
+		var names []string
+		for _, word := range strings.FieldsFunc(string(row[1]), func(c rune) bool { return c == ',' || c == ';' }) {
+			switch word = strings.TrimPrefix(strings.TrimSpace(word), "the types of "); word {
+			case "nothing":
+			case "all of them":
+				names = append(names, room{project: r.project}.told()...)
+			default:
+				names = append(names, word)
+			}
+		}
+		slices.Sort(names)
+		if diff := cmp.Diff(r.told(), names, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("imports of %s (-table of rooms +CONTRIBUTING.md):\n%s", r.dir, diff)
+		}
+	}
+}
+
+// TestRulesCanFail shows each rule break on a small file, and stay silent beside it.
+func TestRulesCanFail(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, file, src string
+		want            []string
+	}{
+		{"clean", "internal/org/x.go", "package org\n\nimport \"time\"\n\n// D is long.\nconst D = time.Second\n", nil},
+		{"not go", "internal/org/x.go", "func", []string{"internal/org/x.go:1:1: expected 'package', found 'func'"}},
+
+		{
+			"project import", "internal/org/x.go", "package org\n\nimport _ \"" + module + "internal/plan\"\n",
+			[]string{"internal/org/x.go:3: internal/org may not import " + module + "internal/plan"},
+		},
+		{"project import allowed", "internal/report/x.go", "package report\n\nimport _ \"" + module + "internal/plan\"\n", nil},
+		{
+			"test double", "internal/apply/x.go", "package apply\n\nimport _ \"" + module + "internal/ledger/ledgertest\"\n",
+			[]string{"internal/apply/x.go:3: internal/apply may not import " + module + "internal/ledger/ledgertest"},
+		},
+		{"project import in a test", "internal/org/x_test.go", "package org\n\nimport _ \"" + module + "internal/plan\"\n", nil},
+		{
+			"module", "internal/apply/x.go", "package apply\n\nimport _ \"golang.org/x/sync/semaphore\"\n",
+			[]string{"internal/apply/x.go:3: internal/apply may not import golang.org/x/sync/semaphore"},
+		},
+		{"module allowed", "internal/vultr/x.go", "package vultr\n\nimport _ \"golang.org/x/sync/semaphore\"\n", nil},
+		{
+			"module of a like name", "internal/roster/x.go", "package roster\n\nimport _ \"gopkg.in/yaml.v3x\"\n",
+			[]string{"internal/roster/x.go:3: internal/roster may not import gopkg.in/yaml.v3x"},
+		},
+		{
+			"test module", "internal/org/x.go", "package org\n\nimport _ \"pgregory.net/rapid\"\n",
+			[]string{"internal/org/x.go:3: internal/org may not import pgregory.net/rapid"},
+		},
+		{"test module in a test", "internal/org/x_test.go", "package org\n\nimport _ \"pgregory.net/rapid\"\n", nil},
+		{
+			"assertion library", "internal/org/x_test.go", "package org\n\nimport _ \"github.com/stretchr/testify/assert\"\n",
+			[]string{"internal/org/x_test.go:3: internal/org may not import github.com/stretchr/testify/assert"},
+		},
+		{
+			"impure plan", "internal/plan/x.go", "package plan\n\nimport (\n\t_ \"context\"\n\t_ \"os\"\n)\n",
+			[]string{"internal/plan/x.go:4: internal/plan may not import context", "internal/plan/x.go:5: internal/plan may not import os"},
+		},
+		{
+			"unknown package", "internal/new/x.go", "package new\n",
+			[]string{"internal/new/x.go:1: package internal/new has no row in the table of rooms"},
+		},
+		{"code at the root", "x.go", "package orgsync\n", []string{"x.go:1: the root holds tests only"}},
+		{
+			"dot", "internal/org/x.go", "package org\n\nimport . \"time\"\n",
+			[]string{"internal/org/x.go:3: imports time with a dot, which hides what is used"},
+		},
+
+		{
+			"http", "internal/report/x.go", "package report\n\nimport _ \"net/http/httptest\"\n",
+			[]string{"internal/report/x.go:3: may not import net/http/httptest: HTTP is spoken in one place"},
+		},
+		{
+			"http in another command", "cmd/orgsync/plan.go", "package main\n\nimport _ \"net/http\"\n",
+			[]string{"cmd/orgsync/plan.go:3: may not import net/http: HTTP is spoken in one place"},
+		},
+		{"http in the simulation", "cmd/orgsync/simulate.go", "package main\n\nimport _ \"net/http\"\n", nil},
+		{
+			"clock", "internal/plan/x.go", "package plan\n\nimport clock \"time\"\n\nvar now = clock.Now\n",
+			[]string{"internal/plan/x.go:5: may not use time.Now: time is the server's, and handed in"},
+		},
+		{"clock in a command", "cmd/orgsync/x.go", "package main\n\nimport \"time\"\n\nvar now = time.Now\n", nil},
+		{"clock in a test", "internal/plan/x_test.go", "package plan\n\nimport \"time\"\n\nvar now = time.Now\n", nil},
+		{
+			"timer", "internal/plan/x.go", "package plan\n\nimport \"time\"\n\nvar t = time.NewTimer(1)\n",
+			[]string{"internal/plan/x.go:5: may not use time.NewTimer: deciding does not wait"},
+		},
+		{
+			"sleep", "internal/vultr/x.go", "package vultr\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n",
+			[]string{"internal/vultr/x.go:5: may not use time.Sleep: a sleep cannot be interrupted: wait for a timer or the context"},
+		},
+		{
+			"exit", "cmd/orgsync/plan.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n",
+			[]string{"cmd/orgsync/plan.go:5: may not use os.Exit: leaving skips every defer"},
+		},
+		{"exit in main", "cmd/orgsync/main.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n", nil},
+		{
+			"log", "cmd/orgsync/main.go", "package main\n\nimport \"log\"\n\nfunc f() { log.Fatal() }\n",
+			[]string{"cmd/orgsync/main.go:5: may not use log.Fatal: a *slog.Logger is handed in"},
+		},
+		{
+			"environment", "internal/vultr/x.go", "package vultr\n\nimport \"os\"\n\nvar key = os.Getenv(\"KEY\")\n",
+			[]string{"internal/vultr/x.go:5: may not use os.Getenv: streams and environment are handed in"},
+		},
+		{
+			"print", "cmd/orgsync/x.go", "package main\n\nimport \"fmt\"\n\nfunc f() { fmt.Println() }\n",
+			[]string{"cmd/orgsync/x.go:5: may not use fmt.Println: it prints past the streams that were handed in"},
+		},
+		{
+			"reading the roster", "internal/plan/x.go", "package plan\n\nimport \"" + module + "internal/roster\"\n\nvar load = roster.Load\n",
+			[]string{"internal/plan/x.go:5: may not use " + module + "internal/roster.Load: the others take the roster's types only"},
+		},
+
+		{
+			"file name", "internal/org/test_helpers_test.go", "package org\n",
+			[]string{`internal/org/test_helpers_test.go:1: "helpers" says nothing: name it by what is inside`},
+		},
+		{
+			"folder name", "internal/util/x.go", "package util\n",
+			[]string{
+				`internal/util/x.go:1: "util" says nothing: name it by what is inside`,
+				"internal/util/x.go:1: package internal/util has no row in the table of rooms",
+			},
+		},
+		{
+			"package name", "internal/org/x.go", "package common\n",
+			[]string{`internal/org/x.go:1: "common" says nothing: name it by what is inside`},
+		},
+
+		{
+			"comments", "internal/org/x.go",
+			`package org
+
+func F() {}
+
+type T[K any] struct{}
+
+func (t *T[K]) M() {}
+
+func (t *t) M() {}
+
+type (
+	// A is told.
+	A int
+	B int
+)
+
+const C, c = 1, 2
+
+//go:generate nothing
+var V int
+`,
+			[]string{
+				"internal/org/x.go:3: F has no comment",
+				"internal/org/x.go:5: T has no comment",
+				"internal/org/x.go:7: M has no comment",
+				"internal/org/x.go:14: B has no comment",
+				"internal/org/x.go:17: C has no comment",
+				"internal/org/x.go:20: V has no comment",
+			},
+		},
+		{
+			"comments enough", "internal/org/x.go",
+			"package org\n\n// The sizes.\nconst (\n\tA = 1\n\tB = 2\n)\n\nvar (\n\tV int // counts\n)\n\nfunc f() {}\n", nil,
+		},
+		{"comments in main", "cmd/orgsync/x.go", "package main\n\nfunc F() {}\n", nil},
+		{"comments in a test", "internal/org/x_test.go", "package org\n\nfunc TestF() {}\n", nil},
+
+		{"machine path", "docs/x.md", "see\n/wo" + "rk/main\n", []string{`docs/x.md:2: contains "/wo` + `rk/"`}},
+		{
+			"registry", "testdata/x.go", "// GOPROXY=https://proxy.golang" + ".org\n",
+			[]string{`testdata/x.go:1: contains "proxy.golang` + `.org"`},
+		},
+		{"machine path in a program", "orgsync", "\x7fELF\x00/wo" + "rk/main", nil},
+		{"code in testdata", "internal/org/testdata/util.go", "package util\n", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, check(tt.file, []byte(tt.src))); diff != "" {
+				t.Errorf("check(%s) (-want +got):\n%s", tt.file, diff)
+			}
+		})
+	}
+}
+
+func TestUnexplained(t *testing.T) {
+	t.Parallel()
+	goMod := `module example.com/m
+
+go 1.26.0
+
+require example.com/single v1.0.0
+
+require (
+	example.com/bare v1.0.0
+	example.com/told v1.2.3
+	example.com/told/v2 v2.0.0-20260101000000-abcdef012345
+	example.com/deep v1.0.0 // indirect
+)
+`
+	text := "- `example.com/told`: reads YAML with places\n- `example.com/bare`\n- example.com/told/v2 is a good thing\n" +
+		"- `example.com/single` helps\n"
+	direct, missing := unexplained(goMod, text)
+	want := []string{"example.com/single", "example.com/bare", "example.com/told/v2"}
+	if diff := cmp.Diff(want, missing); diff != "" || direct != 4 {
+		t.Errorf("unexplained() = %d, (-want +got):\n%s", direct, diff)
+	}
+}

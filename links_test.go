@@ -1,0 +1,158 @@
+package orgsync_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	// fence begins and ends a block of code in Markdown, span is code within a line.
+	fence = regexp.MustCompile("^ *(```|~~~)")
+	span  = regexp.MustCompile("`+[^`]+`+")
+	// target is where a link or a picture leads, in the line or at the end of the page.
+	target  = regexp.MustCompile(`\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)|^\[[^\]]+\]: (\S+)`)
+	heading = regexp.MustCompile(`^#{1,6} +(.+?) *#*$`)
+	// linkedWords is a link within a heading, of which only the words count.
+	linkedWords = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+)
+
+// prose are the lines of a page in Markdown; those of blocks of code are empty.
+func prose(page string) []string {
+	lines := strings.Split(strings.ReplaceAll(page, "\r", ""), "\n")
+	inside := false
+	for i, line := range lines {
+		isFence := fence.MatchString(line)
+		if inside || isFence {
+			lines[i] = ""
+		}
+		inside = inside != isFence
+	}
+	return lines
+}
+
+// anchors are the names that GitHub gives the headings of a page.
+func anchors(page string) []string {
+	var names []string
+	count := map[string]int{}
+	for _, line := range prose(page) {
+		m := heading.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		name := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ' || r == '-':
+				return '-'
+			case r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, linkedWords.ReplaceAllString(m[1], "$1"))
+		count[name]++
+		if n := count[name]; n > 1 {
+			name += "-" + strconv.Itoa(n-1)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// deadLinks are the links of a page that lead to no file, folder or heading of the project, each with its place. Links
+// into the web are not followed.
+func deadLinks(project fs.FS, file string) ([]string, error) {
+	page, err := fs.ReadFile(project, file)
+	if err != nil {
+		return nil, err
+	}
+	var dead []string
+	for i, line := range prose(string(page)) {
+		for _, m := range target.FindAllStringSubmatch(span.ReplaceAllString(line, ""), -1) {
+			link := m[1] + m[2]
+			if strings.Contains(link, ":") {
+				continue
+			}
+			to, anchor, anchored := strings.Cut(link, "#")
+			place := path.Join(path.Dir(file), to)
+			if to == "" {
+				place = file
+			}
+			info, err := fs.Stat(project, place)
+			known := err == nil
+			if known && anchored {
+				var other []byte
+				if !info.IsDir() {
+					other, err = fs.ReadFile(project, place)
+				}
+				known = err == nil && slices.Contains(anchors(string(other)), anchor)
+			}
+			if !known {
+				dead = append(dead, fmt.Sprintf("%s:%d: %s leads nowhere", file, i+1, link))
+			}
+		}
+	}
+	return dead, nil
+}
+
+// TestLinks follows the links from one page of the project to another.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	project, pages := os.DirFS("."), 0
+	err := fs.WalkDir(project, ".", func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || file != "." && strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case d.IsDir() || path.Ext(file) != ".md":
+			return nil
+		}
+		pages++
+		dead, err := deadLinks(project, file)
+		for _, link := range dead {
+			t.Error(link)
+		}
+		return err
+	})
+	if err != nil || pages < 10 {
+		t.Errorf("%d pages were read: %v", pages, err)
+	}
+}
+
+func TestLinksCanFail(t *testing.T) {
+	t.Parallel()
+	project := fstest.MapFS{
+		"docs/a.md": {Data: []byte("# One `two`, three_four: [five](six.md)\n## Again\n## Again\n```sh\n# no heading\n```\n")},
+		"x.go":      {},
+	}
+	for link, want := range map[string]bool{
+		"[a](docs/a.md)": true, "[a](docs/b.md)": false, "[docs](docs)": true, "[out](../x)": false, "![a](docs/a.svg)": false,
+		"[a](docs/a.md#one-two-three_four-five)": true, "[a](docs/a.md#again-1)": true, "[a](docs/a.md#again-2)": false,
+		"[a](docs/a.md#no-heading)": false, "[a](x.go#again)": false, "[a](docs#again)": false,
+		"[here](#top)": true, "[here](#end)": false, "[web](https://example.com/none)": true, "[a]: docs/b.md": false,
+		"`[a](docs/b.md)`": true, "```\n[a](docs/b.md)\n```": true, "[a](docs/a.md), [a](docs/b.md)": false,
+	} {
+		project["page.md"] = &fstest.MapFile{Data: []byte("# Top\n\n" + link + "\n")}
+		dead, err := deadLinks(project, "page.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if alive := len(dead) == 0; alive != want {
+			t.Errorf("%s leads somewhere: %v, want %v (%q)", link, alive, want, dead)
+		}
+	}
+	dead, _ := deadLinks(fstest.MapFS{"docs/b.md": {Data: []byte("\nsee [c](c.md)\n")}}, "docs/b.md")
+	if diff := cmp.Diff([]string{"docs/b.md:2: c.md leads nowhere"}, dead); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,77 @@
+package orgsync_test
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+// arrow is a line of a state diagram of Mermaid.
+var arrow = regexp.MustCompile(`(?m)^ +(\S+) --> (\S+?)(: .*)?$`)
+
+// TestStateDiagram: the diagram in the README has the states that there are, and a way leads to each.
+func TestStateDiagram(t *testing.T) {
+	t.Parallel()
+	_, after, found := strings.Cut(read(t, "README.md"), "```mermaid\nstateDiagram-v2\n")
+	diagram, _, closed := strings.Cut(after, "```\n")
+	if !found || !closed {
+		t.Fatal("the README has no state diagram")
+	}
+	const begin = "[*]"
+	reached := map[string]bool{begin: true}
+	arrows := arrow.FindAllStringSubmatch(diagram, -1)
+	for range arrows {
+		for _, a := range arrows {
+			reached[a[2]] = reached[a[2]] || reached[a[1]]
+		}
+	}
+	want := []string{begin}
+	for _, s := range plan.States {
+		want = append(want, string(s))
+	}
+	got := slices.DeleteFunc(slices.Collect(maps.Keys(reached)), func(s string) bool { return !reached[s] })
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("states (-want +reached in the diagram):\n%s", diff)
+	}
+	if lines := strings.Count(strings.TrimSpace(diagram), "\n"); lines != len(arrows) {
+		t.Errorf("%d lines after the first, of which %d are arrows:\n%s", lines, len(arrows), diagram)
+	}
+}
+
+// picture is one in Markdown: its words for those who cannot see it, and its file.
+var picture = regexp.MustCompile(`!\[([^\]]*)\]\(([^)]+)\)`)
+
+// TestPicturesOfReadme: each is there, and is told to those who cannot see it.
+func TestPicturesOfReadme(t *testing.T) {
+	t.Parallel()
+	pictures := picture.FindAllStringSubmatch(read(t, "README.md"), -1)
+	if len(pictures) == 0 {
+		t.Error("the README has no pictures")
+	}
+	for _, p := range pictures {
+		if len(p[1]) < 40 {
+			t.Errorf("%s is told in %q", p[2], p[1])
+		}
+		if !strings.HasPrefix(read(t, p[2]), "<?xml ") {
+			t.Errorf("%s is no SVG", p[2])
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}

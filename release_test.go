@@ -1,0 +1,135 @@
+package orgsync_test
+
+import (
+	"bytes"
+	"debug/buildinfo"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// inProgram are the modules whose code is in the program for Linux. What stands in go.mod beside them is for tests, or for
+// other systems: nothing is carried along that is not used.
+var inProgram = []string{
+	"github.com/VividCortex/ewma",
+	"github.com/acarl005/stripansi",
+	"github.com/clipperhouse/uax29/v2",
+	"github.com/gofrs/flock",
+	"github.com/google/go-querystring",
+	"github.com/google/renameio/v2",
+	"github.com/hashicorp/go-cleanhttp",
+	"github.com/hashicorp/go-retryablehttp",
+	"github.com/mattn/go-runewidth",
+	"github.com/spf13/cobra",
+	"github.com/spf13/pflag",
+	"github.com/vbauerster/cupwriter",
+	"github.com/vbauerster/mpb/v8",
+	"github.com/vultr/govultr/v3",
+	"golang.org/x/net",
+	"golang.org/x/sync",
+	"golang.org/x/sys",
+	"golang.org/x/term",
+	"golang.org/x/text",
+	"golang.org/x/time",
+	"gopkg.in/yaml.v3",
+}
+
+// largest is how many bytes the program for Linux may have.
+const largest = 15 << 20
+
+// buildRelease builds the program in dir for Linux, as a release is built, and gives its file.
+func buildRelease(t *testing.T, dir string, environment ...string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "orgsync")
+	environment = append(environment, "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1", "GOFLAGS=")
+	goTool(t, dir, environment, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "./cmd/orgsync")
+	return program
+}
+
+// TestProgram: the program holds what it needs, and no more.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	program := buildRelease(t, ".")
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var modules []string
+	for _, m := range info.Deps {
+		modules = append(modules, m.Path)
+	}
+	slices.Sort(modules)
+	if diff := cmp.Diff(inProgram, modules); diff != "" {
+		t.Errorf("modules in the program (-want +got):\n%s", diff)
+	}
+	file, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes, of at most %d", file.Size(), largest)
+	if file.Size() > largest {
+		t.Errorf("the program has %d bytes, more than %d", file.Size(), largest)
+	}
+}
+
+// TestReproducible: the same source gives the same bytes, wherever and whenever it is built. Once with what is in the
+// caches of this machine, once with an empty one, another folder of modules, and files of another age.
+func TestReproducible(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles everything, the standard library too")
+	}
+	source := func(name string) string {
+		dir := filepath.Join(t.TempDir(), name)
+		for _, folder := range []string{"cmd", "internal"} {
+			if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(folder)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, file := range []string{"go.mod", "go.sum"} {
+			text, err := os.ReadFile(file)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, file), text, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	here, there := source("here"), source("there/and/further")
+	longAgo := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+	err := filepath.WalkDir(there, func(file string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			err = os.Chtimes(file, longAgo, longAgo)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := filepath.Join(t.TempDir(), "modules")
+	if err := os.Symlink(strings.TrimSpace(goTool(t, ".", nil, "env", "GOMODCACHE")), modules); err != nil {
+		t.Skipf("the folder of modules cannot have another name here: %v", err)
+	}
+	first, err := os.ReadFile(buildRelease(t, here))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := os.ReadFile(buildRelease(t, there, "GOCACHE="+t.TempDir(), "GOMODCACHE="+modules, "GOPATH="+t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first, second) {
+		t.Error("two builds of the same source differ: is -trimpath missing, or a time stamped in?")
+	}
+	if bytes.Contains(first, []byte(here)) || bytes.Contains(second, []byte(there)) {
+		t.Error("the program names the folder it was built in")
+	}
+}
