@@ -79,14 +79,16 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	case root.Kind == yaml.SequenceNode:
 		d.problem(root, `the file must be a mapping, not a list: put the list under "users:"`)
 		d.incomplete = true
-	case !d.fits(&key{kind: mappingKind}, root):
-		d.incomplete = true
 	default:
 		d.top(root)
 	}
 }
 
 func (d *decoder) top(n *yaml.Node) {
+	if !d.fits(&key{kind: mappingKind}, n) {
+		d.incomplete = true
+		return
+	}
 	present := d.mapping(n, &rosterKeys, func(k *key, name, v *yaml.Node) {
 		if k.kind != peopleKind {
 			d.setOnce(k, name)

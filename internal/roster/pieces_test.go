@@ -112,6 +112,7 @@ func TestPieces(t *testing.T) {
 		"two documents":            {"users:\n  - email: a@example.com\n  - email: b@example.com\n---\nusers:\n  - email: c@example.com\n", false},
 		"a tab":                    {"users:\n  - email: a@example.com\n\t- email: b@example.com\n  - email: c@example.com\n", false},
 		"another key's list":       {"defaults:\n  groups:\n  - x\n  - y\nusers:\n  - email: a@example.com\n  - email: b@example.com\n", true},
+		"a tag on the file":        {"!x\norganization: Example\nusers:\n  - email: a@example.com\n  - email: b@example.com\n", false},
 		"a null among them":        {"users:\n  - email: a@example.com\n  - null\n  - email: c@example.com\n", true},
 	} {
 		if cut := sameInPieces(t, []byte(test.text)); cut > 0 != test.cut {
