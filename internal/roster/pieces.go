@@ -22,6 +22,8 @@ type pieces struct {
 	frame []byte
 	// usersLine is where "users" stands. From cutLine on, lines of the frame are missing lines further down in the file.
 	usersLine, cutLine, missing int
+	// first is the entry that the frame has: what begins in it must end in it.
+	first piece
 	// rest are the entries that the frame is without.
 	rest []piece
 }
@@ -39,9 +41,12 @@ func cutUp(data []byte, size int) (pieces, bool) {
 	if bytes.ContainsAny(data, "&*") {
 		return p, false // an anchor of one part may be of use in another
 	}
+	if marksKey(data) {
+		return p, false // the value of such a key may be the next part
+	}
 	var starts []int // of the pieces
 	entry, entries := "", 0
-	end, line, offset := len(data), 0, 0
+	first, end, line, offset := 0, len(data), 0, 0
 	for text := range bytes.Lines(data) {
 		start := offset
 		offset += len(text)
@@ -72,6 +77,7 @@ func cutUp(data []byte, size int) (pieces, bool) {
 			break
 		}
 		if entries++; entries == 1 {
+			p.first, first = piece{line: line, entries: 1}, start
 			continue
 		}
 		if n := len(starts); n == 0 || start-starts[n-1] >= size {
@@ -86,10 +92,24 @@ func cutUp(data []byte, size int) (pieces, bool) {
 	for i, start := range starts {
 		p.rest[i].text = data[start:append(starts, end)[i+1]]
 	}
+	p.first.text = data[first:starts[0]]
 	left := data[starts[0]:end]
 	p.frame = append(bytes.Clone(data[:starts[0]]), data[end:]...)
 	p.cutLine, p.missing = p.rest[0].line, bytes.Count(left, []byte("\n"))
 	return p, true
+}
+
+// marksKey tells whether data may have a key that is marked as one with a "?".
+func marksKey(data []byte) bool {
+	for {
+		i := bytes.IndexByte(data, '?')
+		if i < 0 {
+			return false
+		}
+		if data = data[i+1:]; len(data) == 0 || strings.ContainsRune(" \t\r\n", rune(data[0])) {
+			return true
+		}
+	}
 }
 
 // nodes reads the entries; false when they are not the list that they were taken for.
@@ -102,17 +122,22 @@ func (p piece) nodes(file string) (*yaml.Node, bool) {
 	return list, true
 }
 
-// document reads the frame; false when it does not have the one entry of "users" where it was seen.
+// document reads the frame; false when it does not have the one entry of "users" where it was seen, or has other "users"
+// above.
 func (p pieces) document(file string) (*yaml.Node, bool) {
+	if _, ok := p.first.nodes(file); !ok {
+		return nil, false
+	}
 	root, problem := parseDocument(file, p.frame)
 	if problem != nil || root == nil || root.Kind != yaml.MappingNode {
 		return nil, false
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		name, value := root.Content[i], root.Content[i+1]
-		if name.Value == "users" && name.Line == p.usersLine && name.Column == 1 {
+		if name.Value == "users" {
 			moveDown(root, p.cutLine, p.missing)
-			return root, value.Kind == yaml.SequenceNode && value.Style&yaml.FlowStyle == 0 && len(value.Content) == 1
+			ours := name.Line == p.usersLine && name.Column == 1
+			return root, ours && value.Kind == yaml.SequenceNode && value.Style&yaml.FlowStyle == 0 && len(value.Content) == 1
 		}
 	}
 	return nil, false

@@ -113,6 +113,11 @@ func TestPieces(t *testing.T) {
 		"a tab":                    {"users:\n  - email: a@example.com\n\t- email: b@example.com\n  - email: c@example.com\n", false},
 		"another key's list":       {"defaults:\n  groups:\n  - x\n  - y\nusers:\n  - email: a@example.com\n  - email: b@example.com\n", true},
 		"a tag on the file":        {"!x\norganization: Example\nusers:\n  - email: a@example.com\n  - email: b@example.com\n", false},
+		"quotes over all entries":  {"users:\n  - email: a@example.com\n    note: \"x\n  - email: b@example.com\n  - email: c@example.com\nx: \"\n", false},
+		"a flow over all entries":  {"users:\n  - email: a@example.com\n    groups: [\n  - email: b@example.com\n  - email: c@example.com\n]\n", false},
+		"a flow to the end":        {"users:\n  - {0\n  - {}\n  }\n", false},
+		"another users above":      {"\"users\":\n  - email: z@example.com\nusers:\n  - email: a@example.com\n  - email: z@example.com\n", false},
+		"a key without a value":    {"users:\n  - ? email\n  - email: b@example.com\norganization: x\n", false},
 		"a null among them":        {"users:\n  - email: a@example.com\n  - null\n  - email: c@example.com\n", true},
 	} {
 		if cut := sameInPieces(t, []byte(test.text)); cut > 0 != test.cut {
