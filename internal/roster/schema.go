@@ -85,15 +85,18 @@ const (
 	// blank are the spaces and the characters without a width, of which no address has any.
 	blank = "\\s\\xa0\\xad\u1680\u2000-\u200f\u202f\u205f-\u2065\u206a-\u206f\u3000" +
 		"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
+	// space is what [unicode.IsSpace] tells, and around what is trimmed off; \s means something else to either reader.
+	space  = "\\t-\\r \\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+	around = `[` + space + `]*`
 
 	word   = `[^` + unseen + blank + `.@<>"(),:;\[\]\\]+`
 	label  = `[^` + unseen + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+` // of ASCII only letters, digits and "-"
 	domain = label + `(\.` + label + `)+`
 
-	linePattern    = `^\s*[^\s` + unseen + `]([^` + unseen + `]*[^\s` + unseen + `])?\s*$`
-	prosePattern   = `^\s*[^\s` + unseen + `]([^` + unseen + `]|[\n\t])*$`
-	addressPattern = `^\s*` + word + `(\.` + word + `)*@` + domain + `\s*$`
-	domainPattern  = `^\s*` + domain + `\s*$`
+	linePattern    = `^` + around + `[^` + space + unseen + `]([^` + unseen + `]*[^` + space + unseen + `])?` + around + `$`
+	prosePattern   = `^` + around + `[^` + space + unseen + `]([^` + unseen + `]|[\n\t])*` + around + `$`
+	addressPattern = `^` + around + word + `(\.` + word + `)*@` + domain + around + `$`
+	domainPattern  = `^` + around + domain + around + `$`
 	datePattern    = `^[2-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
 	flagPattern    = `^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|[Nn][Oo])$`
 )
