@@ -56,11 +56,14 @@ type episode struct {
 	Stop        time.Duration // after this the run is told to stop; 0: it is not
 	Late        int           // the mail on which the server acts only after the client gave up; 0: none
 	LateBy      time.Duration
-	WrongClock  string   // the list whose answers come from a machine whose clock is months off; "": none
+	WrongClock  string   // the list, or writes, whose answers come from a machine whose clock is months off; "": none
 	Reinvite    []string // --reinvite
 	InviteLeft  bool
 	Ledger      string // lost, restored, or "": as it is
 }
+
+// writes are all requests that are none for a list.
+const writes = "writes"
 
 // deed is something that a person, or the maintainer of the roster, does.
 type deed struct{ Who, What string }
@@ -130,7 +133,7 @@ func drawScript(t *rapid.T) script {
 			e.Late, e.LateBy = rapid.IntRange(1, 12).Draw(t, "late mail"), draw("late by", 0, time.Second, 10*time.Second, 100*time.Second)
 		}
 		if rapid.IntRange(0, 5).Draw(t, "odd clock") == 0 {
-			e.WrongClock = rapid.SampledFrom([]string{"/v2/account", "/v2/users", "/v2/invitation", "/v2/organizations"}).Draw(t, "wrong clock")
+			e.WrongClock = rapid.SampledFrom([]string{"/v2/account", "/v2/users", "/v2/invitation", "/v2/organizations", writes}).Draw(t, "wrong clock")
 		}
 		if e.AtOnce == 1 && rapid.IntRange(0, 5).Draw(t, "anew") == 0 {
 			e.Reinvite = []string{rapid.SampledFrom(s.People).Draw(t, "reinvite")}
@@ -287,14 +290,14 @@ func (r *referee) mishap(what string) {
 	r.faulty = true
 }
 
-// oddClock lets the answers to reading path tell a time that is months off, or does nothing when path is "".
-func (r *referee) oddClock(path string) {
+// oddClock lets the answers to reading path, or to writes, tell a time that is months off, or does nothing when path is "".
+func (c *company) oddClock(path string) {
 	if path == "" {
 		return
 	}
-	r.rewrite(func(req *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
-		if req.Method == http.MethodGet && req.URL.Path == path {
-			rec.Header().Set("Date", r.Now().Add(100*24*time.Hour).Format(http.TimeFormat))
+	c.rewrite(func(req *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+		if req.Method == http.MethodGet && req.URL.Path == path || req.Method != http.MethodGet && path == writes {
+			rec.Header().Set("Date", c.Now().Add(100*24*time.Hour).Format(http.TimeFormat))
 		}
 		return rec
 	})

@@ -52,6 +52,15 @@ func (f fields) text(name string) string {
 	return string(raw) // a number, as it is written, since ids may be too long for a float; true or false
 }
 
+// complaint is the text under "error"; "" when it says nothing. A success with one did not do what was asked for; govultr looks
+// for it in every answer, too.
+func (f fields) complaint() string {
+	if words := f["error"]; len(words) == 0 || words[0] != '"' {
+		return ""
+	}
+	return f.text("error")
+}
+
 // shared is text in the memory of one that is the same: a list says some things in each of its rows.
 func shared(text string) string { return unique.Make(text).Value() }
 

@@ -236,8 +236,8 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 		}
 	}
 	switch {
-	case !found && top.text("error") != "":
-		return fmt.Errorf("the answer has no %q but says: %s", keys[0], top.text("error"))
+	case top.complaint() != "":
+		return fmt.Errorf("the answer says: %s", top.complaint())
 	case !found:
 		return fmt.Errorf("the answer has no %q", keys[0])
 	case !filled && p.total != 0:

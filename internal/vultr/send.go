@@ -129,11 +129,14 @@ func (c *Client) understand(q call, a answer, body []byte, err error, late bool)
 	if isHTML(a.header) || json.Unmarshal(body, &a.fields) != nil || a.fields == nil {
 		return a, q.failed(org.Unreadable, a.status, c.clean(notJSON(a, body)), nil)
 	}
-	if words := a.fields["error"]; q.mayBeEmpty && len(words) > 0 && words[0] == '"' && a.fields.text("error") != "" {
-		return a, q.failed(org.Refused, a.status, c.clean(a.fields.text("error")), nil) // govultr looks for this in every answer, too
+	if words := a.fields.complaint(); q.mayBeEmpty && words != "" {
+		return a, q.failed(org.Refused, a.status, c.clean(words), nil)
 	}
-	// Only an answer of the API's own tells its time: a gateway's error page has a clock of its own.
-	c.clock.observe(a.header)
+	// Only an answer of the API's own tells its time: a gateway's error page has a clock of its own. Writes, of which there may
+	// be many in a row, may all go to one machine; what a list shows is judged by the clocks that lists come with.
+	if q.method == http.MethodGet {
+		c.clock.observe(a.header)
+	}
 	return a, nil
 }
 
