@@ -304,18 +304,46 @@ func (w *world) known(c *candidate) []string {
 }
 
 // joined remembers that c is a member, so that c's absence later on means that c left, and which user c is, so that c is no
-// stranger when the list forgets how c accepted.
+// stranger when the list forgets how c accepted. It does so under the addresses that the server itself joins with the user:
+// what only the roster says of an address holds as long as the roster says so.
 func (w *world) joined(c *candidate, v *verdict) {
 	known := w.known(c)
 	for i, key := range known {
 		r := w.recall(c, known, key)
-		primary := i == 0
-		news := primary && (!c.memory.Joined || userID(c) != "" && c.memory.UserID != userID(c))
+		id, news := "", false
+		switch own := i < len(c.own); {
+		case c.user == nil: // by an accepted invitation, where users cannot be listed
+			news = i == 0 && !c.memory.Joined
+		case r.UserID == c.user.ID || c.isIn(key):
+			id = c.user.ID
+			news = own && (!r.Joined || r.UserID != id || w.invitedSince(c, r.JoinedAt))
+		}
 		// Whatever was mailed, to whichever of the addresses, is answered.
 		if news || r.Removed || len(r.Mails) > 0 {
-			v.facts = append(v.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: userID(c)})
+			v.facts = append(v.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: id})
 		}
 	}
+}
+
+// isIn tells whether the server says that c's user has the address key: as their own, or as one whose invitation was accepted
+// with it.
+func (c *candidate) isIn(key string) bool {
+	in := c.user.Email.Key()
+	return key == in || slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
+		if row.Registered.Key() != in {
+			return false
+		}
+		m := c.mailOf(row.ID)
+		return row.Invited.Key() == key || m != nil && m.Email == key
+	})
+}
+
+// invitedSince tells whether an invitation that c did not accept is newer than t: that c was a member when it was sent has to
+// be remembered, lest c be invited again on its account after having left.
+func (w *world) invitedSince(c *candidate, t time.Time) bool {
+	return slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
+		return row.Status != org.StatusAccepted && row.Created.After(t) && !row.Created.After(w.in.Snapshot.Now)
+	})
 }
 
 // recall is what is remembered of c, a user, under one of the keys that c is known by.

@@ -300,7 +300,34 @@ func TestMembership(t *testing.T) {
 		{"a member with an alias", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u1", "ada@home.example")}
+		}, []string{"fact joined ada@home.example"}},
+		{"a member with an alias, and mails to the other address, which are answered", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			in.Snapshot.Users = []org.User{user("u1", "ada@home.example")}
+			remember(in, sent(1, "i1", -80))
+		}, []string{"fact joined " + ada, "fact joined ada@home.example"}},
+		{"a member with an alias, with which the invitation of the other address was accepted", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			r := row("i1", ada, org.StatusAccepted, -10)
+			r.Registered = org.MustParseAddress("ada@home.example")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users = []org.User{user("u1", "ada@home.example")}
+		}, []string{"fact joined " + ada, "fact joined ada@home.example"}},
+		{"a member who is invited by hand", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{"fact joined " + ada}},
+		{"a member who is invited at a time that is yet to come", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, 1)}
+			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+		}, []string{}},
+		{"a member who was invited by hand, as remembered", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -90)}
+			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+		}, []string{}},
 		{"a member who accepted with an address nobody told of", func(in *plan.Input) {
 			r := row("i1", ada, org.StatusAccepted, -10)
 			r.Registered = org.MustParseAddress("countess@home.example")
@@ -371,13 +398,13 @@ func TestMembership(t *testing.T) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", "ada@home.example"), user("u1", ada)}
 			in.Snapshot.Users[1].Suspended = true
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u2"}
+			in.Memory["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
 		}, []string{}},
 		{"there twice, suspended once, in the other order", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "ada@home.example")}
 			in.Snapshot.Users[0].Suspended = true
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u2"}
+			in.Memory["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
 		}, []string{}},
 
 		{"unlisted users", func(in *plan.Input) {
@@ -409,7 +436,7 @@ func TestMembership(t *testing.T) {
 		{"there twice, with either address", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory["ada@home.example"] = org.Recollection{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"rounds begun anew for one of two addresses", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
@@ -634,5 +661,39 @@ func TestMembership(t *testing.T) {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestJoined: which user somebody is is remembered under the addresses that the server joins with the user, and stays.
+func TestJoined(t *testing.T) {
+	t.Parallel()
+	const countess = "countess@home.example"
+	mailed := func(userID string) org.Recollection {
+		return org.Recollection{Joined: true, UserID: userID, Mails: []org.Mail{sent(5, "i5", -100)}}
+	}
+	accepted := row("i1", ada, org.StatusAccepted, -10)
+	accepted.Registered = org.MustParseAddress(countess)
+	respelled := accepted
+	respelled.Invited = org.MustParseAddress("a.d.a@example.com")
+	for name, tt := range map[string]struct {
+		row    org.Invitation
+		memory org.Recollection
+		want   string
+	}{
+		"accepted with another address":                     {accepted, mailed(""), "u1"},
+		"accepted what was sent to another spelling":        {respelled, org.Recollection{Mails: []org.Mail{sent(1, "i1", -10)}}, "u1"},
+		"the list has forgotten, and the ledger remembers":  {org.Invitation{}, mailed("u1"), "u1"},
+		"accepted, and the list does not say who it was by": {row("i1", ada, org.StatusAccepted, -10), mailed("u1"), "u1"},
+	} {
+		in := world()
+		in.Snapshot.Users = []org.User{user("u1", countess)}
+		if tt.row.ID != "" {
+			in.Snapshot.Invitations = []org.Invitation{tt.row}
+		}
+		in.Memory[ada] = tt.memory
+		want := []org.Fact{{Kind: org.FactJoined, Email: ada, UserID: tt.want}}
+		if diff := cmp.Diff(want, plan.Compute(in).Facts); diff != "" {
+			t.Errorf("%s: facts (-want +got):\n%s", name, diff)
+		}
 	}
 }
