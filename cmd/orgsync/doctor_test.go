@@ -55,7 +55,7 @@ func TestDoctorDialects(t *testing.T) {
 
 			want := named.Dialect
 			// These show only when something is sent, or removed.
-			want.ResendID, want.ResendLapsed, want.Duplicate, want.Member = "", "", "", ""
+			want.ResendID, want.ResendLapsed, want.InviteLapsed, want.Duplicate, want.Member = "", "", "", "", ""
 			want.InvitedEmail, want.Patch, want.Removal, want.Asking = "", "", "", ""
 			// What has vanished cannot be told from what never was.
 			if want.Lapsed == sandbox.LapsedVanish {

@@ -89,6 +89,7 @@ func drawScript(t *rapid.T) script {
 	s.Dialect.Declined = rapid.SampledFrom([]sandbox.Declined{sandbox.DeclinedListed, sandbox.DeclinedVanish}).Draw(t, "declined")
 	s.Dialect.ResendID = rapid.SampledFrom([]sandbox.ResendID{sandbox.ResendSameID, sandbox.ResendNewID}).Draw(t, "resend id")
 	s.Dialect.ResendLapsed = rapid.SampledFrom([]sandbox.ResendLapsed{sandbox.ResendLapsedSent, sandbox.ResendLapsed400, sandbox.ResendLapsed404}).Draw(t, "resend lapsed")
+	s.Dialect.InviteLapsed = rapid.SampledFrom([]sandbox.InviteLapsed{sandbox.InviteLapsedNew, sandbox.InviteLapsedSame}).Draw(t, "invite lapsed")
 	s.Dialect.Duplicate = rapid.SampledFrom([]sandbox.Duplicate{
 		sandbox.Duplicate400, sandbox.Duplicate409, sandbox.DuplicateSame, sandbox.DuplicateSecond, sandbox.DuplicateReplace,
 	}).Draw(t, "duplicate")
@@ -179,10 +180,12 @@ type referee struct {
 	anew map[string]time.Time
 	owed time.Time
 	out  map[string]bool
-	// known are those who accepted with another address what this tool surely had mailed them, and faulty tells whether
-	// an answer may have been lost so far.
-	known  map[string]bool
-	faulty bool
+	// known are those who accepted with another address what this tool had mailed them, and lost tells whether a ledger was,
+	// or an old copy restored.
+	known map[string]bool
+	lost  bool
+	// forgot is true when a ledger was lost that alone knew how long invitations live: somebody who waits may look as if not.
+	forgot bool
 	// joined are those who are in with the address of the roster, seen those of them whom a run surely saw there, and gone
 	// those whom one saw before they left: nobody invites them again without being asked to.
 	joined, seen, gone map[string]bool
@@ -214,7 +217,7 @@ func (r *referee) deed(d deed) {
 	case "accept elsewhere":
 		mailed := len(r.Mails()[d.Who]) > 0
 		if r.Accept(d.Who, sandbox.AcceptOptions{As: elsewhere(d.Who)}) == nil {
-			r.known[d.Who] = mailed && !r.faulty
+			r.known[d.Who] = mailed && !r.lost
 			delete(r.gone, d.Who)
 			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
 		}
@@ -282,12 +285,13 @@ func (r *referee) mishap(what string) {
 		r.anew[who] = r.Now()
 		if d := r.script.Dialect; d.Expiration != sandbox.ExpirationTold || d.Dates == sandbox.DatesEmpty {
 			r.freed[who] = r.Now() // nothing but the ledger knew that an invitation was renewed
+			r.forgot = true
 		}
 	}
 	clear(r.known)
 	clear(r.seen)
 	clear(r.gone)
-	r.faulty = true
+	r.lost = true
 }
 
 // oddClock lets the answers to reading path, or to writes, tell a time that is months off, or does nothing when path is "".
@@ -330,7 +334,6 @@ func (r *referee) episode(e episode) {
 	for _, f := range e.Faults {
 		r.AddFault(f)
 	}
-	r.faulty = r.faulty || len(e.Faults) > 0 || e.Kill > 0 || e.Late > 0 || e.Stop > 0
 	var k *killer
 	if e.Kill > 0 {
 		k = r.killAfter(e.Kill, e.Torn)
@@ -446,7 +449,7 @@ func (r *referee) compare(o outcome, before map[string][]sandbox.Mail) {
 }
 
 // leaving holds (e): nobody who is listed is suspended or removed, nor the unknown address with which somebody accepted
-// whom this tool surely mailed. Who was invited by hand and accepted with such an address is a stranger.
+// whom this tool mailed. Who was invited by hand and accepted with such an address is a stranger.
 func (r *referee) leaving(change apply.ChangeResult) {
 	if change.Action != plan.Suspend && change.Action != plan.Remove || change.Outcome == apply.Skipped {
 		return // as who is skipped because a second reading shows that they are listed
@@ -514,7 +517,7 @@ func (r *referee) finish() {
 			r.fault("(b) without faults: %v, stopped by %v", o.err, o.Stopped)
 		}
 	}
-	todo := r.changes()
+	todo := r.todo()
 	if r.script.Lag > 0 {
 		// A list that lags shows edits as still to do, which can be made again without harm, and people who have just
 		// accepted as lapsed, where nothing else tells of the mail that they accepted: the server refuses another one.
@@ -532,8 +535,14 @@ func (r *referee) finish() {
 		r.fault("(b) unsettled a quarter of an hour later: %v", left)
 	}
 	must(r.t, r.Advance(r.script.Lag+time.Second))
-	if todo := r.changes(); len(todo) > 0 {
+	if todo = r.todo(); slices.ContainsFunc(todo, func(change string) bool { return !letsGo(change) }) {
 		r.fault("(b) still to do in the end: %v", todo)
+	} else if len(todo) > 0 { // strangers, who can be told only once the list shows everybody who was mailed
+		r.apply(with{})
+		must(r.t, r.Advance(r.script.Lag+time.Second))
+		if todo = r.todo(); len(todo) > 0 {
+			r.fault("(b) still to do in the very end: %v", todo)
+		}
 	}
 	told := map[string]bool{}
 	for _, n := range last.Notices {
@@ -546,6 +555,19 @@ func (r *referee) finish() {
 			r.fault("(b) %s is forgotten: neither in, nor invited, nor in a notice", who)
 		}
 	}
+}
+
+// todo are the changes that a run would carry out now, without mails that the server refuses because the person waits.
+func (r *referee) todo() []string {
+	return slices.DeleteFunc(r.changes(), func(change string) bool {
+		_, who, mail := strings.Cut(change, "invite ")
+		return mail && r.forgot && r.isIn(who)
+	})
+}
+
+// letsGo tells whether change takes somebody out.
+func letsGo(change string) bool {
+	return strings.HasPrefix(change, string(plan.Suspend)) || strings.HasPrefix(change, string(plan.Remove))
 }
 
 // play plays s from the beginning to the end and tells which rules were broken.

@@ -98,7 +98,7 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 		// The documents disagree on whether a lapsed invitation can be renewed; a new one always can be sent.
 	}
 	invite := func(api func(context.Context, org.Address, bool) (org.Receipt, error)) (org.Invitation, error) {
-		return r.mail(it, ledger.Invite, "", func() (org.Receipt, error) { return api(r.sending, change.Email, *change.Detail.APIEnabled) })
+		return r.mail(it, ledger.Invite, change.InvitationID, func() (org.Receipt, error) { return api(r.sending, change.Email, *change.Detail.APIEnabled) })
 	}
 	inv, err := invite(r.opts.API.Invite)
 	var call *org.CallError
@@ -112,14 +112,20 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 	return inv, again
 }
 
-// mail sends one mail between its two lines in the ledger.
-func (r *run) mail(it *item, action ledger.Action, invitationID string, send func() (org.Receipt, error)) (org.Invitation, error) {
-	key := it.Email.Key()
-	if err := r.opts.Ledger.Intend(action, key, invitationID); err != nil {
+// mail sends one mail between its two lines in the ledger. lapsed is the invitation before it; "" when there is none.
+func (r *run) mail(it *item, action ledger.Action, lapsed string, send func() (org.Receipt, error)) (org.Invitation, error) {
+	key, renews := it.Email.Key(), ""
+	if action == ledger.Resend {
+		renews = lapsed
+	}
+	if err := r.opts.Ledger.Intend(action, key, renews); err != nil {
 		return org.Invitation{}, err
 	}
 	receipt, err := send()
 	it.Requests += receipt.Requests
+	if err == nil && lapsed != "" && receipt.Invitation.ID == lapsed {
+		action = ledger.Resend // the server took the one that was there for the new one
+	}
 	if failed := r.opts.Ledger.Conclude(action, key, outcomeOf(err), receipt.Invitation); failed != nil {
 		r.stop(failed) // this mail is what it is; the next run finds its intent
 	}

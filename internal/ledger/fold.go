@@ -145,6 +145,10 @@ func (f *fold) addMail(p *person, e Entry) {
 	switch e.Outcome {
 	case Sent:
 		m.Lost, m.LostAt, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
+		m.Resend = e.Action == Resend // whatever was asked for
+		if !e.Expires.After(m.At) {   // it went out at some time between the two lines
+			m.Expires = e.Time.Add(org.InvitationLife)
+		}
 	case Refused, NotSent:
 		p.drop(m)
 	default:

@@ -169,7 +169,8 @@ func (l *Ledger) Intend(action Action, email, invitationID string) error {
 }
 
 // Conclude remembers how the mail ended that was intended last for this address, and what its answer told of the invitation;
-// the zero Invitation: nothing.
+// the zero Invitation: nothing. The action is what was done: the server may have renewed an invitation though a new one was
+// asked for.
 func (l *Ledger) Conclude(action Action, email string, outcome Outcome, inv org.Invitation) error {
 	return l.append(Entry{Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires})
 }

@@ -74,6 +74,9 @@ func TestMemory(t *testing.T) {
 		{"a mail that was renewed", runs{func(l *ledger.Ledger) error {
 			return each(l.Intend(ledger.Resend, ada, "i1"), l.Conclude(ledger.Resend, ada, ledger.Sent, i1))
 		}}, org.Memory{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}},
+		{"a new one was asked for, and the old one renewed", runs{func(l *ledger.Ledger) error {
+			return each(l.Intend(ledger.Invite, ada, ""), l.Conclude(ledger.Resend, ada, ledger.Sent, i1))
+		}}, org.Memory{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}},
 		{"refused and never sent", runs{func(l *ledger.Ledger) error {
 			return each(mail(l, ada, ledger.Refused, org.Invitation{}), mail(l, bob, ledger.NotSent, org.Invitation{}))
 		}}, org.Memory{ada: {}, bob: {}}},
@@ -195,6 +198,22 @@ func TestLostMailIsAsLateAsCanBe(t *testing.T) {
 	must(t, mail(l, "ada@example.com", ledger.Lost, org.Invitation{}))
 	if got := l.Memory()["ada@example.com"].Mails[0].At; !got.Equal(start.Add(2 * time.Minute)) {
 		t.Errorf("it counts as sent at %v, and was given up at %v", got, start.Add(2*time.Minute))
+	}
+	must(t, l.Close())
+}
+
+// TestUndatedMailEndsLate: it may have left until it was answered, and its invitation lives three days from then.
+func TestUndatedMailEndsLate(t *testing.T) {
+	t.Parallel()
+	minutes := 0
+	l, err := ledger.Open(t.Context(), &ledgertest.Store{}, ledger.Options{Organization: "o1", Now: func() time.Time {
+		minutes++
+		return start.Add(time.Duration(minutes) * time.Minute)
+	}})
+	must(t, err)
+	must(t, mail(l, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}))
+	if got, want := l.Memory()["ada@example.com"].Mails[0].Lapses(), start.Add(2*time.Minute+org.InvitationLife); !got.Equal(want) {
+		t.Errorf("it lapses at %v, want %v", got, want)
 	}
 	must(t, l.Close())
 }

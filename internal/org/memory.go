@@ -36,7 +36,8 @@ type Mail struct {
 	LateUntil time.Time
 	// At is the server's time when it was sent or, with Lost, when it was last possible that it was.
 	At time.Time
-	// Expires is the expiration that the answer named; zero when it named none.
+	// Expires is the expiration that the answer or the list named or, where the answer named none, the latest that it can
+	// have; zero when nothing tells.
 	Expires time.Time
 }
 

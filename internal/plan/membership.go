@@ -168,7 +168,7 @@ func (w *world) live(c *candidate) []*org.Invitation {
 // renewed tells whether row is older than the mail that renewed it: a list that lags shows it as it was before.
 func (c *candidate) renewed(row *org.Invitation) bool {
 	m := c.mailOf(row.ID)
-	return m != nil && m.Resend && !row.Lapses().After(m.At)
+	return m != nil && !row.Lapses().After(m.At)
 }
 
 // lapse is when row lapses, by the list or by what the ledger knows of a later mail for it.

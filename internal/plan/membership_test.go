@@ -639,6 +639,47 @@ func TestMembership(t *testing.T) {
 			remember(in, lost(1, -1.0/60), bob)
 			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -100)}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"a witness that was renewed though a new one was asked for, in a list that lags", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			remember(in, lost(1, -1.0/60), bob)
+			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusExpired, -100)}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"the same, and the list shows it", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			remember(in, lost(1, -1.0/60), bob)
+			r := row("i5", "bob@example.com", org.StatusPending, -100)
+			r.Expires = bob.Expires
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"invite not_invited ", "waiting bob@example.com i5", "fact absent " + ada}},
+		{"answer lost, and what had lapsed is renewed", func(in *plan.Input) {
+			remember(in, lost(1, -1))
+			r := row("i1", ada, org.StatusPending, -100)
+			r.Expires = hours(71)
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1", "fact found " + ada}},
+		{"answer lost, and what had lapsed may be renewed without a date", func(in *plan.Input) {
+			remember(in, lost(1, -0.2))
+			r := row("i1", ada, org.StatusPending, -100)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"held reinvite expired i1", "unsettled "}},
+		{"the same, and nobody will ever know", func(in *plan.Input) {
+			remember(in, lost(1, -1))
+			r := row("i1", ada, org.StatusPending, -100)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting "}},
+		{"answer lost, and what was declined without a date is not renewed", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			remember(in, lost(1, -1))
+			r := row("i1", ada, org.StatusDeclined, -100)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"invite not_invited ", "fact reset " + ada, "fact absent " + ada}},
 		{"remembered, but no longer in the roster", func(in *plan.Input) {
 			in.Roster.People[0] = person("bob@example.com", 3)
 			remember(in, sent(1, "i1", -1))

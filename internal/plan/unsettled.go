@@ -53,7 +53,7 @@ const (
 
 // absent tells whether m, which no row shows, surely was not sent: a later mail shows in the list, or the list has had
 // longer than any list is believed to lag. The list tells nothing about an invitation that may have lapsed, since it may
-// leave out such, nor about a renewal where it has no dates.
+// leave out such, nor about a renewal, which a new invitation may turn out to be, where it has no expiration dates.
 func (w *world) absent(c *candidate, m org.Mail) certainty {
 	age := w.in.Snapshot.Now.Sub(m.At)
 	if age >= org.InvitationLife-org.SettleAfter {
@@ -62,14 +62,12 @@ func (w *world) absent(c *candidate, m org.Mail) certainty {
 	if w.respelled(m) {
 		return notYet
 	}
-	if m.Resend {
-		undated := func(row *org.Invitation) bool { return row.ID == m.InvitationID && row.Expires.IsZero() }
-		if slices.ContainsFunc(c.rows, undated) {
-			if age >= org.SettleAfter {
-				return never
-			}
-			return notYet
+	undated := func(row *org.Invitation) bool { return row.Expires.IsZero() && mayRenew(m, row) }
+	if slices.ContainsFunc(c.rows, undated) {
+		if age >= org.SettleAfter {
+			return never
 		}
+		return notYet
 	}
 	// What was sent before the server was surely done with m shows nothing about m.
 	last := w.witness()
@@ -109,8 +107,8 @@ func (c *candidate) rowOf(m org.Mail) *org.Invitation {
 			continue // that row is a later mail's
 		}
 		before := !row.Created.IsZero() && row.Created.Before(m.At.Add(-org.SettleAfter))
-		if !m.Resend && (own != nil || before) {
-			continue // that row was there before, and a new invitation is a new row
+		if !m.Resend && (own != nil || before) && !row.Expires.After(m.At) {
+			continue // that row was there before, and has not been renewed
 		}
 		if answered(row) && row.Responded.Before(m.At) {
 			continue // nor was there anything to answer yet
@@ -122,6 +120,12 @@ func (c *candidate) rowOf(m org.Mail) *org.Invitation {
 		}
 	}
 	return nil
+}
+
+// mayRenew tells whether m may have renewed row, which does not tell: the invitation that it names or, since the server may
+// renew a lapsed one when it is asked for a new one, any that can be renewed.
+func mayRenew(m org.Mail, row *org.Invitation) bool {
+	return row.ID == m.InvitationID || !m.Resend && !answered(row)
 }
 
 // answered tells whether somebody, or an administrator, has put an end to row. Where the server does not say when, it
@@ -160,7 +164,8 @@ func lastVisible(memory org.Memory, rows []org.Invitation) org.Mail {
 }
 
 // shows tells whether row, which has m's id, is seen after m. A new invitation is there or not; a renewed one was there
-// before, so only its new expiration tells.
+// before, so only its new expiration tells. The server may renew one, too, when it is asked for a new one.
 func shows(row org.Invitation, m org.Mail) bool {
-	return !m.Resend || m.Expires.After(m.At) && !row.Expires.Before(m.Expires)
+	renewed := m.Resend || !row.Created.IsZero() && row.Created.Before(m.At.Add(-org.SettleAfter))
+	return !renewed || m.Expires.After(m.At) && !row.Expires.Before(m.Expires)
 }

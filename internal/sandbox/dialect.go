@@ -25,6 +25,7 @@ type Dialect struct {
 	Declined          Declined          // whether declined and cancelled ones do
 	ResendID          ResendID          // whether resending keeps the id
 	ResendLapsed      ResendLapsed      // whether a lapsed invitation can be resent
+	InviteLapsed      InviteLapsed      // inviting an address whose invitation lapsed
 	Duplicate         Duplicate         // inviting an address whose invitation is pending
 	Member            Member            // inviting an address that belongs to a user
 	Suspended         Suspended         // which list holds suspended users
@@ -57,6 +58,7 @@ type (
 	Declined          string
 	ResendID          string
 	ResendLapsed      string
+	InviteLapsed      string
 	Duplicate         string
 	Member            string
 	Suspended         string
@@ -134,6 +136,9 @@ const (
 	ResendLapsed400  ResendLapsed = "400"
 	ResendLapsed404  ResendLapsed = "404"
 
+	InviteLapsedNew  InviteLapsed = ""
+	InviteLapsedSame InviteLapsed = "same" // 201 with the lapsed invitation, renewed
+
 	Duplicate400     Duplicate = ""
 	Duplicate409     Duplicate = "409"
 	DuplicateSame    Duplicate = "same"    // 200 with the pending invitation, no mail
@@ -204,6 +209,7 @@ var axes = []axis{
 	{"declined", []string{"listed", "vanish"}, func(d *Dialect) *string { return (*string)(&d.Declined) }},
 	{"resend-id", []string{"same", "new"}, func(d *Dialect) *string { return (*string)(&d.ResendID) }},
 	{"resend-lapsed", []string{"sent", "400", "404"}, func(d *Dialect) *string { return (*string)(&d.ResendLapsed) }},
+	{"invite-lapsed", []string{"new", "same"}, func(d *Dialect) *string { return (*string)(&d.InviteLapsed) }},
 	{"duplicate", []string{"400", "409", "same", "second", "replace"}, func(d *Dialect) *string { return (*string)(&d.Duplicate) }},
 	{"member", []string{"400", "422"}, func(d *Dialect) *string { return (*string)(&d.Member) }},
 	{"suspended", []string{"both", "users", "own"}, func(d *Dialect) *string { return (*string)(&d.Suspended) }},
@@ -324,7 +330,7 @@ var dialects = []NamedDialect{
 	// The OpenAPI file to the letter: permissions are a string, the list holds pending invitations only.
 	{"openapi", Dialect{Permissions: PermissionsJSON, Accepted: AcceptedVanish, Declined: DeclinedVanish, Dates: DatesZ}},
 	// The support page: a lapsed invitation is over, a new one has to be sent.
-	{"lapsed-over", Dialect{Lapsed: LapsedMarked, ResendLapsed: ResendLapsed400, Duplicate: Duplicate409}},
+	{"lapsed-over", Dialect{Lapsed: LapsedMarked, ResendLapsed: ResendLapsed400, InviteLapsed: InviteLapsedSame, Duplicate: Duplicate409}},
 	{"lapsed-gone", Dialect{Lapsed: LapsedVanish, Accepted: AcceptedVanish, ResendLapsed: ResendLapsed404, Meta: MetaTotal}},
 	{"lapsed-lower", Dialect{Lapsed: LapsedMarked, StatusWords: WordsLower, StatusField: StatusAbsent, ResendID: ResendNewID}},
 	{"lapsed-upper", Dialect{Lapsed: LapsedMarked, StatusWords: WordsUpper, Permissions: PermissionsNumber, EndCursor: EndCursorNull}},

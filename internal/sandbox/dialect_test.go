@@ -228,6 +228,33 @@ func TestResendDialects(t *testing.T) {
 	}
 }
 
+func TestInviteLapsedDialects(t *testing.T) {
+	t.Parallel()
+	for dialect, sameID := range map[string]bool{
+		"documented": false, "lapsed=vanish": false, "invite-lapsed=same": true, "invite-lapsed=same,lapsed=vanish": true, "resend-lapsed=404,invite-lapsed=same": true,
+	} {
+		d, err := sandbox.ParseDialect(dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := world(t, d)
+		a := request(t, s, "POST", "/v2/invitation", inviteText("expired@example.com", "no"))
+		if i := single(t, a); a.status != 201 || (i["id"] == "expired") != sameID || i["expiration_date"] != "2026-06-04T10:00:00+00:00" {
+			t.Errorf("%s: %d %s", dialect, a.status, a.body)
+		}
+		if n := len(s.Mails()["expired@example.com"]); n != 1 {
+			t.Errorf("%s: %d mails", dialect, n)
+		}
+		want := 5
+		if sameID {
+			want = 4
+		}
+		if n := len(s.World().Invitations); n != want {
+			t.Errorf("%s: %d invitations, want %d", dialect, n, want)
+		}
+	}
+}
+
 func TestSuspendedUsers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -371,7 +398,7 @@ func TestParseDialect(t *testing.T) {
 		"envelope=bare":                  {want: sandbox.Dialect{Envelope: sandbox.EnvelopeBare}},
 		"envelope=bare,envelope=wrapped": {},
 		" resend-id=new , lapsed=vanish": {want: sandbox.Dialect{ResendID: sandbox.ResendNewID, Lapsed: sandbox.LapsedVanish}},
-		"lapsed-over,duplicate=same":     {want: sandbox.Dialect{Lapsed: sandbox.LapsedMarked, ResendLapsed: sandbox.ResendLapsed400, Duplicate: sandbox.DuplicateSame}},
+		"lapsed-over,duplicate=same":     {want: sandbox.Dialect{Lapsed: sandbox.LapsedMarked, ResendLapsed: sandbox.ResendLapsed400, InviteLapsed: sandbox.InviteLapsedSame, Duplicate: sandbox.DuplicateSame}},
 		"klingon":                        {fail: `no dialect is called "klingon"; there are documented, govultr`},
 		"warp=9":                         {fail: `no axis is called "warp"; there are envelope`},
 		"dates=stardate":                 {fail: `dates is one of offset, z, sql, empty, not "stardate"`},

@@ -60,7 +60,7 @@ func (s *Server) Cancel(email string) error {
 
 func (s *Server) answerInvitation(what, email string, do func(*state, time.Time, invitation)) error {
 	return s.change(func(st *state, now time.Time) error {
-		i, ok := st.pendingFor(email, now)
+		i, ok := st.newestFor(email, now, statePending)
 		if !ok {
 			return fmt.Errorf("%s %s: no invitation of that address can be accepted now", what, email)
 		}

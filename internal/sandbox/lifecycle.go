@@ -17,7 +17,7 @@ func (s *state) invite(d Dialect, now time.Time, email string, apiEnabled bool) 
 		}
 		return invitation{}, 0, refuse(status, "User is already a member of this organization")
 	}
-	if pending, ok := s.pendingFor(email, now); ok {
+	if pending, ok := s.newestFor(email, now, statePending); ok {
 		switch d.Duplicate {
 		case DuplicateSame:
 			return pending, http.StatusOK, nil
@@ -29,6 +29,10 @@ func (s *state) invite(d Dialect, now time.Time, email string, apiEnabled bool) 
 		default:
 			return invitation{}, 0, refuse(http.StatusBadRequest, "An invitation is already pending for this email")
 		}
+	}
+	if lapsed, ok := s.newestFor(email, now, stateExpired); ok && d.InviteLapsed == InviteLapsedSame {
+		lapsed.APIEnabled = apiEnabled
+		return s.renew(now, lapsed), http.StatusCreated, nil
 	}
 	return s.mailNew(now, email, apiEnabled), http.StatusCreated, nil
 }
@@ -63,10 +67,15 @@ func (s *state) resend(d Dialect, now time.Time, id string) (invitation, *refusa
 		s.Invitations.drop(s.next(now), i.ID)
 		i.ID, i.Created = newID(), whole(now)
 	}
+	return s.renew(now, i), nil
+}
+
+// renew mails i once more, and gives it three days from now.
+func (s *state) renew(now time.Time, i invitation) invitation {
 	i.Expires = whole(now).Add(invitationLife)
 	s.Invitations.put(s.next(now), i.ID, i)
 	s.Mails = append(s.Mails, Mail{To: i.Email, At: now, InvitationID: i.ID, Resend: true})
-	return i, nil
+	return i
 }
 
 // visible is an invitation as GET on its id sees it: a lapsed one may have vanished.

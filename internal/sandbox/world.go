@@ -214,10 +214,10 @@ func (s *state) userByEmail(email string) (user, bool) {
 	return user{}, false
 }
 
-// pendingFor is the newest invitation of email that can still be accepted at now.
-func (s *state) pendingFor(email string, now time.Time) (newest invitation, ok bool) {
+// newestFor is the newest invitation of email that is in the state in at now.
+func (s *state) newestFor(email string, now time.Time, in string) (newest invitation, ok bool) {
 	for i := range s.Invitations.rows() {
-		if strings.EqualFold(i.Email, email) && i.stateAt(now) == statePending {
+		if strings.EqualFold(i.Email, email) && i.stateAt(now) == in {
 			newest, ok = i, true
 		}
 	}
