@@ -124,7 +124,7 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		r.stop(err)
 	} else if len(planned) > 0 {
 		r.lookAgain(ctx)
-		r.fanOut(r.canary(ctx, byPerson(planned, p.Facts)))
+		r.fanOut(r.canary(ctx, byPerson(planned, r.opts.Ledger.Memory())))
 		notices = r.settle(ctx, notices)
 	}
 	return r.result(ctx, notices)
@@ -150,7 +150,7 @@ func (r *run) begin(p plan.Plan) error {
 // sent. People are in the order of items, but who was to be mailed before, in vain, comes last: the server may break on
 // them whenever it is asked, and as canaries they would stop everybody. Somebody who is mailed comes first, if there is one:
 // only the answer to a mail tells which organization the key acts on.
-func byPerson(items []*item, facts []org.Fact) [][]*item {
+func byPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
 		if it.before == nil {
@@ -161,13 +161,9 @@ func byPerson(items []*item, facts []org.Fact) [][]*item {
 		}
 	}
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
-	inVain := map[string]bool{}
-	for _, f := range facts {
-		inVain[f.Email] = inVain[f.Email] || f.Kind == org.FactAbsent
-	}
 	slices.SortStableFunc(people, func(a, b []*item) int {
 		last := func(p []*item) int {
-			if inVain[p[0].Email.Key()] {
+			if memory[p[0].Email.Key()].Doubted {
 				return 1
 			}
 			return 0

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
@@ -413,6 +414,157 @@ func TestHistoryBackWithTheSameAddress(t *testing.T) {
 			if len(o.Changes) > 0 || len(o.notices(plan.Unlisted)) != 1 {
 				t.Errorf("%s: who may be bob is not left alone, and told of", o.counts())
 			}
+		}
+	})
+}
+
+// bob's entry names an address of zoe, who is no colleague, as an alias for one run.
+func TestHistoryWrongAliasForOneRun(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com")
+		c.join("zoe@home.example")
+		c.roster.People[0].Aliases = []org.Address{org.MustParseAddress("zoe@home.example")}
+		c.log(c.apply(with{}))
+		c.roster.People[0].Aliases = nil
+		c.roster.People[0].Groups = refs("everyone")
+		must(t, c.Advance(time.Hour))
+		c.log(c.apply(with{}))
+		c.expectEverybodyOnce()
+		for _, r := range c.Requests() {
+			if r.Method == http.MethodPost && r.Path != lostInvite {
+				t.Errorf("%s: zoe was given what is bob's", r.Path)
+			}
+		}
+	})
+}
+
+// bob is listed with a new address, is removed under the old one, and accepts with the account that he has. The list forgets
+// accepted invitations.
+func TestHistoryBackWithTheFormerAddress(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@old.example")
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.apply(with{})
+		must(t, c.Accept("bob@old.example", sandbox.AcceptOptions{}))
+		must(t, c.Advance(time.Hour))
+		c.apply(with{})
+		c.list("bob@example.com")
+		c.log(c.apply(with{})) // removed, and invited with the new address
+		must(t, c.Advance(time.Hour))
+		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@old.example"}))
+		for range 3 {
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.log(o)
+			for _, ch := range o.Changes {
+				t.Errorf("%s %s, who is bob", ch.Action, ch.Email)
+			}
+		}
+	})
+}
+
+// the answer to bob's mail is lost, and the list does not show its invitation before he accepts it, with an address that
+// nobody knows. The list forgets accepted invitations.
+func TestHistoryLostAndAcceptedWithAnotherAddress(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com", "zoe@example.com")
+		c.join("zoe@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "GET", Path: lostInvite, Kind: sandbox.FaultDrop, From: 2})
+		c.log(c.apply(with{}))
+		c.ClearFaults()
+		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		for range 3 {
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.log(o)
+			for _, ch := range o.Changes {
+				if ch.Action == plan.Remove {
+					t.Errorf("%s %s, who is bob", ch.Action, ch.Email)
+				}
+			}
+		}
+	})
+}
+
+// bob was removed, invited once more, and accepts with another account than the last time; the list does not say with which.
+func TestHistoryBackAsSomebodyElse(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com", "zoe@example.com")
+		c.join("bob@example.com", "zoe@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+			if r.URL.Path == lostInvite {
+				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"email_registered":"bob@home.example"`, `"email_registered":""`))
+			}
+			return rec
+		})
+		c.apply(with{})
+		c.list("zoe@example.com")
+		must(t, c.Advance(time.Hour))
+		c.log(c.apply(with{})) // removed
+		c.list("bob@example.com", "zoe@example.com")
+		must(t, c.Advance(time.Hour))
+		c.log(c.apply(with{})) // invited
+		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		for range 3 {
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.log(o)
+			for _, ch := range o.Changes {
+				t.Errorf("%s %s, who is bob", ch.Action, ch.Email)
+			}
+		}
+	})
+}
+
+// bob is removed and listed again before the list of users shows that he is gone.
+func TestHistoryListedAgainBeforeTheRemovalShows(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute}, "bob@example.com", "zoe@example.com")
+		c.join("bob@example.com", "zoe@example.com")
+		must(t, c.Advance(time.Hour))
+		c.apply(with{})
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.list("zoe@example.com")
+		c.log(c.apply(with{})) // removed
+		c.list("bob@example.com", "zoe@example.com")
+		must(t, c.Advance(time.Minute))
+		c.log(c.apply(with{}))
+		must(t, c.Advance(time.Hour))
+		c.log(c.apply(with{}))
+		if len(c.Mails()["bob@example.com"]) != 1 {
+			t.Error("orgsync removed bob, the roster lists him again, and he is not invited")
+		}
+	})
+}
+
+// an administrator invites bob, who is a member, once more; that invitation lapses, and bob leaves.
+func TestHistoryInvitedAsAMemberAndLeft(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com")
+		c.join("bob@example.com")
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com"})
+		must(t, err)
+		for range 2 {
+			must(t, c.Advance(80*time.Hour))
+			c.apply(with{})
+		}
+		must(t, c.Leave("bob@example.com"))
+		must(t, c.Advance(time.Hour))
+		o := c.apply(with{})
+		c.log(o)
+		if len(o.notices(plan.Left)) != 1 || len(c.Mails()["bob@example.com"]) > 0 {
+			t.Error("who left is invited again")
 		}
 	})
 }

@@ -956,3 +956,90 @@ func TestHistoryDeclinedBeforeTheMail(t *testing.T) {
 		}
 	})
 }
+
+// all writes go to a machine whose clock is months ahead.
+func TestHistoryWrongClockOfWrites(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull, Lapsed: sandbox.LapsedVanish}}, many(20)...)
+		c.oddClock(writes)
+		c.apply(with{concurrency: 1})
+		must(t, c.Advance(time.Hour))
+		c.apply(with{})
+		must(t, c.Advance(80*time.Hour))
+		if o := c.apply(with{}); o.counts() != "20/0/0/0" || c.mailCount() != 40 {
+			t.Errorf("%s, and %d mails, want two for each of 20 people", o.counts(), c.mailCount())
+		}
+		c.check()
+	})
+}
+
+// the server breaks on three people, whose mails a run found not to be sent after it had sent the last one.
+func TestHistoryThreeStopEverybodyEveryOtherTime(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "a1@example.com", "a2@example.com", "a3@example.com", "ada@example.com")
+		inner := c.wire.Handler
+		c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			must(t, err)
+			if r.Method == http.MethodPost && regexp.MustCompile(`a[123]@`).Match(body) {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			inner.ServeHTTP(w, r)
+		})
+		for i, next := range []string{"bob@example.com", "cy@example.com", "dan@example.com", "eve@example.com"} {
+			c.apply(with{})
+			must(t, c.Advance(time.Hour))
+			c.apply(with{}) // finds that the three were not mailed
+			must(t, c.Advance(time.Hour))
+			people := append([]string{"a1@example.com", "a2@example.com", "a3@example.com", "ada@example.com"}, "bob@example.com", "cy@example.com", "dan@example.com", "eve@example.com")
+			c.list(people[:5+i]...)
+			o := c.apply(with{})
+			if len(c.Mails()[next]) != 1 {
+				c.log(o)
+				t.Errorf("%s is not mailed by the first run that may", next)
+			}
+			must(t, c.Advance(time.Hour))
+		}
+	})
+}
+
+// the answer to a renewal is lost, the list tells no end of it, and the run takes so long that nobody can ever tell.
+func TestHistoryNobodyCanEverTell(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull, Lapsed: sandbox.LapsedMarked}}, many(45)...)
+		c.apply(with{})
+		must(t, c.Advance(80*time.Hour))
+		c.AddFault(sandbox.Fault{Method: "POST", Path: "/v2/invitation/*", Kind: sandbox.FaultDrop, From: 2, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: "/v2/invitation/*", Kind: sandbox.FaultSlow, Delay: 25 * time.Second, From: 3})
+		o := c.apply(with{concurrency: 1})
+		if o.counts() != "44/0/1/0" || len(c.Mails()["p001@example.com"]) != 1 {
+			c.log(o)
+			t.Errorf("%s: nobody knows whether the second person was mailed", o.counts())
+		}
+	})
+}
+
+// the list lags and has no dates; the answer to one mail is lost, and the next invitation is an old one renewed, which the list
+// had before.
+func TestHistoryRenewedInsteadOfNew(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{
+			Dates: sandbox.DatesEmpty, Lapsed: sandbox.LapsedMarked, ResendLapsed: sandbox.ResendLapsed404,
+			InviteLapsed: sandbox.InviteLapsedSame, Duplicate: sandbox.DuplicateSecond,
+		}}, "ada@example.com", "cy@example.com")
+		c.apply(with{})
+		must(t, c.Advance(80*time.Hour))
+		c.list("ada@example.com", "bob@example.com", "cy@example.com")
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, From: 2, Times: 1})
+		o := c.apply(with{concurrency: 1})
+		if c.log(o); len(c.Mails()["bob@example.com"]) != 1 || len(c.Mails()["cy@example.com"]) != 2 {
+			t.Errorf("mails: %v", c.Mails())
+		}
+	})
+}

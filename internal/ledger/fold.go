@@ -28,6 +28,7 @@ type person struct {
 	before                     mark // what suspended or removed was before the last intent
 	// The lines that say so; 0: none does.
 	unlisted int
+	doubted  int
 	reset    int // the one that moved anew
 	userID   string
 }
@@ -74,7 +75,10 @@ func (f *fold) add(e Entry) {
 		f.addMail(p, e)
 	case Action(org.FactJoined):
 		p.joined, p.userID = mark{f.lines, e.Time}, e.Object
-		p.mails, p.anew, p.since, p.reset, p.removed = nil, f.lines, e.Time, 0, mark{}
+		p.mails, p.anew, p.since, p.reset, p.doubted = nil, f.lines, e.Time, 0, 0
+		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // until then the list may not show the removal yet
+			p.removed = mark{}
+		}
 	case Action(org.FactActive):
 		p.suspended = mark{}
 	case Action(org.FactUnlisted):
@@ -87,6 +91,7 @@ func (f *fold) add(e Entry) {
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, f.lines
 		}
 	case Action(org.FactAbsent):
+		p.doubted = f.lines
 		if m := p.lastLost(); m != nil {
 			p.drop(m)
 		}
@@ -183,7 +188,7 @@ func (f *fold) memory() org.Memory {
 	for key, p := range f.people {
 		r := org.Recollection{Anew: p.anew, Since: p.since,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID, Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
-			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0,
+			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0, Doubted: p.doubted > 0,
 		}
 		if len(p.mails) > 0 {
 			r.Mails = make([]org.Mail, 0, len(p.mails))
@@ -212,6 +217,7 @@ func (f *fold) needed(now time.Time) []int {
 	for _, p := range f.people {
 		keep(p.joined.line)
 		keep(p.unlisted)
+		keep(p.doubted)
 		keep(p.reset)
 		keep(p.suspended.line)
 		keep(p.removed.line)

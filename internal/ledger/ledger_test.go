@@ -110,7 +110,20 @@ func TestMemory(t *testing.T) {
 		{"lost, then surely absent", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactAbsent, Email: ada}}) },
-		}, org.Memory{ada: {}}},
+		}, org.Memory{ada: {Doubted: true}}},
+		{"surely absent, and joined all the same", runs{
+			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
+			func(l *ledger.Ledger) error {
+				return l.Learn([]org.Fact{{Kind: org.FactAbsent, Email: ada}, {Kind: org.FactJoined, Email: ada}})
+			},
+		}, org.Memory{ada: {Joined: true, JoinedAt: at(1), Anew: 4, Since: at(1)}}},
+		{"removed, and seen right after", runs{func(l *ledger.Ledger) error {
+			return each(edit(l, org.EditRemove, ledger.Sent), l.Learn([]org.Fact{{Kind: org.FactJoined, Email: ada}}))
+		}}, org.Memory{ada: {Removed: true, Joined: true, JoinedAt: at(0), Anew: 3, Since: at(0)}}},
+		{"removed, and seen an hour later", runs{
+			func(l *ledger.Ledger) error { return edit(l, org.EditRemove, ledger.Sent) },
+			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
+		}, org.Memory{ada: {Joined: true, JoinedAt: at(1), Anew: 3, Since: at(1)}}},
 		{"joined", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
 			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
@@ -459,6 +472,8 @@ func TestCompactionKeepsMarks(t *testing.T) {
 	}
 	must(t, l.Learn([]org.Fact{{Kind: org.FactReset, Email: "ada@example.com"}, {Kind: org.FactUnlisted, Email: "bob@example.com"}}))
 	must(t, l.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: "cat@example.com"}, {Kind: org.FactJoined, Email: "cat@example.com"}}))
+	must(t, mail(l, "dan@example.com", ledger.Lost, org.Invitation{}))
+	must(t, l.Learn([]org.Fact{{Kind: org.FactAbsent, Email: "dan@example.com"}}))
 	for range 4000 {
 		must(t, mail(l, "ben@example.com", ledger.Refused, org.Invitation{}))
 	}
@@ -480,11 +495,11 @@ func TestCompactionKeepsMarks(t *testing.T) {
 				t.Errorf("%s: a mail from before counts as a round", who)
 			}
 		}
-		if r.Unlisted != before[who].Unlisted || r.Joined != before[who].Joined || len(r.Mails) != len(before[who].Mails) {
+		if r.Unlisted != before[who].Unlisted || r.Doubted != before[who].Doubted || r.Joined != before[who].Joined || len(r.Mails) != len(before[who].Mails) {
 			t.Errorf("%s: %+v, was %+v", who, r, before[who])
 		}
 	}
-	if len(after) != 3 {
-		t.Errorf("%d people are remembered, want 3", len(after))
+	if len(after) != 4 {
+		t.Errorf("%d people are remembered, want 4", len(after))
 	}
 }

@@ -71,6 +71,9 @@ type Recollection struct {
 	Suspended bool
 	// Removed is true from when orgsync removed the person, or may have, until they are seen as a member again.
 	Removed bool
+	// Doubted is true from when a mail to the person was taken for not sent, because the list did not show its invitation,
+	// until they are seen as a member: they may have accepted it by then.
+	Doubted bool
 	// Unlisted is true from when a run saw that the roster no longer names the person until they are mailed again.
 	Unlisted bool
 }

@@ -300,6 +300,26 @@ func TestLeaving(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
 			in.Memory["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eva"}
 		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
+		{"nobody while somebody who was mailed does not show", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Memory["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
+			in.Memory["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -100)}}
+		}, []string{"waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"who may have accepted an invitation of their own", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Memory["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
+			in.Memory["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -10)}}
+		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
+		{"nobody while a mail may have been accepted that was taken for not sent", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10)}
+			in.Memory["eva@example.com"] = org.Recollection{Doubted: true}
+		}, []string{"waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"who did not accept it, by a list that shows who accepted", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10), row("i2", ada, org.StatusAccepted, -10)}
+			in.Memory["eva@example.com"] = org.Recollection{Doubted: true}
+		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"a protected address that nobody has, and nothing is taken", func(in *plan.Input) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@exmaple.com")}
 			in.Roster.Settings.Unlisted = roster.UnlistedReport

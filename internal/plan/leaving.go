@@ -26,6 +26,8 @@ func (w *world) leaving(p *Plan) {
 	if w.in.Roster.Organization == "" {
 		policy = roster.UnlistedReport
 	}
+	// A list that shows somebody who accepted does not forget who did.
+	w.unseen = w.unseen || w.doubted && !slices.ContainsFunc(w.in.Snapshot.Invitations, func(row org.Invitation) bool { return row.Status == org.StatusAccepted })
 	kept := w.lastAdmins()
 	leaves := map[*candidate]bool{}
 	for i := range w.strangers {
@@ -88,11 +90,12 @@ func (w *world) protectedUnseen() []Notice {
 }
 
 // mayBeListed tells whether u may be somebody of the roster: as one of the addresses that u is known by says, or because
-// somebody accepted with an address that nobody knows, as the list of invitations forgot. Whom the ledger knows from the
-// roster, or as suspended, is not that somebody; who was removed, and is there again, may be back by an invitation to them.
+// somebody accepted with an address that nobody knows, as the list of invitations forgot. Whom the ledger knows as a member,
+// as suspended or as invited is not that somebody; who was removed, and is there again, may be back by an invitation to them.
 func (w *world) mayBeListed(u *org.User) bool {
 	r := w.in.Memory[u.Email.Key()]
-	stranger := r.Joined || r.Unlisted || r.Suspended || len(r.Mails) > 0
+	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !w.lapsed(m.Lapses()) })
+	stranger := !r.Removed && (r.Joined || r.Suspended || invited)
 	listed := func(key string) bool { return w.byKey[key] != nil && !w.byKey[key].ended }
 	return w.unseen && !stranger || slices.ContainsFunc(w.aka(u), listed)
 }

@@ -38,8 +38,9 @@ type world struct {
 	// held is what each user has.
 	held holdings
 	// unseen is true when somebody was mailed and the list shows nothing of it, or accepted and is no user whom anything
-	// tells from others: they may be in with an address that nobody knows.
-	unseen bool
+	// tells from others: they may be in with an address that nobody knows. doubted is true when somebody may be, if the list
+	// forgets who accepted.
+	unseen, doubted bool
 }
 
 // candidate is a person of the roster and what is known about them.
@@ -295,6 +296,7 @@ func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Reco
 		joined.Suspended = joined.Suspended || r.Suspended
 		joined.SuspendedAt = later(joined.SuspendedAt, r.SuspendedAt)
 		joined.Removed = joined.Removed || r.Removed
+		joined.Doubted = joined.Doubted || r.Doubted
 		if r.Anew > joined.Anew {
 			joined.Anew, joined.Since = r.Anew, r.Since
 		}

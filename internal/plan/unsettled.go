@@ -29,6 +29,7 @@ func (w *world) settle(c *candidate, v *verdict) (unsettled *org.Mail) {
 		switch w.absent(c, m) {
 		case surely:
 			v.facts = append(v.facts, org.Fact{Kind: org.FactAbsent, Email: m.Email})
+			c.memory.Doubted = true
 		case never:
 			// The mail counts as sent, and the next one goes out when this one would have lapsed.
 			m.Lost = false
