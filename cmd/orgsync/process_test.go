@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -88,13 +89,41 @@ func TestProcessSignals(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			cmd, stderr := hanging(t, func(p *os.Process) { _ = p.Signal(tt.signal) })
+			cmd, stderr := hanging(t, func(p *os.Process) { _ = p.Signal(tt.signal) }, "orgsync", "plan")
 			err := cmd.Wait()
 			failed, ok := errors.AsType[*exec.ExitError](err)
 			if !ok || failed.ExitCode() != tt.code {
 				t.Errorf("the program ended with %v, want exit code %d; stderr:\n%s", err, tt.code, stderr)
 			}
 		})
+	}
+}
+
+// TestIgnoredSignal: what was started with nohup outlives its terminal.
+func TestIgnoredSignal(t *testing.T) {
+	t.Parallel()
+	cmd, stderr := hanging(t, func(p *os.Process) {
+		_ = p.Signal(syscall.SIGHUP)
+		_ = p.Signal(syscall.SIGTERM)
+	}, "sh", "-c", "trap '' HUP; exec orgsync plan")
+	if err := cmd.Wait(); err == nil || !strings.Contains(stderr.String(), "terminated") {
+		t.Errorf("the program ended with %v, want it to end by the second signal; stderr:\n%s", err, stderr)
+	}
+}
+
+// TestServeEverywhere: what listens at all addresses is found at one that orgsync sends a key to without TLS.
+func TestServeEverywhere(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"127.0.0.1:80": "127.0.0.1:80", "192.0.2.1:80": "192.0.2.1:80", "0.0.0.0:80": "localhost:80", "[::]:80": "localhost:80", "[::1]:80": "[::1]:80",
+	} {
+		at, err := net.ResolveTCPAddr("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := reachable(at); got != want {
+			t.Errorf("%s is reachable at %s, want %s", address, got, want)
+		}
 	}
 }
 
@@ -167,10 +196,13 @@ func TestSecondSignal(t *testing.T) {
 	for {
 		select {
 		case <-again.C:
-			_ = cmd.Process.Signal(syscall.SIGINT)
+			_ = cmd.Process.Signal(syscall.SIGTERM) // a shell may have made SIGINT an ignored one
 		case err := <-ended:
 			failed, ok := errors.AsType[*exec.ExitError](err)
-			if status, isUnix := failed.Sys().(syscall.WaitStatus); !ok || !isUnix || !status.Signaled() || status.Signal() != syscall.SIGINT {
+			if !ok {
+				t.Fatalf("the program ended with %v, want it to end by the signal", err)
+			}
+			if status, isUnix := failed.Sys().(syscall.WaitStatus); !isUnix || !status.Signaled() || status.Signal() != syscall.SIGTERM {
 				t.Errorf("the program ended with %v, want it to end by the signal", err)
 			}
 			return
@@ -178,8 +210,8 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// hanging starts a plan against an API that never answers, and calls back with the process once it asks.
-func hanging(t *testing.T, asked func(*os.Process)) (*exec.Cmd, *bytes.Buffer) {
+// hanging starts a program, which is to plan, against an API that never answers, and calls back with the process once it asks.
+func hanging(t *testing.T, asked func(*os.Process), program string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "users.yaml"), []byte(threePeople), 0o600); err != nil {
@@ -196,7 +228,13 @@ func hanging(t *testing.T, asked func(*os.Process)) (*exec.Cmd, *bytes.Buffer) {
 	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(cancel)
-	cmd := process(t, dir, []string{"VULTR_API_URL=" + server.URL, "VULTR_API_KEY=key"}, "plan")
+	cmd := process(t, dir, []string{"VULTR_API_URL=" + server.URL, "VULTR_API_KEY=key"}, args...)
+	if program != "orgsync" {
+		var err error
+		if cmd.Path, err = exec.LookPath(program); err != nil {
+			t.Fatal(err)
+		}
+	}
 	stderr := &bytes.Buffer{}
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {

@@ -6,9 +6,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -19,7 +21,20 @@ import (
 var update = flag.Bool("update", false, "write what scripts compare with anew")
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "orgsync" { // not the program itself, which this is as well
+		hearSignals()
+	}
 	testscript.Main(m, map[string]func(){"orgsync": main})
+}
+
+// hearSignals lets programs begin with the signals that tests send them, also where the tests are run in the background of a
+// script or by nohup: an ignored signal is handed down, one that is heard is not.
+func hearSignals() {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 // TestScripts runs the real program. The scripts know three commands of their own:

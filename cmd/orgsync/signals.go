@@ -24,11 +24,15 @@ func (e *signalError) Error() string {
 }
 
 // withSignals ends the context on the first SIGINT, SIGTERM or SIGHUP, with a *[signalError] as its cause. The second one ends
-// the process at once, as if nobody had asked for signals.
+// the process at once, as if nobody had asked for signals. One that is ignored from the start, as nohup does it, stays so.
 func withSignals(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	go func() {
 		select {
 		case s := <-signals:

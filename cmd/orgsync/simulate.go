@@ -60,7 +60,7 @@ func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) erro
 	server := a.newServer(s)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n", listener.Addr(), sandboxKey)
+	fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n", reachable(listener.Addr()), sandboxKey)
 	a.say("The simulated API is being served; the lines above make orgsync use it. Ctrl-C ends it.")
 	select {
 	case err := <-ended:
@@ -73,6 +73,16 @@ func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) erro
 		return server.Close() // who hangs longer is cut off
 	}
 	return nil
+}
+
+// reachable is where this machine finds what listens at an address, be it at all addresses: orgsync sends a key over plain HTTP
+// to this machine alone.
+func reachable(at net.Addr) string {
+	host, port, err := net.SplitHostPort(at.String())
+	if ip := net.ParseIP(host); err != nil || !ip.IsUnspecified() {
+		return at.String()
+	}
+	return net.JoinHostPort("localhost", port)
 }
 
 func (a *app) newServer(s *sandbox.Server) *http.Server {
