@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -20,7 +21,7 @@ func (a *app) statePath() (string, error) {
 	if base := a.getenv("XDG_STATE_HOME"); filepath.IsAbs(base) {
 		return filepath.Join(base, "orgsync"), nil
 	}
-	if home := a.getenv("HOME"); home != "" {
+	if home := cmp.Or(a.getenv("HOME"), a.getenv("USERPROFILE")); home != "" { // the latter on Windows
 		return filepath.Join(home, ".local", "state", "orgsync"), nil
 	}
 	return "", &stateError{errors.New("there is no folder for the state: neither XDG_STATE_HOME nor HOME is set")}

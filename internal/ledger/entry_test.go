@@ -1,11 +1,15 @@
 package ledger
 
 import (
+	"crypto/rand"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
 )
 
 // FuzzParseLine: a line that is read the quick way says what encoding/json reads in it.
@@ -53,5 +57,19 @@ func TestParseOwn(t *testing.T) {
 		if diff := cmp.Diff(e, got); diff != "" || !ok {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
+	}
+}
+
+// TestLineRoom: what is reserved for a line is enough for the longest.
+func TestLineRoom(t *testing.T) {
+	t.Parallel()
+	id := strings.Repeat("x", 128)
+	at := time.Date(2026, 6, 10, 12, 0, 0, 123456789, time.UTC)
+	line := Entry{
+		Version: version, Organization: id, Run: rand.Text(), Time: at, Email: strings.Repeat("ä", 121) + "@example.com",
+		Action: Action(org.EditUnsuspend), Outcome: Abandoned, InvitationID: id, Object: id, Expires: at,
+	}.appendLine(nil)
+	if len(line) > lineRoom {
+		t.Errorf("a line takes %d bytes, and %d are reserved", len(line), lineRoom)
 	}
 }

@@ -21,8 +21,8 @@ import (
 // compactAt is the size in bytes from which a ledger is compacted when that at least halves it.
 const compactAt = 1 << 20
 
-// lineRoom is more than one line takes, in bytes.
-const lineRoom = 2 << 10
+// lineRoom is more than one line takes, in bytes, but for an address that is nearly all "&", which JSON escapes.
+const lineRoom = 1 << 10
 
 // Options say who opens a ledger.
 type Options struct {
