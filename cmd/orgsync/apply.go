@@ -37,11 +37,14 @@ difference and ends.`,
   orgsync apply plan.json
   orgsync apply --reinvite ada@example.com
   orgsync apply --sandbox --roster users.example.yaml`,
-		Args: func(cmd *cobra.Command, args []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "" { // an unset variable of a script; to go on would send what nobody looked at
 				return errors.New(`PLANFILE is "": must be a file that 'orgsync plan --out' wrote`)
 			}
-			return cobra.MaximumNArgs(1)(cmd, args)
+			if len(args) > 1 {
+				return fmt.Errorf("apply takes one PLANFILE, and has %q besides", args[1])
+			}
+			return nil
 		},
 		ValidArgsFunction: completeFiles(1, "json"),
 		RunE: func(cmd *cobra.Command, args []string) error {

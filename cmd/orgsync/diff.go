@@ -27,7 +27,7 @@ the top of the repository, or with ./ at the working directory.`,
 		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
   orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown
   orgsync diff users.yaml /tmp/proposal.yaml`,
-		Args:              cobra.ExactArgs(2),
+		Args:              takes("OLD", "NEW"),
 		ValidArgsFunction: completeFiles(2, rosterFiles...),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.diff(cmd.Context(), args[0], args[1]) },
 	}
@@ -57,7 +57,11 @@ func (a *app) diff(ctx context.Context, before, after string) error {
 func loadFrom(ctx context.Context, path string) (*roster.Roster, error) {
 	spec, ok := strings.CutPrefix(path, "git:")
 	if !ok {
-		return readRoster(ctx, path)
+		r, err := readRoster(ctx, path)
+		if tried, ok := errors.AsType[*stepError](err); ok {
+			err = during(comparing, tried.err)
+		}
+		return r, err
 	}
 	files, err := filesInGit(ctx, spec)
 	if err != nil {

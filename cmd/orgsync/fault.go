@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,16 +21,17 @@ var faultWords = []string{
 // parseFault reads words as in "POST /v2/invitation drop after every=3".
 func parseFault(s string) (sandbox.Fault, error) {
 	var f sandbox.Fault
+	said := map[string]bool{}
 	for _, word := range strings.Fields(s) {
 		key, text, _ := strings.Cut(word, "=")
 		var err error
 		switch {
 		case slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, word):
-			f.Method = word
+			key, f.Method = "the method", word
 		case strings.HasPrefix(word, "/"):
-			f.Path = word
+			key, f.Path = "the path", word
 		case slices.Contains(faultWords, word):
-			f.Kind = sandbox.Kind(word)
+			key, f.Kind = "what happens", sandbox.Kind(word)
 		case word == "after":
 			f.After = true
 		case key == "from":
@@ -45,12 +47,19 @@ func parseFault(s string) (sandbox.Fault, error) {
 		default:
 			return sandbox.Fault{}, fmt.Errorf("does not know the word %s; one of them must be %s", strconv.Quote(word), orList(faultWords))
 		}
+		if err == nil && said[key] {
+			err = errors.New("is said twice; each fault is a --fault of its own")
+		}
 		if err != nil {
 			return sandbox.Fault{}, fmt.Errorf("%s %w", key, err)
 		}
+		said[key] = true
 	}
 	if f.Kind == "" {
 		return sandbox.Fault{}, fmt.Errorf("must say what happens: %s", orList(faultWords))
+	}
+	if f.Kind == sandbox.FaultSlow && f.Delay == 0 {
+		return sandbox.Fault{}, errors.New("slow must say by how much, as in delay=5s")
 	}
 	return f, nil
 }

@@ -63,7 +63,9 @@ const (
 	merging
 	recording
 	playing // the people of the simulation
+	advancing
 	listening
+	comparing
 )
 
 // stepError is an error of a step.
@@ -92,6 +94,8 @@ var stepHints = map[step]string{
 	merging:       "--merge names a file of the roster; where that has more, --roster names all of it",
 	recording:     "--record (ORGSYNC_RECORD) names a folder that is new or empty, and that you may write to",
 	playing:       "'orgsync sandbox show' shows who is there and who is invited",
+	advancing:     "'orgsync sandbox reset' begins anew",
+	comparing:     "OLD and NEW are files, folders of *.yaml and *.yml files, or git:REF:PATH",
 	listening:     "--listen (ORGSYNC_LISTEN) is HOST:PORT on this machine; port 0 takes a free one",
 }
 

@@ -100,9 +100,32 @@ ENVIRONMENT
 	root.SetFlagErrorFunc(suggestFlag)
 	root.AddCommand(a.validateCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.importCommand(), a.doctorCommand(), a.sandboxCommand(),
 		a.schemaCommand(), a.versionCommand())
+	addHelpCommand(root)
 	completeNothingElse(root)
 	addCompletionCommand(root)
 	return root
+}
+
+// addHelpCommand gives root cobra's own help command, but for a topic that there is not: that is an error like any other.
+func addHelpCommand(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil {
+		panic(err) // it has just been added
+	}
+	show := help.Run
+	help.Run = nil
+	help.RunE = func(cmd *cobra.Command, args []string) error {
+		topic, rest, err := root.Find(args)
+		if err == nil {
+			err = noSubcommand(topic, rest)
+		}
+		if err != nil {
+			return &usageError{root.CommandPath(), suggestRoot(err)}
+		}
+		show(cmd, args)
+		return nil
+	}
 }
 
 // calledAs is how a person would call this program again, from its path. What `go run` built is gone afterwards.

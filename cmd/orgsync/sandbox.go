@@ -120,7 +120,7 @@ func (a *app) deedCommand(name, short, done string, do func(s *sandbox.Server, w
 		Use:         name + " EMAIL",
 		Short:       short,
 		Annotations: exitStatus(exitDone, exitError),
-		Args:        cobra.ExactArgs(1),
+		Args:        takes("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			who, err := org.ParseAddress(args[0])
 			if err != nil {
@@ -145,7 +145,7 @@ func (a *app) advanceCommand() *cobra.Command {
 		Short:       "Move the simulation's clock forward",
 		Annotations: exitStatus(exitDone, exitError),
 		Example:     "  orgsync sandbox advance 73h",
-		Args:        cobra.ExactArgs(1),
+		Args:        takes("DURATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var by time.Duration
 			if err := duration(&by, time.Second).Set(args[0]); err != nil {
@@ -156,7 +156,7 @@ func (a *app) advanceCommand() *cobra.Command {
 				return err
 			}
 			if err := s.Advance(by); err != nil {
-				return err
+				return during(advancing, err)
 			}
 			_, err = fmt.Fprintf(a.stdout, "The simulation's clock says %s.\n", stamp(s.Now()))
 			return err

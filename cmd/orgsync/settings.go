@@ -118,15 +118,34 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	addSwitch(f, &a.inviteLeft, "invite-left", "invite again people who accepted once and are no longer there")
 }
 
-// noArguments refuses arguments; a file after --sandbox is the likely one.
+// noArguments refuses arguments; a file after --sandbox is the likely one, or a roster.
 func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if a.sandbox.on {
-		return fmt.Errorf("%s takes no arguments, but has %q; write --sandbox=FILE in one word", cmd.Name(), args[0])
+	err := fmt.Errorf("%s takes no arguments, but has %q", cmd.Name(), args[0])
+	switch {
+	case a.sandbox.on:
+		return fmt.Errorf("%w; write --sandbox=FILE in one word", err)
+	case cmd.Flags().Lookup("roster") != nil:
+		return fmt.Errorf("%w; a roster is named with --roster", err)
 	}
-	return fmt.Errorf("%s takes no arguments, but has %q", cmd.Name(), args[0])
+	return err
+}
+
+// takes demands just the arguments that names are.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == len(names):
+			return nil
+		case len(args) == 0:
+			return fmt.Errorf("%s needs %s", cmd.Name(), andList(names))
+		case len(args) > len(names):
+			return fmt.Errorf("%s takes %s, and has %q besides", cmd.Name(), andList(names), args[len(names)])
+		}
+		return fmt.Errorf("%s takes %s, and lacks %s", cmd.Name(), andList(names), andList(names[len(args):]))
+	}
 }
 
 // fromEnvironment sets every flag that the command line leaves out and the environment names. An empty variable counts

@@ -31,6 +31,9 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 			near = f.Name
 		}
 	})
+	if longer := slices.IndexFunc(own, func(n string) bool { return strings.HasPrefix(n, name+"-") }); near == "" && longer >= 0 {
+		near = own[longer]
+	}
 	if near = cmp.Or(near, roster.Nearest(name, own)); near != "" {
 		return fmt.Errorf("%w: did you mean --%s?", err, near)
 	}

@@ -63,7 +63,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		it.Err = err
 	default:
 		r.conclude(it, Failed, err)
-		r.stop(fmt.Errorf("the API cannot be reached: %w", err))
+		r.stop(fmt.Errorf("nothing gets through to the API any more: %w", err))
 	}
 	r.watch(number, failure, err)
 	return failure

@@ -10,7 +10,7 @@ type Limits struct {
 
 // LimitError says that a plan holds more than one run may do.
 type LimitError struct {
-	// What is counted, in the plural.
+	// What is counted, in the singular.
 	What           string
 	Planned, Limit int
 	// Setting is the roster's line and Flag the flag that lift the limit.
@@ -19,7 +19,11 @@ type LimitError struct {
 
 // Error prints both numbers.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("the plan holds %d %s, and one run may do %d", e.Planned, e.What, e.Limit)
+	plural := "s"
+	if e.Planned == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("the plan holds %d %s%s, and one run may do %d", e.Planned, e.What, plural, e.Limit)
 }
 
 // CheckLimits counts the very changes that would run, those of held people included because they may run too. The
@@ -35,10 +39,10 @@ func (p Plan) CheckLimits() error {
 		}
 	}
 	if mails > p.Limits.MaxInvites {
-		return &LimitError{What: "invitation mails", Planned: mails, Limit: p.Limits.MaxInvites, Setting: "max_invites", Flag: "--max-invites"}
+		return &LimitError{What: "invitation mail", Planned: mails, Limit: p.Limits.MaxInvites, Setting: "max_invites", Flag: "--max-invites"}
 	}
 	if removals > p.Limits.MaxRemovals {
-		return &LimitError{What: "removals", Planned: removals, Limit: p.Limits.MaxRemovals, Setting: "max_removals", Flag: "--max-removals"}
+		return &LimitError{What: "removal", Planned: removals, Limit: p.Limits.MaxRemovals, Setting: "max_removals", Flag: "--max-removals"}
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func TestGolden(t *testing.T) {
 		{Kind: plan.Waiting, Email: address("bob@example.com"), InvitationID: "inv-bob", Expires: now.Add(51 * time.Hour)},
 	}}
 	few := plan.Plan{Organization: acme, Now: now, Unchanged: 1, Changes: busy().Changes[:2]}
-	refusal := &plan.LimitError{What: "invitation mails", Planned: 120, Limit: 100, Setting: "max_invites", Flag: "--max-invites"}
+	refusal := &plan.LimitError{What: "invitation mail", Planned: 120, Limit: 100, Setting: "max_invites", Flag: "--max-invites"}
 	refused := applied
 	refused.Failure = &Failure{Code: 4, Err: refusal}
 	outdated := &plan.StaleError{

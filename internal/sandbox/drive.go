@@ -69,12 +69,18 @@ func (s *Server) answerInvitation(what, email string, do func(*state, time.Time,
 	})
 }
 
-// Advance moves the world's clock. Negative durations are an error.
+// maxOffset is how far the world's clock may be ahead: dates beyond the year 9999 cannot be written.
+const maxOffset = 200 * 365 * 24 * time.Hour
+
+// Advance moves the world's clock. Negative durations are an error, and such as lead too far.
 func (s *Server) Advance(d time.Duration) error {
 	if d < 0 {
 		return errors.New("advance: the clock does not go backwards")
 	}
 	return s.change(func(st *state, now time.Time) error {
+		if d > maxOffset-st.ClockOffset {
+			return fmt.Errorf("advance: the clock would be more than %d years ahead", maxOffset/(365*24*time.Hour))
+		}
 		st.ClockOffset += d
 		st.next(now)
 		return nil

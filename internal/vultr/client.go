@@ -1,6 +1,8 @@
 // Package vultr is the only package that knows HTTP and the dialects of the Vultr API. What it reads is complete or an
 // error; what it writes is sent exactly once, or its error says whether the server can have acted.
 //
+// In the comments SPEC is the OpenAPI file of the API that Vultr publishes, and the names of pages are those of docs.vultr.com.
+//
 // govultr builds the requests. Its service methods are not used: they post again on their own and cannot read every
 // documented shape of an answer (govultr_traps_test.go shows each case).
 package vultr
