@@ -195,11 +195,10 @@ func (a *app) detail(ctx context.Context, client *vultr.Client, in org.Organizat
 	if p.InvitationID != "" {
 		invitation, err := client.Invitation(ctx, p.InvitationID)
 		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered, Responded: invitation.Responded}
-		if vultr.Hidden(err) {
-			p.Verified.Problem = err
-		} else if err != nil {
+		if call, ok := errors.AsType[*org.CallError](err); err != nil && (!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.Hidden(err)) {
 			return err
 		}
+		p.Verified.Problem = err // the list has told where they stand
 	}
 	store, err := a.store(in)
 	if err != nil {

@@ -266,6 +266,9 @@ func TestStatusOfOne(t *testing.T) {
 		{"forbidden", func(w *world) {
 			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/invitation/{id}"})
 		}, []string{"ada@example.com"}, exitDone, []string{"verified    no: read the invitation ", "HTTP 403"}},
+		{"broken", func(w *world) {
+			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}"})
+		}, []string{"ada@example.com"}, exitDone, []string{"verified    no: read the invitation ", "HTTP 500"}},
 		{"key refused", func(w *world) {
 			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}", Status: http.StatusUnauthorized})
 		}, []string{"ada@example.com"}, exitError, []string{"read the invitation", "HTTP 401"}},
