@@ -46,7 +46,13 @@ itself, which the shell would empty first.`,
   orgsync import --merge users.yaml > new.yaml
   orgsync import --merge teams/new.yaml --roster teams/ > new.yaml`,
 		Args: a.noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.importRoster(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			byEnvironment := a.getenv(variable(cmd.Flags().Lookup("roster"))) != "" // which is there for the other commands
+			if len(o.roster) > 0 && o.merge == "" && !byEnvironment {
+				return &usageError{cmd.CommandPath(), errors.New("--roster is the roster that the file of --merge is part of, and there is no --merge")}
+			}
+			return a.importRoster(cmd.Context(), o)
+		},
 	}
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
@@ -112,6 +118,13 @@ func (a *app) existing(ctx context.Context, o importOptions) (*roster.Roster, []
 	}
 	if o.merge == "" {
 		return &roster.Roster{Organization: o.pin}, nil, nil
+	}
+	_, err := os.Stat(o.merge)
+	if err == nil {
+		err = replaceable(o.merge) // it is read twice
+	}
+	if err != nil {
+		return nil, nil, during(merging, fmt.Errorf("--merge %s: %w", o.merge, err))
 	}
 	a.rosters = []string{o.merge}
 	if len(o.roster) > 0 {

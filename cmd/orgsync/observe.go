@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/google/renameio/v2/maybe"
@@ -117,7 +116,7 @@ func (a *app) writeMetrics() error {
 	if err := replaceable(a.metricsFile); err != nil {
 		return fmt.Errorf("write the metrics in %s: %w", a.metricsFile, err)
 	}
-	previous, err := os.ReadFile(a.metricsFile)
+	previous, err := readUpTo(a.metricsFile, maxMetricsFile+1)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:

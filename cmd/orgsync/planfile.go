@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,6 +14,9 @@ import (
 
 // maxPlanFile bounds a saved plan, in bytes: room for a change of each of 200,000 people.
 const maxPlanFile = 128 << 20
+
+// errNoPlan says that a file is there which is no plan, such as the roster.
+var errNoPlan = errors.New("it holds something else than a plan; remove it, or name another file")
 
 // errNoFile says that something is there which a file must not take the place of, such as /dev/null.
 var errNoFile = errors.New("it is no regular file")
@@ -35,6 +39,9 @@ func savePlan(file string, p plan.Plan) error {
 		err = replaceable(file)
 	}
 	if err == nil {
+		err = mayBePlan(file)
+	}
+	if err == nil {
 		err = replaceFile(file, data)
 	}
 	if err != nil {
@@ -49,6 +56,18 @@ func replaceable(file string) error {
 		return errNoFile
 	}
 	return nil
+}
+
+// mayBePlan is errNoPlan for a file that no plan can be, and nil for one that may be a plan, is empty or is not there.
+func mayBePlan(file string) error {
+	begin, err := readUpTo(file, 1)
+	if err == nil && len(begin) > 0 && begin[0] != '{' {
+		return errNoPlan
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // replaceFile makes file a new one, of mode 0600 and this user's, whatever the one before was: renameio's maybe.WriteFile
@@ -89,17 +108,22 @@ func (a *app) savedPlan(ctx context.Context) (*plan.Saved, error) {
 }
 
 func readPlanFile(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		if at, ok := errors.AsType[*os.PathError](err); ok {
-			err = at.Err // which file it is stands before
-		}
-		return nil, err
+	data, err := readUpTo(file, maxPlanFile+1)
+	if at, ok := errors.AsType[*os.PathError](err); ok {
+		err = at.Err // which file it is stands before
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxPlanFile+1))
 	if err == nil && len(data) > maxPlanFile {
 		err = fmt.Errorf("it is larger than %d MiB", maxPlanFile>>20)
 	}
 	return data, err
+}
+
+// readUpTo reads the first bytes of a file, at most that many.
+func readUpTo(file string, most int64) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
 }
