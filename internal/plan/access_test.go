@@ -289,7 +289,7 @@ func TestLeaving(t *testing.T) {
 		{"nobody while somebody who accepted is no user that the ledger knows", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
-		}, []string{"left eva@example.com ", "unlisted eve@example.com "}},
+		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
 		{"who is not somebody whom this tool removed", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
@@ -304,7 +304,7 @@ func TestLeaving(t *testing.T) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Memory["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
 			in.Memory["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -100)}}
-		}, []string{"waiting eva@example.com ", "unlisted eve@example.com "}},
+		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
 		{"who may have accepted an invitation of their own", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Memory["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
@@ -314,7 +314,7 @@ func TestLeaving(t *testing.T) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10)}
 			in.Memory["eva@example.com"] = org.Recollection{Doubted: true}
-		}, []string{"waiting eva@example.com ", "unlisted eve@example.com "}},
+		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
 		{"who did not accept it, by a list that shows who accepted", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10), row("i2", ada, org.StatusAccepted, -10)}

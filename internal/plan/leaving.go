@@ -26,10 +26,12 @@ func (w *world) leaving(p *Plan) {
 	if w.in.Roster.Organization == "" {
 		policy = roster.UnlistedReport
 	}
-	// A list that shows somebody who accepted does not forget who did.
-	w.unseen = w.unseen || w.doubted && !slices.ContainsFunc(w.in.Snapshot.Invitations, func(row org.Invitation) bool { return row.Status == org.StatusAccepted })
+	if w.unseen == nil && w.forgetsAccepted() {
+		w.unseen = w.doubted
+	}
 	kept := w.lastAdmins()
 	leaves := map[*candidate]bool{}
+	mayBeUnseen := false
 	for i := range w.strangers {
 		u := &w.strangers[i]
 		if u.Service || w.isSelf(u) {
@@ -46,8 +48,11 @@ func (w *world) leaving(p *Plan) {
 			change.Source = n.Source
 		}
 		switch {
-		case policy == roster.UnlistedReport || w.untouchable(u) || kept[u.ID] || u.Email.IsZero() || u.ID == "" || w.mayBeListed(u):
+		case policy == roster.UnlistedReport || w.untouchable(u) || kept[u.ID] || u.Email.IsZero() || u.ID == "" || w.isListed(u):
 			p.Notices = append(p.Notices, n)
+		case w.unseen != nil && !w.isStranger(u):
+			p.Notices = append(p.Notices, n)
+			mayBeUnseen = true
 		case policy == roster.UnlistedRemove:
 			change.Action = Remove
 		case !u.Suspended:
@@ -61,6 +66,9 @@ func (w *world) leaving(p *Plan) {
 			leaves[c] = true
 			p.Unchanged--
 		}
+	}
+	if mayBeUnseen {
+		p.Notices = append(p.Notices, Notice{Kind: UnlistedKept, Email: w.unseen.Email, Source: w.unseen.At.Source()})
 	}
 	for _, row := range w.strayRows {
 		if row.Status == org.StatusPending && !w.lapsed(row.Lapses()) {
@@ -89,15 +97,22 @@ func (w *world) protectedUnseen() []Notice {
 	return notices
 }
 
-// mayBeListed tells whether u may be somebody of the roster: as one of the addresses that u is known by says, or because
-// somebody accepted with an address that nobody knows, as the list of invitations forgot. Whom the ledger knows as a member,
-// as suspended or as invited is not that somebody; who was removed, and is there again, may be back by an invitation to them.
-func (w *world) mayBeListed(u *org.User) bool {
+// isListed tells whether one of the addresses that u is known by is in the roster.
+func (w *world) isListed(u *org.User) bool {
+	return slices.ContainsFunc(w.aka(u), func(key string) bool { return w.byKey[key] != nil && !w.byKey[key].ended })
+}
+
+// isStranger tells whether u is surely not somebody of the roster who accepted with an address that nobody knows: the ledger
+// knows u as a member, as suspended or as invited. Who was removed, and is there again, may be back by an invitation to them.
+func (w *world) isStranger(u *org.User) bool {
 	r := w.in.Memory[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !w.lapsed(m.Lapses()) })
-	stranger := !r.Removed && (r.Joined || r.Suspended || invited)
-	listed := func(key string) bool { return w.byKey[key] != nil && !w.byKey[key].ended }
-	return w.unseen && !stranger || slices.ContainsFunc(w.aka(u), listed)
+	return !r.Removed && (r.Joined || r.Suspended || invited)
+}
+
+// forgetsAccepted tells whether the list shows nobody who accepted: then it may leave out whoever did.
+func (w *world) forgetsAccepted() bool {
+	return !slices.ContainsFunc(w.in.Snapshot.Invitations, func(row org.Invitation) bool { return row.Status == org.StatusAccepted })
 }
 
 // untouchable tells whether u is never suspended, removed or revoked.

@@ -56,8 +56,12 @@ func (w *world) membership(c *candidate, v *verdict) {
 		v.facts = append(v.facts, org.Fact{Kind: org.FactReset, Email: c.Email.Key()})
 	}
 	unsettled := w.settle(c, v)
-	w.unseen = w.unseen || slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return !c.hasRow(m.InvitationID) })
-	w.doubted = w.doubted || c.memory.Doubted
+	if w.unseen == nil && slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return !c.hasRow(m.InvitationID) }) {
+		w.unseen = c
+	}
+	if w.doubted == nil && c.memory.Doubted {
+		w.doubted = c
+	}
 	if live := w.live(c); len(live) > 0 {
 		newest := live[len(live)-1]
 		v.note(c, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: w.lapse(c, newest)})
@@ -126,8 +130,9 @@ func (w *world) expired(c *candidate, v *verdict, id string) {
 // known to be gone, and acceptance counts as membership.
 func (w *world) left(c *candidate, v *verdict, id string) {
 	removed := c.memory.Removed && c.mailOf(id) == nil
-	// With an invitation of this tool's they may have joined as somebody else than the last time.
-	w.unseen = w.unseen || !removed && (c.memory.UserID == "" || c.mailOf(id) != nil)
+	if w.unseen == nil && !removed && (c.memory.UserID == "" || c.mailOf(id) != nil) {
+		w.unseen = c // with an invitation of this tool's they may have joined as somebody else than the last time
+	}
 	switch {
 	case !w.in.Snapshot.UsersSeen && !removed:
 		w.joined(c, v)

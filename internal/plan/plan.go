@@ -111,6 +111,9 @@ const (
 	SelfUnseen NoticeKind = "self_unseen"
 	// ProtectedUnseen: the roster protects an address that nobody has, perhaps a misspelt one.
 	ProtectedUnseen NoticeKind = "protected_unseen"
+	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users of whom nothing is
+	// known are only reported.
+	UnlistedKept NoticeKind = "unlisted_kept"
 	// Limit: apply would refuse this plan.
 	Limit NoticeKind = "limit"
 )
@@ -118,7 +121,7 @@ const (
 // NoticeKinds are all kinds of notices.
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen, SuspendedUnseen,
-	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, Limit,
+	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnlistedKept, Limit,
 }
 
 // Notice is something that a person should know and orgsync does not change.

@@ -37,10 +37,10 @@ type world struct {
 	lastSeen *org.Mail
 	// held is what each user has.
 	held holdings
-	// unseen is true when somebody was mailed and the list shows nothing of it, or accepted and is no user whom anything
-	// tells from others: they may be in with an address that nobody knows. doubted is true when somebody may be, if the list
-	// forgets who accepted.
-	unseen, doubted bool
+	// unseen is the first who was mailed though the list shows nothing of it, or accepted and is no user whom anything tells
+	// from others: they may be in with an address that nobody knows. doubted is the first who may be, if the list forgets who
+	// accepted. nil: nobody.
+	unseen, doubted *candidate
 }
 
 // candidate is a person of the roster and what is known about them.

@@ -68,6 +68,7 @@ func busy() plan.Plan {
 			{Kind: plan.Unlisted, Email: address("kim@example.com"), UserID: "user-kim", Source: "users.yaml:27", Since: now.AddDate(0, 0, -3)},
 			{Kind: plan.Unsettled, Email: address("leo@example.com"), Source: "users.yaml:28", Since: now.Add(-4 * time.Minute)},
 			{Kind: plan.SelfUnseen},
+			{Kind: plan.UnlistedKept, Email: address("leo@example.com"), Source: "users.yaml:28"},
 			{Kind: plan.ExtraAccess, Email: address("kay@example.com"), Source: "users.yaml:20", UserID: "user-kay", Text: "role deployer"},
 			{Kind: "kind_of_tomorrow", Email: address("mia@example.com"), Text: "who knows"},
 		},

@@ -178,6 +178,6 @@ func byUrgency(notices []plan.Notice) []plan.Notice {
 
 // urgency is the order in which notices are shown; a kind that is not in it comes first.
 var urgency = []plan.NoticeKind{
-	plan.Limit, plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.ProtectedUnseen, plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
+	plan.Limit, plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.ProtectedUnseen, plan.UnlistedKept, plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
 	plan.Left, plan.SuspendedUser, plan.DuplicateInvitation, plan.Unlisted, plan.OtherAddress, plan.ExtraAccess, plan.Waiting,
 }

@@ -126,6 +126,8 @@ func sentence(n plan.Notice, now time.Time, show shower) string {
 		return "the user of this key cannot be told from others: nobody is suspended or removed, and nothing is taken from anybody"
 	case plan.ProtectedUnseen:
 		return who + " is protected by the roster, and nobody has that address: whom it was meant for is not protected"
+	case plan.UnlistedKept:
+		return who + " may be in with an address that nobody knows: until that is known, who is not in the roster is only reported"
 	case plan.Limit:
 		return "apply would refuse this: " + said
 	}
