@@ -29,6 +29,12 @@ type User struct {
 	Suspended  bool
 	// Admin is true when the user's ACLs let them manage users. It says nothing about what policies allow.
 	Admin bool
+	// Accepted is the API's invite_accepted (vultr/vultr-mcp openapi.json, GET /v2/users/{id}); nil: the server did not say.
+	// A user for whom it is false was invited and is not a member yet.
+	Accepted *bool
+	// SeenOnce is true when only one of two readings of the list showed the user. Such a user counts as a member, and
+	// nothing is taken from them.
+	SeenOnce bool
 }
 
 // InvitationStatus is what became of an invitation, folded from the server's words.
@@ -62,6 +68,8 @@ type Invitation struct {
 	Created    time.Time
 	Responded  time.Time
 	Expires    time.Time
+	// DateUnreadable is true when the server gave a date in a form that is not understood. Nobody is mailed on a guess then.
+	DateUnreadable bool
 }
 
 // Lapses is when the invitation can no longer be accepted: its expiration date or, without one, [InvitationLife] after
@@ -81,6 +89,12 @@ type Snapshot struct {
 	Organization Organization
 	// Now is the server's clock, from the Date of its answers.
 	Now time.Time
+	// PinConfirmed is true when something that the API returned names the organization: the list of organizations, an
+	// invitation, or the list of the organization's suspended users. False: only the roster's pin names it.
+	PinConfirmed bool
+	// Paged is true when the users, the suspended users or the invitations came in more than one page: a row that moves
+	// between pages while they are read may be missing then.
+	Paged bool
 	// Users are all users, the suspended ones included, once each.
 	Users []User
 	// UsersSeen is false when the key may not list users (403): Users is then empty and says nothing.

@@ -18,8 +18,8 @@ type Input struct {
 	InviteLeft bool
 	// Reinvite are people whose rounds begin anew, by address or alias.
 	Reinvite []org.Address
-	// MaxInvites and MaxRemovals take the place of the roster's limits; nil leaves those.
-	MaxInvites, MaxRemovals *int
+	// MaxInvites, MaxRemovals and MaxRevokes take the place of the roster's limits; nil leaves those.
+	MaxInvites, MaxRemovals, MaxRevokes *int
 }
 
 // Compute decides. It is total: whatever the input, there is a plan, and the same one for the same input in any order.

@@ -15,6 +15,8 @@ const (
 	defaultMaxInvites     = 100
 	defaultMaxRemovals    = 5
 	defaultReinviteRounds = 4
+	defaultMaxRevokes     = 25
+	defaultUnlistedAfter  = 24 * time.Hour
 )
 
 // Roster is the merged content of all roster files.
@@ -40,6 +42,12 @@ type Settings struct {
 	MaxInvites int
 	// MaxRemovals is the most people suspended or removed in one run; 0 allows none.
 	MaxRemovals int
+	// MaxRevokes is the most changes in one run that take access from members; 0 allows none.
+	MaxRevokes int
+	// UnlistedAfter is how long a user whom the ledger never saw in a roster must have been seen unlisted before they are
+	// suspended or removed; 0: at once.
+	UnlistedAfter time.Duration
+	HiddenMembers HiddenMembersPolicy
 	// ReinviteRounds is how many mails in all a person gets who never answers; at least 1.
 	ReinviteRounds int
 	Unlisted       UnlistedPolicy
@@ -56,6 +64,15 @@ const (
 	UnlistedReport  UnlistedPolicy = "report"
 	UnlistedSuspend UnlistedPolicy = "suspend"
 	UnlistedRemove  UnlistedPolicy = "remove"
+)
+
+// HiddenMembersPolicy says what happens to people of the roster whose membership the API key cannot see.
+type HiddenMembersPolicy string
+
+// The policies for hidden members; HiddenMembersHold is the default.
+const (
+	HiddenMembersHold   HiddenMembersPolicy = "hold"
+	HiddenMembersInvite HiddenMembersPolicy = "invite"
 )
 
 // ExtraAccessPolicy says what happens to access that a listed person has beyond the roster.
