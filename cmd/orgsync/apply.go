@@ -211,12 +211,16 @@ func mayHaveActed(c apply.ChangeResult) bool {
 // judge gives the error that a result stands for.
 func (a *app) judge(r apply.Result) error {
 	undone := len(r.Changes) - r.Count(apply.Done)
-	unsettled := 0
+	unsettled, held := 0, 0
 	for _, n := range r.Notices {
-		if n.Kind == plan.Unsettled {
+		switch {
+		case n.Kind == plan.Unsettled:
 			unsettled++
+		case n.Kind != plan.UnknownAccess && n.Holds():
+			held++
 		}
 	}
+	lacking := plan.Plan{Notices: r.Notices}.CheckAccess()
 	stopped := r.Stopped
 	if is[*fs.PathError](stopped) {
 		stopped = stateOf(stopped) // the only files that a run touches are the ledger's
@@ -225,8 +229,8 @@ func (a *app) judge(r apply.Result) error {
 	switch {
 	case stopped != nil && !begun:
 		return stopped // nothing was done: the reason is all there is to say
-	case undone > 0 || unsettled > 0 || stopped != nil:
-		return &unfinishedError{undone: undone, unsettled: unsettled, err: stopped}
+	case undone > 0 || unsettled > 0 || held > 0 || lacking != nil || stopped != nil:
+		return &unfinishedError{undone: undone, unsettled: unsettled, held: held, lacking: lacking, err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
 		return changesError{}
 	}

@@ -156,6 +156,12 @@ func (a *app) hint(err error) string {
 	if is[*roster.ProblemsError](err) && !a.reported {
 		return "nothing was sent; mend the roster and run again ('orgsync validate' checks all that needs no key)"
 	}
+	if is[*plan.NeedsError](err) {
+		return "give the key's user the permission iam.user.*, or take this out of the roster"
+	}
+	if is[*plan.UnknownAccessError](err) {
+		return "create what is missing in Vultr's console, or correct the names in the roster; apply does everything else"
+	}
 	if is[*ledger.LockedError](err) {
 		return "wait until it is done, or let this run wait with --lock-timeout 10m; the lock ends with the process that holds it, there is nothing to unlock by hand"
 	}

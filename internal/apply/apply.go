@@ -114,6 +114,11 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		r.items = append(r.items, &item{ChangeResult: ChangeResult{Change: c}, held: true})
 	}
 	planned := r.items[:len(p.Changes)]
+	for _, c := range p.Ungrantable {
+		r.items = append(r.items, &item{state: concluded, ChangeResult: ChangeResult{
+			Change: c, Outcome: Failed, Err: fmt.Errorf("grant %s the %s %q: the organization lacks it", c.Email, c.Detail.Kind, c.Detail.Name),
+		}})
+	}
 	noted := func(kind plan.NoticeKind) bool {
 		return slices.ContainsFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == kind })
 	}
@@ -163,7 +168,7 @@ func byPerson(items []*item, memory org.Memory) [][]*item {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	slices.SortStableFunc(people, func(a, b []*item) int {
 		last := func(p []*item) int {
-			if memory[p[0].Email.Key()].Doubted {
+			if memory.People[p[0].Email.Key()].Doubted {
 				return 1
 			}
 			return 0

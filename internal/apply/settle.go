@@ -87,7 +87,7 @@ func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Not
 		case needed == nil && (mails && fresh.Ended[it.Email.Key()] || !mails && !shows(snapshot.Access, users[it.UserID], it.Change)):
 			// Not because it was done: their last day is over, what was to be given is there no more, or less can be seen than before.
 			r.conclude(it, Failed, it.Err)
-		case needed == nil && it.state == aside && mails && isOpen(memory[it.Email.Key()]):
+		case needed == nil && it.state == aside && mails && isOpen(memory.People[it.Email.Key()]):
 			continue // it counts as sent, since nobody will ever be able to tell
 		case needed == nil:
 			r.found(it, fresh.Notices)

@@ -77,6 +77,10 @@ type notice struct {
 	Since        *string         `json:"since,omitempty"`
 	Mails        int             `json:"mails,omitempty"`
 	Message      string          `json:"message,omitempty"`
+	Estimated    bool            `json:"expires_estimated,omitempty"`
+	RemovalAfter *string         `json:"removal_after,omitempty"`
+	AccessID     string          `json:"access_id,omitempty"`
+	Places       []string        `json:"places,omitempty"`
 }
 
 type summary struct {
@@ -181,9 +185,18 @@ func newDocument(run Run, p plan.Plan, notices []plan.Notice) document {
 		d.Notices = append(d.Notices, notice{
 			Kind: n.Kind, Email: text(n.Email.String()), InvitationID: text(n.InvitationID), ExpiresAt: stamp(n.Expires),
 			Source: n.Source, UserID: n.UserID, Since: stamp(n.Since), Mails: n.Mails, Message: n.Text,
+			Estimated: n.ExpiresEstimated, RemovalAfter: stamp(n.RemovalAfter), AccessID: n.AccessID, Places: places(n),
 		})
 	}
 	return d
+}
+
+func places(n plan.Notice) []string {
+	var all []string
+	for _, at := range n.Places {
+		all = append(all, at.String())
+	}
+	return all
 }
 
 func newChange(c plan.Change) change {
