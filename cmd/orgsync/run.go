@@ -73,7 +73,7 @@ ENVIRONMENT
   VULTR_API_KEY is the API key. Every flag can also be set by ORGSYNC_<FLAG>,
   with dashes as underscores (--max-invites is ORGSYNC_MAX_INVITES); the flag
   wins. Several values are separated by commas or line feeds. VULTR_API_URL
-  stands for --api-url.`,
+  stands for --api-url. Only --reinvite has no variable: it is for one run.`,
 		Annotations:   exitStatus(exitDone, exitError),
 		SilenceErrors: true, // finish prints them, with what to do next
 		SilenceUsage:  true,
