@@ -222,7 +222,12 @@ func environmentName(f *pflag.Flag) string {
 	if f.Name == "help" || f.Annotations[withoutEnvironment] != nil {
 		return ""
 	}
-	return "ORGSYNC_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+	return standardEnvironmentName(f)
+}
+
+// standardEnvironmentName returns the environment variable of f, were it as those of most flags.
+func standardEnvironmentName(f *pflag.Flag) string {
+	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
 // completeWords lets a shell complete the values of a flag.
