@@ -90,7 +90,8 @@ func (a *app) addOutputFlag(cmd *cobra.Command, more ...string) {
 
 func (a *app) addRosterFlag(cmd *cobra.Command) {
 	a.rosters = []string{"users.yaml"}
-	cmd.Flags().VarP(severalOf(&a.rosters, "path", parsePath), "roster", "r", "roster file, or folder of *.yaml and *.yml files; repeatable, all are merged")
+	cmd.Flags().VarP(severalOf(&a.rosters, "path", parsePath), "roster", "r",
+		"roster file, or folder of *.yaml and *.yml files, also in subfolders; repeatable, all are merged")
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
 }
 
