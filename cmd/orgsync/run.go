@@ -32,6 +32,8 @@ type app struct {
 	surroundings
 	settings
 	log *slog.Logger
+	// secrets are kept out of everything that is printed.
+	secrets secrets
 	// progress is nil where none is shown.
 	progress *progress
 	// planFile is the saved plan that apply holds to; "" when there is none.
@@ -47,6 +49,7 @@ type app struct {
 // run does what the arguments say and returns the exit code. The cause of ctx, when it ends, says why the run was ended.
 func run(ctx context.Context, s surroundings) int {
 	a := &app{surroundings: s, log: slog.New(slog.DiscardHandler)}
+	defer a.hideSecrets()()
 	root := a.rootCommand()
 	root.SetArgs(s.args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -85,7 +88,8 @@ ENVIRONMENT
 			}
 			a.began = true
 			a.progress = a.newProgress()
-			a.log = newLog(a.progress.above(a.stderr), a.logLevel, a.logFormat)
+			lines := a.secrets.writer(a.progress.above(plainStream(a.stderr)))
+			a.log = newLog(lines, a.logLevel, a.logFormat)
 			if cmd.Name() != cobra.ShellCompRequestCmd && cmd.Name() != cobra.ShellCompNoDescRequestCmd {
 				a.warnUnknownEnvironment(cmd.Root())
 			}
