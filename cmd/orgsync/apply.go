@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +59,9 @@ difference and ends.`,
 	addSwitch(cmd.Flags(), &a.yes, "yes", "do not ask")
 	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch that is told of start, success and failure; better in $ORGSYNC_PING, where other users do not see it")
 	cmd.Flags().Var(duration(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
+	a.settleWait = 5 * time.Minute
+	cmd.Flags().Var(duration(&a.settleWait, 0), "settle-wait",
+		"how long to wait at the end for mails whose answer was lost; 0 leaves them to a later run")
 	return cmd
 }
 

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
 	"github.com/orgsync/orgsync/internal/roster"
@@ -155,19 +153,8 @@ func exists(t *testing.T, args []string) {
 // TestSampleCommands: whatever a sample or a page about cron runs exists, and holds no secret.
 func TestSampleCommands(t *testing.T) {
 	t.Parallel()
-	known := map[string]bool{"ORGSYNC_SOURCE": true, "ORGSYNC_REVISION": true} // of the samples themselves
-	var each func(c *cobra.Command)
-	each = func(c *cobra.Command) {
-		add := func(f *pflag.Flag) {
-			known["ORGSYNC_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))] = true
-		}
-		c.Flags().VisitAll(add)
-		c.PersistentFlags().VisitAll(add)
-		for _, sub := range c.Commands() {
-			each(sub)
-		}
-	}
-	each((&app{surroundings: surroundings{isTerminal: noTerminal}, log: slog.New(slog.DiscardHandler)}).rootCommand())
+	root := (&app{surroundings: surroundings{isTerminal: noTerminal}, log: slog.New(slog.DiscardHandler)}).rootCommand()
+	known := environmentNamesOf(root).known
 
 	files, err := filepath.Glob("../../docs/*.md")
 	if err != nil {

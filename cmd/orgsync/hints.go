@@ -124,7 +124,11 @@ func (a *app) explain(err error) {
 }
 
 // say writes a sentence on stderr, as wide as the window is.
-func (a *app) say(text string) { _ = report.Sentence(a.stderr, text, errorWidth, a.width(a.stderr)) }
+func (a *app) say(text string) {
+	// Before it is cut and folded, which would leave a part of a secret.
+	text = a.secrets.redact(report.Clean(text, len(text)))
+	_ = report.Sentence(a.stderr, text, errorWidth, a.width(a.stderr))
+}
 
 // hint says what to do about err; "" when there is nothing to say that the error does not.
 func (a *app) hint(err error) string {

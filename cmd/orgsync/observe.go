@@ -129,7 +129,7 @@ func (a *app) writeMetrics() error {
 		return fmt.Errorf("write the metrics: %w", err)
 	}
 	// Whoever collects metrics is another user, and there is no address in them.
-	if err := maybe.WriteFile(a.metricsFile, text.Bytes(), 0o644); err != nil {
+	if err := maybe.WriteFile(a.metricsFile, []byte(a.secrets.redact(text.String())), 0o644); err != nil {
 		return fmt.Errorf("write the metrics: %w", err)
 	}
 	return nil

@@ -94,7 +94,7 @@ func (a *app) plan(ctx context.Context) error {
 func (a *app) input(r *roster.Roster, s org.Snapshot, m org.Memory) plan.Input {
 	return plan.Input{
 		Roster: r, Snapshot: s, Memory: m, InviteLeft: a.inviteLeft, Reinvite: a.reinvite,
-		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals,
+		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals, MaxRevokes: a.maxRevokes,
 	}
 }
 

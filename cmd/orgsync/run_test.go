@@ -67,7 +67,14 @@ func (w *world) run(ctx context.Context, args ...string) int {
 	code := run(ctx, surroundings{
 		name: "orgsync", args: args, stdin: w.stdin, stdout: &w.stdout, stderr: &w.stderr,
 		getenv: func(name string) string { return w.env[name] },
-		after:  w.after,
+		environ: func() []string {
+			var list []string
+			for name, value := range w.env {
+				list = append(list, name+"="+value)
+			}
+			return list
+		},
+		after: w.after,
 		isTerminal: func(stream any) bool {
 			for _, s := range w.screens {
 				if s == stream {

@@ -264,6 +264,12 @@ func warning(f diff.Field) string {
 		return "one run may send more mails"
 	case diff.MaxRemovals:
 		return "one run may suspend or remove more people"
+	case diff.MaxRevokes:
+		return "one run may take more access from members"
+	case diff.UnlistedAfter:
+		return "people who are not in the roster may be suspended or removed sooner"
+	case diff.HiddenMembers:
+		return "people whose membership the key cannot see get an invitation mail, even if they are members"
 	case diff.ReinviteRounds:
 		return "people who never answer get more mails"
 	case diff.Protected:

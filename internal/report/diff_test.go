@@ -21,9 +21,12 @@ func manyDiffer() diff.Difference {
 			{Name: diff.AllowedDomains, Come: []string{"home.example"}, Loosens: true},
 			{Name: diff.MaxInvites, From: "100", To: "50"},
 			{Name: diff.MaxRemovals, From: "5", To: "500", Loosens: true},
+			{Name: diff.MaxRevokes, From: "25", To: "300", Loosens: true},
 			{Name: diff.ReinviteRounds, From: "4", To: "5", Loosens: true},
 			{Name: diff.Unlisted, From: "report", To: "remove", Loosens: true},
+			{Name: diff.UnlistedAfter, From: "24h", To: "0s", Loosens: true},
 			{Name: diff.ExtraAccess, From: "report", To: "revoke", Loosens: true},
+			{Name: diff.HiddenMembers, From: "hold", To: "invite", Loosens: true},
 			{Name: diff.Protected, Gone: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"}, Loosens: true},
 		},
 		People: []diff.Person{
