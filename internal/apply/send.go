@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
@@ -35,6 +36,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	}
 	it.sends++
 	it.unread = false
+	r.current = false
 	number := r.start()
 	inv, err := r.send(it, change)
 	failure := failureOf(err)
@@ -55,6 +57,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		it.state, it.Err = refused, err
 	case failure == org.Lost || failure == org.Unreadable:
 		it.state, it.Err = aside, err
+		if change.Action.Mails() {
+			r.lost(time.Now())
+		}
 	case failure == org.Denied:
 		r.conclude(it, Failed, err)
 		r.deny(change, err)
@@ -168,11 +173,7 @@ func outcomeOf(err error) ledger.Outcome {
 	case org.Refused, org.Denied:
 		return ledger.Refused
 	default:
-		var call *org.CallError
-		if errors.As(err, &call) && call.Late {
-			return ledger.Abandoned
-		}
-		return ledger.Lost
+		return ledger.Abandoned
 	}
 }
 
@@ -203,6 +204,15 @@ func (r *run) mayNot(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}]
+}
+
+// lost notes that the answer to a mail was lost at this local time.
+func (r *run) lost(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at.After(r.lostAt) {
+		r.lostAt = at
+	}
 }
 
 // start numbers a change that begins.
