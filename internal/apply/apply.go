@@ -204,21 +204,6 @@ func byPerson(items []*item, memory org.Memory) [][]*item {
 	return people
 }
 
-// recallLoss takes in until when the server may act on mails of an earlier run. memory is the ledger's, now the server's time.
-func (r *run) recallLoss(memory org.Memory, now time.Time) {
-	if !slices.ContainsFunc(r.items, func(it *item) bool { return it.held }) {
-		return
-	}
-	for _, recollection := range memory {
-		for _, m := range recollection.Mails {
-			// A greater difference is due to a clock that was wrong.
-			if left := m.LateUntil.Sub(now); m.Lost && left > 0 && left <= org.ActWithin+time.Minute {
-				r.lost(time.Now().Add(left - org.ActWithin))
-			}
-		}
-	}
-}
-
 // keepBack takes the last mail out of people and keeps it for settling: sent after all others, it is the witness for those
 // whose answer is lost. The first mail is the canary, so it is another one, and not one to a person to whom a mail was lost
 // before, if possible. The only mail is kept back where the server may still act on one of an earlier run and there are no

@@ -57,8 +57,8 @@ type episode struct {
 	Late        int           // the mail on which the server acts only after the client gave up; 0: none
 	LateBy      time.Duration
 	SettleWait  time.Duration // --settle-wait
-	WrongClock  string   // the list, or writes, whose answers come from a machine whose clock is months off; "": none
-	Reinvite    []string // --reinvite
+	WrongClock  string        // the list, or writes, whose answers come from a machine whose clock is months off; "": none
+	Reinvite    []string      // --reinvite
 	InviteLeft  bool
 	Ledger      string // lost, restored, or "": as it is
 }

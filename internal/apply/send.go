@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
@@ -58,7 +57,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	case failure == org.Lost || failure == org.Unreadable:
 		it.state, it.Err = aside, err
 		if change.Action.Mails() {
-			r.lost(time.Now())
+			r.lost(0)
 		}
 	case failure == org.Denied:
 		r.conclude(it, Failed, err)
@@ -204,15 +203,6 @@ func (r *run) mayNot(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}]
-}
-
-// lost notes that the answer to a mail was lost at this local time.
-func (r *run) lost(at time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if at.After(r.lostAt) {
-		r.lostAt = at
-	}
 }
 
 // start numbers a change that begins.

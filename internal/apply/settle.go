@@ -26,6 +26,31 @@ const grace = org.ActWithin + 2*time.Second
 // readAfter is how long after a loss a run that waits reads the organization; after the last of these it does so each minute.
 var readAfter = []time.Duration{30 * time.Second, time.Minute, grace}
 
+// recallLoss takes in until when the server may act on mails of an earlier run. memory is the ledger's, now the server's time.
+func (r *run) recallLoss(memory org.Memory, now time.Time) {
+	if !slices.ContainsFunc(r.items, func(it *item) bool { return it.held }) {
+		return
+	}
+	for _, recollection := range memory {
+		for _, m := range recollection.Mails {
+			// A greater difference is due to a clock that was wrong.
+			if left := m.LateUntil.Sub(now); m.Lost && left > 0 && left <= org.ActWithin+time.Minute {
+				r.lost(org.ActWithin - left)
+			}
+		}
+	}
+}
+
+// lost notes that the answer to a mail was lost, so long ago.
+func (r *run) lost(ago time.Duration) {
+	at := time.Now().Add(-ago)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at.After(r.lostAt) {
+		r.lostAt = at
+	}
+}
+
 // settle reads until nothing is set aside, or until waiting longer is not allowed or of no use, and gives the notices that
 // hold then. It sends the mail that was kept back.
 func (r *run) settle(ctx context.Context, notices []plan.Notice) []plan.Notice {
