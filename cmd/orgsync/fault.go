@@ -44,6 +44,8 @@ func parseFault(s string) (sandbox.Fault, error) {
 			err = wholeNumber(&f.Status, 400, 599).Set(text)
 		case key == "delay":
 			err = duration(&f.Delay, time.Millisecond).Set(text)
+		case key == "late":
+			err = duration(&f.Late, time.Millisecond).Set(text)
 		default:
 			return sandbox.Fault{}, fmt.Errorf("does not know the word %s; one of them must be %s", strconv.Quote(word), orList(faultWords))
 		}
@@ -60,6 +62,9 @@ func parseFault(s string) (sandbox.Fault, error) {
 	}
 	if f.Kind == sandbox.FaultSlow && f.Delay == 0 {
 		return sandbox.Fault{}, errors.New("slow must say by how much, as in delay=5s")
+	}
+	if f.Late > 0 && (f.After || f.Kind == sandbox.FaultSlow) {
+		return sandbox.Fault{}, errors.New("late cannot be combined with after or slow: the server acts once")
 	}
 	return f, nil
 }

@@ -149,6 +149,12 @@ func (a *app) followChanges(planned int) func(apply.ChangeResult) {
 	}
 }
 
+// followWait says what a run waits for before it reads again.
+func (a *app) followWait(w apply.Wait) {
+	a.log.Info("waiting for mails whose answer was lost", "mails", w.Mails, "until", w.Until.UTC().Truncate(time.Second))
+	a.progress.wait(w.Mails, w.Until)
+}
+
 // logChange tells of a change that is concluded.
 func (a *app) logChange(c apply.ChangeResult) {
 	attrs := []any{"action", c.Action, "email", c.Email.String(), "outcome", c.Outcome, "reason", c.Reason}

@@ -55,6 +55,27 @@ func (p *progress) show(work string, done, known int) {
 	p.bar.SetCurrent(int64(done))
 }
 
+// wait shows, until something else is shown, that the answers to so many mails were lost and how long it is until the next
+// reading.
+func (p *progress) wait(mails int, until time.Time) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end()
+	what := "1 mail was"
+	if mails > 1 {
+		what = fmt.Sprintf("%d mails were", mails)
+	}
+	p.work = "Waiting"
+	p.lines = mpb.New(mpb.WithConsoleWriter(console{cupwriter.New(p.out, false), p.out}))
+	p.bar = p.lines.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+		left := max(0, time.Until(until)).Round(time.Second)
+		return fmt.Sprintf("Waiting to know whether %s sent; reading again in %v", what, left)
+	})))
+}
+
 // barWidth is how wide the bar itself may be, in columns; in a narrow window it is what the numbers leave.
 const barWidth = 40
 

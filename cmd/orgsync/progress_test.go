@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 
@@ -307,5 +308,25 @@ func TestProgressTerminalGone(t *testing.T) {
 	close(release)
 	if code := exitsWith(t, cmd.Wait()); code != exitDone || w.mails() != 3 {
 		t.Errorf("exit code %d and %d mails", code, w.mails())
+	}
+}
+
+// TestWaitIsShown: the line says what is waited for, and is gone when something else is shown.
+func TestWaitIsShown(t *testing.T) {
+	t.Parallel()
+	for mails, want := range map[int]string{1: "whether 1 mail was sent; reading again in 10m0s", 3: "whether 3 mails were sent; reading again in"} {
+		w := newWindow(t, 120)
+		p := &progress{out: w.tty}
+		go p.wait(mails, time.Now().Add(10*time.Minute))
+		var shown []byte
+		for buf := make([]byte, 4096); !strings.Contains(string(shown), want); {
+			n, err := w.Read(buf)
+			if err != nil {
+				t.Fatalf("%v after %q", err, shown)
+			}
+			shown = append(shown, buf[:n]...)
+		}
+		go func() { _, _ = io.Copy(io.Discard, w.File) }()
+		p.clear()
 	}
 }

@@ -1,10 +1,10 @@
 // Package apply carries a plan out, each mail exactly once.
 //
 // The first change goes out alone: only an answer that is understood lets the rest go out at once. Whatever answer is
-// broken on the way is set aside. At the end one full read and a fresh plan settle what was set aside, by the same rules
-// that decide everything else: who needs nothing any more was mailed; who needs the mail still, although a later one
-// shows, surely was not and is sent it once more, one after another; of the others nobody can tell, and they are left
-// to later runs.
+// broken on the way is set aside, and the server may still act on such a request for [org.ActWithin]. The last mail of the
+// run is kept back until that is over, as the witness. Full readings and fresh plans settle what was set aside, by the same
+// rules that decide everything else: people who need nothing any more were mailed; people who still need the mail although
+// the witness shows were not, and are sent it once more, one after another; the others are left to later runs.
 package apply
 
 import (
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,6 +49,19 @@ type Options struct {
 	Concurrency int
 	// Progress is told of each change as it is concluded, from any goroutine, one at a time; nil tells nobody.
 	Progress func(ChangeResult)
+	// SettleWait is how long the run may wait at its end to settle mails whose answer was lost; 0: not at all, a later run
+	// settles them.
+	SettleWait time.Duration
+	// Waiting is called before each wait for such mails; nil: nobody is told.
+	Waiting func(Wait)
+}
+
+// Wait is a pause before the next reading of the organization.
+type Wait struct {
+	// Mails is how many mails are waited for.
+	Mails int
+	// Until is the local time of the next reading.
+	Until time.Time
 }
 
 // run is one run under way.
@@ -59,10 +73,17 @@ type run struct {
 	stop    context.CancelCauseFunc
 
 	items []*item // the plan's changes and, after them, those of held people
+	// last is the mail that is kept back to be the witness for those whose answer is lost; nil: none is, or it was sent.
+	last *item
+	// deadline is the local time until which the run may wait; zero before it settles.
+	deadline time.Time
+	// current is true when nothing was sent since the organization was last read.
+	current bool
 	// usersSeen and suspendedSeen are false when the plan was made without a list of users, or of the suspended ones.
 	usersSeen, suspendedSeen bool
 
 	mu        sync.Mutex
+	lostAt    time.Time          // the local time of the last mail whose answer was lost; zero: none was
 	begun     int                // changes begun so far, which numbers them
 	answered  int                // the last change begun that was answered
 	silent    []int              // those begun after it that were not
@@ -83,6 +104,8 @@ type item struct {
 	sends int  // how often it was sent in this run
 	// unread is true when Err says already that reading what came of it failed, too.
 	unread bool
+	// doubted is true when a mail to the person was lost before and found not to have been sent.
+	doubted bool
 	// before is the same person's change before this one; nil: none.
 	before *item
 }
@@ -129,7 +152,9 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		r.stop(err)
 	} else if len(planned) > 0 {
 		r.lookAgain(ctx)
-		r.fanOut(r.canary(ctx, byPerson(planned, r.opts.Ledger.Memory())))
+		memory := r.opts.Ledger.Memory()
+		r.recallLoss(memory, p.Now)
+		r.fanOut(r.canary(ctx, r.keepBack(byPerson(planned, memory))))
 		notices = r.settle(ctx, notices)
 	}
 	return r.result(ctx, notices)
@@ -158,6 +183,7 @@ func (r *run) begin(p plan.Plan) error {
 func byPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
+		it.doubted = memory.People[it.Email.Key()].Doubted
 		if it.before == nil {
 			people = append(people, nil)
 		}
@@ -168,7 +194,7 @@ func byPerson(items []*item, memory org.Memory) [][]*item {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	slices.SortStableFunc(people, func(a, b []*item) int {
 		last := func(p []*item) int {
-			if memory.People[p[0].Email.Key()].Doubted {
+			if p[0].doubted {
 				return 1
 			}
 			return 0
@@ -179,6 +205,27 @@ func byPerson(items []*item, memory org.Memory) [][]*item {
 		first := people[i]
 		copy(people[1:i+1], people[:i])
 		people[0] = first
+	}
+	return people
+}
+
+// keepBack takes the last mail out of people and keeps it for settling: sent after all others, it is the witness for those
+// whose answer is lost. The first mail is the canary, so it is another one, and not one to a person to whom a mail was lost
+// before, if possible. The only mail is kept back where the server may still act on one of an earlier run and there are no
+// other changes, whose canary it would be.
+func (r *run) keepBack(people [][]*item) [][]*item {
+	mails, at := 0, -1
+	for i, person := range people {
+		if !person[0].Action.Mails() {
+			continue
+		}
+		if mails++; mails <= 2 || !person[0].doubted || people[at][0].doubted {
+			at = i
+		}
+	}
+	if mails > 1 || mails == 1 && len(people) == 1 && !r.lostAt.IsZero() {
+		r.last = people[at][0]
+		return slices.Delete(people, at, at+1)
 	}
 	return people
 }

@@ -85,7 +85,12 @@ type with struct {
 	key         string
 	ctx         context.Context
 	progress    func(apply.ChangeResult)
+	settleWait  time.Duration // 0: 5 minutes, as on the command line; leaveToLaterRun: 0
+	waiting     func(apply.Wait)
 }
+
+// leaveToLaterRun is --settle-wait 0.
+const leaveToLaterRun = -1 * time.Nanosecond
 
 // outcome is what one run came to.
 type outcome struct {
@@ -156,8 +161,12 @@ func (c *company) apply(w with) outcome {
 		return plan.Compute(plan.Input{Roster: &c.roster, Snapshot: s, Memory: m, InviteLeft: w.inviteLeft, Reinvite: reinvite})
 	}
 	p := decide(snapshot, book.Memory())
+	if w.settleWait == 0 {
+		w.settleWait = 5 * time.Minute
+	}
 	result := apply.Run(ctx, p, apply.Options{
 		API: client, Ledger: book, Concurrency: w.concurrency, Progress: w.progress, Replan: decide,
+		SettleWait: max(0, w.settleWait), Waiting: w.waiting,
 		Read: func(ctx context.Context) (org.Snapshot, error) {
 			return client.ReadOrganization(ctx, pin, c.roster.Wanted())
 		},

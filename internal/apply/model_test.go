@@ -56,8 +56,9 @@ type episode struct {
 	Stop        time.Duration // after this the run is told to stop; 0: it is not
 	Late        int           // the mail on which the server acts only after the client gave up; 0: none
 	LateBy      time.Duration
-	WrongClock  string   // the list, or writes, whose answers come from a machine whose clock is months off; "": none
-	Reinvite    []string // --reinvite
+	SettleWait  time.Duration // --settle-wait
+	WrongClock  string        // the list, or writes, whose answers come from a machine whose clock is months off; "": none
+	Reinvite    []string      // --reinvite
 	InviteLeft  bool
 	Ledger      string // lost, restored, or "": as it is
 }
@@ -122,6 +123,9 @@ func drawScript(t *rapid.T) script {
 			if rapid.IntRange(0, 3).Draw(t, "reads too") == 0 && !mailsOnly {
 				f.Method, f.Path = "", ""
 			}
+			if mayActLate(f) {
+				f.Late = draw("acts late", 0, 0, time.Second, 30*time.Second, 100*time.Second)
+			}
 			e.Faults = append(e.Faults, f)
 		}
 		if rapid.IntRange(0, 2).Draw(t, "mortal") == 0 {
@@ -133,6 +137,7 @@ func drawScript(t *rapid.T) script {
 		if rapid.IntRange(0, 3).Draw(t, "late") == 0 {
 			e.Late, e.LateBy = rapid.IntRange(1, 12).Draw(t, "late mail"), draw("late by", 0, time.Second, 10*time.Second, 100*time.Second)
 		}
+		e.SettleWait = draw("settle wait", leaveToLaterRun, 5*time.Minute, 5*time.Minute, 20*time.Minute)
 		if rapid.IntRange(0, 5).Draw(t, "odd clock") == 0 {
 			e.WrongClock = rapid.SampledFrom([]string{"/v2/account", "/v2/users", "/v2/invitation", "/v2/organizations", writes}).Draw(t, "wrong clock")
 		}
@@ -146,6 +151,16 @@ func drawScript(t *rapid.T) script {
 		s.Episodes = append(s.Episodes, e)
 	}
 	return s
+}
+
+// mayActLate reports whether the server may act on a request after f broke the answer to it.
+func mayActLate(f sandbox.Fault) bool {
+	switch f.Kind {
+	case sandbox.FaultThrottle, sandbox.FaultForbid, sandbox.FaultSlow:
+		return false
+	default:
+		return !f.After && f.Status != http.StatusConflict
+	}
 }
 
 // otherFaults are those that are not lost answers, or not only: a key that is refused for a while, and answers that come late.
@@ -360,11 +375,18 @@ func (r *referee) episode(e episode) {
 	var wg sync.WaitGroup
 	for i := range outcomes {
 		wg.Go(func() {
-			outcomes[i] = r.apply(with{concurrency: e.Concurrency, rate: e.Rate, ctx: ctx, reinvite: e.Reinvite, inviteLeft: e.InviteLeft})
+			outcomes[i] = r.apply(with{concurrency: e.Concurrency, rate: e.Rate, ctx: ctx, reinvite: e.Reinvite, inviteLeft: e.InviteLeft, settleWait: e.SettleWait})
 		})
 	}
 	wg.Wait()
-	if until := r.Now().Add(e.LateBy); e.Late > 0 && until.After(r.owed) {
+	lateBy := time.Duration(0)
+	if e.Late > 0 {
+		lateBy = e.LateBy
+	}
+	for _, f := range e.Faults {
+		lateBy = max(lateBy, f.Late)
+	}
+	if until := r.Now().Add(lateBy); lateBy > 0 && until.After(r.owed) {
 		r.owed = until
 	}
 	if k != nil {

@@ -36,6 +36,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	}
 	it.sends++
 	it.unread = false
+	r.current = false
 	number := r.start()
 	inv, err := r.send(it, change)
 	failure := failureOf(err)
@@ -56,6 +57,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		it.state, it.Err = refused, err
 	case failure == org.Lost || failure == org.Unreadable:
 		it.state, it.Err = aside, err
+		if change.Action.Mails() {
+			r.lost(0)
+		}
 	case failure == org.Denied:
 		r.conclude(it, Failed, err)
 		r.deny(change, err)
@@ -169,11 +173,7 @@ func outcomeOf(err error) ledger.Outcome {
 	case org.Refused, org.Denied:
 		return ledger.Refused
 	default:
-		var call *org.CallError
-		if errors.As(err, &call) && call.Late {
-			return ledger.Abandoned
-		}
-		return ledger.Lost
+		return ledger.Abandoned
 	}
 }
 

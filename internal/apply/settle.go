@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
@@ -16,30 +17,122 @@ const (
 	// maxSends is how often one change is carried out in one run, at most: the second time only when the first surely came to
 	// nothing. For a mail, each may take several requests; see send.
 	maxSends = 2
-	// maxPasses bounds how often a run reads the organization to settle what was set aside.
-	maxPasses = 4
 )
 
-// settle reads until nothing is set aside, or reading tells no more, and gives the notices that hold then.
-func (r *run) settle(ctx context.Context, notices []plan.Notice) []plan.Notice {
-	for range maxPasses {
-		if ctx.Err() != nil || !slices.ContainsFunc(r.items, r.unsettled) {
-			break
-		}
-		var progress bool
-		notices, progress = r.pass(ctx, notices)
-		if !progress {
-			break
+// grace is how long after a loss a mail is sent that is to be the witness for it: the server's clock, which is known to a
+// second, must say so too.
+const grace = org.ActWithin + 2*time.Second
+
+// readAfter is how long after a loss a run that waits reads the organization; after the last of these it does so each minute.
+var readAfter = []time.Duration{30 * time.Second, time.Minute, grace}
+
+// recallLoss takes in until when the server may act on mails of an earlier run. memory is the ledger's, now the server's time.
+func (r *run) recallLoss(memory org.Memory, now time.Time) {
+	if !slices.ContainsFunc(r.items, func(it *item) bool { return it.held }) {
+		return
+	}
+	for _, recollection := range memory.People {
+		for _, m := range recollection.Mails {
+			// A greater difference is due to a clock that was wrong.
+			if left := m.LateUntil.Sub(now); m.Lost && left > 0 && left <= org.ActWithin+time.Minute {
+				r.lost(org.ActWithin - left)
+			}
 		}
 	}
-	return notices
 }
 
-// unsettled tells whether a read may settle it. What an earlier run left open can be settled once this one has sent a
-// mail, which is a witness for it.
+// lost notes that the answer to a mail was lost, so long ago.
+func (r *run) lost(ago time.Duration) {
+	at := time.Now().Add(-ago)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at.After(r.lostAt) {
+		r.lostAt = at
+	}
+}
+
+// settle reads until nothing is set aside, or until waiting longer is not allowed or of no use, and gives the notices that
+// hold then. It sends the mail that was kept back.
+func (r *run) settle(ctx context.Context, notices []plan.Notice) []plan.Notice {
+	r.deadline = time.Now().Add(r.opts.SettleWait)
+	for waited := false; ; {
+		if it := r.last; it != nil && r.sending.Err() == nil && !r.mustWait(it) {
+			r.last = nil
+			r.carryOut(it, it.Change)
+		}
+		if ctx.Err() != nil || !slices.ContainsFunc(r.items, r.unsettled) {
+			return notices
+		}
+		progress := false
+		if waited || !r.current {
+			notices, progress = r.pass(ctx, notices)
+		}
+		if progress || r.last != nil && r.sending.Err() == nil && !r.mustWait(r.last) {
+			waited = false
+			continue
+		}
+		if waited = r.wait(ctx); !waited {
+			return notices
+		}
+	}
+}
+
+// wait waits for the next reading and reports whether there is to be one: mails are unsettled, the run goes on, and there is
+// time for it.
+func (r *run) wait(ctx context.Context) bool {
+	mails := r.ambiguous(nil)
+	next := r.nextReading()
+	if mails == 0 || r.sending.Err() != nil || next.After(r.deadline) {
+		return false
+	}
+	if r.opts.Waiting != nil {
+		r.opts.Waiting(Wait{Mails: mails, Until: next})
+	}
+	timer := time.NewTimer(time.Until(next))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// nextReading is the local time at which a run that waits reads next.
+func (r *run) nextReading() time.Time {
+	now := time.Now()
+	for _, after := range readAfter {
+		if at := r.lostAt.Add(after); at.After(now) {
+			return at
+		}
+	}
+	return now.Add(time.Minute)
+}
+
+// mustWait reports whether it, a mail that is to be sent after all others, has to wait, since the server may still act on
+// one whose answer was lost. It need not where there is no time for that.
+func (r *run) mustWait(it *item) bool {
+	over := r.lostAt.Add(grace)
+	return r.ambiguous(it) > 0 && time.Now().Before(over) && !over.After(r.deadline)
+}
+
+// ambiguous is how many mails there are, besides that of an item, of which nobody knows whether they were sent.
+func (r *run) ambiguous(but *item) int {
+	n := 0
+	for _, it := range r.items {
+		if it != but && it.Action.Mails() && (it.state == aside || it.held && it.state == waiting && r.unsettled(it)) {
+			n++
+		}
+	}
+	return n
+}
+
+// unsettled reports whether a reading may settle it. What an earlier run left open can be settled once this one has sent a
+// mail, which is a witness for it, or is about to.
 func (r *run) unsettled(it *item) bool {
 	if it.held {
-		return it.state != concluded && slices.ContainsFunc(r.items, func(other *item) bool { return other.Outcome == Done && other.Requests > 0 })
+		mailed := func(other *item) bool { return other.Action.Mails() && other.Outcome == Done && other.Requests > 0 }
+		return it.state != concluded && (r.last != nil || slices.ContainsFunc(r.items, mailed))
 	}
 	if it.state == blocked {
 		grant := it.waitsFor()
@@ -48,8 +141,9 @@ func (r *run) unsettled(it *item) bool {
 	return it.state == aside || it.state == refused
 }
 
-// pass reads the organization once, decides anew and settles by that decision what it can. It sends once more what
-// surely did not go out and tells whether it did so, since another read may tell more then.
+// pass reads the organization once, decides again and settles by that decision what it can. It sends once more what surely
+// was not sent, one after another, so that each can be a witness for those before; progress is true if it did, since another
+// reading may tell more then.
 func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Notice, progress bool) {
 	var denied *org.CallError
 	if errors.As(context.Cause(r.sending), &denied) && denied.Failure == org.Denied {
@@ -66,6 +160,7 @@ func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Not
 		}
 		return notices, false
 	}
+	r.current = true
 	fresh := r.opts.Replan(snapshot, r.opts.Ledger.Memory())
 	// Rounds that were to begin anew did so when the run began; doing it again would forget the mails of this run.
 	facts := slices.DeleteFunc(slices.Clone(fresh.Facts), func(f org.Fact) bool { return f.Kind == org.FactReset })
@@ -78,6 +173,8 @@ func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Not
 	for i := range snapshot.Users {
 		users[snapshot.Users[i].ID] = &snapshot.Users[i]
 	}
+	var again []*item // mails that were not sent, and the changes that send them
+	var changes []plan.Change
 	for _, it := range open {
 		needed, mayBeMailed := find(fresh.Changes, it.Change), find(fresh.Held, it.Change)
 		mails := it.Action.Mails()
@@ -93,6 +190,8 @@ func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Not
 			r.found(it, fresh.Notices)
 		case it.state == refused || it.sends >= maxSends:
 			r.conclude(it, Failed, it.Err)
+		case mails:
+			again, changes = append(again, it), append(changes, *needed)
 		case r.sending.Err() == nil:
 			before := it.sends
 			r.carryOut(it, *needed)
@@ -101,6 +200,14 @@ func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Not
 		if it.held {
 			notices = renotice(notices, fresh.Notices, it.Email)
 		}
+	}
+	for i, it := range again {
+		if i == len(again)-1 && r.last == nil && r.mustWait(it) || r.sending.Err() != nil {
+			break
+		}
+		before := it.sends
+		r.carryOut(it, changes[i])
+		progress = progress || it.sends > before
 	}
 	return notices, progress
 }

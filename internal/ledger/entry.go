@@ -35,9 +35,9 @@ const (
 	Refused Outcome = "refused"
 	// NotSent: it surely did not reach the server.
 	NotSent Outcome = "not_sent"
-	// Lost: nobody knows. The server is done with it.
+	// Lost means what Abandoned does. Earlier versions wrote it.
 	Lost Outcome = "lost"
-	// Abandoned: nobody knows, and the server may still have been at work on it.
+	// Abandoned: nobody knows, and the server may act on it until [org.ActWithin] after this line.
 	Abandoned Outcome = "abandoned"
 )
 

@@ -237,11 +237,8 @@ func (f *fold) addMail(p *person, e Entry) {
 	case Refused, NotSent:
 		p.drop(m)
 	default:
-		// Lost, and whatever a later version may call it.
-		m.LostAt, m.At = f.lines, e.Time
-		if e.Outcome != Lost {
-			m.LateUntil = e.Time.Add(org.ActWithin)
-		}
+		// Lost, abandoned, and whatever a later version may call it.
+		m.LostAt, m.At, m.LateUntil = f.lines, e.Time, e.Time.Add(org.ActWithin)
 		if e.InvitationID != "" {
 			m.InvitationID = e.InvitationID
 		}

@@ -83,8 +83,8 @@ func TestMemory(t *testing.T) {
 		{"refused and never sent", runs{func(l *ledger.Ledger) error {
 			return each(mail(l, ada, ledger.Refused, org.Invitation{}), mail(l, bob, ledger.NotSent, org.Invitation{}))
 		}}, org.Memory{People: map[string]org.Recollection{ada: {}, bob: {}}}},
-		{"an answer that was lost", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) }},
-			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 2, At: at(0)}}}}}},
+		{"an answer that was lost, in a line of an earlier version", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) }},
+			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 2, LateUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
 		{"a request that was given up", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Abandoned, org.Invitation{}) }},
 			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 2, LateUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
 		{"a request that was given up, then found", runs{func(l *ledger.Ledger) error {
@@ -92,7 +92,7 @@ func TestMemory(t *testing.T) {
 				l.Learn([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}}))
 		}}, org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}}},
 		{"an answer about somebody else keeps its id", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{ID: "i7"}) }},
-			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i7", Sequence: 1, Lost: true, LostAt: 2, At: at(0)}}}}}},
+			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i7", Sequence: 1, Lost: true, LostAt: 2, LateUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
 		{"killed between intent and outcome", runs{func(l *ledger.Ledger) error { return l.Intend(ledger.Invite, ada, "") }},
 			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: math.MaxInt, At: at(0).Add(org.SendWithin)}}}}}},
 		{"what the killed run sent later is no witness, what the next one sends is", runs{
@@ -304,7 +304,7 @@ func TestDamagedIntent(t *testing.T) {
 	t.Parallel()
 	for outcome, want := range map[ledger.Outcome][]org.Mail{
 		ledger.Sent:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}},
-		ledger.Lost:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Lost: true, LostAt: 1, At: at(0)}},
+		ledger.Lost:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Lost: true, LostAt: 1, LateUntil: at(0).Add(org.ActWithin), At: at(0)}},
 		ledger.Refused: nil,
 		ledger.NotSent: nil,
 	} {

@@ -23,10 +23,10 @@ const (
 	Refused
 	// Denied: the server answered 401 or 403: the key does not work or may not do this.
 	Denied
-	// Lost: nobody can tell whether the server acted: a 5xx, a dropped connection, a time-out.
+	// Lost: nobody can tell whether the server acted, or will within [ActWithin]: a 5xx, a dropped connection, a time-out.
 	Lost
 	// Unreadable: an answer came but cannot be what was asked for: a page instead of JSON, half a body, no id,
-	// another person's address. The server may have acted.
+	// another person's address. The server may have acted, or may still within [ActWithin].
 	Unreadable
 )
 
@@ -54,9 +54,6 @@ type CallError struct {
 	// Target is what it was tried on, an address or an id; empty for lists.
 	Target  string
 	Failure Failure
-	// Late is true with a Lost request that the server may still be at work on: it was given up, here or by a gateway,
-	// before there was an answer.
-	Late bool
 	// Otherwise is true with a Refused invitation that may be right in the other wording that the documents have for it.
 	Otherwise bool
 	// Status is the HTTP status; 0 when no answer came.

@@ -10,7 +10,7 @@ const SettleAfter = 15 * time.Minute
 // turn is not sent. A mail that was announced by a run that died may have left until then.
 const SendWithin = 5 * time.Minute
 
-// ActWithin is how long the server may still act on a request whose answer nobody waits for any more: longer than servers
+// ActWithin is how long the server may still act on a request whose answer was lost, whatever broke it: longer than servers
 // and the gateways in front of them let a request run.
 const ActWithin = 2 * time.Minute
 
@@ -31,8 +31,8 @@ type Mail struct {
 	Found bool
 	// LostAt is the place in the ledger's order from which on a later mail is a witness for this one; only with Lost.
 	LostAt int
-	// LateUntil is the server's time until when the server may still act on it, because it was given up before an answer
-	// came: a mail sent earlier is no witness for it. Zero: the server was done with it when it was lost. Only with Lost.
+	// LateUntil is the server's time until when the server may still act on it: a mail sent earlier is no witness for it.
+	// Zero while the run that sent it may still be at work. Only with Lost.
 	LateUntil time.Time
 	// At is the server's time when it was sent or, with Lost, when it was last possible that it was.
 	At time.Time

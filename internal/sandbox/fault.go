@@ -100,6 +100,9 @@ type Fault struct {
 	Times int
 	// After is true when the server acts first and only its answer is broken. Otherwise the world is untouched.
 	After bool
+	// Late is how long after the fault was seen the server acts on the request all the same, without an answer; 0: never. It
+	// means nothing for reads, with After and with FaultSlow.
+	Late time.Duration
 
 	// Kind is what goes wrong; what the fields below are for, and what their zero means, stands there.
 	Kind   Kind
@@ -183,6 +186,9 @@ func (f *rule) due() bool {
 	from, every := max(f.From, 1), max(f.Every, 1)
 	return f.seen >= from && (f.seen-from)%every == 0 && (f.Times == 0 || f.struck < f.Times)
 }
+
+// actsLate reports whether the server acts on a request of this method after its answer was broken.
+func (f *rule) actsLate(method string) bool { return f.Late > 0 && f.dry() && method != http.MethodGet }
 
 // dry tells whether the answer is made in a copy of the world.
 func (f *rule) dry() bool { return !f.After && f.Kind != FaultSlow }

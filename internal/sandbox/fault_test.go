@@ -369,3 +369,36 @@ func TestListFaults(t *testing.T) {
 		}
 	})
 }
+
+// TestFaultActsLate: the server acts some time after it broke the answer, and not before.
+func TestFaultActsLate(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []sandbox.Kind{sandbox.FaultDrop, sandbox.FaultStatus, sandbox.FaultTruncate, sandbox.FaultHTML, sandbox.FaultHang} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, err := sandbox.New(sandbox.Options{RateLimit: -1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.AddFault(sandbox.Fault{Kind: kind, Delay: time.Second, Late: time.Minute, Times: 1})
+				req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/invitation",
+					strings.NewReader(`{"email_invited": "ada@example.com", "permissions": {"api_enabled": "yes"}}`))
+				req.Header.Set("Authorization", "Bearer K3Y")
+				req.Header.Set("Content-Type", "application/json")
+				func() {
+					defer func() { _ = recover() }()
+					s.ServeHTTP(httptest.NewRecorder(), req)
+				}()
+				time.Sleep(time.Minute - time.Millisecond)
+				if got := len(s.Mails()["ada@example.com"]); got != 0 {
+					t.Errorf("%d mails before a minute was over", got)
+				}
+				time.Sleep(2 * time.Millisecond)
+				if got := len(s.Mails()["ada@example.com"]); got != 1 {
+					t.Errorf("%d mails after a minute, want 1", got)
+				}
+			})
+		})
+	}
+}

@@ -76,10 +76,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := s.record.arrive(r)
 	defer s.record.note(func() { s.record.inFlight-- })
 
-	a, strike := s.serve(r, q)
+	a, strike, late := s.serve(r, q)
 	pause(r.Context(), s.options.Latency)
 	if strike != nil {
 		s.record.note(func() { q.Fault = strike.Kind })
+		if late != nil {
+			defer time.AfterFunc(strike.Late, late) // deferred, so that it counts from the moment the client sees the fault
+		}
 		strike.spoil(r.Context(), &a)
 	}
 	// Known before the client can see the answer, so that a test finds it there.
@@ -87,25 +90,30 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(w)
 }
 
-// serve finds the answer to r, and the fault that will strike it, if any.
-func (s *Server) serve(r *http.Request, q *Request) (answer, *rule) {
+// serve finds the answer to r and the fault that will strike it, if any. late is what the server does after such a fault; nil:
+// nothing.
+func (s *Server) serve(r *http.Request, q *Request) (a answer, strike *rule, late func()) {
 	body, tooLong := readBody(r)
 	if q.Limited {
 		a := s.refusal(refuse(http.StatusTooManyRequests, "Rate limit exceeded"))
 		a.header.Set("Retry-After", "1")
-		return a, nil
+		return a, nil, nil
 	}
 	c, refused := s.understand(r, body, tooLong)
 	if refused != nil {
 		s.record.note(func() { q.Violation = refused.violation })
-		return s.refusal(refused), nil
+		return s.refusal(refused), nil, nil
 	}
-	strike := s.faults.strike(r, c.route)
+	strike = s.faults.strike(r, c.route)
 	c.fault = strike
 	if strike != nil && strike.Kind == FaultSlow && !strike.After {
 		pause(r.Context(), strike.Delay)
 	}
-	return s.act(c, strike != nil && strike.dry()), strike
+	if strike != nil && strike.actsLate(r.Method) {
+		again := *c
+		late = func() { s.act(&again, false) }
+	}
+	return s.act(c, strike != nil && strike.dry()), strike, late
 }
 
 // act lets the world answer c; with dry, a copy of the world, so that nothing happens.

@@ -31,12 +31,6 @@ func failureOf(status int) org.Failure {
 	return org.Refused
 }
 
-// gaveUp tells of a gateway that did not wait for the API's answer.
-func gaveUp(status int) bool {
-	const connectionTimedOut, timeoutOccurred = 522, 524 // Cloudflare's, developers.cloudflare.com/support/troubleshooting
-	return status == http.StatusGatewayTimeout || status == connectionTimedOut || status == timeoutOccurred
-}
-
 // Hidden tells that the key may not see what was asked for, or that the API does not have it.
 func Hidden(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)

@@ -101,23 +101,19 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 		c.throttled.Add(1)
 		c.limiter.throttled(ticket, retryAfter(a.header))
 	}
-	return c.understand(q, a, body, err, bounded.Err() != nil)
+	return c.understand(q, a, body, err)
 }
 
-// understand says what came of a request. err is why there is no answer, or no whole one; late is true when it was given up.
-func (c *Client) understand(q call, a answer, body []byte, err error, late bool) (answer, *org.CallError) {
+// understand says what came of a request. err is why there is no answer, or no whole one.
+func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *org.CallError) {
 	failure := failureOf(a.status)
 	switch {
 	case a.status == 0 && a.sent:
-		lost := q.failed(org.Lost, 0, "", err)
-		lost.Late = late
-		return a, lost
+		return a, q.failed(org.Lost, 0, "", err)
 	case a.status == 0:
 		return a, q.failed(org.NotSent, 0, "", err)
 	case failure != 0:
-		failed := q.failed(failure, a.status, c.clean(serverWords(a, body)), nil)
-		failed.Late = gaveUp(a.status)
-		return a, failed
+		return a, q.failed(failure, a.status, c.clean(serverWords(a, body)), nil)
 	case errors.Is(err, errTooLarge):
 		return a, q.failed(org.Unreadable, a.status, "", err)
 	case err != nil:

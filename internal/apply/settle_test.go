@@ -1,0 +1,259 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// brokenAnswers are all ways in which the answer to a mail is lost before the server has acted on it.
+func brokenAnswers() []sandbox.Fault {
+	var all []sandbox.Fault
+	for _, f := range faults() {
+		if !f.After && f.Kind != sandbox.FaultThrottle {
+			all = append(all, f)
+		}
+	}
+	for _, status := range []int{408, 503, 504, 520, 522, 524} {
+		all = append(all, sandbox.Fault{Kind: sandbox.FaultStatus, Status: status, Method: http.MethodPost, Path: "/v2/invitation*"})
+	}
+	return all
+}
+
+// TestServerActsLate: every k-th answer is lost by a reset, and the server acts up to 100 s later. One run mails each of 100
+// people once and knows it.
+func TestServerActsLate(t *testing.T) {
+	t.Parallel()
+	for k := 2; k <= 20; k++ {
+		t.Run(fmt.Sprint("every ", k), func(t *testing.T) {
+			t.Parallel()
+			for _, late := range []time.Duration{4 * time.Second, 100 * time.Second} {
+				synctest.Test(t, func(t *testing.T) {
+					c := newCompany(t, sandbox.Options{
+						Latency: 100 * time.Millisecond, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
+					}, many(100)...)
+					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: k, Every: k, Late: late})
+					run := c.apply(with{})
+					if run.Stopped != nil || run.counts() != "100/0/0/0" {
+						t.Errorf("%v late: %s (done/failed/unknown/skipped), stopped by %v", late, run.counts(), run.Stopped)
+					}
+					time.Sleep(2 * time.Minute)
+					c.expectEverybodyOnce()
+					c.check()
+				})
+			}
+		})
+	}
+}
+
+// TestAnyBrokenAnswerMayActLate: whatever broke the answer to one mail, a mail sent a moment after it is no witness.
+func TestAnyBrokenAnswerMayActLate(t *testing.T) {
+	t.Parallel()
+	for _, f := range brokenAnswers() {
+		t.Run(name(f), func(t *testing.T) {
+			t.Parallel()
+			for _, settleWait := range []time.Duration{leaveToLaterRun, 5 * time.Minute} {
+				synctest.Test(t, func(t *testing.T) {
+					c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(20)...)
+					f.From, f.Times, f.Late = 3, 1, 100*time.Second
+					c.AddFault(f)
+					run := c.apply(with{settleWait: settleWait})
+					want := "20/0/0/0"
+					if settleWait == leaveToLaterRun {
+						want = "19/0/1/0"
+					}
+					if run.Stopped != nil || run.counts() != want {
+						t.Errorf("%s (done/failed/unknown/skipped), want %s; stopped by %v", run.counts(), want, run.Stopped)
+					}
+					time.Sleep(2 * time.Minute)
+					c.apply(with{})
+					c.expectEverybodyOnce()
+				})
+			}
+		})
+	}
+}
+
+// TestLastMailIsTheWitness: one answer is lost and the server never acts. The run keeps its last mail back until the server
+// can no longer act on the lost one; that mail then shows that the lost one was not sent, so it is sent again.
+func TestLastMailIsTheWitness(t *testing.T) {
+	t.Parallel()
+	for _, from := range []int{1, 2, 19} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(20)...)
+			var lost time.Time
+			c.wire.Before = func(r *http.Request) error {
+				if r.Method == http.MethodPost {
+					if from--; from == 0 {
+						lost = time.Now()
+						return errKilled
+					}
+				}
+				return nil
+			}
+			run := c.apply(with{concurrency: 1})
+			if run.counts() != "20/0/0/0" {
+				t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+			}
+			if took := time.Since(lost); took < 2*time.Minute || took > 130*time.Second {
+				t.Errorf("the run ended %v after the loss", took)
+			}
+			c.expectEverybodyOnce()
+		})
+	}
+}
+
+// TestWitnessLost: the answer to the last mail is lost as well. Nobody waits for a witness that does not come, and a later
+// run settles both.
+func TestWitnessLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(20)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Every: 15, Times: 2})
+		start := time.Now()
+		run := c.apply(with{})
+		if run.counts() != "18/0/2/0" {
+			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+		if took := time.Since(start); took > 5*time.Minute {
+			t.Errorf("the run took %v", took)
+		}
+		must(t, c.Advance(20*time.Minute))
+		if run := c.apply(with{}); run.counts() != "2/0/0/0" {
+			t.Errorf("later run: %s", run.counts())
+		}
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestSettleReadings: a run whose only mail was lost reads at 0, 30, 60 and 120 s and then each minute, and tells what it
+// waits for.
+func TestSettleReadings(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		var lost time.Time
+		var read []time.Duration
+		c.wire.Before = func(r *http.Request) error {
+			switch {
+			case r.Method == http.MethodPost:
+				lost = time.Now()
+				return errKilled
+			case !lost.IsZero() && r.URL.Path == "/v2/users":
+				read = append(read, time.Since(lost).Round(10*time.Second))
+			}
+			return nil
+		}
+		var told []apply.Wait
+		run := c.apply(with{waiting: func(w apply.Wait) { told = append(told, w) }})
+		if run.counts() != "0/0/1/0" {
+			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+		want := []time.Duration{0, 30 * time.Second, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute}
+		if fmt.Sprint(read) != fmt.Sprint(want) {
+			t.Errorf("read at %v, want %v", read, want)
+		}
+		if len(told) != len(want)-1 || told[0].Mails != 1 || !told[0].Until.After(lost) {
+			t.Errorf("told %+v", told)
+		}
+	})
+}
+
+// TestSettledByARow: the wait ends as soon as the list shows the mail.
+func TestSettledByARow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1, Late: 4 * time.Second})
+		start := time.Now()
+		if run := c.apply(with{}); run.counts() != "1/0/0/0" {
+			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+		if took := time.Since(start); took > 40*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestStoppedWhileWaiting: a run that is told to stop leaves what it waits for, and the mail that it kept back, to the next one.
+func TestStoppedWhileWaiting(t *testing.T) {
+	t.Parallel()
+	why := errors.New("told to stop")
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(20)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1, Late: 100 * time.Second})
+		ctx, stop := context.WithCancelCause(t.Context())
+		start := time.Now()
+		run := c.apply(with{ctx: ctx, waiting: func(apply.Wait) { time.AfterFunc(time.Second, func() { stop(why) }) }})
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("it took %v to stop", took)
+		}
+		if run.counts() != "18/0/1/1" || !errors.Is(run.Stopped, why) {
+			t.Errorf("%s (done/failed/unknown/skipped), stopped by %v", run.counts(), run.Stopped)
+		}
+		for _, change := range run.Changes {
+			if change.Outcome == apply.Skipped && !errors.Is(change.Err, why) {
+				t.Errorf("%s is skipped: %v", change.Email, change.Err)
+			}
+		}
+		// It finds the one, and sends the other.
+		if run := c.apply(with{}); run.counts() != "1/0/0/0" || len(run.notices(plan.Unsettled)) > 0 {
+			c.log(run)
+			t.Errorf("next run: %s", run.counts())
+		}
+		time.Sleep(2 * time.Minute)
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestWaitFitsTheSettleWait: where there is no time to wait for a witness nothing is kept back, and a time limit ends the wait.
+func TestWaitFitsTheSettleWait(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{leaveToLaterRun, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{}, many(20)...)
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1})
+			start := time.Now()
+			run := c.apply(with{settleWait: wait})
+			if run.counts() != "19/0/1/0" || run.Stopped != nil {
+				t.Errorf("%v: %s (done/failed/unknown/skipped), stopped by %v", wait, run.counts(), run.Stopped)
+			}
+			if took := time.Since(start); took > max(0, wait) {
+				t.Errorf("%v: the run took %v", wait, took)
+			}
+		})
+	}
+}
+
+// TestWitnessForAnEarlierRun: a run that died a moment ago is settled by the one after it, which keeps its mail back.
+func TestWitnessForAnEarlierRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "ada@example.com")
+		k := c.killAfter(-1, 0)
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				k.die()
+			}
+			return k.step()
+		}
+		c.apply(with{concurrency: 1})
+		k.revive()
+		c.list("ada@example.com", "bob@example.com")
+		run := c.apply(with{})
+		if len(run.plan.Held) != 1 || run.counts() != "2/0/0/0" || len(run.notices(plan.Unsettled)) > 0 {
+			c.log(run)
+			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+		c.expectEverybodyOnce()
+	})
+}
