@@ -19,8 +19,6 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-const settleWait = 5 * time.Minute
-
 func (a *app) applyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply [PLANFILE]",
@@ -129,7 +127,7 @@ func (a *app) apply(ctx context.Context) error {
 	signal.Ignore(syscall.SIGPIPE)
 	result := apply.Run(ctx, p, apply.Options{
 		API: client, Ledger: memory, Read: read, Replan: replan, Concurrency: a.concurrency, Progress: a.followChanges(len(p.Changes)),
-		SettleWait: settleWait, Waiting: a.followWait,
+		SettleWait: a.settleWait, Waiting: a.followWait,
 	})
 	a.progress.clear()
 	return a.conclude(p, r, result)

@@ -86,9 +86,9 @@ func (e *unfinishedError) Error() string {
 	}
 	switch {
 	case e.held == 1:
-		parts = append(parts, "1 person is not invited until somebody looks at the notice about them")
+		parts = append(parts, "1 person is not invited: see the notice about them")
 	case e.held > 1:
-		parts = append(parts, fmt.Sprintf("%d people are not invited until somebody looks at the notices about them", e.held))
+		parts = append(parts, fmt.Sprintf("%d people are not invited: see the notices about them", e.held))
 	}
 	if e.lacking != nil {
 		parts = append(parts, e.lacking.Error())

@@ -192,6 +192,8 @@ func (a *app) hint(err error) string {
 		return stateHint(err)
 	case is[*sandbox.StateError](err):
 		return simulationHint(err)
+	case isOnlyHeld(err):
+		return "the notices say what is to be done for each of them; running again does not help"
 	case is[*unfinishedError](err) && !is[*org.CallError](err):
 		return "run again: what is done is not done twice, and what is not known is known a quarter of an hour later"
 	}
@@ -208,6 +210,13 @@ func (a *app) hint(err error) string {
 		return stepHints[tried.step]
 	}
 	return ""
+}
+
+// isOnlyHeld reports whether an apply did all it could, and only people who are held back or access that the organization
+// lacks keep it from being done.
+func isOnlyHeld(err error) bool {
+	e, ok := errors.AsType[*unfinishedError](err)
+	return ok && e.undone == 0 && e.unsettled == 0 && e.err == nil
 }
 
 // simulationHint is about the file that the simulated API keeps its state in.
