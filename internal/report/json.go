@@ -249,8 +249,19 @@ func write(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
-	_, err := w.Write(EscapeUnseen(buf.Bytes()))
+	_, err := w.Write(EscapeCommands(EscapeUnseen(buf.Bytes()), `\u005b`))
 	return err
+}
+
+// EscapeCommands writes bracket, as the "[" of a JSON string may be written, in the place of the "[" of a command to a CI runner
+// that counts anywhere in a line, such as "##[group]". A JSON document has those in strings only.
+func EscapeCommands(doc []byte, bracket string) []byte {
+	if !bytes.Contains(doc, []byte("##")) {
+		return doc
+	}
+	return oldCommand.ReplaceAllFunc(doc, func(command []byte) []byte {
+		return append(bytes.TrimSuffix(bytes.Clone(command), []byte("[")), bracket...)
+	})
 }
 
 // EscapeUnseen writes characters that cannot be seen as \u escapes, but for line feeds: control and bidirectional ones, for
