@@ -146,13 +146,31 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	return write(w, d)
 }
 
-// ValidJSON writes that a roster is valid. The error is w's.
-func ValidJSON(w io.Writer, run Run) error {
+// ValidJSON writes that a roster is valid, and what it is warned about. The error is w's.
+func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 	return write(w, struct {
 		FormatVersion string        `json:"format_version"`
 		Command       string        `json:"command"`
 		Roster        rosterSummary `json:"roster"`
-	}{formatVersion, run.Command, rosterSummary{Files: list(run.Files), Users: run.People}})
+		Warnings      []warnedAbout `json:"warnings"`
+	}{formatVersion, run.Command, rosterSummary{Files: list(run.Files), Users: run.People}, newWarnings(warnings)})
+}
+
+// warnedAbout is a warning about a roster.
+type warnedAbout struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"`
+}
+
+// newWarnings is never null.
+func newWarnings(warnings []roster.Problem) []warnedAbout {
+	out := []warnedAbout{}
+	for _, w := range warnings {
+		out = append(out, warnedAbout{w.At.File, w.At.Line, w.At.Column, w.Text})
+	}
+	return out
 }
 
 // ErrorJSON writes why a run failed before it had a plan; run.Failure may not be nil. A roster's problems are listed

@@ -77,6 +77,24 @@ func ProblemsMarkdown(w io.Writer, problems []roster.Problem) error {
 	return writeMarkdown(w, head, []block{table("", rows, "place", "problem")}, "")
 }
 
+// WarningsMarkdown writes what a valid roster is warned about as rows of a table, and nothing where that is nothing. The
+// error is w's.
+func WarningsMarkdown(w io.Writer, warnings []roster.Problem) error {
+	if len(warnings) == 0 {
+		return nil
+	}
+	head := "### The roster is valid, with " + count(len(warnings), "warning", "warnings") + "\n"
+	return writeMarkdown(w, head, []block{warningTable("", warnings)}, "")
+}
+
+func warningTable(title string, warnings []roster.Problem) block {
+	rows := make([]string, len(warnings))
+	for i, one := range warnings {
+		rows[i] = row(code(one.At.String(), addressWidth), code(one.Text, messageWidth))
+	}
+	return table(title, rows, "place", "warning")
+}
+
 // oldCommand is the form of a command to a CI runner that counts anywhere in a line.
 var oldCommand = regexp.MustCompile(`##[A-Za-z0-9]*\[`)
 
