@@ -97,6 +97,8 @@ type Difference struct {
 	Unchanged int
 	// Unlisted is what the new roster wants done with people who are not listed, such as those removed from it.
 	Unlisted roster.UnlistedPolicy
+	// Warnings are about the new roster. They depend on the day, so Compare leaves them to its caller.
+	Warnings []roster.Problem
 }
 
 // Count is how many people are of kind k.

@@ -150,13 +150,31 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	return write(w, d)
 }
 
-// ValidJSON writes that a roster is valid. The error is w's.
-func ValidJSON(w io.Writer, run Run) error {
+// ValidJSON writes that a roster is valid, and what it is warned about. The error is w's.
+func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 	return write(w, struct {
 		FormatVersion string        `json:"format_version"`
 		Command       string        `json:"command"`
 		Roster        rosterSummary `json:"roster"`
-	}{formatVersion, run.Command, rosterSummary{Files: list(run.Files), Users: run.People}})
+		Warnings      []warnedAbout `json:"warnings"`
+	}{formatVersion, run.Command, rosterSummary{Files: list(run.Files), Users: run.People}, newWarnings(warnings)})
+}
+
+// warnedAbout is a warning about a roster.
+type warnedAbout struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"`
+}
+
+// newWarnings is never null.
+func newWarnings(warnings []roster.Problem) []warnedAbout {
+	out := []warnedAbout{}
+	for _, w := range warnings {
+		out = append(out, warnedAbout{w.At.File, w.At.Line, w.At.Column, w.Text})
+	}
+	return out
 }
 
 // ErrorJSON writes why a run failed before it had a plan; run.Failure may not be nil. A roster's problems are listed
@@ -262,8 +280,19 @@ func write(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
-	_, err := w.Write(EscapeUnseen(buf.Bytes()))
+	_, err := w.Write(EscapeCommands(EscapeUnseen(buf.Bytes()), `\u005b`))
 	return err
+}
+
+// EscapeCommands writes bracket, as the "[" of a JSON string may be written, in the place of the "[" of a command to a CI runner
+// that counts anywhere in a line, such as "##[group]". A JSON document has those in strings only.
+func EscapeCommands(doc []byte, bracket string) []byte {
+	if !bytes.Contains(doc, []byte("##")) {
+		return doc
+	}
+	return oldCommand.ReplaceAllFunc(doc, func(command []byte) []byte {
+		return append(bytes.TrimSuffix(bytes.Clone(command), []byte("[")), bracket...)
+	})
 }
 
 // EscapeUnseen writes characters that cannot be seen as \u escapes, but for line feeds: control and bidirectional ones, for
