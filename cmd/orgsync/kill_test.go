@@ -44,7 +44,7 @@ func crowd(t *testing.T, n int, o sandbox.Options, posted func()) (dir string, e
 		api.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return dir, []string{"VULTR_API_URL=" + server.URL, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000"}, api
+	return dir, []string{"VULTR_API_URL=" + server.URL, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000", "ORGSYNC_SETTLE_WAIT=0s"}, api
 }
 
 // expectOneMailEach fails the test unless each of n people has exactly one mail.
