@@ -155,7 +155,7 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 		return false
 	}
 	open := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !r.unsettled(it) })
-	snapshot, err := r.read(ctx)
+	snapshot, fresh, err := r.look(ctx)
 	if err != nil {
 		for _, it := range open {
 			if it.state == aside && !it.unread {
@@ -165,7 +165,6 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 		}
 		return false
 	}
-	fresh := r.opts.Replan(snapshot, r.opts.Ledger.Memory())
 	r.current, r.fresh = true, &fresh
 	// Rounds that were to begin anew did so when the run began; doing it again would forget the mails of this run.
 	facts := slices.DeleteFunc(slices.Clone(fresh.Facts), func(f org.Fact) bool { return f.Kind == org.FactReset })
@@ -233,6 +232,11 @@ func (r *run) read(ctx context.Context) (org.Snapshot, error) {
 	return snapshot, err
 }
 
+// look reads the organization and decides again.
+func (r *run) look(ctx context.Context) (org.Snapshot, plan.Plan, error) {
+	return Look(ctx, r.read, func(s org.Snapshot) plan.Plan { return r.opts.Replan(s, r.opts.Ledger.Memory()) })
+}
+
 // shows tells whether the organization is as an edit wanted it; u is its user, nil when there is none. That a fresh plan
 // does not want the edit any more need not mean that it was made.
 func shows(access []org.Access, u *org.User, edit plan.Change) bool {
@@ -264,10 +268,9 @@ func (r *run) lookAgain(ctx context.Context) {
 	if len(leaving) == 0 {
 		return
 	}
-	var fresh plan.Plan
-	snapshot, err := r.read(ctx)
+	_, fresh, err := r.look(ctx)
 	if err == nil {
-		fresh, err = r.opts.Replan(snapshot, r.opts.Ledger.Memory()), errStays
+		err = errStays
 	}
 	for _, it := range leaving {
 		if find(fresh.Changes, it.Change) == nil {
