@@ -90,12 +90,12 @@ func (a *app) apply(ctx context.Context) error {
 		defer a.progress.clear()
 		return client.ReadOrganization(ctx, r.Organization, r.Wanted())
 	}
-	snapshot, err := read(ctx)
+	decide := func(s org.Snapshot) plan.Plan { return plan.Compute(a.input(r, s, memory.Memory())) }
+	snapshot, p, err := apply.Look(ctx, read, decide)
 	if err != nil {
 		return ended(ctx, err)
 	}
 	input := a.input(r, snapshot, memory.Memory())
-	p := plan.Compute(input)
 	if err := unfit(p); err != nil {
 		return err
 	}
@@ -114,10 +114,10 @@ func (a *app) apply(ctx context.Context) error {
 		return a.conclude(p, r, refuse(p, err))
 	}
 	if asked { // and who was asked may have taken their time
-		if snapshot, err = read(ctx); err != nil {
+		_, fresh, err := apply.Look(ctx, read, decide)
+		if err != nil {
 			return a.conclude(p, r, refuse(p, ended(ctx, err)))
 		}
-		fresh := replan(snapshot, memory.Memory())
 		if unfit(fresh) != nil || fresh.Fingerprint() != p.Fingerprint() {
 			return a.conclude(p, r, refuse(p, errMoved))
 		}

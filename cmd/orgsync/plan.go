@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/report"
@@ -62,13 +63,20 @@ func (a *app) plan(ctx context.Context) error {
 		_, _ = read() // nothing is to be shown of it any more
 		return err
 	}
-	snapshot, err := read()
-	a.progress.clear()
+	ahead := true
+	next := func(ctx context.Context) (org.Snapshot, error) {
+		defer a.progress.clear()
+		if ahead {
+			ahead = false
+			return read()
+		}
+		return client.ReadOrganization(ctx, r.Organization, r.Wanted())
+	}
+	snapshot, p, err := apply.Look(ctx, next, func(s org.Snapshot) plan.Plan { return plan.Compute(a.input(r, s, memory)) })
 	if err != nil {
 		return ended(ctx, err)
 	}
 	input := a.input(r, snapshot, memory)
-	p := plan.Compute(input)
 	if err := unfit(p); err != nil {
 		return err
 	}

@@ -77,6 +77,10 @@ type run struct {
 	last *item
 	// deadline is the local time until which the run may wait; zero before it settles.
 	deadline time.Time
+	// readings is how often the organization was read to settle something, besides the readings that were waited for.
+	readings int
+	// fresh is the plan of the last reading; nil: there was none.
+	fresh *plan.Plan
 	// current is true when nothing was sent since the organization was last read.
 	current bool
 	// usersSeen and suspendedSeen are false when the plan was made without a list of users, or of the suspended ones.
@@ -147,7 +151,6 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	}
 	r.usersSeen, r.suspendedSeen = !noted(plan.MembersUnseen), !noted(plan.SuspendedUnseen)
 
-	notices := p.Notices
 	if err := r.begin(p); err != nil {
 		r.stop(err)
 	} else if len(planned) > 0 {
@@ -155,9 +158,9 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		memory := r.opts.Ledger.Memory()
 		r.recallLoss(memory, p.Now)
 		r.fanOut(r.canary(ctx, r.keepBack(byPerson(planned, memory))))
-		notices = r.settle(ctx, notices)
+		r.settle(ctx)
 	}
-	return r.result(ctx, notices)
+	return r.result(ctx, p.Notices)
 }
 
 // begin makes sure that the ledger can be written before anything is sent.
@@ -244,7 +247,12 @@ func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 				if failure == org.Unreadable || lost == maxLostCanaries {
 					r.stop(fmt.Errorf("the first changes were not answered in a way that can be understood: %w", it.Err))
 				}
-				r.pass(ctx, nil)
+				if r.readings == maxReadings-1 { // the last one is for what is set aside by now
+					r.stop(fmt.Errorf("the first changes were not answered, in spite of %d readings: %w", r.readings, it.Err))
+					return nil
+				}
+				r.readings++
+				r.pass(ctx)
 			case org.Refused, org.Denied, org.NotSent:
 				lost = 0
 			}
@@ -284,9 +292,9 @@ func (r *run) conclude(it *item, o Outcome, err error) {
 	}
 }
 
-// result closes the books.
-func (r *run) result(ctx context.Context, notices []plan.Notice) Result {
-	res := Result{Notices: notices}
+// result is what became of the plan that had these notices.
+func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
+	var res Result
 	if err := context.Cause(r.sending); err != nil {
 		res.Stopped = err
 	}
@@ -307,5 +315,30 @@ func (r *run) result(ctx context.Context, notices []plan.Notice) Result {
 		}
 	}
 	slices.SortStableFunc(res.Changes, func(a, b ChangeResult) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
+	res.Notices = r.lastNotices(planned, res.Changes)
 	return res
+}
+
+// lastNotices are the notices of the last reading. What became of a mail of this run is said by its change: about people with
+// such a change there are only the notices that the plan had, unless they are about an earlier mail.
+func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.Notice {
+	if r.fresh == nil {
+		return planned
+	}
+	mailed := map[string]bool{}
+	for _, c := range changes {
+		if c.Action.Mails() {
+			mailed[c.Email.Key()] = true
+		}
+	}
+	notices := slices.DeleteFunc(slices.Clone(r.fresh.Notices), func(n plan.Notice) bool {
+		return mailed[n.Email.Key()] || n.Kind == plan.Limit // what is left to do is not carried out by this run
+	})
+	for _, n := range planned {
+		if mailed[n.Email.Key()] && n.Kind != plan.Unsettled {
+			notices = append(notices, n)
+		}
+	}
+	slices.SortStableFunc(notices, func(a, b plan.Notice) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
+	return notices
 }

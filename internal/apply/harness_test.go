@@ -87,6 +87,7 @@ type with struct {
 	progress    func(apply.ChangeResult)
 	settleWait  time.Duration // 0: 5 minutes, as on the command line; leaveToLaterRun: 0
 	waiting     func(apply.Wait)
+	reading     func(n int, s *org.Snapshot) // changes what the n-th reading shows
 }
 
 // leaveToLaterRun is --settle-wait 0.
@@ -149,9 +150,13 @@ func (c *company) apply(w with) outcome {
 		return outcome{err: err}
 	}
 	defer book.Close()
-	snapshot, err := client.ReadOrganization(ctx, pin, c.roster.Wanted())
-	if err != nil {
-		return outcome{err: err}
+	readings := 0
+	read := func(ctx context.Context) (org.Snapshot, error) {
+		snapshot, err := client.ReadOrganization(ctx, pin, c.roster.Wanted())
+		if readings++; w.reading != nil && err == nil {
+			w.reading(readings, &snapshot)
+		}
+		return snapshot, err
 	}
 	var reinvite []org.Address
 	for _, who := range w.reinvite {
@@ -160,16 +165,16 @@ func (c *company) apply(w with) outcome {
 	decide := func(s org.Snapshot, m org.Memory) plan.Plan {
 		return plan.Compute(plan.Input{Roster: &c.roster, Snapshot: s, Memory: m, InviteLeft: w.inviteLeft, Reinvite: reinvite})
 	}
-	p := decide(snapshot, book.Memory())
+	_, p, err := apply.Look(ctx, read, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })
+	if err != nil {
+		return outcome{err: err}
+	}
 	if w.settleWait == 0 {
 		w.settleWait = 5 * time.Minute
 	}
 	result := apply.Run(ctx, p, apply.Options{
 		API: client, Ledger: book, Concurrency: w.concurrency, Progress: w.progress, Replan: decide,
-		SettleWait: max(0, w.settleWait), Waiting: w.waiting,
-		Read: func(ctx context.Context) (org.Snapshot, error) {
-			return client.ReadOrganization(ctx, pin, c.roster.Wanted())
-		},
+		SettleWait: max(0, w.settleWait), Waiting: w.waiting, Read: read,
 	})
 	return outcome{Result: result, plan: p}
 }

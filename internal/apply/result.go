@@ -40,7 +40,8 @@ type ChangeResult struct {
 type Result struct {
 	// Changes are those of the plan, in its order, and among them those for people who were held back and could be settled.
 	Changes []ChangeResult
-	// Notices are the plan's. About people who were held back they are those that hold after the run.
+	// Notices are those of the last reading of the run, or the plan's if there was none. About people with a mail among Changes
+	// they are the plan's.
 	Notices []plan.Notice
 	// Stopped is why the run ended before its plan did; nil when it did not. A signal's or a deadline's is the context's cause.
 	Stopped error

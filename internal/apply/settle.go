@@ -17,6 +17,8 @@ const (
 	// maxSends is how often one change is carried out in one run, at most: the second time only when the first surely came to
 	// nothing. For a mail, each may take several requests; see send.
 	maxSends = 2
+	// maxReadings is how often a run reads the organization to settle mails and edits, besides the readings that it waits for.
+	maxReadings = 12
 )
 
 // grace is how long after a loss a mail is sent that is to be the witness for it: the server's clock, which is known to a
@@ -51,9 +53,9 @@ func (r *run) lost(ago time.Duration) {
 	}
 }
 
-// settle reads until nothing is set aside, or until waiting longer is not allowed or of no use, and gives the notices that
-// hold then. It sends the mail that was kept back.
-func (r *run) settle(ctx context.Context, notices []plan.Notice) []plan.Notice {
+// settle sends the mail that was kept back, and reads until nothing is set aside, or until waiting longer is not allowed or of
+// no use.
+func (r *run) settle(ctx context.Context) {
 	r.deadline = time.Now().Add(r.opts.SettleWait)
 	for waited := false; ; {
 		if it := r.last; it != nil && r.sending.Err() == nil && !r.mustWait(it) {
@@ -61,18 +63,21 @@ func (r *run) settle(ctx context.Context, notices []plan.Notice) []plan.Notice {
 			r.carryOut(it, it.Change)
 		}
 		if ctx.Err() != nil || !slices.ContainsFunc(r.items, r.unsettled) {
-			return notices
+			return
 		}
 		progress := false
-		if waited || !r.current {
-			notices, progress = r.pass(ctx, notices)
+		if !waited && !r.current {
+			r.readings++
+		}
+		if waited || !r.current && r.readings <= maxReadings {
+			progress = r.pass(ctx)
 		}
 		if progress || r.last != nil && r.sending.Err() == nil && !r.mustWait(r.last) {
 			waited = false
 			continue
 		}
 		if waited = r.wait(ctx); !waited {
-			return notices
+			return
 		}
 	}
 }
@@ -144,13 +149,13 @@ func (r *run) unsettled(it *item) bool {
 // pass reads the organization once, decides again and settles by that decision what it can. It sends once more what surely
 // was not sent, one after another, so that each can be a witness for those before; progress is true if it did, since another
 // reading may tell more then.
-func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Notice, progress bool) {
+func (r *run) pass(ctx context.Context) (progress bool) {
 	var denied *org.CallError
 	if errors.As(context.Cause(r.sending), &denied) && denied.Failure == org.Denied {
-		return notices, false
+		return false
 	}
 	open := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !r.unsettled(it) })
-	snapshot, err := r.read(ctx)
+	snapshot, fresh, err := r.look(ctx)
 	if err != nil {
 		for _, it := range open {
 			if it.state == aside && !it.unread {
@@ -158,15 +163,14 @@ func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Not
 				it.Err = fmt.Errorf("%w; reading what came of it failed too: %w", it.Err, err)
 			}
 		}
-		return notices, false
+		return false
 	}
-	r.current = true
-	fresh := r.opts.Replan(snapshot, r.opts.Ledger.Memory())
+	r.current, r.fresh = true, &fresh
 	// Rounds that were to begin anew did so when the run began; doing it again would forget the mails of this run.
 	facts := slices.DeleteFunc(slices.Clone(fresh.Facts), func(f org.Fact) bool { return f.Kind == org.FactReset })
 	if err := r.opts.Ledger.Learn(facts); err != nil {
 		r.stop(err)
-		return notices, false
+		return false
 	}
 	memory := r.opts.Ledger.Memory()
 	users := make(map[string]*org.User, len(snapshot.Users))
@@ -197,9 +201,6 @@ func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Not
 			r.carryOut(it, *needed)
 			progress = progress || it.sends > before
 		}
-		if it.held {
-			notices = renotice(notices, fresh.Notices, it.Email)
-		}
 	}
 	for i, it := range again {
 		if i == len(again)-1 && r.last == nil && r.mustWait(it) || r.sending.Err() != nil {
@@ -209,7 +210,7 @@ func (r *run) pass(ctx context.Context, notices []plan.Notice) (after []plan.Not
 		r.carryOut(it, changes[i])
 		progress = progress || it.sends > before
 	}
-	return notices, progress
+	return progress
 }
 
 // isOpen tells whether nobody knows, by what is remembered of a person, what became of the last mail to them.
@@ -229,6 +230,11 @@ func (r *run) read(ctx context.Context) (org.Snapshot, error) {
 		err = errors.New("suspended users cannot be listed any more")
 	}
 	return snapshot, err
+}
+
+// look reads the organization and decides again.
+func (r *run) look(ctx context.Context) (org.Snapshot, plan.Plan, error) {
+	return Look(ctx, r.read, func(s org.Snapshot) plan.Plan { return r.opts.Replan(s, r.opts.Ledger.Memory()) })
 }
 
 // shows tells whether the organization is as an edit wanted it; u is its user, nil when there is none. That a fresh plan
@@ -262,10 +268,9 @@ func (r *run) lookAgain(ctx context.Context) {
 	if len(leaving) == 0 {
 		return
 	}
-	var fresh plan.Plan
-	snapshot, err := r.read(ctx)
+	_, fresh, err := r.look(ctx)
 	if err == nil {
-		fresh, err = r.opts.Replan(snapshot, r.opts.Ledger.Memory()), errStays
+		err = errStays
 	}
 	for _, it := range leaving {
 		if find(fresh.Changes, it.Change) == nil {
@@ -314,17 +319,4 @@ func find(changes []plan.Change, c plan.Change) *plan.Change {
 		}
 	}
 	return nil
-}
-
-// renotice puts the fresh notices about a person in the place of the old ones.
-func renotice(notices, fresh []plan.Notice, who org.Address) []plan.Notice {
-	about := func(n plan.Notice) bool { return n.Email.Equal(who) }
-	kept := slices.DeleteFunc(slices.Clone(notices), about)
-	for _, n := range fresh {
-		if about(n) {
-			kept = append(kept, n)
-		}
-	}
-	slices.SortStableFunc(kept, func(a, b plan.Notice) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
-	return kept
 }

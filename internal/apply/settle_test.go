@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,5 +256,76 @@ func TestWitnessForAnEarlierRun(t *testing.T) {
 			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
 		}
 		c.expectEverybodyOnce()
+	})
+}
+
+// TestNoticesAreOfTheLastReading: somebody whose earlier mail shows in the reading after the canary is not reported as
+// unsettled, whatever that reading was made for.
+func TestNoticesAreOfTheLastReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "ada@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
+		c.apply(with{settleWait: leaveToLaterRun})
+		c.list("ada@example.com", "bob@example.com", "cy@example.com")
+		// The canary's answer takes until the list shows ada, and is not understood, so that the run stops after one reading.
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultHTML, Method: http.MethodPost, Times: 1, Delay: 20 * time.Second})
+		must(t, c.Advance(45*time.Second))
+		run := c.apply(with{})
+		if run.Stopped == nil || len(run.plan.Held) != 1 {
+			t.Fatalf("stopped by %v, held %v", run.Stopped, run.plan.Held)
+		}
+		if who := run.notices(plan.Unsettled); len(who) > 0 {
+			t.Errorf("reported as unsettled: %v", who)
+		}
+		if who := run.notices(plan.Waiting); len(who) != 1 || who[0] != "ada@example.com" {
+			t.Errorf("reported as waiting: %v", who)
+		}
+	})
+}
+
+// TestNoticesOfPeopleWhoWereMailed: the changes say what became of them, so that they have no notices besides, also where the
+// organization was read again.
+func TestNoticesOfPeopleWhoWereMailed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(10)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 3, Times: 1})
+		if run := c.apply(with{settleWait: leaveToLaterRun}); run.counts() != "9/0/1/0" || len(run.Notices) > 0 {
+			t.Errorf("%s (done/failed/unknown/skipped), notices %+v", run.counts(), run.Notices)
+		}
+	})
+}
+
+// TestReadingsAreBounded: answers that are lost and refused in turn cost a few readings, not one for each person.
+func TestReadingsAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(100)...)
+		mails, readings := 0, 0
+		c.wire.Before = func(r *http.Request) error {
+			switch {
+			case r.Method == http.MethodPost:
+				if mails++; mails%2 == 1 {
+					return errKilled
+				}
+			case r.URL.Path == "/v2/users":
+				readings++
+			}
+			return nil
+		}
+		// Each refusal has words of its own.
+		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+			if r.Method == http.MethodPost {
+				rec = httptest.NewRecorder()
+				rec.WriteHeader(http.StatusConflict)
+				fmt.Fprintf(rec, `{"error": "refused %d"}`, mails)
+			}
+			return rec
+		})
+		run := c.apply(with{concurrency: 1, settleWait: leaveToLaterRun})
+		if readings > 1+12 || run.Stopped == nil || run.Count(apply.Skipped) < 50 {
+			t.Errorf("%d readings, %s (done/failed/unknown/skipped), stopped by %v", readings, run.counts(), run.Stopped)
+		}
 	})
 }

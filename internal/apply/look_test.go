@@ -1,0 +1,104 @@
+package apply_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// hide makes the readings with a number for which in is true come in pages, and without the invitations of who.
+func hide(who string, in func(n int) bool) func(n int, s *org.Snapshot) {
+	return func(n int, s *org.Snapshot) {
+		s.Paged = true
+		if in(n) {
+			s.Invitations = slices.DeleteFunc(s.Invitations, func(i org.Invitation) bool { return i.Invited.String() == who })
+		}
+	}
+}
+
+// TestRowBetweenPages: an invitation that one of two readings misses, since it moved from one page to another, is seen in the
+// other, and nobody is mailed again.
+func TestRowBetweenPages(t *testing.T) {
+	t.Parallel()
+	for missing := 1; missing <= 2; missing++ {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "ada@example.com", "bob@example.com")
+			_, err := c.AddInvitation(sandbox.Invitation{Email: "ada@example.com"})
+			must(t, err)
+			run := c.apply(with{reading: hide("ada@example.com", func(n int) bool { return n == missing })})
+			if run.counts() != "1/0/0/0" || c.mailCount() != 1 {
+				t.Errorf("missing in reading %d: %s (done/failed/unknown/skipped), mails %v", missing, run.counts(), c.Mails())
+			}
+		})
+	}
+}
+
+// TestRowBetweenPagesWhileSettling: the same for the reading that shows the witness for a mail whose answer was lost.
+func TestRowBetweenPagesWhileSettling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(5)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, From: 2, Times: 1})
+		witnessed := 0
+		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
+			if len(s.Invitations) == 5 {
+				witnessed++
+			}
+			hide("p001@example.com", func(int) bool { return witnessed < 2 })(n, s)
+		}})
+		if run.counts() != "5/0/0/0" || witnessed < 2 {
+			t.Errorf("%s (done/failed/unknown/skipped) after %d readings with the witness", run.counts(), witnessed)
+		}
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestLookReadsTwice: lists in pages are read twice only before a mail, or before something is taken from somebody.
+func TestLookReadsTwice(t *testing.T) {
+	t.Parallel()
+	paged := func(_ int, s *org.Snapshot) { s.Paged = true }
+	for name, tt := range map[string]struct {
+		prepare  func(c *company)
+		reading  func(int, *org.Snapshot)
+		readings int // before the first change
+	}{
+		"a mail":           {func(c *company) { c.list("ada@example.com") }, paged, 2},
+		"a mail, one page": {func(c *company) { c.list("ada@example.com") }, nil, 1},
+		"nothing to do":    {func(*company) {}, paged, 1},
+		"a grant": {func(c *company) {
+			c.list("bob@example.com")
+			c.roster.People[0].Groups = refs("everyone")
+		}, paged, 1},
+		// Before somebody is removed the organization is read again in any case.
+		"a removal":  {func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedRemove; c.list("cy@example.com") }, paged, 4},
+		"API access": {func(c *company) { c.list("bob@example.com"); c.roster.People[0].APIEnabled = new(bool) }, paged, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{}, "cy@example.com")
+				c.join("cy@example.com")
+				_, err := c.AddUser(sandbox.User{Email: "bob@example.com", APIEnabled: true})
+				must(t, err)
+				tt.prepare(c)
+				readings, written := 0, false
+				c.wire.Before = func(r *http.Request) error {
+					written = written || r.Method != http.MethodGet
+					if r.URL.Path == "/v2/users" && !written {
+						readings++
+					}
+					return nil
+				}
+				run := c.apply(with{reading: tt.reading})
+				if readings != tt.readings || run.Stopped != nil {
+					t.Errorf("%d readings, want %d; %s, stopped by %v", readings, tt.readings, run.counts(), run.Stopped)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,50 @@
+package org_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) time.Time { return time.Date(2026, 6, 10, 12, minute, 0, 0, time.UTC) }
+	user := func(id string, once, suspended bool) org.User {
+		return org.User{ID: id, Email: org.MustParseAddress(id + "@example.com"), SeenOnce: once, Suspended: suspended}
+	}
+	row := func(id string, status org.InvitationStatus) org.Invitation {
+		return org.Invitation{ID: id, Invited: org.MustParseAddress("ada@example.com"), Status: status, Created: at(0)}
+	}
+	group := func(holder string) []org.Access {
+		return []org.Access{{Kind: org.KindGroup, ID: "g", Holders: map[string]string{holder: holder}}}
+	}
+	first := org.Snapshot{
+		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true, SuspendedSeen: true,
+		Self: org.MustParseAddress("self@example.com"), Access: group("u1"),
+		Users:       []org.User{user("u1", false, false), user("u2", false, false)},
+		Invitations: []org.Invitation{row("i1", org.StatusPending), row("i2", org.StatusPending), row("", org.StatusPending)},
+	}
+	second := org.Snapshot{
+		Now: at(1), UsersSeen: true, Access: group("u2"),
+		Users:       []org.User{user("u2", false, true), user("u3", false, false)},
+		Invitations: []org.Invitation{row("i2", org.StatusAccepted), row("i3", org.StatusPending), row("", org.StatusPending)},
+	}
+	want := org.Snapshot{
+		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true,
+		Self: org.MustParseAddress("self@example.com"), Access: group("u2"),
+		Users: []org.User{user("u2", false, true), user("u3", true, false), user("u1", true, false)},
+		Invitations: []org.Invitation{
+			row("i2", org.StatusAccepted), row("i3", org.StatusPending), row("", org.StatusPending), row("i1", org.StatusPending),
+		},
+	}
+	compareAddresses := cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
+	if diff := cmp.Diff(want, first.Merge(second), compareAddresses); diff != "" {
+		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+	if first.Users[0].SeenOnce || second.Users[1].SeenOnce {
+		t.Error("a reading was changed")
+	}
+}
