@@ -75,8 +75,8 @@ func (a *app) key(ctx context.Context) (string, error) {
 		return strings.TrimRight(key, "\r\n"), nil
 	}
 	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.holds(a.apiKeyFile) {
-		return "", during(readingKey,
-			errors.New("read the API key: --api-key-file names a file, and what it was given looks like the key itself"))
+		return "", during(readingKey, errors.New(
+			"read the API key: --api-key-file names a file, and what it was given looks like the key itself"))
 	}
 	file, err := interruptible(ctx, "read the API key", func() (keyFile, error) {
 		file, err := readKeyFile(a.apiKeyFile)

@@ -475,8 +475,8 @@ func TestPipelines(t *testing.T) {
 	})
 }
 
-// checkTip runs what a job of GitLab's does before orgsync in a clone of an old commit, as a job that is retried has it, and
-// wants the roster to be the newest.
+// checkTip runs what a job of GitLab's does before orgsync in a clone of an old commit, as a job
+// that is retried has it, and wants the roster to be the newest.
 func checkTip(t *testing.T, script []string) {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
@@ -489,7 +489,8 @@ func checkTip(t *testing.T, script []string) {
 		cmd := exec.CommandContext(t.Context(), bash, "-euo", "pipefail", "-c", commands)
 		cmd.Dir = dir
 		cmd.Env = append(cmd.Environ(), "HOME="+dir, "GIT_CONFIG_NOSYSTEM=1", "CI_DEFAULT_BRANCH=main",
-			"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.com", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
+			"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.com", "GIT_COMMITTER_NAME=x",
+			"GIT_COMMITTER_EMAIL=x@example.com")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", commands, err, out)
 		}

@@ -12,13 +12,15 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// environmentPrefix begins the name of each variable that sets a flag, except for those of [nameForEnvironment].
+// environmentPrefix begins the name of each variable that sets a flag, except for those of
+// [nameForEnvironment].
 const environmentPrefix = "ORGSYNC_"
 
 // environmentNames are the variables that some command knows.
 type environmentNames struct {
 	known map[string]bool
-	// instead has what to set in the place of a name that looks right and is not: VULTR_API_URL for ORGSYNC_API_URL.
+	// instead has what to set in the place of a name that looks right and is not: VULTR_API_URL for
+	// ORGSYNC_API_URL.
 	instead map[string]string
 	// forOneRun has the flags that no variable sets, by the name that they would have.
 	forOneRun map[string]string
@@ -73,8 +75,9 @@ func (n environmentNames) suggest(name string) string {
 	return ""
 }
 
-// warnUnknownEnvironment logs a warning for each variable that is named as one of orgsync's and sets nothing, such as a
-// misspelt one: a limit that is not in force would otherwise go unnoticed. It logs no value, which may be a secret.
+// warnUnknownEnvironment logs a warning for each variable that is named as one of orgsync's and
+// sets nothing, such as a misspelt one: a limit that is not in force would otherwise go unnoticed.
+// It logs no value, which may be a secret.
 func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 	if a.environ == nil {
 		return
@@ -84,7 +87,8 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 	slices.Sort(variables)
 	for _, variable := range variables {
 		name, value, _ := strings.Cut(variable, "=")
-		if value == "" || len(name) < len(environmentPrefix) || !strings.EqualFold(name[:len(environmentPrefix)], environmentPrefix) {
+		prefix := name[:min(len(name), len(environmentPrefix))]
+		if value == "" || !strings.EqualFold(prefix, environmentPrefix) {
 			continue
 		}
 		if runtime.GOOS == "windows" { // where case makes no difference

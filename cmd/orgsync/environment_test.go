@@ -8,8 +8,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// TestUnknownEnvironment: a variable that is meant for orgsync and sets nothing is warned about, with the one that was
-// likely meant, and without its value.
+// TestUnknownEnvironment: a variable that is meant for orgsync and sets nothing is warned about,
+// with the one that was likely meant, and without its value.
 func TestUnknownEnvironment(t *testing.T) {
 	t.Parallel()
 	const unknown = "an environment variable that orgsync does not know is ignored"
@@ -19,25 +19,31 @@ func TestUnknownEnvironment(t *testing.T) {
 		args string
 		want []string // each in a line of its own; there are no others
 	}{
-		{"known to another command", map[string]string{"ORGSYNC_MAX_INVITES": "3", "ORGSYNC_LISTEN": "127.0.0.1:0"}, "validate", nil},
+		{"known to another command", map[string]string{"ORGSYNC_MAX_INVITES": "3", "ORGSYNC_LISTEN": "127.0.0.1:0"},
+			"validate", nil},
 		{"the sandbox's file", map[string]string{"ORGSYNC_SANDBOX": "true"}, "validate", nil},
 		{"misspelt", map[string]string{"ORGSYNC_MAX_INVITE": "secret"}, "validate", []string{
 			`msg="` + unknown + `" name=ORGSYNC_MAX_INVITE did_you_mean=ORGSYNC_MAX_INVITES`}},
 		{"in lower case", map[string]string{"orgsync_state_dir": "secret"}, "validate", []string{
 			`name=orgsync_state_dir did_you_mean=ORGSYNC_STATE_DIR`}},
-		{"nothing near", map[string]string{"ORGSYNC_FAVOURITE": "secret"}, "validate", []string{`msg="` + unknown + `" name=ORGSYNC_FAVOURITE`}},
+		{"nothing near", map[string]string{"ORGSYNC_FAVOURITE": "secret"}, "validate",
+			[]string{`msg="` + unknown + `" name=ORGSYNC_FAVOURITE`}},
 		{"a bare prefix", map[string]string{"ORGSYNC_": "secret"}, "validate", []string{`name=ORGSYNC_`}},
-		{"the key", map[string]string{"ORGSYNC_API_KEY": "secret"}, "validate", []string{`name=ORGSYNC_API_KEY did_you_mean=VULTR_API_KEY`}},
-		{"the API's URL", map[string]string{"ORGSYNC_API_URL": "secret"}, "validate", []string{`name=ORGSYNC_API_URL did_you_mean=VULTR_API_URL`}},
+		{"the key", map[string]string{"ORGSYNC_API_KEY": "secret"}, "validate",
+			[]string{`name=ORGSYNC_API_KEY did_you_mean=VULTR_API_KEY`}},
+		{"the API's URL", map[string]string{"ORGSYNC_API_URL": "secret"}, "validate",
+			[]string{`name=ORGSYNC_API_URL did_you_mean=VULTR_API_URL`}},
 		{"the flag for one run", map[string]string{"ORGSYNC_REINVITE": "secret@example.com"}, "validate", []string{
 			`msg="this flag has no environment variable, since it is for one run: what is set is ignored" name=ORGSYNC_REINVITE flag=--reinvite`}},
-		{"near the flag for one run", map[string]string{"ORGSYNC_REINVITES": "secret"}, "validate", []string{`msg="` + unknown + `" name=ORGSYNC_REINVITES`}},
+		{"near the flag for one run", map[string]string{"ORGSYNC_REINVITES": "secret"}, "validate",
+			[]string{`msg="` + unknown + `" name=ORGSYNC_REINVITES`}},
 		{"two", map[string]string{"ORGSYNC_ZZZ": "secret", "ORGSYNC_AAA": "secret"}, "validate", []string{
 			"name=ORGSYNC_AAA", "name=ORGSYNC_ZZZ"}},
 		{"unset", map[string]string{"ORGSYNC_MAX_INVITE": "", "ORGSYNC_REINVITE": ""}, "validate", nil},
 		{"not orgsync's", map[string]string{"ORGSYNCER": "secret", "VULTR_API_KEYS": "secret"}, "validate", nil},
-		{"while a shell completes", map[string]string{"ORGSYNC_MAX_INVITE": "secret"}, "__complete validate --ros", []string{
-			"Completion ended with directive: ShellCompDirectiveNoFileComp"}},
+		{"while a shell completes", map[string]string{"ORGSYNC_MAX_INVITE": "secret"}, "__complete validate --ros",
+			[]string{
+				"Completion ended with directive: ShellCompDirectiveNoFileComp"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

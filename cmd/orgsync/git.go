@@ -80,9 +80,12 @@ func filesInTree(ctx context.Context, name, tree string) ([]roster.File, error) 
 		plain := fields[0] == "100644" || fields[0] == "100755"
 		switch {
 		case fields[1] == "commit":
-			return nil, fmt.Errorf("%q is another repository there (mode %s): those are not read in git", path, fields[0])
-		case !plain && (kind == roster.RosterFile || !strings.Contains(base, ".")): // without an ending it may lead to a folder
-			return nil, fmt.Errorf("%q is not a plain file there (mode %s): links are not followed in git", path, fields[0])
+			return nil, fmt.Errorf("%q is another repository there (mode %s): those are not read in git",
+				path, fields[0])
+		case !plain && (kind == roster.RosterFile || !strings.Contains(base, ".")):
+			// Without an ending it may lead to a folder.
+			return nil, fmt.Errorf("%q is not a plain file there (mode %s): links are not followed in git",
+				path, fields[0])
 		case kind == roster.LookalikeFile:
 			return nil, roster.LookalikeError(strconv.Quote(path))
 		case plain && kind == roster.RosterFile:
@@ -93,7 +96,9 @@ func filesInTree(ctx context.Context, name, tree string) ([]roster.File, error) 
 		return nil, errors.New("the folder holds no *.yaml or *.yml file")
 	}
 	// Git sorts a folder as if its name ended in a slash.
-	slices.SortFunc(blobs, func(a, b blob) int { return slices.Compare(strings.Split(a.path, "/"), strings.Split(b.path, "/")) })
+	slices.SortFunc(blobs, func(a, b blob) int {
+		return slices.Compare(strings.Split(a.path, "/"), strings.Split(b.path, "/"))
+	})
 	var files []roster.File
 	for _, b := range blobs {
 		data, err := git(ctx, "cat-file", "blob", b.id)

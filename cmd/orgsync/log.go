@@ -16,9 +16,9 @@ func newLog(w io.Writer, level slog.Level, format string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(visible{w, " ["}, options))
 }
 
-// visible escapes what slog leaves as it is although it cannot be seen: bidirectional and some control characters in
-// JSON, DEL in text. It also keeps what a CI runner would take for a command from being one: bracket stands for the "[" of
-// "##[". slog writes each record as a whole.
+// visible escapes what slog leaves as it is although it cannot be seen: bidirectional and some
+// control characters in JSON, DEL in text. It also keeps what a CI runner would take for a command
+// from being one: bracket stands for the "[" of "##[". slog writes each record as a whole.
 type visible struct {
 	w       io.Writer
 	bracket string

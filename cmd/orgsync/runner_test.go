@@ -20,7 +20,8 @@ var runnerCommand = regexp.MustCompile(`(?m)##[A-Za-z]*\[|^\s*::[A-Za-z]`)
 
 const commands = "##[group]a ##vso[task.setvariable x=y]b\r\n::error::c\n  ::add-mask::d\r::warning::e #\u200b#[debug]f"
 
-// TestNoRunnerCommands: whatever a server says, nothing that is printed is a command to the runner of a pipeline.
+// TestNoRunnerCommands: whatever a server says, nothing that is printed is a command to the runner
+// of a pipeline.
 func TestNoRunnerCommands(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +59,8 @@ func TestNoRunnerCommands(t *testing.T) {
 	}
 }
 
-// TestNoRunnerCommandsFromFiles: nor are names of files and what stands in a roster, as in a pull request of somebody else.
+// TestNoRunnerCommandsFromFiles: nor are names of files and what stands in a roster, as in a pull
+// request of somebody else.
 func TestNoRunnerCommandsFromFiles(t *testing.T) {
 	// Not parallel: it changes the working directory.
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -73,7 +75,8 @@ func TestNoRunnerCommandsFromFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, args := range [][]string{
-			{"validate", bad}, {"validate", bad, "-o", "json"}, {"validate", bad, "-o", "markdown"}, {"diff", bad, "users.yaml"}, {"validate", bad + "x"},
+			{"validate", bad}, {"validate", bad, "-o", "json"}, {"validate", bad, "-o", "markdown"},
+			{"diff", bad, "users.yaml"}, {"validate", bad + "x"},
 			{"diff", "users.yaml", bad, "-o", "json"},
 		} {
 			w.run(t.Context(), args...)
@@ -84,7 +87,8 @@ func TestNoRunnerCommandsFromFiles(t *testing.T) {
 	}
 }
 
-// TestLogHoldsNoRunnerCommand: a line of the log is none either, and a program that reads it gets every character.
+// TestLogHoldsNoRunnerCommand: a line of the log is none either, and a program that reads it gets
+// every character.
 func TestLogHoldsNoRunnerCommand(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
@@ -95,7 +99,8 @@ func TestLogHoldsNoRunnerCommand(t *testing.T) {
 		}
 		if format == "json" {
 			var line struct{ Msg, Text string }
-			if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Text != commands || line.Msg != "said ##[group]" {
+			err := json.Unmarshal(out.Bytes(), &line)
+			if err != nil || line.Text != commands || line.Msg != "said ##[group]" {
 				t.Errorf("the line is %+v, %v", line, err)
 			}
 		}

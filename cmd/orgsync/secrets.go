@@ -24,8 +24,9 @@ const (
 	urlLabel = "[secret]"
 )
 
-// secrets are texts that must not be printed, wherever they come from: the API key, also where it was given in the place of
-// something else, and what is secret of URLs. The zero secrets has none. It is safe for concurrent use.
+// secrets are texts that must not be printed, wherever they come from: the API key, also where it
+// was given in the place of something else, and what is secret of URLs. The zero secrets has none.
+// It is safe for concurrent use.
 type secrets struct {
 	mu   sync.RWMutex
 	list []secret
@@ -34,7 +35,8 @@ type secrets struct {
 // secret is a text in lower case, and what is printed in its place.
 type secret struct{ text, label string }
 
-// add adds a text, which counts in any letter case. A text that is too short for a secret is left out.
+// add adds a text, which counts in any letter case. A text that is too short for a secret is left
+// out.
 func (s *secrets) add(text, label string) {
 	if len(text) < minSecret || text == sandboxKey {
 		return
@@ -53,8 +55,8 @@ func (s *secrets) addKey(text string) {
 	}
 }
 
-// addArgument adds what may be secret in an argument or a variable: whatever has the shape of a key, unless it is the name of
-// a file, and all but scheme and host of a URL.
+// addArgument adds what may be secret in an argument or a variable: whatever has the shape of a
+// key, unless it is the name of a file, and all but scheme and host of a URL.
 func (s *secrets) addArgument(argument string) {
 	values := []string{argument}
 	if strings.HasPrefix(argument, "-") {
@@ -96,7 +98,8 @@ func (s *secrets) addURL(rest string) {
 	}
 }
 
-// looksLikeKey reports whether text has the shape of a key of Vultr's: at least 20 capital letters and digits.
+// looksLikeKey reports whether text has the shape of a key of Vultr's: at least 20 capital letters
+// and digits.
 func looksLikeKey(text string) bool {
 	const capitals, figures = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 	return len(text) >= 20 && strings.Trim(text, capitals+figures) == "" &&
@@ -121,8 +124,9 @@ func (s *secrets) redact(text string) string {
 	return string(out)
 }
 
-// replace returns data with a label in the place of each secret. What more data may make a secret of is held: its length is
-// returned as well, and it is not in the result. Where the data ends, nothing is held.
+// replace returns data with a label in the place of each secret. What more data may make a secret
+// of is held: its length is returned as well, and it is not in the result. Where the data ends,
+// nothing is held.
 func (s *secrets) replace(data []byte, ends bool) (out []byte, held int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -165,9 +169,9 @@ func (s *secrets) replace(data []byte, ends bool) (out []byte, held int) {
 	return append(out, data[begin:]...), 0
 }
 
-// match returns how much of data is the secret, from its beginning: 0 where it is something else. It is the secret as well
-// with characters in it that cannot be seen, and where an ellipsis stands in the place of its end. open says that more data
-// may change the answer.
+// match returns how much of data is the secret, from its beginning: 0 where it is something else.
+// It is the secret as well with characters in it that cannot be seen, and where an ellipsis stands
+// in the place of its end. open says that more data may change the answer.
 func (s secret) match(data []byte) (n int, open bool) {
 	for i := range len(s.text) {
 		if i > 0 {
@@ -202,8 +206,9 @@ func (s secret) match(data []byte) (n int, open bool) {
 	return n, false
 }
 
-// unseenPrefix returns how many bytes at the beginning of data are one character that cannot be seen, also when it is escaped,
-// or a sequence to a terminal; 0 where it begins with something else. open says that more data may change the answer.
+// unseenPrefix returns how many bytes at the beginning of data are one character that cannot be
+// seen, also when it is escaped, or a sequence to a terminal; 0 where it begins with something
+// else. open says that more data may change the answer.
 func unseenPrefix(data []byte) (n int, open bool) {
 	if len(data) == 0 {
 		return 0, false
@@ -237,8 +242,9 @@ func unseenPrefix(data []byte) (n int, open bool) {
 	return len(data) - len(rest) + 1, false
 }
 
-// escaped returns the character that data begins with the escape of, as in \u200b or \x1b, also where the backslash is escaped
-// itself, and the length of the escape; 0 where data begins with none.
+// escaped returns the character that data begins with the escape of, as in \u200b or \x1b, also
+// where the backslash is escaped itself, and the length of the escape; 0 where data begins with
+// none.
 func escaped(data []byte) (r rune, n int, open bool) {
 	rest := bytes.TrimLeft(data, `\`)
 	slashes := len(data) - len(rest)
@@ -265,7 +271,8 @@ func escaped(data []byte) (r rune, n int, open bool) {
 // writer returns a writer that passes on what is written to it without the secrets.
 func (s *secrets) writer(to io.Writer) *redactingWriter { return &redactingWriter{secrets: s, to: to} }
 
-// redactingWriter is safe for concurrent use. Between two writes it holds what may be the beginning of a secret.
+// redactingWriter is safe for concurrent use. Between two writes it holds what may be the beginning
+// of a secret.
 type redactingWriter struct {
 	secrets *secrets
 	to      io.Writer
@@ -304,7 +311,8 @@ func (w *redactingWriter) flush() error {
 	return err
 }
 
-// plainStream returns the stream behind a writer that hides secrets, which tells what it is; any other as it is.
+// plainStream returns the stream behind a writer that hides secrets, which tells what it is; any
+// other as it is.
 func plainStream(stream io.Writer) io.Writer {
 	if w, ok := stream.(*redactingWriter); ok {
 		return w.to
@@ -312,8 +320,8 @@ func plainStream(stream io.Writer) io.Writer {
 	return stream
 }
 
-// hideSecrets gathers what arguments and environment hold of secrets, and keeps it from the two streams. The result writes
-// what is held at the end of a run.
+// hideSecrets gathers what arguments and environment hold of secrets, and keeps it from the two
+// streams. The result writes what is held at the end of a run.
 func (a *app) hideSecrets() (flush func()) {
 	a.secrets.addKey(a.getenv("VULTR_API_KEY"))
 	for _, argument := range a.args {

@@ -26,23 +26,33 @@ func noKey(t *testing.T, text string) {
 	}
 }
 
-// TestKeyInTheWrongPlace: a key that was given where something else belongs is in no error, whether or not it is in the
-// environment as well.
+// TestKeyInTheWrongPlace: a key that was given where something else belongs is in no error, whether
+// or not it is in the environment as well.
 func TestKeyInTheWrongPlace(t *testing.T) {
 	t.Parallel()
 	lines := []string{
-		"plan --api-key-file KEY", "plan --api-key-file=KEY", "plan -api-key-file=KEY", "plan --api-key-file nowhere/KEY",
-		"plan --roster KEY", "plan -rKEY", "validate KEY", "validate users.yaml KEY", "diff KEY KEY", "diff git:KEY:users.yaml git:HEAD:KEY",
+		"plan --api-key-file KEY", "plan --api-key-file=KEY", "plan -api-key-file=KEY",
+		"plan --api-key-file nowhere/KEY",
+		"plan --roster KEY", "plan -rKEY", "validate KEY", "validate users.yaml KEY", "diff KEY KEY",
+		"diff git:KEY:users.yaml git:HEAD:KEY",
 		"plan KEY", "apply KEY", "apply a b KEY", "status KEY", "status KEY@example.com", "import --merge KEY",
 		"plan --out nowhere/KEY", "apply --metrics-file nowhere/KEY", "plan --state-dir users.yaml/KEY",
-		"plan --api-url KEY", "plan --api-url https://KEY@localhost", "plan --api-url https://me:KEY@localhost", "plan --api-url http://KEY",
-		"plan --api-url http://localhost/KEY", "plan --api-url http://localhost:1?key=KEY", "plan --api-url KEY://localhost",
-		"apply --ping KEY", "apply --ping https://KEY@localhost/", "apply --ping=https://localhost:KEY/", "apply -ping=https://localhost/KEY",
-		"plan --reinvite KEY", "plan --reinvite KEY@example.com", "plan --max-invites KEY", "plan --rate=KEY", "plan --timeout KEY",
-		"plan --output KEY", "plan --log-level KEY", "plan --color KEY", "plan --sandbox KEY", "plan --sandbox=nowhere/KEY",
-		"KEY", "--KEY", "plan --KEY", "plan -KEY", "help KEY", "sandbox KEY", "completion KEY", "version KEY", "schema KEY",
-		"sandbox accept KEY", "sandbox accept KEY@example.com", "sandbox advance KEY", "sandbox serve --listen KEY", "sandbox serve --dialect KEY",
-		"sandbox serve --fault KEY", "doctor KEY", "doctor --roster KEY", "VULTR_API_KEY=KEY", "plan VULTR_API_KEY=KEY", "plan Bearer,KEY",
+		"plan --api-url KEY", "plan --api-url https://KEY@localhost", "plan --api-url https://me:KEY@localhost",
+		"plan --api-url http://KEY",
+		"plan --api-url http://localhost/KEY", "plan --api-url http://localhost:1?key=KEY",
+		"plan --api-url KEY://localhost",
+		"apply --ping KEY", "apply --ping https://KEY@localhost/", "apply --ping=https://localhost:KEY/",
+		"apply -ping=https://localhost/KEY",
+		"plan --reinvite KEY", "plan --reinvite KEY@example.com", "plan --max-invites KEY", "plan --rate=KEY",
+		"plan --timeout KEY",
+		"plan --output KEY", "plan --log-level KEY", "plan --color KEY", "plan --sandbox KEY",
+		"plan --sandbox=nowhere/KEY",
+		"KEY", "--KEY", "plan --KEY", "plan -KEY", "help KEY", "sandbox KEY", "completion KEY", "version KEY",
+		"schema KEY",
+		"sandbox accept KEY", "sandbox accept KEY@example.com", "sandbox advance KEY", "sandbox serve --listen KEY",
+		"sandbox serve --dialect KEY",
+		"sandbox serve --fault KEY", "doctor KEY", "doctor --roster KEY", "VULTR_API_KEY=KEY", "plan VULTR_API_KEY=KEY",
+		"plan Bearer,KEY",
 	}
 	formats := []string{"", "json", "markdown", "github"}
 	for _, line := range lines {
@@ -76,7 +86,8 @@ func TestKeyInTheWrongPlace(t *testing.T) {
 func TestKeyInTheEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"ORGSYNC_RATE", "ORGSYNC_ROSTER", "ORGSYNC_API_KEY_FILE", "ORGSYNC_API_KEY", "ORGSYNC_OUTPUT", "ORGSYNC_MAX_INVITES", "VULTR_API_URL",
+		"ORGSYNC_RATE", "ORGSYNC_ROSTER", "ORGSYNC_API_KEY_FILE", "ORGSYNC_API_KEY", "ORGSYNC_OUTPUT",
+		"ORGSYNC_MAX_INVITES", "VULTR_API_URL",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +108,8 @@ func TestKeyGivenAsFile(t *testing.T) {
 	if code := w.run(t.Context(), "plan", "--api-key-file", shapedKey); code != exitError {
 		t.Errorf("exit code %d", code)
 	}
-	w.wantStderr("orgsync: read the API key: --api-key-file names a file, and what it was given looks like the key itself\n", "hint: --api-key-file")
+	w.wantStderr("orgsync: read the API key: --api-key-file names a file, and what it was given looks like the key itself\n",
+		"hint: --api-key-file")
 	// A file is a file, whatever its name.
 	file := filepath.Join(w.dir, shapedKey)
 	if err := os.WriteFile(file, []byte("key-of-the-test\n"), 0o600); err != nil {
@@ -113,14 +125,16 @@ func TestKeyGivenAsFile(t *testing.T) {
 	w.wantStderr(shapedKey + " is empty")
 }
 
-// TestPingAddressNotPrinted: the URL of a dead-man's switch is as good as a password, also where it is given to something
-// else.
+// TestPingAddressNotPrinted: the URL of a dead-man's switch is as good as a password, also where it
+// is given to something else.
 func TestPingAddressNotPrinted(t *testing.T) {
 	t.Parallel()
 	const secret = "0b1f4d5e-6a7b-4c8d-9e0f-a1b2c3d4e5f6"
 	for _, line := range []string{
-		"apply -ping=https://localhost/" + secret, "apply https://localhost/" + secret, "plan https://localhost/" + secret,
-		"apply --ping https://me@localhost/" + secret, "apply --ping ftp://localhost/" + secret, "validate https://me:" + secret + "@localhost",
+		"apply -ping=https://localhost/" + secret, "apply https://localhost/" + secret,
+		"plan https://localhost/" + secret,
+		"apply --ping https://me@localhost/" + secret, "apply --ping ftp://localhost/" + secret,
+		"validate https://me:" + secret + "@localhost",
 		"apply --output=https://localhost/p?x=" + secret,
 	} {
 		w := newWorld(t, sandbox.Options{}, nil)
@@ -133,13 +147,14 @@ func TestPingAddressNotPrinted(t *testing.T) {
 	}
 }
 
-// TestKeyFromTheServer: a server that repeats the key, as it is or with characters in it that cannot be seen, does not get it
-// printed, nor into the metrics.
+// TestKeyFromTheServer: a server that repeats the key, as it is or with characters in it that
+// cannot be seen, does not get it printed, nor into the metrics.
 func TestKeyFromTheServer(t *testing.T) {
 	t.Parallel()
 	altered := strings.Join(strings.Split(shapedKey, ""), "\u200b")
 	for name, echo := range map[string]string{
-		"plain": shapedKey, "lower": strings.ToLower(shapedKey), "zero width": altered, "one": shapedKey[:20] + "\u2060" + shapedKey[20:],
+		"plain": shapedKey, "lower": strings.ToLower(shapedKey), "zero width": altered,
+		"one":         shapedKey[:20] + "\u2060" + shapedKey[20:],
 		"soft hyphen": shapedKey[:9] + "\u00ad" + shapedKey[9:],
 		"cut":         strings.Repeat("x", errorWidth-60) + shapedKey,
 	} {
@@ -161,12 +176,14 @@ func TestKeyFromTheServer(t *testing.T) {
 			metrics := filepath.Join(w.dir, "orgsync.prom")
 			for _, format := range []string{"text", "json", "markdown"} {
 				for _, log := range []string{"text", "json"} {
-					w.run(t.Context(), "apply", "--output", format, "--log-level", "debug", "--log-format", log, "--metrics-file", metrics)
+					w.run(t.Context(), "apply", "--output", format, "--log-level", "debug", "--log-format", log,
+						"--metrics-file", metrics)
 					both := w.stdout.String() + w.stderr.String()
 					if !strings.Contains(both, "bad key") {
 						t.Errorf("the server's words are missing:\n%s", both)
 					}
-					noKey(t, strings.NewReplacer("\u200b", "", "\u2060", "", "\u00ad", "", `\u200b`, "", `\u2060`, "", `\u00ad`, "").Replace(both))
+					noKey(t, strings.NewReplacer("\u200b", "", "\u2060", "", "\u00ad", "", `\u200b`, "", `\u2060`, "",
+						`\u00ad`, "").Replace(both))
 				}
 			}
 			text, err := os.ReadFile(metrics)
@@ -178,7 +195,8 @@ func TestKeyFromTheServer(t *testing.T) {
 	}
 }
 
-// TestRedactingWriter: a secret is found however the writes cut it, and everything else passes as it is.
+// TestRedactingWriter: a secret is found however the writes cut it, and everything else passes as
+// it is.
 func TestRedactingWriter(t *testing.T) {
 	t.Parallel()
 	s := &secrets{}
@@ -233,7 +251,8 @@ func TestRedactingWriter(t *testing.T) {
 	}
 }
 
-// TestRedactingWriterHoldsLittle: what cannot begin a secret is written at once, such as a question.
+// TestRedactingWriterHoldsLittle: what cannot begin a secret is written at once, such as a
+// question.
 func TestRedactingWriterHoldsLittle(t *testing.T) {
 	t.Parallel()
 	s := &secrets{}

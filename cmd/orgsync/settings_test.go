@@ -54,8 +54,8 @@ func TestSettings(t *testing.T) {
 	}{
 		{"defaults", nil, "apply", defaults},
 		{"every flag", nil, `apply -r a.yaml --roster b -o json --api-url https://x.example --api-key-file k --rate 0.5 --concurrency 1
-			--request-timeout 5s --timeout 1h --detailed-exitcode --max-invites 2 --max-removals 9 --max-revokes 30 --settle-wait 90s --yes
-			--reinvite ada@example.com
+			--request-timeout 5s --timeout 1h --detailed-exitcode --max-invites 2 --max-removals 9 --max-revokes 30
+			--settle-wait 90s --yes --reinvite ada@example.com
 			--reinvite bob@example.com --invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json --color never --sandbox=f`,
 			settings{
 				rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never", stateDir: "s",
@@ -67,7 +67,8 @@ func TestSettings(t *testing.T) {
 		{"every variable", map[string]string{
 			"ORGSYNC_ROSTER": "a.yaml,\n b ,", "ORGSYNC_OUTPUT": "json", "VULTR_API_URL": "https://x.example", "ORGSYNC_API_KEY_FILE": "k",
 			"ORGSYNC_RATE": "0.5", "ORGSYNC_CONCURRENCY": "1", "ORGSYNC_REQUEST_TIMEOUT": "5s", "ORGSYNC_TIMEOUT": "1h",
-			"ORGSYNC_DETAILED_EXITCODE": "1", "ORGSYNC_MAX_INVITES": "2", "ORGSYNC_MAX_REMOVALS": "9", "ORGSYNC_MAX_REVOKES": "30", "ORGSYNC_SETTLE_WAIT": "0",
+			"ORGSYNC_DETAILED_EXITCODE": "1", "ORGSYNC_MAX_INVITES": "2", "ORGSYNC_MAX_REMOVALS": "9",
+			"ORGSYNC_MAX_REVOKES": "30", "ORGSYNC_SETTLE_WAIT": "0",
 			"ORGSYNC_YES":         "true",
 			"ORGSYNC_INVITE_LEFT": "T", "ORGSYNC_STATE_DIR": "s",
 			"ORGSYNC_LOCK_TIMEOUT": "1m", "ORGSYNC_LOG_LEVEL": "debug", "ORGSYNC_LOG_FORMAT": "json", "ORGSYNC_COLOR": "never", "ORGSYNC_SANDBOX": "f",
@@ -80,7 +81,8 @@ func TestSettings(t *testing.T) {
 		{"flag before environment", map[string]string{"ORGSYNC_ROSTER": "env.yaml", "ORGSYNC_RATE": "1", "VULTR_API_URL": "https://env.example"},
 			"plan -r flag.yaml --rate 2 --api-url https://flag.example",
 			with(func(s *settings) { s.rosters, s.rate, s.apiURL = []string{"flag.yaml"}, 2, "https://flag.example" })},
-		{"nobody is reinvited by the environment", map[string]string{"ORGSYNC_REINVITE": "ada@example.com"}, "apply", defaults},
+		{"nobody is reinvited by the environment", map[string]string{"ORGSYNC_REINVITE": "ada@example.com"}, "apply",
+			defaults},
 		{"an empty variable is not set", map[string]string{"ORGSYNC_ROSTER": "", "ORGSYNC_YES": ""}, "apply", defaults},
 		{"the API's URL has one variable", map[string]string{"ORGSYNC_API_URL": "https://other.example"}, "plan", defaults},
 		{"bare sandbox", nil, "plan --sandbox", with(func(s *settings) { s.sandbox = sandboxFile{on: true} })},

@@ -241,7 +241,8 @@ func settings(before, after *roster.Roster) []Field {
 	number(ReinviteRounds, was.ReinviteRounds, is.ReinviteRounds)
 	add(Field{Name: Unlisted, From: string(was.Unlisted), To: string(is.Unlisted), Loosens: severity(is.Unlisted) > severity(was.Unlisted)})
 	add(Field{
-		Name: UnlistedAfter, From: roster.FormatDuration(was.UnlistedAfter), To: roster.FormatDuration(is.UnlistedAfter),
+		Name: UnlistedAfter, From: roster.FormatDuration(was.UnlistedAfter),
+		To:      roster.FormatDuration(is.UnlistedAfter),
 		Loosens: is.UnlistedAfter < was.UnlistedAfter,
 	})
 	add(Field{Name: ExtraAccess, From: string(was.ExtraAccess), To: string(is.ExtraAccess), Loosens: is.ExtraAccess == roster.ExtraAccessRevoke})

@@ -13,10 +13,11 @@ var terminal = &runewidth.Condition{StrictEmojiNeutral: true}
 
 const ellipsis = "…"
 
-// Clean makes text from outside (addresses, names, notes, a server's messages) fit to be shown on one line: terminal
-// sequences and control, bidirectional and other invisible characters are dropped, every run of white space becomes
-// one space, and what is wider than width columns ends in an ellipsis. A width below 1 gives "". Where a CI runner would take
-// a part of it for a command, such as "##[group]" or "::error::", a space is put in.
+// Clean makes text from outside (addresses, names, notes, a server's messages) fit to be shown on
+// one line: terminal sequences and control, bidirectional and other invisible characters are
+// dropped, every run of white space becomes one space, and what is wider than width columns ends in
+// an ellipsis. A width below 1 gives "". Where a CI runner would take a part of it for a command,
+// such as "##[group]" or "::error::", a space is put in.
 //
 // It is the only way by which such text reaches a terminal.
 func Clean(s string, width int) string { return clean(s, width, true) }
@@ -59,9 +60,10 @@ func clean(s string, width int, apart bool) string {
 	return b.String()
 }
 
-// opensCommand reports whether r, after text and perhaps a space, makes what a CI runner takes for the beginning of a command.
-// GitHub's and Azure's look for "##[" and "##vso[" anywhere in a line (actions/runner, ActionCommand.TryParse), TeamCity for
-// "##teamcity["; GitHub's looks for "::name" where a line begins, which any word may do in a report.
+// opensCommand reports whether r, after text and perhaps a space, makes what a CI runner takes for
+// the beginning of a command. GitHub's and Azure's look for "##[" and "##vso[" anywhere in a line
+// (actions/runner, ActionCommand.TryParse), TeamCity for "##teamcity["; GitHub's looks for "::name"
+// where a line begins, which any word may do in a report.
 func opensCommand(text string, space bool, r rune) bool {
 	isLetter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 	switch {

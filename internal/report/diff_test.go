@@ -17,7 +17,8 @@ import (
 func warnings() []roster.Problem {
 	return []roster.Problem{
 		{At: roster.Position{File: "users.yaml", Line: 12, Column: 5}, Text: "the last day of 2 people ends nothing"},
-		{At: roster.Position{File: "te|ams\x1b[31m.yaml", Line: 3, Column: 7}, Text: "the last day of `x`\n::error::y@example.com was 2001-01-01"},
+		{At: roster.Position{File: "te|ams\x1b[31m.yaml", Line: 3, Column: 7},
+			Text: "the last day of `x`\n::error::y@example.com was 2001-01-01"},
 	}
 }
 

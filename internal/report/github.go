@@ -39,8 +39,9 @@ func PlanGitHub(w io.Writer, p plan.Plan, dir string) error {
 	return out.flush()
 }
 
-// WarningsGitHub writes what a valid roster is warned about as workflow commands of GitHub Actions, each at its place, and no
-// more than GitHub shows. Files are named as seen from the folder dir. The error is w's.
+// WarningsGitHub writes what a valid roster is warned about as workflow commands of GitHub Actions,
+// each at its place, and no more than GitHub shows. Files are named as seen from the folder dir.
+// The error is w's.
 func WarningsGitHub(w io.Writer, warnings []roster.Problem, dir string) error {
 	out := newPrinter(w, 0, false)
 	var list []annotation
@@ -83,8 +84,8 @@ type annotation struct {
 	text string
 }
 
-// annotate writes as many of list as GitHub shows; where that is not all, the last says how many more there are, of what, and
-// where to see them.
+// annotate writes as many of list as GitHub shows; where that is not all, the last says how many
+// more there are, of what, and where to see them.
 func (p *printer) annotate(kind string, list []annotation, what, dir string) {
 	shown := list
 	if len(list) > maxAnnotations {

@@ -284,8 +284,9 @@ func write(w io.Writer, v any) error {
 	return err
 }
 
-// EscapeCommands writes bracket, as the "[" of a JSON string may be written, in the place of the "[" of a command to a CI runner
-// that counts anywhere in a line, such as "##[group]". A JSON document has those in strings only.
+// EscapeCommands writes bracket, as the "[" of a JSON string may be written, in the place of the
+// "[" of a command to a CI runner that counts anywhere in a line, such as "##[group]". A JSON
+// document has those in strings only.
 func EscapeCommands(doc []byte, bracket string) []byte {
 	if !bytes.Contains(doc, []byte("##")) {
 		return doc

@@ -77,8 +77,8 @@ func ProblemsMarkdown(w io.Writer, problems []roster.Problem) error {
 	return writeMarkdown(w, head, []block{table("", rows, "place", "problem")}, "")
 }
 
-// WarningsMarkdown writes what a valid roster is warned about as rows of a table, and nothing where that is nothing. The
-// error is w's.
+// WarningsMarkdown writes what a valid roster is warned about as rows of a table, and nothing where
+// that is nothing. The error is w's.
 func WarningsMarkdown(w io.Writer, warnings []roster.Problem) error {
 	if len(warnings) == 0 {
 		return nil

@@ -20,12 +20,13 @@ const (
 	OtherFile FileKind = iota
 	// RosterFile is read.
 	RosterFile
-	// LookalikeFile is refused, such as users.json or users.yaml.bak: somebody may believe that it is read, and people who
-	// are listed there alone would be unlisted.
+	// LookalikeFile is refused, such as users.json or users.yaml.bak: somebody may believe that it
+	// is read, and people who are listed there alone would be unlisted.
 	LookalikeFile
 )
 
-// lookalike finds the ending of a roster, or of JSON, inside a name: at its end, or before something like ".bak" or "~".
+// lookalike finds the ending of a roster, or of JSON, inside a name: at its end, or before
+// something like ".bak" or "~".
 var lookalike = regexp.MustCompile(`(?i)\.(ya?ml|json)($|[^\pL\pN])`)
 
 // KindOfFile returns what happens to a file of this name, given without its path.
@@ -45,8 +46,9 @@ func KindOfFile(name string) FileKind {
 	return OtherFile
 }
 
-// IsHidden reports whether a file or folder of this name, given without its path, is hidden. Those are not read: editors keep
-// locks and copies in them, git its objects, and mounted volumes their versions.
+// IsHidden reports whether a file or folder of this name, given without its path, is hidden. Those
+// are not read: editors keep locks and copies in them, git its objects, and mounted volumes their
+// versions.
 func IsHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // LookalikeError is the error for a file of [LookalikeFile], which is shown as name.
@@ -55,7 +57,8 @@ func LookalikeError(name string) error {
 		"take it out of the folder, or put a dot in front of its name", name)
 }
 
-// filesAt returns path itself, whatever it is, or the roster files in it and below when it is a folder.
+// filesAt returns path itself, whatever it is, or the roster files in it and below when it is a
+// folder.
 func filesAt(path string) ([]string, error) {
 	if path == "" {
 		return nil, errors.New("the name of a file or folder is empty")
@@ -77,8 +80,9 @@ func filesAt(path string) ([]string, error) {
 	return files, err
 }
 
-// filesBelow returns the roster files of a folder, sorted by name, those of a subfolder at its name. Links are followed; way
-// has the folders down to this one, in which a link must not lead back. What cannot be told to hold no roster is an error.
+// filesBelow returns the roster files of a folder, sorted by name, those of a subfolder at its
+// name. Links are followed; way has the folders down to this one, in which a link must not lead
+// back. What cannot be told to hold no roster is an error.
 func filesBelow(folder string, way []fs.FileInfo) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {

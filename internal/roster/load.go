@@ -11,12 +11,13 @@ import (
 // MaxFile bounds one file, in bytes: room for 200,000 people with every field, and an end for what is no roster.
 const MaxFile = 64 << 20
 
-// Load reads the roster that paths name together: files, and folders, of which it reads every *.yaml and *.yml file, in
-// any letter case and in all subfolders, sorted by name. Files and folders whose names begin with a dot are not read.
+// Load reads the roster that paths name together: files, and folders, of which it reads every
+// *.yaml and *.yml file, in any letter case and in all subfolders, sorted by name. Files and
+// folders whose names begin with a dot are not read.
 //
-// A file that cannot be read, a folder without a roster, a file that only looks like one (see [LookalikeFile]) and a file
-// named twice are plain errors that name the path.
-// Whatever is wrong inside the files comes back as one [*ProblemsError] with all problems of all files.
+// A file that cannot be read, a folder without a roster, a file that only looks like one (see
+// [LookalikeFile]) and a file named twice are plain errors that name the path. Whatever is wrong
+// inside the files comes back as one [*ProblemsError] with all problems of all files.
 func Load(paths []string) (*Roster, error) {
 	files, err := rosterFiles(paths)
 	if err != nil {

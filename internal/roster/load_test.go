@@ -305,7 +305,8 @@ func TestLoadLeavesOthersAlone(t *testing.T) {
 	folder := t.TempDir()
 	write(t, folder, "users.yaml", oneUser)
 	others := []string{
-		"README.md", "CODEOWNERS", "LICENSE", "notes.txt", "yaml", "json", "yml.md", "roster.schema.json", "users.yamlish", ".users.yaml.swp",
+		"README.md", "CODEOWNERS", "LICENSE", "notes.txt", "yaml", "json", "yml.md", "roster.schema.json",
+		"users.yamlish", ".users.yaml.swp",
 		".gitlab-ci.yml", ".#users.yaml",
 	}
 	for _, name := range others {
@@ -324,7 +325,8 @@ func TestLoadLeavesOthersAlone(t *testing.T) {
 func TestLoadRefusesLookalikes(t *testing.T) {
 	t.Parallel()
 	names := []string{
-		"users.json", "users.JSON", "users.yaml.bak", "users.yaml~", "users.yml.orig", "users.yaml.txt", "users.YAML.old", "#users.yaml#",
+		"users.json", "users.JSON", "users.yaml.bak", "users.yaml~", "users.yml.orig", "users.yaml.txt",
+		"users.YAML.old", "#users.yaml#",
 		"users.yml (copy)", "users.yaml,v", "users.schema.yaml.json",
 	}
 	for _, name := range names {

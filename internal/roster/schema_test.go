@@ -243,7 +243,8 @@ func TestSchemaTellsOfEveryKey(t *testing.T) {
 	got := map[string]any{
 		"max_invites": r.Settings.MaxInvites, "max_removals": r.Settings.MaxRemovals, "reinvite_rounds": r.Settings.ReinviteRounds,
 		"max_revokes": r.Settings.MaxRevokes, "unlisted_after": FormatDuration(r.Settings.UnlistedAfter),
-		"hidden_members": r.Settings.HiddenMembers, "unlisted": r.Settings.Unlisted, "extra_access": r.Settings.ExtraAccess, "external": r.People[0].External,
+		"hidden_members": r.Settings.HiddenMembers, "unlisted": r.Settings.Unlisted,
+		"extra_access": r.Settings.ExtraAccess, "external": r.People[0].External,
 	}
 	for _, s := range sections {
 		for _, k := range s.keys {

@@ -249,8 +249,8 @@ func (d *decoder) duration(k *key, n *yaml.Node) time.Duration {
 	return value
 }
 
-// parseDuration adds up the parts of a time such as 24h, 90m or 1d12h. It returns false for other text and for more than
-// maxDuration.
+// parseDuration adds up the parts of a time such as 24h, 90m or 1d12h. It returns false for other
+// text and for more than maxDuration.
 func parseDuration(s string) (time.Duration, bool) {
 	if !durationRegexp.MatchString(s) {
 		return 0, false

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Warnings returns what is no problem of r, but probably not what was meant, in the order of the files: a last day that ends
-// nothing, since unlisted people are only reported, and one that is over at now.
+// Warnings returns what is no problem of r, but probably not what was meant, in the order of the
+// files: a last day that ends nothing, since unlisted people are only reported, and one that is
+// over at now.
 func (r *Roster) Warnings(now time.Time) []Problem {
 	var list []Problem
 	var first *Person // with a last day
@@ -31,8 +32,9 @@ func (r *Roster) Warnings(now time.Time) []Problem {
 	if ending > 1 {
 		people = fmt.Sprintf("%d people", ending)
 	}
-	nothing := Problem{first.At, fmt.Sprintf("the last day of %s ends nothing: settings.unlisted is %q, so people who are past "+
-		"their last day stay members and are only reported; %q or %q ends their access",
-		people, UnlistedReport, UnlistedSuspend, UnlistedRemove)}
+	nothing := Problem{first.At,
+		fmt.Sprintf("the last day of %s ends nothing: settings.unlisted is %q, so people who are past "+
+			"their last day stay members and are only reported; %q or %q ends their access",
+			people, UnlistedReport, UnlistedSuspend, UnlistedRemove)}
 	return append([]Problem{nothing}, list...)
 }

@@ -15,14 +15,17 @@ func TestWarnings(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	tests := []struct{ name, roster, want string }{
 		{"nobody ends", "users:\n  - email: ada@example.com\n", ""},
-		{"one ends, and is only reported", "users:\n  - email: ada@example.com\n  - {email: bob@example.com, until: 2027-01-31}\n",
+		{"one ends, and is only reported",
+			"users:\n  - email: ada@example.com\n  - {email: bob@example.com, until: 2027-01-31}\n",
 			`users.yaml:3:5: the last day of bob@example.com ends nothing: settings.unlisted is "report", so people who are past ` +
 				`their last day stay members and are only reported; "suspend" or "remove" ends their access`},
 		{"several", "users:\n  - {email: ada@example.com, until: 2027-01-31}\n  - {email: bob@example.com, until: 2027-01-31}\n",
 			`users.yaml:2:5: the last day of 2 people ends nothing: settings.unlisted is "report", so people who are past ` +
 				`their last day stay members and are only reported; "suspend" or "remove" ends their access`},
 		{"one ends", remove + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
-		{"suspend", strings.Replace(remove, "remove", "suspend", 1) + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
+		{"suspend",
+			strings.Replace(remove, "remove", "suspend",
+				1) + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
 		{"the last day is today", remove + "users:\n  - {email: bob@example.com, until: 2026-11-28}\n", ""},
 		{"yesterday", remove + "users:\n  - {email: ada@example.com, until: 2026-11-27}\n  - {email: Bob@example.com, until: 2001-01-01}\n",
 			"users.yaml:4:5: the last day of ada@example.com was 2026-11-27: the entry counts as not listed\n" +
