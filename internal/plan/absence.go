@@ -105,6 +105,9 @@ func (w *world) holdUnknown(c *candidate, v *verdict) bool {
 	if w.sees.mayInvite(p) != held {
 		return false
 	}
+	if w.unseen == nil {
+		w.unseen = c // they may be in under an address that nobody knows
+	}
 	if c.anew || w.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !c.memory.EverMailed {
 		reason := NotInvited
 		if p == memberBefore {

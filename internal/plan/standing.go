@@ -48,6 +48,8 @@ type Standing struct {
 	InvitationID string
 	// Invited, Expires and Responded are the invitation's times; zero when unknown.
 	Invited, Expires, Responded time.Time
+	// ExpiresEstimated is true when the server gave no date for Expires.
+	ExpiresEstimated bool
 	// Rounds is how many mails went unanswered.
 	Rounds int
 	// FirstMail is when the first of those was sent or, with no such mail, the invitation; zero when unknown.
@@ -100,9 +102,10 @@ func Standings(in Input) []Standing {
 			s.Rounds, s.FirstMail = c.rounds()
 		}
 		if row := c.newestRow(); row != nil {
-			s.InvitationID, s.Invited, s.Expires, s.Responded = row.ID, row.Created, w.lapse(c, row), row.Responded
+			s.InvitationID, s.Invited, s.Responded = row.ID, row.Created, row.Responded
+			s.Expires, s.ExpiresEstimated = w.expiry(c, row)
 		} else if m := c.lastMail(); m != nil {
-			s.InvitationID, s.Invited, s.Expires = m.InvitationID, m.At, m.Lapses()
+			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.Lapses(), m.ExpiresEstimated()
 		}
 		for _, n := range v.notices {
 			if n.Kind != Waiting {
@@ -111,7 +114,7 @@ func Standings(in Input) []Standing {
 			if n.InvitationID != s.InvitationID {
 				s.Responded = time.Time{} // to another invitation
 			}
-			s.InvitationID, s.Invited, s.Expires = n.InvitationID, n.Since, n.Expires
+			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = n.InvitationID, n.Since, n.Expires, n.ExpiresEstimated
 		}
 		if s.FirstMail.IsZero() {
 			s.FirstMail = s.Invited

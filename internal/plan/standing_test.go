@@ -95,7 +95,7 @@ func TestStandings(t *testing.T) {
 		},
 		{
 			Email: org.MustParseAddress("cy@example.com"), Source: "users.yaml:5", State: plan.StatePending, InvitationID: "i2",
-			Invited: hours(-1), Expires: hours(71), Rounds: 2, FirstMail: hours(-80),
+			Invited: hours(-1), Expires: hours(71), ExpiresEstimated: true, Rounds: 2, FirstMail: hours(-80),
 		},
 	}
 	if diff := cmp.Diff(want, plan.Standings(in), compareAddresses); diff != "" {

@@ -1,0 +1,261 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// absence is an organization that shows only what visible says: u the users, s the suspended users, a an accepted
+// invitation of somebody else, o the organization.
+func absence(visible string) plan.Input {
+	in := world()
+	in.Roster.Organization, in.Roster.Settings.Unlisted = "Example Org", roster.UnlistedRemove
+	in.Snapshot.Self = org.MustParseAddress("owner@example.com")
+	in.Snapshot.UsersSeen = strings.Contains(visible, "u")
+	in.Snapshot.SuspendedSeen = strings.Contains(visible, "s")
+	in.Snapshot.PinConfirmed = strings.Contains(visible, "o")
+	if in.Snapshot.UsersSeen {
+		in.Snapshot.Users = []org.User{user("u-owner", "owner@example.com"), user("u-zed", "zed@example.com")}
+		in.Memory.Unlisted = map[string]org.Sighting{"u-zed": {Sequence: 1, At: hours(-25)}}
+	}
+	if strings.Contains(visible, "a") {
+		in.Snapshot.Invitations = []org.Invitation{row("i-zed", "zed@example.com", org.StatusAccepted, -200)}
+	}
+	return in
+}
+
+// about returns what p does and says about who, without facts: "invite", "unknown_membership", or "nothing".
+func about(p plan.Plan, who string) string {
+	var said []string
+	for _, c := range p.Changes {
+		if c.Email.Key() == who {
+			said = append(said, string(c.Action))
+		}
+	}
+	for _, n := range p.Notices {
+		if n.Email.Key() == who && n.Kind != plan.UnlistedKept {
+			said = append(said, string(n.Kind))
+		}
+	}
+	if len(said) == 0 {
+		return "nothing"
+	}
+	return strings.Join(said, " ")
+}
+
+// TestAbsence has a row for each line of the table "What may be concluded from an absence" in docs/decisions.md, and a column
+// for each of its columns.
+func TestAbsence(t *testing.T) {
+	t.Parallel()
+	const hold = "unknown_membership"
+	tests := []struct {
+		visible string
+		// What happens to somebody who is not seen as a user: never heard of, mailed by an invitation that expired and
+		// vanished, mailed by one that the list shows as expired, known to the ledger as a member, named by an accepted
+		// invitation ("": the list shows none).
+		never, vanished, expired, member, accepted string
+		// What happens to an unlisted user, and to a member who lacks a group.
+		unlisted, lacks string
+		notices         string
+	}{
+		{"usao", "invite", "reinvite", "reinvite", "left", "left", "remove", "grant", ""},
+		{"usa ", "invite", "reinvite", "reinvite", "left", "left", "unlisted", "grant", "pin_unconfirmed"},
+		{"us o", "invite", "reinvite", "reinvite", "left", "", "remove", "grant", ""},
+		{"us  ", "invite", "reinvite", "reinvite", "left", "", "unlisted", "grant", "pin_unconfirmed"},
+		{"u ao", "invite", "reinvite", "reinvite", hold, hold, "remove", "grant", "suspended_unseen"},
+		{"u a ", "invite", "reinvite", "reinvite", hold, hold, "unlisted", "grant", "pin_unconfirmed suspended_unseen"},
+		{"u  o", "invite", "reinvite", "reinvite", hold, "", "remove", "grant", "suspended_unseen"},
+		{"u   ", "invite", "reinvite", "reinvite", hold, "", "unlisted", "grant", "pin_unconfirmed suspended_unseen"},
+		{" sao", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen"},
+		{" sa ", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen pin_unconfirmed"},
+		{" s o", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen"},
+		{" s  ", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen pin_unconfirmed"},
+		{"  ao", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen suspended_unseen"},
+		{"  a ", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen pin_unconfirmed suspended_unseen"},
+		{"   o", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen suspended_unseen"},
+		{"    ", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen pin_unconfirmed suspended_unseen"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.visible, func(t *testing.T) {
+			t.Parallel()
+			check := func(column, want string, prepare func(*plan.Input)) {
+				if want == "" {
+					return
+				}
+				in := absence(tt.visible)
+				prepare(&in)
+				if got := about(plan.Compute(in), ada); got != want {
+					t.Errorf("%s: %s, want %s", column, got, want)
+				}
+			}
+			check("never heard of", tt.never, func(*plan.Input) {})
+			check("mailed, expired and vanished", tt.vanished, func(in *plan.Input) { remember(in, sent(1, "i1", -80)) })
+			check("mailed, listed as expired", tt.expired, func(in *plan.Input) {
+				remember(in, sent(1, "i1", -80))
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i1", ada, org.StatusExpired, -80))
+			})
+			check("known as a member", tt.member, func(in *plan.Input) {
+				in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-300), EverMailed: true}
+			})
+			check("accepted", tt.accepted, func(in *plan.Input) {
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i1", ada, org.StatusAccepted, -80))
+			})
+			in := absence(tt.visible)
+			in.Roster.People[0].Groups = named("everyone")
+			in.Snapshot.Access = []org.Access{{Kind: org.KindGroup, ID: "g1", Name: "everyone"}}
+			if in.Snapshot.UsersSeen {
+				in.Snapshot.Users = append(in.Snapshot.Users, user("u-ada", ada))
+			}
+			p := plan.Compute(in)
+			if got := about(p, "zed@example.com"); got != tt.unlisted {
+				t.Errorf("an unlisted user: %s, want %s", got, tt.unlisted)
+			}
+			lacks := about(p, ada)
+			if p.Needs != "" {
+				lacks = "needs"
+			}
+			if lacks != tt.lacks {
+				t.Errorf("a member who lacks a group: %s, want %s", lacks, tt.lacks)
+			}
+			var kinds []string
+			for _, n := range p.Notices {
+				if n.Email.IsZero() {
+					kinds = append(kinds, string(n.Kind))
+				}
+			}
+			if got := strings.Join(kinds, " "); got != tt.notices {
+				t.Errorf("notices %q, want %q", got, tt.notices)
+			}
+		})
+	}
+}
+
+// TestHiddenMembers: hidden_members: invite mails people who are held once, and once more only if --reinvite names them.
+func TestHiddenMembers(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, visible string
+		policy        roster.HiddenMembersPolicy
+		in            func(*plan.Input)
+		want          string
+	}{
+		{"never mailed, hold", "s", "", func(*plan.Input) {}, "unknown_membership"},
+		{"never mailed", "s", roster.HiddenMembersInvite, func(*plan.Input) {}, "invite"},
+		{"mailed before", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
+			remember(in, sent(1, "i1", -80))
+			in.Memory.People[ada] = org.Recollection{Mails: in.Memory.People[ada].Mails, EverMailed: true}
+		}, "unknown_membership"},
+		{"mailed before, and a member since", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
+			in.Memory.People[ada] = org.Recollection{Joined: true, EverMailed: true}
+		}, "unknown_membership"},
+		{"mailed before, and named", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
+			in.Memory.People[ada] = org.Recollection{Joined: true, EverMailed: true}
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+		}, "invite"},
+		{"named, hold", "s", "", func(in *plan.Input) { in.Reinvite = []org.Address{org.MustParseAddress(ada)} }, "invite"},
+		{"a member before, suspended users hidden, and named", "uo", "", func(in *plan.Input) {
+			in.Memory.People[ada] = org.Recollection{Joined: true}
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+		}, "invite"},
+		{"a member before, suspended users hidden, and --invite-left", "uo", "", func(in *plan.Input) {
+			in.Memory.People[ada] = org.Recollection{Joined: true}
+			in.InviteLeft = true
+		}, "unknown_membership"},
+		{"a mail that is still valid", "s", roster.HiddenMembersInvite, func(in *plan.Input) { remember(in, sent(1, "i1", -10)) }, "waiting"},
+		{"an invitation that is still valid", "s", "", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+		}, "waiting"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := absence(tt.visible)
+			in.Roster.Settings.HiddenMembers = tt.policy
+			tt.in(&in)
+			if got := about(plan.Compute(in), ada); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestOnlyAcceptedInvitationsNameUsers: an invitation that was declined, cancelled or is anything else but accepted says
+// nothing about the user whose address it names.
+func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
+	t.Parallel()
+	for _, status := range []org.InvitationStatus{
+		org.StatusPending, org.StatusExpired, org.StatusDeclined, org.StatusCancelled, org.StatusUnknown,
+	} {
+		t.Run(string(status), func(t *testing.T) {
+			t.Parallel()
+			in := staff()
+			in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4)}
+			in.Roster.People[0].Groups = named("platform")
+			yes := true
+			in.Roster.People[0].APIEnabled = &yes
+			in.Memory = org.Memory{People: map[string]org.Recollection{"bob@example.com": {Joined: true, UserID: "u-bob"}}}
+			in.Snapshot.Users[0] = user("u-mallory", "mallory@example.com")
+			r := row("i1", ada, status, -10)
+			r.Registered = org.MustParseAddress("mallory@example.com")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			p := plan.Compute(in)
+			for _, c := range p.Changes {
+				if c.UserID == "u-mallory" {
+					t.Errorf("%s for the user of another address", c.Action)
+				}
+			}
+			if len(p.Ungrantable)+len(p.Problems) > 0 {
+				t.Errorf("ungrantable %v, problems %v", p.Ungrantable, p.Problems)
+			}
+			if got := about(p, "mallory@example.com"); got != "unlisted" {
+				t.Errorf("mallory: %s, want unlisted", got)
+			}
+			// Nor is she ada if she is listed herself.
+			in.Roster.People = append(in.Roster.People, person("mallory@example.com", 9))
+			if p := plan.Compute(in); len(p.Problems) > 0 {
+				t.Errorf("problems: %v", p.Problems)
+			}
+		})
+	}
+}
+
+// TestOtherAddress: who accepted with an address that the roster does not name is in, is neither mailed nor removed, and gets
+// and loses nothing until the alias is listed.
+func TestOtherAddress(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	for _, access := range []*bool{&yes, &no} {
+		in := staff()
+		in.Roster.Settings.Unlisted, in.Roster.Settings.ExtraAccess = roster.UnlistedRemove, roster.ExtraAccessRevoke
+		in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4)}
+		in.Roster.People[0].Groups, in.Roster.People[0].APIEnabled = named("platform"), access
+		enabled := !*access
+		in.Snapshot.Users[0] = user("u-ada", "countess@home.example")
+		in.Snapshot.Users[0].APIEnabled = &enabled
+		in.Snapshot.Access[0].Holders["u-ada"] = "m-ada"
+		in.Memory.People[ada] = org.Recollection{}
+		r := row("i1", ada, org.StatusAccepted, -10)
+		r.Registered = org.MustParseAddress("countess@home.example")
+		in.Snapshot.Invitations = []org.Invitation{r}
+		want := []string{"other_address ada@example.com countess@home.example"}
+		if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+			t.Errorf("without the alias (-want +got):\n%s", diff)
+		}
+		in.Roster.People[0] = person(ada, 3, "countess@home.example")
+		in.Roster.People[0].Groups, in.Roster.People[0].APIEnabled = named("platform"), access
+		want = []string{
+			fmt.Sprint("update ada@example.com api_access_differs ", *access), "grant ada@example.com missing_access group platform",
+			"revoke ada@example.com extra_access group everyone as m-ada",
+		}
+		if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+			t.Errorf("with the alias (-want +got):\n%s", diff)
+		}
+	}
+}

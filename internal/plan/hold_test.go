@@ -1,0 +1,511 @@
+package plan_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// TestHeldMails has a case for each line of the table "Mails that wait" in docs/decisions.md, and for what does not wait.
+func TestHeldMails(t *testing.T) {
+	t.Parallel()
+	byName := func(in *plan.Input) { in.Reinvite = []org.Address{org.MustParseAddress(ada)} }
+	joined := func(in *plan.Input, id, email string) {
+		in.Snapshot.Users = append(in.Snapshot.Users, user(id, email))
+	}
+	removed := func(in *plan.Input, first, last float64) {
+		in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true, RemovedAt: hours(last), Removals: []org.Removal{
+			{At: hours(first), Roster: "a.yaml"}, {At: hours(last), Roster: "b.yaml"},
+		}}
+	}
+	refused := func(in *plan.Input, times int, last float64) {
+		in.Memory.People[ada] = org.Recollection{Refusals: times, RefusedAt: hours(last), RefusedText: "no such mailbox"}
+	}
+	tests := []struct {
+		name string
+		in   func(*plan.Input)
+		want string
+	}{
+		{"an invitation expired and vanished, and a stranger joined since", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-50)}}
+		}, "possible_alias"},
+		{"the same, and this reading is the first that shows the stranger", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+		}, "possible_alias"},
+		{"the same, suspended", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Snapshot.Users[0].Suspended = true
+		}, "possible_alias"},
+		{"the stranger was there before the mail", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 3, At: hours(-90)}}
+		}, "reinvite"},
+		{"there before the first mail, not before the second", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -160), sent(9, "i2", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-100)}}
+		}, "possible_alias"},
+		{"the list still shows the invitation", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -80)}
+			joined(in, "u1", "countess@home.example")
+		}, "reinvite"},
+		{"the invitation that vanished is still valid", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -10))
+			joined(in, "u1", "countess@home.example")
+		}, "possible_alias waiting"},
+		{"it vanished from a list that may lag", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -0.1))
+			joined(in, "u1", "countess@home.example")
+		}, "waiting"},
+		{"a service user joined since", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			joined(in, "u1", "robot@example.com")
+			in.Snapshot.Users[0].Service = true
+		}, "reinvite"},
+		{"the ledger knows the stranger as a member of earlier", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.People["eve@example.com"] = org.Recollection{Joined: true, Unlisted: true, UserID: "u1"}
+		}, "reinvite"},
+		{"a stranger, and --reinvite names the person", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+			byName(in)
+		}, "reinvite"},
+		{"a stranger, and --reinvite named the person before", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -160), sent(11, "i2", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-100)}}
+			r := in.Memory.People[ada]
+			r.Anew = 10
+			in.Memory.People[ada] = r
+		}, "reinvite"},
+
+		{"removed twice in a week and listed again", func(in *plan.Input) { removed(in, -160, -2) }, "flapping"},
+		{"removed twice in more than a week", func(in *plan.Input) { removed(in, -170, -1) }, "invite"},
+		{"removed twice, a week ago", func(in *plan.Input) { removed(in, -180, -169) }, "invite"},
+		{"removed once", func(in *plan.Input) {
+			removed(in, -160, -2)
+			r := in.Memory.People[ada]
+			r.Removals = r.Removals[1:]
+			in.Memory.People[ada] = r
+		}, "invite"},
+		{"removed twice in a week, and --reinvite names the person", func(in *plan.Input) {
+			removed(in, -160, -2)
+			byName(in)
+		}, "invite"},
+
+		{"refused three times, an hour ago", func(in *plan.Input) { refused(in, 3, -1) }, "refused"},
+		{"refused twice, an hour ago", func(in *plan.Input) { refused(in, 2, -1) }, "invite"},
+		{"refused nine times, 22 hours ago", func(in *plan.Input) { refused(in, 9, -22) }, "refused"},
+		{"refused nine times, about a day ago", func(in *plan.Input) { refused(in, 9, -23.5) }, "invite"},
+		{"refused, and --reinvite names the person", func(in *plan.Input) {
+			refused(in, 9, -1)
+			byName(in)
+		}, "invite"},
+
+		{"a user who has not accepted, and no invitation", func(in *plan.Input) {
+			joined(in, "u1", ada)
+			in.Snapshot.Users[0].Accepted = new(bool)
+		}, "needs_attention"},
+		{"a user who has not accepted, and a mail that is still valid", func(in *plan.Input) {
+			joined(in, "u1", ada)
+			in.Snapshot.Users[0].Accepted = new(bool)
+			remember(in, sent(1, "i1", -10))
+		}, "waiting"},
+		{"a user who has not accepted, and a pending invitation", func(in *plan.Input) {
+			joined(in, "u1", ada)
+			in.Snapshot.Users[0].Accepted = new(bool)
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+		}, "waiting"},
+		{"a user who has not accepted, and an invitation that expired", func(in *plan.Input) {
+			joined(in, "u1", ada)
+			in.Snapshot.Users[0].Accepted = new(bool)
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -80)}
+		}, "reinvite"},
+
+		{"a pending invitation with a date that cannot be read", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusPending, DateUnreadable: true}}
+		}, "needs_attention"},
+		{"an accepted invitation with a date that cannot be read", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted, DateUnreadable: true}}
+		}, "left"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := world()
+			tt.in(&in)
+			if got := about(plan.Compute(in), ada); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestPossibleAliasNamesBoth: the notice names the person and the user, and several users.
+func TestPossibleAliasNamesBoth(t *testing.T) {
+	t.Parallel()
+	in := world()
+	remember(&in, sent(5, "i1", -80))
+	in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+	find := func() plan.Notice {
+		for _, n := range plan.Compute(in).Notices {
+			if n.Kind == plan.PossibleAlias {
+				return n
+			}
+		}
+		t.Fatal("no notice")
+		return plan.Notice{}
+	}
+	want := plan.Notice{
+		Kind: plan.PossibleAlias, Email: org.MustParseAddress(ada), Source: "users.yaml:3", UserID: "u1", Text: "countess@home.example",
+	}
+	if diff := cmp.Diff(want, find(), compareAddresses); diff != "" {
+		t.Errorf("notice (-want +got):\n%s", diff)
+	}
+	in.Snapshot.Users = append(in.Snapshot.Users, user("u2", "a@home.example"))
+	want.UserID, want.Text = "", "a@home.example, countess@home.example"
+	if diff := cmp.Diff(want, find(), compareAddresses); diff != "" {
+		t.Errorf("notice about two (-want +got):\n%s", diff)
+	}
+}
+
+// TestListedAgainAfterRemoval: somebody whom orgsync removed and the roster lists again is invited again, whatever came before.
+func TestListedAgainAfterRemoval(t *testing.T) {
+	t.Parallel()
+	before := func(status org.InvitationStatus) []org.Invitation {
+		r := row("i1", ada, status, -60)
+		r.Responded = hours(-50)
+		return []org.Invitation{r}
+	}
+	tests := []struct {
+		name string
+		in   func(*plan.Input, *org.Recollection)
+		want string
+	}{
+		{"nothing else", func(*plan.Input, *org.Recollection) {}, "invite"},
+		{"a mail from before, still valid by its date", func(_ *plan.Input, r *org.Recollection) {
+			r.Mails = []org.Mail{sent(1, "i1", -60)}
+		}, "invite"},
+		{"mails from before, more than the roster allows", func(_ *plan.Input, r *org.Recollection) {
+			for seq := range 5 {
+				r.Mails = append(r.Mails, sent(seq+1, "i1", -400))
+			}
+		}, "invite"},
+		{"a mail from before whose answer was lost", func(_ *plan.Input, r *org.Recollection) { r.Mails = []org.Mail{lost(1, -60)} }, "invite"},
+		{"accepted before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusAccepted) }, "invite"},
+		{"declined before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusDeclined) }, "invite"},
+		{"cancelled before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusCancelled) }, "invite"},
+		{"expired before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusExpired) }, "invite"},
+		{"of a status nobody knows, before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusUnknown) }, "invite"},
+		{"mailed since", func(_ *plan.Input, r *org.Recollection) { r.Mails = []org.Mail{sent(12, "i2", -10)} }, "waiting"},
+		{"invited by hand since", func(in *plan.Input, _ *org.Recollection) {
+			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusPending, -10)}
+		}, "waiting"},
+		{"declined since", func(in *plan.Input, _ *org.Recollection) {
+			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusDeclined, -10)}
+		}, "needs_attention"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := world()
+			r := org.Recollection{Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9, EverMailed: true}
+			tt.in(&in, &r)
+			in.Memory.People[ada] = r
+			p := plan.Compute(in)
+			if got := about(p, ada); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+			for _, c := range p.Changes {
+				if c.Reason != plan.ListedAgain {
+					t.Errorf("the reason is %s", c.Reason)
+				}
+			}
+		})
+	}
+}
+
+// TestUnlistedAfter: a user whom the ledger never saw in a roster is taken out only after having been seen unlisted for that
+// long, with an hour's tolerance; all others go at once.
+func TestUnlistedAfter(t *testing.T) {
+	t.Parallel()
+	const eve = "eve@example.com"
+	seen := func(h float64) map[string]org.Sighting {
+		return map[string]org.Sighting{"u-eve": {Sequence: 1, At: hours(h)}}
+	}
+	tests := []struct {
+		name  string
+		in    func(*plan.Input)
+		want  string
+		after time.Time
+	}{
+		{"never seen before", func(*plan.Input) {}, "unlisted", hours(24)},
+		{"seen ten hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-10) }, "unlisted", hours(14)},
+		{"seen 22 hours and a half ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-22.5) }, "unlisted", hours(1.5)},
+		{"seen 23 hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-23) }, "remove", time.Time{}},
+		{"seen at a time that is yet to come", func(in *plan.Input) { in.Memory.Unlisted = seen(500) }, "unlisted", hours(24)},
+		{"at once", func(in *plan.Input) { in.Roster.Settings.UnlistedAfter = 0 }, "remove", time.Time{}},
+		{"a week", func(in *plan.Input) {
+			in.Roster.Settings.UnlistedAfter = 168 * time.Hour
+			in.Memory.Unlisted = seen(-100)
+		}, "unlisted", hours(68)},
+		{"suspend waits too", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend }, "unlisted", hours(24)},
+		{"seen in the roster as a member", func(in *plan.Input) {
+			in.Memory.People[eve] = org.Recollection{Joined: true, UserID: "u-eve", Unlisted: true}
+		}, "remove", time.Time{}},
+		{"seen in the roster as a member, under another address", func(in *plan.Input) {
+			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eve", Unlisted: true}
+		}, "remove", time.Time{}},
+		{"mailed when they were in the roster", func(in *plan.Input) {
+			in.Memory.People[eve] = org.Recollection{Unlisted: true, EverMailed: true}
+		}, "remove", time.Time{}},
+		{"their last day is over", func(in *plan.Input) {
+			p := person(eve, 9)
+			p.Until = hours(-100)
+			in.Roster.People = append(in.Roster.People, p)
+		}, "remove", time.Time{}},
+		{"suspended by this tool as unlisted before", func(in *plan.Input) {
+			in.Memory.Unlisted = seen(-50)
+			in.Memory.People[eve] = org.Recollection{Suspended: true}
+			in.Snapshot.Users[len(in.Snapshot.Users)-1].Suspended = true
+		}, "remove", time.Time{}},
+		{"seen in one reading only", func(in *plan.Input) {
+			in.Memory.Unlisted = seen(-50)
+			in.Snapshot.Users[len(in.Snapshot.Users)-1].SeenOnce = true
+		}, "unlisted", time.Time{}},
+		{"not accepted yet", func(in *plan.Input) {
+			in.Memory.Unlisted = seen(-50)
+			in.Snapshot.Users[len(in.Snapshot.Users)-1].Accepted = new(bool)
+		}, "unlisted", time.Time{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := staff()
+			in.Roster.Settings.Unlisted, in.Roster.Settings.UnlistedAfter = roster.UnlistedRemove, 24*time.Hour
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eve", eve))
+			tt.in(&in)
+			p := plan.Compute(in)
+			if got := about(p, eve); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+			for _, n := range p.Notices {
+				if n.Email.Key() == eve && !n.RemovalAfter.Equal(tt.after) {
+					t.Errorf("the notice names %v, want %v", n.RemovalAfter, tt.after)
+				}
+			}
+		})
+	}
+}
+
+// TestSightings: who is seen unlisted for the first time is remembered, and who is gone is forgotten.
+func TestSightings(t *testing.T) {
+	t.Parallel()
+	in := staff()
+	in.Snapshot.Users = append(in.Snapshot.Users, user("u-eve", "eve@example.com"), user("u-zed", "zed@example.com"))
+	in.Memory.Unlisted = map[string]org.Sighting{"u-zed": {Sequence: 1}, "u-gone": {Sequence: 2}, "u-ada": {Sequence: 3}}
+	want := []org.Fact{
+		{Kind: org.FactUserGone, UserID: "u-ada"}, {Kind: org.FactUserGone, UserID: "u-gone"},
+		{Kind: org.FactUnlistedUser, Email: "eve@example.com", UserID: "u-eve"},
+	}
+	if diff := cmp.Diff(want, plan.Compute(in).Facts); diff != "" {
+		t.Errorf("facts (-want +got):\n%s", diff)
+	}
+	// Who is not there may be suspended, where that cannot be seen; and where nobody can be seen nothing is known.
+	in.Snapshot.SuspendedSeen = false
+	if diff := cmp.Diff(want[2:], plan.Compute(in).Facts); diff != "" {
+		t.Errorf("facts without the suspended (-want +got):\n%s", diff)
+	}
+	in.Snapshot.UsersSeen, in.Snapshot.Users = false, nil
+	if facts := plan.Compute(in).Facts; len(facts) > 0 {
+		t.Errorf("facts without users: %v", facts)
+	}
+}
+
+// TestMaxRevokes: everything that takes access from a member counts, and only that.
+func TestMaxRevokes(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	in := staff()
+	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	in.Roster.People[1].Groups, in.Roster.People[1].Roles, in.Roster.People[1].APIEnabled = named("platform"), named(), &no
+	in.Roster.People[0].APIEnabled = &yes
+	in.Snapshot.Users[0].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
+	for limit, refused := range map[int]bool{0: true, 2: true, 3: false, 25: false} {
+		in.Roster.Settings.MaxRevokes = limit
+		err := plan.Compute(in).CheckLimits()
+		if (err != nil) != refused {
+			t.Errorf("max_revokes %d: %v", limit, err)
+		}
+		if want := "the plan holds 3 changes that take access away, and one run may do "; refused && err.Error()[:len(want)] != want {
+			t.Errorf("max_revokes %d: %v", limit, err)
+		}
+		other := 3 - limit%2
+		in.MaxRevokes = &other
+		if err := plan.Compute(in).CheckLimits(); (err != nil) != (other < 3) {
+			t.Errorf("--max-revokes %d: %v", other, err)
+		}
+		in.MaxRevokes = nil
+	}
+}
+
+// TestUnknownAccess: a name that the organization lacks concerns that access only.
+func TestUnknownAccess(t *testing.T) {
+	t.Parallel()
+	at := func(line int) roster.Position { return roster.Position{File: "users.yaml", Line: line, Column: 9} }
+	in := staff()
+	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	in.Roster.People[0].Groups = []roster.Ref{{Name: "ops", At: at(12)}, {Name: "platform", At: at(13)}}
+	in.Roster.People[1].Groups = []roster.Ref{{Name: "ops", At: at(11)}}
+	in.Roster.People[1].Roles = []roster.Ref{}
+	p := plan.Compute(in)
+	want := []string{
+		"grant ada@example.com missing_access group platform",
+		"revoke bob@example.com extra_access role deployer as u-bob", // of another kind
+		`unknown_access  the organization has no group named "ops"; it has "everyone", "platform", "twins", "twins"`,
+		"extra_access bob@example.com group everyone", // it may be ops, renamed
+		"ungrantable ada@example.com missing_access group ops", "ungrantable bob@example.com missing_access group ops",
+	}
+	if diff := cmp.Diff(want, inWords(p)); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]roster.Position{at(11), at(12)}, p.Notices[0].Places); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+	if err := p.CheckAccess(); err == nil || err.Error() != "the organization lacks 1 group, role or policy that the roster names" {
+		t.Errorf("CheckAccess: %v", err)
+	}
+	// The ledger knows its id: it is found under its new name.
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "ops"}: "g1", {Kind: org.KindGroup, Name: "platform"}: "g2"}
+	p = plan.Compute(in)
+	want = []string{
+		"grant ada@example.com missing_access group everyone", "grant ada@example.com missing_access group platform",
+		"revoke bob@example.com extra_access role deployer as u-bob",
+		`unknown_access  the group "ops" is now named "everyone"`,
+	}
+	if diff := cmp.Diff(want, inWords(p)); diff != "" {
+		t.Errorf("after a rename (-want +got):\n%s", diff)
+	}
+	if err := p.CheckAccess(); err != nil {
+		t.Errorf("CheckAccess after a rename: %v", err)
+	}
+	// A group that was deleted is not found by its id.
+	in.Memory.Access[org.AccessName{Kind: org.KindGroup, Name: "ops"}] = "g5"
+	if err := plan.Compute(in).CheckAccess(); err == nil {
+		t.Error("a deleted group is found")
+	}
+}
+
+// TestAccessIsRemembered: the id of each name that the roster uses is a fact, until the ledger knows it.
+func TestAccessIsRemembered(t *testing.T) {
+	t.Parallel()
+	in := staff()
+	in.Roster.People[0].Groups, in.Roster.People[0].Roles = named("everyone", "g2"), named("deployer")
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindRole, Name: "deployer"}: "r1"}
+	in.Memory.Unlisted = map[string]org.Sighting{}
+	var got []org.Fact
+	for _, f := range plan.Compute(in).Facts {
+		if f.Kind == org.FactAccess {
+			got = append(got, f)
+		}
+	}
+	want := []org.Fact{{Kind: org.FactAccess, Access: org.AccessName{Kind: org.KindGroup, Name: "everyone"}, AccessID: "g1"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("facts (-want +got):\n%s", diff)
+	}
+}
+
+// TestNothingIsTakenFromWhomOneReadingLacks: a member whom only one of two readings shows loses nothing.
+func TestNothingIsTakenFromWhomOneReadingLacks(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	in := staff()
+	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	in.Roster.People[1].Groups, in.Roster.People[1].APIEnabled = named("platform"), &no
+	in.Snapshot.Users[1].APIEnabled, in.Snapshot.Users[1].SeenOnce = &yes, true
+	want := []string{
+		"grant bob@example.com missing_access group platform", "extra_access bob@example.com API access",
+		"extra_access bob@example.com group everyone",
+	}
+	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
+// TestNewLedger: an organization with invitations and an empty ledger is worth a notice.
+func TestNewLedger(t *testing.T) {
+	t.Parallel()
+	has := func(in plan.Input) bool {
+		for _, n := range plan.Compute(in).Notices {
+			if n.Kind == plan.NewLedger {
+				return true
+			}
+		}
+		return false
+	}
+	in := world()
+	in.Memory.Empty = true
+	if has(in) {
+		t.Error("a notice though nobody was ever invited")
+	}
+	in.Snapshot.Invitations = []org.Invitation{row("i1", "zed@example.com", org.StatusExpired, -100)}
+	if !has(in) {
+		t.Error("no notice")
+	}
+	in.Memory.Empty = false
+	if has(in) {
+		t.Error("a notice though there is a ledger")
+	}
+}
+
+// TestEstimatedExpiry: a date that the server did not give is marked.
+func TestEstimatedExpiry(t *testing.T) {
+	t.Parallel()
+	undated := row("i1", ada, org.StatusPending, -10)
+	undated.Expires = time.Time{}
+	estimated := sent(1, "i1", -10)
+	estimated.Estimated = true
+	tests := []struct {
+		name string
+		rows []org.Invitation
+		mail *org.Mail
+		want bool
+	}{
+		{"by the list", []org.Invitation{row("i1", ada, org.StatusPending, -10)}, nil, false},
+		{"by the list, without an end", []org.Invitation{undated}, nil, true},
+		{"by the ledger, as the server said", nil, new(sent(1, "i1", -10)), false},
+		{"by the ledger, reckoned", nil, &estimated, true},
+		{"by the list, and the ledger reckoned", []org.Invitation{row("i1", ada, org.StatusPending, -10)}, &estimated, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := world()
+			in.Snapshot.Invitations = tt.rows
+			if tt.mail != nil {
+				remember(&in, *tt.mail)
+			}
+			for _, n := range plan.Compute(in).Notices {
+				if n.Kind == plan.Waiting && n.ExpiresEstimated != tt.want {
+					t.Errorf("estimated: %v, want %v", n.ExpiresEstimated, tt.want)
+				}
+			}
+			if s := plan.Standings(in); s[0].ExpiresEstimated != tt.want {
+				t.Errorf("status: estimated: %v, want %v", s[0].ExpiresEstimated, tt.want)
+			}
+		})
+	}
+}
