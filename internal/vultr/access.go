@@ -191,7 +191,7 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 }
 
 func decodeGroup(f fields) accessRow {
-	row := accessRow{Access: org.Access{Kind: org.KindGroup, ID: f.text("id"), Name: f.text("display_name")}}
+	row := accessRow{Access: org.Access{Kind: org.KindGroup, ID: f.text("id"), Name: f.name("display_name")}}
 	row.Deleted = strings.EqualFold(f.text("status"), "deleted")
 	row.listed = f["members"]
 	return row
@@ -199,12 +199,12 @@ func decodeGroup(f fields) accessRow {
 
 func decodeRole(f fields) accessRow {
 	return accessRow{Access: org.Access{
-		Kind: org.KindRole, ID: f.text("id"), Name: f.text("name"), Assumable: strings.EqualFold(f.text("role_type"), "assumable"),
+		Kind: org.KindRole, ID: f.text("id"), Name: f.name("name"), Assumable: strings.EqualFold(f.text("role_type"), "assumable"),
 	}}
 }
 
 func decodePolicy(f fields) accessRow {
-	return accessRow{Access: org.Access{Kind: org.KindPolicy, ID: f.text("id"), Name: f.text("name")}}
+	return accessRow{Access: org.Access{Kind: org.KindPolicy, ID: f.text("id"), Name: f.name("name")}}
 }
 
 func decodeHolder(f fields) holderRow {

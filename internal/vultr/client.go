@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -115,8 +116,19 @@ func New(cfg Config) (*Client, error) {
 		log:       log,
 		reads:     reads{tell: cfg.Reading},
 		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Key) },
-		redact:    func(s string) string { return strings.ReplaceAll(s, cfg.Key, "[the API key]") },
+		redact:    redactKey(cfg.Key),
 	}, nil
+}
+
+// redactKey returns what puts a label in the place of the key, in whatever case of letters it stands.
+func redactKey(key string) func(string) string {
+	find := regexp.MustCompile("(?i)" + regexp.QuoteMeta(key))
+	return func(s string) string {
+		if len(s) < len(key) {
+			return s
+		}
+		return find.ReplaceAllLiteralString(s, "[the API key]")
+	}
 }
 
 // parseBaseURL does not repeat the URL in its errors: a wrong one may hold a password.

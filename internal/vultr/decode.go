@@ -2,10 +2,13 @@ package vultr
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"html"
+	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 	"unique"
 
@@ -52,13 +55,32 @@ func (f fields) text(name string) string {
 	return string(raw) // a number, as it is written, since ids may be too long for a float; true or false
 }
 
-// complaint is the text under "error"; "" when it says nothing. A success with one did not do what was asked for; govultr looks
-// for it in every answer, too.
-func (f fields) complaint() string {
-	if words := f["error"]; len(words) == 0 || words[0] != '"' {
-		return ""
+// errorText returns what an answer says went wrong; "" when it says nothing of the kind. A success that has an error beside it
+// did not do, or show, what was asked for; govultr looks for `error` in every answer, too. A bare invitation has a status word
+// of its own and a bare user a bool, so only words that mean failure count there.
+func (f fields) errorText() string {
+	for _, name := range []string{"error", "errors", "error_message", "exception"} {
+		if raw := f[name]; hasValue(raw) {
+			return cmp.Or(f.text(name), string(raw))
+		}
 	}
-	return f.text("error")
+	for _, name := range []string{"success", "ok"} {
+		if said := f.flag(name); said != nil && !*said {
+			return cmp.Or(f.text("message"), name+" is false")
+		}
+	}
+	for _, name := range []string{"status", "result", "type"} {
+		switch word := strings.ToLower(f.text(name)); word {
+		case "error", "fail", "failed", "failure":
+			return cmp.Or(f.text("message"), name+" is "+word)
+		}
+	}
+	for _, name := range []string{"status", "code", "status_code", "http_code"} {
+		if n := wholeNumber(f.text(name)); n >= 400 && n < 600 {
+			return cmp.Or(f.text("message"), fmt.Sprintf("%s is %d", name, n))
+		}
+	}
+	return ""
 }
 
 // shared is text in the memory of one that is the same: a list says some things in each of its rows.
@@ -75,26 +97,24 @@ func (f fields) flag(name string) *bool {
 	return nil
 }
 
-// date is the time under name, zero when it cannot be read. Both forms occur in SPEC's examples; the one without a zone is UTC.
-func (f fields) date(name string) time.Time {
+// entity is a character as HTML escapes it. Only those with a semicolon count: a plain address has none.
+var entity = regexp.MustCompile(`&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});`)
+
+// name returns the text under name as people write it: an API that was made for pages may escape it for HTML, even twice.
+func (f fields) name(name string) string {
 	text := f.text(name)
-	if text == "" {
-		return time.Time{}
-	}
-	for _, layout := range []string{time.RFC3339, time.DateTime} { // parsing takes fractions of a second in both
-		if t, err := time.Parse(layout, text); err == nil {
-			// With a zone the year may leave the four digits that can be written down again.
-			if t = t.UTC(); t.Year() >= 1 && t.Year() <= 9990 {
-				return t
-			}
+	for range 3 {
+		if !entity.MatchString(text) {
+			break
 		}
+		text = entity.ReplaceAllStringFunc(text, html.UnescapeString)
 	}
-	return time.Time{}
+	return text
 }
 
-// address is the address under name; the zero Address when it is none.
+// address is the address under name, as people write it; the zero Address when it is none.
 func (f fields) address(name string) org.Address {
-	a, err := org.ParseAddress(f.text(name))
+	a, err := org.ParseAddress(f.name(name))
 	if err != nil {
 		return org.Address{}
 	}

@@ -3,6 +3,7 @@ package vultr
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +54,7 @@ func TestDecodeInvitation(t *testing.T) {
 			"everything odd",
 			`{"id":{},"email_invited":["x"],"email_registered":7,"permissions":[],"org_id":null,"org_name":[],"status":{},"invite_status":[],
 			  "date_created":"yesterday","date_responded":7,"expiration_date":"0000-00-00 00:00:00"}`,
-			org.Invitation{Status: org.StatusUnknown},
+			org.Invitation{Status: org.StatusUnknown, Responded: time.Unix(7, 0).UTC(), DateUnreadable: true},
 		},
 		{"nothing", `{}`, org.Invitation{Status: org.StatusUnknown}},
 	}
@@ -138,30 +139,174 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestDates: dates are read in every form that web APIs use, and one that cannot be read is told from one that is not there.
 func TestDates(t *testing.T) {
 	t.Parallel()
-	at := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
+	at := time.Date(2026, 6, 4, 10, 0, 0, 0, time.UTC)
+	var absent time.Time
 	tests := map[string]time.Time{
-		`"2026-06-01T10:00:00+00:00"`:   at,
-		`"2026-06-01T10:00:00Z"`:        at,
-		`"2026-06-01T12:30:00+02:30"`:   at,
-		`"2026-06-01 10:00:00"`:         at,
-		`"2026-06-01T10:00:00.000Z"`:    at,
-		`"2026-06-01 10:00:00.000"`:     at,
-		`" 2026-06-01T10:00:00Z "`:      at,
-		`null`:                          {},
-		`""`:                            {},
-		`"soon"`:                        {},
-		`1780308000`:                    {},
-		`"2026-13-01T10:00:00Z"`:        {},
-		`"0000-00-00 00:00:00"`:         {},
-		`"2026-06-01T10:00:00Z; rm -r"`: {},
+		`"2026-06-04T10:00:00+00:00"`: at, `"2026-06-04T10:00:00Z"`: at, `"2026-06-04T12:30:00+02:30"`: at, `"2026-06-04 10:00:00"`: at,
+		`"2026-06-04T10:00:00.000Z"`: at, `"2026-06-04 10:00:00.000"`: at, `" 2026-06-04T10:00:00Z "`: at,
+		`"2026-06-04T10:00:00+0000"`: at, `"2026-06-04T12:30:00+0230"`: at, `"2026-06-04T11:00:00+01"`: at, `"2026-06-04T10:00:00"`: at,
+		`"2026-06-04t10:00:00z"`: at, `"2026-06-04 10:00:00Z"`: at, `"2026-06-04 10:00:00+00:00"`: at, `"2026-06-04 05:00:00 -0500"`: at,
+		`"2026-06-04 10:00:00 +00:00"`: at, `"2026-06-04 10:00:00 UTC"`: at, `"2026-06-04 10:00:00.123456 UTC"`: at.Add(123456 * time.Microsecond),
+		`"2026-06-04 10:00:00 GMT"`: at, `"2026-06-04T10:00"`: at, `"2026-06-04 10:00"`: at, `"2026-06-04T10:00Z"`: at,
+		`"2026-06-04"`: at.Add(-10 * time.Hour), `"2026/06/04 10:00:00"`: at,
+		`1780567200`: at, `"1780567200"`: at, `1780567200000`: at, `"1780567200000"`: at, `1780567200.5`: at.Add(time.Second / 2), `1.7805672e9`: at,
+		`"Thu, 04 Jun 2026 10:00:00 GMT"`: at, `"Thu, 4 Jun 2026 10:00:00 UTC"`: at, `"Thu, 04 Jun 2026 12:00:00 +0200"`: at,
+		`"Thursday, 04-Jun-26 10:00:00 GMT"`: at, `"Thu Jun  4 10:00:00 2026"`: at, `"Thu Jun 4 10:00:00 UTC 2026"`: at,
+		`{"date":"2026-06-04 10:00:00.000000","timezone_type":3,"timezone":"UTC"}`: at,
+		`null`: absent, `""`: absent, `"  "`: absent, `0`: absent, `"0"`: absent, `false`: absent, `[]`: absent, `{}`: absent,
+		`"0000-00-00 00:00:00"`: absent, `"0000-00-00T00:00:00Z"`: absent, `"0001-01-01T00:00:00Z"`: absent,
 	}
 	for text, want := range tests {
-		if got := decodeFields(t, `{"d":`+text+`}`).date("d"); !got.Equal(want) {
-			t.Errorf("%s: %v, want %v", text, got, want)
+		if got, ok := decodeFields(t, `{"d":`+text+`}`).date("d"); !got.Equal(want) || !ok {
+			t.Errorf("%s: %v (%v), want %v", text, got, ok, want)
 		}
 	}
+	if got, ok := decodeFields(t, `{}`).date("d"); !got.IsZero() || !ok {
+		t.Errorf("no date at all: %v (%v)", got, ok)
+	}
+	for _, text := range []string{
+		`"soon"`, `"never"`, `"2026-13-01T10:00:00Z"`, `"2026-06-01T10:00:00Z; rm -r"`, `"2026-06-04 10:00:00 PST"`, `"04/06/2026"`, `-5`, `1e300`, `true`,
+		`["2026-06-04"]`, `{"seconds":5}`, `"12026-06-04T10:00:00Z"`, `"Thu, 04 Jun 2026 10:00:00 PDT"`,
+	} {
+		if got, ok := decodeFields(t, `{"d":`+text+`}`).date("d"); !got.IsZero() || ok {
+			t.Errorf("%s: %v (%v), want a date that cannot be read", text, got, ok)
+		}
+	}
+}
+
+func TestDateUnreadable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`{"date_created":"2026-06-04T10:00:00+0000","expiration_date":null}`: false,
+		`{"date_created":"last Tuesday"}`:                                    true,
+		`{"expiration_date":"in three days"}`:                                true,
+		`{"date_responded":"04.06.2026"}`:                                    true,
+		`{}`:                                                                 false,
+	} {
+		if got := decodeInvitation(decodeFields(t, text)).DateUnreadable; got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// TestErrorText: every shape that an error can take in an answer with a status of success, and what looks like one and is none.
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"error":"no seats"}`:                           "no seats",
+		`{"error":{"code":7,"message":"no"},"users":[]}`: `{"code":7,"message":"no"}`,
+		`{"error":["no"],"users":[]}`:                    `["no"]`,
+		`{"error":true}`:                                 "true",
+		`{"error":1}`:                                    "1",
+		`{"errors":[{"detail":"no"}],"data":null}`:       `[{"detail":"no"}]`,
+		`{"errors":{"email":"taken"}}`:                   `{"email":"taken"}`,
+		`{"errors":"no"}`:                                "no",
+		`{"error_message":"no"}`:                         "no",
+		`{"success":false}`:                              "success is false",
+		`{"success":"false","message":"no seats"}`:       "no seats",
+		`{"success":0}`:                                  "success is false",
+		`{"ok":false}`:                                   "ok is false",
+		`{"status":"error","message":"no seats"}`:        "no seats",
+		`{"status":"FAILED"}`:                            "status is failed",
+		`{"result":"failure"}`:                           "result is failure",
+		`{"type":"error"}`:                               "type is error",
+		`{"status":500}`:                                 "status is 500",
+		`{"status":"422","message":"no"}`:                "no",
+		`{"code":403,"message":"no"}`:                    "no",
+		`{"status_code":404}`:                            "status_code is 404",
+		`{"error":"","errors":{},"success":true}`:        "",
+		`{"error":null,"errors":[]}`:                     "",
+		`{"error":false}`:                                "",
+		`{"error":0}`:                                    "",
+		`{"error":{}}`:                                   "",
+		`{"status":"pending","id":"i1"}`:                 "",
+		`{"status":true,"id":"u1"}`:                      "",
+		`{"status":false,"id":"u1"}`:                     "",
+		`{"status":"success","code":200}`:                "",
+		`{"status":200,"users":[]}`:                      "",
+		`{"users":[],"meta":{"total":0}}`:                "",
+		`{"message":"2 users"}`:                          "",
+		`{"id":"p1","type":"managed","error_count":0}`:   "",
+	} {
+		if got := decodeFields(t, text).errorText(); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestEscapedAddresses: an API that was made for pages may escape what people write.
+func TestEscapedAddresses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`o&#039;brien@example.com`:      "o'brien@example.com",
+		`o&#39;brien@example.com`:       "o'brien@example.com",
+		`o&#x27;brien@example.com`:      "o'brien@example.com",
+		`o&apos;brien@example.com`:      "o'brien@example.com",
+		`o&amp;#039;brien@example.com`:  "o'brien@example.com",
+		`r&amp;d@example.com`:           "r&d@example.com",
+		`r&amp;amp;d@example.com`:       "r&d@example.com",
+		`r&d@example.com`:               "r&d@example.com",
+		`r&amp@example.com`:             "r&amp@example.com", // no plain address needs a semicolon, so it is as it is
+		`a&copy@example.com`:            "a&copy@example.com",
+		`zo&euml;@example.com`:          "zoë@example.com",
+		`&lt;ada@example.com&gt;`:       "",
+		`ada&#64;example.com`:           "ada@example.com",
+		`ada&nosuchentity;@example.com`: "",
+	} {
+		f := decodeFields(t, `{"email":`+quote(text)+`}`)
+		if got := f.address("email").String(); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+		if want == "" {
+			continue
+		}
+		sent := decodeFields(t, `{"id":"i1","email_invited":`+quote(text)+`}`)
+		if _, err := decodeSent(sent, org.MustParseAddress(want), time.Now()); err != nil {
+			t.Errorf("%s: an answer about them: %v", text, err)
+		}
+	}
+}
+
+// TestSentAnswers: an answer to an invitation is understood only if it describes one that can be accepted.
+func TestSentAnswers(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 4, 10, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		`{}`:                                 "",
+		`{"invite_status":"Pending"}`:        "",
+		`{"invite_status":"invite pending"}`: "",
+		`{"status":"pending","expiration_date":"2026-06-07T10:00:00Z"}`:                  "",
+		`{"expiration_date":"0000-00-00 00:00:00"}`:                                      "",
+		`{"invite_status":"Accepted"}`:                                                   `the answer says that the invitation is "Accepted"`,
+		`{"invite_status":"Expired"}`:                                                    `the answer says that the invitation is "Expired"`,
+		`{"invite_status":"declined"}`:                                                   `the answer says that the invitation is "declined"`,
+		`{"status":"cancelled"}`:                                                         `the answer says that the invitation is "cancelled"`,
+		`{"invite_status":"bounced"}`:                                                    `the answer says that the invitation is "bounced"`,
+		`{"email_registered":"ada@example.com","date_responded":"2026-06-04T09:00:00Z"}`: `the answer says that the invitation is "accepted"`,
+		`{"invite_status":"Pending","expiration_date":"2026-06-04T09:59:59Z"}`:           "the answer says that the invitation expired at 2026-06-04T09:59:59Z",
+		`{"expiration_date":"1970-01-01 00:00:01"}`:                                      "the answer says that the invitation expired at 1970-01-01T00:00:01Z",
+	} {
+		f := decodeFields(t, text)
+		f["id"], f["email_invited"] = json.RawMessage(`"i1"`), json.RawMessage(`"ada@example.com"`)
+		for _, top := range []fields{f, {"invitation": json.RawMessage(mustJSON(t, f))}} {
+			_, err := decodeSent(top, ada, now)
+			if got := fmt.Sprint(err); got != want && (err != nil || want != "") {
+				t.Errorf("%s: %v, want %q", text, err, want)
+			}
+		}
+	}
+}
+
+func mustJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 func TestDecodeUser(t *testing.T) {
@@ -183,6 +328,9 @@ func TestDecodeUser(t *testing.T) {
 		{"suspended by a word", `{"id":"u1","status":"Suspended"}`, org.User{ID: "u1", Suspended: true}},
 		{"status of another kind", `{"id":"u1","status":"active"}`, org.User{ID: "u1"}},
 		{"service user without an address", `{"id":"s1","name":"bot","email":"","service_user":true}`, org.User{ID: "s1", Name: "bot", Service: true}},
+		{"not accepted yet", `{"id":"u1","invite_accepted":false}`, org.User{ID: "u1", Accepted: new(false)}},
+		{"accepted", `{"id":"u1","invite_accepted":"yes"}`, org.User{ID: "u1", Accepted: new(true)}},
+		{"not accepted, as a number", `{"id":"u1","invite_accepted":0}`, org.User{ID: "u1", Accepted: new(false)}},
 		{"nothing", `{}`, org.User{}},
 	}
 	for _, test := range tests {
@@ -208,7 +356,7 @@ func FuzzDecodeSent(f *testing.F) {
 		if json.Unmarshal(body, &top) != nil {
 			return
 		}
-		got, err := decodeSent(top, ada)
+		got, err := decodeSent(top, ada, time.Unix(0, 0))
 		if got.ID != "" && (strings.ContainsAny(got.ID, "/\\?#%& \n") || got.ID == "." || got.ID == "..") {
 			t.Errorf("the id %q is let through", got.ID)
 		}

@@ -81,21 +81,45 @@ func page(body []byte) string {
 	return "an HTML page"
 }
 
-// clean makes a server's words fit for an error. The key goes first: cut in two it would not be found.
-func (c *Client) clean(words string) string { return shorten(c.redact(words)) }
+// clean makes a server's words fit for an error. The key is looked for in what can be seen of them, before they are cut: else
+// a character in it that cannot be seen, or the cut, would hide it.
+func (c *Client) clean(words string) string {
+	seen := printable(c.redact(words))
+	withoutMarks := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Mn, unicode.Me) {
+			return -1
+		}
+		return r
+	}, seen)
+	if redacted := c.redact(withoutMarks); redacted != withoutMarks {
+		return cut(redacted)
+	}
+	return cut(c.redact(seen))
+}
 
 // shorten makes one printable line of at most 200 characters.
-func shorten(s string) string {
+func shorten(s string) string { return cut(printable(s)) }
+
+// terminalSequence is what changes a terminal's colours and the like (ECMA-48, 5.4).
+var terminalSequence = regexp.MustCompile("(\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]")
+
+// printable makes one line of the characters that can be seen.
+func printable(s string) string {
+	s = terminalSequence.ReplaceAllString(strings.ToValidUTF8(s, ""), "")
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case !unicode.IsPrint(r):
+		case !unicode.IsPrint(r), unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			return -1
 		}
 		return r
 	}, s)
-	line := []rune(strings.Join(strings.Fields(s), " "))
+	return strings.Join(strings.Fields(s), " ")
+}
+
+func cut(s string) string {
+	line := []rune(s)
 	if len(line) > 200 {
 		line = append(line[:199], '…')
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -127,16 +128,17 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 	if err != nil {
 		return receipt, err
 	}
-	receipt.Invitation, err = decodeSent(a.fields, to)
+	receipt.Invitation, err = decodeSent(a.fields, to, c.Now())
 	if err != nil {
 		return receipt, q.failed(org.Unreadable, a.status, c.clean(err.Error()), nil)
 	}
 	return receipt, nil
 }
 
-// decodeSent reads the answer to an invitation for to. With an error it still gives what could be read; an id that cannot
-// be used is left out.
-func decodeSent(top fields, to org.Address) (org.Invitation, error) {
+// decodeSent reads the answer to an invitation for to, now by the server's clock. It is understood only if it describes an
+// invitation to that person that can be accepted, as far as it says. With an error it still gives what could be read; an id
+// that cannot be used is left out.
+func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
 	top = unwrapped(top)
 	invitation := decodeInvitation(top)
 	switch {
@@ -145,6 +147,10 @@ func decodeSent(top fields, to org.Address) (org.Invitation, error) {
 		return invitation, errors.New("the answer has no usable invitation id")
 	case !invitation.Invited.Equal(to):
 		return invitation, fmt.Errorf("the answer is about %q", top.text("email_invited"))
+	case invitation.Status != org.StatusPending && (invitation.StatusText != "" || invitation.Status == org.StatusAccepted):
+		return invitation, fmt.Errorf("the answer says that the invitation is %q", cmp.Or(invitation.StatusText, string(invitation.Status)))
+	case !invitation.Expires.IsZero() && invitation.Expires.Before(now):
+		return invitation, fmt.Errorf("the answer says that the invitation expired at %s", invitation.Expires.Format(time.RFC3339))
 	}
 	return invitation, nil
 }
@@ -155,11 +161,16 @@ func decodeInvitation(f fields) org.Invitation {
 		Invited:    f.address("email_invited"),
 		Registered: f.address("email_registered"),
 		OrgID:      shared(f.text("org_id")),
-		OrgName:    shared(f.text("org_name")),
+		OrgName:    shared(f.name("org_name")),
 		APIEnabled: permissions(f).flag("api_enabled"),
-		Created:    f.date("date_created"),
-		Responded:  f.date("date_responded"),
-		Expires:    f.date("expiration_date"),
+	}
+	for _, date := range []struct {
+		name string
+		to   *time.Time
+	}{{"date_created", &invitation.Created}, {"date_responded", &invitation.Responded}, {"expiration_date", &invitation.Expires}} {
+		t, ok := f.date(date.name)
+		*date.to = t
+		invitation.DateUnreadable = invitation.DateUnreadable || !ok
 	}
 	// The documents speak of invite_status only; what status means beside it is not documented.
 	if invitation.StatusText = f.text("invite_status"); invitation.StatusText == "" {

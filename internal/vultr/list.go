@@ -40,12 +40,24 @@ type listing[T any] struct {
 //
 // Once it returns, nothing of the list is being asked for any more.
 func list[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
+	p, err := listPages(ctx, c, l)
+	return p.rows, err
+}
+
+// pages is a list, and whether it came in more than one page.
+type pages[T any] struct {
+	rows    []T
+	several bool
+}
+
+// listPages is [list] with the number of pages.
+func listPages[T any](ctx context.Context, c *Client, l listing[T]) (pages[T], error) {
 	q := call{op: l.op, path: l.path}
 	size := perPage
 	for try := 1; ; try++ {
 		r, err := readPages(ctx, c, q, l, size)
 		if err != nil {
-			return nil, err
+			return pages[T]{}, err
 		}
 		message := ""
 		switch {
@@ -59,13 +71,13 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
 		case r.moved:
 			message = fmt.Sprintf("the number of rows changed between pages, in each of %d readings", maxReadings)
 		default:
-			return r.rows, nil
+			return pages[T]{r.rows, r.pages > 1}, nil
 		}
 		if try == maxReadings {
-			return nil, q.failed(org.Unreadable, 0, message, nil)
+			return pages[T]{}, q.failed(org.Unreadable, 0, message, nil)
 		}
 		if err := sleep(ctx, backoff(try, nil)); err != nil {
-			return nil, q.failed(org.NotSent, 0, "", err)
+			return pages[T]{}, q.failed(org.NotSent, 0, "", err)
 		}
 	}
 }
@@ -76,6 +88,7 @@ type reading[T any] struct {
 	total int  // what the server counted last; -1: nothing
 	moved bool // it did not count the same on every page
 	open  bool // nothing says that the last page was the last
+	pages int
 }
 
 func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (reading[T], error) {
@@ -100,6 +113,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 			return reading[T]{}, err
 		}
 		pages++
+		r.pages = pages
 		c.reads.count(1, 0)
 		p, err := decodeEnd(a.fields)
 		if err != nil {
@@ -236,8 +250,6 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 		}
 	}
 	switch {
-	case top.complaint() != "":
-		return fmt.Errorf("the answer says: %s", top.complaint())
 	case !found:
 		return fmt.Errorf("the answer has no %q", keys[0])
 	case !filled && p.total != 0:

@@ -15,7 +15,7 @@ var organizations = listing[org.Organization]{
 	path: "/v2/organizations",
 	keys: []string{"organizations", "orgs"}, // SPEC, govultr
 	decode: func(f fields) org.Organization {
-		return org.Organization{ID: f.text("id"), Name: f.text("name")}
+		return org.Organization{ID: f.text("id"), Name: f.name("name")}
 	},
 }
 
@@ -25,60 +25,66 @@ var organizations = listing[org.Organization]{
 //
 // A pin that names none of the key's organizations, and several of them without a pin, is an [*org.PinError].
 func (c *Client) Identify(ctx context.Context, pin string) (org.Organization, error) {
-	return c.identify(ctx, pin, func() ([]org.Invitation, error) { return list(ctx, c, invitations) })
+	known, err := c.identify(ctx, pin, func() ([]org.Invitation, error) { return list(ctx, c, invitations) })
+	return known.is, err
 }
 
 // identity is which organization the key acts on, as it was found out with a pin; the zero identity is not known yet.
 type identity struct {
 	pin string
 	is  org.Organization
+	// confirmed is true when something that the API returned names the organization, and not the pin alone.
+	confirmed bool
 }
 
 // identify asks for the invitations only where the organizations are not shown, and for nothing that it has found out
 // before: a key acts on the same organization as long as it lives.
-func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.Invitation, error)) (org.Organization, error) {
+func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.Invitation, error)) (identity, error) {
 	var known identity
 	select {
 	case known = <-c.known: // who asks at the same time waits for the answer
 	case <-ctx.Done():
-		return org.Organization{}, call{op: organizations.op}.failed(org.NotSent, 0, "", ctx.Err())
+		return identity{}, call{op: organizations.op}.failed(org.NotSent, 0, "", ctx.Err())
 	}
 	defer func() { c.known <- known }()
 	if known.is.ID != "" && (pin == known.pin || pin == known.is.ID) {
-		return known.is, nil
+		return known, nil
 	}
 	have, err := list(ctx, c, organizations)
-	o, err := whose(have, err, pin, rows)
-	if err == nil {
-		known = identity{pin, o}
+	found, err := resolveOrganization(have, err, pin, rows)
+	if err != nil {
+		return identity{}, err
 	}
-	return o, err
+	known = found
+	return known, nil
 }
 
-// whose picks the organization from what listing them gave.
-func whose(have []org.Organization, err error, pin string, rows func() ([]org.Invitation, error)) (org.Organization, error) {
+// resolveOrganization picks the organization from what listing them gave.
+func resolveOrganization(have []org.Organization, err error, pin string, rows func() ([]org.Invitation, error)) (identity, error) {
 	if err != nil && !Hidden(err) {
-		return org.Organization{}, err
+		return identity{}, err
 	}
-	if len(have) > 0 {
-		return choose(have, pin)
+	if len(have) == 0 {
+		listed, err := rows()
+		if err != nil {
+			return identity{}, err
+		}
+		have = named(listed)
 	}
-	listed, err := rows()
-	if err != nil {
-		return org.Organization{}, err
-	}
-	have = named(listed)
+	byPin := identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin)}}
 	switch {
 	case len(have) == 1 && have[0].ID == "" && uuid.MatchString(pin):
-		return org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}, nil
+		byPin.is.Name = have[0].Name // which says nothing about the id
+		return byPin, nil
 	case len(have) > 0:
-		return choose(have, pin)
+		o, err := choose(have, pin)
+		return identity{pin: pin, is: o, confirmed: true}, err
 	case uuid.MatchString(pin):
-		return org.Organization{ID: strings.ToLower(pin)}, nil
+		return byPin, nil
 	case pin != "":
-		return org.Organization{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
+		return identity{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
 	}
-	return org.Organization{}, errors.New("the key shows no organization, neither in their list nor in an invitation; name it by its id in the roster")
+	return identity{}, errors.New("the key shows no organization, neither in their list nor in an invitation; name it by its id in the roster")
 }
 
 // uuid is what the ids of organizations look like in SPEC.

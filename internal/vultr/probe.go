@@ -99,9 +99,10 @@ func (p *probe) look(ctx context.Context, pin string) org.Checkup {
 	for i := range listed {
 		listed[i].OrgName, listed[i].StatusText = p.c.redact(listed[i].OrgName), p.c.redact(listed[i].StatusText)
 	}
-	out.Organization, out.Unable = whose(out.Organizations, p.organizations.err, pin, func() ([]org.Invitation, error) {
+	known, err := resolveOrganization(out.Organizations, p.organizations.err, pin, func() ([]org.Invitation, error) {
 		return listed, p.invitations.err
 	})
+	out.Organization, out.Unable = known.is, err
 	if out.Unable == nil {
 		out.Unable = checkOwn(out.Organization, pin, listed)
 	}

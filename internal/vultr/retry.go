@@ -22,7 +22,7 @@ const (
 func (c *Client) read(ctx context.Context, q call) (answer, error) {
 	q.method = http.MethodGet
 	a, _, err := c.repeat(ctx, q, func(failure *org.CallError) bool {
-		passing := failure.Status < 300 && !errors.Is(failure, errTooLarge) // a maintenance page, half a body
+		passing := failure.Status < 300 && !errors.Is(failure, errTooLarge) && !errors.Is(failure, errTooMany) // a maintenance page, half a body
 		return failure.Failure == org.NotSent || failure.Failure == org.Lost || failure.Failure == org.Unreadable && passing
 	})
 	return a, err
@@ -39,6 +39,7 @@ func (c *Client) write(ctx context.Context, q call) (answer, int, error) {
 
 func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bool) (answer, int, error) {
 	requests, tries, throttled := 0, 0, 0
+	start := time.Now()
 	for {
 		a, failure := c.send(ctx, q)
 		if a.sent {
@@ -53,6 +54,10 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 				return a, requests, failure
 			}
 			continue
+		case failure.Failure == org.NotSent && ctx.Err() != nil && throttled > 0:
+			// Its time was over while the limiter made it wait. What made it wait is the reason.
+			return a, requests, q.failed(org.NotSent, http.StatusTooManyRequests, fmt.Sprintf(
+				"too many requests: it was answered %d times, and had to wait for %v", throttled, time.Since(start).Round(time.Second)), failure.Err)
 		case !may(failure):
 			return a, requests, failure
 		}

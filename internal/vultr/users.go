@@ -30,11 +30,12 @@ func decodeUser(f fields) org.User {
 	u := org.User{
 		ID:         f.text("id"),
 		Email:      f.address("email"),
-		Name:       f.text("name"),
+		Name:       f.name("name"),
 		APIEnabled: f.flag("api_enabled"),
+		Accepted:   f.flag("invite_accepted"),
 	}
 	if u.Name == "" {
-		u.Name = strings.TrimSpace(f.text("first_name") + " " + f.text("last_name"))
+		u.Name = strings.TrimSpace(f.name("first_name") + " " + f.name("last_name"))
 	}
 	service := f.flag("service_user")
 	u.Service = service != nil && *service
