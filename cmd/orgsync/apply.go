@@ -113,8 +113,8 @@ func (a *app) apply(ctx context.Context) error {
 		return a.conclude(p, r, refuse(p, err))
 	}
 	if asked { // and who was asked may have taken their time
-		_, fresh, err := apply.Look(ctx, read, decide)
-		if err != nil {
+		var fresh plan.Plan
+		if snapshot, fresh, err = apply.Look(ctx, read, decide); err != nil {
 			return a.conclude(p, r, refuse(p, ended(ctx, err)))
 		}
 		if unfit(fresh) != nil || fresh.Fingerprint() != p.Fingerprint() {
@@ -126,7 +126,7 @@ func (a *app) apply(ctx context.Context) error {
 	signal.Ignore(syscall.SIGPIPE)
 	result := apply.Run(ctx, p, apply.Options{
 		API: client, Ledger: memory, Read: read, Replan: replan, Concurrency: a.concurrency, Progress: a.followChanges(len(p.Changes)),
-		SettleWait: settleWait, Waiting: a.followWait,
+		SettleWait: settleWait, Waiting: a.followWait, Snapshot: snapshot, ReadInvitations: client.Invitations,
 	})
 	a.progress.clear()
 	return a.conclude(p, r, result)

@@ -49,6 +49,10 @@ type Options struct {
 	Concurrency int
 	// Progress is told of each change as it is concluded, from any goroutine, one at a time; nil tells nobody.
 	Progress func(ChangeResult)
+	// Snapshot is the reading that the plan was made from, and ReadInvitations reads the list of invitations again, once after
+	// the first mail of several: people who were invited by somebody else meanwhile are not mailed. nil: nobody looks.
+	Snapshot        org.Snapshot
+	ReadInvitations func(context.Context) ([]org.Invitation, error)
 	// SettleWait is how long the run may wait at its end to settle mails whose answer was lost; 0: not at all, a later run
 	// settles them.
 	SettleWait time.Duration
@@ -233,8 +237,14 @@ func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 	lost := 0
 	for i, person := range people {
 		for j, it := range person {
+			if it.state == concluded { // a reading showed that the mail is needed no more
+				continue
+			}
 			switch failure := r.carryOut(it, it.Change); failure {
 			case 0:
+				if it.Action.Mails() {
+					r.skipInvited(ctx)
+				}
 				return append([][]*item{person[j+1:]}, people[i+1:]...)
 			case org.Lost, org.Unreadable:
 				// One read tells what came of it before anybody else is touched.
@@ -269,7 +279,9 @@ func (r *run) fanOut(people [][]*item) {
 		}
 		g.Go(func() error {
 			for _, it := range person {
-				r.carryOut(it, it.Change) // one person's failure is in the item and stops nobody else
+				if it.state != concluded {
+					r.carryOut(it, it.Change) // one person's failure is in the item and stops nobody else
+				}
 			}
 			return nil
 		})

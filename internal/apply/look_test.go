@@ -1,12 +1,15 @@
 package apply_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
 
+	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
@@ -56,6 +59,21 @@ func TestRowBetweenPagesWhileSettling(t *testing.T) {
 		}
 		c.expectEverybodyOnce()
 	})
+}
+
+// TestLookBeforeAHeldMail: what is held may be sent in the same run, so that it counts as a mail.
+func TestLookBeforeAHeldMail(t *testing.T) {
+	t.Parallel()
+	readings := 0
+	read := func(context.Context) (org.Snapshot, error) {
+		readings++
+		return org.Snapshot{Paged: true}, nil
+	}
+	held := plan.Plan{Held: []plan.Change{{Action: plan.Invite}}}
+	_, p, err := apply.Look(t.Context(), read, func(org.Snapshot) plan.Plan { return held })
+	if readings != 2 || len(p.Held) != 1 || err != nil {
+		t.Errorf("%d readings, %+v, %v", readings, p, err)
+	}
 }
 
 // TestLookReadsTwice: lists in pages are read twice only before a mail, or before something is taken from somebody.

@@ -177,6 +177,7 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 	for i := range snapshot.Users {
 		users[snapshot.Users[i].ID] = &snapshot.Users[i]
 	}
+	r.dropUnneeded(fresh)
 	var again []*item // mails that were not sent, and the changes that send them
 	var changes []plan.Change
 	for _, it := range open {
@@ -278,6 +279,49 @@ func (r *run) lookAgain(ctx context.Context) {
 		}
 	}
 }
+
+// skipInvited reads the list of invitations once more and drops the mails to people whom somebody else invited since the plan
+// was made, where there is more than one mail. A list that cannot be read drops nobody.
+func (r *run) skipInvited(ctx context.Context) {
+	if r.opts.ReadInvitations == nil || !slices.ContainsFunc(r.items, isUnsentMail) {
+		return
+	}
+	invitations, err := r.opts.ReadInvitations(ctx)
+	if err != nil {
+		return
+	}
+	later := r.opts.Snapshot
+	later.Invitations = invitations
+	r.dropUnneeded(r.opts.Replan(r.opts.Snapshot.Merge(later), r.opts.Ledger.Memory()))
+}
+
+// dropUnneeded concludes the mails that were not sent and that a fresh plan does not need any more: done where the person can
+// accept an invitation.
+func (r *run) dropUnneeded(fresh plan.Plan) {
+	for _, it := range r.items {
+		if !isUnsentMail(it) || find(fresh.Changes, it.Change) != nil {
+			continue
+		}
+		if it == r.last {
+			r.last = nil
+		}
+		i := slices.IndexFunc(fresh.Notices, func(n plan.Notice) bool { return n.Kind == plan.Waiting && n.Email.Equal(it.Email) })
+		if i < 0 {
+			r.conclude(it, Skipped, fmt.Errorf("invite %s: %w", it.Email, errChanged))
+			continue
+		}
+		it.InvitationID = fresh.Notices[i].InvitationID
+		r.conclude(it, Done, nil)
+	}
+}
+
+// isUnsentMail reports whether it is a mail of the plan that is still to be sent.
+func isUnsentMail(it *item) bool {
+	return it.Action.Mails() && !it.held && it.state == waiting && it.sends == 0
+}
+
+// errChanged is why a mail is not sent that was needed when the run began.
+var errChanged = errors.New("somebody else changed their invitation or membership while this run was under way")
 
 // errStays is why somebody is not let go after all.
 var errStays = errors.New("by a second reading they are not to go")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -326,6 +327,95 @@ func TestReadingsAreBounded(t *testing.T) {
 		run := c.apply(with{concurrency: 1, settleWait: leaveToLaterRun})
 		if readings > 1+12 || run.Stopped == nil || run.Count(apply.Skipped) < 50 {
 			t.Errorf("%d readings, %s (done/failed/unknown/skipped), stopped by %v", readings, run.counts(), run.Stopped)
+		}
+	})
+}
+
+// TestInvitedMeanwhile: people whom somebody else invited between the plan and the first mail are not mailed as well. The
+// list of invitations is read once more after the first mail, where there is more than one.
+func TestInvitedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(12)...)
+		posts, lists := 0, 0
+		c.wire.Before = func(r *http.Request) error {
+			switch {
+			case r.Method == http.MethodPost:
+				if posts++; posts == 1 {
+					for _, who := range many(12)[5:] {
+						_, err := c.AddInvitation(sandbox.Invitation{Email: who})
+						must(t, err)
+					}
+				}
+			case posts > 0 && r.URL.Path == "/v2/invitation":
+				lists++
+			}
+			return nil
+		}
+		run := c.apply(with{concurrency: 1})
+		if run.counts() != "12/0/0/0" || c.mailCount() != 5 || lists != 1 {
+			c.log(run)
+			t.Errorf("%s (done/failed/unknown/skipped), %d mails, %d more readings of the invitations", run.counts(), c.mailCount(), lists)
+		}
+		for _, change := range run.Changes {
+			if change.InvitationID == "" || change.Requests > 1 {
+				t.Errorf("%s: invitation %q after %d requests", change.Email, change.InvitationID, change.Requests)
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c.apply(with{})
+		lists := 0
+		for _, r := range c.Requests() {
+			if r.Method == http.MethodGet && r.Path == "/v2/invitation" {
+				lists++
+			}
+		}
+		if lists != 1 {
+			t.Errorf("the invitations were read %d times for one mail", lists)
+		}
+	})
+}
+
+// TestInvitedWhileWaiting: the mail that is kept back is not sent to somebody whom a reading shows as invited by then.
+func TestInvitedWhileWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(3)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 1})
+		run := c.apply(with{waiting: func(apply.Wait) {
+			if c.mailCount() == 1 {
+				_, err := c.AddInvitation(sandbox.Invitation{Email: "p002@example.com"})
+				must(t, err)
+			}
+		}})
+		if run.counts() != "2/0/1/0" || len(c.Mails()["p002@example.com"]) > 0 {
+			c.log(run)
+			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
+		}
+	})
+}
+
+// TestDeclinedMeanwhile: whose invitation came and went meanwhile is neither mailed nor reported as done.
+func TestDeclinedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(3)...)
+		once := sync.OnceFunc(func() {
+			_, err := c.AddInvitation(sandbox.Invitation{Email: "p001@example.com", State: "declined"})
+			must(t, err)
+		})
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				once()
+			}
+			return nil
+		}
+		run := c.apply(with{concurrency: 1})
+		if run.counts() != "2/0/0/1" || len(c.Mails()["p001@example.com"]) > 0 || run.Changes[1].Err == nil {
+			c.log(run)
+			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
 		}
 	})
 }
