@@ -135,7 +135,7 @@ func ledgerStep(t *testing.T, people int) func() {
 			t.Error(err)
 			return
 		}
-		if remembered := len(l.Memory()); remembered != people {
+		if remembered := len(l.Memory().People); remembered != people {
 			t.Errorf("%d people are remembered of %d", remembered, people)
 		}
 		if err := l.Close(); err != nil {

@@ -19,8 +19,6 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-const settleWait = 5 * time.Minute
-
 func (a *app) applyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply [PLANFILE]",
@@ -61,6 +59,9 @@ difference and ends.`,
 	addSwitch(cmd.Flags(), &a.yes, "yes", "do not ask")
 	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch that is told of start, success and failure; better in $ORGSYNC_PING, where other users do not see it")
 	cmd.Flags().Var(duration(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
+	a.settleWait = 5 * time.Minute
+	cmd.Flags().Var(duration(&a.settleWait, 0), "settle-wait",
+		"how long to wait at the end for mails whose answer was lost; 0 leaves them to a later run")
 	return cmd
 }
 
@@ -126,7 +127,7 @@ func (a *app) apply(ctx context.Context) error {
 	signal.Ignore(syscall.SIGPIPE)
 	result := apply.Run(ctx, p, apply.Options{
 		API: client, Ledger: memory, Read: read, Replan: replan, Concurrency: a.concurrency, Progress: a.followChanges(len(p.Changes)),
-		SettleWait: settleWait, Waiting: a.followWait, Snapshot: snapshot, ReadInvitations: client.Invitations,
+		SettleWait: a.settleWait, Waiting: a.followWait, Snapshot: snapshot, ReadInvitations: client.Invitations,
 	})
 	a.progress.clear()
 	return a.conclude(p, r, result)
@@ -215,12 +216,16 @@ func mayHaveActed(c apply.ChangeResult) bool {
 // judge gives the error that a result stands for.
 func (a *app) judge(r apply.Result) error {
 	undone := len(r.Changes) - r.Count(apply.Done)
-	unsettled := 0
+	unsettled, held := 0, 0
 	for _, n := range r.Notices {
-		if n.Kind == plan.Unsettled {
+		switch {
+		case n.Kind == plan.Unsettled:
 			unsettled++
+		case n.Kind != plan.UnknownAccess && n.Holds():
+			held++
 		}
 	}
+	lacking := plan.Plan{Notices: r.Notices}.CheckAccess()
 	stopped := r.Stopped
 	if is[*fs.PathError](stopped) {
 		stopped = stateOf(stopped) // the only files that a run touches are the ledger's
@@ -229,8 +234,8 @@ func (a *app) judge(r apply.Result) error {
 	switch {
 	case stopped != nil && !begun:
 		return stopped // nothing was done: the reason is all there is to say
-	case undone > 0 || unsettled > 0 || stopped != nil:
-		return &unfinishedError{undone: undone, unsettled: unsettled, err: stopped}
+	case undone > 0 || unsettled > 0 || held > 0 || lacking != nil || stopped != nil:
+		return &unfinishedError{undone: undone, unsettled: unsettled, held: held, lacking: lacking, err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
 		return changesError{}
 	}

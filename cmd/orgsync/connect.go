@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -73,6 +74,10 @@ func (a *app) key(ctx context.Context) (string, error) {
 		}
 		return strings.TrimRight(key, "\r\n"), nil
 	}
+	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.holds(a.apiKeyFile) {
+		return "", during(readingKey,
+			errors.New("read the API key: --api-key-file names a file, and what it was given looks like the key itself"))
+	}
 	file, err := interruptible(ctx, "read the API key", func() (keyFile, error) {
 		file, err := readKeyFile(a.apiKeyFile)
 		return file, during(readingKey, err)
@@ -80,6 +85,7 @@ func (a *app) key(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	a.secrets.addKey(file.key)
 	// Windows has no such modes. A group may read it: systemd and Kubernetes hand secrets to one.
 	if runtime.GOOS != "windows" && file.mode.IsRegular() && file.mode.Perm()&0o007 != 0 {
 		a.log.Warn("others on this machine may read the key file; chmod 600 keeps it to you", "file", a.apiKeyFile, "mode", file.mode.String())

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
 	"github.com/orgsync/orgsync/internal/roster"
@@ -155,19 +153,8 @@ func exists(t *testing.T, args []string) {
 // TestSampleCommands: whatever a sample or a page about cron runs exists, and holds no secret.
 func TestSampleCommands(t *testing.T) {
 	t.Parallel()
-	known := map[string]bool{"ORGSYNC_SOURCE": true, "ORGSYNC_REVISION": true} // of the samples themselves
-	var each func(c *cobra.Command)
-	each = func(c *cobra.Command) {
-		add := func(f *pflag.Flag) {
-			known["ORGSYNC_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))] = true
-		}
-		c.Flags().VisitAll(add)
-		c.PersistentFlags().VisitAll(add)
-		for _, sub := range c.Commands() {
-			each(sub)
-		}
-	}
-	each((&app{surroundings: surroundings{isTerminal: noTerminal}, log: slog.New(slog.DiscardHandler)}).rootCommand())
+	root := (&app{surroundings: surroundings{isTerminal: noTerminal}, log: slog.New(slog.DiscardHandler)}).rootCommand()
+	known := environmentNamesOf(root).known
 
 	files, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
@@ -410,6 +397,7 @@ func TestPipelines(t *testing.T) {
 				t.Errorf("%s runs %q", job, script)
 			}
 		}
+		checkTip(t, words(at(doc, "apply", "script")))
 		if got := at(doc, "plan", "rules", 0, "if"); got != `$CI_PIPELINE_SOURCE == "merge_request_event" && $VULTR_API_KEY` {
 			t.Errorf("plan runs when %v", got)
 		}
@@ -433,6 +421,11 @@ func TestPipelines(t *testing.T) {
 		doc := sampleYAML(t, file)
 		if diff := cmp.Diff(map[string]any{"contents": "read"}, at(doc, "permissions")); diff != "" {
 			t.Errorf("permissions (-want +got):\n%s", diff)
+		}
+		branch, checkout := at(doc, "on", "push", "branches", 0), at(doc, "jobs", "apply", "steps", 0)
+		uses, _ := at(checkout, "uses").(string)
+		if branch != "main" || !strings.HasPrefix(uses, "actions/checkout@") || at(checkout, "with", "ref") != branch {
+			t.Errorf("apply does not check out the tip of %v: %v", branch, checkout)
 		}
 		if at(doc, "jobs", "apply", "concurrency", "cancel-in-progress") != false {
 			t.Errorf("runs are cancelled: %v", at(doc, "jobs", "apply"))
@@ -480,6 +473,74 @@ func TestPipelines(t *testing.T) {
 			t.Errorf("the workflow in README.md is not %s", file)
 		}
 	})
+}
+
+// checkTip runs what a job of GitLab's does before orgsync in a clone of an old commit, as a job that is retried has it, and
+// wants the roster to be the newest.
+func checkTip(t *testing.T, script []string) {
+	t.Helper()
+	bash, err := exec.LookPath("bash")
+	if _, noGit := exec.LookPath("git"); err != nil || noGit != nil || runtime.GOOS == "windows" {
+		t.Skip("there is no bash or no git here")
+	}
+	dir := t.TempDir()
+	do := func(commands string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), bash, "-euo", "pipefail", "-c", commands)
+		cmd.Dir = dir
+		cmd.Env = append(cmd.Environ(), "HOME="+dir, "GIT_CONFIG_NOSYSTEM=1", "CI_DEFAULT_BRANCH=main",
+			"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.com", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", commands, err, out)
+		}
+	}
+	do(`git init -q -b main origin && cd origin
+		for roster in old new; do echo "$roster" > users.yaml; git add users.yaml; git commit -q -m "$roster"; done
+		cd .. && git clone -q "file://$PWD/origin" job && cd job && git checkout -q --detach HEAD~1`)
+	dir = filepath.Join(dir, "job")
+	do(strings.Join(script[:len(script)-1], "\n"))
+	if got, err := os.ReadFile(filepath.Join(dir, "users.yaml")); err != nil || string(got) != "new\n" {
+		t.Errorf("%q leave the roster %q, %v", script, got, err)
+	}
+}
+
+// TestPagesApplyTheTip: so do the jobs that pages show.
+func TestPagesApplyTheTip(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs := 0
+	for _, file := range append(files, "../../README.md") {
+		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(sample(t, file), -1) {
+			var doc map[string]any
+			if err := yaml.Unmarshal([]byte(block[1]), &doc); err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			all, _ := doc["jobs"].(map[string]any)
+			for name, job := range all {
+				steps, _ := at(job, "steps").([]any)
+				for i, step := range steps {
+					if at(step, "with", "command") != "apply" {
+						continue
+					}
+					jobs++
+					if i == 0 || at(steps[0], "with", "ref") != "main" {
+						t.Errorf("%s: the job %s applies what its event names: %v", file, name, steps)
+					}
+				}
+			}
+			if script := words(at(doc, "apply", "script")); len(script) > 0 {
+				jobs++
+				checkTip(t, script)
+			}
+		}
+	}
+	if jobs < 3 {
+		t.Errorf("only %d jobs that apply were found", jobs)
+	}
 }
 
 // TestWorkflows: the project's own workflows use nothing that can be exchanged, and what may write runs nothing that was

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +43,7 @@ func (a *app) diff(ctx context.Context, before, after string) error {
 		return ended(ctx, err)
 	}
 	d := diff.Compare(was, is)
+	d.Warnings = is.Warnings(time.Now())
 	a.reported = true
 	switch a.output {
 	case "json":

@@ -65,6 +65,8 @@ func (changesError) Error() string { return "there are changes" }
 // unfinishedError says that an apply left something undone.
 type unfinishedError struct {
 	undone, unsettled int
+	held              int   // people who are held back for another reason
+	lacking           error // a plan.UnknownAccessError, or nil
 	err               error // why the run stopped; nil when it went to its end
 }
 
@@ -81,6 +83,15 @@ func (e *unfinishedError) Error() string {
 		parts = append(parts, "of 1 person it is not known whether they were mailed")
 	case e.unsettled > 1:
 		parts = append(parts, fmt.Sprintf("of %d people it is not known whether they were mailed", e.unsettled))
+	}
+	switch {
+	case e.held == 1:
+		parts = append(parts, "1 person is not invited: see the notice about them")
+	case e.held > 1:
+		parts = append(parts, fmt.Sprintf("%d people are not invited: see the notices about them", e.held))
+	}
+	if e.lacking != nil {
+		parts = append(parts, e.lacking.Error())
 	}
 	if e.err != nil && len(parts) == 0 {
 		return e.err.Error()
@@ -118,7 +129,7 @@ func exitCode(err error) int {
 		return exitUnfinished
 	case is[changesError](err):
 		return exitChanges
-	case is[*roster.ProblemsError](err):
+	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err):
 		return exitInvalid
 	case is[*ledger.LockedError](err):
 		return exitLocked

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -56,29 +58,49 @@ func filesInGit(ctx context.Context, spec string) ([]roster.File, error) {
 
 // filesInTree reads what [roster.Load] would read of a folder, in the same order.
 func filesInTree(ctx context.Context, name, tree string) ([]roster.File, error) {
-	list, err := git(ctx, "ls-tree", "-z", tree)
+	list, err := git(ctx, "ls-tree", "-r", "-z", tree)
 	if err != nil {
 		return nil, err
 	}
-	var files []roster.File
+	if len(list) > roster.MaxFile { // the end of the list is missing
+		return nil, errors.New("the folder holds too many files")
+	}
+	type blob struct{ path, id string }
+	var blobs []blob
 	for entry := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
-		// "<mode> <type> <id>\t<name>" (git-ls-tree(1), "Output Format").
-		about, base, _ := strings.Cut(entry, "\t")
+		// "<mode> <type> <id>\t<path>" (git-ls-tree(1), "Output Format").
+		about, path, _ := strings.Cut(entry, "\t")
 		fields := strings.Fields(about)
-		if len(fields) != 3 || !roster.InFolder(base) {
+		steps := strings.Split(path, "/")
+		if len(fields) != 3 || slices.ContainsFunc(steps, roster.IsHidden) {
 			continue
 		}
-		if fields[0] != "100644" && fields[0] != "100755" {
-			return nil, fmt.Errorf("%q is not a plain file there (mode %s): links are not followed in git", base, fields[0])
+		base := steps[len(steps)-1]
+		kind := roster.KindOfFile(base)
+		plain := fields[0] == "100644" || fields[0] == "100755"
+		switch {
+		case fields[1] == "commit":
+			return nil, fmt.Errorf("%q is another repository there (mode %s): those are not read in git", path, fields[0])
+		case !plain && (kind == roster.RosterFile || !strings.Contains(base, ".")): // without an ending it may lead to a folder
+			return nil, fmt.Errorf("%q is not a plain file there (mode %s): links are not followed in git", path, fields[0])
+		case kind == roster.LookalikeFile:
+			return nil, roster.LookalikeError(strconv.Quote(path))
+		case plain && kind == roster.RosterFile:
+			blobs = append(blobs, blob{path, fields[2]})
 		}
-		data, err := git(ctx, "cat-file", "blob", fields[2])
+	}
+	if len(blobs) == 0 {
+		return nil, errors.New("the folder holds no *.yaml or *.yml file")
+	}
+	// Git sorts a folder as if its name ended in a slash.
+	slices.SortFunc(blobs, func(a, b blob) int { return slices.Compare(strings.Split(a.path, "/"), strings.Split(b.path, "/")) })
+	var files []roster.File
+	for _, b := range blobs {
+		data, err := git(ctx, "cat-file", "blob", b.id)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, roster.File{Name: strings.TrimSuffix(name, "/") + "/" + base, Data: data})
-	}
-	if len(files) == 0 {
-		return nil, errors.New("the folder holds no *.yaml or *.yml file")
+		files = append(files, roster.File{Name: strings.TrimSuffix(name, "/") + "/" + b.path, Data: data})
 	}
 	return files, nil
 }

@@ -124,7 +124,11 @@ func (a *app) explain(err error) {
 }
 
 // say writes a sentence on stderr, as wide as the window is.
-func (a *app) say(text string) { _ = report.Sentence(a.stderr, text, errorWidth, a.width(a.stderr)) }
+func (a *app) say(text string) {
+	// Before it is cut and folded, which would leave a part of a secret.
+	text = a.secrets.redact(report.Clean(text, len(text)))
+	_ = report.Sentence(a.stderr, text, errorWidth, a.width(a.stderr))
+}
 
 // hint says what to do about err; "" when there is nothing to say that the error does not.
 func (a *app) hint(err error) string {
@@ -156,6 +160,12 @@ func (a *app) hint(err error) string {
 	if is[*roster.ProblemsError](err) && !a.reported {
 		return "nothing was sent; mend the roster and run again ('orgsync validate' checks all that needs no key)"
 	}
+	if is[*plan.NeedsError](err) {
+		return "give the key's user the permission iam.user.*, or take this out of the roster"
+	}
+	if is[*plan.UnknownAccessError](err) {
+		return "create what is missing in Vultr's console, or correct the names in the roster; apply does everything else"
+	}
 	if is[*ledger.LockedError](err) {
 		return "wait until it is done, or let this run wait with --lock-timeout 10m; the lock ends with the process that holds it, there is nothing to unlock by hand"
 	}
@@ -182,6 +192,8 @@ func (a *app) hint(err error) string {
 		return stateHint(err)
 	case is[*sandbox.StateError](err):
 		return simulationHint(err)
+	case isOnlyHeld(err):
+		return "the notices say what is to be done for each of them; running again does not help"
 	case is[*unfinishedError](err) && !is[*org.CallError](err):
 		return "run again: what is done is not done twice, and what is not known is known a quarter of an hour later"
 	}
@@ -198,6 +210,13 @@ func (a *app) hint(err error) string {
 		return stepHints[tried.step]
 	}
 	return ""
+}
+
+// isOnlyHeld reports whether an apply did all it could, and only people who are held back or access that the organization
+// lacks keep it from being done.
+func isOnlyHeld(err error) bool {
+	e, ok := errors.AsType[*unfinishedError](err)
+	return ok && e.undone == 0 && e.unsettled == 0 && e.err == nil
 }
 
 // simulationHint is about the file that the simulated API keeps its state in.

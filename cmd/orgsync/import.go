@@ -47,7 +47,7 @@ itself, which the shell would empty first.`,
   orgsync import --merge teams/new.yaml --roster teams/ > new.yaml`,
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			byEnvironment := a.getenv(variable(cmd.Flags().Lookup("roster"))) != "" // which is there for the other commands
+			byEnvironment := a.getenv(environmentName(cmd.Flags().Lookup("roster"))) != "" // which is there for the other commands
 			if len(o.roster) > 0 && o.merge == "" && !byEnvironment {
 				return &usageError{cmd.CommandPath(), errors.New("--roster is the roster that the file of --merge is part of, and there is no --merge")}
 			}

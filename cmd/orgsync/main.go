@@ -17,6 +17,7 @@ func main() {
 		stdout:     os.Stdout,
 		stderr:     os.Stderr,
 		getenv:     os.Getenv,
+		environ:    os.Environ,
 		isTerminal: isTerminal,
 		after:      time.After,
 	})

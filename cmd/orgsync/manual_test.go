@@ -37,7 +37,7 @@ func documented(t *testing.T) []*cobra.Command {
 		all = append(all, cmd)
 		cmd.InitDefaultHelpFlag()
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if name := variable(f); name != "" && !strings.Contains(f.Usage, "$"+name) {
+			if name := environmentName(f); name != "" && !strings.Contains(f.Usage, "$"+name) {
 				f.Usage += "; $" + name
 			}
 		})
@@ -171,7 +171,7 @@ func TestManual(t *testing.T) {
 		}
 		plain := strings.ReplaceAll(manual, `\`, "")
 		check := func(f *pflag.Flag) {
-			for _, want := range []string{"--" + f.Name, variable(f)} {
+			for _, want := range []string{"--" + f.Name, environmentName(f)} {
 				if !strings.Contains(page, want) || !strings.Contains(plain, want) {
 					t.Errorf("a page of %s does not name %s", cmd.CommandPath(), want)
 				}

@@ -41,11 +41,11 @@ func (a *app) store(in org.Organization) (ledger.Store, error) {
 func (a *app) recall(in org.Organization) (org.Memory, error) {
 	store, err := a.store(in)
 	if err != nil {
-		return nil, err
+		return org.Memory{}, err
 	}
 	memory, warnings, err := ledger.Read(store, in.ID)
 	if err != nil {
-		return nil, stateOf(err)
+		return org.Memory{}, stateOf(err)
 	}
 	for _, w := range warnings {
 		a.log.Warn(w)

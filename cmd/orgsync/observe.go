@@ -129,7 +129,7 @@ func (a *app) writeMetrics() error {
 		return fmt.Errorf("write the metrics: %w", err)
 	}
 	// Whoever collects metrics is another user, and there is no address in them.
-	if err := maybe.WriteFile(a.metricsFile, text.Bytes(), 0o644); err != nil {
+	if err := maybe.WriteFile(a.metricsFile, []byte(a.secrets.redact(text.String())), 0o644); err != nil {
 		return fmt.Errorf("write the metrics: %w", err)
 	}
 	return nil
@@ -174,6 +174,8 @@ func (a *app) logChange(c apply.ChangeResult) {
 // pressing are the notices that stay until a person does something.
 var pressing = map[plan.NoticeKind]bool{
 	plan.GaveUp: true, plan.NeedsAttention: true, plan.Unsettled: true, plan.Limit: true, plan.SelfUnseen: true, plan.ProtectedUnseen: true,
+	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.RefusedMail: true, plan.Flapping: true, plan.UnknownAccess: true,
+	plan.PinUnconfirmed: true, plan.NewLedger: true,
 }
 
 // logNotices writes a line for each notice. Who reads the report on a terminal has them there already.

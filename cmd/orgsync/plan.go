@@ -89,6 +89,9 @@ func (a *app) plan(ctx context.Context) error {
 	if err := a.printPlan(p, r); err != nil {
 		return err
 	}
+	if err := p.CheckAccess(); err != nil {
+		return err
+	}
 	if a.detailedExitCode && len(p.Changes) > 0 {
 		return changesError{}
 	}
@@ -99,16 +102,19 @@ func (a *app) plan(ctx context.Context) error {
 func (a *app) input(r *roster.Roster, s org.Snapshot, m org.Memory) plan.Input {
 	return plan.Input{
 		Roster: r, Snapshot: s, Memory: m, InviteLeft: a.inviteLeft, Reinvite: a.reinvite,
-		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals,
+		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals, MaxRevokes: a.maxRevokes,
 	}
 }
 
-// unfit tells of what the roster asks for and the organization does not have.
+// unfit returns why p must not be carried out at all; nil when nothing says so.
 func unfit(p plan.Plan) error {
-	if len(p.Problems) == 0 {
-		return nil
+	switch {
+	case p.Needs != "":
+		return &plan.NeedsError{What: p.Needs}
+	case len(p.Problems) > 0:
+		return &roster.ProblemsError{Problems: p.Problems}
 	}
-	return &roster.ProblemsError{Problems: p.Problems}
+	return nil
 }
 
 func (a *app) printPlan(p plan.Plan, r *roster.Roster) error {

@@ -46,7 +46,7 @@ func TestServe(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"ORGSYNC_RATE=1000"}
+	env := []string{"ORGSYNC_RATE=1000", "ORGSYNC_SETTLE_WAIT=0s"}
 	lines := bufio.NewScanner(stdout)
 	for len(env) < 3 && lines.Scan() {
 		setting, ok := strings.CutPrefix(lines.Text(), "export ")
@@ -183,7 +183,7 @@ func TestSecondSignal(t *testing.T) {
 	}))
 	defer front.Close()
 	defer front.CloseClientConnections()
-	cmd := process(t, w.dir, []string{"VULTR_API_URL=" + front.URL, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000"}, "apply")
+	cmd := process(t, w.dir, []string{"VULTR_API_URL=" + front.URL, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000", "ORGSYNC_SETTLE_WAIT=0s"}, "apply")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

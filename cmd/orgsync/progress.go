@@ -27,7 +27,7 @@ func (a *app) newProgress() *progress {
 	if a.noProgress || !a.isTerminal(a.stderr) || a.getenv("TERM") == "dumb" {
 		return nil
 	}
-	return &progress{out: a.stderr}
+	return &progress{out: plainStream(a.stderr)}
 }
 
 // reading is what a client is to tell; nil where nothing is shown.

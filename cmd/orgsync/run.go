@@ -20,6 +20,7 @@ type surroundings struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	environ        func() []string // as os.Environ; nil: no variable is checked
 	// isTerminal tells whether one of the three streams is a terminal.
 	isTerminal func(stream any) bool
 	// after is time.After, or what a test has in its place.
@@ -31,6 +32,8 @@ type app struct {
 	surroundings
 	settings
 	log *slog.Logger
+	// secrets are kept out of everything that is printed.
+	secrets secrets
 	// progress is nil where none is shown.
 	progress *progress
 	// planFile is the saved plan that apply holds to; "" when there is none.
@@ -46,6 +49,7 @@ type app struct {
 // run does what the arguments say and returns the exit code. The cause of ctx, when it ends, says why the run was ended.
 func run(ctx context.Context, s surroundings) int {
 	a := &app{surroundings: s, log: slog.New(slog.DiscardHandler)}
+	defer a.hideSecrets()()
 	root := a.rootCommand()
 	root.SetArgs(s.args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -73,7 +77,8 @@ ENVIRONMENT
   VULTR_API_KEY is the API key. Every flag can also be set by ORGSYNC_<FLAG>,
   with dashes as underscores (--max-invites is ORGSYNC_MAX_INVITES); the flag
   wins. Several values are separated by commas or line feeds. VULTR_API_URL
-  stands for --api-url.`,
+  stands for --api-url. Only --reinvite has no variable: it is for one run. An
+  ORGSYNC_ variable that no command knows is warned about and ignored.`,
 		Annotations:   exitStatus(exitDone, exitError),
 		SilenceErrors: true, // finish prints them, with what to do next
 		SilenceUsage:  true,
@@ -83,7 +88,11 @@ ENVIRONMENT
 			}
 			a.began = true
 			a.progress = a.newProgress()
-			a.log = newLog(a.progress.above(a.stderr), a.logLevel, a.logFormat)
+			lines := a.secrets.writer(a.progress.above(plainStream(a.stderr)))
+			a.log = newLog(lines, a.logLevel, a.logFormat)
+			if cmd.Name() != cobra.ShellCompRequestCmd && cmd.Name() != cobra.ShellCompNoDescRequestCmd {
+				a.warnUnknownEnvironment(cmd.Root())
+			}
 			return nil
 		},
 	}

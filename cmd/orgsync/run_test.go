@@ -55,7 +55,7 @@ func newWorld(t *testing.T, o sandbox.Options, before func(*http.Request)) *worl
 		t.Fatal(err)
 	}
 	return &world{t: t, dir: dir, api: api, stdin: strings.NewReader(""), env: map[string]string{
-		"VULTR_API_URL": server.URL, "VULTR_API_KEY": "key-of-the-test", "HOME": dir,
+		"VULTR_API_URL": server.URL, "VULTR_API_KEY": "key-of-the-test", "HOME": dir, "ORGSYNC_SETTLE_WAIT": "0s",
 		"ORGSYNC_ROSTER": filepath.Join(dir, "users.yaml"), "ORGSYNC_RATE": "1000",
 	}}
 }
@@ -67,7 +67,14 @@ func (w *world) run(ctx context.Context, args ...string) int {
 	code := run(ctx, surroundings{
 		name: "orgsync", args: args, stdin: w.stdin, stdout: &w.stdout, stderr: &w.stderr,
 		getenv: func(name string) string { return w.env[name] },
-		after:  w.after,
+		environ: func() []string {
+			var list []string
+			for name, value := range w.env {
+				list = append(list, name+"="+value)
+			}
+			return list
+		},
+		after: w.after,
 		isTerminal: func(stream any) bool {
 			for _, s := range w.screens {
 				if s == stream {
@@ -411,6 +418,14 @@ func TestInviteOnlyKey(t *testing.T) {
 	w := newWorld(t, sandbox.Options{}, nil)
 	for _, path := range []string{"/v2/users*", "/v2/organizations/*", "/v2/groups*", "/v2/roles*", "/v2/policies*", "/v2/account"} {
 		w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: path})
+	}
+	w.want(w.run(t.Context(), "apply"), exitUnfinished, 0)
+	if !strings.Contains(w.stderr.String(), "3 people are not invited") {
+		t.Errorf("it does not say why nobody is invited:\n%s", &w.stderr)
+	}
+	roster := "settings:\n  hidden_members: invite\n" + threePeople
+	if err := os.WriteFile(filepath.Join(w.dir, "users.yaml"), []byte(roster), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	w.want(w.run(t.Context(), "apply"), exitDone, 3)
 	if !strings.Contains(w.stdout.String(), "this key may not list users") {

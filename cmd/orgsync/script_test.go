@@ -123,5 +123,6 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	})
 	ts.Setenv("VULTR_API_URL", server.URL)
 	ts.Setenv("VULTR_API_KEY", "key-of-the-script")
+	ts.Setenv("ORGSYNC_SETTLE_WAIT", "0s")
 	ts.Setenv("ORGSYNC_RATE", "1000")
 }

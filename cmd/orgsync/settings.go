@@ -35,10 +35,12 @@ type settings struct {
 	out                     string // "": the plan is not saved
 	detailedExitCode        bool
 	maxInvites, maxRemovals *int // nil: the roster's
+	maxRevokes              *int // nil: the roster's
 	reinvite                []org.Address
 	inviteLeft              bool
 	yes                     bool
 	lockTimeout             time.Duration
+	settleWait              time.Duration
 	metricsFile             string // "": none
 	ping                    string // "": nobody
 }
@@ -46,8 +48,20 @@ type settings struct {
 // formats are the values of --output that every command with a result has. Some have more.
 var formats = []string{"text", "json"}
 
-// nameForEnvironment marks a flag whose environment variable has a name of its own.
-const nameForEnvironment = "environment"
+const (
+	// nameForEnvironment marks a flag whose environment variable has a name of its own.
+	nameForEnvironment = "environment"
+	// withoutEnvironment marks a flag that no environment variable sets.
+	withoutEnvironment = "without environment"
+)
+
+// markWithoutEnvironment takes the environment variable from a flag that is meant for one run: set in a unit file or a
+// pipeline it would act in every run, as --reinvite would mail somebody each hour.
+func markWithoutEnvironment(f *pflag.FlagSet, flag string) {
+	if err := f.SetAnnotation(flag, withoutEnvironment, []string{"true"}); err != nil {
+		panic(err) // there is no such flag
+	}
+}
 
 func (a *app) addGlobalFlags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
@@ -76,7 +90,8 @@ func (a *app) addOutputFlag(cmd *cobra.Command, more ...string) {
 
 func (a *app) addRosterFlag(cmd *cobra.Command) {
 	a.rosters = []string{"users.yaml"}
-	cmd.Flags().VarP(severalOf(&a.rosters, "path", parsePath), "roster", "r", "roster file, or folder of *.yaml and *.yml files; repeatable, all are merged")
+	cmd.Flags().VarP(severalOf(&a.rosters, "path", parsePath), "roster", "r",
+		"roster file, or folder of *.yaml and *.yml files, also in subfolders; repeatable, all are merged")
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
 }
 
@@ -110,7 +125,10 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	addSwitch(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
 	f.Var(optionalLimit(&a.maxInvites), "max-invites", "most invitation mails in one run (default from the roster)")
 	f.Var(optionalLimit(&a.maxRemovals), "max-removals", "most people suspended or removed in one run (default from the roster)")
+	f.Var(optionalLimit(&a.maxRevokes), "max-revokes",
+		"most changes in one run that take access from members (default from the roster)")
 	f.Var(severalOf(&a.reinvite, "email", parseAddress), "reinvite", "start the rounds of this person anew; repeatable")
+	markWithoutEnvironment(f, "reinvite")
 	_ = cmd.RegisterFlagCompletionFunc("reinvite", func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		return a.completePeople(cmd, nil, begun)
 	})
@@ -178,7 +196,7 @@ func (a *app) readOutput(cmd *cobra.Command) {
 
 // setFromEnvironment sets one flag if the environment names it.
 func setFromEnvironment(f *pflag.Flag, getenv func(string) string) error {
-	name := variable(f)
+	name := environmentName(f)
 	if name == "" {
 		return nil
 	}
@@ -197,15 +215,20 @@ func setFromEnvironment(f *pflag.Flag, getenv func(string) string) error {
 	return nil
 }
 
-// variable is the environment variable that stands for f; "" for --help, which has none.
-func variable(f *pflag.Flag) string {
+// environmentName returns the environment variable that sets f; "" where none does, as for --help.
+func environmentName(f *pflag.Flag) string {
 	if own := f.Annotations[nameForEnvironment]; len(own) > 0 {
 		return own[0]
 	}
-	if f.Name == "help" {
+	if f.Name == "help" || f.Annotations[withoutEnvironment] != nil {
 		return ""
 	}
-	return "ORGSYNC_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+	return standardEnvironmentName(f)
+}
+
+// standardEnvironmentName returns the environment variable of f, were it as those of most flags.
+func standardEnvironmentName(f *pflag.Flag) string {
+	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
 // completeWords lets a shell complete the values of a flag.

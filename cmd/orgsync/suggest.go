@@ -27,7 +27,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 		if !f.Hidden {
 			own = append(own, f.Name)
 		}
-		if variable(f) == variable(&pflag.Flag{Name: name}) {
+		if environmentName(f) == environmentName(&pflag.Flag{Name: name}) {
 			near = f.Name
 		}
 	})

@@ -21,7 +21,7 @@ func (a *app) width(stream io.Writer) int {
 	if !a.isTerminal(stream) {
 		return 0
 	}
-	if f, ok := stream.(*os.File); ok {
+	if f, ok := plainStream(stream).(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 			return w
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,10 +18,11 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check roster files",
 		Long: `Checks rosters, files or folders, as one roster and prints every problem as
 file:line:column. Without arguments it is users.yaml, or what --roster says. No
-key is needed and nothing is sent.
+key is needed and nothing is sent. Of a valid roster it warns about a last day that
+ends nothing, or that is over.
 
-In GitHub Actions, --output github marks every problem at its line of a pull
-request, and prints nothing for a roster without any.`,
+In GitHub Actions, --output github marks every problem and warning at its line of
+a pull request, and prints nothing for a roster without any.`,
 		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync validate
   orgsync validate teams/ contractors.yaml
@@ -56,11 +58,14 @@ func (a *app) validate(ctx context.Context) error {
 	}
 	run := report.Run{Command: "validate", Files: r.Files, People: len(r.People)}
 	a.reported = true
+	warnings := r.Warnings(time.Now())
 	switch a.output {
 	case "json":
-		return report.ValidJSON(a.stdout, run)
-	case "markdown", "github":
-		return nil // there is nothing to look at
+		return report.ValidJSON(a.stdout, run, warnings)
+	case "markdown":
+		return report.WarningsMarkdown(a.stdout, warnings)
+	case "github":
+		return report.WarningsGitHub(a.stdout, warnings, workingDirectory())
 	}
-	return report.ValidText(a.stdout, run)
+	return report.ValidText(a.stdout, run, warnings)
 }

@@ -145,6 +145,11 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		r.items = append(r.items, &item{ChangeResult: ChangeResult{Change: c}, held: true})
 	}
 	planned := r.items[:len(p.Changes)]
+	for _, c := range p.Ungrantable {
+		r.items = append(r.items, &item{state: concluded, ChangeResult: ChangeResult{
+			Change: c, Outcome: Failed, Err: fmt.Errorf("grant %s the %s %q: the organization lacks it", c.Email, c.Detail.Kind, c.Detail.Name),
+		}})
+	}
 	noted := func(kind plan.NoticeKind) bool {
 		return slices.ContainsFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == kind })
 	}
@@ -185,7 +190,7 @@ func (r *run) begin(p plan.Plan) error {
 func byPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
-		it.doubted = memory[it.Email.Key()].Doubted
+		it.doubted = memory.People[it.Email.Key()].Doubted
 		if it.before == nil {
 			people = append(people, nil)
 		}

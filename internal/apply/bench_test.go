@@ -48,7 +48,7 @@ func BenchmarkRate(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		result := apply.Run(b.Context(), decide(snapshot, nil), apply.Options{API: client, Ledger: book, Concurrency: 10, Replan: decide})
+		result := apply.Run(b.Context(), decide(snapshot, org.Memory{}), apply.Options{API: client, Ledger: book, Concurrency: 10, Replan: decide})
 		if result.Count(apply.Done) != people {
 			b.Fatalf("%d done, stopped by %v", result.Count(apply.Done), result.Stopped)
 		}

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func (r *run) mail(it *item, action ledger.Action, lapsed string, send func() (o
 	if err == nil && lapsed != "" && receipt.Invitation.ID == lapsed {
 		action = ledger.Resend // the server took the one that was there for the new one
 	}
-	if failed := r.opts.Ledger.Conclude(action, key, outcomeOf(err), receipt.Invitation); failed != nil {
+	if failed := r.opts.Ledger.Conclude(action, key, outcomeOf(err), receipt.Invitation, refusalText(err)); failed != nil {
 		r.stop(failed) // this mail is what it is; the next run finds its intent
 	}
 	return receipt.Invitation, err
@@ -174,6 +175,15 @@ func outcomeOf(err error) ledger.Outcome {
 	default:
 		return ledger.Abandoned
 	}
+}
+
+// refusalText is what the API said when it refused one request; "" for any other err.
+func refusalText(err error) string {
+	var call *org.CallError
+	if !errors.As(err, &call) || call.Failure != org.Refused {
+		return ""
+	}
+	return cmp.Or(call.Message, fmt.Sprintf("HTTP %d", call.Status))
 }
 
 // failureOf is what kind of failure err is; 0 for nil and for errors that are not the API's.

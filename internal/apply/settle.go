@@ -33,7 +33,7 @@ func (r *run) recallLoss(memory org.Memory, now time.Time) {
 	if !slices.ContainsFunc(r.items, func(it *item) bool { return it.held }) {
 		return
 	}
-	for _, recollection := range memory {
+	for _, recollection := range memory.People {
 		for _, m := range recollection.Mails {
 			// A greater difference is due to a clock that was wrong.
 			if left := m.LateUntil.Sub(now); m.Lost && left > 0 && left <= org.ActWithin+time.Minute {
@@ -189,7 +189,7 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 		case needed == nil && (mails && fresh.Ended[it.Email.Key()] || !mails && !shows(snapshot.Access, users[it.UserID], it.Change)):
 			// Not because it was done: their last day is over, what was to be given is there no more, or less can be seen than before.
 			r.conclude(it, Failed, it.Err)
-		case needed == nil && it.state == aside && mails && isOpen(memory[it.Email.Key()]):
+		case needed == nil && it.state == aside && mails && isOpen(memory.People[it.Email.Key()]):
 			continue // it counts as sent, since nobody will ever be able to tell
 		case needed == nil:
 			r.found(it, fresh.Notices)

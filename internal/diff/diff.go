@@ -64,9 +64,12 @@ const (
 	AllowedDomains FieldName = "allowed_domains"
 	MaxInvites     FieldName = "max_invites"
 	MaxRemovals    FieldName = "max_removals"
+	MaxRevokes     FieldName = "max_revokes"
 	ReinviteRounds FieldName = "reinvite_rounds"
 	Unlisted       FieldName = "unlisted"
+	UnlistedAfter  FieldName = "unlisted_after"
 	ExtraAccess    FieldName = "extra_access"
+	HiddenMembers  FieldName = "hidden_members"
 	Protected      FieldName = "protected"
 )
 
@@ -94,6 +97,8 @@ type Difference struct {
 	Unchanged int
 	// Unlisted is what the new roster wants done with people who are not listed, such as those removed from it.
 	Unlisted roster.UnlistedPolicy
+	// Warnings are about the new roster. They depend on the day, so Compare leaves them to its caller.
+	Warnings []roster.Problem
 }
 
 // Count is how many people are of kind k.
@@ -232,9 +237,18 @@ func settings(before, after *roster.Roster) []Field {
 	}
 	number(MaxInvites, was.MaxInvites, is.MaxInvites)
 	number(MaxRemovals, was.MaxRemovals, is.MaxRemovals)
+	number(MaxRevokes, was.MaxRevokes, is.MaxRevokes)
 	number(ReinviteRounds, was.ReinviteRounds, is.ReinviteRounds)
 	add(Field{Name: Unlisted, From: string(was.Unlisted), To: string(is.Unlisted), Loosens: severity(is.Unlisted) > severity(was.Unlisted)})
+	add(Field{
+		Name: UnlistedAfter, From: roster.FormatDuration(was.UnlistedAfter), To: roster.FormatDuration(is.UnlistedAfter),
+		Loosens: is.UnlistedAfter < was.UnlistedAfter,
+	})
 	add(Field{Name: ExtraAccess, From: string(was.ExtraAccess), To: string(is.ExtraAccess), Loosens: is.ExtraAccess == roster.ExtraAccessRevoke})
+	add(Field{
+		Name: HiddenMembers, From: string(was.HiddenMembers), To: string(is.HiddenMembers),
+		Loosens: is.HiddenMembers == roster.HiddenMembersInvite,
+	})
 	protected := Field{Name: Protected}
 	protected.Gone, protected.Come = addressList(was.Protected, is.Protected)
 	protected.Loosens = len(protected.Gone) > 0

@@ -96,11 +96,22 @@ func TestSettings(t *testing.T) {
 		{"back to report", "organization: A\nsettings: {unlisted: remove}", "organization: A", []Field{{Name: Unlisted, From: "remove", To: "report"}}},
 		{"revoke", "", "settings: {extra_access: revoke}", []Field{{Name: ExtraAccess, From: "report", To: "revoke", Loosens: true}}},
 		{"report again", "settings: {extra_access: revoke}", "", []Field{{Name: ExtraAccess, From: "revoke", To: "report"}}},
-		{"limits up", "", "settings: {max_invites: 101, max_removals: 6, reinvite_rounds: 5}", []Field{
+		{"invite hidden members", "", "settings: {hidden_members: invite}", []Field{
+			{Name: HiddenMembers, From: "hold", To: "invite", Loosens: true}}},
+		{"hold them again", "settings: {hidden_members: invite}", "", []Field{{Name: HiddenMembers, From: "invite", To: "hold"}}},
+		{"unlisted sooner", "", "settings: {unlisted_after: 90m}", []Field{
+			{Name: UnlistedAfter, From: "24h", To: "1h30m", Loosens: true}}},
+		{"unlisted at once", "settings: {unlisted_after: 3d}", "settings: {unlisted_after: 0s}", []Field{
+			{Name: UnlistedAfter, From: "72h", To: "0s", Loosens: true}}},
+		{"unlisted later", "", "settings: {unlisted_after: 3d}", []Field{{Name: UnlistedAfter, From: "24h", To: "72h"}}},
+		{"the same time", "", "settings: {unlisted_after: 1d}", nil},
+		{"limits up", "", "settings: {max_invites: 101, max_removals: 6, max_revokes: 26, reinvite_rounds: 5}", []Field{
 			{Name: MaxInvites, From: "100", To: "101", Loosens: true}, {Name: MaxRemovals, From: "5", To: "6", Loosens: true},
+			{Name: MaxRevokes, From: "25", To: "26", Loosens: true},
 			{Name: ReinviteRounds, From: "4", To: "5", Loosens: true}}},
-		{"limits down", "", "settings: {max_invites: 0, max_removals: 0, reinvite_rounds: 1}", []Field{
-			{Name: MaxInvites, From: "100", To: "0"}, {Name: MaxRemovals, From: "5", To: "0"}, {Name: ReinviteRounds, From: "4", To: "1"}}},
+		{"limits down", "", "settings: {max_invites: 0, max_removals: 0, max_revokes: 0, reinvite_rounds: 1}", []Field{
+			{Name: MaxInvites, From: "100", To: "0"}, {Name: MaxRemovals, From: "5", To: "0"}, {Name: MaxRevokes, From: "25", To: "0"},
+			{Name: ReinviteRounds, From: "4", To: "1"}}},
 		{"protected", "settings: {protected: [a@b.example, c@d.example]}", "settings: {protected: [A@b.example, e@f.example]}", []Field{
 			{Name: Protected, Gone: []string{"c@d.example"}, Come: []string{"e@f.example"}, Loosens: true}}},
 		{"more protected", "", "settings: {protected: [a@b.example]}", []Field{{Name: Protected, Come: []string{"a@b.example"}}}},

@@ -24,7 +24,7 @@ func full(tb testing.TB, people int) *ledgertest.Store {
 			tb.Fatal(err)
 		}
 		id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)
-		if err := l.Conclude(ledger.Invite, email, ledger.Sent, org.Invitation{ID: id, Expires: start.Add(org.InvitationLife)}); err != nil {
+		if err := l.Conclude(ledger.Invite, email, ledger.Sent, org.Invitation{ID: id, Expires: start.Add(org.InvitationLife)}, ""); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -62,7 +62,7 @@ func BenchmarkAppend(b *testing.B) {
 		if err := l.Intend(ledger.Invite, "ada@example.com", ""); err != nil {
 			b.Fatal(err)
 		}
-		if err := l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}); err != nil {
+		if err := l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
 )
 
 // version is the version of the lines that this package writes and the greatest that it reads.
@@ -49,10 +52,20 @@ type Entry struct {
 	Action       Action    `json:"action"`
 	Outcome      Outcome   `json:"outcome,omitempty"`
 	InvitationID string    `json:"invitation_id,omitempty"`
-	// Object is the id of what an edit grants or revokes, or of the user who joined.
+	// Object is the id of what an edit grants or revokes, of the user who joined, was seen unlisted, or is suspended or
+	// removed, or of the access that a roster names.
 	Object string `json:"object_id,omitempty"`
-	// Expires is when the invitation lapses, in the server's words; zero when it did not say.
+	// Expires is when the invitation expires, in the server's words; zero when it did not say.
 	Expires time.Time `json:"expires_at,omitzero"`
+	// Kind and Name are how the roster names the access; only with [org.FactAccess].
+	Kind org.Kind `json:"kind,omitempty"`
+	Name string   `json:"name,omitempty"`
+	// Roster names the roster files of the run; only with suspensions and removals.
+	Roster string `json:"roster,omitempty"`
+	// Message is what the API said when it refused to mail one person.
+	Message string `json:"message,omitempty"`
+	// Number counts the lines of a run from 1, so that no two lines are equal unless one is a copy. 0: an older line.
+	Number int `json:"n,omitempty,string"`
 }
 
 // appendLine adds e as one line to buf.
@@ -89,7 +102,7 @@ func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
 		return Entry{}, false
 	}
 	e.Version = 1
-	var organization, run, at, email, action, outcome, invitation, object, expires []byte
+	var organization, run, at, email, action, outcome, invitation, object, expires, kind, name, files, message, number []byte
 	for _, field := range []struct {
 		name     string
 		to       *[]byte
@@ -104,6 +117,11 @@ func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
 		{`,"invitation_id":"`, &invitation, false},
 		{`,"object_id":"`, &object, false},
 		{`,"expires_at":"`, &expires, false},
+		{`,"kind":"`, &kind, false},
+		{`,"name":"`, &name, false},
+		{`,"roster":"`, &files, false},
+		{`,"message":"`, &message, false},
+		{`,"n":"`, &number, false},
 	} {
 		if len(rest) < len(field.name) || string(rest[:len(field.name)]) != field.name {
 			if field.required {
@@ -123,6 +141,14 @@ func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
 	e.Organization, e.Run, e.Email = shared(organization, before.Organization), shared(run, before.Run), shared(email, before.Email)
 	e.Action, e.Outcome = shared(action, before.Action), shared(outcome, before.Outcome)
 	e.InvitationID, e.Object = string(invitation), string(object)
+	e.Kind, e.Name, e.Roster, e.Message = org.Kind(kind), string(name), string(files), string(message)
+	if number != nil {
+		n, err := strconv.Atoi(string(number))
+		if err != nil {
+			return Entry{}, false
+		}
+		e.Number = n
+	}
 	return e, true
 }
 

@@ -15,6 +15,16 @@ type fold struct {
 	run    string // of the last line
 	people map[string]*person
 	opened []*person // those with an intent of the last run
+	latest time.Time // of all lines so far
+	// unlisted and access are the lines of the sightings and of the names, as in org.Memory.
+	unlisted map[string]mark
+	access   map[org.AccessName]namedAccess
+}
+
+// namedAccess is an id that a roster's name had, and the line that says so.
+type namedAccess struct {
+	id   string
+	line int
 }
 
 // person is a [org.Recollection] in the making.
@@ -31,7 +41,35 @@ type person struct {
 	doubted  int
 	reset    int // the one that moved anew
 	userID   string
+	// everMailed is the last mail that went out or may have, and mailedBefore the one before the last intent.
+	everMailed, mailedBefore mailLines
+	removals                 []removal
+	refused                  refusals
 }
+
+// mailLines are the lines of one mail; zero: there is none.
+type mailLines struct{ intent, outcome int }
+
+// removal is an org.Removal and the line that says so.
+type removal struct {
+	org.Removal
+	line int
+}
+
+// refusals counts the runs in a row in which the server refused to mail a person.
+type refusals struct {
+	count int
+	run   string
+	at    time.Time
+	text  string
+	lines []int // of the last three
+}
+
+// keptRefusals is how many refusals of a person survive compaction, and keptRemovals how many removals.
+const (
+	keptRefusals = 3
+	keptRemovals = 2
+)
 
 // mark is a line that says so and its time; the zero mark: none does.
 type mark struct {
@@ -46,7 +84,9 @@ type mail struct {
 }
 
 func newFold() *fold {
-	return &fold{people: map[string]*person{}}
+	return &fold{
+		people: map[string]*person{}, unlisted: map[string]mark{}, access: map[org.AccessName]namedAccess{},
+	}
 }
 
 // add takes in the next line.
@@ -61,6 +101,27 @@ func (f *fold) add(e Entry) {
 			}
 		}
 		f.opened, f.run = f.opened[:0], e.Run
+		if e.Time.Before(f.latest) {
+			f.limitTimes(e.Time)
+		}
+	}
+	f.latest = latestOf(f.latest, e.Time)
+	switch e.Action {
+	case Action(org.FactUnlistedUser):
+		if _, seen := f.unlisted[e.Object]; !seen {
+			f.unlisted[e.Object] = mark{f.lines, e.Time}
+		}
+		return
+	case Action(org.FactUserGone):
+		delete(f.unlisted, e.Object)
+		return
+	case Action(org.FactAccess):
+		f.access[org.AccessName{Kind: e.Kind, Name: e.Name}] = namedAccess{e.Object, f.lines}
+		return
+	case Action(org.FactJoined), Action(org.EditRemove):
+		if e.Action != Action(org.EditRemove) || e.Outcome == Sent {
+			delete(f.unlisted, e.Object)
+		}
 	}
 	if e.Email == "" {
 		return
@@ -89,6 +150,9 @@ func (f *fold) add(e Entry) {
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostAt, m.LateUntil = false, true, 0, time.Time{}
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, f.lines
+			if p.everMailed.intent == m.Sequence {
+				p.everMailed.outcome = f.lines
+			}
 		}
 	case Action(org.FactAbsent):
 		p.doubted = f.lines
@@ -114,6 +178,10 @@ func (p *person) letGo(e Entry, line int) {
 	gone := &p.suspended
 	if e.Action == Action(org.EditRemove) {
 		gone = &p.removed
+		if e.Outcome == Sent {
+			p.removals = append(p.removals, removal{org.Removal{At: e.Time, Roster: e.Roster}, line})
+			p.removals = p.removals[max(0, len(p.removals)-keptRemovals):]
+		}
 	}
 	switch e.Outcome {
 	case "":
@@ -135,6 +203,7 @@ func (f *fold) addMail(p *person, e Entry) {
 		p.mails = append(p.mails, m)
 		p.unlisted = 0
 		p.open = m
+		p.mailedBefore, p.everMailed = p.everMailed, mailLines{intent: f.lines}
 		f.opened = append(f.opened, p)
 		return
 	}
@@ -148,11 +217,22 @@ func (f *fold) addMail(p *person, e Entry) {
 	p.open = nil
 	m.outcome = f.lines
 	switch e.Outcome {
+	case Refused, NotSent:
+		if p.everMailed == (mailLines{intent: m.Sequence}) {
+			p.everMailed = p.mailedBefore
+		}
+		if e.Message != "" {
+			p.refused.add(e, f.lines)
+		}
+	default:
+		p.everMailed, p.refused = mailLines{m.Sequence, f.lines}, refusals{}
+	}
+	switch e.Outcome {
 	case Sent:
 		m.Lost, m.LostAt, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
 		m.Resend = e.Action == Resend // whatever was asked for
 		if !e.Expires.After(m.At) {   // it went out at some time between the two lines
-			m.Expires = e.Time.Add(org.InvitationLife)
+			m.Expires, m.Estimated = e.Time.Add(org.InvitationLife), true
 		}
 	case Refused, NotSent:
 		p.drop(m)
@@ -175,17 +255,82 @@ func (p *person) lastLost() *mail {
 	return nil
 }
 
+// add counts a refusal, once for each run: a renewal and the new invitation after it may both be refused.
+func (r *refusals) add(e Entry, line int) {
+	if r.count == 0 || r.run != e.Run {
+		r.count++
+		r.lines = append(r.lines, line)
+	} else {
+		r.lines[len(r.lines)-1] = line
+	}
+	r.lines = r.lines[max(0, len(r.lines)-keptRefusals):]
+	r.run, r.at, r.text = e.Run, e.Time, e.Message
+}
+
+func latestOf(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// limitTimes takes in that a run began at the time t: what earlier lines tell of happened before, whatever they say. A clock
+// was wrong when they were written.
+func (f *fold) limitTimes(t time.Time) {
+	limit := func(at *time.Time) bool {
+		if !at.After(t) {
+			return false
+		}
+		*at = t
+		return true
+	}
+	for _, p := range f.people {
+		for _, m := range p.mails {
+			if limit(&m.At) && m.Expires.After(t.Add(org.InvitationLife)) {
+				m.Expires = time.Time{}
+			}
+			limit(&m.LateUntil)
+		}
+		for _, at := range []*time.Time{&p.since, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.at} {
+			limit(at)
+		}
+		for i := range p.removals {
+			limit(&p.removals[i].At)
+		}
+	}
+	for id, seen := range f.unlisted {
+		limit(&seen.at)
+		f.unlisted[id] = seen
+	}
+	f.latest = t
+}
+
 func (p *person) drop(gone *mail) {
 	p.mails = slices.DeleteFunc(p.mails, func(m *mail) bool { return m == gone })
 }
 
 // memory is what is remembered now.
 func (f *fold) memory() org.Memory {
-	memory := make(org.Memory, len(f.people))
+	memory := org.Memory{
+		People:   make(map[string]org.Recollection, len(f.people)),
+		Unlisted: make(map[string]org.Sighting, len(f.unlisted)),
+		Access:   make(map[org.AccessName]string, len(f.access)),
+	}
+	for id, seen := range f.unlisted {
+		memory.Unlisted[id] = org.Sighting{Sequence: seen.line, At: seen.at}
+	}
+	for name, named := range f.access {
+		memory.Access[name] = named.id
+	}
 	for key, p := range f.people {
 		r := org.Recollection{Anew: p.anew, Since: p.since,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID, Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
 			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0, Doubted: p.doubted > 0,
+			RemovedAt: p.removed.at, RemovedSequence: p.removed.line, EverMailed: p.everMailed.intent > 0,
+			Refusals: p.refused.count, RefusedAt: p.refused.at, RefusedText: p.refused.text,
+		}
+		for _, removed := range p.removals {
+			r.Removals = append(r.Removals, removed.Removal)
 		}
 		if len(p.mails) > 0 {
 			r.Mails = make([]org.Mail, 0, len(p.mails))
@@ -197,7 +342,7 @@ func (f *fold) memory() org.Memory {
 			}
 			r.Mails = append(r.Mails, told)
 		}
-		memory[key] = r
+		memory.People[key] = r
 	}
 	return memory
 }
@@ -211,7 +356,21 @@ func (f *fold) needed(now time.Time) []int {
 			places = append(places, place)
 		}
 	}
+	for _, seen := range f.unlisted {
+		keep(seen.line)
+	}
+	for _, named := range f.access {
+		keep(named.line)
+	}
 	for _, p := range f.people {
+		keep(p.everMailed.intent)
+		keep(p.everMailed.outcome)
+		for _, r := range p.removals {
+			keep(r.line)
+		}
+		for _, line := range p.refused.lines {
+			keep(line)
+		}
 		keep(p.joined.line)
 		keep(p.unlisted)
 		keep(p.doubted)

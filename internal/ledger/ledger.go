@@ -7,9 +7,12 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"slices"
 	"sync"
@@ -34,6 +37,8 @@ type Options struct {
 	LockTimeout time.Duration
 	// Holder is what another run is told about this one.
 	Holder Holder
+	// Roster names the roster files of the run, for lines about people who are suspended or removed.
+	Roster string
 }
 
 // Ledger is an open ledger, held by this process alone. It is safe for use by many goroutines.
@@ -50,6 +55,7 @@ type Ledger struct {
 	mu      sync.Mutex
 	flushed *sync.Cond // a batch was written, or could not be
 	fold    *fold
+	empty   bool   // there was no line when it was opened
 	pending []byte // lines taken in, not yet written
 	taken   int    // lines taken in
 	written int    // of those, written
@@ -66,7 +72,7 @@ func Open(ctx context.Context, store Store, opts Options) (*Ledger, error) {
 	}
 	l := &Ledger{store: store, opts: opts, run: rand.Text(), unlock: unlock}
 	l.flushed = sync.NewCond(&l.mu)
-	if err := l.load(); err != nil {
+	if err := errors.Join(l.load(), l.limitFuture()); err != nil {
 		_ = unlock()
 		return nil, err
 	}
@@ -79,9 +85,11 @@ func Read(store Store, organization string) (org.Memory, []string, error) {
 	f := newFold()
 	c, err := readContent(store, organization, f.add)
 	if err != nil {
-		return nil, nil, err
+		return org.Memory{}, nil, err
 	}
-	return f.memory(), c.warnings(""), nil
+	memory := f.memory()
+	memory.Empty = f.lines == 0
+	return memory, c.warnings(""), nil
 }
 
 // load reads what is there and leaves it whole.
@@ -98,6 +106,7 @@ func (l *Ledger) load() error {
 		}
 	}
 	l.warnings = c.warnings(aside)
+	l.empty = l.fold.lines == 0
 	var needed []int
 	compact := false
 	if len(c.raw) > compactAt {
@@ -129,6 +138,16 @@ func (l *Ledger) load() error {
 	return nil
 }
 
+// limitFuture writes the time down where the ledger holds times that are yet to come, since a clock was wrong. From then on
+// what it tells of counts as having happened by now, and a mail of it does not wait without end.
+func (l *Ledger) limitFuture() error {
+	if l.fold.lines == 0 || l.fold.latest.Sub(l.opts.Now()) < time.Hour {
+		return nil
+	}
+	l.warnings = append(l.warnings, "the ledger holds times in the future, because a clock was wrong; they count as now")
+	return l.append(Entry{Action: Run})
+}
+
 // Warnings tell in plain sentences what was mended on opening, and what is lost by it.
 func (l *Ledger) Warnings() []string { return slices.Clone(l.warnings) }
 
@@ -136,7 +155,9 @@ func (l *Ledger) Warnings() []string { return slices.Clone(l.warnings) }
 func (l *Ledger) Memory() org.Memory {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.fold.memory()
+	memory := l.fold.memory()
+	memory.Empty = l.empty
+	return memory
 }
 
 // Begin says that a run with so many mails and edits begins. It fails where the ledger cannot be written, or has no room
@@ -157,7 +178,10 @@ func (l *Ledger) Learn(facts []org.Fact) error {
 	}
 	entries := make([]Entry, len(facts))
 	for i, f := range facts {
-		entries[i] = Entry{Email: f.Email, Action: Action(f.Kind), InvitationID: f.InvitationID, Expires: f.Expires, Object: f.UserID}
+		entries[i] = Entry{
+			Email: f.Email, Action: Action(f.Kind), InvitationID: f.InvitationID, Expires: f.Expires,
+			Object: cmp.Or(f.UserID, f.AccessID), Kind: f.Access.Kind, Name: f.Access.Name,
+		}
 	}
 	return l.append(entries...)
 }
@@ -170,21 +194,27 @@ func (l *Ledger) Intend(action Action, email, invitationID string) error {
 
 // Conclude remembers how the mail ended that was intended last for this address, and what its answer told of the invitation;
 // the zero Invitation: nothing. The action is what was done: the server may have renewed an invitation though a new one was
-// asked for.
-func (l *Ledger) Conclude(action Action, email string, outcome Outcome, inv org.Invitation) error {
-	return l.append(Entry{Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires})
+// asked for. message is what the API said when it refused to mail this one person; "" with any other outcome.
+func (l *Ledger) Conclude(action Action, email string, outcome Outcome, inv org.Invitation, message string) error {
+	return l.append(Entry{
+		Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires, Message: message,
+	})
 }
 
 // IntendEdit remembers that an edit is about to be made.
-func (l *Ledger) IntendEdit(e org.Edit) error { return l.append(editEntry(e, "")) }
+func (l *Ledger) IntendEdit(e org.Edit) error { return l.append(l.editEntry(e, "")) }
 
 // ConcludeEdit remembers how an edit ended, by its answer or by what a read showed.
 func (l *Ledger) ConcludeEdit(e org.Edit, outcome Outcome) error {
-	return l.append(editEntry(e, outcome))
+	return l.append(l.editEntry(e, outcome))
 }
 
-func editEntry(e org.Edit, outcome Outcome) Entry {
-	return Entry{Email: e.Who.Key(), Action: Action(e.Op), Object: e.ID, Outcome: outcome}
+func (l *Ledger) editEntry(e org.Edit, outcome Outcome) Entry {
+	entry := Entry{Email: e.Who.Key(), Action: Action(e.Op), Object: e.ID, Outcome: outcome}
+	if e.Op == org.EditSuspend || e.Op == org.EditRemove {
+		entry.Object, entry.Roster = e.UserID, l.opts.Roster
+	}
+	return entry
 }
 
 // Close ends this process's hold on the ledger.
@@ -199,10 +229,11 @@ func (l *Ledger) append(entries ...Entry) error {
 		return l.err
 	}
 	for _, e := range entries {
+		l.taken++
 		e.Version, e.Organization, e.Run, e.Time = version, l.opts.Organization, l.run, l.opts.Now().UTC()
+		e.Number = l.taken
 		l.pending = e.appendLine(l.pending)
 		l.fold.add(e)
-		l.taken++
 	}
 	mine := l.taken
 	for l.written < mine && l.err == nil {
@@ -237,8 +268,10 @@ func (l *Ledger) flush() {
 // content is a ledger as it was read.
 type content struct {
 	raw     []byte
-	damaged []int // numbers of the lines that cannot be read, from 1
-	torn    bool  // the last line is incomplete: the machine stopped while it was written
+	lines   [][]byte // the lines that can be read, each once, without their ends
+	copies  int      // lines that stand there once more, as after a restore into the same file
+	damaged []int    // numbers of the lines that cannot be read, from 1
+	torn    bool     // the last line is incomplete: the machine stopped while it was written
 }
 
 // readContent reads the lines of store, and hands each that can be read to take. Lines of another organization or of a
@@ -250,6 +283,7 @@ func readContent(store Store, organization string, take func(Entry)) (*content, 
 	}
 	c := &content{raw: raw}
 	number := 0
+	seen := newLineSet()
 	var e, before Entry
 	for line := range bytes.Lines(raw) {
 		number++
@@ -264,8 +298,11 @@ func readContent(store Store, organization string, take func(Entry)) (*content, 
 			return nil, fmt.Errorf("read the ledger: line %d was written by a later version of orgsync", number)
 		case e.Organization != organization:
 			return nil, fmt.Errorf("read the ledger: line %d belongs to the organization %.40q, not to %q", number, e.Organization, organization)
+		case seen.has(line):
+			c.copies++
 		default:
 			take(e)
+			c.lines = append(c.lines, line)
 			before, c.torn = e, !whole
 		}
 	}
@@ -276,8 +313,7 @@ func readContent(store Store, organization string, take func(Entry)) (*content, 
 func (c *content) entries() iter.Seq2[[]byte, Entry] {
 	return func(yield func([]byte, Entry) bool) {
 		var before Entry
-		for line := range bytes.Lines(c.raw) {
-			line = bytes.TrimSuffix(line, []byte{'\n'})
+		for _, line := range c.lines {
 			e, err := parseLine(line, before)
 			if err != nil {
 				continue
@@ -289,11 +325,32 @@ func (c *content) entries() iter.Seq2[[]byte, Entry] {
 	}
 }
 
+// lineSet finds lines that were seen before.
+type lineSet struct {
+	seed  maphash.Seed
+	lines map[uint64][]byte
+}
+
+func newLineSet() lineSet { return lineSet{maphash.MakeSeed(), map[uint64][]byte{}} }
+
+// has reports whether an equal line was seen before, and remembers line.
+func (s lineSet) has(line []byte) bool {
+	sum := maphash.Bytes(s.seed, line)
+	if first, found := s.lines[sum]; found {
+		return bytes.Equal(first, line) // of two lines with one sum the second is kept, and its copies are not found
+	}
+	s.lines[sum] = line
+	return false
+}
+
 // warnings tell what is wrong with c; aside is where the damaged ledger was put, "" when it was left where it is.
 func (c *content) warnings(aside string) []string {
 	var warnings []string
 	if c.torn {
 		warnings = append(warnings, "the last line of the ledger was incomplete, as after a power cut; nothing was sent on its account")
+	}
+	if c.copies > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d lines of the ledger are there twice; each counts once", c.copies))
 	}
 	if len(c.damaged) > 0 {
 		text := fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: mails they told of are forgotten, so that "+

@@ -39,7 +39,12 @@ type Mail struct {
 	// Expires is the expiration that the answer or the list named or, where the answer named none, the latest that it can
 	// have; zero when nothing tells.
 	Expires time.Time
+	// Estimated is true when Expires does not come from the server.
+	Estimated bool
 }
+
+// ExpiresEstimated reports whether [Mail.Lapses] is an estimate: the server named no date.
+func (m Mail) ExpiresEstimated() bool { return m.Estimated || !m.Expires.After(m.At) }
 
 // Lapses is when the invitation that this mail announced can no longer be accepted.
 func (m Mail) Lapses() time.Time {
@@ -49,8 +54,7 @@ func (m Mail) Lapses() time.Time {
 	return m.At.Add(InvitationLife)
 }
 
-// Recollection is what the ledger remembers about one person. Its fields are in an order that leaves no gaps: there is one for
-// everybody who was ever mailed.
+// Recollection is what the ledger remembers about one person.
 type Recollection struct {
 	// Mails are those since the person was last seen as a member, in the order of sending.
 	Mails []Mail
@@ -76,10 +80,53 @@ type Recollection struct {
 	Doubted bool
 	// Unlisted is true from when a run saw that the roster no longer names the person until they are mailed again.
 	Unlisted bool
+	// EverMailed is true once a mail to the person went out or may have, also before they were last seen as a member.
+	EverMailed bool
+	// RemovedAt is the server's time of Removed.
+	RemovedAt time.Time
+	// RemovedSequence is the place of Removed in the ledger's order: a mail with a smaller one was sent before. Only with
+	// Removed.
+	RemovedSequence int
+	// Removals are the last two times that orgsync removed the person, oldest first.
+	Removals []Removal
+	// Refusals is in how many runs in a row the server refused to mail the person. RefusedAt is the server's time of the
+	// last one, and RefusedText what the API said then: one line, bounded, still data.
+	Refusals    int
+	RefusedAt   time.Time
+	RefusedText string
 }
 
-// Memory is what the ledger remembers, by the canonical key of the address. The nil Memory remembers nobody.
-type Memory map[string]Recollection
+// Removal is one time that orgsync removed a person from the organization.
+type Removal struct {
+	At time.Time
+	// Roster names the roster files that the run read; "" when the line does not say.
+	Roster string
+}
+
+// Memory is what the ledger remembers. The zero Memory remembers nothing.
+type Memory struct {
+	// People are by the canonical key of their address.
+	People map[string]Recollection
+	// Unlisted are the users who were last seen in the organization and not in the roster, by user id.
+	Unlisted map[string]Sighting
+	// Access are the ids of the groups, roles and policies that a roster named, by the name it used.
+	Access map[AccessName]string
+	// Empty is true when the ledger had no line when it was opened: it is new, or it was lost.
+	Empty bool
+}
+
+// Sighting is when a user was first seen unlisted.
+type Sighting struct {
+	// Sequence is the place in the ledger's order: a mail with a greater one was sent later.
+	Sequence int
+	At       time.Time
+}
+
+// AccessName is how a roster names a group, role or policy.
+type AccessName struct {
+	Kind Kind
+	Name string
+}
 
 // FactKind is something that a run learned by reading and that later runs should know.
 type FactKind string
@@ -97,17 +144,27 @@ const (
 	FactFound FactKind = "found"
 	// FactAbsent: a mail whose answer was lost surely did not go out.
 	FactAbsent FactKind = "absent"
+	// FactUnlistedUser: a user who is not in the roster was seen for the first time.
+	FactUnlistedUser FactKind = "unlisted_user"
+	// FactUserGone: a user who was seen unlisted is no longer in the organization.
+	FactUserGone FactKind = "user_gone"
+	// FactAccess: the roster names a group, role or policy that has this id.
+	FactAccess FactKind = "access"
 )
 
 // Fact is one thing learned about one person.
 type Fact struct {
 	Kind FactKind
-	// Email is the canonical key.
+	// Email is the canonical key; "" with FactUserGone, FactAccess and users without a readable address.
 	Email string
 	// InvitationID is the invitation that was found; only with FactFound.
 	InvitationID string
 	// Expires is when that invitation lapses; only with FactFound, zero when the list does not say.
 	Expires time.Time
-	// UserID is the user that the person is; only with FactJoined, "" when users cannot be listed.
+	// UserID is the user that the person is; only with FactJoined, FactUnlistedUser and FactUserGone. It is "" when users
+	// cannot be listed.
 	UserID string
+	// Access and AccessID are the name and the id; only with FactAccess.
+	Access   AccessName
+	AccessID string
 }

@@ -81,55 +81,81 @@ func (t theirs) contain(wanted *org.Access) bool {
 
 // catalog is what the names of the roster mean in the organization.
 type catalog struct {
-	byName   map[org.Kind]map[string]*org.Access
-	problems []roster.Problem
+	byName map[org.Kind]map[string]*org.Access
+	// unknown has the kinds of which the organization lacks at least one name.
+	unknown map[org.Kind]bool
+	notices []Notice
+	facts   []org.Fact
 }
 
-// catalog looks up every name of the roster. What is missing, ambiguous or cannot be attached is a problem, once for each
-// place that names it.
+// catalog looks up every name of the roster. What the organization lacks, or cannot give, is one notice with all the places
+// that name it.
 func (w *world) catalog() catalog {
-	cat := catalog{byName: map[org.Kind]map[string]*org.Access{}}
-	faults := map[roster.Problem]bool{}
-	for _, p := range w.twins {
-		faults[p] = true
-	}
+	cat := catalog{byName: map[org.Kind]map[string]*org.Access{}, unknown: map[org.Kind]bool{}}
 	for _, kind := range org.Kinds {
-		found := map[string]*org.Access{}
-		wrong := map[string]string{}
-		cat.byName[kind] = found
+		places := map[string][]roster.Position{}
 		for i := range w.people {
-			c := &w.people[i]
-			for _, ref := range c.Refs(kind) {
-				if _, known := found[ref.Name]; !known && wrong[ref.Name] == "" {
-					found[ref.Name], wrong[ref.Name] = lookUp(w.in.Snapshot.Access, kind, ref.Name)
-				}
-				if text := wrong[ref.Name]; text != "" {
-					faults[roster.Problem{At: ref.At, Text: text}] = true
-				}
+			for _, ref := range w.people[i].Refs(kind) {
+				places[ref.Name] = append(places[ref.Name], ref.At)
 			}
 		}
+		cat.byName[kind] = make(map[string]*org.Access, len(places))
+		for _, name := range slices.Sorted(maps.Keys(places)) {
+			w.addName(&cat, kind, name, places[name])
+		}
 	}
-	if !w.in.Snapshot.UsersSeen {
-		w.needUsers(faults)
-	}
-	cat.problems = slices.SortedFunc(maps.Keys(faults), roster.Problem.Compare)
 	return cat
 }
 
-// needUsers finds what in the roster cannot be done by a key that may not list users.
-func (w *world) needUsers(faults map[roster.Problem]bool) {
-	const why = "which needs the list of users, and the API key may not read it"
-	for i := range w.people {
-		p := w.people[i].Person
-		for _, kind := range org.Kinds {
-			for _, ref := range p.Refs(kind) {
-				faults[roster.Problem{At: ref.At, Text: fmt.Sprintf("the roster gives people a %s, %s", kind, why)}] = true
-			}
+// addName looks up one name of the roster. One that the organization lacks is looked up by the id that it had before, since
+// the group may have been renamed.
+func (w *world) addName(cat *catalog, kind org.Kind, name string, places []roster.Position) {
+	known := w.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
+	a, problem := lookUp(w.in.Snapshot.Access, kind, name)
+	switch {
+	case a == nil && known != "":
+		if a, _ = lookUp(w.in.Snapshot.Access, kind, known); a != nil {
+			text := fmt.Sprintf("the %s %q is now named %q", kind, name, a.Name)
+			cat.notices = append(cat.notices, unknownAccess(text, places, a.ID))
+		}
+	case a != nil && a.ID != known && a.ID != name:
+		cat.facts = append(cat.facts, org.Fact{
+			Kind: org.FactAccess, Access: org.AccessName{Kind: kind, Name: name}, AccessID: a.ID,
+		})
+	}
+	if a == nil {
+		cat.unknown[kind] = true
+		cat.notices = append(cat.notices, unknownAccess(problem, places, ""))
+		return
+	}
+	cat.byName[kind][name] = a
+}
+
+// unknownAccess is the notice about a name. Each place is named once, sorted.
+func unknownAccess(text string, places []roster.Position, id string) Notice {
+	slices.SortFunc(places, roster.Position.Compare)
+	places = slices.Compact(places)
+	return Notice{Kind: UnknownAccess, Source: places[0].Source(), Text: text, Places: places, AccessID: id}
+}
+
+// needs returns what the roster asks for and a key that may not list users cannot do; "" when there is nothing.
+func (w *world) needs() string {
+	if w.sees.users {
+		return ""
+	}
+	var asks []string
+	for _, kind := range org.Kinds {
+		if slices.ContainsFunc(w.people, func(c candidate) bool { return len(c.Refs(kind)) > 0 }) {
+			asks = append(asks, "gives people "+plural(kind))
 		}
 	}
 	if s := w.in.Roster.Settings.Unlisted; s == roster.UnlistedSuspend || s == roster.UnlistedRemove {
-		faults[roster.Problem{At: w.in.Roster.OrganizationAt, Text: fmt.Sprintf("the roster says `unlisted: %s`, %s", s, why)}] = true
+		asks = append(asks, fmt.Sprintf("says `unlisted: %s`", s))
 	}
+	if len(asks) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the roster %s, which needs the list of users, and the API key may not read it", strings.Join(asks, " and "))
 }
 
 // lookUp finds what name means among all, or says in a sentence why it means nothing that can be given.
@@ -207,15 +233,15 @@ func list(names []string) string {
 // access decides what c, if a member, may do: only fields that the roster manages are looked at.
 func (w *world) access(c *candidate, cat catalog, v *verdict) {
 	wanted := c.user != nil && !c.ended && (!c.user.Suspended || len(v.changes) > 0)
-	if !wanted {
+	if !wanted || c.isUnderOtherAddress() { // who has that address is not sure enough to give or take anything
 		return
 	}
 	if api := c.APIEnabled; api != nil && c.user.APIEnabled != nil && *c.user.APIEnabled != *api {
-		if *api || w.selfKnown && !w.isSelf(c.user) {
+		if *api || w.selfKnown && !w.isSelf(c.user) && !c.user.SeenOnce {
 			v.change(c, Update, APIAccessDiffers, Detail{APIEnabled: api})
 		} else { // they are, or may be, the one behind the key: without it the key would not work any more
 			v.note(c, Notice{Kind: ExtraAccess, UserID: c.user.ID, Text: apiAccess})
-			w.keepsAPI = true
+			w.keepsAPI = w.keepsAPI || !c.user.SeenOnce
 		}
 	}
 	has := w.held.of(c.user.ID)
@@ -227,25 +253,37 @@ func (w *world) access(c *candidate, cat catalog, v *verdict) {
 		want := make(map[string]bool, len(named))
 		for _, ref := range named {
 			a := cat.byName[kind][ref.Name]
-			if a == nil || want[a.ID] {
-				continue // a problem; or named twice, by name and by id
+			if a == nil {
+				v.ungrantable = append(v.ungrantable, c.grant(Detail{Kind: kind, Name: ref.Name}))
+				continue
+			}
+			if want[a.ID] {
+				continue // named twice, by name and by id
 			}
 			want[a.ID] = true
 			if !has.contain(a) {
-				v.change(c, Grant, MissingAccess, Detail{Kind: kind, Name: a.Name, ID: a.ID})
+				v.changes = append(v.changes, c.grant(Detail{Kind: kind, Name: a.Name, ID: a.ID}))
 			}
 		}
-		w.extra(c, has, kind, want, v)
+		w.extra(c, has, kind, want, !cat.unknown[kind], v)
 	}
 }
 
-// extra decides about what c has of a kind beyond what is wanted.
-func (w *world) extra(c *candidate, has theirs, kind org.Kind, want map[string]bool, v *verdict) {
+// grant is the change that gives c, a user, a group, role or policy.
+func (c *candidate) grant(d Detail) Change {
+	return Change{Action: Grant, Reason: MissingAccess, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d}
+}
+
+// extra decides about what c has of a kind beyond what is wanted. sure is false while the organization lacks a name of that
+// kind: what c has may be just that, renamed.
+func (w *world) extra(c *candidate, has theirs, kind org.Kind, want map[string]bool, sure bool, v *verdict) {
+	revoke := w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && sure && !c.user.SeenOnce &&
+		w.selfKnown && !w.untouchable(c.user)
 	for a, membership := range has.access() {
 		if a.Kind != kind || want[a.ID] {
 			continue
 		}
-		if w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && w.selfKnown && !w.untouchable(c.user) {
+		if revoke {
 			v.change(c, Revoke, MoreAccess, Detail{Kind: kind, Name: a.Name, ID: a.ID, Membership: membership})
 			continue
 		}

@@ -32,7 +32,7 @@ func staff() plan.Input {
 		{Kind: org.KindRole, ID: "r2", Name: "auditor", Assumable: true},
 		{Kind: org.KindPolicy, ID: "p1", Name: "read-only"},
 	}
-	in.Memory = org.Memory{ada: {Joined: true, UserID: "u-ada"}, "bob@example.com": {Joined: true, UserID: "u-bob"}}
+	in.Memory = org.Memory{People: map[string]org.Recollection{ada: {Joined: true, UserID: "u-ada"}, "bob@example.com": {Joined: true, UserID: "u-bob"}}}
 	return in
 }
 
@@ -63,8 +63,14 @@ func inWords(p plan.Plan) []string {
 	for _, n := range p.Notices {
 		lines = append(lines, fmt.Sprintf("%s %s %s", n.Kind, n.Email, n.Text))
 	}
+	for _, c := range p.Ungrantable {
+		lines = append(lines, fmt.Sprintf("ungrantable %s %s %s %s", c.Email, c.Reason, c.Detail.Kind, c.Detail.Name))
+	}
 	for _, problem := range p.Problems {
 		lines = append(lines, problem.String())
+	}
+	if p.Needs != "" {
+		lines = append(lines, p.Needs)
 	}
 	return lines
 }
@@ -124,7 +130,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 			in.Snapshot.Self = org.MustParseAddress("bob@example.com")
 			in.Roster.People = append(in.Roster.People, person("owner@example.com", 5))
-			in.Memory["owner@example.com"] = org.Recollection{Joined: true}
+			in.Memory.People["owner@example.com"] = org.Recollection{Joined: true}
 		}, []string{"extra_access bob@example.com group everyone"}},
 		{"revoke from nobody when the key's own user is not known", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named()
@@ -143,7 +149,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
 			in.Snapshot.Self = org.MustParseAddress("Bob@example.com")
 			in.Roster.People = append(in.Roster.People, person("owner@example.com", 5))
-			in.Memory["owner@example.com"] = org.Recollection{Joined: true}
+			in.Memory.People["owner@example.com"] = org.Recollection{Joined: true}
 		}, []string{"extra_access bob@example.com API access"}},
 		{"never take the API away when the key's own user is not known", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
@@ -165,41 +171,53 @@ func TestAccess(t *testing.T) {
 		{"suspended by this tool, and listed again", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("everyone")
 			in.Snapshot.Users[0].Suspended = true
-			in.Memory[ada] = org.Recollection{Joined: true, Suspended: true}
+			in.Memory.People[ada] = org.Recollection{Joined: true, Suspended: true}
 		}, []string{"unsuspend ada@example.com listed_again", "grant ada@example.com missing_access group everyone"}},
 		{"removed by this tool, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
-			in.Memory[ada] = org.Recollection{Joined: true, Removed: true}
+			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true}
 		}, []string{"invite ada@example.com listed_again"}},
 		{"removed by this tool under another address, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
 			r := row("i1", ada, org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory["countess@home.example"] = org.Recollection{Removed: true, Unlisted: true}
+			in.Memory.People["countess@home.example"] = org.Recollection{Removed: true, Unlisted: true}
 		}, []string{"invite ada@example.com listed_again"}},
 
 		{"no such group", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("Everyone")
-		}, []string{`users.yaml:10:9: the organization has no group named "Everyone"; it has "everyone", "platform", "twins", "twins"`}},
+		}, []string{
+			`unknown_access  the organization has no group named "Everyone"; it has "everyone", "platform", "twins", "twins"`,
+			"ungrantable ada@example.com missing_access group Everyone",
+		}},
 		{"two groups of one name", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("twins")
-		}, []string{`users.yaml:10:9: the organization has 2 groups named "twins": name one by its id ("g3", "g4")`}},
+		}, []string{
+			`unknown_access  the organization has 2 groups named "twins": name one by its id ("g3", "g4")`,
+			"ungrantable ada@example.com missing_access group twins",
+		}},
 		{"a deleted group", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("gone")
-		}, []string{`users.yaml:10:9: the group "gone" was deleted`}},
+		}, []string{`unknown_access  the group "gone" was deleted`, "ungrantable ada@example.com missing_access group gone"}},
 		{"an assumable role", func(in *plan.Input) {
 			in.Roster.People[0].Roles = named("auditor")
-		}, []string{`users.yaml:10:9: the role "auditor" is assumable: it is taken on for a session and cannot be attached to a person`}},
+		}, []string{
+			`unknown_access  the role "auditor" is assumable: it is taken on for a session and cannot be attached to a person`,
+			"ungrantable ada@example.com missing_access role auditor",
+		}},
 		{"an assumable role by its id", func(in *plan.Input) {
 			in.Roster.People[0].Roles = named("r2")
-		}, []string{`users.yaml:10:9: the role "r2" is assumable: it is taken on for a session and cannot be attached to a person`}},
+		}, []string{
+			`unknown_access  the role "r2" is assumable: it is taken on for a session and cannot be attached to a person`,
+			"ungrantable ada@example.com missing_access role r2",
+		}},
 		{"each place once, even for people who are not in", func(in *plan.Input) {
 			in.Roster.People[0].Policies, in.Roster.People[1].Policies = named("x"), named("x")
 			in.Snapshot.Users = in.Snapshot.Users[2:]
 		}, []string{
+			`unknown_access  the organization has no policy named "x"; it has "read-only"`,
 			"left ada@example.com ", "left bob@example.com ",
-			`users.yaml:10:9: the organization has no policy named "x"; it has "read-only"`,
 		}},
 		{"a key that may not list users", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
@@ -207,9 +225,8 @@ func TestAccess(t *testing.T) {
 			in.Roster.Settings.Unlisted = roster.UnlistedRemove
 			in.Roster.OrganizationAt = roster.Position{File: "users.yaml", Line: 1, Column: 15}
 		}, []string{
-			"members_unseen  ",
-			"users.yaml:1:15: the roster says `unlisted: remove`, which needs the list of users, and the API key may not read it",
-			"users.yaml:10:9: the roster gives people a group, which needs the list of users, and the API key may not read it",
+			"members_unseen  ", "unknown_membership ada@example.com ", "unknown_membership bob@example.com ",
+			"the roster gives people groups and says `unlisted: remove`, which needs the list of users, and the API key may not read it",
 		}},
 	}
 	for _, tt := range tests {
@@ -269,7 +286,7 @@ func TestLeaving(t *testing.T) {
 		{"whose last day is today", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
 			in.Roster.People[2].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
-			in.Memory["eve@example.com"] = org.Recollection{Joined: true}
+			in.Memory.People["eve@example.com"] = org.Recollection{Joined: true}
 		}, []string{}},
 		{"never service users", func(in *plan.Input) { in.Snapshot.Users[4].Service = true }, []string{}},
 		{"never the key's own user", func(in *plan.Input) { in.Snapshot.Self = org.MustParseAddress("Eve@example.com") }, []string{"remove owner@example.com unlisted"}},
@@ -293,32 +310,35 @@ func TestLeaving(t *testing.T) {
 		{"who is not somebody whom this tool removed", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
-			in.Memory["eva@example.com"] = org.Recollection{Removed: true}
+			in.Memory.People["eva@example.com"] = org.Recollection{Removed: true}
 		}, []string{"invite eva@example.com listed_again", "remove eve@example.com unlisted"}},
 		{"who is not the user that somebody was who accepted and left", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
-			in.Memory["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eva"}
+			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eva"}
 		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
 		{"nobody while somebody who was mailed does not show", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
-			in.Memory["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
-			in.Memory["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -100)}}
-		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+			in.Memory.People["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
+			in.Memory.People["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -100)}}
+		}, []string{
+			"possible_alias eva@example.com eve@example.com", "unlisted_kept eva@example.com ", "waiting eva@example.com ",
+			"unlisted eve@example.com ",
+		}},
 		{"who may have accepted an invitation of their own", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
-			in.Memory["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
-			in.Memory["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -10)}}
+			in.Memory.People["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
+			in.Memory.People["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -10)}}
 		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"nobody while a mail may have been accepted that was taken for not sent", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10)}
-			in.Memory["eva@example.com"] = org.Recollection{Doubted: true}
+			in.Memory.People["eva@example.com"] = org.Recollection{Doubted: true}
 		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
 		{"who did not accept it, by a list that shows who accepted", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10), row("i2", ada, org.StatusAccepted, -10)}
-			in.Memory["eva@example.com"] = org.Recollection{Doubted: true}
+			in.Memory.People["eva@example.com"] = org.Recollection{Doubted: true}
 		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"a protected address that nobody has, and nothing is taken", func(in *plan.Input) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@exmaple.com")}
@@ -344,7 +364,7 @@ func TestLeaving(t *testing.T) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("evita@example.com")}
 		}, []string{"unlisted eve@example.com "}},
 		{"never protected people whom the ledger knows by another address", func(in *plan.Input) {
-			in.Memory["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eve", Unlisted: true}
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
 		}, []string{"unlisted eve@example.com "}},
 		{"whose last day is over, accepted with another address", func(in *plan.Input) {
@@ -357,11 +377,11 @@ func TestLeaving(t *testing.T) {
 		{"nobody who is listed anew under the address that the ledger knows", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9), person("eva@example.com", 10))
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
-			in.Memory["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eve"}
+			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eve"}
 		}, []string{"other_address eva@example.com eve@example.com"}},
 		{"nobody whom the ledger knows by an alias", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "countess@example.com")
-			in.Memory["countess@example.com"] = org.Recollection{Joined: true, UserID: "u-eve"}
+			in.Memory.People["countess@example.com"] = org.Recollection{Joined: true, UserID: "u-eve"}
 		}, []string{"unlisted eve@example.com "}},
 		{"who changed their address is no stranger", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users[1:4:4], user("u-ada", "countess@home.example"))
@@ -383,7 +403,7 @@ func TestLeaving(t *testing.T) {
 			r := row("i1", "eva@example.com", org.StatusAccepted, -10)
 			r.Registered = org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory["eva@example.com"] = org.Recollection{Joined: true}
+			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true}
 		}, []string{"other_address eva@example.com eve@example.com"}},
 	}
 	for _, tt := range tests {

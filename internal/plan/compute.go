@@ -31,10 +31,14 @@ func Compute(in Input) Plan {
 		Limits: Limits{
 			MaxInvites:  orElse(in.MaxInvites, in.Roster.Settings.MaxInvites),
 			MaxRemovals: orElse(in.MaxRemovals, in.Roster.Settings.MaxRemovals),
+			MaxRevokes:  orElse(in.MaxRevokes, in.Roster.Settings.MaxRevokes),
 		},
 	}
 	cat := w.catalog()
-	p.Problems = cat.problems
+	p.Problems = w.twins
+	p.Needs = w.needs()
+	p.Notices = append(p.Notices, cat.notices...)
+	p.Facts = append(p.Facts, cat.facts...)
 	p.Ended = map[string]bool{}
 	w.makeRoom(&p)
 	var v verdict
@@ -49,7 +53,10 @@ func Compute(in Input) Plan {
 		}
 	}
 	w.leaving(&p)
-	p.Notices = append(p.Notices, w.notSeen()...)
+	p.Notices = append(p.Notices, w.sees.notices(in.Roster.Organization)...)
+	if in.Memory.Empty && len(in.Snapshot.Invitations) > 0 {
+		p.Notices = append(p.Notices, Notice{Kind: NewLedger})
+	}
 	p.Facts = append(p.Facts, w.forgotten()...)
 	p.leaveRoom()
 	p.sort()
@@ -90,6 +97,7 @@ func (p *Plan) add(v verdict) {
 		p.Unchanged++
 	}
 	p.Changes = append(p.Changes, v.changes...)
+	p.Ungrantable = append(p.Ungrantable, v.ungrantable...)
 	if v.held != nil {
 		p.Held = append(p.Held, *v.held)
 	}
@@ -113,6 +121,7 @@ func (p *Plan) sort() {
 	}
 	slices.SortFunc(p.Changes, byPerson)
 	slices.SortFunc(p.Held, byPerson)
+	slices.SortFunc(p.Ungrantable, byPerson)
 	slices.SortFunc(p.Notices, func(a, b Notice) int {
 		if byKey := cmp.Compare(a.Email.Key(), b.Email.Key()); byKey != 0 {
 			return byKey
@@ -122,6 +131,7 @@ func (p *Plan) sort() {
 			cmp.Compare(a.InvitationID, b.InvitationID),
 			cmp.Compare(a.UserID, b.UserID),
 			cmp.Compare(a.Text, b.Text),
+			cmp.Compare(a.AccessID, b.AccessID),
 		)
 	})
 	// One person's facts stay in the order in which they were found: the ledger takes them in that order.
@@ -131,24 +141,12 @@ func (p *Plan) sort() {
 // order is the order in which one person's changes are carried out: membership, then what they may do, taking away last.
 var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend, Remove}
 
-// notSeen tells what the key may not see.
-func (w *world) notSeen() []Notice {
-	var notices []Notice
-	if !w.in.Snapshot.UsersSeen {
-		notices = append(notices, Notice{Kind: MembersUnseen})
-	}
-	if !w.in.Snapshot.SuspendedSeen {
-		notices = append(notices, Notice{Kind: SuspendedUnseen})
-	}
-	return notices
-}
-
 // forgotten are the people the ledger knows as listed and the roster names no longer: if they return, their rounds begin anew.
 func (w *world) forgotten() []org.Fact {
 	var facts []org.Fact
 	forget := func(key string) {
 		// Of whom it knows nothing but that they were let go is not one of them.
-		if r := w.in.Memory[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
+		if r := w.in.Memory.People[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
 			facts = append(facts, org.Fact{Kind: org.FactUnlisted, Email: key})
 		}
 	}
@@ -159,10 +157,10 @@ func (w *world) forgotten() []org.Fact {
 			}
 		}
 	}
-	if w.remembered == len(w.in.Memory) {
+	if w.remembered == len(w.in.Memory.People) {
 		return facts // all of it is of somebody in the roster
 	}
-	for key := range w.in.Memory {
+	for key := range w.in.Memory.People {
 		if w.byKey[key] == nil {
 			forget(key)
 		}

@@ -55,6 +55,18 @@ func (inv *inventory) candidates(w *world) []roster.Person {
 		}
 	}
 	var services, unreadable []string
+	aliases := map[string]*candidate{} // the listed people whom the users may be, by user id
+	for i := range w.people {
+		c := &w.people[i]
+		var v verdict
+		w.membership(c, &v)
+		if !slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == PossibleAlias }) {
+			continue
+		}
+		for _, u := range w.possibleAliases(c) {
+			aliases[u.ID] = c
+		}
+	}
 	for i := range w.strangers {
 		u := &w.strangers[i]
 		switch {
@@ -62,6 +74,11 @@ func (inv *inventory) candidates(w *world) []roster.Person {
 			services = append(services, cmp.Or(u.Name, u.Email.String(), u.ID))
 		case u.Email.IsZero():
 			unreadable = append(unreadable, cmp.Or(u.Name, u.ID))
+		case aliases[u.ID] != nil:
+			inv.remark("%s may be %s, who is listed and whose invitation vanished: make it an alias, or list it by hand",
+				u.Email, aliases[u.ID].Email)
+			known[u.Email.Key()] = true
+		case isUnaccepted(u): // an invitation, if there is one, tells
 		case !w.isSelf(u):
 			add(u.Email)
 		}
@@ -182,8 +199,8 @@ func (inv *inventory) join(before *world, entries []roster.Entry) []roster.Perso
 			if listed := owners[row.ID]; listed != nil {
 				leaveOut(c, listed)
 			}
-			if inv.in.Snapshot.UsersSeen || row.Status == org.StatusAccepted {
-				accepted[row.Registered.Key()] = append(accepted[row.Registered.Key()], c)
+			if key := acceptedBy(row); key != "" {
+				accepted[key] = append(accepted[key], c)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -23,9 +24,10 @@ func (w *world) leaving(p *Plan) {
 	if takes && w.in.Snapshot.UsersSeen {
 		p.Notices = append(p.Notices, w.protectedUnseen()...)
 	}
-	if w.in.Roster.Organization == "" {
+	if w.in.Roster.Organization == "" || w.sees.mayTakeAway() != yes {
 		policy = roster.UnlistedReport
 	}
+	p.Facts = append(p.Facts, w.sightings()...)
 	if w.unseen == nil && w.forgetsAccepted() {
 		w.unseen = w.doubted
 	}
@@ -38,7 +40,7 @@ func (w *world) leaving(p *Plan) {
 			continue
 		}
 		if !u.Suspended {
-			p.Facts = append(p.Facts, w.active(u.Email.Key(), w.in.Memory[u.Email.Key()])...)
+			p.Facts = append(p.Facts, w.active(u.Email.Key(), w.in.Memory.People[u.Email.Key()])...)
 		}
 		n := Notice{Kind: Unlisted, Email: u.Email, UserID: u.ID, Text: u.Name}
 		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}
@@ -48,14 +50,18 @@ func (w *world) leaving(p *Plan) {
 			change.Source = n.Source
 		}
 		switch {
-		case policy == roster.UnlistedReport || w.untouchable(u) || kept[u.ID] || u.Email.IsZero() || u.ID == "" || w.isListed(u):
+		case policy == roster.UnlistedReport || w.untouchable(u) || kept[u.ID] || u.Email.IsZero() || u.ID == "" || w.isListed(u),
+			u.SeenOnce, isUnaccepted(u):
 			p.Notices = append(p.Notices, n)
 		case w.unseen != nil && !w.isStranger(u):
 			p.Notices = append(p.Notices, n)
 			mayBeUnseen = true
+		case policy == roster.UnlistedSuspend && u.Suspended:
+		case c == nil && w.waitsForRemoval(u, &n):
+			p.Notices = append(p.Notices, n)
 		case policy == roster.UnlistedRemove:
 			change.Action = Remove
-		case !u.Suspended:
+		default:
 			change.Action = Suspend
 		}
 		if change.Action == "" {
@@ -75,6 +81,56 @@ func (w *world) leaving(p *Plan) {
 			p.Notices = append(p.Notices, Notice{Kind: Unlisted, Email: row.Invited, InvitationID: row.ID, Expires: row.Lapses()})
 		}
 	}
+}
+
+// waitsForRemoval reports whether u, whom no ledger line shows in a roster, was not seen unlisted for long enough to be
+// suspended or removed, and says in n when they were.
+func (w *world) waitsForRemoval(u *org.User, n *Notice) bool {
+	listed := func(key string) bool {
+		r := w.in.Memory.People[key]
+		return r.Joined || r.Unlisted || r.EverMailed || len(r.Mails) > 0
+	}
+	if slices.ContainsFunc(w.aka(u), listed) {
+		return false
+	}
+	now, since := w.in.Snapshot.Now, w.in.Snapshot.Now
+	if seen, known := w.in.Memory.Unlisted[u.ID]; known && seen.At.Before(now) {
+		since = seen.At
+	}
+	after := since.Add(w.in.Roster.Settings.UnlistedAfter)
+	if !now.Before(after.Add(-tolerance)) {
+		return false
+	}
+	n.RemovalAfter = after
+	return true
+}
+
+// sightings are the facts about users who are not in the roster: who was seen for the first time, and who is gone.
+func (w *world) sightings() []org.Fact {
+	if !w.sees.users {
+		return nil
+	}
+	var facts []org.Fact
+	here := map[string]bool{}
+	for i := range w.strangers {
+		u := &w.strangers[i]
+		if u.Service || u.ID == "" || isUnaccepted(u) || w.isSelf(u) {
+			continue
+		}
+		here[u.ID] = true
+		if _, known := w.in.Memory.Unlisted[u.ID]; !known {
+			facts = append(facts, org.Fact{Kind: org.FactUnlistedUser, Email: u.Email.Key(), UserID: u.ID})
+		}
+	}
+	if !w.sees.suspended {
+		return facts // who is not there may be suspended
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.in.Memory.Unlisted)) {
+		if !here[id] {
+			facts = append(facts, org.Fact{Kind: org.FactUserGone, UserID: id})
+		}
+	}
+	return facts
 }
 
 // protectedUnseen are the protected addresses that are nobody's: whoever is meant by one is not protected.
@@ -105,7 +161,7 @@ func (w *world) isListed(u *org.User) bool {
 // isStranger tells whether u is surely not somebody of the roster who accepted with an address that nobody knows: the ledger
 // knows u as a member, as suspended or as invited. Who was removed, and is there again, may be back by an invitation to them.
 func (w *world) isStranger(u *org.User) bool {
-	r := w.in.Memory[u.Email.Key()]
+	r := w.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !w.lapsed(m.Lapses()) })
 	return !r.Removed && (r.Joined || r.Suspended || invited)
 }
@@ -127,11 +183,11 @@ func (w *world) aka(u *org.User) []string {
 	if w.invitedAs == nil { // few plans need it
 		w.invitedAs, w.rememberedAs = map[string][]string{}, map[string][]string{}
 		for _, row := range w.in.Snapshot.Invitations {
-			if key := row.Registered.Key(); key != "" {
+			if key := acceptedBy(&row); key != "" {
 				w.invitedAs[key] = append(w.invitedAs[key], row.Invited.Key())
 			}
 		}
-		for key, r := range w.in.Memory {
+		for key, r := range w.in.Memory.People {
 			if r.UserID != "" {
 				w.rememberedAs[r.UserID] = append(w.rememberedAs[r.UserID], key)
 			}

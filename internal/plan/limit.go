@@ -1,17 +1,21 @@
 package plan
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Limits are the most that one run may do: the roster's, or what a flag put in their place.
 type Limits struct {
-	// MaxInvites bounds invitation mails, MaxRemovals people suspended or removed. 0 allows none.
-	MaxInvites, MaxRemovals int
+	// MaxInvites bounds invitation mails, MaxRemovals people suspended or removed, and MaxRevokes changes that take access
+	// from members. 0 allows none.
+	MaxInvites, MaxRemovals, MaxRevokes int
 }
 
 // LimitError says that a plan holds more than one run may do.
 type LimitError struct {
-	// What is counted, in the singular.
-	What           string
+	// What is counted, in the singular, and Many in the plural; "" adds an s.
+	What, Many     string
 	Planned, Limit int
 	// Setting is the roster's line and Flag the flag that lift the limit.
 	Setting, Flag string
@@ -19,23 +23,25 @@ type LimitError struct {
 
 // Error prints both numbers.
 func (e *LimitError) Error() string {
-	plural := "s"
+	what := cmp.Or(e.Many, e.What+"s")
 	if e.Planned == 1 {
-		plural = ""
+		what = e.What
 	}
-	return fmt.Sprintf("the plan holds %d %s%s, and one run may do %d", e.Planned, e.What, plural, e.Limit)
+	return fmt.Sprintf("the plan holds %d %s, and one run may do %d", e.Planned, what, e.Limit)
 }
 
 // CheckLimits counts the very changes that would run, those of held people included because they may run too. The
 // error is a [*LimitError].
 func (p Plan) CheckLimits() error {
-	mails, removals := len(p.Held), 0
+	mails, removals, revokes := len(p.Held), 0, 0
 	for _, c := range p.Changes {
 		switch {
 		case c.Action.Mails():
 			mails++
 		case c.Action == Suspend || c.Action == Remove:
 			removals++
+		case c.TakesAccess():
+			revokes++
 		}
 	}
 	if mails > p.Limits.MaxInvites {
@@ -44,5 +50,54 @@ func (p Plan) CheckLimits() error {
 	if removals > p.Limits.MaxRemovals {
 		return &LimitError{What: "removal", Planned: removals, Limit: p.Limits.MaxRemovals, Setting: "max_removals", Flag: "--max-removals"}
 	}
+	if revokes > p.Limits.MaxRevokes {
+		return &LimitError{
+			What: "change that takes access away", Many: "changes that take access away", Planned: revokes, Limit: p.Limits.MaxRevokes,
+			Setting: "max_revokes", Flag: "--max-revokes",
+		}
+	}
 	return nil
+}
+
+// NeedsError says that the roster asks for something that the API key may not do.
+type NeedsError struct {
+	// What is Plan.Needs.
+	What string
+}
+
+// Error is what the roster asks for, and that the key may not do it.
+func (e *NeedsError) Error() string { return e.What }
+
+// UnknownAccessError says that the organization lacks groups, roles or policies that the roster names.
+type UnknownAccessError struct {
+	// Names is how many.
+	Names int
+}
+
+// Error counts the names; the notices of the plan say which.
+func (e *UnknownAccessError) Error() string {
+	if e.Names == 1 {
+		return "the organization lacks 1 group, role or policy that the roster names"
+	}
+	return fmt.Sprintf("the organization lacks %d groups, roles and policies that the roster names", e.Names)
+}
+
+// CheckAccess returns an [*UnknownAccessError] if the organization lacks a group, role or policy that the roster names. The
+// rest of such a plan can be carried out.
+func (p Plan) CheckAccess() error {
+	names := 0
+	for _, n := range p.Notices {
+		if n.Kind == UnknownAccess && n.Holds() {
+			names++
+		}
+	}
+	if names == 0 {
+		return nil
+	}
+	return &UnknownAccessError{names}
+}
+
+// TakesAccess reports whether c takes access from a member who stays one.
+func (c Change) TakesAccess() bool {
+	return c.Action == Revoke || c.Action == Update && c.Detail.APIEnabled != nil && !*c.Detail.APIEnabled
 }

@@ -11,13 +11,15 @@ import (
 type verdict struct {
 	changes []Change
 	held    *Change // what would be done if it were known that the person was not mailed
-	notices []Notice
-	facts   []org.Fact
+	// ungrantable are as in Plan.
+	ungrantable []Change
+	notices     []Notice
+	facts       []org.Fact
 }
 
 // clear makes v one of nobody, in the memory that it has.
 func (v *verdict) clear() {
-	*v = verdict{changes: v.changes[:0], notices: v.notices[:0], facts: v.facts[:0]}
+	*v = verdict{changes: v.changes[:0], ungrantable: v.ungrantable[:0], notices: v.notices[:0], facts: v.facts[:0]}
 }
 
 // membership decides, into an empty verdict, whether c is mailed. Its steps are the lines of the table in docs/decisions.md,
@@ -27,19 +29,18 @@ func (w *world) membership(c *candidate, v *verdict) {
 	switch {
 	case c.ended:
 		return
-	case c.user != nil && c.user.Suspended && c.memory.Suspended:
+	case c.user != nil && c.user.Suspended && c.memory.Suspended && !c.isUnderOtherAddress():
 		// This tool suspended them, and the roster wants them back.
 		v.change(c, Unsuspend, ListedAgain, Detail{})
 		w.joined(c, v)
 		return
 	case c.user != nil && c.user.Suspended:
+		w.noteOtherAddress(c, v)
 		v.note(c, Notice{Kind: SuspendedUser, UserID: c.user.ID})
 		w.joined(c, v)
 		return
 	case c.user != nil:
-		if !slices.Contains(c.own, c.user.Email.Key()) {
-			v.note(c, Notice{Kind: OtherAddress, UserID: c.user.ID, Text: c.user.Email.String()})
-		}
+		w.noteOtherAddress(c, v)
 		w.joined(c, v)
 		known := w.known(c)
 		for _, key := range known {
@@ -62,19 +63,30 @@ func (w *world) membership(c *candidate, v *verdict) {
 	if w.doubted == nil && c.memory.Doubted {
 		w.doubted = c
 	}
+	if row := c.unreadableRow(); row != nil {
+		v.note(c, Notice{Kind: NeedsAttention, InvitationID: row.ID, Since: row.Created, Text: row.StatusText + ", with a date that cannot be read"})
+		return
+	}
 	if live := w.live(c); len(live) > 0 {
 		newest := live[len(live)-1]
-		v.note(c, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: w.lapse(c, newest)})
+		expires, estimated := w.expiry(c, newest)
+		v.note(c, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: expires, ExpiresEstimated: estimated})
 		for _, older := range live[:len(live)-1] {
 			v.note(c, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: w.lapse(c, older)})
 		}
 		return
 	}
 	if m := c.unseenMail(); m != nil && !w.lapsed(m.Lapses()) {
-		v.note(c, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.Lapses()})
+		v.note(c, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.Lapses(), ExpiresEstimated: m.ExpiresEstimated()})
+		w.notePossibleAlias(c, v, m.Lapses())
+		return
+	}
+	if c.unaccepted != nil && len(c.rows) == 0 {
+		v.note(c, Notice{Kind: NeedsAttention, UserID: c.unaccepted.ID, Text: notAccepted})
 		return
 	}
 	w.judgePast(c, v)
+	w.holdMail(c, v)
 	if unsettled != nil {
 		// What would be done stays known, so that apply can do it as soon as it is sure that nothing went out.
 		v.notices = nil
@@ -89,13 +101,13 @@ func (w *world) membership(c *candidate, v *verdict) {
 func (w *world) judgePast(c *candidate, v *verdict) {
 	newest := c.newestRow()
 	last := c.lastMail()
+	// The last mail is newer than all that the list shows: its invitation expired and vanished, or was accepted and forgotten.
+	vanished := last != nil && (newest == nil || last.At.After(newest.Created) && !c.hasRow(last.InvitationID))
 	switch {
-	case newest != nil && last != nil && last.At.After(newest.Created) && !c.hasRow(last.InvitationID):
-		// The last mail is newer than all that the list shows: its invitation lapsed and vanished.
+	case (newest == nil || vanished) && w.holdUnknown(c, v):
+	case vanished:
 		w.expired(c, v, last.InvitationID)
-	case newest == nil && last != nil:
-		w.expired(c, v, last.InvitationID)
-	case newest == nil && c.memory.Joined:
+	case newest == nil && (c.memory.Joined || c.memory.Removed):
 		w.left(c, v, "")
 	case newest == nil:
 		v.invite(c, Invite, NotInvited, "")
@@ -134,8 +146,9 @@ func (w *world) left(c *candidate, v *verdict, id string) {
 		w.unseen = c // with an invitation of this tool's they may have joined as somebody else than the last time
 	}
 	switch {
-	case !w.in.Snapshot.UsersSeen && !removed:
-		w.joined(c, v)
+	case !w.sees.users && !removed && id != "":
+		w.joined(c, v) // acceptance counts as membership
+	case !removed && w.holdUnknown(c, v):
 	case !w.in.InviteLeft && !removed, w.justAccepted(c):
 		v.note(c, Notice{Kind: Left, InvitationID: id})
 	case w.exhausted(c, v, id):
@@ -176,6 +189,15 @@ func (w *world) live(c *candidate) []*org.Invitation {
 func (c *candidate) renewed(row *org.Invitation) bool {
 	m := c.mailOf(row.ID)
 	return m != nil && !row.Lapses().After(m.At)
+}
+
+// expiry returns when row expires, and whether that is estimated because the server gave no date.
+func (w *world) expiry(c *candidate, row *org.Invitation) (at time.Time, estimated bool) {
+	at = w.lapse(c, row)
+	if m := c.mailOf(row.ID); m != nil && m.Lapses().Equal(at) && !row.Lapses().Equal(at) {
+		return at, m.ExpiresEstimated()
+	}
+	return at, !at.IsZero() && !row.Expires.Equal(at)
 }
 
 // lapse is when row lapses, by the list or by what the ledger knows of a later mail for it.
@@ -296,16 +318,16 @@ func (v *verdict) note(c *candidate, n Notice) {
 // known are all the keys under which something may be remembered of c: the roster's, and those c registered with.
 func (w *world) known(c *candidate) []string {
 	keys := c.own
-	more := func(a org.Address) {
-		if !a.IsZero() && !slices.Contains(keys, a.Key()) {
-			keys = append(keys, a.Key())
+	more := func(key string) {
+		if key != "" && !slices.Contains(keys, key) {
+			keys = append(keys, key)
 		}
 	}
 	if c.user != nil {
-		more(c.user.Email)
+		more(c.user.Email.Key())
 	}
 	for _, row := range c.rows {
-		more(row.Registered)
+		more(acceptedBy(row))
 	}
 	return keys
 }
@@ -337,7 +359,7 @@ func (w *world) joined(c *candidate, v *verdict) {
 func (c *candidate) isIn(key string) bool {
 	in := c.user.Email.Key()
 	return key == in || slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
-		if row.Registered.Key() != in {
+		if acceptedBy(row) != in {
 			return false
 		}
 		m := c.mailOf(row.ID)
@@ -358,7 +380,7 @@ func (w *world) recall(c *candidate, known []string, key string) org.Recollectio
 	if len(known) == 1 {
 		return c.memory // nearly everybody is known by one, and that has been looked up
 	}
-	return w.in.Memory[key]
+	return w.in.Memory.People[key]
 }
 
 // active is the fact that a user who is at work under key is not suspended any more, where it is one. Of a list that was

@@ -24,12 +24,13 @@ func world() plan.Input {
 	return plan.Input{
 		Roster: &roster.Roster{
 			People:   []roster.Person{person(ada, 3)},
-			Settings: roster.Settings{MaxInvites: 100, MaxRemovals: 5, ReinviteRounds: 4},
+			Settings: roster.Settings{MaxInvites: 100, MaxRemovals: 5, MaxRevokes: 25, ReinviteRounds: 4},
 		},
 		Snapshot: org.Snapshot{
 			Organization: org.Organization{ID: "o1", Name: "Example Org"}, Now: now, UsersSeen: true, SuspendedSeen: true,
+			PinConfirmed: true,
 		},
-		Memory: org.Memory{},
+		Memory: org.Memory{People: map[string]org.Recollection{}},
 	}
 }
 
@@ -63,9 +64,9 @@ func lost(seq int, at float64) org.Mail {
 
 func remember(in *plan.Input, mails ...org.Mail) {
 	for _, m := range mails {
-		r := in.Memory[m.Email]
+		r := in.Memory.People[m.Email]
 		r.Mails = append(r.Mails, m)
-		in.Memory[m.Email] = r
+		in.Memory.People[m.Email] = r
 	}
 }
 
@@ -166,16 +167,16 @@ func TestMembership(t *testing.T) {
 			remember(in, sent(1, "i1", -400), sent(3, "i1", -320), sent(5, "i1", -240), sent(7, "i1", -160))
 		}, []string{"reinvite expired i1", "fact reset " + ada}},
 		{"four mails in the list from before the person was out of the roster", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Anew: 1, Since: hours(-90)}
+			in.Memory.People[ada] = org.Recollection{Anew: 1, Since: hours(-90)}
 			for i := range 4 {
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row(fmt.Sprint("i", i), ada, org.StatusExpired, -100-float64(i)))
 			}
 		}, []string{"reinvite expired i0"}},
 		{"four mails before the person was out of the roster, one after", func(in *plan.Input) {
 			remember(in, sent(1, "i1", -500), sent(3, "i1", -420), sent(5, "i1", -340), sent(7, "i1", -260), sent(11, "i1", -100))
-			r := in.Memory[ada]
+			r := in.Memory.People[ada]
 			r.Anew, r.Since = 9, hours(-180)
-			in.Memory[ada] = r
+			in.Memory.People[ada] = r
 			in.Snapshot.Invitations = []org.Invitation{row("i0", ada, org.StatusExpired, -600), row("i1", ada, org.StatusPending, -100)}
 		}, []string{"reinvite expired i1"}},
 
@@ -222,36 +223,39 @@ func TestMembership(t *testing.T) {
 			r.Responded = in.Snapshot.Now.Add(-org.SettleAfter)
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"invite listed_again "}},
-		{"mailed at a time that is yet to come: a clock was wrong, so nobody knows when", func(in *plan.Input) {
+		{"mailed at a time that is yet to come: a clock was wrong, and it counts as now", func(in *plan.Input) {
 			remember(in, sent(1, "i1", 2))
-		}, []string{"reinvite expired i1"}},
+		}, []string{"waiting i1"}},
+		{"mailed a hundred years from now", func(in *plan.Input) {
+			remember(in, sent(1, "i1", 876_000))
+		}, []string{"waiting i1"}},
 		{"mailed by a clock that is a little ahead", func(in *plan.Input) {
 			remember(in, sent(1, "i1", 0.5))
 		}, []string{"waiting i1"}},
 		{"was a member, gone, and the list forgets who accepted", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Joined: true, Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, Anew: 3, Since: hours(-200)}
 		}, []string{"left "}},
 		{"was a member, gone, and an invitation from before that lapsed", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"left "}},
 		{"was a member with an alias, gone, and an invitation from before that lapsed", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
-			in.Memory["ada@home.example"] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"left "}},
 		{"was a member, gone, and one that lapsed without a date", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
 			r := row("i1", ada, org.StatusExpired, 0)
 			r.Created, r.Expires = time.Time{}, time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"left "}},
 		{"was a member, gone, and invited by hand since, which lapsed", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -190)}
 		}, []string{"reinvite expired i1"}},
 		{"was a member, gone, and renewed since, which lapsed", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
 			m := sent(5, "i1", -100)
 			m.Resend = true
 			remember(in, m)
@@ -268,11 +272,11 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusExpired, -110)}
 		}, []string{"reinvite expired i2"}},
 		{"removed by this tool, mailed since, accepted, and gone", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
+			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
 			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -100)}
 		}, []string{"left i2"}},
 		{"was a member, invited again since, which lapsed and vanished", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Joined: true, Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, Anew: 3, Since: hours(-200)}
 			remember(in, sent(5, "i2", -100))
 		}, []string{"reinvite expired i2"}},
 		{"accepted long ago, invited again since, which vanished", func(in *plan.Input) {
@@ -292,7 +296,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"fact joined " + ada}},
 		{"a member as remembered", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"a member in another spelling", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", "Ada@EXAMPLE.com")}
@@ -316,17 +320,17 @@ func TestMembership(t *testing.T) {
 		{"a member who is invited by hand", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
-			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{"fact joined " + ada}},
 		{"a member who is invited at a time that is yet to come", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, 1)}
-			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{}},
 		{"a member who was invited by hand, as remembered", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -90)}
-			in.Memory[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{}},
 		{"a member who accepted with an address nobody told of", func(in *plan.Input) {
 			r := row("i1", ada, org.StatusAccepted, -10)
@@ -340,7 +344,7 @@ func TestMembership(t *testing.T) {
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
-			in.Memory = org.Memory{ada: {Joined: true}, "countess@home.example": {Joined: true, UserID: "u1"}}
+			in.Memory = org.Memory{People: map[string]org.Recollection{ada: {Joined: true}, "countess@home.example": {Joined: true, UserID: "u1"}}}
 		}, []string{
 			"left i1",
 			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one person needs one entry, with the other address as an alias`,
@@ -352,7 +356,7 @@ func TestMembership(t *testing.T) {
 			b.Registered = a.Registered
 			in.Snapshot.Invitations = []org.Invitation{a, b}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
-			in.Memory = org.Memory{ada: {Joined: true, UserID: "u1"}}
+			in.Memory = org.Memory{People: map[string]org.Recollection{ada: {Joined: true, UserID: "u1"}}}
 		}, []string{
 			"other_address u1", "left bob@example.com i2",
 			`users.yaml:9:5: "bob@example.com" accepted as "countess@home.example", as did "ada@example.com", who is listed at users.yaml:3: one person needs one entry, with the other address as an alias`,
@@ -363,7 +367,7 @@ func TestMembership(t *testing.T) {
 			r := row("i1", ada, org.StatusAccepted, -10)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory = org.Memory{ada: {Joined: true}}
+			in.Memory = org.Memory{People: map[string]org.Recollection{ada: {Joined: true}}}
 		}, []string{
 			"invite countess@home.example not_invited ", "members_unseen ",
 			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one person needs one entry, with the other address as an alias`,
@@ -380,40 +384,40 @@ func TestMembership(t *testing.T) {
 
 		{"at work, suspended by this tool so lately that the list may not show it", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute)}
 		}, []string{}},
 		{"at work, suspended by this tool so lately, and mailed by a clock that was wrong", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
 		}, []string{"fact joined " + ada}},
 		{"at work, suspended by this tool once", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-org.SettleAfter)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-org.SettleAfter)}
 		}, []string{"fact active " + ada}},
 		{"at work, suspended by this tool at a time that is yet to come", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: hours(1000)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: hours(1000)}
 		}, []string{"fact active " + ada}},
 		{"there twice, suspended once", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", "ada@home.example"), user("u1", ada)}
 			in.Snapshot.Users[1].Suspended = true
-			in.Memory["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
+			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
 		}, []string{}},
 		{"there twice, suspended once, in the other order", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "ada@home.example")}
 			in.Snapshot.Users[0].Suspended = true
-			in.Memory["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
+			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
 		}, []string{}},
 
 		{"unlisted users", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
 			robot := user("u4", "robot@example.com")
 			robot.Service = true
 			in.Snapshot.Self = org.MustParseAddress("Owner@example.com")
 			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "eve@example.com"), user("u3", "owner@example.com"), robot}
-		}, []string{"unlisted eve@example.com u2"}},
+		}, []string{"unlisted eve@example.com u2", "fact unlisted_user eve@example.com"}},
 		{"an unlisted invitation, and one that lapsed", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{
 				row("i1", ada, org.StatusPending, -10), row("i2", "eve@example.com", org.StatusPending, -10),
@@ -422,12 +426,33 @@ func TestMembership(t *testing.T) {
 		}, []string{"waiting i1", "unlisted eve@example.com i2"}},
 		{"the last day is today", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+		}, []string{"ended_soon "}},
+		{"the invitation would outlive the last day by an hour", func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+			in.Snapshot.Now = time.Date(2026, 6, 10, 1, 0, 0, 0, time.UTC)
+		}, []string{"ended_soon "}},
+		{"the invitation ends with the last day", func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+			in.Snapshot.Now = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
 		}, []string{"invite not_invited "}},
+		{"a second invitation would outlive the last day", func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -100)}
+		}, []string{"ended_soon "}},
+		{"the last day is today, and --reinvite names the person", func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+		}, []string{"invite not_invited ", "fact reset " + ada}},
+		{"a member on the last day", func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
+		}, []string{}},
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
-		}, []string{"unlisted u1", "unlisted i1"}},
+		}, []string{"unlisted u1", "unlisted i1", "fact unlisted_user " + ada}},
 
 		{"several live invitations", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusPending, -10), row("i1", ada, org.StatusPending, -20)}
@@ -436,13 +461,13 @@ func TestMembership(t *testing.T) {
 		{"there twice, with either address", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
-			in.Memory["ada@home.example"] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"rounds begun anew for one of two addresses", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			m := sent(3, "i1", -100)
-			in.Memory[ada] = org.Recollection{Anew: 9, Since: hours(-50), Mails: []org.Mail{m, m, m, m}}
-			in.Memory["ada@home.example"] = org.Recollection{Anew: 2, Since: hours(-200)}
+			in.Memory.People[ada] = org.Recollection{Anew: 9, Since: hours(-50), Mails: []org.Mail{m, m, m, m}}
+			in.Memory.People["ada@home.example"] = org.Recollection{Anew: 2, Since: hours(-200)}
 		}, []string{"reinvite expired i1"}},
 
 		{"users cannot be listed, accepted", func(in *plan.Input) {
@@ -451,25 +476,25 @@ func TestMembership(t *testing.T) {
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, accepted, and removed by this tool", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory[ada] = org.Recollection{Joined: true, Removed: true}
+			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -100)}
 		}, []string{"invite listed_again ", "members_unseen "}},
 		{"users cannot be listed, removed by this tool, mailed since, and accepted", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory[ada] = org.Recollection{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
+			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
 			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, known as a member", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory[ada] = org.Recollection{Joined: true}
-		}, []string{"members_unseen "}},
+			in.Memory.People[ada] = org.Recollection{Joined: true}
+		}, []string{"members_unseen ", "unknown_membership "}},
 		{"users cannot be listed, not invited", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-		}, []string{"invite not_invited ", "members_unseen "}},
+		}, []string{"members_unseen ", "unknown_membership "}},
 		{"suspended users cannot be listed", func(in *plan.Input) {
 			in.Snapshot.SuspendedSeen = false
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
 		}, []string{"suspended_unseen "}},
 
 		// What the ledger knows and the list does not, or not yet.
@@ -500,7 +525,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{row("i9", ada, org.StatusPending, -1.5/60)}
 		}, []string{"waiting i9", "fact found " + ada}},
 		{"answer lost, and an invitation that was there before", func(in *plan.Input) {
-			in.Memory[ada] = org.Recollection{Removed: true}
+			in.Memory.People[ada] = org.Recollection{Removed: true}
 			remember(in, lost(1, -0.5))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"invite listed_again ", "fact absent " + ada}},
@@ -686,7 +711,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"invite bob@example.com not_invited ", "fact unlisted " + ada}},
 		{"remembered as no longer in the roster", func(in *plan.Input) {
 			in.Roster.People[0] = person("bob@example.com", 3)
-			in.Memory[ada] = org.Recollection{Unlisted: true}
+			in.Memory.People[ada] = org.Recollection{Unlisted: true}
 		}, []string{"invite bob@example.com not_invited "}},
 
 		{"more mails than one run may send", func(in *plan.Input) {
@@ -731,7 +756,7 @@ func TestJoined(t *testing.T) {
 		if tt.row.ID != "" {
 			in.Snapshot.Invitations = []org.Invitation{tt.row}
 		}
-		in.Memory[ada] = tt.memory
+		in.Memory.People[ada] = tt.memory
 		want := []org.Fact{{Kind: org.FactJoined, Email: ada, UserID: tt.want}}
 		if diff := cmp.Diff(want, plan.Compute(in).Facts); diff != "" {
 			t.Errorf("%s: facts (-want +got):\n%s", name, diff)

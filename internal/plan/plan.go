@@ -111,6 +111,25 @@ const (
 	SelfUnseen NoticeKind = "self_unseen"
 	// ProtectedUnseen: the roster protects an address that nobody has, perhaps a misspelt one.
 	ProtectedUnseen NoticeKind = "protected_unseen"
+	// UnknownMembership: nobody can see whether this person of the roster is a member, so they are not mailed.
+	UnknownMembership NoticeKind = "unknown_membership"
+	// PossibleAlias: the invitation of this person vanished, and a user whom the roster does not name appeared since; Text is
+	// that user's address, or several. With Expires the person's invitation is still valid and nothing is held.
+	PossibleAlias NoticeKind = "possible_alias"
+	// RefusedMail: the API refused to mail this person several times; Text is what it said. Tried again once a day.
+	RefusedMail NoticeKind = "refused"
+	// Flapping: orgsync removed this person twice in a few days and the roster lists them again, so another roster may not.
+	// Text names the roster files of the last removal, Since is its time.
+	Flapping NoticeKind = "flapping"
+	// UnknownAccess: the organization lacks a group, role or policy that the roster names; Text says which, Places where the
+	// roster names it. With AccessID it was found by its id, under another name.
+	UnknownAccess NoticeKind = "unknown_access"
+	// PinUnconfirmed: nothing that the API shows confirms that the key belongs to the roster's organization; Text is the pin.
+	PinUnconfirmed NoticeKind = "pin_unconfirmed"
+	// NewLedger: the organization has invitations and the ledger is empty: it is new, or it was lost.
+	NewLedger NoticeKind = "new_ledger"
+	// EndedSoon: this person is not invited because the invitation would outlive their last day; Text is that day.
+	EndedSoon NoticeKind = "ended_soon"
 	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users of whom nothing is
 	// known are only reported.
 	UnlistedKept NoticeKind = "unlisted_kept"
@@ -121,7 +140,8 @@ const (
 // NoticeKinds are all kinds of notices.
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen, SuspendedUnseen,
-	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnlistedKept, Limit,
+	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias, RefusedMail, Flapping,
+	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, UnlistedKept, Limit,
 }
 
 // Notice is something that a person should know and orgsync does not change.
@@ -137,11 +157,33 @@ type Notice struct {
 	// Expires is when a waiting invitation lapses, Since when the matter began; zero when unknown.
 	Expires time.Time
 	Since   time.Time
+	// ExpiresEstimated is true when the server gave no date for Expires.
+	ExpiresEstimated bool
+	// RemovalAfter is when an unlisted user may be suspended or removed; zero when nothing waits for a time.
+	RemovalAfter time.Time
+	// Places are the places in the roster that the notice is about, sorted; nil for all but UnknownAccess.
+	Places []roster.Position
+	// AccessID is the id of the group, role or policy that was found; "" when there is none.
+	AccessID string
 	// Mails is how many mails went unanswered; 0 when that is not what the notice is about.
 	Mails int
 	// Text is what cannot be told in the fields above: the server's own word for a status, the numbers of a limit, the
 	// name of a stranger. It is data.
 	Text string
+}
+
+// Holds reports whether n says that something the roster asks for is not done until a person acts or more is known.
+func (n Notice) Holds() bool {
+	switch n.Kind {
+	case Unsettled, UnknownMembership, Flapping:
+		return true
+	case PossibleAlias:
+		return n.Expires.IsZero()
+	case UnknownAccess:
+		return n.AccessID == ""
+	default:
+		return false
+	}
 }
 
 // Plan is the decision: what to do, what to know, what to remember.
@@ -159,9 +201,15 @@ type Plan struct {
 	Facts []org.Fact
 	// Unchanged counts the people of the roster who have no change.
 	Unchanged int
-	// Problems are what the roster asks for and the organization does not have: no such group, say. A plan with problems
-	// must not be carried out.
+	// Ungrantable are the grants to members that the organization lacks the group, role or policy for. They are never sent,
+	// and never part of Changes.
+	Ungrantable []Change
+	// Problems are mistakes in the roster that only the organization shows: two entries that are one person. A plan with
+	// problems must not be carried out.
 	Problems []roster.Problem
+	// Needs is what the roster asks for and the API key may not do, in a sentence; "" when there is nothing. Such a plan must
+	// not be carried out.
+	Needs string
 	// Ended are the people of the roster whose last day is over, by key.
 	Ended map[string]bool
 	// Limits bound what apply may carry out of this plan.

@@ -69,12 +69,12 @@ func clone(in plan.Input) plan.Input {
 	in.Roster = &r
 	in.Snapshot.Users = slices.Clone(in.Snapshot.Users)
 	in.Snapshot.Invitations = slices.Clone(in.Snapshot.Invitations)
-	memory := org.Memory{}
-	for key, rec := range in.Memory {
+	memory := org.Memory{People: map[string]org.Recollection{}}
+	for key, rec := range in.Memory.People {
 		rec.Mails = slices.Clone(rec.Mails)
-		memory[key] = rec
+		memory.People[key] = rec
 	}
-	in.Memory = memory
+	in.Memory.People = memory.People
 	return in
 }
 

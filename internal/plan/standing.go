@@ -145,8 +145,10 @@ func (v *verdict) state(c *candidate) State {
 			return StateGaveUp
 		case Left:
 			return StateLeft
-		case NeedsAttention:
+		case NeedsAttention, UnknownMembership, PossibleAlias, Flapping, RefusedMail:
 			return StateNeedsAttention
+		case EndedSoon:
+			return StateNotInvited
 		default: // does not tell where they stand
 		}
 	}
@@ -177,11 +179,14 @@ func (w *world) describeAccess(c *candidate, cat catalog, s *Standing) {
 	for _, kind := range org.Kinds {
 		for _, ref := range c.Refs(kind) {
 			name := string(kind) + " " + ref.Name
-			if a := cat.byName[kind][ref.Name]; a != nil {
+			a := cat.byName[kind][ref.Name]
+			has := false
+			if a != nil {
 				name = string(kind) + " " + a.Name
-				if _, has := a.Holders[s.UserID]; !has || s.UserID == "" {
-					s.Missing = append(s.Missing, name)
-				}
+				_, has = a.Holders[s.UserID]
+			}
+			if !has || s.UserID == "" {
+				s.Missing = append(s.Missing, name)
 			}
 			s.Wanted = append(s.Wanted, name)
 		}

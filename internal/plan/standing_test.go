@@ -32,7 +32,7 @@ func TestStates(t *testing.T) {
 		{plan.StateLeft, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -80)}
 		}},
-		{plan.StateLeft, func(in *plan.Input) { in.Memory[ada] = org.Recollection{Joined: true, Removed: true} }},
+		{plan.StateLeft, func(in *plan.Input) { in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true} }},
 		{plan.StateNeedsAttention, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -80)}
 		}},
@@ -83,7 +83,7 @@ func TestStandings(t *testing.T) {
 	in.Roster.People = append(in.Roster.People, person("cy@example.com", 5))
 	in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("everyone", "platform"), named("deployer")
 	in.Snapshot.Users[1].APIEnabled = &yes
-	in.Memory["cy@example.com"] = org.Recollection{Mails: []org.Mail{
+	in.Memory.People["cy@example.com"] = org.Recollection{Mails: []org.Mail{
 		{Email: "cy@example.com", InvitationID: "i1", Sequence: 1, At: hours(-80)}, {Email: "cy@example.com", InvitationID: "i2", Sequence: 3, At: hours(-1)},
 	}}
 	want := []plan.Standing{

@@ -37,6 +37,10 @@ type world struct {
 	lastSeen *org.Mail
 	// held is what each user has.
 	held holdings
+	// sees is what the reading could see.
+	sees visibility
+	// mayBeAliases are the unlisted users who may be somebody of the roster; nil before newcomers was asked.
+	mayBeAliases []*org.User
 	// unseen is the first who was mailed though the list shows nothing of it, or accepted and is no user whom anything tells
 	// from others: they may be in with an address that nobody knows. doubted is the first who may be, if the list forgets who
 	// accepted. nil: nobody.
@@ -55,6 +59,8 @@ type candidate struct {
 	service *org.User
 	// user is nil for people who are not in the organization, as far as can be seen.
 	user *org.User
+	// unaccepted is the user who has the person's address and has not accepted the invitation; nil when there is none.
+	unaccepted *org.User
 	// rows are the person's invitations, oldest first.
 	rows     []*org.Invitation
 	rowCount int // how many they are, before they are there
@@ -69,6 +75,7 @@ func survey(in Input) *world {
 		people:    make([]candidate, 0, len(in.Roster.People)),
 		byKey:     make(map[string]*candidate, len(in.Roster.People)),
 		protected: map[string]bool{},
+		sees:      visibilityOf(in.Snapshot),
 	}
 	for i := range in.Snapshot.Users {
 		w.selfKnown = w.selfKnown || w.isSelf(&in.Snapshot.Users[i])
@@ -109,6 +116,9 @@ func survey(in Input) *world {
 	w.assignRows()
 	w.assignUsers()
 	w.recallRegistered()
+	for i := range w.people {
+		w.people[i].forgetBeforeRemoval()
+	}
 	w.held = holdingsOf(in.Snapshot.Access)
 	return w
 }
@@ -123,7 +133,7 @@ func (w *world) assignRows() {
 	for i := range rows {
 		c := w.byKey[rows[i].Invited.Key()]
 		if c == nil {
-			c = w.byKey[rows[i].Registered.Key()]
+			c = w.byKey[acceptedBy(&rows[i])]
 		}
 		if c == nil {
 			if byID == nil {
@@ -193,6 +203,10 @@ func (w *world) assignUsers() {
 		if c != nil && u.Service {
 			c.service = u
 		}
+		if c != nil && !c.ended && isUnaccepted(u) {
+			c.unaccepted = u
+			continue
+		}
 		if c == nil || c.ended || u.Email.IsZero() || u.Service {
 			w.strangers = append(w.strangers, *u)
 			continue
@@ -210,14 +224,25 @@ func (w *world) registered() map[string][]*candidate {
 	for i := range w.people {
 		c := &w.people[i]
 		for _, row := range c.rows {
-			counts := w.in.Snapshot.UsersSeen || row.Status == org.StatusAccepted
-			if key := row.Registered.Key(); key != "" && counts && !slices.Contains(registered[key], c) {
+			if key := acceptedBy(row); key != "" && !slices.Contains(registered[key], c) {
 				registered[key] = append(registered[key], c)
 			}
 		}
 	}
 	return registered
 }
+
+// acceptedBy returns the key of the address that row was accepted with; "" unless it was. Only an accepted invitation says
+// that a user is the invited person: a declined one may name whoever declined it.
+func acceptedBy(row *org.Invitation) string {
+	if row.Status != org.StatusAccepted {
+		return ""
+	}
+	return row.Registered.Key()
+}
+
+// isUnaccepted reports whether u was invited and has not accepted yet, so that u is not a member.
+func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
 // claim gives the person who is the user with the address key: the one listed with it or, of claimants, whose invitations
 // were accepted with it, the first. Whoever else claims the address is the same person listed twice, which is a problem.
@@ -256,9 +281,9 @@ func (w *world) recallRegistered() {
 	for i := range w.people {
 		c := &w.people[i]
 		for _, key := range w.known(c)[len(c.own):] { // the others' memory is there already
-			r := w.in.Memory[key]
+			r := w.in.Memory.People[key]
 			c.memory.Suspended = c.memory.Suspended || r.Suspended
-			c.memory.Removed = c.memory.Removed || r.Removed
+			addRemovals(&c.memory, r)
 		}
 	}
 }
@@ -266,8 +291,8 @@ func (w *world) recallRegistered() {
 // recollect joins what is remembered under all of a person's addresses, and tells of how many something is.
 func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Recollection, remembered int) {
 	inOrder := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
-	ahead := func(m org.Mail) bool { return m.At.Sub(now) > time.Hour }
-	if r, found := memory[keys[0]]; len(keys) == 1 && (!found || slices.IsSortedFunc(r.Mails, inOrder) && !slices.ContainsFunc(r.Mails, ahead)) {
+	ahead := func(m org.Mail) bool { return m.At.After(now) }
+	if r, found := memory.People[keys[0]]; len(keys) == 1 && (!found || slices.IsSortedFunc(r.Mails, inOrder) && !slices.ContainsFunc(r.Mails, ahead)) {
 		if !found {
 			return r, 0
 		}
@@ -278,15 +303,18 @@ func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Reco
 		return r, 1
 	}
 	for _, key := range keys {
-		r, found := memory[key]
+		r, found := memory.People[key]
 		if !found {
 			continue
 		}
 		remembered++
 		for _, m := range r.Mails {
 			if ahead(m) {
-				// A clock was wrong when this was written. When it went out nobody knows; it counts as over.
-				m.At, m.Expires = now.Add(-org.InvitationLife-time.Second), time.Time{}
+				// A clock was wrong when this was written. It counts as sent now, so that nobody is mailed twice.
+				m.At = now
+				if m.Expires.After(now.Add(org.InvitationLife)) {
+					m.Expires = time.Time{}
+				}
 			}
 			joined.Mails = append(joined.Mails, m)
 		}
@@ -295,7 +323,11 @@ func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Reco
 		joined.UserID = cmp.Or(joined.UserID, r.UserID)
 		joined.Suspended = joined.Suspended || r.Suspended
 		joined.SuspendedAt = later(joined.SuspendedAt, r.SuspendedAt)
-		joined.Removed = joined.Removed || r.Removed
+		joined.EverMailed = joined.EverMailed || r.EverMailed
+		addRemovals(&joined, r)
+		if r.RefusedAt.After(joined.RefusedAt) {
+			joined.Refusals, joined.RefusedAt, joined.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
+		}
 		joined.Doubted = joined.Doubted || r.Doubted
 		if r.Anew > joined.Anew {
 			joined.Anew, joined.Since = r.Anew, r.Since
@@ -303,6 +335,35 @@ func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Reco
 	}
 	slices.SortFunc(joined.Mails, inOrder)
 	return joined, remembered
+}
+
+// addRemovals takes what r says of removals into to.
+func addRemovals(to *org.Recollection, r org.Recollection) {
+	to.Removed = to.Removed || r.Removed
+	to.RemovedAt = later(to.RemovedAt, r.RemovedAt)
+	to.RemovedSequence = max(to.RemovedSequence, r.RemovedSequence)
+	if len(r.Removals) == 0 {
+		return
+	}
+	all := slices.Concat(to.Removals, r.Removals)
+	slices.SortStableFunc(all, func(a, b org.Removal) int { return a.At.Compare(b.At) })
+	to.Removals = all[max(0, len(all)-2):]
+}
+
+// forgetBeforeRemoval takes from c what was before orgsync removed c: mails, and invitations that can no longer be accepted.
+// Somebody who was removed and is listed again is invited again, whatever came before.
+func (c *candidate) forgetBeforeRemoval() {
+	if !c.memory.Removed {
+		return
+	}
+	c.memory.Mails = slices.DeleteFunc(slices.Clone(c.memory.Mails), func(m org.Mail) bool {
+		return m.Sequence < c.memory.RemovedSequence
+	})
+	since := func(t time.Time) bool { return t.After(c.memory.RemovedAt) }
+	c.rows = slices.DeleteFunc(slices.Clone(c.rows), func(row *org.Invitation) bool {
+		mailed := slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return m.InvitationID == row.ID })
+		return row.Status != org.StatusPending && !mailed && !since(row.Created) && !since(row.Responded)
+	})
 }
 
 func later(a, b time.Time) time.Time {

@@ -151,7 +151,7 @@ func lastVisible(memory org.Memory, rows []org.Invitation) org.Mail {
 		byID[rows[i].ID] = &rows[i]
 	}
 	var last org.Mail
-	for _, r := range memory {
+	for _, r := range memory.People {
 		for _, m := range r.Mails {
 			if m.Lost || m.Found || m.Sequence <= last.Sequence {
 				continue

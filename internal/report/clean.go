@@ -15,10 +15,14 @@ const ellipsis = "…"
 
 // Clean makes text from outside (addresses, names, notes, a server's messages) fit to be shown on one line: terminal
 // sequences and control, bidirectional and other invisible characters are dropped, every run of white space becomes
-// one space, and what is wider than width columns ends in an ellipsis. A width below 1 gives "".
+// one space, and what is wider than width columns ends in an ellipsis. A width below 1 gives "". Where a CI runner would take
+// a part of it for a command, such as "##[group]" or "::error::", a space is put in.
 //
 // It is the only way by which such text reaches a terminal.
-func Clean(s string, width int) string {
+func Clean(s string, width int) string { return clean(s, width, true) }
+
+// clean is Clean; apart says whether commands are taken apart.
+func clean(s string, width int, apart bool) string {
 	var b strings.Builder
 	columns, space := 0, false
 	for len(s) > 0 {
@@ -35,6 +39,9 @@ func Clean(s string, width int) string {
 		if !unicode.IsPrint(r) {
 			continue
 		}
+		if apart && opensCommand(b.String(), space, r) {
+			space = true
+		}
 		need := cost(r)
 		if space {
 			need++
@@ -50,6 +57,23 @@ func Clean(s string, width int) string {
 		columns += need
 	}
 	return b.String()
+}
+
+// opensCommand reports whether r, after text and perhaps a space, makes what a CI runner takes for the beginning of a command.
+// GitHub's and Azure's look for "##[" and "##vso[" anywhere in a line (actions/runner, ActionCommand.TryParse), TeamCity for
+// "##teamcity["; GitHub's looks for "::name" where a line begins, which any word may do in a report.
+func opensCommand(text string, space bool, r rune) bool {
+	isLetter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	switch {
+	case space:
+		return false
+	case r == '[':
+		return strings.HasSuffix(strings.TrimRightFunc(text, isAlphanumeric), "##")
+	case isLetter:
+		before, found := strings.CutSuffix(text, "::")
+		return found && (before == "" || strings.HasSuffix(before, " "))
+	}
+	return false
 }
 
 // cost is the columns that r is counted as. Marks without a width of their own count as one: a thousand of them on one

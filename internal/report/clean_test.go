@@ -1,6 +1,7 @@
 package report
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -39,6 +40,13 @@ func TestClean(t *testing.T) {
 		{"wide letters cut", "日本語", 5, "日本…"},
 		{"accent as a mark", "e\u0301", 40, "e\u0301"},
 		{"heap of marks", "e" + strings.Repeat("\u0301", 50), 4, "e\u0301\u0301…"},
+		{"command of an old runner", "a ##[add-mask]b ##[group]c", 40, "a ## [add-mask]b ## [group]c"},
+		{"command of Azure", "x##vso[task.setvariable]y", 40, "x##vso [task.setvariable]y"},
+		{"command that becomes one", "#\u200b#\u00ad[error]a", 40, "## [error]a"},
+		{"command too long", "abc##[d]", 7, "abc##…"},
+		{"command of a runner", "::error file=x::y\n::add-mask::z", 60, ":: error file=x::y :: add-mask::z"},
+		{"command after white space", " \t\r ::stop-commands::x", 60, ":: stop-commands::x"},
+		{"colons that are no command", "a::b [::1]:443 ::1 # # [x] #[y] ##", 60, "a::b [::1]:443 ::1 # # [x] #[y] ##"},
 		{"no room", "abc", 0, ""},
 		{"nothing", "", 5, ""},
 	}
@@ -52,7 +60,13 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// runnerCommand is what a runner of GitHub or Azure, or TeamCity, takes for a command in a line of a log.
+var runnerCommand = regexp.MustCompile(`##[A-Za-z]*\[|(?:^|\s)::[A-Za-z]`)
+
 func FuzzClean(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s, 200)
+	}
 	for _, s := range []string{"ada@example.com", "\x1b[31mred", "\x1b]0;t\ab", "a\r\nb", "\u202ea", "日本語", "\xff", " a  b ", "\u009b1m"} {
 		f.Add(s, 10)
 	}
@@ -69,6 +83,9 @@ func FuzzClean(f *testing.F) {
 		}
 		if w := terminal.StringWidth(got); w > max(0, width) {
 			t.Errorf("%q is %d columns wide, more than %d", got, w, width)
+		}
+		if command := runnerCommand.FindString(got); command != "" {
+			t.Errorf("%q holds the command %q", got, command)
 		}
 		if again := Clean(got, width); again != got {
 			t.Errorf("cleaned again %q becomes %q", got, again)

@@ -36,6 +36,12 @@ func DiffText(w io.Writer, d diff.Difference, width int, colored bool) error {
 		rows = append(rows, []cell{{l.glyph + " " + l.word, l.color}, {text: s.who}, {text: s.words}, {s.source, faint}})
 	}
 	out.section(rows, 2)
+	if len(d.Warnings) > 0 {
+		for _, one := range d.Warnings {
+			out.table([][]cell{{{warningLine(one), yellow}}}, 0)
+		}
+		out.line("")
+	}
 	out.say(summarizeDiff(d))
 	return out.flush()
 }
@@ -58,6 +64,9 @@ func DiffMarkdown(w io.Writer, d diff.Difference) error {
 			}
 		}
 		blocks = append(blocks, table("#### Settings", rows, "setting", "change"))
+	}
+	if len(d.Warnings) > 0 {
+		blocks = append(blocks, warningTable("#### Warnings", d.Warnings))
 	}
 	people, rows := gather(d, code), make(map[diff.Kind][]string)
 	for _, s := range people {
@@ -264,6 +273,12 @@ func warning(f diff.Field) string {
 		return "one run may send more mails"
 	case diff.MaxRemovals:
 		return "one run may suspend or remove more people"
+	case diff.MaxRevokes:
+		return "one run may take more access from members"
+	case diff.UnlistedAfter:
+		return "people who are not in the roster may be suspended or removed sooner"
+	case diff.HiddenMembers:
+		return "people whose membership the key cannot see get an invitation mail, even if they are members"
 	case diff.ReinviteRounds:
 		return "people who never answer get more mails"
 	case diff.Protected:

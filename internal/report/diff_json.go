@@ -14,6 +14,7 @@ type difference struct {
 	New           rosterSummary `json:"new"`
 	Settings      []setting     `json:"settings"`
 	People        []differing   `json:"people"`
+	Warnings      []warnedAbout `json:"warnings"`
 	Summary       diffSummary   `json:"summary"`
 }
 
@@ -54,7 +55,7 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 	doc := difference{
 		FormatVersion: formatVersion, Command: run.Command,
 		Old: rosterSummary{list(run.OldFiles), run.OldPeople}, New: rosterSummary{list(run.Files), run.People},
-		Settings: []setting{}, People: []differing{},
+		Settings: []setting{}, People: []differing{}, Warnings: newWarnings(d.Warnings),
 		Summary: diffSummary{
 			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.Respelt), len(d.Settings), d.Unchanged,
 		},

@@ -13,6 +13,14 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
+// warnings are two of a roster, one with text that tries to act on what shows it.
+func warnings() []roster.Problem {
+	return []roster.Problem{
+		{At: roster.Position{File: "users.yaml", Line: 12, Column: 5}, Text: "the last day of 2 people ends nothing"},
+		{At: roster.Position{File: "te|ams\x1b[31m.yaml", Line: 3, Column: 7}, Text: "the last day of `x`\n::error::y@example.com was 2001-01-01"},
+	}
+}
+
 // manyDiffer is a comparison in which everything happens at once.
 func manyDiffer() diff.Difference {
 	d := diff.Difference{
@@ -21,9 +29,12 @@ func manyDiffer() diff.Difference {
 			{Name: diff.AllowedDomains, Come: []string{"home.example"}, Loosens: true},
 			{Name: diff.MaxInvites, From: "100", To: "50"},
 			{Name: diff.MaxRemovals, From: "5", To: "500", Loosens: true},
+			{Name: diff.MaxRevokes, From: "25", To: "300", Loosens: true},
 			{Name: diff.ReinviteRounds, From: "4", To: "5", Loosens: true},
 			{Name: diff.Unlisted, From: "report", To: "remove", Loosens: true},
+			{Name: diff.UnlistedAfter, From: "24h", To: "0s", Loosens: true},
 			{Name: diff.ExtraAccess, From: "report", To: "revoke", Loosens: true},
+			{Name: diff.HiddenMembers, From: "hold", To: "invite", Loosens: true},
 			{Name: diff.Protected, Gone: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"}, Loosens: true},
 		},
 		People: []diff.Person{
@@ -45,6 +56,7 @@ func manyDiffer() diff.Difference {
 				{Name: diff.APIEnabled, To: "true", Managing: &yes}, {Name: diff.Groups, Come: []string{"everyone"}, Managing: &yes}}},
 			{Kind: diff.Changed, Email: address("gil@example.com"), Source: "users.yaml:29", Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", Managing: &no}}},
 		},
+		Warnings:  warnings(),
 		Unchanged: 12,
 		Unlisted:  roster.UnlistedRemove,
 	}

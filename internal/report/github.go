@@ -33,8 +33,21 @@ func PlanGitHub(w io.Writer, p plan.Plan, dir string) error {
 			warnings = append(warnings, annotation{at: source(n.Source), text: sentence(n, p.Now, Clean)})
 		}
 	}
-	out.annotate("notice", "changes", changes, dir)
-	out.annotate("warning", "matters", warnings, dir)
+	const all = "orgsync plan shows them all"
+	out.annotate("notice", changes, "changes: "+all, dir)
+	out.annotate("warning", warnings, "matters: "+all, dir)
+	return out.flush()
+}
+
+// WarningsGitHub writes what a valid roster is warned about as workflow commands of GitHub Actions, each at its place, and no
+// more than GitHub shows. Files are named as seen from the folder dir. The error is w's.
+func WarningsGitHub(w io.Writer, warnings []roster.Problem, dir string) error {
+	out := newPrinter(w, 0, false)
+	var list []annotation
+	for _, one := range warnings {
+		list = append(list, annotation{one.At, Clean(one.Text, messageWidth)})
+	}
+	out.annotate("warning", list, "warnings: orgsync validate shows them all", dir)
 	return out.flush()
 }
 
@@ -70,12 +83,13 @@ type annotation struct {
 	text string
 }
 
-// annotate writes as many of list as GitHub shows; where that is not all, the last says how many more things there are.
-func (p *printer) annotate(kind, things string, list []annotation, dir string) {
+// annotate writes as many of list as GitHub shows; where that is not all, the last says how many more there are, of what, and
+// where to see them.
+func (p *printer) annotate(kind string, list []annotation, what, dir string) {
 	shown := list
 	if len(list) > maxAnnotations {
 		shown = append(list[:maxAnnotations-1:maxAnnotations-1],
-			annotation{text: fmt.Sprintf("… and %d more %s: orgsync plan shows them all", len(list)-maxAnnotations+1, things)})
+			annotation{text: fmt.Sprintf("… and %d more %s", len(list)-maxAnnotations+1, what)})
 	}
 	for _, a := range shown {
 		p.line(a.command(kind, dir))

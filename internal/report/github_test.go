@@ -27,7 +27,7 @@ func TestGitHubEscapes(t *testing.T) {
 		{"plain", "users.yaml", "no @", "::error file=users.yaml,line=3,col=5::no @"},
 		{"percent", "users.yaml", "100% %0A", "::error file=users.yaml,line=3,col=5::100%25 %250A"},
 		{"commas and colons stay in the text", "users.yaml", "a, b: c", "::error file=users.yaml,line=3,col=5::a, b: c"},
-		{"a line break", "users.yaml", "a\r\n::error::b", "::error file=users.yaml,line=3,col=5::a ::error::b"},
+		{"a line break", "users.yaml", "a\r\n::error::b", "::error file=users.yaml,line=3,col=5::a :: error::b"},
 		{"a second property", "a,line=1:b.yaml", "x", "::error file=a%2Cline=1%3Ab.yaml,line=3,col=5::x"},
 		{"a line break in a path", "a\r\nb%.yaml", "x", "::error file=a%0D%0Ab%25.yaml,line=3,col=5::x"},
 		{"an escape code in a path", "a\x1b[31m\u202eb.yaml", "x", "::error file=a[31mb.yaml,line=3,col=5::x"},

@@ -77,6 +77,10 @@ type notice struct {
 	Since        *string         `json:"since,omitempty"`
 	Mails        int             `json:"mails,omitempty"`
 	Message      string          `json:"message,omitempty"`
+	Estimated    bool            `json:"expires_estimated,omitempty"`
+	RemovalAfter *string         `json:"removal_after,omitempty"`
+	AccessID     string          `json:"access_id,omitempty"`
+	Places       []string        `json:"places,omitempty"`
 }
 
 type summary struct {
@@ -146,13 +150,31 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	return write(w, d)
 }
 
-// ValidJSON writes that a roster is valid. The error is w's.
-func ValidJSON(w io.Writer, run Run) error {
+// ValidJSON writes that a roster is valid, and what it is warned about. The error is w's.
+func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 	return write(w, struct {
 		FormatVersion string        `json:"format_version"`
 		Command       string        `json:"command"`
 		Roster        rosterSummary `json:"roster"`
-	}{formatVersion, run.Command, rosterSummary{Files: list(run.Files), Users: run.People}})
+		Warnings      []warnedAbout `json:"warnings"`
+	}{formatVersion, run.Command, rosterSummary{Files: list(run.Files), Users: run.People}, newWarnings(warnings)})
+}
+
+// warnedAbout is a warning about a roster.
+type warnedAbout struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"`
+}
+
+// newWarnings is never null.
+func newWarnings(warnings []roster.Problem) []warnedAbout {
+	out := []warnedAbout{}
+	for _, w := range warnings {
+		out = append(out, warnedAbout{w.At.File, w.At.Line, w.At.Column, w.Text})
+	}
+	return out
 }
 
 // ErrorJSON writes why a run failed before it had a plan; run.Failure may not be nil. A roster's problems are listed
@@ -181,9 +203,18 @@ func newDocument(run Run, p plan.Plan, notices []plan.Notice) document {
 		d.Notices = append(d.Notices, notice{
 			Kind: n.Kind, Email: text(n.Email.String()), InvitationID: text(n.InvitationID), ExpiresAt: stamp(n.Expires),
 			Source: n.Source, UserID: n.UserID, Since: stamp(n.Since), Mails: n.Mails, Message: n.Text,
+			Estimated: n.ExpiresEstimated, RemovalAfter: stamp(n.RemovalAfter), AccessID: n.AccessID, Places: places(n),
 		})
 	}
 	return d
+}
+
+func places(n plan.Notice) []string {
+	var all []string
+	for _, at := range n.Places {
+		all = append(all, at.String())
+	}
+	return all
 }
 
 func newChange(c plan.Change) change {
@@ -249,8 +280,19 @@ func write(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
-	_, err := w.Write(EscapeUnseen(buf.Bytes()))
+	_, err := w.Write(EscapeCommands(EscapeUnseen(buf.Bytes()), `\u005b`))
 	return err
+}
+
+// EscapeCommands writes bracket, as the "[" of a JSON string may be written, in the place of the "[" of a command to a CI runner
+// that counts anywhere in a line, such as "##[group]". A JSON document has those in strings only.
+func EscapeCommands(doc []byte, bracket string) []byte {
+	if !bytes.Contains(doc, []byte("##")) {
+		return doc
+	}
+	return oldCommand.ReplaceAllFunc(doc, func(command []byte) []byte {
+		return append(bytes.TrimSuffix(bytes.Clone(command), []byte("[")), bracket...)
+	})
 }
 
 // EscapeUnseen writes characters that cannot be seen as \u escapes, but for line feeds: control and bidirectional ones, for

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -76,15 +77,36 @@ func ProblemsMarkdown(w io.Writer, problems []roster.Problem) error {
 	return writeMarkdown(w, head, []block{table("", rows, "place", "problem")}, "")
 }
 
+// WarningsMarkdown writes what a valid roster is warned about as rows of a table, and nothing where that is nothing. The
+// error is w's.
+func WarningsMarkdown(w io.Writer, warnings []roster.Problem) error {
+	if len(warnings) == 0 {
+		return nil
+	}
+	head := "### The roster is valid, with " + count(len(warnings), "warning", "warnings") + "\n"
+	return writeMarkdown(w, head, []block{warningTable("", warnings)}, "")
+}
+
+func warningTable(title string, warnings []roster.Problem) block {
+	rows := make([]string, len(warnings))
+	for i, one := range warnings {
+		rows[i] = row(code(one.At.String(), addressWidth), code(one.Text, messageWidth))
+	}
+	return table(title, rows, "place", "warning")
+}
+
+// oldCommand is the form of a command to a CI runner that counts anywhere in a line.
+var oldCommand = regexp.MustCompile(`##[A-Za-z0-9]*\[`)
+
 // code shows text from outside, cleaned and bounded to width columns, as code: there Markdown reads no markup. Where the
 // text has a character that would end the code, or a table's cell, it is HTML with every sign as a number. So it is where
 // the log of a GitHub runner would take the text for a command, in the old form that counts anywhere in a line.
 func code(s string, width int) string {
-	s = Clean(s, width)
+	s = clean(s, width, false)
 	switch {
 	case s == "":
 		return ""
-	case !strings.ContainsAny(s, "`|\\") && !strings.Contains(s, "##["):
+	case !strings.ContainsAny(s, "`|\\") && !oldCommand.MatchString(s):
 		return "`" + s + "`"
 	}
 	var b strings.Builder

@@ -238,10 +238,19 @@ func TestGolden(t *testing.T) {
 		}},
 		{"invalid.txt", func(w io.Writer) error { return ProblemsText(w, invalid.Problems) }},
 		{"valid.json", func(w io.Writer) error {
-			return ValidJSON(w, Run{Command: "validate", Files: run.Files, People: 24})
+			return ValidJSON(w, Run{Command: "validate", Files: run.Files, People: 24}, warnings())
+		}},
+		{"valid-warnings.txt", func(w io.Writer) error { return ValidText(w, Run{Files: run.Files, People: 24}, warnings()) }},
+		{"valid-warnings.md", func(w io.Writer) error { return WarningsMarkdown(w, warnings()) }},
+		{"valid-warnings.github", func(w io.Writer) error {
+			many := warnings()
+			for i := range 12 {
+				many = append(many, roster.Problem{At: roster.Position{File: "users.yaml", Line: 100 + i, Column: 5}, Text: "over"})
+			}
+			return WarningsGitHub(w, many, "/")
 		}},
 		{"valid.txt", func(w io.Writer) error {
-			return ValidText(w, Run{Files: []string{"a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml"}, People: 1})
+			return ValidText(w, Run{Files: []string{"a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml"}, People: 1}, nil)
 		}},
 	}
 	for _, tt := range tests {

@@ -111,11 +111,23 @@ func Steps(w io.Writer, steps [][2]string, width int) error {
 	return out.flush()
 }
 
-// ValidText writes that a roster is valid. The error is w's.
-func ValidText(w io.Writer, run Run) error {
+// ValidText writes that a roster is valid, after what it is warned about, each on a line of its own. The error is w's.
+func ValidText(w io.Writer, run Run, warnings []roster.Problem) error {
 	out := newPrinter(w, 0, false)
-	out.line(fmt.Sprintf("%s: %s, no problems.", some(run.Files, Clean), count(run.People, "person", "people")))
+	for _, one := range warnings {
+		out.line(warningLine(one))
+	}
+	end := "."
+	if n := len(warnings); n > 0 {
+		end = ", " + count(n, "warning", "warnings") + "."
+	}
+	out.line(fmt.Sprintf("%s: %s, no problems%s", some(run.Files, Clean), count(run.People, "person", "people"), end))
 	return out.flush()
+}
+
+// warningLine is a warning with its place.
+func warningLine(p roster.Problem) string {
+	return Clean(p.At.String(), messageWidth) + ": warning: " + Clean(p.Text, messageWidth)
 }
 
 // ProblemsText writes every problem of a roster on a line of its own, as file:line:column: text. The error is w's.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -89,11 +90,18 @@ func sentence(n plan.Notice, now time.Time, show shower) string {
 		if n.Expires.IsZero() {
 			return who + " was invited and has not answered yet"
 		}
-		return fmt.Sprintf("%s was invited and has until %s to accept", who, deadline(n.Expires, now))
+		about := ""
+		if n.ExpiresEstimated {
+			about = "about "
+		}
+		return fmt.Sprintf("%s was invited and has until %s%s to accept", who, about, deadline(n.Expires, now))
 	case plan.GaveUp:
 		return fmt.Sprintf("%s got %s%s and never answered: no more are sent, unless --reinvite names them",
 			who, count(n.Mails, "mail", "mails"), since(n.Since))
 	case plan.NeedsAttention:
+		if n.UserID != "" && said != "" {
+			return who + " is listed as a user who has not accepted an invitation, and no invitation is listed: orgsync leaves it to you"
+		}
 		if n.UserID != "" {
 			return who + " is the address of a service user, who needs no invitation: take it out of the roster"
 		}
@@ -108,6 +116,9 @@ func sentence(n plan.Notice, now time.Time, show shower) string {
 		}
 		if !n.Since.IsZero() {
 			return fmt.Sprintf("%s is in the organization, and%s no longer in the roster", who, since(n.Since))
+		}
+		if !n.RemovalAfter.IsZero() {
+			return fmt.Sprintf("%s is in the organization, and not in the roster%s: apply takes them out from %s on", who, bracketed(said), moment(n.RemovalAfter))
 		}
 		return who + " is in the organization, and not in the roster" + bracketed(said)
 	case plan.DuplicateInvitation:
@@ -126,12 +137,41 @@ func sentence(n plan.Notice, now time.Time, show shower) string {
 		return "the user of this key cannot be told from others: nobody is suspended or removed, and nothing is taken from anybody"
 	case plan.ProtectedUnseen:
 		return who + " is protected by the roster, and nobody has that address: whom it was meant for is not protected"
+	case plan.UnknownMembership:
+		return fmt.Sprintf("%s is not invited, because this key cannot see whether they are a member already; to invite them: --reinvite %s", who, who)
+	case plan.PossibleAlias:
+		text := fmt.Sprintf("%s may have joined as %s, since their invitation is gone: if so, add the line aliases: [%s] to their entry", who, said, said)
+		if n.Expires.IsZero() {
+			text += fmt.Sprintf("; if not, invite them again with --reinvite %s", who)
+		}
+		return text
+	case plan.RefusedMail:
+		return fmt.Sprintf("%s cannot be invited: the API says \"%s\"; orgsync tries again once a day, and at once with --reinvite %s", who, said, who)
+	case plan.Flapping:
+		return fmt.Sprintf("%s was removed twice within a week, last%s with the roster %s, and this roster lists them: make the rosters agree, or invite them with --reinvite %s",
+			who, at(n.Since), cmp.Or(said, "of another run"), who)
+	case plan.UnknownAccess:
+		if n.AccessID != "" {
+			return said + ": change the name in the roster" + bracketed(firstPlaces(n, show))
+		}
+		return said + bracketed(firstPlaces(n, show))
+	case plan.PinUnconfirmed:
+		return "nothing that the API shows confirms that this key belongs to the organization " + said
+	case plan.NewLedger:
+		return "the ledger is empty although the organization has invitations: if orgsync ran before, its ledger was lost"
+	case plan.EndedSoon:
+		return fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; to invite them: --reinvite %s", who, said, who)
 	case plan.UnlistedKept:
 		return who + " may be in with an address that nobody knows: until that is known, who is not in the roster is only reported"
 	case plan.Limit:
 		return "apply would refuse this: " + said
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who, strings.ReplaceAll(string(n.Kind), "_", " "), said))
+}
+
+// firstPlaces names the first places that n is about.
+func firstPlaces(n plan.Notice, show shower) string {
+	return some(places(n), show)
 }
 
 // deadline is a moment, and how far it is from now.

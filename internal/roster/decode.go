@@ -44,6 +44,9 @@ func newDecoder() *decoder {
 		roster: &Roster{Settings: Settings{
 			MaxInvites:     defaultMaxInvites,
 			MaxRemovals:    defaultMaxRemovals,
+			MaxRevokes:     defaultMaxRevokes,
+			UnlistedAfter:  defaultUnlistedAfter,
+			HiddenMembers:  HiddenMembersHold,
 			ReinviteRounds: defaultReinviteRounds,
 			Unlisted:       UnlistedReport,
 			ExtraAccess:    ExtraAccessReport,
@@ -127,13 +130,19 @@ func (d *decoder) settings(n *yaml.Node) {
 			s.MaxInvites = d.number(k, v)
 		case "max_removals":
 			s.MaxRemovals = d.number(k, v)
+		case "max_revokes":
+			s.MaxRevokes = d.number(k, v)
 		case "reinvite_rounds":
 			s.ReinviteRounds = d.number(k, v)
 		case "unlisted":
 			s.Unlisted = UnlistedPolicy(d.choice(k, v))
 			d.unlistedAt = d.at(v)
+		case "unlisted_after":
+			s.UnlistedAfter = d.duration(k, v)
 		case "extra_access":
 			s.ExtraAccess = ExtraAccessPolicy(d.choice(k, v))
+		case "hidden_members":
+			s.HiddenMembers = HiddenMembersPolicy(d.choice(k, v))
 		case "protected":
 			s.Protected = d.protected(k, v)
 		}

@@ -67,7 +67,8 @@ func checkRoster(t *testing.T, r *Roster) {
 		}
 	}
 	s := r.Settings
-	if s.MaxInvites < 0 || s.MaxRemovals < 0 || s.ReinviteRounds < 1 || s.Unlisted == "" || s.ExtraAccess == "" {
+	if s.MaxInvites < 0 || s.MaxRemovals < 0 || s.ReinviteRounds < 1 || s.Unlisted == "" || s.ExtraAccess == "" ||
+		s.MaxRevokes < 0 || s.UnlistedAfter < 0 || s.UnlistedAfter > maxDuration || s.HiddenMembers == "" {
 		t.Errorf("settings out of bounds: %+v", s)
 	}
 	if s.Unlisted != UnlistedReport && r.Organization == "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -17,6 +18,7 @@ const (
 	flagKind                  // true or false, yes or no
 	numberKind                // whole, from min to max
 	dateKind                  // YYYY-MM-DD
+	durationKind              // a time with its unit, from 0s to maxDuration
 	choiceKind                // one of choices
 	addressKind               // a mail address
 	namesKind                 // a list of texts; lists have min to max items, where max 0 is no bound
@@ -81,12 +83,20 @@ var (
 			about: "Most invitation mails in one run, new and renewed ones together. A plan with more is refused."},
 		{name: "max_removals", kind: numberKind, max: 1_000_000, standard: defaultMaxRemovals,
 			about: "Most people suspended or removed in one run. A plan with more is refused."},
+		{name: "max_revokes", kind: numberKind, max: 1_000_000, standard: defaultMaxRevokes,
+			about: "Most changes in one run that take access from members. A plan with more is refused."},
 		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, standard: defaultReinviteRounds,
 			about: "Mails in all to a person who never answers. From then on they are only reported."},
 		{name: "unlisted", kind: choiceKind, choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)}, standard: UnlistedReport,
 			about: "What happens to people who are in the organization but not in the roster. suspend and remove need an organization at the top."},
+		{name: "unlisted_after", kind: durationKind, standard: FormatDuration(defaultUnlistedAfter),
+			about: "How long a user whom orgsync never saw in a roster must be unlisted before they are suspended or removed, " +
+				"as in 24h or 3d. 0s: at once."},
 		{name: "extra_access", kind: choiceKind, choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)}, standard: ExtraAccessReport,
 			about: "What happens to groups, roles and policies that a listed person has beyond the roster."},
+		{name: "hidden_members", kind: choiceKind, standard: HiddenMembersHold,
+			choices: []string{string(HiddenMembersHold), string(HiddenMembersInvite)},
+			about:   "What happens to people whose membership the API key cannot see: they are held, or invited once."},
 		{name: "protected", kind: addressesKind, max: 1000,
 			about: "People who are never suspended or removed, and whose access is never revoked."},
 	}}
@@ -124,6 +134,9 @@ const (
 	// maxPersonName is the most characters of a person's name.
 	maxPersonName = 200
 )
+
+// maxDuration is the longest time that a setting may be.
+const maxDuration = 365 * 24 * time.Hour
 
 // maxName is the most characters that the name or id of an organization, group, role or policy may have.
 const maxName = 255
@@ -169,6 +182,8 @@ func (k *key) wanted() string {
 		return fmt.Sprintf("a whole number from %d to %d", k.min, k.max)
 	case dateKind:
 		return "a date like 2027-03-31"
+	case durationKind:
+		return "a time with its unit, such as 24h, 90m or 3d, and at most 365d"
 	case choiceKind:
 		return enumerate(k.choices, "or")
 	case addressKind:

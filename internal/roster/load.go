@@ -4,19 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // MaxFile bounds one file, in bytes: room for 200,000 people with every field, and an end for what is no roster.
 const MaxFile = 64 << 20
 
-// Load reads the roster that paths name together: files, and folders, of which it reads every *.yaml and *.yml file,
-// sorted by name; not those in folders within, nor those whose names begin with a dot.
+// Load reads the roster that paths name together: files, and folders, of which it reads every *.yaml and *.yml file, in
+// any letter case and in all subfolders, sorted by name. Files and folders whose names begin with a dot are not read.
 //
-// A file that cannot be read, a folder without a roster and a file named twice are plain errors that name the path.
+// A file that cannot be read, a folder without a roster, a file that only looks like one (see [LookalikeFile]) and a file
+// named twice are plain errors that name the path.
 // Whatever is wrong inside the files comes back as one [*ProblemsError] with all problems of all files.
 func Load(paths []string) (*Roster, error) {
 	files, err := rosterFiles(paths)
@@ -78,47 +77,6 @@ func rosterFiles(paths []string) ([]string, error) {
 	return files, nil
 }
 
-// filesAt gives path itself, whatever it is, or the roster files in it when it is a folder.
-func filesAt(path string) ([]string, error) {
-	if path == "" {
-		return nil, errors.New("the name of a file or folder is empty")
-	}
-	info, err := os.Stat(path)
-	if path == "-" && errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("there is no file or folder -; the standard input is /dev/stdin")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return []string{path}, nil
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, entry := range entries {
-		if !InFolder(entry.Name()) {
-			continue
-		}
-		file := filepath.Join(path, entry.Name())
-		info, err := os.Stat(file)
-		if err != nil {
-			return nil, err
-		}
-		// Somebody may want to name a pipe; one that lies in a folder would only be waited for.
-		if !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s is no file: take it out of the folder, or give it a name that does not end as a roster's", file)
-		}
-		files = append(files, file)
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("the folder %s holds no *.yaml or *.yml file", path)
-	}
-	return files, nil
-}
-
 // readFile reads the whole of a file of bounded size.
 func readFile(file string) ([]byte, error) {
 	f, err := os.Open(file)
@@ -138,11 +96,4 @@ func readFile(file string) ([]byte, error) {
 
 func tooLarge(file string) error {
 	return fmt.Errorf("%s is larger than %d MiB: split it into several files", file, MaxFile>>20)
-}
-
-// InFolder tells whether a file of this name, without its path, is read when its folder is.
-func InFolder(name string) bool {
-	// Names with a dot in front are left to editors, which keep locks and copies there, and to mounted volumes.
-	ext := filepath.Ext(name)
-	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(name, ".")
 }

@@ -75,7 +75,69 @@ func TestLoadPlainErrors(t *testing.T) {
 				write(t, folder, "users.yaml", oneUser)
 				return []string{folder}
 			},
-			want: "null.yaml is no file",
+			want: "null.yaml is neither a file nor a folder",
+		},
+		"link to the folder it is in": {
+			paths: func(t *testing.T, folder string) []string {
+				write(t, folder, "users.yaml", oneUser)
+				below := mkdir(t, folder, "teams")
+				write(t, below, "more.yaml", "users:\n  - email: bob@example.com\n")
+				symlink(t, folder, filepath.Join(below, "again"))
+				return []string{folder}
+			},
+			want: filepath.Join("teams", "again") + " is a link to a folder that it is in",
+		},
+		"dangling link without an ending": {
+			paths: func(t *testing.T, folder string) []string {
+				write(t, folder, "users.yaml", oneUser)
+				symlink(t, filepath.Join(folder, "gone"), filepath.Join(folder, "teams"))
+				return []string{folder}
+			},
+			want: "teams: no such file",
+			is:   fs.ErrNotExist,
+		},
+		"empty below": {
+			paths: func(t *testing.T, folder string) []string {
+				mkdir(t, folder, "teams")
+				write(t, mkdir(t, folder, ".hidden"), "users.yaml", oneUser)
+				return []string{folder}
+			},
+			want: "holds no *.yaml or *.yml file",
+		},
+		"folder below that may not be read": {
+			paths: func(t *testing.T, folder string) []string {
+				if os.Geteuid() == 0 {
+					t.Skip("root may read everything")
+				}
+				write(t, folder, "users.yaml", oneUser)
+				below := mkdir(t, folder, "teams")
+				if err := os.Chmod(below, 0); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = os.Chmod(below, 0o700) })
+				return []string{folder}
+			},
+			want: "teams: permission denied",
+			is:   fs.ErrPermission,
+		},
+		"device of another name": {
+			paths: func(t *testing.T, folder string) []string {
+				if runtime.GOOS == "windows" {
+					t.Skip("there are no device files")
+				}
+				write(t, folder, "users.yaml", oneUser)
+				symlink(t, os.DevNull, filepath.Join(folder, "null"))
+				return []string{folder}
+			},
+			want: "null is neither a file nor a folder",
+		},
+		"named twice by a folder above": {
+			paths: func(t *testing.T, folder string) []string {
+				below := mkdir(t, folder, "teams")
+				write(t, below, "users.yaml", oneUser)
+				return []string{below, folder}
+			},
+			want: filepath.Join("teams", "users.yaml") + " is named twice",
 		},
 		"link to itself": {
 			paths: func(t *testing.T, folder string) []string {
@@ -172,6 +234,114 @@ func TestLoadOrder(t *testing.T) {
 	const want = "first@example.com second@example.com third@example.com last@example.com"
 	if strings.Join(got, " ") != want {
 		t.Errorf("people are %v, want %s", got, want)
+	}
+}
+
+func mkdir(t *testing.T, folder, name string) string {
+	t.Helper()
+	path := filepath.Join(folder, name)
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func symlink(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// loaded are the addresses of the people that path names, in their order.
+func loaded(t *testing.T, path string) string {
+	t.Helper()
+	r, err := Load([]string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, p := range r.People {
+		all = append(all, p.Email.String())
+	}
+	return strings.Join(all, " ")
+}
+
+// Nobody leaves the roster because a file moves to a subfolder, or because of how its ending is written.
+func TestLoadSubfolders(t *testing.T) {
+	t.Parallel()
+	person := func(name string) string { return "users:\n  - email: " + name + "@example.com\n" }
+	folder := t.TempDir()
+	for _, name := range []string{"a-b.yaml", "a.yaml", "b.YAML", "c.Yml"} {
+		write(t, folder, name, person(name[:len(name)-len(filepath.Ext(name))]))
+	}
+	before := loaded(t, folder)
+	if want := "a-b@example.com a@example.com b@example.com c@example.com"; before != want {
+		t.Errorf("people are %s, want %s", before, want)
+	}
+	below := mkdir(t, folder, "b")
+	deep := mkdir(t, below, "deep")
+	for from, to := range map[string]string{"a.yaml": "b/a.yml", "b.YAML": "b/deep/b.YML"} {
+		if err := os.Rename(filepath.Join(folder, from), filepath.Join(folder, filepath.FromSlash(to))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := loaded(t, folder); got != before {
+		t.Errorf("people are %s after files moved, want %s", got, before)
+	}
+	if got, want := loaded(t, below), "a@example.com b@example.com"; got != want {
+		t.Errorf("the folder below has %s, want %s", got, want)
+	}
+	elsewhere := write(t, t.TempDir(), "d.yaml", person("d"))
+	symlink(t, filepath.Dir(elsewhere), filepath.Join(deep, "elsewhere"))
+	if got, want := loaded(t, below), "a@example.com b@example.com d@example.com"; got != want {
+		t.Errorf("with a link to a folder people are %s, want %s", got, want)
+	}
+}
+
+// What stands beside rosters in a repository does no harm, and hidden files and folders are not read.
+func TestLoadLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	write(t, folder, "users.yaml", oneUser)
+	others := []string{
+		"README.md", "CODEOWNERS", "LICENSE", "notes.txt", "yaml", "json", "yml.md", "roster.schema.json", "users.yamlish", ".users.yaml.swp",
+		".gitlab-ci.yml", ".#users.yaml",
+	}
+	for _, name := range others {
+		write(t, folder, name, "- no roster\n")
+	}
+	for _, name := range []string{".git", ".github", "..data"} {
+		write(t, mkdir(t, folder, name), "more.yaml", "- no roster\n")
+	}
+	write(t, mkdir(t, folder, "docs"), "README.md", "no roster\n")
+	if got, want := loaded(t, folder), "ada@example.com"; got != want {
+		t.Errorf("people are %s, want %s", got, want)
+	}
+}
+
+// A file that looks like a roster and is not read would make its people unlisted without a word.
+func TestLoadRefusesLookalikes(t *testing.T) {
+	t.Parallel()
+	names := []string{
+		"users.json", "users.JSON", "users.yaml.bak", "users.yaml~", "users.yml.orig", "users.yaml.txt", "users.YAML.old", "#users.yaml#",
+		"users.yml (copy)", "users.yaml,v", "users.schema.yaml.json",
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			write(t, folder, "users.yaml", oneUser)
+			file := write(t, mkdir(t, folder, "teams"), name, oneUser)
+			want := "read roster: " + file + " looks like a roster and is not read: give it a name that ends in .yaml or .yml, " +
+				"take it out of the folder, or put a dot in front of its name"
+			if _, err := Load([]string{folder}); err == nil || err.Error() != want {
+				t.Errorf("error %v, want %s", err, want)
+			}
+			if _, err := Load([]string{file}); err != nil {
+				t.Errorf("named itself, it is refused: %v", err)
+			}
+		})
 	}
 }
 

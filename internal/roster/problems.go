@@ -18,9 +18,7 @@ func (p Problem) String() string { return p.At.String() + ": " + p.Text }
 
 // Compare orders problems by file, line and column, and those of one place by their text: below 0 where p comes first.
 func (p Problem) Compare(other Problem) int {
-	return cmp.Or(
-		cmp.Compare(p.At.File, other.At.File), cmp.Compare(p.At.Line, other.At.Line), cmp.Compare(p.At.Column, other.At.Column),
-		cmp.Compare(p.Text, other.Text))
+	return cmp.Or(p.At.Compare(other.At), cmp.Compare(p.Text, other.Text))
 }
 
 // ProblemsError holds every problem of a roster, sorted by file, line and column; there is at least one.

@@ -3,6 +3,7 @@
 package roster
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -126,6 +127,11 @@ func (p *Person) Refs(kind org.Kind) []Ref {
 // Ended tells whether the last day of p is over at now: from the day after, in UTC, p counts as unlisted.
 func (p *Person) Ended(now time.Time) bool {
 	return !p.Until.IsZero() && !now.Before(p.Until.AddDate(0, 0, 1))
+}
+
+// Compare orders positions by file, line and column.
+func (p Position) Compare(other Position) int {
+	return cmp.Or(cmp.Compare(p.File, other.File), cmp.Compare(p.Line, other.Line), cmp.Compare(p.Column, other.Column))
 }
 
 // Ref names a group, a role or a policy by its name or id.

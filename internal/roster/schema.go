@@ -98,7 +98,9 @@ const (
 	addressPattern = `^` + around + word + `(\.` + word + `)*@` + domain + around + `$`
 	domainPattern  = `^` + around + domain + around + `$`
 	datePattern    = `^[2-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
-	flagPattern    = `^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|[Nn][Oo])$`
+	// durationPattern has no bound: no pattern adds up.
+	durationPattern = `^([0-9]+[dhms])+$`
+	flagPattern     = `^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|[Nn][Oo])$`
 )
 
 // maxCharacters is the most characters of an address, whose bound is in bytes.
@@ -120,6 +122,9 @@ func (k *key) schema() schema {
 		s.Type, s.Minimum, s.Maximum = "integer", &k.min, &k.max
 	case dateKind:
 		s.Type, s.Pattern, s.Format, s.Examples = "string", datePattern, "date", []any{"2027-03-31"}
+		s.PatternErrorMessage = "must be " + k.wanted()
+	case durationKind:
+		s.Type, s.Pattern, s.Examples = "string", durationPattern, []any{"24h", "90m", "3d"}
 		s.PatternErrorMessage = "must be " + k.wanted()
 	case choiceKind:
 		s.Enum = k.choices

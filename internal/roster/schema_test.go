@@ -45,6 +45,7 @@ const (
 	manyPlaces  = "concerns two places, and a schema looks at one at a time"
 	manyFiles   = "concerns several files, or what another file may have"
 	canonical   = "needs the canonical form of an address or domain"
+	sumOfParts  = "a bound on the sum of the parts of a time"
 	otherDigits = "YAML reads the number alike; the decoder wants it written plainly"
 )
 
@@ -78,7 +79,9 @@ var schemaAccepts = map[string]string{
 	"email-bad-punycode":    canonical,
 	"email-label-too-long":  canonical,
 
-	"settings-numbers-of-other-kinds": otherDigits,
+	"settings-numbers-of-other-kinds":  otherDigits,
+	"settings-unlisted-after-overflow": sumOfParts,
+	"settings-unlisted-after-too-long": sumOfParts,
 
 	"duplicate-key-in-entry": inTheYAML,
 	"duplicate-key-quoted":   inTheYAML,
@@ -239,7 +242,8 @@ func TestSchemaTellsOfEveryKey(t *testing.T) {
 	}
 	got := map[string]any{
 		"max_invites": r.Settings.MaxInvites, "max_removals": r.Settings.MaxRemovals, "reinvite_rounds": r.Settings.ReinviteRounds,
-		"unlisted": r.Settings.Unlisted, "extra_access": r.Settings.ExtraAccess, "external": r.People[0].External,
+		"max_revokes": r.Settings.MaxRevokes, "unlisted_after": FormatDuration(r.Settings.UnlistedAfter),
+		"hidden_members": r.Settings.HiddenMembers, "unlisted": r.Settings.Unlisted, "extra_access": r.Settings.ExtraAccess, "external": r.People[0].External,
 	}
 	for _, s := range sections {
 		for _, k := range s.keys {

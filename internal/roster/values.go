@@ -3,6 +3,7 @@ package roster
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -237,6 +238,52 @@ func (d *decoder) date(k *key, n *yaml.Node) time.Time {
 		return day
 	}
 	return time.Time{}
+}
+
+// duration reads a time with its unit; 0 where it is none.
+func (d *decoder) duration(k *key, n *yaml.Node) time.Duration {
+	value, ok := parseDuration(n.Value)
+	if !ok {
+		d.invalid(k, n)
+	}
+	return value
+}
+
+// parseDuration adds up the parts of a time such as 24h, 90m or 1d12h. It returns false for other text and for more than
+// maxDuration.
+func parseDuration(s string) (time.Duration, bool) {
+	if !durationRegexp.MatchString(s) {
+		return 0, false
+	}
+	var sum time.Duration
+	for s != "" {
+		i := strings.IndexAny(s, "dhms")
+		n, err := strconv.Atoi(s[:i])
+		unit := durationUnits[s[i]]
+		if err != nil || n > int((maxDuration-sum)/unit) {
+			return 0, false
+		}
+		sum += time.Duration(n) * unit
+		s = s[i+1:]
+	}
+	return sum, true
+}
+
+var (
+	durationRegexp = regexp.MustCompile(durationPattern)
+	durationUnits  = map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}
+)
+
+// FormatDuration returns d as a roster has it, in hours and smaller units, such as 24h, 1h30m or 0s.
+func FormatDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // choice reads one of the choices of k; the first where it is none.

@@ -1,0 +1,51 @@
+package roster
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// An end that ends nothing, and one that is over, are no problems, but somebody should know.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	const remove = "organization: Example Org\nsettings: {unlisted: remove}\n"
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	tests := []struct{ name, roster, want string }{
+		{"nobody ends", "users:\n  - email: ada@example.com\n", ""},
+		{"one ends, and is only reported", "users:\n  - email: ada@example.com\n  - {email: bob@example.com, until: 2027-01-31}\n",
+			`users.yaml:3:5: the last day of bob@example.com ends nothing: settings.unlisted is "report", so people who are past ` +
+				`their last day stay members and are only reported; "suspend" or "remove" ends their access`},
+		{"several", "users:\n  - {email: ada@example.com, until: 2027-01-31}\n  - {email: bob@example.com, until: 2027-01-31}\n",
+			`users.yaml:2:5: the last day of 2 people ends nothing: settings.unlisted is "report", so people who are past ` +
+				`their last day stay members and are only reported; "suspend" or "remove" ends their access`},
+		{"one ends", remove + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
+		{"suspend", strings.Replace(remove, "remove", "suspend", 1) + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
+		{"the last day is today", remove + "users:\n  - {email: bob@example.com, until: 2026-11-28}\n", ""},
+		{"yesterday", remove + "users:\n  - {email: ada@example.com, until: 2026-11-27}\n  - {email: Bob@example.com, until: 2001-01-01}\n",
+			"users.yaml:4:5: the last day of ada@example.com was 2026-11-27: the entry counts as not listed\n" +
+				"users.yaml:5:5: the last day of Bob@example.com was 2001-01-01: the entry counts as not listed"},
+		{"both", "users:\n  - {email: ada@example.com, until: 2001-01-01}\n",
+			`users.yaml:2:5: the last day of ada@example.com ends nothing: settings.unlisted is "report", so people who are past ` +
+				`their last day stay members and are only reported; "suspend" or "remove" ends their access` + "\n" +
+				"users.yaml:2:5: the last day of ada@example.com was 2001-01-01: the entry counts as not listed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r, err := parse("users.yaml", []byte(tt.roster))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, w := range r.Warnings(now) {
+				got = append(got, w.String())
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
