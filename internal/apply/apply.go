@@ -49,6 +49,8 @@ type Options struct {
 	Concurrency int
 	// Progress is told of each change as it is concluded, from any goroutine, one at a time; nil tells nobody.
 	Progress func(ChangeResult)
+	// Order gives the place of a person in the roster: mails are sent in this order. nil: in the plan's.
+	Order func(org.Address) int
 	// Snapshot is the reading that the plan was made from, and ReadInvitations reads the list of invitations again, once after
 	// the first mail of several: people who were invited by somebody else meanwhile are not mailed. nil: nobody looks.
 	Snapshot        org.Snapshot
@@ -95,6 +97,9 @@ type run struct {
 	begun     int                // changes begun so far, which numbers them
 	answered  int                // the last change begun that was answered
 	silent    []int              // those begun after it that were not
+	refusals  int                // mails refused in a row, all with the same answer
+	refusal   string             // that answer, without the address
+	full      error              // why no more mails are sent; nil: they are
 	forbidden map[editKind]error // what the key may not do, and the answer that said so
 }
 
@@ -112,8 +117,8 @@ type item struct {
 	sends int  // how often it was sent in this run
 	// unread is true when Err says already that reading what came of it failed, too.
 	unread bool
-	// doubted is true when a mail to the person was lost before and found not to have been sent.
-	doubted bool
+	// doubtful is true when a mail to the person was refused before, or was lost and found not to have been sent.
+	doubtful bool
 	// before is the same person's change before this one; nil: none.
 	before *item
 }
@@ -161,7 +166,7 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		r.lookAgain(ctx)
 		memory := r.opts.Ledger.Memory()
 		r.recallLoss(memory, p.Now)
-		r.fanOut(r.canary(ctx, r.keepBack(byPerson(planned, memory))))
+		r.sendRest(r.canary(ctx, r.keepBack(r.byPerson(planned, memory))))
 		r.settle(ctx)
 	}
 	return r.result(ctx, p.Notices)
@@ -184,13 +189,14 @@ func (r *run) begin(p plan.Plan) error {
 }
 
 // byPerson gives each person's changes in their order, without those that a second reading concluded before anything was
-// sent. People are in the order of items, but who was to be mailed before, in vain, comes last: the server may break on
-// them whenever it is asked, and as canaries they would stop everybody. Somebody who is mailed comes first, if there is one:
-// only the answer to a mail tells which organization the key acts on.
-func byPerson(items []*item, memory org.Memory) [][]*item {
+// sent. People are in the order of items, those who are mailed in that of the roster. People to whom a mail was lost or refused
+// before come last: the server may break on them whenever it is asked, and as canaries they would stop everybody. Somebody who
+// is mailed comes first, if there is one: only the answer to a mail tells which organization the key acts on.
+func (r *run) byPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
-		it.doubted = memory.People[it.Email.Key()].Doubted
+		recollection := memory.People[it.Email.Key()]
+		it.doubtful = recollection.Doubted || recollection.Refusals > 0
 		if it.before == nil {
 			people = append(people, nil)
 		}
@@ -201,13 +207,14 @@ func byPerson(items []*item, memory org.Memory) [][]*item {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	slices.SortStableFunc(people, func(a, b []*item) int {
 		last := func(p []*item) int {
-			if p[0].doubted {
+			if p[0].doubtful {
 				return 1
 			}
 			return 0
 		}
 		return last(a) - last(b)
 	})
+	r.inRosterOrder(people)
 	if i := slices.IndexFunc(people, func(p []*item) bool { return p[0].Action.Mails() }); i > 0 {
 		first := people[i]
 		copy(people[1:i+1], people[:i])
@@ -216,17 +223,49 @@ func byPerson(items []*item, memory org.Memory) [][]*item {
 	return people
 }
 
+// inRosterOrder puts the people who are mailed into the roster's order. All others keep their places.
+func (r *run) inRosterOrder(people [][]*item) {
+	if r.opts.Order == nil {
+		return
+	}
+	type place struct {
+		person   []*item
+		doubtful bool
+		order    int
+	}
+	var places []int
+	var mailed []place
+	for i, person := range people {
+		if it := person[0]; it.Action.Mails() {
+			places = append(places, i)
+			mailed = append(mailed, place{person, it.doubtful, r.opts.Order(it.Email)})
+		}
+	}
+	slices.SortStableFunc(mailed, func(a, b place) int {
+		switch {
+		case a.doubtful && !b.doubtful:
+			return 1
+		case b.doubtful && !a.doubtful:
+			return -1
+		}
+		return cmp.Compare(a.order, b.order)
+	})
+	for i, at := range places {
+		people[at] = mailed[i].person
+	}
+}
+
 // keepBack takes the last mail out of people and keeps it for settling: sent after all others, it is the witness for those
-// whose answer is lost. The first mail is the canary, so it is another one, and not one to a person to whom a mail was lost
-// before, if possible. The only mail is kept back where the server may still act on one of an earlier run and there are no
-// other changes, whose canary it would be.
+// whose answer is lost. The first mail is the canary, so it is another one, and not one to a doubtful person, if possible. The
+// only mail is kept back where the server may still act on one of an earlier run and there are no other changes, whose canary
+// it would be.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {
 		if !person[0].Action.Mails() {
 			continue
 		}
-		if mails++; mails <= 2 || !person[0].doubted || people[at][0].doubted {
+		if mails++; mails <= 2 || !person[0].doubtful || people[at][0].doubtful {
 			at = i
 		}
 	}
@@ -272,6 +311,30 @@ func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 		}
 	}
 	return nil
+}
+
+// sendRest carries out the changes of people at the same time, those of doubtful people after those of others. Where no answer
+// was lost by then, the mail that was kept back goes out before theirs, and the last of theirs is kept back.
+func (r *run) sendRest(people [][]*item) {
+	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
+	isDoubtful := func(p []*item) bool { return p[0].doubtful && p[0].Action.Mails() }
+	first := slices.IndexFunc(people, isDoubtful)
+	if first < 0 {
+		r.fanOut(people)
+		return
+	}
+	r.fanOut(people[:first])
+	rest := people[first:]
+	if it := r.last; it != nil && !it.doubtful && r.lostAt.IsZero() && r.sending.Err() == nil {
+		r.carryOut(it, it.Change)
+		at := len(rest) - 1
+		for !isDoubtful(rest[at]) {
+			at--
+		}
+		r.last = rest[at][0]
+		rest = slices.Delete(rest, at, at+1)
+	}
+	r.fanOut(rest)
 }
 
 // fanOut carries out the changes of people at the same time, those of one person one after another.

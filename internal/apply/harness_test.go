@@ -175,6 +175,9 @@ func (c *company) apply(w with) outcome {
 	result := apply.Run(ctx, p, apply.Options{
 		API: client, Ledger: book, Concurrency: w.concurrency, Progress: w.progress, Replan: decide,
 		SettleWait: max(0, w.settleWait), Waiting: w.waiting, Read: read,
+		Order: func(a org.Address) int {
+			return slices.IndexFunc(c.roster.People, func(p roster.Person) bool { return p.Email.Equal(a) })
+		},
 		Snapshot: snapshot, ReadInvitations: client.Invitations,
 	})
 	return outcome{Result: result, plan: p}

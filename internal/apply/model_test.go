@@ -569,7 +569,7 @@ func (r *referee) finish() {
 	told := map[string]bool{}
 	for _, n := range last.Notices {
 		switch n.Kind {
-		case plan.Left, plan.NeedsAttention, plan.GaveUp, plan.Waiting, plan.PossibleAlias, plan.Flapping, plan.RefusedMail:
+		case plan.Left, plan.NeedsAttention, plan.GaveUp, plan.Waiting, plan.PossibleAlias, plan.Flapping, plan.RefusedMail, plan.UnknownMembership:
 			told[n.Email.Key()] = true
 		default: // says nothing of why the person is not invited
 		}

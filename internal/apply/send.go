@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/orgsync/orgsync/internal/ledger"
@@ -17,6 +18,8 @@ const (
 	unauthorized = 401
 	// maxUnanswered is how many changes in a row may go unanswered, beyond those in flight, before the run stops.
 	maxUnanswered = 10
+	// maxRefusals is how many mails in a row may be refused with the same answer before no more are sent.
+	maxRefusals = 5
 )
 
 // carryOut sends what change asks for, the item's own or a later plan's, and concludes the item or sets it aside. The
@@ -26,7 +29,11 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		return org.NotSent
 	}
 	if err := r.mayNot(change); err != nil {
-		r.conclude(it, Skipped, err)
+		outcome := Skipped
+		if it.sends > 0 {
+			outcome = Failed
+		}
+		r.conclude(it, outcome, err)
 		return org.Denied
 	}
 	if grant := it.waitsFor(); grant != nil {
@@ -69,6 +76,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	default:
 		r.conclude(it, Failed, err)
 		r.stop(fmt.Errorf("nothing gets through to the API any more: %w", err))
+	}
+	if change.Action.Mails() {
+		r.countRefusals(it.Email, failure, err)
 	}
 	r.watch(number, failure, err)
 	return failure
@@ -208,10 +218,42 @@ func (r *run) deny(change plan.Change, err error) {
 	r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}] = err
 }
 
-// mayNot is why the key may not do what change asks for; nil when nothing says so.
+// countRefusals notes how a mail ended. After several refusals in a row, with no success between and with the same answer but
+// for the address, no more mails are sent: the organization is full, say. Other changes go on.
+func (r *run) countRefusals(to org.Address, f org.Failure, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var call *org.CallError
+	switch {
+	case f == 0:
+		r.refusals = 0
+	case f == org.Refused && errors.As(err, &call):
+		answer := fmt.Sprintf("HTTP %d: %s", call.Status, withoutAddress(call.Message, to))
+		if r.refusals++; answer != r.refusal {
+			r.refusals, r.refusal = 1, answer
+		}
+		if r.refusals == maxRefusals && r.full == nil {
+			r.full = fmt.Errorf("the API refused %d invitation mails in a row, so that no more were tried: %s", maxRefusals, answer)
+		}
+	default: // a lost answer says neither yes nor no
+	}
+}
+
+// withoutAddress is text with "(address)" in the place of a, however it is capitalized.
+func withoutAddress(text string, a org.Address) string {
+	if a.IsZero() {
+		return text
+	}
+	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(a.String())).ReplaceAllLiteralString(text, "(address)")
+}
+
+// mayNot is why the key may not do what change asks for, or no more mails are sent; nil when nothing says so.
 func (r *run) mayNot(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if change.Action.Mails() {
+		return r.full
+	}
 	return r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}]
 }
 
