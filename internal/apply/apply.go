@@ -407,13 +407,15 @@ func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.
 		}
 	}
 	notices := slices.DeleteFunc(slices.Clone(r.fresh.Notices), func(n plan.Notice) bool {
-		return mailed[n.Email.Key()] || n.Kind == plan.Limit // what is left to do is not carried out by this run
+		return mailed[n.Email.Key()] || n.Kind == plan.Limit || n.Kind == plan.NewLedger // these two are about the first plan
 	})
 	for _, n := range planned {
-		if mailed[n.Email.Key()] && n.Kind != plan.Unsettled {
+		if mailed[n.Email.Key()] && n.Kind != plan.Unsettled || n.Kind == plan.NewLedger {
 			notices = append(notices, n)
 		}
 	}
-	slices.SortStableFunc(notices, func(a, b plan.Notice) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
+	slices.SortStableFunc(notices, func(a, b plan.Notice) int {
+		return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.Kind, b.Kind))
+	})
 	return notices
 }
