@@ -118,7 +118,7 @@ func (r *run) nextReading() time.Time {
 // one whose answer was lost. It need not where there is no time for that.
 func (r *run) mustWait(it *item) bool {
 	over := r.lostAt.Add(grace)
-	return r.full == nil && r.ambiguous(it) > 0 && time.Now().Before(over) && !over.After(r.deadline)
+	return r.ambiguous(it) > 0 && time.Now().Before(over) && !over.After(r.deadline)
 }
 
 // ambiguous is how many mails there are, besides that of an item, of which nobody knows whether they were sent.
