@@ -14,23 +14,26 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// hide makes the readings with a number for which in is true come in pages, and without the invitations of who.
+// hide makes the readings with a number for which in is true come in pages, and without the
+// invitations of who.
 func hide(who string, in func(n int) bool) func(n int, s *org.Snapshot) {
 	return func(n int, s *org.Snapshot) {
 		s.Paged = true
 		if in(n) {
-			s.Invitations = slices.DeleteFunc(s.Invitations, func(i org.Invitation) bool { return i.Invited.String() == who })
+			s.Invitations = slices.DeleteFunc(s.Invitations, func(i org.Invitation) bool {
+				return i.Invited.String() == who
+			})
 		}
 	}
 }
 
-// TestRowBetweenPages: an invitation that one of two readings misses, since it moved from one page to another, is seen in the
-// other, and nobody is mailed again.
+// TestRowBetweenPages: an invitation that one of two readings misses, since it moved from one page
+// to another, is seen in the other, and nobody is mailed again.
 func TestRowBetweenPages(t *testing.T) {
 	t.Parallel()
 	for missing := 1; missing <= 2; missing++ {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "ada@example.com", "bob@example.com")
+			c := newCompany(t, secondMails, "ada@example.com", "bob@example.com")
 			_, err := c.AddInvitation(sandbox.Invitation{Email: "ada@example.com"})
 			must(t, err)
 			run := c.apply(with{reading: hide("ada@example.com", func(n int) bool { return n == missing })})
@@ -41,11 +44,12 @@ func TestRowBetweenPages(t *testing.T) {
 	}
 }
 
-// TestRowBetweenPagesWhileSettling: the same for the reading that shows the witness for a mail whose answer was lost.
+// TestRowBetweenPagesWhileSettling: the same for the reading that shows the witness for a mail
+// whose answer was lost.
 func TestRowBetweenPagesWhileSettling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(5)...)
+		c := newCompany(t, secondMails, many(5)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, From: 2, Times: 1})
 		witnessed := 0
 		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
@@ -76,7 +80,8 @@ func TestLookBeforeAHeldMail(t *testing.T) {
 	}
 }
 
-// TestLookReadsTwice: lists in pages are read twice only before a mail, or before something is taken from somebody.
+// TestLookReadsTwice: lists in pages are read twice only before a mail, or before something is
+// taken from somebody.
 func TestLookReadsTwice(t *testing.T) {
 	t.Parallel()
 	paged := func(_ int, s *org.Snapshot) { s.Paged = true }

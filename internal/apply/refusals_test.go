@@ -51,8 +51,8 @@ func cutOut(text, after, before string) string {
 	return text
 }
 
-// TestOrganizationIsFull: after five refusals in a row that say the same but for the address, nobody else is tried. That is
-// said once, and changes other than mails go on.
+// TestOrganizationIsFull: after five refusals in a row that say the same but for the address,
+// nobody else is tried. That is said once, and changes other than mails go on.
 func TestOrganizationIsFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -76,7 +76,8 @@ func TestOrganizationIsFull(t *testing.T) {
 		for _, change := range run.Changes {
 			if change.Outcome == apply.Skipped {
 				errs[change.Err] = true
-				if !strings.Contains(change.Err.Error(), "HTTP 409: no seat is left for") || strings.Contains(change.Err.Error(), "example.com") {
+				text := change.Err.Error()
+				if !strings.Contains(text, "HTTP 409: no seat is left for") || strings.Contains(text, "example.com") {
 					t.Errorf("%s is skipped: %v", change.Email, change.Err)
 				}
 			}
@@ -87,7 +88,8 @@ func TestOrganizationIsFull(t *testing.T) {
 	})
 }
 
-// TestRefusalsThatStopNobody: refusals with words of their own, or with a success between them, stop nobody.
+// TestRefusalsThatStopNobody: refusals with words of their own, or with a success between them,
+// stop nobody.
 func TestRefusalsThatStopNobody(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string]func(n int, who string) string{
@@ -112,8 +114,8 @@ func TestRefusalsThatStopNobody(t *testing.T) {
 	}
 }
 
-// TestRosterOrder: mails are sent in the order of the roster and reported in that of addresses. People who were refused before
-// come last.
+// TestRosterOrder: mails are sent in the order of the roster and reported in that of addresses.
+// People who were refused before come last.
 func TestRosterOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,7 +147,8 @@ func TestRosterOrder(t *testing.T) {
 	})
 }
 
-// TestWitnessIsNobodyRefused: where an answer was lost, somebody who was refused before is not the witness.
+// TestWitnessIsNobodyRefused: where an answer was lost, somebody who was refused before is not the
+// witness.
 func TestWitnessIsNobodyRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
