@@ -98,7 +98,10 @@ func TestLookReadsTwice(t *testing.T) {
 			c.roster.People[0].Groups = refs("everyone")
 		}, paged, 1},
 		// Before somebody is removed the organization is read again in any case.
-		"a removal":  {func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedRemove; c.list("cy@example.com") }, paged, 4},
+		"a removal": {func(c *company) {
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.list("cy@example.com")
+		}, paged, 4},
 		"API access": {func(c *company) { c.list("bob@example.com"); c.roster.People[0].APIEnabled = new(bool) }, paged, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

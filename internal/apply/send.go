@@ -135,7 +135,9 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 
 // mail sends one mail between its two lines in the ledger. lapsed is the invitation before it; ""
 // when there is none.
-func (r *run) mail(it *item, action ledger.Action, lapsed string, send func() (org.Receipt, error)) (org.Invitation, error) {
+func (r *run) mail(
+	it *item, action ledger.Action, lapsed string, send func() (org.Receipt, error),
+) (org.Invitation, error) {
 	key, renews := it.Email.Key(), ""
 	if action == ledger.Resend {
 		renews = lapsed

@@ -60,6 +60,9 @@ func (r *run) lost(ago time.Duration) {
 // longer is not allowed or of no use.
 func (r *run) settle(ctx context.Context) {
 	r.deadline = time.Now().Add(r.opts.SettleWait)
+	if end, ok := ctx.Deadline(); ok && end.Before(r.deadline) {
+		r.deadline = end
+	}
 	for waited := false; ; {
 		if it := r.last; it != nil && r.sending.Err() == nil && !r.mustWait(it) {
 			r.last = nil

@@ -201,7 +201,9 @@ func TestStoppedWhileWaiting(t *testing.T) {
 	why := errors.New("told to stop")
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, secondMails, many(20)...)
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1, Late: 100 * time.Second})
+		c.AddFault(sandbox.Fault{
+			Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1, Late: 100 * time.Second,
+		})
 		ctx, stop := context.WithCancelCause(t.Context())
 		start := time.Now()
 		run := c.apply(with{ctx: ctx, waiting: func(apply.Wait) { time.AfterFunc(time.Second, func() { stop(why) }) }})
@@ -244,6 +246,20 @@ func TestWaitFitsTheSettleWait(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTimeLimitBoundsTheWait: a run whose time ends before the wait does ends in time, and nothing is kept back till then.
+func TestTimeLimitBoundsTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(20)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		if run := c.apply(with{ctx: ctx}); run.counts() != "19/0/1/0" || run.Stopped != nil {
+			t.Errorf("%s (done/failed/unknown/skipped), stopped by %v", run.counts(), run.Stopped)
+		}
+	})
 }
 
 // TestWitnessForAnEarlierRun: a run that died a moment ago is settled by the one after it, which
@@ -369,7 +385,8 @@ func TestInvitedMeanwhile(t *testing.T) {
 		run := c.apply(with{concurrency: 1})
 		if run.counts() != "12/0/0/0" || c.mailCount() != 5 || lists != 1 {
 			c.log(run)
-			t.Errorf("%s (done/failed/unknown/skipped), %d mails, %d more readings of the invitations", run.counts(), c.mailCount(), lists)
+			t.Errorf("%s (done/failed/unknown/skipped), %d mails, %d more readings of the invitations",
+				run.counts(), c.mailCount(), lists)
 		}
 		for _, change := range run.Changes {
 			if change.InvitationID == "" || change.Requests > 1 {
