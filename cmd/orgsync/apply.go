@@ -114,8 +114,8 @@ func (a *app) apply(ctx context.Context) error {
 		return a.conclude(p, r, refuse(p, err))
 	}
 	if asked { // and who was asked may have taken their time
-		_, fresh, err := apply.Look(ctx, read, decide)
-		if err != nil {
+		var fresh plan.Plan
+		if snapshot, fresh, err = apply.Look(ctx, read, decide); err != nil {
 			return a.conclude(p, r, refuse(p, ended(ctx, err)))
 		}
 		if unfit(fresh) != nil || fresh.Fingerprint() != p.Fingerprint() {
@@ -127,10 +127,20 @@ func (a *app) apply(ctx context.Context) error {
 	signal.Ignore(syscall.SIGPIPE)
 	result := apply.Run(ctx, p, apply.Options{
 		API: client, Ledger: memory, Read: read, Replan: replan, Concurrency: a.concurrency, Progress: a.followChanges(len(p.Changes)),
-		SettleWait: a.settleWait, Waiting: a.followWait,
+		SettleWait: a.settleWait, Waiting: a.followWait, Snapshot: snapshot, ReadInvitations: client.Invitations,
+		Order: rosterOrder(r),
 	})
 	a.progress.clear()
 	return a.conclude(p, r, result)
+}
+
+// rosterOrder gives the place of a person in r.
+func rosterOrder(r *roster.Roster) func(org.Address) int {
+	places := make(map[string]int, len(r.People))
+	for i := range r.People {
+		places[r.People[i].Email.Key()] = i
+	}
+	return func(a org.Address) int { return places[a.Key()] }
 }
 
 // askFor shows p and asks whether to go on, where there is something to do and somebody to ask. A simulation shows its

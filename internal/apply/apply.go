@@ -1,10 +1,12 @@
 // Package apply carries a plan out, each mail exactly once.
 //
-// The first change goes out alone: only an answer that is understood lets the rest go out at once. Whatever answer is
-// broken on the way is set aside, and the server may still act on such a request for [org.ActWithin]. The last mail of the
-// run is kept back until that is over, as the witness. Full readings and fresh plans settle what was set aside, by the same
-// rules that decide everything else: people who need nothing any more were mailed; people who still need the mail although
-// the witness shows were not, and are sent it once more, one after another; the others are left to later runs.
+// The first change goes out alone: only an answer that is understood lets the rest go out at once.
+// Whatever answer is broken on the way is set aside, and the server may still act on such a request
+// for [org.ActWithin]. The last mail of the run is kept back until that is over, as the witness.
+// Full readings and fresh plans settle what was set aside, by the same rules that decide everything
+// else: people who need nothing any more were mailed; people who still need the mail although the
+// witness shows were not, and are sent it once more, one after another; the others are left to
+// later runs.
 package apply
 
 import (
@@ -27,7 +29,8 @@ const maxLostCanaries = 3
 
 // API is what a run needs of the organization's API. Its errors are *[org.CallError].
 //
-// A call that has begun is finished although ctx ends, so that its answer is not lost; one that has not is not begun.
+// A call that has begun is finished although ctx ends, so that its answer is not lost; one that has
+// not is not begun.
 type API interface {
 	Invite(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
 	// InviteOtherwise is Invite in another wording, for errors of Invite that have Otherwise.
@@ -37,20 +40,30 @@ type API interface {
 	Edit(ctx context.Context, e org.Edit) (requests int, err error)
 }
 
-// Options are what a run works with. All fields but Progress are needed.
+// Options are what a run works with. API, Ledger, Read and Replan are needed.
 type Options struct {
 	API    API
 	Ledger *ledger.Ledger
-	// Read reads the organization anew.
+	// Read reads the organization.
 	Read func(context.Context) (org.Snapshot, error)
-	// Replan decides anew, by the rules the plan was made with.
+	// Replan decides again, by the rules that the plan was made with.
 	Replan func(org.Snapshot, org.Memory) plan.Plan
-	// Concurrency is how many changes are carried out at the same time, at most; less than 1 means 1.
+	// Concurrency is how many changes are carried out at the same time, at most; less than 1 means
+	// 1.
 	Concurrency int
-	// Progress is told of each change as it is concluded, from any goroutine, one at a time; nil tells nobody.
+	// Progress is told of each change as it is concluded, from any goroutine, one at a time; nil
+	// tells nobody.
 	Progress func(ChangeResult)
-	// SettleWait is how long the run may wait at its end to settle mails whose answer was lost; 0: not at all, a later run
-	// settles them.
+	// Order gives the place of a person in the roster: mails are sent in this order. nil: in the
+	// plan's.
+	Order func(org.Address) int
+	// Snapshot is the reading that the plan was made from, and ReadInvitations reads the list of
+	// invitations again, once after the first mail of several: people who were invited by somebody
+	// else meanwhile are not mailed. nil: nobody looks.
+	Snapshot        org.Snapshot
+	ReadInvitations func(context.Context) ([]org.Invitation, error)
+	// SettleWait is how long the run may wait at its end to settle mails whose answer was lost; 0:
+	// not at all, a later run settles them.
 	SettleWait time.Duration
 	// Waiting is called before each wait for such mails; nil: nobody is told.
 	Waiting func(Wait)
@@ -73,17 +86,20 @@ type run struct {
 	stop    context.CancelCauseFunc
 
 	items []*item // the plan's changes and, after them, those of held people
-	// last is the mail that is kept back to be the witness for those whose answer is lost; nil: none is, or it was sent.
+	// last is the mail that is kept back to be the witness for those whose answer is lost; nil:
+	// none is, or it was sent.
 	last *item
 	// deadline is the local time until which the run may wait; zero before it settles.
 	deadline time.Time
-	// readings is how often the organization was read to settle something, besides the readings that were waited for.
+	// readings is how often the organization was read to settle something, besides the readings
+	// that were waited for.
 	readings int
 	// fresh is the plan of the last reading; nil: there was none.
 	fresh *plan.Plan
 	// current is true when nothing was sent since the organization was last read.
 	current bool
-	// usersSeen and suspendedSeen are false when the plan was made without a list of users, or of the suspended ones.
+	// usersSeen and suspendedSeen are false when the plan was made without a list of users, or of
+	// the suspended ones.
 	usersSeen, suspendedSeen bool
 
 	mu        sync.Mutex
@@ -91,6 +107,9 @@ type run struct {
 	begun     int                // changes begun so far, which numbers them
 	answered  int                // the last change begun that was answered
 	silent    []int              // those begun after it that were not
+	refusals  int                // mails refused in a row, all with the same answer
+	refusal   string             // that answer, without the address
+	full      error              // why no more mails are sent; nil: they are
 	forbidden map[editKind]error // what the key may not do, and the answer that said so
 }
 
@@ -108,8 +127,9 @@ type item struct {
 	sends int  // how often it was sent in this run
 	// unread is true when Err says already that reading what came of it failed, too.
 	unread bool
-	// doubted is true when a mail to the person was lost before and found not to have been sent.
-	doubted bool
+	// doubtful is true when a mail to the person was refused before, or was lost and found not to
+	// have been sent.
+	doubtful bool
 	// before is the same person's change before this one; nil: none.
 	before *item
 }
@@ -143,7 +163,8 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	planned := r.items[:len(p.Changes)]
 	for _, c := range p.Ungrantable {
 		r.items = append(r.items, &item{state: concluded, ChangeResult: ChangeResult{
-			Change: c, Outcome: Failed, Err: fmt.Errorf("grant %s the %s %q: the organization lacks it", c.Email, c.Detail.Kind, c.Detail.Name),
+			Change: c, Outcome: Failed,
+			Err: fmt.Errorf("grant %s the %s %q: the organization lacks it", c.Email, c.Detail.Kind, c.Detail.Name),
 		}})
 	}
 	noted := func(kind plan.NoticeKind) bool {
@@ -157,7 +178,7 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		r.lookAgain(ctx)
 		memory := r.opts.Ledger.Memory()
 		r.recallLoss(memory, p.Now)
-		r.fanOut(r.canary(ctx, r.keepBack(byPerson(planned, memory))))
+		r.sendRest(r.canary(ctx, r.keepBack(r.byPerson(planned, memory))))
 		r.settle(ctx)
 	}
 	return r.result(ctx, p.Notices)
@@ -179,14 +200,17 @@ func (r *run) begin(p plan.Plan) error {
 	return r.opts.Ledger.Learn(p.Facts)
 }
 
-// byPerson gives each person's changes in their order, without those that a second reading concluded before anything was
-// sent. People are in the order of items, but who was to be mailed before, in vain, comes last: the server may break on
-// them whenever it is asked, and as canaries they would stop everybody. Somebody who is mailed comes first, if there is one:
-// only the answer to a mail tells which organization the key acts on.
-func byPerson(items []*item, memory org.Memory) [][]*item {
+// byPerson gives each person's changes in their order, without those that a second reading
+// concluded before anything was sent. People are in the order of items, those who are mailed in
+// that of the roster. People to whom a mail was lost or refused before come last: the server may
+// break on them whenever it is asked, and as canaries they would stop everybody. Somebody who is
+// mailed comes first, if there is one: only the answer to a mail tells which organization the key
+// acts on.
+func (r *run) byPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
-		it.doubted = memory.People[it.Email.Key()].Doubted
+		recollection := memory.People[it.Email.Key()]
+		it.doubtful = recollection.Doubted || recollection.Refusals > 0
 		if it.before == nil {
 			people = append(people, nil)
 		}
@@ -197,13 +221,14 @@ func byPerson(items []*item, memory org.Memory) [][]*item {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	slices.SortStableFunc(people, func(a, b []*item) int {
 		last := func(p []*item) int {
-			if p[0].doubted {
+			if p[0].doubtful {
 				return 1
 			}
 			return 0
 		}
 		return last(a) - last(b)
 	})
+	r.inRosterOrder(people)
 	if i := slices.IndexFunc(people, func(p []*item) bool { return p[0].Action.Mails() }); i > 0 {
 		first := people[i]
 		copy(people[1:i+1], people[:i])
@@ -212,17 +237,50 @@ func byPerson(items []*item, memory org.Memory) [][]*item {
 	return people
 }
 
-// keepBack takes the last mail out of people and keeps it for settling: sent after all others, it is the witness for those
-// whose answer is lost. The first mail is the canary, so it is another one, and not one to a person to whom a mail was lost
-// before, if possible. The only mail is kept back where the server may still act on one of an earlier run and there are no
-// other changes, whose canary it would be.
+// inRosterOrder puts the people who are mailed into the roster's order. All others keep their
+// places.
+func (r *run) inRosterOrder(people [][]*item) {
+	if r.opts.Order == nil {
+		return
+	}
+	type place struct {
+		person   []*item
+		doubtful bool
+		order    int
+	}
+	var places []int
+	var mailed []place
+	for i, person := range people {
+		if it := person[0]; it.Action.Mails() {
+			places = append(places, i)
+			mailed = append(mailed, place{person, it.doubtful, r.opts.Order(it.Email)})
+		}
+	}
+	slices.SortStableFunc(mailed, func(a, b place) int {
+		switch {
+		case a.doubtful && !b.doubtful:
+			return 1
+		case b.doubtful && !a.doubtful:
+			return -1
+		}
+		return cmp.Compare(a.order, b.order)
+	})
+	for i, at := range places {
+		people[at] = mailed[i].person
+	}
+}
+
+// keepBack takes the last mail out of people and keeps it for settling: sent after all others, it
+// is the witness for those whose answer is lost. The first mail is the canary, so it is another
+// one, and not one to a doubtful person, if possible. The only mail is kept back where the server
+// may still act on one of an earlier run and there are no other changes, whose canary it would be.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {
 		if !person[0].Action.Mails() {
 			continue
 		}
-		if mails++; mails <= 2 || !person[0].doubted || people[at][0].doubted {
+		if mails++; mails <= 2 || !person[0].doubtful || people[at][0].doubtful {
 			at = i
 		}
 	}
@@ -233,13 +291,20 @@ func (r *run) keepBack(people [][]*item) [][]*item {
 	return people
 }
 
-// canary carries out one change after another until an answer to one is understood, and gives the changes that are left.
+// canary carries out one change after another until an answer to one is understood, and gives the
+// changes that are left.
 func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 	lost := 0
 	for i, person := range people {
 		for j, it := range person {
+			if it.state == concluded { // a reading showed that the mail is needed no more
+				continue
+			}
 			switch failure := r.carryOut(it, it.Change); failure {
 			case 0:
+				if it.Action.Mails() {
+					r.skipInvited(ctx)
+				}
 				return append([][]*item{person[j+1:]}, people[i+1:]...)
 			case org.Lost, org.Unreadable:
 				// One read tells what came of it before anybody else is touched.
@@ -264,6 +329,31 @@ func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 	return nil
 }
 
+// sendRest carries out the changes of people at the same time, those of doubtful people after those
+// of others. Where no answer was lost by then, the mail that was kept back goes out before theirs,
+// and the last of theirs is kept back.
+func (r *run) sendRest(people [][]*item) {
+	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
+	isDoubtful := func(p []*item) bool { return p[0].doubtful && p[0].Action.Mails() }
+	first := slices.IndexFunc(people, isDoubtful)
+	if first < 0 {
+		r.fanOut(people)
+		return
+	}
+	r.fanOut(people[:first])
+	rest := people[first:]
+	if it := r.last; it != nil && !it.doubtful && r.lostAt.IsZero() && r.sending.Err() == nil {
+		r.carryOut(it, it.Change)
+		at := len(rest) - 1
+		for !isDoubtful(rest[at]) {
+			at--
+		}
+		r.last = rest[at][0]
+		rest = slices.Delete(rest, at, at+1)
+	}
+	r.fanOut(rest)
+}
+
 // fanOut carries out the changes of people at the same time, those of one person one after another.
 func (r *run) fanOut(people [][]*item) {
 	var g errgroup.Group
@@ -274,7 +364,9 @@ func (r *run) fanOut(people [][]*item) {
 		}
 		g.Go(func() error {
 			for _, it := range person {
-				r.carryOut(it, it.Change) // one person's failure is in the item and stops nobody else
+				if it.state != concluded {
+					r.carryOut(it, it.Change) // one person's failure is in the item and stops nobody else
+				}
 			}
 			return nil
 		})
@@ -319,8 +411,9 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 	return res
 }
 
-// lastNotices are the notices of the last reading. What became of a mail of this run is said by its change: about people with
-// such a change there are only the notices that the plan had, unless they are about an earlier mail.
+// lastNotices are the notices of the last reading. What became of a mail of this run is said by its
+// change: about people with such a change there are only the notices that the plan had, unless they
+// are about an earlier mail.
 func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.Notice {
 	if r.fresh == nil {
 		return planned
@@ -332,13 +425,16 @@ func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.
 		}
 	}
 	notices := slices.DeleteFunc(slices.Clone(r.fresh.Notices), func(n plan.Notice) bool {
-		return mailed[n.Email.Key()] || n.Kind == plan.Limit // what is left to do is not carried out by this run
+		// The last two are about the first plan of a run.
+		return mailed[n.Email.Key()] || n.Kind == plan.Limit || n.Kind == plan.NewLedger
 	})
 	for _, n := range planned {
-		if mailed[n.Email.Key()] && n.Kind != plan.Unsettled {
+		if mailed[n.Email.Key()] && n.Kind != plan.Unsettled || n.Kind == plan.NewLedger {
 			notices = append(notices, n)
 		}
 	}
-	slices.SortStableFunc(notices, func(a, b plan.Notice) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
+	slices.SortStableFunc(notices, func(a, b plan.Notice) int {
+		return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.Kind, b.Kind))
+	})
 	return notices
 }

@@ -165,7 +165,7 @@ func (c *company) apply(w with) outcome {
 	decide := func(s org.Snapshot, m org.Memory) plan.Plan {
 		return plan.Compute(plan.Input{Roster: &c.roster, Snapshot: s, Memory: m, InviteLeft: w.inviteLeft, Reinvite: reinvite})
 	}
-	_, p, err := apply.Look(ctx, read, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })
+	snapshot, p, err := apply.Look(ctx, read, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })
 	if err != nil {
 		return outcome{err: err}
 	}
@@ -175,6 +175,10 @@ func (c *company) apply(w with) outcome {
 	result := apply.Run(ctx, p, apply.Options{
 		API: client, Ledger: book, Concurrency: w.concurrency, Progress: w.progress, Replan: decide,
 		SettleWait: max(0, w.settleWait), Waiting: w.waiting, Read: read,
+		Order: func(a org.Address) int {
+			return slices.IndexFunc(c.roster.People, func(p roster.Person) bool { return p.Email.Equal(a) })
+		},
+		Snapshot: snapshot, ReadInvitations: client.Invitations,
 	})
 	return outcome{Result: result, plan: p}
 }

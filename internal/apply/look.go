@@ -8,9 +8,10 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// Look reads the organization with read and decides with decide. A list that comes in several pages may miss somebody who
-// moves from one page to another meanwhile: where such a reading leads to a mail, or takes something from somebody, the
-// organization is read once more, and the plan is made from both readings together.
+// Look reads the organization with read and decides with decide. A list that comes in several pages
+// may miss somebody who moves from one page to another meanwhile: where such a reading leads to a
+// mail, or takes something from somebody, the organization is read once more, and the plan is made
+// from both readings together.
 func Look(
 	ctx context.Context, read func(context.Context) (org.Snapshot, error), decide func(org.Snapshot) plan.Plan,
 ) (org.Snapshot, plan.Plan, error) {

@@ -1,33 +1,39 @@
 package apply_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
 
+	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// hide makes the readings with a number for which in is true come in pages, and without the invitations of who.
+// hide makes the readings with a number for which in is true come in pages, and without the
+// invitations of who.
 func hide(who string, in func(n int) bool) func(n int, s *org.Snapshot) {
 	return func(n int, s *org.Snapshot) {
 		s.Paged = true
 		if in(n) {
-			s.Invitations = slices.DeleteFunc(s.Invitations, func(i org.Invitation) bool { return i.Invited.String() == who })
+			s.Invitations = slices.DeleteFunc(s.Invitations, func(i org.Invitation) bool {
+				return i.Invited.String() == who
+			})
 		}
 	}
 }
 
-// TestRowBetweenPages: an invitation that one of two readings misses, since it moved from one page to another, is seen in the
-// other, and nobody is mailed again.
+// TestRowBetweenPages: an invitation that one of two readings misses, since it moved from one page
+// to another, is seen in the other, and nobody is mailed again.
 func TestRowBetweenPages(t *testing.T) {
 	t.Parallel()
 	for missing := 1; missing <= 2; missing++ {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "ada@example.com", "bob@example.com")
+			c := newCompany(t, secondMails, "ada@example.com", "bob@example.com")
 			_, err := c.AddInvitation(sandbox.Invitation{Email: "ada@example.com"})
 			must(t, err)
 			run := c.apply(with{reading: hide("ada@example.com", func(n int) bool { return n == missing })})
@@ -38,11 +44,12 @@ func TestRowBetweenPages(t *testing.T) {
 	}
 }
 
-// TestRowBetweenPagesWhileSettling: the same for the reading that shows the witness for a mail whose answer was lost.
+// TestRowBetweenPagesWhileSettling: the same for the reading that shows the witness for a mail
+// whose answer was lost.
 func TestRowBetweenPagesWhileSettling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(5)...)
+		c := newCompany(t, secondMails, many(5)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, From: 2, Times: 1})
 		witnessed := 0
 		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
@@ -58,7 +65,23 @@ func TestRowBetweenPagesWhileSettling(t *testing.T) {
 	})
 }
 
-// TestLookReadsTwice: lists in pages are read twice only before a mail, or before something is taken from somebody.
+// TestLookBeforeAHeldMail: what is held may be sent in the same run, so that it counts as a mail.
+func TestLookBeforeAHeldMail(t *testing.T) {
+	t.Parallel()
+	readings := 0
+	read := func(context.Context) (org.Snapshot, error) {
+		readings++
+		return org.Snapshot{Paged: true}, nil
+	}
+	held := plan.Plan{Held: []plan.Change{{Action: plan.Invite}}}
+	_, p, err := apply.Look(t.Context(), read, func(org.Snapshot) plan.Plan { return held })
+	if readings != 2 || len(p.Held) != 1 || err != nil {
+		t.Errorf("%d readings, %+v, %v", readings, p, err)
+	}
+}
+
+// TestLookReadsTwice: lists in pages are read twice only before a mail, or before something is
+// taken from somebody.
 func TestLookReadsTwice(t *testing.T) {
 	t.Parallel()
 	paged := func(_ int, s *org.Snapshot) { s.Paged = true }
@@ -75,7 +98,10 @@ func TestLookReadsTwice(t *testing.T) {
 			c.roster.People[0].Groups = refs("everyone")
 		}, paged, 1},
 		// Before somebody is removed the organization is read again in any case.
-		"a removal":  {func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedRemove; c.list("cy@example.com") }, paged, 4},
+		"a removal": {func(c *company) {
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.list("cy@example.com")
+		}, paged, 4},
 		"API access": {func(c *company) { c.list("bob@example.com"); c.roster.People[0].APIEnabled = new(bool) }, paged, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -568,8 +568,10 @@ func (r *referee) finish() {
 	}
 	told := map[string]bool{}
 	for _, n := range last.Notices {
-		if n.Kind == plan.Left || n.Kind == plan.NeedsAttention || n.Kind == plan.GaveUp || n.Kind == plan.Waiting {
+		switch n.Kind {
+		case plan.Left, plan.NeedsAttention, plan.GaveUp, plan.Waiting, plan.PossibleAlias, plan.Flapping, plan.RefusedMail, plan.UnknownMembership:
 			told[n.Email.Key()] = true
+		default: // says nothing of why the person is not invited
 		}
 	}
 	for _, p := range r.roster.People {

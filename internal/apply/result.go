@@ -12,12 +12,13 @@ type Outcome string
 
 // The outcomes.
 const (
-	// Done: the organization is as the change wanted it, by the server's answer or by what a read showed.
+	// Done: the organization is as the change wanted it, by the server's answer or by what a read
+	// showed.
 	Done Outcome = "done"
 	// Failed: the change was surely not carried out, or the server refused it.
 	Failed Outcome = "failed"
-	// Unknown: a request went out and nobody can tell whether the server acted. After a mail, later runs hold the person back
-	// until that is known.
+	// Unknown: a request went out and nobody can tell whether the server acted. After a mail, later
+	// runs hold the person back until that is known.
 	Unknown Outcome = "unknown"
 	// Skipped: nothing was sent.
 	Skipped Outcome = "skipped"
@@ -27,8 +28,8 @@ const (
 type ChangeResult struct {
 	plan.Change
 	Outcome Outcome
-	// InvitationID is the invitation after the change; "" where there is none or it is not known. It takes the place of
-	// the change's own, which was the invitation before.
+	// InvitationID is the invitation after the change; "" where there is none or it is not known.
+	// It takes the place of the change's own, which was the invitation before.
 	InvitationID string
 	// Err says why the outcome is not Done; nil with Done.
 	Err error
@@ -38,12 +39,14 @@ type ChangeResult struct {
 
 // Result is what a run did.
 type Result struct {
-	// Changes are those of the plan, in its order, and among them those for people who were held back and could be settled.
+	// Changes are those of the plan, in its order, and among them those for people who were held
+	// back and could be settled.
 	Changes []ChangeResult
-	// Notices are those of the last reading of the run, or the plan's if there was none. About people with a mail among Changes
-	// they are the plan's.
+	// Notices are those of the last reading of the run, or the plan's if there was none. About
+	// people with a mail among Changes they are the plan's.
 	Notices []plan.Notice
-	// Stopped is why the run ended before its plan did; nil when it did not. A signal's or a deadline's is the context's cause.
+	// Stopped is why the run ended before its plan did; nil when it did not. A signal's or a
+	// deadline's is the context's cause.
 	Stopped error
 }
 

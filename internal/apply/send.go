@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/orgsync/orgsync/internal/ledger"
@@ -15,23 +16,32 @@ import (
 const (
 	// unauthorized is the HTTP status of a key that does not work.
 	unauthorized = 401
-	// maxUnanswered is how many changes in a row may go unanswered, beyond those in flight, before the run stops.
+	// maxUnanswered is how many changes in a row may go unanswered, beyond those in flight, before
+	// the run stops.
 	maxUnanswered = 10
+	// maxRefusals is how many mails in a row may be refused with the same answer before no more are
+	// sent.
+	maxRefusals = 5
 )
 
-// carryOut sends what change asks for, the item's own or a later plan's, and concludes the item or sets it aside. The
-// failure is 0 when the answer was understood.
+// carryOut sends what change asks for, the item's own or a later plan's, and concludes the item or
+// sets it aside. The failure is 0 when the answer was understood.
 func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	if r.sending.Err() != nil {
 		return org.NotSent
 	}
 	if err := r.mayNot(change); err != nil {
-		r.conclude(it, Skipped, err)
+		outcome := Skipped
+		if it.sends > 0 {
+			outcome = Failed
+		}
+		r.conclude(it, outcome, err)
 		return org.Denied
 	}
 	if grant := it.waitsFor(); grant != nil {
 		it.state = blocked
-		it.Err = fmt.Errorf("%s keeps the %s %s as long as they do not have the %s %s", it.Email, it.Detail.Kind, it.Detail.Name, grant.Detail.Kind, grant.Detail.Name)
+		it.Err = fmt.Errorf("%s keeps the %s %s as long as they do not have the %s %s",
+			it.Email, it.Detail.Kind, it.Detail.Name, grant.Detail.Kind, grant.Detail.Name)
 		return org.Refused
 	}
 	it.sends++
@@ -70,12 +80,15 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		r.conclude(it, Failed, err)
 		r.stop(fmt.Errorf("nothing gets through to the API any more: %w", err))
 	}
+	if change.Action.Mails() {
+		r.countRefusals(it.Email, failure, err)
+	}
 	r.watch(number, failure, err)
 	return failure
 }
 
-// waitsFor is a grant that has to be done before it: nothing is taken from somebody as long as it may not be replaced. nil
-// when there is none.
+// waitsFor is a grant that has to be done before it: nothing is taken from somebody as long as it
+// may not be replaced. nil when there is none.
 func (it *item) waitsFor() *item {
 	if it.Action != plan.Revoke {
 		return nil
@@ -100,10 +113,13 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 		if failureOf(err) != org.Refused {
 			return inv, err
 		}
-		// The documents disagree on whether a lapsed invitation can be renewed; a new one always can be sent.
+		// The documents disagree on whether a lapsed invitation can be renewed; a new one always
+		// can be sent.
 	}
 	invite := func(api func(context.Context, org.Address, bool) (org.Receipt, error)) (org.Invitation, error) {
-		return r.mail(it, ledger.Invite, change.InvitationID, func() (org.Receipt, error) { return api(r.sending, change.Email, *change.Detail.APIEnabled) })
+		return r.mail(it, ledger.Invite, change.InvitationID, func() (org.Receipt, error) {
+			return api(r.sending, change.Email, *change.Detail.APIEnabled)
+		})
 	}
 	inv, err := invite(r.opts.API.Invite)
 	var call *org.CallError
@@ -117,8 +133,11 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 	return inv, again
 }
 
-// mail sends one mail between its two lines in the ledger. lapsed is the invitation before it; "" when there is none.
-func (r *run) mail(it *item, action ledger.Action, lapsed string, send func() (org.Receipt, error)) (org.Invitation, error) {
+// mail sends one mail between its two lines in the ledger. lapsed is the invitation before it; ""
+// when there is none.
+func (r *run) mail(
+	it *item, action ledger.Action, lapsed string, send func() (org.Receipt, error),
+) (org.Invitation, error) {
 	key, renews := it.Email.Key(), ""
 	if action == ledger.Resend {
 		renews = lapsed
@@ -195,8 +214,8 @@ func failureOf(err error) org.Failure {
 	return 0
 }
 
-// deny takes in that the key may not do what change asks for. A key that does not work, or may not invite, ends the run;
-// one that may not edit is not asked for that kind of edit again.
+// deny takes in that the key may not do what change asks for. A key that does not work, or may not
+// invite, ends the run; one that may not edit is not asked for that kind of edit again.
 func (r *run) deny(change plan.Change, err error) {
 	var call *org.CallError
 	if change.Action.Mails() || errors.As(err, &call) && call.Status == unauthorized {
@@ -208,10 +227,44 @@ func (r *run) deny(change plan.Change, err error) {
 	r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}] = err
 }
 
-// mayNot is why the key may not do what change asks for; nil when nothing says so.
+// countRefusals notes how a mail ended. After several refusals in a row, with no success between
+// and with the same answer but for the address, no more mails are sent: the organization is full,
+// say. Other changes go on.
+func (r *run) countRefusals(to org.Address, f org.Failure, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var call *org.CallError
+	switch {
+	case f == 0:
+		r.refusals = 0
+	case f == org.Refused && errors.As(err, &call):
+		answer := fmt.Sprintf("HTTP %d: %s", call.Status, withoutAddress(call.Message, to))
+		if r.refusals++; answer != r.refusal {
+			r.refusals, r.refusal = 1, answer
+		}
+		if r.refusals == maxRefusals && r.full == nil {
+			r.full = fmt.Errorf("the API refused %d invitation mails in a row, so no more were tried: %s", maxRefusals, answer)
+		}
+	default: // a lost answer says neither yes nor no
+	}
+}
+
+// withoutAddress is text with "(address)" in the place of a, however it is capitalized.
+func withoutAddress(text string, a org.Address) string {
+	if a.IsZero() {
+		return text
+	}
+	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(a.String())).ReplaceAllLiteralString(text, "(address)")
+}
+
+// mayNot is why the key may not do what change asks for, or no more mails are sent; nil when
+// nothing says so.
 func (r *run) mayNot(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if change.Action.Mails() {
+		return r.full
+	}
 	return r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}]
 }
 
@@ -223,8 +276,8 @@ func (r *run) start() int {
 	return r.begun
 }
 
-// watch stops the run when the API answers nobody any more. It counts in the order in which changes began: an early
-// answer that comes late says nothing about now.
+// watch stops the run when the API answers nobody any more. It counts in the order in which changes
+// began: an early answer that comes late says nothing about now.
 func (r *run) watch(number int, f org.Failure, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

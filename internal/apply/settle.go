@@ -14,21 +14,24 @@ import (
 )
 
 const (
-	// maxSends is how often one change is carried out in one run, at most: the second time only when the first surely came to
-	// nothing. For a mail, each may take several requests; see send.
+	// maxSends is how often one change is carried out in one run, at most: the second time only
+	// when the first surely came to nothing. For a mail, each may take several requests; see send.
 	maxSends = 2
-	// maxReadings is how often a run reads the organization to settle mails and edits, besides the readings that it waits for.
+	// maxReadings is how often a run reads the organization to settle mails and edits, besides the
+	// readings that it waits for.
 	maxReadings = 12
 )
 
-// grace is how long after a loss a mail is sent that is to be the witness for it: the server's clock, which is known to a
-// second, must say so too.
+// grace is how long after a loss a mail is sent that is to be the witness for it: the server's
+// clock, which is known to a second, must say so too.
 const grace = org.ActWithin + 2*time.Second
 
-// readAfter is how long after a loss a run that waits reads the organization; after the last of these it does so each minute.
+// readAfter is how long after a loss a run that waits reads the organization; after the last of
+// these it does so each minute.
 var readAfter = []time.Duration{30 * time.Second, time.Minute, grace}
 
-// recallLoss takes in until when the server may act on mails of an earlier run. memory is the ledger's, now the server's time.
+// recallLoss takes in until when the server may act on mails of an earlier run. memory is the
+// ledger's, now the server's time.
 func (r *run) recallLoss(memory org.Memory, now time.Time) {
 	if !slices.ContainsFunc(r.items, func(it *item) bool { return it.held }) {
 		return
@@ -53,10 +56,13 @@ func (r *run) lost(ago time.Duration) {
 	}
 }
 
-// settle sends the mail that was kept back, and reads until nothing is set aside, or until waiting longer is not allowed or of
-// no use.
+// settle sends the mail that was kept back, and reads until nothing is set aside, or until waiting
+// longer is not allowed or of no use.
 func (r *run) settle(ctx context.Context) {
 	r.deadline = time.Now().Add(r.opts.SettleWait)
+	if end, ok := ctx.Deadline(); ok && end.Before(r.deadline) {
+		r.deadline = end
+	}
 	for waited := false; ; {
 		if it := r.last; it != nil && r.sending.Err() == nil && !r.mustWait(it) {
 			r.last = nil
@@ -82,8 +88,8 @@ func (r *run) settle(ctx context.Context) {
 	}
 }
 
-// wait waits for the next reading and reports whether there is to be one: mails are unsettled, the run goes on, and there is
-// time for it.
+// wait waits for the next reading and reports whether there is to be one: mails are unsettled, the
+// run goes on, and there is time for it.
 func (r *run) wait(ctx context.Context) bool {
 	mails := r.ambiguous(nil)
 	next := r.nextReading()
@@ -114,14 +120,15 @@ func (r *run) nextReading() time.Time {
 	return now.Add(time.Minute)
 }
 
-// mustWait reports whether it, a mail that is to be sent after all others, has to wait, since the server may still act on
-// one whose answer was lost. It need not where there is no time for that.
+// mustWait reports whether it, a mail that is to be sent after all others, has to wait, since the
+// server may still act on one whose answer was lost. It need not where there is no time for that.
 func (r *run) mustWait(it *item) bool {
 	over := r.lostAt.Add(grace)
 	return r.ambiguous(it) > 0 && time.Now().Before(over) && !over.After(r.deadline)
 }
 
-// ambiguous is how many mails there are, besides that of an item, of which nobody knows whether they were sent.
+// ambiguous is how many mails there are, besides that of an item, of which nobody knows whether
+// they were sent.
 func (r *run) ambiguous(but *item) int {
 	n := 0
 	for _, it := range r.items {
@@ -132,8 +139,8 @@ func (r *run) ambiguous(but *item) int {
 	return n
 }
 
-// unsettled reports whether a reading may settle it. What an earlier run left open can be settled once this one has sent a
-// mail, which is a witness for it, or is about to.
+// unsettled reports whether a reading may settle it. What an earlier run left open can be settled
+// once this one has sent a mail, which is a witness for it, or is about to.
 func (r *run) unsettled(it *item) bool {
 	if it.held {
 		mailed := func(other *item) bool { return other.Action.Mails() && other.Outcome == Done && other.Requests > 0 }
@@ -146,9 +153,9 @@ func (r *run) unsettled(it *item) bool {
 	return it.state == aside || it.state == refused
 }
 
-// pass reads the organization once, decides again and settles by that decision what it can. It sends once more what surely
-// was not sent, one after another, so that each can be a witness for those before; progress is true if it did, since another
-// reading may tell more then.
+// pass reads the organization once, decides again and settles by that decision what it can. It
+// sends once more what surely was not sent, one after another, so that each can be a witness for
+// those before; progress is true if it did, since another reading may tell more then.
 func (r *run) pass(ctx context.Context) (progress bool) {
 	var denied *org.CallError
 	if errors.As(context.Cause(r.sending), &denied) && denied.Failure == org.Denied {
@@ -166,7 +173,8 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 		return false
 	}
 	r.current, r.fresh = true, &fresh
-	// Rounds that were to begin anew did so when the run began; doing it again would forget the mails of this run.
+	// Rounds that were to begin anew did so when the run began; doing it again would forget the
+	// mails of this run.
 	facts := slices.DeleteFunc(slices.Clone(fresh.Facts), func(f org.Fact) bool { return f.Kind == org.FactReset })
 	if err := r.opts.Ledger.Learn(facts); err != nil {
 		r.stop(err)
@@ -177,6 +185,7 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 	for i := range snapshot.Users {
 		users[snapshot.Users[i].ID] = &snapshot.Users[i]
 	}
+	r.dropUnneeded(fresh)
 	var again []*item // mails that were not sent, and the changes that send them
 	var changes []plan.Change
 	for _, it := range open {
@@ -185,8 +194,10 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 		switch {
 		case mayBeMailed != nil:
 			continue
-		case needed == nil && (mails && fresh.Ended[it.Email.Key()] || !mails && !shows(snapshot.Access, users[it.UserID], it.Change)):
-			// Not because it was done: their last day is over, what was to be given is there no more, or less can be seen than before.
+		case needed == nil && mails && fresh.Ended[it.Email.Key()],
+			needed == nil && !mails && !shows(snapshot.Access, users[it.UserID], it.Change):
+			// Not because it was done: their last day is over, what was to be given is there no
+			// more, or less can be seen than before.
 			r.conclude(it, Failed, it.Err)
 		case needed == nil && it.state == aside && mails && isOpen(memory.People[it.Email.Key()]):
 			continue // it counts as sent, since nobody will ever be able to tell
@@ -213,13 +224,14 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 	return progress
 }
 
-// isOpen tells whether nobody knows, by what is remembered of a person, what became of the last mail to them.
+// isOpen tells whether nobody knows, by what is remembered of a person, what became of the last
+// mail to them.
 func isOpen(r org.Recollection) bool {
 	return len(r.Mails) > 0 && r.Mails[len(r.Mails)-1].Lost
 }
 
-// read reads the organization anew. A reading that may not list users any more tells less than the plan's, and would take
-// whoever accepted once for a member, and whoever is suspended for gone.
+// read reads the organization anew. A reading that may not list users any more tells less than the
+// plan's, and would take whoever accepted once for a member, and whoever is suspended for gone.
 func (r *run) read(ctx context.Context) (org.Snapshot, error) {
 	snapshot, err := r.opts.Read(ctx)
 	switch {
@@ -237,8 +249,8 @@ func (r *run) look(ctx context.Context) (org.Snapshot, plan.Plan, error) {
 	return Look(ctx, r.read, func(s org.Snapshot) plan.Plan { return r.opts.Replan(s, r.opts.Ledger.Memory()) })
 }
 
-// shows tells whether the organization is as an edit wanted it; u is its user, nil when there is none. That a fresh plan
-// does not want the edit any more need not mean that it was made.
+// shows tells whether the organization is as an edit wanted it; u is its user, nil when there is
+// none. That a fresh plan does not want the edit any more need not mean that it was made.
 func shows(access []org.Access, u *org.User, edit plan.Change) bool {
 	switch edit.Action {
 	case plan.Grant, plan.Revoke:
@@ -260,11 +272,14 @@ func shows(access []org.Access, u *org.User, edit plan.Change) bool {
 	}
 }
 
-// lookAgain reads the organization once more before people are let go, and skips whom that plan does not let go. Lists are
-// read at the same time, and a list of users may be newer than that of the invitations: whoever accepts with an address
-// that nobody knows is a stranger by the one and waits by the other.
+// lookAgain reads the organization once more before people are let go, and skips whom that plan
+// does not let go. Lists are read at the same time, and a list of users may be newer than that of
+// the invitations: whoever accepts with an address that nobody knows is a stranger by the one and
+// waits by the other.
 func (r *run) lookAgain(ctx context.Context) {
-	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return it.Action != plan.Suspend && it.Action != plan.Remove })
+	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool {
+		return it.Action != plan.Suspend && it.Action != plan.Remove
+	})
 	if len(leaving) == 0 {
 		return
 	}
@@ -279,10 +294,57 @@ func (r *run) lookAgain(ctx context.Context) {
 	}
 }
 
+// skipInvited reads the list of invitations once more and drops the mails to people whom somebody
+// else invited since the plan was made, where there is more than one mail. A list that cannot be
+// read drops nobody.
+func (r *run) skipInvited(ctx context.Context) {
+	if r.opts.ReadInvitations == nil || !slices.ContainsFunc(r.items, isUnsentMail) {
+		return
+	}
+	invitations, err := r.opts.ReadInvitations(ctx)
+	if err != nil {
+		return
+	}
+	later := r.opts.Snapshot
+	later.Invitations = invitations
+	r.dropUnneeded(r.opts.Replan(r.opts.Snapshot.Merge(later), r.opts.Ledger.Memory()))
+}
+
+// dropUnneeded concludes the mails that were not sent and that a fresh plan does not need any more:
+// done where the person can accept an invitation.
+func (r *run) dropUnneeded(fresh plan.Plan) {
+	for _, it := range r.items {
+		if !isUnsentMail(it) || find(fresh.Changes, it.Change) != nil {
+			continue
+		}
+		if it == r.last {
+			r.last = nil
+		}
+		i := slices.IndexFunc(fresh.Notices, func(n plan.Notice) bool {
+			return n.Kind == plan.Waiting && n.Email.Equal(it.Email)
+		})
+		if i < 0 {
+			r.conclude(it, Skipped, fmt.Errorf("invite %s: %w", it.Email, errChanged))
+			continue
+		}
+		it.InvitationID = fresh.Notices[i].InvitationID
+		r.conclude(it, Done, nil)
+	}
+}
+
+// isUnsentMail reports whether it is a mail of the plan that is still to be sent.
+func isUnsentMail(it *item) bool {
+	return it.Action.Mails() && !it.held && it.state == waiting && it.sends == 0
+}
+
+// errChanged is why a mail is not sent that was needed when the run began.
+var errChanged = errors.New("somebody else changed their invitation or membership while this run was under way")
+
 // errStays is why somebody is not let go after all.
 var errStays = errors.New("by a second reading they are not to go")
 
-// found concludes an item that is needed no more: by the read, the organization is as the change wanted it.
+// found concludes an item that is needed no more: by the read, the organization is as the change
+// wanted it.
 func (r *run) found(it *item, notices []plan.Notice) {
 	if !it.Action.Mails() && it.state == aside {
 		if err := r.opts.Ledger.ConcludeEdit(r.edit(it.Change), ledger.Sent); err != nil {
@@ -307,13 +369,16 @@ func (r *run) found(it *item, notices []plan.Notice) {
 	r.conclude(it, Done, nil)
 }
 
-// find is the one of changes that does what c does; nil when there is none. A mail is a mail, whether it is a new
-// invitation or not.
+// find is the one of changes that does what c does; nil when there is none. A mail is a mail,
+// whether it is a new invitation or not.
 func find(changes []plan.Change, c plan.Change) *plan.Change {
-	i, _ := slices.BinarySearchFunc(changes, c.Email.Key(), func(c plan.Change, key string) int { return cmp.Compare(c.Email.Key(), key) })
+	i, _ := slices.BinarySearchFunc(changes, c.Email.Key(), func(c plan.Change, key string) int {
+		return cmp.Compare(c.Email.Key(), key)
+	})
 	for ; i < len(changes) && changes[i].Email.Equal(c.Email); i++ {
 		other := &changes[i]
-		same := other.Action == c.Action && other.UserID == c.UserID && other.Detail.Kind == c.Detail.Kind && other.Detail.ID == c.Detail.ID
+		same := other.Action == c.Action && other.UserID == c.UserID &&
+			other.Detail.Kind == c.Detail.Kind && other.Detail.ID == c.Detail.ID
 		if same || other.Action.Mails() && c.Action.Mails() {
 			return other
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,11 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// brokenAnswers are all ways in which the answer to a mail is lost before the server has acted on it.
+// secondMails is an API that sends a second mail to somebody who is invited twice.
+var secondMails = sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}
+
+// brokenAnswers are all ways in which the answer to a mail is lost before the server has acted on
+// it.
 func brokenAnswers() []sandbox.Fault {
 	var all []sandbox.Fault
 	for _, f := range faults() {
@@ -24,13 +29,15 @@ func brokenAnswers() []sandbox.Fault {
 		}
 	}
 	for _, status := range []int{408, 503, 504, 520, 522, 524} {
-		all = append(all, sandbox.Fault{Kind: sandbox.FaultStatus, Status: status, Method: http.MethodPost, Path: "/v2/invitation*"})
+		all = append(all, sandbox.Fault{
+			Kind: sandbox.FaultStatus, Status: status, Method: http.MethodPost, Path: "/v2/invitation*",
+		})
 	}
 	return all
 }
 
-// TestServerActsLate: every k-th answer is lost by a reset, and the server acts up to 100 s later. One run mails each of 100
-// people once and knows it.
+// TestServerActsLate: every k-th answer is lost by a reset, and the server acts up to 100 s later.
+// One run mails each of 100 people once and knows it.
 func TestServerActsLate(t *testing.T) {
 	t.Parallel()
 	for k := 2; k <= 20; k++ {
@@ -55,7 +62,8 @@ func TestServerActsLate(t *testing.T) {
 	}
 }
 
-// TestAnyBrokenAnswerMayActLate: whatever broke the answer to one mail, a mail sent a moment after it is no witness.
+// TestAnyBrokenAnswerMayActLate: whatever broke the answer to one mail, a mail sent a moment after
+// it is no witness.
 func TestAnyBrokenAnswerMayActLate(t *testing.T) {
 	t.Parallel()
 	for _, f := range brokenAnswers() {
@@ -63,7 +71,7 @@ func TestAnyBrokenAnswerMayActLate(t *testing.T) {
 			t.Parallel()
 			for _, settleWait := range []time.Duration{leaveToLaterRun, 5 * time.Minute} {
 				synctest.Test(t, func(t *testing.T) {
-					c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(20)...)
+					c := newCompany(t, secondMails, many(20)...)
 					f.From, f.Times, f.Late = 3, 1, 100*time.Second
 					c.AddFault(f)
 					run := c.apply(with{settleWait: settleWait})
@@ -83,13 +91,14 @@ func TestAnyBrokenAnswerMayActLate(t *testing.T) {
 	}
 }
 
-// TestLastMailIsTheWitness: one answer is lost and the server never acts. The run keeps its last mail back until the server
-// can no longer act on the lost one; that mail then shows that the lost one was not sent, so it is sent again.
+// TestLastMailIsTheWitness: one answer is lost and the server never acts. The run keeps its last
+// mail back until the server can no longer act on the lost one; that mail then shows that the lost
+// one was not sent, so it is sent again.
 func TestLastMailIsTheWitness(t *testing.T) {
 	t.Parallel()
 	for _, from := range []int{1, 2, 19} {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(20)...)
+			c := newCompany(t, secondMails, many(20)...)
 			var lost time.Time
 			c.wire.Before = func(r *http.Request) error {
 				if r.Method == http.MethodPost {
@@ -112,8 +121,8 @@ func TestLastMailIsTheWitness(t *testing.T) {
 	}
 }
 
-// TestWitnessLost: the answer to the last mail is lost as well. Nobody waits for a witness that does not come, and a later
-// run settles both.
+// TestWitnessLost: the answer to the last mail is lost as well. Nobody waits for a witness that
+// does not come, and a later run settles both.
 func TestWitnessLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -135,8 +144,8 @@ func TestWitnessLost(t *testing.T) {
 	})
 }
 
-// TestSettleReadings: a run whose only mail was lost reads at 0, 30, 60 and 120 s and then each minute, and tells what it
-// waits for.
+// TestSettleReadings: a run whose only mail was lost reads at 0, 30, 60 and 120 s and then each
+// minute, and tells what it waits for.
 func TestSettleReadings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -185,13 +194,16 @@ func TestSettledByARow(t *testing.T) {
 	})
 }
 
-// TestStoppedWhileWaiting: a run that is told to stop leaves what it waits for, and the mail that it kept back, to the next one.
+// TestStoppedWhileWaiting: a run that is told to stop leaves what it waits for, and the mail that
+// it kept back, to the next one.
 func TestStoppedWhileWaiting(t *testing.T) {
 	t.Parallel()
 	why := errors.New("told to stop")
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(20)...)
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1, Late: 100 * time.Second})
+		c := newCompany(t, secondMails, many(20)...)
+		c.AddFault(sandbox.Fault{
+			Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1, Late: 100 * time.Second,
+		})
 		ctx, stop := context.WithCancelCause(t.Context())
 		start := time.Now()
 		run := c.apply(with{ctx: ctx, waiting: func(apply.Wait) { time.AfterFunc(time.Second, func() { stop(why) }) }})
@@ -216,7 +228,8 @@ func TestStoppedWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestWaitFitsTheSettleWait: where there is no time to wait for a witness nothing is kept back, and a time limit ends the wait.
+// TestWaitFitsTheSettleWait: where there is no time to wait for a witness nothing is kept back, and
+// a time limit ends the wait.
 func TestWaitFitsTheSettleWait(t *testing.T) {
 	t.Parallel()
 	for _, wait := range []time.Duration{leaveToLaterRun, time.Minute} {
@@ -235,11 +248,26 @@ func TestWaitFitsTheSettleWait(t *testing.T) {
 	}
 }
 
-// TestWitnessForAnEarlierRun: a run that died a moment ago is settled by the one after it, which keeps its mail back.
+// TestTimeLimitBoundsTheWait: a run whose time ends before the wait does ends in time, and nothing is kept back till then.
+func TestTimeLimitBoundsTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(20)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		if run := c.apply(with{ctx: ctx}); run.counts() != "19/0/1/0" || run.Stopped != nil {
+			t.Errorf("%s (done/failed/unknown/skipped), stopped by %v", run.counts(), run.Stopped)
+		}
+	})
+}
+
+// TestWitnessForAnEarlierRun: a run that died a moment ago is settled by the one after it, which
+// keeps its mail back.
 func TestWitnessForAnEarlierRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "ada@example.com")
+		c := newCompany(t, secondMails, "ada@example.com")
 		k := c.killAfter(-1, 0)
 		c.wire.Before = func(r *http.Request) error {
 			if r.Method == http.MethodPost {
@@ -259,8 +287,8 @@ func TestWitnessForAnEarlierRun(t *testing.T) {
 	})
 }
 
-// TestNoticesAreOfTheLastReading: somebody whose earlier mail shows in the reading after the canary is not reported as
-// unsettled, whatever that reading was made for.
+// TestNoticesAreOfTheLastReading: somebody whose earlier mail shows in the reading after the canary
+// is not reported as unsettled, whatever that reading was made for.
 func TestNoticesAreOfTheLastReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -268,7 +296,8 @@ func TestNoticesAreOfTheLastReading(t *testing.T) {
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
 		c.apply(with{settleWait: leaveToLaterRun})
 		c.list("ada@example.com", "bob@example.com", "cy@example.com")
-		// The canary's answer takes until the list shows ada, and is not understood, so that the run stops after one reading.
+		// The canary's answer takes until the list shows ada, and is not understood, so that the
+		// run stops after one reading.
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultHTML, Method: http.MethodPost, Times: 1, Delay: 20 * time.Second})
 		must(t, c.Advance(45*time.Second))
 		run := c.apply(with{})
@@ -284,8 +313,8 @@ func TestNoticesAreOfTheLastReading(t *testing.T) {
 	})
 }
 
-// TestNoticesOfPeopleWhoWereMailed: the changes say what became of them, so that they have no notices besides, also where the
-// organization was read again.
+// TestNoticesOfPeopleWhoWereMailed: the changes say what became of them, so that they have no
+// notices besides, also where the organization was read again.
 func TestNoticesOfPeopleWhoWereMailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -297,7 +326,8 @@ func TestNoticesOfPeopleWhoWereMailed(t *testing.T) {
 	})
 }
 
-// TestReadingsAreBounded: answers that are lost and refused in turn cost a few readings, not one for each person.
+// TestReadingsAreBounded: answers that are lost and refused in turn cost a few readings, not one
+// for each person.
 func TestReadingsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -326,6 +356,99 @@ func TestReadingsAreBounded(t *testing.T) {
 		run := c.apply(with{concurrency: 1, settleWait: leaveToLaterRun})
 		if readings > 1+12 || run.Stopped == nil || run.Count(apply.Skipped) < 50 {
 			t.Errorf("%d readings, %s (done/failed/unknown/skipped), stopped by %v", readings, run.counts(), run.Stopped)
+		}
+	})
+}
+
+// TestInvitedMeanwhile: people whom somebody else invited between the plan and the first mail are
+// not mailed as well. The list of invitations is read once more after the first mail, where there
+// is more than one.
+func TestInvitedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, secondMails, many(12)...)
+		posts, lists := 0, 0
+		c.wire.Before = func(r *http.Request) error {
+			switch {
+			case r.Method == http.MethodPost:
+				if posts++; posts == 1 {
+					for _, who := range many(12)[5:] {
+						_, err := c.AddInvitation(sandbox.Invitation{Email: who})
+						must(t, err)
+					}
+				}
+			case posts > 0 && r.URL.Path == "/v2/invitation":
+				lists++
+			}
+			return nil
+		}
+		run := c.apply(with{concurrency: 1})
+		if run.counts() != "12/0/0/0" || c.mailCount() != 5 || lists != 1 {
+			c.log(run)
+			t.Errorf("%s (done/failed/unknown/skipped), %d mails, %d more readings of the invitations",
+				run.counts(), c.mailCount(), lists)
+		}
+		for _, change := range run.Changes {
+			if change.InvitationID == "" || change.Requests > 1 {
+				t.Errorf("%s: invitation %q after %d requests", change.Email, change.InvitationID, change.Requests)
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c.apply(with{})
+		lists := 0
+		for _, r := range c.Requests() {
+			if r.Method == http.MethodGet && r.Path == "/v2/invitation" {
+				lists++
+			}
+		}
+		if lists != 1 {
+			t.Errorf("the invitations were read %d times for one mail", lists)
+		}
+	})
+}
+
+// TestInvitedWhileWaiting: the mail that is kept back is not sent to somebody whom a reading shows
+// as invited by then.
+func TestInvitedWhileWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, secondMails, many(3)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 1})
+		run := c.apply(with{waiting: func(apply.Wait) {
+			if c.mailCount() == 1 {
+				_, err := c.AddInvitation(sandbox.Invitation{Email: "p002@example.com"})
+				must(t, err)
+			}
+		}})
+		if run.counts() != "2/0/1/0" || len(c.Mails()["p002@example.com"]) > 0 {
+			c.log(run)
+			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
+		}
+	})
+}
+
+// TestDeclinedMeanwhile: whose invitation came and went meanwhile is neither mailed nor reported as
+// done.
+func TestDeclinedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(3)...)
+		once := sync.OnceFunc(func() {
+			_, err := c.AddInvitation(sandbox.Invitation{Email: "p001@example.com", State: "declined"})
+			must(t, err)
+		})
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				once()
+			}
+			return nil
+		}
+		run := c.apply(with{concurrency: 1})
+		if run.counts() != "2/0/0/1" || len(c.Mails()["p001@example.com"]) > 0 || run.Changes[1].Err == nil {
+			c.log(run)
+			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
 		}
 	})
 }

@@ -2,9 +2,9 @@ package org
 
 import "time"
 
-// Merge returns what two readings of one organization show together. Whoever is in either of them is there: users who are in
-// one only have SeenOnce. Of two versions of one row the later reading has the right one, and so has it of everything that is
-// no list of people.
+// Merge returns what two readings of one organization show together. Whoever is in either of them
+// is there: users who are in one only have SeenOnce. Of two versions of one row the later reading
+// has the right one, and so has it of everything that is no list of people.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -32,7 +32,8 @@ type rowKey struct {
 	created   time.Time
 }
 
-// union returns the rows of later and, after them, those that only earlier has. It calls once with each that is in one only.
+// union returns the rows of later and, after them, those that only earlier has. It calls once with
+// each that is in one only.
 func union[T any](earlier, later []T, key func(*T) rowKey, once func(*T)) []T {
 	identify := func(row *T) rowKey {
 		k := key(row)

@@ -187,8 +187,19 @@ func (f *rule) due() bool {
 	return f.seen >= from && (f.seen-from)%every == 0 && (f.Times == 0 || f.struck < f.Times)
 }
 
-// actsLate reports whether the server acts on a request of this method after its answer was broken.
-func (f *rule) actsLate(method string) bool { return f.Late > 0 && f.dry() && method != http.MethodGet }
+// actsLate reports whether the server acts on a request of this method after it broke the answer, which has this status. A
+// client that is told of a refusal may rely on it.
+func (f *rule) actsLate(method string, status int) bool {
+	if f.Late <= 0 || !f.dry() || method == http.MethodGet {
+		return false
+	}
+	switch f.Kind {
+	case FaultTruncate, FaultHalf, FaultEmpty, FaultWrongPerson, FaultWrongOrganization, FaultNoID:
+		return status < http.StatusMultipleChoices || f.Status != 0
+	default:
+		return true
+	}
+}
 
 // dry tells whether the answer is made in a copy of the world.
 func (f *rule) dry() bool { return !f.After && f.Kind != FaultSlow }

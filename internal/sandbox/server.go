@@ -109,11 +109,12 @@ func (s *Server) serve(r *http.Request, q *Request) (a answer, strike *rule, lat
 	if strike != nil && strike.Kind == FaultSlow && !strike.After {
 		pause(r.Context(), strike.Delay)
 	}
-	if strike != nil && strike.actsLate(r.Method) {
-		again := *c
+	again := *c
+	a = s.act(c, strike != nil && strike.dry())
+	if strike != nil && strike.actsLate(r.Method, a.status) {
 		late = func() { s.act(&again, false) }
 	}
-	return s.act(c, strike != nil && strike.dry()), strike, late
+	return a, strike, late
 }
 
 // act lets the world answer c; with dry, a copy of the world, so that nothing happens.
