@@ -81,7 +81,7 @@ func (a *app) apply(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	memory, err := a.openLedger(ctx, in, client.Now)
+	memory, err := a.openLedger(ctx, in, r, client.Now)
 	if err != nil {
 		return ended(ctx, err)
 	}

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // statePath is the folder for what orgsync remembers.
@@ -54,7 +57,7 @@ func (a *app) recall(in org.Organization) (org.Memory, error) {
 }
 
 // openLedger takes the lock of an organization's ledger and opens it.
-func (a *app) openLedger(ctx context.Context, in org.Organization, now func() time.Time) (*ledger.Ledger, error) {
+func (a *app) openLedger(ctx context.Context, in org.Organization, r *roster.Roster, now func() time.Time) (*ledger.Ledger, error) {
 	store, err := a.store(in)
 	if err != nil {
 		return nil, err
@@ -62,7 +65,7 @@ func (a *app) openLedger(ctx context.Context, in org.Organization, now func() ti
 	host, _ := os.Hostname() // "" is said to those who wait, and does no harm
 	l, err := ledger.Open(ctx, store, ledger.Options{
 		Organization: in.ID, Now: now, LockTimeout: a.lockTimeout,
-		Holder: ledger.Holder{PID: os.Getpid(), Host: host, Start: time.Now()},
+		Holder: ledger.Holder{PID: os.Getpid(), Host: host, Start: time.Now()}, Roster: rosterName(r.Files),
 	})
 	if err != nil {
 		if is[*ledger.LockedError](err) {
@@ -74,4 +77,21 @@ func (a *app) openLedger(ctx context.Context, in org.Organization, now func() ti
 		a.log.Warn(w)
 	}
 	return l, nil
+}
+
+// rosterName names the roster files of a run in the ledger, the first ones where there are many.
+func rosterName(files []string) string {
+	const most = 5
+	absolute := make([]string, 0, most)
+	for _, file := range files[:min(len(files), most)] {
+		if path, err := filepath.Abs(file); err == nil {
+			file = path
+		}
+		absolute = append(absolute, file)
+	}
+	name := strings.Join(absolute, ", ")
+	if more := len(files) - most; more > 0 {
+		name += fmt.Sprintf(" and %d more", more)
+	}
+	return name
 }

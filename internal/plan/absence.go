@@ -62,9 +62,10 @@ func (v visibility) mayInvite(p past) permission {
 	return yes
 }
 
-// mayTakeAway returns whether users who are not in the roster may be suspended or removed.
-func (v visibility) mayTakeAway() permission {
-	if v.users && v.organization {
+// mayTakeAway returns whether users may be suspended or removed, and access taken from them. pinned is true when the roster
+// names an organization; without one there is nothing to confirm.
+func (v visibility) mayTakeAway(pinned bool) permission {
+	if v.users && (v.organization || !pinned) {
 		return yes
 	}
 	return no

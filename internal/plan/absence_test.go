@@ -61,18 +61,18 @@ func TestAbsence(t *testing.T) {
 		// vanished, mailed by one that the list shows as expired, known to the ledger as a member, named by an accepted
 		// invitation ("": the list shows none).
 		never, vanished, expired, member, accepted string
-		// What happens to an unlisted user, and to a member who lacks a group.
-		unlisted, lacks string
-		notices         string
+		// What happens to an unlisted user, and to a member who lacks one group and has another beyond the roster.
+		unlisted, access string
+		notices          string
 	}{
-		{"usao", "invite", "reinvite", "reinvite", "left", "left", "remove", "grant", ""},
-		{"usa ", "invite", "reinvite", "reinvite", "left", "left", "unlisted", "grant", "pin_unconfirmed"},
-		{"us o", "invite", "reinvite", "reinvite", "left", "", "remove", "grant", ""},
-		{"us  ", "invite", "reinvite", "reinvite", "left", "", "unlisted", "grant", "pin_unconfirmed"},
-		{"u ao", "invite", "reinvite", "reinvite", hold, hold, "remove", "grant", "suspended_unseen"},
-		{"u a ", "invite", "reinvite", "reinvite", hold, hold, "unlisted", "grant", "pin_unconfirmed suspended_unseen"},
-		{"u  o", "invite", "reinvite", "reinvite", hold, "", "remove", "grant", "suspended_unseen"},
-		{"u   ", "invite", "reinvite", "reinvite", hold, "", "unlisted", "grant", "pin_unconfirmed suspended_unseen"},
+		{"usao", "invite", "reinvite", "reinvite", "left", "left", "remove", "grant revoke", ""},
+		{"usa ", "invite", "reinvite", "reinvite", "left", "left", "unlisted", "grant extra_access", "pin_unconfirmed"},
+		{"us o", "invite", "reinvite", "reinvite", "left", "", "remove", "grant revoke", ""},
+		{"us  ", "invite", "reinvite", "reinvite", "left", "", "unlisted", "grant extra_access", "pin_unconfirmed"},
+		{"u ao", "invite", "reinvite", "reinvite", hold, hold, "remove", "grant revoke", "suspended_unseen"},
+		{"u a ", "invite", "reinvite", "reinvite", hold, hold, "unlisted", "grant extra_access", "pin_unconfirmed suspended_unseen"},
+		{"u  o", "invite", "reinvite", "reinvite", hold, "", "remove", "grant revoke", "suspended_unseen"},
+		{"u   ", "invite", "reinvite", "reinvite", hold, "", "unlisted", "grant extra_access", "pin_unconfirmed suspended_unseen"},
 		{" sao", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen"},
 		{" sa ", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen pin_unconfirmed"},
 		{" s o", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen"},
@@ -109,7 +109,11 @@ func TestAbsence(t *testing.T) {
 			})
 			in := absence(tt.visible)
 			in.Roster.People[0].Groups = named("everyone")
-			in.Snapshot.Access = []org.Access{{Kind: org.KindGroup, ID: "g1", Name: "everyone"}}
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Snapshot.Access = []org.Access{
+				{Kind: org.KindGroup, ID: "g1", Name: "everyone"},
+				{Kind: org.KindGroup, ID: "g2", Name: "platform", Holders: map[string]string{"u-ada": "m-ada"}},
+			}
 			if in.Snapshot.UsersSeen {
 				in.Snapshot.Users = append(in.Snapshot.Users, user("u-ada", ada))
 			}
@@ -117,12 +121,12 @@ func TestAbsence(t *testing.T) {
 			if got := about(p, "zed@example.com"); got != tt.unlisted {
 				t.Errorf("an unlisted user: %s, want %s", got, tt.unlisted)
 			}
-			lacks := about(p, ada)
+			access := about(p, ada)
 			if p.Needs != "" {
-				lacks = "needs"
+				access = "needs"
 			}
-			if lacks != tt.lacks {
-				t.Errorf("a member who lacks a group: %s, want %s", lacks, tt.lacks)
+			if access != tt.access {
+				t.Errorf("a member's groups: %s, want %s", access, tt.access)
 			}
 			var kinds []string
 			for _, n := range p.Notices {

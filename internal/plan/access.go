@@ -237,11 +237,11 @@ func (w *world) access(c *candidate, cat catalog, v *verdict) {
 		return
 	}
 	if api := c.APIEnabled; api != nil && c.user.APIEnabled != nil && *c.user.APIEnabled != *api {
-		if *api || w.selfKnown && !w.isSelf(c.user) && !c.user.SeenOnce {
+		if *api || w.mayTakeFrom(c.user) {
 			v.change(c, Update, APIAccessDiffers, Detail{APIEnabled: api})
-		} else { // they are, or may be, the one behind the key: without it the key would not work any more
+		} else { // the one behind the key may not lose it: the key would not work any more
 			v.note(c, Notice{Kind: ExtraAccess, UserID: c.user.ID, Text: apiAccess})
-			w.keepsAPI = w.keepsAPI || !c.user.SeenOnce
+			w.keepsAPI = true
 		}
 	}
 	has := w.held.of(c.user.ID)
@@ -274,11 +274,15 @@ func (c *candidate) grant(d Detail) Change {
 	return Change{Action: Grant, Reason: MissingAccess, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d}
 }
 
+// mayTakeFrom reports whether a group, a role, a policy or API access may be taken from the member u.
+func (w *world) mayTakeFrom(u *org.User) bool {
+	return w.sees.mayTakeAway(w.in.Roster.Organization != "") == yes && w.selfKnown && !u.SeenOnce && !w.untouchable(u)
+}
+
 // extra decides about what c has of a kind beyond what is wanted. sure is false while the organization lacks a name of that
 // kind: what c has may be just that, renamed.
 func (w *world) extra(c *candidate, has theirs, kind org.Kind, want map[string]bool, sure bool, v *verdict) {
-	revoke := w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && sure && !c.user.SeenOnce &&
-		w.selfKnown && !w.untouchable(c.user)
+	revoke := w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && sure && w.mayTakeFrom(c.user)
 	for a, membership := range has.access() {
 		if a.Kind != kind || want[a.ID] {
 			continue

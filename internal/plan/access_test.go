@@ -125,6 +125,10 @@ func TestAccess(t *testing.T) {
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("robert@example.com")}
 		}, []string{"extra_access bob@example.com group everyone"}},
+		{"never take the API away from protected people", func(in *plan.Input) {
+			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bob@example.com")}
+		}, []string{"extra_access bob@example.com API access"}},
 		{"never revoke from the key's own user", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke

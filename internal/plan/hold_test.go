@@ -257,6 +257,14 @@ func TestUnlistedAfter(t *testing.T) {
 		{"seen 22 hours and a half ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-22.5) }, "unlisted", hours(1.5)},
 		{"seen 23 hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-23) }, "remove", time.Time{}},
 		{"seen at a time that is yet to come", func(in *plan.Input) { in.Memory.Unlisted = seen(500) }, "unlisted", hours(24)},
+		{"an hour, seen half an hour ago", func(in *plan.Input) {
+			in.Roster.Settings.UnlistedAfter = time.Hour
+			in.Memory.Unlisted = seen(-0.5)
+		}, "unlisted", hours(0.5)},
+		{"an hour, seen 45 minutes ago", func(in *plan.Input) {
+			in.Roster.Settings.UnlistedAfter = time.Hour
+			in.Memory.Unlisted = seen(-0.75)
+		}, "remove", time.Time{}},
 		{"at once", func(in *plan.Input) { in.Roster.Settings.UnlistedAfter = 0 }, "remove", time.Time{}},
 		{"a week", func(in *plan.Input) {
 			in.Roster.Settings.UnlistedAfter = 168 * time.Hour

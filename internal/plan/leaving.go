@@ -24,7 +24,7 @@ func (w *world) leaving(p *Plan) {
 	if takes && w.in.Snapshot.UsersSeen {
 		p.Notices = append(p.Notices, w.protectedUnseen()...)
 	}
-	if w.in.Roster.Organization == "" || w.sees.mayTakeAway() != yes {
+	if w.in.Roster.Organization == "" || w.sees.mayTakeAway(w.in.Roster.Organization != "") != yes {
 		policy = roster.UnlistedReport
 	}
 	p.Facts = append(p.Facts, w.sightings()...)
@@ -98,7 +98,7 @@ func (w *world) waitsForRemoval(u *org.User, n *Notice) bool {
 		since = seen.At
 	}
 	after := since.Add(w.in.Roster.Settings.UnlistedAfter)
-	if !now.Before(after.Add(-tolerance)) {
+	if !now.Before(after.Add(-min(tolerance, w.in.Roster.Settings.UnlistedAfter/4))) {
 		return false
 	}
 	n.RemovalAfter = after

@@ -35,7 +35,7 @@ func TestQuestion(t *testing.T) {
 		{"neither", of(plan.Grant, plan.Unsuspend), 80, "Make 2 changes in Example Org? [y/N] "},
 		{
 			"everything in a narrow window", of(plan.Invite, plan.Remove, plan.Suspend, plan.Grant, plan.Revoke, plan.Update), 40,
-			"Send 1 mail, remove 1 person, suspend 1\nperson and make 3 other changes in\nExample Org? [y/N] ",
+			"Send 1 mail, remove 1 person, suspend 1\nperson, make 1 change that takes access\naway and make 2 other changes in\nExample Org? [y/N] ",
 		},
 		{"no name", nameless, 0, "Send 1 mail in " + acme.ID + "? [y/N] "},
 		{"neither name nor id", unknown, 0, "Send 1 mail in the organization? [y/N] "},

@@ -33,15 +33,21 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 			parts = append(parts, verb+" "+count(n, one, many))
 		}
 	}
-	mails, removed, suspended := n[plan.Invite]+n[plan.Reinvite], n[plan.Remove], n[plan.Suspend]
+	mails, removed, suspended, revokes := n[plan.Invite]+n[plan.Reinvite], n[plan.Remove], n[plan.Suspend], 0
+	for _, c := range p.Changes {
+		if c.TakesAccess() {
+			revokes++
+		}
+	}
 	add("send", mails, "mail", "mails")
 	add("remove", removed, "person", "people")
 	add("suspend", suspended, "person", "people")
+	add("make", revokes, "change that takes access away", "changes that take access away")
 	other := ""
 	if len(parts) > 0 {
 		other = "other "
 	}
-	add("make", len(p.Changes)-mails-removed-suspended, other+"change", other+"changes")
+	add("make", len(p.Changes)-mails-removed-suspended-revokes, other+"change", other+"changes")
 	what := parts[len(parts)-1]
 	if before := parts[:len(parts)-1]; len(before) > 0 {
 		what = strings.Join(before, ", ") + " and " + what
