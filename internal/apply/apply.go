@@ -96,13 +96,13 @@ type run struct {
 	readings int
 	// fresh is the plan of the last reading; nil: there was none.
 	fresh *plan.Plan
-	// current is true when nothing was sent since the organization was last read.
-	current bool
 	// usersSeen and suspendedSeen are false when the plan was made without a list of users, or of
 	// the suspended ones.
 	usersSeen, suspendedSeen bool
 
-	mu        sync.Mutex
+	mu sync.Mutex
+	// current is true when nothing was sent since the organization was last read.
+	current   bool
 	lostAt    time.Time          // the local time of the last mail whose answer was lost; zero: none was
 	begun     int                // changes begun so far, which numbers them
 	answered  int                // the last change begun that was answered

@@ -46,7 +46,6 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	}
 	it.sends++
 	it.unread = false
-	r.current = false
 	number := r.start()
 	inv, err := r.send(it, change)
 	failure := failureOf(err)
@@ -272,6 +271,7 @@ func (r *run) mayNot(change plan.Change) error {
 func (r *run) start() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.current = false
 	r.begun++
 	return r.begun
 }

@@ -248,7 +248,8 @@ func TestWaitFitsTheSettleWait(t *testing.T) {
 	}
 }
 
-// TestTimeLimitBoundsTheWait: a run whose time ends before the wait does ends in time, and nothing is kept back till then.
+// TestTimeLimitBoundsTheWait: a run whose time ends before the wait does ends in time, and nothing
+// is kept back till then.
 func TestTimeLimitBoundsTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
