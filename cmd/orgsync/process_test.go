@@ -48,7 +48,7 @@ func TestServe(t *testing.T) {
 	}
 	env := []string{"ORGSYNC_RATE=1000", "ORGSYNC_SETTLE_WAIT=0s"}
 	lines := bufio.NewScanner(stdout)
-	for len(env) < 3 && lines.Scan() {
+	for len(env) < 4 && lines.Scan() {
 		setting, ok := strings.CutPrefix(lines.Text(), "export ")
 		if !ok {
 			t.Fatalf("serve printed %q, which a shell cannot take", lines.Text())
