@@ -225,7 +225,12 @@ func mayHaveActed(c apply.ChangeResult) bool {
 
 // judge gives the error that a result stands for.
 func (a *app) judge(r apply.Result) error {
-	undone := len(r.Changes) - r.Count(apply.Done)
+	undone := 0
+	for _, c := range r.Changes {
+		if c.Outcome != apply.Done && !c.LacksAccess() { // what the organization lacks is counted below
+			undone++
+		}
+	}
 	unsettled, held := 0, 0
 	for _, n := range r.Notices {
 		switch {

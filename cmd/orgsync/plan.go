@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -86,10 +87,8 @@ func (a *app) plan(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.printPlan(p, r); err != nil {
-		return err
-	}
-	if err := p.CheckAccess(); err != nil {
+	lacking := p.CheckAccess()
+	if err := errors.Join(a.printPlan(p, r, lacking), lacking); err != nil {
 		return err
 	}
 	if a.detailedExitCode && len(p.Changes) > 0 {
@@ -117,11 +116,16 @@ func unfit(p plan.Plan) error {
 	return nil
 }
 
-func (a *app) printPlan(p plan.Plan, r *roster.Roster) error {
+// printPlan prints p. failure is why the command fails all the same; nil when it does not.
+func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
 	a.reported = true
 	switch a.output {
 	case "json":
-		return report.PlanJSON(a.stdout, report.Run{Command: "plan", Files: r.Files, People: len(r.People)}, p)
+		run := report.Run{Command: "plan", Files: r.Files, People: len(r.People)}
+		if failure != nil {
+			run.Failure = &report.Failure{Code: exitCode(failure), Err: failure}
+		}
+		return report.PlanJSON(a.stdout, run, p)
 	case "markdown":
 		return report.PlanMarkdown(a.stdout, p)
 	case "github":

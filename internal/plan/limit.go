@@ -97,6 +97,9 @@ func (p Plan) CheckAccess() error {
 	return &UnknownAccessError{names}
 }
 
+// LacksAccess reports whether c is a grant that the organization lacks the group, role or policy for.
+func (c Change) LacksAccess() bool { return c.Action == Grant && c.Detail.ID == "" }
+
 // TakesAccess reports whether c takes access from a member who stays one.
 func (c Change) TakesAccess() bool {
 	return c.Action == Revoke || c.Action == Update && c.Detail.APIEnabled != nil && !*c.Detail.APIEnabled

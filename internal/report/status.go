@@ -245,7 +245,14 @@ func (p Person) facts(now time.Time, show shower) []fact {
 	add("invitation", show(p.InvitationID, messageWidth))
 	add("invited", day(p.Invited))
 	if p.State == plan.StatePending && !p.Expires.IsZero() {
-		add("expires", deadline(p.Expires, now))
+		about := ""
+		if p.ExpiresEstimated {
+			about = "about "
+		}
+		add("expires", about+deadline(p.Expires, now))
+	}
+	if !p.Until.IsZero() {
+		add("last day", p.Until.Format(time.DateOnly))
 	}
 	add("responded", day(p.Responded))
 	if v := p.Verified; v != nil {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/plan"
 )
@@ -25,6 +26,8 @@ type statusPerson struct {
 	Wanted       []string      `json:"wanted"`
 	Missing      []string      `json:"missing"`
 	Ended        bool          `json:"ended,omitempty"`
+	Estimated    bool          `json:"expires_estimated,omitempty"`
+	Until        string        `json:"until,omitempty"`
 	Verified     *verification `json:"verified,omitempty"`
 	History      []event       `json:"history,omitempty"`
 }
@@ -52,7 +55,10 @@ func StatusJSON(w io.Writer, s Status) error {
 			Email: p.Email.String(), State: p.State, InvitationID: text(p.InvitationID), InvitedAt: stamp(p.Invited), ExpiresAt: stamp(p.Expires),
 			RespondedAt: stamp(p.Responded), Rounds: p.Rounds, UserID: text(p.UserID), Groups: list(p.Groups), Roles: list(p.Roles),
 			Policies: list(p.Policies), APIEnabled: p.APIEnabled, Source: p.Source, Name: text(p.Name), Wanted: list(p.Wanted), Missing: list(p.Missing),
-			Ended: p.Ended,
+			Ended: p.Ended, Estimated: p.ExpiresEstimated,
+		}
+		if !p.Until.IsZero() {
+			out.Until = p.Until.Format(time.DateOnly)
 		}
 		if v := p.Verified; v != nil {
 			out.Verified = &verification{Status: text(v.Status), Registered: text(v.Registered.String()), RespondedAt: stamp(v.Responded)}

@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/apply"
@@ -113,9 +114,10 @@ func whatNext(r apply.Result) []string {
 	if r.Count(apply.Unknown) > 0 {
 		next = append(next, "Run again to settle what is unknown: orgsync looks before it sends, and nobody is mailed twice.")
 	}
+	retryable := func(c apply.ChangeResult) bool { return c.Outcome == apply.Failed && !c.LacksAccess() }
 	switch {
-	case r.Count(apply.Failed) > 0:
-		next = append(next, "Run again to try once more what failed, when its cause is mended.")
+	case slices.ContainsFunc(r.Changes, retryable):
+		next = append(next, "Fix the cause, then run again to retry what failed.")
 	case r.Count(apply.Skipped) > 0:
 		next = append(next, "Run again to do what was skipped.")
 	}
