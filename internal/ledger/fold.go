@@ -122,6 +122,7 @@ func (f *fold) add(e Entry) {
 		if e.Action != Action(org.EditRemove) || e.Outcome == Sent {
 			delete(f.unlisted, e.Object)
 		}
+	default: // says nothing about users or access
 	}
 	if e.Email == "" {
 		return

@@ -43,7 +43,6 @@ func TestGzipBombs(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write(packed.Bytes())
 		}))
-		body = ""
 		c := mustNew(t, testConfig(server.URL))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
