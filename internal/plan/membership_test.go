@@ -411,6 +411,13 @@ func TestMembership(t *testing.T) {
 			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
 		}, []string{}},
 
+		{"there twice, once under an address that the roster does not name", func(in *plan.Input) {
+			r := row("i1", ada, org.StatusAccepted, -100)
+			r.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example"), user("u2", ada)}
+			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u2"}
+		}, []string{}},
 		{"unlisted users", func(in *plan.Input) {
 			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
 			robot := user("u4", "robot@example.com")

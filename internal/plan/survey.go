@@ -211,11 +211,23 @@ func (w *world) assignUsers() {
 			w.strangers = append(w.strangers, *u)
 			continue
 		}
-		// Somebody who is there twice, suspended once, is there.
-		if c.user == nil || c.user.Suspended && !u.Suspended || c.user.Suspended == u.Suspended && u.ID < c.user.ID {
+		if c.user == nil || c.prefers(u, c.user) {
 			c.user = u
 		}
 	}
+}
+
+// prefers reports whether c, who is there twice, counts as the user a rather than as b: as the one who is not suspended or,
+// if that is no difference, as the one with an address of the roster.
+func (c *candidate) prefers(a, b *org.User) bool {
+	ownA, ownB := slices.Contains(c.own, a.Email.Key()), slices.Contains(c.own, b.Email.Key())
+	switch {
+	case a.Suspended != b.Suspended:
+		return b.Suspended
+	case ownA != ownB:
+		return ownA
+	}
+	return a.ID < b.ID
 }
 
 // registered are the people of whom an invitation was accepted, by the key of the address that it was done with.

@@ -130,7 +130,8 @@ func sentence(n plan.Notice, now time.Time, show shower) string {
 	case plan.SuspendedUnseen:
 		return "this key cannot list suspended users: one of them may look like somebody who left"
 	case plan.OtherAddress:
-		return fmt.Sprintf("%s accepted as %s: add the line aliases: [%s] to their entry", who, said, said)
+		return fmt.Sprintf("%s joined as %s and gets no access under that address: if that is them, add the line aliases: [%s] to their entry",
+			who, said, said)
 	case plan.ExtraAccess:
 		return who + " has more than the roster gives: " + said
 	case plan.SelfUnseen:
