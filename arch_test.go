@@ -40,7 +40,11 @@ var rooms = []room{
 		project: nil,
 	},
 	{
-		dir: "cmd/orgsync",
+		dir:     "cmd/orgsync",
+		project: []string{"internal/cli"},
+	},
+	{
+		dir: "internal/cli",
 		project: []string{
 			"internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/report", "internal/roster",
 			"internal/sandbox", "internal/vultr",
@@ -134,27 +138,27 @@ type touch struct {
 
 var touches = []touch{
 	{
-		"net/http", nil, []string{"internal/ping", "internal/vultr", "internal/sandbox", "internal/sandbox/sandboxtest", "cmd/orgsync/simulate.go", "bench"},
+		"net/http", nil, []string{"internal/ping", "internal/vultr", "internal/sandbox", "internal/sandbox/sandboxtest", "internal/cli/simulate.go", "bench"},
 		"HTTP is spoken in one place",
 	},
 	{"github.com/spf13/cobra/doc", nil, nil, "pages are made by a test: nothing that makes them is in the program"},
 	{
-		"time", []string{"Now", "Since", "Until"}, []string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "cmd/orgsync", "bench"},
+		"time", []string{"Now", "Since", "Until"}, []string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "internal/cli", "bench"},
 		"time is the server's, and handed in",
 	},
 	{
 		"time", []string{"After", "AfterFunc", "NewTicker", "NewTimer", "Tick"},
-		[]string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "cmd/orgsync", "bench"}, "deciding does not wait",
+		[]string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "internal/cli", "bench"}, "deciding does not wait",
 	},
 	{"time", []string{"Sleep"}, nil, "a sleep cannot be interrupted: wait for a timer or the context"},
 	{"os", []string{"Exit"}, []string{"cmd/orgsync/main.go", "bench/main.go"}, "leaving skips every defer"},
 	{"log", []string{"Fatal", "Fatalf", "Fatalln", "Print", "Printf", "Println"}, nil, "a *slog.Logger is handed in"},
 	{
-		"os", []string{"Stdin", "Stdout", "Stderr", "Getenv", "LookupEnv", "Environ"}, []string{"cmd/orgsync", "bench"},
+		"os", []string{"Stdin", "Stdout", "Stderr", "Getenv", "LookupEnv", "Environ"}, []string{"internal/cli", "bench"},
 		"streams and environment are handed in",
 	},
 	{"fmt", []string{"Print", "Printf", "Println"}, nil, "it prints past the streams that were handed in"},
-	{module + "internal/roster", []string{"Load", "Parse"}, []string{"cmd/orgsync"}, "the others take the roster's types only"},
+	{module + "internal/roster", []string{"Load", "Parse"}, []string{"internal/cli"}, "the others take the roster's types only"},
 }
 
 // nameless are words that a package or file is not named by: they say nothing of what is inside.
@@ -509,15 +513,15 @@ func TestRulesCanFail(t *testing.T) {
 			[]string{"internal/report/x.go:3: may not import net/http/httptest: HTTP is spoken in one place"},
 		},
 		{
-			"http in another command", "cmd/orgsync/plan.go", "package main\n\nimport _ \"net/http\"\n",
-			[]string{"cmd/orgsync/plan.go:3: may not import net/http: HTTP is spoken in one place"},
+			"http in another command", "internal/cli/plan.go", "package main\n\nimport _ \"net/http\"\n",
+			[]string{"internal/cli/plan.go:3: may not import net/http: HTTP is spoken in one place"},
 		},
-		{"http in the simulation", "cmd/orgsync/simulate.go", "package main\n\nimport _ \"net/http\"\n", nil},
+		{"http in the simulation", "internal/cli/simulate.go", "package main\n\nimport _ \"net/http\"\n", nil},
 		{
 			"clock", "internal/plan/x.go", "package plan\n\nimport clock \"time\"\n\nvar now = clock.Now\n",
 			[]string{"internal/plan/x.go:5: may not use time.Now: time is the server's, and handed in"},
 		},
-		{"clock in a command", "cmd/orgsync/x.go", "package main\n\nimport \"time\"\n\nvar now = time.Now\n", nil},
+		{"clock in a command", "internal/cli/x.go", "package main\n\nimport \"time\"\n\nvar now = time.Now\n", nil},
 		{"clock in a test", "internal/plan/x_test.go", "package plan\n\nimport \"time\"\n\nvar now = time.Now\n", nil},
 		{
 			"timer", "internal/plan/x.go", "package plan\n\nimport \"time\"\n\nvar t = time.NewTimer(1)\n",
@@ -528,8 +532,8 @@ func TestRulesCanFail(t *testing.T) {
 			[]string{"internal/vultr/x.go:5: may not use time.Sleep: a sleep cannot be interrupted: wait for a timer or the context"},
 		},
 		{
-			"exit", "cmd/orgsync/plan.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n",
-			[]string{"cmd/orgsync/plan.go:5: may not use os.Exit: leaving skips every defer"},
+			"exit", "internal/cli/plan.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n",
+			[]string{"internal/cli/plan.go:5: may not use os.Exit: leaving skips every defer"},
 		},
 		{"exit in main", "cmd/orgsync/main.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n", nil},
 		{
@@ -541,8 +545,8 @@ func TestRulesCanFail(t *testing.T) {
 			[]string{"internal/vultr/x.go:5: may not use os.Getenv: streams and environment are handed in"},
 		},
 		{
-			"print", "cmd/orgsync/x.go", "package main\n\nimport \"fmt\"\n\nfunc f() { fmt.Println() }\n",
-			[]string{"cmd/orgsync/x.go:5: may not use fmt.Println: it prints past the streams that were handed in"},
+			"print", "internal/cli/x.go", "package main\n\nimport \"fmt\"\n\nfunc f() { fmt.Println() }\n",
+			[]string{"internal/cli/x.go:5: may not use fmt.Println: it prints past the streams that were handed in"},
 		},
 		{
 			"reading the roster", "internal/plan/x.go", "package plan\n\nimport \"" + module + "internal/roster\"\n\nvar load = roster.Load\n",
@@ -601,7 +605,7 @@ var V int
 			"comments enough", "internal/org/x.go",
 			"package org\n\n// The sizes.\nconst (\n\tA = 1\n\tB = 2\n)\n\nvar (\n\tV int // counts\n)\n\nfunc f() {}\n", nil,
 		},
-		{"comments in main", "cmd/orgsync/x.go", "package main\n\nfunc F() {}\n", nil},
+		{"comments in main", "internal/cli/x.go", "package main\n\nfunc F() {}\n", nil},
 		{"comments in a test", "internal/org/x_test.go", "package org\n\nfunc TestF() {}\n", nil},
 
 		{"machine path", "docs/x.md", "see\n/wo" + "rk/main\n", []string{`docs/x.md:2: contains "/wo` + `rk/"`}},

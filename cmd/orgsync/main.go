@@ -1,26 +1,17 @@
-// Command orgsync keeps the members of a Vultr organization as a roster in YAML says: it invites who is missing and
-// invites again whose invitation expired.
+// Command orgsync keeps the members of a Vultr organization in sync with a YAML roster: it invites people who are missing,
+// and invites people again whose invitation expired.
 package main
 
 import (
 	"context"
 	"os"
-	"time"
+
+	"github.com/orgsync/orgsync/internal/cli"
 )
 
 func main() {
-	ctx, stop := withSignals(context.Background())
-	code := run(ctx, surroundings{
-		name:       calledAs(os.Args[0]),
-		args:       os.Args[1:],
-		stdin:      os.Stdin,
-		stdout:     os.Stdout,
-		stderr:     os.Stderr,
-		getenv:     os.Getenv,
-		environ:    os.Environ,
-		isTerminal: isTerminal,
-		after:      time.After,
-	})
+	ctx, stop := cli.WithSignals(context.Background())
+	code := cli.Run(ctx, cli.ProcessEnvironment())
 	stop()
 	os.Exit(code)
 }

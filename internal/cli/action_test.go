@@ -1,0 +1,342 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+var (
+	// pinned is an action at a commit, which nobody can exchange as they can a tag.
+	pinned     = regexp.MustCompile(`^[\w./-]+@[0-9a-f]{40}$`)
+	expression = regexp.MustCompile(`\$\{\{ *([^}]*?) *\}\}`)
+)
+
+// runner is a workflow's machine for the steps of action.yml: its folders and files, and a gh that keeps comments in a
+// folder.
+type runner struct {
+	steps     []any
+	inputs    map[string]string
+	workspace string // the repository with the roster
+	temp      string
+	variables map[string]string
+	results   map[string]string // of steps.run
+}
+
+func newRunner(t *testing.T) *runner {
+	t.Helper()
+	for _, program := range []string{"bash", "git", "jq", "go"} {
+		if _, err := exec.LookPath(program); err != nil || runtime.GOOS == "windows" {
+			t.Skipf("no %s here, or another shell: %v", program, err)
+		}
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := sampleYAML(t, root+"/action.yml")
+	r := &runner{inputs: map[string]string{}, workspace: t.TempDir(), temp: t.TempDir(), results: map[string]string{}}
+	r.steps, _ = at(doc, "runs", "steps").([]any)
+	inputs, _ := at(doc, "inputs").(map[string]any)
+	for name, input := range inputs {
+		r.inputs[name], _ = at(input, "default").(string)
+	}
+	file := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(r.temp, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	file("bin/gh", fakeGH, 0o700)
+	// As actions/checkout leaves it: the repository may belong to somebody else.
+	home := filepath.Dir(file("home/.gitconfig", "[safe]\n\tdirectory = *\n", 0o600))
+	file("comments/list.json", `[{"id": 12, "user": {"login": "mallory"}, "body": "<!-- orgsync: plan-orgsync -->\nmine"}]`, 0o600)
+	r.variables = map[string]string{
+		"PATH": filepath.Join(r.temp, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"), "COMMENTS": filepath.Join(r.temp, "comments"), "HOME": home,
+		"GITHUB_ACTION_PATH": root, "RUNNER_TEMP": r.temp, "GITHUB_ACTION": "orgsync", "GITHUB_REPOSITORY": "example/members",
+		"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "77", "GITHUB_EVENT_PATH": file("event.json", `{"pull_request": {"number": 12}}`, 0o600),
+		"GITHUB_STEP_SUMMARY": file("summary.md", "", 0o600), "GITHUB_OUTPUT": file("output", "", 0o600),
+		"GOCACHE": strings.TrimSpace(output(t, "go", "env", "GOCACHE")), "GOMODCACHE": strings.TrimSpace(output(t, "go", "env", "GOMODCACHE")),
+	}
+	return r
+}
+
+func output(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, args...).Output()
+	if err != nil {
+		t.Fatalf("%s %v: %v", program, args, err)
+	}
+	return string(out)
+}
+
+// fakeGH knows the calls of the action, and keeps the comments of the pull request in a file.
+const fakeGH = `#!/usr/bin/env bash
+set -euo pipefail
+printf '%s\n' "$*" >>"$COMMENTS/calls"
+change() { jq "$@" "$COMMENTS/list.json" >"$COMMENTS/new.json" && mv "$COMMENTS/new.json" "$COMMENTS/list.json"; }
+one=repos/example/members/issues/comments
+all=repos/example/members/issues/12/comments
+case "$*" in
+  "api --paginate $all --jq "*) jq --raw-output "$5" "$COMMENTS/list.json" ;;
+  "api --method POST $all --field body=@"*" --silent")
+    change --rawfile body "${6#body=@}" '. + [{id: (900 + length), user: {login: "github-actions[bot]"}, body: $body}]' ;;
+  "api --method PATCH $one/"*" --field body=@"*" --silent")
+    change --arg id "${4##*/}" --rawfile body "${6#body=@}" 'map(if .id == ($id | tonumber) then .body = $body else . end)' ;;
+  "api --method DELETE $one/"*" --silent") change --arg id "${4##*/}" 'map(select(.id != ($id | tonumber)))' ;;
+  *) printf 'unexpected: gh %s\n' "$*" >&2; exit 1 ;;
+esac
+`
+
+// step runs the step of that name as the runner does, and gives its exit code and what it wrote to the log.
+func (r *runner) step(t *testing.T, name string) (int, string) {
+	t.Helper()
+	i := slices.IndexFunc(r.steps, func(s any) bool { return at(s, "name") == name })
+	if i < 0 {
+		t.Fatalf("action.yml has no step %q", name)
+	}
+	script, _ := at(r.steps[i], "run").(string)
+	cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
+	cmd.Dir, cmd.Env = r.workspace, r.environment()
+	settings, _ := at(r.steps[i], "env").(map[string]any)
+	for name, value := range settings {
+		cmd.Env = append(cmd.Env, name+"="+r.evaluate(t, value.(string)))
+	}
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	err := cmd.Run()
+	if failed, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	} else if ok {
+		t.Logf("%s: %v\n%s", name, failed, log.String())
+	}
+	for _, line := range strings.Split(sample(t, r.variables["GITHUB_OUTPUT"]), "\n") {
+		if key, value, ok := strings.Cut(line, "="); ok {
+			r.results[key] = value
+		}
+	}
+	return cmd.ProcessState.ExitCode(), log.String()
+}
+
+// environment is that of every program on the machine. Nothing of the test's own gets in: in a hook of git it names another
+// repository.
+func (r *runner) environment() []string {
+	var all []string
+	for name, value := range r.variables {
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
+// evaluate puts values in the place of expressions, as the runner does before a step begins.
+func (r *runner) evaluate(t *testing.T, text string) string {
+	t.Helper()
+	return expression.ReplaceAllStringFunc(text, func(e string) string {
+		name := expression.FindStringSubmatch(e)[1]
+		if input, ok := strings.CutPrefix(name, "inputs."); ok {
+			if value, known := r.inputs[input]; known {
+				return value
+			}
+		}
+		if result, ok := strings.CutPrefix(name, "steps.run.outputs."); ok {
+			return r.results[result]
+		}
+		if name == "github.token" {
+			return "token"
+		}
+		t.Fatalf("nobody knows %s", e)
+		return ""
+	})
+}
+
+func (r *runner) write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(r.workspace, file), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *runner) git(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	cmd.Dir, cmd.Env = r.workspace, r.environment()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+}
+
+// comments are those of the pull request that the action wrote, but for their markers, by what the markers name.
+func (r *runner) comments(t *testing.T) map[string]string {
+	t.Helper()
+	var list []struct {
+		User struct{ Login string }
+		Body string
+	}
+	if err := json.Unmarshal([]byte(sample(t, filepath.Join(r.variables["COMMENTS"], "list.json"))), &list); err != nil {
+		t.Fatal(err)
+	}
+	own := map[string]string{}
+	for _, c := range list {
+		marker, text, _ := strings.Cut(c.Body, "\n")
+		if c.User.Login == "github-actions[bot]" {
+			own[strings.TrimSuffix(strings.TrimPrefix(marker, "<!-- orgsync: "), " -->")] = text
+		} else if text != "mine" {
+			t.Errorf("the comment of %s now says %s", c.User.Login, text)
+		}
+	}
+	return own
+}
+
+// TestActionText: no input becomes part of a script, other actions are pinned, and only the step that runs orgsync has the
+// key.
+func TestActionText(t *testing.T) {
+	t.Parallel()
+	doc := sampleYAML(t, "../../action.yml")
+	inputs, _ := at(doc, "inputs").(map[string]any)
+	want := []string{"api-key", "args", "base", "command", "comment", "go-version", "name", "roster", "state-dir"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(inputs))); diff != "" {
+		t.Errorf("inputs (-want +got):\n%s", diff)
+	}
+	steps, _ := at(doc, "runs", "steps").([]any)
+	if len(steps) < 5 || at(doc, "runs", "using") != "composite" {
+		t.Fatalf("runs: %v", at(doc, "runs"))
+	}
+	for _, step := range steps {
+		script, _ := at(step, "run").(string)
+		uses, _ := at(step, "uses").(string)
+		switch {
+		case strings.Contains(script, "${{"):
+			t.Errorf("an expression is part of a script, which it can change: %s", script)
+		case script != "" && at(step, "shell") != "bash":
+			t.Errorf("%s runs in %v", script, at(step, "shell"))
+		case uses != "" && !pinned.MatchString(uses):
+			t.Errorf("%s is not pinned to a commit", uses)
+		}
+		settings, _ := at(step, "env").(map[string]any)
+		for name, value := range settings {
+			if strings.Contains(value.(string), "api-key") && at(step, "id") != "run" {
+				t.Errorf("%v has the key as %s", at(step, "name"), name)
+			}
+		}
+	}
+}
+
+// TestAction runs the steps of action.yml in a made-up runner, with the real program.
+func TestAction(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	if code, log := r.step(t, "Build orgsync"); code != 0 {
+		t.Fatalf("the build: %d\n%s", code, log)
+	}
+	s, err := sandbox.New(sandbox.Options{RateLimit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	r.variables["VULTR_API_URL"] = server.URL
+	do := func(want int, inputs map[string]string) string {
+		t.Helper()
+		maps.Copy(r.inputs, map[string]string{"args": "", "api-key": "", "roster": "users.yaml", "base": "HEAD~1"})
+		maps.Copy(r.inputs, inputs)
+		code, log := r.step(t, "Run orgsync")
+		if code != want {
+			t.Errorf("%v: exit code %d, want %d\n%s", inputs, code, want, log)
+		}
+		if code, log := r.step(t, "Comment on the pull request"); code != 0 {
+			t.Errorf("the comment: %d\n%s", code, log)
+		}
+		return log
+	}
+
+	// The first pull request: the roster is new. Then one that adds somebody, and one with a mistake.
+	r.git(t, "init", "-q")
+	r.git(t, "commit", "-q", "--allow-empty", "-m", "begin")
+	r.write(t, "users.yaml", "users:\n  - email: ada@example.com\n")
+	r.git(t, "add", "-A")
+	r.git(t, "commit", "-q", "-m", "roster")
+	if log := do(0, map[string]string{"command": "diff"}); !strings.Contains(log, "A roster is new") {
+		t.Errorf("the roster is new, and it says\n%s", log)
+	}
+	r.write(t, "users.yaml", "users:\n  - email: ada@example.com\n  - email: bob@example.com\n    note: '::error::<b>@everybody</b>'\n")
+	r.git(t, "commit", "-q", "-a", "-m", "bob")
+	log := do(0, map[string]string{"command": "diff"})
+	if comment := r.comments(t)["diff-orgsync"]; !strings.Contains(comment, "bob@example.com") {
+		t.Errorf("the comment:\n%s", comment)
+	}
+	if !regexp.MustCompile(`(?s)^::stop-commands::([0-9a-f]{32})\n.*bob@example\.com.*\n::[0-9a-f]{32}::\n$`).MatchString(log) {
+		t.Errorf("the runner would take commands from the report:\n%s", log)
+	}
+	if summary := sample(t, r.variables["GITHUB_STEP_SUMMARY"]); !strings.Contains(summary, "bob@example.com") {
+		t.Errorf("the summary:\n%s", summary)
+	}
+	r.write(t, "bad.yaml", "users:\n  - email: nobody\n")
+	if log := do(6, map[string]string{"command": "validate", "roster": "users.yaml\nbad.yaml\n"}); !strings.Contains(log, "::error file=bad.yaml,line=2") {
+		t.Errorf("no annotation:\n%s", log)
+	}
+	if comment := r.comments(t)["validate-orgsync"]; !strings.Contains(comment, "exit code 6") || !strings.Contains(comment, "/example/members/actions/runs/77") {
+		t.Errorf("the comment says\n%s", comment)
+	}
+
+	// One comment, changed in place, and gone when there is nothing left to do. No key: nothing is read.
+	do(1, map[string]string{"command": "plan"})
+	do(0, map[string]string{"command": "plan", "api-key": "key-of-the-action"})
+	if comment := r.comments(t)["plan-orgsync"]; !strings.Contains(comment, "2 to invite") {
+		t.Errorf("the comment:\n%s", comment)
+	}
+	do(4, map[string]string{"command": "apply", "api-key": "key-of-the-action", "args": "--max-invites=1"})
+	do(0, map[string]string{"command": "apply", "api-key": "key-of-the-action", "args": "--rate=1000\n\n--log-level=error\r\n"})
+	if n := len(s.Mails()); n != 2 {
+		t.Errorf("%d mails were sent", n)
+	}
+	if files, err := filepath.Glob(filepath.Join(r.temp, "orgsync-state", "*")); err != nil || len(files) == 0 {
+		t.Errorf("nothing is remembered: %v, %v", files, err)
+	}
+	do(0, map[string]string{"command": "plan", "api-key": "key-of-the-action"})
+	if comment, ok := r.comments(t)["plan-orgsync"]; ok {
+		t.Errorf("there is nothing to do, and the comment says\n%s", comment)
+	}
+	do(1, map[string]string{"command": "import"})
+	if log := do(1, map[string]string{"command": "diff", "base": "HEAD~99"}); !strings.Contains(log, "fetch-depth 2") {
+		t.Errorf("the base is not there, and it says\n%s", log)
+	}
+
+	// Hostile inputs are arguments like any other.
+	const hostile = "a $(touch PWNED) `touch PWNED` '; touch PWNED; \"&.yaml"
+	r.write(t, hostile, "users:\n  - email: ada@example.com\n")
+	r.inputs["name"] = "x --> $(touch PWNED)\n`touch PWNED`"
+	do(0, map[string]string{"command": "validate", "roster": hostile})
+	do(1, map[string]string{"command": "validate", "args": "$(touch PWNED)"})
+	do(0, map[string]string{"command": "plan", "roster": hostile, "api-key": "k$(touch${IFS}PWNED)"})
+	do(1, map[string]string{"command": "diff", "base": "HEAD~1; touch PWNED"})
+	do(1, map[string]string{"command": "diff", "base": "--output=PWNED"})
+	do(1, map[string]string{"command": "plan; touch PWNED"})
+	do(1, map[string]string{"command": "plan", "roster": "\n"})
+	if _, err := os.Lstat(filepath.Join(r.workspace, "PWNED")); err == nil {
+		t.Error("an input was run as a command")
+	}
+	if _, ok := r.comments(t)["validate-x-touch-PWNED-touch-PWNED-"]; !ok {
+		t.Errorf("the markers are %q", slices.Sorted(maps.Keys(r.comments(t))))
+	}
+	if text := sample(t, filepath.Join(r.variables["COMMENTS"], "calls")); strings.Contains(text, "key-of-the-action") {
+		t.Error("gh was given the key")
+	}
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/vultr"
+)
+
+// maxKeyFile bounds a key file, in bytes: no key is nearly as long.
+const maxKeyFile = 64 << 10
+
+// connect makes the client that the settings ask for: of the real API, or of a simulated one that runs until stop.
+func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), err error) {
+	config := vultr.Config{
+		BaseURL: a.apiURL, UserAgent: "orgsync/" + buildVersion(), Rate: a.rate, Concurrency: a.concurrency,
+		RequestTimeout: a.requestTimeout, Log: a.log, Reading: a.progress.reading(),
+	}
+	stop = func() {}
+	if a.sandbox.on {
+		config.Key = sandboxKey
+		if config.BaseURL, stop, err = a.simulate(); err != nil {
+			return nil, nil, err
+		}
+	} else if config.Key, err = a.key(ctx); err != nil {
+		return nil, nil, err
+	}
+	if client, err = vultr.New(config); err != nil {
+		stop()
+		return nil, nil, &clientError{err}
+	}
+	return client, stop, nil
+}
+
+// reach makes the client and finds out which organization the key acts on; stop ends what the client needs, and is to be
+// called unless there is an error.
+func (a *app) reach(ctx context.Context, r *roster.Roster) (client *vultr.Client, in org.Organization, stop func(), err error) {
+	if client, stop, err = a.connect(ctx); err != nil {
+		return nil, org.Organization{}, nil, err
+	}
+	a.seen.stats = client.Stats
+	in, err = client.Identify(ctx, r.Organization)
+	a.progress.clear()
+	if err != nil {
+		stop()
+		return nil, org.Organization{}, nil, ended(ctx, err)
+	}
+	a.found(in, r)
+	return client, in, stop, nil
+}
+
+// found notes the organization. A simulated one counts as pinned, so that a roster that lets people leave can be tried.
+func (a *app) found(in org.Organization, r *roster.Roster) {
+	if a.sandbox.on {
+		r.Organization = in.ID
+	}
+	a.seen.Organization = in
+}
+
+// key is the API key: from the key file when there is one, else from the environment.
+func (a *app) key(ctx context.Context) (string, error) {
+	if a.apiKeyFile == "" {
+		key := a.getenv("VULTR_API_KEY")
+		if key == "" {
+			return "", errNoKey
+		}
+		return strings.TrimRight(key, "\r\n"), nil
+	}
+	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.holds(a.apiKeyFile) {
+		return "", during(readingKey, errors.New(
+			"read the API key: --api-key-file names a file, and what it was given looks like the key itself"))
+	}
+	file, err := interruptible(ctx, "read the API key", func() (keyFile, error) {
+		file, err := readKeyFile(a.apiKeyFile)
+		return file, during(readingKey, err)
+	})
+	if err != nil {
+		return "", err
+	}
+	a.secrets.addKey(file.key)
+	// Windows has no such modes. A group may read it: systemd and Kubernetes hand secrets to one.
+	if runtime.GOOS != "windows" && file.mode.IsRegular() && file.mode.Perm()&0o007 != 0 {
+		a.log.Warn("others on this machine may read the key file; chmod 600 keeps it to you", "file", a.apiKeyFile, "mode", file.mode.String())
+	}
+	return file.key, nil
+}
+
+type keyFile struct {
+	key  string
+	mode fs.FileMode
+}
+
+func readKeyFile(name string) (keyFile, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return keyFile{}, fmt.Errorf("read the API key: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return keyFile{}, fmt.Errorf("read the API key: %w", err)
+	}
+	content, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	switch {
+	case err != nil:
+		return keyFile{}, fmt.Errorf("read the API key: %w", err)
+	case len(content) > maxKeyFile:
+		return keyFile{}, fmt.Errorf("read the API key: %s is larger than %d bytes", name, maxKeyFile)
+	}
+	key := strings.TrimRight(string(content), "\r\n")
+	if key == "" {
+		return keyFile{}, fmt.Errorf("%w: %s is empty", errNoKey, name)
+	}
+	return keyFile{key, info.Mode()}, nil
+}

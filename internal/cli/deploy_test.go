@@ -1,0 +1,606 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+const deploy = "../../deploy/"
+
+func sample(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// sampleYAML is a sample as maps, lists and scalars, and its well-formed keys are unique.
+func sampleYAML(t *testing.T, file string) any {
+	t.Helper()
+	decoder := yaml.NewDecoder(strings.NewReader(sample(t, file)))
+	var doc any
+	if err := decoder.Decode(&doc); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		t.Fatalf("%s holds more than one document: %v", file, err)
+	}
+	return doc
+}
+
+// at follows keys and indexes into a document; nil when there is nothing.
+func at(doc any, path ...any) any {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			m, _ := doc.(map[string]any)
+			doc = m[step]
+		case int:
+			list, _ := doc.([]any)
+			if step >= len(list) {
+				return nil
+			}
+			doc = list[step]
+		}
+	}
+	return doc
+}
+
+func words(doc any) []string {
+	var all []string
+	list, _ := doc.([]any)
+	for _, one := range list {
+		s, _ := one.(string)
+		all = append(all, s)
+	}
+	return all
+}
+
+// understand lets the program's own flags take in a command line, and gives what they were set to.
+func understand(t *testing.T, args []string) *app {
+	t.Helper()
+	a := &app{Environment: Environment{isTerminal: noTerminal}, log: slog.New(slog.DiscardHandler)}
+	root := a.rootCommand()
+	cmd, rest, err := root.Find(args)
+	if err == nil {
+		err = cmd.ParseFlags(rest)
+	}
+	if err == nil {
+		err = cmd.ValidateArgs(cmd.Flags().Args())
+	}
+	if err != nil || cmd == root {
+		t.Errorf("orgsync %s: %v", strings.Join(args, " "), err)
+	}
+	return a
+}
+
+var (
+	// invocation is orgsync with a subcommand, up to what a shell ends a command with.
+	invocation = regexp.MustCompile(`(?m)(?:^|[\s/'"])orgsync["']?[ ]+((?:apply|completion|diff|doctor|import|plan|sandbox|schema|status|validate|version)\b[^\n|>&;` + "`" + `]*)`)
+	setting    = regexp.MustCompile(`\bORGSYNC_[A-Z_]+\b`)
+	shouting   = regexp.MustCompile(`\bVULTR_API_KEY\s*[:=]\s*(\S.*)`)
+	space      = regexp.MustCompile(`\s+#.*`)
+	shell      = regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```$")
+	first      = regexp.MustCompile(`(?m)^ *(?:[A-Z_]+=\S+ )*(?:go run \./cmd/)?orgsync +([^\n|>&;]*)`)
+	mentioned  = regexp.MustCompile("`orgsync ([^`\n]+)`")
+	word       = regexp.MustCompile(`(?:"[^"]*"|'[^']*'|[^\s"'])+`)
+)
+
+// shellWords splits a command line as a shell does, as far as pages and samples need it.
+func shellWords(line string) []string {
+	var all []string
+	for _, w := range word.FindAllString(space.ReplaceAllString(line, ""), -1) {
+		if w == `\` { // goes on in the next line
+			break
+		}
+		all = append(all, strings.NewReplacer(`"`, "", `'`, "").Replace(w))
+	}
+	return all
+}
+
+// commandLines are the arguments of each call of orgsync in a text. Where a line of shell begins with orgsync, the command
+// counts even if there is none of that name.
+func commandLines(text string) [][]string {
+	var lines [][]string
+	for _, m := range invocation.FindAllStringSubmatch(mentioned.ReplaceAllString(text, ""), -1) {
+		lines = append(lines, shellWords(m[1]))
+	}
+	for _, block := range shell.FindAllStringSubmatch(text, -1) {
+		for _, m := range first.FindAllStringSubmatch(block[1], -1) {
+			lines = append(lines, shellWords(m[1]))
+		}
+	}
+	return lines
+}
+
+// exists lets the program find the command and the flags of what a text says about them; arguments may be left out.
+func exists(t *testing.T, args []string) {
+	t.Helper()
+	a := &app{Environment: Environment{isTerminal: func(any) bool { return false }}, log: slog.New(slog.DiscardHandler)}
+	root := a.rootCommand()
+	root.InitDefaultCompletionCmd()
+	cmd, rest, err := root.Find(args)
+	if err != nil || cmd == root {
+		t.Errorf("orgsync %s: %v", strings.Join(args, " "), err)
+		return
+	}
+	for _, arg := range rest {
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if strings.HasPrefix(arg, "--") && cmd.Flag(name) == nil && name != "help" || len(arg) == 2 && arg[0] == '-' && cmd.Flags().ShorthandLookup(name) == nil {
+			t.Errorf("orgsync %s: %s is no flag", strings.Join(args, " "), arg)
+		}
+	}
+}
+
+// TestSampleCommands: whatever a sample or a page about cron runs exists, and holds no secret.
+func TestSampleCommands(t *testing.T) {
+	t.Parallel()
+	root := (&app{Environment: Environment{isTerminal: noTerminal}, log: slog.New(slog.DiscardHandler)}).rootCommand()
+	known := environmentNamesOf(root).known
+
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, "../../README.md", "../../SECURITY.md", "../../CONTRIBUTING.md")
+	err = filepath.WalkDir(deploy, func(file string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files = append(files, file)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	for _, file := range files {
+		t.Run(strings.TrimPrefix(file, "../../"), func(t *testing.T) {
+			text := sample(t, file)
+			for _, args := range commandLines(text) {
+				calls++
+				understand(t, args)
+			}
+			for _, m := range mentioned.FindAllStringSubmatch(text, -1) {
+				if args := shellWords(m[1]); args[len(args)-1] != "..." { // as in "orgsync sandbox ..."
+					calls++
+					exists(t, args)
+				}
+			}
+			for _, name := range setting.FindAllString(text, -1) {
+				if !known[name] {
+					t.Errorf("%s sets nothing", name)
+				}
+			}
+			for _, m := range shouting.FindAllStringSubmatch(text, -1) {
+				if !strings.Contains(m[1], "$") && !strings.Contains(m[1], "masked") && m[1] != "sandbox" { // any key opens the sandbox
+					t.Errorf("a key stands in the open: %s", m[0])
+				}
+			}
+			if strings.Contains(text, "--ping") && strings.Contains(text, "--ping http") {
+				t.Error("the switch's URL is on a command line, where others can see it")
+			}
+		})
+	}
+	t.Logf("%d commands", calls)
+	if calls < 60 {
+		t.Errorf("only %d commands were found", calls)
+	}
+}
+
+// unit reads a unit file: the values of each key of a section, in order.
+func unit(t *testing.T, file string) map[string][]string {
+	t.Helper()
+	keys, section := map[string][]string{}, ""
+	for i, line := range strings.Split(sample(t, file), "\n") {
+		line = strings.TrimSpace(line)
+		switch name, value, ok := strings.Cut(line, "="); {
+		case line == "" || line[0] == '#':
+		case line[0] == '[':
+			section = strings.Trim(line, "[]")
+		case !ok || section == "":
+			t.Errorf("%s:%d: %q is no setting", file, i+1, line)
+		default:
+			keys[section+"."+name] = append(keys[section+"."+name], value)
+		}
+	}
+	return keys
+}
+
+// TestSystemd: the units are what systemd takes, and keep the program from what it does not need.
+func TestSystemd(t *testing.T) {
+	t.Parallel()
+	service, timer := unit(t, deploy+"systemd/orgsync@.service"), unit(t, deploy+"systemd/orgsync@.timer")
+	for key, want := range map[string][]string{
+		"Service.Type": {"oneshot"}, "Service.DynamicUser": {"yes"}, "Service.ProtectSystem": {"strict"}, "Service.ProtectHome": {"yes"},
+		"Service.NoNewPrivileges": {"yes"}, "Service.CapabilityBoundingSet": {""}, "Service.PrivateDevices": {"yes"},
+		"Service.MemoryDenyWriteExecute": {"yes"}, "Service.RestrictNamespaces": {"yes"}, "Service.StateDirectory": {"orgsync-%i"},
+		"Service.StateDirectoryMode": {"0700"}, "Service.LoadCredential": {"key:/etc/orgsync/%i/key"},
+	} {
+		if diff := cmp.Diff(want, service[key]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", key, diff)
+		}
+	}
+	for key, want := range map[string][]string{"Timer.OnCalendar": {"hourly"}, "Timer.Persistent": {"true"}, "Timer.RandomizedDelaySec": {"15m"}, "Install.WantedBy": {"timers.target"}} {
+		if diff := cmp.Diff(want, timer[key]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", key, diff)
+		}
+	}
+	command := strings.Fields(service["Service.ExecStart"][0])
+	a := understand(t, command[1:])
+	if a.apiKeyFile != "%d/key" || a.stateDir != "%S/orgsync-%i" {
+		t.Errorf("the key is in %s, the state in %s", a.apiKeyFile, a.stateDir)
+	}
+	limit, err := time.ParseDuration(strings.TrimSuffix(service["Service.TimeoutStartSec"][0], "in"))
+	if err != nil || limit <= a.timeout {
+		t.Errorf("systemd ends it after %v (%v), and --timeout is %v", limit, err, a.timeout)
+	}
+	if stop, err := time.ParseDuration(service["Service.TimeoutStopSec"][0]); err != nil || stop < lastWords {
+		t.Errorf("systemd kills it after %v (%v), and its last words take %v", stop, err, lastWords)
+	}
+
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("no systemd-analyze here")
+	}
+	dir := t.TempDir()
+	units := []string{filepath.Join(dir, "orgsync@example.service"), filepath.Join(dir, "orgsync@example.timer")}
+	for i, text := range []string{sample(t, deploy+"systemd/orgsync@.service"), sample(t, deploy+"systemd/orgsync@.timer")} {
+		// Any program will do: systemd looks whether it is there.
+		if err := os.WriteFile(units[i], []byte(strings.Replace(text, "ExecStart="+command[0], "ExecStart="+analyze, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.CommandContext(t.Context(), analyze, append([]string{"verify", "--man=no"}, units...)...).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	}
+	security := exec.CommandContext(t.Context(), analyze, "security", "--no-pager", "--offline=true", "--threshold=20", units[0])
+	if out, err := security.CombinedOutput(); err != nil {
+		t.Errorf("systemd-analyze security, which has to be below 2.0: %v\n%s", err, out)
+	}
+}
+
+// lastWords is how long a run that is told to end may take: what is in flight, and two tries to tell its switch.
+const lastWords = 10*time.Second + 2*10*time.Second
+
+// TestKubernetes: one run at a time, as nobody, with nothing that it does not need.
+func TestKubernetes(t *testing.T) {
+	t.Parallel()
+	const dir = deploy + "kubernetes/"
+	kustomization := sampleYAML(t, dir+"kustomization.yaml")
+	for _, file := range slices.Concat(words(at(kustomization, "resources")), words(at(kustomization, "configMapGenerator", 0, "files"))) {
+		sampleYAML(t, dir+file)
+	}
+	if _, err := roster.Load([]string{dir + "users.yaml"}); err != nil {
+		t.Error(err)
+	}
+	spec := at(sampleYAML(t, dir+"cronjob.yaml"), "spec")
+	job := at(spec, "jobTemplate", "spec")
+	pod := at(job, "template", "spec")
+	container := at(pod, "containers", 0)
+	for name, got := range map[string][2]any{
+		"concurrencyPolicy":        {at(spec, "concurrencyPolicy"), "Forbid"},
+		"backoffLimit":             {at(job, "backoffLimit"), 0},
+		"restartPolicy":            {at(pod, "restartPolicy"), "Never"},
+		"service account":          {at(pod, "automountServiceAccountToken"), false},
+		"non-root":                 {at(pod, "securityContext", "runAsNonRoot"), true},
+		"user":                     {at(pod, "securityContext", "runAsUser"), 65532},
+		"seccomp":                  {at(pod, "securityContext", "seccompProfile", "type"), "RuntimeDefault"},
+		"privileges":               {at(container, "securityContext", "allowPrivilegeEscalation"), false},
+		"root file system":         {at(container, "securityContext", "readOnlyRootFilesystem"), true},
+		"capabilities":             {at(container, "securityContext", "capabilities", "drop", 0), "ALL"},
+		"image":                    {at(container, "image"), at(kustomization, "images", 0, "name")},
+		"roster":                   {at(pod, "volumes", 0, "configMap", "name"), at(kustomization, "configMapGenerator", 0, "name")},
+		"secret as a file":         {at(pod, "volumes", 1, "secret", "secretName"), "orgsync-key"},
+		"state":                    {at(pod, "volumes", 2, "persistentVolumeClaim", "claimName"), at(sampleYAML(t, dir+"state.yaml"), "metadata", "name")},
+		"memory":                   {at(container, "resources", "limits", "memory"), "512Mi"},
+		"only the key of a secret": {at(pod, "volumes", 1, "secret", "items", 0, "key"), "key"},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s: %v, want %v", name, got[0], got[1])
+		}
+	}
+	a := understand(t, words(at(container, "args")))
+	if limit, _ := at(job, "activeDeadlineSeconds").(int); time.Duration(limit)*time.Second <= a.timeout {
+		t.Errorf("Kubernetes ends it after %d s, and --timeout is %v", limit, a.timeout)
+	}
+	if grace, _ := at(pod, "terminationGracePeriodSeconds").(int); time.Duration(grace)*time.Second < lastWords {
+		t.Errorf("Kubernetes kills it after %d s, and its last words take %v", grace, lastWords)
+	}
+	mounted := func(file string) bool {
+		list, _ := at(container, "volumeMounts").([]any)
+		return slices.ContainsFunc(list, func(m any) bool {
+			return file == at(m, "mountPath") || filepath.Dir(file) == at(m, "mountPath") && at(m, "readOnly") == true
+		})
+	}
+	for _, file := range []string{a.rosters[0], a.apiKeyFile, a.stateDir} {
+		if !mounted(file) {
+			t.Errorf("%s is not mounted", file)
+		}
+	}
+}
+
+// TestDockerfile: a static program on nothing, as nobody.
+func TestDockerfile(t *testing.T) {
+	t.Parallel()
+	var last []string // instructions of the last stage
+	build := ""
+	for line := range strings.Lines(strings.ReplaceAll(sample(t, deploy+"Dockerfile"), "\\\n", " ")) {
+		line = strings.TrimSpace(line)
+		switch instruction, _, _ := strings.Cut(line, " "); {
+		case line == "" || line[0] == '#':
+			continue
+		case instruction == "FROM":
+			last = nil
+		case instruction == "RUN" && strings.Contains(line, "go build"):
+			build = strings.TrimPrefix(line, "RUN ")
+		}
+		last = append(last, line)
+	}
+	want := []string{
+		"FROM scratch",
+		"COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt",
+		"COPY --from=build /orgsync /usr/local/bin/orgsync",
+		"COPY --from=build --chown=65532:65532 /state /state",
+		"ENV ORGSYNC_STATE_DIR=/state",
+		"VOLUME /state",
+		"USER 65532:65532",
+		`ENTRYPOINT ["/usr/local/bin/orgsync"]`,
+		`CMD ["--help"]`,
+	}
+	if diff := cmp.Diff(want, last); diff != "" {
+		t.Errorf("the last stage (-want +got):\n%s", diff)
+	}
+	if want := `CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /orgsync ./cmd/orgsync`; build != want {
+		t.Errorf("the program is built by %s, want %s", build, want) // without cgo it needs no other file
+	}
+}
+
+// TestPipelines: the samples for CI run one at a time, give no key to what is not merged, and tolerate what the next
+// run mends.
+func TestPipelines(t *testing.T) {
+	t.Parallel()
+	t.Run("gitlab", func(t *testing.T) {
+		t.Parallel()
+		doc := sampleYAML(t, deploy+"gitlab-ci.yml")
+		if at(doc, "apply", "resource_group") != "orgsync" || at(doc, "apply", "interruptible") != false || at(doc, "apply", "cache", "when") != "always" {
+			t.Errorf("apply: %v", at(doc, "apply"))
+		}
+		codes, _ := at(doc, "apply", "allow_failure", "exit_codes").([]any)
+		if diff := cmp.Diff([]any{exitUnfinished, exitLocked}, codes); diff != "" {
+			t.Errorf("what the next run mends (-want +got):\n%s", diff)
+		}
+		for job, want := range map[string]string{
+			"validate": "orgsync validate users.yaml",
+			"diff":     `orgsync diff "git:$CI_MERGE_REQUEST_DIFF_BASE_SHA:users.yaml" users.yaml`,
+			"plan":     "orgsync plan --roster users.yaml --state-dir state --timeout 30m",
+			"apply":    "orgsync apply --roster users.yaml --state-dir state --timeout 30m",
+		} {
+			if script := words(at(doc, job, "script")); len(script) == 0 || script[len(script)-1] != want {
+				t.Errorf("%s runs %q", job, script)
+			}
+		}
+		checkTip(t, words(at(doc, "apply", "script")))
+		if got := at(doc, "plan", "rules", 0, "if"); got != `$CI_PIPELINE_SOURCE == "merge_request_event" && $VULTR_API_KEY` {
+			t.Errorf("plan runs when %v", got)
+		}
+		rules, _ := at(doc, "apply", "rules").([]any)
+		if len(rules) != 1 || at(rules[0], "if") != "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" {
+			t.Errorf("apply runs when %v", rules)
+		}
+		limit, _, _ := strings.Cut(at(doc, "default", "timeout").(string), " ")
+		script := words(at(doc, "apply", "script"))
+		a := understand(t, strings.Fields(script[len(script)-1])[1:])
+		if minutes, err := strconv.Atoi(limit); err != nil || time.Duration(minutes)*time.Minute <= a.timeout {
+			t.Errorf("the job ends after %s minutes, and --timeout is %v", limit, a.timeout)
+		}
+		if paths := words(at(doc, "apply", "cache", "paths")); !slices.Contains(paths, a.stateDir+"/") {
+			t.Errorf("%v are kept, and the state is in %s", paths, a.stateDir)
+		}
+	})
+	t.Run("github", func(t *testing.T) {
+		t.Parallel()
+		const file = deploy + "github-workflow.yml"
+		doc := sampleYAML(t, file)
+		if diff := cmp.Diff(map[string]any{"contents": "read"}, at(doc, "permissions")); diff != "" {
+			t.Errorf("permissions (-want +got):\n%s", diff)
+		}
+		branch, checkout := at(doc, "on", "push", "branches", 0), at(doc, "jobs", "apply", "steps", 0)
+		uses, _ := at(checkout, "uses").(string)
+		if branch != "main" || !strings.HasPrefix(uses, "actions/checkout@") || at(checkout, "with", "ref") != branch {
+			t.Errorf("apply does not check out the tip of %v: %v", branch, checkout)
+		}
+		if at(doc, "jobs", "apply", "concurrency", "cancel-in-progress") != false {
+			t.Errorf("runs are cancelled: %v", at(doc, "jobs", "apply"))
+		}
+		inputs, _ := at(sampleYAML(t, "../../action.yml"), "inputs").(map[string]any)
+		conditions := map[string]string{
+			"review": "github.event_name == 'pull_request'",
+			"plan":   "github.event_name == 'pull_request' && github.event.pull_request.head.repo.full_name == github.repository",
+			"apply":  "github.event_name != 'pull_request'",
+		}
+		var commands []string
+		for name, condition := range conditions {
+			job := at(doc, "jobs", name)
+			if got, _ := at(job, "if").(string); !strings.HasPrefix(got, condition) {
+				t.Errorf("%s runs if %s", name, got)
+			}
+			steps, _ := at(job, "steps").([]any)
+			for _, step := range steps {
+				uses, _ := at(step, "uses").(string)
+				if !pinned.MatchString(uses) && uses != "orgsync/orgsync@main" {
+					t.Errorf("%s is not pinned to a commit", uses)
+				}
+				if !strings.HasPrefix(uses, "orgsync/") {
+					continue
+				}
+				with, _ := at(step, "with").(map[string]any)
+				for input := range with {
+					if inputs[input] == nil {
+						t.Errorf("the action has no input %q", input)
+					}
+				}
+				command, _ := with["command"].(string)
+				commands = append(commands, name+": "+command)
+				if wants := command == "plan" || command == "apply"; wants != (with["api-key"] == "${{ secrets.VULTR_API_KEY }}") {
+					t.Errorf("%s has the key %v", command, with["api-key"])
+				}
+			}
+		}
+		slices.Sort(commands)
+		if diff := cmp.Diff([]string{"apply: apply", "plan: plan", "review: diff", "review: validate"}, commands); diff != "" {
+			t.Errorf("commands (-want +got):\n%s", diff)
+		}
+		// The README shows the same file, for those who read only that.
+		if readme := sample(t, "../../README.md"); !strings.Contains(readme, "```yaml\n"+sample(t, file)+"```\n") {
+			t.Errorf("the workflow in README.md is not %s", file)
+		}
+	})
+}
+
+// checkTip runs what a job of GitLab's does before orgsync in a clone of an old commit, as a job
+// that is retried has it, and wants the roster to be the newest.
+func checkTip(t *testing.T, script []string) {
+	t.Helper()
+	bash, err := exec.LookPath("bash")
+	if _, noGit := exec.LookPath("git"); err != nil || noGit != nil || runtime.GOOS == "windows" {
+		t.Skip("there is no bash or no git here")
+	}
+	dir := t.TempDir()
+	do := func(commands string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), bash, "-euo", "pipefail", "-c", commands)
+		cmd.Dir = dir
+		cmd.Env = append(cmd.Environ(), "HOME="+dir, "GIT_CONFIG_NOSYSTEM=1", "CI_DEFAULT_BRANCH=main",
+			"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.com", "GIT_COMMITTER_NAME=x",
+			"GIT_COMMITTER_EMAIL=x@example.com")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", commands, err, out)
+		}
+	}
+	do(`git init -q -b main origin && cd origin
+		for roster in old new; do echo "$roster" > users.yaml; git add users.yaml; git commit -q -m "$roster"; done
+		cd .. && git clone -q "file://$PWD/origin" job && cd job && git checkout -q --detach HEAD~1`)
+	dir = filepath.Join(dir, "job")
+	do(strings.Join(script[:len(script)-1], "\n"))
+	if got, err := os.ReadFile(filepath.Join(dir, "users.yaml")); err != nil || string(got) != "new\n" {
+		t.Errorf("%q leave the roster %q, %v", script, got, err)
+	}
+}
+
+// TestPagesApplyTheTip: so do the jobs that pages show.
+func TestPagesApplyTheTip(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs := 0
+	for _, file := range append(files, "../../README.md") {
+		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(sample(t, file), -1) {
+			var doc map[string]any
+			if err := yaml.Unmarshal([]byte(block[1]), &doc); err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			all, _ := doc["jobs"].(map[string]any)
+			for name, job := range all {
+				steps, _ := at(job, "steps").([]any)
+				for i, step := range steps {
+					if at(step, "with", "command") != "apply" {
+						continue
+					}
+					jobs++
+					if i == 0 || at(steps[0], "with", "ref") != "main" {
+						t.Errorf("%s: the job %s applies what its event names: %v", file, name, steps)
+					}
+				}
+			}
+			if script := words(at(doc, "apply", "script")); len(script) > 0 {
+				jobs++
+				checkTip(t, script)
+			}
+		}
+	}
+	if jobs < 3 {
+		t.Errorf("only %d jobs that apply were found", jobs)
+	}
+}
+
+// TestWorkflows: the project's own workflows use nothing that can be exchanged, and what may write runs nothing that was
+// built or downloaded.
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../.github/workflows/*.yml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("workflows: %v, %v", files, err)
+	}
+	for _, file := range files {
+		doc := sampleYAML(t, file)
+		jobs, _ := at(doc, "jobs").(map[string]any)
+		if permissions, ok := at(doc, "permissions").(map[string]any); !ok || mayWrite(permissions) {
+			t.Errorf("%s may do %v", file, at(doc, "permissions"))
+		}
+		for name, job := range jobs {
+			permissions, _ := at(job, "permissions").(map[string]any)
+			steps, _ := at(job, "steps").([]any)
+			for _, step := range steps {
+				uses, _ := at(step, "uses").(string)
+				script, _ := at(step, "run").(string)
+				switch {
+				case uses != "" && uses != "./" && !pinned.MatchString(uses):
+					t.Errorf("%s, %s: %s is not pinned to a commit", file, name, uses)
+				case strings.Contains(script, "${{"):
+					t.Errorf("%s, %s: an expression is part of a script: %s", file, name, script)
+				case mayWrite(permissions) && regexp.MustCompile(`\b(go|npm|bash|curl)\b|\.ci/|\./`).MatchString(script):
+					t.Errorf("%s, %s: a job that may write runs %s", file, name, script)
+				}
+			}
+		}
+	}
+}
+
+func mayWrite(permissions map[string]any) bool {
+	for _, p := range permissions {
+		if p == "write" {
+			return true
+		}
+	}
+	return false
+}
+
+// TestReleaseNotes: a release is described by its part of the changelog, and there is none without.
+func TestReleaseNotes(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil || runtime.GOOS == "windows" {
+		t.Skipf("no bash here: %v", err)
+	}
+	notes := func(version string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), bash, "../../.ci/release-notes", version).Output()
+		return string(out), err
+	}
+	if got, err := notes("Unreleased"); err != nil || !strings.Contains(got, "\n- ") || strings.Contains(got, "[Unreleased]") || strings.Contains(got, "\n## ") {
+		t.Errorf("the notes: %v\n%s", err, got)
+	}
+	if got, err := notes("v0.0.0"); err == nil || got != "" {
+		t.Errorf("the notes of a version that is not there: %s", got)
+	}
+}

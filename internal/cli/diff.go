@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+func (a *app) diffCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Show what changes between two rosters",
+		Long: `Says in words who is added, who leaves, whose access or addresses change, and
+which settings do. No key is needed and nothing is sent.
+
+OLD and NEW are files, folders, or git:REF:PATH: the file or folder PATH as it is
+in the commit REF of the git repository here. As with git itself, PATH begins at
+the top of the repository, or with ./ at the working directory.`,
+		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
+  orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown
+  orgsync diff users.yaml /tmp/proposal.yaml`,
+		Args:              takes("OLD", "NEW"),
+		ValidArgsFunction: completeFiles(2, rosterFiles...),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.diff(cmd.Context(), args[0], args[1]) },
+	}
+	a.addOutputFlag(cmd, "markdown")
+	return cmd
+}
+
+func (a *app) diff(ctx context.Context, before, after string) error {
+	was, err := loadFrom(ctx, before)
+	is, second := loadFrom(ctx, after)
+	if err := bothProblems(err, second); err != nil {
+		return ended(ctx, err)
+	}
+	d := diff.Compare(was, is)
+	d.Warnings = is.Warnings(time.Now())
+	a.reported = true
+	switch a.output {
+	case "json":
+		run := report.Run{Command: "diff", Files: is.Files, People: len(is.People)}
+		return report.DiffJSON(a.stdout, report.Diff{Run: run, OldFiles: was.Files, OldPeople: len(was.People)}, d)
+	case "markdown":
+		return report.DiffMarkdown(a.stdout, d)
+	}
+	return report.DiffText(a.stdout, d, a.width(a.stdout), a.colored(a.stdout))
+}
+
+// loadFrom reads a roster from a file, a folder or git.
+func loadFrom(ctx context.Context, path string) (*roster.Roster, error) {
+	spec, ok := strings.CutPrefix(path, "git:")
+	if !ok {
+		r, err := readRoster(ctx, path)
+		if tried, ok := errors.AsType[*stepError](err); ok {
+			err = during(comparing, tried.err)
+		}
+		return r, err
+	}
+	files, err := filesInGit(ctx, spec)
+	if err != nil {
+		return nil, during(readingGit, fmt.Errorf("read roster %s: %w", path, err))
+	}
+	return roster.Parse(files)
+}
+
+// bothProblems joins the errors of two rosters. Where both are invalid it is one error with the problems of both.
+func bothProblems(first, second error) error {
+	a, ok := errors.AsType[*roster.ProblemsError](first)
+	b, too := errors.AsType[*roster.ProblemsError](second)
+	switch {
+	case ok && too:
+		return &roster.ProblemsError{Problems: append(a.Problems[:len(a.Problems):len(a.Problems)], b.Problems...)}
+	case ok && second != nil: // what cannot even be read comes first
+		return second
+	case first != nil:
+		return first
+	}
+	return second
+}

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// The exit codes. They are a promise to scripts.
+const (
+	exitDone        = 0
+	exitError       = 1
+	exitChanges     = 2
+	exitUnfinished  = 3
+	exitRefused     = 4
+	exitLocked      = 5
+	exitInvalid     = 6
+	exitInterrupted = 130
+	exitTerminated  = 143
+)
+
+// meanings says each code in the words of the help texts.
+var meanings = map[int]string{
+	exitDone:        "done, or nothing to do",
+	exitError:       "an error: nothing could be planned or applied",
+	exitChanges:     "only with --detailed-exitcode: there are changes",
+	exitUnfinished:  "some changes failed or their outcome is unknown; run again",
+	exitRefused:     "refused before the first write, by a limit, the organization pin or a stale plan",
+	exitLocked:      "another run holds the lock",
+	exitInvalid:     "the roster is invalid",
+	exitInterrupted: "interrupted (143: terminated); what was in flight was finished and reported",
+}
+
+// helpTemplate is cobra's own, with the codes of exitStatus at the end.
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}{{with .Annotations.exit}}
+EXIT STATUS
+{{.}}{{end}}`
+
+// exitStatus makes a command's help explain the codes that it ends with.
+func exitStatus(codes ...int) map[string]string {
+	var b strings.Builder
+	for _, code := range codes {
+		fmt.Fprintf(&b, "  %-4d %s\n", code, meanings[code])
+	}
+	return map[string]string{"exit": b.String()}
+}
+
+// changesError is no failure: --detailed-exitcode wants to know that there are changes, or that some were made.
+type changesError struct{}
+
+func (changesError) Error() string { return "there are changes" }
+
+// unfinishedError says that an apply left something undone.
+type unfinishedError struct {
+	undone, unsettled int
+	held              int   // people who are held back for another reason
+	lacking           error // a plan.UnknownAccessError, or nil
+	err               error // why the run stopped; nil when it went to its end
+}
+
+func (e *unfinishedError) Error() string {
+	var parts []string
+	switch {
+	case e.undone == 1:
+		parts = append(parts, "1 change is not done")
+	case e.undone > 1:
+		parts = append(parts, fmt.Sprintf("%d changes are not done", e.undone))
+	}
+	switch {
+	case e.unsettled == 1:
+		parts = append(parts, "of 1 person it is not known whether they were mailed")
+	case e.unsettled > 1:
+		parts = append(parts, fmt.Sprintf("of %d people it is not known whether they were mailed", e.unsettled))
+	}
+	switch {
+	case e.held == 1:
+		parts = append(parts, "1 person is not invited: see the notice about them")
+	case e.held > 1:
+		parts = append(parts, fmt.Sprintf("%d people are not invited: see the notices about them", e.held))
+	}
+	if e.lacking != nil {
+		parts = append(parts, e.lacking.Error())
+	}
+	if e.err != nil && len(parts) == 0 {
+		return e.err.Error()
+	}
+	s := strings.Join(parts, "; ")
+	if e.err != nil {
+		s += ": " + e.err.Error()
+	}
+	return s
+}
+
+func (e *unfinishedError) Unwrap() error { return e.err }
+
+// timeoutError is the cause of a context that --timeout ended.
+type timeoutError struct{ after time.Duration }
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("the run took longer than %v", e.after) }
+
+// exitCode is the only place where errors become exit codes. A signal comes first: whatever else went wrong did so
+// because of it.
+func exitCode(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if s, ok := errors.AsType[*signalError](err); ok {
+		if s.signal == os.Interrupt {
+			return exitInterrupted
+		}
+		return exitTerminated
+	}
+	switch {
+	case is[*unableError](err):
+		return exitError
+	case is[*unfinishedError](err):
+		return exitUnfinished
+	case is[changesError](err):
+		return exitChanges
+	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err):
+		return exitInvalid
+	case is[*ledger.LockedError](err):
+		return exitLocked
+	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err), errors.Is(err, errMoved):
+		return exitRefused
+	}
+	return exitError
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// printError writes the error that a run ends with, when nothing else was written, as the format of its result asks.
+func (a *app) printError(cmd *cobra.Command, code int, err error) error {
+	switch a.output {
+	case "json":
+		return report.ErrorJSON(a.stdout, report.Run{Command: cmd.Name(), Failure: &report.Failure{Code: code, Err: err}})
+	case "github":
+		a.reported = true // the annotations show every problem
+		return report.ErrorGitHub(a.stdout, err, workingDirectory())
+	case "markdown":
+		if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
+			a.reported = true
+			return report.ProblemsMarkdown(a.stdout, invalid.Problems)
+		}
+	}
+	return nil
+}
+
+// finish tells of err, with what to do next, and returns the exit code.
+func (a *app) finish(cmd *cobra.Command, err error) int {
+	code := exitCode(err)
+	if err == nil || code == exitChanges {
+		return code
+	}
+	if !a.reported {
+		err = errors.Join(err, a.printError(cmd, code, err))
+	}
+	a.explain(err)
+	return code
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// failures are the errors that a user can meet, each with its exit code and with a part of what is said to do about it.
+var failures = []struct {
+	name string
+	err  error
+	code int
+	hint string
+}{
+	{"usage", &usageError{"orgsync plan", errors.New("unknown flag: --x")}, exitError, "'orgsync plan --help'"},
+	{"no key", errNoKey, exitError, "VULTR_API_KEY"},
+	{"API URL", &clientError{errors.New("the API URL is plain http")}, exitError, "--api-url"},
+	{"not confirmed", errNotAccepted, exitError, "--yes"},
+	{"moved while asked", errMoved, exitRefused, "run again"},
+	{"roster", &roster.ProblemsError{Problems: []roster.Problem{{Text: "no"}}}, exitInvalid, "orgsync validate"},
+	{"pin", &org.PinError{Pin: "Acme"}, exitRefused, "`organization` line"},
+	{"limit", &plan.LimitError{Planned: 120, Limit: 100, Setting: "max_invites", Flag: "--max-invites"}, exitRefused, "--max-invites 120"},
+	{"locked", &ledger.LockedError{Place: "lock"}, exitLocked, "--lock-timeout"},
+	{"401", call(401, nil), exitError, "the key was not accepted"},
+	{"403", call(403, nil), exitError, "iam.invitation.*"},
+	{"404", call(404, nil), exitError, "--api-url"},
+	{"429", call(429, nil), exitError, "--rate"},
+	{"500", call(500, nil), exitError, "server's side"},
+	{"host unknown", call(0, &net.DNSError{Err: "no such host", Name: "api.vultr.example"}), exitError, "cannot be looked up"},
+	{"refused", call(0, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), exitError, "nothing listens"},
+	{"certificate", call(0, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), exitError, "SSL_CERT_FILE"},
+	{"no TLS", call(0, errors.New("http: server gave HTTP response to HTTPS client")), exitError, "no trusted connection"},
+	{"time-out of a request", call(0, context.DeadlineExceeded), exitError, "--request-timeout"},
+	{"late answer", call(0, os.ErrDeadlineExceeded), exitError, "--request-timeout"}, // as every error with Timeout
+	{"page of a portal", &org.CallError{Op: "list users", Status: 200, Failure: org.Unreadable}, exitError, "HTTPS_PROXY"},
+	{"no such roster", &stepError{readingRoster, fs.ErrNotExist}, exitError, "--roster"},
+	{"time-out of the run", &timeoutError{time.Minute}, exitError, "--timeout"},
+	{"dropped", call(0, errors.New("unexpected EOF")), exitError, "--log-level debug"},
+	{"state folder", &stateError{&fs.PathError{Op: "mkdir", Path: "/x", Err: fs.ErrPermission}}, exitError, "--state-dir"},
+	{"full disk", &stateError{&fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError, "make room"},
+	{"damaged ledger", &stateError{errors.New("read the ledger: line 1 was written by a later version")}, exitError, "--state-dir"},
+	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError, "--state-dir"},
+	{"roster that may not be read", during(readingRoster, fs.ErrPermission), exitError, "may read"},
+	{"damaged simulation", &sandbox.StateError{File: "x", Err: errors.New("damaged")}, exitError, "remove the file"},
+	{"interrupted", &signalError{os.Interrupt}, exitInterrupted, "run again"},
+	{"terminated", &signalError{syscall.SIGTERM}, exitTerminated, "run again"},
+	{"unfinished", &unfinishedError{undone: 1}, exitUnfinished, "run again"},
+	{"unfinished, denied", &unfinishedError{undone: 1, err: call(401, nil)}, exitUnfinished, "the key was not accepted"},
+	{"unfinished, interrupted", &unfinishedError{undone: 1, err: &signalError{os.Interrupt}}, exitInterrupted, "run again"},
+	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.ElsewhereError{}}, exitUnfinished, "do not run again before"},
+	{"several organizations", &org.PinError{Have: make([]org.Organization, 2)}, exitRefused, "organization: NAME"},
+	{"nobody to import", errNobody, exitError, "write a roster by hand"},
+	{"key file", during(readingKey, fs.ErrNotExist), exitError, "--api-key-file"},
+	{"no roster", during(readingRoster, fs.ErrNotExist), exitError, "--roster"},
+	{"no such commit", during(readingGit, errors.New("git says: no")), exitError, "fetch-depth: 0"},
+	{"nobody of that address", during(lookingUp, errors.New("nobody")), exitError, "'orgsync status'"},
+	{"plan not saved", during(savingPlan, fs.ErrNotExist), exitError, "--out"},
+	{"plan not saved, full disk", during(savingPlan, syscall.ENOSPC), exitError, "make room"},
+	{"not to be merged", during(merging, errors.New("no")), exitError, "--merge"},
+	{"not recorded", during(recording, fs.ErrExist), exitError, "--record"},
+	{"nobody to play", during(playing, errors.New("nobody")), exitError, "'orgsync sandbox show'"},
+	{"cannot listen", during(listening, errors.New("in use")), exitError, "--listen"},
+	{"output to a full disk", &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, exitError, "make room"},
+	{"anything else", errors.New("odd"), exitError, ""},
+}
+
+func call(status int, err error) error {
+	return &org.CallError{Op: "list users", Status: status, Err: err}
+}
+
+func noTerminal(any) bool { return false }
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	for _, tt := range failures {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, err := range []error{tt.err, fmt.Errorf("while doing something: %w", tt.err)} {
+				var stdout, stderr bytes.Buffer
+				a := &app{Environment: Environment{stdout: &stdout, stderr: &stderr, isTerminal: noTerminal}}
+				a.output = "text"
+				if got := a.finish(&cobra.Command{Use: "plan"}, err); got != tt.code {
+					t.Errorf("exit code %d, want %d", got, tt.code)
+				}
+				_, hint, _ := strings.Cut(stderr.String(), "\nhint: ")
+				if !strings.Contains(hint, tt.hint) || tt.hint == "" && hint != "" {
+					t.Errorf("hint %q, want one with %q", hint, tt.hint)
+				}
+				if stdout.Len() > 0 {
+					t.Errorf("an error is on stdout: %s", &stdout)
+				}
+			}
+		})
+	}
+	if got := exitCode(nil); got != exitDone {
+		t.Errorf("exitCode(nil) = %d", got)
+	}
+}
+
+// TestExplainClean: an error's text may hold what a server said.
+func TestExplainClean(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	a := &app{Environment: Environment{stderr: &stderr, isTerminal: noTerminal}}
+	a.explain(errors.New("list users: \x1b[2J\u202eHTTP 500:\n" + strings.Repeat("x", 10_000)))
+	if s := stderr.String(); strings.ContainsAny(s, "\x1b\u202e") || strings.Count(s, "\n") != 1 || len(s) > 2*errorWidth {
+		t.Errorf("stderr is %q", s)
+	}
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	denied := &org.CallError{Op: "invite", Failure: org.Denied, Status: 403}
+	interrupted := &signalError{os.Interrupt}
+	full := &fs.PathError{Op: "write", Path: "ledger", Err: syscall.ENOSPC}
+	of := func(stopped error, outcomes ...apply.Outcome) apply.Result {
+		r := apply.Result{Stopped: stopped}
+		for _, o := range outcomes {
+			r.Changes = append(r.Changes, apply.ChangeResult{Outcome: o})
+		}
+		return r
+	}
+	unsettled := of(nil, apply.Done)
+	unsettled.Notices = []plan.Notice{{Kind: plan.Waiting}, {Kind: plan.Unsettled}}
+	elsewhere := of(errors.New("another organization"), apply.Failed, apply.Skipped)
+	elsewhere.Changes[0].Requests, elsewhere.Changes[0].Err = 1, elsewhere.Stopped
+	tests := []struct {
+		name     string
+		result   apply.Result
+		detailed bool
+		want     int
+	}{
+		{"a mail for another organization", elsewhere, false, exitUnfinished},
+		{"nothing to do", of(nil), false, exitDone},
+		{"nothing to do, detailed", of(nil), true, exitDone},
+		{"all done", of(nil, apply.Done, apply.Done), false, exitDone},
+		{"all done, detailed", of(nil, apply.Done), true, exitChanges},
+		{"one failed", of(nil, apply.Done, apply.Failed), true, exitUnfinished},
+		{"all failed, each for itself", of(nil, apply.Failed, apply.Failed), false, exitUnfinished},
+		{"one unknown", of(nil, apply.Unknown), false, exitUnfinished},
+		{"one skipped", of(nil, apply.Skipped), false, exitUnfinished},
+		{"unsettled", unsettled, false, exitUnfinished},
+		{"denied at once", of(denied, apply.Failed, apply.Skipped), false, exitError},
+		{"denied later", of(denied, apply.Done, apply.Failed), false, exitUnfinished},
+		{"denied when somebody may have been mailed", of(denied, apply.Unknown, apply.Failed), false, exitUnfinished},
+		{"interrupted at once", of(interrupted, apply.Skipped), false, exitInterrupted},
+		{"interrupted later", of(interrupted, apply.Done, apply.Skipped), false, exitInterrupted},
+		{"interrupted when all was done", of(interrupted, apply.Done), true, exitInterrupted},
+		{"out of time at once", of(&timeoutError{}, apply.Skipped), false, exitError},
+		{"out of time later", of(&timeoutError{}, apply.Done, apply.Skipped), false, exitUnfinished},
+		{"disk full at once", of(full, apply.Skipped), false, exitError},
+		{"disk full later", of(full, apply.Done, apply.Skipped), false, exitUnfinished},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a := &app{}
+			a.detailedExitCode = tt.detailed
+			err := a.judge(tt.result)
+			if got := exitCode(err); got != tt.want {
+				t.Errorf("exit code %d (%v), want %d", got, err, tt.want)
+			}
+			if errors.Is(tt.result.Stopped, syscall.ENOSPC) && !strings.Contains(a.hint(err), "make room") {
+				t.Errorf("the hint for a full disk is %q", a.hint(err))
+			}
+		})
+	}
+}

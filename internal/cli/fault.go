@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// faultWords are the faults that --fault offers. The simulation knows more, for tests.
+var faultWords = []string{
+	string(sandbox.FaultStatus), string(sandbox.FaultForbid), string(sandbox.FaultThrottle), string(sandbox.FaultDrop),
+	string(sandbox.FaultTruncate), string(sandbox.FaultHTML), string(sandbox.FaultHang), string(sandbox.FaultSlow),
+	string(sandbox.FaultEmpty), string(sandbox.FaultRepeatCursor), string(sandbox.FaultWrongTotal),
+}
+
+// parseFault reads words as in "POST /v2/invitation drop after every=3".
+func parseFault(s string) (sandbox.Fault, error) {
+	var f sandbox.Fault
+	said := map[string]bool{}
+	for _, word := range strings.Fields(s) {
+		key, text, _ := strings.Cut(word, "=")
+		var err error
+		switch {
+		case slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, word):
+			key, f.Method = "the method", word
+		case strings.HasPrefix(word, "/"):
+			key, f.Path = "the path", word
+		case slices.Contains(faultWords, word):
+			key, f.Kind = "what happens", sandbox.Kind(word)
+		case word == "after":
+			f.After = true
+		case key == "from":
+			err = wholeNumber(&f.From, 1, 1_000_000).Set(text)
+		case key == "every":
+			err = wholeNumber(&f.Every, 1, 1_000_000).Set(text)
+		case key == "times":
+			err = wholeNumber(&f.Times, 1, 1_000_000).Set(text)
+		case key == "status":
+			err = wholeNumber(&f.Status, 400, 599).Set(text)
+		case key == "delay":
+			err = duration(&f.Delay, time.Millisecond).Set(text)
+		case key == "late":
+			err = duration(&f.Late, time.Millisecond).Set(text)
+		default:
+			return sandbox.Fault{}, fmt.Errorf("does not know the word %s; one of them must be %s", strconv.Quote(word), orList(faultWords))
+		}
+		if err == nil && said[key] {
+			err = errors.New("is said twice; each fault is a --fault of its own")
+		}
+		if err != nil {
+			return sandbox.Fault{}, fmt.Errorf("%s %w", key, err)
+		}
+		said[key] = true
+	}
+	if f.Kind == "" {
+		return sandbox.Fault{}, fmt.Errorf("must say what happens: %s", orList(faultWords))
+	}
+	if f.Kind == sandbox.FaultSlow && f.Delay == 0 {
+		return sandbox.Fault{}, errors.New("slow must say by how much, as in delay=5s")
+	}
+	if f.Late > 0 && (f.After || f.Kind == sandbox.FaultSlow) {
+		return sandbox.Fault{}, errors.New("late cannot be combined with after or slow: the server acts once")
+	}
+	return f, nil
+}

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// importOptions are what only import is asked for.
+type importOptions struct {
+	// merge is the file to add to; "" makes a roster anew. roster is the whole roster that it is part of, if of more.
+	merge  string
+	roster []string
+	// pin names the organization where there is no roster that does.
+	pin string
+}
+
+func (a *app) importCommand() *cobra.Command {
+	var o importOptions
+	cmd := &cobra.Command{
+		Use:   "import",
+		Short: "Print a roster made from the organization",
+		Long: `Prints a roster of the people who are in the organization or can still accept an
+invitation to it, with their groups, roles and policies. Comments tell what it does
+not say. Planning it right away gives no change. Writes nothing else.
+
+All groups, roles and policies are read, one list each of who has them: where an
+organization has many, this takes many requests.
+
+With --merge it prints FILE with those people added at the end of its users who are
+not in it yet; the rest stays as it is to the byte. Do not redirect it into FILE
+itself, which the shell would empty first.`,
+		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
+		Example: `  orgsync import > users.yaml
+  orgsync import --merge users.yaml > new.yaml
+  orgsync import --merge teams/new.yaml --roster teams/ > new.yaml`,
+		Args: a.noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// The variable may be set for the other commands.
+			byEnvironment := a.getenv(environmentName(cmd.Flags().Lookup("roster"))) != ""
+			if len(o.roster) > 0 && o.merge == "" && !byEnvironment {
+				return &usageError{cmd.CommandPath(), errors.New("--roster is the roster that the file of --merge is part of, and there is no --merge")}
+			}
+			return a.importRoster(cmd.Context(), o)
+		},
+	}
+	a.addConnectionFlags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.merge, "merge", "", "roster `file` to add people to")
+	f.VarP(severalOf(&o.roster, "path", parsePath), "roster", "r", "with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
+	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, where the key shows several and no roster names one")
+	_ = cmd.MarkFlagFilename("merge", rosterFiles...)
+	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
+	return cmd
+}
+
+// errNobody says that there is nobody to make a roster of.
+var errNobody = errors.New("the organization has nobody who could be listed")
+
+func (a *app) importRoster(ctx context.Context, o importOptions) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
+	defer cancel()
+	r, text, err := a.existing(ctx, o)
+	if err != nil {
+		return err
+	}
+	client, in, stop, err := a.reach(ctx, r)
+	if pin, ok := errors.AsType[*org.PinError](err); ok && pin.Pin == "" {
+		err = fmt.Errorf("%w: name one with --organization", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer stop()
+	memory, err := a.recall(in)
+	if err != nil {
+		return err
+	}
+	snapshot, unseen, err := client.ReadAll(ctx, r.Organization)
+	a.progress.clear()
+	if err != nil {
+		return ended(ctx, err)
+	}
+	draft := plan.Inventory(a.input(r, snapshot, memory), unseen)
+	switch {
+	case o.merge != "":
+		if text, err = roster.Merge(o.merge, text, draft.Entries); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stderr, "Added to the people of %s: %d.\n", shellWord(o.merge), len(draft.Entries))
+		for _, remark := range draft.Remarks { // there is no place for them in a file that is somebody's already
+			fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
+		}
+	case len(draft.Entries) == 0:
+		return errNobody
+	default:
+		text = draft.YAML()
+	}
+	a.reported = true
+	_, err = a.stdout.Write(text)
+	return err
+}
+
+// existing is the roster whose people are not missing, with the text of the file to add to. Without --merge it has nobody.
+func (a *app) existing(ctx context.Context, o importOptions) (*roster.Roster, []byte, error) {
+	if a.sandbox.on {
+		o.pin = "" // as with the roster's own
+	}
+	if o.merge == "" {
+		return &roster.Roster{Organization: o.pin}, nil, nil
+	}
+	_, err := os.Stat(o.merge)
+	if err == nil {
+		err = replaceable(o.merge) // it is read twice
+	}
+	if err != nil {
+		return nil, nil, during(merging, fmt.Errorf("--merge %s: %w", o.merge, err))
+	}
+	a.rosters = []string{o.merge}
+	if len(o.roster) > 0 {
+		a.rosters = o.roster
+	}
+	r, err := a.loadRoster(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Organization = cmp.Or(r.Organization, o.pin)
+	isMerged := func(file string) bool { return filepath.Clean(file) == filepath.Clean(o.merge) }
+	if !slices.ContainsFunc(r.Files, isMerged) {
+		return nil, nil, during(merging, fmt.Errorf("--merge %s: that is not a file of the roster", o.merge))
+	}
+	text, err := os.ReadFile(o.merge)
+	if err != nil {
+		return nil, nil, during(readingRoster, fmt.Errorf("read roster: %w", err))
+	}
+	return r, text, nil
+}

@@ -1,0 +1,251 @@
+package cli
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// populated is a world with members, access and an invitation, of whom nothing is in a roster.
+func populated(t *testing.T, o sandbox.Options, before func(*http.Request)) *world {
+	t.Helper()
+	w := newWorld(t, o, before)
+	for _, u := range []sandbox.User{
+		{Email: "ada@example.com", Name: "Ada: \"Countess\"\n- email: eve@example.com", APIEnabled: true, Groups: []string{"platform", "everyone"}, Roles: []string{"deployer"}},
+		{Email: "bob@example.com", Name: "Bob", Policies: []string{"read-only"}},
+		{Email: "ci@example.com", Name: "ci", Service: true},
+		{Email: "sue@example.com", Name: "Sue", Suspended: true, Groups: []string{"everyone"}},
+	} {
+		if _, err := w.api.AddUser(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, i := range []sandbox.Invitation{{Email: "Cleo@example.com", APIEnabled: true}, {Email: "old@example.com", State: "expired"}} {
+		if _, err := w.api.AddInvitation(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// write puts a file into the world's folder and gives its path.
+func (w *world) write(name, text string) string {
+	w.t.Helper()
+	file := filepath.Join(w.dir, name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return file
+}
+
+const people = `users:
+  - email: ada@example.com
+    name: 'Ada: "Countess" - email: eve@example.com'
+    api_enabled: true
+    groups: [everyone, platform]
+    roles: [deployer]
+  - email: bob@example.com
+    name: Bob
+    api_enabled: false
+    policies: [read-only]
+  - email: Cleo@example.com
+    api_enabled: true
+  # suspended: orgsync leaves that as it is
+  - email: sue@example.com
+    name: Sue
+    api_enabled: false
+    groups: [everyone]
+`
+
+// TestImport: the roster has everybody, and planning it changes nothing, whatever it says about everybody else.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	for _, d := range sandbox.Dialects() {
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			var writes atomic.Int32
+			w := populated(t, sandbox.Options{Dialect: d.Dialect}, func(r *http.Request) {
+				if r.Method != http.MethodGet {
+					writes.Add(1)
+				}
+			})
+			args := []string{"import"}
+			if d.Dialect.Organizations == sandbox.OrganizationsSeveral {
+				w.want(w.run(t.Context(), args...), exitRefused, 0)
+				w.wantStderr("the key shows several organizations", "name one with --organization")
+				args = append(args, "--organization", "example org")
+			}
+			w.want(w.run(t.Context(), args...), exitDone, 0)
+			text := w.stdout.String()
+			head, users, _ := strings.Cut(text, "\nusers:\n")
+			users = "users:\n" + users
+			want := people
+			// What some dialects do not tell.
+			if p := d.Dialect.Permissions; p == sandbox.PermissionsNull || p == sandbox.PermissionsText || p == sandbox.PermissionsList {
+				want = strings.Replace(want, "Cleo@example.com\n    api_enabled: true\n", "Cleo@example.com\n", 1)
+			}
+			if d.Dialect.Suspended == sandbox.SuspendedListed {
+				want = strings.Replace(want, "Sue\n    api_enabled: false\n", "Sue\n", 1)
+			}
+			if d.Dialect.InvitedEmail == sandbox.InvitedLower {
+				want = strings.Replace(want, "Cleo@", "cleo@", 1)
+			}
+			if d.Dialect.Dates == sandbox.DatesEmpty && d.Dialect.Lapsed == sandbox.LapsedPending {
+				want = strings.Replace(want, "  # suspended", "  - email: old@example.com\n    api_enabled: false\n  # suspended", 1)
+			}
+			if diff := cmp.Diff(want, users); diff != "" {
+				t.Errorf("users (-want +got):\n%s", diff)
+			}
+			organization := "\norganization: " + w.api.World().Organization.ID + " # Example Org\n"
+			for _, part := range []string{
+				"# yaml-language-server: $schema=./roster.schema.json\n", organization, "owner@example.com is the user of the API key", "service users need no invitation: ci",
+				"assumable roles are taken on for a session and cannot be given to a person: auditor",
+			} {
+				if !strings.Contains(head+"\n", part) {
+					t.Errorf("above the users it does not say %q:\n%s", part, head)
+				}
+			}
+			w.write("users.yaml", text)
+			w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
+			w.write("users.yaml", text+"\nsettings: {unlisted: remove, extra_access: revoke}\n")
+			w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
+			if writes.Load() > 0 {
+				t.Errorf("%d requests write", writes.Load())
+			}
+		})
+	}
+}
+
+// TestImportMergeOfSeveral: a key for several organizations needs to be told which, by the roster or by the flag.
+func TestImportMergeOfSeveral(t *testing.T) {
+	t.Parallel()
+	w := populated(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: sandbox.OrganizationsSeveral}}, nil)
+	file := w.write("users.yaml", "users:\n  - email: zoe@example.com\n")
+	w.want(w.run(t.Context(), "import", "--merge", file), exitRefused, 0)
+	w.want(w.run(t.Context(), "import", "--merge", file, "--organization", "Example Org"), exitDone, 0)
+	w.write("users.yaml", "organization: Example Org\nusers:\n  - email: zoe@example.com\n")
+	w.want(w.run(t.Context(), "import", "--merge", file, "--organization", "Other Org"), exitDone, 0)
+}
+
+// TestImportNobody: an organization of the key's own user alone is a roster of that user.
+func TestImportNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{}, nil)
+	w.want(w.run(t.Context(), "import"), exitDone, 0)
+	w.write("users.yaml", w.stdout.String())
+	if !strings.Contains(w.stdout.String(), "  - email: owner@example.com\n") {
+		t.Errorf("the owner is not listed:\n%s", &w.stdout)
+	}
+	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
+	// Where not even that user can be seen there is nobody.
+	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/users"})
+	w.want(w.run(t.Context(), "import"), exitError, 0)
+	w.wantStderr("the organization has nobody who could be listed")
+}
+
+// TestImportForbidden: what the key may not read is not made up.
+func TestImportForbidden(t *testing.T) {
+	t.Parallel()
+	w := populated(t, sandbox.Options{}, nil)
+	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/groups"})
+	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/roles/{id}/users"})
+	w.want(w.run(t.Context(), "import"), exitDone, 0)
+	got := w.stdout.String()
+	for _, part := range []string{"the key may not read groups: nobody's are listed", "the key may not read roles: nobody's are listed", "policies: [read-only]"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("it does not say %q:\n%s", part, got)
+		}
+	}
+	if strings.Contains(got, "groups: [") || strings.Contains(got, "roles: [") {
+		t.Errorf("groups or roles are listed:\n%s", got)
+	}
+	w.write("users.yaml", got)
+	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
+	// Half a reading gives nothing at all.
+	w.api.ClearFaults()
+	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusUnauthorized, Path: "/v2/policies"})
+	w.want(w.run(t.Context(), "import"), exitError, 0)
+	if w.stdout.Len() > 0 {
+		t.Errorf("half a roster is printed:\n%s", &w.stdout)
+	}
+}
+
+func TestImportMerge(t *testing.T) {
+	t.Parallel()
+	const text = "# ours\nsettings: {allowed_domains: [other.example]}\nusers:\n- email: bob@example.com # the first\n  external: yes\n\n# the end\n"
+	const added = `- email: ada@example.com
+  name: 'Ada: "Countess" - email: eve@example.com'
+  api_enabled: true
+  groups: [everyone, platform]
+  roles: [deployer]
+  external: true
+- email: Cleo@example.com
+  api_enabled: true
+  external: true
+# suspended: orgsync leaves that as it is
+- email: sue@example.com
+  name: Sue
+  api_enabled: false
+  groups: [everyone]
+  external: true
+`
+	w := populated(t, sandbox.Options{}, nil)
+	file := w.write("users.yaml", text)
+	w.want(w.run(t.Context(), "import", "--merge", file), exitDone, 0)
+	w.wantStderr("Added to the people of ", ": 3.")
+	want := strings.Replace(text, "  external: yes\n", "  external: yes\n"+added, 1)
+	if diff := cmp.Diff(want, w.stdout.String()); diff != "" {
+		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+	w.write("users.yaml", w.stdout.String())
+	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
+
+	// What the defaults would change is told, since no entry can say otherwise.
+	withDefaults := w.write("defaults.yaml", "defaults: {groups: [platform]}\nusers:\n  - email: zoe@example.com\n")
+	delete(w.env, "ORGSYNC_ROSTER")
+	w.want(w.run(t.Context(), "import", "--merge", withDefaults), exitDone, 0)
+	w.wantStderr(": 4.\n", "- owner@example.com is the user of the API key", "- whose invitation expired would be invited again: old@example.com\n")
+	if got := w.stdout.String(); !strings.Contains(got, "  # the roster's defaults give them what they do not have: group platform\n  - email: bob@example.com\n") {
+		t.Errorf("nothing says what the defaults give:\n%s", got)
+	}
+
+	// Once more there is nobody to add.
+	w.want(w.run(t.Context(), "import", "--merge", file), exitDone, 0)
+	if got := w.stdout.String(); got != want {
+		t.Errorf("merged again it is\n%s", got)
+	}
+
+	// Who stands in another file of the roster is not missing.
+	other := w.write("other.yaml", "users:\n  - email: zoe@example.com\n    external: yes\n")
+	w.want(w.run(t.Context(), "import", "--merge", other, "--roster", file, "--roster", other), exitDone, 0)
+	if got := w.stdout.String(); got != "users:\n  - email: zoe@example.com\n    external: yes\n" {
+		t.Errorf("merged into the other file it is\n%s", got)
+	}
+
+	for _, tt := range []struct {
+		name, text, stderr string
+		args               []string
+		code               int
+	}{
+		{"one line", "users: [{email: zoe@example.com}]\n", `"users" must be a list with each person on a line of their own`, nil, exitError},
+		{"invalid", "users:\n  - email: zoe\n", "users.yaml:2:12", nil, exitInvalid},
+		{"another organization", "organization: Other\nusers:\n  - email: zoe@example.com\n", `"Other"`, nil, exitRefused},
+		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "that is not a file of the roster", []string{"--roster", other}, exitError},
+	} {
+		w.write("users.yaml", tt.text)
+		w.want(w.run(t.Context(), append([]string{"import", "--merge", file}, tt.args...)...), tt.code, 0)
+		w.wantStderr(tt.stderr)
+		if w.stdout.Len() > 0 {
+			t.Errorf("%s: printed all the same:\n%s", tt.name, &w.stdout)
+		}
+	}
+	w.want(w.run(t.Context(), "import", "--merge", filepath.Join(w.dir, "missing.yaml")), exitError, 0)
+	w.want(w.run(t.Context(), "import", "file.yaml"), exitError, 0)
+}

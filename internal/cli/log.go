@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/orgsync/orgsync/internal/report"
+)
+
+// newLog writes to w, as logfmt-like text or as JSON lines. A record is one line, whatever stands in it.
+func newLog(w io.Writer, level slog.Level, format string) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(visible{w, `\u005b`}, options))
+	}
+	return slog.New(slog.NewTextHandler(visible{w, " ["}, options))
+}
+
+// visible escapes what slog leaves as it is although it cannot be seen: bidirectional and some
+// control characters in JSON, DEL in text. It also keeps what a CI runner would take for a command
+// from being one: bracket stands for the "[" of "##[". slog writes each record as a whole.
+type visible struct {
+	w       io.Writer
+	bracket string
+}
+
+func (v visible) Write(line []byte) (int, error) {
+	if _, err := v.w.Write(report.EscapeCommands(report.EscapeUnseen(line), v.bracket)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}

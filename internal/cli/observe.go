@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/google/renameio/v2/maybe"
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ping"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/vultr"
+)
+
+// observation is what a run has found out so far, for those who watch over runs: the log, the metrics file and the
+// dead-man's switch.
+type observation struct {
+	report.Metrics
+	began time.Time
+	stats func() vultr.Stats // nil before there is a client
+}
+
+// maxMetricsFile is how many bytes the metrics of the run before may have, to be taken for such; they are a few thousand.
+const maxMetricsFile = 1 << 20
+
+// addMetricsFlag adds what a run leaves behind for Prometheus.
+func (a *app) addMetricsFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.metricsFile, "metrics-file", "", "`file` to leave metrics in for Prometheus' textfile collector, as in orgsync.prom; replaced as a whole")
+	_ = cmd.MarkFlagFilename("metrics-file", "prom")
+}
+
+// sawPlan notes what was planned from in. Where everybody stands is for the metrics only, and takes as long as planning.
+func (a *app) sawPlan(p *plan.Plan, in plan.Input) {
+	a.seen.Plan = p
+	if a.metricsFile != "" {
+		a.seen.Standings = plan.Standings(in)
+	}
+}
+
+// observed carries out a command and tells of its beginning and its end. Whatever goes wrong with the telling is a
+// warning: the run is as good or bad without.
+func (a *app) observed(cmd *cobra.Command, do func(context.Context) error) error {
+	ctx := cmd.Context()
+	pings, err := a.pings()
+	if err != nil {
+		return &usageError{cmd.CommandPath(), err}
+	}
+	a.seen = observation{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
+	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated", a.sandbox.on)
+	a.tell(pings, "start", func() error { return pings.Start(ctx) })
+
+	err = do(ctx)
+
+	a.seen.Code, a.seen.Ended = exitCode(err), time.Now()
+	a.seen.Duration = a.seen.Ended.Sub(a.seen.began)
+	if a.seen.stats != nil {
+		s := a.seen.stats()
+		a.seen.Requests, a.seen.Throttled = s.Requests, s.Throttled
+	}
+	a.logEnd(err)
+	if a.metricsFile != "" {
+		if err := a.writeMetrics(); err != nil {
+			a.log.Warn("the metrics were not written", "error", err)
+		}
+	}
+	last := context.WithoutCancel(ctx) // the end of a run that was ended is told too
+	if code := a.seen.Code; good(code) {
+		a.tell(pings, "success", func() error { return pings.Success(last) })
+	} else {
+		a.tell(pings, "failure", func() error { return pings.Failure(last, code) })
+	}
+	return err
+}
+
+// good tells whether a run with this exit code did its work.
+func good(code int) bool { return code == exitDone || code == exitChanges }
+
+// pings is the dead-man's switch; nil when nobody asked for one, and for a simulation, which says nothing of the real job.
+func (a *app) pings() (*ping.Switch, error) {
+	if a.ping == "" {
+		return nil, nil
+	}
+	s, err := ping.New(a.ping, "orgsync/"+buildVersion(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("--ping (ORGSYNC_PING): %w", err)
+	}
+	if a.sandbox.on {
+		return nil, nil
+	}
+	return s, nil
+}
+
+func (a *app) tell(to *ping.Switch, what string, send func() error) {
+	if to == nil {
+		return
+	}
+	if err := send(); err != nil {
+		a.log.Warn("the dead-man's switch was not told", "of", what, "host", to.Host(), "error", report.Clean(err.Error(), errorWidth))
+	}
+}
+
+// writeMetrics replaces the metrics file. What a failed run cannot know it takes over from the run before. A file that
+// something else wrote is left alone.
+func (a *app) writeMetrics() error {
+	m := a.seen.Metrics
+	if good(m.Code) {
+		m.Succeeded = m.Ended
+	}
+	if err := replaceable(a.metricsFile); err != nil {
+		return fmt.Errorf("write the metrics in %s: %w", a.metricsFile, err)
+	}
+	previous, err := readUpTo(a.metricsFile, maxMetricsFile+1)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("read the metrics of the run before: %w", err)
+	case len(previous) > maxMetricsFile || !m.Keep(string(previous)):
+		return fmt.Errorf("%s holds something else than metrics of orgsync; remove it, or name another file", a.metricsFile)
+	}
+	var text bytes.Buffer
+	if err := report.MetricsText(&text, m); err != nil {
+		return fmt.Errorf("write the metrics: %w", err)
+	}
+	// Whoever collects metrics is another user, and there is no address in them.
+	if err := maybe.WriteFile(a.metricsFile, []byte(a.secrets.redact(text.String())), 0o644); err != nil {
+		return fmt.Errorf("write the metrics: %w", err)
+	}
+	return nil
+}
+
+// followChanges follows a run of planned changes as it goes on.
+func (a *app) followChanges(planned int) func(apply.ChangeResult) {
+	const work = "Applying"
+	if planned > 0 {
+		a.progress.show(work, 0, planned)
+	}
+	done := 0
+	return func(c apply.ChangeResult) {
+		a.logChange(c)
+		done++
+		a.progress.show(work, done, max(done, planned)) // somebody who was held back comes on top
+	}
+}
+
+// followWait says what a run waits for before it reads again.
+func (a *app) followWait(w apply.Wait) {
+	a.log.Info("waiting for mails whose answer was lost", "mails", w.Mails, "until", w.Until.UTC().Truncate(time.Second))
+	a.progress.wait(w.Mails, w.Until)
+}
+
+// logChange tells of a change that is concluded.
+func (a *app) logChange(c apply.ChangeResult) {
+	attrs := []any{"action", c.Action, "email", c.Email.String(), "outcome", c.Outcome, "reason", c.Reason}
+	if c.Detail.Kind != "" {
+		attrs = append(attrs, "kind", c.Detail.Kind, "name", report.Clean(c.Detail.Name, errorWidth))
+	}
+	if c.InvitationID != "" {
+		attrs = append(attrs, "invitation_id", c.InvitationID)
+	}
+	attrs = append(attrs, "requests", c.Requests)
+	if c.Err != nil {
+		attrs = append(attrs, "error", report.Clean(c.Err.Error(), errorWidth))
+	}
+	a.log.Info("change", attrs...)
+}
+
+// pressing are the notices that stay until a person does something.
+var pressing = map[plan.NoticeKind]bool{
+	plan.GaveUp: true, plan.NeedsAttention: true, plan.Unsettled: true, plan.Limit: true, plan.SelfUnseen: true, plan.ProtectedUnseen: true,
+	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.RefusedMail: true, plan.Flapping: true, plan.UnknownAccess: true,
+	plan.PinUnconfirmed: true, plan.NewLedger: true,
+}
+
+// logNotices writes a line for each notice. Who reads the report on a terminal has them there already.
+func (a *app) logNotices(notices []plan.Notice) {
+	if a.isTerminal(a.stdout) && !a.log.Enabled(context.Background(), slog.LevelInfo) {
+		return
+	}
+	for _, n := range notices {
+		level := slog.LevelInfo
+		if pressing[n.Kind] {
+			level = slog.LevelWarn
+		}
+		attrs := []any{"kind", n.Kind}
+		if who := n.Email.String(); who != "" {
+			attrs = append(attrs, "email", who)
+		}
+		if n.InvitationID != "" {
+			attrs = append(attrs, "invitation_id", n.InvitationID)
+		}
+		if n.Text != "" {
+			attrs = append(attrs, "text", report.Clean(n.Text, errorWidth))
+		}
+		a.log.Log(context.Background(), level, "notice", attrs...)
+	}
+}
+
+// logEnd sums the run up.
+func (a *app) logEnd(err error) {
+	m := &a.seen.Metrics
+	attrs := []any{"command", m.Command, "exit_code", m.Code}
+	if m.Organization.ID != "" {
+		attrs = append(attrs, "organization_id", m.Organization.ID, "organization", report.Clean(m.Organization.Name, errorWidth))
+	}
+	switch {
+	case m.Result != nil:
+		a.logNotices(m.Result.Notices)
+		for _, o := range []apply.Outcome{apply.Done, apply.Failed, apply.Unknown, apply.Skipped} {
+			attrs = append(attrs, string(o), m.Result.Count(o))
+		}
+	case m.Plan != nil:
+		a.logNotices(m.Plan.Notices)
+		attrs = append(attrs, "changes", len(m.Plan.Changes))
+	}
+	attrs = append(attrs, "requests", m.Requests, "throttled", m.Throttled, "duration", m.Duration.Round(time.Millisecond))
+	if err != nil && !good(m.Code) {
+		attrs = append(attrs, "error", report.Clean(err.Error(), errorWidth))
+	}
+	a.log.Info("run finished", attrs...)
+}

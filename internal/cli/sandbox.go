@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+func (a *app) sandboxCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:         "sandbox",
+		Short:       "Simulate the Vultr API, to try things without an account",
+		Annotations: exitStatus(exitDone, exitError),
+		Long: `The simulated API holds one organization in a file. 'orgsync plan --sandbox' and
+'orgsync apply --sandbox' act on it; these commands play the people and the
+clock. No mail is sent, and nothing leaves this machine.`,
+		Args: noSubcommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	f := cmd.PersistentFlags()
+	f.Var(sandboxTo(&a.sandbox, "path"), "file", "state of the simulation ($ORGSYNC_SANDBOX; default sandbox.json in the state folder)")
+	_ = f.SetAnnotation("file", nameForEnvironment, []string{"ORGSYNC_SANDBOX"})
+	a.addStateFlag(f)
+	cmd.AddCommand(
+		a.serveCommand(), a.acceptCommand(), a.declineCommand(), a.suspendCommand(), a.leaveCommand(), a.advanceCommand(),
+		a.resetCommand(), a.showCommand(),
+	)
+	return cmd
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var (
+		listen       string
+		dialect      string
+		rateLimit    int
+		latency, lag time.Duration
+		faults       []sandbox.Fault
+	)
+	cmd := &cobra.Command{
+		Use:         "serve",
+		Short:       "Serve the simulated API over HTTP until interrupted",
+		Annotations: exitStatus(exitDone, exitError),
+		Long: `Serves the simulated API, and prints on stdout what a shell has to set so that
+orgsync, or any other client, uses it. Every key is accepted.
+
+A fault is some words: GET, POST, PUT, PATCH or DELETE (else every method), a
+path such as /v2/invitation* (else every path), 'after' if the server acts first,
+from=N, every=N, times=N, status=N, delay=TIME, and what happens:
+` + orList(faultWords) + `.`,
+		Example: `  orgsync sandbox serve --dialect govultr
+  orgsync sandbox serve --fault 'POST drop after every=3'`,
+		Args: a.noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := sandbox.ParseDialect(dialect)
+			if err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
+			if rateLimit == 0 {
+				rateLimit = -1 // none; for the server 0 is the documented limit
+			}
+			s, err := a.openSandbox(sandbox.Options{Dialect: d, RateLimit: rateLimit, Latency: latency, ListLag: lag})
+			if err != nil {
+				return err
+			}
+			for _, f := range faults {
+				s.AddFault(f)
+			}
+			return a.serve(cmd.Context(), s, listen)
+		},
+	}
+	rateLimit = 30
+	f := cmd.Flags()
+	f.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	f.StringVar(&dialect, "dialect", "documented", "how the API speaks: a `name`, or axis=value, or both with commas")
+	f.Var(wholeNumber(&rateLimit, 0, 1_000_000), "rate-limit", "requests that are allowed in a second, 0 for any number")
+	f.Var(duration(&latency, 0), "latency", "how long each answer takes")
+	f.Var(duration(&lag, 0), "list-lag", "how far lists lag behind")
+	f.Var(severalOf(&faults, "fault", parseFault), "fault", "something that goes wrong; repeatable")
+	var names []string
+	for _, d := range sandbox.Dialects() {
+		names = append(names, d.Name)
+	}
+	completeWords(cmd, "dialect", names)
+	return cmd
+}
+
+func (a *app) acceptCommand() *cobra.Command {
+	var as string
+	cmd := a.deedCommand("accept", "Let somebody accept their invitation", "accepted and is a member now",
+		func(s *sandbox.Server, who string) error { return s.Accept(who, sandbox.AcceptOptions{As: as}) })
+	cmd.Flags().StringVar(&as, "as", "", "the `address` they register with, when it is another one")
+	return cmd
+}
+
+func (a *app) declineCommand() *cobra.Command {
+	return a.deedCommand("decline", "Let somebody decline their invitation", "declined", (*sandbox.Server).Decline)
+}
+
+func (a *app) suspendCommand() *cobra.Command {
+	return a.deedCommand("suspend", "Suspend a user, as in the console", "is suspended now", (*sandbox.Server).Suspend)
+}
+
+func (a *app) leaveCommand() *cobra.Command {
+	return a.deedCommand("leave", "Let a user leave the organization", "left", (*sandbox.Server).Leave)
+}
+
+// deedCommand lets one person do something.
+func (a *app) deedCommand(name, short, done string, do func(s *sandbox.Server, who string) error) *cobra.Command {
+	return &cobra.Command{
+		Use:         name + " EMAIL",
+		Short:       short,
+		Annotations: exitStatus(exitDone, exitError),
+		Args:        takes("EMAIL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			who, err := org.ParseAddress(args[0])
+			if err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
+			s, err := a.openSandbox(sandbox.Options{})
+			if err != nil {
+				return err
+			}
+			if err := do(s, who.String()); err != nil {
+				return during(playing, err)
+			}
+			_, err = fmt.Fprintf(a.stdout, "%s %s.\n", who, done)
+			return err
+		},
+	}
+}
+
+func (a *app) advanceCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:         "advance DURATION",
+		Short:       "Move the simulation's clock forward",
+		Annotations: exitStatus(exitDone, exitError),
+		Example:     "  orgsync sandbox advance 73h",
+		Args:        takes("DURATION"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var by time.Duration
+			if err := duration(&by, time.Second).Set(args[0]); err != nil {
+				return &usageError{cmd.CommandPath(), fmt.Errorf("DURATION %w", err)}
+			}
+			s, err := a.openSandbox(sandbox.Options{})
+			if err != nil {
+				return err
+			}
+			if err := s.Advance(by); err != nil {
+				return during(advancing, err)
+			}
+			_, err = fmt.Fprintf(a.stdout, "The simulation's clock says %s.\n", stamp(s.Now()))
+			return err
+		},
+	}
+}
+
+func (a *app) resetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:         "reset",
+		Short:       "Begin anew with an empty organization",
+		Annotations: exitStatus(exitDone, exitError),
+		Args:        a.noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			s, err := a.openSandbox(sandbox.Options{})
+			if damaged, ok := errors.AsType[*sandbox.StateError](err); ok && !errors.Is(err, sandbox.ErrForeign) {
+				// To begin anew is the way out of a state that cannot be read. What is none was named by mistake.
+				if err := os.Remove(damaged.File); err != nil {
+					return err
+				}
+				s, err = a.openSandbox(sandbox.Options{})
+			}
+			if err != nil {
+				return err
+			}
+			if err := s.Reset(); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.stdout, "The simulation has a new organization, with nobody in it but its owner.")
+			return err
+		},
+	}
+}
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:         "show",
+		Short:       "Show the organization, its users and its invitations",
+		Annotations: exitStatus(exitDone, exitError),
+		Args:        a.noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			s, err := a.openSandbox(sandbox.Options{})
+			if err != nil {
+				return err
+			}
+			return a.show(s.World())
+		},
+	}
+}
+
+// show writes the world as tables.
+func (a *app) show(w sandbox.World) error {
+	const wide = 60
+	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(out, "%s (%s), %s\n", report.Clean(w.Organization.Name, wide), w.Organization.ID, stamp(w.Now))
+	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
+	for _, u := range w.Users {
+		state := "active"
+		switch {
+		case u.Suspended:
+			state = "suspended"
+		case u.Owner:
+			state = "owner"
+		}
+		access := strings.Join(slices.Concat(u.Groups, u.Roles, u.Policies), ", ")
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", report.Clean(u.Email, wide), report.Clean(u.Name, wide), state, report.Clean(access, wide))
+	}
+	if len(w.Invitations) > 0 {
+		fmt.Fprintf(out, "\nINVITATION\tSTATE\tSENT\tEXPIRES\tID\n")
+	}
+	for _, i := range w.Invitations {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", report.Clean(i.Email, wide), i.State, stamp(i.Created), stamp(i.Expires), i.ID)
+	}
+	return out.Flush()
+}
+
+// stamp is t as show and its siblings write it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -1,0 +1,27 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+func (a *app) schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of a roster",
+		Long: `Prints the JSON Schema (draft 2020-12) of a roster file, by which editors check
+and complete. Put it beside the roster and name it in the roster's first line:
+
+  # yaml-language-server: $schema=./roster.schema.json
+
+What a schema cannot tell, as who stands there twice, 'orgsync validate' can.`,
+		Annotations: exitStatus(exitDone, exitError),
+		Example:     `  orgsync schema > roster.schema.json`,
+		Args:        a.noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.stdout.Write(roster.Schema())
+			return err
+		},
+	}
+}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+var update = flag.Bool("update", false, "write what scripts compare with anew")
+
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "orgsync" { // not the program itself, which this is as well
+		hearSignals()
+	}
+	testscript.Main(m, map[string]func(){"orgsync": program})
+}
+
+// program is the whole of cmd/orgsync.
+func program() {
+	ctx, stop := WithSignals(context.Background())
+	code := Run(ctx, ProcessEnvironment())
+	stop()
+	os.Exit(code)
+}
+
+// hearSignals lets programs begin with the signals that tests send them, also where the tests are run in the background of a
+// script or by nohup: an ignored signal is handed down, one that is heard is not.
+func hearSignals() {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
+}
+
+// TestScripts runs the real program. The scripts know three commands of their own:
+//
+//	exits CODE program args...   runs the program, which must exit with CODE
+//	scrub stdout|stderr FILE     writes what the last program printed to FILE, with ids, times and the like made equal
+//	serve [FAULT]                serves a simulated API to the programs that follow, by VULTR_API_URL and VULTR_API_KEY
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
+			root, err := filepath.Abs("../..")
+			e.Setenv("REPOSITORY", root)
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "scrub": scrub, "serve": serve,
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE program args...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		failed, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("run %s: %v", args[1], err)
+		}
+		got = failed.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+var scrubs = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
+	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "FINGERPRINT"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\d{4}-\d\d-\d\d \d\d:\d\d UTC`), "TIME"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d`), "DAY"},
+	{regexp.MustCompile(`\d+ days?( \d+ hours?)?|\d+ hours?( \d+ minutes?)?`), "SPAN"},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+}
+
+func scrub(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: scrub stdout|stderr FILE")
+	}
+	text := ts.ReadFile(args[0])
+	for _, s := range scrubs {
+		text = s.pattern.ReplaceAllString(text, s.with)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: serve [FAULT]")
+	}
+	s, err := sandbox.New(sandbox.Options{RateLimit: -1})
+	ts.Check(err)
+	if len(args) == 1 {
+		f, err := parseFault(args[0])
+		ts.Check(err)
+		s.AddFault(f)
+	}
+	server := httptest.NewServer(s)
+	ts.Defer(server.Close)
+	ts.Defer(func() {
+		for _, v := range s.Violations() {
+			ts.Logf("the documents know no %s %s: %s", v.Method, v.Path, v.Violation)
+		}
+	})
+	ts.Setenv("VULTR_API_URL", server.URL)
+	ts.Setenv("VULTR_API_KEY", "key-of-the-script")
+	ts.Setenv("ORGSYNC_SETTLE_WAIT", "0s")
+	ts.Setenv("ORGSYNC_RATE", "1000")
+}

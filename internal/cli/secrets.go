@@ -1,0 +1,352 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// minSecret is how many bytes a secret has at least: a shorter one may be a common word.
+	minSecret = 12
+	// minCut is how many bytes of a secret are taken for it where the text is cut off after them.
+	minCut = 8
+	// maxUnseen bounds the characters between two of a secret that cannot be seen, in bytes.
+	maxUnseen = 1 << 10
+
+	keyLabel = "[the API key]"
+	urlLabel = "[secret]"
+)
+
+// secrets are texts that must not be printed, wherever they come from: the API key, also where it
+// was given in the place of something else, and what is secret of URLs. The zero secrets has none.
+// It is safe for concurrent use.
+type secrets struct {
+	mu   sync.RWMutex
+	list []secret
+}
+
+// secret is a text in lower case, and what is printed in its place.
+type secret struct{ text, label string }
+
+// add adds a text, which counts in any letter case. A text that is too short for a secret is left
+// out.
+func (s *secrets) add(text, label string) {
+	if len(text) < minSecret || text == sandboxKey {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, secret{strings.ToLower(text), label})
+}
+
+// addKey adds an API key as it stands in a file or a variable.
+func (s *secrets) addKey(text string) {
+	text = strings.TrimSpace(text)
+	s.add(text, keyLabel)
+	for part := range strings.FieldsSeq(text) { // as in "Bearer KEY"
+		s.add(strings.Trim(part, `"'`), keyLabel)
+	}
+}
+
+// addArgument adds what may be secret in an argument or a variable: whatever has the shape of a
+// key, unless it is the name of a file, and all but scheme and host of a URL.
+func (s *secrets) addArgument(argument string) {
+	values := []string{argument}
+	if strings.HasPrefix(argument, "-") {
+		_, value, _ := strings.Cut(argument, "=")
+		values = append(values, value)
+	}
+	for _, value := range values {
+		if _, err := os.Stat(value); err == nil {
+			return
+		}
+	}
+	isPart := func(r rune) bool { return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
+	for word := range strings.FieldsFuncSeq(argument, func(r rune) bool { return !isPart(r) && r != '-' && r != '_' }) {
+		if word = strings.TrimLeft(word, "-"); looksLikeKey(word) {
+			s.add(word, keyLabel)
+		} else if len(word) > 1 && looksLikeKey(word[1:]) { // as in -rKEY
+			s.add(word[1:], keyLabel)
+		}
+	}
+	if scheme := strings.Index(argument, "://"); scheme >= 0 {
+		s.addURL(argument[scheme:])
+	}
+}
+
+// addURL adds the secrets of a URL, which begins with its "://".
+func (s *secrets) addURL(rest string) {
+	rest = strings.TrimPrefix(rest, "://")
+	authority, path := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, path = rest[:i], rest[i+1:]
+	}
+	s.add(path, urlLabel)
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		_, password, _ := strings.Cut(authority[:at], ":")
+		s.add(password, urlLabel)
+		if plain, err := url.PathUnescape(password); err == nil && plain != password {
+			s.add(plain, urlLabel)
+		}
+	}
+}
+
+// looksLikeKey reports whether text has the shape of a key of Vultr's: at least 20 capital letters
+// and digits.
+func looksLikeKey(text string) bool {
+	const capitals, figures = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	return len(text) >= 20 && strings.Trim(text, capitals+figures) == "" &&
+		strings.ContainsAny(text, capitals) && strings.ContainsAny(text, figures)
+}
+
+// holds reports whether text is one of the secrets.
+func (s *secrets) holds(text string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, one := range s.list {
+		if strings.EqualFold(one.text, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// redact returns text with a label in the place of each secret.
+func (s *secrets) redact(text string) string {
+	out, _ := s.replace([]byte(text), true)
+	return string(out)
+}
+
+// replace returns data with a label in the place of each secret. What more data may make a secret
+// of is held: its length is returned as well, and it is not in the result. Where the data ends,
+// nothing is held.
+func (s *secrets) replace(data []byte, ends bool) (out []byte, held int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.list) == 0 {
+		return data, 0
+	}
+	var first string
+	for _, one := range s.list {
+		first += one.text[:1] + strings.ToUpper(one.text[:1])
+	}
+	begin := 0 // of what is not in out yet
+	for at := 0; ; {
+		next := bytes.IndexAny(data[at:], first)
+		if next < 0 {
+			break
+		}
+		at += next
+		longest, label, more := 0, "", false
+		for _, one := range s.list {
+			n, open := one.match(data[at:])
+			if n > longest {
+				longest, label = n, one.label
+			}
+			more = more || open
+		}
+		switch {
+		case more && !ends:
+			return append(out, data[begin:at]...), len(data) - at
+		case longest > 0:
+			out = append(append(out, data[begin:at]...), label...)
+			at += longest
+			begin = at
+		default:
+			at++
+		}
+	}
+	if begin == 0 {
+		return data, 0
+	}
+	return append(out, data[begin:]...), 0
+}
+
+// match returns how much of data is the secret, from its beginning: 0 where it is something else.
+// It is the secret as well with characters in it that cannot be seen, and where an ellipsis stands
+// in the place of its end. open says that more data may change the answer.
+func (s secret) match(data []byte) (n int, open bool) {
+	for i := range len(s.text) {
+		if i > 0 {
+			for unseen := 0; ; {
+				length, open := unseenPrefix(data[n:])
+				if open {
+					return 0, true
+				}
+				if unseen += length; length == 0 || unseen > maxUnseen {
+					break
+				}
+				n += length
+			}
+		}
+		if n == len(data) {
+			return 0, true
+		}
+		if c := data[n]; c != s.text[i] && (c < 'A' || c > 'Z' || c+'a'-'A' != s.text[i]) {
+			for _, cut := range []string{"…", `\u2026`} {
+				if i < minCut {
+					break
+				}
+				if bytes.HasPrefix(data[n:], []byte(cut)) {
+					return n, false
+				}
+				open = open || strings.HasPrefix(cut, string(data[n:]))
+			}
+			return 0, open
+		}
+		n++
+	}
+	return n, false
+}
+
+// unseenPrefix returns how many bytes at the beginning of data are one character that cannot be
+// seen, also when it is escaped, or a sequence to a terminal; 0 where it begins with something
+// else. open says that more data may change the answer.
+func unseenPrefix(data []byte) (n int, open bool) {
+	if len(data) == 0 {
+		return 0, false
+	}
+	r, n := utf8.DecodeRune(data)
+	switch {
+	case r == '\\':
+		if r, n, open = escaped(data); n == 0 {
+			return 0, open
+		}
+	case r == utf8.RuneError && n == 1:
+		return 0, !utf8.FullRune(data)
+	}
+	switch {
+	case r == '\n' || unicode.IsPrint(r) && !unicode.Is(unicode.Mn, r):
+		return 0, false
+	case r != 0x1b:
+		return n, false
+	}
+	// ESC [ parameters final (ECMA-48, 5.4)
+	if n == len(data) {
+		return 0, true
+	}
+	if data[n] != '[' {
+		return n, false
+	}
+	rest := bytes.TrimLeft(data[n+1:], "0123456789:;<=>?")
+	if len(rest) == 0 {
+		return 0, len(data) < maxUnseen
+	}
+	return len(data) - len(rest) + 1, false
+}
+
+// escaped returns the character that data begins with the escape of, as in \u200b or \x1b, also
+// where the backslash is escaped itself, and the length of the escape; 0 where data begins with
+// none.
+func escaped(data []byte) (r rune, n int, open bool) {
+	rest := bytes.TrimLeft(data, `\`)
+	slashes := len(data) - len(rest)
+	switch {
+	case slashes > 2:
+		return 0, 0, false
+	case len(rest) == 0:
+		return 0, 0, true
+	}
+	digits := map[byte]int{'u': 4, 'x': 2}[rest[0]]
+	switch {
+	case digits == 0:
+		return 0, 0, false
+	case len(rest) < 1+digits:
+		return 0, 0, true
+	}
+	code, err := strconv.ParseUint(string(rest[1:1+digits]), 16, 16)
+	if err != nil {
+		return 0, 0, false
+	}
+	return rune(code), slashes + 1 + digits, false
+}
+
+// writer returns a writer that passes on what is written to it without the secrets.
+func (s *secrets) writer(to io.Writer) *redactingWriter { return &redactingWriter{secrets: s, to: to} }
+
+// redactingWriter is safe for concurrent use. Between two writes it holds what may be the beginning
+// of a secret.
+type redactingWriter struct {
+	secrets *secrets
+	to      io.Writer
+
+	mu   sync.Mutex
+	held []byte
+}
+
+func (w *redactingWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	data := p
+	if len(w.held) > 0 {
+		data = append(w.held, p...)
+	}
+	out, held := w.secrets.replace(data, false)
+	w.held = append([]byte(nil), data[len(data)-held:]...)
+	if len(out) > 0 {
+		if _, err := w.to.Write(out); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// flush writes what is held. Nothing is to be written afterwards.
+func (w *redactingWriter) flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out, _ := w.secrets.replace(w.held, true)
+	w.held = nil
+	if len(out) == 0 {
+		return nil
+	}
+	_, err := w.to.Write(out)
+	return err
+}
+
+// plainStream returns the stream behind a writer that hides secrets, which tells what it is; any
+// other as it is.
+func plainStream(stream io.Writer) io.Writer {
+	if w, ok := stream.(*redactingWriter); ok {
+		return w.to
+	}
+	return stream
+}
+
+// hideSecrets gathers what arguments and environment hold of secrets, and keeps it from the two
+// streams. The result writes what is held at the end of a run.
+func (a *app) hideSecrets() (flush func()) {
+	a.secrets.addKey(a.getenv("VULTR_API_KEY"))
+	for _, argument := range a.args {
+		a.secrets.addArgument(argument)
+	}
+	if a.environ != nil {
+		for _, variable := range a.environ() {
+			name, value, _ := strings.Cut(variable, "=")
+			if strings.HasPrefix(name, environmentPrefix) || name == "VULTR_API_URL" {
+				for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == '\n' }) {
+					a.secrets.addArgument(part)
+				}
+			}
+		}
+	}
+	stdout, stderr, isTerminal := a.secrets.writer(a.stdout), a.secrets.writer(a.stderr), a.isTerminal
+	a.stdout, a.stderr = stdout, stderr
+	a.isTerminal = func(stream any) bool {
+		if w, ok := stream.(*redactingWriter); ok {
+			stream = w.to
+		}
+		return isTerminal(stream)
+	}
+	return func() {
+		_ = stdout.flush() // a stream that is gone was reported by whoever wrote the report
+		_ = stderr.flush()
+	}
+}

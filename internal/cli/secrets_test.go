@@ -1,0 +1,295 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// shapedKey has the shape of Vultr's keys.
+const shapedKey = "7QXW4NZK2VTH6RBM3CPL5YDGJ8FSA9EU2KVT"
+
+// noKey fails the test where text shows the key, in any letter case, or its beginning.
+func noKey(t *testing.T, text string) {
+	t.Helper()
+	if strings.Contains(strings.ToUpper(text), shapedKey[:8]) {
+		t.Errorf("the key is shown:\n%s", text)
+	}
+}
+
+// TestKeyInTheWrongPlace: a key that was given where something else belongs is in no error, whether
+// or not it is in the environment as well.
+func TestKeyInTheWrongPlace(t *testing.T) {
+	t.Parallel()
+	lines := []string{
+		"plan --api-key-file KEY", "plan --api-key-file=KEY", "plan -api-key-file=KEY",
+		"plan --api-key-file nowhere/KEY",
+		"plan --roster KEY", "plan -rKEY", "validate KEY", "validate users.yaml KEY", "diff KEY KEY",
+		"diff git:KEY:users.yaml git:HEAD:KEY",
+		"plan KEY", "apply KEY", "apply a b KEY", "status KEY", "status KEY@example.com", "import --merge KEY",
+		"plan --out nowhere/KEY", "apply --metrics-file nowhere/KEY", "plan --state-dir users.yaml/KEY",
+		"plan --api-url KEY", "plan --api-url https://KEY@localhost", "plan --api-url https://me:KEY@localhost",
+		"plan --api-url http://KEY",
+		"plan --api-url http://localhost/KEY", "plan --api-url http://localhost:1?key=KEY",
+		"plan --api-url KEY://localhost",
+		"apply --ping KEY", "apply --ping https://KEY@localhost/", "apply --ping=https://localhost:KEY/",
+		"apply -ping=https://localhost/KEY",
+		"plan --reinvite KEY", "plan --reinvite KEY@example.com", "plan --max-invites KEY", "plan --rate=KEY",
+		"plan --timeout KEY",
+		"plan --output KEY", "plan --log-level KEY", "plan --color KEY", "plan --sandbox KEY",
+		"plan --sandbox=nowhere/KEY",
+		"KEY", "--KEY", "plan --KEY", "plan -KEY", "help KEY", "sandbox KEY", "completion KEY", "version KEY",
+		"schema KEY",
+		"sandbox accept KEY", "sandbox accept KEY@example.com", "sandbox advance KEY", "sandbox serve --listen KEY",
+		"sandbox serve --dialect KEY",
+		"sandbox serve --fault KEY", "doctor KEY", "doctor --roster KEY", "VULTR_API_KEY=KEY", "plan VULTR_API_KEY=KEY",
+		"plan Bearer,KEY",
+	}
+	formats := []string{"", "json", "markdown", "github"}
+	for _, line := range lines {
+		for _, known := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, in the environment %v", line, known), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, sandbox.Options{}, nil)
+				w.env["ORGSYNC_STATE_DIR"] = filepath.Join(w.dir, "state")
+				delete(w.env, "VULTR_API_KEY")
+				if known {
+					w.env["VULTR_API_KEY"] = shapedKey
+				}
+				args := strings.Split(strings.ReplaceAll(line, "KEY", shapedKey), " ")
+				if strings.HasPrefix(line, "VULTR_API") {
+					args[0] = "VULTR_API_KEY=" + shapedKey
+				}
+				for _, format := range formats {
+					all := append(args[:len(args):len(args)], "--log-level=debug")
+					if format != "" {
+						all = append(all, "--output="+format)
+					}
+					w.run(t.Context(), all...)
+					noKey(t, w.stdout.String()+w.stderr.String())
+				}
+			})
+		}
+	}
+}
+
+// TestKeyInTheEnvironment: the same for variables of flags.
+func TestKeyInTheEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"ORGSYNC_RATE", "ORGSYNC_ROSTER", "ORGSYNC_API_KEY_FILE", "ORGSYNC_API_KEY", "ORGSYNC_OUTPUT",
+		"ORGSYNC_MAX_INVITES", "VULTR_API_URL",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sandbox.Options{}, nil)
+			delete(w.env, "VULTR_API_KEY")
+			w.env[name] = shapedKey
+			w.run(t.Context(), "plan", "--log-level", "debug")
+			noKey(t, w.stdout.String()+w.stderr.String())
+		})
+	}
+}
+
+// TestKeyGivenAsFile: who gives the key in the place of its file is told so.
+func TestKeyGivenAsFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{}, nil)
+	delete(w.env, "VULTR_API_KEY")
+	if code := w.run(t.Context(), "plan", "--api-key-file", shapedKey); code != exitError {
+		t.Errorf("exit code %d", code)
+	}
+	w.wantStderr("orgsync: read the API key: --api-key-file names a file, and what it was given looks like the key itself\n",
+		"hint: --api-key-file")
+	// A file is a file, whatever its name.
+	file := filepath.Join(w.dir, shapedKey)
+	if err := os.WriteFile(file, []byte("key-of-the-test\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := w.run(t.Context(), "plan", "--api-key-file", file); code != exitDone {
+		t.Errorf("exit code %d: %s", code, &w.stderr)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t.Context(), "plan", "--api-key-file", file)
+	w.wantStderr(shapedKey + " is empty")
+}
+
+// TestPingAddressNotPrinted: the URL of a dead-man's switch is as good as a password, also where it
+// is given to something else.
+func TestPingAddressNotPrinted(t *testing.T) {
+	t.Parallel()
+	const secret = "0b1f4d5e-6a7b-4c8d-9e0f-a1b2c3d4e5f6"
+	for _, line := range []string{
+		"apply -ping=https://localhost/" + secret, "apply https://localhost/" + secret,
+		"plan https://localhost/" + secret,
+		"apply --ping https://me@localhost/" + secret, "apply --ping ftp://localhost/" + secret,
+		"validate https://me:" + secret + "@localhost",
+		"apply --output=https://localhost/p?x=" + secret,
+	} {
+		w := newWorld(t, sandbox.Options{}, nil)
+		for _, format := range []string{"text", "json"} {
+			w.run(t.Context(), append(strings.Fields(line), "--log-level=debug", "--output="+format)...)
+			if both := w.stdout.String() + w.stderr.String(); strings.Contains(both, secret[:18]) {
+				t.Errorf("%s shows the URL:\n%s", line, both)
+			}
+		}
+	}
+}
+
+// TestKeyFromTheServer: a server that repeats the key, as it is or with characters in it that
+// cannot be seen, does not get it printed, nor into the metrics.
+func TestKeyFromTheServer(t *testing.T) {
+	t.Parallel()
+	altered := strings.Join(strings.Split(shapedKey, ""), "\u200b")
+	for name, echo := range map[string]string{
+		"plain": shapedKey, "lower": strings.ToLower(shapedKey), "zero width": altered,
+		"one":         shapedKey[:20] + "\u2060" + shapedKey[20:],
+		"soft hyphen": shapedKey[:9] + "\u00ad" + shapedKey[9:],
+		"cut":         strings.Repeat("x", errorWidth-60) + shapedKey,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusForbidden)
+				_ = json.NewEncoder(w).Encode(map[string]string{"error": "bad key " + echo})
+			}))
+			t.Cleanup(server.Close)
+			w := newWorld(t, sandbox.Options{}, nil)
+			key := filepath.Join(w.dir, "key")
+			if err := os.WriteFile(key, []byte(shapedKey+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			delete(w.env, "VULTR_API_KEY")
+			w.env["VULTR_API_URL"], w.env["ORGSYNC_API_KEY_FILE"] = server.URL, key
+			metrics := filepath.Join(w.dir, "orgsync.prom")
+			for _, format := range []string{"text", "json", "markdown"} {
+				for _, log := range []string{"text", "json"} {
+					w.run(t.Context(), "apply", "--output", format, "--log-level", "debug", "--log-format", log,
+						"--metrics-file", metrics)
+					both := w.stdout.String() + w.stderr.String()
+					if !strings.Contains(both, "bad key") {
+						t.Errorf("the server's words are missing:\n%s", both)
+					}
+					noKey(t, strings.NewReplacer("\u200b", "", "\u2060", "", "\u00ad", "", `\u200b`, "", `\u2060`, "",
+						`\u00ad`, "").Replace(both))
+				}
+			}
+			text, err := os.ReadFile(metrics)
+			if err != nil {
+				t.Fatal(err)
+			}
+			noKey(t, string(text))
+		})
+	}
+}
+
+// TestRedactingWriter: a secret is found however the writes cut it, and everything else passes as
+// it is.
+func TestRedactingWriter(t *testing.T) {
+	t.Parallel()
+	s := &secrets{}
+	s.add("KEY-0123456789", "[key]")
+	s.add("KEY-0123-other", "[other]")
+	s.add("short", "[short]")
+	tests := []struct{ in, want string }{
+		{"", ""},
+		{"plain\n", "plain\n"},
+		{"KEY-0123456789", "[key]"},
+		{"key-0123456789key-0123-OTHER", "[key][other]"},
+		{"a KEY-0123456789 b\n", "a [key] b\n"},
+		{"KKEY-0123456789", "K[key]"},
+		{"KEY-KEY-0123456789", "KEY-[key]"},
+		{"KEY-012345678", "KEY-012345678"},
+		{"KEY-0123\u200b4567\u200b\u200b89", "[key]"},
+		{`KEY-0123\u200b456789`, "[key]"},
+		{`KEY-0123\\u200b456789`, "[key]"},
+		{`KEY-0123\x1b[1m456789`, "[key]"},
+		{"KEY-0123\x1b[1m456789", "[key]"},
+		{`KEY-0123\\\\\\u200b456789`, `KEY-0123\\\\\\u200b456789`},
+		{`KEY-0123\456789`, `KEY-0123\456789`},
+		{`KEY-0123\u0041456789`, `KEY-0123\u0041456789`},
+		{`KEY-0123\u20`, `KEY-0123\u20`},
+		{"KEY-01234…", "[key]…"},
+		{`KEY-01234\u2026`, `[key]\u2026`},
+		{"KEY-01…", "KEY-01…"},
+		{"KEY-0123\xe2", "KEY-0123\xe2"},
+		{"a short word", "a short word"},
+	}
+	for _, tt := range tests {
+		for size := 1; size <= len(tt.in)+1; size++ {
+			var out bytes.Buffer
+			w := s.writer(&out)
+			for rest := tt.in; rest != ""; {
+				n := min(size, len(rest))
+				if written, err := io.WriteString(w, rest[:n]); written != n || err != nil {
+					t.Fatalf("Write = %d, %v", written, err)
+				}
+				rest = rest[n:]
+			}
+			if err := w.flush(); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != tt.want {
+				t.Errorf("%q in pieces of %d gives %q, want %q", tt.in, size, &out, tt.want)
+			}
+		}
+		if got := s.redact(tt.in); got != tt.want {
+			t.Errorf("redact(%q) = %q, want %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+// TestRedactingWriterHoldsLittle: what cannot begin a secret is written at once, such as a
+// question.
+func TestRedactingWriterHoldsLittle(t *testing.T) {
+	t.Parallel()
+	s := &secrets{}
+	s.add("KEY-0123456789", "[key]")
+	var out bytes.Buffer
+	w := s.writer(&out)
+	for _, text := range []string{"Go on? [y/N] ", "line\n", "KEY-0123 KEY-"} {
+		out.Reset()
+		if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.TrimSuffix(text, "KEY-"); out.String() != want {
+			t.Errorf("%q is written as %q, want %q", text, &out, want)
+		}
+	}
+}
+
+func FuzzRedactingWriter(f *testing.F) {
+	f.Add("KEY-0123456789", 3)
+	f.Add("a key-0123\u200b456789…", 7)
+	f.Fuzz(func(t *testing.T, text string, size int) {
+		s := &secrets{}
+		s.add("KEY-0123456789", "[key]")
+		size = max(1, size)
+		var out bytes.Buffer
+		w := s.writer(&out)
+		for rest := text; rest != ""; {
+			n := min(size, len(rest))
+			_, _ = io.WriteString(w, rest[:n])
+			rest = rest[n:]
+		}
+		_ = w.flush()
+		if whole := s.redact(text); out.String() != whole {
+			t.Errorf("in pieces of %d: %q, as a whole: %q", size, &out, whole)
+		}
+		if strings.Contains(strings.ToLower(out.String()), "key-0123456789") {
+			t.Errorf("%q shows the secret", &out)
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// sandboxKey is the made-up key that the simulated API is used with.
+const sandboxKey = "sandbox"
+
+// lastRequests is how long a simulated API that is told to end waits for the requests it is answering.
+const lastRequests = 5 * time.Second
+
+// openSandbox makes the simulated API on the file that the settings name.
+func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
+	if o.File = a.sandbox.file; o.File == "" {
+		dir, err := a.statePath()
+		if err != nil {
+			return nil, err
+		}
+		o.File = filepath.Join(dir, "sandbox.json")
+	}
+	return sandbox.New(o)
+}
+
+// simulate runs the simulated API in this process until stop.
+func (a *app) simulate() (url string, stop func(), err error) {
+	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey})
+	if err != nil {
+		return "", nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("start the simulated API: %w", err)
+	}
+	server := a.newServer(s)
+	go func() { _ = server.Serve(listener) }() // ends with Close; a client sees every other trouble
+	a.say("This is a simulation: no mail is sent, and nothing leaves this machine.")
+	fmt.Fprintln(a.stderr)
+	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
+}
+
+// serve answers requests until ctx ends, which is how it is meant to end.
+func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return during(listening, fmt.Errorf("serve the simulated API: %w", err))
+	}
+	server := a.newServer(s)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n", reachable(listener.Addr()), sandboxKey)
+	a.say("The simulated API is being served; the lines above make orgsync use it. Ctrl-C ends it.")
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve the simulated API: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRequests)
+	defer cancel()
+	if server.Shutdown(last) != nil {
+		return server.Close() // who hangs longer is cut off
+	}
+	return nil
+}
+
+// reachable is where this machine finds what listens at an address, be it at all addresses: orgsync sends a key over plain HTTP
+// to this machine alone.
+func reachable(at net.Addr) string {
+	host, port, err := net.SplitHostPort(at.String())
+	if ip := net.ParseIP(host); err != nil || !ip.IsUnspecified() {
+		return at.String()
+	}
+	return net.JoinHostPort("localhost", port)
+}
+
+func (a *app) newServer(s *sandbox.Server) *http.Server {
+	return &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
+}
+
+// showNextSteps says after a simulated run how to go on playing.
+func (a *app) showNextSteps(r apply.Result) {
+	var who org.Address
+	for _, n := range r.Notices {
+		if n.Kind == plan.Waiting {
+			who = n.Email
+			break
+		}
+	}
+	for _, c := range r.Changes {
+		if c.Action.Mails() && c.Outcome == apply.Done {
+			who = c.Email
+			break
+		}
+	}
+	if who.IsZero() {
+		return
+	}
+	state, again := "", a.name+" apply --sandbox"
+	if a.sandbox.file != "" {
+		state = " --file " + shellWord(a.sandbox.file)
+		again += "=" + shellWord(a.sandbox.file)
+	}
+	if a.stateDir != "" {
+		state += " --state-dir " + shellWord(a.stateDir)
+		again += " --state-dir " + shellWord(a.stateDir)
+	}
+	for _, path := range a.rosters {
+		again += " --roster " + shellWord(path)
+	}
+	steps := [][2]string{
+		{a.name + " sandbox accept " + shellWord(who.String()) + state, "one of them accepts"},
+		{a.name + " sandbox advance 73h" + state, "the other invitations expire"},
+		{again, "they are invited again"},
+	}
+	fmt.Fprintln(a.stderr, "\nTo see what happens next:")
+	_ = report.Steps(a.stderr, steps, a.width(a.stderr))
+}

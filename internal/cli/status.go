@@ -1,0 +1,285 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/vultr"
+)
+
+// lookAgain is how long --watch waits between two readings, which are some ten requests each.
+const lookAgain = 10 * time.Second
+
+// watchedPage says that what --watch prints is one report after the other, and in one file these are no page.
+func watchedPage(format string) error {
+	return fmt.Errorf("--watch makes no page: run 'orgsync status --output %s' whenever you want a new one, or watch with --output text or json", format)
+}
+
+// statusOptions are what only status is asked for.
+type statusOptions struct {
+	who   []org.Address
+	watch bool
+	stale time.Duration // 0: everybody
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status [EMAIL...]",
+		Short: "Show where everybody in the roster stands",
+		Long: `Reads the roster and the organization, and prints for everybody in the roster
+where they stand: member, pending, expired, and so on; since when; how long the
+invitation is still valid; how many mails went unanswered; and how much of what
+the roster gives them they have. Writes nothing and takes no lock.
+
+With addresses (or aliases) of the roster it tells all that is known of these
+people, and asks the API for their invitation by its id to make sure.
+
+With -o html it makes a web page of one file, to read or to print: where
+everybody stands, what lapses when, and who is in the organization without being
+in the roster. -o markdown makes the same without the time line, for an issue or
+the summary of a step.`,
+		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
+		Example: `  orgsync status
+  orgsync status ada@example.com
+  orgsync status --stale 14d
+  orgsync status --watch --timeout 2h
+  orgsync status --output html > status.html
+  orgsync status --output markdown >> "$GITHUB_STEP_SUMMARY"`,
+		ValidArgsFunction: a.completePeople,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.watch && (a.output == "html" || a.output == "markdown") {
+				return &usageError{cmd.CommandPath(), watchedPage(a.output)}
+			}
+			for _, arg := range args {
+				who, err := org.ParseAddress(arg)
+				if err != nil && a.sandbox.on {
+					err = fmt.Errorf("%w; write --sandbox=FILE in one word", err)
+				}
+				if err != nil {
+					return &usageError{cmd.CommandPath(), fmt.Errorf("EMAIL is %q: %w", arg, err)}
+				}
+				o.who = append(o.who, who)
+			}
+			return a.status(cmd.Context(), o)
+		},
+	}
+	a.addRosterFlag(cmd)
+	a.addOutputFlag(cmd, "markdown", "html")
+	a.addConnectionFlags(cmd)
+	f := cmd.Flags()
+	addSwitch(f, &o.watch, "watch", "look again every "+lookAgain.String()+" until nobody is pending any more, or --timeout is over")
+	f.Var(age(&o.stale), "stale", "only who was invited, is not in, and has waited longer than this, as in 14d or 36h")
+	return cmd
+}
+
+// pendingError says that the time for watching is over.
+type pendingError struct {
+	people int
+	err    error
+}
+
+func (e *pendingError) Error() string {
+	if e.people == 1 {
+		return "1 person is still pending: " + e.err.Error()
+	}
+	return fmt.Sprintf("%d people are still pending: %v", e.people, e.err)
+}
+
+func (e *pendingError) Unwrap() error { return e.err }
+
+func (a *app) status(ctx context.Context, o statusOptions) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
+	defer cancel()
+	r, err := a.loadRoster(ctx)
+	if err != nil {
+		return err
+	}
+	for i, who := range o.who {
+		p := r.Find(who)
+		if p == nil {
+			return nobody(r, who)
+		}
+		o.who[i] = p.Email
+	}
+	if o.watch {
+		a.progress = nil // every look is the progress of what is watched
+	}
+	client, in, stop, err := a.reach(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	look := func() (report.Status, error) { return a.look(ctx, client, r, in, o) }
+	if o.watch {
+		return a.watch(ctx, look)
+	}
+	s, err := look()
+	if err != nil {
+		return ended(ctx, err)
+	}
+	a.reported = true
+	return a.printStatus(a.stdout, s)
+}
+
+// look reads everything and tells where the people stand who are asked for.
+func (a *app) look(ctx context.Context, client *vultr.Client, r *roster.Roster, in org.Organization, o statusOptions) (report.Status, error) {
+	memory, err := a.recall(in)
+	if err != nil {
+		return report.Status{}, err
+	}
+	snapshot, err := client.ReadOrganization(ctx, r.Organization, r.Wanted())
+	a.progress.clear()
+	if err != nil {
+		return report.Status{}, err
+	}
+	input := a.input(r, snapshot, memory)
+	p := plan.Compute(input)
+	if err := unfit(p); err != nil {
+		return report.Status{}, err
+	}
+	s := report.Status{Organization: snapshot.Organization, Now: snapshot.Now, Stale: o.stale, Detailed: len(o.who) > 0}
+	told := map[string]bool{"": true} // by key; those without a person are about the whole reading
+	for _, standing := range plan.Standings(input) {
+		switch {
+		case s.Detailed && !slices.ContainsFunc(o.who, standing.Email.Equal):
+			continue
+		case o.stale > 0 && !standing.Unanswered():
+			continue
+		case o.stale > 0 && standing.FirstMail.IsZero():
+			s.Undated++
+			continue
+		case o.stale > 0 && snapshot.Now.Sub(standing.FirstMail) <= o.stale:
+			continue
+		}
+		told[standing.Email.Key()] = true
+		person := report.Person{Standing: standing}
+		if s.Detailed {
+			if err := a.detail(ctx, client, in, r.Find(standing.Email), &person); err != nil {
+				return report.Status{}, err
+			}
+		}
+		s.People = append(s.People, person)
+	}
+	for _, n := range p.Notices {
+		wide := n.Email.IsZero() && n.Kind != plan.MembersUnseen && n.Kind != plan.SuspendedUnseen
+		switch {
+		case told[n.Email.Key()] && !wide:
+			s.Notices = append(s.Notices, n)
+		case n.Kind == plan.Unlisted && s.Everybody():
+			s.Unlisted = append(s.Unlisted, n)
+		}
+	}
+	for _, c := range p.Changes {
+		if c.Reason == plan.NotListed && s.Everybody() {
+			s.Leaving = append(s.Leaving, c)
+		}
+	}
+	return s, nil
+}
+
+// detail adds what the API says of the person's invitation, and what the ledger has of the person.
+func (a *app) detail(ctx context.Context, client *vultr.Client, in org.Organization, listed *roster.Person, p *report.Person) error {
+	if p.InvitationID != "" {
+		invitation, err := client.Invitation(ctx, p.InvitationID)
+		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered, Responded: invitation.Responded}
+		if call, ok := errors.AsType[*org.CallError](err); err != nil && (!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.Hidden(err)) {
+			return err
+		}
+		p.Verified.Problem = err // the list has told where they stand
+	}
+	store, err := a.store(in)
+	if err != nil {
+		return err
+	}
+	var keys []string
+	for _, own := range listed.Addresses() {
+		keys = append(keys, own.Key())
+	}
+	lines, err := ledger.History(store, in.ID, keys...)
+	if err != nil {
+		return stateOf(err)
+	}
+	for _, e := range lines {
+		p.History = append(p.History, report.Event{
+			Time: e.Time, Action: string(e.Action), Outcome: string(e.Outcome), InvitationID: e.InvitationID, Object: e.Object,
+		})
+	}
+	return nil
+}
+
+func (a *app) printStatus(w io.Writer, s report.Status) error {
+	switch a.output {
+	case "json":
+		return report.StatusJSON(w, s)
+	case "markdown":
+		return report.StatusMarkdown(w, s)
+	case "html":
+		return report.StatusHTML(w, s)
+	}
+	return report.StatusText(w, s, a.width(a.stdout), a.colored(a.stdout))
+}
+
+// watch looks until nobody is pending. A terminal shows what was seen last; elsewhere it is printed when it is not what
+// was printed before.
+func (a *app) watch(ctx context.Context, look func() (report.Status, error)) error {
+	redraw := a.output == "text" && a.isTerminal(a.stdout) && a.getenv("TERM") != "dumb"
+	var before []byte
+	pending := -1 // nobody has looked yet
+	for {
+		s, err := look()
+		if err != nil {
+			return stillPending(ctx, pending, err)
+		}
+		pending = 0
+		for _, p := range s.People {
+			if p.State == plan.StatePending {
+				pending++
+			}
+		}
+		var seen, text bytes.Buffer
+		if err := errors.Join(report.StatusJSON(&seen, s), a.printStatus(&text, s)); err != nil {
+			return err
+		}
+		if redraw || !bytes.Equal(seen.Bytes(), before) {
+			if redraw {
+				fmt.Fprint(a.stdout, "\x1b[H\x1b[2J") // to the upper left, and clear (ECMA-48, 8.3.21 and 8.3.39)
+			} else if before != nil && a.output == "text" {
+				fmt.Fprintln(a.stdout)
+			}
+			a.reported = true
+			if _, err := a.stdout.Write(text.Bytes()); err != nil {
+				return err
+			}
+		}
+		before = seen.Bytes()
+		if pending == 0 {
+			return nil
+		}
+		select {
+		case <-a.after(lookAgain):
+		case <-ctx.Done():
+			return stillPending(ctx, pending, context.Cause(ctx))
+		}
+	}
+}
+
+// stillPending is the error that watching ends with: when its time is over, it says who has not answered by then.
+func stillPending(ctx context.Context, pending int, err error) error {
+	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
+		return &pendingError{pending, cause}
+	}
+	return ended(ctx, err)
+}

@@ -1,0 +1,427 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// ticks makes the waits of --watch pass at once; each does what comes next, and then nothing any more.
+func ticks(steps ...func()) func(time.Duration) <-chan time.Time {
+	return func(time.Duration) <-chan time.Time {
+		if len(steps) == 0 {
+			return nil // never
+		}
+		steps[0]()
+		steps = steps[1:]
+		c := make(chan time.Time, 1)
+		c <- time.Time{}
+		return c
+	}
+}
+
+func (w *world) accept(who string) func() {
+	return func() {
+		if err := w.api.Accept(who, sandbox.AcceptOptions{}); err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
+// invited is a world in which everybody was mailed.
+func invited(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, sandbox.Options{}, nil)
+	w.want(w.run(t.Context(), "apply"), exitDone, 3)
+	return w
+}
+
+// states tells where everybody stands, from a report in JSON.
+func (w *world) states() map[string]string {
+	w.t.Helper()
+	var r struct {
+		People []struct{ Email, State string }
+	}
+	if err := json.Unmarshal(w.stdout.Bytes(), &r); err != nil {
+		w.t.Fatalf("stdout is not one JSON document: %v\n%s", err, &w.stdout)
+	}
+	got := map[string]string{}
+	for _, p := range r.People {
+		got[p.Email] = p.State
+	}
+	return got
+}
+
+// TestWatch: a new table when something has changed, and an end when nobody is pending.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	nothing := func() {}
+	play := func(t *testing.T) *world {
+		w := invited(t)
+		w.after = ticks(nothing, w.accept("ada@example.com"), nothing, w.accept("bob@example.com"), w.accept("cleo@example.com"))
+		return w
+	}
+	t.Run("not on a terminal", func(t *testing.T) {
+		t.Parallel()
+		w := play(t)
+		w.want(w.run(t.Context(), "status", "--watch"), exitDone, 3)
+		got := w.stdout.String()
+		var summaries []string
+		for line := range strings.Lines(got) {
+			if strings.HasPrefix(line, "3 people") {
+				summaries = append(summaries, strings.TrimSpace(line))
+			}
+		}
+		want := []string{"3 people: 3 pending.", "3 people: 2 pending, 1 member.", "3 people: 1 pending, 2 members.", "3 people: 3 members."}
+		if fmt.Sprint(summaries) != fmt.Sprint(want) || strings.Contains(got, "\x1b") {
+			t.Errorf("tables end with %q, want %q:\n%s", summaries, want, got)
+		}
+	})
+	t.Run("on a terminal", func(t *testing.T) {
+		t.Parallel()
+		w := play(t)
+		w.screens = []any{&w.stdout}
+		w.env["NO_COLOR"] = "1"
+		w.want(w.run(t.Context(), "status", "--watch"), exitDone, 3)
+		if n := strings.Count(w.stdout.String(), "\x1b[H\x1b[2J"); n != 6 {
+			t.Errorf("the screen was drawn %d times, want 6", n)
+		}
+	})
+	t.Run("on a dumb terminal", func(t *testing.T) {
+		t.Parallel()
+		w := play(t)
+		w.screens = []any{&w.stdout}
+		w.env["TERM"] = "dumb"
+		w.want(w.run(t.Context(), "status", "--watch"), exitDone, 3)
+		if strings.Contains(w.stdout.String(), "\x1b") {
+			t.Errorf("a dumb terminal is drawn on:\n%q", &w.stdout)
+		}
+	})
+	t.Run("JSON", func(t *testing.T) {
+		t.Parallel()
+		w := play(t)
+		w.screens = []any{&w.stdout}
+		w.want(w.run(t.Context(), "status", "--watch", "-o", "json"), exitDone, 3)
+		documents := 0
+		for d := json.NewDecoder(&w.stdout); d.More(); documents++ {
+			var any map[string]any
+			if err := d.Decode(&any); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if documents != 4 {
+			t.Errorf("%d documents, want 4", documents)
+		}
+	})
+	t.Run("one person", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		w.after = ticks(w.accept("ada@example.com"))
+		w.want(w.run(t.Context(), "status", "--watch", "ada@example.com"), exitDone, 3)
+	})
+	t.Run("nobody pending", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, sandbox.Options{}, nil)
+		w.want(w.run(t.Context(), "status", "--watch"), exitDone, 0)
+	})
+	t.Run("time-out", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w.after = ticks(w.accept("ada@example.com"), nothing, func() { cancel(&timeoutError{2 * time.Hour}) })
+		w.want(w.run(ctx, "status", "--watch"), exitError, 3)
+		w.wantStderr("orgsync: 2 people are still pending: the run took longer than 2h0m0s", "allow more time with --timeout")
+	})
+	t.Run("time-out between readings", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w.after = func(time.Duration) <-chan time.Time {
+			cancel(&timeoutError{2 * time.Hour})
+			return nil
+		}
+		w.want(w.run(ctx, "status", "--watch", "-o", "json"), exitError, 3)
+		w.wantStderr("orgsync: 3 people are still pending: the run took longer than 2h0m0s")
+	})
+	t.Run("time-out before anything was read", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w := newWorld(t, sandbox.Options{}, func(r *http.Request) {
+			if r.URL.Path == "/v2/users" {
+				cancel(&timeoutError{time.Second})
+				<-r.Context().Done() // an answer that has arrived by then would count
+			}
+		})
+		w.want(w.run(ctx, "status", "--watch"), exitError, 0)
+		w.wantStderr("orgsync: the run took longer than 1s")
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w.after = func(time.Duration) <-chan time.Time {
+			cancel(&signalError{os.Interrupt})
+			return nil
+		}
+		w.want(w.run(ctx, "status", "--watch"), exitInterrupted, 3)
+	})
+	t.Run("broken", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		w.after = ticks(func() { w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 401}) })
+		w.want(w.run(t.Context(), "status", "--watch"), exitError, 3)
+		w.wantStderr("HTTP 401")
+	})
+}
+
+// TestStatusWritesNothing: no request that writes, no state folder, no lock.
+func TestStatusWritesNothing(t *testing.T) {
+	t.Parallel()
+	var writes atomic.Int32
+	w := newWorld(t, sandbox.Options{}, func(r *http.Request) {
+		if r.Method != http.MethodGet {
+			writes.Add(1)
+		}
+	})
+	for _, args := range [][]string{{"status"}, {"status", "ada@example.com"}, {"status", "--stale", "1d"}} {
+		w.want(w.run(t.Context(), args...), exitDone, 0)
+	}
+	state := filepath.Join(w.dir, ".local")
+	if _, err := os.Stat(state); writes.Load() != 0 || !os.IsNotExist(err) {
+		t.Errorf("%d writes, state folder: %v", writes.Load(), err)
+	}
+	store, err := ledger.Dir(filepath.Join(state, "state", "orgsync"), w.api.World().Organization.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ledger.Open(t.Context(), store, ledger.Options{Organization: w.api.World().Organization.ID, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	w.want(w.run(t.Context(), "status"), exitDone, 0)
+}
+
+func TestStale(t *testing.T) {
+	t.Parallel()
+	hours := func(n int) time.Duration { return time.Duration(n) * time.Hour }
+	w := invited(t)
+	w.accept("ada@example.com")()
+	if err := w.api.Advance(hours(80)); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.run(t.Context(), "apply"), exitDone, 5) // bob and cleo once more
+	if err := w.api.Decline("cleo@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	waiting := map[string]string{"bob@example.com": "pending", "cleo@example.com": "needs_attention"}
+	for stale, want := range map[string]map[string]string{"79h": waiting, "3d": waiting, "3d7h59m": waiting, "81h": {}, "14d": {}} {
+		w.want(w.run(t.Context(), "status", "--stale", stale, "-o", "json"), exitDone, 5)
+		if got := w.states(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("--stale %s tells of %v, want %v", stale, got, want)
+		}
+	}
+	w.want(w.run(t.Context(), "status", "--stale", "1h", "bob@example.com", "ada@example.com"), exitDone, 5)
+	if got := w.stdout.String(); !strings.Contains(got, "bob@example.com (") || strings.Contains(got, "ada@example.com (") {
+		t.Errorf("of bob and ada, who is in, it tells:\n%s", got)
+	}
+
+	// Where nothing tells how long somebody has waited, that is said.
+	undated := newWorld(t, sandbox.Options{Dialect: sandbox.Dialect{Dates: sandbox.DatesEmpty}}, nil)
+	if _, err := undated.api.AddInvitation(sandbox.Invitation{Email: "ada@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	undated.want(undated.run(t.Context(), "status", "--stale", "1h"), exitDone, 0)
+	if got := undated.stdout.String(); got != "0 people waiting for more than 1 hour; of 1 more it is not known how long they have waited.\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestStatusOfOne(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		setup func(*world)
+		args  []string
+		code  int
+		parts []string // of stdout, or of stderr when code is not 0
+	}{
+		{"accepted", func(w *world) { w.accept("ada@example.com")() }, []string{"ada@example.com"}, exitDone,
+			[]string{"state       member", `the API says "Accepted" by ada@example.com at `, "invite  sent", "1 person: 1 member."}},
+		{"two", func(*world) {}, []string{"cleo@example.com", "ADA@example.com"}, exitDone, []string{"ada@example.com (", "cleo@example.com (", "2 people: 2 pending."}},
+		{"gone", func(w *world) {
+			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}", Status: http.StatusNotFound})
+		}, []string{"ada@example.com"}, exitDone, []string{"verified    no: read the invitation ", "HTTP 404"}},
+		{"forbidden", func(w *world) {
+			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/invitation/{id}"})
+		}, []string{"ada@example.com"}, exitDone, []string{"verified    no: read the invitation ", "HTTP 403"}},
+		{"broken", func(w *world) {
+			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}"})
+		}, []string{"ada@example.com"}, exitDone, []string{"verified    no: read the invitation ", "HTTP 500"}},
+		{"key refused", func(w *world) {
+			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}", Status: http.StatusUnauthorized})
+		}, []string{"ada@example.com"}, exitError, []string{"read the invitation", "HTTP 401"}},
+		{"unknown", func(*world) {}, []string{"adda@example.com"}, exitError,
+			[]string{"orgsync: the roster has nobody with the address adda@example.com: did you mean ada@example.com?"}},
+		{"unknown and like nobody", func(*world) {}, []string{"somebody@else.example"}, exitError,
+			[]string{"orgsync: the roster has nobody with the address somebody@else.example\n"}},
+		{"no address", func(*world) {}, []string{"ada"}, exitError, []string{`orgsync: EMAIL is "ada": the address has no @`, "orgsync status --help"}},
+		{"a file after --sandbox", func(*world) {}, []string{"--sandbox", "state.json"}, exitError, []string{"write --sandbox=FILE in one word"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := invited(t)
+			tt.setup(w)
+			w.want(w.run(t.Context(), append([]string{"status"}, tt.args...)...), tt.code, 3)
+			got := w.stdout.String()
+			if tt.code != exitDone {
+				got = w.stderr.String()
+			}
+			for _, part := range tt.parts {
+				if !strings.Contains(got, part) {
+					t.Errorf("it does not say %q:\n%s", part, got)
+				}
+			}
+		})
+	}
+}
+
+// TestStatusNotices: what is said is about the people of the roster, or about how much could be read.
+func TestStatusNotices(t *testing.T) {
+	t.Parallel()
+	w := populated(t, sandbox.Options{}, nil)
+	w.write("users.yaml", "organization: Example Org\nsettings: {max_invites: 0, unlisted: remove}\n"+threePeople)
+	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/account"})
+	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/organizations/{id}/suspended-users"})
+	w.want(w.run(t.Context(), "status"), exitDone, 0)
+	got := w.stdout.String()
+	if strings.Count(got, "\n\n") != 3 || !strings.Contains(got, "\n  this key cannot list suspended users: ") {
+		t.Errorf("it says:\n%s", got)
+	}
+	for _, other := range []string{"refuse", "sue@example.com", "of this key cannot be told"} {
+		if strings.Contains(got, other) {
+			t.Errorf("it speaks of %q:\n%s", other, got)
+		}
+	}
+}
+
+// TestStatusPage: the page tells of the people beyond the roster where everybody is told of, and of those alone who are
+// asked for where only some are.
+func TestStatusPage(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
+	w := populated(t, sandbox.Options{}, func(*http.Request) { requests.Add(1) })
+	if _, err := w.api.AddInvitation(sandbox.Invitation{Email: "stray@partner.example"}); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, settings string
+		args           []string
+		want, not      []string
+	}{
+		{"everybody", "", nil, []string{"<!DOCTYPE html>", "ada@example.com", "cleo@example.com", "sue@example.com", "stray@partner.example", "only reported"}, nil},
+		{"who is to be removed", "organization: Example Org\nsettings: {unlisted: remove, unlisted_after: 0s}\n", nil, []string{"sue@example.com", "apply would remove them"}, nil},
+		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", "All that is known", "ledger on this machine"},
+			[]string{"cleo@example.com", "sue@example.com", "stray@partner.example", "Not in the roster"}},
+		{"who has waited", "", []string{"--stale", "1h"}, []string{"<!DOCTYPE html>", "people waiting for more than 1 hour"},
+			[]string{"ida@example.com", "sue@example.com", "stray@partner.example", "Not in the roster"}},
+	}
+	for _, tt := range tests {
+		w.write("users.yaml", tt.settings+threePeople)
+		w.want(w.run(t.Context(), append([]string{"status", "-o", "html"}, tt.args...)...), exitDone, 0)
+		got := w.stdout.String()
+		for _, part := range tt.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: the page does not say %q:\n%s", tt.name, part, got)
+			}
+		}
+		for _, part := range tt.not {
+			if strings.Contains(got, part) {
+				t.Errorf("%s: the page says %q:\n%s", tt.name, part, got)
+			}
+		}
+	}
+
+	// Pages one after the other are none, so that nothing is even asked of the server.
+	requests.Store(0)
+	w.want(w.run(t.Context(), "status", "--watch", "-o", "html"), exitError, 0)
+	w.wantStderr("--watch makes no page: run 'orgsync status --output html' whenever you want a new one")
+	if w.stdout.Len() > 0 || requests.Load() > 0 {
+		t.Errorf("%d requests, and stdout:\n%s", requests.Load(), &w.stdout)
+	}
+}
+
+func TestWidth(t *testing.T) {
+	t.Parallel()
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, stream := range []io.Writer{&strings.Builder{}, file} {
+		a := &app{Environment: Environment{isTerminal: func(any) bool { return false }}}
+		if got := a.width(stream); got != 0 {
+			t.Errorf("%T, which is no terminal, is %d columns wide", stream, got)
+		}
+		a.isTerminal = func(any) bool { return true }
+		if got := a.width(stream); got != 80 {
+			t.Errorf("%T, a terminal that does not tell, is %d columns wide", stream, got)
+		}
+	}
+}
+
+// TestStatusExits: as plan does.
+func TestStatusExits(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, roster string
+		code         int
+		stderr       string
+	}{
+		{"another organization", "organization: Other Org\n" + threePeople, exitRefused, "Other Org"},
+		{"no such group", "users:\n  - email: ada@example.com\n    groups: [nosuch]\n", exitDone, ""},
+		{"no roster", "", exitInvalid, "empty"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sandbox.Options{}, nil)
+			if err := os.WriteFile(filepath.Join(w.dir, "users.yaml"), []byte(tt.roster), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{{"status"}, {"status", "--watch"}, {"status", "-o", "json"}} {
+				w.want(w.run(t.Context(), args...), tt.code, 0)
+				w.wantStderr(tt.stderr)
+			}
+			if r := w.result(); r.Error.Code != tt.code {
+				t.Errorf("the report says %+v", r)
+			}
+		})
+	}
+}
+
+func TestAge(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]time.Duration{
+		"14d": 14 * 24 * time.Hour, "36h": 36 * time.Hour, "1d12h": 36 * time.Hour, "90m": 90 * time.Minute, " 1d ": 24 * time.Hour,
+		"": 0, "14": 0, "d": 0, "0d": 0, "0s": 0, "-1d": 0, "-1h": 0, "1d-48h": 0, "1.5d": 0, "1w": 0, "99999999999d": 0, "1dd": 0, "1h1d": 0,
+	} {
+		var got time.Duration
+		err := age(&got).Set(s)
+		if got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q is %v, %v, want %v", s, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "validate [ROSTER...]",
+		Short: "Check roster files",
+		Long: `Checks rosters, files or folders, as one roster and prints every problem as
+file:line:column. Without arguments it is users.yaml, or what --roster says. No
+key is needed and nothing is sent. Of a valid roster it warns about a last day that
+ends nothing, or that is over.
+
+In GitHub Actions, --output github marks every problem and warning at its line of
+a pull request, and prints nothing for a roster without any.`,
+		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Example: `  orgsync validate
+  orgsync validate teams/ contractors.yaml
+  orgsync validate --output github`,
+		ValidArgsFunction: completeFiles(math.MaxInt, rosterFiles...),
+		// What the environment says is not known yet: it gives way to arguments, as it does to the flag.
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && cmd.Flags().Changed("roster") {
+				return errors.New("the roster is either the arguments or what --roster names, not both")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				a.rosters = args
+			}
+			return a.validate(cmd.Context())
+		},
+	}
+	a.addRosterFlag(cmd)
+	a.addOutputFlag(cmd, "markdown", "github")
+	return cmd
+}
+
+func (a *app) validate(ctx context.Context) error {
+	r, err := readRoster(ctx, a.rosters...)
+	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok && a.output == "text" {
+		a.reported = true // here the problems are the result
+		return errors.Join(err, report.ProblemsText(a.stdout, invalid.Problems))
+	}
+	if err != nil {
+		return err
+	}
+	run := report.Run{Command: "validate", Files: r.Files, People: len(r.People)}
+	a.reported = true
+	warnings := r.Warnings(time.Now())
+	switch a.output {
+	case "json":
+		return report.ValidJSON(a.stdout, run, warnings)
+	case "markdown":
+		return report.WarningsMarkdown(a.stdout, warnings)
+	case "github":
+		return report.WarningsGitHub(a.stdout, warnings, workingDirectory())
+	}
+	return report.ValidText(a.stdout, run, warnings)
+}

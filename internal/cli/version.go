@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) versionCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:         "version",
+		Short:       "Print the version, the Go release and the platform",
+		Args:        a.noArguments,
+		Annotations: exitStatus(exitDone, exitError),
+		RunE:        func(*cobra.Command, []string) error { return a.version() },
+	}
+	a.addOutputFlag(cmd)
+	return cmd
+}
+
+func (a *app) version() error {
+	a.reported = true
+	b := thisBuild()
+	if a.output == "text" {
+		_, err := io.WriteString(a.stdout, versionLine())
+		return err
+	}
+	var commit *string // null when it is not known
+	if b.Commit != "" {
+		commit = &b.Commit
+	}
+	enc := json.NewEncoder(a.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(struct {
+		FormatVersion string  `json:"format_version"`
+		Command       string  `json:"command"`
+		Version       string  `json:"version"`
+		Commit        *string `json:"commit"`
+		Modified      bool    `json:"modified"`
+		Go            string  `json:"go"`
+		Platform      string  `json:"platform"`
+	}{"1", "version", b.Version, commit, b.Modified, b.Go, b.Platform})
+}
+
+// versionLine is what a person is told of the version.
+func versionLine() string {
+	return thisBuild().String() + "\n"
+}
+
+// buildVersion is what the Go tool stamped into the program: a tag, or the commit with its date, or "(devel)".
+func buildVersion() string {
+	return thisBuild().Version
+}
+
+func thisBuild() build {
+	info, _ := debug.ReadBuildInfo()
+	return builtFrom(info)
+}
+
+// build is what a program can tell of its own making.
+type build struct {
+	Version  string // a tag, the commit with its date, or "(devel)"
+	Commit   string // "" when the Go tool saw no repository and the version names none
+	Modified bool   // the source was not what the commit holds
+	Go       string // the Go release
+	Platform string // system and architecture
+}
+
+// pseudoVersion is a version that the Go tool makes of a commit without a tag; its last part names the commit.
+var pseudoVersion = regexp.MustCompile(`^v.*\d{14}-([0-9a-f]{12})(?:\+.*)?$`)
+
+// builtFrom reads what the Go tool stamped into a program; nil: nothing.
+func builtFrom(info *debug.BuildInfo) build {
+	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if info == nil {
+		return b
+	}
+	if info.Main.Version != "" {
+		b.Version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
+		}
+	}
+	// What `go install module@version` builds comes from no repository, but a version can name its commit.
+	if m := pseudoVersion.FindStringSubmatch(b.Version); m != nil && b.Commit == "" {
+		b.Commit = m[1]
+	}
+	return b
+}
+
+func (b build) String() string {
+	facts := b.Go + ", " + b.Platform
+	switch {
+	case b.Commit != "" && b.Modified:
+		facts = "commit " + b.Commit + " with changes, " + facts
+	case b.Commit != "":
+		facts = "commit " + b.Commit + ", " + facts
+	}
+	return fmt.Sprintf("orgsync %s (%s)", b.Version, facts)
+}
