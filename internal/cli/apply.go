@@ -76,14 +76,14 @@ func (a *app) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, in, stop, err := a.reach(ctx, r)
+	client, in, stop, err := a.connectAndIdentify(ctx, r)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	memory, err := a.openLedger(ctx, in, r, client.Now)
 	if err != nil {
-		return ended(ctx, err)
+		return withCause(ctx, err)
 	}
 	defer memory.Close() // every line is on disk already
 	read := func(ctx context.Context) (org.Snapshot, error) {
@@ -93,33 +93,33 @@ func (a *app) apply(ctx context.Context) error {
 	decide := func(s org.Snapshot) plan.Plan { return plan.Compute(a.input(r, s, memory.Memory())) }
 	snapshot, p, err := apply.Look(ctx, read, decide)
 	if err != nil {
-		return ended(ctx, err)
+		return withCause(ctx, err)
 	}
 	input := a.input(r, snapshot, memory.Memory())
-	if err := unfit(p); err != nil {
+	if err := checkCarriedOut(p); err != nil {
 		return err
 	}
-	a.sawPlan(&p, input)
+	a.recordPlan(&p, input)
 	if saved != nil {
 		if err := p.CheckStale(*saved); err != nil {
-			return a.conclude(p, r, refuse(p, err))
+			return a.conclude(p, r, skipAll(p, err))
 		}
 	}
 	if err := p.CheckLimits(); err != nil {
-		return a.conclude(p, r, refuse(p, err))
+		return a.conclude(p, r, skipAll(p, err))
 	}
 	replan := func(s org.Snapshot, m org.Memory) plan.Plan { return plan.Compute(a.input(r, s, m)) }
 	asked, err := a.askFor(ctx, p)
 	if err != nil {
-		return a.conclude(p, r, refuse(p, err))
+		return a.conclude(p, r, skipAll(p, err))
 	}
 	if asked { // and who was asked may have taken their time
 		var fresh plan.Plan
 		if snapshot, fresh, err = apply.Look(ctx, read, decide); err != nil {
-			return a.conclude(p, r, refuse(p, ended(ctx, err)))
+			return a.conclude(p, r, skipAll(p, withCause(ctx, err)))
 		}
-		if unfit(fresh) != nil || fresh.Fingerprint() != p.Fingerprint() {
-			return a.conclude(p, r, refuse(p, errMoved))
+		if checkCarriedOut(fresh) != nil || fresh.Fingerprint() != p.Fingerprint() {
+			return a.conclude(p, r, skipAll(p, errOrganizationChanged))
 		}
 		p = fresh
 	}
@@ -167,8 +167,8 @@ func (a *app) askFor(ctx context.Context, p plan.Plan) (asked bool, err error) {
 	return true, err
 }
 
-// refuse is the result of a plan that is not carried out.
-func refuse(p plan.Plan, err error) apply.Result {
+// skipAll is the result of a plan that is not carried out.
+func skipAll(p plan.Plan, err error) apply.Result {
 	r := apply.Result{Notices: p.Notices, Stopped: err}
 	for _, c := range p.Changes {
 		r.Changes = append(r.Changes, apply.ChangeResult{Change: c, Outcome: apply.Skipped, InvitationID: c.InvitationID, Err: err})
@@ -178,7 +178,7 @@ func refuse(p plan.Plan, err error) apply.Result {
 
 // conclude prints what became of p and gives the error that the run ends with.
 func (a *app) conclude(p plan.Plan, r *roster.Roster, result apply.Result) error {
-	verdict := a.judge(result)
+	verdict := a.resultError(result)
 	run := report.Run{Command: "apply", Files: r.Files, People: len(r.People)}
 	if code := exitCode(verdict); code != exitDone && code != exitChanges {
 		run.Failure = &report.Failure{Code: code, Err: verdict}
@@ -203,16 +203,16 @@ func (a *app) conclude(p plan.Plan, r *roster.Roster, result apply.Result) error
 	if a.sandbox.on && result.Stopped == nil {
 		a.showNextSteps(result)
 	}
-	if err != nil && slices.ContainsFunc(result.Changes, mayHaveActed) {
+	if err != nil && slices.ContainsFunc(result.Changes, possiblyApplied) {
 		// What was done is done, and nobody was told.
 		return &unfinishedError{err: errors.Join(verdict, fmt.Errorf("print the report: %w", err))}
 	}
 	return errors.Join(verdict, err)
 }
 
-// mayHaveActed tells whether the server did something about c, or may have. A failure that is no refusal of the server's
+// possiblyApplied tells whether the server did something about c, or may have. A failure that is no refusal of the server's
 // is one, too: a mail that went out for another organization.
-func mayHaveActed(c apply.ChangeResult) bool {
+func possiblyApplied(c apply.ChangeResult) bool {
 	switch c.Outcome {
 	case apply.Done, apply.Unknown:
 		return true
@@ -223,8 +223,8 @@ func mayHaveActed(c apply.ChangeResult) bool {
 	}
 }
 
-// judge gives the error that a result stands for.
-func (a *app) judge(r apply.Result) error {
+// resultError gives the error that a result stands for.
+func (a *app) resultError(r apply.Result) error {
 	undone := 0
 	for _, c := range r.Changes {
 		if c.Outcome != apply.Done && !c.LacksAccess() { // what the organization lacks is counted below
@@ -243,9 +243,9 @@ func (a *app) judge(r apply.Result) error {
 	lacking := plan.Plan{Notices: r.Notices}.CheckAccess()
 	stopped := r.Stopped
 	if is[*fs.PathError](stopped) {
-		stopped = stateOf(stopped) // the only files that a run touches are the ledger's
+		stopped = asStateError(stopped) // the only files that a run touches are the ledger's
 	}
-	begun := slices.ContainsFunc(r.Changes, mayHaveActed)
+	begun := slices.ContainsFunc(r.Changes, possiblyApplied)
 	switch {
 	case stopped != nil && !begun:
 		return stopped // nothing was done: the reason is all there is to say

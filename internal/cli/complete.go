@@ -60,9 +60,9 @@ func (a *app) completePeople(cmd *cobra.Command, args []string, begun string) ([
 	return offers, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeNothingElse keeps shells from offering files where none is meant: for arguments that a command does not take, and
+// disableFileCompletion keeps shells from offering files where none is meant: for arguments that a command does not take, and
 // for flags whose value is neither a file nor a folder.
-func completeNothingElse(cmd *cobra.Command) {
+func disableFileCompletion(cmd *cobra.Command) {
 	if cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
@@ -77,7 +77,7 @@ func completeNothingElse(cmd *cobra.Command) {
 	cmd.PersistentFlags().VisitAll(none)
 	cmd.Flags().VisitAll(none)
 	for _, below := range cmd.Commands() {
-		completeNothingElse(below)
+		disableFileCompletion(below)
 	}
 }
 

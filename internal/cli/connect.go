@@ -40,9 +40,9 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 	return client, stop, nil
 }
 
-// reach makes the client and finds out which organization the key acts on; stop ends what the client needs, and is to be
+// connectAndIdentify makes the client and finds out which organization the key acts on; stop ends what the client needs, and is to be
 // called unless there is an error.
-func (a *app) reach(ctx context.Context, r *roster.Roster) (client *vultr.Client, in org.Organization, stop func(), err error) {
+func (a *app) connectAndIdentify(ctx context.Context, r *roster.Roster) (client *vultr.Client, in org.Organization, stop func(), err error) {
 	if client, stop, err = a.connect(ctx); err != nil {
 		return nil, org.Organization{}, nil, err
 	}
@@ -51,14 +51,14 @@ func (a *app) reach(ctx context.Context, r *roster.Roster) (client *vultr.Client
 	a.progress.clear()
 	if err != nil {
 		stop()
-		return nil, org.Organization{}, nil, ended(ctx, err)
+		return nil, org.Organization{}, nil, withCause(ctx, err)
 	}
-	a.found(in, r)
+	a.setOrganization(in, r)
 	return client, in, stop, nil
 }
 
-// found notes the organization. A simulated one counts as pinned, so that a roster that lets people leave can be tried.
-func (a *app) found(in org.Organization, r *roster.Roster) {
+// setOrganization notes the organization. A simulated one counts as pinned, so that a roster that lets people leave can be tried.
+func (a *app) setOrganization(in org.Organization, r *roster.Roster) {
 	if a.sandbox.on {
 		r.Organization = in.ID
 	}
@@ -75,12 +75,12 @@ func (a *app) key(ctx context.Context) (string, error) {
 		return strings.TrimRight(key, "\r\n"), nil
 	}
 	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.holds(a.apiKeyFile) {
-		return "", during(readingKey, errors.New(
+		return "", withStep(readingKey, errors.New(
 			"read the API key: --api-key-file names a file, and what it was given looks like the key itself"))
 	}
 	file, err := interruptible(ctx, "read the API key", func() (keyFile, error) {
 		file, err := readKeyFile(a.apiKeyFile)
-		return file, during(readingKey, err)
+		return file, withStep(readingKey, err)
 	})
 	if err != nil {
 		return "", err

@@ -28,7 +28,7 @@ the top of the repository, or with ./ at the working directory.`,
 		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
   orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown
   orgsync diff users.yaml /tmp/proposal.yaml`,
-		Args:              takes("OLD", "NEW"),
+		Args:              exactArgs("OLD", "NEW"),
 		ValidArgsFunction: completeFiles(2, rosterFiles...),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.diff(cmd.Context(), args[0], args[1]) },
 	}
@@ -40,7 +40,7 @@ func (a *app) diff(ctx context.Context, before, after string) error {
 	was, err := loadFrom(ctx, before)
 	is, second := loadFrom(ctx, after)
 	if err := bothProblems(err, second); err != nil {
-		return ended(ctx, err)
+		return withCause(ctx, err)
 	}
 	d := diff.Compare(was, is)
 	d.Warnings = is.Warnings(time.Now())
@@ -61,13 +61,13 @@ func loadFrom(ctx context.Context, path string) (*roster.Roster, error) {
 	if !ok {
 		r, err := readRoster(ctx, path)
 		if tried, ok := errors.AsType[*stepError](err); ok {
-			err = during(comparing, tried.err)
+			err = withStep(comparing, tried.err)
 		}
 		return r, err
 	}
 	files, err := filesInGit(ctx, spec)
 	if err != nil {
-		return nil, during(readingGit, fmt.Errorf("read roster %s: %w", path, err))
+		return nil, withStep(readingGit, fmt.Errorf("read roster %s: %w", path, err))
 	}
 	return roster.Parse(files)
 }

@@ -74,13 +74,13 @@ func (a *app) doctor(ctx context.Context, record string, asked bool) error {
 	var recorder *vultr.Recorder
 	if record != "" {
 		if recorder, err = vultr.NewRecorder(record); err != nil {
-			return during(recording, err)
+			return withStep(recording, err)
 		}
 	}
 	found, err := client.Probe(ctx, pin, recorder)
 	a.progress.clear()
 	if err != nil {
-		return ended(ctx, err)
+		return withCause(ctx, err)
 	}
 	if found.Unable != nil {
 		err = &unableError{found.Unable}

@@ -133,7 +133,7 @@ func exitCode(err error) int {
 		return exitInvalid
 	case is[*ledger.LockedError](err):
 		return exitLocked
-	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err), errors.Is(err, errMoved):
+	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err), errors.Is(err, errOrganizationChanged):
 		return exitRefused
 	}
 	return exitError

@@ -36,7 +36,7 @@ var failures = []struct {
 	{"no key", errNoKey, exitError, "VULTR_API_KEY"},
 	{"API URL", &clientError{errors.New("the API URL is plain http")}, exitError, "--api-url"},
 	{"not confirmed", errNotAccepted, exitError, "--yes"},
-	{"moved while asked", errMoved, exitRefused, "run again"},
+	{"moved while asked", errOrganizationChanged, exitRefused, "run again"},
 	{"roster", &roster.ProblemsError{Problems: []roster.Problem{{Text: "no"}}}, exitInvalid, "orgsync validate"},
 	{"pin", &org.PinError{Pin: "Acme"}, exitRefused, "`organization` line"},
 	{"limit", &plan.LimitError{Planned: 120, Limit: 100, Setting: "max_invites", Flag: "--max-invites"}, exitRefused, "--max-invites 120"},
@@ -60,7 +60,7 @@ var failures = []struct {
 	{"full disk", &stateError{&fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError, "make room"},
 	{"damaged ledger", &stateError{errors.New("read the ledger: line 1 was written by a later version")}, exitError, "--state-dir"},
 	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError, "--state-dir"},
-	{"roster that may not be read", during(readingRoster, fs.ErrPermission), exitError, "may read"},
+	{"roster that may not be read", withStep(readingRoster, fs.ErrPermission), exitError, "may read"},
 	{"damaged simulation", &sandbox.StateError{File: "x", Err: errors.New("damaged")}, exitError, "remove the file"},
 	{"interrupted", &signalError{os.Interrupt}, exitInterrupted, "run again"},
 	{"terminated", &signalError{syscall.SIGTERM}, exitTerminated, "run again"},
@@ -70,16 +70,16 @@ var failures = []struct {
 	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.ElsewhereError{}}, exitUnfinished, "do not run again before"},
 	{"several organizations", &org.PinError{Have: make([]org.Organization, 2)}, exitRefused, "organization: NAME"},
 	{"nobody to import", errNobody, exitError, "write a roster by hand"},
-	{"key file", during(readingKey, fs.ErrNotExist), exitError, "--api-key-file"},
-	{"no roster", during(readingRoster, fs.ErrNotExist), exitError, "--roster"},
-	{"no such commit", during(readingGit, errors.New("git says: no")), exitError, "fetch-depth: 0"},
-	{"nobody of that address", during(lookingUp, errors.New("nobody")), exitError, "'orgsync status'"},
-	{"plan not saved", during(savingPlan, fs.ErrNotExist), exitError, "--out"},
-	{"plan not saved, full disk", during(savingPlan, syscall.ENOSPC), exitError, "make room"},
-	{"not to be merged", during(merging, errors.New("no")), exitError, "--merge"},
-	{"not recorded", during(recording, fs.ErrExist), exitError, "--record"},
-	{"nobody to play", during(playing, errors.New("nobody")), exitError, "'orgsync sandbox show'"},
-	{"cannot listen", during(listening, errors.New("in use")), exitError, "--listen"},
+	{"key file", withStep(readingKey, fs.ErrNotExist), exitError, "--api-key-file"},
+	{"no roster", withStep(readingRoster, fs.ErrNotExist), exitError, "--roster"},
+	{"no such commit", withStep(readingGit, errors.New("git says: no")), exitError, "fetch-depth: 0"},
+	{"nobody of that address", withStep(stepFindPerson, errors.New("nobody")), exitError, "'orgsync status'"},
+	{"plan not saved", withStep(savingPlan, fs.ErrNotExist), exitError, "--out"},
+	{"plan not saved, full disk", withStep(savingPlan, syscall.ENOSPC), exitError, "make room"},
+	{"not to be merged", withStep(merging, errors.New("no")), exitError, "--merge"},
+	{"not recorded", withStep(recording, fs.ErrExist), exitError, "--record"},
+	{"nobody to play", withStep(stepSandboxAction, errors.New("nobody")), exitError, "'orgsync sandbox show'"},
+	{"cannot listen", withStep(listening, errors.New("in use")), exitError, "--listen"},
 	{"output to a full disk", &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, exitError, "make room"},
 	{"anything else", errors.New("odd"), exitError, ""},
 }
@@ -176,7 +176,7 @@ func TestJudge(t *testing.T) {
 			t.Parallel()
 			a := &app{}
 			a.detailedExitCode = tt.detailed
-			err := a.judge(tt.result)
+			err := a.resultError(tt.result)
 			if got := exitCode(err); got != tt.want {
 				t.Errorf("exit code %d (%v), want %d", got, err, tt.want)
 			}

@@ -37,8 +37,8 @@ type stateError struct{ err error }
 func (e *stateError) Error() string { return e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
 
-// stateOf marks err as trouble with the state folder; nil stays nil.
-func stateOf(err error) error {
+// asStateError marks err as trouble with the state folder; nil stays nil.
+func asStateError(err error) error {
 	if err == nil || errors.As(err, new(*stateError)) {
 		return err
 	}
@@ -58,11 +58,11 @@ const (
 	readingKey step = iota + 1
 	readingRoster
 	readingGit
-	lookingUp // somebody in the roster
+	stepFindPerson // somebody in the roster
 	savingPlan
 	merging
 	recording
-	playing // the people of the simulation
+	stepSandboxAction // the people of the simulation
 	advancing
 	listening
 	comparing
@@ -77,8 +77,8 @@ type stepError struct {
 func (e *stepError) Error() string { return e.err.Error() }
 func (e *stepError) Unwrap() error { return e.err }
 
-// during marks err as one of a step; nil stays nil.
-func during(s step, err error) error {
+// withStep marks err as one of a step; nil stays nil.
+func withStep(s step, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -86,23 +86,23 @@ func during(s step, err error) error {
 }
 
 var stepHints = map[step]string{
-	readingKey:    "--api-key-file (ORGSYNC_API_KEY_FILE) names a file that holds nothing but the key, and that you may read",
-	readingRoster: "--roster (ORGSYNC_ROSTER) names a file, or a folder of *.yaml and *.yml files; 'orgsync import' makes a first one from the organization",
-	readingGit:    "run it inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show REF:PATH' has to show the file",
-	lookingUp:     "'orgsync status' without an address lists everybody in the roster",
-	savingPlan:    "--out (ORGSYNC_OUT) names a file in a folder that is there, and that you may write to",
-	merging:       "--merge names a file of the roster; where that has more, --roster names all of it",
-	recording:     "--record (ORGSYNC_RECORD) names a folder that is new or empty, and that you may write to",
-	playing:       "'orgsync sandbox show' shows who is there and who is invited",
-	advancing:     "'orgsync sandbox reset' begins anew",
-	comparing:     "OLD and NEW are files, folders of *.yaml and *.yml files, or git:REF:PATH",
-	listening:     "--listen (ORGSYNC_LISTEN) is HOST:PORT on this machine; port 0 takes a free one",
+	readingKey:        "--api-key-file (ORGSYNC_API_KEY_FILE) names a file that holds nothing but the key, and that you may read",
+	readingRoster:     "--roster (ORGSYNC_ROSTER) names a file, or a folder of *.yaml and *.yml files; 'orgsync import' makes a first one from the organization",
+	readingGit:        "run it inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show REF:PATH' has to show the file",
+	stepFindPerson:    "'orgsync status' without an address lists everybody in the roster",
+	savingPlan:        "--out (ORGSYNC_OUT) names a file in a folder that is there, and that you may write to",
+	merging:           "--merge names a file of the roster; where that has more, --roster names all of it",
+	recording:         "--record (ORGSYNC_RECORD) names a folder that is new or empty, and that you may write to",
+	stepSandboxAction: "'orgsync sandbox show' shows who is there and who is invited",
+	advancing:         "'orgsync sandbox reset' begins anew",
+	comparing:         "OLD and NEW are files, folders of *.yaml and *.yml files, or git:REF:PATH",
+	listening:         "--listen (ORGSYNC_LISTEN) is HOST:PORT on this machine; port 0 takes a free one",
 }
 
 var (
-	errNoKey       = errors.New("there is no API key")
-	errNotAccepted = errors.New("not confirmed: nothing was changed")
-	errMoved       = errors.New("the organization has changed since the plan was shown: nothing was sent")
+	errNoKey               = errors.New("there is no API key")
+	errNotAccepted         = errors.New("not confirmed: nothing was changed")
+	errOrganizationChanged = errors.New("the organization has changed since the plan was shown: nothing was sent")
 )
 
 // explain prints err on stderr, every problem of a roster on its own line, and then what to do about it.
@@ -184,7 +184,7 @@ func (a *app) hint(err error) string {
 		return "install git, or compare two files: orgsync diff OLD.yaml NEW.yaml"
 	case errors.Is(err, errNotAccepted):
 		return "answer y to go on, or give --yes"
-	case errors.Is(err, errMoved):
+	case errors.Is(err, errOrganizationChanged):
 		return "run again and look at the new plan"
 	case is[*clientError](err):
 		return "--api-url (VULTR_API_URL) is https://HOST, and http:// only for a server on this machine; the key is one line of printable characters"
@@ -226,14 +226,14 @@ func simulationHint(err error) string {
 		return "name the file of a simulation with --sandbox=FILE, in 'orgsync sandbox' with --file"
 	case errors.Is(err, syscall.ENOSPC):
 		return "make room on the disk, and run again"
-	case isNoPlace(err):
+	case isUnwritable(err):
 		return "the simulation keeps its state there; name a file that may be written with --sandbox=FILE, in 'orgsync sandbox' with --file, or another folder with --state-dir"
 	}
 	return "the simulation keeps its state there; remove the file to begin anew, or name another one"
 }
 
-// isNoPlace tells whether nothing can be kept where err comes from.
-func isNoPlace(err error) bool {
+// isUnwritable tells whether nothing can be kept where err comes from.
+func isUnwritable(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
@@ -241,7 +241,7 @@ func stateHint(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		return "make room on the disk: orgsync sends nothing that it cannot remember"
-	case isNoPlace(err):
+	case isUnwritable(err):
 		return "orgsync keeps there what it sent; name a folder that it may write to with --state-dir"
 	}
 	return "orgsync keeps its memory in the state folder; --state-dir names another one"

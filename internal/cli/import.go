@@ -58,7 +58,7 @@ itself, which the shell would empty first.`,
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.merge, "merge", "", "roster `file` to add people to")
-	f.VarP(severalOf(&o.roster, "path", parsePath), "roster", "r", "with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
+	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r", "with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
 	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, where the key shows several and no roster names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
@@ -75,7 +75,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	if err != nil {
 		return err
 	}
-	client, in, stop, err := a.reach(ctx, r)
+	client, in, stop, err := a.connectAndIdentify(ctx, r)
 	if pin, ok := errors.AsType[*org.PinError](err); ok && pin.Pin == "" {
 		err = fmt.Errorf("%w: name one with --organization", err)
 	}
@@ -83,14 +83,14 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		return err
 	}
 	defer stop()
-	memory, err := a.recall(in)
+	memory, err := a.readMemory(in)
 	if err != nil {
 		return err
 	}
 	snapshot, unseen, err := client.ReadAll(ctx, r.Organization)
 	a.progress.clear()
 	if err != nil {
-		return ended(ctx, err)
+		return withCause(ctx, err)
 	}
 	draft := plan.Inventory(a.input(r, snapshot, memory), unseen)
 	switch {
@@ -125,7 +125,7 @@ func (a *app) existing(ctx context.Context, o importOptions) (*roster.Roster, []
 		err = replaceable(o.merge) // it is read twice
 	}
 	if err != nil {
-		return nil, nil, during(merging, fmt.Errorf("--merge %s: %w", o.merge, err))
+		return nil, nil, withStep(merging, fmt.Errorf("--merge %s: %w", o.merge, err))
 	}
 	a.rosters = []string{o.merge}
 	if len(o.roster) > 0 {
@@ -138,11 +138,11 @@ func (a *app) existing(ctx context.Context, o importOptions) (*roster.Roster, []
 	r.Organization = cmp.Or(r.Organization, o.pin)
 	isMerged := func(file string) bool { return filepath.Clean(file) == filepath.Clean(o.merge) }
 	if !slices.ContainsFunc(r.Files, isMerged) {
-		return nil, nil, during(merging, fmt.Errorf("--merge %s: that is not a file of the roster", o.merge))
+		return nil, nil, withStep(merging, fmt.Errorf("--merge %s: that is not a file of the roster", o.merge))
 	}
 	text, err := os.ReadFile(o.merge)
 	if err != nil {
-		return nil, nil, during(readingRoster, fmt.Errorf("read roster: %w", err))
+		return nil, nil, withStep(readingRoster, fmt.Errorf("read roster: %w", err))
 	}
 	return r, text, nil
 }

@@ -37,18 +37,18 @@ func (a *app) store(in org.Organization) (ledger.Store, error) {
 		return nil, err
 	}
 	store, err := ledger.Dir(dir, in.ID)
-	return store, stateOf(err)
+	return store, asStateError(err)
 }
 
-// recall reads what earlier runs remember of the organization, without a lock.
-func (a *app) recall(in org.Organization) (org.Memory, error) {
+// readMemory reads what earlier runs remember of the organization, without a lock.
+func (a *app) readMemory(in org.Organization) (org.Memory, error) {
 	store, err := a.store(in)
 	if err != nil {
 		return org.Memory{}, err
 	}
 	memory, warnings, err := ledger.Read(store, in.ID)
 	if err != nil {
-		return org.Memory{}, stateOf(err)
+		return org.Memory{}, asStateError(err)
 	}
 	for _, w := range warnings {
 		a.log.Warn(w)
@@ -71,7 +71,7 @@ func (a *app) openLedger(ctx context.Context, in org.Organization, r *roster.Ros
 		if is[*ledger.LockedError](err) {
 			return nil, err
 		}
-		return nil, stateOf(err)
+		return nil, asStateError(err)
 	}
 	for _, w := range l.Warnings() {
 		a.log.Warn(w)

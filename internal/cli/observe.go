@@ -36,8 +36,8 @@ func (a *app) addMetricsFlag(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("metrics-file", "prom")
 }
 
-// sawPlan notes what was planned from in. Where everybody stands is for the metrics only, and takes as long as planning.
-func (a *app) sawPlan(p *plan.Plan, in plan.Input) {
+// recordPlan notes what was planned from in. Where everybody stands is for the metrics only, and takes as long as planning.
+func (a *app) recordPlan(p *plan.Plan, in plan.Input) {
 	a.seen.Plan = p
 	if a.metricsFile != "" {
 		a.seen.Standings = plan.Standings(in)
@@ -71,7 +71,7 @@ func (a *app) observed(cmd *cobra.Command, do func(context.Context) error) error
 		}
 	}
 	last := context.WithoutCancel(ctx) // the end of a run that was ended is told too
-	if code := a.seen.Code; good(code) {
+	if code := a.seen.Code; succeeded(code) {
 		a.tell(pings, "success", func() error { return pings.Success(last) })
 	} else {
 		a.tell(pings, "failure", func() error { return pings.Failure(last, code) })
@@ -79,8 +79,8 @@ func (a *app) observed(cmd *cobra.Command, do func(context.Context) error) error
 	return err
 }
 
-// good tells whether a run with this exit code did its work.
-func good(code int) bool { return code == exitDone || code == exitChanges }
+// succeeded tells whether a run with this exit code did its work.
+func succeeded(code int) bool { return code == exitDone || code == exitChanges }
 
 // pings is the dead-man's switch; nil when nobody asked for one, and for a simulation, which says nothing of the real job.
 func (a *app) pings() (*ping.Switch, error) {
@@ -110,7 +110,7 @@ func (a *app) tell(to *ping.Switch, what string, send func() error) {
 // something else wrote is left alone.
 func (a *app) writeMetrics() error {
 	m := a.seen.Metrics
-	if good(m.Code) {
+	if succeeded(m.Code) {
 		m.Succeeded = m.Ended
 	}
 	if err := replaceable(a.metricsFile); err != nil {
@@ -171,8 +171,8 @@ func (a *app) logChange(c apply.ChangeResult) {
 	a.log.Info("change", attrs...)
 }
 
-// pressing are the notices that stay until a person does something.
-var pressing = map[plan.NoticeKind]bool{
+// warnKinds are the notices that stay until a person does something.
+var warnKinds = map[plan.NoticeKind]bool{
 	plan.GaveUp: true, plan.NeedsAttention: true, plan.Unsettled: true, plan.Limit: true, plan.SelfUnseen: true, plan.ProtectedUnseen: true,
 	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.RefusedMail: true, plan.Flapping: true, plan.UnknownAccess: true,
 	plan.PinUnconfirmed: true, plan.NewLedger: true,
@@ -185,7 +185,7 @@ func (a *app) logNotices(notices []plan.Notice) {
 	}
 	for _, n := range notices {
 		level := slog.LevelInfo
-		if pressing[n.Kind] {
+		if warnKinds[n.Kind] {
 			level = slog.LevelWarn
 		}
 		attrs := []any{"kind", n.Kind}
@@ -220,7 +220,7 @@ func (a *app) logEnd(err error) {
 		attrs = append(attrs, "changes", len(m.Plan.Changes))
 	}
 	attrs = append(attrs, "requests", m.Requests, "throttled", m.Throttled, "duration", m.Duration.Round(time.Millisecond))
-	if err != nil && !good(m.Code) {
+	if err != nil && !succeeded(m.Code) {
 		attrs = append(attrs, "error", report.Clean(err.Error(), errorWidth))
 	}
 	a.log.Info("run finished", attrs...)

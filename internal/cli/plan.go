@@ -55,10 +55,10 @@ func (a *app) plan(ctx context.Context) error {
 	a.seen.stats = client.Stats
 	in, read, err := client.ReadAhead(ctx, r.Organization, r.Wanted())
 	if err != nil {
-		return ended(ctx, err)
+		return withCause(ctx, err)
 	}
-	a.found(in, r)
-	memory, err := a.recall(in)
+	a.setOrganization(in, r)
+	memory, err := a.readMemory(in)
 	if err != nil {
 		cancel()
 		_, _ = read() // nothing is to be shown of it any more
@@ -75,13 +75,13 @@ func (a *app) plan(ctx context.Context) error {
 	}
 	snapshot, p, err := apply.Look(ctx, next, func(s org.Snapshot) plan.Plan { return plan.Compute(a.input(r, s, memory)) })
 	if err != nil {
-		return ended(ctx, err)
+		return withCause(ctx, err)
 	}
 	input := a.input(r, snapshot, memory)
-	if err := unfit(p); err != nil {
+	if err := checkCarriedOut(p); err != nil {
 		return err
 	}
-	a.sawPlan(&p, input)
+	a.recordPlan(&p, input)
 	if a.out != "" {
 		if err := savePlan(a.out, p); err != nil {
 			return err
@@ -105,8 +105,8 @@ func (a *app) input(r *roster.Roster, s org.Snapshot, m org.Memory) plan.Input {
 	}
 }
 
-// unfit returns why p must not be carried out at all; nil when nothing says so.
-func unfit(p plan.Plan) error {
+// checkCarriedOut returns why p must not be carried out at all; nil when nothing says so.
+func checkCarriedOut(p plan.Plan) error {
 	switch {
 	case p.Needs != "":
 		return &plan.NeedsError{What: p.Needs}

@@ -45,7 +45,7 @@ func savePlan(file string, p plan.Plan) error {
 		err = replaceFile(file, data)
 	}
 	if err != nil {
-		return during(savingPlan, fmt.Errorf("save the plan in %s: %w", file, err))
+		return withStep(savingPlan, fmt.Errorf("save the plan in %s: %w", file, err))
 	}
 	return nil
 }

@@ -40,8 +40,8 @@ type app struct {
 	planFile string
 	// seen is what those who watch over runs are told.
 	seen observation
-	// began is true once arguments, flags and environment were understood.
-	began bool
+	// parsed is true once arguments, flags and environment were understood.
+	parsed bool
 	// reported is true once a command has written its result, so that nothing else may be written to stdout.
 	reported bool
 }
@@ -54,7 +54,7 @@ func Run(ctx context.Context, s Environment) int {
 	root.SetArgs(s.args)
 	cmd, err := root.ExecuteContextC(ctx)
 	a.progress.clear()
-	if err != nil && !a.began {
+	if err != nil && !a.parsed {
 		a.readOutput(cmd)
 		err = &usageError{command: cmd.CommandPath(), err: suggestRoot(err)}
 	}
@@ -86,7 +86,7 @@ ENVIRONMENT
 			if err := fromEnvironment(cmd.Flags(), a.getenv); err != nil {
 				return err
 			}
-			a.began = true
+			a.parsed = true
 			a.progress = a.newProgress()
 			lines := a.secrets.writer(a.progress.above(plainStream(a.stderr)))
 			a.log = newLog(lines, a.logLevel, a.logFormat)
@@ -110,7 +110,7 @@ ENVIRONMENT
 	root.AddCommand(a.validateCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.importCommand(), a.doctorCommand(), a.sandboxCommand(),
 		a.schemaCommand(), a.versionCommand())
 	addHelpCommand(root)
-	completeNothingElse(root)
+	disableFileCompletion(root)
 	addCompletionCommand(root)
 	return root
 }

@@ -85,7 +85,7 @@ from=N, every=N, times=N, status=N, delay=TIME, and what happens:
 	f.Var(wholeNumber(&rateLimit, 0, 1_000_000), "rate-limit", "requests that are allowed in a second, 0 for any number")
 	f.Var(duration(&latency, 0), "latency", "how long each answer takes")
 	f.Var(duration(&lag, 0), "list-lag", "how far lists lag behind")
-	f.Var(severalOf(&faults, "fault", parseFault), "fault", "something that goes wrong; repeatable")
+	f.Var(newSliceFlag(&faults, "fault", parseFault), "fault", "something that goes wrong; repeatable")
 	var names []string
 	for _, d := range sandbox.Dialects() {
 		names = append(names, d.Name)
@@ -96,31 +96,31 @@ from=N, every=N, times=N, status=N, delay=TIME, and what happens:
 
 func (a *app) acceptCommand() *cobra.Command {
 	var as string
-	cmd := a.deedCommand("accept", "Let somebody accept their invitation", "accepted and is a member now",
+	cmd := a.personCommand("accept", "Let somebody accept their invitation", "accepted and is a member now",
 		func(s *sandbox.Server, who string) error { return s.Accept(who, sandbox.AcceptOptions{As: as}) })
 	cmd.Flags().StringVar(&as, "as", "", "the `address` they register with, when it is another one")
 	return cmd
 }
 
 func (a *app) declineCommand() *cobra.Command {
-	return a.deedCommand("decline", "Let somebody decline their invitation", "declined", (*sandbox.Server).Decline)
+	return a.personCommand("decline", "Let somebody decline their invitation", "declined", (*sandbox.Server).Decline)
 }
 
 func (a *app) suspendCommand() *cobra.Command {
-	return a.deedCommand("suspend", "Suspend a user, as in the console", "is suspended now", (*sandbox.Server).Suspend)
+	return a.personCommand("suspend", "Suspend a user, as in the console", "is suspended now", (*sandbox.Server).Suspend)
 }
 
 func (a *app) leaveCommand() *cobra.Command {
-	return a.deedCommand("leave", "Let a user leave the organization", "left", (*sandbox.Server).Leave)
+	return a.personCommand("leave", "Let a user leave the organization", "left", (*sandbox.Server).Leave)
 }
 
-// deedCommand lets one person do something.
-func (a *app) deedCommand(name, short, done string, do func(s *sandbox.Server, who string) error) *cobra.Command {
+// personCommand lets one person do something.
+func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server, who string) error) *cobra.Command {
 	return &cobra.Command{
 		Use:         name + " EMAIL",
 		Short:       short,
 		Annotations: exitStatus(exitDone, exitError),
-		Args:        takes("EMAIL"),
+		Args:        exactArgs("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			who, err := org.ParseAddress(args[0])
 			if err != nil {
@@ -131,7 +131,7 @@ func (a *app) deedCommand(name, short, done string, do func(s *sandbox.Server, w
 				return err
 			}
 			if err := do(s, who.String()); err != nil {
-				return during(playing, err)
+				return withStep(stepSandboxAction, err)
 			}
 			_, err = fmt.Fprintf(a.stdout, "%s %s.\n", who, done)
 			return err
@@ -145,7 +145,7 @@ func (a *app) advanceCommand() *cobra.Command {
 		Short:       "Move the simulation's clock forward",
 		Annotations: exitStatus(exitDone, exitError),
 		Example:     "  orgsync sandbox advance 73h",
-		Args:        takes("DURATION"),
+		Args:        exactArgs("DURATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var by time.Duration
 			if err := duration(&by, time.Second).Set(args[0]); err != nil {
@@ -156,7 +156,7 @@ func (a *app) advanceCommand() *cobra.Command {
 				return err
 			}
 			if err := s.Advance(by); err != nil {
-				return during(advancing, err)
+				return withStep(advancing, err)
 			}
 			_, err = fmt.Fprintf(a.stdout, "The simulation's clock says %s.\n", stamp(s.Now()))
 			return err

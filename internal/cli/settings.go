@@ -77,7 +77,7 @@ func (a *app) addGlobalFlags(cmd *cobra.Command) {
 
 // addSwitch adds a flag that is on when it is named.
 func addSwitch(f *pflag.FlagSet, to *bool, name, usage string) {
-	f.VarPF(onOff(to), name, "", usage).NoOptDefVal = "true"
+	f.VarPF(boolFlag(to), name, "", usage).NoOptDefVal = "true"
 }
 
 // addOutputFlag adds --output, with the formats that the command has beyond the common ones.
@@ -90,7 +90,7 @@ func (a *app) addOutputFlag(cmd *cobra.Command, more ...string) {
 
 func (a *app) addRosterFlag(cmd *cobra.Command) {
 	a.rosters = []string{"users.yaml"}
-	cmd.Flags().VarP(severalOf(&a.rosters, "path", parsePath), "roster", "r",
+	cmd.Flags().VarP(newSliceFlag(&a.rosters, "path", parsePath), "roster", "r",
 		"roster file, or folder of *.yaml and *.yml files, also in subfolders; repeatable, all are merged")
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
 }
@@ -127,7 +127,7 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	f.Var(optionalLimit(&a.maxRemovals), "max-removals", "most people suspended or removed in one run (default from the roster)")
 	f.Var(optionalLimit(&a.maxRevokes), "max-revokes",
 		"most changes in one run that take access from members (default from the roster)")
-	f.Var(severalOf(&a.reinvite, "email", parseAddress), "reinvite", "start the rounds of this person anew; repeatable")
+	f.Var(newSliceFlag(&a.reinvite, "email", parseAddress), "reinvite", "start the rounds of this person anew; repeatable")
 	markWithoutEnvironment(f, "reinvite")
 	_ = cmd.RegisterFlagCompletionFunc("reinvite", func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		return a.completePeople(cmd, nil, begun)
@@ -151,8 +151,8 @@ func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// takes demands just the arguments that names are.
-func takes(names ...string) cobra.PositionalArgs {
+// exactArgs demands just the arguments that names are.
+func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == len(names):

@@ -19,8 +19,8 @@ import (
 // sandboxKey is the made-up key that the simulated API is used with.
 const sandboxKey = "sandbox"
 
-// lastRequests is how long a simulated API that is told to end waits for the requests it is answering.
-const lastRequests = 5 * time.Second
+// shutdownTimeout is how long a simulated API that is told to end waits for the requests it is answering.
+const shutdownTimeout = 5 * time.Second
 
 // openSandbox makes the simulated API on the file that the settings name.
 func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
@@ -55,7 +55,7 @@ func (a *app) simulate() (url string, stop func(), err error) {
 func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return during(listening, fmt.Errorf("serve the simulated API: %w", err))
+		return withStep(listening, fmt.Errorf("serve the simulated API: %w", err))
 	}
 	server := a.newServer(s)
 	ended := make(chan error, 1)
@@ -67,7 +67,7 @@ func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) erro
 		return fmt.Errorf("serve the simulated API: %w", err)
 	case <-ctx.Done():
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRequests)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if server.Shutdown(last) != nil {
 		return server.Close() // who hangs longer is cut off

@@ -19,8 +19,8 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// lookAgain is how long --watch waits between two readings, which are some ten requests each.
-const lookAgain = 10 * time.Second
+// watchInterval is how long --watch waits between two readings, which are some ten requests each.
+const watchInterval = 10 * time.Second
 
 // watchedPage says that what --watch prints is one report after the other, and in one file these are no page.
 func watchedPage(format string) error {
@@ -80,7 +80,7 @@ the summary of a step.`,
 	a.addOutputFlag(cmd, "markdown", "html")
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	addSwitch(f, &o.watch, "watch", "look again every "+lookAgain.String()+" until nobody is pending any more, or --timeout is over")
+	addSwitch(f, &o.watch, "watch", "look again every "+watchInterval.String()+" until nobody is pending any more, or --timeout is over")
 	f.Var(age(&o.stale), "stale", "only who was invited, is not in, and has waited longer than this, as in 14d or 36h")
 	return cmd
 }
@@ -110,14 +110,14 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	for i, who := range o.who {
 		p := r.Find(who)
 		if p == nil {
-			return nobody(r, who)
+			return errNotInRoster(r, who)
 		}
 		o.who[i] = p.Email
 	}
 	if o.watch {
 		a.progress = nil // every look is the progress of what is watched
 	}
-	client, in, stop, err := a.reach(ctx, r)
+	client, in, stop, err := a.connectAndIdentify(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	}
 	s, err := look()
 	if err != nil {
-		return ended(ctx, err)
+		return withCause(ctx, err)
 	}
 	a.reported = true
 	return a.printStatus(a.stdout, s)
@@ -136,7 +136,7 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 
 // look reads everything and tells where the people stand who are asked for.
 func (a *app) look(ctx context.Context, client *vultr.Client, r *roster.Roster, in org.Organization, o statusOptions) (report.Status, error) {
-	memory, err := a.recall(in)
+	memory, err := a.readMemory(in)
 	if err != nil {
 		return report.Status{}, err
 	}
@@ -147,7 +147,7 @@ func (a *app) look(ctx context.Context, client *vultr.Client, r *roster.Roster, 
 	}
 	input := a.input(r, snapshot, memory)
 	p := plan.Compute(input)
-	if err := unfit(p); err != nil {
+	if err := checkCarriedOut(p); err != nil {
 		return report.Status{}, err
 	}
 	s := report.Status{Organization: snapshot.Organization, Now: snapshot.Now, Stale: o.stale, Detailed: len(o.who) > 0}
@@ -210,7 +210,7 @@ func (a *app) detail(ctx context.Context, client *vultr.Client, in org.Organizat
 	}
 	lines, err := ledger.History(store, in.ID, keys...)
 	if err != nil {
-		return stateOf(err)
+		return asStateError(err)
 	}
 	for _, e := range lines {
 		p.History = append(p.History, report.Event{
@@ -269,7 +269,7 @@ func (a *app) watch(ctx context.Context, look func() (report.Status, error)) err
 			return nil
 		}
 		select {
-		case <-a.after(lookAgain):
+		case <-a.after(watchInterval):
 		case <-ctx.Done():
 			return stillPending(ctx, pending, context.Cause(ctx))
 		}
@@ -281,5 +281,5 @@ func stillPending(ctx context.Context, pending int, err error) error {
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
 		return &pendingError{pending, cause}
 	}
-	return ended(ctx, err)
+	return withCause(ctx, err)
 }

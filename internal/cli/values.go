@@ -51,8 +51,8 @@ func choice(to *string, kind string, words ...string) value[string] {
 	}}
 }
 
-// onOff is true or false.
-func onOff(to *bool) value[bool] {
+// boolFlag is true or false.
+func boolFlag(to *bool) value[bool] {
 	return value[bool]{to: to, kind: "bool", parse: func(s string) (bool, error) {
 		on, err := strconv.ParseBool(s)
 		if err != nil {
@@ -187,13 +187,13 @@ func sandboxTo(to *sandboxFile, kind string) value[sandboxFile] {
 	}
 }
 
-// several is a flag that may be given many times; its environment variable separates the values by commas or lines.
-type several[T any] struct {
+// sliceFlag is a flag that may be given many times; its environment variable separates the values by commas or lines.
+type sliceFlag[T any] struct {
 	value[[]T]
 	started *bool // false while to holds the default, which the first value takes the place of
 }
 
-func (v several[T]) Set(s string) error {
+func (v sliceFlag[T]) Set(s string) error {
 	if !*v.started {
 		*v.to, *v.started = nil, true
 	}
@@ -201,7 +201,7 @@ func (v several[T]) Set(s string) error {
 }
 
 // SetAll takes in a whole environment variable.
-func (v several[T]) SetAll(s string) error {
+func (v sliceFlag[T]) SetAll(s string) error {
 	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == '\n' }) {
 		if strings.TrimSpace(part) == "" {
 			continue
@@ -213,8 +213,8 @@ func (v several[T]) SetAll(s string) error {
 	return nil
 }
 
-func severalOf[T any](to *[]T, kind string, parse func(string) (T, error)) several[T] {
-	return several[T]{
+func newSliceFlag[T any](to *[]T, kind string, parse func(string) (T, error)) sliceFlag[T] {
+	return sliceFlag[T]{
 		started: new(bool),
 		value: value[[]T]{
 			to: to, kind: kind,
