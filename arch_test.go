@@ -46,8 +46,8 @@ var rooms = []room{
 	{
 		dir: "internal/cli",
 		project: []string{
-			"internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/report", "internal/roster",
-			"internal/sandbox", "internal/vultr",
+			"internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
+			"internal/report", "internal/roster", "internal/sandbox", "internal/vultr",
 		},
 		modules: []string{"github.com/google/renameio/v2", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/cupwriter", "github.com/vbauerster/mpb/v8", "golang.org/x/term"},
 	},
@@ -84,6 +84,12 @@ var rooms = []room{
 		dir:     "internal/diff",
 		std:     []string{"cmp", "slices", "strconv", "time"},
 		project: []string{"internal/org", "internal/roster"},
+	},
+	{
+		// The use cases: no printing, and nothing of the command line.
+		dir:     "internal/reconcile",
+		std:     []string{"context", "errors", "fmt", "io/fs", "time"},
+		project: []string{"internal/apply", "internal/ledger", "internal/org", "internal/plan", "internal/roster"},
 	},
 	{
 		dir:     "internal/apply",

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"os"
 	"os/signal"
 	"slices"
 	"syscall"
@@ -13,8 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -76,71 +78,36 @@ func (a *app) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, in, stop, err := a.connectAndIdentify(ctx, r)
+	session, stop, err := a.open(ctx, r, reconcile.Open)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	memory, err := a.openLedger(ctx, in, r, client.Now)
+	host, _ := os.Hostname() // "" is said to those who wait, and does no harm
+	planned := 0
+	p, result, err := session.Apply(ctx, reconcile.ApplyOptions{
+		Saved: saved, Holder: ledger.Holder{PID: os.Getpid(), Host: host, Start: time.Now()}, LockTimeout: a.lockTimeout,
+		RosterName: rosterName(r.Files), Concurrency: a.concurrency, SettleWait: a.settleWait, Waiting: a.followWait,
+		Planned: func(d reconcile.Decision) {
+			a.recordPlan(d)
+			planned = len(d.Plan.Changes)
+		},
+		Approve: func(ctx context.Context, p plan.Plan) (bool, error) {
+			asked, err := a.askFor(ctx, p)
+			if err == nil {
+				// Whoever reads the log or the report may go away; what is under way must be finished and written down.
+				signal.Ignore(syscall.SIGPIPE)
+				a.progress.show(applying, 0, planned)
+			}
+			return asked, err
+		},
+		Progress: a.followChanges(&planned),
+	})
 	if err != nil {
-		return withCause(ctx, err)
-	}
-	defer memory.Close() // every line is on disk already
-	read := func(ctx context.Context) (org.Snapshot, error) {
-		defer a.progress.clear()
-		return client.ReadOrganization(ctx, r.Organization, r.Wanted())
-	}
-	decide := func(s org.Snapshot) plan.Plan { return plan.Compute(a.input(r, s, memory.Memory())) }
-	snapshot, p, err := apply.Look(ctx, read, decide)
-	if err != nil {
-		return withCause(ctx, err)
-	}
-	input := a.input(r, snapshot, memory.Memory())
-	if err := checkCarriedOut(p); err != nil {
 		return err
 	}
-	a.recordPlan(&p, input)
-	if saved != nil {
-		if err := p.CheckStale(*saved); err != nil {
-			return a.conclude(p, r, skipAll(p, err))
-		}
-	}
-	if err := p.CheckLimits(); err != nil {
-		return a.conclude(p, r, skipAll(p, err))
-	}
-	replan := func(s org.Snapshot, m org.Memory) plan.Plan { return plan.Compute(a.input(r, s, m)) }
-	asked, err := a.askFor(ctx, p)
-	if err != nil {
-		return a.conclude(p, r, skipAll(p, err))
-	}
-	if asked { // and who was asked may have taken their time
-		var fresh plan.Plan
-		if snapshot, fresh, err = apply.Look(ctx, read, decide); err != nil {
-			return a.conclude(p, r, skipAll(p, withCause(ctx, err)))
-		}
-		if checkCarriedOut(fresh) != nil || fresh.Fingerprint() != p.Fingerprint() {
-			return a.conclude(p, r, skipAll(p, errOrganizationChanged))
-		}
-		p = fresh
-	}
-	// Whoever reads the log or the report may go away; what is under way must be finished and written down all the same.
-	signal.Ignore(syscall.SIGPIPE)
-	result := apply.Run(ctx, p, apply.Options{
-		API: client, Ledger: memory, Read: read, Replan: replan, Concurrency: a.concurrency, Progress: a.followChanges(len(p.Changes)),
-		SettleWait: a.settleWait, Waiting: a.followWait, Snapshot: snapshot, ReadInvitations: client.Invitations,
-		Order: rosterOrder(r),
-	})
 	a.progress.clear()
 	return a.conclude(p, r, result)
-}
-
-// rosterOrder gives the place of a person in r.
-func rosterOrder(r *roster.Roster) func(org.Address) int {
-	places := make(map[string]int, len(r.People))
-	for i := range r.People {
-		places[r.People[i].Email.Key()] = i
-	}
-	return func(a org.Address) int { return places[a.Key()] }
 }
 
 // askFor shows p and asks whether to go on, where there is something to do and somebody to ask. A simulation shows its
@@ -165,15 +132,6 @@ func (a *app) askFor(ctx context.Context, p plan.Plan) (asked bool, err error) {
 		err = errNotAccepted
 	}
 	return true, err
-}
-
-// skipAll is the result of a plan that is not carried out.
-func skipAll(p plan.Plan, err error) apply.Result {
-	r := apply.Result{Notices: p.Notices, Stopped: err}
-	for _, c := range p.Changes {
-		r.Changes = append(r.Changes, apply.ChangeResult{Change: c, Outcome: apply.Skipped, InvitationID: c.InvitationID, Err: err})
-	}
-	return r
 }
 
 // conclude prints what became of p and gives the error that the run ends with.
@@ -242,9 +200,6 @@ func (a *app) resultError(r apply.Result) error {
 	}
 	lacking := plan.Plan{Notices: r.Notices}.CheckAccess()
 	stopped := r.Stopped
-	if is[*fs.PathError](stopped) {
-		stopped = asStateError(stopped) // the only files that a run touches are the ledger's
-	}
 	begun := slices.ContainsFunc(r.Changes, possiblyApplied)
 	switch {
 	case stopped != nil && !begun:

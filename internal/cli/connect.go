@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
@@ -40,21 +41,36 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 	return client, stop, nil
 }
 
-// connectAndIdentify makes the client and finds out which organization the key acts on; stop ends what the client needs, and is to be
-// called unless there is an error.
-func (a *app) connectAndIdentify(ctx context.Context, r *roster.Roster) (client *vultr.Client, in org.Organization, stop func(), err error) {
-	if client, stop, err = a.connect(ctx); err != nil {
-		return nil, org.Organization{}, nil, err
+// open makes the client and opens a session with the roster r; stop ends what the client needs, and is to be called unless
+// there is an error.
+func (a *app) open(
+	ctx context.Context, r *roster.Roster, open func(context.Context, reconcile.Options) (*reconcile.Session, error),
+) (session *reconcile.Session, stop func(), err error) {
+	client, stop, err := a.connect(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	a.seen.stats = client.Stats
-	in, err = client.Identify(ctx, r.Organization)
+	session, err = open(ctx, reconcile.Options{
+		Provider: client, Roster: r, Store: a.store, AfterReading: a.progress.clear,
+		Rules:      a.rules(),
+		Identified: func(in org.Organization) { a.setOrganization(in, r) },
+		Warn:       func(text string) { a.log.Warn(text) },
+	})
 	a.progress.clear()
 	if err != nil {
 		stop()
-		return nil, org.Organization{}, nil, withCause(ctx, err)
+		return nil, nil, err
 	}
-	a.setOrganization(in, r)
-	return client, in, stop, nil
+	return session, stop, nil
+}
+
+// rules are what the flags say about decisions.
+func (a *app) rules() reconcile.Rules {
+	return reconcile.Rules{
+		InviteLeft: a.inviteLeft, Reinvite: a.reinvite,
+		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals, MaxRevokes: a.maxRevokes,
+	}
 }
 
 // setOrganization notes the organization. A simulated one counts as pinned, so that a roster that lets people leave can be tried.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -40,7 +41,7 @@ func (a *app) diff(ctx context.Context, before, after string) error {
 	was, err := loadFrom(ctx, before)
 	is, second := loadFrom(ctx, after)
 	if err := bothProblems(err, second); err != nil {
-		return withCause(ctx, err)
+		return reconcile.WithCause(ctx, err)
 	}
 	d := diff.Compare(was, is)
 	d.Warnings = is.Warnings(time.Now())

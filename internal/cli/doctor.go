@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/sandbox"
 	"github.com/orgsync/orgsync/internal/vultr"
@@ -80,7 +81,7 @@ func (a *app) doctor(ctx context.Context, record string, asked bool) error {
 	found, err := client.Probe(ctx, pin, recorder)
 	a.progress.clear()
 	if err != nil {
-		return withCause(ctx, err)
+		return reconcile.WithCause(ctx, err)
 	}
 	if found.Unable != nil {
 		err = &unableError{found.Unable}

@@ -12,6 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -133,7 +134,7 @@ func exitCode(err error) int {
 		return exitInvalid
 	case is[*ledger.LockedError](err):
 		return exitLocked
-	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err), errors.Is(err, errOrganizationChanged):
+	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err), errors.Is(err, reconcile.ErrOrganizationChanged):
 		return exitRefused
 	}
 	return exitError

@@ -21,6 +21,7 @@ import (
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
@@ -36,7 +37,7 @@ var failures = []struct {
 	{"no key", errNoKey, exitError, "VULTR_API_KEY"},
 	{"API URL", &clientError{errors.New("the API URL is plain http")}, exitError, "--api-url"},
 	{"not confirmed", errNotAccepted, exitError, "--yes"},
-	{"moved while asked", errOrganizationChanged, exitRefused, "run again"},
+	{"moved while asked", reconcile.ErrOrganizationChanged, exitRefused, "run again"},
 	{"roster", &roster.ProblemsError{Problems: []roster.Problem{{Text: "no"}}}, exitInvalid, "orgsync validate"},
 	{"pin", &org.PinError{Pin: "Acme"}, exitRefused, "`organization` line"},
 	{"limit", &plan.LimitError{Planned: 120, Limit: 100, Setting: "max_invites", Flag: "--max-invites"}, exitRefused, "--max-invites 120"},
@@ -56,9 +57,9 @@ var failures = []struct {
 	{"no such roster", &stepError{readingRoster, fs.ErrNotExist}, exitError, "--roster"},
 	{"time-out of the run", &timeoutError{time.Minute}, exitError, "--timeout"},
 	{"dropped", call(0, errors.New("unexpected EOF")), exitError, "--log-level debug"},
-	{"state folder", &stateError{&fs.PathError{Op: "mkdir", Path: "/x", Err: fs.ErrPermission}}, exitError, "--state-dir"},
-	{"full disk", &stateError{&fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError, "make room"},
-	{"damaged ledger", &stateError{errors.New("read the ledger: line 1 was written by a later version")}, exitError, "--state-dir"},
+	{"state folder", &reconcile.StateError{Err: &fs.PathError{Op: "mkdir", Path: "/x", Err: fs.ErrPermission}}, exitError, "--state-dir"},
+	{"full disk", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError, "make room"},
+	{"damaged ledger", &reconcile.StateError{Err: errors.New("read the ledger: line 1 was written by a later version")}, exitError, "--state-dir"},
 	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError, "--state-dir"},
 	{"roster that may not be read", withStep(readingRoster, fs.ErrPermission), exitError, "may read"},
 	{"damaged simulation", &sandbox.StateError{File: "x", Err: errors.New("damaged")}, exitError, "remove the file"},
@@ -128,11 +129,11 @@ func TestExplainClean(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestResultError(t *testing.T) {
 	t.Parallel()
 	denied := &org.CallError{Op: "invite", Failure: org.Denied, Status: 403}
 	interrupted := &signalError{os.Interrupt}
-	full := &fs.PathError{Op: "write", Path: "ledger", Err: syscall.ENOSPC}
+	full := &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "ledger", Err: syscall.ENOSPC}}
 	of := func(stopped error, outcomes ...apply.Outcome) apply.Result {
 		r := apply.Result{Stopped: stopped}
 		for _, o := range outcomes {

@@ -14,6 +14,7 @@ import (
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
@@ -30,20 +31,6 @@ type usageError struct {
 
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
-
-// stateError is trouble with the folder for what orgsync remembers.
-type stateError struct{ err error }
-
-func (e *stateError) Error() string { return e.err.Error() }
-func (e *stateError) Unwrap() error { return e.err }
-
-// asStateError marks err as trouble with the state folder; nil stays nil.
-func asStateError(err error) error {
-	if err == nil || errors.As(err, new(*stateError)) {
-		return err
-	}
-	return &stateError{err}
-}
 
 // clientError is an API client that cannot be made from the settings.
 type clientError struct{ err error }
@@ -100,9 +87,8 @@ var stepHints = map[step]string{
 }
 
 var (
-	errNoKey               = errors.New("there is no API key")
-	errNotAccepted         = errors.New("not confirmed: nothing was changed")
-	errOrganizationChanged = errors.New("the organization has changed since the plan was shown: nothing was sent")
+	errNoKey       = errors.New("there is no API key")
+	errNotAccepted = errors.New("not confirmed: nothing was changed")
 )
 
 // explain prints err on stderr, every problem of a roster on its own line, and then what to do about it.
@@ -184,11 +170,11 @@ func (a *app) hint(err error) string {
 		return "install git, or compare two files: orgsync diff OLD.yaml NEW.yaml"
 	case errors.Is(err, errNotAccepted):
 		return "answer y to go on, or give --yes"
-	case errors.Is(err, errOrganizationChanged):
+	case errors.Is(err, reconcile.ErrOrganizationChanged):
 		return "run again and look at the new plan"
 	case is[*clientError](err):
 		return "--api-url (VULTR_API_URL) is https://HOST, and http:// only for a server on this machine; the key is one line of printable characters"
-	case is[*stateError](err):
+	case is[*reconcile.StateError](err):
 		return stateHint(err)
 	case is[*sandbox.StateError](err):
 		return simulationHint(err)

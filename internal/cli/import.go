@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -75,7 +75,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	if err != nil {
 		return err
 	}
-	client, in, stop, err := a.connectAndIdentify(ctx, r)
+	session, stop, err := a.open(ctx, r, reconcile.Open)
 	if pin, ok := errors.AsType[*org.PinError](err); ok && pin.Pin == "" {
 		err = fmt.Errorf("%w: name one with --organization", err)
 	}
@@ -83,16 +83,10 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		return err
 	}
 	defer stop()
-	memory, err := a.readMemory(in)
+	draft, err := session.Draft(ctx)
 	if err != nil {
 		return err
 	}
-	snapshot, unseen, err := client.ReadAll(ctx, r.Organization)
-	a.progress.clear()
-	if err != nil {
-		return withCause(ctx, err)
-	}
-	draft := plan.Inventory(a.input(r, snapshot, memory), unseen)
 	switch {
 	case o.merge != "":
 		if text, err = roster.Merge(o.merge, text, draft.Entries); err != nil {

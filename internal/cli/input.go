@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -65,13 +64,4 @@ func interruptible[T any](ctx context.Context, what string, read func() (T, erro
 		var none T
 		return none, fmt.Errorf("%w, at: %s", context.Cause(ctx), what)
 	}
-}
-
-// withCause returns err with the cause of ctx, where ctx ended and err does not say why.
-func withCause(ctx context.Context, err error) error {
-	cause := context.Cause(ctx)
-	if cause == nil || err == nil || errors.Is(err, cause) {
-		return err
-	}
-	return fmt.Errorf("%w, at: %w", cause, err)
 }

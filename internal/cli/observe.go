@@ -15,6 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/ping"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
@@ -36,11 +37,11 @@ func (a *app) addMetricsFlag(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("metrics-file", "prom")
 }
 
-// recordPlan notes what was planned from in. Where everybody stands is for the metrics only, and takes as long as planning.
-func (a *app) recordPlan(p *plan.Plan, in plan.Input) {
-	a.seen.Plan = p
+// recordPlan notes what was planned. Where everybody stands is for the metrics only, and takes as long as planning.
+func (a *app) recordPlan(d reconcile.Decision) {
+	a.seen.Plan = &d.Plan
 	if a.metricsFile != "" {
-		a.seen.Standings = plan.Standings(in)
+		a.seen.Standings = plan.Standings(d.Input)
 	}
 }
 
@@ -135,17 +136,16 @@ func (a *app) writeMetrics() error {
 	return nil
 }
 
-// followChanges follows a run of planned changes as it goes on.
-func (a *app) followChanges(planned int) func(apply.ChangeResult) {
-	const work = "Applying"
-	if planned > 0 {
-		a.progress.show(work, 0, planned)
-	}
+// applying is what the progress bar calls carrying a plan out.
+const applying = "Applying"
+
+// followChanges follows a run as it goes on. planned is how many changes it has, once the first of them is concluded.
+func (a *app) followChanges(planned *int) func(apply.ChangeResult) {
 	done := 0
 	return func(c apply.ChangeResult) {
 		a.logChange(c)
 		done++
-		a.progress.show(work, done, max(done, planned)) // somebody who was held back comes on top
+		a.progress.show(applying, done, max(done, *planned)) // people who were held back come on top
 	}
 }
 

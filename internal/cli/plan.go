@@ -7,9 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/orgsync/orgsync/internal/apply"
-	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -47,41 +46,17 @@ func (a *app) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, stop, err := a.connect(ctx)
+	session, stop, err := a.open(ctx, r, reconcile.OpenAhead)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	a.seen.stats = client.Stats
-	in, read, err := client.ReadAhead(ctx, r.Organization, r.Wanted())
+	decision, err := session.Plan(ctx)
 	if err != nil {
-		return withCause(ctx, err)
-	}
-	a.setOrganization(in, r)
-	memory, err := a.readMemory(in)
-	if err != nil {
-		cancel()
-		_, _ = read() // nothing is to be shown of it any more
 		return err
 	}
-	ahead := true
-	next := func(ctx context.Context) (org.Snapshot, error) {
-		defer a.progress.clear()
-		if ahead {
-			ahead = false
-			return read()
-		}
-		return client.ReadOrganization(ctx, r.Organization, r.Wanted())
-	}
-	snapshot, p, err := apply.Look(ctx, next, func(s org.Snapshot) plan.Plan { return plan.Compute(a.input(r, s, memory)) })
-	if err != nil {
-		return withCause(ctx, err)
-	}
-	input := a.input(r, snapshot, memory)
-	if err := checkCarriedOut(p); err != nil {
-		return err
-	}
-	a.recordPlan(&p, input)
+	a.recordPlan(decision)
+	p := decision.Plan
 	if a.out != "" {
 		if err := savePlan(a.out, p); err != nil {
 			return err
@@ -93,25 +68,6 @@ func (a *app) plan(ctx context.Context) error {
 	}
 	if a.detailedExitCode && len(p.Changes) > 0 {
 		return changesError{}
-	}
-	return nil
-}
-
-// input is what the planner is to judge.
-func (a *app) input(r *roster.Roster, s org.Snapshot, m org.Memory) plan.Input {
-	return plan.Input{
-		Roster: r, Snapshot: s, Memory: m, InviteLeft: a.inviteLeft, Reinvite: a.reinvite,
-		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals, MaxRevokes: a.maxRevokes,
-	}
-}
-
-// checkCarriedOut returns why p must not be carried out at all; nil when nothing says so.
-func checkCarriedOut(p plan.Plan) error {
-	switch {
-	case p.Needs != "":
-		return &plan.NeedsError{What: p.Needs}
-	case len(p.Problems) > 0:
-		return &roster.ProblemsError{Problems: p.Problems}
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // parse gives the settings that a command would run with.
@@ -108,12 +107,12 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestPlanInput: the limits of the command line are those that the planner gets.
-func TestPlanInput(t *testing.T) {
+// TestRules: the limits of the command line are those that the planner gets.
+func TestRules(t *testing.T) {
 	t.Parallel()
 	invites, removals, revokes := 1, 2, 3
 	a := &app{settings: settings{maxInvites: &invites, maxRemovals: &removals, maxRevokes: &revokes}}
-	in := a.input(&roster.Roster{}, org.Snapshot{}, org.Memory{})
+	in := a.rules()
 	got := []*int{in.MaxInvites, in.MaxRemovals, in.MaxRevokes}
 	if want := []*int{&invites, &removals, &revokes}; !slices.Equal(got, want) {
 		t.Errorf("the limits are %v, want %v", got, want)

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/vultr"
@@ -117,42 +117,33 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	if o.watch {
 		a.progress = nil // every look is the progress of what is watched
 	}
-	client, in, stop, err := a.connectAndIdentify(ctx, r)
+	session, stop, err := a.open(ctx, r, reconcile.Open)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	look := func() (report.Status, error) { return a.look(ctx, client, r, in, o) }
+	look := func() (report.Status, error) { return a.look(ctx, session, r, o) }
 	if o.watch {
 		return a.watch(ctx, look)
 	}
 	s, err := look()
 	if err != nil {
-		return withCause(ctx, err)
+		return reconcile.WithCause(ctx, err)
 	}
 	a.reported = true
 	return a.printStatus(a.stdout, s)
 }
 
 // look reads everything and tells where the people stand who are asked for.
-func (a *app) look(ctx context.Context, client *vultr.Client, r *roster.Roster, in org.Organization, o statusOptions) (report.Status, error) {
-	memory, err := a.readMemory(in)
+func (a *app) look(ctx context.Context, session *reconcile.Session, r *roster.Roster, o statusOptions) (report.Status, error) {
+	decision, standings, err := session.Status(ctx)
 	if err != nil {
 		return report.Status{}, err
 	}
-	snapshot, err := client.ReadOrganization(ctx, r.Organization, r.Wanted())
-	a.progress.clear()
-	if err != nil {
-		return report.Status{}, err
-	}
-	input := a.input(r, snapshot, memory)
-	p := plan.Compute(input)
-	if err := checkCarriedOut(p); err != nil {
-		return report.Status{}, err
-	}
-	s := report.Status{Organization: snapshot.Organization, Now: snapshot.Now, Stale: o.stale, Detailed: len(o.who) > 0}
+	p := decision.Plan
+	s := report.Status{Organization: p.Organization, Now: p.Now, Stale: o.stale, Detailed: len(o.who) > 0}
 	told := map[string]bool{"": true} // by key; those without a person are about the whole reading
-	for _, standing := range plan.Standings(input) {
+	for _, standing := range standings {
 		switch {
 		case s.Detailed && !slices.ContainsFunc(o.who, standing.Email.Equal):
 			continue
@@ -161,13 +152,13 @@ func (a *app) look(ctx context.Context, client *vultr.Client, r *roster.Roster, 
 		case o.stale > 0 && standing.FirstMail.IsZero():
 			s.Undated++
 			continue
-		case o.stale > 0 && snapshot.Now.Sub(standing.FirstMail) <= o.stale:
+		case o.stale > 0 && p.Now.Sub(standing.FirstMail) <= o.stale:
 			continue
 		}
 		told[standing.Email.Key()] = true
 		person := report.Person{Standing: standing}
 		if s.Detailed {
-			if err := a.detail(ctx, client, in, r.Find(standing.Email), &person); err != nil {
+			if err := a.detail(ctx, session, r.Find(standing.Email), &person); err != nil {
 				return report.Status{}, err
 			}
 		}
@@ -191,26 +182,18 @@ func (a *app) look(ctx context.Context, client *vultr.Client, r *roster.Roster, 
 }
 
 // detail adds what the API says of the person's invitation, and what the ledger has of the person.
-func (a *app) detail(ctx context.Context, client *vultr.Client, in org.Organization, listed *roster.Person, p *report.Person) error {
+func (a *app) detail(ctx context.Context, session *reconcile.Session, listed *roster.Person, p *report.Person) error {
 	if p.InvitationID != "" {
-		invitation, err := client.Invitation(ctx, p.InvitationID)
+		invitation, err := session.Invitation(ctx, p.InvitationID)
 		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered, Responded: invitation.Responded}
 		if call, ok := errors.AsType[*org.CallError](err); err != nil && (!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.Hidden(err)) {
 			return err
 		}
 		p.Verified.Problem = err // the list has told where they stand
 	}
-	store, err := a.store(in)
+	lines, err := session.History(listed)
 	if err != nil {
 		return err
-	}
-	var keys []string
-	for _, own := range listed.Addresses() {
-		keys = append(keys, own.Key())
-	}
-	lines, err := ledger.History(store, in.ID, keys...)
-	if err != nil {
-		return asStateError(err)
 	}
 	for _, e := range lines {
 		p.History = append(p.History, report.Event{
@@ -281,5 +264,5 @@ func stillPending(ctx context.Context, pending int, err error) error {
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
 		return &pendingError{pending, cause}
 	}
-	return withCause(ctx, err)
+	return reconcile.WithCause(ctx, err)
 }

@@ -3,6 +3,8 @@ package plan
 import (
 	"cmp"
 	"fmt"
+
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // Limits are the most that one run may do: the roster's, or what a flag put in their place.
@@ -67,6 +69,17 @@ type NeedsError struct {
 
 // Error is what the roster asks for, and that the key may not do it.
 func (e *NeedsError) Error() string { return e.What }
+
+// Err returns why p must not be carried out at all, a [*NeedsError] or a [*roster.ProblemsError]; nil when nothing says so.
+func (p Plan) Err() error {
+	switch {
+	case p.Needs != "":
+		return &NeedsError{What: p.Needs}
+	case len(p.Problems) > 0:
+		return &roster.ProblemsError{Problems: p.Problems}
+	}
+	return nil
+}
 
 // UnknownAccessError says that the organization lacks groups, roles or policies that the roster names.
 type UnknownAccessError struct {

@@ -1,0 +1,145 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
+	"github.com/orgsync/orgsync/internal/vultr"
+)
+
+// options are those of a session with a simulated API and two people to be invited.
+func options(t *testing.T) (reconcile.Options, *sandbox.Server, *ledgertest.Store) {
+	t.Helper()
+	api, err := sandbox.New(sandbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := vultr.New(vultr.Config{
+		BaseURL: "http://127.0.0.1", Key: "K3Y", UserAgent: "orgsync/test", Concurrency: 2, RequestTimeout: time.Minute,
+		Transport: &sandboxtest.Transport{Handler: api},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &roster.Roster{Files: []string{"users.yaml"}, Settings: roster.Settings{MaxInvites: 100, ReinviteRounds: 4}}
+	for _, who := range []string{"ada@example.com", "bob@example.com"} {
+		r.People = append(r.People, roster.Person{Email: org.MustParseAddress(who)})
+	}
+	store := &ledgertest.Store{}
+	return reconcile.Options{
+		Provider: client, Roster: r, Store: func(org.Organization) (ledger.Store, error) { return store, nil },
+	}, api, store
+}
+
+func approve(context.Context, plan.Plan) (bool, error) { return false, nil }
+
+func open(t *testing.T, o reconcile.Options) *reconcile.Session {
+	t.Helper()
+	s, err := reconcile.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestApply: what is planned is carried out, by the same rules, and then there is nothing to do.
+func TestApply(t *testing.T) {
+	t.Parallel()
+	o, api, _ := options(t)
+	planned := 0
+	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{
+		Approve: approve, Planned: func(d reconcile.Decision) { planned = len(d.Plan.Changes) },
+	})
+	if err != nil || planned != 2 || result.Count(apply.Done) != 2 || len(api.Mails()) != 2 {
+		t.Fatalf("%d planned, %d done, %d mailed, %v", planned, result.Count(apply.Done), len(api.Mails()), err)
+	}
+	ahead, err := reconcile.OpenAhead(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*reconcile.Session{ahead, open(t, o)} {
+		if d, err := s.Plan(t.Context()); err != nil || len(d.Plan.Changes) > 0 {
+			t.Errorf("the next plan has %d changes, %v", len(d.Plan.Changes), err)
+		}
+	}
+	if _, standings, err := open(t, o).Status(t.Context()); err != nil || len(standings) != 2 || standings[0].State != plan.StatePending {
+		t.Errorf("status: %+v, %v", standings, err)
+	}
+	if lines, err := open(t, o).History(&o.Roster.People[0]); err != nil || len(lines) != 2 {
+		t.Errorf("the ledger has %d lines about one person, %v", len(lines), err)
+	}
+}
+
+// TestNothingIsSentThatWasNotApproved: neither after a no, nor when the organization changed while a person was asked.
+func TestNothingIsSentThatWasNotApproved(t *testing.T) {
+	t.Parallel()
+	refusal := errors.New("no")
+	for name, want := range map[string]error{"refused": refusal, "changed": reconcile.ErrOrganizationChanged} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, api, _ := options(t)
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: func(context.Context, plan.Plan) (bool, error) {
+				if name == "refused" {
+					return true, refusal
+				}
+				_, err := api.AddInvitation(sandbox.Invitation{Email: "ada@example.com"})
+				return true, err
+			}})
+			if err != nil || !errors.Is(result.Stopped, want) || result.Count(apply.Skipped) != 2 {
+				t.Errorf("stopped by %v, %d skipped, %v", result.Stopped, result.Count(apply.Skipped), err)
+			}
+			if slices.ContainsFunc(api.Requests(), func(r sandbox.Request) bool { return r.Method == "POST" }) {
+				t.Error("something was sent")
+			}
+		})
+	}
+}
+
+// TestFullDisk: that the ledger cannot be written is trouble with the state, before a mail and between two.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]int{"at once": 1, "later": 4} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, _, store := options(t)
+			appended := 0
+			store.OnAppend = func(lines []byte) (int, error) {
+				if appended++; appended >= fails {
+					return 0, &fs.PathError{Op: "write", Path: "ledger", Err: syscall.ENOSPC}
+				}
+				return len(lines), nil
+			}
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Concurrency: 1})
+			if state := new(reconcile.StateError); err != nil || !errors.As(result.Stopped, &state) || !errors.Is(state, syscall.ENOSPC) {
+				t.Errorf("stopped by %v, %v", result.Stopped, err)
+			}
+		})
+	}
+}
+
+// TestLocked: another run's lock is no trouble with the state.
+func TestLocked(t *testing.T) {
+	t.Parallel()
+	o, _, store := options(t)
+	if _, err := store.Lock(t.Context(), 0, ledger.Holder{PID: 7}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+	if locked := new(ledger.LockedError); !errors.As(err, &locked) || errors.As(err, new(*reconcile.StateError)) {
+		t.Errorf("%T: %v", err, err)
+	}
+}
