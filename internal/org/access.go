@@ -29,8 +29,11 @@ type Access struct {
 	Holders map[string]string
 }
 
-// Is tells whether name, from a roster, means a by its id or its name.
-func (a Access) Is(name string) bool { return name == a.ID || name == strings.TrimSpace(a.Name) }
+// Is reports whether name, from a roster, means a by its id or its name. Either may be escaped for
+// HTML: the API may escape what it shows, and the roster may have been made from that.
+func (a Access) Is(name string) bool {
+	return name == a.ID || Unescape(name) == strings.TrimSpace(Unescape(a.Name))
+}
 
 // Wanted is the access that a roster manages: for each managed kind the names or ids that it names. A kind that is not
 // among the keys is not managed and need not be read.

@@ -56,7 +56,8 @@ type CallError struct {
 	Failure Failure
 	// Otherwise is true with a Refused invitation that may be right in the other wording that the documents have for it.
 	Otherwise bool
-	// Status is the HTTP status; 0 when no answer came.
+	// Status is the HTTP status; 0 when no answer came. It is 429 also where the call was never
+	// sent because of such answers.
 	Status int
 	// Message is the server's own words, or what was wrong with its answer: one line, bounded, still data.
 	Message string

@@ -14,9 +14,11 @@ type Organization struct {
 	Name string
 }
 
-// Is tells whether pin, a roster's `organization` line, names o by its id or, without regard to case, by its name.
+// Is reports whether pin, a roster's `organization` line, names o by its id or, without regard to
+// case, by its name. Either name may be escaped for HTML.
 func (o Organization) Is(pin string) bool {
-	return o.ID != "" && strings.EqualFold(pin, o.ID) || o.Name != "" && strings.EqualFold(strings.TrimSpace(pin), strings.TrimSpace(o.Name))
+	name := func(s string) string { return strings.TrimSpace(Unescape(s)) }
+	return o.ID != "" && strings.EqualFold(pin, o.ID) || o.Name != "" && strings.EqualFold(name(pin), name(o.Name))
 }
 
 // User is somebody, or something, that is in the organization.

@@ -3,6 +3,7 @@ package vultr
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,6 +30,11 @@ func (r accessRow) holders() []holderRow {
 		holders = append(holders, decodeHolder(member))
 	}
 	return holders
+}
+
+// isGiven reports whether somebody has r directly.
+func (r accessRow) isGiven() bool {
+	return slices.ContainsFunc(r.holders(), func(h holderRow) bool { return !h.inherited && !h.inactive })
 }
 
 // holderRow is somebody who has a group, role or policy, in whatever way the API tells who it is.
@@ -142,6 +148,10 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	q.path = kind.list.path + "/" + id + "/" + kind.holders
 	rows, err := list(ctx, c, q)
 	if row.Kind == org.KindGroup && hasStatus(err, http.StatusNotFound) {
+		if !fitsRows(row.listed, maxElements) {
+			message := fmt.Sprintf("the list of groups names more than %d of them", maxElements)
+			return call{op: q.op}.failed(org.Unreadable, 0, message, nil)
+		}
 		return nil
 	}
 	row.embedded, row.listed = rows, nil
@@ -199,7 +209,8 @@ func decodeGroup(f fields) accessRow {
 
 func decodeRole(f fields) accessRow {
 	return accessRow{Access: org.Access{
-		Kind: org.KindRole, ID: f.text("id"), Name: f.name("name"), Assumable: strings.EqualFold(f.text("role_type"), "assumable"),
+		Kind: org.KindRole, ID: f.text("id"), Name: f.name("name"),
+		Assumable: strings.EqualFold(f.text("role_type"), "assumable"),
 	}}
 }
 

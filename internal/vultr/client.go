@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -116,19 +115,8 @@ func New(cfg Config) (*Client, error) {
 		log:       log,
 		reads:     reads{tell: cfg.Reading},
 		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Key) },
-		redact:    redactKey(cfg.Key),
+		redact:    keyRedactor(cfg.Key),
 	}, nil
-}
-
-// redactKey returns what puts a label in the place of the key, in whatever case of letters it stands.
-func redactKey(key string) func(string) string {
-	find := regexp.MustCompile("(?i)" + regexp.QuoteMeta(key))
-	return func(s string) string {
-		if len(s) < len(key) {
-			return s
-		}
-		return find.ReplaceAllLiteralString(s, "[the API key]")
-	}
 }
 
 // parseBaseURL does not repeat the URL in its errors: a wrong one may hold a password.

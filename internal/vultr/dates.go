@@ -1,74 +1,117 @@
 package vultr
 
 import (
-	"encoding/json"
+	"bytes"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// The forms of dates that APIs of this kind use, beside RFC 3339 and seconds since 1970. SPEC has the first two of dateTimes in
-// its examples; a zone may follow, and without one the time is UTC.
-var (
-	dateTimes = []string{
-		"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006/01/02 15:04:05", "2006-01-02",
+// date returns the time under name, in UTC; zero when there is none. understood is false when there
+// is one in a form that is not known: it must not be taken for an absent one, because an invitation
+// without an end is treated as one that has the documented life.
+//
+// SPEC's examples have RFC 3339 and "2024-01-25 09:41:05"; the other forms are those that web APIs
+// use.
+func (f fields) date(name string) (t time.Time, understood bool) {
+	text := f.text(name)
+	switch {
+	case text == "":
+		return f.dateObject(name)
+	case text == "false" || isZeroDate(text):
+		return time.Time{}, true
 	}
-	zones     = []string{"", "Z07:00", "Z0700", "Z07", " Z07:00", " -0700", " -07"}
-	mailDates = []string{ // RFC 1123, RFC 850 and ANSI C
-		"Mon, 2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04:05 -0700", "Monday, 02-Jan-06 15:04:05 -0700",
-		"Mon Jan _2 15:04:05 2006", "Mon Jan _2 15:04:05 -0700 2006",
+	t, understood = parseDate(text)
+	if !understood {
+		t, understood = parseUnix(text)
 	}
-)
+	if t.Unix() == 0 {
+		return time.Time{}, understood // a server's zero
+	}
+	return t, understood
+}
 
-// parseDate reads a date in any form that web APIs use. ok is false for text that is none.
-func parseDate(text string) (t time.Time, ok bool) {
-	for _, layout := range []string{time.RFC3339, time.DateTime} { // nearly all; both take fractions of a second
+// dateObject returns the date under name where that is no text: absent, null, empty, or a DateTime
+// as PHP's json_encode writes it, {"date":"2026-06-01
+// 10:00:00.000000","timezone_type":3,"timezone":"UTC"}.
+func (f fields) dateObject(name string) (t time.Time, understood bool) {
+	switch raw := f[name]; kindOf(raw) {
+	case "object":
+		o := f.object(name)
+		if o != nil && len(o) == 0 {
+			return time.Time{}, true
+		}
+		if o.text("date") == "" || o.text("timezone") == "" {
+			return time.Time{}, false
+		}
+		return parseDate(o.text("date") + " " + o.text("timezone"))
+	case "list":
+		return time.Time{}, len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0 // PHP's empty object
+	}
+	return time.Time{}, true
+}
+
+// isZeroDate reports whether text is a date of zeros, as SQL has it for a date that is not set, or
+// what PHP makes of one.
+func isZeroDate(text string) bool {
+	return strings.Trim(text, "0-:+.tTzZ ") == "" || strings.HasPrefix(text, "-0001-11-30")
+}
+
+// isoDate is a date with a time of day as ISO 8601 and databases write it. The groups are day,
+// time, seconds and zone.
+var isoDate = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
+	` ?(?i:(z|utc|gmt)|([+-]\d{2}):?(\d{2})?)?$`)
+
+// namedDates are the forms with names of days and months: RFC 1123, RFC 850 (RFC 9110, 5.6.7) and those of C.
+var namedDates = []string{
+	"Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 -0700", time.RFC850, time.ANSIC, time.UnixDate,
+}
+
+// parseDate reads a date with a time of day, and reports whether it is one. Without a zone it is in
+// UTC. A zone by a name other than UTC and GMT is not understood, and neither is a day without a
+// time: both could be a day off.
+func parseDate(text string) (time.Time, bool) {
+	// Nearly all have one of these. Parsing accepts fractions of a second in both.
+	for _, layout := range []string{time.RFC3339, time.DateTime} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return inRange(t)
 		}
 	}
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		return sinceEpoch(seconds)
-	}
-	upper := strings.ToUpper(text)
-	for _, name := range []string{"UTC", "GMT"} {
-		// Other names of zones are not known: Go takes any and gives it the offset 0.
-		if before, found := strings.CutSuffix(upper, name); found {
-			upper = strings.TrimSpace(before) + " +0000"
-		} else if year := len(upper) - 4; year > 0 {
-			upper = strings.TrimSuffix(upper[:year], name+" ") + upper[year:] // as date(1) prints it
+	if part := isoDate.FindStringSubmatch(text); part != nil {
+		seconds, zone := part[3], "Z"
+		if seconds == "" {
+			seconds = ":00"
 		}
-	}
-	for _, base := range dateTimes {
-		for _, zone := range zones {
-			if t, err := time.Parse(base+zone, upper); err == nil {
-				return inRange(t)
+		if part[5] != "" {
+			minutes := part[6]
+			if minutes == "" {
+				minutes = "00"
 			}
+			zone = part[5] + ":" + minutes
 		}
+		t, err := time.Parse(time.RFC3339, part[1]+"T"+part[2]+seconds+zone)
+		if err != nil {
+			return time.Time{}, false
+		}
+		return inRange(t)
 	}
-	for _, layout := range mailDates {
-		if t, err := time.Parse(layout, upper); err == nil {
+	for _, layout := range namedDates {
+		t, err := time.Parse(layout, text)
+		if err != nil {
+			continue
+		}
+		if name, offset := t.Zone(); offset != 0 || name == "" || name == "UTC" || name == "GMT" {
 			return inRange(t)
 		}
+		return time.Time{}, false
 	}
 	return time.Time{}, false
 }
 
-// sinceEpoch is a number of seconds or, where that would be after the year 5000, of milliseconds since 1970.
-func sinceEpoch(n float64) (time.Time, bool) {
-	const lastSecond = 1e11
-	if n >= lastSecond {
-		n /= 1000
-	}
-	if n < 0 || n >= lastSecond || math.IsNaN(n) {
-		return time.Time{}, false
-	}
-	whole, fraction := math.Modf(n)
-	return inRange(time.Unix(int64(whole), int64(fraction*1e9)))
-}
-
-// inRange checks that the year of t has at most four digits, so that t can be written down again.
+// inRange returns t in UTC and reports whether its year can be written in four digits, also after a
+// few days have been added.
 func inRange(t time.Time) (time.Time, bool) {
 	if t = t.UTC(); t.Year() < 1 || t.Year() > 9990 {
 		return time.Time{}, false
@@ -76,36 +119,21 @@ func inRange(t time.Time) (time.Time, bool) {
 	return t, true
 }
 
-// date returns the time under name; the zero time where there is none. ok is false for a date that is there and cannot be
-// read.
-func (f fields) date(name string) (t time.Time, ok bool) {
-	text := f.text(name)
-	if object := f.object(name); len(object) > 0 { // as PHP writes its own kind of date
-		text = strings.TrimSpace(object.text("date") + " " + object.text("timezone"))
-		if text == "" {
-			return time.Time{}, false
-		}
-	}
+// parseUnix reads seconds or milliseconds since 1970, and reports whether text is such a number:
+// one between the years 2001 and 2286, so that a small number or a date written as a number is not
+// taken for a time.
+func parseUnix(text string) (time.Time, bool) {
+	n, err := strconv.ParseFloat(text, 64)
 	switch {
-	case text == "" && hasValue(f[name]):
+	case err != nil:
 		return time.Time{}, false
-	case text == "", text == "0", text == "false", strings.HasPrefix(text, "0000-00-00"), strings.HasPrefix(text, "0001-01-01"):
+	case n == 0:
 		return time.Time{}, true
+	case n >= 1e9 && n < 1e10:
+		seconds, fraction := math.Modf(n)
+		return time.Unix(int64(seconds), int64(fraction*1e9)).UTC(), true
+	case n >= 1e12 && n < 1e13:
+		return time.UnixMilli(int64(n)).UTC(), true
 	}
-	return parseDate(text)
-}
-
-// hasValue reports whether raw is JSON that says something: not null, "", false, 0, or an empty list or object.
-func hasValue(raw json.RawMessage) bool {
-	switch text := strings.Trim(string(raw), "\" \t\r\n"); text {
-	case "", "null", "false", "0":
-		return false
-	default:
-		var list []json.RawMessage
-		var object map[string]json.RawMessage
-		if json.Unmarshal(raw, &list) == nil {
-			return len(list) > 0
-		}
-		return json.Unmarshal(raw, &object) != nil || len(object) > 0
-	}
+	return time.Time{}, false
 }

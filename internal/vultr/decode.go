@@ -2,11 +2,7 @@ package vultr
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
-	"fmt"
-	"html"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,19 +16,27 @@ import (
 type fields map[string]json.RawMessage
 
 // object is the object under name; nil when there is none. PHP writes an empty one as [].
-func (f fields) object(name string) fields {
-	var o fields
-	if json.Unmarshal(f[name], &o) != nil {
+func (f fields) object(name string) fields { return decodeObject(f[name]) }
+
+// objects are the objects in the list under name; what is no object is left out, and so are all of
+// them where there are too many.
+func (f fields) objects(name string) []fields {
+	if !fitsRows(f[name], maxElements) {
 		return nil
 	}
-	return o
-}
-
-// objects are the objects in the list under name; what is no object is left out.
-func (f fields) objects(name string) []fields {
 	var list []fields
 	_ = json.Unmarshal(f[name], &list) // what is no object is left nil
 	return slices.DeleteFunc(list, func(o fields) bool { return o == nil })
+}
+
+// elements are the elements of the list under name, undecoded; nil when there is none, or too many.
+func (f fields) elements(name string) []json.RawMessage {
+	if !fits(f[name], maxElements) {
+		return nil
+	}
+	var list []json.RawMessage
+	_ = json.Unmarshal(f[name], &list) // of another kind: none
+	return list
 }
 
 // text is the string, number or bool under name as text; "" for anything else.
@@ -55,34 +59,6 @@ func (f fields) text(name string) string {
 	return string(raw) // a number, as it is written, since ids may be too long for a float; true or false
 }
 
-// errorText returns what an answer says went wrong; "" when it says nothing of the kind. A success that has an error beside it
-// did not do, or show, what was asked for; govultr looks for `error` in every answer, too. A bare invitation has a status word
-// of its own and a bare user a bool, so only words that mean failure count there.
-func (f fields) errorText() string {
-	for _, name := range []string{"error", "errors", "error_message", "exception"} {
-		if raw := f[name]; hasValue(raw) {
-			return cmp.Or(f.text(name), string(raw))
-		}
-	}
-	for _, name := range []string{"success", "ok"} {
-		if said := f.flag(name); said != nil && !*said {
-			return cmp.Or(f.text("message"), name+" is false")
-		}
-	}
-	for _, name := range []string{"status", "result", "type"} {
-		switch word := strings.ToLower(f.text(name)); word {
-		case "error", "fail", "failed", "failure":
-			return cmp.Or(f.text("message"), name+" is "+word)
-		}
-	}
-	for _, name := range []string{"status", "code", "status_code", "http_code"} {
-		if n := wholeNumber(f.text(name)); n >= 400 && n < 600 {
-			return cmp.Or(f.text("message"), fmt.Sprintf("%s is %d", name, n))
-		}
-	}
-	return ""
-}
-
 // shared is text in the memory of one that is the same: a list says some things in each of its rows.
 func shared(text string) string { return unique.Make(text).Value() }
 
@@ -97,20 +73,9 @@ func (f fields) flag(name string) *bool {
 	return nil
 }
 
-// entity is a character as HTML escapes it. Only those with a semicolon count: a plain address has none.
-var entity = regexp.MustCompile(`&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});`)
-
-// name returns the text under name as people write it: an API that was made for pages may escape it for HTML, even twice.
-func (f fields) name(name string) string {
-	text := f.text(name)
-	for range 3 {
-		if !entity.MatchString(text) {
-			break
-		}
-		text = entity.ReplaceAllStringFunc(text, html.UnescapeString)
-	}
-	return text
-}
+// name returns the text under key, which names somebody or something, as people write it: the API
+// may escape what it shows.
+func (f fields) name(key string) string { return strings.TrimSpace(org.Unescape(f.text(key))) }
 
 // address is the address under name, as people write it; the zero Address when it is none.
 func (f fields) address(name string) org.Address {

@@ -3,7 +3,6 @@ package vultr
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +53,7 @@ func TestDecodeInvitation(t *testing.T) {
 			"everything odd",
 			`{"id":{},"email_invited":["x"],"email_registered":7,"permissions":[],"org_id":null,"org_name":[],"status":{},"invite_status":[],
 			  "date_created":"yesterday","date_responded":7,"expiration_date":"0000-00-00 00:00:00"}`,
-			org.Invitation{Status: org.StatusUnknown, Responded: time.Unix(7, 0).UTC(), DateUnreadable: true},
+			org.Invitation{Status: org.StatusUnknown, DateUnreadable: true},
 		},
 		{"nothing", `{}`, org.Invitation{Status: org.StatusUnknown}},
 	}
@@ -139,174 +138,183 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// TestDates: dates are read in every form that web APIs use, and one that cannot be read is told from one that is not there.
+// TestDates: every form that web APIs write a time in is read, and one that is not understood is
+// not taken for an absent one.
 func TestDates(t *testing.T) {
 	t.Parallel()
-	at := time.Date(2026, 6, 4, 10, 0, 0, 0, time.UTC)
-	var absent time.Time
-	tests := map[string]time.Time{
-		`"2026-06-04T10:00:00+00:00"`: at, `"2026-06-04T10:00:00Z"`: at, `"2026-06-04T12:30:00+02:30"`: at, `"2026-06-04 10:00:00"`: at,
-		`"2026-06-04T10:00:00.000Z"`: at, `"2026-06-04 10:00:00.000"`: at, `" 2026-06-04T10:00:00Z "`: at,
-		`"2026-06-04T10:00:00+0000"`: at, `"2026-06-04T12:30:00+0230"`: at, `"2026-06-04T11:00:00+01"`: at, `"2026-06-04T10:00:00"`: at,
-		`"2026-06-04t10:00:00z"`: at, `"2026-06-04 10:00:00Z"`: at, `"2026-06-04 10:00:00+00:00"`: at, `"2026-06-04 05:00:00 -0500"`: at,
-		`"2026-06-04 10:00:00 +00:00"`: at, `"2026-06-04 10:00:00 UTC"`: at, `"2026-06-04 10:00:00.123456 UTC"`: at.Add(123456 * time.Microsecond),
-		`"2026-06-04 10:00:00 GMT"`: at, `"2026-06-04T10:00"`: at, `"2026-06-04 10:00"`: at, `"2026-06-04T10:00Z"`: at,
-		`"2026-06-04"`: at.Add(-10 * time.Hour), `"2026/06/04 10:00:00"`: at,
-		`1780567200`: at, `"1780567200"`: at, `1780567200000`: at, `"1780567200000"`: at, `1780567200.5`: at.Add(time.Second / 2), `1.7805672e9`: at,
-		`"Thu, 04 Jun 2026 10:00:00 GMT"`: at, `"Thu, 4 Jun 2026 10:00:00 UTC"`: at, `"Thu, 04 Jun 2026 12:00:00 +0200"`: at,
-		`"Thursday, 04-Jun-26 10:00:00 GMT"`: at, `"Thu Jun  4 10:00:00 2026"`: at, `"Thu Jun 4 10:00:00 UTC 2026"`: at,
-		`{"date":"2026-06-04 10:00:00.000000","timezone_type":3,"timezone":"UTC"}`: at,
-		`null`: absent, `""`: absent, `"  "`: absent, `0`: absent, `"0"`: absent, `false`: absent, `[]`: absent, `{}`: absent,
-		`"0000-00-00 00:00:00"`: absent, `"0000-00-00T00:00:00Z"`: absent, `"0001-01-01T00:00:00Z"`: absent,
+	at := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
+	const read, absent, unreadable = "read", "absent", "unreadable"
+	tests := map[string]string{
+		`"2026-06-01T10:00:00+00:00"`:           read,
+		`"2026-06-01T10:00:00Z"`:                read,
+		`"2026-06-01t10:00:00z"`:                read,
+		`"2026-06-01T12:30:00+02:30"`:           read,
+		`"2026-06-01T05:00:00-05:00"`:           read,
+		`"2026-06-01T10:00:00-00:00"`:           read,
+		`"2026-06-01T10:00:00.000Z"`:            read,
+		`"2026-06-01T10:00:00,000Z"`:            read,
+		`"2026-06-01T10:00:00.000000+0000"`:     read,
+		`"2026-06-01T10:00:00.000000000+00:00"`: read,
+		`"2026-06-01T10:00:00+0000"`:            read,
+		`"2026-06-01T12:30:00+0230"`:            read,
+		`"2026-06-01T10:00:00+00"`:              read,
+		`"2026-06-01T08:00:00-02"`:              read,
+		`"2026-06-01T10:00:00 +00:00"`:          read,
+		`"2026-06-01T10:00:00"`:                 read,
+		`"2026-06-01T10:00:00.000"`:             read,
+		`"2026-06-01T10:00"`:                    read,
+		`"2026-06-01T10:00Z"`:                   read,
+		`"2026-06-01 10:00"`:                    read,
+		`"2026-06-01 10:00:00"`:                 read,
+		`"2026-06-01 10:00:00.000"`:             read,
+		`"2026-06-01 10:00:00Z"`:                read,
+		`"2026-06-01 10:00:00 UTC"`:             read,
+		`"2026-06-01 10:00:00 utc"`:             read,
+		`"2026-06-01T10:00:00UTC"`:              read,
+		`"2026-06-01 10:00:00 GMT"`:             read,
+		`"2026-06-01 12:00:00+02"`:              read,
+		`"2026-06-01 12:00:00 +0200"`:           read,
+		`" 2026-06-01T10:00:00Z "`:              read,
+		`"2026-06-01T10:00:00\u002b00:00"`:      read,
+		`1780308000`:                            read,
+		`"1780308000"`:                          read,
+		`1780308000000`:                         read,
+		`"1780308000000"`:                       read,
+		`1780308000.0`:                          read,
+		`1.780308e9`:                            read,
+		`"Mon, 01 Jun 2026 10:00:00 GMT"`:       read,
+		`"Mon, 1 Jun 2026 10:00:00 UTC"`:        read,
+		`"Mon, 01 Jun 2026 12:00:00 +0200"`:     read,
+		`"Monday, 01-Jun-26 10:00:00 GMT"`:      read,
+		`"Mon Jun  1 10:00:00 2026"`:            read,
+		`"Mon Jun 1 10:00:00 2026"`:             read,
+		`"Mon Jun  1 10:00:00 UTC 2026"`:        read,
+		`{"date":"2026-06-01 10:00:00.000000","timezone_type":3,"timezone":"UTC"}`:    read,
+		`{"date":"2026-06-01 12:00:00.000000","timezone_type":1,"timezone":"+02:00"}`: read,
+
+		`null`:                            absent,
+		`""`:                              absent,
+		`" "`:                             absent,
+		`0`:                               absent,
+		`0.0`:                             absent,
+		`"0"`:                             absent,
+		`false`:                           absent,
+		`[]`:                              absent,
+		`{}`:                              absent,
+		`"0000-00-00 00:00:00"`:           absent,
+		`"0000-00-00"`:                    absent,
+		`"0000-00-00T00:00:00Z"`:          absent,
+		`"0000-00-00T00:00:00+00:00"`:     absent,
+		`"-0001-11-30T00:00:00+00:00"`:    absent, // what PHP makes of it
+		`"-0001-11-30 00:00:00"`:          absent,
+		`"0001-01-01T00:00:00Z"`:          absent, // Go's zero time
+		`"1970-01-01T00:00:00Z"`:          absent,
+		`"1970-01-01 00:00:00"`:           absent,
+		`"Thu, 01 Jan 1970 00:00:00 GMT"`: absent,
+
+		`"soon"`:                           unreadable,
+		`"yesterday"`:                      unreadable,
+		`true`:                             unreadable,
+		`7`:                                unreadable,
+		`-1780308000`:                      unreadable,
+		`20260601100000`:                   unreadable, // not milliseconds
+		`"2026-13-01T10:00:00Z"`:           unreadable,
+		`"2026-06-31T10:00:00Z"`:           unreadable,
+		`"2026-06-01T25:00:00Z"`:           unreadable,
+		`"2026-06-01"`:                     unreadable, // when on that day, and where, is a guess
+		`"01/06/2026 10:00:00"`:            unreadable, // June or January
+		`"2026-06-01 10:00:00 EST"`:        unreadable, // what a name of a zone means is a guess
+		`"Mon, 01 Jun 2026 10:00:00 EST"`:  unreadable,
+		`"Monday, 01-Jun-26 10:00:00 CET"`: unreadable,
+		`"Mon Jun  1 10:00:00 PST 2026"`:   unreadable,
+		`"2026-06-01T10:00:00Z; rm -r"`:    unreadable,
+		`"2026-06-01T10:00:00+99:00"`:      unreadable,
+		`["2026-06-01T10:00:00Z"]`:         unreadable,
+		`{"seconds":1780308000}`:           unreadable,
+		`{"date":"2026-06-01 10:00:00.000000","timezone_type":3,"timezone":"Europe/Berlin"}`: unreadable,
+		`{"date":"2026-06-01T10:00:00Z","timezone_type":3,"timezone":"+02:00"}`:              unreadable,
 	}
 	for text, want := range tests {
-		if got, ok := decodeFields(t, `{"d":`+text+`}`).date("d"); !got.Equal(want) || !ok {
-			t.Errorf("%s: %v (%v), want %v", text, got, ok, want)
+		got, understood := decodeFields(t, `{"d":`+text+`}`).date("d")
+		is := absent
+		switch {
+		case !understood:
+			is = unreadable
+		case !got.IsZero():
+			is = read
 		}
-	}
-	if got, ok := decodeFields(t, `{}`).date("d"); !got.IsZero() || !ok {
-		t.Errorf("no date at all: %v (%v)", got, ok)
-	}
-	for _, text := range []string{
-		`"soon"`, `"never"`, `"2026-13-01T10:00:00Z"`, `"2026-06-01T10:00:00Z; rm -r"`, `"2026-06-04 10:00:00 PST"`, `"04/06/2026"`, `-5`, `1e300`, `true`,
-		`["2026-06-04"]`, `{"seconds":5}`, `"12026-06-04T10:00:00Z"`, `"Thu, 04 Jun 2026 10:00:00 PDT"`,
-	} {
-		if got, ok := decodeFields(t, `{"d":`+text+`}`).date("d"); !got.IsZero() || ok {
-			t.Errorf("%s: %v (%v), want a date that cannot be read", text, got, ok)
+		if is != want || is == read && !got.Equal(at) || is == unreadable && !got.IsZero() {
+			t.Errorf("%s: %s, %v; want %s", text, is, got, want)
 		}
-	}
-}
-
-func TestDateUnreadable(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]bool{
-		`{"date_created":"2026-06-04T10:00:00+0000","expiration_date":null}`: false,
-		`{"date_created":"last Tuesday"}`:                                    true,
-		`{"expiration_date":"in three days"}`:                                true,
-		`{"date_responded":"04.06.2026"}`:                                    true,
-		`{}`:                                                                 false,
-	} {
-		if got := decodeInvitation(decodeFields(t, text)).DateUnreadable; got != want {
-			t.Errorf("%s: %v", text, got)
-		}
-	}
-}
-
-// TestErrorText: every shape that an error can take in an answer with a status of success, and what looks like one and is none.
-func TestErrorText(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`{"error":"no seats"}`:                           "no seats",
-		`{"error":{"code":7,"message":"no"},"users":[]}`: `{"code":7,"message":"no"}`,
-		`{"error":["no"],"users":[]}`:                    `["no"]`,
-		`{"error":true}`:                                 "true",
-		`{"error":1}`:                                    "1",
-		`{"errors":[{"detail":"no"}],"data":null}`:       `[{"detail":"no"}]`,
-		`{"errors":{"email":"taken"}}`:                   `{"email":"taken"}`,
-		`{"errors":"no"}`:                                "no",
-		`{"error_message":"no"}`:                         "no",
-		`{"success":false}`:                              "success is false",
-		`{"success":"false","message":"no seats"}`:       "no seats",
-		`{"success":0}`:                                  "success is false",
-		`{"ok":false}`:                                   "ok is false",
-		`{"status":"error","message":"no seats"}`:        "no seats",
-		`{"status":"FAILED"}`:                            "status is failed",
-		`{"result":"failure"}`:                           "result is failure",
-		`{"type":"error"}`:                               "type is error",
-		`{"status":500}`:                                 "status is 500",
-		`{"status":"422","message":"no"}`:                "no",
-		`{"code":403,"message":"no"}`:                    "no",
-		`{"status_code":404}`:                            "status_code is 404",
-		`{"error":"","errors":{},"success":true}`:        "",
-		`{"error":null,"errors":[]}`:                     "",
-		`{"error":false}`:                                "",
-		`{"error":0}`:                                    "",
-		`{"error":{}}`:                                   "",
-		`{"status":"pending","id":"i1"}`:                 "",
-		`{"status":true,"id":"u1"}`:                      "",
-		`{"status":false,"id":"u1"}`:                     "",
-		`{"status":"success","code":200}`:                "",
-		`{"status":200,"users":[]}`:                      "",
-		`{"users":[],"meta":{"total":0}}`:                "",
-		`{"message":"2 users"}`:                          "",
-		`{"id":"p1","type":"managed","error_count":0}`:   "",
-	} {
-		if got := decodeFields(t, text).errorText(); got != want {
-			t.Errorf("%s: %q, want %q", text, got, want)
-		}
-	}
-}
-
-// TestEscapedAddresses: an API that was made for pages may escape what people write.
-func TestEscapedAddresses(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`o&#039;brien@example.com`:      "o'brien@example.com",
-		`o&#39;brien@example.com`:       "o'brien@example.com",
-		`o&#x27;brien@example.com`:      "o'brien@example.com",
-		`o&apos;brien@example.com`:      "o'brien@example.com",
-		`o&amp;#039;brien@example.com`:  "o'brien@example.com",
-		`r&amp;d@example.com`:           "r&d@example.com",
-		`r&amp;amp;d@example.com`:       "r&d@example.com",
-		`r&d@example.com`:               "r&d@example.com",
-		`r&amp@example.com`:             "r&amp@example.com", // no plain address needs a semicolon, so it is as it is
-		`a&copy@example.com`:            "a&copy@example.com",
-		`zo&euml;@example.com`:          "zoë@example.com",
-		`&lt;ada@example.com&gt;`:       "",
-		`ada&#64;example.com`:           "ada@example.com",
-		`ada&nosuchentity;@example.com`: "",
-	} {
-		f := decodeFields(t, `{"email":`+quote(text)+`}`)
-		if got := f.address("email").String(); got != want {
-			t.Errorf("%s: %q, want %q", text, got, want)
-		}
-		if want == "" {
-			continue
-		}
-		sent := decodeFields(t, `{"id":"i1","email_invited":`+quote(text)+`}`)
-		if _, err := decodeSent(sent, org.MustParseAddress(want), time.Now()); err != nil {
-			t.Errorf("%s: an answer about them: %v", text, err)
-		}
-	}
-}
-
-// TestSentAnswers: an answer to an invitation is understood only if it describes one that can be accepted.
-func TestSentAnswers(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 6, 4, 10, 0, 0, 0, time.UTC)
-	for text, want := range map[string]string{
-		`{}`:                                 "",
-		`{"invite_status":"Pending"}`:        "",
-		`{"invite_status":"invite pending"}`: "",
-		`{"status":"pending","expiration_date":"2026-06-07T10:00:00Z"}`:                  "",
-		`{"expiration_date":"0000-00-00 00:00:00"}`:                                      "",
-		`{"invite_status":"Accepted"}`:                                                   `the answer says that the invitation is "Accepted"`,
-		`{"invite_status":"Expired"}`:                                                    `the answer says that the invitation is "Expired"`,
-		`{"invite_status":"declined"}`:                                                   `the answer says that the invitation is "declined"`,
-		`{"status":"cancelled"}`:                                                         `the answer says that the invitation is "cancelled"`,
-		`{"invite_status":"bounced"}`:                                                    `the answer says that the invitation is "bounced"`,
-		`{"email_registered":"ada@example.com","date_responded":"2026-06-04T09:00:00Z"}`: `the answer says that the invitation is "accepted"`,
-		`{"invite_status":"Pending","expiration_date":"2026-06-04T09:59:59Z"}`:           "the answer says that the invitation expired at 2026-06-04T09:59:59Z",
-		`{"expiration_date":"1970-01-01 00:00:01"}`:                                      "the answer says that the invitation expired at 1970-01-01T00:00:01Z",
-	} {
-		f := decodeFields(t, text)
-		f["id"], f["email_invited"] = json.RawMessage(`"i1"`), json.RawMessage(`"ada@example.com"`)
-		for _, top := range []fields{f, {"invitation": json.RawMessage(mustJSON(t, f))}} {
-			_, err := decodeSent(top, ada, now)
-			if got := fmt.Sprint(err); got != want && (err != nil || want != "") {
-				t.Errorf("%s: %v, want %q", text, err, want)
+		for _, name := range []string{"date_created", "date_responded", "expiration_date"} {
+			i := decodeInvitation(decodeFields(t, `{"`+name+`":`+text+`}`))
+			if i.DateUnreadable != (want == unreadable) {
+				t.Errorf("%s in %s: the invitation has an unreadable date: %v", text, name, i.DateUnreadable)
 			}
 		}
 	}
 }
 
-func mustJSON(t *testing.T, v any) []byte {
-	t.Helper()
-	data, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
+// TestEscapedTexts: an API that escapes what it shows for HTML means the people and names that were escaped.
+func TestEscapedTexts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`o'brien@example.com`:             "o'brien@example.com",
+		`o&#039;brien@example.com`:        "o'brien@example.com",
+		`o&#39;brien@example.com`:         "o'brien@example.com",
+		`o&#x27;brien@example.com`:        "o'brien@example.com",
+		`o&#X27;brien@example.com`:        "o'brien@example.com",
+		`o&apos;brien@example.com`:        "o'brien@example.com",
+		`o&amp;#039;brien@example.com`:    "o'brien@example.com",
+		`o&amp;amp;#39;brien@EXAMPLE.com`: "o'brien@example.com",
+		`r&amp;d@example.com`:             "r&d@example.com",
+		`r&d@example.com`:                 "r&d@example.com",
+		`a&lt@example.com`:                "a&lt@example.com", // no entity without its semicolon
+		`a&copy&#39;b@example.com`:        "a&copy'b@example.com",
+		`ada&#64;example.com`:             "ada@example.com",
+		`ada&plus;x@example.com`:          "ada+x@example.com",
+		`ada&nosuch;@example.com`:         "", // no plain address
+		`ada&lt;x@example.com`:            "",
+		`ada&#8203;@example.com`:          "",
+	} {
+		row := decodeFields(t, `{"id":"i1","email":"`+text+`","email_invited":"`+text+`","email_registered":"`+text+`"}`)
+		i := decodeInvitation(row)
+		for where, got := range map[string]org.Address{
+			"user": decodeUser(row).Email, "invited": i.Invited, "registered": i.Registered, "member": decodeHolder(row).email,
+		} {
+			if got.Key() != want {
+				t.Errorf("%s %s is %q, want %q", where, text, got.Key(), want)
+			}
+		}
+		if want == "" {
+			continue
+		}
+		if _, err := decodeSent(row, org.MustParseAddress(want), time.Now()); err != nil {
+			t.Errorf("the answer about %s is not understood for %s: %v", text, want, err)
+		}
 	}
-	return data
+
+	for _, text := range []string{`R&amp;D &quot;core&quot;`, `R&amp;amp;D &#34;core&#34;`, `R&D \"core\"`} {
+		row := decodeFields(t, `{"id":"x","name":"`+text+`","display_name":"`+text+`","org_name":"`+text+`"}`)
+		const want = `R&D "core"`
+		for where, got := range map[string]string{
+			"user": decodeUser(row).Name, "group": decodeGroup(row).Name, "role": decodeRole(row).Name, "policy": decodePolicy(row).Name,
+			"organization": organizations.decode(row).Name, "organization of an invitation": decodeInvitation(row).OrgName,
+		} {
+			if got != want {
+				t.Errorf("the name of the %s is %q, want %q", where, got, want)
+			}
+		}
+		// A roster may have the name as an earlier import wrote it.
+		for _, name := range []string{want, `R&amp;D &quot;core&quot;`, "x"} {
+			if !decodeGroup(row).Is(name) {
+				t.Errorf("the group %s is not meant by %q", text, name)
+			}
+		}
+		if !organizations.decode(row).Is(`r&amp;d &quot;CORE&quot;`) || decodeGroup(row).Is("R&D") {
+			t.Errorf("%s: the wrong names are meant", text)
+		}
+	}
 }
 
 func TestDecodeUser(t *testing.T) {
@@ -328,9 +336,14 @@ func TestDecodeUser(t *testing.T) {
 		{"suspended by a word", `{"id":"u1","status":"Suspended"}`, org.User{ID: "u1", Suspended: true}},
 		{"status of another kind", `{"id":"u1","status":"active"}`, org.User{ID: "u1"}},
 		{"service user without an address", `{"id":"s1","name":"bot","email":"","service_user":true}`, org.User{ID: "s1", Name: "bot", Service: true}},
-		{"not accepted yet", `{"id":"u1","invite_accepted":false}`, org.User{ID: "u1", Accepted: new(false)}},
-		{"accepted", `{"id":"u1","invite_accepted":"yes"}`, org.User{ID: "u1", Accepted: new(true)}},
+		{
+			"invited, and not in yet", `{"id":"u1","email":"ada@example.com","invite_accepted":false}`,
+			org.User{ID: "u1", Email: org.MustParseAddress("ada@example.com"), Accepted: new(false)},
+		},
+		{"accepted, as a word", `{"id":"u1","invite_accepted":"yes"}`, org.User{ID: "u1", Accepted: new(true)}},
 		{"not accepted, as a number", `{"id":"u1","invite_accepted":0}`, org.User{ID: "u1", Accepted: new(false)}},
+		{"acceptance not told", `{"id":"u1","invite_accepted":null}`, org.User{ID: "u1"}},
+		{"acceptance of another kind", `{"id":"u1","invite_accepted":"2026-06-01"}`, org.User{ID: "u1"}},
 		{"nothing", `{}`, org.User{}},
 	}
 	for _, test := range tests {
@@ -343,11 +356,14 @@ func TestDecodeUser(t *testing.T) {
 	}
 }
 
-// FuzzDecodeSent: an answer to an invitation is understood only with a usable id and the right address.
+// FuzzDecodeSent: an answer to an invitation is understood only with a usable id and the right
+// address, and if it is open.
 func FuzzDecodeSent(f *testing.F) {
 	for _, seed := range []string{
 		sentToAda, `{"invitation":` + sentToAda + `}`, `{"id":7,"email_invited":" ADA@EXAMPLE.COM "}`, `{"invitation":{}}`, `{"invitation":[]}`,
-		`{"id":"..","email_invited":"ada@example.com"}`, `{"id":"i1","email_invited":"eve@example.com"}`, `{"permissions":"{\"api_enabled\":1}","status":[[]]}`,
+		`{"id":"..","email_invited":"ada@example.com"}`, `{"id":"i1","email_invited":"eve@example.com"}`,
+		`{"id":"i1","email_invited":"ada@example.com","invite_status":"Accepted"}`,
+		`{"id":"i1","email_invited":"ada@example.com","status":"pending","expiration_date":"2026-05-04T10:00:00Z"}`, `{"permissions":"{\"api_enabled\":1}","status":[[]]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -356,12 +372,16 @@ func FuzzDecodeSent(f *testing.F) {
 		if json.Unmarshal(body, &top) != nil {
 			return
 		}
-		got, err := decodeSent(top, ada, time.Unix(0, 0))
+		now := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
+		got, err := decodeSent(top, ada, now)
 		if got.ID != "" && (strings.ContainsAny(got.ID, "/\\?#%& \n") || got.ID == "." || got.ID == "..") {
 			t.Errorf("the id %q is let through", got.ID)
 		}
 		if err == nil && (got.ID == "" || !got.Invited.Equal(ada)) {
 			t.Errorf("understood as %q for %q: %s", got.ID, got.Invited, body)
+		}
+		if over := !got.Expires.IsZero() && got.Expires.Before(now); err == nil && (over || got.Status != org.StatusPending && got.Status != org.StatusUnknown) {
+			t.Errorf("understood, though it is %s and ends at %v: %s", got.Status, got.Expires, body)
 		}
 	})
 }

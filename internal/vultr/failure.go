@@ -2,7 +2,6 @@ package vultr
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -41,15 +40,14 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &failure) && failure.Status == status
 }
 
-// serverWords is what an answer that is no success says: the text of its `error` (SPEC, 4xx), a page's title, else its
-// first line, else the standard words for its status.
+// serverWords is what an answer that is no success says: its `error` (SPEC, 4xx) or what stands in
+// place of it, a page's title, else its first line, else the standard words for its status.
 func serverWords(a answer, body []byte) string {
 	if a.status/100 == 3 {
 		return "a redirect to " + a.header.Get("Location") + ", which is not followed"
 	}
-	var top fields
-	if json.Unmarshal(body, &top) == nil && top.text("error") != "" {
-		return top.text("error")
+	if text := decodeObject(body).errorText(); text != "" {
+		return text
 	}
 	if isHTML(a.header) {
 		return page(body)
@@ -81,45 +79,21 @@ func page(body []byte) string {
 	return "an HTML page"
 }
 
-// clean makes a server's words fit for an error. The key is looked for in what can be seen of them, before they are cut: else
-// a character in it that cannot be seen, or the cut, would hide it.
-func (c *Client) clean(words string) string {
-	seen := printable(c.redact(words))
-	withoutMarks := strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Mn, unicode.Me) {
-			return -1
-		}
-		return r
-	}, seen)
-	if redacted := c.redact(withoutMarks); redacted != withoutMarks {
-		return cut(redacted)
-	}
-	return cut(c.redact(seen))
-}
+// clean makes a server's words fit for an error. The key goes first: cut in two it would not be found.
+func (c *Client) clean(words string) string { return shorten(c.redact(words)) }
 
 // shorten makes one printable line of at most 200 characters.
-func shorten(s string) string { return cut(printable(s)) }
-
-// terminalSequence is what changes a terminal's colours and the like (ECMA-48, 5.4).
-var terminalSequence = regexp.MustCompile("(\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]")
-
-// printable makes one line of the characters that can be seen.
-func printable(s string) string {
-	s = terminalSequence.ReplaceAllString(strings.ToValidUTF8(s, ""), "")
+func shorten(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case !unicode.IsPrint(r), unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+		case !unicode.IsPrint(r):
 			return -1
 		}
 		return r
 	}, s)
-	return strings.Join(strings.Fields(s), " ")
-}
-
-func cut(s string) string {
-	line := []rune(s)
+	line := []rune(strings.Join(strings.Fields(s), " "))
 	if len(line) > 200 {
 		line = append(line[:199], '…')
 	}

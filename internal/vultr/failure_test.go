@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -93,7 +94,7 @@ var failures = []struct {
 		io.CopyN(w, blanks{}, 100<<20)
 	}, want: org.CallError{Failure: org.Refused, Status: 400}, words: "HTTP 400: no"},
 	{name: "many words", handler: status(400, `{"error":"`+strings.Repeat("no ", 1000)+`"}`), want: org.CallError{Failure: org.Refused, Status: 400}, words: "no no n…"},
-	{name: "words that would harm a terminal", handler: status(400, `{"error":"a\u001b[2Jb\u0007\u202e\nc\u0000\td\ufeff"}`), want: org.CallError{Failure: org.Refused, Status: 400}, words: "HTTP 400: ab c d"},
+	{name: "words that would harm a terminal", handler: status(400, `{"error":"a\u001b[2Jb\u0007\u202e\nc\u0000\td\ufeff"}`), want: org.CallError{Failure: org.Refused, Status: 400}, words: "HTTP 400: a[2Jb c d"},
 }
 
 type blanks struct{}
@@ -103,6 +104,101 @@ func (blanks) Read(p []byte) (int, error) {
 		p[i] = ' '
 	}
 	return len(p), nil
+}
+
+// TestAnswerToAnInvitation: an answer about the right person says that a mail is on its way only if
+// its invitation is pending and has not ended. With any other the server may have acted, so the
+// mail counts neither as sent nor as not sent.
+func TestAnswerToAnInvitation(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
+	tests := []struct {
+		name, fields string // beside id and email_invited
+		words        string // in the error; "" where it is understood
+	}{
+		{"nothing more", ``, ""},
+		{"false is no pending", `"status":false`, `an invitation that is "false"`},
+		{"zero is no pending", `"status":0`, `an invitation that is "0"`},
+		{"pending", `"invite_status":"Pending"`, ""},
+		{"pending by the other field", `"status":"pending"`, ""},
+		{"pending, in the words of the console", `"invite_status":"INVITE PENDING"`, ""},
+		{"no word", `"invite_status":"","status":null`, ""},
+		{"a number is no word", `"status":1`, ""},
+		{"a bool is no word", `"status":true`, ""},
+		{
+			"an end to come",
+			`"invite_status":"Pending","date_created":"2026-06-01T10:00:00Z","expiration_date":"2026-06-04T10:00:00Z"`,
+			"",
+		},
+		{"an end at this second", `"expiration_date":"2026-06-01 10:00:00"`, ""},
+		{"no end", `"expiration_date":null`, ""},
+		{"an end of zeros", `"expiration_date":"0000-00-00 00:00:00"`, ""},
+		{"an end that cannot be read", `"invite_status":"Pending","expiration_date":"soon"`, ""},
+
+		{"accepted", `"invite_status":"Accepted"`, `an invitation that is "Accepted"`},
+		{"accepted by the other field", `"status":"accepted"`, `an invitation that is "accepted"`},
+		{
+			"accepted without a word",
+			`"email_registered":"me@home.example","date_responded":"2026-05-01T10:00:00Z"`,
+			"an invitation that is accepted",
+		},
+		{"declined", `"invite_status":"Declined"`, `an invitation that is "Declined"`},
+		{"expired", `"invite_status":"expired"`, `an invitation that is "expired"`},
+		{"cancelled", `"invite_status":"Cancelled"`, `an invitation that is "Cancelled"`},
+		{"an unknown word", `"invite_status":"Frozen","status":"pending"`, `an invitation that is "Frozen"`},
+		{
+			"an end that is past", `"invite_status":"Pending","expiration_date":"2026-06-01T09:59:59Z"`,
+			"an invitation that ended at 2026-06-01T09:59:59Z",
+		},
+		{
+			"an end that is past, as a number", `"expiration_date":1780307999`,
+			"an invitation that ended at 2026-06-01T09:59:59Z",
+		},
+		{
+			"an end before its beginning", `"date_created":"2026-06-05T10:00:00Z","expiration_date":"2026-06-04T10:00:00Z"`,
+			"an invitation that ends at 2026-06-04T10:00:00Z, before it was made",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				invitation := strings.TrimSuffix(`{"id":"i1","email_invited":"ADA@example.com",`+test.fields, ",") + "}"
+				for _, body := range []string{invitation, `{"invitation":` + invitation + `}`} {
+					c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						w.Header().Set("Date", now.Format(http.TimeFormat))
+						if r.Method == http.MethodGet {
+							answerJSON(w, 200, noUsers)
+							return
+						}
+						answerJSON(w, 201, body)
+					}))
+					if _, err := list(t.Context(), c, users); err != nil { // tells the server's time
+						t.Fatal(err)
+					}
+					sent, err := c.Invite(t.Context(), ada, true)
+					again, errAgain := c.Resend(t.Context(), "i1", ada)
+					for _, got := range []struct {
+						receipt org.Receipt
+						err     error
+					}{{sent, err}, {again, errAgain}} {
+						if got.receipt.Requests != 1 || got.receipt.Invitation.ID != "i1" {
+							t.Errorf("%s: receipt %+v, want one request and the id", body, got.receipt)
+						}
+						if test.words == "" {
+							if got.err != nil {
+								t.Errorf("%s: %v", body, got.err)
+							}
+							continue
+						}
+						if failure, ok := errors.AsType[*org.CallError](got.err); !ok || failure.Failure != org.Unreadable || failure.Otherwise || !strings.Contains(failure.Message, test.words) {
+							t.Errorf("%s: %v, want unreadable with %q", body, got.err, test.words)
+						}
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestWriteFailures(t *testing.T) {

@@ -135,24 +135,49 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 	return receipt, nil
 }
 
-// decodeSent reads the answer to an invitation for to, now by the server's clock. It is understood only if it describes an
-// invitation to that person that can be accepted, as far as it says. With an error it still gives what could be read; an id
-// that cannot be used is left out.
+// decodeSent reads the answer to an invitation for to, which came at now by the server's clock. An
+// error means that the answer does not say that a mail is on its way; what could be read is
+// returned beside it, without an id that cannot be used.
 func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
 	top = unwrapped(top)
 	invitation := decodeInvitation(top)
-	switch {
-	case !isID(invitation.ID):
+	if !isID(invitation.ID) {
 		invitation.ID = ""
 		return invitation, errors.New("the answer has no usable invitation id")
-	case !invitation.Invited.Equal(to):
-		return invitation, fmt.Errorf("the answer is about %q", top.text("email_invited"))
-	case invitation.Status != org.StatusPending && (invitation.StatusText != "" || invitation.Status == org.StatusAccepted):
-		return invitation, fmt.Errorf("the answer says that the invitation is %q", cmp.Or(invitation.StatusText, string(invitation.Status)))
-	case !invitation.Expires.IsZero() && invitation.Expires.Before(now):
-		return invitation, fmt.Errorf("the answer says that the invitation expired at %s", invitation.Expires.Format(time.RFC3339))
 	}
-	return invitation, nil
+	if !invitation.Invited.Equal(to) {
+		return invitation, fmt.Errorf("the answer is about %q", top.text("email_invited"))
+	}
+	return invitation, checkOpen(invitation, top, now)
+}
+
+// checkOpen returns an error that says why the invitation i, which was read from f, cannot be
+// accepted at now; nil when it can be, as far as f tells.
+func checkOpen(i org.Invitation, f fields, now time.Time) error {
+	created, ends := i.Created.Format(time.RFC3339), i.Expires.Format(time.RFC3339)
+	switch {
+	case i.Status != org.StatusPending && i.StatusText == "" && i.Status != org.StatusUnknown:
+		return fmt.Errorf("the answer is about an invitation that is %s", i.Status)
+	case i.Status != org.StatusPending && i.StatusText != "" && !isYesStatus(f):
+		return fmt.Errorf("the answer is about an invitation that is %q", i.StatusText)
+	case i.Expires.IsZero():
+		return nil
+	case i.Expires.Before(i.Created):
+		return fmt.Errorf("the answer is about an invitation that ends at %s, before it was made at %s", ends, created)
+	case i.Expires.Before(now.Truncate(time.Second)): // at the very second of its end it can still be accepted
+		return fmt.Errorf("the answer is about an invitation that ended at %s", ends)
+	}
+	return nil
+}
+
+// isYesStatus reports whether the status in f is a number or a bool and says yes, which is no word
+// about the invitation.
+func isYesStatus(f fields) bool {
+	if f.text("invite_status") != "" || kindOf(f["status"]) == "text" {
+		return false
+	}
+	text := f.text("status")
+	return text != "false" && wholeNumber(text) != 0
 }
 
 func decodeInvitation(f fields) org.Invitation {
@@ -164,14 +189,11 @@ func decodeInvitation(f fields) org.Invitation {
 		OrgName:    shared(f.name("org_name")),
 		APIEnabled: permissions(f).flag("api_enabled"),
 	}
-	for _, date := range []struct {
-		name string
-		to   *time.Time
-	}{{"date_created", &invitation.Created}, {"date_responded", &invitation.Responded}, {"expiration_date", &invitation.Expires}} {
-		t, ok := f.date(date.name)
-		*date.to = t
-		invitation.DateUnreadable = invitation.DateUnreadable || !ok
-	}
+	var created, responded, expires bool
+	invitation.Created, created = f.date("date_created")
+	invitation.Responded, responded = f.date("date_responded")
+	invitation.Expires, expires = f.date("expiration_date")
+	invitation.DateUnreadable = !created || !responded || !expires
 	// The documents speak of invite_status only; what status means beside it is not documented.
 	if invitation.StatusText = f.text("invite_status"); invitation.StatusText == "" {
 		invitation.StatusText = f.text("status")
@@ -182,20 +204,14 @@ func decodeInvitation(f fields) org.Invitation {
 }
 
 // Invitations returns all invitations that the API lists. Whose organization they are in is for the caller to check.
-func (c *Client) Invitations(ctx context.Context) ([]org.Invitation, error) {
-	return list(ctx, c, invitations)
-}
+func (c *Client) Invitations(ctx context.Context) ([]org.Invitation, error) { return list(ctx, c, invitations) }
 
 // permissions is an object (govultr), or a string (SPEC) that may hold one.
 func permissions(f fields) fields {
 	if p := f.object("permissions"); p != nil {
 		return p
 	}
-	var p fields
-	if json.Unmarshal([]byte(f.text("permissions")), &p) != nil {
-		return nil
-	}
-	return p
+	return decodeObject(json.RawMessage(f.text("permissions")))
 }
 
 // statusOf folds the server's word. Without a word only one thing is sure: who has both registered and responded has

@@ -40,24 +40,18 @@ type listing[T any] struct {
 //
 // Once it returns, nothing of the list is being asked for any more.
 func list[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
-	p, err := listPages(ctx, c, l)
-	return p.rows, err
+	rows, _, err := listPages(ctx, c, l)
+	return rows, err
 }
 
-// pages is a list, and whether it came in more than one page.
-type pages[T any] struct {
-	rows    []T
-	several bool
-}
-
-// listPages is [list] with the number of pages.
-func listPages[T any](ctx context.Context, c *Client, l listing[T]) (pages[T], error) {
+// listPages is list, and reports whether the rows came in more than one page.
+func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, paged bool, err error) {
 	q := call{op: l.op, path: l.path}
 	size := perPage
 	for try := 1; ; try++ {
 		r, err := readPages(ctx, c, q, l, size)
 		if err != nil {
-			return pages[T]{}, err
+			return nil, false, err
 		}
 		message := ""
 		switch {
@@ -71,13 +65,13 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (pages[T], e
 		case r.moved:
 			message = fmt.Sprintf("the number of rows changed between pages, in each of %d readings", maxReadings)
 		default:
-			return pages[T]{r.rows, r.pages > 1}, nil
+			return r.rows, r.paged, nil
 		}
 		if try == maxReadings {
-			return pages[T]{}, q.failed(org.Unreadable, 0, message, nil)
+			return nil, false, q.failed(org.Unreadable, 0, message, nil)
 		}
 		if err := sleep(ctx, backoff(try, nil)); err != nil {
-			return pages[T]{}, q.failed(org.NotSent, 0, "", err)
+			return nil, false, q.failed(org.NotSent, 0, "", err)
 		}
 	}
 }
@@ -87,8 +81,8 @@ type reading[T any] struct {
 	rows  []T
 	total int  // what the server counted last; -1: nothing
 	moved bool // it did not count the same on every page
+	paged bool // there was more than one page
 	open  bool // nothing says that the last page was the last
-	pages int
 }
 
 func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (reading[T], error) {
@@ -113,7 +107,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 			return reading[T]{}, err
 		}
 		pages++
-		r.pages = pages
+		r.paged = pages > 1
 		c.reads.count(1, 0)
 		p, err := decodeEnd(a.fields)
 		if err != nil {
@@ -236,6 +230,9 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 			continue
 		}
 		found = true
+		if !fitsRows(raw, maxRows) {
+			return fmt.Errorf("%q has more than %d rows, or they have too many members", key, maxRows)
+		}
 		var items []fields
 		if err := json.Unmarshal(raw, &items); err != nil && raw[0] != '[' {
 			return fmt.Errorf("%q is not a list", key)

@@ -2,7 +2,6 @@ package vultr
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -40,6 +39,6 @@ func (c *Client) tell(ctx context.Context, q call, start time.Time, a answer, bo
 	x := exchange{method: q.method, path: q.path, query: q.query, at: time.Now(), status: a.status, header: a.header}
 	x.took = x.at.Sub(start)
 	x.body = []byte(c.redact(string(body)))
-	_ = json.Unmarshal(x.body, &x.top) // anything but an object stays nil
+	x.top = decodeObject(x.body)
 	f(x)
 }

@@ -25,15 +25,15 @@ var organizations = listing[org.Organization]{
 //
 // A pin that names none of the key's organizations, and several of them without a pin, is an [*org.PinError].
 func (c *Client) Identify(ctx context.Context, pin string) (org.Organization, error) {
-	known, err := c.identify(ctx, pin, func() ([]org.Invitation, error) { return list(ctx, c, invitations) })
-	return known.is, err
+	found, err := c.identify(ctx, pin, func() ([]org.Invitation, error) { return list(ctx, c, invitations) })
+	return found.is, err
 }
 
 // identity is which organization the key acts on, as it was found out with a pin; the zero identity is not known yet.
 type identity struct {
 	pin string
 	is  org.Organization
-	// confirmed is true when something that the API returned names the organization, and not the pin alone.
+	// confirmed is true when the API named the organization; false: only the pin does.
 	confirmed bool
 }
 
@@ -52,39 +52,43 @@ func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.In
 	}
 	have, err := list(ctx, c, organizations)
 	found, err := resolveOrganization(have, err, pin, rows)
-	if err != nil {
-		return identity{}, err
+	if err == nil {
+		known = found
 	}
-	known = found
-	return known, nil
+	return found, err
 }
 
 // resolveOrganization picks the organization from what listing them gave.
-func resolveOrganization(have []org.Organization, err error, pin string, rows func() ([]org.Invitation, error)) (identity, error) {
+func resolveOrganization(
+	have []org.Organization, err error, pin string, rows func() ([]org.Invitation, error),
+) (identity, error) {
 	if err != nil && !Hidden(err) {
 		return identity{}, err
 	}
-	if len(have) == 0 {
-		listed, err := rows()
-		if err != nil {
-			return identity{}, err
-		}
-		have = named(listed)
+	confirmed := func(have []org.Organization) (identity, error) {
+		o, err := choose(have, pin)
+		return identity{pin, o, err == nil}, err
 	}
-	byPin := identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin)}}
+	if len(have) > 0 {
+		return confirmed(have)
+	}
+	listed, err := rows()
+	if err != nil {
+		return identity{}, err
+	}
+	have = named(listed)
 	switch {
 	case len(have) == 1 && have[0].ID == "" && uuid.MatchString(pin):
-		byPin.is.Name = have[0].Name // which says nothing about the id
-		return byPin, nil
+		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
 	case len(have) > 0:
-		o, err := choose(have, pin)
-		return identity{pin: pin, is: o, confirmed: true}, err
+		return confirmed(have)
 	case uuid.MatchString(pin):
-		return byPin, nil
+		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin)}}, nil
 	case pin != "":
 		return identity{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
 	}
-	return identity{}, errors.New("the key shows no organization, neither in their list nor in an invitation; name it by its id in the roster")
+	return identity{}, errors.New("the key shows no organization, neither in their list nor in an invitation; " +
+		"name it by its id in the roster")
 }
 
 // uuid is what the ids of organizations look like in SPEC.
@@ -110,7 +114,7 @@ func choose(have []org.Organization, pin string) (org.Organization, error) {
 // checkOwn makes sure that the invitations listed are those of o.
 func checkOwn(o org.Organization, pin string, invitations []org.Invitation) error {
 	for _, other := range named(invitations) {
-		if o.ID != "" && other.ID != "" && other.ID != o.ID {
+		if o.ID != "" && other.ID != "" && !strings.EqualFold(other.ID, o.ID) {
 			return &org.PinError{Pin: pin, Have: []org.Organization{o, other}}
 		}
 	}

@@ -81,7 +81,7 @@ func (c *Client) Probe(ctx context.Context, pin string, record *Recorder) (org.C
 func (p *probe) look(ctx context.Context, pin string) org.Checkup {
 	var out org.Checkup
 	var listed []org.Invitation
-	var people []org.User
+	var people, suspended []org.User
 
 	var first sync.WaitGroup
 	first.Go(func() { out.Organizations = look(ctx, p.c, &p.organizations, organizations) })
@@ -99,10 +99,11 @@ func (p *probe) look(ctx context.Context, pin string) org.Checkup {
 	for i := range listed {
 		listed[i].OrgName, listed[i].StatusText = p.c.redact(listed[i].OrgName), p.c.redact(listed[i].StatusText)
 	}
-	known, err := resolveOrganization(out.Organizations, p.organizations.err, pin, func() ([]org.Invitation, error) {
+	var found identity
+	found, out.Unable = resolveOrganization(out.Organizations, p.organizations.err, pin, func() ([]org.Invitation, error) {
 		return listed, p.invitations.err
 	})
-	out.Organization, out.Unable = known.is, err
+	out.Organization = found.is
 	if out.Unable == nil {
 		out.Unable = checkOwn(out.Organization, pin, listed)
 	}
@@ -127,9 +128,12 @@ func (p *probe) look(ctx context.Context, pin string) org.Checkup {
 		})
 	}
 	if id, err := pathID(out.Organization.ID); err == nil {
-		second.Go(func() { look(ctx, p.c, &p.suspended, suspendedUsers(id)) })
+		second.Go(func() { suspended = look(ctx, p.c, &p.suspended, suspendedUsers(id)) })
 	}
 	second.Wait()
+	if p.users.allowed() {
+		p.users.err = checkUsers(people, out.Self, suspended, slices.Concat(rows...))
+	}
 	for _, single := range []*endpoint{&p.account, &p.invitation} {
 		if single.allowed() {
 			single.rows = 1

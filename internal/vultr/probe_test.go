@@ -527,7 +527,7 @@ func TestTraits(t *testing.T) {
 		{"date of another form", `{"date_created":"23/11/2026"}`, "dates", "other"},
 		{"date with a fraction", `{"date_created":"2026-11-01T00:00:00.123Z"}`, "dates", "z"},
 		{"creation not told", `{"date_created":null}`, "dates", "null"},
-		{"words of the server are bounded", `{"invite_status":"a\u001b[31m` + strings.Repeat("x", 300) + `"}`, "status-words", "a" + strings.Repeat("x", 198) + "…"},
+		{"words of the server are bounded", `{"invite_status":"a\u001b[31m` + strings.Repeat("x", 300) + `"}`, "status-words", "a[31m" + strings.Repeat("x", 194) + "…"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

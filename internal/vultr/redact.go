@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -142,19 +141,22 @@ func (r *redactor) key(name string) string {
 	return r.text(name, "")
 }
 
-// isDate tells whether s is nothing but a date in a form that is known.
+// isDate reports whether s is nothing but a date since 1970 in a form that is known, and not longer
+// than dates are.
 func isDate(s string) bool {
-	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly, http.TimeFormat} {
-		if t, err := time.Parse(layout, s); err == nil && len(s) <= len("2006-01-02T15:04:05.999999999+00:00") {
-			return t.Year() >= 1970
-		}
+	t, understood := parseDate(s)
+	if !understood {
+		t, _ = time.Parse(time.DateOnly, s)
 	}
-	return false
+	return t.Year() >= 1970 && len(s) <= len("2006-01-02T15:04:05.999999999+00:00")
 }
 
 // json is a JSON value with its strings, numbers and keys replaced. Its shape is kept: the order and number of keys and
 // items, and the kind of each value.
 func (r *redactor) json(raw []byte, name string) ([]byte, error) {
+	if !json.Valid(raw) { // which bounds how deep it is nested, as the decoder of tokens does not
+		return nil, errors.New("not JSON")
+	}
 	var out bytes.Buffer
 	in := json.NewDecoder(bytes.NewReader(raw))
 	in.UseNumber()

@@ -22,7 +22,8 @@ const (
 func (c *Client) read(ctx context.Context, q call) (answer, error) {
 	q.method = http.MethodGet
 	a, _, err := c.repeat(ctx, q, func(failure *org.CallError) bool {
-		passing := failure.Status < 300 && !errors.Is(failure, errTooLarge) && !errors.Is(failure, errTooMany) // a maintenance page, half a body
+		tooMuch := errors.Is(failure, errTooLarge) || errors.Is(failure, errTooMany)
+		passing := failure.Status < 300 && !tooMuch // a maintenance page, half a body
 		return failure.Failure == org.NotSent || failure.Failure == org.Lost || failure.Failure == org.Unreadable && passing
 	})
 	return a, err
@@ -32,14 +33,15 @@ func (c *Client) read(ctx context.Context, q call) (answer, error) {
 // The count is of the requests that may have reached the server, also with an error; the error is an *org.CallError.
 // What has waited for its turn longer than [org.SendWithin] is not sent: the ledger's line about it would be too old.
 func (c *Client) write(ctx context.Context, q call) (answer, int, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, org.SendWithin, fmt.Errorf("it had to wait longer than %v for its turn", org.SendWithin))
+	ctx, cancel := context.WithTimeoutCause(ctx, org.SendWithin, errTurn)
 	defer cancel()
 	return c.repeat(ctx, q, func(failure *org.CallError) bool { return failure.Failure == org.NotSent })
 }
 
+// repeat sends q until it is answered, or fails in a way after which it may not be sent again.
 func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bool) (answer, int, error) {
-	requests, tries, throttled := 0, 0, 0
-	start := time.Now()
+	requests, tries := 0, 0
+	t := throttling{since: time.Now(), others: c.throttled.Load()}
 	for {
 		a, failure := c.send(ctx, q)
 		if a.sent {
@@ -50,24 +52,60 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 			return a, requests, nil
 		case a.status == http.StatusTooManyRequests:
 			// The limiter holds the next try back, so there is no other wait here.
-			if throttled++; throttled == maxThrottled {
-				return a, requests, failure
+			t.words = failure.Message
+			if t.answers++; t.answers == maxThrottled {
+				return a, requests, q.failed(org.NotSent, a.status, t.message(), nil)
 			}
 			continue
-		case failure.Failure == org.NotSent && ctx.Err() != nil && throttled > 0:
-			// Its time was over while the limiter made it wait. What made it wait is the reason.
-			return a, requests, q.failed(org.NotSent, http.StatusTooManyRequests, fmt.Sprintf(
-				"too many requests: it was answered %d times, and had to wait for %v", throttled, time.Since(start).Round(time.Second)), failure.Err)
+		case !a.sent && ctx.Err() != nil:
+			return a, requests, c.outOfTime(ctx, q, t)
 		case !may(failure):
 			return a, requests, failure
 		}
 		if tries++; tries == maxTries {
 			return a, requests, failure
 		}
-		if err := sleep(ctx, backoff(tries, a.header)); err != nil {
-			return a, requests, q.failed(org.NotSent, 0, "", err)
+		if sleep(ctx, backoff(tries, a.header)) != nil {
+			return a, requests, c.outOfTime(ctx, q, t)
 		}
 	}
+}
+
+// errTurn ends a write that has waited too long. Unlike the end of a run it is not a
+// [context.DeadlineExceeded].
+var errTurn = fmt.Errorf("it had to wait longer than %v for its turn", org.SendWithin)
+
+// throttling is what a call knows of answers 429.
+type throttling struct {
+	since   time.Time // when the call began
+	answers int       // 429 to the call itself
+	words   string    // of the last of these
+	others  int64     // all answers 429 to the client before
+}
+
+// message says how often the call was answered 429, and how long it took.
+func (t throttling) message() string {
+	times := "once"
+	if t.answers > 1 {
+		times = fmt.Sprintf("%d times", t.answers)
+	}
+	return fmt.Sprintf("%s (answered so %s in %v)", t.words, times, time.Since(t.since).Round(time.Second))
+}
+
+// outOfTime is the failure of a call that was not sent, or not sent again, before ctx ended. Where
+// answers 429 made it wait, it has their status.
+func (c *Client) outOfTime(ctx context.Context, q call, t throttling) *org.CallError {
+	err := ctx.Err()
+	if errors.Is(context.Cause(ctx), errTurn) {
+		err = errTurn
+	}
+	switch {
+	case t.answers > 0:
+		return q.failed(org.NotSent, http.StatusTooManyRequests, t.message(), err)
+	case c.throttled.Load() > t.others || c.limiter.untilResume() > 0:
+		return q.failed(org.NotSent, http.StatusTooManyRequests, "other requests were answered so, and all wait", err)
+	}
+	return q.failed(org.NotSent, 0, "", err)
 }
 
 // backoff is the wait after the given number of tries: half a second, doubled each time, with jitter, or what a 503 asks for.

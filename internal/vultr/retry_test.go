@@ -372,3 +372,97 @@ func TestWriteDoesNotWaitForEver(t *testing.T) {
 		}
 	})
 }
+
+// TestThrottledTooLong: a call that ends after answers 429, however it ends, says so, with how
+// often and for how long.
+func TestThrottledTooLong(t *testing.T) {
+	t.Parallel()
+	throttle := func(seconds string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", seconds)
+			answerJSON(w, 429, `{"error":"slow down"}`)
+		}
+	}
+	invite := func(ctx context.Context, c *Client) error {
+		_, err := c.Invite(ctx, ada, true)
+		return err
+	}
+	read := func(ctx context.Context, c *Client) error {
+		_, err := list(ctx, c, users)
+		return err
+	}
+	tests := []struct {
+		name    string
+		handler http.HandlerFunc
+		call    func(context.Context, *Client) error
+		limit   time.Duration // of the caller; 0: none
+		stop    time.Duration // when the caller stops; 0: never
+		words   string
+		is      error // nil: neither the end of a run nor a signal
+	}{
+		{
+			name: "a mail that may not wait longer", handler: throttle("45"), call: invite,
+			words: "invite Ada@example.com: HTTP 429: slow down (answered so 7 times in 5m0s): it had to wait longer than 5m0s for its turn",
+		},
+		{
+			name: "a mail in a run that ends", handler: throttle("50"), call: invite, limit: 2 * time.Minute,
+			words: "HTTP 429: slow down (answered so 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
+		},
+		{
+			name: "a list in a run that ends", handler: throttle("50"), call: read, limit: 2 * time.Minute,
+			words: "list users: HTTP 429: slow down (answered so 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
+		},
+		{
+			name: "stopped in the pause", handler: throttle("50"), call: invite, stop: 10 * time.Second,
+			words: "HTTP 429: slow down (answered so once in 10s): context canceled", is: context.Canceled,
+		},
+		{
+			name: "a mail that was tried often enough", handler: throttle("2"), call: invite,
+			words: "HTTP 429: slow down (answered so 8 times in 14s)",
+		},
+		{
+			name: "a list that was tried often enough", handler: throttle("2"), call: read,
+			words: "list users: HTTP 429: slow down (answered so 8 times in 14s)",
+		},
+		{
+			name: "a mail behind others that were throttled", handler: throttle("60"), limit: 40 * time.Second, is: context.DeadlineExceeded,
+			call: func(ctx context.Context, c *Client) error {
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					_, _ = list(ctx, c, users)
+				}()
+				synctest.Wait()
+				err := invite(ctx, c)
+				<-done
+				return err
+			},
+			words: "invite Ada@example.com: HTTP 429: other requests were answered so, and all wait: context deadline exceeded",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if test.limit > 0 {
+					ctx, cancel = context.WithTimeout(ctx, test.limit)
+					defer cancel()
+				}
+				if test.stop > 0 {
+					time.AfterFunc(test.stop, cancel)
+				}
+				err := test.call(ctx, newBubbleClient(t, test.handler, nil))
+				if got := asCallError(t, err); got.Failure != org.NotSent || got.Status != 429 || !strings.HasSuffix(err.Error(), test.words) {
+					t.Errorf("%q (%v), want not sent with %q", err, got.Failure, test.words)
+				}
+				for _, end := range []error{context.DeadlineExceeded, context.Canceled} {
+					if errors.Is(err, end) != (end == test.is) {
+						t.Errorf("%v is %v: %v", err, end, end != test.is)
+					}
+				}
+			})
+		})
+	}
+}

@@ -21,10 +21,6 @@ import (
 const (
 	// maxAnswer is the largest answer that is read; a page of 500 rows is far below.
 	maxAnswer = 32 << 20
-	// maxValues and maxRows bound what is decoded of one answer: in memory each value takes a hundred times of what "{}," takes
-	// in the answer. A page is asked for 500 rows, and groups have their members in them.
-	maxValues = 1_000_000
-	maxRows   = 10_000
 	// maxRefusal is how much of an answer that is no success is read for the server's words.
 	maxRefusal = 64 << 10
 	// stopGrace is how long a write in flight may go on when its caller has stopped.
@@ -33,7 +29,6 @@ const (
 
 var (
 	errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
-	errTooMany  = fmt.Errorf("the answer holds more than %d values or %d rows", maxValues, maxRows)
 	errStopped  = fmt.Errorf("no answer within %v of the stop", stopGrace)
 )
 
@@ -58,6 +53,19 @@ type answer struct {
 	status int
 	header http.Header
 	fields fields // the top of the JSON object; only without a failure
+}
+
+// errorText returns what a success says that went wrong, or "" when it says nothing of the kind.
+func (a answer) errorText() string {
+	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	if mediaType == "application/problem+json" { // RFC 9457
+		all, err := json.Marshal(a.fields)
+		if err != nil {
+			panic(err) // it was read from JSON
+		}
+		return wordsIn(all)
+	}
+	return a.fields.errorText()
 }
 
 // send waits for its turn and sends q once. Without a failure the answer is a 2xx with a JSON object.
@@ -127,14 +135,15 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 	if q.mayBeEmpty && len(bytes.TrimSpace(body)) == 0 {
 		return a, nil
 	}
-	if holdsTooMany(body) {
+	if !fits(body, maxMembers) {
 		return a, q.failed(org.Unreadable, a.status, "", errTooMany)
 	}
-	if isHTML(a.header) || json.Unmarshal(body, &a.fields) != nil || a.fields == nil {
+	if a.fields = decodeObject(body); isHTML(a.header) || a.fields == nil {
 		return a, q.failed(org.Unreadable, a.status, c.clean(notJSON(a, body)), nil)
 	}
-	if words := a.fields.errorText(); words != "" { // whether the server acted all the same nobody knows
-		return a, q.failed(org.Unreadable, a.status, c.clean("the answer says: "+words), nil)
+	// What the words say is not relied on: whether the server acted is found out by reading.
+	if text := a.errorText(); text != "" {
+		return a, q.failed(org.Unreadable, a.status, c.clean("the answer says: "+text), nil)
 	}
 	// Only an answer of the API's own tells its time: a gateway's error page has a clock of its own. Writes, of which there may
 	// be many in a row, may all go to one machine; what a list shows is judged by the clocks that lists come with.
@@ -213,31 +222,6 @@ func readBody(res *http.Response) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	return body.Bytes(), err
-}
-
-// holdsTooMany reports whether body, which should be a JSON object, has more values, or more rows in its lists, than are
-// decoded. It counts commas and colons, and the commas in what the object holds.
-func holdsTooMany(body []byte) bool {
-	values, rows, depth, inString := 0, 0, 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		case c == ',' || c == ':':
-			values++
-			if c == ',' && depth == 2 {
-				rows++
-			}
-		}
-	}
-	return values > maxValues || rows > maxRows
 }
 
 // cause is why a request failed: what ended its time, if that was it, else err, which may quote what the server sent.

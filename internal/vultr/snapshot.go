@@ -2,77 +2,59 @@ package vultr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// ReadOrganization reads what a plan is made from, all lists at the same time. The result is complete or an error. Groups,
-// roles and policies are read as far as wanted says; nil wants none.
+// ReadOrganization reads what a plan is made from, all lists at the same time. The result is
+// complete or an error. Groups, roles and policies are read as far as wanted says; nil wants none.
 //
-// Missing rights are told apart from failures: users that may not be listed (403) give UsersSeen false, suspended users
-// and the account (403, 404) SuspendedSeen false and no Self; organizations see [Client.Identify]. A key that does not
-// work (401) is an error everywhere, and so are invitations that cannot be read. Invitations of another organization
-// are an [*org.PinError].
+// Missing rights are told apart from failures: users that may not be listed (403) give UsersSeen
+// false, suspended users and the account (403, 404) SuspendedSeen false and no Self; organizations
+// see [Client.Identify]. A key that does not work (401) is an error everywhere, and so are
+// invitations that cannot be read, and a list of users that is empty though there are some.
+// Invitations of another organization are an [*org.PinError].
 func (c *Client) ReadOrganization(ctx context.Context, pin string, wanted org.Wanted) (org.Snapshot, error) {
-	return c.readOrganization(ctx, pin, c.listInvitationsOnce(ctx), func(ctx context.Context) ([]accessRow, error) {
+	return c.readWanted(ctx, pin, wanted, func(org.Organization) {})
+}
+
+// readWanted is ReadOrganization, which calls identified as soon as the organization is known.
+func (c *Client) readWanted(
+	ctx context.Context, pin string, wanted org.Wanted, identified func(org.Organization),
+) (org.Snapshot, error) {
+	return c.readOrganization(ctx, pin, identified, func(ctx context.Context) ([]accessRow, error) {
 		return c.readAccess(ctx, wanted)
 	})
 }
 
-// invitationsOnce lists the invitations at most once, whoever asks for them: the reading and, where organizations are not
-// shown, finding out which one it is. stop ends the listing.
-type invitationsOnce struct {
-	rows func() (pages[org.Invitation], error)
-	stop context.CancelFunc
-}
-
-func (c *Client) listInvitationsOnce(ctx context.Context) invitationsOnce {
-	ctx, stop := context.WithCancel(ctx)
-	return invitationsOnce{stop: stop, rows: sync.OnceValues(func() (pages[org.Invitation], error) {
-		defer stop()
-		return listPages(ctx, c, invitations)
-	})}
-}
-
-// list is all rows.
-func (o invitationsOnce) list() ([]org.Invitation, error) {
-	p, err := o.rows()
-	return p.rows, err
-}
-
-// ReadAhead is [Client.Identify] and [Client.ReadOrganization] at the same time: the reading goes on while its caller does
-// what needs the organization only. snapshot waits for it; where ctx ends first, it ends too. With an error, which is that of
-// Identify, nothing is being read any more.
+// ReadAhead is [Client.ReadOrganization], which returns as soon as the organization is known: the
+// reading goes on while its caller does what needs the organization only. snapshot waits for it;
+// where ctx ends first, it ends too. With an error, which is that of the reading, nothing is being
+// read any more.
 func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (in org.Organization, snapshot func() (org.Snapshot, error), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var s org.Snapshot
 	var failed error
 	done := make(chan struct{})
-	listed := c.listInvitationsOnce(ctx)
+	organization := make(chan org.Organization, 1)
 	go func() {
 		defer close(done)
-		s, failed = c.readOrganization(ctx, pin, listed, func(ctx context.Context) ([]accessRow, error) {
-			return c.readAccess(ctx, wanted)
-		})
+		defer close(organization)
+		s, failed = c.readWanted(ctx, pin, wanted, func(o org.Organization) { organization <- o })
 	}()
-	known, err := c.identify(ctx, pin, listed.list)
-	if err != nil {
-		given := ctx.Err()
-		cancel()
+	in, known := <-organization
+	if !known {
 		<-done
-		if given == nil && failed != nil && errors.Is(err, context.Canceled) {
-			err = failed // the reading failed, and took the list of invitations with it
-		}
-		return org.Organization{}, nil, err
+		cancel()
+		return org.Organization{}, nil, failed
 	}
-	return known.is, func() (org.Snapshot, error) {
+	return in, func() (org.Snapshot, error) {
 		<-done
 		cancel()
 		return s, failed
@@ -82,27 +64,35 @@ func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (
 // ReadAll is [Client.ReadOrganization] with all groups, roles and policies and all who have them, one list for each. Kinds
 // that the key may not read, or the API does not have (403, 404), are unseen and no error.
 func (c *Client) ReadAll(ctx context.Context, pin string) (s org.Snapshot, unseen []org.Kind, err error) {
-	s, err = c.readOrganization(ctx, pin, c.listInvitationsOnce(ctx), func(ctx context.Context) (rows []accessRow, err error) {
+	read := func(ctx context.Context) (rows []accessRow, err error) {
 		rows, unseen, err = c.readAllAccess(ctx)
 		return rows, err
-	})
+	}
+	s, err = c.readOrganization(ctx, pin, func(org.Organization) {}, read)
 	return s, unseen, err
 }
 
 func (c *Client) readOrganization(
-	ctx context.Context, pin string, listed invitationsOnce, readAccess func(context.Context) ([]accessRow, error),
+	ctx context.Context, pin string, identified func(org.Organization), read func(context.Context) ([]accessRow, error),
 ) (org.Snapshot, error) {
 	var s org.Snapshot
 	var access []accessRow
-	var all, suspended pages[org.User]
+	var suspended []org.User
 	g, ctx := errgroup.WithContext(ctx)
-	defer context.AfterFunc(ctx, listed.stop)()
-	g.Go(func() (err error) {
-		s.Invitations, err = listed.list()
-		return err
+	var paged [3]bool             // the invitations, the users, the suspended users
+	listed := make(chan struct{}) // closed once the invitations are there, or cannot be read
+	var failed error
+	g.Go(func() error {
+		defer close(listed)
+		s.Invitations, paged[0], failed = listPages(ctx, c, invitations)
+		return failed
 	})
+	rows := func() ([]org.Invitation, error) {
+		<-listed
+		return s.Invitations, failed
+	}
 	g.Go(func() (err error) {
-		all, err = listPages(ctx, c, users)
+		s.Users, paged[1], err = listPages(ctx, c, users)
 		if hasStatus(err, http.StatusForbidden) {
 			return nil
 		}
@@ -110,19 +100,20 @@ func (c *Client) readOrganization(
 		return err
 	})
 	g.Go(func() (err error) {
-		access, err = readAccess(ctx)
+		access, err = read(ctx)
 		return err
 	})
 	g.Go(func() (err error) {
 		s.Self, err = c.self(ctx)
 		return err
 	})
-	g.Go(func() error {
-		known, err := c.identify(ctx, pin, listed.list)
+	g.Go(func() (err error) {
+		found, err := c.identify(ctx, pin, rows)
 		if err != nil {
 			return err
 		}
-		s.Organization, s.PinConfirmed = known.is, known.confirmed
+		s.Organization, s.PinConfirmed = found.is, found.confirmed
+		identified(found.is)
 		if s.Organization.ID == "" {
 			return nil
 		}
@@ -130,49 +121,29 @@ func (c *Client) readOrganization(
 		if err != nil {
 			return fmt.Errorf("list suspended users: %w", err)
 		}
-		suspended, err = listPages(ctx, c, suspendedUsers(id))
+		suspended, paged[2], err = listPages(ctx, c, suspendedUsers(id))
 		if Hidden(err) {
 			return nil
 		}
 		s.SuspendedSeen = err == nil
-		s.PinConfirmed = s.PinConfirmed || s.SuspendedSeen
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return org.Snapshot{}, err
 	}
+	isOwn := func(i org.Invitation) bool { return i.OrgID != "" && strings.EqualFold(i.OrgID, s.Organization.ID) }
+	s.PinConfirmed = s.PinConfirmed || s.SuspendedSeen || slices.ContainsFunc(s.Invitations, isOwn)
+	s.Paged = slices.Contains(paged[:], true)
 	if s.UsersSeen {
-		if err := checkUsers(all.rows, suspended.rows, access, s.Self); err != nil {
+		if err := checkUsers(s.Users, s.Self, suspended, access); err != nil {
 			return org.Snapshot{}, err
 		}
-		s.Users = withSuspended(all.rows, suspended.rows)
+		s.Users = withSuspended(s.Users, suspended)
 	}
 	s.Access = withHolders(access, s.Users)
 	if err := checkOwn(s.Organization, pin, s.Invitations); err != nil {
 		return org.Snapshot{}, err
 	}
-	invited, _ := listed.rows() // it was listed before
-	s.Paged = invited.several || all.several || suspended.several
 	s.Now = c.Now()
 	return s, nil
-}
-
-// checkUsers refuses a list of users that cannot be true: it is empty, and something else shows that there are users. Such a
-// list would make everybody somebody to be invited.
-func checkUsers(all, suspended []org.User, access []accessRow, self org.Address) error {
-	if len(all) > 0 {
-		return nil
-	}
-	shown := ""
-	switch {
-	case !self.IsZero():
-		shown = "the account names one"
-	case len(suspended) > 0:
-		shown = "there are suspended ones"
-	case slices.ContainsFunc(access, func(row accessRow) bool { return len(row.holders()) > 0 }):
-		shown = "groups, roles or policies have members"
-	default:
-		return nil
-	}
-	return call{op: users.op}.failed(org.Unreadable, http.StatusOK, "the list is empty, although "+shown, nil)
 }

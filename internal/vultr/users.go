@@ -1,16 +1,20 @@
 package vultr
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
 
+const usersOp = "list users"
+
 var users = listing[org.User]{
-	op:     "list users",
+	op:     usersOp,
 	path:   "/v2/users",
 	keys:   []string{"users"},
 	decode: decodeUser,
@@ -43,9 +47,13 @@ func decodeUser(f fields) org.User {
 	active := f.flag("status")
 	u.Suspended = active != nil && !*active || strings.EqualFold(f.text("status"), "suspended")
 	// The legacy ACL that lets a user manage others (SPEC); what policies allow is not told here.
-	var acls []string
-	_ = json.Unmarshal(f["acls"], &acls) // of another form: no ACLs
-	u.Admin = slices.Contains(acls, "manage_users")
+	if raw := f["acls"]; fits(raw, maxMembers) {
+		var acls []string
+		_ = json.Unmarshal(raw, &acls) // of another form: no ACLs
+		u.Admin = slices.Contains(acls, "manage_users")
+	} else {
+		u.Admin = bytes.Contains(raw, []byte(`"manage_users"`))
+	}
 	return u
 }
 
@@ -64,6 +72,29 @@ func withSuspended(all, suspended []org.User) []org.User {
 		all = append(all, u)
 	}
 	return all
+}
+
+// checkUsers returns an error when the list of users cannot be true: it is empty, though something
+// else that was read at the same time shows that there are some. self is the address of the key's
+// own user, suspended is the list of suspended users.
+func checkUsers(users []org.User, self org.Address, suspended []org.User, access []accessRow) error {
+	if len(users) > 0 {
+		return nil
+	}
+	message := ""
+	switch i := slices.IndexFunc(access, accessRow.isGiven); {
+	case !self.IsZero():
+		message = fmt.Sprintf("the key belongs to %q", self)
+	case len(suspended) == 1:
+		message = "1 user is suspended"
+	case len(suspended) > 1:
+		message = fmt.Sprintf("%d users are suspended", len(suspended))
+	case i >= 0:
+		message = fmt.Sprintf("the %s %q has members", access[i].Kind, shorten(access[i].Name))
+	default:
+		return nil
+	}
+	return call{op: usersOp}.failed(org.Unreadable, 0, "the list is empty, though "+message, nil)
 }
 
 const accountPath = "/v2/account"

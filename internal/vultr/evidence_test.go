@@ -1,0 +1,299 @@
+package vultr
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// smallWorld is an organization with one user and nobody else.
+func smallWorld() world {
+	return world{
+		orgsPath: oneOrg, invitationPath: `{"invites":[]}`, suspendedPath: noUsers, "/v2/account": `{"account":{"email":"ada@example.com"}}`,
+		"/v2/users": `{"users":[{"id":"u1","email":"ada@example.com"}],"meta":{"total":1}}`,
+	}
+}
+
+// with is w with other answers to the paths of changes.
+func (w world) with(changes world) world {
+	w = maps.Clone(w)
+	maps.Copy(w, changes)
+	return w
+}
+
+// TestPaged: a snapshot says when a list of people came in several pages, between which a row may have moved.
+func TestPaged(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/v2/users", suspendedPath, invitationPath, orgsPath, ""} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			w := smallWorld()
+			c := newTestClient(t, func(rw http.ResponseWriter, r *http.Request) {
+				body := w[r.URL.Path].(string)
+				if r.URL.Path == path { // a second page with the rows, after a first one with another
+					first := `{"users":[{"id":"u9"}],"invites":[{"id":"i9"}],"orgs":[{"id":"o9","name":"Other"}],"meta":{"links":{"next":"c"}}}`
+					if r.FormValue("cursor") == "" {
+						body = first
+					}
+				}
+				answerJSON(rw, 200, body)
+			})
+			s, err := c.ReadOrganization(t.Context(), "o1", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := path != "" && path != orgsPath; s.Paged != want {
+				t.Errorf("in several pages: %v, want %v", s.Paged, want)
+			}
+		})
+	}
+}
+
+// TestPinConfirmed: what names the organization confirms the pin, what names another is evidence
+// against it, and where nothing names any there is none either way.
+func TestPinConfirmed(t *testing.T) {
+	t.Parallel()
+	const suspendedA = "/v2/organizations/" + uuidA + "/suspended-users"
+	row := func(members string) string { return `{"invites":[{"id":"i1",` + members + `}]}` }
+	tests := []struct {
+		name, pin  string
+		change     world
+		confirmed  bool
+		pinError   bool
+		identified bool // Identify alone finds the organization
+	}{
+		{name: "listed", confirmed: true, identified: true},
+		{
+			name: "listed, and its suspended users are hidden", change: world{suspendedPath: 404}, confirmed: true,
+			identified: true,
+		},
+		{name: "listed, by id", pin: "O1", confirmed: true, identified: true},
+		{name: "another is listed", pin: uuidA, pinError: true},
+		{
+			name: "hidden, an invitation names it", pin: uuidA,
+			change: world{orgsPath: 403, invitationPath: row(`"org_id":"` + uuidA + `"`)}, confirmed: true,
+			identified: true,
+		},
+		{
+			name: "hidden, an invitation names it in capitals", pin: uuidA, identified: true, confirmed: true,
+			change: world{orgsPath: 403, invitationPath: row(`"org_id":"` + strings.ToUpper(uuidA) + `"`)},
+		},
+		{
+			name: "pinned in capitals, an invitation names it", pin: strings.ToUpper(uuidA), identified: true, confirmed: true,
+			change: world{orgsPath: 403, invitationPath: row(`"org_id":"` + uuidA + `"`)},
+		},
+		{
+			name: "hidden, an invitation names another", pin: uuidA,
+			change: world{orgsPath: 403, invitationPath: row(`"org_id":"o9"`)}, pinError: true,
+		},
+		{
+			name:   "hidden, no pin, an invitation names it",
+			change: world{orgsPath: 403, invitationPath: row(`"org_id":"o1"`)}, confirmed: true, identified: true,
+		},
+		{
+			name: "hidden, an invitation tells only a name", pin: uuidA,
+			change: world{orgsPath: 403, invitationPath: row(`"org_name":"Example Org"`)}, identified: true,
+		},
+		{
+			name: "hidden, its suspended users are shown", pin: uuidA,
+			change: world{orgsPath: 403, suspendedA: noUsers}, confirmed: true, identified: true,
+		},
+		{
+			name: "hidden, its suspended users are hidden", pin: uuidA,
+			change: world{orgsPath: 403, suspendedA: 403}, identified: true,
+		},
+		{name: "hidden, nothing is known of it", pin: uuidA, change: world{orgsPath: 403}, identified: true},
+		{
+			name: "none listed, nothing is known of it", pin: uuidA, change: world{orgsPath: `{"orgs":[]}`},
+			identified: true,
+		},
+		{
+			name: "listed, an invitation names another", pin: "o1", identified: true, pinError: true,
+			change: world{invitationPath: row(`"org_id":"o9"`)},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := smallWorld().with(test.change).client(t)
+			isPin := func(err error) bool { _, ok := errors.AsType[*org.PinError](err); return ok }
+			// Twice: what was found out once is remembered, and so must be how.
+
+			for range 2 {
+				if _, err := c.Identify(t.Context(), test.pin); (err == nil) != test.identified || err != nil && !isPin(err) {
+					t.Errorf("Identify: %v", err)
+				}
+				s, err := c.ReadOrganization(t.Context(), test.pin, nil)
+				if isPin(err) != test.pinError || (err != nil) != test.pinError {
+					t.Errorf("ReadOrganization: %v, want a PinError: %v", err, test.pinError)
+				}
+				if s.PinConfirmed != test.confirmed {
+					t.Errorf("confirmed: %v, want %v", s.PinConfirmed, test.confirmed)
+				}
+			}
+		})
+	}
+}
+
+// TestListsThatCannotBeTrue: the key is somebody's, so a list without any user is not the organization's.
+func TestListsThatCannotBeTrue(t *testing.T) {
+	t.Parallel()
+	const groups, members = "/v2/groups", "/v2/groups/g1/members"
+	wanted := org.Wanted{org.KindGroup: {"platform"}}
+	group := world{groups: `{"groups":[{"id":"g1","display_name":"platform"}]}`}
+	suspended := world{suspendedPath: `{"users":[{"id":"u4","email":"kim@example.com"}],"meta":{"total":1}}`}
+	for name, test := range map[string]struct {
+		change world
+		words  string // in the error; "" where there is none
+	}{
+		"no users beside the account's": {
+			world{}, `the list is empty, though the key belongs to "ada@example.com"`,
+		},
+		"no users beside suspended ones": {
+			suspended.with(world{"/v2/account": 403}), "the list is empty, though 1 user is suspended",
+		},
+		"no users beside a group's members": {
+			world{"/v2/account": 403, members: `{"members":[{"id":"u1"}]}`},
+			`the list is empty, though the group "platform" has members`,
+		},
+		"no users beside a group's members in the list of groups": {
+			world{"/v2/account": 403, members: 404, groups: `{"groups":[{"id":"g1","display_name":"platform","members":[{"id":"u1"}]}]}`},
+			`the list is empty, though the group "platform" has members`,
+		},
+		"null": {
+			world{"/v2/users": `{"users":null,"meta":{"total":0}}`}, "the list is empty",
+		},
+		"no users and nobody else": {world{"/v2/account": 403}, ""},
+		"no users, and members taken out": {
+			world{"/v2/account": 403, members: `{"members":[{"id":"u1","active":false}]}`}, "",
+		},
+		"no users, account without anyone": {world{"/v2/account": `{"account":{}}`}, ""},
+		"users hidden":                     {world{"/v2/users": 403}, ""},
+		"users hidden, one is suspended":   {suspended.with(world{"/v2/users": 403}), ""},
+		"users without the account's":      {world{"/v2/users": `{"users":[{"id":"u2"}],"meta":{"total":1}}`}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := smallWorld().with(world{"/v2/users": noUsers, members: `{"members":[]}`}).with(group).with(test.change).client(t)
+			s, err := c.ReadOrganization(t.Context(), "", wanted)
+			found := mustProbe(t, c, "", nil)
+			if test.words == "" {
+				if err != nil || found.Unable != nil {
+					t.Errorf("%v, the check-up finds %v", err, found.Unable)
+				}
+				return
+			}
+			failure, ok := errors.AsType[*org.CallError](err)
+			if !ok || failure.Op != "list users" || failure.Failure != org.Unreadable || !strings.Contains(failure.Message, test.words) {
+				t.Errorf("%v, want unreadable with %q", err, test.words)
+			}
+			if diff := cmp.Diff(org.Snapshot{}, s, cmp.Comparer(sameAddress)); diff != "" {
+				t.Errorf("half a snapshot beside the error:\n%s", diff)
+			}
+			failed := slices.ContainsFunc(found.Limits, func(l org.Limit) bool { return l.Kind == org.LimitListFailed && l.Detail == "users" })
+			if !failed || found.Unable == nil || !strings.Contains(found.Unable.Error(), test.words) {
+				t.Errorf("the check-up finds %v and %v, want %q", found.Unable, found.Limits, test.words)
+			}
+		})
+	}
+}
+
+// TestEachListOnce: a reading asks for no list twice, also where the organization has to be taken
+// from the invitations.
+func TestEachListOnce(t *testing.T) {
+	t.Parallel()
+	for name, orgs := range map[string]any{"organizations shown": oneOrg, "organizations hidden": 403, "no organizations": `{"orgs":[]}`} {
+		for slow := range smallWorld() { // whichever list is the last
+			t.Run(name+", slow "+slow, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					w := smallWorld().with(world{orgsPath: orgs, invitationPath: `{"invites":[{"id":"i1","org_id":"o1","org_name":"Example Org"}]}`})
+					var mu sync.Mutex
+					asked := map[string]int{}
+					c := newBubbleClient(t, func(rw http.ResponseWriter, r *http.Request) {
+						mu.Lock()
+						asked[r.URL.Path]++
+						mu.Unlock()
+						if r.URL.Path == slow {
+							time.Sleep(time.Second)
+						}
+						if status, ok := w[r.URL.Path].(int); ok {
+							answerJSON(rw, status, "")
+							return
+						}
+						answerJSON(rw, 200, w[r.URL.Path].(string))
+					}, nil)
+					in, read, err := c.ReadAhead(t.Context(), "", nil)
+					if err != nil || in.ID != "o1" {
+						t.Fatalf("organization %+v, %v", in, err)
+					}
+					if s, err := read(); err != nil || len(s.Invitations) != 1 || s.Organization != in {
+						t.Fatalf("%+v, %v", s, err)
+					}
+					for path, n := range asked {
+						if n != 1 {
+							t.Errorf("%s was asked for %d times", path, n)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestReadAheadFails: where the organization is not known, whatever the reason, nothing is being
+// read any more.
+func TestReadAheadFails(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change world
+		pin    string
+		words  string
+	}{
+		"another organization": {pin: "Other", words: `the roster is for the organization "Other"`},
+		"organizations fail":   {change: world{orgsPath: 401}, words: "list organizations: HTTP 401"},
+		"invitations fail, and are needed": {
+			change: world{orgsPath: 403, invitationPath: 401}, words: "list invitations: HTTP 401",
+		},
+		"users fail first": {change: world{"/v2/users": 401}, words: "list users: HTTP 401"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := smallWorld().with(test.change)
+				c := newBubbleClient(t, func(rw http.ResponseWriter, r *http.Request) {
+					if name == "users fail first" && r.URL.Path != "/v2/users" {
+						time.Sleep(time.Second)
+					}
+					if status, ok := w[r.URL.Path].(int); ok {
+						answerJSON(rw, status, "")
+						return
+					}
+					answerJSON(rw, 200, w[r.URL.Path].(string))
+				}, nil)
+				_, read, err := c.ReadAhead(t.Context(), test.pin, nil)
+				if err == nil {
+					_, err = read()
+				}
+				if err == nil || !strings.Contains(err.Error(), test.words) {
+					t.Errorf("%v, want %q", err, test.words)
+				}
+				before := c.Stats().Requests
+				time.Sleep(time.Minute)
+				if after := c.Stats().Requests; after != before {
+					t.Errorf("%d requests went out later", after-before)
+				}
+			})
+		})
+	}
+}
