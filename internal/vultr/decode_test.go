@@ -242,6 +242,7 @@ func TestEscapedAddresses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`o&#039;brien@example.com`:      "o'brien@example.com",
+		`o\'brien@example.com`:          "o'brien@example.com",
 		`o&#39;brien@example.com`:       "o'brien@example.com",
 		`o&#x27;brien@example.com`:      "o'brien@example.com",
 		`o&apos;brien@example.com`:      "o'brien@example.com",
