@@ -57,7 +57,7 @@ func (f fields) text(name string) string {
 
 // errorText returns what an answer says went wrong; "" when it says nothing of the kind. A success that has an error beside it
 // did not do, or show, what was asked for; govultr looks for `error` in every answer, too. A bare invitation has a status word
-// of its own and a bare user a bool, so only words that mean failure count there.
+// of its own and a bare user a bool, so only words that mean failure count there, and false only where there is no id.
 func (f fields) errorText() string {
 	for _, name := range []string{"error", "errors", "error_message", "exception"} {
 		if raw := f[name]; hasValue(raw) {
@@ -74,6 +74,9 @@ func (f fields) errorText() string {
 		case "error", "fail", "failed", "failure":
 			return cmp.Or(f.text("message"), name+" is "+word)
 		}
+	}
+	if said := f.flag("status"); said != nil && !*said && f.text("id") == "" {
+		return cmp.Or(f.text("message"), "status is "+f.text("status"))
 	}
 	for _, name := range []string{"status", "code", "status_code", "http_code"} {
 		if n := wholeNumber(f.text(name)); n >= 400 && n < 600 {
