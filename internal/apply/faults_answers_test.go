@@ -110,7 +110,7 @@ func TestFaultA11ErrorBesideAList(t *testing.T) {
 						must(t, c.Suspend(zoe))
 						_, err := c.AddInvitation(sandbox.Invitation{Email: ada})
 						must(t, err)
-						c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: list, Kind: sandbox.FaultErrorInside, Says: shape, After: beside})
+						c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: list, Kind: sandbox.FaultErrorInside, Says: shape, Beside: beside})
 						if o := c.run(with{}); o.exit() != 1 || c.writes() > 0 {
 							t.Errorf("%s, beside the answer %v: exit code %d, %d requests that write", shape, beside, o.exit(), c.writes())
 						}
@@ -134,7 +134,8 @@ func TestFaultA11ErrorBesideAMail(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(4)...)
 					c.AddFault(sandbox.Fault{
-						Method: http.MethodPost, Path: lostInvite, Kind: sandbox.FaultErrorInside, Says: shape, After: acted, From: 2, Times: times,
+						Method: http.MethodPost, Path: lostInvite, Kind: sandbox.FaultErrorInside, Says: shape, Beside: true, After: acted,
+						From: 2, Times: times,
 					})
 					o := c.run(with{})
 					for _, ch := range o.Changes {
@@ -592,11 +593,11 @@ func TestFaultA17TimesInTheFuture(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{2 * time.Hour, 100 * time.Hour, 365 * 24 * time.Hour} {
 		for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
-			for _, lost := range []bool{false, true} { // the answer to the mail
+			for _, lost := range []bool{false, true} { // the answer to the first mail
 				t.Run(fmt.Sprint(ahead, lapsed, lost), func(t *testing.T) {
 					t.Parallel()
 					bubble(t, func(t *testing.T) {
-						c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+						c := newFault(t, sandbox.Options{ListLag: 10 * time.Minute, Dialect: sandbox.Dialect{
 							Lapsed: lapsed, Accepted: sandbox.AcceptedVanish, Duplicate: sandbox.DuplicateSecond,
 						}}, ada, bob)
 						wrong := true
@@ -611,6 +612,8 @@ func TestFaultA17TimesInTheFuture(t *testing.T) {
 						}
 						c.run(with{settleWait: leaveToLaterRun})
 						wrong = false
+						must(t, c.Advance(time.Minute))
+						c.run(with{settleWait: leaveToLaterRun})
 						for range 6 {
 							must(t, c.Advance(10*time.Hour))
 							c.run(with{})

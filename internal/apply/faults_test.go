@@ -607,7 +607,7 @@ func TestFaultA7WhoWaitsADay(t *testing.T) {
 		must(t, c.Advance(2*time.Hour))
 		c.list(ada, bob)
 		c.roster.People = append(c.roster.People[:1], roster.Person{
-			Email: org.MustParseAddress("cy@example.com"), Until: c.Now().Truncate(24 * time.Hour).AddDate(0, 0, -1),
+			Email: org.MustParseAddress("cy@example.com"), Until: c.Now().Truncate(24*time.Hour).AddDate(0, 0, -1),
 		})
 		o := c.run(with{}) // bob was listed, cy's last day is over, and mallory came from nowhere
 		c.expect(o, 0, bob, "remove done")

@@ -63,8 +63,9 @@ const (
 	FaultWrongTotal Kind = "wrong_total"
 	// FaultEmptyList shows a list as one without rows, and counts none.
 	FaultEmptyList Kind = "empty_list"
-	// FaultErrorInside gives the right status and puts Fault.Says, a JSON object ("": an error), into the right answer: beside
-	// what it says or, without After, beside empty lists and nothing else. An answer without a body gets one.
+	// FaultErrorInside gives the right status and puts Fault.Says, a JSON object ("": an error), into the right answer: with
+	// After or Fault.Beside beside all that it says, else beside empty lists and nothing else. An answer without a body gets
+	// one.
 	FaultErrorInside Kind = "error_inside"
 	// FaultExpired gives the right answer about an invitation that expired an hour ago.
 	FaultExpired Kind = "expired"
@@ -124,6 +125,7 @@ type Fault struct {
 	Location  string
 	Megabytes int
 	Says      string
+	Beside    bool
 }
 
 // AddFault makes something go wrong from now on. It panics for a kind or a Retry-After that there is none of, and for Says that is no JSON, since a test
@@ -275,7 +277,7 @@ func (f *rule) spoil(client context.Context, a *answer) {
 	case FaultEmpty:
 		a.status, a.body = status(a.status), nil
 	case FaultErrorInside:
-		a.sayError(f.Says, f.After)
+		a.sayError(f.Says, f.After || f.Beside)
 	case FaultHuge:
 		a.padding = f.Megabytes
 		if a.padding == 0 {
