@@ -88,6 +88,8 @@ type with struct {
 	settleWait  time.Duration // 0: 5 minutes, as on the command line; leaveToLaterRun: 0
 	waiting     func(apply.Wait)
 	reading     func(n int, s *org.Snapshot) // changes what the n-th reading shows
+	refuse      bool                         // the plan is checked first, as the command does it
+	files       string                       // the names of the roster files
 }
 
 // leaveToLaterRun is --settle-wait 0.
@@ -141,18 +143,18 @@ func (c *company) apply(w with) outcome {
 		w.concurrency = 8
 	}
 	client := c.client(w)
-	organization, err := client.Identify(ctx, pin)
+	organization, err := client.Identify(ctx, c.roster.Organization)
 	if err != nil {
 		return outcome{err: err}
 	}
-	book, err := ledger.Open(ctx, c.store, ledger.Options{Organization: organization.ID, Now: client.Now})
+	book, err := ledger.Open(ctx, c.store, ledger.Options{Organization: organization.ID, Now: client.Now, Roster: w.files})
 	if err != nil {
 		return outcome{err: err}
 	}
 	defer book.Close()
 	readings := 0
 	read := func(ctx context.Context) (org.Snapshot, error) {
-		snapshot, err := client.ReadOrganization(ctx, pin, c.roster.Wanted())
+		snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, c.roster.Wanted())
 		if readings++; w.reading != nil && err == nil {
 			w.reading(readings, &snapshot)
 		}
@@ -169,6 +171,11 @@ func (c *company) apply(w with) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
+	if w.refuse {
+		if err := refusal(p); err != nil {
+			return outcome{plan: p, err: err}
+		}
+	}
 	if w.settleWait == 0 {
 		w.settleWait = 5 * time.Minute
 	}
@@ -183,11 +190,22 @@ func (c *company) apply(w with) outcome {
 	return outcome{Result: result, plan: p}
 }
 
+// refusal is why the command does not carry p out; nil when it does.
+func refusal(p plan.Plan) error {
+	switch {
+	case p.Needs != "":
+		return &plan.NeedsError{What: p.Needs}
+	case len(p.Problems) > 0:
+		return &roster.ProblemsError{Problems: p.Problems}
+	}
+	return p.CheckLimits()
+}
+
 // changes is the plan that a run would carry out now, as "invite ada@example.com", and what would keep it from being one.
 func (c *company) changes() []string {
 	c.t.Helper()
 	client := c.client(with{concurrency: 1})
-	snapshot, err := client.ReadOrganization(c.t.Context(), pin, c.roster.Wanted())
+	snapshot, err := client.ReadOrganization(c.t.Context(), c.roster.Organization, c.roster.Wanted())
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -10,8 +10,10 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
@@ -165,6 +167,35 @@ func TestWitnessIsNobodyRefused(t *testing.T) {
 		if run := c.apply(with{concurrency: 1}); run.counts() != "3/1/0/0" {
 			c.log(run)
 			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+	})
+}
+
+// TestThirdRefusalIsAFailure: a mail that is refused for the third time is not done because the plan makes it wait for a day.
+func TestThirdRefusalIsAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "d@example.com")
+		c.refuse(func(int, string) string { return "no such mailbox" })
+		for n := range 3 {
+			if run := c.apply(with{}); run.counts() != "0/1/0/0" {
+				t.Errorf("refusal %d: %s (done/failed/unknown/skipped)", n+1, run.counts())
+			}
+			must(t, c.Advance(time.Hour))
+		}
+	})
+}
+
+// TestLostAndHeldIsAFailure: a mail that was lost and not sent is not done because the plan holds it from then on.
+func TestLostAndHeldIsAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, many(3)...)
+		c.roster.Settings.HiddenMembers = roster.HiddenMembersInvite
+		c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/users", Kind: sandbox.FaultForbid})
+		c.AddFault(sandbox.Fault{Method: http.MethodPost, Kind: sandbox.FaultDrop, From: 2, Times: 1})
+		if run := c.apply(with{concurrency: 1}); run.counts() != "2/1/0/0" || c.mailCount() != 2 {
+			t.Errorf("%s (done/failed/unknown/skipped), %d mails", run.counts(), c.mailCount())
 		}
 	})
 }

@@ -360,10 +360,14 @@ func (r *run) found(it *item, notices []plan.Notice) {
 			it.InvitationID = n.InvitationID
 		case plan.Unsettled:
 			return // nothing would be done if it were known, but it is not known
-		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp:
+		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp, plan.RefusedMail, plan.EndedSoon:
 			r.conclude(it, Failed, it.Err)
 			return
-		default: // says nothing against it
+		default:
+			if n.Holds() { // the mail is still wanted, and waits for something
+				r.conclude(it, Failed, it.Err)
+				return
+			}
 		}
 	}
 	r.conclude(it, Done, nil)

@@ -15,7 +15,8 @@ import (
 var faultWords = []string{
 	string(sandbox.FaultStatus), string(sandbox.FaultForbid), string(sandbox.FaultThrottle), string(sandbox.FaultDrop),
 	string(sandbox.FaultTruncate), string(sandbox.FaultHTML), string(sandbox.FaultHang), string(sandbox.FaultSlow),
-	string(sandbox.FaultEmpty), string(sandbox.FaultRepeatCursor), string(sandbox.FaultWrongTotal),
+	string(sandbox.FaultEmpty), string(sandbox.FaultRepeatCursor), string(sandbox.FaultWrongTotal), string(sandbox.FaultEmptyList),
+	string(sandbox.FaultErrorInside), string(sandbox.FaultExpired),
 }
 
 // parseFault reads words as in "POST /v2/invitation drop after every=3".

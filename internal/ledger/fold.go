@@ -290,7 +290,9 @@ func (f *fold) limitTimes(t time.Time) {
 			if limit(&m.At) && m.Expires.After(t.Add(org.InvitationLife)) {
 				m.Expires = time.Time{}
 			}
-			limit(&m.LateUntil)
+			if late := t.Add(org.ActWithin); m.LateUntil.After(late) {
+				m.LateUntil = late
+			}
 		}
 		for _, at := range []*time.Time{&p.since, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.at} {
 			limit(at)

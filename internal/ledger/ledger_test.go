@@ -508,3 +508,28 @@ func TestCompactionKeepsMarks(t *testing.T) {
 		t.Errorf("%d people are remembered, want 4", len(after.People))
 	}
 }
+
+// TestLateUntilByAnEarlierClock: the clock of a run is known to a second, so that it may be a little before that of the last
+// one. The server may act on a mail whose answer was lost for as long all the same.
+func TestLateUntilByAnEarlierClock(t *testing.T) {
+	t.Parallel()
+	for _, earlier := range []time.Duration{0, time.Second, 1000 * time.Hour} {
+		s := &ledgertest.Store{}
+		l := open(t, s, 0)
+		must(t, mail(l, "ada@example.com", ledger.Abandoned, org.Invitation{}))
+		must(t, l.Intend(ledger.Invite, "bob@example.com", "")) // the run ends here
+		must(t, l.Close())
+		begins := start.Add(-earlier)
+		next, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: func() time.Time { return begins }})
+		must(t, err)
+		must(t, next.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: "cy@example.com"}}))
+		for who, r := range next.Memory().People {
+			for _, m := range r.Mails {
+				if want := begins.Add(org.ActWithin); !m.LateUntil.Equal(want) {
+					t.Errorf("%v earlier: the mail to %s may be acted on until %v, want %v", earlier, who, m.LateUntil, want)
+				}
+			}
+		}
+		must(t, next.Close())
+	}
+}

@@ -81,7 +81,7 @@ func (w *world) membership(c *candidate, v *verdict) {
 		w.notePossibleAlias(c, v, m.Lapses())
 		return
 	}
-	if c.unaccepted != nil && len(c.rows) == 0 {
+	if c.unaccepted != nil && len(c.rows) == 0 && !c.anew {
 		v.note(c, Notice{Kind: NeedsAttention, UserID: c.unaccepted.ID, Text: notAccepted})
 		return
 	}

@@ -198,6 +198,16 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -10)}
 		}, []string{"invite not_invited ", "fact reset " + ada}},
 
+		{"a user who has not accepted, and no invitation", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted = new(bool)
+		}, []string{"needs_attention u1"}},
+		{"the same, and asked for by name", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted = new(bool)
+		}, []string{"invite not_invited ", "fact reset " + ada}},
+
 		{"the address of a service user", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Service = true

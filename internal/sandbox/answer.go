@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -47,7 +48,7 @@ func (c *call) single(status int, name string, o object) reply {
 
 // date is how the dialect writes t; the zero time is unset.
 func (d Dialect) date(t time.Time) any {
-	layout := "2006-01-02T15:04:05-07:00"
+	layout, zone := "2006-01-02T15:04:05-07:00", time.UTC
 	switch d.Dates {
 	case DatesZ:
 		layout = "2006-01-02T15:04:05Z"
@@ -55,15 +56,48 @@ func (d Dialect) date(t time.Time) any {
 		layout = time.DateTime
 	case DatesEmpty:
 		return ""
+	case DatesMail:
+		layout = http.TimeFormat
+	case DatesZone:
+		zone, layout = time.FixedZone("", 2*60*60), "2006-01-02T15:04:05-0700"
+	case DatesUnix:
+		if t.IsZero() {
+			return 0
+		}
+		return t.Unix()
+	case DatesPHP:
+		if !t.IsZero() {
+			return object{"date": t.UTC().Format("2006-01-02 15:04:05.000000"), "timezone_type": 3, "timezone": "UTC"}
+		}
 	}
 	if !t.IsZero() {
-		return t.UTC().Format(layout)
+		return t.In(zone).Format(layout)
 	}
 	if d.Dates == DatesSQL {
 		return ""
 	}
 	return nil
 }
+
+// text is how the dialect writes an address or a name.
+func (d Dialect) text(s string) string {
+	escape := func(s string) string { return htmlSpecialChars.Replace(s) }
+	switch d.Escape {
+	case EscapeHTML:
+		return escape(s)
+	case EscapeTwice:
+		return escape(escape(s))
+	case EscapeSlash:
+		return addSlashes.Replace(s)
+	}
+	return s
+}
+
+// What PHP's htmlspecialchars and addslashes do.
+var (
+	htmlSpecialChars = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#039;")
+	addSlashes       = strings.NewReplacer(`\`, `\\`, "'", `\'`, `"`, `\"`)
+)
 
 // answer is what goes out.
 type answer struct {

@@ -39,6 +39,9 @@ type Dialect struct {
 	Relations         Relations         // lists of what is attached to what
 	Removal           Removal           // what remains of a removed group membership
 	Organizations     Organizations     // how many the key sees
+	InviteAccepted    InviteAccepted    // whether the list of users says who has accepted
+	Escape            Escape            // how addresses and names are escaped in answers
+	Paging            Paging            // what the pages of one reading show
 }
 
 // The types of the axes. Their constants say what each value does.
@@ -72,6 +75,9 @@ type (
 	Relations         string
 	Removal           string
 	Organizations     string
+	InviteAccepted    string
+	Escape            string
+	Paging            string
 )
 
 // The values of the axes.
@@ -101,6 +107,11 @@ const (
 	DatesZ      Dates = "z"     // 2026-06-01T10:00:00Z; unset is null
 	DatesSQL    Dates = "sql"   // 2026-06-01 10:00:00; unset is ""
 	DatesEmpty  Dates = "empty" // every date is ""
+	// Forms that other web APIs use, of the same moment. Unset is null, but 0 with DatesUnix.
+	DatesZone Dates = "zone"    // 2026-06-01T12:00:00+0200
+	DatesUnix Dates = "unix"    // 1780308000
+	DatesMail Dates = "rfc1123" // Mon, 01 Jun 2026 10:00:00 GMT
+	DatesPHP  Dates = "php"     // {"date": "2026-06-01 10:00:00.000000", "timezone_type": 3, "timezone": "UTC"}
 
 	ExpirationTold  Expiration = ""
 	ExpirationNull  Expiration = "null"
@@ -184,6 +195,18 @@ const (
 
 	OrganizationsOne     Organizations = ""
 	OrganizationsSeveral Organizations = "several" // another one is listed first
+
+	InviteAcceptedAbsent  InviteAccepted = ""        // the list of users has no invite_accepted (OpenAPI file)
+	InviteAcceptedTold    InviteAccepted = "told"    // it has, true for everybody
+	InviteAcceptedInvited InviteAccepted = "invited" // whoever was invited is a user at once, with invite_accepted false
+
+	EscapeNone  Escape = ""
+	EscapeHTML  Escape = "html"       // o&#039;brien@example.com, as PHP's htmlspecialchars writes it
+	EscapeTwice Escape = "html-twice" // o&amp;#039;brien@example.com
+	EscapeSlash Escape = "slashes"    // o\'brien@example.com, as PHP's addslashes writes it
+
+	PagingMoment Paging = ""       // all of one reading show the moment of the first page
+	PagingOffset Paging = "offset" // each shows the list as it is by then, from the same place on: rows can slip through
 )
 
 // axis is one field of Dialect for text: the first value is the name of the zero value.
@@ -199,7 +222,7 @@ var axes = []axis{
 	{"organizations-key", []string{"organizations", "orgs"}, func(d *Dialect) *string { return (*string)(&d.OrganizationsKey) }},
 	{"permissions", []string{"bool", "yes-no", "number", "json", "text", "null", "list"}, func(d *Dialect) *string { return (*string)(&d.Permissions) }},
 	{"asking", []string{"yes-no", "bool", "either"}, func(d *Dialect) *string { return (*string)(&d.Asking) }},
-	{"dates", []string{"offset", "z", "sql", "empty"}, func(d *Dialect) *string { return (*string)(&d.Dates) }},
+	{"dates", []string{"offset", "z", "sql", "empty", "zone", "unix", "rfc1123", "php"}, func(d *Dialect) *string { return (*string)(&d.Dates) }},
 	{"expiration", []string{"told", "null", "empty"}, func(d *Dialect) *string { return (*string)(&d.Expiration) }},
 	{"status", []string{"text", "number", "absent"}, func(d *Dialect) *string { return (*string)(&d.StatusField) }},
 	{"words", []string{"title", "lower", "upper"}, func(d *Dialect) *string { return (*string)(&d.StatusWords) }},
@@ -223,6 +246,9 @@ var axes = []axis{
 	{"relations", []string{"rows", "direct"}, func(d *Dialect) *string { return (*string)(&d.Relations) }},
 	{"removal", []string{"full", "soft"}, func(d *Dialect) *string { return (*string)(&d.Removal) }},
 	{"organizations", []string{"one", "several"}, func(d *Dialect) *string { return (*string)(&d.Organizations) }},
+	{"invite-accepted", []string{"absent", "told", "invited"}, func(d *Dialect) *string { return (*string)(&d.InviteAccepted) }},
+	{"escape", []string{"none", "html", "html-twice", "slashes"}, func(d *Dialect) *string { return (*string)(&d.Escape) }},
+	{"paging", []string{"moment", "offset"}, func(d *Dialect) *string { return (*string)(&d.Paging) }},
 }
 
 // check says which field holds a value that is none of its constants.
@@ -312,7 +338,7 @@ type NamedDialect struct {
 const documented = "documented"
 
 // Dialects are combinations that the real API may turn out to speak, and some that are merely nasty; each value of each
-// axis occurs in at least one of them. The first is the documented one. The slice is the caller's.
+// axis that a source suggests occurs in at least one of them. The first is the documented one. The slice is the caller's.
 func Dialects() []NamedDialect { return slices.Clone(dialects) }
 
 var dialects = []NamedDialect{

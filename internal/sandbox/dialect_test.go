@@ -60,6 +60,14 @@ func TestInvitationFields(t *testing.T) {
 		{dialect: "dates=sql", id: "accepted", want: map[string]any{"date_created": "2026-06-01 10:00:00", "date_responded": "2026-06-01 10:00:00", "expiration_date": "2026-06-04 10:00:00"}},
 		{dialect: "dates=sql", id: "pending", want: map[string]any{"date_responded": ""}},
 		{dialect: "dates=empty", id: "accepted", want: map[string]any{"date_created": "", "date_responded": "", "expiration_date": ""}},
+		{dialect: "dates=zone", id: "accepted", want: map[string]any{"date_responded": "2026-06-01T12:00:00+0200"}},
+		{dialect: "dates=unix", id: "accepted", want: map[string]any{"date_responded": 1780308000.}},
+		{dialect: "dates=unix", id: "pending", want: map[string]any{"date_responded": 0.}},
+		{dialect: "dates=rfc1123", id: "accepted", want: map[string]any{"date_responded": "Mon, 01 Jun 2026 10:00:00 GMT"}},
+		{dialect: "dates=php", id: "accepted", want: map[string]any{"date_responded": map[string]any{
+			"date": "2026-06-01 10:00:00.000000", "timezone_type": 3., "timezone": "UTC",
+		}}},
+		{dialect: "dates=php", id: "pending", want: map[string]any{"date_responded": nil}},
 		{dialect: "expiration=null", id: "pending", want: map[string]any{"expiration_date": nil, "date_created": "2026-06-01T10:00:00+00:00"}},
 		{dialect: "expiration=empty", id: "pending", want: map[string]any{"expiration_date": "", "date_created": "2026-06-01T10:00:00+00:00"}},
 		{dialect: "status=number", id: "pending", want: map[string]any{"status": 1.}},
@@ -97,6 +105,69 @@ func TestInvitationFields(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEscape: addresses are escaped wherever they stand.
+func TestEscape(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"documented": "o'brien@example.com", "escape=html": "o&#039;brien@example.com",
+		"escape=html-twice": "o&amp;#039;brien@example.com", "escape=slashes": `o\'brien@example.com`,
+	} {
+		d, err := sandbox.ParseDialect(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newServer(t, sandbox.Options{Dialect: d})
+		invite(t, s, "o'brien@example.com")
+		if got := rows(t, request(t, s, "GET", "/v2/invitation", ""), "invitations")[0]["email_invited"]; got != want {
+			t.Errorf("%s: invited %v, want %s", text, got, want)
+		}
+		if err := s.Accept("o'brien@example.com", sandbox.AcceptOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := rows(t, request(t, s, "GET", "/v2/users", ""), "users")[1]["email"]; got != want {
+			t.Errorf("%s: the user is %v, want %s", text, got, want)
+		}
+	}
+}
+
+// TestInvitedUsers: whoever was invited is a user at once in one dialect, until they accept with invite_accepted false.
+func TestInvitedUsers(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"documented":           "[owner@example.com:<nil>] [owner@example.com:<nil> countess@example.com:<nil>]",
+		"invite-accepted=told": "[owner@example.com:true] [owner@example.com:true countess@example.com:true]",
+		"invite-accepted=invited": "[owner@example.com:true ada@example.com:false bob@example.com:false] " +
+			"[owner@example.com:true countess@example.com:true bob@example.com:false]",
+	} {
+		d, err := sandbox.ParseDialect(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newServer(t, sandbox.Options{Dialect: d})
+		shown := func() (users []string) {
+			for _, row := range rows(t, request(t, s, "GET", "/v2/users", ""), "users") {
+				users = append(users, fmt.Sprint(row["email"], ":", row["invite_accepted"]))
+			}
+			return users
+		}
+		invite(t, s, "ada@example.com")
+		invite(t, s, "bob@example.com")
+		before := shown()
+		if err := s.Accept("ada@example.com", sandbox.AcceptOptions{As: "countess@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DeclineAs("bob@example.com", "mallory@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(before, " ", shown()); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+		if got := s.World().Invitations[1]; got.Registered != "mallory@example.com" || got.State != "declined" {
+			t.Errorf("%s: %+v", text, got)
+		}
 	}
 }
 
@@ -401,7 +472,7 @@ func TestParseDialect(t *testing.T) {
 		"lapsed-over,duplicate=same":     {want: sandbox.Dialect{Lapsed: sandbox.LapsedMarked, ResendLapsed: sandbox.ResendLapsed400, InviteLapsed: sandbox.InviteLapsedSame, Duplicate: sandbox.DuplicateSame}},
 		"klingon":                        {fail: `no dialect is called "klingon"; there are documented, govultr`},
 		"warp=9":                         {fail: `no axis is called "warp"; there are envelope`},
-		"dates=stardate":                 {fail: `dates is one of offset, z, sql, empty, not "stardate"`},
+		"dates=stardate":                 {fail: `dates is one of offset, z, sql, empty, zone, unix, rfc1123, php, not "stardate"`},
 		"dates=sql,govultr":              {fail: `"govultr" must come first`},
 		"dates=":                         {fail: `not ""`},
 	}
@@ -445,9 +516,14 @@ func TestNamedDialects(t *testing.T) {
 			used[pair] = true
 		}
 	}
+	// What no source suggests, and web APIs do all the same.
+	unnamed := map[string]bool{
+		"dates=zone": true, "dates=unix": true, "dates=rfc1123": true, "dates=php": true, "invite-accepted=told": true,
+		"invite-accepted=invited": true, "escape=html": true, "escape=html-twice": true, "escape=slashes": true, "paging=offset": true,
+	}
 	for _, pair := range sandbox.AllAxisValues() {
-		if !used[pair] {
-			t.Errorf("no named dialect has %s", pair)
+		if used[pair] == unnamed[pair] {
+			t.Errorf("%s is in a named dialect: %v, want %v", pair, used[pair], !unnamed[pair])
 		}
 	}
 }

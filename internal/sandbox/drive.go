@@ -52,6 +52,14 @@ func (s *Server) Decline(email string) error {
 	return s.answerInvitation("decline", email, func(st *state, now time.Time, i invitation) { st.respond(now, i, stateDeclined) })
 }
 
+// DeclineAs is [Server.Decline] by somebody who is registered with another address: the invitation names it from then on.
+func (s *Server) DeclineAs(email, as string) error {
+	return s.answerInvitation("decline", email, func(st *state, now time.Time, i invitation) {
+		i.Registered = as
+		st.respond(now, i, stateDeclined)
+	})
+}
+
 // Cancel withdraws the newest pending invitation of email, as somebody could in the console; the API has no way to. It
 // fails when nothing is pending.
 func (s *Server) Cancel(email string) error {

@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -59,13 +61,21 @@ const (
 	FaultRepeatCursor Kind = "repeat_cursor"
 	// FaultWrongTotal adds 3 to meta.total, also where the dialect would leave meta out.
 	FaultWrongTotal Kind = "wrong_total"
+	// FaultEmptyList shows a list as one without rows, and counts none.
+	FaultEmptyList Kind = "empty_list"
+	// FaultErrorInside gives the right status and puts Fault.Says, a JSON object ("": an error), into the right answer: with
+	// After or Fault.Beside beside all that it says, else beside empty lists and nothing else. An answer without a body gets
+	// one.
+	FaultErrorInside Kind = "error_inside"
+	// FaultExpired gives the right answer about an invitation that expired an hour ago.
+	FaultExpired Kind = "expired"
 )
 
 // kinds are all kinds.
 var kinds = []Kind{
 	FaultStatus, FaultForbid, FaultThrottle, FaultDrop, FaultTruncate, FaultHalf, FaultHTML, FaultEmpty, FaultHang, FaultSlow,
 	FaultHuge, FaultRedirect, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultRowAdded, FaultRowRemoved,
-	FaultRepeatCursor, FaultWrongTotal,
+	FaultRepeatCursor, FaultWrongTotal, FaultEmptyList, FaultErrorInside, FaultExpired,
 }
 
 // Body is what a FaultStatus says in its body.
@@ -114,9 +124,11 @@ type Fault struct {
 	Delay     time.Duration
 	Location  string
 	Megabytes int
+	Says      string
+	Beside    bool
 }
 
-// AddFault makes something go wrong from now on. It panics for a kind or a Retry-After that there is none of, since a test
+// AddFault makes something go wrong from now on. It panics for a kind or a Retry-After that there is none of, and for Says that is no JSON, since a test
 // that believes in a fault which never strikes proves nothing.
 func (s *Server) AddFault(f Fault) {
 	if !slices.Contains(kinds, f.Kind) {
@@ -129,6 +141,9 @@ func (s *Server) AddFault(f Fault) {
 			panic(fmt.Sprintf("sandbox: Retry-After %q: %v", f.RetryAfter, err))
 		}
 		r.retryDated, r.retryLater = true, later
+	}
+	if f.Says != "" && json.Unmarshal([]byte(f.Says), &object{}) != nil {
+		panic(fmt.Sprintf("sandbox: %q is no JSON object", f.Says))
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -194,7 +209,7 @@ func (f *rule) actsLate(method string, status int) bool {
 		return false
 	}
 	switch f.Kind {
-	case FaultTruncate, FaultHalf, FaultEmpty, FaultWrongPerson, FaultWrongOrganization, FaultNoID:
+	case FaultTruncate, FaultHalf, FaultEmpty, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultErrorInside, FaultExpired:
 		return status < http.StatusMultipleChoices || f.Status != 0
 	default:
 		return true
@@ -261,6 +276,8 @@ func (f *rule) spoil(client context.Context, a *answer) {
 		html(status(http.StatusOK))
 	case FaultEmpty:
 		a.status, a.body = status(a.status), nil
+	case FaultErrorInside:
+		a.sayError(f.Says, f.After || f.Beside)
 	case FaultHuge:
 		a.padding = f.Megabytes
 		if a.padding == 0 {
@@ -275,6 +292,42 @@ func (f *rule) spoil(client context.Context, a *answer) {
 		}
 		a.status, a.body = status(http.StatusFound), nil
 		a.header.Set("Location", location)
+	}
+}
+
+// sayError puts the fields of says, a JSON object, into the answer, if it is a success. Unless beside, its lists become empty
+// and all else goes.
+func (a *answer) sayError(says string, beside bool) {
+	if a.status/100 != 2 {
+		return
+	}
+	said := object{"error": object{"message": "Internal error", "code": 500}}
+	if says != "" {
+		said = object{}
+		_ = json.Unmarshal([]byte(says), &said) // AddFault has tried it
+	}
+	top := object{}
+	_ = json.Unmarshal(a.body, &top) // no body: no fields
+	for name, value := range top {
+		_, list := value.([]any)
+		switch {
+		case beside:
+		case list:
+			top[name] = []any{}
+		case name == "meta":
+			top[name] = object{"total": 0, "links": object{"next": "", "prev": ""}}
+		default:
+			delete(top, name)
+		}
+	}
+	maps.Copy(top, said)
+	header := a.header.Get("Content-Type")
+	if a.status == http.StatusNoContent { // which has no body
+		a.status = http.StatusOK
+	}
+	a.setJSON(Dialect{}, top)
+	if header != "" {
+		a.header.Set("Content-Type", header)
 	}
 }
 

@@ -84,6 +84,14 @@ func TestFaultKinds(t *testing.T) {
 		"wrong person": {sandbox.Fault{Kind: sandbox.FaultWrongPerson}, is(201, field("email_invited", sandbox.StrangerEmail))},
 		"wrong org":    {sandbox.Fault{Kind: sandbox.FaultWrongOrganization}, is(201, field("org_name", "Strange Org"))},
 		"no id":        {sandbox.Fault{Kind: sandbox.FaultNoID}, is(201, field("id", ""))},
+		"expired":      {sandbox.Fault{Kind: sandbox.FaultExpired}, is(201, field("expiration_date", start.Add(-time.Hour).Format("2006-01-02T15:04:05-07:00")))},
+		"error inside": {sandbox.Fault{Kind: sandbox.FaultErrorInside}, is(201, func(a got) bool {
+			said, _ := a.object["error"].(map[string]any)
+			return said["code"] == 500.
+		})},
+		"error inside, its own": {sandbox.Fault{Kind: sandbox.FaultErrorInside, Says: `{"success": false}`}, is(201, func(a got) bool {
+			return a.object["success"] == false && a.object["error"] == nil
+		})},
 	}
 	for name, test := range tests {
 		for _, after := range []bool{false, true} {
@@ -117,6 +125,62 @@ func TestFaultKinds(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestErrorInside: an error in a success stands beside empty lists or, with After, beside the right answer. A refusal has no
+// other error put in, and an answer without a body gets one.
+func TestErrorInside(t *testing.T) {
+	t.Parallel()
+	for _, beside := range []bool{false, true} {
+		s := world(t, sandbox.Dialect{})
+		s.AddFault(sandbox.Fault{Kind: sandbox.FaultErrorInside, After: beside})
+		a := request(t, s, "GET", "/v2/users", "")
+		want := 0
+		if beside {
+			want = 3
+		}
+		if n := len(rows(t, a, "users")); n != want || a.object["error"] == nil || a.object["meta"] == nil {
+			t.Errorf("after %v: %d users, want %d: %s", beside, n, want, a.body)
+		}
+		if a := request(t, s, "GET", "/v2/users/nobody", ""); a.status != 404 || a.object["error"] != "Invalid user" {
+			t.Errorf("after %v: a refusal is answered %d %s", beside, a.status, a.body)
+		}
+		path := "/v2/organizations/" + s.World().Organization.ID + "/user/member/suspend"
+		if a := request(t, s, "PUT", path, ""); a.status != 200 || a.object["error"] == nil {
+			t.Errorf("after %v: a suspension is answered %d %s", beside, a.status, a.body)
+		}
+		for _, u := range s.World().Users {
+			if u.ID == "member" && u.Suspended != beside {
+				t.Errorf("after %v: the member is suspended: %v", beside, u.Suspended)
+			}
+		}
+	}
+}
+
+func TestEmptyList(t *testing.T) {
+	t.Parallel()
+	s := world(t, sandbox.Dialect{})
+	s.AddFault(sandbox.Fault{Kind: sandbox.FaultEmptyList, Path: "/v2/users"})
+	a := request(t, s, "GET", "/v2/users", "")
+	meta, _ := a.object["meta"].(map[string]any)
+	if n := len(rows(t, a, "users")); n != 0 || meta["total"] != 0. {
+		t.Errorf("%d users: %s", n, a.body)
+	}
+	if ids, _, _ := page(t, s, "/v2/invitation"); len(ids) != 4 {
+		t.Errorf("other lists show %d rows", len(ids))
+	}
+}
+
+func TestRenameGroup(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, sandbox.Options{})
+	id := byName(s.World())["platform"]
+	if err := s.RenameGroup("platform", "infra"); err != nil || byName(s.World())["infra"] != id {
+		t.Errorf("%v; %v", err, s.World().Groups)
+	}
+	if err := s.RenameGroup("platform", "infra"); err == nil {
+		t.Error("a group that there is none of was renamed")
 	}
 }
 

@@ -31,14 +31,14 @@ func parseCursor(text string) (c cursor, ok bool) {
 	return c, c.Offset >= 0
 }
 
-// moment is what the list of c shows: what its first page showed or, on a first page, the world as it is, or as it was
-// for lists that lag.
+// moment is what the list of c shows: what its first page showed or, on a first page and with PagingOffset, the world as it
+// is, or as it was for lists that lag.
 func (c *call) moment(lags bool) moment {
 	m := moment{seq: c.Seq, at: c.now, lags: lags && c.listLag > 0}
 	if m.lags {
 		m.at = m.at.Add(-c.listLag)
 	}
-	if at := c.page.at; at != nil {
+	if at := c.page.at; at != nil && c.dialect.Paging != PagingOffset {
 		m.seq, m.at = at.Seq, at.At
 	}
 	return m
@@ -67,6 +67,9 @@ func listOf[T any](c *call, key string, m moment, rows []T, show func(T) object)
 // slice finds the page's place among so many rows; next is the cursor of the page after it, "" behind the last.
 func (c *call) slice(m moment, rows int) (from, to, total int, next string) {
 	place := func(offset int) string { return cursor{c.page.path, offset, m.seq, m.at}.String() }
+	if c.struck(FaultEmptyList) {
+		rows = 0
+	}
 	first, total := 0, rows
 	if c.page.at != nil {
 		first = min(c.page.at.Offset, rows)

@@ -112,6 +112,24 @@ func TestPagesShowOneMoment(t *testing.T) {
 	}
 }
 
+// TestPagesByOffset: where pages count from the beginning of the list as it is by then, a row that goes takes another one out
+// of sight, and the total does not tell if one more was added.
+func TestPagesByOffset(t *testing.T) {
+	t.Parallel()
+	s := crowd(t, 6, sandbox.Options{Dialect: sandbox.Dialect{Paging: sandbox.PagingOffset, Accepted: sandbox.AcceptedVanish}})
+	first, total, next := page(t, s, "/v2/invitation?per_page=3")
+	invite(t, s, "new@example.com")
+	if err := s.Accept("p00@example.com", sandbox.AcceptOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	second, later, _ := page(t, s, "/v2/invitation?per_page=3&cursor="+next)
+	all := append(first, second...)
+	wantDiff(t, "rows", []any{"i00", "i01", "i02", "i04", "i05"}, all[:5])
+	if len(all) != 6 || total != later {
+		t.Errorf("%v; the totals are %v and %v", all, total, later)
+	}
+}
+
 func TestListLag(t *testing.T) {
 	t.Parallel()
 	s := crowd(t, 1, sandbox.Options{ListLag: time.Minute})

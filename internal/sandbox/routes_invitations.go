@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/mail"
 	"strings"
+	"time"
 )
 
 const inviteNotFound = "Invite not found" // the text that Vultr's Terraform provider looks for
@@ -94,8 +95,8 @@ func (c *call) invitationObject(i invitation, m moment) object {
 		email = strings.ToLower(email)
 	}
 	o := object{
-		"id": i.ID, "inviter_name": owner.Name, "inviter_email": owner.Email,
-		"email_invited": email, "email_registered": registered,
+		"id": i.ID, "inviter_name": d.text(owner.Name), "inviter_email": d.text(owner.Email),
+		"email_invited": d.text(email), "email_registered": d.text(registered),
 		"permissions": permissions(d, i.APIEnabled),
 		"org_id":      c.Organization.ID, "org_name": c.Organization.Name,
 		"invite_status": statusWord(d, state),
@@ -120,6 +121,8 @@ func (c *call) invitationObject(i invitation, m moment) object {
 		o["org_id"], o["org_name"] = strangerOrganization, "Strange Org"
 	case c.struck(FaultNoID):
 		o["id"] = ""
+	case c.struck(FaultExpired):
+		o["date_created"], o["expiration_date"] = d.date(c.now.Add(-invitationLife-time.Hour)), d.date(c.now.Add(-time.Hour))
 	}
 	return o
 }

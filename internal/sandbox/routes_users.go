@@ -22,7 +22,32 @@ func listUsers(c *call) reply {
 			rows = append(rows, u)
 		}
 	}
+	if c.dialect.InviteAccepted == InviteAcceptedInvited {
+		rows = append(rows, c.invitedUsers(m, rows)...)
+	}
 	return listOf(c, "users", m, rows, c.userObject)
+}
+
+// invitedUsers are the people who were invited, whatever became of it, and are none of users, each once.
+func (c *call) invitedUsers(m moment, users []user) []user {
+	known := map[string]bool{}
+	for _, u := range users {
+		known[strings.ToLower(u.Email)] = true
+	}
+	for i := range c.Invitations.rowsAt(m) {
+		known[strings.ToLower(i.Registered)] = true
+		if i.State == stateAccepted {
+			known[strings.ToLower(i.Email)] = true
+		}
+	}
+	var invited []user
+	for i := range c.Invitations.rowsAt(m) {
+		if key := strings.ToLower(i.Email); !known[key] {
+			known[key] = true
+			invited = append(invited, user{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email, Invited: true})
+		}
+	}
+	return invited
 }
 
 func getUser(c *call) reply {
@@ -94,8 +119,12 @@ func (c *call) userObject(u user) object {
 		acls = allACLs
 	}
 	o := object{
-		"id": u.ID, "name": u.Name, "first_name": first, "last_name": last, "email": u.Email,
+		"id": u.ID, "name": c.dialect.text(u.Name), "first_name": c.dialect.text(first), "last_name": c.dialect.text(last),
+		"email":       c.dialect.text(u.Email),
 		"api_enabled": u.APIEnabled, "service_user": u.Service, "status": !u.Suspended, "acls": acls, "last_activity": "",
+	}
+	if c.dialect.InviteAccepted != InviteAcceptedAbsent {
+		o["invite_accepted"] = !u.Invited
 	}
 	switch {
 	case c.struck(FaultWrongPerson):

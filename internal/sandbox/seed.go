@@ -192,6 +192,20 @@ func (s *Server) DeleteGroup(name string) error {
 	})
 }
 
+// RenameGroup gives the group of a name another one.
+func (s *Server) RenameGroup(name, to string) error {
+	return s.change(func(st *state, now time.Time) error {
+		for g := range st.Groups.rows() {
+			if g.Name == name && !g.Deleted {
+				g.Name = to
+				st.Groups.put(st.next(now), g.ID, g)
+				return nil
+			}
+		}
+		return fmt.Errorf("rename group %q: there is none", name)
+	})
+}
+
 // always stamps what shows in lists however much they lag.
 func (s *state) always() stamp {
 	s.Seq++

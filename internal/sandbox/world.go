@@ -49,6 +49,8 @@ type user struct {
 	InvitedBy   string    `json:"invited_by,omitempty"`
 	InvitedOn   time.Time `json:"invited_on,omitzero"`
 	Joined      time.Time `json:"joined"`
+	// Invited is true for rows of the list of users about people who have not accepted; they are never kept.
+	Invited bool `json:"-"`
 }
 
 // invitation states. That an invitation has lapsed is no state: the clock tells.

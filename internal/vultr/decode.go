@@ -77,9 +77,14 @@ func (f fields) flag(name string) *bool {
 // may escape what it shows.
 func (f fields) name(key string) string { return strings.TrimSpace(org.Unescape(f.text(key))) }
 
-// address is the address under name, as people write it; the zero Address when it is none.
+// address is the address under name, as people write it; the zero Address when it is none. A plain address has no backslash:
+// one that has some was escaped for a program.
 func (f fields) address(name string) org.Address {
-	a, err := org.ParseAddress(f.name(name))
+	text := f.name(name)
+	a, err := org.ParseAddress(text)
+	if err != nil && strings.Contains(text, `\`) {
+		a, err = org.ParseAddress(strings.ReplaceAll(text, `\`, ""))
+	}
 	if err != nil {
 		return org.Address{}
 	}

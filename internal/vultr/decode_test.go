@@ -416,3 +416,16 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// TestBackslashes: an address that was escaped for a program, too, is the one that people write.
+func TestBackslashes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`o\'brien@example.com`: "o'brien@example.com", `o\\\'brien@example.com`: "o'brien@example.com", `a\b@example.com`: "ab@example.com",
+		`"ada\@x"@example.com`: "",
+	} {
+		if got := decodeFields(t, `{"email":`+quote(text)+`}`).address("email").String(); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

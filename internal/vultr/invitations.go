@@ -204,7 +204,9 @@ func decodeInvitation(f fields) org.Invitation {
 }
 
 // Invitations returns all invitations that the API lists. Whose organization they are in is for the caller to check.
-func (c *Client) Invitations(ctx context.Context) ([]org.Invitation, error) { return list(ctx, c, invitations) }
+func (c *Client) Invitations(ctx context.Context) ([]org.Invitation, error) {
+	return list(ctx, c, invitations)
+}
 
 // permissions is an object (govultr), or a string (SPEC) that may hold one.
 func permissions(f fields) fields {
