@@ -61,7 +61,7 @@ func isZeroDate(text string) bool {
 
 // isoDate is a date with a time of day as ISO 8601 and databases write it. The groups are day,
 // time, seconds and zone.
-var isoDate = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
+var isoDate = regexp.MustCompile(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
 	` ?(?i:(z|utc|gmt)|([+-]\d{2}):?(\d{2})?)?$`)
 
 // namedDates are the forms with names of days and months: RFC 1123, RFC 850 (RFC 9110, 5.6.7) and those of C.
@@ -91,7 +91,7 @@ func parseDate(text string) (time.Time, bool) {
 			}
 			zone = part[5] + ":" + minutes
 		}
-		t, err := time.Parse(time.RFC3339, part[1]+"T"+part[2]+seconds+zone)
+		t, err := time.Parse(time.RFC3339, strings.ReplaceAll(part[1], "/", "-")+"T"+part[2]+seconds+zone)
 		if err != nil {
 			return time.Time{}, false
 		}
@@ -120,7 +120,7 @@ func inRange(t time.Time) (time.Time, bool) {
 }
 
 // parseUnix reads seconds or milliseconds since 1970, and reports whether text is such a number:
-// one between the years 2001 and 2286, so that a small number or a date written as a number is not
+// one between the years 1973 and 2286, so that a small number or a date written as a number is not
 // taken for a time.
 func parseUnix(text string) (time.Time, bool) {
 	n, err := strconv.ParseFloat(text, 64)
@@ -129,10 +129,10 @@ func parseUnix(text string) (time.Time, bool) {
 		return time.Time{}, false
 	case n == 0:
 		return time.Time{}, true
-	case n >= 1e9 && n < 1e10:
+	case n >= 1e8 && n < 1e10:
 		seconds, fraction := math.Modf(n)
 		return time.Unix(int64(seconds), int64(fraction*1e9)).UTC(), true
-	case n >= 1e12 && n < 1e13:
+	case n >= 1e11 && n < 1e13:
 		return time.UnixMilli(int64(n)).UTC(), true
 	}
 	return time.Time{}, false
