@@ -115,8 +115,8 @@ func (f fields) name(name string) string {
 	return text
 }
 
-// address is the address under name, as people write it; the zero Address when it is none. A plain address has no backslash:
-// one that has some was escaped for a program.
+// address is the address under name, as people write it; the zero Address when it is none. A plain
+// address has no backslash: one that has some was escaped for a program.
 func (f fields) address(name string) org.Address {
 	text := f.name(name)
 	a, err := org.ParseAddress(text)

@@ -212,6 +212,13 @@ func TestReadOrganization(t *testing.T) {
 			change: func(w world) { w["/v2/users"] = `{"users":[],"meta":{"total":0}}`; w["/v2/account"] = 403 },
 		},
 		{
+			name: "no users, though somebody accepted", words: "although somebody accepted an invitation",
+			change: func(w world) {
+				w["/v2/users"], w[suspendedPath], w["/v2/account"] = `{"users":[],"meta":{"total":0}}`, `{"users":[],"meta":{"total":0}}`, 403
+				w[invitationPath] = `{"invites":[{"id":"i1","org_id":"o1","email_invited":"ada@example.com","invite_status":"Accepted"}]}`
+			},
+		},
+		{
 			name: "no users at all", want: func(s *org.Snapshot) { s.Users, s.Self = []org.User{}, org.Address{} },
 			change: func(w world) {
 				w["/v2/users"], w[suspendedPath], w["/v2/account"] = `{"users":[],"meta":{"total":0}}`, `{"users":[],"meta":{"total":0}}`, 403

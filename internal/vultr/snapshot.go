@@ -142,7 +142,7 @@ func (c *Client) readOrganization(
 		return org.Snapshot{}, err
 	}
 	if s.UsersSeen {
-		if err := checkUsers(all.rows, suspended.rows, access, s.Self); err != nil {
+		if err := checkUsers(all.rows, suspended.rows, access, s); err != nil {
 			return org.Snapshot{}, err
 		}
 		s.Users = withSuspended(all.rows, suspended.rows)
@@ -159,18 +159,20 @@ func (c *Client) readOrganization(
 
 // checkUsers refuses a list of users that cannot be true: it is empty, and something else shows that there are users. Such a
 // list would make everybody somebody to be invited.
-func checkUsers(all, suspended []org.User, access []accessRow, self org.Address) error {
+func checkUsers(all, suspended []org.User, access []accessRow, s org.Snapshot) error {
 	if len(all) > 0 {
 		return nil
 	}
 	shown := ""
 	switch {
-	case !self.IsZero():
+	case !s.Self.IsZero():
 		shown = "the account names one"
 	case len(suspended) > 0:
 		shown = "there are suspended ones"
 	case slices.ContainsFunc(access, func(row accessRow) bool { return len(row.holders()) > 0 }):
 		shown = "groups, roles or policies have members"
+	case slices.ContainsFunc(s.Invitations, func(i org.Invitation) bool { return i.Status == org.StatusAccepted }):
+		shown = "somebody accepted an invitation"
 	default:
 		return nil
 	}
