@@ -54,8 +54,8 @@ const (
 
 // absent tells whether m, which no row shows, surely was not sent: a later mail shows in the list, or the list has had
 // longer than any list is believed to lag. The list tells nothing about an invitation that may have lapsed, since it may
-// leave out such, nor about a renewal, which a new invitation may turn out to be, where it has no expiration dates. Where it
-// forgets who accepted, it tells nothing either once a user appeared whom the roster does not name.
+// leave out such, nor about a renewal, which a new invitation may turn out to be, where it has no expiration dates.
+// Where it forgets who accepted, it tells nothing either once a user appeared whom the roster does not name.
 func (w *world) absent(c *candidate, m org.Mail) certainty {
 	age := w.in.Snapshot.Now.Sub(m.At)
 	if age >= org.InvitationLife-org.SettleAfter {
