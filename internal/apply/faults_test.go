@@ -16,8 +16,9 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// The histories of this file and of faults_answers_test.go went wrong before: somebody was mailed twice, forgotten, let in or
-// thrown out. Each test is named after what happened, and plays it in several ways.
+// The histories of this file and the other faults_*_test.go went wrong before: somebody was mailed
+// twice, forgotten, let in or thrown out. Each test is named after what happened, and plays it in
+// several ways.
 
 const (
 	ada     = "ada@example.com"
@@ -25,6 +26,8 @@ const (
 	zoe     = "zoe@example.com"
 	home    = "countess@home.example" // the other address of ada
 	mallory = "mallory@example.com"   // nobody's colleague
+
+	suspendedList = "/v2/organizations/{id}/suspended-users"
 )
 
 // newFault begins a history with the settings of a roster that names none.
@@ -58,7 +61,9 @@ func (c *company) runs(n int, every time.Duration, w with, look func(i int, o ou
 // exit is the code that the command ends with.
 func (o outcome) exit() int {
 	holds := slices.ContainsFunc(o.Notices, plan.Notice.Holds)
-	acted := slices.ContainsFunc(o.Changes, func(c apply.ChangeResult) bool { return c.Outcome == apply.Done || c.Requests > 0 })
+	acted := slices.ContainsFunc(o.Changes, func(c apply.ChangeResult) bool {
+		return c.Outcome == apply.Done || c.Requests > 0
+	})
 	var limit *plan.LimitError
 	var pin *org.PinError
 	var problems *roster.ProblemsError
@@ -94,7 +99,8 @@ func (o outcome) about(who string) string {
 	return strings.Join(said, ", ")
 }
 
-// notice is the first notice of a kind about somebody, "" for the whole run; nil when there is none.
+// notice is the first notice of a kind about somebody, "" for the whole run; nil when there is
+// none.
 func (o outcome) notice(kind plan.NoticeKind, who string) *plan.Notice {
 	for i, n := range o.Notices {
 		if n.Kind == kind && n.Email.String() == who {
@@ -108,7 +114,8 @@ func (o outcome) notice(kind plan.NoticeKind, who string) *plan.Notice {
 func (c *company) expect(o outcome, exit int, who, about string) {
 	c.t.Helper()
 	if got := o.about(who); o.exit() != exit || got != about {
-		c.t.Errorf("%s: exit code %d, %s: %s; want %d, %s (%v)", c.Now().Format("Jan 2 15:04"), o.exit(), who, got, exit, about, o.err)
+		c.t.Errorf("%s: exit code %d, %s: %s; want %d, %s (%v)",
+			c.Now().Format("Jan 2 15:04"), o.exit(), who, got, exit, about, o.err)
 	}
 }
 
@@ -130,7 +137,8 @@ func (c *company) user(email string) *sandbox.User {
 	return nil
 }
 
-// expectUser fails the test unless there is a user with that address who has just these groups, in words.
+// expectUser fails the test unless there is a user with that address who has just these groups, in
+// words.
 func (c *company) expectUser(email string, groups ...string) {
 	c.t.Helper()
 	switch u := c.user(email); {
@@ -158,13 +166,16 @@ func (c *company) loseLedger() { must(c.t, c.store.Replace(nil)) }
 // give makes the first person of the roster one of these groups.
 func (c *company) giveFirst(groups ...string) { c.roster.People[0].Groups = refs(groups...) }
 
-// hideUsers makes the key one that may not list users.
-func (c *company) hideUsers() {
-	c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/users", Kind: sandbox.FaultForbid})
+// hide makes reading a path fail with a status.
+func (c *company) hide(path string, status int) {
+	c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: path, Kind: sandbox.FaultStatus, Status: status})
 }
 
-// Before, mallory got ada's admin group and API access because ada's declined invitation named her, and with mallory in the
-// roster herself each run ended with exit code 6.
+// hideUsers makes the key one that may not list users.
+func (c *company) hideUsers() { c.hide("/v2/users", http.StatusForbidden) }
+
+// Before, mallory got ada's admin group and API access because ada's declined invitation named her,
+// and with mallory in the roster herself each run ended with exit code 6.
 func TestFaultA1AnUnacceptedInvitationNamesSomebodyElse(t *testing.T) {
 	t.Parallel()
 	for state, first := range map[string]string{
@@ -205,8 +216,8 @@ func TestFaultA1AnUnacceptedInvitationNamesSomebodyElse(t *testing.T) {
 	}
 }
 
-// Before, somebody who declined what orgsync had sent to ada was taken for ada, so that ada was never invited again even by
-// name.
+// Before, somebody who declined what orgsync had sent to ada was taken for ada, so that ada was
+// never invited again even by name.
 func TestFaultA1DeclinedBySomebodyElse(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -226,7 +237,8 @@ func TestFaultA1DeclinedBySomebodyElse(t *testing.T) {
 	})
 }
 
-// Before, a user whose address the roster does not name got the access of the person whose invitation they had accepted.
+// Before, a user whose address the roster does not name got the access of the person whose
+// invitation they had accepted.
 func TestFaultA1AnotherAddressGetsNothing(t *testing.T) {
 	t.Parallel()
 	for _, known := range []string{"accepted what orgsync sent", "was there with access before"} {
@@ -270,12 +282,15 @@ func TestFaultA1AnotherAddressGetsNothing(t *testing.T) {
 	}
 }
 
-// Before, a key that may not list users and a list of pending invitations only made members look like people to be invited:
-// on first use all of them were mailed, and whoever accepted was mailed three times more.
+// Before, a key that may not list users and a list of pending invitations only made members look
+// like people to be invited: on first use all of them were mailed, and whoever accepted was mailed
+// three times more.
 func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 	t.Parallel()
 	people := []string{ada, bob, zoe}
-	pendingOnly := sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish, Declined: sandbox.DeclinedVanish}}
+	pendingOnly := sandbox.Options{Dialect: sandbox.Dialect{
+		Accepted: sandbox.AcceptedVanish, Declined: sandbox.DeclinedVanish,
+	}}
 	t.Run("first use", func(t *testing.T) {
 		t.Parallel()
 		for _, suspended := range []bool{false, true} {
@@ -284,7 +299,7 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 				c.join(ada, bob)
 				c.hideUsers()
 				if suspended { // cannot be listed either
-					c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/organizations/{id}/suspended-users", Kind: sandbox.FaultForbid})
+					c.hide(suspendedList, http.StatusForbidden)
 				}
 				c.runs(4, 80*time.Hour, with{}, func(_ int, o outcome) {
 					for _, who := range people {
@@ -345,17 +360,22 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 	})
 }
 
-// Before, there was no way to mail people whom the key cannot see but to mail all of them again and again.
+// Before, there was no way to mail people whom the key cannot see but to mail all of them again and
+// again.
 func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 	t.Parallel()
 	post := func(f sandbox.Fault) *sandbox.Fault { f.Method, f.Path = http.MethodPost, lostInvite; return &f }
 	for name, fault := range map[string]*sandbox.Fault{
-		"nothing goes wrong":             nil,
-		"answers lost, the server acted": post(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, From: 2, Every: 2, Times: 2}),
-		"answers lost, it did not act":   post(sandbox.Fault{Kind: sandbox.FaultDrop, From: 2, Every: 2, Times: 2}),
-		"every first answer is lost":     post(sandbox.Fault{Kind: sandbox.FaultDrop, Times: 1}),
-		"refused at first":               post(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 409, Times: 3}),
-		"a gateway answers":              post(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 502, Body: sandbox.BodyHTML, Late: 4 * time.Second, Times: 1}),
+		"nothing goes wrong": nil,
+		"answers lost, the server acted": post(sandbox.Fault{
+			Kind: sandbox.FaultDrop, After: true, From: 2, Every: 2, Times: 2,
+		}),
+		"answers lost, it did not act": post(sandbox.Fault{Kind: sandbox.FaultDrop, From: 2, Every: 2, Times: 2}),
+		"every first answer is lost":   post(sandbox.Fault{Kind: sandbox.FaultDrop, Times: 1}),
+		"refused at first":             post(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 409, Times: 3}),
+		"a gateway answers": post(sandbox.Fault{
+			Kind: sandbox.FaultStatus, Status: 502, Body: sandbox.BodyHTML, Late: 4 * time.Second, Times: 1,
+		}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -406,7 +426,9 @@ func TestFaultA3SuspendedAndUnseen(t *testing.T) {
 			t.Run(fmt.Sprint(hidden, " ", known), func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T) {
-					d := sandbox.Dialect{Suspended: sandbox.SuspendedListed, Duplicate: sandbox.DuplicateSecond, Accepted: sandbox.AcceptedVanish}
+					d := sandbox.Dialect{
+						Suspended: sandbox.SuspendedListed, Duplicate: sandbox.DuplicateSecond, Accepted: sandbox.AcceptedVanish,
+					}
 					if known == "by an accepted invitation" || known == "by both" {
 						d.Accepted = sandbox.AcceptedListed
 					}
@@ -420,8 +442,7 @@ func TestFaultA3SuspendedAndUnseen(t *testing.T) {
 					if known == "by an accepted invitation" || known == "by nothing" {
 						c.loseLedger()
 					}
-					path := "/v2/organizations/{id}/suspended-users"
-					c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: path, Kind: sandbox.FaultStatus, Status: hidden})
+					c.hide(suspendedList, hidden)
 					asked := c.posts()
 					c.runs(6, 20*time.Hour, with{}, func(_ int, o outcome) {
 						if known == "by nothing" { // nobody can know
@@ -442,276 +463,6 @@ func TestFaultA3SuspendedAndUnseen(t *testing.T) {
 					must(t, c.Unsuspend(ada))
 					c.expect(c.run(with{}), 0, ada, "nothing")
 					c.expectMails(ada, 1)
-				})
-			})
-		}
-	}
-}
-
-// Before, a user who had not accepted yet counted as a member, so that nobody invited them again.
-func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
-	t.Parallel()
-	for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
-		for _, kept := range []bool{true, false} {
-			t.Run(fmt.Sprint(lapsed, " ledger ", kept), func(t *testing.T) {
-				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
-						InviteAccepted: sandbox.InviteAcceptedInvited, Lapsed: lapsed, Duplicate: sandbox.DuplicateSecond,
-					}}, ada, zoe)
-					c.roster.Settings.Unlisted = roster.UnlistedRemove
-					c.giveFirst("platform")
-					c.join(zoe)
-					c.expect(c.run(with{}), 0, ada, "invite done")
-					again := map[bool]string{false: "reinvite done", true: "needs_attention"}[lapsed == sandbox.LapsedVanish]
-					for _, want := range []string{"waiting", "waiting", "waiting", again} {
-						must(t, c.Advance(19*time.Hour))
-						if !kept {
-							c.loseLedger()
-						}
-						c.expect(c.run(with{}), 0, ada, want)
-					}
-					content, err := c.store.Read()
-					must(t, err)
-					for line := range strings.Lines(string(content)) {
-						if strings.Contains(line, ada) && strings.Contains(line, `"joined"`) {
-							t.Errorf("written down as a member: %s", line)
-						}
-					}
-					// Nor is she removed as somebody who is not in the roster.
-					c.list(zoe)
-					c.runs(3, 30*time.Hour, with{}, func(_ int, o outcome) {
-						if o.exit() != 0 || len(o.Changes) > 0 {
-							t.Errorf("exit code %d, %d changes", o.exit(), len(o.Changes))
-						}
-					})
-					c.list(ada, zoe)
-					c.giveFirst("platform")
-					c.run(with{reinvite: []string{ada}})
-					must(t, c.Accept(ada, sandbox.AcceptOptions{}))
-					c.run(with{})
-					c.expectUser(ada, "platform")
-				})
-			})
-		}
-	}
-}
-
-// Before, somebody who had accepted with another address was mailed three times more where the list forgets who accepted.
-func TestFaultA6InUnderAnotherAddress(t *testing.T) {
-	t.Parallel()
-	for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
-		for _, policy := range []roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove} {
-			t.Run(fmt.Sprint(lapsed, " ", policy), func(t *testing.T) {
-				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
-						Accepted: sandbox.AcceptedVanish, Lapsed: lapsed, Duplicate: sandbox.DuplicateSecond,
-					}}, ada, zoe)
-					c.roster.Settings.Unlisted = policy
-					c.join(zoe)
-					c.run(with{})
-					must(t, c.Advance(time.Hour))
-					must(t, c.Accept(ada, sandbox.AcceptOptions{As: home}))
-					c.runs(20, 20*time.Hour, with{}, func(i int, o outcome) {
-						n := o.notice(plan.PossibleAlias, ada)
-						if n == nil || n.Text != home || n.Holds() != (i > 3) || (o.exit() == 3) != (i > 3) {
-							t.Errorf("run %d: exit code %d, %+v", i, o.exit(), n)
-						}
-						c.expectUser(home)
-						if c.user(home).Suspended {
-							t.Error("ada is suspended")
-						}
-					})
-					c.expectMails(ada, 1)
-					c.roster.People[0].Aliases = []org.Address{org.MustParseAddress(home)}
-					c.expect(c.run(with{}), 0, ada, "nothing")
-				})
-			})
-		}
-	}
-}
-
-// Before, nobody asked whether a stranger had come before the mail or after it: those who were there before hold nobody back.
-func TestFaultA6StrangersFromBefore(t *testing.T) {
-	t.Parallel()
-	for _, seen := range []bool{true, false} { // by an earlier run
-		bubble(t, func(t *testing.T) {
-			c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish, Lapsed: sandbox.LapsedVanish}}, zoe)
-			c.join(zoe, home)
-			if seen {
-				c.run(with{})
-			}
-			c.list(ada, zoe)
-			c.expect(c.run(with{}), 0, ada, "invite done")
-			must(t, c.Advance(80*time.Hour))
-			c.expect(c.run(with{}), 0, ada, "reinvite done")
-			c.expectMails(ada, 2)
-			c.join(mallory) // who came after the first mail and the second
-			must(t, c.Advance(80*time.Hour))
-			o := c.run(with{})
-			c.expect(o, 3, ada, "possible_alias")
-			if n := o.notice(plan.PossibleAlias, ada); n == nil || n.Text != mallory {
-				t.Errorf("%+v", n)
-			}
-			must(t, c.Leave(mallory))
-			c.expect(c.run(with{}), 0, ada, "reinvite done")
-		})
-	}
-}
-
-// Before, somebody who had accepted with another address was removed at once when the ledger was lost, and mailed again.
-func TestFaultA7RemovedWithALostLedger(t *testing.T) {
-	t.Parallel()
-	for _, policy := range []roster.UnlistedPolicy{roster.UnlistedSuspend, roster.UnlistedRemove} {
-		for _, accepted := range []sandbox.Accepted{sandbox.AcceptedVanish, sandbox.AcceptedListed} {
-			t.Run(fmt.Sprint(policy, " ", accepted), func(t *testing.T) {
-				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, ada, zoe)
-					c.roster.Settings.Unlisted = policy
-					c.join(zoe)
-					c.run(with{})
-					must(t, c.Accept(ada, sandbox.AcceptOptions{As: home}))
-					c.run(with{})
-					c.loseLedger()
-					begin := c.Now()
-					c.runs(23, time.Hour, with{}, func(i int, o outcome) {
-						c.expectUser(home)
-						n := o.notice(plan.Unlisted, home)
-						switch {
-						case accepted == sandbox.AcceptedListed: // ada, as the list says
-							c.expect(o, 0, ada, "other_address")
-						case n == nil || n.RemovalAfter.Sub(begin).Abs() > 24*time.Hour+time.Minute:
-							t.Errorf("run %d: nobody is told when: %+v", i, n)
-						}
-					})
-					if u := c.user(home); u == nil || u.Suspended {
-						t.Error("gone within a day")
-					}
-				})
-			})
-		}
-	}
-}
-
-// Before, everybody who was not in the roster was taken out at once, whether the ledger had ever seen them in one or not.
-func TestFaultA7WhoWaitsADay(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada, bob, "cy@example.com")
-		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		c.roster.People[2].Until = c.Now().Truncate(24*time.Hour).AddDate(0, 0, 1)
-		c.join(ada, bob, "cy@example.com", mallory)
-		c.run(with{})
-		must(t, c.Advance(2*time.Hour))
-		c.list(ada, bob)
-		c.roster.People = append(c.roster.People[:1], roster.Person{
-			Email: org.MustParseAddress("cy@example.com"), Until: c.Now().Truncate(24*time.Hour).AddDate(0, 0, -1),
-		})
-		o := c.run(with{}) // bob was listed, cy's last day is over, and mallory came from nowhere
-		c.expect(o, 0, bob, "remove done")
-		c.expect(o, 0, "cy@example.com", "remove done")
-		c.expect(o, 0, mallory, "unlisted")
-		for _, wait := range []time.Duration{20 * time.Hour, 30 * time.Minute} {
-			must(t, c.Advance(wait))
-			c.expect(c.run(with{}), 0, mallory, "unlisted")
-		}
-		must(t, c.Advance(time.Hour))
-		c.expect(c.run(with{}), 0, mallory, "remove done")
-	})
-}
-
-// Before, somebody who was invited, taken off the roster, let in late and removed was never invited again when they were listed
-// again.
-func TestFaultA8RemovedAndListedAgain(t *testing.T) {
-	t.Parallel()
-	for _, accepted := range []sandbox.Accepted{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
-		for _, as := range []string{ada, home} {
-			for _, answer := range []sandbox.Kind{"", sandbox.FaultDrop, sandbox.FaultErrorInside} {
-				for _, late := range []time.Duration{time.Hour, 71 * time.Hour} {
-					t.Run(fmt.Sprint(accepted, as, answer, late), func(t *testing.T) {
-						t.Parallel()
-						bubble(t, func(t *testing.T) {
-							c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, ada, zoe)
-							c.roster.Settings.Unlisted = roster.UnlistedRemove
-							c.join(zoe)
-							c.run(with{})
-							c.list(zoe)
-							must(t, c.Advance(late))
-							c.run(with{})
-							must(t, c.Accept(ada, sandbox.AcceptOptions{As: as}))
-							if answer != "" {
-								c.AddFault(sandbox.Fault{Method: http.MethodDelete, Kind: answer, After: true})
-							}
-							for range 4 { // somebody with an address that nobody knows goes after a day
-								must(t, c.Advance(12*time.Hour))
-								c.run(with{})
-							}
-							if c.user(as) != nil {
-								t.Fatal("not removed")
-							}
-							c.ClearFaults()
-							c.list(ada, zoe)
-							must(t, c.Advance(time.Hour))
-							c.run(with{})
-							must(t, c.Advance(73*time.Hour)) // as long as her first mail may still be answered, for all that is known
-							c.run(with{})
-							if n := len(c.Mails()[ada]); n < 2 {
-								t.Errorf("%d mails: removed by orgsync, listed again, and not invited", n)
-							}
-							must(t, c.Accept(ada, sandbox.AcceptOptions{}))
-							c.run(with{})
-							c.expectUser(ada)
-						})
-					})
-				}
-			}
-		}
-	}
-}
-
-// Before, two rosters with one ledger removed and mailed a person in turns without end, and each run ended with exit code 0.
-func TestFaultA9TwoRostersInTurns(t *testing.T) {
-	t.Parallel()
-	for _, every := range []time.Duration{time.Hour, 12 * time.Hour, 40 * time.Hour} {
-		for _, accepted := range []sandbox.Accepted{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
-			t.Run(fmt.Sprint(every, accepted), func(t *testing.T) {
-				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}})
-					c.roster.Settings.Unlisted = roster.UnlistedRemove
-					c.join(zoe)
-					var mailed []time.Time
-					told := false
-					c.runs(int(10*24*time.Hour/every), every, with{}, func(i int, _ outcome) {
-						c.list(ada, zoe)
-						o := c.run(with{files: "ours.yaml"})
-						if strings.HasSuffix(o.about(ada), "invite done") {
-							mailed = append(mailed, c.Now())
-						}
-						if n := o.notice(plan.Flapping, ada); n != nil {
-							told = true
-							c.expect(o, 3, ada, "flapping")
-							if n.Text != "theirs.yaml" || n.Since.IsZero() {
-								t.Errorf("the notice does not say by which roster: %+v", n)
-							}
-						}
-						_ = c.Accept(ada, sandbox.AcceptOptions{})
-						must(t, c.Advance(20*time.Minute))
-						c.list(zoe)
-						c.run(with{files: "theirs.yaml"})
-					})
-					// Two removals within a week hold the next mail for a week.
-					for i := 2; i < len(mailed); i++ {
-						if mailed[i].Sub(mailed[i-2]) < 7*24*time.Hour {
-							t.Errorf("three mails within a week: %v", mailed)
-							break
-						}
-					}
-					if !told {
-						t.Error("nobody is told")
-					}
 				})
 			})
 		}

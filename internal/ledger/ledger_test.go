@@ -509,8 +509,9 @@ func TestCompactionKeepsMarks(t *testing.T) {
 	}
 }
 
-// TestLateUntilByAnEarlierClock: the clock of a run is known to a second, so that it may be a little before that of the last
-// one. The server may act on a mail whose answer was lost for as long all the same.
+// TestLateUntilByAnEarlierClock: the clock of a run is known to a second, so that it may be a little
+// before that of the last one. The server may act on a mail whose answer was lost for as long all
+// the same.
 func TestLateUntilByAnEarlierClock(t *testing.T) {
 	t.Parallel()
 	for _, earlier := range []time.Duration{0, time.Second, 1000 * time.Hour} {

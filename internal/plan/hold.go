@@ -68,9 +68,14 @@ func (w *world) possibleAliases(c *candidate) []*org.User {
 	if first == 0 {
 		return nil
 	}
+	return w.newcomersSince(first)
+}
+
+// newcomersSince returns the newcomers who appeared since a place in the ledger's order, sorted by address.
+func (w *world) newcomersSince(sequence int) []*org.User {
 	var since []*org.User
 	for _, u := range w.newcomers() {
-		if seen, known := w.in.Memory.Unlisted[u.ID]; !known || seen.Sequence > first {
+		if seen, known := w.in.Memory.Unlisted[u.ID]; !known || seen.Sequence > sequence {
 			since = append(since, u)
 		}
 	}

@@ -552,6 +552,31 @@ func TestMembership(t *testing.T) {
 			r.Created, r.Expires = time.Time{}, time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"held reinvite expired i1", "unsettled "}},
+		{"answer lost, and a stranger joined since: ada may have accepted, and the list forgets who accepted", func(in *plan.Input) {
+			remember(in, lost(1, -1))
+			in.Snapshot.Users = []org.User{user("u9", "countess@home.example")}
+			in.Memory.Unlisted = map[string]org.Sighting{"u9": {Sequence: 2, At: hours(-0.5)}}
+		}, []string{"possible_alias u9", "waiting ", "unlisted countess@home.example u9"}},
+		{"the same, within the time that a list may lag, in spite of a witness", func(in *plan.Input) {
+			remember(in, lost(1, -0.1))
+			in.Memory.People["eve@example.com"] = org.Recollection{Mails: []org.Mail{{Email: "eve@example.com", InvitationID: "i8", Sequence: 3, At: hours(-0.05)}}}
+			in.Snapshot.Invitations = []org.Invitation{row("i8", "eve@example.com", org.StatusPending, -0.05)}
+			in.Snapshot.Users = []org.User{user("u9", "countess@home.example")}
+		}, []string{
+			"held invite not_invited ", "unsettled ", "unlisted countess@home.example u9", "unlisted eve@example.com i8",
+			"fact unlisted_user countess@home.example", "fact unlisted eve@example.com",
+		}},
+		{"answer lost, and a stranger was there before", func(in *plan.Input) {
+			remember(in, lost(2, -1))
+			in.Snapshot.Users = []org.User{user("u9", "countess@home.example")}
+			in.Memory.Unlisted = map[string]org.Sighting{"u9": {Sequence: 1, At: hours(-2)}}
+		}, []string{"invite not_invited ", "unlisted countess@home.example u9", "fact absent " + ada}},
+		{"answer lost, a stranger joined since, and the list shows who accepted", func(in *plan.Input) {
+			remember(in, lost(1, -1))
+			in.Snapshot.Users = []org.User{user("u9", "countess@home.example")}
+			in.Memory.Unlisted = map[string]org.Sighting{"u9": {Sequence: 2, At: hours(-0.5)}}
+			in.Snapshot.Invitations = []org.Invitation{row("i7", "countess@home.example", org.StatusAccepted, -1)}
+		}, []string{"invite not_invited ", "unlisted countess@home.example u9", "fact absent " + ada}},
 		{"answer lost, and the list may show it in a spelling of the server's", func(in *plan.Input) {
 			remember(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{row("i9", "a.da@example.com", org.StatusPending, -1)}

@@ -55,6 +55,7 @@ const (
 // absent tells whether m, which no row shows, surely was not sent: a later mail shows in the list, or the list has had
 // longer than any list is believed to lag. The list tells nothing about an invitation that may have lapsed, since it may
 // leave out such, nor about a renewal, which a new invitation may turn out to be, where it has no expiration dates.
+// Where it forgets who accepted, it tells nothing either once a user appeared whom the roster does not name.
 func (w *world) absent(c *candidate, m org.Mail) certainty {
 	age := w.in.Snapshot.Now.Sub(m.At)
 	if age >= org.InvitationLife-org.SettleAfter {
@@ -73,10 +74,15 @@ func (w *world) absent(c *candidate, m org.Mail) certainty {
 	// What was sent before the server was surely done with m shows nothing about m.
 	last := w.witness()
 	witnessed := last.Sequence > m.LostAt && !last.At.Before(m.LateUntil)
-	if age >= org.SettleAfter || witnessed {
-		return surely
+	// Somebody who appeared since may have accepted it, and the list may forget who accepted.
+	accepted := !w.sees.accepted && len(w.newcomersSince(m.Sequence)) > 0
+	switch {
+	case age < org.SettleAfter && (accepted || !witnessed):
+		return notYet
+	case accepted:
+		return never
 	}
-	return notYet
+	return surely
 }
 
 // respelled tells whether an invitation of nobody may be what m was about: it was made at about the same time, for an

@@ -52,7 +52,8 @@ func (s *Server) Decline(email string) error {
 	return s.answerInvitation("decline", email, func(st *state, now time.Time, i invitation) { st.respond(now, i, stateDeclined) })
 }
 
-// DeclineAs is [Server.Decline] by somebody who is registered with another address: the invitation names it from then on.
+// DeclineAs is [Server.Decline] by somebody who is registered with another address: the invitation
+// names it from then on.
 func (s *Server) DeclineAs(email, as string) error {
 	return s.answerInvitation("decline", email, func(st *state, now time.Time, i invitation) {
 		i.Registered = as

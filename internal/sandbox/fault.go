@@ -63,9 +63,9 @@ const (
 	FaultWrongTotal Kind = "wrong_total"
 	// FaultEmptyList shows a list as one without rows, and counts none.
 	FaultEmptyList Kind = "empty_list"
-	// FaultErrorInside gives the right status and puts Fault.Says, a JSON object ("": an error), into the right answer: with
-	// After or Fault.Beside beside all that it says, else beside empty lists and nothing else. An answer without a body gets
-	// one.
+	// FaultErrorInside gives the right status and puts Fault.Says, a JSON object ("": an error),
+	// into the right answer: with After or Fault.Beside beside all that it says, else beside empty
+	// lists and nothing else. An answer without a body gets one.
 	FaultErrorInside Kind = "error_inside"
 	// FaultExpired gives the right answer about an invitation that expired an hour ago.
 	FaultExpired Kind = "expired"
@@ -124,12 +124,14 @@ type Fault struct {
 	Delay     time.Duration
 	Location  string
 	Megabytes int
-	Says      string
-	Beside    bool
+	// Says and Beside are for FaultErrorInside.
+	Says   string
+	Beside bool
 }
 
-// AddFault makes something go wrong from now on. It panics for a kind or a Retry-After that there is none of, and for Says that is no JSON, since a test
-// that believes in a fault which never strikes proves nothing.
+// AddFault makes something go wrong from now on. It panics for a kind or a Retry-After that there is
+// none of, and for Says that is no JSON, since a test that believes in a fault which never strikes
+// proves nothing.
 func (s *Server) AddFault(f Fault) {
 	if !slices.Contains(kinds, f.Kind) {
 		panic(fmt.Sprintf("sandbox: no fault is of the kind %q", f.Kind))
@@ -209,7 +211,8 @@ func (f *rule) actsLate(method string, status int) bool {
 		return false
 	}
 	switch f.Kind {
-	case FaultTruncate, FaultHalf, FaultEmpty, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultErrorInside, FaultExpired:
+	case FaultTruncate, FaultHalf, FaultEmpty, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultErrorInside,
+		FaultExpired:
 		return status < http.StatusMultipleChoices || f.Status != 0
 	default:
 		return true
@@ -295,8 +298,8 @@ func (f *rule) spoil(client context.Context, a *answer) {
 	}
 }
 
-// sayError puts the fields of says, a JSON object, into the answer, if it is a success. Unless beside, its lists become empty
-// and all else goes.
+// sayError puts the fields of says, a JSON object, into the answer, if it is a success. Unless
+// beside, its lists become empty and all else goes.
 func (a *answer) sayError(says string, beside bool) {
 	if a.status/100 != 2 {
 		return

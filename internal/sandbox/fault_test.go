@@ -84,7 +84,10 @@ func TestFaultKinds(t *testing.T) {
 		"wrong person": {sandbox.Fault{Kind: sandbox.FaultWrongPerson}, is(201, field("email_invited", sandbox.StrangerEmail))},
 		"wrong org":    {sandbox.Fault{Kind: sandbox.FaultWrongOrganization}, is(201, field("org_name", "Strange Org"))},
 		"no id":        {sandbox.Fault{Kind: sandbox.FaultNoID}, is(201, field("id", ""))},
-		"expired":      {sandbox.Fault{Kind: sandbox.FaultExpired}, is(201, field("expiration_date", start.Add(-time.Hour).Format("2006-01-02T15:04:05-07:00")))},
+		"expired": {
+			sandbox.Fault{Kind: sandbox.FaultExpired},
+			is(201, field("expiration_date", start.Add(-time.Hour).Format("2006-01-02T15:04:05-07:00"))),
+		},
 		"error inside": {sandbox.Fault{Kind: sandbox.FaultErrorInside}, is(201, func(a got) bool {
 			said, _ := a.object["error"].(map[string]any)
 			return said["code"] == 500.
@@ -128,8 +131,8 @@ func TestFaultKinds(t *testing.T) {
 	}
 }
 
-// TestErrorInside: an error in a success stands beside empty lists or, with After, beside the right answer. A refusal has no
-// other error put in, and an answer without a body gets one.
+// TestErrorInside: an error in a success stands beside empty lists or, with After, beside the right
+// answer. A refusal has no other error put in, and an answer without a body gets one.
 func TestErrorInside(t *testing.T) {
 	t.Parallel()
 	for _, beside := range []bool{false, true} {

@@ -31,8 +31,8 @@ func parseCursor(text string) (c cursor, ok bool) {
 	return c, c.Offset >= 0
 }
 
-// moment is what the list of c shows: what its first page showed or, on a first page and with PagingOffset, the world as it
-// is, or as it was for lists that lag.
+// moment is what the list of c shows: what its first page showed or, on a first page and with
+// PagingOffset, the world as it is, or as it was for lists that lag.
 func (c *call) moment(lags bool) moment {
 	m := moment{seq: c.Seq, at: c.now, lags: lags && c.listLag > 0}
 	if m.lags {

@@ -112,11 +112,12 @@ func TestPagesShowOneMoment(t *testing.T) {
 	}
 }
 
-// TestPagesByOffset: where pages count from the beginning of the list as it is by then, a row that goes takes another one out
-// of sight, and the total does not tell if one more was added.
+// TestPagesByOffset: where pages count from the beginning of the list as it is by then, a row that
+// goes takes another one out of sight, and the total does not tell if one more was added.
 func TestPagesByOffset(t *testing.T) {
 	t.Parallel()
-	s := crowd(t, 6, sandbox.Options{Dialect: sandbox.Dialect{Paging: sandbox.PagingOffset, Accepted: sandbox.AcceptedVanish}})
+	dialect := sandbox.Dialect{Paging: sandbox.PagingOffset, Accepted: sandbox.AcceptedVanish}
+	s := crowd(t, 6, sandbox.Options{Dialect: dialect})
 	first, total, next := page(t, s, "/v2/invitation?per_page=3")
 	invite(t, s, "new@example.com")
 	if err := s.Accept("p00@example.com", sandbox.AcceptOptions{}); err != nil {

@@ -77,8 +77,8 @@ func (f fields) flag(name string) *bool {
 // may escape what it shows.
 func (f fields) name(key string) string { return strings.TrimSpace(org.Unescape(f.text(key))) }
 
-// address is the address under name, as people write it; the zero Address when it is none. A plain address has no backslash:
-// one that has some was escaped for a program.
+// address is the address under name, as people write it; the zero Address when it is none. A plain
+// address has no backslash: one that has some was escaped for a program.
 func (f fields) address(name string) org.Address {
 	text := f.name(name)
 	a, err := org.ParseAddress(text)

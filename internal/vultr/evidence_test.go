@@ -170,6 +170,10 @@ func TestListsThatCannotBeTrue(t *testing.T) {
 			world{"/v2/account": 403, members: 404, groups: `{"groups":[{"id":"g1","display_name":"platform","members":[{"id":"u1"}]}]}`},
 			`the list is empty, though the group "platform" has members`,
 		},
+		"no users beside an accepted invitation": {
+			world{"/v2/account": 403, invitationPath: `{"invites":[{"id":"i1","org_id":"o1","email_invited":"ada@example.com","invite_status":"Accepted"}]}`},
+			"the list is empty, though somebody accepted an invitation",
+		},
 		"null": {
 			world{"/v2/users": `{"users":null,"meta":{"total":0}}`}, "the list is empty",
 		},

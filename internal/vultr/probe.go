@@ -132,7 +132,7 @@ func (p *probe) look(ctx context.Context, pin string) org.Checkup {
 	}
 	second.Wait()
 	if p.users.allowed() {
-		p.users.err = checkUsers(people, out.Self, suspended, slices.Concat(rows...))
+		p.users.err = checkUsers(org.Snapshot{Users: people, Self: out.Self, Invitations: listed}, suspended, slices.Concat(rows...))
 	}
 	for _, single := range []*endpoint{&p.account, &p.invitation} {
 		if single.allowed() {

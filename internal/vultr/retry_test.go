@@ -458,8 +458,8 @@ func TestThrottledTooLong(t *testing.T) {
 					t.Errorf("%q (%v), want not sent with %q", err, got.Failure, test.words)
 				}
 				for _, end := range []error{context.DeadlineExceeded, context.Canceled} {
-					if errors.Is(err, end) != (end == test.is) {
-						t.Errorf("%v is %v: %v", err, end, end != test.is)
+					if got, want := errors.Is(err, end), errors.Is(test.is, end); got != want {
+						t.Errorf("%v is %v: %v", err, end, got)
 					}
 				}
 			})

@@ -135,7 +135,7 @@ func (c *Client) readOrganization(
 	s.PinConfirmed = s.PinConfirmed || s.SuspendedSeen || slices.ContainsFunc(s.Invitations, isOwn)
 	s.Paged = slices.Contains(paged[:], true)
 	if s.UsersSeen {
-		if err := checkUsers(s.Users, s.Self, suspended, access); err != nil {
+		if err := checkUsers(s, suspended, access); err != nil {
 			return org.Snapshot{}, err
 		}
 		s.Users = withSuspended(s.Users, suspended)

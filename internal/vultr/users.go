@@ -75,22 +75,24 @@ func withSuspended(all, suspended []org.User) []org.User {
 }
 
 // checkUsers returns an error when the list of users cannot be true: it is empty, though something
-// else that was read at the same time shows that there are some. self is the address of the key's
-// own user, suspended is the list of suspended users.
-func checkUsers(users []org.User, self org.Address, suspended []org.User, access []accessRow) error {
-	if len(users) > 0 {
+// else that was read at the same time, s and the list of suspended users, shows that there are some.
+func checkUsers(s org.Snapshot, suspended []org.User, access []accessRow) error {
+	if len(s.Users) > 0 {
 		return nil
 	}
+	accepted := func(i org.Invitation) bool { return i.Status == org.StatusAccepted }
 	message := ""
 	switch i := slices.IndexFunc(access, accessRow.isGiven); {
-	case !self.IsZero():
-		message = fmt.Sprintf("the key belongs to %q", self)
+	case !s.Self.IsZero():
+		message = fmt.Sprintf("the key belongs to %q", s.Self)
 	case len(suspended) == 1:
 		message = "1 user is suspended"
 	case len(suspended) > 1:
 		message = fmt.Sprintf("%d users are suspended", len(suspended))
 	case i >= 0:
 		message = fmt.Sprintf("the %s %q has members", access[i].Kind, shorten(access[i].Name))
+	case slices.ContainsFunc(s.Invitations, accepted):
+		message = "somebody accepted an invitation"
 	default:
 		return nil
 	}

@@ -1,0 +1,395 @@
+package apply_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// Before, a roster that was pinned to the id of another organization, which nothing contradicted,
+// mailed everybody from the wrong one.
+func TestFaultA16PinThatNothingConfirms(t *testing.T) {
+	t.Parallel()
+	const other = "aaaaaaaa-0000-4000-8000-000000000000"
+	for _, hidden := range []int{403, 404} {
+		for name, test := range map[string]struct {
+			own         bool // the pin is right
+			organized   bool // the key may list organizations
+			invitations bool // there are some
+			exit, mails int
+			unconfirmed bool
+		}{
+			"the organization's own, nothing confirms it":    {own: true, mails: 9, unconfirmed: true},
+			"the organization's own, an invitation names it": {own: true, invitations: true, mails: 9},
+			"another one's, nothing contradicts it":          {exit: 3, mails: 1, unconfirmed: true},
+			"another one's, an invitation contradicts it":    {invitations: true, exit: 4},
+			"another one's, the organizations contradict it": {organized: true, exit: 4},
+		} {
+			t.Run(fmt.Sprint(hidden, name), func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T) {
+					c := newFault(t, sandbox.Options{}, many(9)...)
+					c.roster.Organization = other
+					c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+					c.join(mallory)
+					if test.own {
+						c.roster.Organization = c.World().Organization.ID
+					}
+					if test.invitations {
+						_, err := c.AddInvitation(sandbox.Invitation{Email: zoe})
+						must(t, err)
+					}
+					if !test.organized {
+						c.hide("/v2/organizations", hidden)
+					}
+					c.hide(suspendedList, http.StatusNotFound)
+					o := c.run(with{})
+					if o.exit() != test.exit || c.mailCount() != test.mails {
+						t.Errorf("exit code %d, %d mails, want %d and %d: %v, %v",
+							o.exit(), c.mailCount(), test.exit, test.mails, o.err, o.Stopped)
+					}
+					if (o.notice(plan.PinUnconfirmed, "") != nil) != test.unconfirmed {
+						t.Errorf("said that nothing confirms the pin: %v", !test.unconfirmed)
+					}
+					if test.unconfirmed || test.exit == 4 {
+						c.expectUser(mallory) // nobody is removed
+					}
+					if test.exit == 3 { // what the first answer told counts from then on
+						if again := c.run(with{}); again.exit() != 4 || c.mailCount() != test.mails {
+							t.Errorf("the next run: exit code %d, %d mails", again.exit(), c.mailCount())
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// Before, nobody was told that a ledger had been lost.
+func TestFaultA17LostLedger(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{}, ada)
+		if o := c.run(with{}); o.notice(plan.NewLedger, "") != nil {
+			t.Error("a notice on first use of a new organization")
+		}
+		for range 2 {
+			must(t, c.Advance(time.Hour))
+			c.loseLedger()
+			if o := c.run(with{}); o.notice(plan.NewLedger, "") == nil || o.exit() != 0 {
+				t.Errorf("exit code %d, nobody is told", o.exit())
+			}
+		}
+	})
+}
+
+// Before, a ledger with each line twice gave up too early, since each mail counted twice.
+func TestFaultA17DoubledLedger(t *testing.T) {
+	t.Parallel()
+	for name, double := range map[string]func(string) string{
+		"twice": func(s string) string { return s + s },
+		"three": func(s string) string { return s + s + s },
+		"each line twice": func(s string) string {
+			var b strings.Builder
+			for line := range strings.Lines(s) {
+				b.WriteString(line + line)
+			}
+			return b.String()
+		},
+		"a copy of the first half": func(s string) string {
+			lines := slices.Collect(strings.Lines(s))
+			return strings.Join(lines[:len(lines)/2], "") + s
+		},
+	} {
+		for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
+			bubble(t, func(t *testing.T) {
+				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: lapsed}}, ada)
+				for mails := range 6 {
+					c.run(with{})
+					content, err := c.store.Read()
+					must(t, err)
+					must(t, c.store.Replace([]byte(double(string(content)))))
+					c.expectMails(ada, min(mails+1, 4))
+					must(t, c.Advance(73*time.Hour))
+				}
+				c.expect(c.run(with{}), 0, ada, "gave_up")
+			})
+			if t.Failed() {
+				t.Fatal(name, lapsed)
+			}
+		}
+	}
+}
+
+// Before, a ledger with times in the future let a second mail out, or made a person wait for as
+// long.
+func TestFaultA17TimesInTheFuture(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{2 * time.Hour, 100 * time.Hour, 365 * 24 * time.Hour} {
+		for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
+			for _, lost := range []bool{false, true} { // the answer to the first mail
+				t.Run(fmt.Sprint(ahead, lapsed, lost), func(t *testing.T) {
+					t.Parallel()
+					bubble(t, func(t *testing.T) {
+						c := newFault(t, sandbox.Options{ListLag: 10 * time.Minute, Dialect: sandbox.Dialect{
+							Lapsed: lapsed, Accepted: sandbox.AcceptedVanish, Duplicate: sandbox.DuplicateSecond,
+						}}, ada, bob)
+						wrong := true
+						c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+							if at, err := http.ParseTime(rec.Header().Get("Date")); wrong && err == nil {
+								rec.Header().Set("Date", at.Add(ahead).Format(http.TimeFormat))
+							}
+							return rec
+						})
+						if lost {
+							c.AddFault(sandbox.Fault{
+								Method: http.MethodPost, Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1,
+							})
+						}
+						c.run(with{settleWait: leaveToLaterRun})
+						wrong = false
+						must(t, c.Advance(time.Minute))
+						c.run(with{settleWait: leaveToLaterRun})
+						for range 6 {
+							must(t, c.Advance(10*time.Hour))
+							c.run(with{})
+						}
+						c.check()
+						for _, who := range []string{ada, bob} {
+							c.expectMails(who, 1)
+						}
+						for range 12 {
+							must(t, c.Advance(12*time.Hour))
+							c.run(with{})
+						}
+						c.check()
+						for _, who := range []string{ada, bob} {
+							if n := len(c.Mails()[who]); n < 2 {
+								t.Errorf("%s waits without end: %d mails", who, n)
+							}
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// Before, changes that take access from members knew no limit: one run made 300 of them.
+func TestFaultB1TooMuchIsTakenAway(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		revokes, api int
+		limit        int
+		refused      bool
+	}{
+		"300 revocations":         {revokes: 300, limit: 25, refused: true},
+		"one too many":            {revokes: 26, limit: 25, refused: true},
+		"as many as are allowed":  {revokes: 25, limit: 25},
+		"API access switched off": {api: 26, limit: 25, refused: true},
+		"both together":           {revokes: 20, api: 6, limit: 25, refused: true},
+		"both, allowed":           {revokes: 19, api: 6, limit: 25},
+		"none allowed":            {revokes: 1, limit: 0, refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				people := many(test.revokes + test.api)
+				c := newFault(t, sandbox.Options{}, append(people, ada)...)
+				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.roster.Settings.MaxRevokes, c.roster.Settings.MaxRemovals = test.limit, 0
+				for i, who := range people {
+					u := sandbox.User{Email: who, Groups: []string{"everyone"}, APIEnabled: true}
+					if c.roster.People[i].APIEnabled = new(true); i >= test.revokes {
+						c.roster.People[i].APIEnabled = new(false)
+						c.roster.People[i].Groups = refs("everyone")
+					} else {
+						c.roster.People[i].Groups = refs()
+					}
+					_, err := c.AddUser(u)
+					must(t, err)
+				}
+				c.runs(2, time.Hour, with{}, func(i int, o outcome) {
+					want := 0
+					if test.refused {
+						want = 4
+					}
+					if o.exit() != want || test.refused && c.writes() > 0 {
+						t.Errorf("exit code %d, %d requests that write", o.exit(), c.writes())
+					}
+				})
+				if !test.refused {
+					if o := c.run(with{}); len(o.Changes) > 0 {
+						t.Errorf("%d changes are left", len(o.Changes))
+					}
+				}
+			})
+		})
+	}
+}
+
+// Before, one renamed or deleted group stopped every invitation.
+func TestFaultB2AGroupIsRenamedOrDeleted(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		happen func(c *company) error
+		known  bool // to the ledger, by its id
+		gone   bool // not found by its id either
+	}{
+		"renamed, and known":     {func(c *company) error { return c.RenameGroup("platform", "infra") }, true, false},
+		"renamed, and not known": {func(c *company) error { return c.RenameGroup("platform", "infra") }, false, true},
+		"deleted, and known":     {func(c *company) error { return c.DeleteGroup("platform") }, true, true},
+		"misspelled": {func(c *company) error {
+			c.roster.People[0].Groups = refs("Platform")
+			return nil
+		}, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				c := newFault(t, sandbox.Options{}, ada, bob, zoe)
+				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				for i := range 2 {
+					c.roster.People[i].Groups = refs("platform")
+				}
+				_, err := c.AddUser(sandbox.User{Email: ada, Groups: []string{"platform", "everyone"}})
+				must(t, err)
+				c.roster.People[0].Groups = refs("platform", "everyone")
+				c.run(with{})
+				must(t, c.Accept(bob, sandbox.AcceptOptions{}))
+				must(t, test.happen(c))
+				if !test.known {
+					c.loseLedger()
+				}
+				isEveryone := func(r roster.Ref) bool { return r.Name == "everyone" }
+				c.roster.People[0].Groups = slices.DeleteFunc(slices.Clone(c.roster.People[0].Groups), isEveryone)
+				c.add("new@example.com")
+				o := c.run(with{})
+				c.expectMails("new@example.com", 1)
+				n := o.notice(plan.UnknownAccess, "")
+				if n == nil || n.Holds() != test.gone || (o.exit() == 3) != test.gone {
+					t.Errorf("exit code %d, %+v", o.exit(), n)
+				}
+				groups := c.user(ada).Groups
+				if test.gone { // nobody loses anything of that kind
+					if !slices.Contains(groups, "everyone") {
+						t.Errorf("ada lost a group: %v", groups)
+					}
+					return
+				}
+				c.expectUser(ada, "infra")
+				c.expectUser(bob, "infra")
+				c.expect(c.run(with{}), 0, bob, "nothing")
+			})
+		})
+	}
+}
+
+// add adds people to the roster.
+func (c *company) add(people ...string) {
+	for _, who := range people {
+		c.roster.People = append(c.roster.People, roster.Person{
+			Email: org.MustParseAddress(who), At: roster.Position{File: "users.yaml", Line: 99, Column: 5},
+		})
+	}
+}
+
+// Before, an address that the API refuses was tried at each run, which ended with exit code 3 each
+// time.
+func TestFaultB9AnAddressThatIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, every := range []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour} {
+		t.Run(fmt.Sprint(every), func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				c := newFault(t, sandbox.Options{}, ada, bob)
+				tried := map[string]int{}
+				c.refuse(func(_ int, who string) string {
+					tried[who]++
+					if who == ada {
+						return "no such mailbox: " + who
+					}
+					return ""
+				})
+				refused, runs := 0, int(5*24*time.Hour/every)
+				c.runs(runs, every, with{}, func(_ int, o outcome) {
+					_ = c.Accept(bob, sandbox.AcceptOptions{})
+					before := refused
+					refused = tried[ada]
+					switch {
+					case refused > before:
+						c.expect(o, 3, ada, "invite failed")
+						if ch := o.Changes[0]; ch.Err == nil || !strings.Contains(ch.Err.Error(), "no such mailbox") {
+							t.Errorf("the API's words are missing: %v", ch.Err)
+						}
+					default:
+						c.expect(o, 0, ada, "refused")
+						if n := o.notice(plan.RefusedMail, ada); n == nil || !strings.Contains(n.Text, "no such mailbox") {
+							t.Errorf("%+v", n)
+						}
+					}
+				})
+				if refused > 3+5 {
+					t.Errorf("tried %d times in five days", refused)
+				}
+				if refused < min(runs, 3+3) {
+					t.Errorf("tried %d times in five days: forgotten", refused)
+				}
+				c.run(with{reinvite: []string{ada}})
+				if tried[ada] != refused+1 {
+					t.Error("--reinvite does not try at once")
+				}
+				c.expectMails(bob, 1)
+			})
+		})
+	}
+}
+
+// Before, in an organization that is full everybody was tried each hour, and seats went by chance.
+func TestFaultB9AFullOrganization(t *testing.T) {
+	t.Parallel()
+	for _, concurrency := range []int{1, 8} {
+		bubble(t, func(t *testing.T) {
+			people := []string{"z@example.com", "y@example.com", "x@example.com", "w@example.com"}
+			people = append(people, many(30)...)
+			c := newFault(t, sandbox.Options{}, people...)
+			seats, tried := 2, 0
+			var seated []string
+			c.refuse(func(_ int, who string) string {
+				tried++
+				if len(seated) >= seats {
+					return "no seat is left for " + who
+				}
+				seated = append(seated, who)
+				return ""
+			})
+			o := c.run(with{concurrency: concurrency})
+			if o.exit() != 3 || tried > 2+5+concurrency || concurrency == 1 && !slices.Equal(seated, people[:2]) {
+				t.Errorf("exit code %d, %d mails were tried, the seats went to %v", o.exit(), tried, seated)
+			}
+			// A seat each day: nobody who was refused once is forgotten, and nobody takes more than
+			// one.
+			for range 60 {
+				must(t, c.Advance(24*time.Hour))
+				seats++
+				c.run(with{concurrency: concurrency, reinvite: nil})
+				for _, who := range seated {
+					_ = c.Accept(who, sandbox.AcceptOptions{})
+				}
+			}
+			if len(seated) != len(people) {
+				t.Errorf("%d of %d people got a seat", len(seated), len(people))
+			}
+			c.expectEverybodyOnce()
+		})
+	}
+}
