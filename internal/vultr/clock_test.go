@@ -1,7 +1,9 @@
 package vultr
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +56,36 @@ func TestServerClock(t *testing.T) {
 		check("after a Date that is none", 5*time.Minute)
 		if zone := c.Now().Location(); zone != time.UTC {
 			t.Errorf("the time is in %v, want UTC", zone)
+		}
+	})
+}
+
+// TestServerClockOfManyPages: a list whose many pages all come from one machine with a wrong clock
+// does not outvote the others.
+func TestServerClockOfManyPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			ahead := time.Duration(0)
+			if r.URL.Path == invitationPath {
+				ahead = 1000 * time.Hour
+			}
+			w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+			n := len(r.URL.Query().Get("cursor"))
+			next := strings.Repeat("x", n+1)
+			if n == 9 {
+				next = ""
+			}
+			answerJSON(w, 200, fmt.Sprintf(`{"invitations": [{"id": "i%d"}], "meta": {"total": 10, "links": {"next": %q}}}`, n, next))
+		}, nil)
+		for _, path := range []string{"/v2/account", "/v2/organizations"} {
+			c.read(t.Context(), call{op: "read", path: path})
+		}
+		if rows, err := c.Invitations(t.Context()); err != nil || len(rows) != 10 {
+			t.Fatalf("%d rows, %v", len(rows), err)
+		}
+		if got := time.Until(c.Now()); got != 0 {
+			t.Errorf("the clock is %v ahead", got)
 		}
 	})
 }

@@ -146,8 +146,9 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 		return a, q.failed(org.Unreadable, a.status, c.clean("the answer says: "+text), nil)
 	}
 	// Only an answer of the API's own tells its time: a gateway's error page has a clock of its own. Writes, of which there may
-	// be many in a row, may all go to one machine; what a list shows is judged by the clocks that lists come with.
-	if q.method == http.MethodGet {
+	// be many in a row, may all go to one machine; what a list shows is judged by the clocks that lists come with. So may the
+	// pages of one list, of which only the first counts.
+	if q.method == http.MethodGet && !q.query.Has("cursor") {
 		c.clock.observe(a.header)
 	}
 	return a, nil
