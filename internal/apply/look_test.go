@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -112,17 +113,20 @@ func TestLookReadsTwice(t *testing.T) {
 				_, err := c.AddUser(sandbox.User{Email: "bob@example.com", APIEnabled: true})
 				must(t, err)
 				tt.prepare(c)
-				readings, written := 0, false
+				var readings atomic.Int32
+				var written atomic.Bool
 				c.wire.Before = func(r *http.Request) error {
-					written = written || r.Method != http.MethodGet
-					if r.URL.Path == "/v2/users" && !written {
-						readings++
+					if r.Method != http.MethodGet {
+						written.Store(true)
+					}
+					if r.URL.Path == "/v2/users" && !written.Load() {
+						readings.Add(1)
 					}
 					return nil
 				}
 				run := c.apply(with{reading: tt.reading})
-				if readings != tt.readings || run.Stopped != nil {
-					t.Errorf("%d readings, want %d; %s, stopped by %v", readings, tt.readings, run.counts(), run.Stopped)
+				if got := int(readings.Load()); got != tt.readings || run.Stopped != nil {
+					t.Errorf("%d readings, want %d; %s, stopped by %v", got, tt.readings, run.counts(), run.Stopped)
 				}
 			})
 		})
