@@ -30,6 +30,8 @@ type Dialect struct {
 	Member            Member            // inviting an address that belongs to a user
 	Suspended         Suspended         // which list holds suspended users
 	SuspendedEndpoint SuspendedEndpoint // whether suspended users can be listed at all
+	InvitedUsers      InvitedUsers      // whether people who can accept an invitation are in /v2/users
+	Pages             Pages             // what the pages of one list show
 	Meta              Meta              // of lists
 	EndCursor         EndCursor         // meta.links.next of a last page
 	InvitedEmail      InvitedEmail      // the spelling of email_invited in answers
@@ -63,6 +65,8 @@ type (
 	Member            string
 	Suspended         string
 	SuspendedEndpoint string
+	InvitedUsers      string
+	Pages             string
 	Meta              string
 	EndCursor         string
 	InvitedEmail      string
@@ -155,6 +159,12 @@ const (
 	SuspendedEndpointPresent SuspendedEndpoint = ""
 	SuspendedEndpointMissing SuspendedEndpoint = "missing" // 404
 
+	InvitedUsersAbsent InvitedUsers = ""
+	InvitedUsersListed InvitedUsers = "listed" // with invite_accepted false, as long as the invitation is pending
+
+	PagesOfMoment Pages = ""       // all pages show the list as it was when the first one was read
+	PagesMoving   Pages = "moving" // each page shows the list as it is then, so rows move between pages
+
 	MetaFull    Meta = ""        // total and links
 	MetaTotal   Meta = "total"   // without links where there is no further page
 	MetaNull    Meta = "null"    // null where the list fits one page
@@ -214,6 +224,8 @@ var axes = []axis{
 	{"member", []string{"400", "422"}, func(d *Dialect) *string { return (*string)(&d.Member) }},
 	{"suspended", []string{"both", "users", "own"}, func(d *Dialect) *string { return (*string)(&d.Suspended) }},
 	{"suspended-endpoint", []string{"present", "missing"}, func(d *Dialect) *string { return (*string)(&d.SuspendedEndpoint) }},
+	{"invited-users", []string{"absent", "listed"}, func(d *Dialect) *string { return (*string)(&d.InvitedUsers) }},
+	{"pages", []string{"moment", "moving"}, func(d *Dialect) *string { return (*string)(&d.Pages) }},
 	{"meta", []string{"full", "total", "null", "missing"}, func(d *Dialect) *string { return (*string)(&d.Meta) }},
 	{"end-cursor", []string{"text", "null", "missing"}, func(d *Dialect) *string { return (*string)(&d.EndCursor) }},
 	{"invited-email", []string{"as-sent", "lower"}, func(d *Dialect) *string { return (*string)(&d.InvitedEmail) }},
@@ -312,7 +324,7 @@ type NamedDialect struct {
 const documented = "documented"
 
 // Dialects are combinations that the real API may turn out to speak, and some that are merely nasty; each value of each
-// axis occurs in at least one of them. The first is the documented one. The slice is the caller's.
+// axis occurs in at least one of them, but for InvitedUsers and Pages, which no request can find out. The first is the documented one. The slice is the caller's.
 func Dialects() []NamedDialect { return slices.Clone(dialects) }
 
 var dialects = []NamedDialect{

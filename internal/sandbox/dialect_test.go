@@ -429,7 +429,7 @@ func TestNamedDialects(t *testing.T) {
 	if len(list) < 12 || list[0].Dialect != (sandbox.Dialect{}) {
 		t.Errorf("%d dialects, the first is %s", len(list), list[0].Dialect)
 	}
-	used := map[string]bool{}
+	used := map[string]bool{"invited-users=listed": true, "pages=moving": true} // these have tests of their own
 	seen := map[sandbox.Dialect]string{}
 	for _, n := range list {
 		if other, twice := seen[n.Dialect]; twice {
@@ -508,5 +508,57 @@ func TestEveryDialectRuns(t *testing.T) {
 			slices.Sort(states)
 			wantDiff(t, "states", []string{"ada@example.com accepted", "bob@example.com expired"}, states)
 		})
+	}
+}
+
+// TestInvitedUsers: who can accept an invitation is in the list of users as not accepted, and is the same user afterwards.
+func TestInvitedUsers(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, sandbox.Options{Dialect: sandbox.Dialect{InvitedUsers: sandbox.InvitedUsersListed}})
+	invite(t, s, "ada@example.com")
+	invite(t, s, "bob@example.com")
+	listed := func() map[string]any {
+		accepted := map[string]any{}
+		for _, u := range rows(t, request(t, s, "GET", "/v2/users", ""), "users") {
+			accepted[u["email"].(string)] = u["invite_accepted"]
+			accepted[u["id"].(string)] = u["invite_accepted"]
+		}
+		delete(accepted, "owner@example.com")
+		return accepted
+	}
+	before := listed()
+	if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	after := listed()
+	if before["ada@example.com"] != false || after["ada@example.com"] != true || after["bob@example.com"] != false || len(before) != len(after) {
+		t.Errorf("users before: %v, after: %v", before, after)
+	}
+	if err := s.Advance(100 * time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, still := listed()["bob@example.com"]; still {
+		t.Error("bob's invitation expired, and he is still listed")
+	}
+}
+
+// TestMovingPages: a row goes and another comes between two pages. One in the middle is not shown, and the total is the same.
+func TestMovingPages(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		pages sandbox.Pages
+		want  []any
+	}{{sandbox.PagesOfMoment, []any{"i00", "i01", "i02", "i03"}}, {sandbox.PagesMoving, []any{"i00", "i01", "i03", "new"}}} {
+		s := crowd(t, 4, sandbox.Options{Dialect: sandbox.Dialect{Pages: test.pages, Declined: sandbox.DeclinedVanish}})
+		first, total, next := page(t, s, "/v2/invitation?per_page=2")
+		if err := s.Cancel("p00@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.AddInvitation(sandbox.Invitation{ID: "new", Email: "new@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		second, totalThen, _ := page(t, s, "/v2/invitation?per_page=2&cursor="+next)
+		wantDiff(t, "rows", test.want, append(first, second...))
+		wantDiff(t, "total", total, totalThen)
 	}
 }

@@ -38,7 +38,10 @@ func (s *state) invite(d Dialect, now time.Time, email string, apiEnabled bool) 
 }
 
 func (s *state) mailNew(now time.Time, email string, apiEnabled bool) invitation {
-	i := invitation{ID: newID(), Email: email, APIEnabled: apiEnabled, State: statePending, Created: whole(now), Expires: whole(now).Add(invitationLife)}
+	i := invitation{
+		ID: newID(), Email: email, APIEnabled: apiEnabled, State: statePending, Created: whole(now), Expires: whole(now).Add(invitationLife),
+		UserID: newID(),
+	}
 	s.Invitations.put(s.next(now), i.ID, i)
 	s.Mails = append(s.Mails, Mail{To: email, At: now, InvitationID: i.ID})
 	return i
@@ -116,7 +119,11 @@ func (s *state) accept(now time.Time, i invitation, registered string) {
 	if _, already := s.userByEmail(registered); already {
 		return // a second invitation of somebody who is in
 	}
-	u := user{ID: newID(), Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled, InvitedBy: ownerEmail, InvitedOn: i.Created, Joined: whole(now)}
+	id := newID()
+	if i.UserID != "" && strings.EqualFold(i.Email, registered) {
+		id = i.UserID
+	}
+	u := user{ID: id, Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled, InvitedBy: ownerEmail, InvitedOn: i.Created, Joined: whole(now)}
 	for gone := range s.Users.goneRows() {
 		if strings.EqualFold(gone.Email, registered) {
 			u.ID = gone.ID // the account outlives the membership

@@ -32,13 +32,13 @@ func parseCursor(text string) (c cursor, ok bool) {
 }
 
 // moment is what the list of c shows: what its first page showed or, on a first page, the world as it is, or as it was
-// for lists that lag.
+// for lists that lag. Under PagesMoving every page shows what a first page would.
 func (c *call) moment(lags bool) moment {
 	m := moment{seq: c.Seq, at: c.now, lags: lags && c.listLag > 0}
 	if m.lags {
 		m.at = m.at.Add(-c.listLag)
 	}
-	if at := c.page.at; at != nil {
+	if at := c.page.at; at != nil && c.dialect.Pages != PagesMoving {
 		m.seq, m.at = at.Seq, at.At
 	}
 	return m

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -22,7 +23,35 @@ func listUsers(c *call) reply {
 			rows = append(rows, u)
 		}
 	}
-	return listOf(c, "users", m, rows, c.userObject)
+	if c.dialect.InvitedUsers != InvitedUsersListed {
+		return listOf(c, "users", m, rows, c.userObject)
+	}
+	members := len(rows)
+	rows = append(rows, c.invitedUsers(m)...)
+	all := make([]object, len(rows))
+	for i, u := range rows {
+		all[i] = c.userObject(u)
+		all[i]["invite_accepted"] = i < members
+	}
+	return c.list("users", m, all)
+}
+
+// invitedUsers are the people who have no user and can accept an invitation, each of them once.
+func (c *call) invitedUsers(m moment) []user {
+	seen := map[string]bool{}
+	for u := range c.Users.rowsAt(m) {
+		seen[strings.ToLower(u.Email)] = true
+	}
+	var invited []user
+	for i := range c.Invitations.rowsAt(m) {
+		key := strings.ToLower(i.Email)
+		if i.stateAt(m.at) != statePending || seen[key] {
+			continue
+		}
+		seen[key] = true
+		invited = append(invited, user{ID: cmp.Or(i.UserID, i.ID), Name: nameFrom(i.Email), Email: i.Email, APIEnabled: i.APIEnabled})
+	}
+	return invited
 }
 
 func getUser(c *call) reply {

@@ -114,7 +114,7 @@ func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 		if in.State == stateAccepted && in.Registered == "" {
 			in.Registered = in.Email
 		}
-		i := invitation{in.ID, in.Email, in.Registered, in.APIEnabled, kept, in.Created, in.Expires, in.Responded}
+		i := invitation{in.ID, in.Email, in.Registered, in.APIEnabled, kept, in.Created, in.Expires, in.Responded, newID()}
 		if in.State != "" && i.stateAt(now) != in.State {
 			return fmt.Errorf("add invitation of %s: with these dates it is %s, not %s", in.Email, i.stateAt(now), in.State)
 		}

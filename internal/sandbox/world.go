@@ -73,6 +73,8 @@ type invitation struct {
 	Created    time.Time `json:"created"`
 	Expires    time.Time `json:"expires"`
 	Responded  time.Time `json:"responded,omitzero"`
+	// UserID is the id that the invited person has, or will have, as a user; "" in files of earlier versions.
+	UserID string `json:"user_id,omitempty"`
 }
 
 // stateAt is the state as the clock makes it.
