@@ -43,7 +43,7 @@ func newCompany(t *testing.T, o sandbox.Options, people ...string) *company {
 	}
 	c := &company{t: t, Server: server, store: &ledgertest.Store{}, wire: &sandboxtest.Transport{Handler: server}}
 	c.roster.Organization = pin
-	c.roster.Settings = roster.Settings{MaxInvites: 1000, MaxRemovals: 5, ReinviteRounds: 4}
+	c.roster.Settings = roster.Settings{MaxInvites: 1000, MaxRemovals: 5, MaxRevokes: 1000, ReinviteRounds: 4}
 	c.list(people...)
 	return c
 }
@@ -98,6 +98,8 @@ type outcome struct {
 	apply.Result
 	plan plan.Plan
 	err  error // the run did not get as far as applying
+	// refused is why the plan was not carried out, as the command line says it; nil: it was.
+	refused error
 }
 
 func (o outcome) notices(kind plan.NoticeKind) []string {
@@ -169,6 +171,9 @@ func (c *company) apply(w with) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
+	if err := unfit(p); err != nil {
+		return outcome{Result: apply.Result{Notices: p.Notices}, plan: p, refused: err}
+	}
 	if w.settleWait == 0 {
 		w.settleWait = 5 * time.Minute
 	}
@@ -181,6 +186,17 @@ func (c *company) apply(w with) outcome {
 		Snapshot: snapshot, ReadInvitations: client.Invitations,
 	})
 	return outcome{Result: result, plan: p}
+}
+
+// unfit is why the command line carries nothing of p out; nil when it does.
+func unfit(p plan.Plan) error {
+	switch {
+	case p.Needs != "":
+		return &plan.NeedsError{What: p.Needs}
+	case len(p.Problems) > 0:
+		return &roster.ProblemsError{Problems: p.Problems}
+	}
+	return p.CheckLimits()
 }
 
 // changes is the plan that a run would carry out now, as "invite ada@example.com", and what would keep it from being one.
