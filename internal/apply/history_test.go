@@ -1048,3 +1048,52 @@ func TestHistoryRenewedInsteadOfNew(t *testing.T) {
 		}
 	})
 }
+
+// the key sees no members, the roster has them invited once; the answer to one mail is lost and the server never acted. It
+// surely did not go out: the run does not report it as done, and the next one sends it.
+func TestHistoryHiddenMembersLost(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, many(3)...)
+		c.roster.Settings.HiddenMembers = roster.HiddenMembersInvite
+		c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/users", Kind: sandbox.FaultForbid})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, Times: 1})
+		first := c.apply(with{})
+		c.log(first)
+		if first.counts() != "2/1/0/0" {
+			t.Errorf("done/failed/unknown/skipped: %s", first.counts())
+		}
+		c.log(c.apply(with{}))
+		c.expectEverybodyOnce()
+	})
+}
+
+// the answer to a second mail is lost, and the server never acted; meanwhile somebody joins with an address that may be the
+// person's. The mail is held then, and is not reported as done.
+func TestHistoryHeldReportedAsDone(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, "bob@example.com")
+		c.apply(with{})
+		must(t, c.Advance(80*time.Hour))
+		c.list("bob@example.com", "zoe@example.com")
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, Times: 1})
+		join := sync.OnceFunc(func() { c.join("bobby@home.example") })
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				join()
+			}
+			return nil
+		}
+		o := c.apply(with{})
+		c.log(o)
+		for _, change := range o.Changes {
+			if change.Email.String() == "bob@example.com" && change.Outcome == apply.Done {
+				t.Error("bob is held, and his mail is reported as done")
+			}
+		}
+		if n := len(c.Mails()["bob@example.com"]); n != 1 {
+			t.Errorf("bob has %d mails", n)
+		}
+	})
+}

@@ -360,7 +360,11 @@ func (r *run) found(it *item, notices []plan.Notice) {
 			it.InvitationID = n.InvitationID
 		case plan.Unsettled:
 			return // nothing would be done if it were known, but it is not known
-		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp:
+		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp, plan.UnknownMembership, plan.PossibleAlias,
+			plan.Flapping, plan.EndedSoon, plan.RefusedMail:
+			if n.Kind == plan.PossibleAlias && !n.Holds() {
+				continue // their invitation is still valid
+			}
 			r.conclude(it, Failed, it.Err)
 			return
 		default: // says nothing against it

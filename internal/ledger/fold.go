@@ -157,6 +157,9 @@ func (f *fold) add(e Entry) {
 	case Action(org.FactAbsent):
 		p.doubted = f.lines
 		if m := p.lastLost(); m != nil {
+			if p.everMailed.intent == m.Sequence {
+				p.everMailed = p.mailedBefore
+			}
 			p.drop(m)
 		}
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
@@ -365,6 +368,8 @@ func (f *fold) needed(now time.Time) []int {
 	for _, p := range f.people {
 		keep(p.everMailed.intent)
 		keep(p.everMailed.outcome)
+		keep(p.mailedBefore.intent)
+		keep(p.mailedBefore.outcome)
 		for _, r := range p.removals {
 			keep(r.line)
 		}
