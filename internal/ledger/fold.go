@@ -332,6 +332,9 @@ func (f *fold) memory() org.Memory {
 			RemovedAt: p.removed.at, RemovedSequence: p.removed.line, EverMailed: p.everMailed.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.at, RefusedText: p.refused.text,
 		}
+		if p.mailedBefore.intent == 0 {
+			r.OnlyMail = p.everMailed.intent
+		}
 		for _, removed := range p.removals {
 			r.Removals = append(r.Removals, removed.Removal)
 		}

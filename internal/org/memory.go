@@ -82,6 +82,8 @@ type Recollection struct {
 	Unlisted bool
 	// EverMailed is true once a mail to the person went out or may have, also before they were last seen as a member.
 	EverMailed bool
+	// OnlyMail is the Sequence of the mail that EverMailed rests on; 0 when it rests on more than one.
+	OnlyMail int
 	// RemovedAt is the server's time of Removed.
 	RemovedAt time.Time
 	// RemovedSequence is the place of Removed in the ledger's order: a mail with a smaller one was sent before. Only with
