@@ -1096,3 +1096,24 @@ func TestHistoryHeldReportedAsDone(t *testing.T) {
 		}
 	})
 }
+
+// bob accepts with an address that nobody knows, and the list forgets it. He is taken out of the roster by mistake, for one run,
+// and is put in again: he may still be in.
+func TestHistoryAliasOutAndIn(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com", "zoe@example.com")
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		c.list("zoe@example.com")
+		c.apply(with{})
+		must(t, c.Advance(80*time.Hour))
+		c.list("bob@example.com", "zoe@example.com")
+		o := c.apply(with{})
+		c.log(o)
+		if n := len(c.Mails()["bob@example.com"]); n != 1 || len(o.notices(plan.PossibleAlias)) != 1 {
+			t.Errorf("bob is in as bob@home.example, and has %d mails", n)
+		}
+	})
+}

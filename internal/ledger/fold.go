@@ -40,6 +40,8 @@ type person struct {
 	unlisted int
 	doubted  int
 	reset    int // the one that moved anew
+	// reinvited is the line of the last --reinvite.
+	reinvited int
 	userID   string
 	// everMailed is the last mail that went out or may have, and mailedBefore the one before the last intent.
 	everMailed, mailedBefore mailLines
@@ -145,7 +147,7 @@ func (f *fold) add(e Entry) {
 	case Action(org.FactUnlisted):
 		p.unlisted, p.anew, p.since, p.reset = f.lines, f.lines, e.Time, f.lines
 	case Action(org.FactReset):
-		p.anew, p.since, p.reset = f.lines, e.Time, f.lines
+		p.anew, p.since, p.reset, p.reinvited = f.lines, e.Time, f.lines, f.lines
 	case Action(org.FactFound):
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostAt, m.LateUntil = false, true, 0, time.Time{}
@@ -326,7 +328,7 @@ func (f *fold) memory() org.Memory {
 		memory.Access[name] = named.id
 	}
 	for key, p := range f.people {
-		r := org.Recollection{Anew: p.anew, Since: p.since,
+		r := org.Recollection{Anew: p.anew, Since: p.since, Reinvited: p.reinvited,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID, Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
 			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0, Doubted: p.doubted > 0,
 			RemovedAt: p.removed.at, RemovedSequence: p.removed.line, EverMailed: p.everMailed.intent > 0,
@@ -383,6 +385,7 @@ func (f *fold) needed(now time.Time) []int {
 		keep(p.unlisted)
 		keep(p.doubted)
 		keep(p.reset)
+		keep(p.reinvited)
 		keep(p.suspended.line)
 		keep(p.removed.line)
 		for _, m := range p.mails {

@@ -60,6 +60,8 @@ type Recollection struct {
 	Mails []Mail
 	// Anew is the place in the ledger's order from which on mails count as rounds; 0: all of them do.
 	Anew int
+	// Reinvited is the place of the last --reinvite in the ledger's order; 0: there was none.
+	Reinvited int
 	// Since is the server's time of Anew: rows of the organization's list that are older do not count as rounds either.
 	// Zero: all of them do.
 	Since time.Time

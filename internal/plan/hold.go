@@ -60,7 +60,7 @@ func (w *world) isFlapping(c *candidate) bool {
 func (w *world) possibleAliases(c *candidate) []*org.User {
 	first := 0 // the place of the first mail since the last --reinvite that has no row
 	for _, m := range c.memory.Mails {
-		if !m.Lost && m.Sequence > c.memory.Anew && !c.hasRow(m.InvitationID) && w.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
+		if !m.Lost && m.Sequence > c.memory.Reinvited && !c.hasRow(m.InvitationID) && w.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
 			first = m.Sequence
 			break
 		}

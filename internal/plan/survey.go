@@ -335,6 +335,7 @@ func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Reco
 			joined.Refusals, joined.RefusedAt, joined.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
 		}
 		joined.Doubted = joined.Doubted || r.Doubted
+		joined.Reinvited = max(joined.Reinvited, r.Reinvited)
 		if r.Anew > joined.Anew {
 			joined.Anew, joined.Since = r.Anew, r.Since
 		}
