@@ -1117,3 +1117,38 @@ func TestHistoryAliasOutAndIn(t *testing.T) {
 		}
 	})
 }
+
+// the answer to one mail is lost, and the server acts half a minute later; the list lags, and the ledger's times are in the
+// future. A mail that was sent a moment after the lost one is no witness, although both count as sent now.
+func TestHistoryLostInTheFuture(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{
+			ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
+		}, many(4)...)
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Late: 30 * time.Second, From: 2, Times: 1})
+		c.log(c.apply(with{concurrency: 1, settleWait: leaveToLaterRun}))
+		content, err := c.store.Read()
+		must(t, err)
+		must(t, c.store.Replace(inTheFuture(t, content)))
+		time.Sleep(time.Minute)
+		c.list(many(5)...)
+		c.log(c.apply(with{}))
+		time.Sleep(20 * time.Minute)
+		c.log(c.apply(with{}))
+		c.expectEverybodyOnce()
+	})
+}
+
+// ledgerTime is the time of a line.
+var ledgerTime = regexp.MustCompile(`"time":"[^"]*"`)
+
+// inTheFuture is a ledger that was written with a clock that was 1000 hours ahead.
+func inTheFuture(t *testing.T, content []byte) []byte {
+	t.Helper()
+	return ledgerTime.ReplaceAllFunc(content, func(field []byte) []byte {
+		at, err := time.Parse(`"time":"`+time.RFC3339Nano+`"`, string(field))
+		must(t, err)
+		return []byte(at.Add(1000 * time.Hour).Format(`"time":"` + time.RFC3339Nano + `"`))
+	})
+}

@@ -42,7 +42,7 @@ type person struct {
 	reset    int // the one that moved anew
 	// reinvited is the line of the last --reinvite.
 	reinvited int
-	userID   string
+	userID    string
 	// everMailed is the last mail that went out or may have, and mailedBefore the one before the last intent.
 	everMailed, mailedBefore mailLines
 	removals                 []removal
@@ -294,7 +294,9 @@ func (f *fold) limitTimes(t time.Time) {
 			if limit(&m.At) && m.Expires.After(t.Add(org.InvitationLife)) {
 				m.Expires = time.Time{}
 			}
-			limit(&m.LateUntil)
+			if late := t.Add(org.ActWithin); m.LateUntil.After(late) {
+				m.LateUntil = late // later than any mail that was sent before, so that none of them is a witness
+			}
 		}
 		for _, at := range []*time.Time{&p.since, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.at} {
 			limit(at)
