@@ -1152,3 +1152,22 @@ func inTheFuture(t *testing.T, content []byte) []byte {
 		return []byte(at.Add(1000 * time.Hour).Format(`"time":"` + time.RFC3339Nano + `"`))
 	})
 }
+
+// --reinvite names bob while his invitation can be accepted, so that nothing is sent. Then he accepts with an address that nobody
+// knows, and the list forgets it.
+func TestHistoryAliasAfterReinvite(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com")
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		c.apply(with{reinvite: []string{"bob@example.com"}})
+		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.Advance(80*time.Hour))
+		o := c.apply(with{})
+		c.log(o)
+		if n := len(c.Mails()["bob@example.com"]); n != 1 || len(o.notices(plan.PossibleAlias)) != 1 {
+			t.Errorf("bob is in as bob@home.example, and has %d mails", n)
+		}
+	})
+}

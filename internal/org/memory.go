@@ -60,7 +60,7 @@ type Recollection struct {
 	Mails []Mail
 	// Anew is the place in the ledger's order from which on mails count as rounds; 0: all of them do.
 	Anew int
-	// Reinvited is the place of the last --reinvite in the ledger's order; 0: there was none.
+	// Reinvited is the place of the last --reinvite of the person in the ledger's order; 0: there was none.
 	Reinvited int
 	// Since is the server's time of Anew: rows of the organization's list that are older do not count as rounds either.
 	// Zero: all of them do.
