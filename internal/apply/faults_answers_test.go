@@ -34,7 +34,7 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 						_, err := c.AddInvitation(sandbox.Invitation{Email: bob, State: "expired"})
 						must(t, err)
 						c.AddFault(sandbox.Fault{Method: http.MethodPost, Path: path, Kind: sandbox.FaultExpired, After: acted})
-						c.runs(4, 30*time.Minute, with{}, func(_ int, o outcome) {
+						c.applyTimes(4, 30*time.Minute, with{}, func(_ int, o outcome) {
 							for _, ch := range o.Changes {
 								if n := len(c.Mails()[ch.Email.String()]); (ch.Outcome == apply.Done) != (n > 0) {
 									t.Errorf("%s to %s is %s, and there are %d mails", ch.Action, ch.Email, ch.Outcome, n)
@@ -50,7 +50,7 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 							}
 						})
 						c.ClearFaults()
-						c.runs(3, 30*time.Minute, with{}, func(int, outcome) {})
+						c.applyTimes(3, 30*time.Minute, with{}, func(int, outcome) {})
 						c.expectEverybodyOnce()
 					})
 				})
@@ -356,7 +356,7 @@ func TestFaultA13EmptyListOfUsers(t *testing.T) {
 						c.hide(path, http.StatusNotFound)
 					}
 					c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/users", Kind: sandbox.FaultEmptyList})
-					c.runs(3, 30*time.Hour, with{inviteLeft: true}, func(_ int, o outcome) {
+					c.applyTimes(3, 30*time.Hour, with{inviteLeft: true}, func(_ int, o outcome) {
 						if o.exit() != 1 || c.writes() > wrote {
 							t.Errorf("exit code %d, %d requests that write: %v", o.exit(), c.writes()-wrote, o.err)
 						}
@@ -443,7 +443,7 @@ func TestFaultA14UnreadableDates(t *testing.T) {
 				_, err := c.AddInvitation(sandbox.Invitation{Email: ada})
 				must(t, err)
 				c.writeDates(func(time.Time) string { return date })
-				c.runs(6, 30*time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "needs_attention") })
+				c.applyTimes(6, 30*time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "needs_attention") })
 				c.expectMails(ada, 0)
 			})
 		}
@@ -466,7 +466,7 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 					for i := range c.roster.People {
 						c.roster.People[i].Groups = refs("everyone")
 					}
-					c.runs(4, 20*time.Hour, with{}, func(i int, o outcome) {
+					c.applyTimes(4, 20*time.Hour, with{}, func(i int, o outcome) {
 						if !kept {
 							c.loseLedger()
 						}
@@ -479,7 +479,7 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 							}
 						}
 					})
-					c.runs(3, 80*time.Hour, with{}, func(_ int, o outcome) {
+					c.applyTimes(3, 80*time.Hour, with{}, func(_ int, o outcome) {
 						if len(o.Changes) > 0 || len(o.notices(plan.Unlisted)) > 0 {
 							t.Errorf("%d changes, unlisted %v", len(o.Changes), o.notices(plan.Unlisted))
 						}

@@ -218,7 +218,7 @@ func TestFaultB1TooMuchIsTakenAway(t *testing.T) {
 					_, err := c.AddUser(u)
 					must(t, err)
 				}
-				c.runs(2, time.Hour, with{}, func(i int, o outcome) {
+				c.applyTimes(2, time.Hour, with{}, func(i int, o outcome) {
 					want := 0
 					if test.refused {
 						want = 4
@@ -321,7 +321,7 @@ func TestFaultB9AnAddressThatIsRefused(t *testing.T) {
 					return ""
 				})
 				refused, runs := 0, int(5*24*time.Hour/every)
-				c.runs(runs, every, with{}, func(_ int, o outcome) {
+				c.applyTimes(runs, every, with{}, func(_ int, o outcome) {
 					_ = c.Accept(bob, sandbox.AcceptOptions{})
 					before := refused
 					refused = tried[ada]

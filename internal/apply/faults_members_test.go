@@ -46,7 +46,7 @@ func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 					}
 					// Nor is she removed as somebody who is not in the roster.
 					c.list(zoe)
-					c.runs(3, 30*time.Hour, with{}, func(_ int, o outcome) {
+					c.applyTimes(3, 30*time.Hour, with{}, func(_ int, o outcome) {
 						if o.exit() != 0 || len(o.Changes) > 0 {
 							t.Errorf("exit code %d, %d changes", o.exit(), len(o.Changes))
 						}
@@ -80,7 +80,7 @@ func TestFaultA6InUnderAnotherAddress(t *testing.T) {
 					c.run(with{})
 					must(t, c.Advance(time.Hour))
 					must(t, c.Accept(ada, sandbox.AcceptOptions{As: home}))
-					c.runs(20, 20*time.Hour, with{}, func(i int, o outcome) {
+					c.applyTimes(20, 20*time.Hour, with{}, func(i int, o outcome) {
 						n := o.notice(plan.PossibleAlias, ada)
 						if n == nil || n.Text != home || n.Holds() != (i > 3) || (o.exit() == 3) != (i > 3) {
 							t.Errorf("run %d: exit code %d, %+v", i, o.exit(), n)
@@ -147,7 +147,7 @@ func TestFaultA6LostAndAcceptedWithAnotherAddress(t *testing.T) {
 					k.revive()
 					must(t, c.Accept(ada, sandbox.AcceptOptions{As: home}))
 					must(t, c.Advance(after))
-					c.runs(12, 20*time.Hour, with{}, func(_ int, o outcome) {
+					c.applyTimes(12, 20*time.Hour, with{}, func(_ int, o outcome) {
 						if o.notice(plan.PossibleAlias, ada) == nil && o.notice(plan.Unsettled, ada) == nil {
 							t.Errorf("%s: nobody is told: %s", c.Now(), o.about(ada))
 						}
@@ -184,7 +184,7 @@ func TestFaultA7RemovedWithALostLedger(t *testing.T) {
 					c.run(with{})
 					c.loseLedger()
 					begin := c.Now()
-					c.runs(23, time.Hour, with{}, func(i int, o outcome) {
+					c.applyTimes(23, time.Hour, with{}, func(i int, o outcome) {
 						c.expectUser(home)
 						n := o.notice(plan.Unlisted, home)
 						switch {
@@ -294,7 +294,7 @@ func TestFaultA9TwoRostersInTurns(t *testing.T) {
 					c.join(zoe)
 					var mailed []time.Time
 					told := false
-					c.runs(int(10*24*time.Hour/every), every, with{}, func(i int, _ outcome) {
+					c.applyTimes(int(10*24*time.Hour/every), every, with{}, func(i int, _ outcome) {
 						c.list(ada, zoe)
 						o := c.run(with{files: "ours.yaml"})
 						if strings.HasSuffix(o.about(ada), "invite done") {

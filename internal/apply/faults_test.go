@@ -49,8 +49,8 @@ func (c *company) run(w with) outcome {
 	return o
 }
 
-// runs makes n runs, and lets time pass after each.
-func (c *company) runs(n int, every time.Duration, w with, look func(i int, o outcome)) {
+// applyTimes makes n runs, and lets time pass after each.
+func (c *company) applyTimes(n int, every time.Duration, w with, look func(i int, o outcome)) {
 	c.t.Helper()
 	for i := range n {
 		look(i, c.run(w))
@@ -195,7 +195,7 @@ func TestFaultA1AnUnacceptedInvitationNamesSomebodyElse(t *testing.T) {
 					c.join(mallory)
 					_, err := c.AddInvitation(sandbox.Invitation{Email: ada, State: state, Registered: mallory})
 					must(t, err)
-					c.runs(3, 24*time.Hour, with{}, func(i int, o outcome) {
+					c.applyTimes(3, 24*time.Hour, with{}, func(i int, o outcome) {
 						if i == 0 {
 							c.expect(o, 0, ada, first)
 						}
@@ -226,7 +226,7 @@ func TestFaultA1DeclinedBySomebodyElse(t *testing.T) {
 		c.join(mallory)
 		c.expect(c.run(with{}), 0, ada, "invite done")
 		must(t, c.DeclineAs(ada, mallory))
-		c.runs(4, 24*time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "needs_attention") })
+		c.applyTimes(4, 24*time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "needs_attention") })
 		c.expectUser(mallory)
 		c.run(with{reinvite: []string{ada}})
 		c.expectMails(ada, 2)
@@ -261,7 +261,7 @@ func TestFaultA1AnotherAddressGetsNothing(t *testing.T) {
 					must(t, err)
 				}
 				mails := len(c.Mails()[ada])
-				c.runs(8, 12*time.Hour, with{}, func(_ int, o outcome) {
+				c.applyTimes(8, 12*time.Hour, with{}, func(_ int, o outcome) {
 					c.expect(o, 0, ada, "other_address")
 					if n := o.notice(plan.OtherAddress, ada); n == nil || n.Text != home {
 						t.Errorf("the notice does not name the address: %+v", n)
@@ -301,7 +301,7 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 				if suspended { // cannot be listed either
 					c.hide(suspendedList, http.StatusForbidden)
 				}
-				c.runs(4, 80*time.Hour, with{}, func(_ int, o outcome) {
+				c.applyTimes(4, 80*time.Hour, with{}, func(_ int, o outcome) {
 					for _, who := range people {
 						c.expect(o, 3, who, "unknown_membership")
 					}
@@ -331,7 +331,7 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 							c.run(with{}) // writes down that they joined
 						}
 						c.hideUsers()
-						c.runs(6, 80*time.Hour, with{}, func(i int, o outcome) {
+						c.applyTimes(6, 80*time.Hour, with{}, func(i int, o outcome) {
 							if !kept {
 								c.loseLedger()
 							}
@@ -354,7 +354,7 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 			c.hideUsers()
 			c.run(with{})
 			must(t, c.Accept(ada, sandbox.AcceptOptions{}))
-			c.runs(3, time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "nothing") })
+			c.applyTimes(3, time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "nothing") })
 			c.expectEverybodyOnce()
 		})
 	})
@@ -390,7 +390,7 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 					c.AddFault(*fault)
 				}
 				listed := c.roster.People
-				c.runs(10, 80*time.Hour, with{}, func(i int, o outcome) {
+				c.applyTimes(10, 80*time.Hour, with{}, func(i int, o outcome) {
 					for _, ch := range o.Changes {
 						if n := len(c.Mails()[ch.Email.String()]); ch.Outcome == apply.Done && n == 0 {
 							t.Errorf("the mail to %s counts as sent, and there was none", ch.Email)
@@ -444,7 +444,7 @@ func TestFaultA3SuspendedAndUnseen(t *testing.T) {
 					}
 					c.hide(suspendedList, hidden)
 					asked := c.posts()
-					c.runs(6, 20*time.Hour, with{}, func(_ int, o outcome) {
+					c.applyTimes(6, 20*time.Hour, with{}, func(_ int, o outcome) {
 						if known == "by nothing" { // nobody can know
 							if o.notice(plan.SuspendedUnseen, "") == nil {
 								t.Error("nobody is told that suspended users cannot be seen")

@@ -43,7 +43,7 @@ func newCompany(t *testing.T, o sandbox.Options, people ...string) *company {
 	}
 	c := &company{t: t, Server: server, store: &ledgertest.Store{}, wire: &sandboxtest.Transport{Handler: server}}
 	c.roster.Organization = pin
-	c.roster.Settings = roster.Settings{MaxInvites: 1000, MaxRemovals: 5, ReinviteRounds: 4}
+	c.roster.Settings = roster.Settings{MaxInvites: 1000, MaxRemovals: 5, MaxRevokes: 1000, ReinviteRounds: 4}
 	c.list(people...)
 	return c
 }
@@ -100,6 +100,8 @@ type outcome struct {
 	apply.Result
 	plan plan.Plan
 	err  error // the run did not get as far as applying
+	// refused is why the plan was not carried out, as the command line says it; nil: it was.
+	refused error
 }
 
 func (o outcome) notices(kind plan.NoticeKind) []string {
@@ -171,10 +173,11 @@ func (c *company) apply(w with) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	if w.refuse {
-		if err := refusal(p); err != nil {
+	if err := unfit(p); err != nil {
+		if w.refuse {
 			return outcome{plan: p, err: err}
 		}
+		return outcome{Result: apply.Result{Notices: p.Notices}, plan: p, refused: err}
 	}
 	if w.settleWait == 0 {
 		w.settleWait = 5 * time.Minute
@@ -190,8 +193,8 @@ func (c *company) apply(w with) outcome {
 	return outcome{Result: result, plan: p}
 }
 
-// refusal is why the command does not carry p out; nil when it does.
-func refusal(p plan.Plan) error {
+// unfit is why the command line carries nothing of p out; nil when it does.
+func unfit(p plan.Plan) error {
 	switch {
 	case p.Needs != "":
 		return &plan.NeedsError{What: p.Needs}

@@ -1048,3 +1048,126 @@ func TestHistoryRenewedInsteadOfNew(t *testing.T) {
 		}
 	})
 }
+
+// the key sees no members, the roster has them invited once; the answer to one mail is lost and the server never acted. It
+// surely did not go out, so it is sent once more.
+func TestHistoryHiddenMembersLost(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, many(3)...)
+		c.roster.Settings.HiddenMembers = roster.HiddenMembersInvite
+		c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/users", Kind: sandbox.FaultForbid})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, Times: 1})
+		o := c.apply(with{})
+		c.log(o)
+		c.expectEverybodyOnce()
+		if o.counts() != "3/0/0/0" {
+			t.Errorf("done/failed/unknown/skipped: %s", o.counts())
+		}
+	})
+}
+
+// the answer to a second mail is lost, and the server never acted; meanwhile somebody joins with an address that may be the
+// person's. The mail is held then, and is not reported as done.
+func TestHistoryHeldReportedAsDone(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, "bob@example.com")
+		c.apply(with{})
+		must(t, c.Advance(80*time.Hour))
+		c.list("bob@example.com", "zoe@example.com")
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, Times: 1})
+		join := sync.OnceFunc(func() { c.join("bobby@home.example") })
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				join()
+			}
+			return nil
+		}
+		o := c.apply(with{})
+		c.log(o)
+		for _, change := range o.Changes {
+			if change.Email.String() == "bob@example.com" && change.Outcome == apply.Done {
+				t.Error("bob is held, and his mail is reported as done")
+			}
+		}
+		if n := len(c.Mails()["bob@example.com"]); n != 1 {
+			t.Errorf("bob has %d mails", n)
+		}
+	})
+}
+
+// bob accepts with an address that nobody knows, and the list forgets it. He is taken out of the roster by mistake, for one run,
+// and is put in again: he may still be in.
+func TestHistoryAliasOutAndIn(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com", "zoe@example.com")
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		c.list("zoe@example.com")
+		c.apply(with{})
+		must(t, c.Advance(80*time.Hour))
+		c.list("bob@example.com", "zoe@example.com")
+		o := c.apply(with{})
+		c.log(o)
+		if n := len(c.Mails()["bob@example.com"]); n != 1 || len(o.notices(plan.PossibleAlias)) != 1 {
+			t.Errorf("bob is in as bob@home.example, and has %d mails", n)
+		}
+	})
+}
+
+// the answer to one mail is lost, and the server acts half a minute later; the list lags, and the ledger's times are in the
+// future. A mail that was sent a moment after the lost one is no witness, although both count as sent now.
+func TestHistoryLostInTheFuture(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{
+			ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
+		}, many(4)...)
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Late: 30 * time.Second, From: 2, Times: 1})
+		c.log(c.apply(with{concurrency: 1, settleWait: leaveToLaterRun}))
+		content, err := c.store.Read()
+		must(t, err)
+		must(t, c.store.Replace(inTheFuture(t, content)))
+		time.Sleep(time.Minute)
+		c.list(many(5)...)
+		c.log(c.apply(with{}))
+		time.Sleep(20 * time.Minute)
+		c.log(c.apply(with{}))
+		c.expectEverybodyOnce()
+	})
+}
+
+// ledgerTime is the time of a line.
+var ledgerTime = regexp.MustCompile(`"time":"[^"]*"`)
+
+// inTheFuture is a ledger that was written with a clock that was 1000 hours ahead.
+func inTheFuture(t *testing.T, content []byte) []byte {
+	t.Helper()
+	return ledgerTime.ReplaceAllFunc(content, func(field []byte) []byte {
+		at, err := time.Parse(`"time":"`+time.RFC3339Nano+`"`, string(field))
+		must(t, err)
+		return []byte(at.Add(1000 * time.Hour).Format(`"time":"` + time.RFC3339Nano + `"`))
+	})
+}
+
+// --reinvite names bob while his invitation can be accepted, so that nothing is sent. Then he accepts with an address that nobody
+// knows, and the list forgets it.
+func TestHistoryAliasAfterReinvite(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com")
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		c.apply(with{reinvite: []string{"bob@example.com"}})
+		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.Advance(80*time.Hour))
+		o := c.apply(with{})
+		c.log(o)
+		if n := len(c.Mails()["bob@example.com"]); n != 1 || len(o.notices(plan.PossibleAlias)) != 1 {
+			t.Errorf("bob is in as bob@home.example, and has %d mails", n)
+		}
+	})
+}

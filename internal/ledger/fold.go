@@ -40,7 +40,9 @@ type person struct {
 	unlisted int
 	doubted  int
 	reset    int // the one that moved anew
-	userID   string
+	// reinvited is the line of the last --reinvite.
+	reinvited int
+	userID    string
 	// everMailed is the last mail that went out or may have, and mailedBefore the one before the last intent.
 	everMailed, mailedBefore mailLines
 	removals                 []removal
@@ -146,7 +148,7 @@ func (f *fold) add(e Entry) {
 	case Action(org.FactUnlisted):
 		p.unlisted, p.anew, p.since, p.reset = f.lines, f.lines, e.Time, f.lines
 	case Action(org.FactReset):
-		p.anew, p.since, p.reset = f.lines, e.Time, f.lines
+		p.anew, p.since, p.reset, p.reinvited = f.lines, e.Time, f.lines, f.lines
 	case Action(org.FactFound):
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostAt, m.LateUntil = false, true, 0, time.Time{}
@@ -158,6 +160,9 @@ func (f *fold) add(e Entry) {
 	case Action(org.FactAbsent):
 		p.doubted = f.lines
 		if m := p.lastLost(); m != nil {
+			if p.everMailed.intent == m.Sequence {
+				p.everMailed = p.mailedBefore
+			}
 			p.drop(m)
 		}
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
@@ -291,7 +296,7 @@ func (f *fold) limitTimes(t time.Time) {
 				m.Expires = time.Time{}
 			}
 			if late := t.Add(org.ActWithin); m.LateUntil.After(late) {
-				m.LateUntil = late
+				m.LateUntil = late // later than any mail that was sent before, so that none of them is a witness
 			}
 		}
 		for _, at := range []*time.Time{&p.since, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.at} {
@@ -326,11 +331,14 @@ func (f *fold) memory() org.Memory {
 		memory.Access[name] = named.id
 	}
 	for key, p := range f.people {
-		r := org.Recollection{Anew: p.anew, Since: p.since,
+		r := org.Recollection{Anew: p.anew, Since: p.since, Reinvited: p.reinvited,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID, Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
 			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0, Doubted: p.doubted > 0,
 			RemovedAt: p.removed.at, RemovedSequence: p.removed.line, EverMailed: p.everMailed.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.at, RefusedText: p.refused.text,
+		}
+		if p.mailedBefore.intent == 0 {
+			r.OnlyMail = p.everMailed.intent
 		}
 		for _, removed := range p.removals {
 			r.Removals = append(r.Removals, removed.Removal)
@@ -368,6 +376,8 @@ func (f *fold) needed(now time.Time) []int {
 	for _, p := range f.people {
 		keep(p.everMailed.intent)
 		keep(p.everMailed.outcome)
+		keep(p.mailedBefore.intent)
+		keep(p.mailedBefore.outcome)
 		for _, r := range p.removals {
 			keep(r.line)
 		}
@@ -378,6 +388,7 @@ func (f *fold) needed(now time.Time) []int {
 		keep(p.unlisted)
 		keep(p.doubted)
 		keep(p.reset)
+		keep(p.reinvited)
 		keep(p.suspended.line)
 		keep(p.removed.line)
 		for _, m := range p.mails {

@@ -60,6 +60,8 @@ type Recollection struct {
 	Mails []Mail
 	// Anew is the place in the ledger's order from which on mails count as rounds; 0: all of them do.
 	Anew int
+	// Reinvited is the place of the last --reinvite of the person in the ledger's order; 0: there was none.
+	Reinvited int
 	// Since is the server's time of Anew: rows of the organization's list that are older do not count as rounds either.
 	// Zero: all of them do.
 	Since time.Time
@@ -82,6 +84,8 @@ type Recollection struct {
 	Unlisted bool
 	// EverMailed is true once a mail to the person went out or may have, also before they were last seen as a member.
 	EverMailed bool
+	// OnlyMail is the Sequence of the mail that EverMailed rests on; 0 when it rests on more than one.
+	OnlyMail int
 	// RemovedAt is the server's time of Removed.
 	RemovedAt time.Time
 	// RemovedSequence is the place of Removed in the ledger's order: a mail with a smaller one was sent before. Only with

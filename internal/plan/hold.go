@@ -58,10 +58,10 @@ func (w *world) isFlapping(c *candidate) bool {
 // possibleAliases returns the users who may be c under an address that the roster does not name, sorted by address: the row
 // of a mail to c vanished, and they appeared since.
 func (w *world) possibleAliases(c *candidate) []*org.User {
-	first := 0 // the place of the first mail since the last --reinvite that has no row
+	first := 0 // the place of the first mail that has no row
 	for _, m := range c.memory.Mails {
-		if !m.Lost && m.Sequence > c.memory.Anew && !c.hasRow(m.InvitationID) && w.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
-			first = m.Sequence
+		if !m.Lost && !c.hasRow(m.InvitationID) && w.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
+			first = max(m.Sequence, c.memory.Reinvited) // who named the person then knew the users there were
 			break
 		}
 	}

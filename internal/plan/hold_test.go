@@ -88,7 +88,7 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "countess@home.example")
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-100)}}
 			r := in.Memory.People[ada]
-			r.Anew = 10
+			r.Anew, r.Reinvited = 10, 10
 			in.Memory.People[ada] = r
 		}, "reinvite"},
 

@@ -335,12 +335,19 @@ func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Reco
 		joined.UserID = cmp.Or(joined.UserID, r.UserID)
 		joined.Suspended = joined.Suspended || r.Suspended
 		joined.SuspendedAt = later(joined.SuspendedAt, r.SuspendedAt)
-		joined.EverMailed = joined.EverMailed || r.EverMailed
+		switch {
+		case !r.EverMailed:
+		case joined.EverMailed:
+			joined.OnlyMail = 0
+		default:
+			joined.EverMailed, joined.OnlyMail = true, r.OnlyMail
+		}
 		addRemovals(&joined, r)
 		if r.RefusedAt.After(joined.RefusedAt) {
 			joined.Refusals, joined.RefusedAt, joined.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
 		}
 		joined.Doubted = joined.Doubted || r.Doubted
+		joined.Reinvited = max(joined.Reinvited, r.Reinvited)
 		if r.Anew > joined.Anew {
 			joined.Anew, joined.Since = r.Anew, r.Since
 		}

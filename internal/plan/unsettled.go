@@ -30,6 +30,9 @@ func (w *world) settle(c *candidate, v *verdict) (unsettled *org.Mail) {
 		case surely:
 			v.facts = append(v.facts, org.Fact{Kind: org.FactAbsent, Email: m.Email})
 			c.memory.Doubted = true
+			if m.Sequence == c.memory.OnlyMail {
+				c.memory.EverMailed = false
+			}
 		case never:
 			// The mail counts as sent, and the next one goes out when this one would have lapsed.
 			m.Lost = false

@@ -118,6 +118,23 @@ func (s *Server) Leave(email string) error {
 	return s.changeUser("leave", email, func(st *state, now time.Time, u user) { st.remove(s.options.Dialect, now, u) })
 }
 
+// Rename gives the user with the address email another address, as people and administrators can. It fails when there is no
+// such user, or to is another user's.
+func (s *Server) Rename(email, to string) error {
+	return s.change(func(st *state, now time.Time) error {
+		u, ok := st.userByEmail(email)
+		if !ok {
+			return fmt.Errorf("rename %s: no user has that address", email)
+		}
+		if other, taken := st.userByEmail(to); taken && other.ID != u.ID {
+			return fmt.Errorf("rename %s: another user has the address %s", email, to)
+		}
+		u.Email = to
+		st.Users.put(st.next(now), u.ID, u)
+		return nil
+	})
+}
+
 func (s *Server) changeUser(what, email string, do func(*state, time.Time, user)) error {
 	return s.change(func(st *state, now time.Time) error {
 		u, ok := st.userByEmail(email)

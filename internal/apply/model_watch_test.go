@@ -1,0 +1,379 @@
+package apply_test
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// watch is what the referee remembers to hold (g) to (k). Whatever changes in the organization between
+// prepare and judge is the doing of a run, whether or not the run lived to report it.
+type watch struct {
+	// before is the organization when judge last looked, present who was there when the runs began,
+	// both by user id, and named who is in the roster of a run that may have acted since.
+	before, present map[string]sandbox.User
+	named           map[string]bool
+	// runs is how many runs may have acted since, and actsUntil until when the last of them may.
+	runs int
+	// removals and revokes are what these runs took away.
+	removals, revokes int
+	actsUntil         time.Time
+	// mayTell is false when no run since prepare can have learned anything; began is the time of prepare.
+	mayTell bool
+	began   time.Time
+	// renamed are the times when users got an address, and unnamed the people whom the last roster did not list.
+	renamed map[string]time.Time
+	unnamed map[string]bool
+	// twins are people who accepted with the address of somebody else in the roster.
+	twins map[string]bool
+	// sighted is when a run may have seen a user unlisted for the first time, by user id, and backedUp
+	// what it was when the ledger was copied.
+	sighted, backedUp map[string]time.Time
+	// listed are the addresses and user ids of whom the ledger said that a roster listed them.
+	listed map[string]bool
+	// under are the users that people are under an address that no roster names, where the ledger knows the mail.
+	under map[string]string
+	// returned are the addresses of users who were in before.
+	returned map[string]bool
+	// removed are the times when a run removed a person and said so.
+	removed map[string][]time.Time
+
+	mu     sync.Mutex
+	pages  int
+	moved  int
+	moving episode // whose rows move
+	hidden bool
+	told   []string // what look found
+}
+
+func newWatch() watch {
+	return watch{
+		renamed: map[string]time.Time{}, unnamed: map[string]bool{}, twins: map[string]bool{},
+		sighted: map[string]time.Time{},
+		under:   map[string]string{}, removed: map[string][]time.Time{}, named: map[string]bool{},
+		returned: map[string]bool{},
+	}
+}
+
+// hiding are the faults of a key that may not list users, or suspended ones.
+func hiding(what string, status int) []sandbox.Fault {
+	users := sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodGet, Path: "/v2/users"}
+	suspended := sandbox.Fault{
+		Kind: sandbox.FaultForbid, Status: status, Method: http.MethodGet,
+		Path: "/v2/organizations/{id}/suspended-users",
+	}
+	switch what {
+	case "users":
+		return []sandbox.Fault{users}
+	case "suspended":
+		return []sandbox.Fault{suspended}
+	case "both":
+		return []sandbox.Fault{users, suspended}
+	}
+	return nil
+}
+
+// names reports whether the roster of this run lists the address.
+func (r *referee) names(who string) bool {
+	return slices.ContainsFunc(r.roster.People, func(p roster.Person) bool { return p.Email.Key() == who })
+}
+
+// accepted reports whether an invitation of who was accepted, with whatever address.
+func (r *referee) accepted(who string) bool {
+	return slices.ContainsFunc(r.World().Invitations, func(i sandbox.Invitation) bool {
+		return strings.EqualFold(i.Email, who) && i.State == "accepted"
+	})
+}
+
+// users are those in the organization by id.
+func (r *referee) users() map[string]sandbox.User {
+	users := map[string]sandbox.User{}
+	for _, u := range r.World().Users {
+		users[u.ID] = u
+	}
+	return users
+}
+
+// ledgerLines are the lines of the ledger that can be read.
+func (r *referee) ledgerLines() (lines []map[string]any) {
+	content, err := r.store.Read()
+	must(r.t, err)
+	for line := range strings.Lines(string(content)) {
+		var fields map[string]any
+		if json.Unmarshal([]byte(line), &fields) == nil {
+			lines = append(lines, fields)
+		}
+	}
+	return lines
+}
+
+// prepare notes how things are before the runs of e begin.
+func (r *referee) prepare(e episode) {
+	if !r.Now().Before(r.actsUntil) {
+		r.runs, r.removals, r.revokes, r.named = 0, 0, 0, map[string]bool{}
+	}
+	for _, p := range r.roster.People {
+		r.named[p.Email.Key()] = true
+	}
+	r.before, r.began, r.mayTell = r.users(), r.Now(), false
+	r.present = r.before
+	r.listed = map[string]bool{}
+	for _, line := range r.ledgerLines() {
+		switch line["action"] {
+		case "joined", "unlisted", "invite", "resend":
+			for _, field := range []string{"email", "object_id"} {
+				if text, _ := line[field].(string); text != "" {
+					r.listed[text] = true
+				}
+			}
+		}
+	}
+	for _, i := range r.World().Invitations {
+		if r.listed[strings.ToLower(i.Email)] {
+			r.listed[strings.ToLower(i.Registered)] = true
+		}
+	}
+	r.pages, r.hidden = 0, e.Hidden != ""
+	r.moving = e
+}
+
+// look sees a request before the server does: rows move between two pages, and (l) nobody is invited who is in.
+func (r *referee) look(req *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if req.Method == http.MethodGet && req.URL.Path == r.moving.Moves && req.URL.Query().Get("cursor") != "" {
+		if r.pages++; r.pages == r.moving.MoveAt {
+			r.move(req.URL.Path)
+		}
+	}
+	if req.Method != http.MethodPost || req.URL.Path != "/v2/invitation" || r.hidden || r.script.Lag > 0 {
+		return
+	}
+	var asked struct {
+		Email string `json:"email_invited"`
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil || json.Unmarshal(body, &asked) != nil {
+		return
+	}
+	for _, u := range r.World().Users {
+		if strings.EqualFold(u.Email, asked.Email) {
+			r.told = append(r.told, asked.Email)
+		}
+	}
+}
+
+// move deletes the first row of a list and adds one at its end.
+func (r *referee) move(list string) {
+	next := strings.Replace(mover, "@", "-"+string(rune('a'+r.moved))+"@", 1)
+	last := mover
+	if r.moved > 0 {
+		last = strings.Replace(mover, "@", "-"+string(rune('a'+r.moved-1))+"@", 1)
+	}
+	var gone error
+	if list == "/v2/users" {
+		gone = r.Leave(last)
+		if gone == nil {
+			_, gone = r.AddUser(sandbox.User{Email: next})
+		}
+	} else if gone = r.Cancel(last); gone == nil {
+		_, gone = r.AddInvitation(sandbox.Invitation{Email: next})
+	}
+	if gone == nil {
+		r.moved++
+	}
+}
+
+// isMover reports whether the referee itself moves u.
+func isMover(u sandbox.User) bool { return strings.HasPrefix(u.Email, "mover") }
+
+// conclude notes what the runs of e may have done and learned. sure is true when they surely learned all that there is.
+func (r *referee) conclude(e episode, outcomes []outcome, lateBy time.Duration, sure bool) {
+	for _, o := range outcomes {
+		if o.err == nil && o.refused == nil {
+			r.runs++
+		}
+		r.mayTell = r.mayTell || e.Kill > 0 || o.err == nil && o.refused == nil
+		for _, change := range o.Changes {
+			if change.Action == plan.Remove && change.Outcome == apply.Done && e.Kill == 0 {
+				r.removed[change.Email.Key()] = append(r.removed[change.Email.Key()], r.Now())
+			}
+		}
+	}
+	if e.Kill > 0 {
+		r.runs = max(r.runs, 1)
+	}
+	if until := r.Now().Add(lateBy); lateBy > 0 && until.After(r.actsUntil) {
+		r.actsUntil = until
+	}
+	if len(r.told) > 0 {
+		r.fault("(l) asked to invite %v, who are in", r.told)
+		r.told = nil
+	}
+	r.judge()
+	now := r.users()
+	for id, u := range r.present {
+		unlisted := !u.Owner && !u.Service && !r.names(strings.ToLower(u.Email))
+		if _, known := r.sighted[id]; !known && r.mayTell && unlisted {
+			r.sighted[id] = r.began
+		}
+	}
+	for id := range r.sighted {
+		_, then := r.present[id]
+		_, still := now[id]
+		if sure && !then && !still {
+			delete(r.sighted, id)
+		}
+	}
+	if r.backedUp == nil && r.backup != nil {
+		r.backedUp = maps.Clone(r.sighted)
+	}
+}
+
+// forget takes in that the ledger was lost, or an old copy of it restored.
+func (r *referee) forget(lost bool) {
+	r.sighted = map[string]time.Time{}
+	if !lost {
+		maps.Copy(r.sighted, r.backedUp)
+	}
+	clear(r.under)
+	clear(r.removed)
+}
+
+// judge holds (g), (h) and (i) to what changed since it last looked.
+func (r *referee) judge() {
+	if r.before == nil {
+		return
+	}
+	now := r.Now()
+	after := r.users()
+	for id, was := range r.before {
+		is, in := after[id]
+		who := strings.ToLower(was.Email)
+		if isMover(was) {
+			continue
+		}
+		lately := now.Sub(r.renamed[who]) <= r.script.Lag+time.Minute && !r.renamed[who].IsZero()
+		gone := !in || is.Suspended && !was.Suspended
+		taken := 0
+		for _, name := range was.Groups {
+			if in && !slices.Contains(is.Groups, name) {
+				taken++
+			}
+		}
+		if in && was.APIEnabled && !is.APIEnabled {
+			taken++
+		}
+		if gone {
+			r.removals++
+			r.early(was, now)
+		}
+		r.revokes += taken
+		protected := slices.Contains(r.script.Policy.Protected, who)
+		if (gone || taken > 0) && (protected || was.Service || was.Owner) && !lately {
+			r.fault("(i) something was taken from %s: was %+v, is %+v", who, was, is)
+		}
+		given := in && is.APIEnabled && !was.APIEnabled || was.Suspended && in && !is.Suspended
+		for _, name := range is.Groups {
+			given = given || !slices.Contains(was.Groups, name)
+		}
+		if given && !r.named[who] && !lately {
+			r.fault("(g) no roster names %s, and access was given: was %+v, is %+v", who, was, is)
+		}
+	}
+	if limit := r.runs * r.script.Policy.MaxRemovals; r.removals > limit {
+		r.fault("(i) %d people were suspended or removed, and %d may be", r.removals, limit)
+	}
+	if limit := r.runs * r.script.Policy.MaxRevokes; r.revokes > limit {
+		r.fault("(i) access was taken away %d times, and may be %d times", r.revokes, limit)
+	}
+	for who, id := range r.under {
+		if _, in := after[id]; !in {
+			delete(r.under, who)
+		}
+	}
+	r.before = after
+}
+
+// early holds (h): whom the ledger never saw listed is let go only after having been seen unlisted for long enough.
+func (r *referee) early(u sandbox.User, now time.Time) {
+	if r.listed[strings.ToLower(u.Email)] || r.listed[u.ID] {
+		return
+	}
+	since, seen := r.sighted[u.ID]
+	if !seen {
+		since = r.began
+	}
+	after := r.script.Policy.UnlistedAfter
+	if now.Before(since.Add(after - min(time.Hour, after))) {
+		r.fault("(h) %s was let go at %v, unlisted since %v", u.Email, now, since)
+	}
+}
+
+// again holds (j): whoever accepted a mail that the ledger knows with an address that nobody knows is
+// not mailed again, and (k): nobody is mailed whom runs removed twice within a week.
+func (r *referee) again(e episode, before map[string][]sandbox.Mail) {
+	for who, mails := range r.Mails() {
+		sent := mails[len(before[who]):]
+		if len(sent) == 0 || slices.Contains(e.Reinvite, who) {
+			continue
+		}
+		if id := r.under[who]; id != "" {
+			r.fault("(j) %s is in as %s, and was mailed again", who, r.before[id].Email)
+		}
+		if n := len(r.removed[who]); n > 1 {
+			last := r.removed[who][n-1]
+			within := last.Sub(r.removed[who][n-2]) < 7*24*time.Hour-time.Hour
+			if at := sent[0].At; within && at.After(last) && at.Sub(last) < 7*24*time.Hour-time.Hour {
+				r.fault("(k) %s was removed at %v, and mailed at %v", who, r.removed[who], at)
+			}
+		}
+	}
+	for _, who := range e.Reinvite {
+		delete(r.under, who)
+	}
+}
+
+// acceptedElsewhere notes that who accepted the invitation id with another address.
+func (r *referee) acceptedElsewhere(who, id string) {
+	delete(r.under, who)
+	remembered := slices.ContainsFunc(r.ledgerLines(), func(line map[string]any) bool {
+		return line["invitation_id"] == id && (line["outcome"] == "sent" || line["action"] == "found")
+	})
+	for user, u := range r.users() {
+		if strings.EqualFold(u.Email, elsewhere(who)) && remembered {
+			r.under[who] = user
+		}
+	}
+}
+
+// pending is the id of the newest invitation that who can accept; "" when there is none.
+func (r *referee) pending(who string) string {
+	id := ""
+	for _, i := range r.World().Invitations {
+		if strings.EqualFold(i.Email, who) && i.State == "pending" {
+			id = i.ID
+		}
+	}
+	return id
+}
+
+// userOf is the user with an address.
+func (r *referee) userOf(email string) (sandbox.User, bool) {
+	for _, u := range r.World().Users {
+		if strings.EqualFold(u.Email, email) {
+			return u, true
+		}
+	}
+	return sandbox.User{}, false
+}

@@ -1,0 +1,301 @@
+package apply_test
+
+import (
+	"net/http"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// script is a random history: how the API speaks, who is there, and what happens to one run after
+// another. It is drawn as a whole before it is played, so that it can be played on fake time.
+type script struct {
+	Dialect  sandbox.Dialect
+	Lag      time.Duration
+	Latency  time.Duration
+	Limit    int           // requests in a second that the API takes; negative: any number
+	ClockOff time.Duration // how far the API's clock is ahead of the local one
+	Rounds   int
+	Unlisted roster.UnlistedPolicy
+	People   []string
+	Others   []string // the people whom the other roster lists
+	Seeds    []seed
+	Members  []sandbox.User // strangers, a service user, and members with access
+	Access   access
+	PageCap  int
+	Policy   policy
+	Episodes []episode
+}
+
+// policy is the rest of the roster's settings.
+type policy struct {
+	HiddenMembers           roster.HiddenMembersPolicy
+	UnlistedAfter           time.Duration
+	MaxRemovals, MaxRevokes int
+	ExtraAccess             roster.ExtraAccessPolicy
+	Protected               []string
+}
+
+// access is what the roster gives everybody.
+type access struct {
+	API    string   // "on", "off" or "": it is not managed
+	Groups []string // nil: they are not managed
+}
+
+// seed is somebody who is there already.
+type seed struct {
+	Email string
+	As    string // user, or the state of an invitation
+	Age   time.Duration
+	// Groups and API are what a user has.
+	Groups []string
+	API    bool
+}
+
+// episode is some time, things that people do, and one run or several at once.
+type episode struct {
+	Wait        time.Duration
+	Deeds       []deed
+	Faults      []sandbox.Fault
+	Concurrency int
+	Rate        float64
+	Kill        int // the step at which the run dies; 0: it lives
+	Torn        int
+	AtOnce      int
+	Stop        time.Duration // after this the run is told to stop; 0: it is not
+	Late        int           // the mail on which the server acts only after the client gave up; 0: none
+	LateBy      time.Duration
+	SettleWait  time.Duration // --settle-wait
+	WrongClock  string        // the list, or writes, whose answers tell a time that is months off; "": none
+	Reinvite    []string      // --reinvite
+	InviteLeft  bool
+	Ledger      string // lost, restored, doubled, appended, future, or "": as it is
+	Hidden      string // users, suspended, both, or "": the key may read everything
+	HiddenBy    int    // the status of the answer about suspended users then
+	Other       bool   // the run has the other roster
+	MoveAt      int    // before which page, not counting first ones, rows move once; 0: they do not
+	Moves       string // the path of the list whose rows move
+}
+
+// writes are all requests that are none for a list.
+const writes = "writes"
+
+// deed is something that a person, or the maintainer of the roster, does.
+type deed struct{ Who, What, As string }
+
+// The people who are in the organization and in no roster, and the addresses of rows that move.
+const (
+	stranger = "stranger@other.example"
+	helper   = "helper@other.example"
+	robot    = "robot@service.example"
+	mover    = "mover@other.example"
+)
+
+func drawScript(t *rapid.T) script {
+	draw := func(label string, d ...time.Duration) time.Duration { return rapid.SampledFrom(d).Draw(t, label) }
+	named := sandbox.Dialects()
+	s := script{
+		Dialect:  named[rapid.IntRange(0, len(named)-1).Draw(t, "dialect")].Dialect,
+		Lag:      draw("lag", 0, 0, 30*time.Second, 5*time.Minute),
+		Latency:  draw("latency", 0, 100*time.Millisecond),
+		Rounds:   rapid.IntRange(1, 4).Draw(t, "rounds"),
+		Unlisted: pick(t, "unlisted", roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove),
+		Limit:    pick(t, "limit", -1, -1, 10),
+		ClockOff: draw("clock off", 0, 0, 100*time.Hour, -100*time.Hour),
+		People:   many(rapid.IntRange(1, 12).Draw(t, "people")),
+	}
+	// The dialects that matter most to what is sent are mixed freely.
+	s.Dialect.Lapsed = pick(t, "lapsed", sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish)
+	s.Dialect.Accepted = pick(t, "accepted", sandbox.AcceptedListed, sandbox.AcceptedVanish)
+	s.Dialect.Declined = pick(t, "declined", sandbox.DeclinedListed, sandbox.DeclinedVanish)
+	s.Dialect.ResendID = pick(t, "resend id", sandbox.ResendSameID, sandbox.ResendNewID)
+	s.Dialect.ResendLapsed = pick(t, "resend lapsed",
+		sandbox.ResendLapsedSent, sandbox.ResendLapsed400, sandbox.ResendLapsed404)
+	s.Dialect.InviteLapsed = pick(t, "invite lapsed", sandbox.InviteLapsedNew, sandbox.InviteLapsedSame)
+	s.Dialect.Duplicate = pick(t, "duplicate",
+		sandbox.Duplicate400, sandbox.Duplicate409, sandbox.DuplicateSame, sandbox.DuplicateSecond, sandbox.DuplicateReplace)
+	s.Dialect.Expiration = pick(t, "expiration", sandbox.ExpirationTold, sandbox.ExpirationTold, sandbox.ExpirationNull)
+	s.Dialect.InviteAccepted = pick(t, "invite accepted",
+		sandbox.InviteAcceptedAbsent, sandbox.InviteAcceptedAbsent, sandbox.InviteAcceptedTold, sandbox.InviteAcceptedInvited)
+	if rapid.IntRange(0, 5).Draw(t, "pending only") == 0 {
+		d := &s.Dialect
+		d.Lapsed, d.Accepted, d.Declined = sandbox.LapsedVanish, sandbox.AcceptedVanish, sandbox.DeclinedVanish
+	}
+	if s.PageCap = pick(t, "page cap", 0, 0, 0, 2, 3, 5); s.PageCap > 0 {
+		s.Dialect.Paging = sandbox.PagingOffset
+	}
+	for _, who := range s.People {
+		if rapid.IntRange(0, 3).Draw(t, "listed by the other") > 0 {
+			s.Others = append(s.Others, who)
+		}
+	}
+	for _, who := range s.People {
+		if rapid.IntRange(0, 4).Draw(t, "seeded") == 0 {
+			s.Seeds = append(s.Seeds, seed{
+				Email: who, As: pick(t, "as", "user", "pending", "expired"), Age: draw("age", time.Hour, 60*time.Hour),
+			})
+		}
+	}
+	s.drawMembers(t)
+	s.drawAccess(t)
+	hidden := pick(t, "hidden", "never", "never", "never", "always", "from", "sometimes")
+	if hidden != "never" && rapid.IntRange(0, 4).Draw(t, "cannot do its work") > 0 {
+		s.Access, s.Unlisted = access{}, roster.UnlistedReport // else it would do nothing at all
+	}
+	kind := rapid.SampledFrom([]string{"users", "suspended", "both"})
+	what := kind.Draw(t, "what is hidden")
+	for n := range rapid.IntRange(1, 5).Draw(t, "episodes") {
+		e := episode{
+			Wait:        draw("wait", 0, time.Minute, 14*time.Minute, time.Hour, 30*time.Hour, 73*time.Hour),
+			Concurrency: pick(t, "concurrency", 1, 2, 8),
+			Rate:        pick[float64](t, "rate", 0, 20),
+			AtOnce:      pick(t, "at once", 1, 1, 1, 3),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "deeds") {
+			e.Deeds = append(e.Deeds, deed{
+				Who:  rapid.SampledFrom(s.People).Draw(t, "who"),
+				What: rapid.SampledFrom(deeds).Draw(t, "what"),
+				As:   rapid.SampledFrom(s.People).Draw(t, "as"),
+			})
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "faults") {
+			f := rapid.SampledFrom(append(faults(), otherFaults()...)).Draw(t, "fault")
+			f.From, f.Every = rapid.IntRange(1, 8).Draw(t, "from"), rapid.IntRange(1, 4).Draw(t, "every")
+			f.Times = rapid.IntRange(0, 4).Draw(t, "times")
+			mailsOnly := f.Kind == sandbox.FaultWrongPerson || f.Kind == sandbox.FaultNoID ||
+				f.Kind == sandbox.FaultForbid // two that wait for one list hold up fake time: sync.Once is a mutex
+			if rapid.IntRange(0, 3).Draw(t, "reads too") == 0 && !mailsOnly {
+				f.Method, f.Path = "", ""
+			}
+			if mayActLate(f) {
+				f.Late = draw("acts late", 0, 0, time.Second, 30*time.Second, 100*time.Second)
+			}
+			e.Faults = append(e.Faults, f)
+		}
+		if rapid.IntRange(0, 2).Draw(t, "mortal") == 0 {
+			e.Kill, e.Torn = rapid.IntRange(1, 70).Draw(t, "kill"), pick(t, "torn", 0, 50, 100)
+		}
+		if rapid.IntRange(0, 5).Draw(t, "stopped") == 0 {
+			e.Stop = draw("stop", time.Millisecond, 500*time.Millisecond, 10*time.Second, 40*time.Second)
+		}
+		if rapid.IntRange(0, 3).Draw(t, "late") == 0 {
+			e.Late = rapid.IntRange(1, 12).Draw(t, "late mail")
+			e.LateBy = draw("late by", 0, time.Second, 10*time.Second, 100*time.Second)
+		}
+		e.SettleWait = draw("settle wait", leaveToLaterRun, 5*time.Minute, 5*time.Minute, 20*time.Minute)
+		// Of many pages, or where lists are hidden, one machine may give most of the answers.
+		if s.PageCap == 0 && hidden == "never" && rapid.IntRange(0, 5).Draw(t, "odd clock") == 0 {
+			e.WrongClock = pick(t, "wrong clock",
+				"/v2/account", "/v2/users", "/v2/invitation", "/v2/organizations", writes)
+		}
+		if e.AtOnce == 1 && rapid.IntRange(0, 5).Draw(t, "anew") == 0 {
+			e.Reinvite = []string{rapid.SampledFrom(s.People).Draw(t, "reinvite")}
+		}
+		e.InviteLeft = rapid.IntRange(0, 5).Draw(t, "invite left") == 0
+		if rapid.IntRange(0, 7).Draw(t, "ledger") == 0 {
+			e.Ledger = pick(t, "what of it", "lost", "restored", "doubled", "appended", "future")
+		}
+		e.HiddenBy = pick(t, "hidden by", http.StatusForbidden, http.StatusNotFound)
+		switch hidden {
+		case "always":
+			e.Hidden = what
+		case "from":
+			if n > 0 {
+				e.Hidden = what
+			}
+		case "sometimes":
+			if rapid.Bool().Draw(t, "hidden now") {
+				e.Hidden = kind.Draw(t, "what is hidden now")
+			}
+		}
+		e.Other = rapid.IntRange(0, 4).Draw(t, "other roster") == 0
+		if s.PageCap > 0 && rapid.Bool().Draw(t, "rows move") {
+			e.MoveAt, e.Moves = rapid.IntRange(1, 6).Draw(t, "move at"), pick(t, "moves", "/v2/users", "/v2/invitation")
+		}
+		s.Episodes = append(s.Episodes, e)
+	}
+	return s
+}
+
+// pick draws one of values.
+func pick[T any](t *rapid.T, label string, values ...T) T {
+	return rapid.SampledFrom(values).Draw(t, label)
+}
+
+// deeds are what people and administrators do between runs. Those that matter most are there more than once.
+var deeds = []string{
+	"accept", "accept", "accept", "accept elsewhere", "accept elsewhere", "accept elsewhere", "accept as", "decline",
+	"leave", "leave elsewhere", "out", "in", "by hand", "cancel", "suspend", "unsuspend", "rename", "rename back",
+	"stranger joins", "stranger invited", "stranger leaves", "rename group",
+}
+
+// drawMembers draws people who are in the organization and whom the roster need not know.
+func (s *script) drawMembers(t *rapid.T) {
+	groups := rapid.SampledFrom([][]string{nil, {"everyone"}, {"platform"}, {"everyone", "platform"}})
+	for _, u := range []sandbox.User{{Email: stranger}, {Email: helper}, {Email: robot, Service: true}} {
+		if rapid.IntRange(0, 2).Draw(t, "member") == 0 {
+			u.Groups, u.APIEnabled = groups.Draw(t, "member's groups"), rapid.Bool().Draw(t, "member's API")
+			s.Members = append(s.Members, u)
+		}
+	}
+	for i := range s.Seeds {
+		if s.Seeds[i].As == "user" {
+			s.Seeds[i].Groups, s.Seeds[i].API = groups.Draw(t, "user's groups"), rapid.Bool().Draw(t, "user's API")
+		}
+	}
+}
+
+// drawAccess draws what the roster gives and may take away.
+func (s *script) drawAccess(t *rapid.T) {
+	if rapid.Bool().Draw(t, "gives access") {
+		s.Access = access{
+			API:    pick(t, "API", "", "on", "off"),
+			Groups: rapid.SampledFrom([][]string{nil, {}, {"everyone"}, {"platform"}}).Draw(t, "groups"),
+		}
+	}
+	s.Policy = policy{
+		HiddenMembers: pick(t, "hidden members", roster.HiddenMembersHold, roster.HiddenMembersInvite),
+		UnlistedAfter: pick(t, "unlisted after", 0, 24*time.Hour, 100*time.Hour),
+		MaxRemovals:   pick(t, "max removals", 5, 5, 1, 2),
+		MaxRevokes:    pick(t, "max revokes", 25, 25, 1, 3),
+		ExtraAccess:   pick(t, "extra access", roster.ExtraAccessReport, roster.ExtraAccessRevoke),
+	}
+	for _, who := range []string{stranger, s.People[0], s.People[len(s.People)-1]} {
+		if rapid.IntRange(0, 3).Draw(t, "protected") == 0 {
+			s.Policy.Protected = append(s.Policy.Protected, who)
+		}
+	}
+}
+
+// mayActLate reports whether the server may act on a request after f broke the answer to it.
+func mayActLate(f sandbox.Fault) bool {
+	switch f.Kind {
+	case sandbox.FaultThrottle, sandbox.FaultForbid, sandbox.FaultSlow:
+		return false
+	default:
+		return !f.After && f.Status != http.StatusConflict
+	}
+}
+
+// otherFaults are those that are not lost answers, or not only: a key that is refused for a while, and
+// answers that come late.
+func otherFaults() []sandbox.Fault {
+	var all []sandbox.Fault
+	for _, f := range []sandbox.Fault{
+		{Kind: sandbox.FaultForbid},
+		{Kind: sandbox.FaultForbid, Status: 401},
+		{Kind: sandbox.FaultStatus, Status: 409},
+		{Kind: sandbox.FaultStatus, Status: 504},
+		{Kind: sandbox.FaultStatus, Status: 504, After: true},
+		{Kind: sandbox.FaultSlow, Delay: 5 * time.Second},
+		{Kind: sandbox.FaultSlow, Delay: 40 * time.Second},
+		{Kind: sandbox.FaultSlow, Delay: 40 * time.Second, After: true},
+	} {
+		f.Method, f.Path = http.MethodPost, "/v2/invitation*"
+		all = append(all, f)
+	}
+	return all
+}
