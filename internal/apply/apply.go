@@ -140,8 +140,8 @@ type state int
 const (
 	waiting   state = iota
 	concluded       // Outcome stands
-	aside           // the server may have acted; a read has to tell
-	refused         // the server said no; a read has to tell whether that is because nothing is needed
+	ambiguous           // the server may have acted; a read has to tell
+	rejected         // the server said no; a read has to tell whether that is because nothing is needed
 	blocked         // has to wait for a change before it, which is not done
 )
 
@@ -175,7 +175,7 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	if err := r.begin(p); err != nil {
 		r.stop(err)
 	} else if len(planned) > 0 {
-		r.lookAgain(ctx)
+		r.confirmRemovals(ctx)
 		memory := r.opts.Ledger.Memory()
 		r.recallLoss(memory, p.Now)
 		r.sendRest(r.canary(ctx, r.keepBack(r.byPerson(planned, memory))))
@@ -317,7 +317,7 @@ func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 					return nil
 				}
 				r.readings++
-				r.pass(ctx)
+				r.reconcileOnce(ctx)
 			case org.Refused, org.Denied, org.NotSent:
 				lost = 0
 			}
@@ -395,9 +395,9 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 		case it.state == concluded:
 		case it.held && it.sends == 0:
 			continue // its notice says so
-		case it.state == aside:
+		case it.state == ambiguous:
 			r.conclude(it, Unknown, it.Err)
-		case it.state == refused:
+		case it.state == rejected:
 			r.conclude(it, Failed, it.Err)
 		default:
 			r.conclude(it, Skipped, cmp.Or(it.Err, res.Stopped, context.Cause(ctx)))

@@ -63,9 +63,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		}
 		r.conclude(it, Done, nil)
 	case failure == org.Refused:
-		it.state, it.Err = refused, err
+		it.state, it.Err = rejected, err
 	case failure == org.Lost || failure == org.Unreadable:
-		it.state, it.Err = aside, err
+		it.state, it.Err = ambiguous, err
 		if change.Action.Mails() {
 			r.lost(0)
 		}

@@ -76,7 +76,7 @@ func (r *run) settle(ctx context.Context) {
 			r.readings++
 		}
 		if waited || !r.current && r.readings <= maxReadings {
-			progress = r.pass(ctx)
+			progress = r.reconcileOnce(ctx)
 		}
 		if progress || r.last != nil && r.sending.Err() == nil && !r.mustWait(r.last) {
 			waited = false
@@ -132,7 +132,7 @@ func (r *run) mustWait(it *item) bool {
 func (r *run) ambiguous(but *item) int {
 	n := 0
 	for _, it := range r.items {
-		if it != but && it.Action.Mails() && (it.state == aside || it.held && it.state == waiting && r.unsettled(it)) {
+		if it != but && it.Action.Mails() && (it.state == ambiguous || it.held && it.state == waiting && r.unsettled(it)) {
 			n++
 		}
 	}
@@ -150,13 +150,13 @@ func (r *run) unsettled(it *item) bool {
 		grant := it.waitsFor()
 		return grant == nil || r.unsettled(grant)
 	}
-	return it.state == aside || it.state == refused
+	return it.state == ambiguous || it.state == rejected
 }
 
-// pass reads the organization once, decides again and settles by that decision what it can. It
+// reconcileOnce reads the organization once, decides again and settles by that decision what it can. It
 // sends once more what surely was not sent, one after another, so that each can be a witness for
 // those before; progress is true if it did, since another reading may tell more then.
-func (r *run) pass(ctx context.Context) (progress bool) {
+func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 	var denied *org.CallError
 	if errors.As(context.Cause(r.sending), &denied) && denied.Failure == org.Denied {
 		return false
@@ -165,7 +165,7 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 	snapshot, fresh, err := r.look(ctx)
 	if err != nil {
 		for _, it := range open {
-			if it.state == aside && !it.unread {
+			if it.state == ambiguous && !it.unread {
 				it.unread = true
 				it.Err = fmt.Errorf("%w; reading what came of it failed too: %w", it.Err, err)
 			}
@@ -199,11 +199,11 @@ func (r *run) pass(ctx context.Context) (progress bool) {
 			// Not because it was done: their last day is over, what was to be given is there no
 			// more, or less can be seen than before.
 			r.conclude(it, Failed, it.Err)
-		case needed == nil && it.state == aside && mails && isOpen(memory.People[it.Email.Key()]):
+		case needed == nil && it.state == ambiguous && mails && isOpen(memory.People[it.Email.Key()]):
 			continue // it counts as sent, since nobody will ever be able to tell
 		case needed == nil:
 			r.found(it, fresh.Notices)
-		case it.state == refused || it.sends >= maxSends:
+		case it.state == rejected || it.sends >= maxSends:
 			r.conclude(it, Failed, it.Err)
 		case mails:
 			again, changes = append(again, it), append(changes, *needed)
@@ -272,11 +272,11 @@ func shows(access []org.Access, u *org.User, edit plan.Change) bool {
 	}
 }
 
-// lookAgain reads the organization once more before people are let go, and skips whom that plan
+// confirmRemovals reads the organization once more before people are let go, and skips whom that plan
 // does not let go. Lists are read at the same time, and a list of users may be newer than that of
 // the invitations: whoever accepts with an address that nobody knows is a stranger by the one and
 // waits by the other.
-func (r *run) lookAgain(ctx context.Context) {
+func (r *run) confirmRemovals(ctx context.Context) {
 	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool {
 		return it.Action != plan.Suspend && it.Action != plan.Remove
 	})
@@ -285,7 +285,7 @@ func (r *run) lookAgain(ctx context.Context) {
 	}
 	_, fresh, err := r.look(ctx)
 	if err == nil {
-		err = errStays
+		err = errNoLongerUnlisted
 	}
 	for _, it := range leaving {
 		if find(fresh.Changes, it.Change) == nil {
@@ -340,13 +340,13 @@ func isUnsentMail(it *item) bool {
 // errChanged is why a mail is not sent that was needed when the run began.
 var errChanged = errors.New("somebody else changed their invitation or membership while this run was under way")
 
-// errStays is why somebody is not let go after all.
-var errStays = errors.New("by a second reading they are not to go")
+// errNoLongerUnlisted is why somebody is not let go after all.
+var errNoLongerUnlisted = errors.New("by a second reading they are not to go")
 
 // found concludes an item that is needed no more: by the read, the organization is as the change
 // wanted it.
 func (r *run) found(it *item, notices []plan.Notice) {
-	if !it.Action.Mails() && it.state == aside {
+	if !it.Action.Mails() && it.state == ambiguous {
 		if err := r.opts.Ledger.ConcludeEdit(r.edit(it.Change), ledger.Sent); err != nil {
 			r.stop(err)
 		}

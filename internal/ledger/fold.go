@@ -8,9 +8,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// fold turns lines, one after another, into what is remembered. The place of a line, counting from 1, is the order
+// replayer turns lines, one after another, into what is remembered. The place of a line, counting from 1, is the order
 // that witnesses are judged by.
-type fold struct {
+type replayer struct {
 	lines  int
 	run    string // of the last line
 	people map[string]*person
@@ -85,14 +85,14 @@ type mail struct {
 	outcome int
 }
 
-func newFold() *fold {
-	return &fold{
+func newFold() *replayer {
+	return &replayer{
 		people: map[string]*person{}, unlisted: map[string]mark{}, access: map[org.AccessName]namedAccess{},
 	}
 }
 
 // add takes in the next line.
-func (f *fold) add(e Entry) {
+func (f *replayer) add(e Entry) {
 	f.lines++
 	if e.Run != f.run {
 		// The run before is over. What it left without an outcome was lost before anything of this run was sent.
@@ -166,15 +166,15 @@ func (f *fold) add(e Entry) {
 			p.drop(m)
 		}
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
-		p.letGo(e, f.lines)
+		p.recordRemoval(e, f.lines)
 	default: // other edits leave nothing to remember
 	}
 }
 
-// letGo takes in that the person was, or may have been, suspended or removed, or that their suspension ended. An intent
+// recordRemoval takes in that the person was, or may have been, suspended or removed, or that their suspension ended. An intent
 // counts until its outcome says that nothing was done: what was begun by a run that died is this tool's doing too. That a
 // later request was refused undoes nothing of what an earlier one did, or may have done.
-func (p *person) letGo(e Entry, line int) {
+func (p *person) recordRemoval(e Entry, line int) {
 	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) {
 		p.suspended = mark{} // nor is who was removed
 	}
@@ -200,7 +200,7 @@ func (p *person) letGo(e Entry, line int) {
 }
 
 // addMail takes in an intent or its outcome.
-func (f *fold) addMail(p *person, e Entry) {
+func (f *replayer) addMail(p *person, e Entry) {
 	if e.Outcome == "" {
 		m := &mail{Mail: org.Mail{
 			Email: e.Email, Resend: e.Action == Resend, InvitationID: e.InvitationID,
@@ -282,7 +282,7 @@ func latestOf(a, b time.Time) time.Time {
 
 // limitTimes takes in that a run began at the time t: what earlier lines tell of happened before, whatever they say. A clock
 // was wrong when they were written.
-func (f *fold) limitTimes(t time.Time) {
+func (f *replayer) limitTimes(t time.Time) {
 	limit := func(at *time.Time) bool {
 		if !at.After(t) {
 			return false
@@ -318,7 +318,7 @@ func (p *person) drop(gone *mail) {
 }
 
 // memory is what is remembered now.
-func (f *fold) memory() org.Memory {
+func (f *replayer) memory() org.Memory {
 	memory := org.Memory{
 		People:   make(map[string]org.Recollection, len(f.people)),
 		Unlisted: make(map[string]org.Sighting, len(f.unlisted)),
@@ -360,7 +360,7 @@ func (f *fold) memory() org.Memory {
 
 // needed are the places of the lines that the memory rests on, in order. Mails that no longer count as rounds and whose
 // invitation lapsed before now are not among them.
-func (f *fold) needed(now time.Time) []int {
+func (f *replayer) needed(now time.Time) []int {
 	var places []int
 	keep := func(place int) {
 		if place > 0 {

@@ -54,7 +54,7 @@ type Ledger struct {
 
 	mu      sync.Mutex
 	flushed *sync.Cond // a batch was written, or could not be
-	fold    *fold
+	fold    *replayer
 	empty   bool   // there was no line when it was opened
 	pending []byte // lines taken in, not yet written
 	taken   int    // lines taken in

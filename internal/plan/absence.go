@@ -87,7 +87,7 @@ func (v visibility) notices(pin string) []Notice {
 }
 
 // pastOf returns what is known of c, who is not seen as a user. What was before orgsync removed c does not count.
-func pastOf(c *candidate) past {
+func pastOf(c *person) past {
 	accepted := func(row *org.Invitation) bool { return row.Status == org.StatusAccepted }
 	switch {
 	case c.memory.Joined && !c.memory.Removed || slices.ContainsFunc(c.rows, accepted):
@@ -101,15 +101,15 @@ func pastOf(c *candidate) past {
 // holdUnknown decides about c, of whom the list shows nothing that says whether c is a member, where that cannot be known,
 // and reports whether it did. c is held, unless --reinvite names c, or the roster has hidden_members: invite and c was never
 // mailed.
-func (w *world) holdUnknown(c *candidate, v *verdict) bool {
+func (w *index) holdUnknown(c *person, v *decision) bool {
 	p := pastOf(c)
 	if w.sees.mayInvite(p) != held {
 		return false
 	}
-	if w.unseen == nil {
-		w.unseen = c // they may be in under an address that nobody knows
+	if w.maybeUnderOtherAddress == nil {
+		w.maybeUnderOtherAddress = c // they may be in under an address that nobody knows
 	}
-	if c.anew || w.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !c.memory.EverMailed {
+	if c.roundsReset || w.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !c.memory.EverMailed {
 		reason := NotInvited
 		if p == memberBefore {
 			reason = ListedAgain

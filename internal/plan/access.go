@@ -46,21 +46,21 @@ func holdingsOf(all []org.Access) holdings {
 	return h
 }
 
-// theirs are those of one user.
-type theirs struct {
+// userHoldings are those of one user.
+type userHoldings struct {
 	all  []holding
 	last int // -1: none
 }
 
-func (h holdings) of(user string) theirs {
+func (h holdings) of(user string) userHoldings {
 	if last, has := h.last[user]; has {
-		return theirs{h.all, last}
+		return userHoldings{h.all, last}
 	}
-	return theirs{last: -1}
+	return userHoldings{last: -1}
 }
 
 // access gives them in the order of the snapshot, with what the API calls each membership.
-func (t theirs) access() iter.Seq2[*org.Access, string] {
+func (t userHoldings) access() iter.Seq2[*org.Access, string] {
 	return func(yield func(*org.Access, string) bool) {
 		for i := t.last; i >= 0; i = t.all[i].before {
 			if !yield(t.all[i].access, t.all[i].membership) {
@@ -70,7 +70,7 @@ func (t theirs) access() iter.Seq2[*org.Access, string] {
 	}
 }
 
-func (t theirs) contain(wanted *org.Access) bool {
+func (t userHoldings) contain(wanted *org.Access) bool {
 	for a := range t.access() {
 		if a == wanted {
 			return true
@@ -90,7 +90,7 @@ type catalog struct {
 
 // catalog looks up every name of the roster. What the organization lacks, or cannot give, is one notice with all the places
 // that name it.
-func (w *world) catalog() catalog {
+func (w *index) catalog() catalog {
 	cat := catalog{byName: map[org.Kind]map[string]*org.Access{}, unknown: map[org.Kind]bool{}}
 	for _, kind := range org.Kinds {
 		places := map[string][]roster.Position{}
@@ -109,7 +109,7 @@ func (w *world) catalog() catalog {
 
 // addName looks up one name of the roster. One that the organization lacks is looked up by the id that it had before, since
 // the group may have been renamed.
-func (w *world) addName(cat *catalog, kind org.Kind, name string, places []roster.Position) {
+func (w *index) addName(cat *catalog, kind org.Kind, name string, places []roster.Position) {
 	known := w.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	a, problem := lookUp(w.in.Snapshot.Access, kind, name)
 	switch {
@@ -139,13 +139,13 @@ func unknownAccess(text string, places []roster.Position, id string) Notice {
 }
 
 // needs returns what the roster asks for and a key that may not list users cannot do; "" when there is nothing.
-func (w *world) needs() string {
+func (w *index) needs() string {
 	if w.sees.users {
 		return ""
 	}
 	var asks []string
 	for _, kind := range org.Kinds {
-		if slices.ContainsFunc(w.people, func(c candidate) bool { return len(c.Refs(kind)) > 0 }) {
+		if slices.ContainsFunc(w.people, func(c person) bool { return len(c.Refs(kind)) > 0 }) {
 			asks = append(asks, "gives people "+plural(kind))
 		}
 	}
@@ -230,8 +230,8 @@ func list(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// access decides what c, if a member, may do: only fields that the roster manages are looked at.
-func (w *world) access(c *candidate, cat catalog, v *verdict) {
+// decideAccess decides what c, if a member, may do: only fields that the roster manages are looked at.
+func (w *index) decideAccess(c *person, cat catalog, v *decision) {
 	wanted := c.user != nil && !c.ended && (!c.user.Suspended || len(v.changes) > 0)
 	if !wanted || c.isUnderOtherAddress() { // who has that address is not sure enough to give or take anything
 		return
@@ -265,23 +265,23 @@ func (w *world) access(c *candidate, cat catalog, v *verdict) {
 				v.changes = append(v.changes, c.grant(Detail{Kind: kind, Name: a.Name, ID: a.ID}))
 			}
 		}
-		w.extra(c, has, kind, want, !cat.unknown[kind], v)
+		w.decideExtraAccess(c, has, kind, want, !cat.unknown[kind], v)
 	}
 }
 
 // grant is the change that gives c, a user, a group, role or policy.
-func (c *candidate) grant(d Detail) Change {
+func (c *person) grant(d Detail) Change {
 	return Change{Action: Grant, Reason: MissingAccess, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d}
 }
 
 // mayTakeFrom reports whether a group, a role, a policy or API access may be taken from the member u.
-func (w *world) mayTakeFrom(u *org.User) bool {
-	return w.sees.mayTakeAway(w.in.Roster.Organization != "") == yes && w.selfKnown && !u.SeenOnce && !w.untouchable(u)
+func (w *index) mayTakeFrom(u *org.User) bool {
+	return w.sees.mayTakeAway(w.in.Roster.Organization != "") == yes && w.selfKnown && !u.SeenOnce && !w.isExempt(u)
 }
 
-// extra decides about what c has of a kind beyond what is wanted. sure is false while the organization lacks a name of that
+// decideExtraAccess decides about what c has of a kind beyond what is wanted. sure is false while the organization lacks a name of that
 // kind: what c has may be just that, renamed.
-func (w *world) extra(c *candidate, has theirs, kind org.Kind, want map[string]bool, sure bool, v *verdict) {
+func (w *index) decideExtraAccess(c *person, has userHoldings, kind org.Kind, want map[string]bool, sure bool, v *decision) {
 	revoke := w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && sure && w.mayTakeFrom(c.user)
 	for a, membership := range has.access() {
 		if a.Kind != kind || want[a.ID] {

@@ -24,7 +24,7 @@ type Input struct {
 
 // Compute decides. It is total: whatever the input, there is a plan, and the same one for the same input in any order.
 func Compute(in Input) Plan {
-	w := survey(in)
+	w := newIndex(in)
 	p := Plan{
 		Organization: in.Snapshot.Organization,
 		Now:          in.Snapshot.Now,
@@ -35,30 +35,30 @@ func Compute(in Input) Plan {
 		},
 	}
 	cat := w.catalog()
-	p.Problems = w.twins
+	p.Problems = w.duplicateEntries
 	p.Needs = w.needs()
 	p.Notices = append(p.Notices, cat.notices...)
 	p.Facts = append(p.Facts, cat.facts...)
 	p.Ended = map[string]bool{}
-	w.makeRoom(&p)
-	var v verdict
+	w.preallocate(&p)
+	var v decision
 	for i := range w.people {
 		c := &w.people[i]
-		v.clear()
-		w.membership(c, &v)
-		w.access(c, cat, &v)
+		v.reset()
+		w.decideMembership(c, &v)
+		w.decideAccess(c, cat, &v)
 		p.add(v)
 		if c.ended {
 			p.Ended[c.Email.Key()] = true
 		}
 	}
-	w.leaving(&p)
+	w.decideUnlisted(&p)
 	p.Notices = append(p.Notices, w.sees.notices(in.Roster.Organization)...)
 	if in.Memory.Empty && len(in.Snapshot.Invitations) > 0 {
 		p.Notices = append(p.Notices, Notice{Kind: NewLedger})
 	}
-	p.Facts = append(p.Facts, w.forgotten()...)
-	p.leaveRoom()
+	p.Facts = append(p.Facts, w.noLongerListed()...)
+	p.trimEmpty()
 	p.sort()
 	if err := p.CheckLimits(); err != nil {
 		p.Notices = slices.Insert(p.Notices, 0, Notice{Kind: Limit, Text: err.Error()})
@@ -66,8 +66,8 @@ func Compute(in Input) Plan {
 	return p
 }
 
-// makeRoom makes room for what is likely: a notice about everybody who is invited, a change for everybody who is not.
-func (w *world) makeRoom(p *Plan) {
+// preallocate makes room for what is likely: a notice about everybody who is invited, a change for everybody who is not.
+func (w *index) preallocate(p *Plan) {
 	notices, changes := 0, 0
 	for i := range w.people {
 		switch c := &w.people[i]; {
@@ -81,8 +81,8 @@ func (w *world) makeRoom(p *Plan) {
 	p.Notices, p.Changes = slices.Grow(p.Notices, notices), slices.Grow(p.Changes, changes)
 }
 
-// leaveRoom gives back what came to nothing.
-func (p *Plan) leaveRoom() {
+// trimEmpty gives back what came to nothing.
+func (p *Plan) trimEmpty() {
 	if len(p.Notices) == 0 {
 		p.Notices = nil
 	}
@@ -92,7 +92,7 @@ func (p *Plan) leaveRoom() {
 }
 
 // add takes one person's verdict into the plan.
-func (p *Plan) add(v verdict) {
+func (p *Plan) add(v decision) {
 	if len(v.changes) == 0 {
 		p.Unchanged++
 	}
@@ -141,8 +141,8 @@ func (p *Plan) sort() {
 // order is the order in which one person's changes are carried out: membership, then what they may do, taking away last.
 var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend, Remove}
 
-// forgotten are the people the ledger knows as listed and the roster names no longer: if they return, their rounds begin anew.
-func (w *world) forgotten() []org.Fact {
+// noLongerListed are the people the ledger knows as listed and the roster names no longer: if they return, their rounds begin anew.
+func (w *index) noLongerListed() []org.Fact {
 	var facts []org.Fact
 	forget := func(key string) {
 		// Of whom it knows nothing but that they were let go is not one of them.
@@ -169,7 +169,7 @@ func (w *world) forgotten() []org.Fact {
 }
 
 // lapsed tells whether t is over by the server's clock. The zero time, an unknown one, never is.
-func (w *world) lapsed(t time.Time) bool {
+func (w *index) lapsed(t time.Time) bool {
 	return !t.IsZero() && w.in.Snapshot.Now.After(t)
 }
 

@@ -25,8 +25,8 @@ const (
 
 // holdMail takes the mail to c back, if one was decided, where it should wait for a person or for a day, and says why.
 // --reinvite overrides all of this: a person asked for the mail by name.
-func (w *world) holdMail(c *candidate, v *verdict) {
-	if len(v.changes) == 0 || c.anew {
+func (w *index) holdMail(c *person, v *decision) {
+	if len(v.changes) == 0 || c.roundsReset {
 		return
 	}
 	now := w.in.Snapshot.Now
@@ -46,7 +46,7 @@ func (w *world) holdMail(c *candidate, v *verdict) {
 }
 
 // isFlapping reports whether orgsync removed c twice within a few days, and lately: another roster does not list them.
-func (w *world) isFlapping(c *candidate) bool {
+func (w *index) isFlapping(c *person) bool {
 	removals := c.memory.Removals
 	if len(removals) < 2 {
 		return false
@@ -57,7 +57,7 @@ func (w *world) isFlapping(c *candidate) bool {
 
 // possibleAliases returns the users who may be c under an address that the roster does not name, sorted by address: the row
 // of a mail to c vanished, and they appeared since.
-func (w *world) possibleAliases(c *candidate) []*org.User {
+func (w *index) possibleAliases(c *person) []*org.User {
 	first := 0 // the place of the first mail that has no row
 	for _, m := range c.memory.Mails {
 		if !m.Lost && !c.hasRow(m.InvitationID) && w.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
@@ -72,7 +72,7 @@ func (w *world) possibleAliases(c *candidate) []*org.User {
 }
 
 // newcomersSince returns the newcomers who appeared since a place in the ledger's order, sorted by address.
-func (w *world) newcomersSince(sequence int) []*org.User {
+func (w *index) newcomersSince(sequence int) []*org.User {
 	var since []*org.User
 	for _, u := range w.newcomers() {
 		if seen, known := w.in.Memory.Unlisted[u.ID]; !known || seen.Sequence > sequence {
@@ -84,7 +84,7 @@ func (w *world) newcomersSince(sequence int) []*org.User {
 
 // notePossibleAlias notes the possible aliases of c, and reports whether there are any. expires is when the invitation that
 // vanished expires, if it has not; then nothing is held.
-func (w *world) notePossibleAlias(c *candidate, v *verdict, expires time.Time) bool {
+func (w *index) notePossibleAlias(c *person, v *decision, expires time.Time) bool {
 	users := w.possibleAliases(c)
 	if len(users) == 0 {
 		return false
@@ -104,12 +104,12 @@ func (w *world) notePossibleAlias(c *candidate, v *verdict, expires time.Time) b
 
 // newcomers returns the users who are in the organization under an address that the roster does not name and may be somebody
 // whom it does name, sorted by address.
-func (w *world) newcomers() []*org.User {
+func (w *index) newcomers() []*org.User {
 	if w.mayBeAliases == nil { // few plans need it
 		w.mayBeAliases = []*org.User{}
-		for i := range w.strangers {
-			u := &w.strangers[i]
-			if !u.Service && !u.Email.IsZero() && !isUnaccepted(u) && !w.isSelf(u) && !w.isStranger(u) && w.endedAs(u) == nil {
+		for i := range w.unlistedUsers {
+			u := &w.unlistedUsers[i]
+			if !u.Service && !u.Email.IsZero() && !isUnaccepted(u) && !w.isSelf(u) && !w.isKnownToLedger(u) && w.endedAs(u) == nil {
 				w.mayBeAliases = append(w.mayBeAliases, u)
 			}
 		}
@@ -121,12 +121,12 @@ func (w *world) newcomers() []*org.User {
 }
 
 // isUnderOtherAddress reports whether c is in the organization under an address that the roster does not name.
-func (c *candidate) isUnderOtherAddress() bool {
+func (c *person) isUnderOtherAddress() bool {
 	return c.user != nil && !slices.Contains(c.own, c.user.Email.Key())
 }
 
 // noteOtherAddress says that c, a user, has an address that the roster does not name.
-func (w *world) noteOtherAddress(c *candidate, v *verdict) {
+func (w *index) noteOtherAddress(c *person, v *decision) {
 	if c.isUnderOtherAddress() {
 		v.note(c, Notice{Kind: OtherAddress, UserID: c.user.ID, Text: c.user.Email.String()})
 	}
@@ -134,7 +134,7 @@ func (w *world) noteOtherAddress(c *candidate, v *verdict) {
 
 // unreadableRow returns c's newest invitation that waits or expired and has a date that cannot be read; nil when there is
 // none.
-func (c *candidate) unreadableRow() *org.Invitation {
+func (c *person) unreadableRow() *org.Invitation {
 	for _, row := range slices.Backward(c.rows) {
 		if row.DateUnreadable && (row.Status == org.StatusPending || row.Status == org.StatusExpired) {
 			return row

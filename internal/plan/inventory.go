@@ -19,7 +19,7 @@ import (
 //
 // in.Snapshot has all holders of all access but that of the kinds in unseen, which could not be read.
 func Inventory(in Input, unseen []org.Kind) roster.Draft {
-	w := survey(in)
+	w := newIndex(in)
 	inv := inventory{in: in, unseen: unseen, held: w.held, names: map[*org.Access]string{}}
 	entries := inv.draft(w, inv.candidates(w))
 	switch self := in.Snapshot.Self; {
@@ -45,7 +45,7 @@ type inventory struct {
 }
 
 // candidates are the people who may belong into the roster, one for each address.
-func (inv *inventory) candidates(w *world) []roster.Person {
+func (inv *inventory) candidates(w *index) []roster.Person {
 	var people []roster.Person
 	known := map[string]bool{}
 	add := func(a org.Address) {
@@ -55,11 +55,11 @@ func (inv *inventory) candidates(w *world) []roster.Person {
 		}
 	}
 	var services, unreadable []string
-	aliases := map[string]*candidate{} // the listed people whom the users may be, by user id
+	aliases := map[string]*person{} // the listed people whom the users may be, by user id
 	for i := range w.people {
 		c := &w.people[i]
-		var v verdict
-		w.membership(c, &v)
+		var v decision
+		w.decideMembership(c, &v)
 		if !slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == PossibleAlias }) {
 			continue
 		}
@@ -67,8 +67,8 @@ func (inv *inventory) candidates(w *world) []roster.Person {
 			aliases[u.ID] = c
 		}
 	}
-	for i := range w.strangers {
-		u := &w.strangers[i]
+	for i := range w.unlistedUsers {
+		u := &w.unlistedUsers[i]
 		switch {
 		case u.Service:
 			services = append(services, cmp.Or(u.Name, u.Email.String(), u.ID))
@@ -86,7 +86,7 @@ func (inv *inventory) candidates(w *world) []roster.Person {
 	inv.remarkList("service users need no invitation", services)
 	inv.remarkList("users whose address cannot be read are not listed", unreadable)
 	self := w.in.Snapshot.Self
-	for _, row := range w.strayRows {
+	for _, row := range w.unlistedInvitations {
 		open := row.Status == org.StatusPending || row.Status == org.StatusExpired
 		switch {
 		case !open && (row.Status != org.StatusAccepted || w.in.Snapshot.UsersSeen):
@@ -101,11 +101,11 @@ func (inv *inventory) candidates(w *world) []roster.Person {
 }
 
 // listing is the world with people in the roster as well.
-func (inv *inventory) listing(people []roster.Person) *world {
+func (inv *inventory) listing(people []roster.Person) *index {
 	in, r := inv.in, *inv.in.Roster
 	r.People = slices.Concat(r.People, people)
 	in.Roster = &r
-	return survey(in)
+	return newIndex(in)
 }
 
 // keep drafts the entries, sorted by address, of those of people who can be listed without any change for them. Leaving
@@ -125,8 +125,8 @@ func (inv *inventory) keep(people []roster.Person) []roster.Entry {
 			if !asked[c.Email] {
 				continue
 			}
-			var v verdict
-			w.membership(c, &v)
+			var v decision
+			w.decideMembership(c, &v)
 			switch state := v.state(c); {
 			case c.user != nil && c.user.Suspended && c.memory.Suspended:
 				inv.remark("%s was suspended by orgsync: being listed would end that", strings.Join(c.own, ", "))
@@ -148,7 +148,7 @@ func (inv *inventory) keep(people []roster.Person) []roster.Entry {
 }
 
 // waiting is the invitation that the person can still accept; "" when there is none.
-func (v *verdict) waiting() string {
+func (v *decision) waiting() string {
 	for _, n := range v.notices {
 		if n.Kind == Waiting {
 			return cmp.Or(n.InvitationID, "unknown")
@@ -158,7 +158,7 @@ func (v *verdict) waiting() string {
 }
 
 // draft makes entries of people, until everybody can be listed as they are.
-func (inv *inventory) draft(before *world, people []roster.Person) []roster.Entry {
+func (inv *inventory) draft(before *index, people []roster.Person) []roster.Entry {
 	for {
 		entries := inv.keep(people)
 		if people = inv.join(before, entries); len(people) == len(entries) {
@@ -169,7 +169,7 @@ func (inv *inventory) draft(before *world, people []roster.Person) []roster.Entr
 
 // join makes one person of those of whom each lays claim to the same user, by the address or by an invitation that was
 // accepted with it. Who would take a user or an invitation from somebody listed before is left out.
-func (inv *inventory) join(before *world, entries []roster.Entry) []roster.Person {
+func (inv *inventory) join(before *index, entries []roster.Entry) []roster.Person {
 	people := make([]roster.Person, len(entries))
 	place := map[string]int{} // of each address, in people
 	for i, e := range entries {
@@ -180,19 +180,19 @@ func (inv *inventory) join(before *world, entries []roster.Entry) []roster.Perso
 	}
 	w := inv.listing(people)
 	gone := map[int]bool{}
-	leaveOut := func(c, listed *candidate) {
+	leaveOut := func(c, listed *person) {
 		if i, added := place[c.Email.Key()]; added && !gone[i] {
 			inv.remark("%s is one more address of %s, who is listed: make it an alias", c.Email, listed.Email)
 			gone[i] = true
 		}
 	}
-	owners := map[string]*candidate{}
+	owners := map[string]*person{}
 	for i := range before.people {
 		for _, row := range before.people[i].rows {
 			owners[row.ID] = &before.people[i]
 		}
 	}
-	accepted := map[string][]*candidate{} // by the address that it was done with
+	accepted := map[string][]*person{} // by the address that it was done with
 	for i := range w.people {
 		c := &w.people[i]
 		for _, row := range c.rows {
@@ -215,7 +215,7 @@ func (inv *inventory) join(before *world, entries []roster.Entry) []roster.Perso
 		case len(claimants) > 0:
 			c = claimants[0]
 		}
-		isListed := func(c *candidate) bool { _, added := place[c.Email.Key()]; return !added }
+		isListed := func(c *person) bool { _, added := place[c.Email.Key()]; return !added }
 		listed := slices.IndexFunc(claimants, isListed)
 		for _, other := range claimants {
 			switch {
@@ -235,7 +235,7 @@ func (inv *inventory) join(before *world, entries []roster.Entry) []roster.Perso
 }
 
 // users are the keys of the users' addresses. Where users cannot be listed, whoever accepted counts as one.
-func (inv *inventory) users(accepted map[string][]*candidate) []string {
+func (inv *inventory) users(accepted map[string][]*person) []string {
 	if !inv.in.Snapshot.UsersSeen {
 		return slices.Sorted(maps.Keys(accepted))
 	}
@@ -263,7 +263,7 @@ func (inv *inventory) without(gone map[int]bool, people []roster.Person) []roste
 }
 
 // entry drafts what the roster says of c, who stays as they are.
-func (inv *inventory) entry(w *world, c *candidate, v verdict) roster.Entry {
+func (inv *inventory) entry(w *index, c *person, v decision) roster.Entry {
 	e := roster.Entry{Person: *c.Person}
 	if allowed := inv.in.Roster.Settings.AllowedDomains; len(allowed) > 0 {
 		outside := func(a org.Address) bool { return !slices.Contains(allowed, a.Domain()) }

@@ -8,10 +8,10 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// leaving decides about the people who are in the organization, or invited to it, without being in the roster. By default
+// decideUnlisted decides about the people who are in the organization, or invited to it, without being in the roster. By default
 // they are reported. Nobody leaves by accident: not service users, not the key's own user, not protected people, not
 // the last administrators, and nobody at all unless the roster pins the organization and the key's own user is known.
-func (w *world) leaving(p *Plan) {
+func (w *index) decideUnlisted(p *Plan) {
 	policy := w.in.Roster.Settings.Unlisted
 	if policy != roster.UnlistedSuspend && policy != roster.UnlistedRemove {
 		policy = roster.UnlistedReport
@@ -28,14 +28,14 @@ func (w *world) leaving(p *Plan) {
 		policy = roster.UnlistedReport
 	}
 	p.Facts = append(p.Facts, w.sightings()...)
-	if w.unseen == nil && w.forgetsAccepted() {
-		w.unseen = w.doubted
+	if w.maybeUnderOtherAddress == nil && w.forgetsAccepted() {
+		w.maybeUnderOtherAddress = w.maybeAccepted
 	}
 	kept := w.lastAdmins()
-	leaves := map[*candidate]bool{}
+	leaves := map[*person]bool{}
 	mayBeUnseen := false
-	for i := range w.strangers {
-		u := &w.strangers[i]
+	for i := range w.unlistedUsers {
+		u := &w.unlistedUsers[i]
 		if u.Service || w.isSelf(u) {
 			continue
 		}
@@ -50,10 +50,10 @@ func (w *world) leaving(p *Plan) {
 			change.Source = n.Source
 		}
 		switch {
-		case policy == roster.UnlistedReport || w.untouchable(u) || kept[u.ID] || u.Email.IsZero() || u.ID == "" || w.isListed(u),
+		case policy == roster.UnlistedReport || w.isExempt(u) || kept[u.ID] || u.Email.IsZero() || u.ID == "" || w.isListed(u),
 			u.SeenOnce, isUnaccepted(u):
 			p.Notices = append(p.Notices, n)
-		case w.unseen != nil && !w.isStranger(u):
+		case w.maybeUnderOtherAddress != nil && !w.isKnownToLedger(u):
 			p.Notices = append(p.Notices, n)
 			mayBeUnseen = true
 		case policy == roster.UnlistedSuspend && u.Suspended:
@@ -74,9 +74,9 @@ func (w *world) leaving(p *Plan) {
 		}
 	}
 	if mayBeUnseen {
-		p.Notices = append(p.Notices, Notice{Kind: UnlistedKept, Email: w.unseen.Email, Source: w.unseen.At.Source()})
+		p.Notices = append(p.Notices, Notice{Kind: UnlistedKept, Email: w.maybeUnderOtherAddress.Email, Source: w.maybeUnderOtherAddress.At.Source()})
 	}
-	for _, row := range w.strayRows {
+	for _, row := range w.unlistedInvitations {
 		if row.Status == org.StatusPending && !w.lapsed(row.Lapses()) {
 			p.Notices = append(p.Notices, Notice{Kind: Unlisted, Email: row.Invited, InvitationID: row.ID, Expires: row.Lapses()})
 		}
@@ -85,12 +85,12 @@ func (w *world) leaving(p *Plan) {
 
 // waitsForRemoval reports whether u, whom no ledger line shows in a roster, was not seen unlisted for long enough to be
 // suspended or removed, and says in n when they were.
-func (w *world) waitsForRemoval(u *org.User, n *Notice) bool {
+func (w *index) waitsForRemoval(u *org.User, n *Notice) bool {
 	listed := func(key string) bool {
 		r := w.in.Memory.People[key]
 		return r.Joined || r.Unlisted || r.EverMailed || len(r.Mails) > 0
 	}
-	if slices.ContainsFunc(w.aka(u), listed) {
+	if slices.ContainsFunc(w.knownAddresses(u), listed) {
 		return false
 	}
 	now, since := w.in.Snapshot.Now, w.in.Snapshot.Now
@@ -106,14 +106,14 @@ func (w *world) waitsForRemoval(u *org.User, n *Notice) bool {
 }
 
 // sightings are the facts about users who are not in the roster: who was seen for the first time, and who is gone.
-func (w *world) sightings() []org.Fact {
+func (w *index) sightings() []org.Fact {
 	if !w.sees.users {
 		return nil
 	}
 	var facts []org.Fact
 	here := map[string]bool{}
-	for i := range w.strangers {
-		u := &w.strangers[i]
+	for i := range w.unlistedUsers {
+		u := &w.unlistedUsers[i]
 		if u.Service || u.ID == "" || isUnaccepted(u) || w.isSelf(u) {
 			continue
 		}
@@ -134,10 +134,10 @@ func (w *world) sightings() []org.Fact {
 }
 
 // protectedUnseen are the protected addresses that are nobody's: whoever is meant by one is not protected.
-func (w *world) protectedUnseen() []Notice {
+func (w *index) protectedUnseen() []Notice {
 	seen := map[string]bool{}
 	for i := range w.in.Snapshot.Users {
-		for _, key := range w.aka(&w.in.Snapshot.Users[i]) {
+		for _, key := range w.knownAddresses(&w.in.Snapshot.Users[i]) {
 			seen[key] = true
 		}
 	}
@@ -154,32 +154,32 @@ func (w *world) protectedUnseen() []Notice {
 }
 
 // isListed tells whether one of the addresses that u is known by is in the roster.
-func (w *world) isListed(u *org.User) bool {
-	return slices.ContainsFunc(w.aka(u), func(key string) bool { return w.byKey[key] != nil && !w.byKey[key].ended })
+func (w *index) isListed(u *org.User) bool {
+	return slices.ContainsFunc(w.knownAddresses(u), func(key string) bool { return w.byKey[key] != nil && !w.byKey[key].ended })
 }
 
-// isStranger tells whether u is surely not somebody of the roster who accepted with an address that nobody knows: the ledger
+// isKnownToLedger tells whether u is surely not somebody of the roster who accepted with an address that nobody knows: the ledger
 // knows u as a member, as suspended or as invited. Who was removed, and is there again, may be back by an invitation to them.
-func (w *world) isStranger(u *org.User) bool {
+func (w *index) isKnownToLedger(u *org.User) bool {
 	r := w.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !w.lapsed(m.Lapses()) })
 	return !r.Removed && (r.Joined || r.Suspended || invited)
 }
 
 // forgetsAccepted tells whether the list shows nobody who accepted: then it may leave out whoever did.
-func (w *world) forgetsAccepted() bool {
+func (w *index) forgetsAccepted() bool {
 	return !slices.ContainsFunc(w.in.Snapshot.Invitations, func(row org.Invitation) bool { return row.Status == org.StatusAccepted })
 }
 
-// untouchable tells whether u is never suspended, removed or revoked.
-func (w *world) untouchable(u *org.User) bool {
+// isExempt tells whether u is never suspended, removed or revoked.
+func (w *index) isExempt(u *org.User) bool {
 	isProtected := func(key string) bool { return w.protected[key] }
-	return u.Service || w.isSelf(u) || slices.ContainsFunc(w.aka(u), isProtected)
+	return u.Service || w.isSelf(u) || slices.ContainsFunc(w.knownAddresses(u), isProtected)
 }
 
-// aka are the keys of all addresses that u is known by: u's own, those that were invited and accepted with it, those that
+// knownAddresses are the keys of all addresses that u is known by: u's own, those that were invited and accepted with it, those that
 // the ledger knows u by, and those that the roster says are the same person's.
-func (w *world) aka(u *org.User) []string {
+func (w *index) knownAddresses(u *org.User) []string {
 	if w.invitedAs == nil { // few plans need it
 		w.invitedAs, w.rememberedAs = map[string][]string{}, map[string][]string{}
 		for _, row := range w.in.Snapshot.Invitations {
@@ -208,8 +208,8 @@ func (w *world) aka(u *org.User) []string {
 }
 
 // endedAs is the person of the roster, their last day over, that u is; nil when u is none.
-func (w *world) endedAs(u *org.User) *candidate {
-	for _, key := range w.aka(u) {
+func (w *index) endedAs(u *org.User) *person {
+	for _, key := range w.knownAddresses(u) {
 		if c := w.byKey[key]; c != nil && c.ended {
 			return c
 		}
@@ -218,16 +218,16 @@ func (w *world) endedAs(u *org.User) *candidate {
 }
 
 // isSelf tells whether u is the user behind the key.
-func (w *world) isSelf(u *org.User) bool {
+func (w *index) isSelf(u *org.User) bool {
 	return !u.Email.IsZero() && u.Email.Equal(w.in.Snapshot.Self)
 }
 
 // lastAdmins are the strangers who may manage users, by id, when nobody who may would remain without them. Only ACLs tell
 // who may; rights by policies cannot be seen.
-func (w *world) lastAdmins() map[string]bool {
+func (w *index) lastAdmins() map[string]bool {
 	leaving := map[string]bool{}
-	for i := range w.strangers {
-		if u := &w.strangers[i]; u.Admin && !u.Suspended && !w.untouchable(u) {
+	for i := range w.unlistedUsers {
+		if u := &w.unlistedUsers[i]; u.Admin && !u.Suspended && !w.isExempt(u) {
 			leaving[u.ID] = true
 		}
 	}

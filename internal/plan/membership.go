@@ -7,8 +7,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// verdict is what is decided for one person.
-type verdict struct {
+// decision is what is decided for one person.
+type decision struct {
 	changes []Change
 	held    *Change // what would be done if it were known that the person was not mailed
 	// ungrantable are as in Plan.
@@ -17,34 +17,34 @@ type verdict struct {
 	facts       []org.Fact
 }
 
-// clear makes v one of nobody, in the memory that it has.
-func (v *verdict) clear() {
-	*v = verdict{changes: v.changes[:0], ungrantable: v.ungrantable[:0], notices: v.notices[:0], facts: v.facts[:0]}
+// reset makes v one of nobody, in the memory that it has.
+func (v *decision) reset() {
+	*v = decision{changes: v.changes[:0], ungrantable: v.ungrantable[:0], notices: v.notices[:0], facts: v.facts[:0]}
 }
 
-// membership decides, into an empty verdict, whether c is mailed. Its steps are the lines of the table in docs/decisions.md,
+// decideMembership decides, into an empty verdict, whether c is mailed. Its steps are the lines of the table in docs/decisions.md,
 // top to bottom: who is in needs no mail, who can still accept waits, who may have been mailed is held, who left or refused is
 // reported, who let an invitation lapse is invited again, and only who was never invited is invited.
-func (w *world) membership(c *candidate, v *verdict) {
+func (w *index) decideMembership(c *person, v *decision) {
 	switch {
 	case c.ended:
 		return
 	case c.user != nil && c.user.Suspended && c.memory.Suspended && !c.isUnderOtherAddress():
 		// This tool suspended them, and the roster wants them back.
 		v.change(c, Unsuspend, ListedAgain, Detail{})
-		w.joined(c, v)
+		w.noteJoined(c, v)
 		return
 	case c.user != nil && c.user.Suspended:
 		w.noteOtherAddress(c, v)
 		v.note(c, Notice{Kind: SuspendedUser, UserID: c.user.ID})
-		w.joined(c, v)
+		w.noteJoined(c, v)
 		return
 	case c.user != nil:
 		w.noteOtherAddress(c, v)
-		w.joined(c, v)
-		known := w.known(c)
+		w.noteJoined(c, v)
+		known := w.knownKeys(c)
 		for _, key := range known {
-			v.facts = append(v.facts, w.active(key, w.recall(c, known, key))...)
+			v.facts = append(v.facts, w.active(key, w.historyOf(c, known, key))...)
 		}
 		return
 	}
@@ -53,21 +53,21 @@ func (w *world) membership(c *candidate, v *verdict) {
 		v.note(c, Notice{Kind: NeedsAttention, UserID: c.service.ID})
 		return
 	}
-	if c.anew {
+	if c.roundsReset {
 		v.facts = append(v.facts, org.Fact{Kind: org.FactReset, Email: c.Email.Key()})
 	}
 	unsettled := w.settle(c, v)
-	if w.unseen == nil && slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return !c.hasRow(m.InvitationID) }) {
-		w.unseen = c
+	if w.maybeUnderOtherAddress == nil && slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return !c.hasRow(m.InvitationID) }) {
+		w.maybeUnderOtherAddress = c
 	}
-	if w.doubted == nil && c.memory.Doubted {
-		w.doubted = c
+	if w.maybeAccepted == nil && c.memory.Doubted {
+		w.maybeAccepted = c
 	}
 	if row := c.unreadableRow(); row != nil {
 		v.note(c, Notice{Kind: NeedsAttention, InvitationID: row.ID, Since: row.Created, Text: row.StatusText + ", with a date that cannot be read"})
 		return
 	}
-	if live := w.live(c); len(live) > 0 {
+	if live := w.openInvitations(c); len(live) > 0 {
 		newest := live[len(live)-1]
 		expires, estimated := w.expiry(c, newest)
 		v.note(c, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: expires, ExpiresEstimated: estimated})
@@ -81,11 +81,11 @@ func (w *world) membership(c *candidate, v *verdict) {
 		w.notePossibleAlias(c, v, m.Lapses())
 		return
 	}
-	if c.unaccepted != nil && len(c.rows) == 0 && !c.anew {
+	if c.unaccepted != nil && len(c.rows) == 0 && !c.roundsReset {
 		v.note(c, Notice{Kind: NeedsAttention, UserID: c.unaccepted.ID, Text: notAccepted})
 		return
 	}
-	w.judgePast(c, v)
+	w.decideAfterExpiry(c, v)
 	w.holdMail(c, v)
 	if unsettled != nil {
 		// What would be done stays known, so that apply can do it as soon as it is sure that nothing went out.
@@ -97,8 +97,8 @@ func (w *world) membership(c *candidate, v *verdict) {
 	}
 }
 
-// judgePast decides for somebody who is not in, cannot accept anything and is not held back.
-func (w *world) judgePast(c *candidate, v *verdict) {
+// decideAfterExpiry decides for somebody who is not in, cannot accept anything and is not held back.
+func (w *index) decideAfterExpiry(c *person, v *decision) {
 	newest := c.newestRow()
 	last := c.lastMail()
 	// The last mail is newer than all that the list shows: its invitation expired and vanished, or was accepted and forgotten.
@@ -106,20 +106,20 @@ func (w *world) judgePast(c *candidate, v *verdict) {
 	switch {
 	case (newest == nil || vanished) && w.holdUnknown(c, v):
 	case vanished:
-		w.expired(c, v, last.InvitationID)
+		w.inviteAgain(c, v, last.InvitationID)
 	case newest == nil && (c.memory.Joined || c.memory.Removed):
-		w.left(c, v, "")
+		w.decideAfterLeaving(c, v, "")
 	case newest == nil:
 		v.invite(c, Invite, NotInvited, "")
 	case newest.Status == org.StatusPending || newest.Status == org.StatusExpired:
 		if c.memory.Joined && c.mailOf(newest.ID) == nil && !newest.Created.After(c.memory.JoinedAt) {
-			w.left(c, v, "") // they joined by another invitation, after this one was sent
+			w.decideAfterLeaving(c, v, "") // they joined by another invitation, after this one was sent
 			return
 		}
-		w.expired(c, v, newest.ID)
+		w.inviteAgain(c, v, newest.ID)
 	case newest.Status == org.StatusAccepted:
-		w.left(c, v, newest.ID)
-	case c.anew && (newest.Status == org.StatusDeclined || newest.Status == org.StatusCancelled):
+		w.decideAfterLeaving(c, v, newest.ID)
+	case c.roundsReset && (newest.Status == org.StatusDeclined || newest.Status == org.StatusCancelled):
 		// Named by a person on purpose, and no invitation can be accepted: a new one, since only pending ones are renewed.
 		v.invite(c, Invite, NotInvited, "")
 	default:
@@ -127,9 +127,9 @@ func (w *world) judgePast(c *candidate, v *verdict) {
 	}
 }
 
-// expired decides for somebody whose last invitation lapsed.
-func (w *world) expired(c *candidate, v *verdict, id string) {
-	if w.exhausted(c, v, id) {
+// inviteAgain decides for somebody whose last invitation lapsed.
+func (w *index) inviteAgain(c *person, v *decision, id string) {
+	if w.noteGaveUp(c, v, id) {
 		return
 	}
 	if !c.renewable(id) {
@@ -138,33 +138,33 @@ func (w *world) expired(c *candidate, v *verdict, id string) {
 	v.invite(c, Reinvite, Expired, id)
 }
 
-// left decides for somebody who accepted once and is not in the organization. Where users cannot be listed nobody is
+// decideAfterLeaving decides for somebody who accepted once and is not in the organization. Where users cannot be listed nobody is
 // known to be gone, and acceptance counts as membership.
-func (w *world) left(c *candidate, v *verdict, id string) {
+func (w *index) decideAfterLeaving(c *person, v *decision, id string) {
 	removed := c.memory.Removed && c.mailOf(id) == nil
-	if w.unseen == nil && !removed && (c.memory.UserID == "" || c.mailOf(id) != nil) {
-		w.unseen = c // with an invitation of this tool's they may have joined as somebody else than the last time
+	if w.maybeUnderOtherAddress == nil && !removed && (c.memory.UserID == "" || c.mailOf(id) != nil) {
+		w.maybeUnderOtherAddress = c // with an invitation of this tool's they may have joined as somebody else than the last time
 	}
 	switch {
 	case !w.sees.users && !removed && id != "":
-		w.joined(c, v) // acceptance counts as membership
+		w.noteJoined(c, v) // acceptance counts as membership
 	case !removed && w.holdUnknown(c, v):
 	case !w.in.InviteLeft && !removed, w.justAccepted(c):
 		v.note(c, Notice{Kind: Left, InvitationID: id})
-	case w.exhausted(c, v, id):
+	case w.noteGaveUp(c, v, id):
 	default:
 		v.invite(c, Invite, ListedAgain, "")
 	}
 }
 
 // justAccepted tells whether c accepted so lately that the list of users may not show it yet.
-func (w *world) justAccepted(c *candidate) bool {
+func (w *index) justAccepted(c *person) bool {
 	row := c.newestRow()
 	return row != nil && row.Status == org.StatusAccepted && w.in.Snapshot.Now.Sub(row.Responded) < org.SettleAfter
 }
 
-// exhausted tells whether c got as many mails as the roster allows, and notes it.
-func (w *world) exhausted(c *candidate, v *verdict, id string) bool {
+// noteGaveUp tells whether c got as many mails as the roster allows, and notes it.
+func (w *index) noteGaveUp(c *person, v *decision, id string) bool {
 	mails, since := c.rounds()
 	if mails < w.in.Roster.Settings.ReinviteRounds {
 		return false
@@ -173,8 +173,8 @@ func (w *world) exhausted(c *candidate, v *verdict, id string) bool {
 	return true
 }
 
-// live are the rows that can still be accepted, oldest first.
-func (w *world) live(c *candidate) []*org.Invitation {
+// openInvitations are the rows that can still be accepted, oldest first.
+func (w *index) openInvitations(c *person) []*org.Invitation {
 	past := func(row *org.Invitation) bool {
 		open := row.Status == org.StatusPending || row.Status == org.StatusExpired && c.renewed(row)
 		return !open || w.lapsed(w.lapse(c, row))
@@ -186,13 +186,13 @@ func (w *world) live(c *candidate) []*org.Invitation {
 }
 
 // renewed tells whether row is older than the mail that renewed it: a list that lags shows it as it was before.
-func (c *candidate) renewed(row *org.Invitation) bool {
+func (c *person) renewed(row *org.Invitation) bool {
 	m := c.mailOf(row.ID)
 	return m != nil && !row.Lapses().After(m.At)
 }
 
 // expiry returns when row expires, and whether that is estimated because the server gave no date.
-func (w *world) expiry(c *candidate, row *org.Invitation) (at time.Time, estimated bool) {
+func (w *index) expiry(c *person, row *org.Invitation) (at time.Time, estimated bool) {
 	at = w.lapse(c, row)
 	if m := c.mailOf(row.ID); m != nil && m.Lapses().Equal(at) && !row.Lapses().Equal(at) {
 		return at, m.ExpiresEstimated()
@@ -201,7 +201,7 @@ func (w *world) expiry(c *candidate, row *org.Invitation) (at time.Time, estimat
 }
 
 // lapse is when row lapses, by the list or by what the ledger knows of a later mail for it.
-func (w *world) lapse(c *candidate, row *org.Invitation) time.Time {
+func (w *index) lapse(c *person, row *org.Invitation) time.Time {
 	lapse := row.Lapses()
 	if m := c.mailOf(row.ID); m != nil && m.Lapses().After(lapse) {
 		return m.Lapses()
@@ -210,7 +210,7 @@ func (w *world) lapse(c *candidate, row *org.Invitation) time.Time {
 }
 
 // renewable tells whether the invitation id is for the address that the roster names first.
-func (c *candidate) renewable(id string) bool {
+func (c *person) renewable(id string) bool {
 	for _, row := range c.rows {
 		if row.ID == id && !row.Invited.IsZero() {
 			return row.Invited.Equal(c.Email)
@@ -221,7 +221,7 @@ func (c *candidate) renewable(id string) bool {
 }
 
 // mailOf is the last mail that surely belongs to the invitation id; nil when none is remembered.
-func (c *candidate) mailOf(id string) *org.Mail {
+func (c *person) mailOf(id string) *org.Mail {
 	for i := len(c.memory.Mails) - 1; i >= 0; i-- {
 		if m := &c.memory.Mails[i]; m.InvitationID == id && !m.Lost {
 			return m
@@ -231,7 +231,7 @@ func (c *candidate) mailOf(id string) *org.Mail {
 }
 
 // lastMail is the last mail that surely went out; nil when none is remembered.
-func (c *candidate) lastMail() *org.Mail {
+func (c *person) lastMail() *org.Mail {
 	for i := len(c.memory.Mails) - 1; i >= 0; i-- {
 		if m := &c.memory.Mails[i]; !m.Lost {
 			return m
@@ -241,7 +241,7 @@ func (c *candidate) lastMail() *org.Mail {
 }
 
 // unseenMail is the last mail that surely went out, unless the list shows what became of its invitation.
-func (c *candidate) unseenMail() *org.Mail {
+func (c *person) unseenMail() *org.Mail {
 	m := c.lastMail()
 	if m == nil || c.hasRow(m.InvitationID) {
 		return nil
@@ -249,14 +249,14 @@ func (c *candidate) unseenMail() *org.Mail {
 	return m
 }
 
-func (c *candidate) hasRow(id string) bool {
+func (c *person) hasRow(id string) bool {
 	return slices.ContainsFunc(c.rows, func(row *org.Invitation) bool { return row.ID == id })
 }
 
 // newestRow is the last invitation that the list shows; nil when there is none. One that was accepted after the last was
 // sent comes first and, where the server gives no dates, any accepted one: whoever accepted once is not mailed again
 // without being asked for.
-func (c *candidate) newestRow() *org.Invitation {
+func (c *person) newestRow() *org.Invitation {
 	if len(c.rows) == 0 {
 		return nil
 	}
@@ -270,8 +270,8 @@ func (c *candidate) newestRow() *org.Invitation {
 }
 
 // rounds counts the mails that c got in vain, from the ledger and the list together, and tells when they began.
-func (c *candidate) rounds() (mails int, since time.Time) {
-	if c.anew {
+func (c *person) rounds() (mails int, since time.Time) {
+	if c.roundsReset {
 		return 0, time.Time{}
 	}
 	earliest := func(t time.Time) {
@@ -297,7 +297,7 @@ func (c *candidate) rounds() (mails int, since time.Time) {
 }
 
 // invite makes the change that mails c.
-func (v *verdict) invite(c *candidate, a Action, r Reason, id string) {
+func (v *decision) invite(c *person, a Action, r Reason, id string) {
 	api := c.APIEnabled != nil && *c.APIEnabled
 	v.changes = append(v.changes, Change{
 		Action: a, Reason: r, Email: c.Email, Source: c.At.Source(), InvitationID: id, Detail: Detail{APIEnabled: &api},
@@ -305,18 +305,18 @@ func (v *verdict) invite(c *candidate, a Action, r Reason, id string) {
 }
 
 // change makes a change to c, who is a user.
-func (v *verdict) change(c *candidate, a Action, r Reason, d Detail) {
+func (v *decision) change(c *person, a Action, r Reason, d Detail) {
 	v.changes = append(v.changes, Change{Action: a, Reason: r, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d})
 }
 
 // note adds a notice about c.
-func (v *verdict) note(c *candidate, n Notice) {
+func (v *decision) note(c *person, n Notice) {
 	n.Email, n.Source = c.Email, c.At.Source()
 	v.notices = append(v.notices, n)
 }
 
-// known are all the keys under which something may be remembered of c: the roster's, and those c registered with.
-func (w *world) known(c *candidate) []string {
+// knownKeys are all the keys under which something may be remembered of c: the roster's, and those c registered with.
+func (w *index) knownKeys(c *person) []string {
 	keys := c.own
 	more := func(key string) {
 		if key != "" && !slices.Contains(keys, key) {
@@ -332,13 +332,13 @@ func (w *world) known(c *candidate) []string {
 	return keys
 }
 
-// joined remembers that c is a member, so that c's absence later on means that c left, and which user c is, so that c is no
+// noteJoined remembers that c is a member, so that c's absence later on means that c left, and which user c is, so that c is no
 // stranger when the list forgets how c accepted. It does so under the addresses that the server itself joins with the user:
 // what only the roster says of an address holds as long as the roster says so.
-func (w *world) joined(c *candidate, v *verdict) {
-	known := w.known(c)
+func (w *index) noteJoined(c *person, v *decision) {
+	known := w.knownKeys(c)
 	for i, key := range known {
-		r := w.recall(c, known, key)
+		r := w.historyOf(c, known, key)
 		id, news := "", false
 		switch own := i < len(c.own); {
 		case c.user == nil: // by an accepted invitation, where users cannot be listed
@@ -356,7 +356,7 @@ func (w *world) joined(c *candidate, v *verdict) {
 
 // isIn tells whether the server says that c's user has the address key: as their own, or as one whose invitation was accepted
 // with it.
-func (c *candidate) isIn(key string) bool {
+func (c *person) isIn(key string) bool {
 	in := c.user.Email.Key()
 	return key == in || slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
 		if acceptedBy(row) != in {
@@ -369,14 +369,14 @@ func (c *candidate) isIn(key string) bool {
 
 // invitedSince tells whether an invitation that c did not accept is newer than t: that c was a member when it was sent has to
 // be remembered, lest c be invited again on its account after having left.
-func (w *world) invitedSince(c *candidate, t time.Time) bool {
+func (w *index) invitedSince(c *person, t time.Time) bool {
 	return slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
 		return row.Status != org.StatusAccepted && row.Created.After(t) && !row.Created.After(w.in.Snapshot.Now)
 	})
 }
 
-// recall is what is remembered of c, a user, under one of the keys that c is known by.
-func (w *world) recall(c *candidate, known []string, key string) org.Recollection {
+// historyOf is what is remembered of c, a user, under one of the keys that c is known by.
+func (w *index) historyOf(c *person, known []string, key string) org.Recollection {
 	if len(known) == 1 {
 		return c.memory // nearly everybody is known by one, and that has been looked up
 	}
@@ -385,7 +385,7 @@ func (w *world) recall(c *candidate, known []string, key string) org.Recollectio
 
 // active is the fact that a user who is at work under key is not suspended any more, where it is one. Of a list that was
 // read so soon after the suspension nobody can tell.
-func (w *world) active(key string, r org.Recollection) []org.Fact {
+func (w *index) active(key string, r org.Recollection) []org.Fact {
 	if !r.Suspended || w.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
 		return nil
 	}

@@ -178,12 +178,12 @@ func (p Plan) CheckStale(s Saved) error {
 	}
 	return &StaleError{
 		Saved: s.Organization, Fresh: p.Organization, Made: s.Made,
-		OnlySaved: beyond(s.Changes, p.Changes), OnlyFresh: beyond(p.Changes, s.Changes),
+		OnlySaved: difference(s.Changes, p.Changes), OnlyFresh: difference(p.Changes, s.Changes),
 	}
 }
 
-// beyond are the changes of list that other does not have.
-func beyond(list, other []Change) []Change {
+// difference are the changes of list that other does not have.
+func difference(list, other []Change) []Change {
 	has := make(map[string]bool, len(other))
 	for _, c := range other {
 		has[c.identity()] = true

@@ -80,20 +80,20 @@ func (s Standing) Unanswered() bool {
 // Standings tells where each person of the roster stands, sorted by canonical address, by the very rules that [Compute]
 // decides by.
 func Standings(in Input) []Standing {
-	w := survey(in)
+	w := newIndex(in)
 	cat := w.catalog()
 	standings := make([]Standing, 0, len(w.people))
-	overdue := map[*candidate]*org.User{}
-	for i := range w.strangers {
-		u := &w.strangers[i]
+	overdue := map[*person]*org.User{}
+	for i := range w.unlistedUsers {
+		u := &w.unlistedUsers[i]
 		if c := w.endedAs(u); c != nil && !u.Service && (overdue[c] == nil || overdue[c].Suspended) {
 			overdue[c] = u
 		}
 	}
 	for i := range w.people {
 		c := &w.people[i]
-		var v verdict
-		w.membership(c, &v)
+		var v decision
+		w.decideMembership(c, &v)
 		if c.ended {
 			c.user = overdue[c]
 		}
@@ -127,7 +127,7 @@ func Standings(in Input) []Standing {
 	return standings
 }
 
-func userID(c *candidate) string {
+func userID(c *person) string {
 	if c.user == nil {
 		return ""
 	}
@@ -135,7 +135,7 @@ func userID(c *candidate) string {
 }
 
 // state names what was decided.
-func (v *verdict) state(c *candidate) State {
+func (v *decision) state(c *person) State {
 	switch {
 	case c.user != nil && c.user.Suspended:
 		return StateSuspended
@@ -174,7 +174,7 @@ func (v *verdict) state(c *candidate) State {
 const apiAccess = "API access"
 
 // describeAccess fills in what c has, and what the roster gives.
-func (w *world) describeAccess(c *candidate, cat catalog, s *Standing) {
+func (w *index) describeAccess(c *person, cat catalog, s *Standing) {
 	if c.APIEnabled != nil && *c.APIEnabled {
 		s.Wanted = append(s.Wanted, apiAccess)
 		if c.user == nil || c.user.APIEnabled != nil && !*c.user.APIEnabled {

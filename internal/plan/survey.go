@@ -10,22 +10,22 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// world is the input, arranged by person.
-type world struct {
+// index is the input, arranged by person.
+type index struct {
 	in Input
 	// people are the roster's, sorted by address; those whose last day is over are among them, without rows or user.
-	people []candidate
+	people []person
 	// byKey finds a person by the key of the address or of an alias.
-	byKey map[string]*candidate
+	byKey map[string]*person
 	// remembered is of how many of the people's addresses something is remembered; -1: not counted.
 	remembered int
 	// protected are the keys of those who are never suspended, removed or revoked.
 	protected map[string]bool
-	// twins are entries of the roster that turned out to be one user.
-	twins []roster.Problem
-	// strangers and strayRows are the users and invitations of nobody in the roster.
-	strangers []org.User
-	strayRows []org.Invitation
+	// duplicateEntries are entries of the roster that turned out to be one user.
+	duplicateEntries []roster.Problem
+	// unlistedUsers and strayRows are the users and invitations of nobody in the roster.
+	unlistedUsers []org.User
+	unlistedInvitations []org.Invitation
 	// invitedAs are the keys of the addresses that were invited, by the key of the one that accepted; rememberedAs are the
 	// keys under which the ledger remembers a user, by the user's id. nil before somebody asks; see aka.
 	invitedAs, rememberedAs map[string][]string
@@ -41,20 +41,20 @@ type world struct {
 	sees visibility
 	// mayBeAliases are the unlisted users who may be somebody of the roster; nil before newcomers was asked.
 	mayBeAliases []*org.User
-	// unseen is the first who was mailed though the list shows nothing of it, or accepted and is no user whom anything tells
-	// from others: they may be in with an address that nobody knows. doubted is the first who may be, if the list forgets who
+	// maybeUnderOtherAddress is the first who was mailed though the list shows nothing of it, or accepted and is no user whom anything tells
+	// from others: they may be in with an address that nobody knows. maybeAccepted is the first who may be, if the list forgets who
 	// accepted. nil: nobody.
-	unseen, doubted *candidate
+	maybeUnderOtherAddress, maybeAccepted *person
 }
 
-// candidate is a person of the roster and what is known about them.
-type candidate struct {
+// person is a person of the roster and what is known about them.
+type person struct {
 	*roster.Person
 	// own are the canonical keys of all the person's addresses.
 	own   []string
 	ended bool
-	// anew is true when --reinvite names the person.
-	anew bool
+	// roundsReset is true when --reinvite names the person.
+	roundsReset bool
 	// service is the service user who has the person's address; nil when there is none, as there should be.
 	service *org.User
 	// user is nil for people who are not in the organization, as far as can be seen.
@@ -68,12 +68,12 @@ type candidate struct {
 	memory org.Recollection
 }
 
-// survey finds out whose each user and each invitation is.
-func survey(in Input) *world {
-	w := &world{
+// newIndex finds out whose each user and each invitation is.
+func newIndex(in Input) *index {
+	w := &index{
 		in:        in,
-		people:    make([]candidate, 0, len(in.Roster.People)),
-		byKey:     make(map[string]*candidate, len(in.Roster.People)),
+		people:    make([]person, 0, len(in.Roster.People)),
+		byKey:     make(map[string]*person, len(in.Roster.People)),
 		protected: map[string]bool{},
 		sees:      visibilityOf(in.Snapshot),
 	}
@@ -86,10 +86,10 @@ func survey(in Input) *world {
 	addresses := 0
 	for i := range in.Roster.People {
 		p := &in.Roster.People[i]
-		w.people = append(w.people, candidate{Person: p, ended: p.Ended(in.Snapshot.Now)})
+		w.people = append(w.people, person{Person: p, ended: p.Ended(in.Snapshot.Now)})
 		addresses += 1 + len(p.Aliases)
 	}
-	slices.SortFunc(w.people, func(a, b candidate) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
+	slices.SortFunc(w.people, func(a, b person) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
 	keys := make([]string, 0, addresses)
 	for i := range w.people {
 		c, first := &w.people[i], len(keys)
@@ -102,7 +102,7 @@ func survey(in Input) *world {
 			w.byKey[key] = c
 		}
 		var found int
-		c.memory, found = recollect(in.Memory, c.own, in.Snapshot.Now)
+		c.memory, found = mergeHistories(in.Memory, c.own, in.Snapshot.Now)
 		w.remembered += found
 	}
 	if len(w.byKey) < addresses {
@@ -110,12 +110,12 @@ func survey(in Input) *world {
 	}
 	for _, a := range in.Reinvite {
 		if c := w.byKey[a.Key()]; c != nil {
-			c.anew = true
+			c.roundsReset = true
 		}
 	}
 	w.assignRows()
 	w.assignUsers()
-	w.recallRegistered()
+	w.mergeRegistered()
 	for i := range w.people {
 		w.people[i].forgetBeforeRemoval()
 	}
@@ -125,10 +125,10 @@ func survey(in Input) *world {
 
 // assignRows gives every invitation to its person: by the invited address, by the one that registered or, where the
 // server spells an address in a way of its own, by the id that the ledger has for the person.
-func (w *world) assignRows() {
+func (w *index) assignRows() {
 	rows := w.in.Snapshot.Invitations
-	owners := make([]*candidate, len(rows))
-	var byID map[string]*candidate // made for the first row that is nobody's by its addresses
+	owners := make([]*person, len(rows))
+	var byID map[string]*person // made for the first row that is nobody's by its addresses
 	owned := 0
 	for i := range rows {
 		c := w.byKey[rows[i].Invited.Key()]
@@ -142,7 +142,7 @@ func (w *world) assignRows() {
 			c = byID[rows[i].ID]
 		}
 		if c == nil || c.ended {
-			w.strayRows = append(w.strayRows, rows[i])
+			w.unlistedInvitations = append(w.unlistedInvitations, rows[i])
 			continue
 		}
 		owners[i] = c
@@ -167,8 +167,8 @@ func (w *world) assignRows() {
 }
 
 // mailed finds a person by the id of an invitation that the ledger has for them.
-func (w *world) mailed() map[string]*candidate {
-	byID := map[string]*candidate{}
+func (w *index) mailed() map[string]*person {
+	byID := map[string]*person{}
 	for i := range w.people {
 		for _, m := range w.people[i].memory.Mails {
 			if m.InvitationID != "" {
@@ -181,14 +181,14 @@ func (w *world) mailed() map[string]*candidate {
 
 // assignUsers gives every user to their person: by the address, by the address with which the person's invitation was
 // accepted or, where the list forgets that, by the user that the ledger knows the person to be.
-func (w *world) assignUsers() {
+func (w *index) assignUsers() {
 	registered := w.registered()
 	for key, claimants := range registered {
 		if !w.in.Snapshot.UsersSeen {
 			w.claim(key, claimants) // whoever accepted counts as a user
 		}
 	}
-	var known map[string]*candidate // made for the first user who is nobody by their address
+	var known map[string]*person // made for the first user who is nobody by their address
 	for i := range w.in.Snapshot.Users {
 		u := &w.in.Snapshot.Users[i]
 		c := w.claim(u.Email.Key(), registered[u.Email.Key()])
@@ -208,7 +208,7 @@ func (w *world) assignUsers() {
 			continue
 		}
 		if c == nil || c.ended || u.Email.IsZero() || u.Service {
-			w.strangers = append(w.strangers, *u)
+			w.unlistedUsers = append(w.unlistedUsers, *u)
 			continue
 		}
 		if c.user == nil || c.prefers(u, c.user) {
@@ -219,7 +219,7 @@ func (w *world) assignUsers() {
 
 // prefers reports whether c, who is there twice, counts as the user a rather than as b: as the one who is not suspended or,
 // if that is no difference, as the one with an address of the roster.
-func (c *candidate) prefers(a, b *org.User) bool {
+func (c *person) prefers(a, b *org.User) bool {
 	ownA, ownB := slices.Contains(c.own, a.Email.Key()), slices.Contains(c.own, b.Email.Key())
 	switch {
 	case a.Suspended != b.Suspended:
@@ -231,8 +231,8 @@ func (c *candidate) prefers(a, b *org.User) bool {
 }
 
 // registered are the people of whom an invitation was accepted, by the key of the address that it was done with.
-func (w *world) registered() map[string][]*candidate {
-	registered := map[string][]*candidate{}
+func (w *index) registered() map[string][]*person {
+	registered := map[string][]*person{}
 	for i := range w.people {
 		c := &w.people[i]
 		for _, row := range c.rows {
@@ -258,7 +258,7 @@ func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
 // claim gives the person who is the user with the address key: the one listed with it or, of claimants, whose invitations
 // were accepted with it, the first. Whoever else claims the address is the same person listed twice, which is a problem.
-func (w *world) claim(key string, claimants []*candidate) *candidate {
+func (w *index) claim(key string, claimants []*person) *person {
 	owner := w.byKey[key]
 	if owner == nil && len(claimants) > 0 {
 		owner = claimants[0]
@@ -271,14 +271,14 @@ func (w *world) claim(key string, claimants []*candidate) *candidate {
 		if w.byKey[key] == nil {
 			text = fmt.Sprintf("%q accepted as %q, as did %q, who is listed at %s", other.Email, key, owner.Email, owner.At.Source())
 		}
-		w.twins = append(w.twins, roster.Problem{At: other.At, Text: text + ": one person needs one entry, with the other address as an alias"})
+		w.duplicateEntries = append(w.duplicateEntries, roster.Problem{At: other.At, Text: text + ": one person needs one entry, with the other address as an alias"})
 	}
 	return owner
 }
 
 // joinedBefore finds a person by the user that the ledger knows them to be.
-func (w *world) joinedBefore() map[string]*candidate {
-	known := map[string]*candidate{}
+func (w *index) joinedBefore() map[string]*person {
+	known := map[string]*person{}
 	for i := range w.people {
 		if id := w.people[i].memory.UserID; id != "" {
 			known[id] = &w.people[i]
@@ -287,12 +287,12 @@ func (w *world) joinedBefore() map[string]*candidate {
 	return known
 }
 
-// recallRegistered takes in what is remembered of people under the address they registered with, which the roster need
+// mergeRegistered takes in what is remembered of people under the address they registered with, which the roster need
 // not know: whether this tool suspended or removed them.
-func (w *world) recallRegistered() {
+func (w *index) mergeRegistered() {
 	for i := range w.people {
 		c := &w.people[i]
-		for _, key := range w.known(c)[len(c.own):] { // the others' memory is there already
+		for _, key := range w.knownKeys(c)[len(c.own):] { // the others' memory is there already
 			r := w.in.Memory.People[key]
 			c.memory.Suspended = c.memory.Suspended || r.Suspended
 			addRemovals(&c.memory, r)
@@ -300,8 +300,8 @@ func (w *world) recallRegistered() {
 	}
 }
 
-// recollect joins what is remembered under all of a person's addresses, and tells of how many something is.
-func recollect(memory org.Memory, keys []string, now time.Time) (joined org.Recollection, remembered int) {
+// mergeHistories joins what is remembered under all of a person's addresses, and tells of how many something is.
+func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined org.Recollection, remembered int) {
 	inOrder := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
 	ahead := func(m org.Mail) bool { return m.At.After(now) }
 	if r, found := memory.People[keys[0]]; len(keys) == 1 && (!found || slices.IsSortedFunc(r.Mails, inOrder) && !slices.ContainsFunc(r.Mails, ahead)) {
@@ -371,7 +371,7 @@ func addRemovals(to *org.Recollection, r org.Recollection) {
 
 // forgetBeforeRemoval takes from c what was before orgsync removed c: mails, and invitations that can no longer be accepted.
 // Somebody who was removed and is listed again is invited again, whatever came before.
-func (c *candidate) forgetBeforeRemoval() {
+func (c *person) forgetBeforeRemoval() {
 	if !c.memory.Removed {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 // settle looks at the mails to c whose answer was lost. Those that the list shows, or that surely did not go out, become
 // facts; the last one of which nobody can tell is returned. Those that did not go out are taken from c's memory, the
 // found ones become sent.
-func (w *world) settle(c *candidate, v *verdict) (unsettled *org.Mail) {
+func (w *index) settle(c *person, v *decision) (unsettled *org.Mail) {
 	if !slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return m.Lost }) {
 		return nil
 	}
@@ -26,18 +26,18 @@ func (w *world) settle(c *candidate, v *verdict) (unsettled *org.Mail) {
 			kept = append(kept, m)
 			continue
 		}
-		switch w.absent(c, m) {
-		case surely:
+		switch w.judgeAbsence(c, m) {
+		case notSent:
 			v.facts = append(v.facts, org.Fact{Kind: org.FactAbsent, Email: m.Email})
 			c.memory.Doubted = true
 			if m.Sequence == c.memory.OnlyMail {
 				c.memory.EverMailed = false
 			}
-		case never:
+		case sentUnknowable:
 			// The mail counts as sent, and the next one goes out when this one would have lapsed.
 			m.Lost = false
 			kept = append(kept, m)
-		case notYet:
+		case sentUnknown:
 			kept = append(kept, m)
 			unsettled = &kept[len(kept)-1]
 		}
@@ -46,33 +46,33 @@ func (w *world) settle(c *candidate, v *verdict) (unsettled *org.Mail) {
 	return unsettled
 }
 
-// certainty is how sure it is that a mail which the list does not show was not sent.
-type certainty int
+// absence is how sure it is that a mail which the list does not show was not sent.
+type absence int
 
 const (
-	notYet certainty = iota // may become sure
-	surely
-	never // the list could not show it if it had been sent
+	sentUnknown absence = iota // may become sure
+	notSent
+	sentUnknowable // the list could not show it if it had been sent
 )
 
-// absent tells whether m, which no row shows, surely was not sent: a later mail shows in the list, or the list has had
+// judgeAbsence tells whether m, which no row shows, surely was not sent: a later mail shows in the list, or the list has had
 // longer than any list is believed to lag. The list tells nothing about an invitation that may have lapsed, since it may
 // leave out such, nor about a renewal, which a new invitation may turn out to be, where it has no expiration dates.
 // Where it forgets who accepted, it tells nothing either once a user appeared whom the roster does not name.
-func (w *world) absent(c *candidate, m org.Mail) certainty {
+func (w *index) judgeAbsence(c *person, m org.Mail) absence {
 	age := w.in.Snapshot.Now.Sub(m.At)
 	if age >= org.InvitationLife-org.SettleAfter {
-		return never
+		return sentUnknowable
 	}
-	if w.respelled(m) {
-		return notYet
+	if w.mayBeSameAddress(m) {
+		return sentUnknown
 	}
 	undated := func(row *org.Invitation) bool { return row.Expires.IsZero() && mayRenew(m, row) }
 	if slices.ContainsFunc(c.rows, undated) {
 		if age >= org.SettleAfter {
-			return never
+			return sentUnknowable
 		}
-		return notYet
+		return sentUnknown
 	}
 	// What was sent before the server was surely done with m shows nothing about m.
 	last := w.witness()
@@ -81,17 +81,17 @@ func (w *world) absent(c *candidate, m org.Mail) certainty {
 	accepted := !w.sees.accepted && len(w.newcomersSince(m.Sequence)) > 0
 	switch {
 	case age < org.SettleAfter && (accepted || !witnessed):
-		return notYet
+		return sentUnknown
 	case accepted:
-		return never
+		return sentUnknowable
 	}
-	return surely
+	return notSent
 }
 
-// respelled tells whether an invitation of nobody may be what m was about: it was made at about the same time, for an
+// mayBeSameAddress tells whether an invitation of nobody may be what m was about: it was made at about the same time, for an
 // address that cannot be read or is m's but for dots and plus-tags. How the server spells addresses nobody knows.
-func (w *world) respelled(m org.Mail) bool {
-	return slices.ContainsFunc(w.strayRows, func(row org.Invitation) bool {
+func (w *index) mayBeSameAddress(m org.Mail) bool {
+	return slices.ContainsFunc(w.unlistedInvitations, func(row org.Invitation) bool {
 		if w.byKey[row.Invited.Key()] != nil || !row.Invited.IsZero() && bare(row.Invited.Key()) != bare(m.Email) {
 			return false // it is known whose it is, or whose it is not
 		}
@@ -109,7 +109,7 @@ func bare(key string) string {
 
 // rowOf finds the row that shows a lost mail: one that lapses later than anything sent before it could or, where the
 // server gives no dates, a pending one that no other mail accounts for.
-func (c *candidate) rowOf(m org.Mail) *org.Invitation {
+func (c *person) rowOf(m org.Mail) *org.Invitation {
 	for i := range c.rows {
 		row := c.rows[i]
 		own := c.mailOf(row.ID)
@@ -146,7 +146,7 @@ func answered(row *org.Invitation) bool {
 
 // witness is the last mail, in the ledger's order of sending, that the list of invitations shows: whatever the server did
 // before would show too. The zero Mail: none shows.
-func (w *world) witness() org.Mail {
+func (w *index) witness() org.Mail {
 	if w.lastSeen == nil { // few plans need it
 		w.lastSeen = new(lastVisible(w.in.Memory, w.in.Snapshot.Invitations))
 	}
