@@ -282,7 +282,7 @@ func checkTouches(file string, f *ast.File, report reporter) {
 	})
 }
 
-// allows tells whether the touch may be used in file.
+// allows reports whether the touch may be used in file.
 func (t touch) allows(file string) bool {
 	return slices.Contains(t.where, file) || slices.Contains(t.where, path.Dir(file))
 }
@@ -342,7 +342,7 @@ func importPath(spec *ast.ImportSpec) string {
 	return imp
 }
 
-// within tells whether imp is one of the packages or below one.
+// within reports whether imp is one of the packages or below one.
 func within(imp string, packages []string) bool {
 	return slices.ContainsFunc(packages, func(p string) bool { return imp == p || strings.HasPrefix(imp, p+"/") })
 }

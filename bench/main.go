@@ -105,7 +105,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	return nil
 }
 
-// wants tells whether the row of this name is to be measured.
+// wants reports whether the row of this name is to be measured.
 func (b *bench) wants(name string) bool { return b.only.MatchString(name) }
 
 // fault notes what must not be; the run goes on.

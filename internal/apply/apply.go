@@ -140,8 +140,8 @@ type state int
 const (
 	waiting   state = iota
 	concluded       // Outcome stands
-	ambiguous           // the server may have acted; a read has to tell
-	rejected         // the server said no; a read has to tell whether that is because nothing is needed
+	ambiguous       // the server may have acted; a read has to tell
+	rejected        // the server said no; a read has to report whether that is because nothing is needed
 	blocked         // has to wait for a change before it, which is not done
 )
 

@@ -61,7 +61,7 @@ func (c *company) expectNobodySuspended(o outcome) {
 	}
 }
 
-// between lets something happen, once, after the list at first was read and before that at second is. It tells whether it did.
+// between lets something happen, once, after the list at first was read and before that at second is. It reports whether it did.
 func (c *company) between(first, second string, happen func() error) *atomic.Bool {
 	var happened atomic.Bool
 	wait := make(chan struct{})
@@ -777,7 +777,7 @@ func TestHistoryServerActsAfterKill(t *testing.T) {
 	})
 }
 
-// the answer to a mail is lost, nobody can tell whether it went out, and nothing would be done if it were known that it did
+// the answer to a mail is lost, nobody can report whether it went out, and nothing would be done if it were known that it did
 // not: in the meantime an administrator cancelled the lapsed invitation.
 func TestHistoryUnsettledReportedAsDone(t *testing.T) {
 	t.Parallel()

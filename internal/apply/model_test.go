@@ -454,7 +454,7 @@ func (r *referee) leaving(change apply.ChangeResult) {
 	delete(r.gone, person)
 }
 
-// isIn tells whether somebody is a user or can accept an invitation.
+// isIn reports whether somebody is a user or can accept an invitation.
 func (r *referee) isIn(who string) bool {
 	return r.isUser(who) || slices.ContainsFunc(r.World().Invitations, func(i sandbox.Invitation) bool {
 		return strings.EqualFold(i.Email, who) && i.State == "pending"
@@ -578,7 +578,7 @@ func (r *referee) todo() []string {
 	})
 }
 
-// letsGo tells whether change takes somebody out.
+// letsGo reports whether change takes somebody out.
 func letsGo(change string) bool {
 	return strings.HasPrefix(change, string(plan.Suspend)) || strings.HasPrefix(change, string(plan.Remove))
 }

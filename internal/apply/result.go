@@ -17,7 +17,7 @@ const (
 	Done Outcome = "done"
 	// Failed: the change was surely not carried out, or the server refused it.
 	Failed Outcome = "failed"
-	// Unknown: a request went out and nobody can tell whether the server acted. After a mail, later
+	// Unknown: a request went out and nobody can report whether the server acted. After a mail, later
 	// runs hold the person back until that is known.
 	Unknown Outcome = "unknown"
 	// Skipped: nothing was sent.

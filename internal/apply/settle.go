@@ -224,7 +224,7 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 	return progress
 }
 
-// isOpen tells whether nobody knows, by what is remembered of a person, what became of the last
+// isOpen reports whether nobody knows, by what is remembered of a person, what became of the last
 // mail to them.
 func isOpen(r org.Recollection) bool {
 	return len(r.Mails) > 0 && r.Mails[len(r.Mails)-1].Lost
@@ -249,7 +249,7 @@ func (r *run) look(ctx context.Context) (org.Snapshot, plan.Plan, error) {
 	return Look(ctx, r.read, func(s org.Snapshot) plan.Plan { return r.opts.Replan(s, r.opts.Ledger.Memory()) })
 }
 
-// shows tells whether the organization is as an edit wanted it; u is its user, nil when there is
+// shows reports whether the organization is as an edit wanted it; u is its user, nil when there is
 // none. That a fresh plan does not want the edit any more need not mean that it was made.
 func shows(access []org.Access, u *org.User, edit plan.Change) bool {
 	switch edit.Action {

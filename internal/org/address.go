@@ -89,7 +89,7 @@ func ParseAddress(s string) (Address, error) {
 // domains folds and checks domain names as a look-up does (UTS 46), and holds them to the lengths that DNS allows.
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))
 
-// isFolded tells whether domain is one that domains surely leaves as it is. Nearly all are, and asking costs a tenth.
+// isFolded reports whether domain is one that domains surely leaves as it is. Nearly all are, and asking costs a tenth.
 func isFolded(domain string) bool {
 	for label := range strings.SplitSeq(domain, ".") {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Contains(label, "--") {
@@ -120,7 +120,7 @@ func (a Address) String() string { return a.spelling }
 // since only the mail server of the domain knows what they mean. Empty for the zero Address.
 func (a Address) Key() string { return a.key }
 
-// IsZero tells whether a is nobody's address.
+// IsZero reports whether a is nobody's address.
 func (a Address) IsZero() bool { return a.key == "" }
 
 // Domain is the domain in IDNA ASCII form. Empty for the zero Address.
@@ -129,5 +129,5 @@ func (a Address) Domain() string {
 	return domain
 }
 
-// Equal tells whether a and b have the same key, however they are spelt.
+// Equal reports whether a and b have the same key, however they are spelt.
 func (a Address) Equal(b Address) bool { return a.key == b.key }

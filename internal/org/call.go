@@ -23,7 +23,7 @@ const (
 	Refused
 	// Denied: the server answered 401 or 403: the key does not work or may not do this.
 	Denied
-	// Lost: nobody can tell whether the server acted, or will within [ActWithin]: a 5xx, a dropped connection, a time-out.
+	// Lost: nobody can report whether the server acted, or will within [ActWithin]: a 5xx, a dropped connection, a time-out.
 	Lost
 	// Unreadable: an answer came but cannot be what was asked for: a page instead of JSON, half a body, no id,
 	// another person's address. The server may have acted, or may still within [ActWithin].

@@ -25,7 +25,7 @@ func visibilityOf(s org.Snapshot) visibility {
 	}
 }
 
-// past is what is known of a person whom the list of users does not show.
+// past is what is known of a person who is not in the list of users.
 type past int
 
 const (
@@ -46,8 +46,8 @@ const (
 	held // it is not known: nothing is done, and a notice says so
 )
 
-// mayInvite returns whether a person whom the list of users does not show, and who has no invitation in the list, may be
-// mailed.
+// mayInvite returns whether a person may be mailed who is not in the list of users and has no
+// invitation in the list of invitations.
 func (v visibility) mayInvite(p past) permission {
 	switch {
 	case v.users && v.suspended:
@@ -98,9 +98,9 @@ func pastOf(c *person) past {
 	return neverSeen
 }
 
-// holdUnknown decides about c, of whom the list shows nothing that says whether c is a member, where that cannot be known,
-// and reports whether it did. c is held, unless --reinvite names c, or the roster has hidden_members: invite and c was never
-// mailed.
+// holdUnknown decides about c where nobody can see whether c is a member, and reports whether it
+// did. c is held, unless --reinvite names c, or the roster has hidden_members: invite and c was
+// never mailed.
 func (w *index) holdUnknown(c *person, v *decision) bool {
 	p := pastOf(c)
 	if w.sees.mayInvite(p) != held {

@@ -15,7 +15,8 @@ import (
 // maxCandidates is how many names a problem offers.
 const maxCandidates = 10
 
-// holdings are what each user has, but for deleted groups: looking for everybody in each of many groups would take long.
+// holdings is what each user has, without deleted groups, by user, because looking for each user in
+// each group would take long.
 type holdings struct {
 	last map[string]int // by user id: the place in all
 	all  []holding
@@ -46,7 +47,7 @@ func holdingsOf(all []org.Access) holdings {
 	return h
 }
 
-// userHoldings are those of one user.
+// userHoldings is what one user has.
 type userHoldings struct {
 	all  []holding
 	last int // -1: none
@@ -59,7 +60,7 @@ func (h holdings) of(user string) userHoldings {
 	return userHoldings{last: -1}
 }
 
-// access gives them in the order of the snapshot, with what the API calls each membership.
+// access yields it in the order of the snapshot, with the API's id of each membership.
 func (t userHoldings) access() iter.Seq2[*org.Access, string] {
 	return func(yield func(*org.Access, string) bool) {
 		for i := t.last; i >= 0; i = t.all[i].before {
@@ -79,7 +80,7 @@ func (t userHoldings) contain(wanted *org.Access) bool {
 	return false
 }
 
-// catalog is what the names of the roster mean in the organization.
+// catalog is what the names in the roster mean in the organization.
 type catalog struct {
 	byName map[org.Kind]map[string]*org.Access
 	// unknown has the kinds of which the organization lacks at least one name.
@@ -88,8 +89,8 @@ type catalog struct {
 	facts   []org.Fact
 }
 
-// catalog looks up every name of the roster. What the organization lacks, or cannot give, is one notice with all the places
-// that name it.
+// catalog looks up every name in the roster. A name that the organization lacks, or cannot give,
+// becomes one notice with all the places that use it.
 func (w *index) catalog() catalog {
 	cat := catalog{byName: map[org.Kind]map[string]*org.Access{}, unknown: map[org.Kind]bool{}}
 	for _, kind := range org.Kinds {
@@ -131,7 +132,7 @@ func (w *index) addName(cat *catalog, kind org.Kind, name string, places []roste
 	cat.byName[kind][name] = a
 }
 
-// unknownAccess is the notice about a name. Each place is named once, sorted.
+// unknownAccess returns the notice about a name, with each place once, sorted.
 func unknownAccess(text string, places []roster.Position, id string) Notice {
 	slices.SortFunc(places, roster.Position.Compare)
 	places = slices.Compact(places)
@@ -158,7 +159,8 @@ func (w *index) needs() string {
 	return fmt.Sprintf("the roster %s, which needs the list of users, and the API key may not read it", strings.Join(asks, " and "))
 }
 
-// lookUp finds what name means among all, or says in a sentence why it means nothing that can be given.
+// lookUp returns the access that name means, or a sentence that says why there is none that can be
+// given.
 func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) {
 	var named []*org.Access
 	var deleted bool
@@ -217,7 +219,7 @@ func plural(k org.Kind) string {
 	return string(k) + "s"
 }
 
-// list puts a few names into a sentence, quoted as data.
+// list joins the first names for a sentence, quoted as data.
 func list(names []string) string {
 	more := len(names) - maxCandidates
 	quoted := make([]string, 0, maxCandidates)
@@ -230,7 +232,8 @@ func list(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// decideAccess decides what c, if a member, may do: only fields that the roster manages are looked at.
+// decideAccess decides what c, if a member, may do. It looks only at fields that the roster
+// manages.
 func (w *index) decideAccess(c *person, cat catalog, v *decision) {
 	wanted := c.user != nil && !c.ended && (!c.user.Suspended || len(v.changes) > 0)
 	if !wanted || c.isUnderOtherAddress() { // who has that address is not sure enough to give or take anything
@@ -269,7 +272,7 @@ func (w *index) decideAccess(c *person, cat catalog, v *decision) {
 	}
 }
 
-// grant is the change that gives c, a user, a group, role or policy.
+// grant returns the change that gives c, a user, a group, role or policy.
 func (c *person) grant(d Detail) Change {
 	return Change{Action: Grant, Reason: MissingAccess, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d}
 }
@@ -279,8 +282,8 @@ func (w *index) mayTakeFrom(u *org.User) bool {
 	return w.sees.mayTakeAway(w.in.Roster.Organization != "") == yes && w.selfKnown && !u.SeenOnce && !w.isExempt(u)
 }
 
-// decideExtraAccess decides about what c has of a kind beyond what is wanted. sure is false while the organization lacks a name of that
-// kind: what c has may be just that, renamed.
+// decideExtraAccess decides about access of one kind that c has beyond the roster. sure is false
+// while the organization lacks a name of that kind, because what c has may be just that, renamed.
 func (w *index) decideExtraAccess(c *person, has userHoldings, kind org.Kind, want map[string]bool, sure bool, v *decision) {
 	revoke := w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && sure && w.mayTakeFrom(c.user)
 	for a, membership := range has.access() {

@@ -16,7 +16,7 @@ type Input struct {
 	Memory   org.Memory
 	// InviteLeft invites people again who were members once and are gone.
 	InviteLeft bool
-	// Reinvite are people whose rounds begin anew, by address or alias.
+	// Reinvite are people whose mails are counted from zero, by address or alias.
 	Reinvite []org.Address
 	// MaxInvites, MaxRemovals and MaxRevokes take the place of the roster's limits; nil leaves those.
 	MaxInvites, MaxRemovals, MaxRevokes *int
@@ -66,7 +66,8 @@ func Compute(in Input) Plan {
 	return p
 }
 
-// preallocate makes room for what is likely: a notice about everybody who is invited, a change for everybody who is not.
+// preallocate makes room for one notice per invited person and one change per person who is not
+// invited.
 func (w *index) preallocate(p *Plan) {
 	notices, changes := 0, 0
 	for i := range w.people {
@@ -81,7 +82,7 @@ func (w *index) preallocate(p *Plan) {
 	p.Notices, p.Changes = slices.Grow(p.Notices, notices), slices.Grow(p.Changes, changes)
 }
 
-// trimEmpty gives back what came to nothing.
+// trimEmpty sets empty lists to nil.
 func (p *Plan) trimEmpty() {
 	if len(p.Notices) == 0 {
 		p.Notices = nil
@@ -91,7 +92,7 @@ func (p *Plan) trimEmpty() {
 	}
 }
 
-// add takes one person's verdict into the plan.
+// add adds one person's decision to the plan.
 func (p *Plan) add(v decision) {
 	if len(v.changes) == 0 {
 		p.Unchanged++
@@ -105,7 +106,7 @@ func (p *Plan) add(v decision) {
 	p.Facts = append(p.Facts, v.facts...)
 }
 
-// sort puts the plan into its one order.
+// sort puts the plan into its order.
 func (p *Plan) sort() {
 	byPerson := func(a, b Change) int {
 		if byKey := cmp.Compare(a.Email.Key(), b.Email.Key()); byKey != 0 {
@@ -138,14 +139,16 @@ func (p *Plan) sort() {
 	slices.SortStableFunc(p.Facts, func(a, b org.Fact) int { return cmp.Compare(a.Email, b.Email) })
 }
 
-// order is the order in which one person's changes are carried out: membership, then what they may do, taking away last.
+// order is the order in which the changes of one person are carried out: membership, then access,
+// taking away last.
 var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend, Remove}
 
-// noLongerListed are the people the ledger knows as listed and the roster names no longer: if they return, their rounds begin anew.
+// noLongerListed returns a fact for each person whom the ledger knows and the roster no longer
+// lists: if they return, their mails are counted from zero.
 func (w *index) noLongerListed() []org.Fact {
 	var facts []org.Fact
 	forget := func(key string) {
-		// Of whom it knows nothing but that they were let go is not one of them.
+		// A person of whom it knows only a suspension or removal is not one of them.
 		if r := w.in.Memory.People[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
 			facts = append(facts, org.Fact{Kind: org.FactUnlisted, Email: key})
 		}
@@ -168,7 +171,8 @@ func (w *index) noLongerListed() []org.Fact {
 	return facts
 }
 
-// lapsed tells whether t is over by the server's clock. The zero time, an unknown one, never is.
+// lapsed reports whether t is over by the server's clock. The zero time, which is unknown, never
+// is.
 func (w *index) lapsed(t time.Time) bool {
 	return !t.IsZero() && w.in.Snapshot.Now.After(t)
 }

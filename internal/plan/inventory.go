@@ -167,8 +167,9 @@ func (inv *inventory) draft(before *index, people []roster.Person) []roster.Entr
 	}
 }
 
-// join makes one person of those of whom each lays claim to the same user, by the address or by an invitation that was
-// accepted with it. Who would take a user or an invitation from somebody listed before is left out.
+// join makes one person of all who claim the same user, by the address or by an invitation that was
+// accepted with it. It leaves out people who would take a user or an invitation from somebody who
+// is listed already.
 func (inv *inventory) join(before *index, entries []roster.Entry) []roster.Person {
 	people := make([]roster.Person, len(entries))
 	place := map[string]int{} // of each address, in people
@@ -405,7 +406,7 @@ func (inv *inventory) remark(format string, args ...any) {
 	inv.remarks = append(inv.remarks, fmt.Sprintf(format, args...))
 }
 
-// remarkList says something of many, of whom it names the first.
+// remarkList adds a remark about many, and names the first of them.
 func (inv *inventory) remarkList(what string, names []string) {
 	const most = 20
 	if len(names) == 0 {

@@ -8,9 +8,10 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// decideUnlisted decides about the people who are in the organization, or invited to it, without being in the roster. By default
-// they are reported. Nobody leaves by accident: not service users, not the key's own user, not protected people, not
-// the last administrators, and nobody at all unless the roster pins the organization and the key's own user is known.
+// decideUnlisted decides about users and invitations that are not in the roster. By default they
+// are only reported. Service users, the key's own user, protected people and the last
+// administrators are never suspended or removed, and nobody is unless the roster names the
+// organization and the key's own user is known.
 func (w *index) decideUnlisted(p *Plan) {
 	policy := w.in.Roster.Settings.Unlisted
 	if policy != roster.UnlistedSuspend && policy != roster.UnlistedRemove {
@@ -83,8 +84,8 @@ func (w *index) decideUnlisted(p *Plan) {
 	}
 }
 
-// waitsForRemoval reports whether u, whom no ledger line shows in a roster, was not seen unlisted for long enough to be
-// suspended or removed, and says in n when they were.
+// waitsForRemoval reports whether u has to be seen unlisted for longer before being suspended or
+// removed, and sets the time in n. That concerns users whom the ledger never saw in a roster.
 func (w *index) waitsForRemoval(u *org.User, n *Notice) bool {
 	listed := func(key string) bool {
 		r := w.in.Memory.People[key]
@@ -105,7 +106,8 @@ func (w *index) waitsForRemoval(u *org.User, n *Notice) bool {
 	return true
 }
 
-// sightings are the facts about users who are not in the roster: who was seen for the first time, and who is gone.
+// sightings returns the facts about unlisted users: who is seen for the first time, and who is
+// gone.
 func (w *index) sightings() []org.Fact {
 	if !w.sees.users {
 		return nil
@@ -133,7 +135,8 @@ func (w *index) sightings() []org.Fact {
 	return facts
 }
 
-// protectedUnseen are the protected addresses that are nobody's: whoever is meant by one is not protected.
+// protectedUnseen returns a notice for each protected address that belongs to nobody: it is perhaps
+// misspelled, and then the intended person is not protected.
 func (w *index) protectedUnseen() []Notice {
 	seen := map[string]bool{}
 	for i := range w.in.Snapshot.Users {
@@ -153,32 +156,35 @@ func (w *index) protectedUnseen() []Notice {
 	return notices
 }
 
-// isListed tells whether one of the addresses that u is known by is in the roster.
+// isListed reports whether one of the addresses that u is known by is in the roster.
 func (w *index) isListed(u *org.User) bool {
 	return slices.ContainsFunc(w.knownAddresses(u), func(key string) bool { return w.byKey[key] != nil && !w.byKey[key].ended })
 }
 
-// isKnownToLedger tells whether u is surely not somebody of the roster who accepted with an address that nobody knows: the ledger
-// knows u as a member, as suspended or as invited. Who was removed, and is there again, may be back by an invitation to them.
+// isKnownToLedger reports whether the ledger knows u as a member, as suspended or as invited under
+// u's own address, so that u is nobody else from the roster. A user whom orgsync removed before is
+// not counted: the account may be back by an invitation to another person.
 func (w *index) isKnownToLedger(u *org.User) bool {
 	r := w.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !w.lapsed(m.Lapses()) })
 	return !r.Removed && (r.Joined || r.Suspended || invited)
 }
 
-// forgetsAccepted tells whether the list shows nobody who accepted: then it may leave out whoever did.
+// forgetsAccepted reports whether the list shows no accepted invitation at all. Then it may leave
+// them out.
 func (w *index) forgetsAccepted() bool {
 	return !slices.ContainsFunc(w.in.Snapshot.Invitations, func(row org.Invitation) bool { return row.Status == org.StatusAccepted })
 }
 
-// isExempt tells whether u is never suspended, removed or revoked.
+// isExempt reports whether u is never suspended or removed and loses no access.
 func (w *index) isExempt(u *org.User) bool {
 	isProtected := func(key string) bool { return w.protected[key] }
 	return u.Service || w.isSelf(u) || slices.ContainsFunc(w.knownAddresses(u), isProtected)
 }
 
-// knownAddresses are the keys of all addresses that u is known by: u's own, those that were invited and accepted with it, those that
-// the ledger knows u by, and those that the roster says are the same person's.
+// knownAddresses returns the keys of all addresses that u is known by: u's own, those of
+// invitations that u accepted, those in the ledger, and those that the roster lists for the same
+// person.
 func (w *index) knownAddresses(u *org.User) []string {
 	if w.invitedAs == nil { // few plans need it
 		w.invitedAs, w.rememberedAs = map[string][]string{}, map[string][]string{}
@@ -207,7 +213,8 @@ func (w *index) knownAddresses(u *org.User) []string {
 	return keys
 }
 
-// endedAs is the person of the roster, their last day over, that u is; nil when u is none.
+// endedAs returns the person of the roster who is u and whose last day is over; nil if there is
+// none.
 func (w *index) endedAs(u *org.User) *person {
 	for _, key := range w.knownAddresses(u) {
 		if c := w.byKey[key]; c != nil && c.ended {
@@ -217,13 +224,13 @@ func (w *index) endedAs(u *org.User) *person {
 	return nil
 }
 
-// isSelf tells whether u is the user behind the key.
+// isSelf reports whether u is the user of the API key.
 func (w *index) isSelf(u *org.User) bool {
 	return !u.Email.IsZero() && u.Email.Equal(w.in.Snapshot.Self)
 }
 
-// lastAdmins are the strangers who may manage users, by id, when nobody who may would remain without them. Only ACLs tell
-// who may; rights by policies cannot be seen.
+// lastAdmins returns the ids of unlisted users who may manage users, if nobody who may would remain
+// without them; otherwise nil. It sees ACLs only: rights that come from policies cannot be seen.
 func (w *index) lastAdmins() map[string]bool {
 	leaving := map[string]bool{}
 	for i := range w.unlistedUsers {

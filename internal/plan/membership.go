@@ -17,14 +17,16 @@ type decision struct {
 	facts       []org.Fact
 }
 
-// reset makes v one of nobody, in the memory that it has.
+// reset empties v and keeps its memory.
 func (v *decision) reset() {
 	*v = decision{changes: v.changes[:0], ungrantable: v.ungrantable[:0], notices: v.notices[:0], facts: v.facts[:0]}
 }
 
-// decideMembership decides, into an empty verdict, whether c is mailed. Its steps are the lines of the table in docs/decisions.md,
-// top to bottom: who is in needs no mail, who can still accept waits, who may have been mailed is held, who left or refused is
-// reported, who let an invitation lapse is invited again, and only who was never invited is invited.
+// decideMembership decides whether c is mailed, into an empty v. Its steps are the lines of the
+// table in docs/decisions.md, from top to bottom: a member needs no mail, a person who can still
+// accept waits, a person who may have been mailed is held, a person who left or declined is
+// reported, a person whose invitation expired is invited again, and only a person who was never
+// invited is invited.
 func (w *index) decideMembership(c *person, v *decision) {
 	switch {
 	case c.ended:
@@ -97,7 +99,8 @@ func (w *index) decideMembership(c *person, v *decision) {
 	}
 }
 
-// decideAfterExpiry decides for somebody who is not in, cannot accept anything and is not held back.
+// decideAfterExpiry decides for a person who is not a member and has no invitation that can be
+// accepted.
 func (w *index) decideAfterExpiry(c *person, v *decision) {
 	newest := c.newestRow()
 	last := c.lastMail()
@@ -127,7 +130,7 @@ func (w *index) decideAfterExpiry(c *person, v *decision) {
 	}
 }
 
-// inviteAgain decides for somebody whose last invitation lapsed.
+// inviteAgain decides for a person whose last invitation expired. id is that invitation.
 func (w *index) inviteAgain(c *person, v *decision, id string) {
 	if w.noteGaveUp(c, v, id) {
 		return
@@ -138,8 +141,9 @@ func (w *index) inviteAgain(c *person, v *decision, id string) {
 	v.invite(c, Reinvite, Expired, id)
 }
 
-// decideAfterLeaving decides for somebody who accepted once and is not in the organization. Where users cannot be listed nobody is
-// known to be gone, and acceptance counts as membership.
+// decideAfterLeaving decides for a person who accepted once and is not seen as a user. id is the
+// accepted invitation; "" if only the ledger knows. Where users are hidden, a person with an
+// accepted invitation counts as a member.
 func (w *index) decideAfterLeaving(c *person, v *decision, id string) {
 	removed := c.memory.Removed && c.mailOf(id) == nil
 	if w.maybeUnderOtherAddress == nil && !removed && (c.memory.UserID == "" || c.mailOf(id) != nil) {
@@ -157,13 +161,13 @@ func (w *index) decideAfterLeaving(c *person, v *decision, id string) {
 	}
 }
 
-// justAccepted tells whether c accepted so lately that the list of users may not show it yet.
+// justAccepted reports whether c accepted so recently that the list of users may not show it yet.
 func (w *index) justAccepted(c *person) bool {
 	row := c.newestRow()
 	return row != nil && row.Status == org.StatusAccepted && w.in.Snapshot.Now.Sub(row.Responded) < org.SettleAfter
 }
 
-// noteGaveUp tells whether c got as many mails as the roster allows, and notes it.
+// noteGaveUp reports whether c got as many mails as the roster allows, and adds the notice if so.
 func (w *index) noteGaveUp(c *person, v *decision, id string) bool {
 	mails, since := c.rounds()
 	if mails < w.in.Roster.Settings.ReinviteRounds {
@@ -173,7 +177,7 @@ func (w *index) noteGaveUp(c *person, v *decision, id string) bool {
 	return true
 }
 
-// openInvitations are the rows that can still be accepted, oldest first.
+// openInvitations returns the invitations of c that can still be accepted, oldest first.
 func (w *index) openInvitations(c *person) []*org.Invitation {
 	past := func(row *org.Invitation) bool {
 		open := row.Status == org.StatusPending || row.Status == org.StatusExpired && c.renewed(row)
@@ -185,7 +189,7 @@ func (w *index) openInvitations(c *person) []*org.Invitation {
 	return slices.DeleteFunc(slices.Clone(c.rows), past)
 }
 
-// renewed tells whether row is older than the mail that renewed it: a list that lags shows it as it was before.
+// renewed reports whether a mail renewed row after the state that the list shows: the list may lag.
 func (c *person) renewed(row *org.Invitation) bool {
 	m := c.mailOf(row.ID)
 	return m != nil && !row.Lapses().After(m.At)
@@ -200,7 +204,7 @@ func (w *index) expiry(c *person, row *org.Invitation) (at time.Time, estimated 
 	return at, !at.IsZero() && !row.Expires.Equal(at)
 }
 
-// lapse is when row lapses, by the list or by what the ledger knows of a later mail for it.
+// lapse returns when row expires, by the list or by a later mail in the ledger.
 func (w *index) lapse(c *person, row *org.Invitation) time.Time {
 	lapse := row.Lapses()
 	if m := c.mailOf(row.ID); m != nil && m.Lapses().After(lapse) {
@@ -209,7 +213,7 @@ func (w *index) lapse(c *person, row *org.Invitation) time.Time {
 	return lapse
 }
 
-// renewable tells whether the invitation id is for the address that the roster names first.
+// renewable reports whether the invitation id was sent to the address that the roster lists first.
 func (c *person) renewable(id string) bool {
 	for _, row := range c.rows {
 		if row.ID == id && !row.Invited.IsZero() {
@@ -220,7 +224,8 @@ func (c *person) renewable(id string) bool {
 	return m == nil || m.Email == c.Email.Key()
 }
 
-// mailOf is the last mail that surely belongs to the invitation id; nil when none is remembered.
+// mailOf returns the last mail for the invitation id that was certainly sent; nil if the ledger has
+// none.
 func (c *person) mailOf(id string) *org.Mail {
 	for i := len(c.memory.Mails) - 1; i >= 0; i-- {
 		if m := &c.memory.Mails[i]; m.InvitationID == id && !m.Lost {
@@ -230,7 +235,7 @@ func (c *person) mailOf(id string) *org.Mail {
 	return nil
 }
 
-// lastMail is the last mail that surely went out; nil when none is remembered.
+// lastMail returns the last mail that was certainly sent; nil if the ledger has none.
 func (c *person) lastMail() *org.Mail {
 	for i := len(c.memory.Mails) - 1; i >= 0; i-- {
 		if m := &c.memory.Mails[i]; !m.Lost {
@@ -240,7 +245,8 @@ func (c *person) lastMail() *org.Mail {
 	return nil
 }
 
-// unseenMail is the last mail that surely went out, unless the list shows what became of its invitation.
+// unseenMail returns the last mail that was certainly sent if the list does not show its
+// invitation; otherwise nil.
 func (c *person) unseenMail() *org.Mail {
 	m := c.lastMail()
 	if m == nil || c.hasRow(m.InvitationID) {
@@ -253,9 +259,9 @@ func (c *person) hasRow(id string) bool {
 	return slices.ContainsFunc(c.rows, func(row *org.Invitation) bool { return row.ID == id })
 }
 
-// newestRow is the last invitation that the list shows; nil when there is none. One that was accepted after the last was
-// sent comes first and, where the server gives no dates, any accepted one: whoever accepted once is not mailed again
-// without being asked for.
+// newestRow returns the newest invitation in the list; nil if there is none. An invitation that was
+// accepted after the newest was sent comes first, and so does any accepted one where the server
+// gives no dates: a person who accepted once is not mailed again without being asked for.
 func (c *person) newestRow() *org.Invitation {
 	if len(c.rows) == 0 {
 		return nil
@@ -269,7 +275,8 @@ func (c *person) newestRow() *org.Invitation {
 	return newest
 }
 
-// rounds counts the mails that c got in vain, from the ledger and the list together, and tells when they began.
+// rounds counts the mails to c that went unanswered, from the ledger and the list together. since
+// is when the first of them was sent.
 func (c *person) rounds() (mails int, since time.Time) {
 	if c.roundsReset {
 		return 0, time.Time{}
@@ -296,7 +303,7 @@ func (c *person) rounds() (mails int, since time.Time) {
 	return mails, since
 }
 
-// invite makes the change that mails c.
+// invite adds the change that mails c. id is the invitation to be renewed; "" for a new one.
 func (v *decision) invite(c *person, a Action, r Reason, id string) {
 	api := c.APIEnabled != nil && *c.APIEnabled
 	v.changes = append(v.changes, Change{
@@ -304,7 +311,7 @@ func (v *decision) invite(c *person, a Action, r Reason, id string) {
 	})
 }
 
-// change makes a change to c, who is a user.
+// change adds a change to c, who is a user.
 func (v *decision) change(c *person, a Action, r Reason, d Detail) {
 	v.changes = append(v.changes, Change{Action: a, Reason: r, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d})
 }
@@ -315,7 +322,8 @@ func (v *decision) note(c *person, n Notice) {
 	v.notices = append(v.notices, n)
 }
 
-// knownKeys are all the keys under which something may be remembered of c: the roster's, and those c registered with.
+// knownKeys returns the keys under which the ledger may know c: the roster's, and those that c
+// accepted with.
 func (w *index) knownKeys(c *person) []string {
 	keys := c.own
 	more := func(key string) {
@@ -332,9 +340,9 @@ func (w *index) knownKeys(c *person) []string {
 	return keys
 }
 
-// noteJoined remembers that c is a member, so that c's absence later on means that c left, and which user c is, so that c is no
-// stranger when the list forgets how c accepted. It does so under the addresses that the server itself joins with the user:
-// what only the roster says of an address holds as long as the roster says so.
+// noteJoined adds the facts that c is a member and which user c is. Then a later absence means that
+// c left, and c is recognised even when the list forgets how c accepted. Only addresses that the
+// server itself connects with the user count: an alias holds only as long as the roster lists it.
 func (w *index) noteJoined(c *person, v *decision) {
 	known := w.knownKeys(c)
 	for i, key := range known {
@@ -354,8 +362,8 @@ func (w *index) noteJoined(c *person, v *decision) {
 	}
 }
 
-// isIn tells whether the server says that c's user has the address key: as their own, or as one whose invitation was accepted
-// with it.
+// isIn reports whether the server says that c's user has the address key: as its own address, or
+// because an invitation to key was accepted with it.
 func (c *person) isIn(key string) bool {
 	in := c.user.Email.Key()
 	return key == in || slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
@@ -367,15 +375,16 @@ func (c *person) isIn(key string) bool {
 	})
 }
 
-// invitedSince tells whether an invitation that c did not accept is newer than t: that c was a member when it was sent has to
-// be remembered, lest c be invited again on its account after having left.
+// invitedSince reports whether an invitation that c did not accept is newer than t. Then the ledger
+// has to record again that c is a member; otherwise that invitation would cause c to be invited
+// again after leaving.
 func (w *index) invitedSince(c *person, t time.Time) bool {
 	return slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
 		return row.Status != org.StatusAccepted && row.Created.After(t) && !row.Created.After(w.in.Snapshot.Now)
 	})
 }
 
-// historyOf is what is remembered of c, a user, under one of the keys that c is known by.
+// historyOf returns what the ledger knows of c, a user, under key.
 func (w *index) historyOf(c *person, known []string, key string) org.Recollection {
 	if len(known) == 1 {
 		return c.memory // nearly everybody is known by one, and that has been looked up
@@ -383,8 +392,8 @@ func (w *index) historyOf(c *person, known []string, key string) org.Recollectio
 	return w.in.Memory.People[key]
 }
 
-// active is the fact that a user who is at work under key is not suspended any more, where it is one. Of a list that was
-// read so soon after the suspension nobody can tell.
+// active returns the fact that the user under key is no longer suspended, if the ledger thinks so.
+// It returns none within 15 minutes of the suspension, because the list may lag.
 func (w *index) active(key string, r org.Recollection) []org.Fact {
 	if !r.Suspended || w.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
 		return nil

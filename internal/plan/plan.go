@@ -29,7 +29,7 @@ const (
 // Actions are all actions, in the order in which summaries name them.
 var Actions = []Action{Invite, Reinvite, Update, Grant, Revoke, Suspend, Unsuspend, Remove}
 
-// Mails tells whether carrying out a sends a mail to a person.
+// Mails reports whether a sends a mail to a person.
 func (a Action) Mails() bool { return a == Invite || a == Reinvite }
 
 // Reason is why a change is needed.

@@ -171,7 +171,7 @@ func name(o org.Organization) string {
 	return o.ID
 }
 
-// CheckStale tells whether p is the plan that was saved. The error is a [*StaleError].
+// CheckStale returns a [*StaleError] if p is not the plan that was saved.
 func (p Plan) CheckStale(s Saved) error {
 	if p.Fingerprint() == s.Fingerprint() {
 		return nil

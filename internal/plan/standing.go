@@ -66,8 +66,8 @@ type Standing struct {
 	Wanted, Missing []string
 }
 
-// Unanswered tells whether the person was invited and is not in: the invitation waits, lapsed, was declined or is not
-// understood.
+// Unanswered reports whether the person was invited and is not a member: the invitation is pending
+// or expired, was declined, or is not understood.
 func (s Standing) Unanswered() bool {
 	switch s.State {
 	case StatePending, StateExpired, StateGaveUp, StateNeedsAttention:

@@ -10,7 +10,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// index is the input, arranged by person.
+// index is the input of a plan, arranged by person.
 type index struct {
 	in Input
 	// people are the roster's, sorted by address; those whose last day is over are among them, without rows or user.
@@ -24,7 +24,7 @@ type index struct {
 	// duplicateEntries are entries of the roster that turned out to be one user.
 	duplicateEntries []roster.Problem
 	// unlistedUsers and strayRows are the users and invitations of nobody in the roster.
-	unlistedUsers []org.User
+	unlistedUsers       []org.User
 	unlistedInvitations []org.Invitation
 	// invitedAs are the keys of the addresses that were invited, by the key of the one that accepted; rememberedAs are the
 	// keys under which the ledger remembers a user, by the user's id. nil before somebody asks; see aka.
@@ -41,13 +41,13 @@ type index struct {
 	sees visibility
 	// mayBeAliases are the unlisted users who may be somebody of the roster; nil before newcomers was asked.
 	mayBeAliases []*org.User
-	// maybeUnderOtherAddress is the first who was mailed though the list shows nothing of it, or accepted and is no user whom anything tells
-	// from others: they may be in with an address that nobody knows. maybeAccepted is the first who may be, if the list forgets who
-	// accepted. nil: nobody.
+	// maybeUnderOtherAddress is the first person who may be a member under an address that nobody
+	// knows: they were mailed and the list shows nothing of it, or they accepted and match no user.
+	// maybeAccepted is the first who may be, if the list forgets accepted invitations. nil: nobody.
 	maybeUnderOtherAddress, maybeAccepted *person
 }
 
-// person is a person of the roster and what is known about them.
+// person is an entry of the roster and everything that is known about the person.
 type person struct {
 	*roster.Person
 	// own are the canonical keys of all the person's addresses.
@@ -68,7 +68,7 @@ type person struct {
 	memory org.Recollection
 }
 
-// newIndex finds out whose each user and each invitation is.
+// newIndex matches users and invitations to the people of the roster.
 func newIndex(in Input) *index {
 	w := &index{
 		in:        in,
@@ -123,12 +123,13 @@ func newIndex(in Input) *index {
 	return w
 }
 
-// assignRows gives every invitation to its person: by the invited address, by the one that registered or, where the
-// server spells an address in a way of its own, by the id that the ledger has for the person.
+// assignRows matches each invitation to a person: by the invited address, by the address that
+// accepted it or, because the server may write addresses in its own way, by the id that the ledger
+// has for the person. What matches nobody is unlisted.
 func (w *index) assignRows() {
 	rows := w.in.Snapshot.Invitations
 	owners := make([]*person, len(rows))
-	var byID map[string]*person // made for the first row that is nobody's by its addresses
+	var byID map[string]*person // made for the first invitation that matches no address
 	owned := 0
 	for i := range rows {
 		c := w.byKey[rows[i].Invited.Key()]
@@ -166,7 +167,7 @@ func (w *index) assignRows() {
 	}
 }
 
-// mailed finds a person by the id of an invitation that the ledger has for them.
+// mailed returns the person for each invitation id that the ledger knows.
 func (w *index) mailed() map[string]*person {
 	byID := map[string]*person{}
 	for i := range w.people {
@@ -179,8 +180,9 @@ func (w *index) mailed() map[string]*person {
 	return byID
 }
 
-// assignUsers gives every user to their person: by the address, by the address with which the person's invitation was
-// accepted or, where the list forgets that, by the user that the ledger knows the person to be.
+// assignUsers matches each user to a person: by the address, by the address that accepted the
+// person's invitation or, where the list forgets accepted invitations, by the user id in the
+// ledger.
 func (w *index) assignUsers() {
 	registered := w.registered()
 	for key, claimants := range registered {
@@ -217,8 +219,8 @@ func (w *index) assignUsers() {
 	}
 }
 
-// prefers reports whether c, who is there twice, counts as the user a rather than as b: as the one who is not suspended or,
-// if that is no difference, as the one with an address of the roster.
+// prefers reports whether a counts as the person rather than b, where both users match: the one who
+// is not suspended comes first, then the one with an address of the roster.
 func (c *person) prefers(a, b *org.User) bool {
 	ownA, ownB := slices.Contains(c.own, a.Email.Key()), slices.Contains(c.own, b.Email.Key())
 	switch {
@@ -230,7 +232,8 @@ func (c *person) prefers(a, b *org.User) bool {
 	return a.ID < b.ID
 }
 
-// registered are the people of whom an invitation was accepted, by the key of the address that it was done with.
+// registered returns the people whose invitations were accepted, by the key of the address that
+// accepted them.
 func (w *index) registered() map[string][]*person {
 	registered := map[string][]*person{}
 	for i := range w.people {
@@ -244,8 +247,9 @@ func (w *index) registered() map[string][]*person {
 	return registered
 }
 
-// acceptedBy returns the key of the address that row was accepted with; "" unless it was. Only an accepted invitation says
-// that a user is the invited person: a declined one may name whoever declined it.
+// acceptedBy returns the key of the address that accepted the invitation row; "" if it was not
+// accepted. Only an accepted invitation says which user the invited person is: a declined one may
+// name the user who declined it.
 func acceptedBy(row *org.Invitation) string {
 	if row.Status != org.StatusAccepted {
 		return ""
@@ -256,8 +260,9 @@ func acceptedBy(row *org.Invitation) string {
 // isUnaccepted reports whether u was invited and has not accepted yet, so that u is not a member.
 func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
-// claim gives the person who is the user with the address key: the one listed with it or, of claimants, whose invitations
-// were accepted with it, the first. Whoever else claims the address is the same person listed twice, which is a problem.
+// claim returns the person who is the user with the address key: the one who lists the address or,
+// if nobody does, the first whose invitation it accepted. If others claim it too, one person has
+// several entries, which is a problem of the roster.
 func (w *index) claim(key string, claimants []*person) *person {
 	owner := w.byKey[key]
 	if owner == nil && len(claimants) > 0 {
@@ -276,7 +281,7 @@ func (w *index) claim(key string, claimants []*person) *person {
 	return owner
 }
 
-// joinedBefore finds a person by the user that the ledger knows them to be.
+// joinedBefore returns the person for each user id that the ledger knows.
 func (w *index) joinedBefore() map[string]*person {
 	known := map[string]*person{}
 	for i := range w.people {
@@ -287,8 +292,8 @@ func (w *index) joinedBefore() map[string]*person {
 	return known
 }
 
-// mergeRegistered takes in what is remembered of people under the address they registered with, which the roster need
-// not know: whether this tool suspended or removed them.
+// mergeRegistered adds what the ledger knows of people under the address that they accepted with,
+// which the roster need not list: whether orgsync suspended or removed them.
 func (w *index) mergeRegistered() {
 	for i := range w.people {
 		c := &w.people[i]
@@ -300,7 +305,8 @@ func (w *index) mergeRegistered() {
 	}
 }
 
-// mergeHistories joins what is remembered under all of a person's addresses, and tells of how many something is.
+// mergeHistories joins what the ledger knows of a person under all their addresses. It also returns
+// under how many of them the ledger knows something.
 func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined org.Recollection, remembered int) {
 	inOrder := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
 	ahead := func(m org.Mail) bool { return m.At.After(now) }
@@ -356,7 +362,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined org
 	return joined, remembered
 }
 
-// addRemovals takes what r says of removals into to.
+// addRemovals adds to `to` what r says about removals.
 func addRemovals(to *org.Recollection, r org.Recollection) {
 	to.Removed = to.Removed || r.Removed
 	to.RemovedAt = later(to.RemovedAt, r.RemovedAt)
@@ -369,8 +375,9 @@ func addRemovals(to *org.Recollection, r org.Recollection) {
 	to.Removals = all[max(0, len(all)-2):]
 }
 
-// forgetBeforeRemoval takes from c what was before orgsync removed c: mails, and invitations that can no longer be accepted.
-// Somebody who was removed and is listed again is invited again, whatever came before.
+// forgetBeforeRemoval drops what happened before orgsync removed c: mails, and invitations that can
+// no longer be accepted. A person who was removed and is listed again is invited again, whatever
+// came before.
 func (c *person) forgetBeforeRemoval() {
 	if !c.memory.Removed {
 		return

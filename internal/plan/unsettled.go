@@ -7,9 +7,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// settle looks at the mails to c whose answer was lost. Those that the list shows, or that surely did not go out, become
-// facts; the last one of which nobody can tell is returned. Those that did not go out are taken from c's memory, the
-// found ones become sent.
+// settle looks at the mails to c whose answer was lost. It adds a fact for each that the list
+// shows, and for each that certainly was not sent, and updates c's mails accordingly. It returns
+// the last mail that is still open; nil if there is none.
 func (w *index) settle(c *person, v *decision) (unsettled *org.Mail) {
 	if !slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return m.Lost }) {
 		return nil
@@ -46,7 +46,7 @@ func (w *index) settle(c *person, v *decision) (unsettled *org.Mail) {
 	return unsettled
 }
 
-// absence is how sure it is that a mail which the list does not show was not sent.
+// absence is what it means that the list does not show a mail whose answer was lost.
 type absence int
 
 const (
@@ -55,10 +55,11 @@ const (
 	sentUnknowable // the list could not show it if it had been sent
 )
 
-// judgeAbsence tells whether m, which no row shows, surely was not sent: a later mail shows in the list, or the list has had
-// longer than any list is believed to lag. The list tells nothing about an invitation that may have lapsed, since it may
-// leave out such, nor about a renewal, which a new invitation may turn out to be, where it has no expiration dates.
-// Where it forgets who accepted, it tells nothing either once a user appeared whom the roster does not name.
+// judgeAbsence decides whether m, which the list does not show, was sent. It was not if the list
+// shows a later mail, or if the list has had longer than any list is believed to lag. The list says
+// nothing about an invitation that may have expired, because it may leave those out, nor about a
+// renewal of an invitation without dates, nor where it forgets accepted invitations and an unlisted
+// user appeared since.
 func (w *index) judgeAbsence(c *person, m org.Mail) absence {
 	age := w.in.Snapshot.Now.Sub(m.At)
 	if age >= org.InvitationLife-org.SettleAfter {
@@ -88,8 +89,9 @@ func (w *index) judgeAbsence(c *person, m org.Mail) absence {
 	return notSent
 }
 
-// mayBeSameAddress tells whether an invitation of nobody may be what m was about: it was made at about the same time, for an
-// address that cannot be read or is m's but for dots and plus-tags. How the server spells addresses nobody knows.
+// mayBeSameAddress reports whether an unlisted invitation may belong to m: it was created at about
+// the same time, and its address cannot be read or differs from m's only in dots and plus-tags. The
+// documents do not say how the server writes addresses.
 func (w *index) mayBeSameAddress(m org.Mail) bool {
 	return slices.ContainsFunc(w.unlistedInvitations, func(row org.Invitation) bool {
 		if w.byKey[row.Invited.Key()] != nil || !row.Invited.IsZero() && bare(row.Invited.Key()) != bare(m.Email) {
@@ -100,15 +102,16 @@ func (w *index) mayBeSameAddress(m org.Mail) bool {
 	})
 }
 
-// bare is the key of an address without dots and a plus-tag before the @.
+// bare returns the key of an address without dots and plus-tag before the @.
 func bare(key string) string {
 	local, domain, _ := strings.Cut(key, "@")
 	local, _, _ = strings.Cut(local, "+")
 	return strings.ReplaceAll(local, ".", "") + "@" + domain
 }
 
-// rowOf finds the row that shows a lost mail: one that lapses later than anything sent before it could or, where the
-// server gives no dates, a pending one that no other mail accounts for.
+// rowOf returns the invitation that shows that the lost mail m was sent; nil if there is none. It
+// expires later than any earlier mail could or, where the server gives no dates, is pending and
+// belongs to no other mail.
 func (c *person) rowOf(m org.Mail) *org.Invitation {
 	for i := range c.rows {
 		row := c.rows[i]
@@ -132,20 +135,19 @@ func (c *person) rowOf(m org.Mail) *org.Invitation {
 	return nil
 }
 
-// mayRenew tells whether m may have renewed row, which does not tell: the invitation that it names or, since the server may
-// renew a lapsed one when it is asked for a new one, any that can be renewed.
+// mayRenew reports whether m may have renewed row: the invitation that it names or, because the
+// server may renew an expired invitation when asked for a new one, any that can be renewed.
 func mayRenew(m org.Mail, row *org.Invitation) bool {
 	return row.ID == m.InvitationID || !m.Resend && !answered(row)
 }
 
-// answered tells whether somebody, or an administrator, has put an end to row. Where the server does not say when, it
-// counts as long ago.
+// answered reports whether row was accepted, declined or cancelled.
 func answered(row *org.Invitation) bool {
 	return row.Status == org.StatusAccepted || row.Status == org.StatusDeclined || row.Status == org.StatusCancelled
 }
 
-// witness is the last mail, in the ledger's order of sending, that the list of invitations shows: whatever the server did
-// before would show too. The zero Mail: none shows.
+// witness returns the latest mail, in the order of sending, that the list shows: what the server
+// did before it would show too. The zero Mail means that none shows.
 func (w *index) witness() org.Mail {
 	if w.lastSeen == nil { // few plans need it
 		w.lastSeen = new(lastVisible(w.in.Memory, w.in.Snapshot.Invitations))
@@ -153,7 +155,8 @@ func (w *index) witness() org.Mail {
 	return *w.lastSeen
 }
 
-// lastVisible is the last mail whose answer named an invitation that the rows show; the zero Mail when there is none.
+// lastVisible returns the latest mail whose answer named an invitation among rows; the zero Mail if
+// there is none.
 func lastVisible(memory org.Memory, rows []org.Invitation) org.Mail {
 	byID := make(map[string]*org.Invitation, len(rows))
 	for i := range rows {
@@ -173,8 +176,8 @@ func lastVisible(memory org.Memory, rows []org.Invitation) org.Mail {
 	return last
 }
 
-// shows tells whether row, which has m's id, is seen after m. A new invitation is there or not; a renewed one was there
-// before, so only its new expiration tells. The server may renew one, too, when it is asked for a new one.
+// shows reports whether row, which has the id of m, shows that m was sent. A new invitation shows
+// by being there. A renewed one was there before, so only its new expiration date shows it.
 func shows(row org.Invitation, m org.Mail) bool {
 	renewed := m.Resend || !row.Created.IsZero() && row.Created.Before(m.At.Add(-org.SettleAfter))
 	return !renewed || m.Expires.After(m.At) && !row.Expires.Before(m.Expires)

@@ -219,7 +219,7 @@ func (f *rule) actsLate(method string, status int) bool {
 	}
 }
 
-// dry tells whether the answer is made in a copy of the world.
+// dry reports whether the answer is made in a copy of the world.
 func (f *rule) dry() bool { return !f.After && f.Kind != FaultSlow }
 
 const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Please wait</h1></body></html>\n"

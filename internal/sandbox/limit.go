@@ -10,7 +10,7 @@ type window struct {
 	peak  int
 }
 
-// arrive notes a request at now, which must not be before earlier ones, and tells whether it is one too many.
+// arrive notes a request at now, which must not be before earlier ones, and reports whether it is one too many.
 func (w *window) arrive(now time.Time) (over bool) {
 	old := 0
 	for old < len(w.times) && now.Sub(w.times[old]) >= time.Second {

@@ -29,7 +29,7 @@ type call struct {
 	fault  *rule
 }
 
-// struck tells whether this answer is to be broken in the way of kind.
+// struck reports whether this answer is to be broken in the way of kind.
 func (c *call) struck(kind Kind) bool { return c.fault != nil && c.fault.Kind == kind }
 
 const maxBody = 1 << 20

@@ -66,7 +66,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// serve tells whether the handler dropped the connection.
+// serve reports whether the handler dropped the connection.
 func serve(h http.Handler, w http.ResponseWriter, r *http.Request) (dropped bool) {
 	defer func() {
 		switch p := recover(); p {
