@@ -36,7 +36,7 @@ type API interface {
 	// InviteOtherwise is Invite in another wording, for errors of Invite that have Otherwise.
 	InviteOtherwise(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
 	Resend(ctx context.Context, invitationID string, to org.Address) (org.Receipt, error)
-	// Edit makes a change other than a mail and tells how many requests it took.
+	// Edit makes a change other than a mail, and returns how many requests it took.
 	Edit(ctx context.Context, e org.Edit) (requests int, err error)
 }
 
@@ -145,7 +145,7 @@ const (
 	blocked         // has to wait for a change before it, which is not done
 )
 
-// Run carries p out and tells what became of every change. It begins nothing new once ctx ends.
+// Run carries p out and returns the outcome of every change. It begins nothing new once ctx ends.
 func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	r := &run{opts: o, org: p.Organization, forbidden: map[editKind]error{}}
 	r.sending, r.stop = context.WithCancelCause(ctx)
@@ -200,12 +200,11 @@ func (r *run) begin(p plan.Plan) error {
 	return r.opts.Ledger.Learn(p.Facts)
 }
 
-// byPerson gives each person's changes in their order, without those that a second reading
-// concluded before anything was sent. People are in the order of items, those who are mailed in
-// that of the roster. People to whom a mail was lost or refused before come last: the server may
-// break on them whenever it is asked, and as canaries they would stop everybody. Somebody who is
-// mailed comes first, if there is one: only the answer to a mail tells which organization the key
-// acts on.
+// byPerson returns the changes of each person in their order, without those that a second reading
+// concluded already. People who are mailed are in the order of the roster. People whose last mail
+// was lost or refused come last: the server may fail for them again, and as canaries they would
+// stop everybody. A person who is mailed comes first, because only the answer to a mail says which
+// organization the key acts on.
 func (r *run) byPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
@@ -270,10 +269,10 @@ func (r *run) inRosterOrder(people [][]*item) {
 	}
 }
 
-// keepBack takes the last mail out of people and keeps it for settling: sent after all others, it
-// is the witness for those whose answer is lost. The first mail is the canary, so it is another
-// one, and not one to a doubtful person, if possible. The only mail is kept back where the server
-// may still act on one of an earlier run and there are no other changes, whose canary it would be.
+// keepBack removes the last mail from people and keeps it: sent after all others, it is the witness
+// for mails whose answer is lost. It is not the canary and, if possible, not for a doubtful person.
+// A single mail is kept back only if the server may still act on a mail of an earlier run and there
+// is another change to be the canary.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {
@@ -291,7 +290,7 @@ func (r *run) keepBack(people [][]*item) [][]*item {
 	return people
 }
 
-// canary carries out one change after another until an answer to one is understood, and gives the
+// canary carries out one change after another until an answer is understood, and returns the
 // changes that are left.
 func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 	lost := 0
@@ -374,7 +373,7 @@ func (r *run) fanOut(people [][]*item) {
 	_ = g.Wait() // no function of the group returns an error
 }
 
-// conclude says what became of it.
+// conclude sets the outcome of it.
 func (r *run) conclude(it *item, o Outcome, err error) {
 	it.state, it.Outcome, it.Err = concluded, o, err
 	if r.opts.Progress != nil {
@@ -384,7 +383,7 @@ func (r *run) conclude(it *item, o Outcome, err error) {
 	}
 }
 
-// result is what became of the plan that had these notices.
+// result assembles the Result.
 func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 	var res Result
 	if err := context.Cause(r.sending); err != nil {

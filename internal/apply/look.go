@@ -31,7 +31,7 @@ func Look(
 	return snapshot, decide(snapshot), nil
 }
 
-// needsTwoReadings reports whether c mails somebody or takes something from them.
+// needsTwoReadings reports whether c mails a person or takes something from one.
 func needsTwoReadings(c plan.Change) bool {
 	switch c.Action {
 	case plan.Suspend, plan.Remove, plan.Revoke:

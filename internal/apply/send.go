@@ -24,8 +24,8 @@ const (
 	maxRefusals = 5
 )
 
-// carryOut sends what change asks for, the item's own or a later plan's, and concludes the item or
-// sets it aside. The failure is 0 when the answer was understood.
+// carryOut sends what change asks for, which is the item's own or a later plan's, and concludes the
+// item or marks it as ambiguous or rejected. The failure is 0 if the answer was understood.
 func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	if r.sending.Err() != nil {
 		return org.NotSent
@@ -86,8 +86,8 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	return failure
 }
 
-// waitsFor is a grant that has to be done before it: nothing is taken from somebody as long as it
-// may not be replaced. nil when there is none.
+// waitsFor returns a grant that has to be done before it, because nothing is taken from a person
+// while its replacement is missing; nil if there is none.
 func (it *item) waitsFor() *item {
 	if it.Action != plan.Revoke {
 		return nil
@@ -133,7 +133,7 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 }
 
 // mail sends one mail between its two lines in the ledger. lapsed is the invitation before it; ""
-// when there is none.
+// if there is none.
 func (r *run) mail(
 	it *item, action ledger.Action, lapsed string, send func() (org.Receipt, error),
 ) (org.Invitation, error) {
@@ -180,7 +180,7 @@ func (r *run) edit(c plan.Change) org.Edit {
 	return e
 }
 
-// outcomeOf is what the ledger remembers of a request that ended with err.
+// outcomeOf returns what the ledger records for a request that ended with err.
 func outcomeOf(err error) ledger.Outcome {
 	if err == nil {
 		return ledger.Sent
@@ -204,7 +204,7 @@ func refusalText(err error) string {
 	return cmp.Or(call.Message, fmt.Sprintf("HTTP %d", call.Status))
 }
 
-// failureOf is what kind of failure err is; 0 for nil and for errors that are not the API's.
+// failureOf returns the kind of failure; 0 for nil and for errors that are not the API's.
 func failureOf(err error) org.Failure {
 	var call *org.CallError
 	if errors.As(err, &call) {
@@ -213,8 +213,8 @@ func failureOf(err error) org.Failure {
 	return 0
 }
 
-// deny takes in that the key may not do what change asks for. A key that does not work, or may not
-// invite, ends the run; one that may not edit is not asked for that kind of edit again.
+// deny records that the key may not do what change asks for. A key that does not work, or may not
+// invite, ends the run; a kind of edit that it may not make is not tried again.
 func (r *run) deny(change plan.Change, err error) {
 	var call *org.CallError
 	if change.Action.Mails() || errors.As(err, &call) && call.Status == unauthorized {
@@ -256,8 +256,7 @@ func withoutAddress(text string, a org.Address) string {
 	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(a.String())).ReplaceAllLiteralString(text, "(address)")
 }
 
-// mayNot is why the key may not do what change asks for, or no more mails are sent; nil when
-// nothing says so.
+// mayNot returns why the key may not do what change asks for; nil if nothing says so.
 func (r *run) mayNot(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -30,7 +30,7 @@ const grace = org.ActWithin + 2*time.Second
 // these it does so each minute.
 var readAfter = []time.Duration{30 * time.Second, time.Minute, grace}
 
-// recallLoss takes in until when the server may act on mails of an earlier run. memory is the
+// recallLoss notes until when the server may act on mails of an earlier run. memory is the
 // ledger's, now the server's time.
 func (r *run) recallLoss(memory org.Memory, now time.Time) {
 	if !slices.ContainsFunc(r.items, func(it *item) bool { return it.held }) {
@@ -173,7 +173,7 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 		return false
 	}
 	r.current, r.fresh = true, &fresh
-	// Rounds that were to begin anew did so when the run began; doing it again would forget the
+	// Rounds that were to be counted from zero were reset when the run began; doing it again would forget the
 	// mails of this run.
 	facts := slices.DeleteFunc(slices.Clone(fresh.Facts), func(f org.Fact) bool { return f.Kind == org.FactReset })
 	if err := r.opts.Ledger.Learn(facts); err != nil {
@@ -230,8 +230,8 @@ func isOpen(r org.Recollection) bool {
 	return len(r.Mails) > 0 && r.Mails[len(r.Mails)-1].Lost
 }
 
-// read reads the organization anew. A reading that may not list users any more tells less than the
-// plan's, and would take whoever accepted once for a member, and whoever is suspended for gone.
+// read reads the organization. A reading that sees fewer lists than the plan's is an error: it
+// would take a person who accepted once for a member, and a suspended one for gone.
 func (r *run) read(ctx context.Context) (org.Snapshot, error) {
 	snapshot, err := r.opts.Read(ctx)
 	switch {
@@ -272,10 +272,10 @@ func shows(access []org.Access, u *org.User, edit plan.Change) bool {
 	}
 }
 
-// confirmRemovals reads the organization once more before people are let go, and skips whom that plan
-// does not let go. Lists are read at the same time, and a list of users may be newer than that of
-// the invitations: whoever accepts with an address that nobody knows is a stranger by the one and
-// waits by the other.
+// confirmRemovals reads the organization once more before people are suspended or removed, and
+// skips those whom the second plan keeps. Lists are read at the same time, so the list of users may
+// be newer than that of the invitations: a person who accepts under an unknown address meanwhile is
+// unlisted in one and pending in the other.
 func (r *run) confirmRemovals(ctx context.Context) {
 	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool {
 		return it.Action != plan.Suspend && it.Action != plan.Remove
@@ -373,8 +373,8 @@ func (r *run) found(it *item, notices []plan.Notice) {
 	r.conclude(it, Done, nil)
 }
 
-// find is the one of changes that does what c does; nil when there is none. A mail is a mail,
-// whether it is a new invitation or not.
+// find returns the change in changes that does what c does; nil if there is none. A new invitation
+// and a renewal count as the same.
 func find(changes []plan.Change, c plan.Change) *plan.Change {
 	i, _ := slices.BinarySearchFunc(changes, c.Email.Key(), func(c plan.Change, key string) int {
 		return cmp.Compare(c.Email.Key(), key)

@@ -31,9 +31,9 @@ var folderName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
 // dir is a Store in a folder.
 type dir struct{ path string }
 
-// Dir is the Store of one organization: the folder organizationID below stateDir, mode 0700, its files 0600. The lock
-// is the kernel's, so that it ends with the process. The folder is made by the first write. The error tells of an id
-// that cannot name a folder.
+// Dir returns the Store of one organization: the folder organizationID below stateDir, mode 0700,
+// its files 0600. The lock is the kernel's, so it ends with the process. The first write creates
+// the folder. An id that cannot name a folder is an error.
 func Dir(stateDir, organizationID string) (Store, error) {
 	if !folderName.MatchString(organizationID) {
 		return nil, fmt.Errorf("keep a ledger for the organization %.40q: its id cannot name a folder", organizationID)

@@ -78,8 +78,8 @@ func (e Entry) appendLine(buf []byte) []byte {
 	return append(append(buf, line...), '\n')
 }
 
-// parseLine reads one line. A line without the fields that every line has is damaged. It shares texts with the entry before
-// it, most of which are the same.
+// parseLine reads one line. A line without the fields that every line has is damaged. It shares
+// equal texts with the line before.
 func parseLine(line []byte, before Entry) (Entry, error) {
 	if e, ok := parseOwn(line, before); ok {
 		return e, nil
@@ -94,8 +94,8 @@ func parseLine(line []byte, before Entry) (Entry, error) {
 	return e, nil
 }
 
-// parseOwn reads a line in the very form that appendLine gives it, which is nearly every line, five times as fast as
-// encoding/json does: a ledger may have a million. Of any other form it says so.
+// parseOwn reads a line in exactly the form that appendLine writes, which is nearly every line,
+// five times as fast as encoding/json: a ledger may have a million. ok is false for any other form.
 func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"v":1`))
 	if !ok {

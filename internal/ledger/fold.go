@@ -8,8 +8,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// replayer turns lines, one after another, into what is remembered. The place of a line, counting from 1, is the order
-// that witnesses are judged by.
+// replayer turns lines, one after another, into what is remembered. The number of a line, from 1,
+// is the order that witnesses are judged by.
 type replayer struct {
 	lines  int
 	run    string // of the last line
@@ -27,7 +27,7 @@ type namedAccess struct {
 	line int
 }
 
-// person is a [org.Recollection] in the making.
+// person is a [org.Recollection] while it is built.
 type person struct {
 	mails []*mail
 	open  *mail // the intent of the last run without an outcome
@@ -73,13 +73,13 @@ const (
 	keptRemovals = 2
 )
 
-// mark is a line that says so and its time; the zero mark: none does.
+// mark is a line that says something, and its time; the zero mark means that none does.
 type mark struct {
 	line int
 	at   time.Time
 }
 
-// mail is a [org.Mail] with the lines that tell of it.
+// mail is a [org.Mail] with the line of its outcome.
 type mail struct {
 	org.Mail
 	outcome int
@@ -91,7 +91,7 @@ func newFold() *replayer {
 	}
 }
 
-// add takes in the next line.
+// add replays the next line.
 func (f *replayer) add(e Entry) {
 	f.lines++
 	if e.Run != f.run {
@@ -171,9 +171,9 @@ func (f *replayer) add(e Entry) {
 	}
 }
 
-// recordRemoval takes in that the person was, or may have been, suspended or removed, or that their suspension ended. An intent
-// counts until its outcome says that nothing was done: what was begun by a run that died is this tool's doing too. That a
-// later request was refused undoes nothing of what an earlier one did, or may have done.
+// recordRemoval replays a suspension, the end of one, or a removal. An intent counts until its
+// outcome says that nothing was done, because a run that died may have done it. A later refusal
+// does not undo what an earlier request did, or may have done.
 func (p *person) recordRemoval(e Entry, line int) {
 	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) {
 		p.suspended = mark{} // nor is who was removed
@@ -199,7 +199,7 @@ func (p *person) recordRemoval(e Entry, line int) {
 	}
 }
 
-// addMail takes in an intent or its outcome.
+// addMail replays an intent or its outcome.
 func (f *replayer) addMail(p *person, e Entry) {
 	if e.Outcome == "" {
 		m := &mail{Mail: org.Mail{
@@ -251,7 +251,7 @@ func (f *replayer) addMail(p *person, e Entry) {
 	}
 }
 
-// lastLost is the last mail whose answer was lost: of an earlier one it may never be known.
+// lastLost returns the last mail whose answer was lost: about an earlier one it may never be known.
 func (p *person) lastLost() *mail {
 	for _, m := range slices.Backward(p.mails) {
 		if m.Lost {
@@ -280,8 +280,8 @@ func latestOf(a, b time.Time) time.Time {
 	return a
 }
 
-// limitTimes takes in that a run began at the time t: what earlier lines tell of happened before, whatever they say. A clock
-// was wrong when they were written.
+// limitTimes replays that a run began at the time t: what earlier lines say happened before,
+// whatever their times are. A clock was wrong when they were written.
 func (f *replayer) limitTimes(t time.Time) {
 	limit := func(at *time.Time) bool {
 		if !at.After(t) {
@@ -317,7 +317,7 @@ func (p *person) drop(gone *mail) {
 	p.mails = slices.DeleteFunc(p.mails, func(m *mail) bool { return m == gone })
 }
 
-// memory is what is remembered now.
+// memory returns what is remembered now.
 func (f *replayer) memory() org.Memory {
 	memory := org.Memory{
 		People:   make(map[string]org.Recollection, len(f.people)),
@@ -358,8 +358,8 @@ func (f *replayer) memory() org.Memory {
 	return memory
 }
 
-// needed are the places of the lines that the memory rests on, in order. Mails that no longer count as rounds and whose
-// invitation lapsed before now are not among them.
+// needed returns the numbers of the lines that the memory depends on, in order. Mails that no
+// longer count as rounds and whose invitation expired before now are not among them.
 func (f *replayer) needed(now time.Time) []int {
 	var places []int
 	keep := func(place int) {

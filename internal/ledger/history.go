@@ -2,9 +2,10 @@ package ledger
 
 import "slices"
 
-// History gives what the ledger says of one person, oldest first, without a lock: the lines about any of keys, the
-// canonical keys of the person's addresses. A large ledger forgets lines that nothing rests on any more, so it may begin
-// late. Errors are those of [Read]; lines that cannot be read are left out.
+// History returns what the ledger has about one person, oldest first, without a lock: the lines
+// about any of keys, the canonical keys of the person's addresses. A large ledger drops lines that
+// nothing depends on any more, so it may begin late. Errors are those of [Read]; lines that cannot
+// be read are left out.
 func History(store Store, organization string, keys ...string) ([]Entry, error) {
 	var entries []Entry
 	_, err := readContent(store, organization, func(e Entry) {

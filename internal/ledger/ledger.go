@@ -43,8 +43,8 @@ type Options struct {
 
 // Ledger is an open ledger, held by this process alone. It is safe for use by many goroutines.
 //
-// What adds to it returns when the lines are on disk. After one that could not be written nothing is written any more, and
-// whoever wants to gets that error. Addresses are canonical keys.
+// Methods that add to it return when the lines are on disk. After a write that failed nothing is
+// written any more, and they all return that error. Addresses are canonical keys.
 type Ledger struct {
 	store    Store
 	opts     Options
@@ -63,8 +63,9 @@ type Ledger struct {
 	err     error // why nothing can be written any more
 }
 
-// Open locks the ledger in store, reads it, mends a torn last line, sets damaged lines aside and compacts it when it
-// is large. The error is a *[LockedError] when another run holds the lock.
+// Open locks the ledger in store and reads it. It repairs an incomplete last line, sets a ledger
+// with damaged lines aside, and compacts a large one. The error is a *[LockedError] if another run
+// holds the lock.
 func Open(ctx context.Context, store Store, opts Options) (*Ledger, error) {
 	unlock, err := store.Lock(ctx, opts.LockTimeout, opts.Holder)
 	if err != nil {
@@ -79,8 +80,8 @@ func Open(ctx context.Context, store Store, opts Options) (*Ledger, error) {
 	return l, nil
 }
 
-// Read gives what is remembered, without a lock and without mending anything, for commands that write nothing. The
-// warnings tell of damage that the next run with a lock will mend.
+// Read returns what is remembered, without a lock and without repairing anything, for commands that
+// write nothing. The warnings are about damage that the next run with a lock repairs.
 func Read(store Store, organization string) (org.Memory, []string, error) {
 	f := newFold()
 	c, err := readContent(store, organization, f.add)
@@ -138,8 +139,9 @@ func (l *Ledger) load() error {
 	return nil
 }
 
-// limitFuture writes the time down where the ledger holds times that are yet to come, since a clock was wrong. From then on
-// what it tells of counts as having happened by now, and a mail of it does not wait without end.
+// limitFuture writes a line with the time of now if the ledger holds times in the future, because a
+// clock was wrong. From then on what they say counts as having happened by now, so that no mail
+// waits for them to pass.
 func (l *Ledger) limitFuture() error {
 	if l.fold.lines == 0 || l.fold.latest.Sub(l.opts.Now()) < time.Hour {
 		return nil
@@ -148,10 +150,10 @@ func (l *Ledger) limitFuture() error {
 	return l.append(Entry{Action: Run})
 }
 
-// Warnings tell in plain sentences what was mended on opening, and what is lost by it.
+// Warnings returns, in plain sentences, what was repaired on opening and what was lost.
 func (l *Ledger) Warnings() []string { return slices.Clone(l.warnings) }
 
-// Memory is what is remembered now, what this run added included.
+// Memory returns what is remembered now, including what this run added.
 func (l *Ledger) Memory() org.Memory {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,8 +162,8 @@ func (l *Ledger) Memory() org.Memory {
 	return memory
 }
 
-// Begin says that a run with so many mails and edits begins. It fails where the ledger cannot be written, or has no room
-// for what the run will add, so that nothing is sent then.
+// Begin records that a run with so many mails and edits begins. It fails if the ledger cannot be
+// written or has no room for what the run will add, so that nothing is sent then.
 func (l *Ledger) Begin(mails, edits int) error {
 	// A mail can take an intent and an outcome for renewing and the same for a new invitation in either wording, an edit one of
 	// each, and all that once more.
@@ -171,7 +173,7 @@ func (l *Ledger) Begin(mails, edits int) error {
 	return l.append(Entry{Action: Run})
 }
 
-// Learn remembers facts, those of one person in their order.
+// Learn records facts, those of one person in their order.
 func (l *Ledger) Learn(facts []org.Fact) error {
 	if len(facts) == 0 {
 		return nil
@@ -186,25 +188,26 @@ func (l *Ledger) Learn(facts []org.Fact) error {
 	return l.append(entries...)
 }
 
-// Intend remembers that a mail is about to be sent: an [Invite], or a [Resend] of invitationID, which is "" with the other.
-// Only after it has returned nil may the mail be sent.
+// Intend records that a mail is about to be sent: an [Invite], or a [Resend] of invitationID, which
+// is "" with the other. The mail may be sent only after it returned nil.
 func (l *Ledger) Intend(action Action, email, invitationID string) error {
 	return l.append(Entry{Email: email, Action: action, InvitationID: invitationID})
 }
 
-// Conclude remembers how the mail ended that was intended last for this address, and what its answer told of the invitation;
-// the zero Invitation: nothing. The action is what was done: the server may have renewed an invitation though a new one was
-// asked for. message is what the API said when it refused to mail this one person; "" with any other outcome.
+// Conclude records how the mail ended that was intended last for this address, and what its answer
+// said about the invitation; the zero Invitation means nothing. action is what was done: the server
+// may have renewed an invitation though a new one was asked for. message is what the API said when
+// it refused to mail this one person; "" with any other outcome.
 func (l *Ledger) Conclude(action Action, email string, outcome Outcome, inv org.Invitation, message string) error {
 	return l.append(Entry{
 		Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires, Message: message,
 	})
 }
 
-// IntendEdit remembers that an edit is about to be made.
+// IntendEdit records that an edit is about to be made.
 func (l *Ledger) IntendEdit(e org.Edit) error { return l.append(l.editEntry(e, "")) }
 
-// ConcludeEdit remembers how an edit ended, by its answer or by what a read showed.
+// ConcludeEdit records how an edit ended, by its answer or by what a reading showed.
 func (l *Ledger) ConcludeEdit(e org.Edit, outcome Outcome) error {
 	return l.append(l.editEntry(e, outcome))
 }
@@ -274,8 +277,9 @@ type content struct {
 	torn    bool     // the last line is incomplete: the machine stopped while it was written
 }
 
-// readContent reads the lines of store, and hands each that can be read to take. Lines of another organization or of a
-// later version are an error, since going on without them could mail people again.
+// readContent reads the lines of store and passes each that can be read to take. Lines of another
+// organization or of a later version are an error, because going on without them could mail people
+// again.
 func readContent(store Store, organization string, take func(Entry)) (*content, error) {
 	raw, err := store.Read()
 	if err != nil {
@@ -343,18 +347,19 @@ func (s lineSet) has(line []byte) bool {
 	return false
 }
 
-// warnings tell what is wrong with c; aside is where the damaged ledger was put, "" when it was left where it is.
+// warnings returns what is wrong with c. aside is where the damaged ledger was put; "" if it was
+// left where it is.
 func (c *content) warnings(aside string) []string {
 	var warnings []string
 	if c.torn {
-		warnings = append(warnings, "the last line of the ledger was incomplete, as after a power cut; nothing was sent on its account")
+		warnings = append(warnings, "the last line of the ledger was incomplete, as after a power cut; no mail was sent because of it")
 	}
 	if c.copies > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d lines of the ledger are there twice; each counts once", c.copies))
 	}
 	if len(c.damaged) > 0 {
-		text := fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: mails they told of are forgotten, so that "+
-			"somebody whom the list of invitations does not show yet could be mailed again, and rounds may be counted too low", len(c.damaged), c.damaged[0])
+		text := fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: their mails are forgotten, so "+
+			"a person whom the list of invitations does not show yet could be mailed again, and unanswered mails may be counted too low", len(c.damaged), c.damaged[0])
 		if aside != "" {
 			text += "; the damaged ledger was kept as " + aside
 		}

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Store keeps one organization's ledger. [Dir] keeps it in a folder; whoever runs without a disk of their own can keep
-// it elsewhere. Lines are opaque to it.
+// Store keeps one organization's ledger. [Dir] keeps it in a folder. Lines are opaque to it.
 type Store interface {
 	// Lock makes the caller the only holder until unlock is called or the process ends, however it ends. It waits at
 	// most for wait (0: not at all); the error is a *[LockedError] when somebody else holds it.
 	Lock(ctx context.Context, wait time.Duration, holder Holder) (unlock func() error, err error)
-	// Read gives everything that was appended; nothing and no error when there is nothing yet. It needs no lock.
+	// Read returns everything that was appended; nothing and no error if there is nothing yet. It
+	// needs no lock.
 	Read() ([]byte, error)
 	// Reserve makes sure, as well as can be done, that n more bytes fit.
 	Reserve(n int) error
@@ -21,7 +21,7 @@ type Store interface {
 	Append(lines []byte) error
 	// Replace puts lines in the place of everything, all at once.
 	Replace(lines []byte) error
-	// SetAside keeps a damaged ledger for people to look at and tells where.
+	// SetAside keeps a damaged ledger for people to look at, and returns where.
 	SetAside(damaged []byte, at time.Time) (place string, err error)
 }
 

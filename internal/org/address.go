@@ -14,7 +14,7 @@ import (
 const maxAddress = 254
 
 // Address is a person's mail address: the spelling that is sent, and the canonical key that is compared.
-// The zero Address is nobody's; only [ParseAddress] makes another.
+// The zero Address is none; only [ParseAddress] makes another.
 type Address struct {
 	spelling string
 	key      string
@@ -120,7 +120,7 @@ func (a Address) String() string { return a.spelling }
 // since only the mail server of the domain knows what they mean. Empty for the zero Address.
 func (a Address) Key() string { return a.key }
 
-// IsZero reports whether a is nobody's address.
+// IsZero reports whether a is no address.
 func (a Address) IsZero() bool { return a.key == "" }
 
 // Domain is the domain in IDNA ASCII form. Empty for the zero Address.

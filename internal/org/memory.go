@@ -37,7 +37,7 @@ type Mail struct {
 	// At is the server's time when it was sent or, with Lost, when it was last possible that it was.
 	At time.Time
 	// Expires is the expiration that the answer or the list named or, where the answer named none, the latest that it can
-	// have; zero when nothing tells.
+	// have; zero when it is not known.
 	Expires time.Time
 	// Estimated is true when Expires does not come from the server.
 	Estimated bool
@@ -140,9 +140,9 @@ const (
 	FactJoined FactKind = "joined"
 	// FactActive: the person, whom orgsync had suspended, is a user who is not suspended.
 	FactActive FactKind = "active"
-	// FactUnlisted: the person is no longer in the roster: if they come back, their rounds begin anew.
+	// FactUnlisted: the person is no longer in the roster: if they come back, their mails are counted from zero.
 	FactUnlisted FactKind = "unlisted"
-	// FactReset: --reinvite asked for the rounds to begin anew.
+	// FactReset: --reinvite asked for the mails to be counted from zero.
 	FactReset FactKind = "reset"
 	// FactFound: a mail whose answer was lost shows in the list after all.
 	FactFound FactKind = "found"
@@ -163,7 +163,7 @@ type Fact struct {
 	Email string
 	// InvitationID is the invitation that was found; only with FactFound.
 	InvitationID string
-	// Expires is when that invitation lapses; only with FactFound, zero when the list does not say.
+	// Expires is when that invitation expires; only with FactFound, zero when the list does not say.
 	Expires time.Time
 	// UserID is the user that the person is; only with FactJoined, FactUnlistedUser and FactUserGone. It is "" when users
 	// cannot be listed.

@@ -103,12 +103,12 @@ type Snapshot struct {
 	UsersSeen bool
 	// SuspendedSeen is false when the list of suspended users is forbidden or missing (403, 404).
 	SuspendedSeen bool
-	// Self is the address of the key's own user, as far as GET /v2/account tells; zero when it does not.
+	// Self is the address of the key's own user, from GET /v2/account; zero when it is not shown.
 	Self Address
 	// Access are the groups, roles and policies of the kinds that were asked for, also those that no roster names. The
 	// holders of those are what the list itself tells.
 	Access []Access
-	// Invitations are all the rows the server lists; lapsed and accepted ones may or may not be among them.
+	// Invitations are all the rows the server lists; expired and accepted ones may or may not be among them.
 	Invitations []Invitation
 }
 
