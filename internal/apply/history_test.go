@@ -1049,24 +1049,6 @@ func TestHistoryRenewedInsteadOfNew(t *testing.T) {
 	})
 }
 
-// the key sees no members, the roster has them invited once; the answer to one mail is lost and the server never acted. It
-// surely did not go out, so it is sent once more.
-func TestHistoryHiddenMembersLost(t *testing.T) {
-	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, many(3)...)
-		c.roster.Settings.HiddenMembers = roster.HiddenMembersInvite
-		c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/users", Kind: sandbox.FaultForbid})
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, Times: 1})
-		o := c.apply(with{})
-		c.log(o)
-		c.expectEverybodyOnce()
-		if o.counts() != "3/0/0/0" {
-			t.Errorf("done/failed/unknown/skipped: %s", o.counts())
-		}
-	})
-}
-
 // the answer to a second mail is lost, and the server never acted; meanwhile somebody joins with an address that may be the
 // person's. The mail is held then, and is not reported as done.
 func TestHistoryHeldReportedAsDone(t *testing.T) {

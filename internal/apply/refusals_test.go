@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
@@ -186,16 +187,27 @@ func TestThirdRefusalIsAFailure(t *testing.T) {
 	})
 }
 
-// TestLostAndHeldIsAFailure: a mail that was lost and not sent is not done because the plan holds it from then on.
-func TestLostAndHeldIsAFailure(t *testing.T) {
+// TestLostWhereMembersAreHidden: a mail that was lost is neither done nor sent again where nobody can see whether it was
+// accepted. The server did not act here, and the person is reported until somebody names them.
+func TestLostWhereMembersAreHidden(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, many(3)...)
 		c.roster.Settings.HiddenMembers = roster.HiddenMembersInvite
 		c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/users", Kind: sandbox.FaultForbid})
 		c.AddFault(sandbox.Fault{Method: http.MethodPost, Kind: sandbox.FaultDrop, From: 2, Times: 1})
-		if run := c.apply(with{concurrency: 1}); run.counts() != "2/1/0/0" || c.mailCount() != 2 {
+		if run := c.apply(with{concurrency: 1}); run.counts() != "2/0/1/0" || c.mailCount() != 2 {
 			t.Errorf("%s (done/failed/unknown/skipped), %d mails", run.counts(), c.mailCount())
+		}
+		for range 3 {
+			must(t, c.Advance(30*time.Hour))
+			if run := c.apply(with{concurrency: 1}); len(c.Mails()["p001@example.com"]) > 0 {
+				t.Errorf("%s (done/failed/unknown/skipped), p001@example.com was mailed again", run.counts())
+			}
+		}
+		if run := c.apply(with{concurrency: 1}); !slices.Contains(run.notices(plan.UnknownMembership), "p001@example.com") {
+			c.log(run)
+			t.Error("p001@example.com is forgotten")
 		}
 	})
 }

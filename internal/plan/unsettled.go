@@ -78,8 +78,9 @@ func (w *index) judgeAbsence(c *person, m org.Mail) absence {
 	// What was sent before the server was surely done with m shows nothing about m.
 	last := w.witness()
 	witnessed := last.Sequence > m.LostAt && !last.At.Before(m.LateUntil)
-	// Somebody who appeared since may have accepted it, and the list may forget who accepted.
-	accepted := !w.sees.accepted && len(w.newcomersSince(m.Sequence)) > 0
+	// Where the list may forget accepted invitations, it may have been accepted: by a user who appeared since or, where users
+	// are hidden, by anybody.
+	accepted := !w.sees.accepted && (!w.sees.users || len(w.newcomersSince(m.Sequence)) > 0)
 	switch {
 	case age < org.SettleAfter && (accepted || !witnessed):
 		return sentUnknown
