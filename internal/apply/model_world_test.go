@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -116,7 +117,8 @@ func drawScript(t *rapid.T) script {
 		sandbox.ResendLapsedSent, sandbox.ResendLapsed400, sandbox.ResendLapsed404)
 	s.Dialect.InviteLapsed = pick(t, "invite lapsed", sandbox.InviteLapsedNew, sandbox.InviteLapsedSame)
 	s.Dialect.Duplicate = pick(t, "duplicate",
-		sandbox.Duplicate400, sandbox.Duplicate409, sandbox.DuplicateSame, sandbox.DuplicateSecond, sandbox.DuplicateReplace)
+		sandbox.Duplicate400, sandbox.Duplicate409, sandbox.DuplicateSame, sandbox.DuplicateSecond,
+		sandbox.DuplicateReplace)
 	s.Dialect.Expiration = pick(t, "expiration", sandbox.ExpirationTold, sandbox.ExpirationTold, sandbox.ExpirationNull)
 	s.Dialect.InviteAccepted = pick(t, "invite accepted",
 		sandbox.InviteAcceptedAbsent, sandbox.InviteAcceptedAbsent, sandbox.InviteAcceptedTold, sandbox.InviteAcceptedInvited)
@@ -217,7 +219,26 @@ func drawScript(t *rapid.T) script {
 		}
 		s.Episodes = append(s.Episodes, e)
 	}
+	if hidden == "never" && rapid.IntRange(0, 9).Draw(t, "in turn") == 0 {
+		s.takeTurns()
+	}
 	return s
+}
+
+// takeTurns lets two rosters act in turn, of which one lists the first person and the other removes
+// them. The person accepts each mail the next day.
+func (s *script) takeTurns() {
+	first := s.People[0]
+	s.Unlisted, s.Policy.Protected = roster.UnlistedRemove, nil
+	s.Others = slices.DeleteFunc(s.Others, func(who string) bool { return who == first })
+	turns := []episode{
+		{}, {Deeds: []deed{{Who: first, What: "accept"}}}, {Other: true},
+		{}, {Deeds: []deed{{Who: first, What: "accept"}}}, {Other: true}, {},
+	}
+	for i := range turns {
+		turns[i].Wait, turns[i].Concurrency, turns[i].AtOnce = 20*time.Hour, 1, 1
+	}
+	s.Episodes = append(turns, s.Episodes[len(s.Episodes)-1])
 }
 
 // pick draws one of values.
