@@ -208,6 +208,13 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Users[0].Accepted = new(bool)
 		}, []string{"invite not_invited ", "fact reset " + ada}},
 
+		{"a lost mail, after an invitation that was cancelled in the same second", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			cancelled := row("i1", ada, org.StatusCancelled, -2)
+			cancelled.Responded = hours(-0.01)
+			in.Snapshot.Invitations = []org.Invitation{cancelled}
+			remember(in, sent(1, "i1", -2), lost(3, -0.01))
+		}, []string{"held invite not_invited ", "unsettled ", "fact reset " + ada}},
 		{"the address of a service user", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Service = true

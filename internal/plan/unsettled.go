@@ -124,7 +124,10 @@ func (c *person) rowOf(m org.Mail) *org.Invitation {
 		if !m.Resend && (own != nil || before) && !row.Expires.After(m.At) {
 			continue // that row was there before, and has not been renewed
 		}
-		if answered(row) && row.Responded.Before(m.At) {
+		if !m.Resend && own != nil && !row.Expires.IsZero() && !row.Expires.After(own.Lapses()) {
+			continue // nor has this one, which was declined or cancelled before it expired
+		}
+		if answered(row) && !row.Responded.After(m.At) {
 			continue // nor was there anything to answer yet
 		}
 		lapses := row.Lapses()
