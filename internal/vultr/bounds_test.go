@@ -63,6 +63,9 @@ func zipped(t *testing.T, before, one, after string) []byte {
 // TestSmallAnswersStaySmall: an answer of a few KiB, compressed, must not take gigabytes of memory,
 // whether it is read or refused. It is not parallel: it counts all that is allocated meanwhile.
 func TestSmallAnswersStaySmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("32 MiB an answer take minutes under the race detector, which runs the short tests")
+	}
 	const most = 200 << 20 // for each request, freed or not: the answer, which is read into a growing buffer, and copies of parts of it
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
