@@ -54,15 +54,15 @@ difference and ends.`,
 			if len(args) > 0 {
 				a.planFile = args[0]
 			}
-			return a.observed(cmd, a.apply)
+			return a.observe(cmd, a.apply)
 		},
 	}
 	a.addOrganizationFlags(cmd, "markdown")
-	addSwitch(cmd.Flags(), &a.yes, "yes", "do not ask")
+	addBoolFlag(cmd.Flags(), &a.yes, "yes", "do not ask")
 	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch that is told of start, success and failure; better in $ORGSYNC_PING, where other users do not see it")
-	cmd.Flags().Var(duration(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
+	cmd.Flags().Var(durationFlag(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
 	a.settleWait = 5 * time.Minute
-	cmd.Flags().Var(duration(&a.settleWait, 0), "settle-wait",
+	cmd.Flags().Var(durationFlag(&a.settleWait, 0), "settle-wait",
 		"how long to wait at the end for mails whose answer was lost; 0 leaves them to a later run")
 	return cmd
 }
@@ -78,7 +78,7 @@ func (a *app) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	session, stop, err := a.open(ctx, r, reconcile.Open)
+	session, stop, err := a.openSession(ctx, r, reconcile.Open)
 	if err != nil {
 		return err
 	}
@@ -87,13 +87,13 @@ func (a *app) apply(ctx context.Context) error {
 	planned := 0
 	p, result, err := session.Apply(ctx, reconcile.ApplyOptions{
 		Saved: saved, Holder: ledger.Holder{PID: os.Getpid(), Host: host, Start: time.Now()}, LockTimeout: a.lockTimeout,
-		RosterName: rosterName(r.Files), Concurrency: a.concurrency, SettleWait: a.settleWait, Waiting: a.followWait,
+		RosterName: rosterName(r.Files), Concurrency: a.concurrency, SettleWait: a.settleWait, Waiting: a.trackWait,
 		Planned: func(d reconcile.Decision) {
 			a.recordPlan(d)
 			planned = len(d.Plan.Changes)
 		},
 		Approve: func(ctx context.Context, p plan.Plan) (bool, error) {
-			asked, err := a.askFor(ctx, p)
+			asked, err := a.confirmPlan(ctx, p)
 			if err == nil {
 				// Whoever reads the log or the report may go away; what is under way must be finished and written down.
 				signal.Ignore(syscall.SIGPIPE)
@@ -101,48 +101,48 @@ func (a *app) apply(ctx context.Context) error {
 			}
 			return asked, err
 		},
-		Progress: a.followChanges(&planned),
+		Progress: a.trackChanges(&planned),
 	})
 	if err != nil {
 		return err
 	}
 	a.progress.clear()
-	return a.conclude(p, r, result)
+	return a.printResult(p, r, result)
 }
 
-// askFor shows p and asks whether to go on, where there is something to do and somebody to ask. A simulation shows its
+// confirmPlan shows p and asks whether to go on, where there is something to do and somebody to ask. A simulation shows its
 // plan to everybody. The error is errNotAccepted when the answer is no.
-func (a *app) askFor(ctx context.Context, p plan.Plan) (asked bool, err error) {
+func (a *app) confirmPlan(ctx context.Context, p plan.Plan) (asked bool, err error) {
 	ask := a.isTerminal(a.stdin) && !a.yes
 	if len(p.Changes) == 0 || !ask && !a.sandbox.on {
 		return false, nil
 	}
-	if err := report.PlanText(a.stderr, p, a.width(a.stderr), a.colored(a.stderr)); err != nil {
+	if err := report.PlanText(a.stderr, p, a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
 		return false, err
 	}
 	if !ask {
 		fmt.Fprintln(a.stderr)
 		return false, nil
 	}
-	if err := report.Question(a.stderr, p, a.width(a.stderr)); err != nil {
+	if err := report.Question(a.stderr, p, a.windowWidth(a.stderr)); err != nil {
 		return false, err
 	}
-	yes, err := a.confirm(ctx)
+	yes, err := a.readConfirmation(ctx)
 	if err == nil && !yes {
 		err = errNotAccepted
 	}
 	return true, err
 }
 
-// conclude prints what became of p and gives the error that the run ends with.
-func (a *app) conclude(p plan.Plan, r *roster.Roster, result apply.Result) error {
+// printResult prints what became of p and gives the error that the run ends with.
+func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) error {
 	verdict := a.resultError(result)
 	run := report.Run{Command: "apply", Files: r.Files, People: len(r.People)}
 	if code := exitCode(verdict); code != exitDone && code != exitChanges {
 		run.Failure = &report.Failure{Code: code, Err: verdict}
 	}
 	a.reported = true
-	a.seen.Result = &result
+	a.run.Result = &result
 	stale, isStale := errors.AsType[*plan.StaleError](verdict)
 	var err error
 	switch {
@@ -151,15 +151,15 @@ func (a *app) conclude(p plan.Plan, r *roster.Roster, result apply.Result) error
 	case a.output == "markdown" && isStale:
 		err = report.StaleMarkdown(a.stdout, stale)
 	case isStale:
-		err = report.StaleText(a.stdout, stale, a.width(a.stdout), a.colored(a.stdout))
+		err = report.StaleText(a.stdout, stale, a.windowWidth(a.stdout), a.useColor(a.stdout))
 	case a.output == "markdown":
 		err = report.ApplyMarkdown(a.stdout, p, result)
 	case errors.Is(verdict, errNotAccepted): // who said no has just seen the plan
 	default:
-		err = report.ApplyText(a.stdout, p, result, a.width(a.stdout), a.colored(a.stdout))
+		err = report.ApplyText(a.stdout, p, result, a.windowWidth(a.stdout), a.useColor(a.stdout))
 	}
 	if a.sandbox.on && result.Stopped == nil {
-		a.showNextSteps(result)
+		a.printNextSteps(result)
 	}
 	if err != nil && slices.ContainsFunc(result.Changes, possiblyApplied) {
 		// What was done is done, and nobody was told.
@@ -205,7 +205,7 @@ func (a *app) resultError(r apply.Result) error {
 	case stopped != nil && !begun:
 		return stopped // nothing was done: the reason is all there is to say
 	case undone > 0 || unsettled > 0 || held > 0 || lacking != nil || stopped != nil:
-		return &unfinishedError{undone: undone, unsettled: unsettled, held: held, lacking: lacking, err: stopped}
+		return &unfinishedError{undone: undone, unsettled: unsettled, notInvited: held, missingAccess: lacking, err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
 		return changesError{}
 	}

@@ -32,7 +32,7 @@ func completeFiles(most int, endings ...string) cobra.CompletionFunc {
 // A roster that cannot be read offers nothing: a shell is no place for its problems.
 func (a *app) completePeople(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	if f := cmd.Flags().Lookup("roster"); !f.Changed {
-		_ = setFromEnvironment(f, a.getenv)
+		_ = setFlagFromEnvironment(f, a.getenv)
 	}
 	paths := slices.Sorted(slices.Values(a.rosters)) // cobra reads the flags twice when it completes
 	r, err := roster.Load(slices.Compact(paths))

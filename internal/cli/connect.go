@@ -23,15 +23,15 @@ const maxKeyFile = 64 << 10
 func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), err error) {
 	config := vultr.Config{
 		BaseURL: a.apiURL, UserAgent: "orgsync/" + buildVersion(), Rate: a.rate, Concurrency: a.concurrency,
-		RequestTimeout: a.requestTimeout, Log: a.log, Reading: a.progress.reading(),
+		RequestTimeout: a.requestTimeout, Log: a.log, Reading: a.progress.readingProgress(),
 	}
 	stop = func() {}
 	if a.sandbox.on {
 		config.Key = sandboxKey
-		if config.BaseURL, stop, err = a.simulate(); err != nil {
+		if config.BaseURL, stop, err = a.startSandbox(); err != nil {
 			return nil, nil, err
 		}
-	} else if config.Key, err = a.key(ctx); err != nil {
+	} else if config.Key, err = a.readKey(ctx); err != nil {
 		return nil, nil, err
 	}
 	if client, err = vultr.New(config); err != nil {
@@ -41,18 +41,18 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 	return client, stop, nil
 }
 
-// open makes the client and opens a session with the roster r; stop ends what the client needs, and is to be called unless
+// openSession makes the client and opens a session with the roster r; stop ends what the client needs, and is to be called unless
 // there is an error.
-func (a *app) open(
+func (a *app) openSession(
 	ctx context.Context, r *roster.Roster, open func(context.Context, reconcile.Options) (*reconcile.Session, error),
 ) (session *reconcile.Session, stop func(), err error) {
 	client, stop, err := a.connect(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	a.seen.stats = client.Stats
+	a.run.stats = client.Stats
 	session, err = open(ctx, reconcile.Options{
-		Provider: client, Roster: r, Store: a.store, AfterReading: a.progress.clear,
+		Provider: client, Roster: r, Store: a.ledgerStore, AfterReading: a.progress.clear,
 		Rules:      a.rules(),
 		Identified: func(in org.Organization) { a.setOrganization(in, r) },
 		Warn:       func(text string) { a.log.Warn(text) },
@@ -78,11 +78,11 @@ func (a *app) setOrganization(in org.Organization, r *roster.Roster) {
 	if a.sandbox.on {
 		r.Organization = in.ID
 	}
-	a.seen.Organization = in
+	a.run.Organization = in
 }
 
-// key is the API key: from the key file when there is one, else from the environment.
-func (a *app) key(ctx context.Context) (string, error) {
+// readKey is the API readKey: from the readKey file when there is one, else from the environment.
+func (a *app) readKey(ctx context.Context) (string, error) {
 	if a.apiKeyFile == "" {
 		key := a.getenv("VULTR_API_KEY")
 		if key == "" {
@@ -90,13 +90,13 @@ func (a *app) key(ctx context.Context) (string, error) {
 		}
 		return strings.TrimRight(key, "\r\n"), nil
 	}
-	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.holds(a.apiKeyFile) {
-		return "", withStep(readingKey, errors.New(
+	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.contains(a.apiKeyFile) {
+		return "", withStep(stepReadKey, errors.New(
 			"read the API key: --api-key-file names a file, and what it was given looks like the key itself"))
 	}
 	file, err := interruptible(ctx, "read the API key", func() (keyFile, error) {
 		file, err := readKeyFile(a.apiKeyFile)
-		return file, withStep(readingKey, err)
+		return file, withStep(stepReadKey, err)
 	})
 	if err != nil {
 		return "", err

@@ -38,9 +38,9 @@ the top of the repository, or with ./ at the working directory.`,
 }
 
 func (a *app) diff(ctx context.Context, before, after string) error {
-	was, err := loadFrom(ctx, before)
-	is, second := loadFrom(ctx, after)
-	if err := bothProblems(err, second); err != nil {
+	was, err := loadRosterFrom(ctx, before)
+	is, second := loadRosterFrom(ctx, after)
+	if err := joinProblems(err, second); err != nil {
 		return reconcile.WithCause(ctx, err)
 	}
 	d := diff.Compare(was, is)
@@ -53,28 +53,28 @@ func (a *app) diff(ctx context.Context, before, after string) error {
 	case "markdown":
 		return report.DiffMarkdown(a.stdout, d)
 	}
-	return report.DiffText(a.stdout, d, a.width(a.stdout), a.colored(a.stdout))
+	return report.DiffText(a.stdout, d, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
-// loadFrom reads a roster from a file, a folder or git.
-func loadFrom(ctx context.Context, path string) (*roster.Roster, error) {
+// loadRosterFrom reads a roster from a file, a folder or git.
+func loadRosterFrom(ctx context.Context, path string) (*roster.Roster, error) {
 	spec, ok := strings.CutPrefix(path, "git:")
 	if !ok {
 		r, err := readRoster(ctx, path)
 		if tried, ok := errors.AsType[*stepError](err); ok {
-			err = withStep(comparing, tried.err)
+			err = withStep(stepCompare, tried.err)
 		}
 		return r, err
 	}
-	files, err := filesInGit(ctx, spec)
+	files, err := readGitFiles(ctx, spec)
 	if err != nil {
-		return nil, withStep(readingGit, fmt.Errorf("read roster %s: %w", path, err))
+		return nil, withStep(stepReadGit, fmt.Errorf("read roster %s: %w", path, err))
 	}
 	return roster.Parse(files)
 }
 
-// bothProblems joins the errors of two rosters. Where both are invalid it is one error with the problems of both.
-func bothProblems(first, second error) error {
+// joinProblems joins the errors of two rosters. Where both are invalid it is one error with the problems of both.
+func joinProblems(first, second error) error {
 	a, ok := errors.AsType[*roster.ProblemsError](first)
 	b, too := errors.AsType[*roster.ProblemsError](second)
 	switch {

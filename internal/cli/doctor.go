@@ -75,7 +75,7 @@ func (a *app) doctor(ctx context.Context, record string, asked bool) error {
 	var recorder *vultr.Recorder
 	if record != "" {
 		if recorder, err = vultr.NewRecorder(record); err != nil {
-			return withStep(recording, err)
+			return withStep(stepRecord, err)
 		}
 	}
 	found, err := client.Probe(ctx, pin, recorder)
@@ -87,7 +87,7 @@ func (a *app) doctor(ctx context.Context, record string, asked bool) error {
 		err = &unableError{found.Unable}
 		out.Failure = &report.Failure{Code: exitCode(err), Err: err}
 	}
-	out.Dialect = simulated(found)
+	out.Dialect = sandboxDialect(found)
 	a.reported = true
 	var printing error
 	switch a.output {
@@ -96,7 +96,7 @@ func (a *app) doctor(ctx context.Context, record string, asked bool) error {
 	case "markdown":
 		printing = report.DoctorMarkdown(a.stdout, out, found)
 	default:
-		printing = report.DoctorText(a.stdout, out, found, a.width(a.stdout), a.colored(a.stdout))
+		printing = report.DoctorText(a.stdout, out, found, a.windowWidth(a.stdout), a.useColor(a.stdout))
 	}
 	if printing != nil {
 		return fmt.Errorf("print the report: %w", printing)
@@ -104,8 +104,8 @@ func (a *app) doctor(ctx context.Context, record string, asked bool) error {
 	return err
 }
 
-// simulated is the dialect that the simulated API has to be told so that it speaks as was seen; "" when nothing was.
-func simulated(found org.Checkup) string {
+// sandboxDialect is the dialect that the sandboxDialect API has to be told so that it speaks as was seen; "" when nothing was.
+func sandboxDialect(found org.Checkup) string {
 	if found.Key != org.VerdictAllowed {
 		return ""
 	}

@@ -30,8 +30,8 @@ const (
 	exitTerminated  = 143
 )
 
-// meanings says each code in the words of the help texts.
-var meanings = map[int]string{
+// exitMeanings says each code in the words of the help texts.
+var exitMeanings = map[int]string{
 	exitDone:        "done, or nothing to do",
 	exitError:       "an error: nothing could be planned or applied",
 	exitChanges:     "only with --detailed-exitcode: there are changes",
@@ -53,7 +53,7 @@ EXIT STATUS
 func exitStatus(codes ...int) map[string]string {
 	var b strings.Builder
 	for _, code := range codes {
-		fmt.Fprintf(&b, "  %-4d %s\n", code, meanings[code])
+		fmt.Fprintf(&b, "  %-4d %s\n", code, exitMeanings[code])
 	}
 	return map[string]string{"exit": b.String()}
 }
@@ -66,8 +66,8 @@ func (changesError) Error() string { return "there are changes" }
 // unfinishedError says that an apply left something undone.
 type unfinishedError struct {
 	undone, unsettled int
-	held              int   // people who are held back for another reason
-	lacking           error // a plan.UnknownAccessError, or nil
+	notInvited        int   // people who are held back for another reason
+	missingAccess     error // a plan.UnknownAccessError, or nil
 	err               error // why the run stopped; nil when it went to its end
 }
 
@@ -86,13 +86,13 @@ func (e *unfinishedError) Error() string {
 		parts = append(parts, fmt.Sprintf("of %d people it is not known whether they were mailed", e.unsettled))
 	}
 	switch {
-	case e.held == 1:
+	case e.notInvited == 1:
 		parts = append(parts, "1 person is not invited: see the notice about them")
-	case e.held > 1:
-		parts = append(parts, fmt.Sprintf("%d people are not invited: see the notices about them", e.held))
+	case e.notInvited > 1:
+		parts = append(parts, fmt.Sprintf("%d people are not invited: see the notices about them", e.notInvited))
 	}
-	if e.lacking != nil {
-		parts = append(parts, e.lacking.Error())
+	if e.missingAccess != nil {
+		parts = append(parts, e.missingAccess.Error())
 	}
 	if e.err != nil && len(parts) == 0 {
 		return e.err.Error()
@@ -171,6 +171,6 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 	if !a.reported {
 		err = errors.Join(err, a.printError(cmd, code, err))
 	}
-	a.explain(err)
+	a.printErrorAndHint(err)
 	return code
 }

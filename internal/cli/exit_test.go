@@ -54,14 +54,14 @@ var failures = []struct {
 	{"time-out of a request", call(0, context.DeadlineExceeded), exitError, "--request-timeout"},
 	{"late answer", call(0, os.ErrDeadlineExceeded), exitError, "--request-timeout"}, // as every error with Timeout
 	{"page of a portal", &org.CallError{Op: "list users", Status: 200, Failure: org.Unreadable}, exitError, "HTTPS_PROXY"},
-	{"no such roster", &stepError{readingRoster, fs.ErrNotExist}, exitError, "--roster"},
+	{"no such roster", &stepError{stepReadRoster, fs.ErrNotExist}, exitError, "--roster"},
 	{"time-out of the run", &timeoutError{time.Minute}, exitError, "--timeout"},
 	{"dropped", call(0, errors.New("unexpected EOF")), exitError, "--log-level debug"},
 	{"state folder", &reconcile.StateError{Err: &fs.PathError{Op: "mkdir", Path: "/x", Err: fs.ErrPermission}}, exitError, "--state-dir"},
 	{"full disk", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError, "make room"},
 	{"damaged ledger", &reconcile.StateError{Err: errors.New("read the ledger: line 1 was written by a later version")}, exitError, "--state-dir"},
 	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError, "--state-dir"},
-	{"roster that may not be read", withStep(readingRoster, fs.ErrPermission), exitError, "may read"},
+	{"roster that may not be read", withStep(stepReadRoster, fs.ErrPermission), exitError, "may read"},
 	{"damaged simulation", &sandbox.StateError{File: "x", Err: errors.New("damaged")}, exitError, "remove the file"},
 	{"interrupted", &signalError{os.Interrupt}, exitInterrupted, "run again"},
 	{"terminated", &signalError{syscall.SIGTERM}, exitTerminated, "run again"},
@@ -70,17 +70,17 @@ var failures = []struct {
 	{"unfinished, interrupted", &unfinishedError{undone: 1, err: &signalError{os.Interrupt}}, exitInterrupted, "run again"},
 	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.ElsewhereError{}}, exitUnfinished, "do not run again before"},
 	{"several organizations", &org.PinError{Have: make([]org.Organization, 2)}, exitRefused, "organization: NAME"},
-	{"nobody to import", errNobody, exitError, "write a roster by hand"},
-	{"key file", withStep(readingKey, fs.ErrNotExist), exitError, "--api-key-file"},
-	{"no roster", withStep(readingRoster, fs.ErrNotExist), exitError, "--roster"},
-	{"no such commit", withStep(readingGit, errors.New("git says: no")), exitError, "fetch-depth: 0"},
+	{"nobody to import", errNobodyToList, exitError, "write a roster by hand"},
+	{"key file", withStep(stepReadKey, fs.ErrNotExist), exitError, "--api-key-file"},
+	{"no roster", withStep(stepReadRoster, fs.ErrNotExist), exitError, "--roster"},
+	{"no such commit", withStep(stepReadGit, errors.New("git says: no")), exitError, "fetch-depth: 0"},
 	{"nobody of that address", withStep(stepFindPerson, errors.New("nobody")), exitError, "'orgsync status'"},
-	{"plan not saved", withStep(savingPlan, fs.ErrNotExist), exitError, "--out"},
-	{"plan not saved, full disk", withStep(savingPlan, syscall.ENOSPC), exitError, "make room"},
-	{"not to be merged", withStep(merging, errors.New("no")), exitError, "--merge"},
-	{"not recorded", withStep(recording, fs.ErrExist), exitError, "--record"},
+	{"plan not saved", withStep(stepSavePlan, fs.ErrNotExist), exitError, "--out"},
+	{"plan not saved, full disk", withStep(stepSavePlan, syscall.ENOSPC), exitError, "make room"},
+	{"not to be merged", withStep(stepMerge, errors.New("no")), exitError, "--merge"},
+	{"not recorded", withStep(stepRecord, fs.ErrExist), exitError, "--record"},
 	{"nobody to play", withStep(stepSandboxAction, errors.New("nobody")), exitError, "'orgsync sandbox show'"},
-	{"cannot listen", withStep(listening, errors.New("in use")), exitError, "--listen"},
+	{"cannot listen", withStep(stepListen, errors.New("in use")), exitError, "--listen"},
 	{"output to a full disk", &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, exitError, "make room"},
 	{"anything else", errors.New("odd"), exitError, ""},
 }
@@ -123,7 +123,7 @@ func TestExplainClean(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
 	a := &app{Environment: Environment{stderr: &stderr, isTerminal: noTerminal}}
-	a.explain(errors.New("list users: \x1b[2J\u202eHTTP 500:\n" + strings.Repeat("x", 10_000)))
+	a.printErrorAndHint(errors.New("list users: \x1b[2J\u202eHTTP 500:\n" + strings.Repeat("x", 10_000)))
 	if s := stderr.String(); strings.ContainsAny(s, "\x1b\u202e") || strings.Count(s, "\n") != 1 || len(s) > 2*errorWidth {
 		t.Errorf("stderr is %q", s)
 	}

@@ -36,17 +36,17 @@ func parseFault(s string) (sandbox.Fault, error) {
 		case word == "after":
 			f.After = true
 		case key == "from":
-			err = wholeNumber(&f.From, 1, 1_000_000).Set(text)
+			err = intFlag(&f.From, 1, 1_000_000).Set(text)
 		case key == "every":
-			err = wholeNumber(&f.Every, 1, 1_000_000).Set(text)
+			err = intFlag(&f.Every, 1, 1_000_000).Set(text)
 		case key == "times":
-			err = wholeNumber(&f.Times, 1, 1_000_000).Set(text)
+			err = intFlag(&f.Times, 1, 1_000_000).Set(text)
 		case key == "status":
-			err = wholeNumber(&f.Status, 400, 599).Set(text)
+			err = intFlag(&f.Status, 400, 599).Set(text)
 		case key == "delay":
-			err = duration(&f.Delay, time.Millisecond).Set(text)
+			err = durationFlag(&f.Delay, time.Millisecond).Set(text)
 		case key == "late":
-			err = duration(&f.Late, time.Millisecond).Set(text)
+			err = durationFlag(&f.Late, time.Millisecond).Set(text)
 		default:
 			return sandbox.Fault{}, fmt.Errorf("does not know the word %s; one of them must be %s", strconv.Quote(word), orList(faultWords))
 		}

@@ -22,9 +22,9 @@ var errNoGit = errors.New("git is not installed, or not in the PATH")
 // objectID is what git calls an object, in SHA-1 and SHA-256 repositories.
 var objectID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
-// filesInGit reads the file, or the roster files of the folder, that spec names as REF:PATH in the repository of the
+// readGitFiles reads the file, or the roster files of the folder, that spec names as REF:PATH in the repository of the
 // working directory. It reads objects only: no hook, filter or other program of the repository is run.
-func filesInGit(ctx context.Context, spec string) ([]roster.File, error) {
+func readGitFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	ref, path, found := strings.Cut(spec, ":")
 	if !found || path == "" {
 		return nil, errors.New("write it as git:REF:PATH, as in git:origin/main:users.yaml")
@@ -35,30 +35,30 @@ func filesInGit(ctx context.Context, spec string) ([]roster.File, error) {
 	if strings.ContainsFunc(path, unicode.IsControl) {
 		return nil, errors.New("the path holds a control character")
 	}
-	if _, err := resolve(ctx, ref+"^{commit}"); err != nil {
+	if _, err := resolveObject(ctx, ref+"^{commit}"); err != nil {
 		return nil, fmt.Errorf("find the commit %q: %w", ref, err)
 	}
-	id, err := resolve(ctx, spec)
+	id, err := resolveObject(ctx, spec)
 	if err != nil {
 		return nil, fmt.Errorf("find %q in %q: %w", path, ref, err)
 	}
-	kind, err := git(ctx, "cat-file", "-t", id)
+	kind, err := runGit(ctx, "cat-file", "-t", id)
 	if err != nil {
 		return nil, err
 	}
 	switch name := "git:" + spec; strings.TrimSpace(string(kind)) {
 	case "blob":
-		data, err := git(ctx, "cat-file", "blob", id)
+		data, err := runGit(ctx, "cat-file", "blob", id)
 		return []roster.File{{Name: name, Data: data}}, err
 	case "tree":
-		return filesInTree(ctx, name, id)
+		return readGitTree(ctx, name, id)
 	}
 	return nil, fmt.Errorf("%q is neither a file nor a folder", path)
 }
 
-// filesInTree reads what [roster.Load] would read of a folder, in the same order.
-func filesInTree(ctx context.Context, name, tree string) ([]roster.File, error) {
-	list, err := git(ctx, "ls-tree", "-r", "-z", tree)
+// readGitTree reads what [roster.Load] would read of a folder, in the same order.
+func readGitTree(ctx context.Context, name, tree string) ([]roster.File, error) {
+	list, err := runGit(ctx, "ls-tree", "-r", "-z", tree)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func filesInTree(ctx context.Context, name, tree string) ([]roster.File, error) 
 	})
 	var files []roster.File
 	for _, b := range blobs {
-		data, err := git(ctx, "cat-file", "blob", b.id)
+		data, err := runGit(ctx, "cat-file", "blob", b.id)
 		if err != nil {
 			return nil, err
 		}
@@ -123,9 +123,9 @@ func checkRef(ref string) error {
 	return nil
 }
 
-// resolve gives the id of the object that name names. It alone passes on what a person wrote.
-func resolve(ctx context.Context, name string) (string, error) {
-	out, err := git(ctx, "rev-parse", "--verify", "--end-of-options", name)
+// resolveObject gives the id of the object that name names. It alone passes on what a person wrote.
+func resolveObject(ctx context.Context, name string) (string, error) {
+	out, err := runGit(ctx, "rev-parse", "--verify", "--end-of-options", name)
 	if err != nil {
 		return "", err
 	}
@@ -136,16 +136,16 @@ func resolve(ctx context.Context, name string) (string, error) {
 	return id, nil
 }
 
-// git runs git in the working directory and gives what it prints, up to what a roster file may have. The error is what
-// git said.
-func git(ctx context.Context, args ...string) ([]byte, error) {
+// runGit runs runGit in the working directory and gives what it prints, up to what a roster file may have. The error is what
+// runGit said.
+func runGit(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-pager", "--no-replace-objects"}, args...)...)
 	// Without the network, without questions, and in words that can be looked up.
 	cmd.Env = append(cmd.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &bounded{&stdout, roster.MaxFile + 1, stop}, &bounded{&stderr, 4096, func() {}}
+	cmd.Stdout, cmd.Stderr = &limitedWriter{&stdout, roster.MaxFile + 1, stop}, &limitedWriter{&stderr, 4096, func() {}}
 	err := cmd.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
@@ -162,14 +162,14 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 	return stdout.Bytes(), nil
 }
 
-// bounded keeps the first bytes that are written to it, and calls full with the first one that is too many.
-type bounded struct {
+// limitedWriter keeps the first bytes that are written to it, and calls full with the first one that is too many.
+type limitedWriter struct {
 	to   io.Writer
 	room int
 	full func()
 }
 
-func (b *bounded) Write(p []byte) (int, error) {
+func (b *limitedWriter) Write(p []byte) (int, error) {
 	kept := p[:min(len(p), b.room)]
 	if _, err := b.to.Write(kept); err != nil {
 		return 0, err

@@ -10,7 +10,7 @@ import (
 
 func TestNoGit(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := filesInGit(t.Context(), "HEAD:users.yaml")
+	_, err := readGitFiles(t.Context(), "HEAD:users.yaml")
 	if !errors.Is(err, errNoGit) {
 		t.Errorf("filesInGit = %v", err)
 	}
@@ -42,10 +42,10 @@ func TestResolveTakesNoOptions(t *testing.T) {
 		t.Skip(err)
 	}
 	t.Chdir(t.TempDir())
-	if _, err := git(t.Context(), "init", "--quiet"); err != nil {
+	if _, err := runGit(t.Context(), "init", "--quiet"); err != nil {
 		t.Fatal(err)
 	}
-	if id, err := resolve(t.Context(), "-q"); err == nil || !strings.HasPrefix(err.Error(), "git says: ") {
+	if id, err := resolveObject(t.Context(), "-q"); err == nil || !strings.HasPrefix(err.Error(), "git says: ") {
 		t.Errorf("resolve = %q, %v", id, err)
 	}
 }
@@ -54,7 +54,7 @@ func TestBounded(t *testing.T) {
 	t.Parallel()
 	var kept bytes.Buffer
 	ended := 0
-	w := &bounded{to: &kept, room: 5, full: func() { ended++ }}
+	w := &limitedWriter{to: &kept, room: 5, full: func() { ended++ }}
 	for _, s := range []string{"abc", "de", "", "f", "g"} {
 		if n, err := w.Write([]byte(s)); n != len(s) || err != nil {
 			t.Errorf("Write(%q) = %d, %v", s, n, err)

@@ -42,17 +42,17 @@ func (e *clientError) Unwrap() error { return e.err }
 type step int
 
 const (
-	readingKey step = iota + 1
-	readingRoster
-	readingGit
+	stepReadKey step = iota + 1
+	stepReadRoster
+	stepReadGit
 	stepFindPerson // somebody in the roster
-	savingPlan
-	merging
-	recording
+	stepSavePlan
+	stepMerge
+	stepRecord
 	stepSandboxAction // the people of the simulation
-	advancing
-	listening
-	comparing
+	stepAdvance
+	stepListen
+	stepCompare
 )
 
 // stepError is an error of a step.
@@ -73,17 +73,17 @@ func withStep(s step, err error) error {
 }
 
 var stepHints = map[step]string{
-	readingKey:        "--api-key-file (ORGSYNC_API_KEY_FILE) names a file that holds nothing but the key, and that you may read",
-	readingRoster:     "--roster (ORGSYNC_ROSTER) names a file, or a folder of *.yaml and *.yml files; 'orgsync import' makes a first one from the organization",
-	readingGit:        "run it inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show REF:PATH' has to show the file",
+	stepReadKey:       "--api-key-file (ORGSYNC_API_KEY_FILE) names a file that holds nothing but the key, and that you may read",
+	stepReadRoster:    "--roster (ORGSYNC_ROSTER) names a file, or a folder of *.yaml and *.yml files; 'orgsync import' makes a first one from the organization",
+	stepReadGit:       "run it inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show REF:PATH' has to show the file",
 	stepFindPerson:    "'orgsync status' without an address lists everybody in the roster",
-	savingPlan:        "--out (ORGSYNC_OUT) names a file in a folder that is there, and that you may write to",
-	merging:           "--merge names a file of the roster; where that has more, --roster names all of it",
-	recording:         "--record (ORGSYNC_RECORD) names a folder that is new or empty, and that you may write to",
+	stepSavePlan:      "--out (ORGSYNC_OUT) names a file in a folder that is there, and that you may write to",
+	stepMerge:         "--merge names a file of the roster; where that has more, --roster names all of it",
+	stepRecord:        "--record (ORGSYNC_RECORD) names a folder that is new or empty, and that you may write to",
 	stepSandboxAction: "'orgsync sandbox show' shows who is there and who is invited",
-	advancing:         "'orgsync sandbox reset' begins anew",
-	comparing:         "OLD and NEW are files, folders of *.yaml and *.yml files, or git:REF:PATH",
-	listening:         "--listen (ORGSYNC_LISTEN) is HOST:PORT on this machine; port 0 takes a free one",
+	stepAdvance:       "'orgsync sandbox reset' begins anew",
+	stepCompare:       "OLD and NEW are files, folders of *.yaml and *.yml files, or git:REF:PATH",
+	stepListen:        "--listen (ORGSYNC_LISTEN) is HOST:PORT on this machine; port 0 takes a free one",
 }
 
 var (
@@ -91,8 +91,8 @@ var (
 	errNotAccepted = errors.New("not confirmed: nothing was changed")
 )
 
-// explain prints err on stderr, every problem of a roster on its own line, and then what to do about it.
-func (a *app) explain(err error) {
+// printErrorAndHint prints err on stderr, every problem of a roster on its own line, and then what to do about it.
+func (a *app) printErrorAndHint(err error) {
 	line := err.Error()
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
 		if !a.reported {
@@ -103,17 +103,17 @@ func (a *app) explain(err error) {
 			line = "the roster has 1 problem"
 		}
 	}
-	a.say("orgsync: " + line)
+	a.printMessage("orgsync: " + line)
 	if hint := a.hint(err); hint != "" {
-		a.say("hint: " + hint)
+		a.printMessage("hint: " + hint)
 	}
 }
 
-// say writes a sentence on stderr, as wide as the window is.
-func (a *app) say(text string) {
+// printMessage writes a sentence on stderr, as wide as the window is.
+func (a *app) printMessage(text string) {
 	// Before it is cut and folded, which would leave a part of a secret.
 	text = a.secrets.redact(report.Clean(text, len(text)))
-	_ = report.Sentence(a.stderr, text, errorWidth, a.width(a.stderr))
+	_ = report.Sentence(a.stderr, text, errorWidth, a.windowWidth(a.stderr))
 }
 
 // hint says what to do about err; "" when there is nothing to say that the error does not.
@@ -164,7 +164,7 @@ func (a *app) hint(err error) string {
 	switch {
 	case errors.Is(err, errNoKey):
 		return "set VULTR_API_KEY, or name a file with --api-key-file; to try without a key, add --sandbox"
-	case errors.Is(err, errNobody):
+	case errors.Is(err, errNobodyToList):
 		return "write a roster by hand: the line 'users:', and below it '  - email: ADDRESS' for each person"
 	case errors.Is(err, errNoGit):
 		return "install git, or compare two files: orgsync diff OLD.yaml NEW.yaml"
@@ -177,7 +177,7 @@ func (a *app) hint(err error) string {
 	case is[*reconcile.StateError](err):
 		return stateHint(err)
 	case is[*sandbox.StateError](err):
-		return simulationHint(err)
+		return sandboxHint(err)
 	case isOnlyHeld(err):
 		return "the notices say what is to be done for each of them; running again does not help"
 	case is[*unfinishedError](err) && !is[*org.CallError](err):
@@ -190,7 +190,7 @@ func (a *app) hint(err error) string {
 		return "make room on the disk that the output goes to, and run again"
 	}
 	if tried, ok := errors.AsType[*stepError](err); ok {
-		if tried.step == readingRoster && errors.Is(err, fs.ErrPermission) {
+		if tried.step == stepReadRoster && errors.Is(err, fs.ErrPermission) {
 			return "let the user that runs orgsync read the file, or name one that it may read with --roster (ORGSYNC_ROSTER)"
 		}
 		return stepHints[tried.step]
@@ -205,8 +205,8 @@ func isOnlyHeld(err error) bool {
 	return ok && e.undone == 0 && e.unsettled == 0 && e.err == nil
 }
 
-// simulationHint is about the file that the simulated API keeps its state in.
-func simulationHint(err error) string {
+// sandboxHint is about the file that the simulated API keeps its state in.
+func sandboxHint(err error) string {
 	switch {
 	case errors.Is(err, sandbox.ErrForeign):
 		return "name the file of a simulation with --sandbox=FILE, in 'orgsync sandbox' with --file"

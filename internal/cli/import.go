@@ -65,17 +65,17 @@ itself, which the shell would empty first.`,
 	return cmd
 }
 
-// errNobody says that there is nobody to make a roster of.
-var errNobody = errors.New("the organization has nobody who could be listed")
+// errNobodyToList says that there is nobody to make a roster of.
+var errNobodyToList = errors.New("the organization has nobody who could be listed")
 
 func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
 	defer cancel()
-	r, text, err := a.existing(ctx, o)
+	r, text, err := a.loadExisting(ctx, o)
 	if err != nil {
 		return err
 	}
-	session, stop, err := a.open(ctx, r, reconcile.Open)
+	session, stop, err := a.openSession(ctx, r, reconcile.Open)
 	if pin, ok := errors.AsType[*org.PinError](err); ok && pin.Pin == "" {
 		err = fmt.Errorf("%w: name one with --organization", err)
 	}
@@ -97,7 +97,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 			fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
 		}
 	case len(draft.Entries) == 0:
-		return errNobody
+		return errNobodyToList
 	default:
 		text = draft.YAML()
 	}
@@ -106,8 +106,8 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	return err
 }
 
-// existing is the roster whose people are not missing, with the text of the file to add to. Without --merge it has nobody.
-func (a *app) existing(ctx context.Context, o importOptions) (*roster.Roster, []byte, error) {
+// loadExisting is the roster whose people are not missing, with the text of the file to add to. Without --merge it has nobody.
+func (a *app) loadExisting(ctx context.Context, o importOptions) (*roster.Roster, []byte, error) {
 	if a.sandbox.on {
 		o.pin = "" // as with the roster's own
 	}
@@ -116,10 +116,10 @@ func (a *app) existing(ctx context.Context, o importOptions) (*roster.Roster, []
 	}
 	_, err := os.Stat(o.merge)
 	if err == nil {
-		err = replaceable(o.merge) // it is read twice
+		err = checkReplaceable(o.merge) // it is read twice
 	}
 	if err != nil {
-		return nil, nil, withStep(merging, fmt.Errorf("--merge %s: %w", o.merge, err))
+		return nil, nil, withStep(stepMerge, fmt.Errorf("--merge %s: %w", o.merge, err))
 	}
 	a.rosters = []string{o.merge}
 	if len(o.roster) > 0 {
@@ -132,11 +132,11 @@ func (a *app) existing(ctx context.Context, o importOptions) (*roster.Roster, []
 	r.Organization = cmp.Or(r.Organization, o.pin)
 	isMerged := func(file string) bool { return filepath.Clean(file) == filepath.Clean(o.merge) }
 	if !slices.ContainsFunc(r.Files, isMerged) {
-		return nil, nil, withStep(merging, fmt.Errorf("--merge %s: that is not a file of the roster", o.merge))
+		return nil, nil, withStep(stepMerge, fmt.Errorf("--merge %s: that is not a file of the roster", o.merge))
 	}
 	text, err := os.ReadFile(o.merge)
 	if err != nil {
-		return nil, nil, withStep(readingRoster, fmt.Errorf("read roster: %w", err))
+		return nil, nil, withStep(stepReadRoster, fmt.Errorf("read roster: %w", err))
 	}
 	return r, text, nil
 }

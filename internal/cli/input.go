@@ -12,7 +12,7 @@ import (
 func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 	r, err := interruptible(ctx, "read roster", func() (*roster.Roster, error) { return roster.Load(paths) })
 	if err != nil && !is[*roster.ProblemsError](err) {
-		err = withStep(readingRoster, err)
+		err = withStep(stepReadRoster, err)
 	}
 	return r, err
 }

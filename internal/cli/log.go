@@ -11,21 +11,21 @@ import (
 func newLog(w io.Writer, level slog.Level, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(visible{w, `\u005b`}, options))
+		return slog.New(slog.NewJSONHandler(escapingWriter{w, `\u005b`}, options))
 	}
-	return slog.New(slog.NewTextHandler(visible{w, " ["}, options))
+	return slog.New(slog.NewTextHandler(escapingWriter{w, " ["}, options))
 }
 
-// visible escapes what slog leaves as it is although it cannot be seen: bidirectional and some
+// escapingWriter escapes what slog leaves as it is although it cannot be seen: bidirectional and some
 // control characters in JSON, DEL in text. It also keeps what a CI runner would take for a command
 // from being one: bracket stands for the "[" of "##[". slog writes each record as a whole.
-type visible struct {
+type escapingWriter struct {
 	w       io.Writer
 	bracket string
 }
 
-func (v visible) Write(line []byte) (int, error) {
-	if _, err := v.w.Write(report.EscapeCommands(report.EscapeUnseen(line), v.bracket)); err != nil {
+func (v escapingWriter) Write(line []byte) (int, error) {
+	if _, err := v.w.Write(report.EscapeCommands(report.EscapeInvisible(line), v.bracket)); err != nil {
 		return 0, err
 	}
 	return len(line), nil

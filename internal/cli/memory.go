@@ -12,8 +12,8 @@ import (
 	"github.com/orgsync/orgsync/internal/reconcile"
 )
 
-// statePath is the folder for what orgsync remembers.
-func (a *app) statePath() (string, error) {
+// stateFolder is the folder for what orgsync remembers.
+func (a *app) stateFolder() (string, error) {
 	if a.stateDir != "" {
 		return a.stateDir, nil
 	}
@@ -27,9 +27,9 @@ func (a *app) statePath() (string, error) {
 	return "", &reconcile.StateError{Err: errors.New("there is no folder for the state: neither XDG_STATE_HOME nor HOME is set")}
 }
 
-// store is where the ledger of an organization is kept.
-func (a *app) store(in org.Organization) (ledger.Store, error) {
-	dir, err := a.statePath()
+// ledgerStore is where the ledger of an organization is kept.
+func (a *app) ledgerStore(in org.Organization) (ledger.Store, error) {
+	dir, err := a.stateFolder()
 	if err != nil {
 		return nil, err
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// observation is what a run has found out so far, for those who watch over runs: the log, the metrics file and the
+// runRecord is what a run has found out so far, for those who watch over runs: the log, the metrics file and the
 // dead-man's switch.
-type observation struct {
+type runRecord struct {
 	report.Metrics
 	began time.Time
 	stats func() vultr.Stats // nil before there is a client
@@ -39,43 +39,43 @@ func (a *app) addMetricsFlag(cmd *cobra.Command) {
 
 // recordPlan notes what was planned. Where everybody stands is for the metrics only, and takes as long as planning.
 func (a *app) recordPlan(d reconcile.Decision) {
-	a.seen.Plan = &d.Plan
+	a.run.Plan = &d.Plan
 	if a.metricsFile != "" {
-		a.seen.Standings = plan.Standings(d.Input)
+		a.run.Standings = plan.Standings(d.Input)
 	}
 }
 
-// observed carries out a command and tells of its beginning and its end. Whatever goes wrong with the telling is a
+// observe carries out a command and tells of its beginning and its end. Whatever goes wrong with the telling is a
 // warning: the run is as good or bad without.
-func (a *app) observed(cmd *cobra.Command, do func(context.Context) error) error {
+func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error {
 	ctx := cmd.Context()
-	pings, err := a.pings()
+	pings, err := a.newPing()
 	if err != nil {
 		return &usageError{cmd.CommandPath(), err}
 	}
-	a.seen = observation{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
+	a.run = runRecord{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
 	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated", a.sandbox.on)
-	a.tell(pings, "start", func() error { return pings.Start(ctx) })
+	a.sendPing(pings, "start", func() error { return pings.Start(ctx) })
 
 	err = do(ctx)
 
-	a.seen.Code, a.seen.Ended = exitCode(err), time.Now()
-	a.seen.Duration = a.seen.Ended.Sub(a.seen.began)
-	if a.seen.stats != nil {
-		s := a.seen.stats()
-		a.seen.Requests, a.seen.Throttled = s.Requests, s.Throttled
+	a.run.Code, a.run.Ended = exitCode(err), time.Now()
+	a.run.Duration = a.run.Ended.Sub(a.run.began)
+	if a.run.stats != nil {
+		s := a.run.stats()
+		a.run.Requests, a.run.Throttled = s.Requests, s.Throttled
 	}
-	a.logEnd(err)
+	a.logRunEnd(err)
 	if a.metricsFile != "" {
 		if err := a.writeMetrics(); err != nil {
 			a.log.Warn("the metrics were not written", "error", err)
 		}
 	}
 	last := context.WithoutCancel(ctx) // the end of a run that was ended is told too
-	if code := a.seen.Code; succeeded(code) {
-		a.tell(pings, "success", func() error { return pings.Success(last) })
+	if code := a.run.Code; succeeded(code) {
+		a.sendPing(pings, "success", func() error { return pings.Success(last) })
 	} else {
-		a.tell(pings, "failure", func() error { return pings.Failure(last, code) })
+		a.sendPing(pings, "failure", func() error { return pings.Failure(last, code) })
 	}
 	return err
 }
@@ -83,8 +83,8 @@ func (a *app) observed(cmd *cobra.Command, do func(context.Context) error) error
 // succeeded tells whether a run with this exit code did its work.
 func succeeded(code int) bool { return code == exitDone || code == exitChanges }
 
-// pings is the dead-man's switch; nil when nobody asked for one, and for a simulation, which says nothing of the real job.
-func (a *app) pings() (*ping.Switch, error) {
+// newPing is the dead-man's switch; nil when nobody asked for one, and for a simulation, which says nothing of the real job.
+func (a *app) newPing() (*ping.Switch, error) {
 	if a.ping == "" {
 		return nil, nil
 	}
@@ -98,7 +98,7 @@ func (a *app) pings() (*ping.Switch, error) {
 	return s, nil
 }
 
-func (a *app) tell(to *ping.Switch, what string, send func() error) {
+func (a *app) sendPing(to *ping.Switch, what string, send func() error) {
 	if to == nil {
 		return
 	}
@@ -110,11 +110,11 @@ func (a *app) tell(to *ping.Switch, what string, send func() error) {
 // writeMetrics replaces the metrics file. What a failed run cannot know it takes over from the run before. A file that
 // something else wrote is left alone.
 func (a *app) writeMetrics() error {
-	m := a.seen.Metrics
+	m := a.run.Metrics
 	if succeeded(m.Code) {
 		m.Succeeded = m.Ended
 	}
-	if err := replaceable(a.metricsFile); err != nil {
+	if err := checkReplaceable(a.metricsFile); err != nil {
 		return fmt.Errorf("write the metrics in %s: %w", a.metricsFile, err)
 	}
 	previous, err := readUpTo(a.metricsFile, maxMetricsFile+1)
@@ -122,7 +122,7 @@ func (a *app) writeMetrics() error {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return fmt.Errorf("read the metrics of the run before: %w", err)
-	case len(previous) > maxMetricsFile || !m.Keep(string(previous)):
+	case len(previous) > maxMetricsFile || !m.KeepPrevious(string(previous)):
 		return fmt.Errorf("%s holds something else than metrics of orgsync; remove it, or name another file", a.metricsFile)
 	}
 	var text bytes.Buffer
@@ -139,8 +139,8 @@ func (a *app) writeMetrics() error {
 // applying is what the progress bar calls carrying a plan out.
 const applying = "Applying"
 
-// followChanges follows a run as it goes on. planned is how many changes it has, once the first of them is concluded.
-func (a *app) followChanges(planned *int) func(apply.ChangeResult) {
+// trackChanges follows a run as it goes on. planned is how many changes it has, once the first of them is concluded.
+func (a *app) trackChanges(planned *int) func(apply.ChangeResult) {
 	done := 0
 	return func(c apply.ChangeResult) {
 		a.logChange(c)
@@ -149,8 +149,8 @@ func (a *app) followChanges(planned *int) func(apply.ChangeResult) {
 	}
 }
 
-// followWait says what a run waits for before it reads again.
-func (a *app) followWait(w apply.Wait) {
+// trackWait says what a run waits for before it reads again.
+func (a *app) trackWait(w apply.Wait) {
 	a.log.Info("waiting for mails whose answer was lost", "mails", w.Mails, "until", w.Until.UTC().Truncate(time.Second))
 	a.progress.wait(w.Mails, w.Until)
 }
@@ -202,9 +202,9 @@ func (a *app) logNotices(notices []plan.Notice) {
 	}
 }
 
-// logEnd sums the run up.
-func (a *app) logEnd(err error) {
-	m := &a.seen.Metrics
+// logRunEnd sums the run up.
+func (a *app) logRunEnd(err error) {
+	m := &a.run.Metrics
 	attrs := []any{"command", m.Command, "exit_code", m.Code}
 	if m.Organization.ID != "" {
 		attrs = append(attrs, "organization_id", m.Organization.ID, "organization", report.Clean(m.Organization.Name, errorWidth))

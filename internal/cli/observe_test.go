@@ -276,11 +276,11 @@ func FuzzLog(f *testing.F) {
 			a := &app{Environment: Environment{isTerminal: func(any) bool { return false }}, log: newLog(&out, slog.LevelInfo, format)}
 			change := plan.Change{Action: plan.Action(s), Reason: plan.Reason(s), Detail: plan.Detail{Kind: org.Kind(s + "k"), Name: s}}
 			a.logChange(apply.ChangeResult{Change: change, Outcome: apply.Outcome(s), InvitationID: s + "i", Err: &org.CallError{Op: s, Target: s, Message: s, Err: errors.New(s)}})
-			a.seen.Metrics = report.Metrics{
+			a.run.Metrics = report.Metrics{
 				Command: s, Organization: org.Organization{ID: s + "o", Name: s}, Code: exitError,
 				Plan: &plan.Plan{Notices: []plan.Notice{{Kind: plan.NoticeKind(s), InvitationID: s, Text: s}, {Kind: plan.GaveUp, Text: s}}},
 			}
-			a.logEnd(errors.New(s))
+			a.logRunEnd(errors.New(s))
 			a.log.Warn(s, "error", errors.New(s), "path", s) // as other packages log
 			if n := strings.Count(out.String(), "\n"); n != 5 {
 				t.Errorf("5 %s records are %d lines:\n%s", format, n, &out)

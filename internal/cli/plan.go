@@ -31,7 +31,7 @@ nothing to do), and --output github marks the lines of the roster.`,
   orgsync plan --out plan.json
   orgsync plan --sandbox --roster users.example.yaml`,
 		Args: a.noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.observed(cmd, a.plan) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.observe(cmd, a.plan) },
 	}
 	a.addOrganizationFlags(cmd, "markdown", "github")
 	cmd.Flags().StringVar(&a.out, "out", "", "save the plan in this `file`, for 'orgsync apply FILE'")
@@ -46,7 +46,7 @@ func (a *app) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	session, stop, err := a.open(ctx, r, reconcile.OpenAhead)
+	session, stop, err := a.openSession(ctx, r, reconcile.OpenAhead)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
 	case "github":
 		return report.PlanGitHub(a.stdout, p, workingDirectory())
 	}
-	return report.PlanText(a.stdout, p, a.width(a.stdout), a.colored(a.stdout))
+	return report.PlanText(a.stdout, p, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
 // workingDirectory is the folder that the program runs in; "" when that cannot be told, and then paths stay as they are.

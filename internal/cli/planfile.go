@@ -15,11 +15,11 @@ import (
 // maxPlanFile bounds a saved plan, in bytes: room for a change of each of 200,000 people.
 const maxPlanFile = 128 << 20
 
-// errNoPlan says that a file is there which is no plan, such as the roster.
-var errNoPlan = errors.New("it holds something else than a plan; remove it, or name another file")
+// errNotPlan says that a file is there which is no plan, such as the roster.
+var errNotPlan = errors.New("it holds something else than a plan; remove it, or name another file")
 
-// errNoFile says that something is there which a file must not take the place of, such as /dev/null.
-var errNoFile = errors.New("it is no regular file")
+// errNotRegular says that something is there which a file must not take the place of, such as /dev/null.
+var errNotRegular = errors.New("it is no regular file")
 
 // planFileError is a saved plan that cannot be read.
 type planFileError struct {
@@ -36,33 +36,33 @@ func (e *planFileError) Unwrap() error { return e.err }
 func savePlan(file string, p plan.Plan) error {
 	data, err := p.Save()
 	if err == nil {
-		err = replaceable(file)
+		err = checkReplaceable(file)
 	}
 	if err == nil {
-		err = mayBePlan(file)
+		err = checkMayBePlan(file)
 	}
 	if err == nil {
 		err = replaceFile(file, data)
 	}
 	if err != nil {
-		return withStep(savingPlan, fmt.Errorf("save the plan in %s: %w", file, err))
+		return withStep(stepSavePlan, fmt.Errorf("save the plan in %s: %w", file, err))
 	}
 	return nil
 }
 
-// replaceable is errNoFile for what a file must not take the place of, and nil for a file or nothing.
-func replaceable(file string) error {
+// checkReplaceable is errNoFile for what a file must not take the place of, and nil for a file or nothing.
+func checkReplaceable(file string) error {
 	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
-		return errNoFile
+		return errNotRegular
 	}
 	return nil
 }
 
-// mayBePlan is errNoPlan for a file that no plan can be, and nil for one that may be a plan, is empty or is not there.
-func mayBePlan(file string) error {
+// checkMayBePlan is errNoPlan for a file that no plan can be, and nil for one that may be a plan, is empty or is not there.
+func checkMayBePlan(file string) error {
 	begin, err := readUpTo(file, 1)
 	if err == nil && len(begin) > 0 && begin[0] != '{' {
-		return errNoPlan
+		return errNotPlan
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -121,7 +121,7 @@ func TestServeEverywhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := reachable(at); got != want {
+		if got := localAddress(at); got != want {
 			t.Errorf("%s is reachable at %s, want %s", address, got, want)
 		}
 	}

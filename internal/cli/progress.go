@@ -27,11 +27,11 @@ func (a *app) newProgress() *progress {
 	if a.noProgress || !a.isTerminal(a.stderr) || a.getenv("TERM") == "dumb" {
 		return nil
 	}
-	return &progress{out: plainStream(a.stderr)}
+	return &progress{out: unwrapStream(a.stderr)}
 }
 
-// reading is what a client is to tell; nil where nothing is shown.
-func (p *progress) reading() func(done, known int) {
+// readingProgress is what a client is to tell; nil where nothing is shown.
+func (p *progress) readingProgress() func(done, known int) {
 	if p == nil {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (p *progress) begin(work string, done int) {
 	// A total of 0 leaves it to end to say when it is over: what is known may grow.
 	p.bar = p.lines.AddBar(0,
 		mpb.PrependDecorators(decor.Name(work+" "), decor.CountersNoUnit("%d/%d")),
-		mpb.AppendDecorators(decor.Any(pace(time.Now(), int64(done)))),
+		mpb.AppendDecorators(decor.Any(paceText(time.Now(), int64(done)))),
 	)
 }
 
@@ -102,9 +102,9 @@ func (c console) Flush(lines int) error {
 	return c.Writer.Flush(lines)
 }
 
-// pace says how many steps a second were done since a bar began, with before steps done already, and how long the others
+// paceText says how many steps a second were done since a bar began, with before steps done already, and how long the others
 // will take at that.
-func pace(began time.Time, before int64) func(decor.Statistics) string {
+func paceText(began time.Time, before int64) func(decor.Statistics) string {
 	return func(s decor.Statistics) string {
 		n, took := s.Current-before, time.Since(began)
 		if n <= 0 || took <= 0 {
@@ -134,8 +134,8 @@ func (p *progress) end() {
 	p.lines, p.bar = nil, nil
 }
 
-// above is w, which writes to the same terminal as the bar, for whole lines: while there is a bar they go above it.
-func (p *progress) above(w io.Writer) io.Writer {
+// writerAbove is w, which writes to the same terminal as the bar, for whole lines: while there is a bar they go writerAbove it.
+func (p *progress) writerAbove(w io.Writer) io.Writer {
 	if p == nil {
 		return w
 	}

@@ -38,8 +38,8 @@ type app struct {
 	progress *progress
 	// planFile is the saved plan that apply holds to; "" when there is none.
 	planFile string
-	// seen is what those who watch over runs are told.
-	seen observation
+	// run is what those who watch over runs are told.
+	run runRecord
 	// parsed is true once arguments, flags and environment were understood.
 	parsed bool
 	// reported is true once a command has written its result, so that nothing else may be written to stdout.
@@ -49,13 +49,13 @@ type app struct {
 // Run does what the arguments say and returns the exit code. The cause of ctx, when it ends, says why the run was ended.
 func Run(ctx context.Context, s Environment) int {
 	a := &app{Environment: s, log: slog.New(slog.DiscardHandler)}
-	defer a.hideSecrets()()
+	defer a.redactStreams()()
 	root := a.rootCommand()
 	root.SetArgs(s.args)
 	cmd, err := root.ExecuteContextC(ctx)
 	a.progress.clear()
 	if err != nil && !a.parsed {
-		a.readOutput(cmd)
+		a.readOutputFlag(cmd)
 		err = &usageError{command: cmd.CommandPath(), err: suggestRoot(err)}
 	}
 	return a.finish(cmd, err)
@@ -83,12 +83,12 @@ ENVIRONMENT
 		SilenceErrors: true, // finish prints them, with what to do next
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd.Flags(), a.getenv); err != nil {
+			if err := setFlagsFromEnvironment(cmd.Flags(), a.getenv); err != nil {
 				return err
 			}
 			a.parsed = true
 			a.progress = a.newProgress()
-			lines := a.secrets.writer(a.progress.above(plainStream(a.stderr)))
+			lines := a.secrets.writer(a.progress.writerAbove(unwrapStream(a.stderr)))
 			a.log = newLog(lines, a.logLevel, a.logFormat)
 			if cmd.Name() != cobra.ShellCompRequestCmd && cmd.Name() != cobra.ShellCompNoDescRequestCmd {
 				a.warnUnknownEnvironment(cmd.Root())
@@ -105,7 +105,7 @@ ENVIRONMENT
 	a.addGlobalFlags(root)
 	root.SetHelpTemplate(helpTemplate)
 	// As cobra's own, but for the width of the window; 0 is no limit to pflag, too.
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", a.width(a.stdout))))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", a.windowWidth(a.stdout))))
 	root.SetFlagErrorFunc(suggestFlag)
 	root.AddCommand(a.validateCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.importCommand(), a.doctorCommand(), a.sandboxCommand(),
 		a.schemaCommand(), a.versionCommand())

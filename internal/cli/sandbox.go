@@ -28,7 +28,7 @@ clock. No mail is sent, and nothing leaves this machine.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
-	f.Var(sandboxTo(&a.sandbox, "path"), "file", "state of the simulation ($ORGSYNC_SANDBOX; default sandbox.json in the state folder)")
+	f.Var(sandboxFlag(&a.sandbox, "path"), "file", "state of the simulation ($ORGSYNC_SANDBOX; default sandbox.json in the state folder)")
 	_ = f.SetAnnotation("file", nameForEnvironment, []string{"ORGSYNC_SANDBOX"})
 	a.addStateFlag(f)
 	cmd.AddCommand(
@@ -82,15 +82,15 @@ from=N, every=N, times=N, status=N, delay=TIME, and what happens:
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	f.StringVar(&dialect, "dialect", "documented", "how the API speaks: a `name`, or axis=value, or both with commas")
-	f.Var(wholeNumber(&rateLimit, 0, 1_000_000), "rate-limit", "requests that are allowed in a second, 0 for any number")
-	f.Var(duration(&latency, 0), "latency", "how long each answer takes")
-	f.Var(duration(&lag, 0), "list-lag", "how far lists lag behind")
+	f.Var(intFlag(&rateLimit, 0, 1_000_000), "rate-limit", "requests that are allowed in a second, 0 for any number")
+	f.Var(durationFlag(&latency, 0), "latency", "how long each answer takes")
+	f.Var(durationFlag(&lag, 0), "list-lag", "how far lists lag behind")
 	f.Var(newSliceFlag(&faults, "fault", parseFault), "fault", "something that goes wrong; repeatable")
 	var names []string
 	for _, d := range sandbox.Dialects() {
 		names = append(names, d.Name)
 	}
-	completeWords(cmd, "dialect", names)
+	completeValues(cmd, "dialect", names)
 	return cmd
 }
 
@@ -148,7 +148,7 @@ func (a *app) advanceCommand() *cobra.Command {
 		Args:        exactArgs("DURATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var by time.Duration
-			if err := duration(&by, time.Second).Set(args[0]); err != nil {
+			if err := durationFlag(&by, time.Second).Set(args[0]); err != nil {
 				return &usageError{cmd.CommandPath(), fmt.Errorf("DURATION %w", err)}
 			}
 			s, err := a.openSandbox(sandbox.Options{})
@@ -156,7 +156,7 @@ func (a *app) advanceCommand() *cobra.Command {
 				return err
 			}
 			if err := s.Advance(by); err != nil {
-				return withStep(advancing, err)
+				return withStep(stepAdvance, err)
 			}
 			_, err = fmt.Fprintf(a.stdout, "The simulation's clock says %s.\n", stamp(s.Now()))
 			return err

@@ -17,8 +17,8 @@ const (
 	minSecret = 12
 	// minCut is how many bytes of a secret are taken for it where the text is cut off after them.
 	minCut = 8
-	// maxUnseen bounds the characters between two of a secret that cannot be seen, in bytes.
-	maxUnseen = 1 << 10
+	// maxInvisible bounds the characters between two of a secret that cannot be seen, in bytes.
+	maxInvisible = 1 << 10
 
 	keyLabel = "[the API key]"
 	urlLabel = "[secret]"
@@ -106,8 +106,8 @@ func looksLikeKey(text string) bool {
 		strings.ContainsAny(text, capitals) && strings.ContainsAny(text, figures)
 }
 
-// holds reports whether text is one of the secrets.
-func (s *secrets) holds(text string) bool {
+// contains reports whether text is one of the secrets.
+func (s *secrets) contains(text string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, one := range s.list {
@@ -176,11 +176,11 @@ func (s secret) match(data []byte) (n int, open bool) {
 	for i := range len(s.text) {
 		if i > 0 {
 			for unseen := 0; ; {
-				length, open := unseenPrefix(data[n:])
+				length, open := invisiblePrefix(data[n:])
 				if open {
 					return 0, true
 				}
-				if unseen += length; length == 0 || unseen > maxUnseen {
+				if unseen += length; length == 0 || unseen > maxInvisible {
 					break
 				}
 				n += length
@@ -206,17 +206,17 @@ func (s secret) match(data []byte) (n int, open bool) {
 	return n, false
 }
 
-// unseenPrefix returns how many bytes at the beginning of data are one character that cannot be
+// invisiblePrefix returns how many bytes at the beginning of data are one character that cannot be
 // seen, also when it is escaped, or a sequence to a terminal; 0 where it begins with something
 // else. open says that more data may change the answer.
-func unseenPrefix(data []byte) (n int, open bool) {
+func invisiblePrefix(data []byte) (n int, open bool) {
 	if len(data) == 0 {
 		return 0, false
 	}
 	r, n := utf8.DecodeRune(data)
 	switch {
 	case r == '\\':
-		if r, n, open = escaped(data); n == 0 {
+		if r, n, open = decodeEscape(data); n == 0 {
 			return 0, open
 		}
 	case r == utf8.RuneError && n == 1:
@@ -237,15 +237,15 @@ func unseenPrefix(data []byte) (n int, open bool) {
 	}
 	rest := bytes.TrimLeft(data[n+1:], "0123456789:;<=>?")
 	if len(rest) == 0 {
-		return 0, len(data) < maxUnseen
+		return 0, len(data) < maxInvisible
 	}
 	return len(data) - len(rest) + 1, false
 }
 
-// escaped returns the character that data begins with the escape of, as in \u200b or \x1b, also
-// where the backslash is escaped itself, and the length of the escape; 0 where data begins with
+// decodeEscape returns the character that data begins with the escape of, as in \u200b or \x1b, also
+// where the backslash is decodeEscape itself, and the length of the escape; 0 where data begins with
 // none.
-func escaped(data []byte) (r rune, n int, open bool) {
+func decodeEscape(data []byte) (r rune, n int, open bool) {
 	rest := bytes.TrimLeft(data, `\`)
 	slashes := len(data) - len(rest)
 	switch {
@@ -311,18 +311,18 @@ func (w *redactingWriter) flush() error {
 	return err
 }
 
-// plainStream returns the stream behind a writer that hides secrets, which tells what it is; any
+// unwrapStream returns the stream behind a writer that hides secrets, which tells what it is; any
 // other as it is.
-func plainStream(stream io.Writer) io.Writer {
+func unwrapStream(stream io.Writer) io.Writer {
 	if w, ok := stream.(*redactingWriter); ok {
 		return w.to
 	}
 	return stream
 }
 
-// hideSecrets gathers what arguments and environment hold of secrets, and keeps it from the two
+// redactStreams gathers what arguments and environment hold of secrets, and keeps it from the two
 // streams. The result writes what is held at the end of a run.
-func (a *app) hideSecrets() (flush func()) {
+func (a *app) redactStreams() (flush func()) {
 	a.secrets.addKey(a.getenv("VULTR_API_KEY"))
 	for _, argument := range a.args {
 		a.secrets.addArgument(argument)

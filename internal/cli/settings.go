@@ -26,7 +26,7 @@ type settings struct {
 
 	apiURL         string
 	apiKeyFile     string
-	sandbox        sandboxFile
+	sandbox        sandboxSetting
 	rate           float64
 	concurrency    int
 	requestTimeout time.Duration
@@ -66,17 +66,17 @@ func markWithoutEnvironment(f *pflag.FlagSet, flag string) {
 func (a *app) addGlobalFlags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	a.logLevel, a.logFormat, a.color = slog.LevelWarn, "text", "auto"
-	f.Var(logLevel(&a.logLevel), "log-level", "log to stderr from this `level` on: "+orList(logLevels))
-	f.Var(choice(&a.logFormat, "format", "text", "json"), "log-format", "`format` of the log: text or json")
-	f.Var(choice(&a.color, "when", "auto", "always", "never"), "color", "colours: auto, always or never; auto heeds NO_COLOR and TERM=dumb")
-	completeWords(cmd, "log-level", logLevels)
-	completeWords(cmd, "log-format", []string{"text", "json"})
-	completeWords(cmd, "color", []string{"auto", "always", "never"})
-	addSwitch(f, &a.noProgress, "no-progress", "no progress bar; without a terminal, or with TERM=dumb, there is none anyway")
+	f.Var(logLevelFlag(&a.logLevel), "log-level", "log to stderr from this `level` on: "+orList(logLevels))
+	f.Var(choiceFlag(&a.logFormat, "format", "text", "json"), "log-format", "`format` of the log: text or json")
+	f.Var(choiceFlag(&a.color, "when", "auto", "always", "never"), "color", "colours: auto, always or never; auto heeds NO_COLOR and TERM=dumb")
+	completeValues(cmd, "log-level", logLevels)
+	completeValues(cmd, "log-format", []string{"text", "json"})
+	completeValues(cmd, "color", []string{"auto", "always", "never"})
+	addBoolFlag(f, &a.noProgress, "no-progress", "no progress bar; without a terminal, or with TERM=dumb, there is none anyway")
 }
 
-// addSwitch adds a flag that is on when it is named.
-func addSwitch(f *pflag.FlagSet, to *bool, name, usage string) {
+// addBoolFlag adds a flag that is on when it is named.
+func addBoolFlag(f *pflag.FlagSet, to *bool, name, usage string) {
 	f.VarPF(boolFlag(to), name, "", usage).NoOptDefVal = "true"
 }
 
@@ -84,8 +84,8 @@ func addSwitch(f *pflag.FlagSet, to *bool, name, usage string) {
 func (a *app) addOutputFlag(cmd *cobra.Command, more ...string) {
 	a.output = "text"
 	words := slices.Concat(formats, more)
-	cmd.Flags().VarP(choice(&a.output, "format", words...), "output", "o", "`format` of the result: "+orList(words))
-	completeWords(cmd, "output", words)
+	cmd.Flags().VarP(choiceFlag(&a.output, "format", words...), "output", "o", "`format` of the result: "+orList(words))
+	completeValues(cmd, "output", words)
 }
 
 func (a *app) addRosterFlag(cmd *cobra.Command) {
@@ -109,11 +109,11 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	f.StringVar(&a.apiURL, "api-url", a.apiURL, "`URL` of the API ($VULTR_API_URL); plain http only for a loopback address")
 	_ = f.SetAnnotation("api-url", nameForEnvironment, []string{"VULTR_API_URL"})
 	f.StringVar(&a.apiKeyFile, "api-key-file", "", "`file` that holds the API key; without one it is taken from $VULTR_API_KEY")
-	f.VarPF(sandboxTo(&a.sandbox, "bool"), "sandbox", "", "act on a simulated API in this process; --sandbox=FILE keeps it in FILE (default sandbox.json in the state folder)").NoOptDefVal = "true"
-	f.Var(requestRate(&a.rate), "rate", "requests a second, all kinds together; Vultr allows 30 for one address")
-	f.Var(wholeNumber(&a.concurrency, 1, 1000), "concurrency", "requests in flight, at most")
-	f.Var(duration(&a.requestTimeout, time.Millisecond), "request-timeout", "how long one request may take")
-	f.Var(duration(&a.timeout, time.Millisecond), "timeout", "how long the whole run may take")
+	f.VarPF(sandboxFlag(&a.sandbox, "bool"), "sandbox", "", "act on a simulated API in this process; --sandbox=FILE keeps it in FILE (default sandbox.json in the state folder)").NoOptDefVal = "true"
+	f.Var(rateFlag(&a.rate), "rate", "requests a second, all kinds together; Vultr allows 30 for one address")
+	f.Var(intFlag(&a.concurrency, 1, 1000), "concurrency", "requests in flight, at most")
+	f.Var(durationFlag(&a.requestTimeout, time.Millisecond), "request-timeout", "how long one request may take")
+	f.Var(durationFlag(&a.timeout, time.Millisecond), "timeout", "how long the whole run may take")
 }
 
 // addOrganizationFlags adds what plan and apply have in common: where the organization is and how it is judged.
@@ -122,10 +122,10 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	a.addOutputFlag(cmd, formats...)
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	addSwitch(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
-	f.Var(optionalLimit(&a.maxInvites), "max-invites", "most invitation mails in one run (default from the roster)")
-	f.Var(optionalLimit(&a.maxRemovals), "max-removals", "most people suspended or removed in one run (default from the roster)")
-	f.Var(optionalLimit(&a.maxRevokes), "max-revokes",
+	addBoolFlag(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
+	f.Var(optionalIntFlag(&a.maxInvites), "max-invites", "most invitation mails in one run (default from the roster)")
+	f.Var(optionalIntFlag(&a.maxRemovals), "max-removals", "most people suspended or removed in one run (default from the roster)")
+	f.Var(optionalIntFlag(&a.maxRevokes), "max-revokes",
 		"most changes in one run that take access from members (default from the roster)")
 	f.Var(newSliceFlag(&a.reinvite, "email", parseAddress), "reinvite", "start the rounds of this person anew; repeatable")
 	markWithoutEnvironment(f, "reinvite")
@@ -133,7 +133,7 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 		return a.completePeople(cmd, nil, begun)
 	})
 	a.addMetricsFlag(cmd)
-	addSwitch(f, &a.inviteLeft, "invite-left", "invite again people who accepted once and are no longer there")
+	addBoolFlag(f, &a.inviteLeft, "invite-left", "invite again people who accepted once and are no longer there")
 }
 
 // noArguments refuses arguments; a file after --sandbox is the likely one, or a roster.
@@ -166,21 +166,21 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// fromEnvironment sets every flag that the command line leaves out and the environment names. An empty variable counts
+// setFlagsFromEnvironment sets every flag that the command line leaves out and the environment names. An empty variable counts
 // as not set.
-func fromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
+func setFlagsFromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
 	var err error
 	flags.VisitAll(func(f *pflag.Flag) {
 		if err == nil && !f.Changed {
-			err = setFromEnvironment(f, getenv)
+			err = setFlagFromEnvironment(f, getenv)
 		}
 	})
 	return err
 }
 
-// readOutput finds out which format the result was to have, from a command line or an environment that is wrong elsewhere and
+// readOutputFlag finds out which format the result was to have, from a command line or an environment that is wrong elsewhere and
 // was not read to its end: who asked for JSON gets the error in JSON.
-func (a *app) readOutput(cmd *cobra.Command) {
+func (a *app) readOutputFlag(cmd *cobra.Command) {
 	output := cmd.Flags().Lookup("output")
 	if output == nil {
 		return
@@ -190,12 +190,12 @@ func (a *app) readOutput(cmd *cobra.Command) {
 	f.AddFlag(output)
 	_ = f.Parse(a.args) // what is wrong is known
 	if !output.Changed {
-		_ = setFromEnvironment(output, a.getenv)
+		_ = setFlagFromEnvironment(output, a.getenv)
 	}
 }
 
-// setFromEnvironment sets one flag if the environment names it.
-func setFromEnvironment(f *pflag.Flag, getenv func(string) string) error {
+// setFlagFromEnvironment sets one flag if the environment names it.
+func setFlagFromEnvironment(f *pflag.Flag, getenv func(string) string) error {
 	name := environmentName(f)
 	if name == "" {
 		return nil
@@ -231,7 +231,7 @@ func standardEnvironmentName(f *pflag.Flag) string {
 	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
-// completeWords lets a shell complete the values of a flag.
-func completeWords(cmd *cobra.Command, flag string, words []string) {
+// completeValues lets a shell complete the values of a flag.
+func completeValues(cmd *cobra.Command, flag string, words []string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }

@@ -58,7 +58,7 @@ func TestSettings(t *testing.T) {
 			--reinvite bob@example.com --invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json --color never --sandbox=f`,
 			settings{
 				rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never", stateDir: "s",
-				apiURL: "https://x.example", apiKeyFile: "k", sandbox: sandboxFile{true, "f"}, rate: 0.5, concurrency: 1,
+				apiURL: "https://x.example", apiKeyFile: "k", sandbox: sandboxSetting{true, "f"}, rate: 0.5, concurrency: 1,
 				requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true, maxInvites: &two, maxRemovals: &nine,
 				maxRevokes: &thirty, settleWait: 90 * time.Second,
 				reinvite: addresses("ada@example.com", "bob@example.com"), inviteLeft: true, yes: true, lockTimeout: time.Minute,
@@ -73,7 +73,7 @@ func TestSettings(t *testing.T) {
 			"ORGSYNC_LOCK_TIMEOUT": "1m", "ORGSYNC_LOG_LEVEL": "debug", "ORGSYNC_LOG_FORMAT": "json", "ORGSYNC_COLOR": "never", "ORGSYNC_SANDBOX": "f",
 		}, "apply", settings{
 			rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never", stateDir: "s",
-			apiURL: "https://x.example", apiKeyFile: "k", sandbox: sandboxFile{true, "f"}, rate: 0.5, concurrency: 1,
+			apiURL: "https://x.example", apiKeyFile: "k", sandbox: sandboxSetting{true, "f"}, rate: 0.5, concurrency: 1,
 			requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true, maxInvites: &two, maxRemovals: &nine,
 			maxRevokes: &thirty, inviteLeft: true, yes: true, lockTimeout: time.Minute,
 		}},
@@ -84,11 +84,11 @@ func TestSettings(t *testing.T) {
 			defaults},
 		{"an empty variable is not set", map[string]string{"ORGSYNC_ROSTER": "", "ORGSYNC_YES": ""}, "apply", defaults},
 		{"the API's URL has one variable", map[string]string{"ORGSYNC_API_URL": "https://other.example"}, "plan", defaults},
-		{"bare sandbox", nil, "plan --sandbox", with(func(s *settings) { s.sandbox = sandboxFile{on: true} })},
-		{"sandbox from the environment", map[string]string{"ORGSYNC_SANDBOX": "1"}, "plan", with(func(s *settings) { s.sandbox = sandboxFile{on: true} })},
+		{"bare sandbox", nil, "plan --sandbox", with(func(s *settings) { s.sandbox = sandboxSetting{on: true} })},
+		{"sandbox from the environment", map[string]string{"ORGSYNC_SANDBOX": "1"}, "plan", with(func(s *settings) { s.sandbox = sandboxSetting{on: true} })},
 		{"sandbox off for once", map[string]string{"ORGSYNC_SANDBOX": "1"}, "plan --sandbox=false", defaults},
 		{"sandbox off as other switches are", map[string]string{"ORGSYNC_SANDBOX": "False", "ORGSYNC_YES": "F"}, "apply", defaults},
-		{"sandbox on as other switches are", nil, "plan --sandbox=TRUE", with(func(s *settings) { s.sandbox = sandboxFile{on: true} })},
+		{"sandbox on as other switches are", nil, "plan --sandbox=TRUE", with(func(s *settings) { s.sandbox = sandboxSetting{on: true} })},
 		{"no limit is not zero", nil, "plan --max-invites 0", with(func(s *settings) { s.maxInvites = new(int) })},
 		{"no revoke at all", nil, "plan --max-revokes 0", with(func(s *settings) { s.maxRevokes = new(int) })},
 		{"no wait at the end", nil, "apply --settle-wait 0", with(func(s *settings) { s.settleWait = 0 })},
@@ -100,7 +100,7 @@ func TestSettings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{}, sandboxFile{}), cmp.Comparer(org.Address.Equal)); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{}, sandboxSetting{}), cmp.Comparer(org.Address.Equal)); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 		})

@@ -25,7 +25,7 @@ const shutdownTimeout = 5 * time.Second
 // openSandbox makes the simulated API on the file that the settings name.
 func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
 	if o.File = a.sandbox.file; o.File == "" {
-		dir, err := a.statePath()
+		dir, err := a.stateFolder()
 		if err != nil {
 			return nil, err
 		}
@@ -34,8 +34,8 @@ func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
 	return sandbox.New(o)
 }
 
-// simulate runs the simulated API in this process until stop.
-func (a *app) simulate() (url string, stop func(), err error) {
+// startSandbox runs the simulated API in this process until stop.
+func (a *app) startSandbox() (url string, stop func(), err error) {
 	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey})
 	if err != nil {
 		return "", nil, err
@@ -46,7 +46,7 @@ func (a *app) simulate() (url string, stop func(), err error) {
 	}
 	server := a.newServer(s)
 	go func() { _ = server.Serve(listener) }() // ends with Close; a client sees every other trouble
-	a.say("This is a simulation: no mail is sent, and nothing leaves this machine.")
+	a.printMessage("This is a simulation: no mail is sent, and nothing leaves this machine.")
 	fmt.Fprintln(a.stderr)
 	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }
@@ -55,13 +55,13 @@ func (a *app) simulate() (url string, stop func(), err error) {
 func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return withStep(listening, fmt.Errorf("serve the simulated API: %w", err))
+		return withStep(stepListen, fmt.Errorf("serve the simulated API: %w", err))
 	}
 	server := a.newServer(s)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n", reachable(listener.Addr()), sandboxKey)
-	a.say("The simulated API is being served; the lines above make orgsync use it. Ctrl-C ends it.")
+	fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n", localAddress(listener.Addr()), sandboxKey)
+	a.printMessage("The simulated API is being served; the lines above make orgsync use it. Ctrl-C ends it.")
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve the simulated API: %w", err)
@@ -75,9 +75,9 @@ func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) erro
 	return nil
 }
 
-// reachable is where this machine finds what listens at an address, be it at all addresses: orgsync sends a key over plain HTTP
+// localAddress is where this machine finds what listens at an address, be it at all addresses: orgsync sends a key over plain HTTP
 // to this machine alone.
-func reachable(at net.Addr) string {
+func localAddress(at net.Addr) string {
 	host, port, err := net.SplitHostPort(at.String())
 	if ip := net.ParseIP(host); err != nil || !ip.IsUnspecified() {
 		return at.String()
@@ -89,8 +89,8 @@ func (a *app) newServer(s *sandbox.Server) *http.Server {
 	return &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
 }
 
-// showNextSteps says after a simulated run how to go on playing.
-func (a *app) showNextSteps(r apply.Result) {
+// printNextSteps says after a simulated run how to go on playing.
+func (a *app) printNextSteps(r apply.Result) {
 	var who org.Address
 	for _, n := range r.Notices {
 		if n.Kind == plan.Waiting {
@@ -125,5 +125,5 @@ func (a *app) showNextSteps(r apply.Result) {
 		{again, "they are invited again"},
 	}
 	fmt.Fprintln(a.stderr, "\nTo see what happens next:")
-	_ = report.Steps(a.stderr, steps, a.width(a.stderr))
+	_ = report.Steps(a.stderr, steps, a.windowWidth(a.stderr))
 }

@@ -22,16 +22,16 @@ import (
 // watchInterval is how long --watch waits between two readings, which are some ten requests each.
 const watchInterval = 10 * time.Second
 
-// watchedPage says that what --watch prints is one report after the other, and in one file these are no page.
-func watchedPage(format string) error {
+// watchFormatError says that what --watch prints is one report after the other, and in one file these are no page.
+func watchFormatError(format string) error {
 	return fmt.Errorf("--watch makes no page: run 'orgsync status --output %s' whenever you want a new one, or watch with --output text or json", format)
 }
 
 // statusOptions are what only status is asked for.
 type statusOptions struct {
-	who   []org.Address
-	watch bool
-	stale time.Duration // 0: everybody
+	addresses []org.Address
+	watch     bool
+	stale     time.Duration // 0: everybody
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -61,7 +61,7 @@ the summary of a step.`,
 		ValidArgsFunction: a.completePeople,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.watch && (a.output == "html" || a.output == "markdown") {
-				return &usageError{cmd.CommandPath(), watchedPage(a.output)}
+				return &usageError{cmd.CommandPath(), watchFormatError(a.output)}
 			}
 			for _, arg := range args {
 				who, err := org.ParseAddress(arg)
@@ -71,7 +71,7 @@ the summary of a step.`,
 				if err != nil {
 					return &usageError{cmd.CommandPath(), fmt.Errorf("EMAIL is %q: %w", arg, err)}
 				}
-				o.who = append(o.who, who)
+				o.addresses = append(o.addresses, who)
 			}
 			return a.status(cmd.Context(), o)
 		},
@@ -80,8 +80,8 @@ the summary of a step.`,
 	a.addOutputFlag(cmd, "markdown", "html")
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	addSwitch(f, &o.watch, "watch", "look again every "+watchInterval.String()+" until nobody is pending any more, or --timeout is over")
-	f.Var(age(&o.stale), "stale", "only who was invited, is not in, and has waited longer than this, as in 14d or 36h")
+	addBoolFlag(f, &o.watch, "watch", "look again every "+watchInterval.String()+" until nobody is pending any more, or --timeout is over")
+	f.Var(ageFlag(&o.stale), "stale", "only who was invited, is not in, and has waited longer than this, as in 14d or 36h")
 	return cmd
 }
 
@@ -107,22 +107,22 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	if err != nil {
 		return err
 	}
-	for i, who := range o.who {
+	for i, who := range o.addresses {
 		p := r.Find(who)
 		if p == nil {
 			return errNotInRoster(r, who)
 		}
-		o.who[i] = p.Email
+		o.addresses[i] = p.Email
 	}
 	if o.watch {
 		a.progress = nil // every look is the progress of what is watched
 	}
-	session, stop, err := a.open(ctx, r, reconcile.Open)
+	session, stop, err := a.openSession(ctx, r, reconcile.Open)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	look := func() (report.Status, error) { return a.look(ctx, session, r, o) }
+	look := func() (report.Status, error) { return a.readStatus(ctx, session, r, o) }
 	if o.watch {
 		return a.watch(ctx, look)
 	}
@@ -134,18 +134,18 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	return a.printStatus(a.stdout, s)
 }
 
-// look reads everything and tells where the people stand who are asked for.
-func (a *app) look(ctx context.Context, session *reconcile.Session, r *roster.Roster, o statusOptions) (report.Status, error) {
+// readStatus reads everything and tells where the people stand who are asked for.
+func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *roster.Roster, o statusOptions) (report.Status, error) {
 	decision, standings, err := session.Status(ctx)
 	if err != nil {
 		return report.Status{}, err
 	}
 	p := decision.Plan
-	s := report.Status{Organization: p.Organization, Now: p.Now, Stale: o.stale, Detailed: len(o.who) > 0}
+	s := report.Status{Organization: p.Organization, Now: p.Now, Stale: o.stale, Detailed: len(o.addresses) > 0}
 	told := map[string]bool{"": true} // by key; those without a person are about the whole reading
 	for _, standing := range standings {
 		switch {
-		case s.Detailed && !slices.ContainsFunc(o.who, standing.Email.Equal):
+		case s.Detailed && !slices.ContainsFunc(o.addresses, standing.Email.Equal):
 			continue
 		case o.stale > 0 && !standing.Unanswered():
 			continue
@@ -158,7 +158,7 @@ func (a *app) look(ctx context.Context, session *reconcile.Session, r *roster.Ro
 		told[standing.Email.Key()] = true
 		person := report.Person{Standing: standing}
 		if s.Detailed {
-			if err := a.detail(ctx, session, r.Find(standing.Email), &person); err != nil {
+			if err := a.addDetail(ctx, session, r.Find(standing.Email), &person); err != nil {
 				return report.Status{}, err
 			}
 		}
@@ -181,8 +181,8 @@ func (a *app) look(ctx context.Context, session *reconcile.Session, r *roster.Ro
 	return s, nil
 }
 
-// detail adds what the API says of the person's invitation, and what the ledger has of the person.
-func (a *app) detail(ctx context.Context, session *reconcile.Session, listed *roster.Person, p *report.Person) error {
+// addDetail adds what the API says of the person's invitation, and what the ledger has of the person.
+func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed *roster.Person, p *report.Person) error {
 	if p.InvitationID != "" {
 		invitation, err := session.Invitation(ctx, p.InvitationID)
 		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered, Responded: invitation.Responded}
@@ -212,7 +212,7 @@ func (a *app) printStatus(w io.Writer, s report.Status) error {
 	case "html":
 		return report.StatusHTML(w, s)
 	}
-	return report.StatusText(w, s, a.width(a.stdout), a.colored(a.stdout))
+	return report.StatusText(w, s, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
 // watch looks until nobody is pending. A terminal shows what was seen last; elsewhere it is printed when it is not what
@@ -224,7 +224,7 @@ func (a *app) watch(ctx context.Context, look func() (report.Status, error)) err
 	for {
 		s, err := look()
 		if err != nil {
-			return stillPending(ctx, pending, err)
+			return watchError(ctx, pending, err)
 		}
 		pending = 0
 		for _, p := range s.People {
@@ -254,13 +254,13 @@ func (a *app) watch(ctx context.Context, look func() (report.Status, error)) err
 		select {
 		case <-a.after(watchInterval):
 		case <-ctx.Done():
-			return stillPending(ctx, pending, context.Cause(ctx))
+			return watchError(ctx, pending, context.Cause(ctx))
 		}
 	}
 }
 
-// stillPending is the error that watching ends with: when its time is over, it says who has not answered by then.
-func stillPending(ctx context.Context, pending int, err error) error {
+// watchError is the error that watching ends with: when its time is over, it says who has not answered by then.
+func watchError(ctx context.Context, pending int, err error) error {
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
 		return &pendingError{pending, cause}
 	}

@@ -243,7 +243,7 @@ func TestStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	undated.want(undated.run(t.Context(), "status", "--stale", "1h"), exitDone, 0)
-	if got := undated.stdout.String(); got != "0 people waiting for more than 1 hour; of 1 more it is not known how long they have waited.\n" {
+	if got := undated.stdout.String(); got != "0 people waiting for more than 1 hour; for 1 more it is not known how long they have waited.\n" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -333,7 +333,7 @@ func TestStatusPage(t *testing.T) {
 	}{
 		{"everybody", "", nil, []string{"<!DOCTYPE html>", "ada@example.com", "cleo@example.com", "sue@example.com", "stray@partner.example", "only reported"}, nil},
 		{"who is to be removed", "organization: Example Org\nsettings: {unlisted: remove, unlisted_after: 0s}\n", nil, []string{"sue@example.com", "apply would remove them"}, nil},
-		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", "All that is known", "ledger on this machine"},
+		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", ">Details<", "ledger on this machine"},
 			[]string{"cleo@example.com", "sue@example.com", "stray@partner.example", "Not in the roster"}},
 		{"who has waited", "", []string{"--stale", "1h"}, []string{"<!DOCTYPE html>", "people waiting for more than 1 hour"},
 			[]string{"ida@example.com", "sue@example.com", "stray@partner.example", "Not in the roster"}},
@@ -372,11 +372,11 @@ func TestWidth(t *testing.T) {
 	defer file.Close()
 	for _, stream := range []io.Writer{&strings.Builder{}, file} {
 		a := &app{Environment: Environment{isTerminal: func(any) bool { return false }}}
-		if got := a.width(stream); got != 0 {
+		if got := a.windowWidth(stream); got != 0 {
 			t.Errorf("%T, which is no terminal, is %d columns wide", stream, got)
 		}
 		a.isTerminal = func(any) bool { return true }
-		if got := a.width(stream); got != 80 {
+		if got := a.windowWidth(stream); got != 80 {
 			t.Errorf("%T, a terminal that does not tell, is %d columns wide", stream, got)
 		}
 	}
@@ -419,7 +419,7 @@ func TestAge(t *testing.T) {
 		"": 0, "14": 0, "d": 0, "0d": 0, "0s": 0, "-1d": 0, "-1h": 0, "1d-48h": 0, "1.5d": 0, "1w": 0, "99999999999d": 0, "1dd": 0, "1h1d": 0,
 	} {
 		var got time.Duration
-		err := age(&got).Set(s)
+		err := ageFlag(&got).Set(s)
 		if got != want || (err == nil) != (want > 0) {
 			t.Errorf("%q is %v, %v, want %v", s, got, err, want)
 		}

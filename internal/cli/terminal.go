@@ -16,12 +16,12 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width is how many columns may be written to stream: 0, no limit, for what is no terminal.
-func (a *app) width(stream io.Writer) int {
+// windowWidth is how many columns may be written to stream: 0, no limit, for what is no terminal.
+func (a *app) windowWidth(stream io.Writer) int {
 	if !a.isTerminal(stream) {
 		return 0
 	}
-	if f, ok := plainStream(stream).(*os.File); ok {
+	if f, ok := unwrapStream(stream).(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 			return w
 		}
@@ -29,9 +29,9 @@ func (a *app) width(stream io.Writer) int {
 	return 80 // what a terminal that does not tell is taken to have
 }
 
-// colored tells whether what is written to stream may have colours. --color wins over NO_COLOR (no-color.org), which
+// useColor tells whether what is written to stream may have colours. --color wins over NO_COLOR (no-color.org), which
 // wins over what the stream is.
-func (a *app) colored(stream io.Writer) bool {
+func (a *app) useColor(stream io.Writer) bool {
 	switch a.color {
 	case "always":
 		return true
@@ -41,9 +41,9 @@ func (a *app) colored(stream io.Writer) bool {
 	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.isTerminal(stream)
 }
 
-// confirm reads the answer to a question on stderr, one line from stdin. Only "y" and "yes" mean yes; an empty line and the
+// readConfirmation reads the answer to a question on stderr, one line from stdin. Only "y" and "yes" mean yes; an empty line and the
 // end of input mean no. The error is the cause of ctx when that ends first.
-func (a *app) confirm(ctx context.Context) (bool, error) {
+func (a *app) readConfirmation(ctx context.Context) (bool, error) {
 	answer := make(chan string, 1)
 	go func() { // a read from a terminal cannot be cancelled: it is left behind when ctx ends
 		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 100)).ReadString('\n')

@@ -13,17 +13,17 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// value is a flag's value with its own rule; its errors say what would be right. It is a [pflag.Value].
-type value[T any] struct {
+// flagValue is a flag's flagValue with its own rule; its errors say what would be right. It is a [pflag.Value].
+type flagValue[T any] struct {
 	to    *T
 	kind  string // what help calls it
 	parse func(string) (T, error)
 	show  func(T) string // nil: as fmt does
 }
 
-func (v value[T]) Type() string { return v.kind }
+func (v flagValue[T]) Type() string { return v.kind }
 
-func (v value[T]) Set(s string) error {
+func (v flagValue[T]) Set(s string) error {
 	parsed, err := v.parse(strings.TrimSpace(s))
 	if err == nil {
 		*v.to = parsed
@@ -31,7 +31,7 @@ func (v value[T]) Set(s string) error {
 	return err
 }
 
-func (v value[T]) String() string {
+func (v flagValue[T]) String() string {
 	if v.to == nil { // pflag asks the zero value too
 		return ""
 	}
@@ -41,9 +41,9 @@ func (v value[T]) String() string {
 	return fmt.Sprint(*v.to)
 }
 
-// choice is one of a few words.
-func choice(to *string, kind string, words ...string) value[string] {
-	return value[string]{to: to, kind: kind, parse: func(s string) (string, error) {
+// choiceFlag is one of a few words.
+func choiceFlag(to *string, kind string, words ...string) flagValue[string] {
+	return flagValue[string]{to: to, kind: kind, parse: func(s string) (string, error) {
 		if !slices.Contains(words, s) {
 			return "", errors.New("must be " + orList(words))
 		}
@@ -52,8 +52,8 @@ func choice(to *string, kind string, words ...string) value[string] {
 }
 
 // boolFlag is true or false.
-func boolFlag(to *bool) value[bool] {
-	return value[bool]{to: to, kind: "bool", parse: func(s string) (bool, error) {
+func boolFlag(to *bool) flagValue[bool] {
+	return flagValue[bool]{to: to, kind: "bool", parse: func(s string) (bool, error) {
 		on, err := strconv.ParseBool(s)
 		if err != nil {
 			return false, errors.New("must be true or false")
@@ -62,9 +62,9 @@ func boolFlag(to *bool) value[bool] {
 	}}
 }
 
-// requestRate is requests a second, more than 0.
-func requestRate(to *float64) value[float64] {
-	return value[float64]{to: to, kind: "n", parse: func(s string) (float64, error) {
+// rateFlag is requests a second, more than 0.
+func rateFlag(to *float64) flagValue[float64] {
+	return flagValue[float64]{to: to, kind: "n", parse: func(s string) (float64, error) {
 		n, err := strconv.ParseFloat(s, 64)
 		if err != nil || !(n > 0) || math.IsInf(n, 0) {
 			return 0, errors.New("must be a number of requests a second above 0, as in 20 or 0.5")
@@ -73,9 +73,9 @@ func requestRate(to *float64) value[float64] {
 	}}
 }
 
-// wholeNumber is at least least and at most most.
-func wholeNumber(to *int, least, most int) value[int] {
-	return value[int]{to: to, kind: "n", parse: func(s string) (int, error) {
+// intFlag is at least least and at most most.
+func intFlag(to *int, least, most int) flagValue[int] {
+	return flagValue[int]{to: to, kind: "n", parse: func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < least || n > most {
 			return 0, fmt.Errorf("must be a whole number from %d to %d", least, most)
@@ -84,9 +84,9 @@ func wholeNumber(to *int, least, most int) value[int] {
 	}}
 }
 
-// optionalLimit is a whole number from 0 up that may be left out (nil).
-func optionalLimit(to **int) value[*int] {
-	return value[*int]{
+// optionalIntFlag is a whole number from 0 up that may be left out (nil).
+func optionalIntFlag(to **int) flagValue[*int] {
+	return flagValue[*int]{
 		to: to, kind: "n",
 		parse: func(s string) (*int, error) {
 			n, err := strconv.Atoi(s)
@@ -104,9 +104,9 @@ func optionalLimit(to **int) value[*int] {
 	}
 }
 
-// duration is at least least.
-func duration(to *time.Duration, least time.Duration) value[time.Duration] {
-	return value[time.Duration]{to: to, kind: "duration", parse: func(s string) (time.Duration, error) {
+// durationFlag is at least least.
+func durationFlag(to *time.Duration, least time.Duration) flagValue[time.Duration] {
+	return flagValue[time.Duration]{to: to, kind: "duration", parse: func(s string) (time.Duration, error) {
 		d, err := time.ParseDuration(s)
 		if err != nil || d < least {
 			return 0, fmt.Errorf("must be a time of at least %v with its unit, as in 90s, 5m or 1h30m", least)
@@ -115,9 +115,9 @@ func duration(to *time.Duration, least time.Duration) value[time.Duration] {
 	}}
 }
 
-// age is a time that may be given in days.
-func age(to *time.Duration) value[time.Duration] {
-	return value[time.Duration]{
+// ageFlag is a time that may be given in days.
+func ageFlag(to *time.Duration) flagValue[time.Duration] {
+	return flagValue[time.Duration]{
 		to: to, kind: "duration",
 		parse: func(s string) (time.Duration, error) {
 			days, rest, found := strings.Cut(s, "d")
@@ -143,10 +143,10 @@ func age(to *time.Duration) value[time.Duration] {
 	}
 }
 
-// logLevel is one of slog's levels by its name.
-func logLevel(to *slog.Level) value[slog.Level] {
+// logLevelFlag is one of slog's levels by its name.
+func logLevelFlag(to *slog.Level) flagValue[slog.Level] {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
-	return value[slog.Level]{
+	return flagValue[slog.Level]{
 		to: to, kind: "level",
 		parse: func(s string) (slog.Level, error) {
 			level, ok := levels[s]
@@ -161,35 +161,35 @@ func logLevel(to *slog.Level) value[slog.Level] {
 
 var logLevels = []string{"debug", "info", "warn", "error"}
 
-// sandboxFile says whether and where to simulate: on without a file of its own, on with FILE, or off.
-type sandboxFile struct {
+// sandboxSetting says whether and where to simulate: on without a file of its own, on with FILE, or off.
+type sandboxSetting struct {
 	on   bool
 	file string // "": the default
 }
 
-func sandboxTo(to *sandboxFile, kind string) value[sandboxFile] {
-	return value[sandboxFile]{
+func sandboxFlag(to *sandboxSetting, kind string) flagValue[sandboxSetting] {
+	return flagValue[sandboxSetting]{
 		to: to, kind: kind,
-		parse: func(s string) (sandboxFile, error) {
+		parse: func(s string) (sandboxSetting, error) {
 			switch strings.ToLower(s) {
 			case "true", "1": // as a bare --sandbox, and as an environment variable likes to be set
-				return sandboxFile{on: true}, nil
+				return sandboxSetting{on: true}, nil
 			case "false", "0":
-				return sandboxFile{}, nil
+				return sandboxSetting{}, nil
 			case "": // an unset variable of a script must not turn a simulation into the real thing
-				return sandboxFile{}, errors.New("must be true, false or a file")
+				return sandboxSetting{}, errors.New("must be true, false or a file")
 			case "yes", "no", "on", "off": // nor may an off become a file, and a run that mails nobody
-				return sandboxFile{}, fmt.Errorf("must be true, false or a file; a file of that name is ./%s", s)
+				return sandboxSetting{}, fmt.Errorf("must be true, false or a file; a file of that name is ./%s", s)
 			}
-			return sandboxFile{on: true, file: s}, nil
+			return sandboxSetting{on: true, file: s}, nil
 		},
-		show: func(s sandboxFile) string { return s.file },
+		show: func(s sandboxSetting) string { return s.file },
 	}
 }
 
 // sliceFlag is a flag that may be given many times; its environment variable separates the values by commas or lines.
 type sliceFlag[T any] struct {
-	value[[]T]
+	flagValue[[]T]
 	started *bool // false while to holds the default, which the first value takes the place of
 }
 
@@ -197,7 +197,7 @@ func (v sliceFlag[T]) Set(s string) error {
 	if !*v.started {
 		*v.to, *v.started = nil, true
 	}
-	return v.value.Set(s)
+	return v.flagValue.Set(s)
 }
 
 // SetAll takes in a whole environment variable.
@@ -216,7 +216,7 @@ func (v sliceFlag[T]) SetAll(s string) error {
 func newSliceFlag[T any](to *[]T, kind string, parse func(string) (T, error)) sliceFlag[T] {
 	return sliceFlag[T]{
 		started: new(bool),
-		value: value[[]T]{
+		flagValue: flagValue[[]T]{
 			to: to, kind: kind,
 			parse: func(s string) ([]T, error) {
 				one, err := parse(s)
@@ -242,11 +242,11 @@ func parsePath(s string) (string, error) {
 
 func parseAddress(s string) (org.Address, error) { return org.ParseAddress(s) }
 
-func orList(words []string) string { return listOf(words, " or ") }
+func orList(words []string) string { return joinWords(words, " or ") }
 
-func andList(words []string) string { return listOf(words, " and ") }
+func andList(words []string) string { return joinWords(words, " and ") }
 
-func listOf(words []string, last string) string {
+func joinWords(words []string, last string) string {
 	n := len(words) - 1
 	if n == 0 {
 		return words[0]

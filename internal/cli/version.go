@@ -25,7 +25,7 @@ func (a *app) versionCommand() *cobra.Command {
 
 func (a *app) version() error {
 	a.reported = true
-	b := thisBuild()
+	b := readBuild()
 	if a.output == "text" {
 		_, err := io.WriteString(a.stdout, versionLine())
 		return err
@@ -49,17 +49,17 @@ func (a *app) version() error {
 
 // versionLine is what a person is told of the version.
 func versionLine() string {
-	return thisBuild().String() + "\n"
+	return readBuild().String() + "\n"
 }
 
 // buildVersion is what the Go tool stamped into the program: a tag, or the commit with its date, or "(devel)".
 func buildVersion() string {
-	return thisBuild().Version
+	return readBuild().Version
 }
 
-func thisBuild() build {
+func readBuild() build {
 	info, _ := debug.ReadBuildInfo()
-	return builtFrom(info)
+	return newBuild(info)
 }
 
 // build is what a program can tell of its own making.
@@ -74,8 +74,8 @@ type build struct {
 // pseudoVersion is a version that the Go tool makes of a commit without a tag; its last part names the commit.
 var pseudoVersion = regexp.MustCompile(`^v.*\d{14}-([0-9a-f]{12})(?:\+.*)?$`)
 
-// builtFrom reads what the Go tool stamped into a program; nil: nothing.
-func builtFrom(info *debug.BuildInfo) build {
+// newBuild reads what the Go tool stamped into a program; nil: nothing.
+func newBuild(info *debug.BuildInfo) build {
 	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info == nil {
 		return b

@@ -43,7 +43,7 @@ func TestBuiltFrom(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.want.Go, tt.want.Platform = runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
-			got := builtFrom(tt.info)
+			got := newBuild(tt.info)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("builtFrom() (-want +got):\n%s", diff)
 			}

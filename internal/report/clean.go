@@ -8,47 +8,48 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// terminal measures text without looking at the locale, so that a report is the same wherever it is printed.
+// terminal measures text regardless of the locale, so that a report is the same wherever it is
+// printed.
 var terminal = &runewidth.Condition{StrictEmojiNeutral: true}
 
 const ellipsis = "…"
 
-// Clean makes text from outside (addresses, names, notes, a server's messages) fit to be shown on
-// one line: terminal sequences and control, bidirectional and other invisible characters are
-// dropped, every run of white space becomes one space, and what is wider than width columns ends in
-// an ellipsis. A width below 1 gives "". Where a CI runner would take a part of it for a command,
-// such as "##[group]" or "::error::", a space is put in.
+// Clean returns s, which is text from outside (an address, a name, a note, a server's message), in
+// a form that is safe to show on one line. It drops terminal sequences and control, bidirectional
+// and other invisible characters, turns each run of white space into one space, and ends text that
+// is wider than width columns in an ellipsis. A width below 1 gives "". It puts a space into
+// anything that a CI runner would take for a command, such as "##[group]" or "::error::".
 //
-// It is the only way by which such text reaches a terminal.
+// All text from outside that reaches a terminal must pass through it.
 func Clean(s string, width int) string { return clean(s, width, true) }
 
-// clean is Clean; apart says whether commands are taken apart.
-func clean(s string, width int, apart bool) string {
+// clean is Clean, except that it leaves commands of a CI runner whole unless breakCommands is true.
+func clean(s string, width int, breakCommands bool) string {
 	var b strings.Builder
 	columns, space := 0, false
 	for len(s) > 0 {
-		if n := sequence(s); n > 0 {
+		if n := escapeSequenceLen(s); n > 0 {
 			s = s[n:]
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(s) // a broken byte is read as U+FFFD, which can be shown
+		r, n := utf8.DecodeRuneInString(s) // an invalid byte is decoded as U+FFFD, which can be shown
 		s = s[n:]
 		if unicode.IsSpace(r) {
-			space = b.Len() > 0 // none at the beginning
+			space = b.Len() > 0 // no space at the beginning
 			continue
 		}
 		if !unicode.IsPrint(r) {
 			continue
 		}
-		if apart && opensCommand(b.String(), space, r) {
+		if breakCommands && opensCommand(b.String(), space, r) {
 			space = true
 		}
-		need := cost(r)
+		need := columnsOf(r)
 		if space {
 			need++
 		}
 		if columns+need > width {
-			return cut(b.String(), width)
+			return truncate(b.String(), width)
 		}
 		if space {
 			b.WriteByte(' ')
@@ -60,10 +61,10 @@ func clean(s string, width int, apart bool) string {
 	return b.String()
 }
 
-// opensCommand reports whether r, after text and perhaps a space, makes what a CI runner takes for
-// the beginning of a command. GitHub's and Azure's look for "##[" and "##vso[" anywhere in a line
-// (actions/runner, ActionCommand.TryParse), TeamCity for "##teamcity["; GitHub's looks for "::name"
-// where a line begins, which any word may do in a report.
+// opensCommand reports whether r completes the beginning of a command to a CI runner, after text
+// and perhaps a space. GitHub's and Azure's runners look for "##[" and "##vso[" anywhere in a line
+// (actions/runner, ActionCommand.TryParse), TeamCity's for "##teamcity[". GitHub's also looks for
+// "::name" at the beginning of a line, which any word of a report may be.
 func opensCommand(text string, space bool, r rune) bool {
 	isLetter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 	switch {
@@ -78,18 +79,18 @@ func opensCommand(text string, space bool, r rune) bool {
 	return false
 }
 
-// cost is the columns that r is counted as. Marks without a width of their own count as one: a thousand of them on one
-// letter would otherwise pass for a single column.
-func cost(r rune) int { return max(1, terminal.RuneWidth(r)) }
+// columnsOf returns the columns that r counts as. A mark without a width of its own counts as one:
+// otherwise a thousand of them on one letter would count as a single column.
+func columnsOf(r rune) int { return max(1, terminal.RuneWidth(r)) }
 
-// cut ends clean text with an ellipsis so that both fit into width.
-func cut(s string, width int) string {
+// truncate returns clean text cut so that it fits into width columns with an ellipsis at its end.
+func truncate(s string, width int) string {
 	if width < 1 {
 		return ""
 	}
 	columns := 1
 	for i, r := range s {
-		if columns += cost(r); columns > width {
+		if columns += columnsOf(r); columns > width {
 			s = s[:i]
 			break
 		}
@@ -97,10 +98,10 @@ func cut(s string, width int) string {
 	return strings.TrimRight(s, " ") + ellipsis
 }
 
-// sequence is the length of the terminal sequence that s begins with, 0 if it begins with none (ECMA-48, 5.4 and 5.6).
-// A sequence that does not end counts up to where it breaks off: no further than a line, so that a stray one cannot
-// swallow what follows.
-func sequence(s string) int {
+// escapeSequenceLen returns the length in bytes of the terminal sequence that s begins with; 0 if
+// it begins with none (ECMA-48, 5.4 and 5.6). A sequence without an end counts only as far as it is
+// valid, and never beyond its line, so that it cannot swallow the text after it.
+func escapeSequenceLen(s string) int {
 	var rest string
 	switch {
 	case strings.HasPrefix(s, "\x1b["), strings.HasPrefix(s, "\u009b"): // control sequence
@@ -110,12 +111,12 @@ func sequence(s string) int {
 		if rest != "" && rest[0] >= 0x40 && rest[0] <= 0x7e {
 			rest = rest[1:]
 		}
-	case len(s) > 1 && s[0] == '\x1b' && strings.IndexByte("]P^_X", s[1]) >= 0: // a string: title, link and the like
+	case len(s) > 1 && s[0] == '\x1b' && strings.IndexByte("]P^_X", s[1]) >= 0: // control string: a title or a link
 		rest = s[2:]
 		end := strings.IndexAny(rest, "\a\x1b\u009c\r\n")
 		switch {
 		case end < 0:
-			return 2 // without an end it is only an introducer
+			return 2 // without an end, only the introducer is dropped
 		case strings.HasPrefix(rest[end:], "\x1b\\"), strings.HasPrefix(rest[end:], "\u009c"):
 			rest = rest[end+2:]
 		case rest[end] == '\a':

@@ -9,30 +9,32 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Diff is what a report tells about a comparison beyond what differs. The people of both are counted.
+// Diff holds what a report says about a comparison beyond the differences.
 type Diff struct {
 	Run
-	// OldFiles are the files of the roster before, and OldPeople how many people they name; Run has those of the one after.
+	// OldFiles are the files of the old roster, and OldPeople how many people it has. Run holds
+	// those of the new roster.
 	OldFiles  []string
 	OldPeople int
 }
 
-// DiffText writes d for a person: the settings with a warning under each that loosens, then everybody who differs, then
-// one line that sums it up. Many people with one and the same difference share a line. The error is w's.
+// DiffText writes d for a person to read: the settings, with a warning under each change that
+// loosens a limit; then the people who differ, and one line that sums up. People who have the same
+// difference share a line when they are many. The error is w's.
 func DiffText(w io.Writer, d diff.Difference, width int, colored bool) error {
 	out := newPrinter(w, width, colored)
 	for _, f := range d.Settings {
-		out.wrapped("  ", string(f.Name)+": "+settingWords(f, Clean))
+		out.wrapped("  ", string(f.Name)+": "+settingText(f, Clean))
 		if f.Loosens {
-			out.table([][]cell{{{"warning: " + warning(f), yellow}}}, 0)
+			out.table([][]cell{{{"warning: " + looseningText(f), yellow}}}, 0)
 		}
 	}
 	if len(d.Settings) > 0 {
 		out.line("")
 	}
 	var rows [][]cell
-	for _, s := range gather(d, Clean) {
-		l := diffLooks[s.kind]
+	for _, s := range groupLines(d, Clean) {
+		l := diffStyles[s.kind]
 		rows = append(rows, []cell{{l.glyph + " " + l.word, l.color}, {text: s.who}, {text: s.words}, {s.source, faint}})
 	}
 	out.section(rows, 2)
@@ -42,12 +44,12 @@ func DiffText(w io.Writer, d diff.Difference, width int, colored bool) error {
 		}
 		out.line("")
 	}
-	out.say(summarizeDiff(d))
+	out.paragraph(summarizeDiff(d))
 	return out.flush()
 }
 
-// DiffMarkdown writes d for a comment on a pull request, as [PlanMarkdown] does. It writes nothing when nothing differs.
-// The error is w's.
+// DiffMarkdown writes d for a comment on a pull request, as [PlanMarkdown] does. It writes nothing
+// when nothing differs. The error is w's.
 func DiffMarkdown(w io.Writer, d diff.Difference) error {
 	if len(d.Settings)+len(d.People) == 0 {
 		return nil
@@ -58,9 +60,9 @@ func DiffMarkdown(w io.Writer, d diff.Difference) error {
 	if len(d.Settings) > 0 {
 		var rows []string
 		for _, f := range d.Settings {
-			rows = append(rows, row(code(string(f.Name), addressWidth), settingWords(f, code)))
+			rows = append(rows, markdownRow(code(string(f.Name), addressWidth), settingText(f, code)))
 			if f.Loosens {
-				fmt.Fprintf(&head, "\n**Warning:** %s: %s\n", code(string(f.Name), addressWidth), warning(f))
+				fmt.Fprintf(&head, "\n**Warning:** %s: %s\n", code(string(f.Name), addressWidth), looseningText(f))
 			}
 		}
 		blocks = append(blocks, table("#### Settings", rows, "setting", "change"))
@@ -68,75 +70,78 @@ func DiffMarkdown(w io.Writer, d diff.Difference) error {
 	if len(d.Warnings) > 0 {
 		blocks = append(blocks, warningTable("#### Warnings", d.Warnings))
 	}
-	people, rows := gather(d, code), make(map[diff.Kind][]string)
+	people, rows := groupLines(d, code), make(map[diff.Kind][]string)
 	for _, s := range people {
-		rows[s.kind] = append(rows[s.kind], row(s.who, s.words, s.source))
+		rows[s.kind] = append(rows[s.kind], markdownRow(s.who, s.words, s.source))
 	}
 	for _, k := range diff.Kinds {
 		if n := d.Count(k); n > 0 {
-			blocks = append(blocks, table(fmt.Sprintf("#### %s (%d)", capitalized(diffLooks[k].word), n), rows[k], "person", "what", "entry"))
+			blocks = append(blocks, table(fmt.Sprintf("#### %s (%d)", capitalize(diffStyles[k].word), n), rows[k], "person",
+				"what", "entry"))
 		}
 	}
 	return writeMarkdown(w, head.String(), blocks, "")
 }
 
-var diffLooks = map[diff.Kind]look{
+var diffStyles = map[diff.Kind]actionStyle{
 	diff.Added:   {"+", "added", green},
 	diff.Removed: {"-", "removed", red},
 	diff.Changed: {"~", "changed", yellow},
-	diff.Respelt: {"=", "only respelt", faint},
+	diff.Respelt: {"=", "respelled", faint},
 }
 
 func summarizeDiff(d diff.Difference) string {
 	if len(d.Settings)+len(d.People) == 0 {
-		return "No differences: " + count(d.Unchanged, "person", "people") + "."
+		return "No differences: " + pluralize(d.Unchanged, "person", "people") + "."
 	}
 	var counts []string
 	for _, k := range diff.Kinds {
 		if n := d.Count(k); n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, diffLooks[k].word))
+			counts = append(counts, fmt.Sprintf("%d %s", n, diffStyles[k].word))
 		}
 	}
 	if n := len(d.Settings); n > 0 {
-		counts = append(counts, count(n, "setting", "settings"))
+		counts = append(counts, pluralize(n, "setting", "settings"))
 	}
 	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", d.Unchanged)), ", ") + "."
 }
 
-// manyAlike is how many people with one and the same difference share a line.
-const manyAlike = 10
+// minSharedLine is how many people must have the same difference to share a line.
+const minSharedLine = 10
 
-// share is a line: whom it is about, and what differs.
-type share struct {
+// diffLine is a line of the comparison: who differs, and how.
+type diffLine struct {
 	kind               diff.Kind
 	who, words, source string
 }
 
-// gather gives a line to each person, and one to many who change alike, as by a change of the defaults.
-func gather(d diff.Difference, show shower) []share {
+// groupLines returns a line for each person, and one line for many people who change in the same
+// way, as after a change of the defaults.
+func groupLines(d diff.Difference, escape escaper) []diffLine {
 	words, alike := make([]string, len(d.People)), make(map[string][]string)
 	for i, p := range d.People {
-		words[i] = personWords(p, d.Unlisted, show)
+		words[i] = personText(p, d.Unlisted, escape)
 		if p.Kind == diff.Changed {
 			alike[words[i]] = append(alike[words[i]], p.Email.String())
 		}
 	}
-	var lines []share
+	var lines []diffLine
 	for i, p := range d.People {
 		same := alike[words[i]]
 		switch {
-		case p.Kind != diff.Changed || len(same) < manyAlike:
-			who := show(p.Email.String(), addressWidth) + bracketed(show(p.Name, addressWidth))
-			lines = append(lines, share{p.Kind, who, words[i], show(p.Source, addressWidth)})
-		case same[0] == p.Email.String(): // the first stands for all
-			lines = append(lines, share{p.Kind, fmt.Sprintf("%d people: %s", len(same), some(same, show)), words[i], ""})
+		case p.Kind != diff.Changed || len(same) < minSharedLine:
+			who := escape(p.Email.String(), addressWidth) + parenthesize(escape(p.Name, addressWidth))
+			lines = append(lines, diffLine{p.Kind, who, words[i], escape(p.Source, addressWidth)})
+		case same[0] == p.Email.String(): // the first of them gets the shared line
+			lines = append(lines, diffLine{p.Kind, fmt.Sprintf("%d people: %s", len(same), summarizeList(same, escape)),
+				words[i], ""})
 		}
 	}
 	return lines
 }
 
-// personWords says what differs of p.
-func personWords(p diff.Person, unlisted roster.UnlistedPolicy, show shower) string {
+// personText returns how p differs.
+func personText(p diff.Person, unlisted roster.UnlistedPolicy, escape escaper) string {
 	if p.Kind == diff.Removed {
 		switch unlisted {
 		case roster.UnlistedRemove:
@@ -144,17 +149,17 @@ func personWords(p diff.Person, unlisted roster.UnlistedPolicy, show shower) str
 		case roster.UnlistedSuspend:
 			return "apply would suspend them, unless they are protected"
 		default:
-			return "apply would only report them, and take nothing away"
+			return "apply would only report them"
 		}
 	}
 	words := make([]string, len(p.Fields))
 	for i, f := range p.Fields {
-		words[i] = fieldWords(f, p.Kind, show)
+		words[i] = fieldText(f, p.Kind, escape)
 	}
 	return strings.Join(words, "; ")
 }
 
-// plurals are how the fields that are lists are called.
+// plurals are the singular and plural names of the fields that are lists.
 var plurals = map[diff.FieldName][2]string{
 	diff.Groups:   {"group", "groups"},
 	diff.Roles:    {"role", "roles"},
@@ -162,30 +167,32 @@ var plurals = map[diff.FieldName][2]string{
 	diff.Aliases:  {"alias", "aliases"},
 }
 
-func fieldWords(f diff.Field, kind diff.Kind, show shower) string {
-	from, to := show(f.From, addressWidth), show(f.To, addressWidth)
+// fieldText returns how the field f differs, for a person who was added or changed.
+func fieldText(f diff.Field, kind diff.Kind, escape escaper) string {
+	from, to := escape(f.From, addressWidth), escape(f.To, addressWidth)
 	switch f.Name {
 	case diff.Email:
 		return "invited at this address instead of " + from
 	case diff.Spelling:
-		return "spelt " + to + " instead of " + from
+		return "written " + to + " instead of " + from
 	case diff.APIEnabled:
-		return apiWords(f, kind)
+		return apiAccessText(f, kind)
 	case diff.Until:
-		return either(from, to, "until "+to, "no longer ends (was until "+from+")", "until "+to+" instead of "+from)
+		return textForChange(from, to, "until "+to, "no longer ends (was until "+from+")", "until "+to+" instead of "+from)
 	case diff.External:
-		return either(from, to, "outside the allowed domains on purpose", "no longer outside the allowed domains on purpose", "")
+		return textForChange(from, to, "outside the allowed domains on purpose",
+			"no longer outside the allowed domains on purpose", "")
 	case diff.Name:
-		return either(from, to, "name "+to, "no name (was "+from+")", "name "+to+" instead of "+from)
+		return textForChange(from, to, "name "+to, "no name (was "+from+")", "name "+to+" instead of "+from)
 	case diff.Note:
-		return either(from, to, "note "+to, "no note (was "+from+")", "note "+to+" instead of "+from)
+		return textForChange(from, to, "note "+to, "no note (was "+from+")", "note "+to+" instead of "+from)
 	default:
-		return listWords(f, kind, show)
+		return listText(f, kind, escape)
 	}
 }
 
-// listWords is fieldWords for what is a list.
-func listWords(f diff.Field, kind diff.Kind, show shower) string {
+// listText is fieldText for a field that is a list.
+func listText(f diff.Field, kind diff.Kind, escape escaper) string {
 	one, many := plurals[f.Name][0], plurals[f.Name][1]
 	switch {
 	case f.Managing != nil && !*f.Managing:
@@ -193,23 +200,24 @@ func listWords(f diff.Field, kind diff.Kind, show shower) string {
 	case f.Managing != nil && len(f.Come) == 0:
 		return many + " are managed from now on: none"
 	case f.Managing != nil:
-		return many + " are managed from now on: " + some(f.Come, show)
+		return many + " are managed from now on: " + summarizeList(f.Come, escape)
 	case kind == diff.Added && len(f.Come) == 0:
 		return "no " + many
 	case kind == diff.Added:
-		return numbered(f.Come, one, many) + " " + some(f.Come, show)
+		return singularOrPlural(f.Come, one, many) + " " + summarizeList(f.Come, escape)
 	}
 	var words []string
 	if len(f.Come) > 0 {
-		words = append(words, "gains the "+numbered(f.Come, one, many)+" "+some(f.Come, show))
+		words = append(words, "gains the "+singularOrPlural(f.Come, one, many)+" "+summarizeList(f.Come, escape))
 	}
 	if len(f.Gone) > 0 {
-		words = append(words, "loses the "+numbered(f.Gone, one, many)+" "+some(f.Gone, show))
+		words = append(words, "loses the "+singularOrPlural(f.Gone, one, many)+" "+summarizeList(f.Gone, escape))
 	}
 	return strings.Join(words, "; ")
 }
 
-func apiWords(f diff.Field, kind diff.Kind) string {
+// apiAccessText is fieldText for API access.
+func apiAccessText(f diff.Field, kind diff.Kind) string {
 	has := f.To == "true"
 	switch {
 	case f.To == "":
@@ -228,8 +236,9 @@ func apiWords(f diff.Field, kind diff.Kind) string {
 	return "loses API access"
 }
 
-// either picks the words for a value that comes, goes, or becomes another.
-func either(from, to, comes, goes, becomes string) string {
+// textForChange returns comes for a value that was added, goes for one that was removed, and
+// becomes for one that was replaced.
+func textForChange(from, to, comes, goes, becomes string) string {
 	switch {
 	case from == "":
 		return comes
@@ -239,23 +248,24 @@ func either(from, to, comes, goes, becomes string) string {
 	return becomes
 }
 
-func settingWords(f diff.Field, show shower) string {
+// settingText returns how the setting f differs.
+func settingText(f diff.Field, escape escaper) string {
 	if len(f.Gone)+len(f.Come) == 0 {
-		from, to := show(f.From, addressWidth), show(f.To, addressWidth)
-		return either(from, to, to+", which was not set", "not set, which was "+from, to+" instead of "+from)
+		from, to := escape(f.From, addressWidth), escape(f.To, addressWidth)
+		return textForChange(from, to, to+" (was not set)", "not set (was "+from+")", to+" (was "+from+")")
 	}
 	var words []string
 	if len(f.Come) > 0 {
-		words = append(words, "gains "+some(f.Come, show))
+		words = append(words, "gains "+summarizeList(f.Come, escape))
 	}
 	if len(f.Gone) > 0 {
-		words = append(words, "loses "+some(f.Gone, show))
+		words = append(words, "loses "+summarizeList(f.Gone, escape))
 	}
 	return strings.Join(words, "; ")
 }
 
-// warning says what a setting that loosens allows.
-func warning(f diff.Field) string {
+// looseningText returns what is allowed by a setting that became looser.
+func looseningText(f diff.Field) string {
 	switch f.Name {
 	case diff.Organization:
 		if f.To == "" {
@@ -268,9 +278,9 @@ func warning(f diff.Field) string {
 		}
 		return "people who are not in the roster would be suspended"
 	case diff.ExtraAccess:
-		return "access that people have beyond the roster would be taken away"
+		return "access that the roster does not give would be revoked"
 	case diff.MaxInvites:
-		return "one run may send more mails"
+		return "one run may send more invitation mails"
 	case diff.MaxRemovals:
 		return "one run may suspend or remove more people"
 	case diff.MaxRevokes:
@@ -280,17 +290,18 @@ func warning(f diff.Field) string {
 	case diff.HiddenMembers:
 		return "people whose membership the key cannot see get an invitation mail, even if they are members"
 	case diff.ReinviteRounds:
-		return "people who never answer get more mails"
+		return "people who never answer get more invitation mails"
 	case diff.Protected:
-		return "who is no longer protected may be suspended, removed or revoked"
+		return "people who are no longer protected may be suspended or removed, or lose access"
 	case diff.AllowedDomains:
-		return "people of more mail domains may be invited"
+		return "people in more mail domains may be invited"
 	default:
 		return "a run may do more than before"
 	}
 }
 
-func numbered(list []string, one, many string) string {
+// singularOrPlural returns one for a list with one element, and many for any other.
+func singularOrPlural(list []string, one, many string) string {
 	if len(list) == 1 {
 		return one
 	}

@@ -6,19 +6,19 @@ import (
 	"github.com/orgsync/orgsync/internal/diff"
 )
 
-// The fields stand in the order in which they are printed. A pointer is null when there is no value.
-type difference struct {
+// The fields are printed in this order. A nil pointer is printed as null: there is no value.
+type diffDocument struct {
 	FormatVersion string        `json:"format_version"`
 	Command       string        `json:"command"`
 	Old           rosterSummary `json:"old"`
 	New           rosterSummary `json:"new"`
 	Settings      []setting     `json:"settings"`
-	People        []differing   `json:"people"`
-	Warnings      []warnedAbout `json:"warnings"`
+	People        []personDiff  `json:"people"`
+	Warnings      []warningJSON `json:"warnings"`
 	Summary       diffSummary   `json:"summary"`
 }
 
-type differing struct {
+type personDiff struct {
 	Change diff.Kind `json:"change"`
 	Email  string    `json:"email"`
 	Name   *string   `json:"name"`
@@ -27,12 +27,12 @@ type differing struct {
 }
 
 type field struct {
-	Field diff.FieldName `json:"field"`
-	From  *string        `json:"from"`
-	To    *string        `json:"to"`
-	Gone  []string       `json:"removed,omitempty"`
-	Come  []string       `json:"added,omitempty"`
-	// Managed is left out where it stays as it is.
+	Field   diff.FieldName `json:"field"`
+	From    *string        `json:"from"`
+	To      *string        `json:"to"`
+	Removed []string       `json:"removed,omitempty"`
+	Added   []string       `json:"added,omitempty"`
+	// Managed is left out when it does not change.
 	Managed *bool `json:"managed,omitempty"`
 }
 
@@ -52,27 +52,29 @@ type diffSummary struct {
 
 // DiffJSON writes d as one JSON document. The error is w's.
 func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
-	doc := difference{
+	doc := diffDocument{
 		FormatVersion: formatVersion, Command: run.Command,
-		Old: rosterSummary{list(run.OldFiles), run.OldPeople}, New: rosterSummary{list(run.Files), run.People},
-		Settings: []setting{}, People: []differing{}, Warnings: newWarnings(d.Warnings),
+		Old: rosterSummary{orEmpty(run.OldFiles), run.OldPeople}, New: rosterSummary{orEmpty(run.Files), run.People},
+		Settings: []setting{}, People: []personDiff{}, Warnings: newWarnings(d.Warnings),
 		Summary: diffSummary{
-			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.Respelt), len(d.Settings), d.Unchanged,
+			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.Respelt), len(d.Settings),
+			d.Unchanged,
 		},
 	}
 	for _, f := range d.Settings {
 		doc.Settings = append(doc.Settings, setting{newField(f), f.Loosens})
 	}
 	for _, p := range d.People {
-		one := differing{Change: p.Kind, Email: p.Email.String(), Name: text(p.Name), Source: p.Source, Fields: []field{}}
+		one := personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source, Fields: []field{}}
 		for _, f := range p.Fields {
 			one.Fields = append(one.Fields, newField(f))
 		}
 		doc.People = append(doc.People, one)
 	}
-	return write(w, doc)
+	return writeJSON(w, doc)
 }
 
 func newField(f diff.Field) field {
-	return field{Field: f.Name, From: text(f.From), To: text(f.To), Gone: f.Gone, Come: f.Come, Managed: f.Managing}
+	return field{Field: f.Name, From: orNull(f.From), To: orNull(f.To), Removed: f.Gone, Added: f.Come,
+		Managed: f.Managing}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// The fields stand in the order in which they are printed. A pointer is null when there is no value.
+// The fields are printed in this order. A nil pointer is printed as null: there is no value.
 type checkup struct {
 	FormatVersion string            `json:"format_version"`
 	Command       string            `json:"command"`
@@ -58,33 +58,37 @@ type limit struct {
 // DoctorJSON writes c as one JSON document. The error is w's.
 func DoctorJSON(w io.Writer, d Doctor, c org.Checkup) error {
 	doc := checkup{
-		FormatVersion: formatVersion, Command: d.Command, GeneratedAt: stamp(c.At), Able: c.Unable == nil, Key: c.Key,
-		Self:         text(c.Self.String()),
-		Organization: organization{ID: text(c.Organization.ID), Name: text(c.Organization.Name)}, Organizations: []organization{},
-		Endpoints: []endpoint{}, Dialect: []trait{}, Sandbox: d.Dialect, RateHeaders: map[string]string{}, Throttled: c.Throttled,
-		Limits: []limit{}, Recorded: text(d.Recorded), Error: newFailure(d.Failure),
+		FormatVersion: formatVersion, Command: d.Command, GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
+		Self:          orNull(c.Self.String()),
+		Organization:  organization{ID: orNull(c.Organization.ID), Name: orNull(c.Organization.Name)},
+		Organizations: []organization{},
+		Endpoints:     []endpoint{}, Dialect: []trait{}, Sandbox: d.Dialect, RateHeaders: map[string]string{},
+		Throttled: c.Throttled,
+		Limits:    []limit{}, Recorded: orNull(d.Recorded), Error: newFailure(d.Failure),
 	}
 	for _, o := range c.Organizations {
-		doc.Organizations = append(doc.Organizations, organization{ID: text(o.ID), Name: text(o.Name)})
+		doc.Organizations = append(doc.Organizations, organization{ID: orNull(o.ID), Name: orNull(o.Name)})
 	}
 	if len(d.Files) > 0 {
 		doc.Roster = &rosterSummary{Files: d.Files, Users: d.People}
 	}
 	for _, e := range c.Endpoints {
 		doc.Endpoints = append(doc.Endpoints, endpoint{
-			Name: e.Name, Path: e.Path, Verdict: e.Verdict, Permission: text(e.Permission), Status: e.Status, Message: text(e.Message),
-			Requests: e.Requests, Pages: e.Pages, Rows: e.Rows, Latency: float64(e.Latency.Round(100*time.Microsecond)) / float64(time.Millisecond),
+			Name: e.Name, Path: e.Path, Verdict: e.Verdict, Permission: orNull(e.Permission), Status: e.Status,
+			Message:  orNull(e.Message),
+			Requests: e.Requests, Pages: e.Pages, Rows: e.Rows,
+			Latency: float64(e.Latency.Round(100*time.Microsecond)) / float64(time.Millisecond),
 		})
 	}
 	for _, t := range c.Traits {
-		doc.Dialect = append(doc.Dialect, trait{Axis: t.Axis, About: t.About, Seen: list(t.Seen)})
+		doc.Dialect = append(doc.Dialect, trait{Axis: t.Axis, About: t.About, Seen: orEmpty(t.Seen)})
 	}
 	if c.Ahead != nil {
 		doc.ClockAhead = new(c.Ahead.Round(time.Second).Seconds())
 	}
 	maps.Copy(doc.RateHeaders, c.RateHeaders)
 	for _, l := range c.Limits {
-		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: text(l.Detail), Message: limitation(l, Clean)})
+		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: limitText(l, Clean)})
 	}
-	return write(w, doc)
+	return writeJSON(w, doc)
 }

@@ -58,12 +58,12 @@ func rejected() (Doctor, org.Checkup) {
 	}
 }
 
-// Every kind of limit that is told of has a sentence of its own.
+// Every kind of limit has its own sentence.
 func TestLimitations(t *testing.T) {
 	t.Parallel()
 	sentences := map[string]bool{}
 	for _, l := range examined().Limits {
-		sentence := limitation(l, Clean)
+		sentence := limitText(l, Clean)
 		if sentences[sentence] {
 			t.Errorf("two limits read %q", sentence)
 		}
@@ -78,18 +78,18 @@ func TestLimitations(t *testing.T) {
 func TestServer(t *testing.T) {
 	t.Parallel()
 	for ahead, want := range map[time.Duration]string{
-		0:                        "its clock agrees with that of this machine",
-		-1900 * time.Millisecond: "its clock agrees with that of this machine",
-		2 * time.Second:          "its clock is 2 seconds ahead of that of this machine",
-		-59 * time.Second:        "its clock is 59 seconds behind that of this machine",
-		-2 * time.Hour:           "its clock is 2 hours behind that of this machine; orgsync goes by the server's",
+		0:                        "its clock agrees with the clock of this machine",
+		-1900 * time.Millisecond: "its clock agrees with the clock of this machine",
+		2 * time.Second:          "its clock is 2 seconds ahead of the clock of this machine",
+		-59 * time.Second:        "its clock is 59 seconds behind the clock of this machine",
+		-2 * time.Hour:           "its clock is 2 hours behind the clock of this machine; orgsync uses the server's",
 	} {
-		if got := server(org.Checkup{Ahead: &ahead}, Clean); got[0] != want {
+		if got := serverLines(org.Checkup{Ahead: &ahead}, Clean); got[0] != want {
 			t.Errorf("%v reads %q, want %q", ahead, got[0], want)
 		}
 	}
-	got := server(org.Checkup{}, Clean)
-	if want := []string{"no answer had a date: the clock of this machine is used", "no headers about rates were seen"}; !slices.Equal(got, want) {
+	got := serverLines(org.Checkup{}, Clean)
+	if want := []string{"no answer had a date: orgsync uses the clock of this machine", "no rate limit headers were seen"}; !slices.Equal(got, want) {
 		t.Errorf("nothing seen reads %q, want %q", got, want)
 	}
 }

@@ -15,33 +15,35 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// maxAnnotations is how many annotations of a kind GitHub shows of one step; it drops the others without a word.
+// maxAnnotations is how many annotations of each kind GitHub shows for one step; it silently drops the
+// others.
 const maxAnnotations = 10
 
-// PlanGitHub writes p as workflow commands of GitHub Actions: a notice for each change and a warning for what needs a
-// person, each at the line of the roster that it comes from, the most pressing first. No more are written than GitHub shows.
-// Files are named as seen from the folder dir. With nothing to tell, nothing is written. The error is w's.
+// PlanGitHub writes p as workflow commands of GitHub Actions: a notice for each change and a
+// warning for each notice that somebody should act on, at its line of the roster. The most urgent
+// come first, and no more are written than GitHub shows. Files are named relative to the folder
+// dir. Nothing is written when there is nothing to report. The error is w's.
 func PlanGitHub(w io.Writer, p plan.Plan, dir string) error {
 	out := newPrinter(w, 0, false)
 	var changes, warnings []annotation
-	for _, c := range takingFirst(p.Changes) {
-		text := capitalized(lookOf(c.Action).word) + " " + Clean(c.Email.String(), addressWidth) + ": " + because(c, Clean)
-		changes = append(changes, annotation{at: source(c.Source), text: text})
+	for _, c := range removalsFirst(p.Changes) {
+		text := capitalize(styleOf(c.Action).word) + " " + Clean(c.Email.String(), addressWidth) + ": " + reasonText(c, Clean)
+		changes = append(changes, annotation{at: parseSource(c.Source), text: text})
 	}
 	for _, n := range byUrgency(p.Notices) {
-		if needsPerson(n) {
-			warnings = append(warnings, annotation{at: source(n.Source), text: sentence(n, p.Now, Clean)})
+		if needsAction(n) {
+			warnings = append(warnings, annotation{at: parseSource(n.Source), text: noticeText(n, p.Now, Clean)})
 		}
 	}
 	const all = "orgsync plan shows them all"
 	out.annotate("notice", changes, "changes: "+all, dir)
-	out.annotate("warning", warnings, "matters: "+all, dir)
+	out.annotate("warning", warnings, "notices: "+all, dir)
 	return out.flush()
 }
 
-// WarningsGitHub writes what a valid roster is warned about as workflow commands of GitHub Actions,
-// each at its place, and no more than GitHub shows. Files are named as seen from the folder dir.
-// The error is w's.
+// WarningsGitHub writes the warnings about a valid roster as workflow commands of GitHub Actions,
+// each at its place, and no more than GitHub shows. Files are named relative to the folder dir. The
+// error is w's.
 func WarningsGitHub(w io.Writer, warnings []roster.Problem, dir string) error {
 	out := newPrinter(w, 0, false)
 	var list []annotation
@@ -52,19 +54,22 @@ func WarningsGitHub(w io.Writer, warnings []roster.Problem, dir string) error {
 	return out.flush()
 }
 
-// takingFirst is changes with those first that take something away: they are not what a bound may hide.
-func takingFirst(changes []plan.Change) []plan.Change {
+// removalsFirst returns changes with those first that take something away: they must not be the
+// ones that GitHub's limit hides.
+func removalsFirst(changes []plan.Change) []plan.Change {
 	rank := func(c plan.Change) int {
-		if lookOf(c.Action).glyph == "-" {
+		if styleOf(c.Action).glyph == "-" {
 			return 0
 		}
 		return 1
 	}
-	return slices.SortedStableFunc(slices.Values(changes), func(a, b plan.Change) int { return cmp.Compare(rank(a), rank(b)) })
+	return slices.SortedStableFunc(slices.Values(changes),
+		func(a, b plan.Change) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
-// ErrorGitHub writes err as workflow commands of GitHub Actions: every problem of a roster at its place, and anything
-// else as one error. Files are named as seen from the folder dir. The error is w's.
+// ErrorGitHub writes err as workflow commands of GitHub Actions: every problem of a roster at its
+// place, and any other error as one command. Files are named relative to the folder dir. The error
+// is w's.
 func ErrorGitHub(w io.Writer, err error, dir string) error {
 	out := newPrinter(w, 0, false)
 	invalid, ok := errors.AsType[*roster.ProblemsError](err)
@@ -78,14 +83,15 @@ func ErrorGitHub(w io.Writer, err error, dir string) error {
 	return out.flush()
 }
 
-// annotation is a clean text at a place; the zero place is none, a column of 0 the whole line.
+// annotation is a clean text at a place. The zero place is none; a column of 0 means the whole
+// line.
 type annotation struct {
 	at   roster.Position
 	text string
 }
 
-// annotate writes as many of list as GitHub shows; where that is not all, the last says how many
-// more there are, of what, and where to see them.
+// annotate writes as many annotations as GitHub shows. When there are more, the last one says how
+// many, of what, and where to see them.
 func (p *printer) annotate(kind string, list []annotation, what, dir string) {
 	shown := list
 	if len(list) > maxAnnotations {
@@ -97,11 +103,11 @@ func (p *printer) annotate(kind string, list []annotation, what, dir string) {
 	}
 }
 
-// command is a as one line that GitHub's runner acts on. What it escapes and how is the runner's rule (actions/toolkit,
-// packages/core/src/command.ts).
+// command returns a as one line that GitHub's runner acts on. The escapes are those of
+// actions/toolkit, packages/core/src/command.ts.
 func (a annotation) command(kind, dir string) string {
 	var properties []string
-	if file := commandProperty(filepath.ToSlash(seenFrom(dir, a.at.File))); a.at.File != "" && file != "" {
+	if file := commandProperty(filepath.ToSlash(relativeTo(dir, a.at.File))); a.at.File != "" && file != "" {
 		properties = append(properties, "file="+file, fmt.Sprintf("line=%d", a.at.Line))
 		if a.at.Column > 0 {
 			properties = append(properties, fmt.Sprintf("col=%d", a.at.Column))
@@ -119,12 +125,12 @@ var (
 	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func commandText(s string) string { return textEscapes.Replace(visible(s)) }
+func commandText(s string) string { return textEscapes.Replace(dropInvisible(s)) }
 
-func commandProperty(s string) string { return propertyEscapes.Replace(visible(s)) }
+func commandProperty(s string) string { return propertyEscapes.Replace(dropInvisible(s)) }
 
-// visible is s without what cannot be seen, but for line breaks.
-func visible(s string) string {
+// dropInvisible returns s without invisible characters other than line breaks.
+func dropInvisible(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\r' || r == '\n' || unicode.IsPrint(r) {
 			return r
@@ -133,8 +139,9 @@ func visible(s string) string {
 	}, s)
 }
 
-// seenFrom is the path of file from the folder dir where it is inside of it, and else file itself.
-func seenFrom(dir, file string) string {
+// relativeTo returns the path of file relative to the folder dir when it is inside dir, and file
+// itself otherwise.
+func relativeTo(dir, file string) string {
 	full := file
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(dir, file)
@@ -145,8 +152,8 @@ func seenFrom(dir, file string) string {
 	return file
 }
 
-// source is the place that a plan names as file:line; the zero one where it names none.
-func source(s string) roster.Position {
+// parseSource returns the place that a plan writes as file:line; the zero place when s is none.
+func parseSource(s string) roster.Position {
 	i := strings.LastIndexByte(s, ':')
 	if i < 0 {
 		return roster.Position{}

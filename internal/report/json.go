@@ -16,10 +16,11 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// formatVersion changes when a field is renamed, removed or given another meaning, never when one is added.
+// formatVersion changes when a field is renamed, removed or gets another meaning, but not when one is
+// added.
 const formatVersion = "1"
 
-// The document's fields stand in the order in which they are printed. A pointer is null when there is no value.
+// The fields are printed in this order. A nil pointer is printed as null: there is no value.
 type document struct {
 	FormatVersion string        `json:"format_version"`
 	Command       string        `json:"command"`
@@ -108,7 +109,7 @@ type failure struct {
 	Code     int       `json:"code"`
 	Message  string    `json:"message"`
 	Problems []problem `json:"problems,omitempty"`
-	// OnlySaved and OnlyFresh are how a saved plan differs from a fresh one.
+	// OnlySaved and OnlyFresh are the differences between a saved plan and a fresh one.
 	OnlySaved []change `json:"only_in_saved_plan,omitempty"`
 	OnlyFresh []change `json:"only_in_fresh_plan,omitempty"`
 }
@@ -127,60 +128,61 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 		d.Changes = append(d.Changes, newChange(c))
 	}
 	d.Summary = newSummary(p.Changes, p.Unchanged)
-	return write(w, d)
+	return writeJSON(w, d)
 }
 
-// ApplyJSON writes what became of p as one JSON document: the plan's, with the outcomes. The error is w's.
+// ApplyJSON writes the result of applying p as one JSON document: the plan's, with outcomes. The
+// error is w's.
 func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	d := newDocument(run, p, r.Notices)
 	for _, c := range r.Changes {
 		out := newChange(c.Change)
-		out.InvitationID = text(c.InvitationID)
+		out.InvitationID = orNull(c.InvitationID)
 		out.outcome = &outcome{Outcome: c.Outcome, Requests: c.Requests}
 		if c.Err != nil {
 			out.Error = c.Err.Error()
 		}
 		d.Changes = append(d.Changes, out)
 	}
-	d.Summary = newSummary(changesOf(r), unchanged(p, r))
+	d.Summary = newSummary(changesOf(r), countUnchanged(p, r))
 	d.Summary.outcomes = &outcomes{
 		Done: r.Count(apply.Done), Failed: r.Count(apply.Failed),
 		Unknown: r.Count(apply.Unknown), Skipped: r.Count(apply.Skipped),
 	}
-	return write(w, d)
+	return writeJSON(w, d)
 }
 
-// ValidJSON writes that a roster is valid, and what it is warned about. The error is w's.
+// ValidJSON writes that a roster is valid, and the warnings about it. The error is w's.
 func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
-	return write(w, struct {
+	return writeJSON(w, struct {
 		FormatVersion string        `json:"format_version"`
 		Command       string        `json:"command"`
 		Roster        rosterSummary `json:"roster"`
-		Warnings      []warnedAbout `json:"warnings"`
-	}{formatVersion, run.Command, rosterSummary{Files: list(run.Files), Users: run.People}, newWarnings(warnings)})
+		Warnings      []warningJSON `json:"warnings"`
+	}{formatVersion, run.Command, rosterSummary{Files: orEmpty(run.Files), Users: run.People}, newWarnings(warnings)})
 }
 
-// warnedAbout is a warning about a roster.
-type warnedAbout struct {
+// warningJSON is a warning about a roster.
+type warningJSON struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 	Text   string `json:"text"`
 }
 
-// newWarnings is never null.
-func newWarnings(warnings []roster.Problem) []warnedAbout {
-	out := []warnedAbout{}
+// newWarnings returns a list that is never nil.
+func newWarnings(warnings []roster.Problem) []warningJSON {
+	out := []warningJSON{}
 	for _, w := range warnings {
-		out = append(out, warnedAbout{w.At.File, w.At.Line, w.At.Column, w.Text})
+		out = append(out, warningJSON{w.At.File, w.At.Line, w.At.Column, w.Text})
 	}
 	return out
 }
 
-// ErrorJSON writes why a run failed before it had a plan; run.Failure may not be nil. A roster's problems are listed
-// one by one. The error is w's.
+// ErrorJSON writes why a run failed before it had a plan, with every problem of a roster.
+// run.Failure must not be nil. The error is w's.
 func ErrorJSON(w io.Writer, run Run) error {
-	return write(w, struct {
+	return writeJSON(w, struct {
 		FormatVersion string   `json:"format_version"`
 		Command       string   `json:"command"`
 		Error         *failure `json:"error"`
@@ -191,9 +193,9 @@ func newDocument(run Run, p plan.Plan, notices []plan.Notice) document {
 	d := document{
 		FormatVersion: formatVersion,
 		Command:       run.Command,
-		GeneratedAt:   stamp(p.Now),
-		Organization:  organization{ID: text(p.Organization.ID), Name: text(p.Organization.Name)},
-		Roster:        rosterSummary{Files: list(run.Files), Users: run.People},
+		GeneratedAt:   timestamp(p.Now),
+		Organization:  organization{ID: orNull(p.Organization.ID), Name: orNull(p.Organization.Name)},
+		Roster:        rosterSummary{Files: orEmpty(run.Files), Users: run.People},
 		Fingerprint:   p.Fingerprint(),
 		Changes:       []change{},
 		Notices:       []notice{},
@@ -201,9 +203,9 @@ func newDocument(run Run, p plan.Plan, notices []plan.Notice) document {
 	}
 	for _, n := range notices {
 		d.Notices = append(d.Notices, notice{
-			Kind: n.Kind, Email: text(n.Email.String()), InvitationID: text(n.InvitationID), ExpiresAt: stamp(n.Expires),
-			Source: n.Source, UserID: n.UserID, Since: stamp(n.Since), Mails: n.Mails, Message: n.Text,
-			Estimated: n.ExpiresEstimated, RemovalAfter: stamp(n.RemovalAfter), AccessID: n.AccessID, Places: places(n),
+			Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
+			Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
+			Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID, Places: places(n),
 		})
 	}
 	return d
@@ -219,14 +221,14 @@ func places(n plan.Notice) []string {
 
 func newChange(c plan.Change) change {
 	return change{
-		Action: c.Action, Reason: c.Reason, Email: text(c.Email.String()), Source: text(c.Source),
-		UserID: text(c.UserID), InvitationID: text(c.InvitationID),
+		Action: c.Action, Reason: c.Reason, Email: orNull(c.Email.String()), Source: orNull(c.Source),
+		UserID: orNull(c.UserID), InvitationID: orNull(c.InvitationID),
 		Detail: detail{APIEnabled: c.Detail.APIEnabled, Kind: c.Detail.Kind, Name: c.Detail.Name, ID: c.Detail.ID},
 	}
 }
 
 func newSummary(changes []plan.Change, unchanged int) summary {
-	n := perAction(changes)
+	n := countByAction(changes)
 	return summary{
 		Invite: n[plan.Invite], Reinvite: n[plan.Reinvite], Update: n[plan.Update], Grant: n[plan.Grant],
 		Revoke: n[plan.Revoke], Suspend: n[plan.Suspend], Unsuspend: n[plan.Unsuspend], Remove: n[plan.Remove],
@@ -255,24 +257,25 @@ func newFailure(f *Failure) *failure {
 	return out
 }
 
-// text is null for "".
-func text(s string) *string {
+// orNull returns nil, which JSON prints as null, for "".
+func orNull(s string) *string {
 	if s == "" {
 		return nil
 	}
 	return &s
 }
 
-// list is never null.
-func list(s []string) []string {
+// orEmpty returns s, or an empty list for nil, which JSON would print as null.
+func orEmpty(s []string) []string {
 	if s == nil {
 		return []string{}
 	}
 	return s
 }
 
-// write prints v indented. Whatever a terminal could act on is escaped, not dropped: a program gets every character.
-func write(w io.Writer, v any) error {
+// writeJSON writes v as indented JSON. Characters that a terminal could act on are escaped rather
+// than dropped, so that a program gets every character.
+func writeJSON(w io.Writer, v any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false) // an address with & in it stays readable
@@ -280,13 +283,13 @@ func write(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
-	_, err := w.Write(EscapeCommands(EscapeUnseen(buf.Bytes()), `\u005b`))
+	_, err := w.Write(EscapeCommands(EscapeInvisible(buf.Bytes()), `\u005b`))
 	return err
 }
 
-// EscapeCommands writes bracket, as the "[" of a JSON string may be written, in the place of the
-// "[" of a command to a CI runner that counts anywhere in a line, such as "##[group]". A JSON
-// document has those in strings only.
+// EscapeCommands returns doc with bracket in place of the "[" of any command to a CI runner that
+// counts anywhere in a line, such as "##[group]". bracket must be a way to write "[" in a JSON
+// string: a JSON document has such commands in strings only.
 func EscapeCommands(doc []byte, bracket string) []byte {
 	if !bytes.Contains(doc, []byte("##")) {
 		return doc
@@ -296,9 +299,10 @@ func EscapeCommands(doc []byte, bracket string) []byte {
 	})
 }
 
-// EscapeUnseen writes characters that cannot be seen as \u escapes, but for line feeds: control and bidirectional ones, for
-// example. A JSON document has them in strings only, and stays the same document.
-func EscapeUnseen(doc []byte) []byte {
+// EscapeInvisible returns doc with invisible characters other than line feeds, such as control and
+// bidirectional ones, as \u escapes. A JSON document has them in strings only, and its value does
+// not change.
+func EscapeInvisible(doc []byte) []byte {
 	out := make([]byte, 0, len(doc))
 	for len(doc) > 0 {
 		r, n := utf8.DecodeRune(doc)

@@ -79,9 +79,9 @@ func TestMarkdownBound(t *testing.T) {
 			if shown == 0 {
 				t.Errorf("%s of %d people: no invitation is shown", name, people)
 			}
-			said := fmt.Sprintf("_… and %d more, which are left out here", people-shown)
+			said := fmt.Sprintf("_… and %d more, not shown here", people-shown)
 			if strings.Contains(text, said) != (shown < people) {
-				t.Errorf("%s of %d people shows %d, and %q is there or missing", name, people, shown, said)
+				t.Errorf("%s of %d people shows %d, and %q is wrongly present or missing", name, people, shown, said)
 			}
 			if !strings.HasSuffix(text, "</details>\n\n") && name == "plan" {
 				t.Errorf("%s of %d people: the notices are not closed", name, people)
@@ -103,7 +103,7 @@ func FuzzMarkdown(f *testing.F) {
 		if Clean(s, 10) == "" {
 			t.Skip("a text that is not there is not shown")
 		}
-		if _, known := standings[plan.State(s)]; known {
+		if _, known := stateStyles[plan.State(s)]; known {
 			t.Skip("a state that there is makes another row")
 		}
 		harmless, got := strings.Join(markdownWith(t, "x"), ""), strings.Join(markdownWith(t, s), "")
@@ -115,7 +115,7 @@ func FuzzMarkdown(f *testing.F) {
 		if strings.Contains(got, "##[") || strings.Contains(got, "\n::") {
 			t.Errorf("a runner may take this for a command: %q", got)
 		}
-		if strings.Contains(got, ", which are left out here") {
+		if strings.Contains(got, ", not shown here") {
 			return // a long text in every place is cut where a short one is not
 		}
 		if diff := cmp.Diff(codePiece.ReplaceAllString(harmless, "`…`"), codePiece.ReplaceAllString(got, "`…`")); diff != "" {
@@ -256,24 +256,24 @@ func TestStatusMarkdownBound(t *testing.T) {
 			if s.Detailed {
 				rows, told = "\n#### `somebody-", nil
 			}
-			shown, said := strings.Count(text, rows), "_… and %d more, which are left out here: the text output shows them all._"
+			shown, said := strings.Count(text, rows), "_… and %d more, not shown here: use --output text to see all of them._"
 			if shown == 0 || strings.Contains(text, fmt.Sprintf(said, people-shown)) != (shown < people) {
-				t.Errorf("%s of %d: %d are shown, and what is left out is said or not:\n%.2000s", name, people, shown, text)
+				t.Errorf("%s of %d: %d are shown, and the note on what is left out is wrong:\n%.2000s", name, people, shown, text)
 			}
 			if s.Detailed {
 				if cut := fmt.Sprintf(said, 2000-strings.Count(text, "`inv-first` |")); !strings.Contains(text, cut) {
-					t.Errorf("%s of %d: the first history is cut without %q", name, people, cut)
+					t.Errorf("%s of %d: the first history is cut without saying %q", name, people, cut)
 				}
-			} else if cut := "the html output shows them all"; strings.Contains(text, cut) != (people > 1000) {
-				t.Errorf("%s of %d: %q is there or missing", name, people, cut)
+			} else if cut := "use --output html to see all of them"; strings.Contains(text, cut) != (people > 1000) {
+				t.Errorf("%s of %d: %q is wrongly present or missing", name, people, cut)
 			}
 			for _, c := range told {
 				if !strings.Contains(text, "\n| `"+c.Email.String()+"` | user | apply would remove them |") {
-					t.Errorf("%s of %d: nothing of %s, who leaves", name, people, c.Email)
+					t.Errorf("%s of %d: %s, who is to be removed, is missing", name, people, c.Email)
 				}
 			}
-			if !strings.Contains(text, "\n- `weary@example.com` got 4 mails") || !strings.HasSuffix(text, "</details>\n\n") {
-				t.Errorf("%s of %d: the notice is missing, or they are not closed", name, people)
+			if !strings.Contains(text, "\n- `weary@example.com` got 4 invitation mails") || !strings.HasSuffix(text, "</details>\n\n") {
+				t.Errorf("%s of %d: the notice is missing, or the notices are not closed", name, people)
 			}
 		}
 	}
@@ -289,7 +289,7 @@ func TestStatusMarkdownManyLeave(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := strings.Count(buf.String(), " | apply would ")
-	if said := fmt.Sprintf("_… and %d more, which are left out here: the html output shows them all._", 2000-shown); shown == 0 || !strings.Contains(buf.String(), said) {
+	if said := fmt.Sprintf("_… and %d more, not shown here: use --output html to see all of them._", 2000-shown); shown == 0 || !strings.Contains(buf.String(), said) {
 		t.Errorf("%d are shown, and not said: %q", shown, said)
 	}
 }
@@ -330,7 +330,7 @@ func TestDoctorMarkdownBound(t *testing.T) {
 	if shown := strings.Count(text, "(`"+acme.ID+"`)\n"); shown == 0 || !strings.Contains(text, fmt.Sprintf("_… and %d more, ", 20_000-2*shown)) {
 		t.Errorf("%d of the organizations are shown, and how many are not is not said", 2*shown)
 	}
-	if !strings.Contains(text, "\n    "+d.simulation()+"\n") {
+	if !strings.Contains(text, "\n    "+d.sandboxCommand()+"\n") {
 		t.Error("what to try is missing")
 	}
 }

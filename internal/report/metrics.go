@@ -17,23 +17,26 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// Metrics are what one run tells Prometheus. What the run did not get to know is nil or zero and left out.
+// Metrics are the values that one run exports to Prometheus. Values that the run could not
+// determine are nil or zero, and left out.
 type Metrics struct {
 	// Command is the subcommand, as in "apply".
 	Command string
 	// Organization is the one that the run was about.
 	Organization org.Organization
-	// Ended is when the run ended and Succeeded when the last one ended that did its work, by this machine's clock, as
-	// Prometheus compares it with its own. A zero Succeeded is written as 0: never, as far as is known.
+	// Ended is when this run ended, and Succeeded when the last successful run ended, both by this
+	// machine's clock, because Prometheus compares them with its own. A zero Succeeded is written
+	// as 0: no successful run is known.
 	Ended, Succeeded time.Time
 	Duration         time.Duration
 	// Code is the exit code.
 	Code int
-	// Requests are those that reached the API, Throttled those of them that were answered with 429.
+	// Requests counts the requests that reached the API, Throttled those that were answered with
+	// 429.
 	Requests, Throttled int
-	// Standings are where the people of the roster stood when the run read the organization.
+	// Standings are the states of the people of the roster when the run read the organization.
 	Standings []plan.Standing
-	// Plan is what a run found that only plans, Result what became of it where it was carried out.
+	// Plan is set by a run that only plans, Result by one that applies a plan.
 	Plan   *plan.Plan
 	Result *apply.Result
 }
@@ -44,31 +47,36 @@ const (
 	organizationInfo = "orgsync_organization_info"
 )
 
-// planned stands in the place of an outcome where nothing is carried out.
+// planned is shown as the outcome of changes that were only planned.
 const planned apply.Outcome = "planned"
 
-// MetricsText writes m in the text format of Prometheus. Its labels have a bounded number of values: none is a
-// person's. The error is w's.
+// MetricsText writes m in the text format of Prometheus. Its labels have a bounded number of
+// values, and none identifies a person. The error is w's.
 //
-// The format is a few lines, written here by hand: the client library would add a sixth to the program.
+// The format is a few lines, written here by hand: the client library would make the program a
+// sixth larger.
 func MetricsText(w io.Writer, m Metrics) error {
 	out := metricWriter{bufio.NewWriter(w), m.labels()}
-	out.gauge(lastSuccess, "When the last run that did its work ended (exit code 0 or 2); 0: never.", seconds(m.Succeeded))
-	out.gauge("orgsync_last_run_timestamp_seconds", "When the last run ended, however it did.", seconds(m.Ended))
-	out.gauge("orgsync_last_run_duration_seconds", "How long the last run took.", fmt.Sprintf("%.3f", m.Duration.Seconds()))
+	out.gauge(lastSuccess, "When the last successful run ended (exit code 0 or 2); 0 means never.",
+		formatSeconds(m.Succeeded))
+	out.gauge("orgsync_last_run_timestamp_seconds", "When the last run ended, successful or not.", formatSeconds(m.Ended))
+	out.gauge("orgsync_last_run_duration_seconds", "How long the last run took.",
+		fmt.Sprintf("%.3f", m.Duration.Seconds()))
 	out.gauge("orgsync_last_run_exit_code", "The exit code of the last run.", strconv.Itoa(m.Code))
 	out.gauge("orgsync_last_run_requests", "Requests of the last run that reached the API.", strconv.Itoa(m.Requests))
-	out.gauge("orgsync_last_run_throttled_requests", "Requests of the last run that were answered with 429.", strconv.Itoa(m.Throttled))
+	out.gauge("orgsync_last_run_throttled_requests", "Requests of the last run that were answered with 429.",
+		strconv.Itoa(m.Throttled))
 	if m.Organization.ID != "" {
 		out.head(organizationInfo, "The name of the organization.")
 		out.sample(organizationInfo, "1", "name", Clean(m.Organization.Name, addressWidth))
 	}
 	if m.Standings != nil {
-		counts(&out, "orgsync_people", "People of the roster by where they stand after the last run.", "state", plan.States, m.people())
+		writeCounts(&out, "orgsync_people", "People in the roster by their state after the last run.", "state", plan.States,
+			m.peopleByState())
 	}
 	m.writeChanges(&out)
-	if notices := m.notices(); notices != nil {
-		counts(&out, "orgsync_notices", "Notices of the last run by kind.", "kind", plan.NoticeKinds, notices)
+	if notices := m.noticesByKind(); notices != nil {
+		writeCounts(&out, "orgsync_notices", "Notices of the last run by kind.", "kind", plan.NoticeKinds, notices)
 	}
 	return out.Flush()
 }
@@ -97,16 +105,17 @@ func (m *Metrics) writeChanges(out *metricWriter) {
 	default:
 		return
 	}
-	out.head(name, "Changes of the last run by action and outcome; a run that only plans has the outcome planned.")
+	out.head(name, "Changes of the last run by action and outcome; a run of plan has the outcome planned.")
 	for _, o := range outcomes {
-		for _, a := range withUnlisted(plan.Actions, n[o]) {
+		for _, a := range withUnknown(plan.Actions, n[o]) {
 			out.sample(name, strconv.Itoa(n[o][a]), "action", string(a), "outcome", string(o))
 		}
 	}
 }
 
-// people counts who stands where after the run. Who is in the roster but past their last day counts as unlisted.
-func (m *Metrics) people() map[plan.State]int {
+// peopleByState counts people by their state after the run. People whose last day has passed are
+// not counted here: the notices count them as unlisted.
+func (m *Metrics) peopleByState() map[plan.State]int {
 	after := map[string]plan.State{}
 	if m.Result != nil {
 		for _, c := range m.Result.Changes {
@@ -132,7 +141,7 @@ func (m *Metrics) people() map[plan.State]int {
 	return n
 }
 
-func (m *Metrics) notices() map[plan.NoticeKind]int {
+func (m *Metrics) noticesByKind() map[plan.NoticeKind]int {
 	var notices []plan.Notice
 	switch {
 	case m.Result != nil:
@@ -153,10 +162,10 @@ func (m *Metrics) labels() string {
 	return label("organization", Clean(m.Organization.ID, addressWidth)) + "," + label("command", m.Command)
 }
 
-// Keep takes over from previous, the metrics of the run before, what m does not know: the organization, and when a run
-// for the same organization and command succeeded. It is false when previous is neither empty nor what [MetricsText]
-// writes: then it is somebody else's file.
-func (m *Metrics) Keep(previous string) bool {
+// KeepPrevious copies from previous, the metrics of the run before, what m lacks: the organization,
+// and when a run for the same organization and command last succeeded. It returns false when
+// previous is neither empty nor written by [MetricsText]: then the file belongs to something else.
+func (m *Metrics) KeepPrevious(previous string) bool {
 	if previous == "" {
 		return true
 	}
@@ -165,14 +174,14 @@ func (m *Metrics) Keep(previous string) bool {
 		return false
 	}
 	if m.Organization.ID == "" {
-		m.Organization.ID = unlabel(success[1])
+		m.Organization.ID = unescapeLabel(success[1])
 		if name := nameLine.FindStringSubmatch(previous); name != nil {
-			m.Organization.Name = unlabel(name[1])
+			m.Organization.Name = unescapeLabel(name[1])
 		}
 	}
 	same := m.labels() == `organization="`+success[1]+`",command="`+success[2]+`"`
 	at, err := strconv.ParseFloat(success[3], 64)
-	if m.Succeeded.IsZero() && same && err == nil && at > 0 && at < 1e11 { // some day in the year 5138
+	if m.Succeeded.IsZero() && same && err == nil && at > 0 && at < 1e11 { // a date before the year 5138
 		m.Succeeded = time.UnixMilli(int64(math.Round(at * 1000)))
 	}
 	return true
@@ -181,29 +190,31 @@ func (m *Metrics) Keep(previous string) bool {
 const quoted = `"((?:[^"\\\n]|\\.)*)"`
 
 var (
-	successLine = regexp.MustCompile(`(?m)^` + lastSuccess + `\{organization=` + quoted + `,command=` + quoted + `\} ([0-9.]{1,20})$`)
-	nameLine    = regexp.MustCompile(`(?m)^` + organizationInfo + `\{.*,name=` + quoted + `\} 1$`)
+	successLine = regexp.MustCompile(`(?m)^` + lastSuccess + `\{organization=` + quoted + `,command=` + quoted +
+		`\} ([0-9.]{1,20})$`)
+	nameLine = regexp.MustCompile(`(?m)^` + organizationInfo + `\{.*,name=` + quoted + `\} 1$`)
 )
 
-// label is one label with its value, which is escaped as the format wants it.
+// label returns one label with its value, escaped as the format requires.
 func label(name, value string) string {
 	return name + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
 }
 
-// unlabel undoes the escapes of label.
-func unlabel(value string) string {
+// unescapeLabel undoes the escapes of label.
+func unescapeLabel(value string) string {
 	return strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n").Replace(value)
 }
 
-// seconds is t as Prometheus writes times; 0 for the zero time.
-func seconds(t time.Time) string {
+// formatSeconds returns t as Prometheus writes times; "0" for the zero time.
+func formatSeconds(t time.Time) string {
 	if t.IsZero() {
 		return "0"
 	}
 	return fmt.Sprintf("%d.%03d", t.Unix(), t.Nanosecond()/1e6)
 }
 
-// metricWriter writes metrics that all have the same labels first. Its writer keeps its first error for Flush.
+// metricWriter writes metrics whose first labels are the same. Its writer keeps its first error for
+// Flush.
 type metricWriter struct {
 	*bufio.Writer
 	labels string
@@ -213,7 +224,7 @@ func (w *metricWriter) head(name, help string) {
 	fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
 }
 
-// sample writes one value; more are names and values of labels beyond the common ones.
+// sample writes one value; more holds names and values of labels beyond the common ones.
 func (w *metricWriter) sample(name, value string, more ...string) {
 	labels := w.labels
 	for pair := range slices.Chunk(more, 2) {
@@ -227,17 +238,17 @@ func (w *metricWriter) gauge(name, help, value string) {
 	w.sample(name, value)
 }
 
-// counts writes n, with a zero for each of known that nothing was counted of: a value that is missing cannot be told
-// from a run that is missing.
-func counts[K ~string](w *metricWriter, name, help, by string, known []K, n map[K]int) {
+// writeCounts writes n, with a zero for each of known that was not counted: to Prometheus, a
+// missing value looks the same as a missing run.
+func writeCounts[K ~string](w *metricWriter, name, help, by string, known []K, n map[K]int) {
 	w.head(name, help)
-	for _, k := range withUnlisted(known, n) {
+	for _, k := range withUnknown(known, n) {
 		w.sample(name, strconv.Itoa(n[k]), by, string(k))
 	}
 }
 
-// withUnlisted is known and whatever else was counted.
-func withUnlisted[K ~string](known []K, n map[K]int) []K {
+// withUnknown returns known, followed by any other key of n.
+func withUnknown[K ~string](known []K, n map[K]int) []K {
 	all := slices.Clone(known)
 	for _, k := range slices.Sorted(maps.Keys(n)) {
 		if !slices.Contains(known, k) {

@@ -218,7 +218,7 @@ func TestMetricsKeep(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got := tt.m
-			ok := got.Keep(tt.previous)
+			ok := got.KeepPrevious(tt.previous)
 			if diff := cmp.Diff(tt.want, got); diff != "" || ok != tt.ok {
 				t.Errorf("Keep() = %t, want %t (-want +got):\n%s", ok, tt.ok, diff)
 			}
@@ -255,7 +255,7 @@ func FuzzMetrics(f *testing.F) {
 			t.Errorf("the name %q is not told:\n%s", name, hostile)
 		}
 		after := Metrics{Command: "apply"}
-		if !after.Keep(hostile) || after.Organization.ID != organization || !after.Succeeded.Equal(now) {
+		if !after.KeepPrevious(hostile) || after.Organization.ID != organization || !after.Succeeded.Equal(now) {
 			t.Errorf("read again it is %+v:\n%s", after, hostile)
 		}
 	})

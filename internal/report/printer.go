@@ -9,10 +9,11 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// printer writes lines; the first error of its writer ends it, and flush returns it.
+// printer writes lines. After the first error of its writer it writes no more, and flush returns
+// that error.
 type printer struct {
 	w *bufio.Writer
-	// width is how many columns the window has; below 1 there is no limit.
+	// width is the width of the window in columns; below 1 there is no limit.
 	width   int
 	colored bool
 }
@@ -25,10 +26,11 @@ func (p *printer) line(s string) {
 	fmt.Fprintln(p.w, s) // a bufio.Writer keeps its first error for flush
 }
 
-// say writes a sentence, folded where the window is narrow.
-func (p *printer) say(s string) { p.wrapped("", s) }
+// paragraph writes a sentence, folded to the width of the window.
+func (p *printer) paragraph(s string) { p.wrapped("", s) }
 
-// wrapped writes text, folded where the window is narrow. All lines are indented, the first a little less.
+// wrapped writes text with an indent, folded to the width of the window. Lines after the first are
+// indented two columns more.
 func (p *printer) wrapped(indent, text string) {
 	if p.width < 1 {
 		p.line(indent + text)
@@ -43,12 +45,12 @@ func (p *printer) wrapped(indent, text string) {
 	}
 }
 
-// print writes s as it is.
+// print writes s unchanged.
 func (p *printer) print(s string) { fmt.Fprint(p.w, s) }
 
 func (p *printer) flush() error { return p.w.Flush() }
 
-// paint colours clean text.
+// paint returns clean text in colour c.
 func (p *printer) paint(s string, c color) string {
 	if !p.colored || c == 0 || s == "" {
 		return s
@@ -56,7 +58,8 @@ func (p *printer) paint(s string, c color) string {
 	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", c, s)
 }
 
-// section writes a table with its sentences in column prose and a blank line after it, or nothing at all.
+// section writes a table, whose column number prose holds sentences, and a blank line. It writes
+// nothing when there are no rows.
 func (p *printer) section(rows [][]cell, prose int) {
 	if len(rows) == 0 {
 		return
@@ -65,10 +68,11 @@ func (p *printer) section(rows [][]cell, prose int) {
 	p.line("")
 }
 
-// under writes a table under the name of the organization that it is about, or nothing at all.
-func (p *printer) under(o org.Organization, rows [][]cell, prose int) {
+// sectionFor writes a section under the name of its organization. It writes nothing when there are
+// no rows.
+func (p *printer) sectionFor(o org.Organization, rows [][]cell, prose int) {
 	if len(rows) > 0 && o != (org.Organization{}) {
-		p.say(strings.TrimSpace("Organization " + called(o, Clean)))
+		p.paragraph(strings.TrimSpace("Organization " + organizationLabel(o, Clean)))
 		p.line("")
 	}
 	p.section(rows, prose)

@@ -29,17 +29,17 @@ func TestQuestion(t *testing.T) {
 		width int
 		want  string
 	}{
-		{"one mail", of(plan.Invite), 0, "Send 1 mail in Example Org? [y/N] "},
-		{"mails of both kinds", of(plan.Invite, plan.Reinvite), 80, "Send 2 mails in Example Org? [y/N] "},
+		{"one mail", of(plan.Invite), 0, "Send 1 invitation mail in Example Org? [y/N] "},
+		{"mails of both kinds", of(plan.Invite, plan.Reinvite), 80, "Send 2 invitation mails in Example Org? [y/N] "},
 		{"removals", of(plan.Remove, plan.Remove, plan.Suspend), 80, "Remove 2 people and suspend 1 person in Example Org? [y/N] "},
 		{"neither", of(plan.Grant, plan.Unsuspend), 80, "Make 2 changes in Example Org? [y/N] "},
 		{
 			"everything in a narrow window", of(plan.Invite, plan.Remove, plan.Suspend, plan.Grant, plan.Revoke, plan.Update), 40,
-			"Send 1 mail, remove 1 person, suspend 1\nperson, make 1 change that takes access\naway and make 2 other changes in\nExample Org? [y/N] ",
+			"Send 1 invitation mail, remove 1\nperson, suspend 1 person, make 1 change\nthat takes access away and make 2 other\nchanges in Example Org? [y/N] ",
 		},
-		{"no name", nameless, 0, "Send 1 mail in " + acme.ID + "? [y/N] "},
-		{"neither name nor id", unknown, 0, "Send 1 mail in the organization? [y/N] "},
-		{"hostile name", hostile, 0, "Send 1 mail in Acme really? [y/N] "},
+		{"no name", nameless, 0, "Send 1 invitation mail in " + acme.ID + "? [y/N] "},
+		{"neither name nor id", unknown, 0, "Send 1 invitation mail in the organization? [y/N] "},
+		{"hostile name", hostile, 0, "Send 1 invitation mail in Acme really? [y/N] "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

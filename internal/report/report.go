@@ -1,18 +1,18 @@
-// Package report renders what the other packages decided, did and found: for people as text, Markdown and a web page, for
-// programs as JSON, GitHub's annotations and metrics. It decides nothing. Text from outside passes through [Clean] before it
-// is shown.
+// Package report renders plans, results, comparisons, check-ups and the state of people: for people as
+// text, Markdown and a web page, for programs as JSON, GitHub annotations and metrics. It decides
+// nothing. Text from outside passes through [Clean] before it is shown.
 package report
 
 import "time"
 
-// Run is what a report tells about a run beyond its plan and result.
+// Run holds what a report says about a run beyond its plan and result.
 type Run struct {
 	// Command is the subcommand, as in "plan".
 	Command string
-	// Files are the roster's files, and People is how many people they name.
+	// Files are the roster's files, and People the number of people in them.
 	Files  []string
 	People int
-	// Failure is why the run ends with an error; nil when it does not.
+	// Failure is the error that the run ends with; nil when there is none.
 	Failure *Failure
 }
 
@@ -23,8 +23,8 @@ type Failure struct {
 	Err  error
 }
 
-// stamp is t as every report for programs writes it: RFC 3339 in UTC; nil for the zero time.
-func stamp(t time.Time) *string {
+// timestamp returns t as reports for programs write it, RFC 3339 in UTC; nil for the zero time.
+func timestamp(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}

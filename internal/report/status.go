@@ -13,46 +13,48 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// Status is where the people of a roster stand.
+// Status holds the state of the people of a roster.
 type Status struct {
 	Organization org.Organization
-	// Now is the server's time.
+	// Now is the server's time when the organization was read.
 	Now time.Time
-	// People are those who are told of, sorted by address.
+	// People are the people shown, sorted by address.
 	People []Person
-	// Notices are about these people, or about the whole reading.
+	// Notices are about these people, or about the organization as a whole.
 	Notices []plan.Notice
-	// Stale is set when only those are told of who have waited longer; Undated then counts those of whom nobody knows how
-	// long they have waited.
+	// Stale is the minimum waiting time of the people shown; 0 shows everybody. Undated counts
+	// people without an answer who are left out because the time of their first mail is unknown.
 	Stale   time.Duration
 	Undated int
-	// Detailed tells all that is known of each person, instead of a line for each.
+	// Detailed is true when everything known about each person is shown, instead of one line each.
 	Detailed bool
-	// Unlisted are the notices of those who are in the organization, or invited to it, without being in the roster;
-	// Leaving are the changes that would take such people out. Only [StatusHTML] and [StatusMarkdown] tell of them, and
-	// only with [Status.Everybody].
+	// Unlisted are the notices about people who are in the organization, or invited to it, but not
+	// in the roster. Leaving are the changes that would suspend or remove such people. Only
+	// [StatusHTML] and [StatusMarkdown] show them, and only when [Status.Everybody] is true.
 	Unlisted []plan.Notice
 	Leaving  []plan.Change
 }
 
-// Everybody tells whether s is about all people of the roster.
+// Everybody reports whether s covers all people of the roster.
 func (s Status) Everybody() bool { return !s.Detailed && s.Stale == 0 }
 
-// Person is one of them.
+// Person is the state of one person, with what was looked up about them.
 type Person struct {
 	plan.Standing
-	// Verified is what the API says when it is asked for the person's invitation by its id; nil when it was not asked.
+	// Verified is the API's answer for the person's invitation, read by its id; nil when it was not
+	// read.
 	Verified *Verification
-	// History is what the ledger has of the person, oldest first. Only with [Status.Detailed].
+	// History holds the person's lines of the ledger, oldest first. It is set only when
+	// [Status.Detailed] is true.
 	History []Event
 }
 
-// Verification is what the API says of one invitation.
+// Verification is the API's answer for one invitation.
 type Verification struct {
-	// Problem is why it could not be read; nil when it was.
+	// Problem is why the invitation could not be read; nil when it was read.
 	Problem error
-	// Status is the server's own word, Registered who accepted, Responded when it was answered. The zero values mean that
-	// it did not say.
+	// Status is the server's own word, Registered the address that accepted, Responded the time of
+	// the answer. Each is its zero value when the server did not report it.
 	Status     string
 	Registered org.Address
 	Responded  time.Time
@@ -61,67 +63,74 @@ type Verification struct {
 // Event is a line of the ledger.
 type Event struct {
 	Time time.Time
-	// Action and Outcome are the ledger's words; Outcome is "" for what was about to be done, and for what was learned.
+	// Action and Outcome are the ledger's words. Outcome is "" for an intent and for a recorded
+	// fact.
 	Action, Outcome string
-	// InvitationID and Object are the ids of what it was about; "" where there is none.
+	// InvitationID and Object are ids of the things that the event is about; "" when there is none.
 	InvitationID, Object string
 }
 
-// standing is how a state is told: in a row, of many in a summary, and what it means.
-type standing struct {
-	word, many string
-	color      color
-	// calls is true for a state that needs a person: the summary names who is in it.
-	calls   bool
-	meaning string
+// stateStyle holds how a state is shown: its word for one person and for several, and what it
+// means.
+type stateStyle struct {
+	word, plural string
+	color        color
+	// needsPerson is true for a state that somebody must act on: the summary then names the people
+	// in it.
+	needsPerson bool
+	meaning     string
 }
 
-// ended takes the place of the state for people whose last day is over, overdue for those of them who are members still.
+// People whose last day has passed are shown in one of these states instead of their own.
 const (
-	ended   plan.State = "ended"
-	overdue plan.State = "overdue"
+	stateEnded       plan.State = "ended"
+	stateEndedMember plan.State = "overdue"
 )
 
-var standings = map[plan.State]standing{
-	plan.StateNeedsAttention: {"needs attention", "need attention", red, true, "declined, or the invitation is not understood"},
-	plan.StateGaveUp:         {"gave up", "gave up", red, true, "never answered; no more mails are sent"},
-	plan.StateLeft:           {"left", "left", red, true, "accepted once, no longer in the organization"},
-	plan.StateSuspended:      {"suspended", "suspended", red, true, "in the organization, suspended"},
-	plan.StateNotInvited:     {"not invited", "not invited", 0, false, "apply invites them"},
-	plan.StateExpired:        {"expired", "expired", yellow, false, "the invitation lapsed; apply sends another"},
-	plan.StatePending:        {"pending", "pending", yellow, false, "invited, and yet to answer"},
-	plan.StateMember:         {"member", "members", green, false, "in the organization"},
-	overdue:                  {"ended but in", "ended but in", red, true, "the last day is over; in the organization all the same"},
-	ended:                    {"ended", "ended", faint, false, "the last day is over"},
+var stateStyles = map[plan.State]stateStyle{
+	plan.StateNeedsAttention: {"needs attention", "need attention", red, true,
+		"declined, or the invitation's status is not understood"},
+	plan.StateGaveUp:     {"gave up", "gave up", red, true, "never answered; no more invitation mails are sent"},
+	plan.StateLeft:       {"left", "left", red, true, "joined once, no longer in the organization"},
+	plan.StateSuspended:  {"suspended", "suspended", red, true, "in the organization, suspended"},
+	plan.StateNotInvited: {"not invited", "not invited", 0, false, "apply invites them"},
+	plan.StateExpired:    {"expired", "expired", yellow, false, "invitation expired; apply sends a new one"},
+	plan.StatePending:    {"pending", "pending", yellow, false, "invited, no answer yet"},
+	plan.StateMember:     {"member", "members", green, false, "in the organization"},
+	stateEndedMember:     {"still a member", "still members", red, true, "last day passed, still a member"},
+	stateEnded:           {"ended", "ended", faint, false, "last day passed"},
 }
 
+// state returns the state that p is shown in.
 func (p Person) state() plan.State {
 	switch {
 	case p.Ended && p.State == plan.StateMember:
-		return overdue
+		return stateEndedMember
 	case p.Ended:
-		return ended
+		return stateEnded
 	}
 	return p.State
 }
 
-// stateWord is the state in a word or a few, one of tomorrow too.
-func (p Person) stateWord(show shower) string {
-	return cmp.Or(standings[p.state()].word, show(string(p.State), addressWidth))
+// stateText returns the words for p's state; for a state that this version does not know, its name.
+func (p Person) stateText(escape escaper) string {
+	return cmp.Or(stateStyles[p.state()].word, escape(string(p.State), addressWidth))
 }
 
-// access is how much of what the roster gives the person has, as in "1 of 2"; "" where it gives nothing.
-func (p Person) access() string {
+// accessCount returns how much of the roster's access the person has, as in "1 of 2"; "" when the
+// roster gives none.
+func (p Person) accessCount() string {
 	if len(p.Wanted) == 0 || p.Ended {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d", len(p.Wanted)-len(p.Missing), len(p.Wanted))
 }
 
-// since is when the person came to be a member or, for all others, began to wait.
+// since returns when a member joined and, for anybody else, when their first mail was sent. It is
+// zero when that is unknown, and for people whose last day has passed.
 func (p Person) since() time.Time {
 	switch p.state() {
-	case ended, overdue:
+	case stateEnded, stateEndedMember:
 		return time.Time{}
 	case plan.StateMember, plan.StateSuspended:
 		return p.Responded
@@ -130,68 +139,71 @@ func (p Person) since() time.Time {
 	}
 }
 
-// StatusText writes s for a person: a line for each, or all that is known of each; what needs somebody to look at it; and
-// one line that sums it up. Where width, in columns, is too little for a table, columns and then letters are left out;
-// below 1 there is no limit. The error is w's.
+// StatusText writes s for a person to read: one line for each person, or everything known about
+// each; then the notices and one line that sums up. When a table is wider than width columns,
+// optional columns are left out first and then texts are cut; a width below 1 sets no limit. The
+// error is w's.
 func StatusText(w io.Writer, s Status, width int, colored bool) error {
 	out := newPrinter(w, width, colored)
 	if s.Detailed {
 		for _, p := range s.People {
-			out.person(p, s.Now)
+			out.writePerson(p, s.Now)
 		}
 	} else {
-		out.under(s.Organization, rows(fitColumns(statusColumns(s, Clean), width)), lastColumn)
+		out.sectionFor(s.Organization, tableCells(fitColumns(statusColumns(s, Clean), width)), lastColumn)
 	}
-	out.notices(s.beyondWaiting(), s.Now)
-	out.say(statusSummary(s, Clean))
+	out.notices(s.noticesBesidesWaiting(), s.Now)
+	out.paragraph(statusSummary(s, Clean))
 	return out.flush()
 }
 
-// beyondWaiting are the notices that say more than the state of who they are about.
-func (s Status) beyondWaiting() []plan.Notice {
+// noticesBesidesWaiting returns the notices without those that only repeat that a person is
+// pending.
+func (s Status) noticesBesidesWaiting() []plan.Notice {
 	return slices.DeleteFunc(slices.Clone(s.Notices), isWaiting)
 }
 
-// statusSummary counts the people by their state, from the one that needs somebody most.
-func statusSummary(s Status, show shower) string {
+// statusSummary returns one line that counts people by state, with the states that need somebody
+// first.
+func statusSummary(s Status, escape escaper) string {
 	by := map[plan.State][]string{}
 	for _, p := range s.People {
 		by[p.state()] = append(by[p.state()], p.Email.String())
 	}
 	var parts []string
-	for _, state := range slices.Concat([]plan.State{overdue}, plan.States, []plan.State{ended}) {
-		who, st := by[state], standings[state]
+	for _, state := range slices.Concat([]plan.State{stateEndedMember}, plan.States, []plan.State{stateEnded}) {
+		who, st := by[state], stateStyles[state]
 		if len(who) == 0 {
 			continue
 		}
-		part := count(len(who), st.word, st.many)
-		if st.calls {
-			part += " (" + some(who, show) + ")"
+		part := pluralize(len(who), st.word, st.plural)
+		if st.needsPerson {
+			part += " (" + summarizeList(who, escape) + ")"
 		}
 		parts = append(parts, part)
 	}
-	line := count(len(s.People), "person", "people")
+	line := pluralize(len(s.People), "person", "people")
 	if s.Stale > 0 {
-		line += " waiting for more than " + span(s.Stale)
+		line += " waiting for more than " + formatDuration(s.Stale)
 	}
 	if len(parts) > 0 {
 		line += ": " + strings.Join(parts, ", ")
 	}
 	if s.Undated > 0 {
-		line += fmt.Sprintf("; of %d more it is not known how long they have waited", s.Undated)
+		line += fmt.Sprintf("; for %d more it is not known how long they have waited", s.Undated)
 	}
 	return line + "."
 }
 
-// What is said of the ledger above a person's history, or in its place.
+// The line above a person's history, and the one shown when there is no history.
 const (
 	fromLedger = "From the ledger on this machine:"
-	noHistory  = "The ledger on this machine has nothing about them."
+	noHistory  = "The ledger on this machine has no entries for this person."
 )
 
-// person writes all that is known of who.
-func (p *printer) person(who Person, now time.Time) {
-	p.say(who.title(Clean))
+// writePerson writes everything that is known about who.
+func (p *printer) writePerson(who Person, now time.Time) {
+	p.paragraph(who.heading(Clean))
 	var lines [][]cell
 	for _, f := range who.facts(now, Clean) {
 		lines = append(lines, []cell{{text: f.what}, {f.text, f.color}})
@@ -206,62 +218,62 @@ func (p *printer) person(who Person, now time.Time) {
 	p.section(eventRows(who.History, Clean), 3)
 }
 
-// title is who somebody is, and where the roster says so.
-func (p Person) title(show shower) string {
-	title := show(p.Email.String(), addressWidth)
-	if name := show(p.Name, addressWidth); name != "" {
+// heading returns the person's address, name and place in the roster.
+func (p Person) heading(escape escaper) string {
+	title := escape(p.Email.String(), addressWidth)
+	if name := escape(p.Name, addressWidth); name != "" {
 		title += ", " + name
 	}
-	return title + bracketed(show(p.Source, addressWidth))
+	return title + parenthesize(escape(p.Source, addressWidth))
 }
 
-// eventRows are a table of events: when, what, what came of it, and the id of what it was about.
-func eventRows(events []Event, show shower) [][]cell {
+// eventRows returns one row for each event: time, action, outcome, and the id it is about.
+func eventRows(events []Event, escape escaper) [][]cell {
 	var rows [][]cell
 	for _, e := range events {
 		rows = append(rows, []cell{
-			{moment(e.Time), faint}, {text: show(e.Action, addressWidth)}, {text: show(e.Outcome, addressWidth)},
-			{text: show(cmp.Or(e.InvitationID, e.Object), addressWidth)},
+			{formatTime(e.Time), faint}, {text: escape(e.Action, addressWidth)}, {text: escape(e.Outcome, addressWidth)},
+			{text: escape(cmp.Or(e.InvitationID, e.Object), addressWidth)},
 		})
 	}
 	return rows
 }
 
-// fact is one thing that is known of a person, fit to be shown.
+// fact is one thing known about a person, in text that is already escaped.
 type fact struct {
 	what, text string
 	color      color
 }
 
-// facts are all that is known of p, but for the address, the name and the ledger.
-func (p Person) facts(now time.Time, show shower) []fact {
-	facts := []fact{{"state", p.stateWord(show), standings[p.state()].color}}
+// facts returns everything known about p except the address, the name and the history.
+func (p Person) facts(now time.Time, escape escaper) []fact {
+	facts := []fact{{"state", p.stateText(escape), stateStyles[p.state()].color}}
 	add := func(what, text string) {
 		if text != "" {
 			facts = append(facts, fact{what: what, text: text})
 		}
 	}
-	list := func(what string, names []string) { add(what, show(strings.Join(names, ", "), messageWidth)) }
-	add("invitation", show(p.InvitationID, messageWidth))
-	add("invited", day(p.Invited))
+	list := func(what string, names []string) { add(what, escape(strings.Join(names, ", "), messageWidth)) }
+	add("invitation", escape(p.InvitationID, messageWidth))
+	add("invited", formatOptionalTime(p.Invited))
 	if p.State == plan.StatePending && !p.Expires.IsZero() {
 		about := ""
 		if p.ExpiresEstimated {
 			about = "about "
 		}
-		add("expires", about+deadline(p.Expires, now))
+		add("expires", about+formatDeadline(p.Expires, now))
 	}
 	if !p.Until.IsZero() {
 		add("last day", p.Until.Format(time.DateOnly))
 	}
-	add("responded", day(p.Responded))
+	add("responded", formatOptionalTime(p.Responded))
 	if v := p.Verified; v != nil {
-		add("verified", v.words(show))
+		add("verified", v.text(escape))
 	}
 	if p.Rounds > 0 {
-		add("unanswered", count(p.Rounds, "mail", "mails")+since(p.FirstMail))
+		add("unanswered", pluralize(p.Rounds, "mail", "mails")+sinceText(p.FirstMail))
 	}
-	add("user", show(p.UserID, messageWidth))
+	add("user", escape(p.UserID, messageWidth))
 	if p.APIEnabled != nil {
 		add("API access", map[bool]string{true: "yes", false: "no"}[*p.APIEnabled])
 	}
@@ -273,22 +285,22 @@ func (p Person) facts(now time.Time, show shower) []fact {
 	return facts
 }
 
-// day is t for a person; "" when it is zero.
-func day(t time.Time) string {
+// formatOptionalTime returns t as formatTime does; "" for the zero time.
+func formatOptionalTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return moment(t)
+	return formatTime(t)
 }
 
-// words says what the API said.
-func (v *Verification) words(show shower) string {
+// text returns what the API answered, or why it could not be asked.
+func (v *Verification) text(escape escaper) string {
 	if v.Problem != nil {
-		return "no: " + show(v.Problem.Error(), messageWidth)
+		return "no: " + escape(v.Problem.Error(), messageWidth)
 	}
-	said := "the API says " + show(strconv.Quote(v.Status), messageWidth)
+	said := "the API says " + escape(strconv.Quote(v.Status), messageWidth)
 	if !v.Registered.IsZero() {
-		said += " by " + show(v.Registered.String(), messageWidth)
+		said += " by " + escape(v.Registered.String(), messageWidth)
 	}
-	return said + at(v.Responded)
+	return said + atText(v.Responded)
 }

@@ -18,11 +18,14 @@ import (
 )
 
 // The rules of the page:
-//   - It is one file that asks nothing of a network: no script, no picture, no font. Its one style is let through by hash,
-//     and everything else is refused (Content Security Policy, level 3), so no element has a style of its own.
-//   - Text from outside is cleaned, and stands between tags, never within one; html/template escapes it.
+//   - It is one file that loads nothing: no script, picture or font. Its one style sheet is allowed by
+//     its hash and everything else is refused (Content Security Policy, level 3), so no element has a
+//     style attribute.
+//   - Text from outside is cleaned, and appears between tags, never inside one; html/template escapes
+//     it.
 //   - Colour only repeats what a word says.
-//   - A table that becomes a list on a phone names its roles: a browser forgets them with the table's layout.
+//   - A table that becomes a list on a phone states its ARIA roles: browsers drop them when CSS changes
+//     the layout of a table.
 
 //go:embed page
 var pageFiles embed.FS
@@ -30,25 +33,27 @@ var pageFiles embed.FS
 var (
 	pageTemplate = template.Must(template.ParseFS(pageFiles, "page/status.html.tmpl"))
 	pageStyle    = mustRead("page/status.css")
-	pagePolicy   = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", hash(pageStyle))
+	pagePolicy   = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'",
+		sha256Base64(pageStyle))
 )
 
 func mustRead(file string) string {
 	content, err := pageFiles.ReadFile(file)
 	if err != nil {
-		panic(err) // it is embedded
+		panic(err) // the file is embedded
 	}
 	return string(content)
 }
 
-func hash(s string) string {
+// sha256Base64 returns the hash of s as a Content Security Policy writes it.
+func sha256Base64(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// StatusHTML writes s as a web page of one file, for a screen of any width and for paper: what [StatusText] tells, when
-// each invitation lapses and, where s is about everybody, who is not in the roster. Nothing is written when it fails to be
-// made; else the error is w's.
+// StatusHTML writes s as a web page of one file, for screens of any width and for paper: what
+// [StatusText] shows, when each invitation expires and, when s covers everybody, people who are not
+// in the roster. It writes nothing when the page cannot be made; any other error is w's.
 func StatusHTML(w io.Writer, s Status) error {
 	var buf bytes.Buffer
 	if err := pageTemplate.Execute(&buf, newPage(s)); err != nil {
@@ -58,72 +63,73 @@ func StatusHTML(w io.Writer, s Status) error {
 	return err
 }
 
-// page is what the template shows. Its texts are clean.
+// page holds what the template shows. Its texts are clean.
 type page struct {
 	Style  template.CSS
 	Policy string
 
 	Organization, OrganizationID string
-	Made                         instant
+	Made                         pageTime
 	Summary                      string
-	Tallies                      []tally
-	Matters                      []template.HTML
+	Shares                       []stateShare
+	Notices                      []template.HTML
 
-	Ticks  []tick
-	Lapses []lapse
-	// Unknown are people who are pending for nobody knows how long.
-	Unknown []named
+	Ticks    []tick
+	Expiries []expiryRow
+	// NoExpiry are pending people whose invitation has no known expiry.
+	NoExpiry []personName
 
 	Everybody bool
 	Rows      []statusRow
 	Details   []personDetail
-	Strangers []stranger
+	Unlisted  []unlistedRow
 }
 
-// instant is a time for people and for machines; Text is "" when it is not known.
-type instant struct{ Text, Stamp string }
+// pageTime is a time for people and for machines; Text is "" when the time is unknown.
+type pageTime struct{ Text, Stamp string }
 
-// named is who somebody is; Name is "" when it is not known.
-type named struct{ Email, Name string }
+// personName is a person's address and name; Name is "" when it is unknown.
+type personName struct{ Email, Name string }
 
-// tally counts the people of a state. Start and Share are its part of everybody, in percent.
-type tally struct {
+// stateShare counts the people in a state. Start and Share place it in a bar of all people, in
+// percent.
+type stateShare struct {
 	Count         int
 	Word, Meaning string
 	Tone          string
 	Start, Share  float64
 }
 
-// tick is the beginning of a day on the time line, which is 100 long.
+// tick is midnight of a day on the timeline. At is in percent of its length.
 type tick struct {
 	At            float64
 	Label, Anchor string
 }
 
-// lapse is a minute in which invitations lapse, and how far off it is on the time line.
-type lapse struct {
-	When   instant
+// expiryRow is a minute in which invitations expire. At is its place on the timeline, in percent.
+type expiryRow struct {
+	When   pageTime
 	Left   string
 	At     float64
 	Ticks  []tick
-	People []named
+	People []personName
 }
 
-// statusRow is where somebody stands.
+// statusRow is the state of one person.
 type statusRow struct {
-	named
+	personName
 	State, Tone      string
-	Since            instant
-	Expires          instant
+	Since            pageTime
+	Expires          pageTime
 	Left             string
 	Mails            int
 	Access           string
 	Has, Gets, Lacks string
 }
 
-// personDetail is all that is known of somebody.
+// personDetail is everything known about one person.
 type personDetail struct {
-	named
+	personName
 	Source string
 	Facts  []pageFact
 	Events []pageEvent
@@ -132,36 +138,37 @@ type personDetail struct {
 type pageFact struct{ What, Text, Tone string }
 
 type pageEvent struct {
-	Time                    instant
+	Time                    pageTime
 	Action, Outcome, Object string
 }
 
-// stranger is somebody who is not in the roster.
-type stranger struct {
-	named
+// unlistedRow is someone who is not in the roster.
+type unlistedRow struct {
+	personName
 	What    string
-	Expires instant
+	Expires pageTime
 	Next    string
 }
 
 func newPage(s Status) page {
 	p := page{
 		Style: template.CSS(pageStyle), Policy: pagePolicy, Organization: Clean(s.Organization.Name, addressWidth),
-		OrganizationID: Clean(s.Organization.ID, addressWidth), Made: minute(s.Now), Summary: statusSummary(s, Clean), Everybody: s.Everybody(),
-		Tallies: tallies(s.People),
+		OrganizationID: Clean(s.Organization.ID, addressWidth), Made: pageMinute(s.Now), Summary: statusSummary(s, Clean),
+		Everybody: s.Everybody(),
+		Shares:    stateShares(s.People),
 	}
-	p.Lapses, p.Ticks, p.Unknown = timeLine(s)
+	p.Expiries, p.Ticks, p.NoExpiry = expiryTimeline(s)
 	unlisted := s.Unlisted
 	for _, n := range byUrgency(s.Notices) {
 		switch {
 		case isWaiting(n):
-		case n.Kind == plan.Unlisted && p.Everybody: // somebody whose last day is over
+		case n.Kind == plan.Unlisted && p.Everybody: // someone whose last day has passed
 			unlisted = append(unlisted[:len(unlisted):len(unlisted)], n)
 		default:
-			p.Matters = append(p.Matters, template.HTML(sentence(n, s.Now, isolated)))
+			p.Notices = append(p.Notices, template.HTML(noticeText(n, s.Now, escapeHTML)))
 		}
 	}
-	p.Strangers = strangers(s.Leaving, unlisted, Clean)
+	p.Unlisted = unlistedRows(s.Leaving, unlisted, Clean)
 	for _, who := range s.People {
 		if s.Detailed {
 			p.Details = append(p.Details, newDetail(who, s.Now))
@@ -172,35 +179,39 @@ func newPage(s Status) page {
 	return p
 }
 
-// isolated shows text from outside among a page's own words: its letters, whichever way they run, move none of those.
-func isolated(text string, width int) string {
+// escapeHTML returns text from outside for use among the page's own words. It is isolated, so that
+// text that runs from right to left does not reorder them.
+func escapeHTML(text string, width int) string {
 	if text = Clean(text, width); text == "" {
 		return ""
 	}
 	return "<bdi>" + template.HTMLEscapeString(text) + "</bdi>"
 }
 
-func minute(t time.Time) instant {
+// pageMinute returns t to the minute.
+func pageMinute(t time.Time) pageTime {
 	if t.IsZero() {
-		return instant{}
+		return pageTime{}
 	}
-	return instant{moment(t), t.UTC().Format(time.RFC3339)}
+	return pageTime{formatTime(t), t.UTC().Format(time.RFC3339)}
 }
 
-func date(t time.Time) instant {
+// pageDate returns the day of t, in UTC.
+func pageDate(t time.Time) pageTime {
 	if t.IsZero() {
-		return instant{}
+		return pageTime{}
 	}
 	day := t.UTC().Format(time.DateOnly)
-	return instant{day, day}
+	return pageTime{day, day}
 }
 
-func nameOf(p Person) named {
-	return named{Clean(p.Email.String(), addressWidth), Clean(p.Name, addressWidth)}
+// nameOf returns the clean address and name of p.
+func nameOf(p Person) personName {
+	return personName{Clean(p.Email.String(), addressWidth), Clean(p.Name, addressWidth)}
 }
 
-// tone is the class of a colour.
-func (c color) tone() string {
+// cssClass returns the class of the style sheet for c.
+func (c color) cssClass() string {
 	switch c {
 	case red:
 		return "bad"
@@ -213,59 +224,63 @@ func (c color) tone() string {
 	}
 }
 
-// tallies counts people by state, those first who need nobody.
-func tallies(people []Person) []tally {
+// stateShares counts people by state, with states that need nobody first.
+func stateShares(people []Person) []stateShare {
 	n := map[plan.State]int{}
 	for _, p := range people {
 		n[p.state()]++
 	}
 	order := slices.Clone(plan.States)
 	slices.Reverse(order)
-	var all []tally
+	var all []stateShare
 	start := 0.0
-	for _, state := range append(order, overdue, ended) {
+	for _, state := range append(order, stateEndedMember, stateEnded) {
 		if n[state] == 0 {
 			continue
 		}
-		st, share := standings[state], 100*float64(n[state])/float64(len(people))
-		word := st.many
+		st, share := stateStyles[state], 100*float64(n[state])/float64(len(people))
+		word := st.plural
 		if n[state] == 1 {
 			word = st.word
 		}
-		all = append(all, tally{n[state], word, st.meaning, st.color.tone(), start, share})
+		all = append(all, stateShare{n[state], word, st.meaning, st.color.cssClass(), start, share})
 		start += share
 	}
 	return all
 }
 
-// timeLine is what lapses when, soonest first, on a line from now to the last of it that is no shorter than an invitation
-// lives.
-func timeLine(s Status) (lapses []lapse, ticks []tick, unknown []named) {
+// expiryTimeline returns when pending invitations expire, soonest first, the days of the timeline,
+// and people whose invitation has no known expiry. The timeline runs from now to the last expiry,
+// and is at least as long as an invitation is valid.
+func expiryTimeline(s Status) (rows []expiryRow, ticks []tick, unknown []personName) {
 	pending := slices.DeleteFunc(slices.Clone(s.People), func(p Person) bool { return p.state() != plan.StatePending })
-	slices.SortStableFunc(pending, func(a, b Person) int { return a.Expires.Truncate(time.Minute).Compare(b.Expires.Truncate(time.Minute)) })
+	slices.SortStableFunc(pending, func(a, b Person) int {
+		return a.Expires.Truncate(time.Minute).Compare(b.Expires.Truncate(time.Minute))
+	})
 	length := org.InvitationLife
 	for _, p := range pending {
 		length = max(length, p.Expires.Sub(s.Now))
 	}
 	place := func(t time.Time) float64 { return 100 * max(0, float64(t.Sub(s.Now))/float64(length)) }
-	ticks = days(s.Now, length, place)
+	ticks = dayTicks(s.Now, length, place)
 	for _, p := range pending {
 		if p.Expires.IsZero() {
 			unknown = append(unknown, nameOf(p))
 			continue
 		}
-		when := minute(p.Expires.Truncate(time.Minute))
-		if len(lapses) == 0 || lapses[len(lapses)-1].When != when {
-			lapses = append(lapses, lapse{When: when, Left: span(p.Expires.Sub(s.Now)), At: place(p.Expires), Ticks: ticks})
+		when := pageMinute(p.Expires.Truncate(time.Minute))
+		if len(rows) == 0 || rows[len(rows)-1].When != when {
+			rows = append(rows, expiryRow{When: when, Left: formatDuration(p.Expires.Sub(s.Now)), At: place(p.Expires),
+				Ticks: ticks})
 		}
-		last := &lapses[len(lapses)-1]
+		last := &rows[len(rows)-1]
 		last.People = append(last.People, nameOf(p))
 	}
-	return lapses, ticks, unknown
+	return rows, ticks, unknown
 }
 
-// days are the midnights on a time line, or as many of them as have room for their names.
-func days(from time.Time, length time.Duration, place func(time.Time) float64) []tick {
+// dayTicks returns the midnights on a timeline, or as many of them as there is room for.
+func dayTicks(from time.Time, length time.Duration, place func(time.Time) float64) []tick {
 	const most, day = 4, 24 * time.Hour
 	step := (length/day + most - 1) / most * day
 	var ticks []tick
@@ -283,25 +298,27 @@ func days(from time.Time, length time.Duration, place func(time.Time) float64) [
 }
 
 func newRow(p Person, now time.Time) statusRow {
-	r := statusRow{named: nameOf(p), State: p.stateWord(Clean), Tone: standings[p.state()].color.tone(), Since: date(p.since())}
+	r := statusRow{personName: nameOf(p), State: p.stateText(Clean), Tone: stateStyles[p.state()].color.cssClass(),
+		Since: pageDate(p.since())}
 	if p.state() == plan.StatePending && !p.Expires.IsZero() {
-		r.Expires, r.Left = minute(p.Expires), span(p.Expires.Sub(now))
+		r.Expires, r.Left = pageMinute(p.Expires), formatDuration(p.Expires.Sub(now))
 	}
 	if p.Ended {
 		return r
 	}
-	r.Mails, r.Access = p.Rounds, p.access()
-	r.Has = names(slices.DeleteFunc(slices.Clone(p.Wanted), func(name string) bool { return slices.Contains(p.Missing, name) }))
+	r.Mails, r.Access = p.Rounds, p.accessCount()
+	r.Has = joinNames(slices.DeleteFunc(slices.Clone(p.Wanted),
+		func(name string) bool { return slices.Contains(p.Missing, name) }))
 	if p.UserID == "" {
-		r.Gets = names(p.Missing) // nobody has access before they are in
+		r.Gets = joinNames(p.Missing) // an invitation gives no access before it is accepted
 	} else {
-		r.Lacks = names(p.Missing)
+		r.Lacks = joinNames(p.Missing)
 	}
 	return r
 }
 
-// names are clean names in one text.
-func names(list []string) string {
+// joinNames returns the names of list, cleaned, in one text.
+func joinNames(list []string) string {
 	clean := make([]string, len(list))
 	for i, name := range list {
 		clean[i] = Clean(name, addressWidth)
@@ -310,37 +327,41 @@ func names(list []string) string {
 }
 
 func newDetail(p Person, now time.Time) personDetail {
-	d := personDetail{named: nameOf(p), Source: Clean(p.Source, addressWidth)}
+	d := personDetail{personName: nameOf(p), Source: Clean(p.Source, addressWidth)}
 	for _, f := range p.facts(now, Clean) {
-		d.Facts = append(d.Facts, pageFact{f.what, f.text, f.color.tone()})
+		d.Facts = append(d.Facts, pageFact{f.what, f.text, f.color.cssClass()})
 	}
 	for _, e := range p.History {
 		d.Events = append(d.Events, pageEvent{
-			minute(e.Time), Clean(e.Action, addressWidth), Clean(e.Outcome, addressWidth), Clean(cmp.Or(e.InvitationID, e.Object), addressWidth),
+			pageMinute(e.Time), Clean(e.Action, addressWidth), Clean(e.Outcome, addressWidth),
+			Clean(cmp.Or(e.InvitationID, e.Object), addressWidth),
 		})
 	}
 	return d
 }
 
-// strangers are those who are not in the roster, the ones first whom apply takes out.
-func strangers(leaving []plan.Change, unlisted []plan.Notice, show shower) []stranger {
-	var all []stranger
+// unlistedRows returns people who are not in the roster, with those first whom apply suspends or
+// removes.
+func unlistedRows(leaving []plan.Change, unlisted []plan.Notice, escape escaper) []unlistedRow {
+	var all []unlistedRow
 	for _, c := range leaving {
-		who := stranger{named: named{Email: show(c.Email.String(), addressWidth)}, What: "user", Next: "apply would " + lookOf(c.Action).word + " them"}
+		who := unlistedRow{personName: personName{Email: escape(c.Email.String(), addressWidth)}, What: "user",
+			Next: "apply would " + styleOf(c.Action).word + " them"}
 		if c.Source != "" {
-			who.What = "user, whose last day is over"
+			who.What = "user, last day passed"
 		}
 		all = append(all, who)
 	}
 	for _, n := range unlisted {
-		who := stranger{named: named{Email: cmp.Or(show(n.Email.String(), addressWidth), "an address that cannot be read")}}
+		who := unlistedRow{personName: personName{Email: cmp.Or(escape(n.Email.String(), addressWidth),
+			"an address that cannot be read")}}
 		switch {
 		case n.UserID == "":
-			who.What, who.Expires, who.Next = "invitation", minute(n.Expires), "the API has no way to cancel it"
+			who.What, who.Expires, who.Next = "invitation", pageMinute(n.Expires), "the API cannot cancel it"
 		case n.Since.IsZero():
-			who.Name, who.What, who.Next = show(n.Text, addressWidth), "user", "only reported"
+			who.Name, who.What, who.Next = escape(n.Text, addressWidth), "user", "only reported"
 		default:
-			who.What, who.Next = "user, no longer in the roster"+since(n.Since), "only reported"
+			who.What, who.Next = "user, no longer in the roster"+sinceText(n.Since), "only reported"
 		}
 		all = append(all, who)
 	}

@@ -71,7 +71,7 @@ func TestPageGolden(t *testing.T) {
 			t.Parallel()
 			// The style is in its own file, and would be read again and again.
 			got := strings.Replace(pageOf(t, s), pageStyle, "…", 1)
-			got = strings.Replace(got, strings.ReplaceAll(hash(pageStyle), "+", "&#43;"), "…", 1)
+			got = strings.Replace(got, strings.ReplaceAll(sha256Base64(pageStyle), "+", "&#43;"), "…", 1)
 			checkGolden(t, name+".html", got)
 		})
 	}
@@ -87,13 +87,13 @@ func TestPageTells(t *testing.T) {
 			for _, p := range s.People {
 				want = append(want, p.Email.String(), Clean(p.Name, addressWidth))
 				if !s.Detailed {
-					want = append(want, standings[p.state()].word, date(p.since()).Text)
+					want = append(want, stateStyles[p.state()].word, pageDate(p.since()).Text)
 				}
 				if !p.Ended {
-					want = append(want, names(p.Missing))
+					want = append(want, joinNames(p.Missing))
 				}
 				if p.state() == plan.StatePending {
-					want = append(want, span(p.Expires.Sub(s.Now)))
+					want = append(want, formatDuration(p.Expires.Sub(s.Now)))
 				}
 				for _, f := range p.facts(s.Now, Clean) {
 					if s.Detailed {
@@ -101,25 +101,25 @@ func TestPageTells(t *testing.T) {
 					}
 				}
 				for _, e := range p.History {
-					want = append(want, moment(e.Time), e.Action, e.Outcome, e.InvitationID, e.Object)
+					want = append(want, formatTime(e.Time), e.Action, e.Outcome, e.InvitationID, e.Object)
 				}
 			}
 			for _, n := range s.Notices {
 				if n.Kind != plan.Waiting && n.Kind != plan.Unlisted {
-					want = append(want, sentence(n, s.Now, Clean))
+					want = append(want, noticeText(n, s.Now, Clean))
 				}
 			}
 			for _, n := range append(s.Notices, s.Unlisted...) {
 				want = append(want, n.Email.String())
 				if n.Kind == plan.Unlisted {
-					want = append(want, Clean(n.Text, addressWidth), since(n.Since), minute(n.Expires).Text)
+					want = append(want, Clean(n.Text, addressWidth), sinceText(n.Since), pageMinute(n.Expires).Text)
 				}
 			}
 			for _, c := range s.Leaving {
-				want = append(want, c.Email.String(), "apply would "+lookOf(c.Action).word+" them")
+				want = append(want, c.Email.String(), "apply would "+styleOf(c.Action).word+" them")
 			}
 			counted := 0
-			for _, of := range tallies(s.People) {
+			for _, of := range stateShares(s.People) {
 				counted += of.Count
 			}
 			if counted != len(s.People) {
@@ -217,7 +217,7 @@ func FuzzStatusHTML(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if _, known := standings[plan.State(s)]; known {
+		if _, known := stateStyles[plan.State(s)]; known {
 			t.Skip("a state that there is makes another row")
 		}
 		harmless := "x"

@@ -7,7 +7,7 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// The fields stand in the order in which they are printed. A pointer is null when it is not known.
+// The fields are printed in this order. A nil pointer is printed as null: the value is not known.
 type statusPerson struct {
 	Email        string        `json:"email"`
 	State        plan.State    `json:"state"`
@@ -52,26 +52,31 @@ func StatusJSON(w io.Writer, s Status) error {
 	people := make([]statusPerson, 0, len(s.People))
 	for _, p := range s.People {
 		out := statusPerson{
-			Email: p.Email.String(), State: p.State, InvitationID: text(p.InvitationID), InvitedAt: stamp(p.Invited), ExpiresAt: stamp(p.Expires),
-			RespondedAt: stamp(p.Responded), Rounds: p.Rounds, UserID: text(p.UserID), Groups: list(p.Groups), Roles: list(p.Roles),
-			Policies: list(p.Policies), APIEnabled: p.APIEnabled, Source: p.Source, Name: text(p.Name), Wanted: list(p.Wanted), Missing: list(p.Missing),
+			Email: p.Email.String(), State: p.State, InvitationID: orNull(p.InvitationID), InvitedAt: timestamp(p.Invited),
+			ExpiresAt:   timestamp(p.Expires),
+			RespondedAt: timestamp(p.Responded), Rounds: p.Rounds, UserID: orNull(p.UserID), Groups: orEmpty(p.Groups),
+			Roles:    orEmpty(p.Roles),
+			Policies: orEmpty(p.Policies), APIEnabled: p.APIEnabled, Source: p.Source, Name: orNull(p.Name),
+			Wanted: orEmpty(p.Wanted), Missing: orEmpty(p.Missing),
 			Ended: p.Ended, Estimated: p.ExpiresEstimated,
 		}
 		if !p.Until.IsZero() {
 			out.Until = p.Until.Format(time.DateOnly)
 		}
 		if v := p.Verified; v != nil {
-			out.Verified = &verification{Status: text(v.Status), Registered: text(v.Registered.String()), RespondedAt: stamp(v.Responded)}
+			out.Verified = &verification{Status: orNull(v.Status), Registered: orNull(v.Registered.String()),
+				RespondedAt: timestamp(v.Responded)}
 			if v.Problem != nil {
 				out.Verified.Error = v.Problem.Error()
 			}
 		}
 		for _, e := range p.History {
-			out.History = append(out.History, event{stamp(e.Time), e.Action, text(e.Outcome), text(e.InvitationID), text(e.Object)})
+			out.History = append(out.History, event{timestamp(e.Time), e.Action, orNull(e.Outcome), orNull(e.InvitationID),
+				orNull(e.Object)})
 		}
 		people = append(people, out)
 	}
-	return write(w, struct {
+	return writeJSON(w, struct {
 		FormatVersion string         `json:"format_version"`
 		People        []statusPerson `json:"people"`
 	}{formatVersion, people})

@@ -14,8 +14,9 @@ import (
 type column struct {
 	head  string
 	cells []cell
-	// least is what the column can be cut to; 0: it is not cut.
-	least int
+	// minWidth is the width that the column can be cut to, in columns; 0 means that it is never
+	// cut.
+	minWidth int
 }
 
 func (c column) width() int {
@@ -26,29 +27,32 @@ func (c column) width() int {
 	return w
 }
 
-// The columns of the table, and how narrow an address and a list of names may get before another column goes.
+// The headings of the table, and the widths that an address and a list of names keep while another
+// column can be left out instead.
 const (
-	headPerson, headState, headSince, headExpires, headMails, headAccess, headLacks = "PERSON", "STATE", "SINCE", "EXPIRES IN", "MAILS", "ACCESS", "LACKS"
+	headPerson, headState, headSince, headExpires, headMails, headAccess, headLacks = "PERSON", "STATE", "SINCE",
+		"EXPIRES IN", "MAILS", "ACCESS", "LACKS"
 
-	leastPerson, leastLacks = 24, 12
+	minPersonWidth, minLacksWidth = 24, 12
 )
 
-// spareColumns are those that a narrow table does without, in the order in which they go.
-var spareColumns = []string{headLacks, headSince, headAccess, headMails, headExpires}
+// optionalColumns are the columns that a narrow table leaves out, first to last.
+var optionalColumns = []string{headLacks, headSince, headAccess, headMails, headExpires}
 
-// statusColumns are the table of people, without the columns that would be empty.
-func statusColumns(s Status, show shower) []column {
+// statusColumns returns the table of people without columns that would be empty.
+func statusColumns(s Status, escape escaper) []column {
 	columns := []column{
-		{head: headPerson, least: leastPerson}, {head: headState}, {head: headSince}, {head: headExpires}, {head: headMails}, {head: headAccess},
-		{head: headLacks, least: leastLacks},
+		{head: headPerson, minWidth: minPersonWidth}, {head: headState}, {head: headSince}, {head: headExpires},
+		{head: headMails}, {head: headAccess},
+		{head: headLacks, minWidth: minLacksWidth},
 	}
 	for _, p := range s.People {
 		expires, lacks := "", ""
 		if p.State == plan.StatePending && !p.Expires.IsZero() {
-			expires = shortSpan(p.Expires.Sub(s.Now))
+			expires = formatShortDuration(p.Expires.Sub(s.Now))
 		}
 		if !p.Ended {
-			lacks = show(strings.Join(p.Missing, ", "), messageWidth)
+			lacks = escape(strings.Join(p.Missing, ", "), messageWidth)
 		}
 		day := ""
 		if t := p.since(); !t.IsZero() {
@@ -59,7 +63,8 @@ func statusColumns(s Status, show shower) []column {
 			mails = strconv.Itoa(p.Rounds)
 		}
 		for i, c := range []cell{
-			{show(p.Email.String(), addressWidth), 0}, {p.stateWord(show), standings[p.state()].color}, {day, 0}, {expires, 0}, {mails, 0}, {p.access(), 0}, {lacks, yellow},
+			{escape(p.Email.String(), addressWidth), 0}, {p.stateText(escape), stateStyles[p.state()].color}, {day, 0},
+			{expires, 0}, {mails, 0}, {p.accessCount(), 0}, {lacks, yellow},
 		} {
 			columns[i].cells = append(columns[i].cells, c)
 		}
@@ -69,24 +74,25 @@ func statusColumns(s Status, show shower) []column {
 	})
 }
 
-// fitColumns leaves out columns, and then cuts cells, until the table is no wider than width; below 1 it may be of any width.
+// fitColumns leaves out columns, and then cuts cells, until the table is at most width columns
+// wide. A width below 1 sets no limit.
 func fitColumns(columns []column, width int) []column {
 	if width < 1 {
 		return columns
 	}
-	// room is what is left for the columns that can be cut when each has its least.
+	// room returns the columns left over when each column that can be cut has its minimum width.
 	room := func() int {
 		left := width - 2*len(columns)
 		for _, c := range columns {
-			if w := c.width(); c.least > 0 {
-				left -= min(w, c.least)
+			if w := c.width(); c.minWidth > 0 {
+				left -= min(w, c.minWidth)
 			} else {
 				left -= w
 			}
 		}
 		return left
 	}
-	for _, head := range spareColumns {
+	for _, head := range optionalColumns {
 		if room() >= 0 {
 			break
 		}
@@ -94,10 +100,10 @@ func fitColumns(columns []column, width int) []column {
 	}
 	spare := room()
 	for i, c := range columns {
-		if c.least == 0 {
+		if c.minWidth == 0 {
 			continue
 		}
-		least := min(c.width(), c.least)
+		least := min(c.width(), c.minWidth)
 		to := max(1, min(c.width(), least+spare))
 		spare -= to - least
 		for j := range c.cells {
@@ -108,8 +114,8 @@ func fitColumns(columns []column, width int) []column {
 	return columns
 }
 
-// rows turns columns into rows, the first of which has the heads.
-func rows(columns []column) [][]cell {
+// tableCells turns columns into rows; the first row holds the headings.
+func tableCells(columns []column) [][]cell {
 	if len(columns) == 0 {
 		return nil
 	}
@@ -123,8 +129,8 @@ func rows(columns []column) [][]cell {
 	return table
 }
 
-// shortSpan says d in its two largest units, in few letters.
-func shortSpan(d time.Duration) string {
+// formatShortDuration returns d in its two largest units, as in "1d 4h".
+func formatShortDuration(d time.Duration) string {
 	minutes := int(d / time.Minute)
 	switch days, hours := minutes/(24*60), minutes/60; {
 	case minutes < 1:

@@ -138,7 +138,7 @@ func TestStatusWidth(t *testing.T) {
 			}
 		}
 		for i, p := range s.People {
-			word := standings[p.state()].word
+			word := stateStyles[p.state()].word
 			if !strings.HasPrefix(lines[i+1], "  "+p.Email.String()[:1]) || !strings.Contains(lines[i+1], " "+word) {
 				t.Errorf("at %d columns %s is told of as %q", width, p.Email, lines[i+1])
 			}
@@ -184,7 +184,7 @@ func TestShortSpan(t *testing.T) {
 		-time.Hour: "<1m", 0: "<1m", 59 * time.Second: "<1m", time.Minute: "1m", 59 * time.Minute: "59m", time.Hour: "1h 0m", 23*time.Hour + 59*time.Minute: "23h 59m",
 		24 * time.Hour: "1d 0h", 51*time.Hour + 30*time.Minute: "2d 3h",
 	} {
-		if got := shortSpan(d); got != want {
+		if got := formatShortDuration(d); got != want {
 			t.Errorf("shortSpan(%v) = %q, want %q", d, got, want)
 		}
 	}

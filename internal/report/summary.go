@@ -11,23 +11,23 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// summarize counts what a plan would do.
-func summarize(p plan.Plan) string {
+// planSummary returns one line that counts the changes of p.
+func planSummary(p plan.Plan) string {
 	if len(p.Changes) == 0 {
-		return nothing(p.Unchanged, p.Notices)
+		return nothingToDo(p.Unchanged, p.Notices)
 	}
-	n := perAction(p.Changes)
+	n := countByAction(p.Changes)
 	var counts []string
 	for _, a := range plan.Actions {
 		if n[a] > 0 {
-			counts = append(counts, fmt.Sprintf("%d to %s", n[a], looks[a].word))
+			counts = append(counts, fmt.Sprintf("%d to %s", n[a], actionStyles[a].word))
 		}
 	}
 	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", p.Unchanged)), ", ") + "."
 }
 
-// perAction counts changes by what they do.
-func perAction(changes []plan.Change) map[plan.Action]int {
+// countByAction returns how many changes there are of each action.
+func countByAction(changes []plan.Change) map[plan.Action]int {
 	n := map[plan.Action]int{}
 	for _, c := range changes {
 		n[c.Action]++
@@ -35,37 +35,40 @@ func perAction(changes []plan.Change) map[plan.Action]int {
 	return n
 }
 
-// nothing says that there is nothing to do, and whether that is the end of it.
-func nothing(people int, notices []plan.Notice) string {
-	waiting, held := 0, 0
+// nothingToDo returns the line for a run without changes. It says "for now" when a mail's outcome
+// is unknown, because a later run may then have something to do.
+func nothingToDo(people int, notices []plan.Notice) string {
+	waiting, unsettled := 0, 0
 	for _, n := range notices {
 		switch {
 		case isWaiting(n):
 			waiting++
 		case n.Kind == plan.Unsettled:
-			held++
+			unsettled++
 		}
 	}
-	who := count(people, "person", "people")
+	who := pluralize(people, "person", "people")
 	switch {
-	case waiting > 0 && held > 0:
-		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d of them invited and yet to answer, %d held back.", who, waiting, held)
+	case waiting > 0 && unsettled > 0:
+		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d of them invited with no answer yet, "+
+			"%d with a mail whose outcome is unknown.", who, waiting, unsettled)
 	case waiting > 0:
-		return fmt.Sprintf("Nothing to do: %s unchanged, %d of them invited and yet to answer.", who, waiting)
-	case held > 0:
-		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d held back.", who, held)
+		return fmt.Sprintf("Nothing to do: %s unchanged, %d of them invited with no answer yet.", who, waiting)
+	case unsettled > 0:
+		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d of them with a mail whose outcome is unknown.", who,
+			unsettled)
 	case len(notices) > 0:
 		return fmt.Sprintf("Nothing to do: %s unchanged.", who)
 	case people == 1:
-		return "Nothing to do: 1 person is as the roster says."
+		return "Nothing to do: 1 person matches the roster."
 	}
-	return fmt.Sprintf("Nothing to do: %s are as the roster says.", who)
+	return fmt.Sprintf("Nothing to do: %s match the roster.", who)
 }
 
-// conclusion counts what became of p.
-func conclusion(p plan.Plan, r apply.Result) string {
+// resultSummary returns one line that counts the outcomes of r, the result of applying p.
+func resultSummary(p plan.Plan, r apply.Result) string {
 	if len(r.Changes) == 0 {
-		return nothing(p.Unchanged, r.Notices)
+		return nothingToDo(p.Unchanged, r.Notices)
 	}
 	var counts []string
 	for _, o := range []apply.Outcome{apply.Done, apply.Failed, apply.Unknown, apply.Skipped} {
@@ -73,58 +76,62 @@ func conclusion(p plan.Plan, r apply.Result) string {
 			counts = append(counts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
-	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", unchanged(p, r))), ", ") + "."
+	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", countUnchanged(p, r))), ", ") + "."
 }
 
-// stop says why the run ended before its plan did; "" when it did not.
-func stop(r apply.Result, show shower) string {
+// stopText returns why the run stopped before all its changes were made; "" when it did not stop.
+func stopText(r apply.Result, escape escaper) string {
 	switch {
 	case r.Stopped == nil:
 		return ""
-	case anythingSent(r):
-		return "Stopped before the end: " + show(r.Stopped.Error(), messageWidth) + "."
+	case anySent(r):
+		return "Stopped before the end: " + escape(r.Stopped.Error(), messageWidth) + "."
 	}
-	return "Nothing was sent: " + show(r.Stopped.Error(), messageWidth) + "."
+	return "Nothing was sent: " + escape(r.Stopped.Error(), messageWidth) + "."
 }
 
-// anythingSent tells whether a change of r was begun.
-func anythingSent(r apply.Result) bool { return r.Count(apply.Skipped) < len(r.Changes) }
+// anySent reports whether the run began any change of r.
+func anySent(r apply.Result) bool { return r.Count(apply.Skipped) < len(r.Changes) }
 
-// explain says why c was done, or why it was not. What stopped the run is said once, not for everybody it skipped.
-func explain(c apply.ChangeResult, stopped error, show shower) string {
+// outcomeText returns the reason for c or, when it is not done, what went wrong. A change that was
+// skipped because the run stopped shows its reason: the cause of the stop is said once, in
+// stopText.
+func outcomeText(c apply.ChangeResult, stopped error, escape escaper) string {
 	if c.Err == nil || c.Outcome == apply.Skipped && stopped != nil {
-		return because(c.Change, show)
+		return reasonText(c.Change, escape)
 	}
-	s, before := c.Err.Error(), ""
+	s, prefix := c.Err.Error(), ""
 	if call, ok := errors.AsType[*org.CallError](c.Err); ok {
-		s = strings.TrimPrefix(s, call.Op+" "+call.Target+": ") // the row names both already
+		s = strings.TrimPrefix(s, call.Op+" "+call.Target+": ") // the line shows both already
 		if c.Outcome == apply.Unknown {
-			before = "the answer was " + call.Failure.String() + ": "
+			prefix = "the answer was " + call.Failure.String() + ": "
 		}
 	}
-	return before + show(s, messageWidth)
+	return prefix + escape(s, messageWidth)
 }
 
-// whatNext says what is left to be done after r; nothing where r was refused, since then the refusal says it.
-func whatNext(r apply.Result) []string {
-	if !anythingSent(r) {
+// nextSteps returns what to do after r. It returns nothing when r was refused before the first
+// change: then the error says what to do.
+func nextSteps(r apply.Result) []string {
+	if !anySent(r) {
 		return nil
 	}
 	var next []string
 	if r.Count(apply.Unknown) > 0 {
-		next = append(next, "Run again to settle what is unknown: orgsync looks before it sends, and nobody is mailed twice.")
+		next = append(next, "Run again to settle the unknown changes: "+
+			"orgsync checks before it sends, so nobody is mailed twice.")
 	}
 	retryable := func(c apply.ChangeResult) bool { return c.Outcome == apply.Failed && !c.LacksAccess() }
 	switch {
 	case slices.ContainsFunc(r.Changes, retryable):
 		next = append(next, "Fix the cause, then run again to retry what failed.")
 	case r.Count(apply.Skipped) > 0:
-		next = append(next, "Run again to do what was skipped.")
+		next = append(next, "Run again to make the skipped changes.")
 	}
 	return next
 }
 
-// changesOf are r's changes without their outcomes.
+// changesOf returns the changes of r without their outcomes.
 func changesOf(r apply.Result) []plan.Change {
 	changes := make([]plan.Change, len(r.Changes))
 	for i, c := range r.Changes {
@@ -133,17 +140,17 @@ func changesOf(r apply.Result) []plan.Change {
 	return changes
 }
 
-// unchanged counts the people of the roster without a change in r. The plan counted those as unchanged who were held
-// back; the run may have settled some of them and gone on with their change.
-func unchanged(p plan.Plan, r apply.Result) int {
-	known := map[string]bool{}
+// countUnchanged returns how many people of the roster have no change in r. The plan counts people
+// whose mail is unsettled as unchanged; the run may settle some of them and make their change.
+func countUnchanged(p plan.Plan, r apply.Result) int {
+	changed := map[string]bool{}
 	for _, c := range p.Changes {
-		known[c.Email.Key()] = true
+		changed[c.Email.Key()] = true
 	}
 	n := p.Unchanged
 	for _, c := range r.Changes {
-		if key := c.Email.Key(); !known[key] {
-			known[key] = true
+		if key := c.Email.Key(); !changed[key] {
+			changed[key] = true
 			n--
 		}
 	}

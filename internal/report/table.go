@@ -12,31 +12,34 @@ const (
 	faint  color = 2
 )
 
-// cell is one clean text of a table. Only the text is measured, never its colour.
+// cell is one clean text of a table. Only the text is measured, never the codes of its colour.
 type cell struct {
 	text  string
 	color color
 }
 
-// columnWidth is where alignment ends: one very long address does not push everybody's reasons out of sight.
-const columnWidth = 44
+// maxAlignedWidth is the width up to which cells are aligned: one very long address must not push
+// all the reasons out of sight.
+const maxAlignedWidth = 44
 
-// leastProse is how narrow a column of sentences may get, in columns; with less they stand under what they are about.
-const leastProse = 20
+// minProseWidth is the minimum width of a column of sentences. With less room, each sentence goes
+// below its row.
+const minProseWidth = 20
 
-// lastColumn stands for the number of a table's last column.
+// lastColumn, as the number of a column, means the last one of a table.
 const lastColumn = 1 << 10
 
-// table writes rows with their columns aligned by what a terminal shows. The column number prose holds sentences; one
-// after it may be left out. What does not fit into the window side by side is made to, in this order: the column after
-// prose goes, the sentences are folded in theirs, and at last they stand under what they are about. Nothing else is lost.
+// table writes rows with their columns aligned. Column number prose holds sentences; the column
+// after it may be left out. When the window is too narrow, the table first drops the column after
+// prose, then folds the sentences within their column, and at last writes each sentence below its
+// row. Nothing else is dropped.
 func (p *printer) table(rows [][]cell, prose int) {
 	for _, columns := range []int{prose + 2, prose + 1} {
-		rows = clip(rows, columns)
+		rows = firstColumns(rows, columns)
 		widths := columnWidths(rows)
-		if p.width < 1 || p.fit(rows, widths) {
+		if p.width < 1 || p.fitsWindow(rows, widths) {
 			for _, row := range rows {
-				p.line(p.aligned(row, widths))
+				p.line(p.alignRow(row, widths))
 			}
 			return
 		}
@@ -48,16 +51,16 @@ func (p *printer) table(rows [][]cell, prose int) {
 		margin += w + 2
 	}
 	for _, row := range rows {
-		if p.width-margin >= leastProse && len(row) > prose && narrow(row[:prose], widths) {
-			p.beside(row, widths, margin)
+		if p.width-margin >= minProseWidth && len(row) > prose && fitsWidths(row[:prose], widths) {
+			p.writeFolded(row, widths, margin)
 		} else {
-			p.stacked(row, prose)
+			p.writeStacked(row, prose)
 		}
 	}
 }
 
-// clip gives each row's first columns.
-func clip(rows [][]cell, columns int) [][]cell {
+// firstColumns returns at most that many cells of each row.
+func firstColumns(rows [][]cell, columns int) [][]cell {
 	out := make([][]cell, len(rows))
 	for i, row := range rows {
 		out[i] = row[:min(columns, len(row))]
@@ -65,7 +68,8 @@ func clip(rows [][]cell, columns int) [][]cell {
 	return out
 }
 
-// columnWidths gives each column the width of its widest cell, not counting those beyond columnWidth.
+// columnWidths returns the width of the widest cell of each column, ignoring cells wider than
+// maxAlignedWidth.
 func columnWidths(rows [][]cell) []int {
 	var widths []int
 	for _, row := range rows {
@@ -73,7 +77,7 @@ func columnWidths(rows [][]cell) []int {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			if w := terminal.StringWidth(c.text); w <= columnWidth {
+			if w := terminal.StringWidth(c.text); w <= maxAlignedWidth {
 				widths[i] = max(widths[i], w)
 			}
 		}
@@ -81,8 +85,8 @@ func columnWidths(rows [][]cell) []int {
 	return widths
 }
 
-// narrow tells whether no cell is wider than its column.
-func narrow(row []cell, widths []int) bool {
+// fitsWidths reports whether no cell is wider than its column.
+func fitsWidths(row []cell, widths []int) bool {
 	for i, c := range row {
 		if terminal.StringWidth(c.text) > widths[i] {
 			return false
@@ -91,19 +95,19 @@ func narrow(row []cell, widths []int) bool {
 	return true
 }
 
-// fit tells whether every row, aligned, is no wider than the window.
-func (p *printer) fit(rows [][]cell, widths []int) bool {
+// fitsWindow reports whether every row, aligned, fits into the window.
+func (p *printer) fitsWindow(rows [][]cell, widths []int) bool {
 	plain := printer{}
 	for _, row := range rows {
-		if terminal.StringWidth(plain.aligned(row, widths)) > p.width {
+		if terminal.StringWidth(plain.alignRow(row, widths)) > p.width {
 			return false
 		}
 	}
 	return true
 }
 
-// aligned is a row on one line.
-func (p *printer) aligned(row []cell, widths []int) string {
+// alignRow returns a row as one line.
+func (p *printer) alignRow(row []cell, widths []int) string {
 	var line strings.Builder
 	for i, c := range row {
 		line.WriteString(p.paint(c.text, c.color))
@@ -114,21 +118,22 @@ func (p *printer) aligned(row []cell, widths []int) string {
 	return "  " + strings.TrimRight(line.String(), " ")
 }
 
-// beside writes a row whose last cell is folded in its column, which begins after margin.
-func (p *printer) beside(row []cell, widths []int, margin int) {
+// writeFolded writes a row whose last cell is folded within its column, which begins at margin.
+func (p *printer) writeFolded(row []cell, widths []int, margin int) {
 	prose := row[len(row)-1]
 	for i, piece := range fold(prose.text, p.width-margin) {
 		if i == 0 {
 			first := append(row[:len(row)-1:len(row)-1], cell{piece, prose.color})
-			p.line(p.aligned(first, widths))
+			p.line(p.alignRow(first, widths))
 			continue
 		}
 		p.line(strings.Repeat(" ", margin) + p.paint(piece, prose.color))
 	}
 }
 
-// stacked writes as many cells of a row side by side as fit, and the others below. The sentence begins on a line of its own.
-func (p *printer) stacked(row []cell, prose int) {
+// writeStacked writes as many cells of a row side by side as fit, and the others below. The
+// sentence begins on a line of its own.
+func (p *printer) writeStacked(row []cell, prose int) {
 	const indent = "      "
 	line, used := "", 0
 	for i, c := range row {
@@ -157,8 +162,8 @@ func (p *printer) stacked(row []cell, prose int) {
 	}
 }
 
-// fold breaks text into lines of at most width columns: between words, and within those that are wider. A width below 1
-// counts as 1.
+// fold breaks text into lines of at most width columns: between words, and inside words that are
+// wider. A width below 1 counts as 1.
 func fold(text string, width int) []string {
 	width = max(1, width)
 	var lines []string
@@ -172,7 +177,7 @@ func fold(text string, width int) []string {
 			lines = append(lines, line)
 		}
 		for terminal.StringWidth(word) > width {
-			n := within(word, width)
+			n := prefixLen(word, width)
 			lines, word = append(lines, word[:n]), word[n:]
 		}
 		line, used = word, terminal.StringWidth(word)
@@ -180,11 +185,11 @@ func fold(text string, width int) []string {
 	return append(lines, line)
 }
 
-// within is how many bytes of word fit into width columns, but one character at least.
-func within(word string, width int) int {
+// prefixLen returns how many bytes of word fit into width columns, at least one character.
+func prefixLen(word string, width int) int {
 	columns := 0
 	for i, r := range word {
-		if columns += cost(r); columns > width && i > 0 {
+		if columns += columnsOf(r); columns > width && i > 0 {
 			return i
 		}
 	}

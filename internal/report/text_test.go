@@ -97,23 +97,24 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 	return texts, documents
 }
 
-// TestNothing: a plan without changes says how far that is the end of it.
-func TestNothing(t *testing.T) {
+// TestNothingToDo checks the sentence for a plan without changes.
+func TestNothingToDo(t *testing.T) {
 	t.Parallel()
-	waits, held, left := plan.Notice{Kind: plan.Waiting}, plan.Notice{Kind: plan.Unsettled}, plan.Notice{Kind: plan.Left}
+	waiting, unsettled, left := plan.Notice{Kind: plan.Waiting}, plan.Notice{Kind: plan.Unsettled}, plan.Notice{Kind: plan.Left}
 	for _, test := range []struct {
 		people  int
 		notices []plan.Notice
 		want    string
 	}{
-		{1, nil, "Nothing to do: 1 person is as the roster says."},
-		{3, nil, "Nothing to do: 3 people are as the roster says."},
+		{1, nil, "Nothing to do: 1 person matches the roster."},
+		{3, nil, "Nothing to do: 3 people match the roster."},
 		{3, []plan.Notice{left}, "Nothing to do: 3 people unchanged."},
-		{3, []plan.Notice{waits, left}, "Nothing to do: 3 people unchanged, 1 of them invited and yet to answer."},
-		{3, []plan.Notice{held, held}, "Nothing to do for now: 3 people unchanged, 2 held back."},
-		{3, []plan.Notice{waits, held}, "Nothing to do for now: 3 people unchanged, 1 of them invited and yet to answer, 1 held back."},
+		{3, []plan.Notice{waiting, left}, "Nothing to do: 3 people unchanged, 1 of them invited with no answer yet."},
+		{3, []plan.Notice{unsettled, unsettled}, "Nothing to do for now: 3 people unchanged, 2 of them with a mail whose outcome is unknown."},
+		{3, []plan.Notice{waiting, unsettled}, "Nothing to do for now: 3 people unchanged, 1 of them invited with no answer yet, " +
+			"1 with a mail whose outcome is unknown."},
 	} {
-		if got := nothing(test.people, test.notices); got != test.want {
+		if got := nothingToDo(test.people, test.notices); got != test.want {
 			t.Errorf("%d people, %v: %q, want %q", test.people, test.notices, got, test.want)
 		}
 	}

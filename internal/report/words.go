@@ -9,19 +9,20 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// How wide text from outside may be, in columns.
+// The maximum width of text from outside, in columns.
 const (
 	addressWidth = 80
 	messageWidth = 300
 )
 
-// look is how an action is shown. The glyph and the word say it; the colour only repeats it.
-type look struct {
+// actionStyle holds how an action is shown. The glyph and the word carry the meaning; the colour
+// only repeats it.
+type actionStyle struct {
 	glyph, word string
 	color       color
 }
 
-var looks = map[plan.Action]look{
+var actionStyles = map[plan.Action]actionStyle{
 	plan.Invite:    {"+", "invite", green},
 	plan.Reinvite:  {"~", "invite again", yellow},
 	plan.Update:    {"~", "update", yellow},
@@ -32,22 +33,24 @@ var looks = map[plan.Action]look{
 	plan.Remove:    {"-", "remove", red},
 }
 
-// lookOf is how a is shown, one of tomorrow too.
-func lookOf(a plan.Action) look {
-	if l, ok := looks[a]; ok {
+// styleOf returns the style of a. An action that this version does not know is shown by its own
+// name.
+func styleOf(a plan.Action) actionStyle {
+	if l, ok := actionStyles[a]; ok {
 		return l
 	}
-	return look{"?", string(a), 0}
+	return actionStyle{"?", string(a), 0}
 }
 
-// shower makes text from outside fit to stand among a report's own words, no wider than width: [Clean] does so for a
-// terminal. What it gives for "" is "". The words themselves have no markup in them, no backticks either.
-type shower func(text string, width int) string
+// An escaper makes text from outside safe to place among a report's own words, at most width
+// columns wide. [Clean] is the one for terminals. It returns "" for "". A report's own words
+// contain no markup and no backticks, so they need no escaping.
+type escaper func(text string, width int) string
 
-// because says why c is needed, and what it brings beyond the person.
-func because(c plan.Change, show shower) string {
+// reasonText returns why c is needed, including any API access that the mail brings.
+func reasonText(c plan.Change, escape escaper) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
-	access := string(c.Detail.Kind) + " " + show(c.Detail.Name, addressWidth)
+	access := string(c.Detail.Kind) + " " + escape(c.Detail.Name, addressWidth)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
@@ -58,7 +61,7 @@ func because(c plan.Change, show shower) string {
 		why = "in the roster again"
 	case plan.NotListed:
 		if why = "not in the roster"; c.Source != "" {
-			why = "the last day is over"
+			why = "their last day has passed"
 		}
 	case plan.APIAccessDiffers:
 		if wantsAPI {
@@ -68,7 +71,7 @@ func because(c plan.Change, show shower) string {
 	case plan.MissingAccess:
 		return "lacks the " + access
 	case plan.MoreAccess:
-		return "has the " + access + ", beyond the roster"
+		return "has the " + access + ", which the roster does not give"
 	default:
 		why = strings.ReplaceAll(string(c.Reason), "_", " ")
 	}
@@ -78,13 +81,13 @@ func because(c plan.Change, show shower) string {
 	return why
 }
 
-// sentence says n in words, as of now.
-func sentence(n plan.Notice, now time.Time, show shower) string {
-	who := show(n.Email.String(), addressWidth)
+// noticeText returns n as a sentence. Times left are counted from now.
+func noticeText(n plan.Notice, now time.Time, escape escaper) string {
+	who := escape(n.Email.String(), addressWidth)
 	if who == "" {
-		who = "somebody whose address cannot be read"
+		who = "someone whose address cannot be read"
 	}
-	said, invitation := show(n.Text, messageWidth), bracketed(show(n.InvitationID, addressWidth))
+	said, invitation := escape(n.Text, messageWidth), parenthesize(escape(n.InvitationID, addressWidth))
 	switch n.Kind {
 	case plan.Waiting:
 		if n.Expires.IsZero() {
@@ -94,148 +97,169 @@ func sentence(n plan.Notice, now time.Time, show shower) string {
 		if n.ExpiresEstimated {
 			about = "about "
 		}
-		return fmt.Sprintf("%s was invited and has until %s%s to accept", who, about, deadline(n.Expires, now))
+		return fmt.Sprintf("%s was invited and has until %s%s to accept", who, about, formatDeadline(n.Expires, now))
 	case plan.GaveUp:
-		return fmt.Sprintf("%s got %s%s and never answered: no more are sent, unless --reinvite names them",
-			who, count(n.Mails, "mail", "mails"), since(n.Since))
+		return fmt.Sprintf("%s got %s%s and never answered: no more will be sent; to invite them again: --reinvite %s",
+			who, pluralize(n.Mails, "invitation mail", "invitation mails"), sinceText(n.Since), who)
 	case plan.NeedsAttention:
 		if n.UserID != "" && said != "" {
-			return who + " is listed as a user who has not accepted an invitation, and no invitation is listed: orgsync leaves it to you"
+			return who + " is listed as a user who has not accepted an invitation, but no invitation is listed: " +
+				"orgsync changes nothing; check it in Vultr's console"
 		}
 		if n.UserID != "" {
-			return who + " is the address of a service user, who needs no invitation: take it out of the roster"
+			return who + " is the address of a service user, who needs no invitation: remove it from the roster"
 		}
-		return fmt.Sprintf("%s has an invitation%s that says \"%s\": orgsync leaves it to you", who, invitation, said)
+		return fmt.Sprintf("%s has an invitation%s with the status \"%s\": "+
+			"orgsync changes nothing; check it in Vultr's console",
+			who, invitation, said)
 	case plan.Left:
-		return who + " accepted once and is no longer there: --invite-left invites them again"
+		return who + " joined and has left; --invite-left invites them again"
 	case plan.SuspendedUser:
-		return who + " is suspended, and in the roster"
+		return who + " is suspended but in the roster"
 	case plan.Unlisted:
 		if n.UserID == "" {
-			return fmt.Sprintf("%s has an invitation%s, and is not in the roster: the API has no way to cancel it; should they accept, remove them by hand or by the setting unlisted", who, invitation)
+			return fmt.Sprintf("%s has an invitation%s but is not in the roster: the API cannot cancel it; "+
+				"if they accept, remove them in Vultr's console, or set unlisted: remove", who, invitation)
 		}
 		if !n.Since.IsZero() {
-			return fmt.Sprintf("%s is in the organization, and%s no longer in the roster", who, since(n.Since))
+			return fmt.Sprintf("%s is in the organization, but%s no longer in the roster", who, sinceText(n.Since))
 		}
 		if !n.RemovalAfter.IsZero() {
-			return fmt.Sprintf("%s is in the organization, and not in the roster%s: apply takes them out from %s on", who, bracketed(said), moment(n.RemovalAfter))
+			return fmt.Sprintf("%s is in the organization but not in the roster%s: apply suspends or removes them from %s on",
+				who, parenthesize(said), formatTime(n.RemovalAfter))
 		}
-		return who + " is in the organization, and not in the roster" + bracketed(said)
+		return who + " is in the organization but not in the roster" + parenthesize(said)
 	case plan.DuplicateInvitation:
-		return fmt.Sprintf("%s has one more invitation that can be accepted%s", who, invitation)
+		return fmt.Sprintf("%s has another invitation that can be accepted%s", who, invitation)
 	case plan.Unsettled:
-		return fmt.Sprintf("%s may have been mailed%s, but the answer was lost: held back until it is known", who, at(n.Since))
+		return fmt.Sprintf("%s may have been sent an invitation mail%s, but the answer was lost: "+
+			"orgsync waits until it knows",
+			who, atText(n.Since))
 	case plan.MembersUnseen:
-		return "this key may not list users: who accepted an invitation counts as a member"
+		return "this key may not list users: everyone who accepted an invitation counts as a member"
 	case plan.SuspendedUnseen:
-		return "this key cannot list suspended users: one of them may look like somebody who left"
+		return "this key cannot list suspended users: a suspended user may look like someone who left"
 	case plan.OtherAddress:
-		return fmt.Sprintf("%s joined as %s and gets no access under that address: if that is them, add the line aliases: [%s] to their entry",
+		return fmt.Sprintf("%s joined as %s and gets no access under that address: "+
+			"if this is the same person, add the line aliases: [%s] to their entry",
 			who, said, said)
 	case plan.ExtraAccess:
-		return who + " has more than the roster gives: " + said
+		return who + " has more access than the roster gives: " + said
 	case plan.SelfUnseen:
-		return "the user of this key cannot be told from others: nobody is suspended or removed, and nothing is taken from anybody"
+		return "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
+			"and no access is taken away"
 	case plan.ProtectedUnseen:
-		return who + " is protected by the roster, and nobody has that address: whom it was meant for is not protected"
+		return who + " is protected in the roster, but no user has that address: " +
+			"the intended person is not protected; check the spelling"
 	case plan.UnknownMembership:
-		return fmt.Sprintf("%s is not invited, because this key cannot see whether they are a member already; to invite them: --reinvite %s", who, who)
+		return fmt.Sprintf("%s is not invited, because this key cannot see whether they are a member already; "+
+			"to invite them: --reinvite %s", who, who)
 	case plan.PossibleAlias:
-		text := fmt.Sprintf("%s may have joined as %s, since their invitation is gone: if so, add the line aliases: [%s] to their entry", who, said, said)
+		text := fmt.Sprintf("%s may have joined as %s, because their invitation is gone: "+
+			"if so, add the line aliases: [%s] to their entry", who, said, said)
 		if n.Expires.IsZero() {
 			text += fmt.Sprintf("; if not, invite them again with --reinvite %s", who)
 		}
 		return text
 	case plan.RefusedMail:
-		return fmt.Sprintf("%s cannot be invited: the API says \"%s\"; orgsync tries again once a day, and at once with --reinvite %s", who, said, who)
+		return fmt.Sprintf("%s cannot be invited: the API says \"%s\"; orgsync tries again once a day, "+
+			"or at once with --reinvite %s", who, said, who)
 	case plan.Flapping:
-		return fmt.Sprintf("%s was removed twice within a week, last%s with the roster %s, and this roster lists them: make the rosters agree, or invite them with --reinvite %s",
-			who, at(n.Since), cmp.Or(said, "of another run"), who)
+		return fmt.Sprintf("%s was removed twice within a week, last%s with the roster %s, but this roster lists them: "+
+			"make the rosters agree, or invite them with --reinvite %s",
+			who, atText(n.Since), cmp.Or(said, "of another run"), who)
 	case plan.UnknownAccess:
 		if n.AccessID != "" {
-			return said + ": change the name in the roster" + bracketed(firstPlaces(n, show))
+			return said + ": change the name in the roster" + parenthesize(placesText(n, escape))
 		}
-		return said + bracketed(firstPlaces(n, show))
+		return said + parenthesize(placesText(n, escape))
 	case plan.PinUnconfirmed:
-		return "nothing that the API shows confirms that this key belongs to the organization " + said
+		return "orgsync cannot confirm that this key belongs to the organization " + said
 	case plan.NewLedger:
 		return "the ledger is empty although the organization has invitations: if orgsync ran before, its ledger was lost"
 	case plan.EndedSoon:
-		return fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; to invite them: --reinvite %s", who, said, who)
+		return fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; "+
+			"to invite them: --reinvite %s", who, said, who)
 	case plan.UnlistedKept:
-		return who + " may be in with an address that nobody knows: until that is known, who is not in the roster is only reported"
+		return who + " may have joined under an address that is not in the roster: " +
+			"until this is settled, people who are not in the roster are only reported"
 	case plan.Limit:
 		return "apply would refuse this: " + said
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who, strings.ReplaceAll(string(n.Kind), "_", " "), said))
 }
 
-// firstPlaces names the first places that n is about.
-func firstPlaces(n plan.Notice, show shower) string {
-	return some(places(n), show)
+// placesText returns the first places in the roster that n is about.
+func placesText(n plan.Notice, escape escaper) string {
+	return summarizeList(places(n), escape)
 }
 
-// deadline is a moment, and how far it is from now.
-func deadline(t, now time.Time) string {
-	return fmt.Sprintf("%s (%s)", moment(t), span(t.Sub(now)))
+// formatDeadline returns t and how long it is from now, as in "2026-05-01 12:00 UTC (1 day 4
+// hours)".
+func formatDeadline(t, now time.Time) string {
+	return fmt.Sprintf("%s (%s)", formatTime(t), formatDuration(t.Sub(now)))
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+// formatTime returns t to the minute, in UTC.
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// span says d in its two largest units.
-func span(d time.Duration) string {
+// formatDuration returns d in words, in its two largest units.
+func formatDuration(d time.Duration) string {
 	minutes := int(d / time.Minute)
 	days, hours, minutes := minutes/(24*60), minutes/60%24, minutes%60
 	switch {
 	case d < time.Minute:
 		return "less than a minute"
 	case days > 0 && hours > 0:
-		return count(days, "day", "days") + " " + count(hours, "hour", "hours")
+		return pluralize(days, "day", "days") + " " + pluralize(hours, "hour", "hours")
 	case days > 0:
-		return count(days, "day", "days")
+		return pluralize(days, "day", "days")
 	case hours > 0 && minutes > 0:
-		return count(hours, "hour", "hours") + " " + count(minutes, "minute", "minutes")
+		return pluralize(hours, "hour", "hours") + " " + pluralize(minutes, "minute", "minutes")
 	case hours > 0:
-		return count(hours, "hour", "hours")
+		return pluralize(hours, "hour", "hours")
 	}
-	return count(minutes, "minute", "minutes")
+	return pluralize(minutes, "minute", "minutes")
 }
 
-func count(n int, one, many string) string {
+// pluralize returns n with the matching noun, as in "1 mail" or "2 mails".
+func pluralize(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-func since(t time.Time) string {
+// sinceText returns " since" and the day of t; "" for the zero time.
+func sinceText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return " since " + t.UTC().Format(time.DateOnly)
 }
 
-func at(t time.Time) string {
+// atText returns " at" and the time t; "" for the zero time.
+func atText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return " at " + moment(t)
+	return " at " + formatTime(t)
 }
 
-// bracketed is text that was made fit, in brackets and after a space; nothing for "".
-func bracketed(shown string) string {
+// parenthesize returns text that is already escaped in parentheses, after a space; "" for "".
+func parenthesize(shown string) string {
 	if shown == "" {
 		return ""
 	}
 	return " (" + shown + ")"
 }
 
-// some names the first few of a list.
-func some(list []string, show shower) string {
+// summarizeList returns the first five of list and how many more there are.
+func summarizeList(list []string, escape escaper) string {
 	const most = 5
 	shown := make([]string, 0, most)
 	for _, s := range list[:min(most, len(list))] {
-		shown = append(shown, show(s, addressWidth))
+		shown = append(shown, escape(s, addressWidth))
 	}
 	s := strings.Join(shown, ", ")
 	if more := len(list) - most; more > 0 {
@@ -244,7 +268,8 @@ func some(list []string, show shower) string {
 	return s
 }
 
-func capitalized(word string) string {
+// capitalize returns word with its first letter, an ASCII one, in upper case.
+func capitalize(word string) string {
 	if word == "" {
 		return ""
 	}
