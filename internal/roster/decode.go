@@ -15,10 +15,6 @@ type decoder struct {
 	problems []Problem
 	// file is the one being read.
 	file string
-	// piecesFrom is the size in bytes from which a file is read in pieces, and pieceSize theirs.
-	piecesFrom, pieceSize int
-	// rest are the people of the file who are not in its nodes, when it is read in pieces; nil: none, or all read.
-	rest []piece
 	// via is the alias through which the walk came where it is; nil when the file says it right there.
 	via *yaml.Node
 	// setAt is where the keys stand that only one file may have.
@@ -51,10 +47,8 @@ func newDecoder() *decoder {
 			Unlisted:       UnlistedReport,
 			ExtraAccess:    ExtraAccessReport,
 		}},
-		piecesFrom: piecesFrom,
-		pieceSize:  pieceSize,
-		setAt:      make(map[string]Position),
-		listed:     make(map[string]listing),
+		setAt:  make(map[string]Position),
+		listed: make(map[string]listing),
 	}
 }
 
@@ -62,14 +56,7 @@ func newDecoder() *decoder {
 func (d *decoder) decodeFile(file string, data []byte) {
 	d.file = file
 	d.roster.Files = append(d.roster.Files, file)
-	data, problem := checkEncoding(file, data)
-	if problem == nil && len(data) >= d.piecesFrom && d.decodePieces(data) {
-		return
-	}
-	var root *yaml.Node
-	if problem == nil {
-		root, problem = nodes(file, data)
-	}
+	root, problem := parseFile(file, data)
 	if problem != nil {
 		d.problems = append(d.problems, *problem)
 		d.incomplete = true
@@ -107,8 +94,8 @@ func (d *decoder) top(n *yaml.Node) {
 			d.users(k, v)
 		}
 	})
-	d.hasUsers = d.hasUsers || present.has(rosterKeys.find("users"))
-	d.hasPin = d.hasPin || present.has(rosterKeys.find("organization"))
+	d.hasUsers = d.hasUsers || present["users"]
+	d.hasPin = d.hasPin || present["organization"]
 }
 
 // setOnce reports a key that another file has already.
@@ -150,40 +137,20 @@ func (d *decoder) settings(n *yaml.Node) {
 }
 
 func (d *decoder) users(k *key, n *yaml.Node) {
-	people := len(n.Content)
-	for _, p := range d.rest {
-		people += p.entries
-	}
-	if len(d.listed) == 0 {
-		d.listed = make(map[string]listing, people)
-	}
-	d.roster.People = slices.Grow(d.roster.People, people)
-	email := personKeys.find("email")
-	read := func(_ *key, v *yaml.Node) {
-		d.roster.People = append(d.roster.People, Person{At: d.at(v)})
-		p := &d.roster.People[len(d.roster.People)-1]
-		if !d.person(v, &personKeys, p).has(email) {
+	d.roster.People = slices.Grow(d.roster.People, len(n.Content))
+	d.items(k, n, func(_ *key, v *yaml.Node) {
+		p := Person{At: d.at(v)}
+		if present := d.person(v, &personKeys, &p); !present["email"] {
 			d.problem(v, `the entry has no "email"`)
 		}
-		if p.Email.IsZero() {
-			d.roster.People = d.roster.People[:len(d.roster.People)-1]
+		if !p.Email.IsZero() {
+			d.roster.People = append(d.roster.People, p)
 		}
-	}
-	d.items(k, n, read)
-	for i, p := range d.rest {
-		nodes, ok := p.nodes(d.file)
-		if !ok {
-			return // d.rest tells
-		}
-		d.items(k, nodes, read)
-		if i == len(d.rest)-1 {
-			d.rest = nil
-		}
-	}
+	})
 }
 
 // person reads an entry of users or, with the keys of s only, the defaults.
-func (d *decoder) person(n *yaml.Node, s *section, p *Person) keySet {
+func (d *decoder) person(n *yaml.Node, s *section, p *Person) map[string]bool {
 	return d.mapping(n, s, func(k *key, _, v *yaml.Node) {
 		switch k.name {
 		case "email":

@@ -5,38 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
-	"strings"
+	"regexp"
+	"strconv"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
 
-// document is the root node of a file that is safe to walk; nil when the file holds nothing. A problem may come with the
-// part of the file that can be read.
-func document(file string, data []byte) (*yaml.Node, *Problem) {
+// parseFile returns the root node of a file, checked and safe to walk; nil if the file is empty. Both
+// results are set if only a part of the file can be read.
+func parseFile(file string, data []byte) (*yaml.Node, *Problem) {
 	data, problem := checkEncoding(file, data)
 	if problem != nil {
 		return nil, problem
 	}
-	return nodes(file, data)
-}
-
-// nodes is document for a file whose encoding is right.
-func nodes(file string, data []byte) (*yaml.Node, *Problem) {
 	root, problem := parseDocument(file, data)
-	if root != nil && bytes.IndexByte(data, '*') >= 0 {
-		if unsafe := checkAliases(file, root, len(data)); unsafe != nil {
-			return nil, unsafe
+	if root != nil {
+		if aliasProblem := checkAliases(file, root, len(data)); aliasProblem != nil {
+			return nil, aliasProblem
 		}
 	}
 	return root, problem
 }
 
-// parseDocument gives the one document of a file as nodes, aliases unexpanded; nil when the file holds none. With the
-// problem that there is a second one comes the first.
+// parseDocument returns the root node of the one document of a file, with aliases not expanded; nil
+// if the file has none. If there is a second document, the first is returned with a problem.
 func parseDocument(file string, data []byte) (*yaml.Node, *Problem) {
-	dec := yaml.NewDecoder(bytes.NewReader(data))
+	lines := &lineReader{data: data}
+	dec := yaml.NewDecoder(lines)
 	var document yaml.Node
 	err := decodeNode(dec, &document)
 	if errors.Is(err, io.EOF) {
@@ -46,19 +42,68 @@ func parseDocument(file string, data []byte) (*yaml.Node, *Problem) {
 		var second yaml.Node
 		if err = decodeNode(dec, &second); err == nil {
 			at := Position{file, second.Line, second.Column}
-			return document.Content[0], &Problem{at, `a second document begins here: a roster is one document; take out the line "---" or make it two files`}
+			return document.Content[0], &Problem{at, `a second document begins here: a roster is one document; ` +
+				`remove the line "---" or make it two files`}
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		return nil, syntaxProblem(file, data, dec, err)
+		return nil, syntaxProblem(file, lines, err)
 	}
 	return document.Content[0], nil
 }
 
-// errPanic says that yaml.v3 panicked; it has panics that a file can bring about.
-var errPanic = errors.New("the YAML reader gives up near this place: write it more simply")
+// lineReader is an [io.Reader] that returns at most one line for each call, so that its offset shows
+// how far yaml.v3 read before it stopped: its errors often name only the line where the enclosing list
+// or mapping begins.
+type lineReader struct {
+	data   []byte
+	offset int
+}
 
-// decodeNode is dec.Decode without its panics.
+func (r *lineReader) Read(p []byte) (int, error) {
+	rest := r.data[r.offset:]
+	if len(rest) == 0 {
+		return 0, io.EOF
+	}
+	if end := bytes.IndexByte(rest, '\n'); end >= 0 {
+		rest = rest[:end+1]
+	}
+	n := copy(p, rest)
+	r.offset += n
+	return n, nil
+}
+
+// lastLine returns the number of the last line that was read, at least 1.
+func (r *lineReader) lastLine() int {
+	return bytes.Count(r.data[:max(r.offset-1, 0)], []byte("\n")) + 1
+}
+
+// text returns everything from the beginning of a line to the end of the file.
+func (r *lineReader) text(line int) []byte {
+	text := r.data
+	for range line - 1 {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
+	return text
+}
+
+// position returns the place of the first character of a line that is no space.
+func (r *lineReader) position(file string, line int) Position {
+	text := r.text(line)
+	return Position{file, line, len(text) - len(bytes.TrimLeft(text, " ")) + 1}
+}
+
+// lastPlace returns the last place of text in what was read.
+func (r *lineReader) lastPlace(file, text string) Position {
+	before := r.data[:max(bytes.LastIndex(r.data[:r.offset], []byte(text)), 0)]
+	lineStart := bytes.LastIndexByte(before, '\n') + 1
+	return Position{file, bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[lineStart:]) + 1}
+}
+
+// errPanic is the error for a panic of yaml.v3: some files make it panic.
+var errPanic = errors.New("the YAML parser cannot read this: write it in a simpler way")
+
+// decodeNode is dec.Decode, but returns errPanic instead of panicking.
 func decodeNode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -68,89 +113,84 @@ func decodeNode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 	return dec.Decode(n)
 }
 
-// syntax says yaml.v3's messages in plain words. Where begin is set, the beginning of the construct tells more than
-// the place where reading stopped; open names a construct that may go on over many lines, so that both places count.
-var syntax = map[string]struct {
-	text  string
-	begin bool
-	open  string
-}{
-	"block sequence entries are not allowed in this context":       {text: `a list cannot begin here: put the "-" on a line of its own`},
-	"could not find expected ':'":                                  {text: `a ":" is missing after this key, or the line is not indented far enough`, begin: true},
-	"did not find expected ',' or ']'":                             {text: `a "," or "]" is missing before this`, open: "list"},
-	"did not find expected ',' or '}'":                             {text: `a "," or "}" is missing before this`, open: "mapping"},
-	"did not find expected '-' indicator":                          {text: `the list above does not go on here: check the indentation`},
-	"did not find expected <document start>":                       {text: `this does not belong to what stands above: check the indentation`},
-	"did not find expected alphabetic or numeric character":        {text: `a text that begins with "*" or "&" needs quotes`, begin: true},
-	"did not find expected comment or line break":                  {text: `nothing may follow on this line: a text that begins with "|" or ">" needs quotes`, begin: true},
-	"did not find expected key":                                    {text: `a key was expected here: check the indentation, and the quotes before it`},
-	"did not find expected node content":                           {text: `a value was expected here`},
-	"exceeded max depth of 10000":                                  {text: `lists or mappings are nested too deep here`},
-	"found a tab character that violates indentation":              {text: `a tab stands in the indentation: use spaces`},
-	"found a tab character where an indentation space is expected": {text: `a tab stands in the indentation: use spaces`},
-	"found undefined tag handle":                                   {text: `a text that begins with "!" needs quotes`},
-	"found unexpected document indicator":                          {text: `the quotes that open here are not closed`, begin: true},
-	"found unexpected end of stream":                               {text: `the quotes that open here are not closed`, begin: true},
-	"found unknown directive name":                                 {text: `a line that begins with "%" is not read: take it out`, begin: true},
-	"found unknown escape character":                               {text: `this backslash begins no escape that YAML knows: write it twice, or use single quotes`},
-	"mapping values are not allowed in this context":               {text: `a ":" is not expected here: check the indentation, and put quotes around a text with ": " in it`},
+// parserErrors has plain words for the errors of yaml.v3's parser, which name the line where the
+// enclosing list or mapping begins. The place where reading stopped is more useful.
+var parserErrors = map[string]string{
+	unclosedList:                          `a "," or "]" is missing in this line or above it`,
+	unclosedMapping:                       `a "," or "}" is missing in this line or above it`,
+	"did not find expected '-' indicator": `this line is not aligned with the list above`,
+	noDocumentStart:                       `this line is not aligned with the lines above`,
+	"did not find expected key":           `a key was expected here: check the indentation and the quotes`,
+	"did not find expected node content":  `a value was expected here`,
+	"found undefined tag handle":          `a text that begins with "!" needs quotes`,
 }
 
-// syntaxProblem says where and why yaml.v3 stopped with err. Its messages name a line at most, and often that of the
-// enclosing construct, while its parser knows line and column: they are read from there.
-func syntaxProblem(file string, data []byte, dec *yaml.Decoder, err error) *Problem {
-	place := func(mark reflect.Value) Position {
-		return Position{file, int(field(mark, "line").Int()) + 1, int(field(mark, "column").Int()) + 1}
-	}
-	events := field(reflect.ValueOf(dec), "parser")
-	parser := field(events, "parser")
+// scannerErrors has plain words for the errors of yaml.v3's scanner, which name the line where the
+// wrong text begins, or none if it is the first line.
+var scannerErrors = map[string]string{
+	"block sequence entries are not allowed in this context":       `a list cannot begin here: put the "-" on a line of its own`,
+	"could not find expected ':'":                                  `a ":" is missing after this key, or the line is not indented far enough`,
+	"did not find expected alphabetic or numeric character":        `a text that begins with "*" or "&" needs quotes`,
+	"did not find expected comment or line break":                  `nothing may follow on this line: a text that begins with "|" or ">" needs quotes`,
+	"exceeded max depth of 10000":                                  `lists or mappings are nested too deep here`,
+	"found a tab character that violates indentation":              tabProblem,
+	"found a tab character where an indentation space is expected": tabProblem,
+	noToken:                                          "a text that begins with \"%\", \"@\" or \"`\" needs quotes",
+	"found unexpected document indicator":            `the quotes that open here are not closed`,
+	"found unexpected end of stream":                 `the quotes that open here are not closed`,
+	"found unknown directive name":                   `a line that begins with "%" is not allowed: remove it`,
+	"found unknown escape character":                 `this backslash begins no escape that YAML knows: write it twice, or use single quotes`,
+	"mapping values are not allowed in this context": `unexpected ":" in this line: check the indentation, and put quotes around a text with ": " in it`,
+}
+
+const (
+	noDocumentStart = "did not find expected <document start>"
+	unclosedList    = "did not find expected ',' or ']'"
+	unclosedMapping = "did not find expected ',' or '}'"
+	noToken         = "found character that cannot start any token"
+	tabProblem      = "tab in the indentation: use spaces"
+)
+
+var (
+	yamlErrorRegexp   = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
+	anchorErrorRegexp = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+	tabRegexp         = regexp.MustCompile(`^[ -]*\t`)
+)
+
+// syntaxProblem returns where and why yaml.v3 stopped with err while it read from lines.
+func syntaxProblem(file string, lines *lineReader, err error) *Problem {
+	last := lines.lastLine()
 	if errors.Is(err, errPanic) {
-		return &Problem{place(field(parser, "mark")), err.Error()}
+		return &Problem{lines.position(file, last), err.Error()}
 	}
-	reason := field(parser, "problem").String()
-	if reason == "" { // yaml.v3 did not stop while parsing, but at what the last event means
-		at := place(field(field(events, "event"), "start_mark"))
-		reason = strings.TrimPrefix(err.Error(), "yaml: ")
-		if name, ok := strings.CutPrefix(reason, "unknown anchor '"); ok {
-			name, _, _ = strings.Cut(name, "'")
-			return &Problem{at, fmt.Sprintf(`the alias %s names no anchor above it: a text that begins with "*" needs quotes`, quote("*"+name))}
+	parts := yamlErrorRegexp.FindStringSubmatch(err.Error())
+	line, _ := strconv.Atoi(parts[1]) // 0 if there is none
+	reason := parts[2]
+	if match := anchorErrorRegexp.FindStringSubmatch(reason); match != nil {
+		alias := "*" + match[1]
+		return &Problem{lines.lastPlace(file, alias),
+			fmt.Sprintf(`the alias %s names no anchor above it: a text that begins with "*" needs quotes`, quote(alias))}
+	}
+	text, isParserError := parserErrors[reason]
+	if isParserError {
+		begin := line + 1 // the parser counts lines from 0
+		switch reason {
+		case noDocumentStart: // there is no enclosing list or mapping
+			last = begin
+		case unclosedList, unclosedMapping:
+			if begin < last {
+				text += fmt.Sprintf(", in the list or mapping that begins at line %d", begin)
+			}
 		}
-		return &Problem{at, cut(reason)}
+		return &Problem{lines.position(file, last), text}
 	}
-	at, begin := place(field(parser, "problem_mark")), place(field(parser, "context_mark"))
-	next := characterAt(data, at)
-	plain, known := syntax[reason]
+	at := lines.position(file, max(line, 1))
+	text, isScannerError := scannerErrors[reason]
 	switch {
-	case reason == "found character that cannot start any token" && next == "\t":
-		return &Problem{at, "a tab stands in the indentation: use spaces"}
-	case reason == "found character that cannot start any token":
-		return &Problem{at, fmt.Sprintf("a text that begins with %s needs quotes", quote(next))}
-	case !known:
-		return &Problem{at, "this is not valid YAML: " + cut(reason)}
-	case plain.open != "" && next == "":
-		return &Problem{begin, fmt.Sprintf("the %s that begins here is not closed", plain.open)}
-	case plain.open != "":
-		return &Problem{at, fmt.Sprintf("%s, in the %s that begins at %v", plain.text, plain.open, begin)}
-	case plain.begin:
-		return &Problem{begin, plain.text}
-	case next == "":
-		return &Problem{at, "the file ends too early: " + plain.text}
+	case !isScannerError:
+		text = "this is not valid YAML: " + cut(reason)
+	case text == tabProblem, reason == noToken && tabRegexp.Match(lines.text(at.Line)):
+		return &Problem{lines.lastPlace(file, "\t"), tabProblem}
 	}
-	return &Problem{at, plain.text}
-}
-
-// field is the named field of a struct or of what a pointer points to.
-func field(v reflect.Value, name string) reflect.Value { return reflect.Indirect(v).FieldByName(name) }
-
-// characterAt is the character of data at a place; "" beyond the end.
-func characterAt(data []byte, at Position) string {
-	for range at.Line - 1 {
-		_, data, _ = bytes.Cut(data, []byte("\n"))
-	}
-	for range at.Column - 1 {
-		_, size := utf8.DecodeRune(data)
-		data = data[size:]
-	}
-	_, size := utf8.DecodeRune(data)
-	return string(data[:size])
+	return &Problem{at, text}
 }

@@ -42,9 +42,6 @@ type key struct {
 	item bool
 }
 
-// maxKeys is the most keys that a section has.
-const maxKeys = 10
-
 // String names k in a problem.
 func (k *key) String() string {
 	switch {
@@ -141,14 +138,14 @@ const maxDuration = 365 * 24 * time.Hour
 // maxName is the most characters that the name or id of an organization, group, role or policy may have.
 const maxName = 255
 
-// find is the place of the key in s; -1 when s has none of that name.
-func (s *section) find(name string) int {
+// find returns the key of s with the name; nil if there is none.
+func (s *section) find(name string) *key {
 	for i := range s.keys {
 		if s.keys[i].name == name {
-			return i
+			return &s.keys[i]
 		}
 	}
-	return -1
+	return nil
 }
 
 // node is what the YAML node of a value of this kind is.

@@ -430,15 +430,5 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// The decoder keeps the keys of a section in a set of maxKeys.
-func TestSectionsFit(t *testing.T) {
-	t.Parallel()
-	for _, s := range sections {
-		if len(s.keys) > maxKeys {
-			t.Errorf("there are %d keys %s, and room for %d", len(s.keys), s.where, maxKeys)
-		}
-	}
-}
-
 // parse reads a roster that is one file.
 func parse(file string, data []byte) (*Roster, error) { return Parse([]File{{file, data}}) }

@@ -16,7 +16,7 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	if len(entries) == 0 {
 		return data, nil
 	}
-	root, problem := document(file, data)
+	root, problem := parseFile(file, data)
 	if problem != nil {
 		return nil, &ProblemsError{Problems: []Problem{*problem}}
 	}
@@ -112,7 +112,7 @@ func insertAfter(lines [][]byte, line int, text string) []byte {
 
 // extends tells whether merged says what old says, and has entries besides.
 func extends(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
-	root, problem := document(file, merged)
+	root, problem := parseFile(file, merged)
 	if problem != nil {
 		return false
 	}

@@ -159,7 +159,7 @@ func checkBySchema(t *testing.T, s *jsonschema.Schema, path string) error {
 		if err != nil {
 			t.Fatal(err)
 		}
-		root, problem := document(file, data)
+		root, problem := parseFile(file, data)
 		if problem != nil {
 			return errNoValues
 		}
@@ -276,7 +276,7 @@ func FuzzSchema(f *testing.F) {
 		if _, err := parse("users.yaml", data); err != nil {
 			t.Skip()
 		}
-		root, problem := document("users.yaml", data)
+		root, problem := parseFile("users.yaml", data)
 		if problem != nil {
 			t.Fatal(problem)
 		}

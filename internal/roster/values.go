@@ -35,33 +35,26 @@ func (d *decoder) problem(n *yaml.Node, format string, args ...any) {
 	d.problems = append(d.problems, Problem{d.at(n), fmt.Sprintf(format, args...)})
 }
 
-// keySet tells of the keys of a section, by their order, whether a mapping has them.
-type keySet uint16
-
-// has tells whether the i-th key is there.
-func (s keySet) has(i int) bool { return s&(1<<i) != 0 }
-
-// mapping calls read, with the node of the key and that of the value, for each key of n that s knows and whose value is
-// of the key's kind. It gives the keys that are present, well or badly: a misspelt one counts as what it was meant to be.
-func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) keySet {
-	var present keySet
-	var first [maxKeys]*yaml.Node
+// mapping calls read, with the node of the key and that of the value, for each key of n that s has and whose value is of the
+// key's kind. It returns the names of the keys that are present, even if their values are wrong; a misspelt key counts as the
+// key that was probably meant.
+func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) map[string]bool {
+	present := make(map[string]bool)
+	first := make(map[string]*yaml.Node)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], n.Content[i+1]
-		index := s.find(name.Value)
+		k := s.find(name.Value)
 		switch {
 		case name.Kind != yaml.ScalarNode:
 			d.problem(name, "a key must be a plain word, not %s", describe(name))
 		case name.Tag == mergeTag:
 			d.problem(name, `merge keys ("<<") are not read: put what people share under "defaults"`)
-		case index < 0:
-			present |= d.unknownKey(name, s)
-		case first[index] != nil:
-			d.problem(name, "the key %s is already set at %v", quote(name.Value), d.at(first[index]))
+		case k == nil:
+			present[d.unknownKey(name, s)] = true
+		case first[k.name] != nil:
+			d.problem(name, "the key %s is already set at %v", quote(name.Value), d.at(first[k.name]))
 		default:
-			present |= 1 << index
-			first[index] = name
-			k := &s.keys[index]
+			present[k.name], first[k.name] = true, name
 			d.checkTag(name)
 			d.resolve(value, func(v *yaml.Node) {
 				if d.fits(k, v) {
@@ -73,11 +66,11 @@ func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *y
 	return present
 }
 
-// unknownKey reports a key that s does not know, with the nearest that it does, which it gives as well.
-func (d *decoder) unknownKey(name *yaml.Node, s *section) keySet {
+// unknownKey reports a key that s does not have. It returns the key that was probably meant, or "".
+func (d *decoder) unknownKey(name *yaml.Node, s *section) string {
 	var places []string
 	for _, other := range sections {
-		if other.find(name.Value) >= 0 {
+		if other.find(name.Value) != nil {
 			places = append(places, other.where)
 		}
 	}
@@ -89,13 +82,12 @@ func (d *decoder) unknownKey(name *yaml.Node, s *section) keySet {
 	switch {
 	case near != "":
 		d.problem(name, "unknown key %s: did you mean %s?", quote(name.Value), quote(near))
-		return 1 << s.find(near)
 	case len(places) > 0:
 		d.problem(name, "the key %s does not belong here, but %s", quote(name.Value), strings.Join(places, " or "))
 	default:
 		d.problem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.where, enumerate(candidates, "and"))
 	}
-	return 0
+	return near
 }
 
 // items calls read for each item of the list n that is of the right kind; item describes what it should be.
