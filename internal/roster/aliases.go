@@ -9,14 +9,14 @@ import (
 // Aliases may blow a file up to this many nodes, and by so many for each byte of it: enough for everybody to share
 // long lists, too little to fill the memory from a small file.
 const (
-	aliasNodes        = 100_000
-	aliasNodesPerByte = 3
+	maxAliasNodes        = 100_000
+	maxAliasNodesPerByte = 3
 )
 
 // checkAliases finds an alias inside of what it names, and aliases that stand for far more than a file of size bytes
 // should. It looks at each node once and expands nothing.
 func checkAliases(file string, root *yaml.Node, size int) *Problem {
-	c := aliasCounter{file: file, limit: aliasNodes + aliasNodesPerByte*size, expanded: make(map[*yaml.Node]int)}
+	c := aliasCounter{file: file, limit: maxAliasNodes + maxAliasNodesPerByte*size, expanded: make(map[*yaml.Node]int)}
 	return c.count(root)
 }
 

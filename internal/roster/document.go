@@ -188,7 +188,7 @@ func syntaxProblem(file string, lines *lineReader, err error) *Problem {
 	text, isScannerError := scannerErrors[reason]
 	switch {
 	case !isScannerError:
-		text = "this is not valid YAML: " + cut(reason)
+		text = "this is not valid YAML: " + truncate(reason)
 	case text == tabProblem, reason == noToken && tabRegexp.Match(lines.text(at.Line)):
 		return &Problem{lines.lastPlace(file, "\t"), tabProblem}
 	}

@@ -45,7 +45,7 @@ func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 			if r == utf8.RuneError && size == 1 {
 				return nil, problem(i, fmt.Sprintf("the byte 0x%02x is not UTF-8: save the file as UTF-8", b))
 			}
-			if invisible(r) {
+			if isInvisible(r) {
 				return nil, problem(i, fmt.Sprintf("the invisible character %U stands here: take it out", r))
 			}
 			i += size
@@ -66,9 +66,9 @@ func lineProblem(data []byte) string {
 	return ""
 }
 
-// invisible tells whether r is a control character, a line break that is not a line feed, a mark that turns the direction of
+// isInvisible tells whether r is a control character, a line break that is not a line feed, a mark that turns the direction of
 // text around, a byte-order mark or no character at all. Marks that scripts need to be read (joiners, left-to-right) are not.
-func invisible(r rune) bool {
+func isInvisible(r rune) bool {
 	switch {
 	case r < ' ', r >= 0x7f && r < 0xa0, // controls
 		r == 0x2028, r == 0x2029, // line and paragraph separators

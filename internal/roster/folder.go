@@ -57,9 +57,9 @@ func LookalikeError(name string) error {
 		"take it out of the folder, or put a dot in front of its name", name)
 }
 
-// filesAt returns path itself, whatever it is, or the roster files in it and below when it is a
+// findFiles returns path itself, whatever it is, or the roster files in it and below when it is a
 // folder.
-func filesAt(path string) ([]string, error) {
+func findFiles(path string) ([]string, error) {
 	if path == "" {
 		return nil, errors.New("the name of a file or folder is empty")
 	}
@@ -73,17 +73,17 @@ func filesAt(path string) ([]string, error) {
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
-	files, err := filesBelow(path, []fs.FileInfo{info})
+	files, err := findFilesIn(path, []fs.FileInfo{info})
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("the folder %s holds no *.yaml or *.yml file", path)
 	}
 	return files, err
 }
 
-// filesBelow returns the roster files of a folder, sorted by name, those of a subfolder at its
+// findFilesIn returns the roster files of a folder, sorted by name, those of a subfolder at its
 // name. Links are followed; way has the folders down to this one, in which a link must not lead
 // back. What cannot be told to hold no roster is an error.
-func filesBelow(folder string, way []fs.FileInfo) ([]string, error) {
+func findFilesIn(folder string, way []fs.FileInfo) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func filesBelow(folder string, way []fs.FileInfo) ([]string, error) {
 			if slices.ContainsFunc(way, func(above fs.FileInfo) bool { return os.SameFile(above, info) }) {
 				return nil, fmt.Errorf("%s is a link to a folder that it is in: take it away", path)
 			}
-			below, err := filesBelow(path, append(slices.Clip(way), info))
+			below, err := findFilesIn(path, append(slices.Clip(way), info))
 			if err != nil {
 				return nil, err
 			}

@@ -14,8 +14,8 @@ type kind int
 
 const (
 	textKind      kind = iota // one line, at most max characters
-	proseKind                 // text that may have line breaks
-	flagKind                  // true or false, yes or no
+	longTextKind                 // text that may have line breaks
+	boolKind                  // true or false, yes or no
 	numberKind                // whole, from min to max
 	dateKind                  // YYYY-MM-DD
 	durationKind              // a time with its unit, from 0s to maxDuration
@@ -34,10 +34,10 @@ type key struct {
 	kind     kind
 	min, max int
 	choices  []string
-	// standard is what stands for the key when it is left out; nil where that is nothing, or not one value.
-	standard any
-	// about tells editors, and who reads the schema, what the key is for.
-	about string
+	// defaultValue is what stands for the key when it is left out; nil where that is nothing, or not one value.
+	defaultValue any
+	// description tells editors, and who reads the schema, what the key is for.
+	description string
 	// item is set for the items of the list.
 	item bool
 }
@@ -57,8 +57,8 @@ func (k *key) String() string {
 
 // section is a mapping of a roster, with the keys that it may have.
 type section struct {
-	// where tells a reader which mapping this is.
-	where string
+	// place tells a reader which mapping this is.
+	place string
 	keys  []key
 }
 
@@ -66,58 +66,58 @@ type section struct {
 var (
 	rosterKeys = section{"at the top of the file", []key{
 		{name: "organization", kind: textKind, max: maxName,
-			about: "Name or id of the organization. orgsync refuses to act on any other."},
-		{name: "settings", kind: mappingKind, about: "Bounds of what one run may do."},
+			description: "Name or id of the organization. orgsync refuses to act on any other."},
+		{name: "settings", kind: mappingKind, description: "Bounds of what one run may do."},
 		{name: "defaults", kind: mappingKind,
-			about: "What everybody gets. An entry adds its own groups, roles and policies to these; its api_enabled takes their place."},
+			description: "What everybody gets. An entry adds its own groups, roles and policies to these; its api_enabled takes their place."},
 		{name: "users", kind: peopleKind, min: 1,
-			about: "The people of the organization. Files of a folder are joined, and at least one of them has this list."},
+			description: "The people of the organization. Files of a folder are joined, and at least one of them has this list."},
 	}}
 	settingsKeys = section{`under "settings"`, []key{
 		{name: "allowed_domains", kind: domainsKind, min: 1, max: 1000,
-			about: `Mail domains that people may have. An address elsewhere is an error, unless its entry says "external: true".`},
-		{name: "max_invites", kind: numberKind, max: 1_000_000, standard: defaultMaxInvites,
-			about: "Most invitation mails in one run, new and renewed ones together. A plan with more is refused."},
-		{name: "max_removals", kind: numberKind, max: 1_000_000, standard: defaultMaxRemovals,
-			about: "Most people suspended or removed in one run. A plan with more is refused."},
-		{name: "max_revokes", kind: numberKind, max: 1_000_000, standard: defaultMaxRevokes,
-			about: "Most changes in one run that take access from members. A plan with more is refused."},
-		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, standard: defaultReinviteRounds,
-			about: "Mails in all to a person who never answers. From then on they are only reported."},
-		{name: "unlisted", kind: choiceKind, choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)}, standard: UnlistedReport,
-			about: "What happens to people who are in the organization but not in the roster. suspend and remove need an organization at the top."},
-		{name: "unlisted_after", kind: durationKind, standard: FormatDuration(defaultUnlistedAfter),
-			about: "How long a user whom orgsync never saw in a roster must be unlisted before they are suspended or removed, " +
+			description: `Mail domains that people may have. An address elsewhere is an error, unless its entry says "external: true".`},
+		{name: "max_invites", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxInvites,
+			description: "Most invitation mails in one run, new and renewed ones together. A plan with more is refused."},
+		{name: "max_removals", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRemovals,
+			description: "Most people suspended or removed in one run. A plan with more is refused."},
+		{name: "max_revokes", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRevokes,
+			description: "Most changes in one run that take access from members. A plan with more is refused."},
+		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, defaultValue: defaultReinviteRounds,
+			description: "Mails in all to a person who never answers. From then on they are only reported."},
+		{name: "unlisted", kind: choiceKind, choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)}, defaultValue: UnlistedReport,
+			description: "What happens to people who are in the organization but not in the roster. suspend and remove need an organization at the top."},
+		{name: "unlisted_after", kind: durationKind, defaultValue: FormatDuration(defaultUnlistedAfter),
+			description: "How long a user whom orgsync never saw in a roster must be unlisted before they are suspended or removed, " +
 				"as in 24h or 3d. 0s: at once."},
-		{name: "extra_access", kind: choiceKind, choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)}, standard: ExtraAccessReport,
-			about: "What happens to groups, roles and policies that a listed person has beyond the roster."},
-		{name: "hidden_members", kind: choiceKind, standard: HiddenMembersHold,
+		{name: "extra_access", kind: choiceKind, choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)}, defaultValue: ExtraAccessReport,
+			description: "What happens to groups, roles and policies that a listed person has beyond the roster."},
+		{name: "hidden_members", kind: choiceKind, defaultValue: HiddenMembersHold,
 			choices: []string{string(HiddenMembersHold), string(HiddenMembersInvite)},
-			about:   "What happens to people whose membership the API key cannot see: they are held, or invited once."},
+			description:   "What happens to people whose membership the API key cannot see: they are held, or invited once."},
 		{name: "protected", kind: addressesKind, max: 1000,
-			about: "People who are never suspended or removed, and whose access is never revoked."},
+			description: "People who are never suspended or removed, and whose access is never revoked."},
 	}}
 	defaultsKeys = section{`under "defaults"`, accessKeys}
 	personKeys   = section{`in an entry of "users"`, slices.Concat([]key{
 		{name: "email", kind: addressKind,
-			about: "The mail address that is invited, as in ada@example.com. Upper and lower case make no difference."},
-		{name: "name", kind: textKind, max: maxPersonName, about: "The person's name, for whoever reviews this file. It is sent nowhere."},
+			description: "The mail address that is invited, as in ada@example.com. Upper and lower case make no difference."},
+		{name: "name", kind: textKind, max: maxPersonName, description: "The person's name, for whoever reviews this file. It is sent nowhere."},
 	}, accessKeys, []key{
-		{name: "aliases", kind: addressesKind, max: MaxAliases, about: "Other addresses that the same person may register with."},
+		{name: "aliases", kind: addressesKind, max: MaxAliases, description: "Other addresses that the same person may register with."},
 		{name: "until", kind: dateKind,
-			about: "The last day, as in 2027-03-31. From the day after (UTC) the person counts as not listed."},
-		{name: "external", kind: flagKind, standard: false, about: "The address is outside of allowed_domains on purpose."},
-		{name: "note", kind: proseKind, max: 1000, about: "Anything worth knowing for whoever reviews this file. It is sent nowhere."},
+			description: "The last day, as in 2027-03-31. From the day after (UTC) the person counts as not listed."},
+		{name: "external", kind: boolKind, defaultValue: false, description: "The address is outside of allowed_domains on purpose."},
+		{name: "note", kind: longTextKind, max: 1000, description: "Anything worth knowing for whoever reviews this file. It is sent nowhere."},
 	})}
 	accessKeys = []key{
-		{name: "api_enabled", kind: flagKind,
-			about: "Whether the person may use the API. Left out here and in the defaults, it stays as it is, and an invitation asks for none."},
+		{name: "api_enabled", kind: boolKind,
+			description: "Whether the person may use the API. Left out here and in the defaults, it stays as it is, and an invitation asks for none."},
 		{name: "groups", kind: namesKind, max: MaxRefs,
-			about: "Groups, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+			description: "Groups, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
 		{name: "roles", kind: namesKind, max: MaxRefs,
-			about: "Roles, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+			description: "Roles, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
 		{name: "policies", kind: namesKind, max: MaxRefs,
-			about: "Policies, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+			description: "Policies, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
 	}
 	sections = []*section{&rosterKeys, &settingsKeys, &defaultsKeys, &personKeys}
 )
@@ -148,8 +148,8 @@ func (s *section) find(name string) *key {
 	return nil
 }
 
-// node is what the YAML node of a value of this kind is.
-func (k kind) node() yaml.Kind {
+// nodeKind is what the YAML nodeKind of a value of this kind is.
+func (k kind) nodeKind() yaml.Kind {
 	switch k {
 	case namesKind, domainsKind, addressesKind, peopleKind:
 		return yaml.SequenceNode
@@ -159,8 +159,8 @@ func (k kind) node() yaml.Kind {
 	return yaml.ScalarNode
 }
 
-// item is the kind of the items of a list.
-func (k kind) item() kind {
+// itemKind is the kind of the items of a list.
+func (k kind) itemKind() kind {
 	switch k {
 	case peopleKind:
 		return mappingKind
@@ -170,10 +170,10 @@ func (k kind) item() kind {
 	return textKind
 }
 
-// wanted completes "must be".
-func (k *key) wanted() string {
+// expected completes "must be".
+func (k *key) expected() string {
 	switch k.kind {
-	case flagKind:
+	case boolKind:
 		return "true or false"
 	case numberKind:
 		return fmt.Sprintf("a whole number from %d to %d", k.min, k.max)
@@ -182,7 +182,7 @@ func (k *key) wanted() string {
 	case durationKind:
 		return "a time with its unit, such as 24h, 90m or 3d, and at most 365d"
 	case choiceKind:
-		return enumerate(k.choices, "or")
+		return joinWords(k.choices, "or")
 	case addressKind:
 		return "a mail address"
 	case namesKind:
@@ -202,8 +202,8 @@ func (k *key) wanted() string {
 	return "text"
 }
 
-// enumerate joins words as a sentence does.
-func enumerate(words []string, conjunction string) string {
+// joinWords joins words as a sentence does.
+func joinWords(words []string, conjunction string) string {
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
 }

@@ -47,7 +47,7 @@ func Parse(files []File) (*Roster, error) {
 	d := newDecoder()
 	for _, f := range files {
 		if len(f.Data) > MaxFile {
-			return nil, tooLarge(f.Name)
+			return nil, tooLargeError(f.Name)
 		}
 		d.decodeFile(f.Name, f.Data)
 	}
@@ -62,7 +62,7 @@ func rosterFiles(paths []string) ([]string, error) {
 	var files []string
 	listed := make(map[string]bool)
 	for _, path := range paths {
-		found, err := filesAt(path)
+		found, err := findFiles(path)
 		if err != nil {
 			return nil, err
 		}
@@ -90,11 +90,11 @@ func readFile(file string) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > MaxFile {
-		return nil, tooLarge(file)
+		return nil, tooLargeError(file)
 	}
 	return data, nil
 }
 
-func tooLarge(file string) error {
+func tooLargeError(file string) error {
 	return fmt.Errorf("%s is larger than %d MiB: split it into several files", file, MaxFile>>20)
 }

@@ -20,7 +20,7 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	if problem != nil {
 		return nil, &ProblemsError{Problems: []Problem{*problem}}
 	}
-	name, users := listOfUsers(root)
+	name, users := findUsers(root)
 	if users == nil || users.Kind != yaml.SequenceNode || users.Style&yaml.FlowStyle != 0 {
 		at := Position{file, 1, 1}
 		if users != nil {
@@ -29,26 +29,26 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 		return nil, fmt.Errorf(`add people at %v: "users" must be a list with each person on a line of their own, as in "- email: ada@example.com"`, at)
 	}
 	lines := bytes.SplitAfter(data, []byte("\n"))
-	indent, found := indentation(lines, users)
+	indent, found := findIndentation(lines, users)
 	if !found {
 		return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so that it cannot be told how far they are indented`,
 			Position{file, users.Line, users.Column})
 	}
-	last := lastLine(lines, root, name, users, len(indent))
+	last := findLastLine(lines, root, name, users, len(indent))
 	var added bytes.Buffer
 	for _, e := range entries {
 		e.write(&added, indent)
 	}
 	merged := insertAfter(lines, last, added.String())
-	if !extends(file, merged, root, entries) {
+	if !isExtension(file, merged, root, entries) {
 		return nil, fmt.Errorf("add people after %v: what stands there would be read in another way: add a line that is not indented, such as a key or a comment, below the list",
 			Position{file, last + 1, 1})
 	}
 	return merged, nil
 }
 
-// listOfUsers is the key "users" with its value; nil when the file has none.
-func listOfUsers(root *yaml.Node) (name, users *yaml.Node) {
+// findUsers is the key "users" with its value; nil when the file has none.
+func findUsers(root *yaml.Node) (name, users *yaml.Node) {
 	if root == nil || root.Kind != yaml.MappingNode {
 		return nil, nil
 	}
@@ -60,8 +60,8 @@ func listOfUsers(root *yaml.Node) (name, users *yaml.Node) {
 	return nil, nil
 }
 
-// indentation is what stands before the "-" of the list's items, told by the first that has something on the same line.
-func indentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
+// findIndentation is what stands before the "-" of the list's items, told by the first that has something on the same line.
+func findIndentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
 	for _, item := range users.Content {
 		line := lines[item.Line-1]
 		before := string(line[:min(item.Column-1, len(line))]) // spaces and a "-", if it is one that tells
@@ -72,9 +72,9 @@ func indentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
 	return "", false
 }
 
-// lastLine is the number, from 0, of the last line that belongs to users. Comments that are indented as far as the list,
+// findLastLine is the number, from 0, of the last line that belongs to users. Comments that are indented as far as the list,
 // or less, may be about what follows; a deeper one belongs to the last entry, or is part of a text.
-func lastLine(lines [][]byte, root, name, users *yaml.Node, indent int) int {
+func findLastLine(lines [][]byte, root, name, users *yaml.Node, indent int) int {
 	end := len(lines)
 	for i := 0; i < len(root.Content); i += 2 {
 		if next := root.Content[i].Line - 1; next >= name.Line && next < end {
@@ -110,14 +110,14 @@ func insertAfter(lines [][]byte, line int, text string) []byte {
 	return slices.Concat(before, []byte(strings.ReplaceAll(text, "\n", lineEnd)), after)
 }
 
-// extends tells whether merged says what old says, and has entries besides.
-func extends(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
+// isExtension tells whether merged says what old says, and has entries besides.
+func isExtension(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
 	root, problem := parseFile(file, merged)
 	if problem != nil {
 		return false
 	}
-	_, users := listOfUsers(root)
-	_, before := listOfUsers(old)
+	_, users := findUsers(root)
+	_, before := findUsers(old)
 	if users == nil || len(users.Content) != len(before.Content)+len(entries) {
 		return false
 	}
@@ -127,10 +127,10 @@ func extends(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
 		}
 	}
 	users.Content = users.Content[:len(before.Content)]
-	return equal(old, root)
+	return equalNodes(old, root)
 }
 
-// equal compares what nodes say, not where and how.
-func equal(a, b *yaml.Node) bool {
-	return a.Kind == b.Kind && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor && slices.EqualFunc(a.Content, b.Content, equal)
+// equalNodes compares what nodes say, not where and how.
+func equalNodes(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor && slices.EqualFunc(a.Content, b.Content, equalNodes)
 }

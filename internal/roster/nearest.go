@@ -6,15 +6,15 @@ import "strings"
 // count for nothing, since people mix them up.
 func Nearest(name string, candidates []string) string {
 	const farthest = 2
-	name = bare(name)
+	name = normalizeName(name)
 	best, bestDistance := "", farthest+1
 	for _, c := range candidates {
-		target := bare(c)
+		target := normalizeName(c)
 		// Half of a short word may not be wrong; and far lengths need no closer look, however long the name is.
 		if max(len(name)-len(target), len(target)-len(name)) > farthest {
 			continue
 		}
-		if d := distance(name, target); d < bestDistance && 2*d < len(target) {
+		if d := editDistance(name, target); d < bestDistance && 2*d < len(target) {
 			best, bestDistance = c, d
 		}
 	}
@@ -23,12 +23,12 @@ func Nearest(name string, candidates []string) string {
 
 var joiners = strings.NewReplacer("_", "", "-", "", " ", "")
 
-// bare is name in lower case without what joins its words.
-func bare(name string) string { return joiners.Replace(strings.ToLower(name)) }
+// normalizeName is name in lower case without what joins its words.
+func normalizeName(name string) string { return joiners.Replace(strings.ToLower(name)) }
 
-// distance is how many characters have to be put in, taken out, replaced or swapped with their neighbour to make b
+// editDistance is how many characters have to be put in, taken out, replaced or swapped with their neighbour to make b
 // of a (optimal string alignment).
-func distance(a, b string) int {
+func editDistance(a, b string) int {
 	s, t := []rune(a), []rune(b)
 	before, last, row := make([]int, len(t)+1), make([]int, len(t)+1), make([]int, len(t)+1)
 	for j := range last {

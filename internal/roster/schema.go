@@ -108,35 +108,35 @@ const maxCharacters = 254
 
 // schema describes the value of k.
 func (k *key) schema() schema {
-	s := schema{Description: k.about, Default: k.standard}
+	s := schema{Description: k.description, Default: k.defaultValue}
 	switch k.kind {
 	case textKind:
 		s.Type, s.Pattern, s.MaxLength = "string", linePattern, k.max
 		s.PatternErrorMessage = "must be one line of text, without characters that cannot be seen"
-	case proseKind:
+	case longTextKind:
 		s.Type, s.Pattern, s.MaxLength = "string", prosePattern, k.max
 		s.PatternErrorMessage = "must be text, without characters that cannot be seen"
-	case flagKind:
+	case boolKind:
 		s.AnyOf = []schema{{Type: "boolean"}, {Type: "string", Pattern: flagPattern}}
 	case numberKind:
 		s.Type, s.Minimum, s.Maximum = "integer", &k.min, &k.max
 	case dateKind:
 		s.Type, s.Pattern, s.Format, s.Examples = "string", datePattern, "date", []any{"2027-03-31"}
-		s.PatternErrorMessage = "must be " + k.wanted()
+		s.PatternErrorMessage = "must be " + k.expected()
 	case durationKind:
 		s.Type, s.Pattern, s.Examples = "string", durationPattern, []any{"24h", "90m", "3d"}
-		s.PatternErrorMessage = "must be " + k.wanted()
+		s.PatternErrorMessage = "must be " + k.expected()
 	case choiceKind:
 		s.Enum = k.choices
 	case addressKind:
 		s.Type, s.Pattern, s.MaxLength = "string", addressPattern, maxCharacters
-		s.PatternErrorMessage = "must be " + k.wanted()
+		s.PatternErrorMessage = "must be " + k.expected()
 	case mappingKind:
 		section := k.section().schema()
 		section.Description = s.Description
 		return section
 	default: // the lists
-		item := key{name: k.name, kind: k.kind.item(), max: maxName, item: true}
+		item := key{name: k.name, kind: k.kind.itemKind(), max: maxName, item: true}
 		items := item.schema()
 		if k.kind == domainsKind {
 			items.Pattern, items.PatternErrorMessage = domainPattern, "must be a mail domain, as in example.com"

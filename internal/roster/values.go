@@ -23,22 +23,22 @@ const (
 )
 
 // at is where n stands or, behind an alias, where the outermost alias does.
-func (d *decoder) at(n *yaml.Node) Position {
-	if d.via != nil {
-		n = d.via
+func (d *decoder) position(n *yaml.Node) Position {
+	if d.alias != nil {
+		n = d.alias
 	}
 	return Position{d.file, n.Line, n.Column}
 }
 
 // problem notes what is wrong with n.
-func (d *decoder) problem(n *yaml.Node, format string, args ...any) {
-	d.problems = append(d.problems, Problem{d.at(n), fmt.Sprintf(format, args...)})
+func (d *decoder) addProblem(n *yaml.Node, format string, args ...any) {
+	d.problems = append(d.problems, Problem{d.position(n), fmt.Sprintf(format, args...)})
 }
 
 // mapping calls read, with the node of the key and that of the value, for each key of n that s has and whose value is of the
 // key's kind. It returns the names of the keys that are present, even if their values are wrong; a misspelt key counts as the
 // key that was probably meant.
-func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) map[string]bool {
+func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) map[string]bool {
 	present := make(map[string]bool)
 	first := make(map[string]*yaml.Node)
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -46,18 +46,18 @@ func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *y
 		k := s.find(name.Value)
 		switch {
 		case name.Kind != yaml.ScalarNode:
-			d.problem(name, "a key must be a plain word, not %s", describe(name))
+			d.addProblem(name, "a key must be a plain word, not %s", describeNode(name))
 		case name.Tag == mergeTag:
-			d.problem(name, `merge keys ("<<") are not read: put what people share under "defaults"`)
+			d.addProblem(name, `merge keys ("<<") are not read: put what people share under "defaults"`)
 		case k == nil:
-			present[d.unknownKey(name, s)] = true
+			present[d.reportUnknownKey(name, s)] = true
 		case first[k.name] != nil:
-			d.problem(name, "the key %s is already set at %v", quote(name.Value), d.at(first[k.name]))
+			d.addProblem(name, "the key %s is already set at %v", quote(name.Value), d.position(first[k.name]))
 		default:
 			present[k.name], first[k.name] = true, name
 			d.checkTag(name)
-			d.resolve(value, func(v *yaml.Node) {
-				if d.fits(k, v) {
+			d.followAlias(value, func(v *yaml.Node) {
+				if d.checkValue(k, v) {
 					read(k, name, v)
 				}
 			})
@@ -67,11 +67,11 @@ func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *y
 }
 
 // unknownKey reports a key that s does not have. It returns the key that was probably meant, or "".
-func (d *decoder) unknownKey(name *yaml.Node, s *section) string {
+func (d *decoder) reportUnknownKey(name *yaml.Node, s *section) string {
 	var places []string
 	for _, other := range sections {
 		if other.find(name.Value) != nil {
-			places = append(places, other.where)
+			places = append(places, other.place)
 		}
 	}
 	var candidates []string
@@ -81,29 +81,29 @@ func (d *decoder) unknownKey(name *yaml.Node, s *section) string {
 	near := Nearest(name.Value, candidates)
 	switch {
 	case near != "":
-		d.problem(name, "unknown key %s: did you mean %s?", quote(name.Value), quote(near))
+		d.addProblem(name, "unknown key %s: did you mean %s?", quote(name.Value), quote(near))
 	case len(places) > 0:
-		d.problem(name, "the key %s does not belong here, but %s", quote(name.Value), strings.Join(places, " or "))
+		d.addProblem(name, "the key %s does not belong here, but %s", quote(name.Value), strings.Join(places, " or "))
 	default:
-		d.problem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.where, enumerate(candidates, "and"))
+		d.addProblem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.place, joinWords(candidates, "and"))
 	}
 	return near
 }
 
 // items calls read for each item of the list n that is of the right kind; item describes what it should be.
-func (d *decoder) items(k *key, n *yaml.Node, read func(item *key, v *yaml.Node)) {
+func (d *decoder) decodeItems(k *key, n *yaml.Node, read func(item *key, v *yaml.Node)) {
 	if len(n.Content) < k.min {
-		d.problem(n, "%s is empty: it needs at least one entry", k)
+		d.addProblem(n, "%s is empty: it needs at least one entry", k)
 		return
 	}
 	if k.max > 0 && len(n.Content) > k.max {
-		d.problem(n, "%s has %d entries, more than the %d that it may have", k, len(n.Content), k.max)
+		d.addProblem(n, "%s has %d entries, more than the %d that it may have", k, len(n.Content), k.max)
 		return
 	}
-	item := key{name: k.name, kind: k.kind.item(), max: maxName, item: true}
+	item := key{name: k.name, kind: k.kind.itemKind(), max: maxName, item: true}
 	for _, value := range n.Content {
-		d.resolve(value, func(v *yaml.Node) {
-			if d.fits(&item, v) {
+		d.followAlias(value, func(v *yaml.Node) {
+			if d.checkValue(&item, v) {
 				read(&item, v)
 			}
 		})
@@ -111,33 +111,33 @@ func (d *decoder) items(k *key, n *yaml.Node, read func(item *key, v *yaml.Node)
 }
 
 // resolve calls read with n or, when n is an alias, with what it stands for.
-func (d *decoder) resolve(n *yaml.Node, read func(n *yaml.Node)) {
+func (d *decoder) followAlias(n *yaml.Node, read func(n *yaml.Node)) {
 	if n.Kind != yaml.AliasNode {
 		read(n)
 		return
 	}
-	outer := d.via
+	outer := d.alias
 	if outer == nil {
-		d.via = n
+		d.alias = n
 	}
 	read(n.Alias)
-	d.via = outer
+	d.alias = outer
 }
 
 // fits tells whether n is something that can be read as k; where not, it says so.
-func (d *decoder) fits(k *key, n *yaml.Node) bool {
+func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 	switch {
 	case !d.checkTag(n):
-	case n.Tag == nullTag && k.min > 0 && k.kind.node() == yaml.SequenceNode:
-		d.problem(n, "%s is empty: it needs at least one entry", k)
+	case n.Tag == nullTag && k.min > 0 && k.kind.nodeKind() == yaml.SequenceNode:
+		d.addProblem(n, "%s is empty: it needs at least one entry", k)
 	case n.Tag == nullTag && k.item:
-		d.problem(n, "%s has no value: give it one or take the line out", k)
+		d.addProblem(n, "%s has no value: give it one or take the line out", k)
 	case n.Tag == nullTag:
-		d.problem(n, "%s has no value: give it one or take the key out", k)
-	case n.Kind != k.kind.node(), k.kind == addressKind && n.Tag != textTag:
-		d.problem(n, "%s must be %s, not %s", k, k.wanted(), describe(n))
-	case (k.kind == textKind || k.kind == proseKind) && n.Tag != textTag:
-		d.problem(n, "%s must be text, not %s: put it in quotes", k, describe(n))
+		d.addProblem(n, "%s has no value: give it one or take the key out", k)
+	case n.Kind != k.kind.nodeKind(), k.kind == addressKind && n.Tag != textTag:
+		d.addProblem(n, "%s must be %s, not %s", k, k.expected(), describeNode(n))
+	case (k.kind == textKind || k.kind == longTextKind) && n.Tag != textTag:
+		d.addProblem(n, "%s must be text, not %s: put it in quotes", k, describeNode(n))
 	default:
 		return true
 	}
@@ -150,25 +150,25 @@ func (d *decoder) checkTag(n *yaml.Node) bool {
 		return true
 	}
 	if strings.HasPrefix(n.Tag, "!!") {
-		d.problem(n, "the tag %s has no place in a roster: take it out", quote(n.Tag))
+		d.addProblem(n, "the tag %s has no place in a roster: take it out", quote(n.Tag))
 	} else {
-		d.problem(n, `the tag %s has no place in a roster: a text that begins with "!" needs quotes`, quote(n.Tag))
+		d.addProblem(n, `the tag %s has no place in a roster: a text that begins with "!" needs quotes`, quote(n.Tag))
 	}
 	return false
 }
 
 // text reads text within its bounds, without white space around it; "" where it is not.
-func (d *decoder) text(k *key, n *yaml.Node) string {
+func (d *decoder) decodeText(k *key, n *yaml.Node) string {
 	s := strings.TrimSpace(n.Value)
-	if flaw := k.flaw(s); flaw != "" {
-		d.problem(n, "%s %s", k, flaw)
+	if flaw := k.textProblem(s); flaw != "" {
+		d.addProblem(n, "%s %s", k, flaw)
 		return ""
 	}
 	return s
 }
 
-// flaw completes "the value …" where s, trimmed, cannot be a text for k; "" where it can.
-func (k *key) flaw(s string) string {
+// textProblem completes "the value …" where s, trimmed, cannot be a text for k; "" where it can.
+func (k *key) textProblem(s string) string {
 	if s == "" {
 		return "is empty"
 	}
@@ -177,10 +177,10 @@ func (k *key) flaw(s string) string {
 	}
 	for _, r := range s {
 		switch {
-		case k.kind == proseKind && (r == '\n' || r == '\t'):
+		case k.kind == longTextKind && (r == '\n' || r == '\t'):
 		case r == '\n':
 			return "has a line break in it: write it on one line"
-		case invisible(r):
+		case isInvisible(r):
 			return fmt.Sprintf("holds the invisible character %U: take it out", r)
 		}
 	}
@@ -188,44 +188,44 @@ func (k *key) flaw(s string) string {
 }
 
 // flag reads true or false.
-func (d *decoder) flag(k *key, n *yaml.Node) bool {
+func (d *decoder) decodeBool(k *key, n *yaml.Node) bool {
 	switch strings.ToLower(n.Value) {
 	case "true", "yes":
 		return true
 	case "false", "no":
 		return false
 	}
-	d.invalid(k, n)
+	d.reportInvalid(k, n)
 	return false
 }
 
 // number reads a whole number within its bounds, in plain decimal digits.
-func (d *decoder) number(k *key, n *yaml.Node) int {
+func (d *decoder) decodeNumber(k *key, n *yaml.Node) int {
 	i, err := strconv.Atoi(n.Value)
 	if err == nil && n.Tag == textTag {
-		d.problem(n, "%s must be a number: take the quotes off", k)
+		d.addProblem(n, "%s must be a number: take the quotes off", k)
 		return k.min
 	}
 	// The other spellings that YAML knows (0x1f, 010, 1_000) mean different things to different readers.
 	if err != nil || strconv.Itoa(i) != n.Value || i < k.min || i > k.max {
-		d.invalid(k, n)
+		d.reportInvalid(k, n)
 		return k.min
 	}
 	return i
 }
 
 // date reads a day.
-func (d *decoder) date(k *key, n *yaml.Node) time.Time {
+func (d *decoder) decodeDate(k *key, n *yaml.Node) time.Time {
 	day, err := time.Parse(time.DateOnly, n.Value)
 	var malformed *time.ParseError
 	switch {
 	case errors.As(err, &malformed) && strings.HasSuffix(malformed.Message, "out of range"): // month or day, in the right form
-		d.problem(n, "%s is %s, which is not in the calendar", k, n.Value)
+		d.addProblem(n, "%s is %s, which is not in the calendar", k, n.Value)
 	case err != nil:
-		d.invalid(k, n)
+		d.reportInvalid(k, n)
 	// Earlier years are slips of the hand; the first one would even be the zero time, which means no end.
 	case day.Year() < 2000:
-		d.problem(n, "%s is %s: years before 2000 are taken for a mistake", k, n.Value)
+		d.addProblem(n, "%s is %s: years before 2000 are taken for a mistake", k, n.Value)
 	default:
 		return day
 	}
@@ -233,10 +233,10 @@ func (d *decoder) date(k *key, n *yaml.Node) time.Time {
 }
 
 // duration reads a time with its unit; 0 where it is none.
-func (d *decoder) duration(k *key, n *yaml.Node) time.Duration {
+func (d *decoder) decodeDuration(k *key, n *yaml.Node) time.Duration {
 	value, ok := parseDuration(n.Value)
 	if !ok {
-		d.invalid(k, n)
+		d.reportInvalid(k, n)
 	}
 	return value
 }
@@ -279,65 +279,65 @@ func FormatDuration(d time.Duration) string {
 }
 
 // choice reads one of the choices of k; the first where it is none.
-func (d *decoder) choice(k *key, n *yaml.Node) string {
+func (d *decoder) decodeChoice(k *key, n *yaml.Node) string {
 	if slices.Contains(k.choices, n.Value) {
 		return n.Value
 	}
 	if near := Nearest(n.Value, k.choices); near != "" {
-		d.problem(n, "%s must be %s, not %s: did you mean %s?", k, k.wanted(), quote(n.Value), quote(near))
+		d.addProblem(n, "%s must be %s, not %s: did you mean %s?", k, k.expected(), quote(n.Value), quote(near))
 	} else {
-		d.invalid(k, n)
+		d.reportInvalid(k, n)
 	}
 	return k.choices[0]
 }
 
 // invalid reports a value that is not what k wants.
-func (d *decoder) invalid(k *key, n *yaml.Node) {
-	d.problem(n, "%s must be %s, not %s", k, k.wanted(), quote(n.Value))
+func (d *decoder) reportInvalid(k *key, n *yaml.Node) {
+	d.addProblem(n, "%s must be %s, not %s", k, k.expected(), quote(n.Value))
 }
 
 // address reads a mail address; the zero one where it is none.
-func (d *decoder) address(n *yaml.Node) org.Address {
+func (d *decoder) decodeAddress(n *yaml.Node) org.Address {
 	a, err := org.ParseAddress(n.Value)
 	if err != nil {
-		d.problem(n, "%s: %v", quote(n.Value), err)
+		d.addProblem(n, "%s: %v", quote(n.Value), err)
 	}
 	return a
 }
 
 // personAddress reads an address of a person, which nobody else may have; the zero one where it is none or taken.
-func (d *decoder) personAddress(n *yaml.Node) org.Address {
-	a := d.address(n)
+func (d *decoder) decodePersonAddress(n *yaml.Node) org.Address {
+	a := d.decodeAddress(n)
 	if a.IsZero() {
 		return a
 	}
-	if first, taken := d.listed[a.Key()]; taken {
-		d.duplicate(n, a.String(), first)
+	if first, taken := d.addresses[a.Key()]; taken {
+		d.reportDuplicate(n, a.String(), first)
 		return org.Address{}
 	}
-	d.listed[a.Key()] = listing{d.at(n), a.String()}
+	d.addresses[a.Key()] = firstUse{d.position(n), a.String()}
 	return a
 }
 
 // duplicate reports that value, in whatever spelling, already stood at first.
-func (d *decoder) duplicate(n *yaml.Node, value string, first listing) {
+func (d *decoder) reportDuplicate(n *yaml.Node, value string, first firstUse) {
 	if value == first.spelling {
-		d.problem(n, "%s is already listed at %v", quote(value), first.at)
+		d.addProblem(n, "%s is already listed at %v", quote(value), first.at)
 	} else {
-		d.problem(n, "%s is the same as %s, already listed at %v", quote(value), quote(first.spelling), first.at)
+		d.addProblem(n, "%s is the same as %s, already listed at %v", quote(value), quote(first.spelling), first.at)
 	}
 }
 
 // protected reads a list of addresses, each once.
-func (d *decoder) protected(k *key, n *yaml.Node) []org.Address {
+func (d *decoder) decodeProtected(k *key, n *yaml.Node) []org.Address {
 	var list []org.Address
-	seen := make(map[string]listing)
-	d.items(k, n, func(k *key, v *yaml.Node) {
-		a := d.address(v)
+	seen := make(map[string]firstUse)
+	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
+		a := d.decodeAddress(v)
 		if first, taken := seen[a.Key()]; taken {
-			d.duplicate(v, a.String(), first)
+			d.reportDuplicate(v, a.String(), first)
 		} else if !a.IsZero() {
-			seen[a.Key()] = listing{d.at(v), a.String()}
+			seen[a.Key()] = firstUse{d.position(v), a.String()}
 			list = append(list, a)
 		}
 	})
@@ -345,22 +345,22 @@ func (d *decoder) protected(k *key, n *yaml.Node) []org.Address {
 }
 
 // domains reads a list of mail domains, each once; nil where one is wrong, so that nobody is judged by half a list.
-func (d *decoder) domains(k *key, n *yaml.Node) []string {
+func (d *decoder) decodeDomains(k *key, n *yaml.Node) []string {
 	var list []string
-	seen := make(map[string]listing)
+	seen := make(map[string]firstUse)
 	before := len(d.problems)
-	d.items(k, n, func(k *key, v *yaml.Node) {
-		s := d.text(k, v)
+	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
+		s := d.decodeText(k, v)
 		if s == "" {
 			return
 		}
 		a, err := org.ParseAddress("anybody@" + s)
 		if err != nil {
-			d.problem(v, "%s is not a mail domain such as example.com", quote(s))
+			d.addProblem(v, "%s is not a mail domain such as example.com", quote(s))
 		} else if first, taken := seen[a.Domain()]; taken {
-			d.duplicate(v, s, first)
+			d.reportDuplicate(v, s, first)
 		} else {
-			seen[a.Domain()] = listing{d.at(v), s}
+			seen[a.Domain()] = firstUse{d.position(v), s}
 			list = append(list, a.Domain())
 		}
 	})
@@ -372,12 +372,12 @@ func (d *decoder) domains(k *key, n *yaml.Node) []string {
 
 // refs reads a list of names, each once. It is never nil, since an empty list means that none is wanted. A name
 // behind an alias keeps the place where it is written.
-func (d *decoder) refs(k *key, n *yaml.Node) []Ref {
+func (d *decoder) decodeRefs(k *key, n *yaml.Node) []Ref {
 	list := make([]Ref, 0, min(len(n.Content), k.max))
-	d.items(k, n, func(k *key, v *yaml.Node) {
-		name := d.text(k, v)
+	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
+		name := d.decodeText(k, v)
 		if i := slices.IndexFunc(list, func(r Ref) bool { return r.Name == name }); i >= 0 {
-			d.duplicate(v, name, listing{list[i].At, name})
+			d.reportDuplicate(v, name, firstUse{list[i].At, name})
 		} else if name != "" {
 			list = append(list, Ref{name, Position{d.file, v.Line, v.Column}})
 		}
@@ -385,8 +385,8 @@ func (d *decoder) refs(k *key, n *yaml.Node) []Ref {
 	return list
 }
 
-// describe says what n is, for people.
-func describe(n *yaml.Node) string {
+// describeNode says what n is, for people.
+func describeNode(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.SequenceNode:
 		return "a list"
@@ -409,10 +409,10 @@ func describe(n *yaml.Node) string {
 }
 
 // quote shows data from the file: one line, quoted, escaped and cut.
-func quote(s string) string { return strconv.Quote(cut(s)) }
+func quote(s string) string { return strconv.Quote(truncate(s)) }
 
-// cut bounds what a problem shows of the file.
-func cut(s string) string {
+// truncate bounds what a problem shows of the file.
+func truncate(s string) string {
 	const most = 60
 	shown := 0
 	for i := range s {

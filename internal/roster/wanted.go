@@ -6,8 +6,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Wanted is the access that the roster manages for anybody, with the names in alphabetical order.
-func (r *Roster) Wanted() org.Wanted {
+// RequiredAccess is the access that the roster manages for anybody, with the names in alphabetical order.
+func (r *Roster) RequiredAccess() org.Wanted {
 	wanted := org.Wanted{}
 	for i := range r.People {
 		p := &r.People[i]

@@ -19,24 +19,24 @@ type Draft struct {
 	Organization org.Organization
 	// At is when the organization was as the draft says; zero when unknown.
 	At time.Time
-	// Remarks are sentences about what the entries do not say. Like those of an entry they are data: one line is made
+	// Comments are sentences about what the entries do not say. Like those of an entry they are data: one line is made
 	// of each.
-	Remarks []string
+	Comments []string
 	Entries []Entry
 }
 
-// Entry is a person to be written. Their name is made fit for a roster; addresses and refs have to be (see [Nameable]),
+// Entry is a person to be written. Their name is made fit for a roster; addresses and refs have to be (see [IsValidName]),
 // and no list may be longer than its bound.
 type Entry struct {
 	Person
-	// Remarks stand above the entry.
-	Remarks []string
+	// Comments stand above the entry.
+	Comments []string
 }
 
-// Nameable tells whether s can stand in a roster as the name or id of a group, role or policy.
-func Nameable(s string) bool {
+// IsValidName tells whether s can stand in a roster as the name or id of a group, role or policy.
+func IsValidName(s string) bool {
 	item := key{kind: textKind, max: maxName}
-	return utf8.ValidString(s) && s == strings.TrimSpace(s) && item.flaw(s) == ""
+	return utf8.ValidString(s) && s == strings.TrimSpace(s) && item.textProblem(s) == ""
 }
 
 // schemaLine tells editors how to check and complete a roster.
@@ -53,14 +53,14 @@ func (d Draft) YAML() []byte {
 	}
 	writeComment(&b, "", about+". Carrying this out changes nothing.")
 	writeComment(&b, "", "Who has no list of groups, roles or policies has none, and what they get later is left to them.")
-	if len(d.Remarks) > 0 {
+	if len(d.Comments) > 0 {
 		b.WriteString("#\n# What it does not say:\n")
 	}
-	for _, r := range d.Remarks {
+	for _, r := range d.Comments {
 		writeComment(&b, "", "- "+r)
 	}
 	b.WriteString("\n")
-	writePin(&b, d.Organization)
+	writeOrganization(&b, d.Organization)
 	b.WriteString("users:\n")
 	for _, e := range d.Entries {
 		e.write(&b, "  ")
@@ -68,16 +68,16 @@ func (d Draft) YAML() []byte {
 	return b.Bytes()
 }
 
-// writePin names the organization by its id, which no renaming changes, with its name beside it.
-func writePin(b *bytes.Buffer, o org.Organization) {
+// writeOrganization names the organization by its id, which no renaming changes, with its name beside it.
+func writeOrganization(b *bytes.Buffer, o org.Organization) {
 	switch {
-	case Nameable(o.ID):
-		fmt.Fprintf(b, "organization: %s", scalar(o.ID))
-		if name := oneLine(o.Name, maxName); name != "" {
+	case IsValidName(o.ID):
+		fmt.Fprintf(b, "organization: %s", formatScalar(o.ID))
+		if name := toOneLine(o.Name, maxName); name != "" {
 			fmt.Fprintf(b, " # %s", name)
 		}
-	case Nameable(o.Name):
-		fmt.Fprintf(b, "organization: %s", scalar(o.Name))
+	case IsValidName(o.Name):
+		fmt.Fprintf(b, "organization: %s", formatScalar(o.Name))
 	default:
 		return
 	}
@@ -86,55 +86,55 @@ func writePin(b *bytes.Buffer, o org.Organization) {
 
 // write adds e as an item of a list that is indented by indent.
 func (e Entry) write(b *bytes.Buffer, indent string) {
-	for _, r := range e.Remarks {
+	for _, r := range e.Comments {
 		writeComment(b, indent, r)
 	}
 	item := struct {
-		Email      text   `yaml:"email"`
-		Name       text   `yaml:"name,omitempty"`
-		Aliases    []text `yaml:"aliases,omitempty,flow"`
+		Email      quotedText   `yaml:"email"`
+		Name       quotedText   `yaml:"name,omitempty"`
+		Aliases    []quotedText `yaml:"aliases,omitempty,flow"`
 		APIEnabled *bool  `yaml:"api_enabled,omitempty"`
-		Groups     []text `yaml:"groups,omitempty,flow"`
-		Roles      []text `yaml:"roles,omitempty,flow"`
-		Policies   []text `yaml:"policies,omitempty,flow"`
+		Groups     []quotedText `yaml:"groups,omitempty,flow"`
+		Roles      []quotedText `yaml:"roles,omitempty,flow"`
+		Policies   []quotedText `yaml:"policies,omitempty,flow"`
 		External   bool   `yaml:"external,omitempty"`
 	}{
-		Email: text(e.Email.String()), Name: text(oneLine(e.Name, maxPersonName)), APIEnabled: e.APIEnabled,
-		Groups: names(e.Groups), Roles: names(e.Roles), Policies: names(e.Policies), External: e.External,
+		Email: quotedText(e.Email.String()), Name: quotedText(toOneLine(e.Name, maxPersonName)), APIEnabled: e.APIEnabled,
+		Groups: refNames(e.Groups), Roles: refNames(e.Roles), Policies: refNames(e.Policies), External: e.External,
 	}
 	for _, a := range e.Aliases {
-		item.Aliases = append(item.Aliases, text(a.String()))
+		item.Aliases = append(item.Aliases, quotedText(a.String()))
 	}
 	first := "- "
-	for line := range strings.Lines(encode(item)) {
+	for line := range strings.Lines(marshal(item)) {
 		b.WriteString(indent + first + line)
 		first = "  "
 	}
 }
 
-func names(refs []Ref) []text {
-	var list []text
+func refNames(refs []Ref) []quotedText {
+	var list []quotedText
 	for _, r := range refs {
-		list = append(list, text(r.Name))
+		list = append(list, quotedText(r.Name))
 	}
 	return list
 }
 
-// text is written in quotes where it needs them.
-type text string
+// quotedText is written in quotes where it needs them.
+type quotedText string
 
 // MarshalYAML puts "<<" into quotes, which yaml.v3 writes without them and then reads as a merge key.
-func (t text) MarshalYAML() (any, error) {
+func (t quotedText) MarshalYAML() (any, error) {
 	if t == "<<" {
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: string(t), Style: yaml.DoubleQuotedStyle}, nil
 	}
 	return string(t), nil
 }
 
-// scalar is s as it stands in YAML.
-func scalar(s string) string { return strings.TrimSuffix(encode(text(s)), "\n") }
+// formatScalar is s as it stands in YAML.
+func formatScalar(s string) string { return strings.TrimSuffix(marshal(quotedText(s)), "\n") }
 
-func encode(v any) string {
+func marshal(v any) string {
 	out, err := yaml.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("texts and bools cannot be written as YAML: %v", err))
@@ -146,16 +146,16 @@ func encode(v any) string {
 const maxComment = 500
 
 func writeComment(b *bytes.Buffer, indent, s string) {
-	fmt.Fprintf(b, "%s# %s\n", indent, oneLine(s, maxComment))
+	fmt.Fprintf(b, "%s# %s\n", indent, toOneLine(s, maxComment))
 }
 
-// oneLine makes of data a text that can stand in a roster, on one line of at most so many characters.
-func oneLine(s string, most int) string {
+// toOneLine makes of data a text that can stand in a roster, on one line of at most so many characters.
+func toOneLine(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case invisible(r):
+		case isInvisible(r):
 			return -1
 		}
 		return r
