@@ -9,27 +9,29 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// decoder walks the nodes of one file after the other and gathers people and problems.
+// decoder reads one file after another and collects people and problems.
 type decoder struct {
 	roster   *Roster
 	problems []Problem
-	// file is the one being read.
+	// file is the name of the file being read.
 	file string
-	// alias is the alias through which the walk came where it is; nil when the file says it right there.
+	// alias is the outermost alias that the decoder followed to the current node; nil if there is
+	// none.
 	alias *yaml.Node
-	// setAt is where the keys stand that only one file may have.
+	// setAt has the positions of the keys that only one file may have.
 	setAt map[string]Position
-	// addresses are the addresses and aliases of everybody so far, by canonical key.
+	// addresses has the addresses and aliases of all people read so far, by canonical key.
 	addresses map[string]firstUse
-	// unlistedAt is where the policy for unlisted people stands.
+	// unlistedAt is the position of the setting "unlisted".
 	unlistedAt Position
-	// hasUsers and hasOrganization tell that some file has the key, right or wrong.
+	// hasUsers and hasOrganization are true if some file has the key, even with a wrong value.
 	hasUsers, hasOrganization bool
-	// incomplete tells that some file could not be read to its end, so that nothing can be called missing.
+	// incomplete is true if some file could not be read to its end, so that nothing can be
+	// reported as missing.
 	incomplete bool
 }
 
-// firstUse is where an address of the roster stands.
+// firstUse is where a value first appeared, for messages about duplicates.
 type firstUse struct {
 	at       Position
 	spelling string
@@ -47,7 +49,7 @@ func newDecoder() *decoder {
 			Unlisted:       UnlistedReport,
 			ExtraAccess:    ExtraAccessReport,
 		}},
-		setAt:  make(map[string]Position),
+		setAt:     make(map[string]Position),
 		addresses: make(map[string]firstUse),
 	}
 }
@@ -64,7 +66,8 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	switch {
 	case problem != nil && (root == nil || root.Tag == nullTag):
 	case root == nil || root.Tag == nullTag || root.Kind == yaml.MappingNode && len(root.Content) == 0:
-		d.problems = append(d.problems, Problem{Position{file, 1, 1}, `the file is empty: a roster has at least a list of "users"`})
+		d.problems = append(d.problems, Problem{Position{file, 1, 1}, `the file is empty: a roster needs at least a ` +
+			`list of "users"`})
 		d.incomplete = true
 	case root.Kind == yaml.SequenceNode:
 		d.addProblem(root, `the file must be a mapping, not a list: put the list under "users:"`)
@@ -98,10 +101,10 @@ func (d *decoder) decodeTop(n *yaml.Node) {
 	d.hasOrganization = d.hasOrganization || present["organization"]
 }
 
-// setOnce reports a key that another file has already.
+// checkSetOnce reports a key that another file has already set.
 func (d *decoder) checkSetOnce(k *key, name *yaml.Node) {
 	if first, ok := d.setAt[k.name]; ok {
-		d.addProblem(name, "%s already stands at %v: only one file may have it", k, first)
+		d.addProblem(name, "%s already set at %v: only one file may have it", k, first)
 		return
 	}
 	d.setAt[k.name] = d.position(name)
@@ -149,7 +152,8 @@ func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
 	})
 }
 
-// person reads an entry of users or, with the keys of s only, the defaults.
+// decodePerson reads an entry of users or, with the keys in s, the defaults. It returns the keys
+// that are present.
 func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) map[string]bool {
 	return d.decodeMapping(n, s, func(k *key, _, v *yaml.Node) {
 		switch k.name {
@@ -182,7 +186,7 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) map[string]b
 	})
 }
 
-// finish merges the defaults into everybody, after the checks that need all files.
+// finish checks what needs all files, and merges the defaults into each person.
 func (d *decoder) finish() (*Roster, error) {
 	if !d.incomplete {
 		d.checkMissing()
@@ -204,18 +208,20 @@ func (d *decoder) finish() (*Roster, error) {
 	return d.roster, nil
 }
 
-// checkMissing reports what no file has.
+// checkMissing reports required keys that no file has.
 func (d *decoder) checkMissing() {
 	if !d.hasUsers {
-		where := "the file has no"
+		missing := "the file has no"
 		if n := len(d.roster.Files); n > 1 {
-			where = fmt.Sprintf("none of the %d files has a", n)
+			missing = fmt.Sprintf("none of the %d files has a", n)
 		}
-		d.problems = append(d.problems, Problem{Position{d.roster.Files[0], 1, 1}, where + ` list of "users"`})
+		d.problems = append(d.problems, Problem{Position{d.roster.Files[0], 1, 1}, missing + ` list of "users"`})
 	}
-	if policy := d.roster.Settings.Unlisted; !d.hasOrganization && (policy == UnlistedSuspend || policy == UnlistedRemove) {
+	policy := d.roster.Settings.Unlisted
+	if !d.hasOrganization && (policy == UnlistedSuspend || policy == UnlistedRemove) {
 		d.problems = append(d.problems, Problem{d.unlistedAt,
-			fmt.Sprintf(`"unlisted: %s" needs an "organization" at the top of the roster, so that it never acts on another one`, policy)})
+			fmt.Sprintf(`"unlisted: %s" needs an "organization" at the top of the roster, so that orgsync never acts `+
+				`on another organization`, policy)})
 	}
 }
 
@@ -231,7 +237,7 @@ func (d *decoder) checkDomains() {
 	check := func(a org.Address) {
 		if !allowed[a.Domain()] {
 			d.problems = append(d.problems, Problem{d.addresses[a.Key()].at,
-				fmt.Sprintf(`%s is outside the allowed domains: add "external: true" if that is on purpose`, quote(a.String()))})
+				fmt.Sprintf(`%s is outside the allowed domains: add "external: true" if this is intended`, quote(a.String()))})
 		}
 	}
 	for _, p := range d.roster.People {
@@ -245,7 +251,8 @@ func (d *decoder) checkDomains() {
 	}
 }
 
-// mergeRefs puts the defaults before a person's own, without repetition; nil when neither is given.
+// mergeRefs returns the defaults followed by a person's own refs, without duplicates; nil if both
+// are nil.
 func mergeRefs(defaults, own []Ref) []Ref {
 	switch {
 	case own == nil:
@@ -263,7 +270,7 @@ func mergeRefs(defaults, own []Ref) []Ref {
 	return merged
 }
 
-// containsRef tells whether refs, of which there are few, have one with the name.
+// containsRef reports whether refs has one with the name.
 func containsRef(refs []Ref, name string) bool {
 	return slices.ContainsFunc(refs, func(r Ref) bool { return r.Name == name })
 }

@@ -37,7 +37,7 @@ var mergeTests = []struct {
 	{"no users", "organization: Example Org\n", `users.yaml:1:1: "users" must be a list`},
 	{"dashes apart", "users:\n  -\n    email: ada@example.com\n", `no entry begins with "- email:" on one line`},
 	{"broken", "users:\n  - email: 'ada\n", "not closed"},
-	{"a text that would grow", "users:\n  - email: ada@example.com\n    note: |+\n      one\n\n\n", "would be read in another way"},
+	{"a text that would grow", "users:\n  - email: ada@example.com\n    note: |+\n      one\n\n\n", "would change their meaning"},
 }
 
 func TestMerge(t *testing.T) {

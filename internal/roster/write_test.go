@@ -34,7 +34,7 @@ func TestDraft(t *testing.T) {
 	d := Draft{
 		Organization: org.Organization{ID: "9a1e0000-0000-4000-8000-000000000001", Name: "Example\nOrg"},
 		At:           time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC),
-		Comments:      []string{"owner@example.com is the key's own user", "a service user: ci\nusers: []"},
+		Comments:     []string{"owner@example.com is the key's own user", "a service user: ci\nusers: []"},
 		Entries: []Entry{
 			{Person: Person{
 				Email: address("ada@example.com"), Name: "Ada: \"Countess\" #1", APIEnabled: &yes, Groups: refs("everyone", "platform, all", "yes"),
@@ -45,10 +45,10 @@ func TestDraft(t *testing.T) {
 	}
 	want := `# yaml-language-server: $schema=./roster.schema.json
 #
-# The people of an organization, as 'orgsync import' found them on 2026-11-23. Carrying this out changes nothing.
-# Who has no list of groups, roles or policies has none, and what they get later is left to them.
+# The people of an organization, as read by 'orgsync import' on 2026-11-23. Applying this file changes nothing.
+# People without a list of groups, roles or policies have none; orgsync does not change theirs.
 #
-# What it does not say:
+# Not included:
 # - owner@example.com is the key's own user
 # - a service user: ci users: []
 
@@ -117,7 +117,7 @@ func FuzzDraft(f *testing.F) {
 		want[0].Policies = want[0].Groups
 		d := Draft{
 			Organization: org.Organization{ID: group, Name: name},
-			Comments:      []string{name, group},
+			Comments:     []string{name, group},
 			Entries:      []Entry{{Person: want[0], Comments: []string{email, name}}, {Person: want[1], Comments: []string{group}}},
 		}
 		d.Entries[0].Name = name
