@@ -84,7 +84,7 @@ var diffLooks = map[diff.Kind]look{
 	diff.Added:   {"+", "added", green},
 	diff.Removed: {"-", "removed", red},
 	diff.Changed: {"~", "changed", yellow},
-	diff.Respelt: {"=", "only respelt", faint},
+	diff.SpellingOnly: {"=", "only respelt", faint},
 }
 
 func summarizeDiff(d diff.Difference) string {
@@ -190,21 +190,21 @@ func listWords(f diff.Field, kind diff.Kind, show shower) string {
 	switch {
 	case f.Managing != nil && !*f.Managing:
 		return many + " are no longer managed, and stay as they are"
-	case f.Managing != nil && len(f.Come) == 0:
+	case f.Managing != nil && len(f.Added) == 0:
 		return many + " are managed from now on: none"
 	case f.Managing != nil:
-		return many + " are managed from now on: " + some(f.Come, show)
-	case kind == diff.Added && len(f.Come) == 0:
+		return many + " are managed from now on: " + some(f.Added, show)
+	case kind == diff.Added && len(f.Added) == 0:
 		return "no " + many
 	case kind == diff.Added:
-		return numbered(f.Come, one, many) + " " + some(f.Come, show)
+		return numbered(f.Added, one, many) + " " + some(f.Added, show)
 	}
 	var words []string
-	if len(f.Come) > 0 {
-		words = append(words, "gains the "+numbered(f.Come, one, many)+" "+some(f.Come, show))
+	if len(f.Added) > 0 {
+		words = append(words, "gains the "+numbered(f.Added, one, many)+" "+some(f.Added, show))
 	}
-	if len(f.Gone) > 0 {
-		words = append(words, "loses the "+numbered(f.Gone, one, many)+" "+some(f.Gone, show))
+	if len(f.Removed) > 0 {
+		words = append(words, "loses the "+numbered(f.Removed, one, many)+" "+some(f.Removed, show))
 	}
 	return strings.Join(words, "; ")
 }
@@ -240,16 +240,16 @@ func either(from, to, comes, goes, becomes string) string {
 }
 
 func settingWords(f diff.Field, show shower) string {
-	if len(f.Gone)+len(f.Come) == 0 {
+	if len(f.Removed)+len(f.Added) == 0 {
 		from, to := show(f.From, addressWidth), show(f.To, addressWidth)
 		return either(from, to, to+", which was not set", "not set, which was "+from, to+" instead of "+from)
 	}
 	var words []string
-	if len(f.Come) > 0 {
-		words = append(words, "gains "+some(f.Come, show))
+	if len(f.Added) > 0 {
+		words = append(words, "gains "+some(f.Added, show))
 	}
-	if len(f.Gone) > 0 {
-		words = append(words, "loses "+some(f.Gone, show))
+	if len(f.Removed) > 0 {
+		words = append(words, "loses "+some(f.Removed, show))
 	}
 	return strings.Join(words, "; ")
 }

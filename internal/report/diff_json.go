@@ -57,7 +57,7 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 		Old: rosterSummary{list(run.OldFiles), run.OldPeople}, New: rosterSummary{list(run.Files), run.People},
 		Settings: []setting{}, People: []differing{}, Warnings: newWarnings(d.Warnings),
 		Summary: diffSummary{
-			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.Respelt), len(d.Settings), d.Unchanged,
+			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.SpellingOnly), len(d.Settings), d.Unchanged,
 		},
 	}
 	for _, f := range d.Settings {
@@ -74,5 +74,5 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 }
 
 func newField(f diff.Field) field {
-	return field{Field: f.Name, From: text(f.From), To: text(f.To), Gone: f.Gone, Come: f.Come, Managed: f.Managing}
+	return field{Field: f.Name, From: text(f.From), To: text(f.To), Gone: f.Removed, Come: f.Added, Managed: f.Managing}
 }
