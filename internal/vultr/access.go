@@ -99,7 +99,7 @@ func (c *Client) readAllAccess(ctx context.Context) (rows []accessRow, unseen []
 	for i, kind := range org.Kinds {
 		g.Go(func() error {
 			byKind[i], failed[i] = c.readKind(ctx, kind, func(org.Access) bool { return true })
-			if Hidden(failed[i]) {
+			if IsHidden(failed[i]) {
 				return nil
 			}
 			return failed[i]
@@ -148,7 +148,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	q.path = kind.list.path + "/" + id + "/" + kind.holders
 	rows, err := list(ctx, c, q)
 	if row.Kind == org.KindGroup && hasStatus(err, http.StatusNotFound) {
-		if !fitsRows(row.listed, maxElements) {
+		if !isBoundedList(row.listed, maxElements) {
 			message := fmt.Sprintf("the list of groups names more than %d of them", maxElements)
 			return call{op: q.op}.failed(org.Unreadable, 0, message, nil)
 		}

@@ -18,25 +18,25 @@ const (
 	maxElements = 50_000
 	// perElement is the most members of the objects in a list, on average.
 	perElement = 20
-	// maxWords is the longest error, in bytes, that is looked into for its words.
-	maxWords = 8 << 10
+	// maxErrorText is the longest error, in bytes, that is looked into for its words.
+	maxErrorText = 8 << 10
 )
 
 var errTooMany = fmt.Errorf("the answer is an object with more than %d members", maxMembers)
 
-// fits reports whether raw, a list or an object, has at most the given number of elements or members.
-func fits(raw json.RawMessage, most int) bool { return fitsAt(raw, 1, most) }
+// hasAtMost reports whether raw, a list or an object, has at most the given number of elements or members.
+func hasAtMost(raw json.RawMessage, most int) bool { return hasAtMostAt(raw, 1, most) }
 
-// fitsRows reports whether raw is a list of at most the given number of objects, with no more
+// isBoundedList reports whether raw is a list of at most the given number of objects, with no more
 // members than such a list has.
-func fitsRows(raw json.RawMessage, most int) bool {
-	return fits(raw, most) && fitsAt(raw, 2, most*perElement)
+func isBoundedList(raw json.RawMessage, most int) bool {
+	return hasAtMost(raw, most) && hasAtMostAt(raw, 2, most*perElement)
 }
 
-// fitsAt reports whether there are fewer than most commas in raw at the given depth, which is 1
+// hasAtMostAt reports whether there are fewer than most commas in raw at the given depth, which is 1
 // inside the outermost brackets. It works on anything; what is no JSON is found out when it is
 // decoded.
-func fitsAt(raw json.RawMessage, depth, most int) bool {
+func hasAtMostAt(raw json.RawMessage, depth, most int) bool {
 	if bytes.Count(raw, []byte(",")) < most { // nearly all, and cheaply
 		return true
 	}
@@ -68,7 +68,7 @@ func fitsAt(raw json.RawMessage, depth, most int) bool {
 // decodeObject returns the members of a JSON object; nil when raw is none, or has too many.
 func decodeObject(raw json.RawMessage) fields {
 	var o fields
-	if !fits(raw, maxMembers) || json.Unmarshal(raw, &o) != nil {
+	if !hasAtMost(raw, maxMembers) || json.Unmarshal(raw, &o) != nil {
 		return nil
 	}
 	return o

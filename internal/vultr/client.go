@@ -54,17 +54,17 @@ type Client struct {
 	sdk       *govultr.Client
 	transport http.RoundTripper
 	timeout   time.Duration
-	slots     *slots // for the requests in flight
+	slots     *semaphore // for the requests in flight
 	limiter   *limiter
 	clock     clock
 	log       *slog.Logger
 	// The key lives in these two only: printing a Client cannot show it.
 	authorize func(*http.Request)
 	redact    func(string) string
-	known     chan identity // holds what is known, but while somebody finds it out
+	identity  chan identity // holds what is known, but while somebody finds it out
 
-	wording   atomic.Int32 // the wording that the server took an invitation in; 0: none yet
-	reads     reads
+	format    atomic.Int32 // the wording that the server took an invitation in; 0: none yet
+	reads     progress
 	requests  atomic.Int64
 	throttled atomic.Int64
 }
@@ -106,14 +106,14 @@ func New(cfg Config) (*Client, error) {
 	known := make(chan identity, 1)
 	known <- identity{}
 	return &Client{
-		known:     known,
+		identity:  known,
 		sdk:       sdk,
 		transport: transport,
 		timeout:   cfg.RequestTimeout,
-		slots:     newSlots(cfg.Concurrency),
+		slots:     newSemaphore(cfg.Concurrency),
 		limiter:   newLimiter(cfg.Rate),
 		log:       log,
-		reads:     reads{tell: cfg.Reading},
+		reads:     progress{report: cfg.Reading},
 		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Key) },
 		redact:    keyRedactor(cfg.Key),
 	}, nil

@@ -21,7 +21,7 @@ func (f fields) object(name string) fields { return decodeObject(f[name]) }
 // objects are the objects in the list under name; what is no object is left out, and so are all of
 // them where there are too many.
 func (f fields) objects(name string) []fields {
-	if !fitsRows(f[name], maxElements) {
+	if !isBoundedList(f[name], maxElements) {
 		return nil
 	}
 	var list []fields
@@ -31,7 +31,7 @@ func (f fields) objects(name string) []fields {
 
 // elements are the elements of the list under name, undecoded; nil when there is none, or too many.
 func (f fields) elements(name string) []json.RawMessage {
-	if !fits(f[name], maxElements) {
+	if !hasAtMost(f[name], maxElements) {
 		return nil
 	}
 	var list []json.RawMessage
@@ -59,8 +59,8 @@ func (f fields) text(name string) string {
 	return string(raw) // a number, as it is written, since ids may be too long for a float; true or false
 }
 
-// shared is text in the memory of one that is the same: a list says some things in each of its rows.
-func shared(text string) string { return unique.Make(text).Value() }
+// intern is text in the memory of one that is the same: a list says some things in each of its rows.
+func intern(text string) string { return unique.Make(text).Value() }
 
 // flag is the truth under name: a bool, "yes" and "no", or 1 and 0; nil when it is none of them.
 func (f fields) flag(name string) *bool {

@@ -14,7 +14,7 @@ import (
 // Removing somebody ends their membership (DELETE /v2/organizations/{org}/user/{user}); their account is theirs.
 func (c *Client) Edit(ctx context.Context, e org.Edit) (requests int, err error) {
 	q := call{op: editNames[e.Op], target: e.Who.String(), mayBeEmpty: true}
-	if err := q.aim(e); err != nil {
+	if err := q.setRequest(e); err != nil {
 		return 0, q.failed(org.Refused, 0, "", err)
 	}
 	_, requests, err = c.write(ctx, q)
@@ -26,8 +26,8 @@ var editNames = map[org.EditOp]string{
 	org.EditSuspend: "suspend", org.EditUnsuspend: "unsuspend", org.EditRemove: "remove",
 }
 
-// aim fills in method, path and body. The error is about an id that cannot stand in a path, or an edit there is none of.
-func (q *call) aim(e org.Edit) error {
+// setRequest fills in method, path and body. The error is about an id that cannot stand in a path, or an edit there is none of.
+func (q *call) setRequest(e org.Edit) error {
 	var bad error
 	id := func(s string) string {
 		checked, err := pathID(s)

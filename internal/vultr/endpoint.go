@@ -53,8 +53,8 @@ func (e *endpoint) verdict() org.Verdict {
 
 func (e *endpoint) allowed() bool { return e.verdict() == org.VerdictAllowed }
 
-// reading are the answers of the last reading of a list, which begins where no cursor is asked for.
-func (e *endpoint) reading() []exchange {
+// lastRead are the answers of the last lastRead of a list, which begins where no cursor is asked for.
+func (e *endpoint) lastRead() []exchange {
 	for i, x := range slices.Backward(e.exchanges) {
 		if x.ok() && x.query.Get("cursor") == "" {
 			return e.exchanges[i:]
@@ -66,7 +66,7 @@ func (e *endpoint) reading() []exchange {
 // rawRows are the rows of the last reading as they were sent.
 func (e *endpoint) rawRows() []fields {
 	var rows []fields
-	for _, x := range e.reading() {
+	for _, x := range e.lastRead() {
 		for _, key := range e.keys {
 			rows = append(rows, x.top.objects(key)...)
 		}
@@ -74,12 +74,12 @@ func (e *endpoint) rawRows() []fields {
 	return rows
 }
 
-// see notes under which of its keys a list was found; values say what to call them, in their order.
-func (e *endpoint) see(t traits, axis string, values ...string) {
-	for _, x := range e.reading() {
+// addKeyTrait notes under which of its keys a list was found; values say what to call them, in their order.
+func (e *endpoint) addKeyTrait(t traits, axis string, values ...string) {
+	for _, x := range e.lastRead() {
 		for i, key := range e.keys {
 			if _, found := x.top[key]; found {
-				t.see(axis, values[i])
+				t.add(axis, values[i])
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func (e *endpoint) report(c *Client) org.Endpoint {
 			out.Latency = max(out.Latency, x.took)
 		}
 	}
-	for _, x := range e.reading() {
+	for _, x := range e.lastRead() {
 		if x.ok() {
 			out.Pages++
 		}
@@ -118,5 +118,5 @@ func (e *endpoint) message(c *Client) string {
 		return c.clean(words)
 	}
 	last := e.exchanges[len(e.exchanges)-1] // the error was one that a run can do without
-	return c.clean(serverWords(answer{status: last.status, header: last.header}, last.body))
+	return c.clean(failureText(answer{status: last.status, header: last.header}, last.body))
 }

@@ -64,10 +64,10 @@ func (f fields) ownErrorText() string {
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		raw, member := f[name], memberName(name)
 		switch {
-		case errorMembers[member] && !isNothing(raw):
+		case errorMembers[member] && !isEmptyValue(raw):
 			return f.describe(name) // the clearest there is
 		case text != "":
-		case successMembers[member] && isNo(f.text(name)), statusMembers[member] && f.saysFailure(name, object):
+		case successMembers[member] && isNo(f.text(name)), statusMembers[member] && f.isFailureStatus(name, object):
 			text = f.describe(name)
 		}
 	}
@@ -88,9 +88,9 @@ func (f fields) isObject() bool {
 	return slices.ContainsFunc(own, func(name string) bool { return f.text(name) != "" })
 }
 
-// saysFailure reports whether the status or code under name says that a request failed. object is
+// isFailureStatus reports whether the status or code under name says that a request failed. object is
 // true where it may be the state of something that the API has.
-func (f fields) saysFailure(name string, object bool) bool {
+func (f fields) isFailureStatus(name string, object bool) bool {
 	text := strings.ToLower(f.text(name))
 	first, _, _ := strings.Cut(text, " ") // as in "503 Service Unavailable"
 	if number, err := strconv.ParseFloat(first, 64); err == nil {
@@ -116,13 +116,13 @@ func isNo(text string) bool {
 	return false
 }
 
-// maxNothing is the longest value, in bytes, that may say nothing.
-const maxNothing = 512
+// maxEmptyValue is the longest value, in bytes, that may say nothing.
+const maxEmptyValue = 512
 
-// isNothing reports whether a value says nothing: null, false, zero, an empty text, and lists and
+// isEmptyValue reports whether a value says nothing: null, false, zero, an empty text, and lists and
 // objects of nothing else.
-func isNothing(raw json.RawMessage) bool {
-	if len(raw) > maxNothing {
+func isEmptyValue(raw json.RawMessage) bool {
+	if len(raw) > maxEmptyValue {
 		return false
 	}
 	value := fields{"": raw}
@@ -130,10 +130,10 @@ func isNothing(raw json.RawMessage) bool {
 	case "absent", "null":
 		return true
 	case "list":
-		return !slices.ContainsFunc(value.elements(""), func(e json.RawMessage) bool { return !isNothing(e) })
+		return !slices.ContainsFunc(value.elements(""), func(e json.RawMessage) bool { return !isEmptyValue(e) })
 	case "object":
 		for _, member := range value.object("") {
-			if !isNothing(member) {
+			if !isEmptyValue(member) {
 				return false
 			}
 		}
@@ -149,7 +149,7 @@ func isNothing(raw json.RawMessage) bool {
 func (f fields) describe(name string) string {
 	raw := f[name]
 	if kind := kindOf(raw); kind == "text" && errorMembers[memberName(name)] || kind == "object" || kind == "list" {
-		return wordsIn(raw)
+		return textIn(raw)
 	}
 	for _, beside := range descriptions {
 		if beside != name && kindOf(f[beside]) == "text" && f.text(beside) != "" {
@@ -159,25 +159,25 @@ func (f fields) describe(name string) string {
 	return name + ": " + f.text(name)
 }
 
-// wordsIn returns the words in a value: a text, the member of an object that describes it, the
+// textIn returns the words in a value: a text, the member of an object that describes it, the
 // first element of a list that says something. Without any it is the value as it was sent.
-func wordsIn(raw json.RawMessage) string {
+func textIn(raw json.RawMessage) string {
 	value := fields{"": raw}
 	switch kind := kindOf(raw); {
 	case kind == "text":
-	case len(raw) > maxWords:
-		return string(raw[:maxWords])
+	case len(raw) > maxErrorText:
+		return string(raw[:maxErrorText])
 	case kind == "list":
 		for _, element := range value.elements("") {
-			if !isNothing(element) {
-				return wordsIn(element)
+			if !isEmptyValue(element) {
+				return textIn(element)
 			}
 		}
 	case kind == "object":
 		object := value.object("")
 		for _, name := range descriptions {
-			if !isNothing(object[name]) {
-				return wordsIn(object[name])
+			if !isEmptyValue(object[name]) {
+				return textIn(object[name])
 			}
 		}
 	}

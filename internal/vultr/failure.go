@@ -13,8 +13,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// failureOf says what a status means for a call; 0 for success, and for the status 0 of a call without an answer.
-func failureOf(status int) org.Failure {
+// failureOfStatus says what a status means for a call; 0 for success, and for the status 0 of a call without an answer.
+func failureOfStatus(status int) org.Failure {
 	switch {
 	case status == 0 || status/100 == 2:
 		return 0
@@ -30,8 +30,8 @@ func failureOf(status int) org.Failure {
 	return org.Refused
 }
 
-// Hidden tells that the key may not see what was asked for, or that the API does not have it.
-func Hidden(err error) bool {
+// IsHidden tells that the key may not see what was asked for, or that the API does not have it.
+func IsHidden(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
@@ -40,9 +40,9 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &failure) && failure.Status == status
 }
 
-// serverWords is what an answer that is no success says: its `error` (SPEC, 4xx) or what stands in
+// failureText is what an answer that is no success says: its `error` (SPEC, 4xx) or what stands in
 // place of it, a page's title, else its first line, else the standard words for its status.
-func serverWords(a answer, body []byte) string {
+func failureText(a answer, body []byte) string {
 	if a.status/100 == 3 {
 		return "a redirect to " + a.header.Get("Location") + ", which is not followed"
 	}
@@ -50,7 +50,7 @@ func serverWords(a answer, body []byte) string {
 		return text
 	}
 	if isHTML(a.header) {
-		return page(body)
+		return describeHTML(body)
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
 	if line == "" {
@@ -59,21 +59,21 @@ func serverWords(a answer, body []byte) string {
 	return line
 }
 
-// notJSON says what a success was instead of a JSON object.
-func notJSON(a answer, body []byte) string {
+// describeNonJSON says what a success was instead of a JSON object.
+func describeNonJSON(a answer, body []byte) string {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
 		return "an empty answer"
 	case isHTML(a.header):
-		return page(body) + " instead of JSON"
+		return describeHTML(body) + " instead of JSON"
 	}
 	return "an answer that is not a JSON object"
 }
 
 var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-func page(body []byte) string {
-	if title := titleTag.FindSubmatch(body[:min(len(body), maxRefusal)]); title != nil {
+func describeHTML(body []byte) string {
+	if title := titleTag.FindSubmatch(body[:min(len(body), maxErrorBody)]); title != nil {
 		return fmt.Sprintf("an HTML page (%s)", strings.TrimSpace(html.UnescapeString(string(title[1]))))
 	}
 	return "an HTML page"

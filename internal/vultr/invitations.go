@@ -22,12 +22,12 @@ var invitations = listing[org.Invitation]{
 	decode: decodeInvitation,
 }
 
-// wording is how the request for an invitation says whether its person may use the API.
-type wording int32
+// apiEnabledFormat is how the request for an invitation says whether its person may use the API.
+type apiEnabledFormat int32
 
 const (
-	inWords wording = iota + 1 // "yes" or "no" (how-to-invite-a-user-to-an-organization)
-	inBools                    // true or false (govultr)
+	formatYesNo   apiEnabledFormat = iota + 1 // "yes" or "no" (how-to-invite-a-user-to-an-organization)
+	formatBoolean                             // true or false (govultr)
 )
 
 // Invite sends one invitation mail. "Sent once" is a promise: after any failure but [org.NotSent] no second request
@@ -39,8 +39,8 @@ const (
 // An error is an [*org.CallError]. The receipt counts the requests in any case, and has what the answer told of the
 // invitation. Whose organization it is in is for the caller to check.
 func (c *Client) Invite(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error) {
-	known := wording(c.wording.Load())
-	receipt, err := c.invite(ctx, to, apiEnabled, cmp.Or(known, inWords))
+	known := apiEnabledFormat(c.format.Load())
+	receipt, err := c.invite(ctx, to, apiEnabled, cmp.Or(known, formatYesNo))
 	var failure *org.CallError
 	if errors.As(err, &failure) {
 		badRequest := failure.Status == http.StatusBadRequest || failure.Status == http.StatusUnprocessableEntity
@@ -51,11 +51,11 @@ func (c *Client) Invite(ctx context.Context, to org.Address, apiEnabled bool) (o
 
 // InviteOtherwise is [Client.Invite] in the wording of govultr.
 func (c *Client) InviteOtherwise(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error) {
-	return c.invite(ctx, to, apiEnabled, inBools)
+	return c.invite(ctx, to, apiEnabled, formatBoolean)
 }
 
 // invite sends an invitation in one wording, which is kept to if the server takes it.
-func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w wording) (org.Receipt, error) {
+func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w apiEnabledFormat) (org.Receipt, error) {
 	var body struct {
 		Email       string `json:"email_invited"`
 		Permissions struct {
@@ -64,7 +64,7 @@ func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w 
 	}
 	body.Email = to.String()
 	switch {
-	case w == inBools:
+	case w == formatBoolean:
 		body.Permissions.APIEnabled = apiEnabled
 	case apiEnabled:
 		body.Permissions.APIEnabled = "yes"
@@ -73,7 +73,7 @@ func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w 
 	}
 	receipt, err := c.mail(ctx, to, call{op: "invite", target: to.String(), method: http.MethodPost, path: invitationPath, body: body})
 	if err == nil {
-		c.wording.Store(int32(w))
+		c.format.Store(int32(w))
 	}
 	return receipt, err
 }
@@ -104,15 +104,15 @@ func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, err
 	if err != nil {
 		return org.Invitation{}, err
 	}
-	invitation := decodeInvitation(unwrapped(a.fields))
+	invitation := decodeInvitation(unwrapInvitation(a.fields))
 	if invitation.ID != id {
 		return org.Invitation{}, q.failed(org.Unreadable, a.status, c.clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
 	}
 	return invitation, nil
 }
 
-// unwrapped is the invitation in an answer that has one: the answer itself (govultr), or what it wraps (SPEC).
-func unwrapped(top fields) fields {
+// unwrapInvitation is the invitation in an answer that has one: the answer itself (govultr), or what it wraps (SPEC).
+func unwrapInvitation(top fields) fields {
 	if wrapped := top.object("invitation"); wrapped != nil {
 		return wrapped
 	}
@@ -139,7 +139,7 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 // error means that the answer does not say that a mail is on its way; what could be read is
 // returned beside it, without an id that cannot be used.
 func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
-	top = unwrapped(top)
+	top = unwrapInvitation(top)
 	invitation := decodeInvitation(top)
 	if !isID(invitation.ID) {
 		invitation.ID = ""
@@ -185,9 +185,9 @@ func decodeInvitation(f fields) org.Invitation {
 		ID:         f.text("id"),
 		Invited:    f.address("email_invited"),
 		Registered: f.address("email_registered"),
-		OrgID:      shared(f.text("org_id")),
-		OrgName:    shared(f.name("org_name")),
-		APIEnabled: permissions(f).flag("api_enabled"),
+		OrgID:      intern(f.text("org_id")),
+		OrgName:    intern(f.name("org_name")),
+		APIEnabled: decodePermissions(f).flag("api_enabled"),
 	}
 	var created, responded, expires bool
 	invitation.Created, created = f.date("date_created")
@@ -198,7 +198,7 @@ func decodeInvitation(f fields) org.Invitation {
 	if invitation.StatusText = f.text("invite_status"); invitation.StatusText == "" {
 		invitation.StatusText = f.text("status")
 	}
-	invitation.StatusText = shared(invitation.StatusText)
+	invitation.StatusText = intern(invitation.StatusText)
 	invitation.Status = statusOf(invitation)
 	return invitation
 }
@@ -208,8 +208,8 @@ func (c *Client) Invitations(ctx context.Context) ([]org.Invitation, error) {
 	return list(ctx, c, invitations)
 }
 
-// permissions is an object (govultr), or a string (SPEC) that may hold one.
-func permissions(f fields) fields {
+// decodePermissions is an object (govultr), or a string (SPEC) that may hold one.
+func decodePermissions(f fields) fields {
 	if p := f.object("permissions"); p != nil {
 		return p
 	}

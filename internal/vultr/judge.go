@@ -10,8 +10,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// judge says what the answers mean for a run, which has to agree with what [Client.ReadOrganization] can do without.
-func (p *probe) judge(out *org.Checkup, listed []org.Invitation, people []org.User) {
+// diagnose says what the answers mean for a run, which has to agree with what [Client.ReadOrganization] can do without.
+func (p *probe) diagnose(out *org.Checkup, listed []org.Invitation, people []org.User) {
 	limit := func(kind org.LimitKind, detail string) {
 		out.Limits = append(out.Limits, org.Limit{Kind: kind, Detail: detail})
 	}
@@ -20,15 +20,15 @@ func (p *probe) judge(out *org.Checkup, listed []org.Invitation, people []org.Us
 	if out.Key = p.key(); out.Key == org.VerdictRefused {
 		limit(org.LimitKeyRefused, "")
 	}
-	if x := p.foreign(); x != nil {
-		limit(org.LimitIntercepted, p.c.clean(serverWords(answer{status: x.status, header: x.header}, x.body)))
+	if x := p.findNonAPIAnswer(); x != nil {
+		limit(org.LimitIntercepted, p.c.clean(failureText(answer{status: x.status, header: x.header}, x.body)))
 	}
 	switch {
 	case !p.invitations.allowed():
 		limit(org.LimitInvitationsUnseen, "")
 		out.Unable = p.invitations.err
 	case out.Unable != nil:
-		limit(org.LimitOrganization, p.c.redact(out.Unable.Error()+whoseInvitations(out, listed)))
+		limit(org.LimitOrganization, p.c.redact(out.Unable.Error()+organizationHint(out, listed)))
 	}
 	if out.Key != org.VerdictAllowed {
 		return // whatever else cannot be done comes from this
@@ -62,8 +62,8 @@ func (p *probe) judge(out *org.Checkup, listed []org.Invitation, people []org.Us
 	if out.Self.IsZero() || p.users.allowed() && !slices.ContainsFunc(people, isSelf) {
 		limit(org.LimitSelfUnseen, "")
 	}
-	p.judgeAccess(limit)
-	p.judgeInvitations(listed, limit)
+	p.diagnoseAccess(limit)
+	p.diagnoseInvitations(listed, limit)
 	if out.Ahead == nil {
 		limit(org.LimitClockUnseen, "")
 	}
@@ -83,17 +83,17 @@ func (p *probe) key() org.Verdict {
 	return key
 }
 
-// whoseInvitations helps somebody with several organizations to name the one in the roster that the key acts on.
-func whoseInvitations(out *org.Checkup, listed []org.Invitation) string {
-	own := named(listed)
+// organizationHint helps somebody with several organizations to name the one in the roster that the key acts on.
+func organizationHint(out *org.Checkup, listed []org.Invitation) string {
+	own := organizationsIn(listed)
 	if len(own) != 1 || out.Organization.ID != "" {
 		return ""
 	}
 	return fmt.Sprintf("; its invitations are those of %q (%s)", own[0].Name, own[0].ID)
 }
 
-// judgeAccess is judge for groups, roles and policies.
-func (p *probe) judgeAccess(limit func(org.LimitKind, string)) {
+// diagnoseAccess is judge for groups, roles and policies.
+func (p *probe) diagnoseAccess(limit func(org.LimitKind, string)) {
 	for _, kind := range org.Kinds {
 		holders := p.holders[kind].verdict()
 		switch {
@@ -107,13 +107,13 @@ func (p *probe) judgeAccess(limit func(org.LimitKind, string)) {
 	}
 }
 
-// judgeInvitations is judge for what invitations say of themselves.
-func (p *probe) judgeInvitations(listed []org.Invitation, limit func(org.LimitKind, string)) {
+// diagnoseInvitations is judge for what invitations say of themselves.
+func (p *probe) diagnoseInvitations(listed []org.Invitation, limit func(org.LimitKind, string)) {
 	pending, dated, told := 0, 0, 0
 	var strange []string
 	for _, i := range listed {
 		switch {
-		case i.Status == org.StatusUnknown && i.StatusText != "" && len(strange) < maxSeen:
+		case i.Status == org.StatusUnknown && i.StatusText != "" && len(strange) < maxTraitValues:
 			strange = append(strange, shorten(i.StatusText))
 		case i.Status == org.StatusPending:
 			pending++
@@ -137,8 +137,8 @@ func (p *probe) judgeInvitations(listed []org.Invitation, limit func(org.LimitKi
 	}
 }
 
-// foreign is an answer that did not come from the API: a web page or a redirect; nil when there was none.
-func (p *probe) foreign() *exchange {
+// findNonAPIAnswer is an answer that did not come from the API: a web page or a redirect; nil when there was none.
+func (p *probe) findNonAPIAnswer() *exchange {
 	for _, e := range p.all() {
 		for i, x := range e.exchanges {
 			if x.status/100 == 3 || x.status != 0 && isHTML(x.header) {

@@ -12,10 +12,10 @@ import (
 
 const (
 	keyLabel = "[the API key]"
-	// keyPart is how many characters of the key in a row are taken for it, since a text may be cut off in it.
-	keyPart = 12
-	// shortestKey is the shortest key that is looked for in other forms: a shorter one may be a word.
-	shortestKey = 8
+	// minPartLength is how many characters of the key in a row are taken for it, since a text may be cut off in it.
+	minPartLength = 12
+	// minKeyLength is the shortest key that is looked for in other forms: a shorter one may be a word.
+	minKeyLength = 8
 )
 
 // keyRedactor returns a function that replaces the key in a text, wherever a server repeats it: in
@@ -24,10 +24,10 @@ const (
 // characters are left.
 func keyRedactor(key string) func(string) string {
 	literal := func(s string) string { return strings.ReplaceAll(s, key, keyLabel) }
-	if len(key) < shortestKey {
+	if len(key) < minKeyLength {
 		return literal
 	}
-	size := min(keyPart, len(key))
+	size := min(minPartLength, len(key))
 	parts := map[string]bool{}
 	add := func(form string) {
 		form = strings.ToLower(form)

@@ -18,9 +18,9 @@ const (
 	longestPause = time.Minute
 )
 
-// regain is the part of the full rate that comes back with every second without a 429. It is also the least rate that
+// recoveryPerSecond is the part of the full rate that comes back with every second without a 429. It is also the least rate that
 // halving leads to: a request then waits no longer than the rate takes to grow.
-const regain = 0.1
+const recoveryPerSecond = 0.1
 
 // limiter says when the next request may go out. Every request passes it. Requests are spaced evenly (a bucket of one
 // token). A 429 pauses all of them, then they go on at half the rate, which grows back. Without a rate there is nothing
@@ -88,7 +88,7 @@ func (l *limiter) rate(now time.Time) rate.Limit {
 		return l.full
 	}
 	seconds := math.Floor(max(0, now.Sub(l.resume).Seconds()))
-	return min(l.full, l.slowed+rate.Limit(regain*seconds)*l.full)
+	return min(l.full, l.slowed+rate.Limit(recoveryPerSecond*seconds)*l.full)
 }
 
 // throttled tells that the request with this ticket was answered with 429. Requests that were in flight together count
@@ -98,7 +98,7 @@ func (l *limiter) throttled(ticket int, pause time.Duration) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	if ticket == l.pauses {
-		l.slowed = max(l.rate(now)/2, regain*l.full)
+		l.slowed = max(l.rate(now)/2, recoveryPerSecond*l.full)
 		l.pauses++
 	}
 	if until := now.Add(pause); until.After(l.resume) {

@@ -16,8 +16,8 @@ const (
 	perPage     = 500 // the most that the API allows (SPEC)
 	defaultPage = 100 // what it takes where it does not heed per_page (SPEC)
 	maxPages    = 1000
-	// maxReadings is how often a list is read whole when rows seem to be missing: they may move between pages meanwhile.
-	maxReadings = 3
+	// maxListReads is how often a list is read whole when rows seem to be missing: they may move between pages meanwhile.
+	maxListReads = 3
 	// mostExpected is for how many rows there is room at once because the server counts them.
 	mostExpected = 100_000
 )
@@ -55,19 +55,19 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 		}
 		message := ""
 		switch {
-		case r.open && size == perPage:
+		case r.isOpen && size == perPage:
 			size = defaultPage - 1
 			continue
-		case r.open:
+		case r.isOpen:
 			message = "the answer does not say whether the list goes on"
 		case len(r.rows) < r.total:
-			message = fmt.Sprintf("the server counts %d rows and lists %d, in each of %d readings", r.total, len(r.rows), maxReadings)
+			message = fmt.Sprintf("the server counts %d rows and lists %d, in each of %d readings", r.total, len(r.rows), maxListReads)
 		case r.moved:
-			message = fmt.Sprintf("the number of rows changed between pages, in each of %d readings", maxReadings)
+			message = fmt.Sprintf("the number of rows changed between pages, in each of %d readings", maxListReads)
 		default:
 			return r.rows, r.paged, nil
 		}
-		if try == maxReadings {
+		if try == maxListReads {
 			return nil, false, q.failed(org.Unreadable, 0, message, nil)
 		}
 		if err := sleep(ctx, backoff(try, nil)); err != nil {
@@ -76,20 +76,20 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 	}
 }
 
-// reading is a list as it was read once, from the first page to the last.
-type reading[T any] struct {
-	rows  []T
-	total int  // what the server counted last; -1: nothing
-	moved bool // it did not count the same on every page
-	paged bool // there was more than one page
-	open  bool // nothing says that the last page was the last
+// listRead is a list as it was read once, from the first page to the last.
+type listRead[T any] struct {
+	rows   []T
+	total  int  // what the server counted last; -1: nothing
+	moved  bool // it did not count the same on every page
+	paged  bool // there was more than one page
+	isOpen bool // nothing says that the last page was the last
 }
 
-func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (reading[T], error) {
-	unreadable := func(a answer, message string) (reading[T], error) {
-		return reading[T]{}, q.failed(org.Unreadable, a.status, c.clean(message), nil)
+func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (listRead[T], error) {
+	unreadable := func(a answer, message string) (listRead[T], error) {
+		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.clean(message), nil)
 	}
-	r := reading[T]{total: -1}
+	r := listRead[T]{total: -1}
 	place := map[string]int{}
 	asked := map[string]bool{"": true}
 	pages, known := 0, 1
@@ -104,12 +104,12 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 	for range maxPages {
 		a, err := page()
 		if err != nil {
-			return reading[T]{}, err
+			return listRead[T]{}, err
 		}
 		pages++
 		r.paged = pages > 1
 		c.reads.count(1, 0)
-		p, err := decodeEnd(a.fields)
+		p, err := decodeMeta(a.fields)
 		if err != nil {
 			return unreadable(a, err.Error())
 		}
@@ -140,7 +140,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		}
 		switch {
 		case p.next == "":
-			r.open = r.total < 0 && !p.ends && len(p.rows) >= min(size, defaultPage)
+			r.isOpen = r.total < 0 && !p.ends && len(p.rows) >= min(size, defaultPage)
 			return r, nil
 		case repeated:
 			return unreadable(a, "a page names as the next one a page that was read before")
@@ -200,8 +200,8 @@ func (f fields) identity() string {
 	return string(all)
 }
 
-// decodeEnd reads what an answer says of the list as a whole.
-func decodeEnd(top fields) (listPage, error) {
+// decodeMeta reads what an answer says of the list as a whole.
+func decodeMeta(top fields) (listPage, error) {
 	p := listPage{total: -1}
 	meta := top.object("meta")
 	if total, named := meta["total"]; named && string(total) != "null" {
@@ -230,7 +230,7 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 			continue
 		}
 		found = true
-		if !fitsRows(raw, maxRows) {
+		if !isBoundedList(raw, maxRows) {
 			return fmt.Errorf("%q has more than %d rows, or they have too many members", key, maxRows)
 		}
 		var items []fields

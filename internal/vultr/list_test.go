@@ -307,7 +307,7 @@ func FuzzDecodeList(f *testing.F) {
 		if json.Unmarshal(body, &top) != nil {
 			return
 		}
-		p, err := decodeEnd(top)
+		p, err := decodeMeta(top)
 		if err == nil {
 			err = p.decodeRows(top, []string{"users", "invites"})
 		}

@@ -24,14 +24,14 @@ func (x exchange) ok() bool { return x.status/100 == 2 && x.top != nil && !isHTM
 
 type observerKey struct{}
 
-// observed makes every request under the context known to f, one after another for each list. It is how a check-up sees
+// withObserver makes every request under the context known to f, one after another for each list. It is how a check-up sees
 // the very answers that the client reads, without reading lists in a way of its own.
-func observed(ctx context.Context, f func(exchange)) context.Context {
+func withObserver(ctx context.Context, f func(exchange)) context.Context {
 	return context.WithValue(ctx, observerKey{}, f)
 }
 
-// tell makes an exchange known to whoever observes ctx.
-func (c *Client) tell(ctx context.Context, q call, start time.Time, a answer, body []byte) {
+// notifyObserver makes an exchange known to whoever observes ctx.
+func (c *Client) notifyObserver(ctx context.Context, q call, start time.Time, a answer, body []byte) {
 	f, ok := ctx.Value(observerKey{}).(func(exchange))
 	if !ok {
 		return

@@ -42,11 +42,11 @@ type identity struct {
 func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.Invitation, error)) (identity, error) {
 	var known identity
 	select {
-	case known = <-c.known: // who asks at the same time waits for the answer
+	case known = <-c.identity: // who asks at the same time waits for the answer
 	case <-ctx.Done():
 		return identity{}, call{op: organizations.op}.failed(org.NotSent, 0, "", ctx.Err())
 	}
-	defer func() { c.known <- known }()
+	defer func() { c.identity <- known }()
 	if known.is.ID != "" && (pin == known.pin || pin == known.is.ID) {
 		return known, nil
 	}
@@ -62,11 +62,11 @@ func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.In
 func resolveOrganization(
 	have []org.Organization, err error, pin string, rows func() ([]org.Invitation, error),
 ) (identity, error) {
-	if err != nil && !Hidden(err) {
+	if err != nil && !IsHidden(err) {
 		return identity{}, err
 	}
 	confirmed := func(have []org.Organization) (identity, error) {
-		o, err := choose(have, pin)
+		o, err := chooseOrganization(have, pin)
 		return identity{pin, o, err == nil}, err
 	}
 	if len(have) > 0 {
@@ -76,7 +76,7 @@ func resolveOrganization(
 	if err != nil {
 		return identity{}, err
 	}
-	have = named(listed)
+	have = organizationsIn(listed)
 	switch {
 	case len(have) == 1 && have[0].ID == "" && uuid.MatchString(pin):
 		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
@@ -94,8 +94,8 @@ func resolveOrganization(
 // uuid is what the ids of organizations look like in SPEC.
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// choose picks the organization that pin names, or the only one.
-func choose(have []org.Organization, pin string) (org.Organization, error) {
+// chooseOrganization picks the organization that pin names, or the only one.
+func chooseOrganization(have []org.Organization, pin string) (org.Organization, error) {
 	var fit []org.Organization
 	for _, o := range have {
 		if pin != "" && strings.EqualFold(o.ID, pin) {
@@ -111,9 +111,9 @@ func choose(have []org.Organization, pin string) (org.Organization, error) {
 	return fit[0], nil
 }
 
-// checkOwn makes sure that the invitations listed are those of o.
-func checkOwn(o org.Organization, pin string, invitations []org.Invitation) error {
-	for _, other := range named(invitations) {
+// checkSameOrganization makes sure that the invitations listed are those of o.
+func checkSameOrganization(o org.Organization, pin string, invitations []org.Invitation) error {
+	for _, other := range organizationsIn(invitations) {
 		if o.ID != "" && other.ID != "" && !strings.EqualFold(other.ID, o.ID) {
 			return &org.PinError{Pin: pin, Have: []org.Organization{o, other}}
 		}
@@ -121,8 +121,8 @@ func checkOwn(o org.Organization, pin string, invitations []org.Invitation) erro
 	return nil
 }
 
-// named are the organizations that the invitations speak of, each once.
-func named(invitations []org.Invitation) []org.Organization {
+// organizationsIn are the organizations that the invitations speak of, each once.
+func organizationsIn(invitations []org.Invitation) []org.Organization {
 	var have []org.Organization
 	seen := map[string]bool{}
 	for _, i := range invitations {

@@ -89,7 +89,7 @@ func (r *redactor) replace(core, name string) string {
 	if digits.MatchString(core) {
 		return r.number(core)
 	}
-	return r.once(original{"text", core}, func() string {
+	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
 		case uuid.MatchString(core):
 			return fmt.Sprintf("%s00-0000-4000-8000-%012x", marker, r.next("uuid"))
@@ -105,8 +105,8 @@ func (r *redactor) replace(core, name string) string {
 // address keeps what matters about addresses: which are the same person's, which have a domain in common, and whether
 // there are capital letters.
 func (r *redactor) address(a org.Address) string {
-	domain := r.once(original{"domain", a.Domain()}, func() string { return fmt.Sprintf("domain-%d.example.com", r.next("domain")) })
-	key := r.once(original{"address", a.Key()}, func() string { return fmt.Sprintf("user-%d@%s", r.next("user"), domain) })
+	domain := r.replaceOnce(original{"domain", a.Domain()}, func() string { return fmt.Sprintf("domain-%d.example.com", r.next("domain")) })
+	key := r.replaceOnce(original{"address", a.Key()}, func() string { return fmt.Sprintf("user-%d@%s", r.next("user"), domain) })
 	if s := a.String(); s != strings.ToLower(s) {
 		return "U" + key[1:]
 	}
@@ -115,7 +115,7 @@ func (r *redactor) address(a org.Address) string {
 
 // number is what stands for a row of digits: as many, while there are enough.
 func (r *redactor) number(core string) string {
-	return r.once(original{"digits", core}, func() string { return fmt.Sprintf("1%0*d", len(core)-1, r.next("digits")) })
+	return r.replaceOnce(original{"digits", core}, func() string { return fmt.Sprintf("1%0*d", len(core)-1, r.next("digits")) })
 }
 
 func (r *redactor) next(kind string) int {
@@ -123,8 +123,8 @@ func (r *redactor) next(kind string) int {
 	return r.counts[kind]
 }
 
-// once remembers what stands for o.
-func (r *redactor) once(o original, replacement func() string) string {
+// replaceOnce remembers what stands for o.
+func (r *redactor) replaceOnce(o original, replacement func() string) string {
 	have, ok := r.replaced[o]
 	if !ok {
 		have = replacement()
@@ -202,7 +202,7 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error
 	case string:
 		out.WriteString(quote(r.text(v, name)))
 	case json.Number:
-		out.WriteString(r.figure(v.String(), name))
+		out.WriteString(r.jsonNumber(v.String(), name))
 	case bool:
 		out.WriteString(strconv.FormatBool(v))
 	default:
@@ -211,8 +211,8 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error
 	return nil
 }
 
-// figure is what stands for a number: ids and balances are numbers, too.
-func (r *redactor) figure(n, name string) string {
+// jsonNumber is what stands for a number: ids and balances are numbers, too.
+func (r *redactor) jsonNumber(n, name string) string {
 	if n == "0" || n == "1" || slices.Contains(countingKeys, name) {
 		return n
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxTries is how often a call is sent in all where no answer came that counts.
-	maxTries = 4
+	// maxAttempts is how often a call is sent in all where no answer came that counts.
+	maxAttempts = 4
 	// maxThrottled is how many answers 429 a call takes; after each the limiter makes everybody wait.
 	maxThrottled = 8
 )
@@ -33,7 +33,7 @@ func (c *Client) read(ctx context.Context, q call) (answer, error) {
 // The count is of the requests that may have reached the server, also with an error; the error is an *org.CallError.
 // What has waited for its turn longer than [org.SendWithin] is not sent: the ledger's line about it would be too old.
 func (c *Client) write(ctx context.Context, q call) (answer, int, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, org.SendWithin, errTurn)
+	ctx, cancel := context.WithTimeoutCause(ctx, org.SendWithin, errWaitedTooLong)
 	defer cancel()
 	return c.repeat(ctx, q, func(failure *org.CallError) bool { return failure.Failure == org.NotSent })
 }
@@ -62,7 +62,7 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 		case !may(failure):
 			return a, requests, failure
 		}
-		if tries++; tries == maxTries {
+		if tries++; tries == maxAttempts {
 			return a, requests, failure
 		}
 		if sleep(ctx, backoff(tries, a.header)) != nil {
@@ -71,9 +71,9 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 	}
 }
 
-// errTurn ends a write that has waited too long. Unlike the end of a run it is not a
+// errWaitedTooLong ends a write that has waited too long. Unlike the end of a run it is not a
 // [context.DeadlineExceeded].
-var errTurn = fmt.Errorf("it had to wait longer than %v for its turn", org.SendWithin)
+var errWaitedTooLong = fmt.Errorf("it had to wait longer than %v for its turn", org.SendWithin)
 
 // throttling is what a call knows of answers 429.
 type throttling struct {
@@ -96,8 +96,8 @@ func (t throttling) message() string {
 // answers 429 made it wait, it has their status.
 func (c *Client) outOfTime(ctx context.Context, q call, t throttling) *org.CallError {
 	err := ctx.Err()
-	if errors.Is(context.Cause(ctx), errTurn) {
-		err = errTurn
+	if errors.Is(context.Cause(ctx), errWaitedTooLong) {
+		err = errWaitedTooLong
 	}
 	switch {
 	case t.answers > 0:

@@ -162,8 +162,8 @@ func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
 				cfg.Transport = transport
 				c := mustNew(t, cfg)
 				receipt, err := c.Invite(t.Context(), ada, true)
-				if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 || dials != maxTries {
-					t.Errorf("%v (%v), %d requests, %d connections tried; want not sent, 0 and %d", err, got.Failure, receipt.Requests, dials, maxTries)
+				if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 || dials != maxAttempts {
+					t.Errorf("%v (%v), %d requests, %d connections tried; want not sent, 0 and %d", err, got.Failure, receipt.Requests, dials, maxAttempts)
 				}
 				if got := c.Stats(); got.Requests != 0 {
 					t.Errorf("Stats = %+v, want no request", got)
@@ -334,7 +334,7 @@ func TestCancelledInFlight(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var requests atomic.Int32
 			c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
-				if requests.Add(1) == maxTries {
+				if requests.Add(1) == maxAttempts {
 					time.Sleep(20 * time.Second)
 				}
 				answerJSON(w, 500, "")
@@ -345,8 +345,8 @@ func TestCancelledInFlight(t *testing.T) {
 			if _, err := list(ctx, c, users); !errors.Is(err, context.Canceled) {
 				t.Errorf("list gives %v, want context.Canceled", err)
 			}
-			if got := time.Since(start); got != 10*time.Second || requests.Load() != maxTries {
-				t.Errorf("it took %v and %d requests, want to end with the caller, after 10 s, in request %d", got, requests.Load(), maxTries)
+			if got := time.Since(start); got != 10*time.Second || requests.Load() != maxAttempts {
+				t.Errorf("it took %v and %d requests, want to end with the caller, after 10 s, in request %d", got, requests.Load(), maxAttempts)
 			}
 			time.Sleep(time.Minute)
 		})

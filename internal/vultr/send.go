@@ -21,8 +21,8 @@ import (
 const (
 	// maxAnswer is the largest answer that is read; a page of 500 rows is far below.
 	maxAnswer = 32 << 20
-	// maxRefusal is how much of an answer that is no success is read for the server's words.
-	maxRefusal = 64 << 10
+	// maxErrorBody is how much of an answer that is no success is read for the server's words.
+	maxErrorBody = 64 << 10
 	// stopGrace is how long a write in flight may go on when its caller has stopped.
 	stopGrace = 10 * time.Second
 )
@@ -63,7 +63,7 @@ func (a answer) errorText() string {
 		if err != nil {
 			panic(err) // it was read from JSON
 		}
-		return wordsIn(all)
+		return textIn(all)
 	}
 	return a.fields.errorText()
 }
@@ -74,9 +74,9 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	if err != nil {
 		return answer{}, q.failed(org.NotSent, 0, "", err)
 	}
-	defer c.slots.give()
+	defer c.slots.release()
 
-	bounded, cancel := c.bound(ctx, q)
+	bounded, cancel := c.withTimeout(ctx, q)
 	defer cancel()
 	var asked, connected atomic.Bool
 	bounded = httptrace.WithClientTrace(bounded, &httptrace.ClientTrace{
@@ -102,9 +102,9 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 		body, err = readBody(res)
 	}
 	if err != nil {
-		err = c.cause(ctx, bounded, q, err)
+		err = c.requestError(ctx, bounded, q, err)
 	}
-	c.tell(ctx, q, start, a, body)
+	c.notifyObserver(ctx, q, start, a, body)
 	log := c.log.With("method", q.method, "path", q.path, "status", a.status, "duration", time.Since(start))
 	if err != nil {
 		log = log.With("error", err)
@@ -119,14 +119,14 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 
 // understand says what came of a request. err is why there is no answer, or no whole one.
 func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *org.CallError) {
-	failure := failureOf(a.status)
+	failure := failureOfStatus(a.status)
 	switch {
 	case a.status == 0 && a.sent:
 		return a, q.failed(org.Lost, 0, "", err)
 	case a.status == 0:
 		return a, q.failed(org.NotSent, 0, "", err)
 	case failure != 0:
-		return a, q.failed(failure, a.status, c.clean(serverWords(a, body)), nil)
+		return a, q.failed(failure, a.status, c.clean(failureText(a, body)), nil)
 	case errors.Is(err, errTooLarge):
 		return a, q.failed(org.Unreadable, a.status, "", err)
 	case err != nil:
@@ -135,11 +135,11 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 	if q.mayBeEmpty && len(bytes.TrimSpace(body)) == 0 {
 		return a, nil
 	}
-	if !fits(body, maxMembers) {
+	if !hasAtMost(body, maxMembers) {
 		return a, q.failed(org.Unreadable, a.status, "", errTooMany)
 	}
 	if a.fields = decodeObject(body); isHTML(a.header) || a.fields == nil {
-		return a, q.failed(org.Unreadable, a.status, c.clean(notJSON(a, body)), nil)
+		return a, q.failed(org.Unreadable, a.status, c.clean(describeNonJSON(a, body)), nil)
 	}
 	// What the words say is not relied on: whether the server acted is found out by reading.
 	if text := a.errorText(); text != "" {
@@ -154,29 +154,29 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 	return a, nil
 }
 
-// lateError ends a request that took too long. Unlike the end of the caller's context it is not a
+// timeoutError ends a request that took too long. Unlike the end of the caller's context it is not a
 // [context.DeadlineExceeded]; it is known by its Timeout, as the errors of net are.
-type lateError struct{ after time.Duration }
+type timeoutError struct{ after time.Duration }
 
-func (e lateError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
-func (e lateError) Timeout() bool { return true }
+func (e timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
+func (e timeoutError) Timeout() bool { return true }
 
 // admit waits until a request may go out; an error of ctx means that it may not. The slot comes before the limiter: who
 // waited for a slot with a token in hand would break the spacing.
 func (c *Client) admit(ctx context.Context, first bool) (ticket int, err error) {
-	if err := c.slots.take(ctx, first); err != nil {
+	if err := c.slots.acquire(ctx, first); err != nil {
 		return 0, err
 	}
 	if ticket, err = c.limiter.wait(ctx); err != nil {
-		c.slots.give()
+		c.slots.release()
 	}
 	return ticket, err
 }
 
-// bound limits one request in time. A read ends with its caller. A write that has been admitted is not torn off when its
+// withTimeout limits one request in time. A read ends with its caller. A write that has been admitted is not torn off when its
 // caller stops, because its answer says whether a mail went out: it gets a grace.
-func (c *Client) bound(ctx context.Context, q call) (context.Context, context.CancelFunc) {
-	late := lateError{c.timeout}
+func (c *Client) withTimeout(ctx context.Context, q call) (context.Context, context.CancelFunc) {
+	late := timeoutError{c.timeout}
 	if q.method == http.MethodGet {
 		return context.WithTimeoutCause(ctx, c.timeout, late)
 	}
@@ -211,8 +211,8 @@ func (c *Client) newRequest(ctx context.Context, q call) (*http.Request, error) 
 // readBody reads the whole answer, or as much of a refusal as its words need.
 func readBody(res *http.Response) ([]byte, error) {
 	defer res.Body.Close()
-	if failureOf(res.StatusCode) != 0 {
-		return io.ReadAll(io.LimitReader(res.Body, maxRefusal))
+	if failureOfStatus(res.StatusCode) != 0 {
+		return io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	}
 	var body bytes.Buffer
 	if res.ContentLength > 0 {
@@ -225,8 +225,8 @@ func readBody(res *http.Response) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// cause is why a request failed: what ended its time, if that was it, else err, which may quote what the server sent.
-func (c *Client) cause(ctx, bounded context.Context, q call, err error) error {
+// requestError is why a request failed: what ended its time, if that was it, else err, which may quote what the server sent.
+func (c *Client) requestError(ctx, bounded context.Context, q call, err error) error {
 	switch text := err.Error(); {
 	case bounded.Err() != nil && ctx.Err() != nil && q.method == http.MethodGet:
 		return ctx.Err()

@@ -104,7 +104,7 @@ func (c *Client) readOrganization(
 		return err
 	})
 	g.Go(func() (err error) {
-		s.Self, err = c.self(ctx)
+		s.Self, err = c.readSelf(ctx)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -122,7 +122,7 @@ func (c *Client) readOrganization(
 			return fmt.Errorf("list suspended users: %w", err)
 		}
 		suspended, paged[2], err = listPages(ctx, c, suspendedUsers(id))
-		if Hidden(err) {
+		if IsHidden(err) {
 			return nil
 		}
 		s.SuspendedSeen = err == nil
@@ -141,7 +141,7 @@ func (c *Client) readOrganization(
 		s.Users = withSuspended(s.Users, suspended)
 	}
 	s.Access = withHolders(access, s.Users)
-	if err := checkOwn(s.Organization, pin, s.Invitations); err != nil {
+	if err := checkSameOrganization(s.Organization, pin, s.Invitations); err != nil {
 		return org.Snapshot{}, err
 	}
 	s.Now = c.Now()

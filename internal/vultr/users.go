@@ -47,7 +47,7 @@ func decodeUser(f fields) org.User {
 	active := f.flag("status")
 	u.Suspended = active != nil && !*active || strings.EqualFold(f.text("status"), "suspended")
 	// The legacy ACL that lets a user manage others (SPEC); what policies allow is not told here.
-	if raw := f["acls"]; fits(raw, maxMembers) {
+	if raw := f["acls"]; hasAtMost(raw, maxMembers) {
 		var acls []string
 		_ = json.Unmarshal(raw, &acls) // of another form: no ACLs
 		u.Admin = slices.Contains(acls, "manage_users")
@@ -101,10 +101,10 @@ func checkUsers(s org.Snapshot, suspended []org.User, access []accessRow) error 
 
 const accountPath = "/v2/account"
 
-// self is the address of the key's own user; zero when the key may not read it or the answer has none.
-func (c *Client) self(ctx context.Context) (org.Address, error) {
+// readSelf is the address of the key's own user; zero when the key may not read it or the answer has none.
+func (c *Client) readSelf(ctx context.Context) (org.Address, error) {
 	a, err := c.read(ctx, call{op: "read the account", path: accountPath})
-	if Hidden(err) {
+	if IsHidden(err) {
 		return org.Address{}, nil
 	}
 	if err != nil {
