@@ -13,8 +13,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// axes are the points on which the documents contradict each other or say nothing, as far as reading can tell. Where the
-// simulated API can play a point, name and values are those of its axis.
+// axes are the points on which the documents contradict each other or say nothing, as far as
+// reading can show them. The names and values are those of the axes of the simulated API, if it has
+// them.
 var axes = []struct{ name, about string }{
 	{"envelope", "an answer about one object"},
 	{"invitations-key", "the key of the list of invitations"},
@@ -43,10 +44,10 @@ var axes = []struct{ name, about string }{
 	{"end-cursor", "meta.links.next on a last page"},
 }
 
-// maxTraitValues is how many values of one axis are told of; more would be a field that holds free text.
+// maxTraitValues is the maximum number of values of one axis: a field with more has free text.
 const maxTraitValues = 20
 
-// traits are the values seen of each axis, made fit to be told by clean.
+// traits has the values found for each axis. clean makes them safe to print.
 type traits struct {
 	seen  map[string]map[string]bool
 	clean func(string) string
@@ -67,7 +68,7 @@ func (t traits) add(axis, value string) {
 	t.seen[axis][value] = true
 }
 
-// list is t with every axis, in their order.
+// list returns all axes in order, with their values.
 func (t traits) list() []org.Trait {
 	all := make([]org.Trait, len(axes))
 	for i, axis := range axes {
@@ -76,7 +77,7 @@ func (t traits) list() []org.Trait {
 	return all
 }
 
-// addAnswer learns from any JSON addAnswer.
+// addAnswer adds what any JSON answer shows.
 func (t traits) addAnswer(h http.Header) {
 	raw := h.Get("Content-Type")
 	mediaType, params, _ := mime.ParseMediaType(raw)
@@ -94,7 +95,7 @@ func (t traits) addAnswer(h http.Header) {
 	}
 }
 
-// addPage learns from one addPage of a list. On pages that another one follows, every dialect names it in the same way.
+// addPage adds what a page of a list shows. Only last pages differ between dialects.
 func (t traits) addPage(top fields) {
 	meta := top.object("meta")
 	raw, told := meta["links"]
@@ -126,7 +127,8 @@ func (t traits) addPage(top fields) {
 	}
 }
 
-// addDates learns from the addDates of any row. That expiration_date is told at all is an axis of its own.
+// addDates adds what the dates of a row show. Whether there is an expiration_date is an axis of
+// its own.
 func (t traits) addDates(row fields) {
 	for name, raw := range row {
 		if !strings.HasPrefix(name, "date_") && !strings.HasSuffix(name, "_date") {
@@ -137,7 +139,7 @@ func (t traits) addDates(row fields) {
 		case text != "":
 			t.add("dates", dateForm(raw, text))
 			continue
-		case name == "date_created": // always set: who does not tell it tells no dates
+		case name == "date_created": // always set: without it the API shows no dates
 			t.add("dates", emptyForm(raw))
 		}
 		if name != "expiration_date" {
@@ -162,7 +164,7 @@ func dateForm(raw json.RawMessage, text string) string {
 	return "offset"
 }
 
-// emptyForm is how a value says that it is none.
+// emptyForm returns how a value shows that it is not set.
 func emptyForm(raw json.RawMessage) string {
 	if string(raw) == `""` {
 		return "empty"
@@ -170,7 +172,7 @@ func emptyForm(raw json.RawMessage) string {
 	return kindOf(raw)
 }
 
-// kindOf is the kind of a JSON value in a word.
+// kindOf returns the kind of a JSON value as a word.
 func kindOf(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return "absent"
@@ -190,7 +192,7 @@ func kindOf(raw json.RawMessage) string {
 	return "number"
 }
 
-// addInvitation learns from one row of the list, as of now.
+// addInvitation adds what a row of the list of invitations shows at now.
 func (t traits) addInvitation(row fields, now time.Time) {
 	i := decodeInvitation(row)
 	t.add("permissions", permissionsForm(row))
@@ -261,8 +263,8 @@ func letterCase(word string) string {
 	return "mixed"
 }
 
-// addSuspended learns which lists have suspended users: all is the list of users, own that of the suspended. Without known,
-// the key may not read the second one, and nobody can tell what is in it.
+// addSuspended adds which lists have suspended users: all is the list of users, own the list of
+// suspended users. known is false if the key may not read the second list.
 func (t traits) addSuspended(all, own []fields, known bool) {
 	listed := map[string]fields{}
 	for _, row := range all {
@@ -290,7 +292,8 @@ func (t traits) addSuspended(all, own []fields, known bool) {
 	}
 }
 
-// addMembers learns from the addMembers of one group: as the group itself names them, and as their own list does.
+// addMembers adds what the members of a group show: those in the group itself, and those in their
+// own list.
 func (t traits) addMembers(group fields, list, users []fields) {
 	switch embedded := len(group.objects("members")); {
 	case embedded > 0 && embedded == len(list):
@@ -321,7 +324,8 @@ func (t traits) addMembers(group fields, list, users []fields) {
 	}
 }
 
-// traits learns from all answers. group is the one whose members were asked for; nil: none was.
+// traits returns what all answers show. group is the one whose members were read; nil if there is
+// none.
 func (p *probe) traits(out org.Checkup, group *accessRow) []org.Trait {
 	t := newTraits(p.c.clean)
 	for _, e := range p.all() {

@@ -19,30 +19,32 @@ var organizations = listing[org.Organization]{
 	},
 }
 
-// Identify tells which organization the key acts on. pin is the roster's `organization` line, "" for none. The documents
-// say only that the key determines the organization, so this is the best that reading can tell; the answer to
-// the first write shows it for sure.
+// Identify returns the organization that the key acts on. pin is the key `organization` of the
+// roster, "" if there is none. The documents only say that the key determines the organization, so
+// this is the best that reading can find out; the answer to the first write confirms it.
 //
-// A pin that names none of the key's organizations, and several of them without a pin, is an [*org.PinError].
+// A pin that matches none of the organizations of the key, and several organizations without a pin,
+// are an [*org.PinError].
 func (c *Client) Identify(ctx context.Context, pin string) (org.Organization, error) {
 	found, err := c.identify(ctx, pin, func() ([]org.Invitation, error) { return list(ctx, c, invitations) })
 	return found.is, err
 }
 
-// identity is which organization the key acts on, as it was found out with a pin; the zero identity is not known yet.
+// identity is the organization that the key acts on, as found with a pin; the zero identity is
+// unknown.
 type identity struct {
 	pin string
 	is  org.Organization
-	// confirmed is true when the API named the organization; false: only the pin does.
+	// confirmed is true if the API named the organization, and false if only the pin does.
 	confirmed bool
 }
 
-// identify asks for the invitations only where the organizations are not shown, and for nothing that it has found out
-// before: a key acts on the same organization as long as it lives.
+// identify finds the organization once and remembers it, because a key always acts on the same
+// organization. It calls rows, for the invitations, only if the key may not see any organization.
 func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.Invitation, error)) (identity, error) {
 	var known identity
 	select {
-	case known = <-c.identity: // who asks at the same time waits for the answer
+	case known = <-c.identity: // concurrent callers wait here
 	case <-ctx.Done():
 		return identity{}, call{op: organizations.op}.failed(org.NotSent, 0, "", ctx.Err())
 	}
@@ -58,7 +60,8 @@ func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.In
 	return found, err
 }
 
-// resolveOrganization picks the organization from what listing them gave.
+// resolveOrganization chooses the organization from the list of organizations, or the error of
+// reading that list.
 func resolveOrganization(
 	have []org.Organization, err error, pin string, rows func() ([]org.Invitation, error),
 ) (identity, error) {
@@ -87,14 +90,14 @@ func resolveOrganization(
 	case pin != "":
 		return identity{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
 	}
-	return identity{}, errors.New("the key shows no organization, neither in their list nor in an invitation; " +
+	return identity{}, errors.New("the key shows no organization, neither in the list of organizations nor in an invitation; " +
 		"name it by its id in the roster")
 }
 
-// uuid is what the ids of organizations look like in SPEC.
+// uuid matches the form of the ids of organizations in SPEC.
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// chooseOrganization picks the organization that pin names, or the only one.
+// chooseOrganization returns the organization that matches pin, or the only one.
 func chooseOrganization(have []org.Organization, pin string) (org.Organization, error) {
 	var fit []org.Organization
 	for _, o := range have {
@@ -111,7 +114,7 @@ func chooseOrganization(have []org.Organization, pin string) (org.Organization, 
 	return fit[0], nil
 }
 
-// checkSameOrganization makes sure that the invitations listed are those of o.
+// checkSameOrganization returns an error if an invitation is for an organization other than o.
 func checkSameOrganization(o org.Organization, pin string, invitations []org.Invitation) error {
 	for _, other := range organizationsIn(invitations) {
 		if o.ID != "" && other.ID != "" && !strings.EqualFold(other.ID, o.ID) {
@@ -121,7 +124,7 @@ func checkSameOrganization(o org.Organization, pin string, invitations []org.Inv
 	return nil
 }
 
-// organizationsIn are the organizations that the invitations speak of, each once.
+// organizationsIn returns the organizations of the invitations, without duplicates.
 func organizationsIn(invitations []org.Invitation) []org.Organization {
 	var have []org.Organization
 	seen := map[string]bool{}

@@ -13,7 +13,8 @@ type probe struct {
 	c *Client
 
 	organizations, account, invitations, invitation, users, suspended endpoint
-	// access are the lists of groups, roles and policies, holders those of who has one of them.
+	// access has the lists of groups, roles and policies, holders the lists of users who have one
+	// of them.
 	access, holders map[org.Kind]*endpoint
 }
 
@@ -50,20 +51,21 @@ func (p *probe) all() []*endpoint {
 	return all
 }
 
-// Probe asks for everything that orgsync reads, and for one example where there are many, by GETs only: as many as there
-// are pages, however many people. pin is the roster's `organization` line, "" for none. The answers are written to record
-// with everything personal replaced; nil records nothing.
+// Probe makes all kinds of requests with which orgsync reads, all of them GET: one per page of
+// each list, and one example where there is a list per group, role or policy. pin is the key
+// `organization` of the roster, "" if there is none. The answers are written to record without
+// personal data; nil records nothing.
 //
-// What the API refuses is part of the result. An error is one of ctx or of record, or comes from an API that gives no answer
-// at all.
+// A rejected request is part of the result. An error is that of ctx or of record, or means that
+// the API did not answer at all.
 func (c *Client) Probe(ctx context.Context, pin string, record *Recorder) (org.Checkup, error) {
 	p := newProbe(c)
 	out := p.run(ctx, pin)
 	if err := ctx.Err(); err != nil {
 		return org.Checkup{}, err
 	}
-	silent := !slices.ContainsFunc(p.all(), func(e *endpoint) bool { return e.status() != 0 })
-	if silent {
+	noAnswer := !slices.ContainsFunc(p.all(), func(e *endpoint) bool { return e.status() != 0 })
+	if noAnswer {
 		return org.Checkup{}, p.organizations.err
 	}
 	for _, e := range p.all() {
@@ -77,7 +79,7 @@ func (c *Client) Probe(ctx context.Context, pin string, record *Recorder) (org.C
 	return out, nil
 }
 
-// run sends the requests, first those that need nothing, then those that need an id.
+// run sends the requests, first those that need no id.
 func (p *probe) run(ctx context.Context, pin string) org.Checkup {
 	var out org.Checkup
 	var listed []org.Invitation
@@ -109,7 +111,7 @@ func (p *probe) run(ctx context.Context, pin string) org.Checkup {
 	}
 
 	var second sync.WaitGroup
-	var group *accessRow // whose members are asked for
+	var group *accessRow // the group whose members are read
 	for i, kind := range org.Kinds {
 		if row := chooseExample(rows[i]); row != nil {
 			if kind == org.KindGroup {
@@ -146,7 +148,7 @@ func (p *probe) run(ctx context.Context, pin string) org.Checkup {
 	return out
 }
 
-// observeList reads a list and keeps what came.
+// observeList reads a list and records its answers in e.
 func observeList[T any](ctx context.Context, c *Client, e *endpoint, l listing[T]) []T {
 	var all []T
 	all, e.err = list(withObserver(ctx, e.observe), c, l)
@@ -154,8 +156,8 @@ func observeList[T any](ctx context.Context, c *Client, e *endpoint, l listing[T
 	return all
 }
 
-// chooseExample is the row to ask about who has it: the one with most members, where the list tells, of those that can be given
-// to people; nil when there is none.
+// chooseExample returns the row whose holders are read as an example: of those that can be given
+// to people, the one with the most members in its list; nil if there is none.
 func chooseExample(rows []accessRow) *accessRow {
 	var best *accessRow
 	for i := range rows {

@@ -464,7 +464,7 @@ func TestProbeSurroundings(t *testing.T) {
 		api := peopled(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: sandbox.OrganizationsSeveral}})
 		found := mustProbe(t, inProcess(t, api), "", nil)
 		own := api.World().Organization
-		want := fmt.Sprintf("; its invitations are those of %q (%s)", own.Name, own.ID)
+		want := fmt.Sprintf("; its invitations are for %q (%s)", own.Name, own.ID)
 		var pin *org.PinError
 		if !errors.As(found.Unable, &pin) || len(found.Organizations) != 2 || !strings.HasSuffix(found.Limits[0].Detail, want) {
 			t.Errorf("unable: %v; organizations %v; limits %v", found.Unable, found.Organizations, found.Limits)

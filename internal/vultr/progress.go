@@ -2,15 +2,16 @@ package vultr
 
 import "sync"
 
-// progress counts the requests of lists for whoever wants to know how far reading is.
+// progress counts the requests for lists.
 type progress struct {
-	report func(done, known int) // nil: nobody
+	report func(done, known int) // may be nil
 
 	mu          sync.Mutex
 	done, known int
 }
 
-// count takes in that as many more requests are done, and known to be needed.
+// count adds requests that are done, and requests that are known to be needed, and reports the
+// sums.
 func (r *progress) count(done, known int) {
 	if r.report == nil || done == 0 && known == 0 {
 		return

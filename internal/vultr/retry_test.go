@@ -402,27 +402,27 @@ func TestThrottledTooLong(t *testing.T) {
 	}{
 		{
 			name: "a mail that may not wait longer", handler: throttle("45"), call: invite,
-			words: "invite Ada@example.com: HTTP 429: slow down (answered so 7 times in 5m0s): it had to wait longer than 5m0s for its turn",
+			words: "invite Ada@example.com: HTTP 429: slow down (429 was returned 7 times in 5m0s): it waited longer than 5m0s to be sent",
 		},
 		{
 			name: "a mail in a run that ends", handler: throttle("50"), call: invite, limit: 2 * time.Minute,
-			words: "HTTP 429: slow down (answered so 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
+			words: "HTTP 429: slow down (429 was returned 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
 		},
 		{
 			name: "a list in a run that ends", handler: throttle("50"), call: read, limit: 2 * time.Minute,
-			words: "list users: HTTP 429: slow down (answered so 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
+			words: "list users: HTTP 429: slow down (429 was returned 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
 		},
 		{
 			name: "stopped in the pause", handler: throttle("50"), call: invite, stop: 10 * time.Second,
-			words: "HTTP 429: slow down (answered so once in 10s): context canceled", is: context.Canceled,
+			words: "HTTP 429: slow down (429 was returned once in 10s): context canceled", is: context.Canceled,
 		},
 		{
 			name: "a mail that was tried often enough", handler: throttle("2"), call: invite,
-			words: "HTTP 429: slow down (answered so 8 times in 14s)",
+			words: "HTTP 429: slow down (429 was returned 8 times in 14s)",
 		},
 		{
 			name: "a list that was tried often enough", handler: throttle("2"), call: read,
-			words: "list users: HTTP 429: slow down (answered so 8 times in 14s)",
+			words: "list users: HTTP 429: slow down (429 was returned 8 times in 14s)",
 		},
 		{
 			name: "a mail behind others that were throttled", handler: throttle("60"), limit: 40 * time.Second, is: context.DeadlineExceeded,
@@ -437,7 +437,7 @@ func TestThrottledTooLong(t *testing.T) {
 				<-done
 				return err
 			},
-			words: "invite Ada@example.com: HTTP 429: other requests were answered so, and all wait: context deadline exceeded",
+			words: "invite Ada@example.com: HTTP 429: other requests got this answer, so all requests wait: context deadline exceeded",
 		},
 	}
 	for _, test := range tests {
