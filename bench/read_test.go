@@ -59,7 +59,7 @@ func BenchmarkPlan(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		s, err := o.client(b).ReadOrganization(b.Context(), "", r.Wanted())
+		s, err := o.client(b).ReadOrganization(b.Context(), "", r.RequiredAccess())
 		if err != nil {
 			b.Fatal(err)
 		}

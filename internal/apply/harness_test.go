@@ -156,7 +156,7 @@ func (c *company) apply(w with) outcome {
 	defer book.Close()
 	readings := 0
 	read := func(ctx context.Context) (org.Snapshot, error) {
-		snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, c.roster.Wanted())
+		snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, c.roster.RequiredAccess())
 		if readings++; w.reading != nil && err == nil {
 			w.reading(readings, &snapshot)
 		}
@@ -208,7 +208,7 @@ func unfit(p plan.Plan) error {
 func (c *company) changes() []string {
 	c.t.Helper()
 	client := c.client(with{concurrency: 1})
-	snapshot, err := client.ReadOrganization(c.t.Context(), c.roster.Organization, c.roster.Wanted())
+	snapshot, err := client.ReadOrganization(c.t.Context(), c.roster.Organization, c.roster.RequiredAccess())
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 			return err
 		}
 		fmt.Fprintf(a.stderr, "Added to the people of %s: %d.\n", shellWord(o.merge), len(draft.Entries))
-		for _, remark := range draft.Remarks { // there is no place for them in a file that is somebody's already
+		for _, remark := range draft.Comments { // there is no place for them in a file that is somebody's already
 			fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
 		}
 	case len(draft.Entries) == 0:

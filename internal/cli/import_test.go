@@ -234,7 +234,7 @@ func TestImportMerge(t *testing.T) {
 		args               []string
 		code               int
 	}{
-		{"one line", "users: [{email: zoe@example.com}]\n", `"users" must be a list with each person on a line of their own`, nil, exitError},
+		{"one line", "users: [{email: zoe@example.com}]\n", `"users" must be a list with one line for each person`, nil, exitError},
 		{"invalid", "users:\n  - email: zoe\n", "users.yaml:2:12", nil, exitInvalid},
 		{"another organization", "organization: Other\nusers:\n  - email: zoe@example.com\n", `"Other"`, nil, exitRefused},
 		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "that is not a file of the roster", []string{"--roster", other}, exitError},

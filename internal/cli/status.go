@@ -186,7 +186,7 @@ func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed 
 	if p.InvitationID != "" {
 		invitation, err := session.Invitation(ctx, p.InvitationID)
 		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered, Responded: invitation.Responded}
-		if call, ok := errors.AsType[*org.CallError](err); err != nil && (!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.Hidden(err)) {
+		if call, ok := errors.AsType[*org.CallError](err); err != nil && (!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.IsHidden(err)) {
 			return err
 		}
 		p.Verified.Problem = err // the list has told where they stand

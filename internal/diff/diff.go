@@ -1,5 +1,5 @@
-// Package diff says what changes between two rosters, for whoever reviews the change. It is pure: what an organization
-// makes of it is for the plan to tell.
+// Package diff compares two rosters, for people who review a change. It is pure: it does not know
+// the organization, so what a run would do is up to the plan.
 package diff
 
 import (
@@ -12,39 +12,42 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Kind is what happens to a person of either roster.
+// Kind is what happens to a person between the rosters.
 type Kind string
 
-// The kinds, in the order in which they are told.
+// The kinds, in the order in which reports list them.
 const (
 	Added   Kind = "added"
 	Removed Kind = "removed"
 	Changed Kind = "changed"
-	// Respelt: only the spelling of addresses changes, as in upper and lower case; they stay the same addresses.
-	Respelt Kind = "respelt"
+	// SpellingOnly means that only the spelling of addresses changes, for example upper and lower
+	// case.
+	SpellingOnly Kind = "respelt"
 )
 
-// Kinds are all kinds, in their order.
-var Kinds = []Kind{Added, Removed, Changed, Respelt}
+// Kinds has all kinds, in the order of reports.
+var Kinds = []Kind{Added, Removed, Changed, SpellingOnly}
 
-// Person is somebody who is not alike in both rosters.
+// Person is a person who differs between the rosters.
 type Person struct {
 	Kind Kind
-	// Email and Name are as the new roster has them, for Removed as the old one has. Name may be "".
+	// Email and Name are from the new roster; for Removed from the old one. Name may be "".
 	Email org.Address
 	Name  string
-	// Source is the file:line of the entry, in the same roster.
+	// Source is the file:line of the entry in the same roster.
 	Source string
-	// Fields are what differs; for Added everything that the entry or the defaults say, for Removed nothing.
+	// Fields has the differences; for Added everything that the entry or the defaults set, for
+	// Removed nothing.
 	Fields []Field
 }
 
-// FieldName names what differs, by the roster's own keys.
+// FieldName names a field by the key that the roster uses.
 type FieldName string
 
 // The fields of a person.
 const (
-	// Email: the person is invited at another address. The same address in another spelling is [Spelling].
+	// Email means that another address is invited. The same address in another spelling is
+	// [Spelling].
 	Email      FieldName = "email"
 	Spelling   FieldName = "spelling"
 	APIEnabled FieldName = "api_enabled"
@@ -58,7 +61,7 @@ const (
 	Note       FieldName = "note"
 )
 
-// The fields of the settings; Organization is the pin.
+// The fields of the settings.
 const (
 	Organization   FieldName = "organization"
 	AllowedDomains FieldName = "allowed_domains"
@@ -73,35 +76,38 @@ const (
 	Protected      FieldName = "protected"
 )
 
-// Field is one difference. Values are as a roster writes them.
+// Field is one difference. Values are in the form that a roster uses.
 type Field struct {
 	Name FieldName
-	// From and To are the values of what is one value; "" where there is none.
+	// From and To are the old and the new value of a field with one value; "" if there is none.
 	From, To string
-	// Gone and Come are what a list loses and gains.
-	Gone, Come []string
-	// Managing tells, of access only, that it becomes managed or is no longer; nil where that stays as it is. An entry of
-	// Added does not have it.
+	// Removed and Added are the items that a list loses and gains.
+	Removed, Added []string
+	// Managing is true if access becomes managed, false if it is no longer managed, and nil if
+	// that does not change, for a person of kind Added, and for other fields.
 	Managing *bool
-	// Loosens is true for a setting that lets a run do more to people than before, or act on another organization.
+	// Loosens is true for a setting that allows a run to do more than before, or to act on another
+	// organization.
 	Loosens bool
 }
 
-// Difference is everything that differs.
+// Difference has everything that differs between two rosters.
 type Difference struct {
-	// Settings are in the order in which rosters have them.
+	// Settings are in the order of the keys in a roster.
 	Settings []Field
 	// People are sorted by kind, then by canonical address.
 	People []Person
-	// Unchanged counts the people who are alike in both.
+	// Unchanged is the number of people who do not differ.
 	Unchanged int
-	// Unlisted is what the new roster wants done with people who are not listed, such as those removed from it.
+	// Unlisted is the policy of the new roster for unlisted people, such as those that were
+	// removed from it.
 	Unlisted roster.UnlistedPolicy
-	// Warnings are about the new roster. They depend on the day, so Compare leaves them to its caller.
+	// Warnings are about the new roster. Compare leaves them empty, because they depend on the
+	// day.
 	Warnings []roster.Problem
 }
 
-// Count is how many people are of kind k.
+// Count returns the number of people of kind k.
 func (d Difference) Count(k Kind) int {
 	n := 0
 	for _, p := range d.People {
@@ -112,171 +118,186 @@ func (d Difference) Count(k Kind) int {
 	return n
 }
 
-// Compare says what changes from before to after. A person is the same in both by their address or, where no entry has
-// it, by an alias that both name. Neither roster is changed.
+// Compare returns what changes from before to after. A person of after is matched to the person of
+// before with the same email or, if there is none, with an address or alias in common. It does not
+// change the rosters.
 func Compare(before, after *roster.Roster) Difference {
-	d := Difference{Settings: settings(before, after), Unlisted: after.Settings.Unlisted}
-	old := match(before.People, after.People)
-	stays := make(map[*roster.Person]bool)
+	d := Difference{Settings: compareSettings(before, after), Unlisted: after.Settings.Unlisted}
+	matches := matchPeople(before.People, after.People)
+	isMatched := make(map[*roster.Person]bool)
 	for i := range after.People {
-		is, was := &after.People[i], old[i]
-		stays[was] = true
-		p := Person{Kind: Added, Email: is.Email, Name: is.Name, Source: is.At.Source()}
+		current, previous := &after.People[i], matches[i]
+		isMatched[previous] = true
+		p := Person{Kind: Added, Email: current.Email, Name: current.Name, Source: current.At.Source()}
 		switch {
-		case was == nil:
-			p.Fields = fields(&roster.Person{Email: is.Email}, is)
+		case previous == nil:
+			p.Fields = compareFields(&roster.Person{Email: current.Email}, current)
 			for i := range p.Fields {
-				p.Fields[i].Managing = nil // whatever it has is new
+				p.Fields[i].Managing = nil // all access of a new person is new
 			}
 			p.Fields = slices.DeleteFunc(p.Fields, func(f Field) bool { return f.Name == Name })
 		default:
-			p.Fields = fields(was, is)
+			p.Fields = compareFields(previous, current)
 			if len(p.Fields) == 0 {
 				d.Unchanged++
 				continue
 			}
 			p.Kind = Changed
 			if !slices.ContainsFunc(p.Fields, func(f Field) bool { return f.Name != Spelling }) {
-				p.Kind = Respelt
+				p.Kind = SpellingOnly
 			}
 		}
 		d.People = append(d.People, p)
 	}
 	for i := range before.People {
-		if was := &before.People[i]; !stays[was] {
-			d.People = append(d.People, Person{Kind: Removed, Email: was.Email, Name: was.Name, Source: was.At.Source()})
+		if previous := &before.People[i]; !isMatched[previous] {
+			d.People = append(d.People, Person{
+				Kind: Removed, Email: previous.Email, Name: previous.Name, Source: previous.At.Source(),
+			})
 		}
 	}
 	slices.SortStableFunc(d.People, func(a, b Person) int {
-		return cmp.Or(cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)), cmp.Compare(a.Email.Key(), b.Email.Key()))
+		return cmp.Or(
+			cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)),
+			cmp.Compare(a.Email.Key(), b.Email.Key()),
+		)
 	})
 	return d
 }
 
-// match gives, for each person of after, the same one of before, or nil. Nobody is matched twice.
-func match(before, after []roster.Person) []*roster.Person {
-	byEmail, byAny := make(map[string]*roster.Person), make(map[string]*roster.Person)
+// matchPeople returns, for each person of after, the matching person of before, or nil. No person
+// of before is matched twice.
+func matchPeople(before, after []roster.Person) []*roster.Person {
+	byEmail, byAddress := make(map[string]*roster.Person), make(map[string]*roster.Person)
 	for i := range before {
 		p := &before[i]
 		byEmail[p.Email.Key()] = p
 		for _, a := range p.Addresses() {
-			byAny[a.Key()] = p
+			byAddress[a.Key()] = p
 		}
 	}
-	matched, taken := make([]*roster.Person, len(after)), make(map[*roster.Person]bool)
+	matches, isMatched := make([]*roster.Person, len(after)), make(map[*roster.Person]bool)
 	for i := range after {
 		if p := byEmail[after[i].Email.Key()]; p != nil {
-			matched[i], taken[p] = p, true
+			matches[i], isMatched[p] = p, true
 		}
 	}
 	for i := range after {
-		if matched[i] != nil {
+		if matches[i] != nil {
 			continue
 		}
 		for _, a := range after[i].Addresses() {
-			if p := byAny[a.Key()]; p != nil && !taken[p] {
-				matched[i], taken[p] = p, true
+			if p := byAddress[a.Key()]; p != nil && !isMatched[p] {
+				matches[i], isMatched[p] = p, true
 				break
 			}
 		}
 	}
-	return matched
+	return matches
 }
 
-// fields are what differs of one person.
-func fields(was, is *roster.Person) []Field {
+// compareFields returns the differences between two entries of one person.
+func compareFields(before, after *roster.Person) []Field {
 	var list []Field
 	add := func(f Field) {
-		if f.From != f.To || len(f.Gone)+len(f.Come) > 0 || f.Managing != nil {
+		if f.From != f.To || len(f.Removed)+len(f.Added) > 0 || f.Managing != nil {
 			list = append(list, f)
 		}
 	}
-	if !was.Email.Equal(is.Email) {
-		add(Field{Name: Email, From: was.Email.String(), To: is.Email.String()})
+	if !before.Email.Equal(after.Email) {
+		add(Field{Name: Email, From: before.Email.String(), To: after.Email.String()})
 	} else {
-		add(Field{Name: Spelling, From: was.Email.String(), To: is.Email.String()})
+		add(Field{Name: Spelling, From: before.Email.String(), To: after.Email.String()})
 	}
-	api := Field{Name: APIEnabled, From: flag(was.APIEnabled), To: flag(is.APIEnabled)}
-	api.Managing = managing(was.APIEnabled != nil, is.APIEnabled != nil)
+	api := Field{Name: APIEnabled, From: formatBool(before.APIEnabled), To: formatBool(after.APIEnabled)}
+	api.Managing = managementChange(before.APIEnabled != nil, after.APIEnabled != nil)
 	add(api)
-	add(access(Groups, was.Groups, is.Groups))
-	add(access(Roles, was.Roles, is.Roles))
-	add(access(Policies, was.Policies, is.Policies))
+	add(compareAccess(Groups, before.Groups, after.Groups))
+	add(compareAccess(Roles, before.Roles, after.Roles))
+	add(compareAccess(Policies, before.Policies, after.Policies))
 	aliases := Field{Name: Aliases}
-	aliases.Gone, aliases.Come = addressList(was.Aliases, is.Aliases)
+	aliases.Removed, aliases.Added = addressDifference(before.Aliases, after.Aliases)
 	add(aliases)
-	for _, now := range is.Aliases {
-		if i := slices.IndexFunc(was.Aliases, now.Equal); i >= 0 {
-			add(Field{Name: Spelling, From: was.Aliases[i].String(), To: now.String()})
+	for _, alias := range after.Aliases {
+		if i := slices.IndexFunc(before.Aliases, alias.Equal); i >= 0 {
+			add(Field{Name: Spelling, From: before.Aliases[i].String(), To: alias.String()})
 		}
 	}
-	add(Field{Name: Until, From: date(was.Until), To: date(is.Until)})
-	add(Field{Name: External, From: yesOnly(was.External), To: yesOnly(is.External)})
-	add(Field{Name: Name, From: was.Name, To: is.Name})
-	add(Field{Name: Note, From: was.Note, To: is.Note})
+	add(Field{Name: Until, From: formatDate(before.Until), To: formatDate(after.Until)})
+	add(Field{Name: External, From: formatTrue(before.External), To: formatTrue(after.External)})
+	add(Field{Name: Name, From: before.Name, To: after.Name})
+	add(Field{Name: Note, From: before.Note, To: after.Note})
 	return list
 }
 
-// settings are what differs beside the people.
-func settings(before, after *roster.Roster) []Field {
+// compareSettings returns the differences between the settings, and the organization.
+func compareSettings(before, after *roster.Roster) []Field {
 	var list []Field
 	add := func(f Field) {
-		if f.From != f.To || len(f.Gone)+len(f.Come) > 0 {
+		if f.From != f.To || len(f.Removed)+len(f.Added) > 0 {
 			list = append(list, f)
 		}
 	}
-	was, is := &before.Settings, &after.Settings
-	// A pin where there was none binds; every other change lets go of an organization.
+	from, to := &before.Settings, &after.Settings
+	// Adding the key organization restricts a run; changing or removing it allows another
+	// organization.
 	add(Field{Name: Organization, From: before.Organization, To: after.Organization, Loosens: before.Organization != ""})
 	domains := Field{Name: AllowedDomains}
-	domains.Gone, domains.Come = difference(was.AllowedDomains, is.AllowedDomains)
-	domains.Loosens = len(was.AllowedDomains) > 0 && (len(domains.Come) > 0 || len(is.AllowedDomains) == 0)
+	domains.Removed, domains.Added = difference(from.AllowedDomains, to.AllowedDomains)
+	domains.Loosens = len(from.AllowedDomains) > 0 && (len(domains.Added) > 0 || len(to.AllowedDomains) == 0)
 	add(domains)
-	number := func(name FieldName, was, is int) {
-		add(Field{Name: name, From: strconv.Itoa(was), To: strconv.Itoa(is), Loosens: is > was})
+	number := func(name FieldName, from, to int) {
+		add(Field{Name: name, From: strconv.Itoa(from), To: strconv.Itoa(to), Loosens: to > from})
 	}
-	number(MaxInvites, was.MaxInvites, is.MaxInvites)
-	number(MaxRemovals, was.MaxRemovals, is.MaxRemovals)
-	number(MaxRevokes, was.MaxRevokes, is.MaxRevokes)
-	number(ReinviteRounds, was.ReinviteRounds, is.ReinviteRounds)
-	add(Field{Name: Unlisted, From: string(was.Unlisted), To: string(is.Unlisted), Loosens: severity(is.Unlisted) > severity(was.Unlisted)})
+	number(MaxInvites, from.MaxInvites, to.MaxInvites)
+	number(MaxRemovals, from.MaxRemovals, to.MaxRemovals)
+	number(MaxRevokes, from.MaxRevokes, to.MaxRevokes)
+	number(ReinviteRounds, from.ReinviteRounds, to.ReinviteRounds)
 	add(Field{
-		Name: UnlistedAfter, From: roster.FormatDuration(was.UnlistedAfter),
-		To:      roster.FormatDuration(is.UnlistedAfter),
-		Loosens: is.UnlistedAfter < was.UnlistedAfter,
+		Name: Unlisted, From: string(from.Unlisted), To: string(to.Unlisted),
+		Loosens: severity(to.Unlisted) > severity(from.Unlisted),
 	})
-	add(Field{Name: ExtraAccess, From: string(was.ExtraAccess), To: string(is.ExtraAccess), Loosens: is.ExtraAccess == roster.ExtraAccessRevoke})
 	add(Field{
-		Name: HiddenMembers, From: string(was.HiddenMembers), To: string(is.HiddenMembers),
-		Loosens: is.HiddenMembers == roster.HiddenMembersInvite,
+		Name: UnlistedAfter, From: roster.FormatDuration(from.UnlistedAfter),
+		To:      roster.FormatDuration(to.UnlistedAfter),
+		Loosens: to.UnlistedAfter < from.UnlistedAfter,
+	})
+	add(Field{
+		Name: ExtraAccess, From: string(from.ExtraAccess), To: string(to.ExtraAccess),
+		Loosens: to.ExtraAccess == roster.ExtraAccessRevoke,
+	})
+	add(Field{
+		Name: HiddenMembers, From: string(from.HiddenMembers), To: string(to.HiddenMembers),
+		Loosens: to.HiddenMembers == roster.HiddenMembersInvite,
 	})
 	protected := Field{Name: Protected}
-	protected.Gone, protected.Come = addressList(was.Protected, is.Protected)
-	protected.Loosens = len(protected.Gone) > 0
+	protected.Removed, protected.Added = addressDifference(from.Protected, to.Protected)
+	protected.Loosens = len(protected.Removed) > 0
 	add(protected)
 	return list
 }
 
-// severity orders the policies by what they do to people.
+// severity returns the rank of a policy by how much it does to people, from 0 for report.
 func severity(p roster.UnlistedPolicy) int {
 	return slices.Index([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove}, p)
 }
 
-// access compares groups, roles or policies, where nil is not managed.
-func access(name FieldName, was, is []roster.Ref) Field {
-	f := Field{Name: name, Managing: managing(was != nil, is != nil)}
-	f.Gone, f.Come = difference(names(was), names(is))
+// compareAccess compares groups, roles or policies; nil means not managed.
+func compareAccess(name FieldName, before, after []roster.Ref) Field {
+	f := Field{Name: name, Managing: managementChange(before != nil, after != nil)}
+	f.Removed, f.Added = difference(refNames(before), refNames(after))
 	return f
 }
 
-func managing(was, is bool) *bool {
-	if was == is {
+// managementChange returns whether access is managed now, or nil if that does not change.
+func managementChange(before, after bool) *bool {
+	if before == after {
 		return nil
 	}
-	return &is
+	return &after
 }
 
-func names(refs []roster.Ref) []string {
+func refNames(refs []roster.Ref) []string {
 	list := make([]string, len(refs))
 	for i, r := range refs {
 		list[i] = r.Name
@@ -284,12 +305,13 @@ func names(refs []roster.Ref) []string {
 	return list
 }
 
-// difference is what only one of two lists has, in its order.
-func difference(was, is []string) (gone, come []string) {
-	return without(was, is), without(is, was)
+// difference returns the items that only one of two lists has.
+func difference(before, after []string) (removed, added []string) {
+	return subtract(before, after), subtract(after, before)
 }
 
-func without(list, other []string) []string {
+// subtract returns the items of list that other does not have.
+func subtract(list, other []string) []string {
 	var rest []string
 	for _, s := range list {
 		if !slices.Contains(other, s) {
@@ -299,8 +321,8 @@ func without(list, other []string) []string {
 	return rest
 }
 
-// addressList is difference for addresses, however they are spelt.
-func addressList(was, is []org.Address) (gone, come []string) {
+// addressDifference is difference for addresses, regardless of spelling.
+func addressDifference(before, after []org.Address) (removed, added []string) {
 	only := func(list, other []org.Address) []string {
 		var rest []string
 		for _, a := range list {
@@ -310,25 +332,25 @@ func addressList(was, is []org.Address) (gone, come []string) {
 		}
 		return rest
 	}
-	return only(was, is), only(is, was)
+	return only(before, after), only(after, before)
 }
 
-func flag(b *bool) string {
+func formatBool(b *bool) string {
 	if b == nil {
 		return ""
 	}
 	return strconv.FormatBool(*b)
 }
 
-// yesOnly is a flag that is false when it is left out.
-func yesOnly(b bool) string {
+// formatTrue returns "true", or "" for false, which is the default.
+func formatTrue(b bool) string {
 	if b {
 		return "true"
 	}
 	return ""
 }
 
-func date(t time.Time) string {
+func formatDate(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}

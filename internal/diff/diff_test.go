@@ -24,8 +24,8 @@ func read(t interface {
 	return r
 }
 
-// mails lets tests compare addresses by their spelling.
-var mails = cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
+// spelling compares addresses by their spelling.
+var spelling = cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
 
 func person(kind Kind, email string, fields ...Field) []Person {
 	return []Person{{Kind: kind, Email: org.MustParseAddress(email), Source: "users.yaml:2", Fields: fields}}
@@ -42,29 +42,29 @@ func TestPeople(t *testing.T) {
 	}{
 		{"nothing", ada, ada, nil},
 		{"added", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n    api_enabled: yes\n    groups: [a, b]\n  - email: bob@example.com\n",
-			person(Added, "ada@example.com", Field{Name: APIEnabled, To: "true"}, Field{Name: Groups, Come: []string{"a", "b"}})},
-		{"added, wanted in no group", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n    groups: []\n  - email: bob@example.com\n",
+			person(Added, "ada@example.com", Field{Name: APIEnabled, To: "true"}, Field{Name: Groups, Added: []string{"a", "b"}})},
+		{"added with an empty list of groups", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n    groups: []\n  - email: bob@example.com\n",
 			person(Added, "ada@example.com", Field{Name: Groups})},
 		{"removed", ada + "  - email: bob@example.com\n", "users: [{email: bob@example.com}]", person(Removed, "ada@example.com")},
-		{"order and place are no difference", ada + "  - email: bob@example.com\n", "# moved\nusers:\n  - email: bob@example.com\n  - email: ada@example.com\n", nil},
+		{"another order and another line", ada + "  - email: bob@example.com\n", "# moved\nusers:\n  - email: bob@example.com\n  - email: ada@example.com\n", nil},
 		{"case only", ada, "users:\n  - email: Ada@Example.COM\n",
-			person(Respelt, "Ada@Example.COM", Field{Name: Spelling, From: "ada@example.com", To: "Ada@Example.COM"})},
+			person(SpellingOnly, "Ada@Example.COM", Field{Name: Spelling, From: "ada@example.com", To: "Ada@Example.COM"})},
 		{"case of an alias", with("aliases: [ada@home.example]"), with("aliases: [ADA@home.example]"),
-			person(Respelt, "ada@example.com", Field{Name: Spelling, From: "ada@home.example", To: "ADA@home.example"})},
-		{"case and more", ada, "users:\n  - email: Ada@example.com\n    note: N\n",
+			person(SpellingOnly, "ada@example.com", Field{Name: Spelling, From: "ada@home.example", To: "ADA@home.example"})},
+		{"case and note", ada, "users:\n  - email: Ada@example.com\n    note: N\n",
 			person(Changed, "Ada@example.com", Field{Name: Spelling, From: "ada@example.com", To: "Ada@example.com"}, Field{Name: Note, To: "N"})},
-		{"address, by an alias", ada, "users:\n  - email: ada@new.example\n    aliases: [ada@example.com]\n",
-			person(Changed, "ada@new.example", Field{Name: Email, From: "ada@example.com", To: "ada@new.example"}, Field{Name: Aliases, Come: []string{"ada@example.com"}})},
+		{"another address, matched by an alias", ada, "users:\n  - email: ada@new.example\n    aliases: [ada@example.com]\n",
+			person(Changed, "ada@new.example", Field{Name: Email, From: "ada@example.com", To: "ada@new.example"}, Field{Name: Aliases, Added: []string{"ada@example.com"}})},
 		{"API access given", with("api_enabled: no"), with("api_enabled: yes"), person(Changed, "ada@example.com", Field{Name: APIEnabled, From: "false", To: "true"})},
 		{"API access managed", ada, with("api_enabled: no"), person(Changed, "ada@example.com", Field{Name: APIEnabled, To: "false", Managing: &yes})},
-		{"API access let go", with("api_enabled: no"), ada, person(Changed, "ada@example.com", Field{Name: APIEnabled, From: "false", Managing: &no})},
-		{"groups", with("groups: [a, b]"), with("groups: [b, c]"), person(Changed, "ada@example.com", Field{Name: Groups, Gone: []string{"a"}, Come: []string{"c"}})},
-		{"the order of groups", with("groups: [a, b]"), with("groups: [b, a]"), nil},
-		{"roles managed, none wanted", ada, with("roles: []"), person(Changed, "ada@example.com", Field{Name: Roles, Managing: &yes})},
-		{"policies let go", with("policies: [p]"), ada, person(Changed, "ada@example.com", Field{Name: Policies, Gone: []string{"p"}, Managing: &no})},
-		{"by the defaults", ada, "defaults: {groups: [all]}\n" + ada, []Person{{Kind: Changed, Email: org.MustParseAddress("ada@example.com"),
-			Source: "users.yaml:3", Fields: []Field{{Name: Groups, Come: []string{"all"}, Managing: &yes}}}}},
-		{"alias", with("aliases: [a@b.example]"), ada, person(Changed, "ada@example.com", Field{Name: Aliases, Gone: []string{"a@b.example"}})},
+		{"API access no longer managed", with("api_enabled: no"), ada, person(Changed, "ada@example.com", Field{Name: APIEnabled, From: "false", Managing: &no})},
+		{"groups", with("groups: [a, b]"), with("groups: [b, c]"), person(Changed, "ada@example.com", Field{Name: Groups, Removed: []string{"a"}, Added: []string{"c"}})},
+		{"another order of groups", with("groups: [a, b]"), with("groups: [b, a]"), nil},
+		{"roles managed, empty list", ada, with("roles: []"), person(Changed, "ada@example.com", Field{Name: Roles, Managing: &yes})},
+		{"policies no longer managed", with("policies: [p]"), ada, person(Changed, "ada@example.com", Field{Name: Policies, Removed: []string{"p"}, Managing: &no})},
+		{"set by the defaults", ada, "defaults: {groups: [all]}\n" + ada, []Person{{Kind: Changed, Email: org.MustParseAddress("ada@example.com"),
+			Source: "users.yaml:3", Fields: []Field{{Name: Groups, Added: []string{"all"}, Managing: &yes}}}}},
+		{"alias", with("aliases: [a@b.example]"), ada, person(Changed, "ada@example.com", Field{Name: Aliases, Removed: []string{"a@b.example"}})},
 		{"until", with("until: 2030-01-31"), with("until: 2031-01-31"), person(Changed, "ada@example.com", Field{Name: Until, From: "2030-01-31", To: "2031-01-31"})},
 		{"external", with("external: no"), with("external: yes"), person(Changed, "ada@example.com", Field{Name: External, To: "true"})},
 		{"note", with("note: a"), ada, person(Changed, "ada@example.com", Field{Name: Note, From: "a"})},
@@ -73,7 +73,7 @@ func TestPeople(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got := Compare(read(t, tt.before), read(t, tt.after))
-			if d := cmp.Diff(tt.want, got.People, mails, cmpopts.EquateEmpty()); d != "" {
+			if d := cmp.Diff(tt.want, got.People, spelling, cmpopts.EquateEmpty()); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})
@@ -87,7 +87,7 @@ func TestSettings(t *testing.T) {
 		name, before, after string
 		want                []Field
 	}{
-		{"written out", "", "settings: {max_invites: 100, unlisted: report}", nil},
+		{"defaults written out", "", "settings: {max_invites: 100, unlisted: report}", nil},
 		{"another organization", "organization: A", "organization: B", []Field{{Name: Organization, From: "A", To: "B", Loosens: true}}},
 		{"unpinned", "organization: A", "", []Field{{Name: Organization, From: "A", Loosens: true}}},
 		{"pinned", "", "organization: A", []Field{{Name: Organization, To: "A"}}},
@@ -98,7 +98,7 @@ func TestSettings(t *testing.T) {
 		{"report again", "settings: {extra_access: revoke}", "", []Field{{Name: ExtraAccess, From: "revoke", To: "report"}}},
 		{"invite hidden members", "", "settings: {hidden_members: invite}", []Field{
 			{Name: HiddenMembers, From: "hold", To: "invite", Loosens: true}}},
-		{"hold them again", "settings: {hidden_members: invite}", "",
+		{"hold hidden members again", "settings: {hidden_members: invite}", "",
 			[]Field{{Name: HiddenMembers, From: "invite", To: "hold"}}},
 		{"unlisted sooner", "", "settings: {unlisted_after: 90m}", []Field{
 			{Name: UnlistedAfter, From: "24h", To: "1h30m", Loosens: true}}},
@@ -116,12 +116,12 @@ func TestSettings(t *testing.T) {
 			{Name: MaxRevokes, From: "25", To: "0"},
 			{Name: ReinviteRounds, From: "4", To: "1"}}},
 		{"protected", "settings: {protected: [a@b.example, c@d.example]}", "settings: {protected: [A@b.example, e@f.example]}", []Field{
-			{Name: Protected, Gone: []string{"c@d.example"}, Come: []string{"e@f.example"}, Loosens: true}}},
-		{"more protected", "", "settings: {protected: [a@b.example]}", []Field{{Name: Protected, Come: []string{"a@b.example"}}}},
-		{"a domain more", "settings: {allowed_domains: [a.example]}", "settings: {allowed_domains: [a.example, b.example]}", []Field{
-			{Name: AllowedDomains, Come: []string{"b.example"}, Loosens: true}}},
-		{"any domain", "settings: {allowed_domains: [a.example]}", "", []Field{{Name: AllowedDomains, Gone: []string{"a.example"}, Loosens: true}}},
-		{"domains bound", "", "settings: {allowed_domains: [a.example]}", []Field{{Name: AllowedDomains, Come: []string{"a.example"}}}},
+			{Name: Protected, Removed: []string{"c@d.example"}, Added: []string{"e@f.example"}, Loosens: true}}},
+		{"more protected", "", "settings: {protected: [a@b.example]}", []Field{{Name: Protected, Added: []string{"a@b.example"}}}},
+		{"one more domain", "settings: {allowed_domains: [a.example]}", "settings: {allowed_domains: [a.example, b.example]}", []Field{
+			{Name: AllowedDomains, Added: []string{"b.example"}, Loosens: true}}},
+		{"any domain allowed", "settings: {allowed_domains: [a.example]}", "", []Field{{Name: AllowedDomains, Removed: []string{"a.example"}, Loosens: true}}},
+		{"domains restricted", "", "settings: {allowed_domains: [a.example]}", []Field{{Name: AllowedDomains, Added: []string{"a.example"}}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -138,15 +138,15 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// Nobody is forgotten and nobody is told of twice, whatever moves between addresses and aliases.
-func TestEverybodyOnce(t *testing.T) {
+// Each person is in the difference exactly once, whatever moves between addresses and aliases.
+func TestCompareCountsEveryPersonOnce(t *testing.T) {
 	t.Parallel()
-	one := rapid.Custom(func(t *rapid.T) *roster.Roster {
+	rosters := rapid.Custom(func(t *rapid.T) *roster.Roster {
 		r := &roster.Roster{}
 		pool := rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7}).Draw(t, "addresses")
 		address := func() org.Address {
-			spelling := rapid.SampledFrom([]string{"p%d@example.com", "P%d@example.com"}).Draw(t, "spelling")
-			a := org.MustParseAddress(fmt.Sprintf(spelling, pool[0]))
+			format := rapid.SampledFrom([]string{"p%d@example.com", "P%d@example.com"}).Draw(t, "spelling")
+			a := org.MustParseAddress(fmt.Sprintf(format, pool[0]))
 			pool = pool[1:]
 			return a
 		}
@@ -163,18 +163,18 @@ func TestEverybodyOnce(t *testing.T) {
 		return r
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		before, after := one.Draw(t, "before"), one.Draw(t, "after")
+		before, after := rosters.Draw(t, "before"), rosters.Draw(t, "after")
 		d := Compare(before, after)
-		alike := d.Unchanged + d.Count(Changed) + d.Count(Respelt)
-		if alike+d.Count(Added) != len(after.People) || alike+d.Count(Removed) != len(before.People) {
+		inBoth := d.Unchanged + d.Count(Changed) + d.Count(SpellingOnly)
+		if inBoth+d.Count(Added) != len(after.People) || inBoth+d.Count(Removed) != len(before.People) {
 			t.Errorf("%d before, %d after: %+v", len(before.People), len(after.People), d)
 		}
 		back := Compare(after, before)
-		if back.Count(Respelt) != d.Count(Respelt) || back.Unchanged != d.Unchanged {
+		if back.Count(SpellingOnly) != d.Count(SpellingOnly) || back.Unchanged != d.Unchanged {
 			t.Errorf("there %+v\nand back %+v", d, back)
 		}
 		if same := Compare(after, after); len(same.People)+len(same.Settings) > 0 || same.Unchanged != len(after.People) {
-			t.Errorf("not like itself: %+v", same)
+			t.Errorf("a roster differs from itself: %+v", same)
 		}
 	})
 }

@@ -30,7 +30,7 @@ func Inventory(in Input, unseen []org.Kind) roster.Draft {
 		inv.remark("%s is the user of the API key, whom orgsync never touches", self)
 	}
 	inv.remarkAccess()
-	return roster.Draft{Organization: in.Snapshot.Organization, At: in.Snapshot.Now, Remarks: inv.remarks, Entries: entries}
+	return roster.Draft{Organization: in.Snapshot.Organization, At: in.Snapshot.Now, Comments: inv.remarks, Entries: entries}
 }
 
 // inventory is a draft in the making.
@@ -279,17 +279,17 @@ func (inv *inventory) entry(w *index, c *person, v decision) roster.Entry {
 		return e
 	}
 	if c.user.Suspended {
-		e.Remarks = append(e.Remarks, "suspended: orgsync leaves that as it is")
+		e.Comments = append(e.Comments, "suspended: orgsync leaves that as it is")
 	}
 	for _, row := range c.rows {
 		if row.Registered.Equal(c.user.Email) && w.byKey[row.Invited.Key()] == nil && !row.Invited.IsZero() {
-			e.Remarks = append(e.Remarks, fmt.Sprintf("invited as %s", row.Invited))
+			e.Comments = append(e.Comments, fmt.Sprintf("invited as %s", row.Invited))
 		}
 	}
 	if len(c.Aliases) > 0 {
 		for _, u := range inv.in.Snapshot.Users {
 			if u.ID != c.user.ID && w.byKey[u.Email.Key()] == c {
-				e.Remarks = append(e.Remarks, fmt.Sprintf("the user %s is the same person, and what that user may do is not listed here", u.Email))
+				e.Comments = append(e.Comments, fmt.Sprintf("the user %s is the same person, and what that user may do is not listed here", u.Email))
 			}
 		}
 	}
@@ -297,7 +297,7 @@ func (inv *inventory) entry(w *index, c *person, v decision) roster.Entry {
 	for _, kind := range org.Kinds {
 		refs, why := inv.refs(kind, c.user.ID)
 		if why != "" {
-			e.Remarks = append(e.Remarks, why)
+			e.Comments = append(e.Comments, why)
 		}
 		switch kind {
 		case org.KindGroup:
@@ -309,7 +309,7 @@ func (inv *inventory) entry(w *index, c *person, v decision) roster.Entry {
 		}
 	}
 	if given := inv.byDefault(c.user); len(given) > 0 {
-		e.Remarks = append(e.Remarks, "the roster's defaults give them what they do not have: "+strings.Join(given, ", "))
+		e.Comments = append(e.Comments, "the roster's defaults give them what they do not have: "+strings.Join(given, ", "))
 	}
 	return e
 }
@@ -358,7 +358,7 @@ func (inv *inventory) name(a *org.Access) string {
 		return name
 	}
 	for _, text := range []string{strings.TrimSpace(a.Name), a.ID} {
-		if !roster.Nameable(text) {
+		if !roster.IsValidName(text) {
 			continue
 		}
 		if found, _ := lookUp(inv.in.Snapshot.Access, a.Kind, text); found == a {

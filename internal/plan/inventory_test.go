@@ -50,12 +50,12 @@ func lines(d roster.Draft) []string {
 			line += " external"
 		}
 		line += names("group", e.Groups) + names("role", e.Roles) + names("policy", e.Policies)
-		for _, r := range e.Remarks {
+		for _, r := range e.Comments {
 			line += " # " + r
 		}
 		all = append(all, line)
 	}
-	for _, r := range d.Remarks {
+	for _, r := range d.Comments {
 		all = append(all, "# "+r)
 	}
 	return all
@@ -349,7 +349,7 @@ func TestInventoryPlansNothing(t *testing.T) {
 		draft, merged := plan.Inventory(in, unseen), clone(in)
 		merged.Roster.People = append(merged.Roster.People, people(draft)...)
 		var suspended []string
-		for _, r := range draft.Remarks {
+		for _, r := range draft.Comments {
 			if who, found := strings.CutSuffix(r, " was suspended by orgsync: being listed would end that"); found {
 				suspended = append(suspended, strings.Split(who, ", ")...)
 			}

@@ -107,7 +107,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 // OpenAhead is [Open], and reads the organization at the same time, for a [Session.Plan] that follows. The reading ends with
 // ctx.
 func OpenAhead(ctx context.Context, o Options) (*Session, error) {
-	in, snapshot, err := o.Provider.ReadAhead(ctx, o.Roster.Organization, o.Roster.Wanted())
+	in, snapshot, err := o.Provider.ReadAhead(ctx, o.Roster.Organization, o.Roster.RequiredAccess())
 	if err != nil {
 		return nil, WithCause(ctx, err)
 	}
@@ -144,7 +144,7 @@ func (s *Session) read(ctx context.Context) (org.Snapshot, error) {
 		s.ahead = nil
 		return ahead()
 	}
-	return s.opts.Provider.ReadOrganization(ctx, s.opts.Roster.Organization, s.opts.Roster.Wanted())
+	return s.opts.Provider.ReadOrganization(ctx, s.opts.Roster.Organization, s.opts.Roster.RequiredAccess())
 }
 
 // memory reads what earlier runs remember of the organization, without a lock.

@@ -87,7 +87,7 @@ var diffStyles = map[diff.Kind]actionStyle{
 	diff.Added:   {"+", "added", green},
 	diff.Removed: {"-", "removed", red},
 	diff.Changed: {"~", "changed", yellow},
-	diff.Respelt: {"=", "respelled", faint},
+	diff.SpellingOnly: {"=", "respelled", faint},
 }
 
 func summarizeDiff(d diff.Difference) string {
@@ -197,21 +197,21 @@ func listText(f diff.Field, kind diff.Kind, escape escaper) string {
 	switch {
 	case f.Managing != nil && !*f.Managing:
 		return many + " are no longer managed, and stay as they are"
-	case f.Managing != nil && len(f.Come) == 0:
+	case f.Managing != nil && len(f.Added) == 0:
 		return many + " are managed from now on: none"
 	case f.Managing != nil:
-		return many + " are managed from now on: " + summarizeList(f.Come, escape)
-	case kind == diff.Added && len(f.Come) == 0:
+		return many + " are managed from now on: " + summarizeList(f.Added, escape)
+	case kind == diff.Added && len(f.Added) == 0:
 		return "no " + many
 	case kind == diff.Added:
-		return singularOrPlural(f.Come, one, many) + " " + summarizeList(f.Come, escape)
+		return singularOrPlural(f.Added, one, many) + " " + summarizeList(f.Added, escape)
 	}
 	var words []string
-	if len(f.Come) > 0 {
-		words = append(words, "gains the "+singularOrPlural(f.Come, one, many)+" "+summarizeList(f.Come, escape))
+	if len(f.Added) > 0 {
+		words = append(words, "gains the "+singularOrPlural(f.Added, one, many)+" "+summarizeList(f.Added, escape))
 	}
-	if len(f.Gone) > 0 {
-		words = append(words, "loses the "+singularOrPlural(f.Gone, one, many)+" "+summarizeList(f.Gone, escape))
+	if len(f.Removed) > 0 {
+		words = append(words, "loses the "+singularOrPlural(f.Removed, one, many)+" "+summarizeList(f.Removed, escape))
 	}
 	return strings.Join(words, "; ")
 }
@@ -250,16 +250,16 @@ func textForChange(from, to, comes, goes, becomes string) string {
 
 // settingText returns how the setting f differs.
 func settingText(f diff.Field, escape escaper) string {
-	if len(f.Gone)+len(f.Come) == 0 {
+	if len(f.Removed)+len(f.Added) == 0 {
 		from, to := escape(f.From, addressWidth), escape(f.To, addressWidth)
 		return textForChange(from, to, to+" (was not set)", "not set (was "+from+")", to+" (was "+from+")")
 	}
 	var words []string
-	if len(f.Come) > 0 {
-		words = append(words, "gains "+summarizeList(f.Come, escape))
+	if len(f.Added) > 0 {
+		words = append(words, "gains "+summarizeList(f.Added, escape))
 	}
-	if len(f.Gone) > 0 {
-		words = append(words, "loses "+summarizeList(f.Gone, escape))
+	if len(f.Removed) > 0 {
+		words = append(words, "loses "+summarizeList(f.Removed, escape))
 	}
 	return strings.Join(words, "; ")
 }

@@ -57,7 +57,7 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 		Old: rosterSummary{orEmpty(run.OldFiles), run.OldPeople}, New: rosterSummary{orEmpty(run.Files), run.People},
 		Settings: []setting{}, People: []personDiff{}, Warnings: newWarnings(d.Warnings),
 		Summary: diffSummary{
-			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.Respelt), len(d.Settings),
+			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.SpellingOnly), len(d.Settings),
 			d.Unchanged,
 		},
 	}
@@ -75,6 +75,6 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 }
 
 func newField(f diff.Field) field {
-	return field{Field: f.Name, From: orNull(f.From), To: orNull(f.To), Removed: f.Gone, Added: f.Come,
+	return field{Field: f.Name, From: orNull(f.From), To: orNull(f.To), Removed: f.Removed, Added: f.Added,
 		Managed: f.Managing}
 }

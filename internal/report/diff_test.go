@@ -27,7 +27,7 @@ func manyDiffer() diff.Difference {
 	d := diff.Difference{
 		Settings: []diff.Field{
 			{Name: diff.Organization, From: "Example Org", To: "Other\x1b[31m Org", Loosens: true},
-			{Name: diff.AllowedDomains, Come: []string{"home.example"}, Loosens: true},
+			{Name: diff.AllowedDomains, Added: []string{"home.example"}, Loosens: true},
 			{Name: diff.MaxInvites, From: "100", To: "50"},
 			{Name: diff.MaxRemovals, From: "5", To: "500", Loosens: true},
 			{Name: diff.MaxRevokes, From: "25", To: "300", Loosens: true},
@@ -36,25 +36,25 @@ func manyDiffer() diff.Difference {
 			{Name: diff.UnlistedAfter, From: "24h", To: "0s", Loosens: true},
 			{Name: diff.ExtraAccess, From: "report", To: "revoke", Loosens: true},
 			{Name: diff.HiddenMembers, From: "hold", To: "invite", Loosens: true},
-			{Name: diff.Protected, Gone: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"}, Loosens: true},
+			{Name: diff.Protected, Removed: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"}, Loosens: true},
 		},
 		People: []diff.Person{
 			{Kind: diff.Added, Email: address("ada@example.com"), Name: "Ada Lovelace", Source: "users.yaml:12", Fields: []diff.Field{
-				{Name: diff.APIEnabled, To: "true"}, {Name: diff.Groups, Come: []string{"everyone", "platform"}}, {Name: diff.Roles, Come: []string{"deployer"}},
+				{Name: diff.APIEnabled, To: "true"}, {Name: diff.Groups, Added: []string{"everyone", "platform"}}, {Name: diff.Roles, Added: []string{"deployer"}},
 				{Name: diff.Until, To: "2030-03-31"}, {Name: diff.External, To: "true"}, {Name: diff.Note, To: "contractor, ticket 123"}}},
 			{Kind: diff.Added, Email: address("alan@example.com"), Source: "users.yaml:14", Fields: []diff.Field{{Name: diff.APIEnabled, To: "false"}}},
 			{Kind: diff.Added, Email: address("amy@example.com"), Source: "users.yaml:15", Fields: []diff.Field{{Name: diff.Roles}}},
 			{Kind: diff.Removed, Email: address("bob@example.com"), Name: "Bob \u202eB.", Source: "users.yaml:9"},
 			{Kind: diff.Changed, Email: address("cleo@new.example"), Source: "users.yaml:20", Fields: []diff.Field{
-				{Name: diff.Email, From: "cleo@example.com", To: "cleo@new.example"}, {Name: diff.Aliases, Come: []string{"cleo@example.com"}}}},
+				{Name: diff.Email, From: "cleo@example.com", To: "cleo@new.example"}, {Name: diff.Aliases, Added: []string{"cleo@example.com"}}}},
 			{Kind: diff.Changed, Email: address("dan@example.com"), Source: "users.yaml:22", Fields: []diff.Field{
-				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Gone: []string{"legacy"}, Come: []string{"platform"}},
-				{Name: diff.Roles, Managing: &no, Gone: []string{"deployer"}}, {Name: diff.Policies, Managing: &yes},
+				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Removed: []string{"legacy"}, Added: []string{"platform"}},
+				{Name: diff.Roles, Managing: &no, Removed: []string{"deployer"}}, {Name: diff.Policies, Managing: &yes},
 				{Name: diff.Until, From: "2030-03-31", To: "2031-03-31"}, {Name: diff.Name, From: "Dan", To: "Daniel"}, {Name: diff.Note, From: "old"}}},
 			{Kind: diff.Changed, Email: address("eve@example.com"), Source: "users.yaml:25", Fields: []diff.Field{
 				{Name: diff.APIEnabled, From: "false", To: "true"}, {Name: diff.Until, From: "2030-03-31"}, {Name: diff.External, From: "true"}}},
 			{Kind: diff.Changed, Email: address("fay@example.com"), Source: "users.yaml:27", Fields: []diff.Field{
-				{Name: diff.APIEnabled, To: "true", Managing: &yes}, {Name: diff.Groups, Come: []string{"everyone"}, Managing: &yes}}},
+				{Name: diff.APIEnabled, To: "true", Managing: &yes}, {Name: diff.Groups, Added: []string{"everyone"}, Managing: &yes}}},
 			{Kind: diff.Changed, Email: address("gil@example.com"), Source: "users.yaml:29", Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", Managing: &no}}},
 		},
 		Warnings:  warnings(),
@@ -63,9 +63,9 @@ func manyDiffer() diff.Difference {
 	}
 	for i := range 12 {
 		d.People = append(d.People, diff.Person{Kind: diff.Changed, Email: address(fmt.Sprintf("h%02d@example.com", i)), Source: "users.yaml:40",
-			Fields: []diff.Field{{Name: diff.Groups, Come: []string{"vpn"}}}})
+			Fields: []diff.Field{{Name: diff.Groups, Added: []string{"vpn"}}}})
 	}
-	d.People = append(d.People, diff.Person{Kind: diff.Respelt, Email: address("Zoe@example.com"), Source: "users.yaml:60",
+	d.People = append(d.People, diff.Person{Kind: diff.SpellingOnly, Email: address("Zoe@example.com"), Source: "users.yaml:60",
 		Fields: []diff.Field{{Name: diff.Spelling, From: "zoe@example.com", To: "Zoe@example.com"}}})
 	return d
 }
@@ -120,7 +120,7 @@ func FuzzDiff(f *testing.F) {
 		for i, text := range []string{"x", s} {
 			d := diff.Difference{}
 			for _, name := range []diff.FieldName{diff.Organization, diff.AllowedDomains, diff.Protected, diff.Unlisted} {
-				d.Settings = append(d.Settings, diff.Field{Name: name, From: text, Loosens: true}, diff.Field{Name: name, Gone: []string{text, text}, Come: []string{text}})
+				d.Settings = append(d.Settings, diff.Field{Name: name, From: text, Loosens: true}, diff.Field{Name: name, Removed: []string{text, text}, Added: []string{text}})
 			}
 			for _, kind := range diff.Kinds {
 				p := diff.Person{Kind: kind, Email: address("ada@example.com"), Name: text, Source: text}
@@ -128,7 +128,7 @@ func FuzzDiff(f *testing.F) {
 					p.Fields = append(p.Fields, diff.Field{Name: name, From: text, To: text}, diff.Field{Name: name, To: text})
 				}
 				for _, name := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Aliases} {
-					p.Fields = append(p.Fields, diff.Field{Name: name, Gone: []string{text}, Come: []string{text, text}}, diff.Field{Name: name, Come: []string{text}, Managing: &yes})
+					p.Fields = append(p.Fields, diff.Field{Name: name, Removed: []string{text}, Added: []string{text, text}}, diff.Field{Name: name, Added: []string{text}, Managing: &yes})
 				}
 				d.People = append(d.People, p)
 			}

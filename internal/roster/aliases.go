@@ -6,38 +6,41 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Aliases may blow a file up to this many nodes, and by so many for each byte of it: enough for everybody to share
-// long lists, too little to fill the memory from a small file.
+// A file may expand to maxAliasNodes nodes, and maxAliasNodesPerByte more for each of its bytes:
+// enough for all people to share long lists, but not enough for a small file to fill the memory.
 const (
-	aliasNodes        = 100_000
-	aliasNodesPerByte = 3
+	maxAliasNodes        = 100_000
+	maxAliasNodesPerByte = 3
 )
 
-// checkAliases finds an alias inside of what it names, and aliases that stand for far more than a file of size bytes
-// should. It looks at each node once and expands nothing.
+// checkAliases returns a problem if an alias refers to a node that contains it, or if the aliases
+// expand to too many nodes for a file of size bytes. It visits each node once and expands nothing.
 func checkAliases(file string, root *yaml.Node, size int) *Problem {
-	c := aliasCounter{file: file, limit: aliasNodes + aliasNodesPerByte*size, expanded: make(map[*yaml.Node]int)}
+	c := aliasCounter{file: file, limit: maxAliasNodes + maxAliasNodesPerByte*size, expanded: make(map[*yaml.Node]int)}
 	return c.count(root)
 }
 
+// aliasCounter counts the nodes of a file as if its aliases were expanded.
 type aliasCounter struct {
 	file  string
 	limit int
-	// total is how many nodes those seen so far stand for, aliases expanded.
+	// total is the number of nodes so far.
 	total int
-	// expanded is the same for each anchored node that has been seen to its end.
+	// expanded has the number of nodes in each anchored node that was counted to its end.
 	expanded map[*yaml.Node]int
 }
 
+// count adds n and the nodes below it, and returns the first problem.
 func (c *aliasCounter) count(n *yaml.Node) *Problem {
 	at := Position{c.file, n.Line, n.Column}
 	if n.Kind == yaml.AliasNode {
 		size, ended := c.expanded[n.Alias]
-		if !ended { // an anchor stands before its aliases, so this one is still open
-			return &Problem{at, fmt.Sprintf("the alias %s stands inside of what it names", quote("*"+n.Value))}
+		if !ended { // the anchor precedes its aliases, so its node is still being counted
+			return &Problem{at, fmt.Sprintf("the alias %s refers to a value that contains it", quote("*"+n.Value))}
 		}
 		if c.total += size; c.total > c.limit {
-			return &Problem{at, fmt.Sprintf("with the alias %s the file stands for more than %d values: write it out with fewer aliases", quote("*"+n.Value), c.limit)}
+			return &Problem{at, fmt.Sprintf("with the alias %s the file expands to more than %d values: use fewer "+
+				"aliases", quote("*"+n.Value), c.limit)}
 		}
 		return nil
 	}

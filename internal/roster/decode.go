@@ -9,28 +9,30 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// decoder walks the nodes of one file after the other and gathers people and problems.
+// decoder reads one file after another and collects people and problems.
 type decoder struct {
 	roster   *Roster
 	problems []Problem
-	// file is the one being read.
+	// file is the name of the file being read.
 	file string
-	// via is the alias through which the walk came where it is; nil when the file says it right there.
-	via *yaml.Node
-	// setAt is where the keys stand that only one file may have.
+	// alias is the outermost alias that the decoder followed to the current node; nil if there is
+	// none.
+	alias *yaml.Node
+	// setAt has the positions of the keys that only one file may have.
 	setAt map[string]Position
-	// listed are the addresses and aliases of everybody so far, by canonical key.
-	listed map[string]listing
-	// unlistedAt is where the policy for unlisted people stands.
+	// addresses has the addresses and aliases of all people read so far, by canonical key.
+	addresses map[string]firstUse
+	// unlistedAt is the position of the setting "unlisted".
 	unlistedAt Position
-	// hasUsers and hasPin tell that some file has the key, right or wrong.
-	hasUsers, hasPin bool
-	// incomplete tells that some file could not be read to its end, so that nothing can be called missing.
+	// hasUsers and hasOrganization are true if some file has the key, even with a wrong value.
+	hasUsers, hasOrganization bool
+	// incomplete is true if some file could not be read to its end, so that nothing can be
+	// reported as missing.
 	incomplete bool
 }
 
-// listing is where an address of the roster stands.
-type listing struct {
+// firstUse is where a value first appeared, for messages about duplicates.
+type firstUse struct {
 	at       Position
 	spelling string
 }
@@ -47,8 +49,8 @@ func newDecoder() *decoder {
 			Unlisted:       UnlistedReport,
 			ExtraAccess:    ExtraAccessReport,
 		}},
-		setAt:  make(map[string]Position),
-		listed: make(map[string]listing),
+		setAt:     make(map[string]Position),
+		addresses: make(map[string]firstUse),
 	}
 }
 
@@ -64,84 +66,85 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	switch {
 	case problem != nil && (root == nil || root.Tag == nullTag):
 	case root == nil || root.Tag == nullTag || root.Kind == yaml.MappingNode && len(root.Content) == 0:
-		d.problems = append(d.problems, Problem{Position{file, 1, 1}, `the file is empty: a roster has at least a list of "users"`})
+		d.problems = append(d.problems, Problem{Position{file, 1, 1}, `the file is empty: a roster needs at least a ` +
+			`list of "users"`})
 		d.incomplete = true
 	case root.Kind == yaml.SequenceNode:
-		d.problem(root, `the file must be a mapping, not a list: put the list under "users:"`)
+		d.addProblem(root, `the file must be a mapping, not a list: put the list under "users:"`)
 		d.incomplete = true
 	default:
-		d.top(root)
+		d.decodeTop(root)
 	}
 }
 
-func (d *decoder) top(n *yaml.Node) {
-	if !d.fits(&key{kind: mappingKind}, n) {
+func (d *decoder) decodeTop(n *yaml.Node) {
+	if !d.checkValue(&key{kind: mappingKind}, n) {
 		d.incomplete = true
 		return
 	}
-	present := d.mapping(n, &rosterKeys, func(k *key, name, v *yaml.Node) {
+	present := d.decodeMapping(n, &rosterKeys, func(k *key, name, v *yaml.Node) {
 		if k.kind != peopleKind {
-			d.setOnce(k, name)
+			d.checkSetOnce(k, name)
 		}
 		switch k.name {
 		case "organization":
-			d.roster.Organization, d.roster.OrganizationAt = d.text(k, v), d.at(v)
+			d.roster.Organization, d.roster.OrganizationAt = d.decodeText(k, v), d.position(v)
 		case "settings":
-			d.settings(v)
+			d.decodeSettings(v)
 		case "defaults":
-			d.person(v, &defaultsKeys, &d.roster.Defaults)
+			d.decodePerson(v, &defaultsKeys, &d.roster.Defaults)
 		case "users":
-			d.users(k, v)
+			d.decodeUsers(k, v)
 		}
 	})
 	d.hasUsers = d.hasUsers || present["users"]
-	d.hasPin = d.hasPin || present["organization"]
+	d.hasOrganization = d.hasOrganization || present["organization"]
 }
 
-// setOnce reports a key that another file has already.
-func (d *decoder) setOnce(k *key, name *yaml.Node) {
+// checkSetOnce reports a key that another file has already set.
+func (d *decoder) checkSetOnce(k *key, name *yaml.Node) {
 	if first, ok := d.setAt[k.name]; ok {
-		d.problem(name, "%s already stands at %v: only one file may have it", k, first)
+		d.addProblem(name, "%s already set at %v: only one file may have it", k, first)
 		return
 	}
-	d.setAt[k.name] = d.at(name)
+	d.setAt[k.name] = d.position(name)
 }
 
-func (d *decoder) settings(n *yaml.Node) {
+func (d *decoder) decodeSettings(n *yaml.Node) {
 	s := &d.roster.Settings
-	d.mapping(n, &settingsKeys, func(k *key, _, v *yaml.Node) {
+	d.decodeMapping(n, &settingsKeys, func(k *key, _, v *yaml.Node) {
 		switch k.name {
 		case "allowed_domains":
-			s.AllowedDomains = d.domains(k, v)
+			s.AllowedDomains = d.decodeDomains(k, v)
 		case "max_invites":
-			s.MaxInvites = d.number(k, v)
+			s.MaxInvites = d.decodeNumber(k, v)
 		case "max_removals":
-			s.MaxRemovals = d.number(k, v)
+			s.MaxRemovals = d.decodeNumber(k, v)
 		case "max_revokes":
-			s.MaxRevokes = d.number(k, v)
+			s.MaxRevokes = d.decodeNumber(k, v)
 		case "reinvite_rounds":
-			s.ReinviteRounds = d.number(k, v)
+			s.ReinviteRounds = d.decodeNumber(k, v)
 		case "unlisted":
-			s.Unlisted = UnlistedPolicy(d.choice(k, v))
-			d.unlistedAt = d.at(v)
+			s.Unlisted = UnlistedPolicy(d.decodeChoice(k, v))
+			d.unlistedAt = d.position(v)
 		case "unlisted_after":
-			s.UnlistedAfter = d.duration(k, v)
+			s.UnlistedAfter = d.decodeDuration(k, v)
 		case "extra_access":
-			s.ExtraAccess = ExtraAccessPolicy(d.choice(k, v))
+			s.ExtraAccess = ExtraAccessPolicy(d.decodeChoice(k, v))
 		case "hidden_members":
-			s.HiddenMembers = HiddenMembersPolicy(d.choice(k, v))
+			s.HiddenMembers = HiddenMembersPolicy(d.decodeChoice(k, v))
 		case "protected":
-			s.Protected = d.protected(k, v)
+			s.Protected = d.decodeProtected(k, v)
 		}
 	})
 }
 
-func (d *decoder) users(k *key, n *yaml.Node) {
+func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
 	d.roster.People = slices.Grow(d.roster.People, len(n.Content))
-	d.items(k, n, func(_ *key, v *yaml.Node) {
-		p := Person{At: d.at(v)}
-		if present := d.person(v, &personKeys, &p); !present["email"] {
-			d.problem(v, `the entry has no "email"`)
+	d.decodeItems(k, n, func(_ *key, v *yaml.Node) {
+		p := Person{At: d.position(v)}
+		if present := d.decodePerson(v, &personKeys, &p); !present["email"] {
+			d.addProblem(v, `the entry has no "email"`)
 		}
 		if !p.Email.IsZero() {
 			d.roster.People = append(d.roster.People, p)
@@ -149,40 +152,41 @@ func (d *decoder) users(k *key, n *yaml.Node) {
 	})
 }
 
-// person reads an entry of users or, with the keys of s only, the defaults.
-func (d *decoder) person(n *yaml.Node, s *section, p *Person) map[string]bool {
-	return d.mapping(n, s, func(k *key, _, v *yaml.Node) {
+// decodePerson reads an entry of users or, with the keys in s, the defaults. It returns the keys
+// that are present.
+func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) map[string]bool {
+	return d.decodeMapping(n, s, func(k *key, _, v *yaml.Node) {
 		switch k.name {
 		case "email":
-			p.Email = d.personAddress(v)
+			p.Email = d.decodePersonAddress(v)
 		case "aliases":
-			d.items(k, v, func(k *key, v *yaml.Node) {
-				if a := d.personAddress(v); !a.IsZero() {
+			d.decodeItems(k, v, func(k *key, v *yaml.Node) {
+				if a := d.decodePersonAddress(v); !a.IsZero() {
 					p.Aliases = append(p.Aliases, a)
 				}
 			})
 		case "name":
-			p.Name = d.text(k, v)
+			p.Name = d.decodeText(k, v)
 		case "note":
-			p.Note = d.text(k, v)
+			p.Note = d.decodeText(k, v)
 		case "external":
-			p.External = d.flag(k, v)
+			p.External = d.decodeBool(k, v)
 		case "until":
-			p.Until = d.date(k, v)
+			p.Until = d.decodeDate(k, v)
 		case "api_enabled":
-			enabled := d.flag(k, v)
+			enabled := d.decodeBool(k, v)
 			p.APIEnabled = &enabled
 		case "groups":
-			p.Groups = d.refs(k, v)
+			p.Groups = d.decodeRefs(k, v)
 		case "roles":
-			p.Roles = d.refs(k, v)
+			p.Roles = d.decodeRefs(k, v)
 		case "policies":
-			p.Policies = d.refs(k, v)
+			p.Policies = d.decodeRefs(k, v)
 		}
 	})
 }
 
-// finish merges the defaults into everybody, after the checks that need all files.
+// finish checks what needs all files, and merges the defaults into each person.
 func (d *decoder) finish() (*Roster, error) {
 	if !d.incomplete {
 		d.checkMissing()
@@ -197,25 +201,27 @@ func (d *decoder) finish() (*Roster, error) {
 		if p.APIEnabled == nil {
 			p.APIEnabled = defaults.APIEnabled
 		}
-		p.Groups = withDefaults(defaults.Groups, p.Groups)
-		p.Roles = withDefaults(defaults.Roles, p.Roles)
-		p.Policies = withDefaults(defaults.Policies, p.Policies)
+		p.Groups = mergeRefs(defaults.Groups, p.Groups)
+		p.Roles = mergeRefs(defaults.Roles, p.Roles)
+		p.Policies = mergeRefs(defaults.Policies, p.Policies)
 	}
 	return d.roster, nil
 }
 
-// checkMissing reports what no file has.
+// checkMissing reports required keys that no file has.
 func (d *decoder) checkMissing() {
 	if !d.hasUsers {
-		where := "the file has no"
+		missing := "the file has no"
 		if n := len(d.roster.Files); n > 1 {
-			where = fmt.Sprintf("none of the %d files has a", n)
+			missing = fmt.Sprintf("none of the %d files has a", n)
 		}
-		d.problems = append(d.problems, Problem{Position{d.roster.Files[0], 1, 1}, where + ` list of "users"`})
+		d.problems = append(d.problems, Problem{Position{d.roster.Files[0], 1, 1}, missing + ` list of "users"`})
 	}
-	if policy := d.roster.Settings.Unlisted; !d.hasPin && (policy == UnlistedSuspend || policy == UnlistedRemove) {
+	policy := d.roster.Settings.Unlisted
+	if !d.hasOrganization && (policy == UnlistedSuspend || policy == UnlistedRemove) {
 		d.problems = append(d.problems, Problem{d.unlistedAt,
-			fmt.Sprintf(`"unlisted: %s" needs an "organization" at the top of the roster, so that it never acts on another one`, policy)})
+			fmt.Sprintf(`"unlisted: %s" needs an "organization" at the top of the roster, so that orgsync never acts `+
+				`on another organization`, policy)})
 	}
 }
 
@@ -230,8 +236,8 @@ func (d *decoder) checkDomains() {
 	}
 	check := func(a org.Address) {
 		if !allowed[a.Domain()] {
-			d.problems = append(d.problems, Problem{d.listed[a.Key()].at,
-				fmt.Sprintf(`%s is outside the allowed domains: add "external: true" if that is on purpose`, quote(a.String()))})
+			d.problems = append(d.problems, Problem{d.addresses[a.Key()].at,
+				fmt.Sprintf(`%s is outside the allowed domains: add "external: true" if this is intended`, quote(a.String()))})
 		}
 	}
 	for _, p := range d.roster.People {
@@ -245,8 +251,9 @@ func (d *decoder) checkDomains() {
 	}
 }
 
-// withDefaults puts the defaults before a person's own, without repetition; nil when neither is given.
-func withDefaults(defaults, own []Ref) []Ref {
+// mergeRefs returns the defaults followed by a person's own refs, without duplicates; nil if both
+// are nil.
+func mergeRefs(defaults, own []Ref) []Ref {
 	switch {
 	case own == nil:
 		return slices.Clip(defaults)
@@ -256,14 +263,14 @@ func withDefaults(defaults, own []Ref) []Ref {
 	merged := make([]Ref, len(defaults), len(defaults)+len(own))
 	copy(merged, defaults)
 	for _, r := range own {
-		if !named(defaults, r.Name) {
+		if !containsRef(defaults, r.Name) {
 			merged = append(merged, r)
 		}
 	}
 	return merged
 }
 
-// named tells whether refs, of which there are few, have one with the name.
-func named(refs []Ref, name string) bool {
+// containsRef reports whether refs has one with the name.
+func containsRef(refs []Ref, name string) bool {
 	return slices.ContainsFunc(refs, func(r Ref) bool { return r.Name == name })
 }

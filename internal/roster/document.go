@@ -12,8 +12,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// parseFile returns the root node of a file, checked and safe to walk; nil if the file is empty. Both
-// results are set if only a part of the file can be read.
+// parseFile returns the root node of a file, checked and safe to walk; nil if the file is empty.
+// Both results are set if only a part of the file can be read.
 func parseFile(file string, data []byte) (*yaml.Node, *Problem) {
 	data, problem := checkEncoding(file, data)
 	if problem != nil {
@@ -52,9 +52,9 @@ func parseDocument(file string, data []byte) (*yaml.Node, *Problem) {
 	return document.Content[0], nil
 }
 
-// lineReader is an [io.Reader] that returns at most one line for each call, so that its offset shows
-// how far yaml.v3 read before it stopped: its errors often name only the line where the enclosing list
-// or mapping begins.
+// lineReader is an [io.Reader] that returns at most one line for each call, so that its offset
+// shows how far yaml.v3 read before it stopped: its errors often name only the line where the
+// enclosing list or mapping begins.
 type lineReader struct {
 	data   []byte
 	offset int
@@ -128,19 +128,24 @@ var parserErrors = map[string]string{
 // scannerErrors has plain words for the errors of yaml.v3's scanner, which name the line where the
 // wrong text begins, or none if it is the first line.
 var scannerErrors = map[string]string{
-	"block sequence entries are not allowed in this context":       `a list cannot begin here: put the "-" on a line of its own`,
-	"could not find expected ':'":                                  `a ":" is missing after this key, or the line is not indented far enough`,
-	"did not find expected alphabetic or numeric character":        `a text that begins with "*" or "&" needs quotes`,
-	"did not find expected comment or line break":                  `nothing may follow on this line: a text that begins with "|" or ">" needs quotes`,
+	"block sequence entries are not allowed in this context": `a list cannot begin here: put the "-" on a ` +
+		`line of its own`,
+	"could not find expected ':'": `a ":" is missing after this key, or the ` +
+		`line is not indented far enough`,
+	"did not find expected alphabetic or numeric character": `a text that begins with "*" or "&" needs quotes`,
+	"did not find expected comment or line break": `nothing may follow on this line: a text ` +
+		`that begins with "|" or ">" needs quotes`,
 	"exceeded max depth of 10000":                                  `lists or mappings are nested too deep here`,
 	"found a tab character that violates indentation":              tabProblem,
 	"found a tab character where an indentation space is expected": tabProblem,
-	noToken:                                          "a text that begins with \"%\", \"@\" or \"`\" needs quotes",
-	"found unexpected document indicator":            `the quotes that open here are not closed`,
-	"found unexpected end of stream":                 `the quotes that open here are not closed`,
-	"found unknown directive name":                   `a line that begins with "%" is not allowed: remove it`,
-	"found unknown escape character":                 `this backslash begins no escape that YAML knows: write it twice, or use single quotes`,
-	"mapping values are not allowed in this context": `unexpected ":" in this line: check the indentation, and put quotes around a text with ": " in it`,
+	noToken:                               "a text that begins with \"%\", \"@\" or \"`\" needs quotes",
+	"found unexpected document indicator": `the quotes that open here are not closed`,
+	"found unexpected end of stream":      `the quotes that open here are not closed`,
+	"found unknown directive name":        `a line that begins with "%" is not allowed: remove it`,
+	"found unknown escape character": `this backslash begins no escape that YAML knows: write it ` +
+		`twice, or use single quotes`,
+	"mapping values are not allowed in this context": `unexpected ":" in this line: check the indentation, and ` +
+		`put quotes around a text with ": " in it`,
 }
 
 const (
@@ -188,7 +193,7 @@ func syntaxProblem(file string, lines *lineReader, err error) *Problem {
 	text, isScannerError := scannerErrors[reason]
 	switch {
 	case !isScannerError:
-		text = "this is not valid YAML: " + cut(reason)
+		text = "this is not valid YAML: " + truncate(reason)
 	case text == tabProblem, reason == noToken && tabRegexp.Match(lines.text(at.Line)):
 		return &Problem{lines.lastPlace(file, "\t"), tabProblem}
 	}

@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// checkEncoding gives the text of a file without its byte-order mark, or the first thing in it that keeps people and
-// programs from seeing the same lines: another encoding than UTF-8, control characters, line breaks that only
-// some programs know, marks that turn the direction of text around.
+// checkEncoding returns the text of a file without its byte-order mark. It returns a problem for
+// the first thing that makes people and programs see different lines: an encoding other than
+// UTF-8, a control character, a line break that only some programs know, a mark that reverses the
+// direction of text.
 func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 	if bytes.HasPrefix(data, []byte("\xff\xfe\x00\x00")) || bytes.HasPrefix(data, []byte("\x00\x00\xfe\xff")) {
 		return nil, &Problem{Position{file, 1, 1}, "the file is in UTF-32: save it as UTF-8"}
@@ -35,18 +36,18 @@ func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 			line, lineStart = line+1, i
 		case b == '\r':
 			if i+1 == len(data) || data[i+1] != '\n' {
-				return nil, problem(i, "a carriage return stands here without a line feed: save the file with line ends LF or CRLF")
+				return nil, problem(i, "a carriage return without a line feed: save the file with LF or CRLF line ends")
 			}
 			i++
 		case b == 0:
-			return nil, problem(i, "a NUL byte stands here: if the file is in UTF-16, save it as UTF-8")
+			return nil, problem(i, "a NUL byte: if the file is in UTF-16, save it as UTF-8")
 		default:
 			r, size := utf8.DecodeRune(data[i:])
 			if r == utf8.RuneError && size == 1 {
 				return nil, problem(i, fmt.Sprintf("the byte 0x%02x is not UTF-8: save the file as UTF-8", b))
 			}
-			if invisible(r) {
-				return nil, problem(i, fmt.Sprintf("the invisible character %U stands here: take it out", r))
+			if isInvisible(r) {
+				return nil, problem(i, fmt.Sprintf("invisible character %U: remove it", r))
 			}
 			i += size
 		}
@@ -54,21 +55,22 @@ func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 	return data, nil
 }
 
-// lineProblem says why no line may begin like data; "" when it may.
+// lineProblem returns why no line may begin like data; "" if it may.
 func lineProblem(data []byte) string {
 	switch {
-	// yaml.v3 refuses YAML 1.2, and takes time that grows with the square of the number of %TAG lines.
+	// yaml.v3 refuses YAML 1.2, and its time grows with the square of the number of %TAG lines.
 	case bytes.HasPrefix(data, []byte("%YAML")), bytes.HasPrefix(data, []byte("%TAG")):
-		return "%YAML and %TAG lines are not read: take it out"
+		return "%YAML and %TAG lines are not supported: remove this line"
 	case bytes.HasPrefix(data, []byte("<<<<<<< ")):
 		return "an unresolved merge conflict begins here"
 	}
 	return ""
 }
 
-// invisible tells whether r is a control character, a line break that is not a line feed, a mark that turns the direction of
-// text around, a byte-order mark or no character at all. Marks that scripts need to be read (joiners, left-to-right) are not.
-func invisible(r rune) bool {
+// isInvisible reports whether r is a control character, a line break other than a line feed, a
+// mark that reverses the direction of text, a byte-order mark or not a character. Marks that some
+// scripts need (joiners, left-to-right) are allowed.
+func isInvisible(r rune) bool {
 	switch {
 	case r < ' ', r >= 0x7f && r < 0xa0, // controls
 		r == 0x2028, r == 0x2029, // line and paragraph separators

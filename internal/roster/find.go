@@ -6,7 +6,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Find is the person whose address, or one of whose aliases, a is; nil when the roster has nobody of that address.
+// Find returns the person who has the address or alias a; nil if there is none.
 func (r *Roster) Find(a org.Address) *Person {
 	for i := range r.People {
 		if p := &r.People[i]; slices.ContainsFunc(p.Addresses(), a.Equal) {
@@ -16,7 +16,8 @@ func (r *Roster) Find(a org.Address) *Person {
 	return nil
 }
 
-// Nearest is the address of the roster, aliases included, that a was most likely meant to be; "" when none is near.
+// Nearest returns the address or alias in the roster that is most similar to a; "" if none is
+// similar enough.
 func (r *Roster) Nearest(a org.Address) string {
 	var all []string
 	for _, p := range r.People {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// FileKind says what happens to a file of a roster folder, which its name alone decides.
+// FileKind is how a file of a roster folder is treated. It depends on the name only.
 type FileKind int
 
 // The kinds of files in a roster folder.
@@ -20,16 +20,16 @@ const (
 	OtherFile FileKind = iota
 	// RosterFile is read.
 	RosterFile
-	// LookalikeFile is refused, such as users.json or users.yaml.bak: somebody may believe that it
-	// is read, and people who are listed there alone would be unlisted.
+	// LookalikeFile is refused, such as users.json or users.yaml.bak: someone may believe that it
+	// is read, and people who are listed only in such a file would be unlisted.
 	LookalikeFile
 )
 
-// lookalike finds the ending of a roster, or of JSON, inside a name: at its end, or before
+// lookalike matches names that have the ending of a roster or of JSON, at their end or before
 // something like ".bak" or "~".
 var lookalike = regexp.MustCompile(`(?i)\.(ya?ml|json)($|[^\pL\pN])`)
 
-// KindOfFile returns what happens to a file of this name, given without its path.
+// KindOfFile returns how a file is treated; name is without its folder.
 func KindOfFile(name string) FileKind {
 	if IsHidden(name) {
 		return OtherFile
@@ -39,29 +39,29 @@ func KindOfFile(name string) FileKind {
 	case ".yaml", ".yml":
 		return RosterFile
 	}
-	// What 'orgsync schema' writes belongs beside the roster.
+	// 'orgsync schema' writes roster.schema.json beside the roster.
 	if lookalike.MatchString(strings.TrimSuffix(lower, ".schema.json")) {
 		return LookalikeFile
 	}
 	return OtherFile
 }
 
-// IsHidden reports whether a file or folder of this name, given without its path, is hidden. Those
-// are not read: editors keep locks and copies in them, git its objects, and mounted volumes their
-// versions.
+// IsHidden reports whether the name of a file or folder, without its folder, begins with a dot.
+// Hidden files and folders are not read: editors keep locks and copies in them, git its objects,
+// and mounted volumes their versions.
 func IsHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-// LookalikeError is the error for a file of [LookalikeFile], which is shown as name.
+// LookalikeError returns the error for a [LookalikeFile]; name is how it is shown.
 func LookalikeError(name string) error {
 	return fmt.Errorf("%s looks like a roster and is not read: give it a name that ends in .yaml or .yml, "+
-		"take it out of the folder, or put a dot in front of its name", name)
+		"move it out of the folder, or put a dot in front of its name", name)
 }
 
-// filesAt returns path itself, whatever it is, or the roster files in it and below when it is a
-// folder.
-func filesAt(path string) ([]string, error) {
+// findFiles returns path itself or, if it is a folder, the roster files in it and in its
+// subfolders.
+func findFiles(path string) ([]string, error) {
 	if path == "" {
-		return nil, errors.New("the name of a file or folder is empty")
+		return nil, errors.New("a file or folder has an empty name")
 	}
 	info, err := os.Stat(path)
 	if path == "-" && errors.Is(err, fs.ErrNotExist) {
@@ -73,17 +73,17 @@ func filesAt(path string) ([]string, error) {
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
-	files, err := filesBelow(path, []fs.FileInfo{info})
+	files, err := findFilesIn(path, []fs.FileInfo{info})
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("the folder %s holds no *.yaml or *.yml file", path)
 	}
 	return files, err
 }
 
-// filesBelow returns the roster files of a folder, sorted by name, those of a subfolder at its
-// name. Links are followed; way has the folders down to this one, in which a link must not lead
-// back. What cannot be told to hold no roster is an error.
-func filesBelow(folder string, way []fs.FileInfo) ([]string, error) {
+// findFilesIn returns the roster files of a folder and its subfolders, sorted by name; the files
+// of a subfolder are at its place. It follows links; parents are the folders above and this one,
+// to which a link must not lead back. Whatever may be a roster but cannot be read is an error.
+func findFilesIn(folder string, parents []fs.FileInfo) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err
@@ -101,18 +101,18 @@ func filesBelow(folder string, way []fs.FileInfo) ([]string, error) {
 		kind := KindOfFile(entry.Name())
 		switch {
 		case info.IsDir() && kind == RosterFile:
-			return nil, fmt.Errorf("%s is no file: give the folder a name that does not end as a roster's", path)
+			return nil, fmt.Errorf("%s is a folder: give it a name that does not end in .yaml or .yml", path)
 		case info.IsDir():
-			if slices.ContainsFunc(way, func(above fs.FileInfo) bool { return os.SameFile(above, info) }) {
-				return nil, fmt.Errorf("%s is a link to a folder that it is in: take it away", path)
+			if slices.ContainsFunc(parents, func(above fs.FileInfo) bool { return os.SameFile(above, info) }) {
+				return nil, fmt.Errorf("%s is a link to a folder that contains it: remove the link", path)
 			}
-			below, err := filesBelow(path, append(slices.Clip(way), info))
+			below, err := findFilesIn(path, append(slices.Clip(parents), info))
 			if err != nil {
 				return nil, err
 			}
 			files = append(files, below...)
-		case !info.Mode().IsRegular(): // such as a pipe, which would only be waited for
-			return nil, fmt.Errorf("%s is neither a file nor a folder: take it out of the folder", path)
+		case !info.Mode().IsRegular(): // for example a pipe: reading it could block
+			return nil, fmt.Errorf("%s is neither a file nor a folder: move it out of the folder", path)
 		case kind == LookalikeFile:
 			return nil, LookalikeError(path)
 		case kind == RosterFile:

@@ -43,7 +43,7 @@ func FuzzLoad(f *testing.F) {
 				t.Errorf("a problem without a place: %v", p)
 			}
 			for _, c := range p.Text {
-				if invisible(c) {
+				if isInvisible(c) {
 					t.Errorf("a problem shows %U: %q", c, p.Text)
 				}
 			}

@@ -9,40 +9,41 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// kind is what the value of a key must be.
+// kind is the type of the value of a key.
 type kind int
 
 const (
 	textKind      kind = iota // one line, at most max characters
-	proseKind                 // text that may have line breaks
-	flagKind                  // true or false, yes or no
-	numberKind                // whole, from min to max
+	longTextKind              // text that may have line breaks
+	boolKind                  // true or false, yes or no
+	numberKind                // a whole number from min to max
 	dateKind                  // YYYY-MM-DD
 	durationKind              // a time with its unit, from 0s to maxDuration
 	choiceKind                // one of choices
 	addressKind               // a mail address
-	namesKind                 // a list of texts; lists have min to max items, where max 0 is no bound
+	namesKind                 // a list of texts; a list has min to max items, without a maximum if max is 0
 	domainsKind               // a list of mail domains
 	addressesKind             // a list of mail addresses
 	peopleKind                // a list of mappings with personKeys
 	mappingKind               // a mapping with the keys of its own section
 )
 
-// key is one key of a roster, or the items of its list: what the value must be, and within which bounds.
+// key describes a key of a roster, or an item of the list that is its value: its kind and its
+// bounds.
 type key struct {
 	name     string
 	kind     kind
 	min, max int
 	choices  []string
-	// standard is what stands for the key when it is left out; nil where that is nothing, or not one value.
-	standard any
-	// about tells editors, and who reads the schema, what the key is for.
-	about string
-	// item is set for the items of the list.
+	// defaultValue is the value of a key that is left out; nil if there is no single value.
+	defaultValue any
+	// description is shown by editors.
+	description string
+	// item is true for an item of the list.
 	item bool
 }
 
-// String names k in a problem.
+// String returns how problems name k.
 func (k *key) String() string {
 	switch {
 	case k.name == "":
@@ -55,87 +56,104 @@ func (k *key) String() string {
 	return `"` + k.name + `"`
 }
 
-// section is a mapping of a roster, with the keys that it may have.
+// section is a mapping in a roster, with the keys that it may have.
 type section struct {
-	// where tells a reader which mapping this is.
-	where string
+	// place says where the mapping is, for messages.
+	place string
 	keys  []key
 }
 
-// The whole roster: all keys, their kinds and their bounds.
+// All keys of a roster, their kinds and their bounds.
 var (
 	rosterKeys = section{"at the top of the file", []key{
 		{name: "organization", kind: textKind, max: maxName,
-			about: "Name or id of the organization. orgsync refuses to act on any other."},
-		{name: "settings", kind: mappingKind, about: "Bounds of what one run may do."},
+			description: "Name or id of the organization. orgsync refuses to act on any other organization."},
+		{name: "settings", kind: mappingKind, description: "Limits and policies of a run."},
 		{name: "defaults", kind: mappingKind,
-			about: "What everybody gets. An entry adds its own groups, roles and policies to these; its api_enabled takes their place."},
+			description: "Access that every person gets. An entry adds its own groups, roles and policies to these; " +
+				"its api_enabled overrides the default."},
 		{name: "users", kind: peopleKind, min: 1,
-			about: "The people of the organization. Files of a folder are joined, and at least one of them has this list."},
+			description: "The people of the organization. The lists of all files are joined; at least one file must have one."},
 	}}
 	settingsKeys = section{`under "settings"`, []key{
 		{name: "allowed_domains", kind: domainsKind, min: 1, max: 1000,
-			about: `Mail domains that people may have. An address elsewhere is an error, unless its entry says "external: true".`},
-		{name: "max_invites", kind: numberKind, max: 1_000_000, standard: defaultMaxInvites,
-			about: "Most invitation mails in one run, new and renewed ones together. A plan with more is refused."},
-		{name: "max_removals", kind: numberKind, max: 1_000_000, standard: defaultMaxRemovals,
-			about: "Most people suspended or removed in one run. A plan with more is refused."},
-		{name: "max_revokes", kind: numberKind, max: 1_000_000, standard: defaultMaxRevokes,
-			about: "Most changes in one run that take access from members. A plan with more is refused."},
-		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, standard: defaultReinviteRounds,
-			about: "Mails in all to a person who never answers. From then on they are only reported."},
-		{name: "unlisted", kind: choiceKind, choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)}, standard: UnlistedReport,
-			about: "What happens to people who are in the organization but not in the roster. suspend and remove need an organization at the top."},
-		{name: "unlisted_after", kind: durationKind, standard: FormatDuration(defaultUnlistedAfter),
-			about: "How long a user whom orgsync never saw in a roster must be unlisted before they are suspended or removed, " +
+			description: `Mail domains that addresses may have. Any other domain is an error, unless the entry has ` +
+				`"external: true".`},
+		{name: "max_invites", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxInvites,
+			description: "Maximum number of invitation mails in one run, new and renewed together. A plan with more is " +
+				"refused."},
+		{name: "max_removals", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRemovals,
+			description: "Maximum number of people suspended or removed in one run. A plan with more is refused."},
+		{name: "max_revokes", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRevokes,
+			description: "Maximum number of changes in one run that revoke access of members. A plan with more is refused."},
+		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, defaultValue: defaultReinviteRounds,
+			description: "Maximum number of invitation mails to a person who never answers. After that orgsync only " +
+				"reports them."},
+		{name: "unlisted", kind: choiceKind, defaultValue: UnlistedReport,
+			choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)},
+			description: "What happens to people who are in the organization but not in the roster. suspend and remove " +
+				"need the key organization."},
+		{name: "unlisted_after", kind: durationKind, defaultValue: FormatDuration(defaultUnlistedAfter),
+			description: "How long a user who was never in a roster must be unlisted before they are suspended or removed, " +
 				"as in 24h or 3d. 0s: at once."},
-		{name: "extra_access", kind: choiceKind, choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)}, standard: ExtraAccessReport,
-			about: "What happens to groups, roles and policies that a listed person has beyond the roster."},
-		{name: "hidden_members", kind: choiceKind, standard: HiddenMembersHold,
+		{name: "extra_access", kind: choiceKind, defaultValue: ExtraAccessReport,
+			choices:     []string{string(ExtraAccessReport), string(ExtraAccessRevoke)},
+			description: "What happens to groups, roles and policies that a person has but that the roster does not list."},
+		{name: "hidden_members", kind: choiceKind, defaultValue: HiddenMembersHold,
 			choices: []string{string(HiddenMembersHold), string(HiddenMembersInvite)},
-			about:   "What happens to people whose membership the API key cannot see: they are held, or invited once."},
+			description: "What happens to people whose membership the API key cannot see: hold does not invite them, " +
+				"invite sends one mail."},
 		{name: "protected", kind: addressesKind, max: 1000,
-			about: "People who are never suspended or removed, and whose access is never revoked."},
+			description: "People who are never suspended or removed, and whose access is never revoked."},
 	}}
 	defaultsKeys = section{`under "defaults"`, accessKeys}
 	personKeys   = section{`in an entry of "users"`, slices.Concat([]key{
 		{name: "email", kind: addressKind,
-			about: "The mail address that is invited, as in ada@example.com. Upper and lower case make no difference."},
-		{name: "name", kind: textKind, max: maxPersonName, about: "The person's name, for whoever reviews this file. It is sent nowhere."},
+			description: "Address the invitation is sent to, as in ada@example.com. Upper and lower case are treated as equal."},
+		{name: "name", kind: textKind, max: maxPersonName, description: "The person's name, for people who review " +
+			"this file. It is not sent anywhere."},
 	}, accessKeys, []key{
-		{name: "aliases", kind: addressesKind, max: MaxAliases, about: "Other addresses that the same person may register with."},
+		{name: "aliases", kind: addressesKind, max: MaxAliases, description: "Other addresses that the same person " +
+			"may register with."},
 		{name: "until", kind: dateKind,
-			about: "The last day, as in 2027-03-31. From the day after (UTC) the person counts as not listed."},
-		{name: "external", kind: flagKind, standard: false, about: "The address is outside of allowed_domains on purpose."},
-		{name: "note", kind: proseKind, max: 1000, about: "Anything worth knowing for whoever reviews this file. It is sent nowhere."},
+			description: "The last day of the membership, as in 2027-03-31. From the next day (UTC) the person counts " +
+				"as unlisted."},
+		{name: "external", kind: boolKind, defaultValue: false, description: "Allows an address outside allowed_domains."},
+		{name: "note", kind: longTextKind, max: 1000, description: "A note for people who review this file. It is " +
+			"not sent anywhere."},
 	})}
 	accessKeys = []key{
-		{name: "api_enabled", kind: flagKind,
-			about: "Whether the person may use the API. Left out here and in the defaults, it stays as it is, and an invitation asks for none."},
+		{name: "api_enabled", kind: boolKind,
+			description: "Whether the person may use the API. If it is set neither here nor in the defaults, orgsync " +
+				"does not change it, and invites without API access."},
 		{name: "groups", kind: namesKind, max: MaxRefs,
-			about: "Groups, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+			description: "Groups, by name or id. If they are set neither here nor in the defaults, orgsync does not " +
+				"change them. An empty list means none."},
 		{name: "roles", kind: namesKind, max: MaxRefs,
-			about: "Roles, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+			description: "Roles, by name or id. If they are set neither here nor in the defaults, orgsync does not " +
+				"change them. An empty list means none."},
 		{name: "policies", kind: namesKind, max: MaxRefs,
-			about: "Policies, by name or id. Left out here and in the defaults, they stay as they are; an empty list means none."},
+			description: "Policies, by name or id. If they are set neither here nor in the defaults, orgsync does not " +
+				"change them. An empty list means none."},
 	}
 	sections = []*section{&rosterKeys, &settingsKeys, &defaultsKeys, &personKeys}
 )
 
-// Bounds of one entry.
+// Bounds of an entry.
 const (
-	// MaxRefs is the most groups, and the most roles, and the most policies.
+	// MaxRefs is the maximum number of groups, of roles and of policies.
 	MaxRefs = 100
-	// MaxAliases is the most aliases.
+	// MaxAliases is the maximum number of aliases.
 	MaxAliases = 20
-	// maxPersonName is the most characters of a person's name.
+	// maxPersonName is the maximum length of a name, in characters.
 	maxPersonName = 200
 )
 
-// maxDuration is the longest time that a setting may be.
+// maxDuration is the longest time that a setting may have.
 const maxDuration = 365 * 24 * time.Hour
 
-// maxName is the most characters that the name or id of an organization, group, role or policy may have.
+// maxName is the maximum length of the name or id of an organization, group, role or policy, in
+// characters.
 const maxName = 255
 
 // find returns the key of s with the name; nil if there is none.
@@ -148,8 +166,8 @@ func (s *section) find(name string) *key {
 	return nil
 }
 
-// node is what the YAML node of a value of this kind is.
-func (k kind) node() yaml.Kind {
+// nodeKind returns the kind of YAML node that has a value of kind k.
+func (k kind) nodeKind() yaml.Kind {
 	switch k {
 	case namesKind, domainsKind, addressesKind, peopleKind:
 		return yaml.SequenceNode
@@ -159,8 +177,8 @@ func (k kind) node() yaml.Kind {
 	return yaml.ScalarNode
 }
 
-// item is the kind of the items of a list.
-func (k kind) item() kind {
+// itemKind returns the kind of the items of a list.
+func (k kind) itemKind() kind {
 	switch k {
 	case peopleKind:
 		return mappingKind
@@ -170,10 +188,10 @@ func (k kind) item() kind {
 	return textKind
 }
 
-// wanted completes "must be".
-func (k *key) wanted() string {
+// expected returns a phrase for the valid values of k, after "must be".
+func (k *key) expected() string {
 	switch k.kind {
-	case flagKind:
+	case boolKind:
 		return "true or false"
 	case numberKind:
 		return fmt.Sprintf("a whole number from %d to %d", k.min, k.max)
@@ -182,7 +200,7 @@ func (k *key) wanted() string {
 	case durationKind:
 		return "a time with its unit, such as 24h, 90m or 3d, and at most 365d"
 	case choiceKind:
-		return enumerate(k.choices, "or")
+		return joinWords(k.choices, "or")
 	case addressKind:
 		return "a mail address"
 	case namesKind:
@@ -202,8 +220,8 @@ func (k *key) wanted() string {
 	return "text"
 }
 
-// enumerate joins words as a sentence does.
-func enumerate(words []string, conjunction string) string {
+// joinWords returns "a, b and c", with the conjunction before the last word.
+func joinWords(words []string, conjunction string) string {
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
 }

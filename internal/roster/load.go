@@ -8,22 +8,22 @@ import (
 	"path/filepath"
 )
 
-// MaxFile bounds one file, in bytes: room for 200,000 people with every field, and an end for what is no roster.
+// MaxFile is the maximum size of a file, in bytes: more than any roster needs.
 const MaxFile = 64 << 20
 
-// Load reads the roster that paths name together: files, and folders, of which it reads every
-// *.yaml and *.yml file, in any letter case and in all subfolders, sorted by name. Files and
+// Load reads the roster that the files and folders in paths form together. Of a folder it reads
+// every *.yaml and *.yml file, in any letter case and in all subfolders, sorted by name. Files and
 // folders whose names begin with a dot are not read.
 //
 // A file that cannot be read, a folder without a roster, a file that only looks like one (see
-// [LookalikeFile]) and a file named twice are plain errors that name the path. Whatever is wrong
-// inside the files comes back as one [*ProblemsError] with all problems of all files.
+// [LookalikeFile]) and a file that is named twice are plain errors that name the path. Problems
+// inside the files are returned as one [*ProblemsError], with all problems of all files.
 func Load(paths []string) (*Roster, error) {
 	files, err := rosterFiles(paths)
 	if err != nil {
 		return nil, fmt.Errorf("read roster: %w", err)
 	}
-	d := newDecoder() // one file after the other, so that only one is in memory
+	d := newDecoder() // reads file by file, so that only one is in memory
 	for _, file := range files {
 		data, err := readFile(file)
 		if err != nil {
@@ -34,35 +34,35 @@ func Load(paths []string) (*Roster, error) {
 	return d.finish()
 }
 
-// File is a roster file that was read from somewhere else than a folder.
+// File is a roster file that was not read from a folder, for example one from a git commit.
 type File struct {
-	// Name is what problems and plans call the file.
+	// Name is how problems and plans name the file.
 	Name string
 	Data []byte
 }
 
-// Parse reads the roster that files, at least one, are together. A file larger than [MaxFile] is a plain error;
-// whatever is wrong inside comes back as one [*ProblemsError].
+// Parse reads the roster that files, at least one, form together. A file larger than [MaxFile] is
+// a plain error; problems inside the files are returned as one [*ProblemsError].
 func Parse(files []File) (*Roster, error) {
 	d := newDecoder()
 	for _, f := range files {
 		if len(f.Data) > MaxFile {
-			return nil, tooLarge(f.Name)
+			return nil, tooLargeError(f.Name)
 		}
 		d.decodeFile(f.Name, f.Data)
 	}
 	return d.finish()
 }
 
-// rosterFiles lists the files of paths in the order in which they are merged.
+// rosterFiles returns the files of paths in the order in which they are merged.
 func rosterFiles(paths []string) ([]string, error) {
 	if len(paths) == 0 {
-		return nil, errors.New("no file or folder is named")
+		return nil, errors.New("no file or folder is given")
 	}
 	var files []string
 	listed := make(map[string]bool)
 	for _, path := range paths {
-		found, err := filesAt(path)
+		found, err := findFiles(path)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func rosterFiles(paths []string) ([]string, error) {
 	return files, nil
 }
 
-// readFile reads the whole of a file of bounded size.
+// readFile returns the content of a file of at most MaxFile bytes.
 func readFile(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -90,11 +90,11 @@ func readFile(file string) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > MaxFile {
-		return nil, tooLarge(file)
+		return nil, tooLargeError(file)
 	}
 	return data, nil
 }
 
-func tooLarge(file string) error {
+func tooLargeError(file string) error {
 	return fmt.Errorf("%s is larger than %d MiB: split it into several files", file, MaxFile>>20)
 }

@@ -35,7 +35,7 @@ func TestLoadPlainErrors(t *testing.T) {
 	}{
 		"nothing named": {
 			paths: func(*testing.T, string) []string { return nil },
-			want:  "no file or folder is named",
+			want:  "no file or folder is given",
 		},
 		"missing": {
 			paths: func(_ *testing.T, folder string) []string { return []string{filepath.Join(folder, "users.yaml")} },
@@ -62,7 +62,7 @@ func TestLoadPlainErrors(t *testing.T) {
 				}
 				return []string{folder}
 			},
-			want: "teams.yaml is no file",
+			want: "teams.yaml is a folder",
 		},
 		"device in a folder": {
 			paths: func(t *testing.T, folder string) []string {
@@ -85,7 +85,7 @@ func TestLoadPlainErrors(t *testing.T) {
 				symlink(t, folder, filepath.Join(below, "again"))
 				return []string{folder}
 			},
-			want: filepath.Join("teams", "again") + " is a link to a folder that it is in",
+			want: filepath.Join("teams", "again") + " is a link to a folder that contains it",
 		},
 		"dangling link without an ending": {
 			paths: func(t *testing.T, folder string) []string {
@@ -336,7 +336,7 @@ func TestLoadRefusesLookalikes(t *testing.T) {
 			write(t, folder, "users.yaml", oneUser)
 			file := write(t, mkdir(t, folder, "teams"), name, oneUser)
 			want := "read roster: " + file + " looks like a roster and is not read: give it a name that ends in .yaml or .yml, " +
-				"take it out of the folder, or put a dot in front of its name"
+				"move it out of the folder, or put a dot in front of its name"
 			if _, err := Load([]string{folder}); err == nil || err.Error() != want {
 				t.Errorf("error %v, want %s", err, want)
 			}

@@ -9,9 +9,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Merge gives data, the text of a roster file, with entries added at the end of its users. Not a byte of the rest
-// changes. file is the name for errors: a [*ProblemsError] when data cannot be read, and a plain one that names the place
-// when its users are not a list of lines to which lines can be added.
+// Merge returns data, the text of a roster file, with entries added at the end of its users. It
+// changes no other byte. file is the name of the file for errors: a [*ProblemsError] if data
+// cannot be read, and a plain error with a position if its users are not a list to which lines can
+// be added.
 func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	if len(entries) == 0 {
 		return data, nil
@@ -20,35 +21,37 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	if problem != nil {
 		return nil, &ProblemsError{Problems: []Problem{*problem}}
 	}
-	name, users := listOfUsers(root)
+	name, users := findUsers(root)
 	if users == nil || users.Kind != yaml.SequenceNode || users.Style&yaml.FlowStyle != 0 {
 		at := Position{file, 1, 1}
 		if users != nil {
 			at = Position{file, users.Line, users.Column}
 		}
-		return nil, fmt.Errorf(`add people at %v: "users" must be a list with each person on a line of their own, as in "- email: ada@example.com"`, at)
+		return nil, fmt.Errorf(`add people at %v: "users" must be a list with one line for each person, as in "- `+
+			`email: ada@example.com"`, at)
 	}
 	lines := bytes.SplitAfter(data, []byte("\n"))
-	indent, found := indentation(lines, users)
+	indent, found := findIndentation(lines, users)
 	if !found {
-		return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so that it cannot be told how far they are indented`,
+		return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so the indentation is unknown`,
 			Position{file, users.Line, users.Column})
 	}
-	last := lastLine(lines, root, name, users, len(indent))
+	last := findLastLine(lines, root, name, users, len(indent))
 	var added bytes.Buffer
 	for _, e := range entries {
 		e.write(&added, indent)
 	}
 	merged := insertAfter(lines, last, added.String())
-	if !extends(file, merged, root, entries) {
-		return nil, fmt.Errorf("add people after %v: what stands there would be read in another way: add a line that is not indented, such as a key or a comment, below the list",
+	if !isExtension(file, merged, root, entries) {
+		return nil, fmt.Errorf("add people after %v: the lines below would change their meaning: add a line without "+
+			"indentation, such as a key or a comment, below the list",
 			Position{file, last + 1, 1})
 	}
 	return merged, nil
 }
 
-// listOfUsers is the key "users" with its value; nil when the file has none.
-func listOfUsers(root *yaml.Node) (name, users *yaml.Node) {
+// findUsers returns the key "users" and its value; nil if the file has none.
+func findUsers(root *yaml.Node) (name, users *yaml.Node) {
 	if root == nil || root.Kind != yaml.MappingNode {
 		return nil, nil
 	}
@@ -60,11 +63,12 @@ func listOfUsers(root *yaml.Node) (name, users *yaml.Node) {
 	return nil, nil
 }
 
-// indentation is what stands before the "-" of the list's items, told by the first that has something on the same line.
-func indentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
+// findIndentation returns the spaces before the "-" of the first item that has its "-" and its
+// first key on one line.
+func findIndentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
 	for _, item := range users.Content {
 		line := lines[item.Line-1]
-		before := string(line[:min(item.Column-1, len(line))]) // spaces and a "-", if it is one that tells
+		before := string(line[:min(item.Column-1, len(line))]) // spaces and "- "
 		if indent, found := strings.CutSuffix(strings.TrimRight(before, " "), "-"); found && strings.Trim(indent, " ") == "" {
 			return indent, true
 		}
@@ -72,9 +76,10 @@ func indentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
 	return "", false
 }
 
-// lastLine is the number, from 0, of the last line that belongs to users. Comments that are indented as far as the list,
-// or less, may be about what follows; a deeper one belongs to the last entry, or is part of a text.
-func lastLine(lines [][]byte, root, name, users *yaml.Node, indent int) int {
+// findLastLine returns the index of the last line that belongs to users. A comment that is
+// indented as far as the list, or less, may be about what follows; a deeper one belongs to the
+// last entry or is part of a text.
+func findLastLine(lines [][]byte, root, name, users *yaml.Node, indent int) int {
 	end := len(lines)
 	for i := 0; i < len(root.Content); i += 2 {
 		if next := root.Content[i].Line - 1; next >= name.Line && next < end {
@@ -97,27 +102,28 @@ func lastLine(lines [][]byte, root, name, users *yaml.Node, indent int) int {
 	return end
 }
 
-// insertAfter puts text after the line, with the line ends that the line has.
+// insertAfter returns lines with text added after a line, with the same line ends.
 func insertAfter(lines [][]byte, line int, text string) []byte {
 	before, after := bytes.Join(lines[:line+1], nil), bytes.Join(lines[line+1:], nil)
 	lineEnd := "\n"
-	if bytes.HasSuffix(before, []byte("\r\n")) || !bytes.HasSuffix(before, []byte("\n")) && bytes.Contains(before, []byte("\r\n")) {
+	hasLineEnd := bytes.HasSuffix(before, []byte("\n"))
+	if bytes.HasSuffix(before, []byte("\r\n")) || !hasLineEnd && bytes.Contains(before, []byte("\r\n")) {
 		lineEnd = "\r\n"
 	}
-	if !bytes.HasSuffix(before, []byte("\n")) {
+	if !hasLineEnd {
 		before = append(before, lineEnd...)
 	}
 	return slices.Concat(before, []byte(strings.ReplaceAll(text, "\n", lineEnd)), after)
 }
 
-// extends tells whether merged says what old says, and has entries besides.
-func extends(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
+// isExtension reports whether merged has the content of old followed by entries.
+func isExtension(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
 	root, problem := parseFile(file, merged)
 	if problem != nil {
 		return false
 	}
-	_, users := listOfUsers(root)
-	_, before := listOfUsers(old)
+	_, users := findUsers(root)
+	_, before := findUsers(old)
 	if users == nil || len(users.Content) != len(before.Content)+len(entries) {
 		return false
 	}
@@ -127,10 +133,11 @@ func extends(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
 		}
 	}
 	users.Content = users.Content[:len(before.Content)]
-	return equal(old, root)
+	return equalNodes(old, root)
 }
 
-// equal compares what nodes say, not where and how.
-func equal(a, b *yaml.Node) bool {
-	return a.Kind == b.Kind && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor && slices.EqualFunc(a.Content, b.Content, equal)
+// equalNodes reports whether a and b have the same content, regardless of position and style.
+func equalNodes(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor &&
+		slices.EqualFunc(a.Content, b.Content, equalNodes)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var newcomer = Entry{Person: Person{Email: address("new@example.com"), Groups: refs("platform")}, Remarks: []string{"invited"}}
+var newcomer = Entry{Person: Person{Email: address("new@example.com"), Groups: refs("platform")}, Comments: []string{"invited"}}
 
 // mergeTests are rosters with an X where the newcomer belongs, or with the words of the error.
 var mergeTests = []struct {
@@ -37,7 +37,7 @@ var mergeTests = []struct {
 	{"no users", "organization: Example Org\n", `users.yaml:1:1: "users" must be a list`},
 	{"dashes apart", "users:\n  -\n    email: ada@example.com\n", `no entry begins with "- email:" on one line`},
 	{"broken", "users:\n  - email: 'ada\n", "not closed"},
-	{"a text that would grow", "users:\n  - email: ada@example.com\n    note: |+\n      one\n\n\n", "would be read in another way"},
+	{"a text that would grow", "users:\n  - email: ada@example.com\n    note: |+\n      one\n\n\n", "would change their meaning"},
 }
 
 func TestMerge(t *testing.T) {

@@ -2,19 +2,20 @@ package roster
 
 import "strings"
 
-// Nearest is the candidate that name was most likely meant to be; "" when none is near. Case, dashes and underscores
-// count for nothing, since people mix them up.
+// Nearest returns the candidate that is most similar to name; "" if none is similar enough. Case,
+// dashes, underscores and spaces are ignored, because people mix them up.
 func Nearest(name string, candidates []string) string {
 	const farthest = 2
-	name = bare(name)
+	name = normalizeName(name)
 	best, bestDistance := "", farthest+1
 	for _, c := range candidates {
-		target := bare(c)
-		// Half of a short word may not be wrong; and far lengths need no closer look, however long the name is.
+		target := normalizeName(c)
+		// Very different lengths are skipped before the slow comparison.
 		if max(len(name)-len(target), len(target)-len(name)) > farthest {
 			continue
 		}
-		if d := distance(name, target); d < bestDistance && 2*d < len(target) {
+		// In a short word, less than half of the characters may differ.
+		if d := editDistance(name, target); d < bestDistance && 2*d < len(target) {
 			best, bestDistance = c, d
 		}
 	}
@@ -23,12 +24,12 @@ func Nearest(name string, candidates []string) string {
 
 var joiners = strings.NewReplacer("_", "", "-", "", " ", "")
 
-// bare is name in lower case without what joins its words.
-func bare(name string) string { return joiners.Replace(strings.ToLower(name)) }
+// normalizeName returns name in lower case without dashes, underscores and spaces.
+func normalizeName(name string) string { return joiners.Replace(strings.ToLower(name)) }
 
-// distance is how many characters have to be put in, taken out, replaced or swapped with their neighbour to make b
-// of a (optimal string alignment).
-func distance(a, b string) int {
+// editDistance returns how many characters must be added, removed, replaced or swapped with their
+// neighbour to turn a into b (optimal string alignment).
+func editDistance(a, b string) int {
 	s, t := []rune(a), []rune(b)
 	before, last, row := make([]int, len(t)+1), make([]int, len(t)+1), make([]int, len(t)+1)
 	for j := range last {

@@ -6,27 +6,28 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong in a roster.
+// Problem is one mistake in a roster.
 type Problem struct {
 	At Position
-	// Text is a plain sentence. What it quotes from the file is escaped and cut.
+	// Text is a sentence. Quotations from the file are escaped and truncated.
 	Text string
 }
 
-// String is "file:line:column: text".
+// String returns "file:line:column: text".
 func (p Problem) String() string { return p.At.String() + ": " + p.Text }
 
-// Compare orders problems by file, line and column, and those of one place by their text: below 0 where p comes first.
+// Compare returns a negative number, 0 or a positive number if p is before, equal to or after
+// other, by position and then by text.
 func (p Problem) Compare(other Problem) int {
 	return cmp.Or(p.At.Compare(other.At), cmp.Compare(p.Text, other.Text))
 }
 
-// ProblemsError holds every problem of a roster, sorted by file, line and column; there is at least one.
+// ProblemsError has all problems of a roster, at least one, sorted by file, line and column.
 type ProblemsError struct {
 	Problems []Problem
 }
 
-// Error is one line for each problem.
+// Error returns one line for each problem.
 func (e *ProblemsError) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {
@@ -35,7 +36,8 @@ func (e *ProblemsError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// newProblemsError sorts problems and drops repetitions: what an alias repeats is wrong more than once at one place.
+// newProblemsError sorts problems and removes duplicates: a mistake behind an alias is found once
+// for each use.
 func newProblemsError(problems []Problem) *ProblemsError {
 	slices.SortFunc(problems, Problem.Compare)
 	return &ProblemsError{Problems: slices.Compact(problems)}

@@ -1,5 +1,6 @@
-// Package roster reads the files in which a company keeps the members of its organization, and reports every problem
-// in them with its place. It asks nothing of the network: a roster that passes here is well-formed, not yet carried out.
+// Package roster reads the files that list the people of an organization, and reports every problem
+// in them with its position. It does not use the network: whether the organization has the groups,
+// roles and policies of a roster is not checked here.
 package roster
 
 import (
@@ -11,7 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// What stands for a setting that the roster leaves out.
+// Defaults of the settings.
 const (
 	defaultMaxInvites     = 100
 	defaultMaxRemovals    = 5
@@ -24,36 +25,39 @@ const (
 type Roster struct {
 	// Files are the files read, in the order they were merged.
 	Files []string
-	// Organization is the pin: the name or id of the only organization to act on. "" pins none.
+	// Organization is the name or id of the only organization to act on; "" allows any.
 	Organization string
-	// OrganizationAt is where the pin stands.
+	// OrganizationAt is the position of the key "organization".
 	OrganizationAt Position
 	Settings       Settings
-	// Defaults has the access fields that stand for everybody. They are merged into People.
+	// Defaults has the access that every person gets. It is already merged into People.
 	Defaults Person
-	// People are in the order of the files; no two have an address or alias in common.
+	// People are in the order of the files. No two have an address or alias in common.
 	People []Person
 }
 
-// Settings bound what one run may do.
+// Settings are the limits and policies of a run.
 type Settings struct {
 	// AllowedDomains are in IDNA ASCII form, lower case; empty allows every domain.
 	AllowedDomains []string
-	// MaxInvites is the most invitation mails in one run, new ones and renewed ones together; 0 allows none.
+	// MaxInvites is the maximum number of invitation mails in one run, new and renewed together; 0
+	// allows none.
 	MaxInvites int
-	// MaxRemovals is the most people suspended or removed in one run; 0 allows none.
+	// MaxRemovals is the maximum number of people suspended or removed in one run; 0 allows none.
 	MaxRemovals int
-	// MaxRevokes is the most changes in one run that take access from members; 0 allows none.
+	// MaxRevokes is the maximum number of changes in one run that revoke access of members; 0
+	// allows none.
 	MaxRevokes int
-	// UnlistedAfter is how long a user whom the ledger never saw in a roster must have been seen unlisted before they are
-	// suspended or removed; 0: at once.
+	// UnlistedAfter is how long a user who is in no roster that the ledger knows must be unlisted
+	// before they are suspended or removed; 0 means at once.
 	UnlistedAfter time.Duration
 	HiddenMembers HiddenMembersPolicy
-	// ReinviteRounds is how many mails in all a person gets who never answers; at least 1.
+	// ReinviteRounds is the maximum number of invitation mails to a person who never answers, at
+	// least 1.
 	ReinviteRounds int
 	Unlisted       UnlistedPolicy
 	ExtraAccess    ExtraAccessPolicy
-	// Protected people are never suspended, removed or revoked.
+	// Protected people are never suspended or removed, and their access is never revoked.
 	Protected []org.Address
 }
 
@@ -67,7 +71,8 @@ const (
 	UnlistedRemove  UnlistedPolicy = "remove"
 )
 
-// HiddenMembersPolicy says what happens to people of the roster whose membership the API key cannot see.
+// HiddenMembersPolicy says what happens to people in the roster whose membership the API key
+// cannot see.
 type HiddenMembersPolicy string
 
 // The policies for hidden members; HiddenMembersHold is the default.
@@ -76,7 +81,8 @@ const (
 	HiddenMembersInvite HiddenMembersPolicy = "invite"
 )
 
-// ExtraAccessPolicy says what happens to access that a listed person has beyond the roster.
+// ExtraAccessPolicy says what happens to access that a person has but that the roster does not
+// list.
 type ExtraAccessPolicy string
 
 // The policies for extra access; ExtraAccessReport is the default.
@@ -92,27 +98,29 @@ type Person struct {
 	Aliases []org.Address
 	Name    string
 	Note    string
-	// External is true when the address is outside the allowed domains on purpose.
+	// External is true if the address is intentionally outside the allowed domains.
 	External bool
-	// Until is the last day of the person's membership, as midnight UTC at its beginning; zero: no end.
+	// Until is the last day of the membership, as midnight UTC at its beginning; zero means no
+	// end.
 	Until time.Time
-	// APIEnabled is nil when neither the entry nor the defaults name it: then it is left as it is.
+	// APIEnabled is nil if neither the entry nor the defaults set it: then it is not changed.
 	APIEnabled *bool
-	// Groups, Roles and Policies are the defaults' and then the entry's own, without repetition. Nil: not managed,
-	// left as they are. Empty but not nil: managed, and none wanted.
+	// Groups, Roles and Policies are the defaults followed by those of the entry, without
+	// duplicates. Nil means not managed: they are not changed. Empty but not nil means that the
+	// person must have none.
 	Groups   []Ref
 	Roles    []Ref
 	Policies []Ref
-	// At is where the entry begins.
+	// At is the position of the entry.
 	At Position
 }
 
-// Addresses are all of p's: the one that is invited, and the aliases.
+// Addresses returns the address that is invited, followed by the aliases.
 func (p *Person) Addresses() []org.Address {
 	return append([]org.Address{p.Email}, p.Aliases...)
 }
 
-// Refs are p's of one kind; nil: not managed.
+// Refs returns the groups, roles or policies of p; nil if they are not managed.
 func (p *Person) Refs(kind org.Kind) []Ref {
 	switch kind {
 	case org.KindGroup:
@@ -124,17 +132,19 @@ func (p *Person) Refs(kind org.Kind) []Ref {
 	}
 }
 
-// Ended tells whether the last day of p is over at now: from the day after, in UTC, p counts as unlisted.
+// Ended reports whether the last day of p is over at now. From the next day, in UTC, p counts as
+// unlisted.
 func (p *Person) Ended(now time.Time) bool {
 	return !p.Until.IsZero() && !now.Before(p.Until.AddDate(0, 0, 1))
 }
 
-// Compare orders positions by file, line and column.
+// Compare returns a negative number, 0 or a positive number if p is before, at or after other, by
+// file, line and column.
 func (p Position) Compare(other Position) int {
 	return cmp.Or(cmp.Compare(p.File, other.File), cmp.Compare(p.Line, other.Line), cmp.Compare(p.Column, other.Column))
 }
 
-// Ref names a group, a role or a policy by its name or id.
+// Ref is the name or id of a group, a role or a policy, and where the roster has it.
 type Ref struct {
 	Name string
 	At   Position
@@ -147,8 +157,8 @@ type Position struct {
 	Column int
 }
 
-// String is file:line:column, as editors understand it.
+// String returns file:line:column.
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// Source is file:line, as the plan names where a change comes from.
+// Source returns file:line, as plans show it.
 func (p Position) Source() string { return p.File + ":" + strconv.Itoa(p.Line) }

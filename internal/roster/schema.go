@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// Schema is the JSON Schema (draft 2020-12) of one roster file, made from the table of keys that the decoder reads by.
-// Editors check and complete by it.
+// Schema returns the JSON Schema (draft 2020-12) of one roster file, for editors. It is made from
+// the same table of keys that the decoder uses.
 //
-// It accepts whatever the decoder accepts, but for a value at its very bound with white space around it. It refuses less:
-// what concerns several places or files, the YAML itself and the calendar is for the decoder alone. Since several files
-// may be one roster, it asks none of them for "users".
+// The schema accepts all that the decoder accepts, except a value of exactly the maximum length
+// with white space around it. It also accepts more: rules about several places or files, about
+// YAML itself and about the calendar are checked by the decoder only. It does not require "users",
+// because a file may be one of several.
 func Schema() []byte {
 	root := rosterKeys.schema()
 	root.Schema = "https://json-schema.org/draft/2020-12/schema"
@@ -24,12 +25,12 @@ func Schema() []byte {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(root); err != nil {
-		panic(err) // text, numbers and lists of them always encode
+		panic(err) // cannot happen: the schema has only text, numbers and lists of them
 	}
 	return ascii(buf.Bytes())
 }
 
-// schema is a JSON Schema; what is empty is left out.
+// schema is a JSON Schema. Empty fields are omitted.
 type schema struct {
 	Schema      string   `json:"$schema,omitempty"`
 	Title       string   `json:"title,omitempty"`
@@ -38,7 +39,7 @@ type schema struct {
 	AnyOf       []schema `json:"anyOf,omitempty"`
 	Enum        []string `json:"enum,omitempty"`
 	Pattern     string   `json:"pattern,omitempty"`
-	// PatternErrorMessage is what editors say in place of the pattern (an addition of VS Code's).
+	// PatternErrorMessage is shown by editors instead of the pattern (an extension of VS Code).
 	PatternErrorMessage string     `json:"patternErrorMessage,omitempty"`
 	Format              string     `json:"format,omitempty"`
 	MaxLength           int        `json:"maxLength,omitempty"`
@@ -46,7 +47,7 @@ type schema struct {
 	Maximum             *int       `json:"maximum,omitempty"`
 	Properties          properties `json:"properties,omitempty"`
 	Required            []string   `json:"required,omitempty"`
-	// AdditionalProperties points to false where keys are listed.
+	// AdditionalProperties is a pointer to false if the keys are listed.
 	AdditionalProperties *bool   `json:"additionalProperties,omitempty"`
 	MinProperties        int     `json:"minProperties,omitempty"`
 	Items                *schema `json:"items,omitempty"`
@@ -65,7 +66,7 @@ type property struct {
 	value schema
 }
 
-// MarshalJSON keeps the order.
+// MarshalJSON returns an object with the properties in their order.
 func (p properties) MarshalJSON() ([]byte, error) {
 	members := make([]string, len(p))
 	for i, one := range p {
@@ -78,19 +79,21 @@ func (p properties) MarshalJSON() ([]byte, error) {
 	return []byte("{" + strings.Join(members, ",") + "}"), nil
 }
 
-// Parts of patterns. They are written so that the regular expressions of Go and of JavaScript read them alike; what
-// [invisible] refuses is refused here.
+// Parts of patterns. They mean the same in the regular expressions of Go and of JavaScript, and
+// exclude the characters for which isInvisible is true.
 const (
 	unseen = "\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
-	// blank are the spaces and the characters without a width, of which no address has any.
+	// blank has the spaces and the characters without a width, which no address may have.
 	blank = "\\s\\xa0\\xad\u1680\u2000-\u200f\u202f\u205f-\u2065\u206a-\u206f\u3000" +
 		"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
-	// space is what [unicode.IsSpace] tells, and around what is trimmed off; \s means something else to either reader.
+	// space has the characters for which [unicode.IsSpace] is true, and around matches what is
+	// trimmed; \s differs in Go and JavaScript.
 	space  = "\\t-\\r \\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 	around = `[` + space + `]*`
 
-	word   = `[^` + unseen + blank + `.@<>"(),:;\[\]\\]+`
-	label  = `[^` + unseen + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+` // of ASCII only letters, digits and "-"
+	word = `[^` + unseen + blank + `.@<>"(),:;\[\]\\]+`
+	// label has ASCII letters, digits and "-", and all other characters.
+	label  = `[^` + unseen + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+`
 	domain = label + `(\.` + label + `)+`
 
 	linePattern    = `^` + around + `[^` + space + unseen + `]([^` + unseen + `]*[^` + space + unseen + `])?` + around + `$`
@@ -98,45 +101,45 @@ const (
 	addressPattern = `^` + around + word + `(\.` + word + `)*@` + domain + around + `$`
 	domainPattern  = `^` + around + domain + around + `$`
 	datePattern    = `^[2-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
-	// durationPattern has no bound: no pattern adds up.
+	// durationPattern has no maximum, because a pattern cannot add.
 	durationPattern = `^([0-9]+[dhms])+$`
 	flagPattern     = `^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|[Nn][Oo])$`
 )
 
-// maxCharacters is the most characters of an address, whose bound is in bytes.
+// maxCharacters is the maximum length of an address in characters; the real limit is in bytes.
 const maxCharacters = 254
 
-// schema describes the value of k.
+// schema returns the schema of the value of k.
 func (k *key) schema() schema {
-	s := schema{Description: k.about, Default: k.standard}
+	s := schema{Description: k.description, Default: k.defaultValue}
 	switch k.kind {
 	case textKind:
 		s.Type, s.Pattern, s.MaxLength = "string", linePattern, k.max
-		s.PatternErrorMessage = "must be one line of text, without characters that cannot be seen"
-	case proseKind:
+		s.PatternErrorMessage = "must be one line of text, without invisible characters"
+	case longTextKind:
 		s.Type, s.Pattern, s.MaxLength = "string", prosePattern, k.max
-		s.PatternErrorMessage = "must be text, without characters that cannot be seen"
-	case flagKind:
+		s.PatternErrorMessage = "must be text, without invisible characters"
+	case boolKind:
 		s.AnyOf = []schema{{Type: "boolean"}, {Type: "string", Pattern: flagPattern}}
 	case numberKind:
 		s.Type, s.Minimum, s.Maximum = "integer", &k.min, &k.max
 	case dateKind:
 		s.Type, s.Pattern, s.Format, s.Examples = "string", datePattern, "date", []any{"2027-03-31"}
-		s.PatternErrorMessage = "must be " + k.wanted()
+		s.PatternErrorMessage = "must be " + k.expected()
 	case durationKind:
 		s.Type, s.Pattern, s.Examples = "string", durationPattern, []any{"24h", "90m", "3d"}
-		s.PatternErrorMessage = "must be " + k.wanted()
+		s.PatternErrorMessage = "must be " + k.expected()
 	case choiceKind:
 		s.Enum = k.choices
 	case addressKind:
 		s.Type, s.Pattern, s.MaxLength = "string", addressPattern, maxCharacters
-		s.PatternErrorMessage = "must be " + k.wanted()
+		s.PatternErrorMessage = "must be " + k.expected()
 	case mappingKind:
 		section := k.section().schema()
 		section.Description = s.Description
 		return section
 	default: // the lists
-		item := key{name: k.name, kind: k.kind.item(), max: maxName, item: true}
+		item := key{name: k.name, kind: k.kind.itemKind(), max: maxName, item: true}
 		items := item.schema()
 		if k.kind == domainsKind {
 			items.Pattern, items.PatternErrorMessage = domainPattern, "must be a mail domain, as in example.com"
@@ -146,7 +149,7 @@ func (k *key) schema() schema {
 	return s
 }
 
-// section is where the keys of a mapping stand.
+// section returns the section that a mapping has.
 func (k *key) section() *section {
 	switch {
 	case k.item:
@@ -157,7 +160,7 @@ func (k *key) section() *section {
 	return &defaultsKeys
 }
 
-// schema describes a mapping with the keys of s.
+// schema returns the schema of a mapping with the keys of s.
 func (s *section) schema() schema {
 	out := schema{Type: "object", AdditionalProperties: new(bool)}
 	for i := range s.keys {
@@ -169,10 +172,11 @@ func (s *section) schema() schema {
 	return out
 }
 
-// ascii writes the other characters of a JSON document as \u escapes: a pattern names many that cannot be seen.
+// ascii returns a JSON document with all other characters as \u escapes: the patterns have many
+// invisible ones.
 func ascii(doc []byte) []byte {
 	var out strings.Builder
-	for _, r := range string(doc) { // none of them is beyond U+FFFF
+	for _, r := range string(doc) { // all are at most U+FFFF
 		if r == '\n' || r >= ' ' && r < 0x7f {
 			out.WriteRune(r)
 		} else {

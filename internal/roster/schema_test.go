@@ -150,7 +150,7 @@ var errNoValues = errors.New("the file has no values")
 // checkBySchema checks a file, or each file of a folder, as an editor would.
 func checkBySchema(t *testing.T, s *jsonschema.Schema, path string) error {
 	t.Helper()
-	files, err := filesAt(path)
+	files, err := findFiles(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,9 +217,9 @@ func TestSchemaPatterns(t *testing.T) {
 		for _, one := range []struct {
 			pattern *regexp.Regexp
 			kind    kind
-		}{{line, textKind}, {prose, proseKind}} {
+		}{{line, textKind}, {prose, longTextKind}} {
 			k := key{kind: one.kind, max: 10}
-			if wanted := k.flaw(text) == ""; one.pattern.MatchString(text) != wanted {
+			if wanted := k.textProblem(text) == ""; one.pattern.MatchString(text) != wanted {
 				t.Errorf("%U: the decoder says %v, the pattern of kind %d does not", r, wanted, one.kind)
 			}
 		}
@@ -231,8 +231,8 @@ func TestSchemaTellsOfEveryKey(t *testing.T) {
 	t.Parallel()
 	for _, s := range sections {
 		for _, k := range s.keys {
-			if len(k.about) < 20 || !strings.HasSuffix(k.about, ".") {
-				t.Errorf("%s %s has no sentence about it: %q", k.name, s.where, k.about)
+			if len(k.description) < 20 || !strings.HasSuffix(k.description, ".") {
+				t.Errorf("%s %s has no sentence about it: %q", k.name, s.place, k.description)
 			}
 		}
 	}
@@ -248,8 +248,8 @@ func TestSchemaTellsOfEveryKey(t *testing.T) {
 	}
 	for _, s := range sections {
 		for _, k := range s.keys {
-			if k.standard != got[k.name] {
-				t.Errorf("the table says that %v stands for a missing %s, and the decoder takes %v", k.standard, k.name, got[k.name])
+			if k.defaultValue != got[k.name] {
+				t.Errorf("the table says that %v stands for a missing %s, and the decoder takes %v", k.defaultValue, k.name, got[k.name])
 			}
 		}
 	}

@@ -15,30 +15,30 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// The tags that yaml.v3 finds out for untagged nodes.
+// Tags that yaml.v3 gives to nodes without a tag.
 const (
 	nullTag  = "!!null"
 	textTag  = "!!str"
 	mergeTag = "!!merge"
 )
 
-// at is where n stands or, behind an alias, where the outermost alias does.
-func (d *decoder) at(n *yaml.Node) Position {
-	if d.via != nil {
-		n = d.via
+// position returns the position of n or, behind an alias, of the outermost alias.
+func (d *decoder) position(n *yaml.Node) Position {
+	if d.alias != nil {
+		n = d.alias
 	}
 	return Position{d.file, n.Line, n.Column}
 }
 
-// problem notes what is wrong with n.
-func (d *decoder) problem(n *yaml.Node, format string, args ...any) {
-	d.problems = append(d.problems, Problem{d.at(n), fmt.Sprintf(format, args...)})
+// addProblem adds a problem at the position of n.
+func (d *decoder) addProblem(n *yaml.Node, format string, args ...any) {
+	d.problems = append(d.problems, Problem{d.position(n), fmt.Sprintf(format, args...)})
 }
 
-// mapping calls read, with the node of the key and that of the value, for each key of n that s has and whose value is of the
-// key's kind. It returns the names of the keys that are present, even if their values are wrong; a misspelt key counts as the
-// key that was probably meant.
-func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) map[string]bool {
+// decodeMapping calls read, with the node of the key and that of the value, for each key of n that
+// s has and whose value is of the right kind. It returns the names of the keys that are present,
+// even if their values are wrong; a misspelt key counts as the key that was probably meant.
+func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) map[string]bool {
 	present := make(map[string]bool)
 	first := make(map[string]*yaml.Node)
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -46,18 +46,18 @@ func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *y
 		k := s.find(name.Value)
 		switch {
 		case name.Kind != yaml.ScalarNode:
-			d.problem(name, "a key must be a plain word, not %s", describe(name))
+			d.addProblem(name, "a key must be a plain word, not %s", describeNode(name))
 		case name.Tag == mergeTag:
-			d.problem(name, `merge keys ("<<") are not read: put what people share under "defaults"`)
+			d.addProblem(name, `merge keys ("<<") are not supported: put what people share under "defaults"`)
 		case k == nil:
-			present[d.unknownKey(name, s)] = true
+			present[d.reportUnknownKey(name, s)] = true
 		case first[k.name] != nil:
-			d.problem(name, "the key %s is already set at %v", quote(name.Value), d.at(first[k.name]))
+			d.addProblem(name, "the key %s is already set at %v", quote(name.Value), d.position(first[k.name]))
 		default:
 			present[k.name], first[k.name] = true, name
 			d.checkTag(name)
-			d.resolve(value, func(v *yaml.Node) {
-				if d.fits(k, v) {
+			d.followAlias(value, func(v *yaml.Node) {
+				if d.checkValue(k, v) {
 					read(k, name, v)
 				}
 			})
@@ -66,12 +66,13 @@ func (d *decoder) mapping(n *yaml.Node, s *section, read func(k *key, name, v *y
 	return present
 }
 
-// unknownKey reports a key that s does not have. It returns the key that was probably meant, or "".
-func (d *decoder) unknownKey(name *yaml.Node, s *section) string {
+// reportUnknownKey reports a key that s does not have. It returns the key that was probably meant,
+// or "".
+func (d *decoder) reportUnknownKey(name *yaml.Node, s *section) string {
 	var places []string
 	for _, other := range sections {
 		if other.find(name.Value) != nil {
-			places = append(places, other.where)
+			places = append(places, other.place)
 		}
 	}
 	var candidates []string
@@ -81,168 +82,172 @@ func (d *decoder) unknownKey(name *yaml.Node, s *section) string {
 	near := Nearest(name.Value, candidates)
 	switch {
 	case near != "":
-		d.problem(name, "unknown key %s: did you mean %s?", quote(name.Value), quote(near))
+		d.addProblem(name, "unknown key %s: did you mean %s?", quote(name.Value), quote(near))
 	case len(places) > 0:
-		d.problem(name, "the key %s does not belong here, but %s", quote(name.Value), strings.Join(places, " or "))
+		d.addProblem(name, "the key %s is in the wrong place: it belongs %s", quote(name.Value), strings.Join(places, " or "))
 	default:
-		d.problem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.where, enumerate(candidates, "and"))
+		d.addProblem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.place, joinWords(candidates, "and"))
 	}
 	return near
 }
 
-// items calls read for each item of the list n that is of the right kind; item describes what it should be.
-func (d *decoder) items(k *key, n *yaml.Node, read func(item *key, v *yaml.Node)) {
+// decodeItems calls read for each item of the list n that is of the right kind; item describes
+// what an item must be.
+func (d *decoder) decodeItems(k *key, n *yaml.Node, read func(item *key, v *yaml.Node)) {
 	if len(n.Content) < k.min {
-		d.problem(n, "%s is empty: it needs at least one entry", k)
+		d.addProblem(n, "%s is empty: it needs at least one entry", k)
 		return
 	}
 	if k.max > 0 && len(n.Content) > k.max {
-		d.problem(n, "%s has %d entries, more than the %d that it may have", k, len(n.Content), k.max)
+		d.addProblem(n, "%s has %d entries: at most %d are allowed", k, len(n.Content), k.max)
 		return
 	}
-	item := key{name: k.name, kind: k.kind.item(), max: maxName, item: true}
+	item := key{name: k.name, kind: k.kind.itemKind(), max: maxName, item: true}
 	for _, value := range n.Content {
-		d.resolve(value, func(v *yaml.Node) {
-			if d.fits(&item, v) {
+		d.followAlias(value, func(v *yaml.Node) {
+			if d.checkValue(&item, v) {
 				read(&item, v)
 			}
 		})
 	}
 }
 
-// resolve calls read with n or, when n is an alias, with what it stands for.
-func (d *decoder) resolve(n *yaml.Node, read func(n *yaml.Node)) {
+// followAlias calls read with n or, if n is an alias, with the node that it refers to.
+func (d *decoder) followAlias(n *yaml.Node, read func(n *yaml.Node)) {
 	if n.Kind != yaml.AliasNode {
 		read(n)
 		return
 	}
-	outer := d.via
+	outer := d.alias
 	if outer == nil {
-		d.via = n
+		d.alias = n
 	}
 	read(n.Alias)
-	d.via = outer
+	d.alias = outer
 }
 
-// fits tells whether n is something that can be read as k; where not, it says so.
-func (d *decoder) fits(k *key, n *yaml.Node) bool {
+// checkValue reports whether n can be read as a value of k, and adds a problem if not.
+func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 	switch {
 	case !d.checkTag(n):
-	case n.Tag == nullTag && k.min > 0 && k.kind.node() == yaml.SequenceNode:
-		d.problem(n, "%s is empty: it needs at least one entry", k)
+	case n.Tag == nullTag && k.min > 0 && k.kind.nodeKind() == yaml.SequenceNode:
+		d.addProblem(n, "%s is empty: it needs at least one entry", k)
 	case n.Tag == nullTag && k.item:
-		d.problem(n, "%s has no value: give it one or take the line out", k)
+		d.addProblem(n, "%s has no value: add one or remove the line", k)
 	case n.Tag == nullTag:
-		d.problem(n, "%s has no value: give it one or take the key out", k)
-	case n.Kind != k.kind.node(), k.kind == addressKind && n.Tag != textTag:
-		d.problem(n, "%s must be %s, not %s", k, k.wanted(), describe(n))
-	case (k.kind == textKind || k.kind == proseKind) && n.Tag != textTag:
-		d.problem(n, "%s must be text, not %s: put it in quotes", k, describe(n))
+		d.addProblem(n, "%s has no value: add one or remove the key", k)
+	case n.Kind != k.kind.nodeKind(), k.kind == addressKind && n.Tag != textTag:
+		d.addProblem(n, "%s must be %s, not %s", k, k.expected(), describeNode(n))
+	case (k.kind == textKind || k.kind == longTextKind) && n.Tag != textTag:
+		d.addProblem(n, "%s must be text, not %s: put it in quotes", k, describeNode(n))
 	default:
 		return true
 	}
 	return false
 }
 
-// checkTag refuses tags: they could only make of a value what the file does not show.
+// checkTag reports whether n has no explicit tag, and adds a problem if it has one: a tag could
+// give a value a meaning that readers of the file do not see.
 func (d *decoder) checkTag(n *yaml.Node) bool {
 	if n.Style&yaml.TaggedStyle == 0 {
 		return true
 	}
 	if strings.HasPrefix(n.Tag, "!!") {
-		d.problem(n, "the tag %s has no place in a roster: take it out", quote(n.Tag))
+		d.addProblem(n, "the tag %s is not allowed in a roster: remove it", quote(n.Tag))
 	} else {
-		d.problem(n, `the tag %s has no place in a roster: a text that begins with "!" needs quotes`, quote(n.Tag))
+		d.addProblem(n, `the tag %s is not allowed in a roster: a text that begins with "!" needs quotes`, quote(n.Tag))
 	}
 	return false
 }
 
-// text reads text within its bounds, without white space around it; "" where it is not.
-func (d *decoder) text(k *key, n *yaml.Node) string {
+// decodeText returns text without the white space around it; "" if it is invalid.
+func (d *decoder) decodeText(k *key, n *yaml.Node) string {
 	s := strings.TrimSpace(n.Value)
-	if flaw := k.flaw(s); flaw != "" {
-		d.problem(n, "%s %s", k, flaw)
+	if flaw := k.textProblem(s); flaw != "" {
+		d.addProblem(n, "%s %s", k, flaw)
 		return ""
 	}
 	return s
 }
 
-// flaw completes "the value …" where s, trimmed, cannot be a text for k; "" where it can.
-func (k *key) flaw(s string) string {
+// textProblem returns why s, which is trimmed, is not a valid text for k, as the end of a sentence
+// that begins with the key; "" if it is valid.
+func (k *key) textProblem(s string) string {
 	if s == "" {
 		return "is empty"
 	}
 	if length := utf8.RuneCountInString(s); length > k.max {
-		return fmt.Sprintf("has %d characters, more than the %d that it may have", length, k.max)
+		return fmt.Sprintf("has %d characters: at most %d are allowed", length, k.max)
 	}
 	for _, r := range s {
 		switch {
-		case k.kind == proseKind && (r == '\n' || r == '\t'):
+		case k.kind == longTextKind && (r == '\n' || r == '\t'):
 		case r == '\n':
-			return "has a line break in it: write it on one line"
-		case invisible(r):
-			return fmt.Sprintf("holds the invisible character %U: take it out", r)
+			return "has a line break: write it on one line"
+		case isInvisible(r):
+			return fmt.Sprintf("has the invisible character %U: remove it", r)
 		}
 	}
 	return ""
 }
 
-// flag reads true or false.
-func (d *decoder) flag(k *key, n *yaml.Node) bool {
+// decodeBool returns the value of true, false, yes or no; false if it is invalid.
+func (d *decoder) decodeBool(k *key, n *yaml.Node) bool {
 	switch strings.ToLower(n.Value) {
 	case "true", "yes":
 		return true
 	case "false", "no":
 		return false
 	}
-	d.invalid(k, n)
+	d.reportInvalid(k, n)
 	return false
 }
 
-// number reads a whole number within its bounds, in plain decimal digits.
-func (d *decoder) number(k *key, n *yaml.Node) int {
+// decodeNumber returns a whole number in decimal digits, within the bounds of k; k.min if it is
+// invalid.
+func (d *decoder) decodeNumber(k *key, n *yaml.Node) int {
 	i, err := strconv.Atoi(n.Value)
 	if err == nil && n.Tag == textTag {
-		d.problem(n, "%s must be a number: take the quotes off", k)
+		d.addProblem(n, "%s must be a number: remove the quotes", k)
 		return k.min
 	}
-	// The other spellings that YAML knows (0x1f, 010, 1_000) mean different things to different readers.
+	// YAML readers disagree about other forms: 0x1f, 010, 1_000.
 	if err != nil || strconv.Itoa(i) != n.Value || i < k.min || i > k.max {
-		d.invalid(k, n)
+		d.reportInvalid(k, n)
 		return k.min
 	}
 	return i
 }
 
-// date reads a day.
-func (d *decoder) date(k *key, n *yaml.Node) time.Time {
+// decodeDate returns a day as midnight UTC; the zero time if it is invalid.
+func (d *decoder) decodeDate(k *key, n *yaml.Node) time.Time {
 	day, err := time.Parse(time.DateOnly, n.Value)
 	var malformed *time.ParseError
 	switch {
-	case errors.As(err, &malformed) && strings.HasSuffix(malformed.Message, "out of range"): // month or day, in the right form
-		d.problem(n, "%s is %s, which is not in the calendar", k, n.Value)
+	case errors.As(err, &malformed) && strings.HasSuffix(malformed.Message, "out of range"):
+		d.addProblem(n, "%s is %s, which is not a date in the calendar", k, n.Value)
 	case err != nil:
-		d.invalid(k, n)
-	// Earlier years are slips of the hand; the first one would even be the zero time, which means no end.
+		d.reportInvalid(k, n)
+	// Earlier years are typing errors, and 0001-01-01 would be the zero time, which means no end.
 	case day.Year() < 2000:
-		d.problem(n, "%s is %s: years before 2000 are taken for a mistake", k, n.Value)
+		d.addProblem(n, "%s is %s: years before 2000 are not allowed", k, n.Value)
 	default:
 		return day
 	}
 	return time.Time{}
 }
 
-// duration reads a time with its unit; 0 where it is none.
-func (d *decoder) duration(k *key, n *yaml.Node) time.Duration {
+// decodeDuration returns a time with its unit; 0 if it is invalid.
+func (d *decoder) decodeDuration(k *key, n *yaml.Node) time.Duration {
 	value, ok := parseDuration(n.Value)
 	if !ok {
-		d.invalid(k, n)
+		d.reportInvalid(k, n)
 	}
 	return value
 }
 
-// parseDuration adds up the parts of a time such as 24h, 90m or 1d12h. It returns false for other
-// text and for more than maxDuration.
+// parseDuration returns the sum of the parts of a time such as 24h, 90m or 1d12h. It returns false
+// for other text and for more than maxDuration.
 func parseDuration(s string) (time.Duration, bool) {
 	if !durationRegexp.MatchString(s) {
 		return 0, false
@@ -266,7 +271,8 @@ var (
 	durationUnits  = map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}
 )
 
-// FormatDuration returns d as a roster has it, in hours and smaller units, such as 24h, 1h30m or 0s.
+// FormatDuration returns d in the form that a roster uses, in hours and smaller units, such as
+// 24h, 1h30m or 0s.
 func FormatDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -278,89 +284,91 @@ func FormatDuration(d time.Duration) string {
 	return s
 }
 
-// choice reads one of the choices of k; the first where it is none.
-func (d *decoder) choice(k *key, n *yaml.Node) string {
+// decodeChoice returns one of the choices of k; the first if the value is invalid.
+func (d *decoder) decodeChoice(k *key, n *yaml.Node) string {
 	if slices.Contains(k.choices, n.Value) {
 		return n.Value
 	}
 	if near := Nearest(n.Value, k.choices); near != "" {
-		d.problem(n, "%s must be %s, not %s: did you mean %s?", k, k.wanted(), quote(n.Value), quote(near))
+		d.addProblem(n, "%s must be %s, not %s: did you mean %s?", k, k.expected(), quote(n.Value), quote(near))
 	} else {
-		d.invalid(k, n)
+		d.reportInvalid(k, n)
 	}
 	return k.choices[0]
 }
 
-// invalid reports a value that is not what k wants.
-func (d *decoder) invalid(k *key, n *yaml.Node) {
-	d.problem(n, "%s must be %s, not %s", k, k.wanted(), quote(n.Value))
+// reportInvalid adds the problem that n is not a valid value for k.
+func (d *decoder) reportInvalid(k *key, n *yaml.Node) {
+	d.addProblem(n, "%s must be %s, not %s", k, k.expected(), quote(n.Value))
 }
 
-// address reads a mail address; the zero one where it is none.
-func (d *decoder) address(n *yaml.Node) org.Address {
+// decodeAddress returns a mail address; the zero one if it is invalid.
+func (d *decoder) decodeAddress(n *yaml.Node) org.Address {
 	a, err := org.ParseAddress(n.Value)
 	if err != nil {
-		d.problem(n, "%s: %v", quote(n.Value), err)
+		d.addProblem(n, "%s: %v", quote(n.Value), err)
 	}
 	return a
 }
 
-// personAddress reads an address of a person, which nobody else may have; the zero one where it is none or taken.
-func (d *decoder) personAddress(n *yaml.Node) org.Address {
-	a := d.address(n)
+// decodePersonAddress returns an address that no other person has; the zero one if it is invalid
+// or a duplicate.
+func (d *decoder) decodePersonAddress(n *yaml.Node) org.Address {
+	a := d.decodeAddress(n)
 	if a.IsZero() {
 		return a
 	}
-	if first, taken := d.listed[a.Key()]; taken {
-		d.duplicate(n, a.String(), first)
+	if first, found := d.addresses[a.Key()]; found {
+		d.reportDuplicate(n, a.String(), first)
 		return org.Address{}
 	}
-	d.listed[a.Key()] = listing{d.at(n), a.String()}
+	d.addresses[a.Key()] = firstUse{d.position(n), a.String()}
 	return a
 }
 
-// duplicate reports that value, in whatever spelling, already stood at first.
-func (d *decoder) duplicate(n *yaml.Node, value string, first listing) {
+// reportDuplicate adds the problem that value, perhaps in another spelling, is already at first.
+func (d *decoder) reportDuplicate(n *yaml.Node, value string, first firstUse) {
 	if value == first.spelling {
-		d.problem(n, "%s is already listed at %v", quote(value), first.at)
+		d.addProblem(n, "%s is already listed at %v", quote(value), first.at)
 	} else {
-		d.problem(n, "%s is the same as %s, already listed at %v", quote(value), quote(first.spelling), first.at)
+		d.addProblem(n, "%s is the same as %s, already listed at %v", quote(value), quote(first.spelling), first.at)
 	}
 }
 
-// protected reads a list of addresses, each once.
-func (d *decoder) protected(k *key, n *yaml.Node) []org.Address {
+// decodeProtected returns a list of addresses without duplicates.
+func (d *decoder) decodeProtected(k *key, n *yaml.Node) []org.Address {
 	var list []org.Address
-	seen := make(map[string]listing)
-	d.items(k, n, func(k *key, v *yaml.Node) {
-		a := d.address(v)
-		if first, taken := seen[a.Key()]; taken {
-			d.duplicate(v, a.String(), first)
+	seen := make(map[string]firstUse)
+	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
+		a := d.decodeAddress(v)
+		if first, found := seen[a.Key()]; found {
+			d.reportDuplicate(v, a.String(), first)
 		} else if !a.IsZero() {
-			seen[a.Key()] = listing{d.at(v), a.String()}
+			seen[a.Key()] = firstUse{d.position(v), a.String()}
 			list = append(list, a)
 		}
 	})
 	return list
 }
 
-// domains reads a list of mail domains, each once; nil where one is wrong, so that nobody is judged by half a list.
-func (d *decoder) domains(k *key, n *yaml.Node) []string {
+// decodeDomains returns a list of mail domains without duplicates; nil if one of them is invalid,
+// because no address can be checked against a partial list.
+func (d *decoder) decodeDomains(k *key, n *yaml.Node) []string {
 	var list []string
-	seen := make(map[string]listing)
+	seen := make(map[string]firstUse)
 	before := len(d.problems)
-	d.items(k, n, func(k *key, v *yaml.Node) {
-		s := d.text(k, v)
+	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
+		s := d.decodeText(k, v)
 		if s == "" {
 			return
 		}
 		a, err := org.ParseAddress("anybody@" + s)
 		if err != nil {
-			d.problem(v, "%s is not a mail domain such as example.com", quote(s))
-		} else if first, taken := seen[a.Domain()]; taken {
-			d.duplicate(v, s, first)
+			d.addProblem(v, "%s is not a mail domain such as example.com", quote(s))
+		} else if first, found := seen[a.Domain()]; found {
+			d.reportDuplicate(v, s, first)
 		} else {
-			seen[a.Domain()] = listing{d.at(v), s}
+			seen[a.Domain()] = firstUse{d.position(v), s}
 			list = append(list, a.Domain())
 		}
 	})
@@ -370,14 +378,15 @@ func (d *decoder) domains(k *key, n *yaml.Node) []string {
 	return list
 }
 
-// refs reads a list of names, each once. It is never nil, since an empty list means that none is wanted. A name
-// behind an alias keeps the place where it is written.
-func (d *decoder) refs(k *key, n *yaml.Node) []Ref {
+// decodeRefs returns a list of names without duplicates. It is never nil: an empty list means that
+// the person must have none. A name behind an alias has the position where the name itself is
+// written.
+func (d *decoder) decodeRefs(k *key, n *yaml.Node) []Ref {
 	list := make([]Ref, 0, min(len(n.Content), k.max))
-	d.items(k, n, func(k *key, v *yaml.Node) {
-		name := d.text(k, v)
+	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
+		name := d.decodeText(k, v)
 		if i := slices.IndexFunc(list, func(r Ref) bool { return r.Name == name }); i >= 0 {
-			d.duplicate(v, name, listing{list[i].At, name})
+			d.reportDuplicate(v, name, firstUse{list[i].At, name})
 		} else if name != "" {
 			list = append(list, Ref{name, Position{d.file, v.Line, v.Column}})
 		}
@@ -385,8 +394,8 @@ func (d *decoder) refs(k *key, n *yaml.Node) []Ref {
 	return list
 }
 
-// describe says what n is, for people.
-func describe(n *yaml.Node) string {
+// describeNode returns what n is, for messages.
+func describeNode(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.SequenceNode:
 		return "a list"
@@ -408,11 +417,11 @@ func describe(n *yaml.Node) string {
 	return "text"
 }
 
-// quote shows data from the file: one line, quoted, escaped and cut.
-func quote(s string) string { return strconv.Quote(cut(s)) }
+// quote returns data from the file for messages: quoted, escaped and truncated.
+func quote(s string) string { return strconv.Quote(truncate(s)) }
 
-// cut bounds what a problem shows of the file.
-func cut(s string) string {
+// truncate returns at most 60 characters of s, with "…" if it is longer.
+func truncate(s string) string {
 	const most = 60
 	shown := 0
 	for i := range s {

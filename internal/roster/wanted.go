@@ -6,9 +6,10 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Wanted is the access that the roster manages for anybody, with the names in alphabetical order.
-func (r *Roster) Wanted() org.Wanted {
-	wanted := org.Wanted{}
+// RequiredAccess returns the names of the groups, roles and policies in r, sorted. A kind that r
+// manages for nobody is missing.
+func (r *Roster) RequiredAccess() org.Wanted {
+	required := org.Wanted{}
 	for i := range r.People {
 		p := &r.People[i]
 		for _, kind := range org.Kinds {
@@ -16,7 +17,7 @@ func (r *Roster) Wanted() org.Wanted {
 			if refs == nil {
 				continue
 			}
-			names := wanted[kind]
+			names := required[kind]
 			if names == nil {
 				names = []string{}
 			}
@@ -25,8 +26,8 @@ func (r *Roster) Wanted() org.Wanted {
 					names = slices.Insert(names, at, ref.Name)
 				}
 			}
-			wanted[kind] = names
+			required[kind] = names
 		}
 	}
-	return wanted
+	return required
 }

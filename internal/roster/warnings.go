@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// Warnings returns what is no problem of r, but probably not what was meant, in the order of the
-// files: a last day that ends nothing, since unlisted people are only reported, and one that is
-// over at now.
+// Warnings returns what is valid in r but probably a mistake: last days that have no effect,
+// because unlisted people are only reported, and last days that are over at now.
 func (r *Roster) Warnings(now time.Time) []Problem {
 	var list []Problem
-	var first *Person // with a last day
-	ending := 0
+	var first *Person // the first person who has a last day
+	ending := 0       // how many have one
 	for i := range r.People {
 		p := &r.People[i]
 		if p.Until.IsZero() {
@@ -21,7 +20,7 @@ func (r *Roster) Warnings(now time.Time) []Problem {
 			first = p
 		}
 		if p.Ended(now) {
-			list = append(list, Problem{p.At, fmt.Sprintf("the last day of %s was %s: the entry counts as not listed",
+			list = append(list, Problem{p.At, fmt.Sprintf("the last day of %s was %s: the person counts as unlisted",
 				p.Email, p.Until.Format(time.DateOnly))})
 		}
 	}
@@ -32,9 +31,9 @@ func (r *Roster) Warnings(now time.Time) []Problem {
 	if ending > 1 {
 		people = fmt.Sprintf("%d people", ending)
 	}
-	nothing := Problem{first.At,
-		fmt.Sprintf("the last day of %s ends nothing: settings.unlisted is %q, so people who are past "+
-			"their last day stay members and are only reported; %q or %q ends their access",
+	noEffect := Problem{first.At,
+		fmt.Sprintf("the last day of %s has no effect: settings.unlisted is %q, so people "+
+			"stay members after their last day and are only reported; use %q or %q to end their access",
 			people, UnlistedReport, UnlistedSuspend, UnlistedRemove)}
-	return append([]Problem{nothing}, list...)
+	return append([]Problem{noEffect}, list...)
 }

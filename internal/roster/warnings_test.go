@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// An end that ends nothing, and one that is over, are no problems, but somebody should know.
+// A last day that has no effect, and one that is over, are warnings, not problems.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	const remove = "organization: Example Org\nsettings: {unlisted: remove}\n"
@@ -17,23 +17,23 @@ func TestWarnings(t *testing.T) {
 		{"nobody ends", "users:\n  - email: ada@example.com\n", ""},
 		{"one ends, and is only reported",
 			"users:\n  - email: ada@example.com\n  - {email: bob@example.com, until: 2027-01-31}\n",
-			`users.yaml:3:5: the last day of bob@example.com ends nothing: settings.unlisted is "report", so people who are past ` +
-				`their last day stay members and are only reported; "suspend" or "remove" ends their access`},
+			`users.yaml:3:5: the last day of bob@example.com has no effect: settings.unlisted is "report", so people ` +
+				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access`},
 		{"several", "users:\n  - {email: ada@example.com, until: 2027-01-31}\n  - {email: bob@example.com, until: 2027-01-31}\n",
-			`users.yaml:2:5: the last day of 2 people ends nothing: settings.unlisted is "report", so people who are past ` +
-				`their last day stay members and are only reported; "suspend" or "remove" ends their access`},
+			`users.yaml:2:5: the last day of 2 people has no effect: settings.unlisted is "report", so people ` +
+				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access`},
 		{"one ends", remove + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
 		{"suspend",
 			strings.Replace(remove, "remove", "suspend",
 				1) + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
 		{"the last day is today", remove + "users:\n  - {email: bob@example.com, until: 2026-11-28}\n", ""},
 		{"yesterday", remove + "users:\n  - {email: ada@example.com, until: 2026-11-27}\n  - {email: Bob@example.com, until: 2001-01-01}\n",
-			"users.yaml:4:5: the last day of ada@example.com was 2026-11-27: the entry counts as not listed\n" +
-				"users.yaml:5:5: the last day of Bob@example.com was 2001-01-01: the entry counts as not listed"},
+			"users.yaml:4:5: the last day of ada@example.com was 2026-11-27: the person counts as unlisted\n" +
+				"users.yaml:5:5: the last day of Bob@example.com was 2001-01-01: the person counts as unlisted"},
 		{"both", "users:\n  - {email: ada@example.com, until: 2001-01-01}\n",
-			`users.yaml:2:5: the last day of ada@example.com ends nothing: settings.unlisted is "report", so people who are past ` +
-				`their last day stay members and are only reported; "suspend" or "remove" ends their access` + "\n" +
-				"users.yaml:2:5: the last day of ada@example.com was 2001-01-01: the entry counts as not listed"},
+			`users.yaml:2:5: the last day of ada@example.com has no effect: settings.unlisted is "report", so people ` +
+				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access` + "\n" +
+				"users.yaml:2:5: the last day of ada@example.com was 2001-01-01: the person counts as unlisted"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

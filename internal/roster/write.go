@@ -13,54 +13,56 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Draft is a roster to be written.
+// Draft is the content of a new roster file.
 type Draft struct {
-	// Organization is the pin; the zero Organization pins none.
+	// Organization is the organization that the roster is for; the zero value leaves it out.
 	Organization org.Organization
-	// At is when the organization was as the draft says; zero when unknown.
+	// At is when the organization was read; zero if unknown.
 	At time.Time
-	// Remarks are sentences about what the entries do not say. Like those of an entry they are data: one line is made
-	// of each.
-	Remarks []string
-	Entries []Entry
+	// Comments are sentences about what the entries leave out. Each becomes one line, whatever
+	// characters it has.
+	Comments []string
+	Entries  []Entry
 }
 
-// Entry is a person to be written. Their name is made fit for a roster; addresses and refs have to be (see [Nameable]),
-// and no list may be longer than its bound.
+// Entry is a person of a new roster file. Invalid characters in the name are removed. The addresses
+// and refs must be valid (see [IsValidName]), and no list may have more than its maximum number of
+// items.
 type Entry struct {
 	Person
-	// Remarks stand above the entry.
-	Remarks []string
+	// Comments are written above the entry.
+	Comments []string
 }
 
-// Nameable tells whether s can stand in a roster as the name or id of a group, role or policy.
-func Nameable(s string) bool {
+// IsValidName reports whether s can be written in a roster as the name or id of a group, role or
+// policy.
+func IsValidName(s string) bool {
 	item := key{kind: textKind, max: maxName}
-	return utf8.ValidString(s) && s == strings.TrimSpace(s) && item.flaw(s) == ""
+	return utf8.ValidString(s) && s == strings.TrimSpace(s) && item.textProblem(s) == ""
 }
 
-// schemaLine tells editors how to check and complete a roster.
+// schemaLine tells editors which schema to use.
 const schemaLine = "# yaml-language-server: $schema=./roster.schema.json\n"
 
-// YAML is the text of a roster file. [Load] reads from it what was put in.
+// YAML returns the text of a roster file, which [Load] can read.
 func (d Draft) YAML() []byte {
 	var b bytes.Buffer
 	b.WriteString(schemaLine)
 	b.WriteString("#\n")
-	about := "The people of an organization, as 'orgsync import' found them"
+	about := "The people of an organization, as read by 'orgsync import'"
 	if !d.At.IsZero() {
 		about += " on " + d.At.UTC().Format(time.DateOnly)
 	}
-	writeComment(&b, "", about+". Carrying this out changes nothing.")
-	writeComment(&b, "", "Who has no list of groups, roles or policies has none, and what they get later is left to them.")
-	if len(d.Remarks) > 0 {
-		b.WriteString("#\n# What it does not say:\n")
+	writeComment(&b, "", about+". Applying this file changes nothing.")
+	writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
+	if len(d.Comments) > 0 {
+		b.WriteString("#\n# Not included:\n")
 	}
-	for _, r := range d.Remarks {
+	for _, r := range d.Comments {
 		writeComment(&b, "", "- "+r)
 	}
 	b.WriteString("\n")
-	writePin(&b, d.Organization)
+	writeOrganization(&b, d.Organization)
 	b.WriteString("users:\n")
 	for _, e := range d.Entries {
 		e.write(&b, "  ")
@@ -68,101 +70,102 @@ func (d Draft) YAML() []byte {
 	return b.Bytes()
 }
 
-// writePin names the organization by its id, which no renaming changes, with its name beside it.
-func writePin(b *bytes.Buffer, o org.Organization) {
+// writeOrganization writes the id of the organization, which stays the same if it is renamed, and
+// its name as a comment.
+func writeOrganization(b *bytes.Buffer, o org.Organization) {
 	switch {
-	case Nameable(o.ID):
-		fmt.Fprintf(b, "organization: %s", scalar(o.ID))
-		if name := oneLine(o.Name, maxName); name != "" {
+	case IsValidName(o.ID):
+		fmt.Fprintf(b, "organization: %s", formatScalar(o.ID))
+		if name := toOneLine(o.Name, maxName); name != "" {
 			fmt.Fprintf(b, " # %s", name)
 		}
-	case Nameable(o.Name):
-		fmt.Fprintf(b, "organization: %s", scalar(o.Name))
+	case IsValidName(o.Name):
+		fmt.Fprintf(b, "organization: %s", formatScalar(o.Name))
 	default:
 		return
 	}
 	b.WriteString("\n\n")
 }
 
-// write adds e as an item of a list that is indented by indent.
+// write writes e as an item of a list with the indentation.
 func (e Entry) write(b *bytes.Buffer, indent string) {
-	for _, r := range e.Remarks {
+	for _, r := range e.Comments {
 		writeComment(b, indent, r)
 	}
 	item := struct {
-		Email      text   `yaml:"email"`
-		Name       text   `yaml:"name,omitempty"`
-		Aliases    []text `yaml:"aliases,omitempty,flow"`
-		APIEnabled *bool  `yaml:"api_enabled,omitempty"`
-		Groups     []text `yaml:"groups,omitempty,flow"`
-		Roles      []text `yaml:"roles,omitempty,flow"`
-		Policies   []text `yaml:"policies,omitempty,flow"`
-		External   bool   `yaml:"external,omitempty"`
+		Email      quotedText   `yaml:"email"`
+		Name       quotedText   `yaml:"name,omitempty"`
+		Aliases    []quotedText `yaml:"aliases,omitempty,flow"`
+		APIEnabled *bool        `yaml:"api_enabled,omitempty"`
+		Groups     []quotedText `yaml:"groups,omitempty,flow"`
+		Roles      []quotedText `yaml:"roles,omitempty,flow"`
+		Policies   []quotedText `yaml:"policies,omitempty,flow"`
+		External   bool         `yaml:"external,omitempty"`
 	}{
-		Email: text(e.Email.String()), Name: text(oneLine(e.Name, maxPersonName)), APIEnabled: e.APIEnabled,
-		Groups: names(e.Groups), Roles: names(e.Roles), Policies: names(e.Policies), External: e.External,
+		Email: quotedText(e.Email.String()), Name: quotedText(toOneLine(e.Name, maxPersonName)), APIEnabled: e.APIEnabled,
+		Groups: refNames(e.Groups), Roles: refNames(e.Roles), Policies: refNames(e.Policies), External: e.External,
 	}
 	for _, a := range e.Aliases {
-		item.Aliases = append(item.Aliases, text(a.String()))
+		item.Aliases = append(item.Aliases, quotedText(a.String()))
 	}
 	first := "- "
-	for line := range strings.Lines(encode(item)) {
+	for line := range strings.Lines(marshal(item)) {
 		b.WriteString(indent + first + line)
 		first = "  "
 	}
 }
 
-func names(refs []Ref) []text {
-	var list []text
+func refNames(refs []Ref) []quotedText {
+	var list []quotedText
 	for _, r := range refs {
-		list = append(list, text(r.Name))
+		list = append(list, quotedText(r.Name))
 	}
 	return list
 }
 
-// text is written in quotes where it needs them.
-type text string
+// quotedText is text that is quoted where YAML requires it.
+type quotedText string
 
-// MarshalYAML puts "<<" into quotes, which yaml.v3 writes without them and then reads as a merge key.
-func (t text) MarshalYAML() (any, error) {
+// MarshalYAML quotes "<<", which yaml.v3 writes without quotes but reads as a merge key.
+func (t quotedText) MarshalYAML() (any, error) {
 	if t == "<<" {
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: string(t), Style: yaml.DoubleQuotedStyle}, nil
 	}
 	return string(t), nil
 }
 
-// scalar is s as it stands in YAML.
-func scalar(s string) string { return strings.TrimSuffix(encode(text(s)), "\n") }
+// formatScalar returns s as YAML.
+func formatScalar(s string) string { return strings.TrimSuffix(marshal(quotedText(s)), "\n") }
 
-func encode(v any) string {
+func marshal(v any) string {
 	out, err := yaml.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("texts and bools cannot be written as YAML: %v", err))
+		panic(fmt.Sprintf("encode text and booleans as YAML: %v", err))
 	}
 	return string(out)
 }
 
-// maxComment bounds a line of comment, in characters.
+// maxComment is the maximum length of a comment, in characters.
 const maxComment = 500
 
 func writeComment(b *bytes.Buffer, indent, s string) {
-	fmt.Fprintf(b, "%s# %s\n", indent, oneLine(s, maxComment))
+	fmt.Fprintf(b, "%s# %s\n", indent, toOneLine(s, maxComment))
 }
 
-// oneLine makes of data a text that can stand in a roster, on one line of at most so many characters.
-func oneLine(s string, most int) string {
+// toOneLine returns s as one line of at most limit characters, without invisible characters.
+func toOneLine(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case invisible(r):
+		case isInvisible(r):
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\ufffd"))
 	line := []rune(strings.Join(strings.Fields(s), " "))
-	if len(line) > most {
-		line = append(line[:most-1], '…')
+	if len(line) > limit {
+		line = append(line[:limit-1], '…')
 	}
 	return strings.TrimSpace(string(line))
 }

@@ -34,21 +34,21 @@ func TestDraft(t *testing.T) {
 	d := Draft{
 		Organization: org.Organization{ID: "9a1e0000-0000-4000-8000-000000000001", Name: "Example\nOrg"},
 		At:           time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC),
-		Remarks:      []string{"owner@example.com is the key's own user", "a service user: ci\nusers: []"},
+		Comments:     []string{"owner@example.com is the key's own user", "a service user: ci\nusers: []"},
 		Entries: []Entry{
 			{Person: Person{
 				Email: address("ada@example.com"), Name: "Ada: \"Countess\" #1", APIEnabled: &yes, Groups: refs("everyone", "platform, all", "yes"),
 				Roles: refs("123"), Policies: refs("read-only"), Aliases: []org.Address{address("ada@home.example")},
 			}},
-			{Person: Person{Email: address("*bob@example.com"), APIEnabled: &no, External: true}, Remarks: []string{"suspended\r\n- email: eve@example.com"}},
+			{Person: Person{Email: address("*bob@example.com"), APIEnabled: &no, External: true}, Comments: []string{"suspended\r\n- email: eve@example.com"}},
 		},
 	}
 	want := `# yaml-language-server: $schema=./roster.schema.json
 #
-# The people of an organization, as 'orgsync import' found them on 2026-11-23. Carrying this out changes nothing.
-# Who has no list of groups, roles or policies has none, and what they get later is left to them.
+# The people of an organization, as read by 'orgsync import' on 2026-11-23. Applying this file changes nothing.
+# People without a list of groups, roles or policies have none; orgsync does not change theirs.
 #
-# What it does not say:
+# Not included:
 # - owner@example.com is the key's own user
 # - a service user: ci users: []
 
@@ -86,7 +86,7 @@ func TestNameable(t *testing.T) {
 		"": false, " ": false, " x": false, "x\ny": false, "x\ty": false, "x\x1b[31m": false, "x\u202ey": false, "x\xff": false,
 		strings.Repeat("x", maxName+1): false,
 	} {
-		if Nameable(s) != want {
+		if IsValidName(s) != want {
 			t.Errorf("Nameable(%q) is not %t", s, want)
 		}
 	}
@@ -108,17 +108,17 @@ func FuzzDraft(f *testing.F) {
 			first = address("ada@example.com")
 		}
 		want := []Person{
-			{Email: first, Name: oneLine(name, maxPersonName), Groups: refs("everyone"), Aliases: []org.Address{address("plain@home.example")}},
+			{Email: first, Name: toOneLine(name, maxPersonName), Groups: refs("everyone"), Aliases: []org.Address{address("plain@home.example")}},
 			{Email: address("zoe@example.com"), Roles: refs("deployer")},
 		}
-		if Nameable(group) && group != "everyone" {
+		if IsValidName(group) && group != "everyone" {
 			want[0].Groups = append(want[0].Groups, Ref{Name: group})
 		}
 		want[0].Policies = want[0].Groups
 		d := Draft{
 			Organization: org.Organization{ID: group, Name: name},
-			Remarks:      []string{name, group},
-			Entries:      []Entry{{Person: want[0], Remarks: []string{email, name}}, {Person: want[1], Remarks: []string{group}}},
+			Comments:     []string{name, group},
+			Entries:      []Entry{{Person: want[0], Comments: []string{email, name}}, {Person: want[1], Comments: []string{group}}},
 		}
 		d.Entries[0].Name = name
 		text := d.YAML()
@@ -130,10 +130,10 @@ func FuzzDraft(f *testing.F) {
 		if diff := cmp.Diff(want, got.People, sameSpelling, where); diff != "" {
 			t.Errorf("people (-want +got):\n%s\n%s", diff, text)
 		}
-		if pin := got.Organization; pin != "" && pin != group && pin != name || Nameable(group) && pin != group {
+		if pin := got.Organization; pin != "" && pin != group && pin != name || IsValidName(group) && pin != group {
 			t.Errorf("the pin is %q\n%s", pin, text)
 		}
-		if again := oneLine(want[0].Name, maxPersonName); again != want[0].Name || utf8.RuneCountInString(again) > maxPersonName {
+		if again := toOneLine(want[0].Name, maxPersonName); again != want[0].Name || utf8.RuneCountInString(again) > maxPersonName {
 			t.Errorf("the name %q becomes %q", want[0].Name, again)
 		}
 	})
@@ -212,10 +212,10 @@ func TestOneLine(t *testing.T) {
 		"Ada\r\nL.": "Ada L.", " a\t\u2028b ": "a b", "\x1b[31mred\u202e": "[31mred", "\xff": "\ufffd", "\n": "",
 		"abcdefghijk": "abcdefghi…", "abcdefgh  ijk": "abcdefgh …",
 	} {
-		if got := oneLine(s, 10); got != want {
+		if got := toOneLine(s, 10); got != want {
 			t.Errorf("oneLine(%q) = %q, want %q", s, got, want)
 		}
-		if strings.ContainsFunc(oneLine(s, 10), unicode.IsControl) {
+		if strings.ContainsFunc(toOneLine(s, 10), unicode.IsControl) {
 			t.Errorf("oneLine(%q) has a control character", s)
 		}
 	}

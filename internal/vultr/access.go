@@ -13,14 +13,14 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// accessRow is a group, role or policy with those whom the list itself names as its members.
+// accessRow is a group, role or policy, and its holders: the users who have it.
 type accessRow struct {
 	org.Access
 	embedded []holderRow
-	listed   json.RawMessage // the same, as the list of groups has it; not decoded unless it is needed
+	listed   json.RawMessage // the members in the list of groups, decoded only if needed
 }
 
-// holders are those whom a list of their own names, or else the list of groups.
+// holders returns the holders from their own list, or else from the list of groups.
 func (r accessRow) holders() []holderRow {
 	if r.listed == nil {
 		return r.embedded
@@ -32,24 +32,26 @@ func (r accessRow) holders() []holderRow {
 	return holders
 }
 
-// isGiven reports whether somebody has r directly.
+// isGiven reports whether someone has r directly.
 func (r accessRow) isGiven() bool {
 	return slices.ContainsFunc(r.holders(), func(h holderRow) bool { return !h.inherited && !h.inactive })
 }
 
-// holderRow is somebody who has a group, role or policy, in whatever way the API tells who it is.
+// holderRow is a user who has a group, role or policy, identified by whatever fields the API
+// returns.
 type holderRow struct {
 	id        string // the user's id, or that of the membership
 	userID    string
 	email     org.Address
 	inherited bool // has it through a group
-	inactive  bool // was taken out of the group, or is suspended
+	inactive  bool // was removed from the group, or is suspended
 }
 
 // accessKind is how one kind of access is read and changed.
 type accessKind struct {
 	list listing[accessRow]
-	// holders is the last segment of the path, after /v2/groups/{id} and so on; keys are where its rows stand.
+	// holders is the last segment of the path of the holders, after /v2/groups/{id} and so on; keys
+	// are the keys of its rows.
 	holders string
 	keys    []string // SPEC, govultr
 }
@@ -69,9 +71,9 @@ var accessKinds = map[org.Kind]accessKind{
 	},
 }
 
-// readAccess reads the groups, roles and policies of the wanted kinds, and who has those that are named: as many requests
-// as there are pages and names, however many people there are. Lists that the key may not read are an error, since the
-// roster needs them.
+// readAccess reads the groups, roles and policies of the wanted kinds, and the holders of those
+// that are named. The number of requests depends on pages and names, not on people. A list that
+// the key may not read is an error, because the roster needs it.
 func (c *Client) readAccess(ctx context.Context, wanted org.Wanted) ([]accessRow, error) {
 	byKind := make([][]accessRow, len(org.Kinds))
 	g, ctx := errgroup.WithContext(ctx)
@@ -91,7 +93,8 @@ func (c *Client) readAccess(ctx context.Context, wanted org.Wanted) ([]accessRow
 	return slices.Concat(byKind...), nil
 }
 
-// readAllAccess reads all of every kind that the key may read; the others are unseen.
+// readAllAccess reads all groups, roles and policies that the key may read; the other kinds are
+// returned as unseen.
 func (c *Client) readAllAccess(ctx context.Context) (rows []accessRow, unseen []org.Kind, err error) {
 	byKind := make([][]accessRow, len(org.Kinds))
 	failed := make([]error, len(org.Kinds))
@@ -99,7 +102,7 @@ func (c *Client) readAllAccess(ctx context.Context) (rows []accessRow, unseen []
 	for i, kind := range org.Kinds {
 		g.Go(func() error {
 			byKind[i], failed[i] = c.readKind(ctx, kind, func(org.Access) bool { return true })
-			if Hidden(failed[i]) {
+			if IsHidden(failed[i]) {
 				return nil
 			}
 			return failed[i]
@@ -116,7 +119,7 @@ func (c *Client) readAllAccess(ctx context.Context) (rows []accessRow, unseen []
 	return slices.Concat(byKind...), unseen, nil
 }
 
-// readKind reads all of one kind, and who has those that match.
+// readKind reads all groups, roles or policies, and the holders of those that match.
 func (c *Client) readKind(ctx context.Context, kind org.Kind, match func(org.Access) bool) ([]accessRow, error) {
 	rows, err := list(ctx, c, accessKinds[kind].list)
 	if err != nil {
@@ -136,8 +139,8 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, match func(org.Acc
 	return rows, nil
 }
 
-// readHolders reads all who have row. govultr knows no list of a group's members: where there is none, those whom the
-// list of groups names have to do.
+// readHolders reads the holders of row. govultr has no list of the members of a group: if the API
+// has none either, the members in the list of groups are used.
 func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	kind := accessKinds[row.Kind]
 	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder}
@@ -148,7 +151,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	q.path = kind.list.path + "/" + id + "/" + kind.holders
 	rows, err := list(ctx, c, q)
 	if row.Kind == org.KindGroup && hasStatus(err, http.StatusNotFound) {
-		if !fitsRows(row.listed, maxElements) {
+		if !isBoundedList(row.listed, maxElements) {
 			message := fmt.Sprintf("the list of groups names more than %d of them", maxElements)
 			return call{op: q.op}.failed(org.Unreadable, 0, message, nil)
 		}
@@ -158,7 +161,8 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	return err
 }
 
-// withHolders finds out which users the holders are: by the user id, or by the address where the id is the membership's own.
+// withHolders matches the holders to users: by user id, or by address if the id is that of the
+// membership.
 func withHolders(rows []accessRow, users []org.User) []org.Access {
 	if len(rows) == 0 {
 		return nil
@@ -186,7 +190,8 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 			if u == nil {
 				u = byEmail[h.email.Key()]
 			}
-			// A member who was taken out may stay listed (SPEC: can be restored); one who is suspended is still a member.
+			// A removed member may stay in the list (SPEC: can be restored); a suspended one is
+			// still a member.
 			if u == nil || u.ID == "" || h.inherited || h.inactive && !u.Suspended {
 				continue
 			}

@@ -6,38 +6,39 @@ import (
 	"fmt"
 )
 
-// What is decoded of an answer takes a hundred times the memory of its bytes where these are many
-// small things, and a compressed answer of a few KiB may hold millions of them. The bounds are far
-// above what the API has.
+// Many small values take a hundred times the memory of their bytes once they are decoded, and a
+// compressed answer of a few KiB may have millions of them. The bounds are far above what the API
+// sends.
 const (
-	// maxRows is the most rows of one page; perPage are asked for.
+	// maxRows is the maximum number of rows in a page. orgsync asks for perPage.
 	maxRows = 20 * perPage
-	// maxMembers is the most members of one object.
+	// maxMembers is the maximum number of members in an object.
 	maxMembers = 1000
-	// maxElements is the most elements of a list inside a row, such as the members of a group.
+	// maxElements is the maximum number of elements of a list inside a row, such as the members of
+	// a group.
 	maxElements = 50_000
-	// perElement is the most members of the objects in a list, on average.
+	// perElement is the maximum number of members of the objects in a list, on average.
 	perElement = 20
-	// maxWords is the longest error, in bytes, that is looked into for its words.
-	maxWords = 8 << 10
+	// maxErrorText is the maximum size of an error value that is searched for a text, in bytes.
+	maxErrorText = 8 << 10
 )
 
 var errTooMany = fmt.Errorf("the answer is an object with more than %d members", maxMembers)
 
-// fits reports whether raw, a list or an object, has at most the given number of elements or members.
-func fits(raw json.RawMessage, most int) bool { return fitsAt(raw, 1, most) }
+// hasAtMost reports whether raw, a list or an object, has at most the given number of elements or
+// members.
+func hasAtMost(raw json.RawMessage, most int) bool { return hasAtMostAt(raw, 1, most) }
 
-// fitsRows reports whether raw is a list of at most the given number of objects, with no more
-// members than such a list has.
-func fitsRows(raw json.RawMessage, most int) bool {
-	return fits(raw, most) && fitsAt(raw, 2, most*perElement)
+// isBoundedList reports whether raw is a list of at most the given number of objects, with at most
+// perElement members each on average.
+func isBoundedList(raw json.RawMessage, most int) bool {
+	return hasAtMost(raw, most) && hasAtMostAt(raw, 2, most*perElement)
 }
 
-// fitsAt reports whether there are fewer than most commas in raw at the given depth, which is 1
-// inside the outermost brackets. It works on anything; what is no JSON is found out when it is
-// decoded.
-func fitsAt(raw json.RawMessage, depth, most int) bool {
-	if bytes.Count(raw, []byte(",")) < most { // nearly all, and cheaply
+// hasAtMostAt reports whether raw has fewer than most commas at the given depth, which is 1 inside
+// the outermost brackets. raw need not be valid JSON.
+func hasAtMostAt(raw json.RawMessage, depth, most int) bool {
+	if bytes.Count(raw, []byte(",")) < most { // true for nearly all, and cheap
 		return true
 	}
 	level, commas := 0, 0
@@ -65,10 +66,11 @@ func fitsAt(raw json.RawMessage, depth, most int) bool {
 	return true
 }
 
-// decodeObject returns the members of a JSON object; nil when raw is none, or has too many.
+// decodeObject returns the members of a JSON object; nil if raw is not an object or has too many
+// members.
 func decodeObject(raw json.RawMessage) fields {
 	var o fields
-	if !fits(raw, maxMembers) || json.Unmarshal(raw, &o) != nil {
+	if !hasAtMost(raw, maxMembers) || json.Unmarshal(raw, &o) != nil {
 		return nil
 	}
 	return o

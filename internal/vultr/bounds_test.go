@@ -127,7 +127,7 @@ func TestBounds(t *testing.T) {
 	for raw, want := range map[string]int{
 		`[]`: 1, `[1]`: 1, `[1,2]`: 2, `["a,b","\",\"",[1,2,3],{"a":1,"b":2}]`: 4, `{"a":[1,2],"b":",","c":3}`: 3, `[[1,2,3`: 1, `"a,b`: 1, `,,,`: 1, ``: 1,
 	} {
-		if !fits([]byte(raw), want) || want > 1 && fits([]byte(raw), want-1) {
+		if !hasAtMost([]byte(raw), want) || want > 1 && hasAtMost([]byte(raw), want-1) {
 			t.Errorf("%s does not have %d elements", raw, want)
 		}
 	}

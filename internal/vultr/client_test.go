@@ -156,7 +156,7 @@ func TestNewRefuses(t *testing.T) {
 		{"key beyond ASCII", func(c *Config) { c.Key = testKey + "é" }, "ASCII"},
 		{"negative rate", func(c *Config) { c.Rate = -1 }, "rate"},
 		{"no concurrency", func(c *Config) { c.Concurrency = 0 }, "concurrency"},
-		{"no time-out", func(c *Config) { c.RequestTimeout = 0 }, "time-out"},
+		{"no time-out", func(c *Config) { c.RequestTimeout = 0 }, "timeout"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

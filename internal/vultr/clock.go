@@ -7,19 +7,22 @@ import (
 	"time"
 )
 
-// clockAnswers is how many of the last answers tell the time together: fewer than one reading of an organization takes.
-const clockAnswers = 5
+// maxClockSamples is how many of the last answers determine the time. Reading an organization
+// needs more requests than that.
+const maxClockSamples = 5
 
-// clock tells the server's time: invitations lapse by it, and the local clock may be days off. It is the middle of what
-// the last answers said, so that one machine behind the API with a wrong clock lets nobody's invitation lapse. The zero
-// clock is the local one.
+// clock has the server's time, because invitations expire by it and the local clock may be days
+// off. It uses the median of the last answers, so that one machine behind the API with a wrong
+// clock cannot expire an invitation. The zero clock is the local one.
 type clock struct {
 	mu sync.Mutex
-	// ahead is how far the server's clock was ahead of the local one by the last answers, oldest first.
-	ahead []time.Duration
+	// offsets has how far the server's clock was ahead of the local one in the last answers,
+	// oldest first.
+	offsets []time.Duration
 }
 
-// observe learns from the Date of an answer of the API that has just come; one that cannot be read teaches nothing.
+// observe adds the Date of an answer that has just arrived; a Date that cannot be parsed is
+// ignored.
 func (c *clock) observe(h http.Header) {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
@@ -27,18 +30,18 @@ func (c *clock) observe(h http.Header) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.ahead) == clockAnswers {
-		c.ahead = c.ahead[1:]
+	if len(c.offsets) == maxClockSamples {
+		c.offsets = c.offsets[1:]
 	}
-	c.ahead = append(c.ahead, time.Until(date))
+	c.offsets = append(c.offsets, time.Until(date))
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var ahead time.Duration
-	if n := len(c.ahead); n > 0 {
-		ahead = slices.Sorted(slices.Values(c.ahead))[(n-1)/2] // of two in the middle the earlier: rather late than twice
+	if n := len(c.offsets); n > 0 {
+		ahead = slices.Sorted(slices.Values(c.offsets))[(n-1)/2] // the earlier of two medians: a late mail is better than two mails
 	}
 	// Round drops the monotonic reading: this time is compared with dates from the server.
 	return time.Now().Add(ahead).Round(0).UTC()

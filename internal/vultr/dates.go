@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// date returns the time under name, in UTC; zero when there is none. understood is false when there
-// is one in a form that is not known: it must not be taken for an absent one, because an invitation
-// without an end is treated as one that has the documented life.
+// date returns the time under name, in UTC; zero if there is none. understood is false if there is
+// a date in an unknown form: it must not be treated as absent, because an invitation without an
+// expiration date is assumed to have the documented lifetime.
 //
-// SPEC's examples have RFC 3339 and "2024-01-25 09:41:05"; the other forms are those that web APIs
-// use.
+// The examples in SPEC have RFC 3339 and "2024-01-25 09:41:05"; the other forms are common in web
+// APIs.
 func (f fields) date(name string) (t time.Time, understood bool) {
 	text := f.text(name)
 	switch {
@@ -28,7 +28,7 @@ func (f fields) date(name string) (t time.Time, understood bool) {
 		t, understood = parseUnix(text)
 	}
 	if t.Unix() == 0 {
-		return time.Time{}, understood // a server's zero
+		return time.Time{}, understood // 0 means no date
 	}
 	return t, understood
 }
@@ -64,7 +64,8 @@ func isZeroDate(text string) bool {
 var isoDate = regexp.MustCompile(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
 	` ?(?i:(z|utc|gmt)|([+-]\d{2}):?(\d{2})?)?$`)
 
-// namedDates are the forms with names of days and months: RFC 1123, RFC 850 (RFC 9110, 5.6.7) and those of C.
+// namedDates are the forms with names of days and months: RFC 1123, RFC 850 (RFC 9110, 5.6.7) and
+// those of C.
 var namedDates = []string{
 	"Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 -0700", time.RFC850, time.ANSIC, time.UnixDate,
 }

@@ -11,17 +11,18 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// fields is a JSON object whose values are read one by one, because the documents disagree about their types. A value
-// that cannot be read is an absent one: an odd field must not take a whole list with it.
+// fields is a JSON object whose values are decoded one by one, because the documents disagree
+// about their types. A value that cannot be decoded counts as absent, so that one odd field does
+// not fail a whole list.
 type fields map[string]json.RawMessage
 
-// object is the object under name; nil when there is none. PHP writes an empty one as [].
+// object returns the object under name; nil if there is none. PHP encodes an empty object as [].
 func (f fields) object(name string) fields { return decodeObject(f[name]) }
 
-// objects are the objects in the list under name; what is no object is left out, and so are all of
-// them where there are too many.
+// objects returns the objects in the list under name. Other elements are omitted; nil if there are
+// too many.
 func (f fields) objects(name string) []fields {
-	if !fitsRows(f[name], maxElements) {
+	if !isBoundedList(f[name], maxElements) {
 		return nil
 	}
 	var list []fields
@@ -29,9 +30,10 @@ func (f fields) objects(name string) []fields {
 	return slices.DeleteFunc(list, func(o fields) bool { return o == nil })
 }
 
-// elements are the elements of the list under name, undecoded; nil when there is none, or too many.
+// elements returns the elements of the list under name, not decoded; nil if there is no list or it
+// is too long.
 func (f fields) elements(name string) []json.RawMessage {
-	if !fits(f[name], maxElements) {
+	if !hasAtMost(f[name], maxElements) {
 		return nil
 	}
 	var list []json.RawMessage
@@ -39,7 +41,7 @@ func (f fields) elements(name string) []json.RawMessage {
 	return list
 }
 
-// text is the string, number or bool under name as text; "" for anything else.
+// text returns the string, number or bool under name as text; "" for anything else.
 func (f fields) text(name string) string {
 	raw := f[name]
 	if len(raw) == 0 {
@@ -48,7 +50,7 @@ func (f fields) text(name string) string {
 	switch raw[0] {
 	case '"':
 		if inside := raw[1 : len(raw)-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
-			return strings.TrimSpace(string(inside)) // nearly all, and cheaply
+			return strings.TrimSpace(string(inside)) // true for nearly all, and cheap
 		}
 		var s string
 		_ = json.Unmarshal(raw, &s) // it was read as JSON before
@@ -56,13 +58,13 @@ func (f fields) text(name string) string {
 	case '{', '[', 'n':
 		return ""
 	}
-	return string(raw) // a number, as it is written, since ids may be too long for a float; true or false
+	return string(raw) // true, false or a number, not decoded because ids may be too long for a float
 }
 
-// shared is text in the memory of one that is the same: a list says some things in each of its rows.
-func shared(text string) string { return unique.Make(text).Value() }
+// intern returns text, sharing the memory of equal texts: a list repeats some values in each row.
+func intern(text string) string { return unique.Make(text).Value() }
 
-// flag is the truth under name: a bool, "yes" and "no", or 1 and 0; nil when it is none of them.
+// flag returns the value of a bool, "yes" and "no", or 1 and 0; nil for anything else.
 func (f fields) flag(name string) *bool {
 	switch strings.ToLower(f.text(name)) {
 	case "true", "yes", "1":
@@ -73,12 +75,13 @@ func (f fields) flag(name string) *bool {
 	return nil
 }
 
-// name returns the text under key, which names somebody or something, as people write it: the API
-// may escape what it shows.
+// name returns the text under key, which is the name of a person or thing, without the escapes
+// that the API may add.
 func (f fields) name(key string) string { return strings.TrimSpace(org.Unescape(f.text(key))) }
 
-// address is the address under name, as people write it; the zero Address when it is none. A plain
-// address has no backslash: one that has some was escaped for a program.
+// address returns the address under name, without the escapes that the API may add; the zero
+// Address if there is none. A plain address has no backslash: an address with one was escaped for
+// a program.
 func (f fields) address(name string) org.Address {
 	text := f.name(name)
 	a, err := org.ParseAddress(text)

@@ -13,8 +13,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// axes are the points on which the documents contradict each other or say nothing, as far as reading can tell. Where the
-// simulated API can play a point, name and values are those of its axis.
+// axes are the points on which the documents contradict each other or say nothing, as far as
+// reading can show them. The names and values are those of the axes of the simulated API, if it has
+// them.
 var axes = []struct{ name, about string }{
 	{"envelope", "an answer about one object"},
 	{"invitations-key", "the key of the list of invitations"},
@@ -43,10 +44,10 @@ var axes = []struct{ name, about string }{
 	{"end-cursor", "meta.links.next on a last page"},
 }
 
-// maxSeen is how many values of one axis are told of; more would be a field that holds free text.
-const maxSeen = 20
+// maxTraitValues is the maximum number of values of one axis: a field with more has free text.
+const maxTraitValues = 20
 
-// traits are the values seen of each axis, made fit to be told by clean.
+// traits has the values found for each axis. clean makes them safe to print.
 type traits struct {
 	seen  map[string]map[string]bool
 	clean func(string) string
@@ -56,9 +57,9 @@ func newTraits(clean func(string) string) traits {
 	return traits{map[string]map[string]bool{}, clean}
 }
 
-func (t traits) see(axis, value string) {
+func (t traits) add(axis, value string) {
 	value = t.clean(value)
-	if value == "" || len(t.seen[axis]) == maxSeen {
+	if value == "" || len(t.seen[axis]) == maxTraitValues {
 		return
 	}
 	if t.seen[axis] == nil {
@@ -67,7 +68,7 @@ func (t traits) see(axis, value string) {
 	t.seen[axis][value] = true
 }
 
-// list is t with every axis, in their order.
+// list returns all axes in order, with their values.
 func (t traits) list() []org.Trait {
 	all := make([]org.Trait, len(axes))
 	for i, axis := range axes {
@@ -76,58 +77,59 @@ func (t traits) list() []org.Trait {
 	return all
 }
 
-// answer learns from any JSON answer.
-func (t traits) answer(h http.Header) {
+// addAnswer adds what any JSON answer shows.
+func (t traits) addAnswer(h http.Header) {
 	raw := h.Get("Content-Type")
 	mediaType, params, _ := mime.ParseMediaType(raw)
 	switch {
 	case raw == "":
-		t.see("content-type", "missing")
+		t.add("content-type", "missing")
 	case mediaType == "application/json" && len(params) > 0:
-		t.see("content-type", "charset")
+		t.add("content-type", "charset")
 	case mediaType == "application/json":
-		t.see("content-type", "json")
+		t.add("content-type", "json")
 	case strings.HasSuffix(mediaType, "+json"):
-		t.see("content-type", "vendor")
+		t.add("content-type", "vendor")
 	default:
-		t.see("content-type", cmp.Or(mediaType, "unreadable"))
+		t.add("content-type", cmp.Or(mediaType, "unreadable"))
 	}
 }
 
-// page learns from one page of a list. On pages that another one follows, every dialect names it in the same way.
-func (t traits) page(top fields) {
+// addPage adds what a page of a list shows. Only last pages differ between dialects.
+func (t traits) addPage(top fields) {
 	meta := top.object("meta")
 	raw, told := meta["links"]
 	links := meta.object("links")
 	next, named := links["next"]
 	switch {
 	case string(top["meta"]) == "null":
-		t.see("meta", "null")
+		t.add("meta", "null")
 	case top["meta"] == nil:
-		t.see("meta", "missing")
+		t.add("meta", "missing")
 	case meta == nil:
-		t.see("meta", "other")
+		t.add("meta", "other")
 	case links.text("next") != "":
 	case !told:
-		t.see("meta", "total")
+		t.add("meta", "total")
 	case links == nil:
-		t.see("meta", "full")
-		t.see("end-cursor", kindOf(raw)+" links")
+		t.add("meta", "full")
+		t.add("end-cursor", kindOf(raw)+" links")
 	default:
-		t.see("meta", "full")
+		t.add("meta", "full")
 		switch {
 		case !named:
-			t.see("end-cursor", "missing")
+			t.add("end-cursor", "missing")
 		case string(next) == `""`:
-			t.see("end-cursor", "text")
+			t.add("end-cursor", "text")
 		default:
-			t.see("end-cursor", kindOf(next))
+			t.add("end-cursor", kindOf(next))
 		}
 	}
 }
 
-// dates learns from the dates of any row. That expiration_date is told at all is an axis of its own.
-func (t traits) dates(row fields) {
+// addDates adds what the dates of a row show. Whether there is an expiration_date is an axis of
+// its own.
+func (t traits) addDates(row fields) {
 	for name, raw := range row {
 		if !strings.HasPrefix(name, "date_") && !strings.HasSuffix(name, "_date") {
 			continue
@@ -135,13 +137,13 @@ func (t traits) dates(row fields) {
 		text := row.text(name)
 		switch {
 		case text != "":
-			t.see("dates", dateForm(raw, text))
+			t.add("dates", dateForm(raw, text))
 			continue
-		case name == "date_created": // always set: who does not tell it tells no dates
-			t.see("dates", unset(raw))
+		case name == "date_created": // always set: without it the API shows no dates
+			t.add("dates", emptyForm(raw))
 		}
 		if name != "expiration_date" {
-			t.see("unset-dates", unset(raw))
+			t.add("unset-dates", emptyForm(raw))
 		}
 	}
 }
@@ -162,15 +164,15 @@ func dateForm(raw json.RawMessage, text string) string {
 	return "offset"
 }
 
-// unset is how a value says that it is none.
-func unset(raw json.RawMessage) string {
+// emptyForm returns how a value shows that it is not set.
+func emptyForm(raw json.RawMessage) string {
 	if string(raw) == `""` {
 		return "empty"
 	}
 	return kindOf(raw)
 }
 
-// kindOf is the kind of a JSON value in a word.
+// kindOf returns the kind of a JSON value as a word.
 func kindOf(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return "absent"
@@ -190,47 +192,47 @@ func kindOf(raw json.RawMessage) string {
 	return "number"
 }
 
-// invitation learns from one row of the list, as of now.
-func (t traits) invitation(row fields, now time.Time) {
+// addInvitation adds what a row of the list of invitations shows at now.
+func (t traits) addInvitation(row fields, now time.Time) {
 	i := decodeInvitation(row)
-	t.see("permissions", permissionsForm(row))
-	t.see("status", kindOf(row["status"]))
-	t.see("status-values", row.text("status"))
+	t.add("permissions", permissionsForm(row))
+	t.add("status", kindOf(row["status"]))
+	t.add("status-values", row.text("status"))
 	if word := row.text("invite_status"); word != "" {
-		t.see("status-words", word)
-		t.see("words", lettersOf(word))
+		t.add("status-words", word)
+		t.add("words", letterCase(word))
 	}
 	switch {
 	case i.Status == org.StatusExpired:
-		t.see("lapsed", "expired")
+		t.add("lapsed", "expired")
 	case i.Lapses().IsZero() || i.Lapses().After(now):
 	case i.Status == org.StatusPending:
-		t.see("lapsed", "pending")
+		t.add("lapsed", "pending")
 	case i.Status == org.StatusUnknown && i.Responded.IsZero():
-		t.see("lapsed", i.StatusText)
+		t.add("lapsed", i.StatusText)
 	}
 	if i.Status == org.StatusAccepted {
-		t.see("accepted", "listed")
+		t.add("accepted", "listed")
 	}
 	if !i.Registered.IsZero() && !i.Invited.IsZero() {
 		same := "same"
 		if !i.Registered.Equal(i.Invited) {
 			same = "another"
 		}
-		t.see("registered", same)
+		t.add("registered", same)
 	}
 	expiration := "told"
 	if row.text("expiration_date") == "" {
-		expiration = unset(row["expiration_date"])
+		expiration = emptyForm(row["expiration_date"])
 	}
-	t.see("expiration", expiration)
+	t.add("expiration", expiration)
 }
 
 func permissionsForm(row fields) string {
 	raw := row["permissions"]
 	form := kindOf(raw)
 	if form == "text" {
-		if permissions(row) != nil {
+		if decodePermissions(row) != nil {
 			return "json"
 		}
 		return "text"
@@ -238,7 +240,7 @@ func permissionsForm(row fields) string {
 	if form != "object" {
 		return form
 	}
-	enabled := permissions(row)["api_enabled"]
+	enabled := decodePermissions(row)["api_enabled"]
 	switch kind := kindOf(enabled); kind {
 	case "text":
 		return "yes-no"
@@ -249,7 +251,7 @@ func permissionsForm(row fields) string {
 	}
 }
 
-func lettersOf(word string) string {
+func letterCase(word string) string {
 	switch {
 	case word == strings.ToLower(word):
 		return "lower"
@@ -261,9 +263,9 @@ func lettersOf(word string) string {
 	return "mixed"
 }
 
-// suspension learns which lists have suspended users: all is the list of users, own that of the suspended. Without known,
-// the key may not read the second one, and nobody can tell what is in it.
-func (t traits) suspension(all, own []fields, known bool) {
+// addSuspended adds which lists have suspended users: all is the list of users, own the list of
+// suspended users. known is false if the key may not read the second list.
+func (t traits) addSuspended(all, own []fields, known bool) {
 	listed := map[string]fields{}
 	for _, row := range all {
 		listed[row.text("id")] = row
@@ -274,29 +276,30 @@ func (t traits) suspension(all, own []fields, known bool) {
 		apart[id] = true
 		other, both := listed[id]
 		if !both {
-			t.see("suspended", "own")
+			t.add("suspended", "own")
 			continue
 		}
-		t.see("suspended", "both")
-		t.see("suspended-status", cmp.Or(other.text("status"), kindOf(other["status"])))
+		t.add("suspended", "both")
+		t.add("suspended-status", cmp.Or(other.text("status"), kindOf(other["status"])))
 	}
 	for id, row := range listed {
 		if decodeUser(row).Suspended && !apart[id] {
-			t.see("suspended-status", row.text("status"))
+			t.add("suspended-status", row.text("status"))
 			if known {
-				t.see("suspended", "users")
+				t.add("suspended", "users")
 			}
 		}
 	}
 }
 
-// members learns from the members of one group: as the group itself names them, and as their own list does.
-func (t traits) members(group fields, list, users []fields) {
+// addMembers adds what the members of a group show: those in the group itself, and those in their
+// own list.
+func (t traits) addMembers(group fields, list, users []fields) {
 	switch embedded := len(group.objects("members")); {
 	case embedded > 0 && embedded == len(list):
-		t.see("group-members", "all")
+		t.add("group-members", "all")
 	case embedded < len(list):
-		t.see("group-members", "capped")
+		t.add("group-members", "capped")
 	}
 	ids, emails, suspended := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, row := range users {
@@ -311,71 +314,72 @@ func (t traits) members(group fields, list, users []fields) {
 		h := decodeHolder(row)
 		switch {
 		case ids[h.id]:
-			t.see("member-id", "user")
+			t.add("member-id", "user")
 		case ids[h.userID] || emails[h.email.Key()]:
-			t.see("member-id", "own")
+			t.add("member-id", "own")
 		}
 		if h.inactive && !suspended[h.email.Key()] {
-			t.see("removal", "soft")
+			t.add("removal", "soft")
 		}
 	}
 }
 
-// traits learns from all answers. group is the one whose members were asked for; nil: none was.
+// traits returns what all answers show. group is the one whose members were read; nil if there is
+// none.
 func (p *probe) traits(out org.Checkup, group *accessRow) []org.Trait {
 	t := newTraits(p.c.clean)
 	for _, e := range p.all() {
 		for _, x := range e.exchanges {
 			if x.ok() {
-				t.answer(x.header)
+				t.addAnswer(x.header)
 			}
 		}
 		if e.keys == nil || !e.allowed() {
 			continue
 		}
-		for _, x := range e.reading() {
-			t.page(x.top)
+		for _, x := range e.lastRead() {
+			t.addPage(x.top)
 		}
 		for _, row := range e.rawRows() {
-			t.dates(row)
+			t.addDates(row)
 		}
 	}
 	if x := p.invitation.exchanges; p.invitation.allowed() {
 		if x[len(x)-1].top.object("invitation") != nil {
-			t.see("envelope", "wrapped")
+			t.add("envelope", "wrapped")
 		} else {
-			t.see("envelope", "bare")
+			t.add("envelope", "bare")
 		}
 	}
-	p.invitations.see(t, "invitations-key", "invitations", "invites")
-	p.organizations.see(t, "organizations-key", "organizations", "orgs")
+	p.invitations.addKeyTrait(t, "invitations-key", "invitations", "invites")
+	p.organizations.addKeyTrait(t, "organizations-key", "organizations", "orgs")
 	switch n := len(out.Organizations); {
 	case n == 1:
-		t.see("organizations", "one")
+		t.add("organizations", "one")
 	case n > 1:
-		t.see("organizations", "several")
+		t.add("organizations", "several")
 	}
 	for _, row := range p.invitations.rawRows() {
-		t.invitation(row, out.At)
+		t.addInvitation(row, out.At)
 	}
 	people := p.users.rawRows()
 	present, missing := p.suspended.allowed(), p.suspended.verdict() == org.VerdictMissing
 	if present {
-		t.see("suspended-endpoint", "present")
+		t.add("suspended-endpoint", "present")
 	}
 	if missing {
-		t.see("suspended-endpoint", "missing")
+		t.add("suspended-endpoint", "missing")
 	}
-	t.suspension(people, p.suspended.rawRows(), present || missing)
+	t.addSuspended(people, p.suspended.rawRows(), present || missing)
 	if group != nil && p.holders[org.KindGroup].allowed() {
 		for _, row := range p.access[org.KindGroup].rawRows() {
 			if row.text("id") == group.ID {
-				t.members(row, p.holders[org.KindGroup].rawRows(), people)
+				t.addMembers(row, p.holders[org.KindGroup].rawRows(), people)
 			}
 		}
 	}
 	for _, kind := range []org.Kind{org.KindRole, org.KindPolicy} {
-		p.holders[kind].see(t, "relations", "rows", "direct")
+		p.holders[kind].addKeyTrait(t, "relations", "rows", "direct")
 	}
 	return t.list()
 }

@@ -8,13 +8,15 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Edit makes one change other than a mail and tells how many requests reached the wire. The same promises hold as for
-// [Client.Invite]; an error is an [*org.CallError].
+// Edit makes one change other than a mail, and returns the number of requests that may have
+// reached the server. It makes the same promises as [Client.Invite]; an error is an
+// [*org.CallError].
 //
-// Removing somebody ends their membership (DELETE /v2/organizations/{org}/user/{user}); their account is theirs.
+// Removing a user ends their membership (DELETE /v2/organizations/{org}/user/{user}); their
+// account remains.
 func (c *Client) Edit(ctx context.Context, e org.Edit) (requests int, err error) {
 	q := call{op: editNames[e.Op], target: e.Who.String(), mayBeEmpty: true}
-	if err := q.aim(e); err != nil {
+	if err := q.setRequest(e); err != nil {
 		return 0, q.failed(org.Refused, 0, "", err)
 	}
 	_, requests, err = c.write(ctx, q)
@@ -26,8 +28,9 @@ var editNames = map[org.EditOp]string{
 	org.EditSuspend: "suspend", org.EditUnsuspend: "unsuspend", org.EditRemove: "remove",
 }
 
-// aim fills in method, path and body. The error is about an id that cannot stand in a path, or an edit there is none of.
-func (q *call) aim(e org.Edit) error {
+// setRequest sets method, path and body. It returns an error for an id that cannot be part of a
+// path, and for an unknown edit.
+func (q *call) setRequest(e org.Edit) error {
 	var bad error
 	id := func(s string) string {
 		checked, err := pathID(s)
@@ -47,7 +50,8 @@ func (q *call) aim(e org.Edit) error {
 		}{e.APIEnabled}
 	case e.Op == org.EditGrant && e.Kind == org.KindGroup:
 		q.method, q.path = http.MethodPost, attachment()
-		// The how-to page wants both, SPEC only the second, which it calls "user id or display name".
+		// The how-to page wants both, SPEC only the second, which it calls "user id or display
+		// name".
 		q.body = struct {
 			UserID      string `json:"user_id"`
 			DisplayName string `json:"display_name"`

@@ -9,12 +9,13 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// endpoint is one kind of request of a check-up.
+// endpoint is one kind of request that a check-up makes.
 type endpoint struct {
 	name, path string
-	keys       []string // where a list has its rows; nil for one object
-	// permission is what the documents say it takes, as far as they do (iam-policy-actions-map; the how-to guide on
-	// inviting and granting access); "" where they name none.
+	keys       []string // the keys of the rows of a list; nil for a single object
+	// permission is the permission that it needs according to the documents
+	// (iam-policy-actions-map; the how-to guide on inviting and granting access); "" if they name
+	// none.
 	permission string
 
 	exchanges []exchange
@@ -24,7 +25,7 @@ type endpoint struct {
 
 func (e *endpoint) observe(x exchange) { e.exchanges = append(e.exchanges, x) }
 
-// status is that of the last answer, 0 without one.
+// status returns the status of the last answer; 0 if there is none.
 func (e *endpoint) status() int {
 	for _, x := range slices.Backward(e.exchanges) {
 		if x.status != 0 {
@@ -53,8 +54,9 @@ func (e *endpoint) verdict() org.Verdict {
 
 func (e *endpoint) allowed() bool { return e.verdict() == org.VerdictAllowed }
 
-// reading are the answers of the last reading of a list, which begins where no cursor is asked for.
-func (e *endpoint) reading() []exchange {
+// lastRead returns the answers of the last time that the list was read, which begins with a
+// request without a cursor.
+func (e *endpoint) lastRead() []exchange {
 	for i, x := range slices.Backward(e.exchanges) {
 		if x.ok() && x.query.Get("cursor") == "" {
 			return e.exchanges[i:]
@@ -63,10 +65,10 @@ func (e *endpoint) reading() []exchange {
 	return nil
 }
 
-// rawRows are the rows of the last reading as they were sent.
+// rawRows returns the rows of the last read, not decoded.
 func (e *endpoint) rawRows() []fields {
 	var rows []fields
-	for _, x := range e.reading() {
+	for _, x := range e.lastRead() {
 		for _, key := range e.keys {
 			rows = append(rows, x.top.objects(key)...)
 		}
@@ -74,12 +76,12 @@ func (e *endpoint) rawRows() []fields {
 	return rows
 }
 
-// see notes under which of its keys a list was found; values say what to call them, in their order.
-func (e *endpoint) see(t traits, axis string, values ...string) {
-	for _, x := range e.reading() {
+// addKeyTrait adds which of its keys a list has; values are the names of the keys, in their order.
+func (e *endpoint) addKeyTrait(t traits, axis string, values ...string) {
+	for _, x := range e.lastRead() {
 		for i, key := range e.keys {
 			if _, found := x.top[key]; found {
-				t.see(axis, values[i])
+				t.add(axis, values[i])
 			}
 		}
 	}
@@ -94,7 +96,7 @@ func (e *endpoint) report(c *Client) org.Endpoint {
 			out.Latency = max(out.Latency, x.took)
 		}
 	}
-	for _, x := range e.reading() {
+	for _, x := range e.lastRead() {
 		if x.ok() {
 			out.Pages++
 		}
@@ -108,7 +110,7 @@ func (e *endpoint) report(c *Client) org.Endpoint {
 	return out
 }
 
-// message is what the server said, or what was wrong with what it said.
+// message returns what the server said, or what was wrong with its answer.
 func (e *endpoint) message(c *Client) string {
 	if failure, ok := errors.AsType[*org.CallError](e.err); ok {
 		words := failure.Message
@@ -117,6 +119,6 @@ func (e *endpoint) message(c *Client) string {
 		}
 		return c.clean(words)
 	}
-	last := e.exchanges[len(e.exchanges)-1] // the error was one that a run can do without
-	return c.clean(serverWords(answer{status: last.status, header: last.header}, last.body))
+	last := e.exchanges[len(e.exchanges)-1] // a run does not need this answer
+	return c.clean(failureText(answer{status: last.status, header: last.header}, last.body))
 }

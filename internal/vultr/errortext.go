@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// An API that answers 2xx to everything says in the body whether it did what was asked for. SPEC
+// An API that answers 2xx to everything says in the body whether the request failed. SPEC
 // has `error`, a text, in answers 4xx, and govultr looks for it in every answer, with a number
 // `status` beside it; the other names are those that web APIs use.
 var (
@@ -18,14 +18,15 @@ var (
 		haserror haserrors`)
 	successMembers = wordSet(`success successful succeeded issuccess ok`)
 	statusMembers  = wordSet(`status code statuscode httpstatus httpcode httpstatuscode result outcome`)
-	// envelopes hold what is about the request, or else what was asked for.
+	// envelopes have either the status of the request or its result.
 	envelopes = wordSet(`meta status result response data invitation`)
-	// failureWords are what a status says of a request; an invitation may have some of them as its own.
+	// failureWords are the statuses of a failed request; some may also be the status of an
+	// invitation.
 	failureWords = wordSet(`denied forbidden unauthorized unauthorised invalid refused rejected declined unsuccessful
 		exception fatal timeout false no nok ko`)
 	successWords = wordSet(`ok okay success successful succeeded created accepted updated deleted removed done
 		no_content true yes`)
-	// descriptions are members that say in words what another one is about, the clearest first.
+	// descriptions are the members that explain another one in words, the clearest first.
 	descriptions = []string{
 		"message", "detail", "details", "error_description", "error_message", "errorMessage", "description", "title",
 		"reason", "msg", "error", "errors", "faultstring",
@@ -40,9 +41,8 @@ func wordSet(words string) map[string]bool {
 	return set
 }
 
-// errorText returns what an answer says that went wrong, or "" when it says nothing of the kind.
-// What an object in it says about itself, such as the status of an invitation or a user, is not
-// meant.
+// errorText returns the error in an answer; "" if there is none. It ignores what an object in the
+// answer says about itself, such as the status of an invitation or a user.
 func (f fields) errorText() string {
 	if text := f.ownErrorText(); text != "" {
 		return text
@@ -64,22 +64,24 @@ func (f fields) ownErrorText() string {
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		raw, member := f[name], memberName(name)
 		switch {
-		case errorMembers[member] && !isNothing(raw):
-			return f.describe(name) // the clearest there is
+		case errorMembers[member] && !isEmptyValue(raw):
+			return f.describe(name) // the clearest text
 		case text != "":
-		case successMembers[member] && isNo(f.text(name)), statusMembers[member] && f.saysFailure(name, object):
+		case successMembers[member] && isNo(f.text(name)), statusMembers[member] && f.isFailureStatus(name, object):
 			text = f.describe(name)
 		}
 	}
 	return text
 }
 
-// memberName is name as it is compared: errorMessage, error_message and Error-Message are one.
+// memberName returns name in a form for comparison: errorMessage, error_message and Error-Message
+// are equal.
 func memberName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
-// isObject reports whether f is something that the API has, as opposed to a message about a request.
+// isObject reports whether f is an object of the API, such as a user, and not a message about a
+// request.
 func (f fields) isObject() bool {
 	if f.text("message") != "" || f.text("detail") != "" {
 		return false
@@ -88,9 +90,9 @@ func (f fields) isObject() bool {
 	return slices.ContainsFunc(own, func(name string) bool { return f.text(name) != "" })
 }
 
-// saysFailure reports whether the status or code under name says that a request failed. object is
-// true where it may be the state of something that the API has.
-func (f fields) saysFailure(name string, object bool) bool {
+// isFailureStatus reports whether the status or code under name means that a request failed.
+// object is true if it may be the state of an object of the API.
+func (f fields) isFailureStatus(name string, object bool) bool {
 	text := strings.ToLower(f.text(name))
 	first, _, _ := strings.Cut(text, " ") // as in "503 Service Unavailable"
 	if number, err := strconv.ParseFloat(first, 64); err == nil {
@@ -107,7 +109,7 @@ func (f fields) saysFailure(name string, object bool) bool {
 	return failureWords[text] || memberName(name) == "code" && f.text("message") != "" && !successWords[text]
 }
 
-// isNo reports whether text says no to "did it succeed?".
+// isNo reports whether text answers no to "did it succeed?".
 func isNo(text string) bool {
 	switch strings.ToLower(text) {
 	case "false", "no", "0":
@@ -116,13 +118,13 @@ func isNo(text string) bool {
 	return false
 }
 
-// maxNothing is the longest value, in bytes, that may say nothing.
-const maxNothing = 512
+// maxEmptyValue is the maximum size of a value that can be empty, in bytes.
+const maxEmptyValue = 512
 
-// isNothing reports whether a value says nothing: null, false, zero, an empty text, and lists and
-// objects of nothing else.
-func isNothing(raw json.RawMessage) bool {
-	if len(raw) > maxNothing {
+// isEmptyValue reports whether a value has no information: null, false, zero, an empty text, and
+// lists and objects of such values.
+func isEmptyValue(raw json.RawMessage) bool {
+	if len(raw) > maxEmptyValue {
 		return false
 	}
 	value := fields{"": raw}
@@ -130,10 +132,10 @@ func isNothing(raw json.RawMessage) bool {
 	case "absent", "null":
 		return true
 	case "list":
-		return !slices.ContainsFunc(value.elements(""), func(e json.RawMessage) bool { return !isNothing(e) })
+		return !slices.ContainsFunc(value.elements(""), func(e json.RawMessage) bool { return !isEmptyValue(e) })
 	case "object":
 		for _, member := range value.object("") {
-			if !isNothing(member) {
+			if !isEmptyValue(member) {
 				return false
 			}
 		}
@@ -144,12 +146,12 @@ func isNothing(raw json.RawMessage) bool {
 	return text == "" || text == "false" || text == "null" || text == "none" || err == nil && number == 0
 }
 
-// describe returns in words what the member under name is about: its own, or those of a member
-// beside it, or else its value.
+// describe returns in words what the member under name says: its own text, that of a member beside
+// it, or else its value.
 func (f fields) describe(name string) string {
 	raw := f[name]
 	if kind := kindOf(raw); kind == "text" && errorMembers[memberName(name)] || kind == "object" || kind == "list" {
-		return wordsIn(raw)
+		return textIn(raw)
 	}
 	for _, beside := range descriptions {
 		if beside != name && kindOf(f[beside]) == "text" && f.text(beside) != "" {
@@ -159,25 +161,25 @@ func (f fields) describe(name string) string {
 	return name + ": " + f.text(name)
 }
 
-// wordsIn returns the words in a value: a text, the member of an object that describes it, the
-// first element of a list that says something. Without any it is the value as it was sent.
-func wordsIn(raw json.RawMessage) string {
+// textIn returns the text in a value: a text, the member of an object that describes it, the first
+// element of a list that is not empty. Without any it is the value as it was sent.
+func textIn(raw json.RawMessage) string {
 	value := fields{"": raw}
 	switch kind := kindOf(raw); {
 	case kind == "text":
-	case len(raw) > maxWords:
-		return string(raw[:maxWords])
+	case len(raw) > maxErrorText:
+		return string(raw[:maxErrorText])
 	case kind == "list":
 		for _, element := range value.elements("") {
-			if !isNothing(element) {
-				return wordsIn(element)
+			if !isEmptyValue(element) {
+				return textIn(element)
 			}
 		}
 	case kind == "object":
 		object := value.object("")
 		for _, name := range descriptions {
-			if !isNothing(object[name]) {
-				return wordsIn(object[name])
+			if !isEmptyValue(object[name]) {
+				return textIn(object[name])
 			}
 		}
 	}

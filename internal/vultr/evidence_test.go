@@ -157,22 +157,22 @@ func TestListsThatCannotBeTrue(t *testing.T) {
 		words  string // in the error; "" where there is none
 	}{
 		"no users beside the account's": {
-			world{}, `the list is empty, though the key belongs to "ada@example.com"`,
+			world{}, `the list is empty, but the key belongs to "ada@example.com"`,
 		},
 		"no users beside suspended ones": {
-			suspended.with(world{"/v2/account": 403}), "the list is empty, though 1 user is suspended",
+			suspended.with(world{"/v2/account": 403}), "the list is empty, but 1 user is suspended",
 		},
 		"no users beside a group's members": {
 			world{"/v2/account": 403, members: `{"members":[{"id":"u1"}]}`},
-			`the list is empty, though the group "platform" has members`,
+			`the list is empty, but the group "platform" has members`,
 		},
 		"no users beside a group's members in the list of groups": {
 			world{"/v2/account": 403, members: 404, groups: `{"groups":[{"id":"g1","display_name":"platform","members":[{"id":"u1"}]}]}`},
-			`the list is empty, though the group "platform" has members`,
+			`the list is empty, but the group "platform" has members`,
 		},
 		"no users beside an accepted invitation": {
 			world{"/v2/account": 403, invitationPath: `{"invites":[{"id":"i1","org_id":"o1","email_invited":"ada@example.com","invite_status":"Accepted"}]}`},
-			"the list is empty, though somebody accepted an invitation",
+			"the list is empty, but an invitation was accepted",
 		},
 		"null": {
 			world{"/v2/users": `{"users":null,"meta":{"total":0}}`}, "the list is empty",

@@ -13,13 +13,14 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// failureOf says what a status means for a call; 0 for success, and for the status 0 of a call without an answer.
-func failureOf(status int) org.Failure {
+// failureOfStatus returns what a status means for a call; 0 for success, and for the status 0 of a
+// call without an answer.
+func failureOfStatus(status int) org.Failure {
 	switch {
 	case status == 0 || status/100 == 2:
 		return 0
 	case status < 400:
-		return org.Unreadable // a redirect, or something that nobody asked for
+		return org.Unreadable // a redirect, or an unexpected status
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return org.Denied
 	case status == http.StatusTooManyRequests:
@@ -30,8 +31,9 @@ func failureOf(status int) org.Failure {
 	return org.Refused
 }
 
-// Hidden tells that the key may not see what was asked for, or that the API does not have it.
-func Hidden(err error) bool {
+// IsHidden reports whether err means that the key may not read the resource (403) or that the API
+// does not have it (404).
+func IsHidden(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
@@ -40,9 +42,9 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &failure) && failure.Status == status
 }
 
-// serverWords is what an answer that is no success says: its `error` (SPEC, 4xx) or what stands in
-// place of it, a page's title, else its first line, else the standard words for its status.
-func serverWords(a answer, body []byte) string {
+// failureText returns the text of an answer that is not a success: its `error` (SPEC, 4xx) or an
+// equivalent, the title of a page, the first line, or else the standard text for its status.
+func failureText(a answer, body []byte) string {
 	if a.status/100 == 3 {
 		return "a redirect to " + a.header.Get("Location") + ", which is not followed"
 	}
@@ -50,7 +52,7 @@ func serverWords(a answer, body []byte) string {
 		return text
 	}
 	if isHTML(a.header) {
-		return page(body)
+		return describeHTML(body)
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
 	if line == "" {
@@ -59,30 +61,31 @@ func serverWords(a answer, body []byte) string {
 	return line
 }
 
-// notJSON says what a success was instead of a JSON object.
-func notJSON(a answer, body []byte) string {
+// describeNonJSON returns what a successful answer has instead of a JSON object.
+func describeNonJSON(a answer, body []byte) string {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
 		return "an empty answer"
 	case isHTML(a.header):
-		return page(body) + " instead of JSON"
+		return describeHTML(body) + " instead of JSON"
 	}
 	return "an answer that is not a JSON object"
 }
 
 var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-func page(body []byte) string {
-	if title := titleTag.FindSubmatch(body[:min(len(body), maxRefusal)]); title != nil {
+func describeHTML(body []byte) string {
+	if title := titleTag.FindSubmatch(body[:min(len(body), maxErrorBody)]); title != nil {
 		return fmt.Sprintf("an HTML page (%s)", strings.TrimSpace(html.UnescapeString(string(title[1]))))
 	}
 	return "an HTML page"
 }
 
-// clean makes a server's words fit for an error. The key goes first: cut in two it would not be found.
+// clean returns a server's text for an error. The key is removed first: after shortening, a part
+// of it could not be found.
 func (c *Client) clean(words string) string { return shorten(c.redact(words)) }
 
-// shorten makes one printable line of at most 200 characters.
+// shorten returns s as one printable line of at most 200 characters.
 func shorten(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {

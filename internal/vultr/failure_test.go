@@ -148,15 +148,15 @@ func TestAnswerToAnInvitation(t *testing.T) {
 		{"an unknown word", `"invite_status":"Frozen","status":"pending"`, `an invitation that is "Frozen"`},
 		{
 			"an end that is past", `"invite_status":"Pending","expiration_date":"2026-06-01T09:59:59Z"`,
-			"an invitation that ended at 2026-06-01T09:59:59Z",
+			"an invitation that expired at 2026-06-01T09:59:59Z",
 		},
 		{
 			"an end that is past, as a number", `"expiration_date":1780307999`,
-			"an invitation that ended at 2026-06-01T09:59:59Z",
+			"an invitation that expired at 2026-06-01T09:59:59Z",
 		},
 		{
 			"an end before its beginning", `"date_created":"2026-06-05T10:00:00Z","expiration_date":"2026-06-04T10:00:00Z"`,
-			"an invitation that ends at 2026-06-04T10:00:00Z, before it was made",
+			"an invitation that expires at 2026-06-04T10:00:00Z, before it was created",
 		},
 	}
 	for _, test := range tests {

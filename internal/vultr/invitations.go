@@ -22,25 +22,26 @@ var invitations = listing[org.Invitation]{
 	decode: decodeInvitation,
 }
 
-// wording is how the request for an invitation says whether its person may use the API.
-type wording int32
+// apiEnabledFormat is how the request for an invitation says whether the person may use the API.
+type apiEnabledFormat int32
 
 const (
-	inWords wording = iota + 1 // "yes" or "no" (how-to-invite-a-user-to-an-organization)
-	inBools                    // true or false (govultr)
+	formatYesNo   apiEnabledFormat = iota + 1 // "yes" or "no" (how-to-invite-a-user-to-an-organization)
+	formatBoolean                             // true or false (govultr)
 )
 
-// Invite sends one invitation mail. "Sent once" is a promise: after any failure but [org.NotSent] no second request
-// was made. Once admitted by the limiter it is finished, at most 10 s beyond the end of ctx.
+// Invite sends one invitation mail. It makes no second request after a failure, unless that is
+// [org.NotSent]. Once the request may go out it is completed, even up to 10 s after the end of ctx.
 //
-// It is worded as the server took an invitation before or, as long as it took none, as the how-to page has it. Where that
-// is refused as a bad request, the error's Otherwise says that [Client.InviteOtherwise] may be understood.
+// It uses the format that the server accepted before, or the one of the how-to page. If the server
+// rejects that as a bad request, Otherwise is set in the error: then the server may understand
+// [Client.InviteOtherwise].
 //
-// An error is an [*org.CallError]. The receipt counts the requests in any case, and has what the answer told of the
-// invitation. Whose organization it is in is for the caller to check.
+// An error is an [*org.CallError]. The receipt has the number of requests, also with an error, and
+// what the answer says about the invitation. The caller has to check its organization.
 func (c *Client) Invite(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error) {
-	known := wording(c.wording.Load())
-	receipt, err := c.invite(ctx, to, apiEnabled, cmp.Or(known, inWords))
+	known := apiEnabledFormat(c.format.Load())
+	receipt, err := c.invite(ctx, to, apiEnabled, cmp.Or(known, formatYesNo))
 	var failure *org.CallError
 	if errors.As(err, &failure) {
 		badRequest := failure.Status == http.StatusBadRequest || failure.Status == http.StatusUnprocessableEntity
@@ -49,13 +50,13 @@ func (c *Client) Invite(ctx context.Context, to org.Address, apiEnabled bool) (o
 	return receipt, err
 }
 
-// InviteOtherwise is [Client.Invite] in the wording of govultr.
+// InviteOtherwise is [Client.Invite] in the format of govultr.
 func (c *Client) InviteOtherwise(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error) {
-	return c.invite(ctx, to, apiEnabled, inBools)
+	return c.invite(ctx, to, apiEnabled, formatBoolean)
 }
 
-// invite sends an invitation in one wording, which is kept to if the server takes it.
-func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w wording) (org.Receipt, error) {
+// invite sends an invitation in one format, and remembers the format if the server accepts it.
+func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w apiEnabledFormat) (org.Receipt, error) {
 	var body struct {
 		Email       string `json:"email_invited"`
 		Permissions struct {
@@ -64,7 +65,7 @@ func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w 
 	}
 	body.Email = to.String()
 	switch {
-	case w == inBools:
+	case w == formatBoolean:
 		body.Permissions.APIEnabled = apiEnabled
 	case apiEnabled:
 		body.Permissions.APIEnabled = "yes"
@@ -73,13 +74,14 @@ func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w 
 	}
 	receipt, err := c.mail(ctx, to, call{op: "invite", target: to.String(), method: http.MethodPost, path: invitationPath, body: body})
 	if err == nil {
-		c.wording.Store(int32(w))
+		c.format.Store(int32(w))
 	}
 	return receipt, err
 }
 
-// Resend renews the invitation id and mails it again to the address it was for. It promises what [Client.Invite] does.
-// The answer may name another id: the documents do not say whether a renewed invitation keeps its own.
+// Resend renews the invitation id and mails it again to its address. It makes the same promises as
+// [Client.Invite]. The answer may have another id: the documents do not say whether a renewed
+// invitation keeps its id.
 func (c *Client) Resend(ctx context.Context, id string, to org.Address) (org.Receipt, error) {
 	q := call{op: "resend to", target: to.String(), method: http.MethodPost}
 	id, err := pathID(id)
@@ -90,8 +92,9 @@ func (c *Client) Resend(ctx context.Context, id string, to org.Address) (org.Rec
 	return c.mail(ctx, to, q)
 }
 
-// Invitation reads one invitation by its id. The error is an [*org.CallError]; Status 404 means that the API does not know
-// the id, or no longer: whether a lapsed invitation can still be read is not documented.
+// Invitation reads one invitation by its id. The error is an [*org.CallError]; status 404 means
+// that the API does not have it, or no longer: whether an expired invitation can still be read is
+// not documented.
 func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, error) {
 	q := call{op: "read the invitation", target: id}
 	checked, err := pathID(id)
@@ -104,15 +107,16 @@ func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, err
 	if err != nil {
 		return org.Invitation{}, err
 	}
-	invitation := decodeInvitation(unwrapped(a.fields))
+	invitation := decodeInvitation(unwrapInvitation(a.fields))
 	if invitation.ID != id {
 		return org.Invitation{}, q.failed(org.Unreadable, a.status, c.clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
 	}
 	return invitation, nil
 }
 
-// unwrapped is the invitation in an answer that has one: the answer itself (govultr), or what it wraps (SPEC).
-func unwrapped(top fields) fields {
+// unwrapInvitation returns the invitation in an answer: the answer itself (govultr), or the object
+// in it (SPEC).
+func unwrapInvitation(top fields) fields {
 	if wrapped := top.object("invitation"); wrapped != nil {
 		return wrapped
 	}
@@ -135,11 +139,11 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 	return receipt, nil
 }
 
-// decodeSent reads the answer to an invitation for to, which came at now by the server's clock. An
-// error means that the answer does not say that a mail is on its way; what could be read is
-// returned beside it, without an id that cannot be used.
+// decodeSent decodes the answer to an invitation for the address to, which arrived at now by the
+// server's clock. An error means that the answer does not confirm the mail; then the invitation
+// has what could be decoded, without an unusable id.
 func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
-	top = unwrapped(top)
+	top = unwrapInvitation(top)
 	invitation := decodeInvitation(top)
 	if !isID(invitation.ID) {
 		invitation.ID = ""
@@ -151,8 +155,8 @@ func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, erro
 	return invitation, checkOpen(invitation, top, now)
 }
 
-// checkOpen returns an error that says why the invitation i, which was read from f, cannot be
-// accepted at now; nil when it can be, as far as f tells.
+// checkOpen returns why the invitation i, which was decoded from f, cannot be accepted at now; nil
+// if it can be, as far as f says.
 func checkOpen(i org.Invitation, f fields, now time.Time) error {
 	created, ends := i.Created.Format(time.RFC3339), i.Expires.Format(time.RFC3339)
 	switch {
@@ -163,15 +167,15 @@ func checkOpen(i org.Invitation, f fields, now time.Time) error {
 	case i.Expires.IsZero():
 		return nil
 	case i.Expires.Before(i.Created):
-		return fmt.Errorf("the answer is about an invitation that ends at %s, before it was made at %s", ends, created)
-	case i.Expires.Before(now.Truncate(time.Second)): // at the very second of its end it can still be accepted
-		return fmt.Errorf("the answer is about an invitation that ended at %s", ends)
+		return fmt.Errorf("the answer is about an invitation that expires at %s, before it was created at %s", ends, created)
+	case i.Expires.Before(now.Truncate(time.Second)): // it is still valid at exactly its expiry time
+		return fmt.Errorf("the answer is about an invitation that expired at %s", ends)
 	}
 	return nil
 }
 
-// isYesStatus reports whether the status in f is a number or a bool and says yes, which is no word
-// about the invitation.
+// isYesStatus reports whether the status in f is a number or a bool and means yes: then it is
+// about the request, not the invitation.
 func isYesStatus(f fields) bool {
 	if f.text("invite_status") != "" || kindOf(f["status"]) == "text" {
 		return false
@@ -185,43 +189,46 @@ func decodeInvitation(f fields) org.Invitation {
 		ID:         f.text("id"),
 		Invited:    f.address("email_invited"),
 		Registered: f.address("email_registered"),
-		OrgID:      shared(f.text("org_id")),
-		OrgName:    shared(f.name("org_name")),
-		APIEnabled: permissions(f).flag("api_enabled"),
+		OrgID:      intern(f.text("org_id")),
+		OrgName:    intern(f.name("org_name")),
+		APIEnabled: decodePermissions(f).flag("api_enabled"),
 	}
 	var created, responded, expires bool
 	invitation.Created, created = f.date("date_created")
 	invitation.Responded, responded = f.date("date_responded")
 	invitation.Expires, expires = f.date("expiration_date")
 	invitation.DateUnreadable = !created || !responded || !expires
-	// The documents speak of invite_status only; what status means beside it is not documented.
+	// Only invite_status is documented, not what status means beside it.
 	if invitation.StatusText = f.text("invite_status"); invitation.StatusText == "" {
 		invitation.StatusText = f.text("status")
 	}
-	invitation.StatusText = shared(invitation.StatusText)
+	invitation.StatusText = intern(invitation.StatusText)
 	invitation.Status = statusOf(invitation)
 	return invitation
 }
 
-// Invitations returns all invitations that the API lists. Whose organization they are in is for the caller to check.
+// Invitations returns all invitations that the API lists. The caller has to check their
+// organization.
 func (c *Client) Invitations(ctx context.Context) ([]org.Invitation, error) {
 	return list(ctx, c, invitations)
 }
 
-// permissions is an object (govultr), or a string (SPEC) that may hold one.
-func permissions(f fields) fields {
+// decodePermissions returns the permissions, which are an object (govultr) or a string (SPEC) that
+// may hold an object.
+func decodePermissions(f fields) fields {
 	if p := f.object("permissions"); p != nil {
 		return p
 	}
 	return decodeObject(json.RawMessage(f.text("permissions")))
 }
 
-// statusOf folds the server's word. Without a word only one thing is sure: who has both registered and responded has
-// accepted. Anything less may be a refusal, or the account that an address already had, so it stays unknown: a person looks at
-// it, and nobody is mailed on a guess.
+// statusOf returns the status for the text of the server. Without a text, an invitation is
+// accepted only if it has both a registered address and a response date. Anything less may mean
+// that it was declined, or that the address already had an account: then the status is unknown,
+// and no mail is sent on a guess.
 func statusOf(i org.Invitation) org.InvitationStatus {
 	switch strings.ToLower(i.StatusText) {
-	case "pending", "invite pending": // the console's words
+	case "pending", "invite pending": // the console uses these
 		return org.StatusPending
 	case "accepted":
 		return org.StatusAccepted

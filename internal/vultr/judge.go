@@ -10,8 +10,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// judge says what the answers mean for a run, which has to agree with what [Client.ReadOrganization] can do without.
-func (p *probe) judge(out *org.Checkup, listed []org.Invitation, people []org.User) {
+// diagnose adds what the answers mean for a run. It must agree with what [Client.ReadOrganization]
+// requires.
+func (p *probe) diagnose(out *org.Checkup, listed []org.Invitation, people []org.User) {
 	limit := func(kind org.LimitKind, detail string) {
 		out.Limits = append(out.Limits, org.Limit{Kind: kind, Detail: detail})
 	}
@@ -20,18 +21,18 @@ func (p *probe) judge(out *org.Checkup, listed []org.Invitation, people []org.Us
 	if out.Key = p.key(); out.Key == org.VerdictRefused {
 		limit(org.LimitKeyRefused, "")
 	}
-	if x := p.foreign(); x != nil {
-		limit(org.LimitIntercepted, p.c.clean(serverWords(answer{status: x.status, header: x.header}, x.body)))
+	if x := p.findNonAPIAnswer(); x != nil {
+		limit(org.LimitIntercepted, p.c.clean(failureText(answer{status: x.status, header: x.header}, x.body)))
 	}
 	switch {
 	case !p.invitations.allowed():
 		limit(org.LimitInvitationsUnseen, "")
 		out.Unable = p.invitations.err
 	case out.Unable != nil:
-		limit(org.LimitOrganization, p.c.redact(out.Unable.Error()+whoseInvitations(out, listed)))
+		limit(org.LimitOrganization, p.c.redact(out.Unable.Error()+organizationHint(out, listed)))
 	}
 	if out.Key != org.VerdictAllowed {
-		return // whatever else cannot be done comes from this
+		return // everything else follows from this
 	}
 	for _, e := range []struct {
 		*endpoint
@@ -62,14 +63,14 @@ func (p *probe) judge(out *org.Checkup, listed []org.Invitation, people []org.Us
 	if out.Self.IsZero() || p.users.allowed() && !slices.ContainsFunc(people, isSelf) {
 		limit(org.LimitSelfUnseen, "")
 	}
-	p.judgeAccess(limit)
-	p.judgeInvitations(listed, limit)
+	p.diagnoseAccess(limit)
+	p.diagnoseInvitations(listed, limit)
 	if out.Ahead == nil {
 		limit(org.LimitClockUnseen, "")
 	}
 }
 
-// key is what the answers say of the key itself; see [org.Checkup.Key].
+// key returns what the answers say about the key; see [org.Checkup.Key].
 func (p *probe) key() org.Verdict {
 	key := org.VerdictFailed
 	for _, e := range p.all() {
@@ -83,62 +84,64 @@ func (p *probe) key() org.Verdict {
 	return key
 }
 
-// whoseInvitations helps somebody with several organizations to name the one in the roster that the key acts on.
-func whoseInvitations(out *org.Checkup, listed []org.Invitation) string {
-	own := named(listed)
+// organizationHint returns the organization of the invitations, to help choose the one that the
+// key acts on; "" if it is unknown.
+func organizationHint(out *org.Checkup, listed []org.Invitation) string {
+	own := organizationsIn(listed)
 	if len(own) != 1 || out.Organization.ID != "" {
 		return ""
 	}
-	return fmt.Sprintf("; its invitations are those of %q (%s)", own[0].Name, own[0].ID)
+	return fmt.Sprintf("; its invitations are for %q (%s)", own[0].Name, own[0].ID)
 }
 
-// judgeAccess is judge for groups, roles and policies.
-func (p *probe) judgeAccess(limit func(org.LimitKind, string)) {
+// diagnoseAccess is diagnose for groups, roles and policies.
+func (p *probe) diagnoseAccess(limit func(org.LimitKind, string)) {
 	for _, kind := range org.Kinds {
 		holders := p.holders[kind].verdict()
 		switch {
 		case !p.access[kind].allowed():
 			limit(org.LimitAccessUnseen, string(kind))
 		case holders == org.VerdictAllowed || holders == org.VerdictUntried:
-		case kind == org.KindGroup && holders == org.VerdictMissing: // the list of groups names members, too
+		case kind == org.KindGroup && holders == org.VerdictMissing: // the list of groups has members, too
 		default:
 			limit(org.LimitHoldersUnseen, string(kind))
 		}
 	}
 }
 
-// judgeInvitations is judge for what invitations say of themselves.
-func (p *probe) judgeInvitations(listed []org.Invitation, limit func(org.LimitKind, string)) {
-	pending, dated, told := 0, 0, 0
-	var strange []string
+// diagnoseInvitations is diagnose for the fields of the invitations.
+func (p *probe) diagnoseInvitations(listed []org.Invitation, limit func(org.LimitKind, string)) {
+	pending, dated, withExpiration := 0, 0, 0
+	var unknown []string
 	for _, i := range listed {
 		switch {
-		case i.Status == org.StatusUnknown && i.StatusText != "" && len(strange) < maxSeen:
-			strange = append(strange, shorten(i.StatusText))
+		case i.Status == org.StatusUnknown && i.StatusText != "" && len(unknown) < maxTraitValues:
+			unknown = append(unknown, shorten(i.StatusText))
 		case i.Status == org.StatusPending:
 			pending++
 			if !i.Lapses().IsZero() {
 				dated++
 			}
 			if !i.Expires.IsZero() {
-				told++
+				withExpiration++
 			}
 		}
 	}
 	switch {
 	case dated < pending:
 		limit(org.LimitDatesUnseen, "")
-	case told < pending:
+	case withExpiration < pending:
 		limit(org.LimitExpirationUnseen, "")
 	}
-	if len(strange) > 0 {
-		slices.Sort(strange)
-		limit(org.LimitStatusNotUnderstood, strings.Join(slices.Compact(strange), ", "))
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		limit(org.LimitStatusNotUnderstood, strings.Join(slices.Compact(unknown), ", "))
 	}
 }
 
-// foreign is an answer that did not come from the API: a web page or a redirect; nil when there was none.
-func (p *probe) foreign() *exchange {
+// findNonAPIAnswer returns an answer that is a web page or a redirect, and so not from the API;
+// nil if there is none.
+func (p *probe) findNonAPIAnswer() *exchange {
 	for _, e := range p.all() {
 		for i, x := range e.exchanges {
 			if x.status/100 == 3 || x.status != 0 && isHTML(x.header) {
@@ -149,7 +152,8 @@ func (p *probe) foreign() *exchange {
 	return nil
 }
 
-// observations are what the headers tell. The clock is judged by the quickest answer, which is the least out of date.
+// observations adds what the headers say. The clock is compared with the fastest answer, which is
+// the most accurate.
 func (p *probe) observations(out *org.Checkup) {
 	out.RateHeaders = map[string]string{}
 	quickest := time.Duration(-1)
@@ -172,7 +176,8 @@ func (p *probe) observations(out *org.Checkup) {
 	}
 }
 
-// rateHeaders are those that servers tell about rates in, by their canonical names. The API documents the first only.
+// rateHeaders are headers about rate limits, by their canonical names. The API documents only the
+// first.
 var rateHeaders = []string{
 	"Retry-After", "Ratelimit", "Ratelimit-Limit", "Ratelimit-Policy", "Ratelimit-Remaining", "Ratelimit-Reset",
 	"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset",

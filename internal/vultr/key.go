@@ -12,22 +12,24 @@ import (
 
 const (
 	keyLabel = "[the API key]"
-	// keyPart is how many characters of the key in a row are taken for it, since a text may be cut off in it.
-	keyPart = 12
-	// shortestKey is the shortest key that is looked for in other forms: a shorter one may be a word.
-	shortestKey = 8
+	// minPartLength is how many consecutive characters of the key are redacted, because a text may
+	// end in the middle of it.
+	minPartLength = 12
+	// minKeyLength is the minimum length of a key that is also redacted in other forms: a shorter
+	// one may be a word.
+	minKeyLength = 8
 )
 
-// keyRedactor returns a function that replaces the key in a text, wherever a server repeats it: in
-// any letter case, with characters in it that cannot be seen, in full-width letters, escaped for a
-// URL, HTML, JSON or a shell, in Base64 or in hexadecimal, and cut off on either side as long as 12
+// keyRedactor returns a function that replaces the key in a text, because a server may repeat it:
+// in any letter case, with invisible characters in it, in full-width letters, escaped for a URL,
+// HTML, JSON or a shell, in Base64 or in hexadecimal, and cut off on either side if at least 12
 // characters are left.
 func keyRedactor(key string) func(string) string {
 	literal := func(s string) string { return strings.ReplaceAll(s, key, keyLabel) }
-	if len(key) < shortestKey {
+	if len(key) < minKeyLength {
 		return literal
 	}
-	size := min(keyPart, len(key))
+	size := min(minPartLength, len(key))
 	parts := map[string]bool{}
 	add := func(form string) {
 		form = strings.ToLower(form)
@@ -38,7 +40,8 @@ func keyRedactor(key string) func(string) string {
 	add(key)
 	add(unescaped(key))
 	add(hex.EncodeToString([]byte(key)))
-	// In Base64 the characters at the edges depend on the bytes beside the key: on as many as shift of those before it.
+	// In Base64 the first and last characters depend on the bytes beside the key; shift is the
+	// number of bytes before it.
 	for shift, first := range []int{0, 2, 3} {
 		text := append(make([]byte, shift), key...)
 		last := len(text) * 8 / 6
@@ -48,11 +51,11 @@ func keyRedactor(key string) func(string) string {
 	return func(s string) string {
 		s = literal(s)
 		s = replaceParts(s, parts, size, nextUnescaped)
-		return replaceParts(s, parts, size, nextCharacter) // for a key that looks as if it were escaped, and was cut off
+		return replaceParts(s, parts, size, nextCharacter) // for a part of a key that looks as if it were escaped
 	}
 }
 
-// unescaped is s as nextUnescaped reads it.
+// unescaped returns the visible characters of s, as nextUnescaped reads them.
 func unescaped(s string) string {
 	var out []byte
 	for i := 0; i < len(s); {
@@ -65,7 +68,7 @@ func unescaped(s string) string {
 	return string(out)
 }
 
-// replaceParts replaces each stretch of s in which any size characters in a row, as next reads
+// replaceParts replaces each part of s in which any size consecutive characters, as next reads
 // them, are among parts.
 func replaceParts(s string, parts map[string]bool, size int, next func(string) (c byte, size int, seen bool)) string {
 	var out strings.Builder
@@ -78,7 +81,7 @@ func replaceParts(s string, parts map[string]bool, size int, next func(string) (
 			written = to
 		}
 	}
-	var window []byte // the last characters that can be seen
+	var window []byte // the last visible characters
 	var starts []int  // where they begin in s
 	for i := 0; i < len(s); {
 		c, width, seen := next(s[i:])
@@ -104,7 +107,7 @@ func replaceParts(s string, parts map[string]bool, size int, next func(string) (
 	return out.String() + s[written:]
 }
 
-// nextUnescaped is nextCharacter with an escaped character read as what it stands for.
+// nextUnescaped is nextCharacter, but decodes an escaped character.
 func nextUnescaped(s string) (c byte, size int, seen bool) {
 	var r rune
 	switch s[0] {
@@ -122,16 +125,16 @@ func nextUnescaped(s string) (c byte, size int, seen bool) {
 	return c, size, seen
 }
 
-// nextCharacter returns the first character of s in lower case, 0 for one that no key has, and how
-// many bytes it takes. seen is false when it is none that people see.
+// nextCharacter returns the first character of s in lower case, 0 if no key has it, and its size
+// in bytes. seen is false if it is invisible.
 func nextCharacter(s string) (c byte, size int, seen bool) {
 	r, size := utf8.DecodeRuneInString(s)
 	c, seen = fold(r)
 	return c, size, seen
 }
 
-// fold returns r as a small letter of ASCII, or 0 for what is nothing like one. seen is false when
-// it cannot be seen.
+// fold returns r as a lower-case ASCII character, or 0 if it has no such form. seen is false if it
+// is invisible.
 func fold(r rune) (c byte, seen bool) {
 	if r == utf8.RuneError || unicode.IsSpace(r) || !unicode.IsPrint(r) ||
 		unicode.In(r, unicode.Mn, unicode.Me, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
@@ -151,8 +154,8 @@ func fold(r rune) (c byte, seen bool) {
 	return byte(unicode.ToLower(r)), true
 }
 
-// percentEscape reads %41 or, where the percent sign is escaped too, %2541. Size 0: s does not
-// begin with one.
+// percentEscape decodes %41 or, if the percent sign is escaped too, %2541. The size is 0 if s does
+// not begin with one.
 func percentEscape(s string) (r rune, size int) {
 	for rest := "%" + s[1:]; len(rest) >= 3; rest = "%" + s[size:] {
 		b, err := strconv.ParseUint(rest[1:3], 16, 8)
@@ -161,7 +164,7 @@ func percentEscape(s string) (r rune, size int) {
 		}
 		r, size = rune(b), size+len("%41")
 		if size > len("%41") {
-			size-- // there was no percent sign of its own
+			size-- // the percent sign was part of the escape before
 		}
 		if b != '%' {
 			break
@@ -173,7 +176,8 @@ func percentEscape(s string) (r rune, size int) {
 	return r, size
 }
 
-// htmlEscape reads &#65;, &#x41;, a name such as &quot; or, where the ampersand is escaped too, &amp;#65;.
+// htmlEscape decodes &#65;, &#x41;, a name such as &quot; or, if the ampersand is escaped too,
+// &amp;#65;.
 func htmlEscape(s string) (r rune, size int) {
 	for rest := s; ; rest = "&" + s[size:] {
 		end := strings.IndexByte(rest[:min(len(rest), 40)], ';')
@@ -182,11 +186,11 @@ func htmlEscape(s string) (r rune, size int) {
 		}
 		text := html.UnescapeString(rest[:end+1])
 		first, width := utf8.DecodeRuneInString(text)
-		if width != len(text) { // no entity, or one of two characters
+		if width != len(text) { // not an entity, or one of two characters
 			return r, size
 		}
 		if r, size = first, size+end+1; len(rest) != len(s) {
-			size-- // there was no ampersand of its own
+			size-- // the ampersand was part of the escape before
 		}
 		if r != '&' {
 			return r, size
@@ -194,8 +198,8 @@ func htmlEscape(s string) (r rune, size int) {
 	}
 }
 
-// backslashEscape reads \u0041, \x41 and \n, with one or more backslashes. Backslashes before
-// anything else are nothing to be seen.
+// backslashEscape decodes \u0041, \x41 and \n, with one or more backslashes. Backslashes before
+// anything else count as invisible.
 func backslashEscape(s string) (r rune, size int) {
 	size = len(s) - len(strings.TrimLeft(s, `\`))
 	if size == len(s) {

@@ -12,22 +12,23 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// The pause after a 429. The API documents Retry-After in seconds (www.vultr.com/api); elsewhere it is not promised.
+// The pause after a 429. The API documents Retry-After in seconds (www.vultr.com/api).
 const (
 	defaultPause = time.Second
 	longestPause = time.Minute
 )
 
-// regain is the part of the full rate that comes back with every second without a 429. It is also the least rate that
-// halving leads to: a request then waits no longer than the rate takes to grow.
-const regain = 0.1
+// recoveryPerSecond is the fraction of the full rate that is restored with every second without a
+// 429. It is also the minimum rate after halving, so that no request waits longer than the rate
+// needs to recover.
+const recoveryPerSecond = 0.1
 
-// limiter says when the next request may go out. Every request passes it. Requests are spaced evenly (a bucket of one
-// token). A 429 pauses all of them, then they go on at half the rate, which grows back. Without a rate there is nothing
-// to halve: then a 429 only pauses.
+// limiter decides when the next request may be sent. All requests wait for it. They are spaced
+// evenly (a bucket of one token). A 429 pauses all of them; then the rate is halved and recovers.
+// Without a rate, a 429 only pauses.
 type limiter struct {
 	full rate.Limit    // rate.Inf: no limit
-	turn chan struct{} // held by the one who waits for the bucket; the others queue for it, so that each sees the rate of its time
+	turn chan struct{} // held while waiting for the bucket; the others wait for it, so that each uses the current rate
 
 	mu     sync.Mutex
 	bucket *rate.Limiter
@@ -44,7 +45,8 @@ func newLimiter(perSecond float64) *limiter {
 	return &limiter{full: full, slowed: full, turn: make(chan struct{}, 1), bucket: rate.NewLimiter(full, 1)}
 }
 
-// wait returns when a request may go out, with a ticket for throttled. With an error of ctx nothing may be sent.
+// wait returns when a request may be sent, with a ticket for throttled. With an error, which is
+// that of ctx, nothing may be sent.
 func (l *limiter) wait(ctx context.Context) (ticket int, err error) {
 	select {
 	case l.turn <- struct{}{}:
@@ -59,7 +61,7 @@ func (l *limiter) wait(ctx context.Context) (ticket int, err error) {
 		if err := sleep(ctx, l.untilToken()); err != nil {
 			return 0, err
 		}
-		// A 429 may have come in the meantime: then this token is void.
+		// If a 429 has arrived in the meantime, wait again.
 		if l.untilResume() <= 0 {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -82,23 +84,23 @@ func (l *limiter) untilToken() time.Duration {
 	return l.bucket.ReserveN(now, 1).DelayFrom(now)
 }
 
-// rate is the rate at now; l.mu is held.
+// rate returns the rate at now. l.mu must be held.
 func (l *limiter) rate(now time.Time) rate.Limit {
 	if l.pauses == 0 || l.full == rate.Inf {
 		return l.full
 	}
 	seconds := math.Floor(max(0, now.Sub(l.resume).Seconds()))
-	return min(l.full, l.slowed+rate.Limit(regain*seconds)*l.full)
+	return min(l.full, l.slowed+rate.Limit(recoveryPerSecond*seconds)*l.full)
 }
 
-// throttled tells that the request with this ticket was answered with 429. Requests that were in flight together count
-// as one: only the first halves the rate, each may lengthen the pause.
+// throttled records that the request with this ticket was answered with 429. Requests that were in
+// flight together count as one: only the first halves the rate, but each may lengthen the pause.
 func (l *limiter) throttled(ticket int, pause time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	if ticket == l.pauses {
-		l.slowed = max(l.rate(now)/2, regain*l.full)
+		l.slowed = max(l.rate(now)/2, recoveryPerSecond*l.full)
 		l.pauses++
 	}
 	if until := now.Add(pause); until.After(l.resume) {
@@ -106,8 +108,9 @@ func (l *limiter) throttled(ticket int, pause time.Duration) {
 	}
 }
 
-// retryAfter is how long an answer asks to wait: seconds, or a date that is read against the answer's own Date, since
-// the local clock may be off. Without a usable value it is a second, and never more than a minute.
+// retryAfter returns how long an answer asks to wait: seconds, or a date, which is compared with
+// the Date of the answer because the local clock may be wrong. It is one second without a valid
+// value, and at most a minute.
 func retryAfter(h http.Header) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseFloat(value, 64)

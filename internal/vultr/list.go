@@ -13,16 +13,19 @@ import (
 )
 
 const (
-	perPage     = 500 // the most that the API allows (SPEC)
-	defaultPage = 100 // what it takes where it does not heed per_page (SPEC)
+	perPage     = 500 // the maximum that the API allows (SPEC)
+	defaultPage = 100 // the page size of an API that ignores per_page (SPEC)
 	maxPages    = 1000
-	// maxReadings is how often a list is read whole when rows seem to be missing: they may move between pages meanwhile.
-	maxReadings = 3
-	// mostExpected is for how many rows there is room at once because the server counts them.
+	// maxListReads is how often a whole list is read if rows seem to be missing: they may move
+	// between pages meanwhile.
+	maxListReads = 3
+	// mostExpected is the maximum number of rows for which memory is reserved because the server
+	// counts them.
 	mostExpected = 100_000
 )
 
-// listing is a list of the API. Its rows stand under one of keys, as the documents disagree; if under several, all count.
+// listing is a list of the API. Its rows are under one of keys, because the documents disagree; if
+// they are under several, all count.
 type listing[T any] struct {
 	op     string
 	path   string
@@ -30,21 +33,23 @@ type listing[T any] struct {
 	decode func(fields) T
 }
 
-// list reads all pages of l. The result is complete or an error: every page answered, no cursor came twice, there are at
-// least as many different rows as the server counts, and it counted the same on every page: if it did not, rows have
-// moved, and one may have slipped through. Rows are different when their ids are; the later reading of a row wins.
+// list reads all pages of l. The result is complete or an error. It is complete if every page was
+// answered, no cursor was repeated, there are at least as many different rows as the server counts,
+// and the count was the same on every page: otherwise rows have moved, and one may be missing. Rows
+// are different if their ids are; the last version of a row is used.
 //
-// A count that cannot be read is an error. A server that counts nothing must say in so many words that no page follows (a
-// next that is "" or null), or its last page must be smaller than every page size that the documents know. If it is not, the
-// list is read again in pages that are, since some lists may come without meta just because they fit one page.
+// A count that cannot be decoded is an error. A server without a count must say that no page
+// follows (next is "" or null), or its last page must be smaller than every page size in the
+// documents. If it is not, the list is read again in smaller pages, because some lists may have no
+// meta if they fit one page.
 //
-// Once it returns, nothing of the list is being asked for any more.
+// No request of the list is in flight when it returns.
 func list[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
 	rows, _, err := listPages(ctx, c, l)
 	return rows, err
 }
 
-// listPages is list, and reports whether the rows came in more than one page.
+// listPages is list, and reports whether there was more than one page.
 func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, paged bool, err error) {
 	q := call{op: l.op, path: l.path}
 	size := perPage
@@ -55,19 +60,19 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 		}
 		message := ""
 		switch {
-		case r.open && size == perPage:
+		case r.isOpen && size == perPage:
 			size = defaultPage - 1
 			continue
-		case r.open:
+		case r.isOpen:
 			message = "the answer does not say whether the list goes on"
 		case len(r.rows) < r.total:
-			message = fmt.Sprintf("the server counts %d rows and lists %d, in each of %d readings", r.total, len(r.rows), maxReadings)
+			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts", r.total, len(r.rows), maxListReads)
 		case r.moved:
-			message = fmt.Sprintf("the number of rows changed between pages, in each of %d readings", maxReadings)
+			message = fmt.Sprintf("the number of rows changed between pages, in each of %d attempts", maxListReads)
 		default:
 			return r.rows, r.paged, nil
 		}
-		if try == maxReadings {
+		if try == maxListReads {
 			return nil, false, q.failed(org.Unreadable, 0, message, nil)
 		}
 		if err := sleep(ctx, backoff(try, nil)); err != nil {
@@ -76,40 +81,40 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 	}
 }
 
-// reading is a list as it was read once, from the first page to the last.
-type reading[T any] struct {
-	rows  []T
-	total int  // what the server counted last; -1: nothing
-	moved bool // it did not count the same on every page
-	paged bool // there was more than one page
-	open  bool // nothing says that the last page was the last
+// listRead is a list that was read once, from the first page to the last.
+type listRead[T any] struct {
+	rows   []T
+	total  int  // the last count of the server; -1: none
+	moved  bool // the count was not the same on every page
+	paged  bool // there was more than one page
+	isOpen bool // it is not certain that the last page was the last
 }
 
-func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (reading[T], error) {
-	unreadable := func(a answer, message string) (reading[T], error) {
-		return reading[T]{}, q.failed(org.Unreadable, a.status, c.clean(message), nil)
+func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (listRead[T], error) {
+	unreadable := func(a answer, message string) (listRead[T], error) {
+		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.clean(message), nil)
 	}
-	r := reading[T]{total: -1}
+	r := listRead[T]{total: -1}
 	place := map[string]int{}
 	asked := map[string]bool{"": true}
 	pages, known := 0, 1
 	c.reads.count(0, 1)
-	defer func() { c.reads.count(0, pages-known) }() // what was expected and did not come
+	defer func() { c.reads.count(0, pages-known) }() // undo the requests that were not needed
 	ctx, cancel := context.WithCancel(ctx)
 	page := c.readPage(ctx, q, size, "")
-	defer func() { // where a page is no good, the next one is of no use
+	defer func() { // after an error, stop reading the next page
 		cancel()
 		_, _ = page()
 	}()
 	for range maxPages {
 		a, err := page()
 		if err != nil {
-			return reading[T]{}, err
+			return listRead[T]{}, err
 		}
 		pages++
 		r.paged = pages > 1
 		c.reads.count(1, 0)
-		p, err := decodeEnd(a.fields)
+		p, err := decodeMeta(a.fields)
 		if err != nil {
 			return unreadable(a, err.Error())
 		}
@@ -128,7 +133,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		if r.rows == nil {
 			r.rows = make([]T, 0, max(len(p.rows), min(p.total, mostExpected)))
 		}
-		// Page by page, so that only one is in memory as it came.
+		// Page by page, so that only one is in memory undecoded.
 		for _, row := range p.rows {
 			decoded := l.decode(row.fields)
 			if at, seen := place[row.identity]; seen {
@@ -140,10 +145,10 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		}
 		switch {
 		case p.next == "":
-			r.open = r.total < 0 && !p.ends && len(p.rows) >= min(size, defaultPage)
+			r.isOpen = r.total < 0 && !p.ends && len(p.rows) >= min(size, defaultPage)
 			return r, nil
 		case repeated:
-			return unreadable(a, "a page names as the next one a page that was read before")
+			return unreadable(a, "the next page is one that was read before")
 		}
 		left := 1
 		if n := len(p.rows); n > 0 {
@@ -155,7 +160,8 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 	return unreadable(answer{}, fmt.Sprintf("the list has more than %d pages", maxPages))
 }
 
-// readPage begins to read the page of a cursor, "" for the first, and gives what waits for it.
+// readPage starts reading the page of a cursor, "" for the first, and returns a function that
+// waits for it.
 func (c *Client) readPage(ctx context.Context, q call, size int, cursor string) func() (answer, error) {
 	q.query = url.Values{"per_page": {strconv.Itoa(size)}}
 	if cursor != "" {
@@ -178,8 +184,8 @@ func (c *Client) readPage(ctx context.Context, q call, size int, cursor string) 
 // listPage is one answer with rows of a list.
 type listPage struct {
 	rows  []row
-	total int    // what the server counts in all; -1: it does not say
-	next  string // the cursor of the next page; "" when none is named
+	total int    // the total count of the server; -1: none
+	next  string // the cursor of the next page; "" if there is none
 	ends  bool   // the server says that there is no next page
 }
 
@@ -188,7 +194,7 @@ type row struct {
 	fields   fields
 }
 
-// identity tells a row from others: by its id or, where it has none, by all it says.
+// identity returns what identifies a row: its id or, if it has none, all its content.
 func (f fields) identity() string {
 	if id := f.text("id"); id != "" {
 		return id
@@ -200,27 +206,27 @@ func (f fields) identity() string {
 	return string(all)
 }
 
-// decodeEnd reads what an answer says of the list as a whole.
-func decodeEnd(top fields) (listPage, error) {
+// decodeMeta decodes the fields of an answer that are about the whole list.
+func decodeMeta(top fields) (listPage, error) {
 	p := listPage{total: -1}
 	meta := top.object("meta")
 	if total, named := meta["total"]; named && string(total) != "null" {
-		// A count that is not understood must not pass for a list that counts nothing: its end could be anywhere.
+		// An invalid count must not be treated as no count: the end of the list would be unknown.
 		if p.total = wholeNumber(meta.text("total")); p.total < 0 {
-			return listPage{}, fmt.Errorf("meta.total is %s, which is no count", total)
+			return listPage{}, fmt.Errorf("meta.total is %s, which is not a count", total)
 		}
 	}
 	if next, named := meta.object("links")["next"]; named {
 		p.next = meta.object("links").text("next")
 		p.ends = string(next) == `""` || string(next) == "null"
 		if p.next == "" && !p.ends {
-			return listPage{}, fmt.Errorf("meta.links.next is %s, which is no cursor", next)
+			return listPage{}, fmt.Errorf("meta.links.next is %s, which is not a cursor", next)
 		}
 	}
 	return p, nil
 }
 
-// decodeRows reads the rows, which stand under one of keys or several.
+// decodeRows decodes the rows, which are under one or more of keys.
 func (p *listPage) decodeRows(top fields, keys []string) error {
 	var rows []row
 	found, filled := false, false
@@ -230,7 +236,7 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 			continue
 		}
 		found = true
-		if !fitsRows(raw, maxRows) {
+		if !isBoundedList(raw, maxRows) {
 			return fmt.Errorf("%q has more than %d rows, or they have too many members", key, maxRows)
 		}
 		var items []fields
@@ -240,7 +246,7 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 		filled = filled || items != nil
 		rows = slices.Grow(rows, len(items))
 		for i, item := range items {
-			if item == nil { // what is no object is left nil, be there an error or not
+			if item == nil { // not an object; there may be an error or not
 				return fmt.Errorf("row %d of %q is not an object", i+1, key)
 			}
 			rows = append(rows, row{item.identity(), item})
@@ -256,7 +262,7 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 	return nil
 }
 
-// wholeNumber reads a count in any form that JSON writes it in; -1 for what is none.
+// wholeNumber returns a count in any form of JSON number; -1 if it is none.
 func wholeNumber(s string) int {
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || n < 0 || n > math.MaxInt32 || n != math.Trunc(n) {

@@ -107,33 +107,33 @@ func TestList(t *testing.T) {
 		{
 			name:  "the total changes always",
 			pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`), userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`), userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`)},
-			words: "the number of rows changed between pages, in each of 3 readings",
+			words: "the number of rows changed between pages, in each of 3 attempts",
 		},
 		{
 			name:  "total above the rows",
 			pages: []string{userPage("a b", `{"total":3}`)},
-			words: "the server counts 3 rows and lists 2, in each of 3 readings", asked: []string{"", "", ""},
+			words: "the server counts 3 rows but lists 2, in each of 3 attempts", asked: []string{"", "", ""},
 		},
 		{
 			name:  "total above the rows because of a duplicate",
-			pages: []string{userPage("a b b", `{"total":3}`)}, words: "counts 3 rows and lists 2",
+			pages: []string{userPage("a b b", `{"total":3}`)}, words: "counts 3 rows but lists 2",
 		},
-		{name: "repeated cursor", pages: []string{userPage("a", `{"total":9,"links":{"next":"x"}}`)}, words: "a page that was read before", asked: []string{"", "x"}},
+		{name: "repeated cursor", pages: []string{userPage("a", `{"total":9,"links":{"next":"x"}}`)}, words: "the next page is one that was read before", asked: []string{"", "x"}},
 		{
 			name:  "cursors in a circle",
 			pages: []string{userPage("a", `{"links":{"next":"x"}}`), userPage("b", `{"links":{"next":"y"}}`), userPage("c", `{"links":{"next":"x"}}`)},
-			words: "a page that was read before",
+			words: "the next page is one that was read before",
 		},
 		{name: "cursor of a strange kind", pages: []string{userPage("a", `{"total":1,"links":{"next":{"page":2}}}`)}, words: `meta.links.next is {"page":2}`},
 		{name: "total as a fraction that is whole", pages: []string{userPage("a b", `{"total":2.0}`)}, want: "a b"},
-		{name: "total with an exponent", pages: []string{userPage("a b", `{"total":9e0}`)}, words: "counts 9 rows and lists 2"},
-		{name: "total as text", pages: []string{userPage("a b", `{"total":"9"}`)}, words: "counts 9 rows and lists 2"},
+		{name: "total with an exponent", pages: []string{userPage("a b", `{"total":9e0}`)}, words: "counts 9 rows but lists 2"},
+		{name: "total as text", pages: []string{userPage("a b", `{"total":"9"}`)}, words: "counts 9 rows but lists 2"},
 		{name: "null total", pages: []string{userPage("a b", `{"total":null}`)}, want: "a b"},
-		{name: "half a row", pages: []string{userPage("a b", `{"total":2.5}`)}, words: "meta.total is 2.5, which is no count"},
-		{name: "less than nobody", pages: []string{userPage("a b", `{"total":-1}`)}, words: "meta.total is -1, which is no count"},
-		{name: "more than can be counted", pages: []string{userPage("a b", `{"total":1e30}`)}, words: "meta.total is 1e30, which is no count"},
-		{name: "total in words", pages: []string{userPage("a b", `{"total":"many"}`)}, words: `meta.total is "many", which is no count`},
-		{name: "total of a strange kind", pages: []string{userPage("a b", `{"total":{"rows":2}}`)}, words: `meta.total is {"rows":2}, which is no count`},
+		{name: "half a row", pages: []string{userPage("a b", `{"total":2.5}`)}, words: "meta.total is 2.5, which is not a count"},
+		{name: "less than nobody", pages: []string{userPage("a b", `{"total":-1}`)}, words: "meta.total is -1, which is not a count"},
+		{name: "more than can be counted", pages: []string{userPage("a b", `{"total":1e30}`)}, words: "meta.total is 1e30, which is not a count"},
+		{name: "total in words", pages: []string{userPage("a b", `{"total":"many"}`)}, words: `meta.total is "many", which is not a count`},
+		{name: "total of a strange kind", pages: []string{userPage("a b", `{"total":{"rows":2}}`)}, words: `meta.total is {"rows":2}, which is not a count`},
 		{name: "no list", pages: []string{`{"meta":{"total":0}}`}, words: `the answer has no "users"`},
 		{name: "an error with status 200", pages: []string{`{"error":"try later"}`}, words: "the answer says: try later"},
 		{name: "an error beside an empty list", pages: []string{`{"users":[],"error":"try later","meta":{"total":0}}`}, words: "the answer says: try later"},
@@ -307,7 +307,7 @@ func FuzzDecodeList(f *testing.F) {
 		if json.Unmarshal(body, &top) != nil {
 			return
 		}
-		p, err := decodeEnd(top)
+		p, err := decodeMeta(top)
 		if err == nil {
 			err = p.decodeRows(top, []string{"users", "invites"})
 		}

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// exchange is a request that was sent and what came back, before anybody judges it. The key is not in it.
+// exchange is a request that was sent and its answer, without any interpretation. It does not have
+// the key.
 type exchange struct {
 	method string
 	path   string
@@ -24,14 +25,15 @@ func (x exchange) ok() bool { return x.status/100 == 2 && x.top != nil && !isHTM
 
 type observerKey struct{}
 
-// observed makes every request under the context known to f, one after another for each list. It is how a check-up sees
-// the very answers that the client reads, without reading lists in a way of its own.
-func observed(ctx context.Context, f func(exchange)) context.Context {
+// withObserver returns a context whose requests are passed to f, those of one list in order. A
+// check-up uses it to see the same answers as the client, instead of reading the lists in its own
+// way.
+func withObserver(ctx context.Context, f func(exchange)) context.Context {
 	return context.WithValue(ctx, observerKey{}, f)
 }
 
-// tell makes an exchange known to whoever observes ctx.
-func (c *Client) tell(ctx context.Context, q call, start time.Time, a answer, body []byte) {
+// notifyObserver passes an exchange to the observer of ctx, if there is one.
+func (c *Client) notifyObserver(ctx context.Context, q call, start time.Time, a answer, body []byte) {
 	f, ok := ctx.Value(observerKey{}).(func(exchange))
 	if !ok {
 		return

@@ -19,34 +19,36 @@ var organizations = listing[org.Organization]{
 	},
 }
 
-// Identify tells which organization the key acts on. pin is the roster's `organization` line, "" for none. The documents
-// say only that the key determines the organization, so this is the best that reading can tell; the answer to
-// the first write shows it for sure.
+// Identify returns the organization that the key acts on. pin is the key `organization` of the
+// roster, "" if there is none. The documents only say that the key determines the organization, so
+// this is the best that reading can find out; the answer to the first write confirms it.
 //
-// A pin that names none of the key's organizations, and several of them without a pin, is an [*org.PinError].
+// A pin that matches none of the organizations of the key, and several organizations without a pin,
+// are an [*org.PinError].
 func (c *Client) Identify(ctx context.Context, pin string) (org.Organization, error) {
 	found, err := c.identify(ctx, pin, func() ([]org.Invitation, error) { return list(ctx, c, invitations) })
 	return found.is, err
 }
 
-// identity is which organization the key acts on, as it was found out with a pin; the zero identity is not known yet.
+// identity is the organization that the key acts on, as found with a pin; the zero identity is
+// unknown.
 type identity struct {
 	pin string
 	is  org.Organization
-	// confirmed is true when the API named the organization; false: only the pin does.
+	// confirmed is true if the API named the organization, and false if only the pin does.
 	confirmed bool
 }
 
-// identify asks for the invitations only where the organizations are not shown, and for nothing that it has found out
-// before: a key acts on the same organization as long as it lives.
+// identify finds the organization once and remembers it, because a key always acts on the same
+// organization. It calls rows, for the invitations, only if the key may not see any organization.
 func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.Invitation, error)) (identity, error) {
 	var known identity
 	select {
-	case known = <-c.known: // who asks at the same time waits for the answer
+	case known = <-c.identity: // concurrent callers wait here
 	case <-ctx.Done():
 		return identity{}, call{op: organizations.op}.failed(org.NotSent, 0, "", ctx.Err())
 	}
-	defer func() { c.known <- known }()
+	defer func() { c.identity <- known }()
 	if known.is.ID != "" && (pin == known.pin || pin == known.is.ID) {
 		return known, nil
 	}
@@ -58,15 +60,16 @@ func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.In
 	return found, err
 }
 
-// resolveOrganization picks the organization from what listing them gave.
+// resolveOrganization chooses the organization from the list of organizations, or the error of
+// reading that list.
 func resolveOrganization(
 	have []org.Organization, err error, pin string, rows func() ([]org.Invitation, error),
 ) (identity, error) {
-	if err != nil && !Hidden(err) {
+	if err != nil && !IsHidden(err) {
 		return identity{}, err
 	}
 	confirmed := func(have []org.Organization) (identity, error) {
-		o, err := choose(have, pin)
+		o, err := chooseOrganization(have, pin)
 		return identity{pin, o, err == nil}, err
 	}
 	if len(have) > 0 {
@@ -76,7 +79,7 @@ func resolveOrganization(
 	if err != nil {
 		return identity{}, err
 	}
-	have = named(listed)
+	have = organizationsIn(listed)
 	switch {
 	case len(have) == 1 && have[0].ID == "" && uuid.MatchString(pin):
 		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
@@ -87,15 +90,15 @@ func resolveOrganization(
 	case pin != "":
 		return identity{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
 	}
-	return identity{}, errors.New("the key shows no organization, neither in their list nor in an invitation; " +
+	return identity{}, errors.New("the key shows no organization, neither in the list of organizations nor in an invitation; " +
 		"name it by its id in the roster")
 }
 
-// uuid is what the ids of organizations look like in SPEC.
+// uuid matches the form of the ids of organizations in SPEC.
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// choose picks the organization that pin names, or the only one.
-func choose(have []org.Organization, pin string) (org.Organization, error) {
+// chooseOrganization returns the organization that matches pin, or the only one.
+func chooseOrganization(have []org.Organization, pin string) (org.Organization, error) {
 	var fit []org.Organization
 	for _, o := range have {
 		if pin != "" && strings.EqualFold(o.ID, pin) {
@@ -111,9 +114,9 @@ func choose(have []org.Organization, pin string) (org.Organization, error) {
 	return fit[0], nil
 }
 
-// checkOwn makes sure that the invitations listed are those of o.
-func checkOwn(o org.Organization, pin string, invitations []org.Invitation) error {
-	for _, other := range named(invitations) {
+// checkSameOrganization returns an error if an invitation is for an organization other than o.
+func checkSameOrganization(o org.Organization, pin string, invitations []org.Invitation) error {
+	for _, other := range organizationsIn(invitations) {
 		if o.ID != "" && other.ID != "" && !strings.EqualFold(other.ID, o.ID) {
 			return &org.PinError{Pin: pin, Have: []org.Organization{o, other}}
 		}
@@ -121,8 +124,8 @@ func checkOwn(o org.Organization, pin string, invitations []org.Invitation) erro
 	return nil
 }
 
-// named are the organizations that the invitations speak of, each once.
-func named(invitations []org.Invitation) []org.Organization {
+// organizationsIn returns the organizations of the invitations, without duplicates.
+func organizationsIn(invitations []org.Invitation) []org.Organization {
 	var have []org.Organization
 	seen := map[string]bool{}
 	for _, i := range invitations {

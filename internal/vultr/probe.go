@@ -13,7 +13,8 @@ type probe struct {
 	c *Client
 
 	organizations, account, invitations, invitation, users, suspended endpoint
-	// access are the lists of groups, roles and policies, holders those of who has one of them.
+	// access has the lists of groups, roles and policies, holders the lists of users who have one
+	// of them.
 	access, holders map[org.Kind]*endpoint
 }
 
@@ -50,20 +51,21 @@ func (p *probe) all() []*endpoint {
 	return all
 }
 
-// Probe asks for everything that orgsync reads, and for one example where there are many, by GETs only: as many as there
-// are pages, however many people. pin is the roster's `organization` line, "" for none. The answers are written to record
-// with everything personal replaced; nil records nothing.
+// Probe makes all kinds of requests with which orgsync reads, all of them GET: one per page of
+// each list, and one example where there is a list per group, role or policy. pin is the key
+// `organization` of the roster, "" if there is none. The answers are written to record without
+// personal data; nil records nothing.
 //
-// What the API refuses is part of the result. An error is one of ctx or of record, or comes from an API that gives no answer
-// at all.
+// A rejected request is part of the result. An error is that of ctx or of record, or means that
+// the API did not answer at all.
 func (c *Client) Probe(ctx context.Context, pin string, record *Recorder) (org.Checkup, error) {
 	p := newProbe(c)
-	out := p.look(ctx, pin)
+	out := p.run(ctx, pin)
 	if err := ctx.Err(); err != nil {
 		return org.Checkup{}, err
 	}
-	silent := !slices.ContainsFunc(p.all(), func(e *endpoint) bool { return e.status() != 0 })
-	if silent {
+	noAnswer := !slices.ContainsFunc(p.all(), func(e *endpoint) bool { return e.status() != 0 })
+	if noAnswer {
 		return org.Checkup{}, p.organizations.err
 	}
 	for _, e := range p.all() {
@@ -77,20 +79,20 @@ func (c *Client) Probe(ctx context.Context, pin string, record *Recorder) (org.C
 	return out, nil
 }
 
-// look sends the requests, first those that need nothing, then those that need an id.
-func (p *probe) look(ctx context.Context, pin string) org.Checkup {
+// run sends the requests, first those that need no id.
+func (p *probe) run(ctx context.Context, pin string) org.Checkup {
 	var out org.Checkup
 	var listed []org.Invitation
 	var people, suspended []org.User
 
 	var first sync.WaitGroup
-	first.Go(func() { out.Organizations = look(ctx, p.c, &p.organizations, organizations) })
-	first.Go(func() { out.Self, p.account.err = p.c.self(observed(ctx, p.account.observe)) })
-	first.Go(func() { listed = look(ctx, p.c, &p.invitations, invitations) })
-	first.Go(func() { people = look(ctx, p.c, &p.users, users) })
+	first.Go(func() { out.Organizations = observeList(ctx, p.c, &p.organizations, organizations) })
+	first.Go(func() { out.Self, p.account.err = p.c.readSelf(withObserver(ctx, p.account.observe)) })
+	first.Go(func() { listed = observeList(ctx, p.c, &p.invitations, invitations) })
+	first.Go(func() { people = observeList(ctx, p.c, &p.users, users) })
 	rows := make([][]accessRow, len(org.Kinds))
 	for i, kind := range org.Kinds {
-		first.Go(func() { rows[i] = look(ctx, p.c, p.access[kind], accessKinds[kind].list) })
+		first.Go(func() { rows[i] = observeList(ctx, p.c, p.access[kind], accessKinds[kind].list) })
 	}
 	first.Wait()
 	for i := range out.Organizations {
@@ -105,30 +107,30 @@ func (p *probe) look(ctx context.Context, pin string) org.Checkup {
 	})
 	out.Organization = found.is
 	if out.Unable == nil {
-		out.Unable = checkOwn(out.Organization, pin, listed)
+		out.Unable = checkSameOrganization(out.Organization, pin, listed)
 	}
 
 	var second sync.WaitGroup
-	var group *accessRow // whose members are asked for
+	var group *accessRow // the group whose members are read
 	for i, kind := range org.Kinds {
-		if row := example(rows[i]); row != nil {
+		if row := chooseExample(rows[i]); row != nil {
 			if kind == org.KindGroup {
 				group = row
 			}
 			e := p.holders[kind]
 			second.Go(func() {
-				e.err = p.c.readHolders(observed(ctx, e.observe), row)
+				e.err = p.c.readHolders(withObserver(ctx, e.observe), row)
 				e.rows = len(e.rawRows())
 			})
 		}
 	}
 	if at := slices.IndexFunc(listed, func(i org.Invitation) bool { return isID(i.ID) }); at >= 0 {
 		second.Go(func() {
-			_, p.invitation.err = p.c.Invitation(observed(ctx, p.invitation.observe), listed[at].ID)
+			_, p.invitation.err = p.c.Invitation(withObserver(ctx, p.invitation.observe), listed[at].ID)
 		})
 	}
 	if id, err := pathID(out.Organization.ID); err == nil {
-		second.Go(func() { suspended = look(ctx, p.c, &p.suspended, suspendedUsers(id)) })
+		second.Go(func() { suspended = observeList(ctx, p.c, &p.suspended, suspendedUsers(id)) })
 	}
 	second.Wait()
 	if p.users.allowed() {
@@ -141,22 +143,22 @@ func (p *probe) look(ctx context.Context, pin string) org.Checkup {
 	}
 
 	out.At = p.c.Now()
-	p.judge(&out, listed, people)
+	p.diagnose(&out, listed, people)
 	out.Traits = p.traits(out, group)
 	return out
 }
 
-// look reads a list and keeps what came.
-func look[T any](ctx context.Context, c *Client, e *endpoint, l listing[T]) []T {
+// observeList reads a list and records its answers in e.
+func observeList[T any](ctx context.Context, c *Client, e *endpoint, l listing[T]) []T {
 	var all []T
-	all, e.err = list(observed(ctx, e.observe), c, l)
+	all, e.err = list(withObserver(ctx, e.observe), c, l)
 	e.rows = len(all)
 	return all
 }
 
-// example is the row to ask about who has it: the one with most members, where the list tells, of those that can be given
-// to people; nil when there is none.
-func example(rows []accessRow) *accessRow {
+// chooseExample returns the row whose holders are read as an example: of those that can be given
+// to people, the one with the most members in its list; nil if there is none.
+func chooseExample(rows []accessRow) *accessRow {
 	var best *accessRow
 	for i := range rows {
 		row := &rows[i]

@@ -464,7 +464,7 @@ func TestProbeSurroundings(t *testing.T) {
 		api := peopled(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: sandbox.OrganizationsSeveral}})
 		found := mustProbe(t, inProcess(t, api), "", nil)
 		own := api.World().Organization
-		want := fmt.Sprintf("; its invitations are those of %q (%s)", own.Name, own.ID)
+		want := fmt.Sprintf("; its invitations are for %q (%s)", own.Name, own.ID)
 		var pin *org.PinError
 		if !errors.As(found.Unable, &pin) || len(found.Organizations) != 2 || !strings.HasSuffix(found.Limits[0].Detail, want) {
 			t.Errorf("unable: %v; organizations %v; limits %v", found.Unable, found.Organizations, found.Limits)
@@ -500,10 +500,10 @@ func TestExample(t *testing.T) {
 	}
 	deleted, assumable := row("deleted", 9), row("assumable", 9)
 	deleted.Deleted, assumable.Assumable = true, true
-	if got := example([]accessRow{deleted, row("../x", 9), row("small", 1), row("large", 3), row("middle", 2), assumable}); got == nil || got.ID != "large" {
+	if got := chooseExample([]accessRow{deleted, row("../x", 9), row("small", 1), row("large", 3), row("middle", 2), assumable}); got == nil || got.ID != "large" {
 		t.Errorf("the example is %+v, want the large one", got)
 	}
-	if got := example([]accessRow{deleted, assumable}); got != nil {
+	if got := chooseExample([]accessRow{deleted, assumable}); got != nil {
 		t.Errorf("the example is %+v, want none", got)
 	}
 }
@@ -534,8 +534,8 @@ func TestTraits(t *testing.T) {
 			t.Parallel()
 			got := newTraits(shorten)
 			row := decodeFields(t, test.row)
-			got.invitation(row, now)
-			got.dates(row)
+			got.addInvitation(row, now)
+			got.addDates(row)
 			for _, trait := range got.list() {
 				if trait.Axis == test.axis && strings.Join(trait.Seen, " ") != test.want {
 					t.Errorf("%s: %q, want %q", test.axis, trait.Seen, test.want)
@@ -547,7 +547,7 @@ func TestTraits(t *testing.T) {
 		t.Parallel()
 		got := newTraits(shorten)
 		users := []fields{decodeFields(t, `{"id":"u1","email":"ada@example.com","status":false}`)}
-		got.members(nil, []fields{decodeFields(t, `{"id":"u1","email":"Ada@example.com","active":false}`)}, users)
+		got.addMembers(nil, []fields{decodeFields(t, `{"id":"u1","email":"Ada@example.com","active":false}`)}, users)
 		if got.seen["removal"] != nil {
 			t.Error("a suspended member passes for one who was taken out of the group")
 		}
@@ -556,10 +556,10 @@ func TestTraits(t *testing.T) {
 		t.Parallel()
 		got := newTraits(shorten)
 		for i := range 100 {
-			got.see("status-words", fmt.Sprint(i))
+			got.add("status-words", fmt.Sprint(i))
 		}
-		if n := len(got.seen["status-words"]); n != maxSeen {
-			t.Errorf("%d values are kept, want %d", n, maxSeen)
+		if n := len(got.seen["status-words"]); n != maxTraitValues {
+			t.Errorf("%d values are kept, want %d", n, maxTraitValues)
 		}
 	})
 }

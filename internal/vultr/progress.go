@@ -2,22 +2,23 @@ package vultr
 
 import "sync"
 
-// reads counts the requests of lists for whoever wants to know how far reading is.
-type reads struct {
-	tell func(done, known int) // nil: nobody
+// progress counts the requests for lists.
+type progress struct {
+	report func(done, known int) // may be nil
 
 	mu          sync.Mutex
 	done, known int
 }
 
-// count takes in that as many more requests are done, and known to be needed.
-func (r *reads) count(done, known int) {
-	if r.tell == nil || done == 0 && known == 0 {
+// count adds requests that are done, and requests that are known to be needed, and reports the
+// sums.
+func (r *progress) count(done, known int) {
+	if r.report == nil || done == 0 && known == 0 {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done += done
 	r.known += known
-	r.tell(r.done, r.known)
+	r.report(r.done, r.known)
 }

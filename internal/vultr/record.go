@@ -16,7 +16,8 @@ import (
 	"strings"
 )
 
-// Recorder keeps answers in a folder, one file each, with everything personal replaced. nil keeps nothing.
+// Recorder writes answers to a folder, one file each, without personal data. A nil Recorder writes
+// nothing.
 type Recorder struct {
 	dir      string
 	redactor *redactor
@@ -31,14 +32,14 @@ type recording struct {
 	Status  int               `json:"status"`
 	Headers map[string]string `json:"headers"`
 	Body    json.RawMessage   `json:"body,omitempty"` // JSON
-	// Text says what stood in place of JSON: "" for nothing at all.
+	// Text is a replacement for a body that is not JSON; "" for an empty body.
 	Text string `json:"text,omitempty"`
 }
 
 const (
 	readmeName  = "README.txt"
 	readmeTitle = "Recorded answers of the Vultr API"
-	// textPage stands for any web page, textOther for anything else that is no JSON.
+	// textPage replaces any web page, textOther anything else that is not JSON.
 	textPage  = "<!DOCTYPE html><html><head><title>replaced</title></head></html>"
 	textOther = "replaced"
 )
@@ -64,8 +65,8 @@ To make a test of it, put the folder into testdata/recorded.
 
 var recordingName = regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`)
 
-// NewRecorder makes the folder, mode 0700. One that holds an earlier recording and nothing else is emptied; one that holds
-// anything else is refused.
+// NewRecorder creates the folder, with mode 0700. If the folder has only an earlier recording, that
+// is deleted; if it has anything else, that is an error.
 func NewRecorder(dir string) (*Recorder, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,12 +77,12 @@ func NewRecorder(dir string) (*Recorder, error) {
 	}
 	for _, e := range entries {
 		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName.MatchString(e.Name()) {
-			return nil, fmt.Errorf("record: %s holds %q, which is not part of a recording; name a folder that is new or empty", dir, e.Name())
+			return nil, fmt.Errorf("record: %s holds %q, which is not part of a recording; use a new or empty folder", dir, e.Name())
 		}
 	}
 	if len(entries) > 0 {
 		if text, err := os.ReadFile(filepath.Join(dir, readmeName)); err != nil || !strings.HasPrefix(string(text), readmeTitle) {
-			return nil, fmt.Errorf("record: %s is not empty and holds no recording; name a folder that is new or empty", dir)
+			return nil, fmt.Errorf("record: %s is not empty and has no recording; use a new or empty folder", dir)
 		}
 	}
 	for _, e := range entries {
@@ -93,7 +94,7 @@ func NewRecorder(dir string) (*Recorder, error) {
 	return r, r.write(readmeName, []byte(readme))
 }
 
-// add keeps one answer to what name says was asked for. Where none came there is nothing to keep.
+// add writes one answer; name is the kind of request. It does nothing if there was no answer.
 func (r *Recorder) add(name string, x exchange) error {
 	if r == nil || x.status == 0 {
 		return nil
@@ -106,7 +107,7 @@ func (r *Recorder) add(name string, x exchange) error {
 	return r.write(fmt.Sprintf("%03d-%s.json", r.files, strings.ReplaceAll(name, " ", "-")), content)
 }
 
-// write makes a file that was not there.
+// write creates a file that must not exist.
 func (r *Recorder) write(name string, content []byte) error {
 	f, err := os.OpenFile(filepath.Join(r.dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -119,7 +120,7 @@ func (r *Recorder) write(name string, content []byte) error {
 	return nil
 }
 
-// exchange is the content of the file about x.
+// exchange returns the content of the file for x.
 func (r *redactor) exchange(x exchange) ([]byte, error) {
 	kept := recording{Method: x.method, Path: r.path(x.path), Query: r.query(x.query), Status: x.status, Headers: headers(x.header)}
 	body, err := r.json(x.body, "")
@@ -139,7 +140,7 @@ func (r *redactor) exchange(x exchange) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// path is a documented path, as in /v2/groups/{id}/members, with what stands for the id.
+// path returns a documented path, as in /v2/groups/{id}/members, with the id replaced.
 func (r *redactor) path(path string) string {
 	const id = 3 // after "", "v2" and "groups"
 	parts := strings.Split(path, "/")
@@ -160,12 +161,13 @@ func (r *redactor) query(query url.Values) string {
 }
 
 var (
-	// jsonType is any type of JSON, pageType what proxies and portals send.
+	// jsonType matches all JSON types, pageType the types that proxies and portals send.
 	jsonType = regexp.MustCompile(`^application/([a-z.]{1,40}\+)?json(; ?charset=(utf-8|UTF-8))?$`)
 	pageType = regexp.MustCompile(`^text/(html|plain)(; ?charset=(utf-8|UTF-8))?$`)
 )
 
-// headers are those that say how to read an answer and when to come again, as far as they say nothing else.
+// headers returns the headers that say how to read an answer and when to retry, if their values
+// are safe.
 func headers(h http.Header) map[string]string {
 	kept := map[string]string{}
 	for name := range h {

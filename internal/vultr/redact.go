@@ -15,24 +15,26 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// redactor replaces what answers say about people and organizations. What is kept is on a list, so that a field nobody
-// thought of cannot give anybody away: known words, dates, small numbers, names of fields. The same text is replaced by
-// the same one throughout, and the form is kept: an address becomes an address, a UUID a UUID.
+// redactor replaces what answers say about people and organizations. It keeps only what is listed
+// here, so that an unexpected field cannot reveal anything: known words, dates, small numbers,
+// names of fields. The same text always has the same replacement, and the form is kept: an address
+// is replaced by an address, a UUID by a UUID.
 //
-// The replacements count up; nothing is computed from what they stand for.
+// Replacements are numbered; nothing is computed from the originals.
 type redactor struct {
 	replaced map[original]string
 	counts   map[string]int
 }
 
-// original is what was replaced. An address and its domain are not the texts that look like them.
+// original is what was replaced. An address and a domain are different from a text with the same
+// characters.
 type original struct{ kind, text string }
 
 func newRedactor() *redactor {
 	return &redactor{replaced: map[original]string{}, counts: map[string]int{}}
 }
 
-// keptWords are kept in any case of letters. They are what the API, or one of its kind, says about the state of things.
+// keptWords are kept, in any letter case. They are words of this and similar APIs for states.
 var keptWords = func() map[string]bool {
 	words := map[string]bool{}
 	for _, word := range strings.Fields(`
@@ -45,7 +47,7 @@ var keptWords = func() map[string]bool {
 	`) {
 		words[word] = true
 	}
-	// The refusals that the API is known to make; they are told apart by nobody, and worth having.
+	// Known error texts of the API, which help to understand a recording.
 	for _, line := range []string{
 		"invite pending", "not found", "invite not found", "group not found", "role not found", "policy not found", "organization not found.", "invalid user",
 	} {
@@ -54,7 +56,7 @@ var keptWords = func() map[string]bool {
 	return words
 }()
 
-// countingKeys are the fields whose numbers are counts and states.
+// countingKeys are the fields whose numbers are counts or states.
 var countingKeys = []string{"total", "status", "api_enabled", "active", "service_user", "invite_accepted", "max_session_duration", "per_page"}
 
 var (
@@ -63,10 +65,10 @@ var (
 	digits    = regexp.MustCompile(`^[0-9]{1,64}$`)
 )
 
-// marker begins what stands for hexadecimal ids, so that they are known for what they are.
+// marker is the beginning of the replacements of hexadecimal ids, so that they can be recognized.
 const marker = "facade"
 
-// text is what stands for s, which stands under name.
+// text returns the replacement of s, which is the value of name.
 func (r *redactor) text(s, name string) string {
 	core := strings.TrimSpace(s)
 	switch {
@@ -89,33 +91,33 @@ func (r *redactor) replace(core, name string) string {
 	if digits.MatchString(core) {
 		return r.number(core)
 	}
-	return r.once(original{"text", core}, func() string {
+	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
 		case uuid.MatchString(core):
 			return fmt.Sprintf("%s00-0000-4000-8000-%012x", marker, r.next("uuid"))
 		case hexDigits.MatchString(core):
 			return marker + fmt.Sprintf("%0*x", len(core)-len(marker), r.next(fmt.Sprint("hex", len(core))))
-		case isID(core): // what can stand in a path still can, and what cannot still cannot
+		case isID(core): // the replacement is valid in a path if the original is
 			return fmt.Sprint("text-", r.next("text"))
 		}
 		return fmt.Sprint("text ", r.next("text"))
 	})
 }
 
-// address keeps what matters about addresses: which are the same person's, which have a domain in common, and whether
-// there are capital letters.
+// address keeps what matters about addresses: which are equal, which have the same domain, and
+// whether they have capital letters.
 func (r *redactor) address(a org.Address) string {
-	domain := r.once(original{"domain", a.Domain()}, func() string { return fmt.Sprintf("domain-%d.example.com", r.next("domain")) })
-	key := r.once(original{"address", a.Key()}, func() string { return fmt.Sprintf("user-%d@%s", r.next("user"), domain) })
+	domain := r.replaceOnce(original{"domain", a.Domain()}, func() string { return fmt.Sprintf("domain-%d.example.com", r.next("domain")) })
+	key := r.replaceOnce(original{"address", a.Key()}, func() string { return fmt.Sprintf("user-%d@%s", r.next("user"), domain) })
 	if s := a.String(); s != strings.ToLower(s) {
 		return "U" + key[1:]
 	}
 	return key
 }
 
-// number is what stands for a row of digits: as many, while there are enough.
+// number returns the replacement of a sequence of digits, if possible of the same length.
 func (r *redactor) number(core string) string {
-	return r.once(original{"digits", core}, func() string { return fmt.Sprintf("1%0*d", len(core)-1, r.next("digits")) })
+	return r.replaceOnce(original{"digits", core}, func() string { return fmt.Sprintf("1%0*d", len(core)-1, r.next("digits")) })
 }
 
 func (r *redactor) next(kind string) int {
@@ -123,8 +125,8 @@ func (r *redactor) next(kind string) int {
 	return r.counts[kind]
 }
 
-// once remembers what stands for o.
-func (r *redactor) once(o original, replacement func() string) string {
+// replaceOnce returns the replacement of o, which is created the first time.
+func (r *redactor) replaceOnce(o original, replacement func() string) string {
 	have, ok := r.replaced[o]
 	if !ok {
 		have = replacement()
@@ -133,7 +135,8 @@ func (r *redactor) once(o original, replacement func() string) string {
 	return have
 }
 
-// key is what stands for the key of an object: itself, if it is made like the name of a field.
+// key returns the replacement of a key of an object: the key itself, if it looks like the name of
+// a field.
 func (r *redactor) key(name string) string {
 	if fieldName.MatchString(name) {
 		return name
@@ -141,8 +144,8 @@ func (r *redactor) key(name string) string {
 	return r.text(name, "")
 }
 
-// isDate reports whether s is nothing but a date since 1970 in a form that is known, and not longer
-// than dates are.
+// isDate reports whether s is only a date since 1970, in a known form and not longer than dates
+// are.
 func isDate(s string) bool {
 	t, understood := parseDate(s)
 	if !understood {
@@ -151,10 +154,10 @@ func isDate(s string) bool {
 	return t.Year() >= 1970 && len(s) <= len("2006-01-02T15:04:05.999999999+00:00")
 }
 
-// json is a JSON value with its strings, numbers and keys replaced. Its shape is kept: the order and number of keys and
-// items, and the kind of each value.
+// json returns a JSON value with its strings, numbers and keys replaced. The order and number of
+// keys and items, and the kind of each value, stay the same.
 func (r *redactor) json(raw []byte, name string) ([]byte, error) {
-	if !json.Valid(raw) { // which bounds how deep it is nested, as the decoder of tokens does not
+	if !json.Valid(raw) { // also limits the depth, which Decoder.Token does not
 		return nil, errors.New("not JSON")
 	}
 	var out bytes.Buffer
@@ -169,7 +172,7 @@ func (r *redactor) json(raw []byte, name string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// value copies the next value of in, which stands under name.
+// value copies the next value of in, which is the value of name.
 func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error {
 	token, err := in.Token()
 	if err != nil {
@@ -202,7 +205,7 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error
 	case string:
 		out.WriteString(quote(r.text(v, name)))
 	case json.Number:
-		out.WriteString(r.figure(v.String(), name))
+		out.WriteString(r.jsonNumber(v.String(), name))
 	case bool:
 		out.WriteString(strconv.FormatBool(v))
 	default:
@@ -211,8 +214,8 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error
 	return nil
 }
 
-// figure is what stands for a number: ids and balances are numbers, too.
-func (r *redactor) figure(n, name string) string {
+// jsonNumber returns the replacement of a number, because ids and balances may be numbers.
+func (r *redactor) jsonNumber(n, name string) string {
 	if n == "0" || n == "1" || slices.Contains(countingKeys, name) {
 		return n
 	}
@@ -227,7 +230,7 @@ func (r *redactor) figure(n, name string) string {
 	}, n)
 }
 
-// quote is s as a JSON string.
+// quote returns s as a JSON string.
 func quote(s string) string {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

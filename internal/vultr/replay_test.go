@@ -141,7 +141,7 @@ func pinOf(t *testing.T, c *Client) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range named(rows) {
+	for _, o := range organizationsIn(rows) {
 		return o.ID
 	}
 	return ""

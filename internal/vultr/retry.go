@@ -12,13 +12,15 @@ import (
 )
 
 const (
-	// maxTries is how often a call is sent in all where no answer came that counts.
-	maxTries = 4
-	// maxThrottled is how many answers 429 a call takes; after each the limiter makes everybody wait.
+	// maxAttempts is how often a call is sent if it gets no usable answer.
+	maxAttempts = 4
+	// maxThrottled is after how many 429 answers a call fails; after each of them the limiter
+	// pauses all requests.
 	maxThrottled = 8
 )
 
-// read sends a GET until it is answered. Reading twice harms nobody, so every failure is tried again that may pass.
+// read sends a GET until it is answered. Reading again is harmless, so it is repeated after every
+// failure that may be temporary.
 func (c *Client) read(ctx context.Context, q call) (answer, error) {
 	q.method = http.MethodGet
 	a, _, err := c.repeat(ctx, q, func(failure *org.CallError) bool {
@@ -29,16 +31,17 @@ func (c *Client) read(ctx context.Context, q call) (answer, error) {
 	return a, err
 }
 
-// write sends anything but a GET. It is repeated only where the server surely did not act. All writes go through here.
-// The count is of the requests that may have reached the server, also with an error; the error is an *org.CallError.
-// What has waited for its turn longer than [org.SendWithin] is not sent: the ledger's line about it would be too old.
+// write sends a request other than GET, and repeats it only if the server certainly did not act.
+// All writes use it. It returns the number of requests that may have reached the server, also with
+// an error, which is an *org.CallError. A request that has waited longer than [org.SendWithin] is
+// not sent: its intent in the ledger would be too old.
 func (c *Client) write(ctx context.Context, q call) (answer, int, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, org.SendWithin, errTurn)
+	ctx, cancel := context.WithTimeoutCause(ctx, org.SendWithin, errWaitedTooLong)
 	defer cancel()
 	return c.repeat(ctx, q, func(failure *org.CallError) bool { return failure.Failure == org.NotSent })
 }
 
-// repeat sends q until it is answered, or fails in a way after which it may not be sent again.
+// repeat sends q until it is answered, or until it fails and must not be sent again.
 func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bool) (answer, int, error) {
 	requests, tries := 0, 0
 	t := throttling{since: time.Now(), others: c.throttled.Load()}
@@ -62,7 +65,7 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 		case !may(failure):
 			return a, requests, failure
 		}
-		if tries++; tries == maxTries {
+		if tries++; tries == maxAttempts {
 			return a, requests, failure
 		}
 		if sleep(ctx, backoff(tries, a.header)) != nil {
@@ -71,44 +74,45 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 	}
 }
 
-// errTurn ends a write that has waited too long. Unlike the end of a run it is not a
+// errWaitedTooLong ends a write that has waited too long. Unlike the end of a run it is not a
 // [context.DeadlineExceeded].
-var errTurn = fmt.Errorf("it had to wait longer than %v for its turn", org.SendWithin)
+var errWaitedTooLong = fmt.Errorf("it waited longer than %v to be sent", org.SendWithin)
 
-// throttling is what a call knows of answers 429.
+// throttling has what a call knows about 429 answers.
 type throttling struct {
 	since   time.Time // when the call began
 	answers int       // 429 to the call itself
-	words   string    // of the last of these
-	others  int64     // all answers 429 to the client before
+	words   string    // the text of the last one
+	others  int64     // 429 answers to the client before the call
 }
 
-// message says how often the call was answered 429, and how long it took.
+// message returns the text of the last 429, how many there were, and how long that took.
 func (t throttling) message() string {
 	times := "once"
 	if t.answers > 1 {
 		times = fmt.Sprintf("%d times", t.answers)
 	}
-	return fmt.Sprintf("%s (answered so %s in %v)", t.words, times, time.Since(t.since).Round(time.Second))
+	return fmt.Sprintf("%s (429 was returned %s in %v)", t.words, times, time.Since(t.since).Round(time.Second))
 }
 
-// outOfTime is the failure of a call that was not sent, or not sent again, before ctx ended. Where
-// answers 429 made it wait, it has their status.
+// outOfTime returns the failure of a call that was not sent, or not sent again, before ctx ended.
+// If it had to wait because of 429 answers, it has that status.
 func (c *Client) outOfTime(ctx context.Context, q call, t throttling) *org.CallError {
 	err := ctx.Err()
-	if errors.Is(context.Cause(ctx), errTurn) {
-		err = errTurn
+	if errors.Is(context.Cause(ctx), errWaitedTooLong) {
+		err = errWaitedTooLong
 	}
 	switch {
 	case t.answers > 0:
 		return q.failed(org.NotSent, http.StatusTooManyRequests, t.message(), err)
 	case c.throttled.Load() > t.others || c.limiter.untilResume() > 0:
-		return q.failed(org.NotSent, http.StatusTooManyRequests, "other requests were answered so, and all wait", err)
+		return q.failed(org.NotSent, http.StatusTooManyRequests, "other requests got this answer, so all requests wait", err)
 	}
 	return q.failed(org.NotSent, 0, "", err)
 }
 
-// backoff is the wait after the given number of tries: half a second, doubled each time, with jitter, or what a 503 asks for.
+// backoff returns the wait after the given number of attempts: half a second, doubled each time,
+// with jitter, or longer if a 503 asks for that.
 func backoff(tries int, h http.Header) time.Duration {
 	wait := 500 * time.Millisecond << (tries - 1)
 	wait = wait/2 + rand.N(wait/2)
@@ -118,7 +122,7 @@ func backoff(tries int, h http.Header) time.Duration {
 	return wait
 }
 
-// sleep waits for d. It reports the error of ctx, also when there is nothing to wait for.
+// sleep waits for d and returns the error of ctx, also if d is 0.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 || ctx.Err() != nil {
 		return ctx.Err()

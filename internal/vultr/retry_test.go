@@ -162,8 +162,8 @@ func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
 				cfg.Transport = transport
 				c := mustNew(t, cfg)
 				receipt, err := c.Invite(t.Context(), ada, true)
-				if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 || dials != maxTries {
-					t.Errorf("%v (%v), %d requests, %d connections tried; want not sent, 0 and %d", err, got.Failure, receipt.Requests, dials, maxTries)
+				if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 || dials != maxAttempts {
+					t.Errorf("%v (%v), %d requests, %d connections tried; want not sent, 0 and %d", err, got.Failure, receipt.Requests, dials, maxAttempts)
 				}
 				if got := c.Stats(); got.Requests != 0 {
 					t.Errorf("Stats = %+v, want no request", got)
@@ -334,7 +334,7 @@ func TestCancelledInFlight(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var requests atomic.Int32
 			c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
-				if requests.Add(1) == maxTries {
+				if requests.Add(1) == maxAttempts {
 					time.Sleep(20 * time.Second)
 				}
 				answerJSON(w, 500, "")
@@ -345,8 +345,8 @@ func TestCancelledInFlight(t *testing.T) {
 			if _, err := list(ctx, c, users); !errors.Is(err, context.Canceled) {
 				t.Errorf("list gives %v, want context.Canceled", err)
 			}
-			if got := time.Since(start); got != 10*time.Second || requests.Load() != maxTries {
-				t.Errorf("it took %v and %d requests, want to end with the caller, after 10 s, in request %d", got, requests.Load(), maxTries)
+			if got := time.Since(start); got != 10*time.Second || requests.Load() != maxAttempts {
+				t.Errorf("it took %v and %d requests, want to end with the caller, after 10 s, in request %d", got, requests.Load(), maxAttempts)
 			}
 			time.Sleep(time.Minute)
 		})
@@ -402,27 +402,27 @@ func TestThrottledTooLong(t *testing.T) {
 	}{
 		{
 			name: "a mail that may not wait longer", handler: throttle("45"), call: invite,
-			words: "invite Ada@example.com: HTTP 429: slow down (answered so 7 times in 5m0s): it had to wait longer than 5m0s for its turn",
+			words: "invite Ada@example.com: HTTP 429: slow down (429 was returned 7 times in 5m0s): it waited longer than 5m0s to be sent",
 		},
 		{
 			name: "a mail in a run that ends", handler: throttle("50"), call: invite, limit: 2 * time.Minute,
-			words: "HTTP 429: slow down (answered so 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
+			words: "HTTP 429: slow down (429 was returned 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
 		},
 		{
 			name: "a list in a run that ends", handler: throttle("50"), call: read, limit: 2 * time.Minute,
-			words: "list users: HTTP 429: slow down (answered so 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
+			words: "list users: HTTP 429: slow down (429 was returned 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
 		},
 		{
 			name: "stopped in the pause", handler: throttle("50"), call: invite, stop: 10 * time.Second,
-			words: "HTTP 429: slow down (answered so once in 10s): context canceled", is: context.Canceled,
+			words: "HTTP 429: slow down (429 was returned once in 10s): context canceled", is: context.Canceled,
 		},
 		{
 			name: "a mail that was tried often enough", handler: throttle("2"), call: invite,
-			words: "HTTP 429: slow down (answered so 8 times in 14s)",
+			words: "HTTP 429: slow down (429 was returned 8 times in 14s)",
 		},
 		{
 			name: "a list that was tried often enough", handler: throttle("2"), call: read,
-			words: "list users: HTTP 429: slow down (answered so 8 times in 14s)",
+			words: "list users: HTTP 429: slow down (429 was returned 8 times in 14s)",
 		},
 		{
 			name: "a mail behind others that were throttled", handler: throttle("60"), limit: 40 * time.Second, is: context.DeadlineExceeded,
@@ -437,7 +437,7 @@ func TestThrottledTooLong(t *testing.T) {
 				<-done
 				return err
 			},
-			words: "invite Ada@example.com: HTTP 429: other requests were answered so, and all wait: context deadline exceeded",
+			words: "invite Ada@example.com: HTTP 429: other requests got this answer, so all requests wait: context deadline exceeded",
 		},
 	}
 	for _, test := range tests {

@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	// maxAnswer is the largest answer that is read; a page of 500 rows is far below.
+	// maxAnswer is the maximum size of an answer in bytes; a page of 500 rows is far smaller.
 	maxAnswer = 32 << 20
-	// maxRefusal is how much of an answer that is no success is read for the server's words.
-	maxRefusal = 64 << 10
-	// stopGrace is how long a write in flight may go on when its caller has stopped.
+	// maxErrorBody is how many bytes of an answer that is not a success are read for its text.
+	maxErrorBody = 64 << 10
+	// stopGrace is how long a write in flight may continue after its caller has stopped.
 	stopGrace = 10 * time.Second
 )
 
@@ -32,22 +32,22 @@ var (
 	errStopped  = fmt.Errorf("no answer within %v of the stop", stopGrace)
 )
 
-// call is one thing to ask of the API.
+// call is a request to the API.
 type call struct {
 	op, target string // for errors, as in org.CallError
 	method     string
-	path       string // from /v2 on; ids in it have passed pathID
+	path       string // begins with /v2; ids in it were checked by pathID
 	query      url.Values
 	body       any  // sent as JSON; nil: no body
-	mayBeEmpty bool // a success says all by its status; there need be no JSON
-	first      bool // it goes before others that wait for a slot
+	mayBeEmpty bool // a success may have no JSON
+	first      bool // goes before others that wait for a slot
 }
 
 func (q call) failed(f org.Failure, status int, message string, cause error) *org.CallError {
 	return &org.CallError{Op: q.op, Target: q.target, Failure: f, Status: status, Message: message, Err: cause}
 }
 
-// answer is what came back. Even where the call failed, it says what is known.
+// answer is what the server sent. If the call failed, it has what is known.
 type answer struct {
 	sent   bool // the request may have reached the server
 	status int
@@ -55,7 +55,7 @@ type answer struct {
 	fields fields // the top of the JSON object; only without a failure
 }
 
-// errorText returns what a success says that went wrong, or "" when it says nothing of the kind.
+// errorText returns the error in a successful answer; "" if there is none.
 func (a answer) errorText() string {
 	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	if mediaType == "application/problem+json" { // RFC 9457
@@ -63,20 +63,21 @@ func (a answer) errorText() string {
 		if err != nil {
 			panic(err) // it was read from JSON
 		}
-		return wordsIn(all)
+		return textIn(all)
 	}
 	return a.fields.errorText()
 }
 
-// send waits for its turn and sends q once. Without a failure the answer is a 2xx with a JSON object.
+// send waits until it may send q, and sends it once. Without a failure the answer is a 2xx with a
+// JSON object.
 func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	ticket, err := c.admit(ctx, q.first)
 	if err != nil {
 		return answer{}, q.failed(org.NotSent, 0, "", err)
 	}
-	defer c.slots.give()
+	defer c.slots.release()
 
-	bounded, cancel := c.bound(ctx, q)
+	bounded, cancel := c.withTimeout(ctx, q)
 	defer cancel()
 	var asked, connected atomic.Bool
 	bounded = httptrace.WithClientTrace(bounded, &httptrace.ClientTrace{
@@ -89,9 +90,10 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	}
 
 	start := time.Now()
-	// RoundTrip and not http.Client.Do: one request, one answer, and a redirect is an answer like any other.
+	// RoundTrip and not http.Client.Do, so that there is exactly one request and redirects are not
+	// followed.
 	res, err := c.transport.RoundTrip(req)
-	// Only a transport that asked for a connection and got none has surely sent nothing.
+	// Only a transport that asked for a connection and got none has certainly sent nothing.
 	a := answer{sent: err == nil || !asked.Load() || connected.Load()}
 	if a.sent {
 		c.requests.Add(1)
@@ -102,9 +104,9 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 		body, err = readBody(res)
 	}
 	if err != nil {
-		err = c.cause(ctx, bounded, q, err)
+		err = c.requestError(ctx, bounded, q, err)
 	}
-	c.tell(ctx, q, start, a, body)
+	c.notifyObserver(ctx, q, start, a, body)
 	log := c.log.With("method", q.method, "path", q.path, "status", a.status, "duration", time.Since(start))
 	if err != nil {
 		log = log.With("error", err)
@@ -119,14 +121,14 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 
 // understand says what came of a request. err is why there is no answer, or no whole one.
 func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *org.CallError) {
-	failure := failureOf(a.status)
+	failure := failureOfStatus(a.status)
 	switch {
 	case a.status == 0 && a.sent:
 		return a, q.failed(org.Lost, 0, "", err)
 	case a.status == 0:
 		return a, q.failed(org.NotSent, 0, "", err)
 	case failure != 0:
-		return a, q.failed(failure, a.status, c.clean(serverWords(a, body)), nil)
+		return a, q.failed(failure, a.status, c.clean(failureText(a, body)), nil)
 	case errors.Is(err, errTooLarge):
 		return a, q.failed(org.Unreadable, a.status, "", err)
 	case err != nil:
@@ -135,48 +137,49 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 	if q.mayBeEmpty && len(bytes.TrimSpace(body)) == 0 {
 		return a, nil
 	}
-	if !fits(body, maxMembers) {
+	if !hasAtMost(body, maxMembers) {
 		return a, q.failed(org.Unreadable, a.status, "", errTooMany)
 	}
 	if a.fields = decodeObject(body); isHTML(a.header) || a.fields == nil {
-		return a, q.failed(org.Unreadable, a.status, c.clean(notJSON(a, body)), nil)
+		return a, q.failed(org.Unreadable, a.status, c.clean(describeNonJSON(a, body)), nil)
 	}
-	// What the words say is not relied on: whether the server acted is found out by reading.
+	// The text is not trusted: reading finds out whether the server acted.
 	if text := a.errorText(); text != "" {
 		return a, q.failed(org.Unreadable, a.status, c.clean("the answer says: "+text), nil)
 	}
-	// Only an answer of the API's own tells its time: a gateway's error page has a clock of its own. Writes, of which there may
-	// be many in a row, may all go to one machine; what a list shows is judged by the clocks that lists come with. So may the
-	// pages of one list, of which only the first counts.
+	// Only an answer of the API has its time: the error page of a gateway has another clock. All
+	// writes in a row, and all pages of a list, may be answered by one machine. So only reads
+	// count, and of a list only the first page.
 	if q.method == http.MethodGet && !q.query.Has("cursor") {
 		c.clock.observe(a.header)
 	}
 	return a, nil
 }
 
-// lateError ends a request that took too long. Unlike the end of the caller's context it is not a
-// [context.DeadlineExceeded]; it is known by its Timeout, as the errors of net are.
-type lateError struct{ after time.Duration }
+// timeoutError ends a request that took too long. Unlike the end of the caller's context it is not
+// a [context.DeadlineExceeded]; like the errors of net it has the method Timeout.
+type timeoutError struct{ after time.Duration }
 
-func (e lateError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
-func (e lateError) Timeout() bool { return true }
+func (e timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
+func (e timeoutError) Timeout() bool { return true }
 
-// admit waits until a request may go out; an error of ctx means that it may not. The slot comes before the limiter: who
-// waited for a slot with a token in hand would break the spacing.
+// admit waits until a request may be sent; with an error, which is that of ctx, it may not. It
+// acquires the slot before the limiter's token: waiting for a slot with a token would break the
+// spacing.
 func (c *Client) admit(ctx context.Context, first bool) (ticket int, err error) {
-	if err := c.slots.take(ctx, first); err != nil {
+	if err := c.slots.acquire(ctx, first); err != nil {
 		return 0, err
 	}
 	if ticket, err = c.limiter.wait(ctx); err != nil {
-		c.slots.give()
+		c.slots.release()
 	}
 	return ticket, err
 }
 
-// bound limits one request in time. A read ends with its caller. A write that has been admitted is not torn off when its
-// caller stops, because its answer says whether a mail went out: it gets a grace.
-func (c *Client) bound(ctx context.Context, q call) (context.Context, context.CancelFunc) {
-	late := lateError{c.timeout}
+// withTimeout returns a context that limits one request. A read ends when ctx ends. A write that
+// was admitted continues for stopGrace, because its answer says whether a mail was sent.
+func (c *Client) withTimeout(ctx context.Context, q call) (context.Context, context.CancelFunc) {
+	late := timeoutError{c.timeout}
 	if q.method == http.MethodGet {
 		return context.WithTimeoutCause(ctx, c.timeout, late)
 	}
@@ -208,11 +211,11 @@ func (c *Client) newRequest(ctx context.Context, q call) (*http.Request, error) 
 	return req, nil
 }
 
-// readBody reads the whole answer, or as much of a refusal as its words need.
+// readBody returns the whole answer, or as much of an error as its text needs.
 func readBody(res *http.Response) ([]byte, error) {
 	defer res.Body.Close()
-	if failureOf(res.StatusCode) != 0 {
-		return io.ReadAll(io.LimitReader(res.Body, maxRefusal))
+	if failureOfStatus(res.StatusCode) != 0 {
+		return io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	}
 	var body bytes.Buffer
 	if res.ContentLength > 0 {
@@ -225,8 +228,9 @@ func readBody(res *http.Response) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// cause is why a request failed: what ended its time, if that was it, else err, which may quote what the server sent.
-func (c *Client) cause(ctx, bounded context.Context, q call, err error) error {
+// requestError returns why a request failed: the reason why its context ended, if it did, or else
+// err without the key.
+func (c *Client) requestError(ctx, bounded context.Context, q call, err error) error {
 	switch text := err.Error(); {
 	case bounded.Err() != nil && ctx.Err() != nil && q.method == http.MethodGet:
 		return ctx.Err()
@@ -240,13 +244,15 @@ func (c *Client) cause(ctx, bounded context.Context, q call, err error) error {
 	return err
 }
 
-// isHTML tells what a proxy, a portal or a maintenance page sends; whatever else holds a JSON object is JSON.
+// isHTML reports whether an answer is a web page, as proxies, portals and maintenance pages send
+// it. Other content types may hold JSON.
 func isHTML(h http.Header) bool {
 	mediaType, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	return mediaType == "text/html" || mediaType == "application/xhtml+xml"
 }
 
-// pathID gives id back if it can be one segment of a path. Ids come from the server; "../x" or "" would name something else.
+// pathID returns id if it can be one segment of a path. Ids come from the server; "../x" or ""
+// would change the path.
 func pathID(id string) (string, error) {
 	if !isID(id) {
 		return "", fmt.Errorf("the id %q cannot be used in a request", shorten(id))
@@ -254,7 +260,8 @@ func pathID(id string) (string, error) {
 	return id, nil
 }
 
-// isID tells whether id is made like those of the API (UUIDs, and 13 hexadecimal digits for older users), or near it.
+// isID reports whether id is similar to those of the API (UUIDs, and 13 hexadecimal digits for
+// older users).
 func isID(id string) bool {
 	if id == "" || len(id) > 128 || id == "." || id == ".." {
 		return false

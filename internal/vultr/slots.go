@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// slots bound how many requests are in flight. Who waits for one gets it in turn, but pages of a list that follow another
-// page go first: they come one after another, so that the longest list is what a reading takes its time for, and many short
-// lists must not hold it up.
-type slots struct {
+// semaphore limits the requests in flight. Requests get a slot in order, but pages that follow
+// another page of a list go first: they cannot be read in parallel, so the longest list determines
+// the time of a read, and many short lists must not delay it.
+type semaphore struct {
 	mu    sync.Mutex
 	free  int
-	queue [2][]chan struct{} // those who go first, and the others; closed for who gets a slot
+	queue [2][]chan struct{} // first those that go first, then the others; a channel is closed when it gets a slot
 }
 
-func newSlots(n int) *slots { return &slots{free: n} }
+func newSemaphore(n int) *semaphore { return &semaphore{free: n} }
 
-// take waits for a slot; with an error of ctx there is none.
-func (s *slots) take(ctx context.Context, first bool) error {
+// acquire waits for a slot; with an error, which is that of ctx, there is none.
+func (s *semaphore) acquire(ctx context.Context, first bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -46,13 +46,13 @@ func (s *slots) take(ctx context.Context, first bool) error {
 	}
 	s.mu.Unlock()
 	if i < 0 {
-		s.give() // it came at the last moment
+		s.release() // the slot arrived at the last moment
 	}
 	return ctx.Err()
 }
 
-// give lets the next one have the slot.
-func (s *slots) give() {
+// release returns a slot, or passes it to the next request that waits.
+func (s *semaphore) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.queue {

@@ -12,14 +12,14 @@ import (
 func TestSlots(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSlots(1)
-		if err := s.take(t.Context(), false); err != nil {
+		s := newSemaphore(1)
+		if err := s.acquire(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
 		wait := func(ctx context.Context, name string, first bool) {
 			go func() {
-				if err := s.take(ctx, first); err != nil {
+				if err := s.acquire(ctx, first); err != nil {
 					got = append(got, name+" gave up")
 					return
 				}
@@ -36,7 +36,7 @@ func TestSlots(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		for range 5 {
-			s.give()
+			s.release()
 			synctest.Wait()
 		}
 		if want := []string{"b gave up", "d", "e", "a", "c"}; !slices.Equal(got, want) {
@@ -45,7 +45,7 @@ func TestSlots(t *testing.T) {
 		if s.free != 1 {
 			t.Errorf("%d slots are free", s.free)
 		}
-		if err := s.take(impatient, true); !errors.Is(err, context.Canceled) || s.free != 1 {
+		if err := s.acquire(impatient, true); !errors.Is(err, context.Canceled) || s.free != 1 {
 			t.Errorf("after giving up: %v, %d free", err, s.free)
 		}
 	})

@@ -12,19 +12,19 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// ReadOrganization reads what a plan is made from, all lists at the same time. The result is
-// complete or an error. Groups, roles and policies are read as far as wanted says; nil wants none.
+// ReadOrganization reads everything that a plan needs, all lists at the same time. The result is
+// complete or an error. It reads the groups, roles and policies in wanted; nil wants none.
 //
-// Missing rights are told apart from failures: users that may not be listed (403) give UsersSeen
-// false, suspended users and the account (403, 404) SuspendedSeen false and no Self; organizations
-// see [Client.Identify]. A key that does not work (401) is an error everywhere, and so are
-// invitations that cannot be read, and a list of users that is empty though there are some.
-// Invitations of another organization are an [*org.PinError].
+// Missing permissions are not failures: if users may not be listed (403), UsersSeen is false; if
+// suspended users or the account may not be read or do not exist (403, 404), SuspendedSeen is false
+// or Self is zero; for organizations see [Client.Identify]. An invalid key (401) is always an
+// error, and so are invitations that cannot be read, and an empty list of users if there are users.
+// Invitations for another organization are an [*org.PinError].
 func (c *Client) ReadOrganization(ctx context.Context, pin string, wanted org.Wanted) (org.Snapshot, error) {
 	return c.readWanted(ctx, pin, wanted, func(org.Organization) {})
 }
 
-// readWanted is ReadOrganization, which calls identified as soon as the organization is known.
+// readWanted is ReadOrganization, but calls identified as soon as the organization is known.
 func (c *Client) readWanted(
 	ctx context.Context, pin string, wanted org.Wanted, identified func(org.Organization),
 ) (org.Snapshot, error) {
@@ -33,10 +33,9 @@ func (c *Client) readWanted(
 	})
 }
 
-// ReadAhead is [Client.ReadOrganization], which returns as soon as the organization is known: the
-// reading goes on while its caller does what needs the organization only. snapshot waits for it;
-// where ctx ends first, it ends too. With an error, which is that of the reading, nothing is being
-// read any more.
+// ReadAhead is [Client.ReadOrganization], but returns as soon as the organization is known, so that
+// the caller can do other work while the read continues. snapshot waits for the end of the read,
+// which is also ended by ctx. If err is not nil, it is that of the read, which has then ended.
 func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (in org.Organization, snapshot func() (org.Snapshot, error), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var s org.Snapshot
@@ -61,8 +60,9 @@ func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (
 	}, nil
 }
 
-// ReadAll is [Client.ReadOrganization] with all groups, roles and policies and all who have them, one list for each. Kinds
-// that the key may not read, or the API does not have (403, 404), are unseen and no error.
+// ReadAll is [Client.ReadOrganization] with all groups, roles and policies and all their holders.
+// Kinds that the key may not read, or that the API does not have (403, 404), are returned as unseen
+// and are not an error.
 func (c *Client) ReadAll(ctx context.Context, pin string) (s org.Snapshot, unseen []org.Kind, err error) {
 	read := func(ctx context.Context) (rows []accessRow, err error) {
 		rows, unseen, err = c.readAllAccess(ctx)
@@ -80,7 +80,7 @@ func (c *Client) readOrganization(
 	var suspended []org.User
 	g, ctx := errgroup.WithContext(ctx)
 	var paged [3]bool             // the invitations, the users, the suspended users
-	listed := make(chan struct{}) // closed once the invitations are there, or cannot be read
+	listed := make(chan struct{}) // closed when the invitations were read, or failed
 	var failed error
 	g.Go(func() error {
 		defer close(listed)
@@ -104,7 +104,7 @@ func (c *Client) readOrganization(
 		return err
 	})
 	g.Go(func() (err error) {
-		s.Self, err = c.self(ctx)
+		s.Self, err = c.readSelf(ctx)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -122,7 +122,7 @@ func (c *Client) readOrganization(
 			return fmt.Errorf("list suspended users: %w", err)
 		}
 		suspended, paged[2], err = listPages(ctx, c, suspendedUsers(id))
-		if Hidden(err) {
+		if IsHidden(err) {
 			return nil
 		}
 		s.SuspendedSeen = err == nil
@@ -141,7 +141,7 @@ func (c *Client) readOrganization(
 		s.Users = withSuspended(s.Users, suspended)
 	}
 	s.Access = withHolders(access, s.Users)
-	if err := checkOwn(s.Organization, pin, s.Invitations); err != nil {
+	if err := checkSameOrganization(s.Organization, pin, s.Invitations); err != nil {
 		return org.Snapshot{}, err
 	}
 	s.Now = c.Now()

@@ -20,7 +20,8 @@ var users = listing[org.User]{
 	decode: decodeUser,
 }
 
-// suspendedUsers lists those of one organization, whose id has passed pathID.
+// suspendedUsers is the list of the suspended users of an organization; its id has been checked by
+// pathID.
 func suspendedUsers(organization string) listing[org.User] {
 	return listing[org.User]{
 		op:     "list suspended users",
@@ -43,11 +44,12 @@ func decodeUser(f fields) org.User {
 	}
 	service := f.flag("service_user")
 	u.Service = service != nil && *service
-	// status is a bool in SPEC's example; that false means suspended is inferred, hence the second list.
+	// status is a bool in SPEC's example; that false means suspended is inferred, hence the second
+	// list.
 	active := f.flag("status")
 	u.Suspended = active != nil && !*active || strings.EqualFold(f.text("status"), "suspended")
-	// The legacy ACL that lets a user manage others (SPEC); what policies allow is not told here.
-	if raw := f["acls"]; fits(raw, maxMembers) {
+	// The legacy ACL that allows a user to manage others (SPEC); policies may also allow that.
+	if raw := f["acls"]; hasAtMost(raw, maxMembers) {
 		var acls []string
 		_ = json.Unmarshal(raw, &acls) // of another form: no ACLs
 		u.Admin = slices.Contains(acls, "manage_users")
@@ -57,7 +59,8 @@ func decodeUser(f fields) org.User {
 	return u
 }
 
-// withSuspended joins both lists, each user once: the documents do not say whether the first one has the suspended users too.
+// withSuspended returns the users of both lists, without duplicates: the documents do not say
+// whether the list of users includes suspended users.
 func withSuspended(all, suspended []org.User) []org.User {
 	place := make(map[string]int, len(all))
 	for i, u := range all {
@@ -74,8 +77,8 @@ func withSuspended(all, suspended []org.User) []org.User {
 	return all
 }
 
-// checkUsers returns an error when the list of users cannot be true: it is empty, though something
-// else that was read at the same time, s and the list of suspended users, shows that there are some.
+// checkUsers returns an error if the list of users is empty, but s or the list of suspended users
+// shows that there are users.
 func checkUsers(s org.Snapshot, suspended []org.User, access []accessRow) error {
 	if len(s.Users) > 0 {
 		return nil
@@ -92,19 +95,20 @@ func checkUsers(s org.Snapshot, suspended []org.User, access []accessRow) error 
 	case i >= 0:
 		message = fmt.Sprintf("the %s %q has members", access[i].Kind, shorten(access[i].Name))
 	case slices.ContainsFunc(s.Invitations, accepted):
-		message = "somebody accepted an invitation"
+		message = "an invitation was accepted"
 	default:
 		return nil
 	}
-	return call{op: usersOp}.failed(org.Unreadable, 0, "the list is empty, though "+message, nil)
+	return call{op: usersOp}.failed(org.Unreadable, 0, "the list is empty, but "+message, nil)
 }
 
 const accountPath = "/v2/account"
 
-// self is the address of the key's own user; zero when the key may not read it or the answer has none.
-func (c *Client) self(ctx context.Context) (org.Address, error) {
+// readSelf returns the address of the user of the key; zero if the key may not read it or the
+// answer has none.
+func (c *Client) readSelf(ctx context.Context) (org.Address, error) {
 	a, err := c.read(ctx, call{op: "read the account", path: accountPath})
-	if Hidden(err) {
+	if IsHidden(err) {
 		return org.Address{}, nil
 	}
 	if err != nil {
