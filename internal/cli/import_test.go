@@ -147,7 +147,7 @@ func TestImportNobody(t *testing.T) {
 	// Where not even that user can be seen there is nobody.
 	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/users"})
 	w.want(w.run(t.Context(), "import"), exitError, 0)
-	w.wantStderr("the organization has nobody who could be listed")
+	w.wantStderr("the organization has no people to list")
 }
 
 // TestImportForbidden: what the key may not read is not made up.
@@ -199,7 +199,7 @@ func TestImportMerge(t *testing.T) {
 	w := populated(t, sandbox.Options{}, nil)
 	file := w.write("users.yaml", text)
 	w.want(w.run(t.Context(), "import", "--merge", file), exitDone, 0)
-	w.wantStderr("Added to the people of ", ": 3.")
+	w.wantStderr("People added to ", ": 3.")
 	want := strings.Replace(text, "  external: yes\n", "  external: yes\n"+added, 1)
 	if diff := cmp.Diff(want, w.stdout.String()); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)
@@ -237,7 +237,7 @@ func TestImportMerge(t *testing.T) {
 		{"one line", "users: [{email: zoe@example.com}]\n", `"users" must be a list with each person on a line of their own`, nil, exitError},
 		{"invalid", "users:\n  - email: zoe\n", "users.yaml:2:12", nil, exitInvalid},
 		{"another organization", "organization: Other\nusers:\n  - email: zoe@example.com\n", `"Other"`, nil, exitRefused},
-		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "that is not a file of the roster", []string{"--roster", other}, exitError},
+		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "this file is not part of the roster", []string{"--roster", other}, exitError},
 	} {
 		w.write("users.yaml", tt.text)
 		w.want(w.run(t.Context(), append([]string{"import", "--merge", file}, tt.args...)...), tt.code, 0)

@@ -103,7 +103,7 @@ func TestKilled(t *testing.T) {
 			mu.Lock()
 			left = 0
 			mu.Unlock()
-			if out, err := process(t, dir, env, "apply").CombinedOutput(); err != nil && lag == 0 && !strings.Contains(string(out), "not known whether") {
+			if out, err := process(t, dir, env, "apply").CombinedOutput(); err != nil && lag == 0 && !strings.Contains(string(out), "unknown whether") {
 				t.Errorf("run after the kills: %v\n%s", err, out)
 			}
 			expectNobodyTwice(t, api)

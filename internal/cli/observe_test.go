@@ -213,7 +213,7 @@ func TestPing(t *testing.T) {
 	w.env["ORGSYNC_PING"] = deaf.url
 	w.want(w.run(t.Context(), "apply", "--log-level", "debug"), exitDone, 3)
 	deaf.want(t, start, success)
-	w.wantStderr(`level=WARN msg="the dead-man's switch was not told" of=start host=127.0.0.1:`, `of=success`, `error="HTTP 404"`)
+	w.wantStderr(`level=WARN msg="the dead-man's switch was not notified" of=start host=127.0.0.1:`, `of=success`, `error="HTTP 404"`)
 	quiet()
 
 	w.env["ORGSYNC_PING"] = "hc.example/secret-of-the-switch"
