@@ -22,7 +22,7 @@ func TestUnknownEnvironment(t *testing.T) {
 		{"known to another command", map[string]string{"ORGSYNC_MAX_INVITES": "3", "ORGSYNC_LISTEN": "127.0.0.1:0"},
 			"validate", nil},
 		{"the sandbox's file", map[string]string{"ORGSYNC_SANDBOX": "true"}, "validate", nil},
-		{"misspelt", map[string]string{"ORGSYNC_MAX_INVITE": "secret"}, "validate", []string{
+		{"misspelled", map[string]string{"ORGSYNC_MAX_INVITE": "secret"}, "validate", []string{
 			`msg="` + unknown + `" name=ORGSYNC_MAX_INVITE did_you_mean=ORGSYNC_MAX_INVITES`}},
 		{"in lower case", map[string]string{"orgsync_state_dir": "secret"}, "validate", []string{
 			`name=orgsync_state_dir did_you_mean=ORGSYNC_STATE_DIR`}},

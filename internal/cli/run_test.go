@@ -212,7 +212,7 @@ func TestConfirm(t *testing.T) {
 	})
 }
 
-// interrupting is a stream that is read from in vain, after a call.
+// interrupting is a stream without input that calls a function when it is read.
 type interrupting struct {
 	io.Reader
 	call func()
@@ -289,7 +289,7 @@ func TestTimeout(t *testing.T) {
 	w.wantStderr("orgsync: the run took longer than 50ms", "hint: run again to continue, or allow more time with --timeout")
 }
 
-// TestLocked: a second run is told who holds the lock.
+// TestLocked checks that a second run reports which run has the lock.
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -429,7 +429,7 @@ func TestInviteOnlyKey(t *testing.T) {
 	}
 	w.want(w.run(t.Context(), "apply"), exitDone, 3)
 	if !strings.Contains(w.stdout.String(), "this key may not list users") {
-		t.Errorf("what cannot be seen is not told:\n%s", &w.stdout)
+		t.Errorf("what the key cannot see is not reported:\n%s", &w.stdout)
 	}
 	if err := w.api.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
 		t.Fatal(err)

@@ -100,7 +100,7 @@ func TestKeyInTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestKeyGivenAsFile: who gives the key in the place of its file is told so.
+// TestKeyGivenAsFile checks the error for a key given in place of its file.
 func TestKeyGivenAsFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)

@@ -47,7 +47,7 @@ func invited(t *testing.T) *world {
 	return w
 }
 
-// states tells where everybody stands, from a report in JSON.
+// states returns the state of everybody in a report in JSON.
 func (w *world) states() map[string]string {
 	w.t.Helper()
 	var r struct {
@@ -229,15 +229,15 @@ func TestStale(t *testing.T) {
 	for stale, want := range map[string]map[string]string{"79h": waiting, "3d": waiting, "3d7h59m": waiting, "81h": {}, "14d": {}} {
 		w.want(w.run(t.Context(), "status", "--stale", stale, "-o", "json"), exitDone, 5)
 		if got := w.states(); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("--stale %s tells of %v, want %v", stale, got, want)
+			t.Errorf("--stale %s shows %v, want %v", stale, got, want)
 		}
 	}
 	w.want(w.run(t.Context(), "status", "--stale", "1h", "bob@example.com", "ada@example.com"), exitDone, 5)
 	if got := w.stdout.String(); !strings.Contains(got, "bob@example.com (") || strings.Contains(got, "ada@example.com (") {
-		t.Errorf("of bob and ada, who is in, it tells:\n%s", got)
+		t.Errorf("with bob pending and ada a member, it shows:\n%s", got)
 	}
 
-	// Where nothing tells how long somebody has waited, that is said.
+	// People whose waiting time is unknown are counted.
 	undated := newWorld(t, sandbox.Options{Dialect: sandbox.Dialect{Dates: sandbox.DatesEmpty}}, nil)
 	if _, err := undated.api.AddInvitation(sandbox.Invitation{Email: "ada@example.com"}); err != nil {
 		t.Fatal(err)
@@ -317,13 +317,13 @@ func TestStatusNotices(t *testing.T) {
 	}
 }
 
-// TestStatusPage: the page tells of the people beyond the roster where everybody is told of, and of those alone who are
-// asked for where only some are.
+// TestStatusPage checks that the page shows people who are not in the roster when it covers everybody,
+// and otherwise only the people selected.
 func TestStatusPage(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32
 	w := populated(t, sandbox.Options{}, func(*http.Request) { requests.Add(1) })
-	if _, err := w.api.AddInvitation(sandbox.Invitation{Email: "stray@partner.example"}); err != nil {
+	if _, err := w.api.AddInvitation(sandbox.Invitation{Email: "unlisted@partner.example"}); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -331,12 +331,12 @@ func TestStatusPage(t *testing.T) {
 		args           []string
 		want, not      []string
 	}{
-		{"everybody", "", nil, []string{"<!DOCTYPE html>", "ada@example.com", "cleo@example.com", "sue@example.com", "stray@partner.example", "only reported"}, nil},
+		{"everybody", "", nil, []string{"<!DOCTYPE html>", "ada@example.com", "cleo@example.com", "sue@example.com", "unlisted@partner.example", "only reported"}, nil},
 		{"who is to be removed", "organization: Example Org\nsettings: {unlisted: remove, unlisted_after: 0s}\n", nil, []string{"sue@example.com", "apply would remove them"}, nil},
 		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", "Details", "ledger on this machine"},
-			[]string{"cleo@example.com", "sue@example.com", "stray@partner.example", "Not in the roster"}},
+			[]string{"cleo@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
 		{"who has waited", "", []string{"--stale", "1h"}, []string{"<!DOCTYPE html>", "people waiting for more than 1 hour"},
-			[]string{"ida@example.com", "sue@example.com", "stray@partner.example", "Not in the roster"}},
+			[]string{"ida@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
 	}
 	for _, tt := range tests {
 		w.write("users.yaml", tt.settings+threePeople)
