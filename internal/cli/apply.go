@@ -24,28 +24,32 @@ import (
 func (a *app) applyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply [PLANFILE]",
-		Short: "Make the organization as the roster says",
-		Long: `Plans afresh and carries the plan out: sends invitations that are missing, sends
-expired ones again, gives members the groups, roles and policies of the roster,
-and takes out who left it if the roster says so. On a terminal it shows the plan
-and asks first, unless --yes; elsewhere, as in cron, it just runs. Run it as often
-as you like: nobody is mailed twice.
+		Short: "Bring the organization in line with the roster",
+		Long: `Makes a new plan and applies it: invites people who are missing, invites people
+again whose invitation has expired, gives members the groups, roles and policies of
+the roster, and suspends or removes people who are no longer listed, if the roster
+asks for that. On a terminal it shows the plan and asks first, unless --yes is
+given; elsewhere, as in cron, it does not ask. Run it as often as you like: nobody
+is mailed twice.
 
-With a PLANFILE from 'orgsync plan --out' it carries out that plan or nothing: where
-a fresh one, made with the same flags, would do something else, it shows the
-difference and ends.`,
-		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
+With a PLANFILE from 'orgsync plan --out' it applies exactly that plan or nothing:
+if a new plan, made with the same flags, is different, it shows the difference and
+exits.`,
+		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid,
+			exitInterrupted),
 		Example: `  orgsync apply
   orgsync apply --yes --output json
   orgsync apply plan.json
   orgsync apply --reinvite ada@example.com
   orgsync apply --sandbox --roster users.example.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 1 && args[0] == "" { // an unset variable of a script; to go on would send what nobody looked at
-				return errors.New(`PLANFILE is "": must be a file that 'orgsync plan --out' wrote`)
+			// an unset variable in a script; without a PLANFILE, apply would send a plan that nobody
+			// reviewed
+			if len(args) == 1 && args[0] == "" {
+				return errors.New(`PLANFILE is "": must be a file written by 'orgsync plan --out'`)
 			}
 			if len(args) > 1 {
-				return fmt.Errorf("apply takes one PLANFILE, and has %q besides", args[1])
+				return fmt.Errorf("apply needs at most one PLANFILE, but also got %q", args[1])
 			}
 			return nil
 		},
@@ -58,12 +62,13 @@ difference and ends.`,
 		},
 	}
 	a.addOrganizationFlags(cmd, "markdown")
-	addBoolFlag(cmd.Flags(), &a.yes, "yes", "do not ask")
-	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch that is told of start, success and failure; better in $ORGSYNC_PING, where other users do not see it")
+	addBoolFlag(cmd.Flags(), &a.yes, "yes", "apply the plan without asking")
+	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch to notify of start, success and failure; "+
+		"set it in $ORGSYNC_PING to hide it from other users")
 	cmd.Flags().Var(durationFlag(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
 	a.settleWait = 5 * time.Minute
 	cmd.Flags().Var(durationFlag(&a.settleWait, 0), "settle-wait",
-		"how long to wait at the end for mails whose answer was lost; 0 leaves them to a later run")
+		"how long to wait at the end to settle mails whose answer was lost; 0 leaves them to a later run")
 	return cmd
 }
 
@@ -83,7 +88,7 @@ func (a *app) apply(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	host, _ := os.Hostname() // "" is said to those who wait, and does no harm
+	host, _ := os.Hostname() // only shown to runs that wait for the lock: "" does no harm
 	planned := 0
 	p, result, err := session.Apply(ctx, reconcile.ApplyOptions{
 		Saved: saved, Holder: ledger.Holder{PID: os.Getpid(), Host: host, Start: time.Now()}, LockTimeout: a.lockTimeout,
@@ -95,7 +100,8 @@ func (a *app) apply(ctx context.Context) error {
 		Approve: func(ctx context.Context, p plan.Plan) (bool, error) {
 			asked, err := a.confirmPlan(ctx, p)
 			if err == nil {
-				// Whoever reads the log or the report may go away; what is under way must be finished and written down.
+				// The reader of the log or the report may go away; changes under way must still be finished and
+				// recorded.
 				signal.Ignore(syscall.SIGPIPE)
 				a.progress.show(applying, 0, planned)
 			}
@@ -110,8 +116,9 @@ func (a *app) apply(ctx context.Context) error {
 	return a.printResult(p, r, result)
 }
 
-// confirmPlan shows p and asks whether to go on, where there is something to do and somebody to ask. A simulation shows its
-// plan to everybody. The error is errNotAccepted when the answer is no.
+// confirmPlan shows p and asks whether to apply it, when it has changes and a person can answer. A
+// simulation always shows its plan. asked reports whether the question was asked. The error is
+// errNotAccepted when the answer is no.
 func (a *app) confirmPlan(ctx context.Context, p plan.Plan) (asked bool, err error) {
 	ask := a.isTerminal(a.stdin) && !a.yes
 	if len(p.Changes) == 0 || !ask && !a.sandbox.on {
@@ -134,16 +141,16 @@ func (a *app) confirmPlan(ctx context.Context, p plan.Plan) (asked bool, err err
 	return true, err
 }
 
-// printResult prints what became of p and gives the error that the run ends with.
+// printResult prints the result of applying p and returns the error that the run ends with.
 func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) error {
-	verdict := a.resultError(result)
+	runErr := a.resultError(result)
 	run := report.Run{Command: "apply", Files: r.Files, People: len(r.People)}
-	if code := exitCode(verdict); code != exitDone && code != exitChanges {
-		run.Failure = &report.Failure{Code: code, Err: verdict}
+	if code := exitCode(runErr); code != exitDone && code != exitChanges {
+		run.Failure = &report.Failure{Code: code, Err: runErr}
 	}
 	a.reported = true
 	a.run.Result = &result
-	stale, isStale := errors.AsType[*plan.StaleError](verdict)
+	stale, isStale := errors.AsType[*plan.StaleError](runErr)
 	var err error
 	switch {
 	case a.output == "json":
@@ -154,7 +161,7 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 		err = report.StaleText(a.stdout, stale, a.windowWidth(a.stdout), a.useColor(a.stdout))
 	case a.output == "markdown":
 		err = report.ApplyMarkdown(a.stdout, p, result)
-	case errors.Is(verdict, errNotAccepted): // who said no has just seen the plan
+	case errors.Is(runErr, errNotAccepted): // the person who said no has just seen the plan
 	default:
 		err = report.ApplyText(a.stdout, p, result, a.windowWidth(a.stdout), a.useColor(a.stdout))
 	}
@@ -162,14 +169,14 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 		a.printNextSteps(result)
 	}
 	if err != nil && slices.ContainsFunc(result.Changes, possiblyApplied) {
-		// What was done is done, and nobody was told.
-		return &unfinishedError{err: errors.Join(verdict, fmt.Errorf("print the report: %w", err))}
+		// Changes were made, and the report of them was lost.
+		return &unfinishedError{err: errors.Join(runErr, fmt.Errorf("print the report: %w", err))}
 	}
-	return errors.Join(verdict, err)
+	return errors.Join(runErr, err)
 }
 
-// possiblyApplied tells whether the server did something about c, or may have. A failure that is no refusal of the server's
-// is one, too: a mail that went out for another organization.
+// possiblyApplied reports whether the server acted on c, or may have. That includes a failure after
+// a request that the server did not reject, such as an invitation to another organization.
 func possiblyApplied(c apply.ChangeResult) bool {
 	switch c.Outcome {
 	case apply.Done, apply.Unknown:
@@ -181,31 +188,33 @@ func possiblyApplied(c apply.ChangeResult) bool {
 	}
 }
 
-// resultError gives the error that a result stands for.
+// resultError returns the error that the run ends with, given its result; nil when everything was
+// done.
 func (a *app) resultError(r apply.Result) error {
 	undone := 0
 	for _, c := range r.Changes {
-		if c.Outcome != apply.Done && !c.LacksAccess() { // what the organization lacks is counted below
+		if c.Outcome != apply.Done && !c.LacksAccess() { // access that the organization lacks is counted below
 			undone++
 		}
 	}
-	unsettled, held := 0, 0
+	unsettled, notInvited := 0, 0
 	for _, n := range r.Notices {
 		switch {
 		case n.Kind == plan.Unsettled:
 			unsettled++
 		case n.Kind != plan.UnknownAccess && n.Holds():
-			held++
+			notInvited++
 		}
 	}
-	lacking := plan.Plan{Notices: r.Notices}.CheckAccess()
+	missingAccess := plan.Plan{Notices: r.Notices}.CheckAccess()
 	stopped := r.Stopped
 	begun := slices.ContainsFunc(r.Changes, possiblyApplied)
 	switch {
 	case stopped != nil && !begun:
-		return stopped // nothing was done: the reason is all there is to say
-	case undone > 0 || unsettled > 0 || held > 0 || lacking != nil || stopped != nil:
-		return &unfinishedError{undone: undone, unsettled: unsettled, notInvited: held, missingAccess: lacking, err: stopped}
+		return stopped // nothing was done, so only the reason matters
+	case undone > 0 || unsettled > 0 || notInvited > 0 || missingAccess != nil || stopped != nil:
+		return &unfinishedError{undone: undone, unsettled: unsettled, notInvited: notInvited, missingAccess: missingAccess,
+			err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
 		return changesError{}
 	}

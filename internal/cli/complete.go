@@ -12,24 +12,26 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// nameWidth is how wide the name of a person may be beside their address in a shell's list.
+// nameWidth is the maximum width of a person's name beside their address in a shell's list, in
+// columns.
 const nameWidth = 40
 
-// rosterFiles are the endings of what a shell offers for a roster, beside folders.
+// rosterFiles are the file name extensions that shells offer for a roster, besides folders.
 var rosterFiles = []string{"yaml", "yml"}
 
-// completeFiles lets a shell complete at most so many arguments with files of these endings, and with folders.
-func completeFiles(most int, endings ...string) cobra.CompletionFunc {
+// completeFiles lets shells complete up to most arguments with folders and files of these
+// extensions.
+func completeFiles(most int, extensions ...string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return endings, cobra.ShellCompDirectiveFilterFileExt
+		return extensions, cobra.ShellCompDirectiveFilterFileExt
 	}
 }
 
-// completePeople offers the addresses of the roster that --roster or the environment names, but for people given already.
-// A roster that cannot be read offers nothing: a shell is no place for its problems.
+// completePeople offers the addresses in the roster, except those of people given already. It
+// offers nothing when the roster cannot be read: completion is no place for its problems.
 func (a *app) completePeople(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 	if f := cmd.Flags().Lookup("roster"); !f.Changed {
 		_ = setFlagFromEnvironment(f, a.getenv)
@@ -51,7 +53,7 @@ func (a *app) completePeople(cmd *cobra.Command, args []string, begun string) ([
 		}
 		for _, who := range addresses {
 			word := who.String()
-			// What a shell would not take as it is stands in a roster by mistake, or to do harm.
+			// An address that needs quoting is a mistake in the roster, or an attack.
 			if strings.HasPrefix(word, begun) && shellWord(word) == word {
 				offers = append(offers, cobra.CompletionWithDesc(word, report.Clean(p.Name, nameWidth)))
 			}
@@ -60,8 +62,8 @@ func (a *app) completePeople(cmd *cobra.Command, args []string, begun string) ([
 	return offers, cobra.ShellCompDirectiveNoFileComp
 }
 
-// disableFileCompletion keeps shells from offering files where none is meant: for arguments that a command does not take, and
-// for flags whose value is neither a file nor a folder.
+// disableFileCompletion stops shells from offering files for arguments and flags whose value is no
+// file or folder.
 func disableFileCompletion(cmd *cobra.Command) {
 	if cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
@@ -81,7 +83,8 @@ func disableFileCompletion(cmd *cobra.Command) {
 	}
 }
 
-// addCompletionCommand adds the command with the scripts for shells, which is cobra's, as one that says how it exits.
+// addCompletionCommand adds cobra's command that prints scripts for shells, with exit codes in its
+// help.
 func addCompletionCommand(root *cobra.Command) {
 	before := slices.Clone(root.Commands())
 	root.InitDefaultCompletionCmd()

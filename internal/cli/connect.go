@@ -16,10 +16,10 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// maxKeyFile bounds a key file, in bytes: no key is nearly as long.
+// maxKeyFile is the maximum size of a key file, in bytes. A key is far shorter.
 const maxKeyFile = 64 << 10
 
-// connect makes the client that the settings ask for: of the real API, or of a simulated one that runs until stop.
+// connect returns a client of the real API, or of a simulated one that runs until stop is called.
 func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), err error) {
 	config := vultr.Config{
 		BaseURL: a.apiURL, UserAgent: "orgsync/" + buildVersion(), Rate: a.rate, Concurrency: a.concurrency,
@@ -41,8 +41,8 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 	return client, stop, nil
 }
 
-// openSession makes the client and opens a session with the roster r; stop ends what the client needs, and is to be called unless
-// there is an error.
+// openSession connects and opens a session for the roster r. Unless there is an error, the caller
+// must call stop at the end.
 func (a *app) openSession(
 	ctx context.Context, r *roster.Roster, open func(context.Context, reconcile.Options) (*reconcile.Session, error),
 ) (session *reconcile.Session, stop func(), err error) {
@@ -65,7 +65,7 @@ func (a *app) openSession(
 	return session, stop, nil
 }
 
-// rules are what the flags say about decisions.
+// rules returns the flags that change what a plan decides.
 func (a *app) rules() reconcile.Rules {
 	return reconcile.Rules{
 		InviteLeft: a.inviteLeft, Reinvite: a.reinvite,
@@ -73,7 +73,8 @@ func (a *app) rules() reconcile.Rules {
 	}
 }
 
-// setOrganization notes the organization. A simulated one counts as pinned, so that a roster that lets people leave can be tried.
+// setOrganization records the organization for logs and metrics. A simulated one counts as pinned,
+// so that a roster that removes people can be tried.
 func (a *app) setOrganization(in org.Organization, r *roster.Roster) {
 	if a.sandbox.on {
 		r.Organization = in.ID
@@ -81,7 +82,8 @@ func (a *app) setOrganization(in org.Organization, r *roster.Roster) {
 	a.run.Organization = in
 }
 
-// readKey is the API readKey: from the readKey file when there is one, else from the environment.
+// readKey returns the API key, from the key file when there is one and otherwise from the
+// environment.
 func (a *app) readKey(ctx context.Context) (string, error) {
 	if a.apiKeyFile == "" {
 		key := a.getenv("VULTR_API_KEY")
@@ -92,7 +94,7 @@ func (a *app) readKey(ctx context.Context) (string, error) {
 	}
 	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.contains(a.apiKeyFile) {
 		return "", withStep(stepReadKey, errors.New(
-			"read the API key: --api-key-file names a file, and what it was given looks like the key itself"))
+			"read the API key: --api-key-file must name a file, but its value looks like the key itself"))
 	}
 	file, err := interruptible(ctx, "read the API key", func() (keyFile, error) {
 		file, err := readKeyFile(a.apiKeyFile)
@@ -102,9 +104,10 @@ func (a *app) readKey(ctx context.Context) (string, error) {
 		return "", err
 	}
 	a.secrets.addKey(file.key)
-	// Windows has no such modes. A group may read it: systemd and Kubernetes hand secrets to one.
+	// Windows has no such modes. A group may read it: systemd and Kubernetes give secrets to a group.
 	if runtime.GOOS != "windows" && file.mode.IsRegular() && file.mode.Perm()&0o007 != 0 {
-		a.log.Warn("others on this machine may read the key file; chmod 600 keeps it to you", "file", a.apiKeyFile, "mode", file.mode.String())
+		a.log.Warn("other users of this machine may read the key file; run chmod 600 on it", "file", a.apiKeyFile, "mode",
+			file.mode.String())
 	}
 	return file.key, nil
 }

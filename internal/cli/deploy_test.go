@@ -191,7 +191,7 @@ func TestSampleCommands(t *testing.T) {
 			}
 			for _, m := range shouting.FindAllStringSubmatch(text, -1) {
 				if !strings.Contains(m[1], "$") && !strings.Contains(m[1], "masked") && m[1] != "sandbox" { // any key opens the sandbox
-					t.Errorf("a key stands in the open: %s", m[0])
+					t.Errorf("a key is written in the open: %s", m[0])
 				}
 			}
 			if strings.Contains(text, "--ping") && strings.Contains(text, "--ping http") {
@@ -277,7 +277,7 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
-// lastWords is how long a run that is told to end may take: what is in flight, and two tries to tell its switch.
+// lastWords is how long a run may take to end: the time for requests in flight and for two pings of its switch.
 const lastWords = 10*time.Second + 2*10*time.Second
 
 // TestKubernetes: one run at a time, as nobody, with nothing that it does not need.

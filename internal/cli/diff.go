@@ -19,12 +19,12 @@ func (a *app) diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Show what changes between two rosters",
-		Long: `Says in words who is added, who leaves, whose access or addresses change, and
-which settings do. No key is needed and nothing is sent.
+		Long: `Shows people who are added, removed, or whose access or addresses change, and the
+settings that change. No key is needed and nothing is sent.
 
-OLD and NEW are files, folders, or git:REF:PATH: the file or folder PATH as it is
-in the commit REF of the git repository here. As with git itself, PATH begins at
-the top of the repository, or with ./ at the working directory.`,
+OLD and NEW are files, folders, or git:REF:PATH: the file or folder PATH in the
+commit REF of the git repository here. As with git itself, PATH is relative to the
+top of the repository, or to the working directory if it begins with ./.`,
 		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
   orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown
@@ -37,19 +37,19 @@ the top of the repository, or with ./ at the working directory.`,
 	return cmd
 }
 
-func (a *app) diff(ctx context.Context, before, after string) error {
-	was, err := loadRosterFrom(ctx, before)
-	is, second := loadRosterFrom(ctx, after)
+func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
+	older, err := loadRosterFrom(ctx, oldPath)
+	newer, second := loadRosterFrom(ctx, newPath)
 	if err := joinProblems(err, second); err != nil {
 		return reconcile.WithCause(ctx, err)
 	}
-	d := diff.Compare(was, is)
-	d.Warnings = is.Warnings(time.Now())
+	d := diff.Compare(older, newer)
+	d.Warnings = newer.Warnings(time.Now())
 	a.reported = true
 	switch a.output {
 	case "json":
-		run := report.Run{Command: "diff", Files: is.Files, People: len(is.People)}
-		return report.DiffJSON(a.stdout, report.Diff{Run: run, OldFiles: was.Files, OldPeople: len(was.People)}, d)
+		run := report.Run{Command: "diff", Files: newer.Files, People: len(newer.People)}
+		return report.DiffJSON(a.stdout, report.Diff{Run: run, OldFiles: older.Files, OldPeople: len(older.People)}, d)
 	case "markdown":
 		return report.DiffMarkdown(a.stdout, d)
 	}
@@ -73,14 +73,15 @@ func loadRosterFrom(ctx context.Context, path string) (*roster.Roster, error) {
 	return roster.Parse(files)
 }
 
-// joinProblems joins the errors of two rosters. Where both are invalid it is one error with the problems of both.
+// joinProblems returns the error of reading two rosters. When both are invalid, it holds the
+// problems of both.
 func joinProblems(first, second error) error {
 	a, ok := errors.AsType[*roster.ProblemsError](first)
 	b, too := errors.AsType[*roster.ProblemsError](second)
 	switch {
 	case ok && too:
 		return &roster.ProblemsError{Problems: append(a.Problems[:len(a.Problems):len(a.Problems)], b.Problems...)}
-	case ok && second != nil: // what cannot even be read comes first
+	case ok && second != nil: // a roster that cannot be read comes first
 		return second
 	case first != nil:
 		return first

@@ -18,17 +18,17 @@ func (a *app) doctorCommand() *cobra.Command {
 	var record string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check the key, what it may read, and how the API speaks",
-		Long: `Asks the API for everything that orgsync reads, sends nothing else, and tells
-whether the key works and for which organization, what each request was answered,
-how the API speaks where its documents leave it open, and what orgsync cannot do
-therefore. A roster is not needed; with one, its organization is compared.
+		Short: "Check the key, what it may read, and how the API behaves",
+		Long: `Reads everything that orgsync reads from the API, sends nothing else, and reports
+whether the key works and for which organization, the answer to each request, how
+the API behaves where its documentation leaves it open, and what orgsync therefore
+cannot do. It needs no roster; with one, it compares the roster's organization.
 
-For an issue, --output markdown prints it as tables. They name the account and
-the organization of the key: look at them before everybody can.
+For an issue, --output markdown prints tables. They name the account and the
+organization of the key: check them before you publish them.
 
---record keeps the answers for a bug report, with every address, name, id and
-token replaced.`,
+--record saves the answers for a bug report, with every address, name, id and token
+replaced.`,
 		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync doctor
   orgsync doctor --record recording
@@ -41,20 +41,22 @@ token replaced.`,
 	a.addRosterFlag(cmd)
 	a.addOutputFlag(cmd, "markdown")
 	a.addConnectionFlags(cmd)
-	cmd.Flags().StringVar(&record, "record", "", "`folder`, new or empty, to keep the answers in, with everything personal replaced")
+	cmd.Flags().StringVar(&record, "record", "", "new or empty `folder` to save the answers in, with all personal "+
+		"data replaced")
 	_ = cmd.MarkFlagDirname("record")
 	return cmd
 }
 
-// unableError says why orgsync cannot do its work with this key. Whatever is behind it, a check-up that finds it exits
-// with 1: it refused nothing itself.
+// unableError says why orgsync cannot plan with this key. Whatever its cause, doctor exits with 1:
+// the check-up itself refused nothing.
 type unableError struct{ err error }
 
 func (e *unableError) Error() string { return "nothing can be planned with this key: " + e.err.Error() }
 func (e *unableError) Unwrap() error { return e.err }
 
-// doctor takes the roster's organization into account, where there is a roster. One that was asked for has to be there.
-func (a *app) doctor(ctx context.Context, record string, asked bool) error {
+// doctor checks the key, and compares its organization with that of the roster when there is one.
+// With rosterRequired, a roster that cannot be read is an error.
+func (a *app) doctor(ctx context.Context, record string, rosterRequired bool) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
 	defer cancel()
 	out := report.Doctor{Run: report.Run{Command: "doctor"}, Recorded: record}
@@ -62,10 +64,10 @@ func (a *app) doctor(ctx context.Context, record string, asked bool) error {
 	switch r, err := a.loadRoster(ctx); {
 	case err == nil:
 		pin, out.Files, out.People = r.Organization, r.Files, len(r.People)
-	case asked:
+	case rosterRequired:
 		return err
 	default:
-		out.Note = "The roster's organization was not compared: there is no roster that can be read (" + err.Error() + ")."
+		out.Note = "The roster's organization was not compared, because no roster could be read (" + err.Error() + ")."
 	}
 	client, stop, err := a.connect(ctx)
 	if err != nil {
@@ -89,22 +91,23 @@ func (a *app) doctor(ctx context.Context, record string, asked bool) error {
 	}
 	out.Dialect = sandboxDialect(found)
 	a.reported = true
-	var printing error
+	var printErr error
 	switch a.output {
 	case "json":
-		printing = report.DoctorJSON(a.stdout, out, found)
+		printErr = report.DoctorJSON(a.stdout, out, found)
 	case "markdown":
-		printing = report.DoctorMarkdown(a.stdout, out, found)
+		printErr = report.DoctorMarkdown(a.stdout, out, found)
 	default:
-		printing = report.DoctorText(a.stdout, out, found, a.windowWidth(a.stdout), a.useColor(a.stdout))
+		printErr = report.DoctorText(a.stdout, out, found, a.windowWidth(a.stdout), a.useColor(a.stdout))
 	}
-	if printing != nil {
-		return fmt.Errorf("print the report: %w", printing)
+	if printErr != nil {
+		return fmt.Errorf("print the report: %w", printErr)
 	}
 	return err
 }
 
-// sandboxDialect is the dialect that the sandboxDialect API has to be told so that it speaks as was seen; "" when nothing was.
+// sandboxDialect returns the --dialect argument that makes the simulated API behave like the one
+// checked; "" when that is unknown.
 func sandboxDialect(found org.Checkup) string {
 	if found.Key != org.VerdictAllowed {
 		return ""
@@ -115,7 +118,7 @@ func sandboxDialect(found org.Checkup) string {
 			continue
 		}
 		axis := t.Axis + "=" + t.Seen[0]
-		if _, err := sandbox.ParseDialect(axis); err == nil { // not every trait can be played
+		if _, err := sandbox.ParseDialect(axis); err == nil { // the simulation does not have every trait
 			axes = append(axes, axis)
 		}
 	}

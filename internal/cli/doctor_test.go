@@ -57,7 +57,7 @@ func TestDoctorDialects(t *testing.T) {
 			// These show only when something is sent, or removed.
 			want.ResendID, want.ResendLapsed, want.InviteLapsed, want.Duplicate, want.Member = "", "", "", "", ""
 			want.InvitedEmail, want.Patch, want.Removal, want.Asking = "", "", "", ""
-			// What has vanished cannot be told from what never was.
+			// An invitation that vanished looks like one that never existed.
 			if want.Lapsed == sandbox.LapsedVanish {
 				want.Lapsed = ""
 			}

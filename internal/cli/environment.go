@@ -16,13 +16,12 @@ import (
 // [nameForEnvironment].
 const environmentPrefix = "ORGSYNC_"
 
-// environmentNames are the variables that some command knows.
+// environmentNames holds the environment variables that orgsync knows.
 type environmentNames struct {
 	known map[string]bool
-	// instead has what to set in the place of a name that looks right and is not: VULTR_API_URL for
-	// ORGSYNC_API_URL.
+	// instead maps a plausible but wrong name to the right one: ORGSYNC_API_URL to VULTR_API_URL.
 	instead map[string]string
-	// forOneRun has the flags that no variable sets, by the name that they would have.
+	// forOneRun holds the flags that no variable sets, by the name that the variable would have.
 	forOneRun map[string]string
 }
 
@@ -56,12 +55,12 @@ func environmentNamesOf(root *cobra.Command) environmentNames {
 	return names
 }
 
-// suggest returns the variable that name was likely meant to be; "" where none is near.
+// suggest returns the variable that name was probably meant to be; "" when none is similar.
 func (n environmentNames) suggest(name string) string {
 	if instead := n.instead[name]; instead != "" {
 		return instead
 	}
-	// All have the prefix in common: only what follows it says how near they are.
+	// All share the prefix, so compare only the text after it.
 	var candidates []string
 	for known := range n.known {
 		if rest, ok := strings.CutPrefix(known, environmentPrefix); ok {
@@ -75,9 +74,9 @@ func (n environmentNames) suggest(name string) string {
 	return ""
 }
 
-// warnUnknownEnvironment logs a warning for each variable that is named as one of orgsync's and
-// sets nothing, such as a misspelt one: a limit that is not in force would otherwise go unnoticed.
-// It logs no value, which may be a secret.
+// warnUnknownEnvironment logs a warning for each variable with orgsync's prefix that sets nothing,
+// such as a misspelled one: otherwise a limit that has no effect would go unnoticed. It does not
+// log the value, which may be a secret.
 func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 	if a.environ == nil {
 		return
@@ -91,7 +90,7 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 		if value == "" || !strings.EqualFold(prefix, environmentPrefix) {
 			continue
 		}
-		if runtime.GOOS == "windows" { // where case makes no difference
+		if runtime.GOOS == "windows" { // where variable names ignore case
 			name = strings.ToUpper(name)
 		}
 		if names.known[name] {
@@ -99,7 +98,7 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 		}
 		shown := report.Clean(name, errorWidth)
 		if flag := names.forOneRun[name]; flag != "" {
-			a.log.Warn("this flag has no environment variable, since it is for one run: what is set is ignored",
+			a.log.Warn("this flag is for one run and has no environment variable: the variable is ignored",
 				"name", shown, "flag", flag)
 			continue
 		}
@@ -107,6 +106,6 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 		if near := names.suggest(name); near != "" {
 			attrs = append(attrs, "did_you_mean", near)
 		}
-		a.log.Warn("an environment variable that orgsync does not know is ignored", attrs...)
+		a.log.Warn("unknown environment variable ignored", attrs...)
 	}
 }

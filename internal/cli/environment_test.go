@@ -12,7 +12,7 @@ import (
 // with the one that was likely meant, and without its value.
 func TestUnknownEnvironment(t *testing.T) {
 	t.Parallel()
-	const unknown = "an environment variable that orgsync does not know is ignored"
+	const unknown = "unknown environment variable ignored"
 	tests := []struct {
 		name string
 		env  map[string]string
@@ -22,7 +22,7 @@ func TestUnknownEnvironment(t *testing.T) {
 		{"known to another command", map[string]string{"ORGSYNC_MAX_INVITES": "3", "ORGSYNC_LISTEN": "127.0.0.1:0"},
 			"validate", nil},
 		{"the sandbox's file", map[string]string{"ORGSYNC_SANDBOX": "true"}, "validate", nil},
-		{"misspelt", map[string]string{"ORGSYNC_MAX_INVITE": "secret"}, "validate", []string{
+		{"misspelled", map[string]string{"ORGSYNC_MAX_INVITE": "secret"}, "validate", []string{
 			`msg="` + unknown + `" name=ORGSYNC_MAX_INVITE did_you_mean=ORGSYNC_MAX_INVITES`}},
 		{"in lower case", map[string]string{"orgsync_state_dir": "secret"}, "validate", []string{
 			`name=orgsync_state_dir did_you_mean=ORGSYNC_STATE_DIR`}},
@@ -34,7 +34,7 @@ func TestUnknownEnvironment(t *testing.T) {
 		{"the API's URL", map[string]string{"ORGSYNC_API_URL": "secret"}, "validate",
 			[]string{`name=ORGSYNC_API_URL did_you_mean=VULTR_API_URL`}},
 		{"the flag for one run", map[string]string{"ORGSYNC_REINVITE": "secret@example.com"}, "validate", []string{
-			`msg="this flag has no environment variable, since it is for one run: what is set is ignored" name=ORGSYNC_REINVITE flag=--reinvite`}},
+			`msg="this flag is for one run and has no environment variable: the variable is ignored" name=ORGSYNC_REINVITE flag=--reinvite`}},
 		{"near the flag for one run", map[string]string{"ORGSYNC_REINVITES": "secret"}, "validate",
 			[]string{`msg="` + unknown + `" name=ORGSYNC_REINVITES`}},
 		{"two", map[string]string{"ORGSYNC_ZZZ": "secret", "ORGSYNC_AAA": "secret"}, "validate", []string{

@@ -30,7 +30,7 @@ const (
 	exitTerminated  = 143
 )
 
-// exitMeanings says each code in the words of the help texts.
+// exitMeanings describes each exit code in help texts.
 var exitMeanings = map[int]string{
 	exitDone:        "done, or nothing to do",
 	exitError:       "an error: nothing could be planned or applied",
@@ -39,17 +39,17 @@ var exitMeanings = map[int]string{
 	exitRefused:     "refused before the first write, by a limit, the organization pin or a stale plan",
 	exitLocked:      "another run holds the lock",
 	exitInvalid:     "the roster is invalid",
-	exitInterrupted: "interrupted (143: terminated); what was in flight was finished and reported",
+	exitInterrupted: "interrupted (143: terminated); requests in flight were finished and reported",
 }
 
-// helpTemplate is cobra's own, with the codes of exitStatus at the end.
+// helpTemplate is cobra's own help template, with the exit codes of exitStatus at the end.
 const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}{{with .Annotations.exit}}
 EXIT STATUS
 {{.}}{{end}}`
 
-// exitStatus makes a command's help explain the codes that it ends with.
+// exitStatus returns the annotation that makes a command's help list its exit codes.
 func exitStatus(codes ...int) map[string]string {
 	var b strings.Builder
 	for _, code := range codes {
@@ -58,17 +58,18 @@ func exitStatus(codes ...int) map[string]string {
 	return map[string]string{"exit": b.String()}
 }
 
-// changesError is no failure: --detailed-exitcode wants to know that there are changes, or that some were made.
+// changesError is not a failure: it makes --detailed-exitcode exit with 2 when there are, or were,
+// changes.
 type changesError struct{}
 
 func (changesError) Error() string { return "there are changes" }
 
-// unfinishedError says that an apply left something undone.
+// unfinishedError says that an apply did not finish its plan.
 type unfinishedError struct {
 	undone, unsettled int
-	notInvited        int   // people who are held back for another reason
+	notInvited        int   // people who are not invited for another reason
 	missingAccess     error // a plan.UnknownAccessError, or nil
-	err               error // why the run stopped; nil when it went to its end
+	err               error // why the run stopped; nil when it ran to its end
 }
 
 func (e *unfinishedError) Error() string {
@@ -81,9 +82,9 @@ func (e *unfinishedError) Error() string {
 	}
 	switch {
 	case e.unsettled == 1:
-		parts = append(parts, "of 1 person it is not known whether they were mailed")
+		parts = append(parts, "for 1 person it is unknown whether they were mailed")
 	case e.unsettled > 1:
-		parts = append(parts, fmt.Sprintf("of %d people it is not known whether they were mailed", e.unsettled))
+		parts = append(parts, fmt.Sprintf("for %d people it is unknown whether they were mailed", e.unsettled))
 	}
 	switch {
 	case e.notInvited == 1:
@@ -111,8 +112,8 @@ type timeoutError struct{ after time.Duration }
 
 func (e *timeoutError) Error() string { return fmt.Sprintf("the run took longer than %v", e.after) }
 
-// exitCode is the only place where errors become exit codes. A signal comes first: whatever else went wrong did so
-// because of it.
+// exitCode returns the exit code for err. It is the only place that decides exit codes. A signal
+// comes first: any other error is a consequence of it.
 func exitCode(err error) int {
 	if err == nil {
 		return exitDone
@@ -134,18 +135,21 @@ func exitCode(err error) int {
 		return exitInvalid
 	case is[*ledger.LockedError](err):
 		return exitLocked
-	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err), errors.Is(err, reconcile.ErrOrganizationChanged):
+	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err),
+		errors.Is(err, reconcile.ErrOrganizationChanged):
 		return exitRefused
 	}
 	return exitError
 }
 
+// is reports whether err is an E, or wraps one.
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
 }
 
-// printError writes the error that a run ends with, when nothing else was written, as the format of its result asks.
+// printError writes the error that a run ends with to stdout, in the format of --output, when no
+// result was written there.
 func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 	switch a.output {
 	case "json":
@@ -162,7 +166,7 @@ func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 	return nil
 }
 
-// finish tells of err, with what to do next, and returns the exit code.
+// finish reports err with a hint and returns the exit code.
 func (a *app) finish(cmd *cobra.Command, err error) int {
 	code := exitCode(err)
 	if err == nil || code == exitChanges {

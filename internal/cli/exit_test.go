@@ -47,7 +47,7 @@ var failures = []struct {
 	{"404", call(404, nil), exitError, "--api-url"},
 	{"429", call(429, nil), exitError, "--rate"},
 	{"500", call(500, nil), exitError, "server's side"},
-	{"host unknown", call(0, &net.DNSError{Err: "no such host", Name: "api.vultr.example"}), exitError, "cannot be looked up"},
+	{"host unknown", call(0, &net.DNSError{Err: "no such host", Name: "api.vultr.example"}), exitError, "cannot be resolved"},
 	{"refused", call(0, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), exitError, "nothing listens"},
 	{"certificate", call(0, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), exitError, "SSL_CERT_FILE"},
 	{"no TLS", call(0, errors.New("http: server gave HTTP response to HTTPS client")), exitError, "no trusted connection"},
@@ -58,7 +58,7 @@ var failures = []struct {
 	{"time-out of the run", &timeoutError{time.Minute}, exitError, "--timeout"},
 	{"dropped", call(0, errors.New("unexpected EOF")), exitError, "--log-level debug"},
 	{"state folder", &reconcile.StateError{Err: &fs.PathError{Op: "mkdir", Path: "/x", Err: fs.ErrPermission}}, exitError, "--state-dir"},
-	{"full disk", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError, "make room"},
+	{"full disk", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError, "free space"},
 	{"damaged ledger", &reconcile.StateError{Err: errors.New("read the ledger: line 1 was written by a later version")}, exitError, "--state-dir"},
 	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError, "--state-dir"},
 	{"roster that may not be read", withStep(stepReadRoster, fs.ErrPermission), exitError, "may read"},
@@ -68,7 +68,7 @@ var failures = []struct {
 	{"unfinished", &unfinishedError{undone: 1}, exitUnfinished, "run again"},
 	{"unfinished, denied", &unfinishedError{undone: 1, err: call(401, nil)}, exitUnfinished, "the key was not accepted"},
 	{"unfinished, interrupted", &unfinishedError{undone: 1, err: &signalError{os.Interrupt}}, exitInterrupted, "run again"},
-	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.ElsewhereError{}}, exitUnfinished, "do not run again before"},
+	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.ElsewhereError{}}, exitUnfinished, "before you run again"},
 	{"several organizations", &org.PinError{Have: make([]org.Organization, 2)}, exitRefused, "organization: NAME"},
 	{"nobody to import", errNobodyToList, exitError, "write a roster by hand"},
 	{"key file", withStep(stepReadKey, fs.ErrNotExist), exitError, "--api-key-file"},
@@ -76,12 +76,12 @@ var failures = []struct {
 	{"no such commit", withStep(stepReadGit, errors.New("git says: no")), exitError, "fetch-depth: 0"},
 	{"nobody of that address", withStep(stepFindPerson, errors.New("nobody")), exitError, "'orgsync status'"},
 	{"plan not saved", withStep(stepSavePlan, fs.ErrNotExist), exitError, "--out"},
-	{"plan not saved, full disk", withStep(stepSavePlan, syscall.ENOSPC), exitError, "make room"},
+	{"plan not saved, full disk", withStep(stepSavePlan, syscall.ENOSPC), exitError, "free space"},
 	{"not to be merged", withStep(stepMerge, errors.New("no")), exitError, "--merge"},
 	{"not recorded", withStep(stepRecord, fs.ErrExist), exitError, "--record"},
 	{"nobody to play", withStep(stepSandboxAction, errors.New("nobody")), exitError, "'orgsync sandbox show'"},
 	{"cannot listen", withStep(stepListen, errors.New("in use")), exitError, "--listen"},
-	{"output to a full disk", &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, exitError, "make room"},
+	{"output to a full disk", &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, exitError, "free space"},
 	{"anything else", errors.New("odd"), exitError, ""},
 }
 
@@ -181,7 +181,7 @@ func TestResultError(t *testing.T) {
 			if got := exitCode(err); got != tt.want {
 				t.Errorf("exit code %d (%v), want %d", got, err, tt.want)
 			}
-			if errors.Is(tt.result.Stopped, syscall.ENOSPC) && !strings.Contains(a.hint(err), "make room") {
+			if errors.Is(tt.result.Stopped, syscall.ENOSPC) && !strings.Contains(a.hint(err), "free space") {
 				t.Errorf("the hint for a full disk is %q", a.hint(err))
 			}
 		})

@@ -11,15 +11,16 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// faultWords are the faults that --fault offers. The simulation knows more, for tests.
+// faultWords are the faults that --fault offers. The simulation has more, for tests.
 var faultWords = []string{
 	string(sandbox.FaultStatus), string(sandbox.FaultForbid), string(sandbox.FaultThrottle), string(sandbox.FaultDrop),
 	string(sandbox.FaultTruncate), string(sandbox.FaultHTML), string(sandbox.FaultHang), string(sandbox.FaultSlow),
-	string(sandbox.FaultEmpty), string(sandbox.FaultRepeatCursor), string(sandbox.FaultWrongTotal), string(sandbox.FaultEmptyList),
+	string(sandbox.FaultEmpty), string(sandbox.FaultRepeatCursor), string(sandbox.FaultWrongTotal),
+	string(sandbox.FaultEmptyList),
 	string(sandbox.FaultErrorInside), string(sandbox.FaultExpired),
 }
 
-// parseFault reads words as in "POST /v2/invitation drop after every=3".
+// parseFault parses a fault such as "POST /v2/invitation drop after every=3".
 func parseFault(s string) (sandbox.Fault, error) {
 	var f sandbox.Fault
 	said := map[string]bool{}
@@ -48,10 +49,11 @@ func parseFault(s string) (sandbox.Fault, error) {
 		case key == "late":
 			err = durationFlag(&f.Late, time.Millisecond).Set(text)
 		default:
-			return sandbox.Fault{}, fmt.Errorf("does not know the word %s; one of them must be %s", strconv.Quote(word), orList(faultWords))
+			return sandbox.Fault{}, fmt.Errorf("has the unknown word %s; one of its words must be %s", strconv.Quote(word),
+				orList(faultWords))
 		}
 		if err == nil && said[key] {
-			err = errors.New("is said twice; each fault is a --fault of its own")
+			err = errors.New("is given twice; use one --fault for each fault")
 		}
 		if err != nil {
 			return sandbox.Fault{}, fmt.Errorf("%s %w", key, err)
@@ -62,7 +64,7 @@ func parseFault(s string) (sandbox.Fault, error) {
 		return sandbox.Fault{}, fmt.Errorf("must say what happens: %s", orList(faultWords))
 	}
 	if f.Kind == sandbox.FaultSlow && f.Delay == 0 {
-		return sandbox.Fault{}, errors.New("slow must say by how much, as in delay=5s")
+		return sandbox.Fault{}, errors.New("slow needs a delay, as in delay=5s")
 	}
 	if f.Late > 0 && (f.After || f.Kind == sandbox.FaultSlow) {
 		return sandbox.Fault{}, errors.New("late cannot be combined with after or slow: the server acts once")

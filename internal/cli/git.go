@@ -19,21 +19,22 @@ import (
 
 var errNoGit = errors.New("git is not installed, or not in the PATH")
 
-// objectID is what git calls an object, in SHA-1 and SHA-256 repositories.
+// objectID matches the id of an object, in SHA-1 and SHA-256 repositories.
 var objectID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
-// readGitFiles reads the file, or the roster files of the folder, that spec names as REF:PATH in the repository of the
-// working directory. It reads objects only: no hook, filter or other program of the repository is run.
+// readGitFiles reads the file, or the roster files of the folder, that spec names as REF:PATH in
+// the repository of the working directory. It only reads objects: no hook, filter or other program
+// of the repository runs.
 func readGitFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	ref, path, found := strings.Cut(spec, ":")
 	if !found || path == "" {
-		return nil, errors.New("write it as git:REF:PATH, as in git:origin/main:users.yaml")
+		return nil, errors.New("must be git:REF:PATH, as in git:origin/main:users.yaml")
 	}
 	if err := checkRef(ref); err != nil {
 		return nil, err
 	}
 	if strings.ContainsFunc(path, unicode.IsControl) {
-		return nil, errors.New("the path holds a control character")
+		return nil, errors.New("the path contains a control character")
 	}
 	if _, err := resolveObject(ctx, ref+"^{commit}"); err != nil {
 		return nil, fmt.Errorf("find the commit %q: %w", ref, err)
@@ -56,14 +57,14 @@ func readGitFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	return nil, fmt.Errorf("%q is neither a file nor a folder", path)
 }
 
-// readGitTree reads what [roster.Load] would read of a folder, in the same order.
+// readGitTree reads the files that [roster.Load] would read from a folder, in the same order.
 func readGitTree(ctx context.Context, name, tree string) ([]roster.File, error) {
 	list, err := runGit(ctx, "ls-tree", "-r", "-z", tree)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) > roster.MaxFile { // the end of the list is missing
-		return nil, errors.New("the folder holds too many files")
+	if len(list) > roster.MaxFile { // the list was cut off
+		return nil, errors.New("the folder has too many files")
 	}
 	type blob struct{ path, id string }
 	var blobs []blob
@@ -80,11 +81,11 @@ func readGitTree(ctx context.Context, name, tree string) ([]roster.File, error) 
 		plain := fields[0] == "100644" || fields[0] == "100755"
 		switch {
 		case fields[1] == "commit":
-			return nil, fmt.Errorf("%q is another repository there (mode %s): those are not read in git",
+			return nil, fmt.Errorf("%q is a submodule (mode %s): orgsync does not read submodules",
 				path, fields[0])
 		case !plain && (kind == roster.RosterFile || !strings.Contains(base, ".")):
-			// Without an ending it may lead to a folder.
-			return nil, fmt.Errorf("%q is not a plain file there (mode %s): links are not followed in git",
+			// A link without an extension may lead to a folder.
+			return nil, fmt.Errorf("%q is not a plain file (mode %s): orgsync does not follow links in git",
 				path, fields[0])
 		case kind == roster.LookalikeFile:
 			return nil, roster.LookalikeError(strconv.Quote(path))
@@ -93,7 +94,7 @@ func readGitTree(ctx context.Context, name, tree string) ([]roster.File, error) 
 		}
 	}
 	if len(blobs) == 0 {
-		return nil, errors.New("the folder holds no *.yaml or *.yml file")
+		return nil, errors.New("the folder has no *.yaml or *.yml file")
 	}
 	// Git sorts a folder as if its name ended in a slash.
 	slices.SortFunc(blobs, func(a, b blob) int {
@@ -110,20 +111,22 @@ func readGitTree(ctx context.Context, name, tree string) ([]roster.File, error) 
 	return files, nil
 }
 
-// checkRef refuses what cannot name a commit. Git gets it behind --end-of-options all the same.
+// checkRef returns an error when ref cannot name a commit. As a second guard, git gets it after
+// --end-of-options.
 func checkRef(ref string) error {
 	switch {
 	case ref == "":
-		return errors.New("it names no commit: write it as git:REF:PATH, as in git:HEAD:users.yaml")
+		return errors.New("it has no commit: must be git:REF:PATH, as in git:HEAD:users.yaml")
 	case ref[0] == '-':
-		return fmt.Errorf("%q begins with a dash, which no name of a commit does", ref)
+		return fmt.Errorf("%q begins with a dash, so it cannot name a commit", ref)
 	case strings.ContainsFunc(ref, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
-		return fmt.Errorf("%q holds a space or a control character, which no name of a commit does", ref)
+		return fmt.Errorf("%q contains a space or a control character, so it cannot name a commit", ref)
 	}
 	return nil
 }
 
-// resolveObject gives the id of the object that name names. It alone passes on what a person wrote.
+// resolveObject returns the id of the object that name means. It is the only call that passes user
+// input to git.
 func resolveObject(ctx context.Context, name string) (string, error) {
 	out, err := runGit(ctx, "rev-parse", "--verify", "--end-of-options", name)
 	if err != nil {
@@ -131,18 +134,18 @@ func resolveObject(ctx context.Context, name string) (string, error) {
 	}
 	id := strings.TrimSpace(string(out))
 	if !objectID.MatchString(id) {
-		return "", fmt.Errorf("git answered %q, which is no object", report.Clean(id, 80))
+		return "", fmt.Errorf("git answered %q, which is not an object id", report.Clean(id, 80))
 	}
 	return id, nil
 }
 
-// runGit runs runGit in the working directory and gives what it prints, up to what a roster file may have. The error is what
-// runGit said.
+// runGit runs git in the working directory and returns its output, cut off just beyond the maximum
+// size of a roster file. The error is what git reports.
 func runGit(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-pager", "--no-replace-objects"}, args...)...)
-	// Without the network, without questions, and in words that can be looked up.
+	// No network access, no prompts, and messages in English, which can be searched for.
 	cmd.Env = append(cmd.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limitedWriter{&stdout, roster.MaxFile + 1, stop}, &limitedWriter{&stderr, 4096, func() {}}
@@ -150,7 +153,7 @@ func runGit(ctx context.Context, args ...string) ([]byte, error) {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, errNoGit
-	case stdout.Len() > roster.MaxFile: // roster.Parse says so
+	case stdout.Len() > roster.MaxFile: // roster.Parse returns the error
 		return stdout.Bytes(), nil
 	case err != nil:
 		said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
@@ -162,7 +165,8 @@ func runGit(ctx context.Context, args ...string) ([]byte, error) {
 	return stdout.Bytes(), nil
 }
 
-// limitedWriter keeps the first bytes that are written to it, and calls full with the first one that is too many.
+// limitedWriter keeps the first room bytes that are written to it, and calls full at the first byte
+// beyond them.
 type limitedWriter struct {
 	to   io.Writer
 	room int

@@ -17,12 +17,13 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// importOptions are what only import is asked for.
+// importOptions holds the options that only import has.
 type importOptions struct {
-	// merge is the file to add to; "" makes a roster anew. roster is the whole roster that it is part of, if of more.
+	// merge is the file to add people to; "" makes a new roster. roster is the whole roster that the
+	// file is part of, when it has more files.
 	merge  string
 	roster []string
-	// pin names the organization where there is no roster that does.
+	// pin names the organization when no roster does.
 	pin string
 }
 
@@ -32,15 +33,16 @@ func (a *app) importCommand() *cobra.Command {
 		Use:   "import",
 		Short: "Print a roster made from the organization",
 		Long: `Prints a roster of the people who are in the organization or can still accept an
-invitation to it, with their groups, roles and policies. Comments tell what it does
-not say. Planning it right away gives no change. Writes nothing else.
+invitation to it, with their groups, roles and policies. Comments explain what a
+roster cannot express. A plan made from it right away has no changes. Nothing is
+sent.
 
-All groups, roles and policies are read, one list each of who has them: where an
-organization has many, this takes many requests.
+All groups, roles and policies are read, with a list of members for each: in an
+organization that has many, this needs many requests.
 
-With --merge it prints FILE with those people added at the end of its users who are
-not in it yet; the rest stays as it is to the byte. Do not redirect it into FILE
-itself, which the shell would empty first.`,
+With --merge it prints FILE with the missing people added at the end of its users;
+every other byte stays the same. Do not redirect the output into FILE itself: the
+shell would empty it first.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
   orgsync import --merge users.yaml > new.yaml
@@ -50,7 +52,8 @@ itself, which the shell would empty first.`,
 			// The variable may be set for the other commands.
 			byEnvironment := a.getenv(environmentName(cmd.Flags().Lookup("roster"))) != ""
 			if len(o.roster) > 0 && o.merge == "" && !byEnvironment {
-				return &usageError{cmd.CommandPath(), errors.New("--roster is the roster that the file of --merge is part of, and there is no --merge")}
+				return &usageError{cmd.CommandPath(), errors.New("--roster names the roster that the file of --merge is part " +
+					"of, but there is no --merge")}
 			}
 			return a.importRoster(cmd.Context(), o)
 		},
@@ -58,15 +61,17 @@ itself, which the shell would empty first.`,
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.merge, "merge", "", "roster `file` to add people to")
-	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r", "with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
-	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, where the key shows several and no roster names one")
+	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r",
+		"with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
+	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key shows several and no roster "+
+		"names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
 	return cmd
 }
 
-// errNobodyToList says that there is nobody to make a roster of.
-var errNobodyToList = errors.New("the organization has nobody who could be listed")
+// errNobodyToList says that import found nobody to list in a roster.
+var errNobodyToList = errors.New("the organization has no people to list")
 
 func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
@@ -92,8 +97,8 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		if text, err = roster.Merge(o.merge, text, draft.Entries); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stderr, "Added to the people of %s: %d.\n", shellWord(o.merge), len(draft.Entries))
-		for _, remark := range draft.Comments { // there is no place for them in a file that is somebody's already
+		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellWord(o.merge), len(draft.Entries))
+		for _, remark := range draft.Comments { // they do not belong in somebody's existing file
 			fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
 		}
 	case len(draft.Entries) == 0:
@@ -106,17 +111,18 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	return err
 }
 
-// loadExisting is the roster whose people are not missing, with the text of the file to add to. Without --merge it has nobody.
+// loadExisting returns the roster that import adds people to, and the text of the --merge file.
+// Without --merge the roster has no people.
 func (a *app) loadExisting(ctx context.Context, o importOptions) (*roster.Roster, []byte, error) {
 	if a.sandbox.on {
-		o.pin = "" // as with the roster's own
+		o.pin = "" // loadRoster drops the roster's pin in the same way
 	}
 	if o.merge == "" {
 		return &roster.Roster{Organization: o.pin}, nil, nil
 	}
 	_, err := os.Stat(o.merge)
 	if err == nil {
-		err = checkReplaceable(o.merge) // it is read twice
+		err = checkReplaceable(o.merge) // a pipe could not be read twice
 	}
 	if err != nil {
 		return nil, nil, withStep(stepMerge, fmt.Errorf("--merge %s: %w", o.merge, err))
@@ -132,7 +138,7 @@ func (a *app) loadExisting(ctx context.Context, o importOptions) (*roster.Roster
 	r.Organization = cmp.Or(r.Organization, o.pin)
 	isMerged := func(file string) bool { return filepath.Clean(file) == filepath.Clean(o.merge) }
 	if !slices.ContainsFunc(r.Files, isMerged) {
-		return nil, nil, withStep(stepMerge, fmt.Errorf("--merge %s: that is not a file of the roster", o.merge))
+		return nil, nil, withStep(stepMerge, fmt.Errorf("--merge %s: this file is not part of the roster", o.merge))
 	}
 	text, err := os.ReadFile(o.merge)
 	if err != nil {

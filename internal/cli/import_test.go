@@ -13,7 +13,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// populated is a world with members, access and an invitation, of whom nothing is in a roster.
+// populated returns a world with members, access and an invitation, none of which is in a roster.
 func populated(t *testing.T, o sandbox.Options, before func(*http.Request)) *world {
 	t.Helper()
 	w := newWorld(t, o, before)
@@ -87,7 +87,7 @@ func TestImport(t *testing.T) {
 			head, users, _ := strings.Cut(text, "\nusers:\n")
 			users = "users:\n" + users
 			want := people
-			// What some dialects do not tell.
+			// Some dialects do not report this.
 			if p := d.Dialect.Permissions; p == sandbox.PermissionsNull || p == sandbox.PermissionsText || p == sandbox.PermissionsList {
 				want = strings.Replace(want, "Cleo@example.com\n    api_enabled: true\n", "Cleo@example.com\n", 1)
 			}
@@ -123,7 +123,7 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// TestImportMergeOfSeveral: a key for several organizations needs to be told which, by the roster or by the flag.
+// TestImportMergeOfSeveral checks that a key for several organizations needs one named, by the roster or by the flag.
 func TestImportMergeOfSeveral(t *testing.T) {
 	t.Parallel()
 	w := populated(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: sandbox.OrganizationsSeveral}}, nil)
@@ -147,7 +147,7 @@ func TestImportNobody(t *testing.T) {
 	// Where not even that user can be seen there is nobody.
 	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/users"})
 	w.want(w.run(t.Context(), "import"), exitError, 0)
-	w.wantStderr("the organization has nobody who could be listed")
+	w.wantStderr("the organization has no people to list")
 }
 
 // TestImportForbidden: what the key may not read is not made up.
@@ -199,7 +199,7 @@ func TestImportMerge(t *testing.T) {
 	w := populated(t, sandbox.Options{}, nil)
 	file := w.write("users.yaml", text)
 	w.want(w.run(t.Context(), "import", "--merge", file), exitDone, 0)
-	w.wantStderr("Added to the people of ", ": 3.")
+	w.wantStderr("People added to ", ": 3.")
 	want := strings.Replace(text, "  external: yes\n", "  external: yes\n"+added, 1)
 	if diff := cmp.Diff(want, w.stdout.String()); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)
@@ -207,7 +207,7 @@ func TestImportMerge(t *testing.T) {
 	w.write("users.yaml", w.stdout.String())
 	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
 
-	// What the defaults would change is told, since no entry can say otherwise.
+	// Changes by the defaults are reported, because no entry can prevent them.
 	withDefaults := w.write("defaults.yaml", "defaults: {groups: [platform]}\nusers:\n  - email: zoe@example.com\n")
 	delete(w.env, "ORGSYNC_ROSTER")
 	w.want(w.run(t.Context(), "import", "--merge", withDefaults), exitDone, 0)
@@ -222,7 +222,7 @@ func TestImportMerge(t *testing.T) {
 		t.Errorf("merged again it is\n%s", got)
 	}
 
-	// Who stands in another file of the roster is not missing.
+	// People in another file of the roster are not missing.
 	other := w.write("other.yaml", "users:\n  - email: zoe@example.com\n    external: yes\n")
 	w.want(w.run(t.Context(), "import", "--merge", other, "--roster", file, "--roster", other), exitDone, 0)
 	if got := w.stdout.String(); got != "users:\n  - email: zoe@example.com\n    external: yes\n" {
@@ -237,7 +237,7 @@ func TestImportMerge(t *testing.T) {
 		{"one line", "users: [{email: zoe@example.com}]\n", `"users" must be a list with one line for each person`, nil, exitError},
 		{"invalid", "users:\n  - email: zoe\n", "users.yaml:2:12", nil, exitInvalid},
 		{"another organization", "organization: Other\nusers:\n  - email: zoe@example.com\n", `"Other"`, nil, exitRefused},
-		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "that is not a file of the roster", []string{"--roster", other}, exitError},
+		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "this file is not part of the roster", []string{"--roster", other}, exitError},
 	} {
 		w.write("users.yaml", tt.text)
 		w.want(w.run(t.Context(), append([]string{"import", "--merge", file}, tt.args...)...), tt.code, 0)

@@ -8,7 +8,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// readRoster reads the roster that paths are together. That it is invalid is one kind of error, that it cannot be read another.
+// readRoster reads the roster in paths. An invalid roster is a [roster.ProblemsError]; one that
+// cannot be read is a stepError.
 func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 	r, err := interruptible(ctx, "read roster", func() (*roster.Roster, error) { return roster.Load(paths) })
 	if err != nil && !is[*roster.ProblemsError](err) {
@@ -17,8 +18,8 @@ func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 	return r, err
 }
 
-// loadRoster reads the roster that the flags name, for a command that goes on to the organization: --reinvite has to name
-// people in it, and a simulation is held to no pin.
+// loadRoster reads the roster that the flags name, for a command that then reads the organization.
+// People given by --reinvite must be in it. A simulation ignores its pin.
 func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	r, err := readRoster(ctx, a.rosters...)
 	if err != nil {
@@ -30,23 +31,25 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 		}
 	}
 	if a.sandbox.on {
-		r.Organization = "" // the simulated organization is nobody's: a pin guards the real ones
+		r.Organization = "" // a pin guards real organizations, and the simulated one is not one of them
 	}
 	return r, nil
 }
 
-// errNotInRoster returns the error that the roster has nobody with the address who, and names a similar address that it has.
+// errNotInRoster returns the error that the roster has no person with the address who, with a
+// similar address that it has.
 func errNotInRoster(r *roster.Roster, who org.Address) error {
-	err := fmt.Errorf("the roster has nobody with the address %s", who)
+	err := fmt.Errorf("the roster has no person with the address %s", who)
 	if near := r.Nearest(who); near != "" {
 		err = fmt.Errorf("%w: did you mean %s?", err, near)
 	}
 	return withStep(stepFindPerson, err)
 }
 
-// interruptible gives what read does or, when ctx ends first, the cause of that. Nobody may ever write to a pipe, and the
-// server of a network folder may be gone: no read of a file can be cancelled, so it is left behind. So read must share nothing
-// with who goes on.
+// interruptible returns the result of read or, when ctx ends first, the cause of that. A read of a
+// file cannot be cancelled, and may never return: nobody writes to a pipe, or the server of a
+// network folder is down. So read goes on in the background and must not share anything with the
+// caller.
 func interruptible[T any](ctx context.Context, what string, read func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -71,7 +71,7 @@ func TestKilled(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 0))
-			var mu sync.Mutex // no mail arrives before it is known whom it may kill
+			var mu sync.Mutex // no mail arrives before the process to kill is known
 			var left int64
 			var victim *os.Process
 			dir, env, api := crowd(t, 200, sandbox.Options{ListLag: lag, Latency: time.Millisecond}, func() {
@@ -103,7 +103,7 @@ func TestKilled(t *testing.T) {
 			mu.Lock()
 			left = 0
 			mu.Unlock()
-			if out, err := process(t, dir, env, "apply").CombinedOutput(); err != nil && lag == 0 && !strings.Contains(string(out), "not known whether") {
+			if out, err := process(t, dir, env, "apply").CombinedOutput(); err != nil && lag == 0 && !strings.Contains(string(out), "unknown whether") {
 				t.Errorf("run after the kills: %v\n%s", err, out)
 			}
 			expectNobodyTwice(t, api)
@@ -127,7 +127,7 @@ func expectNobodyTwice(t *testing.T, api *sandbox.Server) {
 	}
 }
 
-// TestThreeAtOnce: of three runs at the same time one works, and two are told by whom they were locked out.
+// TestThreeAtOnce checks that of three runs at the same time one works, and the others name the run that has the lock.
 func TestThreeAtOnce(t *testing.T) {
 	t.Parallel()
 	first, others := make(chan struct{}), make(chan struct{})

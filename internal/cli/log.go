@@ -7,7 +7,7 @@ import (
 	"github.com/orgsync/orgsync/internal/report"
 )
 
-// newLog writes to w, as logfmt-like text or as JSON lines. A record is one line, whatever stands in it.
+// newLog returns a log that writes text or JSON lines to w. A record is always one line.
 func newLog(w io.Writer, level slog.Level, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
@@ -16,9 +16,9 @@ func newLog(w io.Writer, level slog.Level, format string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(escapingWriter{w, " ["}, options))
 }
 
-// escapingWriter escapes what slog leaves as it is although it cannot be seen: bidirectional and some
-// control characters in JSON, DEL in text. It also keeps what a CI runner would take for a command
-// from being one: bracket stands for the "[" of "##[". slog writes each record as a whole.
+// escapingWriter escapes what slog does not: bidirectional and some control characters in JSON, DEL
+// in text. It also writes bracket in place of the "[" of "##[", which a CI runner would take for a
+// command. slog writes each record as a whole.
 type escapingWriter struct {
 	w       io.Writer
 	bracket string

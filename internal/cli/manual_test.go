@@ -49,7 +49,7 @@ func documented(t *testing.T) []*cobra.Command {
 	return all
 }
 
-// pageName is the name of a command's page, with what stands between the words.
+// pageName returns the name of a command's page, with a separator between the words.
 func pageName(cmd *cobra.Command, between string) string {
 	return strings.ReplaceAll(cmd.CommandPath(), " ", between)
 }

@@ -20,24 +20,27 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// runRecord is what a run has found out so far, for those who watch over runs: the log, the metrics file and the
-// dead-man's switch.
+// runRecord is what a run has found out so far, for the log, the metrics file and the dead-man's
+// switch.
 type runRecord struct {
 	report.Metrics
 	began time.Time
-	stats func() vultr.Stats // nil before there is a client
+	stats func() vultr.Stats // nil until there is a client
 }
 
-// maxMetricsFile is how many bytes the metrics of the run before may have, to be taken for such; they are a few thousand.
+// maxMetricsFile is the maximum size, in bytes, of a file that is read as the metrics of the run
+// before; they have a few thousand.
 const maxMetricsFile = 1 << 20
 
-// addMetricsFlag adds what a run leaves behind for Prometheus.
+// addMetricsFlag adds --metrics-file.
 func (a *app) addMetricsFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.metricsFile, "metrics-file", "", "`file` to leave metrics in for Prometheus' textfile collector, as in orgsync.prom; replaced as a whole")
+	cmd.Flags().StringVar(&a.metricsFile, "metrics-file", "",
+		"`file` for metrics, read by the textfile collector of Prometheus, as in orgsync.prom; replaced by each run")
 	_ = cmd.MarkFlagFilename("metrics-file", "prom")
 }
 
-// recordPlan notes what was planned. Where everybody stands is for the metrics only, and takes as long as planning.
+// recordPlan records the plan. The states of people are needed for the metrics only, and take as
+// long to work out as the plan.
 func (a *app) recordPlan(d reconcile.Decision) {
 	a.run.Plan = &d.Plan
 	if a.metricsFile != "" {
@@ -45,8 +48,8 @@ func (a *app) recordPlan(d reconcile.Decision) {
 	}
 }
 
-// observe carries out a command and tells of its beginning and its end. Whatever goes wrong with the telling is a
-// warning: the run is as good or bad without.
+// observe runs a command, with a log, metrics and pings of its beginning and end. A failure of
+// these is a warning and does not change the result of the run.
 func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error {
 	ctx := cmd.Context()
 	pings, err := a.newPing()
@@ -54,7 +57,8 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 		return &usageError{cmd.CommandPath(), err}
 	}
 	a.run = runRecord{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
-	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated", a.sandbox.on)
+	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated",
+		a.sandbox.on)
 	a.sendPing(pings, "start", func() error { return pings.Start(ctx) })
 
 	err = do(ctx)
@@ -71,7 +75,7 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 			a.log.Warn("the metrics were not written", "error", err)
 		}
 	}
-	last := context.WithoutCancel(ctx) // the end of a run that was ended is told too
+	last := context.WithoutCancel(ctx) // a run that was interrupted still reports its end
 	if code := a.run.Code; succeeded(code) {
 		a.sendPing(pings, "success", func() error { return pings.Success(last) })
 	} else {
@@ -80,10 +84,11 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 	return err
 }
 
-// succeeded tells whether a run with this exit code did its work.
+// succeeded reports whether a run with this exit code did its work.
 func succeeded(code int) bool { return code == exitDone || code == exitChanges }
 
-// newPing is the dead-man's switch; nil when nobody asked for one, and for a simulation, which says nothing of the real job.
+// newPing returns the dead-man's switch; nil when none is set, and in a simulation, which says
+// nothing about the real job.
 func (a *app) newPing() (*ping.Switch, error) {
 	if a.ping == "" {
 		return nil, nil
@@ -98,17 +103,19 @@ func (a *app) newPing() (*ping.Switch, error) {
 	return s, nil
 }
 
+// sendPing notifies the dead-man's switch with send. A failure is only logged.
 func (a *app) sendPing(to *ping.Switch, what string, send func() error) {
 	if to == nil {
 		return
 	}
 	if err := send(); err != nil {
-		a.log.Warn("the dead-man's switch was not told", "of", what, "host", to.Host(), "error", report.Clean(err.Error(), errorWidth))
+		a.log.Warn("the dead-man's switch was not notified", "of", what, "host", to.Host(), "error",
+			report.Clean(err.Error(), errorWidth))
 	}
 }
 
-// writeMetrics replaces the metrics file. What a failed run cannot know it takes over from the run before. A file that
-// something else wrote is left alone.
+// writeMetrics replaces the metrics file. Values that a failed run could not determine are copied
+// from the run before. A file that something else wrote is not replaced.
 func (a *app) writeMetrics() error {
 	m := a.run.Metrics
 	if succeeded(m.Code) {
@@ -136,26 +143,27 @@ func (a *app) writeMetrics() error {
 	return nil
 }
 
-// applying is what the progress bar calls carrying a plan out.
+// applying is the label of the progress bar while a plan is applied.
 const applying = "Applying"
 
-// trackChanges follows a run as it goes on. planned is how many changes it has, once the first of them is concluded.
+// trackChanges returns a callback that logs each finished change and updates the progress bar.
+// planned is how many changes the plan has, once the first of them has finished.
 func (a *app) trackChanges(planned *int) func(apply.ChangeResult) {
 	done := 0
 	return func(c apply.ChangeResult) {
 		a.logChange(c)
 		done++
-		a.progress.show(applying, done, max(done, *planned)) // people who were held back come on top
+		a.progress.show(applying, done, max(done, *planned)) // mails that are settled during the run add changes
 	}
 }
 
-// trackWait says what a run waits for before it reads again.
+// trackWait logs and shows that the run waits for lost answers before it reads again.
 func (a *app) trackWait(w apply.Wait) {
 	a.log.Info("waiting for mails whose answer was lost", "mails", w.Mails, "until", w.Until.UTC().Truncate(time.Second))
 	a.progress.wait(w.Mails, w.Until)
 }
 
-// logChange tells of a change that is concluded.
+// logChange logs a finished change.
 func (a *app) logChange(c apply.ChangeResult) {
 	attrs := []any{"action", c.Action, "email", c.Email.String(), "outcome", c.Outcome, "reason", c.Reason}
 	if c.Detail.Kind != "" {
@@ -171,14 +179,16 @@ func (a *app) logChange(c apply.ChangeResult) {
 	a.log.Info("change", attrs...)
 }
 
-// warnKinds are the notices that stay until a person does something.
+// warnKinds are the notices that stay until somebody acts.
 var warnKinds = map[plan.NoticeKind]bool{
-	plan.GaveUp: true, plan.NeedsAttention: true, plan.Unsettled: true, plan.Limit: true, plan.SelfUnseen: true, plan.ProtectedUnseen: true,
-	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.RefusedMail: true, plan.Flapping: true, plan.UnknownAccess: true,
+	plan.GaveUp: true, plan.NeedsAttention: true, plan.Unsettled: true, plan.Limit: true, plan.SelfUnseen: true,
+	plan.ProtectedUnseen:   true,
+	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.RefusedMail: true, plan.Flapping: true,
+	plan.UnknownAccess:  true,
 	plan.PinUnconfirmed: true, plan.NewLedger: true,
 }
 
-// logNotices writes a line for each notice. Who reads the report on a terminal has them there already.
+// logNotices logs each notice. When the report goes to a terminal, it shows them already.
 func (a *app) logNotices(notices []plan.Notice) {
 	if a.isTerminal(a.stdout) && !a.log.Enabled(context.Background(), slog.LevelInfo) {
 		return
@@ -202,12 +212,13 @@ func (a *app) logNotices(notices []plan.Notice) {
 	}
 }
 
-// logRunEnd sums the run up.
+// logRunEnd logs a summary of the run.
 func (a *app) logRunEnd(err error) {
 	m := &a.run.Metrics
 	attrs := []any{"command", m.Command, "exit_code", m.Code}
 	if m.Organization.ID != "" {
-		attrs = append(attrs, "organization_id", m.Organization.ID, "organization", report.Clean(m.Organization.Name, errorWidth))
+		attrs = append(attrs, "organization_id", m.Organization.ID, "organization",
+			report.Clean(m.Organization.Name, errorWidth))
 	}
 	switch {
 	case m.Result != nil:

@@ -83,7 +83,7 @@ func TestMetricsFile(t *testing.T) {
 	if requests := metric(t, file, "orgsync_last_run_requests"); len(requests) < 1 || requests < "3" && len(requests) == 1 {
 		t.Errorf("%s requests for 3 mails", requests)
 	}
-	open := filepath.Join(w.dir, "open") // to all whom the umask does not keep out
+	open := filepath.Join(w.dir, "open") // to all users that the umask allows
 	if err := os.WriteFile(open, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -144,12 +144,12 @@ func TestMetricsFileTrouble(t *testing.T) {
 	}
 }
 
-// listener is a dead-man's switch that keeps what it is told.
+// listener is a dead-man's switch that records its requests.
 type listener struct {
-	url  string
-	mu   sync.Mutex
-	told []string
-	keys bool
+	url      string
+	mu       sync.Mutex
+	requests []string
+	keys     bool
 }
 
 func listen(t *testing.T, status int) *listener {
@@ -157,7 +157,7 @@ func listen(t *testing.T, status int) *listener {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.told = append(l.told, r.Method+" "+r.URL.Path)
+		l.requests = append(l.requests, r.Method+" "+r.URL.Path)
 		l.keys = l.keys || r.Header.Get("Authorization") != "" || r.ContentLength > 0
 		w.WriteHeader(status)
 	}))
@@ -170,13 +170,13 @@ func (l *listener) want(t *testing.T, want ...string) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if diff := cmp.Diff(want, l.told); diff != "" {
-		t.Errorf("the switch was told (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, l.requests); diff != "" {
+		t.Errorf("requests of the switch (-want +got):\n%s", diff)
 	}
 	if l.keys {
 		t.Error("the switch got more than a URL")
 	}
-	l.told = nil
+	l.requests = nil
 }
 
 // TestPing: the dead-man's switch hears of start and end, whatever the end is, and changes nothing.
@@ -200,7 +200,7 @@ func TestPing(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(&signalError{os.Interrupt})
 	w.want(w.run(ctx, "apply"), exitInterrupted, 3)
-	l.want(t, success+"/130") // who is ended at once need not be told of the start
+	l.want(t, success+"/130") // a run that ends at once need not report its start
 	quiet := func() {
 		t.Helper()
 		if both := w.stdout.String() + w.stderr.String(); strings.Contains(both, "secret-of-the-switch") {
@@ -213,7 +213,7 @@ func TestPing(t *testing.T) {
 	w.env["ORGSYNC_PING"] = deaf.url
 	w.want(w.run(t.Context(), "apply", "--log-level", "debug"), exitDone, 3)
 	deaf.want(t, start, success)
-	w.wantStderr(`level=WARN msg="the dead-man's switch was not told" of=start host=127.0.0.1:`, `of=success`, `error="HTTP 404"`)
+	w.wantStderr(`level=WARN msg="the dead-man's switch was not notified" of=start host=127.0.0.1:`, `of=success`, `error="HTTP 404"`)
 	quiet()
 
 	w.env["ORGSYNC_PING"] = "hc.example/secret-of-the-switch"
@@ -261,7 +261,7 @@ func TestLogLines(t *testing.T) {
 	w.screens = []any{&w.stdout}
 	w.want(w.run(t.Context(), "plan"), exitDone, 2)
 	if w.stderr.Len() > 0 {
-		t.Errorf("who has the report on the screen is told twice:\n%s", &w.stderr)
+		t.Errorf("the notices are shown twice on the screen:\n%s", &w.stderr)
 	}
 }
 

@@ -21,8 +21,8 @@ const pictures = "../../docs/pictures/"
 
 var shown = regexp.MustCompile(`\(docs/pictures/([^)]+)\.svg\)`)
 
-// TestPictures plays the story of the pictures, and compares the words of each that the README shows with what the
-// program says today. docs/pictures/make.sh makes them anew.
+// TestPictures runs the commands of story.txt, and compares the words of each picture that the README
+// shows with the current output. docs/pictures/make.sh makes new pictures.
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
@@ -44,7 +44,7 @@ func TestPictures(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sandbox.json")
 	w := newWorld(t, sandbox.Options{File: file}, nil)
 	w.write("users.yaml", string(roster))
-	var told []string
+	var played []string
 	for line := range strings.Lines(string(story)) {
 		words := strings.Fields(line)
 		if len(words) == 0 || words[0] == "#" {
@@ -68,7 +68,7 @@ func TestPictures(t *testing.T) {
 		if name == "" {
 			continue
 		}
-		told = append(told, name)
+		played = append(played, name)
 		if !slices.Contains(wanted, name) {
 			continue
 		}
@@ -91,8 +91,8 @@ func TestPictures(t *testing.T) {
 		}
 	}
 	for _, name := range wanted {
-		if !slices.Contains(told, name) {
-			t.Errorf("the README shows %s.svg, of which story.txt has nothing", name)
+		if !slices.Contains(played, name) {
+			t.Errorf("the README shows %s.svg, which is not in story.txt", name)
 		}
 	}
 	if slices.Sort(wanted); !slices.Equal(wanted, []string{"apply", "plan", "status"}) {

@@ -17,14 +17,14 @@ func (a *app) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do",
-		Long: `Reads the roster and the organization, and prints what apply would do to whom
-and why. Writes nothing and takes no lock.
+		Long: `Reads the roster and the organization, and prints each change that apply would
+make, and why. It changes nothing and needs no lock.
 
-With --out the plan is saved as well, and 'orgsync apply FILE' carries out just
-that one: what somebody has looked at, or nothing.
+With --out it also saves the plan, and 'orgsync apply FILE' then applies exactly
+the plan that was reviewed, or nothing.
 
-For a pull request, --output markdown is a comment (nothing at all when there is
-nothing to do), and --output github marks the lines of the roster.`,
+For a pull request, --output markdown prints a comment (nothing at all when there
+is nothing to do), and --output github annotates the lines of the roster.`,
 		Annotations: exitStatus(exitDone, exitError, exitChanges, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync plan
   orgsync plan --roster teams/ --output json
@@ -34,7 +34,7 @@ nothing to do), and --output github marks the lines of the roster.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.observe(cmd, a.plan) },
 	}
 	a.addOrganizationFlags(cmd, "markdown", "github")
-	cmd.Flags().StringVar(&a.out, "out", "", "save the plan in this `file`, for 'orgsync apply FILE'")
+	cmd.Flags().StringVar(&a.out, "out", "", "save the plan to this `file`, for 'orgsync apply FILE'")
 	_ = cmd.MarkFlagFilename("out", "json")
 	return cmd
 }
@@ -72,7 +72,8 @@ func (a *app) plan(ctx context.Context) error {
 	return nil
 }
 
-// printPlan prints p. failure is why the command fails all the same; nil when it does not.
+// printPlan prints p. failure is the error that the command will end with nevertheless; nil when
+// there is none.
 func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
 	a.reported = true
 	switch a.output {
@@ -90,7 +91,8 @@ func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
 	return report.PlanText(a.stdout, p, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
-// workingDirectory is the folder that the program runs in; "" when that cannot be told, and then paths stay as they are.
+// workingDirectory returns the folder that the program runs in; "" when it is unknown, so that
+// paths stay unchanged.
 func workingDirectory() string {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -12,16 +12,18 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// maxPlanFile bounds a saved plan, in bytes: room for a change of each of 200,000 people.
+// maxPlanFile is the maximum size of a saved plan, in bytes: it has room for a change for each of
+// 200,000 people.
 const maxPlanFile = 128 << 20
 
-// errNotPlan says that a file is there which is no plan, such as the roster.
-var errNotPlan = errors.New("it holds something else than a plan; remove it, or name another file")
+// errNotPlan says that a file exists and is not a plan, but a roster, for example.
+var errNotPlan = errors.New("it is not a plan file; remove it, or name another file")
 
-// errNotRegular says that something is there which a file must not take the place of, such as /dev/null.
-var errNotRegular = errors.New("it is no regular file")
+// errNotRegular says that the path is something that must not be replaced by a file, such as
+// /dev/null.
+var errNotRegular = errors.New("it is not a regular file")
 
-// planFileError is a saved plan that cannot be read.
+// planFileError says that a saved plan cannot be read.
 type planFileError struct {
 	file string
 	err  error
@@ -32,7 +34,8 @@ func (e *planFileError) Error() string {
 }
 func (e *planFileError) Unwrap() error { return e.err }
 
-// savePlan writes p to file, as a whole or not at all. It is for nobody else's eyes: it holds addresses.
+// savePlan writes p to file as a whole or not at all. Only this user may read the file, because it
+// contains addresses.
 func savePlan(file string, p plan.Plan) error {
 	data, err := p.Save()
 	if err == nil {
@@ -50,7 +53,8 @@ func savePlan(file string, p plan.Plan) error {
 	return nil
 }
 
-// checkReplaceable is errNoFile for what a file must not take the place of, and nil for a file or nothing.
+// checkReplaceable returns errNotRegular for anything that a file must not replace, and nil for a
+// file or nothing.
 func checkReplaceable(file string) error {
 	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 		return errNotRegular
@@ -58,7 +62,8 @@ func checkReplaceable(file string) error {
 	return nil
 }
 
-// checkMayBePlan is errNoPlan for a file that no plan can be, and nil for one that may be a plan, is empty or is not there.
+// checkMayBePlan returns errNotPlan for a file that cannot be a plan, and nil for one that may be a
+// plan, is empty or does not exist.
 func checkMayBePlan(file string) error {
 	begin, err := readUpTo(file, 1)
 	if err == nil && len(begin) > 0 && begin[0] != '{' {
@@ -70,8 +75,8 @@ func checkMayBePlan(file string) error {
 	return err
 }
 
-// replaceFile makes file a new one, of mode 0600 and this user's, whatever the one before was: renameio's maybe.WriteFile
-// would hand down its mode.
+// replaceFile replaces file by a new one of mode 0600, owned by this user whatever the old one was.
+// renameio's maybe.WriteFile would keep the old mode.
 func replaceFile(file string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"*")
 	if err != nil {
@@ -91,7 +96,7 @@ func replaceFile(file string, data []byte) error {
 	return nil
 }
 
-// savedPlan is the plan that apply was given; nil when it was given none.
+// savedPlan returns the plan file that apply was given; nil when there is none.
 func (a *app) savedPlan(ctx context.Context) (*plan.Saved, error) {
 	if a.planFile == "" {
 		return nil, nil
@@ -110,7 +115,7 @@ func (a *app) savedPlan(ctx context.Context) (*plan.Saved, error) {
 func readPlanFile(file string) ([]byte, error) {
 	data, err := readUpTo(file, maxPlanFile+1)
 	if at, ok := errors.AsType[*os.PathError](err); ok {
-		err = at.Err // which file it is stands before
+		err = at.Err // planFileError names the file already
 	}
 	if err == nil && len(data) > maxPlanFile {
 		err = fmt.Errorf("it is larger than %d MiB", maxPlanFile>>20)
@@ -118,7 +123,7 @@ func readPlanFile(file string) ([]byte, error) {
 	return data, err
 }
 
-// readUpTo reads the first bytes of a file, at most that many.
+// readUpTo reads at most the first most bytes of a file.
 func readUpTo(file string, most int64) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package cli is the command line of orgsync: one file for each command, which reads flags, calls what does the work, prints
-// the result and gives the exit code.
+// Package cli is the command line of orgsync. Each command has a file; it reads the flags, calls
+// the packages that do the work, prints the result and returns the exit code.
 package cli
 
 import (

@@ -11,18 +11,18 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// progress is a line on a terminal that says how far the work at hand is, and is gone when that is done. A nil one shows
-// nothing. It is safe for concurrent use.
+// progress is a line on a terminal that shows how much of the current work is done; it disappears
+// at the end. A nil progress shows nothing. It is safe for concurrent use.
 type progress struct {
 	out io.Writer
 
 	mu    sync.Mutex
-	work  string        // what the bar is about
+	work  string        // the label of the bar
 	lines *mpb.Progress // nil while there is no bar
 	bar   *mpb.Bar
 }
 
-// newProgress is nil where nobody sees a bar, or wants none.
+// newProgress returns nil when nobody would see a bar, or none is wanted.
 func (a *app) newProgress() *progress {
 	if a.noProgress || !a.isTerminal(a.stderr) || a.getenv("TERM") == "dumb" {
 		return nil
@@ -30,7 +30,7 @@ func (a *app) newProgress() *progress {
 	return &progress{out: unwrapStream(a.stderr)}
 }
 
-// readingProgress is what a client is to tell; nil where nothing is shown.
+// readingProgress returns the callback for a client that reads; nil when nothing is shown.
 func (p *progress) readingProgress() func(done, known int) {
 	if p == nil {
 		return nil
@@ -38,7 +38,7 @@ func (p *progress) readingProgress() func(done, known int) {
 	return func(done, known int) { p.show("Reading", done, known) }
 }
 
-// show says that done steps of the work are done, of those that are known. Other work begins a bar of its own.
+// show shows that done of the known steps of work are done. Different work starts a new bar.
 func (p *progress) show(work string, done, known int) {
 	if p == nil {
 		return
@@ -55,8 +55,8 @@ func (p *progress) show(work string, done, known int) {
 	p.bar.SetCurrent(int64(done))
 }
 
-// wait shows, until something else is shown, that the answers to so many mails were lost and how long it is until the next
-// reading.
+// wait shows that the answers to so many mails were lost, and the time until the next reading,
+// until something else is shown.
 func (p *progress) wait(mails int, until time.Time) {
 	if p == nil {
 		return
@@ -76,20 +76,21 @@ func (p *progress) wait(mails int, until time.Time) {
 	})))
 }
 
-// barWidth is how wide the bar itself may be, in columns; in a narrow window it is what the numbers leave.
+// barWidth is the maximum width of the bar itself, in columns; a narrow window leaves it less.
 const barWidth = 40
 
 func (p *progress) begin(work string, done int) {
 	p.work = work
 	p.lines = mpb.New(mpb.WithConsoleWriter(console{cupwriter.New(p.out, false), p.out}), mpb.WithWidth(barWidth))
-	// A total of 0 leaves it to end to say when it is over: what is known may grow.
+	// With a total of 0 the bar does not end by itself: more steps may become known.
 	p.bar = p.lines.AddBar(0,
 		mpb.PrependDecorators(decor.Name(work+" "), decor.CountersNoUnit("%d/%d")),
 		mpb.AppendDecorators(decor.Any(paceText(time.Now(), int64(done)))),
 	)
 }
 
-// console goes to the beginning of the line before it draws: the terminal may have echoed a key there, as ^C.
+// console returns to the start of the line before it draws, where the terminal may have echoed a
+// key, as in ^C.
 type console struct {
 	*cupwriter.Writer
 	out io.Writer
@@ -102,8 +103,8 @@ func (c console) Flush(lines int) error {
 	return c.Writer.Flush(lines)
 }
 
-// paceText says how many steps a second were done since a bar began, with before steps done already, and how long the others
-// will take at that.
+// paceText returns a function that shows the steps a second since the bar began, and the time that
+// is left at that pace. before is how many steps were done when the bar began.
 func paceText(began time.Time, before int64) func(decor.Statistics) string {
 	return func(s decor.Statistics) string {
 		n, took := s.Current-before, time.Since(began)
@@ -115,7 +116,7 @@ func paceText(began time.Time, before int64) func(decor.Statistics) string {
 	}
 }
 
-// clear takes the bar away: what is written next has the terminal to itself.
+// clear removes the bar, so that the next output has the terminal to itself.
 func (p *progress) clear() {
 	if p == nil {
 		return
@@ -134,7 +135,8 @@ func (p *progress) end() {
 	p.lines, p.bar = nil, nil
 }
 
-// writerAbove is w, which writes to the same terminal as the bar, for whole lines: while there is a bar they go writerAbove it.
+// writerAbove returns a writer of whole lines to w, the terminal of the bar. While there is a bar,
+// the lines go above it.
 func (p *progress) writerAbove(w io.Writer) io.Writer {
 	if p == nil {
 		return w

@@ -274,7 +274,7 @@ func TestProgressEcho(t *testing.T) {
 	cmd := w.process(held(t, w, map[string]<-chan struct{}{http.MethodPost: echo}), nil, "apply")
 	win.start(cmd)
 	<-seen
-	if _, err := win.Write([]byte{3}); err != nil { // it is nobody's controlling terminal: there is no signal with it
+	if _, err := win.Write([]byte{3}); err != nil { // it is not the controlling terminal of a process, so there is no signal
 		t.Fatal(err)
 	}
 	if code := exitsWith(t, cmd.Wait()); code != exitDone {

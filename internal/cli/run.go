@@ -12,18 +12,18 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Environment is everything outside of a run that it touches.
+// Environment is everything outside the process that a run uses.
 type Environment struct {
-	// name is how a person calls this program.
+	// name is the command by which a person runs this program.
 	name           string
 	args           []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	environ        func() []string // as os.Environ; nil: no variable is checked
-	// isTerminal tells whether one of the three streams is a terminal.
+	environ        func() []string // as os.Environ; nil to check no variable
+	// isTerminal reports whether one of the three streams is a terminal.
 	isTerminal func(stream any) bool
-	// after is time.After, or what a test has in its place.
+	// after is time.After, or a test's replacement.
 	after func(time.Duration) <-chan time.Time
 }
 
@@ -32,21 +32,22 @@ type app struct {
 	Environment
 	settings
 	log *slog.Logger
-	// secrets are kept out of everything that is printed.
+	// secrets are redacted from all output.
 	secrets secrets
-	// progress is nil where none is shown.
+	// progress is nil when no progress is shown.
 	progress *progress
-	// planFile is the saved plan that apply holds to; "" when there is none.
+	// planFile is the saved plan that apply must follow; "" when there is none.
 	planFile string
-	// run is what those who watch over runs are told.
+	// run is what the log, the metrics and the dead-man's switch report about this run.
 	run runRecord
-	// parsed is true once arguments, flags and environment were understood.
+	// parsed is true once arguments, flags and environment variables are parsed.
 	parsed bool
-	// reported is true once a command has written its result, so that nothing else may be written to stdout.
+	// reported is true once a command has written its result: nothing else may then go to stdout.
 	reported bool
 }
 
-// Run does what the arguments say and returns the exit code. The cause of ctx, when it ends, says why the run was ended.
+// Run does what the arguments say and returns the exit code. When ctx ends, its cause is the reason
+// the run reports.
 func Run(ctx context.Context, s Environment) int {
 	a := &app{Environment: s, log: slog.New(slog.DiscardHandler)}
 	defer a.redactStreams()()
@@ -64,23 +65,23 @@ func Run(ctx context.Context, s Environment) int {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "orgsync",
-		Short: "Keep the members of a Vultr organization as a roster says",
+		Short: "Keep a Vultr organization's members in sync with a roster",
 		Long: `orgsync reads a roster of people from YAML, reads the organization's users and
-invitations from the Vultr API, and sends the invitations that are missing or
-have expired. Nobody is mailed twice, and nothing is taken away unless the roster
-says so.
+invitations from the Vultr API, invites people who are missing, and invites people
+again whose invitation has expired. Nobody is mailed twice, and nothing is taken
+away unless the roster asks for it.
 
-Start with 'orgsync plan': it shows what would be done and changes nothing. To
+Start with 'orgsync plan': it shows what apply would do and changes nothing. To
 try everything without an account, add --sandbox.
 
 ENVIRONMENT
   VULTR_API_KEY is the API key. Every flag can also be set by ORGSYNC_<FLAG>,
   with dashes as underscores (--max-invites is ORGSYNC_MAX_INVITES); the flag
-  wins. Several values are separated by commas or line feeds. VULTR_API_URL
-  stands for --api-url. Only --reinvite has no variable: it is for one run. An
-  ORGSYNC_ variable that no command knows is warned about and ignored.`,
+  wins. Separate several values with commas or line feeds. VULTR_API_URL sets
+  --api-url. Only --reinvite has no variable, because it is meant for one run.
+  orgsync warns about ORGSYNC_ variables that it does not know, and ignores them.`,
 		Annotations:   exitStatus(exitDone, exitError),
-		SilenceErrors: true, // finish prints them, with what to do next
+		SilenceErrors: true, // finish prints them with a hint
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := setFlagsFromEnvironment(cmd.Flags(), a.getenv); err != nil {
@@ -99,15 +100,17 @@ ENVIRONMENT
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	// As the command does; whoever files a bug tries one of the two.
+	// --version prints the same as the command version.
 	root.Version = buildVersion()
 	root.SetVersionTemplate(versionLine())
 	a.addGlobalFlags(root)
 	root.SetHelpTemplate(helpTemplate)
-	// As cobra's own, but for the width of the window; 0 is no limit to pflag, too.
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", a.windowWidth(a.stdout))))
+	// cobra's own template, folded to the width of the window; pflag also takes 0 as no limit.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ",
+		fmt.Sprintf(".FlagUsagesWrapped %d ", a.windowWidth(a.stdout))))
 	root.SetFlagErrorFunc(suggestFlag)
-	root.AddCommand(a.validateCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.importCommand(), a.doctorCommand(), a.sandboxCommand(),
+	root.AddCommand(a.validateCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(),
+		a.importCommand(), a.doctorCommand(), a.sandboxCommand(),
 		a.schemaCommand(), a.versionCommand())
 	addHelpCommand(root)
 	disableFileCompletion(root)
@@ -115,12 +118,13 @@ ENVIRONMENT
 	return root
 }
 
-// addHelpCommand gives root cobra's own help command, but for a topic that there is not: that is an error like any other.
+// addHelpCommand gives root cobra's help command, except that an unknown topic is an error like any
+// other.
 func addHelpCommand(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	help, _, err := root.Find([]string{"help"})
 	if err != nil {
-		panic(err) // it has just been added
+		panic(err) // InitDefaultHelpCmd has just added it
 	}
 	show := help.Run
 	help.Run = nil
@@ -137,7 +141,8 @@ func addHelpCommand(root *cobra.Command) {
 	}
 }
 
-// invocationName is how a person would call this program again, from its path. What `go run` built is gone afterwards.
+// invocationName returns the command by which a person can run this program again, given its path.
+// What `go run` built is deleted afterwards, so for that it is the command itself.
 func invocationName(path string) string {
 	if strings.Contains(filepath.ToSlash(path), "/go-build") {
 		return "go run ./cmd/orgsync"
@@ -145,7 +150,7 @@ func invocationName(path string) string {
 	return shellWord(path)
 }
 
-// shellWord is s as a shell takes it for one word.
+// shellWord returns s quoted, if needed, so that a shell reads it as one word.
 func shellWord(s string) string {
 	harmless := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./_-", r)

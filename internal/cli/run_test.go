@@ -212,7 +212,7 @@ func TestConfirm(t *testing.T) {
 	})
 }
 
-// interrupting is a stream that is read from in vain, after a call.
+// interrupting is a stream without input that calls a function when it is read.
 type interrupting struct {
 	io.Reader
 	call func()
@@ -262,7 +262,7 @@ func TestSignal(t *testing.T) {
 			if r := w.result(); r.Summary.Done != 1 || r.Summary.Skipped != 2 || r.Error.Code != tt.code {
 				t.Errorf("the report says %+v", r)
 			}
-			w.wantStderr("hint: run again to go on")
+			w.wantStderr("hint: run again to continue")
 			w.want(w.run(t.Context(), "apply"), exitDone, 3)
 		})
 	}
@@ -286,10 +286,10 @@ func TestTimeout(t *testing.T) {
 	w := newWorld(t, sandbox.Options{}, nil)
 	w.api.AddFault(hang)
 	w.want(w.run(t.Context(), "plan", "--timeout", "50ms"), exitError, 0)
-	w.wantStderr("orgsync: the run took longer than 50ms", "hint: run again to go on, or allow more time with --timeout")
+	w.wantStderr("orgsync: the run took longer than 50ms", "hint: run again to continue, or allow more time with --timeout")
 }
 
-// TestLocked: a second run is told who holds the lock.
+// TestLocked checks that a second run reports which run has the lock.
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -306,7 +306,7 @@ func TestLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(w.run(t.Context(), "apply"), exitLocked, 0)
-	w.wantStderr("4711", "elsewhere", "2026-11-23T10:00:00Z", "hint: wait until it is done")
+	w.wantStderr("4711", "elsewhere", "2026-11-23T10:00:00Z", "hint: wait until the other run has ended")
 	w.want(w.run(t.Context(), "plan"), exitDone, 0) // takes no lock
 	// Who has time waits until the other run is done.
 	time.AfterFunc(150*time.Millisecond, func() { _ = other.Close() })
@@ -344,7 +344,7 @@ func TestUnsettled(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(w.run(t.Context(), "apply"), exitUnfinished, sent)
-	w.wantStderr("it is not known whether they were mailed")
+	w.wantStderr("it is unknown whether they were mailed")
 }
 
 // TestStateFolder: what cannot be remembered is not sent.
@@ -429,7 +429,7 @@ func TestInviteOnlyKey(t *testing.T) {
 	}
 	w.want(w.run(t.Context(), "apply"), exitDone, 3)
 	if !strings.Contains(w.stdout.String(), "this key may not list users") {
-		t.Errorf("what cannot be seen is not told:\n%s", &w.stdout)
+		t.Errorf("what the key cannot see is not reported:\n%s", &w.stdout)
 	}
 	if err := w.api.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
 		t.Fatal(err)

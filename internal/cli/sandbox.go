@@ -21,14 +21,15 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Use:         "sandbox",
 		Short:       "Simulate the Vultr API, to try things without an account",
 		Annotations: exitStatus(exitDone, exitError),
-		Long: `The simulated API holds one organization in a file. 'orgsync plan --sandbox' and
-'orgsync apply --sandbox' act on it; these commands play the people and the
+		Long: `The simulated API keeps one organization in a file. 'orgsync plan --sandbox' and
+'orgsync apply --sandbox' act on it; these commands act as the people and move the
 clock. No mail is sent, and nothing leaves this machine.`,
 		Args: noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
-	f.Var(sandboxFlag(&a.sandbox, "path"), "file", "state of the simulation ($ORGSYNC_SANDBOX; default sandbox.json in the state folder)")
+	f.Var(sandboxFlag(&a.sandbox, "path"), "file", "state file of the simulation ($ORGSYNC_SANDBOX; default "+
+		"sandbox.json in the state folder)")
 	_ = f.SetAnnotation("file", nameForEnvironment, []string{"ORGSYNC_SANDBOX"})
 	a.addStateFlag(f)
 	cmd.AddCommand(
@@ -50,12 +51,12 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:         "serve",
 		Short:       "Serve the simulated API over HTTP until interrupted",
 		Annotations: exitStatus(exitDone, exitError),
-		Long: `Serves the simulated API, and prints on stdout what a shell has to set so that
-orgsync, or any other client, uses it. Every key is accepted.
+		Long: `Serves the simulated API, and prints the shell commands that make orgsync, or any
+other client, use it. Every key is accepted.
 
-A fault is some words: GET, POST, PUT, PATCH or DELETE (else every method), a
-path such as /v2/invitation* (else every path), 'after' if the server acts first,
-from=N, every=N, times=N, status=N, delay=TIME, and what happens:
+A fault is a list of words: GET, POST, PUT, PATCH or DELETE (default: every
+method), a path such as /v2/invitation* (default: every path), 'after' if the
+server acts first, from=N, every=N, times=N, status=N, delay=TIME, and the kind:
 ` + orList(faultWords) + `.`,
 		Example: `  orgsync sandbox serve --dialect govultr
   orgsync sandbox serve --fault 'POST drop after every=3'`,
@@ -66,7 +67,7 @@ from=N, every=N, times=N, status=N, delay=TIME, and what happens:
 				return &usageError{cmd.CommandPath(), err}
 			}
 			if rateLimit == 0 {
-				rateLimit = -1 // none; for the server 0 is the documented limit
+				rateLimit = -1 // no limit; to the server, 0 means the documented limit
 			}
 			s, err := a.openSandbox(sandbox.Options{Dialect: d, RateLimit: rateLimit, Latency: latency, ListLag: lag})
 			if err != nil {
@@ -80,11 +81,12 @@ from=N, every=N, times=N, status=N, delay=TIME, and what happens:
 	}
 	rateLimit = 30
 	f := cmd.Flags()
-	f.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
-	f.StringVar(&dialect, "dialect", "documented", "how the API speaks: a `name`, or axis=value, or both with commas")
-	f.Var(intFlag(&rateLimit, 0, 1_000_000), "rate-limit", "requests that are allowed in a second, 0 for any number")
-	f.Var(durationFlag(&latency, 0), "latency", "how long each answer takes")
-	f.Var(durationFlag(&lag, 0), "list-lag", "how far lists lag behind")
+	f.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks a free port")
+	f.StringVar(&dialect, "dialect", "documented", "how the API behaves: a `name`, or axis=value, or both separated "+
+		"by commas")
+	f.Var(intFlag(&rateLimit, 0, 1_000_000), "rate-limit", "requests allowed in a second; 0 sets no limit")
+	f.Var(durationFlag(&latency, 0), "latency", "delay of each answer")
+	f.Var(durationFlag(&lag, 0), "list-lag", "delay until lists show a change")
 	f.Var(newSliceFlag(&faults, "fault", parseFault), "fault", "something that goes wrong; repeatable")
 	var names []string
 	for _, d := range sandbox.Dialects() {
@@ -96,14 +98,14 @@ from=N, every=N, times=N, status=N, delay=TIME, and what happens:
 
 func (a *app) acceptCommand() *cobra.Command {
 	var as string
-	cmd := a.personCommand("accept", "Let somebody accept their invitation", "accepted and is a member now",
+	cmd := a.personCommand("accept", "Accept a person's invitation", "accepted and is a member now",
 		func(s *sandbox.Server, who string) error { return s.Accept(who, sandbox.AcceptOptions{As: as}) })
-	cmd.Flags().StringVar(&as, "as", "", "the `address` they register with, when it is another one")
+	cmd.Flags().StringVar(&as, "as", "", "the `address` that the person registers with, if it is a different one")
 	return cmd
 }
 
 func (a *app) declineCommand() *cobra.Command {
-	return a.personCommand("decline", "Let somebody decline their invitation", "declined", (*sandbox.Server).Decline)
+	return a.personCommand("decline", "Decline a person's invitation", "declined", (*sandbox.Server).Decline)
 }
 
 func (a *app) suspendCommand() *cobra.Command {
@@ -111,10 +113,10 @@ func (a *app) suspendCommand() *cobra.Command {
 }
 
 func (a *app) leaveCommand() *cobra.Command {
-	return a.personCommand("leave", "Let a user leave the organization", "left", (*sandbox.Server).Leave)
+	return a.personCommand("leave", "Make a user leave the organization", "left", (*sandbox.Server).Leave)
 }
 
-// personCommand lets one person do something.
+// personCommand returns a command that acts as one person.
 func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server, who string) error) *cobra.Command {
 	return &cobra.Command{
 		Use:         name + " EMAIL",
@@ -158,7 +160,7 @@ func (a *app) advanceCommand() *cobra.Command {
 			if err := s.Advance(by); err != nil {
 				return withStep(stepAdvance, err)
 			}
-			_, err = fmt.Fprintf(a.stdout, "The simulation's clock says %s.\n", stamp(s.Now()))
+			_, err = fmt.Fprintf(a.stdout, "The simulation's clock says %s.\n", formatTime(s.Now()))
 			return err
 		},
 	}
@@ -167,13 +169,13 @@ func (a *app) advanceCommand() *cobra.Command {
 func (a *app) resetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "reset",
-		Short:       "Begin anew with an empty organization",
+		Short:       "Reset the simulation to an empty organization",
 		Annotations: exitStatus(exitDone, exitError),
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.openSandbox(sandbox.Options{})
 			if damaged, ok := errors.AsType[*sandbox.StateError](err); ok && !errors.Is(err, sandbox.ErrForeign) {
-				// To begin anew is the way out of a state that cannot be read. What is none was named by mistake.
+				// Reset replaces a damaged state file. A file that is no state file was named by mistake.
 				if err := os.Remove(damaged.File); err != nil {
 					return err
 				}
@@ -185,7 +187,7 @@ func (a *app) resetCommand() *cobra.Command {
 			if err := s.Reset(); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(a.stdout, "The simulation has a new organization, with nobody in it but its owner.")
+			_, err = fmt.Fprintln(a.stdout, "The simulation has a new organization. Its owner is the only member.")
 			return err
 		},
 	}
@@ -207,11 +209,11 @@ func (a *app) showCommand() *cobra.Command {
 	}
 }
 
-// show writes the world as tables.
+// show writes the state of the simulation as tables.
 func (a *app) show(w sandbox.World) error {
 	const wide = 60
 	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s (%s), %s\n", report.Clean(w.Organization.Name, wide), w.Organization.ID, stamp(w.Now))
+	fmt.Fprintf(out, "%s (%s), %s\n", report.Clean(w.Organization.Name, wide), w.Organization.ID, formatTime(w.Now))
 	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
 	for _, u := range w.Users {
 		state := "active"
@@ -222,16 +224,18 @@ func (a *app) show(w sandbox.World) error {
 			state = "owner"
 		}
 		access := strings.Join(slices.Concat(u.Groups, u.Roles, u.Policies), ", ")
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", report.Clean(u.Email, wide), report.Clean(u.Name, wide), state, report.Clean(access, wide))
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", report.Clean(u.Email, wide), report.Clean(u.Name, wide), state,
+			report.Clean(access, wide))
 	}
 	if len(w.Invitations) > 0 {
 		fmt.Fprintf(out, "\nINVITATION\tSTATE\tSENT\tEXPIRES\tID\n")
 	}
 	for _, i := range w.Invitations {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", report.Clean(i.Email, wide), i.State, stamp(i.Created), stamp(i.Expires), i.ID)
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", report.Clean(i.Email, wide), i.State, formatTime(i.Created),
+			formatTime(i.Expires), i.ID)
 	}
 	return out.Flush()
 }
 
-// stamp is t as show and its siblings write it.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+// formatTime returns t to the minute, in UTC.
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

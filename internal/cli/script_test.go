@@ -19,7 +19,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-var update = flag.Bool("update", false, "write what scripts compare with anew")
+var update = flag.Bool("update", false, "update the files that scripts compare with")
 
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "orgsync" { // not the program itself, which this is as well

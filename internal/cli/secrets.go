@@ -13,30 +13,31 @@ import (
 )
 
 const (
-	// minSecret is how many bytes a secret has at least: a shorter one may be a common word.
+	// minSecret is the minimum length of a secret in bytes: a shorter text may be a common word.
 	minSecret = 12
-	// minCut is how many bytes of a secret are taken for it where the text is cut off after them.
+	// minCut is the minimum length, in bytes, of the beginning of a secret that is redacted when the
+	// text is cut off after it.
 	minCut = 8
-	// maxInvisible bounds the characters between two of a secret that cannot be seen, in bytes.
+	// maxInvisible is the maximum length of the invisible characters between two characters of a
+	// secret, in bytes.
 	maxInvisible = 1 << 10
 
 	keyLabel = "[the API key]"
 	urlLabel = "[secret]"
 )
 
-// secrets are texts that must not be printed, wherever they come from: the API key, also where it
-// was given in the place of something else, and what is secret of URLs. The zero secrets has none.
-// It is safe for concurrent use.
+// secrets are texts that must not be printed: the API key, even when it was given in place of
+// something else, and the secret parts of URLs. The zero value has none. It is safe for concurrent
+// use.
 type secrets struct {
 	mu   sync.RWMutex
 	list []secret
 }
 
-// secret is a text in lower case, and what is printed in its place.
+// secret is a text in lower case, and the label that is printed instead.
 type secret struct{ text, label string }
 
-// add adds a text, which counts in any letter case. A text that is too short for a secret is left
-// out.
+// add adds a text, in any letter case. It ignores a text that is too short to be a secret.
 func (s *secrets) add(text, label string) {
 	if len(text) < minSecret || text == sandboxKey {
 		return
@@ -46,7 +47,7 @@ func (s *secrets) add(text, label string) {
 	s.list = append(s.list, secret{strings.ToLower(text), label})
 }
 
-// addKey adds an API key as it stands in a file or a variable.
+// addKey adds an API key as it is written in a file or a variable.
 func (s *secrets) addKey(text string) {
 	text = strings.TrimSpace(text)
 	s.add(text, keyLabel)
@@ -55,8 +56,8 @@ func (s *secrets) addKey(text string) {
 	}
 }
 
-// addArgument adds what may be secret in an argument or a variable: whatever has the shape of a
-// key, unless it is the name of a file, and all but scheme and host of a URL.
+// addArgument adds what may be secret in an argument or a variable: anything that has the shape of
+// a key and is not the name of a file, and all parts of a URL except its scheme and host.
 func (s *secrets) addArgument(argument string) {
 	values := []string{argument}
 	if strings.HasPrefix(argument, "-") {
@@ -98,7 +99,7 @@ func (s *secrets) addURL(rest string) {
 	}
 }
 
-// looksLikeKey reports whether text has the shape of a key of Vultr's: at least 20 capital letters
+// looksLikeKey reports whether text has the shape of a Vultr API key: at least 20 capital letters
 // and digits.
 func looksLikeKey(text string) bool {
 	const capitals, figures = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
@@ -118,15 +119,15 @@ func (s *secrets) contains(text string) bool {
 	return false
 }
 
-// redact returns text with a label in the place of each secret.
+// redact returns text with a label in place of each secret.
 func (s *secrets) redact(text string) string {
 	out, _ := s.replace([]byte(text), true)
 	return string(out)
 }
 
-// replace returns data with a label in the place of each secret. What more data may make a secret
-// of is held: its length is returned as well, and it is not in the result. Where the data ends,
-// nothing is held.
+// replace returns data with a label in place of each secret. It leaves out the end of data that
+// could become a secret with more data, and returns the length of that part as held. With ends
+// true, no more data follows and nothing is left out.
 func (s *secrets) replace(data []byte, ends bool) (out []byte, held int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -137,7 +138,7 @@ func (s *secrets) replace(data []byte, ends bool) (out []byte, held int) {
 	for _, one := range s.list {
 		first += one.text[:1] + strings.ToUpper(one.text[:1])
 	}
-	begin := 0 // of what is not in out yet
+	begin := 0 // start of the data that is not in out yet
 	for at := 0; ; {
 		next := bytes.IndexAny(data[at:], first)
 		if next < 0 {
@@ -169,9 +170,9 @@ func (s *secrets) replace(data []byte, ends bool) (out []byte, held int) {
 	return append(out, data[begin:]...), 0
 }
 
-// match returns how much of data is the secret, from its beginning: 0 where it is something else.
-// It is the secret as well with characters in it that cannot be seen, and where an ellipsis stands
-// in the place of its end. open says that more data may change the answer.
+// match returns the length of the secret at the beginning of data; 0 if there is none. The secret
+// also matches with invisible characters in it, and when an ellipsis replaces its end. open reports
+// whether more data may change the answer.
 func (s secret) match(data []byte) (n int, open bool) {
 	for i := range len(s.text) {
 		if i > 0 {
@@ -206,9 +207,9 @@ func (s secret) match(data []byte) (n int, open bool) {
 	return n, false
 }
 
-// invisiblePrefix returns how many bytes at the beginning of data are one character that cannot be
-// seen, also when it is escaped, or a sequence to a terminal; 0 where it begins with something
-// else. open says that more data may change the answer.
+// invisiblePrefix returns the length of one invisible character, escaped or not, or of one terminal
+// sequence at the beginning of data; 0 if there is none. open reports whether more data may change
+// the answer.
 func invisiblePrefix(data []byte) (n int, open bool) {
 	if len(data) == 0 {
 		return 0, false
@@ -242,9 +243,8 @@ func invisiblePrefix(data []byte) (n int, open bool) {
 	return len(data) - len(rest) + 1, false
 }
 
-// decodeEscape returns the character that data begins with the escape of, as in \u200b or \x1b, also
-// where the backslash is decodeEscape itself, and the length of the escape; 0 where data begins with
-// none.
+// decodeEscape returns the character whose escape data begins with, as in \u200b or \x1b, and the
+// length of the escape; 0 if there is none. The backslash may be escaped itself.
 func decodeEscape(data []byte) (r rune, n int, open bool) {
 	rest := bytes.TrimLeft(data, `\`)
 	slashes := len(data) - len(rest)
@@ -268,11 +268,11 @@ func decodeEscape(data []byte) (r rune, n int, open bool) {
 	return rune(code), slashes + 1 + digits, false
 }
 
-// writer returns a writer that passes on what is written to it without the secrets.
+// writer returns a writer that passes everything but the secrets on to to.
 func (s *secrets) writer(to io.Writer) *redactingWriter { return &redactingWriter{secrets: s, to: to} }
 
-// redactingWriter is safe for concurrent use. Between two writes it holds what may be the beginning
-// of a secret.
+// redactingWriter redacts secrets, also those split over two writes: it holds what may be the
+// beginning of one. It is safe for concurrent use.
 type redactingWriter struct {
 	secrets *secrets
 	to      io.Writer
@@ -298,7 +298,7 @@ func (w *redactingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush writes what is held. Nothing is to be written afterwards.
+// flush writes what is held. Nothing may be written afterwards.
 func (w *redactingWriter) flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -311,8 +311,7 @@ func (w *redactingWriter) flush() error {
 	return err
 }
 
-// unwrapStream returns the stream behind a writer that hides secrets, which tells what it is; any
-// other as it is.
+// unwrapStream returns the stream behind a redactingWriter, and any other stream unchanged.
 func unwrapStream(stream io.Writer) io.Writer {
 	if w, ok := stream.(*redactingWriter); ok {
 		return w.to
@@ -320,8 +319,8 @@ func unwrapStream(stream io.Writer) io.Writer {
 	return stream
 }
 
-// redactStreams gathers what arguments and environment hold of secrets, and keeps it from the two
-// streams. The result writes what is held at the end of a run.
+// redactStreams collects the secrets in arguments and environment variables, and redacts them in
+// stdout and stderr. The caller must call flush at the end of the run.
 func (a *app) redactStreams() (flush func()) {
 	a.secrets.addKey(a.getenv("VULTR_API_KEY"))
 	for _, argument := range a.args {
@@ -346,7 +345,7 @@ func (a *app) redactStreams() (flush func()) {
 		return isTerminal(stream)
 	}
 	return func() {
-		_ = stdout.flush() // a stream that is gone was reported by whoever wrote the report
+		_ = stdout.flush() // the code that wrote the report has reported a closed stream
 		_ = stderr.flush()
 	}
 }

@@ -100,7 +100,7 @@ func TestKeyInTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestKeyGivenAsFile: who gives the key in the place of its file is told so.
+// TestKeyGivenAsFile checks the error for a key given in place of its file.
 func TestKeyGivenAsFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -108,7 +108,7 @@ func TestKeyGivenAsFile(t *testing.T) {
 	if code := w.run(t.Context(), "plan", "--api-key-file", shapedKey); code != exitError {
 		t.Errorf("exit code %d", code)
 	}
-	w.wantStderr("orgsync: read the API key: --api-key-file names a file, and what it was given looks like the key itself\n",
+	w.wantStderr("orgsync: read the API key: --api-key-file must name a file, but its value looks like the key itself\n",
 		"hint: --api-key-file")
 	// A file is a file, whatever its name.
 	file := filepath.Join(w.dir, shapedKey)

@@ -23,8 +23,9 @@ func (e *signalError) Error() string {
 	return fmt.Sprintf("ended by %v", e.signal)
 }
 
-// WithSignals ends the context on the first SIGINT, SIGTERM or SIGHUP, with a *[signalError] as its cause. The second one ends
-// the process at once, as if nobody had asked for signals. One that is ignored from the start, as nohup does it, stays so.
+// WithSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends, with a
+// *[signalError] as its cause. The second signal ends the process at once, as without WithSignals.
+// A signal that was ignored at the start, as under nohup, stays ignored.
 func WithSignals(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)

@@ -16,13 +16,13 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// sandboxKey is the made-up key that the simulated API is used with.
+// sandboxKey is the API key of the simulated API. It is no secret.
 const sandboxKey = "sandbox"
 
-// shutdownTimeout is how long a simulated API that is told to end waits for the requests it is answering.
+// shutdownTimeout is how long a simulated API that is stopped waits for requests in flight.
 const shutdownTimeout = 5 * time.Second
 
-// openSandbox makes the simulated API on the file that the settings name.
+// openSandbox opens the simulated API with the state file that the settings name.
 func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
 	if o.File = a.sandbox.file; o.File == "" {
 		dir, err := a.stateFolder()
@@ -34,7 +34,7 @@ func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
 	return sandbox.New(o)
 }
 
-// startSandbox runs the simulated API in this process until stop.
+// startSandbox runs the simulated API in this process until stop is called.
 func (a *app) startSandbox() (url string, stop func(), err error) {
 	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey})
 	if err != nil {
@@ -45,13 +45,13 @@ func (a *app) startSandbox() (url string, stop func(), err error) {
 		return "", nil, fmt.Errorf("start the simulated API: %w", err)
 	}
 	server := a.newServer(s)
-	go func() { _ = server.Serve(listener) }() // ends with Close; a client sees every other trouble
+	go func() { _ = server.Serve(listener) }() // returns after Close; a client sees any other error
 	a.printMessage("This is a simulation: no mail is sent, and nothing leaves this machine.")
 	fmt.Fprintln(a.stderr)
 	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }
 
-// serve answers requests until ctx ends, which is how it is meant to end.
+// serve answers requests until ctx ends, which is not an error.
 func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -60,8 +60,9 @@ func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) erro
 	server := a.newServer(s)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n", localAddress(listener.Addr()), sandboxKey)
-	a.printMessage("The simulated API is being served; the lines above make orgsync use it. Ctrl-C ends it.")
+	fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n", localAddress(listener.Addr()),
+		sandboxKey)
+	a.printMessage("The simulated API is running; the lines above make orgsync use it. Press Ctrl-C to stop it.")
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve the simulated API: %w", err)
@@ -70,13 +71,13 @@ func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) erro
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if server.Shutdown(last) != nil {
-		return server.Close() // who hangs longer is cut off
+		return server.Close() // close connections that are still open
 	}
 	return nil
 }
 
-// localAddress is where this machine finds what listens at an address, be it at all addresses: orgsync sends a key over plain HTTP
-// to this machine alone.
+// localAddress returns the address by which this machine reaches a listener, also one on all
+// addresses: orgsync sends a key over plain HTTP to this machine only.
 func localAddress(at net.Addr) string {
 	host, port, err := net.SplitHostPort(at.String())
 	if ip := net.ParseIP(host); err != nil || !ip.IsUnspecified() {
@@ -86,10 +87,11 @@ func localAddress(at net.Addr) string {
 }
 
 func (a *app) newServer(s *sandbox.Server) *http.Server {
-	return &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
+	return &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
 }
 
-// printNextSteps says after a simulated run how to go on playing.
+// printNextSteps suggests commands that continue the simulation after a run.
 func (a *app) printNextSteps(r apply.Result) {
 	var who org.Address
 	for _, n := range r.Notices {

@@ -19,38 +19,40 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// watchInterval is how long --watch waits between two readings, which are some ten requests each.
+// watchInterval is the time between two reads of --watch. A read is some ten requests.
 const watchInterval = 10 * time.Second
 
-// watchFormatError says that what --watch prints is one report after the other, and in one file these are no page.
+// watchFormatError says that --watch cannot print pages: it prints one report after another, and
+// together they are not a page.
 func watchFormatError(format string) error {
-	return fmt.Errorf("--watch makes no page: run 'orgsync status --output %s' whenever you want a new one, or watch with --output text or json", format)
+	return fmt.Errorf("--watch cannot print %s: run 'orgsync status --output %s' each time, or use --watch with "+
+		"--output text or json", format, format)
 }
 
-// statusOptions are what only status is asked for.
+// statusOptions holds the options that only status has.
 type statusOptions struct {
 	addresses []org.Address
 	watch     bool
-	stale     time.Duration // 0: everybody
+	stale     time.Duration // 0 to show everybody
 }
 
 func (a *app) statusCommand() *cobra.Command {
 	var o statusOptions
 	cmd := &cobra.Command{
 		Use:   "status [EMAIL...]",
-		Short: "Show where everybody in the roster stands",
-		Long: `Reads the roster and the organization, and prints for everybody in the roster
-where they stand: member, pending, expired, and so on; since when; how long the
-invitation is still valid; how many mails went unanswered; and how much of what
-the roster gives them they have. Writes nothing and takes no lock.
+		Short: "Show the state of everybody in the roster",
+		Long: `Reads the roster and the organization, and prints the state of everybody in the
+roster: member, pending, expired, and so on; since when; how long the invitation
+is still valid; the number of invitation mails without an answer; and how much of
+the roster's access they have. It changes nothing and needs no lock.
 
-With addresses (or aliases) of the roster it tells all that is known of these
-people, and asks the API for their invitation by its id to make sure.
+With addresses (or aliases) in the roster it prints everything known about these
+people, and reads their invitation by its id to make sure.
 
-With -o html it makes a web page of one file, to read or to print: where
-everybody stands, what lapses when, and who is in the organization without being
-in the roster. -o markdown makes the same without the time line, for an issue or
-the summary of a step.`,
+With -o html it makes a web page of one file, to read or to print: the state of
+everybody, when invitations expire, and people who are in the organization but not
+in the roster. -o markdown makes the same without the timeline, for an issue or a
+job summary.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync status
   orgsync status ada@example.com
@@ -66,7 +68,7 @@ the summary of a step.`,
 			for _, arg := range args {
 				who, err := org.ParseAddress(arg)
 				if err != nil && a.sandbox.on {
-					err = fmt.Errorf("%w; write --sandbox=FILE in one word", err)
+					err = fmt.Errorf("%w; write --sandbox=FILE as one word", err)
 				}
 				if err != nil {
 					return &usageError{cmd.CommandPath(), fmt.Errorf("EMAIL is %q: %w", arg, err)}
@@ -80,12 +82,14 @@ the summary of a step.`,
 	a.addOutputFlag(cmd, "markdown", "html")
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	addBoolFlag(f, &o.watch, "watch", "look again every "+watchInterval.String()+" until nobody is pending any more, or --timeout is over")
-	f.Var(ageFlag(&o.stale), "stale", "only who was invited, is not in, and has waited longer than this, as in 14d or 36h")
+	addBoolFlag(f, &o.watch, "watch", "read again every "+watchInterval.String()+" until nobody is pending, or "+
+		"--timeout has passed")
+	f.Var(ageFlag(&o.stale), "stale", "only people whose invitation has been unanswered for longer than this, as in "+
+		"14d or 36h")
 	return cmd
 }
 
-// pendingError says that the time for watching is over.
+// pendingError says that --watch ended while people were still pending.
 type pendingError struct {
 	people int
 	err    error
@@ -115,18 +119,18 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 		o.addresses[i] = p.Email
 	}
 	if o.watch {
-		a.progress = nil // every look is the progress of what is watched
+		a.progress = nil // every report shows the progress already
 	}
 	session, stop, err := a.openSession(ctx, r, reconcile.Open)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	look := func() (report.Status, error) { return a.readStatus(ctx, session, r, o) }
+	read := func() (report.Status, error) { return a.readStatus(ctx, session, r, o) }
 	if o.watch {
-		return a.watch(ctx, look)
+		return a.watch(ctx, read)
 	}
-	s, err := look()
+	s, err := read()
 	if err != nil {
 		return reconcile.WithCause(ctx, err)
 	}
@@ -134,15 +138,16 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	return a.printStatus(a.stdout, s)
 }
 
-// readStatus reads everything and tells where the people stand who are asked for.
-func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *roster.Roster, o statusOptions) (report.Status, error) {
+// readStatus reads the organization and returns the state of the people that o selects.
+func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *roster.Roster,
+	o statusOptions) (report.Status, error) {
 	decision, standings, err := session.Status(ctx)
 	if err != nil {
 		return report.Status{}, err
 	}
 	p := decision.Plan
 	s := report.Status{Organization: p.Organization, Now: p.Now, Stale: o.stale, Detailed: len(o.addresses) > 0}
-	told := map[string]bool{"": true} // by key; those without a person are about the whole reading
+	selected := map[string]bool{"": true} // by key; notices without a person are about the whole organization
 	for _, standing := range standings {
 		switch {
 		case s.Detailed && !slices.ContainsFunc(o.addresses, standing.Email.Equal):
@@ -155,7 +160,7 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		case o.stale > 0 && p.Now.Sub(standing.FirstMail) <= o.stale:
 			continue
 		}
-		told[standing.Email.Key()] = true
+		selected[standing.Email.Key()] = true
 		person := report.Person{Standing: standing}
 		if s.Detailed {
 			if err := a.addDetail(ctx, session, r.Find(standing.Email), &person); err != nil {
@@ -167,7 +172,7 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 	for _, n := range p.Notices {
 		wide := n.Email.IsZero() && n.Kind != plan.MembersUnseen && n.Kind != plan.SuspendedUnseen
 		switch {
-		case told[n.Email.Key()] && !wide:
+		case selected[n.Email.Key()] && !wide:
 			s.Notices = append(s.Notices, n)
 		case n.Kind == plan.Unlisted && s.Everybody():
 			s.Unlisted = append(s.Unlisted, n)
@@ -181,15 +186,19 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 	return s, nil
 }
 
-// addDetail adds what the API says of the person's invitation, and what the ledger has of the person.
-func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed *roster.Person, p *report.Person) error {
+// addDetail adds to p the API's answer for the person's invitation, and the person's history in the
+// ledger.
+func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed *roster.Person,
+	p *report.Person) error {
 	if p.InvitationID != "" {
 		invitation, err := session.Invitation(ctx, p.InvitationID)
-		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered, Responded: invitation.Responded}
-		if call, ok := errors.AsType[*org.CallError](err); err != nil && (!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.IsHidden(err)) {
+		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered,
+			Responded: invitation.Responded}
+		if call, ok := errors.AsType[*org.CallError](err); err != nil &&
+			(!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.IsHidden(err)) {
 			return err
 		}
-		p.Verified.Problem = err // the list has told where they stand
+		p.Verified.Problem = err // the list already gave their state
 	}
 	lines, err := session.History(listed)
 	if err != nil {
@@ -215,14 +224,14 @@ func (a *app) printStatus(w io.Writer, s report.Status) error {
 	return report.StatusText(w, s, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
-// watch looks until nobody is pending. A terminal shows what was seen last; elsewhere it is printed when it is not what
-// was printed before.
-func (a *app) watch(ctx context.Context, look func() (report.Status, error)) error {
+// watch reads and prints the status until nobody is pending. A terminal is redrawn each time;
+// elsewhere, a status is printed when it differs from the one before.
+func (a *app) watch(ctx context.Context, read func() (report.Status, error)) error {
 	redraw := a.output == "text" && a.isTerminal(a.stdout) && a.getenv("TERM") != "dumb"
 	var before []byte
-	pending := -1 // nobody has looked yet
+	pending := -1 // unknown before the first read
 	for {
-		s, err := look()
+		s, err := read()
 		if err != nil {
 			return watchError(ctx, pending, err)
 		}
@@ -259,7 +268,8 @@ func (a *app) watch(ctx context.Context, look func() (report.Status, error)) err
 	}
 }
 
-// watchError is the error that watching ends with: when its time is over, it says who has not answered by then.
+// watchError returns the error that --watch ends with. When --timeout ended it, that is how many
+// people are still pending.
 func watchError(ctx context.Context, pending int, err error) error {
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
 		return &pendingError{pending, cause}

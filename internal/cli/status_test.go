@@ -47,7 +47,7 @@ func invited(t *testing.T) *world {
 	return w
 }
 
-// states tells where everybody stands, from a report in JSON.
+// states returns the state of everybody in a report in JSON.
 func (w *world) states() map[string]string {
 	w.t.Helper()
 	var r struct {
@@ -229,15 +229,15 @@ func TestStale(t *testing.T) {
 	for stale, want := range map[string]map[string]string{"79h": waiting, "3d": waiting, "3d7h59m": waiting, "81h": {}, "14d": {}} {
 		w.want(w.run(t.Context(), "status", "--stale", stale, "-o", "json"), exitDone, 5)
 		if got := w.states(); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("--stale %s tells of %v, want %v", stale, got, want)
+			t.Errorf("--stale %s shows %v, want %v", stale, got, want)
 		}
 	}
 	w.want(w.run(t.Context(), "status", "--stale", "1h", "bob@example.com", "ada@example.com"), exitDone, 5)
 	if got := w.stdout.String(); !strings.Contains(got, "bob@example.com (") || strings.Contains(got, "ada@example.com (") {
-		t.Errorf("of bob and ada, who is in, it tells:\n%s", got)
+		t.Errorf("with bob pending and ada a member, it shows:\n%s", got)
 	}
 
-	// Where nothing tells how long somebody has waited, that is said.
+	// People whose waiting time is unknown are counted.
 	undated := newWorld(t, sandbox.Options{Dialect: sandbox.Dialect{Dates: sandbox.DatesEmpty}}, nil)
 	if _, err := undated.api.AddInvitation(sandbox.Invitation{Email: "ada@example.com"}); err != nil {
 		t.Fatal(err)
@@ -273,11 +273,11 @@ func TestStatusOfOne(t *testing.T) {
 			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}", Status: http.StatusUnauthorized})
 		}, []string{"ada@example.com"}, exitError, []string{"read the invitation", "HTTP 401"}},
 		{"unknown", func(*world) {}, []string{"adda@example.com"}, exitError,
-			[]string{"orgsync: the roster has nobody with the address adda@example.com: did you mean ada@example.com?"}},
+			[]string{"orgsync: the roster has no person with the address adda@example.com: did you mean ada@example.com?"}},
 		{"unknown and like nobody", func(*world) {}, []string{"somebody@else.example"}, exitError,
-			[]string{"orgsync: the roster has nobody with the address somebody@else.example\n"}},
+			[]string{"orgsync: the roster has no person with the address somebody@else.example\n"}},
 		{"no address", func(*world) {}, []string{"ada"}, exitError, []string{`orgsync: EMAIL is "ada": the address has no @`, "orgsync status --help"}},
-		{"a file after --sandbox", func(*world) {}, []string{"--sandbox", "state.json"}, exitError, []string{"write --sandbox=FILE in one word"}},
+		{"a file after --sandbox", func(*world) {}, []string{"--sandbox", "state.json"}, exitError, []string{"write --sandbox=FILE as one word"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -310,20 +310,20 @@ func TestStatusNotices(t *testing.T) {
 	if strings.Count(got, "\n\n") != 3 || !strings.Contains(got, "\n  this key cannot list suspended users: ") {
 		t.Errorf("it says:\n%s", got)
 	}
-	for _, other := range []string{"refuse", "sue@example.com", "of this key cannot be told"} {
+	for _, other := range []string{"refuse", "sue@example.com", "cannot tell which user this key"} {
 		if strings.Contains(got, other) {
 			t.Errorf("it speaks of %q:\n%s", other, got)
 		}
 	}
 }
 
-// TestStatusPage: the page tells of the people beyond the roster where everybody is told of, and of those alone who are
-// asked for where only some are.
+// TestStatusPage checks that the page shows people who are not in the roster when it covers everybody,
+// and otherwise only the people selected.
 func TestStatusPage(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32
 	w := populated(t, sandbox.Options{}, func(*http.Request) { requests.Add(1) })
-	if _, err := w.api.AddInvitation(sandbox.Invitation{Email: "stray@partner.example"}); err != nil {
+	if _, err := w.api.AddInvitation(sandbox.Invitation{Email: "unlisted@partner.example"}); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -331,12 +331,12 @@ func TestStatusPage(t *testing.T) {
 		args           []string
 		want, not      []string
 	}{
-		{"everybody", "", nil, []string{"<!DOCTYPE html>", "ada@example.com", "cleo@example.com", "sue@example.com", "stray@partner.example", "only reported"}, nil},
+		{"everybody", "", nil, []string{"<!DOCTYPE html>", "ada@example.com", "cleo@example.com", "sue@example.com", "unlisted@partner.example", "only reported"}, nil},
 		{"who is to be removed", "organization: Example Org\nsettings: {unlisted: remove, unlisted_after: 0s}\n", nil, []string{"sue@example.com", "apply would remove them"}, nil},
-		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", ">Details<", "ledger on this machine"},
-			[]string{"cleo@example.com", "sue@example.com", "stray@partner.example", "Not in the roster"}},
+		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", "Details", "ledger on this machine"},
+			[]string{"cleo@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
 		{"who has waited", "", []string{"--stale", "1h"}, []string{"<!DOCTYPE html>", "people waiting for more than 1 hour"},
-			[]string{"ida@example.com", "sue@example.com", "stray@partner.example", "Not in the roster"}},
+			[]string{"ida@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
 	}
 	for _, tt := range tests {
 		w.write("users.yaml", tt.settings+threePeople)
@@ -357,7 +357,7 @@ func TestStatusPage(t *testing.T) {
 	// Pages one after the other are none, so that nothing is even asked of the server.
 	requests.Store(0)
 	w.want(w.run(t.Context(), "status", "--watch", "-o", "html"), exitError, 0)
-	w.wantStderr("--watch makes no page: run 'orgsync status --output html' whenever you want a new one")
+	w.wantStderr("--watch cannot print html: run 'orgsync status --output html' each time")
 	if w.stdout.Len() > 0 || requests.Load() > 0 {
 		t.Errorf("%d requests, and stdout:\n%s", requests.Load(), &w.stdout)
 	}
@@ -373,11 +373,11 @@ func TestWidth(t *testing.T) {
 	for _, stream := range []io.Writer{&strings.Builder{}, file} {
 		a := &app{Environment: Environment{isTerminal: func(any) bool { return false }}}
 		if got := a.windowWidth(stream); got != 0 {
-			t.Errorf("%T, which is no terminal, is %d columns wide", stream, got)
+			t.Errorf("%T, which is not a terminal, is %d columns wide", stream, got)
 		}
 		a.isTerminal = func(any) bool { return true }
 		if got := a.windowWidth(stream); got != 80 {
-			t.Errorf("%T, a terminal that does not tell, is %d columns wide", stream, got)
+			t.Errorf("%T, a terminal that reports no size, is %d columns wide", stream, got)
 		}
 	}
 }

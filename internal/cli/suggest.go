@@ -13,8 +13,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// suggestFlag says which flag was likely meant by one that cmd does not have: one of a like name, one that is the same
-// variable in the environment, or one of another command.
+// suggestFlag adds to the error of an unknown flag the one that was probably meant: one with a
+// similar name, one with the same environment variable, or one of another command.
 func suggestFlag(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
@@ -31,7 +31,8 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 			near = f.Name
 		}
 	})
-	if longer := slices.IndexFunc(own, func(n string) bool { return strings.HasPrefix(n, name+"-") }); near == "" && longer >= 0 {
+	if longer := slices.IndexFunc(own, func(n string) bool { return strings.HasPrefix(n, name+"-") }); near == "" &&
+		longer >= 0 {
 		near = own[longer]
 	}
 	if near = cmp.Or(near, roster.Nearest(name, own)); near != "" {
@@ -52,7 +53,8 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w, which %s have and %s does not", err, andList(others), cmd.Name())
 }
 
-// noSubcommand refuses the arguments of a command that only has commands below it, and says which one was likely meant.
+// noSubcommand returns an error for any argument of a command that only has subcommands, and
+// suggests the one that was probably meant.
 func noSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -61,7 +63,7 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 	return suggestCommand(fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), cmd.SuggestionsFor(args[0]))
 }
 
-// suggestRoot puts the suggestions that cobra adds to an error for an unknown command on its line.
+// suggestRoot puts the suggestions that cobra adds to the error of an unknown command on one line.
 func suggestRoot(err error) error {
 	said, suggested, found := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
 	if !found {

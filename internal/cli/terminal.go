@@ -16,7 +16,8 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// windowWidth is how many columns may be written to stream: 0, no limit, for what is no terminal.
+// windowWidth returns the width of the terminal stream in columns; 0, which means no limit, for any
+// other stream.
 func (a *app) windowWidth(stream io.Writer) int {
 	if !a.isTerminal(stream) {
 		return 0
@@ -26,11 +27,11 @@ func (a *app) windowWidth(stream io.Writer) int {
 			return w
 		}
 	}
-	return 80 // what a terminal that does not tell is taken to have
+	return 80 // the usual width, for a terminal that does not report one
 }
 
-// useColor tells whether what is written to stream may have colours. --color wins over NO_COLOR (no-color.org), which
-// wins over what the stream is.
+// useColor reports whether output to stream may have colours. --color overrides NO_COLOR
+// (no-color.org), which overrides the kind of stream.
 func (a *app) useColor(stream io.Writer) bool {
 	switch a.color {
 	case "always":
@@ -41,11 +42,11 @@ func (a *app) useColor(stream io.Writer) bool {
 	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.isTerminal(stream)
 }
 
-// readConfirmation reads the answer to a question on stderr, one line from stdin. Only "y" and "yes" mean yes; an empty line and the
-// end of input mean no. The error is the cause of ctx when that ends first.
+// readConfirmation reads the answer to a question, one line from stdin. Only "y" and "yes" mean
+// yes; an empty line and the end of input mean no. When ctx ends first, the error is its cause.
 func (a *app) readConfirmation(ctx context.Context) (bool, error) {
 	answer := make(chan string, 1)
-	go func() { // a read from a terminal cannot be cancelled: it is left behind when ctx ends
+	go func() { // a read from a terminal cannot be cancelled: it goes on when ctx ends
 		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 100)).ReadString('\n')
 		answer <- line
 	}()

@@ -16,22 +16,22 @@ func (a *app) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [ROSTER...]",
 		Short: "Check roster files",
-		Long: `Checks rosters, files or folders, as one roster and prints every problem as
-file:line:column. Without arguments it is users.yaml, or what --roster says. No
-key is needed and nothing is sent. Of a valid roster it warns about a last day that
-ends nothing, or that is over.
+		Long: `Checks files or folders as one roster and prints every problem as
+file:line:column. Without arguments it checks users.yaml, or the files named by
+--roster. No key is needed and nothing is sent. In a valid roster it warns about a
+last day that has passed, or that has no effect.
 
-In GitHub Actions, --output github marks every problem and warning at its line of
-a pull request, and prints nothing for a roster without any.`,
+In GitHub Actions, --output github annotates every problem and warning at its line
+of a pull request, and prints nothing for a roster without any.`,
 		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync validate
   orgsync validate teams/ contractors.yaml
   orgsync validate --output github`,
 		ValidArgsFunction: completeFiles(math.MaxInt, rosterFiles...),
-		// What the environment says is not known yet: it gives way to arguments, as it does to the flag.
+		// The environment is not read yet: arguments override it, as the flag does.
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 && cmd.Flags().Changed("roster") {
-				return errors.New("the roster is either the arguments or what --roster names, not both")
+				return errors.New("name the roster either by arguments or by --roster, not both")
 			}
 			return nil
 		},

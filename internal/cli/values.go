@@ -13,12 +13,13 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// flagValue is a flag's flagValue with its own rule; its errors say what would be right. It is a [pflag.Value].
+// flagValue is a flag's value that checks itself; its errors say which values are allowed. It
+// implements [pflag.Value].
 type flagValue[T any] struct {
 	to    *T
-	kind  string // what help calls it
+	kind  string // the placeholder in help texts
 	parse func(string) (T, error)
-	show  func(T) string // nil: as fmt does
+	show  func(T) string // nil to print it as fmt does
 }
 
 func (v flagValue[T]) Type() string { return v.kind }
@@ -32,7 +33,7 @@ func (v flagValue[T]) Set(s string) error {
 }
 
 func (v flagValue[T]) String() string {
-	if v.to == nil { // pflag asks the zero value too
+	if v.to == nil { // pflag also calls this on the zero value
 		return ""
 	}
 	if v.show != nil {
@@ -41,7 +42,7 @@ func (v flagValue[T]) String() string {
 	return fmt.Sprint(*v.to)
 }
 
-// choiceFlag is one of a few words.
+// choiceFlag returns a value that is one of words.
 func choiceFlag(to *string, kind string, words ...string) flagValue[string] {
 	return flagValue[string]{to: to, kind: kind, parse: func(s string) (string, error) {
 		if !slices.Contains(words, s) {
@@ -51,7 +52,7 @@ func choiceFlag(to *string, kind string, words ...string) flagValue[string] {
 	}}
 }
 
-// boolFlag is true or false.
+// boolFlag returns a value that is true or false.
 func boolFlag(to *bool) flagValue[bool] {
 	return flagValue[bool]{to: to, kind: "bool", parse: func(s string) (bool, error) {
 		on, err := strconv.ParseBool(s)
@@ -62,7 +63,7 @@ func boolFlag(to *bool) flagValue[bool] {
 	}}
 }
 
-// rateFlag is requests a second, more than 0.
+// rateFlag returns a value in requests a second, above 0.
 func rateFlag(to *float64) flagValue[float64] {
 	return flagValue[float64]{to: to, kind: "n", parse: func(s string) (float64, error) {
 		n, err := strconv.ParseFloat(s, 64)
@@ -73,7 +74,7 @@ func rateFlag(to *float64) flagValue[float64] {
 	}}
 }
 
-// intFlag is at least least and at most most.
+// intFlag returns a whole number from least to most.
 func intFlag(to *int, least, most int) flagValue[int] {
 	return flagValue[int]{to: to, kind: "n", parse: func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
@@ -84,14 +85,14 @@ func intFlag(to *int, least, most int) flagValue[int] {
 	}}
 }
 
-// optionalIntFlag is a whole number from 0 up that may be left out (nil).
+// optionalIntFlag returns a whole number from 0 up; it is nil until it is set.
 func optionalIntFlag(to **int) flagValue[*int] {
 	return flagValue[*int]{
 		to: to, kind: "n",
 		parse: func(s string) (*int, error) {
 			n, err := strconv.Atoi(s)
 			if err != nil || n < 0 {
-				return nil, errors.New("must be a whole number from 0 up")
+				return nil, errors.New("must be a whole number of at least 0")
 			}
 			return &n, nil
 		},
@@ -104,7 +105,7 @@ func optionalIntFlag(to **int) flagValue[*int] {
 	}
 }
 
-// durationFlag is at least least.
+// durationFlag returns a duration of at least least.
 func durationFlag(to *time.Duration, least time.Duration) flagValue[time.Duration] {
 	return flagValue[time.Duration]{to: to, kind: "duration", parse: func(s string) (time.Duration, error) {
 		d, err := time.ParseDuration(s)
@@ -115,7 +116,7 @@ func durationFlag(to *time.Duration, least time.Duration) flagValue[time.Duratio
 	}}
 }
 
-// ageFlag is a time that may be given in days.
+// ageFlag returns a duration above 0 that may be written in days.
 func ageFlag(to *time.Duration) flagValue[time.Duration] {
 	return flagValue[time.Duration]{
 		to: to, kind: "duration",
@@ -143,9 +144,10 @@ func ageFlag(to *time.Duration) flagValue[time.Duration] {
 	}
 }
 
-// logLevelFlag is one of slog's levels by its name.
+// logLevelFlag returns one of slog's levels, written by its name.
 func logLevelFlag(to *slog.Level) flagValue[slog.Level] {
-	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn,
+		"error": slog.LevelError}
 	return flagValue[slog.Level]{
 		to: to, kind: "level",
 		parse: func(s string) (slog.Level, error) {
@@ -161,24 +163,27 @@ func logLevelFlag(to *slog.Level) flagValue[slog.Level] {
 
 var logLevels = []string{"debug", "info", "warn", "error"}
 
-// sandboxSetting says whether and where to simulate: on without a file of its own, on with FILE, or off.
+// sandboxSetting says whether to simulate, and in which file.
 type sandboxSetting struct {
 	on   bool
-	file string // "": the default
+	file string // "" for the default
 }
 
+// sandboxFlag returns the value of --sandbox: true, false, or the file to simulate in.
 func sandboxFlag(to *sandboxSetting, kind string) flagValue[sandboxSetting] {
 	return flagValue[sandboxSetting]{
 		to: to, kind: kind,
 		parse: func(s string) (sandboxSetting, error) {
 			switch strings.ToLower(s) {
-			case "true", "1": // as a bare --sandbox, and as an environment variable likes to be set
+			case "true", "1": // a bare --sandbox, or the usual values of an environment variable
 				return sandboxSetting{on: true}, nil
 			case "false", "0":
 				return sandboxSetting{}, nil
-			case "": // an unset variable of a script must not turn a simulation into the real thing
+			case "": // an unset variable in a script must not turn a simulation into a real run
 				return sandboxSetting{}, errors.New("must be true, false or a file")
-			case "yes", "no", "on", "off": // nor may an off become a file, and a run that mails nobody
+			// these are meant as true or false: as file names, they would simulate a run that was meant to
+			// be real
+			case "yes", "no", "on", "off":
 				return sandboxSetting{}, fmt.Errorf("must be true, false or a file; a file of that name is ./%s", s)
 			}
 			return sandboxSetting{on: true, file: s}, nil
@@ -187,10 +192,11 @@ func sandboxFlag(to *sandboxSetting, kind string) flagValue[sandboxSetting] {
 	}
 }
 
-// sliceFlag is a flag that may be given many times; its environment variable separates the values by commas or lines.
+// sliceFlag is a flag that may be repeated; in its environment variable, commas or line feeds
+// separate the values.
 type sliceFlag[T any] struct {
 	flagValue[[]T]
-	started *bool // false while to holds the default, which the first value takes the place of
+	started *bool // false while to holds the default, which the first value replaces
 }
 
 func (v sliceFlag[T]) Set(s string) error {
@@ -200,7 +206,7 @@ func (v sliceFlag[T]) Set(s string) error {
 	return v.flagValue.Set(s)
 }
 
-// SetAll takes in a whole environment variable.
+// SetAll adds every value of an environment variable.
 func (v sliceFlag[T]) SetAll(s string) error {
 	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == '\n' }) {
 		if strings.TrimSpace(part) == "" {

@@ -47,12 +47,13 @@ func (a *app) version() error {
 	}{"1", "version", b.Version, commit, b.Modified, b.Go, b.Platform})
 }
 
-// versionLine is what a person is told of the version.
+// versionLine returns the version as text.
 func versionLine() string {
 	return readBuild().String() + "\n"
 }
 
-// buildVersion is what the Go tool stamped into the program: a tag, or the commit with its date, or "(devel)".
+// buildVersion returns the version that the Go tool stamped into the program: a tag, the commit
+// with its date, or "(devel)".
 func buildVersion() string {
 	return readBuild().Version
 }
@@ -62,19 +63,21 @@ func readBuild() build {
 	return newBuild(info)
 }
 
-// build is what a program can tell of its own making.
+// build holds what a program knows about how it was built.
 type build struct {
 	Version  string // a tag, the commit with its date, or "(devel)"
-	Commit   string // "" when the Go tool saw no repository and the version names none
-	Modified bool   // the source was not what the commit holds
+	Commit   string // "" when the Go tool found no repository and the version names no commit
+	Modified bool   // the source differs from the commit
 	Go       string // the Go release
 	Platform string // system and architecture
 }
 
-// pseudoVersion is a version that the Go tool makes of a commit without a tag; its last part names the commit.
+// pseudoVersion matches a version that the Go tool makes for a commit without a tag; its last part
+// names the commit.
 var pseudoVersion = regexp.MustCompile(`^v.*\d{14}-([0-9a-f]{12})(?:\+.*)?$`)
 
-// newBuild reads what the Go tool stamped into a program; nil: nothing.
+// newBuild returns the build that the Go tool stamped into a program; info is nil when it stamped
+// nothing.
 func newBuild(info *debug.BuildInfo) build {
 	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info == nil {
@@ -91,7 +94,7 @@ func newBuild(info *debug.BuildInfo) build {
 			b.Modified = s.Value == "true"
 		}
 	}
-	// What `go install module@version` builds comes from no repository, but a version can name its commit.
+	// `go install module@version` builds without a repository, but the version can name the commit.
 	if m := pseudoVersion.FindStringSubmatch(b.Version); m != nil && b.Commit == "" {
 		b.Commit = m[1]
 	}

@@ -175,7 +175,7 @@ func (b *chromium) show(file string, s screen) {
 	}
 }
 
-// saw tells whether there was such an event since the page was asked for.
+// saw reports whether there was such an event since the page was requested.
 func (b *chromium) saw(method string) bool {
 	for _, e := range b.events {
 		if e.Method == method {
@@ -201,7 +201,7 @@ func (b *chromium) evaluate(script string, result any) {
 	}
 }
 
-// roles counts what a screen reader is told of, by role.
+// roles counts the elements that a screen reader sees, by role.
 func (b *chromium) roles() map[string]int {
 	b.t.Helper()
 	var tree struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// maxAnnotations is how many annotations of each kind GitHub shows for one step; it silently drops the
-// others.
+// maxAnnotations is how many annotations of each kind GitHub shows for one step; it silently drops
+// the others.
 const maxAnnotations = 10
 
 // PlanGitHub writes p as workflow commands of GitHub Actions: a notice for each change and a

@@ -16,8 +16,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// formatVersion changes when a field is renamed, removed or gets another meaning, but not when one is
-// added.
+// formatVersion changes when a field is renamed, removed or gets another meaning, but not when one
+// is added.
 const formatVersion = "1"
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.

@@ -17,16 +17,17 @@ import (
 )
 
 // The rules of every report in Markdown (GitHub's; GitLab's reads it the same way):
-//   - Text from outside appears only as [code]: nothing in it can become a link, a mention, HTML or a
-//     table cell.
-//   - A report begins with a line of its own words and a blank line, and ends with a blank line. An HTML
-//     block runs to the next blank line (CommonMark, 4.6) and code is not recognized in it: without the
-//     blank line, a report that is appended to another could end up in one.
+//   - Text from outside appears only as [code]: nothing in it can become a link, a mention, HTML or
+//     a table cell.
+//   - A report begins with a line of its own words and a blank line, and ends with a blank line. An
+//     HTML block runs to the next blank line (CommonMark, 4.6) and code is not recognized in it:
+//     without the blank line, a report that is appended to another could end up in one.
 //   - A report stays below maxMarkdown, and says how much it leaves out.
-//   - When there is nothing to read, nothing is written, so that a workflow can skip or delete its comment.
+//   - When there is nothing to read, nothing is written, so that a workflow can skip or delete its
+//     comment.
 
-// maxMarkdown is the maximum size of a report in bytes. GitHub accepts 65,536 characters in a comment;
-// the rest is room for what the workflow that posts it adds.
+// maxMarkdown is the maximum size of a report in bytes. GitHub accepts 65,536 characters in a
+// comment; the rest is room for what the workflow that posts it adds.
 const maxMarkdown = 60_000
 
 // PlanMarkdown writes p for a comment on a pull request or a job summary: the counts, a table for
@@ -169,7 +170,8 @@ func bullets(lines []string) []string {
 func changeTables(tables map[plan.Action][]string, columns ...string) []block {
 	rank := func(a plan.Action) int { return slices.Index(plan.Actions, a) }
 	var blocks []block
-	for _, a := range slices.SortedFunc(maps.Keys(tables), func(a, b plan.Action) int { return cmp.Compare(rank(a), rank(b)) }) {
+	byRank := func(a, b plan.Action) int { return cmp.Compare(rank(a), rank(b)) }
+	for _, a := range slices.SortedFunc(maps.Keys(tables), byRank) {
 		title := fmt.Sprintf("#### %s (%d)", capitalize(styleOf(a).word), len(tables[a]))
 		blocks = append(blocks, table(title, tables[a], append([]string{"person"}, columns...)...))
 	}
@@ -254,7 +256,8 @@ func writeMarkdown(w io.Writer, head string, blocks []block, tail string) error 
 			out.print(r)
 		}
 		if b.omitted > 0 {
-			out.print(fmt.Sprintf("\n_… and %d more, not shown here: use --output %s to see all of them._\n", b.omitted, cmp.Or(b.fullFormat, "text")))
+			out.print(fmt.Sprintf("\n_… and %d more, not shown here: use --output %s to see all of "+
+				"them._\n", b.omitted, cmp.Or(b.fullFormat, "text")))
 		}
 		out.print(b.tail)
 	}

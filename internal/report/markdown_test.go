@@ -227,7 +227,7 @@ func TestStatusMarkdownBound(t *testing.T) {
 				Email: address(fmt.Sprintf("somebody-%d@example.com", i)), State: plan.States[i%len(plan.States)], Missing: []string{"group platform"}, FirstMail: now,
 			}}
 			whole.People = append(whole.People, p)
-			whole.Unlisted = append(whole.Unlisted, plan.Notice{Kind: plan.Unlisted, Email: address(fmt.Sprintf("stranger-%d@example.com", i)), UserID: "u"})
+			whole.Unlisted = append(whole.Unlisted, plan.Notice{Kind: plan.Unlisted, Email: address(fmt.Sprintf("unlisted-%d@example.com", i)), UserID: "u"})
 		}
 		whole.Notices = []plan.Notice{{Kind: plan.GaveUp, Email: address("weary@example.com"), Mails: 4}}
 		for i := range 3 {
@@ -252,9 +252,9 @@ func TestStatusMarkdownBound(t *testing.T) {
 			if len(text) >= maxMarkdown {
 				t.Errorf("%s of %d: %d bytes", name, people, len(text))
 			}
-			rows, told := "\n| `somebody-", whole.Leaving
+			rows, leaving := "\n| `somebody-", whole.Leaving
 			if s.Detailed {
-				rows, told = "\n#### `somebody-", nil
+				rows, leaving = "\n#### `somebody-", nil
 			}
 			shown, said := strings.Count(text, rows), "_… and %d more, not shown here: use --output text to see all of them._"
 			if shown == 0 || strings.Contains(text, fmt.Sprintf(said, people-shown)) != (shown < people) {
@@ -267,7 +267,7 @@ func TestStatusMarkdownBound(t *testing.T) {
 			} else if cut := "use --output html to see all of them"; strings.Contains(text, cut) != (people > 1000) {
 				t.Errorf("%s of %d: %q is wrongly present or missing", name, people, cut)
 			}
-			for _, c := range told {
+			for _, c := range leaving {
 				if !strings.Contains(text, "\n| `"+c.Email.String()+"` | user | apply would remove them |") {
 					t.Errorf("%s of %d: %s, who is to be removed, is missing", name, people, c.Email)
 				}
@@ -313,7 +313,7 @@ func TestStatusMarkdownTells(t *testing.T) {
 	}
 }
 
-// A check-up stays below the bound too, and what to try stands at its end.
+// A check-up stays below the bound too, and the command to try is at its end.
 func TestDoctorMarkdownBound(t *testing.T) {
 	t.Parallel()
 	d, c := checkupWith(strings.Repeat("`日", 1000))

@@ -178,11 +178,11 @@ func TestMetricsZeros(t *testing.T) {
 	empty := metricsText(t, Metrics{Command: "apply", Ended: now, Code: 1})
 	for _, name := range []string{"orgsync_people", "orgsync_last_run_changes", "orgsync_notices", organizationInfo} {
 		if strings.Contains(empty, name) {
-			t.Errorf("%s is told, although nothing is known:\n%s", name, empty)
+			t.Errorf("%s is written, although nothing is known:\n%s", name, empty)
 		}
 	}
 	if !strings.Contains(empty, lastSuccess+`{organization="",command="apply"} 0`) {
-		t.Errorf("no success is told as 0:\n%s", empty)
+		t.Errorf("no success is written as 0:\n%s", empty)
 	}
 }
 
@@ -252,7 +252,7 @@ func FuzzMetrics(f *testing.F) {
 			t.Errorf("the organization is %q, want %q", organization, want)
 		}
 		if id != "" && values[fmt.Sprint("orgsync_organization_info ", Clean(name, addressWidth))] != 1 {
-			t.Errorf("the name %q is not told:\n%s", name, hostile)
+			t.Errorf("the name %q is not written:\n%s", name, hostile)
 		}
 		after := Metrics{Command: "apply"}
 		if !after.KeepPrevious(hostile) || after.Organization.ID != organization || !after.Succeeded.Equal(now) {

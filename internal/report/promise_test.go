@@ -12,7 +12,7 @@ import (
 )
 
 // TestPromisedJSON: each example of docs/json.md is kept by what is printed, field by field, and no field is printed that the page
-// does not tell of. A field may be null where it has no value.
+// does not describe. A field may be null where it has no value.
 func TestPromisedJSON(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/json.md")
@@ -34,7 +34,7 @@ func TestPromisedJSON(t *testing.T) {
 			t.Errorf("the page has no example of %s", heading)
 			continue
 		}
-		if heading == "diff" { // the example leaves out what the sentence above it tells
+		if heading == "diff" { // the example leaves out what the sentence above it says
 			example = strings.Replace(example, "{", `{"old": {"files": [], "users": 1}, "new": {"files": [], "users": 1}, `, 1)
 		}
 		want := decoded(t, heading, []byte(example))
@@ -49,7 +49,7 @@ func TestPromisedJSON(t *testing.T) {
 			}
 			for _, field := range fieldsOf(got) {
 				if !regexp.MustCompile("[\"`.]" + field + "[\"`]").Match(page) {
-					t.Errorf("%s: docs/json.md does not tell of %q", golden, field)
+					t.Errorf("%s: docs/json.md does not describe %q", golden, field)
 				}
 			}
 		}
@@ -68,7 +68,7 @@ func TestPromisedJSON(t *testing.T) {
 	for _, c := range apply.(map[string]any)["changes"].([]any) {
 		c := c.(map[string]any)
 		if _, failed := c["error"]; failed == (c["outcome"] == "done") {
-			t.Errorf("apply.json: an error stands where it is not done, and nowhere else: %v", c)
+			t.Errorf("apply.json: only a change that is not done must have an error: %v", c)
 		}
 	}
 }
@@ -91,7 +91,7 @@ var notNull = regexp.MustCompile(`^\.(format_version|command|fingerprint|changes
 	`^\.changes\[\]\.(action|reason|detail|outcome|requests)$|^\.notices\[\]\.kind$|^\.error\.(code|message)$|` +
 	`^\.people\[\]\.(email|state|rounds|groups|roles|policies|source|wanted|missing)$`)
 
-// keeps tells where got is not as the example has it: every field is there, and its value is of the same kind.
+// keeps reports fields of the example that got lacks, or that have a value of another kind.
 func keeps(path string, example, got any) []string {
 	switch want := example.(type) {
 	case nil:

@@ -1,6 +1,6 @@
-// Package report renders plans, results, comparisons, check-ups and the state of people: for people as
-// text, Markdown and a web page, for programs as JSON, GitHub annotations and metrics. It decides
-// nothing. Text from outside passes through [Clean] before it is shown.
+// Package report renders plans, results, comparisons, check-ups and the state of people: for people
+// as text, Markdown and a web page, for programs as JSON, GitHub annotations and metrics. It
+// decides nothing. Text from outside passes through [Clean] before it is shown.
 package report
 
 import "time"

@@ -22,7 +22,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 var (
 	now     = time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)

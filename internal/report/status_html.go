@@ -18,14 +18,14 @@ import (
 )
 
 // The rules of the page:
-//   - It is one file that loads nothing: no script, picture or font. Its one style sheet is allowed by
-//     its hash and everything else is refused (Content Security Policy, level 3), so no element has a
-//     style attribute.
-//   - Text from outside is cleaned, and appears between tags, never inside one; html/template escapes
-//     it.
+//   - It is one file that loads nothing: no script, picture or font. Its one style sheet is allowed
+//     by its hash and everything else is refused (Content Security Policy, level 3), so no element
+//     has a style attribute.
+//   - Text from outside is cleaned, and appears between tags, never inside one; html/template
+//     escapes it.
 //   - Colour only repeats what a word says.
-//   - A table that becomes a list on a phone states its ARIA roles: browsers drop them when CSS changes
-//     the layout of a table.
+//   - A table that becomes a list on a phone states its ARIA roles: browsers drop them when CSS
+//     changes the layout of a table.
 
 //go:embed page
 var pageFiles embed.FS

@@ -156,7 +156,7 @@ func parsed(t *testing.T, page string) *html.Node {
 	return doc
 }
 
-// elements are the document's, each with its attributes. What stands in those is left out where text may come in.
+// elements returns the elements of the document with their attributes, without attribute values that may be text.
 func elements(doc *html.Node) []string {
 	var all []string
 	for n := range doc.Descendants() {

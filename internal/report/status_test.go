@@ -121,7 +121,7 @@ func TestStatusGolden(t *testing.T) {
 	}
 }
 
-// TestStatusWidth: whatever the width, no line of the table is wider, nobody is missing, and the state is told.
+// TestStatusWidth checks that at any width no line of the table is wider, and that everybody is in it with their state.
 func TestStatusWidth(t *testing.T) {
 	t.Parallel()
 	for width := 24; width <= 200; width++ {
@@ -140,7 +140,7 @@ func TestStatusWidth(t *testing.T) {
 		for i, p := range s.People {
 			word := stateStyles[p.state()].word
 			if !strings.HasPrefix(lines[i+1], "  "+p.Email.String()[:1]) || !strings.Contains(lines[i+1], " "+word) {
-				t.Errorf("at %d columns %s is told of as %q", width, p.Email, lines[i+1])
+				t.Errorf("at %d columns the line of %s is %q", width, p.Email, lines[i+1])
 			}
 		}
 	}

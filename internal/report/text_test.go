@@ -47,7 +47,7 @@ func FuzzText(f *testing.F) {
 }
 
 // reportsWith is every report for a terminal, and every one for a program, with s wherever text comes from outside. That of
-// where people stand has a target of its own.
+// the state of people has a target of its own.
 func reportsWith(t *testing.T, s string) (texts, documents []string) {
 	t.Helper()
 	p, r := outcomeWith(s)

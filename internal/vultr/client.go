@@ -168,7 +168,7 @@ func checkKey(key string) error {
 	}
 	for _, b := range []byte(key) {
 		if b <= ' ' || b > '~' {
-			return errors.New("the API key has a space, a control character or a letter outside ASCII, which no key has")
+			return errors.New("the API key contains a space, a control character or a letter outside ASCII, which no key has")
 		}
 	}
 	return nil

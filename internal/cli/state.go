@@ -12,7 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/reconcile"
 )
 
-// stateFolder is the folder for what orgsync remembers.
+// stateFolder returns the folder of the ledgers, the locks and the simulation.
 func (a *app) stateFolder() (string, error) {
 	if a.stateDir != "" {
 		return a.stateDir, nil
@@ -24,10 +24,10 @@ func (a *app) stateFolder() (string, error) {
 	if home := cmp.Or(a.getenv("HOME"), a.getenv("USERPROFILE")); home != "" { // the latter on Windows
 		return filepath.Join(home, ".local", "state", "orgsync"), nil
 	}
-	return "", &reconcile.StateError{Err: errors.New("there is no folder for the state: neither XDG_STATE_HOME nor HOME is set")}
+	return "", &reconcile.StateError{Err: errors.New("there is no state folder: neither XDG_STATE_HOME nor HOME is set")}
 }
 
-// ledgerStore is where the ledger of an organization is kept.
+// ledgerStore returns the place where the ledger of an organization is kept.
 func (a *app) ledgerStore(in org.Organization) (ledger.Store, error) {
 	dir, err := a.stateFolder()
 	if err != nil {
@@ -36,7 +36,8 @@ func (a *app) ledgerStore(in org.Organization) (ledger.Store, error) {
 	return ledger.Dir(dir, in.ID)
 }
 
-// rosterName names the roster files of a run in the ledger, the first ones where there are many.
+// rosterName returns the absolute paths of the first files of a roster and how many more there are,
+// as the ledger names the roster of a run.
 func rosterName(files []string) string {
 	const most = 5
 	absolute := make([]string, 0, most)
