@@ -1,0 +1,615 @@
+package objects_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/objects"
+	"github.com/orgsync/orgsync/internal/state/statetest"
+)
+
+// newStore returns the store of o1 in o, with the times of real runs.
+func newStore(o objects.Objects) *objects.Store { return objects.New(o, "o1", objects.DefaultTimes) }
+
+func acquire(t *testing.T, s *objects.Store) state.Lease {
+	t.Helper()
+	l, err := s.Acquire(t.Context(), state.Holder{PID: 1, Host: "build-1"}, 0)
+	must(t, err)
+	t.Cleanup(func() { _ = l.Release() })
+	return l
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func content(t *testing.T, s *objects.Store) string {
+	t.Helper()
+	lines, err := s.Read(t.Context())
+	must(t, err)
+	return string(lines)
+}
+
+// keys returns the names of all objects below folder.
+func keys(t *testing.T, o objects.Objects, folder string) []string {
+	t.Helper()
+	infos, err := o.List(t.Context(), "o1/"+folder, "", 0)
+	must(t, err)
+	var names []string
+	for _, info := range infos {
+		names = append(names, strings.TrimPrefix(info.Key, "o1/"))
+	}
+	return names
+}
+
+// counting counts requests.
+type counting struct {
+	objects.Objects
+	mu       sync.Mutex
+	requests []string
+}
+
+func count(o objects.Objects) (objects.Objects, *counting) {
+	c := &counting{}
+	return &statetest.Faulty{Objects: o, Fault: func(op, key string) statetest.Fault {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.requests = append(c.requests, op+" "+key)
+		return statetest.Fault{}
+	}}, c
+}
+
+// TestIdleRunTakesFewRequests: a run with nothing to do makes 6 requests, and one for each record
+// since the last base.
+func TestIdleRunTakesFewRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		l := acquire(t, newStore(memory))
+		for i := range 12 {
+			must(t, l.Append(fmt.Appendf(nil, "line %d\n", i)))
+		}
+		must(t, l.Release())
+		o, c := count(memory)
+		l = acquire(t, newStore(o))
+		must(t, l.Release())
+		if want := 6 + 1; len(c.requests) > want { // the release came after the base
+			t.Errorf("%d requests, want at most %d:\n%s", len(c.requests), want, strings.Join(c.requests, "\n"))
+		}
+	})
+}
+
+// TestHeld: a second run is told who holds the lease; it waits no longer than asked, and gets the lease
+// once it is released.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		first := acquire(t, newStore(memory))
+		begin := time.Now()
+		time.Sleep(12 * time.Second)
+		for _, wait := range []time.Duration{0, 10 * time.Minute} {
+			begin = time.Now()
+			_, err := newStore(memory).Acquire(t.Context(), state.Holder{PID: 2}, wait)
+			var locked *state.LockedError
+			if !errors.As(err, &locked) || locked.Holder.Host != "build-1" || locked.ID == "" || locked.Silent > 11*time.Second {
+				t.Errorf("wait %v: %+v, %v", wait, locked, err)
+			}
+			if waited := time.Since(begin); waited > wait || waited < wait-2*time.Second {
+				t.Errorf("waited for %v, not for %v", waited, wait)
+			}
+		}
+		must(t, first.Check())
+		must(t, first.Append([]byte("a\n")))
+		time.AfterFunc(5*time.Second, func() { must(t, first.Release()) })
+		second, err := newStore(memory).Acquire(t.Context(), state.Holder{PID: 2}, time.Minute)
+		must(t, err)
+		if string(second.Content()) != "a\n" {
+			t.Errorf("the second run read %q", second.Content())
+		}
+		must(t, second.Release())
+		if left := keys(t, memory, "wait/"); len(left) > 0 {
+			t.Errorf("left behind: %q", left)
+		}
+	})
+}
+
+// partitioned is a storage that can be made unreachable.
+type partitioned struct {
+	statetest.Faulty
+	mu  sync.Mutex
+	cut bool
+}
+
+func newPartitioned(o objects.Objects) *partitioned {
+	p := &partitioned{}
+	p.Faulty = statetest.Faulty{Objects: o, Fault: func(string, string) statetest.Fault {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.cut {
+			return statetest.Fault{Err: objects.ErrUnknown, Skip: true, Before: time.Second}
+		}
+		return statetest.Fault{}
+	}}
+	return p
+}
+
+func (p *partitioned) set(cut bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = cut
+}
+
+// TestTakeover: a holder that gives no sign of life begins nothing new before another run can have its
+// lease, and finds its next number taken when it comes back.
+func TestTakeover(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		wire := newPartitioned(memory)
+		first := acquire(t, newStore(wire))
+		must(t, first.Append([]byte("a\n")))
+		time.Sleep(time.Minute)
+		must(t, first.Check())
+		wire.set(true)
+		begin := time.Now()
+		stopped := make(chan time.Duration, 1)
+		go func() {
+			<-first.Lost()
+			stopped <- time.Since(begin)
+		}()
+		second, err := newStore(memory).Acquire(t.Context(), state.Holder{PID: 2, Host: "build-2"}, 5*time.Minute)
+		must(t, err)
+		took := time.Since(begin)
+		if after := <-stopped; after > 31*time.Second || took < 35*time.Second || took > 60*time.Second || took-after < 10*time.Second {
+			t.Errorf("the holder stopped after %v, the lease was taken over after %v", after, took)
+		}
+		if string(second.Content()) != "a\n" {
+			t.Errorf("the second run read %q", second.Content())
+		}
+		wire.set(false)
+		var lost *state.LostError
+		if err := first.Append([]byte("b\n")); !errors.As(err, &lost) || lost.To.Host != "build-2" {
+			t.Errorf("append after the takeover: %v", err)
+		}
+		if err := first.Check(); !errors.As(err, &lost) || lost.Err != nil {
+			t.Errorf("check after the takeover: %v", err)
+		}
+		if first.Release() == nil {
+			t.Error("a lease that was taken over is released")
+		}
+		must(t, second.Append([]byte("c\n")))
+		must(t, second.Release())
+		if got := content(t, newStore(memory)); got != "a\nc\n" {
+			t.Errorf("the ledger is %q", got)
+		}
+	})
+}
+
+// TestTakeoverByOwnClock: where the storage's clock stands still, a run that waits takes over a lease
+// whose signs have not changed for 45 seconds by its own clock.
+func TestTakeoverByOwnClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		wire := newPartitioned(memory)
+		_ = acquire(t, newStore(wire))
+		wire.set(true)
+		still := time.Now()
+		frozen := &frozenClock{memory, still}
+		begin := time.Now()
+		l, err := newStore(frozen).Acquire(t.Context(), state.Holder{PID: 2}, 2*time.Minute)
+		must(t, err)
+		if took := time.Since(begin); took < 45*time.Second || took > 50*time.Second {
+			t.Errorf("taken over after %v", took)
+		}
+		must(t, l.Release())
+	})
+}
+
+// frozenClock is a storage whose clock stands still.
+type frozenClock struct {
+	*statetest.Memory
+	at time.Time
+}
+
+func (f *frozenClock) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
+	infos, err := f.Memory.List(ctx, prefix, after, limit)
+	for i := range infos {
+		infos[i].Modified = f.at
+	}
+	return infos, err
+}
+
+// TestExclusive: of many runs that begin at once, one has the lease at a time, and all get it.
+func TestExclusive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		var mu sync.Mutex
+		holding := 0
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				slow := &statetest.Faulty{Objects: memory, Fault: func(string, string) statetest.Fault {
+					return statetest.Fault{Before: time.Duration(10+i) * time.Millisecond}
+				}}
+				l, err := newStore(slow).Acquire(t.Context(), state.Holder{PID: i + 1}, time.Hour)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				if holding++; holding > 1 {
+					t.Error("two runs have the lease")
+				}
+				mu.Unlock()
+				if err := l.Append(fmt.Appendf(nil, "%d\n", i)); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(3 * time.Second)
+				mu.Lock()
+				holding--
+				mu.Unlock()
+				if err := l.Release(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		lines := strings.Fields(content(t, newStore(memory)))
+		slices.Sort(lines)
+		if got := strings.Join(lines, ""); got != "01234567" {
+			t.Errorf("the ledger has %q", got)
+		}
+	})
+}
+
+// TestLostAnswers: a record whose creation was not confirmed is in the log once, whatever became of
+// the request.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]statetest.Fault{
+		"applied":      {Err: objects.ErrUnknown},
+		"not applied":  {Err: objects.ErrUnknown, Skip: true},
+		"applied late": {Err: objects.ErrUnknown, Late: 150 * time.Millisecond},
+		"exists":       {Err: objects.ErrExists},
+		"slow":         {Before: 12 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				memory := &statetest.Memory{}
+				must(t, acquire(t, newStore(memory)).Release())
+				last := ""
+				wire := &statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
+					if op != "create" || key == last || strings.HasSuffix(key, "probe") {
+						return statetest.Fault{}
+					}
+					last = key
+					return fault
+				}}
+				l := acquire(t, newStore(wire))
+				for i := range 3 {
+					must(t, l.Append(fmt.Appendf(nil, "%d\n", i)))
+				}
+				must(t, l.Release())
+				if got := content(t, newStore(memory)); got != "0\n1\n2\n" {
+					t.Errorf("the ledger is %q", got)
+				}
+			})
+		})
+	}
+}
+
+// TestStorageGoesAway: an append that cannot be confirmed ends the lease, and nothing else is written
+// at its number.
+func TestStorageGoesAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		wire := newPartitioned(memory)
+		l := acquire(t, newStore(wire))
+		must(t, l.Append([]byte("a\n")))
+		wire.set(true)
+		var lost *state.LostError
+		if err := l.Append([]byte("b\n")); !errors.As(err, &lost) || !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("append: %v", err)
+		}
+		if err := l.Append([]byte("c\n")); err == nil {
+			t.Error("another record was written at the number of one that is not settled")
+		}
+		wire.set(false)
+		must(t, l.Release())
+		if got := content(t, newStore(memory)); got != "a\nb\n" {
+			t.Errorf("the ledger is %q", got)
+		}
+		must(t, acquire(t, newStore(memory)).Release()) // at once, since the lease was released
+	})
+}
+
+// TestHalfWrittenRecord: a damaged record is skipped if it is the last one, and refused elsewhere.
+func TestHalfWrittenRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		l := acquire(t, newStore(memory))
+		must(t, l.Append([]byte("a\n")))
+		must(t, l.Release())
+		log := keys(t, memory, "log/")
+		half, err := memory.Get(t.Context(), "o1/"+log[len(log)-1])
+		must(t, err)
+		must(t, memory.Create(t.Context(), fmt.Sprintf("o1/log/%020d", len(log)+1), half[:len(half)/2]))
+		if i, err := newStore(memory).Inspect(t.Context()); err != nil || len(i.Notes) != 1 {
+			t.Errorf("inspect: %+v, %v", i, err)
+		}
+		for range 2 {
+			l = acquire(t, newStore(memory))
+			if string(l.Content()) != "a\n" {
+				t.Errorf("the ledger is %q", l.Content())
+			}
+			must(t, l.Release())
+		}
+		must(t, memory.Put(t.Context(), "o1/"+log[1], half[:10]))
+		var problem *state.Problem
+		if _, err := newStore(memory).Read(t.Context()); !errors.As(err, &problem) || !strings.Contains(err.Error(), "record 2") {
+			t.Errorf("read: %v", err)
+		}
+	})
+}
+
+// TestGap: missing records are refused, since nobody knows who was mailed.
+func TestGap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		l := acquire(t, newStore(memory))
+		for range 5 {
+			must(t, l.Append([]byte("a\n")))
+		}
+		must(t, l.Release())
+		for _, name := range keys(t, memory, "log/")[1:3] {
+			must(t, memory.Delete(t.Context(), "o1/"+name))
+		}
+		_, err := newStore(memory).Acquire(t.Context(), state.Holder{}, 0)
+		var problem *state.Problem
+		if !errors.As(err, &problem) || !strings.Contains(err.Error(), "records 2 to 3") {
+			t.Errorf("acquire: %v", err)
+		}
+	})
+}
+
+// TestBases: long logs are folded into bases, which change nothing that is read; old objects go after a
+// day, but for the records that took a lease over.
+func TestBases(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		wire := newPartitioned(memory)
+		dead := acquire(t, newStore(wire))
+		wire.set(true)
+		var want strings.Builder
+		l, err := newStore(memory).Acquire(t.Context(), state.Holder{PID: 2}, time.Minute)
+		must(t, err)
+		takeover := keys(t, memory, "log/")[1]
+		for round := range 4 {
+			for i := range 15 {
+				line := fmt.Sprintf("%d.%d\n", round, i)
+				want.WriteString(line)
+				must(t, l.Append([]byte(line)))
+			}
+			if got := content(t, newStore(memory)); got != want.String() {
+				t.Errorf("round %d: the ledger is %q", round, got)
+			}
+			must(t, l.Release())
+			if got := content(t, newStore(memory)); got != want.String() {
+				t.Errorf("round %d, released: the ledger is %q", round, got)
+			}
+			time.Sleep(25 * time.Hour)
+			l = acquire(t, newStore(memory))
+		}
+		must(t, l.Release())
+		log := keys(t, memory, "log/")
+		if !slices.Contains(log, takeover) || len(log) > 45 || len(keys(t, memory, "base/")) > 2 {
+			t.Errorf("left are %q and %q", log, keys(t, memory, "base/"))
+		}
+		wire.set(false)
+		if dead.Append([]byte("x\n")) == nil {
+			t.Error("a run that slept for days appended a line")
+		}
+	})
+}
+
+// TestReplace: a ledger is replaced as a whole, and what it leaves out is archived.
+func TestReplace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		s := newStore(memory)
+		l := acquire(t, s)
+		must(t, l.Append([]byte("a\nb\nc\n")))
+		must(t, l.Replace([]byte("a\nc\n")))
+		must(t, l.Append([]byte("d\n")))
+		must(t, l.Replace([]byte("c\nd\n")))
+		must(t, l.Replace([]byte("d\n")))
+		must(t, l.Append([]byte("e\n")))
+		must(t, l.Release())
+		if got := content(t, s); got != "d\ne\n" {
+			t.Errorf("the ledger is %q", got)
+		}
+		archived, err := s.Archived(t.Context())
+		must(t, err)
+		if string(archived) != "b\na\nc\n" {
+			t.Errorf("the archive is %q", archived)
+		}
+	})
+}
+
+// TestUnconditionalStorage: a storage that overwrites what it should only create is refused, on the
+// first use and later, before anything is written to the log.
+func TestUnconditionalStorage(t *testing.T) {
+	t.Parallel()
+	for name, create := range map[string]func(*overwriting, string) bool{
+		"never refuses":          func(*overwriting, string) bool { return true },
+		"lets several runs win":  func(o *overwriting, key string) bool { return strings.Contains(key, "proof/") },
+		"stopped refusing later": func(o *overwriting, _ string) bool { return o.later },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := &overwriting{Memory: &statetest.Memory{}, overwrites: create}
+				if strings.Contains(name, "later") {
+					must(t, acquire(t, newStore(o)).Release())
+					o.later = true
+				}
+				before := keys(t, o, "log/")
+				_, err := newStore(o).Acquire(t.Context(), state.Holder{}, 0)
+				var problem *state.Problem
+				if !errors.As(err, &problem) || !strings.Contains(problem.Advice, "conditional writes") {
+					t.Errorf("acquire: %v", err)
+				}
+				if after := keys(t, o, "log/"); len(after) != len(before) {
+					t.Errorf("the log has %q", after)
+				}
+			})
+		})
+	}
+}
+
+type overwriting struct {
+	*statetest.Memory
+	overwrites func(o *overwriting, key string) bool
+	later      bool
+}
+
+func (o *overwriting) Create(ctx context.Context, key string, data []byte) error {
+	if o.overwrites(o, key) {
+		return o.Put(ctx, key, data)
+	}
+	return o.Memory.Create(ctx, key, data)
+}
+
+// TestUnlock: the lease of a dead run can be ended by its id, that of one that is alive cannot.
+func TestUnlock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		wire := newPartitioned(memory)
+		l := acquire(t, newStore(wire))
+		s := newStore(memory)
+		i, err := s.Inspect(t.Context())
+		must(t, err)
+		if err := s.Unlock(t.Context(), "other", state.Holder{}); err == nil || !strings.Contains(err.Error(), i.ID) {
+			t.Errorf("unlocked with another id: %v", err)
+		}
+		if err := s.Unlock(t.Context(), i.ID, state.Holder{}); err == nil || !strings.Contains(err.Error(), "alive") {
+			t.Errorf("unlocked a run that is alive: %v", err)
+		}
+		wire.set(true)
+		must(t, s.Unlock(t.Context(), i.ID, state.Holder{}))
+		must(t, acquire(t, s).Release())
+		wire.set(false)
+		if l.Append([]byte("x\n")) == nil {
+			t.Error("a run whose lease was ended appended a line")
+		}
+		if err := s.Unlock(t.Context(), i.ID, state.Holder{}); err == nil {
+			t.Error("unlocked what is not locked")
+		}
+	})
+}
+
+// TestOrganizations lists who has something in a storage.
+func TestOrganizations(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		for _, id := range []string{"o1", "o10", "b"} {
+			l, err := objects.New(memory, id, objects.DefaultTimes).Acquire(t.Context(), state.Holder{}, 0)
+			must(t, err)
+			must(t, l.Release())
+		}
+		ids, err := objects.Organizations(t.Context(), memory)
+		if slices.Sort(ids); err != nil || !slices.Equal(ids, []string{"b", "o1", "o10"}) {
+			t.Errorf("organizations %q, %v", ids, err)
+		}
+	})
+}
+
+// TestLateSignOfLife: a sign of life that arrives after the lease was over does not bring it back, since
+// another run may have it by then.
+func TestLateSignOfLife(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		wire := &statetest.Faulty{Objects: &statetest.Memory{}, Fault: func(op, _ string) statetest.Fault {
+			switch at := time.Since(begin); {
+			case op == "put" && at < 25*time.Second:
+				return statetest.Fault{Err: objects.ErrUnknown, Skip: true}
+			case op == "put":
+				return statetest.Fault{Before: 10*time.Second - 1}
+			}
+			return statetest.Fault{}
+		}}
+		s := objects.New(wire, "o1", objects.Times{
+			Beat: 14 * time.Second, Dead: 45 * time.Second, Margin: 15 * time.Second, Request: 10 * time.Second,
+			Poll: time.Second, Keep: time.Hour,
+		})
+		l := acquire(t, s)
+		time.Sleep(29 * time.Second)
+		must(t, l.Check())
+		time.Sleep(10 * time.Second)
+		if l.Check() == nil {
+			t.Error("the lease came back")
+		}
+	})
+}
+
+// pausing stops the process for days once it has read a list.
+type pausing struct {
+	*statetest.Memory
+	pause time.Duration
+}
+
+func (p *pausing) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
+	infos, err := p.Memory.List(ctx, prefix, after, limit)
+	if prefix == "o1/" {
+		time.Sleep(p.pause)
+		p.pause = 0
+	}
+	return infos, err
+}
+
+// TestPausedBeforeAcquiring: a run that slept between its reading and its record reads again, although
+// the number is free once more.
+func TestPausedBeforeAcquiring(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		must(t, acquire(t, newStore(memory)).Release())
+		go func() {
+			for range 4 {
+				time.Sleep(26 * time.Hour)
+				l := acquire(t, newStore(memory))
+				for range 15 {
+					must(t, l.Append([]byte("a\n")))
+				}
+				must(t, l.Release())
+			}
+		}()
+		l := acquire(t, newStore(&pausing{memory, 120 * time.Hour}))
+		if got := strings.Count(string(l.Content()), "a\n"); got != 60 {
+			t.Errorf("the run knows %d lines of 60", got)
+		}
+	})
+}

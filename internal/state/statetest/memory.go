@@ -1,0 +1,179 @@
+// Package statetest has a storage in memory, a storage that fails, and the tests that every back end has
+// to pass.
+package statetest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/state/objects"
+)
+
+// Memory keeps objects in memory. Its zero value is empty, and its clock is the local one. It is safe
+// for concurrent use.
+type Memory struct {
+	// Skew is how far its clock is ahead.
+	Skew time.Duration
+
+	mu      sync.Mutex
+	objects map[string]object
+}
+
+type object struct {
+	data     []byte
+	modified time.Time
+}
+
+// Place returns "memory".
+func (m *Memory) Place() string { return "memory" }
+
+// Create implements [objects.Objects].
+func (m *Memory) Create(_ context.Context, key string, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, there := m.objects[key]; there {
+		return objects.ErrExists
+	}
+	m.put(key, data)
+	return nil
+}
+
+// Put implements [objects.Objects].
+func (m *Memory) Put(_ context.Context, key string, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.put(key, data)
+	return nil
+}
+
+func (m *Memory) put(key string, data []byte) {
+	if m.objects == nil {
+		m.objects = map[string]object{}
+	}
+	m.objects[key] = object{bytes.Clone(data), time.Now().Add(m.Skew)}
+}
+
+// Get implements [objects.Objects].
+func (m *Memory) Get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o, there := m.objects[key]
+	if !there {
+		return nil, objects.ErrNotFound
+	}
+	return bytes.Clone(o.data), nil
+}
+
+// List implements [objects.Objects].
+func (m *Memory) List(_ context.Context, prefix, after string, limit int) ([]objects.Info, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var infos []objects.Info
+	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
+		if strings.HasPrefix(key, prefix) && key > after && (limit == 0 || len(infos) < limit) {
+			o := m.objects[key]
+			infos = append(infos, objects.Info{Key: key, Size: int64(len(o.data)), Modified: o.modified})
+		}
+	}
+	return infos, nil
+}
+
+// Delete implements [objects.Objects].
+func (m *Memory) Delete(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.objects, key)
+	return nil
+}
+
+// Fault says what happens to one request.
+type Fault struct {
+	// Before and After are how long the request is held up before the storage acts, and the answer
+	// after.
+	Before, After time.Duration
+	// Err is returned in place of the answer; nil: the answer is passed on. With Skip the storage does
+	// not act, and with Late it acts that long after Err was returned.
+	Err  error
+	Skip bool
+	Late time.Duration
+}
+
+// Faulty passes requests on to Objects, with faults.
+type Faulty struct {
+	objects.Objects
+	// Fault is asked about each request. op is create, put, get, list or delete.
+	Fault func(op, key string) Fault
+}
+
+func (f *Faulty) do(ctx context.Context, op, key string, act func(context.Context) error) error {
+	fault := f.Fault(op, key)
+	if err := wait(ctx, fault.Before); err != nil {
+		return err
+	}
+	if fault.Err != nil {
+		switch {
+		case fault.Skip:
+		case fault.Late > 0:
+			time.AfterFunc(fault.Late, func() { _ = act(context.WithoutCancel(ctx)) })
+		default:
+			_ = act(ctx)
+		}
+		return cmp.Or(wait(ctx, fault.After), fault.Err)
+	}
+	err := act(ctx)
+	return cmp.Or(wait(ctx, fault.After), err)
+}
+
+// wait holds a request up. When ctx ends, the answer is lost.
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return objects.ErrUnknown
+	}
+}
+
+// Create implements [objects.Objects].
+func (f *Faulty) Create(ctx context.Context, key string, data []byte) error {
+	return f.do(ctx, "create", key, func(ctx context.Context) error { return f.Objects.Create(ctx, key, data) })
+}
+
+// Put implements [objects.Objects].
+func (f *Faulty) Put(ctx context.Context, key string, data []byte) error {
+	return f.do(ctx, "put", key, func(ctx context.Context) error { return f.Objects.Put(ctx, key, data) })
+}
+
+// Get implements [objects.Objects].
+func (f *Faulty) Get(ctx context.Context, key string) (data []byte, err error) {
+	err = f.do(ctx, "get", key, func(ctx context.Context) (err error) {
+		data, err = f.Objects.Get(ctx, key)
+		return err
+	})
+	return data, err
+}
+
+// List implements [objects.Objects].
+func (f *Faulty) List(ctx context.Context, prefix, after string, limit int) (infos []objects.Info, err error) {
+	err = f.do(ctx, "list", prefix, func(ctx context.Context) (err error) {
+		infos, err = f.Objects.List(ctx, prefix, after, limit)
+		return err
+	})
+	return infos, err
+}
+
+// Delete implements [objects.Objects].
+func (f *Faulty) Delete(ctx context.Context, key string) error {
+	return f.do(ctx, "delete", key, func(ctx context.Context) error { return f.Objects.Delete(ctx, key) })
+}
