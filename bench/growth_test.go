@@ -12,6 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
 // TestGrowth holds every step to a flat cost: ten times the people may take ten times the allocations, and a request for
@@ -122,7 +123,7 @@ func planStep(t *testing.T, people int) func() {
 
 func ledgerStep(t *testing.T, people int) func() {
 	b := &bench{ctx: t.Context(), scratch: t.TempDir()}
-	store, err := ledger.Dir(b.scratch, ledgerFolder)
+	store, err := dir.New(b.scratch, ledgerFolder)
 	if err == nil {
 		err = b.write(store, history(8*people))
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
 // ledgerFolder is the organization that the ledger is of.
@@ -24,7 +26,7 @@ func (b *bench) ledger() error {
 	if !b.wants("ledger") {
 		return nil
 	}
-	store, err := ledger.Dir(b.scratch, ledgerFolder)
+	store, err := dir.New(b.scratch, ledgerFolder)
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func (b *bench) ledger() error {
 
 // openAlone opens the ledger in a state folder.
 func openAlone(ctx context.Context, state string) error {
-	store, err := ledger.Dir(state, ledgerFolder)
+	store, err := dir.New(state, ledgerFolder)
 	if err != nil {
 		return err
 	}
@@ -76,13 +78,13 @@ func linesAlone(file string) error {
 }
 
 // write puts text into an empty store.
-func (b *bench) write(store ledger.Store, text []byte) error {
-	unlock, err := store.Lock(b.ctx, 0, ledger.Holder{})
+func (b *bench) write(store state.Store, text []byte) error {
+	lease, err := store.Acquire(b.ctx, state.Holder{}, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = unlock() }()
-	return store.Replace(text)
+	defer func() { _ = lease.Release() }()
+	return lease.Replace(text)
 }
 
 // history is a ledger of so many lines: an intent and an outcome for each of some mails to everybody, a day apart, all of

@@ -16,9 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgsync/orgsync/internal/apply"
-	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // TestMainJob is the main job in every dialect: everybody who can be found in an organization, and exactly the right
@@ -505,7 +505,7 @@ func TestAtOnce(t *testing.T) {
 				run := c.apply(with{})
 				mu.Lock()
 				defer mu.Unlock()
-				var held *ledger.LockedError
+				var held *state.LockedError
 				switch {
 				case errors.As(run.err, &held):
 					locked++

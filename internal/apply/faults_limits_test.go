@@ -115,7 +115,7 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: lapsed}}, ada)
 				for mails := range 6 {
 					c.run(with{})
-					content, err := c.store.Read()
+					content, err := c.store.Read(t.Context())
 					must(t, err)
 					must(t, c.store.Replace([]byte(double(string(content)))))
 					c.expectMails(ada, min(mails+1, 4))

@@ -37,7 +37,7 @@ func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 						}
 						c.expect(c.run(with{}), 0, ada, want)
 					}
-					content, err := c.store.Read()
+					content, err := c.store.Read(t.Context())
 					must(t, err)
 					for line := range strings.Lines(string(content)) {
 						if strings.Contains(line, ada) && strings.Contains(line, `"joined"`) {
@@ -340,7 +340,7 @@ func TestFaultA9TwoLedgers(t *testing.T) {
 			c.list(who)
 			must(t, c.store.Replace(*ledger))
 			o := c.run(with{})
-			content, err := c.store.Read()
+			content, err := c.store.Read(t.Context())
 			must(t, err)
 			*ledger = content
 			return o

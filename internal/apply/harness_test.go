@@ -212,7 +212,7 @@ func (c *company) changes() []string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	memory, _, err := ledger.Read(c.store, snapshot.Organization.ID)
+	memory, _, err := ledger.Read(c.t.Context(), c.store, snapshot.Organization.ID)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -513,7 +513,7 @@ func TestHistoryMailFromTheFuture(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, "bob@example.com")
 		o := c.apply(with{})
 		_ = o
-		content, err := c.store.Read()
+		content, err := c.store.Read(t.Context())
 		must(t, err)
 		year := c.Now().Format(`"2006-`) // with its quote: an id may hold the same digits
 		must(t, c.store.Replace([]byte(strings.ReplaceAll(string(content), year, `"2099-`))))
@@ -581,7 +581,7 @@ func TestHistoryRemovedForEver(t *testing.T) {
 		for range 3 {
 			c.apply(with{})
 		}
-		content, _ := c.store.Read()
+		content, _ := c.store.Read(t.Context())
 		t.Logf("joined lines for bob: %d", strings.Count(string(content), `"email":"bob@example.com","action":"joined"`))
 		must(t, c.Leave("bob@home.example"))
 		must(t, c.Advance(time.Hour))
@@ -766,7 +766,7 @@ func TestHistoryServerActsAfterKill(t *testing.T) {
 		}
 		c.log(c.apply(with{}))
 		c.wire.After, c.store.OnAppend = nil, nil
-		c.store.Release()
+		c.store.Unlock()
 		c.log(c.apply(with{}))
 		time.Sleep(time.Minute)
 		c.log(c.apply(with{}))
@@ -1110,7 +1110,7 @@ func TestHistoryLostInTheFuture(t *testing.T) {
 		}, many(4)...)
 		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Late: 30 * time.Second, From: 2, Times: 1})
 		c.log(c.apply(with{concurrency: 1, settleWait: leaveToLaterRun}))
-		content, err := c.store.Read()
+		content, err := c.store.Read(t.Context())
 		must(t, err)
 		must(t, c.store.Replace(inTheFuture(t, content)))
 		time.Sleep(time.Minute)

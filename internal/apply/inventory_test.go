@@ -143,7 +143,7 @@ func (c *company) inventory() roster.Draft {
 	client := c.client(with{concurrency: 4})
 	snapshot, unseen, err := client.ReadAll(c.t.Context(), pin)
 	must(c.t, err)
-	memory, _, err := ledger.Read(c.store, snapshot.Organization.ID)
+	memory, _, err := ledger.Read(c.t.Context(), c.store, snapshot.Organization.ID)
 	must(c.t, err)
 	return plan.Inventory(plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}, unseen)
 }

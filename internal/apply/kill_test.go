@@ -50,7 +50,7 @@ func (k *killer) die() {
 // revive ends the killing; the lock of the dead falls.
 func (k *killer) revive() {
 	k.c.store.OnAppend, k.c.wire.Before, k.c.wire.After = nil, nil, nil
-	k.c.store.Release()
+	k.c.store.Unlock()
 }
 
 // step is an error for the dead.

@@ -194,7 +194,7 @@ func elsewhere(who string) string { return strings.Replace(who, "example.com", "
 
 // intents counts the different lines of the ledger that announce a mail.
 func (r *referee) intents() int {
-	content, err := r.store.Read()
+	content, err := r.store.Read(r.t.Context())
 	must(r.t, err)
 	different := map[string]bool{}
 	for line := range strings.Lines(string(content)) {
@@ -210,7 +210,7 @@ func (r *referee) intents() int {
 // that was mailed shows in the list, as docs/ledger.md tells people to: what is lost is memory.
 // Nothing is lost otherwise.
 func (r *referee) mishap(what string) {
-	content, err := r.store.Read()
+	content, err := r.store.Read(r.t.Context())
 	must(r.t, err)
 	switch what {
 	case "doubled":
@@ -355,7 +355,7 @@ func (r *referee) episode(e episode) {
 	if n := r.intents() - intents; posts > n+throttled {
 		r.fault("(d) %d mails were asked for with %d intents in the ledger", posts, n)
 	}
-	if content, err := r.store.Read(); err == nil && r.backup == nil {
+	if content, err := r.store.Read(r.t.Context()); err == nil && r.backup == nil {
 		r.backup = content
 	}
 	sure := k == nil && e.AtOnce == 1 && outcomes[0].err == nil

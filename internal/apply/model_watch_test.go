@@ -106,7 +106,7 @@ func (r *referee) users() map[string]sandbox.User {
 
 // ledgerLines are the lines of the ledger that can be read.
 func (r *referee) ledgerLines() (lines []map[string]any) {
-	content, err := r.store.Read()
+	content, err := r.store.Read(r.t.Context())
 	must(r.t, err)
 	for line := range strings.Lines(string(content)) {
 		var fields map[string]any

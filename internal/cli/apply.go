@@ -19,6 +19,7 @@ import (
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -91,7 +92,7 @@ func (a *app) apply(ctx context.Context) error {
 	host, _ := os.Hostname() // only shown to runs that wait for the lock: "" does no harm
 	planned := 0
 	p, result, err := session.Apply(ctx, reconcile.ApplyOptions{
-		Saved: saved, Holder: ledger.Holder{PID: os.Getpid(), Host: host, Start: time.Now()}, LockTimeout: a.lockTimeout,
+		Saved: saved, Holder: state.Holder{PID: os.Getpid(), Host: host, Start: time.Now()}, LockTimeout: a.lockTimeout,
 		RosterName: rosterName(r.Files), Concurrency: a.concurrency, SettleWait: a.settleWait, Waiting: a.trackWait,
 		Planned: func(d reconcile.Decision) {
 			a.recordPlan(d)

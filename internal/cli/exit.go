@@ -15,6 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // The exit codes. They are a promise to scripts.
@@ -133,7 +134,7 @@ func exitCode(err error) int {
 		return exitChanges
 	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err):
 		return exitInvalid
-	case is[*ledger.LockedError](err):
+	case is[*state.LockedError](err):
 		return exitLocked
 	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err),
 		errors.Is(err, reconcile.ErrOrganizationChanged):

@@ -24,6 +24,7 @@ import (
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // failures are the errors that a user can meet, each with its exit code and with a part of what is said to do about it.
@@ -41,7 +42,7 @@ var failures = []struct {
 	{"roster", &roster.ProblemsError{Problems: []roster.Problem{{Text: "no"}}}, exitInvalid, "orgsync validate"},
 	{"pin", &org.PinError{Pin: "Acme"}, exitRefused, "`organization` line"},
 	{"limit", &plan.LimitError{Planned: 120, Limit: 100, Setting: "max_invites", Flag: "--max-invites"}, exitRefused, "--max-invites 120"},
-	{"locked", &ledger.LockedError{Place: "lock"}, exitLocked, "--lock-timeout"},
+	{"locked", &state.LockedError{Place: "lock"}, exitLocked, "--lock-timeout"},
 	{"401", call(401, nil), exitError, "the key was not accepted"},
 	{"403", call(403, nil), exitError, "iam.invitation.*"},
 	{"404", call(404, nil), exitError, "--api-url"},

@@ -18,6 +18,7 @@ import (
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // errorWidth is the maximum width of one line of an error, in columns.
@@ -162,7 +163,7 @@ func (a *app) hint(err error) string {
 	if is[*plan.UnknownAccessError](err) {
 		return "create what is missing in Vultr's console, or correct the names in the roster; apply does everything else"
 	}
-	if is[*ledger.LockedError](err) {
+	if is[*state.LockedError](err) {
 		return "wait until the other run has ended, or let this one wait with --lock-timeout 10m; the lock ends with its " +
 			"process, so there is nothing to unlock by hand"
 	}

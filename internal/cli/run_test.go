@@ -18,6 +18,8 @@ import (
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
 // world is a folder with a roster, a simulated API, and the program run in this process against it.
@@ -294,13 +296,13 @@ func TestLocked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
 	organization := w.api.World().Organization.ID
-	store, err := ledger.Dir(filepath.Join(w.dir, ".local", "state", "orgsync"), organization)
+	store, err := dir.New(filepath.Join(w.dir, ".local", "state", "orgsync"), organization)
 	if err != nil {
 		t.Fatal(err)
 	}
 	start := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 	other, err := ledger.Open(t.Context(), store, ledger.Options{
-		Organization: organization, Now: time.Now, Holder: ledger.Holder{PID: 4711, Host: "elsewhere", Start: start},
+		Organization: organization, Now: time.Now, Holder: state.Holder{PID: 4711, Host: "elsewhere", Start: start},
 	})
 	if err != nil {
 		t.Fatal(err)

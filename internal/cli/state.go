@@ -10,6 +10,8 @@ import (
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/reconcile"
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
 // stateFolder returns the folder of the ledgers, the locks and the simulation.
@@ -28,12 +30,12 @@ func (a *app) stateFolder() (string, error) {
 }
 
 // ledgerStore returns the place where the ledger of an organization is kept.
-func (a *app) ledgerStore(in org.Organization) (ledger.Store, error) {
+func (a *app) ledgerStore(in org.Organization) (state.Store, error) {
 	dir, err := a.stateFolder()
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Dir(dir, in.ID)
+	return dir.New(dir, in.ID)
 }
 
 // rosterName returns the absolute paths of the first files of a roster and how many more there are,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
 // ticks makes the waits of --watch pass at once; each does what comes next, and then nothing any more.
@@ -201,7 +202,7 @@ func TestStatusWritesNothing(t *testing.T) {
 	if _, err := os.Stat(state); writes.Load() != 0 || !os.IsNotExist(err) {
 		t.Errorf("%d writes, state folder: %v", writes.Load(), err)
 	}
-	store, err := ledger.Dir(filepath.Join(state, "state", "orgsync"), w.api.World().Organization.ID)
+	store, err := dir.New(filepath.Join(state, "state", "orgsync"), w.api.World().Organization.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

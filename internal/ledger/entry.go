@@ -22,7 +22,13 @@ const (
 	Invite Action = "invite" // a mail with a new invitation
 	Resend Action = "resend" // a mail that renews one
 	Run    Action = "run"    // a run begins; the line shows that the storage can be written to
+	// Retired: the ledger has moved; Object says where to. Its line has a version of its own, so that
+	// programs that do not know it refuse the ledger too.
+	Retired Action = "retired"
 )
+
+// retiredVersion is the version of a line with [Retired].
+const retiredVersion = 2
 
 // Outcome is how a mail or an edit ended.
 type Outcome string

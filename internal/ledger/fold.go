@@ -11,6 +11,10 @@ import (
 // replayer turns lines, one after another, into what is remembered. The number of a line, from 1,
 // is the order that witnesses are judged by.
 type replayer struct {
+	// survives is true if a run may still be alive when the next one begins: it was paused, and another
+	// machine took its lease over.
+	survives bool
+
 	lines  int
 	run    string // of the last line
 	people map[string]*person
@@ -98,7 +102,7 @@ func (f *replayer) add(e Entry) {
 		// The run before is over. What it left without an outcome was lost before anything of this run was sent.
 		for _, p := range f.opened {
 			if m := p.open; m != nil {
-				m.LostAt, m.LateUntil = f.lines, e.Time.Add(org.ActWithin)
+				m.LostAt, m.LateUntil = f.lines, f.lastSend(m, e.Time).Add(org.ActWithin)
 				p.open = nil
 			}
 		}
@@ -169,6 +173,15 @@ func (f *replayer) add(e Entry) {
 		p.recordRemoval(e, f.lines)
 	default: // other edits leave nothing to remember
 	}
+}
+
+// lastSend returns when m, which the run before announced and did not conclude, may last have been sent.
+// begun is when the next run began.
+func (f *replayer) lastSend(m *mail, begun time.Time) time.Time {
+	if f.survives {
+		return latestOf(begun, m.At.Add(org.SendWithin))
+	}
+	return begun
 }
 
 // recordRemoval replays a suspension, the end of one, or a removal. An intent counts until its
@@ -295,7 +308,7 @@ func (f *replayer) limitTimes(t time.Time) {
 			if limit(&m.At) && m.Expires.After(t.Add(org.InvitationLife)) {
 				m.Expires = time.Time{}
 			}
-			if late := t.Add(org.ActWithin); m.LateUntil.After(late) {
+			if late := f.lastSend(m, t).Add(org.ActWithin); m.LateUntil.After(late) {
 				m.LateUntil = late // later than any mail that was sent before, so that none of them is a witness
 			}
 		}

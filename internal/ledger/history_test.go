@@ -21,7 +21,7 @@ func TestHistory(t *testing.T) {
 	must(t, l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
 	must(t, l.Learn([]org.Fact{{Kind: org.FactJoined, Email: "ada@home.example"}}))
 	// Without the lock, which another run holds.
-	got, err := ledger.History(s, "o1", "ada@example.com", "ada@home.example")
+	got, err := ledger.History(t.Context(), s, "o1", "ada@example.com", "ada@home.example")
 	must(t, err)
 	lines := []string{}
 	for _, e := range got {
@@ -32,11 +32,11 @@ func TestHistory(t *testing.T) {
 		t.Errorf("history (-want +got):\n%s", diff)
 	}
 	for _, keys := range [][]string{nil, {""}, {"cy@example.com"}} {
-		if got, err := ledger.History(s, "o1", keys...); err != nil || len(got) != 0 {
+		if got, err := ledger.History(t.Context(), s, "o1", keys...); err != nil || len(got) != 0 {
 			t.Errorf("history of %q: %v, %v", keys, got, err)
 		}
 	}
-	if _, err := ledger.History(s, "o2", "ada@example.com"); err == nil {
+	if _, err := ledger.History(t.Context(), s, "o2", "ada@example.com"); err == nil {
 		t.Error("the ledger of another organization is read without an error")
 	}
 }

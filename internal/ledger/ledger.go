@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // compactAt is the size in bytes from which a ledger is compacted when that at least halves it.
@@ -36,7 +37,7 @@ type Options struct {
 	// LockTimeout is how long to wait for another run's lock; 0: not at all.
 	LockTimeout time.Duration
 	// Holder is what another run is told about this one.
-	Holder Holder
+	Holder state.Holder
 	// Roster names the roster files of the run, for lines about people who are suspended or removed.
 	Roster string
 }
@@ -46,10 +47,9 @@ type Options struct {
 // Methods that add to it return when the lines are on disk. After a write that failed nothing is
 // written any more, and they all return that error. Addresses are canonical keys.
 type Ledger struct {
-	store    Store
+	lease    state.Lease
 	opts     Options
 	run      string
-	unlock   func() error
 	warnings []string
 
 	mu      sync.Mutex
@@ -63,46 +63,50 @@ type Ledger struct {
 	err     error // why nothing can be written any more
 }
 
-// Open locks the ledger in store and reads it. It repairs an incomplete last line, sets a ledger
-// with damaged lines aside, and compacts a large one. The error is a *[LockedError] if another run
-// holds the lock.
-func Open(ctx context.Context, store Store, opts Options) (*Ledger, error) {
-	unlock, err := store.Lock(ctx, opts.LockTimeout, opts.Holder)
+// Open acquires the lease of the ledger in store and reads it. It repairs an incomplete last line, sets
+// a ledger with damaged lines aside, and compacts a large one. The error is a *[state.LockedError] if
+// another run has the lease, and a *[RetiredError] if the ledger has moved.
+func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error) {
+	lease, err := store.Acquire(ctx, opts.Holder, opts.LockTimeout)
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{store: store, opts: opts, run: rand.Text(), unlock: unlock}
+	l := &Ledger{lease: lease, opts: opts, run: rand.Text()}
 	l.flushed = sync.NewCond(&l.mu)
-	if err := errors.Join(l.load(), l.limitFuture()); err != nil {
-		_ = unlock()
+	if err := errors.Join(l.load(store.Survives()), l.limitFuture()); err != nil {
+		_ = lease.Release()
 		return nil, err
 	}
 	return l, nil
 }
 
-// Read returns what is remembered, without a lock and without repairing anything, for commands that
-// write nothing. The warnings are about damage that the next run with a lock repairs.
-func Read(store Store, organization string) (org.Memory, []string, error) {
+// Read returns what is remembered, without a lease and without repairing anything, for commands that
+// write nothing. The warnings are about damage that the next run with a lease repairs. A last line that
+// is incomplete is none: a run may be writing it.
+func Read(ctx context.Context, store state.Store, organization string) (org.Memory, []string, error) {
 	f := newFold()
-	c, err := readContent(store, organization, f.add)
+	f.survives = store.Survives()
+	c, err := readContent(ctx, store, organization, f.add)
 	if err != nil {
 		return org.Memory{}, nil, err
 	}
+	c.torn = false
 	memory := f.memory()
 	memory.Empty = f.lines == 0
 	return memory, c.warnings(""), nil
 }
 
-// load reads what is there and leaves it whole.
-func (l *Ledger) load() error {
+// load reads what is there and leaves it whole. survives is that of the store.
+func (l *Ledger) load(survives bool) error {
 	l.fold = newFold()
-	c, err := readContent(l.store, l.opts.Organization, l.fold.add)
+	l.fold.survives = survives
+	c, err := parseContent(l.lease.Content(), l.opts.Organization, l.fold.add)
 	if err != nil {
 		return err
 	}
 	var aside string
 	if len(c.damaged) > 0 {
-		if aside, err = l.store.SetAside(c.raw, l.opts.Now()); err != nil {
+		if aside, err = l.lease.SetAside(c.raw, l.opts.Now()); err != nil {
 			return fmt.Errorf("set a damaged ledger aside: %w", err)
 		}
 	}
@@ -117,6 +121,7 @@ func (l *Ledger) load() error {
 	switch {
 	case compact:
 		l.fold = newFold()
+		l.fold.survives = survives
 	case len(l.warnings) == 0:
 		return nil
 	}
@@ -133,7 +138,7 @@ func (l *Ledger) load() error {
 		}
 		lines = append(append(lines, line...), '\n')
 	}
-	if err := l.store.Replace(lines); err != nil {
+	if err := l.lease.Replace(lines); err != nil {
 		return fmt.Errorf("rewrite the ledger: %w", err)
 	}
 	return nil
@@ -167,11 +172,18 @@ func (l *Ledger) Memory() org.Memory {
 func (l *Ledger) Begin(mails, edits int) error {
 	// A mail can take an intent and an outcome for renewing and the same for a new invitation in either wording, an edit one of
 	// each, and all that once more.
-	if err := l.store.Reserve((1 + 12*mails + 4*edits) * lineRoom); err != nil {
+	if err := l.lease.Reserve((1 + 12*mails + 4*edits) * lineRoom); err != nil {
 		return err
 	}
 	return l.append(Entry{Action: Run})
 }
+
+// Check returns nil while the run may send something: its lease is not over. It compares clocks, so that
+// it is right in a process that was paused.
+func (l *Ledger) Check() error { return l.lease.Check() }
+
+// Lost is closed once the run may not send anything any more; [Ledger.Check] returns why.
+func (l *Ledger) Lost() <-chan struct{} { return l.lease.Lost() }
 
 // Learn records facts, those of one person in their order.
 func (l *Ledger) Learn(facts []org.Fact) error {
@@ -220,8 +232,8 @@ func (l *Ledger) editEntry(e org.Edit, outcome Outcome) Entry {
 	return entry
 }
 
-// Close ends this process's hold on the ledger.
-func (l *Ledger) Close() error { return l.unlock() }
+// Close ends the lease. A second call does nothing.
+func (l *Ledger) Close() error { return l.lease.Release() }
 
 // append writes entries so that they survive a crash. Lines that come while others are being written go out together
 // in the next write, so that many writers need few syncs. After one failed write there is no other.
@@ -257,7 +269,7 @@ func (l *Ledger) flush() {
 	batch, upTo := l.pending, l.taken
 	l.pending, l.writing = nil, true
 	l.mu.Unlock()
-	err := l.store.Append(batch)
+	err := l.lease.Append(batch)
 	l.mu.Lock()
 	l.writing = false
 	if err != nil {
@@ -277,27 +289,34 @@ type content struct {
 	torn    bool     // the last line is incomplete: the machine stopped while it was written
 }
 
-// readContent reads the lines of store and passes each that can be read to take. Lines of another
-// organization or of a later version are an error, because going on without them could mail people
-// again.
-func readContent(store Store, organization string, take func(Entry)) (*content, error) {
-	raw, err := store.Read()
+// readContent reads the lines of store, as [parseContent] does.
+func readContent(ctx context.Context, store state.Store, organization string, take func(Entry)) (*content, error) {
+	raw, err := store.Read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
+	return parseContent(raw, organization, take)
+}
+
+// parseContent passes each line of raw that can be read to take. Lines of another organization or of a
+// later version are an error, because going on without them could mail people again. So is the line that
+// says that the ledger has moved.
+func parseContent(raw []byte, organization string, take func(Entry)) (*content, error) {
 	c := &content{raw: raw}
 	number := 0
 	seen := newLineSet()
-	var e, before Entry
+	var before Entry
 	for line := range bytes.Lines(raw) {
 		number++
 		line, whole := bytes.CutSuffix(line, []byte{'\n'})
-		e, err = parseLine(line, before)
+		e, err := parseLine(line, before)
 		switch {
 		case err != nil && !whole:
 			c.torn = true
 		case err != nil:
 			c.damaged = append(c.damaged, number)
+		case e.Action == Retired:
+			return nil, &RetiredError{To: e.Object}
 		case e.Version > version:
 			return nil, fmt.Errorf("read the ledger: line %d was written by a later version of orgsync", number)
 		case e.Organization != organization:

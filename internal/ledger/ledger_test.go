@@ -17,12 +17,13 @@ import (
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 var start = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 
 // open opens the ledger of o1 in s at the hour given.
-func open(t *testing.T, s ledger.Store, hour float64) *ledger.Ledger {
+func open(t *testing.T, s state.Store, hour float64) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.Open(t.Context(), s, ledger.Options{
 		Organization: "o1",
@@ -184,7 +185,7 @@ func TestMemory(t *testing.T) {
 				must(t, run(l))
 				inProcess := l.Memory()
 				must(t, l.Close())
-				readBack, warnings, err := ledger.Read(store, "o1")
+				readBack, warnings, err := ledger.Read(t.Context(), store, "o1")
 				must(t, err)
 				if len(warnings) > 0 {
 					t.Errorf("warnings about a whole ledger: %q", warnings)
@@ -193,7 +194,7 @@ func TestMemory(t *testing.T) {
 					t.Errorf("what is read differs from what was remembered (-read +remembered):\n%s", diff)
 				}
 			}
-			got, _, err := ledger.Read(store, "o1")
+			got, _, err := ledger.Read(t.Context(), store, "o1")
 			must(t, err)
 			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty(), ignoreEmpty, cmpopts.IgnoreFields(org.Recollection{},
 				"EverMailed", "OnlyMail", "RemovedAt", "RemovedSequence", "Removals"), cmpopts.IgnoreFields(org.Mail{}, "Estimated")); diff != "" {
@@ -241,7 +242,7 @@ func TestTornLastLine(t *testing.T) {
 	l := open(t, whole, 0)
 	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
 	must(t, l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
-	content, _ := whole.Read()
+	content, _ := whole.Read(t.Context())
 	second := bytes.IndexByte(content, '\n') + 1
 	for cut := second + 1; cut < len(content); cut++ {
 		s := &ledgertest.Store{}
@@ -274,11 +275,11 @@ func TestDamagedMiddle(t *testing.T) {
 		must(t, l.Conclude(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
 	}
 	must(t, l.Close())
-	content, _ := s.Read()
+	content, _ := s.Read(t.Context())
 	damaged := bytes.Replace(content, []byte(`"action":"invite"`), []byte("\x00\x00\x00"), 1)
 	must(t, s.Replace(damaged))
 
-	_, warnings, err := ledger.Read(s, "o1")
+	_, warnings, err := ledger.Read(t.Context(), s, "o1")
 	must(t, err)
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "line 1") {
 		t.Errorf("reading warns %q", warnings)
@@ -313,7 +314,7 @@ func TestDamagedIntent(t *testing.T) {
 		must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
 		must(t, l.Conclude(ledger.Invite, "ada@example.com", outcome, org.Invitation{ID: "i1", Expires: at(72)}, ""))
 		must(t, l.Close())
-		content, _ := s.Read()
+		content, _ := s.Read(t.Context())
 		content[0] = '#'
 		must(t, s.Replace(content))
 		if diff := cmp.Diff(want, open(t, s, 1).Memory().People["ada@example.com"].Mails); diff != "" {
@@ -335,10 +336,10 @@ func TestForeignLines(t *testing.T) {
 			t.Errorf("%s: opened %v", name, l.Memory())
 		}
 		// The lock must not stay behind.
-		if unlock, err := s.Lock(t.Context(), 0, ledger.Holder{}); err != nil {
+		if lease, err := s.Acquire(t.Context(), state.Holder{}, 0); err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else {
-			must(t, unlock())
+			must(t, lease.Release())
 		}
 	}
 }
@@ -383,7 +384,7 @@ func TestBeginNeedsRoom(t *testing.T) {
 	// two for an edit, and all of it twice.
 	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 180) + ".example"
 	must(t, l.Intend(ledger.Resend, long, strings.Repeat("0", 36)))
-	content, _ := s.Read()
+	content, _ := s.Read(t.Context())
 	if lines := 12*10 + 4*5; len(content)*lines > asked+len(content) {
 		t.Errorf("asked for %d bytes, a line of %d may be written %d times", asked, len(content), lines)
 	}
@@ -405,7 +406,7 @@ func TestManyWriters(t *testing.T) {
 			wg.Go(func() {
 				who := fmt.Sprintf("p%d@example.com", i)
 				must(t, l.Intend(ledger.Invite, who, ""))
-				if content, _ := s.Read(); !bytes.Contains(content, []byte(who)) {
+				if content, _ := s.Read(t.Context()); !bytes.Contains(content, []byte(who)) {
 					t.Errorf("%s is not written yet", who)
 				}
 			})
@@ -450,7 +451,7 @@ func TestCompaction(t *testing.T) {
 		now := l.Memory()
 		before = &now
 		must(t, l.Close())
-		content, _ := s.Read()
+		content, _ := s.Read(t.Context())
 		largest = max(largest, len(content))
 	}
 	if largest > 3<<20 {
@@ -484,9 +485,9 @@ func TestCompactionKeepsMarks(t *testing.T) {
 	}
 	before := l.Memory()
 	must(t, l.Close())
-	long, _ := s.Read()
+	long, _ := s.Read(t.Context())
 	l = open(t, s, 1)
-	short, _ := s.Read()
+	short, _ := s.Read(t.Context())
 	if len(short) > len(long)/2 {
 		t.Fatalf("%d bytes of %d are left", len(short), len(long))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // ErrOrganizationChanged says that what was approved is not what would be done any more.
@@ -27,7 +28,7 @@ type ApplyOptions struct {
 	Approve func(ctx context.Context, p plan.Plan) (asked bool, err error)
 	// Holder is what other runs are told about this one, LockTimeout how long to wait for another run's lock, and
 	// RosterName what the ledger calls the roster.
-	Holder      ledger.Holder
+	Holder      state.Holder
 	LockTimeout time.Duration
 	RosterName  string
 	// Concurrency, SettleWait, Progress and Waiting are those of [apply.Options].

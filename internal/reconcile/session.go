@@ -13,6 +13,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // Provider is the API of the organization. Its errors are *[org.CallError] or *[org.PinError].
@@ -51,7 +52,7 @@ type Options struct {
 	Roster   *roster.Roster
 	Rules    Rules
 	// Store returns where the ledger of an organization is kept.
-	Store func(org.Organization) (ledger.Store, error)
+	Store func(org.Organization) (state.Store, error)
 	// Identified is called once the organization is known, before anything is decided. It may change the roster's pin.
 	Identified func(org.Organization)
 	// AfterReading is called after each reading; nil: nobody is told.
@@ -65,7 +66,7 @@ type Session struct {
 	opts Options
 	// Organization is the one that the key acts on.
 	Organization org.Organization
-	store        ledger.Store
+	store        state.Store
 	ahead        func() (org.Snapshot, error) // a reading that goes on already; nil: none
 }
 
@@ -80,7 +81,7 @@ func (e *StateError) Unwrap() error { return e.Err }
 
 // asStateError returns err as a [*StateError]; nil for nil. That another run holds the lock is no trouble.
 func asStateError(err error) error {
-	if err == nil || errors.As(err, new(*StateError)) || errors.As(err, new(*ledger.LockedError)) {
+	if err == nil || errors.As(err, new(*StateError)) || errors.As(err, new(*state.LockedError)) {
 		return err
 	}
 	return &StateError{err}

@@ -18,6 +18,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
+	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
@@ -41,7 +42,7 @@ func options(t *testing.T) (reconcile.Options, *sandbox.Server, *ledgertest.Stor
 	}
 	store := &ledgertest.Store{}
 	return reconcile.Options{
-		Provider: client, Roster: r, Store: func(org.Organization) (ledger.Store, error) { return store, nil },
+		Provider: client, Roster: r, Store: func(org.Organization) (state.Store, error) { return store, nil },
 	}, api, store
 }
 
@@ -135,11 +136,11 @@ func TestFullDisk(t *testing.T) {
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	o, _, store := options(t)
-	if _, err := store.Lock(t.Context(), 0, ledger.Holder{PID: 7}); err != nil {
+	if _, err := store.Lock(t.Context(), 0, state.Holder{PID: 7}); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
-	if locked := new(ledger.LockedError); !errors.As(err, &locked) || errors.As(err, new(*reconcile.StateError)) {
+	if locked := new(state.LockedError); !errors.As(err, &locked) || errors.As(err, new(*reconcile.StateError)) {
 		t.Errorf("%T: %v", err, err)
 	}
 }

@@ -7,46 +7,90 @@ import (
 	"sync"
 	"time"
 
-	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
-// Store is a [ledger.Store] in memory. The zero Store is empty and unlocked. It is safe for use by many goroutines.
+// Store is a [state.Store] in memory. The zero Store is empty and unlocked. It is safe for use by many goroutines.
 type Store struct {
 	// OnAppend is asked before lines are added; what it returns is the error of Append, and how many bytes of the
 	// lines are added all the same (a torn write). nil adds everything.
 	OnAppend func(lines []byte) (kept int, err error)
+	// OnCheck gives the answer of the lease's Check; nil: it is never lost.
+	OnCheck func() error
+	// Paused is what Survives returns.
+	Paused bool
 	// OnReserve gives the error of Reserve; nil has room for everything.
 	OnReserve func(n int) error
 
 	mu      sync.Mutex
 	content []byte
 	aside   [][]byte
-	holder  *ledger.Holder
+	holder  *state.Holder
 }
 
-// Lock does not wait: in memory there is nobody to wait for.
-func (s *Store) Lock(_ context.Context, _ time.Duration, h ledger.Holder) (func() error, error) {
+// Acquire does not wait: in memory there is nobody to wait for.
+func (s *Store) Acquire(_ context.Context, h state.Holder, _ time.Duration) (state.Lease, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.holder != nil {
-		return nil, &ledger.LockedError{Place: "memory", Holder: *s.holder}
+		return nil, &state.LockedError{Place: "memory", Holder: *s.holder}
 	}
 	s.holder = &h
-	return func() error { s.Release(); return nil }, nil
+	return &lease{s, slices.Clone(s.content), make(chan struct{})}, nil
 }
 
-// Release ends the lock, as the kernel does when its holder dies.
-func (s *Store) Release() {
+// Unlock ends the lease, as the kernel does when its holder dies.
+func (s *Store) Unlock() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holder = nil
 }
 
 // Read gives everything that was appended.
-func (s *Store) Read() ([]byte, error) {
+func (s *Store) Read(context.Context) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.content), nil
+}
+
+// Archived returns nothing.
+func (s *Store) Archived(context.Context) ([]byte, error) { return nil, nil }
+
+// Survives returns Paused.
+func (s *Store) Survives() bool { return s.Paused }
+
+// Inspect returns who holds the lease.
+func (s *Store) Inspect(context.Context) (state.Inspection, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := state.Inspection{Place: "memory", Bytes: len(s.content), Held: s.holder != nil}
+	if i.Held {
+		i.Holder = *s.holder
+	}
+	return i, nil
+}
+
+// lease is a lease on a Store.
+type lease struct {
+	*Store
+	content []byte
+	lost    chan struct{}
+}
+
+func (l *lease) Content() []byte { return l.content }
+
+func (l *lease) Lost() <-chan struct{} { return l.lost }
+
+func (l *lease) Check() error {
+	if l.OnCheck != nil {
+		return l.OnCheck()
+	}
+	return nil
+}
+
+func (l *lease) Release() error {
+	l.Unlock()
+	return nil
 }
 
 // Reserve asks OnReserve.

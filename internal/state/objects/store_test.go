@@ -575,19 +575,20 @@ func TestLateSignOfLife(t *testing.T) {
 	})
 }
 
-// pausing stops the process for days once it has read a list.
+// pausing stops the process for days once it has read a record.
 type pausing struct {
 	*statetest.Memory
 	pause time.Duration
 }
 
-func (p *pausing) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
-	infos, err := p.Memory.List(ctx, prefix, after, limit)
-	if prefix == "o1/" {
-		time.Sleep(p.pause)
+func (p *pausing) Get(ctx context.Context, key string) ([]byte, error) {
+	object, err := p.Memory.Get(ctx, key)
+	if strings.HasSuffix(key, "2") {
+		pause := p.pause
 		p.pause = 0
+		time.Sleep(pause)
 	}
-	return infos, err
+	return object, err
 }
 
 // TestPausedBeforeAcquiring: a run that slept between its reading and its record reads again, although

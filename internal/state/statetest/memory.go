@@ -34,7 +34,10 @@ type object struct {
 func (m *Memory) Place() string { return "memory" }
 
 // Create implements [objects.Objects].
-func (m *Memory) Create(_ context.Context, key string, data []byte) error {
+func (m *Memory) Create(ctx context.Context, key string, data []byte) error {
+	if ctx.Err() != nil {
+		return objects.ErrUnknown
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, there := m.objects[key]; there {

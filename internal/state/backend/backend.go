@@ -1,0 +1,59 @@
+// Package backend opens the store at a location.
+package backend
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/dir"
+	"github.com/orgsync/orgsync/internal/state/objects"
+	"github.com/orgsync/orgsync/internal/state/postgres"
+	"github.com/orgsync/orgsync/internal/state/s3"
+)
+
+// Backend is a place for the ledgers of several organizations.
+type Backend struct {
+	location state.Location
+	objects  objects.Objects // nil: the location is a folder
+	close    func()
+}
+
+// Open returns the backend at a location. It sends nothing. The caller must call Close at the end. The
+// error is a *[state.Problem].
+func Open(ctx context.Context, l state.Location) (*Backend, error) {
+	b := &Backend{location: l, close: func() {}}
+	var err error
+	switch l.Kind {
+	case state.S3:
+		b.objects, err = s3.Open(l, os.Getenv)
+	case state.Postgres:
+		b.objects, b.close, err = postgres.Open(ctx, l)
+	case state.Folder:
+	}
+	return b, err
+}
+
+// Close ends the connections.
+func (b *Backend) Close() { b.close() }
+
+// Store returns the store of an organization. An id that cannot name a folder is an error.
+func (b *Backend) Store(organization string) (state.Store, error) {
+	if b.objects == nil {
+		return dir.New(b.location.Path, organization)
+	}
+	if organization == "" || len(organization) > 128 || strings.ContainsAny(organization, "/\\ \x00\r\n~") {
+		return nil, fmt.Errorf("keep a ledger for the organization %.40q: its id cannot be part of a key", organization)
+	}
+	return objects.New(b.objects, organization, objects.DefaultTimes), nil
+}
+
+// Organizations returns the ids of the organizations that have a ledger there.
+func (b *Backend) Organizations(ctx context.Context) ([]string, error) {
+	if b.objects == nil {
+		return dir.Organizations(b.location.Path)
+	}
+	return objects.Organizations(ctx, b.objects)
+}

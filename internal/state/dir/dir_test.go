@@ -1,0 +1,169 @@
+package dir_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/dir"
+)
+
+var start = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+
+func newStore(t *testing.T, stateDir string) *dir.Store {
+	t.Helper()
+	s, err := dir.New(stateDir, "o1")
+	must(t, err)
+	return s
+}
+
+// open opens the ledger of o1 in s.
+func open(t *testing.T, s state.Store) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDirModes(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("modes mean nothing there")
+	}
+	stateDir := filepath.Join(t.TempDir(), "state")
+	l := open(t, newStore(t, stateDir))
+	must(t, l.Begin(1, 0))
+	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+	for name, want := range map[string]os.FileMode{
+		"":                0o700 | os.ModeDir,
+		"o1":              0o700 | os.ModeDir,
+		"o1/ledger.jsonl": 0o600,
+		"o1/lock":         0o600,
+		"o1/lock.json":    0o600,
+	} {
+		info, err := os.Stat(filepath.Join(stateDir, name))
+		must(t, err)
+		if info.Mode() != want {
+			t.Errorf("%s has mode %v, want %v", name, info.Mode(), want)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(stateDir, "o1", "reserve*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestDirKeeps(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	memory, _, err := ledger.Read(t.Context(), newStore(t, stateDir), "o1")
+	must(t, err)
+	if len(memory.People) != 0 {
+		t.Errorf("remembers %v", memory)
+	}
+	if entries, _ := os.ReadDir(stateDir); len(entries) != 0 {
+		t.Errorf("reading made %v", entries)
+	}
+	l := open(t, newStore(t, stateDir))
+	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+	want := l.Memory()
+	must(t, l.Close())
+	got, _, err := ledger.Read(t.Context(), newStore(t, stateDir), "o1")
+	must(t, err)
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(org.Memory{}, "Empty")); diff != "" {
+		t.Errorf("memory (-want +got):\n%s", diff)
+	}
+
+	must(t, os.WriteFile(filepath.Join(stateDir, "o1", "ledger.jsonl"), []byte("rubbish\n"), 0o600))
+	l = open(t, newStore(t, stateDir))
+	kept, err := os.ReadFile(filepath.Join(stateDir, "o1", "ledger.damaged-20260610T120000Z.jsonl"))
+	if err != nil || string(kept) != "rubbish\n" {
+		t.Errorf("kept %q, %v; warnings %q", kept, err, l.Warnings())
+	}
+}
+
+func TestDirLock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stateDir := t.TempDir()
+		holder := state.Holder{PID: 4711, Host: "build-7", Start: start}
+		lease, err := newStore(t, stateDir).Acquire(t.Context(), holder, 0)
+		must(t, err)
+
+		begin := time.Now()
+		_, err = newStore(t, stateDir).Acquire(t.Context(), state.Holder{}, 0)
+		var locked *state.LockedError
+		if !errors.As(err, &locked) || locked.Holder != holder || time.Since(begin) != 0 {
+			t.Errorf("without waiting: %v after %v", err, time.Since(begin))
+		}
+		if want := "process 4711 on build-7 since 2026-06-10T12:00:00Z"; !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+		_, err = newStore(t, stateDir).Acquire(t.Context(), state.Holder{}, 5*time.Second)
+		if waited := time.Since(begin); !errors.As(err, &locked) || waited < 5*time.Second || waited > 6*time.Second {
+			t.Errorf("waiting in vain: %v after %v", err, waited)
+		}
+		time.AfterFunc(time.Second, func() { _ = lease.Release() })
+		again, err := newStore(t, stateDir).Acquire(t.Context(), state.Holder{PID: 1}, time.Minute)
+		must(t, err)
+		must(t, again.Release())
+	})
+}
+
+func TestDirRefusesNames(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "a\x00", "a b"} {
+		if _, err := dir.New(t.TempDir(), id); err == nil {
+			t.Errorf("%q may name a folder", id)
+		}
+	}
+}
+
+// TestDirNeedsAFolder: where the folder cannot be made, nothing is opened.
+func TestDirNeedsAFolder(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	if l, err := ledger.Open(t.Context(), newStore(t, file), ledger.Options{Organization: "o1", Now: time.Now}); err == nil {
+		t.Errorf("opened %v", l)
+	}
+}
+
+// TestReserve: room is made without the memory for it, and given back.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	lease, err := newStore(t, stateDir).Acquire(t.Context(), state.Holder{}, 0)
+	must(t, err)
+	before := new(runtime.MemStats)
+	runtime.ReadMemStats(before)
+	must(t, lease.Reserve(64<<20))
+	after := new(runtime.MemStats)
+	runtime.ReadMemStats(after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 16<<20 {
+		t.Errorf("%d bytes of memory for 64 MiB of room", grown)
+	}
+	if left, _ := filepath.Glob(filepath.Join(stateDir, "o1", "reserve*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	must(t, lease.Release())
+}

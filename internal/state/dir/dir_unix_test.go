@@ -1,0 +1,71 @@
+//go:build unix
+
+package dir_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/orgsync/orgsync/internal/state"
+)
+
+// TestUnsafeFolders: folders that others may write to, links and special files are refused with the
+// command that helps, by runs and by readers, without waiting and without a change.
+func TestUnsafeFolders(t *testing.T) {
+	t.Parallel()
+	victim := filepath.Join(t.TempDir(), "victim")
+	must(t, os.WriteFile(victim, []byte("precious"), 0o600))
+	in := func(stateDir, name string) string { return filepath.Join(stateDir, "o1", name) }
+	for name, c := range map[string]struct {
+		spoil  func(stateDir string) error
+		advice string
+	}{
+		"world-writable state folder": {func(d string) error { return os.Chmod(d, 0o777) }, "chmod o-w"},
+		"world-writable folder":       {func(d string) error { return os.Chmod(in(d, ""), 0o707) }, "chmod o-w"},
+		"group-writable folder":       {func(d string) error { return os.Chmod(in(d, ""), 0o770) }, "chmod g-w"},
+		"ledger is a pipe":            {func(d string) error { return syscall.Mkfifo(in(d, "ledger.jsonl"), 0o600) }, "rm "},
+		"ledger is a link":            {func(d string) error { return os.Symlink(victim, in(d, "ledger.jsonl")) }, "rm "},
+		"reserve is a link":           {func(d string) error { return os.Symlink(victim, in(d, "reserve")) }, "rm "},
+		"lock is a link":              {func(d string) error { return os.Symlink(victim, in(d, "lock")) }, "rm "},
+		"lock is a pipe":              {func(d string) error { return syscall.Mkfifo(in(d, "lock"), 0o600) }, "rm "},
+		"holder is a link":            {func(d string) error { return os.Symlink(victim, in(d, "lock.json")) }, "rm "},
+		"ledger is a folder":          {func(d string) error { return os.Mkdir(in(d, "ledger.jsonl"), 0o700) }, "rm "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stateDir := t.TempDir()
+			must(t, os.Mkdir(in(stateDir, ""), 0o700))
+			must(t, c.spoil(stateDir))
+			s := newStore(t, stateDir)
+			_, readErr := s.Read(t.Context())
+			_, lockErr := s.Acquire(t.Context(), state.Holder{}, 0)
+			for _, err := range []error{readErr, lockErr} {
+				var problem *state.Problem
+				if !errors.As(err, &problem) || !strings.Contains(problem.Advice, c.advice) {
+					t.Errorf("%v", err)
+				}
+			}
+			if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+				t.Errorf("the file that a link names has %q, %v", text, err)
+			}
+		})
+	}
+}
+
+// TestGroupOfVolume: a group of its own may write, as Kubernetes gives one to a volume.
+func TestGroupOfVolume(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	folder := filepath.Join(stateDir, "o1")
+	must(t, os.Mkdir(folder, 0o700))
+	if err := os.Chown(folder, -1, os.Getegid()+4711); err != nil {
+		t.Skip("only root may give a folder to another group")
+	}
+	must(t, os.Chmod(folder, 0o770))
+	l := open(t, newStore(t, stateDir))
+	must(t, l.Begin(1, 0))
+}

@@ -1,0 +1,219 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Kind is a kind of place for ledgers.
+type Kind string
+
+// The kinds.
+const (
+	Folder   Kind = "folder"
+	S3       Kind = "s3"
+	Postgres Kind = "postgres"
+)
+
+// Location says where ledgers are kept.
+type Location struct {
+	Kind Kind
+	// Path is the folder; only with Folder.
+	Path string
+	// Bucket, Prefix (without slashes around it), Endpoint (a URL; "" for AWS), Region ("" for the
+	// default) and PathStyle are for S3.
+	Bucket, Prefix, Endpoint, Region string
+	PathStyle                        bool
+	// URL is the connection string, which may have a password; only with Postgres.
+	URL string
+	// server is URL without user, password and parameters.
+	server string
+}
+
+// postgresParameters may stand in a URL.
+var postgresParameters = []string{
+	"application_name", "connect_timeout", "host", "passfile", "port", "service", "servicefile", "sslcert", "sslkey",
+	"sslmode", "sslrootcert", "target_session_attrs",
+}
+
+// advice for a location that cannot be understood.
+const locationForms = "write a folder, s3://BUCKET/PREFIX?endpoint=URL&region=REGION, or postgres://USER@HOST/DATABASE"
+
+// ParseLocation returns the location that text names, as --state does. The error is a *[Problem]; it
+// repeats no password.
+func ParseLocation(text string) (Location, error) {
+	scheme, _, hasScheme := strings.Cut(text, "://")
+	switch {
+	case text == "" || strings.ContainsAny(text, "\x00\r\n"):
+		return Location{}, &Problem{errors.New("the state is empty or has control characters"), locationForms}
+	case !hasScheme:
+		return Location{Kind: Folder, Path: filepath.Clean(text)}, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return Location{}, &Problem{fmt.Errorf("the state is not a URL that can be read (%s://…)", clip(scheme)), locationForms}
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil || u.Fragment != "" {
+		return Location{}, &Problem{errors.New("the parameters in the URL of the state cannot be read"), locationForms}
+	}
+	switch scheme {
+	case "file":
+		if u.Host != "" || u.RawQuery != "" || u.User != nil || !strings.HasPrefix(u.Path, "/") {
+			return Location{}, &Problem{errors.New("the state is not of the form file:///PATH"), locationForms}
+		}
+		return Location{Kind: Folder, Path: filepath.FromSlash(u.Path)}, nil
+	case "s3":
+		return parseS3(u, query)
+	case "postgres", "postgresql":
+		return parsePostgres(u, query)
+	}
+	return Location{}, &Problem{fmt.Errorf("there is no kind of state %q", clip(scheme)), locationForms}
+}
+
+// clip shortens text that is repeated in an error.
+func clip(text string) string { return text[:min(len(text), 40)] }
+
+// checkParameters returns an error for the first parameter that is not known or is there twice.
+func checkParameters(query url.Values, known []string) error {
+	for name, values := range query {
+		if !slices.Contains(known, name) {
+			return &Problem{
+				fmt.Errorf("the URL of the state has the unknown parameter %q", clip(name)),
+				"known parameters: " + strings.Join(known, ", "),
+			}
+		}
+		if len(values) != 1 {
+			return &Problem{fmt.Errorf("the URL of the state has the parameter %q more than once", clip(name)), locationForms}
+		}
+	}
+	return nil
+}
+
+func parseS3(u *url.URL, query url.Values) (Location, error) {
+	l := Location{
+		Kind: S3, Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"), Endpoint: query.Get("endpoint"),
+		Region: query.Get("region"),
+	}
+	if u.User != nil {
+		return Location{}, &Problem{
+			errors.New("the URL of the state has credentials"),
+			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a role or a profile",
+		}
+	}
+	if err := checkParameters(query, []string{"endpoint", "region", "path_style"}); err != nil {
+		return Location{}, err
+	}
+	if l.Bucket == "" || strings.ContainsAny(l.Bucket, ":/ ") {
+		return Location{}, &Problem{errors.New("the URL of the state names no bucket"), locationForms}
+	}
+	if strings.Contains(l.Prefix, "//") || len(l.Prefix) > 256 {
+		return Location{}, &Problem{errors.New("the prefix in the URL of the state is too long or has an empty part"), locationForms}
+	}
+	if text := query.Get("path_style"); text != "" {
+		var err error
+		if l.PathStyle, err = strconv.ParseBool(text); err != nil {
+			return Location{}, &Problem{errors.New("path_style in the URL of the state is neither true nor false"), locationForms}
+		}
+	}
+	if l.Endpoint == "" {
+		return l, nil
+	}
+	endpoint, err := url.Parse(l.Endpoint)
+	switch {
+	case err != nil || endpoint.Hostname() == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" ||
+		endpoint.RawQuery != "" || endpoint.Scheme != "https" && endpoint.Scheme != "http":
+		return Location{}, &Problem{errors.New("the endpoint in the URL of the state is not of the form https://HOST"), locationForms}
+	case endpoint.Scheme == "http" && !IsLoopback(endpoint.Hostname()):
+		return Location{}, &Problem{
+			errors.New("the endpoint in the URL of the state is plain http, which would show the ledger to the network"),
+			"use https; plain http is for a server on this machine",
+		}
+	}
+	l.Endpoint = endpoint.Scheme + "://" + strings.ToLower(endpoint.Host)
+	return l, nil
+}
+
+func parsePostgres(u *url.URL, query url.Values) (Location, error) {
+	if err := checkParameters(query, postgresParameters); err != nil {
+		return Location{}, err
+	}
+	l := Location{Kind: Postgres, URL: u.String()}
+	host := u.Hostname()
+	if host == "" {
+		host = query.Get("host")
+	}
+	port := u.Port()
+	if port == "" {
+		port = query.Get("port")
+	}
+	if port == "" {
+		port = "5432"
+	}
+	mode := query.Get("sslmode")
+	if (mode == "disable" || mode == "allow" || mode == "prefer") && host != "" && !IsLoopback(host) &&
+		!strings.HasPrefix(host, "/") {
+		return Location{}, unencrypted()
+	}
+	l.server = "postgres://" + net.JoinHostPort(strings.ToLower(host), port) + "/" + strings.Trim(u.Path, "/")
+	return l, nil
+}
+
+// unencrypted says that a connection to PostgreSQL would not be encrypted.
+func unencrypted() error {
+	return &Problem{
+		errors.New("the connection to PostgreSQL would not be encrypted, which would show the ledger to the network"),
+		"add sslmode=verify-full (or require) to the URL; only a server on this machine may go without",
+	}
+}
+
+// ErrUnencrypted returns the error for a connection to PostgreSQL that would not be encrypted.
+func ErrUnencrypted() error { return unencrypted() }
+
+// IsLoopback reports whether host is this machine.
+func IsLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}
+
+// Password reports whether the location's URL has a password, which 'ps' would show on a command line.
+func (l Location) Password() bool {
+	u, err := url.Parse(l.URL)
+	if err != nil {
+		return false
+	}
+	_, has := u.User.Password()
+	return has
+}
+
+// Shared reports whether several machines can use the location.
+func (l Location) Shared() bool { return l.Kind != Folder }
+
+// String returns the location without user and password. Locations with the same string are the same
+// place.
+func (l Location) String() string {
+	switch l.Kind {
+	case S3:
+		text := "s3://" + l.Bucket
+		if l.Prefix != "" {
+			text += "/" + l.Prefix
+		}
+		if l.Endpoint != "" {
+			text += "?endpoint=" + l.Endpoint
+		}
+		return text
+	case Postgres:
+		return l.server
+	}
+	return l.Path
+}

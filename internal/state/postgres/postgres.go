@@ -1,0 +1,238 @@
+// Package postgres keeps objects in a table of a PostgreSQL database.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/objects"
+)
+
+// Schema makes the table. Keys are compared byte by byte.
+const Schema = `create table if not exists orgsync_objects (key text collate "C" primary key, ` +
+	`data bytea not null, modified timestamptz not null)`
+
+// prelude begins each message. A commit that is confirmed is on disk, also where the database's default
+// is otherwise, and no statement runs for ever.
+const prelude = `set local synchronous_commit = on; set local statement_timeout = '10s'; `
+
+// maxConnections is how many connections a run opens, at most. A read of many records uses several.
+const maxConnections = 6
+
+// table is an [objects.Objects] in a table.
+type table struct {
+	pool  *pgxpool.Pool
+	place string
+}
+
+// Open returns the objects at a location of the kind [state.Postgres]. What the URL leaves out comes from
+// libpq's environment, service and password files. It sends nothing. The caller must call close at the
+// end. The error is a *[state.Problem].
+func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool func(), err error) {
+	config, err := pgxpool.ParseConfig(l.URL)
+	if err != nil {
+		var parse *pgconn.ParseConfigError
+		text := "the URL of the state cannot be used"
+		if errors.As(err, &parse) && parse.Unwrap() != nil {
+			text += ": " + parse.Unwrap().Error()
+		}
+		return nil, nil, &state.Problem{Err: errors.New(text), Advice: "write postgres://USER@HOST/DATABASE?sslmode=verify-full"}
+	}
+	c := config.ConnConfig
+	if !isEncrypted(c) {
+		return nil, nil, state.ErrUnencrypted()
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 5 * time.Second
+	}
+	// A pooler that gives each transaction another session knows no prepared statements.
+	c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	c.StatementCacheCapacity, c.DescriptionCacheCapacity = 0, 0
+	if c.ValidateConnect == nil {
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "orgsync"
+	}
+	config.MaxConns, config.MinConns = maxConnections, 0
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, nil, &state.Problem{Err: errors.New("the URL of the state cannot be used"), Advice: "write postgres://USER@HOST/DATABASE"}
+	}
+	return &table{pool, l.String()}, pool.Close, nil
+}
+
+// isEncrypted reports whether every connection that c allows is encrypted or stays on this machine. Where
+// the URL leaves sslmode out, libpq prefers encryption and does without if need be; here that is dropped.
+func isEncrypted(c *pgx.ConnConfig) bool {
+	local := func(host string) bool { return strings.HasPrefix(host, "/") || state.IsLoopback(host) }
+	var kept []*pgconn.FallbackConfig
+	for _, f := range c.Fallbacks {
+		if f.TLSConfig != nil || local(f.Host) {
+			kept = append(kept, f)
+		}
+	}
+	c.Fallbacks = kept
+	return c.TLSConfig != nil || local(c.Host)
+}
+
+func (t *table) Place() string { return t.place }
+
+func (t *table) Create(ctx context.Context, key string, data []byte) error {
+	data = notNull(data)
+	return t.write(ctx, func() error {
+		tag, err := t.pool.Exec(ctx, prelude+`insert into orgsync_objects (key, data, modified) `+
+			`values ($1, $2, clock_timestamp()) on conflict do nothing`, key, data)
+		if err == nil && tag.RowsAffected() == 0 {
+			return objects.ErrExists
+		}
+		return err
+	})
+}
+
+func (t *table) Put(ctx context.Context, key string, data []byte) error {
+	data = notNull(data)
+	return t.write(ctx, func() error {
+		_, err := t.pool.Exec(ctx, prelude+`insert into orgsync_objects (key, data, modified) `+
+			`values ($1, $2, clock_timestamp()) on conflict (key) do update set data = excluded.data, modified = clock_timestamp()`,
+			key, data)
+		return err
+	})
+}
+
+// notNull returns data, which pgx would send as null if it were nil.
+func notNull(data []byte) []byte {
+	if data == nil {
+		return []byte{}
+	}
+	return data
+}
+
+// write calls do, and once more after it made the table if there was none.
+func (t *table) write(ctx context.Context, do func() error) error {
+	err := do()
+	if !isCode(err, undefinedTable) {
+		return t.explain(err)
+	}
+	if _, err := t.pool.Exec(ctx, Schema); err != nil && !isCode(err, uniqueViolation) { // made by another run meanwhile
+		if isCode(err, insufficientPrivilege) {
+			return &state.Problem{
+				Err:    errors.New("the database has no table for the state, and this user may not make one"),
+				Advice: "let somebody who may run: " + Schema + "; grant select, insert, update, delete on orgsync_objects to this user",
+			}
+		}
+		return t.explain(err)
+	}
+	return t.explain(do())
+}
+
+func (t *table) Get(ctx context.Context, key string) (data []byte, err error) {
+	err = t.pool.QueryRow(ctx, `select data from orgsync_objects where key = $1`, key).Scan(&data)
+	if errors.Is(err, pgx.ErrNoRows) || isCode(err, undefinedTable) {
+		return nil, objects.ErrNotFound
+	}
+	return data, t.explain(err)
+}
+
+func (t *table) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
+	query := `select key, length(data), modified from orgsync_objects where key >= $1 and starts_with(key, $1) and key > $2 order by key`
+	if limit > 0 {
+		query += fmt.Sprintf(" limit %d", limit)
+	}
+	rows, err := t.pool.Query(ctx, query, prefix, after)
+	if err != nil {
+		return nil, t.explainRead(err)
+	}
+	infos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i objects.Info, err error) {
+		err = row.Scan(&i.Key, &i.Size, &i.Modified)
+		return i, err
+	})
+	if err != nil {
+		return nil, t.explainRead(err)
+	}
+	return infos, nil
+}
+
+// explainRead is explain for a list: without a table there is nothing.
+func (t *table) explainRead(err error) error {
+	if isCode(err, undefinedTable) {
+		return nil
+	}
+	return t.explain(err)
+}
+
+func (t *table) Delete(ctx context.Context, key string) error {
+	_, err := t.pool.Exec(ctx, prelude+`delete from orgsync_objects where key = $1`, key)
+	return t.explain(err)
+}
+
+// Codes of PostgreSQL, appendix A of its manual.
+const (
+	undefinedTable        = "42P01"
+	uniqueViolation       = "23505"
+	insufficientPrivilege = "42501"
+	readOnly              = "25006"
+	noDatabase            = "3D000"
+	badPassword           = "28P01"
+	badAuthorization      = "28000"
+)
+
+func isCode(err error, code string) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code == code
+}
+
+// explain returns err as [objects.Objects] promises it.
+func (t *table) explain(err error) error {
+	if err == nil || errors.Is(err, objects.ErrExists) {
+		return err
+	}
+	var answer *pgconn.PgError
+	if !errors.As(err, &answer) {
+		var connect *pgconn.ConnectError
+		if errors.As(err, &connect) && strings.Contains(err.Error(), "password") && !strings.Contains(err.Error(), "dial") {
+			return &state.Problem{Err: errors.New("PostgreSQL asks for a password, and there is none"), Advice: passwordAdvice}
+		}
+		return fmt.Errorf("%w: %w", objects.ErrUnknown, withoutURL(err))
+	}
+	problem := func(text, advice string) error {
+		return &state.Problem{Err: fmt.Errorf("%s (%s: %s)", text, answer.Code, answer.Message), Advice: advice}
+	}
+	switch answer.Code {
+	case badPassword, badAuthorization:
+		return problem("PostgreSQL does not accept the user or the password", passwordAdvice)
+	case noDatabase:
+		return problem("there is no such database", "make the database, or correct its name in the URL of the state")
+	case insufficientPrivilege:
+		return problem("the user may not use the table of the state",
+			"let its owner run: grant select, insert, update, delete on orgsync_objects to this user")
+	case readOnly:
+		return problem("the database is read-only, as a standby is", "name the primary in the URL of the state")
+	}
+	// Classes 08, 40, 53, 55, 57, 58: connections, serialization, resources, locks, an administrator's
+	// intervention, the system. What became of the statement is not known.
+	switch answer.Code[:min(2, len(answer.Code))] {
+	case "08", "40", "53", "55", "57", "58", "XX":
+		return fmt.Errorf("%w: %s: %s", objects.ErrUnknown, answer.Code, answer.Message)
+	}
+	return fmt.Errorf("PostgreSQL answers %s: %s", answer.Code, answer.Message)
+}
+
+const passwordAdvice = "set PGPASSWORD, or write a password file (~/.pgpass), or put the password into the URL in ORGSYNC_STATE"
+
+// withoutURL returns err without the connection string, which pgx repeats with the password masked.
+func withoutURL(err error) error {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) && connect.Unwrap() != nil {
+		return fmt.Errorf("connect to PostgreSQL: %w", connect.Unwrap())
+	}
+	return err
+}

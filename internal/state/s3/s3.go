@@ -1,0 +1,225 @@
+// Package s3 keeps objects in a bucket of a storage that speaks S3 and can make an object on the
+// condition that there is none (If-None-Match: *).
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/objects"
+)
+
+const (
+	// maxObject is the largest object that is read, in bytes.
+	maxObject = 512 << 20
+	// defaultRegion signs requests where neither the URL nor the environment names a region. Storages
+	// other than AWS ignore it.
+	defaultRegion = "us-east-1"
+	// metadataTimeout limits the question for the credentials of a virtual machine. Elsewhere nobody
+	// answers it.
+	metadataTimeout = 2 * time.Second
+)
+
+// bucket is an [objects.Objects] below a prefix of a bucket.
+type bucket struct {
+	client *minio.Client
+	name   string
+	prefix string // "" or ends with a slash
+	place  string
+}
+
+// Open returns the objects at a location of the kind [state.S3]. Credentials are those of the standard
+// AWS chain: environment, shared credentials file, web identity, container and instance roles. It sends
+// nothing to the bucket. getenv is os.Getenv or a test's. The error is a *[state.Problem].
+func Open(l state.Location, getenv func(string) string) (objects.Objects, error) {
+	region := firstOf(l.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"), defaultRegion)
+	endpoint := firstOf(l.Endpoint, "https://s3."+region+".amazonaws.com")
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, &state.Problem{Err: errors.New("the endpoint of the state is not a URL"), Advice: "write endpoint=https://HOST"}
+	}
+	lookup := minio.BucketLookupAuto
+	if l.PathStyle || state.IsLoopback(u.Hostname()) {
+		lookup = minio.BucketLookupPath
+	}
+	transport := newTransport()
+	client, err := minio.New(u.Host, &minio.Options{
+		Creds: newCredentials(getenv), Secure: u.Scheme == "https", Transport: transport, Region: region,
+		BucketLookup: lookup, MaxRetries: 1, // a repeated Create would meet its own object
+	})
+	if err != nil {
+		return nil, &state.Problem{Err: fmt.Errorf("open the state %s: %w", l, err), Advice: "check the bucket's name and the endpoint"}
+	}
+	client.SetAppInfo("orgsync", "")
+	prefix := l.Prefix
+	if prefix != "" {
+		prefix += "/"
+	}
+	return &bucket{client: client, name: l.Bucket, prefix: prefix, place: l.String()}, nil
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func newTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute,
+		ResponseHeaderTimeout: 30 * time.Second, DisableCompression: true,
+	}
+}
+
+// newCredentials returns the standard chain. The question for an instance's role goes to the network, so
+// it is asked last, and not where AWS_EC2_METADATA_DISABLED is true.
+func newCredentials(getenv func(string) string) *credentials.Credentials {
+	chain := []credentials.Provider{&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}}
+	identity := getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" || getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "" ||
+		getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != ""
+	if identity {
+		chain = append(chain, &credentials.IAM{Client: &http.Client{Timeout: 10 * time.Second}})
+	} else if !strings.EqualFold(getenv("AWS_EC2_METADATA_DISABLED"), "true") {
+		chain = append(chain, &credentials.IAM{Client: &http.Client{Timeout: metadataTimeout}})
+	}
+	return credentials.NewChainCredentials(chain)
+}
+
+func (b *bucket) Place() string { return b.place }
+
+func (b *bucket) Create(ctx context.Context, key string, data []byte) error {
+	o := putOptions()
+	o.SetMatchETagExcept("*")
+	return b.put(ctx, key, data, o)
+}
+
+func (b *bucket) Put(ctx context.Context, key string, data []byte) error {
+	return b.put(ctx, key, data, putOptions())
+}
+
+func putOptions() minio.PutObjectOptions {
+	return minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true}
+}
+
+func (b *bucket) put(ctx context.Context, key string, data []byte, o minio.PutObjectOptions) error {
+	_, err := b.client.PutObject(ctx, b.name, b.prefix+key, bytes.NewReader(data), int64(len(data)), o)
+	return b.explain("s3:PutObject", err)
+}
+
+func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
+	object, err := b.client.GetObject(ctx, b.name, b.prefix+key, minio.GetObjectOptions{})
+	if err != nil {
+		return nil, b.explain("s3:GetObject", err)
+	}
+	defer object.Close()
+	data, err := io.ReadAll(io.LimitReader(object, maxObject+1))
+	switch {
+	case err != nil:
+		return nil, b.explain("s3:GetObject", err)
+	case len(data) > maxObject:
+		return nil, fmt.Errorf("read the object %s: it has more than %d bytes", key, maxObject)
+	}
+	return data, nil
+}
+
+func (b *bucket) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the listing
+	o := minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true, MaxKeys: limit}
+	if after != "" {
+		o.StartAfter = b.prefix + after
+	}
+	var infos []objects.Info
+	for info := range b.client.ListObjectsIter(ctx, b.name, o) {
+		if info.Err != nil {
+			return nil, b.explain("s3:ListBucket", info.Err)
+		}
+		infos = append(infos, objects.Info{
+			Key: strings.TrimPrefix(info.Key, b.prefix), Size: info.Size, Modified: info.LastModified,
+		})
+		if limit > 0 && len(infos) == limit {
+			break
+		}
+	}
+	return infos, nil
+}
+
+func (b *bucket) Delete(ctx context.Context, key string) error {
+	err := b.client.RemoveObject(ctx, b.name, b.prefix+key, minio.RemoveObjectOptions{})
+	return b.explain("s3:DeleteObject", err)
+}
+
+// explain returns the error of an operation as [objects.Objects] promises it. operation is the permission
+// that it needs.
+func (b *bucket) explain(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	answer := minio.ToErrorResponse(err)
+	problem := func(text, advice string) error {
+		return &state.Problem{Err: errors.New(text + " (" + firstOf(answer.Code, answer.Message) + ")"), Advice: advice}
+	}
+	switch answer.Code {
+	case "PreconditionFailed":
+		return objects.ErrExists
+	case "ConditionalRequestConflict", "OperationAborted", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable":
+		return fmt.Errorf("%w: %s", objects.ErrUnknown, answer.Code)
+	case "NoSuchKey":
+		return objects.ErrNotFound
+	case "NoSuchBucket":
+		return problem("there is no bucket "+b.name, "make the bucket, or correct its name and the endpoint")
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidClientTokenId", "TokenRefreshRequired":
+		return problem("the storage does not accept the credentials",
+			"check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the profile or role), and that they belong to this endpoint")
+	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden":
+		if value, credErr := b.client.GetCreds(); credErr == nil && value.SignerType.IsAnonymous() {
+			return problem("there are no credentials for the storage",
+				"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a profile or a role gives them")
+		}
+		return problem("the credentials may not do "+operation+" in the bucket "+b.name,
+			"give them s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix")
+	case "AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "InvalidRegion":
+		return problem("the bucket "+b.name+" is in another region", "add region=REGION to the URL of the state")
+	case "RequestTimeTooSkewed":
+		return problem("this machine's clock is wrong", "set the clock: the storage accepts 15 minutes of difference")
+	case "NotImplemented":
+		return problem("the storage does not support "+operation+" with a condition",
+			"use a storage that supports conditional writes (If-None-Match: *), or PostgreSQL")
+	}
+	switch {
+	case answer.StatusCode == http.StatusPreconditionFailed:
+		return objects.ErrExists
+	case answer.StatusCode == http.StatusConflict, answer.StatusCode == http.StatusTooManyRequests,
+		answer.StatusCode == http.StatusRequestTimeout, answer.StatusCode >= 500:
+		return fmt.Errorf("%w: HTTP %d", objects.ErrUnknown, answer.StatusCode)
+	case answer.StatusCode == http.StatusNotFound && operation == "s3:GetObject":
+		return objects.ErrNotFound
+	case answer.StatusCode == http.StatusForbidden:
+		return problem("the credentials may not do "+operation+" in the bucket "+b.name,
+			"give them s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix")
+	case answer.StatusCode >= 400:
+		return fmt.Errorf("%s in the bucket %s: HTTP %d: %s", operation, b.name, answer.StatusCode, firstOf(answer.Message, answer.Code))
+	case errors.Is(err, os.ErrPermission):
+		return err
+	}
+	return fmt.Errorf("%w: %w", objects.ErrUnknown, err) // no answer
+}
