@@ -47,7 +47,7 @@ var rooms = []room{
 		dir: "internal/cli",
 		project: []string{
 			"internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
-			"internal/report", "internal/roster", "internal/sandbox", "internal/vultr",
+			"internal/report", "internal/roster", "internal/sandbox", "internal/state", "internal/state/backend", "internal/vultr",
 		},
 		modules: []string{"github.com/google/renameio/v2", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/cupwriter", "github.com/vbauerster/mpb/v8", "golang.org/x/term"},
 	},
@@ -67,8 +67,38 @@ var rooms = []room{
 	},
 	{
 		dir:     "internal/ledger",
-		project: []string{"internal/org"},
+		project: []string{"internal/org", "internal/state"},
+	},
+	{
+		// Where ledgers are kept, and what such a place promises. It knows no line of a ledger.
+		dir: "internal/state",
+	},
+	{
+		dir:     "internal/state/dir",
+		project: []string{"internal/state"},
 		modules: []string{"github.com/gofrs/flock", "github.com/google/renameio/v2"},
+	},
+	{
+		// The log that is the lock, over five operations of any storage.
+		dir:     "internal/state/objects",
+		project: []string{"internal/state"},
+		modules: []string{"golang.org/x/sync/errgroup"},
+	},
+	{
+		dir:     "internal/state/s3",
+		project: []string{"internal/state", "internal/state/objects"},
+		modules: []string{"github.com/minio/minio-go/v7"},
+	},
+	{
+		dir:     "internal/state/postgres",
+		project: []string{"internal/state", "internal/state/objects"},
+		modules: []string{"github.com/jackc/pgx/v5"},
+	},
+	{
+		dir: "internal/state/backend",
+		project: []string{
+			"internal/state", "internal/state/dir", "internal/state/objects", "internal/state/postgres", "internal/state/s3",
+		},
 	},
 	{
 		// Pure: nothing here can reach a file, the network, a logger or a context.
@@ -89,11 +119,11 @@ var rooms = []room{
 		// The use cases: no printing, and nothing of the command line.
 		dir:     "internal/reconcile",
 		std:     []string{"context", "errors", "fmt", "io/fs", "time"},
-		project: []string{"internal/apply", "internal/ledger", "internal/org", "internal/plan", "internal/roster"},
+		project: []string{"internal/apply", "internal/ledger", "internal/org", "internal/plan", "internal/roster", "internal/state"},
 	},
 	{
 		dir:     "internal/apply",
-		project: []string{"internal/ledger", "internal/org", "internal/plan"},
+		project: []string{"internal/ledger", "internal/org", "internal/plan", "internal/state"},
 		modules: []string{"golang.org/x/sync/errgroup"},
 	},
 	{
@@ -112,13 +142,17 @@ var rooms = []room{
 	{
 		// Measures the program from outside, beside what people use instead.
 		dir:     "bench",
-		project: []string{"internal/ledger", "internal/sandbox"},
+		project: []string{"internal/ledger", "internal/sandbox", "internal/state", "internal/state/dir"},
 		modules: []string{"github.com/vultr/govultr/v3", "gopkg.in/yaml.v3"},
 	},
 	// For tests: no row above names them.
 	{
 		dir:     "internal/ledger/ledgertest",
-		project: []string{"internal/ledger", "internal/org"},
+		project: []string{"internal/state"},
+	},
+	{
+		dir:     "internal/state/statetest",
+		project: []string{"internal/state", "internal/state/objects"},
 	},
 	{
 		dir:     "internal/sandbox/sandboxtest",
@@ -128,7 +162,7 @@ var rooms = []room{
 
 // testModules may be imported by tests only.
 var testModules = []string{
-	"github.com/creack/pty", "github.com/google/go-cmp", "github.com/prometheus/client_golang/prometheus/testutil/promlint", "github.com/prometheus/common",
+	"github.com/creack/pty", "github.com/google/go-cmp", "github.com/jackc/pgx/v5", "github.com/prometheus/client_golang/prometheus/testutil/promlint", "github.com/prometheus/common",
 	"github.com/rogpeppe/go-internal/testscript", "github.com/santhosh-tekuri/jsonschema/v6",
 	"golang.org/x/net/html", "gopkg.in/yaml.v3", "pgregory.net/rapid",
 }
@@ -144,17 +178,17 @@ type touch struct {
 
 var touches = []touch{
 	{
-		"net/http", nil, []string{"internal/ping", "internal/vultr", "internal/sandbox", "internal/sandbox/sandboxtest", "internal/cli/simulate.go", "bench"},
+		"net/http", nil, []string{"internal/ping", "internal/vultr", "internal/sandbox", "internal/sandbox/sandboxtest", "internal/cli/simulate.go", "internal/state/s3", "bench"},
 		"HTTP is spoken in one place",
 	},
 	{"github.com/spf13/cobra/doc", nil, nil, "pages are made by a test: nothing that makes them is in the program"},
 	{
-		"time", []string{"Now", "Since", "Until"}, []string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "internal/cli", "bench"},
+		"time", []string{"Now", "Since", "Until"}, []string{"internal/apply/settle.go", "internal/apply/send.go", "internal/vultr", "internal/sandbox", "internal/state", "internal/state/objects", "internal/state/statetest", "internal/cli", "bench"},
 		"time is the server's, and handed in",
 	},
 	{
 		"time", []string{"After", "AfterFunc", "NewTicker", "NewTimer", "Tick"},
-		[]string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "internal/cli", "bench"}, "deciding does not wait",
+		[]string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "internal/state/objects", "internal/state/statetest", "internal/cli", "bench"}, "deciding does not wait",
 	},
 	{"time", []string{"Sleep"}, nil, "a sleep cannot be interrupted: wait for a timer or the context"},
 	{"os", []string{"Exit"}, []string{"cmd/orgsync/main.go", "bench/main.go"}, "leaving skips every defer"},

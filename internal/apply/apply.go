@@ -122,7 +122,7 @@ type editKind struct {
 // item is one change on its way.
 type item struct {
 	ChangeResult
-	state state
+	state stage
 	held  bool // not in the plan's changes: the person may have been mailed by an earlier run
 	sends int  // how often it was sent in this run
 	// unread is true when Err says already that reading what came of it failed, too.
@@ -134,11 +134,11 @@ type item struct {
 	before *item
 }
 
-// state is how far an item is.
-type state int
+// stage is how far an item is.
+type stage int
 
 const (
-	waiting   state = iota
+	waiting   stage = iota
 	concluded       // Outcome stands
 	ambiguous       // the server may have acted; a read has to tell
 	rejected        // the server said no; a read has to report whether that is because nothing is needed
@@ -150,6 +150,7 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	r := &run{opts: o, org: p.Organization, forbidden: map[editKind]error{}}
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
+	go r.watchLease()
 	for i, c := range p.Changes {
 		it := &item{ChangeResult: ChangeResult{Change: c, InvitationID: c.InvitationID}}
 		if i > 0 && !c.Email.IsZero() && c.Email.Equal(p.Changes[i-1].Email) {
@@ -182,6 +183,15 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		r.settle(ctx)
 	}
 	return r.result(ctx, p.Notices)
+}
+
+// watchLease stops the run once its lease is lost.
+func (r *run) watchLease() {
+	select {
+	case <-r.opts.Ledger.Lost():
+		r.stop(r.opts.Ledger.Check())
+	case <-r.sending.Done():
+	}
 }
 
 // begin makes sure that the ledger can be written before anything is sent.

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 const (
@@ -106,8 +108,8 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 		return org.Invitation{}, r.sendEdit(it, r.edit(change))
 	}
 	if change.Action == plan.Reinvite && change.InvitationID != "" {
-		inv, err := r.mail(it, ledger.Resend, change.InvitationID, func() (org.Receipt, error) {
-			return r.opts.API.Resend(r.sending, change.InvitationID, change.Email)
+		inv, err := r.mail(it, ledger.Resend, change.InvitationID, func(ctx context.Context) (org.Receipt, error) {
+			return r.opts.API.Resend(ctx, change.InvitationID, change.Email)
 		})
 		if failureOf(err) != org.Refused {
 			return inv, err
@@ -116,8 +118,8 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 		// can be sent.
 	}
 	invite := func(api func(context.Context, org.Address, bool) (org.Receipt, error)) (org.Invitation, error) {
-		return r.mail(it, ledger.Invite, change.InvitationID, func() (org.Receipt, error) {
-			return api(r.sending, change.Email, *change.Detail.APIEnabled)
+		return r.mail(it, ledger.Invite, change.InvitationID, func(ctx context.Context) (org.Receipt, error) {
+			return api(ctx, change.Email, *change.Detail.APIEnabled)
 		})
 	}
 	inv, err := invite(r.opts.API.Invite)
@@ -135,16 +137,18 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 // mail sends one mail between its two lines in the ledger. lapsed is the invitation before it; ""
 // if there is none.
 func (r *run) mail(
-	it *item, action ledger.Action, lapsed string, send func() (org.Receipt, error),
+	it *item, action ledger.Action, lapsed string, send func(context.Context) (org.Receipt, error),
 ) (org.Invitation, error) {
 	key, renews := it.Email.Key(), ""
 	if action == ledger.Resend {
 		renews = lapsed
 	}
+	gated := r.gate()
 	if err := r.opts.Ledger.Intend(action, key, renews); err != nil {
 		return org.Invitation{}, err
 	}
-	receipt, err := send()
+	receipt, err := send(gated)
+	r.stopIfLost()
 	it.Requests += receipt.Requests
 	if err == nil && lapsed != "" && receipt.Invitation.ID == lapsed {
 		action = ledger.Resend // the server took the one that was there for the new one
@@ -155,12 +159,37 @@ func (r *run) mail(
 	return receipt.Invitation, err
 }
 
+// errAnnouncedLongAgo says that a request has waited for its turn so long that later runs believe that it
+// was not sent.
+var errAnnouncedLongAgo = fmt.Errorf("it waited longer than %v to be sent", org.SendWithin)
+
+// gate returns the context of a request that is about to be announced. The request is sent only while
+// the run has its lease, and soon after the announcement.
+func (r *run) gate() context.Context {
+	announced := time.Now()
+	return org.WithGate(r.sending, func() error {
+		if state.Elapsed(announced) > org.SendWithin {
+			return errAnnouncedLongAgo
+		}
+		return r.opts.Ledger.Check()
+	})
+}
+
+// stopIfLost stops the run if its lease is lost.
+func (r *run) stopIfLost() {
+	if err := r.opts.Ledger.Check(); err != nil {
+		r.stop(err)
+	}
+}
+
 // sendEdit makes one edit between its two lines in the ledger.
 func (r *run) sendEdit(it *item, e org.Edit) error {
+	gated := r.gate()
 	if err := r.opts.Ledger.IntendEdit(e); err != nil {
 		return err
 	}
-	requests, err := r.opts.API.Edit(r.sending, e)
+	requests, err := r.opts.API.Edit(gated, e)
+	r.stopIfLost()
 	it.Requests += requests
 	if failed := r.opts.Ledger.ConcludeEdit(e, outcomeOf(err)); failed != nil {
 		r.stop(failed)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
 	"slices"
 	"syscall"
@@ -13,13 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/apply"
-	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
-	"github.com/orgsync/orgsync/internal/state"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -66,7 +63,7 @@ exits.`,
 	addBoolFlag(cmd.Flags(), &a.yes, "yes", "apply the plan without asking")
 	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch to notify of start, success and failure; "+
 		"set it in $ORGSYNC_PING to hide it from other users")
-	cmd.Flags().Var(durationFlag(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
+	a.addLockTimeoutFlag(cmd)
 	a.settleWait = 5 * time.Minute
 	cmd.Flags().Var(durationFlag(&a.settleWait, 0), "settle-wait",
 		"how long to wait at the end to settle mails whose answer was lost; 0 leaves them to a later run")
@@ -89,24 +86,24 @@ func (a *app) apply(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	host, _ := os.Hostname() // only shown to runs that wait for the lock: "" does no harm
 	planned := 0
 	p, result, err := session.Apply(ctx, reconcile.ApplyOptions{
-		Saved: saved, Holder: state.Holder{PID: os.Getpid(), Host: host, Start: time.Now()}, LockTimeout: a.lockTimeout,
+		Saved: saved, Holder: thisProcess(), LockTimeout: a.lockTimeout,
 		RosterName: rosterName(r.Files), Concurrency: a.concurrency, SettleWait: a.settleWait, Waiting: a.trackWait,
 		Planned: func(d reconcile.Decision) {
 			a.recordPlan(d)
 			planned = len(d.Plan.Changes)
 		},
-		Approve: func(ctx context.Context, p plan.Plan) (bool, error) {
-			asked, err := a.confirmPlan(ctx, p)
+		Asks: a.asks(),
+		Approve: func(ctx context.Context, p plan.Plan) error {
+			err := a.confirmPlan(ctx, p)
 			if err == nil {
 				// The reader of the log or the report may go away; changes under way must still be finished and
 				// recorded.
 				signal.Ignore(syscall.SIGPIPE)
 				a.progress.show(applying, 0, planned)
 			}
-			return asked, err
+			return err
 		},
 		Progress: a.trackChanges(&planned),
 	})
@@ -117,29 +114,31 @@ func (a *app) apply(ctx context.Context) error {
 	return a.printResult(p, r, result)
 }
 
+// asks reports whether a person can be asked.
+func (a *app) asks() bool { return a.isTerminal(a.stdin) && !a.yes }
+
 // confirmPlan shows p and asks whether to apply it, when it has changes and a person can answer. A
-// simulation always shows its plan. asked reports whether the question was asked. The error is
-// errNotAccepted when the answer is no.
-func (a *app) confirmPlan(ctx context.Context, p plan.Plan) (asked bool, err error) {
-	ask := a.isTerminal(a.stdin) && !a.yes
+// simulation always shows its plan. The error is errNotAccepted when the answer is no.
+func (a *app) confirmPlan(ctx context.Context, p plan.Plan) error {
+	ask := a.asks()
 	if len(p.Changes) == 0 || !ask && !a.sandbox.on {
-		return false, nil
+		return nil
 	}
 	if err := report.PlanText(a.stderr, p, a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
-		return false, err
+		return err
 	}
 	if !ask {
 		fmt.Fprintln(a.stderr)
-		return false, nil
+		return nil
 	}
 	if err := report.Question(a.stderr, p, a.windowWidth(a.stderr)); err != nil {
-		return false, err
+		return err
 	}
 	yes, err := a.readConfirmation(ctx)
 	if err == nil && !yes {
 		err = errNotAccepted
 	}
-	return true, err
+	return err
 }
 
 // printResult prints the result of applying p and returns the error that the run ends with.

@@ -13,6 +13,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/backend"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
@@ -51,8 +53,19 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	a.run.stats = client.Stats
+	places, err := a.openRosterState(ctx, r)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	stopClient := stop
+	stop = func() {
+		stopClient()
+		places.Close()
+	}
 	session, err = open(ctx, reconcile.Options{
-		Provider: client, Roster: r, Store: a.ledgerStore, AfterReading: a.progress.clear,
+		Provider: client, Roster: r, AfterReading: a.progress.clear,
+		Store:      func(in org.Organization) (state.Store, error) { return places.Store(in.ID) },
 		Rules:      a.rules(),
 		Identified: func(in org.Organization) { a.setOrganization(in, r) },
 		Warn:       func(text string) { a.log.Warn(text) },
@@ -63,6 +76,15 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	return session, stop, nil
+}
+
+// openRosterState opens the state of a run with the roster r.
+func (a *app) openRosterState(ctx context.Context, r *roster.Roster) (*backend.Backend, error) {
+	l, err := a.location(r.State)
+	if err != nil {
+		return nil, err
+	}
+	return a.openState(ctx, l)
 }
 
 // rules returns the flags that change what a plan decides.

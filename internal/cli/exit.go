@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/reconcile"
@@ -134,13 +133,19 @@ func exitCode(err error) int {
 		return exitChanges
 	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err):
 		return exitInvalid
-	case is[*state.LockedError](err):
+	case is[*state.LockedError](err), isTakenOver(err):
 		return exitLocked
-	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err),
+	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err), is[*otherStateError](err),
 		errors.Is(err, reconcile.ErrOrganizationChanged):
 		return exitRefused
 	}
 	return exitError
+}
+
+// isTakenOver reports whether another run took the lock over from this one.
+func isTakenOver(err error) bool {
+	lost, ok := errors.AsType[*state.LostError](err)
+	return ok && lost.Err == nil
 }
 
 // is reports whether err is an E, or wraps one.

@@ -163,6 +163,22 @@ func (a *app) hint(err error) string {
 	if is[*plan.UnknownAccessError](err) {
 		return "create what is missing in Vultr's console, or correct the names in the roster; apply does everything else"
 	}
+	if locked, ok := errors.AsType[*state.LockedError](err); ok && locked.ID != "" {
+		return "wait until the other run has ended, or allow more time with --lock-timeout; a lock whose run has died can be " +
+			"taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
+	}
+	if is[*state.LostError](err) {
+		return "run again to continue: finished changes are not repeated"
+	}
+	if problem, ok := errors.AsType[*state.Problem](err); ok {
+		return problem.Advice
+	}
+	if is[*otherStateError](err) {
+		return "two runs with different ledgers mail everybody twice: remove --state (ORGSYNC_STATE), or change the roster's state"
+	}
+	if is[*ledger.RetiredError](err) {
+		return "use the new place: set --state (ORGSYNC_STATE) there, and remove the old one from every job"
+	}
 	if is[*state.LockedError](err) {
 		return "wait until the other run has ended, or let this one wait with --lock-timeout 10m; the lock ends with its " +
 			"process, so there is nothing to unlock by hand"

@@ -84,9 +84,14 @@ ENVIRONMENT
 		SilenceErrors: true, // finish prints them with a hint
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			preferFlags, err := a.checkStateFlags(cmd)
+			if err != nil {
+				return err
+			}
 			if err := setFlagsFromEnvironment(cmd.Flags(), a.getenv); err != nil {
 				return err
 			}
+			preferFlags()
 			a.parsed = true
 			a.progress = a.newProgress()
 			lines := a.secrets.writer(a.progress.writerAbove(unwrapStream(a.stderr)))
@@ -110,7 +115,7 @@ ENVIRONMENT
 		fmt.Sprintf(".FlagUsagesWrapped %d ", a.windowWidth(a.stdout))))
 	root.SetFlagErrorFunc(suggestFlag)
 	root.AddCommand(a.validateCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(),
-		a.importCommand(), a.doctorCommand(), a.sandboxCommand(),
+		a.importCommand(), a.historyCommand(), a.stateCommand(), a.doctorCommand(), a.sandboxCommand(),
 		a.schemaCommand(), a.versionCommand())
 	addHelpCommand(root)
 	disableFileCompletion(root)

@@ -17,6 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/state/objects"
+	"github.com/orgsync/orgsync/internal/state/statetest"
 )
 
 var update = flag.Bool("update", false, "update the files that scripts compare with")
@@ -30,6 +32,9 @@ func TestMain(m *testing.M) {
 
 // program is the whole of cmd/orgsync.
 func program() {
+	if os.Getenv("TEST_LEASE") == "short" { // so that tests need not wait for the times of real runs
+		objects.DefaultTimes = statetest.ShortTimes
+	}
 	ctx, stop := WithSignals(context.Background())
 	code := Run(ctx, ProcessEnvironment())
 	stop()

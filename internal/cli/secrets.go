@@ -78,18 +78,31 @@ func (s *secrets) addArgument(argument string) {
 		}
 	}
 	if scheme := strings.Index(argument, "://"); scheme >= 0 {
-		s.addURL(argument[scheme:])
+		s.addURL(argument[scheme:], namesPlace(argument[:scheme]))
 	}
 }
 
-// addURL adds the secrets of a URL, which begins with its "://".
-func (s *secrets) addURL(rest string) {
+// namesPlace reports whether the path of a URL with this scheme, which text ends with, names a place and
+// is no secret.
+func namesPlace(text string) bool {
+	for _, scheme := range []string{"s3", "postgres", "postgresql", "file"} {
+		if before, ok := strings.CutSuffix(text, scheme); ok && (before == "" || strings.HasSuffix(before, "=")) {
+			return true
+		}
+	}
+	return false
+}
+
+// addURL adds the secrets of a URL, which begins with its "://". With placed, its path is no secret.
+func (s *secrets) addURL(rest string, placed bool) {
 	rest = strings.TrimPrefix(rest, "://")
 	authority, path := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, path = rest[:i], rest[i+1:]
 	}
-	s.add(path, urlLabel)
+	if !placed {
+		s.add(path, urlLabel)
+	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		_, password, _ := strings.Cut(authority[:at], ":")
 		s.add(password, urlLabel)
@@ -323,6 +336,9 @@ func unwrapStream(stream io.Writer) io.Writer {
 // stdout and stderr. The caller must call flush at the end of the run.
 func (a *app) redactStreams() (flush func()) {
 	a.secrets.addKey(a.getenv("VULTR_API_KEY"))
+	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD"} {
+		a.secrets.add(a.getenv(name), urlLabel)
+	}
 	for _, argument := range a.args {
 		a.secrets.addArgument(argument)
 	}

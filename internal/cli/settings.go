@@ -24,6 +24,7 @@ type settings struct {
 	color      string
 	noProgress bool
 	stateDir   string
+	state      string // "" for the roster's, or the state folder
 
 	apiURL         string
 	apiKeyFile     string
@@ -106,6 +107,17 @@ func (a *app) addStateFlag(f *pflag.FlagSet) {
 	_ = cobra.MarkFlagDirname(f, "state-dir")
 }
 
+// addLockTimeoutFlag adds --lock-timeout.
+func (a *app) addLockTimeoutFlag(cmd *cobra.Command) {
+	cmd.Flags().Var(durationFlag(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
+}
+
+// addStateURLFlag adds --state.
+func (a *app) addStateURLFlag(f *pflag.FlagSet) {
+	f.StringVar(&a.state, "state", "", "where ledger and lock are kept, as a `URL`: a folder, s3://BUCKET/PREFIX?endpoint=URL, "+
+		"or postgres://USER@HOST/DATABASE (default: the roster's state, else the state folder)")
+}
+
 // addConnectionFlags adds the flags of all commands that call the API.
 func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	// at 400 ms a request, 8 in flight are just 20 a second
@@ -113,6 +125,7 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	a.requestTimeout, a.timeout = 30*time.Second, 30*time.Minute
 	f := cmd.Flags()
 	a.addStateFlag(f)
+	a.addStateURLFlag(f)
 	f.StringVar(&a.apiURL, "api-url", a.apiURL, "`URL` of the API ($VULTR_API_URL); plain http only for a "+
 		"loopback address")
 	_ = f.SetAnnotation("api-url", nameForEnvironment, []string{"VULTR_API_URL"})

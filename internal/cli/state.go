@@ -2,16 +2,15 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
-	"github.com/orgsync/orgsync/internal/ledger"
-	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/state"
-	"github.com/orgsync/orgsync/internal/state/dir"
+	"github.com/orgsync/orgsync/internal/state/backend"
 )
 
 // stateFolder returns the folder of the ledgers, the locks and the simulation.
@@ -29,13 +28,43 @@ func (a *app) stateFolder() (string, error) {
 	return "", &reconcile.StateError{Err: errors.New("there is no state folder: neither XDG_STATE_HOME nor HOME is set")}
 }
 
-// ledgerStore returns the place where the ledger of an organization is kept.
-func (a *app) ledgerStore(in org.Organization) (state.Store, error) {
-	dir, err := a.stateFolder()
-	if err != nil {
-		return nil, err
+// location returns where ledgers and locks are kept: --state if it is set, else the roster's state, else
+// the state folder. A roster that names another place than --state is refused: two runs with different
+// ledgers mail everybody twice. A simulation always uses the state folder.
+func (a *app) location(roster string) (state.Location, error) {
+	if a.sandbox.on || a.state == "" && roster == "" {
+		folder, err := a.stateFolder()
+		return state.Location{Kind: state.Folder, Path: folder}, err
 	}
-	return dir.New(dir, in.ID)
+	if roster == "" {
+		return state.ParseLocation(a.state)
+	}
+	wanted, err := state.ParseLocation(roster)
+	if err != nil || a.state == "" {
+		return wanted, err
+	}
+	told, err := state.ParseLocation(a.state)
+	if err == nil && told.String() != wanted.String() {
+		err = &otherStateError{told: told, wanted: wanted}
+	}
+	return told, err
+}
+
+// otherStateError says that a run was told another state than its roster names.
+type otherStateError struct{ told, wanted state.Location }
+
+func (e *otherStateError) Error() string {
+	return fmt.Sprintf("this run keeps its state in %s, and the roster names %s", e.told, e.wanted)
+}
+
+// openState opens a location. The caller must call close at the end, unless there is an error.
+func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend, error) {
+	b, err := backend.Open(ctx, l, a.getenv)
+	if err != nil {
+		return nil, &reconcile.StateError{Err: err}
+	}
+	a.log.Debug("state", "place", l.String())
+	return b, nil
 }
 
 // rosterName returns the absolute paths of the first files of a roster and how many more there are,

@@ -200,7 +200,7 @@ func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed 
 		}
 		p.Verified.Problem = err // the list already gave their state
 	}
-	lines, err := session.History(listed)
+	lines, err := session.History(ctx, listed)
 	if err != nil {
 		return err
 	}

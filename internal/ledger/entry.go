@@ -179,3 +179,16 @@ func cutPlain(text []byte) (value, rest []byte, plain bool) {
 	}
 	return nil, nil, false
 }
+
+// Announces reports whether a line without an outcome announces something that is about to be sent.
+func (e Entry) Announces() bool {
+	switch e.Action {
+	case Invite, Resend:
+		return true
+	}
+	switch org.EditOp(e.Action) {
+	case org.EditUpdate, org.EditGrant, org.EditRevoke, org.EditSuspend, org.EditUnsuspend, org.EditRemove:
+		return true
+	}
+	return false
+}

@@ -23,9 +23,11 @@ type ApplyOptions struct {
 	Saved *plan.Saved
 	// Planned is told of the decision before anything is refused or sent; nil: nobody is.
 	Planned func(Decision)
-	// Approve returns nil if p is to be carried out. asked is true if a person was asked, who may have taken their time:
-	// then the organization is read again, and a plan that is not the same any more is not carried out.
-	Approve func(ctx context.Context, p plan.Plan) (asked bool, err error)
+	// Approve returns nil if p is to be carried out.
+	Approve func(ctx context.Context, p plan.Plan) error
+	// Asks is true if Approve will ask a person. Then the plan is made without the lock, so that nobody is
+	// held up by a question, and made once more with it.
+	Asks bool
 	// Holder is what other runs are told about this one, LockTimeout how long to wait for another run's lock, and
 	// RosterName what the ledger calls the roster.
 	Holder      state.Holder
@@ -41,40 +43,42 @@ type ApplyOptions struct {
 // Apply takes the lock, decides and carries the plan out. A plan that is refused gives a result in which every change is
 // skipped, and Stopped is why. The error is that there is no plan.
 func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.Result, error) {
+	var shown *plan.Plan
+	if o.Asks {
+		d, err := s.Plan(ctx)
+		if err != nil {
+			return plan.Plan{}, apply.Result{}, err
+		}
+		if stopped := o.refuse(ctx, d); stopped != nil {
+			return d.Plan, skipAll(d.Plan, stopped), nil
+		}
+		shown = &d.Plan
+	}
 	book, err := ledger.Open(ctx, s.store, ledger.Options{
 		Organization: s.Organization.ID, Now: s.opts.Provider.Now, LockTimeout: o.LockTimeout, Holder: o.Holder, Roster: o.RosterName,
 	})
 	if err != nil {
 		return plan.Plan{}, apply.Result{}, WithCause(ctx, asStateError(err))
 	}
-	defer book.Close() // every line is on disk already
+	defer func() { s.release(book) }()
 	s.warn(book.Warnings())
-	decide := func(snapshot org.Snapshot) plan.Plan { return plan.Compute(s.input(snapshot, book.Memory())) }
-	snapshot, p, err := apply.Look(ctx, s.read, decide)
+	snapshot, p, err := apply.Look(ctx, s.read, func(snapshot org.Snapshot) plan.Plan {
+		return plan.Compute(s.input(snapshot, book.Memory()))
+	})
 	if err == nil {
 		err = p.Err()
 	}
-	if err != nil {
+	switch {
+	case err != nil && shown == nil:
 		return plan.Plan{}, apply.Result{}, WithCause(ctx, err)
-	}
-	if o.Planned != nil {
-		o.Planned(Decision{s.input(snapshot, book.Memory()), p})
-	}
-	if err := checkRefused(p, o.Saved); err != nil {
-		return p, skipAll(p, err), nil
-	}
-	asked, err := o.Approve(ctx, p)
-	if err != nil {
-		return p, skipAll(p, err), nil
-	}
-	if asked {
-		shown := p
-		if snapshot, p, err = apply.Look(ctx, s.read, decide); err != nil {
-			return shown, skipAll(shown, WithCause(ctx, err)), nil
+	case err != nil:
+		return *shown, skipAll(*shown, WithCause(ctx, err)), nil
+	case shown == nil:
+		if stopped := o.refuse(ctx, Decision{s.input(snapshot, book.Memory()), p}); stopped != nil {
+			return p, skipAll(p, stopped), nil
 		}
-		if p.Err() != nil || p.Fingerprint() != shown.Fingerprint() {
-			return shown, skipAll(shown, ErrOrganizationChanged), nil
-		}
+	case p.Fingerprint() != shown.Fingerprint():
+		return *shown, skipAll(*shown, ErrOrganizationChanged), nil
 	}
 	result := apply.Run(ctx, p, apply.Options{
 		API: s.opts.Provider, Ledger: book, Read: s.read,
@@ -84,10 +88,33 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		Concurrency: o.Concurrency, Progress: o.Progress, SettleWait: o.SettleWait, Waiting: o.Waiting,
 		Snapshot: snapshot, ReadInvitations: s.opts.Provider.Invitations, Order: rosterOrder(s.opts.Roster),
 	})
-	if errors.As(result.Stopped, new(*fs.PathError)) {
+	if errors.As(result.Stopped, new(*state.LostError)) {
+		// Ending the lease shows whether another run has it, which a run that was paused cannot know.
+		s.release(book)
+		result.Stopped = book.Check()
+	}
+	if errors.As(result.Stopped, new(*fs.PathError)) || errors.As(result.Stopped, new(*state.Problem)) {
 		result.Stopped = asStateError(result.Stopped) // the only files that a run touches are the ledger's
 	}
 	return p, result, nil
+}
+
+// refuse tells the caller of a decision and returns why it is not carried out; nil if it is.
+func (o ApplyOptions) refuse(ctx context.Context, d Decision) error {
+	if o.Planned != nil {
+		o.Planned(d)
+	}
+	if err := checkRefused(d.Plan, o.Saved); err != nil {
+		return err
+	}
+	return o.Approve(ctx, d.Plan)
+}
+
+// release ends the lease of book. Every line is stored already; other runs may only have to wait.
+func (s *Session) release(book *ledger.Ledger) {
+	if err := book.Close(); err != nil && !errors.As(err, new(*state.LostError)) {
+		s.warn([]string{"the lock was not released, so the next run may have to wait for it: " + err.Error()})
+	}
 }
 
 // checkRefused returns why p is refused before the first write; nil when it is not.

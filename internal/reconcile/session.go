@@ -81,7 +81,8 @@ func (e *StateError) Unwrap() error { return e.Err }
 
 // asStateError returns err as a [*StateError]; nil for nil. That another run holds the lock is no trouble.
 func asStateError(err error) error {
-	if err == nil || errors.As(err, new(*StateError)) || errors.As(err, new(*state.LockedError)) {
+	if err == nil || errors.As(err, new(*StateError)) || errors.As(err, new(*state.LockedError)) ||
+		errors.As(err, new(*state.LostError)) {
 		return err
 	}
 	return &StateError{err}
@@ -149,8 +150,8 @@ func (s *Session) read(ctx context.Context) (org.Snapshot, error) {
 }
 
 // memory reads what earlier runs remember of the organization, without a lock.
-func (s *Session) memory() (org.Memory, error) {
-	memory, warnings, err := ledger.Read(s.store, s.Organization.ID)
+func (s *Session) memory(ctx context.Context) (org.Memory, error) {
+	memory, warnings, err := ledger.Read(ctx, s.store, s.Organization.ID)
 	if err != nil {
 		return org.Memory{}, asStateError(err)
 	}
@@ -185,7 +186,7 @@ type Decision struct {
 // Plan reads the organization and decides. The error is a *[plan.NeedsError] or a *[roster.ProblemsError] where the plan must
 // not be carried out whatever else it holds.
 func (s *Session) Plan(ctx context.Context) (Decision, error) {
-	memory, err := s.memory()
+	memory, err := s.memory(ctx)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -200,7 +201,7 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 
 // Draft reads everything and drafts a roster of the people who are not in the session's.
 func (s *Session) Draft(ctx context.Context) (roster.Draft, error) {
-	memory, err := s.memory()
+	memory, err := s.memory(ctx)
 	if err != nil {
 		return roster.Draft{}, err
 	}
@@ -216,7 +217,7 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, error) {
 
 // Status reads the organization once, and returns where each person of the roster stands beside the decision about them.
 func (s *Session) Status(ctx context.Context) (Decision, []plan.Standing, error) {
-	memory, err := s.memory()
+	memory, err := s.memory(ctx)
 	if err != nil {
 		return Decision{}, nil, err
 	}
@@ -238,11 +239,11 @@ func (s *Session) Invitation(ctx context.Context, id string) (org.Invitation, er
 }
 
 // History returns what the ledger has of a person, oldest first.
-func (s *Session) History(p *roster.Person) ([]ledger.Entry, error) {
+func (s *Session) History(ctx context.Context, p *roster.Person) ([]ledger.Entry, error) {
 	var keys []string
 	for _, own := range p.Addresses() {
 		keys = append(keys, own.Key())
 	}
-	entries, err := ledger.History(s.store, s.Organization.ID, keys...)
+	entries, err := ledger.History(ctx, s.store, s.Organization.ID, keys...)
 	return entries, asStateError(err)
 }

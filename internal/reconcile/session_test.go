@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
-	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
@@ -46,7 +45,7 @@ func options(t *testing.T) (reconcile.Options, *sandbox.Server, *ledgertest.Stor
 	}, api, store
 }
 
-func approve(context.Context, plan.Plan) (bool, error) { return false, nil }
+func approve(context.Context, plan.Plan) error { return nil }
 
 func open(t *testing.T, o reconcile.Options) *reconcile.Session {
 	t.Helper()
@@ -80,7 +79,7 @@ func TestApply(t *testing.T) {
 	if _, standings, err := open(t, o).Status(t.Context()); err != nil || len(standings) != 2 || standings[0].State != plan.StatePending {
 		t.Errorf("status: %+v, %v", standings, err)
 	}
-	if lines, err := open(t, o).History(&o.Roster.People[0]); err != nil || len(lines) != 2 {
+	if lines, err := open(t, o).History(t.Context(), &o.Roster.People[0]); err != nil || len(lines) != 2 {
 		t.Errorf("the ledger has %d lines about one person, %v", len(lines), err)
 	}
 }
@@ -92,13 +91,16 @@ func TestNothingIsSentThatWasNotApproved(t *testing.T) {
 	for name, want := range map[string]error{"refused": refusal, "changed": reconcile.ErrOrganizationChanged} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o, api, _ := options(t)
-			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: func(context.Context, plan.Plan) (bool, error) {
+			o, api, store := options(t)
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Asks: true, Approve: func(context.Context, plan.Plan) error {
+				if i, err := store.Inspect(t.Context()); err != nil || i.Held {
+					t.Errorf("the lock is held while a person is asked, %v", err)
+				}
 				if name == "refused" {
-					return true, refusal
+					return refusal
 				}
 				_, err := api.AddInvitation(sandbox.Invitation{Email: "ada@example.com"})
-				return true, err
+				return err
 			}})
 			if err != nil || !errors.Is(result.Stopped, want) || result.Count(apply.Skipped) != 2 {
 				t.Errorf("stopped by %v, %d skipped, %v", result.Stopped, result.Count(apply.Skipped), err)
@@ -136,7 +138,7 @@ func TestFullDisk(t *testing.T) {
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	o, _, store := options(t)
-	if _, err := store.Lock(t.Context(), 0, state.Holder{PID: 7}); err != nil {
+	if _, err := store.Acquire(t.Context(), state.Holder{PID: 7}, 0); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})

@@ -84,9 +84,9 @@ func DiffMarkdown(w io.Writer, d diff.Difference) error {
 }
 
 var diffStyles = map[diff.Kind]actionStyle{
-	diff.Added:   {"+", "added", green},
-	diff.Removed: {"-", "removed", red},
-	diff.Changed: {"~", "changed", yellow},
+	diff.Added:        {"+", "added", green},
+	diff.Removed:      {"-", "removed", red},
+	diff.Changed:      {"~", "changed", yellow},
 	diff.SpellingOnly: {"=", "respelled", faint},
 }
 

@@ -27,6 +27,10 @@ type Roster struct {
 	Files []string
 	// Organization is the name or id of the only organization to act on; "" allows any.
 	Organization string
+	// State is where the ledger and the lock are kept, without secrets; "" if the roster does not
+	// say. StateAt is its position.
+	State   string
+	StateAt Position
 	// OrganizationAt is the position of the key "organization".
 	OrganizationAt Position
 	Settings       Settings

@@ -139,3 +139,10 @@ type Inspection struct {
 	// Notes are what people should know, in plain sentences.
 	Notes []string
 }
+
+// Elapsed returns how long ago t was, by the monotonic or the wall clock, whichever says longer: the
+// monotonic clock stands still while a laptop sleeps, and the wall clock may be set back. t must come
+// from time.Now.
+func Elapsed(t time.Time) time.Duration {
+	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
+}

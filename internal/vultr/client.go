@@ -183,7 +183,7 @@ func newTransport(concurrency int) *http.Transport {
 	only1.SetHTTP1(true)
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         dialer.DialContext,
+		DialContext:         gatedDial(dialer.DialContext),
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
 		Protocols:           only1,

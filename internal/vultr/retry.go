@@ -60,6 +60,8 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 				return a, requests, q.failed(org.NotSent, a.status, t.message(), nil)
 			}
 			continue
+		case a.stopped:
+			return a, requests, failure
 		case !a.sent && ctx.Err() != nil:
 			return a, requests, c.outOfTime(ctx, q, t)
 		case !may(failure):

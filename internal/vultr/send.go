@@ -49,10 +49,12 @@ func (q call) failed(f org.Failure, status int, message string, cause error) *or
 
 // answer is what the server sent. If the call failed, it has what is known.
 type answer struct {
-	sent   bool // the request may have reached the server
-	status int
-	header http.Header
-	fields fields // the top of the JSON object; only without a failure
+	sent bool // the request may have reached the server
+	// stopped is true if the gate kept the request back: then none is sent again.
+	stopped bool
+	status  int
+	header  http.Header
+	fields  fields // the top of the JSON object; only without a failure
 }
 
 // errorText returns the error in a successful answer; "" if there is none.
@@ -80,13 +82,16 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	bounded, cancel := c.withTimeout(ctx, q)
 	defer cancel()
 	var asked, connected atomic.Bool
-	bounded = httptrace.WithClientTrace(bounded, &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
+	gate := newGate(ctx)
+	trace := gate.trace(func() { connected.Store(true) })
+	trace.GetConn = func(string) { asked.Store(true) }
+	bounded = httptrace.WithClientTrace(bounded, trace)
 	req, err := c.newRequest(bounded, q)
+	if err == nil {
+		err = gate.pass()
+	}
 	if err != nil {
-		return answer{}, q.failed(org.NotSent, 0, "", err)
+		return answer{stopped: gate.refused() != nil}, q.failed(org.NotSent, 0, "", err)
 	}
 
 	start := time.Now()
@@ -95,6 +100,13 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	res, err := c.transport.RoundTrip(req)
 	// Only a transport that asked for a connection and got none has certainly sent nothing.
 	a := answer{sent: err == nil || !asked.Load() || connected.Load()}
+	if refusal := gate.refused(); refusal != nil {
+		a, err = answer{stopped: true}, refusal
+		if res != nil {
+			_ = res.Body.Close()
+			res = nil
+		}
+	}
 	if a.sent {
 		c.requests.Add(1)
 	}

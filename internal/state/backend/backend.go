@@ -4,7 +4,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/state"
@@ -21,14 +20,14 @@ type Backend struct {
 	close    func()
 }
 
-// Open returns the backend at a location. It sends nothing. The caller must call Close at the end. The
-// error is a *[state.Problem].
-func Open(ctx context.Context, l state.Location) (*Backend, error) {
+// Open returns the backend at a location. It sends nothing. getenv gives the environment that credentials
+// come from. The caller must call Close at the end. The error is a *[state.Problem].
+func Open(ctx context.Context, l state.Location, getenv func(string) string) (*Backend, error) {
 	b := &Backend{location: l, close: func() {}}
 	var err error
 	switch l.Kind {
 	case state.S3:
-		b.objects, err = s3.Open(l, os.Getenv)
+		b.objects, err = s3.Open(l, getenv)
 	case state.Postgres:
 		b.objects, b.close, err = postgres.Open(ctx, l)
 	case state.Folder:

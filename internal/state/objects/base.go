@@ -30,7 +30,7 @@ func (s *Store) makeBase(ctx context.Context, log reading, holder state.Holder) 
 		Version: recordVersion, Kind: kindBase, Number: log.number, Lease: log.lease, LeaseID: log.leaseID, Holder: holder,
 		Nonce: newID(), Released: log.released, Takeovers: log.takeovers, lines: log.lines,
 	}
-	return s.create(ctx, numbered(baseFolder, log.number), rec.encode(), now(), s.times.Dead)
+	return s.create(ctx, numbered(baseFolder, log.number), rec.encode(), time.Now(), s.times.Dead)
 }
 
 // needsBase reports whether a base saves the next runs much reading. The caller holds writing.

@@ -12,17 +12,6 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// moment is a point in time by two clocks. A laptop's monotonic clock stands still while it sleeps,
-// and its wall clock may be set.
-type moment struct{ at time.Time }
-
-func now() moment { return moment{time.Now()} }
-
-// elapsed returns how long ago m was, by the clock for which it is longer.
-func (m moment) elapsed() time.Duration {
-	return max(time.Since(m.at), time.Now().Round(0).Sub(m.at.Round(0)))
-}
-
 // lease is a [state.Lease] on a [Store].
 type lease struct {
 	store  *Store
@@ -43,12 +32,12 @@ type lease struct {
 	unsettled []byte
 
 	mu        sync.Mutex
-	confirmed moment // when the last sign of life that arrived was asked for
-	err       error  // why nothing may begin; nil: it may
-	basing    bool   // a base is being made
+	confirmed time.Time // when the last sign of life that arrived was asked for
+	err       error     // why nothing may begin; nil: it may
+	basing    bool      // a base is being made
 }
 
-func newLease(ctx context.Context, s *Store, r *reading, first record, began moment) *lease {
+func newLease(ctx context.Context, s *Store, r *reading, first record, began time.Time) *lease {
 	l := &lease{
 		store: s, number: first.Number, id: first.LeaseID, holder: first.Holder,
 		content: slices.Clip(r.lines), lost: make(chan struct{}), log: *r, confirmed: began,
@@ -88,12 +77,12 @@ func (l *lease) start() {
 func (l *lease) left() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.store.times.Dead - l.store.times.Margin - l.confirmed.elapsed()
+	return l.store.times.Dead - l.store.times.Margin - state.Elapsed(l.confirmed)
 }
 
 // beat gives a sign of life.
 func (l *lease) beat() {
-	asked := now()
+	asked := time.Now()
 	s := l.store
 	err := s.limited(l.ctx, func(ctx context.Context) error {
 		return s.objects.Put(ctx, s.key(numbered(signFolder, l.number)), []byte(l.id+"\n"))
@@ -105,10 +94,10 @@ func (l *lease) beat() {
 
 // confirm notes that a sign of life arrived that was asked for at the time asked. A lease that has
 // ended stays so: another run may have it.
-func (l *lease) confirm(asked moment) {
+func (l *lease) confirm(asked time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.checkLocked() == nil && asked.at.After(l.confirmed.at) {
+	if l.checkLocked() == nil && asked.After(l.confirmed) {
 		l.confirmed = asked
 	}
 }
@@ -126,7 +115,7 @@ func (l *lease) Check() error {
 // checkLocked is [lease.Check] for callers that hold mu.
 func (l *lease) checkLocked() error {
 	t := l.store.times
-	silent := l.confirmed.elapsed()
+	silent := state.Elapsed(l.confirmed)
 	if l.err == nil && silent >= t.Dead-t.Margin {
 		l.loseLocked(&state.LostError{
 			Place: l.store.place(),
@@ -182,7 +171,7 @@ func (l *lease) writeLocked(rec record) error {
 // createNext makes the object with the next number.
 func (l *lease) createNext(data []byte) error {
 	t := l.store.times
-	began := now()
+	began := time.Now()
 	patience := max(t.Request, l.left())
 	err := l.store.create(l.ctx, numbered(logFolder, l.log.number+1), data, began, patience)
 	var taken *takenError
@@ -217,7 +206,7 @@ func (l *lease) Replace(lines []byte) error {
 	}
 	if left := missingLines(l.log.lines, lines); len(left) > 0 {
 		name := numbered(archiveFolder, l.log.number)
-		if err := l.store.create(l.ctx, name, left, now(), l.store.times.Request); err != nil {
+		if err := l.store.create(l.ctx, name, left, time.Now(), l.store.times.Request); err != nil {
 			return fmt.Errorf("write to the shared state: %w", err)
 		}
 	}

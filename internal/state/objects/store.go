@@ -84,7 +84,7 @@ func (s *Store) acquire(ctx context.Context, holder state.Holder, wait time.Dura
 		return nil, err
 	}
 	for {
-		asked := now()
+		asked := time.Now()
 		r, err := s.read(ctx, c.known)
 		if err != nil {
 			return nil, err
@@ -171,7 +171,7 @@ func (c *candidate) leave(ctx context.Context) {
 
 // take makes the lease's record, the next after those of r, which was asked for at the time asked.
 // The error is errTaken if another run was quicker.
-func (c *candidate) take(ctx context.Context, r *reading, asked moment) (*lease, error) {
+func (c *candidate) take(ctx context.Context, r *reading, asked time.Time) (*lease, error) {
 	s := c.store
 	rec := record{
 		Version: recordVersion, Kind: kindLease, Number: r.number + 1, Lease: r.number + 1, LeaseID: c.id, Holder: c.holder,
@@ -180,14 +180,14 @@ func (c *candidate) take(ctx context.Context, r *reading, asked moment) (*lease,
 	if r.damaged {
 		rec.Ignored = r.number
 	}
-	began := now()
+	began := time.Now()
 	if err := s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), began, s.times.Dead); err != nil {
 		return nil, err
 	}
 	l := newLease(ctx, s, r, rec, began)
 	// A run that was paused between its reading and its record may have made one that nobody reads: a
 	// newer base may have taken its place meanwhile.
-	if asked.elapsed() >= s.times.Dead-s.times.Margin {
+	if state.Elapsed(asked) >= s.times.Dead-s.times.Margin {
 		_ = l.Release()
 		return nil, errTaken
 	}
@@ -206,7 +206,7 @@ var errTaken = errors.New("another run has written to the log")
 // create makes the object name. An answer that was lost is settled by reading, and the same bytes are
 // tried again, never others, until patience is over since the time began. The error is a
 // *[takenError] if the object exists with other bytes.
-func (s *Store) create(ctx context.Context, name string, data []byte, began moment, patience time.Duration) error {
+func (s *Store) create(ctx context.Context, name string, data []byte, began time.Time, patience time.Duration) error {
 	pause := s.times.Request / 100
 	for {
 		err := s.limited(ctx, func(ctx context.Context) error { return s.objects.Create(ctx, s.key(name), data) })
@@ -229,7 +229,7 @@ func (s *Store) create(ctx context.Context, name string, data []byte, began mome
 			by, _ := decodeRecord(there)
 			return &takenError{by}
 		}
-		if began.elapsed() >= patience || sleep(ctx, pause) != nil {
+		if state.Elapsed(began) >= patience || sleep(ctx, pause) != nil {
 			if cause := ctxError(ctx); cause != nil {
 				return cause
 			}
@@ -308,7 +308,7 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 	if after.damaged {
 		rec.Ignored = after.number
 	}
-	err = s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), now(), s.times.Dead)
+	err = s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), time.Now(), s.times.Dead)
 	if errors.Is(err, errTaken) {
 		return alive
 	}

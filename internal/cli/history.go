@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/state/backend"
+)
+
+// historyOptions say what 'history' shows.
+type historyOptions struct {
+	keys         []string // canonical keys of addresses; none: everybody
+	since, until string
+	action       string // "" for all
+	organization string // "" if the state holds one
+}
+
+func (a *app) historyCommand() *cobra.Command {
+	var o historyOptions
+	cmd := &cobra.Command{
+		Use:   "history [EMAIL...]",
+		Short: "Show what was done to whom, when, and by which run",
+		Long: `Reads the ledger and prints what orgsync sent, granted, revoked, suspended and
+removed, and what it learned: who joined, who left the roster. It needs no API key.
+An outcome "unanswered" means that the run ended before the API's answer was
+recorded.
+
+A ledger in a folder drops old lines when it is compacted; one in a bucket or a
+database keeps them.`,
+		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
+		Example: `  orgsync history ada@example.com
+  orgsync history --since 14d --action invite
+  orgsync history --since 2026-01-01 --output csv > history.csv`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, arg := range args {
+				who, err := org.ParseAddress(arg)
+				if err != nil {
+					return &usageError{cmd.CommandPath(), fmt.Errorf("EMAIL is %q: %w", arg, err)}
+				}
+				o.keys = append(o.keys, who.Key())
+			}
+			since, err := parseMoment(o.since, time.Now())
+			if err != nil {
+				return &usageError{cmd.CommandPath(), fmt.Errorf("--since is %q: %w", o.since, err)}
+			}
+			until, err := parseMoment(o.until, time.Now())
+			if err != nil {
+				return &usageError{cmd.CommandPath(), fmt.Errorf("--until is %q: %w", o.until, err)}
+			}
+			return a.history(cmd.Context(), o, since, until)
+		},
+	}
+	a.addStateFlags(cmd)
+	a.addOutputFlag(cmd, "csv")
+	f := cmd.Flags()
+	f.StringVar(&o.since, "since", "", "only from this `time` on: a date, a time as in 2026-01-31T08:00:00Z, or an age as in 14d")
+	f.StringVar(&o.until, "until", "", "only before this `time`, written as for --since")
+	f.StringVar(&o.action, "action", "", "only this `action`, such as invite, resend, grant or joined")
+	f.StringVar(&o.organization, "organization", "", "`id` of the organization, if the state holds several")
+	for _, name := range []string{"since", "until", "action", "organization"} {
+		markWithoutEnvironment(f, name)
+	}
+	return cmd
+}
+
+// parseMoment returns the time that text names, now for an age of 0; the zero time for "".
+func parseMoment(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	var age time.Duration
+	if err := ageFlag(&age).Set(text); err != nil {
+		return time.Time{}, errors.New("write a date as in 2026-01-31, a time as in 2026-01-31T08:00:00Z, or an age as in 14d")
+	}
+	return now.Add(-age), nil
+}
+
+// historyEntry is one event in the JSON form.
+type historyEntry struct {
+	Time         time.Time `json:"time"`
+	Email        string    `json:"email,omitempty"`
+	Action       string    `json:"action"`
+	Outcome      string    `json:"outcome,omitempty"`
+	InvitationID string    `json:"invitation_id,omitempty"`
+	ObjectID     string    `json:"object_id,omitempty"`
+	Kind         string    `json:"kind,omitempty"`
+	Name         string    `json:"name,omitempty"`
+	Message      string    `json:"message,omitempty"`
+	Run          string    `json:"run"`
+}
+
+// historyDocument is the JSON form of 'history'.
+type historyDocument struct {
+	FormatVersion  int            `json:"format_version"`
+	Command        string         `json:"command"`
+	OrganizationID string         `json:"organization_id"`
+	Entries        []historyEntry `json:"entries"`
+}
+
+// unanswered is the outcome of what was announced and never concluded.
+const unanswered = "unanswered"
+
+func (a *app) history(ctx context.Context, o historyOptions, since, until time.Time) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
+	defer cancel()
+	b, _, err := a.openToolState(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	id, err := a.pickOrganization(ctx, b, o.organization)
+	if err != nil {
+		return err
+	}
+	entries := []historyEntry{}
+	if id != "" {
+		if entries, err = readHistory(ctx, b, id); err != nil {
+			return stateFailed(ctx, err)
+		}
+	}
+	entries = slices.DeleteFunc(entries, func(e historyEntry) bool {
+		return len(o.keys) > 0 && !slices.Contains(o.keys, e.Email) || o.action != "" && e.Action != o.action ||
+			!since.IsZero() && e.Time.Before(since) || !until.IsZero() && !e.Time.Before(until)
+	})
+	a.reported = true
+	switch a.output {
+	case "json":
+		return writeJSON(a, historyDocument{FormatVersion: 1, Command: "history", OrganizationID: id, Entries: entries})
+	case "csv":
+		return a.printHistoryCSV(entries)
+	}
+	return a.printHistory(entries)
+}
+
+// pickOrganization returns the organization that is meant; "" if the state holds none.
+func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named string) (string, error) {
+	ids, err := b.Organizations(ctx)
+	switch {
+	case err != nil:
+		return "", stateFailed(ctx, err)
+	case named != "" && !slices.Contains(ids, named):
+		return "", stateFailed(ctx, fmt.Errorf("the state holds no ledger of the organization %.40q", named))
+	case named != "":
+		return named, nil
+	case len(ids) > 1:
+		return "", &usageError{"orgsync history", fmt.Errorf(
+			"the state holds the ledgers of %d organizations; name one with --organization: %s", len(ids), sortedOrganizations(ids))}
+	case len(ids) == 1:
+		return ids[0], nil
+	}
+	return "", nil
+}
+
+// readHistory returns the events of a ledger, oldest first. What a mail or an edit announced is left out
+// where its outcome follows.
+func readHistory(ctx context.Context, b *backend.Backend, organization string) ([]historyEntry, error) {
+	store, err := b.Store(organization)
+	if err != nil {
+		return nil, err
+	}
+	type announced struct{ run, email, object string }
+	open := map[announced]int{} // the place of what was announced
+	var events []historyEntry
+	err = ledger.Entries(ctx, store, organization, func(e ledger.Entry) {
+		if e.Action == ledger.Run {
+			return
+		}
+		event := historyEntry{
+			Time: e.Time, Email: e.Email, Action: string(e.Action), Outcome: string(e.Outcome), InvitationID: e.InvitationID,
+			ObjectID: e.Object, Kind: string(e.Kind), Name: e.Name, Message: e.Message, Run: e.Run,
+		}
+		key := announced{e.Run, e.Email, e.Object}
+		switch place, there := open[key]; {
+		case e.Outcome == "" && e.Announces():
+			event.Outcome = unanswered
+			open[key] = len(events)
+			events = append(events, event)
+		case e.Outcome != "" && there:
+			delete(open, key)
+			events[place] = event
+		default:
+			events = append(events, event)
+		}
+	})
+	return events, err
+}
+
+func (a *app) printHistory(entries []historyEntry) error {
+	if len(entries) == 0 {
+		_, err := fmt.Fprintln(a.stdout, "The ledger has no such entry.")
+		return err
+	}
+	table := a.newTable()
+	fmt.Fprintln(table, "TIME\tEMAIL\tACTION\tOUTCOME\tDETAIL\tRUN")
+	for _, e := range entries {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(time.RFC3339), report.Clean(dash(e.Email), errorWidth),
+			e.Action, dash(e.Outcome), report.Clean(dash(e.detail()), errorWidth), report.Clean(e.Run[:min(len(e.Run), 8)], 8))
+	}
+	return table.Flush()
+}
+
+// detail returns what an event is about.
+func (e historyEntry) detail() string {
+	parts := []string{}
+	for _, part := range []string{e.Kind, e.Name, e.InvitationID, e.ObjectID, e.Message} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func (a *app) printHistoryCSV(entries []historyEntry) error {
+	w := csv.NewWriter(a.stdout)
+	_ = w.Write([]string{"time", "email", "action", "outcome", "invitation_id", "object_id", "kind", "name", "message", "run"})
+	for _, e := range entries {
+		row := []string{e.Time.UTC().Format(time.RFC3339), e.Email, e.Action, e.Outcome, e.InvitationID, e.ObjectID, e.Kind, e.Name,
+			e.Message, e.Run}
+		for i := range row {
+			row[i] = cell(row[i])
+		}
+		_ = w.Write(row)
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// cell returns text for a CSV file. Spreadsheets would run a text that begins like a formula.
+func cell(text string) string {
+	text = report.Clean(text, errorWidth)
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}

@@ -1,0 +1,431 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/reconcile"
+	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/backend"
+)
+
+func (a *app) stateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "state",
+		Short: "Look at, copy or unlock the ledger and its lock",
+		Long: `The ledger is orgsync's record of what was sent to whom. With the lock beside it,
+it is the state: a folder, a bucket or a database (--state). No API key is needed.`,
+		Annotations: exitStatus(exitDone, exitError),
+		Args:        noArgumentsOf,
+	}
+	cmd.AddCommand(a.stateShowCommand(), a.stateCopyCommand(), a.stateUnlockCommand())
+	return cmd
+}
+
+// noArgumentsOf is for commands that have only subcommands.
+func noArgumentsOf(cmd *cobra.Command, args []string) error { return noSubcommand(cmd, args) }
+
+// addStateFlags adds the flags of commands that need the state and nothing else.
+func (a *app) addStateFlags(cmd *cobra.Command) {
+	a.addRosterFlag(cmd)
+	a.addStateFlag(cmd.Flags())
+	a.addStateURLFlag(cmd.Flags())
+	a.timeout = 30 * time.Minute
+	cmd.Flags().Var(durationFlag(&a.timeout, time.Millisecond), "timeout", "time limit of the whole command")
+}
+
+// openToolState opens the state of a command that needs no roster: --state, else the one that the roster
+// names if there is a roster, else the state folder.
+func (a *app) openToolState(ctx context.Context) (*backend.Backend, state.Location, error) {
+	named := ""
+	if a.state == "" {
+		r, err := a.loadRoster(ctx)
+		switch {
+		case err == nil:
+			named = r.State
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, state.Location{}, err
+		}
+	}
+	l, err := a.location(named)
+	if err != nil {
+		return nil, l, err
+	}
+	b, err := a.openState(ctx, l)
+	return b, l, err
+}
+
+func (a *app) stateShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:         "show",
+		Short:       "Show where the state is, its organizations, and who holds the lock",
+		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
+		Example: `  orgsync state show
+  orgsync state show --state s3://bucket/orgsync --output json`,
+		Args: a.noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.showState(cmd.Context()) },
+	}
+	a.addStateFlags(cmd)
+	a.addOutputFlag(cmd)
+	return cmd
+}
+
+// stateDocument is the JSON form of 'state show'.
+type stateDocument struct {
+	FormatVersion int               `json:"format_version"`
+	Command       string            `json:"command"`
+	State         string            `json:"state"`
+	Kind          string            `json:"kind"`
+	Shared        bool              `json:"shared"`
+	Organizations []stateInspection `json:"organizations"`
+}
+
+// stateInspection is one organization in it.
+type stateInspection struct {
+	OrganizationID string     `json:"organization_id"`
+	Place          string     `json:"place"`
+	Entries        int        `json:"entries"`
+	Bytes          int        `json:"bytes"`
+	Segments       int        `json:"segments"`
+	Lock           *stateLock `json:"lock"`
+	MovedTo        string     `json:"moved_to,omitempty"`
+	Notes          []string   `json:"notes"`
+}
+
+// stateLock is the lock that a run holds.
+type stateLock struct {
+	ID            string    `json:"id,omitempty"`
+	PID           int       `json:"pid"`
+	Host          string    `json:"host"`
+	Since         time.Time `json:"since"`
+	SilentSeconds int       `json:"silent_seconds"`
+}
+
+func (a *app) showState(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
+	defer cancel()
+	b, l, err := a.openToolState(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	doc := stateDocument{
+		FormatVersion: 1, Command: "state show", State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
+		Organizations: []stateInspection{},
+	}
+	ids, err := b.Organizations(ctx)
+	if err != nil {
+		return stateFailed(ctx, err)
+	}
+	for _, id := range ids {
+		i, err := inspect(ctx, b, id)
+		if err != nil {
+			return stateFailed(ctx, err)
+		}
+		doc.Organizations = append(doc.Organizations, i)
+	}
+	a.reported = true
+	if a.output == "json" {
+		return writeJSON(a, doc)
+	}
+	return a.printState(doc)
+}
+
+// inspect returns what is known about the ledger of one organization.
+func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspection, error) {
+	store, err := b.Store(id)
+	if err != nil {
+		return stateInspection{}, err
+	}
+	i, err := store.Inspect(ctx)
+	if err != nil {
+		return stateInspection{}, err
+	}
+	doc := stateInspection{OrganizationID: id, Place: i.Place, Bytes: i.Bytes, Segments: i.Segments, Notes: orNone(i.Notes)}
+	if i.Held {
+		doc.Lock = &stateLock{
+			ID: i.ID, PID: i.Holder.PID, Host: i.Holder.Host, Since: i.Holder.Start, SilentSeconds: int(i.Silent.Seconds()),
+		}
+	}
+	err = ledger.Entries(ctx, store, id, func(ledger.Entry) { doc.Entries++ })
+	if err != nil {
+		return doc, err
+	}
+	_, _, err = ledger.Read(ctx, store, id)
+	if moved, ok := errors.AsType[*ledger.RetiredError](err); ok {
+		doc.MovedTo, err = moved.To, nil
+	}
+	return doc, err
+}
+
+func orNone(texts []string) []string {
+	if texts == nil {
+		return []string{}
+	}
+	return texts
+}
+
+func (a *app) printState(doc stateDocument) error {
+	fmt.Fprintf(a.stdout, "State: %s (%s)\n", report.Clean(doc.State, errorWidth), doc.Kind)
+	if len(doc.Organizations) == 0 {
+		_, err := fmt.Fprintln(a.stdout, "It holds no ledger yet.")
+		return err
+	}
+	for _, o := range doc.Organizations {
+		fmt.Fprintf(a.stdout, "\nOrganization %s\n", report.Clean(o.OrganizationID, errorWidth))
+		fmt.Fprintf(a.stdout, "  Ledger: %d entries, %d bytes\n", o.Entries, o.Bytes)
+		switch {
+		case o.Lock == nil:
+			fmt.Fprintln(a.stdout, "  Lock: free")
+		case o.Lock.ID == "":
+			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s\n", o.Lock.PID, report.Clean(o.Lock.Host, errorWidth),
+				o.Lock.Since.UTC().Format(time.RFC3339))
+		default:
+			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s, id %s, last sign of life %d s ago\n", o.Lock.PID,
+				report.Clean(o.Lock.Host, errorWidth), o.Lock.Since.UTC().Format(time.RFC3339), o.Lock.ID, o.Lock.SilentSeconds)
+		}
+		if o.MovedTo != "" {
+			fmt.Fprintf(a.stdout, "  Moved to: %s\n", report.Clean(o.MovedTo, errorWidth))
+		}
+		for _, note := range o.Notes {
+			fmt.Fprintf(a.stdout, "  Note: %s\n", report.Clean(note, errorWidth))
+		}
+	}
+	return nil
+}
+
+func (a *app) stateCopyCommand() *cobra.Command {
+	retire := false
+	cmd := &cobra.Command{
+		Use:   "copy FROM TO",
+		Short: "Copy the ledgers from one place to another",
+		Long: `Copies the ledgers of all organizations from one folder, bucket or database to
+another, locks both meanwhile, and compares what it wrote. A target that has
+entries which the source lacks is refused.
+
+With --retire, the source ends with a line that names the target: later runs that
+still use the source refuse to start. Without it, a job that was forgotten would
+mail people again.`,
+		Annotations: exitStatus(exitDone, exitError, exitLocked, exitInterrupted),
+		Example:     `  orgsync state copy ~/.local/state/orgsync s3://bucket/orgsync --retire`,
+		Args:        exactArgs("FROM", "TO"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var places [2]state.Location
+			for i, arg := range args {
+				l, err := state.ParseLocation(arg)
+				if err == nil && l.Password() {
+					err = errPasswordOnCommandLine
+				}
+				if err != nil {
+					return &usageError{cmd.CommandPath(), err}
+				}
+				places[i] = l
+			}
+			if places[0].String() == places[1].String() {
+				return &usageError{cmd.CommandPath(), errors.New("FROM and TO are the same place")}
+			}
+			return a.copyState(cmd.Context(), places[0], places[1], retire)
+		},
+	}
+	a.timeout = 30 * time.Minute
+	cmd.Flags().Var(durationFlag(&a.timeout, time.Millisecond), "timeout", "time limit of the whole command")
+	a.addLockTimeoutFlag(cmd)
+	addBoolFlag(cmd.Flags(), &retire, "retire", "let later runs that use FROM refuse, and name TO")
+	markWithoutEnvironment(cmd.Flags(), "retire")
+	return cmd
+}
+
+func (a *app) copyState(ctx context.Context, from, to state.Location, retire bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
+	defer cancel()
+	source, err := a.openState(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := a.openState(ctx, to)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	ids, err := source.Organizations(ctx)
+	if err != nil {
+		return stateFailed(ctx, err)
+	}
+	if len(ids) == 0 {
+		return &reconcile.StateError{Err: &state.Problem{
+			Err: fmt.Errorf("%s holds no ledger", from), Advice: "check the place; 'orgsync state show --state PLACE' shows what is there",
+		}}
+	}
+	o := ledger.CopyOptions{Holder: thisProcess(), LockTimeout: a.lockTimeout, Now: time.Now()}
+	if retire {
+		o.RetireTo = to.String()
+	}
+	for _, id := range ids {
+		o.Organization = id
+		lines, err := copyLedger(ctx, source, target, o)
+		if err != nil {
+			return stateFailed(ctx, fmt.Errorf("copy the ledger of the organization %s: %w", id, err))
+		}
+		fmt.Fprintf(a.stdout, "%s: %d entries copied to %s\n", report.Clean(id, errorWidth), lines, report.Clean(to.String(), errorWidth))
+	}
+	if retire {
+		fmt.Fprintf(a.stdout, "Runs that still use %s refuse from now on.\n", report.Clean(from.String(), errorWidth))
+	}
+	return nil
+}
+
+// copyLedger copies the ledger of one organization.
+func copyLedger(ctx context.Context, source, target *backend.Backend, o ledger.CopyOptions) (lines int, err error) {
+	from, err := source.Store(o.Organization)
+	if err != nil {
+		return 0, err
+	}
+	to, err := target.Store(o.Organization)
+	if err != nil {
+		return 0, err
+	}
+	lines, err = ledger.Copy(ctx, from, to, o)
+	if errors.Is(err, ledger.ErrTargetDiffers) {
+		err = &state.Problem{Err: err, Advice: "runs may have used both places: keep the one that jobs use now, and copy to an empty place"}
+	}
+	return lines, err
+}
+
+func (a *app) stateUnlockCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "unlock ID",
+		Short: "End the lock of a run that is known to be dead",
+		Long: `Ends a lock in a bucket or a database. Use it if a run died and you do not want to
+wait until other runs may take its lock, which is 45 seconds after its last sign of
+life. It watches the lock for 11 seconds and refuses if the run is alive.
+
+A lock in a folder ends with its process, so there is nothing to unlock.`,
+		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
+		Example:     `  orgsync state unlock k3jq5zt7w2ab --state s3://bucket/orgsync`,
+		Args:        exactArgs("ID"),
+		RunE:        func(cmd *cobra.Command, args []string) error { return a.unlockState(cmd.Context(), args[0]) },
+	}
+	a.addStateFlags(cmd)
+	return cmd
+}
+
+func (a *app) unlockState(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
+	defer cancel()
+	b, l, err := a.openToolState(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if !l.Shared() {
+		return &reconcile.StateError{Err: &state.Problem{
+			Err:    fmt.Errorf("the state %s is a folder", l),
+			Advice: "its lock ends with the process that holds it: stop that process, or name a shared state with --state",
+		}}
+	}
+	ids, err := b.Organizations(ctx)
+	if err != nil {
+		return stateFailed(ctx, err)
+	}
+	for _, organization := range ids {
+		store, err := b.Store(organization)
+		if err != nil {
+			return err
+		}
+		i, err := store.Inspect(ctx)
+		if err != nil {
+			return stateFailed(ctx, err)
+		}
+		unlocker, ok := store.(interface {
+			Unlock(ctx context.Context, id string, holder state.Holder) error
+		})
+		if !ok || !i.Held || i.ID != id {
+			continue
+		}
+		if err := unlocker.Unlock(ctx, id, thisProcess()); err != nil {
+			return stateFailed(ctx, err)
+		}
+		_, err = fmt.Fprintf(a.stdout, "The lock of the organization %s is free. Mails that the run announced are settled by the next runs.\n",
+			report.Clean(organization, errorWidth))
+		return err
+	}
+	return &reconcile.StateError{Err: &state.Problem{
+		Err: fmt.Errorf("no run holds a lock with the id %.40q in %s", id, l), Advice: "'orgsync state show' prints who holds which lock",
+	}}
+}
+
+// stateFailed returns err as an error of the state.
+func stateFailed(ctx context.Context, err error) error {
+	err = reconcile.WithCause(ctx, err)
+	if is[*state.LockedError](err) || is[*ledger.RetiredError](err) {
+		return err
+	}
+	return &reconcile.StateError{Err: err}
+}
+
+// thisProcess is what other runs are told about this one.
+func thisProcess() state.Holder {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return state.Holder{PID: os.Getpid(), Host: host, Start: time.Now()}
+}
+
+var errPasswordOnCommandLine = errors.New(
+	"the URL of the state has a password, which every user of this machine can read in the list of processes; " +
+		"set ORGSYNC_STATE, PGPASSWORD or a password file instead")
+
+// writeJSON writes a document to stdout.
+func writeJSON(a *app, doc any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(doc)
+}
+
+// checkStateFlags checks what was said about the state on the command line, before the environment is
+// read. It returns what to do after: a flag wins over an environment variable.
+func (a *app) checkStateFlags(cmd *cobra.Command) (after func(), err error) {
+	flags := cmd.Flags()
+	given := func(name string) bool {
+		f := flags.Lookup(name)
+		return f != nil && f.Changed
+	}
+	after = func() {}
+	if flags.Lookup("state") == nil {
+		return after, nil
+	}
+	if given("state") {
+		l, err := state.ParseLocation(a.state)
+		if err == nil && l.Password() {
+			err = errPasswordOnCommandLine
+		}
+		if err == nil && given("state-dir") && !a.sandbox.on {
+			err = errors.New("--state and --state-dir both name the place of the ledger; leave one out")
+		}
+		return after, err
+	}
+	if given("state-dir") {
+		after = func() { a.state = "" }
+	}
+	return after, nil
+}
+
+// addTable returns a writer of aligned columns; the caller must flush it.
+func (a *app) newTable() *tabwriter.Writer { return tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0) }
+
+// sortedOrganizations returns the ids in a list for an error.
+func sortedOrganizations(ids []string) string { return andList(slices.Sorted(slices.Values(ids))) }
