@@ -125,6 +125,9 @@ func (a *app) printMessage(text string) {
 
 // hint returns what to do about err; "" when there is nothing to add to the error.
 func (a *app) hint(err error) string {
+	if problem, ok := errors.AsType[*state.Problem](err); ok {
+		return problem.Advice
+	}
 	if usage, ok := errors.AsType[*usageError](err); ok {
 		return fmt.Sprintf("'%s --help' shows its arguments and flags", usage.command)
 	}
@@ -169,9 +172,6 @@ func (a *app) hint(err error) string {
 	}
 	if is[*state.LostError](err) {
 		return "run again to continue: finished changes are not repeated"
-	}
-	if problem, ok := errors.AsType[*state.Problem](err); ok {
-		return problem.Advice
 	}
 	if is[*otherStateError](err) {
 		return "two runs with different ledgers mail everybody twice: remove --state (ORGSYNC_STATE), or change the roster's state"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -144,5 +145,34 @@ func TestLocked(t *testing.T) {
 	_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
 	if locked := new(state.LockedError); !errors.As(err, &locked) || errors.As(err, new(*reconcile.StateError)) {
 		t.Errorf("%T: %v", err, err)
+	}
+}
+
+// TestLeaseLost: once the lease is lost nothing more is sent, and the result says why.
+func TestLeaseLost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ checks, sent int }{"before the first mail": {0, 0}, "after the first mail": {6, 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, api, store := options(t)
+			lost := &state.LostError{Place: "memory", To: state.Holder{PID: 7, Host: "other"}}
+			var checks atomic.Int32
+			store.OnCheck = func() error {
+				if mails := len(api.Mails()); mails > c.sent || mails == c.sent && int(checks.Add(1)) > c.checks {
+					return lost
+				}
+				return nil
+			}
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Concurrency: 1})
+			if err != nil || !errors.Is(result.Stopped, lost) {
+				t.Errorf("stopped by %v, %v", result.Stopped, err)
+			}
+			if len(api.Mails()) > c.sent+1 || c.sent == 0 && len(api.Mails()) != 0 {
+				t.Errorf("%d mails", len(api.Mails()))
+			}
+			if result.Count(apply.Done)+result.Count(apply.Skipped) != 2 {
+				t.Errorf("%+v", result.Changes)
+			}
+		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -30,8 +30,11 @@ const (
 	reserveChunk = 1 << 20
 )
 
-// folderName is what an organization's id may look like to be a folder's name.
-var folderName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
+// isFolderName reports whether an organization's id can be the name of a folder on every system.
+func isFolderName(id string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+	return id != "" && len(id) <= 128 && id[0] != '.' && strings.Trim(id, allowed) == ""
+}
 
 // Store is a [state.Store] in a folder.
 type Store struct{ path string }
@@ -39,7 +42,7 @@ type Store struct{ path string }
 // New returns the store of one organization: the folder organizationID below stateDir, mode 0700, its
 // files 0600. The first write creates the folder. An id that cannot name a folder is an error.
 func New(stateDir, organizationID string) (*Store, error) {
-	if !folderName.MatchString(organizationID) {
+	if !isFolderName(organizationID) {
 		return nil, fmt.Errorf("keep a ledger for the organization %.40q: its id cannot name a folder", organizationID)
 	}
 	return &Store{path: filepath.Join(stateDir, organizationID)}, nil
@@ -53,7 +56,7 @@ func Organizations(stateDir string) ([]string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if _, err := os.Lstat(filepath.Join(stateDir, e.Name(), ledgerFile)); err == nil && folderName.MatchString(e.Name()) {
+		if _, err := os.Lstat(filepath.Join(stateDir, e.Name(), ledgerFile)); err == nil && isFolderName(e.Name()) {
 			ids = append(ids, e.Name())
 		}
 	}

@@ -1,0 +1,89 @@
+package vultr_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/vultr"
+)
+
+// TestGate: a request whose gate closes is not sent, at whatever step before its first byte that is: the
+// process may be stopped between any two of them. It counts as not sent, and is not tried again.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	closed := errors.New("the lease is over")
+	for closesAt := int32(1); closesAt <= 3; closesAt++ {
+		var arrived, asked atomic.Int32
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			arrived.Add(1)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"invitation": {"id": "i1", "email_invited": "ada@example.com"}}`))
+		}))
+		t.Cleanup(server.Close)
+		client, err := vultr.New(vultr.Config{
+			BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/test", Concurrency: 1, RequestTimeout: time.Minute,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := org.WithGate(t.Context(), func() error {
+			if asked.Add(1) >= closesAt {
+				return closed
+			}
+			return nil
+		})
+		_, err = client.Invite(ctx, org.MustParseAddress("ada@example.com"), false)
+		if closesAt == 3 { // asked before the request and before its first byte, and open both times
+			if err != nil || arrived.Load() != 1 {
+				t.Errorf("an open gate: %v, %d requests arrived", err, arrived.Load())
+			}
+			continue
+		}
+		var call *org.CallError
+		if !errors.As(err, &call) || call.Failure != org.NotSent || !errors.Is(err, closed) || arrived.Load() != 0 ||
+			asked.Load() > closesAt+1 {
+			t.Errorf("closed at step %d: %v, %d requests arrived, the gate was asked %d times", closesAt, err, arrived.Load(), asked.Load())
+		}
+	}
+}
+
+// TestGateOfReusedConnection: a request on a connection that is used again has its own gate, and one
+// without a gate has none.
+func TestGateOfReusedConnection(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"invitation": {"id": "i1", "email_invited": "ada@example.com"}}`))
+	}))
+	t.Cleanup(server.Close)
+	client, err := vultr.New(vultr.Config{
+		BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/test", Concurrency: 1, RequestTimeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada := org.MustParseAddress("ada@example.com")
+	open := false
+	gated := org.WithGate(t.Context(), func() error {
+		if !open {
+			return errors.New("closed")
+		}
+		return nil
+	})
+	for _, c := range []struct {
+		ctx  context.Context
+		open bool
+		sent bool
+	}{{t.Context(), false, true}, {gated, false, false}, {gated, true, true}, {t.Context(), false, true}} {
+		open = c.open
+		if _, err := client.Invite(c.ctx, ada, false); (err == nil) != c.sent {
+			t.Errorf("gated %v, open %v: %v", c.ctx == gated, c.open, err)
+		}
+	}
+}
