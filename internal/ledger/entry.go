@@ -182,8 +182,7 @@ func cutPlain(text []byte) (value, rest []byte, plain bool) {
 
 // Announces reports whether a line without an outcome announces something that is about to be sent.
 func (e Entry) Announces() bool {
-	switch e.Action {
-	case Invite, Resend:
+	if e.Action == Invite || e.Action == Resend {
 		return true
 	}
 	switch org.EditOp(e.Action) {

@@ -214,6 +214,8 @@ func (l Location) String() string {
 		return text
 	case Postgres:
 		return l.server
+	case Folder:
+		return l.Path
 	}
-	return l.Path
+	return ""
 }

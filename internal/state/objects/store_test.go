@@ -97,10 +97,9 @@ func TestHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := &statetest.Memory{}
 		first := acquire(t, newStore(memory))
-		begin := time.Now()
 		time.Sleep(12 * time.Second)
 		for _, wait := range []time.Duration{0, 10 * time.Minute} {
-			begin = time.Now()
+			begin := time.Now()
 			_, err := newStore(memory).Acquire(t.Context(), state.Holder{PID: 2}, wait)
 			var locked *state.LockedError
 			if !errors.As(err, &locked) || locked.Holder.Host != "build-1" || locked.ID == "" || locked.Silent > 11*time.Second {
