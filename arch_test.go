@@ -88,7 +88,7 @@ var rooms = []room{
 	{
 		// The use cases: no printing, and nothing of the command line.
 		dir:     "internal/reconcile",
-		std:     []string{"context", "errors", "fmt", "io/fs", "time"},
+		std:     []string{"context", "errors", "fmt", "io/fs", "slices", "time"},
 		project: []string{"internal/apply", "internal/ledger", "internal/org", "internal/plan", "internal/roster"},
 	},
 	{

@@ -68,7 +68,7 @@ func (a *app) openSession(
 // rules returns the flags that change what a plan decides.
 func (a *app) rules() reconcile.Rules {
 	return reconcile.Rules{
-		InviteLeft: a.inviteLeft, Reinvite: a.reinvite,
+		InviteLeft: a.inviteLeft, Reinvite: a.reinvite, Resend: a.resend, Only: a.only,
 		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals, MaxRevokes: a.maxRevokes,
 	}
 }

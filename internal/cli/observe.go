@@ -195,7 +195,7 @@ func (a *app) logNotices(notices []plan.Notice) {
 	}
 	for _, n := range notices {
 		level := slog.LevelInfo
-		if warnKinds[n.Kind] {
+		if warnKinds[n.Kind] && !n.NotSelected {
 			level = slog.LevelWarn
 		}
 		attrs := []any{"kind", n.Kind}

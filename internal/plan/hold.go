@@ -24,7 +24,7 @@ const (
 )
 
 // holdMail takes the mail to c back, if one was decided, where it should wait for a person or for a day, and says why.
-// --reinvite overrides all of this: a person asked for the mail by name.
+// --reinvite overrides all of this: a person asked for the mail by name. --only overrides the last two, which wait for a day.
 func (w *index) holdMail(c *person, v *decision) {
 	if len(v.changes) == 0 || c.roundsReset {
 		return
@@ -35,9 +35,9 @@ func (w *index) holdMail(c *person, v *decision) {
 		last := c.memory.Removals[len(c.memory.Removals)-1]
 		v.note(c, Notice{Kind: Flapping, Since: last.At, Text: last.Roster})
 	case w.notePossibleAlias(c, v, time.Time{}):
-	case !c.Until.IsZero() && now.Add(org.InvitationLife).After(c.Until.AddDate(0, 0, 1)):
+	case !c.only && !c.Until.IsZero() && now.Add(org.InvitationLife).After(c.Until.AddDate(0, 0, 1)):
 		v.note(c, Notice{Kind: EndedSoon, Text: c.Until.Format(time.DateOnly)})
-	case c.memory.Refusals >= refusalsInARow && now.Sub(c.memory.RefusedAt) < retryRefused-tolerance:
+	case !c.only && c.memory.Refusals >= refusalsInARow && now.Sub(c.memory.RefusedAt) < retryRefused-tolerance:
 		v.note(c, Notice{Kind: RefusedMail, Since: c.memory.RefusedAt, Text: c.memory.RefusedText})
 	default:
 		return

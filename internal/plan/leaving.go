@@ -58,7 +58,7 @@ func (w *index) decideUnlisted(p *Plan) {
 			p.Notices = append(p.Notices, n)
 			mayBeUnseen = true
 		case policy == roster.UnlistedSuspend && u.Suspended:
-		case c == nil && w.waitsForRemoval(u, &n):
+		case c == nil && !w.isNamed(u) && w.waitsForRemoval(u, &n):
 			p.Notices = append(p.Notices, n)
 		case policy == roster.UnlistedRemove:
 			change.Action = Remove

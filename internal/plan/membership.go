@@ -76,6 +76,7 @@ func (w *index) decideMembership(c *person, v *decision) {
 		for _, older := range live[:len(live)-1] {
 			v.note(c, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: w.lapse(c, older)})
 		}
+		w.decideResend(c, v, newest, unsettled != nil)
 		return
 	}
 	if m := c.unseenMail(); m != nil && !w.lapsed(m.Lapses()) {

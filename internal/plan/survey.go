@@ -55,6 +55,8 @@ type person struct {
 	ended bool
 	// roundsReset is true when --reinvite names the person.
 	roundsReset bool
+	// resend and only are true when the flags of these names name the person.
+	resend, only bool
 	// service is the service user who has the person's address; nil when there is none, as there should be.
 	service *org.User
 	// user is nil for people who are not in the organization, as far as can be seen.
@@ -111,6 +113,16 @@ func newIndex(in Input) *index {
 	for _, a := range in.Reinvite {
 		if c := w.byKey[a.Key()]; c != nil {
 			c.roundsReset = true
+		}
+	}
+	for _, a := range in.Resend {
+		if c := w.byKey[a.Key()]; c != nil {
+			c.resend = true
+		}
+	}
+	for _, a := range in.Only {
+		if c := w.byKey[a.Key()]; c != nil {
+			c.only = true
 		}
 	}
 	w.assignRows()

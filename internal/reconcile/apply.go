@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
@@ -48,10 +49,16 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	}
 	defer book.Close() // every line is on disk already
 	s.warn(book.Warnings())
+	if o.Saved != nil {
+		s.opts.Rules.addSaved(o.Saved)
+	}
 	decide := func(snapshot org.Snapshot) plan.Plan { return plan.Compute(s.input(snapshot, book.Memory())) }
 	snapshot, p, err := apply.Look(ctx, s.read, decide)
 	if err == nil {
 		err = p.Err()
+	}
+	if err == nil && o.Saved == nil { // a person whom a saved plan names may be gone since; then it is out of date
+		err = p.CheckNames()
 	}
 	if err != nil {
 		return plan.Plan{}, apply.Result{}, WithCause(ctx, err)
@@ -87,6 +94,13 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		result.Stopped = asStateError(result.Stopped) // the only files that a run touches are the ledger's
 	}
 	return p, result, nil
+}
+
+// addSaved adds the people whom the flags of a saved plan named.
+func (r *Rules) addSaved(saved *plan.Saved) {
+	r.Only = saved.Only
+	r.Resend = slices.Concat(r.Resend, saved.Resend)
+	r.Reinvite = slices.Concat(r.Reinvite, saved.Reinvite)
 }
 
 // checkRefused returns why p is refused before the first write; nil when it is not.

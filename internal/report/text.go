@@ -18,8 +18,9 @@ import (
 func PlanText(w io.Writer, p plan.Plan, width int, colored bool) error {
 	out := newPrinter(w, width, colored)
 	out.sectionFor(p.Organization, changeRows(p.Changes), 2)
-	out.notices(p.Notices, p.Now)
+	out.notices(selectedNotices(p.Notices), p.Now)
 	out.paragraph(planSummary(p))
+	out.optionalParagraph(notSelectedText(p, Clean))
 	return out.flush()
 }
 
@@ -74,13 +75,12 @@ func ApplyText(w io.Writer, p plan.Plan, r apply.Result, width int, colored bool
 			cell{text: outcomeText(c, r.Stopped, Clean)}))
 	}
 	out.sectionFor(p.Organization, rows, 3)
-	out.notices(slices.DeleteFunc(slices.Clone(r.Notices), func(n plan.Notice) bool {
+	out.notices(slices.DeleteFunc(slices.Clone(selectedNotices(r.Notices)), func(n plan.Notice) bool {
 		return isWaiting(n) || n.Kind == plan.Limit // the error of the run says it already
 	}), p.Now)
 	out.paragraph(resultSummary(p, r))
-	if s := stopText(r, Clean); s != "" {
-		out.paragraph(s)
-	}
+	out.optionalParagraph(notSelectedText(p, Clean))
+	out.optionalParagraph(stopText(r, Clean))
 	for _, next := range nextSteps(r) {
 		out.paragraph(next)
 	}
@@ -176,6 +176,9 @@ func isWaiting(n plan.Notice) bool { return n.Kind == plan.Waiting }
 // needsAction reports whether somebody should look at n or act on it. A pending person needs
 // nobody, nor does a limit of what the key can list.
 func needsAction(n plan.Notice) bool {
+	if n.NotSelected {
+		return false
+	}
 	switch n.Kind {
 	case plan.Waiting, plan.MembersUnseen, plan.SuspendedUnseen:
 		return false
@@ -206,5 +209,5 @@ var urgency = []plan.NoticeKind{
 	plan.Limit, plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.ProtectedUnseen, plan.UnlistedKept,
 	plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
 	plan.Left, plan.SuspendedUser, plan.DuplicateInvitation, plan.Unlisted, plan.OtherAddress, plan.ExtraAccess,
-	plan.Waiting,
+	plan.NotMailed, plan.Waiting,
 }
