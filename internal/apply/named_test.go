@@ -262,4 +262,3 @@ func TestResendKilled(t *testing.T) {
 		c.expectResends(ada, 2)
 	})
 }
-

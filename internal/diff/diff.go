@@ -55,6 +55,7 @@ const (
 	Roles      FieldName = "roles"
 	Policies   FieldName = "policies"
 	Aliases    FieldName = "aliases"
+	From       FieldName = "from"
 	Until      FieldName = "until"
 	External   FieldName = "external"
 	Name       FieldName = "name"
@@ -223,6 +224,7 @@ func compareFields(before, after *roster.Person) []Field {
 			add(Field{Name: Spelling, From: before.Aliases[i].String(), To: alias.String()})
 		}
 	}
+	add(Field{Name: From, From: formatDate(before.From), To: formatDate(after.From)})
 	add(Field{Name: Until, From: formatDate(before.Until), To: formatDate(after.Until)})
 	add(Field{Name: External, From: formatTrue(before.External), To: formatTrue(after.External)})
 	add(Field{Name: Name, From: before.Name, To: after.Name})

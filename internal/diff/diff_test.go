@@ -66,6 +66,7 @@ func TestPeople(t *testing.T) {
 			Source: "users.yaml:3", Fields: []Field{{Name: Groups, Added: []string{"all"}, Managing: &yes}}}}},
 		{"alias", with("aliases: [a@b.example]"), ada, person(Changed, "ada@example.com", Field{Name: Aliases, Removed: []string{"a@b.example"}})},
 		{"until", with("until: 2030-01-31"), with("until: 2031-01-31"), person(Changed, "ada@example.com", Field{Name: Until, From: "2030-01-31", To: "2031-01-31"})},
+		{"from", ada, with("from: 2030-01-31"), person(Changed, "ada@example.com", Field{Name: From, To: "2030-01-31"})},
 		{"external", with("external: no"), with("external: yes"), person(Changed, "ada@example.com", Field{Name: External, To: "true"})},
 		{"note", with("note: a"), ada, person(Changed, "ada@example.com", Field{Name: Note, From: "a"})},
 	}

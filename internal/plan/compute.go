@@ -52,6 +52,7 @@ func Compute(in Input) Plan {
 		v.reset()
 		w.decideMembership(c, &v)
 		w.noteNotMailed(c, &v)
+		w.noteEndsSoon(c, &v)
 		w.decideAccess(c, cat, &v)
 		p.add(v)
 		if c.ended {

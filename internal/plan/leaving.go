@@ -47,7 +47,7 @@ func (w *index) decideUnlisted(p *Plan) {
 		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}
 		c := w.endedAs(u)
 		if c != nil {
-			n.Source, n.Since = c.At.Source(), c.Until.AddDate(0, 0, 1)
+			n.Source, n.Since = c.At.Source(), c.EndsAt()
 			change.Source = n.Source
 		}
 		switch {

@@ -89,7 +89,9 @@ func (w *index) decideMembership(c *person, v *decision) {
 		return
 	}
 	w.decideAfterExpiry(c, v)
-	w.holdMail(c, v)
+	if !w.waitForFirstDay(c, v) {
+		w.holdMail(c, v)
+	}
 	if unsettled != nil {
 		// What would be done stays known, so that apply can do it as soon as it is sure that nothing went out.
 		v.notices = nil

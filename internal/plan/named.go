@@ -68,7 +68,7 @@ func (w *index) noteNotMailed(c *person, v *decision) {
 	n := Notice{Kind: NotMailed}
 	switch {
 	case c.ended:
-		n.Text, n.Since = NotMailedEnded, c.Until.AddDate(0, 0, 1)
+		n.Text, n.Since = NotMailedEnded, c.EndsAt()
 	case c.user != nil && !c.user.Suspended:
 		n.Text, n.UserID = NotMailedMember, c.user.ID
 	default:

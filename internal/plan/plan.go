@@ -134,6 +134,10 @@ const (
 	NewLedger NoticeKind = "new_ledger"
 	// EndedSoon: this person is not invited because the invitation would outlive their last day; Text is that day.
 	EndedSoon NoticeKind = "ended_soon"
+	// NotYet: this person is not invited before their first day; Text is that day.
+	NotYet NoticeKind = "not_yet"
+	// EndsSoon: this person's last day is at most seven days away; Text is that day.
+	EndsSoon NoticeKind = "ends_soon"
 	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users of whom nothing is
 	// known are only reported.
 	UnlistedKept NoticeKind = "unlisted_kept"
@@ -148,7 +152,7 @@ const (
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen, SuspendedUnseen,
 	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias, RefusedMail, Flapping,
-	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, UnlistedKept, NotMailed, Limit,
+	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, UnlistedKept, NotMailed, Limit,
 }
 
 // Notice is something that a person should know and orgsync does not change.

@@ -65,7 +65,8 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 
 // ApplyText writes the result of applying p for a person to read: every change with its outcome
 // and, when it is not done, what went wrong; then the notices, one line that sums up, and what to
-// do next. Pending people are only counted: an hourly run does not need to name them every hour.
+// do next. Pending people are only counted, and days that come are left out: an hourly run does not
+// need to name them every hour.
 // The error is w's.
 func ApplyText(w io.Writer, p plan.Plan, r apply.Result, width int, colored bool) error {
 	out := newPrinter(w, width, colored)
@@ -76,7 +77,8 @@ func ApplyText(w io.Writer, p plan.Plan, r apply.Result, width int, colored bool
 	}
 	out.sectionFor(p.Organization, rows, 3)
 	out.notices(slices.DeleteFunc(slices.Clone(selectedNotices(r.Notices)), func(n plan.Notice) bool {
-		return isWaiting(n) || n.Kind == plan.Limit // the error of the run says it already
+		// The error of the run says its limit already.
+		return isWaiting(n) || n.Kind == plan.NotYet || n.Kind == plan.EndsSoon || n.Kind == plan.Limit
 	}), p.Now)
 	out.paragraph(resultSummary(p, r))
 	out.optionalParagraph(notSelectedText(p, Clean))
@@ -180,7 +182,7 @@ func needsAction(n plan.Notice) bool {
 		return false
 	}
 	switch n.Kind {
-	case plan.Waiting, plan.MembersUnseen, plan.SuspendedUnseen:
+	case plan.Waiting, plan.NotYet, plan.EndsSoon, plan.MembersUnseen, plan.SuspendedUnseen:
 		return false
 	default:
 		return true
@@ -209,5 +211,5 @@ var urgency = []plan.NoticeKind{
 	plan.Limit, plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.ProtectedUnseen, plan.UnlistedKept,
 	plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
 	plan.Left, plan.SuspendedUser, plan.DuplicateInvitation, plan.Unlisted, plan.OtherAddress, plan.ExtraAccess,
-	plan.NotMailed, plan.Waiting,
+	plan.NotMailed, plan.EndsSoon, plan.NotYet, plan.Waiting,
 }

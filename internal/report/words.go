@@ -183,6 +183,10 @@ func noticeText(n plan.Notice, now time.Time, escape escaper) string {
 	case plan.EndedSoon:
 		return fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; "+
 			"to invite them: --reinvite %s", who, said, who)
+	case plan.NotYet:
+		return who + " is not invited before " + said + ", their first day"
+	case plan.EndsSoon:
+		return fmt.Sprintf("the last day of %s is %s: from the next day on they count as not in the roster", who, said)
 	case plan.UnlistedKept:
 		return who + " may have joined under an address that is not in the roster: " +
 			"until this is settled, people who are not in the roster are only reported"
