@@ -53,6 +53,7 @@ func Compute(in Input) Plan {
 		w.decideMembership(c, &v)
 		w.noteNotMailed(c, &v)
 		w.noteEndsSoon(c, &v)
+		w.noteSameName(c, &v)
 		w.decideAccess(c, cat, &v)
 		p.add(v)
 		if c.ended {

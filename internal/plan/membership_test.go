@@ -514,6 +514,10 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true, RemovedAt: hours(-2),
 				Removals: []org.Removal{{At: hours(-20)}, {At: hours(-2)}}}
 		}, []string{"not_yet "}},
+		{"the first day is tomorrow, and nobody can see whether they are a member", func(in *plan.Input) {
+			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Snapshot.UsersSeen = false
+		}, []string{"members_unseen ", "not_yet "}},
 		{"the first day is tomorrow, and a mail is unsettled", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
 			remember(in, lost(5, -0.1))
@@ -638,7 +642,7 @@ func TestMembership(t *testing.T) {
 		{"answer lost, and the list may show it in a spelling of the server's", func(in *plan.Input) {
 			remember(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{row("i9", "a.da@example.com", org.StatusPending, -1)}
-		}, []string{"held invite not_invited ", "unlisted a.da@example.com i9", "unsettled "}},
+		}, []string{"held invite not_invited ", "unlisted a.da@example.com i9", "same_name ", "unsettled "}},
 		{"answer lost, and an address cannot be read", func(in *plan.Input) {
 			remember(in, lost(1, -1))
 			r := row("i9", ada, org.StatusPending, -1)
@@ -648,7 +652,7 @@ func TestMembership(t *testing.T) {
 		{"answer lost, and a like address was invited at another time", func(in *plan.Input) {
 			remember(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{row("i9", "ada+x@example.com", org.StatusPending, -2)}
-		}, []string{"invite not_invited ", "unlisted ada+x@example.com i9", "fact absent " + ada}},
+		}, []string{"invite not_invited ", "unlisted ada+x@example.com i9", "same_name ", "fact absent " + ada}},
 		{"answer lost, and another one was invited at the time", func(in *plan.Input) {
 			remember(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{row("i9", "eve@example.com", org.StatusPending, -1)}

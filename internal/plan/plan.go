@@ -138,6 +138,9 @@ const (
 	NotYet NoticeKind = "not_yet"
 	// EndsSoon: this person's last day is at most seven days away; Text is that day.
 	EndsSoon NoticeKind = "ends_soon"
+	// SameName: this person may be an unlisted user, or have an unlisted invitation: they have the same name, or an address
+	// that is spelled alike. Text is that address, or several.
+	SameName NoticeKind = "same_name"
 	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users of whom nothing is
 	// known are only reported.
 	UnlistedKept NoticeKind = "unlisted_kept"
@@ -152,7 +155,7 @@ const (
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen, SuspendedUnseen,
 	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias, RefusedMail, Flapping,
-	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, UnlistedKept, NotMailed, Limit,
+	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, SameName, UnlistedKept, NotMailed, Limit,
 }
 
 // Notice is something that a person should know and orgsync does not change.

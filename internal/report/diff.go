@@ -156,6 +156,9 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy, escape escaper) s
 	for i, f := range p.Fields {
 		words[i] = fieldText(f, p.Kind, escape)
 	}
+	if other := escape(p.SameName.String(), addressWidth); other != "" {
+		words = append(words, sameNameText(other))
+	}
 	return strings.Join(words, "; ")
 }
 

@@ -42,7 +42,7 @@ func manyDiffer() diff.Difference {
 			{Kind: diff.Added, Email: address("ada@example.com"), Name: "Ada Lovelace", Source: "users.yaml:12", Fields: []diff.Field{
 				{Name: diff.APIEnabled, To: "true"}, {Name: diff.Groups, Added: []string{"everyone", "platform"}}, {Name: diff.Roles, Added: []string{"deployer"}},
 				{Name: diff.From, To: "2029-01-04"}, {Name: diff.Until, To: "2030-03-31"}, {Name: diff.External, To: "true"}, {Name: diff.Note, To: "contractor, ticket 123"}}},
-			{Kind: diff.Added, Email: address("alan@example.com"), Source: "users.yaml:14", Fields: []diff.Field{{Name: diff.APIEnabled, To: "false"}}},
+			{Kind: diff.Added, Email: address("alan@example.com"), Source: "users.yaml:14", SameName: address("al.an@example.com"), Fields: []diff.Field{{Name: diff.APIEnabled, To: "false"}}},
 			{Kind: diff.Added, Email: address("amy@example.com"), Source: "users.yaml:15", Fields: []diff.Field{{Name: diff.Roles}}},
 			{Kind: diff.Removed, Email: address("bob@example.com"), Name: "Bob \u202eB.", Source: "users.yaml:9"},
 			{Kind: diff.Changed, Email: address("cleo@new.example"), Source: "users.yaml:20", Fields: []diff.Field{

@@ -209,7 +209,7 @@ func byUrgency(notices []plan.Notice) []plan.Notice {
 // urgency is the order in which notices are shown. A kind that is missing here comes first.
 var urgency = []plan.NoticeKind{
 	plan.Limit, plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.ProtectedUnseen, plan.UnlistedKept,
-	plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
+	plan.SameName, plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
 	plan.Left, plan.SuspendedUser, plan.DuplicateInvitation, plan.Unlisted, plan.OtherAddress, plan.ExtraAccess,
 	plan.NotMailed, plan.EndsSoon, plan.NotYet, plan.Waiting,
 }

@@ -187,6 +187,8 @@ func noticeText(n plan.Notice, now time.Time, escape escaper) string {
 		return who + " is not invited before " + said + ", their first day"
 	case plan.EndsSoon:
 		return fmt.Sprintf("the last day of %s is %s: from the next day on they count as not in the roster", who, said)
+	case plan.SameName:
+		return who + " " + sameNameText(said)
 	case plan.UnlistedKept:
 		return who + " may have joined under an address that is not in the roster: " +
 			"until this is settled, people who are not in the roster are only reported"
@@ -196,6 +198,12 @@ func noticeText(n plan.Notice, now time.Time, escape escaper) string {
 		return "apply would refuse this: " + said
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who, strings.ReplaceAll(string(n.Kind), "_", " "), said))
+}
+
+// sameNameText returns what to do about a new person who may be the same as somebody with the address other.
+func sameNameText(other string) string {
+	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to their entry",
+		other, other)
 }
 
 // notMailedText returns why --reinvite or --resend sends nothing to who, and what to do about it. said is the text of n; both
