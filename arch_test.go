@@ -53,7 +53,7 @@ var rooms = []room{
 	},
 	{
 		dir:     "internal/org",
-		modules: []string{"golang.org/x/net/idna"},
+		modules: []string{"golang.org/x/net/idna", "golang.org/x/text/unicode/norm"},
 	},
 	{
 		dir:     "internal/roster",

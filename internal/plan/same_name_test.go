@@ -84,7 +84,7 @@ func TestSameName(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada Lovelace"))
 		}, nil},
 		{"their invitation vanished, which says more", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+			remember(in, sent(5, "i1", -10))
 			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada Lovelace"))
 		}, nil},
 	}
