@@ -53,7 +53,7 @@ var rooms = []room{
 	},
 	{
 		dir:     "internal/org",
-		modules: []string{"golang.org/x/net/idna"},
+		modules: []string{"golang.org/x/net/idna", "golang.org/x/text/unicode/norm"},
 	},
 	{
 		dir:     "internal/roster",
@@ -118,7 +118,7 @@ var rooms = []room{
 	{
 		// The use cases: no printing, and nothing of the command line.
 		dir:     "internal/reconcile",
-		std:     []string{"context", "errors", "fmt", "io/fs", "time"},
+		std:     []string{"context", "errors", "fmt", "io/fs", "slices", "time"},
 		project: []string{"internal/apply", "internal/ledger", "internal/org", "internal/plan", "internal/roster", "internal/state"},
 	},
 	{

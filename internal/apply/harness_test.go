@@ -81,6 +81,8 @@ type with struct {
 	concurrency int
 	rate        float64
 	reinvite    []string
+	only        []string
+	resend      []string
 	inviteLeft  bool
 	key         string
 	ctx         context.Context
@@ -162,12 +164,11 @@ func (c *company) apply(w with) outcome {
 		}
 		return snapshot, err
 	}
-	var reinvite []org.Address
-	for _, who := range w.reinvite {
-		reinvite = append(reinvite, org.MustParseAddress(who))
-	}
 	decide := func(s org.Snapshot, m org.Memory) plan.Plan {
-		return plan.Compute(plan.Input{Roster: &c.roster, Snapshot: s, Memory: m, InviteLeft: w.inviteLeft, Reinvite: reinvite})
+		return plan.Compute(plan.Input{
+			Roster: &c.roster, Snapshot: s, Memory: m, InviteLeft: w.inviteLeft,
+			Reinvite: addresses(w.reinvite), Only: addresses(w.only), Resend: addresses(w.resend),
+		})
 	}
 	snapshot, p, err := apply.Look(ctx, read, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })
 	if err != nil {
@@ -191,6 +192,14 @@ func (c *company) apply(w with) outcome {
 		Snapshot: snapshot, ReadInvitations: client.Invitations,
 	})
 	return outcome{Result: result, plan: p}
+}
+
+func addresses(texts []string) []org.Address {
+	var list []org.Address
+	for _, text := range texts {
+		list = append(list, org.MustParseAddress(text))
+	}
+	return list
 }
 
 // unfit is why the command line carries nothing of p out; nil when it does.

@@ -323,8 +323,8 @@ func (r *referee) episode(e episode) {
 	for i := range outcomes {
 		wg.Go(func() {
 			outcomes[i] = r.apply(with{
-				concurrency: e.Concurrency, rate: e.Rate, ctx: ctx, reinvite: e.Reinvite, inviteLeft: e.InviteLeft,
-				settleWait: e.SettleWait,
+				concurrency: e.Concurrency, rate: e.Rate, ctx: ctx, reinvite: e.Reinvite, only: e.Only,
+				inviteLeft: e.InviteLeft, settleWait: e.SettleWait,
 			})
 		})
 	}

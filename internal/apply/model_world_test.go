@@ -72,6 +72,7 @@ type episode struct {
 	SettleWait  time.Duration // --settle-wait
 	WrongClock  string        // the list, or writes, whose answers tell a time that is months off; "": none
 	Reinvite    []string      // --reinvite
+	Only        []string      // --only
 	InviteLeft  bool
 	Ledger      string // lost, restored, doubled, appended, future, or "": as it is
 	Hidden      string // users, suspended, both, or "": the key may read everything
@@ -195,6 +196,9 @@ func drawScript(t *rapid.T) script {
 		}
 		if e.AtOnce == 1 && rapid.IntRange(0, 5).Draw(t, "anew") == 0 {
 			e.Reinvite = []string{rapid.SampledFrom(s.People).Draw(t, "reinvite")}
+		}
+		if len(e.Reinvite) == 0 && rapid.IntRange(0, 5).Draw(t, "some only") == 0 {
+			e.Only = []string{rapid.SampledFrom(s.People).Draw(t, "only")}
 		}
 		e.InviteLeft = rapid.IntRange(0, 5).Draw(t, "invite left") == 0
 		if rapid.IntRange(0, 7).Draw(t, "ledger") == 0 {

@@ -108,17 +108,17 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 		return org.Invitation{}, r.sendEdit(it, r.edit(change))
 	}
 	if change.Action == plan.Reinvite && change.InvitationID != "" {
-		inv, err := r.mail(it, ledger.Resend, change.InvitationID, func(ctx context.Context) (org.Receipt, error) {
+		inv, err := r.mail(it, ledger.Resend, change, func(ctx context.Context) (org.Receipt, error) {
 			return r.opts.API.Resend(ctx, change.InvitationID, change.Email)
 		})
-		if failureOf(err) != org.Refused {
+		if failureOf(err) != org.Refused || change.Reason == plan.Requested {
 			return inv, err
 		}
 		// The documents disagree on whether a lapsed invitation can be renewed; a new one always
 		// can be sent.
 	}
 	invite := func(api func(context.Context, org.Address, bool) (org.Receipt, error)) (org.Invitation, error) {
-		return r.mail(it, ledger.Invite, change.InvitationID, func(ctx context.Context) (org.Receipt, error) {
+		return r.mail(it, ledger.Invite, change, func(ctx context.Context) (org.Receipt, error) {
 			return api(ctx, change.Email, *change.Detail.APIEnabled)
 		})
 	}
@@ -134,17 +134,17 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 	return inv, again
 }
 
-// mail sends one mail between its two lines in the ledger. lapsed is the invitation before it; ""
-// if there is none.
+// mail sends one mail of change between its two lines in the ledger.
 func (r *run) mail(
-	it *item, action ledger.Action, lapsed string, send func(context.Context) (org.Receipt, error),
+	it *item, action ledger.Action, change plan.Change, send func(context.Context) (org.Receipt, error),
 ) (org.Invitation, error) {
-	key, renews := it.Email.Key(), ""
+	key, lapsed := it.Email.Key(), change.InvitationID // the invitation before it; "" if there is none
+	intend := func() error { return r.opts.Ledger.Intend(action, key, "") }
 	if action == ledger.Resend {
-		renews = lapsed
+		intend = func() error { return r.opts.Ledger.IntendRenewal(key, lapsed, change.Detail.Expires) }
 	}
 	gated := r.gate()
-	if err := r.opts.Ledger.Intend(action, key, renews); err != nil {
+	if err := intend(); err != nil {
 		return org.Invitation{}, err
 	}
 	receipt, err := send(gated)

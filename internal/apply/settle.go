@@ -360,7 +360,8 @@ func (r *run) found(it *item, notices []plan.Notice) {
 			it.InvitationID = n.InvitationID
 		case plan.Unsettled:
 			return // nothing would be done if it were known, but it is not known
-		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp, plan.RefusedMail, plan.EndedSoon:
+		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp, plan.RefusedMail, plan.EndedSoon,
+			plan.NotYet:
 			r.conclude(it, Failed, it.Err)
 			return
 		default:

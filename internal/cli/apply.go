@@ -30,6 +30,9 @@ asks for that. On a terminal it shows the plan and asks first, unless --yes is
 given; elsewhere, as in cron, it does not ask. Run it as often as you like: nobody
 is mailed twice.
 
+--only limits the run to the people it names. --resend sends a pending invitation
+again. If --resend or --reinvite sends nothing, a notice says why.
+
 With a PLANFILE from 'orgsync plan --out' it applies exactly that plan or nothing:
 if a new plan, made with the same flags, is different, it shows the difference and
 exits.`,
@@ -38,6 +41,8 @@ exits.`,
 		Example: `  orgsync apply
   orgsync apply --yes --output json
   orgsync apply plan.json
+  orgsync apply --only ada@example.com
+  orgsync apply --resend ada@example.com
   orgsync apply --reinvite ada@example.com
   orgsync apply --sandbox --roster users.example.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -48,6 +53,10 @@ exits.`,
 			}
 			if len(args) > 1 {
 				return fmt.Errorf("apply needs at most one PLANFILE, but also got %q", args[1])
+			}
+			if len(args) == 1 && len(a.only) > 0 {
+				return errors.New("--only cannot be used with a PLANFILE: give it to 'orgsync plan --out', which saves the " +
+					"selected changes alone")
 			}
 			return nil
 		},
@@ -200,6 +209,7 @@ func (a *app) resultError(r apply.Result) error {
 	unsettled, notInvited := 0, 0
 	for _, n := range r.Notices {
 		switch {
+		case n.NotSelected:
 		case n.Kind == plan.Unsettled:
 			unsettled++
 		case n.Kind != plan.UnknownAccess && n.Holds():

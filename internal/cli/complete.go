@@ -30,9 +30,11 @@ func completeFiles(most int, extensions ...string) cobra.CompletionFunc {
 	}
 }
 
-// completePeople offers the addresses in the roster, except those of people given already. It
+// completePeople offers the addresses in the roster, except those of people in named or args, which were given already. It
 // offers nothing when the roster cannot be read: completion is no place for its problems.
-func (a *app) completePeople(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+func (a *app) completePeople(
+	cmd *cobra.Command, named []org.Address, args []string, begun string,
+) ([]string, cobra.ShellCompDirective) {
 	if f := cmd.Flags().Lookup("roster"); !f.Changed {
 		_ = setFlagFromEnvironment(f, a.getenv)
 	}
@@ -45,7 +47,7 @@ func (a *app) completePeople(cmd *cobra.Command, args []string, begun string) ([
 	for _, p := range r.People {
 		addresses := p.Addresses()
 		given := func(who org.Address) bool {
-			return slices.ContainsFunc(a.reinvite, who.Equal) ||
+			return slices.ContainsFunc(named, who.Equal) ||
 				slices.ContainsFunc(args, func(arg string) bool { return strings.EqualFold(arg, who.String()) })
 		}
 		if slices.ContainsFunc(addresses, given) {

@@ -90,7 +90,7 @@ func (a *app) openRosterState(ctx context.Context, r *roster.Roster) (*backend.B
 // rules returns the flags that change what a plan decides.
 func (a *app) rules() reconcile.Rules {
 	return reconcile.Rules{
-		InviteLeft: a.inviteLeft, Reinvite: a.reinvite,
+		InviteLeft: a.inviteLeft, Reinvite: a.reinvite, Resend: a.resend, Only: a.only,
 		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals, MaxRevokes: a.maxRevokes,
 	}
 }

@@ -160,6 +160,9 @@ func (a *app) hint(err error) string {
 		return "nothing was sent; fix the roster and run again ('orgsync validate' checks everything that can be checked " +
 			"without a key)"
 	}
+	if is[*plan.UnknownNameError](err) {
+		return stepHints[stepFindPerson]
+	}
 	if is[*plan.NeedsError](err) {
 		return "give the key's user the permission iam.user.*, or remove this from the roster"
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -19,21 +20,38 @@ func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 }
 
 // loadRoster reads the roster that the flags name, for a command that then reads the organization.
-// People given by --reinvite must be in it. A simulation ignores its pin.
+// People given by --reinvite and --resend must be in it and, where --only is given, among those. A simulation ignores its
+// pin.
 func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	r, err := readRoster(ctx, a.rosters...)
 	if err != nil {
 		return nil, err
 	}
-	for _, who := range a.reinvite {
-		if r.Find(who) == nil {
-			return nil, fmt.Errorf("--reinvite: %w", errNotInRoster(r, who))
-		}
+	if err := a.checkNamed(r, "--reinvite", a.reinvite); err != nil {
+		return nil, err
+	}
+	if err := a.checkNamed(r, "--resend", a.resend); err != nil {
+		return nil, err
 	}
 	if a.sandbox.on {
 		r.Organization = "" // a pin guards real organizations, and the simulated one is not one of them
 	}
 	return r, nil
+}
+
+// checkNamed returns an error if a flag names somebody who is not in r, or whom --only leaves out.
+func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) error {
+	for _, who := range people {
+		p := r.Find(who)
+		if p == nil {
+			return fmt.Errorf("%s: %w", flag, errNotInRoster(r, who))
+		}
+		selected := func(only org.Address) bool { return slices.ContainsFunc(p.Addresses(), only.Equal) }
+		if len(a.only) > 0 && !slices.ContainsFunc(a.only, selected) {
+			return fmt.Errorf("%s names %s, and --only leaves them out: name them with --only too", flag, who)
+		}
+	}
+	return nil
 }
 
 // errNotInRoster returns the error that the roster has no person with the address who, with a

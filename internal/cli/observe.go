@@ -183,7 +183,7 @@ func (a *app) logChange(c apply.ChangeResult) {
 var warnKinds = map[plan.NoticeKind]bool{
 	plan.GaveUp: true, plan.NeedsAttention: true, plan.Unsettled: true, plan.Limit: true, plan.SelfUnseen: true,
 	plan.ProtectedUnseen:   true,
-	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.RefusedMail: true, plan.Flapping: true,
+	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.SameName: true, plan.RefusedMail: true, plan.Flapping: true,
 	plan.UnknownAccess:  true,
 	plan.PinUnconfirmed: true, plan.NewLedger: true,
 }
@@ -195,7 +195,7 @@ func (a *app) logNotices(notices []plan.Notice) {
 	}
 	for _, n := range notices {
 		level := slog.LevelInfo
-		if warnKinds[n.Kind] {
+		if warnKinds[n.Kind] && !n.NotSelected {
 			level = slog.LevelWarn
 		}
 		attrs := []any{"kind", n.Kind}

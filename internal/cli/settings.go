@@ -38,7 +38,7 @@ type settings struct {
 	detailedExitCode        bool
 	maxInvites, maxRemovals *int // nil to use the roster's
 	maxRevokes              *int // nil to use the roster's
-	reinvite                []org.Address
+	reinvite, resend, only  []org.Address
 	inviteLeft              bool
 	yes                     bool
 	lockTimeout             time.Duration
@@ -152,15 +152,21 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 		"maximum number of people suspended or removed in one run (default from the roster)")
 	f.Var(optionalIntFlag(&a.maxRevokes), "max-revokes",
 		"maximum number of changes in one run that take access from members (default from the roster)")
-	f.Var(newSliceFlag(&a.reinvite, "email", parseAddress), "reinvite",
-		"invite this person again, counting their mails from zero; repeatable")
-	markWithoutEnvironment(f, "reinvite")
-	_ = cmd.RegisterFlagCompletionFunc("reinvite", func(cmd *cobra.Command, _ []string, begun string) ([]string,
-		cobra.ShellCompDirective) {
-		return a.completePeople(cmd, nil, begun)
-	})
+	a.addPeopleFlag(cmd, &a.only, "only", "only make changes to this person; repeatable")
+	a.addPeopleFlag(cmd, &a.resend, "resend", "send this person's pending invitation again; repeatable")
+	a.addPeopleFlag(cmd, &a.reinvite, "reinvite", "invite this person again, counting their mails from zero; repeatable")
 	a.addMetricsFlag(cmd)
 	addBoolFlag(f, &a.inviteLeft, "invite-left", "invite people again who joined once and have left")
+}
+
+// addPeopleFlag adds a flag that names people for one run.
+func (a *app) addPeopleFlag(cmd *cobra.Command, to *[]org.Address, name, usage string) {
+	cmd.Flags().Var(newSliceFlag(to, "email", parseAddress), name, usage)
+	markWithoutEnvironment(cmd.Flags(), name)
+	_ = cmd.RegisterFlagCompletionFunc(name, func(cmd *cobra.Command, _ []string, begun string) ([]string,
+		cobra.ShellCompDirective) {
+		return a.completePeople(cmd, *to, nil, begun)
+	})
 }
 
 // noArguments returns an error when there are arguments. It suggests what is probably meant: a file

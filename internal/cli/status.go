@@ -60,7 +60,9 @@ job summary.`,
   orgsync status --watch --timeout 2h
   orgsync status --output html > status.html
   orgsync status --output markdown >> "$GITHUB_STEP_SUMMARY"`,
-		ValidArgsFunction: a.completePeople,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			return a.completePeople(cmd, nil, args, begun)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.watch && (a.output == "html" || a.output == "markdown") {
 				return &usageError{cmd.CommandPath(), watchFormatError(a.output)}

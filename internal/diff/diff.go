@@ -39,6 +39,9 @@ type Person struct {
 	// Fields has the differences; for Added everything that the entry or the defaults set, for
 	// Removed nothing.
 	Fields []Field
+	// SameName is the address of a removed person who has the name of this one, who was added, or an address that is spelled
+	// alike: perhaps they are one person. The zero Address: there is none.
+	SameName org.Address
 }
 
 // FieldName names a field by the key that the roster uses.
@@ -55,6 +58,7 @@ const (
 	Roles      FieldName = "roles"
 	Policies   FieldName = "policies"
 	Aliases    FieldName = "aliases"
+	From       FieldName = "from"
 	Until      FieldName = "until"
 	External   FieldName = "external"
 	Name       FieldName = "name"
@@ -125,6 +129,7 @@ func Compare(before, after *roster.Roster) Difference {
 	d := Difference{Settings: compareSettings(before, after), Unlisted: after.Settings.Unlisted}
 	matches := matchPeople(before.People, after.People)
 	isMatched := make(map[*roster.Person]bool)
+	var removed map[string]*roster.Person // by what a person is recognised by; made for the first one who was added
 	for i := range after.People {
 		current, previous := &after.People[i], matches[i]
 		isMatched[previous] = true
@@ -136,6 +141,12 @@ func Compare(before, after *roster.Roster) Difference {
 				p.Fields[i].Managing = nil // all access of a new person is new
 			}
 			p.Fields = slices.DeleteFunc(p.Fields, func(f Field) bool { return f.Name == Name })
+			if removed == nil {
+				removed = indexRemoved(before.People, matches)
+			}
+			if other := findSame(removed, current); other != nil {
+				p.SameName = other.Email
+			}
 		default:
 			p.Fields = compareFields(previous, current)
 			if len(p.Fields) == 0 {
@@ -163,6 +174,42 @@ func Compare(before, after *roster.Roster) Difference {
 		)
 	})
 	return d
+}
+
+// indexRemoved returns the people of before who match nobody, by what a person is recognised by. The first in the roster
+// counts.
+func indexRemoved(before []roster.Person, matches []*roster.Person) map[string]*roster.Person {
+	isMatched := make(map[*roster.Person]bool, len(matches))
+	for _, p := range matches {
+		isMatched[p] = true
+	}
+	removed := make(map[string]*roster.Person)
+	for i := range before {
+		p := &before[i]
+		if isMatched[p] {
+			continue
+		}
+		for _, own := range p.Addresses() {
+			for _, key := range roster.SameKeys(p.Name, own) {
+				if removed[key] == nil {
+					removed[key] = p
+				}
+			}
+		}
+	}
+	return removed
+}
+
+// findSame returns the removed person who may be p; nil if there is none.
+func findSame(removed map[string]*roster.Person, p *roster.Person) *roster.Person {
+	for _, own := range p.Addresses() {
+		for _, key := range roster.SameKeys(p.Name, own) {
+			if other := removed[key]; other != nil {
+				return other
+			}
+		}
+	}
+	return nil
 }
 
 // matchPeople returns, for each person of after, the matching person of before, or nil. No person
@@ -223,6 +270,7 @@ func compareFields(before, after *roster.Person) []Field {
 			add(Field{Name: Spelling, From: before.Aliases[i].String(), To: alias.String()})
 		}
 	}
+	add(Field{Name: From, From: formatDate(before.From), To: formatDate(after.From)})
 	add(Field{Name: Until, From: formatDate(before.Until), To: formatDate(after.Until)})
 	add(Field{Name: External, From: formatTrue(before.External), To: formatTrue(after.External)})
 	add(Field{Name: Name, From: before.Name, To: after.Name})

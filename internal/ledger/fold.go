@@ -217,7 +217,7 @@ func (f *replayer) addMail(p *person, e Entry) {
 	if e.Outcome == "" {
 		m := &mail{Mail: org.Mail{
 			Email: e.Email, Resend: e.Action == Resend, InvitationID: e.InvitationID,
-			Sequence: f.lines, Lost: true, LostAt: math.MaxInt, At: e.Time,
+			RenewedFrom: e.Expires, Sequence: f.lines, Lost: true, LostAt: math.MaxInt, At: e.Time,
 		}}
 		p.mails = append(p.mails, m)
 		p.unlisted = 0

@@ -206,6 +206,12 @@ func (l *Ledger) Intend(action Action, email, invitationID string) error {
 	return l.append(Entry{Email: email, Action: action, InvitationID: invitationID})
 }
 
+// IntendRenewal records that invitationID is about to be sent again, as [Ledger.Intend] with [Resend]. expires is when it
+// expires by now, if it is still valid; else zero.
+func (l *Ledger) IntendRenewal(email, invitationID string, expires time.Time) error {
+	return l.append(Entry{Email: email, Action: Resend, InvitationID: invitationID, Expires: expires})
+}
+
 // Conclude records how the mail ended that was intended last for this address, and what its answer
 // said about the invitation; the zero Invitation means nothing. action is what was done: the server
 // may have renewed an invitation though a new one was asked for. message is what the API said when

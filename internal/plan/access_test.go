@@ -291,7 +291,7 @@ func TestLeaving(t *testing.T) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
 			in.Roster.People[2].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
 			in.Memory.People["eve@example.com"] = org.Recollection{Joined: true}
-		}, []string{}},
+		}, []string{"ends_soon eve@example.com 2026-06-10"}},
 		{"never service users", func(in *plan.Input) { in.Snapshot.Users[4].Service = true }, []string{}},
 		{"never the key's own user", func(in *plan.Input) { in.Snapshot.Self = org.MustParseAddress("Eve@example.com") }, []string{"remove owner@example.com unlisted"}},
 		{"nobody when the key's own user is not known", func(in *plan.Input) { in.Snapshot.Self = org.Address{} }, []string{

@@ -18,6 +18,11 @@ type Input struct {
 	InviteLeft bool
 	// Reinvite are people whose mails are counted from zero, by address or alias.
 	Reinvite []org.Address
+	// Resend are people of the roster whose pending invitation is sent again, by address or alias.
+	Resend []org.Address
+	// Only are the people whom the changes are limited to, by an address of the roster or that of an unlisted user or
+	// invitation; empty: everybody.
+	Only []org.Address
 	// MaxInvites, MaxRemovals and MaxRevokes take the place of the roster's limits; nil leaves those.
 	MaxInvites, MaxRemovals, MaxRevokes *int
 }
@@ -46,6 +51,9 @@ func Compute(in Input) Plan {
 		c := &w.people[i]
 		v.reset()
 		w.decideMembership(c, &v)
+		w.noteNotMailed(c, &v)
+		w.noteEndsSoon(c, &v)
+		w.noteSameName(c, &v)
 		w.decideAccess(c, cat, &v)
 		p.add(v)
 		if c.ended {
@@ -58,6 +66,7 @@ func Compute(in Input) Plan {
 		p.Notices = append(p.Notices, Notice{Kind: NewLedger})
 	}
 	p.Facts = append(p.Facts, w.noLongerListed()...)
+	w.selectNamed(&p)
 	p.trimEmpty()
 	p.sort()
 	if err := p.CheckLimits(); err != nil {
@@ -121,6 +130,7 @@ func (p *Plan) sort() {
 		)
 	}
 	slices.SortFunc(p.Changes, byPerson)
+	slices.SortFunc(p.NotSelected, byPerson)
 	slices.SortFunc(p.Held, byPerson)
 	slices.SortFunc(p.Ungrantable, byPerson)
 	slices.SortFunc(p.Notices, func(a, b Notice) int {

@@ -24,7 +24,7 @@ const (
 )
 
 // holdMail takes the mail to c back, if one was decided, where it should wait for a person or for a day, and says why.
-// --reinvite overrides all of this: a person asked for the mail by name.
+// --reinvite overrides all of this: a person asked for the mail by name. --only overrides the last two, which wait for a day.
 func (w *index) holdMail(c *person, v *decision) {
 	if len(v.changes) == 0 || c.roundsReset {
 		return
@@ -35,14 +35,33 @@ func (w *index) holdMail(c *person, v *decision) {
 		last := c.memory.Removals[len(c.memory.Removals)-1]
 		v.note(c, Notice{Kind: Flapping, Since: last.At, Text: last.Roster})
 	case w.notePossibleAlias(c, v, time.Time{}):
-	case !c.Until.IsZero() && now.Add(org.InvitationLife).After(c.Until.AddDate(0, 0, 1)):
+	case !c.only && !c.Until.IsZero() && now.Add(org.InvitationLife).After(c.EndsAt()):
 		v.note(c, Notice{Kind: EndedSoon, Text: c.Until.Format(time.DateOnly)})
-	case c.memory.Refusals >= refusalsInARow && now.Sub(c.memory.RefusedAt) < retryRefused-tolerance:
+	case !c.only && c.memory.Refusals >= refusalsInARow && now.Sub(c.memory.RefusedAt) < retryRefused-tolerance:
 		v.note(c, Notice{Kind: RefusedMail, Since: c.memory.RefusedAt, Text: c.memory.RefusedText})
 	default:
 		return
 	}
 	v.changes = v.changes[:0]
+}
+
+// waitForFirstDay takes the mail to c back, if one was decided or is held, and says so, as long as c's first day is to come.
+// Nothing overrides this but another day in the roster.
+func (w *index) waitForFirstDay(c *person, v *decision) bool {
+	if !c.NotYet(w.in.Snapshot.Now) || len(v.changes) == 0 && !slices.ContainsFunc(v.notices, Notice.Holds) {
+		return false
+	}
+	v.changes = v.changes[:0]
+	v.notices = slices.DeleteFunc(v.notices, Notice.Holds)
+	v.note(c, Notice{Kind: NotYet, Text: c.From.Format(time.DateOnly)})
+	return true
+}
+
+// noteEndsSoon says that c's last day comes, unless c is not invited because of it.
+func (w *index) noteEndsSoon(c *person, v *decision) {
+	if c.EndsSoon(w.in.Snapshot.Now) && !slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == EndedSoon }) {
+		v.note(c, Notice{Kind: EndsSoon, Text: c.Until.Format(time.DateOnly)})
+	}
 }
 
 // isFlapping reports whether orgsync removed c twice within a few days, and lately: another roster does not list them.

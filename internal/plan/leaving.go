@@ -47,7 +47,7 @@ func (w *index) decideUnlisted(p *Plan) {
 		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}
 		c := w.endedAs(u)
 		if c != nil {
-			n.Source, n.Since = c.At.Source(), c.Until.AddDate(0, 0, 1)
+			n.Source, n.Since = c.At.Source(), c.EndsAt()
 			change.Source = n.Source
 		}
 		switch {
@@ -58,7 +58,7 @@ func (w *index) decideUnlisted(p *Plan) {
 			p.Notices = append(p.Notices, n)
 			mayBeUnseen = true
 		case policy == roster.UnlistedSuspend && u.Suspended:
-		case c == nil && w.waitsForRemoval(u, &n):
+		case c == nil && !w.isNamed(u) && w.waitsForRemoval(u, &n):
 			p.Notices = append(p.Notices, n)
 		case policy == roster.UnlistedRemove:
 			change.Action = Remove

@@ -76,6 +76,7 @@ func (w *index) decideMembership(c *person, v *decision) {
 		for _, older := range live[:len(live)-1] {
 			v.note(c, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: w.lapse(c, older)})
 		}
+		w.decideResend(c, v, newest, unsettled != nil)
 		return
 	}
 	if m := c.unseenMail(); m != nil && !w.lapsed(m.Lapses()) {
@@ -88,7 +89,9 @@ func (w *index) decideMembership(c *person, v *decision) {
 		return
 	}
 	w.decideAfterExpiry(c, v)
-	w.holdMail(c, v)
+	if !w.waitForFirstDay(c, v) {
+		w.holdMail(c, v)
+	}
 	if unsettled != nil {
 		// What would be done stays known, so that apply can do it as soon as it is sure that nothing went out.
 		v.notices = nil

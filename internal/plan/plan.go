@@ -49,6 +49,8 @@ const (
 	MoreAccess Reason = "extra_access"
 	// NotListed: in the organization, but not in the roster.
 	NotListed Reason = "unlisted"
+	// Requested: --resend asked for the mail of a pending invitation again.
+	Requested Reason = "requested"
 )
 
 // Detail is what a change sends beyond the person. Which fields are set depends on the action.
@@ -60,6 +62,8 @@ type Detail struct {
 	Name, ID string
 	// Membership is what the API calls a membership that is revoked.
 	Membership string
+	// Expires is when the pending invitation that is sent again expires by now; zero when unknown. Only with Requested.
+	Expires time.Time
 }
 
 // Change is one thing to do to one person.
@@ -130,9 +134,19 @@ const (
 	NewLedger NoticeKind = "new_ledger"
 	// EndedSoon: this person is not invited because the invitation would outlive their last day; Text is that day.
 	EndedSoon NoticeKind = "ended_soon"
+	// NotYet: this person is not invited before their first day; Text is that day.
+	NotYet NoticeKind = "not_yet"
+	// EndsSoon: this person's last day is at most seven days away; Text is that day.
+	EndsSoon NoticeKind = "ends_soon"
+	// SameName: this person may be an unlisted user, or have an unlisted invitation: they have the same name, or an address
+	// that is spelled alike. Text is that address, or several.
+	SameName NoticeKind = "same_name"
 	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users of whom nothing is
 	// known are only reported.
 	UnlistedKept NoticeKind = "unlisted_kept"
+	// NotMailed: --reinvite or --resend names this person, and the plan has no mail for them; Text is the cause, one of the
+	// NotMailed constants.
+	NotMailed NoticeKind = "not_mailed"
 	// Limit: apply would refuse this plan.
 	Limit NoticeKind = "limit"
 )
@@ -141,7 +155,7 @@ const (
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen, SuspendedUnseen,
 	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias, RefusedMail, Flapping,
-	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, UnlistedKept, Limit,
+	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, SameName, UnlistedKept, NotMailed, Limit,
 }
 
 // Notice is something that a person should know and orgsync does not change.
@@ -170,10 +184,15 @@ type Notice struct {
 	// Text is what cannot be told in the fields above: the server's own word for a status, the numbers of a limit, the
 	// name of a stranger. It is data.
 	Text string
+	// NotSelected is true when --only names other people. Such a notice does not count for exit codes.
+	NotSelected bool
 }
 
 // Holds reports whether n says that something the roster asks for is not done until a person acts or more is known.
 func (n Notice) Holds() bool {
+	if n.NotSelected {
+		return false
+	}
 	switch n.Kind {
 	case Unsettled, UnknownMembership, Flapping:
 		return true
@@ -197,6 +216,14 @@ type Plan struct {
 	Notices []Notice
 	// Held are the changes that unsettled people would need if they were not mailed; never part of Changes, in the same order.
 	Held []Change
+	// Only are the addresses that --only named, sorted; nil: everybody is selected. Resend and Reinvite are those of the flags
+	// of these names, sorted.
+	Only, Resend, Reinvite []org.Address
+	// NotSelected are the changes to people whom --only does not name, in the order of Changes. They are never part of
+	// Changes, and no limit counts them.
+	NotSelected []Change
+	// UnknownNames are the addresses of Only that nobody has.
+	UnknownNames []UnknownName
 	// Facts are what a run that holds the ledger should remember, sorted by address.
 	Facts []org.Fact
 	// Unchanged counts the people of the roster who have no change.

@@ -23,6 +23,8 @@ type Saved struct {
 	// Changes and Held are those of the plan.
 	Changes []Change
 	Held    []Change
+	// Only, Resend and Reinvite are those of the plan: a fresh one is made with them.
+	Only, Resend, Reinvite []org.Address
 }
 
 // Fingerprint is that of the plan that was saved.
@@ -38,6 +40,9 @@ type savedPlan struct {
 	Organization  savedOrg      `json:"organization"`
 	Changes       []savedChange `json:"changes"`
 	Held          []savedChange `json:"held"`
+	Only          []string      `json:"only,omitempty"`
+	Resend        []string      `json:"resend,omitempty"`
+	Reinvite      []string      `json:"reinvite,omitempty"`
 }
 
 type savedOrg struct {
@@ -63,6 +68,7 @@ func (p Plan) Save() ([]byte, error) {
 	doc := savedPlan{
 		FormatVersion: savedVersion, Fingerprint: p.Fingerprint(), Made: p.Now,
 		Organization: savedOrg{p.Organization.ID, p.Organization.Name}, Changes: []savedChange{}, Held: []savedChange{},
+		Only: spellings(p.Only), Resend: spellings(p.Resend), Reinvite: spellings(p.Reinvite),
 	}
 	for _, c := range p.Changes {
 		doc.Changes = append(doc.Changes, save(c))
@@ -75,6 +81,14 @@ func (p Plan) Save() ([]byte, error) {
 		return nil, fmt.Errorf("encode the plan: %w", err)
 	}
 	return append(data, '\n'), nil
+}
+
+func spellings(list []org.Address) []string {
+	var texts []string
+	for _, a := range list {
+		texts = append(texts, a.String())
+	}
+	return texts
 }
 
 func save(c Change) savedChange {
@@ -111,6 +125,18 @@ func ReadSaved(data []byte) (Saved, error) {
 			*list.to = append(*list.to, change)
 		}
 	}
+	for _, list := range []struct {
+		from []string
+		to   *[]org.Address
+	}{{doc.Only, &s.Only}, {doc.Resend, &s.Resend}, {doc.Reinvite, &s.Reinvite}} {
+		for _, text := range list.from {
+			a, err := org.ParseAddress(text)
+			if err != nil {
+				return Saved{}, fmt.Errorf("%q in it: %w", text, err)
+			}
+			*list.to = append(*list.to, a)
+		}
+	}
 	if s.Fingerprint() != doc.Fingerprint {
 		return Saved{}, errors.New("its changes do not give its fingerprint: it was edited, or is damaged")
 	}
@@ -118,7 +144,7 @@ func ReadSaved(data []byte) (Saved, error) {
 }
 
 // reasons are those that a plan gives.
-var reasons = []Reason{NotInvited, Expired, ListedAgain, APIAccessDiffers, MissingAccess, MoreAccess, NotListed}
+var reasons = []Reason{NotInvited, Expired, ListedAgain, APIAccessDiffers, MissingAccess, MoreAccess, NotListed, Requested}
 
 func restore(c savedChange) (Change, error) {
 	switch {

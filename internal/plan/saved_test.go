@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -19,7 +20,11 @@ var mails = cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.St
 func TestSavedComesBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		p := plan.Compute(anyInput(t))
+		in := anyInput(t)
+		named := []org.Address{org.MustParseAddress("Ada@example.com"), org.MustParseAddress("eve@example.com")}
+		in.Only = rapid.SampledFrom([][]org.Address{nil, named}).Draw(t, "only")
+		in.Resend = rapid.SampledFrom([][]org.Address{nil, named}).Draw(t, "resend")
+		p := plan.Compute(in)
 		data, err := p.Save()
 		if err != nil {
 			t.Fatal(err)
@@ -30,10 +35,11 @@ func TestSavedComesBack(t *testing.T) {
 		}
 		for _, list := range [][]plan.Change{p.Changes, p.Held} {
 			for i := range list {
-				list[i].Detail.Membership = ""
+				list[i].Detail.Membership, list[i].Detail.Expires = "", time.Time{}
 			}
 		}
-		want := plan.Saved{Organization: p.Organization, Made: p.Now, Changes: p.Changes, Held: p.Held}
+		want := plan.Saved{Organization: p.Organization, Made: p.Now, Changes: p.Changes, Held: p.Held,
+			Only: p.Only, Resend: p.Resend, Reinvite: p.Reinvite}
 		if d := cmp.Diff(want, s, mails); d != "" {
 			t.Errorf("-want +got:\n%s", d)
 		}

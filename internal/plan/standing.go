@@ -44,6 +44,8 @@ type Standing struct {
 	// Ended is true when the person's last day is over: then they count as unlisted. State is member or suspended for who is in
 	// the organization all the same, else not_invited.
 	Ended bool
+	// From is the person's first day, as midnight UTC at its beginning; zero: it has none.
+	From time.Time
 	// Until is the person's last day, as midnight UTC at its beginning; zero: no end.
 	Until time.Time
 	// InvitationID is that of the invitation that counts; "" when there is none.
@@ -98,7 +100,7 @@ func Standings(in Input) []Standing {
 			c.user = overdue[c]
 		}
 		s := Standing{
-			Email: c.Email, Name: c.Name, Source: c.At.Source(), Ended: c.ended, Until: c.Until, State: v.state(c), UserID: userID(c),
+			Email: c.Email, Name: c.Name, Source: c.At.Source(), Ended: c.ended, From: c.From, Until: c.Until, State: v.state(c), UserID: userID(c),
 		}
 		if c.user == nil { // what members got was answered
 			s.Rounds, s.FirstMail = c.rounds()
@@ -152,7 +154,7 @@ func (v *decision) state(c *person) State {
 			return StateLeft
 		case NeedsAttention, UnknownMembership, PossibleAlias, Flapping, RefusedMail:
 			return StateNeedsAttention
-		case EndedSoon:
+		case EndedSoon, NotYet:
 			return StateNotInvited
 		default: // does not tell where they stand
 		}

@@ -41,6 +41,8 @@ type index struct {
 	sees visibility
 	// mayBeAliases are the unlisted users who may be somebody of the roster; nil before newcomers was asked.
 	mayBeAliases []*org.User
+	// unlistedBySame are the unlisted addresses by what a person is recognised by; nil before noteSameName asked.
+	unlistedBySame map[string][]unlistedAddress
 	// maybeUnderOtherAddress is the first person who may be a member under an address that nobody
 	// knows: they were mailed and the list shows nothing of it, or they accepted and match no user.
 	// maybeAccepted is the first who may be, if the list forgets accepted invitations. nil: nobody.
@@ -55,6 +57,8 @@ type person struct {
 	ended bool
 	// roundsReset is true when --reinvite names the person.
 	roundsReset bool
+	// resend and only are true when the flags of these names name the person.
+	resend, only bool
 	// service is the service user who has the person's address; nil when there is none, as there should be.
 	service *org.User
 	// user is nil for people who are not in the organization, as far as can be seen.
@@ -111,6 +115,16 @@ func newIndex(in Input) *index {
 	for _, a := range in.Reinvite {
 		if c := w.byKey[a.Key()]; c != nil {
 			c.roundsReset = true
+		}
+	}
+	for _, a := range in.Resend {
+		if c := w.byKey[a.Key()]; c != nil {
+			c.resend = true
+		}
+	}
+	for _, a := range in.Only {
+		if c := w.byKey[a.Key()]; c != nil {
+			c.only = true
 		}
 	}
 	w.assignRows()

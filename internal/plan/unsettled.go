@@ -131,6 +131,9 @@ func (c *person) rowOf(m org.Mail) *org.Invitation {
 			continue // nor was there anything to answer yet
 		}
 		lapses := row.Lapses()
+		if !m.RenewedFrom.IsZero() && !lapses.After(m.RenewedFrom) {
+			continue // it was still valid when it was to be renewed, and its date is the same
+		}
 		undated := lapses.IsZero() && row.Status == org.StatusPending && own == nil && !m.Resend
 		if undated || lapses.After(m.At) {
 			return row
@@ -184,5 +187,5 @@ func lastVisible(memory org.Memory, rows []org.Invitation) org.Mail {
 // by being there. A renewed one was there before, so only its new expiration date shows it.
 func shows(row org.Invitation, m org.Mail) bool {
 	renewed := m.Resend || !row.Created.IsZero() && row.Created.Before(m.At.Add(-org.SettleAfter))
-	return !renewed || m.Expires.After(m.At) && !row.Expires.Before(m.Expires)
+	return !renewed || m.Expires.After(m.At) && m.Expires.After(m.RenewedFrom) && !row.Expires.Before(m.Expires)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
@@ -43,10 +44,13 @@ type ApplyOptions struct {
 // Apply takes the lock, decides and carries the plan out. A plan that is refused gives a result in which every change is
 // skipped, and Stopped is why. The error is that there is no plan.
 func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.Result, error) {
+	if o.Saved != nil {
+		s.opts.Rules.addSaved(o.Saved)
+	}
 	var shown *plan.Plan
 	if o.Asks {
 		d, err := s.Plan(ctx)
-		if err != nil {
+		if err != nil && (o.Saved == nil || !errors.As(err, new(*plan.UnknownNameError))) { // see below
 			return plan.Plan{}, apply.Result{}, err
 		}
 		if stopped := o.refuse(ctx, d); stopped != nil {
@@ -67,6 +71,9 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	})
 	if err == nil {
 		err = p.Err()
+	}
+	if err == nil && o.Saved == nil { // a person whom a saved plan names may be gone since; then it is out of date
+		err = p.CheckNames()
 	}
 	switch {
 	case err != nil && shown == nil:
@@ -115,6 +122,13 @@ func (s *Session) release(book *ledger.Ledger) {
 	if err := book.Close(); err != nil && !errors.As(err, new(*state.LostError)) {
 		s.warn([]string{"the lock was not released, so the next run may have to wait for it: " + err.Error()})
 	}
+}
+
+// addSaved adds the people whom the flags of a saved plan named.
+func (r *Rules) addSaved(saved *plan.Saved) {
+	r.Only = saved.Only
+	r.Resend = slices.Concat(r.Resend, saved.Resend)
+	r.Reinvite = slices.Concat(r.Reinvite, saved.Reinvite)
 }
 
 // checkRefused returns why p is refused before the first write; nil when it is not.

@@ -39,9 +39,9 @@ type Provider interface {
 
 // Rules are what a run decides by, beside the roster.
 type Rules struct {
-	// InviteLeft and Reinvite are those of [plan.Input].
-	InviteLeft bool
-	Reinvite   []org.Address
+	// InviteLeft, Reinvite, Resend and Only are those of [plan.Input].
+	InviteLeft             bool
+	Reinvite, Resend, Only []org.Address
 	// MaxInvites, MaxRemovals and MaxRevokes take the place of the roster's limits; nil leaves those.
 	MaxInvites, MaxRemovals, MaxRevokes *int
 }
@@ -172,7 +172,8 @@ func (s *Session) warn(texts []string) {
 func (s *Session) input(snapshot org.Snapshot, memory org.Memory) plan.Input {
 	rules := s.opts.Rules
 	return plan.Input{
-		Roster: s.opts.Roster, Snapshot: snapshot, Memory: memory, InviteLeft: rules.InviteLeft, Reinvite: rules.Reinvite,
+		Roster: s.opts.Roster, Snapshot: snapshot, Memory: memory, InviteLeft: rules.InviteLeft,
+		Reinvite: rules.Reinvite, Resend: rules.Resend, Only: rules.Only,
 		MaxInvites: rules.MaxInvites, MaxRemovals: rules.MaxRemovals, MaxRevokes: rules.MaxRevokes,
 	}
 }
@@ -183,8 +184,8 @@ type Decision struct {
 	Plan  plan.Plan
 }
 
-// Plan reads the organization and decides. The error is a *[plan.NeedsError] or a *[roster.ProblemsError] where the plan must
-// not be carried out whatever else it holds.
+// Plan reads the organization and decides. The error is a *[plan.NeedsError], a *[roster.ProblemsError] or a
+// *[plan.UnknownNameError] where the plan must not be carried out whatever else it holds.
 func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {
@@ -196,7 +197,10 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	if err != nil {
 		return Decision{}, WithCause(ctx, err)
 	}
-	return Decision{s.input(snapshot, memory), p}, p.Err()
+	if err = p.Err(); err == nil {
+		err = p.CheckNames()
+	}
+	return Decision{s.input(snapshot, memory), p}, err
 }
 
 // Draft reads everything and drafts a roster of the people who are not in the session's.

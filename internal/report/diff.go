@@ -156,6 +156,9 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy, escape escaper) s
 	for i, f := range p.Fields {
 		words[i] = fieldText(f, p.Kind, escape)
 	}
+	if other := escape(p.SameName.String(), addressWidth); other != "" {
+		words = append(words, sameNameText(other))
+	}
 	return strings.Join(words, "; ")
 }
 
@@ -177,6 +180,9 @@ func fieldText(f diff.Field, kind diff.Kind, escape escaper) string {
 		return "written " + to + " instead of " + from
 	case diff.APIEnabled:
 		return apiAccessText(f, kind)
+	case diff.From:
+		return textForChange(from, to, "not invited before "+to, "invited at once (was from "+from+")",
+			"not invited before "+to+" instead of "+from)
 	case diff.Until:
 		return textForChange(from, to, "until "+to, "no longer ends (was until "+from+")", "until "+to+" instead of "+from)
 	case diff.External:

@@ -24,6 +24,8 @@ type personDiff struct {
 	Name   *string   `json:"name"`
 	Source string    `json:"source"`
 	Fields []field   `json:"fields"`
+	// SameName is left out when there is none.
+	SameName string `json:"same_name,omitempty"`
 }
 
 type field struct {
@@ -65,7 +67,8 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 		doc.Settings = append(doc.Settings, setting{newField(f), f.Loosens})
 	}
 	for _, p := range d.People {
-		one := personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source, Fields: []field{}}
+		one := personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source, Fields: []field{},
+			SameName: p.SameName.String()}
 		for _, f := range p.Fields {
 			one.Fields = append(one.Fields, newField(f))
 		}

@@ -41,8 +41,8 @@ func manyDiffer() diff.Difference {
 		People: []diff.Person{
 			{Kind: diff.Added, Email: address("ada@example.com"), Name: "Ada Lovelace", Source: "users.yaml:12", Fields: []diff.Field{
 				{Name: diff.APIEnabled, To: "true"}, {Name: diff.Groups, Added: []string{"everyone", "platform"}}, {Name: diff.Roles, Added: []string{"deployer"}},
-				{Name: diff.Until, To: "2030-03-31"}, {Name: diff.External, To: "true"}, {Name: diff.Note, To: "contractor, ticket 123"}}},
-			{Kind: diff.Added, Email: address("alan@example.com"), Source: "users.yaml:14", Fields: []diff.Field{{Name: diff.APIEnabled, To: "false"}}},
+				{Name: diff.From, To: "2029-01-04"}, {Name: diff.Until, To: "2030-03-31"}, {Name: diff.External, To: "true"}, {Name: diff.Note, To: "contractor, ticket 123"}}},
+			{Kind: diff.Added, Email: address("alan@example.com"), Source: "users.yaml:14", SameName: address("al.an@example.com"), Fields: []diff.Field{{Name: diff.APIEnabled, To: "false"}}},
 			{Kind: diff.Added, Email: address("amy@example.com"), Source: "users.yaml:15", Fields: []diff.Field{{Name: diff.Roles}}},
 			{Kind: diff.Removed, Email: address("bob@example.com"), Name: "Bob \u202eB.", Source: "users.yaml:9"},
 			{Kind: diff.Changed, Email: address("cleo@new.example"), Source: "users.yaml:20", Fields: []diff.Field{
@@ -50,9 +50,9 @@ func manyDiffer() diff.Difference {
 			{Kind: diff.Changed, Email: address("dan@example.com"), Source: "users.yaml:22", Fields: []diff.Field{
 				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Removed: []string{"legacy"}, Added: []string{"platform"}},
 				{Name: diff.Roles, Managing: &no, Removed: []string{"deployer"}}, {Name: diff.Policies, Managing: &yes},
-				{Name: diff.Until, From: "2030-03-31", To: "2031-03-31"}, {Name: diff.Name, From: "Dan", To: "Daniel"}, {Name: diff.Note, From: "old"}}},
+				{Name: diff.From, From: "2029-01-04", To: "2029-02-01"}, {Name: diff.Until, From: "2030-03-31", To: "2031-03-31"}, {Name: diff.Name, From: "Dan", To: "Daniel"}, {Name: diff.Note, From: "old"}}},
 			{Kind: diff.Changed, Email: address("eve@example.com"), Source: "users.yaml:25", Fields: []diff.Field{
-				{Name: diff.APIEnabled, From: "false", To: "true"}, {Name: diff.Until, From: "2030-03-31"}, {Name: diff.External, From: "true"}}},
+				{Name: diff.APIEnabled, From: "false", To: "true"}, {Name: diff.From, From: "2029-01-04"}, {Name: diff.Until, From: "2030-03-31"}, {Name: diff.External, From: "true"}}},
 			{Kind: diff.Changed, Email: address("fay@example.com"), Source: "users.yaml:27", Fields: []diff.Field{
 				{Name: diff.APIEnabled, To: "true", Managing: &yes}, {Name: diff.Groups, Added: []string{"everyone"}, Managing: &yes}}},
 			{Kind: diff.Changed, Email: address("gil@example.com"), Source: "users.yaml:29", Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", Managing: &no}}},

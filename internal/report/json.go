@@ -29,6 +29,8 @@ type document struct {
 	Roster        rosterSummary `json:"roster"`
 	Fingerprint   string        `json:"fingerprint"`
 	Changes       []change      `json:"changes"`
+	Only          []string      `json:"only,omitempty"`
+	NotSelected   []change      `json:"not_selected,omitempty"`
 	Notices       []notice      `json:"notices"`
 	Summary       summary       `json:"summary"`
 	Error         *failure      `json:"error,omitempty"`
@@ -82,6 +84,7 @@ type notice struct {
 	RemovalAfter *string         `json:"removal_after,omitempty"`
 	AccessID     string          `json:"access_id,omitempty"`
 	Places       []string        `json:"places,omitempty"`
+	NotSelected  bool            `json:"not_selected,omitempty"`
 }
 
 type summary struct {
@@ -206,7 +209,14 @@ func newDocument(run Run, p plan.Plan, notices []plan.Notice) document {
 			Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
 			Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
 			Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID, Places: places(n),
+			NotSelected: n.NotSelected,
 		})
+	}
+	for _, c := range p.NotSelected {
+		d.NotSelected = append(d.NotSelected, newChange(c))
+	}
+	for _, a := range p.Only {
+		d.Only = append(d.Only, a.String())
 	}
 	return d
 }

@@ -43,7 +43,10 @@ func PlanMarkdown(w io.Writer, p plan.Plan) error {
 			code(c.Source, addressWidth)))
 	}
 	head := heading("orgsync plan", planSummary(p), p.Organization)
-	blocks := append(changeTables(tables, "why", "entry"), noticesBlock(p.Notices, p.Now))
+	if s := notSelectedText(p, code); s != "" {
+		head += "\n" + s + "\n"
+	}
+	blocks := append(changeTables(tables, "why", "entry"), noticesBlock(selectedNotices(p.Notices), p.Now))
 	return writeMarkdown(w, head, blocks, "")
 }
 
@@ -63,14 +66,16 @@ func ApplyMarkdown(w io.Writer, p plan.Plan, r apply.Result) error {
 			outcomeText(c, r.Stopped, code)))
 	}
 	head := heading("orgsync apply", resultSummary(p, r), p.Organization)
-	if s := stopText(r, code); s != "" {
-		head += "\n" + s + "\n"
+	for _, s := range []string{notSelectedText(p, code), stopText(r, code)} {
+		if s != "" {
+			head += "\n" + s + "\n"
+		}
 	}
 	var tail strings.Builder
 	for _, next := range nextSteps(r) {
 		fmt.Fprintf(&tail, "\n%s\n", next)
 	}
-	return writeMarkdown(w, head, append(changeTables(tables, "outcome", "why"), noticesBlock(r.Notices, p.Now)),
+	return writeMarkdown(w, head, append(changeTables(tables, "outcome", "why"), noticesBlock(selectedNotices(r.Notices), p.Now)),
 		tail.String())
 }
 

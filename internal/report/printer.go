@@ -29,6 +29,13 @@ func (p *printer) line(s string) {
 // paragraph writes a sentence, folded to the width of the window.
 func (p *printer) paragraph(s string) { p.wrapped("", s) }
 
+// optionalParagraph writes a sentence, or nothing for "".
+func (p *printer) optionalParagraph(s string) {
+	if s != "" {
+		p.paragraph(s)
+	}
+}
+
 // wrapped writes text with an indent, folded to the width of the window. Lines after the first are
 // indented two columns more.
 func (p *printer) wrapped(indent, text string) {

@@ -263,6 +263,9 @@ func (p Person) facts(now time.Time, escape escaper) []fact {
 		}
 		add("expires", about+formatDeadline(p.Expires, now))
 	}
+	if !p.From.IsZero() {
+		add("first day", p.From.Format(time.DateOnly))
+	}
 	if !p.Until.IsZero() {
 		add("last day", p.Until.Format(time.DateOnly))
 	}

@@ -27,6 +27,7 @@ type statusPerson struct {
 	Missing      []string      `json:"missing"`
 	Ended        bool          `json:"ended,omitempty"`
 	Estimated    bool          `json:"expires_estimated,omitempty"`
+	From         string        `json:"from,omitempty"`
 	Until        string        `json:"until,omitempty"`
 	Verified     *verification `json:"verified,omitempty"`
 	History      []event       `json:"history,omitempty"`
@@ -59,6 +60,9 @@ func StatusJSON(w io.Writer, s Status) error {
 			Policies: orEmpty(p.Policies), APIEnabled: p.APIEnabled, Source: p.Source, Name: orNull(p.Name),
 			Wanted: orEmpty(p.Wanted), Missing: orEmpty(p.Missing),
 			Ended: p.Ended, Estimated: p.ExpiresEstimated,
+		}
+		if !p.From.IsZero() {
+			out.From = p.From.Format(time.DateOnly)
 		}
 		if !p.Until.IsZero() {
 			out.Until = p.Until.Format(time.DateOnly)

@@ -18,8 +18,9 @@ import (
 func PlanText(w io.Writer, p plan.Plan, width int, colored bool) error {
 	out := newPrinter(w, width, colored)
 	out.sectionFor(p.Organization, changeRows(p.Changes), 2)
-	out.notices(p.Notices, p.Now)
+	out.notices(selectedNotices(p.Notices), p.Now)
 	out.paragraph(planSummary(p))
+	out.optionalParagraph(notSelectedText(p, Clean))
 	return out.flush()
 }
 
@@ -64,7 +65,8 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 
 // ApplyText writes the result of applying p for a person to read: every change with its outcome
 // and, when it is not done, what went wrong; then the notices, one line that sums up, and what to
-// do next. Pending people are only counted: an hourly run does not need to name them every hour.
+// do next. Pending people are only counted, and days that come are left out: an hourly run does not
+// need to name them every hour.
 // The error is w's.
 func ApplyText(w io.Writer, p plan.Plan, r apply.Result, width int, colored bool) error {
 	out := newPrinter(w, width, colored)
@@ -74,13 +76,13 @@ func ApplyText(w io.Writer, p plan.Plan, r apply.Result, width int, colored bool
 			cell{text: outcomeText(c, r.Stopped, Clean)}))
 	}
 	out.sectionFor(p.Organization, rows, 3)
-	out.notices(slices.DeleteFunc(slices.Clone(r.Notices), func(n plan.Notice) bool {
-		return isWaiting(n) || n.Kind == plan.Limit // the error of the run says it already
+	out.notices(slices.DeleteFunc(slices.Clone(selectedNotices(r.Notices)), func(n plan.Notice) bool {
+		// The error of the run says its limit already.
+		return isWaiting(n) || n.Kind == plan.NotYet || n.Kind == plan.EndsSoon || n.Kind == plan.Limit
 	}), p.Now)
 	out.paragraph(resultSummary(p, r))
-	if s := stopText(r, Clean); s != "" {
-		out.paragraph(s)
-	}
+	out.optionalParagraph(notSelectedText(p, Clean))
+	out.optionalParagraph(stopText(r, Clean))
 	for _, next := range nextSteps(r) {
 		out.paragraph(next)
 	}
@@ -176,8 +178,11 @@ func isWaiting(n plan.Notice) bool { return n.Kind == plan.Waiting }
 // needsAction reports whether somebody should look at n or act on it. A pending person needs
 // nobody, nor does a limit of what the key can list.
 func needsAction(n plan.Notice) bool {
+	if n.NotSelected {
+		return false
+	}
 	switch n.Kind {
-	case plan.Waiting, plan.MembersUnseen, plan.SuspendedUnseen:
+	case plan.Waiting, plan.NotYet, plan.EndsSoon, plan.MembersUnseen, plan.SuspendedUnseen:
 		return false
 	default:
 		return true
@@ -204,7 +209,7 @@ func byUrgency(notices []plan.Notice) []plan.Notice {
 // urgency is the order in which notices are shown. A kind that is missing here comes first.
 var urgency = []plan.NoticeKind{
 	plan.Limit, plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.ProtectedUnseen, plan.UnlistedKept,
-	plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
+	plan.SameName, plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
 	plan.Left, plan.SuspendedUser, plan.DuplicateInvitation, plan.Unlisted, plan.OtherAddress, plan.ExtraAccess,
-	plan.Waiting,
+	plan.NotMailed, plan.EndsSoon, plan.NotYet, plan.Waiting,
 }

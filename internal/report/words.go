@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,8 @@ func reasonText(c plan.Change, escape escaper) string {
 			return "the roster gives API access"
 		}
 		return "the roster gives no API access"
+	case plan.Requested:
+		return "requested with --resend"
 	case plan.MissingAccess:
 		return "lacks the " + access
 	case plan.MoreAccess:
@@ -180,13 +183,77 @@ func noticeText(n plan.Notice, now time.Time, escape escaper) string {
 	case plan.EndedSoon:
 		return fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; "+
 			"to invite them: --reinvite %s", who, said, who)
+	case plan.NotYet:
+		return who + " is not invited before " + said + ", their first day"
+	case plan.EndsSoon:
+		return fmt.Sprintf("the last day of %s is %s: from the next day on they count as not in the roster", who, said)
+	case plan.SameName:
+		return who + " " + sameNameText(said)
 	case plan.UnlistedKept:
 		return who + " may have joined under an address that is not in the roster: " +
 			"until this is settled, people who are not in the roster are only reported"
+	case plan.NotMailed:
+		return who + " gets no mail: " + notMailedText(n, now, who, said)
 	case plan.Limit:
 		return "apply would refuse this: " + said
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who, strings.ReplaceAll(string(n.Kind), "_", " "), said))
+}
+
+// sameNameText returns what to do about a new person who may be the same as somebody with the address other.
+func sameNameText(other string) string {
+	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to their entry",
+		other, other)
+}
+
+// notMailedText returns why --reinvite or --resend sends nothing to who, and what to do about it. said is the text of n; both
+// are escaped.
+func notMailedText(n plan.Notice, now time.Time, who, said string) string {
+	switch n.Text {
+	case plan.NotMailedMember:
+		return "they are a member already"
+	case plan.NotMailedEnded:
+		return "their last day has passed"
+	case plan.NotMailedPending:
+		until := ""
+		if !n.Expires.IsZero() {
+			until = " until " + formatDeadline(n.Expires, now)
+		}
+		return fmt.Sprintf("they can still accept their invitation%s; to send it again now: --resend %s", until, who)
+	case plan.NotMailedRecently:
+		return fmt.Sprintf("their last mail was sent%s; the next one can be sent 15 minutes later", atText(n.Since))
+	case plan.NotMailedUnsettled:
+		return fmt.Sprintf("a mail may have been sent%s, but the answer was lost; try again 15 minutes later", atText(n.Since))
+	case plan.NotMailedNotListed:
+		return "their invitation is not listed, so it cannot be sent again; if they did not accept it, a new one is sent " +
+			"when it has expired"
+	case plan.NotMailedOtherAddress:
+		return "their invitation was sent to another of their addresses; a new one is sent when it has expired"
+	}
+	return said
+}
+
+// notSelectedText returns a sentence about the changes that --only leaves out; "" when there are none.
+func notSelectedText(p plan.Plan, escape escaper) string {
+	if len(p.NotSelected) == 0 {
+		return ""
+	}
+	var people []string
+	for _, c := range p.NotSelected {
+		if who := c.Email.String(); len(people) == 0 || people[len(people)-1] != who {
+			people = append(people, who)
+		}
+	}
+	return fmt.Sprintf("Not selected: %s, for %s.", pluralize(len(p.NotSelected), "change", "changes"),
+		summarizeList(people, escape))
+}
+
+// selectedNotices returns the notices that are not about people whom --only leaves out.
+func selectedNotices(notices []plan.Notice) []plan.Notice {
+	if !slices.ContainsFunc(notices, func(n plan.Notice) bool { return n.NotSelected }) {
+		return notices
+	}
+	return slices.DeleteFunc(slices.Clone(notices), func(n plan.Notice) bool { return n.NotSelected })
 }
 
 // placesText returns the first places in the roster that n is about.

@@ -3,6 +3,7 @@ package roster
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -155,7 +156,8 @@ func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
 // decodePerson reads an entry of users or, with the keys in s, the defaults. It returns the keys
 // that are present.
 func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) map[string]bool {
-	return d.decodeMapping(n, s, func(k *key, _, v *yaml.Node) {
+	var fromAt Position
+	present := d.decodeMapping(n, s, func(k *key, _, v *yaml.Node) {
 		switch k.name {
 		case "email":
 			p.Email = d.decodePersonAddress(v)
@@ -171,6 +173,8 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) map[string]b
 			p.Note = d.decodeText(k, v)
 		case "external":
 			p.External = d.decodeBool(k, v)
+		case "from":
+			p.From, fromAt = d.decodeDate(k, v), d.position(v)
 		case "until":
 			p.Until = d.decodeDate(k, v)
 		case "api_enabled":
@@ -184,6 +188,11 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) map[string]b
 			p.Policies = d.decodeRefs(k, v)
 		}
 	})
+	if !p.Until.IsZero() && p.From.After(p.Until) {
+		d.problems = append(d.problems, Problem{fromAt, fmt.Sprintf(`"from" is %s, which is after "until", %s`,
+			p.From.Format(time.DateOnly), p.Until.Format(time.DateOnly))})
+	}
+	return present
 }
 
 // finish checks what needs all files, and merges the defaults into each person.

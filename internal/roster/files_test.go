@@ -98,6 +98,7 @@ func asJSON(t *testing.T, r *Roster) string {
 		At, Email, Key          string
 		Aliases                 []string
 		Name, Note, Until       string
+		From                    string `json:",omitempty"`
 		External                bool
 		APIEnabled              *bool
 		Groups, Roles, Policies []string
@@ -122,11 +123,14 @@ func asJSON(t *testing.T, r *Roster) string {
 	}
 	var people []person
 	for _, p := range r.People {
-		until := ""
+		from, until := "", ""
+		if !p.From.IsZero() {
+			from = p.From.String()
+		}
 		if !p.Until.IsZero() {
 			until = p.Until.String()
 		}
-		people = append(people, person{p.At.String(), p.Email.String(), p.Email.Key(), addresses(p.Aliases), p.Name, p.Note, until,
+		people = append(people, person{p.At.String(), p.Email.String(), p.Email.Key(), addresses(p.Aliases), p.Name, p.Note, until, from,
 			p.External, p.APIEnabled, refs(p.Groups), refs(p.Roles), refs(p.Policies)})
 	}
 	settings := r.Settings

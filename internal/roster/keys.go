@@ -115,6 +115,8 @@ var (
 	}, accessKeys, []key{
 		{name: "aliases", kind: addressesKind, max: MaxAliases, description: "Other addresses that the same person " +
 			"may register with."},
+		{name: "from", kind: dateKind,
+			description: "The first day of the membership, as in 2027-01-04. The person is not invited before that day (UTC)."},
 		{name: "until", kind: dateKind,
 			description: "The last day of the membership, as in 2027-03-31. From the next day (UTC) the person counts " +
 				"as unlisted."},

@@ -104,6 +104,9 @@ type Person struct {
 	Note    string
 	// External is true if the address is intentionally outside the allowed domains.
 	External bool
+	// From is the first day of the membership, as midnight UTC at its beginning; zero means that it
+	// has begun.
+	From time.Time
 	// Until is the last day of the membership, as midnight UTC at its beginning; zero means no
 	// end.
 	Until time.Time
@@ -134,12 +137,6 @@ func (p *Person) Refs(kind org.Kind) []Ref {
 	default:
 		return p.Policies
 	}
-}
-
-// Ended reports whether the last day of p is over at now. From the next day, in UTC, p counts as
-// unlisted.
-func (p *Person) Ended(now time.Time) bool {
-	return !p.Until.IsZero() && !now.Before(p.Until.AddDate(0, 0, 1))
 }
 
 // Compare returns a negative number, 0 or a positive number if p is before, at or after other, by

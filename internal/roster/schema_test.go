@@ -55,6 +55,7 @@ var schemaAccepts = map[string]string{
 	"duplicate-alias-own-address":            manyPlaces,
 	"duplicate-alias-then-person":            manyPlaces,
 	"duplicate-person":                       manyPlaces,
+	"from-after-until":                       manyPlaces,
 	"duplicate-person-alias":                 manyPlaces,
 	"duplicate-person-three-times":           manyPlaces,
 	"settings-after-users":                   manyPlaces,

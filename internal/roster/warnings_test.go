@@ -30,6 +30,14 @@ func TestWarnings(t *testing.T) {
 		{"yesterday", remove + "users:\n  - {email: ada@example.com, until: 2026-11-27}\n  - {email: Bob@example.com, until: 2001-01-01}\n",
 			"users.yaml:4:5: the last day of ada@example.com was 2026-11-27: the person counts as unlisted\n" +
 				"users.yaml:5:5: the last day of Bob@example.com was 2001-01-01: the person counts as unlisted"},
+		{"look-alikes", "users:\n  - {email: ad\u0430@example.com, aliases: [\"jose\u0301@example.com\"]}\n",
+			"users.yaml:2:5: ad\u0430@example.com mixes Latin and Cyrillic letters (U+0430): check that it is the address you mean\n" +
+				"users.yaml:2:5: jose\u0301@example.com has a letter and its accent as two characters, so it is not equal to the " +
+				"address with one: check that it is the address you mean"},
+		{"one mailbox at Google", "users:\n  - {email: a.da@gmail.com, aliases: [ada@googlemail.com]}\n  - email: bob@gmail.com\n" +
+			"  - {email: ada@example.com, aliases: [ada+x@googlemail.com]}\n",
+			"users.yaml:4:5: ada+x@googlemail.com is the same mailbox as a.da@gmail.com, who is listed at users.yaml:2: one person " +
+				"needs one entry, with the other address as an alias"},
 		{"both", "users:\n  - {email: ada@example.com, until: 2001-01-01}\n",
 			`users.yaml:2:5: the last day of ada@example.com has no effect: settings.unlisted is "report", so people ` +
 				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access` + "\n" +

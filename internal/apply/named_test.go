@@ -1,0 +1,264 @@
+package apply_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// The histories of this file are runs that a person makes for somebody: with --only and --resend.
+
+const resendPath = "/v2/invitation/{id}/resend"
+
+// ledgerLines are the actions and outcomes in the ledger about one person, as "resend sent".
+func (c *company) ledgerLines(who string) []string {
+	c.t.Helper()
+	content, err := c.store.Read(c.t.Context())
+	must(c.t, err)
+	field := func(line, name string) string {
+		_, rest, found := strings.Cut(line, `"`+name+`":"`)
+		value, _, _ := strings.Cut(rest, `"`)
+		if !found {
+			return ""
+		}
+		return value
+	}
+	var lines []string
+	for line := range strings.Lines(string(content)) {
+		if field(line, "email") == who {
+			lines = append(lines, strings.TrimSpace(field(line, "action")+" "+field(line, "outcome")))
+		}
+	}
+	return lines
+}
+
+// expectResends fails the test unless somebody got so many mails in all, the last of them with the invitation sent again.
+func (c *company) expectResends(who string, want int) {
+	c.t.Helper()
+	mails := c.Mails()[who]
+	if len(mails) != want || want > 1 && !mails[want-1].Resend {
+		c.t.Errorf("%s: %s has the mails %v, want %d", c.Now().Format("Jan 2 15:04"), who, mails, want)
+	}
+}
+
+// TestOnlyDoesExactlyThat: of a plan with invitations, removals and access to give, a run with --only does what it names, exits
+// 0 whatever the others need, and learns about everybody.
+func TestOnlyDoesExactlyThat(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{}, ada, "bob@example.com", "cyd@example.com", "dee@example.com")
+		c.roster.Settings.Unlisted, c.roster.Settings.MaxInvites, c.roster.Settings.MaxRemovals = roster.UnlistedRemove, 1, 1
+		c.join(mallory, zoe, "dee@example.com")
+		c.expect(c.run(with{}), 4, ada, "nothing") // three mails, and one run may do one
+
+		o := c.run(with{only: []string{"Ada@Example.com", mallory}})
+		var did []string
+		for _, ch := range o.Changes {
+			did = append(did, string(ch.Action)+" "+ch.Email.String()+" "+string(ch.Outcome))
+		}
+		if d := cmp.Diff([]string{"invite ada@example.com done", "remove mallory@example.com done"}, did); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+		if o.exit() != 0 || len(o.plan.NotSelected) != 2 {
+			t.Errorf("exit code %d, not selected: %v", o.exit(), o.plan.NotSelected)
+		}
+		if c.user(mallory) != nil || c.user(zoe) == nil {
+			t.Error("mallory stays, or zoe is gone")
+		}
+		for who, want := range map[string]int{ada: 1, "bob@example.com": 0, "cyd@example.com": 0} {
+			c.expectMails(who, want)
+		}
+		if lines := c.ledgerLines("dee@example.com"); !slices.Contains(lines, "joined") {
+			t.Errorf("nothing is learnt about dee: %v", lines)
+		}
+		if lines := c.ledgerLines(zoe); !slices.Contains(lines, "unlisted_user") {
+			t.Errorf("nothing is learnt about zoe: %v", lines)
+		}
+	})
+}
+
+// TestOnlyBesidePeopleWhoAreHeld: an unsettled mail of somebody else neither counts nor is touched, and is settled later.
+func TestOnlyBesidePeopleWhoAreHeld(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{ListLag: 10 * time.Minute}, ada)
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		if o := c.run(with{settleWait: leaveToLaterRun}); o.exit() != 3 {
+			t.Errorf("exit code %d", o.exit())
+		}
+		c.list(ada, "bob@example.com")
+		o := c.run(with{only: []string{"bob@example.com"}})
+		c.expect(o, 0, "bob@example.com", "invite done")
+		must(t, c.Advance(20*time.Minute))
+		c.expect(c.run(with{}), 0, ada, "waiting")
+		c.expectEverybodyOnce()
+	})
+}
+
+// TestResendOnceInAWhile: the mail goes out again and counts as one; within 15 minutes no other does.
+func TestResendOnceInAWhile(t *testing.T) {
+	t.Parallel()
+	for _, id := range []sandbox.ResendID{sandbox.ResendSameID, sandbox.ResendNewID} {
+		bubble(t, func(t *testing.T) {
+			c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{ResendID: id}}, ada, "bob@example.com")
+			c.roster.Settings.ReinviteRounds = 2
+			c.run(with{})
+			resend := with{resend: []string{ada}}
+			c.expect(c.run(resend), 0, ada, "not_mailed, waiting") // invited just now
+			must(t, c.Advance(time.Hour))
+			c.expect(c.run(resend), 0, ada, "reinvite done, waiting")
+			c.expectResends(ada, 2)
+			c.expectMails("bob@example.com", 1)
+			must(t, c.Advance(14*time.Minute))
+			c.expect(c.run(resend), 0, ada, "not_mailed, waiting")
+			c.expectResends(ada, 2)
+			c.expect(c.run(with{}), 0, ada, "waiting")
+			if d := cmp.Diff([]string{"invite", "invite sent", "resend", "resend sent"}, c.ledgerLines(ada)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			must(t, c.Advance(80*time.Hour)) // it counted: there is no third
+			c.expect(c.run(with{}), 0, ada, "gave_up")
+			c.expectResends(ada, 2)
+		})
+	}
+}
+
+// TestResendAgainAfterAWhile: 15 minutes after the last mail, it goes out once more.
+func TestResendAgainAfterAWhile(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{}, ada)
+		for mails := range 3 {
+			c.run(with{resend: []string{ada}})
+			c.expectResends(ada, mails+1)
+			must(t, c.Advance(15*time.Minute))
+		}
+	})
+}
+
+// TestResendUnsettled: while it is not known whether the mail went out again, another run does not send it. The run that lost
+// the answer says so, or finds the mail by the date that moved.
+func TestResendUnsettled(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		after bool // the server acted
+		lag   time.Duration
+		wait  time.Duration
+		// what the run says, and a second one 10 minutes and a third 20 minutes later
+		first, second, third string
+		exit, mails          int
+	}{
+		{name: "sent, seen at once", after: true, first: "reinvite done, waiting", second: "not_mailed, waiting",
+			third: "reinvite done, waiting", mails: 3},
+		{name: "sent, the list lags", after: true, lag: 13 * time.Minute, first: "reinvite unknown, waiting", exit: 3,
+			second: "not_mailed, waiting", third: "reinvite done, waiting", mails: 3},
+		{name: "not sent, left to a later run", wait: leaveToLaterRun, first: "reinvite unknown, waiting", exit: 3,
+			second: "not_mailed, waiting", third: "reinvite done, waiting", mails: 2},
+		{name: "not sent, and the wait is no proof", first: "reinvite unknown, waiting", exit: 3,
+			second: "not_mailed, waiting", third: "reinvite done, waiting", mails: 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				c := newFault(t, sandbox.Options{ListLag: test.lag}, ada)
+				c.run(with{})
+				must(t, c.Advance(time.Hour))
+				began := c.Now()
+				c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultDrop, After: test.after, Times: 1})
+				resend := with{resend: []string{ada}, settleWait: test.wait}
+				c.expect(c.run(resend), test.exit, ada, test.first)
+				must(t, c.Advance(10*time.Minute-c.Now().Sub(began)))
+				c.expect(c.run(resend), 0, ada, test.second)
+				must(t, c.Advance(20*time.Minute-c.Now().Sub(began)))
+				c.expect(c.run(resend), 0, ada, test.third)
+				c.expectResends(ada, test.mails)
+			})
+		})
+	}
+}
+
+// TestResendRefused: the run says so and sends no new invitation in its place, which it does for one that expired.
+func TestResendRefused(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict} {
+		bubble(t, func(t *testing.T) {
+			c := newFault(t, sandbox.Options{}, ada)
+			c.run(with{})
+			must(t, c.Advance(time.Hour))
+			c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultStatus, Status: status})
+			posts := c.posts()
+			o := c.run(with{resend: []string{ada}})
+			c.expect(o, 3, ada, "reinvite failed, waiting")
+			c.expectMails(ada, 1)
+			if n := c.posts() - posts; n != 1 {
+				t.Errorf("HTTP %d: %d requests", status, n)
+			}
+			c.expect(c.run(with{}), 0, ada, "waiting")
+			must(t, c.Advance(80*time.Hour))
+			c.expect(c.run(with{}), 0, ada, "reinvite done")
+			c.expectMails(ada, 2)
+		})
+	}
+}
+
+// TestResendAccepted: who accepts while the run is under way is not mailed, and the answer is no failure.
+func TestResendAccepted(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{}, ada)
+		c.run(with{})
+		must(t, c.Advance(time.Hour))
+		must(t, c.Accept(ada, sandbox.AcceptOptions{}))
+		o := c.run(with{resend: []string{ada}, reinvite: []string{ada}})
+		c.expect(o, 0, ada, "not_mailed")
+		if n := o.notice(plan.NotMailed, ada); n == nil || n.Text != plan.NotMailedMember {
+			t.Errorf("%v", n)
+		}
+	})
+}
+
+// TestResendIsLimited: the mail counts for max_invites.
+func TestResendIsLimited(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{}, ada)
+		c.run(with{})
+		must(t, c.Advance(time.Hour))
+		c.roster.Settings.MaxInvites = 0
+		c.expect(c.run(with{resend: []string{ada}}), 4, ada, "nothing")
+		c.expectMails(ada, 1)
+	})
+}
+
+// TestResendKilled: a run that dies between the two lines leaves an unsettled mail, as any other does.
+func TestResendKilled(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{}, ada)
+		c.run(with{})
+		must(t, c.Advance(time.Hour))
+		c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultDrop, Times: 1})
+		c.run(with{resend: []string{ada}, settleWait: leaveToLaterRun})
+		content, err := c.store.Read(t.Context())
+		must(t, err)
+		lines := slices.Collect(strings.Lines(string(content)))
+		for len(lines) > 0 && !strings.Contains(lines[len(lines)-1], `"action":"resend","invitation_id"`) {
+			lines = lines[:len(lines)-1]
+		}
+		must(t, c.store.Replace([]byte(strings.Join(lines, ""))))
+		must(t, c.Advance(6*time.Minute))
+		c.expect(c.run(with{resend: []string{ada}}), 0, ada, "not_mailed, waiting")
+		must(t, c.Advance(20*time.Minute))
+		c.expect(c.run(with{resend: []string{ada}}), 0, ada, "reinvite done, waiting")
+		c.expectResends(ada, 2)
+	})
+}

@@ -1,0 +1,85 @@
+package org
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// eastAsian are the scripts that are written together, and with Latin letters (Unicode Technical Standard 39, 5.2, "highly
+// restrictive").
+var eastAsian = map[string]bool{"Han": true, "Hiragana": true, "Katakana": true, "Bopomofo": true, "Hangul": true}
+
+// LookAlike returns why a may be taken for another address that looks the same, as the end of a sentence that begins with the
+// address; "" if nothing says so. The part before the @ and each label of the domain are looked at by themselves.
+func (a Address) LookAlike() string {
+	if isASCII(a.key) && !strings.Contains(a.key, "xn--") {
+		return ""
+	}
+	local, domain, _ := strings.Cut(a.spelling, "@")
+	if shown, err := domains.ToUnicode(domain); err == nil {
+		domain = shown
+	}
+	for _, part := range append([]string{local}, strings.Split(domain, ".")...) {
+		if first, other, letter := mixedScripts(part); other != "" {
+			return fmt.Sprintf("mixes %s and %s letters (%U)", first, other, letter)
+		}
+	}
+	if !norm.NFC.IsNormalString(local) {
+		return "has a letter and its accent as two characters, so it is not equal to the address with one"
+	}
+	return ""
+}
+
+// mixedScripts returns two scripts that do not belong together in s, and the first letter of the second; "" if there are none.
+func mixedScripts(s string) (first, other string, letter rune) {
+	for _, r := range s {
+		script := scriptOf(r)
+		switch {
+		case script == "" || script == first || eastAsian[script] && (eastAsian[first] || first == "Latin"):
+		case first == "" || script == "Latin" && eastAsian[first]:
+			first = script
+		default:
+			return first, script, r
+		}
+	}
+	return "", "", 0
+}
+
+// scriptOf returns the script of a letter; "" for all other characters, and for letters of any script.
+func scriptOf(r rune) string {
+	if !unicode.IsLetter(r) {
+		return ""
+	}
+	if r < unicode.MaxASCII {
+		return "Latin"
+	}
+	for name, table := range unicode.Scripts {
+		if name != "Common" && name != "Inherited" && unicode.Is(table, r) {
+			return name
+		}
+	}
+	return ""
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] > unicode.MaxASCII {
+			return false
+		}
+	}
+	return true
+}
+
+// GoogleMailbox returns a key that is equal for addresses of one mailbox at Google, which ignores dots and plus-tags, and
+// takes gmail.com and googlemail.com for one (support.google.com/mail, "Dots don't matter"); "" for all other addresses.
+func (a Address) GoogleMailbox() string {
+	local, domain, _ := strings.Cut(a.key, "@")
+	if domain != "gmail.com" && domain != "googlemail.com" {
+		return ""
+	}
+	local, _, _ = strings.Cut(local, "+")
+	return strings.ReplaceAll(local, ".", "")
+}

@@ -1,0 +1,346 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// notMailed returns what a plan with one person does and says, and the cause where nobody is mailed.
+func notMailed(p plan.Plan) string {
+	for _, n := range p.Notices {
+		if n.Kind == plan.NotMailed {
+			return "not mailed: " + n.Text
+		}
+	}
+	if len(p.Changes) == 1 && p.Changes[0].Action.Mails() {
+		return fmt.Sprintf("%s %s %s", p.Changes[0].Action, p.Changes[0].Reason, p.Changes[0].InvitationID)
+	}
+	return "nothing said"
+}
+
+// TestNamedForAMail: what --resend and --reinvite do for one person, and the cause where they send nothing.
+func TestNamedForAMail(t *testing.T) {
+	t.Parallel()
+	const ada = "ada@example.com"
+	pending := func(in *plan.Input, sentAt float64) {
+		in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, sentAt)}
+	}
+	tests := []struct {
+		name             string
+		in               func(*plan.Input)
+		resend, reinvite string
+	}{
+		{"never invited", func(*plan.Input) {}, "invite not_invited ", "invite not_invited "},
+		{"pending", func(in *plan.Input) { pending(in, -1) }, "reinvite requested i1", "not mailed: pending"},
+		{"pending, by a mail of this ledger", func(in *plan.Input) {
+			pending(in, -1)
+			remember(in, sent(5, "i1", -1))
+		}, "reinvite requested i1", "not mailed: pending"},
+		{"invited 15 minutes ago", func(in *plan.Input) { pending(in, -0.25) }, "reinvite requested i1", "not mailed: pending"},
+		{"invited 14 minutes ago by hand", func(in *plan.Input) { pending(in, -14.0/60) }, "not mailed: recent_mail", "not mailed: pending"},
+		{"sent again 14 minutes ago", func(in *plan.Input) {
+			pending(in, -10)
+			m := sent(5, "i1", -14.0/60)
+			m.Resend = true
+			remember(in, m)
+		}, "not mailed: recent_mail", "not mailed: pending"},
+		{"sent again a minute ago, and the answer was lost", func(in *plan.Input) {
+			pending(in, -10)
+			m := lost(5, -1.0/60)
+			m.Resend, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
+			remember(in, sent(3, "i1", -10), m)
+		}, "not mailed: unsettled", "not mailed: pending"},
+		{"sent again 16 minutes ago, the answer was lost and the date is the same", func(in *plan.Input) {
+			pending(in, -10)
+			m := lost(5, -16.0/60)
+			m.Resend, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
+			remember(in, sent(3, "i1", -10), m)
+		}, "reinvite requested i1", "not mailed: pending"},
+		{"the mail is known and not listed", func(in *plan.Input) { remember(in, sent(5, "i1", -10)) }, "not mailed: not_listed", "not mailed: pending"},
+		{"pending at an alias", func(in *plan.Input) {
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("a@home.example")}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "a@home.example", org.StatusPending, -10)}
+		}, "not mailed: other_address", "not mailed: pending"},
+		{"expired", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -80)}
+		}, "reinvite expired i1", "reinvite expired i1"},
+		{"a member", func(in *plan.Input) { in.Snapshot.Users = append(in.Snapshot.Users, user("u1", ada)) }, "not mailed: member", "not mailed: member"},
+		{"their last day is over", func(in *plan.Input) { in.Roster.People[0].Until = hours(-48).Truncate(24 * time.Hour) }, "not mailed: ended", "not mailed: ended"},
+		{"suspended, which has a notice of its own", func(in *plan.Input) {
+			u := user("u1", ada)
+			u.Suspended = true
+			in.Snapshot.Users = append(in.Snapshot.Users, u)
+		}, "nothing said", "nothing said"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for flag, want := range map[string]string{"resend": tt.resend, "reinvite": tt.reinvite, "": "nothing said"} {
+				in := world()
+				in.Roster.People = []roster.Person{person(ada, 1)}
+				tt.in(&in)
+				who := []org.Address{org.MustParseAddress("ADA@example.com")}
+				switch flag {
+				case "resend":
+					in.Resend = who
+				case "reinvite":
+					in.Reinvite = who
+				}
+				p := plan.Compute(in)
+				got := notMailed(p)
+				if flag == "" { // nothing is said to people who did not ask
+					if slices.ContainsFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == plan.NotMailed }) {
+						t.Errorf("without a flag: %s", got)
+					}
+					continue
+				}
+				if got != want {
+					t.Errorf("--%s: %s, want %s; %v", flag, got, want, p.Notices)
+				}
+			}
+		})
+	}
+}
+
+// TestLostRenewalOfAPendingInvitation: only a later date in the list shows that the mail went out, and such a mail is a
+// witness only where the date moved.
+func TestLostRenewalOfAPendingInvitation(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		expires float64
+		want    []org.FactKind
+	}{
+		{"the date is the same", 62, nil},
+		{"the date is later", 71.9, []org.FactKind{org.FactFound}},
+	} {
+		in := world()
+		in.Roster.People = []roster.Person{person("ada@example.com", 1)}
+		m := lost(5, -0.1)
+		m.Email, m.Resend, m.InvitationID, m.RenewedFrom = "ada@example.com", true, "i1", hours(62)
+		remember(&in, sent(3, "i1", -10), m)
+		listed := row("i1", "ada@example.com", org.StatusPending, -10)
+		listed.Expires = hours(tt.expires)
+		in.Snapshot.Invitations = []org.Invitation{listed}
+		var got []org.FactKind
+		for _, f := range plan.Compute(in).Facts {
+			got = append(got, f.Kind)
+		}
+		if d := cmp.Diff(tt.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, d)
+		}
+	}
+}
+
+// TestRenewalAsWitness: that bob's invitation was sent again shows that the list is fresh only if its date moved.
+func TestRenewalAsWitness(t *testing.T) {
+	t.Parallel()
+	for moved, want := range map[bool]int{true: 0, false: 1} {
+		in := world()
+		in.Roster.People = []roster.Person{person("ada@example.com", 1), person("bob@example.com", 2)}
+		m := lost(3, -0.2)
+		m.Email = "ada@example.com"
+		remember(&in, m)
+		renewed := sent(7, "i2", -0.05)
+		renewed.Email, renewed.Resend, renewed.RenewedFrom, renewed.Expires = "bob@example.com", true, hours(62), hours(62)
+		if moved {
+			renewed.Expires = hours(71.95)
+		}
+		in.Memory.People["bob@example.com"] = org.Recollection{Mails: []org.Mail{renewed}}
+		listed := row("i2", "bob@example.com", org.StatusPending, -10)
+		listed.Expires = renewed.Expires
+		in.Snapshot.Invitations = []org.Invitation{listed}
+		if p := plan.Compute(in); len(p.Held) != want {
+			t.Errorf("moved %v: held %v, changes %v", moved, p.Held, p.Changes)
+		}
+	}
+}
+
+// TestOnly: whom --only selects, and what it overrides.
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	base := func() plan.Input {
+		in := staff()
+		in.Roster.Settings.Unlisted, in.Roster.Settings.UnlistedAfter = roster.UnlistedRemove, 24*time.Hour
+		cyd := person("cyd@example.com", 9, "cyd@home.example")
+		in.Roster.People = append(in.Roster.People, cyd, person("dee@example.com", 10))
+		in.Snapshot.Users = append(in.Snapshot.Users, user("u-x", "xena@example.com"), user("u-y", "yan@example.com"))
+		in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i-z", "zoe@example.com", org.StatusPending, -1))
+		for _, key := range []string{"yan@example.com"} { // known from a roster: no waiting
+			in.Memory.People = map[string]org.Recollection{key: {Joined: true, Unlisted: true, UserID: "u-y"}}
+		}
+		return in
+	}
+	for _, tt := range []struct {
+		name    string
+		only    []string
+		change  func(*plan.Input)
+		want    []string // changes
+		unknown []plan.UnknownName
+	}{
+		{name: "an address", only: []string{"Dee@Example.com"}, want: []string{"invite dee@example.com"}},
+		{name: "an alias", only: []string{"cyd@home.example"}, want: []string{"invite cyd@example.com"}},
+		{name: "several", only: []string{"cyd@example.com", "dee@example.com", "yan@example.com"},
+			want: []string{"invite cyd@example.com", "invite dee@example.com", "remove yan@example.com"}},
+		{name: "an unlisted user who would have to wait goes at once", only: []string{"xena@example.com"}, want: []string{"remove xena@example.com"}},
+		{name: "an unlisted invitation", only: []string{"zoe@example.com"}},
+		{name: "a member with nothing to change", only: []string{"ada@example.com"}},
+		{name: "nobody", only: []string{"dea@example.com"}, unknown: []plan.UnknownName{{org.MustParseAddress("dea@example.com"), "dee@example.com"}}},
+		{name: "an unlisted user, misspelled", only: []string{"xenia@example.com", "dee@example.com"}, want: []string{"invite dee@example.com"},
+			unknown: []plan.UnknownName{{org.MustParseAddress("xenia@example.com"), "xena@example.com"}}},
+		{name: "nobody like that", only: []string{"quentin@nowhere.example"},
+			unknown: []plan.UnknownName{{Address: org.MustParseAddress("quentin@nowhere.example")}}},
+		{name: "a last day that is over, by the roster's address", only: []string{"eve@example.com"}, want: []string{"remove evelyn@example.com"},
+			change: func(in *plan.Input) {
+				eve := person("eve@example.com", 11)
+				in.Memory.People["eve@example.com"] = org.Recollection{Joined: true, UserID: "u-e"}
+				eve.Until = hours(-48).Truncate(24 * time.Hour)
+				in.Roster.People = append(in.Roster.People, eve)
+				in.Snapshot.Users = append(in.Snapshot.Users, user("u-e", "evelyn@example.com"))
+			}},
+		{name: "the unlisted user's own address counts, not one they accepted", only: []string{"old@example.com"},
+			change: func(in *plan.Input) {
+				r := row("i-o", "old@example.com", org.StatusAccepted, -100)
+				r.Registered = org.MustParseAddress("yan@example.com")
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
+			}},
+		{name: "whose last day is near", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
+			change: func(in *plan.Input) { in.Roster.People[len(in.Roster.People)-1].Until = now.Truncate(24 * time.Hour) }},
+		{name: "who was refused today", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
+			change: func(in *plan.Input) {
+				in.Memory.People["dee@example.com"] = org.Recollection{Refusals: 3, RefusedAt: hours(-1)}
+			}},
+		{name: "who was removed twice is held all the same", only: []string{"dee@example.com"},
+			change: func(in *plan.Input) {
+				in.Memory.People["dee@example.com"] = org.Recollection{Joined: true, Removed: true, RemovedAt: hours(-2),
+					Removals: []org.Removal{{At: hours(-20)}, {At: hours(-2)}}}
+			}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := base()
+			if tt.change != nil {
+				tt.change(&in)
+			}
+			for _, who := range tt.only {
+				in.Only = append(in.Only, org.MustParseAddress(who))
+			}
+			p := plan.Compute(in)
+			var got []string
+			for _, c := range p.Changes {
+				got = append(got, fmt.Sprintf("%s %s", c.Action, c.Email))
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("changes (-want +got):\n%s", d)
+			}
+			if d := cmp.Diff(tt.unknown, p.UnknownNames, compareAddresses); d != "" {
+				t.Errorf("unknown (-want +got):\n%s", d)
+			}
+			if (p.CheckNames() != nil) != (len(tt.unknown) > 0) {
+				t.Errorf("CheckNames: %v", p.CheckNames())
+			}
+		})
+	}
+}
+
+// TestOnlyLeavesTheRest: with --only every change is either about the people it names or among those that are not selected;
+// what is learnt is the same, and nothing about the others counts.
+func TestOnlyLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyInput(t)
+		all := plan.Compute(in)
+		who := org.MustParseAddress(rapid.SampledFrom([]string{"ada", "bob", "eve"}).Draw(t, "only") + "@example.com")
+		in.Only = []org.Address{who}
+		p := plan.Compute(in)
+		about := func(list []plan.Change) []plan.Change {
+			return slices.DeleteFunc(slices.Clone(list), func(c plan.Change) bool { return !c.Email.Equal(who) })
+		}
+		if d := cmp.Diff(about(all.Changes), p.Changes, compareAddresses, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("the selected (-want +got):\n%s", d)
+		}
+		both := slices.Concat(p.Changes, p.NotSelected)
+		slices.SortStableFunc(both, func(a, b plan.Change) int { return cmpKeys(a, b) })
+		if d := cmp.Diff(all.Changes, both, compareAddresses, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("the selected and the rest (-want +got):\n%s", d)
+		}
+		if d := cmp.Diff(about(all.Held), p.Held, compareAddresses, cmpopts.EquateEmpty()); d != "" {
+			t.Fatalf("held (-want +got):\n%s", d)
+		}
+		if d := cmp.Diff(all.Facts, p.Facts, compareAddresses); d != "" {
+			t.Fatalf("facts (-want +got):\n%s", d)
+		}
+		for _, n := range p.Notices {
+			if other := !n.Email.IsZero() && !n.Email.Equal(who); other != n.NotSelected || other && n.Holds() {
+				t.Fatalf("%s of %s: not selected: %v", n.Kind, n.Email, n.NotSelected)
+			}
+		}
+	})
+}
+
+func cmpKeys(a, b plan.Change) int {
+	switch {
+	case a.Email.Key() < b.Email.Key():
+		return -1
+	case a.Email.Key() > b.Email.Key():
+		return 1
+	}
+	return 0
+}
+
+// TestOnlyAndLimits: what is not selected does not count for limits.
+func TestOnlyAndLimits(t *testing.T) {
+	t.Parallel()
+	in := world()
+	in.Roster.People = []roster.Person{person("ada@example.com", 1), person("bob@example.com", 2)}
+	one := 1
+	in.MaxInvites = &one
+	if plan.Compute(in).CheckLimits() == nil {
+		t.Fatal("two mails are within a limit of one")
+	}
+	in.Only = []org.Address{org.MustParseAddress("bob@example.com")}
+	p := plan.Compute(in)
+	if err := p.CheckLimits(); err != nil {
+		t.Error(err)
+	}
+	if slices.ContainsFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == plan.Limit }) {
+		t.Error("a notice of the limit")
+	}
+	unsettled := lost(3, -0.1)
+	unsettled.Email = "ada@example.com"
+	remember(&in, unsettled)
+	if p := plan.Compute(in); len(p.Held) > 0 || p.CheckLimits() != nil {
+		t.Errorf("held: %v, %v", p.Held, p.CheckLimits())
+	}
+	in.MaxInvites = new(int)
+	if plan.Compute(in).CheckLimits() == nil {
+		t.Error("one mail is within a limit of none")
+	}
+}
+
+// TestOnlyAndUnknownAccess: a group that the organization lacks counts if a selected person's entry names it.
+func TestOnlyAndUnknownAccess(t *testing.T) {
+	t.Parallel()
+	for who, counts := range map[string]bool{"ada@example.com": true, "bob@example.com": false} {
+		in := staff()
+		for i := range in.Roster.People {
+			in.Roster.People[i].Groups = nil
+		}
+		in.Roster.People[0].Groups = []roster.Ref{{Name: "lost", At: roster.Position{File: "users.yaml", Line: 2, Column: 3}}}
+		in.Only = []org.Address{org.MustParseAddress(who)}
+		p := plan.Compute(in)
+		if (p.CheckAccess() != nil) != counts || (len(p.Ungrantable) > 0) != counts {
+			t.Errorf("%s: %v, %v", who, p.CheckAccess(), p.Ungrantable)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// unlistedAddress is that of an unlisted user, or of an unlisted invitation that can be accepted.
+type unlistedAddress struct {
+	address org.Address
+	userID  string // "" for an invitation
+}
+
+// noteSameName says that c, who is to be invited or has an invitation, may be somebody who is in the organization or invited
+// under an address that the roster does not name: they have the same name, or an address that is spelled alike.
+func (w *index) noteSameName(c *person, v *decision) {
+	mails := func(change Change) bool { return change.Action.Mails() }
+	comes := slices.ContainsFunc(v.changes, mails) || v.held != nil || slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == Waiting })
+	said := slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == PossibleAlias })
+	if !comes || said {
+		return
+	}
+	if w.unlistedBySame == nil { // few plans need it
+		w.unlistedBySame = w.indexUnlisted()
+	}
+	if len(w.unlistedBySame) == 0 {
+		return
+	}
+	var same []unlistedAddress
+	for _, own := range c.Addresses() {
+		for _, key := range roster.SameKeys(c.Name, own) {
+			same = append(same, w.unlistedBySame[key]...)
+		}
+	}
+	if len(same) == 0 {
+		return
+	}
+	slices.SortFunc(same, func(a, b unlistedAddress) int {
+		// A user comes before an invitation of the same address.
+		return cmp.Or(cmp.Compare(a.address.Key(), b.address.Key()), -cmp.Compare(a.userID, b.userID))
+	})
+	same = slices.CompactFunc(same, func(a, b unlistedAddress) bool { return a.address.Equal(b.address) })
+	n := Notice{Kind: SameName}
+	named := make([]string, 0, maxAliasesNamed)
+	for _, other := range same[:min(len(same), maxAliasesNamed)] {
+		named = append(named, other.address.String())
+	}
+	n.Text = strings.Join(named, ", ")
+	if len(same) == 1 {
+		n.UserID = same[0].userID
+	}
+	v.note(c, n)
+}
+
+// indexUnlisted returns the unlisted users, and the unlisted invitations that can be accepted, by what a person is recognised
+// by.
+func (w *index) indexUnlisted() map[string][]unlistedAddress {
+	bySame := map[string][]unlistedAddress{}
+	add := func(name string, one unlistedAddress) {
+		for _, key := range roster.SameKeys(name, one.address) {
+			bySame[key] = append(bySame[key], one)
+		}
+	}
+	for i := range w.unlistedUsers {
+		u := &w.unlistedUsers[i]
+		if !u.Service && !u.Email.IsZero() && !w.isSelf(u) && w.endedAs(u) == nil {
+			add(u.Name, unlistedAddress{u.Email, u.ID})
+		}
+	}
+	for _, row := range w.unlistedInvitations {
+		if row.Status == org.StatusPending && !w.lapsed(row.Lapses()) && !row.Invited.IsZero() && w.byKey[row.Invited.Key()] == nil {
+			add("", unlistedAddress{address: row.Invited})
+		}
+	}
+	return bySame
+}
