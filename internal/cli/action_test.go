@@ -211,7 +211,7 @@ func TestActionText(t *testing.T) {
 	t.Parallel()
 	doc := sampleYAML(t, "../../action.yml")
 	inputs, _ := at(doc, "inputs").(map[string]any)
-	want := []string{"api-key", "args", "base", "command", "comment", "go-version", "name", "roster", "state-dir"}
+	want := []string{"api-key", "args", "base", "command", "comment", "go-version", "name", "roster", "state", "state-dir"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(inputs))); diff != "" {
 		t.Errorf("inputs (-want +got):\n%s", diff)
 	}

@@ -94,7 +94,7 @@ func understand(t *testing.T, args []string) *app {
 
 var (
 	// invocation is orgsync with a subcommand, up to what a shell ends a command with.
-	invocation = regexp.MustCompile(`(?m)(?:^|[\s/'"])orgsync["']?[ ]+((?:apply|completion|diff|doctor|import|plan|sandbox|schema|status|validate|version)\b[^\n|>&;` + "`" + `]*)`)
+	invocation = regexp.MustCompile(`(?m)(?:^|[\s/'"])orgsync["']?[ ]+((?:apply|completion|diff|doctor|fmt|history|import|init|plan|sandbox|schema|state|status|validate|version)\b[^\n|>&;` + "`" + `]*)`)
 	setting    = regexp.MustCompile(`\bORGSYNC_[A-Z_]+\b`)
 	shouting   = regexp.MustCompile(`\bVULTR_API_KEY\s*[:=]\s*(\S.*)`)
 	space      = regexp.MustCompile(`\s+#.*`)
