@@ -262,3 +262,20 @@ func TestResendKilled(t *testing.T) {
 		c.expectResends(ada, 2)
 	})
 }
+
+// TestFirstDay: nobody is invited before their first day begins, in UTC by the server's clock, whatever a flag says.
+func TestFirstDay(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{}, ada, "bob@example.com")
+		tomorrow := c.Now().UTC().Truncate(24 * time.Hour).AddDate(0, 0, 1)
+		c.roster.People[0].From = tomorrow
+		c.expect(c.run(with{}), 0, ada, "not_yet")
+		c.expect(c.run(with{only: []string{ada}, reinvite: []string{ada}}), 0, ada, "not_yet")
+		must(t, c.Advance(tomorrow.Sub(c.Now())-2*time.Second))
+		c.expect(c.run(with{}), 0, ada, "not_yet")
+		must(t, c.Advance(3*time.Second))
+		c.expect(c.run(with{}), 0, ada, "invite done")
+		c.expectEverybodyOnce()
+	})
+}
