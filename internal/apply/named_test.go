@@ -210,7 +210,7 @@ func TestResendRefused(t *testing.T) {
 	}
 }
 
-// TestResendAccepted: who accepts while the run is under way is not mailed, and the answer is no failure.
+// TestResendAccepted: a person who has accepted is not mailed, and a notice says why.
 func TestResendAccepted(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
