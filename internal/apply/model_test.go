@@ -34,8 +34,12 @@ type referee struct {
 	// anew are the times from when the rounds of a person are counted, and owed the time until when
 	// the server may act on a mail that was asked for before: that one is none of the new rounds.
 	anew map[string]time.Time
-	owed time.Time
-	out  map[string]bool
+	// singled are those whom --only named.
+	singled map[string]bool
+	// asked are the times in which --resend named a person, from the beginning of a run to the end of what the server did late.
+	asked map[string][][2]time.Time
+	owed  time.Time
+	out   map[string]bool
 	// known are those who accepted with another address what this tool had mailed them, and lost tells
 	// whether a ledger was, or an old copy restored.
 	known map[string]bool
@@ -290,6 +294,9 @@ func (r *referee) episode(e episode) {
 	for _, d := range e.Deeds {
 		r.deed(d)
 	}
+	for _, who := range e.Only {
+		r.singled[who] = true
+	}
 	r.choose(e.Other)
 	for _, f := range append(hiding(e.Hidden, e.HiddenBy), e.Faults...) {
 		r.AddFault(f)
@@ -317,13 +324,13 @@ func (r *referee) episode(e episode) {
 		}
 		return nil
 	}
-	perPerson := r.Mails()
+	perPerson, began := r.Mails(), r.Now()
 	outcomes := make([]outcome, e.AtOnce)
 	var wg sync.WaitGroup
 	for i := range outcomes {
 		wg.Go(func() {
 			outcomes[i] = r.apply(with{
-				concurrency: e.Concurrency, rate: e.Rate, ctx: ctx, reinvite: e.Reinvite, only: e.Only,
+				concurrency: e.Concurrency, rate: e.Rate, ctx: ctx, reinvite: e.Reinvite, only: e.Only, resend: e.Resend,
 				inviteLeft: e.InviteLeft, settleWait: e.SettleWait,
 			})
 		})
@@ -335,6 +342,9 @@ func (r *referee) episode(e episode) {
 	}
 	for _, f := range e.Faults {
 		lateBy = max(lateBy, f.Late)
+	}
+	for _, who := range e.Resend {
+		r.asked[who] = append(r.asked[who], [2]time.Time{began, r.Now().Add(lateBy)})
 	}
 	if until := r.Now().Add(lateBy); lateBy > 0 && until.After(r.owed) {
 		r.owed = until
@@ -416,6 +426,9 @@ func (r *referee) compare(o outcome, before map[string][]sandbox.Mail) {
 		sent := len(after[who]) - len(before[who])
 		switch change.Outcome {
 		case apply.Done:
+			if sent == 0 && change.Reason == plan.Requested && change.Requests > 0 && !r.isUser(who) {
+				r.fault("(c) the invitation of %s is reported as sent again, and was not", who)
+			}
 			if sent == 0 && !r.isIn(who) {
 				r.fault("(c) %s is reported as done, and was neither mailed nor invited nor in", who)
 			}
@@ -467,7 +480,8 @@ func (r *referee) isUser(who string) bool {
 	})
 }
 
-// mails holds (a): never two mails within one life of an invitation, and never more than the rounds.
+// mails holds (a): never two mails within one life of an invitation, and never more than the rounds, but for those that --resend
+// asked for, of which there are never two within 15 minutes.
 func (r *referee) mails() {
 	for who, mails := range r.Mails() {
 		rounds := 0
@@ -476,14 +490,18 @@ func (r *referee) mails() {
 				rounds = 0
 				continue
 			}
-			if rounds++; rounds > r.script.Rounds {
+			if rounds++; rounds > r.script.Rounds && !r.wasAsked(who, m) {
 				r.fault("(a) %s has %d mails since %v, the roster allows %d", who, rounds, r.anew[who], r.script.Rounds)
 			}
 			if i == 0 {
 				continue
 			}
 			last := mails[i-1].At
-			if m.At.Sub(last) < org.InvitationLife && r.freed[who].Before(last) {
+			life := org.InvitationLife
+			if r.wasAsked(who, m) {
+				life = org.SettleAfter - org.ActWithin // the server may have acted late on the mail before
+			}
+			if m.At.Sub(last) < life && r.freed[who].Before(last) {
 				r.fault("(a) %s got mails at %v and %v", who, last, m.At)
 			}
 		}
@@ -491,6 +509,13 @@ func (r *referee) mails() {
 	for _, v := range r.Violations() {
 		r.fault("undocumented request: %s %s: %s", v.Method, v.Path, v.Violation)
 	}
+}
+
+// wasAsked reports whether m is a renewal that --resend asked for.
+func (r *referee) wasAsked(who string, m sandbox.Mail) bool {
+	return m.Resend && slices.ContainsFunc(r.asked[who], func(asked [2]time.Time) bool {
+		return !m.At.Before(asked[0]) && !m.At.After(asked[1])
+	})
 }
 
 // finish holds (b): once faults stop, two more runs reach a plan without changes, and in the end nobody is forgotten.
@@ -591,6 +616,7 @@ func play(t *testing.T, s script) []string {
 			Dialect: s.Dialect, ListLag: s.Lag, Latency: s.Latency, RateLimit: s.Limit, Now: now, PageCap: s.PageCap,
 		}, s.People...),
 		script: s, freed: map[string]time.Time{}, anew: map[string]time.Time{},
+		asked: map[string][][2]time.Time{}, singled: map[string]bool{},
 		out: map[string]bool{}, known: map[string]bool{},
 		joined: map[string]bool{}, seen: map[string]bool{}, gone: map[string]bool{}, watch: newWatch(),
 	}

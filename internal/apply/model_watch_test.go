@@ -305,9 +305,10 @@ func (r *referee) judge() {
 	r.before = after
 }
 
-// early holds (h): whom the ledger never saw listed is let go only after having been seen unlisted for long enough.
+// early holds (h): whom the ledger never saw listed, and --only did not name, is let go only after having been seen unlisted for
+// long enough.
 func (r *referee) early(u sandbox.User, now time.Time) {
-	if r.listed[strings.ToLower(u.Email)] || r.listed[u.ID] {
+	if r.listed[strings.ToLower(u.Email)] || r.listed[u.ID] || r.singled[strings.ToLower(u.Email)] {
 		return
 	}
 	since, seen := r.sighted[u.ID]

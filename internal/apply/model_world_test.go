@@ -73,6 +73,7 @@ type episode struct {
 	WrongClock  string        // the list, or writes, whose answers tell a time that is months off; "": none
 	Reinvite    []string      // --reinvite
 	Only        []string      // --only
+	Resend      []string      // --resend
 	InviteLeft  bool
 	Ledger      string // lost, restored, doubled, appended, future, or "": as it is
 	Hidden      string // users, suspended, both, or "": the key may read everything
@@ -199,6 +200,9 @@ func drawScript(t *rapid.T) script {
 		}
 		if len(e.Reinvite) == 0 && rapid.IntRange(0, 5).Draw(t, "some only") == 0 {
 			e.Only = []string{rapid.SampledFrom(s.People).Draw(t, "only")}
+		}
+		if len(e.Only) == 0 && e.AtOnce == 1 && rapid.IntRange(0, 3).Draw(t, "once more") == 0 {
+			e.Resend = []string{rapid.SampledFrom(s.People).Draw(t, "resend")}
 		}
 		e.InviteLeft = rapid.IntRange(0, 5).Draw(t, "invite left") == 0
 		if rapid.IntRange(0, 7).Draw(t, "ledger") == 0 {

@@ -210,7 +210,7 @@ func TestResendRefused(t *testing.T) {
 	}
 }
 
-// TestResendAccepted: who accepts while the run is under way is not mailed, and the answer is no failure.
+// TestResendAccepted: a person who has accepted is not mailed, and a notice says why.
 func TestResendAccepted(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -260,5 +260,22 @@ func TestResendKilled(t *testing.T) {
 		must(t, c.Advance(20*time.Minute))
 		c.expect(c.run(with{resend: []string{ada}}), 0, ada, "reinvite done, waiting")
 		c.expectResends(ada, 2)
+	})
+}
+
+// TestFirstDay: nobody is invited before their first day begins, in UTC by the server's clock, whatever a flag says.
+func TestFirstDay(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{}, ada, "bob@example.com")
+		tomorrow := c.Now().UTC().Truncate(24 * time.Hour).AddDate(0, 0, 1)
+		c.roster.People[0].From = tomorrow
+		c.expect(c.run(with{}), 0, ada, "not_yet")
+		c.expect(c.run(with{only: []string{ada}, reinvite: []string{ada}}), 0, ada, "not_yet")
+		must(t, c.Advance(tomorrow.Sub(c.Now())-2*time.Second))
+		c.expect(c.run(with{}), 0, ada, "not_yet")
+		must(t, c.Advance(3*time.Second))
+		c.expect(c.run(with{}), 0, ada, "invite done")
+		c.expectEverybodyOnce()
 	})
 }

@@ -1,0 +1,107 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+// onlyAda is a plan with --only for Ada, who is to be invited, and with so many changes to other people.
+func onlyAda(others int) plan.Plan {
+	ada := org.MustParseAddress("ada@example.com")
+	p := plan.Plan{
+		Only:    []org.Address{ada},
+		Changes: []plan.Change{{Action: plan.Invite, Reason: plan.NotInvited, Email: ada, Source: "users.yaml:2"}},
+	}
+	for i := range others {
+		who := org.MustParseAddress(fmt.Sprintf("p%d@example.com", i))
+		p.NotSelected = append(p.NotSelected, plan.Change{Action: plan.Invite, Reason: plan.NotInvited, Email: who})
+		p.Notices = append(p.Notices, plan.Notice{Kind: plan.GaveUp, Email: who, Mails: 4, NotSelected: true})
+	}
+	return p
+}
+
+// TestNotSelected: what --only leaves out is counted and named on one line, and its notices are for JSON only.
+func TestNotSelected(t *testing.T) {
+	t.Parallel()
+	for others, want := range map[int]string{
+		0: "",
+		1: "Not selected: 1 change, for p0@example.com.",
+		7: "Not selected: 7 changes, for p0@example.com, p1@example.com, p2@example.com, p3@example.com, p4@example.com and 2 more.",
+	} {
+		p := onlyAda(others)
+		var text, markdown, document bytes.Buffer
+		for _, err := range []error{
+			PlanText(&text, p, 0, false), PlanMarkdown(&markdown, p), PlanJSON(&document, Run{Command: "plan"}, p),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want != "" && !strings.Contains(text.String(), want) || strings.Contains(text.String(), "never answered") {
+			t.Errorf("%s", &text)
+		}
+		if strings.Contains(markdown.String(), "Not selected: ") != (want != "") || strings.Contains(markdown.String(), "never answered") {
+			t.Errorf("%s", &markdown)
+		}
+		if n := strings.Count(document.String(), `"not_selected": true`); n != others || !strings.Contains(document.String(), `"only": [`) {
+			t.Errorf("%s", &document)
+		}
+		if n := strings.Count(document.String(), `"action": "invite"`); n != 1+others {
+			t.Errorf("%d changes: %s", n, &document)
+		}
+	}
+	p := onlyAda(3)
+	p.Changes = nil
+	var out bytes.Buffer
+	if err := PlanMarkdown(&out, p); err != nil || out.Len() > 0 {
+		t.Errorf("a comment though nothing that is selected needs anybody: %v\n%s", err, &out)
+	}
+}
+
+// TestNamedNotices are the sentences about people whom a flag or a day of the roster names.
+func TestNamedNotices(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		notice plan.Notice
+		want   string
+	}{
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedMember}, "ada@example.com gets no mail: they are a member already"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedEnded}, "ada@example.com gets no mail: their last day has passed"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedPending, Expires: now.Add(25 * time.Hour)},
+			"ada@example.com gets no mail: they can still accept their invitation until 2026-06-11 13:00 UTC (1 day 1 hour); " +
+				"to send it again now: --resend ada@example.com"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedPending},
+			"ada@example.com gets no mail: they can still accept their invitation; to send it again now: --resend ada@example.com"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedRecently, Since: now},
+			"ada@example.com gets no mail: their last mail was sent at 2026-06-10 12:00 UTC; the next one can be sent 15 minutes later"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedUnsettled, Since: now},
+			"ada@example.com gets no mail: a mail may have been sent at 2026-06-10 12:00 UTC, but the answer was lost; try again " +
+				"15 minutes later"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedNotListed},
+			"ada@example.com gets no mail: their invitation is not listed, so it cannot be sent again; if they did not accept it, " +
+				"a new one is sent when it has expired"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedOtherAddress},
+			"ada@example.com gets no mail: their invitation was sent to another of their addresses; a new one is sent when it has " +
+				"expired"},
+		{plan.Notice{Kind: plan.NotYet, Text: "2027-01-04"}, "ada@example.com is not invited before 2027-01-04, their first day"},
+		{plan.Notice{Kind: plan.EndsSoon, Text: "2026-06-12"},
+			"the last day of ada@example.com is 2026-06-12: from the next day on they count as not in the roster"},
+		{plan.Notice{Kind: plan.SameName, Text: "a.da@example.com"},
+			"ada@example.com may be the same person as a.da@example.com, who is not in the roster: if so, add the line " +
+				"aliases: [a.da@example.com] to their entry"},
+	} {
+		tt.notice.Email = org.MustParseAddress("ada@example.com")
+		if d := cmp.Diff(tt.want, noticeText(tt.notice, now, Clean)); d != "" {
+			t.Errorf("%s %s (-want +got):\n%s", tt.notice.Kind, tt.notice.Text, d)
+		}
+	}
+}
