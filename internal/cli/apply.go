@@ -124,7 +124,7 @@ func (a *app) confirmPlan(ctx context.Context, p plan.Plan) (asked bool, err err
 	if len(p.Changes) == 0 || !ask && !a.sandbox.on {
 		return false, nil
 	}
-	if err := report.PlanText(a.stderr, p, a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
+	if err := report.WriteText(a.stderr, report.PlanDocument(p), a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
 		return false, err
 	}
 	if !ask {
@@ -155,15 +155,11 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	switch {
 	case a.output == "json":
 		err = report.ApplyJSON(a.stdout, run, p, result)
-	case a.output == "markdown" && isStale:
-		err = report.StaleMarkdown(a.stdout, stale)
 	case isStale:
-		err = report.StaleText(a.stdout, stale, a.windowWidth(a.stdout), a.useColor(a.stdout))
-	case a.output == "markdown":
-		err = report.ApplyMarkdown(a.stdout, p, result)
-	case errors.Is(runErr, errNotAccepted): // the person who said no has just seen the plan
+		err = a.writeDocument(a.stdout, report.StaleDocument(stale))
+	case errors.Is(runErr, errNotAccepted) && a.output == "text": // the person who said no has just seen the plan
 	default:
-		err = report.ApplyText(a.stdout, p, result, a.windowWidth(a.stdout), a.useColor(a.stdout))
+		err = a.writeDocument(a.stdout, report.ApplyDocument(p, result))
 	}
 	if a.sandbox.on && result.Stopped == nil {
 		a.printNextSteps(result)

@@ -92,13 +92,10 @@ func (a *app) doctor(ctx context.Context, record string, rosterRequired bool) er
 	out.Dialect = sandboxDialect(found)
 	a.reported = true
 	var printErr error
-	switch a.output {
-	case "json":
+	if a.output == "json" {
 		printErr = report.DoctorJSON(a.stdout, out, found)
-	case "markdown":
-		printErr = report.DoctorMarkdown(a.stdout, out, found)
-	default:
-		printErr = report.DoctorText(a.stdout, out, found, a.windowWidth(a.stdout), a.useColor(a.stdout))
+	} else {
+		printErr = a.writeDocument(a.stdout, report.DoctorDocument(out, found))
 	}
 	if printErr != nil {
 		return fmt.Errorf("print the report: %w", printErr)

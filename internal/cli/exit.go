@@ -156,11 +156,11 @@ func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 		return report.ErrorJSON(a.stdout, report.Run{Command: cmd.Name(), Failure: &report.Failure{Code: code, Err: err}})
 	case "github":
 		a.reported = true // the annotations show every problem
-		return report.ErrorGitHub(a.stdout, err, workingDirectory())
+		return a.writeDocument(a.stdout, report.ErrorDocument(err))
 	case "markdown":
-		if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
+		if is[*roster.ProblemsError](err) {
 			a.reported = true
-			return report.ProblemsMarkdown(a.stdout, invalid.Problems)
+			return a.writeDocument(a.stdout, report.ErrorDocument(err))
 		}
 	}
 	return nil

@@ -102,7 +102,7 @@ func (a *app) printErrorAndHint(err error) {
 	line := err.Error()
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
 		if !a.reported {
-			_ = report.ProblemsText(a.stderr, invalid.Problems)
+			_ = report.WriteText(a.stderr, report.ProblemsDocument(invalid.Problems), 0, false)
 		}
 		line = fmt.Sprintf("the roster has %d problems", len(invalid.Problems))
 		if len(invalid.Problems) == 1 {

@@ -213,15 +213,10 @@ func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed 
 }
 
 func (a *app) printStatus(w io.Writer, s report.Status) error {
-	switch a.output {
-	case "json":
+	if a.output == "json" {
 		return report.StatusJSON(w, s)
-	case "markdown":
-		return report.StatusMarkdown(w, s)
-	case "html":
-		return report.StatusHTML(w, s)
 	}
-	return report.StatusText(w, s, a.windowWidth(a.stdout), a.useColor(a.stdout))
+	return a.writeDocument(w, report.StatusDocument(s))
 }
 
 // watch reads and prints the status until nobody is pending. A terminal is redrawn each time;

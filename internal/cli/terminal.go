@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/orgsync/orgsync/internal/report"
 )
 
 func isTerminal(stream any) bool {
@@ -40,6 +42,19 @@ func (a *app) useColor(stream io.Writer) bool {
 		return false
 	}
 	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.isTerminal(stream)
+}
+
+// writeDocument writes d to w, which is stdout or on its way there, in the format of --output.
+func (a *app) writeDocument(w io.Writer, d report.Document) error {
+	switch a.output {
+	case "markdown":
+		return report.WriteMarkdown(w, d)
+	case "html":
+		return report.WriteHTML(w, d)
+	case "github":
+		return report.WriteGitHub(w, d, workingDirectory())
+	}
+	return report.WriteText(w, d, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
 // readConfirmation reads the answer to a question, one line from stdin. Only "y" and "yes" mean

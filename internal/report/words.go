@@ -3,9 +3,11 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
@@ -42,15 +44,10 @@ func styleOf(a plan.Action) actionStyle {
 	return actionStyle{"?", string(a), 0}
 }
 
-// An escaper makes text from outside safe to place among a report's own words, at most width
-// columns wide. [Clean] is the one for terminals. It returns "" for "". A report's own words
-// contain no markup and no backticks, so they need no escaping.
-type escaper func(text string, width int) string
-
 // reasonText returns why c is needed, including any API access that the mail brings.
-func reasonText(c plan.Change, escape escaper) string {
+func reasonText(c plan.Change) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
-	access := string(c.Detail.Kind) + " " + escape(c.Detail.Name, addressWidth)
+	access := string(c.Detail.Kind) + " " + outside(c.Detail.Name, addressWidth)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
@@ -79,119 +76,6 @@ func reasonText(c plan.Change, escape escaper) string {
 		why += ", with API access"
 	}
 	return why
-}
-
-// noticeText returns n as a sentence. Times left are counted from now.
-func noticeText(n plan.Notice, now time.Time, escape escaper) string {
-	who := escape(n.Email.String(), addressWidth)
-	if who == "" {
-		who = "someone whose address cannot be read"
-	}
-	said, invitation := escape(n.Text, messageWidth), parenthesize(escape(n.InvitationID, addressWidth))
-	switch n.Kind {
-	case plan.Waiting:
-		if n.Expires.IsZero() {
-			return who + " was invited and has not answered yet"
-		}
-		about := ""
-		if n.ExpiresEstimated {
-			about = "about "
-		}
-		return fmt.Sprintf("%s was invited and has until %s%s to accept", who, about, formatDeadline(n.Expires, now))
-	case plan.GaveUp:
-		return fmt.Sprintf("%s got %s%s and never answered: no more will be sent; to invite them again: --reinvite %s",
-			who, pluralize(n.Mails, "invitation mail", "invitation mails"), sinceText(n.Since), who)
-	case plan.NeedsAttention:
-		if n.UserID != "" && said != "" {
-			return who + " is listed as a user who has not accepted an invitation, but no invitation is listed: " +
-				"orgsync changes nothing; check it in Vultr's console"
-		}
-		if n.UserID != "" {
-			return who + " is the address of a service user, who needs no invitation: remove it from the roster"
-		}
-		return fmt.Sprintf("%s has an invitation%s with the status \"%s\": "+
-			"orgsync changes nothing; check it in Vultr's console",
-			who, invitation, said)
-	case plan.Left:
-		return who + " joined and has left; --invite-left invites them again"
-	case plan.SuspendedUser:
-		return who + " is suspended but in the roster"
-	case plan.Unlisted:
-		if n.UserID == "" {
-			return fmt.Sprintf("%s has an invitation%s but is not in the roster: the API cannot cancel it; "+
-				"if they accept, remove them in Vultr's console, or set unlisted: remove", who, invitation)
-		}
-		if !n.Since.IsZero() {
-			return fmt.Sprintf("%s is in the organization, but%s no longer in the roster", who, sinceText(n.Since))
-		}
-		if !n.RemovalAfter.IsZero() {
-			return fmt.Sprintf("%s is in the organization but not in the roster%s: apply suspends or removes them from %s on",
-				who, parenthesize(said), formatTime(n.RemovalAfter))
-		}
-		return who + " is in the organization but not in the roster" + parenthesize(said)
-	case plan.DuplicateInvitation:
-		return fmt.Sprintf("%s has another invitation that can be accepted%s", who, invitation)
-	case plan.Unsettled:
-		return fmt.Sprintf("%s may have been sent an invitation mail%s, but the answer was lost: "+
-			"orgsync waits until it knows",
-			who, atText(n.Since))
-	case plan.MembersUnseen:
-		return "this key may not list users: everyone who accepted an invitation counts as a member"
-	case plan.SuspendedUnseen:
-		return "this key cannot list suspended users: a suspended user may look like someone who left"
-	case plan.OtherAddress:
-		return fmt.Sprintf("%s joined as %s and gets no access under that address: "+
-			"if this is the same person, add the line aliases: [%s] to their entry",
-			who, said, said)
-	case plan.ExtraAccess:
-		return who + " has more access than the roster gives: " + said
-	case plan.SelfUnseen:
-		return "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
-			"and no access is taken away"
-	case plan.ProtectedUnseen:
-		return who + " is protected in the roster, but no user has that address: " +
-			"the intended person is not protected; check the spelling"
-	case plan.UnknownMembership:
-		return fmt.Sprintf("%s is not invited, because this key cannot see whether they are a member already; "+
-			"to invite them: --reinvite %s", who, who)
-	case plan.PossibleAlias:
-		text := fmt.Sprintf("%s may have joined as %s, because their invitation is gone: "+
-			"if so, add the line aliases: [%s] to their entry", who, said, said)
-		if n.Expires.IsZero() {
-			text += fmt.Sprintf("; if not, invite them again with --reinvite %s", who)
-		}
-		return text
-	case plan.RefusedMail:
-		return fmt.Sprintf("%s cannot be invited: the API says \"%s\"; orgsync tries again once a day, "+
-			"or at once with --reinvite %s", who, said, who)
-	case plan.Flapping:
-		return fmt.Sprintf("%s was removed twice within a week, last%s with the roster %s, but this roster lists them: "+
-			"make the rosters agree, or invite them with --reinvite %s",
-			who, atText(n.Since), cmp.Or(said, "of another run"), who)
-	case plan.UnknownAccess:
-		if n.AccessID != "" {
-			return said + ": change the name in the roster" + parenthesize(placesText(n, escape))
-		}
-		return said + parenthesize(placesText(n, escape))
-	case plan.PinUnconfirmed:
-		return "orgsync cannot confirm that this key belongs to the organization " + said
-	case plan.NewLedger:
-		return "the ledger is empty although the organization has invitations: if orgsync ran before, its ledger was lost"
-	case plan.EndedSoon:
-		return fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; "+
-			"to invite them: --reinvite %s", who, said, who)
-	case plan.UnlistedKept:
-		return who + " may have joined under an address that is not in the roster: " +
-			"until this is settled, people who are not in the roster are only reported"
-	case plan.Limit:
-		return "apply would refuse this: " + said
-	}
-	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who, strings.ReplaceAll(string(n.Kind), "_", " "), said))
-}
-
-// placesText returns the first places in the roster that n is about.
-func placesText(n plan.Notice, escape escaper) string {
-	return summarizeList(places(n), escape)
 }
 
 // formatDeadline returns t and how long it is from now, as in "2026-05-01 12:00 UTC (1 day 4
@@ -224,10 +108,28 @@ func formatDuration(d time.Duration) string {
 
 // pluralize returns n with the matching noun, as in "1 mail" or "2 mails".
 func pluralize(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+	return fmt.Sprintf("%d %s", n, singularOrPlural(n, one, many))
+}
+
+// counted returns n with the matching noun; "" for 0.
+func counted(n int, one, many string) string {
+	if n == 0 {
+		return ""
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return pluralize(n, one, many)
+}
+
+// joinCounts returns the counts that are not "", with commas between them.
+func joinCounts(counts ...string) string {
+	return strings.Join(slices.DeleteFunc(counts, func(s string) bool { return s == "" }), ", ")
+}
+
+// singularOrPlural returns one when n is 1, and many for any other number.
+func singularOrPlural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // sinceText returns " since" and the day of t; "" for the zero time.
@@ -254,18 +156,39 @@ func parenthesize(shown string) string {
 	return " (" + shown + ")"
 }
 
-// summarizeList returns the first five of list and how many more there are.
-func summarizeList(list []string, escape escaper) string {
-	const most = 5
-	shown := make([]string, 0, most)
-	for _, s := range list[:min(most, len(list))] {
-		shown = append(shown, escape(s, addressWidth))
+// maxShown is how many things that are alike are shown before the others are only counted, and
+// maxInSentence how many of them within a sentence.
+const (
+	maxShown      = 10
+	maxInSentence = 5
+)
+
+// firstOf returns the first elements of list, at most n of them, and how many more there are. An n
+// of 0 sets no limit.
+func firstOf[E any](list []E, n int) ([]E, int) {
+	if n == 0 || len(list) <= n {
+		return list, 0
+	}
+	return list[:n:n], len(list) - n
+}
+
+// summarizeList returns the first of list, text from outside, and how many more there are.
+func summarizeList(list []string) string {
+	first, more := firstOf(list, maxInSentence)
+	shown := make([]string, len(first))
+	for i, s := range first {
+		shown[i] = outside(s, addressWidth)
 	}
 	s := strings.Join(shown, ", ")
-	if more := len(list) - most; more > 0 {
+	if more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	}
 	return s
+}
+
+// organizationLabel returns the name and id of o; "" when it has neither.
+func organizationLabel(o org.Organization) string {
+	return strings.TrimSpace(outside(o.Name, addressWidth) + parenthesize(outside(o.ID, addressWidth)))
 }
 
 // capitalize returns word with its first letter, an ASCII one, in upper case.
@@ -275,3 +198,38 @@ func capitalize(word string) string {
 	}
 	return strings.ToUpper(word[:1]) + word[1:]
 }
+
+// estimatedText returns the word before a time that the server did not give.
+func estimatedText(estimated bool) string {
+	if estimated {
+		return "about "
+	}
+	return ""
+}
+
+// compareAddresses compares addresses in the order that people expect: numbers by their value.
+func compareAddresses(a, b org.Address) int { return compareNatural(a.Key(), b.Key()) }
+
+// compareNatural compares a and b with runs of digits as numbers, so that "person2" comes before
+// "person10".
+func compareNatural(a, b string) int {
+	for a != "" && b != "" {
+		x, y := digitsOf(a), digitsOf(b)
+		if x == "" || y == "" {
+			if c := cmp.Compare(a[0], b[0]); c != 0 {
+				return c
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		m, n := strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
+		if c := cmp.Or(cmp.Compare(len(m), len(n)), cmp.Compare(m, n)); c != 0 {
+			return c
+		}
+		a, b = a[len(x):], b[len(y):]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digitsOf returns the digits that s begins with.
+func digitsOf(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }

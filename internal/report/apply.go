@@ -11,58 +11,48 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// planSummary returns one line that counts the changes of p.
-func planSummary(p plan.Plan) string {
-	if len(p.Changes) == 0 {
-		return nothingToDo(p.Unchanged, p.Notices)
+// ApplyDocument returns the result of applying p in words: every change with its outcome and, when
+// it is not done, what went wrong; then the notices, one line that sums up, and what to do next.
+// Pending people are only counted: an hourly run does not need to name them every hour.
+func ApplyDocument(p plan.Plan, r apply.Result) Document {
+	d := Document{
+		Title: "orgsync apply", Organization: p.Organization, Made: p.Now, Summary: resultSummary(p, r),
+		Stopped: stopText(r), Next: nextSteps(r),
+		Nothing: len(r.Changes) == 0 && r.Stopped == nil && !slices.ContainsFunc(r.Notices, needsAction),
 	}
-	n := countByAction(p.Changes)
-	var counts []string
-	for _, a := range plan.Actions {
-		if n[a] > 0 {
-			counts = append(counts, fmt.Sprintf("%d to %s", n[a], actionStyles[a].word))
-		}
+	if len(r.Changes) > 0 {
+		d.Blocks = append(d.Blocks, resultTable(r))
 	}
-	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", p.Unchanged)), ", ") + "."
+	d.Blocks = appendNotices(d.Blocks, slices.DeleteFunc(slices.Clone(r.Notices), func(n plan.Notice) bool {
+		return isWaiting(n) || n.Kind == plan.Limit // the error of the run says it already
+	}), p.Now)
+	return d
 }
 
-// countByAction returns how many changes there are of each action.
-func countByAction(changes []plan.Change) map[plan.Action]int {
-	n := map[plan.Action]int{}
-	for _, c := range changes {
-		n[c.Action]++
-	}
-	return n
+// undoneFirst are the outcomes, in the order in which Markdown shows them.
+var undoneFirst = []apply.Outcome{apply.Failed, apply.Unknown, apply.Skipped, apply.Done}
+
+var outcomeColors = map[apply.Outcome]color{
+	apply.Done: green, apply.Failed: red, apply.Unknown: yellow, apply.Skipped: faint,
 }
 
-// nothingToDo returns the line for a run without changes. It says "for now" when a mail's outcome
-// is unknown, because a later run may then have something to do.
-func nothingToDo(people int, notices []plan.Notice) string {
-	waiting, unsettled := 0, 0
-	for _, n := range notices {
-		switch {
-		case isWaiting(n):
-			waiting++
-		case n.Kind == plan.Unsettled:
-			unsettled++
+// resultTable returns one row for each change: action, person, outcome, and why.
+func resultTable(r apply.Result) Table {
+	t := Table{Columns: []Column{{Head: "change"}, {Head: "person"}, {Head: "outcome"}, {Head: "why", Prose: true}}}
+	title := func(a plan.Action, o apply.Outcome) string { return capitalize(styleOf(a).word) + ": " + string(o) }
+	for _, o := range undoneFirst {
+		for _, a := range plan.Actions {
+			t.Groups = append(t.Groups, title(a, o))
 		}
 	}
-	who := pluralize(people, "person", "people")
-	switch {
-	case waiting > 0 && unsettled > 0:
-		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d of them invited with no answer yet, "+
-			"%d with a mail whose outcome is unknown.", who, waiting, unsettled)
-	case waiting > 0:
-		return fmt.Sprintf("Nothing to do: %s unchanged, %d of them invited with no answer yet.", who, waiting)
-	case unsettled > 0:
-		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d of them with a mail whose outcome is unknown.", who,
-			unsettled)
-	case len(notices) > 0:
-		return fmt.Sprintf("Nothing to do: %s unchanged.", who)
-	case people == 1:
-		return "Nothing to do: 1 person matches the roster."
+	for _, c := range r.Changes {
+		style := styleOf(c.Action)
+		t.Rows = append(t.Rows, Row{Group: title(c.Action, c.Outcome), Cells: []Cell{
+			{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: outside(c.Email.String(), addressWidth)},
+			{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}, {Text: outcomeText(c, r.Stopped)},
+		}})
 	}
-	return fmt.Sprintf("Nothing to do: %s match the roster.", who)
+	return t
 }
 
 // resultSummary returns one line that counts the outcomes of r, the result of applying p.
@@ -80,14 +70,14 @@ func resultSummary(p plan.Plan, r apply.Result) string {
 }
 
 // stopText returns why the run stopped before all its changes were made; "" when it did not stop.
-func stopText(r apply.Result, escape escaper) string {
+func stopText(r apply.Result) string {
 	switch {
 	case r.Stopped == nil:
 		return ""
 	case anySent(r):
-		return "Stopped before the end: " + escape(r.Stopped.Error(), messageWidth) + "."
+		return "Stopped before the end: " + outside(r.Stopped.Error(), messageWidth) + "."
 	}
-	return "Nothing was sent: " + escape(r.Stopped.Error(), messageWidth) + "."
+	return "Nothing was sent: " + outside(r.Stopped.Error(), messageWidth) + "."
 }
 
 // anySent reports whether the run began any change of r.
@@ -96,9 +86,9 @@ func anySent(r apply.Result) bool { return r.Count(apply.Skipped) < len(r.Change
 // outcomeText returns the reason for c or, when it is not done, what went wrong. A change that was
 // skipped because the run stopped shows its reason: the cause of the stop is said once, in
 // stopText.
-func outcomeText(c apply.ChangeResult, stopped error, escape escaper) string {
+func outcomeText(c apply.ChangeResult, stopped error) string {
 	if c.Err == nil || c.Outcome == apply.Skipped && stopped != nil {
-		return reasonText(c.Change, escape)
+		return reasonText(c.Change)
 	}
 	s, prefix := c.Err.Error(), ""
 	if call, ok := errors.AsType[*org.CallError](c.Err); ok {
@@ -107,7 +97,7 @@ func outcomeText(c apply.ChangeResult, stopped error, escape escaper) string {
 			prefix = "the answer was " + call.Failure.String() + ": "
 		}
 	}
-	return prefix + escape(s, messageWidth)
+	return prefix + outside(s, messageWidth)
 }
 
 // nextSteps returns what to do after r. It returns nothing when r was refused before the first
