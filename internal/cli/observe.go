@@ -188,9 +188,11 @@ var warnKinds = map[plan.NoticeKind]bool{
 	plan.PinUnconfirmed: true, plan.NewLedger: true,
 }
 
-// logNotices logs each notice. When the report goes to a terminal, it shows them already.
+// logNotices logs each notice, unless the log is text and stands beside a report that is text too:
+// that shows them already, those of a kind together.
 func (a *app) logNotices(notices []plan.Notice) {
-	if a.isTerminal(a.stdout) && !a.log.Enabled(context.Background(), slog.LevelInfo) {
+	shown := a.isTerminal(a.stdout) || a.output == "text" && a.logFormat == "text"
+	if shown && !a.log.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}
 	for _, n := range notices {

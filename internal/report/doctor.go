@@ -29,11 +29,12 @@ func DoctorDocument(d Doctor, c org.Checkup) Document {
 	doc := Document{Title: "orgsync doctor", Summary: verdictText(c), Blocks: []Block{Paragraph(keySentences(c))}}
 	add := func(title string, blocks ...Block) { doc.Blocks = append(doc.Blocks, Section{title, blocks}) }
 	if len(c.Organizations) > 1 {
-		var labels List
-		for _, o := range c.Organizations {
-			labels = append(labels, organizationLabel(o))
+		shown, more := firstOf(c.Organizations, maxShown)
+		labels := List(mapped(shown, organizationLabel))
+		if more > 0 {
+			labels = append(labels, fmt.Sprintf("and %d more", more))
 		}
-		add(fmt.Sprintf("It lists %d organizations", len(labels)), labels)
+		add(fmt.Sprintf("It lists %d organizations", len(c.Organizations)), labels)
 	}
 	if d.Note != "" {
 		doc.Blocks = append(doc.Blocks, Paragraph{outside(d.Note, messageWidth)})

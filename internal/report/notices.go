@@ -272,7 +272,12 @@ func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 		return noticeStyles[i], i
 	}
 	return noticeStyle{kind: kind, words: func(n noticeText) noticeWords {
-		return noticeWords{one: strings.TrimSpace(n.who + ": " + strings.ReplaceAll(string(n.Kind), "_", " ") + " " + n.said)}
+		name := strings.ReplaceAll(string(n.Kind), "_", " ")
+		return noticeWords{
+			one:  strings.TrimSpace(n.who + ": " + name + " " + n.said),
+			many: "notices of the kind " + name,
+			item: strings.TrimSuffix(n.who+": "+n.said, ": "),
+		}
 	}}, i
 }
 
@@ -310,11 +315,27 @@ func groupNotices(notices []plan.Notice, now time.Time) Notices {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), compareAddresses(a.Email, b.Email))
 	})
 	var groups Notices
+	place := map[string]int{} // of each group that has several notices or may get them
 	for _, n := range sorted {
 		words := wordsOf(n, now)
-		groups = append(groups, NoticeGroup{
-			Text: words.one, Count: 1, Calm: !needsAction(n), each: []annotation{{parseSource(n.Source), words.one}},
-		})
+		i, found := place[words.many]
+		if !found || words.many == "" {
+			i = len(groups)
+			place[words.many] = i
+			groups = append(groups, NoticeGroup{Text: words.one, Calm: !needsAction(n)})
+		}
+		g := &groups[i]
+		g.Count++
+		g.Items = append(g.Items, words.item)
+		g.each = append(g.each, annotation{parseSource(n.Source), words.one})
+		if g.Count > 1 {
+			g.Text = fmt.Sprintf("%d %s", g.Count, words.many)
+		}
+	}
+	for i := range groups {
+		if groups[i].Count == 1 {
+			groups[i].Items = nil // the sentence names the person
+		}
 	}
 	return groups
 }

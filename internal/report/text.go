@@ -167,10 +167,10 @@ func (p *printer) notices(groups Notices) {
 		p.wrapped("  ", g.Text)
 		items, more := firstOf(g.Items, maxShown)
 		for _, item := range items {
-			p.wrapped("    ", item)
+			p.wrapped("    ", "- "+item)
 		}
 		if more > 0 {
-			p.line(fmt.Sprintf("    and %d more", more))
+			p.line(fmt.Sprintf("    - and %d more", more))
 		}
 	}
 }
