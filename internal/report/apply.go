@@ -33,13 +33,18 @@ func ApplyDocument(p plan.Plan, r apply.Result) Document {
 var undoneFirst = []apply.Outcome{apply.Failed, apply.Unknown, apply.Skipped, apply.Done}
 
 var outcomeColors = map[apply.Outcome]color{
-	apply.Done: green, apply.Failed: red, apply.Unknown: yellow, apply.Skipped: faint,
+	apply.Failed: red, apply.Unknown: yellow, apply.Skipped: faint,
 }
 
 // resultTable returns one row for each change: action, person, outcome, and why.
 func resultTable(r apply.Result) Table {
 	t := Table{Columns: []Column{{Head: "change"}, {Head: "person"}, {Head: "outcome"}, {Head: "why", Prose: true}}}
-	title := func(a plan.Action, o apply.Outcome) string { return capitalize(styleOf(a).word) + ": " + string(o) }
+	title := func(a plan.Action, o apply.Outcome) string {
+		if o == apply.Done {
+			return capitalize(styleOf(a).past)
+		}
+		return capitalize(styleOf(a).word) + ": " + string(o)
+	}
 	for _, o := range undoneFirst {
 		for _, a := range plan.Actions {
 			t.Groups = append(t.Groups, title(a, o))
@@ -47,26 +52,42 @@ func resultTable(r apply.Result) Table {
 	}
 	for _, c := range r.Changes {
 		style := styleOf(c.Action)
+		word, outcome := style.word, Cell{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}
+		if c.Outcome == apply.Done {
+			word, outcome = style.past, Cell{} // the word says it
+		}
 		t.Rows = append(t.Rows, Row{Group: title(c.Action, c.Outcome), Cells: []Cell{
-			{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: outside(c.Email.String(), addressWidth)},
-			{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}, {Text: outcomeText(c, r.Stopped)},
+			{Text: word, Glyph: style.glyph, Color: style.color}, {Text: outside(c.Email.String(), addressWidth)}, outcome,
+			{Text: outcomeText(c, r.Stopped)},
 		}})
 	}
 	return t
 }
 
-// resultSummary returns one line that counts the outcomes of r, the result of applying p.
+// resultSummary returns one line that counts the changes of r, the result of applying p: by action
+// what was done, and by outcome what was not.
 func resultSummary(p plan.Plan, r apply.Result) string {
 	if len(r.Changes) == 0 {
 		return nothingToDo(p.Unchanged, r.Notices)
 	}
+	done := map[plan.Action]int{}
+	for _, c := range r.Changes {
+		if c.Outcome == apply.Done {
+			done[c.Action]++
+		}
+	}
 	var counts []string
-	for _, o := range []apply.Outcome{apply.Done, apply.Failed, apply.Unknown, apply.Skipped} {
+	for _, a := range withUnknown(plan.Actions, done) {
+		if done[a] > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", done[a], styleOf(a).past))
+		}
+	}
+	for _, o := range []apply.Outcome{apply.Failed, apply.Unknown, apply.Skipped} {
 		if n := r.Count(o); n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
-	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", countUnchanged(p, r))), ", ") + "."
+	return strings.Join(counts, ", ") + "." + unchangedText(countUnchanged(p, r))
 }
 
 // stopText returns why the run stopped before all its changes were made; "" when it did not stop.
@@ -88,7 +109,7 @@ func anySent(r apply.Result) bool { return r.Count(apply.Skipped) < len(r.Change
 // stopText.
 func outcomeText(c apply.ChangeResult, stopped error) string {
 	if c.Err == nil || c.Outcome == apply.Skipped && stopped != nil {
-		return reasonText(c.Change)
+		return reasonText(c.Change, c.Outcome == apply.Done)
 	}
 	s, prefix := c.Err.Error(), ""
 	if call, ok := errors.AsType[*org.CallError](c.Err); ok {

@@ -78,10 +78,10 @@ func differencesTable(d diff.Difference) Table {
 }
 
 var diffStyles = map[diff.Kind]actionStyle{
-	diff.Added:        {"+", "added", green},
-	diff.Removed:      {"-", "removed", red},
-	diff.Changed:      {"~", "changed", yellow},
-	diff.SpellingOnly: {"=", "respelled", faint},
+	diff.Added:        {glyph: "+", word: "added", color: green},
+	diff.Removed:      {glyph: "-", word: "removed", color: red},
+	diff.Changed:      {glyph: "~", word: "changed", color: yellow},
+	diff.SpellingOnly: {glyph: "=", word: "respelled", color: faint},
 }
 
 func summarizeDiff(d diff.Difference) string {
@@ -94,10 +94,11 @@ func summarizeDiff(d diff.Difference) string {
 			counts = append(counts, fmt.Sprintf("%d %s", n, diffStyles[k].word))
 		}
 	}
+	settings := ""
 	if n := len(d.Settings); n > 0 {
-		counts = append(counts, pluralize(n, "setting", "settings"))
+		settings = pluralize(n, "setting", "settings") + " changed. "
 	}
-	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", d.Unchanged)), ", ") + "."
+	return settings + "People: " + strings.Join(append(counts, fmt.Sprintf("%d unchanged", d.Unchanged)), ", ") + "."
 }
 
 // minSharedLine is how many people must have the same difference to share a line.

@@ -100,7 +100,7 @@ func TestDiffMarkdownBound(t *testing.T) {
 	if n := buf.Len(); n >= maxMarkdown || n < maxMarkdown*9/10 { // the short table leaves its share to the long one
 		t.Errorf("%d bytes", n)
 	}
-	for _, want := range []string{"**5000 added, 1 removed, 0 unchanged.**", "`gone@example.com`", "more, not shown here"} {
+	for _, want := range []string{"**People: 5000 added, 1 removed, 0 unchanged.**", "`gone@example.com`", "more, not shown here"} {
 		if !strings.Contains(buf.String(), want) {
 			t.Errorf("%q is missing", want)
 		}

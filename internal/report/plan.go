@@ -53,7 +53,7 @@ func changeTable(changes []plan.Change) Table {
 		Groups:  actionTitles(),
 	}
 	for _, c := range changes {
-		style, why := styleOf(c.Action), reasonText(c)
+		style, why := styleOf(c.Action), reasonText(c, false)
 		t.Rows = append(t.Rows, Row{
 			Group: capitalize(style.word),
 			Cells: []Cell{
@@ -122,12 +122,12 @@ func planSummary(p plan.Plan) string {
 	}
 	n := countByAction(p.Changes)
 	var counts []string
-	for _, a := range plan.Actions {
+	for _, a := range withUnknown(plan.Actions, n) {
 		if n[a] > 0 {
 			counts = append(counts, fmt.Sprintf("%d to %s", n[a], styleOf(a).word))
 		}
 	}
-	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", p.Unchanged)), ", ") + "."
+	return strings.Join(counts, ", ") + "." + unchangedText(p.Unchanged)
 }
 
 // countByAction returns how many changes there are of each action.

@@ -17,22 +17,22 @@ const (
 	messageWidth = 300
 )
 
-// actionStyle holds how an action is shown. The glyph and the word carry the meaning; the colour
-// only repeats it.
+// actionStyle holds how an action is shown: its word, and its word once it is done. The glyph and
+// the word carry the meaning; the colour only repeats it.
 type actionStyle struct {
-	glyph, word string
-	color       color
+	glyph, word, past string
+	color             color
 }
 
 var actionStyles = map[plan.Action]actionStyle{
-	plan.Invite:    {"+", "invite", green},
-	plan.Reinvite:  {"~", "invite again", yellow},
-	plan.Update:    {"~", "update", yellow},
-	plan.Grant:     {"+", "grant", green},
-	plan.Revoke:    {"-", "revoke", red},
-	plan.Suspend:   {"-", "suspend", red},
-	plan.Unsuspend: {"+", "unsuspend", green},
-	plan.Remove:    {"-", "remove", red},
+	plan.Invite:    {"+", "invite", "invited", green},
+	plan.Reinvite:  {"~", "invite again", "invited again", yellow},
+	plan.Update:    {"~", "update", "updated", yellow},
+	plan.Grant:     {"+", "grant", "granted", green},
+	plan.Revoke:    {"-", "revoke", "revoked", red},
+	plan.Suspend:   {"-", "suspend", "suspended", red},
+	plan.Unsuspend: {"+", "unsuspend", "unsuspended", green},
+	plan.Remove:    {"-", "remove", "removed", red},
 }
 
 // styleOf returns the style of a. An action that this version does not know is shown by its own
@@ -41,19 +41,24 @@ func styleOf(a plan.Action) actionStyle {
 	if l, ok := actionStyles[a]; ok {
 		return l
 	}
-	return actionStyle{"?", string(a), 0}
+	return actionStyle{"?", string(a), string(a) + " done", 0}
 }
 
-// reasonText returns why c is needed, including any API access that the mail brings.
-func reasonText(c plan.Change) string {
+// reasonText returns why c is needed or, when it is done, why it was; including any API access that
+// the mail brings.
+func reasonText(c plan.Change, done bool) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
 	access := string(c.Detail.Kind) + " " + outside(c.Detail.Name, addressWidth)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
-		why = "not invited yet"
+		if why = "not invited yet"; done {
+			why = "was not invited before"
+		}
 	case plan.Expired:
-		why = "the last invitation expired"
+		if why = "the last invitation expired"; done {
+			why = "the invitation before had expired"
+		}
 	case plan.ListedAgain:
 		why = "in the roster again"
 	case plan.NotListed:
@@ -66,8 +71,14 @@ func reasonText(c plan.Change) string {
 		}
 		return "the roster gives no API access"
 	case plan.MissingAccess:
+		if done {
+			return "the " + access
+		}
 		return "lacks the " + access
 	case plan.MoreAccess:
+		if done {
+			return "the " + access + ", which the roster does not give"
+		}
 		return "has the " + access + ", which the roster does not give"
 	default:
 		why = strings.ReplaceAll(string(c.Reason), "_", " ")
@@ -130,6 +141,14 @@ func singularOrPlural(n int, one, many string) string {
 		return one
 	}
 	return many
+}
+
+// unchangedText returns how many people of the roster have no change, as a sentence; "" for nobody.
+func unchangedText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " " + pluralize(n, "person", "people") + " unchanged."
 }
 
 // sinceText returns " since" and the day of t; "" for the zero time.
