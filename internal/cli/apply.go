@@ -187,10 +187,14 @@ func possiblyApplied(c apply.ChangeResult) bool {
 // resultError returns the error that the run ends with, given its result; nil when everything was
 // done.
 func (a *app) resultError(r apply.Result) error {
-	undone := 0
+	undone, failed := 0, 0
 	for _, c := range r.Changes {
-		if c.Outcome != apply.Done && !c.LacksAccess() { // access that the organization lacks is counted below
-			undone++
+		if c.Outcome == apply.Done || c.LacksAccess() { // access that the organization lacks is counted below
+			continue
+		}
+		undone++
+		if c.Outcome == apply.Failed {
+			failed++
 		}
 	}
 	unsettled, notInvited := 0, 0
@@ -209,7 +213,7 @@ func (a *app) resultError(r apply.Result) error {
 	case stopped != nil && !begun:
 		return stopped // nothing was done, so only the reason matters
 	case undone > 0 || unsettled > 0 || notInvited > 0 || missingAccess != nil || stopped != nil:
-		return &unfinishedError{undone: undone, unsettled: unsettled, notInvited: notInvited, missingAccess: missingAccess,
+		return &unfinishedError{undone: undone, failed: failed, unsettled: unsettled, notInvited: notInvited, missingAccess: missingAccess,
 			err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
 		return changesError{}

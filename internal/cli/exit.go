@@ -67,6 +67,7 @@ func (changesError) Error() string { return "there are changes" }
 // unfinishedError says that an apply did not finish its plan.
 type unfinishedError struct {
 	undone, unsettled int
+	failed            int   // undone changes that the server rejected
 	notInvited        int   // people who are not invited for another reason
 	missingAccess     error // a plan.UnknownAccessError, or nil
 	err               error // why the run stopped; nil when it ran to its end

@@ -87,18 +87,19 @@ func resultSummary(p plan.Plan, r apply.Result) string {
 			counts = append(counts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
-	return strings.Join(counts, ", ") + "." + unchangedText(countUnchanged(p, r))
+	nothing := ""
+	if r.Stopped != nil && !anySent(r) {
+		nothing = "Nothing was sent: "
+	}
+	return nothing + strings.Join(counts, ", ") + "." + unchangedText(countUnchanged(p, r))
 }
 
 // stopText returns why the run stopped before all its changes were made; "" when it did not stop.
 func stopText(r apply.Result) string {
-	switch {
-	case r.Stopped == nil:
+	if r.Stopped == nil {
 		return ""
-	case anySent(r):
-		return "Stopped before the end: " + outside(r.Stopped.Error(), messageWidth) + "."
 	}
-	return "Nothing was sent: " + outside(r.Stopped.Error(), messageWidth) + "."
+	return "Stopped: " + outside(r.Stopped.Error(), messageWidth) + "."
 }
 
 // anySent reports whether the run began any change of r.

@@ -18,13 +18,15 @@ type Document struct {
 	Organization org.Organization
 	// Made is the server's time of the reading that the document is about; zero when there was none.
 	Made time.Time
-	// Summary is the result in one line, and Stopped a sentence on why the run did not finish.
-	Summary, Stopped string
+	// Summary is the result in one line.
+	Summary string
+	// Stopped is a sentence on why the run did not finish, and Next are sentences on what to do next.
+	// Only Markdown has them: beside text, the error of the run and its hint say the same.
+	Stopped string
+	Next    []string
 	// Blocks are in the order of text, whose end a terminal shows; a page, which is read from its
 	// beginning, has the last one first.
 	Blocks []Block
-	// Next are sentences on what to do next.
-	Next []string
 	// Nothing is true when nobody needs to read the document: Markdown and annotations are then empty,
 	// so that a workflow can skip or delete its comment.
 	Nothing bool

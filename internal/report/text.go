@@ -18,10 +18,8 @@ func WriteText(w io.Writer, d Document, width int, colored bool) error {
 		out.gap()
 	}
 	out.blocks(d.Blocks)
-	for _, sentence := range append([]string{d.Summary, d.Stopped}, d.Next...) {
-		if sentence != "" {
-			out.paragraph(sentence)
-		}
+	if d.Summary != "" {
+		out.paragraph(d.Summary)
 	}
 	return out.flush()
 }
