@@ -236,8 +236,10 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 				pending++
 			}
 		}
+		timeless := s
+		timeless.Now = time.Time{} // differs each time
 		var seen, text bytes.Buffer
-		if err := errors.Join(report.StatusJSON(&seen, s), a.printStatus(&text, s)); err != nil {
+		if err := errors.Join(report.StatusJSON(&seen, timeless), a.printStatus(&text, s)); err != nil {
 			return err
 		}
 		if redraw || !bytes.Equal(seen.Bytes(), before) {

@@ -82,6 +82,7 @@ func TestStatusGolden(t *testing.T) {
 	}{
 		{"status-40.txt", staffed(), 40, false},
 		{"status-80.txt", staffed(), 80, false},
+		{"status-unlisted.txt", surveyed(), 80, false},
 		{"status-160.txt", staffed(), 160, false},
 		{"status.txt", staffed(), 0, false},
 		{"status-colored.txt", staffed(), 120, true},
@@ -93,7 +94,7 @@ func TestStatusGolden(t *testing.T) {
 		{"status-one.md", one(), 0, false},
 		{"status-stale.md", stale, 0, false},
 		{"status-nobody.md", nobody, 0, false},
-		{"status.json", staffed(), 0, false},
+		{"status.json", surveyed(), 0, false},
 		{"status-one.json", one(), 0, false},
 		{"status-nobody.json", nobody, 0, false},
 	}
@@ -171,9 +172,11 @@ func TestStatusJSONKeys(t *testing.T) {
 	}
 	var got struct {
 		FormatVersion string           `json:"format_version"`
+		Command       string           `json:"command"`
 		People        []map[string]any `json:"people"`
+		Unlisted      []any            `json:"unlisted"`
 	}
-	if err := json.Unmarshal(buf.Bytes(), &got); err != nil || got.FormatVersion != "1" || len(got.People) != len(staffed().People) {
+	if err := json.Unmarshal(buf.Bytes(), &got); err != nil || got.FormatVersion != "1" || got.Command != "status" || got.Unlisted == nil || len(got.People) != len(staffed().People) {
 		t.Fatalf("%v: %+v", err, got)
 	}
 	for _, p := range got.People {
