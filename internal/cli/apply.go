@@ -62,7 +62,7 @@ exits.`,
 		},
 	}
 	a.addOrganizationFlags(cmd, "markdown")
-	addBoolFlag(cmd.Flags(), &a.yes, "yes", "apply the plan without asking")
+	addShortBoolFlag(cmd.Flags(), &a.yes, "yes", "y", "apply the plan without asking")
 	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch to notify of start, success and failure; "+
 		"set it in $ORGSYNC_PING to hide it from other users")
 	cmd.Flags().Var(durationFlag(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
@@ -121,7 +121,7 @@ func (a *app) apply(ctx context.Context) error {
 // errNotAccepted when the answer is no.
 func (a *app) confirmPlan(ctx context.Context, p plan.Plan) (asked bool, err error) {
 	ask := a.isTerminal(a.stdin) && !a.yes
-	if len(p.Changes) == 0 || !ask && !a.sandbox.on {
+	if len(p.Changes) == 0 || !ask && (!a.sandbox.on || a.quiet) {
 		return false, nil
 	}
 	if err := report.WriteText(a.stderr, report.PlanDocument(p), a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
@@ -150,6 +150,9 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	}
 	a.reported = true
 	a.run.Result = &result
+	if len(result.Changes) == 0 && a.isSilent() {
+		return runErr
+	}
 	stale, isStale := errors.AsType[*plan.StaleError](runErr)
 	var err error
 	switch {
@@ -161,7 +164,7 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	default:
 		err = a.writeDocument(a.stdout, report.ApplyDocument(p, result))
 	}
-	if a.sandbox.on && result.Stopped == nil {
+	if a.sandbox.on && result.Stopped == nil && !a.quiet {
 		a.printNextSteps(result)
 	}
 	if err != nil && slices.ContainsFunc(result.Changes, possiblyApplied) {

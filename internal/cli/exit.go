@@ -173,6 +173,9 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 	if err == nil || code == exitChanges {
 		return code
 	}
+	if !a.isTerminal(a.stderr) {
+		a.writeHeader(a.stderr) // nothing was written to stdout, and the error is looked up by its time too
+	}
 	if !a.reported {
 		err = errors.Join(err, a.printError(cmd, code, err))
 	}

@@ -58,7 +58,8 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 	}
 	a.run = runRecord{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
 	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated",
-		a.sandbox.on)
+		a.sandbox.on, "state", a.stateName())
+	a.beginRun(cmd.Name())
 	a.sendPing(pings, "start", func() error { return pings.Start(ctx) })
 
 	err = do(ctx)

@@ -76,6 +76,9 @@ func (a *app) plan(ctx context.Context) error {
 // there is none.
 func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
 	a.reported = true
+	if len(p.Changes) == 0 && a.isSilent() {
+		return nil
+	}
 	if a.output != "json" {
 		return a.writeDocument(a.stdout, report.PlanDocument(p))
 	}

@@ -27,6 +27,15 @@ func (a *app) stateFolder() (string, error) {
 	return "", &reconcile.StateError{Err: errors.New("there is no state folder: neither XDG_STATE_HOME nor HOME is set")}
 }
 
+// stateName returns the state folder for the log; "unknown" when there is none.
+func (a *app) stateName() string {
+	dir, err := a.stateFolder()
+	if err != nil {
+		return "unknown"
+	}
+	return dir
+}
+
 // ledgerStore returns the place where the ledger of an organization is kept.
 func (a *app) ledgerStore(in org.Organization) (ledger.Store, error) {
 	dir, err := a.stateFolder()

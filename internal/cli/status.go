@@ -118,6 +118,7 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 		}
 		o.addresses[i] = p.Email
 	}
+	a.beginRun("status")
 	if o.watch {
 		a.progress = nil // every report shows the progress already
 	}

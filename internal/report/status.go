@@ -316,11 +316,11 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []Row {
 		rows = append(rows, Row{Cells: []Cell{person, {Text: what}, timeCell(expires), {Text: next}}})
 	}
 	for _, c := range leaving {
-		what := "user"
+		next := "apply would " + styleOf(c.Action).word + " them"
 		if c.Source != "" {
-			what = "user, last day passed"
+			next += ": their last day has passed"
 		}
-		add(Cell{Text: outside(c.Email.String(), addressWidth)}, what, time.Time{}, "apply would "+styleOf(c.Action).word+" them")
+		add(Cell{Text: outside(c.Email.String(), addressWidth)}, "user", time.Time{}, next)
 	}
 	for _, n := range slices.SortedStableFunc(slices.Values(unlisted), func(a, b plan.Notice) int {
 		return compareAddresses(a.Email, b.Email)
@@ -330,7 +330,7 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []Row {
 		case n.UserID == "":
 			add(person, "invitation", n.Expires, "the API cannot cancel it")
 		case !n.Since.IsZero():
-			add(person, "user, no longer in the roster"+sinceText(n.Since), time.Time{}, "only reported")
+			add(person, "user", time.Time{}, "only reported; no longer in the roster"+sinceText(n.Since))
 		default:
 			person.Name = outside(n.Text, addressWidth)
 			next := "only reported"
