@@ -347,7 +347,8 @@ func TestStatusPage(t *testing.T) {
 	for _, tt := range tests {
 		w.write("users.yaml", tt.settings+threePeople)
 		w.want(w.run(t.Context(), append([]string{"status", "-o", "html"}, tt.args...)...), exitDone, 0)
-		got := w.stdout.String()
+		// An address has marks where it may be broken.
+		got := strings.NewReplacer(`<span class="piece">`, "", "</span>", "", "<wbr>", "").Replace(w.stdout.String())
 		for _, part := range tt.want {
 			if !strings.Contains(got, part) {
 				t.Errorf("%s: the page does not say %q:\n%s", tt.name, part, got)

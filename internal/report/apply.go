@@ -50,7 +50,8 @@ func resultTable(r apply.Result) Table {
 			t.Groups = append(t.Groups, title(a, o))
 		}
 	}
-	for _, c := range r.Changes {
+	byAddress := func(a, b apply.ChangeResult) int { return compareAddresses(a.Email, b.Email) }
+	for _, c := range slices.SortedStableFunc(slices.Values(r.Changes), byAddress) {
 		style := styleOf(c.Action)
 		word, outcome := style.word, Cell{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}
 		if c.Outcome == apply.Done {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -29,7 +30,7 @@ var pageFiles embed.FS
 
 var (
 	pageTemplate = template.Must(template.New("page.html.tmpl").Funcs(template.FuncMap{
-		"html": pageText, "kind": blockKind, "table": pageTable, "tone": color.tone, "stamp": stamp, "head": capitalize,
+		"html": pageText, "address": pageAddress, "kind": blockKind, "table": pageTable, "tone": color.tone, "stamp": stamp, "head": capitalize,
 		"timeline": newPageTimeline, "problems": func(p Problems) Table { return p.table() }, "bar": tileShares,
 	}).ParseFS(pageFiles, "page/page.html.tmpl"))
 	pageStyle  = mustRead("page/page.css")
@@ -127,6 +128,32 @@ func blockKind(b Block) string { return strings.TrimPrefix(fmt.Sprintf("%T", b),
 func pageText(text string) template.HTML {
 	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
 		return "<bdi>" + template.HTMLEscapeString(plain(outside(s, 2*len(s)))) + "</bdi>"
+	}))
+}
+
+// maxPiece is the number of characters up to which a piece of an address stays on one line.
+const maxPiece = 24
+
+// pageAddress returns an address that is broken only after "@" and ".", where it has to be broken.
+func pageAddress(text string) template.HTML {
+	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
+		var b strings.Builder
+		for s != "" {
+			piece := s
+			if i := strings.IndexAny(s, "@."); i >= 0 {
+				piece = s[:i+1]
+			}
+			s = s[len(piece):]
+			shown := template.HTMLEscapeString(piece)
+			if utf8.RuneCountInString(piece) <= maxPiece {
+				shown = `<span class="piece">` + shown + "</span>"
+			}
+			b.WriteString(shown)
+			if s != "" {
+				b.WriteString("<wbr>")
+			}
+		}
+		return "<bdi>" + b.String() + "</bdi>"
 	}))
 }
 

@@ -46,13 +46,15 @@ func StaleDocument(e *plan.StaleError) Document {
 	return d
 }
 
-// changeTable returns one row for each change: action, person, reason, and place in the roster.
+// changeTable returns one row for each change, in the natural order of addresses: action, person,
+// reason, and place in the roster.
 func changeTable(changes []plan.Change) Table {
 	t := Table{
 		Columns: []Column{{Head: "change"}, {Head: "person"}, {Head: "why", Prose: true}, {Head: "entry", Drop: 1}},
 		Groups:  actionTitles(),
 	}
-	for _, c := range changes {
+	byAddress := func(a, b plan.Change) int { return compareAddresses(a.Email, b.Email) }
+	for _, c := range slices.SortedStableFunc(slices.Values(changes), byAddress) {
 		style, why := styleOf(c.Action), reasonText(c, false)
 		t.Rows = append(t.Rows, Row{
 			Group: capitalize(style.word),

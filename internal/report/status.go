@@ -137,7 +137,7 @@ func StatusDocument(s Status) Document {
 	} else if len(people) > 0 {
 		d.Blocks = append(d.Blocks, peopleTable(s, people))
 	}
-	if timeline := expiryTimeline(s.Now, people); len(timeline.Points) > 0 {
+	if timeline := expiryTimeline(s.Now, people); len(timeline.Points) > 1 { // one time is in the table already
 		d.Blocks = append(d.Blocks, timeline)
 	}
 	if rows := unlistedRows(s.Leaving, unlisted); len(rows) > 0 {

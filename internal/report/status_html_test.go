@@ -350,3 +350,56 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	}
 }
+
+// brokenAddresses gives every address of the page that is broken anywhere but after "@" or ".", and every "expires in" that
+// is on more than one line.
+const brokenAddresses = `(() => {
+	const broken = [];
+	for (const e of document.querySelectorAll(".piece, .state + .more")) {
+		const range = document.createRange();
+		range.selectNodeContents(e);
+		if (new Set(Array.from(range.getClientRects(), r => Math.round(r.top))).size > 1) broken.push(e.textContent);
+	}
+	return document.querySelectorAll(".piece").length ? broken : ["no address was found"];
+})()`
+
+// TestPageBreaks checks in a browser that addresses of 40 characters are broken only after "@" and ".", and that the time left
+// stays on one line, on a phone and on a desk.
+func TestPageBreaks(t *testing.T) {
+	t.Parallel()
+	b := startChromium(t)
+	s := staffed()
+	for i := range s.People {
+		s.People[i].Email = address(fmt.Sprintf("mary-ann.longer-name-%02d@people.example-partner.org", i))
+		s.People[i].State, s.People[i].Ended, s.People[i].Expires = plan.StatePending, false, now.Add(71*time.Hour)
+		s.People[i].Missing, s.People[i].Wanted = []string{"group everyone", "role deployer"}, []string{"group everyone", "role deployer"}
+	}
+	file := filepath.Join(t.TempDir(), "status.html")
+	if err := os.WriteFile(file, []byte(pageOf(t, s)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []screen{{1280, "light", "screen"}, {800, "light", "screen"}, {390, "light", "screen"}} {
+		b.show(file, at)
+		var broken []string
+		b.evaluate(brokenAddresses, &broken)
+		if len(broken) > 0 {
+			t.Errorf("on a screen of %d, these are broken: %q", at.width, broken)
+		}
+	}
+}
+
+// TestTimeline checks that the page has a time line only where invitations expire at different times.
+func TestTimeline(t *testing.T) {
+	t.Parallel()
+	s := staffed()
+	for _, differ := range []bool{true, false} {
+		for i := range s.People {
+			if s.People[i].State == plan.StatePending && !differ {
+				s.People[i].Expires = now.Add(51 * time.Hour)
+			}
+		}
+		if got := strings.Contains(pageOf(t, s), "Pending invitations"); got != differ {
+			t.Errorf("times differ: %t; the page has a time line: %t", differ, got)
+		}
+	}
+}
