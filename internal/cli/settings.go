@@ -81,7 +81,9 @@ func (a *app) addGlobalFlags(cmd *cobra.Command) {
 }
 
 // addBoolFlag adds a flag that is true when it is given without a value.
-func addBoolFlag(f *pflag.FlagSet, to *bool, name, usage string) { addShortBoolFlag(f, to, name, "", usage) }
+func addBoolFlag(f *pflag.FlagSet, to *bool, name, usage string) {
+	addShortBoolFlag(f, to, name, "", usage)
+}
 
 // addShortBoolFlag is addBoolFlag for a flag that has a letter too.
 func addShortBoolFlag(f *pflag.FlagSet, to *bool, name, letter, usage string) {

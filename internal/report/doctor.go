@@ -19,12 +19,15 @@ type Doctor struct {
 	Dialect string
 	// Recorded is the folder that the answers were recorded in; "" when they were not recorded.
 	Recorded string
+	// Verbose is true to show also what the check-up could not see.
+	Verbose bool
 	// Note says why there was no roster to compare with; "" when there was one.
 	Note string
 }
 
 // DoctorDocument returns c in words: which account and organization the key belongs to, the answer
-// to each request, how the API behaves, what orgsync therefore cannot do, and the verdict.
+// to each request, how the API behaves, what orgsync therefore cannot do, and the verdict. What the
+// check-up could not see is only counted, unless d is verbose.
 func DoctorDocument(d Doctor, c org.Checkup) Document {
 	doc := Document{Title: "orgsync doctor", Summary: verdictText(c), Blocks: []Block{Paragraph(keySentences(c))}}
 	add := func(title string, blocks ...Block) { doc.Blocks = append(doc.Blocks, Section{title, blocks}) }
@@ -39,9 +42,24 @@ func DoctorDocument(d Doctor, c org.Checkup) Document {
 	if d.Note != "" {
 		doc.Blocks = append(doc.Blocks, Paragraph{outside(d.Note, messageWidth)})
 	}
-	add("What the key may read", endpointTable(c.Endpoints))
+	unseen := 0
+	if !d.Verbose {
+		all := len(c.Endpoints) + len(c.Traits)
+		c.Endpoints = slices.DeleteFunc(slices.Clone(c.Endpoints),
+			func(e org.Endpoint) bool { return e.Verdict == org.VerdictUntried })
+		c.Traits = slices.DeleteFunc(slices.Clone(c.Traits), func(t org.Trait) bool { return len(t.Seen) == 0 })
+		unseen = all - len(c.Endpoints) - len(c.Traits)
+	}
+	if len(c.Endpoints) > 0 {
+		add("What the key may read", endpointTable(c.Endpoints))
+	}
 	if slices.ContainsFunc(c.Traits, func(t org.Trait) bool { return len(t.Seen) > 0 }) {
 		add("How the API behaves where its documentation leaves it open", traitTable(c.Traits))
+	}
+	if unseen > 0 {
+		doc.Blocks = append(doc.Blocks, Paragraph{
+			pluralize(unseen, "thing", "things") + " could not be checked in this organization: --verbose lists them.",
+		})
 	}
 	add("The server", serverList(c))
 	if len(c.Limits) > 0 {

@@ -216,6 +216,9 @@ func TestGolden(t *testing.T) {
 		{"doctor.txt", func(w io.Writer) error {
 			return WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()), 0, false)
 		}},
+		{"doctor-verbose.txt", func(w io.Writer) error {
+			return WriteText(w, DoctorDocument(Doctor{Run: run, Verbose: true}, examined()), 0, false)
+		}},
 		{"doctor-40.txt", func(w io.Writer) error {
 			return WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()), 40, false)
 		}},
