@@ -180,15 +180,6 @@ func (a *app) logChange(c apply.ChangeResult) {
 	a.log.Info("change", attrs...)
 }
 
-// warnKinds are the notices that stay until somebody acts.
-var warnKinds = map[plan.NoticeKind]bool{
-	plan.GaveUp: true, plan.NeedsAttention: true, plan.Unsettled: true, plan.Limit: true, plan.SelfUnseen: true,
-	plan.ProtectedUnseen:   true,
-	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.RefusedMail: true, plan.Flapping: true,
-	plan.UnknownAccess:  true,
-	plan.PinUnconfirmed: true, plan.NewLedger: true,
-}
-
 // logNotices logs each notice, unless the log is text and stands beside a report that is text too:
 // that shows them already, those of a kind together.
 func (a *app) logNotices(notices []plan.Notice) {
@@ -198,7 +189,7 @@ func (a *app) logNotices(notices []plan.Notice) {
 	}
 	for _, n := range notices {
 		level := slog.LevelInfo
-		if warnKinds[n.Kind] {
+		if report.IsPressing(n.Kind) {
 			level = slog.LevelWarn
 		}
 		attrs := []any{"kind", n.Kind}

@@ -46,43 +46,54 @@ type noticeText struct {
 
 // noticeStyle holds how notices of one kind are shown.
 type noticeStyle struct {
-	kind plan.NoticeKind
-	// calm is true when nobody needs to act: a pending person needs nobody, nor does a limit of what
-	// the key can list.
-	calm  bool
+	kind  plan.NoticeKind
+	level noticeLevel
 	words func(noticeText) noticeWords
 }
 
+// noticeLevel is how much notices of a kind need a person.
+type noticeLevel int
+
+const (
+	// calm: nobody needs to act. A pending person needs nobody, nor does a limit of what the key can
+	// list.
+	calm noticeLevel = iota
+	// ordinary: somebody should look at it.
+	ordinary
+	// pressing: it stays until somebody acts, or it holds something back.
+	pressing
+)
+
 // noticeStyles are the styles of all kinds, the most urgent first.
 var noticeStyles = []noticeStyle{
-	{plan.Limit, false, func(n noticeText) noticeWords {
+	{plan.Limit, pressing, func(n noticeText) noticeWords {
 		return noticeWords{one: "apply would refuse this: " + n.said}
 	}},
-	{plan.UnknownAccess, false, func(n noticeText) noticeWords {
+	{plan.UnknownAccess, pressing, func(n noticeText) noticeWords {
 		at := parenthesize(summarizeList(places(n.Notice)))
 		if n.AccessID != "" {
 			return noticeWords{one: n.said + ": change the name in the roster" + at}
 		}
 		return noticeWords{one: n.said + at}
 	}},
-	{plan.PinUnconfirmed, false, func(n noticeText) noticeWords {
+	{plan.PinUnconfirmed, pressing, func(n noticeText) noticeWords {
 		return noticeWords{one: "orgsync cannot confirm that this key belongs to the organization " + n.said}
 	}},
-	{plan.NewLedger, false, func(noticeText) noticeWords {
+	{plan.NewLedger, pressing, func(noticeText) noticeWords {
 		return noticeWords{one: "the ledger is empty although the organization has invitations: " +
 			"if orgsync ran before, its ledger was lost"}
 	}},
-	{plan.MembersUnseen, true, func(noticeText) noticeWords {
+	{plan.MembersUnseen, calm, func(noticeText) noticeWords {
 		return noticeWords{one: "this key may not list users: everyone who accepted an invitation counts as a member"}
 	}},
-	{plan.SuspendedUnseen, true, func(noticeText) noticeWords {
+	{plan.SuspendedUnseen, calm, func(noticeText) noticeWords {
 		return noticeWords{one: "this key cannot list suspended users: a suspended user may look like someone who left"}
 	}},
-	{plan.SelfUnseen, false, func(noticeText) noticeWords {
+	{plan.SelfUnseen, pressing, func(noticeText) noticeWords {
 		return noticeWords{one: "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
 			"and no access is taken away"}
 	}},
-	{plan.ProtectedUnseen, false, func(n noticeText) noticeWords {
+	{plan.ProtectedUnseen, pressing, func(n noticeText) noticeWords {
 		return noticeWords{
 			one: n.who + " is protected in the roster, but no user has that address: " +
 				"the intended person is not protected; check the spelling",
@@ -90,14 +101,14 @@ var noticeStyles = []noticeStyle{
 				"the intended people are not protected; check the spelling",
 		}
 	}},
-	{plan.UnlistedKept, false, func(n noticeText) noticeWords {
+	{plan.UnlistedKept, ordinary, func(n noticeText) noticeWords {
 		const until = "until this is settled, people who are not in the roster are only reported"
 		return noticeWords{
 			one:  n.who + " may have joined under an address that is not in the roster: " + until,
 			many: "people may have joined under addresses that are not in the roster: " + until,
 		}
 	}},
-	{plan.Unsettled, false, func(n noticeText) noticeWords {
+	{plan.Unsettled, pressing, func(n noticeText) noticeWords {
 		const lost = "but the answer was lost: orgsync waits until it knows"
 		return noticeWords{
 			one:  n.who + " may have been sent an invitation mail" + atText(n.Since) + ", " + lost,
@@ -105,7 +116,7 @@ var noticeStyles = []noticeStyle{
 			item: n.who + atText(n.Since),
 		}
 	}},
-	{plan.UnknownMembership, false, func(n noticeText) noticeWords {
+	{plan.UnknownMembership, pressing, func(n noticeText) noticeWords {
 		return noticeWords{
 			one: fmt.Sprintf("%s is not invited, because this key cannot see whether they are a member already; "+
 				"to invite them: --reinvite %s", n.who, n.who),
@@ -113,7 +124,7 @@ var noticeStyles = []noticeStyle{
 				"to invite someone: --reinvite EMAIL",
 		}
 	}},
-	{plan.PossibleAlias, false, func(n noticeText) noticeWords {
+	{plan.PossibleAlias, pressing, func(n noticeText) noticeWords {
 		words := noticeWords{
 			one: fmt.Sprintf("%s may have joined as %s, because their invitation is gone: "+
 				"if so, add the line aliases: [%s] to their entry", n.who, n.said, n.said),
@@ -127,7 +138,7 @@ var noticeStyles = []noticeStyle{
 		}
 		return words
 	}},
-	{plan.Flapping, false, func(n noticeText) noticeWords {
+	{plan.Flapping, pressing, func(n noticeText) noticeWords {
 		last := "last" + atText(n.Since) + " with the roster " + cmp.Or(n.said, "of another run")
 		return noticeWords{
 			one: fmt.Sprintf("%s was removed twice within a week, %s, but this roster lists them: "+
@@ -137,7 +148,7 @@ var noticeStyles = []noticeStyle{
 			item: n.who + ", " + last,
 		}
 	}},
-	{plan.RefusedMail, false, func(n noticeText) noticeWords {
+	{plan.RefusedMail, pressing, func(n noticeText) noticeWords {
 		return noticeWords{
 			one: fmt.Sprintf("%s cannot be invited: the API says \"%s\"; orgsync tries again once a day, "+
 				"or at once with --reinvite %s", n.who, n.said, n.who),
@@ -145,8 +156,8 @@ var noticeStyles = []noticeStyle{
 			item: fmt.Sprintf("%s: the API says \"%s\"", n.who, n.said),
 		}
 	}},
-	{plan.NeedsAttention, false, needsAttentionWords},
-	{plan.GaveUp, false, func(n noticeText) noticeWords {
+	{plan.NeedsAttention, pressing, needsAttentionWords},
+	{plan.GaveUp, pressing, func(n noticeText) noticeWords {
 		mails := pluralize(n.Mails, "invitation mail", "invitation mails") + sinceText(n.Since)
 		return noticeWords{
 			one: fmt.Sprintf("%s got %s and never answered: no more will be sent; to invite them again: --reinvite %s",
@@ -156,16 +167,16 @@ var noticeStyles = []noticeStyle{
 			item: n.who + ", " + mails,
 		}
 	}},
-	{plan.Left, false, func(n noticeText) noticeWords {
+	{plan.Left, ordinary, func(n noticeText) noticeWords {
 		return noticeWords{
 			one:  n.who + " joined and has left; --invite-left invites them again",
 			many: "people joined and have left; --invite-left invites them again",
 		}
 	}},
-	{plan.SuspendedUser, false, func(n noticeText) noticeWords {
+	{plan.SuspendedUser, ordinary, func(n noticeText) noticeWords {
 		return noticeWords{one: n.who + " is suspended but in the roster", many: "people are suspended but in the roster"}
 	}},
-	{plan.EndedSoon, false, func(n noticeText) noticeWords {
+	{plan.EndedSoon, ordinary, func(n noticeText) noticeWords {
 		return noticeWords{
 			one: fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; "+
 				"to invite them: --reinvite %s", n.who, n.said, n.who),
@@ -174,15 +185,15 @@ var noticeStyles = []noticeStyle{
 			item: n.who + ", last day " + n.said,
 		}
 	}},
-	{plan.DuplicateInvitation, false, func(n noticeText) noticeWords {
+	{plan.DuplicateInvitation, ordinary, func(n noticeText) noticeWords {
 		return noticeWords{
 			one:  n.who + " has another invitation that can be accepted" + n.invitation,
 			many: "people have another invitation that can be accepted",
 			item: n.who + n.invitation,
 		}
 	}},
-	{plan.Unlisted, false, unlistedWords},
-	{plan.OtherAddress, false, func(n noticeText) noticeWords {
+	{plan.Unlisted, ordinary, unlistedWords},
+	{plan.OtherAddress, ordinary, func(n noticeText) noticeWords {
 		return noticeWords{
 			one: fmt.Sprintf("%s joined as %s and gets no access under that address: "+
 				"if this is the same person, add the line aliases: [%s] to their entry", n.who, n.said, n.said),
@@ -191,14 +202,14 @@ var noticeStyles = []noticeStyle{
 			item: n.who + " as " + n.said,
 		}
 	}},
-	{plan.ExtraAccess, false, func(n noticeText) noticeWords {
+	{plan.ExtraAccess, ordinary, func(n noticeText) noticeWords {
 		return noticeWords{
 			one:  n.who + " has more access than the roster gives: " + n.said,
 			many: "people have more access than the roster gives",
 			item: n.who + ": " + n.said,
 		}
 	}},
-	{plan.Waiting, true, func(n noticeText) noticeWords {
+	{plan.Waiting, calm, func(n noticeText) noticeWords {
 		words := noticeWords{
 			one:  n.who + " was invited and has not answered yet",
 			many: "people were invited and have not answered yet",
@@ -271,7 +282,7 @@ func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 	if i >= 0 {
 		return noticeStyles[i], i
 	}
-	return noticeStyle{kind: kind, words: func(n noticeText) noticeWords {
+	return noticeStyle{kind: kind, level: ordinary, words: func(n noticeText) noticeWords {
 		name := strings.ReplaceAll(string(n.Kind), "_", " ")
 		return noticeWords{
 			one:  strings.TrimSpace(n.who + ": " + name + " " + n.said),
@@ -343,7 +354,13 @@ func groupNotices(notices []plan.Notice, now time.Time) Notices {
 // needsAction reports whether somebody should look at n or act on it.
 func needsAction(n plan.Notice) bool {
 	style, _ := styleOfNotice(n.Kind)
-	return !style.calm
+	return style.level != calm
+}
+
+// IsPressing reports whether notices of this kind stay until somebody acts.
+func IsPressing(kind plan.NoticeKind) bool {
+	style, _ := styleOfNotice(kind)
+	return style.level == pressing
 }
 
 func isWaiting(n plan.Notice) bool { return n.Kind == plan.Waiting }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -62,15 +63,24 @@ func TestNoticesGrouped(t *testing.T) {
 	}
 }
 
-// TestNoticeStyles checks that every kind of notice has words of its own, and that only what is about the whole run is never
-// shown with others.
+// TestNoticeStyles checks that every kind of notice has words of its own, that only what is about the whole run is never
+// shown with others, and that docs/cron.md names the kinds that are logged as warnings.
 func TestNoticeStyles(t *testing.T) {
 	t.Parallel()
 	whole := map[plan.NoticeKind]bool{
 		plan.Limit: true, plan.UnknownAccess: true, plan.PinUnconfirmed: true, plan.NewLedger: true, plan.MembersUnseen: true,
 		plan.SuspendedUnseen: true, plan.SelfUnseen: true,
 	}
+	page, err := os.ReadFile("../../docs/cron.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, listed, _ := strings.Cut(string(page), "stay until a person does something (")
+	listed, _, _ = strings.Cut(listed, ")")
 	for _, kind := range plan.NoticeKinds {
+		if IsPressing(kind) != strings.Contains(listed, "`"+string(kind)+"`") {
+			t.Errorf("%s is logged as a warning: %t; docs/cron.md lists %q", kind, IsPressing(kind), listed)
+		}
 		if _, i := styleOfNotice(kind); i < 0 {
 			t.Errorf("%s has no words", kind)
 		}
