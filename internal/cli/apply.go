@@ -124,7 +124,8 @@ func (a *app) confirmPlan(ctx context.Context, p plan.Plan) (asked bool, err err
 	if len(p.Changes) == 0 || !ask && (!a.sandbox.on || a.quiet) {
 		return false, nil
 	}
-	if err := report.WriteText(a.stderr, report.PlanDocument(p), a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
+	shown := report.PlanDocument(p)
+	if err := report.WriteText(a.stderr, shown, a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
 		return false, err
 	}
 	if !ask {
@@ -216,8 +217,8 @@ func (a *app) resultError(r apply.Result) error {
 	case stopped != nil && !begun:
 		return stopped // nothing was done, so only the reason matters
 	case undone > 0 || unsettled > 0 || notInvited > 0 || missingAccess != nil || stopped != nil:
-		return &unfinishedError{undone: undone, failed: failed, unsettled: unsettled, notInvited: notInvited, missingAccess: missingAccess,
-			err: stopped}
+		return &unfinishedError{undone: undone, failed: failed, unsettled: unsettled, notInvited: notInvited,
+			missingAccess: missingAccess, err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
 		return changesError{}
 	}

@@ -60,12 +60,12 @@ func (a *app) writeHeader(w io.Writer) {
 	if a.header == "" {
 		return
 	}
-	in := "unknown"
+	in, files := "unknown", report.Clean(strings.Join(a.rosters, ", "), errorWidth)
 	if o := a.run.Organization; o.ID != "" {
 		in = strings.TrimSpace(report.Clean(o.Name, errorWidth) + " (" + report.Clean(o.ID, errorWidth) + ")")
 	}
 	fmt.Fprintf(w, "%s orgsync %s %s: organization %s, roster %s, state %s\n", time.Now().UTC().Format(time.RFC3339),
-		buildVersion(), a.header, in, report.Clean(strings.Join(a.rosters, ", "), errorWidth), report.Clean(a.stateName(), errorWidth))
+		buildVersion(), a.header, in, files, report.Clean(a.stateName(), errorWidth))
 	a.header, a.headed = "", true
 }
 

@@ -41,7 +41,8 @@ func settingsTable(settings []diff.Field) Table {
 		if f.Loosens {
 			warning.Text = "warning: " + looseningText(f)
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{{Text: outside(string(f.Name), addressWidth)}, {Text: settingText(f)}, warning}})
+		name := Cell{Text: outside(string(f.Name), addressWidth)}
+		t.Rows = append(t.Rows, Row{Cells: []Cell{name, {Text: settingText(f)}, warning}})
 	}
 	return t
 }
@@ -49,7 +50,9 @@ func settingsTable(settings []diff.Field) Table {
 // differencesTable returns a row for each person, and one row for many people who change in the same
 // way, as after a change of the defaults.
 func differencesTable(d diff.Difference) Table {
-	t := Table{Columns: []Column{{Head: "change"}, {Head: "person"}, {Head: "what", Prose: true}, {Head: "entry", Drop: 1}}}
+	t := Table{Columns: []Column{
+		{Head: "change"}, {Head: "person"}, {Head: "what", Prose: true}, {Head: "entry", Drop: 1},
+	}}
 	for _, k := range diff.Kinds {
 		t.Groups = append(t.Groups, capitalize(diffStyles[k].word))
 	}
@@ -61,7 +64,8 @@ func differencesTable(d diff.Difference) Table {
 		}
 	}
 	for i, p := range d.People {
-		who, source, people := outside(p.Email.String(), addressWidth)+parenthesize(outside(p.Name, addressWidth)), p.Source, 1
+		who := outside(p.Email.String(), addressWidth) + parenthesize(outside(p.Name, addressWidth))
+		source, people := p.Source, 1
 		if same := alike[words[i]]; p.Kind == diff.Changed && len(same) >= minSharedLine {
 			if same[0] != p.Email.String() {
 				continue // the first of them gets the shared line

@@ -70,7 +70,8 @@ func DoctorDocument(d Doctor, c org.Checkup) Document {
 		add("What orgsync therefore cannot do", limits)
 	}
 	if d.Dialect != "" {
-		add("To try orgsync against a simulated API that behaves like this", Command("orgsync sandbox serve --dialect "+d.Dialect))
+		add("To try orgsync against a simulated API that behaves like this",
+			Command("orgsync sandbox serve --dialect "+d.Dialect))
 	}
 	if d.Recorded != "" {
 		doc.Blocks = append(doc.Blocks, Paragraph{fmt.Sprintf(

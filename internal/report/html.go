@@ -30,7 +30,8 @@ var pageFiles embed.FS
 
 var (
 	pageTemplate = template.Must(template.New("page.html.tmpl").Funcs(template.FuncMap{
-		"html": pageText, "address": pageAddress, "kind": blockKind, "table": pageTable, "tone": color.tone, "stamp": stamp, "head": capitalize,
+		"html": pageText, "address": pageAddress, "kind": blockKind, "table": pageTable, "tone": color.tone, "stamp": stamp,
+		"head":     capitalize,
 		"timeline": newPageTimeline, "problems": func(p Problems) Table { return p.table() }, "bar": tileShares,
 	}).ParseFS(pageFiles, "page/page.html.tmpl"))
 	pageStyle  = mustRead("page/page.css")
@@ -245,7 +246,8 @@ func newPageTimeline(t Timeline) pageTimeline {
 		length = max(length, p.When.Time.Sub(t.From))
 	}
 	place := func(at time.Time) float64 { return 100 * max(0, float64(at.Sub(t.From))/float64(length)) }
-	return pageTimeline{t, dayTicks(t.From, length, place), mapped(t.Points, func(p TimePoint) float64 { return place(p.When.Time) })}
+	placeOf := func(p TimePoint) float64 { return place(p.When.Time) }
+	return pageTimeline{t, dayTicks(t.From, length, place), mapped(t.Points, placeOf)}
 }
 
 // dayTicks returns the midnights on a timeline, or as many of them as there is room for.

@@ -222,6 +222,15 @@ var noticeStyles = []noticeStyle{
 	}},
 }
 
+// noticeRanks are the places of the kinds in noticeStyles.
+var noticeRanks = func() map[plan.NoticeKind]int {
+	ranks := map[plan.NoticeKind]int{}
+	for i, s := range noticeStyles {
+		ranks[s.kind] = i
+	}
+	return ranks
+}()
+
 func needsAttentionWords(n noticeText) noticeWords {
 	switch {
 	case n.UserID != "" && n.said != "":
@@ -278,8 +287,7 @@ func unlistedWords(n noticeText) noticeWords {
 // styleOfNotice returns the style of a kind of notice, and its place among them. A kind that this
 // version does not know is shown by its own name, before all others.
 func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
-	i := slices.IndexFunc(noticeStyles, func(s noticeStyle) bool { return s.kind == kind })
-	if i >= 0 {
+	if i, known := noticeRanks[kind]; known {
 		return noticeStyles[i], i
 	}
 	return noticeStyle{kind: kind, level: ordinary, words: func(n noticeText) noticeWords {
@@ -289,7 +297,7 @@ func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 			many: "notices of the kind " + name,
 			item: strings.TrimSuffix(n.who+": "+n.said, ": "),
 		}
-	}}, i
+	}}, -1
 }
 
 // wordsOf returns the words for n. Times left are counted from now.

@@ -55,14 +55,14 @@ func changeTable(changes []plan.Change) Table {
 	}
 	byAddress := func(a, b plan.Change) int { return compareAddresses(a.Email, b.Email) }
 	for _, c := range slices.SortedStableFunc(slices.Values(changes), byAddress) {
-		style, why := styleOf(c.Action), reasonText(c, false)
+		style, who, why := styleOf(c.Action), outside(c.Email.String(), addressWidth), reasonText(c, false)
 		t.Rows = append(t.Rows, Row{
 			Group: capitalize(style.word),
 			Cells: []Cell{
-				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: outside(c.Email.String(), addressWidth)},
-				{Text: why}, {Text: outside(c.Source, addressWidth), Color: faint},
+				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
+				{Text: outside(c.Source, addressWidth), Color: faint},
 			},
-			Sentence: capitalize(style.word) + " " + outside(c.Email.String(), addressWidth) + ": " + why,
+			Sentence: capitalize(style.word) + " " + who + ": " + why,
 			At:       parseSource(c.Source), Urgent: style.glyph == "-",
 		})
 	}

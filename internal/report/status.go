@@ -301,7 +301,8 @@ func unlistedTable(rows []Row) Table {
 	return Table{
 		Caption: "People who are in the organization, or can still accept an invitation to it, but are not in the roster.",
 		Columns: []Column{
-			{Head: "person", Min: minPersonWidth}, {Head: "what"}, {Head: "expires", Drop: 1}, {Head: "what happens", Prose: true},
+			{Head: "person", Min: minPersonWidth}, {Head: "what"}, {Head: "expires", Drop: 1},
+			{Head: "what happens", Prose: true},
 		},
 		Rows: rows, Headed: true, Most: maxShown, Complete: "html",
 	}

@@ -115,6 +115,6 @@ func StatusJSON(w io.Writer, s Status) error {
 		Organization  organization     `json:"organization"`
 		People        []statusPerson   `json:"people"`
 		Unlisted      []unlistedPerson `json:"unlisted"`
-	}{formatVersion, "status", timestamp(s.Now), organization{orNull(s.Organization.ID), orNull(s.Organization.Name)}, people,
-		newUnlisted(s)})
+	}{formatVersion, "status", timestamp(s.Now),
+		organization{orNull(s.Organization.ID), orNull(s.Organization.Name)}, people, newUnlisted(s)})
 }
