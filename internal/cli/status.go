@@ -44,15 +44,16 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `Reads the roster and the organization, and prints the state of everybody in the
 roster: member, pending, expired, and so on; since when; how long the invitation
 is still valid; the number of invitation mails without an answer; and how much of
-the roster's access they have. It changes nothing and needs no lock.
+the roster's access they have. It also counts and lists people who are in the
+organization, or invited to it, but not in the roster. It changes nothing and needs
+no lock.
 
 With addresses (or aliases) in the roster it prints everything known about these
 people, and reads their invitation by its id to make sure.
 
-With -o html it makes a web page of one file, to read or to print: the state of
-everybody, when invitations expire, and people who are in the organization but not
-in the roster. -o markdown makes the same without the timeline, for an issue or a
-job summary.`,
+With -o html it makes the same as a web page of one file, to read or to print, with
+a timeline of when invitations expire; with -o markdown for an issue or a job
+summary.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync status
   orgsync status ada@example.com
