@@ -64,7 +64,7 @@ func BenchmarkPlan(b *testing.B) {
 			b.Fatal(err)
 		}
 		p := plan.Compute(plan.Input{Roster: r, Snapshot: s})
-		if err := report.PlanText(io.Discard, p, 0, false); err != nil {
+		if err := report.WriteText(io.Discard, report.PlanDocument(p), 0, false); err != nil {
 			b.Fatal(err)
 		}
 	}

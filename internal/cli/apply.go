@@ -69,7 +69,7 @@ exits.`,
 		},
 	}
 	a.addOrganizationFlags(cmd, "markdown")
-	addBoolFlag(cmd.Flags(), &a.yes, "yes", "apply the plan without asking")
+	addShortBoolFlag(cmd.Flags(), &a.yes, "yes", "y", "apply the plan without asking")
 	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch to notify of start, success and failure; "+
 		"set it in $ORGSYNC_PING to hide it from other users")
 	a.addLockTimeoutFlag(cmd)
@@ -130,10 +130,11 @@ func (a *app) asks() bool { return a.isTerminal(a.stdin) && !a.yes }
 // simulation always shows its plan. The error is errNotAccepted when the answer is no.
 func (a *app) confirmPlan(ctx context.Context, p plan.Plan) error {
 	ask := a.asks()
-	if len(p.Changes) == 0 || !ask && !a.sandbox.on {
+	if len(p.Changes) == 0 || !ask && (!a.sandbox.on || a.quiet) {
 		return nil
 	}
-	if err := report.PlanText(a.stderr, p, a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
+	shown := report.PlanDocument(p)
+	if err := report.WriteText(a.stderr, shown, a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
 		return err
 	}
 	if !ask {
@@ -159,22 +160,21 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	}
 	a.reported = true
 	a.run.Result = &result
+	if len(result.Changes) == 0 && a.isSilent() {
+		return runErr
+	}
 	stale, isStale := errors.AsType[*plan.StaleError](runErr)
 	var err error
 	switch {
 	case a.output == "json":
 		err = report.ApplyJSON(a.stdout, run, p, result)
-	case a.output == "markdown" && isStale:
-		err = report.StaleMarkdown(a.stdout, stale)
 	case isStale:
-		err = report.StaleText(a.stdout, stale, a.windowWidth(a.stdout), a.useColor(a.stdout))
-	case a.output == "markdown":
-		err = report.ApplyMarkdown(a.stdout, p, result)
-	case errors.Is(runErr, errNotAccepted): // the person who said no has just seen the plan
+		err = a.writeDocument(a.stdout, report.StaleDocument(stale))
+	case errors.Is(runErr, errNotAccepted) && a.output == "text": // the person who said no has just seen the plan
 	default:
-		err = report.ApplyText(a.stdout, p, result, a.windowWidth(a.stdout), a.useColor(a.stdout))
+		err = a.writeDocument(a.stdout, report.ApplyDocument(p, result))
 	}
-	if a.sandbox.on && result.Stopped == nil {
+	if a.sandbox.on && result.Stopped == nil && !a.quiet {
 		a.printNextSteps(result)
 	}
 	if err != nil && slices.ContainsFunc(result.Changes, possiblyApplied) {
@@ -200,10 +200,14 @@ func possiblyApplied(c apply.ChangeResult) bool {
 // resultError returns the error that the run ends with, given its result; nil when everything was
 // done.
 func (a *app) resultError(r apply.Result) error {
-	undone := 0
+	undone, failed := 0, 0
 	for _, c := range r.Changes {
-		if c.Outcome != apply.Done && !c.LacksAccess() { // access that the organization lacks is counted below
-			undone++
+		if c.Outcome == apply.Done || c.LacksAccess() { // access that the organization lacks is counted below
+			continue
+		}
+		undone++
+		if c.Outcome == apply.Failed {
+			failed++
 		}
 	}
 	unsettled, notInvited := 0, 0
@@ -223,8 +227,8 @@ func (a *app) resultError(r apply.Result) error {
 	case stopped != nil && !begun:
 		return stopped // nothing was done, so only the reason matters
 	case undone > 0 || unsettled > 0 || notInvited > 0 || missingAccess != nil || stopped != nil:
-		return &unfinishedError{undone: undone, unsettled: unsettled, notInvited: notInvited, missingAccess: missingAccess,
-			err: stopped}
+		return &unfinishedError{undone: undone, failed: failed, unsettled: unsettled, notInvited: notInvited,
+			missingAccess: missingAccess, err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
 		return changesError{}
 	}

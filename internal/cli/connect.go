@@ -102,6 +102,9 @@ func (a *app) setOrganization(in org.Organization, r *roster.Roster) {
 		r.Organization = in.ID
 	}
 	a.run.Organization = in
+	if !a.quiet {
+		a.writeHeader(a.stdout)
+	}
 }
 
 // readKey returns the API key, from the key file when there is one and otherwise from the

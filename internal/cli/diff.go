@@ -46,14 +46,11 @@ func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
 	d := diff.Compare(older, newer)
 	d.Warnings = newer.Warnings(time.Now())
 	a.reported = true
-	switch a.output {
-	case "json":
-		run := report.Run{Command: "diff", Files: newer.Files, People: len(newer.People)}
-		return report.DiffJSON(a.stdout, report.Diff{Run: run, OldFiles: older.Files, OldPeople: len(older.People)}, d)
-	case "markdown":
-		return report.DiffMarkdown(a.stdout, d)
+	if a.output != "json" {
+		return a.writeDocument(a.stdout, report.DiffDocument(d))
 	}
-	return report.DiffText(a.stdout, d, a.windowWidth(a.stdout), a.useColor(a.stdout))
+	run := report.Run{Command: "diff", Files: newer.Files, People: len(newer.People)}
+	return report.DiffJSON(a.stdout, report.Diff{Run: run, OldFiles: older.Files, OldPeople: len(older.People)}, d)
 }
 
 // loadRosterFrom reads a roster from a file, a folder or git.

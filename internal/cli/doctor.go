@@ -16,6 +16,7 @@ import (
 
 func (a *app) doctorCommand() *cobra.Command {
 	var record string
+	var verbose bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the key, what it may read, and how the API behaves",
@@ -35,12 +36,13 @@ replaced.`,
   orgsync doctor --sandbox`,
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.doctor(cmd.Context(), record, cmd.Flags().Changed("roster"))
+			return a.doctor(cmd.Context(), record, verbose, cmd.Flags().Changed("roster"))
 		},
 	}
 	a.addRosterFlag(cmd)
 	a.addOutputFlag(cmd, "markdown")
 	a.addConnectionFlags(cmd)
+	addBoolFlag(cmd.Flags(), &verbose, "verbose", "list also what could not be checked")
 	cmd.Flags().StringVar(&record, "record", "", "new or empty `folder` to save the answers in, with all personal "+
 		"data replaced")
 	_ = cmd.MarkFlagDirname("record")
@@ -56,10 +58,10 @@ func (e *unableError) Unwrap() error { return e.err }
 
 // doctor checks the key, and compares its organization with that of the roster when there is one.
 // With rosterRequired, a roster that cannot be read is an error.
-func (a *app) doctor(ctx context.Context, record string, rosterRequired bool) error {
+func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired bool) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
 	defer cancel()
-	out := report.Doctor{Run: report.Run{Command: "doctor"}, Recorded: record}
+	out := report.Doctor{Run: report.Run{Command: "doctor"}, Recorded: record, Verbose: verbose}
 	pin := ""
 	switch r, err := a.loadRoster(ctx); {
 	case err == nil:
@@ -92,13 +94,10 @@ func (a *app) doctor(ctx context.Context, record string, rosterRequired bool) er
 	out.Dialect = sandboxDialect(found)
 	a.reported = true
 	var printErr error
-	switch a.output {
-	case "json":
+	if a.output == "json" {
 		printErr = report.DoctorJSON(a.stdout, out, found)
-	case "markdown":
-		printErr = report.DoctorMarkdown(a.stdout, out, found)
-	default:
-		printErr = report.DoctorText(a.stdout, out, found, a.windowWidth(a.stdout), a.useColor(a.stdout))
+	} else {
+		printErr = a.writeDocument(a.stdout, report.DoctorDocument(out, found))
 	}
 	if printErr != nil {
 		return fmt.Errorf("print the report: %w", printErr)

@@ -67,6 +67,7 @@ func (changesError) Error() string { return "there are changes" }
 // unfinishedError says that an apply did not finish its plan.
 type unfinishedError struct {
 	undone, unsettled int
+	failed            int   // undone changes that the server rejected
 	notInvited        int   // people who are not invited for another reason
 	missingAccess     error // a plan.UnknownAccessError, or nil
 	err               error // why the run stopped; nil when it ran to its end
@@ -162,11 +163,11 @@ func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 		return report.ErrorJSON(a.stdout, report.Run{Command: cmd.Name(), Failure: &report.Failure{Code: code, Err: err}})
 	case "github":
 		a.reported = true // the annotations show every problem
-		return report.ErrorGitHub(a.stdout, err, workingDirectory())
+		return a.writeDocument(a.stdout, report.ErrorDocument(err))
 	case "markdown":
-		if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
+		if is[*roster.ProblemsError](err) {
 			a.reported = true
-			return report.ProblemsMarkdown(a.stdout, invalid.Problems)
+			return a.writeDocument(a.stdout, report.ErrorDocument(err))
 		}
 	}
 	return nil
@@ -177,6 +178,9 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 	code := exitCode(err)
 	if err == nil || code == exitChanges {
 		return code
+	}
+	if !a.isTerminal(a.stderr) {
+		a.writeHeader(a.stderr) // nothing was written to stdout, and the error is looked up by its time too
 	}
 	if !a.reported {
 		err = errors.Join(err, a.printError(cmd, code, err))

@@ -103,7 +103,7 @@ func (a *app) printErrorAndHint(err error) {
 	line := err.Error()
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
 		if !a.reported {
-			_ = report.ProblemsText(a.stderr, invalid.Problems)
+			_ = report.WriteText(a.stderr, report.ProblemsDocument(invalid.Problems), 0, false)
 		}
 		line = fmt.Sprintf("the roster has %d problems", len(invalid.Problems))
 		if len(invalid.Problems) == 1 {
@@ -213,6 +213,9 @@ func (a *app) hint(err error) string {
 	case isOnlyHeld(err):
 		return "the notices say what to do for each of them; running again does not help"
 	case is[*unfinishedError](err) && !is[*org.CallError](err):
+		if e, _ := errors.AsType[*unfinishedError](err); e.failed > 0 {
+			return "fix the cause of what failed, then run again: finished changes are not repeated"
+		}
 		return "run again: finished changes are not repeated, and unclear cases are settled 15 minutes later"
 	}
 	if call, ok := errors.AsType[*org.CallError](err); ok {

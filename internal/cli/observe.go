@@ -26,6 +26,7 @@ type runRecord struct {
 	report.Metrics
 	began time.Time
 	stats func() vultr.Stats // nil until there is a client
+	state string             // where ledger and lock are kept; "" until they are opened
 }
 
 // maxMetricsFile is the maximum size, in bytes, of a file that is read as the metrics of the run
@@ -58,7 +59,8 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 	}
 	a.run = runRecord{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
 	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated",
-		a.sandbox.on)
+		a.sandbox.on, "state", a.stateName())
+	a.beginRun(cmd.Name())
 	a.sendPing(pings, "start", func() error { return pings.Start(ctx) })
 
 	err = do(ctx)
@@ -179,23 +181,16 @@ func (a *app) logChange(c apply.ChangeResult) {
 	a.log.Info("change", attrs...)
 }
 
-// warnKinds are the notices that stay until somebody acts.
-var warnKinds = map[plan.NoticeKind]bool{
-	plan.GaveUp: true, plan.NeedsAttention: true, plan.Unsettled: true, plan.Limit: true, plan.SelfUnseen: true,
-	plan.ProtectedUnseen:   true,
-	plan.UnknownMembership: true, plan.PossibleAlias: true, plan.SameName: true, plan.RefusedMail: true, plan.Flapping: true,
-	plan.UnknownAccess:  true,
-	plan.PinUnconfirmed: true, plan.NewLedger: true,
-}
-
-// logNotices logs each notice. When the report goes to a terminal, it shows them already.
+// logNotices logs each notice, unless the log is text and stands beside a report that is text too:
+// that shows them already, those of a kind together.
 func (a *app) logNotices(notices []plan.Notice) {
-	if a.isTerminal(a.stdout) && !a.log.Enabled(context.Background(), slog.LevelInfo) {
+	shown := a.isTerminal(a.stdout) || a.output == "text" && a.logFormat == "text"
+	if shown && !a.log.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}
 	for _, n := range notices {
 		level := slog.LevelInfo
-		if warnKinds[n.Kind] && !n.NotSelected {
+		if report.IsPressing(n.Kind) && !n.NotSelected {
 			level = slog.LevelWarn
 		}
 		attrs := []any{"kind", n.Kind}

@@ -222,7 +222,7 @@ func TestPing(t *testing.T) {
 	quiet()
 }
 
-var varying = regexp.MustCompile(`(time|version|duration|invitation_id|organization_id|requests|roster)=("[^"]*"|\S+)`)
+var varying = regexp.MustCompile(`(time|version|duration|invitation_id|organization_id|requests|roster|state)=("[^"]*"|\S+)`)
 
 // TestLogLines: what happened, in one line a change.
 func TestLogLines(t *testing.T) {
@@ -238,7 +238,7 @@ func TestLogLines(t *testing.T) {
 		}
 	}
 	want := []string{
-		`time=… level=INFO msg="run started" command=apply version=… roster=… simulated=false`,
+		`time=… level=INFO msg="run started" command=apply version=… roster=… simulated=false state=…`,
 		`time=… level=INFO msg=change action=invite email=ada@example.com outcome=done reason=not_invited invitation_id=… requests=…`,
 		`time=… level=INFO msg=change action=invite email=bob@example.com outcome=done reason=not_invited invitation_id=… requests=…`,
 		`time=… level=INFO msg=change action=invite email=cleo@example.com outcome=failed reason=not_invited requests=… error="invite cleo@example.com: HTTP 422: ERROR"`,

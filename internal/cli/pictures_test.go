@@ -62,6 +62,10 @@ func TestPictures(t *testing.T) {
 			w.stdin = strings.NewReader("y\n")
 			w.screens = []any{w.stdin}
 		}
+		if w.stdin == nil {
+			w.stdin = strings.NewReader("")
+		}
+		w.screens = []any{w.stdin} // no log
 		if code := w.run(t.Context(), words[1:]...); code != exitDone {
 			t.Fatalf("%q ends with %d:\n%s", line, code, &w.stderr)
 		}

@@ -76,19 +76,17 @@ func (a *app) plan(ctx context.Context) error {
 // there is none.
 func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
 	a.reported = true
-	switch a.output {
-	case "json":
-		run := report.Run{Command: "plan", Files: r.Files, People: len(r.People)}
-		if failure != nil {
-			run.Failure = &report.Failure{Code: exitCode(failure), Err: failure}
-		}
-		return report.PlanJSON(a.stdout, run, p)
-	case "markdown":
-		return report.PlanMarkdown(a.stdout, p)
-	case "github":
-		return report.PlanGitHub(a.stdout, p, workingDirectory())
+	if len(p.Changes) == 0 && a.isSilent() {
+		return nil
 	}
-	return report.PlanText(a.stdout, p, a.windowWidth(a.stdout), a.useColor(a.stdout))
+	if a.output != "json" {
+		return a.writeDocument(a.stdout, report.PlanDocument(p))
+	}
+	run := report.Run{Command: "plan", Files: r.Files, People: len(r.People)}
+	if failure != nil {
+		run.Failure = &report.Failure{Code: exitCode(failure), Err: failure}
+	}
+	return report.PlanJSON(a.stdout, run, p)
 }
 
 // workingDirectory returns the folder that the program runs in; "" when it is unknown, so that

@@ -60,10 +60,10 @@ func TestServe(t *testing.T) {
 		args []string
 	}{
 		{"3 to invite", []string{"plan"}},
-		{"3 done", []string{"apply"}},
+		{"3 invited", []string{"apply"}},
 		{"accepted", []string{"sandbox", "accept", "ada@example.com"}}, // works on the file of the running server
 		{"The simulation's clock says", []string{"sandbox", "advance", "73h"}},
-		{"2 to invite again, 1 unchanged.", []string{"plan"}},
+		{"2 to invite again. 1 person unchanged.", []string{"plan"}},
 	} {
 		out, err := process(t, dir, env, step.args...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), step.want) {

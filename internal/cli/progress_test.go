@@ -190,7 +190,7 @@ func TestProgress(t *testing.T) {
 	if changes != 3 {
 		t.Errorf("%d changes are logged whole, want 3:\n%s", changes, left(t, win.String()))
 	}
-	if s := stdout.String(); strings.Contains(s, "\x1b") || !strings.Contains(s, "3 done") {
+	if s := stdout.String(); strings.Contains(s, "\x1b") || !strings.Contains(s, "3 invited") {
 		t.Errorf("the report is %q", s)
 	}
 }

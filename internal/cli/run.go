@@ -40,6 +40,11 @@ type app struct {
 	planFile string
 	// run is what the log, the metrics and the dead-man's switch report about this run.
 	run runRecord
+	// header is the name of the command whose run begins with a line about it; "" when there is none, or
+	// when it is written.
+	header string
+	// headed is true once that line is written.
+	headed bool
 	// parsed is true once arguments, flags and environment variables are parsed.
 	parsed bool
 	// reported is true once a command has written its result: nothing else may then go to stdout.
@@ -93,6 +98,12 @@ ENVIRONMENT
 			}
 			preferFlags()
 			a.parsed = true
+			if a.quiet {
+				a.noProgress = true
+				if !cmd.Flags().Changed("log-level") {
+					a.logLevel = slog.LevelError
+				}
+			}
 			a.progress = a.newProgress()
 			lines := a.secrets.writer(a.progress.writerAbove(unwrapStream(a.stderr)))
 			a.log = newLog(lines, a.logLevel, a.logFormat)

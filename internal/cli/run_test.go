@@ -147,7 +147,7 @@ func TestConfirm(t *testing.T) {
 			w.screens = []any{w.stdin}
 			code := w.run(t.Context(), append([]string{"apply"}, tt.args...)...)
 			w.want(code, tt.code, tt.mails)
-			if asks := strings.Contains(w.stderr.String(), "3 to invite, 0 unchanged.\nSend 3 invitation mails in Example Org? [y/N] "); asks != tt.asks {
+			if asks := strings.Contains(w.stderr.String(), "3 to invite.\nSend 3 invitation mails in Example Org? [y/N] "); asks != tt.asks {
 				t.Errorf("shows the plan and asks: %t, want %t; stderr:\n%s", asks, tt.asks, &w.stderr)
 			}
 			if said := tt.code == exitError; said && w.stdout.Len() > 0 {

@@ -104,6 +104,7 @@ var scrubs = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d`), "DAY"},
 	{regexp.MustCompile(`\d+ days?( \d+ hours?)?|\d+ hours?( \d+ minutes?)?`), "SPAN"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`(?m)^TIME orgsync \S+ (.*), state .*`), "TIME orgsync VERSION $1, state FOLDER"},
 }
 
 func scrub(ts *testscript.TestScript, neg bool, args []string) {

@@ -23,6 +23,7 @@ type settings struct {
 	logFormat  string
 	color      string
 	noProgress bool
+	quiet      bool
 	stateDir   string
 	state      string // "" for the roster's, or the state folder
 
@@ -82,7 +83,12 @@ func (a *app) addGlobalFlags(cmd *cobra.Command) {
 
 // addBoolFlag adds a flag that is true when it is given without a value.
 func addBoolFlag(f *pflag.FlagSet, to *bool, name, usage string) {
-	f.VarPF(boolFlag(to), name, "", usage).NoOptDefVal = "true"
+	addShortBoolFlag(f, to, name, "", usage)
+}
+
+// addShortBoolFlag is addBoolFlag for a flag that has a letter too.
+func addShortBoolFlag(f *pflag.FlagSet, to *bool, name, letter, usage string) {
+	f.VarPF(boolFlag(to), name, letter, usage).NoOptDefVal = "true"
 }
 
 // addOutputFlag adds --output, with the formats that the command has in addition to the common
@@ -145,6 +151,7 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	a.addOutputFlag(cmd, formats...)
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
+	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors and, where something changed, the result")
 	addBoolFlag(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
 	f.Var(optionalIntFlag(&a.maxInvites), "max-invites",
 		"maximum number of invitation mails in one run (default from the roster)")

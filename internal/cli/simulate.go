@@ -46,8 +46,10 @@ func (a *app) startSandbox() (url string, stop func(), err error) {
 	}
 	server := a.newServer(s)
 	go func() { _ = server.Serve(listener) }() // returns after Close; a client sees any other error
-	a.printMessage("This is a simulation: no mail is sent, and nothing leaves this machine.")
-	fmt.Fprintln(a.stderr)
+	if !a.quiet {
+		a.printMessage("This is a simulation: no mail is sent, and nothing leaves this machine.")
+		fmt.Fprintln(a.stderr)
+	}
 	return "http://" + listener.Addr().String(), func() { _ = server.Close() }, nil
 }
 

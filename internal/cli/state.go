@@ -57,13 +57,26 @@ func (e *otherStateError) Error() string {
 	return fmt.Sprintf("this run keeps its state in %s, and the roster names %s", e.told, e.wanted)
 }
 
+// stateName returns where ledger and lock are kept, for the log and the first line of a run; "unknown" if
+// that cannot be told.
+func (a *app) stateName() string {
+	if a.run.state != "" {
+		return a.run.state
+	}
+	l, err := a.location("")
+	if err != nil {
+		return "unknown"
+	}
+	return l.String()
+}
+
 // openState opens a location. The caller must call close at the end, unless there is an error.
 func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend, error) {
 	b, err := backend.Open(ctx, l, a.getenv)
 	if err != nil {
 		return nil, &reconcile.StateError{Err: err}
 	}
-	a.log.Debug("state", "place", l.String())
+	a.run.state = l.String()
 	return b, nil
 }
 

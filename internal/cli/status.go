@@ -44,15 +44,16 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `Reads the roster and the organization, and prints the state of everybody in the
 roster: member, pending, expired, and so on; since when; how long the invitation
 is still valid; the number of invitation mails without an answer; and how much of
-the roster's access they have. It changes nothing and needs no lock.
+the roster's access they have. It also counts and lists people who are in the
+organization, or invited to it, but not in the roster. It changes nothing and needs
+no lock.
 
 With addresses (or aliases) in the roster it prints everything known about these
 people, and reads their invitation by its id to make sure.
 
-With -o html it makes a web page of one file, to read or to print: the state of
-everybody, when invitations expire, and people who are in the organization but not
-in the roster. -o markdown makes the same without the timeline, for an issue or a
-job summary.`,
+With -o html it makes the same as a web page of one file, to read or to print, with
+a timeline of when invitations expire; with -o markdown for an issue or a job
+summary.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync status
   orgsync status ada@example.com
@@ -120,6 +121,7 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 		}
 		o.addresses[i] = p.Email
 	}
+	a.beginRun("status")
 	if o.watch {
 		a.progress = nil // every report shows the progress already
 	}
@@ -215,15 +217,10 @@ func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed 
 }
 
 func (a *app) printStatus(w io.Writer, s report.Status) error {
-	switch a.output {
-	case "json":
+	if a.output == "json" {
 		return report.StatusJSON(w, s)
-	case "markdown":
-		return report.StatusMarkdown(w, s)
-	case "html":
-		return report.StatusHTML(w, s)
 	}
-	return report.StatusText(w, s, a.windowWidth(a.stdout), a.useColor(a.stdout))
+	return a.writeDocument(w, report.StatusDocument(s))
 }
 
 // watch reads and prints the status until nobody is pending. A terminal is redrawn each time;
@@ -243,8 +240,10 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 				pending++
 			}
 		}
+		timeless := s
+		timeless.Now = time.Time{} // differs each time
 		var seen, text bytes.Buffer
-		if err := errors.Join(report.StatusJSON(&seen, s), a.printStatus(&text, s)); err != nil {
+		if err := errors.Join(report.StatusJSON(&seen, timeless), a.printStatus(&text, s)); err != nil {
 			return err
 		}
 		if redraw || !bytes.Equal(seen.Bytes(), before) {

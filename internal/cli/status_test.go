@@ -244,7 +244,7 @@ func TestStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	undated.want(undated.run(t.Context(), "status", "--stale", "1h"), exitDone, 0)
-	if got := undated.stdout.String(); got != "0 people waiting for more than 1 hour; for 1 more it is not known how long they have waited.\n" {
+	if got := undated.stdout.String(); !strings.HasSuffix(got, "\n0 people waiting for more than 1 hour; for 1 more it is not known how long they have waited.\n") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -299,7 +299,8 @@ func TestStatusOfOne(t *testing.T) {
 	}
 }
 
-// TestStatusNotices: what is said is about the people of the roster, or about how much could be read.
+// TestStatusNotices checks that the notices are about the people of the roster, or about how much could be read, and that
+// others are counted and listed apart.
 func TestStatusNotices(t *testing.T) {
 	t.Parallel()
 	w := populated(t, sandbox.Options{}, nil)
@@ -308,10 +309,15 @@ func TestStatusNotices(t *testing.T) {
 	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/organizations/{id}/suspended-users"})
 	w.want(w.run(t.Context(), "status"), exitDone, 0)
 	got := w.stdout.String()
-	if strings.Count(got, "\n\n") != 3 || !strings.Contains(got, "\n  this key cannot list suspended users: ") {
-		t.Errorf("it says:\n%s", got)
+	for _, part := range []string{
+		"\n  this key cannot list suspended users: ", "\nNot in the roster (2):\n", "\n  sue@example.com    user  only reported\n",
+		" Not in the roster: 2 users.\n",
+	} {
+		if !strings.Contains(got, part) {
+			t.Errorf("it does not say %q:\n%s", part, got)
+		}
 	}
-	for _, other := range []string{"refuse", "sue@example.com", "cannot tell which user this key"} {
+	for _, other := range []string{"refuse", "cannot tell which user this key"} {
 		if strings.Contains(got, other) {
 			t.Errorf("it speaks of %q:\n%s", other, got)
 		}
@@ -342,7 +348,8 @@ func TestStatusPage(t *testing.T) {
 	for _, tt := range tests {
 		w.write("users.yaml", tt.settings+threePeople)
 		w.want(w.run(t.Context(), append([]string{"status", "-o", "html"}, tt.args...)...), exitDone, 0)
-		got := w.stdout.String()
+		// An address has marks where it may be broken.
+		got := strings.NewReplacer(`<span class="piece">`, "", "</span>", "", "<wbr>", "").Replace(w.stdout.String())
 		for _, part := range tt.want {
 			if !strings.Contains(got, part) {
 				t.Errorf("%s: the page does not say %q:\n%s", tt.name, part, got)

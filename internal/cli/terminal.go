@@ -7,8 +7,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/report"
 )
 
 func isTerminal(stream any) bool {
@@ -40,6 +44,50 @@ func (a *app) useColor(stream io.Writer) bool {
 		return false
 	}
 	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.isTerminal(stream)
+}
+
+// beginRun makes the run of a command begin with a line about it when there is no terminal: its text
+// then goes to a log, in which somebody looks for it by its time.
+func (a *app) beginRun(command string) {
+	if a.output == "text" && !a.isTerminal(a.stdin) && !a.isTerminal(a.stdout) {
+		a.header = command
+	}
+}
+
+// writeHeader writes the line that the run begins with to w, unless it is written already: the time,
+// the version, the command, the organization as far as it is known, the roster and the state folder.
+func (a *app) writeHeader(w io.Writer) {
+	if a.header == "" {
+		return
+	}
+	in, files := "unknown", report.Clean(strings.Join(a.rosters, ", "), errorWidth)
+	if o := a.run.Organization; o.ID != "" {
+		in = strings.TrimSpace(report.Clean(o.Name, errorWidth) + " (" + report.Clean(o.ID, errorWidth) + ")")
+	}
+	fmt.Fprintf(w, "%s orgsync %s %s: organization %s, roster %s, state %s\n", time.Now().UTC().Format(time.RFC3339),
+		buildVersion(), a.header, in, files, report.Clean(a.stateName(), errorWidth))
+	a.header, a.headed = "", true
+}
+
+// isSilent reports whether a run that changes nothing prints nothing. JSON and annotations are for
+// programs, which expect a result.
+func (a *app) isSilent() bool { return a.quiet && (a.output == "text" || a.output == "markdown") }
+
+// writeDocument writes d to w, which is stdout or on its way there, in the format of --output.
+func (a *app) writeDocument(w io.Writer, d report.Document) error {
+	switch a.output {
+	case "markdown":
+		return report.WriteMarkdown(w, d)
+	case "html":
+		return report.WriteHTML(w, d)
+	case "github":
+		return report.WriteGitHub(w, d, workingDirectory())
+	}
+	a.writeHeader(a.stdout)
+	if a.headed {
+		d.Organization = org.Organization{} // the header names it
+	}
+	return report.WriteText(w, d, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
 // readConfirmation reads the answer to a question, one line from stdin. Only "y" and "yes" mean

@@ -51,7 +51,7 @@ func (a *app) validate(ctx context.Context) error {
 	r, err := readRoster(ctx, a.rosters...)
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok && a.output == "text" {
 		a.reported = true // here the problems are the result
-		return errors.Join(err, report.ProblemsText(a.stdout, invalid.Problems))
+		return errors.Join(err, a.writeDocument(a.stdout, report.ProblemsDocument(invalid.Problems)))
 	}
 	if err != nil {
 		return err
@@ -59,13 +59,8 @@ func (a *app) validate(ctx context.Context) error {
 	run := report.Run{Command: "validate", Files: r.Files, People: len(r.People)}
 	a.reported = true
 	warnings := r.Warnings(time.Now())
-	switch a.output {
-	case "json":
+	if a.output == "json" {
 		return report.ValidJSON(a.stdout, run, warnings)
-	case "markdown":
-		return report.WarningsMarkdown(a.stdout, warnings)
-	case "github":
-		return report.WarningsGitHub(a.stdout, warnings, workingDirectory())
 	}
-	return report.ValidText(a.stdout, run, warnings)
+	return a.writeDocument(a.stdout, report.ValidDocument(run, warnings))
 }

@@ -28,11 +28,11 @@ func BenchmarkReport(b *testing.B) {
 		name string
 		show func() error
 	}{
-		{"text", func() error { return ApplyText(io.Discard, p, r, 0, false) }},
-		{"color", func() error { return ApplyText(io.Discard, p, r, 0, true) }},
+		{"text", func() error { return WriteText(io.Discard, ApplyDocument(p, r), 0, false) }},
+		{"color", func() error { return WriteText(io.Discard, ApplyDocument(p, r), 0, true) }},
 		{"json", func() error { return ApplyJSON(io.Discard, Run{Command: "apply", People: people}, p, r) }},
-		{"markdown", func() error { return ApplyMarkdown(io.Discard, p, r) }},
-		{"github", func() error { return PlanGitHub(io.Discard, p, "") }},
+		{"markdown", func() error { return WriteMarkdown(io.Discard, ApplyDocument(p, r)) }},
+		{"github", func() error { return WriteGitHub(io.Discard, PlanDocument(p), "") }},
 	} {
 		b.Run(format.name, func(b *testing.B) {
 			b.ReportAllocs()

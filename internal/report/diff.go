@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/diff"
@@ -18,76 +17,75 @@ type Diff struct {
 	OldPeople int
 }
 
-// DiffText writes d for a person to read: the settings, with a warning under each change that
-// loosens a limit; then the people who differ, and one line that sums up. People who have the same
-// difference share a line when they are many. The error is w's.
-func DiffText(w io.Writer, d diff.Difference, width int, colored bool) error {
-	out := newPrinter(w, width, colored)
-	for _, f := range d.Settings {
-		out.wrapped("  ", string(f.Name)+": "+settingText(f, Clean))
-		if f.Loosens {
-			out.table([][]cell{{{"warning: " + looseningText(f), yellow}}}, 0)
-		}
-	}
+// DiffDocument returns d in words: the settings, with a warning for each change that loosens a
+// limit; then the people who differ, and one line that sums up. People who have the same difference
+// share a line when they are many.
+func DiffDocument(d diff.Difference) Document {
+	doc := Document{Title: "orgsync diff", Summary: summarizeDiff(d), Nothing: len(d.Settings)+len(d.People) == 0}
 	if len(d.Settings) > 0 {
-		out.line("")
+		doc.Blocks = append(doc.Blocks, Section{"Settings", []Block{settingsTable(d.Settings)}})
 	}
-	var rows [][]cell
-	for _, s := range groupLines(d, Clean) {
-		l := diffStyles[s.kind]
-		rows = append(rows, []cell{{l.glyph + " " + l.word, l.color}, {text: s.who}, {text: s.words}, {s.source, faint}})
+	if len(d.People) > 0 {
+		doc.Blocks = append(doc.Blocks, differencesTable(d))
 	}
-	out.section(rows, 2)
 	if len(d.Warnings) > 0 {
-		for _, one := range d.Warnings {
-			out.table([][]cell{{{warningLine(one), yellow}}}, 0)
-		}
-		out.line("")
+		doc.Blocks = append(doc.Blocks, Section{"Warnings", []Block{Problems{d.Warnings, true}}})
 	}
-	out.paragraph(summarizeDiff(d))
-	return out.flush()
+	return doc
 }
 
-// DiffMarkdown writes d for a comment on a pull request, as [PlanMarkdown] does. It writes nothing
-// when nothing differs. The error is w's.
-func DiffMarkdown(w io.Writer, d diff.Difference) error {
-	if len(d.Settings)+len(d.People) == 0 {
-		return nil
-	}
-	var head strings.Builder
-	fmt.Fprintf(&head, "### orgsync diff\n\n**%s**\n", summarizeDiff(d))
-	var blocks []block
-	if len(d.Settings) > 0 {
-		var rows []string
-		for _, f := range d.Settings {
-			rows = append(rows, markdownRow(code(string(f.Name), addressWidth), settingText(f, code)))
-			if f.Loosens {
-				fmt.Fprintf(&head, "\n**Warning:** %s: %s\n", code(string(f.Name), addressWidth), looseningText(f))
-			}
+func settingsTable(settings []diff.Field) Table {
+	t := Table{Columns: []Column{{Head: "setting"}, {Head: "change"}, {Head: "warning", Prose: true}}}
+	for _, f := range settings {
+		warning := Cell{Color: yellow}
+		if f.Loosens {
+			warning.Text = "warning: " + looseningText(f)
 		}
-		blocks = append(blocks, table("#### Settings", rows, "setting", "change"))
+		name := Cell{Text: outside(string(f.Name), addressWidth)}
+		t.Rows = append(t.Rows, Row{Cells: []Cell{name, {Text: settingText(f)}, warning}})
 	}
-	if len(d.Warnings) > 0 {
-		blocks = append(blocks, warningTable("#### Warnings", d.Warnings))
-	}
-	people, rows := groupLines(d, code), make(map[diff.Kind][]string)
-	for _, s := range people {
-		rows[s.kind] = append(rows[s.kind], markdownRow(s.who, s.words, s.source))
-	}
+	return t
+}
+
+// differencesTable returns a row for each person, and one row for many people who change in the same
+// way, as after a change of the defaults.
+func differencesTable(d diff.Difference) Table {
+	t := Table{Columns: []Column{
+		{Head: "change"}, {Head: "person"}, {Head: "what", Prose: true}, {Head: "entry", Drop: 1},
+	}}
 	for _, k := range diff.Kinds {
-		if n := d.Count(k); n > 0 {
-			blocks = append(blocks, table(fmt.Sprintf("#### %s (%d)", capitalize(diffStyles[k].word), n), rows[k], "person",
-				"what", "entry"))
+		t.Groups = append(t.Groups, capitalize(diffStyles[k].word))
+	}
+	words, alike := make([]string, len(d.People)), make(map[string][]string)
+	for i, p := range d.People {
+		words[i] = personText(p, d.Unlisted)
+		if p.Kind == diff.Changed {
+			alike[words[i]] = append(alike[words[i]], p.Email.String())
 		}
 	}
-	return writeMarkdown(w, head.String(), blocks, "")
+	for i, p := range d.People {
+		who := outside(p.Email.String(), addressWidth) + parenthesize(outside(p.Name, addressWidth))
+		source, people := p.Source, 1
+		if same := alike[words[i]]; p.Kind == diff.Changed && len(same) >= minSharedLine {
+			if same[0] != p.Email.String() {
+				continue // the first of them gets the shared line
+			}
+			who, source, people = fmt.Sprintf("%d people: %s", len(same), summarizeList(same)), "", len(same)
+		}
+		style := diffStyles[p.Kind]
+		t.Rows = append(t.Rows, Row{Group: capitalize(style.word), People: people, Cells: []Cell{
+			{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: words[i]},
+			{Text: outside(source, addressWidth), Color: faint},
+		}})
+	}
+	return t
 }
 
 var diffStyles = map[diff.Kind]actionStyle{
-	diff.Added:        {"+", "added", green},
-	diff.Removed:      {"-", "removed", red},
-	diff.Changed:      {"~", "changed", yellow},
-	diff.SpellingOnly: {"=", "respelled", faint},
+	diff.Added:        {glyph: "+", word: "added", color: green},
+	diff.Removed:      {glyph: "-", word: "removed", color: red},
+	diff.Changed:      {glyph: "~", word: "changed", color: yellow},
+	diff.SpellingOnly: {glyph: "=", word: "respelled", color: faint},
 }
 
 func summarizeDiff(d diff.Difference) string {
@@ -100,48 +98,18 @@ func summarizeDiff(d diff.Difference) string {
 			counts = append(counts, fmt.Sprintf("%d %s", n, diffStyles[k].word))
 		}
 	}
+	settings := ""
 	if n := len(d.Settings); n > 0 {
-		counts = append(counts, pluralize(n, "setting", "settings"))
+		settings = pluralize(n, "setting", "settings") + " changed. "
 	}
-	return strings.Join(append(counts, fmt.Sprintf("%d unchanged", d.Unchanged)), ", ") + "."
+	return settings + "People: " + strings.Join(append(counts, fmt.Sprintf("%d unchanged", d.Unchanged)), ", ") + "."
 }
 
 // minSharedLine is how many people must have the same difference to share a line.
 const minSharedLine = 10
 
-// diffLine is a line of the comparison: who differs, and how.
-type diffLine struct {
-	kind               diff.Kind
-	who, words, source string
-}
-
-// groupLines returns a line for each person, and one line for many people who change in the same
-// way, as after a change of the defaults.
-func groupLines(d diff.Difference, escape escaper) []diffLine {
-	words, alike := make([]string, len(d.People)), make(map[string][]string)
-	for i, p := range d.People {
-		words[i] = personText(p, d.Unlisted, escape)
-		if p.Kind == diff.Changed {
-			alike[words[i]] = append(alike[words[i]], p.Email.String())
-		}
-	}
-	var lines []diffLine
-	for i, p := range d.People {
-		same := alike[words[i]]
-		switch {
-		case p.Kind != diff.Changed || len(same) < minSharedLine:
-			who := escape(p.Email.String(), addressWidth) + parenthesize(escape(p.Name, addressWidth))
-			lines = append(lines, diffLine{p.Kind, who, words[i], escape(p.Source, addressWidth)})
-		case same[0] == p.Email.String(): // the first of them gets the shared line
-			lines = append(lines, diffLine{p.Kind, fmt.Sprintf("%d people: %s", len(same), summarizeList(same, escape)),
-				words[i], ""})
-		}
-	}
-	return lines
-}
-
 // personText returns how p differs.
-func personText(p diff.Person, unlisted roster.UnlistedPolicy, escape escaper) string {
+func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
 	if p.Kind == diff.Removed {
 		switch unlisted {
 		case roster.UnlistedRemove:
@@ -154,9 +122,9 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy, escape escaper) s
 	}
 	words := make([]string, len(p.Fields))
 	for i, f := range p.Fields {
-		words[i] = fieldText(f, p.Kind, escape)
+		words[i] = fieldText(f, p.Kind)
 	}
-	if other := escape(p.SameName.String(), addressWidth); other != "" {
+	if other := outside(p.SameName.String(), addressWidth); other != "" {
 		words = append(words, sameNameText(other))
 	}
 	return strings.Join(words, "; ")
@@ -171,8 +139,8 @@ var plurals = map[diff.FieldName][2]string{
 }
 
 // fieldText returns how the field f differs, for a person who was added or changed.
-func fieldText(f diff.Field, kind diff.Kind, escape escaper) string {
-	from, to := escape(f.From, addressWidth), escape(f.To, addressWidth)
+func fieldText(f diff.Field, kind diff.Kind) string {
+	from, to := outside(f.From, addressWidth), outside(f.To, addressWidth)
 	switch f.Name {
 	case diff.Email:
 		return "invited at this address instead of " + from
@@ -180,9 +148,6 @@ func fieldText(f diff.Field, kind diff.Kind, escape escaper) string {
 		return "written " + to + " instead of " + from
 	case diff.APIEnabled:
 		return apiAccessText(f, kind)
-	case diff.From:
-		return textForChange(from, to, "not invited before "+to, "invited at once (was from "+from+")",
-			"not invited before "+to+" instead of "+from)
 	case diff.Until:
 		return textForChange(from, to, "until "+to, "no longer ends (was until "+from+")", "until "+to+" instead of "+from)
 	case diff.External:
@@ -193,12 +158,12 @@ func fieldText(f diff.Field, kind diff.Kind, escape escaper) string {
 	case diff.Note:
 		return textForChange(from, to, "note "+to, "no note (was "+from+")", "note "+to+" instead of "+from)
 	default:
-		return listText(f, kind, escape)
+		return listText(f, kind)
 	}
 }
 
 // listText is fieldText for a field that is a list.
-func listText(f diff.Field, kind diff.Kind, escape escaper) string {
+func listText(f diff.Field, kind diff.Kind) string {
 	one, many := plurals[f.Name][0], plurals[f.Name][1]
 	switch {
 	case f.Managing != nil && !*f.Managing:
@@ -206,18 +171,18 @@ func listText(f diff.Field, kind diff.Kind, escape escaper) string {
 	case f.Managing != nil && len(f.Added) == 0:
 		return many + " are managed from now on: none"
 	case f.Managing != nil:
-		return many + " are managed from now on: " + summarizeList(f.Added, escape)
+		return many + " are managed from now on: " + summarizeList(f.Added)
 	case kind == diff.Added && len(f.Added) == 0:
 		return "no " + many
 	case kind == diff.Added:
-		return singularOrPlural(f.Added, one, many) + " " + summarizeList(f.Added, escape)
+		return singularOrPlural(len(f.Added), one, many) + " " + summarizeList(f.Added)
 	}
 	var words []string
 	if len(f.Added) > 0 {
-		words = append(words, "gains the "+singularOrPlural(f.Added, one, many)+" "+summarizeList(f.Added, escape))
+		words = append(words, "gains the "+singularOrPlural(len(f.Added), one, many)+" "+summarizeList(f.Added))
 	}
 	if len(f.Removed) > 0 {
-		words = append(words, "loses the "+singularOrPlural(f.Removed, one, many)+" "+summarizeList(f.Removed, escape))
+		words = append(words, "loses the "+singularOrPlural(len(f.Removed), one, many)+" "+summarizeList(f.Removed))
 	}
 	return strings.Join(words, "; ")
 }
@@ -255,17 +220,17 @@ func textForChange(from, to, comes, goes, becomes string) string {
 }
 
 // settingText returns how the setting f differs.
-func settingText(f diff.Field, escape escaper) string {
+func settingText(f diff.Field) string {
 	if len(f.Removed)+len(f.Added) == 0 {
-		from, to := escape(f.From, addressWidth), escape(f.To, addressWidth)
+		from, to := outside(f.From, addressWidth), outside(f.To, addressWidth)
 		return textForChange(from, to, to+" (was not set)", "not set (was "+from+")", to+" (was "+from+")")
 	}
 	var words []string
 	if len(f.Added) > 0 {
-		words = append(words, "gains "+summarizeList(f.Added, escape))
+		words = append(words, "gains "+summarizeList(f.Added))
 	}
 	if len(f.Removed) > 0 {
-		words = append(words, "loses "+summarizeList(f.Removed, escape))
+		words = append(words, "loses "+summarizeList(f.Removed))
 	}
 	return strings.Join(words, "; ")
 }
@@ -304,12 +269,4 @@ func looseningText(f diff.Field) string {
 	default:
 		return "a run may do more than before"
 	}
-}
-
-// singularOrPlural returns one for a list with one element, and many for any other.
-func singularOrPlural(list []string, one, many string) string {
-	if len(list) == 1 {
-		return one
-	}
-	return many
 }

@@ -80,7 +80,7 @@ func TestDiffRemoved(t *testing.T) {
 	} {
 		var buf bytes.Buffer
 		d := diff.Difference{People: []diff.Person{{Kind: diff.Removed, Email: address("bob@example.com")}}, Unlisted: policy}
-		if err := DiffText(&buf, d, 0, false); err != nil || !strings.Contains(buf.String(), want) {
+		if err := WriteText(&buf, DiffDocument(d), 0, false); err != nil || !strings.Contains(buf.String(), want) {
 			t.Errorf("%s: %v, want %q in:\n%s", policy, err, want, &buf)
 		}
 	}
@@ -94,13 +94,13 @@ func TestDiffMarkdownBound(t *testing.T) {
 	}
 	d.People = append(d.People, diff.Person{Kind: diff.Removed, Email: address("gone@example.com"), Source: "users.yaml:1"})
 	var buf bytes.Buffer
-	if err := DiffMarkdown(&buf, d); err != nil {
+	if err := WriteMarkdown(&buf, DiffDocument(d)); err != nil {
 		t.Fatal(err)
 	}
 	if n := buf.Len(); n >= maxMarkdown || n < maxMarkdown*9/10 { // the short table leaves its share to the long one
 		t.Errorf("%d bytes", n)
 	}
-	for _, want := range []string{"**5000 added, 1 removed, 0 unchanged.**", "`gone@example.com`", "more, not shown here"} {
+	for _, want := range []string{"**People: 5000 added, 1 removed, 0 unchanged.**", "`gone@example.com`", "more, not shown here"} {
 		if !strings.Contains(buf.String(), want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -132,10 +132,10 @@ func FuzzDiff(f *testing.F) {
 				}
 				d.People = append(d.People, p)
 			}
-			if err := DiffText(&texts[i], d, 0, false); err != nil {
+			if err := WriteText(&texts[i], DiffDocument(d), 0, false); err != nil {
 				t.Fatal(err)
 			}
-			if err := DiffMarkdown(&marked[i], d); err != nil {
+			if err := WriteMarkdown(&marked[i], DiffDocument(d)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -20,77 +19,66 @@ type Doctor struct {
 	Dialect string
 	// Recorded is the folder that the answers were recorded in; "" when they were not recorded.
 	Recorded string
+	// Verbose is true to show also what the check-up could not see.
+	Verbose bool
 	// Note says why there was no roster to compare with; "" when there was one.
 	Note string
 }
 
-// DoctorText writes c for a person to read: which account and organization the key belongs to, the
-// answer to each request, how the API behaves, and what orgsync therefore cannot do. The error is
-// w's.
-func DoctorText(w io.Writer, d Doctor, c org.Checkup, width int, colored bool) error {
-	out := newPrinter(w, width, colored)
-	for _, line := range keyLines(c, Clean) {
-		out.paragraph(line)
-	}
+// DoctorDocument returns c in words: which account and organization the key belongs to, the answer
+// to each request, how the API behaves, what orgsync therefore cannot do, and the verdict. What the
+// check-up could not see is only counted, unless d is verbose.
+func DoctorDocument(d Doctor, c org.Checkup) Document {
+	doc := Document{Title: "orgsync doctor", Summary: verdictText(c), Blocks: []Block{Paragraph(keySentences(c))}}
+	add := func(title string, blocks ...Block) { doc.Blocks = append(doc.Blocks, Section{title, blocks}) }
 	if len(c.Organizations) > 1 {
-		out.paragraph(organizationCount(c))
-		for _, o := range c.Organizations {
-			out.paragraph("  " + organizationLabel(o, Clean))
+		shown, more := firstOf(c.Organizations, maxShown)
+		labels := List(mapped(shown, organizationLabel))
+		if more > 0 {
+			labels = append(labels, fmt.Sprintf("and %d more", more))
 		}
+		add(fmt.Sprintf("It lists %d organizations", len(c.Organizations)), labels)
 	}
 	if d.Note != "" {
-		out.paragraph(Clean(d.Note, messageWidth))
+		doc.Blocks = append(doc.Blocks, Paragraph{outside(d.Note, messageWidth)})
 	}
-	out.line("")
-	out.paragraph(headEndpoints + ":")
-	out.section(endpointRows(c.Endpoints, Clean), 3)
-	if anySeen(c) {
-		out.paragraph(headDialect + ":")
-		out.section(traitRows(c.Traits, Clean), 2)
+	unseen := 0
+	if !d.Verbose {
+		all := len(c.Endpoints) + len(c.Traits)
+		c.Endpoints = slices.DeleteFunc(slices.Clone(c.Endpoints),
+			func(e org.Endpoint) bool { return e.Verdict == org.VerdictUntried })
+		c.Traits = slices.DeleteFunc(slices.Clone(c.Traits), func(t org.Trait) bool { return len(t.Seen) == 0 })
+		unseen = all - len(c.Endpoints) - len(c.Traits)
 	}
-	out.paragraph(headServer + ":")
-	for _, line := range serverLines(c, Clean) {
-		out.wrapped("  ", line)
+	if len(c.Endpoints) > 0 {
+		add("What the key may read", endpointTable(c.Endpoints))
 	}
-	out.line("")
+	if slices.ContainsFunc(c.Traits, func(t org.Trait) bool { return len(t.Seen) > 0 }) {
+		add("How the API behaves where its documentation leaves it open", traitTable(c.Traits))
+	}
+	if unseen > 0 {
+		doc.Blocks = append(doc.Blocks, Paragraph{
+			pluralize(unseen, "thing", "things") + " could not be checked in this organization: --verbose lists them.",
+		})
+	}
+	add("The server", serverList(c))
 	if len(c.Limits) > 0 {
-		out.paragraph(headLimits + ":")
+		var limits List
 		for _, l := range c.Limits {
-			out.wrapped("  ", "- "+limitText(l, Clean))
+			limits = append(limits, limitText(l))
 		}
-		out.line("")
+		add("What orgsync therefore cannot do", limits)
 	}
 	if d.Dialect != "" {
-		out.paragraph(headSandbox + ":")
-		out.line("  " + d.sandboxCommand())
-		out.line("")
+		add("To try orgsync against a simulated API that behaves like this",
+			Command("orgsync sandbox serve --dialect "+d.Dialect))
 	}
 	if d.Recorded != "" {
-		out.paragraph(d.recordingNote(Clean))
+		doc.Blocks = append(doc.Blocks, Paragraph{fmt.Sprintf(
+			"The answers are recorded in %s, with all personal data replaced; see README.txt there.",
+			outside(d.Recorded, addressWidth))})
 	}
-	out.paragraph(verdictText(c))
-	return out.flush()
-}
-
-// The headings of a check-up.
-const (
-	headEndpoints = "What the key may read"
-	headDialect   = "How the API behaves where its documentation leaves it open"
-	headServer    = "The server"
-	headLimits    = "What orgsync therefore cannot do"
-	headSandbox   = "To try orgsync against a simulated API that behaves like this"
-)
-
-// anySeen reports whether the check-up found out anything about how the API behaves.
-func anySeen(c org.Checkup) bool {
-	return slices.ContainsFunc(c.Traits, func(t org.Trait) bool { return len(t.Seen) > 0 })
-}
-
-func (d Doctor) sandboxCommand() string { return "orgsync sandbox serve --dialect " + d.Dialect }
-
-func (d Doctor) recordingNote(escape escaper) string {
-	return fmt.Sprintf("The answers are recorded in %s, with all personal data replaced; see README.txt there.",
-		escape(d.Recorded, addressWidth))
+	return doc
 }
 
 // verdictText returns the result of a check-up in one or two sentences.
@@ -102,8 +90,8 @@ func verdictText(c org.Checkup) string {
 		"so it cannot tell whether the key may invite people."
 }
 
-// keyLines returns sentences on whether the key works, and on its account and organization.
-func keyLines(c org.Checkup, escape escaper) []string {
+// keySentences returns sentences on whether the key works, and on its account and organization.
+func keySentences(c org.Checkup) []string {
 	var lines []string
 	switch c.Key {
 	case org.VerdictAllowed:
@@ -114,24 +102,15 @@ func keyLines(c org.Checkup, escape escaper) []string {
 		lines = append(lines, "It is unknown whether the key works: no request got a usable answer.")
 	}
 	if !c.Self.IsZero() {
-		lines = append(lines, "It belongs to the account of "+escape(c.Self.String(), addressWidth)+".")
+		lines = append(lines, "It belongs to the account of "+outside(c.Self.String(), addressWidth)+".")
 	}
 	switch {
 	case c.Organization != (org.Organization{}):
-		lines = append(lines, "It acts on the organization "+organizationLabel(c.Organization, escape)+".")
+		lines = append(lines, "It acts on the organization "+organizationLabel(c.Organization)+".")
 	case c.Key == org.VerdictAllowed:
 		lines = append(lines, "It is unknown which organization it acts on.")
 	}
 	return lines
-}
-
-func organizationCount(c org.Checkup) string {
-	return fmt.Sprintf("It lists %d organizations:", len(c.Organizations))
-}
-
-// organizationLabel returns the name and id of o; "" when it has neither.
-func organizationLabel(o org.Organization, escape escaper) string {
-	return strings.TrimSpace(escape(o.Name, addressWidth) + parenthesize(escape(o.ID, addressWidth)))
 }
 
 var verdictColors = map[org.Verdict]color{
@@ -139,8 +118,10 @@ var verdictColors = map[org.Verdict]color{
 	org.VerdictFailed: red, org.VerdictUntried: faint,
 }
 
-func endpointRows(endpoints []org.Endpoint, escape escaper) [][]cell {
-	var rows [][]cell
+func endpointTable(endpoints []org.Endpoint) Table {
+	t := Table{Columns: []Column{
+		{Head: "what"}, {Head: "verdict"}, {Head: "slowest"}, {Head: "answer", Prose: true}, {Head: "request", Drop: 1},
+	}}
 	for _, e := range endpoints {
 		latency := ""
 		switch {
@@ -149,17 +130,17 @@ func endpointRows(endpoints []org.Endpoint, escape escaper) [][]cell {
 		case e.Latency > 0:
 			latency = "<1ms"
 		}
-		rows = append(rows, []cell{
-			{text: e.Name}, {string(e.Verdict), verdictColors[e.Verdict]}, {text: latency}, {text: answerText(e, escape)},
-			{escape("GET "+e.Path, messageWidth), faint},
-		})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{
+			{Text: e.Name}, {Text: string(e.Verdict), Color: verdictColors[e.Verdict]}, {Text: latency}, {Text: answerText(e)},
+			{Text: outside("GET "+e.Path, messageWidth), Color: faint},
+		}})
 	}
-	return rows
+	return t
 }
 
 // answerText returns what the server answered about e, beyond the verdict.
-func answerText(e org.Endpoint, escape escaper) string {
-	said := escape(e.Message, messageWidth)
+func answerText(e org.Endpoint) string {
+	said := outside(e.Message, messageWidth)
 	if e.Status >= 300 {
 		said = strings.TrimSuffix(fmt.Sprintf("HTTP %d: %s", e.Status, said), ": ")
 	}
@@ -167,7 +148,7 @@ func answerText(e org.Endpoint, escape escaper) string {
 	case org.VerdictAllowed:
 		return pluralize(e.Rows, "item", "items") + " on " + pluralize(max(1, e.Pages), "page", "pages")
 	case org.VerdictForbidden:
-		return "it probably needs " + cmp.Or(escape(e.Permission, addressWidth), "an administrator's key") + "; " + said
+		return "it probably needs " + cmp.Or(outside(e.Permission, addressWidth), "an administrator's key") + "; " + said
 	case org.VerdictUntried:
 		return "there was nothing to read"
 	default:
@@ -175,21 +156,21 @@ func answerText(e org.Endpoint, escape escaper) string {
 	}
 }
 
-func traitRows(traits []org.Trait, escape escaper) [][]cell {
-	var rows [][]cell
-	for _, t := range traits {
-		seen := cell{text: escape(strings.Join(t.Seen, ", "), messageWidth)}
-		if len(t.Seen) == 0 {
-			seen = cell{"not seen", faint}
+func traitTable(traits []org.Trait) Table {
+	t := Table{Columns: []Column{{Head: "axis"}, {Head: "seen"}, {Head: "about", Prose: true}}}
+	for _, one := range traits {
+		seen := Cell{Text: outside(strings.Join(one.Seen, ", "), messageWidth)}
+		if len(one.Seen) == 0 {
+			seen = Cell{Text: "not seen", Color: faint}
 		}
-		rows = append(rows, []cell{{text: t.Axis}, seen, {t.About, faint}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{{Text: one.Axis}, seen, {Text: one.About, Color: faint}}})
 	}
-	return rows
+	return t
 }
 
-// serverLines returns what the headers of the answers say about the server: its clock and its rate
+// serverList returns what the headers of the answers say about the server: its clock and its rate
 // limit.
-func serverLines(c org.Checkup, escape escaper) []string {
+func serverList(c org.Checkup) List {
 	clock := "no answer had a date: orgsync uses the clock of this machine"
 	if c.Ahead != nil {
 		const precision = 2 * time.Second // a date has whole seconds, and the answer took time to arrive
@@ -204,12 +185,12 @@ func serverLines(c org.Checkup, escape escaper) []string {
 				formatDuration(ahead.Abs()), aheadOrBehind(ahead))
 		}
 	}
-	lines := []string{clock}
+	lines := List{clock}
 	if len(c.RateHeaders) == 0 {
 		lines = append(lines, "no rate limit headers were seen")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.RateHeaders)) {
-		lines = append(lines, escape(name+": "+c.RateHeaders[name], messageWidth))
+		lines = append(lines, outside(name+": "+c.RateHeaders[name], messageWidth))
 	}
 	if c.Throttled > 0 {
 		lines = append(lines, pluralize(c.Throttled, "answer was", "answers were")+" 429: too many requests")
@@ -225,8 +206,8 @@ func aheadOrBehind(ahead time.Duration) string {
 }
 
 // limitText returns l as a sentence.
-func limitText(l org.Limit, escape escaper) string {
-	detail := escape(l.Detail, 2*messageWidth) // may name organizations
+func limitText(l org.Limit) string {
+	detail := outside(l.Detail, 2*messageWidth) // may name organizations
 	many := map[org.Kind]string{org.KindGroup: "groups", org.KindRole: "roles",
 		org.KindPolicy: "policies"}[org.Kind(l.Detail)]
 	switch l.Kind {

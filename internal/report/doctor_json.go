@@ -88,7 +88,7 @@ func DoctorJSON(w io.Writer, d Doctor, c org.Checkup) error {
 	}
 	maps.Copy(doc.RateHeaders, c.RateHeaders)
 	for _, l := range c.Limits {
-		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: limitText(l, Clean)})
+		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: plain(limitText(l))})
 	}
 	return writeJSON(w, doc)
 }

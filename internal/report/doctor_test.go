@@ -63,7 +63,7 @@ func TestLimitations(t *testing.T) {
 	t.Parallel()
 	sentences := map[string]bool{}
 	for _, l := range examined().Limits {
-		sentence := limitText(l, Clean)
+		sentence := plain(limitText(l))
 		if sentences[sentence] {
 			t.Errorf("two limits read %q", sentence)
 		}
@@ -84,11 +84,11 @@ func TestServer(t *testing.T) {
 		-59 * time.Second:        "its clock is 59 seconds behind the clock of this machine",
 		-2 * time.Hour:           "its clock is 2 hours behind the clock of this machine; orgsync uses the server's",
 	} {
-		if got := serverLines(org.Checkup{Ahead: &ahead}, Clean); got[0] != want {
+		if got := serverList(org.Checkup{Ahead: &ahead}); got[0] != want {
 			t.Errorf("%v reads %q, want %q", ahead, got[0], want)
 		}
 	}
-	got := serverLines(org.Checkup{}, Clean)
+	got := serverList(org.Checkup{})
 	if want := []string{"no answer had a date: orgsync uses the clock of this machine", "no rate limit headers were seen"}; !slices.Equal(got, want) {
 		t.Errorf("nothing seen reads %q, want %q", got, want)
 	}

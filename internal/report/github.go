@@ -1,17 +1,13 @@
 package report
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 
-	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -19,84 +15,59 @@ import (
 // the others.
 const maxAnnotations = 10
 
-// PlanGitHub writes p as workflow commands of GitHub Actions: a notice for each change and a
-// warning for each notice that somebody should act on, at its line of the roster. The most urgent
-// come first, and no more are written than GitHub shows. Files are named relative to the folder
-// dir. Nothing is written when there is nothing to report. The error is w's.
-func PlanGitHub(w io.Writer, p plan.Plan, dir string) error {
+// WriteGitHub writes d as workflow commands of GitHub Actions: a notice for each change, a warning
+// for each notice that somebody should act on, and a warning or an error for each problem of a
+// roster, each at its place. The most urgent come first, and no more are written than GitHub shows,
+// except for errors. Files are named relative to the folder dir. Nothing is written when there is
+// nothing to report. The error is w's.
+func WriteGitHub(w io.Writer, d Document, dir string) error {
 	out := newPrinter(w, 0, false)
 	var changes, warnings []annotation
-	for _, c := range removalsFirst(p.Changes) {
-		text := capitalize(styleOf(c.Action).word) + " " + Clean(c.Email.String(), addressWidth) + ": " + reasonText(c, Clean)
-		changes = append(changes, annotation{at: parseSource(c.Source), text: text})
-	}
-	for _, n := range byUrgency(p.Notices) {
-		if needsAction(n) {
-			warnings = append(warnings, annotation{at: parseSource(n.Source), text: noticeText(n, p.Now, Clean)})
+	for _, b := range d.Blocks {
+		switch b := b.(type) {
+		case Table:
+			for _, urgent := range []bool{true, false} {
+				for _, r := range b.Rows {
+					if r.Urgent == urgent && r.Sentence != "" {
+						changes = append(changes, annotation{r.At, r.Sentence})
+					}
+				}
+			}
+		case Notices:
+			for _, g := range b {
+				if !g.Calm {
+					warnings = append(warnings, g.each...)
+				}
+			}
+		case Problems:
+			for _, one := range b.List {
+				a := annotation{one.At, outside(one.Text, messageWidth)}
+				if b.Warning {
+					warnings = append(warnings, a)
+				} else {
+					out.line(a.command("error", dir))
+				}
+			}
 		}
 	}
-	const all = "orgsync plan shows them all"
-	out.annotate("notice", changes, "changes: "+all, dir)
-	out.annotate("warning", warnings, "notices: "+all, dir)
+	out.annotate("notice", changes, "changes", dir)
+	out.annotate("warning", warnings, "warnings", dir)
 	return out.flush()
 }
 
-// WarningsGitHub writes the warnings about a valid roster as workflow commands of GitHub Actions,
-// each at its place, and no more than GitHub shows. Files are named relative to the folder dir. The
-// error is w's.
-func WarningsGitHub(w io.Writer, warnings []roster.Problem, dir string) error {
-	out := newPrinter(w, 0, false)
-	var list []annotation
-	for _, one := range warnings {
-		list = append(list, annotation{one.At, Clean(one.Text, messageWidth)})
-	}
-	out.annotate("warning", list, "warnings: orgsync validate shows them all", dir)
-	return out.flush()
-}
-
-// removalsFirst returns changes with those first that take something away: they must not be the
-// ones that GitHub's limit hides.
-func removalsFirst(changes []plan.Change) []plan.Change {
-	rank := func(c plan.Change) int {
-		if styleOf(c.Action).glyph == "-" {
-			return 0
-		}
-		return 1
-	}
-	return slices.SortedStableFunc(slices.Values(changes),
-		func(a, b plan.Change) int { return cmp.Compare(rank(a), rank(b)) })
-}
-
-// ErrorGitHub writes err as workflow commands of GitHub Actions: every problem of a roster at its
-// place, and any other error as one command. Files are named relative to the folder dir. The error
-// is w's.
-func ErrorGitHub(w io.Writer, err error, dir string) error {
-	out := newPrinter(w, 0, false)
-	invalid, ok := errors.AsType[*roster.ProblemsError](err)
-	if !ok {
-		out.line(annotation{text: Clean(err.Error(), messageWidth)}.command("error", dir))
-		return out.flush()
-	}
-	for _, p := range invalid.Problems {
-		out.line(annotation{p.At, Clean(p.Text, messageWidth)}.command("error", dir))
-	}
-	return out.flush()
-}
-
-// annotation is a clean text at a place. The zero place is none; a column of 0 means the whole
-// line.
+// annotation is a text at a place. The zero place is none; a column of 0 means the whole line.
 type annotation struct {
 	at   roster.Position
 	text string
 }
 
 // annotate writes as many annotations as GitHub shows. When there are more, the last one says how
-// many, of what, and where to see them.
+// many there are, and of what.
 func (p *printer) annotate(kind string, list []annotation, what, dir string) {
 	shown := list
 	if len(list) > maxAnnotations {
 		shown = append(list[:maxAnnotations-1:maxAnnotations-1],
-			annotation{text: fmt.Sprintf("… and %d more %s", len(list)-maxAnnotations+1, what)})
+			annotation{text: fmt.Sprintf("… and %d more %s: --output text shows them all", len(list)-maxAnnotations+1, what)})
 	}
 	for _, a := range shown {
 		p.line(a.command(kind, dir))
@@ -117,7 +88,7 @@ func (a annotation) command(kind, dir string) string {
 	if len(properties) > 0 {
 		head += " " + strings.Join(properties, ",")
 	}
-	return head + "::" + commandText(a.text)
+	return head + "::" + commandText(plain(a.text))
 }
 
 var (

@@ -41,7 +41,7 @@ func TestGitHubEscapes(t *testing.T) {
 			t.Parallel()
 			var buf bytes.Buffer
 			problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: tt.file, Line: 3, Column: 5}, Text: tt.text}}}
-			if err := ErrorGitHub(&buf, problems, dir); err != nil {
+			if err := WriteGitHub(&buf, ErrorDocument(problems), dir); err != nil {
 				t.Fatal(err)
 			}
 			if got := buf.String(); got != tt.want+"\n" {
@@ -62,7 +62,7 @@ func TestGitHubBound(t *testing.T) {
 			p.Notices = append(p.Notices, plan.Notice{Kind: plan.Left, Email: email})
 		}
 		var buf bytes.Buffer
-		if err := PlanGitHub(&buf, p, "/"); err != nil {
+		if err := WriteGitHub(&buf, PlanDocument(p), "/"); err != nil {
 			t.Fatal(err)
 		}
 		for _, kind := range []string{"::notice", "::warning"} {
@@ -91,7 +91,7 @@ func FuzzGitHub(f *testing.F) {
 				Detail: plan.Detail{Kind: org.KindGroup, Name: text}}},
 			Notices: []plan.Notice{{Kind: plan.NeedsAttention, Email: address("ada@example.com"), Source: file + ":7", InvitationID: text, Text: text}},
 		}
-		for _, err := range []error{ErrorGitHub(&buf, problems, "/"), ErrorGitHub(&buf, errors.New(text), "/"), PlanGitHub(&buf, p, "/")} {
+		for _, err := range []error{WriteGitHub(&buf, ErrorDocument(problems), "/"), WriteGitHub(&buf, ErrorDocument(errors.New(text)), "/"), WriteGitHub(&buf, PlanDocument(p), "/")} {
 			if err != nil {
 				t.Fatal(err)
 			}

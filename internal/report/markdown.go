@@ -4,16 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/orgsync/orgsync/internal/apply"
-	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/plan"
-	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // The rules of every report in Markdown (GitHub's; GitLab's reads it the same way):
@@ -23,103 +16,59 @@ import (
 //     HTML block runs to the next blank line (CommonMark, 4.6) and code is not recognized in it:
 //     without the blank line, a report that is appended to another could end up in one.
 //   - A report stays below maxMarkdown, and says how much it leaves out.
-//   - When there is nothing to read, nothing is written, so that a workflow can skip or delete its
-//     comment.
 
 // maxMarkdown is the maximum size of a report in bytes. GitHub accepts 65,536 characters in a
 // comment; the rest is room for what the workflow that posts it adds.
 const maxMarkdown = 60_000
 
-// PlanMarkdown writes p for a comment on a pull request or a job summary: the counts, a table for
-// each action, and the notices folded. It writes nothing when there are no changes and no notice
-// needs action. The error is w's.
-func PlanMarkdown(w io.Writer, p plan.Plan) error {
-	if len(p.Changes) == 0 && !slices.ContainsFunc(p.Notices, needsAction) {
+// WriteMarkdown writes d for a comment on a pull request or a job summary. It writes nothing when
+// nobody needs to read d. The error is w's.
+func WriteMarkdown(w io.Writer, d Document) error {
+	if d.Nothing {
 		return nil
 	}
-	tables := make(map[plan.Action][]string)
-	for _, c := range p.Changes {
-		tables[c.Action] = append(tables[c.Action], markdownRow(code(c.Email.String(), addressWidth), reasonText(c, code),
-			code(c.Source, addressWidth)))
-	}
-	head := heading("orgsync plan", planSummary(p), p.Organization)
-	if s := notSelectedText(p, code); s != "" {
-		head += "\n" + s + "\n"
-	}
-	blocks := append(changeTables(tables, "why", "entry"), noticesBlock(selectedNotices(p.Notices), p.Now))
-	return writeMarkdown(w, head, blocks, "")
-}
-
-// ApplyMarkdown writes the result of applying p, as [PlanMarkdown] writes a plan, with changes that
-// are not done first. It writes nothing when there were no changes, no notice needs action and the
-// run was not stopped. The error is w's.
-func ApplyMarkdown(w io.Writer, p plan.Plan, r apply.Result) error {
-	if len(r.Changes) == 0 && r.Stopped == nil && !slices.ContainsFunc(r.Notices, needsAction) {
-		return nil
-	}
-	tables := make(map[plan.Action][]string)
-	undoneFirst := []apply.Outcome{apply.Failed, apply.Unknown, apply.Skipped, apply.Done}
-	for _, c := range slices.SortedStableFunc(slices.Values(r.Changes), func(a, b apply.ChangeResult) int {
-		return cmp.Compare(slices.Index(undoneFirst, a.Outcome), slices.Index(undoneFirst, b.Outcome))
-	}) {
-		tables[c.Action] = append(tables[c.Action], markdownRow(code(c.Email.String(), addressWidth), string(c.Outcome),
-			outcomeText(c, r.Stopped, code)))
-	}
-	head := heading("orgsync apply", resultSummary(p, r), p.Organization)
-	for _, s := range []string{notSelectedText(p, code), stopText(r, code)} {
-		if s != "" {
-			head += "\n" + s + "\n"
+	head := markdown(d.Summary) + "\n"
+	if d.Title != "" {
+		head = "### " + d.Title + "\n"
+		if d.Summary != "" {
+			head += "\n**" + markdown(d.Summary) + "**"
+			if name := organizationLabel(d.Organization); name != "" {
+				head += " Organization " + markdown(name) + "."
+			}
+			head += "\n"
 		}
 	}
-	var tail strings.Builder
-	for _, next := range nextSteps(r) {
-		fmt.Fprintf(&tail, "\n%s\n", next)
+	if d.NotSelected != "" {
+		head += "\n" + markdown(d.NotSelected) + "\n"
 	}
-	return writeMarkdown(w, head, append(changeTables(tables, "outcome", "why"), noticesBlock(selectedNotices(r.Notices), p.Now)),
-		tail.String())
+	if d.Stopped != "" {
+		head += "\n" + markdown(d.Stopped) + "\n"
+	}
+	tail := ""
+	for _, next := range d.Next {
+		tail += "\n" + markdown(next) + "\n"
+	}
+	pieces := markdownPieces(d.Blocks)
+	cutPieces(pieces, maxMarkdown-len(head)-len(tail)-len("\n"))
+	out := newPrinter(w, 0, false)
+	for _, text := range slices.Concat([]string{head}, markdownLines(pieces), []string{tail, "\n"}) {
+		fmt.Fprint(out.w, text) // a bufio.Writer keeps its first error for flush
+	}
+	return out.flush()
 }
 
-// ProblemsMarkdown writes the problems of a roster as a table. The error is w's.
-func ProblemsMarkdown(w io.Writer, problems []roster.Problem) error {
-	rows := make([]string, len(problems))
-	for i, p := range problems {
-		rows[i] = markdownRow(code(p.At.String(), addressWidth), code(p.Text, messageWidth))
-	}
-	head := "### The roster has " + pluralize(len(problems), "problem", "problems") + "\n"
-	return writeMarkdown(w, head, []block{table("", rows, "place", "problem")}, "")
-}
-
-// WarningsMarkdown writes the warnings about a valid roster as a table, and nothing when there are
-// none. The error is w's.
-func WarningsMarkdown(w io.Writer, warnings []roster.Problem) error {
-	if len(warnings) == 0 {
-		return nil
-	}
-	head := "### The roster is valid, with " + pluralize(len(warnings), "warning", "warnings") + "\n"
-	return writeMarkdown(w, head, []block{warningTable("", warnings)}, "")
-}
-
-func warningTable(title string, warnings []roster.Problem) block {
-	rows := make([]string, len(warnings))
-	for i, one := range warnings {
-		rows[i] = markdownRow(code(one.At.String(), addressWidth), code(one.Text, messageWidth))
-	}
-	return table(title, rows, "place", "warning")
-}
+// markdown returns text with all that is from outside as code.
+func markdown(text string) string { return escapeOutside(text, same, code) }
 
 // oldCommand matches the form of a command to a CI runner that counts anywhere in a line.
 var oldCommand = regexp.MustCompile(`##[A-Za-z0-9]*\[`)
 
-// code returns text from outside as code, in which Markdown recognizes no markup; it is cleaned and
-// cut to width columns. Text that contains a character that would end the code or a table cell is
-// written as HTML with every punctuation mark as a number. So is text that a GitHub runner would
-// take for a command in a log, in the old form that counts anywhere in a line.
-func code(s string, width int) string {
-	s = clean(s, width, false)
-	switch {
-	case s == "":
-		return ""
-	case !strings.ContainsAny(s, "`|\\") && !oldCommand.MatchString(s):
+// code returns clean text from outside as code, in which Markdown recognizes no markup. Text that
+// contains a character that would end the code or a table cell is written as HTML with every
+// punctuation mark as a number. So is text that a GitHub runner would take for a command in a log,
+// in the old form that counts anywhere in a line.
+func code(s string) string {
+	if !strings.ContainsAny(s, "`|\\") && !oldCommand.MatchString(s) {
 		return "`" + s + "`"
 	}
 	var b strings.Builder
@@ -137,108 +86,185 @@ func isAlphanumeric(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }
 
-// heading returns the beginning of a report: its title, the counts, and the organization.
-func heading(what, counts string, o org.Organization) string {
-	if name := organizationLabel(o, code); name != "" {
-		return fmt.Sprintf("### %s\n\n**%s** Organization %s.\n", what, counts, name)
-	}
-	return fmt.Sprintf("### %s\n\n**%s**\n", what, counts)
+// piece is a part of a report that can be cut: rows, with text before and after them.
+type piece struct {
+	head string
+	rows []string
+	tail string
+	// omitted is how many rows are left out, and complete the output that has them all; "" is text.
+	omitted  int
+	complete string
 }
 
-// markdownRow returns a row of a table.
-func markdownRow(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
+// omittedNoteSize is the room, in bytes, kept in each piece for the note on omitted rows.
+const omittedNoteSize = 100
 
-// tableRows returns the rows of a table that a terminal shows in colour.
-func tableRows(cells [][]cell) []string {
-	var rows []string
-	for _, r := range cells {
-		texts := make([]string, len(r))
-		for i, c := range r {
-			texts[i] = c.text
+func markdownPieces(blocks []Block) []piece {
+	var pieces []piece
+	for _, b := range blocks {
+		switch b := b.(type) {
+		case Section:
+			pieces = append(pieces, markdownSection(b)...)
+		case Details:
+			pieces = append(pieces, markdownDetails(b)...)
+		case Paragraph:
+			pieces = append(pieces, piece{head: "\n" + markdown(strings.Join(b, " ")) + "\n"})
+		case List:
+			pieces = append(pieces, piece{head: "\n", rows: bullets(b)})
+		case Facts:
+			var lines []string
+			for _, f := range b {
+				lines = append(lines, f.What+": "+f.Text)
+			}
+			pieces = append(pieces, piece{head: "\n" + strings.Join(bullets(lines), "")})
+		case Table:
+			pieces = append(pieces, markdownTables(b)...)
+		case Command:
+			pieces = append(pieces, piece{head: "\n    " + string(b) + "\n"})
+		case Problems:
+			pieces = append(pieces, markdownTables(b.table())...)
+		case Notices:
+			pieces = append(pieces, markdownNotices(b))
 		}
-		rows = append(rows, markdownRow(texts...))
 	}
-	return rows
+	return pieces
+}
+
+func markdownSection(s Section) []piece {
+	return append([]piece{{head: "\n#### " + markdown(s.Title) + "\n"}}, markdownPieces(s.Blocks)...)
+}
+
+// markdownDetails returns the pieces of each section, until half of the room is used up; the other
+// sections are only counted.
+func markdownDetails(details Details) []piece {
+	var pieces []piece
+	room := maxMarkdown / 2
+	for i := range details.Count {
+		section := markdownSection(details.Section(i))
+		for _, p := range section {
+			room -= len(p.head) + len(p.tail) + omittedNoteSize
+		}
+		if room < 0 {
+			return append(pieces, piece{omitted: details.Count - i})
+		}
+		pieces = append(pieces, section...)
+	}
+	return pieces
 }
 
 // bullets returns the rows of a list.
 func bullets(lines []string) []string {
 	var rows []string
 	for _, line := range lines {
-		rows = append(rows, "- "+line+"\n")
+		rows = append(rows, "- "+markdown(line)+"\n")
 	}
 	return rows
 }
 
-// changeTables returns a table for each action that occurs. Its columns are the person and the two
-// given.
-func changeTables(tables map[plan.Action][]string, columns ...string) []block {
-	rank := func(a plan.Action) int { return slices.Index(plan.Actions, a) }
-	var blocks []block
-	byRank := func(a, b plan.Action) int { return cmp.Compare(rank(a), rank(b)) }
-	for _, a := range slices.SortedFunc(maps.Keys(tables), byRank) {
-		title := fmt.Sprintf("#### %s (%d)", capitalize(styleOf(a).word), len(tables[a]))
-		blocks = append(blocks, table(title, tables[a], append([]string{"person"}, columns...)...))
+// table returns p as a table.
+func (p Problems) table() Table {
+	t := Table{Columns: []Column{{Head: "place"}, {Head: p.what()}}}
+	for _, one := range p.List {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{
+			{Text: outside(one.At.String(), addressWidth)}, {Text: outside(one.Text, messageWidth)},
+		}})
 	}
-	return blocks
+	return t
 }
 
-// table returns a block of rows under a title, which may be "".
-func table(title string, rows []string, columns ...string) block {
-	head := "\n"
-	if title != "" {
-		head += title + "\n\n"
-	}
-	return block{head: head + markdownRow(columns...) + strings.Repeat("|---", len(columns)) + "|\n", rows: rows}
-}
-
-// noticesBlock returns the notices in a part of the page that is folded until it is opened.
-func noticesBlock(notices []plan.Notice, now time.Time) block {
-	if len(notices) == 0 {
-		return block{}
-	}
-	needAction := 0
-	var lines []string
-	for _, n := range byUrgency(notices) {
-		if needsAction(n) {
-			needAction++
+// markdownTables returns a table for each group of rows of t.
+func markdownTables(t Table) []piece {
+	groups := map[string][]Row{}
+	var titles []string
+	for _, r := range t.Rows {
+		if groups[r.Group] == nil {
+			titles = append(titles, r.Group)
 		}
-		lines = append(lines, noticeText(n, now, code))
+		groups[r.Group] = append(groups[r.Group], r)
 	}
-	title := pluralize(len(notices), "notice", "notices")
-	if needAction > 0 {
-		title += " (" + pluralize(needAction, "needs action", "need action") + ")"
+	slices.SortStableFunc(titles, func(a, b string) int {
+		return cmp.Compare(slices.Index(t.Groups, a), slices.Index(t.Groups, b))
+	})
+	var pieces []piece
+	for _, title := range titles {
+		pieces = append(pieces, markdownTable(t, title, groups[title]))
 	}
-	return block{head: "\n<details><summary>" + title + "</summary>\n\n", rows: bullets(lines), tail: "\n</details>\n"}
+	return pieces
 }
 
-// block is a part of a report that can be cut: rows, with text before and after them.
-type block struct {
-	head string
-	rows []string
-	tail string
-	// omitted is how many rows were omitted out, and whole the output that shows them all; "" is text.
-	omitted    int
-	fullFormat string
+// markdownTable returns a table of the given rows of t. A column that says what the title says is
+// left out.
+func markdownTable(t Table, title string, rows []Row) piece {
+	p := piece{head: "\n", complete: t.Complete}
+	if title != "" {
+		people := 0
+		for _, r := range rows {
+			people += max(1, r.People)
+		}
+		p.head += fmt.Sprintf("#### %s (%d)\n\n", title, people)
+	}
+	var columns []int
+	var heads []string
+	for i, c := range t.Columns {
+		repeats := func(r Row) bool { return strings.Contains(strings.ToLower(title), r.Cells[i].Text) }
+		if slices.ContainsFunc(rows, func(r Row) bool { return !repeats(r) }) {
+			columns, heads = append(columns, i), append(heads, c.Head)
+		}
+	}
+	p.head += markdownRow(heads) + strings.Repeat("|---", len(heads)) + "|\n"
+	rows, p.omitted = firstOf(rows, t.Most)
+	for _, r := range rows {
+		var cells []string
+		for _, i := range columns {
+			cells = append(cells, markdown(r.Cells[i].Text))
+		}
+		p.rows = append(p.rows, markdownRow(cells))
+	}
+	return p
 }
 
-// omittedNoteSize is the room, in bytes, kept in each block for the note on omitted rows.
-const omittedNoteSize = 100
+func markdownRow(cells []string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
 
-// fitBlocks cuts blocks so that they need at most room bytes. Short blocks stay whole and the long
+// markdownNotices returns the notices in a part of the page that is folded until it is opened.
+func markdownNotices(groups Notices) piece {
+	all, calm := 0, 0
+	var rows []string
+	for _, g := range groups {
+		all += g.Count
+		if g.Calm {
+			calm += g.Count
+		}
+		row := bullets([]string{g.Text})[0]
+		items, more := firstOf(g.Items, maxShown)
+		for _, item := range bullets(items) {
+			row += "  " + item
+		}
+		if more > 0 {
+			row += fmt.Sprintf("  - and %d more\n", more)
+		}
+		rows = append(rows, row)
+	}
+	title := pluralize(all, "notice", "notices")
+	if all > calm {
+		title += " (" + pluralize(all-calm, "needs action", "need action") + ")"
+	}
+	return piece{head: "\n<details><summary>" + title + "</summary>\n\n", rows: rows, tail: "\n</details>\n"}
+}
+
+// cutPieces cuts pieces so that they need at most room bytes. Short pieces stay whole and the long
 // ones get equal shares of the rest, so that a thousand invitations do not push out three removals.
-func fitBlocks(blocks []block, room int) {
-	order := make([]*block, len(blocks))
-	size := make(map[*block]int)
-	for i := range blocks {
-		b := &blocks[i]
+func cutPieces(pieces []piece, room int) {
+	order := make([]*piece, len(pieces))
+	size := make(map[*piece]int)
+	for i := range pieces {
+		b := &pieces[i]
 		order[i] = b
 		room -= len(b.head) + len(b.tail) + omittedNoteSize
 		for _, r := range b.rows {
 			size[b] += len(r)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b *block) int { return cmp.Compare(size[a], size[b]) })
+	slices.SortStableFunc(order, func(a, b *piece) int { return cmp.Compare(size[a], size[b]) })
 	for i, b := range order {
 		share, used, n := room/(len(order)-i), 0, 0
 		for n < len(b.rows) && used+len(b.rows[n]) <= share {
@@ -250,22 +276,16 @@ func fitBlocks(blocks []block, room int) {
 	}
 }
 
-// writeMarkdown writes head, as much of blocks as fits, and tail.
-func writeMarkdown(w io.Writer, head string, blocks []block, tail string) error {
-	fitBlocks(blocks, maxMarkdown-len(head)-len(tail)-len("\n"))
-	out := newPrinter(w, 0, false)
-	out.print(head)
-	for _, b := range blocks {
-		out.print(b.head)
-		for _, r := range b.rows {
-			out.print(r)
-		}
+// markdownLines returns the texts of pieces in order.
+func markdownLines(pieces []piece) []string {
+	var lines []string
+	for _, b := range pieces {
+		lines = append(append(lines, b.head), b.rows...)
 		if b.omitted > 0 {
-			out.print(fmt.Sprintf("\n_… and %d more, not shown here: use --output %s to see all of "+
-				"them._\n", b.omitted, cmp.Or(b.fullFormat, "text")))
+			lines = append(lines, fmt.Sprintf("\n_… and %d more, not shown here: use --output %s to see all of them._\n",
+				b.omitted, cmp.Or(b.complete, "text")))
 		}
-		out.print(b.tail)
+		lines = append(lines, b.tail)
 	}
-	out.print(tail + "\n")
-	return out.flush()
+	return lines
 }

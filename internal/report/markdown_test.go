@@ -39,7 +39,7 @@ func TestCode(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := code(tt.in, 80); got != tt.want {
+			if got := markdown(outside(tt.in, 80)); got != tt.want {
 				t.Errorf("code(%q) = %q, want %q", tt.in, got, tt.want)
 			}
 		})
@@ -61,8 +61,10 @@ func TestMarkdownBound(t *testing.T) {
 		}
 		longError := errors.New(strings.Repeat("`日", 1000))
 		for name, render := range map[string]func(*bytes.Buffer) error{
-			"plan":  func(b *bytes.Buffer) error { return PlanMarkdown(b, p) },
-			"apply": func(b *bytes.Buffer) error { return ApplyMarkdown(b, p, all(p, apply.Failed, longError)) },
+			"plan": func(b *bytes.Buffer) error { return WriteMarkdown(b, PlanDocument(p)) },
+			"apply": func(b *bytes.Buffer) error {
+				return WriteMarkdown(b, ApplyDocument(p, all(p, apply.Failed, longError)))
+			},
 		} {
 			var buf bytes.Buffer
 			if err := render(&buf); err != nil {
@@ -134,7 +136,7 @@ func outcomeWith(s string) (plan.Plan, apply.Result) {
 			{Action: plan.Grant, Reason: plan.MissingAccess, Email: ada, Source: s, Detail: plan.Detail{Kind: org.KindRole, Name: s}},
 		},
 	}
-	for _, kind := range append(urgency, "kind_of_tomorrow") {
+	for _, kind := range append(slices.Clone(plan.NoticeKinds), "kind_of_tomorrow") {
 		p.Notices = append(p.Notices, plan.Notice{Kind: kind, Email: ada, Source: s, InvitationID: s, Text: s},
 			plan.Notice{Kind: kind, Email: ada, UserID: s, Text: s})
 	}
@@ -171,21 +173,21 @@ func markdownWith(t *testing.T, s string) []string {
 	d, c := checkupWith(s)
 	var reports []string
 	renders := []func(io.Writer) error{
-		func(w io.Writer) error { return DoctorMarkdown(w, d, c) },
-		func(w io.Writer) error { return PlanMarkdown(w, p) },
-		func(w io.Writer) error { return ApplyMarkdown(w, p, r) },
+		func(w io.Writer) error { return WriteMarkdown(w, DoctorDocument(d, c)) },
+		func(w io.Writer) error { return WriteMarkdown(w, PlanDocument(p)) },
+		func(w io.Writer) error { return WriteMarkdown(w, ApplyDocument(p, r)) },
 		func(w io.Writer) error {
-			return StaleMarkdown(w, &plan.StaleError{Saved: org.Organization{ID: s}, OnlySaved: p.Changes, OnlyFresh: p.Changes})
+			return WriteMarkdown(w, StaleDocument(&plan.StaleError{Saved: org.Organization{ID: s}, OnlySaved: p.Changes, OnlyFresh: p.Changes}))
 		},
 		func(w io.Writer) error {
-			return ProblemsMarkdown(w, []roster.Problem{{At: roster.Position{File: s, Line: 1, Column: 2}, Text: s}})
+			return WriteMarkdown(w, ProblemsDocument([]roster.Problem{{At: roster.Position{File: s, Line: 1, Column: 2}, Text: s}}))
 		},
 		func(w io.Writer) error {
-			return DiffMarkdown(w, diff.Difference{People: []diff.Person{{Kind: diff.Added, Email: address("ada@example.com"), Name: s}}})
+			return WriteMarkdown(w, DiffDocument(diff.Difference{People: []diff.Person{{Kind: diff.Added, Email: address("ada@example.com"), Name: s}}}))
 		},
 	}
 	for _, status := range pagesWith(s) {
-		renders = append(renders, func(w io.Writer) error { return StatusMarkdown(w, status) })
+		renders = append(renders, func(w io.Writer) error { return WriteMarkdown(w, StatusDocument(status)) })
 	}
 	for _, render := range renders {
 		var buf bytes.Buffer
@@ -245,7 +247,7 @@ func TestStatusMarkdownBound(t *testing.T) {
 		detailed.People[0].History = first
 		for name, s := range map[string]Status{"everybody": whole, "each": detailed} {
 			var buf bytes.Buffer
-			if err := StatusMarkdown(&buf, s); err != nil {
+			if err := WriteMarkdown(&buf, StatusDocument(s)); err != nil {
 				t.Fatal(err)
 			}
 			text := buf.String()
@@ -264,7 +266,7 @@ func TestStatusMarkdownBound(t *testing.T) {
 				if cut := fmt.Sprintf(said, 2000-strings.Count(text, "`inv-first` |")); !strings.Contains(text, cut) {
 					t.Errorf("%s of %d: the first history is cut without saying %q", name, people, cut)
 				}
-			} else if cut := "use --output html to see all of them"; strings.Contains(text, cut) != (people > 1000) {
+			} else if cut := "use --output html to see all of them"; strings.Contains(text, cut) != (people > maxShown) {
 				t.Errorf("%s of %d: %q is wrongly present or missing", name, people, cut)
 			}
 			for _, c := range leaving {
@@ -285,11 +287,11 @@ func TestStatusMarkdownManyLeave(t *testing.T) {
 	s := surveyed()
 	s.Leaving = slices.Repeat(s.Leaving, 1000)
 	var buf bytes.Buffer
-	if err := StatusMarkdown(&buf, s); err != nil {
+	if err := WriteMarkdown(&buf, StatusDocument(s)); err != nil {
 		t.Fatal(err)
 	}
 	shown := strings.Count(buf.String(), " | apply would ")
-	if said := fmt.Sprintf("_… and %d more, not shown here: use --output html to see all of them._", 2000-shown); shown == 0 || !strings.Contains(buf.String(), said) {
+	if said := fmt.Sprintf("_… and %d more, not shown here: use --output html to see all of them._", 2004-shown); shown == 0 || !strings.Contains(buf.String(), said) {
 		t.Errorf("%d are shown, and not said: %q", shown, said)
 	}
 }
@@ -301,7 +303,7 @@ func TestStatusMarkdownTells(t *testing.T) {
 	plain := func(s string) string { return strings.Join(strings.Fields(marks.Replace(html.UnescapeString(s))), " ") }
 	for name, s := range pages() {
 		var text, markdown bytes.Buffer
-		if err := errors.Join(StatusText(&text, s, 0, false), StatusMarkdown(&markdown, s)); err != nil {
+		if err := errors.Join(WriteText(&text, StatusDocument(s), 0, false), WriteMarkdown(&markdown, StatusDocument(s))); err != nil {
 			t.Fatal(err)
 		}
 		got := plain(markdown.String())
@@ -320,17 +322,17 @@ func TestDoctorMarkdownBound(t *testing.T) {
 	c.Organizations = slices.Repeat(c.Organizations, 10_000)
 	c.Limits = slices.Repeat(c.Limits, 10)
 	var buf bytes.Buffer
-	if err := DoctorMarkdown(&buf, d, c); err != nil {
+	if err := WriteMarkdown(&buf, DoctorDocument(d, c)); err != nil {
 		t.Fatal(err)
 	}
 	text := buf.String()
 	if len(text) >= maxMarkdown {
 		t.Errorf("%d bytes", len(text))
 	}
-	if shown := strings.Count(text, "(`"+acme.ID+"`)\n"); shown == 0 || !strings.Contains(text, fmt.Sprintf("_… and %d more, ", 20_000-2*shown)) {
+	if shown := strings.Count(text, "(`"+acme.ID+"`)\n"); shown != 5 || !strings.Contains(text, "- and 19990 more\n") {
 		t.Errorf("%d of the organizations are shown, and how many are not is not said", 2*shown)
 	}
-	if !strings.Contains(text, "\n    "+d.sandboxCommand()+"\n") {
+	if !strings.Contains(text, "\n    orgsync sandbox serve --dialect "+d.Dialect+"\n") {
 		t.Error("what to try is missing")
 	}
 }

@@ -39,7 +39,7 @@ func TestNotSelected(t *testing.T) {
 		p := onlyAda(others)
 		var text, markdown, document bytes.Buffer
 		for _, err := range []error{
-			PlanText(&text, p, 0, false), PlanMarkdown(&markdown, p), PlanJSON(&document, Run{Command: "plan"}, p),
+			WriteText(&text, PlanDocument(p), 0, false), WriteMarkdown(&markdown, PlanDocument(p)), PlanJSON(&document, Run{Command: "plan"}, p),
 		} {
 			if err != nil {
 				t.Fatal(err)
@@ -61,7 +61,7 @@ func TestNotSelected(t *testing.T) {
 	p := onlyAda(3)
 	p.Changes = nil
 	var out bytes.Buffer
-	if err := PlanMarkdown(&out, p); err != nil || out.Len() > 0 {
+	if err := WriteMarkdown(&out, PlanDocument(p)); err != nil || out.Len() > 0 {
 		t.Errorf("a comment though nothing that is selected needs anybody: %v\n%s", err, &out)
 	}
 }
@@ -100,7 +100,7 @@ func TestNamedNotices(t *testing.T) {
 				"aliases: [a.da@example.com] to their entry"},
 	} {
 		tt.notice.Email = org.MustParseAddress("ada@example.com")
-		if d := cmp.Diff(tt.want, noticeText(tt.notice, now, Clean)); d != "" {
+		if d := cmp.Diff(tt.want, plain(wordsOf(tt.notice, now).one)); d != "" {
 			t.Errorf("%s %s (-want +got):\n%s", tt.notice.Kind, tt.notice.Text, d)
 		}
 	}

@@ -151,26 +151,30 @@ func TestGolden(t *testing.T) {
 		name  string
 		write func(io.Writer) error
 	}{
-		{"plan.txt", func(w io.Writer) error { return PlanText(w, busy(), 0, false) }},
-		{"plan-colored.txt", func(w io.Writer) error { return PlanText(w, few, 0, true) }},
-		{"plan-40.txt", func(w io.Writer) error { return PlanText(w, busy(), 40, false) }},
-		{"plan-80.txt", func(w io.Writer) error { return PlanText(w, busy(), 80, false) }},
-		{"plan-160.txt", func(w io.Writer) error { return PlanText(w, busy(), 160, false) }},
-		{"plan-long-80.txt", func(w io.Writer) error { return PlanText(w, long(), 80, false) }},
-		{"plan-long-40.txt", func(w io.Writer) error { return PlanText(w, long(), 40, false) }},
-		{"plan-nothing.txt", func(w io.Writer) error { return PlanText(w, quiet, 0, true) }},
-		{"plan-waiting.txt", func(w io.Writer) error { return PlanText(w, waiting, 0, false) }},
+		{"plan.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(busy()), 0, false) }},
+		{"plan-colored.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(few), 0, true) }},
+		{"plan-40.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(busy()), 40, false) }},
+		{"plan-80.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(busy()), 80, false) }},
+		{"plan-160.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(busy()), 160, false) }},
+		{"plan-long-80.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(long()), 80, false) }},
+		{"plan-long-40.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(long()), 40, false) }},
+		{"plan-nothing.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(quiet), 0, true) }},
+		{"plan-waiting.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(waiting), 0, false) }},
 		{"plan.json", func(w io.Writer) error { return PlanJSON(w, run, busy()) }},
 		{"plan-nothing.json", func(w io.Writer) error { return PlanJSON(w, Run{Command: "plan"}, plan.Plan{}) }},
-		{"apply.txt", func(w io.Writer) error { return ApplyText(w, busy(), mixed(), 0, false) }},
-		{"apply-40.txt", func(w io.Writer) error { return ApplyText(w, busy(), mixed(), 40, false) }},
-		{"apply-80.txt", func(w io.Writer) error { return ApplyText(w, busy(), mixed(), 80, false) }},
-		{"apply-160.txt", func(w io.Writer) error { return ApplyText(w, busy(), mixed(), 160, false) }},
-		{"apply-colored.txt", func(w io.Writer) error { return ApplyText(w, busy(), mixed(), 0, true) }},
-		{"apply-done.txt", func(w io.Writer) error { return ApplyText(w, few, all(few, apply.Done, nil), 0, false) }},
-		{"apply-nothing.txt", func(w io.Writer) error { return ApplyText(w, quiet, apply.Result{}, 0, false) }},
-		{"apply-waiting.txt", func(w io.Writer) error { return ApplyText(w, waiting, all(waiting, apply.Done, nil), 0, false) }},
-		{"apply-refused.txt", func(w io.Writer) error { return ApplyText(w, few, all(few, apply.Skipped, refusal), 0, false) }},
+		{"apply.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 0, false) }},
+		{"apply-40.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 40, false) }},
+		{"apply-80.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 80, false) }},
+		{"apply-160.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 160, false) }},
+		{"apply-colored.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 0, true) }},
+		{"apply-done.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(few, all(few, apply.Done, nil)), 0, false) }},
+		{"apply-nothing.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(quiet, apply.Result{}), 0, false) }},
+		{"apply-waiting.txt", func(w io.Writer) error {
+			return WriteText(w, ApplyDocument(waiting, all(waiting, apply.Done, nil)), 0, false)
+		}},
+		{"apply-refused.txt", func(w io.Writer) error {
+			return WriteText(w, ApplyDocument(few, all(few, apply.Skipped, refusal)), 0, false)
+		}},
 		{"apply.json", func(w io.Writer) error { return ApplyJSON(w, applied, busy(), mixed()) }},
 		{"apply-refused.json", func(w io.Writer) error { return ApplyJSON(w, refused, few, all(few, apply.Skipped, refusal)) }},
 		{"error.json", func(w io.Writer) error {
@@ -179,81 +183,87 @@ func TestGolden(t *testing.T) {
 		{"invalid.json", func(w io.Writer) error {
 			return ErrorJSON(w, Run{Command: "validate", Failure: &Failure{Code: 6, Err: invalid}})
 		}},
-		{"diff.txt", func(w io.Writer) error { return DiffText(w, manyDiffer(), 0, false) }},
-		{"diff-40.txt", func(w io.Writer) error { return DiffText(w, manyDiffer(), 40, false) }},
-		{"diff-80.txt", func(w io.Writer) error { return DiffText(w, manyDiffer(), 80, false) }},
-		{"diff-colored.txt", func(w io.Writer) error { return DiffText(w, manyDiffer(), 0, true) }},
-		{"diff-nothing.txt", func(w io.Writer) error { return DiffText(w, diff.Difference{Unchanged: 1}, 0, false) }},
-		{"diff.md", func(w io.Writer) error { return DiffMarkdown(w, manyDiffer()) }},
-		{"diff-nothing.md", func(w io.Writer) error { return DiffMarkdown(w, diff.Difference{Unchanged: 1}) }},
+		{"diff.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(manyDiffer()), 0, false) }},
+		{"diff-40.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(manyDiffer()), 40, false) }},
+		{"diff-80.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(manyDiffer()), 80, false) }},
+		{"diff-colored.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(manyDiffer()), 0, true) }},
+		{"diff-nothing.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(diff.Difference{Unchanged: 1}), 0, false) }},
+		{"diff.md", func(w io.Writer) error { return WriteMarkdown(w, DiffDocument(manyDiffer())) }},
+		{"diff-nothing.md", func(w io.Writer) error { return WriteMarkdown(w, DiffDocument(diff.Difference{Unchanged: 1})) }},
 		{"diff.json", func(w io.Writer) error {
 			return DiffJSON(w, Diff{Run{Command: "diff", Files: run.Files, People: 24}, []string{"git:main:users.yaml"}, 23}, manyDiffer())
 		}},
-		{"stale.txt", func(w io.Writer) error { return StaleText(w, outdated, 0, false) }},
-		{"stale-40.txt", func(w io.Writer) error { return StaleText(w, outdated, 40, false) }},
-		{"stale.md", func(w io.Writer) error { return StaleMarkdown(w, outdated) }},
+		{"stale.txt", func(w io.Writer) error { return WriteText(w, StaleDocument(outdated), 0, false) }},
+		{"stale-40.txt", func(w io.Writer) error { return WriteText(w, StaleDocument(outdated), 40, false) }},
+		{"stale.md", func(w io.Writer) error { return WriteMarkdown(w, StaleDocument(outdated)) }},
 		{"stale-elsewhere.txt", func(w io.Writer) error {
-			return StaleText(w, &plan.StaleError{Saved: org.Organization{ID: "1", Name: "A\x1b[2J"}, Fresh: acme}, 0, false)
+			return WriteText(w, StaleDocument(&plan.StaleError{Saved: org.Organization{ID: "1", Name: "A\x1b[2J"}, Fresh: acme}), 0, false)
 		}},
 		{"stale.json", func(w io.Writer) error {
 			return ErrorJSON(w, Run{Command: "apply", Failure: &Failure{Code: 4, Err: outdated}})
 		}},
-		{"plan.md", func(w io.Writer) error { return PlanMarkdown(w, busy()) }},
-		{"plan-nothing.md", func(w io.Writer) error { return PlanMarkdown(w, quiet) }},
-		{"plan-waiting.md", func(w io.Writer) error { return PlanMarkdown(w, waiting) }},
-		{"apply.md", func(w io.Writer) error { return ApplyMarkdown(w, busy(), mixed()) }},
-		{"apply-nothing.md", func(w io.Writer) error { return ApplyMarkdown(w, quiet, apply.Result{}) }},
-		{"apply-refused.md", func(w io.Writer) error { return ApplyMarkdown(w, few, all(few, apply.Skipped, refusal)) }},
-		{"invalid.md", func(w io.Writer) error { return ProblemsMarkdown(w, invalid.Problems) }},
-		{"plan.github", func(w io.Writer) error { return PlanGitHub(w, busy(), "/") }},
-		{"plan-nothing.github", func(w io.Writer) error { return PlanGitHub(w, waiting, "/") }},
-		{"invalid.github", func(w io.Writer) error { return ErrorGitHub(w, invalid, "/") }},
-		{"error.github", func(w io.Writer) error { return ErrorGitHub(w, refusal, "/") }},
+		{"plan.md", func(w io.Writer) error { return WriteMarkdown(w, PlanDocument(busy())) }},
+		{"plan-nothing.md", func(w io.Writer) error { return WriteMarkdown(w, PlanDocument(quiet)) }},
+		{"plan-waiting.md", func(w io.Writer) error { return WriteMarkdown(w, PlanDocument(waiting)) }},
+		{"apply.md", func(w io.Writer) error { return WriteMarkdown(w, ApplyDocument(busy(), mixed())) }},
+		{"apply-nothing.md", func(w io.Writer) error { return WriteMarkdown(w, ApplyDocument(quiet, apply.Result{})) }},
+		{"apply-refused.md", func(w io.Writer) error { return WriteMarkdown(w, ApplyDocument(few, all(few, apply.Skipped, refusal))) }},
+		{"invalid.md", func(w io.Writer) error { return WriteMarkdown(w, ProblemsDocument(invalid.Problems)) }},
+		{"plan.github", func(w io.Writer) error { return WriteGitHub(w, PlanDocument(busy()), "/") }},
+		{"plan-nothing.github", func(w io.Writer) error { return WriteGitHub(w, PlanDocument(waiting), "/") }},
+		{"invalid.github", func(w io.Writer) error { return WriteGitHub(w, ErrorDocument(invalid), "/") }},
+		{"error.github", func(w io.Writer) error { return WriteGitHub(w, ErrorDocument(refusal), "/") }},
 		{"doctor.txt", func(w io.Writer) error {
-			return DoctorText(w, Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined(), 0, false)
+			return WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()), 0, false)
+		}},
+		{"doctor-verbose.txt", func(w io.Writer) error {
+			return WriteText(w, DoctorDocument(Doctor{Run: run, Verbose: true}, examined()), 0, false)
 		}},
 		{"doctor-40.txt", func(w io.Writer) error {
-			return DoctorText(w, Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined(), 40, false)
+			return WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()), 40, false)
 		}},
 		{"doctor-80.txt", func(w io.Writer) error {
-			return DoctorText(w, Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined(), 80, false)
+			return WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()), 80, false)
 		}},
 		{"doctor.json", func(w io.Writer) error {
 			return DoctorJSON(w, Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined())
 		}},
 		{"doctor.md", func(w io.Writer) error {
-			return DoctorMarkdown(w, Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined())
+			return WriteMarkdown(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()))
 		}},
 		{"doctor-refused.md", func(w io.Writer) error {
 			d, c := rejected()
-			return DoctorMarkdown(w, d, c)
+			return WriteMarkdown(w, DoctorDocument(d, c))
 		}},
 		{"doctor-refused.txt", func(w io.Writer) error {
 			d, c := rejected()
-			return DoctorText(w, d, c, 0, true)
+			return WriteText(w, DoctorDocument(d, c), 0, true)
 		}},
 		{"doctor-refused.json", func(w io.Writer) error {
 			d, c := rejected()
 			return DoctorJSON(w, d, c)
 		}},
-		{"invalid.txt", func(w io.Writer) error { return ProblemsText(w, invalid.Problems) }},
+		{"invalid.txt", func(w io.Writer) error { return WriteText(w, ProblemsDocument(invalid.Problems), 0, false) }},
 		{"valid.json", func(w io.Writer) error {
 			return ValidJSON(w, Run{Command: "validate", Files: run.Files, People: 24}, warnings())
 		}},
 		{"valid-warnings.txt",
-			func(w io.Writer) error { return ValidText(w, Run{Files: run.Files, People: 24}, warnings()) }},
-		{"valid-warnings.md", func(w io.Writer) error { return WarningsMarkdown(w, warnings()) }},
+			func(w io.Writer) error {
+				return WriteText(w, ValidDocument(Run{Files: run.Files, People: 24}, warnings()), 0, false)
+			}},
+		{"valid-warnings.md", func(w io.Writer) error { return WriteMarkdown(w, ValidDocument(Run{}, warnings())) }},
 		{"valid-warnings.github", func(w io.Writer) error {
 			many := warnings()
 			for i := range 12 {
 				many = append(many,
 					roster.Problem{At: roster.Position{File: "users.yaml", Line: 100 + i, Column: 5}, Text: "over"})
 			}
-			return WarningsGitHub(w, many, "/")
+			return WriteGitHub(w, ValidDocument(Run{}, many), "/")
 		}},
 		{"valid.txt", func(w io.Writer) error {
-			return ValidText(w,
-				Run{Files: []string{"a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml"}, People: 1}, nil)
+			return WriteText(w, ValidDocument(
+				Run{Files: []string{"a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml"}, People: 1}, nil), 0, false)
+
 		}},
 	}
 	for _, tt := range tests {

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +28,8 @@ type Status struct {
 	// Detailed is true when everything known about each person is shown, instead of one line each.
 	Detailed bool
 	// Unlisted are the notices about people who are in the organization, or invited to it, but not
-	// in the roster. Leaving are the changes that would suspend or remove such people. Only
-	// [StatusHTML] and [StatusMarkdown] show them, and only when [Status.Everybody] is true.
+	// in the roster. Leaving are the changes that would suspend or remove such people. They are set
+	// only when [Status.Everybody] is true.
 	Unlisted []plan.Notice
 	Leaving  []plan.Change
 }
@@ -112,20 +111,6 @@ func (p Person) state() plan.State {
 	return p.State
 }
 
-// stateText returns the words for p's state; for a state that this version does not know, its name.
-func (p Person) stateText(escape escaper) string {
-	return cmp.Or(stateStyles[p.state()].word, escape(string(p.State), addressWidth))
-}
-
-// accessCount returns how much of the roster's access the person has, as in "1 of 2"; "" when the
-// roster gives none.
-func (p Person) accessCount() string {
-	if len(p.Wanted) == 0 || p.Ended {
-		return ""
-	}
-	return fmt.Sprintf("%d of %d", len(p.Wanted)-len(p.Missing), len(p.Wanted))
-}
-
 // since returns when a member joined and, for anybody else, when their first mail was sent. It is
 // zero when that is unknown, and for people whose last day has passed.
 func (p Person) since() time.Time {
@@ -139,33 +124,232 @@ func (p Person) since() time.Time {
 	}
 }
 
-// StatusText writes s for a person to read: one line for each person, or everything known about
-// each; then the notices and one line that sums up. When a table is wider than width columns,
-// optional columns are left out first and then texts are cut; a width below 1 sets no limit. The
-// error is w's.
-func StatusText(w io.Writer, s Status, width int, colored bool) error {
-	out := newPrinter(w, width, colored)
+// StatusDocument returns s in words: the state of each person, or everything known about each; then
+// people who are not in the roster, the notices, and one line that sums up.
+func StatusDocument(s Status) Document {
+	d := Document{Title: "orgsync status", Organization: s.Organization, Made: s.Now, Summary: statusSummary(s)}
+	people := slices.SortedStableFunc(slices.Values(s.People), func(a, b Person) int {
+		return compareAddresses(a.Email, b.Email)
+	})
+	notices, unlisted := s.splitNotices()
 	if s.Detailed {
-		for _, p := range s.People {
-			out.writePerson(p, s.Now)
-		}
-	} else {
-		out.sectionFor(s.Organization, tableCells(fitColumns(statusColumns(s, Clean), width)), lastColumn)
+		d.Blocks = append(d.Blocks, Details{len(people), func(i int) Section { return people[i].section(s.Now) }})
+	} else if len(people) > 0 {
+		d.Blocks = append(d.Blocks, peopleTable(s, people))
 	}
-	out.notices(s.noticesBesidesWaiting(), s.Now)
-	out.paragraph(statusSummary(s, Clean))
-	return out.flush()
+	if timeline := expiryTimeline(s.Now, people); len(timeline.Points) > 1 { // one time is in the table already
+		d.Blocks = append(d.Blocks, timeline)
+	}
+	if rows := unlistedRows(s.Leaving, unlisted); len(rows) > 0 {
+		d.Blocks = append(d.Blocks, Section{fmt.Sprintf("Not in the roster (%d)", len(rows)), []Block{unlistedTable(rows)}})
+	}
+	d.Blocks = appendNotices(d.Blocks, notices, s.Now)
+	if len(d.Blocks) == 0 {
+		d.Title = ""
+	}
+	if tiles := s.tiles(len(s.Leaving) + len(unlisted)); len(tiles) > 0 {
+		d.Blocks = append(d.Blocks, tiles)
+	}
+	return d
 }
 
-// noticesBesidesWaiting returns the notices without those that only repeat that a person is
-// pending.
-func (s Status) noticesBesidesWaiting() []plan.Notice {
-	return slices.DeleteFunc(slices.Clone(s.Notices), isWaiting)
+// splitNotices returns the notices to show, and those about people who are not in the roster. The
+// notices that only repeat that a person is pending are left out.
+func (s Status) splitNotices() (notices, unlisted []plan.Notice) {
+	unlisted = slices.Clip(s.Unlisted)
+	for _, n := range s.Notices {
+		switch {
+		case isWaiting(n):
+		case n.Kind == plan.Unlisted && s.Everybody(): // someone whose last day has passed
+			unlisted = append(unlisted, n)
+		default:
+			notices = append(notices, n)
+		}
+	}
+	return notices, unlisted
 }
+
+// minPersonWidth is the width, in columns, that an address keeps in a narrow window.
+const minPersonWidth = 24
+
+// peopleTable returns a row for each person. What one can act on stays in a narrow window.
+func peopleTable(s Status, people []Person) Table {
+	t := Table{
+		Title: "Everybody in the roster", Headed: true,
+		Caption: "Since: when a member joined; for others, when the first unanswered mail was sent. " +
+			"Mails: invitation mails without an answer.",
+		Columns: []Column{
+			{Head: "person", Min: minPersonWidth}, {Head: "state"}, {Head: "since", Drop: 1},
+			{Head: "expires in", Drop: 4, NotOnPage: true}, {Head: "mails", Drop: 3}, {Head: "access", Drop: 2},
+			{Head: "lacks", Prose: true, NotOnPage: true},
+		},
+	}
+	if !s.Everybody() {
+		t.Title = "People who have waited"
+	}
+	for _, p := range people {
+		t.Rows = append(t.Rows, p.row(s.Now))
+	}
+	return t
+}
+
+// row returns the person's row in the table of people.
+func (p Person) row(now time.Time) Row {
+	state := p.stateCell()
+	var since, expires, mails, access, lacks Cell
+	if p.state() == plan.StatePending && !p.Expires.IsZero() {
+		left := p.Expires.Sub(now)
+		expires.Text = formatShortDuration(left)
+		state.Notes = []Cell{{Text: "expires in " + formatDuration(left)}}
+	}
+	if t := p.since(); !t.IsZero() {
+		since = Cell{Text: t.UTC().Format(time.DateOnly), Time: t}
+	}
+	if p.Rounds > 0 && !p.Ended {
+		mails.Text = strconv.Itoa(p.Rounds)
+	}
+	if !p.Ended {
+		lacks = Cell{Text: joinNames(p.Missing), Color: yellow}
+		access = p.accessCell()
+	}
+	return Row{Cells: []Cell{p.cell(), state, since, expires, mails, access, lacks}}
+}
+
+// cell returns the person's address and name.
+func (p Person) cell() Cell {
+	return Cell{Text: outside(p.Email.String(), addressWidth), Person: true, Name: outside(p.Name, addressWidth)}
+}
+
+// stateCell returns the words for p's state; for a state that this version does not know, its name.
+func (p Person) stateCell() Cell {
+	style := stateStyles[p.state()]
+	return Cell{Text: cmp.Or(style.word, outside(string(p.State), addressWidth)), Color: style.color, State: true}
+}
+
+// accessCell returns how much of the roster's access the person has, as in "1 of 2"; "" when the
+// roster gives none. An invitation gives no access before it is accepted.
+func (p Person) accessCell() Cell {
+	if len(p.Wanted) == 0 {
+		return Cell{}
+	}
+	has := slices.DeleteFunc(slices.Clone(p.Wanted), func(name string) bool { return slices.Contains(p.Missing, name) })
+	c := Cell{Text: fmt.Sprintf("%d of %d", len(p.Wanted)-len(p.Missing), len(p.Wanted))}
+	if len(has) > 0 {
+		c.Notes = append(c.Notes, Cell{Text: "has " + joinNames(has)})
+	}
+	switch lacks := joinNames(p.Missing); {
+	case lacks == "":
+	case p.UserID == "":
+		c.Notes = append(c.Notes, Cell{Text: "gets " + lacks + " after joining"})
+	default:
+		c.Notes = append(c.Notes, Cell{Text: "lacks " + lacks, Color: yellow})
+	}
+	return c
+}
+
+// joinNames returns the names of list in one text.
+func joinNames(list []string) string { return outside(strings.Join(list, ", "), messageWidth) }
+
+// expiryTimeline returns when pending invitations expire, soonest first. Invitations that expire in
+// the same minute share a point.
+func expiryTimeline(now time.Time, people []Person) Timeline {
+	t := Timeline{
+		Title: "Pending invitations", From: now,
+		Caption: "Invitations that can still be accepted, soonest expiry first. All times are in UTC.",
+	}
+	pending := slices.DeleteFunc(slices.Clone(people), func(p Person) bool {
+		return p.state() != plan.StatePending || p.Expires.IsZero()
+	})
+	slices.SortStableFunc(pending, func(a, b Person) int {
+		return a.Expires.Truncate(time.Minute).Compare(b.Expires.Truncate(time.Minute))
+	})
+	for _, p := range pending {
+		when := timeCell(p.Expires.Truncate(time.Minute))
+		if len(t.Points) == 0 || t.Points[len(t.Points)-1].When.Time != when.Time {
+			when.Notes = []Cell{{Text: "in " + formatDuration(p.Expires.Sub(now))}}
+			t.Points = append(t.Points, TimePoint{When: when})
+		}
+		last := &t.Points[len(t.Points)-1]
+		last.People = append(last.People, p.cell())
+	}
+	return t
+}
+
+// tiles counts people by state, with states that need nobody first, and people who are not in the
+// roster.
+func (s Status) tiles(unlisted int) Tiles {
+	n := map[plan.State]int{}
+	for _, p := range s.People {
+		n[p.state()]++
+	}
+	order := slices.Clone(plan.States)
+	slices.Reverse(order)
+	var tiles Tiles
+	for _, state := range append(order, stateEndedMember, stateEnded) {
+		if n[state] > 0 {
+			st := stateStyles[state]
+			tiles = append(tiles, Tile{n[state], singularOrPlural(n[state], st.word, st.plural), st.meaning, st.color, false})
+		}
+	}
+	if unlisted > 0 {
+		tiles = append(tiles, Tile{unlisted, "not in the roster", "in the organization, or invited", red, true})
+	}
+	return tiles
+}
+
+func unlistedTable(rows []Row) Table {
+	return Table{
+		Caption: "People who are in the organization, or can still accept an invitation to it, but are not in the roster.",
+		Columns: []Column{
+			{Head: "person", Min: minPersonWidth}, {Head: "what"}, {Head: "expires", Drop: 1},
+			{Head: "what happens", Prose: true},
+		},
+		Rows: rows, Headed: true, Most: maxShown, Complete: "html",
+	}
+}
+
+// unlistedRows returns a row for each person who is not in the roster, with those first whom apply
+// suspends or removes.
+func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []Row {
+	var rows []Row
+	add := func(person Cell, what string, expires time.Time, next string) {
+		person.Person = true
+		rows = append(rows, Row{Cells: []Cell{person, {Text: what}, timeCell(expires), {Text: next}}})
+	}
+	for _, c := range leaving {
+		next := "apply would " + styleOf(c.Action).word + " them"
+		if c.Source != "" {
+			next += ": their last day has passed"
+		}
+		add(Cell{Text: outside(c.Email.String(), addressWidth)}, "user", time.Time{}, next)
+	}
+	for _, n := range slices.SortedStableFunc(slices.Values(unlisted), func(a, b plan.Notice) int {
+		return compareAddresses(a.Email, b.Email)
+	}) {
+		person := Cell{Text: cmp.Or(outside(n.Email.String(), addressWidth), "an address that cannot be read")}
+		switch {
+		case n.UserID == "":
+			add(person, "invitation", n.Expires, "the API cannot cancel it")
+		case !n.Since.IsZero():
+			add(person, "user", time.Time{}, "only reported; no longer in the roster"+sinceText(n.Since))
+		default:
+			person.Name = outside(n.Text, addressWidth)
+			next := "only reported"
+			if !n.RemovalAfter.IsZero() {
+				next = "apply suspends or removes them from " + formatTime(n.RemovalAfter) + " on"
+			}
+			add(person, "user", time.Time{}, next)
+		}
+	}
+	return rows
+}
+
+// timeCell returns t to the minute.
+func timeCell(t time.Time) Cell { return Cell{Text: formatOptionalTime(t), Time: t} }
 
 // statusSummary returns one line that counts people by state, with the states that need somebody
 // first.
-func statusSummary(s Status, escape escaper) string {
+func statusSummary(s Status) string {
 	by := map[plan.State][]string{}
 	for _, p := range s.People {
 		by[p.state()] = append(by[p.state()], p.Email.String())
@@ -178,7 +362,7 @@ func statusSummary(s Status, escape escaper) string {
 		}
 		part := pluralize(len(who), st.word, st.plural)
 		if st.needsPerson {
-			part += " (" + summarizeList(who, escape) + ")"
+			part += " (" + summarizeList(who) + ")"
 		}
 		parts = append(parts, part)
 	}
@@ -192,76 +376,56 @@ func statusSummary(s Status, escape escaper) string {
 	if s.Undated > 0 {
 		line += fmt.Sprintf("; for %d more it is not known how long they have waited", s.Undated)
 	}
-	return line + "."
+	line += "."
+	if _, unlisted := s.splitNotices(); len(s.Leaving)+len(unlisted) > 0 {
+		users, invitations := len(s.Leaving), 0
+		for _, n := range unlisted {
+			if n.UserID == "" {
+				invitations++
+			} else {
+				users++
+			}
+		}
+		line += " Not in the roster: " +
+			joinCounts(counted(users, "user", "users"), counted(invitations, "invitation", "invitations")) + "."
+	}
+	return line
 }
 
-// The line above a person's history, and the one shown when there is no history.
-const (
-	fromLedger = "From the ledger on this machine:"
-	noHistory  = "The ledger on this machine has no entries for this person."
-)
-
-// writePerson writes everything that is known about who.
-func (p *printer) writePerson(who Person, now time.Time) {
-	p.paragraph(who.heading(Clean))
-	var lines [][]cell
-	for _, f := range who.facts(now, Clean) {
-		lines = append(lines, []cell{{text: f.what}, {f.text, f.color}})
-	}
-	p.section(lines, 1)
-	if len(who.History) == 0 {
-		p.wrapped("  ", noHistory)
-		p.line("")
-		return
-	}
-	p.line("  " + fromLedger)
-	p.section(eventRows(who.History, Clean), 3)
-}
-
-// heading returns the person's address, name and place in the roster.
-func (p Person) heading(escape escaper) string {
-	title := escape(p.Email.String(), addressWidth)
-	if name := escape(p.Name, addressWidth); name != "" {
+// section returns everything that is known about p.
+func (p Person) section(now time.Time) Section {
+	title := outside(p.Email.String(), addressWidth)
+	if name := outside(p.Name, addressWidth); name != "" {
 		title += ", " + name
 	}
-	return title + parenthesize(escape(p.Source, addressWidth))
-}
-
-// eventRows returns one row for each event: time, action, outcome, and the id it is about.
-func eventRows(events []Event, escape escaper) [][]cell {
-	var rows [][]cell
-	for _, e := range events {
-		rows = append(rows, []cell{
-			{formatTime(e.Time), faint}, {text: escape(e.Action, addressWidth)}, {text: escape(e.Outcome, addressWidth)},
-			{text: escape(cmp.Or(e.InvitationID, e.Object), addressWidth)},
-		})
+	s := Section{title + parenthesize(outside(p.Source, addressWidth)), []Block{p.facts(now)}}
+	if len(p.History) == 0 {
+		s.Blocks = append(s.Blocks, Paragraph{"The ledger on this machine has no entries for this person."})
+		return s
 	}
-	return rows
-}
-
-// fact is one thing known about a person, in text that is already escaped.
-type fact struct {
-	what, text string
-	color      color
+	t := Table{Columns: []Column{{Head: "when"}, {Head: "what"}, {Head: "outcome"}, {Head: "id", Prose: true}}}
+	for _, e := range p.History {
+		when := timeCell(e.Time)
+		when.Color = faint
+		t.Rows = append(t.Rows, Row{Cells: []Cell{when, {Text: outside(e.Action, addressWidth)},
+			{Text: outside(e.Outcome, addressWidth)}, {Text: outside(cmp.Or(e.InvitationID, e.Object), addressWidth)}}})
+	}
+	s.Blocks = append(s.Blocks, Paragraph{"From the ledger on this machine:"}, t)
+	return s
 }
 
 // facts returns everything known about p except the address, the name and the history.
-func (p Person) facts(now time.Time, escape escaper) []fact {
-	facts := []fact{{"state", p.stateText(escape), stateStyles[p.state()].color}}
+func (p Person) facts(now time.Time) Facts {
+	facts := Facts{{"state", p.stateCell()}}
 	add := func(what, text string) {
 		if text != "" {
-			facts = append(facts, fact{what: what, text: text})
+			facts = append(facts, Fact{what, Cell{Text: text}})
 		}
 	}
-	list := func(what string, names []string) { add(what, escape(strings.Join(names, ", "), messageWidth)) }
-	add("invitation", escape(p.InvitationID, messageWidth))
+	add("invitation", outside(p.InvitationID, messageWidth))
 	add("invited", formatOptionalTime(p.Invited))
 	if p.State == plan.StatePending && !p.Expires.IsZero() {
-		about := ""
-		if p.ExpiresEstimated {
-			about = "about "
-		}
-		add("expires", about+formatDeadline(p.Expires, now))
+		add("expires", estimatedText(p.ExpiresEstimated)+formatDeadline(p.Expires, now))
 	}
 	if !p.From.IsZero() {
 		add("first day", p.From.Format(time.DateOnly))
@@ -271,20 +435,20 @@ func (p Person) facts(now time.Time, escape escaper) []fact {
 	}
 	add("responded", formatOptionalTime(p.Responded))
 	if v := p.Verified; v != nil {
-		add("verified", v.text(escape))
+		add("verified", v.text())
 	}
 	if p.Rounds > 0 {
 		add("unanswered", pluralize(p.Rounds, "mail", "mails")+sinceText(p.FirstMail))
 	}
-	add("user", escape(p.UserID, messageWidth))
+	add("user", outside(p.UserID, messageWidth))
 	if p.APIEnabled != nil {
 		add("API access", map[bool]string{true: "yes", false: "no"}[*p.APIEnabled])
 	}
-	list("groups", p.Groups)
-	list("roles", p.Roles)
-	list("policies", p.Policies)
-	list("wanted", p.Wanted)
-	list("lacks", p.Missing)
+	add("groups", joinNames(p.Groups))
+	add("roles", joinNames(p.Roles))
+	add("policies", joinNames(p.Policies))
+	add("wanted", joinNames(p.Wanted))
+	add("lacks", joinNames(p.Missing))
 	return facts
 }
 
@@ -297,13 +461,27 @@ func formatOptionalTime(t time.Time) string {
 }
 
 // text returns what the API answered, or why it could not be asked.
-func (v *Verification) text(escape escaper) string {
+func (v *Verification) text() string {
 	if v.Problem != nil {
-		return "no: " + escape(v.Problem.Error(), messageWidth)
+		return "no: " + outside(v.Problem.Error(), messageWidth)
 	}
-	said := "the API says " + escape(strconv.Quote(v.Status), messageWidth)
+	said := "the API says " + outside(strconv.Quote(v.Status), messageWidth)
 	if !v.Registered.IsZero() {
-		said += " by " + escape(v.Registered.String(), messageWidth)
+		said += " by " + outside(v.Registered.String(), messageWidth)
 	}
 	return said + atText(v.Responded)
+}
+
+// formatShortDuration returns d in its two largest units, as in "1d 4h".
+func formatShortDuration(d time.Duration) string {
+	minutes := int(d / time.Minute)
+	switch days, hours := minutes/(24*60), minutes/60; {
+	case minutes < 1:
+		return "<1m"
+	case days > 0:
+		return fmt.Sprintf("%dd %dh", days, hours%24)
+	case hours > 0:
+		return fmt.Sprintf("%dh %dm", hours, minutes%60)
+	}
+	return fmt.Sprintf("%dm", minutes)
 }

@@ -43,7 +43,7 @@ func surveyed() Status {
 func pageOf(t *testing.T, s Status) string {
 	t.Helper()
 	var buf bytes.Buffer
-	if err := StatusHTML(&buf, s); err != nil {
+	if err := WriteHTML(&buf, StatusDocument(s)); err != nil {
 		t.Fatal(err)
 	}
 	return buf.String()
@@ -83,21 +83,21 @@ func TestPageTells(t *testing.T) {
 	for name, s := range pages() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want := []string{Clean(s.Organization.Name, addressWidth), Clean(s.Organization.ID, addressWidth), statusSummary(s, Clean), "2026-11-23 07:00 UTC"}
+			want := []string{Clean(s.Organization.Name, addressWidth), Clean(s.Organization.ID, addressWidth), plain(statusSummary(s)), "2026-11-23 07:00 UTC"}
 			for _, p := range s.People {
 				want = append(want, p.Email.String(), Clean(p.Name, addressWidth))
 				if !s.Detailed {
-					want = append(want, stateStyles[p.state()].word, pageDate(p.since()).Text)
+					want = append(want, stateStyles[p.state()].word, plain(p.row(s.Now).Cells[2].Text))
 				}
 				if !p.Ended {
-					want = append(want, joinNames(p.Missing))
+					want = append(want, plain(joinNames(p.Missing)))
 				}
 				if p.state() == plan.StatePending {
 					want = append(want, formatDuration(p.Expires.Sub(s.Now)))
 				}
-				for _, f := range p.facts(s.Now, Clean) {
+				for _, f := range p.facts(s.Now) {
 					if s.Detailed {
-						want = append(want, f.text)
+						want = append(want, plain(f.Text))
 					}
 				}
 				for _, e := range p.History {
@@ -106,21 +106,21 @@ func TestPageTells(t *testing.T) {
 			}
 			for _, n := range s.Notices {
 				if n.Kind != plan.Waiting && n.Kind != plan.Unlisted {
-					want = append(want, noticeText(n, s.Now, Clean))
+					want = append(want, plain(wordsOf(n, s.Now).one))
 				}
 			}
 			for _, n := range append(s.Notices, s.Unlisted...) {
 				want = append(want, n.Email.String())
 				if n.Kind == plan.Unlisted {
-					want = append(want, Clean(n.Text, addressWidth), sinceText(n.Since), pageMinute(n.Expires).Text)
+					want = append(want, Clean(n.Text, addressWidth), sinceText(n.Since), formatOptionalTime(n.Expires))
 				}
 			}
 			for _, c := range s.Leaving {
 				want = append(want, c.Email.String(), "apply would "+styleOf(c.Action).word+" them")
 			}
 			counted := 0
-			for _, of := range stateShares(s.People) {
-				counted += of.Count
+			for _, tile := range s.tiles(0) {
+				counted += tile.Count
 			}
 			if counted != len(s.People) {
 				t.Errorf("%d of %d people are counted", counted, len(s.People))
@@ -194,7 +194,7 @@ func pagesWith(texts ...string) []Status {
 			}
 		}
 		for _, s := range texts {
-			for _, kind := range append(urgency, "kind_of_tomorrow") {
+			for _, kind := range append(slices.Clone(plan.NoticeKinds), "kind_of_tomorrow") {
 				status.Notices = append(status.Notices, plan.Notice{Kind: kind, Email: address("ada@example.com"), InvitationID: s, Text: s})
 			}
 		}
@@ -347,6 +347,59 @@ func TestPageInBrowser(t *testing.T) {
 			if *screenshots != "" {
 				b.picture(filepath.Join(*screenshots, fmt.Sprintf("%s-%d-%s-%s.png", name, at.width, at.scheme, at.media)))
 			}
+		}
+	}
+}
+
+// brokenAddresses gives every address of the page that is broken anywhere but after "@" or ".", and every "expires in" that
+// is on more than one line.
+const brokenAddresses = `(() => {
+	const broken = [];
+	for (const e of document.querySelectorAll(".piece, .state + .more")) {
+		const range = document.createRange();
+		range.selectNodeContents(e);
+		if (new Set(Array.from(range.getClientRects(), r => Math.round(r.top))).size > 1) broken.push(e.textContent);
+	}
+	return document.querySelectorAll(".piece").length ? broken : ["no address was found"];
+})()`
+
+// TestPageBreaks checks in a browser that addresses of 40 characters are broken only after "@" and ".", and that the time left
+// stays on one line, on a phone and on a desk.
+func TestPageBreaks(t *testing.T) {
+	t.Parallel()
+	b := startChromium(t)
+	s := staffed()
+	for i := range s.People {
+		s.People[i].Email = address(fmt.Sprintf("mary-ann.longer-name-%02d@people.example-partner.org", i))
+		s.People[i].State, s.People[i].Ended, s.People[i].Expires = plan.StatePending, false, now.Add(71*time.Hour)
+		s.People[i].Missing, s.People[i].Wanted = []string{"group everyone", "role deployer"}, []string{"group everyone", "role deployer"}
+	}
+	file := filepath.Join(t.TempDir(), "status.html")
+	if err := os.WriteFile(file, []byte(pageOf(t, s)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []screen{{1280, "light", "screen"}, {800, "light", "screen"}, {390, "light", "screen"}} {
+		b.show(file, at)
+		var broken []string
+		b.evaluate(brokenAddresses, &broken)
+		if len(broken) > 0 {
+			t.Errorf("on a screen of %d, these are broken: %q", at.width, broken)
+		}
+	}
+}
+
+// TestTimeline checks that the page has a time line only where invitations expire at different times.
+func TestTimeline(t *testing.T) {
+	t.Parallel()
+	s := staffed()
+	for _, differ := range []bool{true, false} {
+		for i := range s.People {
+			if s.People[i].State == plan.StatePending && !differ {
+				s.People[i].Expires = now.Add(51 * time.Hour)
+			}
+		}
+		if got := strings.Contains(pageOf(t, s), "Pending invitations"); got != differ {
+			t.Errorf("times differ: %t; the page has a time line: %t", differ, got)
 		}
 	}
 }

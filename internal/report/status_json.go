@@ -48,6 +48,38 @@ type event struct {
 	ObjectID     *string `json:"object_id"`
 }
 
+type unlistedPerson struct {
+	Email        *string      `json:"email"`
+	Name         *string      `json:"name"`
+	UserID       *string      `json:"user_id"`
+	InvitationID *string      `json:"invitation_id"`
+	ExpiresAt    *string      `json:"expires_at"`
+	Since        *string      `json:"since"`
+	RemovalAfter *string      `json:"removal_after"`
+	Action       *plan.Action `json:"action"`
+}
+
+// newUnlisted returns the people who are not in the roster, with those first whom apply suspends or
+// removes; a list that is never nil.
+func newUnlisted(s Status) []unlistedPerson {
+	out := []unlistedPerson{}
+	for _, c := range s.Leaving {
+		out = append(out, unlistedPerson{Email: orNull(c.Email.String()), UserID: orNull(c.UserID), Action: &c.Action})
+	}
+	_, unlisted := s.splitNotices()
+	for _, n := range unlisted {
+		one := unlistedPerson{
+			Email: orNull(n.Email.String()), UserID: orNull(n.UserID), InvitationID: orNull(n.InvitationID),
+			ExpiresAt: timestamp(n.Expires), Since: timestamp(n.Since), RemovalAfter: timestamp(n.RemovalAfter),
+		}
+		if n.UserID != "" {
+			one.Name = orNull(n.Text)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
 // StatusJSON writes s as one JSON document. The error is w's.
 func StatusJSON(w io.Writer, s Status) error {
 	people := make([]statusPerson, 0, len(s.People))
@@ -81,7 +113,12 @@ func StatusJSON(w io.Writer, s Status) error {
 		people = append(people, out)
 	}
 	return writeJSON(w, struct {
-		FormatVersion string         `json:"format_version"`
-		People        []statusPerson `json:"people"`
-	}{formatVersion, people})
+		FormatVersion string           `json:"format_version"`
+		Command       string           `json:"command"`
+		GeneratedAt   *string          `json:"generated_at"`
+		Organization  organization     `json:"organization"`
+		People        []statusPerson   `json:"people"`
+		Unlisted      []unlistedPerson `json:"unlisted"`
+	}{formatVersion, "status", timestamp(s.Now),
+		organization{orNull(s.Organization.ID), orNull(s.Organization.Name)}, people, newUnlisted(s)})
 }

@@ -82,6 +82,7 @@ func TestStatusGolden(t *testing.T) {
 	}{
 		{"status-40.txt", staffed(), 40, false},
 		{"status-80.txt", staffed(), 80, false},
+		{"status-unlisted.txt", surveyed(), 80, false},
 		{"status-160.txt", staffed(), 160, false},
 		{"status.txt", staffed(), 0, false},
 		{"status-colored.txt", staffed(), 120, true},
@@ -93,7 +94,7 @@ func TestStatusGolden(t *testing.T) {
 		{"status-one.md", one(), 0, false},
 		{"status-stale.md", stale, 0, false},
 		{"status-nobody.md", nobody, 0, false},
-		{"status.json", staffed(), 0, false},
+		{"status.json", surveyed(), 0, false},
 		{"status-one.json", one(), 0, false},
 		{"status-nobody.json", nobody, 0, false},
 	}
@@ -106,9 +107,9 @@ func TestStatusGolden(t *testing.T) {
 			case ".json":
 				err = StatusJSON(&buf, tt.status)
 			case ".md":
-				err = StatusMarkdown(&buf, tt.status)
+				err = WriteMarkdown(&buf, StatusDocument(tt.status))
 			default:
-				err = StatusText(&buf, tt.status, tt.width, tt.colored)
+				err = WriteText(&buf, StatusDocument(tt.status), tt.width, tt.colored)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -121,26 +122,38 @@ func TestStatusGolden(t *testing.T) {
 	}
 }
 
-// TestStatusWidth checks that at any width no line of the table is wider, and that everybody is in it with their state.
+// TestStatusWidth checks that at any width no line of the table is wider, and that everybody is in it with their state and
+// the access that they lack.
 func TestStatusWidth(t *testing.T) {
 	t.Parallel()
 	for width := 24; width <= 200; width++ {
 		var buf bytes.Buffer
 		s := staffed()
 		s.Notices, s.Organization = nil, org.Organization{}
-		if err := StatusText(&buf, s, width, false); err != nil {
+		if err := WriteText(&buf, StatusDocument(s), width, false); err != nil {
 			t.Fatal(err)
 		}
-		lines := strings.Split(buf.String(), "\n")
-		for i, line := range lines {
-			if w := terminal.StringWidth(line); w > width && (i <= len(s.People) || !strings.Contains(line, "@")) {
+		table, _, _ := strings.Cut(buf.String(), "\n\n")
+		var rows []string
+		for line := range strings.Lines(table) {
+			if w := terminal.StringWidth(strings.TrimSuffix(line, "\n")); w > width {
 				t.Errorf("at %d columns a line is %d wide: %s", width, w, line)
 			}
+			if strings.HasPrefix(line, "   ") {
+				rows[len(rows)-1] += line
+			} else {
+				rows = append(rows, line)
+			}
+		}
+		if len(rows) != 1+len(s.People) {
+			t.Fatalf("at %d columns there are %d rows:\n%s", width, len(rows), table)
 		}
 		for i, p := range s.People {
-			word := stateStyles[p.state()].word
-			if !strings.HasPrefix(lines[i+1], "  "+p.Email.String()[:1]) || !strings.Contains(lines[i+1], " "+word) {
-				t.Errorf("at %d columns the line of %s is %q", width, p.Email, lines[i+1])
+			said := strings.Join(strings.Fields(rows[i+1]), " ")
+			for _, part := range []string{stateStyles[p.state()].word, plain(p.row(s.Now).Cells[6].Text)} {
+				if !strings.HasPrefix(said, p.Email.String()[:1]) || !strings.Contains(said, part) {
+					t.Errorf("at %d columns the row of %s lacks %q: %q", width, p.Email, part, said)
+				}
 			}
 		}
 	}
@@ -159,9 +172,11 @@ func TestStatusJSONKeys(t *testing.T) {
 	}
 	var got struct {
 		FormatVersion string           `json:"format_version"`
+		Command       string           `json:"command"`
 		People        []map[string]any `json:"people"`
+		Unlisted      []any            `json:"unlisted"`
 	}
-	if err := json.Unmarshal(buf.Bytes(), &got); err != nil || got.FormatVersion != "1" || len(got.People) != len(staffed().People) {
+	if err := json.Unmarshal(buf.Bytes(), &got); err != nil || got.FormatVersion != "1" || got.Command != "status" || got.Unlisted == nil || len(got.People) != len(staffed().People) {
 		t.Fatalf("%v: %+v", err, got)
 	}
 	for _, p := range got.People {
@@ -205,7 +220,7 @@ func FuzzStatusText(f *testing.F) {
 		status.Notices = []plan.Notice{{Kind: plan.NeedsAttention, Email: org.Address{}, InvitationID: s, Text: s}}
 		for _, status.Detailed = range []bool{false, true} {
 			var buf bytes.Buffer
-			if err := StatusText(&buf, status, min(width, 1000), false); err != nil {
+			if err := WriteText(&buf, StatusDocument(status), min(width, 1000), false); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(buf.String()) {

@@ -1,22 +1,10 @@
 package report
 
-import "strings"
-
-// color is an ANSI colour; 0 is none.
-type color int
-
-const (
-	red    color = 31
-	green  color = 32
-	yellow color = 33
-	faint  color = 2
+import (
+	"fmt"
+	"slices"
+	"strings"
 )
-
-// cell is one clean text of a table. Only the text is measured, never the codes of its colour.
-type cell struct {
-	text  string
-	color color
-}
 
 // maxAlignedWidth is the width up to which cells are aligned: one very long address must not push
 // all the reasons out of sight.
@@ -26,88 +14,203 @@ const maxAlignedWidth = 44
 // below its row.
 const minProseWidth = 20
 
-// lastColumn, as the number of a column, means the last one of a table.
-const lastColumn = 1 << 10
+// grid is a table as a window of some width shows it.
+type grid struct {
+	columns []Column
+	headed  bool // the first row holds the heads of the columns
+	rows    [][]cell
+	widths  []int
+	// prose is the number of the column of sentences; -1 when there is none.
+	prose int
+	// below is true when the sentences go below their rows.
+	below bool
+}
 
-// table writes rows with their columns aligned. Column number prose holds sentences; the column
-// after it may be left out. When the window is too narrow, the table first drops the column after
-// prose, then folds the sentences within their column, and at last writes each sentence below its
-// row. Nothing else is dropped.
-func (p *printer) table(rows [][]cell, prose int) {
-	for _, columns := range []int{prose + 2, prose + 1} {
-		rows = firstColumns(rows, columns)
-		widths := columnWidths(rows)
-		if p.width < 1 || p.fitsWindow(rows, widths) {
-			for _, row := range rows {
-				p.line(p.alignRow(row, widths))
-			}
-			return
+// cell is one clean text in a grid. Only the text is measured, never the codes of its colour.
+type cell struct {
+	text  string
+	color color
+}
+
+// table writes t with its columns aligned. In a window that is too narrow, it leaves columns out,
+// cuts cells and folds sentences, as far as the columns allow, and at last writes each sentence
+// below its row.
+func (p *printer) table(t Table) {
+	rows, more := firstOf(t.Rows, t.Most)
+	g := newGrid(t, rows)
+	g.fit(p.width)
+	for i, row := range g.rows {
+		p.row(g, row, t.Headed && i == 0)
+	}
+	if more > 0 {
+		p.line(fmt.Sprintf("  and %d more", more))
+	}
+}
+
+// columnsWithText returns the numbers of the columns that have a text in some row.
+func (t Table) columnsWithText() []int {
+	var columns []int
+	for i := range t.Columns {
+		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Cells[i].Text != "" }) {
+			columns = append(columns, i)
 		}
 	}
-	widths := columnWidths(rows)
-	prose = min(prose, len(widths)-1)
+	return columns
+}
+
+func newGrid(t Table, rows []Row) *grid {
+	g := &grid{headed: t.Headed, prose: -1}
+	columns := t.columnsWithText()
+	var heads []cell
+	for i, column := range columns {
+		c := t.Columns[column]
+		if c.Prose {
+			g.prose = i
+		}
+		g.columns = append(g.columns, c)
+		heads = append(heads, cell{strings.ToUpper(c.Head), faint})
+	}
+	if t.Headed {
+		g.rows = append(g.rows, heads)
+	}
+	for _, r := range rows {
+		var row []cell
+		for _, column := range columns {
+			c := r.Cells[column]
+			row = append(row, cell{strings.TrimLeft(c.Glyph+" ", " ") + plain(c.Text), c.Color})
+		}
+		g.rows = append(g.rows, row)
+	}
+	g.measure(false)
+	return g
+}
+
+// fit chooses the columns and their widths for a window of width columns; below 1 sets no limit.
+func (g *grid) fit(width int) {
+	if width < 1 {
+		return
+	}
+	for next := range len(g.columns) {
+		i := slices.IndexFunc(g.columns, func(c Column) bool { return c.Drop == next+1 })
+		if g.fits(width) || i < g.prose && g.leastWidth() <= width {
+			break
+		}
+		if i >= 0 {
+			g.drop(i)
+		}
+	}
+	if g.fits(width) {
+		return
+	}
+	g.measure(true)
+	g.below = g.leastWidth() > width
+	spare := width - g.leastWidth()
+	for i, c := range g.columns {
+		if c.Min == 0 {
+			continue
+		}
+		least := min(g.widths[i], c.Min)
+		to := max(1, min(g.widths[i], least+spare))
+		spare -= to - least
+		g.widths[i] = to
+		for _, row := range g.rows {
+			row[i].text = Clean(row[i].text, to)
+		}
+	}
+}
+
+// measure sets the width of each column to that of its widest cell, except for cells that are too
+// wide to be aligned. With cut, these count in columns that can be cut.
+func (g *grid) measure(cut bool) {
+	g.widths = make([]int, len(g.columns))
+	for _, row := range g.rows {
+		for i, c := range row {
+			if w := terminal.StringWidth(c.text); w <= maxAlignedWidth || cut && g.columns[i].Min > 0 {
+				g.widths[i] = max(g.widths[i], w)
+			}
+		}
+	}
+}
+
+// fits reports whether every row, aligned, fits into a window of width columns.
+func (g *grid) fits(width int) bool {
+	for _, row := range g.rows {
+		if terminal.StringWidth((&printer{}).alignedRow(row, g.widths)) > width {
+			return false
+		}
+	}
+	return true
+}
+
+// leastWidth returns the width of the narrowest window that the columns fit into.
+func (g *grid) leastWidth() int {
+	total := 0
+	for i, c := range g.columns {
+		w := g.widths[i]
+		switch {
+		case c.Prose && g.below:
+			continue
+		case c.Prose:
+			w = min(w, minProseWidth)
+		case c.Min > 0:
+			w = min(w, c.Min)
+		}
+		total += 2 + w
+	}
+	return total
+}
+
+// drop leaves out column i.
+func (g *grid) drop(i int) {
+	g.columns = slices.Delete(slices.Clone(g.columns), i, i+1)
+	g.widths = slices.Delete(g.widths, i, i+1)
+	for j := range g.rows {
+		g.rows[j] = slices.Delete(g.rows[j], i, i+1)
+	}
+	if i < g.prose {
+		g.prose--
+	}
+}
+
+// marginOf returns where column i begins.
+func (g *grid) marginOf(i int) int {
 	margin := 2
-	for _, w := range widths[:prose] {
+	for _, w := range g.widths[:i] {
 		margin += w + 2
 	}
-	for _, row := range rows {
-		if p.width-margin >= minProseWidth && len(row) > prose && fitsWidths(row[:prose], widths) {
-			p.writeFolded(row, widths, margin)
-		} else {
-			p.writeStacked(row, prose)
-		}
-	}
+	return margin
 }
 
-// firstColumns returns at most that many cells of each row.
-func firstColumns(rows [][]cell, columns int) [][]cell {
-	out := make([][]cell, len(rows))
-	for i, row := range rows {
-		out[i] = row[:min(columns, len(row))]
+// row writes one row of g.
+func (p *printer) row(g *grid, row []cell, isHead bool) {
+	line := (&printer{}).alignedRow(row, g.widths)
+	if p.width < 1 || g.prose < 0 || terminal.StringWidth(line) <= p.width {
+		p.line(p.alignedRow(row, g.widths))
+		return
 	}
-	return out
-}
-
-// columnWidths returns the width of the widest cell of each column, ignoring cells wider than
-// maxAlignedWidth.
-func columnWidths(rows [][]cell) []int {
-	var widths []int
-	for _, row := range rows {
-		for i, c := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			if w := terminal.StringWidth(c.text); w <= maxAlignedWidth {
-				widths[i] = max(widths[i], w)
+	prose, margin := g.prose, g.marginOf(g.prose)
+	aligned := prose == len(row)-1 // columns after the sentences are not folded
+	for i, c := range row[:prose] {
+		aligned = aligned && terminal.StringWidth(c.text) <= g.widths[i]
+	}
+	switch {
+	case aligned && !g.below && p.width-margin >= minProseWidth:
+		for i, piece := range fold(row[prose].text, p.width-margin) {
+			if i == 0 {
+				p.line(p.alignedRow(append(row[:prose:prose], cell{piece, row[prose].color}), g.widths))
+			} else {
+				p.line(strings.Repeat(" ", margin) + p.paint(piece, row[prose].color))
 			}
 		}
+	case aligned && margin-2 <= p.width && g.headed:
+		p.belowRow(g, row, isHead)
+	default:
+		p.stackedRow(row, prose)
 	}
-	return widths
 }
 
-// fitsWidths reports whether no cell is wider than its column.
-func fitsWidths(row []cell, widths []int) bool {
-	for i, c := range row {
-		if terminal.StringWidth(c.text) > widths[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// fitsWindow reports whether every row, aligned, fits into the window.
-func (p *printer) fitsWindow(rows [][]cell, widths []int) bool {
-	plain := printer{}
-	for _, row := range rows {
-		if terminal.StringWidth(plain.alignRow(row, widths)) > p.width {
-			return false
-		}
-	}
-	return true
-}
-
-// alignRow returns a row as one line.
-func (p *printer) alignRow(row []cell, widths []int) string {
+// alignedRow returns a row as one line.
+func (p *printer) alignedRow(row []cell, widths []int) string {
 	var line strings.Builder
 	for i, c := range row {
 		line.WriteString(p.paint(c.text, c.color))
@@ -118,23 +221,24 @@ func (p *printer) alignRow(row []cell, widths []int) string {
 	return "  " + strings.TrimRight(line.String(), " ")
 }
 
-// writeFolded writes a row whose last cell is folded within its column, which begins at margin.
-func (p *printer) writeFolded(row []cell, widths []int, margin int) {
-	prose := row[len(row)-1]
-	for i, piece := range fold(prose.text, p.width-margin) {
-		if i == 0 {
-			first := append(row[:len(row)-1:len(row)-1], cell{piece, prose.color})
-			p.line(p.alignRow(first, widths))
-			continue
-		}
-		p.line(strings.Repeat(" ", margin) + p.paint(piece, prose.color))
+const belowIndent = "      "
+
+// belowRow writes a row of a table with heads, and its last cell below it with the head before it.
+func (p *printer) belowRow(g *grid, row []cell, isHead bool) {
+	p.line(p.alignedRow(row[:g.prose], g.widths))
+	last := row[g.prose]
+	if isHead || last.text == "" {
+		return
+	}
+	text := strings.ToLower(g.columns[g.prose].Head) + " " + last.text
+	for _, piece := range fold(text, p.width-len(belowIndent)) {
+		p.line(belowIndent + p.paint(piece, last.color))
 	}
 }
 
-// writeStacked writes as many cells of a row side by side as fit, and the others below. The
-// sentence begins on a line of its own.
-func (p *printer) writeStacked(row []cell, prose int) {
-	const indent = "      "
+// stackedRow writes as many cells of a row side by side as fit, and the others below. The sentence
+// begins on a line of its own.
+func (p *printer) stackedRow(row []cell, prose int) {
 	line, used := "", 0
 	for i, c := range row {
 		if c.text == "" {
@@ -147,12 +251,12 @@ func (p *printer) writeStacked(row []cell, prose int) {
 		margin := "  "
 		if used > 0 {
 			p.line(line)
-			margin = indent
+			margin = belowIndent
 		}
 		for j, piece := range fold(c.text, p.width-len(margin)) {
 			if j > 0 {
 				p.line(line)
-				margin = indent
+				margin = belowIndent
 			}
 			line, used = margin+p.paint(piece, c.color), len(margin)+terminal.StringWidth(piece)
 		}

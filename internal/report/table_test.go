@@ -83,10 +83,10 @@ func TestWindow(t *testing.T) {
 		r.Notices = p.Notices
 		render := func(width int, colored bool) [2]string {
 			var texts [2]bytes.Buffer
-			if err := PlanText(&texts[0], p, width, colored); err != nil {
+			if err := WriteText(&texts[0], PlanDocument(p), width, colored); err != nil {
 				t.Fatal(err)
 			}
-			if err := ApplyText(&texts[1], p, r, width, colored); err != nil {
+			if err := WriteText(&texts[1], ApplyDocument(p, r), width, colored); err != nil {
 				t.Fatal(err)
 			}
 			return [2]string{texts[0].String(), texts[1].String()}
@@ -124,7 +124,7 @@ func FuzzPlanText(f *testing.F) {
 		r := mixed()
 		r.Changes[0].Err, r.Stopped, r.Notices = errors.New(s), errors.New(s), p.Notices
 		var buf bytes.Buffer
-		if err := errors.Join(PlanText(&buf, p, width, false), ApplyText(&buf, p, r, width, false), Question(&buf, p, width)); err != nil {
+		if err := errors.Join(WriteText(&buf, PlanDocument(p), width, false), WriteText(&buf, ApplyDocument(p, r), width, false), Question(&buf, p, width)); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(buf.String()) {

@@ -1,90 +1,28 @@
 package report
 
 import (
-	"cmp"
+	"bufio"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/orgsync/orgsync/internal/apply"
-	"github.com/orgsync/orgsync/internal/plan"
-	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// PlanText writes p for a person to read: the changes with their reasons, the notices, and one line
-// that sums up. The error is w's.
-func PlanText(w io.Writer, p plan.Plan, width int, colored bool) error {
+// WriteText writes d for a person to read in a window of width columns; a width below 1 sets no
+// limit. The error is w's.
+func WriteText(w io.Writer, d Document, width int, colored bool) error {
 	out := newPrinter(w, width, colored)
-	out.sectionFor(p.Organization, changeRows(p.Changes), 2)
-	out.notices(selectedNotices(p.Notices), p.Now)
-	out.paragraph(planSummary(p))
-	out.optionalParagraph(notSelectedText(p, Clean))
-	return out.flush()
-}
-
-// Question writes the question that a person answers before p is applied: how many mails, removals
-// and other changes in which organization. The plan must have changes. The line is left open for
-// the answer. The error is w's.
-func Question(w io.Writer, p plan.Plan, width int) error {
-	n := countByAction(p.Changes)
-	var parts []string
-	add := func(verb string, n int, one, many string) {
-		if n > 0 {
-			parts = append(parts, verb+" "+pluralize(n, one, many))
-		}
+	isTable := func(b Block) bool { _, ok := b.(Table); return ok }
+	if label := organizationLabel(d.Organization); label != "" && slices.ContainsFunc(d.Blocks, isTable) {
+		out.paragraph("Organization " + label)
+		out.gap()
 	}
-	mails, removed, suspended, revokes := n[plan.Invite]+n[plan.Reinvite], n[plan.Remove], n[plan.Suspend], 0
-	for _, c := range p.Changes {
-		if c.TakesAccess() {
-			revokes++
-		}
+	out.blocks(d.Blocks)
+	if d.Summary != "" {
+		out.paragraph(d.Summary)
 	}
-	add("send", mails, "invitation mail", "invitation mails")
-	add("remove", removed, "person", "people")
-	add("suspend", suspended, "person", "people")
-	add("make", revokes, "change that takes access away", "changes that take access away")
-	other := ""
-	if len(parts) > 0 {
-		other = "other "
-	}
-	add("make", len(p.Changes)-mails-removed-suspended-revokes, other+"change", other+"changes")
-	what := parts[len(parts)-1]
-	if before := parts[:len(parts)-1]; len(before) > 0 {
-		what = strings.Join(before, ", ") + " and " + what
-	}
-	in := cmp.Or(Clean(p.Organization.Name, addressWidth), Clean(p.Organization.ID, addressWidth), "the organization")
-	lines := []string{capitalize(what) + " in " + in + "? [y/N]"}
-	if width > 0 {
-		lines = fold(lines[0], width-1) // leave room for the space before the answer
-	}
-	_, err := io.WriteString(w, strings.Join(lines, "\n")+" ")
-	return err
-}
-
-// ApplyText writes the result of applying p for a person to read: every change with its outcome
-// and, when it is not done, what went wrong; then the notices, one line that sums up, and what to
-// do next. Pending people are only counted, and days that come are left out: an hourly run does not
-// need to name them every hour.
-// The error is w's.
-func ApplyText(w io.Writer, p plan.Plan, r apply.Result, width int, colored bool) error {
-	out := newPrinter(w, width, colored)
-	var rows [][]cell
-	for _, c := range r.Changes {
-		rows = append(rows, append(changeCells(c.Change), cell{string(c.Outcome), outcomeColors[c.Outcome]},
-			cell{text: outcomeText(c, r.Stopped, Clean)}))
-	}
-	out.sectionFor(p.Organization, rows, 3)
-	out.notices(slices.DeleteFunc(slices.Clone(selectedNotices(r.Notices)), func(n plan.Notice) bool {
-		// The error of the run says its limit already.
-		return isWaiting(n) || n.Kind == plan.NotYet || n.Kind == plan.EndsSoon || n.Kind == plan.Limit
-	}), p.Now)
-	out.paragraph(resultSummary(p, r))
-	out.optionalParagraph(notSelectedText(p, Clean))
-	out.optionalParagraph(stopText(r, Clean))
-	for _, next := range nextSteps(r) {
-		out.paragraph(next)
+	if d.NotSelected != "" {
+		out.paragraph(d.NotSelected)
 	}
 	return out.flush()
 }
@@ -102,114 +40,147 @@ func Sentence(w io.Writer, text string, room, width int) error {
 // is w's.
 func Steps(w io.Writer, steps [][2]string, width int) error {
 	out := newPrinter(w, width, false)
-	var rows [][]cell
+	command, comment := 0, 0
 	for _, step := range steps {
-		rows = append(rows, []cell{{text: step[0]}, {text: "# " + step[1]}})
+		command, comment = max(command, len(step[0])), max(comment, len(step[1]))
 	}
-	longest := 0
-	for _, row := range rows {
-		longest = max(longest, terminal.StringWidth(row[0].text))
-	}
-	if widths := []int{longest, 0}; width < 1 || out.fitsWindow(rows, widths) {
-		for _, row := range rows {
-			out.line(out.alignRow(row, widths))
+	for _, step := range steps {
+		if width < 1 || command+comment+len("    # ") <= width {
+			out.line(fmt.Sprintf("  %-*s  # %s", command, step[0], step[1]))
+		} else {
+			out.line("  # " + step[1])
+			out.line("  " + step[0])
 		}
-		return out.flush()
-	}
-	for _, row := range rows {
-		out.line("  " + row[1].text)
-		out.line("  " + row[0].text)
 	}
 	return out.flush()
 }
 
-// ValidText writes that a roster is valid, after its warnings, one a line. The error is w's.
-func ValidText(w io.Writer, run Run, warnings []roster.Problem) error {
-	out := newPrinter(w, 0, false)
-	for _, one := range warnings {
-		out.line(warningLine(one))
+// printer writes lines. After the first error of its writer it writes no more, and flush returns
+// that error.
+type printer struct {
+	w *bufio.Writer
+	// width is the width of the window in columns; below 1 there is no limit.
+	width   int
+	colored bool
+	// gapBefore is true when a blank line comes before the next line.
+	gapBefore bool
+}
+
+func newPrinter(w io.Writer, width int, colored bool) *printer {
+	return &printer{w: bufio.NewWriter(w), width: width, colored: colored}
+}
+
+func (p *printer) line(s string) {
+	if p.gapBefore {
+		p.gapBefore = false
+		fmt.Fprintln(p.w)
 	}
-	end := "."
-	if n := len(warnings); n > 0 {
-		end = ", " + pluralize(n, "warning", "warnings") + "."
+	fmt.Fprintln(p.w, s) // a bufio.Writer keeps its first error for flush
+}
+
+// gap writes a blank line before the next line, if there is one.
+func (p *printer) gap() { p.gapBefore = true }
+
+func (p *printer) flush() error { return p.w.Flush() }
+
+// paragraph writes a sentence, folded to the width of the window.
+func (p *printer) paragraph(s string) { p.wrapped("", s) }
+
+// wrapped writes text with an indent, folded to the width of the window. Lines after the first are
+// indented two columns more.
+func (p *printer) wrapped(indent, text string) {
+	text = plain(text)
+	if p.width < 1 {
+		p.line(indent + text)
+		return
 	}
-	out.line(fmt.Sprintf("%s: %s, no problems%s", summarizeList(run.Files, Clean),
-		pluralize(run.People, "person", "people"), end))
-	return out.flush()
-}
-
-// warningLine returns a warning with its place.
-func warningLine(p roster.Problem) string {
-	return Clean(p.At.String(), messageWidth) + ": warning: " + Clean(p.Text, messageWidth)
-}
-
-// ProblemsText writes every problem of a roster on a line of its own, as file:line:column: text.
-// The error is w's.
-func ProblemsText(w io.Writer, problems []roster.Problem) error {
-	out := newPrinter(w, 0, false)
-	for _, p := range problems {
-		out.line(Clean(p.At.String(), messageWidth) + ": " + Clean(p.Text, messageWidth))
-	}
-	return out.flush()
-}
-
-// changeRows returns one row for each change: action, person, reason, and place in the roster.
-func changeRows(changes []plan.Change) [][]cell {
-	var rows [][]cell
-	for _, c := range changes {
-		rows = append(rows, append(changeCells(c), cell{text: reasonText(c, Clean)},
-			cell{Clean(c.Source, addressWidth), faint}))
-	}
-	return rows
-}
-
-// changeCells returns the first cells of a change's row: its action and person.
-func changeCells(c plan.Change) []cell {
-	l := styleOf(c.Action)
-	return []cell{{l.glyph + " " + l.word, l.color}, {text: Clean(c.Email.String(), addressWidth)}}
-}
-
-var outcomeColors = map[apply.Outcome]color{
-	apply.Done: green, apply.Failed: red, apply.Unknown: yellow, apply.Skipped: faint,
-}
-
-func isWaiting(n plan.Notice) bool { return n.Kind == plan.Waiting }
-
-// needsAction reports whether somebody should look at n or act on it. A pending person needs
-// nobody, nor does a limit of what the key can list.
-func needsAction(n plan.Notice) bool {
-	if n.NotSelected {
-		return false
-	}
-	switch n.Kind {
-	case plan.Waiting, plan.NotYet, plan.EndsSoon, plan.MembersUnseen, plan.SuspendedUnseen:
-		return false
-	default:
-		return true
+	first := fold(text, p.width-len(indent))[0]
+	p.line(indent + first)
+	if rest := strings.TrimPrefix(text[len(first):], " "); rest != "" {
+		for _, line := range fold(rest, p.width-len(indent)-2) {
+			p.line(indent + "  " + line)
+		}
 	}
 }
 
-// notices writes each notice as a sentence, most urgent first.
-func (p *printer) notices(notices []plan.Notice, now time.Time) {
-	for _, n := range byUrgency(notices) {
-		p.wrapped("  ", noticeText(n, now, Clean))
+// paint returns text in colour c.
+func (p *printer) paint(s string, c color) string {
+	if !p.colored || c == 0 || s == "" {
+		return s
 	}
-	if len(notices) > 0 {
-		p.line("")
+	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", c, s)
+}
+
+// blocks writes blocks, with a blank line after each.
+func (p *printer) blocks(blocks []Block) {
+	for _, b := range blocks {
+		switch b := b.(type) {
+		case Section:
+			p.section(b)
+		case Details:
+			for i := range b.Count {
+				p.section(b.Section(i))
+			}
+		case Paragraph:
+			for _, sentence := range b {
+				p.paragraph(sentence)
+			}
+		case List:
+			for _, item := range b {
+				p.wrapped("  ", "- "+item)
+			}
+		case Facts:
+			p.table(b.table())
+		case Table:
+			p.table(b)
+		case Command:
+			p.line("  " + string(b))
+		case Problems:
+			p.problems(b)
+		case Notices:
+			p.notices(b)
+		default: // tiles and timelines repeat what the table says
+			continue
+		}
+		p.gap()
 	}
 }
 
-// byUrgency returns notices with the most urgent kinds first.
-func byUrgency(notices []plan.Notice) []plan.Notice {
-	return slices.SortedStableFunc(slices.Values(notices), func(a, b plan.Notice) int {
-		return cmp.Compare(slices.Index(urgency, a.Kind), slices.Index(urgency, b.Kind))
-	})
+func (p *printer) section(s Section) {
+	p.paragraph(s.Title + ":")
+	p.blocks(s.Blocks)
 }
 
-// urgency is the order in which notices are shown. A kind that is missing here comes first.
-var urgency = []plan.NoticeKind{
-	plan.Limit, plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.ProtectedUnseen, plan.UnlistedKept,
-	plan.SameName, plan.Unsettled, plan.NeedsAttention, plan.GaveUp,
-	plan.Left, plan.SuspendedUser, plan.DuplicateInvitation, plan.Unlisted, plan.OtherAddress, plan.ExtraAccess,
-	plan.NotMailed, plan.EndsSoon, plan.NotYet, plan.Waiting,
+// problems writes each problem on one line of its own, as file:line:column: text, which editors
+// find their way by.
+func (p *printer) problems(list Problems) {
+	for _, one := range list.List {
+		text, c := ": ", color(0)
+		if list.Warning {
+			text, c = ": warning: ", yellow
+		}
+		p.line(p.paint(Clean(one.At.String(), messageWidth)+text+Clean(one.Text, messageWidth), c))
+	}
+}
+
+func (p *printer) notices(groups Notices) {
+	for _, g := range groups {
+		p.wrapped("  ", g.Text)
+		items, more := firstOf(g.Items, maxShown)
+		for _, item := range items {
+			p.wrapped("    ", "- "+item)
+		}
+		if more > 0 {
+			p.line(fmt.Sprintf("    - and %d more", more))
+		}
+	}
+}
+
+// table returns f as a table of two columns.
+func (f Facts) table() Table {
+	t := Table{Columns: []Column{{}, {Prose: true}}}
+	for _, one := range f {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{{Text: one.What}, one.Cell}})
+	}
+	return t
 }

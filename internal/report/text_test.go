@@ -78,11 +78,11 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 		return buf.String()
 	}
 	for _, render := range []func(io.Writer) error{
-		func(w io.Writer) error { return PlanText(w, p, 0, false) },
-		func(w io.Writer) error { return ApplyText(w, p, r, 0, false) },
-		func(w io.Writer) error { return StaleText(w, stale, 0, false) },
-		func(w io.Writer) error { return ProblemsText(w, problems.Problems) },
-		func(w io.Writer) error { return DoctorText(w, doctor, checkup, 0, false) },
+		func(w io.Writer) error { return WriteText(w, PlanDocument(p), 0, false) },
+		func(w io.Writer) error { return WriteText(w, ApplyDocument(p, r), 0, false) },
+		func(w io.Writer) error { return WriteText(w, StaleDocument(stale), 0, false) },
+		func(w io.Writer) error { return WriteText(w, ProblemsDocument(problems.Problems), 0, false) },
+		func(w io.Writer) error { return WriteText(w, DoctorDocument(doctor, checkup), 0, false) },
 	} {
 		texts = append(texts, collect(render))
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
@@ -16,22 +17,22 @@ const (
 	messageWidth = 300
 )
 
-// actionStyle holds how an action is shown. The glyph and the word carry the meaning; the colour
-// only repeats it.
+// actionStyle holds how an action is shown: its word, and its word once it is done. The glyph and
+// the word carry the meaning; the colour only repeats it.
 type actionStyle struct {
-	glyph, word string
-	color       color
+	glyph, word, past string
+	color             color
 }
 
 var actionStyles = map[plan.Action]actionStyle{
-	plan.Invite:    {"+", "invite", green},
-	plan.Reinvite:  {"~", "invite again", yellow},
-	plan.Update:    {"~", "update", yellow},
-	plan.Grant:     {"+", "grant", green},
-	plan.Revoke:    {"-", "revoke", red},
-	plan.Suspend:   {"-", "suspend", red},
-	plan.Unsuspend: {"+", "unsuspend", green},
-	plan.Remove:    {"-", "remove", red},
+	plan.Invite:    {"+", "invite", "invited", green},
+	plan.Reinvite:  {"~", "invite again", "invited again", yellow},
+	plan.Update:    {"~", "update", "updated", yellow},
+	plan.Grant:     {"+", "grant", "granted", green},
+	plan.Revoke:    {"-", "revoke", "revoked", red},
+	plan.Suspend:   {"-", "suspend", "suspended", red},
+	plan.Unsuspend: {"+", "unsuspend", "unsuspended", green},
+	plan.Remove:    {"-", "remove", "removed", red},
 }
 
 // styleOf returns the style of a. An action that this version does not know is shown by its own
@@ -40,24 +41,24 @@ func styleOf(a plan.Action) actionStyle {
 	if l, ok := actionStyles[a]; ok {
 		return l
 	}
-	return actionStyle{"?", string(a), 0}
+	return actionStyle{"?", string(a), string(a) + " done", 0}
 }
 
-// An escaper makes text from outside safe to place among a report's own words, at most width
-// columns wide. [Clean] is the one for terminals. It returns "" for "". A report's own words
-// contain no markup and no backticks, so they need no escaping.
-type escaper func(text string, width int) string
-
-// reasonText returns why c is needed, including any API access that the mail brings.
-func reasonText(c plan.Change, escape escaper) string {
+// reasonText returns why c is needed or, when it is done, why it was; including any API access that
+// the mail brings.
+func reasonText(c plan.Change, done bool) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
-	access := string(c.Detail.Kind) + " " + escape(c.Detail.Name, addressWidth)
+	access := string(c.Detail.Kind) + " " + outside(c.Detail.Name, addressWidth)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
-		why = "not invited yet"
+		if why = "not invited yet"; done {
+			why = "was not invited before"
+		}
 	case plan.Expired:
-		why = "the last invitation expired"
+		if why = "the last invitation expired"; done {
+			why = "the invitation before had expired"
+		}
 	case plan.ListedAgain:
 		why = "in the roster again"
 	case plan.NotListed:
@@ -72,8 +73,14 @@ func reasonText(c plan.Change, escape escaper) string {
 	case plan.Requested:
 		return "requested with --resend"
 	case plan.MissingAccess:
+		if done {
+			return "the " + access
+		}
 		return "lacks the " + access
 	case plan.MoreAccess:
+		if done {
+			return "the " + access + ", which the roster does not give"
+		}
 		return "has the " + access + ", which the roster does not give"
 	default:
 		why = strings.ReplaceAll(string(c.Reason), "_", " ")
@@ -82,183 +89,6 @@ func reasonText(c plan.Change, escape escaper) string {
 		why += ", with API access"
 	}
 	return why
-}
-
-// noticeText returns n as a sentence. Times left are counted from now.
-func noticeText(n plan.Notice, now time.Time, escape escaper) string {
-	who := escape(n.Email.String(), addressWidth)
-	if who == "" {
-		who = "someone whose address cannot be read"
-	}
-	said, invitation := escape(n.Text, messageWidth), parenthesize(escape(n.InvitationID, addressWidth))
-	switch n.Kind {
-	case plan.Waiting:
-		if n.Expires.IsZero() {
-			return who + " was invited and has not answered yet"
-		}
-		about := ""
-		if n.ExpiresEstimated {
-			about = "about "
-		}
-		return fmt.Sprintf("%s was invited and has until %s%s to accept", who, about, formatDeadline(n.Expires, now))
-	case plan.GaveUp:
-		return fmt.Sprintf("%s got %s%s and never answered: no more will be sent; to invite them again: --reinvite %s",
-			who, pluralize(n.Mails, "invitation mail", "invitation mails"), sinceText(n.Since), who)
-	case plan.NeedsAttention:
-		if n.UserID != "" && said != "" {
-			return who + " is listed as a user who has not accepted an invitation, but no invitation is listed: " +
-				"orgsync changes nothing; check it in Vultr's console"
-		}
-		if n.UserID != "" {
-			return who + " is the address of a service user, who needs no invitation: remove it from the roster"
-		}
-		return fmt.Sprintf("%s has an invitation%s with the status \"%s\": "+
-			"orgsync changes nothing; check it in Vultr's console",
-			who, invitation, said)
-	case plan.Left:
-		return who + " joined and has left; --invite-left invites them again"
-	case plan.SuspendedUser:
-		return who + " is suspended but in the roster"
-	case plan.Unlisted:
-		if n.UserID == "" {
-			return fmt.Sprintf("%s has an invitation%s but is not in the roster: the API cannot cancel it; "+
-				"if they accept, remove them in Vultr's console, or set unlisted: remove", who, invitation)
-		}
-		if !n.Since.IsZero() {
-			return fmt.Sprintf("%s is in the organization, but%s no longer in the roster", who, sinceText(n.Since))
-		}
-		if !n.RemovalAfter.IsZero() {
-			return fmt.Sprintf("%s is in the organization but not in the roster%s: apply suspends or removes them from %s on",
-				who, parenthesize(said), formatTime(n.RemovalAfter))
-		}
-		return who + " is in the organization but not in the roster" + parenthesize(said)
-	case plan.DuplicateInvitation:
-		return fmt.Sprintf("%s has another invitation that can be accepted%s", who, invitation)
-	case plan.Unsettled:
-		return fmt.Sprintf("%s may have been sent an invitation mail%s, but the answer was lost: "+
-			"orgsync waits until it knows",
-			who, atText(n.Since))
-	case plan.MembersUnseen:
-		return "this key may not list users: everyone who accepted an invitation counts as a member"
-	case plan.SuspendedUnseen:
-		return "this key cannot list suspended users: a suspended user may look like someone who left"
-	case plan.OtherAddress:
-		return fmt.Sprintf("%s joined as %s and gets no access under that address: "+
-			"if this is the same person, add the line aliases: [%s] to their entry",
-			who, said, said)
-	case plan.ExtraAccess:
-		return who + " has more access than the roster gives: " + said
-	case plan.SelfUnseen:
-		return "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
-			"and no access is taken away"
-	case plan.ProtectedUnseen:
-		return who + " is protected in the roster, but no user has that address: " +
-			"the intended person is not protected; check the spelling"
-	case plan.UnknownMembership:
-		return fmt.Sprintf("%s is not invited, because this key cannot see whether they are a member already; "+
-			"to invite them: --reinvite %s", who, who)
-	case plan.PossibleAlias:
-		text := fmt.Sprintf("%s may have joined as %s, because their invitation is gone: "+
-			"if so, add the line aliases: [%s] to their entry", who, said, said)
-		if n.Expires.IsZero() {
-			text += fmt.Sprintf("; if not, invite them again with --reinvite %s", who)
-		}
-		return text
-	case plan.RefusedMail:
-		return fmt.Sprintf("%s cannot be invited: the API says \"%s\"; orgsync tries again once a day, "+
-			"or at once with --reinvite %s", who, said, who)
-	case plan.Flapping:
-		return fmt.Sprintf("%s was removed twice within a week, last%s with the roster %s, but this roster lists them: "+
-			"make the rosters agree, or invite them with --reinvite %s",
-			who, atText(n.Since), cmp.Or(said, "of another run"), who)
-	case plan.UnknownAccess:
-		if n.AccessID != "" {
-			return said + ": change the name in the roster" + parenthesize(placesText(n, escape))
-		}
-		return said + parenthesize(placesText(n, escape))
-	case plan.PinUnconfirmed:
-		return "orgsync cannot confirm that this key belongs to the organization " + said
-	case plan.NewLedger:
-		return "the ledger is empty although the organization has invitations: if orgsync ran before, its ledger was lost"
-	case plan.EndedSoon:
-		return fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; "+
-			"to invite them: --reinvite %s", who, said, who)
-	case plan.NotYet:
-		return who + " is not invited before " + said + ", their first day"
-	case plan.EndsSoon:
-		return fmt.Sprintf("the last day of %s is %s: from the next day on they count as not in the roster", who, said)
-	case plan.SameName:
-		return who + " " + sameNameText(said)
-	case plan.UnlistedKept:
-		return who + " may have joined under an address that is not in the roster: " +
-			"until this is settled, people who are not in the roster are only reported"
-	case plan.NotMailed:
-		return who + " gets no mail: " + notMailedText(n, now, who, said)
-	case plan.Limit:
-		return "apply would refuse this: " + said
-	}
-	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who, strings.ReplaceAll(string(n.Kind), "_", " "), said))
-}
-
-// sameNameText returns what to do about a new person who may be the same as somebody with the address other.
-func sameNameText(other string) string {
-	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to their entry",
-		other, other)
-}
-
-// notMailedText returns why --reinvite or --resend sends nothing to who, and what to do about it. said is the text of n; both
-// are escaped.
-func notMailedText(n plan.Notice, now time.Time, who, said string) string {
-	switch n.Text {
-	case plan.NotMailedMember:
-		return "they are a member already"
-	case plan.NotMailedEnded:
-		return "their last day has passed"
-	case plan.NotMailedPending:
-		until := ""
-		if !n.Expires.IsZero() {
-			until = " until " + formatDeadline(n.Expires, now)
-		}
-		return fmt.Sprintf("they can still accept their invitation%s; to send it again now: --resend %s", until, who)
-	case plan.NotMailedRecently:
-		return fmt.Sprintf("their last mail was sent%s; the next one can be sent 15 minutes later", atText(n.Since))
-	case plan.NotMailedUnsettled:
-		return fmt.Sprintf("a mail may have been sent%s, but the answer was lost; try again 15 minutes later", atText(n.Since))
-	case plan.NotMailedNotListed:
-		return "their invitation is not listed, so it cannot be sent again; if they did not accept it, a new one is sent " +
-			"when it has expired"
-	case plan.NotMailedOtherAddress:
-		return "their invitation was sent to another of their addresses; a new one is sent when it has expired"
-	}
-	return said
-}
-
-// notSelectedText returns a sentence about the changes that --only leaves out; "" when there are none.
-func notSelectedText(p plan.Plan, escape escaper) string {
-	if len(p.NotSelected) == 0 {
-		return ""
-	}
-	var people []string
-	for _, c := range p.NotSelected {
-		if who := c.Email.String(); len(people) == 0 || people[len(people)-1] != who {
-			people = append(people, who)
-		}
-	}
-	return fmt.Sprintf("Not selected: %s, for %s.", pluralize(len(p.NotSelected), "change", "changes"),
-		summarizeList(people, escape))
-}
-
-// selectedNotices returns the notices that are not about people whom --only leaves out.
-func selectedNotices(notices []plan.Notice) []plan.Notice {
-	if !slices.ContainsFunc(notices, func(n plan.Notice) bool { return n.NotSelected }) {
-		return notices
-	}
-	return slices.DeleteFunc(slices.Clone(notices), func(n plan.Notice) bool { return n.NotSelected })
-}
-
-// placesText returns the first places in the roster that n is about.
-func placesText(n plan.Notice, escape escaper) string {
-	return summarizeList(places(n), escape)
 }
 
 // formatDeadline returns t and how long it is from now, as in "2026-05-01 12:00 UTC (1 day 4
@@ -291,10 +121,36 @@ func formatDuration(d time.Duration) string {
 
 // pluralize returns n with the matching noun, as in "1 mail" or "2 mails".
 func pluralize(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+	return fmt.Sprintf("%d %s", n, singularOrPlural(n, one, many))
+}
+
+// counted returns n with the matching noun; "" for 0.
+func counted(n int, one, many string) string {
+	if n == 0 {
+		return ""
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return pluralize(n, one, many)
+}
+
+// joinCounts returns the counts that are not "", with commas between them.
+func joinCounts(counts ...string) string {
+	return strings.Join(slices.DeleteFunc(counts, func(s string) bool { return s == "" }), ", ")
+}
+
+// singularOrPlural returns one when n is 1, and many for any other number.
+func singularOrPlural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// unchangedText returns how many people of the roster have no change, as a sentence; "" for nobody.
+func unchangedText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " " + pluralize(n, "person", "people") + " unchanged."
 }
 
 // sinceText returns " since" and the day of t; "" for the zero time.
@@ -321,18 +177,39 @@ func parenthesize(shown string) string {
 	return " (" + shown + ")"
 }
 
-// summarizeList returns the first five of list and how many more there are.
-func summarizeList(list []string, escape escaper) string {
-	const most = 5
-	shown := make([]string, 0, most)
-	for _, s := range list[:min(most, len(list))] {
-		shown = append(shown, escape(s, addressWidth))
+// maxShown is how many things that are alike are shown before the others are only counted, and
+// maxInSentence how many of them within a sentence.
+const (
+	maxShown      = 10
+	maxInSentence = 5
+)
+
+// firstOf returns the first elements of list, at most n of them, and how many more there are. An n
+// of 0 sets no limit.
+func firstOf[E any](list []E, n int) ([]E, int) {
+	if n == 0 || len(list) <= n {
+		return list, 0
+	}
+	return list[:n:n], len(list) - n
+}
+
+// summarizeList returns the first of list, text from outside, and how many more there are.
+func summarizeList(list []string) string {
+	first, more := firstOf(list, maxInSentence)
+	shown := make([]string, len(first))
+	for i, s := range first {
+		shown[i] = outside(s, addressWidth)
 	}
 	s := strings.Join(shown, ", ")
-	if more := len(list) - most; more > 0 {
+	if more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	}
 	return s
+}
+
+// organizationLabel returns the name and id of o; "" when it has neither.
+func organizationLabel(o org.Organization) string {
+	return strings.TrimSpace(outside(o.Name, addressWidth) + parenthesize(outside(o.ID, addressWidth)))
 }
 
 // capitalize returns word with its first letter, an ASCII one, in upper case.
@@ -342,3 +219,38 @@ func capitalize(word string) string {
 	}
 	return strings.ToUpper(word[:1]) + word[1:]
 }
+
+// estimatedText returns the word before a time that the server did not give.
+func estimatedText(estimated bool) string {
+	if estimated {
+		return "about "
+	}
+	return ""
+}
+
+// compareAddresses compares addresses in the order that people expect: numbers by their value.
+func compareAddresses(a, b org.Address) int { return compareNatural(a.Key(), b.Key()) }
+
+// compareNatural compares a and b with runs of digits as numbers, so that "person2" comes before
+// "person10".
+func compareNatural(a, b string) int {
+	for a != "" && b != "" {
+		x, y := digitsOf(a), digitsOf(b)
+		if x == "" || y == "" {
+			if c := cmp.Compare(a[0], b[0]); c != 0 {
+				return c
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		m, n := strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
+		if c := cmp.Or(cmp.Compare(len(m), len(n)), cmp.Compare(m, n)); c != 0 {
+			return c
+		}
+		a, b = a[len(x):], b[len(y):]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digitsOf returns the digits that s begins with.
+func digitsOf(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }

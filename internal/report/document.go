@@ -1,0 +1,223 @@
+package report
+
+import (
+	"strings"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// A Document is one result in words, in no format yet. A builder such as [PlanDocument] makes it,
+// and [WriteText], [WriteMarkdown], [WriteHTML] and [WriteGitHub] write any document in a format.
+//
+// Texts hold the program's own words, and text from outside only as [outside] returns it.
+type Document struct {
+	// Title names the command, as in "orgsync plan". A document with nothing but a summary has none.
+	Title        string
+	Organization org.Organization
+	// Made is the server's time of the reading that the document is about; zero when there was none.
+	Made time.Time
+	// Summary is the result in one line.
+	Summary string
+	// NotSelected is a sentence on the changes that --only leaves out; "" when there are none.
+	NotSelected string
+	// Stopped is a sentence on why the run did not finish, and Next are sentences on what to do next.
+	// Only Markdown has them: beside text, the error of the run and its hint say the same.
+	Stopped string
+	Next    []string
+	// Blocks are in the order of text, whose end a terminal shows; a page, which is read from its
+	// beginning, has the last one first.
+	Blocks []Block
+	// Nothing is true when nobody needs to read the document: Markdown and annotations are then empty,
+	// so that a workflow can skip or delete its comment.
+	Nothing bool
+}
+
+// A Block is a part of a document: a [Section], [Details], [Paragraph], [List], [Facts], [Table],
+// [Command], [Problems], [Notices], [Tiles] or [Timeline].
+type Block any
+
+type (
+	// A Section is blocks under a heading.
+	Section struct {
+		Title  string
+		Blocks []Block
+	}
+	// Details are sections that are alike, such as one for each person. They are made when they are
+	// needed: Markdown has room for a few.
+	Details struct {
+		Count   int
+		Section func(i int) Section
+	}
+	// A Paragraph is sentences.
+	Paragraph []string
+	// A List is sentences that are alike.
+	List []string
+	// Facts are what is known about one thing.
+	Facts []Fact
+	// A Command is a command line to copy.
+	Command string
+)
+
+// A Fact is a name and what it stands for.
+type Fact struct {
+	What string
+	Cell
+}
+
+// A Table is rows of cells.
+type Table struct {
+	// Title and Caption are for a page. Text and Markdown do without.
+	Title, Caption string
+	Columns        []Column
+	Rows           []Row
+	// Groups are the titles of groups of rows, in order. Where rows name a group, Markdown has a table
+	// for each; text has one table. A group that is not in Groups comes first.
+	Groups []string
+	// Headed is true when text has the heads of the columns too.
+	Headed bool
+	// Most is how many rows text and Markdown show; 0 is all of them.
+	Most int
+	// Complete is the output format that has all rows; "" is text.
+	Complete string
+}
+
+// A Column is a column of a table.
+type Column struct {
+	Head string
+	// Drop says when a narrow window leaves the column out: 1 goes first; 0 is never left out.
+	Drop int
+	// Min is the width that a narrow window may cut the cells to, in columns; 0 is never cut.
+	Min int
+	// Prose is true for the column of sentences, of which a table has at most one. It is folded in a
+	// narrow window.
+	Prose bool
+	// NotOnPage is true for a column whose cells a page has as notes of other cells.
+	NotOnPage bool
+}
+
+// A Row is a row of a table.
+type Row struct {
+	Group string
+	Cells []Cell
+	// People is how many people the row is about when they are several.
+	People int
+	// Sentence says the same as the row to somebody who sees nothing else, and At is its place in the
+	// roster. They are for annotations; a row without a sentence is not annotated.
+	Sentence string
+	At       roster.Position
+	// Urgent rows come first among annotations.
+	Urgent bool
+}
+
+// A Cell is one text of a table.
+type Cell struct {
+	Text string
+	// Glyph repeats the meaning of the text in one character for a terminal, Color in a colour.
+	Glyph string
+	Color color
+	// State is true for the state of a person, which a page shows with a mark.
+	State bool
+	// Time is the time that the text is about; zero when it is about none.
+	Time time.Time
+	// Person is true for the address of a person. A page shows it with Name, which may be "".
+	Person bool
+	Name   string
+	// Notes are lines below the text, for which only a page has room.
+	Notes []Cell
+}
+
+// Problems are problems of a roster or warnings about it, each with its place.
+type Problems struct {
+	List    []roster.Problem
+	Warning bool
+}
+
+// what returns the word for one of p.
+func (p Problems) what() string {
+	if p.Warning {
+		return "warning"
+	}
+	return "problem"
+}
+
+// Tiles count people by state. Only a page shows them: the summary has the same numbers.
+type Tiles []Tile
+
+// A Tile counts the people in a state. A tile beside the others counts people who are not in the
+// roster.
+type Tile struct {
+	Count         int
+	Word, Meaning string
+	Color         color
+	Beside        bool
+}
+
+// A Timeline shows when things end, soonest first. Only a page shows it: the table has the same
+// times.
+type Timeline struct {
+	Title, Caption string
+	From           time.Time
+	Points         []TimePoint
+}
+
+// A TimePoint is a time and the people it is about.
+type TimePoint struct {
+	When   Cell
+	People []Cell
+}
+
+// color is an ANSI colour; 0 is none.
+type color int
+
+const (
+	red    color = 31
+	green  color = 32
+	yellow color = 33
+	faint  color = 2
+)
+
+// The marks around text from outside. [Clean] drops such characters, so that no text from outside
+// holds one.
+const (
+	outsideBegin = "\x02"
+	outsideEnd   = "\x03"
+)
+
+// outside returns text from outside for use among a document's own words: cleaned, at most width
+// columns wide, and marked, so that every format can escape it. It returns "" when nothing is left.
+func outside(s string, width int) string {
+	if s = clean(s, width, false); s == "" {
+		return ""
+	}
+	return outsideBegin + s + outsideEnd
+}
+
+// escapeOutside returns text without its marks, with own applied to the document's own words and
+// foreign to each text from outside.
+func escapeOutside(text string, own, foreign func(string) string) string {
+	var b strings.Builder
+	for text != "" {
+		words, rest, found := strings.Cut(text, outsideBegin)
+		b.WriteString(own(words))
+		if !found {
+			break
+		}
+		said, rest, _ := strings.Cut(rest, outsideEnd)
+		b.WriteString(foreign(said))
+		text = rest
+	}
+	return b.String()
+}
+
+// plain returns text for a terminal or a log.
+func plain(text string) string {
+	if !strings.Contains(text, outsideBegin) {
+		return text
+	}
+	return escapeOutside(text, same, func(s string) string { return clean(s, len(s)+1, true) })
+}
+
+// same returns s: a document's own words have no markup, and no format escapes them but HTML.
+func same(s string) string { return s }

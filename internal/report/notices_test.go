@@ -1,0 +1,104 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+// manyUnlisted is a plan without changes in an organization with 150 invitations that are not in the roster.
+func manyUnlisted() plan.Plan {
+	p := plan.Plan{Organization: acme, Now: now, Unchanged: 8}
+	for i := range 150 {
+		p.Notices = append(p.Notices, plan.Notice{
+			Kind: plan.Unlisted, Email: address(fmt.Sprintf("person%d@partner.example", i+1)), InvitationID: fmt.Sprint("inv-", i+1),
+		})
+	}
+	return p
+}
+
+// TestNoticesGrouped checks that many notices of a kind are explained once and counted, and that the first ten people are
+// named in natural order. JSON has all of them.
+func TestNoticesGrouped(t *testing.T) {
+	t.Parallel()
+	p := manyUnlisted()
+	r := apply.Result{Notices: p.Notices}
+	for name, write := range map[string]func(*bytes.Buffer) error{
+		"text":           func(b *bytes.Buffer) error { return WriteText(b, ApplyDocument(p, r), 0, false) },
+		"narrow text":    func(b *bytes.Buffer) error { return WriteText(b, ApplyDocument(p, r), 80, false) },
+		"text of a plan": func(b *bytes.Buffer) error { return WriteText(b, PlanDocument(p), 80, false) },
+		"Markdown":       func(b *bytes.Buffer) error { return WriteMarkdown(b, ApplyDocument(p, r)) },
+	} {
+		var buf bytes.Buffer
+		if err := write(&buf); err != nil {
+			t.Fatal(err)
+		}
+		text := buf.String()
+		if lines := strings.Count(text, "\n"); lines >= 25 {
+			t.Errorf("%s has %d lines:\n%s", name, lines, text)
+		}
+		if n := strings.Count(strings.Join(strings.Fields(text), " "), "cannot cancel it"); n != 1 {
+			t.Errorf("%s says %d times that an invitation cannot be cancelled", name, n)
+		}
+		if shown := strings.Count(text, "@partner.example"); shown != 10 || !strings.Contains(text, "and 140 more") || !strings.Contains(text, "150 people") {
+			t.Errorf("%s names %d people of 150:\n%s", name, shown, text)
+		}
+		if two, ten := strings.Index(text, "person2@"), strings.Index(text, "person10@"); two < 0 || ten < two {
+			t.Errorf("%s is not in natural order:\n%s", name, text)
+		}
+	}
+	var buf bytes.Buffer
+	if err := ApplyJSON(&buf, Run{Command: "apply"}, p, r); err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Notices []any }
+	if err := json.Unmarshal(buf.Bytes(), &got); err != nil || len(got.Notices) != 150 {
+		t.Errorf("JSON has %d notices of 150 (%v)", len(got.Notices), err)
+	}
+}
+
+// TestNoticeStyles checks that every kind of notice has words of its own, that only what is about the whole run is never
+// shown with others, and that docs/cron.md names the kinds that are logged as warnings.
+func TestNoticeStyles(t *testing.T) {
+	t.Parallel()
+	whole := map[plan.NoticeKind]bool{
+		plan.Limit: true, plan.UnknownAccess: true, plan.PinUnconfirmed: true, plan.NewLedger: true, plan.MembersUnseen: true,
+		plan.SuspendedUnseen: true, plan.SelfUnseen: true,
+	}
+	page, err := os.ReadFile("../../docs/cron.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, listed, _ := strings.Cut(string(page), "stay until a person does something (")
+	listed, _, _ = strings.Cut(listed, ")")
+	for _, kind := range plan.NoticeKinds {
+		if IsPressing(kind) != strings.Contains(listed, "`"+string(kind)+"`") {
+			t.Errorf("%s is logged as a warning: %t; docs/cron.md lists %q", kind, IsPressing(kind), listed)
+		}
+		if _, i := styleOfNotice(kind); i < 0 {
+			t.Errorf("%s has no words", kind)
+		}
+		words := wordsOf(plan.Notice{Kind: kind, Email: address("ada@example.com"), Text: "said"}, now)
+		if words.one == "" || (words.many == "") != whole[kind] {
+			t.Errorf("%s reads %q, and several %q", kind, words.one, words.many)
+		}
+	}
+}
+
+func TestCompareNatural(t *testing.T) {
+	t.Parallel()
+	ordered := []string{"", "a", "a1", "a2", "a2b", "a10", "a10@x", "a010b", "b"}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			if got := compareNatural(a, b); (got < 0) != (i < j) && a != b || (got == 0) != (i == j) {
+				t.Errorf("%q and %q compare as %d", a, b, got)
+			}
+		}
+	}
+}
