@@ -28,11 +28,15 @@ func TestGrowth(t *testing.T) {
 		{"reading", readingStep, 120},
 		{"plan", planStep, 3},
 		{"ledger", ledgerStep, 25},
-		{"report as text", reportStep(func(r apply.Result, p plan.Plan) error { return report.WriteText(io.Discard, report.ApplyDocument(p, r), 0, false) }), 25},
+		{"report as text", reportStep(func(r apply.Result, p plan.Plan) error {
+			return report.WriteText(io.Discard, report.ApplyDocument(p, r), 0, false)
+		}), 25},
 		{"report as JSON", reportStep(func(r apply.Result, p plan.Plan) error {
 			return report.ApplyJSON(io.Discard, report.Run{Command: "apply"}, p, r)
 		}), 60},
-		{"report as Markdown", reportStep(func(r apply.Result, p plan.Plan) error { return report.WriteMarkdown(io.Discard, report.ApplyDocument(p, r)) }), 40},
+		{"report as Markdown", reportStep(func(r apply.Result, p plan.Plan) error {
+			return report.WriteMarkdown(io.Discard, report.ApplyDocument(p, r))
+		}), 40},
 	}
 	for _, s := range steps {
 		t.Run(s.name, func(t *testing.T) {

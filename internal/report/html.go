@@ -30,7 +30,7 @@ var pageFiles embed.FS
 
 var (
 	pageTemplate = template.Must(template.New("page.html.tmpl").Funcs(template.FuncMap{
-		"html": pageText, "address": pageAddress, "kind": blockKind, "table": pageTable, "tone": color.tone, "stamp": stamp,
+		"html": pageText, "kind": blockKind, "table": pageTable, "tone": color.tone, "stamp": stamp,
 		"head":     capitalize,
 		"timeline": newPageTimeline, "problems": func(p Problems) Table { return p.table() }, "bar": tileShares,
 	}).ParseFS(pageFiles, "page/page.html.tmpl"))
@@ -128,7 +128,11 @@ func blockKind(b Block) string { return strings.TrimPrefix(fmt.Sprintf("%T", b),
 // to left does not reorder the words around it.
 func pageText(text string) template.HTML {
 	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
-		return "<bdi>" + template.HTMLEscapeString(plain(outside(s, 2*len(s)))) + "</bdi>"
+		s = plain(outside(s, 2*len(s)))
+		if strings.Contains(s, "@") && !strings.Contains(s, " ") {
+			return "<bdi>" + pageAddress(s) + "</bdi>"
+		}
+		return "<bdi>" + template.HTMLEscapeString(s) + "</bdi>"
 	}))
 }
 
@@ -136,26 +140,24 @@ func pageText(text string) template.HTML {
 const maxPiece = 24
 
 // pageAddress returns an address that is broken only after "@" and ".", where it has to be broken.
-func pageAddress(text string) template.HTML {
-	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
-		var b strings.Builder
-		for s != "" {
-			piece := s
-			if i := strings.IndexAny(s, "@."); i >= 0 {
-				piece = s[:i+1]
-			}
-			s = s[len(piece):]
-			shown := template.HTMLEscapeString(piece)
-			if utf8.RuneCountInString(piece) <= maxPiece {
-				shown = `<span class="piece">` + shown + "</span>"
-			}
-			b.WriteString(shown)
-			if s != "" {
-				b.WriteString("<wbr>")
-			}
+func pageAddress(s string) string {
+	var b strings.Builder
+	for s != "" {
+		piece := s
+		if i := strings.IndexAny(s, "@."); i >= 0 {
+			piece = s[:i+1]
 		}
-		return "<bdi>" + b.String() + "</bdi>"
-	}))
+		s = s[len(piece):]
+		shown := template.HTMLEscapeString(piece)
+		if utf8.RuneCountInString(piece) <= maxPiece {
+			shown = `<span class="piece">` + shown + "</span>"
+		}
+		b.WriteString(shown)
+		if s != "" {
+			b.WriteString("<wbr>")
+		}
+	}
+	return b.String()
 }
 
 // stamp returns t for machines.

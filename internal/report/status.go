@@ -403,7 +403,7 @@ func (p Person) section(now time.Time) Section {
 		s.Blocks = append(s.Blocks, Paragraph{"The ledger on this machine has no entries for this person."})
 		return s
 	}
-	t := Table{Columns: []Column{{Head: "when"}, {Head: "what"}, {Head: "outcome"}, {Head: "id", Prose: true}}}
+	t := Table{Columns: []Column{{Head: "when"}, {Head: "what"}, {Head: "outcome"}, {Head: "ID", Prose: true}}}
 	for _, e := range p.History {
 		when := timeCell(e.Time)
 		when.Color = faint

@@ -163,6 +163,9 @@ func elements(doc *html.Node) []string {
 		if n.Type == html.TextNode || n.Type == html.DoctypeNode {
 			continue
 		}
+		if n.Data == "wbr" || slices.Contains(n.Attr, html.Attribute{Key: "class", Val: "piece"}) {
+			continue // where an address may be broken
+		}
 		s := fmt.Sprintf("%d %s", n.Type, n.Data)
 		for _, a := range n.Attr {
 			s += fmt.Sprintf(" %s=%q", a.Key, a.Val)
