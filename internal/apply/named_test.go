@@ -268,7 +268,7 @@ func TestFirstDay(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		c := newFault(t, sandbox.Options{}, ada, "bob@example.com")
-		tomorrow := c.Now().UTC().Truncate(24 * time.Hour).AddDate(0, 0, 1)
+		tomorrow := c.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
 		c.roster.People[0].From = tomorrow
 		c.expect(c.run(with{}), 0, ada, "not_yet")
 		c.expect(c.run(with{only: []string{ada}, reinvite: []string{ada}}), 0, ada, "not_yet")

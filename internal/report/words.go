@@ -200,14 +200,15 @@ func noticeText(n plan.Notice, now time.Time, escape escaper) string {
 	return strings.TrimSpace(fmt.Sprintf("%s: %s %s", who, strings.ReplaceAll(string(n.Kind), "_", " "), said))
 }
 
-// sameNameText returns what to do about a new person who may be the same as somebody with the address other.
+// sameNameText returns what to do about a new person who may be the same as somebody with the
+// address other.
 func sameNameText(other string) string {
 	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to their entry",
 		other, other)
 }
 
-// notMailedText returns why --reinvite or --resend sends nothing to who, and what to do about it. said is the text of n; both
-// are escaped.
+// notMailedText returns why --reinvite or --resend sends nothing to who, and what to do about it.
+// said is the text of n; both are escaped.
 func notMailedText(n plan.Notice, now time.Time, who, said string) string {
 	switch n.Text {
 	case plan.NotMailedMember:
@@ -233,7 +234,8 @@ func notMailedText(n plan.Notice, now time.Time, who, said string) string {
 	return said
 }
 
-// notSelectedText returns a sentence about the changes that --only leaves out; "" when there are none.
+// notSelectedText returns a sentence about the changes that --only leaves out; "" when there are
+// none.
 func notSelectedText(p plan.Plan, escape escaper) string {
 	if len(p.NotSelected) == 0 {
 		return ""
