@@ -30,8 +30,9 @@ func completeFiles(most int, extensions ...string) cobra.CompletionFunc {
 	}
 }
 
-// completePeople offers the addresses in the roster, except those of people in named or args, which were given already. It
-// offers nothing when the roster cannot be read: completion is no place for its problems.
+// completePeople offers the addresses in the roster, except those of people in named or args, which
+// were given already. It offers nothing when the roster cannot be read: completion is no place for
+// its problems.
 func (a *app) completePeople(
 	cmd *cobra.Command, named []org.Address, args []string, begun string,
 ) ([]string, cobra.ShellCompDirective) {

@@ -20,8 +20,8 @@ func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 }
 
 // loadRoster reads the roster that the flags name, for a command that then reads the organization.
-// People given by --reinvite and --resend must be in it and, where --only is given, among those. A simulation ignores its
-// pin.
+// People given by --reinvite and --resend must be in it and, where --only is given, among those. A
+// simulation ignores its pin.
 func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	r, err := readRoster(ctx, a.rosters...)
 	if err != nil {

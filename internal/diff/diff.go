@@ -39,8 +39,9 @@ type Person struct {
 	// Fields has the differences; for Added everything that the entry or the defaults set, for
 	// Removed nothing.
 	Fields []Field
-	// SameName is the address of a removed person who has the name of this one, who was added, or an address that is spelled
-	// alike: perhaps they are one person. The zero Address: there is none.
+	// SameName is the address of a removed person who has the name of this one, who was added, or
+	// an address that is spelled alike: perhaps they are one person. The zero Address: there is
+	// none.
 	SameName org.Address
 }
 
@@ -176,8 +177,8 @@ func Compare(before, after *roster.Roster) Difference {
 	return d
 }
 
-// indexRemoved returns the people of before who match nobody, by what a person is recognised by. The first in the roster
-// counts.
+// indexRemoved returns the people of before who match nobody, by what a person is recognised by.
+// The first in the roster counts.
 func indexRemoved(before []roster.Person, matches []*roster.Person) map[string]*roster.Person {
 	isMatched := make(map[*roster.Person]bool, len(matches))
 	for _, p := range matches {

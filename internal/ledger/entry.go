@@ -61,8 +61,8 @@ type Entry struct {
 	// Object is the id of what an edit grants or revokes, of the user who joined, was seen unlisted, or is suspended or
 	// removed, or of the access that a roster names.
 	Object string `json:"object_id,omitempty"`
-	// Expires is when the invitation expires, in the server's words; zero when it did not say. In the intent of a [Resend] it
-	// is when the pending invitation expires without it.
+	// Expires is when the invitation expires, in the server's words; zero when it did not say. In
+	// the intent of a [Resend] it is when the pending invitation expires without it.
 	Expires time.Time `json:"expires_at,omitzero"`
 	// Kind and Name are how the roster names the access; only with [org.FactAccess].
 	Kind org.Kind `json:"kind,omitempty"`

@@ -206,8 +206,8 @@ func (l *Ledger) Intend(action Action, email, invitationID string) error {
 	return l.append(Entry{Email: email, Action: action, InvitationID: invitationID})
 }
 
-// IntendRenewal records that invitationID is about to be sent again, as [Ledger.Intend] with [Resend]. expires is when it
-// expires by now, if it is still valid; else zero.
+// IntendRenewal records that invitationID is about to be sent again, as [Ledger.Intend] with
+// [Resend]. expires is when it expires by now, if it is still valid; else zero.
 func (l *Ledger) IntendRenewal(email, invitationID string, expires time.Time) error {
 	return l.append(Entry{Email: email, Action: Resend, InvitationID: invitationID, Expires: expires})
 }

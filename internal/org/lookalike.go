@@ -8,12 +8,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// eastAsian are the scripts that are written together, and with Latin letters (Unicode Technical Standard 39, 5.2, "highly
-// restrictive").
+// eastAsian are the scripts that are written together, and with Latin letters (Unicode Technical
+// Standard 39, 5.2, "highly restrictive").
 var eastAsian = map[string]bool{"Han": true, "Hiragana": true, "Katakana": true, "Bopomofo": true, "Hangul": true}
 
-// LookAlike returns why a may be taken for another address that looks the same, as the end of a sentence that begins with the
-// address; "" if nothing says so. The part before the @ and each label of the domain are looked at by themselves.
+// LookAlike returns why a may be taken for another address that looks the same, as the end of a
+// sentence that begins with the address; "" if nothing says so. The part before the @ and each
+// label of the domain are looked at by themselves.
 func (a Address) LookAlike() string {
 	if isASCII(a.key) && !strings.Contains(a.key, "xn--") {
 		return ""
@@ -33,7 +34,8 @@ func (a Address) LookAlike() string {
 	return ""
 }
 
-// mixedScripts returns two scripts that do not belong together in s, and the first letter of the second; "" if there are none.
+// mixedScripts returns two scripts that do not belong together in s, and the first letter of the
+// second; "" if there are none.
 func mixedScripts(s string) (first, other string, letter rune) {
 	for _, r := range s {
 		script := scriptOf(r)
@@ -48,7 +50,8 @@ func mixedScripts(s string) (first, other string, letter rune) {
 	return "", "", 0
 }
 
-// scriptOf returns the script of a letter; "" for all other characters, and for letters of any script.
+// scriptOf returns the script of a letter; "" for all other characters, and for letters of any
+// script.
 func scriptOf(r rune) string {
 	if !unicode.IsLetter(r) {
 		return ""
@@ -73,8 +76,9 @@ func isASCII(s string) bool {
 	return true
 }
 
-// GoogleMailbox returns a key that is equal for addresses of one mailbox at Google, which ignores dots and plus-tags, and
-// takes gmail.com and googlemail.com for one (support.google.com/mail, "Dots don't matter"); "" for all other addresses.
+// GoogleMailbox returns a key that is equal for addresses of one mailbox at Google, which ignores
+// dots and plus-tags, and takes gmail.com and googlemail.com for one (support.google.com/mail,
+// "Dots don't matter"); "" for all other addresses.
 func (a Address) GoogleMailbox() string {
 	local, domain, _ := strings.Cut(a.key, "@")
 	if domain != "gmail.com" && domain != "googlemail.com" {

@@ -22,8 +22,9 @@ type Mail struct {
 	Resend bool
 	// InvitationID is the invitation it belongs to; "" when the answer was lost before it could be read.
 	InvitationID string
-	// RenewedFrom is when the invitation would have expired without this mail; zero when it had expired already, when that
-	// is not known, and for a new invitation. Only a later date in the list shows that such a mail went out.
+	// RenewedFrom is when the invitation would have expired without this mail; zero when it had
+	// expired already, when that is not known, and for a new invitation. Only a later date in the
+	// list shows that such a mail went out.
 	RenewedFrom time.Time
 	// Sequence is the place of its intent in the ledger's order of sending. It is compared, never a clock.
 	Sequence int

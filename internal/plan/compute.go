@@ -20,8 +20,8 @@ type Input struct {
 	Reinvite []org.Address
 	// Resend are people of the roster whose pending invitation is sent again, by address or alias.
 	Resend []org.Address
-	// Only are the people whom the changes are limited to, by an address of the roster or that of an unlisted user or
-	// invitation; empty: everybody.
+	// Only are the people whom the changes are limited to, by an address of the roster or that of
+	// an unlisted user or invitation; empty: everybody.
 	Only []org.Address
 	// MaxInvites, MaxRemovals and MaxRevokes take the place of the roster's limits; nil leaves those.
 	MaxInvites, MaxRemovals, MaxRevokes *int

@@ -23,8 +23,9 @@ const (
 	notAccepted = "not accepted yet"
 )
 
-// holdMail takes the mail to c back, if one was decided, where it should wait for a person or for a day, and says why.
-// --reinvite overrides all of this: a person asked for the mail by name. --only overrides the last two, which wait for a day.
+// holdMail takes the mail to c back, if one was decided, where it should wait for a person or for a
+// day, and says why. --reinvite overrides all of this: a person asked for the mail by name. --only
+// overrides the last two, which wait for a day.
 func (w *index) holdMail(c *person, v *decision) {
 	if len(v.changes) == 0 || c.roundsReset {
 		return
@@ -45,8 +46,8 @@ func (w *index) holdMail(c *person, v *decision) {
 	v.changes = v.changes[:0]
 }
 
-// waitForFirstDay takes the mail to c back, if one was decided or is held, and says so, as long as c's first day is to come.
-// Nothing overrides this but another day in the roster.
+// waitForFirstDay takes the mail to c back, if one was decided or is held, and says so, as long as
+// c's first day is to come. Nothing overrides this but another day in the roster.
 func (w *index) waitForFirstDay(c *person, v *decision) bool {
 	if !c.NotYet(w.in.Snapshot.Now) || len(v.changes) == 0 && !slices.ContainsFunc(v.notices, Notice.Holds) {
 		return false
@@ -59,7 +60,8 @@ func (w *index) waitForFirstDay(c *person, v *decision) bool {
 
 // noteEndsSoon says that c's last day comes, unless c is not invited because of it.
 func (w *index) noteEndsSoon(c *person, v *decision) {
-	if c.EndsSoon(w.in.Snapshot.Now) && !slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == EndedSoon }) {
+	said := slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == EndedSoon })
+	if c.EndsSoon(w.in.Snapshot.Now) && !said {
 		v.note(c, Notice{Kind: EndsSoon, Text: c.Until.Format(time.DateOnly)})
 	}
 }

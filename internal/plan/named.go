@@ -18,18 +18,22 @@ const (
 	NotMailedEnded = "ended"
 	// NotMailedPending: --reinvite names them, and their invitation can still be accepted.
 	NotMailedPending = "pending"
-	// NotMailedRecently: --resend names them, and their last mail is less than [org.SettleAfter] old.
+	// NotMailedRecently: --resend names them, and their last mail is less than [org.SettleAfter]
+	// old.
 	NotMailedRecently = "recent_mail"
-	// NotMailedUnsettled: --resend names them, and it is not known yet whether their last mail went out.
+	// NotMailedUnsettled: --resend names them, and it is not known yet whether their last mail went
+	// out.
 	NotMailedUnsettled = "unsettled"
-	// NotMailedNotListed: --resend names them, and the list does not show the invitation that the ledger knows of.
+	// NotMailedNotListed: --resend names them, and the list does not show the invitation that the
+	// ledger knows of.
 	NotMailedNotListed = "not_listed"
-	// NotMailedOtherAddress: --resend names them, and their invitation went to another of their addresses.
+	// NotMailedOtherAddress: --resend names them, and their invitation went to another of their
+	// addresses.
 	NotMailedOtherAddress = "other_address"
 )
 
-// decideResend decides, for a person whom --resend names, whether row, which can still be accepted, is sent again. unsettled
-// is true while it is not known whether an earlier mail went out.
+// decideResend decides, for a person whom --resend names, whether row, which can still be accepted,
+// is sent again. unsettled is true while it is not known whether an earlier mail went out.
 func (w *index) decideResend(c *person, v *decision, row *org.Invitation, unsettled bool) {
 	if !c.resend {
 		return
@@ -50,7 +54,8 @@ func (w *index) decideResend(c *person, v *decision, row *org.Invitation, unsett
 	v.note(c, Notice{Kind: NotMailed, InvitationID: row.ID, Since: c.lastMailed(row), Text: cause})
 }
 
-// lastMailed returns when c was last mailed or, where the ledger knows of nothing later, when row was made.
+// lastMailed returns when c was last mailed or, where the ledger knows of nothing later, when row
+// was made.
 func (c *person) lastMailed(row *org.Invitation) time.Time {
 	last := row.Created
 	for _, m := range c.memory.Mails {
@@ -59,7 +64,8 @@ func (c *person) lastMailed(row *org.Invitation) time.Time {
 	return last
 }
 
-// noteNotMailed says why c is not mailed although --reinvite or --resend names them, unless another notice does.
+// noteNotMailed says why c is not mailed although --reinvite or --resend names them, unless another
+// notice does.
 func (w *index) noteNotMailed(c *person, v *decision) {
 	mails := func(change Change) bool { return change.Action.Mails() }
 	if !c.roundsReset && !c.resend || v.held != nil || slices.ContainsFunc(v.changes, mails) {
@@ -80,8 +86,9 @@ func (w *index) noteNotMailed(c *person, v *decision) {
 		case waits < 0:
 			n.Text = NotMailedMember // by an accepted invitation, where users cannot be listed
 		default:
-			n.Text, n.InvitationID, n.Expires = NotMailedPending, v.notices[waits].InvitationID, v.notices[waits].Expires
-			n.ExpiresEstimated = v.notices[waits].ExpiresEstimated
+			waiting := v.notices[waits]
+			n.Text, n.InvitationID = NotMailedPending, waiting.InvitationID
+			n.Expires, n.ExpiresEstimated = waiting.Expires, waiting.ExpiresEstimated
 			if c.resend {
 				n.Text = NotMailedNotListed
 			}
@@ -93,7 +100,8 @@ func (w *index) noteNotMailed(c *person, v *decision) {
 // UnknownName is an address that --only names and nobody has.
 type UnknownName struct {
 	Address org.Address
-	// Nearest is the most similar address of the roster, or of an unlisted user or invitation; "" if none is similar.
+	// Nearest is the most similar address of the roster, or of an unlisted user or invitation; ""
+	// if none is similar.
 	Nearest string
 }
 
@@ -112,7 +120,8 @@ func (e *UnknownNameError) Error() string {
 	return text
 }
 
-// CheckNames returns an [*UnknownNameError] if --only names an address that nobody has. Such a plan must not be carried out.
+// CheckNames returns an [*UnknownNameError] if --only names an address that nobody has. Such a plan
+// must not be carried out.
 func (p Plan) CheckNames() error {
 	if len(p.UnknownNames) == 0 {
 		return nil
@@ -120,8 +129,9 @@ func (p Plan) CheckNames() error {
 	return &UnknownNameError{p.UnknownNames[0]}
 }
 
-// isNamed reports whether --only names the unlisted user u: by the user's own address, since any other may be somebody
-// else's by now, or by an address of the roster's entry whose last day is over.
+// isNamed reports whether --only names the unlisted user u: by the user's own address, since any
+// other may be somebody else's by now, or by an address of the roster's entry whose last day is
+// over.
 func (w *index) isNamed(u *org.User) bool {
 	if len(w.in.Only) == 0 || u.Email.IsZero() {
 		return false
@@ -133,7 +143,8 @@ func (w *index) isNamed(u *org.User) bool {
 	return c != nil && c.only
 }
 
-// selectNamed leaves only the changes to the people whom --only names in p, and marks the notices about others.
+// selectNamed leaves only the changes to the people whom --only names in p, and marks the notices
+// about others.
 func (w *index) selectNamed(p *Plan) {
 	p.Resend, p.Reinvite = sortedAddresses(w.in.Resend), sortedAddresses(w.in.Reinvite)
 	if len(w.in.Only) == 0 {
@@ -166,7 +177,8 @@ func (w *index) selectNamed(p *Plan) {
 	}
 }
 
-// selectedKeys returns the keys of all addresses of the people, users and invitations that --only names.
+// selectedKeys returns the keys of all addresses of the people, users and invitations that --only
+// names.
 func (w *index) selectedKeys() map[string]bool {
 	selected := map[string]bool{}
 	for i := range w.people {

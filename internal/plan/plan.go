@@ -62,7 +62,8 @@ type Detail struct {
 	Name, ID string
 	// Membership is what the API calls a membership that is revoked.
 	Membership string
-	// Expires is when the pending invitation that is sent again expires by now; zero when unknown. Only with Requested.
+	// Expires is when the pending invitation that is sent again expires by now; zero when unknown.
+	// Only with Requested.
 	Expires time.Time
 }
 
@@ -138,14 +139,14 @@ const (
 	NotYet NoticeKind = "not_yet"
 	// EndsSoon: this person's last day is at most seven days away; Text is that day.
 	EndsSoon NoticeKind = "ends_soon"
-	// SameName: this person may be an unlisted user, or have an unlisted invitation: they have the same name, or an address
-	// that is spelled alike. Text is that address, or several.
+	// SameName: this person may be an unlisted user, or have an unlisted invitation: they have the
+	// same name, or an address that is spelled alike. Text is that address, or several.
 	SameName NoticeKind = "same_name"
 	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users of whom nothing is
 	// known are only reported.
 	UnlistedKept NoticeKind = "unlisted_kept"
-	// NotMailed: --reinvite or --resend names this person, and the plan has no mail for them; Text is the cause, one of the
-	// NotMailed constants.
+	// NotMailed: --reinvite or --resend names this person, and the plan has no mail for them; Text
+	// is the cause, one of the NotMailed constants.
 	NotMailed NoticeKind = "not_mailed"
 	// Limit: apply would refuse this plan.
 	Limit NoticeKind = "limit"
@@ -184,7 +185,8 @@ type Notice struct {
 	// Text is what cannot be told in the fields above: the server's own word for a status, the numbers of a limit, the
 	// name of a stranger. It is data.
 	Text string
-	// NotSelected is true when --only names other people. Such a notice does not count for exit codes.
+	// NotSelected is true when --only names other people. Such a notice does not count for exit
+	// codes.
 	NotSelected bool
 }
 
@@ -216,11 +218,11 @@ type Plan struct {
 	Notices []Notice
 	// Held are the changes that unsettled people would need if they were not mailed; never part of Changes, in the same order.
 	Held []Change
-	// Only are the addresses that --only named, sorted; nil: everybody is selected. Resend and Reinvite are those of the flags
-	// of these names, sorted.
+	// Only are the addresses that --only named, sorted; nil: everybody is selected. Resend and
+	// Reinvite are those of the flags of these names, sorted.
 	Only, Resend, Reinvite []org.Address
-	// NotSelected are the changes to people whom --only does not name, in the order of Changes. They are never part of
-	// Changes, and no limit counts them.
+	// NotSelected are the changes to people whom --only does not name, in the order of Changes.
+	// They are never part of Changes, and no limit counts them.
 	NotSelected []Change
 	// UnknownNames are the addresses of Only that nobody has.
 	UnknownNames []UnknownName

@@ -15,12 +15,16 @@ type unlistedAddress struct {
 	userID  string // "" for an invitation
 }
 
-// noteSameName says that c, who is to be invited or has an invitation, may be somebody who is in the organization or invited
-// under an address that the roster does not name: they have the same name, or an address that is spelled alike.
+// noteSameName says that c, who is to be invited or has an invitation, may be somebody who is in
+// the organization or invited under an address that the roster does not name: they have the same
+// name, or an address that is spelled alike.
 func (w *index) noteSameName(c *person, v *decision) {
 	mails := func(change Change) bool { return change.Action.Mails() }
-	comes := slices.ContainsFunc(v.changes, mails) || v.held != nil || slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == Waiting })
-	said := slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == PossibleAlias })
+	noted := func(kind NoticeKind) bool {
+		return slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == kind })
+	}
+	comes := slices.ContainsFunc(v.changes, mails) || v.held != nil || noted(Waiting)
+	said := noted(PossibleAlias)
 	if !comes || said {
 		return
 	}
@@ -56,8 +60,8 @@ func (w *index) noteSameName(c *person, v *decision) {
 	v.note(c, n)
 }
 
-// indexUnlisted returns the unlisted users, and the unlisted invitations that can be accepted, by what a person is recognised
-// by.
+// indexUnlisted returns the unlisted users, and the unlisted invitations that can be accepted, by
+// what a person is recognised by.
 func (w *index) indexUnlisted() map[string][]unlistedAddress {
 	bySame := map[string][]unlistedAddress{}
 	add := func(name string, one unlistedAddress) {
@@ -72,7 +76,8 @@ func (w *index) indexUnlisted() map[string][]unlistedAddress {
 		}
 	}
 	for _, row := range w.unlistedInvitations {
-		if row.Status == org.StatusPending && !w.lapsed(row.Lapses()) && !row.Invited.IsZero() && w.byKey[row.Invited.Key()] == nil {
+		open := row.Status == org.StatusPending && !w.lapsed(row.Lapses())
+		if open && !row.Invited.IsZero() && w.byKey[row.Invited.Key()] == nil {
 			add("", unlistedAddress{address: row.Invited})
 		}
 	}

@@ -41,7 +41,8 @@ type index struct {
 	sees visibility
 	// mayBeAliases are the unlisted users who may be somebody of the roster; nil before newcomers was asked.
 	mayBeAliases []*org.User
-	// unlistedBySame are the unlisted addresses by what a person is recognised by; nil before noteSameName asked.
+	// unlistedBySame are the unlisted addresses by what a person is recognised by; nil before
+	// noteSameName asked.
 	unlistedBySame map[string][]unlistedAddress
 	// maybeUnderOtherAddress is the first person who may be a member under an address that nobody
 	// knows: they were mailed and the list shows nothing of it, or they accepted and match no user.

@@ -184,8 +184,9 @@ type Decision struct {
 	Plan  plan.Plan
 }
 
-// Plan reads the organization and decides. The error is a *[plan.NeedsError], a *[roster.ProblemsError] or a
-// *[plan.UnknownNameError] where the plan must not be carried out whatever else it holds.
+// Plan reads the organization and decides. The error is a *[plan.NeedsError], a
+// *[roster.ProblemsError] or a *[plan.UnknownNameError] where the plan must not be carried out
+// whatever else it holds.
 func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {

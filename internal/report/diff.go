@@ -148,6 +148,9 @@ func fieldText(f diff.Field, kind diff.Kind) string {
 		return "written " + to + " instead of " + from
 	case diff.APIEnabled:
 		return apiAccessText(f, kind)
+	case diff.From:
+		return textForChange(from, to, "not invited before "+to, "invited at once (was from "+from+")",
+			"not invited before "+to+" instead of "+from)
 	case diff.Until:
 		return textForChange(from, to, "until "+to, "no longer ends (was until "+from+")", "until "+to+" instead of "+from)
 	case diff.External:

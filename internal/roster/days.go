@@ -2,8 +2,9 @@ package roster
 
 import "time"
 
-// A day of a roster is a day in UTC, and "now" is the server's clock. A person belongs to the organization from the beginning
-// of the day From to the end of the day Until, both included. Everything that depends on a day asks this file.
+// A day of a roster is a day in UTC, and "now" is the server's clock. A person belongs to the
+// organization from the beginning of the day From to the end of the day Until, both included.
+// Everything that depends on a day asks this file.
 
 // endsSoon is how long before the last day it is said that it comes.
 const endsSoon = 7 * 24 * time.Hour

@@ -6,8 +6,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// SameKeys returns what a person is recognised by under another address: the name, if there is one, and the address without
-// the characters that people spell differently before the @. Two addresses that share one of these may be one person's.
+// SameKeys returns what a person is recognised by under another address: the name, if there is one,
+// and the address without the characters that people spell differently before the @. Two addresses
+// that share one of these may be one person's.
 func SameKeys(name string, address org.Address) []string {
 	var keys []string
 	if words := strings.Fields(strings.ToLower(org.Unescape(name))); len(words) > 0 {

@@ -12,8 +12,8 @@ func (r *Roster) Warnings(now time.Time) []Problem {
 	return append(r.endWarnings(now), r.lookAlikeWarnings()...)
 }
 
-// lookAlikeWarnings returns the warnings about addresses that look like others, and about people who
-// share a mailbox.
+// lookAlikeWarnings returns the warnings about addresses that look like others, and about people
+// who share a mailbox.
 func (r *Roster) lookAlikeWarnings() []Problem {
 	var list []Problem
 	mailboxes := make(map[string]*Person)
