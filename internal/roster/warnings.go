@@ -6,8 +6,14 @@ import (
 )
 
 // Warnings returns what is valid in r but probably a mistake: last days that have no effect,
-// because unlisted people are only reported, and last days that are over at now.
+// because unlisted people or extra access are only reported, last days that are over at now, and
+// people who are in a team twice.
 func (r *Roster) Warnings(now time.Time) []Problem {
+	return append(r.endWarnings(now), r.teamWarnings(now)...)
+}
+
+// endWarnings returns the warnings about the last days of people.
+func (r *Roster) endWarnings(now time.Time) []Problem {
 	var list []Problem
 	var first *Person // the first person who has a last day
 	ending := 0       // how many have one
@@ -36,4 +42,36 @@ func (r *Roster) Warnings(now time.Time) []Problem {
 			"stay members after their last day and are only reported; use %q or %q to end their access",
 			people, UnlistedReport, UnlistedSuspend, UnlistedRemove)}
 	return append([]Problem{noEffect}, list...)
+}
+
+// teamWarnings returns the warnings about memberships, in the order of people.
+func (r *Roster) teamWarnings(now time.Time) []Problem {
+	var list []Problem
+	hasEnd := false
+	for i := range r.People {
+		p := &r.People[i]
+		first := make(map[string]Position, len(p.Teams))
+		for _, m := range p.Teams {
+			if at, found := first[m.Team]; found {
+				list = append(list, Problem{m.At, fmt.Sprintf("%s is in the team %s already, at %v: remove one of the lines",
+					p.Email, quote(m.Team), at)})
+				continue
+			}
+			first[m.Team] = m.At
+			if m.Until.IsZero() {
+				continue
+			}
+			if !hasEnd && r.Settings.ExtraAccess != ExtraAccessRevoke {
+				hasEnd = true
+				list = append(list, Problem{m.At, fmt.Sprintf("after the last day of %s in the team %s nothing is revoked: "+
+					"settings.extra_access is %q, so access that a team no longer gives is only reported; use %q to revoke it",
+					p.Email, quote(m.Team), r.Settings.ExtraAccess, ExtraAccessRevoke)})
+			}
+			if isOver(m.Until, now) && !p.Ended(now) {
+				list = append(list, Problem{m.At, fmt.Sprintf("the last day of %s in the team %s was %s: the team gives them no access",
+					p.Email, quote(m.Team), m.Until.Format(time.DateOnly))})
+			}
+		}
+	}
+	return list
 }
