@@ -82,7 +82,7 @@ var rooms = []room{
 	{
 		// Pure, as plan is.
 		dir:     "internal/diff",
-		std:     []string{"cmp", "slices", "strconv", "time"},
+		std:     []string{"cmp", "maps", "slices", "strconv", "time"},
 		project: []string{"internal/org", "internal/roster"},
 	},
 	{

@@ -48,8 +48,9 @@ func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
 	a.reported = true
 	switch a.output {
 	case "json":
-		run := report.Run{Command: "diff", Files: newer.Files, People: len(newer.People)}
-		return report.DiffJSON(a.stdout, report.Diff{Run: run, OldFiles: older.Files, OldPeople: len(older.People)}, d)
+		run := newRun("diff", newer)
+		return report.DiffJSON(a.stdout, report.Diff{Run: run, OldFiles: older.Files, OldPeople: len(older.People),
+			OldTeams: len(older.Teams)}, d)
 	case "markdown":
 		return report.DiffMarkdown(a.stdout, d)
 	}

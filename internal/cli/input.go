@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -34,6 +36,24 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 		r.Organization = "" // a pin guards real organizations, and the simulated one is not one of them
 	}
 	return r, nil
+}
+
+// newRun returns what a report says about a command that worked with r.
+func newRun(command string, r *roster.Roster) report.Run {
+	run := report.Run{Command: command, Files: r.Files, People: len(r.People), Teams: len(r.Teams)}
+	if run.Teams == 0 {
+		return run
+	}
+	run.TeamsOf = make(map[string][]string, len(r.People))
+	for i := range r.People {
+		p := &r.People[i]
+		for _, m := range p.Teams {
+			if key := p.Email.Key(); !slices.Contains(run.TeamsOf[key], m.Team) {
+				run.TeamsOf[key] = append(run.TeamsOf[key], m.Team)
+			}
+		}
+	}
+	return run
 }
 
 // errNotInRoster returns the error that the roster has no person with the address who, with a

@@ -78,7 +78,7 @@ func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
 	a.reported = true
 	switch a.output {
 	case "json":
-		run := report.Run{Command: "plan", Files: r.Files, People: len(r.People)}
+		run := newRun("plan", r)
 		if failure != nil {
 			run.Failure = &report.Failure{Code: exitCode(failure), Err: failure}
 		}

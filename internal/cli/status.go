@@ -34,6 +34,7 @@ type statusOptions struct {
 	addresses []org.Address
 	watch     bool
 	stale     time.Duration // 0 to show everybody
+	by        string        // "person" or "team"
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -49,6 +50,9 @@ the roster's access they have. It changes nothing and needs no lock.
 With addresses (or aliases) in the roster it prints everything known about these
 people, and reads their invitation by its id to make sure.
 
+With --by team the table shows people by team, and people who are in several teams
+in each of them.
+
 With -o html it makes a web page of one file, to read or to print: the state of
 everybody, when invitations expire, and people who are in the organization but not
 in the roster. -o markdown makes the same without the timeline, for an issue or a
@@ -57,6 +61,7 @@ job summary.`,
 		Example: `  orgsync status
   orgsync status ada@example.com
   orgsync status --stale 14d
+  orgsync status --by team
   orgsync status --watch --timeout 2h
   orgsync status --output html > status.html
   orgsync status --output markdown >> "$GITHUB_STEP_SUMMARY"`,
@@ -86,6 +91,10 @@ job summary.`,
 		"--timeout has passed")
 	f.Var(ageFlag(&o.stale), "stale", "only people whose invitation has been unanswered for longer than this, as in "+
 		"14d or 36h")
+	o.by = "person"
+	f.Var(choiceFlag(&o.by, "order", "person", "team"), "by", "`order` of the table: person or team; by team, people are "+
+		"shown in each of their teams")
+	completeValues(cmd, "by", []string{"person", "team"})
 	return cmd
 }
 
@@ -146,7 +155,11 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		return report.Status{}, err
 	}
 	p := decision.Plan
-	s := report.Status{Organization: p.Organization, Now: p.Now, Stale: o.stale, Detailed: len(o.addresses) > 0}
+	s := report.Status{Organization: p.Organization, Now: p.Now, Stale: o.stale, Detailed: len(o.addresses) > 0,
+		ByTeam: o.by == "team"}
+	for _, t := range r.Teams {
+		s.Teams = append(s.Teams, t.Name)
+	}
 	selected := map[string]bool{"": true} // by key; notices without a person are about the whole organization
 	for _, standing := range standings {
 		switch {

@@ -56,7 +56,7 @@ func (a *app) validate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := report.Run{Command: "validate", Files: r.Files, People: len(r.People)}
+	run := newRun("validate", r)
 	a.reported = true
 	warnings := r.Warnings(time.Now())
 	switch a.output {

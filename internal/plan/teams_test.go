@@ -114,3 +114,22 @@ teams:
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// TestLeavingATeam: what a team gave is revoked from people who leave it, though nothing else gives
+// them access of that kind.
+func TestLeavingATeam(t *testing.T) {
+	t.Parallel()
+	in := staff()
+	in.Roster = parseRoster(t, `
+organization: Example Org
+settings: {extra_access: revoke}
+teams:
+  ops: {roles: [deployer], members: [ada@example.com]}
+  dev: {groups: [everyone], members: [bob@example.com]}
+users: [owner@example.com]
+`)
+	want := []string{"grant ada@example.com missing_access role deployer", "revoke bob@example.com extra_access role deployer as u-bob"}
+	if diff := cmp.Diff(want, inWords(plan.Plan{Changes: plan.Compute(in).Changes})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

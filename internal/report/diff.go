@@ -6,16 +6,17 @@ import (
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // Diff holds what a report says about a comparison beyond the differences.
 type Diff struct {
 	Run
-	// OldFiles are the files of the old roster, and OldPeople how many people it has. Run holds
-	// those of the new roster.
-	OldFiles  []string
-	OldPeople int
+	// OldFiles are the files of the old roster, OldPeople how many people it has, and OldTeams how
+	// many teams. Run holds those of the new roster.
+	OldFiles            []string
+	OldPeople, OldTeams int
 }
 
 // DiffText writes d for a person to read: the settings, with a warning under each change that
@@ -38,6 +39,12 @@ func DiffText(w io.Writer, d diff.Difference, width int, colored bool) error {
 		rows = append(rows, []cell{{l.glyph + " " + l.word, l.color}, {text: s.who}, {text: s.words}, {s.source, faint}})
 	}
 	out.section(rows, 2)
+	for _, t := range d.Teams {
+		out.wrapped("  ", teamText(t, Clean))
+	}
+	if len(d.Teams) > 0 {
+		out.line("")
+	}
 	if len(d.Warnings) > 0 {
 		for _, one := range d.Warnings {
 			out.table([][]cell{{{warningLine(one), yellow}}}, 0)
@@ -51,7 +58,7 @@ func DiffText(w io.Writer, d diff.Difference, width int, colored bool) error {
 // DiffMarkdown writes d for a comment on a pull request, as [PlanMarkdown] does. It writes nothing
 // when nothing differs. The error is w's.
 func DiffMarkdown(w io.Writer, d diff.Difference) error {
-	if len(d.Settings)+len(d.People) == 0 {
+	if len(d.Settings)+len(d.People)+len(d.Teams) == 0 {
 		return nil
 	}
 	var head strings.Builder
@@ -80,18 +87,61 @@ func DiffMarkdown(w io.Writer, d diff.Difference) error {
 				"what", "entry"))
 		}
 	}
+	if len(d.Teams) > 0 {
+		var rows []string
+		for _, t := range d.Teams {
+			rows = append(rows, markdownRow(code(t.Name, addressWidth), teamChanges(t, code), code(t.Source, addressWidth)))
+		}
+		blocks = append(blocks, table("#### Teams", rows, "team", "change", "place"))
+	}
 	return writeMarkdown(w, head.String(), blocks, "")
 }
 
+// teamText returns the name of t and how it differs, as in "billing: + ada@example.com, - bob@example.com".
+func teamText(t diff.Team, escape escaper) string {
+	return escape(t.Name, addressWidth) + ": " + teamChanges(t, escape)
+}
+
+// teamChanges returns how t differs.
+func teamChanges(t diff.Team, escape escaper) string {
+	var words []string
+	switch t.Kind {
+	case diff.Added:
+		words = append(words, "new team")
+	case diff.Removed:
+		words = append(words, "no longer a team")
+	}
+	var members []string
+	for _, one := range []struct {
+		sign   string
+		people []org.Address
+	}{{"+ ", t.Joined}, {"- ", t.Left}} {
+		if len(one.people) >= minSharedLine {
+			members = append(members, one.sign+pluralize(len(one.people), "person", "people"))
+			continue
+		}
+		for _, a := range one.people {
+			members = append(members, one.sign+escape(a.String(), addressWidth))
+		}
+	}
+	if len(members) > 0 {
+		words = append(words, strings.Join(members, ", "))
+	}
+	for _, f := range t.Fields {
+		words = append(words, fieldText(f, t.Kind, escape))
+	}
+	return strings.Join(words, "; ")
+}
+
 var diffStyles = map[diff.Kind]actionStyle{
-	diff.Added:   {"+", "added", green},
-	diff.Removed: {"-", "removed", red},
-	diff.Changed: {"~", "changed", yellow},
+	diff.Added:        {"+", "added", green},
+	diff.Removed:      {"-", "removed", red},
+	diff.Changed:      {"~", "changed", yellow},
 	diff.SpellingOnly: {"=", "respelled", faint},
 }
 
 func summarizeDiff(d diff.Difference) string {
-	if len(d.Settings)+len(d.People) == 0 {
+	if len(d.Settings)+len(d.People)+len(d.Teams) == 0 {
 		return "No differences: " + pluralize(d.Unchanged, "person", "people") + "."
 	}
 	var counts []string
@@ -99,6 +149,9 @@ func summarizeDiff(d diff.Difference) string {
 		if n := d.Count(k); n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", n, diffStyles[k].word))
 		}
+	}
+	if n := len(d.Teams); n > 0 {
+		counts = append(counts, pluralize(n, "team", "teams"))
 	}
 	if n := len(d.Settings); n > 0 {
 		counts = append(counts, pluralize(n, "setting", "settings"))
@@ -164,13 +217,21 @@ var plurals = map[diff.FieldName][2]string{
 	diff.Groups:   {"group", "groups"},
 	diff.Roles:    {"role", "roles"},
 	diff.Policies: {"policy", "policies"},
+	diff.Teams:    {"team", "teams"},
 	diff.Aliases:  {"alias", "aliases"},
 }
 
 // fieldText returns how the field f differs, for a person who was added or changed.
 func fieldText(f diff.Field, kind diff.Kind, escape escaper) string {
 	from, to := escape(f.From, addressWidth), escape(f.To, addressWidth)
+	if f.Team != "" {
+		name := f
+		name.Team = ""
+		return fieldText(name, kind, escape) + " in the team " + escape(f.Team, addressWidth)
+	}
 	switch f.Name {
+	case diff.Description:
+		return textForChange(from, to, "description "+to, "no description (was "+from+")", "description "+to+" instead of "+from)
 	case diff.Email:
 		return "invited at this address instead of " + from
 	case diff.Spelling:
@@ -206,12 +267,16 @@ func listText(f diff.Field, kind diff.Kind, escape escaper) string {
 	case kind == diff.Added:
 		return singularOrPlural(f.Added, one, many) + " " + summarizeList(f.Added, escape)
 	}
+	gains, loses := "gains", "loses"
+	if f.Name == diff.Teams {
+		gains, loses = "joins", "leaves"
+	}
 	var words []string
 	if len(f.Added) > 0 {
-		words = append(words, "gains the "+singularOrPlural(f.Added, one, many)+" "+summarizeList(f.Added, escape))
+		words = append(words, gains+" the "+singularOrPlural(f.Added, one, many)+" "+summarizeList(f.Added, escape))
 	}
 	if len(f.Removed) > 0 {
-		words = append(words, "loses the "+singularOrPlural(f.Removed, one, many)+" "+summarizeList(f.Removed, escape))
+		words = append(words, loses+" the "+singularOrPlural(f.Removed, one, many)+" "+summarizeList(f.Removed, escape))
 	}
 	return strings.Join(words, "; ")
 }
@@ -272,6 +337,8 @@ func looseningText(f diff.Field) string {
 			return "nothing keeps orgsync from acting on another organization"
 		}
 		return "orgsync would act on another organization"
+	case diff.State:
+		return "a run knows only what is in the ledger there: people whom earlier runs mailed may be mailed again"
 	case diff.Unlisted:
 		if f.To == string(roster.UnlistedRemove) {
 			return "people who are not in the roster would be removed from the organization"

@@ -11,6 +11,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // Status holds the state of the people of a roster.
@@ -26,6 +27,10 @@ type Status struct {
 	// people without an answer who are left out because the time of their first mail is unknown.
 	Stale   time.Duration
 	Undated int
+	// ByTeam is true when the tables show people by team, and people who are in several teams once
+	// for each. Teams holds the names of all teams of the roster.
+	ByTeam bool
+	Teams  []string
 	// Detailed is true when everything known about each person is shown, instead of one line each.
 	Detailed bool
 	// Unlisted are the notices about people who are in the organization, or invited to it, but not
@@ -266,6 +271,7 @@ func (p Person) facts(now time.Time, escape escaper) []fact {
 	if !p.Until.IsZero() {
 		add("last day", p.Until.Format(time.DateOnly))
 	}
+	list("teams", teamTexts(p.Teams))
 	add("responded", formatOptionalTime(p.Responded))
 	if v := p.Verified; v != nil {
 		add("verified", v.text(escape))
@@ -283,6 +289,47 @@ func (p Person) facts(now time.Time, escape escaper) []fact {
 	list("wanted", p.Wanted)
 	list("lacks", p.Missing)
 	return facts
+}
+
+// teamTexts returns the names of teams, each with the last day of a membership that has one.
+func teamTexts(teams []roster.Membership) []string {
+	var texts []string
+	for _, m := range teams {
+		text := m.Team
+		if !m.Until.IsZero() {
+			text += " (until " + m.Until.Format(time.DateOnly) + ")"
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// inTeam is a person as a member of one team; team is "" for a person without one.
+type inTeam struct {
+	Person
+	team string
+}
+
+// byTeam returns the people of s for its table: each once, or with ByTeam once for each of their
+// teams, in the order of the names of teams, and people without a team last.
+func (s Status) byTeam() []inTeam {
+	var people []inTeam
+	for _, p := range s.People {
+		if !s.ByTeam || len(p.Teams) == 0 {
+			people = append(people, inTeam{Person: p})
+			continue
+		}
+		for _, text := range p.Teams {
+			people = append(people, inTeam{p, text.Team})
+		}
+	}
+	slices.SortStableFunc(people, func(a, b inTeam) int {
+		if (a.team == "") != (b.team == "") {
+			return cmp.Compare(b.team, a.team)
+		}
+		return cmp.Compare(a.team, b.team)
+	})
+	return people
 }
 
 // formatOptionalTime returns t as formatTime does; "" for the zero time.

@@ -125,6 +125,7 @@ type statusRow struct {
 	Mails            int
 	Access           string
 	Has, Gets, Lacks string
+	Teams            string
 }
 
 // personDetail is everything known about one person.
@@ -299,7 +300,7 @@ func dayTicks(from time.Time, length time.Duration, place func(time.Time) float6
 
 func newRow(p Person, now time.Time) statusRow {
 	r := statusRow{personName: nameOf(p), State: p.stateText(Clean), Tone: stateStyles[p.state()].color.cssClass(),
-		Since: pageDate(p.since())}
+		Since: pageDate(p.since()), Teams: joinNames(teamTexts(p.Teams))}
 	if p.state() == plan.StatePending && !p.Expires.IsZero() {
 		r.Expires, r.Left = pageMinute(p.Expires), formatDuration(p.Expires.Sub(now))
 	}

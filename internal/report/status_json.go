@@ -2,9 +2,11 @@ package report
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // The fields are printed in this order. A nil pointer is printed as null: the value is not known.
@@ -25,11 +27,26 @@ type statusPerson struct {
 	Name         *string       `json:"name"`
 	Wanted       []string      `json:"wanted"`
 	Missing      []string      `json:"missing"`
+	Teams        []membership  `json:"teams,omitempty"`
 	Ended        bool          `json:"ended,omitempty"`
 	Estimated    bool          `json:"expires_estimated,omitempty"`
 	Until        string        `json:"until,omitempty"`
 	Verified     *verification `json:"verified,omitempty"`
 	History      []event       `json:"history,omitempty"`
+}
+
+// membership is a team that a person is in now.
+type membership struct {
+	Team   string `json:"team"`
+	Until  string `json:"until,omitempty"`
+	Source string `json:"source"`
+}
+
+// teamPeople is a team with the addresses of its members.
+type teamPeople struct {
+	Team    *string        `json:"team"`
+	Members []string       `json:"members"`
+	States  map[string]int `json:"states"`
 }
 
 type verification struct {
@@ -63,6 +80,9 @@ func StatusJSON(w io.Writer, s Status) error {
 		if !p.Until.IsZero() {
 			out.Until = p.Until.Format(time.DateOnly)
 		}
+		for _, m := range p.Teams {
+			out.Teams = append(out.Teams, newMembership(m))
+		}
 		if v := p.Verified; v != nil {
 			out.Verified = &verification{Status: orNull(v.Status), Registered: orNull(v.Registered.String()),
 				RespondedAt: timestamp(v.Responded)}
@@ -79,5 +99,40 @@ func StatusJSON(w io.Writer, s Status) error {
 	return writeJSON(w, struct {
 		FormatVersion string         `json:"format_version"`
 		People        []statusPerson `json:"people"`
-	}{formatVersion, people})
+		Teams         []teamPeople   `json:"teams,omitempty"`
+	}{formatVersion, people, newTeams(s)})
+}
+
+func newMembership(m roster.Membership) membership {
+	out := membership{Team: m.Team, Source: m.At.Source()}
+	if !m.Until.IsZero() {
+		out.Until = m.Until.Format(time.DateOnly)
+	}
+	return out
+}
+
+// newTeams returns every team of the roster with its members and how many of them are in each
+// state, and people without a team last; nil unless s is by team.
+func newTeams(s Status) []teamPeople {
+	if !s.ByTeam {
+		return nil
+	}
+	var teams []teamPeople
+	index := make(map[string]int) // "" is nobody's team
+	add := func(name string) {
+		index[name] = len(teams)
+		teams = append(teams, teamPeople{Team: orNull(name), Members: []string{}, States: map[string]int{}})
+	}
+	for _, name := range slices.Sorted(slices.Values(s.Teams)) {
+		add(name)
+	}
+	for _, p := range s.byTeam() {
+		if _, found := index[p.team]; !found {
+			add(p.team)
+		}
+		t := &teams[index[p.team]]
+		t.Members = append(t.Members, p.Email.String())
+		t.States[string(p.State)]++
+	}
+	return teams
 }

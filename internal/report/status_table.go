@@ -32,8 +32,9 @@ func (c column) width() int {
 const (
 	headPerson, headState, headSince, headExpires, headMails, headAccess, headLacks = "PERSON", "STATE", "SINCE",
 		"EXPIRES IN", "MAILS", "ACCESS", "LACKS"
+	headTeam = "TEAM"
 
-	minPersonWidth, minLacksWidth = 24, 12
+	minPersonWidth, minLacksWidth, minTeamWidth = 24, 12, 12
 )
 
 // optionalColumns are the columns that a narrow table leaves out, first to last.
@@ -42,11 +43,15 @@ var optionalColumns = []string{headLacks, headSince, headAccess, headMails, head
 // statusColumns returns the table of people without columns that would be empty.
 func statusColumns(s Status, escape escaper) []column {
 	columns := []column{
-		{head: headPerson, minWidth: minPersonWidth}, {head: headState}, {head: headSince}, {head: headExpires},
+		{head: headTeam, minWidth: minTeamWidth}, {head: headPerson, minWidth: minPersonWidth}, {head: headState}, {head: headSince}, {head: headExpires},
 		{head: headMails}, {head: headAccess},
 		{head: headLacks, minWidth: minLacksWidth},
 	}
-	for _, p := range s.People {
+	for _, p := range s.byTeam() {
+		team := escape(p.team, addressWidth)
+		if s.ByTeam && team == "" {
+			team = "-"
+		}
 		expires, lacks := "", ""
 		if p.State == plan.StatePending && !p.Expires.IsZero() {
 			expires = formatShortDuration(p.Expires.Sub(s.Now))
@@ -63,7 +68,7 @@ func statusColumns(s Status, escape escaper) []column {
 			mails = strconv.Itoa(p.Rounds)
 		}
 		for i, c := range []cell{
-			{escape(p.Email.String(), addressWidth), 0}, {p.stateText(escape), stateStyles[p.state()].color}, {day, 0},
+			{team, 0}, {escape(p.Email.String(), addressWidth), 0}, {p.stateText(escape), stateStyles[p.state()].color}, {day, 0},
 			{expires, 0}, {mails, 0}, {p.accessCount(), 0}, {lacks, yellow},
 		} {
 			columns[i].cells = append(columns[i].cells, c)

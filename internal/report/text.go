@@ -131,8 +131,11 @@ func ValidText(w io.Writer, run Run, warnings []roster.Problem) error {
 	if n := len(warnings); n > 0 {
 		end = ", " + pluralize(n, "warning", "warnings") + "."
 	}
-	out.line(fmt.Sprintf("%s: %s, no problems%s", summarizeList(run.Files, Clean),
-		pluralize(run.People, "person", "people"), end))
+	people := pluralize(run.People, "person", "people")
+	if run.Teams > 0 {
+		people += " and " + pluralize(run.Teams, "team", "teams")
+	}
+	out.line(fmt.Sprintf("%s: %s, no problems%s", summarizeList(run.Files, Clean), people, end))
 	return out.flush()
 }
 

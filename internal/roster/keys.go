@@ -147,11 +147,11 @@ var (
 		{name: "description", kind: longTextKind, max: 1000, description: "What the team is for, for people who review " +
 			"this file. It is not sent anywhere."},
 		{name: "groups", kind: namesKind, max: MaxRefs, description: "Groups that membership gives, by name or id. " +
-			"An empty list means that the groups of the members are managed, and that the team gives none."},
+			"If some team has this key, orgsync manages the groups of everybody in the roster."},
 		{name: "roles", kind: namesKind, max: MaxRefs, description: "Roles that membership gives, by name or id. " +
-			"An empty list means that the roles of the members are managed, and that the team gives none."},
+			"If some team has this key, orgsync manages the roles of everybody in the roster."},
 		{name: "policies", kind: namesKind, max: MaxRefs, description: "Policies that membership gives, by name or id. " +
-			"An empty list means that the policies of the members are managed, and that the team gives none."},
+			"If some team has this key, orgsync manages the policies of everybody in the roster."},
 		{name: "members", kind: peopleKind, description: "The people of the team: addresses, or mappings with an " +
 			"address and the last day. Whoever is listed here is in the roster, with or without an entry in users."},
 	}}

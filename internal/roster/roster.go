@@ -48,8 +48,9 @@ type Roster struct {
 type Team struct {
 	Name        string
 	Description string
-	// Groups, Roles and Policies are what membership gives. Nil means that the team does not
-	// manage them. Empty but not nil means that they are managed, and that the team gives none.
+	// Groups, Roles and Policies are what membership gives. If some team has a list that is not
+	// nil, even an empty one, that kind is managed for all people of the roster: whoever leaves a
+	// team must not keep what it gave.
 	Groups   []Ref
 	Roles    []Ref
 	Policies []Ref
@@ -162,7 +163,7 @@ func (p *Person) Refs(kind org.Kind) []Ref {
 	return refsOf(kind, p.Groups, p.Roles, p.Policies)
 }
 
-// Refs returns the groups, roles or policies that t gives; nil if it does not manage them.
+// Refs returns the groups, roles or policies that t gives; nil if it has no such list.
 func (t *Team) Refs(kind org.Kind) []Ref {
 	return refsOf(kind, t.Groups, t.Roles, t.Policies)
 }

@@ -162,10 +162,18 @@ func (d *decoder) checkTeamAccess() {
 	}
 }
 
-// mergeAccess gives each person the access of the defaults and of their teams.
+// mergeAccess gives each person the access of the defaults and of their teams. A kind that some
+// team manages is managed for everybody: otherwise people would keep what a team gave them when
+// they leave it.
 func (d *decoder) mergeAccess() {
 	defaults := &d.roster.Defaults
 	places := make(map[string]int)
+	managed := make(map[org.Kind]bool)
+	for i := range d.roster.Teams {
+		for _, kind := range org.Kinds {
+			managed[kind] = managed[kind] || d.roster.Teams[i].Refs(kind) != nil
+		}
+	}
 	for i := range d.roster.People {
 		p := &d.roster.People[i]
 		if p.APIEnabled == nil {
@@ -174,6 +182,15 @@ func (d *decoder) mergeAccess() {
 		p.Groups = d.mergeTeamRefs(mergeRefs(defaults.Groups, p.Groups), p.Teams, org.KindGroup, places)
 		p.Roles = d.mergeTeamRefs(mergeRefs(defaults.Roles, p.Roles), p.Teams, org.KindRole, places)
 		p.Policies = d.mergeTeamRefs(mergeRefs(defaults.Policies, p.Policies), p.Teams, org.KindPolicy, places)
+		if p.Groups == nil && managed[org.KindGroup] {
+			p.Groups = []Ref{}
+		}
+		if p.Roles == nil && managed[org.KindRole] {
+			p.Roles = []Ref{}
+		}
+		if p.Policies == nil && managed[org.KindPolicy] {
+			p.Policies = []Ref{}
+		}
 	}
 }
 

@@ -51,9 +51,9 @@ teams:
 	}{
 		{ada, "2027-03-31 23:59:59", "everyone oncall code deployer in ops in dev, roles managed: true", false},
 		{ada, "2027-04-01 00:00:00", "everyone code in dev, roles managed: true", false},
-		{bob, "2027-01-31 12:00:00", "everyone code oncall in dev in old, roles managed: false", false},
-		{bob, "2027-02-01 00:00:00", "everyone oncall in old, roles managed: false", false},
-		{bob, "2027-03-01 00:00:00", "everyone, roles managed: false", true},
+		{bob, "2027-01-31 12:00:00", "everyone code oncall in dev in old, roles managed: true", false},
+		{bob, "2027-02-01 00:00:00", "everyone oncall in old, roles managed: true", false},
+		{bob, "2027-03-01 00:00:00", "everyone, roles managed: true", true},
 	} {
 		if diff := cmp.Diff(tt.want, words(tt.person.On(at(tt.now)))); diff != "" {
 			t.Errorf("%s at %s (-want +got):\n%s", tt.person.Email, tt.now, diff)
