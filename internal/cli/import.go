@@ -23,6 +23,8 @@ type importOptions struct {
 	// file is part of, when it has more files.
 	merge  string
 	roster []string
+	// byTeam makes a team of each group.
+	byTeam bool
 	// pin names the organization when no roster does.
 	pin string
 }
@@ -40,11 +42,14 @@ sent.
 All groups, roles and policies are read, with a list of members for each: in an
 organization that has many, this needs many requests.
 
+With --by-team each group becomes a team, and its members are listed there.
+
 With --merge it prints FILE with the missing people added at the end of its users;
 every other byte stays the same. Do not redirect the output into FILE itself: the
 shell would empty it first.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
+  orgsync import --by-team > users.yaml
   orgsync import --merge users.yaml > new.yaml
   orgsync import --merge teams/new.yaml --roster teams/ > new.yaml`,
 		Args: a.noArguments,
@@ -55,6 +60,10 @@ shell would empty it first.`,
 				return &usageError{cmd.CommandPath(), errors.New("--roster names the roster that the file of --merge is part " +
 					"of, but there is no --merge")}
 			}
+			if o.byTeam && o.merge != "" {
+				return &usageError{cmd.CommandPath(), errors.New("--by-team makes a new roster, and --merge adds people to one: " +
+					"use one of them")}
+			}
 			return a.importRoster(cmd.Context(), o)
 		},
 	}
@@ -63,6 +72,7 @@ shell would empty it first.`,
 	f.StringVar(&o.merge, "merge", "", "roster `file` to add people to")
 	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r",
 		"with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
+	addBoolFlag(f, &o.byTeam, "by-team", "make a team of each group, with the people who are in it")
 	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key shows several and no roster "+
 		"names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)
@@ -104,6 +114,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	case len(draft.Entries) == 0:
 		return errNobodyToList
 	default:
+		draft.ByTeam = o.byTeam
 		text = draft.YAML()
 	}
 	a.reported = true

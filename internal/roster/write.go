@@ -3,6 +3,8 @@ package roster
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -23,6 +25,9 @@ type Draft struct {
 	// characters it has.
 	Comments []string
 	Entries  []Entry
+	// ByTeam makes a team of each group, with the people who have it. An entry of "users" is then
+	// written only for people who are in no team, or of whom it says more.
+	ByTeam bool
 }
 
 // Entry is a person of a new roster file. Invalid characters in the name are removed. The addresses
@@ -54,7 +59,11 @@ func (d Draft) YAML() []byte {
 		about += " on " + d.At.UTC().Format(time.DateOnly)
 	}
 	writeComment(&b, "", about+". Applying this file changes nothing.")
-	writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
+	if d.ByTeam {
+		writeComment(&b, "", "Each team is a group. People without a list of roles or policies have none; orgsync does not change theirs.")
+	} else {
+		writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
+	}
 	if len(d.Comments) > 0 {
 		b.WriteString("#\n# Not included:\n")
 	}
@@ -63,11 +72,56 @@ func (d Draft) YAML() []byte {
 	}
 	b.WriteString("\n")
 	writeOrganization(&b, d.Organization)
-	b.WriteString("users:\n")
-	for _, e := range d.Entries {
+	entries := d.Entries
+	if d.ByTeam {
+		entries = writeTeams(&b, entries)
+	}
+	if len(entries) > 0 {
+		b.WriteString("users:\n")
+	}
+	for _, e := range entries {
 		e.write(&b, "  ")
 	}
 	return b.Bytes()
+}
+
+// writeTeams writes a team for each group, sorted by name, with the people who have it. It returns
+// the entries that are still needed, without groups.
+func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
+	members := make(map[string][]Entry)
+	var rest []Entry
+	for _, e := range entries {
+		for _, group := range e.Groups {
+			members[group.Name] = append(members[group.Name], e)
+		}
+		saysMore := e.Name != "" || e.APIEnabled != nil || e.External ||
+			len(e.Aliases)+len(e.Roles)+len(e.Policies)+len(e.Comments) > 0
+		if saysMore || len(e.Groups) == 0 {
+			e.Groups = nil
+			rest = append(rest, e)
+		}
+	}
+	if len(members) == 0 {
+		return rest
+	}
+	b.WriteString("teams:\n")
+	for _, group := range slices.Sorted(maps.Keys(members)) {
+		name := formatScalar(group)
+		fmt.Fprintf(b, "  %s:\n    groups: [%s]\n    members:\n", name, flowScalar(group))
+		for _, e := range members[group] {
+			fmt.Fprintf(b, "      - %s\n", formatScalar(e.Email.String()))
+		}
+	}
+	b.WriteString("\n")
+	return rest
+}
+
+// flowScalar returns s as YAML for a list on one line.
+func flowScalar(s string) string {
+	list := marshal(struct {
+		List []quotedText `yaml:"l,flow"`
+	}{[]quotedText{quotedText(s)}})
+	return strings.TrimSuffix(strings.TrimPrefix(list, "l: ["), "]\n")
 }
 
 // writeOrganization writes the id of the organization, which stays the same if it is renamed, and
