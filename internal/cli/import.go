@@ -23,6 +23,8 @@ type importOptions struct {
 	// file is part of, when it has more files.
 	merge  string
 	roster []string
+	// csv is the file to read people from; "" reads the organization.
+	csv string
 	// byTeam makes a team of each group.
 	byTeam bool
 	// pin names the organization when no roster does.
@@ -44,11 +46,18 @@ organization that has many, this needs many requests.
 
 With --by-team each group becomes a team, and its members are listed there.
 
+With --csv it reads people from a CSV file instead, such as an export of a
+spreadsheet, with a header line: email and, where there are such columns, name,
+groups, roles, policies, api_enabled, aliases, until and note. Columns are separated
+by commas, semicolons or tabs, and the items of a list by semicolons. A plain list of
+addresses works too.
+
 With --merge it prints FILE with the missing people added at the end of its users;
 every other byte stays the same. Do not redirect the output into FILE itself: the
 shell would empty it first.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
+  orgsync import --csv people.csv > users.yaml
   orgsync import --by-team > users.yaml
   orgsync import --merge users.yaml > new.yaml
   orgsync import --merge teams/new.yaml --roster teams/ > new.yaml`,
@@ -64,11 +73,16 @@ shell would empty it first.`,
 				return &usageError{cmd.CommandPath(), errors.New("--by-team makes a new roster, and --merge adds people to one: " +
 					"use one of them")}
 			}
+			if o.csv != "" {
+				return a.importCSV(cmd.Context(), o)
+			}
 			return a.importRoster(cmd.Context(), o)
 		},
 	}
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
+	f.StringVar(&o.csv, "csv", "", "read people from this CSV `file` instead of the organization; no key is needed")
+	_ = cmd.MarkFlagFilename("csv", "csv", "tsv", "txt")
 	f.StringVar(&o.merge, "merge", "", "roster `file` to add people to")
 	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r",
 		"with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
@@ -116,6 +130,48 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	default:
 		draft.ByTeam = o.byTeam
 		text = draft.YAML()
+	}
+	a.reported = true
+	_, err = a.stdout.Write(text)
+	return err
+}
+
+// importCSV prints a roster made from a CSV file, or a roster with the people of the file added.
+func (a *app) importCSV(ctx context.Context, o importOptions) error {
+	data, err := interruptible(ctx, "read "+o.csv, func() ([]byte, error) { return os.ReadFile(o.csv) })
+	if err != nil {
+		return withStep(stepReadCSV, fmt.Errorf("--csv: %w", err))
+	}
+	entries, err := roster.ParseCSV(o.csv, data)
+	if err != nil {
+		return withStep(stepReadCSV, err)
+	}
+	r, text, err := a.loadExisting(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.merge == "" {
+		draft := roster.Draft{
+			Organization: org.Organization{Name: o.pin}, File: o.csv, Entries: entries, ByTeam: o.byTeam,
+		}
+		a.reported = true
+		_, err = a.stdout.Write(draft.YAML())
+		return err
+	}
+	listed := func(e roster.Entry) bool {
+		return slices.ContainsFunc(e.Addresses(), func(who org.Address) bool { return r.Find(who) != nil })
+	}
+	before := len(entries)
+	entries = slices.DeleteFunc(entries, listed)
+	outside := roster.Outside(entries, r.Settings.AllowedDomains)
+	if text, err = roster.Merge(o.merge, text, entries); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellWord(o.merge), len(entries),
+		before-len(entries))
+	for _, who := range outside {
+		fmt.Fprintf(a.stderr, "- %s\n", report.Clean(fmt.Sprintf("%s is outside the allowed domains: the entry says external: true",
+			who), errorWidth))
 	}
 	a.reported = true
 	_, err = a.stdout.Write(text)

@@ -109,7 +109,7 @@ ENVIRONMENT
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ",
 		fmt.Sprintf(".FlagUsagesWrapped %d ", a.windowWidth(a.stdout))))
 	root.SetFlagErrorFunc(suggestFlag)
-	root.AddCommand(a.validateCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(),
+	root.AddCommand(a.initCommand(), a.validateCommand(), a.fmtCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(),
 		a.importCommand(), a.doctorCommand(), a.sandboxCommand(),
 		a.schemaCommand(), a.versionCommand())
 	addHelpCommand(root)

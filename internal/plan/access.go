@@ -135,7 +135,11 @@ func (w *index) addName(cat *catalog, kind org.Kind, name string, places []roste
 	}
 	if a == nil {
 		cat.unknown[kind] = true
-		cat.notices = append(cat.notices, unknownAccess(problem, places, ""))
+		n := unknownAccess(problem, places, "")
+		if !slices.ContainsFunc(w.in.Snapshot.Access, func(a org.Access) bool { return a.Kind == kind && (a.ID == name || a.Is(name)) }) {
+			n.Missing = org.AccessName{Kind: kind, Name: name}
+		}
+		cat.notices = append(cat.notices, n)
 		return
 	}
 	cat.byName[kind][name] = a

@@ -69,6 +69,13 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	d.size += len(data)
 	d.roster.Files = append(d.roster.Files, file)
 	root, problem := parseFile(file, data)
+	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
+		if foreign := foreignProblem(file, data); foreign != nil {
+			d.problems = append(d.problems, *foreign)
+			d.incomplete = true
+			return
+		}
+	}
 	if problem != nil {
 		d.problems = append(d.problems, *problem)
 		d.incomplete = true

@@ -22,6 +22,11 @@ const (
 	mergeTag = "!!merge"
 )
 
+// scalarNode returns a text at a position, for values that are not from YAML.
+func scalarNode(text string, at Position) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: textTag, Value: text, Line: at.Line, Column: at.Column}
+}
+
 // position returns the position of n or, behind an alias, of the outermost alias.
 func (d *decoder) position(n *yaml.Node) Position {
 	if d.alias != nil {

@@ -21,6 +21,8 @@ type Draft struct {
 	Organization org.Organization
 	// At is when the organization was read; zero if unknown.
 	At time.Time
+	// File is the file that the people are from; "" if they are from the organization.
+	File string
 	// Comments are sentences about what the entries leave out. Each becomes one line, whatever
 	// characters it has.
 	Comments []string
@@ -58,8 +60,14 @@ func (d Draft) YAML() []byte {
 	if !d.At.IsZero() {
 		about += " on " + d.At.UTC().Format(time.DateOnly)
 	}
-	writeComment(&b, "", about+". Applying this file changes nothing.")
-	if d.ByTeam {
+	about += ". Applying this file changes nothing."
+	if d.File != "" {
+		about = "The people of " + d.File + ", as read by 'orgsync import --csv'."
+	}
+	writeComment(&b, "", about)
+	if d.File != "" {
+		d.Comments = nil
+	} else if d.ByTeam {
 		writeComment(&b, "", "Each team is a group. People without a list of roles or policies have none; orgsync does not change theirs.")
 	} else {
 		writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
@@ -94,7 +102,7 @@ func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
 		for _, group := range e.Groups {
 			members[group.Name] = append(members[group.Name], e)
 		}
-		saysMore := e.Name != "" || e.APIEnabled != nil || e.External ||
+		saysMore := e.Name != "" || e.Note != "" || !e.Until.IsZero() || e.APIEnabled != nil || e.External ||
 			len(e.Aliases)+len(e.Roles)+len(e.Policies)+len(e.Comments) > 0
 		if saysMore || len(e.Groups) == 0 {
 			e.Groups = nil
@@ -155,9 +163,12 @@ func (e Entry) write(b *bytes.Buffer, indent string) {
 		Roles      []quotedText `yaml:"roles,omitempty,flow"`
 		Policies   []quotedText `yaml:"policies,omitempty,flow"`
 		External   bool         `yaml:"external,omitempty"`
+		Until      dateText     `yaml:"until,omitempty"`
+		Note       quotedText   `yaml:"note,omitempty"`
 	}{
 		Email: quotedText(e.Email.String()), Name: quotedText(toOneLine(e.Name, maxPersonName)), APIEnabled: e.APIEnabled,
 		Groups: refNames(e.Groups), Roles: refNames(e.Roles), Policies: refNames(e.Policies), External: e.External,
+		Until: formatDay(e.Until), Note: quotedText(toOneLine(e.Note, maxComment)),
 	}
 	for _, a := range e.Aliases {
 		item.Aliases = append(item.Aliases, quotedText(a.String()))
@@ -175,6 +186,22 @@ func refNames(refs []Ref) []quotedText {
 		list = append(list, quotedText(r.Name))
 	}
 	return list
+}
+
+// dateText is a day, which is written without quotes.
+type dateText string
+
+// MarshalYAML returns the day as a YAML date.
+func (t dateText) MarshalYAML() (any, error) {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!timestamp", Value: string(t)}, nil
+}
+
+// formatDay returns a day; "" for the zero time.
+func formatDay(day time.Time) dateText {
+	if day.IsZero() {
+		return ""
+	}
+	return dateText(day.Format(time.DateOnly))
 }
 
 // quotedText is text that is quoted where YAML requires it.
