@@ -25,6 +25,8 @@ type importOptions struct {
 	roster []string
 	// csv is the file to read people from; "" reads the organization.
 	csv string
+	// access updates the access of people whom the merge file lists.
+	access bool
 	// byTeam makes a team of each group.
 	byTeam bool
 	// pin names the organization when no roster does.
@@ -53,13 +55,17 @@ by commas, semicolons or tabs, and the items of a list by semicolons. A plain li
 addresses works too.
 
 With --merge it prints FILE with the missing people added at the end of its users;
-every other byte stays the same. Do not redirect the output into FILE itself: the
+every other byte stays the same. With --access it also updates the access of people
+in FILE to what they have in the organization, where the roster manages it, and puts
+a comment above people who left. A scheduled job can open a pull request with that
+(deploy/github-drift.yml). Do not redirect the output into FILE itself: the
 shell would empty it first.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
   orgsync import --csv people.csv > users.yaml
   orgsync import --by-team > users.yaml
   orgsync import --merge users.yaml > new.yaml
+  orgsync import --merge users.yaml --access > new.yaml
   orgsync import --merge teams/new.yaml --roster teams/ > new.yaml`,
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,6 +78,10 @@ shell would empty it first.`,
 			if o.byTeam && o.merge != "" {
 				return &usageError{cmd.CommandPath(), errors.New("--by-team makes a new roster, and --merge adds people to one: " +
 					"use one of them")}
+			}
+			if o.access && (o.merge == "" || o.csv != "") {
+				return &usageError{cmd.CommandPath(), errors.New("--access updates the file of --merge from the organization: " +
+					"use it with --merge, and without --csv")}
 			}
 			if o.csv != "" {
 				return a.importCSV(cmd.Context(), o)
@@ -87,6 +97,8 @@ shell would empty it first.`,
 	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r",
 		"with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
 	addBoolFlag(f, &o.byTeam, "by-team", "make a team of each group, with the people who are in it")
+	addBoolFlag(f, &o.access, "access", "with --merge: also update the access of listed people to what they have, and mark people "+
+		"who left")
 	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key shows several and no roster "+
 		"names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)
@@ -112,16 +124,23 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		return err
 	}
 	defer stop()
-	draft, err := session.Draft(ctx)
+	draft, drift, err := session.Draft(ctx)
 	if err != nil {
 		return err
 	}
 	switch {
 	case o.merge != "":
+		var remarks []string
+		if o.access { // first: the positions are those of the file as it is
+			if text, remarks, err = a.updateAccess(o.merge, text, drift); err != nil {
+				return err
+			}
+		}
 		if text, err = roster.Merge(o.merge, text, draft.Entries); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellWord(o.merge), len(draft.Entries))
+		draft.Comments = append(draft.Comments, remarks...)
 		for _, remark := range draft.Comments { // they do not belong in somebody's existing file
 			fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
 		}
@@ -134,6 +153,31 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	a.reported = true
 	_, err = a.stdout.Write(text)
 	return err
+}
+
+// updateAccess returns text, that of the --merge file, with what its people have in the
+// organization, and remarks about the rest.
+func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]byte, []string, error) {
+	var updates []roster.Update
+	left := 0
+	for _, u := range drift.Updates {
+		if filepath.Clean(u.At.File) != filepath.Clean(file) {
+			continue
+		}
+		updates = append(updates, u)
+		if u.Left {
+			left++
+		}
+	}
+	text, failed, err := roster.UpdateAccess(file, text, updates)
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(a.stderr, "People whose access differs: %d. People who left: %d.\n", len(updates)-left, left)
+	if n := len(drift.Updates) - len(updates); n > 0 {
+		failed = append(failed, fmt.Sprintf("%d more differ who are in other files: name these with --merge", n))
+	}
+	return text, slices.Concat(failed, drift.Remarks), nil
 }
 
 // importCSV prints a roster made from a CSV file, or a roster with the people of the file added.
