@@ -45,6 +45,13 @@ func TestDrift(t *testing.T) {
 		{"suspended", func(in *plan.Input) {
 			in.Snapshot.Users[1].Suspended, in.Roster.People[1].Groups = true, named()
 		}, nil, nil},
+		{"under an address that the roster does not name", func(in *plan.Input) {
+			r := row("i1", "bob@example.com", org.StatusAccepted, -10)
+			r.Registered = org.MustParseAddress("robert@home.example")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users[1].Email = r.Registered
+			in.Roster.People[1].Groups = named()
+		}, nil, nil},
 		{"past the last day", func(in *plan.Input) {
 			in.Roster.People[1].Until, in.Roster.People[1].Groups = hours(-100), named()
 		}, nil, nil},

@@ -1,11 +1,13 @@
 package plan_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -131,5 +133,21 @@ users: [owner@example.com]
 	want := []string{"grant ada@example.com missing_access role deployer", "revoke bob@example.com extra_access role deployer as u-bob"}
 	if diff := cmp.Diff(want, inWords(plan.Plan{Changes: plan.Compute(in).Changes})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestMissingAccess: what can be created is listed, and nothing that exists already.
+func TestMissingAccess(t *testing.T) {
+	t.Parallel()
+	in := staff()
+	in.Roster.People[0].Groups, in.Roster.People[0].Roles = named("ops", "twins", "gone"), named("auditor", "writer")
+	err := plan.Compute(in).CheckAccess()
+	lacking, ok := errors.AsType[*plan.UnknownAccessError](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	want := []org.AccessName{{Kind: org.KindGroup, Name: "ops"}, {Kind: org.KindRole, Name: "writer"}}
+	if diff := cmp.Diff(want, lacking.Missing); diff != "" || lacking.Names != 5 {
+		t.Errorf("%d names (-want +got):\n%s", lacking.Names, diff)
 	}
 }

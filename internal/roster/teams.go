@@ -198,7 +198,7 @@ func (d *decoder) mergeAccess() {
 // if nothing manages the kind. It does not change refs, which people share. places is for use
 // inside the function.
 func (d *decoder) mergeTeamRefs(refs []Ref, memberships []Membership, kind org.Kind, places map[string]int) []Ref {
-	owned := false
+	indexed := false
 	for _, m := range memberships {
 		given := d.roster.Teams[d.teamAt[m.Team]].Refs(kind)
 		switch {
@@ -207,8 +207,8 @@ func (d *decoder) mergeTeamRefs(refs []Ref, memberships []Membership, kind org.K
 		case refs == nil && m.Until.IsZero():
 			refs = slices.Clip(given) // most people are in one team, and share its list
 			continue
-		case !owned:
-			owned = true
+		case !indexed:
+			indexed = true
 			refs = append(make([]Ref, 0, len(refs)+len(given)), refs...)
 			clear(places)
 			for i, r := range refs {

@@ -122,6 +122,8 @@ func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string)
 		node, before := entries[[2]int{u.At.Line, u.At.Column}], len(e.edits)
 		if e.flaw = ""; node == nil {
 			e.flaw = "the entry is behind an alias"
+		} else if _, found := made[node]; found {
+			e.flaw = "the entry changes twice"
 		} else if u.Left {
 			e.markLeft(node)
 		} else {
@@ -475,7 +477,9 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 			return false
 		}
 	}
-	if api := valueOf(after, "api_enabled"); u.APIEnabled != nil && (api == nil || api.Value != strconv.FormatBool(*u.APIEnabled)) {
+	switch api, old := valueOf(after, "api_enabled"), valueOf(before, "api_enabled"); {
+	case u.APIEnabled != nil && (api == nil || api.Value != strconv.FormatBool(*u.APIEnabled)),
+		u.APIEnabled == nil && (api == nil) != (old == nil), u.APIEnabled == nil && api != nil && !equalNodes(api, old):
 		return false
 	}
 	for key, value := range pairs(before) {

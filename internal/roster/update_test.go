@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -216,4 +217,37 @@ func FuzzUpdateAccess(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAreUpdated: a change of anything but the access of the updated entries is seen.
+func TestAreUpdated(t *testing.T) {
+	t.Parallel()
+	const before = "defaults: {groups: [all]}\nusers:\n  - {email: ada@example.com, name: Ada, groups: [old]}\n  - {email: bob@example.com, groups: [b]}\n"
+	u := Update{Email: address("ada@example.com"), Add: map[org.Kind][]string{org.KindGroup: {"new"}},
+		Remove: map[org.Kind][]string{org.KindGroup: {"old"}}}
+	for name, tt := range map[string]struct {
+		old, new string
+		want     bool
+	}{
+		"the update":           {"[old]", "[new]", true},
+		"nothing":              {"[old]", "[old]", false},
+		"too much":             {"[old]", "[new, more]", false},
+		"another entry":        {"[old]}\n  - {email: bob@example.com, groups: [b]}", "[new]}\n  - {email: bob@example.com, groups: [c]}", false},
+		"another key":          {"name: Ada, groups: [old]", "name: Eve, groups: [new]", false},
+		"the address":          {"ada@example.com, name: Ada, groups: [old]", "eve@example.com, name: Ada, groups: [new]", false},
+		"a key is lost":        {"name: Ada, groups: [old]", "groups: [new]", false},
+		"something else":       {before, strings.Replace(strings.Replace(before, "[old]", "[new]", 1), "[all]", "[]", 1), false},
+		"an entry is added":    {before, strings.Replace(before, "[old]", "[new]", 1) + "  - cy@example.com\n", false},
+		"API access it lacked": {"groups: [old]", "groups: [new], api_enabled: yes", false},
+	} {
+		root, problem := parseFile("users.yaml", []byte(before))
+		after, second := parseFile("users.yaml", []byte(strings.Replace(before, tt.old, tt.new, 1)))
+		if problem != nil || second != nil {
+			t.Fatal(problem, second)
+		}
+		_, users := findUsers(root)
+		if got := areUpdated(root, after, map[*yaml.Node]Update{users.Content[0]: u}); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
