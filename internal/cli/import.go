@@ -97,8 +97,8 @@ shell would empty it first.`,
 	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r",
 		"with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
 	addBoolFlag(f, &o.byTeam, "by-team", "make a team of each group, with the people who are in it")
-	addBoolFlag(f, &o.access, "access", "with --merge: also update the access of listed people to what they have, and mark people "+
-		"who left")
+	addBoolFlag(f, &o.access, "access", "with --merge: also update the access of listed people to what they have, and mark "+
+		"people who left")
 	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key shows several and no roster "+
 		"names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)
@@ -211,11 +211,11 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	if text, err = roster.Merge(o.merge, text, entries); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellWord(o.merge), len(entries),
-		before-len(entries))
+	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellWord(o.merge),
+		len(entries), before-len(entries))
 	for _, who := range outside {
-		fmt.Fprintf(a.stderr, "- %s\n", report.Clean(fmt.Sprintf("%s is outside the allowed domains: the entry says external: true",
-			who), errorWidth))
+		remark := fmt.Sprintf("%s is outside the allowed domains: the entry says external: true", who)
+		fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
 	}
 	a.reported = true
 	_, err = a.stdout.Write(text)

@@ -136,7 +136,8 @@ func (w *index) addName(cat *catalog, kind org.Kind, name string, places []roste
 	if a == nil {
 		cat.unknown[kind] = true
 		n := unknownAccess(problem, places, "")
-		if !slices.ContainsFunc(w.in.Snapshot.Access, func(a org.Access) bool { return a.Kind == kind && (a.ID == name || a.Is(name)) }) {
+		isNamed := func(a org.Access) bool { return a.Kind == kind && (a.ID == name || a.Is(name)) }
+		if !slices.ContainsFunc(w.in.Snapshot.Access, isNamed) {
 			n.Missing = org.AccessName{Kind: kind, Name: name}
 		}
 		cat.notices = append(cat.notices, n)

@@ -60,7 +60,8 @@ func (d *drift) compareAccess(c *person, cat catalog, u *roster.Update) {
 				continue
 			}
 			if d.isGiven(c, kind, ref.Name) {
-				d.remark("%s does not have the %s %q, which the defaults or a team give them: apply gives it to them", c.Email, kind, ref.Name)
+				d.remark("%s does not have the %s %q, which the defaults or a team give them: apply gives it to them",
+					c.Email, kind, ref.Name)
 				continue
 			}
 			if u.Remove == nil {

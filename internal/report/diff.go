@@ -110,6 +110,7 @@ func teamChanges(t diff.Team, escape escaper) string {
 		words = append(words, "new team")
 	case diff.Removed:
 		words = append(words, "no longer a team")
+	default:
 	}
 	var members []string
 	for _, one := range []struct {
@@ -231,7 +232,8 @@ func fieldText(f diff.Field, kind diff.Kind, escape escaper) string {
 	}
 	switch f.Name {
 	case diff.Description:
-		return textForChange(from, to, "description "+to, "no description (was "+from+")", "description "+to+" instead of "+from)
+		return textForChange(from, to, "description "+to, "no description (was "+from+")",
+			"description "+to+" instead of "+from)
 	case diff.Email:
 		return "invited at this address instead of " + from
 	case diff.Spelling:

@@ -39,8 +39,8 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 	c.reader.TrimLeadingSpace = c.reader.Comma != '\t'
 	entries := c.read()
 	if len(c.problems) == 0 && len(entries) == 0 {
-		c.problems = append(c.problems, Problem{Position{file, 1, 1}, "the file has no people: it needs a line with column names, " +
-			`one of which is "email", and a line for each person`})
+		c.problems = append(c.problems, Problem{Position{file, 1, 1}, "the file has no people: it needs a line with " +
+			`column names, one of which is "email", and a line for each person`})
 	}
 	if len(c.problems) > 0 {
 		return nil, newProblemsError(c.problems)
@@ -111,8 +111,9 @@ func (c *csvReader) read() []Entry {
 			return entries
 		}
 		if extra := len(record) - len(c.columns); extra > 0 {
-			c.problems = append(c.problems, Problem{c.at(len(c.columns)), fmt.Sprintf("the line has %d columns, and the header has %d: "+
-				"put quotes around a value with %q in it", len(record), len(c.columns), string(c.reader.Comma))})
+			c.problems = append(c.problems, Problem{c.at(len(c.columns)), fmt.Sprintf("the line has %d columns, "+
+				"and the header has %d: put quotes around a value with %q in it", len(record), len(c.columns),
+				string(c.reader.Comma))})
 			continue
 		}
 		entries = append(entries, c.readPerson(record))
@@ -146,7 +147,8 @@ func (c *csvReader) readHeader(header []string) bool {
 		switch {
 		case k == nil:
 			valid = false
-			text := fmt.Sprintf("unknown column %s: the columns are %s; remove this one, or rename it", quote(name), joinWords(csvColumns, "and"))
+			text := fmt.Sprintf("unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
+				joinWords(csvColumns, "and"))
 			if near := Nearest(name, csvColumns); near != "" {
 				text = fmt.Sprintf("unknown column %s: did you mean %s?", quote(name), quote(near))
 			}
@@ -204,7 +206,8 @@ func (c *csvReader) readPerson(record []string) Entry {
 			p.Policies = c.readRefs(k, value, i)
 		}
 	}
-	if len(record) < len(c.columns) && p.Email.IsZero() && !slices.ContainsFunc(c.columns[:len(record)], func(k *key) bool { return k.kind == addressKind }) {
+	isAddress := func(k *key) bool { return k.kind == addressKind }
+	if len(record) < len(c.columns) && !slices.ContainsFunc(c.columns[:len(record)], isAddress) {
 		c.problems = append(c.problems, Problem{c.at(0), "the line has no address"})
 	}
 	return e
@@ -226,7 +229,8 @@ func (c *csvReader) readRefs(k *key, value string, field int) []Ref {
 
 func (c *csvReader) checkLength(k *key, length, field int) {
 	if length > k.max {
-		c.problems = append(c.problems, Problem{c.at(field), fmt.Sprintf("%s has %d entries: at most %d are allowed", k, length, k.max)})
+		c.problems = append(c.problems, Problem{c.at(field), fmt.Sprintf("%s has %d entries: at most %d are allowed",
+			k, length, k.max)})
 	}
 }
 

@@ -33,7 +33,7 @@ func foreignProblem(file string, data []byte) *Problem {
 		strings.ContainsAny(first, ",;\t") && csvHeaderRegexp.MatchString(first):
 		return &Problem{at, "this is a CSV file, and a roster is YAML: " + convert}
 	case extension == ".toml", tomlRegexp.MatchString(text):
-		return &Problem{at, "this is a TOML file, and a roster is YAML: 'orgsync init' writes one with the form that it has"}
+		return &Problem{at, "this is a TOML file, and a roster is YAML: 'orgsync init' writes one to start from"}
 	}
 	return nil
 }

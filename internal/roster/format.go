@@ -255,7 +255,10 @@ func normalizeSpacing(data []byte, root *yaml.Node) []byte {
 func markTexts(n *yaml.Node, keep []bool, lines []string) {
 	if n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		indent := indentation([]byte(lines[n.Line-1]))
-		for i := n.Line; i < len(lines) && (strings.TrimSpace(lines[i]) == "" || indentation([]byte(lines[i])) > indent); i++ {
+		for i := n.Line; i < len(lines); i++ {
+			if strings.TrimSpace(lines[i]) != "" && indentation([]byte(lines[i])) <= indent {
+				break
+			}
 			keep[i] = true
 		}
 	}

@@ -81,8 +81,10 @@ func (u Update) entry() Entry {
 		}
 		return list
 	}
-	return Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled, Groups: refs(org.KindGroup), Roles: refs(org.KindRole),
-		Policies: refs(org.KindPolicy)}}
+	return Entry{Person: Person{
+		Email: u.Email, APIEnabled: u.APIEnabled, Groups: refs(org.KindGroup), Roles: refs(org.KindRole),
+		Policies: refs(org.KindPolicy),
+	}}
 }
 
 // edit replaces the bytes from begin to end.
@@ -472,7 +474,8 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 	isManaged := map[string]bool{"api_enabled": true}
 	for kind, key := range listKeys {
 		isManaged[key] = true
-		want := slices.DeleteFunc(names(valueOf(before, key)), func(s string) bool { return slices.Contains(u.Remove[kind], s) })
+		isRemoved := func(name string) bool { return slices.Contains(u.Remove[kind], name) }
+		want := slices.DeleteFunc(names(valueOf(before, key)), isRemoved)
 		if !slices.Equal(append(want, u.Add[kind]...), names(valueOf(after, key))) {
 			return false
 		}

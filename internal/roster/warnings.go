@@ -68,8 +68,8 @@ func (r *Roster) teamWarnings(now time.Time) []Problem {
 					p.Email, quote(m.Team), r.Settings.ExtraAccess, ExtraAccessRevoke)})
 			}
 			if isOver(m.Until, now) && !p.Ended(now) {
-				list = append(list, Problem{m.At, fmt.Sprintf("the last day of %s in the team %s was %s: the team gives them no access",
-					p.Email, quote(m.Team), m.Until.Format(time.DateOnly))})
+				list = append(list, Problem{m.At, fmt.Sprintf("the last day of %s in the team %s was %s: the team gives "+
+					"them no access", p.Email, quote(m.Team), m.Until.Format(time.DateOnly))})
 			}
 		}
 	}
