@@ -80,7 +80,7 @@ var stepHints = map[step]string{
 	stepReadKey: "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that you may read and that holds " +
 		"only the key",
 	stepReadRoster: "--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync " +
-		"import' makes a first roster from the organization",
+		"init' writes a first roster, and 'orgsync import' makes one from the organization",
 	stepReadGit: "run orgsync inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show " +
 		"REF:PATH' must show the file",
 	stepFindPerson: "'orgsync status' without an address lists everybody in the roster",

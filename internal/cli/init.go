@@ -84,7 +84,8 @@ func (a *app) init(file, service string) error {
 	}
 	for i, w := range written {
 		if i > 0 { // the folders of a CI file are always the same
-			if err := os.MkdirAll(filepath.Dir(w.file), 0o755); err != nil {
+			err := os.MkdirAll(filepath.Dir(w.file), 0o755) //nolint:gosec // as git makes them: they hold no secret
+			if err != nil {
 				return withStep(stepInit, err)
 			}
 		}
@@ -114,7 +115,8 @@ Next:
 
 // createFile writes a file that does not exist yet.
 func createFile(file string, text []byte) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	f, err := os.OpenFile(file, flags, 0o644) //nolint:gosec // as editors make them: the text is the same for everybody
 	if errors.Is(err, fs.ErrExist) {
 		return errors.New("the file exists already")
 	}

@@ -165,11 +165,9 @@ func sortList(lines [][]byte, list *yaml.Node) {
 		block = nil
 	}
 	for i, n := range list.Content {
-		end := len(lines)
+		end := lastLine(lines, starts[i]) + 1
 		if i+1 < len(starts) {
 			end = starts[i+1]
-		} else {
-			end = lastLine(lines, starts[i]) + 1
 		}
 		last := end // of what belongs to the entry
 		for last > starts[i]+1 && isBoundary(lines[last-1]) {
