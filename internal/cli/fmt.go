@@ -34,7 +34,8 @@ func (a *app) fmtCommand() *cobra.Command {
 		Long: `Sorts the people of each list by address, removes white space that means nothing,
 and prints the names of the files that it changed. Blank lines and comments on a line
 of their own divide a list into blocks: people stay in their block, and comments stay
-where they are. Lists on one line stay as they are. No key is needed.
+where they are. Lists on one line stay as they are. Without arguments it formats
+users.yaml, or the files named by --roster. No key is needed.
 
 With --check it changes nothing, prints the names of the files that it would change,
 and exits with 6 if there are any.`,
@@ -43,19 +44,22 @@ and exits with 6 if there are any.`,
   orgsync fmt teams/
   orgsync fmt --check`,
 		ValidArgsFunction: completeFiles(math.MaxInt, rosterFiles...),
+		Args:              argumentsOrRosterFlag,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				args = []string{defaultRoster}
+			if len(args) > 0 {
+				a.rosters = args
 			}
-			return a.formatRosters(cmd.Context(), args, check)
+			return a.formatRosters(cmd.Context(), check)
 		},
 	}
+	a.addRosterFlag(cmd)
 	addBoolFlag(cmd.Flags(), &check, "check", "change nothing, and exit with 6 if a file would change")
 	return cmd
 }
 
 // formatRosters formats the files of a roster, or with check says which it would change.
-func (a *app) formatRosters(ctx context.Context, paths []string, check bool) error {
+func (a *app) formatRosters(ctx context.Context, check bool) error {
+	paths := a.rosters
 	files, err := interruptible(ctx, "find roster files", func() ([]string, error) { return roster.Files(paths) })
 	if err != nil {
 		return withStep(stepFormat, err)
