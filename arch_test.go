@@ -46,10 +46,15 @@ var rooms = []room{
 	{
 		dir: "internal/cli",
 		project: []string{
-			"internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
+			"deploy", "internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
 			"internal/report", "internal/roster", "internal/sandbox", "internal/state", "internal/state/backend", "internal/vultr",
 		},
 		modules: []string{"github.com/google/renameio/v2", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/cupwriter", "github.com/vbauerster/mpb/v8", "golang.org/x/term"},
+	},
+	{
+		// The samples, so that 'orgsync init' can write them.
+		dir: "deploy",
+		std: []string{"embed"},
 	},
 	{
 		dir:     "internal/org",
@@ -112,7 +117,7 @@ var rooms = []room{
 	{
 		// Pure, as plan is.
 		dir:     "internal/diff",
-		std:     []string{"cmp", "slices", "strconv", "time"},
+		std:     []string{"cmp", "maps", "slices", "strconv", "time"},
 		project: []string{"internal/org", "internal/roster"},
 	},
 	{

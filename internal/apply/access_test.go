@@ -24,6 +24,11 @@ func refs(names ...string) []roster.Ref {
 	return refs
 }
 
+// nameGroups adds a team without members that names groups, so that they may be revoked.
+func (c *company) nameGroups(names ...string) {
+	c.roster.Teams = []roster.Team{{Name: "others", Groups: refs(names...)}}
+}
+
 // give makes everybody in the roster a member of everyone, a deployer with the billing policy, and lets them use the API.
 func (c *company) give() {
 	yes := true
@@ -165,6 +170,7 @@ func TestAccessUnderFaults(t *testing.T) {
 					c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, many(10)...)
 					c.give()
 					c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+					c.nameGroups("platform")
 					var users []string
 					for _, p := range c.roster.People {
 						_, err := c.AddUser(sandbox.User{Email: p.Email.String(), Groups: []string{"platform"}})
@@ -212,6 +218,7 @@ func TestNothingIsTakenBeforeItIsReplaced(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCompany(t, sandbox.Options{}, many(2)...)
 				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("platform")
 				for i := range c.roster.People {
 					c.roster.People[i].Groups = refs("everyone")
 					_, err := c.AddUser(sandbox.User{Email: c.roster.People[i].Email.String(), Groups: []string{"platform"}})

@@ -175,6 +175,7 @@ func TestFaultA11ErrorBesideAnEdit(t *testing.T) {
 		plan.Update:    func(c *company) { c.roster.People[0].APIEnabled = new(true) },
 		plan.Revoke: func(c *company) {
 			c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			c.nameGroups("everyone")
 			_, err := c.AddUser(sandbox.User{Email: bob, Groups: []string{"everyone"}})
 			must(c.t, err)
 			c.list(bob)

@@ -206,6 +206,7 @@ func TestFaultB1TooMuchIsTakenAway(t *testing.T) {
 				people := many(test.revokes + test.api)
 				c := newFault(t, sandbox.Options{}, append(people, ada)...)
 				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("everyone")
 				c.roster.Settings.MaxRevokes, c.roster.Settings.MaxRemovals = test.limit, 0
 				for i, who := range people {
 					u := sandbox.User{Email: who, Groups: []string{"everyone"}, APIEnabled: true}
@@ -258,6 +259,7 @@ func TestFaultB2AGroupIsRenamedOrDeleted(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				c := newFault(t, sandbox.Options{}, ada, bob, zoe)
 				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("everyone")
 				for i := range 2 {
 					c.roster.People[i].Groups = refs("platform")
 				}

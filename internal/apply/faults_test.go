@@ -247,6 +247,7 @@ func TestFaultA1AnotherAddressGetsNothing(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				c := newFault(t, sandbox.Options{}, ada, bob)
 				c.roster.Settings.Unlisted, c.roster.Settings.ExtraAccess = roster.UnlistedRemove, roster.ExtraAccessRevoke
+				c.nameGroups("everyone")
 				c.giveFirst("platform")
 				c.join(bob)
 				var before []string

@@ -112,6 +112,7 @@ func TestHistoryNotRemovedReportedAsDone(t *testing.T) {
 			if extra {
 				c.roster.People[0].Groups = refs("everyone")
 				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("platform")
 			} else {
 				_, err = c.AddUser(sandbox.User{Email: "bob@example.com"})
 				must(t, err)

@@ -154,7 +154,7 @@ func (a *app) confirmPlan(ctx context.Context, p plan.Plan) error {
 // printResult prints the result of applying p and returns the error that the run ends with.
 func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) error {
 	runErr := a.resultError(result)
-	run := report.Run{Command: "apply", Files: r.Files, People: len(r.People)}
+	run := newRun("apply", r)
 	if code := exitCode(runErr); code != exitDone && code != exitChanges {
 		run.Failure = &report.Failure{Code: code, Err: runErr}
 	}

@@ -475,6 +475,86 @@ func TestPipelines(t *testing.T) {
 	})
 }
 
+// TestDriftWorkflow: the job with the key can write nothing, and the job that can write runs nothing
+// that was built. The second one opens one pull request if the roster changes, and none otherwise.
+func TestDriftWorkflow(t *testing.T) {
+	t.Parallel()
+	doc := sampleYAML(t, deploy+"github-drift.yml")
+	jobs, _ := at(doc, "jobs").(map[string]any)
+	scripts := map[string][]string{}
+	for name, job := range jobs {
+		permissions, _ := at(job, "permissions").(map[string]any)
+		steps, _ := at(job, "steps").([]any)
+		for _, step := range steps {
+			uses, _ := at(step, "uses").(string)
+			script, _ := at(step, "run").(string)
+			scripts[name] = append(scripts[name], script)
+			switch {
+			case uses != "" && !pinned.MatchString(uses):
+				t.Errorf("%s is not pinned to a commit", uses)
+			case strings.Contains(script, "${{"):
+				t.Errorf("an expression is part of a script: %s", script)
+			case mayWrite(permissions) && (strings.Contains(script, "orgsync import") || at(step, "env", "VULTR_API_KEY") != nil):
+				t.Errorf("%s may write, and has the key or runs the program", name)
+			}
+		}
+	}
+	if diff := cmp.Diff(map[string]any{"contents": "read"}, at(doc, "permissions")); diff != "" || at(doc, "jobs", "compare", "permissions") != nil {
+		t.Errorf("permissions (-want +got):\n%s", diff)
+	}
+	bash, err := exec.LookPath("bash")
+	if _, noGit := exec.LookPath("git"); err != nil || noGit != nil || runtime.GOOS == "windows" {
+		t.Skip("there is no bash or no git here")
+	}
+	propose := scripts["propose"][len(scripts["propose"])-1]
+	dir := t.TempDir()
+	do := func(commands string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), bash, "-euo", "pipefail", "-c", commands)
+		cmd.Dir = filepath.Join(dir, "work")
+		cmd.Env = append(cmd.Environ(), "HOME="+dir, "GIT_CONFIG_NOSYSTEM=1", "RUNNER_TEMP="+dir, "GH_TOKEN=x",
+			"PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", commands, err, out)
+		}
+		return string(out)
+	}
+	for name, text := range map[string]string{
+		"gh":                 "#!/bin/sh\necho \"$@\" >>\"$RUNNER_TEMP/gh.log\"\nif [ \"$2\" = list ]; then cat \"$RUNNER_TEMP/open\"; fi\n",
+		"open":               "0\n",
+		"result/users.yaml":  "old\n",
+		"result/remarks.txt": "People added to users.yaml: 0.\n",
+		"work/users.yaml":    "old\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(`git init -q -b main . && git -c user.name=x -c user.email=x@example.com add users.yaml &&
+		git -c user.name=x -c user.email=x@example.com commit -q -m old && git init -q --bare ../origin && git remote add origin ../origin`)
+	do(propose)
+	if _, err := os.Stat(filepath.Join(dir, "gh.log")); err == nil {
+		t.Error("something is proposed though nothing changed")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "result", "users.yaml"), []byte("new\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do(propose)
+	if err := os.WriteFile(filepath.Join(dir, "open"), []byte("1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do("git switch -q main && " + propose)
+	log := sample(t, filepath.Join(dir, "gh.log"))
+	if strings.Count(log, "pr create") != 1 || strings.Count(log, "pr edit orgsync-drift") != 1 {
+		t.Errorf("gh was called with\n%s", log)
+	}
+	if got := do("git --git-dir ../origin show orgsync-drift:users.yaml"); got != "new\n" {
+		t.Errorf("the branch has %q", got)
+	}
+}
+
 // checkTip runs what a job of GitLab's does before orgsync in a clone of an old commit, as a job
 // that is retried has it, and wants the roster to be the newest.
 func checkTip(t *testing.T, script []string) {

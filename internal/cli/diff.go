@@ -49,8 +49,8 @@ func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
 	if a.output != "json" {
 		return a.writeDocument(a.stdout, report.DiffDocument(d))
 	}
-	run := report.Run{Command: "diff", Files: newer.Files, People: len(newer.People)}
-	return report.DiffJSON(a.stdout, report.Diff{Run: run, OldFiles: older.Files, OldPeople: len(older.People)}, d)
+	return report.DiffJSON(a.stdout, report.Diff{Run: newRun("diff", newer), OldFiles: older.Files,
+		OldPeople: len(older.People), OldTeams: len(older.Teams)}, d)
 }
 
 // loadRosterFrom reads a roster from a file, a folder or git.

@@ -132,7 +132,7 @@ func exitCode(err error) int {
 		return exitUnfinished
 	case is[changesError](err):
 		return exitChanges
-	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err):
+	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err), is[*unformattedError](err):
 		return exitInvalid
 	case is[*state.LockedError](err), isTakenOver(err):
 		return exitLocked

@@ -55,6 +55,9 @@ const (
 	stepAdvance
 	stepListen
 	stepCompare
+	stepInit
+	stepReadCSV
+	stepFormat
 )
 
 // stepError is an error with the step that it happened in.
@@ -78,7 +81,7 @@ var stepHints = map[step]string{
 	stepReadKey: "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that you may read and that holds " +
 		"only the key",
 	stepReadRoster: "--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync " +
-		"import' makes a first roster from the organization",
+		"init' writes a first roster, and 'orgsync import' makes one from the organization",
 	stepReadGit: "run orgsync inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show " +
 		"REF:PATH' must show the file",
 	stepFindPerson: "'orgsync status' without an address lists everybody in the roster",
@@ -89,7 +92,11 @@ var stepHints = map[step]string{
 	stepSandboxAction: "'orgsync sandbox show' lists the users and the invitations",
 	stepAdvance:       "'orgsync sandbox reset' starts over",
 	stepCompare:       "OLD and NEW must be files, folders of *.yaml and *.yml files, or git:REF:PATH",
-	stepListen:        "--listen (ORGSYNC_LISTEN) must be HOST:PORT on this machine; port 0 picks a free port",
+	stepInit:          "orgsync init never replaces a file; name another one, or remove it first",
+	stepFormat:        "ROSTER must be files that you may write to, or folders of *.yaml and *.yml files",
+	stepReadCSV: "--csv needs a CSV file with a header line, such as email,name,groups, or a plain list of " +
+		"addresses",
+	stepListen: "--listen (ORGSYNC_LISTEN) must be HOST:PORT on this machine; port 0 picks a free port",
 }
 
 var (
@@ -105,9 +112,13 @@ func (a *app) printErrorAndHint(err error) {
 		if !a.reported {
 			_ = report.WriteText(a.stderr, report.ProblemsDocument(invalid.Problems), 0, false)
 		}
-		line = fmt.Sprintf("the roster has %d problems", len(invalid.Problems))
+		what := "roster"
+		if isCSVProblem(err) {
+			what = "CSV file"
+		}
+		line = fmt.Sprintf("the %s has %d problems", what, len(invalid.Problems))
 		if len(invalid.Problems) == 1 {
-			line = "the roster has 1 problem"
+			line = fmt.Sprintf("the %s has 1 problem", what)
 		}
 	}
 	a.printMessage("orgsync: " + line)
@@ -156,6 +167,9 @@ func (a *app) hint(err error) string {
 		}
 		return "use a key of the roster's organization, or fix the `organization` line of the roster"
 	}
+	if isCSVProblem(err) {
+		return stepHints[stepReadCSV]
+	}
 	if is[*roster.ProblemsError](err) && !a.reported {
 		return "nothing was sent; fix the roster and run again ('orgsync validate' checks everything that can be checked " +
 			"without a key)"
@@ -166,8 +180,15 @@ func (a *app) hint(err error) string {
 	if is[*plan.NeedsError](err) {
 		return "give the key's user the permission iam.user.*, or remove this from the roster"
 	}
-	if is[*plan.UnknownAccessError](err) {
-		return "create what is missing in Vultr's console, or correct the names in the roster; apply does everything else"
+	if lacking, ok := errors.AsType[*plan.UnknownAccessError](err); ok {
+		create := "create what is missing in Vultr's console"
+		if lists := missingLists(lacking.Missing); len(lists) > 0 {
+			create = "in Vultr's console, " + strings.Join(lists, "; ")
+		}
+		return create + "; or correct the names in the roster; apply does everything else"
+	}
+	if is[*unformattedError](err) {
+		return "run 'orgsync fmt' to format them"
 	}
 	if locked, ok := errors.AsType[*state.LockedError](err); ok && locked.ID != "" {
 		return "wait until the other run has ended, or allow more time with --lock-timeout; a lock whose run has died can be " +
@@ -231,6 +252,35 @@ func (a *app) hint(err error) string {
 		return stepHints[tried.step]
 	}
 	return ""
+}
+
+// isCSVProblem reports whether err is about the file of --csv.
+func isCSVProblem(err error) bool {
+	tried, ok := errors.AsType[*stepError](err)
+	return ok && tried.step == stepReadCSV
+}
+
+// missingLists returns what to create, as in `create these 2 groups: "everyone", "platform"`.
+func missingLists(missing []org.AccessName) []string {
+	names := map[org.Kind][]string{}
+	for _, m := range missing {
+		names[m.Kind] = append(names[m.Kind], fmt.Sprintf("%q", m.Name))
+	}
+	var lists []string
+	for _, kind := range org.Kinds {
+		plural := string(kind) + "s"
+		if kind == org.KindPolicy {
+			plural = "policies"
+		}
+		switch list := names[kind]; len(list) {
+		case 0:
+		case 1:
+			lists = append(lists, fmt.Sprintf("create the %s %s", kind, list[0]))
+		default:
+			lists = append(lists, fmt.Sprintf("create these %d %s: %s", len(list), plural, strings.Join(list, ", ")))
+		}
+	}
+	return lists
 }
 
 // isOnlyHeld reports whether an apply made all its changes and is unfinished only because people

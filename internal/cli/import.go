@@ -23,6 +23,12 @@ type importOptions struct {
 	// file is part of, when it has more files.
 	merge  string
 	roster []string
+	// csv is the file to read people from; "" reads the organization.
+	csv string
+	// access updates the access of people whom the merge file lists.
+	access bool
+	// byTeam makes a team of each group.
+	byTeam bool
 	// pin names the organization when no roster does.
 	pin string
 }
@@ -40,12 +46,26 @@ sent.
 All groups, roles and policies are read, with a list of members for each: in an
 organization that has many, this needs many requests.
 
+With --by-team each group becomes a team, and its members are listed there.
+
+With --csv it reads people from a CSV file instead, such as an export of a
+spreadsheet, with a header line: email and, where there are such columns, name,
+groups, roles, policies, api_enabled, aliases, until and note. Columns are separated
+by commas, semicolons or tabs, and the items of a list by semicolons. A plain list of
+addresses works too.
+
 With --merge it prints FILE with the missing people added at the end of its users;
-every other byte stays the same. Do not redirect the output into FILE itself: the
+every other byte stays the same. With --access it also updates the access of people
+in FILE to what they have in the organization, where the roster manages it, and puts
+a comment above people who left. A scheduled job can open a pull request with that
+(deploy/github-drift.yml). Do not redirect the output into FILE itself: the
 shell would empty it first.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
+  orgsync import --csv people.csv > users.yaml
+  orgsync import --by-team > users.yaml
   orgsync import --merge users.yaml > new.yaml
+  orgsync import --merge users.yaml --access > new.yaml
   orgsync import --merge teams/new.yaml --roster teams/ > new.yaml`,
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,14 +75,30 @@ shell would empty it first.`,
 				return &usageError{cmd.CommandPath(), errors.New("--roster names the roster that the file of --merge is part " +
 					"of, but there is no --merge")}
 			}
+			if o.byTeam && o.merge != "" {
+				return &usageError{cmd.CommandPath(), errors.New("--by-team makes a new roster, and --merge adds people to one: " +
+					"use one of them")}
+			}
+			if o.access && (o.merge == "" || o.csv != "") {
+				return &usageError{cmd.CommandPath(), errors.New("--access updates the file of --merge from the organization: " +
+					"use it with --merge, and without --csv")}
+			}
+			if o.csv != "" {
+				return a.importCSV(cmd.Context(), o)
+			}
 			return a.importRoster(cmd.Context(), o)
 		},
 	}
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
+	f.StringVar(&o.csv, "csv", "", "read people from this CSV `file` instead of the organization; no key is needed")
+	_ = cmd.MarkFlagFilename("csv", "csv", "tsv", "txt")
 	f.StringVar(&o.merge, "merge", "", "roster `file` to add people to")
 	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r",
 		"with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
+	addBoolFlag(f, &o.byTeam, "by-team", "make a team of each group, with the people who are in it")
+	addBoolFlag(f, &o.access, "access", "with --merge: also update the access of listed people to what they have, and mark "+
+		"people who left")
 	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key shows several and no roster "+
 		"names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)
@@ -88,23 +124,98 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		return err
 	}
 	defer stop()
-	draft, err := session.Draft(ctx)
+	draft, drift, err := session.Draft(ctx)
 	if err != nil {
 		return err
 	}
 	switch {
 	case o.merge != "":
+		var remarks []string
+		if o.access { // first: the positions are those of the file as it is
+			if text, remarks, err = a.updateAccess(o.merge, text, drift); err != nil {
+				return err
+			}
+		}
 		if text, err = roster.Merge(o.merge, text, draft.Entries); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellWord(o.merge), len(draft.Entries))
+		draft.Comments = append(draft.Comments, remarks...)
 		for _, remark := range draft.Comments { // they do not belong in somebody's existing file
 			fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
 		}
 	case len(draft.Entries) == 0:
 		return errNobodyToList
 	default:
+		draft.ByTeam = o.byTeam
 		text = draft.YAML()
+	}
+	a.reported = true
+	_, err = a.stdout.Write(text)
+	return err
+}
+
+// updateAccess returns text, that of the --merge file, with what its people have in the
+// organization, and remarks about the rest.
+func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]byte, []string, error) {
+	var updates []roster.Update
+	left := 0
+	for _, u := range drift.Updates {
+		if filepath.Clean(u.At.File) != filepath.Clean(file) {
+			continue
+		}
+		updates = append(updates, u)
+		if u.Left {
+			left++
+		}
+	}
+	text, failed, err := roster.UpdateAccess(file, text, updates)
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(a.stderr, "People whose access differs: %d. People who left: %d.\n", len(updates)-left, left)
+	if n := len(drift.Updates) - len(updates); n > 0 {
+		failed = append(failed, fmt.Sprintf("%d more differ who are in other files: name these with --merge", n))
+	}
+	return text, slices.Concat(failed, drift.Remarks), nil
+}
+
+// importCSV prints a roster made from a CSV file, or a roster with the people of the file added.
+func (a *app) importCSV(ctx context.Context, o importOptions) error {
+	data, err := interruptible(ctx, "read "+o.csv, func() ([]byte, error) { return os.ReadFile(o.csv) })
+	if err != nil {
+		return withStep(stepReadCSV, fmt.Errorf("--csv: %w", err))
+	}
+	entries, err := roster.ParseCSV(o.csv, data)
+	if err != nil {
+		return withStep(stepReadCSV, err)
+	}
+	r, text, err := a.loadExisting(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.merge == "" {
+		draft := roster.Draft{
+			Organization: org.Organization{Name: o.pin}, File: o.csv, Entries: entries, ByTeam: o.byTeam,
+		}
+		a.reported = true
+		_, err = a.stdout.Write(draft.YAML())
+		return err
+	}
+	listed := func(e roster.Entry) bool {
+		return slices.ContainsFunc(e.Addresses(), func(who org.Address) bool { return r.Find(who) != nil })
+	}
+	before := len(entries)
+	entries = slices.DeleteFunc(entries, listed)
+	outside := roster.Outside(entries, r.Settings.AllowedDomains)
+	if text, err = roster.Merge(o.merge, text, entries); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellWord(o.merge),
+		len(entries), before-len(entries))
+	for _, who := range outside {
+		remark := fmt.Sprintf("%s is outside the allowed domains: the entry says external: true", who)
+		fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
 	}
 	a.reported = true
 	_, err = a.stdout.Write(text)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -52,6 +53,24 @@ func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) er
 		}
 	}
 	return nil
+}
+
+// newRun returns what a report says about a command that worked with r.
+func newRun(command string, r *roster.Roster) report.Run {
+	run := report.Run{Command: command, Files: r.Files, People: len(r.People), Teams: len(r.Teams)}
+	if run.Teams == 0 {
+		return run
+	}
+	run.TeamsOf = make(map[string][]string, len(r.People))
+	for i := range r.People {
+		p := &r.People[i]
+		for _, m := range p.Teams {
+			if key := p.Email.Key(); !slices.Contains(run.TeamsOf[key], m.Team) {
+				run.TeamsOf[key] = append(run.TeamsOf[key], m.Team)
+			}
+		}
+	}
+	return run
 }
 
 // errNotInRoster returns the error that the roster has no person with the address who, with a

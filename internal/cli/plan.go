@@ -82,7 +82,7 @@ func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
 	if a.output != "json" {
 		return a.writeDocument(a.stdout, report.PlanDocument(p))
 	}
-	run := report.Run{Command: "plan", Files: r.Files, People: len(r.People)}
+	run := newRun("plan", r)
 	if failure != nil {
 		run.Failure = &report.Failure{Code: exitCode(failure), Err: failure}
 	}

@@ -45,7 +45,7 @@ func savePlan(file string, p plan.Plan) error {
 		err = checkMayBePlan(file)
 	}
 	if err == nil {
-		err = replaceFile(file, data)
+		err = replaceFile(file, data, 0o600)
 	}
 	if err != nil {
 		return withStep(stepSavePlan, fmt.Errorf("save the plan in %s: %w", file, err))
@@ -75,9 +75,9 @@ func checkMayBePlan(file string) error {
 	return err
 }
 
-// replaceFile replaces file by a new one of mode 0600, owned by this user whatever the old one was.
+// replaceFile replaces file by a new one with these permissions, owned by this user whatever the old one was.
 // renameio's maybe.WriteFile would keep the old mode.
-func replaceFile(file string, data []byte) error {
+func replaceFile(file string, data []byte, permissions fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"*")
 	if err != nil {
 		return err
@@ -87,6 +87,9 @@ func replaceFile(file string, data []byte) error {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Chmod(f.Name(), permissions)
+	}
 	if err == nil {
 		err = os.Rename(f.Name(), file)
 	}

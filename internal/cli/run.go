@@ -125,8 +125,8 @@ ENVIRONMENT
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ",
 		fmt.Sprintf(".FlagUsagesWrapped %d ", a.windowWidth(a.stdout))))
 	root.SetFlagErrorFunc(suggestFlag)
-	root.AddCommand(a.validateCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(),
-		a.importCommand(), a.historyCommand(), a.stateCommand(), a.doctorCommand(), a.sandboxCommand(),
+	root.AddCommand(a.initCommand(), a.validateCommand(), a.fmtCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(),
+		a.statusCommand(), a.importCommand(), a.historyCommand(), a.stateCommand(), a.doctorCommand(), a.sandboxCommand(),
 		a.schemaCommand(), a.versionCommand())
 	addHelpCommand(root)
 	disableFileCompletion(root)

@@ -101,7 +101,7 @@ func (a *app) addOutputFlag(cmd *cobra.Command, more ...string) {
 }
 
 func (a *app) addRosterFlag(cmd *cobra.Command) {
-	a.rosters = []string{"users.yaml"}
+	a.rosters = []string{defaultRoster}
 	cmd.Flags().VarP(newSliceFlag(&a.rosters, "path", parsePath), "roster", "r",
 		"roster file, or folder of *.yaml and *.yml files, including subfolders; repeatable, all files are merged")
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)

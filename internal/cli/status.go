@@ -34,6 +34,7 @@ type statusOptions struct {
 	addresses []org.Address
 	watch     bool
 	stale     time.Duration // 0 to show everybody
+	by        string        // "person" or "team"
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -51,6 +52,9 @@ no lock.
 With addresses (or aliases) in the roster it prints everything known about these
 people, and reads their invitation by its id to make sure.
 
+With --by team the table shows people by team, and people who are in several teams
+in each of them.
+
 With -o html it makes the same as a web page of one file, to read or to print, with
 a timeline of when invitations expire; with -o markdown for an issue or a job
 summary.`,
@@ -58,6 +62,7 @@ summary.`,
 		Example: `  orgsync status
   orgsync status ada@example.com
   orgsync status --stale 14d
+  orgsync status --by team
   orgsync status --watch --timeout 2h
   orgsync status --output html > status.html
   orgsync status --output markdown >> "$GITHUB_STEP_SUMMARY"`,
@@ -89,6 +94,10 @@ summary.`,
 		"--timeout has passed")
 	f.Var(ageFlag(&o.stale), "stale", "only people whose invitation has been unanswered for longer than this, as in "+
 		"14d or 36h")
+	o.by = "person"
+	f.Var(choiceFlag(&o.by, "order", "person", "team"), "by", "`order` of the table: person or team; by team, people are "+
+		"shown in each of their teams")
+	completeValues(cmd, "by", []string{"person", "team"})
 	return cmd
 }
 
@@ -150,7 +159,11 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		return report.Status{}, err
 	}
 	p := decision.Plan
-	s := report.Status{Organization: p.Organization, Now: p.Now, Stale: o.stale, Detailed: len(o.addresses) > 0}
+	s := report.Status{Organization: p.Organization, Now: p.Now, Stale: o.stale, Detailed: len(o.addresses) > 0,
+		ByTeam: o.by == "team"}
+	for _, t := range r.Teams {
+		s.Teams = append(s.Teams, t.Name)
+	}
 	selected := map[string]bool{"": true} // by key; notices without a person are about the whole organization
 	for _, standing := range standings {
 		switch {

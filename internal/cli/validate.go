@@ -28,13 +28,7 @@ of a pull request, and prints nothing for a roster without any.`,
   orgsync validate teams/ contractors.yaml
   orgsync validate --output github`,
 		ValidArgsFunction: completeFiles(math.MaxInt, rosterFiles...),
-		// The environment is not read yet: arguments override it, as the flag does.
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 && cmd.Flags().Changed("roster") {
-				return errors.New("name the roster either by arguments or by --roster, not both")
-			}
-			return nil
-		},
+		Args:              argumentsOrRosterFlag,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				a.rosters = args
@@ -47,6 +41,15 @@ of a pull request, and prints nothing for a roster without any.`,
 	return cmd
 }
 
+// argumentsOrRosterFlag refuses a roster that is named in both ways. The environment is not read yet:
+// arguments override it, as the flag does.
+func argumentsOrRosterFlag(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && cmd.Flags().Changed("roster") {
+		return errors.New("name the roster either by arguments or by --roster, not both")
+	}
+	return nil
+}
+
 func (a *app) validate(ctx context.Context) error {
 	r, err := readRoster(ctx, a.rosters...)
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok && a.output == "text" {
@@ -56,7 +59,7 @@ func (a *app) validate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := report.Run{Command: "validate", Files: r.Files, People: len(r.People)}
+	run := newRun("validate", r)
 	a.reported = true
 	warnings := r.Warnings(time.Now())
 	if a.output == "json" {

@@ -4,6 +4,7 @@ package diff
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -58,6 +59,7 @@ const (
 	Groups     FieldName = "groups"
 	Roles      FieldName = "roles"
 	Policies   FieldName = "policies"
+	Teams      FieldName = "teams"
 	Aliases    FieldName = "aliases"
 	From       FieldName = "from"
 	Until      FieldName = "until"
@@ -66,9 +68,13 @@ const (
 	Note       FieldName = "note"
 )
 
+// Description is a field of a team, beside its groups, roles and policies.
+const Description FieldName = "description"
+
 // The fields of the settings.
 const (
 	Organization   FieldName = "organization"
+	State          FieldName = "state"
 	AllowedDomains FieldName = "allowed_domains"
 	MaxInvites     FieldName = "max_invites"
 	MaxRemovals    FieldName = "max_removals"
@@ -84,6 +90,9 @@ const (
 // Field is one difference. Values are in the form that a roster uses.
 type Field struct {
 	Name FieldName
+	// Team is the team whose membership the field is about, for Until and Note; "" for a field of
+	// the person.
+	Team string
 	// From and To are the old and the new value of a field with one value; "" if there is none.
 	From, To string
 	// Removed and Added are the items that a list loses and gains.
@@ -102,6 +111,8 @@ type Difference struct {
 	Settings []Field
 	// People are sorted by kind, then by canonical address.
 	People []Person
+	// Teams are sorted by name.
+	Teams []Team
 	// Unchanged is the number of people who do not differ.
 	Unchanged int
 	// Unlisted is the policy of the new roster for unlisted people, such as those that were
@@ -110,6 +121,20 @@ type Difference struct {
 	// Warnings are about the new roster. Compare leaves them empty, because they depend on the
 	// day.
 	Warnings []roster.Problem
+}
+
+// Team is a team that differs between the rosters: whose members, access or description do.
+type Team struct {
+	// Kind is Added, Removed or Changed.
+	Kind Kind
+	Name string
+	// Source is the file:line of the team in the new roster; for Removed in the old one.
+	Source string
+	// Joined and Left are people, by the addresses of the new roster and of the old one, sorted.
+	// They do not hold people who are in the team in both rosters under different addresses.
+	Joined, Left []org.Address
+	// Fields are Description and the access that the team gives.
+	Fields []Field
 }
 
 // Count returns the number of people of kind k.
@@ -168,6 +193,7 @@ func Compare(before, after *roster.Roster) Difference {
 			})
 		}
 	}
+	d.Teams = compareTeams(before, after, matches)
 	slices.SortStableFunc(d.People, func(a, b Person) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)),
@@ -263,6 +289,9 @@ func compareFields(before, after *roster.Person) []Field {
 	add(compareAccess(Groups, before.Groups, after.Groups))
 	add(compareAccess(Roles, before.Roles, after.Roles))
 	add(compareAccess(Policies, before.Policies, after.Policies))
+	for _, f := range compareMemberships(before.Teams, after.Teams) {
+		add(f)
+	}
 	aliases := Field{Name: Aliases}
 	aliases.Removed, aliases.Added = addressDifference(before.Aliases, after.Aliases)
 	add(aliases)
@@ -272,11 +301,121 @@ func compareFields(before, after *roster.Person) []Field {
 		}
 	}
 	add(Field{Name: From, From: formatDate(before.From), To: formatDate(after.From)})
-	add(Field{Name: Until, From: formatDate(before.Until), To: formatDate(after.Until)})
+	add(Field{Name: Until, From: formatLastDay(before), To: formatLastDay(after)})
 	add(Field{Name: External, From: formatTrue(before.External), To: formatTrue(after.External)})
 	add(Field{Name: Name, From: before.Name, To: after.Name})
 	add(Field{Name: Note, From: before.Note, To: after.Note})
 	return list
+}
+
+// compareMemberships returns the differences between the teams of one person: those left and
+// joined, and what differs in a membership.
+func compareMemberships(before, after []roster.Membership) []Field {
+	find := func(list []roster.Membership, team string) roster.Membership {
+		if i := slices.IndexFunc(list, func(m roster.Membership) bool { return m.Team == team }); i >= 0 {
+			return list[i]
+		}
+		return roster.Membership{}
+	}
+	fields := []Field{{Name: Teams}}
+	fields[0].Removed, fields[0].Added = difference(teamNames(before), teamNames(after))
+	for _, team := range teamNames(after) {
+		from, to := find(before, team), find(after, team)
+		fields = append(fields,
+			Field{Name: Until, Team: team, From: formatDate(from.Until), To: formatDate(to.Until)},
+			Field{Name: Note, Team: team, From: from.Note, To: to.Note})
+	}
+	return fields
+}
+
+// teamNames returns the teams of memberships, each once.
+func teamNames(memberships []roster.Membership) []string {
+	var names []string
+	for _, m := range memberships {
+		if !slices.Contains(names, m.Team) {
+			names = append(names, m.Team)
+		}
+	}
+	return names
+}
+
+// compareTeams returns the teams that differ. matches has the person of before for each person of
+// after.
+func compareTeams(before, after *roster.Roster, matches []*roster.Person) []Team {
+	changed := make(map[string]*Team)
+	team := func(name string) *Team {
+		if changed[name] == nil {
+			changed[name] = &Team{Kind: Changed, Name: name}
+		}
+		return changed[name]
+	}
+	old := make(map[string]*roster.Team, len(before.Teams))
+	for i := range before.Teams {
+		old[before.Teams[i].Name] = &before.Teams[i]
+	}
+	source := make(map[string]string, len(after.Teams))
+	for i := range after.Teams {
+		current := &after.Teams[i]
+		source[current.Name] = current.At.Source()
+		previous := old[current.Name]
+		delete(old, current.Name)
+		if previous == nil {
+			previous = &roster.Team{}
+			team(current.Name).Kind = Added
+		}
+		if fields := compareTeamFields(previous, current); len(fields) > 0 {
+			team(current.Name).Fields = fields
+		}
+	}
+	for name, previous := range old {
+		source[name] = previous.At.Source()
+		team(name).Kind = Removed
+	}
+	isMatched := make(map[*roster.Person]bool)
+	for i := range after.People {
+		current, previous := &after.People[i], matches[i]
+		isMatched[previous] = true
+		if previous == nil {
+			previous = &roster.Person{}
+		}
+		left, joined := difference(teamNames(previous.Teams), teamNames(current.Teams))
+		for _, name := range joined {
+			team(name).Joined = append(team(name).Joined, current.Email)
+		}
+		for _, name := range left {
+			team(name).Left = append(team(name).Left, previous.Email)
+		}
+	}
+	for i := range before.People {
+		if previous := &before.People[i]; !isMatched[previous] {
+			for _, name := range teamNames(previous.Teams) {
+				team(name).Left = append(team(name).Left, previous.Email)
+			}
+		}
+	}
+	byKey := func(a, b org.Address) int { return cmp.Compare(a.Key(), b.Key()) }
+	var list []Team
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		t := changed[name]
+		t.Source = source[name]
+		slices.SortFunc(t.Joined, byKey)
+		slices.SortFunc(t.Left, byKey)
+		list = append(list, *t)
+	}
+	return list
+}
+
+// compareTeamFields returns the differences in what a team is for and gives.
+func compareTeamFields(before, after *roster.Team) []Field {
+	fields := []Field{
+		{Name: Description, From: before.Description, To: after.Description},
+		compareAccess(Groups, before.Groups, after.Groups),
+		compareAccess(Roles, before.Roles, after.Roles),
+		compareAccess(Policies, before.Policies, after.Policies),
+	}
+	return slices.DeleteFunc(fields, func(f Field) bool {
+		return f.From == f.To && len(f.Removed)+len(f.Added) == 0 && f.Managing == nil
+	})
 }
 
 // compareSettings returns the differences between the settings, and the organization.
@@ -291,6 +430,8 @@ func compareSettings(before, after *roster.Roster) []Field {
 	// Adding the key organization restricts a run; changing or removing it allows another
 	// organization.
 	add(Field{Name: Organization, From: before.Organization, To: after.Organization, Loosens: before.Organization != ""})
+	// With another state, a run does not know whom earlier runs mailed.
+	add(Field{Name: State, From: before.State, To: after.State, Loosens: true})
 	domains := Field{Name: AllowedDomains}
 	domains.Removed, domains.Added = difference(from.AllowedDomains, to.AllowedDomains)
 	domains.Loosens = len(from.AllowedDomains) > 0 && (len(domains.Added) > 0 || len(to.AllowedDomains) == 0)
@@ -397,6 +538,15 @@ func formatTrue(b bool) string {
 		return "true"
 	}
 	return ""
+}
+
+// formatLastDay returns the last day that the entry of p sets; "" if there is none. That of a
+// membership is a field of its own.
+func formatLastDay(p *roster.Person) string {
+	if p.OnlyInTeams {
+		return ""
+	}
+	return formatDate(p.Until)
 }
 
 func formatDate(t time.Time) string {

@@ -189,3 +189,62 @@ func TestCompareCountsEveryPersonOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestCompareTeams: who joins and leaves, what a membership and a team say, and the state.
+func TestCompareTeams(t *testing.T) {
+	t.Parallel()
+	before := read(t, `
+teams:
+  billing: {groups: [billing], members: [bob@example.com, {email: dan@example.com, until: 2027-01-31, note: a}, eve@example.com]}
+  old: {members: [bob@example.com]}
+  platform: {description: Runs it, groups: [platform], members: [ada@example.com, cleo@example.com]}
+  same: {members: [ada@example.com]}
+`)
+	after := read(t, `
+state: s3://bucket
+teams:
+  billing: {groups: [billing, finance], members: [ada@example.com, {email: dan@example.com, until: 2027-03-31, note: b}]}
+  new: {groups: [new], members: [dan@example.com]}
+  platform: {groups: [platform], members: [ada@example.com, cleo.new@example.com]}
+  same: {members: [ada@example.com]}
+users:
+  - {email: cleo.new@example.com, aliases: [cleo@example.com]}
+  - bob@example.com
+`)
+	got := Compare(before, after)
+	address := org.MustParseAddress
+	wantTeams := []Team{
+		{Kind: Changed, Name: "billing", Source: "users.yaml:4", Joined: []org.Address{address("ada@example.com")},
+			Left:   []org.Address{address("bob@example.com"), address("eve@example.com")},
+			Fields: []Field{{Name: Groups, Added: []string{"finance"}}}},
+		{Kind: Added, Name: "new", Source: "users.yaml:5", Joined: []org.Address{address("dan@example.com")},
+			Fields: []Field{{Name: Groups, Added: []string{"new"}, Managing: new(true)}}},
+		{Kind: Removed, Name: "old", Source: "users.yaml:4", Left: []org.Address{address("bob@example.com")}},
+		{Kind: Changed, Name: "platform", Source: "users.yaml:6", Fields: []Field{{Name: Description, From: "Runs it"}}},
+	}
+	if d := cmp.Diff(wantTeams, got.Teams, spelling, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("teams (-want +got):\n%s", d)
+	}
+	wantPeople := []Person{
+		{Kind: Removed, Email: address("eve@example.com"), Source: "users.yaml:3"},
+		{Kind: Changed, Email: address("ada@example.com"), Source: "users.yaml:4", Fields: []Field{
+			{Name: Groups, Added: []string{"billing", "finance"}}, {Name: Teams, Added: []string{"billing"}}}},
+		{Kind: Changed, Email: address("bob@example.com"), Source: "users.yaml:10", Fields: []Field{
+			{Name: Groups, Removed: []string{"billing"}}, {Name: Teams, Removed: []string{"billing", "old"}}}},
+		{Kind: Changed, Email: address("cleo.new@example.com"), Source: "users.yaml:9", Fields: []Field{
+			{Name: Email, From: "cleo@example.com", To: "cleo.new@example.com"}, {Name: Aliases, Added: []string{"cleo@example.com"}}}},
+		{Kind: Changed, Email: address("dan@example.com"), Source: "users.yaml:4", Fields: []Field{
+			{Name: Groups, Added: []string{"finance", "new"}}, {Name: Teams, Added: []string{"new"}},
+			{Name: Until, Team: "billing", From: "2027-01-31", To: "2027-03-31"}, {Name: Note, Team: "billing", From: "a", To: "b"}}},
+	}
+	if d := cmp.Diff(wantPeople, got.People, spelling, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("people (-want +got):\n%s", d)
+	}
+	wantSettings := []Field{{Name: State, To: "s3://bucket", Loosens: true}}
+	if d := cmp.Diff(wantSettings, got.Settings); d != "" {
+		t.Errorf("settings (-want +got):\n%s", d)
+	}
+	if same := Compare(after, after); len(same.Teams) > 0 {
+		t.Errorf("a roster differs from itself: %+v", same.Teams)
+	}
+}

@@ -110,6 +110,7 @@ func TestAbsence(t *testing.T) {
 			in := absence(tt.visible)
 			in.Roster.People[0].Groups = named("everyone")
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = []roster.Team{{Name: "others", Groups: named("platform")}}
 			in.Snapshot.Access = []org.Access{
 				{Kind: org.KindGroup, ID: "g1", Name: "everyone"},
 				{Kind: org.KindGroup, ID: "g2", Name: "platform", Holders: map[string]string{"u-ada": "m-ada"}},
@@ -238,6 +239,7 @@ func TestOtherAddress(t *testing.T) {
 	for _, access := range []*bool{&yes, &no} {
 		in := staff()
 		in.Roster.Settings.Unlisted, in.Roster.Settings.ExtraAccess = roster.UnlistedRemove, roster.ExtraAccessRevoke
+		in.Roster.Teams = namedSomewhere()
 		in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4)}
 		in.Roster.People[0].Groups, in.Roster.People[0].APIEnabled = named("platform"), access
 		enabled := !*access

@@ -83,6 +83,8 @@ func (t userHoldings) contain(wanted *org.Access) bool {
 // catalog is what the names in the roster mean in the organization.
 type catalog struct {
 	byName map[org.Kind]map[string]*org.Access
+	// named has all that the roster names somewhere: nothing else is revoked.
+	named map[*org.Access]bool
 	// unknown has the kinds of which the organization lacks at least one name.
 	unknown map[org.Kind]bool
 	notices []Notice
@@ -92,11 +94,18 @@ type catalog struct {
 // catalog looks up every name in the roster. A name that the organization lacks, or cannot give,
 // becomes one notice with all the places that use it.
 func (w *index) catalog() catalog {
-	cat := catalog{byName: map[org.Kind]map[string]*org.Access{}, unknown: map[org.Kind]bool{}}
+	cat := catalog{
+		byName: map[org.Kind]map[string]*org.Access{}, named: map[*org.Access]bool{}, unknown: map[org.Kind]bool{},
+	}
 	for _, kind := range org.Kinds {
 		places := map[string][]roster.Position{}
 		for i := range w.people {
 			for _, ref := range w.people[i].Refs(kind) {
+				places[ref.Name] = append(places[ref.Name], ref.At)
+			}
+		}
+		for i := range w.in.Roster.Teams { // also what a team gives to nobody at present
+			for _, ref := range w.in.Roster.Teams[i].Refs(kind) {
 				places[ref.Name] = append(places[ref.Name], ref.At)
 			}
 		}
@@ -126,10 +135,16 @@ func (w *index) addName(cat *catalog, kind org.Kind, name string, places []roste
 	}
 	if a == nil {
 		cat.unknown[kind] = true
-		cat.notices = append(cat.notices, unknownAccess(problem, places, ""))
+		n := unknownAccess(problem, places, "")
+		isNamed := func(a org.Access) bool { return a.Kind == kind && (a.ID == name || a.Is(name)) }
+		if !slices.ContainsFunc(w.in.Snapshot.Access, isNamed) {
+			n.Missing = org.AccessName{Kind: kind, Name: name}
+		}
+		cat.notices = append(cat.notices, n)
 		return
 	}
 	cat.byName[kind][name] = a
+	cat.named[a] = true
 }
 
 // unknownAccess returns the notice about a name, with each place once, sorted.
@@ -268,7 +283,7 @@ func (w *index) decideAccess(c *person, cat catalog, v *decision) {
 				v.changes = append(v.changes, c.grant(Detail{Kind: kind, Name: a.Name, ID: a.ID}))
 			}
 		}
-		w.decideExtraAccess(c, has, kind, want, !cat.unknown[kind], v)
+		w.decideExtraAccess(c, has, kind, want, cat, v)
 	}
 }
 
@@ -282,15 +297,17 @@ func (w *index) mayTakeFrom(u *org.User) bool {
 	return w.sees.mayTakeAway(w.in.Roster.Organization != "") == yes && w.selfKnown && !u.SeenOnce && !w.isExempt(u)
 }
 
-// decideExtraAccess decides about access of one kind that c has beyond the roster. sure is false
-// while the organization lacks a name of that kind, because what c has may be just that, renamed.
-func (w *index) decideExtraAccess(c *person, has userHoldings, kind org.Kind, want map[string]bool, sure bool, v *decision) {
-	revoke := w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && sure && w.mayTakeFrom(c.user)
+// decideExtraAccess decides about access of one kind that c has beyond the roster. Only what the
+// roster names for somebody is revoked; other groups, roles and policies are managed elsewhere.
+// Nothing of a kind is revoked while the organization lacks a name of it, because what c has may
+// be just that, renamed.
+func (w *index) decideExtraAccess(c *person, has userHoldings, kind org.Kind, want map[string]bool, cat catalog, v *decision) {
+	revoke := w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && !cat.unknown[kind] && w.mayTakeFrom(c.user)
 	for a, membership := range has.access() {
 		if a.Kind != kind || want[a.ID] {
 			continue
 		}
-		if revoke {
+		if revoke && cat.named[a] {
 			v.change(c, Revoke, MoreAccess, Detail{Kind: kind, Name: a.Name, ID: a.ID, Membership: membership})
 			continue
 		}

@@ -44,6 +44,11 @@ func named(names ...string) []roster.Ref {
 	return refs
 }
 
+// namedSomewhere returns a team without members that names what staff has, so that it may be revoked.
+func namedSomewhere() []roster.Team {
+	return []roster.Team{{Name: "others", Groups: named("everyone", "platform"), Roles: named("deployer")}}
+}
+
 // inWords tells a plan in words, with what each change is about.
 func inWords(p plan.Plan) []string {
 	lines := []string{}
@@ -111,10 +116,12 @@ func TestAccess(t *testing.T) {
 		{"more than the roster says, in a field it does not manage", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named("everyone")
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = namedSomewhere()
 		}, nil},
 		{"revoke", func(in *plan.Input) {
 			in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("platform"), named()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = namedSomewhere()
 		}, []string{
 			"grant bob@example.com missing_access group platform", "revoke bob@example.com extra_access group everyone as m-bob",
 			"revoke bob@example.com extra_access role deployer as u-bob",
@@ -123,6 +130,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
 			in.Roster.People[1].Groups = named()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = namedSomewhere()
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("robert@example.com")}
 		}, []string{"extra_access bob@example.com group everyone"}},
 		{"never take the API away from protected people", func(in *plan.Input) {
@@ -132,6 +140,7 @@ func TestAccess(t *testing.T) {
 		{"never revoke from the key's own user", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = namedSomewhere()
 			in.Snapshot.Self = org.MustParseAddress("bob@example.com")
 			in.Roster.People = append(in.Roster.People, person("owner@example.com", 5))
 			in.Memory.People["owner@example.com"] = org.Recollection{Joined: true}
@@ -139,11 +148,13 @@ func TestAccess(t *testing.T) {
 		{"revoke from nobody when the key's own user is not known", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = namedSomewhere()
 			in.Snapshot.Self = org.MustParseAddress("somebody@example.com")
 		}, []string{"self_unseen  ", "extra_access bob@example.com group everyone"}},
 		{"never revoke from who was invited as somebody protected", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = namedSomewhere()
 			r := row("i1", "robert@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("bob@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}

@@ -349,6 +349,7 @@ func TestMaxRevokes(t *testing.T) {
 	yes, no := true, false
 	in := staff()
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	in.Roster.Teams = namedSomewhere()
 	in.Roster.People[1].Groups, in.Roster.People[1].Roles, in.Roster.People[1].APIEnabled = named("platform"), named(), &no
 	in.Roster.People[0].APIEnabled = &yes
 	in.Snapshot.Users[0].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
@@ -376,6 +377,7 @@ func TestUnknownAccess(t *testing.T) {
 	at := func(line int) roster.Position { return roster.Position{File: "users.yaml", Line: line, Column: 9} }
 	in := staff()
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	in.Roster.Teams = namedSomewhere()
 	in.Roster.People[0].Groups = []roster.Ref{{Name: "ops", At: at(12)}, {Name: "platform", At: at(13)}}
 	in.Roster.People[1].Groups = []roster.Ref{{Name: "ops", At: at(11)}}
 	in.Roster.People[1].Roles = []roster.Ref{}
@@ -442,6 +444,7 @@ func TestNothingIsTakenFromWhomOneReadingLacks(t *testing.T) {
 	yes, no := true, false
 	in := staff()
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	in.Roster.Teams = namedSomewhere()
 	in.Roster.People[1].Groups, in.Roster.People[1].APIEnabled = named("platform"), &no
 	in.Snapshot.Users[1].APIEnabled, in.Snapshot.Users[1].SeenOnce = &yes, true
 	want := []string{

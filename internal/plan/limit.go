@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -85,6 +86,9 @@ func (p Plan) Err() error {
 type UnknownAccessError struct {
 	// Names is how many.
 	Names int
+	// Missing are those of which the organization has none with that name, so that creating them
+	// helps.
+	Missing []org.AccessName
 }
 
 // Error counts the names; the notices of the plan say which.
@@ -99,15 +103,19 @@ func (e *UnknownAccessError) Error() string {
 // rest of such a plan can be carried out.
 func (p Plan) CheckAccess() error {
 	names := 0
+	var missing []org.AccessName
 	for _, n := range p.Notices {
 		if n.Kind == UnknownAccess && n.Holds() {
 			names++
+		}
+		if n.Missing.Name != "" {
+			missing = append(missing, n.Missing)
 		}
 	}
 	if names == 0 {
 		return nil
 	}
-	return &UnknownAccessError{names}
+	return &UnknownAccessError{names, missing}
 }
 
 // LacksAccess reports whether c is a grant that the organization lacks the group, role or policy for.

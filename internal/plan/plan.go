@@ -180,6 +180,9 @@ type Notice struct {
 	Places []roster.Position
 	// AccessID is the id of the group, role or policy that was found; "" when there is none.
 	AccessID string
+	// Missing is the group, role or policy of UnknownAccess if the organization has none of that
+	// name; zero if it has one that cannot be used.
+	Missing org.AccessName
 	// Mails is how many mails went unanswered; 0 when that is not what the notice is about.
 	Mails int
 	// Text is what cannot be told in the fields above: the server's own word for a status, the numbers of a limit, the

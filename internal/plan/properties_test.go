@@ -159,6 +159,7 @@ func TestNeverTouched(t *testing.T) {
 		in.Roster.People = append([]roster.Person{}, in.Roster.People...)
 		in.Roster.Settings.Unlisted = rapid.SampledFrom([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove}).Draw(t, "unlisted")
 		in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+		in.Roster.Teams = namedSomewhere()
 		never := map[string]bool{"owner@example.com": true}
 		if rapid.IntRange(0, 3).Draw(t, "self unseen") == 0 {
 			in.Snapshot.Self = org.Address{}

@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // State is where a person of the roster stands.
@@ -63,6 +65,9 @@ type Standing struct {
 	// Groups, Roles and Policies are what the person has, as far as was read; APIEnabled is nil when unknown.
 	Groups, Roles, Policies []string
 	APIEnabled              *bool
+	// Teams are the person's teams now, each once, in the order of the roster. Until of a membership
+	// is its last day; zero: no end.
+	Teams []roster.Membership
 	// Wanted are the names of the access that the roster gives, Missing those that the person lacks: "API access", "group
 	// platform".
 	Wanted, Missing []string
@@ -101,6 +106,7 @@ func Standings(in Input) []Standing {
 		}
 		s := Standing{
 			Email: c.Email, Name: c.Name, Source: c.At.Source(), Ended: c.ended, From: c.From, Until: c.Until, State: v.state(c), UserID: userID(c),
+			Teams: currentTeams(c.Person),
 		}
 		if c.user == nil { // what members got was answered
 			s.Rounds, s.FirstMail = c.rounds()
@@ -127,6 +133,22 @@ func Standings(in Input) []Standing {
 		standings = append(standings, s)
 	}
 	return standings
+}
+
+// currentTeams returns the memberships of p, whose ended ones are left out already: one for each
+// team, the one that lasts longest.
+func currentTeams(p *roster.Person) []roster.Membership {
+	var teams []roster.Membership
+	for _, m := range p.Teams {
+		i := slices.IndexFunc(teams, func(other roster.Membership) bool { return other.Team == m.Team })
+		switch {
+		case i < 0:
+			teams = append(teams, m)
+		case !teams[i].Until.IsZero() && (m.Until.IsZero() || m.Until.After(teams[i].Until)):
+			teams[i] = m
+		}
+	}
+	return teams
 }
 
 func userID(c *person) string {

@@ -90,7 +90,7 @@ func newIndex(in Input) *index {
 	}
 	addresses := 0
 	for i := range in.Roster.People {
-		p := &in.Roster.People[i]
+		p := in.Roster.People[i].On(in.Snapshot.Now)
 		w.people = append(w.people, person{Person: p, ended: p.Ended(in.Snapshot.Now)})
 		addresses += 1 + len(p.Aliases)
 	}

@@ -204,20 +204,31 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	return Decision{s.input(snapshot, memory), p}, err
 }
 
-// Draft reads everything and drafts a roster of the people who are not in the session's.
-func (s *Session) Draft(ctx context.Context) (roster.Draft, error) {
+// Drift is how a roster differs from what its people have in the organization.
+type Drift struct {
+	Updates []roster.Update
+	// Remarks are sentences about what no update can say.
+	Remarks []string
+}
+
+// Draft reads everything, drafts a roster of the people who are not in the session's, and compares
+// those who are with the organization.
+func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {
-		return roster.Draft{}, err
+		return roster.Draft{}, Drift{}, err
 	}
 	snapshot, unseen, err := s.opts.Provider.ReadAll(ctx, s.opts.Roster.Organization)
 	if s.opts.AfterReading != nil {
 		s.opts.AfterReading()
 	}
 	if err != nil {
-		return roster.Draft{}, WithCause(ctx, err)
+		return roster.Draft{}, Drift{}, WithCause(ctx, err)
 	}
-	return plan.Inventory(s.input(snapshot, memory), unseen), nil
+	in := s.input(snapshot, memory)
+	var drift Drift
+	drift.Updates, drift.Remarks = plan.Drift(in, unseen)
+	return plan.Inventory(in, unseen), drift, nil
 }
 
 // Status reads the organization once, and returns where each person of the roster stands beside the decision about them.

@@ -5,28 +5,32 @@ import (
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // Diff holds what a report says about a comparison beyond the differences.
 type Diff struct {
 	Run
-	// OldFiles are the files of the old roster, and OldPeople how many people it has. Run holds
-	// those of the new roster.
-	OldFiles  []string
-	OldPeople int
+	// OldFiles are the files of the old roster, OldPeople how many people it has, and OldTeams how
+	// many teams. Run holds those of the new roster.
+	OldFiles            []string
+	OldPeople, OldTeams int
 }
 
 // DiffDocument returns d in words: the settings, with a warning for each change that loosens a
 // limit; then the people who differ, and one line that sums up. People who have the same difference
 // share a line when they are many.
 func DiffDocument(d diff.Difference) Document {
-	doc := Document{Title: "orgsync diff", Summary: summarizeDiff(d), Nothing: len(d.Settings)+len(d.People) == 0}
+	doc := Document{Title: "orgsync diff", Summary: summarizeDiff(d), Nothing: len(d.Settings)+len(d.People)+len(d.Teams) == 0}
 	if len(d.Settings) > 0 {
 		doc.Blocks = append(doc.Blocks, Section{"Settings", []Block{settingsTable(d.Settings)}})
 	}
 	if len(d.People) > 0 {
 		doc.Blocks = append(doc.Blocks, differencesTable(d))
+	}
+	if len(d.Teams) > 0 {
+		doc.Blocks = append(doc.Blocks, Section{"Teams", []Block{teamsTable(d.Teams)}})
 	}
 	if len(d.Warnings) > 0 {
 		doc.Blocks = append(doc.Blocks, Section{"Warnings", []Block{Problems{d.Warnings, true}}})
@@ -81,6 +85,50 @@ func differencesTable(d diff.Difference) Table {
 	return t
 }
 
+// teamsTable returns a row for each team that differs, as in "billing  + ada@example.com, - bob@example.com".
+func teamsTable(teams []diff.Team) Table {
+	t := Table{Columns: []Column{{Head: "team"}, {Head: "change", Prose: true}, {Head: "place", Drop: 1}}}
+	for _, team := range teams {
+		t.Rows = append(t.Rows, Row{Cells: []Cell{
+			{Text: outside(team.Name, addressWidth)}, {Text: teamChanges(team)},
+			{Text: outside(team.Source, addressWidth), Color: faint},
+		}})
+	}
+	return t
+}
+
+// teamChanges returns how t differs.
+func teamChanges(t diff.Team) string {
+	var words []string
+	switch t.Kind {
+	case diff.Added:
+		words = append(words, "new team")
+	case diff.Removed:
+		words = append(words, "no longer a team")
+	default:
+	}
+	var members []string
+	for _, one := range []struct {
+		sign   string
+		people []org.Address
+	}{{"+ ", t.Joined}, {"- ", t.Left}} {
+		if len(one.people) >= minSharedLine {
+			members = append(members, one.sign+pluralize(len(one.people), "person", "people"))
+			continue
+		}
+		for _, a := range one.people {
+			members = append(members, one.sign+outside(a.String(), addressWidth))
+		}
+	}
+	if len(members) > 0 {
+		words = append(words, strings.Join(members, ", "))
+	}
+	for _, f := range t.Fields {
+		words = append(words, fieldText(f, t.Kind))
+	}
+	return strings.Join(words, "; ")
+}
+
 var diffStyles = map[diff.Kind]actionStyle{
 	diff.Added:        {glyph: "+", word: "added", color: green},
 	diff.Removed:      {glyph: "-", word: "removed", color: red},
@@ -89,7 +137,7 @@ var diffStyles = map[diff.Kind]actionStyle{
 }
 
 func summarizeDiff(d diff.Difference) string {
-	if len(d.Settings)+len(d.People) == 0 {
+	if len(d.Settings)+len(d.People)+len(d.Teams) == 0 {
 		return "No differences: " + pluralize(d.Unchanged, "person", "people") + "."
 	}
 	var counts []string
@@ -101,6 +149,9 @@ func summarizeDiff(d diff.Difference) string {
 	settings := ""
 	if n := len(d.Settings); n > 0 {
 		settings = pluralize(n, "setting", "settings") + " changed. "
+	}
+	if n := len(d.Teams); n > 0 {
+		settings += pluralize(n, "team", "teams") + " changed. "
 	}
 	return settings + "People: " + strings.Join(append(counts, fmt.Sprintf("%d unchanged", d.Unchanged)), ", ") + "."
 }
@@ -135,13 +186,22 @@ var plurals = map[diff.FieldName][2]string{
 	diff.Groups:   {"group", "groups"},
 	diff.Roles:    {"role", "roles"},
 	diff.Policies: {"policy", "policies"},
+	diff.Teams:    {"team", "teams"},
 	diff.Aliases:  {"alias", "aliases"},
 }
 
 // fieldText returns how the field f differs, for a person who was added or changed.
 func fieldText(f diff.Field, kind diff.Kind) string {
 	from, to := outside(f.From, addressWidth), outside(f.To, addressWidth)
+	if f.Team != "" {
+		name := f
+		name.Team = ""
+		return fieldText(name, kind) + " in the team " + outside(f.Team, addressWidth)
+	}
 	switch f.Name {
+	case diff.Description:
+		return textForChange(from, to, "description "+to, "no description (was "+from+")",
+			"description "+to+" instead of "+from)
 	case diff.Email:
 		return "invited at this address instead of " + from
 	case diff.Spelling:
@@ -180,12 +240,16 @@ func listText(f diff.Field, kind diff.Kind) string {
 	case kind == diff.Added:
 		return singularOrPlural(len(f.Added), one, many) + " " + summarizeList(f.Added)
 	}
+	gains, loses := "gains", "loses"
+	if f.Name == diff.Teams {
+		gains, loses = "joins", "leaves"
+	}
 	var words []string
 	if len(f.Added) > 0 {
-		words = append(words, "gains the "+singularOrPlural(len(f.Added), one, many)+" "+summarizeList(f.Added))
+		words = append(words, gains+" the "+singularOrPlural(len(f.Added), one, many)+" "+summarizeList(f.Added))
 	}
 	if len(f.Removed) > 0 {
-		words = append(words, "loses the "+singularOrPlural(len(f.Removed), one, many)+" "+summarizeList(f.Removed))
+		words = append(words, loses+" the "+singularOrPlural(len(f.Removed), one, many)+" "+summarizeList(f.Removed))
 	}
 	return strings.Join(words, "; ")
 }
@@ -246,6 +310,8 @@ func looseningText(f diff.Field) string {
 			return "nothing keeps orgsync from acting on another organization"
 		}
 		return "orgsync would act on another organization"
+	case diff.State:
+		return "a run knows only what is in the ledger there: people whom earlier runs mailed may be mailed again"
 	case diff.Unlisted:
 		if f.To == string(roster.UnlistedRemove) {
 			return "people who are not in the roster would be removed from the organization"

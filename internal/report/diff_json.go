@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/org"
 )
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
@@ -14,6 +15,7 @@ type diffDocument struct {
 	New           rosterSummary `json:"new"`
 	Settings      []setting     `json:"settings"`
 	People        []personDiff  `json:"people"`
+	Teams         []teamDiff    `json:"teams,omitempty"`
 	Warnings      []warningJSON `json:"warnings"`
 	Summary       diffSummary   `json:"summary"`
 }
@@ -28,12 +30,23 @@ type personDiff struct {
 	SameName string `json:"same_name,omitempty"`
 }
 
+type teamDiff struct {
+	Change diff.Kind `json:"change"`
+	Team   string    `json:"team"`
+	Source string    `json:"source"`
+	Joined []string  `json:"joined"`
+	Left   []string  `json:"left"`
+	Fields []field   `json:"fields"`
+}
+
 type field struct {
-	Field   diff.FieldName `json:"field"`
-	From    *string        `json:"from"`
-	To      *string        `json:"to"`
-	Removed []string       `json:"removed,omitempty"`
-	Added   []string       `json:"added,omitempty"`
+	Field diff.FieldName `json:"field"`
+	// Team is left out unless the field is about a membership.
+	Team    string   `json:"team,omitempty"`
+	From    *string  `json:"from"`
+	To      *string  `json:"to"`
+	Removed []string `json:"removed,omitempty"`
+	Added   []string `json:"added,omitempty"`
 	// Managed is left out when it does not change.
 	Managed *bool `json:"managed,omitempty"`
 }
@@ -56,7 +69,7 @@ type diffSummary struct {
 func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 	doc := diffDocument{
 		FormatVersion: formatVersion, Command: run.Command,
-		Old: rosterSummary{orEmpty(run.OldFiles), run.OldPeople}, New: rosterSummary{orEmpty(run.Files), run.People},
+		Old: rosterSummary{orEmpty(run.OldFiles), run.OldPeople, run.OldTeams}, New: rosterSummary{orEmpty(run.Files), run.People, run.Teams},
 		Settings: []setting{}, People: []personDiff{}, Warnings: newWarnings(d.Warnings),
 		Summary: diffSummary{
 			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.SpellingOnly), len(d.Settings),
@@ -74,10 +87,27 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 		}
 		doc.People = append(doc.People, one)
 	}
+	for _, t := range d.Teams {
+		one := teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source, Joined: addressTexts(t.Joined), Left: addressTexts(t.Left),
+			Fields: []field{}}
+		for _, f := range t.Fields {
+			one.Fields = append(one.Fields, newField(f))
+		}
+		doc.Teams = append(doc.Teams, one)
+	}
 	return writeJSON(w, doc)
 }
 
 func newField(f diff.Field) field {
-	return field{Field: f.Name, From: orNull(f.From), To: orNull(f.To), Removed: f.Removed, Added: f.Added,
+	return field{Field: f.Name, Team: f.Team, From: orNull(f.From), To: orNull(f.To), Removed: f.Removed, Added: f.Added,
 		Managed: f.Managing}
+}
+
+// addressTexts returns a list that is never nil.
+func addressTexts(addresses []org.Address) []string {
+	texts := []string{}
+	for _, a := range addresses {
+		texts = append(texts, a.String())
+	}
+	return texts
 }

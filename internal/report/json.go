@@ -44,6 +44,7 @@ type organization struct {
 type rosterSummary struct {
 	Files []string `json:"files"`
 	Users int      `json:"users"`
+	Teams int      `json:"teams,omitempty"`
 }
 
 type change struct {
@@ -54,6 +55,7 @@ type change struct {
 	UserID       *string     `json:"user_id"`
 	InvitationID *string     `json:"invitation_id"`
 	Detail       detail      `json:"detail"`
+	Teams        []string    `json:"teams,omitempty"`
 	*outcome                 // nil in a plan
 }
 
@@ -128,7 +130,9 @@ type problem struct {
 func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 	d := newDocument(run, p, p.Notices)
 	for _, c := range p.Changes {
-		d.Changes = append(d.Changes, newChange(c))
+		out := newChange(c)
+		out.Teams = run.TeamsOf[c.Email.Key()]
+		d.Changes = append(d.Changes, out)
 	}
 	d.Summary = newSummary(p.Changes, p.Unchanged)
 	return writeJSON(w, d)
@@ -140,7 +144,7 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	d := newDocument(run, p, r.Notices)
 	for _, c := range r.Changes {
 		out := newChange(c.Change)
-		out.InvitationID = orNull(c.InvitationID)
+		out.InvitationID, out.Teams = orNull(c.InvitationID), run.TeamsOf[c.Email.Key()]
 		out.outcome = &outcome{Outcome: c.Outcome, Requests: c.Requests}
 		if c.Err != nil {
 			out.Error = c.Err.Error()
@@ -162,7 +166,7 @@ func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 		Command       string        `json:"command"`
 		Roster        rosterSummary `json:"roster"`
 		Warnings      []warningJSON `json:"warnings"`
-	}{formatVersion, run.Command, rosterSummary{Files: orEmpty(run.Files), Users: run.People}, newWarnings(warnings)})
+	}{formatVersion, run.Command, rosterSummary{orEmpty(run.Files), run.People, run.Teams}, newWarnings(warnings)})
 }
 
 // warningJSON is a warning about a roster.
@@ -198,7 +202,7 @@ func newDocument(run Run, p plan.Plan, notices []plan.Notice) document {
 		Command:       run.Command,
 		GeneratedAt:   timestamp(p.Now),
 		Organization:  organization{ID: orNull(p.Organization.ID), Name: orNull(p.Organization.Name)},
-		Roster:        rosterSummary{Files: orEmpty(run.Files), Users: run.People},
+		Roster:        rosterSummary{orEmpty(run.Files), run.People, run.Teams},
 		Fingerprint:   p.Fingerprint(),
 		Changes:       []change{},
 		Notices:       []notice{},

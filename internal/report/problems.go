@@ -33,7 +33,10 @@ func ValidDocument(run Run, warnings []roster.Problem) Document {
 		d.Blocks = []Block{Problems{warnings, true}}
 		end = ", " + n + "."
 	}
-	d.Summary = fmt.Sprintf("%s: %s, no problems%s", summarizeList(run.Files),
-		pluralize(run.People, "person", "people"), end)
+	people := pluralize(run.People, "person", "people")
+	if run.Teams > 0 {
+		people += " and " + pluralize(run.Teams, "team", "teams")
+	}
+	d.Summary = fmt.Sprintf("%s: %s, no problems%s", summarizeList(run.Files), people, end)
 	return d
 }

@@ -12,6 +12,10 @@ type Run struct {
 	// Files are the roster's files, and People the number of people in them.
 	Files  []string
 	People int
+	// Teams is the number of teams in the roster.
+	Teams int
+	// TeamsOf holds the names of the teams of each person who is in one, by canonical address.
+	TeamsOf map[string][]string
 	// Failure is the error that the run ends with; nil when there is none.
 	Failure *Failure
 }

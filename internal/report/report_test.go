@@ -191,7 +191,7 @@ func TestGolden(t *testing.T) {
 		{"diff.md", func(w io.Writer) error { return WriteMarkdown(w, DiffDocument(manyDiffer())) }},
 		{"diff-nothing.md", func(w io.Writer) error { return WriteMarkdown(w, DiffDocument(diff.Difference{Unchanged: 1})) }},
 		{"diff.json", func(w io.Writer) error {
-			return DiffJSON(w, Diff{Run{Command: "diff", Files: run.Files, People: 24}, []string{"git:main:users.yaml"}, 23}, manyDiffer())
+			return DiffJSON(w, Diff{Run{Command: "diff", Files: run.Files, People: 24}, []string{"git:main:users.yaml"}, 23, 0}, manyDiffer())
 		}},
 		{"stale.txt", func(w io.Writer) error { return WriteText(w, StaleDocument(outdated), 0, false) }},
 		{"stale-40.txt", func(w io.Writer) error { return WriteText(w, StaleDocument(outdated), 40, false) }},

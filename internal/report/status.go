@@ -10,6 +10,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // Status holds the state of the people of a roster.
@@ -25,6 +26,10 @@ type Status struct {
 	// people without an answer who are left out because the time of their first mail is unknown.
 	Stale   time.Duration
 	Undated int
+	// ByTeam is true when the tables show people by team, and people who are in several teams once
+	// for each. Teams holds the names of all teams of the roster.
+	ByTeam bool
+	Teams  []string
 	// Detailed is true when everything known about each person is shown, instead of one line each.
 	Detailed bool
 	// Unlisted are the notices about people who are in the organization, or invited to it, but not
@@ -172,6 +177,9 @@ func (s Status) splitNotices() (notices, unlisted []plan.Notice) {
 // minPersonWidth is the width, in columns, that an address keeps in a narrow window.
 const minPersonWidth = 24
 
+// minTeamWidth is the same for the name of a team.
+const minTeamWidth = 12
+
 // peopleTable returns a row for each person. What one can act on stays in a narrow window.
 func peopleTable(s Status, people []Person) Table {
 	t := Table{
@@ -187,8 +195,18 @@ func peopleTable(s Status, people []Person) Table {
 	if !s.Everybody() {
 		t.Title = "People who have waited"
 	}
-	for _, p := range people {
-		t.Rows = append(t.Rows, p.row(s.Now))
+	if !s.ByTeam {
+		for _, p := range people {
+			t.Rows = append(t.Rows, p.row(s.Now))
+		}
+		return t
+	}
+	t.Columns = slices.Insert(t.Columns, 0, Column{Head: "team", Min: minTeamWidth})
+	s.People = people
+	for _, p := range s.byTeam() {
+		row := p.row(s.Now)
+		row.Cells = slices.Insert(row.Cells, 0, Cell{Text: cmp.Or(outside(p.team, addressWidth), "-")})
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
@@ -212,7 +230,11 @@ func (p Person) row(now time.Time) Row {
 		lacks = Cell{Text: joinNames(p.Missing), Color: yellow}
 		access = p.accessCell()
 	}
-	return Row{Cells: []Cell{p.cell(), state, since, expires, mails, access, lacks}}
+	person := p.cell()
+	if teams := joinNames(teamTexts(p.Teams)); teams != "" {
+		person.Notes = []Cell{{Text: "in " + teams}}
+	}
+	return Row{Cells: []Cell{person, state, since, expires, mails, access, lacks}}
 }
 
 // cell returns the person's address and name.
@@ -433,6 +455,7 @@ func (p Person) facts(now time.Time) Facts {
 	if !p.Until.IsZero() {
 		add("last day", p.Until.Format(time.DateOnly))
 	}
+	add("teams", joinNames(teamTexts(p.Teams)))
 	add("responded", formatOptionalTime(p.Responded))
 	if v := p.Verified; v != nil {
 		add("verified", v.text())
@@ -450,6 +473,47 @@ func (p Person) facts(now time.Time) Facts {
 	add("wanted", joinNames(p.Wanted))
 	add("lacks", joinNames(p.Missing))
 	return facts
+}
+
+// teamTexts returns the names of teams, each with the last day of a membership that has one.
+func teamTexts(teams []roster.Membership) []string {
+	var texts []string
+	for _, m := range teams {
+		text := m.Team
+		if !m.Until.IsZero() {
+			text += " (until " + m.Until.Format(time.DateOnly) + ")"
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// inTeam is a person as a member of one team; team is "" for a person without one.
+type inTeam struct {
+	Person
+	team string
+}
+
+// byTeam returns the people of s for its table: each once, or with ByTeam once for each of their
+// teams, in the order of the names of teams, and people without a team last.
+func (s Status) byTeam() []inTeam {
+	var people []inTeam
+	for _, p := range s.People {
+		if !s.ByTeam || len(p.Teams) == 0 {
+			people = append(people, inTeam{Person: p})
+			continue
+		}
+		for _, text := range p.Teams {
+			people = append(people, inTeam{p, text.Team})
+		}
+	}
+	slices.SortStableFunc(people, func(a, b inTeam) int {
+		if (a.team == "") != (b.team == "") {
+			return cmp.Compare(b.team, a.team)
+		}
+		return cmp.Compare(a.team, b.team)
+	})
+	return people
 }
 
 // formatOptionalTime returns t as formatTime does; "" for the zero time.

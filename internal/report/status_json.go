@@ -2,9 +2,11 @@ package report
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // The fields are printed in this order. A nil pointer is printed as null: the value is not known.
@@ -25,12 +27,27 @@ type statusPerson struct {
 	Name         *string       `json:"name"`
 	Wanted       []string      `json:"wanted"`
 	Missing      []string      `json:"missing"`
+	Teams        []membership  `json:"teams,omitempty"`
 	Ended        bool          `json:"ended,omitempty"`
 	Estimated    bool          `json:"expires_estimated,omitempty"`
 	From         string        `json:"from,omitempty"`
 	Until        string        `json:"until,omitempty"`
 	Verified     *verification `json:"verified,omitempty"`
 	History      []event       `json:"history,omitempty"`
+}
+
+// membership is a team that a person is in now.
+type membership struct {
+	Team   string `json:"team"`
+	Until  string `json:"until,omitempty"`
+	Source string `json:"source"`
+}
+
+// teamPeople is a team with the addresses of its members.
+type teamPeople struct {
+	Team    *string        `json:"team"`
+	Members []string       `json:"members"`
+	States  map[string]int `json:"states"`
 }
 
 type verification struct {
@@ -99,6 +116,9 @@ func StatusJSON(w io.Writer, s Status) error {
 		if !p.Until.IsZero() {
 			out.Until = p.Until.Format(time.DateOnly)
 		}
+		for _, m := range p.Teams {
+			out.Teams = append(out.Teams, newMembership(m))
+		}
 		if v := p.Verified; v != nil {
 			out.Verified = &verification{Status: orNull(v.Status), Registered: orNull(v.Registered.String()),
 				RespondedAt: timestamp(v.Responded)}
@@ -118,7 +138,42 @@ func StatusJSON(w io.Writer, s Status) error {
 		GeneratedAt   *string          `json:"generated_at"`
 		Organization  organization     `json:"organization"`
 		People        []statusPerson   `json:"people"`
+		Teams         []teamPeople     `json:"teams,omitempty"`
 		Unlisted      []unlistedPerson `json:"unlisted"`
 	}{formatVersion, "status", timestamp(s.Now),
-		organization{orNull(s.Organization.ID), orNull(s.Organization.Name)}, people, newUnlisted(s)})
+		organization{orNull(s.Organization.ID), orNull(s.Organization.Name)}, people, newTeams(s), newUnlisted(s)})
+}
+
+func newMembership(m roster.Membership) membership {
+	out := membership{Team: m.Team, Source: m.At.Source()}
+	if !m.Until.IsZero() {
+		out.Until = m.Until.Format(time.DateOnly)
+	}
+	return out
+}
+
+// newTeams returns every team of the roster with its members and how many of them are in each
+// state, and people without a team last; nil unless s is by team.
+func newTeams(s Status) []teamPeople {
+	if !s.ByTeam {
+		return nil
+	}
+	var teams []teamPeople
+	index := make(map[string]int) // "" is nobody's team
+	add := func(name string) {
+		index[name] = len(teams)
+		teams = append(teams, teamPeople{Team: orNull(name), Members: []string{}, States: map[string]int{}})
+	}
+	for _, name := range slices.Sorted(slices.Values(s.Teams)) {
+		add(name)
+	}
+	for _, p := range s.byTeam() {
+		if _, found := index[p.team]; !found {
+			add(p.team)
+		}
+		t := &teams[index[p.team]]
+		t.Members = append(t.Members, p.Email.String())
+		t.States[string(p.State)]++
+	}
+	return teams
 }

@@ -3,6 +3,7 @@ package roster
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -25,8 +26,15 @@ type decoder struct {
 	addresses map[string]firstUse
 	// unlistedAt is the position of the setting "unlisted".
 	unlistedAt Position
-	// hasUsers and hasOrganization are true if some file has the key, even with a wrong value.
-	hasUsers, hasOrganization bool
+	// teamAt has the places of the teams in roster.Teams, by name.
+	teamAt map[string]int
+	// members are the memberships of all teams read so far.
+	members []member
+	// hasUsers, hasMembers and hasOrganization are true if some file has the key, even with a wrong
+	// value.
+	hasUsers, hasMembers, hasOrganization bool
+	// size is the size of all files read so far, in bytes.
+	size int
 	// incomplete is true if some file could not be read to its end, so that nothing can be
 	// reported as missing.
 	incomplete bool
@@ -52,14 +60,23 @@ func newDecoder() *decoder {
 		}},
 		setAt:     make(map[string]Position),
 		addresses: make(map[string]firstUse),
+		teamAt:    make(map[string]int),
 	}
 }
 
 // decodeFile reads one file into the roster.
 func (d *decoder) decodeFile(file string, data []byte) {
 	d.file = file
+	d.size += len(data)
 	d.roster.Files = append(d.roster.Files, file)
 	root, problem := parseFile(file, data)
+	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
+		if foreign := foreignProblem(file, data); foreign != nil {
+			d.problems = append(d.problems, *foreign)
+			d.incomplete = true
+			return
+		}
+	}
 	if problem != nil {
 		d.problems = append(d.problems, *problem)
 		d.incomplete = true
@@ -83,8 +100,9 @@ func (d *decoder) decodeTop(n *yaml.Node) {
 		d.incomplete = true
 		return
 	}
+	readTeams := false
 	present := d.decodeMapping(n, &rosterKeys, func(k *key, name, v *yaml.Node) {
-		if k.kind != peopleKind {
+		if k.kind != peopleKind && k.kind != teamsKind {
 			d.checkSetOnce(k, name)
 		}
 		switch k.name {
@@ -96,9 +114,15 @@ func (d *decoder) decodeTop(n *yaml.Node) {
 			d.decodePerson(v, &defaultsKeys, &d.roster.Defaults)
 		case "users":
 			d.decodeUsers(k, v)
+		case "teams":
+			readTeams = true
+			d.decodeTeams(k, v)
+		case "state":
+			d.roster.State, d.roster.StateAt = d.decodeState(k, v), d.position(v)
 		}
 	})
 	d.hasUsers = d.hasUsers || present["users"]
+	d.hasMembers = d.hasMembers || present["teams"] && !readTeams
 	d.hasOrganization = d.hasOrganization || present["organization"]
 }
 
@@ -144,13 +168,24 @@ func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
 	d.roster.People = slices.Grow(d.roster.People, len(n.Content))
 	d.decodeItems(k, n, func(_ *key, v *yaml.Node) {
 		p := Person{At: d.position(v)}
-		if present := d.decodePerson(v, &personKeys, &p); !present["email"] {
+		if v.Kind == yaml.ScalarNode {
+			p.Email = d.decodeShortEntry(v, d.decodePersonAddress)
+		} else if present := d.decodePerson(v, &personKeys, &p); !present["email"] {
 			d.addProblem(v, `the entry has no "email"`)
 		}
 		if !p.Email.IsZero() {
 			d.roster.People = append(d.roster.People, p)
 		}
 	})
+}
+
+// decodeShortEntry returns the address that is a whole entry.
+func (d *decoder) decodeShortEntry(n *yaml.Node, decode func(*yaml.Node) org.Address) org.Address {
+	if strings.HasPrefix(n.Value, "email:") {
+		d.addProblem(n, `a space is missing after "email:"`)
+		return org.Address{}
+	}
+	return decode(n)
 }
 
 // decodePerson reads an entry of users or, with the keys in s, the defaults. It returns the keys
@@ -195,36 +230,29 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) map[string]b
 	return present
 }
 
-// finish checks what needs all files, and merges the defaults into each person.
+// finish checks what needs all files, and merges the teams and the defaults into each person.
 func (d *decoder) finish() (*Roster, error) {
+	d.joinTeams()
 	if !d.incomplete {
 		d.checkMissing()
 	}
 	d.checkDomains()
+	d.checkTeamAccess()
 	if len(d.problems) > 0 {
 		return nil, newProblemsError(d.problems)
 	}
-	defaults := &d.roster.Defaults
-	for i := range d.roster.People {
-		p := &d.roster.People[i]
-		if p.APIEnabled == nil {
-			p.APIEnabled = defaults.APIEnabled
-		}
-		p.Groups = mergeRefs(defaults.Groups, p.Groups)
-		p.Roles = mergeRefs(defaults.Roles, p.Roles)
-		p.Policies = mergeRefs(defaults.Policies, p.Policies)
-	}
+	d.mergeAccess()
 	return d.roster, nil
 }
 
 // checkMissing reports required keys that no file has.
 func (d *decoder) checkMissing() {
-	if !d.hasUsers {
-		missing := "the file has no"
+	if !d.hasUsers && !d.hasMembers {
+		missing := `the file has no list of "users" and no team with members`
 		if n := len(d.roster.Files); n > 1 {
-			missing = fmt.Sprintf("none of the %d files has a", n)
+			missing = fmt.Sprintf(`none of the %d files has a list of "users" or a team with members`, n)
 		}
-		d.problems = append(d.problems, Problem{Position{d.roster.Files[0], 1, 1}, missing + ` list of "users"`})
+		d.problems = append(d.problems, Problem{Position{d.roster.Files[0], 1, 1}, missing})
 	}
 	policy := d.roster.Settings.Unlisted
 	if !d.hasOrganization && (policy == UnlistedSuspend || policy == UnlistedRemove) {
@@ -250,7 +278,12 @@ func (d *decoder) checkDomains() {
 		}
 	}
 	for _, p := range d.roster.People {
-		if p.External {
+		switch {
+		case p.External:
+			continue
+		case p.OnlyInTeams && !allowed[p.Email.Domain()]:
+			d.problems = append(d.problems, Problem{p.At, fmt.Sprintf(`%s is outside the allowed domains: if this is `+
+				`intended, list them under "users" with "external: true"`, quote(p.Email.String()))})
 			continue
 		}
 		check(p.Email)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -102,6 +103,18 @@ func asJSON(t *testing.T, r *Roster) string {
 		External                bool
 		APIEnabled              *bool
 		Groups, Roles, Policies []string
+		Teams                   []string `json:",omitempty"`
+		OnlyInTeams             bool     `json:",omitempty"`
+	}
+	type team struct {
+		At, Name, Description   string
+		Groups, Roles, Policies []string
+	}
+	day := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return " until " + t.Format(time.DateOnly)
 	}
 	// A list that is nil stays nil: it means something else than an empty one.
 	refs := func(list []Ref) []string {
@@ -110,7 +123,7 @@ func asJSON(t *testing.T, r *Roster) string {
 		}
 		names := []string{}
 		for _, r := range list {
-			names = append(names, r.Name+" at "+r.At.String())
+			names = append(names, r.Name+day(r.Until)+" at "+r.At.String())
 		}
 		return names
 	}
@@ -131,14 +144,29 @@ func asJSON(t *testing.T, r *Roster) string {
 			until = p.Until.String()
 		}
 		people = append(people, person{p.At.String(), p.Email.String(), p.Email.Key(), addresses(p.Aliases), p.Name, p.Note, until, from,
-			p.External, p.APIEnabled, refs(p.Groups), refs(p.Roles), refs(p.Policies)})
+			p.External, p.APIEnabled, refs(p.Groups), refs(p.Roles), refs(p.Policies), nil, p.OnlyInTeams})
+		for _, m := range p.Teams {
+			last := &people[len(people)-1]
+			last.Teams = append(last.Teams, strings.TrimSpace(m.Team+day(m.Until)+" at "+m.At.String()+" "+m.Note))
+		}
 	}
 	settings := r.Settings
 	settings.Protected = nil
-	got, err := json.MarshalIndent(map[string]any{
+	content := map[string]any{
 		"Files": r.Files, "Organization": r.Organization, "OrganizationAt": r.OrganizationAt.String(),
 		"Settings": settings, "Protected": addresses(r.Settings.Protected), "People": people,
-	}, "", "  ")
+	}
+	var teams []team
+	for _, t := range r.Teams {
+		teams = append(teams, team{t.At.String(), t.Name, t.Description, refs(t.Groups), refs(t.Roles), refs(t.Policies)})
+	}
+	if teams != nil {
+		content["Teams"] = teams
+	}
+	if r.State != "" {
+		content["State"] = r.State + " at " + r.StateAt.String()
+	}
+	got, err := json.MarshalIndent(content, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,10 @@ const (
 	namesKind                 // a list of texts; a list has min to max items, without a maximum if max is 0
 	domainsKind               // a list of mail domains
 	addressesKind             // a list of mail addresses
-	peopleKind                // a list of mappings with personKeys
+	peopleKind                // a list of entries with personKeys or, in a team, memberKeys
+	entryKind                 // an item of such a list: a mapping, or an address alone
 	mappingKind               // a mapping with the keys of its own section
+	teamsKind                 // a mapping of team names to mappings with teamKeys
 )
 
 // key describes a key of a roster, or an item of the list that is its value: its kind and its
@@ -48,7 +50,7 @@ func (k *key) String() string {
 	switch {
 	case k.name == "":
 		return "the file"
-	case k.item && k.kind == mappingKind:
+	case k.item && (k.kind == entryKind || k.kind == mappingKind):
 		return `an entry of "` + k.name + `"`
 	case k.item:
 		return `an item of "` + k.name + `"`
@@ -73,7 +75,12 @@ var (
 			description: "Access that every person gets. An entry adds its own groups, roles and policies to these; " +
 				"its api_enabled overrides the default."},
 		{name: "users", kind: peopleKind, min: 1,
-			description: "The people of the organization. The lists of all files are joined; at least one file must have one."},
+			description: "The people of the organization. The lists of all files are joined. At least one file must have " +
+				"such a list or a team with members."},
+		{name: "teams", kind: teamsKind, description: "People by team, each with the access that its members get. A " +
+			"person may be in many teams. Each team is in one file only."},
+		{name: "state", kind: textKind, max: maxState, description: "Where the ledger and the lock are kept, for " +
+			"everyone who uses this roster: a folder, s3://BUCKET/PREFIX or postgres://USER@HOST/DATABASE, without secrets."},
 	}}
 	settingsKeys = section{`under "settings"`, []key{
 		{name: "allowed_domains", kind: domainsKind, min: 1, max: 1000,
@@ -138,8 +145,31 @@ var (
 			description: "Policies, by name or id. If they are set neither here nor in the defaults, orgsync does not " +
 				"change them. An empty list means none."},
 	}
-	sections = []*section{&rosterKeys, &settingsKeys, &defaultsKeys, &personKeys}
+	teamKeys = section{`in a team`, []key{
+		{name: "description", kind: longTextKind, max: 1000, description: "What the team is for, for people who review " +
+			"this file. It is not sent anywhere."},
+		{name: "groups", kind: namesKind, max: MaxRefs, description: "Groups that membership gives, by name or id. " +
+			"If some team has this key, orgsync manages the groups of everybody in the roster."},
+		{name: "roles", kind: namesKind, max: MaxRefs, description: "Roles that membership gives, by name or id. " +
+			"If some team has this key, orgsync manages the roles of everybody in the roster."},
+		{name: "policies", kind: namesKind, max: MaxRefs, description: "Policies that membership gives, by name or id. " +
+			"If some team has this key, orgsync manages the policies of everybody in the roster."},
+		{name: "members", kind: peopleKind, description: "The people of the team: addresses, or mappings with an " +
+			"address and the last day. Whoever is listed here is in the roster, with or without an entry in users."},
+	}}
+	memberKeys = section{`in an entry of "members"`, []key{
+		{name: "email", kind: addressKind, description: "Address or alias of the person. Without an entry in users, the " +
+			"invitation is sent to this address."},
+		{name: "until", kind: dateKind, description: "The last day in this team, as in 2027-03-31. From the next day " +
+			"(UTC) the team gives the person no access."},
+		{name: "note", kind: longTextKind, max: 1000, description: "A note for people who review this file. It is " +
+			"not sent anywhere."},
+	}}
+	sections = []*section{&rosterKeys, &settingsKeys, &defaultsKeys, &personKeys, &teamKeys, &memberKeys}
 )
+
+// ignoredPrefix begins the keys at the top of a file that are ignored: a place for YAML anchors.
+const ignoredPrefix = "x-"
 
 // Bounds of an entry.
 const (
@@ -150,6 +180,9 @@ const (
 	// maxPersonName is the maximum length of a name, in characters.
 	maxPersonName = 200
 )
+
+// maxState is the maximum length of the place of the ledger, in characters.
+const maxState = 2000
 
 // maxDuration is the longest time that a setting may have.
 const maxDuration = 365 * 24 * time.Hour
@@ -173,7 +206,7 @@ func (k kind) nodeKind() yaml.Kind {
 	switch k {
 	case namesKind, domainsKind, addressesKind, peopleKind:
 		return yaml.SequenceNode
-	case mappingKind:
+	case mappingKind, teamsKind:
 		return yaml.MappingNode
 	}
 	return yaml.ScalarNode
@@ -183,6 +216,8 @@ func (k kind) nodeKind() yaml.Kind {
 func (k kind) itemKind() kind {
 	switch k {
 	case peopleKind:
+		return entryKind
+	case teamsKind:
 		return mappingKind
 	case addressesKind:
 		return addressKind
@@ -212,10 +247,17 @@ func (k *key) expected() string {
 	case addressesKind:
 		return "a list of mail addresses, as in [ada@example.com]"
 	case peopleKind:
+		if k.name == "members" {
+			return `a list of mail addresses, as in [ada@example.com]`
+		}
 		return `a list of people, each beginning with "- email:"`
+	case entryKind:
+		return `a mail address, or a mapping as in "email: ada@example.com"`
+	case teamsKind:
+		return `a mapping, with the name of each team as a key`
 	case mappingKind:
 		if k.item {
-			return `a mapping, as in "email: ada@example.com"`
+			return `a mapping, as in "members: [ada@example.com]"`
 		}
 		return "a mapping of keys to values"
 	}
@@ -225,5 +267,8 @@ func (k *key) expected() string {
 // joinWords returns "a, b and c", with the conjunction before the last word.
 func joinWords(words []string, conjunction string) string {
 	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
 	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
 }

@@ -54,6 +54,9 @@ func Parse(files []File) (*Roster, error) {
 	return d.finish()
 }
 
+// Files returns the roster files of the files and folders in paths, as [Load] reads them.
+func Files(paths []string) ([]string, error) { return rosterFiles(paths) }
+
 // rosterFiles returns the files of paths in the order in which they are merged.
 func rosterFiles(paths []string) ([]string, error) {
 	if len(paths) == 0 {

@@ -9,8 +9,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Merge returns data, the text of a roster file, with entries added at the end of its users. It
-// changes no other byte. file is the name of the file for errors: a [*ProblemsError] if data
+// Merge returns data, the text of a roster file, with entries added at the end of its users. A file
+// that has teams only gets a list of users. It changes no other byte. file is the name of the file for errors: a [*ProblemsError] if data
 // cannot be read, and a plain error with a position if its users are not a list to which lines can
 // be added.
 func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
@@ -22,6 +22,9 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 		return nil, &ProblemsError{Problems: []Problem{*problem}}
 	}
 	name, users := findUsers(root)
+	if name == nil && hasKey(root, "teams") && root.Style&yaml.FlowStyle == 0 {
+		return addUsers(file, data, root, entries)
+	}
 	if users == nil || users.Kind != yaml.SequenceNode || users.Style&yaml.FlowStyle != 0 {
 		at := Position{file, 1, 1}
 		if users != nil {
@@ -48,6 +51,43 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 			Position{file, last + 1, 1})
 	}
 	return merged, nil
+}
+
+// addUsers returns data with a list of users below everything else, for a file that has teams only.
+func addUsers(file string, data []byte, root *yaml.Node, entries []Entry) ([]byte, error) {
+	var added bytes.Buffer
+	added.WriteString("users:\n")
+	for _, e := range entries {
+		e.write(&added, "  ")
+	}
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if last := len(lines) - 1; len(lines[last]) == 0 {
+		lines = lines[:last]
+	}
+	merged := insertAfter(lines, len(lines)-1, added.String())
+	after, problem := parseFile(file, merged)
+	if problem == nil && len(after.Content) == len(root.Content)+2 {
+		name, users := findUsers(after)
+		after.Content = after.Content[:len(root.Content)]
+		if name != nil && len(users.Content) == len(entries) && equalNodes(root, after) {
+			return merged, nil
+		}
+	}
+	return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add one `+
+		`by hand, with one person in it`, file)
+}
+
+// hasKey reports whether the mapping n has the key.
+func hasKey(n *yaml.Node, key string) bool {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return false
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 // findUsers returns the key "users" and its value; nil if the file has none.

@@ -31,6 +31,10 @@ var mergeTests = []struct {
 	{"users first", "users:\n  - email: ada@example.com\nX\norganization: Example Org\n", ""},
 	{"letters beyond ASCII", "users:\n  - name: Zoë\n    email: ada@example.com\nX", ""},
 
+	{"short entries", "users:\n  - ada@example.com # first\n  - bob@example.com\nX", ""},
+	{"teams follow", "users:\n  - ada@example.com\nX\nteams:\n  ops: {members: [bob@example.com]}\n", ""},
+	{"teams only, on one line", "{teams: {ops: {members: [bob@example.com]}}}\n", `users.yaml:1:1: "users" must be a list`},
+	{"teams only, and the document ends", "teams: {ops: {members: [bob@example.com]}}\n...\n", `add people to users.yaml`},
 	{"on one line", "users: [{email: ada@example.com}]\n", `users.yaml:1:8: "users" must be a list`},
 	{"all on one line", "{users: [{email: ada@example.com}]}\n", `users.yaml:1:9: "users" must be a list`},
 	{"nobody", "users:\n", `"users" must be a list`},
@@ -86,6 +90,12 @@ func TestMergeNobody(t *testing.T) {
 		}
 	}
 	var problems *ProblemsError
+	const teams = "teams:\n  ops:\n    members:\n      - bob@example.com # on call\n# the end"
+	want := teams + "\nusers:\n  # invited\n  - email: new@example.com\n    groups: [platform]\n"
+	got, err := Merge("users.yaml", []byte(teams), []Entry{newcomer})
+	if diff := cmp.Diff(want, string(got)); err != nil || diff != "" {
+		t.Errorf("a file with teams only: %v (-want +got):\n%s", err, diff)
+	}
 	if _, err := Merge("users.yaml", []byte("a: 'b"), []Entry{newcomer}); !errors.As(err, &problems) {
 		t.Errorf("a file that is no YAML: %v", err)
 	}

@@ -6,6 +6,7 @@ package roster
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,8 +37,36 @@ type Roster struct {
 	Settings       Settings
 	// Defaults has the access that every person gets. It is already merged into People.
 	Defaults Person
-	// People are in the order of the files. No two have an address or alias in common.
+	// People are those of "users", in the order of the files, followed by people whom only teams
+	// list. No two have an address or alias in common.
 	People []Person
+	// Teams are in the order of the files.
+	Teams []Team
+}
+
+// Team is a number of people who get the same access. [Person.Teams] says who they are.
+type Team struct {
+	Name        string
+	Description string
+	// Groups, Roles and Policies are what membership gives. If some team has a list that is not
+	// nil, even an empty one, that kind is managed for all people of the roster: whoever leaves a
+	// team must not keep what it gave.
+	Groups   []Ref
+	Roles    []Ref
+	Policies []Ref
+	// At is the position of the name.
+	At Position
+}
+
+// Membership says that a person is in a team.
+type Membership struct {
+	Team string
+	// Until is the last day of the membership, as midnight UTC at its beginning; zero means no
+	// end.
+	Until time.Time
+	Note  string
+	// At is the position of the person in the team.
+	At Position
 }
 
 // Settings are the limits and policies of a run.
@@ -107,18 +136,23 @@ type Person struct {
 	// From is the first day of the membership, as midnight UTC at its beginning; zero means that it
 	// has begun.
 	From time.Time
-	// Until is the last day of the membership, as midnight UTC at its beginning; zero means no
-	// end.
+	// Until is the person's last day in the organization, as midnight UTC at its beginning; zero
+	// means no end. For people whom only teams list, it is the last day of their last membership.
 	Until time.Time
 	// APIEnabled is nil if neither the entry nor the defaults set it: then it is not changed.
 	APIEnabled *bool
-	// Groups, Roles and Policies are the defaults followed by those of the entry, without
-	// duplicates. Nil means not managed: they are not changed. Empty but not nil means that the
-	// person must have none.
+	// Groups, Roles and Policies are the defaults followed by those of the entry and those of the
+	// teams, without duplicates. Nil means not managed: they are not changed. Empty but not nil
+	// means that the person must have none.
 	Groups   []Ref
 	Roles    []Ref
 	Policies []Ref
-	// At is the position of the entry.
+	// Teams are the memberships, in the order of the files, also those that have ended. See
+	// [Person.On].
+	Teams []Membership
+	// OnlyInTeams is true if "users" does not list the person.
+	OnlyInTeams bool
+	// At is the position of the entry or, if OnlyInTeams, of the first membership.
 	At Position
 }
 
@@ -129,14 +163,38 @@ func (p *Person) Addresses() []org.Address {
 
 // Refs returns the groups, roles or policies of p; nil if they are not managed.
 func (p *Person) Refs(kind org.Kind) []Ref {
+	return refsOf(kind, p.Groups, p.Roles, p.Policies)
+}
+
+// Refs returns the groups, roles or policies that t gives; nil if it has no such list.
+func (t *Team) Refs(kind org.Kind) []Ref {
+	return refsOf(kind, t.Groups, t.Roles, t.Policies)
+}
+
+func refsOf(kind org.Kind, groups, roles, policies []Ref) []Ref {
 	switch kind {
 	case org.KindGroup:
-		return p.Groups
+		return groups
 	case org.KindRole:
-		return p.Roles
+		return roles
 	default:
-		return p.Policies
+		return policies
 	}
+}
+
+// On returns p as they are at now: without the memberships that have ended and the access that only
+// these gave. Kinds of access stay managed. It returns p itself if no membership has ended.
+func (p *Person) On(now time.Time) *Person {
+	ended := func(m Membership) bool { return isOver(m.Until, now) }
+	if !slices.ContainsFunc(p.Teams, ended) {
+		return p
+	}
+	current := *p
+	current.Teams = slices.DeleteFunc(slices.Clone(p.Teams), ended)
+	for _, refs := range []*[]Ref{&current.Groups, &current.Roles, &current.Policies} {
+		*refs = slices.DeleteFunc(slices.Clone(*refs), func(r Ref) bool { return isOver(r.Until, now) })
+	}
+	return &current
 }
 
 // Compare returns a negative number, 0 or a positive number if p is before, at or after other, by
@@ -149,6 +207,9 @@ func (p Position) Compare(other Position) int {
 type Ref struct {
 	Name string
 	At   Position
+	// Until is the last day on which the person has it, if only memberships with a last day give
+	// it; zero means no end.
+	Until time.Time
 }
 
 // Position is a place in a roster file; lines and columns count from 1.

@@ -46,9 +46,12 @@ type schema struct {
 	Minimum             *int       `json:"minimum,omitempty"`
 	Maximum             *int       `json:"maximum,omitempty"`
 	Properties          properties `json:"properties,omitempty"`
-	Required            []string   `json:"required,omitempty"`
-	// AdditionalProperties is a pointer to false if the keys are listed.
-	AdditionalProperties *bool   `json:"additionalProperties,omitempty"`
+	// PatternProperties are the schemas of keys that match a regular expression.
+	PatternProperties properties `json:"patternProperties,omitempty"`
+	PropertyNames     *schema    `json:"propertyNames,omitempty"`
+	Required          []string   `json:"required,omitempty"`
+	// AdditionalProperties is false if the keys are listed, or the schema of the values of all keys.
+	AdditionalProperties any     `json:"additionalProperties,omitempty"`
 	MinProperties        int     `json:"minProperties,omitempty"`
 	Items                *schema `json:"items,omitempty"`
 	MinItems             int     `json:"minItems,omitempty"`
@@ -138,6 +141,13 @@ func (k *key) schema() schema {
 		section := k.section().schema()
 		section.Description = s.Description
 		return section
+	case entryKind:
+		address := key{name: k.name, kind: addressKind, item: true}
+		s.AnyOf = []schema{address.schema(), k.section().schema()}
+	case teamsKind:
+		name := key{kind: textKind, max: maxName}
+		names, team := name.schema(), key{name: k.name, kind: mappingKind, item: true}
+		s.Type, s.PropertyNames, s.AdditionalProperties = "object", &names, team.schema()
 	default: // the lists
 		item := key{name: k.name, kind: k.kind.itemKind(), max: maxName, item: true}
 		items := item.schema()
@@ -152,6 +162,10 @@ func (k *key) schema() schema {
 // section returns the section that a mapping has.
 func (k *key) section() *section {
 	switch {
+	case k.item && k.name == "teams":
+		return &teamKeys
+	case k.item && k.name == "members":
+		return &memberKeys
 	case k.item:
 		return &personKeys
 	case k.name == "settings":
@@ -162,12 +176,15 @@ func (k *key) section() *section {
 
 // schema returns the schema of a mapping with the keys of s.
 func (s *section) schema() schema {
-	out := schema{Type: "object", AdditionalProperties: new(bool)}
+	out := schema{Type: "object", AdditionalProperties: false}
 	for i := range s.keys {
 		out.Properties = append(out.Properties, property{s.keys[i].name, s.keys[i].schema()})
 	}
-	if s == &personKeys {
+	switch s {
+	case &personKeys, &memberKeys:
 		out.Required = []string{"email"}
+	case &rosterKeys:
+		out.PatternProperties = properties{{"^" + ignoredPrefix, schema{}}}
 	}
 	return out
 }

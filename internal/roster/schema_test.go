@@ -46,6 +46,7 @@ const (
 	manyFiles   = "concerns several files, or what another file may have"
 	canonical   = "needs the canonical form of an address or domain"
 	sumOfParts  = "a bound on the sum of the parts of a time"
+	secrets     = "a matter of the parts of a URL"
 	otherDigits = "YAML reads the number alike; the decoder wants it written plainly"
 )
 
@@ -67,6 +68,13 @@ var schemaAccepts = map[string]string{
 	"files-duplicate-person":                       manyFiles,
 	"files-no-users":                               manyFiles,
 	"files-two-settings":                           manyFiles,
+	"files-team-twice":                             manyFiles,
+	"teams-without-members":                        manyFiles,
+	"teams-outside-allowed-domains":                manyFiles,
+	"teams-twice":                                  manyPlaces,
+	"state-password":                               secrets,
+	"state-parameter":                              secrets,
+	"state-url":                                    secrets,
 	"files-unlisted-needs-organization":            manyFiles,
 	"settings-unlisted-needs-organization":         manyFiles,
 	"settings-unlisted-suspend-needs-organization": manyFiles,

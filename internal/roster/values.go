@@ -22,6 +22,11 @@ const (
 	mergeTag = "!!merge"
 )
 
+// scalarNode returns a text at a position, for values that are not from YAML.
+func scalarNode(text string, at Position) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: textTag, Value: text, Line: at.Line, Column: at.Column}
+}
+
 // position returns the position of n or, behind an alias, of the outermost alias.
 func (d *decoder) position(n *yaml.Node) Position {
 	if d.alias != nil {
@@ -49,6 +54,7 @@ func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name
 			d.addProblem(name, "a key must be a plain word, not %s", describeNode(name))
 		case name.Tag == mergeTag:
 			d.addProblem(name, `merge keys ("<<") are not supported: put what people share under "defaults"`)
+		case k == nil && s == &rosterKeys && strings.HasPrefix(name.Value, ignoredPrefix):
 		case k == nil:
 			present[d.reportUnknownKey(name, s)] = true
 		case first[k.name] != nil:
@@ -80,11 +86,14 @@ func (d *decoder) reportUnknownKey(name *yaml.Node, s *section) string {
 		candidates = append(candidates, k.name)
 	}
 	near := Nearest(name.Value, candidates)
+	if s == &teamKeys && (name.Value == "users" || name.Value == "people") {
+		near = "members"
+	}
 	switch {
 	case near != "":
 		d.addProblem(name, "unknown key %s: did you mean %s?", quote(name.Value), quote(near))
 	case len(places) > 0:
-		d.addProblem(name, "the key %s is in the wrong place: it belongs %s", quote(name.Value), strings.Join(places, " or "))
+		d.addProblem(name, "the key %s is in the wrong place: it belongs %s", quote(name.Value), joinWords(places, "or"))
 	default:
 		d.addProblem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.place, joinWords(candidates, "and"))
 	}
@@ -136,7 +145,9 @@ func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 		d.addProblem(n, "%s has no value: add one or remove the line", k)
 	case n.Tag == nullTag:
 		d.addProblem(n, "%s has no value: add one or remove the key", k)
-	case n.Kind != k.kind.nodeKind(), k.kind == addressKind && n.Tag != textTag:
+	case k.kind == entryKind && (n.Kind == yaml.MappingNode || n.Kind == yaml.ScalarNode && n.Tag == textTag):
+		return true
+	case n.Kind != k.kind.nodeKind(), (k.kind == addressKind || k.kind == entryKind) && n.Tag != textTag:
 		d.addProblem(n, "%s must be %s, not %s", k, k.expected(), describeNode(n))
 	case (k.kind == textKind || k.kind == longTextKind) && n.Tag != textTag:
 		d.addProblem(n, "%s must be text, not %s: put it in quotes", k, describeNode(n))
@@ -388,7 +399,7 @@ func (d *decoder) decodeRefs(k *key, n *yaml.Node) []Ref {
 		if i := slices.IndexFunc(list, func(r Ref) bool { return r.Name == name }); i >= 0 {
 			d.reportDuplicate(v, name, firstUse{list[i].At, name})
 		} else if name != "" {
-			list = append(list, Ref{name, Position{d.file, v.Line, v.Column}})
+			list = append(list, Ref{Name: name, At: Position{d.file, v.Line, v.Column}})
 		}
 	})
 	return list

@@ -10,15 +10,10 @@ import (
 // manages for nobody is missing.
 func (r *Roster) RequiredAccess() org.Wanted {
 	required := org.Wanted{}
-	for i := range r.People {
-		p := &r.People[i]
-		for _, kind := range org.Kinds {
-			refs := p.Refs(kind)
-			if refs == nil {
-				continue
-			}
-			names := required[kind]
-			if names == nil {
+	for _, kind := range org.Kinds {
+		var names []string // nil while nothing manages the kind
+		add := func(refs []Ref) {
+			if refs != nil && names == nil {
 				names = []string{}
 			}
 			for _, ref := range refs {
@@ -26,6 +21,14 @@ func (r *Roster) RequiredAccess() org.Wanted {
 					names = slices.Insert(names, at, ref.Name)
 				}
 			}
+		}
+		for i := range r.People {
+			add(r.People[i].Refs(kind))
+		}
+		for i := range r.Teams {
+			add(r.Teams[i].Refs(kind))
+		}
+		if names != nil {
 			required[kind] = names
 		}
 	}

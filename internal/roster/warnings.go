@@ -2,14 +2,15 @@ package roster
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Warnings returns what is valid in r but probably a mistake: last days that have no effect,
-// because unlisted people are only reported, last days that are over at now, and addresses that may
-// be taken for others.
+// because unlisted people or extra access are only reported, last days that are over at now, people
+// who are in a team twice, and addresses that may be taken for others.
 func (r *Roster) Warnings(now time.Time) []Problem {
-	return append(r.endWarnings(now), r.lookAlikeWarnings()...)
+	return slices.Concat(r.endWarnings(now), r.teamWarnings(now), r.lookAlikeWarnings())
 }
 
 // lookAlikeWarnings returns the warnings about addresses that look like others, and about people
@@ -38,7 +39,7 @@ func (r *Roster) lookAlikeWarnings() []Problem {
 	return list
 }
 
-// endWarnings returns the warnings about last days.
+// endWarnings returns the warnings about the last days of people.
 func (r *Roster) endWarnings(now time.Time) []Problem {
 	var list []Problem
 	var first *Person // the first person who has a last day
@@ -68,4 +69,36 @@ func (r *Roster) endWarnings(now time.Time) []Problem {
 			"stay members after their last day and are only reported; use %q or %q to end their access",
 			people, UnlistedReport, UnlistedSuspend, UnlistedRemove)}
 	return append([]Problem{noEffect}, list...)
+}
+
+// teamWarnings returns the warnings about memberships, in the order of people.
+func (r *Roster) teamWarnings(now time.Time) []Problem {
+	var list []Problem
+	hasEnd := false
+	for i := range r.People {
+		p := &r.People[i]
+		first := make(map[string]Position, len(p.Teams))
+		for _, m := range p.Teams {
+			if at, found := first[m.Team]; found {
+				list = append(list, Problem{m.At, fmt.Sprintf("%s is in the team %s already, at %v: remove one of the lines",
+					p.Email, quote(m.Team), at)})
+				continue
+			}
+			first[m.Team] = m.At
+			if m.Until.IsZero() {
+				continue
+			}
+			if !hasEnd && r.Settings.ExtraAccess != ExtraAccessRevoke {
+				hasEnd = true
+				list = append(list, Problem{m.At, fmt.Sprintf("after the last day of %s in the team %s nothing is revoked: "+
+					"settings.extra_access is %q, so access that a team no longer gives is only reported; use %q to revoke it",
+					p.Email, quote(m.Team), r.Settings.ExtraAccess, ExtraAccessRevoke)})
+			}
+			if isOver(m.Until, now) && !p.Ended(now) {
+				list = append(list, Problem{m.At, fmt.Sprintf("the last day of %s in the team %s was %s: the team gives "+
+					"them no access", p.Email, quote(m.Team), m.Until.Format(time.DateOnly))})
+			}
+		}
+	}
+	return list
 }

@@ -12,6 +12,7 @@ import (
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	const remove = "organization: Example Org\nsettings: {unlisted: remove}\n"
+	const revoke = "organization: Example Org\nsettings: {unlisted: remove, extra_access: revoke}\n"
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	tests := []struct{ name, roster, want string }{
 		{"nobody ends", "users:\n  - email: ada@example.com\n", ""},
@@ -42,6 +43,16 @@ func TestWarnings(t *testing.T) {
 			`users.yaml:2:5: the last day of ada@example.com has no effect: settings.unlisted is "report", so people ` +
 				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access` + "\n" +
 				"users.yaml:2:5: the last day of ada@example.com was 2001-01-01: the person counts as unlisted"},
+		{"twice in a team", "teams:\n  ops: {members: [ada@example.com, Ada@Example.com]}\n  dev: {members: [ada@example.com]}\n",
+			`users.yaml:2:36: ada@example.com is in the team "ops" already, at users.yaml:2:19: remove one of the lines`},
+		{"a membership ends", "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-11-28}]}\nusers: [ada@example.com]\n",
+			`users.yaml:2:19: after the last day of ada@example.com in the team "ops" nothing is revoked: settings.extra_access ` +
+				`is "report", so access that a team no longer gives is only reported; use "revoke" to revoke it`},
+		{"a membership has ended", revoke + "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-11-27}]}\nusers: [ada@example.com]\n",
+			`users.yaml:4:19: the last day of ada@example.com in the team "ops" was 2026-11-27: the team gives them no access`},
+		{"the only membership has ended",
+			revoke + "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-11-27}]}\n",
+			`users.yaml:4:19: the last day of ada@example.com was 2026-11-27: the person counts as unlisted`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package roster
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -19,10 +21,15 @@ type Draft struct {
 	Organization org.Organization
 	// At is when the organization was read; zero if unknown.
 	At time.Time
+	// File is the file that the people are from; "" if they are from the organization.
+	File string
 	// Comments are sentences about what the entries leave out. Each becomes one line, whatever
 	// characters it has.
 	Comments []string
 	Entries  []Entry
+	// ByTeam makes a team of each group, with the people who have it. An entry of "users" is then
+	// written only for people who are in no team, or of whom it says more.
+	ByTeam bool
 }
 
 // Entry is a person of a new roster file. Invalid characters in the name are removed. The addresses
@@ -53,8 +60,18 @@ func (d Draft) YAML() []byte {
 	if !d.At.IsZero() {
 		about += " on " + d.At.UTC().Format(time.DateOnly)
 	}
-	writeComment(&b, "", about+". Applying this file changes nothing.")
-	writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
+	about += ". Applying this file changes nothing."
+	if d.File != "" {
+		about = "The people of " + d.File + ", as read by 'orgsync import --csv'."
+	}
+	writeComment(&b, "", about)
+	if d.File != "" {
+		d.Comments = nil
+	} else if d.ByTeam {
+		writeComment(&b, "", "Each team is a group. People without a list of roles or policies have none; orgsync does not change theirs.")
+	} else {
+		writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
+	}
 	if len(d.Comments) > 0 {
 		b.WriteString("#\n# Not included:\n")
 	}
@@ -63,11 +80,56 @@ func (d Draft) YAML() []byte {
 	}
 	b.WriteString("\n")
 	writeOrganization(&b, d.Organization)
-	b.WriteString("users:\n")
-	for _, e := range d.Entries {
+	entries := d.Entries
+	if d.ByTeam {
+		entries = writeTeams(&b, entries)
+	}
+	if len(entries) > 0 {
+		b.WriteString("users:\n")
+	}
+	for _, e := range entries {
 		e.write(&b, "  ")
 	}
 	return b.Bytes()
+}
+
+// writeTeams writes a team for each group, sorted by name, with the people who have it. It returns
+// the entries that are still needed, without groups.
+func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
+	members := make(map[string][]Entry)
+	var rest []Entry
+	for _, e := range entries {
+		for _, group := range e.Groups {
+			members[group.Name] = append(members[group.Name], e)
+		}
+		saysMore := e.Name != "" || e.Note != "" || !e.Until.IsZero() || e.APIEnabled != nil || e.External ||
+			len(e.Aliases)+len(e.Roles)+len(e.Policies)+len(e.Comments) > 0
+		if saysMore || len(e.Groups) == 0 {
+			e.Groups = nil
+			rest = append(rest, e)
+		}
+	}
+	if len(members) == 0 {
+		return rest
+	}
+	b.WriteString("teams:\n")
+	for _, group := range slices.Sorted(maps.Keys(members)) {
+		name := formatScalar(group)
+		fmt.Fprintf(b, "  %s:\n    groups: [%s]\n    members:\n", name, flowScalar(group))
+		for _, e := range members[group] {
+			fmt.Fprintf(b, "      - %s\n", formatScalar(e.Email.String()))
+		}
+	}
+	b.WriteString("\n")
+	return rest
+}
+
+// flowScalar returns s as YAML for a list on one line.
+func flowScalar(s string) string {
+	list := marshal(struct {
+		List []quotedText `yaml:"l,flow"`
+	}{[]quotedText{quotedText(s)}})
+	return strings.TrimSuffix(strings.TrimPrefix(list, "l: ["), "]\n")
 }
 
 // writeOrganization writes the id of the organization, which stays the same if it is renamed, and
@@ -101,9 +163,12 @@ func (e Entry) write(b *bytes.Buffer, indent string) {
 		Roles      []quotedText `yaml:"roles,omitempty,flow"`
 		Policies   []quotedText `yaml:"policies,omitempty,flow"`
 		External   bool         `yaml:"external,omitempty"`
+		Until      dateText     `yaml:"until,omitempty"`
+		Note       quotedText   `yaml:"note,omitempty"`
 	}{
 		Email: quotedText(e.Email.String()), Name: quotedText(toOneLine(e.Name, maxPersonName)), APIEnabled: e.APIEnabled,
 		Groups: refNames(e.Groups), Roles: refNames(e.Roles), Policies: refNames(e.Policies), External: e.External,
+		Until: formatDay(e.Until), Note: quotedText(toOneLine(e.Note, maxComment)),
 	}
 	for _, a := range e.Aliases {
 		item.Aliases = append(item.Aliases, quotedText(a.String()))
@@ -121,6 +186,22 @@ func refNames(refs []Ref) []quotedText {
 		list = append(list, quotedText(r.Name))
 	}
 	return list
+}
+
+// dateText is a day, which is written without quotes.
+type dateText string
+
+// MarshalYAML returns the day as a YAML date.
+func (t dateText) MarshalYAML() (any, error) {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!timestamp", Value: string(t)}, nil
+}
+
+// formatDay returns a day; "" for the zero time.
+func formatDay(day time.Time) dateText {
+	if day.IsZero() {
+		return ""
+	}
+	return dateText(day.Format(time.DateOnly))
 }
 
 // quotedText is text that is quoted where YAML requires it.

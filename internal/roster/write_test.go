@@ -3,6 +3,7 @@ package roster
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,40 @@ users:
 	}
 }
 
+// TestDraftByTeam: a group is a team, and whoever is in one and has nothing else needs no entry.
+func TestDraftByTeam(t *testing.T) {
+	t.Parallel()
+	d := Draft{ByTeam: true, Entries: []Entry{
+		{Person: Person{Email: address("ada@example.com"), Name: "Ada", Groups: refs("everyone", "plat: form")}},
+		{Person: Person{Email: address("bob@example.com"), Groups: refs("everyone")}},
+		{Person: Person{Email: address("cyd@example.com")}},
+		{Person: Person{Email: address("dan@example.com"), Groups: refs("everyone")}, Comments: []string{"suspended"}},
+	}}
+	_, got, _ := strings.Cut(string(d.YAML()), "\n\n")
+	want := `teams:
+  everyone:
+    groups: [everyone]
+    members:
+      - ada@example.com
+      - bob@example.com
+      - dan@example.com
+  'plat: form':
+    groups: ['plat: form']
+    members:
+      - ada@example.com
+
+users:
+  - email: ada@example.com
+    name: Ada
+  - email: cyd@example.com
+  # suspended
+  - email: dan@example.com
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestNameable(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]bool{
@@ -133,6 +168,26 @@ func FuzzDraft(f *testing.F) {
 		if pin := got.Organization; pin != "" && pin != group && pin != name || IsValidName(group) && pin != group {
 			t.Errorf("the pin is %q\n%s", pin, text)
 		}
+		d.ByTeam = true
+		text = d.YAML()
+		got, err = parse("users.yaml", text)
+		if err != nil {
+			t.Fatalf("by team: %v\n%s", err, text)
+		}
+		wantGroups, gotGroups := map[string][]string{}, map[string][]string{}
+		for i, people := range [][]Person{want, got.People} {
+			groups := []map[string][]string{wantGroups, gotGroups}[i]
+			for _, p := range people {
+				groups[p.Email.String()] = []string{}
+				for _, ref := range p.Groups {
+					groups[p.Email.String()] = append(groups[p.Email.String()], ref.Name)
+				}
+				slices.Sort(groups[p.Email.String()])
+			}
+		}
+		if diff := cmp.Diff(wantGroups, gotGroups); diff != "" {
+			t.Errorf("groups by team (-want +got):\n%s\n%s", diff, text)
+		}
 		if again := toOneLine(want[0].Name, maxPersonName); again != want[0].Name || utf8.RuneCountInString(again) > maxPersonName {
 			t.Errorf("the name %q becomes %q", want[0].Name, again)
 		}
@@ -184,8 +239,13 @@ func FuzzMerge(f *testing.F) {
 			t.Fatalf("%v\n%q\n%q", err, data, merged)
 		}
 		where := cmpopts.IgnoreTypes(Position{})
-		last := len(after.People) - 1
-		if diff := cmp.Diff(before.People, after.People[:last], sameSpelling, where); diff != "" {
+		onlyInTeams := func(p Person) bool { return p.OnlyInTeams }
+		last := slices.IndexFunc(after.People, onlyInTeams) - 1 // of those in users
+		if last < 0 {
+			last = len(after.People) - 1
+		}
+		rest := slices.Delete(slices.Clone(after.People), last, last+1)
+		if diff := cmp.Diff(before.People, rest, sameSpelling, where); diff != "" {
 			t.Errorf("people (-before +after):\n%s\n%q", diff, merged)
 		}
 		if diff := cmp.Diff(before.Settings, after.Settings, sameSpelling); diff != "" || before.Organization != after.Organization {

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	_ "embed" // the roster
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	samples "github.com/orgsync/orgsync/deploy"
+)
+
+// starterRoster is the roster that init writes.
+//
+//go:embed starter/users.yaml
+var starterRoster []byte
+
+// defaultRoster is the roster that commands read if no flag names one.
+const defaultRoster = "users.yaml"
+
+// workflow is a file that runs orgsync in CI: its place in a repository, and its text.
+type workflow struct {
+	file string
+	text []byte
+}
+
+func (a *app) initCommand() *cobra.Command {
+	var service string
+	cmd := &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a first roster",
+		Long: `Writes a roster with comments and two sample people to FILE (users.yaml if left
+out), and says what to do next. With --workflow it also writes the file that runs
+orgsync in CI. It never replaces a file. No key is needed and nothing is sent.
+
+If your organization has members already, 'orgsync import > users.yaml' makes a
+roster of them instead.`,
+		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
+		Example: `  orgsync init
+  orgsync init --workflow github
+  orgsync init members/users.yaml`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("init needs at most one argument: FILE; %q is one too many", args[1])
+			}
+			return nil
+		},
+		ValidArgsFunction: completeFiles(1, rosterFiles...),
+		RunE: func(_ *cobra.Command, args []string) error {
+			file := defaultRoster
+			if len(args) > 0 {
+				file = args[0]
+			}
+			return a.init(file, service)
+		},
+	}
+	f := cmd.Flags()
+	f.Var(choiceFlag(&service, "service", "github", "gitlab"), "workflow",
+		"also write the CI file of this `service`: github or gitlab")
+	completeValues(cmd, "workflow", []string{"github", "gitlab"})
+	return cmd
+}
+
+// init writes the first roster to file and, for a service, the CI file.
+func (a *app) init(file, service string) error {
+	written := []workflow{{file, starterRoster}}
+	switch service {
+	case "github":
+		written = append(written, workflow{filepath.Join(".github", "workflows", "members.yml"), samples.GitHubWorkflow})
+	case "gitlab":
+		written = append(written, workflow{".gitlab-ci.yml", samples.GitLabPipeline})
+	}
+	if len(written) > 1 && filepath.Clean(file) != defaultRoster {
+		return withStep(stepInit, fmt.Errorf("--workflow needs the roster in %s, where the CI file looks for it, not in %s",
+			defaultRoster, file))
+	}
+	for _, w := range written { // before the first is written
+		if _, err := os.Lstat(w.file); err == nil {
+			return withStep(stepInit, fmt.Errorf("write %s: the file exists already", w.file))
+		}
+	}
+	for i, w := range written {
+		if i > 0 { // the folders of a CI file are always the same
+			err := os.MkdirAll(filepath.Dir(w.file), 0o755) //nolint:gosec // as git makes them: they hold no secret
+			if err != nil {
+				return withStep(stepInit, err)
+			}
+		}
+		if err := createFile(w.file, w.text); err != nil {
+			return withStep(stepInit, fmt.Errorf("write %s: %w", w.file, err))
+		}
+	}
+	a.reported = true
+	option := ""
+	if filepath.Clean(file) != defaultRoster {
+		option = " --roster " + shellWord(file)
+	}
+	for _, w := range written {
+		fmt.Fprintf(a.stdout, "Wrote %s.\n", w.file)
+	}
+	fmt.Fprintf(a.stdout, `
+Next:
+  orgsync validate%[1]s          after you replaced the sample people with yours
+  orgsync apply --sandbox%[1]s   tries it on a simulated organization, without a key
+  orgsync plan%[1]s              shows what would change in yours; needs VULTR_API_KEY
+`, option)
+	if service != "" {
+		fmt.Fprint(a.stdout, "\nThe comments in the CI file say which secret it needs.\n")
+	}
+	return nil
+}
+
+// createFile writes a file that does not exist yet.
+func createFile(file string, text []byte) error {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	f, err := os.OpenFile(file, flags, 0o644) //nolint:gosec // as editors make them: the text is the same for everybody
+	if errors.Is(err, fs.ErrExist) {
+		return errors.New("the file exists already")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(file))
+	}
+	return nil
+}

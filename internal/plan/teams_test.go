@@ -1,0 +1,153 @@
+package plan_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// parseRoster reads a roster that is one file.
+func parseRoster(t *testing.T, text string) *roster.Roster {
+	t.Helper()
+	r, err := roster.Parse([]roster.File{{Name: "users.yaml", Data: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestMembershipEnds: after the last day of a membership its access is no longer given, and is
+// revoked if the roster says so. The person stays in while something else lists them.
+func TestMembershipEnds(t *testing.T) {
+	t.Parallel()
+	const text = `
+organization: Example Org
+settings: {unlisted: suspend, extra_access: revoke, unlisted_after: 0s}
+teams:
+  ops: {groups: [everyone], roles: [deployer], members: [{email: bob@example.com, until: 2027-03-31}]}
+  dev: {groups: [platform], members: [ada@example.com, {email: bob@example.com, until: 2027-02-28}]}
+`
+	const inUsers = "users: [bob@example.com]\n"
+	for _, tt := range []struct {
+		name, roster, now string
+		want              []string
+	}{
+		{"before", text, "2027-02-28 23:00:00", []string{
+			"grant ada@example.com missing_access group platform", "grant bob@example.com missing_access group platform",
+		}},
+		{"one has ended", text, "2027-03-01 00:00:00", []string{"grant ada@example.com missing_access group platform"}},
+		{"all have ended", text, "2027-04-01 00:00:00", []string{
+			"grant ada@example.com missing_access group platform", "suspend bob@example.com unlisted",
+		}},
+		{"all have ended, and an entry lists them", text + inUsers, "2027-04-01 00:00:00", []string{
+			"grant ada@example.com missing_access group platform",
+			"revoke bob@example.com extra_access group everyone as m-bob",
+			"revoke bob@example.com extra_access role deployer as u-bob",
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			now, err := time.Parse(time.DateTime, tt.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := staff()
+			in.Roster, in.Snapshot.Now = parseRoster(t, tt.roster), now
+			p := plan.Compute(in)
+			if diff := cmp.Diff(tt.want, inWords(plan.Plan{Changes: p.Changes})); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRevokeOnlyWhatIsNamed: a group, role or policy that the roster names for nobody is reported,
+// never revoked.
+func TestRevokeOnlyWhatIsNamed(t *testing.T) {
+	t.Parallel()
+	in := staff()
+	in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("platform"), named()
+	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	want := []string{
+		"grant bob@example.com missing_access group platform",
+		"extra_access bob@example.com group everyone", "extra_access bob@example.com role deployer",
+	}
+	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+		t.Errorf("named for nobody (-want +got):\n%s", diff)
+	}
+	want[1] = "revoke bob@example.com extra_access group everyone as m-bob"
+	in.Roster.Teams = []roster.Team{{Name: "others", Groups: named("everyone")}}
+	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+		t.Errorf("named by a team without members (-want +got):\n%s", diff)
+	}
+	in.Roster.Teams[0].Groups = []roster.Ref{{Name: "g1"}} // by its id
+	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+		t.Errorf("named by its id (-want +got):\n%s", diff)
+	}
+}
+
+// TestTeamsOfStandings: the teams of each person are those that they are in at the time of the reading.
+func TestTeamsOfStandings(t *testing.T) {
+	t.Parallel()
+	in := staff()
+	in.Roster = parseRoster(t, `
+teams:
+  ops: {members: [ada@example.com, {email: bob@example.com, until: 2001-01-01}, {email: bob@example.com, until: 2999-12-31}]}
+  dev: {members: [{email: ada@example.com, until: 2001-01-01}, bob@example.com, {email: cyd@example.com, until: 2001-01-01}]}
+`)
+	got := map[string][]string{}
+	for _, s := range plan.Standings(in) {
+		got[s.Email.String()] = []string{}
+		for _, m := range s.Teams {
+			got[s.Email.String()] = append(got[s.Email.String()], m.Team+" at "+m.At.String())
+		}
+	}
+	want := map[string][]string{
+		"ada@example.com": {"ops at users.yaml:3:19"}, "bob@example.com": {"ops at users.yaml:3:81", "dev at users.yaml:4:64"},
+		"cyd@example.com": {},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestLeavingATeam: what a team gave is revoked from people who leave it, though nothing else gives
+// them access of that kind.
+func TestLeavingATeam(t *testing.T) {
+	t.Parallel()
+	in := staff()
+	in.Roster = parseRoster(t, `
+organization: Example Org
+settings: {extra_access: revoke}
+teams:
+  ops: {roles: [deployer], members: [ada@example.com]}
+  dev: {groups: [everyone], members: [bob@example.com]}
+users: [owner@example.com]
+`)
+	want := []string{"grant ada@example.com missing_access role deployer", "revoke bob@example.com extra_access role deployer as u-bob"}
+	if diff := cmp.Diff(want, inWords(plan.Plan{Changes: plan.Compute(in).Changes})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestMissingAccess: what can be created is listed, and nothing that exists already.
+func TestMissingAccess(t *testing.T) {
+	t.Parallel()
+	in := staff()
+	in.Roster.People[0].Groups, in.Roster.People[0].Roles = named("ops", "twins", "gone"), named("auditor", "writer")
+	err := plan.Compute(in).CheckAccess()
+	lacking, ok := errors.AsType[*plan.UnknownAccessError](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	want := []org.AccessName{{Kind: org.KindGroup, Name: "ops"}, {Kind: org.KindRole, Name: "writer"}}
+	if diff := cmp.Diff(want, lacking.Missing); diff != "" || lacking.Names != 5 {
+		t.Errorf("%d names (-want +got):\n%s", lacking.Names, diff)
+	}
+}

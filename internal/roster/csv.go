@@ -1,0 +1,264 @@
+package roster
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// csvColumns are the columns that a CSV file may have, named like the keys of an entry.
+var csvColumns = []string{"email", "name", "groups", "roles", "policies", "api_enabled", "aliases", "until", "note"}
+
+// maxCSVPeople is the maximum number of people in a CSV file.
+const maxCSVPeople = 200_000
+
+// ParseCSV returns the people of a CSV file with a header line, or of a plain list of addresses.
+// Columns are separated by commas, semicolons or tabs; lists inside a column by semicolons. file is
+// the name of the file for problems, which are returned as one [*ProblemsError].
+func ParseCSV(file string, data []byte) ([]Entry, error) {
+	if len(data) > MaxFile {
+		return nil, tooLargeError(file)
+	}
+	data, problem := checkEncoding(file, data)
+	if problem != nil {
+		return nil, newProblemsError([]Problem{*problem})
+	}
+	if isAddressList(string(data)) {
+		data = addressColumn(data)
+	}
+	c := &csvReader{decoder: *newDecoder(), reader: csv.NewReader(bytes.NewReader(data))}
+	c.file = file
+	c.reader.Comma = csvDelimiter(data)
+	c.reader.FieldsPerRecord = -1 // checked here, with a message that says more
+	c.reader.TrimLeadingSpace = c.reader.Comma != '\t'
+	entries := c.read()
+	if len(c.problems) == 0 && len(entries) == 0 {
+		c.problems = append(c.problems, Problem{Position{file, 1, 1}, "the file has no people: it needs a line with " +
+			`column names, one of which is "email", and a line for each person`})
+	}
+	if len(c.problems) > 0 {
+		return nil, newProblemsError(c.problems)
+	}
+	return entries, nil
+}
+
+// addressColumn returns a plain list of addresses as a CSV file with one column.
+func addressColumn(data []byte) []byte {
+	var out bytes.Buffer
+	out.WriteString("email")
+	for line := range strings.Lines(string(data)) {
+		if trimmed := strings.TrimSpace(line); trimmed == "" || trimmed[0] == '#' {
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(",; \t\r\n", r) }) {
+			out.WriteString("\n" + word)
+		}
+	}
+	out.WriteString("\n")
+	return out.Bytes()
+}
+
+// csvDelimiter returns the character that separates the columns of the header.
+func csvDelimiter(data []byte) rune {
+	header, _, _ := bytes.Cut(bytes.TrimLeft(data, "\r\n"), []byte("\n"))
+	best, most := ',', 0
+	for _, r := range ",;\t" {
+		if n := bytes.Count(header, []byte(string(r))); n > most {
+			best, most = r, n
+		}
+	}
+	return best
+}
+
+// csvReader reads a CSV file. It collects problems and addresses as the decoder of a roster does.
+type csvReader struct {
+	decoder
+	reader *csv.Reader
+	// columns are the keys of the columns, in their order; nil for one that is unknown.
+	columns []*key
+}
+
+func (c *csvReader) read() []Entry {
+	header, err := c.reader.Read()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil || !c.readHeader(header) {
+		c.addError(err)
+		return nil
+	}
+	var entries []Entry
+	for {
+		record, err := c.reader.Read()
+		if errors.Is(err, io.EOF) {
+			return entries
+		}
+		if err != nil {
+			c.addError(err)
+			return entries
+		}
+		if !slices.ContainsFunc(record, func(s string) bool { return strings.TrimSpace(s) != "" }) {
+			continue // as spreadsheets write below the last person
+		}
+		if len(entries) == maxCSVPeople {
+			c.problems = append(c.problems, Problem{c.at(0), fmt.Sprintf("the file has more than %d people", maxCSVPeople)})
+			return entries
+		}
+		if extra := len(record) - len(c.columns); extra > 0 {
+			c.problems = append(c.problems, Problem{c.at(len(c.columns)), fmt.Sprintf("the line has %d columns, "+
+				"and the header has %d: put quotes around a value with %q in it", len(record), len(c.columns),
+				string(c.reader.Comma))})
+			continue
+		}
+		entries = append(entries, c.readPerson(record))
+	}
+}
+
+// at returns the position of a field of the last record.
+func (c *csvReader) at(field int) Position {
+	line, column := c.reader.FieldPos(field)
+	return Position{c.file, line, column}
+}
+
+// addError adds a problem for an error of encoding/csv; nil adds none.
+func (c *csvReader) addError(err error) {
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+		c.problems = append(c.problems, Problem{Position{c.file, parse.Line, max(parse.Column, 1)},
+			`the quotes are wrong: a value with quotes in it is written as "like ""this"""`})
+	}
+}
+
+// readHeader reads the names of the columns. It reports whether all are known and one is "email".
+func (c *csvReader) readHeader(header []string) bool {
+	valid, hasEmail := true, false
+	for i, name := range header {
+		name = strings.TrimSpace(name)
+		j := slices.IndexFunc(csvColumns, func(known string) bool { return normalizeName(known) == normalizeName(name) })
+		var k *key
+		if j >= 0 {
+			k = personKeys.find(csvColumns[j])
+		}
+		switch {
+		case k == nil:
+			valid = false
+			text := fmt.Sprintf("unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
+				joinWords(csvColumns, "and"))
+			if near := Nearest(name, csvColumns); near != "" {
+				text = fmt.Sprintf("unknown column %s: did you mean %s?", quote(name), quote(near))
+			}
+			c.problems = append(c.problems, Problem{c.at(i), text})
+		case slices.Contains(c.columns, k):
+			valid = false
+			c.problems = append(c.problems, Problem{c.at(i), fmt.Sprintf("the column %s is there twice", quote(k.name))})
+		}
+		hasEmail = hasEmail || k != nil && k.kind == addressKind
+		c.columns = append(c.columns, k)
+	}
+	if valid && !hasEmail {
+		c.problems = append(c.problems, Problem{c.at(0), `no column is named "email"`})
+	}
+	return valid && hasEmail
+}
+
+// readPerson reads one line.
+func (c *csvReader) readPerson(record []string) Entry {
+	e := Entry{Person: Person{At: c.at(0)}}
+	p := &e.Person
+	for i, value := range record {
+		k, value := c.columns[i], strings.TrimSpace(value)
+		if value == "" {
+			if k.kind == addressKind {
+				c.problems = append(c.problems, Problem{c.at(i), "the line has no address"})
+			}
+			continue
+		}
+		n := scalarNode(value, c.at(i))
+		switch k.name {
+		case "email":
+			p.Email = c.decodePersonAddress(n)
+		case "name":
+			p.Name = c.decodeText(k, n)
+		case "note":
+			p.Note = c.decodeText(k, n)
+		case "until":
+			p.Until = c.decodeDate(k, n)
+		case "api_enabled":
+			enabled := c.decodeBool(k, n)
+			p.APIEnabled = &enabled
+		case "aliases":
+			for _, item := range splitList(value) {
+				if a := c.decodePersonAddress(scalarNode(item, c.at(i))); !a.IsZero() {
+					p.Aliases = append(p.Aliases, a)
+				}
+			}
+			c.checkLength(k, len(p.Aliases), i)
+		case "groups":
+			p.Groups = c.readRefs(k, value, i)
+		case "roles":
+			p.Roles = c.readRefs(k, value, i)
+		case "policies":
+			p.Policies = c.readRefs(k, value, i)
+		}
+	}
+	isAddress := func(k *key) bool { return k.kind == addressKind }
+	if len(record) < len(c.columns) && !slices.ContainsFunc(c.columns[:len(record)], isAddress) {
+		c.problems = append(c.problems, Problem{c.at(0), "the line has no address"})
+	}
+	return e
+}
+
+// readRefs reads a list of names.
+func (c *csvReader) readRefs(k *key, value string, field int) []Ref {
+	var refs []Ref
+	item := key{name: k.name, kind: textKind, max: maxName, item: true}
+	for _, text := range splitList(value) {
+		name := c.decodeText(&item, scalarNode(text, c.at(field)))
+		if name != "" && !containsRef(refs, name) {
+			refs = append(refs, Ref{Name: name, At: c.at(field)})
+		}
+	}
+	c.checkLength(k, len(refs), field)
+	return refs
+}
+
+func (c *csvReader) checkLength(k *key, length, field int) {
+	if length > k.max {
+		c.problems = append(c.problems, Problem{c.at(field), fmt.Sprintf("%s has %d entries: at most %d are allowed",
+			k, length, k.max)})
+	}
+}
+
+// splitList returns the items of a list that is one value.
+func splitList(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ";") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// Outside returns the addresses of people that are in none of the domains, and marks these people
+// as external; none if domains is empty.
+func Outside(entries []Entry, domains []string) []org.Address {
+	var outside []org.Address
+	if len(domains) == 0 {
+		return nil
+	}
+	for i := range entries {
+		for _, a := range entries[i].Addresses() {
+			if !slices.Contains(domains, a.Domain()) {
+				entries[i].External = true
+				outside = append(outside, a)
+			}
+		}
+	}
+	return outside
+}

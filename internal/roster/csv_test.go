@@ -1,0 +1,148 @@
+package roster
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A CSV file gives the same roster whatever program wrote it.
+func TestParseCSV(t *testing.T) {
+	t.Parallel()
+	const want = `users:
+  - email: ada@example.com
+    name: Ada "Countess" Lovelace
+    aliases: [a.lovelace@example.com, ada@home.example]
+    api_enabled: true
+    groups: [everyone, platform team]
+    until: 2027-03-31
+    note: ticket 12, approved
+  - email: bob@example.com
+    api_enabled: false
+    roles: [deployer]
+`
+	const plain = "email,name,aliases,api_enabled,groups,roles,until,note\n" +
+		`ada@example.com,"Ada ""Countess"" Lovelace",a.lovelace@example.com; ada@home.example,yes,everyone;platform team,,2027-03-31,"ticket 12, approved"` + "\n" +
+		"bob@example.com,,,no,,deployer,,\n"
+	semicolons := "\ufeffE-Mail;Name;Aliases;API enabled;Groups;Roles;Until;Note\r\n" +
+		`ada@example.com;"Ada ""Countess"" Lovelace";"a.lovelace@example.com;ada@home.example";TRUE;"everyone;platform team";;2027-03-31;ticket 12, approved` + "\r\n" +
+		"bob@example.com;;;false;;deployer;;\r\n;;;;;;;\r\n"
+	const tabs = "email\tname\taliases\tapi_enabled\tgroups\troles\tuntil\tnote\n" +
+		"ada@example.com\t\"Ada \"\"Countess\"\" Lovelace\"\ta.lovelace@example.com;ada@home.example\tyes\teveryone;platform team\t\t2027-03-31\tticket 12, approved\n" +
+		"bob@example.com\t\t\tno\t\tdeployer\n"
+	tests := map[string]string{
+		"commas":                  plain,
+		"semicolons, mark, CRLF":  semicolons,
+		"tabs":                    tabs,
+		"short lines":             strings.Replace(plain, ",deployer,,", ",deployer", 1),
+		"without a final newline": strings.TrimSuffix(plain, "\n"),
+	}
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			entries, err := ParseCSV("people.csv", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, got, _ := strings.Cut(string(Draft{File: "people.csv", Entries: entries}.YAML()), "\n\n")
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+	entries, err := ParseCSV("people.txt", []byte("# all\nada@example.com\n\nbob@example.com, cy@example.com\n"))
+	if err != nil || len(entries) != 3 {
+		t.Errorf("a plain list: %d people, %v", len(entries), err)
+	}
+}
+
+// Every problem of a CSV file has its place and says what to do.
+func TestParseCSVProblems(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{"a wrong column", "email,department,nmae\nada@example.com,x,y\n",
+			`people.csv:1:7: unknown column "department": the columns are email, name, groups, roles, policies, api_enabled, aliases, until and note; ` +
+				"remove this one, or rename it\n" + `people.csv:1:18: unknown column "nmae": did you mean "name"?`},
+		{"no address", "name,groups\nAda,x\n", `people.csv:1:1: no column is named "email"`},
+		{"a column twice", "email,E-Mail\n", `people.csv:1:7: the column "email" is there twice`},
+		{"nobody", "email,name\n", `people.csv:1:1: the file has no people: it needs a line with column names, one of which is "email", ` +
+			"and a line for each person"},
+		{"empty", "", `people.csv:1:1: the file has no people: it needs a line with column names, one of which is "email", ` +
+			"and a line for each person"},
+		{"values", "email,until,api_enabled,name\nnobody,31.3.2027,maybe,\"a\nb\"\n,2027-01-01,,\nada@example.com,,,\nADA@example.com,,,\n",
+			`people.csv:2:1: "nobody": the address has no @` + "\n" +
+				`people.csv:2:8: "until" must be a date like 2027-03-31, not "31.3.2027"` + "\n" +
+				`people.csv:2:18: "api_enabled" must be true or false, not "maybe"` + "\n" +
+				`people.csv:2:24: "name" has a line break: write it on one line` + "\n" +
+				"people.csv:4:1: the line has no address\n" +
+				`people.csv:6:1: "ADA@example.com" is the same as "ada@example.com", already listed at people.csv:5:1`},
+		{"too many columns", "email,name\nada@example.com,Lovelace, Ada\n",
+			`people.csv:2:27: the line has 3 columns, and the header has 2: put quotes around a value with "," in it`},
+		{"quotes", "email,name\nada@example.com,\"Ada\" L.\n", `people.csv:2:21: the quotes are wrong: a value with quotes in it is written as "like ""this"""`},
+		{"UTF-16", "\xff\xfee\x00m\x00", "people.csv:1:1: the file is in UTF-16: save it as UTF-8"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			entries, err := ParseCSV("people.csv", []byte(tt.text))
+			if err == nil {
+				t.Fatalf("no problem: %v", entries)
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// FuzzCSV: whatever the bytes, no panic, and what is accepted makes a valid roster of the same people.
+func FuzzCSV(f *testing.F) {
+	for _, s := range []string{"email,name\nada@example.com,Ada\n", "email;groups\nada@example.com;\"a;b\"\n", "ada@example.com\n", "\"", "email\n\"\n", "email\ta\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		entries, err := ParseCSV("people.csv", data)
+		if err != nil {
+			return
+		}
+		text := Draft{File: "people.csv", Entries: entries}.YAML()
+		r, err := parse("users.yaml", text)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if len(r.People) != len(entries) {
+			t.Errorf("%d people of %d\n%s", len(r.People), len(entries), text)
+		}
+	})
+}
+
+// Other forms of rosters get the command that helps. A YAML file is never taken for one.
+func TestForeignFiles(t *testing.T) {
+	t.Parallel()
+	const isCSV, isTOML, isList = "this is a CSV file", "this is a TOML file", "this is a plain list of addresses"
+	tests := []struct{ name, file, text, want string }{
+		{"CSV", "users.yaml", "email,name\nada@example.com,Ada\n", isCSV},
+		{"CSV with semicolons", "users.yaml", "Name;E-Mail\nAda;ada@example.com\n", isCSV},
+		{"CSV by its name", "people.CSV", "who;where\nAda;x\n", isCSV},
+		{"CSV with quotes", "users.yaml", "\"email\",\"name\"\n\"ada@example.com\",\"Ada\"\n", isCSV},
+		{"TOML", "users.yaml", "[[users]]\nemail = \"ada@example.com\"\n", isTOML},
+		{"TOML by its name", "users.toml", "a = 1\n", isTOML},
+		{"a list", "users.yaml", "ada@example.com\nbob@example.com\n", isList},
+		{"a list with commas", "users.txt", "# all\nada@example.com, bob@example.com;\n", isList},
+		{"text", "users.yaml", "Ada Lovelace\n", "the file must be a mapping"},
+		{"broken YAML", "users.yaml", "users:\n  - email: 'ada\n", "not closed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := parse(tt.file, []byte(tt.text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+			if tt.want == isCSV && !strings.Contains(err.Error(), "'orgsync import --csv "+tt.file+" > users.yaml'") {
+				t.Errorf("%v names no command", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,287 @@
+package roster
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// Format returns data, the text of a roster file, in its usual form. People are sorted by address
+// within each block of a list; blank lines and comments on a line of their own end a block. White
+// space at the end of lines, additional blank lines and additional spaces after ":" are removed.
+// Nothing else changes, and nothing that would change the meaning. The error is a [*ProblemsError]
+// if data is not YAML.
+func Format(file string, data []byte) ([]byte, error) {
+	root, problem := parseFile(file, data)
+	if problem != nil {
+		return nil, newProblemsError([]Problem{*problem})
+	}
+	if root == nil || root.Kind != yaml.MappingNode {
+		return data, nil
+	}
+	out := data
+	for _, step := range []func([]byte, *yaml.Node) []byte{sortPeople, normalizeSpacing} {
+		changed := step(out, root)
+		after, problem := parseFile(file, changed)
+		if problem != nil || !samePeople(root, after) {
+			continue // an anchor would be below its alias, or a text has several lines
+		}
+		out, root = changed, after
+	}
+	return out, nil
+}
+
+// samePeople reports whether two files differ in nothing but the order of people.
+func samePeople(a, b *yaml.Node) bool {
+	if b == nil {
+		return false
+	}
+	a, b = cloneNode(a), cloneNode(b)
+	for _, root := range []*yaml.Node{a, b} {
+		for _, list := range peopleLists(root) {
+			slices.SortStableFunc(list.Content, func(x, y *yaml.Node) int { return cmp.Compare(itemKey(x), itemKey(y)) })
+		}
+	}
+	return equalNodes(a, b)
+}
+
+// cloneNode returns a copy of n whose lists can be sorted. Aliases keep their target.
+func cloneNode(n *yaml.Node) *yaml.Node {
+	c := *n
+	c.Content = make([]*yaml.Node, len(n.Content))
+	for i, child := range n.Content {
+		c.Content[i] = cloneNode(child)
+	}
+	return &c
+}
+
+// peopleLists returns the list of users and the lists of members, if each has one line or more for
+// each person.
+func peopleLists(root *yaml.Node) []*yaml.Node {
+	var lists []*yaml.Node
+	add := func(n *yaml.Node) {
+		if n.Kind == yaml.SequenceNode && n.Style&yaml.FlowStyle == 0 {
+			lists = append(lists, n)
+		}
+	}
+	for name, value := range pairs(root) {
+		if name == "users" {
+			add(value)
+		}
+		if name != "teams" {
+			continue
+		}
+		for _, team := range pairs(value) {
+			for name, members := range pairs(team) {
+				if name == "members" {
+					add(members)
+				}
+			}
+		}
+	}
+	return lists
+}
+
+// pairs yields the keys and values of a mapping; none for another node.
+func pairs(n *yaml.Node) func(func(string, *yaml.Node) bool) {
+	return func(yield func(string, *yaml.Node) bool) {
+		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i].Value, n.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// itemKey returns the canonical address of an entry; "" if it has none.
+func itemKey(n *yaml.Node) string {
+	text := ""
+	if n.Kind == yaml.ScalarNode {
+		text = n.Value
+	}
+	for name, value := range pairs(n) {
+		if name == "email" {
+			text = value.Value
+		}
+	}
+	a, err := org.ParseAddress(text)
+	if err != nil {
+		return ""
+	}
+	return a.Key()
+}
+
+// sortPeople returns data with people sorted by address within their blocks.
+func sortPeople(data []byte, root *yaml.Node) []byte {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if last := len(lines) - 1; len(lines[last]) == 0 {
+		lines = lines[:last]
+	} else {
+		lines[last] = append(slices.Clip(lines[last]), lineEnd(data)...)
+	}
+	for _, list := range peopleLists(root) {
+		sortList(lines, list)
+	}
+	return bytes.Join(lines, nil)
+}
+
+// lineEnd returns the line end that data uses.
+func lineEnd(data []byte) string {
+	if bytes.Contains(data, []byte("\r\n")) {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// item is an entry with its lines.
+type item struct {
+	key   string
+	lines [][]byte
+}
+
+// sortList sorts the entries of one list, in place.
+func sortList(lines [][]byte, list *yaml.Node) {
+	starts := make([]int, 0, len(list.Content))
+	for _, n := range list.Content {
+		line := firstLine(lines, n)
+		if line < 0 || len(starts) > 0 && line <= starts[len(starts)-1] {
+			return // a "-" on a line of its own, or two entries on one
+		}
+		starts = append(starts, line)
+	}
+	var block []item
+	begin := 0
+	flush := func() {
+		slices.SortStableFunc(block, func(a, b item) int { return cmp.Compare(a.key, b.key) })
+		at := begin
+		for _, one := range block {
+			at += copy(lines[at:], one.lines)
+		}
+		block = nil
+	}
+	for i, n := range list.Content {
+		end := lastLine(lines, starts[i]) + 1
+		if i+1 < len(starts) {
+			end = starts[i+1]
+		}
+		last := end // of what belongs to the entry
+		for last > starts[i]+1 && isBoundary(lines[last-1]) {
+			last--
+		}
+		if block == nil {
+			begin = starts[i]
+		}
+		// The lines are copied: sorting writes over them.
+		block = append(block, item{itemKey(n), slices.Clone(lines[starts[i]:last])})
+		if last < end || itemKey(n) == "" || i+1 == len(starts) {
+			flush()
+		}
+	}
+}
+
+// firstLine returns the index of the line on which the entry n begins with "- "; -1 if something
+// else is before it on that line.
+func firstLine(lines [][]byte, n *yaml.Node) int {
+	text := []rune(strings.TrimPrefix(string(lines[n.Line-1]), "\ufeff"))
+	before := strings.TrimSpace(string(text[:min(n.Column-1, len(text))]))
+	if before != "-" && !(strings.HasPrefix(before, "- &") && !strings.Contains(before[3:], " ")) {
+		return -1
+	}
+	return n.Line - 1
+}
+
+// lastLine returns the index of the last line of the last entry of a list, which begins at the line
+// first: the line before the next one that is indented as little as its "-".
+func lastLine(lines [][]byte, first int) int {
+	indent := indentation(lines[first])
+	end := first
+	for i := first + 1; i < len(lines); i++ {
+		if isBlank(lines[i]) {
+			continue
+		}
+		if indentation(lines[i]) <= indent {
+			break
+		}
+		end = i
+	}
+	return end
+}
+
+// indentation returns the number of spaces at the beginning of a line.
+func indentation(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
+
+func isBlank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
+
+// isBoundary reports whether a line is blank or a comment.
+func isBoundary(line []byte) bool {
+	text := bytes.TrimSpace(line)
+	return len(text) == 0 || text[0] == '#'
+}
+
+// normalizeSpacing returns data without white space that means nothing. Lines of literal and folded
+// texts stay as they are.
+func normalizeSpacing(data []byte, root *yaml.Node) []byte {
+	end := lineEnd(data)
+	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
+	keep := make([]bool, len(lines)+1)
+	markTexts(root, keep, lines)
+	spaceAfterKeys(root, lines)
+	var out []string
+	for i, line := range lines {
+		if keep[i] {
+			out = append(out, line)
+			continue
+		}
+		line = strings.TrimRight(line, " \t")
+		if line == "" && (len(out) == 0 || out[len(out)-1] == "") {
+			continue
+		}
+		out = append(out, line)
+	}
+	for len(out) > 0 && out[len(out)-1] == "" {
+		out = out[:len(out)-1]
+	}
+	return []byte(strings.Join(out, end) + end)
+}
+
+// markTexts marks the lines of literal and folded texts.
+func markTexts(n *yaml.Node, keep []bool, lines []string) {
+	if n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		indent := indentation([]byte(lines[n.Line-1]))
+		for i := n.Line; i < len(lines); i++ {
+			if strings.TrimSpace(lines[i]) != "" && indentation([]byte(lines[i])) <= indent {
+				break
+			}
+			keep[i] = true
+		}
+	}
+	for _, child := range n.Content {
+		markTexts(child, keep, lines)
+	}
+}
+
+// spaceAfterKeys leaves one space between the ":" of a key and its value.
+func spaceAfterKeys(n *yaml.Node, lines []string) {
+	for i := len(n.Content) - 1; i >= 0; i-- { // from the end, so that columns before it stay
+		child := n.Content[i]
+		spaceAfterKeys(child, lines)
+		if n.Kind != yaml.MappingNode || n.Style&yaml.FlowStyle != 0 || i%2 == 0 || child.Line != n.Content[i-1].Line ||
+			child.Kind != yaml.ScalarNode || child.Style&yaml.TaggedStyle != 0 || child.Anchor != "" {
+			continue
+		}
+		text := []rune(lines[child.Line-1])
+		at := child.Column - 1
+		if at > len(text) {
+			continue
+		}
+		before := strings.TrimRight(string(text[:at]), " ")
+		if strings.HasSuffix(before, ":") {
+			lines[child.Line-1] = before + " " + string(text[at:])
+		}
+	}
+}

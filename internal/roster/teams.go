@@ -1,0 +1,261 @@
+package roster
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// member is a membership whose person is not known before all files are read.
+type member struct {
+	Membership
+	email org.Address
+}
+
+// decodeTeams reads the teams of one file.
+func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
+	item := key{name: k.name, kind: k.kind.itemKind(), item: true}
+	nameKey := key{name: k.name, kind: textKind, max: maxName}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		text := strings.TrimSpace(name.Value)
+		switch flaw := nameKey.textProblem(text); {
+		case name.Kind != yaml.ScalarNode:
+			d.addProblem(name, "the name of a team must be text, not %s", describeNode(name))
+			continue
+		case name.Tag == mergeTag:
+			d.addProblem(name, `merge keys ("<<") are not supported: put what people share under "defaults"`)
+			continue
+		case name.Tag == nullTag:
+			d.addProblem(name, "a team has no name: put it in quotes if this is meant as one")
+			continue
+		case flaw != "":
+			d.addProblem(name, "the name of a team %s", flaw)
+			continue
+		}
+		d.checkTag(name)
+		if first, found := d.teamAt[text]; found {
+			d.addProblem(name, "the team %s is already set at %v: a team is in one place only, put all members there",
+				quote(text), d.roster.Teams[first].At)
+			continue
+		}
+		d.teamAt[text] = len(d.roster.Teams)
+		d.roster.Teams = append(d.roster.Teams, Team{Name: text, At: d.position(name)})
+		d.followAlias(value, func(v *yaml.Node) {
+			if d.checkValue(&item, v) {
+				d.decodeTeam(v, &d.roster.Teams[len(d.roster.Teams)-1])
+			} else {
+				d.hasMembers = true // there may be some in it
+			}
+		})
+	}
+}
+
+func (d *decoder) decodeTeam(n *yaml.Node, t *Team) {
+	empty := false
+	present := d.decodeMapping(n, &teamKeys, func(k *key, _, v *yaml.Node) {
+		switch k.name {
+		case "description":
+			t.Description = d.decodeText(k, v)
+		case "groups":
+			t.Groups = d.decodeRefs(k, v)
+		case "roles":
+			t.Roles = d.decodeRefs(k, v)
+		case "policies":
+			t.Policies = d.decodeRefs(k, v)
+		case "members":
+			empty = len(v.Content) == 0
+			d.decodeItems(k, v, func(_ *key, v *yaml.Node) { d.decodeMember(v, t.Name) })
+		}
+	})
+	d.hasMembers = d.hasMembers || present["members"] && !empty
+}
+
+// decodeMember reads one member of a team: an address, or a mapping with one.
+func (d *decoder) decodeMember(n *yaml.Node, team string) {
+	m := member{Membership: Membership{Team: team, At: d.position(n)}}
+	if n.Kind == yaml.ScalarNode {
+		m.email = d.decodeShortEntry(n, d.decodeAddress)
+	} else {
+		present := d.decodeMapping(n, &memberKeys, func(k *key, _, v *yaml.Node) {
+			switch k.name {
+			case "email":
+				m.email = d.decodeAddress(v)
+			case "until":
+				m.Until = d.decodeDate(k, v)
+			case "note":
+				m.Note = d.decodeText(k, v)
+			}
+		})
+		if !present["email"] {
+			d.addProblem(n, `the entry has no "email"`)
+		}
+	}
+	if !m.email.IsZero() {
+		d.members = append(d.members, m)
+	}
+}
+
+// joinTeams gives each membership to its person, by address or alias. People whom no entry lists
+// are added.
+func (d *decoder) joinTeams() {
+	if len(d.members) == 0 {
+		return
+	}
+	people := d.roster.People
+	listed := len(people)
+	byKey := make(map[string]int, listed+len(d.members))
+	for i := range people {
+		for _, a := range people[i].Addresses() {
+			byKey[a.Key()] = i
+		}
+	}
+	for _, m := range d.members {
+		i, found := byKey[m.email.Key()]
+		if !found {
+			i = len(people)
+			byKey[m.email.Key()] = i
+			people = append(people, Person{Email: m.email, OnlyInTeams: true, At: m.At})
+		}
+		people[i].Teams = append(people[i].Teams, m.Membership)
+	}
+	for i := range people[listed:] {
+		p := &people[listed+i]
+		p.Until = p.Teams[0].Until
+		for _, m := range p.Teams[1:] {
+			p.Until = laterEnd(p.Until, m.Until)
+		}
+	}
+	d.roster.People = people
+}
+
+// laterEnd returns the later of two last days; zero, which is no end, is the latest.
+func laterEnd(a, b time.Time) time.Time {
+	if a.IsZero() || b.IsZero() {
+		return time.Time{}
+	}
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// checkTeamAccess adds a problem if all memberships together give more access than the files are
+// large enough for: a small file must not fill the memory.
+func (d *decoder) checkTeamAccess() {
+	limit, total := maxAliasNodes+maxAliasNodesPerByte*d.size, 0
+	for i := range d.roster.People {
+		for _, m := range d.roster.People[i].Teams {
+			team := &d.roster.Teams[d.teamAt[m.Team]]
+			if total += len(team.Groups) + len(team.Roles) + len(team.Policies); total > limit {
+				d.problems = append(d.problems, Problem{m.At, fmt.Sprintf("the teams give people more than %d groups, "+
+					`roles and policies in all: give what everybody has under "defaults", or make fewer teams`, limit)})
+				return
+			}
+		}
+	}
+}
+
+// mergeAccess gives each person the access of the defaults and of their teams. A kind that some
+// team manages is managed for everybody: otherwise people would keep what a team gave them when
+// they leave it.
+func (d *decoder) mergeAccess() {
+	defaults := &d.roster.Defaults
+	places := make(map[string]int)
+	managed := make(map[org.Kind]bool)
+	for i := range d.roster.Teams {
+		for _, kind := range org.Kinds {
+			managed[kind] = managed[kind] || d.roster.Teams[i].Refs(kind) != nil
+		}
+	}
+	for i := range d.roster.People {
+		p := &d.roster.People[i]
+		if p.APIEnabled == nil {
+			p.APIEnabled = defaults.APIEnabled
+		}
+		p.Groups = d.mergeTeamRefs(mergeRefs(defaults.Groups, p.Groups), p.Teams, org.KindGroup, places)
+		p.Roles = d.mergeTeamRefs(mergeRefs(defaults.Roles, p.Roles), p.Teams, org.KindRole, places)
+		p.Policies = d.mergeTeamRefs(mergeRefs(defaults.Policies, p.Policies), p.Teams, org.KindPolicy, places)
+		if p.Groups == nil && managed[org.KindGroup] {
+			p.Groups = []Ref{}
+		}
+		if p.Roles == nil && managed[org.KindRole] {
+			p.Roles = []Ref{}
+		}
+		if p.Policies == nil && managed[org.KindPolicy] {
+			p.Policies = []Ref{}
+		}
+	}
+}
+
+// mergeTeamRefs returns refs followed by those that the memberships give, without duplicates; nil
+// if nothing manages the kind. It does not change refs, which people share. places is for use
+// inside the function.
+func (d *decoder) mergeTeamRefs(refs []Ref, memberships []Membership, kind org.Kind, places map[string]int) []Ref {
+	indexed := false
+	for _, m := range memberships {
+		given := d.roster.Teams[d.teamAt[m.Team]].Refs(kind)
+		switch {
+		case given == nil:
+			continue
+		case refs == nil && m.Until.IsZero():
+			refs = slices.Clip(given) // most people are in one team, and share its list
+			continue
+		case !indexed:
+			indexed = true
+			refs = append(make([]Ref, 0, len(refs)+len(given)), refs...)
+			clear(places)
+			for i, r := range refs {
+				places[r.Name] = i
+			}
+		}
+		for _, r := range given {
+			r.Until = m.Until
+			if i, has := places[r.Name]; has {
+				refs[i].Until = laterEnd(refs[i].Until, r.Until)
+				continue
+			}
+			places[r.Name] = len(refs)
+			refs = append(refs, r)
+		}
+	}
+	return refs
+}
+
+// decodeState returns the place of the ledger; "" if it is invalid. Problems do not quote it,
+// because it may hold a secret.
+func (d *decoder) decodeState(k *key, n *yaml.Node) string {
+	text := d.decodeText(k, n)
+	if !strings.Contains(text, "://") {
+		return text // a folder
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		d.addProblem(n, `%s is not a valid URL: it must be like s3://bucket/orgsync or postgres://user@host/database`, k)
+		return ""
+	}
+	_, hasSecret := u.User.Password()
+	for name := range u.Query() {
+		hasSecret = hasSecret || isSecretName(name)
+	}
+	if hasSecret {
+		d.addProblem(n, `%s holds a secret: remove it here, and replace the secret if this file was shared; orgsync reads `+
+			`secrets from the environment`, k)
+		return ""
+	}
+	return text
+}
+
+// isSecretName reports whether a parameter of a URL has a name that secrets have.
+func isSecretName(name string) bool {
+	name = normalizeName(name)
+	return slices.ContainsFunc([]string{"password", "passwd", "secret", "token", "accesskey"}, func(word string) bool {
+		return strings.Contains(name, word)
+	})
+}

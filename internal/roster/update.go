@@ -1,0 +1,508 @@
+package roster
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// Update is how an entry must change so that it says what the person has in the organization.
+type Update struct {
+	Email org.Address
+	// At is the position of the entry.
+	At Position
+	// OnlyInTeams is that of [Person].
+	OnlyInTeams bool
+	// APIEnabled is the new value; nil if it does not change.
+	APIEnabled *bool
+	// Add and Remove are names that the lists of the entry gain and lose.
+	Add, Remove map[org.Kind][]string
+	// Left is true if the person joined once and is no longer in the organization.
+	Left bool
+}
+
+// leftMark begins the comment above the entry of a person who left.
+const leftMark = "# left the organization"
+
+// listKeys has the key of each kind of access.
+var listKeys = map[org.Kind]string{org.KindGroup: "groups", org.KindRole: "roles", org.KindPolicy: "policies"}
+
+// UpdateAccess returns data, the text of a roster file, with the updates of entries of this file.
+// Only values that change are written; comments, order and everything else stay byte for byte.
+// People whom only teams list get an entry below the others if they have more than the teams give.
+// failed has a sentence for each update that must be made by hand. file is the name of the file in
+// positions. The error is that of [Merge].
+func UpdateAccess(file string, data []byte, updates []Update) (text []byte, failed []string, err error) {
+	var added []Entry
+	var inPlace []Update
+	for _, u := range updates {
+		if u.OnlyInTeams && !u.Left {
+			added = append(added, u.entry())
+		} else {
+			inPlace = append(inPlace, u)
+		}
+	}
+	// From the end of the file: an update moves only what is below it.
+	slices.SortStableFunc(inPlace, func(a, b Update) int { return b.At.Compare(a.At) })
+	changed, flaws := applyUpdates(file, data, inPlace)
+	if changed == nil { // together they are not what was wanted: find the one that is not
+		changed, flaws = data, make([]string, len(inPlace))
+		for i := range inPlace {
+			one, flaw := applyUpdates(file, changed, inPlace[i:i+1])
+			if one == nil {
+				one, flaw = changed, []string{"the way in which it is written is not supported"}
+			}
+			changed, flaws[i] = one, flaw[0]
+		}
+	}
+	for i, u := range slices.Backward(inPlace) {
+		if flaws[i] != "" {
+			failed = append(failed, fmt.Sprintf("%s at %v: %s: change it by hand", u.Email, u.At, flaws[i]))
+		}
+	}
+	text, err = Merge(file, changed, added)
+	return text, failed, err
+}
+
+// entry returns an entry with what the person has beyond their teams.
+func (u Update) entry() Entry {
+	refs := func(kind org.Kind) []Ref {
+		var list []Ref
+		for _, name := range u.Add[kind] {
+			list = append(list, Ref{Name: name})
+		}
+		return list
+	}
+	return Entry{Person: Person{
+		Email: u.Email, APIEnabled: u.APIEnabled, Groups: refs(org.KindGroup), Roles: refs(org.KindRole),
+		Policies: refs(org.KindPolicy),
+	}}
+}
+
+// edit replaces the bytes from begin to end.
+type edit struct {
+	begin, end int
+	text       string
+}
+
+// editor changes the entries of a file.
+type editor struct {
+	data  []byte
+	lines []int // the offset of each line
+	edits []edit
+	// flaw is why the last entry cannot be changed; "" if it can.
+	flaw string
+}
+
+// applyUpdates returns data with the updates that can be made, and for each update why it cannot
+// be made, or "". The data is nil if the result would differ in something else too.
+func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string) {
+	bom := []byte("\ufeff")
+	flaws := make([]string, len(updates))
+	body, hasMark := bytes.CutPrefix(data, bom)
+	root, problem := parseFile(file, body)
+	if problem != nil || len(updates) == 0 {
+		return data, flaws
+	}
+	e := &editor{data: body, lines: []int{0}}
+	for i, b := range body {
+		if b == '\n' {
+			e.lines = append(e.lines, i+1)
+		}
+	}
+	entries := entriesByPlace(root)
+	made := make(map[*yaml.Node]Update)
+	for i, u := range updates {
+		node, before := entries[[2]int{u.At.Line, u.At.Column}], len(e.edits)
+		if e.flaw = ""; node == nil {
+			e.flaw = "the entry is behind an alias"
+		} else if _, found := made[node]; found {
+			e.flaw = "the entry changes twice"
+		} else if u.Left {
+			e.markLeft(node)
+		} else {
+			e.update(node, u)
+		}
+		if flaws[i] = e.flaw; e.flaw != "" {
+			e.edits = e.edits[:before]
+		} else if !u.Left {
+			made[node] = u
+		}
+	}
+	changed := e.apply()
+	after, problem := parseFile(file, changed)
+	if problem != nil || !areUpdated(root, after, made) {
+		return nil, flaws
+	}
+	if hasMark {
+		changed = append(slices.Clip(bom), changed...)
+	}
+	return changed, flaws
+}
+
+// entriesByPlace returns the entries of users and of teams by line and column.
+func entriesByPlace(root *yaml.Node) map[[2]int]*yaml.Node {
+	entries := make(map[[2]int]*yaml.Node)
+	add := func(list *yaml.Node) {
+		for _, item := range list.Content {
+			if item.Kind != yaml.AliasNode {
+				entries[[2]int{item.Line, item.Column}] = item
+			}
+		}
+	}
+	for name, value := range pairs(root) {
+		if name == "users" {
+			add(value)
+		}
+		if name != "teams" {
+			continue
+		}
+		for _, team := range pairs(value) {
+			if members := valueOf(team, "members"); members != nil {
+				add(members)
+			}
+		}
+	}
+	return entries
+}
+
+// offset returns the place in the data of the beginning of n.
+func (e *editor) offset(n *yaml.Node) int {
+	begin := e.lines[n.Line-1]
+	for range n.Column - 1 {
+		_, size := utf8.DecodeRune(e.data[begin:])
+		begin += size
+	}
+	return begin
+}
+
+// lineStart returns the offset of the line that n begins on, and lineLimit the one behind it.
+func (e *editor) lineStart(n *yaml.Node) int { return e.lines[n.Line-1] }
+
+func (e *editor) lineLimit(n *yaml.Node) int {
+	if n.Line < len(e.lines) {
+		return e.lines[n.Line]
+	}
+	return len(e.data)
+}
+
+func (e *editor) replace(begin, end int, text string) {
+	e.edits = append(e.edits, edit{begin, end, text})
+}
+
+// apply returns the data with all edits.
+func (e *editor) apply() []byte {
+	slices.SortStableFunc(e.edits, func(a, b edit) int { return cmp.Compare(a.begin, b.begin) })
+	var out []byte
+	at := 0
+	for _, one := range e.edits {
+		out = append(out, e.data[at:one.begin]...)
+		out = append(out, one.text...)
+		at = one.end
+	}
+	return append(out, e.data[at:]...)
+}
+
+// markLeft adds the comment that the person left, above the entry, unless it is there.
+func (e *editor) markLeft(n *yaml.Node) {
+	start := e.lineStart(n)
+	before := string(e.data[start:e.offset(n)])
+	dash, isFirst := strings.CutSuffix(strings.TrimRight(before, " "), "-")
+	if !isFirst || strings.TrimSpace(dash) != "" {
+		e.flaw = "they left the organization, and the entry has no line of its own for a comment"
+		return
+	}
+	if n.Line > 1 {
+		above := strings.TrimSpace(string(e.data[e.lines[n.Line-2]:start]))
+		if strings.HasPrefix(above, leftMark) {
+			return
+		}
+	}
+	e.replace(start, start, dash+leftMark+": remove the entry, or invite them again with --invite-left"+lineEnd(e.data))
+}
+
+// update changes the lists and the API access of the entry n.
+func (e *editor) update(n *yaml.Node, u Update) {
+	var fields []string // those that the entry lacks, as YAML
+	if u.APIEnabled != nil {
+		value := strconv.FormatBool(*u.APIEnabled)
+		if old := valueOf(n, "api_enabled"); old == nil {
+			fields = append(fields, "api_enabled: "+value)
+		} else {
+			e.replaceScalar(old, value)
+		}
+	}
+	for _, kind := range org.Kinds {
+		add, remove := u.Add[kind], u.Remove[kind]
+		if len(add)+len(remove) == 0 {
+			continue
+		}
+		if list := valueOf(n, listKeys[kind]); list == nil {
+			fields = append(fields, listKeys[kind]+": "+flowList(add))
+		} else {
+			e.updateList(list, add, remove)
+		}
+	}
+	if len(fields) == 0 {
+		return
+	}
+	email := n
+	if n.Kind == yaml.MappingNode {
+		email = valueOf(n, "email")
+	}
+	if email == nil || email.Kind != yaml.ScalarNode || email.Anchor != "" {
+		e.flaw = "its address is behind an alias or has an anchor"
+		return
+	}
+	begin := e.offset(email)
+	end := e.scalarEnd(email, begin)
+	switch {
+	case end < 0:
+		e.flaw = "its address has several lines"
+	case n.Kind == yaml.ScalarNode:
+		e.replace(begin, begin, "{email: ")
+		e.replace(end, end, ", "+strings.Join(fields, ", ")+"}")
+	case n.Style&yaml.FlowStyle != 0:
+		e.replace(end, end, ", "+strings.Join(fields, ", "))
+	default:
+		limit := e.lineLimit(email)
+		text := ""
+		if limit == len(e.data) && !bytes.HasSuffix(e.data, []byte("\n")) {
+			text = lineEnd(e.data)
+		}
+		for _, field := range fields {
+			text += strings.Repeat(" ", n.Column-1) + field + lineEnd(e.data)
+		}
+		e.replace(limit, limit, text)
+	}
+}
+
+// updateList changes a list of names.
+func (e *editor) updateList(n *yaml.Node, add, remove []string) {
+	switch {
+	case n.Anchor != "":
+		e.flaw = "others use its list by an alias"
+	case n.Kind == yaml.AliasNode:
+		var names []string
+		for _, item := range n.Alias.Content {
+			if name := strings.TrimSpace(item.Value); !slices.Contains(remove, name) {
+				names = append(names, name)
+			}
+		}
+		begin := e.offset(n)
+		e.replace(begin, begin+1+len(n.Value), flowList(append(names, add...)))
+	case n.Kind != yaml.SequenceNode:
+		e.flaw = "it has no list there"
+	case n.Style&yaml.FlowStyle != 0:
+		e.updateFlowList(n, add, remove)
+	default:
+		e.updateBlockList(n, add, remove)
+	}
+}
+
+// updateFlowList changes a list in brackets. Names that stay keep their spelling.
+func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
+	begin := e.offset(n)
+	var texts []string
+	at := begin + 1
+	for _, item := range n.Content {
+		if item.Kind != yaml.ScalarNode || item.Anchor != "" {
+			e.flaw = "its list has an alias or an anchor in it"
+			return
+		}
+		start := e.offset(item)
+		if at = e.scalarEnd(item, start); at < 0 {
+			e.flaw = "its list has a name over several lines"
+			return
+		}
+		if !slices.Contains(remove, strings.TrimSpace(item.Value)) {
+			texts = append(texts, string(e.data[start:at]))
+		}
+	}
+	end := bytes.IndexByte(e.data[at:], ']')
+	if end < 0 || bytes.ContainsRune(e.data[begin:at+end], '#') {
+		e.flaw = "its list has a comment in it"
+		return
+	}
+	for _, name := range add {
+		texts = append(texts, flowScalar(name))
+	}
+	e.replace(begin, at+end+1, "["+strings.Join(texts, ", ")+"]")
+}
+
+// updateBlockList changes a list with one line for each name.
+func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
+	var removed []*yaml.Node
+	for _, item := range n.Content {
+		if item.Kind != yaml.ScalarNode || item.Anchor != "" {
+			e.flaw = "its list has an alias or an anchor in it"
+			return
+		}
+		if slices.Contains(remove, strings.TrimSpace(item.Value)) {
+			removed = append(removed, item)
+		}
+	}
+	if len(removed) == len(n.Content) && len(add) == 0 {
+		e.flaw = "its list would be empty: write []"
+		return
+	}
+	last := n.Content[len(n.Content)-1]
+	start := e.lineStart(last)
+	dash := string(e.data[start:e.offset(last)])
+	if strings.TrimSpace(dash) != "-" {
+		e.flaw = "its list has names without a line of their own"
+		return
+	}
+	for _, item := range removed {
+		e.replace(e.lineStart(item), e.lineLimit(item), "")
+	}
+	limit := e.lineLimit(last)
+	for i, name := range add {
+		prefix := ""
+		if i == 0 && limit == len(e.data) && !bytes.HasSuffix(e.data, []byte("\n")) {
+			prefix = lineEnd(e.data)
+		}
+		e.replace(limit, limit, prefix+dash+formatScalar(name)+lineEnd(e.data))
+	}
+}
+
+// replaceScalar replaces a value on one line.
+func (e *editor) replaceScalar(n *yaml.Node, text string) {
+	if n.Kind == yaml.AliasNode {
+		begin := e.offset(n)
+		e.replace(begin, begin+1+len(n.Value), text)
+		return
+	}
+	begin := e.offset(n)
+	end := e.scalarEnd(n, begin)
+	if end < 0 || n.Anchor != "" {
+		e.flaw = "its api_enabled has an anchor or several lines"
+		return
+	}
+	e.replace(begin, end, text)
+}
+
+// scalarEnd returns the offset behind a scalar that begins at an offset; -1 if it has several lines
+// or another form than plain or in quotes.
+func (e *editor) scalarEnd(n *yaml.Node, begin int) int {
+	limit := e.lineLimit(n)
+	text := e.data[begin:limit]
+	switch {
+	case n.Style&yaml.DoubleQuotedStyle != 0:
+		for i := 1; i < len(text); i++ {
+			switch text[i] {
+			case '\\':
+				i++
+			case '"':
+				return begin + i + 1
+			}
+		}
+	case n.Style&yaml.SingleQuotedStyle != 0:
+		for i := 1; i < len(text); i++ {
+			if text[i] != '\'' {
+				continue
+			}
+			if i+1 < len(text) && text[i+1] == '\'' {
+				i++
+				continue
+			}
+			return begin + i + 1
+		}
+	case bytes.HasPrefix(text, []byte(n.Value)):
+		return begin + len(n.Value)
+	}
+	return -1
+}
+
+// valueOf returns the value of a key of n; nil if there is none.
+func valueOf(n *yaml.Node, key string) *yaml.Node {
+	for name, value := range pairs(n) {
+		if name == key {
+			return value
+		}
+	}
+	return nil
+}
+
+// flowList returns names as a list in brackets.
+func flowList(names []string) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = flowScalar(name)
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+// areUpdated reports whether after is before with the updates of these entries, and nothing else.
+func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
+	if after == nil {
+		return false
+	}
+	if len(updates) == 0 {
+		return equalNodes(before, after)
+	}
+	_, old := findUsers(before)
+	_, changed := findUsers(after)
+	if old == nil || changed == nil || len(old.Content) != len(changed.Content) {
+		return false
+	}
+	for i, entry := range old.Content {
+		u, found := updates[entry]
+		if found && !isUpdated(entry, changed.Content[i], u) || !found && !equalNodes(entry, changed.Content[i]) {
+			return false
+		}
+	}
+	oldUsers, newUsers := old.Content, changed.Content
+	defer func() { old.Content, changed.Content = oldUsers, newUsers }()
+	old.Content, changed.Content = nil, nil
+	return equalNodes(before, after)
+}
+
+// isUpdated reports whether after is the entry before with an update, and nothing else.
+func isUpdated(before, after *yaml.Node, u Update) bool {
+	if itemKey(after) != u.Email.Key() {
+		return false
+	}
+	isManaged := map[string]bool{"api_enabled": true}
+	for kind, key := range listKeys {
+		isManaged[key] = true
+		isRemoved := func(name string) bool { return slices.Contains(u.Remove[kind], name) }
+		want := slices.DeleteFunc(names(valueOf(before, key)), isRemoved)
+		if !slices.Equal(append(want, u.Add[kind]...), names(valueOf(after, key))) {
+			return false
+		}
+	}
+	switch api, old := valueOf(after, "api_enabled"), valueOf(before, "api_enabled"); {
+	case u.APIEnabled != nil && (api == nil || api.Value != strconv.FormatBool(*u.APIEnabled)),
+		u.APIEnabled == nil && (api == nil) != (old == nil), u.APIEnabled == nil && api != nil && !equalNodes(api, old):
+		return false
+	}
+	for key, value := range pairs(before) {
+		if now := valueOf(after, key); !isManaged[key] && (now == nil || !equalNodes(value, now)) {
+			return false
+		}
+	}
+	return true
+}
+
+// names returns the texts of a list; nil for nil.
+func names(n *yaml.Node) []string {
+	if n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	var list []string
+	if n != nil {
+		for _, item := range n.Content {
+			list = append(list, strings.TrimSpace(item.Value))
+		}
+	}
+	return list
+}

@@ -1,0 +1,253 @@
+package roster
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// drifted is a roster in which everything differs that can be changed in place; driftWant is what becomes of it.
+const (
+	drifted = `# Our people.
+defaults: {groups: [everyone]}
+teams:
+  ops:
+    members:
+      - tom@example.com # on call
+      - tia@example.com
+users:
+  # the boss
+  - email: ada@example.com   # first
+    groups: [platform,  'old one',  "kept"]   # by hand
+    api_enabled: no
+    roles:
+      - deployer   # why
+      # between
+      - auditor
+  - {name: Bob, email: bob@example.com, groups: [old], api_enabled: "yes"} # flow
+
+  - cy@example.com # short
+  - groups: *shared
+    email: dee@example.com
+  - email: eve@example.com
+    note: |
+      # not a comment
+  - email: gone@example.com
+x-shared: [a]
+`
+	driftWant = `# Our people.
+defaults: {groups: [everyone]}
+teams:
+  ops:
+    members:
+      # left the organization: remove the entry, or invite them again with --invite-left
+      - tom@example.com # on call
+      - tia@example.com
+users:
+  # the boss
+  - email: ada@example.com   # first
+    policies: [billing, 'a, b']
+    groups: [platform, "kept", new]   # by hand
+    api_enabled: true
+    roles:
+      # between
+      - auditor
+      - reader
+  - {name: Bob, email: bob@example.com, groups: [], api_enabled: false} # flow
+
+  - {email: cy@example.com, api_enabled: true, groups: [x]} # short
+  - groups: [a, b]
+    email: dee@example.com
+  - email: eve@example.com
+    groups: [q]
+    note: |
+      # not a comment
+  # left the organization: remove the entry, or invite them again with --invite-left
+  - email: gone@example.com
+  - email: tia@example.com
+    groups: [z]
+x-shared: [a]
+`
+)
+
+// driftUpdates are what differs, with the positions that r has.
+func driftUpdates(t *testing.T, r *Roster) []Update {
+	t.Helper()
+	yes, no := true, false
+	const group, role, policy = org.KindGroup, org.KindRole, org.KindPolicy
+	updates := []Update{
+		{Email: address("gone@example.com"), Left: true},
+		{Email: address("ada@example.com"), APIEnabled: &yes,
+			Add:    map[org.Kind][]string{group: {"new"}, role: {"reader"}, policy: {"billing", "a, b"}},
+			Remove: map[org.Kind][]string{group: {"old one"}, role: {"deployer"}}},
+		{Email: address("bob@example.com"), APIEnabled: &no, Remove: map[org.Kind][]string{group: {"old"}}},
+		{Email: address("cy@example.com"), APIEnabled: &yes, Add: map[org.Kind][]string{group: {"x"}}},
+		{Email: address("dee@example.com"), Add: map[org.Kind][]string{group: {"b"}}},
+		{Email: address("eve@example.com"), Add: map[org.Kind][]string{group: {"q"}}},
+		{Email: address("tom@example.com"), Left: true},
+		{Email: address("tia@example.com"), Add: map[org.Kind][]string{group: {"z"}}},
+	}
+	for i := range updates {
+		p := r.Find(updates[i].Email)
+		updates[i].At, updates[i].OnlyInTeams = p.At, p.OnlyInTeams
+	}
+	return updates
+}
+
+// Only the values that change are written, in every form of an entry, with LF and CRLF and a mark of byte order.
+func TestUpdateAccess(t *testing.T) {
+	t.Parallel()
+	// The anchor is above its alias, as YAML needs it.
+	text := strings.Replace(strings.Replace(drifted, "x-shared: [a]\n", "", 1), "# Our people.\n", "# Our people.\nx-shared: &shared [a]\n", 1)
+	want := strings.Replace(strings.Replace(driftWant, "x-shared: [a]\n", "", 1), "# Our people.\n", "# Our people.\nx-shared: &shared [a]\n", 1)
+	for name, form := range map[string]func(string) string{
+		"LF":              func(s string) string { return s },
+		"CRLF":            func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+		"byte order mark": func(s string) string { return "\ufeff" + s },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := parse("users.yaml", []byte(form(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			updates := driftUpdates(t, r)
+			got, failed, err := UpdateAccess("users.yaml", []byte(form(text)), updates)
+			if err != nil || len(failed) > 0 {
+				t.Fatalf("%v, by hand: %q", err, failed)
+			}
+			if diff := cmp.Diff(form(want), string(got)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			// The marks are made once.
+			after, err := parse("users.yaml", got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var left []Update
+			for _, u := range driftUpdates(t, after) {
+				if u.Left {
+					left = append(left, u)
+				}
+			}
+			again, failed, err := UpdateAccess("users.yaml", got, left)
+			if err != nil || len(failed) > 0 || string(again) != string(got) {
+				t.Errorf("marked again: %v, %q\n%s", err, failed, again)
+			}
+		})
+	}
+}
+
+// What cannot be written in place without changing something else is left, and reported.
+func TestUpdateAccessByHand(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ entry, want string }{
+		"a list that others use":  {"- {email: ada@example.com, groups: &g [old]}\n  - {email: bob@example.com, groups: *g}", "others use its list"},
+		"a comment in the list":   {"- email: ada@example.com\n    groups: [old, # why\n      kept]", "has a comment in it"},
+		"an empty block list":     {"- email: ada@example.com\n    groups:\n      - old", "would be empty"},
+		"a name over two lines":   {"- email: ada@example.com\n    groups: [old, \"a\n      b\"]", "over several lines"},
+		"the list is a YAML trap": {"- email: ada@example.com\n    groups:\n      - \"old\" \n      - &x kept\n    roles: [*x]", "has an alias or an anchor"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := "users:\n  " + tt.entry + "\n  - {email: zoe@example.com, groups: [old]}\n"
+			r, err := parse("users.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var updates []Update
+			for _, who := range []string{"ada@example.com", "zoe@example.com"} {
+				p := r.Find(address(who))
+				updates = append(updates, Update{Email: p.Email, At: p.At, Remove: map[org.Kind][]string{org.KindGroup: {"old"}}})
+			}
+			got, failed, err := UpdateAccess("users.yaml", []byte(text), updates)
+			if err != nil || len(failed) != 1 || !strings.Contains(failed[0], tt.want) || !strings.HasPrefix(failed[0], "ada@example.com at users.yaml:2:5: ") {
+				t.Errorf("%v, by hand: %q, want %q", err, failed, tt.want)
+			}
+			if want := strings.Replace(text, "{email: zoe@example.com, groups: [old]}", "{email: zoe@example.com, groups: []}", 1); string(got) != want {
+				t.Errorf("the text (-want +got):\n%s", cmp.Diff(want, string(got)))
+			}
+		})
+	}
+}
+
+// FuzzUpdateAccess: whatever the file, only the entry's access changes, or the file stays as it is.
+func FuzzUpdateAccess(f *testing.F) {
+	f.Add([]byte("users:\n  - email: ada@example.com\n    groups: [a]\n"))
+	f.Add([]byte("users: [ada@example.com, {email: bob@example.com, groups: [\"a\"], api_enabled: no}]\n"))
+	f.Add([]byte("users:\n- groups:\n  - a\n  - b # c\n  email: 'ada@example.com'\n"))
+	f.Add([]byte("x-g: &g [a]\nusers:\n- {groups: *g, email: \"ada@example.com\" }\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before, err := parse("users.yaml", data)
+		if err != nil || before.People[0].OnlyInTeams {
+			return
+		}
+		p := before.People[0]
+		yes := true
+		u := Update{Email: p.Email, At: p.At, APIEnabled: &yes, Add: map[org.Kind][]string{org.KindGroup: {"new: one"}},
+			Remove: map[org.Kind][]string{org.KindGroup: {"a"}}}
+		got, failed, err := UpdateAccess("users.yaml", data, []Update{u})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(failed) > 0 {
+			if string(got) != string(data) {
+				t.Errorf("the file changes, though it says %q\n%q\n%q", failed, data, got)
+			}
+			return
+		}
+		after, err := parse("users.yaml", got)
+		if err != nil {
+			t.Fatalf("%v\n%q\n%q", err, data, got)
+		}
+		if api := after.People[0].APIEnabled; api == nil || !*api || !containsRef(after.People[0].Groups, "new: one") {
+			t.Errorf("the entry is not updated\n%q\n%q", data, got)
+		}
+		words := func(p Person) string {
+			return fmt.Sprint(p.Email, p.Aliases, p.Name, p.Note, p.External, p.Until, len(p.Roles), len(p.Policies), len(p.Teams))
+		}
+		for i := range before.People {
+			if words(before.People[i]) != words(after.People[i]) {
+				t.Errorf("%s becomes %s\n%q\n%q", words(before.People[i]), words(after.People[i]), data, got)
+			}
+		}
+	})
+}
+
+// TestAreUpdated: a change of anything but the access of the updated entries is seen.
+func TestAreUpdated(t *testing.T) {
+	t.Parallel()
+	const before = "defaults: {groups: [all]}\nusers:\n  - {email: ada@example.com, name: Ada, groups: [old]}\n  - {email: bob@example.com, groups: [b]}\n"
+	u := Update{Email: address("ada@example.com"), Add: map[org.Kind][]string{org.KindGroup: {"new"}},
+		Remove: map[org.Kind][]string{org.KindGroup: {"old"}}}
+	for name, tt := range map[string]struct {
+		old, new string
+		want     bool
+	}{
+		"the update":           {"[old]", "[new]", true},
+		"nothing":              {"[old]", "[old]", false},
+		"too much":             {"[old]", "[new, more]", false},
+		"another entry":        {"[old]}\n  - {email: bob@example.com, groups: [b]}", "[new]}\n  - {email: bob@example.com, groups: [c]}", false},
+		"another key":          {"name: Ada, groups: [old]", "name: Eve, groups: [new]", false},
+		"the address":          {"ada@example.com, name: Ada, groups: [old]", "eve@example.com, name: Ada, groups: [new]", false},
+		"a key is lost":        {"name: Ada, groups: [old]", "groups: [new]", false},
+		"something else":       {before, strings.Replace(strings.Replace(before, "[old]", "[new]", 1), "[all]", "[]", 1), false},
+		"an entry is added":    {before, strings.Replace(before, "[old]", "[new]", 1) + "  - cy@example.com\n", false},
+		"API access it lacked": {"groups: [old]", "groups: [new], api_enabled: yes", false},
+	} {
+		root, problem := parseFile("users.yaml", []byte(before))
+		after, second := parseFile("users.yaml", []byte(strings.Replace(before, tt.old, tt.new, 1)))
+		if problem != nil || second != nil {
+			t.Fatal(problem, second)
+		}
+		_, users := findUsers(root)
+		if got := areUpdated(root, after, map[*yaml.Node]Update{users.Content[0]: u}); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
