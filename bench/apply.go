@@ -94,13 +94,22 @@ func (b *bench) invite(o sandbox.Options, faults []sandbox.Fault, rate, concurre
 		a.close()
 		return nil, cost{}, err
 	}
-	c, err := b.measure(a.environment(), b.program, "apply", "--yes", "--roster", roster, "--state-dir", state,
-		"--max-invites", strconv.Itoa(b.people), "--rate", strconv.Itoa(rate), "--concurrency", strconv.Itoa(concurrency), "--timeout", "1h")
+	b.last = []string{"apply", "--yes", "--roster", roster, "--max-invites", strconv.Itoa(b.people), "--concurrency",
+		strconv.Itoa(concurrency), "--timeout", "1h"}
+	if b.env == nil {
+		b.last = append(b.last, "--state-dir", state)
+	}
+	c, err := b.again(a, rate)
 	if err != nil {
 		a.close()
 		return nil, cost{}, err
 	}
 	return a, c, nil
+}
+
+// again runs apply once more, as [bench.invite] did.
+func (b *bench) again(a *api, rate int) (cost, error) {
+	return b.measure(append(a.environment(), b.env...), b.program, append(b.last, "--rate", strconv.Itoa(rate))...)
 }
 
 var concurrencyDefault = regexp.MustCompile(`--concurrency .*\(default (\d+)\)`)

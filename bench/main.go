@@ -53,6 +53,8 @@ type bench struct {
 	scratch string
 	// concurrency is the program's own default.
 	concurrency int
+	env         []string // for the program, beside the API
+	last        []string // arguments of the last apply
 	table       string   // the one being printed
 	faults      []string // what must not be
 	sizes       []organizationCost
@@ -94,7 +96,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	}
 	fmt.Fprintf(out, "%s on %s/%s, %d processors, %s.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
 		time.Now().UTC().Format(time.DateOnly))
-	for _, measure := range []func() error{b.start, b.ledger, b.rosters, b.plans, b.growth, b.applies, b.loops} {
+	for _, measure := range []func() error{b.start, b.ledger, b.rosters, b.plans, b.growth, b.applies, b.states, b.loops} {
 		if err := measure(); err != nil {
 			return err
 		}

@@ -65,35 +65,48 @@ func (l *lease) makeBaseMeanwhile() {
 	})
 }
 
-// clean deletes objects that nothing needs any more. What cannot be deleted stays; 'state show' says
-// so.
-func (s *Store) clean(ctx context.Context) {
-	r, err := s.read(ctx, nil)
-	if err != nil {
+// clean deletes objects that nothing needs any more. lease is the number of the last lease, and takeovers
+// are those of reading. What cannot be deleted stays; 'state show' says so.
+func (s *Store) clean(ctx context.Context, lease int, takeovers []int) {
+	folders := []string{baseFolder, logFolder, signFolder, waitFolder}
+	lists := make([][]Info, len(folders))
+	var g errgroup.Group
+	for i, folder := range folders {
+		g.Go(func() (err error) {
+			lists[i], err = s.list(ctx, folder, "", cleanAtOnce)
+			return err
+		})
+	}
+	if g.Wait() != nil {
 		return
 	}
-	var names []string
-	for _, folder := range []string{baseFolder, logFolder, signFolder, waitFolder} {
-		infos, err := s.list(ctx, folder, "", cleanAtOnce)
-		if err != nil {
-			return
+	r := &reading{takeovers: takeovers, bases: map[int]time.Time{}}
+	for i, infos := range lists {
+		for _, info := range infos {
+			r.see(info)
+			if number, ok := numberIn(s.relative(info.Key), folders[i]); ok && folders[i] == baseFolder {
+				r.bases[number] = info.Modified
+			}
 		}
+	}
+	var names []string
+	for i, infos := range lists {
 		for _, info := range infos {
 			name := s.relative(info.Key)
-			number, _ := numberIn(name, folder)
-			if s.isUnneeded(number, info, r, s.times.Keep) || folder == signFolder && number < r.lease {
+			number, _ := numberIn(name, folders[i])
+			if s.isUnneeded(number, info, r, s.times.Keep) || folders[i] == signFolder && number < lease {
 				names = append(names, name)
 			}
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(deletesAtOnce)
+	var deletes errgroup.Group
+	deletes.SetLimit(deletesAtOnce)
 	for _, name := range names[:min(len(names), cleanAtOnce)] {
-		g.Go(func() error {
+		deletes.Go(func() error {
 			return s.limited(ctx, func(ctx context.Context) error { return s.objects.Delete(ctx, s.key(name)) })
 		})
 	}
-	_ = g.Wait()
+	_ = deletes.Wait()
 }
 
 // isUnneeded reports whether nobody needs the object info any more: it is older than age, and so is a

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/orgsync/orgsync/internal/state"
 )
 
@@ -269,12 +271,16 @@ func (l *lease) finish() error {
 			l.log.add(rec)
 		}
 	}
-	based := l.needsBase() && l.store.makeBase(l.ctx, l.log, l.holder) == nil
-	if err := l.writeLocked(record{Kind: kindRelease}); err != nil {
-		return err
+	var base errgroup.Group
+	needsBase := l.needsBase()
+	if needsBase {
+		log := l.log
+		log.takeovers = slices.Clone(log.takeovers)
+		base.Go(func() error { return l.store.makeBase(l.ctx, log, l.holder) })
 	}
-	if based {
-		l.store.clean(l.ctx)
+	err := l.writeLocked(record{Kind: kindRelease})
+	if base.Wait() == nil && needsBase && err == nil {
+		l.store.clean(l.ctx, l.log.lease, l.log.takeovers)
 	}
-	return nil
+	return err
 }

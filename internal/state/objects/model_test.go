@@ -35,6 +35,13 @@ type machine struct {
 	staleAt     time.Time // what its lists show until then
 }
 
+// roll returns a random number below n.
+func (m *machine) roll(n int) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dice.IntN(n)
+}
+
 // step is a point at which the machine may be killed or paused. It reports whether it is alive.
 func (m *machine) step() bool {
 	m.mu.Lock()
@@ -146,7 +153,7 @@ const (
 func (w *world) run(m *machine, pid int) bool {
 	wire := &statetest.Faulty{Objects: staleLists{w.storage, m}, Fault: m.fault}
 	waits := []time.Duration{0, 30 * time.Second, 5 * time.Minute}
-	l, err := newStore(wire).Acquire(w.t.Context(), state.Holder{PID: pid}, waits[m.dice.IntN(len(waits))])
+	l, err := newStore(wire).Acquire(w.t.Context(), state.Holder{PID: pid}, waits[m.roll(len(waits))])
 	if err != nil {
 		w.t.Logf("run %d: %v", pid, err)
 		return false
@@ -191,7 +198,7 @@ func (w *world) run(m *machine, pid int) bool {
 			w.t.Errorf("seed %d: person %d was sent two mails, the second by run %d", w.seed, person, pid)
 		}
 		w.mu.Unlock()
-		time.Sleep(time.Duration(m.dice.IntN(2000)) * time.Millisecond)
+		time.Sleep(time.Duration(m.roll(2000)) * time.Millisecond)
 		if l.Append(fmt.Appendf(nil, "sent %d\n", person)) != nil {
 			return false
 		}

@@ -28,6 +28,9 @@ type Objects interface {
 	Delete(ctx context.Context, key string) error
 	// Place names the storage for people, without a secret.
 	Place() string
+	// Unproven reports whether it is not certain that only one of several requests at once can make an
+	// object. Then the first use of the storage proves it.
+	Unproven() bool
 }
 
 // Info describes an object.

@@ -36,7 +36,10 @@ func (s *Store) checkConditional(ctx context.Context) error {
 	}
 	err := create()
 	if err == nil { // the first use, or a rule deleted the object
-		if err = s.prove(ctx); err != nil {
+		if s.objects.Unproven() {
+			err = s.prove(ctx)
+		}
+		if err != nil {
 			_ = s.limited(context.WithoutCancel(ctx), func(ctx context.Context) error { // so that it is proven the next time
 				return s.objects.Delete(ctx, s.key(probeKey))
 			})
@@ -53,45 +56,52 @@ func (s *Store) checkConditional(ctx context.Context) error {
 	return err
 }
 
-// prove makes the same object many times at once, and checks that the storage lets one of them win.
+// prove makes the same object many times at once, in some rounds that run side by side, and checks that
+// the storage lets one of them win.
 func (s *Store) prove(ctx context.Context) error {
+	var rounds errgroup.Group
 	for range proofRounds {
-		name := proofFolder + newID()
-		answers := make([]error, proofRivals)
-		var g errgroup.Group
-		for i := range answers {
-			g.Go(func() error {
-				answers[i] = s.limited(ctx, func(ctx context.Context) error {
-					return s.objects.Create(ctx, s.key(name), fmt.Appendf(nil, "%d", i))
-				})
-				return nil
+		rounds.Go(func() error { return s.proveOnce(ctx, proofFolder+newID()) })
+	}
+	return rounds.Wait()
+}
+
+// proveOnce is one round of the proof.
+func (s *Store) proveOnce(ctx context.Context, name string) error {
+	answers := make([]error, proofRivals)
+	var g errgroup.Group
+	for i := range answers {
+		g.Go(func() error {
+			answers[i] = s.limited(ctx, func(ctx context.Context) error {
+				return s.objects.Create(ctx, s.key(name), fmt.Appendf(nil, "%d", i))
 			})
-		}
-		_ = g.Wait() // the answers have the errors
-		won, refusal := 0, error(nil)
-		for _, err := range answers {
-			switch {
-			case err == nil:
-				won++
-			case !errors.Is(err, ErrExists) && !errors.Is(err, ErrUnknown):
-				refusal = err
-			}
-		}
-		object, err := s.get(ctx, name)
-		_ = s.limited(ctx, func(ctx context.Context) error { return s.objects.Delete(ctx, s.key(name)) })
+			return nil
+		})
+	}
+	_ = g.Wait() // the answers have the errors
+	won, refusal := 0, error(nil)
+	for _, err := range answers {
 		switch {
-		case refusal != nil:
-			return refusal
-		case err != nil:
-			return err
-		case won > 1:
-			return errUnconditional(s.objects.Place())
+		case err == nil:
+			won++
+		case !errors.Is(err, ErrExists) && !errors.Is(err, ErrUnknown):
+			refusal = err
 		}
-		var winner int
-		if _, err := fmt.Sscanf(string(object), "%d", &winner); err != nil || winner < 0 || winner >= proofRivals ||
-			won == 1 && answers[winner] != nil {
-			return errUnconditional(s.objects.Place())
-		}
+	}
+	object, err := s.get(ctx, name)
+	_ = s.limited(ctx, func(ctx context.Context) error { return s.objects.Delete(ctx, s.key(name)) })
+	var winner int
+	switch {
+	case refusal != nil:
+		return refusal
+	case err != nil:
+		return err
+	case won > 1:
+		return errUnconditional(s.objects.Place())
+	}
+	if _, err := fmt.Sscanf(string(object), "%d", &winner); err != nil || winner < 0 || winner >= proofRivals ||
+		won == 1 && answers[winner] != nil {
+		return errUnconditional(s.objects.Place())
 	}
 	return nil
 }

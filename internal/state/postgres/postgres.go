@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,10 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 	// A pooler that gives each transaction another session knows no prepared statements.
 	c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	c.StatementCacheCapacity, c.DescriptionCacheCapacity = 0, 0
-	if c.ValidateConnect == nil {
+	// Among several hosts the one that can be written to is wanted. One host says so itself, without a
+	// question in each connection.
+	otherHost := func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port }
+	if c.ValidateConnect == nil && slices.ContainsFunc(c.Fallbacks, otherHost) {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	if c.RuntimeParams["application_name"] == "" {
@@ -85,6 +89,10 @@ func isEncrypted(c *pgx.ConnConfig) bool {
 }
 
 func (t *table) Place() string { return t.place }
+
+// Unproven returns false: the primary key sees to it. That the table has one is seen in each run, when an
+// object that exists is refused.
+func (t *table) Unproven() bool { return false }
 
 func (t *table) Create(ctx context.Context, key string, data []byte) error {
 	data = notNull(data)

@@ -33,6 +33,9 @@ type object struct {
 // Place returns "memory".
 func (m *Memory) Place() string { return "memory" }
 
+// Unproven returns true, so that the proof is tested.
+func (m *Memory) Unproven() bool { return true }
+
 // Create implements [objects.Objects].
 func (m *Memory) Create(ctx context.Context, key string, data []byte) error {
 	if ctx.Err() != nil {

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// roundTrip is how long a request to the storage takes in the measurements.
+const roundTrip = 30 * time.Millisecond
+
+// storage is a place for the state, and the wire to it.
+type storage struct {
+	name string
+	env  []string
+	wire *slowWire // nil: a folder
+}
+
+// storages returns the folder and, where the environment names servers as for the tests, a bucket and a
+// database with a slow wire to each.
+func (b *bench) storages() ([]storage, error) {
+	all := []storage{{name: "folder"}}
+	for name, variable := range map[string]string{"s3": "ORGSYNC_TEST_S3", "postgres": "ORGSYNC_TEST_POSTGRES"} {
+		text := os.Getenv(variable)
+		if text == "" {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s is no URL", variable)
+		}
+		server := u.Host
+		if endpoint, err := url.Parse(u.Query().Get("endpoint")); err == nil && endpoint.Host != "" {
+			server = endpoint.Host
+			place, parameters, _ := strings.Cut(text, "?")
+			text = place + "/bench-" + strings.ToLower(rand.Text()) + "?" + parameters
+		}
+		wire, err := newSlowWire(server, roundTrip/2)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, storage{name: name, wire: wire, env: []string{
+			"ORGSYNC_STATE=" + strings.ReplaceAll(text, server, wire.address()), "AWS_EC2_METADATA_DISABLED=true",
+			"AWS_ACCESS_KEY_ID=" + os.Getenv("AWS_ACCESS_KEY_ID"), "AWS_SECRET_ACCESS_KEY=" + os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		}})
+	}
+	return all, nil
+}
+
+// states measures apply with its state in each kind of place.
+func (b *bench) states() error {
+	if !b.wants("state") && !b.wants("state/memory") {
+		return nil
+	}
+	places, err := b.storages()
+	if err != nil {
+		return err
+	}
+	for _, place := range places {
+		if place.wire != nil {
+			defer place.wire.close()
+		}
+		if b.wants("state") {
+			if err := b.stateAtRate(place); err != nil {
+				return err
+			}
+		}
+		if b.wants("state/memory") && !b.quick {
+			if err := b.stateOfMany(place); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stateAtRate measures the best of some runs that invite 400 people at the highest rate, and a run after it that
+// has nothing to do.
+func (b *bench) stateAtRate(place storage) error {
+	const people, rate = 400, 28
+	latency := 120 * time.Millisecond
+	best, bestWall := 0.0, time.Duration(0)
+	var idle cost
+	var idleRequests, idleBytes, requests, bytes int64
+	for range b.runs {
+		place.wire.reset()
+		a, c, idled, err := b.inviteWith(place, people, rate, latency)
+		if err != nil {
+			return err
+		}
+		requests, bytes = idled.before[0], idled.before[1]
+		idle, idleRequests, idleBytes = idled.cost, idled.after[0], idled.after[1]
+		floor := float64(a)/rate + latency.Seconds()
+		if ratio := c.Wall.Seconds() / floor; best == 0 || ratio < best {
+			best, bestWall = ratio, c.Wall
+		}
+	}
+	b.row(fmt.Sprintf("State: `apply` of %d people at 28 requests/s, API latency 120 ms, storage %v away; best of %d", people, roundTrip, b.runs),
+		"state | wall | wall / (requests / rate + latency) | requests to S3 | bytes to the storage | idle run | requests to S3 | bytes",
+		place.name, bestWall, best, requests, bytes, idle.Wall, idleRequests, idleBytes)
+	return nil
+}
+
+// idleRun is a run with nothing to do, and the requests and bytes to the storage before it and in it.
+type idleRun struct {
+	cost          cost
+	before, after [2]int64
+}
+
+// inviteWith lets orgsync invite everybody, and run once more. It returns the number of requests to the API.
+func (b *bench) inviteWith(place storage, people, rate int, latency time.Duration) (requests int, c cost, idle idleRun, err error) {
+	all := b.people
+	b.people = people
+	defer func() { b.people = all }()
+	limit := documentedLimit
+	if rate > limit {
+		limit = -1
+	}
+	b.env = place.env
+	defer func() { b.env = nil }()
+	a, c, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil, rate, b.concurrency)
+	if err != nil {
+		return 0, c, idle, err
+	}
+	defer a.close()
+	twice, none := a.mailed(people)
+	if c.Code != 0 || twice+none > 0 {
+		b.fault("state/%s: code %d, %d mailed twice, %d not mailed: %s", place.name, c.Code, twice, none, c.complaint)
+	}
+	requests = len(a.Requests())
+	idle.before = place.wire.sent()
+	place.wire.reset()
+	if idle.cost, err = b.again(a, rate); err != nil {
+		return 0, c, idle, err
+	}
+	idle.after = place.wire.sent()
+	return requests, c, idle, nil
+}
+
+// stateOfMany measures the memory of a run that invites 20,000 people.
+func (b *bench) stateOfMany(place storage) error {
+	const people = 20_000
+	_, c, _, err := b.inviteWith(place, people, noLimit, 0)
+	if err != nil {
+		return err
+	}
+	b.row("State: `apply` of 20,000 people without a limit of the rate", "state | wall | processor time | peak memory",
+		place.name, c.Wall, c.Processor, megabytes(c.Memory))
+	return nil
+}
+
+// slowWire passes connections on, each byte after a delay, and counts what clients send.
+type slowWire struct {
+	listener        net.Listener
+	target          string
+	delay           time.Duration
+	requests, bytes atomic.Int64
+}
+
+func newSlowWire(target string, delay time.Duration) (*slowWire, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	w := &slowWire{listener: listener, target: target, delay: delay}
+	go w.serve()
+	return w, nil
+}
+
+func (w *slowWire) address() string { return w.listener.Addr().String() }
+
+func (w *slowWire) close() { _ = w.listener.Close() }
+
+// sent returns how many HTTP requests and bytes clients sent; nothing for a folder.
+func (w *slowWire) sent() [2]int64 {
+	if w == nil {
+		return [2]int64{}
+	}
+	return [2]int64{w.requests.Load(), w.bytes.Load()}
+}
+
+func (w *slowWire) reset() {
+	if w != nil {
+		w.requests.Store(0)
+		w.bytes.Store(0)
+	}
+}
+
+func (w *slowWire) serve() {
+	for {
+		in, err := w.listener.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", w.target)
+		if err != nil {
+			_ = in.Close()
+			continue
+		}
+		var both sync.WaitGroup
+		both.Go(func() { w.pass(out, in, true) })
+		both.Go(func() { w.pass(in, out, false) })
+		go func() {
+			both.Wait()
+			_, _ = in.Close(), out.Close()
+		}()
+	}
+}
+
+// pass copies from one connection to another, late.
+func (w *slowWire) pass(to, from net.Conn, count bool) {
+	type piece struct {
+		data []byte
+		due  time.Time
+	}
+	queue := make(chan piece, 1024)
+	go func() {
+		defer close(queue)
+		for {
+			data := make([]byte, 32<<10)
+			n, err := from.Read(data)
+			if n > 0 {
+				if count {
+					w.bytes.Add(int64(n))
+					w.requests.Add(int64(bytes.Count(data[:n], []byte(" HTTP/1.1\r\n"))))
+				}
+				queue <- piece{data[:n], time.Now().Add(w.delay)}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for p := range queue {
+		timer := time.NewTimer(time.Until(p.due))
+		<-timer.C
+		if _, err := to.Write(p.data); err != nil {
+			_, _ = io.Copy(io.Discard, from)
+			return
+		}
+	}
+	if half, ok := to.(*net.TCPConn); ok {
+		_ = half.CloseWrite()
+	}
+}
