@@ -33,8 +33,8 @@ const maxLostCanaries = 3
 // not is not begun.
 type API interface {
 	Invite(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
-	// InviteOtherwise is Invite in another wording, for errors of Invite that have Otherwise.
-	InviteOtherwise(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
+	// InviteWithBoolean is Invite in another wording, for errors of Invite that have RetryWithBoolean.
+	InviteWithBoolean(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
 	Resend(ctx context.Context, invitationID string, to org.Address) (org.Receipt, error)
 	// Edit makes a change other than a mail, and returns how many requests it took.
 	Edit(ctx context.Context, e org.Edit) (requests int, err error)
@@ -207,7 +207,7 @@ func (r *run) begin(p plan.Plan) error {
 			return err
 		}
 	}
-	return r.opts.Ledger.Learn(p.Facts)
+	return r.opts.Ledger.RecordFacts(p.Facts)
 }
 
 // byPerson returns the changes of each person in their order, without those that a second reading
@@ -219,7 +219,7 @@ func (r *run) byPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
 		recollection := memory.People[it.Email.Key()]
-		it.doubtful = recollection.Doubted || recollection.Refusals > 0
+		it.doubtful = recollection.AssumedNotSent || recollection.Refusals > 0
 		if it.before == nil {
 			people = append(people, nil)
 		}

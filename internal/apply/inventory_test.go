@@ -145,7 +145,7 @@ func (c *company) inventory() roster.Draft {
 	must(c.t, err)
 	memory, _, err := ledger.Read(c.t.Context(), c.store, snapshot.Organization.ID)
 	must(c.t, err)
-	return plan.Inventory(plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}, unseen)
+	return plan.DraftRoster(plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}, unseen)
 }
 
 // load makes text the company's roster.

@@ -61,15 +61,15 @@ func (r Result) Count(o Outcome) int {
 	return n
 }
 
-// ElsewhereError says that a mail went out for another organization than the plan's. It ends a run.
-type ElsewhereError struct {
+// WrongOrganizationError says that a mail went out for another organization than the plan's. It ends a run.
+type WrongOrganizationError struct {
 	To org.Address
 	// Sent is the organization that the server named in its answer, Meant that of the plan.
 	Sent, Meant org.Organization
 }
 
 // Error names both.
-func (e *ElsewhereError) Error() string {
+func (e *WrongOrganizationError) Error() string {
 	return fmt.Sprintf("invite %s: the invitation went out for the organization %s (%s), not for %s (%s)",
 		e.To, e.Sent.ID, e.Sent.Name, e.Meant.ID, e.Meant.Name)
 }

@@ -58,7 +58,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	case failure == 0:
 		it.InvitationID = inv.ID
 		if other := inv.OrgID; other != "" && r.org.ID != "" && other != r.org.ID {
-			err := &ElsewhereError{To: it.Email, Sent: org.Organization{ID: other, Name: inv.OrgName}, Meant: r.org}
+			err := &WrongOrganizationError{To: it.Email, Sent: org.Organization{ID: other, Name: inv.OrgName}, Meant: r.org}
 			r.conclude(it, Failed, err)
 			r.stop(err)
 			return org.Denied
@@ -124,10 +124,10 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 	}
 	inv, err := invite(r.opts.API.Invite)
 	var call *org.CallError
-	if !errors.As(err, &call) || !call.Otherwise {
+	if !errors.As(err, &call) || !call.RetryWithBoolean {
 		return inv, err
 	}
-	inv, again := invite(r.opts.API.InviteOtherwise)
+	inv, again := invite(r.opts.API.InviteWithBoolean)
 	if failure := failureOf(again); failure == org.Refused || failure == org.NotSent && r.sending.Err() != nil {
 		return inv, err // the wording was not to blame, or this run will not know
 	}
@@ -139,9 +139,9 @@ func (r *run) mail(
 	it *item, action ledger.Action, change plan.Change, send func(context.Context) (org.Receipt, error),
 ) (org.Invitation, error) {
 	key, lapsed := it.Email.Key(), change.InvitationID // the invitation before it; "" if there is none
-	intend := func() error { return r.opts.Ledger.Intend(action, key, "") }
+	intend := func() error { return r.opts.Ledger.RecordIntent(action, key, "") }
 	if action == ledger.Resend {
-		intend = func() error { return r.opts.Ledger.IntendRenewal(key, lapsed, change.Detail.Expires) }
+		intend = func() error { return r.opts.Ledger.RecordRenewalIntent(key, lapsed, change.Detail.Expires) }
 	}
 	gated := r.gate()
 	if err := intend(); err != nil {
@@ -153,7 +153,7 @@ func (r *run) mail(
 	if err == nil && lapsed != "" && receipt.Invitation.ID == lapsed {
 		action = ledger.Resend // the server took the one that was there for the new one
 	}
-	if failed := r.opts.Ledger.Conclude(action, key, outcomeOf(err), receipt.Invitation, refusalText(err)); failed != nil {
+	if failed := r.opts.Ledger.RecordOutcome(action, key, outcomeOf(err), receipt.Invitation, refusalText(err)); failed != nil {
 		r.stop(failed) // this mail is what it is; the next run finds its intent
 	}
 	return receipt.Invitation, err
@@ -185,13 +185,13 @@ func (r *run) stopIfLost() {
 // sendEdit makes one edit between its two lines in the ledger.
 func (r *run) sendEdit(it *item, e org.Edit) error {
 	gated := r.gate()
-	if err := r.opts.Ledger.IntendEdit(e); err != nil {
+	if err := r.opts.Ledger.RecordEditIntent(e); err != nil {
 		return err
 	}
 	requests, err := r.opts.API.Edit(gated, e)
 	r.stopIfLost()
 	it.Requests += requests
-	if failed := r.opts.Ledger.ConcludeEdit(e, outcomeOf(err)); failed != nil {
+	if failed := r.opts.Ledger.RecordEditOutcome(e, outcomeOf(err)); failed != nil {
 		r.stop(failed)
 	}
 	return err

@@ -39,7 +39,7 @@ func (r *run) recallLoss(memory org.Memory, now time.Time) {
 	for _, recollection := range memory.People {
 		for _, m := range recollection.Mails {
 			// A greater difference is due to a clock that was wrong.
-			if left := m.LateUntil.Sub(now); m.Lost && left > 0 && left <= org.ActWithin+time.Minute {
+			if left := m.ServerMayActUntil.Sub(now); m.Lost && left > 0 && left <= org.ActWithin+time.Minute {
 				r.lost(org.ActWithin - left)
 			}
 		}
@@ -176,7 +176,7 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 	// Rounds that were to be counted from zero were reset when the run began; doing it again would forget the
 	// mails of this run.
 	facts := slices.DeleteFunc(slices.Clone(fresh.Facts), func(f org.Fact) bool { return f.Kind == org.FactReset })
-	if err := r.opts.Ledger.Learn(facts); err != nil {
+	if err := r.opts.Ledger.RecordFacts(facts); err != nil {
 		r.stop(err)
 		return false
 	}
@@ -226,7 +226,7 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 
 // isOpen reports whether nobody knows, by what is remembered of a person, what became of the last
 // mail to them.
-func isOpen(r org.Recollection) bool {
+func isOpen(r org.History) bool {
 	return len(r.Mails) > 0 && r.Mails[len(r.Mails)-1].Lost
 }
 
@@ -347,7 +347,7 @@ var errNoLongerUnlisted = errors.New("by a second reading they are not to go")
 // wanted it.
 func (r *run) found(it *item, notices []plan.Notice) {
 	if !it.Action.Mails() && it.state == ambiguous {
-		if err := r.opts.Ledger.ConcludeEdit(r.edit(it.Change), ledger.Sent); err != nil {
+		if err := r.opts.Ledger.RecordEditOutcome(r.edit(it.Change), ledger.Sent); err != nil {
 			r.stop(err)
 		}
 	}

@@ -68,7 +68,7 @@ var failures = []struct {
 	{"unfinished", &unfinishedError{undone: 1}, exitUnfinished, "run again"},
 	{"unfinished, denied", &unfinishedError{undone: 1, err: call(401, nil)}, exitUnfinished, "the key was not accepted"},
 	{"unfinished, interrupted", &unfinishedError{undone: 1, err: &signalError{os.Interrupt}}, exitInterrupted, "run again"},
-	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.ElsewhereError{}}, exitUnfinished, "before you run again"},
+	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.WrongOrganizationError{}}, exitUnfinished, "before you run again"},
 	{"several organizations", &org.PinError{Have: make([]org.Organization, 2)}, exitRefused, "organization: NAME"},
 	{"nobody to import", errNobodyToList, exitError, "write a roster by hand"},
 	{"key file", withStep(stepReadKey, fs.ErrNotExist), exitError, "--api-key-file"},

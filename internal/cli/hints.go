@@ -157,7 +157,7 @@ func (a *app) hint(err error) string {
 		}
 		return "save a plan with 'orgsync plan --out FILE', and name that file"
 	}
-	if is[*apply.ElsewhereError](err) {
+	if is[*apply.WrongOrganizationError](err) {
 		return "before you run again, find out in Vultr's console which organization this key invites people to; use a " +
 			"key of the right organization"
 	}

@@ -45,7 +45,7 @@ func (a *app) addMetricsFlag(cmd *cobra.Command) {
 func (a *app) recordPlan(d reconcile.Decision) {
 	a.run.Plan = &d.Plan
 	if a.metricsFile != "" {
-		a.run.Standings = plan.Standings(d.Input)
+		a.run.Statuses = plan.PersonStatuses(d.Input)
 	}
 }
 

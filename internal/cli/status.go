@@ -178,7 +178,7 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 			continue
 		}
 		selected[standing.Email.Key()] = true
-		person := report.Person{Standing: standing}
+		person := report.Person{PersonStatus: standing}
 		if s.Detailed {
 			if err := a.addDetail(ctx, session, r.Find(standing.Email), &person); err != nil {
 				return report.Status{}, err

@@ -20,11 +20,11 @@ func full(tb testing.TB, people int) *ledgertest.Store {
 	}
 	for i := range people {
 		email := fmt.Sprintf("person.%06d@example.com", i)
-		if err := l.Intend(ledger.Invite, email, ""); err != nil {
+		if err := l.RecordIntent(ledger.Invite, email, ""); err != nil {
 			tb.Fatal(err)
 		}
 		id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)
-		if err := l.Conclude(ledger.Invite, email, ledger.Sent, org.Invitation{ID: id, Expires: start.Add(org.InvitationLife)}, ""); err != nil {
+		if err := l.RecordOutcome(ledger.Invite, email, ledger.Sent, org.Invitation{ID: id, Expires: start.Add(org.InvitationLife)}, ""); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -59,10 +59,10 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := l.Intend(ledger.Invite, "ada@example.com", ""); err != nil {
+		if err := l.RecordIntent(ledger.Invite, "ada@example.com", ""); err != nil {
 			b.Fatal(err)
 		}
-		if err := l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""); err != nil {
+		if err := l.RecordOutcome(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -31,7 +31,7 @@ type namedAccess struct {
 	line int
 }
 
-// person is a [org.Recollection] while it is built.
+// person is a [org.History] while it is built.
 type person struct {
 	mails []*mail
 	open  *mail // the intent of the last run without an outcome
@@ -102,7 +102,7 @@ func (f *replayer) add(e Entry) {
 		// The run before is over. What it left without an outcome was lost before anything of this run was sent.
 		for _, p := range f.opened {
 			if m := p.open; m != nil {
-				m.LostAt, m.LateUntil = f.lines, f.lastSend(m, e.Time).Add(org.ActWithin)
+				m.LostSequence, m.ServerMayActUntil = f.lines, f.lastSend(m, e.Time).Add(org.ActWithin)
 				p.open = nil
 			}
 		}
@@ -155,7 +155,7 @@ func (f *replayer) add(e Entry) {
 		p.anew, p.since, p.reset, p.reinvited = f.lines, e.Time, f.lines, f.lines
 	case Action(org.FactFound):
 		if m := p.lastLost(); m != nil {
-			m.Lost, m.Found, m.LostAt, m.LateUntil = false, true, 0, time.Time{}
+			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, f.lines
 			if p.everMailed.intent == m.Sequence {
 				p.everMailed.outcome = f.lines
@@ -217,7 +217,7 @@ func (f *replayer) addMail(p *person, e Entry) {
 	if e.Outcome == "" {
 		m := &mail{Mail: org.Mail{
 			Email: e.Email, Resend: e.Action == Resend, InvitationID: e.InvitationID,
-			RenewedFrom: e.Expires, Sequence: f.lines, Lost: true, LostAt: math.MaxInt, At: e.Time,
+			RenewedFrom: e.Expires, Sequence: f.lines, Lost: true, LostSequence: math.MaxInt, At: e.Time,
 		}}
 		p.mails = append(p.mails, m)
 		p.unlisted = 0
@@ -248,7 +248,7 @@ func (f *replayer) addMail(p *person, e Entry) {
 	}
 	switch e.Outcome {
 	case Sent:
-		m.Lost, m.LostAt, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
+		m.Lost, m.LostSequence, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
 		m.Resend = e.Action == Resend // whatever was asked for
 		if !e.Expires.After(m.At) {   // it went out at some time between the two lines
 			m.Expires, m.Estimated = e.Time.Add(org.InvitationLife), true
@@ -257,7 +257,7 @@ func (f *replayer) addMail(p *person, e Entry) {
 		p.drop(m)
 	default:
 		// Lost, abandoned, and whatever a later version may call it.
-		m.LostAt, m.At, m.LateUntil = f.lines, e.Time, e.Time.Add(org.ActWithin)
+		m.LostSequence, m.At, m.ServerMayActUntil = f.lines, e.Time, e.Time.Add(org.ActWithin)
 		if e.InvitationID != "" {
 			m.InvitationID = e.InvitationID
 		}
@@ -308,8 +308,8 @@ func (f *replayer) limitTimes(t time.Time) {
 			if limit(&m.At) && m.Expires.After(t.Add(org.InvitationLife)) {
 				m.Expires = time.Time{}
 			}
-			if late := f.lastSend(m, t).Add(org.ActWithin); m.LateUntil.After(late) {
-				m.LateUntil = late // later than any mail that was sent before, so that none of them is a witness
+			if late := f.lastSend(m, t).Add(org.ActWithin); m.ServerMayActUntil.After(late) {
+				m.ServerMayActUntil = late // later than any mail that was sent before, so that none of them is a witness
 			}
 		}
 		for _, at := range []*time.Time{&p.since, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.at} {
@@ -333,7 +333,7 @@ func (p *person) drop(gone *mail) {
 // memory returns what is remembered now.
 func (f *replayer) memory() org.Memory {
 	memory := org.Memory{
-		People:   make(map[string]org.Recollection, len(f.people)),
+		People:   make(map[string]org.History, len(f.people)),
 		Unlisted: make(map[string]org.Sighting, len(f.unlisted)),
 		Access:   make(map[org.AccessName]string, len(f.access)),
 	}
@@ -344,9 +344,9 @@ func (f *replayer) memory() org.Memory {
 		memory.Access[name] = named.id
 	}
 	for key, p := range f.people {
-		r := org.Recollection{Anew: p.anew, Since: p.since, Reinvited: p.reinvited,
+		r := org.History{RoundsResetSequence: p.anew, RoundsResetAt: p.since, Reinvited: p.reinvited,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID, Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
-			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0, Doubted: p.doubted > 0,
+			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0, AssumedNotSent: p.doubted > 0,
 			RemovedAt: p.removed.at, RemovedSequence: p.removed.line, EverMailed: p.everMailed.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.at, RefusedText: p.refused.text,
 		}
@@ -405,7 +405,7 @@ func (f *replayer) needed(now time.Time) []int {
 		keep(p.suspended.line)
 		keep(p.removed.line)
 		for _, m := range p.mails {
-			if m.Sequence < p.anew && !m.Lost && now.After(m.Lapses()) {
+			if m.Sequence < p.anew && !m.Lost && now.After(m.ExpiresAt()) {
 				continue
 			}
 			keep(m.Sequence)

@@ -185,8 +185,8 @@ func (l *Ledger) Check() error { return l.lease.Check() }
 // Lost is closed once the run may not send anything any more; [Ledger.Check] returns why.
 func (l *Ledger) Lost() <-chan struct{} { return l.lease.Lost() }
 
-// Learn records facts, those of one person in their order.
-func (l *Ledger) Learn(facts []org.Fact) error {
+// RecordFacts records facts, those of one person in their order.
+func (l *Ledger) RecordFacts(facts []org.Fact) error {
 	if len(facts) == 0 {
 		return nil
 	}
@@ -200,33 +200,33 @@ func (l *Ledger) Learn(facts []org.Fact) error {
 	return l.append(entries...)
 }
 
-// Intend records that a mail is about to be sent: an [Invite], or a [Resend] of invitationID, which
+// RecordIntent records that a mail is about to be sent: an [Invite], or a [Resend] of invitationID, which
 // is "" with the other. The mail may be sent only after it returned nil.
-func (l *Ledger) Intend(action Action, email, invitationID string) error {
+func (l *Ledger) RecordIntent(action Action, email, invitationID string) error {
 	return l.append(Entry{Email: email, Action: action, InvitationID: invitationID})
 }
 
-// IntendRenewal records that invitationID is about to be sent again, as [Ledger.Intend] with
+// RecordRenewalIntent records that invitationID is about to be sent again, as [Ledger.RecordIntent] with
 // [Resend]. expires is when it expires by now, if it is still valid; else zero.
-func (l *Ledger) IntendRenewal(email, invitationID string, expires time.Time) error {
+func (l *Ledger) RecordRenewalIntent(email, invitationID string, expires time.Time) error {
 	return l.append(Entry{Email: email, Action: Resend, InvitationID: invitationID, Expires: expires})
 }
 
-// Conclude records how the mail ended that was intended last for this address, and what its answer
+// RecordOutcome records how the mail ended that was intended last for this address, and what its answer
 // said about the invitation; the zero Invitation means nothing. action is what was done: the server
 // may have renewed an invitation though a new one was asked for. message is what the API said when
 // it refused to mail this one person; "" with any other outcome.
-func (l *Ledger) Conclude(action Action, email string, outcome Outcome, inv org.Invitation, message string) error {
+func (l *Ledger) RecordOutcome(action Action, email string, outcome Outcome, inv org.Invitation, message string) error {
 	return l.append(Entry{
 		Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires, Message: message,
 	})
 }
 
-// IntendEdit records that an edit is about to be made.
-func (l *Ledger) IntendEdit(e org.Edit) error { return l.append(l.editEntry(e, "")) }
+// RecordEditIntent records that an edit is about to be made.
+func (l *Ledger) RecordEditIntent(e org.Edit) error { return l.append(l.editEntry(e, "")) }
 
-// ConcludeEdit records how an edit ended, by its answer or by what a reading showed.
-func (l *Ledger) ConcludeEdit(e org.Edit, outcome Outcome) error {
+// RecordEditOutcome records how an edit ended, by its answer or by what a reading showed.
+func (l *Ledger) RecordEditOutcome(e org.Edit, outcome Outcome) error {
 	return l.append(l.editEntry(e, outcome))
 }
 

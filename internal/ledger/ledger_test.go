@@ -50,13 +50,13 @@ func each(steps ...error) error { return errors.Join(steps...) }
 
 // mail announces and concludes a mail.
 func mail(l *ledger.Ledger, who string, o ledger.Outcome, inv org.Invitation) error {
-	return each(l.Intend(ledger.Invite, who, ""), l.Conclude(ledger.Invite, who, o, inv, ""))
+	return each(l.RecordIntent(ledger.Invite, who, ""), l.RecordOutcome(ledger.Invite, who, o, inv, ""))
 }
 
 // edit announces and concludes a change to Ada other than a mail.
 func edit(l *ledger.Ledger, op org.EditOp, o ledger.Outcome) error {
 	e := org.Edit{Op: op, Who: org.MustParseAddress("ada@example.com"), UserID: "u1"}
-	return each(l.IntendEdit(e), l.ConcludeEdit(e, o))
+	return each(l.RecordEditIntent(e), l.RecordEditOutcome(e, o))
 }
 
 // ignoreEmpty leaves out whether there was a ledger before, which only reading it tells.
@@ -72,108 +72,108 @@ func TestMemory(t *testing.T) {
 		runs runs // run number n is at hour n
 		want org.Memory
 	}{
-		{"nothing", runs{}, org.Memory{People: map[string]org.Recollection{}}},
+		{"nothing", runs{}, org.Memory{People: map[string]org.History{}}},
 		{"a mail that was sent", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) }},
-			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
+			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
 		{"a mail that was renewed", runs{func(l *ledger.Ledger) error {
-			return each(l.Intend(ledger.Resend, ada, "i1"), l.Conclude(ledger.Resend, ada, ledger.Sent, i1, ""))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
+			return each(l.RecordIntent(ledger.Resend, ada, "i1"), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
+		}}, org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
 		{"a new one was asked for, and the old one renewed", runs{func(l *ledger.Ledger) error {
-			return each(l.Intend(ledger.Invite, ada, ""), l.Conclude(ledger.Resend, ada, ledger.Sent, i1, ""))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
+			return each(l.RecordIntent(ledger.Invite, ada, ""), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
+		}}, org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
 		{"refused and never sent", runs{func(l *ledger.Ledger) error {
 			return each(mail(l, ada, ledger.Refused, org.Invitation{}), mail(l, bob, ledger.NotSent, org.Invitation{}))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {}, bob: {}}}},
+		}}, org.Memory{People: map[string]org.History{ada: {}, bob: {}}}},
 		{"an answer that was lost, in a line of an earlier version", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) }},
-			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 2, LateUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
+			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
 		{"a request that was given up", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Abandoned, org.Invitation{}) }},
-			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 2, LateUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
+			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
 		{"a request that was given up, then found", runs{func(l *ledger.Ledger) error {
 			return each(mail(l, ada, ledger.Abandoned, org.Invitation{}),
-				l.Learn([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}}))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}}},
+				l.RecordFacts([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}}))
+		}}, org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}}},
 		{"an answer about somebody else keeps its id", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{ID: "i7"}) }},
-			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i7", Sequence: 1, Lost: true, LostAt: 2, LateUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
-		{"killed between intent and outcome", runs{func(l *ledger.Ledger) error { return l.Intend(ledger.Invite, ada, "") }},
-			org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: math.MaxInt, At: at(0).Add(org.SendWithin)}}}}}},
+			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i7", Sequence: 1, Lost: true, LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
+		{"killed between intent and outcome", runs{func(l *ledger.Ledger) error { return l.RecordIntent(ledger.Invite, ada, "") }},
+			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: math.MaxInt, At: at(0).Add(org.SendWithin)}}}}}},
 		{"what the killed run sent later is no witness, what the next one sends is", runs{
 			func(l *ledger.Ledger) error {
-				return each(l.Intend(ledger.Invite, ada, ""), mail(l, bob, ledger.Sent, i1))
+				return each(l.RecordIntent(ledger.Invite, ada, ""), mail(l, bob, ledger.Sent, i1))
 			},
 			func(l *ledger.Ledger) error { return l.Begin(1, 0) },
-		}, org.Memory{People: map[string]org.Recollection{
-			ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostAt: 4, LateUntil: at(1).Add(org.ActWithin), At: at(0).Add(org.SendWithin)}}},
+		}, org.Memory{People: map[string]org.History{
+			ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: 4, ServerMayActUntil: at(1).Add(org.ActWithin), At: at(0).Add(org.SendWithin)}}},
 			bob: {Mails: []org.Mail{{Email: bob, InvitationID: "i1", Sequence: 2, At: at(0), Expires: at(72)}}},
 		}}},
 		{"lost, then found", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error {
-				return l.Learn([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}})
+				return l.RecordFacts([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}})
 			},
-		}, org.Memory{People: map[string]org.Recollection{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}}},
+		}, org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}}},
 		{"lost, then surely absent", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
-			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactAbsent, Email: ada}}) },
-		}, org.Memory{People: map[string]org.Recollection{ada: {Doubted: true}}}},
+			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}}) },
+		}, org.Memory{People: map[string]org.History{ada: {AssumedNotSent: true}}}},
 		{"surely absent, and joined all the same", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error {
-				return l.Learn([]org.Fact{{Kind: org.FactAbsent, Email: ada}, {Kind: org.FactJoined, Email: ada}})
+				return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}, {Kind: org.FactJoined, Email: ada}})
 			},
-		}, org.Memory{People: map[string]org.Recollection{ada: {Joined: true, JoinedAt: at(1), Anew: 4, Since: at(1)}}}},
+		}, org.Memory{People: map[string]org.History{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 4, RoundsResetAt: at(1)}}}},
 		{"removed, and seen right after", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditRemove, ledger.Sent), l.Learn([]org.Fact{{Kind: org.FactJoined, Email: ada}}))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Removed: true, Joined: true, JoinedAt: at(0), Anew: 3, Since: at(0)}}}},
+			return each(edit(l, org.EditRemove, ledger.Sent), l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}))
+		}}, org.Memory{People: map[string]org.History{ada: {Removed: true, Joined: true, JoinedAt: at(0), RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
 		{"removed, and seen an hour later", runs{
 			func(l *ledger.Ledger) error { return edit(l, org.EditRemove, ledger.Sent) },
-			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
-		}, org.Memory{People: map[string]org.Recollection{ada: {Joined: true, JoinedAt: at(1), Anew: 3, Since: at(1)}}}},
+			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
+		}, org.Memory{People: map[string]org.History{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3, RoundsResetAt: at(1)}}}},
 		{"joined", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
-			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
-		}, org.Memory{People: map[string]org.Recollection{ada: {Joined: true, JoinedAt: at(1), Anew: 3, Since: at(1)}}}},
+			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
+		}, org.Memory{People: map[string]org.History{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3, RoundsResetAt: at(1)}}}},
 		{"suspended, and a second request is refused", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Suspended: true, SuspendedAt: at(0)}}}},
+		}}, org.Memory{People: map[string]org.History{ada: {Suspended: true, SuspendedAt: at(0)}}}},
 		{"removed, and a second request finds nobody", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditRemove, ledger.Lost), edit(l, org.EditRemove, ledger.Refused))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Removed: true}}}},
+		}}, org.Memory{People: map[string]org.History{ada: {Removed: true}}}},
 		{"neither suspended nor removed", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Refused), edit(l, org.EditRemove, ledger.NotSent))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {}}}},
+		}}, org.Memory{People: map[string]org.History{ada: {}}}},
 		{"suspended, and then removed", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Sent))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Removed: true}}}},
+		}}, org.Memory{People: map[string]org.History{ada: {Removed: true}}}},
 		{"suspended, and perhaps removed", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Lost))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Suspended: true, SuspendedAt: at(0), Removed: true}}}},
+		}}, org.Memory{People: map[string]org.History{ada: {Suspended: true, SuspendedAt: at(0), Removed: true}}}},
 		{"suspended, and perhaps not any more", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Lost))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {Suspended: true, SuspendedAt: at(0)}}}},
+		}}, org.Memory{People: map[string]org.History{ada: {Suspended: true, SuspendedAt: at(0)}}}},
 		{"suspended, and not any more", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
-		}}, org.Memory{People: map[string]org.Recollection{ada: {}}}},
+		}}, org.Memory{People: map[string]org.History{ada: {}}}},
 		{"out of the roster", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
-			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
-		}, org.Memory{People: map[string]org.Recollection{ada: {
-			Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
-			Anew:  3, Since: at(1), Unlisted: true,
+			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
+		}, org.Memory{People: map[string]org.History{ada: {
+			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
+			RoundsResetSequence: 3, RoundsResetAt: at(1), Unlisted: true,
 		}}}},
 		{"out of the roster and in again", runs{
-			func(l *ledger.Ledger) error { return l.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
+			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
-		}, org.Memory{People: map[string]org.Recollection{ada: {
-			Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 2, At: at(1), Expires: at(72)}},
-			Anew:  1, Since: at(0),
+		}, org.Memory{People: map[string]org.History{ada: {
+			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 2, At: at(1), Expires: at(72)}},
+			RoundsResetSequence: 1, RoundsResetAt: at(0),
 		}}}},
 		{"rounds begun anew", runs{
 			func(l *ledger.Ledger) error {
-				return each(mail(l, ada, ledger.Sent, i1), l.Learn([]org.Fact{{Kind: org.FactReset, Email: ada}}))
+				return each(mail(l, ada, ledger.Sent, i1), l.RecordFacts([]org.Fact{{Kind: org.FactReset, Email: ada}}))
 			},
-		}, org.Memory{People: map[string]org.Recollection{ada: {
-			Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
-			Anew:  3, Since: at(0), Reinvited: 3,
+		}, org.Memory{People: map[string]org.History{ada: {
+			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
+			RoundsResetSequence: 3, RoundsResetAt: at(0), Reinvited: 3,
 		}}}},
 	}
 	for _, tt := range tests {
@@ -196,7 +196,7 @@ func TestMemory(t *testing.T) {
 			}
 			got, _, err := ledger.Read(t.Context(), store, "o1")
 			must(t, err)
-			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty(), ignoreEmpty, cmpopts.IgnoreFields(org.Recollection{},
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty(), ignoreEmpty, cmpopts.IgnoreFields(org.History{},
 				"EverMailed", "OnlyMail", "RemovedAt", "RemovedSequence", "Removals"), cmpopts.IgnoreFields(org.Mail{}, "Estimated")); diff != "" {
 				t.Errorf("memory (-want +got):\n%s", diff)
 			}
@@ -230,7 +230,7 @@ func TestUndatedMailEndsLate(t *testing.T) {
 	}})
 	must(t, err)
 	must(t, mail(l, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}))
-	if got, want := l.Memory().People["ada@example.com"].Mails[0].Lapses(), start.Add(2*time.Minute+org.InvitationLife); !got.Equal(want) {
+	if got, want := l.Memory().People["ada@example.com"].Mails[0].ExpiresAt(), start.Add(2*time.Minute+org.InvitationLife); !got.Equal(want) {
 		t.Errorf("it lapses at %v, want %v", got, want)
 	}
 	must(t, l.Close())
@@ -240,8 +240,8 @@ func TestTornLastLine(t *testing.T) {
 	t.Parallel()
 	whole := &ledgertest.Store{}
 	l := open(t, whole, 0)
-	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
-	must(t, l.Conclude(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
+	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
+	must(t, l.RecordOutcome(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
 	content, _ := whole.Read(t.Context())
 	second := bytes.IndexByte(content, '\n') + 1
 	for cut := second + 1; cut < len(content); cut++ {
@@ -271,8 +271,8 @@ func TestDamagedMiddle(t *testing.T) {
 	s := &ledgertest.Store{}
 	l := open(t, s, 0)
 	for _, who := range []string{"ada@example.com", "bob@example.com"} {
-		must(t, l.Intend(ledger.Invite, who, ""))
-		must(t, l.Conclude(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
+		must(t, l.RecordIntent(ledger.Invite, who, ""))
+		must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
 	}
 	must(t, l.Close())
 	content, _ := s.Read(t.Context())
@@ -305,14 +305,14 @@ func TestDamagedIntent(t *testing.T) {
 	t.Parallel()
 	for outcome, want := range map[ledger.Outcome][]org.Mail{
 		ledger.Sent:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}},
-		ledger.Lost:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Lost: true, LostAt: 1, LateUntil: at(0).Add(org.ActWithin), At: at(0)}},
+		ledger.Lost:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Lost: true, LostSequence: 1, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}},
 		ledger.Refused: nil,
 		ledger.NotSent: nil,
 	} {
 		s := &ledgertest.Store{}
 		l := open(t, s, 0)
-		must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
-		must(t, l.Conclude(ledger.Invite, "ada@example.com", outcome, org.Invitation{ID: "i1", Expires: at(72)}, ""))
+		must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
+		must(t, l.RecordOutcome(ledger.Invite, "ada@example.com", outcome, org.Invitation{ID: "i1", Expires: at(72)}, ""))
 		must(t, l.Close())
 		content, _ := s.Read(t.Context())
 		content[0] = '#'
@@ -355,13 +355,13 @@ func TestNothingIsWrittenAfterAFailure(t *testing.T) {
 		return 0, nil
 	}}
 	l := open(t, s, 0)
-	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
 	fail = true
-	if err := l.Intend(ledger.Invite, "bob@example.com", ""); !errors.Is(err, full) {
+	if err := l.RecordIntent(ledger.Invite, "bob@example.com", ""); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 	fail = false
-	if err := l.Intend(ledger.Invite, "cy@example.com", ""); !errors.Is(err, full) {
+	if err := l.RecordIntent(ledger.Invite, "cy@example.com", ""); !errors.Is(err, full) {
 		t.Errorf("after a failure: got %v", err)
 	}
 	must(t, l.Close())
@@ -383,7 +383,7 @@ func TestBeginNeedsRoom(t *testing.T) {
 	// What they can take at the most: two lines for renewing a mail, two for a new invitation, two for it in the other wording,
 	// two for an edit, and all of it twice.
 	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 180) + ".example"
-	must(t, l.Intend(ledger.Resend, long, strings.Repeat("0", 36)))
+	must(t, l.RecordIntent(ledger.Resend, long, strings.Repeat("0", 36)))
 	content, _ := s.Read(t.Context())
 	if lines := 12*10 + 4*5; len(content)*lines > asked+len(content) {
 		t.Errorf("asked for %d bytes, a line of %d may be written %d times", asked, len(content), lines)
@@ -405,7 +405,7 @@ func TestManyWriters(t *testing.T) {
 		for i := range 100 {
 			wg.Go(func() {
 				who := fmt.Sprintf("p%d@example.com", i)
-				must(t, l.Intend(ledger.Invite, who, ""))
+				must(t, l.RecordIntent(ledger.Invite, who, ""))
 				if content, _ := s.Read(t.Context()); !bytes.Contains(content, []byte(who)) {
 					t.Errorf("%s is not written yet", who)
 				}
@@ -431,7 +431,7 @@ func TestCompaction(t *testing.T) {
 	for run := range 200 {
 		l := open(t, s, float64(run))
 		if before != nil {
-			if diff := cmp.Diff(*before, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostAt"), cmpopts.IgnoreFields(org.Recollection{}, "Anew", "Mails", "OnlyMail", "Reinvited")); diff != "" {
+			if diff := cmp.Diff(*before, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence"), cmpopts.IgnoreFields(org.History{}, "RoundsResetSequence", "Mails", "OnlyMail", "Reinvited")); diff != "" {
 				t.Fatalf("run %d remembers something else (-before +after):\n%s", run, diff)
 			}
 		}
@@ -439,13 +439,13 @@ func TestCompaction(t *testing.T) {
 		for i := range 30 {
 			who := fmt.Sprintf("p%d@example.com", i)
 			if run == 150 && i == 7 {
-				must(t, l.Intend(ledger.Invite, who, "")) // and killed
+				must(t, l.RecordIntent(ledger.Invite, who, "")) // and killed
 				continue
 			}
-			must(t, l.Intend(ledger.Invite, who, ""))
-			must(t, l.Conclude(ledger.Invite, who, ledger.Sent, org.Invitation{ID: fmt.Sprint("i", run, i), Expires: at(float64(run) + 72)}, ""))
+			must(t, l.RecordIntent(ledger.Invite, who, ""))
+			must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: fmt.Sprint("i", run, i), Expires: at(float64(run) + 72)}, ""))
 			if run%10 == 9 && run < 150 {
-				must(t, l.Learn([]org.Fact{{Kind: org.FactJoined, Email: who}, {Kind: org.FactUnlisted, Email: who}}))
+				must(t, l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: who}, {Kind: org.FactUnlisted, Email: who}}))
 			}
 		}
 		now := l.Memory()
@@ -476,10 +476,10 @@ func TestCompactionKeepsMarks(t *testing.T) {
 	for _, who := range []string{"ada@example.com", "bob@example.com"} {
 		must(t, mail(l, who, ledger.Sent, org.Invitation{ID: "i-" + who, Expires: at(5000)}))
 	}
-	must(t, l.Learn([]org.Fact{{Kind: org.FactReset, Email: "ada@example.com"}, {Kind: org.FactUnlisted, Email: "bob@example.com"}}))
-	must(t, l.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: "cat@example.com"}, {Kind: org.FactJoined, Email: "cat@example.com"}}))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactReset, Email: "ada@example.com"}, {Kind: org.FactUnlisted, Email: "bob@example.com"}}))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: "cat@example.com"}, {Kind: org.FactJoined, Email: "cat@example.com"}}))
 	must(t, mail(l, "dan@example.com", ledger.Lost, org.Invitation{}))
-	must(t, l.Learn([]org.Fact{{Kind: org.FactAbsent, Email: "dan@example.com"}}))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: "dan@example.com"}}))
 	for range 4000 {
 		must(t, mail(l, "ben@example.com", ledger.Refused, org.Invitation{}))
 	}
@@ -497,11 +497,11 @@ func TestCompactionKeepsMarks(t *testing.T) {
 	}
 	for who, r := range after.People {
 		for _, m := range r.Mails {
-			if counts := m.Sequence > r.Anew; counts {
+			if counts := m.Sequence > r.RoundsResetSequence; counts {
 				t.Errorf("%s: a mail from before counts as a round", who)
 			}
 		}
-		if r.Unlisted != before.People[who].Unlisted || r.Doubted != before.People[who].Doubted || r.Joined != before.People[who].Joined || len(r.Mails) != len(before.People[who].Mails) {
+		if r.Unlisted != before.People[who].Unlisted || r.AssumedNotSent != before.People[who].AssumedNotSent || r.Joined != before.People[who].Joined || len(r.Mails) != len(before.People[who].Mails) {
 			t.Errorf("%s: %+v, was %+v", who, r, before.People[who])
 		}
 	}
@@ -519,16 +519,16 @@ func TestLateUntilByAnEarlierClock(t *testing.T) {
 		s := &ledgertest.Store{}
 		l := open(t, s, 0)
 		must(t, mail(l, "ada@example.com", ledger.Abandoned, org.Invitation{}))
-		must(t, l.Intend(ledger.Invite, "bob@example.com", "")) // the run ends here
+		must(t, l.RecordIntent(ledger.Invite, "bob@example.com", "")) // the run ends here
 		must(t, l.Close())
 		begins := start.Add(-earlier)
 		next, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: func() time.Time { return begins }})
 		must(t, err)
-		must(t, next.Learn([]org.Fact{{Kind: org.FactUnlisted, Email: "cy@example.com"}}))
+		must(t, next.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: "cy@example.com"}}))
 		for who, r := range next.Memory().People {
 			for _, m := range r.Mails {
-				if want := begins.Add(org.ActWithin); !m.LateUntil.Equal(want) {
-					t.Errorf("%v earlier: the mail to %s may be acted on until %v, want %v", earlier, who, m.LateUntil, want)
+				if want := begins.Add(org.ActWithin); !m.ServerMayActUntil.Equal(want) {
+					t.Errorf("%v earlier: the mail to %s may be acted on until %v, want %v", earlier, who, m.ServerMayActUntil, want)
 				}
 			}
 		}

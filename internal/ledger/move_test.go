@@ -20,8 +20,8 @@ func mailed(t *testing.T, people ...string) *ledgertest.Store {
 	s := &ledgertest.Store{}
 	l := open(t, s, 0)
 	for _, who := range people {
-		must(t, l.Intend(ledger.Invite, who, ""))
-		must(t, l.Conclude(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
+		must(t, l.RecordIntent(ledger.Invite, who, ""))
+		must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
 	}
 	must(t, l.Close())
 	return s
@@ -38,7 +38,7 @@ func TestCopy(t *testing.T) {
 		}
 	}
 	l := open(t, from, 1)
-	must(t, l.Intend(ledger.Invite, "bob@example.com", ""))
+	must(t, l.RecordIntent(ledger.Invite, "bob@example.com", ""))
 	must(t, l.Close())
 	if lines, err := ledger.Copy(t.Context(), from, to, o); err != nil || lines != 3 {
 		t.Fatalf("%d lines, %v", lines, err)
@@ -103,12 +103,12 @@ func TestPausedRuns(t *testing.T) {
 		{true, 10 * time.Minute, 10*time.Minute + org.ActWithin},
 	} {
 		s := &ledgertest.Store{Paused: c.paused}
-		must(t, open(t, s, 0).Intend(ledger.Invite, "ada@example.com", ""))
+		must(t, open(t, s, 0).RecordIntent(ledger.Invite, "ada@example.com", ""))
 		s.Unlock()
 		l := open(t, s, c.begins.Hours())
 		must(t, l.Begin(1, 0))
 		mails := l.Memory().People["ada@example.com"].Mails
-		if len(mails) != 1 || !mails[0].LateUntil.Equal(start.Add(c.want)) {
+		if len(mails) != 1 || !mails[0].ServerMayActUntil.Equal(start.Add(c.want)) {
 			t.Errorf("paused %v, next run after %v: %+v", c.paused, c.begins, mails)
 		}
 	}

@@ -54,8 +54,8 @@ type CallError struct {
 	// Target is what it was tried on, an address or an id; empty for lists.
 	Target  string
 	Failure Failure
-	// Otherwise is true with a Refused invitation that may be right in the other wording that the documents have for it.
-	Otherwise bool
+	// RetryWithBoolean is true with a Refused invitation that may be right in the other wording that the documents have for it.
+	RetryWithBoolean bool
 	// Status is the HTTP status; 0 when no answer came. It is 429 also where the call was never
 	// sent because of such answers.
 	Status int

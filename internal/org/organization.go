@@ -74,9 +74,9 @@ type Invitation struct {
 	DateUnreadable bool
 }
 
-// Lapses is when the invitation can no longer be accepted: its expiration date or, without one, [InvitationLife] after
+// ExpiresAt is when the invitation can no longer be accepted: its expiration date or, without one, [InvitationLife] after
 // it was created. Zero when the server gave neither.
-func (i Invitation) Lapses() time.Time {
+func (i Invitation) ExpiresAt() time.Time {
 	if !i.Expires.IsZero() && !i.Expires.Before(i.Created) { // an end before the beginning tells nothing
 		return i.Expires
 	}

@@ -102,7 +102,7 @@ func TestAbsence(t *testing.T) {
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i1", ada, org.StatusExpired, -80))
 			})
 			check("known as a member", tt.member, func(in *plan.Input) {
-				in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-300), EverMailed: true}
+				in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-300), EverMailed: true}
 			})
 			check("accepted", tt.accepted, func(in *plan.Input) {
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i1", ada, org.StatusAccepted, -80))
@@ -155,22 +155,22 @@ func TestHiddenMembers(t *testing.T) {
 		{"never mailed", "s", roster.HiddenMembersInvite, func(*plan.Input) {}, "invite"},
 		{"mailed before", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
 			remember(in, sent(1, "i1", -80))
-			in.Memory.People[ada] = org.Recollection{Mails: in.Memory.People[ada].Mails, EverMailed: true}
+			in.Memory.People[ada] = org.History{Mails: in.Memory.People[ada].Mails, EverMailed: true}
 		}, "unknown_membership"},
 		{"mailed before, and a member since", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, EverMailed: true}
+			in.Memory.People[ada] = org.History{Joined: true, EverMailed: true}
 		}, "unknown_membership"},
 		{"mailed before, and named", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, EverMailed: true}
+			in.Memory.People[ada] = org.History{Joined: true, EverMailed: true}
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 		}, "invite"},
 		{"named, hold", "s", "", func(in *plan.Input) { in.Reinvite = []org.Address{org.MustParseAddress(ada)} }, "invite"},
 		{"a member before, suspended users hidden, and named", "uo", "", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true}
+			in.Memory.People[ada] = org.History{Joined: true}
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 		}, "invite"},
 		{"a member before, suspended users hidden, and --invite-left", "uo", "", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true}
+			in.Memory.People[ada] = org.History{Joined: true}
 			in.InviteLeft = true
 		}, "unknown_membership"},
 		{"a mail that is still valid", "s", roster.HiddenMembersInvite, func(in *plan.Input) { remember(in, sent(1, "i1", -10)) }, "waiting"},
@@ -205,7 +205,7 @@ func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
 			in.Roster.People[0].Groups = named("platform")
 			yes := true
 			in.Roster.People[0].APIEnabled = &yes
-			in.Memory = org.Memory{People: map[string]org.Recollection{"bob@example.com": {Joined: true, UserID: "u-bob"}}}
+			in.Memory = org.Memory{People: map[string]org.History{"bob@example.com": {Joined: true, UserID: "u-bob"}}}
 			in.Snapshot.Users[0] = user("u-mallory", "mallory@example.com")
 			r := row("i1", ada, status, -10)
 			r.Registered = org.MustParseAddress("mallory@example.com")
@@ -246,7 +246,7 @@ func TestOtherAddress(t *testing.T) {
 		in.Snapshot.Users[0] = user("u-ada", "countess@home.example")
 		in.Snapshot.Users[0].APIEnabled = &enabled
 		in.Snapshot.Access[0].Holders["u-ada"] = "m-ada"
-		in.Memory.People[ada] = org.Recollection{}
+		in.Memory.People[ada] = org.History{}
 		r := row("i1", ada, org.StatusAccepted, -10)
 		r.Registered = org.MustParseAddress("countess@home.example")
 		in.Snapshot.Invitations = []org.Invitation{r}

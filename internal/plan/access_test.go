@@ -32,7 +32,7 @@ func staff() plan.Input {
 		{Kind: org.KindRole, ID: "r2", Name: "auditor", Assumable: true},
 		{Kind: org.KindPolicy, ID: "p1", Name: "read-only"},
 	}
-	in.Memory = org.Memory{People: map[string]org.Recollection{ada: {Joined: true, UserID: "u-ada"}, "bob@example.com": {Joined: true, UserID: "u-bob"}}}
+	in.Memory = org.Memory{People: map[string]org.History{ada: {Joined: true, UserID: "u-ada"}, "bob@example.com": {Joined: true, UserID: "u-bob"}}}
 	return in
 }
 
@@ -143,7 +143,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.Teams = namedSomewhere()
 			in.Snapshot.Self = org.MustParseAddress("bob@example.com")
 			in.Roster.People = append(in.Roster.People, person("owner@example.com", 5))
-			in.Memory.People["owner@example.com"] = org.Recollection{Joined: true}
+			in.Memory.People["owner@example.com"] = org.History{Joined: true}
 		}, []string{"extra_access bob@example.com group everyone"}},
 		{"revoke from nobody when the key's own user is not known", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named()
@@ -164,7 +164,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
 			in.Snapshot.Self = org.MustParseAddress("Bob@example.com")
 			in.Roster.People = append(in.Roster.People, person("owner@example.com", 5))
-			in.Memory.People["owner@example.com"] = org.Recollection{Joined: true}
+			in.Memory.People["owner@example.com"] = org.History{Joined: true}
 		}, []string{"extra_access bob@example.com API access"}},
 		{"never take the API away when the key's own user is not known", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
@@ -186,18 +186,18 @@ func TestAccess(t *testing.T) {
 		{"suspended by this tool, and listed again", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("everyone")
 			in.Snapshot.Users[0].Suspended = true
-			in.Memory.People[ada] = org.Recollection{Joined: true, Suspended: true}
+			in.Memory.People[ada] = org.History{Joined: true, Suspended: true}
 		}, []string{"unsuspend ada@example.com listed_again", "grant ada@example.com missing_access group everyone"}},
 		{"removed by this tool, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
-			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true}
+			in.Memory.People[ada] = org.History{Joined: true, Removed: true}
 		}, []string{"invite ada@example.com listed_again"}},
 		{"removed by this tool under another address, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
 			r := row("i1", ada, org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory.People["countess@home.example"] = org.Recollection{Removed: true, Unlisted: true}
+			in.Memory.People["countess@home.example"] = org.History{Removed: true, Unlisted: true}
 		}, []string{"invite ada@example.com listed_again"}},
 
 		{"no such group", func(in *plan.Input) {
@@ -301,7 +301,7 @@ func TestLeaving(t *testing.T) {
 		{"whose last day is today", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
 			in.Roster.People[2].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
-			in.Memory.People["eve@example.com"] = org.Recollection{Joined: true}
+			in.Memory.People["eve@example.com"] = org.History{Joined: true}
 		}, []string{"ends_soon eve@example.com 2026-06-10"}},
 		{"never service users", func(in *plan.Input) { in.Snapshot.Users[4].Service = true }, []string{}},
 		{"never the key's own user", func(in *plan.Input) { in.Snapshot.Self = org.MustParseAddress("Eve@example.com") }, []string{"remove owner@example.com unlisted"}},
@@ -325,35 +325,35 @@ func TestLeaving(t *testing.T) {
 		{"who is not somebody whom this tool removed", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
-			in.Memory.People["eva@example.com"] = org.Recollection{Removed: true}
+			in.Memory.People["eva@example.com"] = org.History{Removed: true}
 		}, []string{"invite eva@example.com listed_again", "remove eve@example.com unlisted"}},
 		{"who is not the user that somebody was who accepted and left", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
-			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eva"}
+			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eva"}
 		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
 		{"nobody while somebody who was mailed does not show", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
-			in.Memory.People["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
-			in.Memory.People["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -100)}}
+			in.Memory.People["eva@example.com"] = org.History{Mails: []org.Mail{sent(1, "i1", -1)}}
+			in.Memory.People["eve@example.com"] = org.History{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -100)}}
 		}, []string{
 			"possible_alias eva@example.com eve@example.com", "unlisted_kept eva@example.com ", "waiting eva@example.com ",
 			"unlisted eve@example.com ",
 		}},
 		{"who may have accepted an invitation of their own", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
-			in.Memory.People["eva@example.com"] = org.Recollection{Mails: []org.Mail{sent(1, "i1", -1)}}
-			in.Memory.People["eve@example.com"] = org.Recollection{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -10)}}
+			in.Memory.People["eva@example.com"] = org.History{Mails: []org.Mail{sent(1, "i1", -1)}}
+			in.Memory.People["eve@example.com"] = org.History{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -10)}}
 		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"nobody while a mail may have been accepted that was taken for not sent", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10)}
-			in.Memory.People["eva@example.com"] = org.Recollection{Doubted: true}
+			in.Memory.People["eva@example.com"] = org.History{AssumedNotSent: true}
 		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
 		{"who did not accept it, by a list that shows who accepted", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10), row("i2", ada, org.StatusAccepted, -10)}
-			in.Memory.People["eva@example.com"] = org.Recollection{Doubted: true}
+			in.Memory.People["eva@example.com"] = org.History{AssumedNotSent: true}
 		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"a protected address that nobody has, and nothing is taken", func(in *plan.Input) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@exmaple.com")}
@@ -379,7 +379,7 @@ func TestLeaving(t *testing.T) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("evita@example.com")}
 		}, []string{"unlisted eve@example.com "}},
 		{"never protected people whom the ledger knows by another address", func(in *plan.Input) {
-			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eve", Unlisted: true}
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
 		}, []string{"unlisted eve@example.com "}},
 		{"whose last day is over, accepted with another address", func(in *plan.Input) {
@@ -392,11 +392,11 @@ func TestLeaving(t *testing.T) {
 		{"nobody who is listed anew under the address that the ledger knows", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9), person("eva@example.com", 10))
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
-			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eve"}
+			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eve"}
 		}, []string{"other_address eva@example.com eve@example.com"}},
 		{"nobody whom the ledger knows by an alias", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "countess@example.com")
-			in.Memory.People["countess@example.com"] = org.Recollection{Joined: true, UserID: "u-eve"}
+			in.Memory.People["countess@example.com"] = org.History{Joined: true, UserID: "u-eve"}
 		}, []string{"unlisted eve@example.com "}},
 		{"who changed their address is no stranger", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users[1:4:4], user("u-ada", "countess@home.example"))
@@ -418,7 +418,7 @@ func TestLeaving(t *testing.T) {
 			r := row("i1", "eva@example.com", org.StatusAccepted, -10)
 			r.Registered = org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true}
+			in.Memory.People["eva@example.com"] = org.History{Joined: true}
 		}, []string{"other_address eva@example.com eve@example.com"}},
 	}
 	for _, tt := range tests {

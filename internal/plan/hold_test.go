@@ -19,12 +19,12 @@ func TestHeldMails(t *testing.T) {
 		in.Snapshot.Users = append(in.Snapshot.Users, user(id, email))
 	}
 	removed := func(in *plan.Input, first, last float64) {
-		in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true, RemovedAt: hours(last), Removals: []org.Removal{
+		in.Memory.People[ada] = org.History{Joined: true, Removed: true, RemovedAt: hours(last), Removals: []org.Removal{
 			{At: hours(first), Roster: "a.yaml"}, {At: hours(last), Roster: "b.yaml"},
 		}}
 	}
 	refused := func(in *plan.Input, times int, last float64) {
-		in.Memory.People[ada] = org.Recollection{Refusals: times, RefusedAt: hours(last), RefusedText: "no such mailbox"}
+		in.Memory.People[ada] = org.History{Refusals: times, RefusedAt: hours(last), RefusedText: "no such mailbox"}
 	}
 	tests := []struct {
 		name string
@@ -76,7 +76,7 @@ func TestHeldMails(t *testing.T) {
 		{"the ledger knows the stranger as a member of earlier", func(in *plan.Input) {
 			remember(in, sent(5, "i1", -80))
 			joined(in, "u1", "eve@example.com")
-			in.Memory.People["eve@example.com"] = org.Recollection{Joined: true, Unlisted: true, UserID: "u1"}
+			in.Memory.People["eve@example.com"] = org.History{Joined: true, Unlisted: true, UserID: "u1"}
 		}, "reinvite"},
 		{"a stranger, and --reinvite names the person", func(in *plan.Input) {
 			remember(in, sent(5, "i1", -80))
@@ -88,7 +88,7 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "countess@home.example")
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-100)}}
 			r := in.Memory.People[ada]
-			r.Anew, r.Reinvited = 10, 10
+			r.RoundsResetSequence, r.Reinvited = 10, 10
 			in.Memory.People[ada] = r
 		}, "reinvite"},
 
@@ -192,29 +192,29 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		in   func(*plan.Input, *org.Recollection)
+		in   func(*plan.Input, *org.History)
 		want string
 	}{
-		{"nothing else", func(*plan.Input, *org.Recollection) {}, "invite"},
-		{"a mail from before, still valid by its date", func(_ *plan.Input, r *org.Recollection) {
+		{"nothing else", func(*plan.Input, *org.History) {}, "invite"},
+		{"a mail from before, still valid by its date", func(_ *plan.Input, r *org.History) {
 			r.Mails = []org.Mail{sent(1, "i1", -60)}
 		}, "invite"},
-		{"mails from before, more than the roster allows", func(_ *plan.Input, r *org.Recollection) {
+		{"mails from before, more than the roster allows", func(_ *plan.Input, r *org.History) {
 			for seq := range 5 {
 				r.Mails = append(r.Mails, sent(seq+1, "i1", -400))
 			}
 		}, "invite"},
-		{"a mail from before whose answer was lost", func(_ *plan.Input, r *org.Recollection) { r.Mails = []org.Mail{lost(1, -60)} }, "invite"},
-		{"accepted before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusAccepted) }, "invite"},
-		{"declined before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusDeclined) }, "invite"},
-		{"cancelled before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusCancelled) }, "invite"},
-		{"expired before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusExpired) }, "invite"},
-		{"of a status nobody knows, before", func(in *plan.Input, _ *org.Recollection) { in.Snapshot.Invitations = before(org.StatusUnknown) }, "invite"},
-		{"mailed since", func(_ *plan.Input, r *org.Recollection) { r.Mails = []org.Mail{sent(12, "i2", -10)} }, "waiting"},
-		{"invited by hand since", func(in *plan.Input, _ *org.Recollection) {
+		{"a mail from before whose answer was lost", func(_ *plan.Input, r *org.History) { r.Mails = []org.Mail{lost(1, -60)} }, "invite"},
+		{"accepted before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusAccepted) }, "invite"},
+		{"declined before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusDeclined) }, "invite"},
+		{"cancelled before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusCancelled) }, "invite"},
+		{"expired before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusExpired) }, "invite"},
+		{"of a status nobody knows, before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusUnknown) }, "invite"},
+		{"mailed since", func(_ *plan.Input, r *org.History) { r.Mails = []org.Mail{sent(12, "i2", -10)} }, "waiting"},
+		{"invited by hand since", func(in *plan.Input, _ *org.History) {
 			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusPending, -10)}
 		}, "waiting"},
-		{"declined since", func(in *plan.Input, _ *org.Recollection) {
+		{"declined since", func(in *plan.Input, _ *org.History) {
 			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusDeclined, -10)}
 		}, "needs_attention"},
 	}
@@ -222,7 +222,7 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			in := world()
-			r := org.Recollection{Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9, EverMailed: true}
+			r := org.History{Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9, EverMailed: true}
 			tt.in(&in, &r)
 			in.Memory.People[ada] = r
 			p := plan.Compute(in)
@@ -272,13 +272,13 @@ func TestUnlistedAfter(t *testing.T) {
 		}, "unlisted", hours(68)},
 		{"suspend waits too", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend }, "unlisted", hours(24)},
 		{"seen in the roster as a member", func(in *plan.Input) {
-			in.Memory.People[eve] = org.Recollection{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Memory.People[eve] = org.History{Joined: true, UserID: "u-eve", Unlisted: true}
 		}, "remove", time.Time{}},
 		{"seen in the roster as a member, under another address", func(in *plan.Input) {
-			in.Memory.People["eva@example.com"] = org.Recollection{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eve", Unlisted: true}
 		}, "remove", time.Time{}},
 		{"mailed when they were in the roster", func(in *plan.Input) {
-			in.Memory.People[eve] = org.Recollection{Unlisted: true, EverMailed: true}
+			in.Memory.People[eve] = org.History{Unlisted: true, EverMailed: true}
 		}, "remove", time.Time{}},
 		{"their last day is over", func(in *plan.Input) {
 			p := person(eve, 9)
@@ -287,7 +287,7 @@ func TestUnlistedAfter(t *testing.T) {
 		}, "remove", time.Time{}},
 		{"suspended by this tool as unlisted before", func(in *plan.Input) {
 			in.Memory.Unlisted = seen(-50)
-			in.Memory.People[eve] = org.Recollection{Suspended: true}
+			in.Memory.People[eve] = org.History{Suspended: true}
 			in.Snapshot.Users[len(in.Snapshot.Users)-1].Suspended = true
 		}, "remove", time.Time{}},
 		{"seen in one reading only", func(in *plan.Input) {
@@ -514,7 +514,7 @@ func TestEstimatedExpiry(t *testing.T) {
 					t.Errorf("estimated: %v, want %v", n.ExpiresEstimated, tt.want)
 				}
 			}
-			if s := plan.Standings(in); s[0].ExpiresEstimated != tt.want {
+			if s := plan.PersonStatuses(in); s[0].ExpiresEstimated != tt.want {
 				t.Errorf("status: estimated: %v, want %v", s[0].ExpiresEstimated, tt.want)
 			}
 		})

@@ -62,7 +62,7 @@ func (w *index) decideMembership(c *person, v *decision) {
 	if w.maybeUnderOtherAddress == nil && slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return !c.hasRow(m.InvitationID) }) {
 		w.maybeUnderOtherAddress = c
 	}
-	if w.maybeAccepted == nil && c.memory.Doubted {
+	if w.maybeAccepted == nil && c.memory.AssumedNotSent {
 		w.maybeAccepted = c
 	}
 	if row := c.unreadableRow(); row != nil {
@@ -79,9 +79,9 @@ func (w *index) decideMembership(c *person, v *decision) {
 		w.decideResend(c, v, newest, unsettled != nil)
 		return
 	}
-	if m := c.unseenMail(); m != nil && !w.lapsed(m.Lapses()) {
-		v.note(c, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.Lapses(), ExpiresEstimated: m.ExpiresEstimated()})
-		w.notePossibleAlias(c, v, m.Lapses())
+	if m := c.unseenMail(); m != nil && !w.lapsed(m.ExpiresAt()) {
+		v.note(c, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.ExpiresAt(), ExpiresEstimated: m.ExpiresEstimated()})
+		w.notePossibleAlias(c, v, m.ExpiresAt())
 		return
 	}
 	if c.unaccepted != nil && len(c.rows) == 0 && !c.roundsReset {
@@ -195,13 +195,13 @@ func (w *index) openInvitations(c *person) []*org.Invitation {
 // renewed reports whether a mail renewed row after the state that the list shows: the list may lag.
 func (c *person) renewed(row *org.Invitation) bool {
 	m := c.mailOf(row.ID)
-	return m != nil && !row.Lapses().After(m.At)
+	return m != nil && !row.ExpiresAt().After(m.At)
 }
 
 // expiry returns when row expires, and whether that is estimated because the server gave no date.
 func (w *index) expiry(c *person, row *org.Invitation) (at time.Time, estimated bool) {
 	at = w.lapse(c, row)
-	if m := c.mailOf(row.ID); m != nil && m.Lapses().Equal(at) && !row.Lapses().Equal(at) {
+	if m := c.mailOf(row.ID); m != nil && m.ExpiresAt().Equal(at) && !row.ExpiresAt().Equal(at) {
 		return at, m.ExpiresEstimated()
 	}
 	return at, !at.IsZero() && !row.Expires.Equal(at)
@@ -209,9 +209,9 @@ func (w *index) expiry(c *person, row *org.Invitation) (at time.Time, estimated 
 
 // lapse returns when row expires, by the list or by a later mail in the ledger.
 func (w *index) lapse(c *person, row *org.Invitation) time.Time {
-	lapse := row.Lapses()
-	if m := c.mailOf(row.ID); m != nil && m.Lapses().After(lapse) {
-		return m.Lapses()
+	lapse := row.ExpiresAt()
+	if m := c.mailOf(row.ID); m != nil && m.ExpiresAt().After(lapse) {
+		return m.ExpiresAt()
 	}
 	return lapse
 }
@@ -271,7 +271,7 @@ func (c *person) newestRow() *org.Invitation {
 	}
 	newest := c.rows[len(c.rows)-1]
 	for _, row := range slices.Backward(c.rows) {
-		if row.Status == org.StatusAccepted && (newest.Lapses().IsZero() || row.Responded.After(newest.Created)) {
+		if row.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || row.Responded.After(newest.Created)) {
 			return row
 		}
 	}
@@ -290,14 +290,14 @@ func (c *person) rounds() (mails int, since time.Time) {
 		}
 	}
 	for _, m := range c.memory.Mails {
-		if !m.Lost && m.Sequence > c.memory.Anew {
+		if !m.Lost && m.Sequence > c.memory.RoundsResetSequence {
 			mails++
 			earliest(m.At)
 		}
 	}
 	for _, row := range c.rows {
 		silent := row.Status == org.StatusPending || row.Status == org.StatusExpired
-		if !silent || c.mailOf(row.ID) != nil || c.memory.Anew > 0 && !row.Created.After(c.memory.Since) {
+		if !silent || c.mailOf(row.ID) != nil || c.memory.RoundsResetSequence > 0 && !row.Created.After(c.memory.RoundsResetAt) {
 			continue
 		}
 		mails++
@@ -388,7 +388,7 @@ func (w *index) invitedSince(c *person, t time.Time) bool {
 }
 
 // historyOf returns what the ledger knows of c, a user, under key.
-func (w *index) historyOf(c *person, known []string, key string) org.Recollection {
+func (w *index) historyOf(c *person, known []string, key string) org.History {
 	if len(known) == 1 {
 		return c.memory // nearly everybody is known by one, and that has been looked up
 	}
@@ -397,7 +397,7 @@ func (w *index) historyOf(c *person, known []string, key string) org.Recollectio
 
 // active returns the fact that the user under key is no longer suspended, if the ledger thinks so.
 // It returns none within 15 minutes of the suspension, because the list may lag.
-func (w *index) active(key string, r org.Recollection) []org.Fact {
+func (w *index) active(key string, r org.History) []org.Fact {
 	if !r.Suspended || w.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
 		return nil
 	}

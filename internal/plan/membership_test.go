@@ -30,7 +30,7 @@ func world() plan.Input {
 			Organization: org.Organization{ID: "o1", Name: "Example Org"}, Now: now, UsersSeen: true, SuspendedSeen: true,
 			PinConfirmed: true,
 		},
-		Memory: org.Memory{People: map[string]org.Recollection{}},
+		Memory: org.Memory{People: map[string]org.History{}},
 	}
 }
 
@@ -59,7 +59,7 @@ func sent(seq int, id string, at float64) org.Mail {
 
 // lost is a mail whose answer was lost at the hour given, with no later line in the ledger.
 func lost(seq int, at float64) org.Mail {
-	return org.Mail{Email: ada, Sequence: seq, Lost: true, LostAt: seq + 1, At: hours(at)}
+	return org.Mail{Email: ada, Sequence: seq, Lost: true, LostSequence: seq + 1, At: hours(at)}
 }
 
 func remember(in *plan.Input, mails ...org.Mail) {
@@ -167,7 +167,7 @@ func TestMembership(t *testing.T) {
 			remember(in, sent(1, "i1", -400), sent(3, "i1", -320), sent(5, "i1", -240), sent(7, "i1", -160))
 		}, []string{"reinvite expired i1", "fact reset " + ada}},
 		{"four mails in the list from before the person was out of the roster", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Anew: 1, Since: hours(-90)}
+			in.Memory.People[ada] = org.History{RoundsResetSequence: 1, RoundsResetAt: hours(-90)}
 			for i := range 4 {
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row(fmt.Sprint("i", i), ada, org.StatusExpired, -100-float64(i)))
 			}
@@ -175,7 +175,7 @@ func TestMembership(t *testing.T) {
 		{"four mails before the person was out of the roster, one after", func(in *plan.Input) {
 			remember(in, sent(1, "i1", -500), sent(3, "i1", -420), sent(5, "i1", -340), sent(7, "i1", -260), sent(11, "i1", -100))
 			r := in.Memory.People[ada]
-			r.Anew, r.Since = 9, hours(-180)
+			r.RoundsResetSequence, r.RoundsResetAt = 9, hours(-180)
 			in.Memory.People[ada] = r
 			in.Snapshot.Invitations = []org.Invitation{row("i0", ada, org.StatusExpired, -600), row("i1", ada, org.StatusPending, -100)}
 		}, []string{"reinvite expired i1"}},
@@ -250,29 +250,29 @@ func TestMembership(t *testing.T) {
 			remember(in, sent(1, "i1", 0.5))
 		}, []string{"waiting i1"}},
 		{"was a member, gone, and the list forgets who accepted", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.History{Joined: true, RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 		}, []string{"left "}},
 		{"was a member, gone, and an invitation from before that lapsed", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"left "}},
 		{"was a member with an alias, gone, and an invitation from before that lapsed", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
-			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People["ada@home.example"] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"left "}},
 		{"was a member, gone, and one that lapsed without a date", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			r := row("i1", ada, org.StatusExpired, 0)
 			r.Created, r.Expires = time.Time{}, time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"left "}},
 		{"was a member, gone, and invited by hand since, which lapsed", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -190)}
 		}, []string{"reinvite expired i1"}},
 		{"was a member, gone, and renewed since, which lapsed", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-200), UserID: "u1", Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			m := sent(5, "i1", -100)
 			m.Resend = true
 			remember(in, m)
@@ -289,11 +289,11 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusExpired, -110)}
 		}, []string{"reinvite expired i2"}},
 		{"removed by this tool, mailed since, accepted, and gone", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
+			in.Memory.People[ada] = org.History{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
 			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -100)}
 		}, []string{"left i2"}},
 		{"was a member, invited again since, which lapsed and vanished", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, Anew: 3, Since: hours(-200)}
+			in.Memory.People[ada] = org.History{Joined: true, RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			remember(in, sent(5, "i2", -100))
 		}, []string{"reinvite expired i2"}},
 		{"accepted long ago, invited again since, which vanished", func(in *plan.Input) {
@@ -313,7 +313,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"fact joined " + ada}},
 		{"a member as remembered", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"a member in another spelling", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", "Ada@EXAMPLE.com")}
@@ -337,17 +337,17 @@ func TestMembership(t *testing.T) {
 		{"a member who is invited by hand", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{"fact joined " + ada}},
 		{"a member who is invited at a time that is yet to come", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, 1)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{}},
 		{"a member who was invited by hand, as remembered", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -90)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{}},
 		{"a member who accepted with an address nobody told of", func(in *plan.Input) {
 			r := row("i1", ada, org.StatusAccepted, -10)
@@ -361,7 +361,7 @@ func TestMembership(t *testing.T) {
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
-			in.Memory = org.Memory{People: map[string]org.Recollection{ada: {Joined: true}, "countess@home.example": {Joined: true, UserID: "u1"}}}
+			in.Memory = org.Memory{People: map[string]org.History{ada: {Joined: true}, "countess@home.example": {Joined: true, UserID: "u1"}}}
 		}, []string{
 			"left i1",
 			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one person needs one entry, with the other address as an alias`,
@@ -373,7 +373,7 @@ func TestMembership(t *testing.T) {
 			b.Registered = a.Registered
 			in.Snapshot.Invitations = []org.Invitation{a, b}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
-			in.Memory = org.Memory{People: map[string]org.Recollection{ada: {Joined: true, UserID: "u1"}}}
+			in.Memory = org.Memory{People: map[string]org.History{ada: {Joined: true, UserID: "u1"}}}
 		}, []string{
 			"other_address u1", "left bob@example.com i2",
 			`users.yaml:9:5: "bob@example.com" accepted as "countess@home.example", as did "ada@example.com", who is listed at users.yaml:3: one person needs one entry, with the other address as an alias`,
@@ -384,7 +384,7 @@ func TestMembership(t *testing.T) {
 			r := row("i1", ada, org.StatusAccepted, -10)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory = org.Memory{People: map[string]org.Recollection{ada: {Joined: true}}}
+			in.Memory = org.Memory{People: map[string]org.History{ada: {Joined: true}}}
 		}, []string{
 			"invite countess@home.example not_invited ", "members_unseen ",
 			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one person needs one entry, with the other address as an alias`,
@@ -401,31 +401,31 @@ func TestMembership(t *testing.T) {
 
 		{"at work, suspended by this tool so lately that the list may not show it", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute)}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute)}
 		}, []string{}},
 		{"at work, suspended by this tool so lately, and mailed by a clock that was wrong", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
 		}, []string{"fact joined " + ada}},
 		{"at work, suspended by this tool once", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-org.SettleAfter)}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-org.SettleAfter)}
 		}, []string{"fact active " + ada}},
 		{"at work, suspended by this tool at a time that is yet to come", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: hours(1000)}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: hours(1000)}
 		}, []string{"fact active " + ada}},
 		{"there twice, suspended once", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", "ada@home.example"), user("u1", ada)}
 			in.Snapshot.Users[1].Suspended = true
-			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
+			in.Memory.People["ada@home.example"] = org.History{Joined: true, UserID: "u2"}
 		}, []string{}},
 		{"there twice, suspended once, in the other order", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "ada@home.example")}
 			in.Snapshot.Users[0].Suspended = true
-			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, UserID: "u2"}
+			in.Memory.People["ada@home.example"] = org.History{Joined: true, UserID: "u2"}
 		}, []string{}},
 
 		{"there twice, once under an address that the roster does not name", func(in *plan.Input) {
@@ -433,10 +433,10 @@ func TestMembership(t *testing.T) {
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example"), user("u2", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u2"}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u2"}
 		}, []string{}},
 		{"unlisted users", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
 			robot := user("u4", "robot@example.com")
 			robot.Service = true
 			in.Snapshot.Self = org.MustParseAddress("Owner@example.com")
@@ -470,17 +470,17 @@ func TestMembership(t *testing.T) {
 		{"a member on the last day", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
 		}, []string{"ends_soon "}},
 		{"a member a week before the last day", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 17, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
 		}, []string{"ends_soon "}},
 		{"a member more than a week before the last day", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 18, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"the first day is tomorrow", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
@@ -511,7 +511,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"needs_attention i1"}},
 		{"the first day is tomorrow, and another roster removed them twice", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
-			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true, RemovedAt: hours(-2),
+			in.Memory.People[ada] = org.History{Joined: true, Removed: true, RemovedAt: hours(-2),
 				Removals: []org.Removal{{At: hours(-20)}, {At: hours(-2)}}}
 		}, []string{"not_yet "}},
 		{"the first day is tomorrow, and nobody can see whether they are a member", func(in *plan.Input) {
@@ -525,7 +525,7 @@ func TestMembership(t *testing.T) {
 		{"a member whose first day is tomorrow", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
@@ -540,13 +540,13 @@ func TestMembership(t *testing.T) {
 		{"there twice, with either address", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
-			in.Memory.People["ada@home.example"] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People["ada@home.example"] = org.History{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"rounds begun anew for one of two addresses", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			m := sent(3, "i1", -100)
-			in.Memory.People[ada] = org.Recollection{Anew: 9, Since: hours(-50), Mails: []org.Mail{m, m, m, m}}
-			in.Memory.People["ada@home.example"] = org.Recollection{Anew: 2, Since: hours(-200)}
+			in.Memory.People[ada] = org.History{RoundsResetSequence: 9, RoundsResetAt: hours(-50), Mails: []org.Mail{m, m, m, m}}
+			in.Memory.People["ada@home.example"] = org.History{RoundsResetSequence: 2, RoundsResetAt: hours(-200)}
 		}, []string{"reinvite expired i1"}},
 
 		{"users cannot be listed, accepted", func(in *plan.Input) {
@@ -555,17 +555,17 @@ func TestMembership(t *testing.T) {
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, accepted, and removed by this tool", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true}
+			in.Memory.People[ada] = org.History{Joined: true, Removed: true}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -100)}
 		}, []string{"invite listed_again ", "members_unseen "}},
 		{"users cannot be listed, removed by this tool, mailed since, and accepted", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
+			in.Memory.People[ada] = org.History{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
 			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, known as a member", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory.People[ada] = org.Recollection{Joined: true}
+			in.Memory.People[ada] = org.History{Joined: true}
 		}, []string{"members_unseen ", "unknown_membership "}},
 		{"users cannot be listed, not invited", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
@@ -573,7 +573,7 @@ func TestMembership(t *testing.T) {
 		{"suspended users cannot be listed", func(in *plan.Input) {
 			in.Snapshot.SuspendedSeen = false
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.Recollection{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
 		}, []string{"suspended_unseen "}},
 
 		// What the ledger knows and the list does not, or not yet.
@@ -604,7 +604,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{row("i9", ada, org.StatusPending, -1.5/60)}
 		}, []string{"waiting i9", "fact found " + ada}},
 		{"answer lost, and an invitation that was there before", func(in *plan.Input) {
-			in.Memory.People[ada] = org.Recollection{Removed: true}
+			in.Memory.People[ada] = org.History{Removed: true}
 			remember(in, lost(1, -0.5))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"invite listed_again ", "fact absent " + ada}},
@@ -621,7 +621,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"possible_alias u9", "waiting ", "unlisted countess@home.example u9"}},
 		{"the same, within the time that a list may lag, in spite of a witness", func(in *plan.Input) {
 			remember(in, lost(1, -0.1))
-			in.Memory.People["eve@example.com"] = org.Recollection{Mails: []org.Mail{{Email: "eve@example.com", InvitationID: "i8", Sequence: 3, At: hours(-0.05)}}}
+			in.Memory.People["eve@example.com"] = org.History{Mails: []org.Mail{{Email: "eve@example.com", InvitationID: "i8", Sequence: 3, At: hours(-0.05)}}}
 			in.Snapshot.Invitations = []org.Invitation{row("i8", "eve@example.com", org.StatusPending, -0.05)}
 			in.Snapshot.Users = []org.User{user("u9", "countess@home.example")}
 		}, []string{
@@ -710,7 +710,7 @@ func TestMembership(t *testing.T) {
 			bob := sent(2, "i5", -1.0/60)
 			bob.Email = "bob@example.com"
 			m := lost(1, -1.0/60)
-			m.LostAt = 4
+			m.LostSequence = 4
 			remember(in, m, bob)
 			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -1.0/60)}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
@@ -815,7 +815,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"invite bob@example.com not_invited ", "fact unlisted " + ada}},
 		{"remembered as no longer in the roster", func(in *plan.Input) {
 			in.Roster.People[0] = person("bob@example.com", 3)
-			in.Memory.People[ada] = org.Recollection{Unlisted: true}
+			in.Memory.People[ada] = org.History{Unlisted: true}
 		}, []string{"invite bob@example.com not_invited "}},
 
 		{"more mails than one run may send", func(in *plan.Input) {
@@ -838,8 +838,8 @@ func TestMembership(t *testing.T) {
 func TestJoined(t *testing.T) {
 	t.Parallel()
 	const countess = "countess@home.example"
-	mailed := func(userID string) org.Recollection {
-		return org.Recollection{Joined: true, UserID: userID, Mails: []org.Mail{sent(5, "i5", -100)}}
+	mailed := func(userID string) org.History {
+		return org.History{Joined: true, UserID: userID, Mails: []org.Mail{sent(5, "i5", -100)}}
 	}
 	accepted := row("i1", ada, org.StatusAccepted, -10)
 	accepted.Registered = org.MustParseAddress(countess)
@@ -847,11 +847,11 @@ func TestJoined(t *testing.T) {
 	respelled.Invited = org.MustParseAddress("a.d.a@example.com")
 	for name, tt := range map[string]struct {
 		row    org.Invitation
-		memory org.Recollection
+		memory org.History
 		want   string
 	}{
 		"accepted with another address":                     {accepted, mailed(""), "u1"},
-		"accepted what was sent to another spelling":        {respelled, org.Recollection{Mails: []org.Mail{sent(1, "i1", -10)}}, "u1"},
+		"accepted what was sent to another spelling":        {respelled, org.History{Mails: []org.Mail{sent(1, "i1", -10)}}, "u1"},
 		"the list has forgotten, and the ledger remembers":  {org.Invitation{}, mailed("u1"), "u1"},
 		"accepted, and the list does not say who it was by": {row("i1", ada, org.StatusAccepted, -10), mailed("u1"), "u1"},
 	} {

@@ -156,7 +156,7 @@ func TestRenewalAsWitness(t *testing.T) {
 		if moved {
 			renewed.Expires = hours(71.95)
 		}
-		in.Memory.People["bob@example.com"] = org.Recollection{Mails: []org.Mail{renewed}}
+		in.Memory.People["bob@example.com"] = org.History{Mails: []org.Mail{renewed}}
 		listed := row("i2", "bob@example.com", org.StatusPending, -10)
 		listed.Expires = renewed.Expires
 		in.Snapshot.Invitations = []org.Invitation{listed}
@@ -177,7 +177,7 @@ func TestOnly(t *testing.T) {
 		in.Snapshot.Users = append(in.Snapshot.Users, user("u-x", "xena@example.com"), user("u-y", "yan@example.com"))
 		in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i-z", "zoe@example.com", org.StatusPending, -1))
 		for _, key := range []string{"yan@example.com"} { // known from a roster: no waiting
-			in.Memory.People = map[string]org.Recollection{key: {Joined: true, Unlisted: true, UserID: "u-y"}}
+			in.Memory.People = map[string]org.History{key: {Joined: true, Unlisted: true, UserID: "u-y"}}
 		}
 		return in
 	}
@@ -203,7 +203,7 @@ func TestOnly(t *testing.T) {
 		{name: "a last day that is over, by the roster's address", only: []string{"eve@example.com"}, want: []string{"remove evelyn@example.com"},
 			change: func(in *plan.Input) {
 				eve := person("eve@example.com", 11)
-				in.Memory.People["eve@example.com"] = org.Recollection{Joined: true, UserID: "u-e"}
+				in.Memory.People["eve@example.com"] = org.History{Joined: true, UserID: "u-e"}
 				eve.Until = hours(-48).Truncate(24 * time.Hour)
 				in.Roster.People = append(in.Roster.People, eve)
 				in.Snapshot.Users = append(in.Snapshot.Users, user("u-e", "evelyn@example.com"))
@@ -218,11 +218,11 @@ func TestOnly(t *testing.T) {
 			change: func(in *plan.Input) { in.Roster.People[len(in.Roster.People)-1].Until = now.Truncate(24 * time.Hour) }},
 		{name: "who was refused today", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
 			change: func(in *plan.Input) {
-				in.Memory.People["dee@example.com"] = org.Recollection{Refusals: 3, RefusedAt: hours(-1)}
+				in.Memory.People["dee@example.com"] = org.History{Refusals: 3, RefusedAt: hours(-1)}
 			}},
 		{name: "who was removed twice is held all the same", only: []string{"dee@example.com"},
 			change: func(in *plan.Input) {
-				in.Memory.People["dee@example.com"] = org.Recollection{Joined: true, Removed: true, RemovedAt: hours(-2),
+				in.Memory.People["dee@example.com"] = org.History{Joined: true, Removed: true, RemovedAt: hours(-2),
 					Removals: []org.Removal{{At: hours(-20)}, {At: hours(-2)}}}
 			}},
 	} {

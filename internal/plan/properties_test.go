@@ -52,7 +52,7 @@ func anyInput(t *rapid.T) plan.Input {
 			m := sent(seq, fmt.Sprint("i-", name, j), float64(rapid.IntRange(-300, -1).Draw(t, "mailed")))
 			m.Email = email
 			if rapid.Bool().Draw(t, "lost") {
-				m.Lost, m.LostAt, m.InvitationID = true, seq+1, ""
+				m.Lost, m.LostSequence, m.InvitationID = true, seq+1, ""
 			}
 			remember(&in, m)
 		}
@@ -69,7 +69,7 @@ func clone(in plan.Input) plan.Input {
 	in.Roster = &r
 	in.Snapshot.Users = slices.Clone(in.Snapshot.Users)
 	in.Snapshot.Invitations = slices.Clone(in.Snapshot.Invitations)
-	memory := org.Memory{People: map[string]org.Recollection{}}
+	memory := org.Memory{People: map[string]org.History{}}
 	for key, rec := range in.Memory.People {
 		rec.Mails = slices.Clone(rec.Mails)
 		memory.People[key] = rec
@@ -139,7 +139,7 @@ func TestNobodyTwice(t *testing.T) {
 			}
 		}
 		for _, r := range in.Snapshot.Invitations {
-			if r.Status == org.StatusPending && !now.After(r.Lapses()) && mailed[r.Invited.Key()] {
+			if r.Status == org.StatusPending && !now.After(r.ExpiresAt()) && mailed[r.Invited.Key()] {
 				t.Fatalf("%s is mailed with the invitation %s still open", r.Invited, r.ID)
 			}
 		}

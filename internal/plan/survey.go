@@ -70,7 +70,7 @@ type person struct {
 	rows     []*org.Invitation
 	rowCount int // how many they are, before they are there
 	// memory is what is remembered of the person. Its mails may be those of the input, which nobody changes.
-	memory org.Recollection
+	memory org.History
 }
 
 // newIndex matches users and invitations to the people of the roster.
@@ -177,7 +177,7 @@ func (w *index) assignRows() {
 	}
 	for i := range w.people {
 		slices.SortFunc(w.people[i].rows, func(a, b *org.Invitation) int {
-			return cmp.Or(a.Created.Compare(b.Created), a.Lapses().Compare(b.Lapses()), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(a.Created.Compare(b.Created), a.ExpiresAt().Compare(b.ExpiresAt()), cmp.Compare(a.ID, b.ID))
 		})
 	}
 }
@@ -322,7 +322,7 @@ func (w *index) mergeRegistered() {
 
 // mergeHistories joins what the ledger knows of a person under all their addresses. It also returns
 // under how many of them the ledger knows something.
-func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined org.Recollection, remembered int) {
+func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined org.History, remembered int) {
 	inOrder := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
 	ahead := func(m org.Mail) bool { return m.At.After(now) }
 	if r, found := memory.People[keys[0]]; len(keys) == 1 && (!found || slices.IsSortedFunc(r.Mails, inOrder) && !slices.ContainsFunc(r.Mails, ahead)) {
@@ -330,8 +330,8 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined org
 			return r, 0
 		}
 		r.Mails, r.Unlisted = slices.Clip(r.Mails), false // nearly everybody's memory is as it is in the ledger
-		if r.Anew <= 0 {
-			r.Anew, r.Since = 0, time.Time{}
+		if r.RoundsResetSequence <= 0 {
+			r.RoundsResetSequence, r.RoundsResetAt = 0, time.Time{}
 		}
 		return r, 1
 	}
@@ -367,10 +367,10 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined org
 		if r.RefusedAt.After(joined.RefusedAt) {
 			joined.Refusals, joined.RefusedAt, joined.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
 		}
-		joined.Doubted = joined.Doubted || r.Doubted
+		joined.AssumedNotSent = joined.AssumedNotSent || r.AssumedNotSent
 		joined.Reinvited = max(joined.Reinvited, r.Reinvited)
-		if r.Anew > joined.Anew {
-			joined.Anew, joined.Since = r.Anew, r.Since
+		if r.RoundsResetSequence > joined.RoundsResetSequence {
+			joined.RoundsResetSequence, joined.RoundsResetAt = r.RoundsResetSequence, r.RoundsResetAt
 		}
 	}
 	slices.SortFunc(joined.Mails, inOrder)
@@ -378,7 +378,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined org
 }
 
 // addRemovals adds to `to` what r says about removals.
-func addRemovals(to *org.Recollection, r org.Recollection) {
+func addRemovals(to *org.History, r org.History) {
 	to.Removed = to.Removed || r.Removed
 	to.RemovedAt = later(to.RemovedAt, r.RemovedAt)
 	to.RemovedSequence = max(to.RemovedSequence, r.RemovedSequence)

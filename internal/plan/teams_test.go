@@ -102,7 +102,7 @@ teams:
   dev: {members: [{email: ada@example.com, until: 2001-01-01}, bob@example.com, {email: cyd@example.com, until: 2001-01-01}]}
 `)
 	got := map[string][]string{}
-	for _, s := range plan.Standings(in) {
+	for _, s := range plan.PersonStatuses(in) {
 		got[s.Email.String()] = []string{}
 		for _, m := range s.Teams {
 			got[s.Email.String()] = append(got[s.Email.String()], m.Team+" at "+m.At.String())

@@ -29,7 +29,7 @@ func (w *index) settle(c *person, v *decision) (unsettled *org.Mail) {
 		switch w.judgeAbsence(c, m) {
 		case notSent:
 			v.facts = append(v.facts, org.Fact{Kind: org.FactAbsent, Email: m.Email})
-			c.memory.Doubted = true
+			c.memory.AssumedNotSent = true
 			if m.Sequence == c.memory.OnlyMail {
 				c.memory.EverMailed = false
 			}
@@ -77,7 +77,7 @@ func (w *index) judgeAbsence(c *person, m org.Mail) absence {
 	}
 	// What was sent before the server was surely done with m shows nothing about m.
 	last := w.witness()
-	witnessed := last.Sequence > m.LostAt && !last.At.Before(m.LateUntil)
+	witnessed := last.Sequence > m.LostSequence && !last.At.Before(m.ServerMayActUntil)
 	// Where the list may forget accepted invitations, it may have been accepted: by a user who appeared since or, where users
 	// are hidden, by anybody.
 	accepted := !w.sees.accepted && (!w.sees.users || len(w.newcomersSince(m.Sequence)) > 0)
@@ -124,13 +124,13 @@ func (c *person) rowOf(m org.Mail) *org.Invitation {
 		if !m.Resend && (own != nil || before) && !row.Expires.After(m.At) {
 			continue // that row was there before, and has not been renewed
 		}
-		if !m.Resend && own != nil && !row.Expires.IsZero() && !row.Expires.After(own.Lapses()) {
+		if !m.Resend && own != nil && !row.Expires.IsZero() && !row.Expires.After(own.ExpiresAt()) {
 			continue // nor has this one, which was declined or cancelled before it expired
 		}
 		if answered(row) && !row.Responded.After(m.At) {
 			continue // nor was there anything to answer yet
 		}
-		lapses := row.Lapses()
+		lapses := row.ExpiresAt()
 		if !m.RenewedFrom.IsZero() && !lapses.After(m.RenewedFrom) {
 			continue // it was still valid when it was to be renewed, and its date is the same
 		}

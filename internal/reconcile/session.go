@@ -228,11 +228,11 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	in := s.input(snapshot, memory)
 	var drift Drift
 	drift.Updates, drift.Remarks = plan.Drift(in, unseen)
-	return plan.Inventory(in, unseen), drift, nil
+	return plan.DraftRoster(in, unseen), drift, nil
 }
 
 // Status reads the organization once, and returns where each person of the roster stands beside the decision about them.
-func (s *Session) Status(ctx context.Context) (Decision, []plan.Standing, error) {
+func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {
 		return Decision{}, nil, err
@@ -246,7 +246,7 @@ func (s *Session) Status(ctx context.Context) (Decision, []plan.Standing, error)
 	if err := d.Plan.Err(); err != nil {
 		return Decision{}, nil, err
 	}
-	return d, plan.Standings(d.Input), nil
+	return d, plan.PersonStatuses(d.Input), nil
 }
 
 // Invitation reads one invitation by its id, which may be asked for though the list leaves it out.

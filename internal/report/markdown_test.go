@@ -225,7 +225,7 @@ func TestStatusMarkdownBound(t *testing.T) {
 	for _, people := range []int{1, 100, 20_000} {
 		whole := Status{Organization: org.Organization{ID: long, Name: long}, Now: now}
 		for i := range people {
-			p := Person{Standing: plan.Standing{
+			p := Person{PersonStatus: plan.PersonStatus{
 				Email: address(fmt.Sprintf("somebody-%d@example.com", i)), State: plan.States[i%len(plan.States)], Missing: []string{"group platform"}, FirstMail: now,
 			}}
 			whole.People = append(whole.People, p)

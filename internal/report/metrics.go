@@ -34,8 +34,8 @@ type Metrics struct {
 	// Requests counts the requests that reached the API, Throttled those that were answered with
 	// 429.
 	Requests, Throttled int
-	// Standings are the states of the people of the roster when the run read the organization.
-	Standings []plan.Standing
+	// Statuses are the states of the people of the roster when the run read the organization.
+	Statuses []plan.PersonStatus
 	// Plan is set by a run that only plans, Result by one that applies a plan.
 	Plan   *plan.Plan
 	Result *apply.Result
@@ -70,7 +70,7 @@ func MetricsText(w io.Writer, m Metrics) error {
 		out.head(organizationInfo, "The name of the organization.")
 		out.sample(organizationInfo, "1", "name", Clean(m.Organization.Name, addressWidth))
 	}
-	if m.Standings != nil {
+	if m.Statuses != nil {
 		writeCounts(&out, "orgsync_people", "People in the roster by their state after the last run.", "state", plan.States,
 			m.peopleByState())
 	}
@@ -129,7 +129,7 @@ func (m *Metrics) peopleByState() map[plan.State]int {
 		}
 	}
 	n := map[plan.State]int{}
-	for _, s := range m.Standings {
+	for _, s := range m.Statuses {
 		switch state, moved := after[s.Email.Key()]; {
 		case s.Ended:
 		case moved:

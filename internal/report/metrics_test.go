@@ -31,7 +31,7 @@ func finished() Metrics {
 	return Metrics{
 		Command: "apply", Organization: acme, Ended: now.Add(90 * time.Second), Succeeded: now, Duration: 1500 * time.Millisecond,
 		Code: 3, Requests: 17, Throttled: 2,
-		Standings: []plan.Standing{
+		Statuses: []plan.PersonStatus{
 			{Email: address("ada@example.com"), State: plan.StateNotInvited},
 			{Email: address("bob@example.com"), State: plan.StateExpired},
 			{Email: address("cleo@example.com"), State: plan.StateMember},
@@ -106,7 +106,7 @@ func TestMetricsText(t *testing.T) {
 	planning := finished()
 	planning.Command, planning.Result = "plan", nil
 	early := finished()
-	early.Plan, early.Result, early.Standings = nil, nil, nil
+	early.Plan, early.Result, early.Statuses = nil, nil, nil
 	tests := []struct {
 		name string
 		m    Metrics
@@ -164,7 +164,7 @@ func TestMetricsText(t *testing.T) {
 func TestMetricsZeros(t *testing.T) {
 	t.Parallel()
 	m := finished()
-	m.Result, m.Standings = &apply.Result{}, []plan.Standing{}
+	m.Result, m.Statuses = &apply.Result{}, []plan.PersonStatus{}
 	text := metricsText(t, m)
 	for name, want := range map[string]int{
 		"orgsync_people{":           len(plan.States),

@@ -44,7 +44,7 @@ func (s Status) Everybody() bool { return !s.Detailed && s.Stale == 0 }
 
 // Person is the state of one person, with what was looked up about them.
 type Person struct {
-	plan.Standing
+	plan.PersonStatus
 	// Verified is the API's answer for the person's invitation, read by its id; nil when it was not
 	// read.
 	Verified *Verification

@@ -16,32 +16,32 @@ import (
 // staffed is a status with somebody in every state.
 func staffed() Status {
 	hours := func(h float64) time.Time { return now.Add(time.Duration(h * float64(time.Hour))) }
-	person := func(email string, s plan.Standing) Person {
+	person := func(email string, s plan.PersonStatus) Person {
 		s.Email, s.Source = address(email), "users.yaml:7"
-		return Person{Standing: s}
+		return Person{PersonStatus: s}
 	}
 	return Status{
 		Organization: acme, Now: now,
 		People: []Person{
-			person("ada@example.com", plan.Standing{
+			person("ada@example.com", plan.PersonStatus{
 				State: plan.StateMember, Name: "Ada Lovelace", UserID: "user-ada", Responded: hours(-200), FirstMail: hours(-210), APIEnabled: &yes,
 				InvitationID: "inv-ada", Invited: hours(-210), Groups: []string{"everyone"},
 				Wanted: []string{"API access", "group everyone", "group platform", "role deployer"}, Missing: []string{"group platform", "role deployer\x1b[2J"},
 			}),
-			person("bob@example.com", plan.Standing{State: plan.StateMember, UserID: "user-bob", Wanted: []string{"group everyone"}, Groups: []string{"everyone"}, APIEnabled: &no}),
-			person("cleo.with.a.long.address@subdomain.partner.example", plan.Standing{
+			person("bob@example.com", plan.PersonStatus{State: plan.StateMember, UserID: "user-bob", Wanted: []string{"group everyone"}, Groups: []string{"everyone"}, APIEnabled: &no}),
+			person("cleo.with.a.long.address@subdomain.partner.example", plan.PersonStatus{
 				State: plan.StatePending, InvitationID: "inv-cleo", Invited: hours(-21), Expires: hours(51), FirstMail: hours(-21), Rounds: 1,
 				Wanted: []string{"group everyone"}, Missing: []string{"group everyone"},
 			}),
-			person("dan@example.com", plan.Standing{State: plan.StateExpired, InvitationID: "inv-dan", Invited: hours(-80), Expires: hours(-8), FirstMail: hours(-400), Rounds: 2}),
-			person("eve@example.com", plan.Standing{State: plan.StateGaveUp, InvitationID: "inv-eve", FirstMail: hours(-500), Rounds: 4}),
-			person("fay@example.com", plan.Standing{State: plan.StateNeedsAttention, InvitationID: "inv-fay", Invited: hours(-90), Responded: hours(-80), FirstMail: hours(-90)}),
-			person("gil@example.com", plan.Standing{State: plan.StateLeft}),
-			person("hal@example.com", plan.Standing{State: plan.StateSuspended, UserID: "user-hal"}),
-			person("ida@example.com", plan.Standing{State: plan.StateNotInvited}),
-			person("kay@example.com", plan.Standing{State: plan.StateMember, Ended: true, UserID: "user-kay"}),
-			person("kim@example.com", plan.Standing{State: plan.StateNotInvited, Ended: true, Wanted: []string{"group everyone"}, Missing: []string{"group everyone"}}),
-			person("leo@example.com", plan.Standing{State: plan.StatePending, Expires: hours(0.005), Rounds: 1, FirstMail: hours(-72)}),
+			person("dan@example.com", plan.PersonStatus{State: plan.StateExpired, InvitationID: "inv-dan", Invited: hours(-80), Expires: hours(-8), FirstMail: hours(-400), Rounds: 2}),
+			person("eve@example.com", plan.PersonStatus{State: plan.StateGaveUp, InvitationID: "inv-eve", FirstMail: hours(-500), Rounds: 4}),
+			person("fay@example.com", plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "inv-fay", Invited: hours(-90), Responded: hours(-80), FirstMail: hours(-90)}),
+			person("gil@example.com", plan.PersonStatus{State: plan.StateLeft}),
+			person("hal@example.com", plan.PersonStatus{State: plan.StateSuspended, UserID: "user-hal"}),
+			person("ida@example.com", plan.PersonStatus{State: plan.StateNotInvited}),
+			person("kay@example.com", plan.PersonStatus{State: plan.StateMember, Ended: true, UserID: "user-kay"}),
+			person("kim@example.com", plan.PersonStatus{State: plan.StateNotInvited, Ended: true, Wanted: []string{"group everyone"}, Missing: []string{"group everyone"}}),
+			person("leo@example.com", plan.PersonStatus{State: plan.StatePending, Expires: hours(0.005), Rounds: 1, FirstMail: hours(-72)}),
 		},
 		Notices: []plan.Notice{
 			{Kind: plan.SuspendedUnseen},

@@ -205,7 +205,7 @@ func (t traits) addInvitation(row fields, now time.Time) {
 	switch {
 	case i.Status == org.StatusExpired:
 		t.add("lapsed", "expired")
-	case i.Lapses().IsZero() || i.Lapses().After(now):
+	case i.ExpiresAt().IsZero() || i.ExpiresAt().After(now):
 	case i.Status == org.StatusPending:
 		t.add("lapsed", "pending")
 	case i.Status == org.StatusUnknown && i.Responded.IsZero():

@@ -100,8 +100,8 @@ func learnWording(t *testing.T, c *Client) {
 	t.Helper()
 	first := org.MustParseAddress("first@example.com")
 	_, err := c.Invite(t.Context(), first, false)
-	if err != nil && asCallError(t, err).Otherwise {
-		_, err = c.InviteOtherwise(t.Context(), first, false)
+	if err != nil && asCallError(t, err).RetryWithBoolean {
+		_, err = c.InviteWithBoolean(t.Context(), first, false)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -146,10 +146,10 @@ func checkSnapshot(t *testing.T, d sandbox.Dialect, world sandbox.World, got org
 	for _, i := range got.Invitations {
 		rows[i.ID] = i.Invited.Key() + " " + string(i.Status)
 		switch {
-		case d.Dates == sandbox.DatesEmpty && !i.Lapses().IsZero():
-			t.Errorf("%s lapses at %v, though the server tells no dates", i.Invited, i.Lapses())
-		case d.Dates != sandbox.DatesEmpty && !i.Lapses().Equal(lapses[i.ID]):
-			t.Errorf("%s lapses at %v, want %v", i.Invited, i.Lapses(), lapses[i.ID])
+		case d.Dates == sandbox.DatesEmpty && !i.ExpiresAt().IsZero():
+			t.Errorf("%s lapses at %v, though the server tells no dates", i.Invited, i.ExpiresAt())
+		case d.Dates != sandbox.DatesEmpty && !i.ExpiresAt().Equal(lapses[i.ID]):
+			t.Errorf("%s lapses at %v, want %v", i.Invited, i.ExpiresAt(), lapses[i.ID])
 		}
 	}
 	if diff := cmp.Diff(want, rows); diff != "" || len(rows) != len(got.Invitations) {

@@ -180,7 +180,7 @@ func checkAnswer(t *testing.T, op, body, words string, err error) {
 		return
 	}
 	failure, ok := errors.AsType[*org.CallError](err)
-	if !ok || failure.Failure != org.Unreadable || failure.Otherwise || failure.Status != 200 || !strings.Contains(failure.Message, words) {
+	if !ok || failure.Failure != org.Unreadable || failure.RetryWithBoolean || failure.Status != 200 || !strings.Contains(failure.Message, words) {
 		t.Errorf("%s, answered with %s: %v, want unreadable with %q", op, body, err, words)
 	}
 }

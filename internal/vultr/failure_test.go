@@ -191,7 +191,7 @@ func TestAnswerToAnInvitation(t *testing.T) {
 							}
 							continue
 						}
-						if failure, ok := errors.AsType[*org.CallError](got.err); !ok || failure.Failure != org.Unreadable || failure.Otherwise || !strings.Contains(failure.Message, test.words) {
+						if failure, ok := errors.AsType[*org.CallError](got.err); !ok || failure.Failure != org.Unreadable || failure.RetryWithBoolean || !strings.Contains(failure.Message, test.words) {
 							t.Errorf("%s: %v, want unreadable with %q", body, got.err, test.words)
 						}
 					}
@@ -215,7 +215,7 @@ func TestWriteFailures(t *testing.T) {
 			got := asCallError(t, err)
 			want := test.want
 			want.Op, want.Target = "invite", "Ada@example.com"
-			if diff := cmp.Diff(want, *got, cmpopts.IgnoreFields(org.CallError{}, "Message", "Err", "Otherwise")); diff != "" {
+			if diff := cmp.Diff(want, *got, cmpopts.IgnoreFields(org.CallError{}, "Message", "Err", "RetryWithBoolean")); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
 			if text := err.Error(); !strings.Contains(text, test.words) || len(text) > 300 || strings.ContainsAny(text, "\n\x1b") {

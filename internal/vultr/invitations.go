@@ -34,8 +34,8 @@ const (
 // [org.NotSent]. Once the request may go out it is completed, even up to 10 s after the end of ctx.
 //
 // It uses the format that the server accepted before, or the one of the how-to page. If the server
-// rejects that as a bad request, Otherwise is set in the error: then the server may understand
-// [Client.InviteOtherwise].
+// rejects that as a bad request, RetryWithBoolean is set in the error: then the server may understand
+// [Client.InviteWithBoolean].
 //
 // An error is an [*org.CallError]. The receipt has the number of requests, also with an error, and
 // what the answer says about the invitation. The caller has to check its organization.
@@ -45,13 +45,13 @@ func (c *Client) Invite(ctx context.Context, to org.Address, apiEnabled bool) (o
 	var failure *org.CallError
 	if errors.As(err, &failure) {
 		badRequest := failure.Status == http.StatusBadRequest || failure.Status == http.StatusUnprocessableEntity
-		failure.Otherwise = known == 0 && badRequest
+		failure.RetryWithBoolean = known == 0 && badRequest
 	}
 	return receipt, err
 }
 
-// InviteOtherwise is [Client.Invite] in the format of govultr.
-func (c *Client) InviteOtherwise(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error) {
+// InviteWithBoolean is [Client.Invite] in the format of govultr.
+func (c *Client) InviteWithBoolean(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error) {
 	return c.invite(ctx, to, apiEnabled, formatBoolean)
 }
 

@@ -88,10 +88,10 @@ func TestWording(t *testing.T) {
 				}
 				answerJSON(w, test.status, `{"error": "no"}`)
 			})
-			if _, err := c.Invite(t.Context(), ada, true); err != nil && asCallError(t, err).Otherwise != test.otherwise {
+			if _, err := c.Invite(t.Context(), ada, true); err != nil && asCallError(t, err).RetryWithBoolean != test.otherwise {
 				t.Errorf("%v: otherwise %v", err, !test.otherwise)
 			}
-			if _, err := c.InviteOtherwise(t.Context(), ada, true); err != nil && asCallError(t, err).Otherwise {
+			if _, err := c.InviteWithBoolean(t.Context(), ada, true); err != nil && asCallError(t, err).RetryWithBoolean {
 				t.Errorf("%v: there is no third wording", err)
 			}
 			_, err := c.Invite(t.Context(), ada, true)
@@ -104,7 +104,7 @@ func TestWording(t *testing.T) {
 			// Who is refused then is refused for a reason of their own.
 			test.takes, test.status = "", http.StatusBadRequest
 			_, err = c.Invite(t.Context(), ada, true)
-			if asCallError(t, err).Otherwise == took {
+			if asCallError(t, err).RetryWithBoolean == took {
 				t.Errorf("refused as a bad request, with the wording known %v: otherwise %v", took, took)
 			}
 		})

@@ -119,7 +119,7 @@ func (p *probe) diagnoseInvitations(listed []org.Invitation, limit func(org.Limi
 			unknown = append(unknown, shorten(i.StatusText))
 		case i.Status == org.StatusPending:
 			pending++
-			if !i.Lapses().IsZero() {
+			if !i.ExpiresAt().IsZero() {
 				dated++
 			}
 			if !i.Expires.IsZero() {

@@ -114,8 +114,8 @@ func shape(s org.Snapshot) map[string]int {
 	for _, i := range s.Invitations {
 		n["invitations "+string(i.Status)]++
 		note("invitations with an id", isID(i.ID))
-		note("invitations that lapsed", !i.Lapses().IsZero() && !i.Lapses().After(s.Now))
-		note("invitations without an end", i.Lapses().IsZero())
+		note("invitations that lapsed", !i.ExpiresAt().IsZero() && !i.ExpiresAt().After(s.Now))
+		note("invitations without an end", i.ExpiresAt().IsZero())
 		note("invitations answered", !i.Responded.IsZero())
 		note("invitations with API access", i.APIEnabled != nil && *i.APIEnabled)
 		note("invitations without API access", i.APIEnabled != nil && !*i.APIEnabled)

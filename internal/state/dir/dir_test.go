@@ -52,7 +52,7 @@ func TestDirModes(t *testing.T) {
 	stateDir := filepath.Join(t.TempDir(), "state")
 	l := open(t, newStore(t, stateDir))
 	must(t, l.Begin(1, 0))
-	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
 	for name, want := range map[string]os.FileMode{
 		"":                0o700 | os.ModeDir,
 		"o1":              0o700 | os.ModeDir,
@@ -84,7 +84,7 @@ func TestDirKeeps(t *testing.T) {
 		t.Errorf("reading made %v", entries)
 	}
 	l := open(t, newStore(t, stateDir))
-	must(t, l.Intend(ledger.Invite, "ada@example.com", ""))
+	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
 	want := l.Memory()
 	must(t, l.Close())
 	got, _, err := ledger.Read(t.Context(), newStore(t, stateDir), "o1")

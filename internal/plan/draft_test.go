@@ -104,11 +104,11 @@ func TestInventory(t *testing.T) {
 		}, nil, []string{adaLine, bobLine, aboutRobot, "# whose invitation expired would be invited again: cy@example.com, dee@example.com", aboutOwner, aboutGone, aboutRole}, ""},
 		{"who was mailed again, as the ledger knows", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "cy@example.com", org.StatusPending, -80)}
-			in.Memory = org.Memory{People: map[string]org.Recollection{"cy@example.com": {Mails: []org.Mail{{Email: "cy@example.com", InvitationID: "i1", Resend: true, Sequence: 1, At: hours(-1)}}}}}
+			in.Memory = org.Memory{People: map[string]org.History{"cy@example.com": {Mails: []org.Mail{{Email: "cy@example.com", InvitationID: "i1", Resend: true, Sequence: 1, At: hours(-1)}}}}}
 		}, nil, with(adaLine, bobLine, "cy@example.com"), ""},
 		{"suspended", func(in *plan.Input) {
 			in.Snapshot.Users[0].Suspended, in.Snapshot.Users[1].Suspended = true, true
-			in.Memory = org.Memory{People: map[string]org.Recollection{"bob@example.com": {Suspended: true}}}
+			in.Memory = org.Memory{People: map[string]org.History{"bob@example.com": {Suspended: true}}}
 		}, nil, []string{
 			adaLine + " # suspended: orgsync leaves that as it is", aboutRobot, "# bob@example.com was suspended by orgsync: being listed would end that",
 			aboutOwner, aboutGone, aboutRole,
@@ -202,7 +202,7 @@ func TestInventory(t *testing.T) {
 		}, ""},
 		{"whom the defaults of the roster give something", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person("zoe@example.com", 3)}
-			in.Memory = org.Memory{People: map[string]org.Recollection{"zoe@example.com": {Joined: true}}}
+			in.Memory = org.Memory{People: map[string]org.History{"zoe@example.com": {Joined: true}}}
 			in.Roster.Defaults.Groups, in.Roster.Defaults.Policies = named("g1", "nosuch"), named("read-only")
 			in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "cy@example.com", org.StatusPending, -10)}
@@ -222,7 +222,7 @@ func TestInventory(t *testing.T) {
 			in := found()
 			tt.in(&in)
 			before := clone(in)
-			d := plan.Inventory(in, tt.unseen)
+			d := plan.DraftRoster(in, tt.unseen)
 			if diff := cmp.Diff(tt.want, lines(d)); diff != "" {
 				t.Errorf("draft (-want +got):\n%s", diff)
 			}
@@ -307,8 +307,8 @@ func TestInventoryPlansNothing(t *testing.T) {
 		}
 		for seq, who := range pool[:3] {
 			m := sent(2*seq+1, fmt.Sprint("i", seq), float64(rapid.IntRange(-100, -1).Draw(t, "mailed")))
-			m.Email, m.Lost, m.LostAt = who, chance("lost", 4), 2*seq+2
-			r := org.Recollection{
+			m.Email, m.Lost, m.LostSequence = who, chance("lost", 4), 2*seq+2
+			r := org.History{
 				Mails: []org.Mail{m}, Joined: chance("joined", 3), Suspended: chance("suspended by us", 4), Removed: chance("removed by us", 6),
 			}
 			if chance("remembered", 2) {
@@ -346,7 +346,7 @@ func TestInventoryPlansNothing(t *testing.T) {
 			}
 		}
 		alone := plan.Compute(strict(clone(in)))
-		draft, merged := plan.Inventory(in, unseen), clone(in)
+		draft, merged := plan.DraftRoster(in, unseen), clone(in)
 		merged.Roster.People = append(merged.Roster.People, people(draft)...)
 		var suspended []string
 		for _, r := range draft.Comments {

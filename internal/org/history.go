@@ -33,11 +33,11 @@ type Mail struct {
 	// Found is true when the answer was lost and a row of the list was taken for it since. Such a mail is no witness:
 	// the row could be somebody else's doing.
 	Found bool
-	// LostAt is the place in the ledger's order from which on a later mail is a witness for this one; only with Lost.
-	LostAt int
-	// LateUntil is the server's time until when the server may still act on it: a mail sent earlier is no witness for it.
+	// LostSequence is the place in the ledger's order from which on a later mail is a witness for this one; only with Lost.
+	LostSequence int
+	// ServerMayActUntil is the server's time until when the server may still act on it: a mail sent earlier is no witness for it.
 	// Zero while the run that sent it may still be at work. Only with Lost.
-	LateUntil time.Time
+	ServerMayActUntil time.Time
 	// At is the server's time when it was sent or, with Lost, when it was last possible that it was.
 	At time.Time
 	// Expires is the expiration that the answer or the list named or, where the answer named none, the latest that it can
@@ -47,28 +47,28 @@ type Mail struct {
 	Estimated bool
 }
 
-// ExpiresEstimated reports whether [Mail.Lapses] is an estimate: the server named no date.
+// ExpiresEstimated reports whether [Mail.ExpiresAt] is an estimate: the server named no date.
 func (m Mail) ExpiresEstimated() bool { return m.Estimated || !m.Expires.After(m.At) }
 
-// Lapses is when the invitation that this mail announced can no longer be accepted.
-func (m Mail) Lapses() time.Time {
+// ExpiresAt is when the invitation that this mail announced can no longer be accepted.
+func (m Mail) ExpiresAt() time.Time {
 	if m.Expires.After(m.At) { // an end before the beginning tells nothing
 		return m.Expires
 	}
 	return m.At.Add(InvitationLife)
 }
 
-// Recollection is what the ledger remembers about one person.
-type Recollection struct {
+// History is what the ledger remembers about one person.
+type History struct {
 	// Mails are those since the person was last seen as a member, in the order of sending.
 	Mails []Mail
-	// Anew is the place in the ledger's order from which on mails count as rounds; 0: all of them do.
-	Anew int
+	// RoundsResetSequence is the place in the ledger's order from which on mails count as rounds; 0: all of them do.
+	RoundsResetSequence int
 	// Reinvited is the place of the last --reinvite of the person in the ledger's order; 0: there was none.
 	Reinvited int
-	// Since is the server's time of Anew: rows of the organization's list that are older do not count as rounds either.
+	// RoundsResetAt is its time by the server: invitations in the list that are older do not count as rounds either.
 	// Zero: all of them do.
-	Since time.Time
+	RoundsResetAt time.Time
 	// JoinedAt is the server's time of Joined: an invitation that was sent before says nothing about what came after.
 	JoinedAt time.Time
 	// UserID is the user that the person was when they were last seen to join; "" when that is not known.
@@ -81,9 +81,9 @@ type Recollection struct {
 	Suspended bool
 	// Removed is true from when orgsync removed the person, or may have, until they are seen as a member again.
 	Removed bool
-	// Doubted is true from when a mail to the person was taken for not sent, because the list did not show its invitation,
+	// AssumedNotSent is true from when a mail to the person was taken for not sent, because the list did not show its invitation,
 	// until they are seen as a member: they may have accepted it by then.
-	Doubted bool
+	AssumedNotSent bool
 	// Unlisted is true from when a run saw that the roster no longer names the person until they are mailed again.
 	Unlisted bool
 	// EverMailed is true once a mail to the person went out or may have, also before they were last seen as a member.
@@ -114,7 +114,7 @@ type Removal struct {
 // Memory is what the ledger remembers. The zero Memory remembers nothing.
 type Memory struct {
 	// People are by the canonical key of their address.
-	People map[string]Recollection
+	People map[string]History
 	// Unlisted are the users who were last seen in the organization and not in the roster, by user id.
 	Unlisted map[string]Sighting
 	// Access are the ids of the groups, roles and policies that a roster named, by the name it used.

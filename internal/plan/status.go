@@ -36,8 +36,8 @@ var States = []State{
 	StateNeedsAttention, StateGaveUp, StateLeft, StateSuspended, StateNotInvited, StateExpired, StatePending, StateMember,
 }
 
-// Standing is where one person of the roster stands, as the plan sees it.
-type Standing struct {
+// PersonStatus is where one person of the roster stands, as the plan sees it.
+type PersonStatus struct {
 	// Email and Name are the roster's; Name may be "". Source is the file:line of the entry.
 	Email  org.Address
 	Name   string
@@ -75,7 +75,7 @@ type Standing struct {
 
 // Unanswered reports whether the person was invited and is not a member: the invitation is pending
 // or expired, was declined, or is not understood.
-func (s Standing) Unanswered() bool {
+func (s PersonStatus) Unanswered() bool {
 	switch s.State {
 	case StatePending, StateExpired, StateGaveUp, StateNeedsAttention:
 		return true
@@ -84,12 +84,12 @@ func (s Standing) Unanswered() bool {
 	return false
 }
 
-// Standings tells where each person of the roster stands, sorted by canonical address, by the very rules that [Compute]
+// PersonStatuses tells where each person of the roster stands, sorted by canonical address, by the very rules that [Compute]
 // decides by.
-func Standings(in Input) []Standing {
+func PersonStatuses(in Input) []PersonStatus {
 	w := newIndex(in)
 	cat := w.catalog()
-	standings := make([]Standing, 0, len(w.people))
+	standings := make([]PersonStatus, 0, len(w.people))
 	overdue := map[*person]*org.User{}
 	for i := range w.unlistedUsers {
 		u := &w.unlistedUsers[i]
@@ -104,7 +104,7 @@ func Standings(in Input) []Standing {
 		if c.ended {
 			c.user = overdue[c]
 		}
-		s := Standing{
+		s := PersonStatus{
 			Email: c.Email, Name: c.Name, Source: c.At.Source(), Ended: c.ended, From: c.From, Until: c.Until, State: v.state(c), UserID: userID(c),
 			Teams: currentTeams(c.Person),
 		}
@@ -115,7 +115,7 @@ func Standings(in Input) []Standing {
 			s.InvitationID, s.Invited, s.Responded = row.ID, row.Created, row.Responded
 			s.Expires, s.ExpiresEstimated = w.expiry(c, row)
 		} else if m := c.lastMail(); m != nil {
-			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.Lapses(), m.ExpiresEstimated()
+			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.ExpiresAt(), m.ExpiresEstimated()
 		}
 		for _, n := range v.notices {
 			if n.Kind != Waiting {
@@ -198,7 +198,7 @@ func (v *decision) state(c *person) State {
 const apiAccess = "API access"
 
 // describeAccess fills in what c has, and what the roster gives.
-func (w *index) describeAccess(c *person, cat catalog, s *Standing) {
+func (w *index) describeAccess(c *person, cat catalog, s *PersonStatus) {
 	if c.APIEnabled != nil && *c.APIEnabled {
 		s.Wanted = append(s.Wanted, apiAccess)
 		if c.user == nil || c.user.APIEnabled != nil && !*c.user.APIEnabled {

@@ -11,14 +11,14 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Inventory drafts a roster of the people who are in the organization or can still accept an invitation to it, but for
+// DraftRoster drafts a roster of the people who are in the organization or can still accept an invitation to it, but for
 // those whom in.Roster, which may have nobody, lists already. [Compute] has no change for a roster that is written from
 // the draft, whatever its settings say, but that it removes whom orgsync itself suspended if the roster says so, and gives
 // people what in.Roster's defaults give everybody. Who would be mailed or unsuspended by being listed is left out; so is the
 // key's own user, unless there is nobody else. The draft's remarks tell of them, and of all that a roster cannot say.
 //
 // in.Snapshot has all holders of all access but that of the kinds in unseen, which could not be read.
-func Inventory(in Input, unseen []org.Kind) roster.Draft {
+func DraftRoster(in Input, unseen []org.Kind) roster.Draft {
 	w := newIndex(in)
 	inv := inventory{in: in, unseen: unseen, held: w.held, names: map[*org.Access]string{}}
 	entries := inv.draft(w, inv.candidates(w))
@@ -93,7 +93,7 @@ func (inv *inventory) candidates(w *index) []roster.Person {
 		case !self.IsZero() && (row.Invited.Equal(self) || row.Registered.Equal(self)):
 		case !row.Invited.IsZero():
 			add(row.Invited)
-		case !w.lapsed(row.Lapses()):
+		case !w.lapsed(row.ExpiresAt()):
 			inv.remark("the invitation %s is for an address that cannot be read", row.ID)
 		}
 	}

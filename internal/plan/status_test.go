@@ -32,7 +32,7 @@ func TestStates(t *testing.T) {
 		{plan.StateLeft, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -80)}
 		}},
-		{plan.StateLeft, func(in *plan.Input) { in.Memory.People[ada] = org.Recollection{Joined: true, Removed: true} }},
+		{plan.StateLeft, func(in *plan.Input) { in.Memory.People[ada] = org.History{Joined: true, Removed: true} }},
 		{plan.StateNeedsAttention, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -80)}
 		}},
@@ -69,7 +69,7 @@ func TestStates(t *testing.T) {
 	for i, tt := range tests {
 		in := world()
 		tt.in(&in)
-		got := plan.Standings(in)
+		got := plan.PersonStatuses(in)
 		if len(got) != 1 || got[0].State != tt.want {
 			t.Errorf("case %d: got %+v, want %s", i, got, tt.want)
 		}
@@ -83,10 +83,10 @@ func TestStandings(t *testing.T) {
 	in.Roster.People = append(in.Roster.People, person("cy@example.com", 5))
 	in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("everyone", "platform"), named("deployer")
 	in.Snapshot.Users[1].APIEnabled = &yes
-	in.Memory.People["cy@example.com"] = org.Recollection{Mails: []org.Mail{
+	in.Memory.People["cy@example.com"] = org.History{Mails: []org.Mail{
 		{Email: "cy@example.com", InvitationID: "i1", Sequence: 1, At: hours(-80)}, {Email: "cy@example.com", InvitationID: "i2", Sequence: 3, At: hours(-1)},
 	}}
-	want := []plan.Standing{
+	want := []plan.PersonStatus{
 		{Email: org.MustParseAddress(ada), Source: "users.yaml:3", State: plan.StateMember, UserID: "u-ada"},
 		{
 			Email: org.MustParseAddress("bob@example.com"), Source: "users.yaml:4", State: plan.StateMember, UserID: "u-bob",
@@ -98,7 +98,7 @@ func TestStandings(t *testing.T) {
 			Invited: hours(-1), Expires: hours(71), ExpiresEstimated: true, Rounds: 2, FirstMail: hours(-80),
 		},
 	}
-	if diff := cmp.Diff(want, plan.Standings(in), compareAddresses); diff != "" {
+	if diff := cmp.Diff(want, plan.PersonStatuses(in), compareAddresses); diff != "" {
 		t.Errorf("standings (-want +got):\n%s", diff)
 	}
 }
@@ -113,26 +113,26 @@ func TestStandingOfAnInvitation(t *testing.T) {
 	tests := []struct {
 		name string
 		in   func(*plan.Input)
-		want plan.Standing
+		want plan.PersonStatus
 	}{
 		{"accepted", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusAccepted, -80))}
-		}, plan.Standing{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
 		{"accepted, which no run has seen yet", func(in *plan.Input) {
 			remember(in, sent(1, "i0", -200), sent(3, "i1", -80))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusAccepted, -80))}
-		}, plan.Standing{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
 		{"one can be accepted, a newer one was declined", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10), answered(row("i2", ada, org.StatusDeclined, -5))}
-		}, plan.Standing{State: plan.StatePending, InvitationID: "i1", Invited: hours(-10), Expires: hours(62), Rounds: 1, FirstMail: hours(-10)}},
+		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-10), Expires: hours(62), Rounds: 1, FirstMail: hours(-10)}},
 		{"the second of two mails", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -100), row("i2", ada, org.StatusPending, -10)}
-		}, plan.Standing{State: plan.StatePending, InvitationID: "i2", Invited: hours(-10), Expires: hours(62), Rounds: 2, FirstMail: hours(-100)}},
+		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i2", Invited: hours(-10), Expires: hours(62), Rounds: 2, FirstMail: hours(-100)}},
 		{"declined", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusDeclined, -80))}
-		}, plan.Standing{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestStandingOfAnInvitation(t *testing.T) {
 			in := world()
 			tt.in(&in)
 			tt.want.Email, tt.want.Source = org.MustParseAddress(ada), "users.yaml:3"
-			if diff := cmp.Diff([]plan.Standing{tt.want}, plan.Standings(in), compareAddresses); diff != "" {
+			if diff := cmp.Diff([]plan.PersonStatus{tt.want}, plan.PersonStatuses(in), compareAddresses); diff != "" {
 				t.Errorf("standing (-want +got):\n%s", diff)
 			}
 		})
@@ -162,11 +162,11 @@ func TestStandingWithAPIAccess(t *testing.T) {
 		u := user("u1", ada)
 		u.APIEnabled = tt.user
 		in.Roster.People[0].APIEnabled, in.Snapshot.Users = tt.roster, []org.User{u}
-		if s := plan.Standings(in)[0]; !slices.Equal(s.Wanted, tt.wanted) || !slices.Equal(s.Missing, tt.missing) {
+		if s := plan.PersonStatuses(in)[0]; !slices.Equal(s.Wanted, tt.wanted) || !slices.Equal(s.Missing, tt.missing) {
 			t.Errorf("case %d: wanted %q, missing %q", i, s.Wanted, s.Missing)
 		}
 		in.Snapshot.Users = nil
-		if s := plan.Standings(in)[0]; !slices.Equal(s.Missing, tt.wanted) {
+		if s := plan.PersonStatuses(in)[0]; !slices.Equal(s.Missing, tt.wanted) {
 			t.Errorf("case %d, not a member: missing %q", i, s.Missing)
 		}
 	}
