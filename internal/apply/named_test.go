@@ -40,12 +40,12 @@ func (c *company) ledgerLines(who string) []string {
 	return lines
 }
 
-// expectResends fails the test unless somebody got so many mails in all, the last of them with the invitation sent again.
-func (c *company) expectResends(who string, want int) {
+// expectResends fails the test unless Ada got so many mails in all, the last of them with the invitation sent again.
+func (c *company) expectResends(want int) {
 	c.t.Helper()
-	mails := c.Mails()[who]
+	mails := c.Mails()[ada]
 	if len(mails) != want || want > 1 && !mails[want-1].Resend {
-		c.t.Errorf("%s: %s has the mails %v, want %d", c.Now().Format("Jan 2 15:04"), who, mails, want)
+		c.t.Errorf("%s: %s has the mails %v, want %d", c.Now().Format("Jan 2 15:04"), ada, mails, want)
 	}
 }
 
@@ -115,18 +115,18 @@ func TestResendOnceInAWhile(t *testing.T) {
 			c.expect(c.run(resend), 0, ada, "not_mailed, waiting") // invited just now
 			must(t, c.Advance(time.Hour))
 			c.expect(c.run(resend), 0, ada, "reinvite done, waiting")
-			c.expectResends(ada, 2)
+			c.expectResends(2)
 			c.expectMails("bob@example.com", 1)
 			must(t, c.Advance(14*time.Minute))
 			c.expect(c.run(resend), 0, ada, "not_mailed, waiting")
-			c.expectResends(ada, 2)
+			c.expectResends(2)
 			c.expect(c.run(with{}), 0, ada, "waiting")
 			if d := cmp.Diff([]string{"invite", "invite sent", "resend", "resend sent"}, c.ledgerLines(ada)); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 			must(t, c.Advance(80*time.Hour)) // it counted: there is no third
 			c.expect(c.run(with{}), 0, ada, "gave_up")
-			c.expectResends(ada, 2)
+			c.expectResends(2)
 		})
 	}
 }
@@ -138,7 +138,7 @@ func TestResendAgainAfterAWhile(t *testing.T) {
 		c := newFault(t, sandbox.Options{}, ada)
 		for mails := range 3 {
 			c.run(with{resend: []string{ada}})
-			c.expectResends(ada, mails+1)
+			c.expectResends(mails+1)
 			must(t, c.Advance(15*time.Minute))
 		}
 	})
@@ -180,7 +180,7 @@ func TestResendUnsettled(t *testing.T) {
 				c.expect(c.run(resend), 0, ada, test.second)
 				must(t, c.Advance(20*time.Minute-c.Now().Sub(began)))
 				c.expect(c.run(resend), 0, ada, test.third)
-				c.expectResends(ada, test.mails)
+				c.expectResends(test.mails)
 			})
 		})
 	}
@@ -259,7 +259,7 @@ func TestResendKilled(t *testing.T) {
 		c.expect(c.run(with{resend: []string{ada}}), 0, ada, "not_mailed, waiting")
 		must(t, c.Advance(20*time.Minute))
 		c.expect(c.run(with{resend: []string{ada}}), 0, ada, "reinvite done, waiting")
-		c.expectResends(ada, 2)
+		c.expectResends(2)
 	})
 }
 
