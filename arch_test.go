@@ -46,7 +46,7 @@ var rooms = []room{
 	{
 		dir: "internal/cli",
 		project: []string{
-			"internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
+			"internal/apply", "internal/diff", "internal/doctor", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
 			"internal/report", "internal/roster", "internal/sandbox", "internal/state", "internal/state/backend", "internal/vultr",
 		},
 		modules: []string{"github.com/google/renameio/v2", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/cupwriter", "github.com/vbauerster/mpb/v8", "golang.org/x/term"},
@@ -64,6 +64,11 @@ var rooms = []room{
 		dir:     "internal/vultr",
 		project: []string{"internal/org"},
 		modules: []string{"github.com/vultr/govultr/v3", "golang.org/x/sync", "golang.org/x/time/rate"},
+	},
+	{
+		// Makes no request itself: internal/vultr does.
+		dir:     "internal/doctor",
+		project: []string{"internal/org", "internal/vultr"},
 	},
 	{
 		dir:     "internal/ledger",
@@ -128,7 +133,7 @@ var rooms = []room{
 	},
 	{
 		dir:     "internal/report",
-		project: []string{"internal/apply", "internal/diff", "internal/org", "internal/plan", "internal/roster"},
+		project: []string{"internal/apply", "internal/diff", "internal/doctor", "internal/org", "internal/plan", "internal/roster"},
 		modules: []string{"github.com/mattn/go-runewidth"},
 	},
 	{
@@ -199,6 +204,7 @@ var touches = []touch{
 	},
 	{"fmt", []string{"Print", "Printf", "Println"}, nil, "it prints past the streams that were handed in"},
 	{module + "internal/roster", []string{"Load", "Parse"}, []string{"internal/cli"}, "the others take the roster's types only"},
+	{module + "internal/doctor", []string{"Run", "NewRecorder"}, []string{"internal/cli"}, "the report takes the check-up's types only"},
 }
 
 // nameless are words that a package or file is not named by: they say nothing of what is inside.
