@@ -433,7 +433,7 @@ func TestRunSurroundings(t *testing.T) {
 				t.Errorf("%d answers 429, headers (-want +got):\n%s", found.Throttled, diff)
 			}
 			if got := seen(found)["lapsed"]; got != "pending" {
-				t.Errorf("by the server's clock all invitations have lapsed; seen: %q", got)
+				t.Errorf("by the server's clock all invitations have expired; seen: %q", got)
 			}
 		})
 	})

@@ -58,7 +58,7 @@ func originals(w sandbox.World) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" || s == "owner" })
 }
 
-// tee serves what next serves and keeps the bodies by path and query. It adds headers that are nobody's business.
+// tee serves what next serves and keeps the bodies by path and query. It adds headers that no recording may have.
 type tee struct {
 	next   http.Handler
 	mu     sync.Mutex

@@ -22,7 +22,7 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-var update = flag.Bool("update", false, "write the recordings of the simulated API, and what is read in all recordings, anew")
+var update = flag.Bool("update", false, "rewrite the recordings of the simulated API, and what is read in all recordings")
 
 // recordings is where recordings live that tests replay.
 const recordings = "../../testdata/recorded"
@@ -48,7 +48,7 @@ func loadRecording(t *testing.T, dir string) []recording {
 	return all
 }
 
-// replay serves a recording: what was answered to the same request, in the same order, the last answer for ever.
+// replay serves a recording: what was answered to the same request, in the same order, the last answer forever.
 func replay(t *testing.T, dir string) http.Handler {
 	t.Helper()
 	var mu sync.Mutex
@@ -115,7 +115,7 @@ func shape(s org.Snapshot) map[string]int {
 	for _, i := range s.Invitations {
 		n["invitations "+string(i.Status)]++
 		note("invitations with an id", vultr.IsID(i.ID))
-		note("invitations that lapsed", !i.Lapses().IsZero() && !i.Lapses().After(s.Now))
+		note("invitations that expired", !i.Lapses().IsZero() && !i.Lapses().After(s.Now))
 		note("invitations without an end", i.Lapses().IsZero())
 		note("invitations answered", !i.Responded.IsZero())
 		note("invitations with API access", i.APIEnabled != nil && *i.APIEnabled)

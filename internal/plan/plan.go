@@ -71,7 +71,7 @@ type Detail struct {
 type Change struct {
 	Action Action
 	Reason Reason
-	// Email is the person's, spelt as in the roster or, for unlisted people, as the server has it.
+	// Email is the person's, written as in the roster or, for unlisted people, as the server has it.
 	Email org.Address
 	// Source is the file:line of the person's entry; "" for people without one.
 	Source string
@@ -142,7 +142,7 @@ const (
 	// SameName: this person may be an unlisted user, or have an unlisted invitation: they have the
 	// same name, or an address that is spelled alike. Text is that address, or several.
 	SameName NoticeKind = "same_name"
-	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users of whom nothing is
+	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users about whom nothing is
 	// known are only reported.
 	UnlistedKept NoticeKind = "unlisted_kept"
 	// NotMailed: --reinvite or --resend names this person, and the plan has no mail for them; Text
@@ -169,7 +169,7 @@ type Notice struct {
 	// UserID and InvitationID are what it is about; "" where they do not apply.
 	UserID       string
 	InvitationID string
-	// Expires is when a waiting invitation lapses, Since when the matter began; zero when unknown.
+	// Expires is when a waiting invitation expires, Since when the matter began; zero when unknown.
 	Expires time.Time
 	Since   time.Time
 	// ExpiresEstimated is true when the server gave no date for Expires.

@@ -91,7 +91,7 @@ func verdictText(c doctor.Checkup) string {
 		"so it cannot tell whether the key may invite people."
 }
 
-// keySentences returns sentences on whether the key works, and on its account and organization.
+// keySentences returns sentences about the key: whether it works, its account and its organization.
 func keySentences(c doctor.Checkup) []string {
 	var lines []string
 	switch c.Key {

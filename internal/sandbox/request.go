@@ -98,7 +98,7 @@ func (s *Server) authorize(r *http.Request) *refusal {
 // rawFields are the fields of a JSON object, not yet read.
 type rawFields map[string]json.RawMessage
 
-// fields reads one JSON object that has no other fields than those named, spelt so.
+// fields reads one JSON object that has no other fields than those named, in exactly this spelling.
 func fields(body []byte, names ...string) (rawFields, error) {
 	var raw rawFields
 	if err := json.Unmarshal(body, &raw); err != nil || raw == nil {

@@ -96,9 +96,9 @@ func newPipeListener() *pipeListener {
 }
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
+	ours, received := net.Pipe()
 	select {
-	case l.conns <- theirs:
+	case l.conns <- received:
 		return ours, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
