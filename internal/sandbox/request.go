@@ -23,7 +23,7 @@ type call struct {
 	listLag time.Duration
 
 	route  *route
-	params []string // what stands in place of the pattern's {…}, in order
+	params []string // what is in place of the pattern's {…}, in order
 	page   pageRequest
 	body   any // what route.body made
 	fault  *rule
