@@ -23,10 +23,10 @@ import (
 
 const module = "github.com/orgsync/orgsync/"
 
-// room is a package and what its files may import.
-type room struct {
+// packageRule is a package and what its files may import.
+type packageRule struct {
 	dir string
-	// std are the packages of the standard library; nil: any, but see touches.
+	// std are the packages of the standard library; nil: any, but see restrictedUses.
 	std []string
 	// project are packages of this project. Tests may import any.
 	project []string
@@ -34,7 +34,7 @@ type room struct {
 	modules []string
 }
 
-var rooms = []room{
+var packageRules = []packageRule{
 	{
 		dir:     ".", // tests only
 		project: nil,
@@ -46,7 +46,7 @@ var rooms = []room{
 	{
 		dir: "internal/cli",
 		project: []string{
-			"deploy", "internal/apply", "internal/diff", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
+			"deploy", "internal/apply", "internal/diff", "internal/doctor", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
 			"internal/report", "internal/roster", "internal/sandbox", "internal/state", "internal/state/backend", "internal/vultr",
 		},
 		modules: []string{"github.com/google/renameio/v2", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/cupwriter", "github.com/vbauerster/mpb/v8", "golang.org/x/term"},
@@ -69,6 +69,11 @@ var rooms = []room{
 		dir:     "internal/vultr",
 		project: []string{"internal/org"},
 		modules: []string{"github.com/vultr/govultr/v3", "golang.org/x/sync", "golang.org/x/time/rate"},
+	},
+	{
+		// Makes no request itself: internal/vultr does.
+		dir:     "internal/doctor",
+		project: []string{"internal/org", "internal/vultr"},
 	},
 	{
 		dir:     "internal/ledger",
@@ -133,7 +138,7 @@ var rooms = []room{
 	},
 	{
 		dir:     "internal/report",
-		project: []string{"internal/apply", "internal/diff", "internal/org", "internal/plan", "internal/roster"},
+		project: []string{"internal/apply", "internal/diff", "internal/doctor", "internal/org", "internal/plan", "internal/roster"},
 		modules: []string{"github.com/mattn/go-runewidth"},
 	},
 	{
@@ -149,6 +154,12 @@ var rooms = []room{
 		dir:     "bench",
 		project: []string{"internal/ledger", "internal/sandbox", "internal/state", "internal/state/dir"},
 		modules: []string{"github.com/vultr/govultr/v3", "gopkg.in/yaml.v3"},
+	},
+	{
+		// Makes the pages of docs/cli, man pages and completions. Not part of the program.
+		dir:     "internal/tools/manual",
+		project: []string{"internal/cli"},
+		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	},
 	// For tests: no row above names them.
 	{
@@ -172,8 +183,8 @@ var testModules = []string{
 	"golang.org/x/net/html", "gopkg.in/yaml.v3", "pgregory.net/rapid",
 }
 
-// touch is a way to reach the world outside, and the folders and files that may use it. Tests may use all of them.
-type touch struct {
+// restrictedUse is a way to reach the world outside, and the folders and files that may use it. Tests may use all of them.
+type restrictedUse struct {
 	pkg string
 	// names are what may not be used; nil: the package and those below it may not be imported at all.
 	names []string
@@ -181,12 +192,12 @@ type touch struct {
 	why   string
 }
 
-var touches = []touch{
+var restrictedUses = []restrictedUse{
 	{
 		"net/http", nil, []string{"internal/ping", "internal/vultr", "internal/sandbox", "internal/sandbox/sandboxtest", "internal/cli/simulate.go", "internal/state/s3", "bench"},
 		"HTTP is spoken in one place",
 	},
-	{"github.com/spf13/cobra/doc", nil, nil, "pages are made by a test: nothing that makes them is in the program"},
+	{"github.com/spf13/cobra/doc", nil, []string{"internal/tools/manual"}, "what makes pages is not in the program"},
 	{
 		"time", []string{"Now", "Since", "Until"}, []string{"internal/apply/settle.go", "internal/apply/send.go", "internal/vultr", "internal/sandbox", "internal/state", "internal/state/objects", "internal/state/statetest", "internal/cli", "bench"},
 		"time is the server's, and handed in",
@@ -196,21 +207,22 @@ var touches = []touch{
 		[]string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "internal/state/objects", "internal/state/statetest", "internal/cli", "bench"}, "deciding does not wait",
 	},
 	{"time", []string{"Sleep"}, nil, "a sleep cannot be interrupted: wait for a timer or the context"},
-	{"os", []string{"Exit"}, []string{"cmd/orgsync/main.go", "bench/main.go"}, "leaving skips every defer"},
+	{"os", []string{"Exit"}, []string{"cmd/orgsync/main.go", "bench/main.go", "internal/tools/manual/main.go"}, "leaving skips every defer"},
 	{"log", []string{"Fatal", "Fatalf", "Fatalln", "Print", "Printf", "Println"}, nil, "a *slog.Logger is handed in"},
 	{
-		"os", []string{"Stdin", "Stdout", "Stderr", "Getenv", "LookupEnv", "Environ"}, []string{"internal/cli", "bench"},
+		"os", []string{"Stdin", "Stdout", "Stderr", "Getenv", "LookupEnv", "Environ"}, []string{"internal/cli", "bench", "internal/tools/manual/main.go"},
 		"streams and environment are handed in",
 	},
 	{"fmt", []string{"Print", "Printf", "Println"}, nil, "it prints past the streams that were handed in"},
 	{module + "internal/roster", []string{"Load", "Parse"}, []string{"internal/cli"}, "the others take the roster's types only"},
+	{module + "internal/doctor", []string{"Run", "NewRecorder"}, []string{"internal/cli"}, "the report takes the check-up's types only"},
 }
 
-// nameless are words that a package or file is not named by: they say nothing of what is inside.
-var nameless = []string{"common", "helper", "helpers", "misc", "util", "utils"}
+// bannedFileNames are words that may not be the name of a package or file: they do not say what is inside.
+var bannedFileNames = []string{"common", "helper", "helpers", "misc", "util", "utils"}
 
-// foreign are texts that stand in no file. They are written in pieces, so that this file may be checked too.
-var foreign = []string{
+// bannedText are texts that no file may contain. They are written in pieces, so that this file may be checked too.
+var bannedText = []string{
 	"/wo" + "rk/", // a path of somebody's machine
 	// Which proxy or registry to use is a setting of the machine.
 	"proxy.golang" + ".org", "sum.golang" + ".org", "index.golang" + ".org", "registry.npmjs" + ".org", "pypi" + ".org",
@@ -219,7 +231,7 @@ var foreign = []string{
 // check gives what is wrong with one file, each with its place. Paths are slash-separated and start at the root.
 func check(file string, src []byte) []string {
 	var problems []string
-	for _, text := range foreign {
+	for _, text := range bannedText {
 		if i := bytes.Index(src, []byte(text)); i >= 0 && !bytes.Contains(src, []byte{0}) { // a built program holds paths
 			problems = append(problems, fmt.Sprintf("%s:%d: contains %q", file, 1+bytes.Count(src[:i], []byte("\n")), text))
 		}
@@ -250,7 +262,7 @@ type reporter func(pos token.Pos, format string, args ...any)
 func checkName(file string, f *ast.File, report reporter) {
 	words := strings.FieldsFunc(strings.TrimSuffix(file, ".go"), func(r rune) bool { return r == '/' || r == '_' })
 	for _, word := range append(words, f.Name.Name) {
-		if slices.Contains(nameless, word) {
+		if slices.Contains(bannedFileNames, word) {
 			report(f.Package, "%q says nothing: name it by what is inside", word)
 			return
 		}
@@ -258,12 +270,12 @@ func checkName(file string, f *ast.File, report reporter) {
 }
 
 func checkImports(file string, f *ast.File, report reporter) {
-	i := slices.IndexFunc(rooms, func(r room) bool { return r.dir == path.Dir(file) })
+	i := slices.IndexFunc(packageRules, func(r packageRule) bool { return r.dir == path.Dir(file) })
 	if i < 0 {
-		report(f.Package, "package %s has no row in the table of rooms", path.Dir(file))
+		report(f.Package, "package %s has no row in the table of packages", path.Dir(file))
 		return
 	}
-	r, test := rooms[i], strings.HasSuffix(file, "_test.go")
+	r, test := packageRules[i], strings.HasSuffix(file, "_test.go")
 	if r.dir == "." && !test {
 		report(f.Package, "the root holds tests only")
 	}
@@ -297,7 +309,7 @@ func checkTouches(file string, f *ast.File, report reporter) {
 			name = spec.Name.Name
 		}
 		pkgs[name] = imp
-		for _, t := range touches {
+		for _, t := range restrictedUses {
 			if t.names == nil && within(imp, []string{t.pkg}) && !t.allows(file) {
 				report(spec.Pos(), "may not import %s: %s", imp, t.why)
 			}
@@ -312,7 +324,7 @@ func checkTouches(file string, f *ast.File, report reporter) {
 		if !ok {
 			return true
 		}
-		for _, t := range touches {
+		for _, t := range restrictedUses {
 			if pkgs[x.Name] == t.pkg && slices.Contains(t.names, sel.Sel.Name) && !t.allows(file) {
 				report(sel.Pos(), "may not use %s.%s: %s", t.pkg, sel.Sel.Name, t.why)
 			}
@@ -321,8 +333,8 @@ func checkTouches(file string, f *ast.File, report reporter) {
 	})
 }
 
-// allows reports whether the touch may be used in file.
-func (t touch) allows(file string) bool {
+// allows reports whether what it restricts may be used in file.
+func (t restrictedUse) allows(file string) bool {
 	return slices.Contains(t.where, file) || slices.Contains(t.where, path.Dir(file))
 }
 
@@ -332,8 +344,8 @@ func checkComments(f *ast.File, report reporter) {
 		return // exports nothing
 	}
 	want := func(name *ast.Ident, comments ...*ast.CommentGroup) {
-		told := func(c *ast.CommentGroup) bool { return strings.TrimSpace(c.Text()) != "" } // a directive tells nothing
-		if name.IsExported() && !slices.ContainsFunc(comments, told) {
+		hasText := func(c *ast.CommentGroup) bool { return strings.TrimSpace(c.Text()) != "" } // a directive tells nothing
+		if name.IsExported() && !slices.ContainsFunc(comments, hasText) {
 			report(name.Pos(), "%s has no comment", name.Name)
 		}
 	}
@@ -402,7 +414,7 @@ func unexplained(goMod, text string) (direct int, missing []string) {
 
 func TestRules(t *testing.T) {
 	t.Parallel()
-	inhabited := map[string]bool{}
+	withGoFiles := map[string]bool{}
 	err := fs.WalkDir(os.DirFS("."), ".", func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -417,7 +429,7 @@ func TestRules(t *testing.T) {
 			return err
 		}
 		if path.Ext(file) == ".go" {
-			inhabited[path.Dir(file)] = true
+			withGoFiles[path.Dir(file)] = true
 		}
 		for _, problem := range check(file, src) {
 			t.Error(problem)
@@ -427,9 +439,9 @@ func TestRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range rooms {
-		if !inhabited[r.dir] {
-			t.Errorf("the table of rooms names %s, which has no Go files", r.dir)
+	for _, r := range packageRules {
+		if !withGoFiles[r.dir] {
+			t.Errorf("the table of packages names %s, which has no Go files", r.dir)
 		}
 	}
 }
@@ -453,8 +465,8 @@ func TestDependenciesExplained(t *testing.T) {
 	}
 }
 
-// told are the imports of a room as CONTRIBUTING.md names them: the last part of each path, without its version.
-func (r room) told() []string {
+// allowedNames returns the imports of a package as CONTRIBUTING.md names them: the last part of each path, without its version.
+func (r packageRule) allowedNames() []string {
 	var names []string
 	for _, imp := range slices.Concat(r.project, r.modules) {
 		if version := path.Base(imp); regexp.MustCompile(`^v[0-9]+$`).MatchString(version) {
@@ -466,14 +478,14 @@ func (r room) told() []string {
 	return names
 }
 
-// TestRoomsTold: the table of packages in CONTRIBUTING.md has every room, and what it may import.
-func TestRoomsTold(t *testing.T) {
+// TestPackageTable: the table of packages in CONTRIBUTING.md has every package, and what it may import.
+func TestPackageTable(t *testing.T) {
 	t.Parallel()
 	contributing, err := os.ReadFile("CONTRIBUTING.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range rooms {
+	for _, r := range packageRules {
 		row := regexp.MustCompile("(?m)^\\| [^|]*`" + regexp.QuoteMeta(r.dir) + "`[^|]*\\|[^|]+\\| ([^|]+) \\|\r?$").FindSubmatch(contributing)
 		switch {
 		case r.dir == ".": // tests only
@@ -489,14 +501,14 @@ func TestRoomsTold(t *testing.T) {
 			switch word = strings.TrimPrefix(strings.TrimSpace(word), "the types of "); word {
 			case "nothing":
 			case "all of them":
-				names = append(names, room{project: r.project}.told()...)
+				names = append(names, packageRule{project: r.project}.allowedNames()...)
 			default:
 				names = append(names, word)
 			}
 		}
 		slices.Sort(names)
-		if diff := cmp.Diff(r.told(), names, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("imports of %s (-table of rooms +CONTRIBUTING.md):\n%s", r.dir, diff)
+		if diff := cmp.Diff(r.allowedNames(), names, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("imports of %s (-table of packages +CONTRIBUTING.md):\n%s", r.dir, diff)
 		}
 	}
 }
@@ -545,7 +557,7 @@ func TestRulesCanFail(t *testing.T) {
 		},
 		{
 			"unknown package", "internal/new/x.go", "package new\n",
-			[]string{"internal/new/x.go:1: package internal/new has no row in the table of rooms"},
+			[]string{"internal/new/x.go:1: package internal/new has no row in the table of packages"},
 		},
 		{"code at the root", "x.go", "package orgsync\n", []string{"x.go:1: the root holds tests only"}},
 		{
@@ -606,7 +618,7 @@ func TestRulesCanFail(t *testing.T) {
 			"folder name", "internal/util/x.go", "package util\n",
 			[]string{
 				`internal/util/x.go:1: "util" says nothing: name it by what is inside`,
-				"internal/util/x.go:1: package internal/util has no row in the table of rooms",
+				"internal/util/x.go:1: package internal/util has no row in the table of packages",
 			},
 		},
 		{

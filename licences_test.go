@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write THIRD_PARTY_LICENSES anew")
+var update = flag.Bool("update", false, "rewrite THIRD_PARTY_LICENSES")
 
 // goTool runs the Go tool in dir with settings of the environment, and gives what it prints.
 func goTool(t *testing.T, dir string, environment []string, args ...string) string {

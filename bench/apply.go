@@ -69,7 +69,7 @@ func (b *bench) apply(name string, rate int, latency time.Duration, concurrency 
 		"rate | latency | `--concurrency` | wall | wall / floor | 429s | most in flight | connections",
 		rateName(rate), span(latency), concurrency, c.Wall, c.Wall.Seconds()/floor, a.limited(), a.PeakInFlight(), a.connections.Load())
 	if c.Code != 0 || twice+none > 0 {
-		b.fault("%s: code %d, %d mailed twice, %d not mailed: %s", name, c.Code, twice, none, c.complaint)
+		b.fault("%s: code %d, %d mailed twice, %d not mailed: %s", name, c.Code, twice, none, c.firstError)
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 // Command bench measures orgsync against floors of the same machine and run: what the API's rate and latency, the slowest
 // list, or decoding the same bytes would take by themselves. It prints Markdown tables of ratios, row by row.
 //
-//	go run ./bench                 # everything; a quarter of an hour, most of it waiting for rates
+//	go run ./bench                 # everything; 15 minutes, most of it waiting for rates
 //	go run ./bench -quick          # smaller numbers; a minute or two
 //	go run ./bench -run 'plan|start'
 //

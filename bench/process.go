@@ -25,8 +25,8 @@ func (b *bench) build() error {
 // cost is what a process took, and what it said.
 type cost struct {
 	measures
-	out       []byte
-	complaint string // on stderr
+	out        []byte
+	firstError string // on stderr
 }
 
 // measures are what a process took.
@@ -46,12 +46,12 @@ func (b *bench) measure(env []string, program string, args ...string) (cost, err
 		return cost{}, err
 	}
 	result := filepath.Join(b.scratch, "measures.json")
-	var out, complaint bytes.Buffer
+	var out, firstError bytes.Buffer
 	cmd := exec.CommandContext(b.ctx, self, append([]string{aloneCommand, "measure", result, program}, args...)...)
 	cmd.Env = append([]string{"HOME=" + b.scratch, "PATH=" + os.Getenv("PATH")}, env...)
-	cmd.Stdout, cmd.Stderr = &out, &complaint
+	cmd.Stdout, cmd.Stderr = &out, &firstError
 	if err := cmd.Run(); err != nil {
-		return cost{}, cmp.Or(b.ctx.Err(), fmt.Errorf("run %s: %w: %s", filepath.Base(program), err, complaint.String()))
+		return cost{}, cmp.Or(b.ctx.Err(), fmt.Errorf("run %s: %w: %s", filepath.Base(program), err, firstError.String()))
 	}
 	text, err := os.ReadFile(result)
 	if err != nil {
@@ -61,7 +61,7 @@ func (b *bench) measure(env []string, program string, args ...string) (cost, err
 	if err := json.Unmarshal(text, &m); err != nil {
 		return cost{}, err
 	}
-	return cost{measures: m, out: out.Bytes(), complaint: complaint.String()}, nil
+	return cost{measures: m, out: out.Bytes(), firstError: firstError.String()}, nil
 }
 
 // measureHere runs a process with the streams of this one, and writes what it took to a file.
@@ -89,7 +89,7 @@ func (b *bench) orgsync(runs int, env []string, args ...string) (cost, error) {
 	return b.median(runs, func() (cost, error) {
 		c, err := b.measure(env, b.program, args...)
 		if err == nil && c.Code != 0 {
-			err = fmt.Errorf("orgsync %s ended with code %d: %s", args[0], c.Code, c.complaint)
+			err = fmt.Errorf("orgsync %s ended with code %d: %s", args[0], c.Code, c.firstError)
 		}
 		return c, err
 	})
@@ -104,7 +104,7 @@ func (b *bench) alone(runs int, args ...string) (cost, error) {
 	return b.median(runs, func() (cost, error) {
 		c, err := b.measure(nil, self, append([]string{aloneCommand}, args...)...)
 		if err == nil && c.Code != 0 {
-			err = fmt.Errorf("%s alone: %s", args[0], c.complaint)
+			err = fmt.Errorf("%s alone: %s", args[0], c.firstError)
 		}
 		return c, err
 	})

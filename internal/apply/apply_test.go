@@ -44,7 +44,7 @@ func TestMainJob(t *testing.T) {
 					_, err := c.AddUser(sandbox.User{Email: email})
 					must(t, err)
 				}
-				// In a list without dates only the ledger could tell that an invitation lapsed, and it does not know this one.
+				// In a list without dates only the ledger could tell that an invitation expired, and it does not know this one.
 				want := map[string]int{"new@example.com": 1, "lapsed@example.com": 1}
 				if d.Dialect.Dates == sandbox.DatesEmpty && d.Dialect.Lapsed == sandbox.LapsedPending {
 					delete(want, "lapsed@example.com")
@@ -245,7 +245,7 @@ func TestCanary(t *testing.T) {
 		{"no answer", sandbox.Fault{Kind: sandbox.FaultDrop}, 3, "0/0/3/17"},
 		{"no answer, and the server acted", sandbox.Fault{Kind: sandbox.FaultDrop, After: true}, 3, "3/0/0/17"},
 		{"500", sandbox.Fault{Kind: sandbox.FaultStatus}, 3, "0/0/3/17"},
-		{"429 for ever", sandbox.Fault{Kind: sandbox.FaultThrottle}, 8, "0/1/0/19"},
+		{"429 forever", sandbox.Fault{Kind: sandbox.FaultThrottle}, 8, "0/1/0/19"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -344,7 +344,7 @@ func TestWitness(t *testing.T) {
 }
 
 // TestNoWitness: the only mail of a run is lost before the server acted. Nobody can know, so it is held back until a later
-// mail shows in the list, or for a quarter of an hour.
+// mail shows in the list, or for 15 minutes.
 func TestNoWitness(t *testing.T) {
 	t.Parallel()
 	lose := func(t *testing.T) *company {
@@ -358,7 +358,7 @@ func TestNoWitness(t *testing.T) {
 		}
 		return c
 	}
-	t.Run("a quarter of an hour", func(t *testing.T) {
+	t.Run("15 minutes", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := lose(t)
@@ -522,8 +522,8 @@ func TestAtOnce(t *testing.T) {
 	})
 }
 
-// TestRounds lets invitations lapse, in every dialect: four mails, three days apart, and no fifth; then --reinvite, and
-// the way out of the roster and in again, begin anew.
+// TestRounds lets invitations expire, in every dialect: four mails, three days apart, and no fifth; then --reinvite, and
+// the way out of the roster and in again, start over.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	for _, d := range sandbox.Dialects() {

@@ -438,9 +438,9 @@ func TestFaultA14UnreadableDates(t *testing.T) {
 	for _, date := range []string{
 		`"next Tuesday"`, `"2026-13-45"`, `"04.06.2026"`, `{"when": "soon"}`, `["2026"]`, `true`, `-5`,
 	} {
-		for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked} {
+		for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked} {
 			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: lapsed, Duplicate: sandbox.DuplicateSecond}}, ada)
+				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: expiry, Duplicate: sandbox.DuplicateSecond}}, ada)
 				_, err := c.AddInvitation(sandbox.Invitation{Email: ada})
 				must(t, err)
 				c.writeDates(func(time.Time) string { return date })

@@ -110,9 +110,9 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 			return strings.Join(lines[:len(lines)/2], "") + s
 		},
 	} {
-		for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
+		for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
 			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: lapsed}}, ada)
+				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: expiry}}, ada)
 				for mails := range 6 {
 					c.run(with{})
 					content, err := c.store.Read(t.Context())
@@ -124,7 +124,7 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 				c.expect(c.run(with{}), 0, ada, "gave_up")
 			})
 			if t.Failed() {
-				t.Fatal(name, lapsed)
+				t.Fatal(name, expiry)
 			}
 		}
 	}
@@ -135,13 +135,13 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 func TestFaultA17TimesInTheFuture(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{2 * time.Hour, 100 * time.Hour, 365 * 24 * time.Hour} {
-		for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
+		for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
 			for _, lost := range []bool{false, true} { // the answer to the first mail
-				t.Run(fmt.Sprint(ahead, lapsed, lost), func(t *testing.T) {
+				t.Run(fmt.Sprint(ahead, expiry, lost), func(t *testing.T) {
 					t.Parallel()
 					bubble(t, func(t *testing.T) {
 						c := newFault(t, sandbox.Options{ListLag: 10 * time.Minute, Dialect: sandbox.Dialect{
-							Lapsed: lapsed, Accepted: sandbox.AcceptedVanish, Duplicate: sandbox.DuplicateSecond,
+							Lapsed: expiry, Accepted: sandbox.AcceptedVanish, Duplicate: sandbox.DuplicateSecond,
 						}}, ada, bob)
 						wrong := true
 						c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {

@@ -17,19 +17,19 @@ import (
 // Before, a user who had not accepted yet counted as a member, so that nobody invited them again.
 func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 	t.Parallel()
-	for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
+	for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
 		for _, kept := range []bool{true, false} {
-			t.Run(fmt.Sprint(lapsed, " ledger ", kept), func(t *testing.T) {
+			t.Run(fmt.Sprint(expiry, " ledger ", kept), func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T) {
 					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
-						InviteAccepted: sandbox.InviteAcceptedInvited, Lapsed: lapsed, Duplicate: sandbox.DuplicateSecond,
+						InviteAccepted: sandbox.InviteAcceptedInvited, Lapsed: expiry, Duplicate: sandbox.DuplicateSecond,
 					}}, ada, zoe)
 					c.roster.Settings.Unlisted = roster.UnlistedRemove
 					c.giveFirst("platform")
 					c.join(zoe)
 					c.expect(c.run(with{}), 0, ada, "invite done")
-					again := map[bool]string{false: "reinvite done", true: "needs_attention"}[lapsed == sandbox.LapsedVanish]
+					again := map[bool]string{false: "reinvite done", true: "needs_attention"}[expiry == sandbox.LapsedVanish]
 					for _, want := range []string{"waiting", "waiting", "waiting", again} {
 						must(t, c.Advance(19*time.Hour))
 						if !kept {
@@ -67,13 +67,13 @@ func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 // forgets who accepted.
 func TestFaultA6InUnderAnotherAddress(t *testing.T) {
 	t.Parallel()
-	for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
+	for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
 		for _, policy := range []roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove} {
-			t.Run(fmt.Sprint(lapsed, " ", policy), func(t *testing.T) {
+			t.Run(fmt.Sprint(expiry, " ", policy), func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T) {
 					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
-						Accepted: sandbox.AcceptedVanish, Lapsed: lapsed, Duplicate: sandbox.DuplicateSecond,
+						Accepted: sandbox.AcceptedVanish, Lapsed: expiry, Duplicate: sandbox.DuplicateSecond,
 					}}, ada, zoe)
 					c.roster.Settings.Unlisted = policy
 					c.join(zoe)
@@ -335,7 +335,7 @@ func TestFaultA9TwoLedgers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newFault(t, sandbox.Options{})
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		var ours, theirs []byte
+		var ours, other []byte
 		turn := func(ledger *[]byte, who string) outcome {
 			c.list(who)
 			must(t, c.store.Replace(*ledger))
@@ -351,7 +351,7 @@ func TestFaultA9TwoLedgers(t *testing.T) {
 			if about != "invite done" && about != "waiting" && about != "left" && c.user(ada) == nil {
 				t.Errorf("%s: nobody is told: %s", c.Now(), about)
 			}
-			turn(&theirs, zoe)
+			turn(&other, zoe)
 			_, _ = c.Accept(ada, sandbox.AcceptOptions{}), c.Accept(zoe, sandbox.AcceptOptions{})
 			must(t, c.Advance(time.Hour))
 		}

@@ -25,7 +25,7 @@ const (
 	bob     = "bob@example.com"
 	zoe     = "zoe@example.com"
 	home    = "countess@home.example" // the other address of ada
-	mallory = "mallory@example.com"   // nobody's colleague
+	mallory = "mallory@example.com"   // not a colleague
 
 	suspendedList = "/v2/organizations/{id}/suspended-users"
 )
@@ -317,12 +317,12 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 	})
 	t.Run("accepted, and hidden since", func(t *testing.T) {
 		t.Parallel()
-		for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
+		for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
 			for _, kept := range []bool{true, false} {
 				for _, seen := range []bool{true, false} {
 					bubble(t, func(t *testing.T) {
 						o := pendingOnly
-						o.Dialect.Lapsed = lapsed
+						o.Dialect.Lapsed = expiry
 						c := newFault(t, o, people...)
 						c.run(with{})
 						for _, who := range people {

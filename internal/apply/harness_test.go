@@ -174,7 +174,7 @@ func (c *company) apply(w with) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	if err := unfit(p); err != nil {
+	if err := invalid(p); err != nil {
 		if w.refuse {
 			return outcome{plan: p, err: err}
 		}
@@ -203,7 +203,7 @@ func addresses(texts []string) []org.Address {
 }
 
 // unfit is why the command line carries nothing of p out; nil when it does.
-func unfit(p plan.Plan) error {
+func invalid(p plan.Plan) error {
 	switch {
 	case p.Needs != "":
 		return &plan.NeedsError{What: p.Needs}

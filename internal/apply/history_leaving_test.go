@@ -18,12 +18,12 @@ import (
 // The histories of this file are about people who leave, or seem to, and about changes other than mails. Each broke a promise
 // once, or would if a rule were taken out.
 
-// an invitation lapsed, the next one was accepted and is listed no more; an administrator throws the member out.
+// an invitation expired, the next one was accepted and is listed no more; an administrator throws the member out.
 func TestHistoryThrownOutWithOldInvitation(t *testing.T) {
 	t.Parallel()
-	for _, lapsed := range []sandbox.Lapsed{sandbox.LapsedMarked, sandbox.LapsedPending} {
+	for _, expiry := range []sandbox.Lapsed{sandbox.LapsedMarked, sandbox.LapsedPending} {
 		bubble(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish, Lapsed: lapsed, ResendLapsed: sandbox.ResendLapsed400}}, "bob@example.com")
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish, Lapsed: expiry, ResendLapsed: sandbox.ResendLapsed400}}, "bob@example.com")
 			c.apply(with{})
 			must(t, c.Advance(80*time.Hour))
 			c.apply(with{})
@@ -546,7 +546,7 @@ func TestHistoryListedAgainBeforeTheRemovalShows(t *testing.T) {
 	})
 }
 
-// an administrator invites bob, who is a member, once more; that invitation lapses, and bob leaves.
+// an administrator invites bob, who is a member, once more; that invitation expires, and bob leaves.
 func TestHistoryInvitedAsAMemberAndLeft(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

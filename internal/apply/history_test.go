@@ -214,7 +214,7 @@ func TestHistoryYear10000(t *testing.T) {
 	})
 }
 
-// one expired invitation with an id that cannot stand in a path stops everybody, for ever.
+// one expired invitation with an id that cannot stand in a path stops everybody, forever.
 func TestHistoryOddIDStopsEverybody(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -362,7 +362,7 @@ func TestHistoryDateOfGateway(t *testing.T) {
 	})
 }
 
-// primary and alias are swapped after the invitation lapsed.
+// primary and alias are swapped after the invitation expired.
 func TestHistoryAliasSwapped(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -778,7 +778,7 @@ func TestHistoryServerActsAfterKill(t *testing.T) {
 }
 
 // the answer to a mail is lost, nobody can report whether it went out, and nothing would be done if it were known that it did
-// not: in the meantime an administrator cancelled the lapsed invitation.
+// not: in the meantime an administrator cancelled the expired invitation.
 func TestHistoryUnsettledReportedAsDone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -878,7 +878,7 @@ func TestHistoryUsersUnseenMidway(t *testing.T) {
 	}
 }
 
-// renewing and inviting are refused, and meanwhile an administrator cancels the lapsed invitation.
+// renewing and inviting are refused, and meanwhile an administrator cancels the expired invitation.
 func TestHistoryRefusedReportedAsDone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

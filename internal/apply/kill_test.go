@@ -13,7 +13,7 @@ var errKilled = errors.New("killed")
 type killer struct {
 	c    *company
 	mu   sync.Mutex
-	left int // steps to live; negative: for ever
+	left int // steps to live; negative: forever
 	torn int // of the lines that are written at the last step, in percent
 	dead bool
 }

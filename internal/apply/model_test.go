@@ -28,12 +28,12 @@ type referee struct {
 	*company
 	script script
 	broken []string
-	// freed are the times, by address, from when another mail is in order before the last invitation lapsed: it was
+	// freed are the times, by address, from when another mail is in order before the last invitation expired: it was
 	// answered, or the person was taken out of the roster or the organization.
 	freed map[string]time.Time
-	// anew are the times from when the rounds of a person are counted, and owed the time until when
+	// countedFrom are the times from when the rounds of a person are counted, and owed the time until when
 	// the server may act on a mail that was asked for before: that one is none of the new rounds.
-	anew map[string]time.Time
+	countedFrom map[string]time.Time
 	// singled are those whom --only named.
 	singled map[string]bool
 	// asked are the times in which --resend named a person, from the beginning of a run to the end of what the server did late.
@@ -72,7 +72,7 @@ func (r *referee) deed(d deed) {
 	switch d.What {
 	case "accept":
 		if r.Accept(d.Who, sandbox.AcceptOptions{}) == nil {
-			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 			r.joined[d.Who] = true
 			delete(r.gone, d.Who)
 			delete(r.known, d.Who) // whoever is in with another address is a second user now
@@ -88,17 +88,17 @@ func (r *referee) deed(d deed) {
 			r.returned[elsewhere(d.Who)] = true
 			r.known[d.Who] = mailed && !r.lost
 			delete(r.gone, d.Who)
-			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 		}
 	case "accept as":
 		if r.Accept(d.Who, sandbox.AcceptOptions{As: d.As}) == nil {
 			for _, who := range []string{d.Who, d.As} {
-				r.freed[who], r.anew[who] = now, r.counts()
+				r.freed[who], r.countedFrom[who] = now, r.counts()
 				delete(r.gone, who)
 			}
 			r.joined[d.As] = true
 			delete(r.known, d.As)
-			r.twins[d.Who] = d.Who != d.As
+			r.sameAddress[d.Who] = d.Who != d.As
 		}
 	case "suspend":
 		_ = r.Suspend(d.Who) // who is not in cannot be suspended
@@ -106,19 +106,19 @@ func (r *referee) deed(d deed) {
 		_ = r.Unsuspend(d.Who)
 	case "decline":
 		if r.Decline(d.Who) == nil {
-			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 		}
 	case "cancel":
 		if r.Cancel(d.Who) == nil {
-			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 		}
 	case "leave elsewhere":
 		if r.Leave(elsewhere(d.Who)) == nil {
-			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 		}
 	case "rename":
 		if r.Rename(d.Who, elsewhere(d.Who)) == nil {
-			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 			r.known[d.Who] = r.seen[d.Who] && !r.lost
 			r.renamed[elsewhere(d.Who)], r.returned[elsewhere(d.Who)] = now, true
 			delete(r.joined, d.Who)
@@ -126,7 +126,7 @@ func (r *referee) deed(d deed) {
 		}
 	case "rename back":
 		if r.Rename(elsewhere(d.Who), d.Who) == nil {
-			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 			r.joined[d.Who] = true
 			r.renamed[d.Who] = now
 			delete(r.gone, d.Who)
@@ -145,7 +145,7 @@ func (r *referee) deed(d deed) {
 		}
 	case "leave":
 		if r.Leave(d.Who) == nil {
-			r.freed[d.Who], r.anew[d.Who] = now, r.counts()
+			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 			if r.seen[d.Who] {
 				r.gone[d.Who] = true
 			}
@@ -154,7 +154,7 @@ func (r *referee) deed(d deed) {
 		}
 	case "out", "in":
 		r.out[d.Who] = d.What == "out"
-		r.anew[d.Who] = r.counts()
+		r.countedFrom[d.Who] = r.counts()
 	case "by hand":
 		// Somebody invites in the console, which refuses members. No mail of ours; it must be respected like one.
 		if _, mailed := r.Mails()[d.Who]; !mailed && !r.joined[d.Who] {
@@ -184,10 +184,10 @@ func (r *referee) choose(other bool) {
 	for _, who := range r.script.People {
 		switch listed := r.names(who); {
 		case !listed:
-			r.anew[who] = r.counts()
+			r.countedFrom[who] = r.counts()
 			r.unnamed[who] = true
 		case r.unnamed[who]:
-			r.anew[who] = r.counts()
+			r.countedFrom[who] = r.counts()
 			delete(r.unnamed, who)
 		}
 	}
@@ -230,7 +230,7 @@ func (r *referee) mishap(what string) {
 	case "future":
 		must(r.t, r.store.Replace(inTheFuture(r.t, content)))
 		for _, who := range r.script.People {
-			r.anew[who] = r.counts() // of a mail whose answer was lost nobody knows how long ago it was
+			r.countedFrom[who] = r.counts() // of a mail whose answer was lost nobody knows how long ago it was
 		}
 		return
 	}
@@ -241,7 +241,7 @@ func (r *referee) mishap(what string) {
 	must(r.t, r.store.Replace(r.backup))
 	r.forget(what == "lost")
 	for _, who := range r.script.People {
-		r.anew[who] = r.Now()
+		r.countedFrom[who] = r.Now()
 		if d := r.script.Dialect; d.Expiration != sandbox.ExpirationTold || d.Dates == sandbox.DatesEmpty {
 			r.freed[who] = r.Now() // nothing but the ledger knew that an invitation was renewed
 			r.forgot = true
@@ -287,7 +287,7 @@ func (r *referee) episode(e episode) {
 		defer time.AfterFunc(e.Stop, stop).Stop()
 	}
 	for _, who := range e.Reinvite {
-		r.anew[who] = r.counts()
+		r.countedFrom[who] = r.counts()
 		delete(r.gone, who) // somebody asks for a mail
 	}
 	r.judge()
@@ -461,7 +461,7 @@ func (r *referee) leaving(change apply.ChangeResult) {
 	}
 	// Somebody who was let go may be mailed again when they are listed again.
 	person := strings.Replace(who, "home.example", "example.com", 1)
-	r.freed[person], r.anew[person] = r.Now(), r.Now()
+	r.freed[person], r.countedFrom[person] = r.Now(), r.Now()
 	delete(r.joined, person)
 	delete(r.seen, person)
 	delete(r.gone, person)
@@ -486,12 +486,12 @@ func (r *referee) mails() {
 	for who, mails := range r.Mails() {
 		rounds := 0
 		for i, m := range mails {
-			if anew := r.anew[who]; m.At.Before(anew) {
+			if countedFrom := r.countedFrom[who]; m.At.Before(countedFrom) {
 				rounds = 0
 				continue
 			}
 			if rounds++; rounds > r.script.Rounds && !r.wasAsked(who, m) {
-				r.fault("(a) %s has %d mails since %v, the roster allows %d", who, rounds, r.anew[who], r.script.Rounds)
+				r.fault("(a) %s has %d mails since %v, the roster allows %d", who, rounds, r.countedFrom[who], r.script.Rounds)
 			}
 			if i == 0 {
 				continue
@@ -542,7 +542,7 @@ func (r *referee) finish() {
 		return // the run says that it can do nothing
 	}
 	if len(p.Problems) > 0 {
-		maps.Copy(r.out, r.twins)
+		maps.Copy(r.out, r.sameAddress)
 		r.choose(false)
 	}
 	for range 2 {
@@ -554,7 +554,7 @@ func (r *referee) finish() {
 	todo := r.todo()
 	if r.script.Lag > 0 {
 		// A list that lags shows edits as still to do, which can be made again without harm, and people who have just
-		// accepted as lapsed, where nothing else tells of the mail that they accepted: the server refuses another one.
+		// accepted as expired, where nothing else tells of the mail that they accepted: the server refuses another one.
 		todo = slices.DeleteFunc(todo, func(change string) bool {
 			_, who, _ := strings.Cut(change, "invite ")
 			return who == "" || r.isUser(who)
@@ -566,7 +566,7 @@ func (r *referee) finish() {
 	must(r.t, r.Advance(org.SettleAfter+org.SendWithin+r.script.Lag+time.Minute))
 	last := r.apply(with{})
 	if left := last.notices(plan.Unsettled); len(left) > 0 {
-		r.fault("(b) unsettled a quarter of an hour later: %v", left)
+		r.fault("(b) unsettled 15 minutes later: %v", left)
 	}
 	must(r.t, r.Advance(r.script.Lag+time.Second))
 	if todo = r.todo(); slices.ContainsFunc(todo, func(change string) bool { return !letsGo(change) }) {
@@ -615,7 +615,7 @@ func play(t *testing.T, s script) []string {
 		company: newCompany(t, sandbox.Options{
 			Dialect: s.Dialect, ListLag: s.Lag, Latency: s.Latency, RateLimit: s.Limit, Now: now, PageCap: s.PageCap,
 		}, s.People...),
-		script: s, freed: map[string]time.Time{}, anew: map[string]time.Time{},
+		script: s, freed: map[string]time.Time{}, countedFrom: map[string]time.Time{},
 		asked: map[string][][2]time.Time{}, singled: map[string]bool{},
 		out: map[string]bool{}, known: map[string]bool{},
 		joined: map[string]bool{}, seen: map[string]bool{}, gone: map[string]bool{}, watch: newWatch(),

@@ -35,11 +35,11 @@ type watch struct {
 	renamed map[string]time.Time
 	unnamed map[string]bool
 	// twins are people who accepted with the address of somebody else in the roster.
-	twins map[string]bool
+	sameAddress map[string]bool
 	// sighted is when a run may have seen a user unlisted for the first time, by user id, and backedUp
 	// what it was when the ledger was copied.
 	sighted, backedUp map[string]time.Time
-	// listed are the addresses and user ids of whom the ledger said that a roster listed them.
+	// listed are the addresses and user ids that the ledger said a roster listed.
 	listed map[string]bool
 	// under are the users that people are under an address that no roster names, where the ledger knows the mail.
 	under map[string]string
@@ -58,7 +58,7 @@ type watch struct {
 
 func newWatch() watch {
 	return watch{
-		renamed: map[string]time.Time{}, unnamed: map[string]bool{}, twins: map[string]bool{},
+		renamed: map[string]time.Time{}, unnamed: map[string]bool{}, sameAddress: map[string]bool{},
 		sighted: map[string]time.Time{},
 		under:   map[string]string{}, removed: map[string][]time.Time{}, named: map[string]bool{},
 		returned: map[string]bool{},

@@ -115,9 +115,9 @@ func drawScript(t *rapid.T) script {
 	s.Dialect.Accepted = pick(t, "accepted", sandbox.AcceptedListed, sandbox.AcceptedVanish)
 	s.Dialect.Declined = pick(t, "declined", sandbox.DeclinedListed, sandbox.DeclinedVanish)
 	s.Dialect.ResendID = pick(t, "resend id", sandbox.ResendSameID, sandbox.ResendNewID)
-	s.Dialect.ResendLapsed = pick(t, "resend lapsed",
+	s.Dialect.ResendLapsed = pick(t, "resend expired",
 		sandbox.ResendLapsedSent, sandbox.ResendLapsed400, sandbox.ResendLapsed404)
-	s.Dialect.InviteLapsed = pick(t, "invite lapsed", sandbox.InviteLapsedNew, sandbox.InviteLapsedSame)
+	s.Dialect.InviteLapsed = pick(t, "invite expired", sandbox.InviteLapsedNew, sandbox.InviteLapsedSame)
 	s.Dialect.Duplicate = pick(t, "duplicate",
 		sandbox.Duplicate400, sandbox.Duplicate409, sandbox.DuplicateSame, sandbox.DuplicateSecond,
 		sandbox.DuplicateReplace)

@@ -138,7 +138,7 @@ func TestResendAgainAfterAWhile(t *testing.T) {
 		c := newFault(t, sandbox.Options{}, ada)
 		for mails := range 3 {
 			c.run(with{resend: []string{ada}})
-			c.expectResends(mails+1)
+			c.expectResends(mails + 1)
 			must(t, c.Advance(15*time.Minute))
 		}
 	})

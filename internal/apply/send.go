@@ -114,7 +114,7 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 		if failureOf(err) != org.Refused || change.Reason == plan.Requested {
 			return inv, err
 		}
-		// The documents disagree on whether a lapsed invitation can be renewed; a new one always
+		// The documents disagree on whether an expired invitation can be renewed; a new one always
 		// can be sent.
 	}
 	invite := func(api func(context.Context, org.Address, bool) (org.Receipt, error)) (org.Invitation, error) {
@@ -138,10 +138,10 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 func (r *run) mail(
 	it *item, action ledger.Action, change plan.Change, send func(context.Context) (org.Receipt, error),
 ) (org.Invitation, error) {
-	key, lapsed := it.Email.Key(), change.InvitationID // the invitation before it; "" if there is none
+	key, previous := it.Email.Key(), change.InvitationID // the invitation before it; "" if there is none
 	intend := func() error { return r.opts.Ledger.RecordIntent(action, key, "") }
 	if action == ledger.Resend {
-		intend = func() error { return r.opts.Ledger.RecordRenewalIntent(key, lapsed, change.Detail.Expires) }
+		intend = func() error { return r.opts.Ledger.RecordRenewalIntent(key, previous, change.Detail.Expires) }
 	}
 	gated := r.gate()
 	if err := intend(); err != nil {
@@ -150,7 +150,7 @@ func (r *run) mail(
 	receipt, err := send(gated)
 	r.stopIfLost()
 	it.Requests += receipt.Requests
-	if err == nil && lapsed != "" && receipt.Invitation.ID == lapsed {
+	if err == nil && previous != "" && receipt.Invitation.ID == previous {
 		action = ledger.Resend // the server took the one that was there for the new one
 	}
 	if failed := r.opts.Ledger.RecordOutcome(action, key, outcomeOf(err), receipt.Invitation, refusalText(err)); failed != nil {

@@ -374,7 +374,7 @@ func TestDockerfile(t *testing.T) {
 }
 
 // TestPipelines: the samples for CI run one at a time, give no key to what is not merged, and tolerate what the next
-// run mends.
+// run fixes.
 func TestPipelines(t *testing.T) {
 	t.Parallel()
 	t.Run("gitlab", func(t *testing.T) {
@@ -385,7 +385,7 @@ func TestPipelines(t *testing.T) {
 		}
 		codes, _ := at(doc, "apply", "allow_failure", "exit_codes").([]any)
 		if diff := cmp.Diff([]any{exitUnfinished, exitLocked}, codes); diff != "" {
-			t.Errorf("what the next run mends (-want +got):\n%s", diff)
+			t.Errorf("what the next run fixes (-want +got):\n%s", diff)
 		}
 		for job, want := range map[string]string{
 			"validate": "orgsync validate users.yaml",

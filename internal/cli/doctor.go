@@ -7,11 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/doctor"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/sandbox"
-	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -76,13 +76,13 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 		return err
 	}
 	defer stop()
-	var recorder *vultr.Recorder
+	var recorder *doctor.Recorder
 	if record != "" {
-		if recorder, err = vultr.NewRecorder(record); err != nil {
+		if recorder, err = doctor.NewRecorder(record); err != nil {
 			return withStep(stepRecord, err)
 		}
 	}
-	found, err := client.Probe(ctx, pin, recorder)
+	found, err := doctor.Run(ctx, client, pin, recorder)
 	a.progress.clear()
 	if err != nil {
 		return reconcile.WithCause(ctx, err)
@@ -107,7 +107,7 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 
 // sandboxDialect returns the --dialect argument that makes the simulated API behave like the one
 // checked; "" when that is unknown.
-func sandboxDialect(found org.Checkup) string {
+func sandboxDialect(found doctor.Checkup) string {
 	if found.Key != org.VerdictAllowed {
 		return ""
 	}

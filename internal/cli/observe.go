@@ -132,7 +132,7 @@ func (a *app) writeMetrics() error {
 	case err != nil:
 		return fmt.Errorf("read the metrics of the run before: %w", err)
 	case len(previous) > maxMetricsFile || !m.KeepPrevious(string(previous)):
-		return fmt.Errorf("%s holds something else than metrics of orgsync; remove it, or name another file", a.metricsFile)
+		return fmt.Errorf("%s is not a metrics file of orgsync; remove it, or name another file", a.metricsFile)
 	}
 	var text bytes.Buffer
 	if err := report.MetricsText(&text, m); err != nil {

@@ -33,17 +33,17 @@ type namedAccess struct {
 
 // person is a [org.History] while it is built.
 type person struct {
-	mails []*mail
-	open  *mail // the intent of the last run without an outcome
-	anew  int
-	since time.Time
+	mails     []*mail
+	open      *mail // the intent of the last run without an outcome
+	countFrom int
+	since     time.Time
 	// What says so.
 	joined, suspended, removed mark
 	before                     mark // what suspended or removed was before the last intent
 	// The lines that say so; 0: none does.
 	unlisted int
 	doubted  int
-	reset    int // the one that moved anew
+	reset    int // the one that moved countFrom
 	// reinvited is the line of the last --reinvite.
 	reinvited int
 	userID    string
@@ -143,16 +143,16 @@ func (f *replayer) add(e Entry) {
 		f.addMail(p, e)
 	case Action(org.FactJoined):
 		p.joined, p.userID = mark{f.lines, e.Time}, e.Object
-		p.mails, p.anew, p.since, p.reset, p.doubted = nil, f.lines, e.Time, 0, 0
+		p.mails, p.countFrom, p.since, p.reset, p.doubted = nil, f.lines, e.Time, 0, 0
 		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // until then the list may not show the removal yet
 			p.removed = mark{}
 		}
 	case Action(org.FactActive):
 		p.suspended = mark{}
 	case Action(org.FactUnlisted):
-		p.unlisted, p.anew, p.since, p.reset = f.lines, f.lines, e.Time, f.lines
+		p.unlisted, p.countFrom, p.since, p.reset = f.lines, f.lines, e.Time, f.lines
 	case Action(org.FactReset):
-		p.anew, p.since, p.reset, p.reinvited = f.lines, e.Time, f.lines, f.lines
+		p.countFrom, p.since, p.reset, p.reinvited = f.lines, e.Time, f.lines, f.lines
 	case Action(org.FactFound):
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
@@ -344,7 +344,7 @@ func (f *replayer) memory() org.Memory {
 		memory.Access[name] = named.id
 	}
 	for key, p := range f.people {
-		r := org.History{RoundsResetSequence: p.anew, RoundsResetAt: p.since, Reinvited: p.reinvited,
+		r := org.History{RoundsResetSequence: p.countFrom, RoundsResetAt: p.since, Reinvited: p.reinvited,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID, Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
 			Removed: p.removed.line > 0, Unlisted: p.unlisted > 0, AssumedNotSent: p.doubted > 0,
 			RemovedAt: p.removed.at, RemovedSequence: p.removed.line, EverMailed: p.everMailed.intent > 0,
@@ -405,7 +405,7 @@ func (f *replayer) needed(now time.Time) []int {
 		keep(p.suspended.line)
 		keep(p.removed.line)
 		for _, m := range p.mails {
-			if m.Sequence < p.anew && !m.Lost && now.After(m.ExpiresAt()) {
+			if m.Sequence < p.countFrom && !m.Lost && now.After(m.ExpiresAt()) {
 				continue
 			}
 			keep(m.Sequence)

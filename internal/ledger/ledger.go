@@ -104,13 +104,13 @@ func (l *Ledger) load(survives bool) error {
 	if err != nil {
 		return err
 	}
-	var aside string
+	var setAside string
 	if len(c.damaged) > 0 {
-		if aside, err = l.lease.SetAside(c.raw, l.opts.Now()); err != nil {
+		if setAside, err = l.lease.SetAside(c.raw, l.opts.Now()); err != nil {
 			return fmt.Errorf("set a damaged ledger aside: %w", err)
 		}
 	}
-	l.warnings = c.warnings(aside)
+	l.warnings = c.warnings(setAside)
 	l.empty = l.fold.lines == 0
 	var needed []int
 	compact := false
@@ -374,7 +374,7 @@ func (s lineSet) has(line []byte) bool {
 
 // warnings returns what is wrong with c. aside is where the damaged ledger was put; "" if it was
 // left where it is.
-func (c *content) warnings(aside string) []string {
+func (c *content) warnings(setAside string) []string {
 	var warnings []string
 	if c.torn {
 		warnings = append(warnings, "the last line of the ledger was incomplete, as after a power cut; no mail was sent because of it")
@@ -385,8 +385,8 @@ func (c *content) warnings(aside string) []string {
 	if len(c.damaged) > 0 {
 		text := fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: their mails are forgotten, so "+
 			"a person whom the list of invitations does not show yet could be mailed again, and unanswered mails may be counted too low", len(c.damaged), c.damaged[0])
-		if aside != "" {
-			text += "; the damaged ledger was kept as " + aside
+		if setAside != "" {
+			text += "; the damaged ledger was kept as " + setAside
 		}
 		warnings = append(warnings, text)
 	}

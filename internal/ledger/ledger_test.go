@@ -167,7 +167,7 @@ func TestMemory(t *testing.T) {
 			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 2, At: at(1), Expires: at(72)}},
 			RoundsResetSequence: 1, RoundsResetAt: at(0),
 		}}}},
-		{"rounds begun anew", runs{
+		{"rounds reset", runs{
 			func(l *ledger.Ledger) error {
 				return each(mail(l, ada, ledger.Sent, i1), l.RecordFacts([]org.Fact{{Kind: org.FactReset, Email: ada}}))
 			},
@@ -231,7 +231,7 @@ func TestUndatedMailEndsLate(t *testing.T) {
 	must(t, err)
 	must(t, mail(l, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}))
 	if got, want := l.Memory().People["ada@example.com"].Mails[0].ExpiresAt(), start.Add(2*time.Minute+org.InvitationLife); !got.Equal(want) {
-		t.Errorf("it lapses at %v, want %v", got, want)
+		t.Errorf("it expires at %v, want %v", got, want)
 	}
 	must(t, l.Close())
 }
@@ -258,7 +258,7 @@ func TestTornLastLine(t *testing.T) {
 		must(t, l.Begin(0, 0))
 		must(t, l.Close())
 		if w := open(t, s, 2).Warnings(); len(w) != 0 {
-			t.Fatalf("cut at byte %d: not mended: %q", cut, w)
+			t.Fatalf("cut at byte %d: not repaired: %q", cut, w)
 		}
 		if len(s.Aside()) != 0 {
 			t.Fatalf("cut at byte %d: set aside what is only torn", cut)

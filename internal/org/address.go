@@ -129,5 +129,5 @@ func (a Address) Domain() string {
 	return domain
 }
 
-// Equal reports whether a and b have the same key, however they are spelt.
+// Equal reports whether a and b have the same key, however they are written.
 func (a Address) Equal(b Address) bool { return a.key == b.key }

@@ -66,7 +66,7 @@ type History struct {
 	RoundsResetSequence int
 	// Reinvited is the place of the last --reinvite of the person in the ledger's order; 0: there was none.
 	Reinvited int
-	// RoundsResetAt is its time by the server: invitations in the list that are older do not count as rounds either.
+	// Since is the server's time of [History.RoundsResetSequence]: rows of the organization's list that are older do not count as rounds either.
 	// Zero: all of them do.
 	RoundsResetAt time.Time
 	// JoinedAt is the server's time of Joined: an invitation that was sent before says nothing about what came after.

@@ -389,7 +389,7 @@ func TestLeaving(t *testing.T) {
 			r.Registered = org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"remove eve@example.com unlisted"}},
-		{"nobody who is listed anew under the address that the ledger knows", func(in *plan.Input) {
+		{"nobody who is listed again under the address that the ledger knows", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9), person("eva@example.com", 10))
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eve"}

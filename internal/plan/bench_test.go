@@ -8,7 +8,7 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// BenchmarkCompute plans for people of whom half are members with a group and half are invited. The time for one person
+// BenchmarkCompute plans for people: half are members with a group, half are invited. The time for one person
 // must stay flat.
 func BenchmarkCompute(b *testing.B) {
 	for _, n := range []int{1_000, 20_000, 200_000} {

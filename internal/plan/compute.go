@@ -158,7 +158,7 @@ var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend
 func (w *index) noLongerListed() []org.Fact {
 	var facts []org.Fact
 	forget := func(key string) {
-		// A person of whom it knows only a suspension or removal is not one of them.
+		// A person who was only suspended or removed is not one of them.
 		if r := w.in.Memory.People[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
 			facts = append(facts, org.Fact{Kind: org.FactUnlisted, Email: key})
 		}
@@ -181,9 +181,9 @@ func (w *index) noLongerListed() []org.Fact {
 	return facts
 }
 
-// lapsed reports whether t is over by the server's clock. The zero time, which is unknown, never
+// isPast reports whether t is over by the server's clock. The zero time, which is unknown, never
 // is.
-func (w *index) lapsed(t time.Time) bool {
+func (w *index) isPast(t time.Time) bool {
 	return !t.IsZero() && w.in.Snapshot.Now.After(t)
 }
 

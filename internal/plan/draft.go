@@ -93,7 +93,7 @@ func (inv *inventory) candidates(w *index) []roster.Person {
 		case !self.IsZero() && (row.Invited.Equal(self) || row.Registered.Equal(self)):
 		case !row.Invited.IsZero():
 			add(row.Invited)
-		case !w.lapsed(row.ExpiresAt()):
+		case !w.isPast(row.ExpiresAt()):
 			inv.remark("the invitation %s is for an address that cannot be read", row.ID)
 		}
 	}
@@ -380,7 +380,7 @@ func (inv *inventory) remarkAccess() {
 		inv.remark("the key cannot list suspended users")
 	}
 	for _, kind := range inv.unseen {
-		inv.remark("the key may not read %s: nobody's are listed", plural(kind))
+		inv.remark("the key may not read %s: none are listed", plural(kind))
 	}
 	byID := map[org.Kind][]string{}
 	var deleted, assumable []string

@@ -141,7 +141,7 @@ func TestInventory(t *testing.T) {
 			in.Snapshot.SuspendedSeen = false
 		}, []org.Kind{org.KindRole, org.KindPolicy}, []string{
 			adaLine, "bob@example.com api true group everyone", aboutRobot, aboutOwner, "# the key cannot list suspended users",
-			"# the key may not read roles: nobody's are listed", "# the key may not read policies: nobody's are listed", aboutGone,
+			"# the key may not read roles: none are listed", "# the key may not read policies: none are listed", aboutGone,
 		}, ""},
 		{"users unseen", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false

@@ -19,7 +19,7 @@ const (
 	tolerance = time.Hour
 	// maxAliasesNamed is how many users a notice names as possible aliases.
 	maxAliasesNamed = 3
-	// notAccepted is what stands in the place of a status word where the user row says that an invitation waits.
+	// notAccepted replaces the status word if the user row says that an invitation waits.
 	notAccepted = "not accepted yet"
 )
 

@@ -78,7 +78,7 @@ func (w *index) decideUnlisted(p *Plan) {
 		p.Notices = append(p.Notices, Notice{Kind: UnlistedKept, Email: w.maybeUnderOtherAddress.Email, Source: w.maybeUnderOtherAddress.At.Source()})
 	}
 	for _, row := range w.unlistedInvitations {
-		if row.Status == org.StatusPending && !w.lapsed(row.ExpiresAt()) {
+		if row.Status == org.StatusPending && !w.isPast(row.ExpiresAt()) {
 			p.Notices = append(p.Notices, Notice{Kind: Unlisted, Email: row.Invited, InvitationID: row.ID, Expires: row.ExpiresAt()})
 		}
 	}
@@ -166,7 +166,7 @@ func (w *index) isListed(u *org.User) bool {
 // not counted: the account may be back by an invitation to another person.
 func (w *index) isKnownToLedger(u *org.User) bool {
 	r := w.in.Memory.People[u.Email.Key()]
-	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !w.lapsed(m.ExpiresAt()) })
+	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !w.isPast(m.ExpiresAt()) })
 	return !r.Removed && (r.Joined || r.Suspended || invited)
 }
 

@@ -74,12 +74,12 @@ func (w *index) decideMembership(c *person, v *decision) {
 		expires, estimated := w.expiry(c, newest)
 		v.note(c, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: expires, ExpiresEstimated: estimated})
 		for _, older := range live[:len(live)-1] {
-			v.note(c, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: w.lapse(c, older)})
+			v.note(c, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: w.expiryOf(c, older)})
 		}
 		w.decideResend(c, v, newest, unsettled != nil)
 		return
 	}
-	if m := c.unseenMail(); m != nil && !w.lapsed(m.ExpiresAt()) {
+	if m := c.unseenMail(); m != nil && !w.isPast(m.ExpiresAt()) {
 		v.note(c, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.ExpiresAt(), ExpiresEstimated: m.ExpiresEstimated()})
 		w.notePossibleAlias(c, v, m.ExpiresAt())
 		return
@@ -184,7 +184,7 @@ func (w *index) noteGaveUp(c *person, v *decision, id string) bool {
 func (w *index) openInvitations(c *person) []*org.Invitation {
 	past := func(row *org.Invitation) bool {
 		open := row.Status == org.StatusPending || row.Status == org.StatusExpired && c.renewed(row)
-		return !open || w.lapsed(w.lapse(c, row))
+		return !open || w.isPast(w.expiryOf(c, row))
 	}
 	if !slices.ContainsFunc(c.rows, past) {
 		return c.rows
@@ -200,20 +200,20 @@ func (c *person) renewed(row *org.Invitation) bool {
 
 // expiry returns when row expires, and whether that is estimated because the server gave no date.
 func (w *index) expiry(c *person, row *org.Invitation) (at time.Time, estimated bool) {
-	at = w.lapse(c, row)
+	at = w.expiryOf(c, row)
 	if m := c.mailOf(row.ID); m != nil && m.ExpiresAt().Equal(at) && !row.ExpiresAt().Equal(at) {
 		return at, m.ExpiresEstimated()
 	}
 	return at, !at.IsZero() && !row.Expires.Equal(at)
 }
 
-// lapse returns when row expires, by the list or by a later mail in the ledger.
-func (w *index) lapse(c *person, row *org.Invitation) time.Time {
-	lapse := row.ExpiresAt()
-	if m := c.mailOf(row.ID); m != nil && m.ExpiresAt().After(lapse) {
+// expiryOf returns when row expires, by the list or by a later mail in the ledger.
+func (w *index) expiryOf(c *person, row *org.Invitation) time.Time {
+	expiryOf := row.ExpiresAt()
+	if m := c.mailOf(row.ID); m != nil && m.ExpiresAt().After(expiryOf) {
 		return m.ExpiresAt()
 	}
-	return lapse
+	return expiryOf
 }
 
 // renewable reports whether the invitation id was sent to the address that the roster lists first.

@@ -141,7 +141,7 @@ func TestMembership(t *testing.T) {
 		{"marked expired before its time", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -10)}
 		}, []string{"reinvite expired i1"}},
-		{"lapsed and vanished from the list", func(in *plan.Input) {
+		{"expired and vanished from the list", func(in *plan.Input) {
 			remember(in, sent(1, "i1", -73))
 		}, []string{"reinvite expired i1"}},
 
@@ -162,7 +162,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusExpired, -240), row("i4", ada, org.StatusExpired, -160)}
 			remember(in, sent(1, "i1", -400), sent(3, "i2", -320))
 		}, []string{"gave_up i4"}},
-		{"four mails, and rounds begun anew by --reinvite", func(in *plan.Input) {
+		{"four mails, and rounds reset by --reinvite", func(in *plan.Input) {
 			in.Reinvite = []org.Address{org.MustParseAddress("Ada@example.com")}
 			remember(in, sent(1, "i1", -400), sent(3, "i1", -320), sent(5, "i1", -240), sent(7, "i1", -160))
 		}, []string{"reinvite expired i1", "fact reset " + ada}},
@@ -252,38 +252,38 @@ func TestMembership(t *testing.T) {
 		{"was a member, gone, and the list forgets who accepted", func(in *plan.Input) {
 			in.Memory.People[ada] = org.History{Joined: true, RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 		}, []string{"left "}},
-		{"was a member, gone, and an invitation from before that lapsed", func(in *plan.Input) {
+		{"was a member, gone, and an invitation from before that expired", func(in *plan.Input) {
 			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"left "}},
-		{"was a member with an alias, gone, and an invitation from before that lapsed", func(in *plan.Input) {
+		{"was a member with an alias, gone, and an invitation from before that expired", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Memory.People["ada@home.example"] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"left "}},
-		{"was a member, gone, and one that lapsed without a date", func(in *plan.Input) {
+		{"was a member, gone, and one that expired without a date", func(in *plan.Input) {
 			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			r := row("i1", ada, org.StatusExpired, 0)
 			r.Created, r.Expires = time.Time{}, time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"left "}},
-		{"was a member, gone, and invited by hand since, which lapsed", func(in *plan.Input) {
+		{"was a member, gone, and invited by hand since, which expired", func(in *plan.Input) {
 			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -190)}
 		}, []string{"reinvite expired i1"}},
-		{"was a member, gone, and renewed since, which lapsed", func(in *plan.Input) {
+		{"was a member, gone, and renewed since, which expired", func(in *plan.Input) {
 			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			m := sent(5, "i1", -100)
 			m.Resend = true
 			remember(in, m)
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"reinvite expired i1"}},
-		{"accepted after a newer one was sent, which lapsed, and gone", func(in *plan.Input) {
+		{"accepted after a newer one was sent, which expired, and gone", func(in *plan.Input) {
 			r := row("i1", ada, org.StatusAccepted, -120)
 			r.Responded = hours(-100)
 			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusExpired, -110)}
 		}, []string{"left i1"}},
-		{"accepted, and a newer one lapsed", func(in *plan.Input) {
+		{"accepted, and a newer one expired", func(in *plan.Input) {
 			r := row("i1", ada, org.StatusAccepted, -220)
 			r.Responded = hours(-200)
 			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusExpired, -110)}
@@ -292,7 +292,7 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.History{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
 			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -100)}
 		}, []string{"left i2"}},
-		{"was a member, invited again since, which lapsed and vanished", func(in *plan.Input) {
+		{"was a member, invited again since, which expired and vanished", func(in *plan.Input) {
 			in.Memory.People[ada] = org.History{Joined: true, RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			remember(in, sent(5, "i2", -100))
 		}, []string{"reinvite expired i2"}},
@@ -300,7 +300,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -400)}
 			remember(in, sent(5, "i2", -100))
 		}, []string{"reinvite expired i2"}},
-		{"accepted, in a list without dates that holds a lapsed one as well", func(in *plan.Input) {
+		{"accepted, in a list without dates that holds a expired one as well", func(in *plan.Input) {
 			a, b := row("i1", ada, org.StatusAccepted, 0), row("i2", ada, org.StatusExpired, 0)
 			for _, r := range []*org.Invitation{&a, &b} {
 				r.Created, r.Expires = time.Time{}, time.Time{}
@@ -442,7 +442,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Self = org.MustParseAddress("Owner@example.com")
 			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "eve@example.com"), user("u3", "owner@example.com"), robot}
 		}, []string{"unlisted eve@example.com u2", "fact unlisted_user eve@example.com"}},
-		{"an unlisted invitation, and one that lapsed", func(in *plan.Input) {
+		{"an unlisted invitation, and one that expired", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{
 				row("i1", ada, org.StatusPending, -10), row("i2", "eve@example.com", org.StatusPending, -10),
 				row("i3", "old@example.com", org.StatusPending, -100),
@@ -542,7 +542,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
 			in.Memory.People["ada@home.example"] = org.History{Joined: true, UserID: "u1"}
 		}, []string{}},
-		{"rounds begun anew for one of two addresses", func(in *plan.Input) {
+		{"rounds reset for one of two addresses", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			m := sent(3, "i1", -100)
 			in.Memory.People[ada] = org.History{RoundsResetSequence: 9, RoundsResetAt: hours(-50), Mails: []org.Mail{m, m, m, m}}
@@ -592,7 +592,7 @@ func TestMembership(t *testing.T) {
 			remember(in, m)
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -100)}
 		}, []string{"waiting i1"}},
-		{"known under the ledger's id, spelt by the server in its own way", func(in *plan.Input) {
+		{"known under the ledger's id, written by the server in its own way", func(in *plan.Input) {
 			remember(in, sent(1, "i1", -1))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "ada+tag@example.com", org.StatusPending, -1)}
 		}, []string{"waiting i1"}},
@@ -714,7 +714,7 @@ func TestMembership(t *testing.T) {
 			remember(in, m, bob)
 			in.Snapshot.Invitations = []org.Invitation{row("i5", "bob@example.com", org.StatusPending, -1.0/60)}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
-		{"answer lost a quarter of an hour ago", func(in *plan.Input) {
+		{"answer lost 15 minutes ago", func(in *plan.Input) {
 			remember(in, lost(1, -0.25))
 		}, []string{"invite not_invited ", "fact absent " + ada}},
 		{"answer lost so long ago that the invitation may have come and gone", func(in *plan.Input) {
@@ -784,13 +784,13 @@ func TestMembership(t *testing.T) {
 			r.Expires = bob.Expires
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"invite not_invited ", "waiting bob@example.com i5", "fact absent " + ada}},
-		{"answer lost, and what had lapsed is renewed", func(in *plan.Input) {
+		{"answer lost, and what had expired is renewed", func(in *plan.Input) {
 			remember(in, lost(1, -1))
 			r := row("i1", ada, org.StatusPending, -100)
 			r.Expires = hours(71)
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"waiting i1", "fact found " + ada}},
-		{"answer lost, and what had lapsed may be renewed without a date", func(in *plan.Input) {
+		{"answer lost, and what had expired may be renewed without a date", func(in *plan.Input) {
 			remember(in, lost(1, -0.2))
 			r := row("i1", ada, org.StatusPending, -100)
 			r.Expires = time.Time{}
@@ -843,15 +843,15 @@ func TestJoined(t *testing.T) {
 	}
 	accepted := row("i1", ada, org.StatusAccepted, -10)
 	accepted.Registered = org.MustParseAddress(countess)
-	respelled := accepted
-	respelled.Invited = org.MustParseAddress("a.d.a@example.com")
+	otherSpelling := accepted
+	otherSpelling.Invited = org.MustParseAddress("a.d.a@example.com")
 	for name, tt := range map[string]struct {
 		row    org.Invitation
 		memory org.History
 		want   string
 	}{
 		"accepted with another address":                     {accepted, mailed(""), "u1"},
-		"accepted what was sent to another spelling":        {respelled, org.History{Mails: []org.Mail{sent(1, "i1", -10)}}, "u1"},
+		"accepted what was sent to another spelling":        {otherSpelling, org.History{Mails: []org.Mail{sent(1, "i1", -10)}}, "u1"},
 		"the list has forgotten, and the ledger remembers":  {org.Invitation{}, mailed("u1"), "u1"},
 		"accepted, and the list does not say who it was by": {row("i1", ada, org.StatusAccepted, -10), mailed("u1"), "u1"},
 	} {

@@ -48,7 +48,7 @@ func (w *index) decideResend(c *person, v *decision, row *org.Invitation, unsett
 		cause = NotMailedOtherAddress
 	default:
 		v.invite(c, Reinvite, Requested, row.ID)
-		v.changes[len(v.changes)-1].Detail.Expires = w.lapse(c, row)
+		v.changes[len(v.changes)-1].Detail.Expires = w.expiryOf(c, row)
 		return
 	}
 	v.note(c, Notice{Kind: NotMailed, InvitationID: row.ID, Since: c.lastMailed(row), Text: cause})

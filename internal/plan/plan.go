@@ -1,7 +1,7 @@
 // Package plan decides what has to change so that the organization is as the roster says. It is pure: what it knows
 // comes in as values (the time too), what it decides goes out as values, and equal input gives an equal plan.
 //
-// The table of decisions stands in docs/decisions.md; [Compute] is that table.
+// The table of decisions is in docs/decisions.md; [Compute] is that table.
 package plan
 
 import (
@@ -39,7 +39,7 @@ type Reason string
 const (
 	NotInvited Reason = "not_invited"
 	Expired    Reason = "expired"
-	// ListedAgain: somebody who was let go by this tool, or who left and is wanted back, stands in the roster.
+	// ListedAgain: somebody whom this tool removed, or who left and is wanted back, is in the roster again.
 	ListedAgain Reason = "listed_again"
 	// APIAccessDiffers: the roster manages API access and wants the other value.
 	APIAccessDiffers Reason = "api_access_differs"
@@ -71,7 +71,7 @@ type Detail struct {
 type Change struct {
 	Action Action
 	Reason Reason
-	// Email is the person's, spelt as in the roster or, for unlisted people, as the server has it.
+	// Email is the person's, written as in the roster or, for unlisted people, as the server has it.
 	Email org.Address
 	// Source is the file:line of the person's entry; "" for people without one.
 	Source string
@@ -142,7 +142,7 @@ const (
 	// SameName: this person may be an unlisted user, or have an unlisted invitation: they have the
 	// same name, or an address that is spelled alike. Text is that address, or several.
 	SameName NoticeKind = "same_name"
-	// UnlistedKept: this person of the roster may be in with an address that nobody knows, so unlisted users of whom nothing is
+	// UnlistedKept: this person of the roster may have joined with an address that is not known, so unlisted users about whom nothing is
 	// known are only reported.
 	UnlistedKept NoticeKind = "unlisted_kept"
 	// NotMailed: --reinvite or --resend names this person, and the plan has no mail for them; Text
@@ -169,7 +169,7 @@ type Notice struct {
 	// UserID and InvitationID are what it is about; "" where they do not apply.
 	UserID       string
 	InvitationID string
-	// Expires is when a waiting invitation lapses, Since when the matter began; zero when unknown.
+	// Expires is when a waiting invitation expires, Since when the matter began; zero when unknown.
 	Expires time.Time
 	Since   time.Time
 	// ExpiresEstimated is true when the server gave no date for Expires.

@@ -76,7 +76,7 @@ func (w *index) indexUnlisted() map[string][]unlistedAddress {
 		}
 	}
 	for _, row := range w.unlistedInvitations {
-		open := row.Status == org.StatusPending && !w.lapsed(row.ExpiresAt())
+		open := row.Status == org.StatusPending && !w.isPast(row.ExpiresAt())
 		if open && !row.Invited.IsZero() && w.byKey[row.Invited.Key()] == nil {
 			add("", unlistedAddress{address: row.Invited})
 		}

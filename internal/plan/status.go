@@ -17,7 +17,7 @@ const (
 	StateMember State = "member"
 	// StatePending was invited and can still accept, or may have been mailed and is held back until that is known.
 	StatePending State = "pending"
-	// StateExpired let the last invitation lapse and is to be invited again.
+	// StateExpired let the last invitation expire and is to be invited again.
 	StateExpired State = "expired"
 	// StateGaveUp got as many mails as the roster allows.
 	StateGaveUp State = "gave_up"

@@ -34,7 +34,7 @@ func (w *index) settle(c *person, v *decision) (unsettled *org.Mail) {
 				c.memory.EverMailed = false
 			}
 		case sentUnknowable:
-			// The mail counts as sent, and the next one goes out when this one would have lapsed.
+			// The mail counts as sent, and the next one goes out when this one would have expired.
 			m.Lost = false
 			kept = append(kept, m)
 		case sentUnknown:
@@ -130,12 +130,12 @@ func (c *person) rowOf(m org.Mail) *org.Invitation {
 		if answered(row) && !row.Responded.After(m.At) {
 			continue // nor was there anything to answer yet
 		}
-		lapses := row.ExpiresAt()
-		if !m.RenewedFrom.IsZero() && !lapses.After(m.RenewedFrom) {
+		expires := row.ExpiresAt()
+		if !m.RenewedFrom.IsZero() && !expires.After(m.RenewedFrom) {
 			continue // it was still valid when it was to be renewed, and its date is the same
 		}
-		undated := lapses.IsZero() && row.Status == org.StatusPending && own == nil && !m.Resend
-		if undated || lapses.After(m.At) {
+		undated := expires.IsZero() && row.Status == org.StatusPending && own == nil && !m.Resend
+		if undated || expires.After(m.At) {
 			return row
 		}
 	}

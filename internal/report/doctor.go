@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/doctor"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -28,7 +29,7 @@ type Doctor struct {
 // DoctorDocument returns c in words: which account and organization the key belongs to, the answer
 // to each request, how the API behaves, what orgsync therefore cannot do, and the verdict. What the
 // check-up could not see is only counted, unless d is verbose.
-func DoctorDocument(d Doctor, c org.Checkup) Document {
+func DoctorDocument(d Doctor, c doctor.Checkup) Document {
 	doc := Document{Title: "orgsync doctor", Summary: verdictText(c), Blocks: []Block{Paragraph(keySentences(c))}}
 	add := func(title string, blocks ...Block) { doc.Blocks = append(doc.Blocks, Section{title, blocks}) }
 	if len(c.Organizations) > 1 {
@@ -46,14 +47,14 @@ func DoctorDocument(d Doctor, c org.Checkup) Document {
 	if !d.Verbose {
 		all := len(c.Endpoints) + len(c.Traits)
 		c.Endpoints = slices.DeleteFunc(slices.Clone(c.Endpoints),
-			func(e org.Endpoint) bool { return e.Verdict == org.VerdictUntried })
-		c.Traits = slices.DeleteFunc(slices.Clone(c.Traits), func(t org.Trait) bool { return len(t.Seen) == 0 })
+			func(e doctor.Endpoint) bool { return e.Verdict == org.VerdictUntried })
+		c.Traits = slices.DeleteFunc(slices.Clone(c.Traits), func(t doctor.Trait) bool { return len(t.Seen) == 0 })
 		unseen = all - len(c.Endpoints) - len(c.Traits)
 	}
 	if len(c.Endpoints) > 0 {
 		add("What the key may read", endpointTable(c.Endpoints))
 	}
-	if slices.ContainsFunc(c.Traits, func(t org.Trait) bool { return len(t.Seen) > 0 }) {
+	if slices.ContainsFunc(c.Traits, func(t doctor.Trait) bool { return len(t.Seen) > 0 }) {
 		add("How the API behaves where its documentation leaves it open", traitTable(c.Traits))
 	}
 	if unseen > 0 {
@@ -82,7 +83,7 @@ func DoctorDocument(d Doctor, c org.Checkup) Document {
 }
 
 // verdictText returns the result of a check-up in one or two sentences.
-func verdictText(c org.Checkup) string {
+func verdictText(c doctor.Checkup) string {
 	if c.Unable != nil {
 		return "With this key, orgsync cannot plan anything."
 	}
@@ -90,8 +91,8 @@ func verdictText(c org.Checkup) string {
 		"so it cannot tell whether the key may invite people."
 }
 
-// keySentences returns sentences on whether the key works, and on its account and organization.
-func keySentences(c org.Checkup) []string {
+// keySentences returns sentences about the key: whether it works, its account and its organization.
+func keySentences(c doctor.Checkup) []string {
 	var lines []string
 	switch c.Key {
 	case org.VerdictAllowed:
@@ -118,7 +119,7 @@ var verdictColors = map[org.Verdict]color{
 	org.VerdictFailed: red, org.VerdictUntried: faint,
 }
 
-func endpointTable(endpoints []org.Endpoint) Table {
+func endpointTable(endpoints []doctor.Endpoint) Table {
 	t := Table{Columns: []Column{
 		{Head: "what"}, {Head: "verdict"}, {Head: "slowest"}, {Head: "answer", Prose: true}, {Head: "request", Drop: 1},
 	}}
@@ -139,7 +140,7 @@ func endpointTable(endpoints []org.Endpoint) Table {
 }
 
 // answerText returns what the server answered about e, beyond the verdict.
-func answerText(e org.Endpoint) string {
+func answerText(e doctor.Endpoint) string {
 	said := outside(e.Message, messageWidth)
 	if e.Status >= 300 {
 		said = strings.TrimSuffix(fmt.Sprintf("HTTP %d: %s", e.Status, said), ": ")
@@ -156,7 +157,7 @@ func answerText(e org.Endpoint) string {
 	}
 }
 
-func traitTable(traits []org.Trait) Table {
+func traitTable(traits []doctor.Trait) Table {
 	t := Table{Columns: []Column{{Head: "axis"}, {Head: "seen"}, {Head: "about", Prose: true}}}
 	for _, one := range traits {
 		seen := Cell{Text: outside(strings.Join(one.Seen, ", "), messageWidth)}
@@ -170,7 +171,7 @@ func traitTable(traits []org.Trait) Table {
 
 // serverList returns what the headers of the answers say about the server: its clock and its rate
 // limit.
-func serverList(c org.Checkup) List {
+func serverList(c doctor.Checkup) List {
 	clock := "no answer had a date: orgsync uses the clock of this machine"
 	if c.Ahead != nil {
 		const precision = 2 * time.Second // a date has whole seconds, and the answer took time to arrive
@@ -206,43 +207,43 @@ func aheadOrBehind(ahead time.Duration) string {
 }
 
 // limitText returns l as a sentence.
-func limitText(l org.Limit) string {
+func limitText(l doctor.Limit) string {
 	detail := outside(l.Detail, 2*messageWidth) // may name organizations
 	many := map[org.Kind]string{org.KindGroup: "groups", org.KindRole: "roles",
 		org.KindPolicy: "policies"}[org.Kind(l.Detail)]
 	switch l.Kind {
-	case org.LimitKeyRefused:
+	case doctor.LimitKeyRefused:
 		return "the key does not work: nothing can be read or sent"
-	case org.LimitIntercepted:
+	case doctor.LimitIntercepted:
 		return fmt.Sprintf("something other than the API answers (%s): a captive portal, a proxy, "+
 			"or the server of a wrong --api-url", detail)
-	case org.LimitInvitationsUnseen:
+	case doctor.LimitInvitationsUnseen:
 		return "invitations cannot be listed: nothing can be planned"
-	case org.LimitOrganization:
+	case doctor.LimitOrganization:
 		return "it is unknown which organization the key acts on, so nothing can be planned: " + detail
-	case org.LimitListFailed:
+	case doctor.LimitListFailed:
 		return fmt.Sprintf("%s cannot be read, and not because of a missing permission: "+
 			"nothing can be planned until this works", detail)
-	case org.LimitUsersUnseen:
+	case doctor.LimitUsersUnseen:
 		return "users cannot be listed: orgsync goes by invitations alone, cannot manage access, " +
 			"and cannot suspend or remove anybody"
-	case org.LimitAcceptanceUnseen:
+	case doctor.LimitAcceptanceUnseen:
 		return "accepted invitations are not listed either: people who accepted may look like people who never answered"
-	case org.LimitSuspendedUnseen:
+	case doctor.LimitSuspendedUnseen:
 		return "suspended users cannot be listed: a suspended user may look like someone who left"
-	case org.LimitSelfUnseen:
+	case doctor.LimitSelfUnseen:
 		return "the key's own user is unknown: nobody is suspended or removed, and no access is taken away"
-	case org.LimitAccessUnseen:
+	case doctor.LimitAccessUnseen:
 		return fmt.Sprintf("%s cannot be listed: orgsync cannot plan a roster that names %s", many, many)
-	case org.LimitHoldersUnseen:
+	case doctor.LimitHoldersUnseen:
 		return fmt.Sprintf("the members of %s cannot be listed: orgsync cannot plan a roster that names %s", many, many)
-	case org.LimitDatesUnseen:
+	case doctor.LimitDatesUnseen:
 		return "invitations have no dates: only the ledger knows when they expire"
-	case org.LimitExpirationUnseen:
+	case doctor.LimitExpirationUnseen:
 		return "invitations do not say when they expire: orgsync assumes three days after they were created"
-	case org.LimitStatusNotUnderstood:
+	case doctor.LimitStatusNotUnderstood:
 		return fmt.Sprintf("orgsync does not understand the status of some invitations (%s), and leaves them alone", detail)
-	case org.LimitClockUnseen:
+	case doctor.LimitClockUnseen:
 		return "answers have no date: orgsync uses the clock of this machine to decide whether an invitation has expired"
 	}
 	return strings.TrimSuffix(strings.ReplaceAll(string(l.Kind), "_", " ")+": "+detail, ": ")

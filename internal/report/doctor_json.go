@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/doctor"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -50,13 +51,13 @@ type trait struct {
 }
 
 type limit struct {
-	Kind    org.LimitKind `json:"kind"`
-	Detail  *string       `json:"detail"`
-	Message string        `json:"message"`
+	Kind    doctor.LimitKind `json:"kind"`
+	Detail  *string          `json:"detail"`
+	Message string           `json:"message"`
 }
 
 // DoctorJSON writes c as one JSON document. The error is w's.
-func DoctorJSON(w io.Writer, d Doctor, c org.Checkup) error {
+func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 	doc := checkup{
 		FormatVersion: formatVersion, Command: d.Command, GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
 		Self:          orNull(c.Self.String()),

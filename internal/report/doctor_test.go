@@ -8,16 +8,17 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/orgsync/orgsync/internal/doctor"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
 // examined is a check-up that finds something of everything.
-func examined() org.Checkup {
+func examined() doctor.Checkup {
 	ahead := 3*24*time.Hour + time.Hour + 400*time.Millisecond
-	c := org.Checkup{
+	c := doctor.Checkup{
 		At: now, Key: org.VerdictAllowed, Organization: acme, Self: address("owner@example.com"), Ahead: &ahead, Throttled: 1,
 		Organizations: []org.Organization{acme, {ID: "o-2", Name: "Other\x1b[31m Org"}},
-		Endpoints: []org.Endpoint{
+		Endpoints: []doctor.Endpoint{
 			{Name: "organizations", Path: "/v2/organizations", Verdict: org.VerdictAllowed, Status: 200, Requests: 1, Pages: 1, Rows: 2, Latency: 12400 * time.Microsecond},
 			{Name: "invitations", Path: "/v2/invitation", Verdict: org.VerdictAllowed, Status: 200, Requests: 3, Pages: 2, Rows: 619, Latency: 1240 * time.Millisecond},
 			{Name: "one invitation", Path: "/v2/invitation/{id}", Verdict: org.VerdictUntried},
@@ -27,34 +28,34 @@ func examined() org.Checkup {
 			{Name: "roles", Path: "/v2/roles", Verdict: org.VerdictFailed, Status: 200, Message: "an HTML page (Sign in) instead of JSON", Requests: 4, Latency: time.Millisecond},
 			{Name: "policies", Path: "/v2/policies", Verdict: org.VerdictRefused, Status: 401, Message: "Invalid API token", Requests: 1, Latency: time.Millisecond},
 		},
-		Traits: []org.Trait{
+		Traits: []doctor.Trait{
 			{Axis: "envelope", About: "an answer about one object"},
 			{Axis: "dates", About: "dates", Seen: []string{"sql"}},
 			{Axis: "status-words", About: "all words of invite_status", Seen: []string{"Lapsed\u202e", "Pending"}},
 		},
 		RateHeaders: map[string]string{"X-Ratelimit-Remaining": "29", "Retry-After": "7\x1b[2J"},
 	}
-	for _, kind := range []org.LimitKind{
-		org.LimitKeyRefused, org.LimitIntercepted, org.LimitInvitationsUnseen, org.LimitOrganization, org.LimitListFailed, org.LimitUsersUnseen,
-		org.LimitAcceptanceUnseen, org.LimitSuspendedUnseen, org.LimitSelfUnseen, org.LimitDatesUnseen, org.LimitExpirationUnseen,
-		org.LimitStatusNotUnderstood, org.LimitClockUnseen, "limit_of_tomorrow",
+	for _, kind := range []doctor.LimitKind{
+		doctor.LimitKeyRefused, doctor.LimitIntercepted, doctor.LimitInvitationsUnseen, doctor.LimitOrganization, doctor.LimitListFailed, doctor.LimitUsersUnseen,
+		doctor.LimitAcceptanceUnseen, doctor.LimitSuspendedUnseen, doctor.LimitSelfUnseen, doctor.LimitDatesUnseen, doctor.LimitExpirationUnseen,
+		doctor.LimitStatusNotUnderstood, doctor.LimitClockUnseen, "limit_of_tomorrow",
 	} {
-		c.Limits = append(c.Limits, org.Limit{Kind: kind, Detail: "detail\x1b[31m"})
+		c.Limits = append(c.Limits, doctor.Limit{Kind: kind, Detail: "detail\x1b[31m"})
 	}
 	for _, kind := range org.Kinds {
-		c.Limits = append(c.Limits, org.Limit{Kind: org.LimitAccessUnseen, Detail: string(kind)}, org.Limit{Kind: org.LimitHoldersUnseen, Detail: string(kind)})
+		c.Limits = append(c.Limits, doctor.Limit{Kind: doctor.LimitAccessUnseen, Detail: string(kind)}, doctor.Limit{Kind: doctor.LimitHoldersUnseen, Detail: string(kind)})
 	}
 	return c
 }
 
 // rejected is a check-up of a key that does not work.
-func rejected() (Doctor, org.Checkup) {
+func rejected() (Doctor, doctor.Checkup) {
 	unable := &org.CallError{Op: "list invitations", Failure: org.Denied, Status: 401, Message: "Invalid API token"}
 	d := Doctor{Run: Run{Command: "doctor", Failure: &Failure{Code: 1, Err: errors.New("nothing can be planned with this key")}}, Note: "There is no roster."}
-	return d, org.Checkup{
+	return d, doctor.Checkup{
 		At: now, Key: org.VerdictRefused, Unable: unable, Ahead: new(-5 * time.Second),
-		Endpoints: []org.Endpoint{{Name: "invitations", Path: "/v2/invitation", Verdict: org.VerdictRefused, Status: 401, Message: "Invalid API token", Requests: 1, Latency: time.Millisecond}},
-		Limits:    []org.Limit{{Kind: org.LimitKeyRefused}, {Kind: org.LimitInvitationsUnseen}},
+		Endpoints: []doctor.Endpoint{{Name: "invitations", Path: "/v2/invitation", Verdict: org.VerdictRefused, Status: 401, Message: "Invalid API token", Requests: 1, Latency: time.Millisecond}},
+		Limits:    []doctor.Limit{{Kind: doctor.LimitKeyRefused}, {Kind: doctor.LimitInvitationsUnseen}},
 	}
 }
 
@@ -84,11 +85,11 @@ func TestServer(t *testing.T) {
 		-59 * time.Second:        "its clock is 59 seconds behind the clock of this machine",
 		-2 * time.Hour:           "its clock is 2 hours behind the clock of this machine; orgsync uses the server's",
 	} {
-		if got := serverList(org.Checkup{Ahead: &ahead}); got[0] != want {
+		if got := serverList(doctor.Checkup{Ahead: &ahead}); got[0] != want {
 			t.Errorf("%v reads %q, want %q", ahead, got[0], want)
 		}
 	}
-	got := serverList(org.Checkup{})
+	got := serverList(doctor.Checkup{})
 	if want := []string{"no answer had a date: orgsync uses the clock of this machine", "no rate limit headers were seen"}; !slices.Equal(got, want) {
 		t.Errorf("nothing seen reads %q, want %q", got, want)
 	}

@@ -195,8 +195,8 @@ func outside(s string, width int) string {
 }
 
 // escapeOutside returns text without its marks, with own applied to the document's own words and
-// foreign to each text from outside.
-func escapeOutside(text string, own, foreign func(string) string) string {
+// escape to each text from outside.
+func escapeOutside(text string, own, escape func(string) string) string {
 	var b strings.Builder
 	for text != "" {
 		words, rest, found := strings.Cut(text, outsideBegin)
@@ -205,7 +205,7 @@ func escapeOutside(text string, own, foreign func(string) string) string {
 			break
 		}
 		said, rest, _ := strings.Cut(rest, outsideEnd)
-		b.WriteString(foreign(said))
+		b.WriteString(escape(said))
 		text = rest
 	}
 	return b.String()

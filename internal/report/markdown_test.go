@@ -16,6 +16,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/doctor"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -147,7 +148,7 @@ func outcomeWith(s string) (plan.Plan, apply.Result) {
 }
 
 // checkupWith is a check-up with s wherever text comes from outside.
-func checkupWith(s string) (Doctor, org.Checkup) {
+func checkupWith(s string) (Doctor, doctor.Checkup) {
 	c := examined()
 	c.Organization = org.Organization{ID: s, Name: s}
 	c.Organizations = []org.Organization{c.Organization, acme}
@@ -158,7 +159,7 @@ func checkupWith(s string) (Doctor, org.Checkup) {
 		c.Traits[i].Seen = []string{s}
 	}
 	for i := range c.Limits {
-		if kind := c.Limits[i].Kind; kind != org.LimitAccessUnseen && kind != org.LimitHoldersUnseen { // those name a kind of access
+		if kind := c.Limits[i].Kind; kind != doctor.LimitAccessUnseen && kind != doctor.LimitHoldersUnseen { // those name a kind of access
 			c.Limits[i].Detail = s
 		}
 	}

@@ -18,8 +18,8 @@ func TestQuestion(t *testing.T) {
 		}
 		return p
 	}
-	nameless, hostile := of(plan.Invite), of(plan.Invite)
-	nameless.Organization.Name = ""
+	unnamed, hostile := of(plan.Invite), of(plan.Invite)
+	unnamed.Organization.Name = ""
 	hostile.Organization.Name = "Acme\x1b[2J\r\nreally"
 	unknown := of(plan.Invite)
 	unknown.Organization = org.Organization{}
@@ -37,7 +37,7 @@ func TestQuestion(t *testing.T) {
 			"everything in a narrow window", of(plan.Invite, plan.Remove, plan.Suspend, plan.Grant, plan.Revoke, plan.Update), 40,
 			"Send 1 invitation mail, remove 1\nperson, suspend 1 person, make 1 change\nthat takes access away and make 2 other\nchanges in Example Org? [y/N] ",
 		},
-		{"no name", nameless, 0, "Send 1 invitation mail in " + acme.ID + "? [y/N] "},
+		{"no name", unnamed, 0, "Send 1 invitation mail in " + acme.ID + "? [y/N] "},
 		{"neither name nor id", unknown, 0, "Send 1 invitation mail in the organization? [y/N] "},
 		{"hostile name", hostile, 0, "Send 1 invitation mail in Acme really? [y/N] "},
 	}

@@ -15,7 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// With -update the file is written anew.
+// -update rewrites the file.
 func TestSchemaFile(t *testing.T) {
 	t.Parallel()
 	checkGolden(t, "../../roster.schema.json", string(Schema()))

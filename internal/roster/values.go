@@ -174,8 +174,8 @@ func (d *decoder) checkTag(n *yaml.Node) bool {
 // decodeText returns text without the white space around it; "" if it is invalid.
 func (d *decoder) decodeText(k *key, n *yaml.Node) string {
 	s := strings.TrimSpace(n.Value)
-	if flaw := k.textProblem(s); flaw != "" {
-		d.addProblem(n, "%s %s", k, flaw)
+	if problem := k.textProblem(s); problem != "" {
+		d.addProblem(n, "%s %s", k, problem)
 		return ""
 	}
 	return s

@@ -24,8 +24,8 @@ type Dialect struct {
 	Accepted          Accepted          // whether accepted invitations stay in the list
 	Declined          Declined          // whether declined and cancelled ones do
 	ResendID          ResendID          // whether resending keeps the id
-	ResendLapsed      ResendLapsed      // whether a lapsed invitation can be resent
-	InviteLapsed      InviteLapsed      // inviting an address whose invitation lapsed
+	ResendLapsed      ResendLapsed      // whether an expired invitation can be resent
+	InviteLapsed      InviteLapsed      // inviting an address whose invitation expired
 	Duplicate         Duplicate         // inviting an address whose invitation is pending
 	Member            Member            // inviting an address that belongs to a user
 	Suspended         Suspended         // which list holds suspended users
@@ -148,7 +148,7 @@ const (
 	ResendLapsed404  ResendLapsed = "404"
 
 	InviteLapsedNew  InviteLapsed = ""
-	InviteLapsedSame InviteLapsed = "same" // 201 with the lapsed invitation, renewed
+	InviteLapsedSame InviteLapsed = "same" // 201 with the expired invitation, renewed
 
 	Duplicate400     Duplicate = ""
 	Duplicate409     Duplicate = "409"
@@ -355,7 +355,7 @@ var dialects = []NamedDialect{
 	}},
 	// The OpenAPI file to the letter: permissions are a string, the list holds pending invitations only.
 	{"openapi", Dialect{Permissions: PermissionsJSON, Accepted: AcceptedVanish, Declined: DeclinedVanish, Dates: DatesZ}},
-	// The support page: a lapsed invitation is over, a new one has to be sent.
+	// The support page: an expired invitation is over, a new one has to be sent.
 	{"lapsed-over", Dialect{Lapsed: LapsedMarked, ResendLapsed: ResendLapsed400, InviteLapsed: InviteLapsedSame, Duplicate: Duplicate409}},
 	{"lapsed-gone", Dialect{Lapsed: LapsedVanish, Accepted: AcceptedVanish, ResendLapsed: ResendLapsed404, Meta: MetaTotal}},
 	{"lapsed-lower", Dialect{Lapsed: LapsedMarked, StatusWords: WordsLower, StatusField: StatusAbsent, ResendID: ResendNewID}},

@@ -9,7 +9,7 @@ import (
 
 // Mail is one invitation mail that would have gone out.
 type Mail struct {
-	To string `json:"to"` // spelt as in the request
+	To string `json:"to"` // written as in the request
 	// At is the world's time.
 	At           time.Time `json:"at"`
 	InvitationID string    `json:"invitation_id"`

@@ -106,7 +106,7 @@ type Fault struct {
 	From int
 	// Every is how many matching requests it is from one that is struck to the next; 0 is 1: each.
 	Every int
-	// Times is how often the fault strikes; 0 is for ever.
+	// Times is how often the fault strikes; 0 is forever.
 	Times int
 	// After is true when the server acts first and only its answer is broken. Otherwise the world is untouched.
 	After bool
@@ -225,7 +225,7 @@ func (f *rule) dry() bool { return !f.After && f.Kind != FaultSlow }
 const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Please wait</h1></body></html>\n"
 
 // spoil breaks the answer, or cuts the connection, after the time that the fault lets the client wait.
-func (f *rule) spoil(client context.Context, a *answer) {
+func (f *rule) corrupt(client context.Context, a *answer) {
 	switch {
 	case f.Kind == FaultSlow && !f.After: // has waited already
 	case f.Kind == FaultHang && f.Delay == 0:

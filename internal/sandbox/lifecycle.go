@@ -30,9 +30,9 @@ func (s *state) invite(d Dialect, now time.Time, email string, apiEnabled bool) 
 			return invitation{}, 0, refuse(http.StatusBadRequest, "An invitation is already pending for this email")
 		}
 	}
-	if lapsed, ok := s.newestFor(email, now, stateExpired); ok && d.InviteLapsed == InviteLapsedSame {
-		lapsed.APIEnabled = apiEnabled
-		return s.renew(now, lapsed), http.StatusCreated, nil
+	if expired, ok := s.newestFor(email, now, stateExpired); ok && d.InviteLapsed == InviteLapsedSame {
+		expired.APIEnabled = apiEnabled
+		return s.renew(now, expired), http.StatusCreated, nil
 	}
 	return s.mailNew(now, email, apiEnabled), http.StatusCreated, nil
 }
@@ -44,8 +44,8 @@ func (s *state) mailNew(now time.Time, email string, apiEnabled bool) invitation
 	return i
 }
 
-// resend is POST /v2/invitation/{id}/resend: another mail, and the three days begin anew
-// (how-to-resend-an-organization-invitation). Only pending invitations can be resent; of lapsed ones the pages say both.
+// resend is POST /v2/invitation/{id}/resend: another mail, and the three days start again
+// (how-to-resend-an-organization-invitation). Only pending invitations can be resent; about expired ones the pages say both.
 func (s *state) resend(d Dialect, now time.Time, id string) (invitation, *refusal) {
 	i, ok := s.visible(d, now, id)
 	if !ok {
@@ -78,7 +78,7 @@ func (s *state) renew(now time.Time, i invitation) invitation {
 	return i
 }
 
-// visible is an invitation as GET on its id sees it: a lapsed one may have vanished.
+// visible is an invitation as GET on its id sees it: an expired one may have vanished.
 func (s *state) visible(d Dialect, now time.Time, id string) (invitation, bool) {
 	i, ok := s.Invitations.get(id)
 	if ok && d.Lapsed == LapsedVanish && i.stateAt(now) == stateExpired {

@@ -123,7 +123,7 @@ func TestInvitationLapsesAndIsResent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err == nil {
-		t.Error("a lapsed invitation was accepted")
+		t.Error("an expired invitation was accepted")
 	}
 	if state := s.World().Invitations[0].State; state != "expired" {
 		t.Errorf("the state is %s", state)
@@ -207,7 +207,7 @@ func TestInviteAgain(t *testing.T) {
 			wantDiff(t, "mails", map[string]int{"ada@example.com": test.mails}, mailCount(s))
 		})
 	}
-	t.Run("after it lapsed", func(t *testing.T) {
+	t.Run("after it expired", func(t *testing.T) {
 		t.Parallel()
 		s := newServer(t, sandbox.Options{})
 		first := invite(t, s, "ada@example.com")

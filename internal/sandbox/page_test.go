@@ -99,7 +99,7 @@ func TestPagesShowOneMoment(t *testing.T) {
 	if err := s.Accept("p04@example.com", sandbox.AcceptOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Advance(100 * time.Hour); err != nil { // all would have lapsed
+	if err := s.Advance(100 * time.Hour); err != nil { // all would have expired
 		t.Fatal(err)
 	}
 	second, total, end := page(t, s, "/v2/invitation?per_page=3&cursor="+next)

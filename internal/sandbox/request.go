@@ -23,7 +23,7 @@ type call struct {
 	listLag time.Duration
 
 	route  *route
-	params []string // what stands in place of the pattern's {…}, in order
+	params []string // what is in place of the pattern's {…}, in order
 	page   pageRequest
 	body   any // what route.body made
 	fault  *rule
@@ -98,7 +98,7 @@ func (s *Server) authorize(r *http.Request) *refusal {
 // rawFields are the fields of a JSON object, not yet read.
 type rawFields map[string]json.RawMessage
 
-// fields reads one JSON object that has no other fields than those named, spelt so.
+// fields reads one JSON object that has no other fields than those named, in exactly this spelling.
 func fields(body []byte, names ...string) (rawFields, error) {
 	var raw rawFields
 	if err := json.Unmarshal(body, &raw); err != nil || raw == nil {

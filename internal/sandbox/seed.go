@@ -80,7 +80,7 @@ func (s *state) addUsers(now time.Time, in []User) ([]user, error) {
 }
 
 // AddInvitation puts an invitation into the world as if it had always been there; no mail is noted for it. A zero Created is
-// now, a zero Expires three days after Created, an empty State pending. With State expired and without dates it lapsed an
+// now, a zero Expires three days after Created, an empty State pending. With State expired and without dates it expired an
 // hour ago. It fails when the address is missing, or the state is not one of the five, or does not fit the dates.
 func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 	err := s.change(func(st *state, now time.Time) error {

@@ -83,7 +83,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if late != nil {
 			defer time.AfterFunc(strike.Late, late) // deferred, so that it counts from the moment the client sees the fault
 		}
-		strike.spoil(r.Context(), &a)
+		strike.corrupt(r.Context(), &a)
 	}
 	// Known before the client can see the answer, so that a test finds it there.
 	s.record.note(func() { q.Status = a.status })

@@ -137,7 +137,7 @@ func (s *store) refresh() error {
 	case s.loaded != nil && os.SameFile(info, s.loaded) && info.ModTime().Equal(s.loaded.ModTime()) && info.Size() == s.loaded.Size():
 		return nil
 	}
-	if !info.Mode().IsRegular() { // a pipe would be waited for, and /dev/zero read for ever
+	if !info.Mode().IsRegular() { // a pipe would be waited for, and /dev/zero read forever
 		return &StateError{s.file, fmt.Errorf("%w: it is no regular file", ErrForeign)}
 	}
 	data, err := os.ReadFile(s.file)

@@ -18,7 +18,7 @@ type stamp struct {
 // moment is how much of the world a list shows: what happened up to a place in the order, and up to a time.
 type moment struct {
 	seq int64
-	// at is the clock that lapsed invitations are judged by and, in a list that lags, the time of the newest change shown.
+	// at is the clock that expired invitations are judged by and, in a list that lags, the time of the newest change shown.
 	at   time.Time
 	lags bool
 }

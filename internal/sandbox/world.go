@@ -53,7 +53,7 @@ type user struct {
 	Invited bool `json:"-"`
 }
 
-// invitation states. That an invitation has lapsed is no state: the clock tells.
+// invitation states. Whether an invitation has expired is no state: the clock decides.
 const (
 	statePending   = "pending"
 	stateExpired   = "expired" // only told, never kept

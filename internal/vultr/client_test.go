@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
 )
 
 const testKey = "KEY-5ecret-5ecret-5ecret"
@@ -51,6 +52,14 @@ func mustNew(t *testing.T, cfg Config) *Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// inProcess is a client of h without a network between them.
+func inProcess(t *testing.T, h http.Handler) *Client {
+	t.Helper()
+	cfg := testConfig("http://localhost")
+	cfg.Transport = &sandboxtest.Transport{Handler: h}
+	return mustNew(t, cfg)
 }
 
 // newBubbleClient speaks real HTTP with h over pipes, inside a bubble of synctest, where time is fake.
@@ -87,9 +96,9 @@ func newPipeListener() *pipeListener {
 }
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
+	ours, received := net.Pipe()
 	select {
-	case l.conns <- theirs:
+	case l.conns <- received:
 		return ours, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -23,7 +23,7 @@ func (f fields) date(name string) (t time.Time, understood bool) {
 	case text == "false" || isZeroDate(text):
 		return time.Time{}, true
 	}
-	t, understood = parseDate(text)
+	t, understood = ParseDate(text)
 	if !understood {
 		t, understood = parseUnix(text)
 	}
@@ -46,7 +46,7 @@ func (f fields) dateObject(name string) (t time.Time, understood bool) {
 		if o.text("date") == "" || o.text("timezone") == "" {
 			return time.Time{}, false
 		}
-		return parseDate(o.text("date") + " " + o.text("timezone"))
+		return ParseDate(o.text("date") + " " + o.text("timezone"))
 	case "list":
 		return time.Time{}, len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0 // PHP's empty object
 	}
@@ -70,10 +70,10 @@ var namedDates = []string{
 	"Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 -0700", time.RFC850, time.ANSIC, time.UnixDate,
 }
 
-// parseDate reads a date with a time of day, and reports whether it is one. Without a zone it is in
+// ParseDate reads a date with a time of day, and reports whether it is one. Without a zone it is in
 // UTC. A zone by a name other than UTC and GMT is not understood, and neither is a day without a
 // time: both could be a day off.
-func parseDate(text string) (time.Time, bool) {
+func ParseDate(text string) (time.Time, bool) {
 	// Nearly all have one of these. Parsing accepts fractions of a second in both.
 	for _, layout := range []string{time.RFC3339, time.DateTime} {
 		if t, err := time.Parse(layout, text); err == nil {

@@ -424,7 +424,7 @@ func TestBackslashes(t *testing.T) {
 		`o\'brien@example.com`: "o'brien@example.com", `o\\\'brien@example.com`: "o'brien@example.com", `a\b@example.com`: "ab@example.com",
 		`"ada\@x"@example.com`: "",
 	} {
-		if got := decodeFields(t, `{"email":`+quote(text)+`}`).address("email").String(); got != want {
+		if got := decodeFields(t, `{"email":`+strconv.Quote(text)+`}`).address("email").String(); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}

@@ -44,6 +44,19 @@ var axes = []struct{ name, about string }{
 	{"end-cursor", "meta.links.next on a last page"},
 }
 
+// Trait is one point on which the documents contradict each other or say nothing, and what the API
+// did.
+type Trait struct {
+	// Axis names the point. If the simulated API can imitate it, it is one of its axes, and the values
+	// are its values.
+	Axis string
+	// About says in a few words what the point is.
+	About string
+	// Seen are the values seen, sorted, without duplicates; none if the organization has no example.
+	// They may contain words of the server: bounded, but not trusted.
+	Seen []string
+}
+
 // maxTraitValues is the maximum number of values of one axis: a field with more has free text.
 const maxTraitValues = 20
 
@@ -69,10 +82,10 @@ func (t traits) add(axis, value string) {
 }
 
 // list returns all axes in order, with their values.
-func (t traits) list() []org.Trait {
-	all := make([]org.Trait, len(axes))
+func (t traits) list() []Trait {
+	all := make([]Trait, len(axes))
 	for i, axis := range axes {
-		all[i] = org.Trait{Axis: axis.name, About: axis.about, Seen: slices.Sorted(maps.Keys(t.seen[axis.name]))}
+		all[i] = Trait{Axis: axis.name, About: axis.about, Seen: slices.Sorted(maps.Keys(t.seen[axis.name]))}
 	}
 	return all
 }
@@ -324,17 +337,16 @@ func (t traits) addMembers(group fields, list, users []fields) {
 	}
 }
 
-// traits returns what all answers show. group is the one whose members were read; nil if there is
-// none.
-func (p *probe) traits(out org.Checkup, group *accessRow) []org.Trait {
-	t := newTraits(p.c.clean)
-	for _, e := range p.all() {
-		for _, x := range e.exchanges {
+// Traits returns what all answers of the survey show.
+func (s *Survey) Traits() []Trait {
+	t := newTraits(s.client.Clean)
+	for _, e := range s.Endpoints() {
+		for _, x := range e.Exchanges {
 			if x.ok() {
-				t.addAnswer(x.header)
+				t.addAnswer(x.Header)
 			}
 		}
-		if e.keys == nil || !e.allowed() {
+		if e.keys == nil || !e.Allowed() {
 			continue
 		}
 		for _, x := range e.lastRead() {
@@ -344,42 +356,42 @@ func (p *probe) traits(out org.Checkup, group *accessRow) []org.Trait {
 			t.addDates(row)
 		}
 	}
-	if x := p.invitation.exchanges; p.invitation.allowed() {
+	if x := s.Invitation.Exchanges; s.Invitation.Allowed() {
 		if x[len(x)-1].top.object("invitation") != nil {
 			t.add("envelope", "wrapped")
 		} else {
 			t.add("envelope", "bare")
 		}
 	}
-	p.invitations.addKeyTrait(t, "invitations-key", "invitations", "invites")
-	p.organizations.addKeyTrait(t, "organizations-key", "organizations", "orgs")
-	switch n := len(out.Organizations); {
+	s.Invitations.addKeyTrait(t, "invitations-key", "invitations", "invites")
+	s.Organizations.addKeyTrait(t, "organizations-key", "organizations", "orgs")
+	switch n := len(s.Found.Organizations); {
 	case n == 1:
 		t.add("organizations", "one")
 	case n > 1:
 		t.add("organizations", "several")
 	}
-	for _, row := range p.invitations.rawRows() {
-		t.addInvitation(row, out.At)
+	for _, row := range s.Invitations.rawRows() {
+		t.addInvitation(row, s.At)
 	}
-	people := p.users.rawRows()
-	present, missing := p.suspended.allowed(), p.suspended.verdict() == org.VerdictMissing
+	people := s.Users.rawRows()
+	present, missing := s.Suspended.Allowed(), s.Suspended.Verdict() == org.VerdictMissing
 	if present {
 		t.add("suspended-endpoint", "present")
 	}
 	if missing {
 		t.add("suspended-endpoint", "missing")
 	}
-	t.addSuspended(people, p.suspended.rawRows(), present || missing)
-	if group != nil && p.holders[org.KindGroup].allowed() {
-		for _, row := range p.access[org.KindGroup].rawRows() {
-			if row.text("id") == group.ID {
-				t.addMembers(row, p.holders[org.KindGroup].rawRows(), people)
+	t.addSuspended(people, s.Suspended.rawRows(), present || missing)
+	if s.group != nil && s.Holders[org.KindGroup].Allowed() {
+		for _, row := range s.Access[org.KindGroup].rawRows() {
+			if row.text("id") == s.group.ID {
+				t.addMembers(row, s.Holders[org.KindGroup].rawRows(), people)
 			}
 		}
 	}
 	for _, kind := range []org.Kind{org.KindRole, org.KindPolicy} {
-		p.holders[kind].addKeyTrait(t, "relations", "rows", "direct")
+		s.Holders[kind].addKeyTrait(t, "relations", "rows", "direct")
 	}
 	return t.list()
 }

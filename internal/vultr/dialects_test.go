@@ -127,29 +127,29 @@ func checkSnapshot(t *testing.T, d sandbox.Dialect, world sandbox.World, got org
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 
-	lapsed := map[sandbox.Lapsed]string{sandbox.LapsedPending: "pending", sandbox.LapsedMarked: "expired"}[d.Lapsed]
+	expiredStatus := map[sandbox.Lapsed]string{sandbox.LapsedPending: "pending", sandbox.LapsedMarked: "expired"}[d.Lapsed]
 	want := map[string]string{}
-	lapses := map[string]time.Time{}
+	expires := map[string]time.Time{}
 	for _, i := range world.Invitations {
 		status := i.State
 		switch {
-		case i.State == "expired" && lapsed == "", i.State == "accepted" && d.Accepted == sandbox.AcceptedVanish,
+		case i.State == "expired" && expiredStatus == "", i.State == "accepted" && d.Accepted == sandbox.AcceptedVanish,
 			(i.State == "declined" || i.State == "cancelled") && d.Declined == sandbox.DeclinedVanish:
 			continue
 		case i.State == "expired":
-			status = lapsed
+			status = expiredStatus
 		}
 		want[i.ID] = strings.ToLower(i.Email) + " " + status
-		lapses[i.ID] = i.Expires
+		expires[i.ID] = i.Expires
 	}
 	rows := map[string]string{}
 	for _, i := range got.Invitations {
 		rows[i.ID] = i.Invited.Key() + " " + string(i.Status)
 		switch {
 		case d.Dates == sandbox.DatesEmpty && !i.ExpiresAt().IsZero():
-			t.Errorf("%s lapses at %v, though the server tells no dates", i.Invited, i.ExpiresAt())
-		case d.Dates != sandbox.DatesEmpty && !i.ExpiresAt().Equal(lapses[i.ID]):
-			t.Errorf("%s lapses at %v, want %v", i.Invited, i.ExpiresAt(), lapses[i.ID])
+			t.Errorf("%s expires at %v, though the server tells no dates", i.Invited, i.ExpiresAt())
+		case d.Dates != sandbox.DatesEmpty && !i.ExpiresAt().Equal(expires[i.ID]):
+			t.Errorf("%s expires at %v, want %v", i.Invited, i.ExpiresAt(), expires[i.ID])
 		}
 	}
 	if diff := cmp.Diff(want, rows); diff != "" || len(rows) != len(got.Invitations) {
@@ -256,7 +256,7 @@ func TestDialectsTimesReadFaults(t *testing.T) {
 						}
 						api.AddFault(fault)
 						if _, err := c.ReadOrganization(t.Context(), world.Organization.Name, nil); err == nil {
-							t.Errorf("%s for ever from page 2 of %s: no error", fault.Kind, path)
+							t.Errorf("%s forever from page 2 of %s: no error", fault.Kind, path)
 						}
 						api.ClearFaults()
 					}

@@ -9,36 +9,41 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// endpoint is one kind of request that a check-up makes.
-type endpoint struct {
-	name, path string
-	keys       []string // the keys of the rows of a list; nil for a single object
-	// permission is the permission that it needs according to the documents
+// Endpoint is one kind of request, as a survey made it.
+type Endpoint struct {
+	// Name says what was read, as in "members of one group"; Path has {id} instead of ids.
+	Name, Path string
+	// Permission is the permission that the request needs according to the documents
 	// (iam-policy-actions-map; the how-to guide on inviting and granting access); "" if they name
 	// none.
-	permission string
+	Permission string
+	// Exchanges are all requests and answers, in order.
+	Exchanges []Exchange
+	// Rows is the number of rows of the list; 1 for a single object.
+	Rows int
+	// Err is the error that reading returned.
+	Err error
 
-	exchanges []exchange
-	rows      int
-	err       error
+	keys []string // the keys of the rows of a list; nil for a single object
 }
 
-func (e *endpoint) observe(x exchange) { e.exchanges = append(e.exchanges, x) }
+func (e *Endpoint) observe(x Exchange) { e.Exchanges = append(e.Exchanges, x) }
 
-// status returns the status of the last answer; 0 if there is none.
-func (e *endpoint) status() int {
-	for _, x := range slices.Backward(e.exchanges) {
-		if x.status != 0 {
-			return x.status
+// Status returns the status of the last answer; 0 if there is none.
+func (e *Endpoint) Status() int {
+	for _, x := range slices.Backward(e.Exchanges) {
+		if x.Status != 0 {
+			return x.Status
 		}
 	}
 	return 0
 }
 
-func (e *endpoint) verdict() org.Verdict {
-	status := e.status()
+// Verdict returns what the API says to the request.
+func (e *Endpoint) Verdict() org.Verdict {
+	status := e.Status()
 	switch {
-	case len(e.exchanges) == 0:
+	case len(e.Exchanges) == 0:
 		return org.VerdictUntried
 	case status == http.StatusUnauthorized:
 		return org.VerdictRefused
@@ -46,27 +51,28 @@ func (e *endpoint) verdict() org.Verdict {
 		return org.VerdictForbidden
 	case status == http.StatusNotFound:
 		return org.VerdictMissing
-	case e.err != nil:
+	case e.Err != nil:
 		return org.VerdictFailed
 	}
 	return org.VerdictAllowed
 }
 
-func (e *endpoint) allowed() bool { return e.verdict() == org.VerdictAllowed }
+// Allowed reports whether the verdict is [org.VerdictAllowed].
+func (e *Endpoint) Allowed() bool { return e.Verdict() == org.VerdictAllowed }
 
 // lastRead returns the answers of the last time that the list was read, which begins with a
 // request without a cursor.
-func (e *endpoint) lastRead() []exchange {
-	for i, x := range slices.Backward(e.exchanges) {
-		if x.ok() && x.query.Get("cursor") == "" {
-			return e.exchanges[i:]
+func (e *Endpoint) lastRead() []Exchange {
+	for i, x := range slices.Backward(e.Exchanges) {
+		if x.ok() && x.Query.Get("cursor") == "" {
+			return e.Exchanges[i:]
 		}
 	}
 	return nil
 }
 
 // rawRows returns the rows of the last read, not decoded.
-func (e *endpoint) rawRows() []fields {
+func (e *Endpoint) rawRows() []fields {
 	var rows []fields
 	for _, x := range e.lastRead() {
 		for _, key := range e.keys {
@@ -77,7 +83,7 @@ func (e *endpoint) rawRows() []fields {
 }
 
 // addKeyTrait adds which of its keys a list has; values are the names of the keys, in their order.
-func (e *endpoint) addKeyTrait(t traits, axis string, values ...string) {
+func (e *Endpoint) addKeyTrait(t traits, axis string, values ...string) {
 	for _, x := range e.lastRead() {
 		for i, key := range e.keys {
 			if _, found := x.top[key]; found {
@@ -87,38 +93,25 @@ func (e *endpoint) addKeyTrait(t traits, axis string, values ...string) {
 	}
 }
 
-func (e *endpoint) report(c *Client) org.Endpoint {
-	out := org.Endpoint{
-		Name: e.name, Path: e.path, Verdict: e.verdict(), Status: e.status(), Requests: len(e.exchanges), Rows: e.rows,
-	}
-	for _, x := range e.exchanges {
-		if x.status != 0 {
-			out.Latency = max(out.Latency, x.took)
-		}
-	}
+// Pages returns the number of pages of the list when it was last read.
+func (e *Endpoint) Pages() int {
+	n := 0
 	for _, x := range e.lastRead() {
 		if x.ok() {
-			out.Pages++
+			n++
 		}
 	}
-	if out.Verdict == org.VerdictForbidden {
-		out.Permission = e.permission
-	}
-	if out.Verdict != org.VerdictAllowed && len(e.exchanges) > 0 {
-		out.Message = e.message(c)
-	}
-	return out
+	return n
 }
 
-// message returns what the server said, or what was wrong with its answer.
-func (e *endpoint) message(c *Client) string {
-	if failure, ok := errors.AsType[*org.CallError](e.err); ok {
-		words := failure.Message
-		if failure.Err != nil {
-			words = strings.TrimPrefix(words+": "+failure.Err.Error(), ": ")
+// Message returns what the server said, or what was wrong with its answer. It may have the key in
+// another form; see [Client.Clean]. There must be an exchange.
+func (e *Endpoint) Message() string {
+	if failure, ok := errors.AsType[*org.CallError](e.Err); ok {
+		if failure.Err == nil {
+			return failure.Message
 		}
-		return c.clean(words)
+		return strings.TrimPrefix(failure.Message+": "+failure.Err.Error(), ": ")
 	}
-	last := e.exchanges[len(e.exchanges)-1] // a run does not need this answer
-	return c.clean(failureText(answer{status: last.status, header: last.header}, last.body))
+	return e.Exchanges[len(e.Exchanges)-1].Text() // a run does not need this answer
 }

@@ -81,9 +81,12 @@ func describeHTML(body []byte) string {
 	return "an HTML page"
 }
 
-// clean returns a server's text for an error. The key is removed first: after shortening, a part
-// of it could not be found.
-func (c *Client) clean(words string) string { return shorten(c.redact(words)) }
+// Redact returns text without the key.
+func (c *Client) Redact(text string) string { return c.redact(text) }
+
+// Clean returns a server's text for people: one printable line of at most 200 characters. The key
+// is removed first: after shortening, a part of it could not be found.
+func (c *Client) Clean(words string) string { return shorten(c.redact(words)) }
 
 // shorten returns s as one printable line of at most 200 characters.
 func shorten(s string) string {

@@ -52,7 +52,7 @@ func newSDK(t *testing.T, h http.HandlerFunc) *sdk {
 	return s
 }
 
-// Each row is a reason why the service methods of govultr are not used. When one fails, govultr has mended it: look
+// Each row is a reason why the service methods of govultr are not used. When one fails, govultr has fixed it: look
 // whether the code that stands in for it can go.
 func TestGovultrTraps(t *testing.T) {
 	t.Parallel()

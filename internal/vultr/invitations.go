@@ -109,7 +109,7 @@ func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, err
 	}
 	invitation := decodeInvitation(unwrapInvitation(a.fields))
 	if invitation.ID != id {
-		return org.Invitation{}, q.failed(org.Unreadable, a.status, c.clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
+		return org.Invitation{}, q.failed(org.Unreadable, a.status, c.Clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
 	}
 	return invitation, nil
 }
@@ -134,7 +134,7 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 	}
 	receipt.Invitation, err = decodeSent(a.fields, to, c.Now())
 	if err != nil {
-		return receipt, q.failed(org.Unreadable, a.status, c.clean(err.Error()), nil)
+		return receipt, q.failed(org.Unreadable, a.status, c.Clean(err.Error()), nil)
 	}
 	return receipt, nil
 }
@@ -145,7 +145,7 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
 	top = unwrapInvitation(top)
 	invitation := decodeInvitation(top)
-	if !isID(invitation.ID) {
+	if !IsID(invitation.ID) {
 		invitation.ID = ""
 		return invitation, errors.New("the answer has no usable invitation id")
 	}

@@ -92,7 +92,7 @@ type listRead[T any] struct {
 
 func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (listRead[T], error) {
 	unreadable := func(a answer, message string) (listRead[T], error) {
-		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.clean(message), nil)
+		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.Clean(message), nil)
 	}
 	r := listRead[T]{total: -1}
 	place := map[string]int{}

@@ -79,7 +79,7 @@ func resolveOrganization(
 	if err != nil {
 		return identity{}, err
 	}
-	have = organizationsIn(listed)
+	have = OrganizationsIn(listed)
 	switch {
 	case len(have) == 1 && have[0].ID == "" && uuid.MatchString(pin):
 		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
@@ -93,6 +93,9 @@ func resolveOrganization(
 	return identity{}, errors.New("the key shows no organization, neither in the list of organizations nor in an invitation; " +
 		"name it by its id in the roster")
 }
+
+// IsUUID reports whether s has the form of the ids of organizations.
+func IsUUID(s string) bool { return uuid.MatchString(s) }
 
 // uuid matches the form of the ids of organizations in SPEC.
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
@@ -116,7 +119,7 @@ func chooseOrganization(have []org.Organization, pin string) (org.Organization, 
 
 // checkSameOrganization returns an error if an invitation is for an organization other than o.
 func checkSameOrganization(o org.Organization, pin string, invitations []org.Invitation) error {
-	for _, other := range organizationsIn(invitations) {
+	for _, other := range OrganizationsIn(invitations) {
 		if o.ID != "" && other.ID != "" && !strings.EqualFold(other.ID, o.ID) {
 			return &org.PinError{Pin: pin, Have: []org.Organization{o, other}}
 		}
@@ -124,8 +127,8 @@ func checkSameOrganization(o org.Organization, pin string, invitations []org.Inv
 	return nil
 }
 
-// organizationsIn returns the organizations of the invitations, without duplicates.
-func organizationsIn(invitations []org.Invitation) []org.Organization {
+// OrganizationsIn returns the organizations of the invitations, without duplicates.
+func OrganizationsIn(invitations []org.Invitation) []org.Organization {
 	var have []org.Organization
 	seen := map[string]bool{}
 	for _, i := range invitations {

@@ -43,7 +43,7 @@ func TestIdentify(t *testing.T) {
 	t.Parallel()
 	one := org.Organization{ID: "o1", Name: "Example Org"}
 	two := `{"orgs":[{"id":"o1","name":"Example Org"},{"id":"o2","name":"Other"}],"meta":{"total":2}}`
-	twins := `{"orgs":[{"id":"o1","name":"Example Org"},{"id":"o2","name":"example org"}],"meta":{"total":2}}`
+	sameName := `{"orgs":[{"id":"o1","name":"Example Org"},{"id":"o2","name":"example org"}],"meta":{"total":2}}`
 	rows := func(orgs ...string) string {
 		return `{"invites":[` + strings.Join(orgs, ",") + `]}`
 	}
@@ -64,8 +64,8 @@ func TestIdentify(t *testing.T) {
 		{name: "several, by name", pin: "Example Org", orgs: two, want: one},
 		{name: "several, by id", pin: "o2", orgs: two, want: org.Organization{ID: "o2", Name: "Other"}},
 		{name: "several, none fits", pin: "o3", orgs: two, pinError: true, words: "o2"},
-		{name: "several with one name", pin: "Example Org", orgs: twins, pinError: true, words: "o2"},
-		{name: "several with one name, by id", pin: "o1", orgs: twins, want: one},
+		{name: "several with one name", pin: "Example Org", orgs: sameName, pinError: true, words: "o2"},
+		{name: "several with one name, by id", pin: "o1", orgs: sameName, want: one},
 		{
 			name: "several, the name of one is the id of another", pin: "o2", want: org.Organization{ID: "o2", Name: "Other"},
 			orgs: `{"orgs":[{"id":"o1","name":"o2"},{"id":"o2","name":"Other"}],"meta":{"total":2}}`,

@@ -29,19 +29,19 @@ func TestReadIsRepeated(t *testing.T) {
 		words    string // "": it succeeds in the end
 	}{
 		{"500 twice", status(500, ""), 2, 3, ""},
-		{"503 for ever", status(503, ""), 99, 4, "list users: HTTP 503"},
+		{"503 forever", status(503, ""), 99, 4, "list users: HTTP 503"},
 		{"dropped three times", drop, 3, 4, ""},
-		{"dropped for ever", drop, 99, 4, "EOF"},
+		{"dropped forever", drop, 99, 4, "EOF"},
 		{"cut short", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "99")
 			io.WriteString(w, `{"users":[`)
 		}, 1, 2, ""},
 		{"half the JSON", status(200, `{"users":[`), 1, 2, ""},
 		{"page with 200", htmlPage(200, ""), 1, 2, ""},
-		{"page for ever", htmlPage(200, "<title>Portal</title>"), 99, 4, "HTTP 200: an HTML page (Portal) instead of JSON"},
+		{"page forever", htmlPage(200, "<title>Portal</title>"), 99, 4, "HTTP 200: an HTML page (Portal) instead of JSON"},
 		{"too large", func(w http.ResponseWriter, r *http.Request) { io.CopyN(w, blanks{}, maxAnswer+1) }, 99, 1, "larger than 32 MiB"},
 		{"429 seven times", status(429, ""), 7, 8, ""},
-		{"429 for ever", status(429, `{"error":"slow down"}`), 99, 8, "HTTP 429: slow down"},
+		{"429 forever", status(429, `{"error":"slow down"}`), 99, 8, "HTTP 429: slow down"},
 		{"408", status(408, ""), 1, 2, ""},
 		{"400", status(400, ""), 99, 1, "HTTP 400"},
 		{"401", status(401, ""), 99, 1, "HTTP 401"},
@@ -119,7 +119,7 @@ func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
 			}
 		})
 	})
-	t.Run("429 for ever", func(t *testing.T) {
+	t.Run("429 forever", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := newBubbleClient(t, status(429, `{"error":"slow down"}`), nil)
@@ -139,11 +139,11 @@ func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
 		{"no such host", func(int) (net.Conn, error) { return nil, &net.DNSError{Err: "no such host", IsNotFound: true} }},
 		{"never answers", func(int) (net.Conn, error) { return nil, context.DeadlineExceeded }},
 		{"speaks no TLS", func(int) (net.Conn, error) {
-			ours, theirs := net.Pipe()
+			ours, received := net.Pipe()
 			go func() { // takes the greeting, and answers with something else
-				defer theirs.Close()
-				theirs.Read(make([]byte, 4096))
-				io.WriteString(theirs, "SSH-2.0-OpenSSH_9.9\r\n")
+				defer received.Close()
+				received.Read(make([]byte, 4096))
+				io.WriteString(received, "SSH-2.0-OpenSSH_9.9\r\n")
 			}()
 			return ours, nil
 		}},
@@ -223,8 +223,8 @@ func TestForeignCertificate(t *testing.T) {
 		c := newBubbleClient(t, nil, func(cfg *Config) {
 			cfg.BaseURL = "https://example.com"
 			cfg.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
-				ours, theirs := net.Pipe()
-				go tls.Server(theirs, &tls.Config{Certificates: []tls.Certificate{certificate}}).Handshake()
+				ours, received := net.Pipe()
+				go tls.Server(received, &tls.Config{Certificates: []tls.Certificate{certificate}}).Handshake()
 				return ours, nil
 			}
 		})

@@ -140,7 +140,7 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 	case a.status == 0:
 		return a, q.failed(org.NotSent, 0, "", err)
 	case failure != 0:
-		return a, q.failed(failure, a.status, c.clean(failureText(a, body)), nil)
+		return a, q.failed(failure, a.status, c.Clean(failureText(a, body)), nil)
 	case errors.Is(err, errTooLarge):
 		return a, q.failed(org.Unreadable, a.status, "", err)
 	case err != nil:
@@ -153,11 +153,11 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 		return a, q.failed(org.Unreadable, a.status, "", errTooMany)
 	}
 	if a.fields = decodeObject(body); isHTML(a.header) || a.fields == nil {
-		return a, q.failed(org.Unreadable, a.status, c.clean(describeNonJSON(a, body)), nil)
+		return a, q.failed(org.Unreadable, a.status, c.Clean(describeNonJSON(a, body)), nil)
 	}
 	// The text is not trusted: reading finds out whether the server acted.
 	if text := a.errorText(); text != "" {
-		return a, q.failed(org.Unreadable, a.status, c.clean("the answer says: "+text), nil)
+		return a, q.failed(org.Unreadable, a.status, c.Clean("the answer says: "+text), nil)
 	}
 	// Only an answer of the API has its time: the error page of a gateway has another clock. All
 	// writes in a row, and all pages of a list, may be answered by one machine. So only reads
@@ -266,15 +266,15 @@ func isHTML(h http.Header) bool {
 // pathID returns id if it can be one segment of a path. Ids come from the server; "../x" or ""
 // would change the path.
 func pathID(id string) (string, error) {
-	if !isID(id) {
+	if !IsID(id) {
 		return "", fmt.Errorf("the id %q cannot be used in a request", shorten(id))
 	}
 	return id, nil
 }
 
-// isID reports whether id is similar to those of the API (UUIDs, and 13 hexadecimal digits for
+// IsID reports whether id is similar to those of the API (UUIDs, and 13 hexadecimal digits for
 // older users).
-func isID(id string) bool {
+func IsID(id string) bool {
 	if id == "" || len(id) > 128 || id == "." || id == ".." {
 		return false
 	}

@@ -44,8 +44,8 @@ func decodeUser(f fields) org.User {
 	}
 	service := f.flag("service_user")
 	u.Service = service != nil && *service
-	// status is a bool in SPEC's example; that false means suspended is inferred, hence the second
-	// list.
+	// status is a bool in SPEC's example; that false means suspended is inferred. This is why the second
+	// list is read.
 	active := f.flag("status")
 	u.Suspended = active != nil && !*active || strings.EqualFold(f.text("status"), "suspended")
 	// The legacy ACL that allows a user to manage others (SPEC); policies may also allow that.

@@ -22,10 +22,10 @@ type Store struct {
 	// OnReserve gives the error of Reserve; nil has room for everything.
 	OnReserve func(n int) error
 
-	mu      sync.Mutex
-	content []byte
-	aside   [][]byte
-	holder  *state.Holder
+	mu       sync.Mutex
+	content  []byte
+	setAside [][]byte
+	holder   *state.Holder
 }
 
 // Acquire does not wait: in memory there is nobody to wait for.
@@ -127,7 +127,7 @@ func (s *Store) Replace(lines []byte) error {
 func (s *Store) SetAside(damaged []byte, _ time.Time) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.aside = append(s.aside, slices.Clone(damaged))
+	s.setAside = append(s.setAside, slices.Clone(damaged))
 	return "memory (damaged)", nil
 }
 
@@ -135,5 +135,5 @@ func (s *Store) SetAside(damaged []byte, _ time.Time) (string, error) {
 func (s *Store) Aside() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.aside
+	return s.setAside
 }

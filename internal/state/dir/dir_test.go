@@ -120,7 +120,7 @@ func TestDirLock(t *testing.T) {
 		}
 		_, err = newStore(t, stateDir).Acquire(t.Context(), state.Holder{}, 5*time.Second)
 		if waited := time.Since(begin); !errors.As(err, &locked) || waited < 5*time.Second || waited > 6*time.Second {
-			t.Errorf("waiting in vain: %v after %v", err, waited)
+			t.Errorf("waiting for a lock that stays taken: %v after %v", err, waited)
 		}
 		time.AfterFunc(time.Second, func() { _ = lease.Release() })
 		again, err := newStore(t, stateDir).Acquire(t.Context(), state.Holder{PID: 1}, time.Minute)

@@ -21,8 +21,8 @@ func TestUnsafeFolders(t *testing.T) {
 	must(t, os.WriteFile(victim, []byte("precious"), 0o600))
 	in := func(stateDir, name string) string { return filepath.Join(stateDir, "o1", name) }
 	for name, c := range map[string]struct {
-		spoil  func(stateDir string) error
-		advice string
+		corrupt func(stateDir string) error
+		advice  string
 	}{
 		"world-writable state folder": {func(d string) error { return os.Chmod(d, 0o777) }, "chmod o-w"},
 		"world-writable folder":       {func(d string) error { return os.Chmod(in(d, ""), 0o707) }, "chmod o-w"},
@@ -39,7 +39,7 @@ func TestUnsafeFolders(t *testing.T) {
 			t.Parallel()
 			stateDir := t.TempDir()
 			must(t, os.Mkdir(in(stateDir, ""), 0o700))
-			must(t, c.spoil(stateDir))
+			must(t, c.corrupt(stateDir))
 			s := newStore(t, stateDir)
 			_, readErr := s.Read(t.Context())
 			_, lockErr := s.Acquire(t.Context(), state.Holder{}, 0)

@@ -22,7 +22,7 @@ const Schema = `create table if not exists orgsync_objects (key text collate "C"
 	`data bytea not null, modified timestamptz not null)`
 
 // prelude begins each message. A commit that is confirmed is on disk, also where the database's default
-// is otherwise, and no statement runs for ever.
+// is otherwise, and no statement runs forever.
 const prelude = `set local synchronous_commit = on; set local statement_timeout = '10s'; `
 
 // maxConnections is how many connections a run opens, at most. A read of many records uses several.

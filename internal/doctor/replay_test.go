@@ -1,4 +1,4 @@
-package vultr
+package doctor
 
 import (
 	"encoding/json"
@@ -19,9 +19,10 @@ import (
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-var update = flag.Bool("update", false, "write the recordings of the simulated API, and what is read in all recordings, anew")
+var update = flag.Bool("update", false, "rewrite the recordings of the simulated API, and what is read in all recordings")
 
 // recordings is where recordings live that tests replay.
 const recordings = "../../testdata/recorded"
@@ -47,7 +48,7 @@ func loadRecording(t *testing.T, dir string) []recording {
 	return all
 }
 
-// replay serves a recording: what was answered to the same request, in the same order, the last answer for ever.
+// replay serves a recording: what was answered to the same request, in the same order, the last answer forever.
 func replay(t *testing.T, dir string) http.Handler {
 	t.Helper()
 	var mu sync.Mutex
@@ -113,8 +114,8 @@ func shape(s org.Snapshot) map[string]int {
 	}
 	for _, i := range s.Invitations {
 		n["invitations "+string(i.Status)]++
-		note("invitations with an id", isID(i.ID))
-		note("invitations that lapsed", !i.ExpiresAt().IsZero() && !i.ExpiresAt().After(s.Now))
+		note("invitations with an id", vultr.IsID(i.ID))
+		note("invitations that expired", !i.ExpiresAt().IsZero() && !i.ExpiresAt().After(s.Now))
 		note("invitations without an end", i.ExpiresAt().IsZero())
 		note("invitations answered", !i.Responded.IsZero())
 		note("invitations with API access", i.APIEnabled != nil && *i.APIEnabled)
@@ -135,20 +136,20 @@ func shape(s org.Snapshot) map[string]int {
 }
 
 // pinOf is the organization that the invitations belong to, by its id, so that a key with several organizations is no trouble.
-func pinOf(t *testing.T, c *Client) string {
+func pinOf(t *testing.T, c *vultr.Client) string {
 	t.Helper()
-	rows, err := list(t.Context(), c, invitations)
+	s, err := c.Survey(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range organizationsIn(rows) {
+	for _, o := range vultr.OrganizationsIn(s.Found.Invitations) {
 		return o.ID
 	}
 	return ""
 }
 
 // lasting is what a check-up tells, without what differs from run to run, and without text that may have been replaced.
-func lasting(found org.Checkup) org.Checkup {
+func lasting(found Checkup) Checkup {
 	found.At, found.Ahead = time.Time{}, nil
 	found.Organization, found.Organizations, found.Self = org.Organization{}, nil, org.Address{}
 	found.Endpoints = slices.Clone(found.Endpoints)
@@ -177,7 +178,7 @@ func TestReplay(t *testing.T) {
 				t.Fatal(err)
 			}
 			live := inProcess(t, api)
-			wantFound := mustProbe(t, live, world.Organization.ID, recorder)
+			wantFound := mustRun(t, live, world.Organization.ID, recorder)
 			group := world.Groups[slices.IndexFunc(world.Groups, func(g sandbox.Group) bool { return len(g.Members) > 0 })]
 			wanted := func(text func(id string) string) org.Wanted {
 				return org.Wanted{
@@ -201,7 +202,7 @@ func TestReplay(t *testing.T) {
 			if n := shape(got); n["group holders"] == 0 || n["role holders"] != 3 || n["policy holders"] != 3 || n["suspended users"] != 1 {
 				t.Errorf("nothing to compare: %v", n)
 			}
-			gotFound := mustProbe(t, inProcess(t, replay(t, dir)), pin, nil)
+			gotFound := mustRun(t, inProcess(t, replay(t, dir)), pin, nil)
 			if diff := gocmp.Diff(lasting(wantFound), lasting(gotFound)); diff != "" {
 				t.Errorf("the check-up says something else (-live +recorded):\n%s", diff)
 			}
@@ -228,7 +229,7 @@ func TestReplayTrouble(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want, got := mustProbe(t, inProcess(t, api), "", recorder), mustProbe(t, inProcess(t, replay(t, dir)), "", nil)
+				want, got := mustRun(t, inProcess(t, api), "", recorder), mustRun(t, inProcess(t, replay(t, dir)), "", nil)
 				if able := name != "portal"; (want.Unable == nil) != able || (got.Unable == nil) != able {
 					t.Errorf("unable: %v, and replayed: %v", want.Unable, got.Unable)
 				}
@@ -259,7 +260,7 @@ func TestRecordings(t *testing.T) {
 		t.Run(e.Name(), func(t *testing.T) {
 			dir := filepath.Join(recordings, e.Name())
 			pin := pinOf(t, inProcess(t, replay(t, dir)))
-			found := mustProbe(t, inProcess(t, replay(t, dir)), pin, nil)
+			found := mustRun(t, inProcess(t, replay(t, dir)), pin, nil)
 			snapshot, err := inProcess(t, replay(t, dir)).ReadOrganization(t.Context(), pin, nil)
 			got := describe(found, snapshot, err)
 			golden := dir + ".txt"
@@ -283,7 +284,7 @@ func TestRecordings(t *testing.T) {
 }
 
 // describe is all that matters of a recording as text.
-func describe(found org.Checkup, s org.Snapshot, err error) string {
+func describe(found Checkup, s org.Snapshot, err error) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "key %s, able %t\n", found.Key, found.Unable == nil)
 	for _, e := range found.Endpoints {
@@ -319,6 +320,6 @@ func recordSandbox(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustProbe(t, inProcess(t, api), api.World().Organization.ID, recorder)
+		mustRun(t, inProcess(t, api), api.World().Organization.ID, recorder)
 	}
 }

@@ -1,4 +1,4 @@
-package vultr
+package doctor
 
 import (
 	"cmp"
@@ -16,7 +16,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/sandbox"
-	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 // peopled is a world with an example of everything that a check-up can see. Its texts are like none that a recording holds.
@@ -72,24 +72,16 @@ func peopled(t *testing.T, options sandbox.Options) *sandbox.Server {
 	return api
 }
 
-// inProcess is a client of h without a network between them.
-func inProcess(t *testing.T, h http.Handler) *Client {
+func mustRun(t *testing.T, c *vultr.Client, pin string, record *Recorder) Checkup {
 	t.Helper()
-	cfg := testConfig("http://localhost")
-	cfg.Transport = &sandboxtest.Transport{Handler: h}
-	return mustNew(t, cfg)
-}
-
-func mustProbe(t *testing.T, c *Client, pin string, record *Recorder) org.Checkup {
-	t.Helper()
-	found, err := c.Probe(t.Context(), pin, record)
+	found, err := Run(t.Context(), c, pin, record)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return found
 }
 
-func seen(found org.Checkup) map[string]string {
+func seen(found Checkup) map[string]string {
 	all := map[string]string{}
 	for _, trait := range found.Traits {
 		all[trait.Axis] = strings.Join(trait.Seen, " ")
@@ -173,7 +165,7 @@ func wantTraits(d sandbox.Dialect) map[string]string {
 }
 
 // In every dialect, the check-up names how the API speaks, and finds that all can be read.
-func TestProbeDialects(t *testing.T) {
+func TestRunDialects(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {
 		t.Run(named.Name, func(t *testing.T) {
@@ -181,7 +173,7 @@ func TestProbeDialects(t *testing.T) {
 			api := peopled(t, sandbox.Options{Dialect: named.Dialect, Key: testKey})
 			world := api.World()
 			before := len(api.Requests())
-			found := mustProbe(t, inProcess(t, api), world.Organization.Name, nil)
+			found := mustRun(t, inProcess(t, api), world.Organization.Name, nil)
 			if diff := gocmp.Diff(wantTraits(named.Dialect), seen(found)); diff != "" {
 				t.Errorf("traits (-want +got):\n%s", diff)
 			}
@@ -205,19 +197,19 @@ func TestProbeDialects(t *testing.T) {
 					t.Errorf("%s: %d rows, want %d", e.Name, e.Rows, n)
 				}
 			}
-			var limits []org.LimitKind
+			var limits []LimitKind
 			for _, l := range found.Limits {
 				limits = append(limits, l.Kind)
 			}
-			var want []org.LimitKind
+			var want []LimitKind
 			if missing {
-				want = append(want, org.LimitSuspendedUnseen)
+				want = append(want, LimitSuspendedUnseen)
 			}
 			switch {
 			case named.Dialect.Dates == sandbox.DatesEmpty:
-				want = append(want, org.LimitDatesUnseen)
+				want = append(want, LimitDatesUnseen)
 			case named.Dialect.Expiration != sandbox.ExpirationTold:
-				want = append(want, org.LimitExpirationUnseen)
+				want = append(want, LimitExpirationUnseen)
 			}
 			if diff := gocmp.Diff(want, limits); diff != "" {
 				t.Errorf("limits (-want +got):\n%s", diff)
@@ -236,7 +228,7 @@ func TestProbeDialects(t *testing.T) {
 }
 
 // The requests grow with pages only.
-func TestProbeRequests(t *testing.T) {
+func TestRunRequests(t *testing.T) {
 	t.Parallel()
 	api, err := sandbox.New(sandbox.Options{RateLimit: -1})
 	if err != nil {
@@ -250,7 +242,7 @@ func TestProbeRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found := mustProbe(t, inProcess(t, api), "", nil)
+	found := mustRun(t, inProcess(t, api), "", nil)
 	if n := len(api.Requests()); n != 15 {
 		t.Errorf("%d requests, want 12 and one more for the second page of three lists", n)
 	}
@@ -262,27 +254,27 @@ func TestProbeRequests(t *testing.T) {
 }
 
 // Each endpoint tells what it was answered, and what that takes.
-func TestProbeVerdicts(t *testing.T) {
+func TestRunVerdicts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		path, name string
 		permission string
-		limit      org.LimitKind // when it is forbidden; "" for none
+		limit      LimitKind // when it is forbidden; "" for none
 		detail     string
 		able       bool
 	}{
 		{"/v2/organizations", "organizations", "", "", "", true},
-		{"/v2/account", "account", "", org.LimitSelfUnseen, "", true},
-		{"/v2/invitation", "invitations", "iam.invitation.*", org.LimitInvitationsUnseen, "", false},
+		{"/v2/account", "account", "", LimitSelfUnseen, "", true},
+		{"/v2/invitation", "invitations", "iam.invitation.*", LimitInvitationsUnseen, "", false},
 		{"/v2/invitation/{id}", "one invitation", "iam.invitation.*", "", "", true},
-		{"/v2/users", "users", "", org.LimitUsersUnseen, "", true},
-		{"/v2/organizations/{id}/suspended-users", "suspended users", "", org.LimitSuspendedUnseen, "", true},
-		{"/v2/groups", "groups", "iam.group.List", org.LimitAccessUnseen, "group", true},
-		{"/v2/groups/{id}/members", "members of one group", "iam.group.Read", org.LimitHoldersUnseen, "group", true},
-		{"/v2/roles", "roles", "", org.LimitAccessUnseen, "role", true},
-		{"/v2/roles/{id}/users", "users of one role", "", org.LimitHoldersUnseen, "role", true},
-		{"/v2/policies", "policies", "iam.policy.*", org.LimitAccessUnseen, "policy", true},
-		{"/v2/policies/{id}/users", "users of one policy", "iam.policy.*", org.LimitHoldersUnseen, "policy", true},
+		{"/v2/users", "users", "", LimitUsersUnseen, "", true},
+		{"/v2/organizations/{id}/suspended-users", "suspended users", "", LimitSuspendedUnseen, "", true},
+		{"/v2/groups", "groups", "iam.group.List", LimitAccessUnseen, "group", true},
+		{"/v2/groups/{id}/members", "members of one group", "iam.group.Read", LimitHoldersUnseen, "group", true},
+		{"/v2/roles", "roles", "", LimitAccessUnseen, "role", true},
+		{"/v2/roles/{id}/users", "users of one role", "", LimitHoldersUnseen, "role", true},
+		{"/v2/policies", "policies", "iam.policy.*", LimitAccessUnseen, "policy", true},
+		{"/v2/policies/{id}/users", "users of one policy", "iam.policy.*", LimitHoldersUnseen, "policy", true},
 	}
 	statuses := []struct {
 		status  int
@@ -297,9 +289,9 @@ func TestProbeVerdicts(t *testing.T) {
 				api := peopled(t, sandbox.Options{})
 				for _, s := range statuses {
 					api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: test.path, Status: s.status})
-					found := mustProbe(t, inProcess(t, api), "", nil)
+					found := mustRun(t, inProcess(t, api), "", nil)
 					api.ClearFaults()
-					i := slices.IndexFunc(found.Endpoints, func(e org.Endpoint) bool { return e.Name == test.name })
+					i := slices.IndexFunc(found.Endpoints, func(e Endpoint) bool { return e.Name == test.name })
 					e := found.Endpoints[i]
 					permission := ""
 					if s.verdict == org.VerdictForbidden {
@@ -317,9 +309,9 @@ func TestProbeVerdicts(t *testing.T) {
 					if got := found.Unable == nil; got != test.able {
 						t.Errorf("able: %v (%v)", got, found.Unable)
 					}
-					var want []org.Limit
+					var want []Limit
 					if test.limit != "" {
-						want = append(want, org.Limit{Kind: test.limit, Detail: test.detail})
+						want = append(want, Limit{Kind: test.limit, Detail: test.detail})
 					}
 					if diff := gocmp.Diff(want, found.Limits); diff != "" {
 						t.Errorf("limits (-want +got):\n%s", diff)
@@ -331,9 +323,9 @@ func TestProbeVerdicts(t *testing.T) {
 }
 
 // A check-up says that nothing can be planned exactly when reading the organization fails.
-func TestProbeAgreesWithReading(t *testing.T) {
+func TestRunAgreesWithReading(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{orgsPath, "/v2/account", invitationPath, "/v2/users", "/v2/organizations/{id}/suspended-users", "*"} {
+	for _, path := range []string{"/v2/organizations", "/v2/account", "/v2/invitation", "/v2/users", "/v2/organizations/{id}/suspended-users", "*"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -351,14 +343,14 @@ func TestProbeAgreesWithReading(t *testing.T) {
 					for _, pin := range []string{"", id, "Another Org"} {
 						fault.Path = path
 						api.AddFault(fault)
-						found, err := inProcess(t, api).Probe(t.Context(), pin, nil)
+						found, err := Run(t.Context(), inProcess(t, api), pin, nil)
 						_, reading := inProcess(t, api).ReadOrganization(t.Context(), pin, nil)
 						api.ClearFaults()
 						if err != nil || (found.Unable == nil) != (reading == nil) {
 							t.Errorf("%s %d with the pin %q: the check-up gives %v (%v), reading %v", fault.Kind, fault.Status, pin, found.Unable, err, reading)
 						}
-						told := slices.ContainsFunc(found.Limits, func(l org.Limit) bool {
-							return slices.Contains([]org.LimitKind{org.LimitInvitationsUnseen, org.LimitOrganization, org.LimitListFailed}, l.Kind)
+						told := slices.ContainsFunc(found.Limits, func(l Limit) bool {
+							return slices.Contains([]LimitKind{LimitInvitationsUnseen, LimitOrganization, LimitListFailed}, l.Kind)
 						})
 						if told != (found.Unable != nil) {
 							t.Errorf("%s %d with the pin %q: %v, and the limits are %v", fault.Kind, fault.Status, pin, found.Unable, found.Limits)
@@ -371,9 +363,9 @@ func TestProbeAgreesWithReading(t *testing.T) {
 }
 
 // What stands between the key and the API is told for what it is.
-func TestProbeSurroundings(t *testing.T) {
+func TestRunSurroundings(t *testing.T) {
 	t.Parallel()
-	kinds := func(found org.Checkup) (kinds []org.LimitKind) {
+	kinds := func(found Checkup) (kinds []LimitKind) {
 		for _, l := range found.Limits {
 			kinds = append(kinds, l.Kind)
 		}
@@ -384,11 +376,11 @@ func TestProbeSurroundings(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			api := peopled(t, sandbox.Options{})
 			api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401})
-			found := mustProbe(t, inProcess(t, api), "", nil)
+			found := mustRun(t, inProcess(t, api), "", nil)
 			if found.Key != org.VerdictRefused || asCallError(t, found.Unable).Status != 401 {
 				t.Errorf("key %s: %v", found.Key, found.Unable)
 			}
-			if diff := gocmp.Diff([]org.LimitKind{org.LimitKeyRefused, org.LimitInvitationsUnseen}, kinds(found)); diff != "" {
+			if diff := gocmp.Diff([]LimitKind{LimitKeyRefused, LimitInvitationsUnseen}, kinds(found)); diff != "" {
 				t.Errorf("limits (-want +got):\n%s", diff)
 			}
 		})
@@ -399,12 +391,12 @@ func TestProbeSurroundings(t *testing.T) {
 			for _, fault := range []sandbox.Fault{{Kind: sandbox.FaultHTML}, {Kind: sandbox.FaultRedirect, Location: "https://portal.example/login"}} {
 				api := peopled(t, sandbox.Options{})
 				api.AddFault(fault)
-				found := mustProbe(t, inProcess(t, api), "", nil)
+				found := mustRun(t, inProcess(t, api), "", nil)
 				words := map[sandbox.Kind]string{
 					sandbox.FaultHTML:     "an HTML page (Just a moment…)",
 					sandbox.FaultRedirect: "a redirect to https://portal.example/login, which is not followed",
 				}[fault.Kind]
-				want := []org.Limit{{Kind: org.LimitIntercepted, Detail: words}, {Kind: org.LimitInvitationsUnseen}}
+				want := []Limit{{Kind: LimitIntercepted, Detail: words}, {Kind: LimitInvitationsUnseen}}
 				if diff := gocmp.Diff(want, found.Limits); diff != "" || found.Key != org.VerdictFailed {
 					t.Errorf("%s: key %s, limits (-want +got):\n%s", fault.Kind, found.Key, diff)
 				}
@@ -414,8 +406,8 @@ func TestProbeSurroundings(t *testing.T) {
 	t.Run("no answer at all", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := newBubbleClient(t, drop, nil)
-			_, err := c.Probe(t.Context(), "", nil)
+			c := inProcess(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+			_, err := Run(t.Context(), c, "", nil)
 			if failure := asCallError(t, err); failure.Failure != org.Lost {
 				t.Errorf("error %v", err)
 			}
@@ -429,11 +421,11 @@ func TestProbeSurroundings(t *testing.T) {
 				t.Fatal(err)
 			}
 			api.AddFault(sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "7", Path: "/v2/users", Times: 1})
-			c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("X-RateLimit-Remaining", "29")
 				api.ServeHTTP(w, r)
-			}, nil)
-			found := mustProbe(t, c, "", nil)
+			}))
+			found := mustRun(t, c, "", nil)
 			if found.Ahead == nil || found.Ahead.Round(time.Minute) != 73*time.Hour {
 				t.Errorf("the clock is ahead by %v", found.Ahead)
 			}
@@ -441,28 +433,28 @@ func TestProbeSurroundings(t *testing.T) {
 				t.Errorf("%d answers 429, headers (-want +got):\n%s", found.Throttled, diff)
 			}
 			if got := seen(found)["lapsed"]; got != "pending" {
-				t.Errorf("by the server's clock all invitations have lapsed; seen: %q", got)
+				t.Errorf("by the server's clock all invitations have expired; seen: %q", got)
 			}
 		})
 	})
 	t.Run("no dates", func(t *testing.T) {
 		t.Parallel()
 		api := peopled(t, sandbox.Options{})
-		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			recorder := httptest.NewRecorder()
 			api.ServeHTTP(recorder, r)
 			w.Header()["Date"] = nil
 			answerJSON(w, recorder.Code, recorder.Body.String())
-		})
-		found := mustProbe(t, c, "", nil)
-		if diff := gocmp.Diff([]org.LimitKind{org.LimitClockUnseen}, kinds(found)); diff != "" || found.Ahead != nil {
+		}))
+		found := mustRun(t, c, "", nil)
+		if diff := gocmp.Diff([]LimitKind{LimitClockUnseen}, kinds(found)); diff != "" || found.Ahead != nil {
 			t.Errorf("ahead %v, limits (-want +got):\n%s", found.Ahead, diff)
 		}
 	})
 	t.Run("several organizations, none named", func(t *testing.T) {
 		t.Parallel()
 		api := peopled(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: sandbox.OrganizationsSeveral}})
-		found := mustProbe(t, inProcess(t, api), "", nil)
+		found := mustRun(t, inProcess(t, api), "", nil)
 		own := api.World().Organization
 		want := fmt.Sprintf("; its invitations are for %q (%s)", own.Name, own.ID)
 		var pin *org.PinError
@@ -477,8 +469,8 @@ func TestProbeSurroundings(t *testing.T) {
 		t.Parallel()
 		api := peopled(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}})
 		api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/users"})
-		found := mustProbe(t, inProcess(t, api), "", nil)
-		if diff := gocmp.Diff([]org.LimitKind{org.LimitUsersUnseen, org.LimitAcceptanceUnseen}, kinds(found)); diff != "" {
+		found := mustRun(t, inProcess(t, api), "", nil)
+		if diff := gocmp.Diff([]LimitKind{LimitUsersUnseen, LimitAcceptanceUnseen}, kinds(found)); diff != "" {
 			t.Errorf("limits (-want +got):\n%s", diff)
 		}
 	})
@@ -486,102 +478,31 @@ func TestProbeSurroundings(t *testing.T) {
 		t.Parallel()
 		api := peopled(t, sandbox.Options{})
 		api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/organizations/{id}/suspended-users"})
-		found := mustProbe(t, inProcess(t, api), "", nil)
+		found := mustRun(t, inProcess(t, api), "", nil)
 		if got := seen(found); got["suspended"] != "" || got["suspended-endpoint"] != "" || got["suspended-status"] != "false" {
 			t.Errorf("which lists have suspended users cannot be known, but seen: %v", got)
 		}
 	})
 }
 
-func TestExample(t *testing.T) {
-	t.Parallel()
-	row := func(id string, members int) accessRow {
-		return accessRow{Access: org.Access{ID: id}, embedded: make([]holderRow, members)}
-	}
-	deleted, assumable := row("deleted", 9), row("assumable", 9)
-	deleted.Deleted, assumable.Assumable = true, true
-	if got := chooseExample([]accessRow{deleted, row("../x", 9), row("small", 1), row("large", 3), row("middle", 2), assumable}); got == nil || got.ID != "large" {
-		t.Errorf("the example is %+v, want the large one", got)
-	}
-	if got := chooseExample([]accessRow{deleted, assumable}); got != nil {
-		t.Errorf("the example is %+v, want none", got)
-	}
-}
-
-// Forms that the simulated API does not play.
-func TestTraits(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
-	tests := []struct{ name, row, axis, want string }{
-		{"permissions empty", `{"permissions":{}}`, "permissions", "object"},
-		{"permissions absent", `{}`, "permissions", "absent"},
-		{"permissions number", `{"permissions":3}`, "permissions", "number"},
-		{"unknown word, lapsed", `{"invite_status":"Gone stale","expiration_date":"2026-11-01T00:00:00Z"}`, "lapsed", "Gone stale"},
-		{"unknown word, answered", `{"invite_status":"Odd","expiration_date":"2026-11-01T00:00:00Z","date_responded":"2026-10-31T00:00:00Z"}`, "lapsed", ""},
-		{"pending, not lapsed", `{"invite_status":"Pending","expiration_date":"2026-11-24T00:00:00Z"}`, "lapsed", ""},
-		{"pending, lapsed by its creation", `{"invite_status":"Pending","date_created":"2026-11-20 06:00:00"}`, "lapsed", "pending"},
-		{"mixed letters", `{"invite_status":"InviteSent"}`, "words", "mixed"},
-		{"status is a bool", `{"status":true}`, "status", "bool"},
-		{"expiration absent", `{}`, "expiration", "absent"},
-		{"date is a number", `{"date_created":1790000000}`, "dates", "number"},
-		{"date of another form", `{"date_created":"23/11/2026"}`, "dates", "other"},
-		{"date with a fraction", `{"date_created":"2026-11-01T00:00:00.123Z"}`, "dates", "z"},
-		{"creation not told", `{"date_created":null}`, "dates", "null"},
-		{"words of the server are bounded", `{"invite_status":"a\u001b[31m` + strings.Repeat("x", 300) + `"}`, "status-words", "a[31m" + strings.Repeat("x", 194) + "…"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			got := newTraits(shorten)
-			row := decodeFields(t, test.row)
-			got.addInvitation(row, now)
-			got.addDates(row)
-			for _, trait := range got.list() {
-				if trait.Axis == test.axis && strings.Join(trait.Seen, " ") != test.want {
-					t.Errorf("%s: %q, want %q", test.axis, trait.Seen, test.want)
-				}
-			}
-		})
-	}
-	t.Run("suspended member", func(t *testing.T) {
-		t.Parallel()
-		got := newTraits(shorten)
-		users := []fields{decodeFields(t, `{"id":"u1","email":"ada@example.com","status":false}`)}
-		got.addMembers(nil, []fields{decodeFields(t, `{"id":"u1","email":"Ada@example.com","active":false}`)}, users)
-		if got.seen["removal"] != nil {
-			t.Error("a suspended member passes for one who was taken out of the group")
-		}
-	})
-	t.Run("many words", func(t *testing.T) {
-		t.Parallel()
-		got := newTraits(shorten)
-		for i := range 100 {
-			got.add("status-words", fmt.Sprint(i))
-		}
-		if n := len(got.seen["status-words"]); n != maxTraitValues {
-			t.Errorf("%d values are kept, want %d", n, maxTraitValues)
-		}
-	})
-}
-
 // The key's own user is known only if one of the users has the account's address: whom else would a run spare?
-func TestProbeSelf(t *testing.T) {
+func TestRunSelf(t *testing.T) {
 	t.Parallel()
-	for email, want := range map[string][]org.Limit{
+	for email, want := range map[string][]Limit{
 		"OWNER@example.com":     nil,
-		"billing@example.com":   {{Kind: org.LimitSelfUnseen}},
-		"no address whatsoever": {{Kind: org.LimitSelfUnseen}},
+		"billing@example.com":   {{Kind: LimitSelfUnseen}},
+		"no address whatsoever": {{Kind: LimitSelfUnseen}},
 	} {
 		api := peopled(t, sandbox.Options{})
 		wire := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == accountPath {
+			if r.URL.Path == "/v2/account" {
 				w.Header().Set("Content-Type", "application/json")
 				fmt.Fprintf(w, `{"account":{"email":%q}}`, email)
 				return
 			}
 			api.ServeHTTP(w, r)
 		})
-		if diff := gocmp.Diff(want, mustProbe(t, inProcess(t, wire), "", nil).Limits); diff != "" {
+		if diff := gocmp.Diff(want, mustRun(t, inProcess(t, wire), "", nil).Limits); diff != "" {
 			t.Errorf("%s: limits (-want +got):\n%s", email, diff)
 		}
 	}

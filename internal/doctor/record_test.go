@@ -1,4 +1,4 @@
-package vultr
+package doctor
 
 import (
 	"bytes"
@@ -23,8 +23,11 @@ import (
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/sandbox"
-	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
+
+// uuid matches ids that a recording replaces by one of the same form.
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // originals are all the texts of a world that a recording may not show.
 func originals(w sandbox.World) []string {
@@ -55,7 +58,7 @@ func originals(w sandbox.World) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" || s == "owner" })
 }
 
-// tee serves what next serves and keeps the bodies by path and query. It adds headers that are nobody's business.
+// tee serves what next serves and keeps the bodies by path and query. It adds headers that no recording may have.
 type tee struct {
 	next   http.Handler
 	mu     sync.Mutex
@@ -89,7 +92,7 @@ func TestRecordingShowsNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 			world := api.World()
-			mustProbe(t, inProcess(t, wire), world.Organization.ID, recorder)
+			mustRun(t, inProcess(t, wire), world.Organization.ID, recorder)
 
 			files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 			if err != nil {
@@ -403,7 +406,7 @@ func TestRecordedAnswers(t *testing.T) {
 			for name, value := range test.headers {
 				header.Set(name, value)
 			}
-			content, err := newRedactor().exchange(exchange{method: "GET", path: "/v2/users", status: 200, header: header, body: []byte(test.body)})
+			content, err := newRedactor().exchange(vultr.Exchange{Method: "GET", Path: "/v2/users", Status: 200, Header: header, Body: []byte(test.body)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -432,7 +435,7 @@ func TestRecordingHasNoKey(t *testing.T) {
 				switch r.URL.Path {
 				case "/v2/users":
 					answerJSON(w, 403, fmt.Sprintf(`{"error":"not with %s"}`, key))
-				case accountPath:
+				case "/v2/account":
 					w.Header().Set("Content-Type", key)
 					w.WriteHeader(404)
 					fmt.Fprintf(w, "%s is unknown", key)
@@ -441,14 +444,12 @@ func TestRecordingHasNoKey(t *testing.T) {
 					answerJSON(w, 200, fmt.Sprintf(`{"invitations":%[1]s,"organizations":%[1]s,"groups":%[1]s,"roles":%[1]s,"policies":%[1]s,"users":%[1]s,"members":%[1]s,"role_user_relationships":[]}`, rows))
 				}
 			})
-			cfg := testConfig("http://localhost")
-			cfg.Key, cfg.Transport = key, &sandboxtest.Transport{Handler: echo}
 			dir := t.TempDir()
 			recorder, err := NewRecorder(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			told := fmt.Sprintf("%+v", mustProbe(t, mustNew(t, cfg), "", recorder))
+			told := fmt.Sprintf("%+v", mustRun(t, newClient(t, echo, key), "", recorder))
 			files, err := filepath.Glob(filepath.Join(dir, "*"))
 			if err != nil || len(files) < 8 {
 				t.Fatalf("files %v, %v", files, err)
@@ -475,10 +476,10 @@ func TestNewRecorder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.add("one invitation", exchange{status: 200, body: []byte("{}")}); err != nil {
+		if err := r.add("one invitation", vultr.Exchange{Status: 200, Body: []byte("{}")}); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.add("one invitation", exchange{}); err != nil { // no answer
+		if err := r.add("one invitation", vultr.Exchange{}); err != nil { // no answer
 			t.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package vultr
+package doctor
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 // redactor replaces what answers say about people and organizations. It keeps only what is listed
@@ -93,11 +94,11 @@ func (r *redactor) replace(core, name string) string {
 	}
 	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
-		case uuid.MatchString(core):
+		case vultr.IsUUID(core):
 			return fmt.Sprintf("%s00-0000-4000-8000-%012x", marker, r.next("uuid"))
 		case hexDigits.MatchString(core):
 			return marker + fmt.Sprintf("%0*x", len(core)-len(marker), r.next(fmt.Sprint("hex", len(core))))
-		case isID(core): // the replacement is valid in a path if the original is
+		case vultr.IsID(core): // the replacement is valid in a path if the original is
 			return fmt.Sprint("text-", r.next("text"))
 		}
 		return fmt.Sprint("text ", r.next("text"))
@@ -147,7 +148,7 @@ func (r *redactor) key(name string) string {
 // isDate reports whether s is only a date since 1970, in a known form and not longer than dates
 // are.
 func isDate(s string) bool {
-	t, understood := parseDate(s)
+	t, understood := vultr.ParseDate(s)
 	if !understood {
 		t, _ = time.Parse(time.DateOnly, s)
 	}

@@ -1,18 +1,13 @@
-package org
+// Package doctor checks what a key may read, how the API behaves, and what orgsync therefore cannot
+// do. It can record the answers without personal data. internal/vultr makes the requests.
+package doctor
 
-import "time"
+import (
+	"context"
+	"time"
 
-// Verdict is what the API says to one kind of request.
-type Verdict string
-
-// The verdicts.
-const (
-	VerdictAllowed   Verdict = "allowed"
-	VerdictForbidden Verdict = "forbidden" // 403
-	VerdictRefused   Verdict = "refused"   // 401: the key itself
-	VerdictMissing   Verdict = "missing"   // 404
-	VerdictFailed    Verdict = "error"     // any other status, no answer, or one that cannot be read
-	VerdictUntried   Verdict = "untried"   // there was nothing to ask for
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 // Endpoint is what became of one kind of request.
@@ -21,8 +16,8 @@ type Endpoint struct {
 	Name string
 	// Path is the documented path, ids in braces.
 	Path    string
-	Verdict Verdict
-	// Permission is what the key likely lacks; with VerdictForbidden. "": the documents name none.
+	Verdict org.Verdict
+	// Permission is what the key likely lacks; with [org.VerdictForbidden]. "": the documents name none.
 	Permission string
 	// Status is the HTTP status of the last answer; 0 without one.
 	Status int
@@ -35,16 +30,8 @@ type Endpoint struct {
 	Latency time.Duration
 }
 
-// Trait is one point on which the API's documents contradict each other or say nothing, and what the API did.
-type Trait struct {
-	// Axis names the point. Where the simulated API can play it, it is one of its axes, and the values are its values.
-	Axis string
-	// About says in a few words what the point is.
-	About string
-	// Seen are the values seen, sorted, each once; none where the organization has no example. Words of the server may be
-	// among them: bounded, still data.
-	Seen []string
-}
+// Trait is one point on which the documents of the API leave open how it behaves, and what it did.
+type Trait = vultr.Trait
 
 // LimitKind is something that orgsync cannot do.
 type LimitKind string
@@ -60,8 +47,8 @@ const (
 	LimitAcceptanceUnseen    LimitKind = "acceptance_unseen"     // nor do the invitations tell
 	LimitSuspendedUnseen     LimitKind = "suspended_unseen"      // suspended users cannot be listed
 	LimitSelfUnseen          LimitKind = "self_unseen"           // the key's own user is not known
-	LimitAccessUnseen        LimitKind = "access_unseen"         // a kind of access cannot be listed: Detail is the [Kind]
-	LimitHoldersUnseen       LimitKind = "holders_unseen"        // who has a kind of access cannot be listed: Detail is the [Kind]
+	LimitAccessUnseen        LimitKind = "access_unseen"         // a kind of access cannot be listed: Detail is the [org.Kind]
+	LimitHoldersUnseen       LimitKind = "holders_unseen"        // who has a kind of access cannot be listed: Detail is the [org.Kind]
 	LimitDatesUnseen         LimitKind = "dates_unseen"          // pending invitations have no dates
 	LimitExpirationUnseen    LimitKind = "expiration_unseen"     // pending invitations have no expiration date
 	LimitStatusNotUnderstood LimitKind = "status_not_understood" // Detail are the words
@@ -79,14 +66,14 @@ type Limit struct {
 type Checkup struct {
 	// At is the server's time of the look.
 	At time.Time
-	// Key is VerdictAllowed when any request was, VerdictRefused when none was and the key was refused, else VerdictFailed.
-	Key Verdict
+	// Key is [org.VerdictAllowed] when any request was, [org.VerdictRefused] when none was and the key was refused, else [org.VerdictFailed].
+	Key org.Verdict
 	// Organization is the one that the key acts on; zero when that cannot be told.
-	Organization Organization
+	Organization org.Organization
 	// Organizations are all that the key lists.
-	Organizations []Organization
+	Organizations []org.Organization
 	// Self is the address of the key's own user; zero when it is not shown.
-	Self Address
+	Self org.Address
 	// Endpoints are in the order in which they are told of.
 	Endpoints []Endpoint
 	Traits    []Trait
@@ -99,4 +86,44 @@ type Checkup struct {
 	Limits    []Limit
 	// Unable is why nothing can be planned with this key; nil when the invitations and the organization can be read.
 	Unable error
+}
+
+// Run checks the API. pin is the key `organization` of the roster, "" if there is none. The answers
+// are written to record without personal data; nil records nothing.
+//
+// A rejected request is part of the result. An error is that of ctx or of record, or means that the
+// API did not answer at all.
+func Run(ctx context.Context, c *vultr.Client, pin string, record *Recorder) (Checkup, error) {
+	s, err := c.Survey(ctx, pin)
+	if err != nil {
+		return Checkup{}, err
+	}
+	out := diagnose(c, s)
+	for _, e := range s.Endpoints() {
+		for _, x := range e.Exchanges {
+			if err := record.add(e.Name, x); err != nil {
+				return Checkup{}, err
+			}
+		}
+		out.Endpoints = append(out.Endpoints, describeEndpoint(c, e))
+	}
+	return out, nil
+}
+
+func describeEndpoint(c *vultr.Client, e *vultr.Endpoint) Endpoint {
+	out := Endpoint{
+		Name: e.Name, Path: e.Path, Verdict: e.Verdict(), Status: e.Status(), Requests: len(e.Exchanges), Pages: e.Pages(), Rows: e.Rows,
+	}
+	for _, x := range e.Exchanges {
+		if x.Status != 0 {
+			out.Latency = max(out.Latency, x.Took)
+		}
+	}
+	if out.Verdict == org.VerdictForbidden {
+		out.Permission = e.Permission
+	}
+	if out.Verdict != org.VerdictAllowed && len(e.Exchanges) > 0 {
+		out.Message = c.Clean(e.Message())
+	}
+	return out
 }

@@ -1,4 +1,4 @@
-package vultr
+package doctor
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 // Recorder writes answers to a folder, one file each, without personal data. A nil Recorder writes
@@ -95,8 +96,8 @@ func NewRecorder(dir string) (*Recorder, error) {
 }
 
 // add writes one answer; name is the kind of request. It does nothing if there was no answer.
-func (r *Recorder) add(name string, x exchange) error {
-	if r == nil || x.status == 0 {
+func (r *Recorder) add(name string, x vultr.Exchange) error {
+	if r == nil || x.Status == 0 {
 		return nil
 	}
 	content, err := r.redactor.exchange(x)
@@ -121,15 +122,15 @@ func (r *Recorder) write(name string, content []byte) error {
 }
 
 // exchange returns the content of the file for x.
-func (r *redactor) exchange(x exchange) ([]byte, error) {
-	kept := recording{Method: x.method, Path: r.path(x.path), Query: r.query(x.query), Status: x.status, Headers: headers(x.header)}
-	body, err := r.json(x.body, "")
+func (r *redactor) exchange(x vultr.Exchange) ([]byte, error) {
+	kept := recording{Method: x.Method, Path: r.path(x.Path), Query: r.query(x.Query), Status: x.Status, Headers: headers(x)}
+	body, err := r.json(x.Body, "")
 	switch {
 	case err == nil:
 		kept.Body = body
-	case isHTML(x.header):
+	case x.IsHTML():
 		kept.Text = textPage
-	case len(bytes.TrimSpace(x.body)) > 0:
+	case len(bytes.TrimSpace(x.Body)) > 0:
 		kept.Text = textOther
 	}
 	var out bytes.Buffer
@@ -168,23 +169,23 @@ var (
 
 // headers returns the headers that say how to read an answer and when to retry, if their values
 // are safe.
-func headers(h http.Header) map[string]string {
+func headers(x vultr.Exchange) map[string]string {
 	kept := map[string]string{}
-	for name := range h {
-		value := h.Get(name)
+	for name := range x.Header {
+		value := x.Header.Get(name)
 		if value == "" {
 			continue
 		}
 		_, notNumber := strconv.ParseUint(value, 10, 32)
-		_, notDate := http.ParseTime(value)
+		_, isDate := vultr.ParseDate(value)
 		switch {
 		case name == "Content-Type" && (jsonType.MatchString(value) || pageType.MatchString(value)):
-		case name == "Content-Type" && isHTML(h):
+		case name == "Content-Type" && x.IsHTML():
 			value = "text/html"
 		case name == "Content-Type":
 			value = "application/octet-stream"
-		case name == "Date" && notDate == nil:
-		case slices.Contains(rateHeaders, name) && (notNumber == nil || notDate == nil):
+		case name == "Date" && isDate:
+		case slices.Contains(rateHeaders, name) && (notNumber == nil || isDate):
 		default:
 			continue
 		}

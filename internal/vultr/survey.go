@@ -1,0 +1,179 @@
+package vultr
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// Survey has the answers to all kinds of requests with which orgsync reads, and what the client
+// found in them.
+type Survey struct {
+	// At is the server's time at the end of the survey.
+	At time.Time
+	// Organizations and so on are the requests. Access has the lists of groups, roles and policies,
+	// Holders the lists of users who have one of them.
+	Organizations, Account, Invitations, Invitation, Users, Suspended Endpoint
+	Access, Holders                                                   map[org.Kind]*Endpoint
+
+	Found struct {
+		// Organizations are all that the key lists.
+		Organizations []org.Organization
+		// Self is the address of the key's own user; zero if it is unknown.
+		Self        org.Address
+		Invitations []org.Invitation
+		Users       []org.User
+		// Organization is the one that the key acts on; Err says why it is unknown or not the right
+		// one.
+		Organization org.Organization
+		Err          error
+	}
+
+	client *Client
+	group  *accessRow // the group whose members were read; nil if there is none
+}
+
+func newSurvey(c *Client) *Survey {
+	const inviting, policies = "iam.invitation.*", "iam.policy.*"
+	s := &Survey{
+		client:        c,
+		Organizations: Endpoint{Name: "organizations", Path: organizations.path, keys: organizations.keys},
+		Account:       Endpoint{Name: "account", Path: accountPath},
+		Invitations:   Endpoint{Name: "invitations", Path: invitationPath, keys: invitations.keys, Permission: inviting},
+		Invitation:    Endpoint{Name: "one invitation", Path: invitationPath + "/{id}", Permission: inviting},
+		Users:         Endpoint{Name: "users", Path: users.path, keys: users.keys},
+		Suspended:     Endpoint{Name: "suspended users", Path: suspendedUsers("{id}").path, keys: suspendedUsers("").keys},
+		Access:        map[org.Kind]*Endpoint{},
+		Holders:       map[org.Kind]*Endpoint{},
+	}
+	listing := map[org.Kind]string{org.KindGroup: "iam.group.List", org.KindPolicy: policies}
+	reading := map[org.Kind]string{org.KindGroup: "iam.group.Read", org.KindPolicy: policies}
+	for _, kind := range org.Kinds {
+		k := accessKinds[kind]
+		s.Access[kind] = &Endpoint{Name: k.list.keys[0], Path: k.list.path, keys: k.list.keys, Permission: listing[kind]}
+		s.Holders[kind] = &Endpoint{
+			Name: k.holders + " of one " + string(kind), Path: k.list.path + "/{id}/" + k.holders, keys: k.keys,
+			Permission: reading[kind],
+		}
+	}
+	return s
+}
+
+// Endpoints returns all requests, in the order in which they are reported.
+func (s *Survey) Endpoints() []*Endpoint {
+	all := []*Endpoint{&s.Organizations, &s.Account, &s.Invitations, &s.Invitation, &s.Users, &s.Suspended}
+	for _, kind := range org.Kinds {
+		all = append(all, s.Access[kind], s.Holders[kind])
+	}
+	return all
+}
+
+// Survey makes all kinds of requests with which orgsync reads, all of them GET: one per page of
+// each list, and one example where there is a list per group, role or policy. pin is the key
+// `organization` of the roster, "" if there is none.
+//
+// A rejected request is part of the result. An error is that of ctx, or means that the API did not
+// answer at all.
+func (c *Client) Survey(ctx context.Context, pin string) (*Survey, error) {
+	s := newSurvey(c)
+	s.run(ctx, pin)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(s.Endpoints(), func(e *Endpoint) bool { return e.Status() != 0 }) {
+		return nil, s.Organizations.Err
+	}
+	return s, nil
+}
+
+// run sends the requests, first those that need no id.
+func (s *Survey) run(ctx context.Context, pin string) {
+	c, found := s.client, &s.Found
+	var suspended []org.User
+
+	var first sync.WaitGroup
+	first.Go(func() { found.Organizations = observeList(ctx, c, &s.Organizations, organizations) })
+	first.Go(func() { found.Self, s.Account.Err = c.readSelf(withObserver(ctx, s.Account.observe)) })
+	first.Go(func() { found.Invitations = observeList(ctx, c, &s.Invitations, invitations) })
+	first.Go(func() { found.Users = observeList(ctx, c, &s.Users, users) })
+	rows := make([][]accessRow, len(org.Kinds))
+	for i, kind := range org.Kinds {
+		first.Go(func() { rows[i] = observeList(ctx, c, s.Access[kind], accessKinds[kind].list) })
+	}
+	first.Wait()
+	for i := range found.Organizations {
+		found.Organizations[i].Name = c.redact(found.Organizations[i].Name)
+	}
+	listed := found.Invitations
+	for i := range listed {
+		listed[i].OrgName, listed[i].StatusText = c.redact(listed[i].OrgName), c.redact(listed[i].StatusText)
+	}
+	var known identity
+	known, found.Err = resolveOrganization(found.Organizations, s.Organizations.Err, pin, func() ([]org.Invitation, error) {
+		return listed, s.Invitations.Err
+	})
+	found.Organization = known.is
+	if found.Err == nil {
+		found.Err = checkSameOrganization(found.Organization, pin, listed)
+	}
+
+	var second sync.WaitGroup
+	for i, kind := range org.Kinds {
+		if row := chooseExample(rows[i]); row != nil {
+			if kind == org.KindGroup {
+				s.group = row
+			}
+			e := s.Holders[kind]
+			second.Go(func() {
+				e.Err = c.readHolders(withObserver(ctx, e.observe), row)
+				e.Rows = len(e.rawRows())
+			})
+		}
+	}
+	if at := slices.IndexFunc(listed, func(i org.Invitation) bool { return IsID(i.ID) }); at >= 0 {
+		second.Go(func() {
+			_, s.Invitation.Err = c.Invitation(withObserver(ctx, s.Invitation.observe), listed[at].ID)
+		})
+	}
+	if id, err := pathID(found.Organization.ID); err == nil {
+		second.Go(func() { suspended = observeList(ctx, c, &s.Suspended, suspendedUsers(id)) })
+	}
+	second.Wait()
+	if s.Users.Allowed() {
+		snapshot := org.Snapshot{Users: found.Users, Self: found.Self, Invitations: listed}
+		s.Users.Err = checkUsers(snapshot, suspended, slices.Concat(rows...))
+	}
+	for _, single := range []*Endpoint{&s.Account, &s.Invitation} {
+		if single.Allowed() {
+			single.Rows = 1
+		}
+	}
+	s.At = c.Now()
+}
+
+// observeList reads a list and records its answers in e.
+func observeList[T any](ctx context.Context, c *Client, e *Endpoint, l listing[T]) []T {
+	var all []T
+	all, e.Err = list(withObserver(ctx, e.observe), c, l)
+	e.Rows = len(all)
+	return all
+}
+
+// chooseExample returns the row whose holders are read as an example: of those that can be given
+// to people, the one with the most members in its list; nil if there is none.
+func chooseExample(rows []accessRow) *accessRow {
+	var best *accessRow
+	for i := range rows {
+		row := &rows[i]
+		if row.Deleted || row.Assumable || !IsID(row.ID) {
+			continue
+		}
+		if best == nil || len(row.holders()) > len(best.holders()) {
+			best = row
+		}
+	}
+	return best
+}
