@@ -135,7 +135,7 @@ func (b *bench) inviteWith(place storage, people, rate int, latency time.Duratio
 	defer a.close()
 	twice, none := a.mailed(people)
 	if c.Code != 0 || twice+none > 0 {
-		b.fault("state/%s: code %d, %d mailed twice, %d not mailed: %s", place.name, c.Code, twice, none, c.complaint)
+		b.fault("state/%s: code %d, %d mailed twice, %d not mailed: %s", place.name, c.Code, twice, none, c.firstError)
 	}
 	requests = len(a.Requests())
 	idle.before = place.wire.sent()

@@ -159,7 +159,7 @@ func newTeams(s Status) []teamPeople {
 		return nil
 	}
 	var teams []teamPeople
-	index := make(map[string]int) // "" is nobody's team
+	index := make(map[string]int) // "" is for people without a team
 	add := func(name string) {
 		index[name] = len(teams)
 		teams = append(teams, teamPeople{Team: orNull(name), Members: []string{}, States: map[string]int{}})

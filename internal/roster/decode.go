@@ -71,8 +71,8 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	d.roster.Files = append(d.roster.Files, file)
 	root, problem := parseFile(file, data)
 	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
-		if foreign := foreignProblem(file, data); foreign != nil {
-			d.problems = append(d.problems, *foreign)
+		if otherFormat := foreignProblem(file, data); otherFormat != nil {
+			d.problems = append(d.problems, *otherFormat)
 			d.incomplete = true
 			return
 		}

@@ -25,7 +25,7 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], n.Content[i+1]
 		text := strings.TrimSpace(name.Value)
-		switch flaw := nameKey.textProblem(text); {
+		switch textProblem := nameKey.textProblem(text); {
 		case name.Kind != yaml.ScalarNode:
 			d.addProblem(name, "the name of a team must be text, not %s", describeNode(name))
 			continue
@@ -35,8 +35,8 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 		case name.Tag == nullTag:
 			d.addProblem(name, "a team has no name: put it in quotes if this is meant as one")
 			continue
-		case flaw != "":
-			d.addProblem(name, "the name of a team %s", flaw)
+		case textProblem != "":
+			d.addProblem(name, "the name of a team %s", textProblem)
 			continue
 		}
 		d.checkTag(name)

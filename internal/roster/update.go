@@ -52,20 +52,20 @@ func UpdateAccess(file string, data []byte, updates []Update) (text []byte, fail
 	}
 	// From the end of the file: an update moves only what is below it.
 	slices.SortStableFunc(inPlace, func(a, b Update) int { return b.At.Compare(a.At) })
-	changed, flaws := applyUpdates(file, data, inPlace)
+	changed, problems := applyUpdates(file, data, inPlace)
 	if changed == nil { // together they are not what was wanted: find the one that is not
-		changed, flaws = data, make([]string, len(inPlace))
+		changed, problems = data, make([]string, len(inPlace))
 		for i := range inPlace {
-			one, flaw := applyUpdates(file, changed, inPlace[i:i+1])
+			one, problem := applyUpdates(file, changed, inPlace[i:i+1])
 			if one == nil {
-				one, flaw = changed, []string{"the way in which it is written is not supported"}
+				one, problem = changed, []string{"the way in which it is written is not supported"}
 			}
-			changed, flaws[i] = one, flaw[0]
+			changed, problems[i] = one, problem[0]
 		}
 	}
 	for i, u := range slices.Backward(inPlace) {
-		if flaws[i] != "" {
-			failed = append(failed, fmt.Sprintf("%s at %v: %s: change it by hand", u.Email, u.At, flaws[i]))
+		if problems[i] != "" {
+			failed = append(failed, fmt.Sprintf("%s at %v: %s: change it by hand", u.Email, u.At, problems[i]))
 		}
 	}
 	text, err = Merge(file, changed, added)
@@ -98,19 +98,19 @@ type editor struct {
 	data  []byte
 	lines []int // the offset of each line
 	edits []edit
-	// flaw is why the last entry cannot be changed; "" if it can.
-	flaw string
+	// problem is why the last entry cannot be changed; "" if it can.
+	problem string
 }
 
 // applyUpdates returns data with the updates that can be made, and for each update why it cannot
 // be made, or "". The data is nil if the result would differ in something else too.
 func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string) {
 	bom := []byte("\ufeff")
-	flaws := make([]string, len(updates))
+	problems := make([]string, len(updates))
 	body, hasMark := bytes.CutPrefix(data, bom)
 	root, problem := parseFile(file, body)
 	if problem != nil || len(updates) == 0 {
-		return data, flaws
+		return data, problems
 	}
 	e := &editor{data: body, lines: []int{0}}
 	for i, b := range body {
@@ -122,16 +122,16 @@ func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string)
 	made := make(map[*yaml.Node]Update)
 	for i, u := range updates {
 		node, before := entries[[2]int{u.At.Line, u.At.Column}], len(e.edits)
-		if e.flaw = ""; node == nil {
-			e.flaw = "the entry is behind an alias"
+		if e.problem = ""; node == nil {
+			e.problem = "the entry is behind an alias"
 		} else if _, found := made[node]; found {
-			e.flaw = "the entry changes twice"
+			e.problem = "the entry changes twice"
 		} else if u.Left {
 			e.markLeft(node)
 		} else {
 			e.update(node, u)
 		}
-		if flaws[i] = e.flaw; e.flaw != "" {
+		if problems[i] = e.problem; e.problem != "" {
 			e.edits = e.edits[:before]
 		} else if !u.Left {
 			made[node] = u
@@ -140,12 +140,12 @@ func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string)
 	changed := e.apply()
 	after, problem := parseFile(file, changed)
 	if problem != nil || !areUpdated(root, after, made) {
-		return nil, flaws
+		return nil, problems
 	}
 	if hasMark {
 		changed = append(slices.Clip(bom), changed...)
 	}
-	return changed, flaws
+	return changed, problems
 }
 
 // entriesByPlace returns the entries of users and of teams by line and column.
@@ -217,7 +217,7 @@ func (e *editor) markLeft(n *yaml.Node) {
 	before := string(e.data[start:e.offset(n)])
 	dash, isFirst := strings.CutSuffix(strings.TrimRight(before, " "), "-")
 	if !isFirst || strings.TrimSpace(dash) != "" {
-		e.flaw = "they left the organization, and the entry has no line of its own for a comment"
+		e.problem = "they left the organization, and the entry has no line of its own for a comment"
 		return
 	}
 	if n.Line > 1 {
@@ -259,14 +259,14 @@ func (e *editor) update(n *yaml.Node, u Update) {
 		email = valueOf(n, "email")
 	}
 	if email == nil || email.Kind != yaml.ScalarNode || email.Anchor != "" {
-		e.flaw = "its address is behind an alias or has an anchor"
+		e.problem = "its address is behind an alias or has an anchor"
 		return
 	}
 	begin := e.offset(email)
 	end := e.scalarEnd(email, begin)
 	switch {
 	case end < 0:
-		e.flaw = "its address has several lines"
+		e.problem = "its address has several lines"
 	case n.Kind == yaml.ScalarNode:
 		e.replace(begin, begin, "{email: ")
 		e.replace(end, end, ", "+strings.Join(fields, ", ")+"}")
@@ -289,7 +289,7 @@ func (e *editor) update(n *yaml.Node, u Update) {
 func (e *editor) updateList(n *yaml.Node, add, remove []string) {
 	switch {
 	case n.Anchor != "":
-		e.flaw = "others use its list by an alias"
+		e.problem = "others use its list by an alias"
 	case n.Kind == yaml.AliasNode:
 		var names []string
 		for _, item := range n.Alias.Content {
@@ -300,7 +300,7 @@ func (e *editor) updateList(n *yaml.Node, add, remove []string) {
 		begin := e.offset(n)
 		e.replace(begin, begin+1+len(n.Value), flowList(append(names, add...)))
 	case n.Kind != yaml.SequenceNode:
-		e.flaw = "it has no list there"
+		e.problem = "it has no list there"
 	case n.Style&yaml.FlowStyle != 0:
 		e.updateFlowList(n, add, remove)
 	default:
@@ -315,12 +315,12 @@ func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
 	at := begin + 1
 	for _, item := range n.Content {
 		if item.Kind != yaml.ScalarNode || item.Anchor != "" {
-			e.flaw = "its list has an alias or an anchor in it"
+			e.problem = "its list has an alias or an anchor in it"
 			return
 		}
 		start := e.offset(item)
 		if at = e.scalarEnd(item, start); at < 0 {
-			e.flaw = "its list has a name over several lines"
+			e.problem = "its list has a name over several lines"
 			return
 		}
 		if !slices.Contains(remove, strings.TrimSpace(item.Value)) {
@@ -329,7 +329,7 @@ func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
 	}
 	end := bytes.IndexByte(e.data[at:], ']')
 	if end < 0 || bytes.ContainsRune(e.data[begin:at+end], '#') {
-		e.flaw = "its list has a comment in it"
+		e.problem = "its list has a comment in it"
 		return
 	}
 	for _, name := range add {
@@ -343,7 +343,7 @@ func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
 	var removed []*yaml.Node
 	for _, item := range n.Content {
 		if item.Kind != yaml.ScalarNode || item.Anchor != "" {
-			e.flaw = "its list has an alias or an anchor in it"
+			e.problem = "its list has an alias or an anchor in it"
 			return
 		}
 		if slices.Contains(remove, strings.TrimSpace(item.Value)) {
@@ -351,14 +351,14 @@ func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
 		}
 	}
 	if len(removed) == len(n.Content) && len(add) == 0 {
-		e.flaw = "its list would be empty: write []"
+		e.problem = "its list would be empty: write []"
 		return
 	}
 	last := n.Content[len(n.Content)-1]
 	start := e.lineStart(last)
 	dash := string(e.data[start:e.offset(last)])
 	if strings.TrimSpace(dash) != "-" {
-		e.flaw = "its list has names without a line of their own"
+		e.problem = "its list has names without a line of their own"
 		return
 	}
 	for _, item := range removed {
@@ -384,7 +384,7 @@ func (e *editor) replaceScalar(n *yaml.Node, text string) {
 	begin := e.offset(n)
 	end := e.scalarEnd(n, begin)
 	if end < 0 || n.Anchor != "" {
-		e.flaw = "its api_enabled has an anchor or several lines"
+		e.problem = "its api_enabled has an anchor or several lines"
 		return
 	}
 	e.replace(begin, end, text)

@@ -28,7 +28,7 @@ type Draft struct {
 	Comments []string
 	Entries  []Entry
 	// ByTeam makes a team of each group, with the people who have it. An entry of "users" is then
-	// written only for people who are in no team, or of whom it says more.
+	// written only for people who are in no team, or about whom it says more.
 	ByTeam bool
 }
 
