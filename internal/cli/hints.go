@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 
@@ -139,6 +140,9 @@ func (a *app) hint(err error) string {
 	if problem, ok := errors.AsType[*state.Problem](err); ok {
 		return problem.Advice
 	}
+	if advised, ok := errors.AsType[*adviceError](err); ok {
+		return advised.advice
+	}
 	if usage, ok := errors.AsType[*usageError](err); ok {
 		return fmt.Sprintf("'%s --help' shows its arguments and flags", usage.command)
 	}
@@ -150,12 +154,8 @@ func (a *app) hint(err error) string {
 	if is[*plan.StaleError](err) {
 		return "review a new plan and save it again with 'orgsync plan --out'; plan and apply need the same flags"
 	}
-	if is[*planFileError](err) {
-		if a.sandbox.on {
-			return "PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write " +
-				"--sandbox=FILE as one word"
-		}
-		return "save a plan with 'orgsync plan --out FILE', and name that file"
+	if planFile, ok := errors.AsType[*planFileError](err); ok {
+		return a.planFileHint(planFile)
 	}
 	if is[*apply.ElsewhereError](err) {
 		return "before you run again, find out in Vultr's console which organization this key invites people to; use a " +
@@ -252,6 +252,26 @@ func (a *app) hint(err error) string {
 		return stepHints[tried.step]
 	}
 	return ""
+}
+
+// planFileHint returns what to do about an argument of apply that is not a plan.
+func (a *app) planFileHint(e *planFileError) string {
+	word := shellWord(e.file)
+	info, err := os.Stat(e.file)
+	switch {
+	case isTable(e.file):
+		return "to make a roster of it: orgsync import --csv " + word
+	case isRosterName(e.file), err == nil && info.IsDir():
+		return "to use it as the roster: orgsync apply" + a.simulationWords() + " --roster " + word
+	case err != nil && looksLikeAddress(e.file):
+		return "to act on one person: orgsync apply" + a.simulationWords() + " --only " + word
+	case a.sandbox.on:
+		return "PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write " +
+			"--sandbox=FILE as one word"
+	case errors.Is(e.err, fs.ErrPermission):
+		return "PLANFILE must be a plan that you may read"
+	}
+	return "save a plan with 'orgsync plan --out FILE', and name that file"
 }
 
 // isCSVProblem reports whether err is about the file of --csv.

@@ -108,6 +108,9 @@ func (a *app) savedPlan(ctx context.Context) (*plan.Saved, error) {
 	if err != nil {
 		return nil, &planFileError{a.planFile, err}
 	}
+	if len(data) > 0 && data[0] != '{' {
+		return nil, &planFileError{a.planFile, errors.New("it is not a plan that was saved with --out")}
+	}
 	saved, err := plan.ReadSaved(data)
 	if err != nil {
 		return nil, &planFileError{a.planFile, err}

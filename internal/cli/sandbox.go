@@ -81,7 +81,8 @@ server acts first, from=N, every=N, times=N, status=N, delay=TIME, and the kind:
 	}
 	rateLimit = 30
 	f := cmd.Flags()
-	f.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks a free port")
+	listen = "127.0.0.1:8080"
+	f.Var(listenFlag(&listen), "listen", "`address` to listen on; port 0 picks a free port")
 	f.StringVar(&dialect, "dialect", "documented", "how the API behaves: a `name`, or axis=value, or both separated "+
 		"by commas")
 	f.Var(intFlag(&rateLimit, 0, 1_000_000), "rate-limit", "requests allowed in a second; 0 sets no limit")
