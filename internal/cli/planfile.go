@@ -17,7 +17,7 @@ import (
 const maxPlanFile = 128 << 20
 
 // errNotPlan says that a file exists and is not a plan, but a roster, for example.
-var errNotPlan = errors.New("it is not a plan file; remove it, or name another file")
+var errNotPlan = errors.New("the file is not a plan")
 
 // errNotRegular says that the path is something that must not be replaced by a file, such as
 // /dev/null.

@@ -32,6 +32,8 @@ type app struct {
 	Environment
 	settings
 	log *slog.Logger
+	// command is the command that ran; nil until it has ended.
+	command *cobra.Command
 	// secrets are redacted from all output.
 	secrets secrets
 	// progress is nil when no progress is shown.
