@@ -20,7 +20,7 @@ import (
 
 var manualInto = flag.String("into", "", "TestManual also writes man pages and completions, as packages have them, into this folder")
 
-// documented are the commands that have pages, each as it is called, with what a page says beyond the help.
+// documented are the commands that have pages.
 func documented(t *testing.T) []*cobra.Command {
 	t.Helper()
 	a := &app{Environment: Environment{
@@ -36,11 +36,6 @@ func documented(t *testing.T) []*cobra.Command {
 		}
 		all = append(all, cmd)
 		cmd.InitDefaultHelpFlag()
-		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if name := environmentName(f); name != "" && !strings.Contains(f.Usage, "$"+name) {
-				f.Usage += "; $" + name
-			}
-		})
 		for _, below := range cmd.Commands() {
 			add(below)
 		}

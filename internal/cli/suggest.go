@@ -161,6 +161,7 @@ func adviseFormat(cmd *cobra.Command, format string) string {
 		return ""
 	}
 	_, usage := pflag.UnquoteUsage(output)
+	usage, _, _ = strings.Cut(usage, ";") // without the environment variable
 	_, formats, _ := strings.Cut(strings.ReplaceAll(usage, ",", " "), ":")
 	if slices.Contains(strings.Fields(formats), format) {
 		return "to choose the format: --output " + format + " (-o)"
