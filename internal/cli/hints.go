@@ -378,6 +378,9 @@ func isOnlyHeld(err error) bool {
 // sandboxHint returns what to do about an error of the simulation's state file.
 func sandboxHint(err error) string {
 	switch {
+	case errors.Is(err, sandbox.ErrNoSimulation):
+		return "check the name of the file; 'orgsync apply --sandbox', 'orgsync sandbox serve' and 'orgsync sandbox reset' " +
+			"make a simulation"
 	case errors.Is(err, sandbox.ErrForeign):
 		return "name the file of a simulation with --sandbox=FILE, or with --file in 'orgsync sandbox'"
 	case errors.Is(err, syscall.ENOSPC):

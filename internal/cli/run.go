@@ -33,7 +33,7 @@ type app struct {
 	Environment
 	settings
 	log *slog.Logger
-	// command is the command that ran; nil until it has ended.
+	// command is the command that runs; nil until its arguments are parsed.
 	command *cobra.Command
 	// secrets are redacted from all output.
 	secrets secrets
@@ -98,7 +98,7 @@ set flags.`,
 				return err
 			}
 			preferFlags()
-			a.parsed = true
+			a.parsed, a.command = true, cmd
 			if a.quiet {
 				a.noProgress = true
 				if !cmd.Flags().Changed("log-level") {
