@@ -175,6 +175,7 @@ func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 
 // finish reports err with a hint and returns the exit code.
 func (a *app) finish(cmd *cobra.Command, err error) int {
+	a.command = cmd
 	code := exitCode(err)
 	if err == nil || code == exitChanges {
 		return code

@@ -24,6 +24,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 // failures are the errors that a user can meet, each with its exit code and with a part of what is said to do about it.
@@ -59,10 +60,10 @@ var failures = []struct {
 	{"dropped", call(0, errors.New("unexpected EOF")), exitError, "--log-level debug"},
 	{"state folder", &reconcile.StateError{Err: &fs.PathError{Op: "mkdir", Path: "/x", Err: fs.ErrPermission}}, exitError, "--state-dir"},
 	{"full disk", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError, "free space"},
-	{"damaged ledger", &reconcile.StateError{Err: errors.New("read the ledger: line 1 was written by a later version")}, exitError, "--state-dir"},
+	{"damaged ledger", &reconcile.StateError{Err: errors.New("read the ledger: line 1 was written by a later version")}, exitError, "the version of orgsync that wrote it"},
 	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError, "--state-dir"},
 	{"roster that may not be read", withStep(stepReadRoster, fs.ErrPermission), exitError, "may read"},
-	{"damaged simulation", &sandbox.StateError{File: "x", Err: errors.New("damaged")}, exitError, "remove the file"},
+	{"damaged simulation", &sandbox.StateError{File: "x", Err: errors.New("damaged")}, exitError, "'orgsync sandbox reset' starts over"},
 	{"interrupted", &signalError{os.Interrupt}, exitInterrupted, "run again"},
 	{"terminated", &signalError{syscall.SIGTERM}, exitTerminated, "run again"},
 	{"unfinished", &unfinishedError{undone: 1}, exitUnfinished, "run again"},
@@ -100,7 +101,7 @@ func TestFailures(t *testing.T) {
 				var stdout, stderr bytes.Buffer
 				a := &app{Environment: Environment{stdout: &stdout, stderr: &stderr, isTerminal: noTerminal}}
 				a.output = "text"
-				if got := a.finish(&cobra.Command{Use: "plan"}, err); got != tt.code {
+				if got := a.finish(findCommand(t, a, "apply"), err); got != tt.code {
 					t.Errorf("exit code %d, want %d", got, tt.code)
 				}
 				_, hint, _ := strings.Cut(stderr.String(), "\nhint: ")
@@ -116,6 +117,92 @@ func TestFailures(t *testing.T) {
 	if got := exitCode(nil); got != exitDone {
 		t.Errorf("exitCode(nil) = %d", got)
 	}
+}
+
+func findCommand(t *testing.T, a *app, path string) *cobra.Command {
+	t.Helper()
+	cmd, _, err := a.rootCommand().Find(strings.Fields(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+// TestHintsElsewhere: a hint is true wherever it is shown. Each case is an error of a command that has
+// met a hint of another error, or of another command.
+func TestHintsElsewhere(t *testing.T) {
+	t.Parallel()
+	interrupted, late := &signalError{os.Interrupt}, &timeoutError{time.Minute}
+	invalid := &roster.ProblemsError{Problems: []roster.Problem{{Text: "no"}}}
+	_, badKey := vultr.New(vultr.Config{BaseURL: "https://api.vultr.com", Key: "two words"})
+	_, badURL := vultr.New(vultr.Config{BaseURL: "ftp://api.vultr.com", Key: "key"})
+	tests := []struct {
+		name, command string
+		err           error
+		// not are parts of other hints; want is a part of the right one, and "" if none may be shown.
+		not  []string
+		want string
+	}{
+		{"--out over a roster", "plan", withStep(stepSavePlan, fmt.Errorf("save: %w", errNotPlan)), []string{"remove", "existing folder"}, "left as it is"},
+		{"--out over a device", "plan", withStep(stepSavePlan, errNotRegular), []string{"remove", "existing folder"}, "name another file"},
+		{"--out in no folder", "plan", withStep(stepSavePlan, fs.ErrNotExist), []string{"left as it is"}, "existing folder"},
+		{"a bad key", "plan", &clientError{badKey}, []string{"https://", "--api-url"}, "VULTR_API_KEY"},
+		{"a bad URL", "plan", &clientError{badURL}, []string{"the key", "VULTR_API_KEY"}, "--api-url"},
+		{"a file that is named twice", "plan", withStep(stepReadRoster, errors.New("users.yaml is named twice")), []string{"init", "import"}, ""},
+		{"a roster that may not be read", "plan", withStep(stepReadRoster, fs.ErrPermission), []string{"init", "import"}, "may read"},
+		{"a comparison with a file that is too large", "diff", withStep(stepCompare, errors.New("too large")), []string{"OLD and NEW"}, ""},
+		{"a file that fmt finds twice", "fmt", withStep(stepFormat, errors.New("named twice")), []string{"may write"}, ""},
+		{"init over a roster", "init", withStep(stepInit, fs.ErrExist), []string{"remove"}, "never replaces a file"},
+		{"init in no folder", "init", withStep(stepInit, fs.ErrNotExist), []string{"never replaces"}, "existing folder"},
+		{"init for a CI file", "init", withStep(stepInit, errors.New("--workflow needs the roster in users.yaml")), []string{"replaces", "folder"}, ""},
+		{"a problem in a CSV file", "import", withStep(stepReadCSV, invalid), []string{"validate", "may read"}, "fix the file"},
+		{"no CSV file", "import", withStep(stepReadCSV, fs.ErrNotExist), []string{"first line"}, "may read"},
+		{"Ctrl-C in status --watch", "status", &pendingError{1, interrupted}, []string{"mailed", "run again"}, ""},
+		{"Ctrl-C in plan", "plan", interrupted, []string{"mailed", "run again"}, ""},
+		{"Ctrl-C in doctor", "doctor", interrupted, []string{"mailed", "run again"}, ""},
+		{"Ctrl-C in apply", "apply", interrupted, nil, "nobody is mailed twice"},
+		{"no time in status", "status", late, []string{"continue"}, "--timeout"},
+		{"no time in apply", "apply", late, nil, "run again to continue"},
+		{"an invalid roster in validate", "validate", invalid, []string{"sent", "validate"}, "fix the roster"},
+		{"an invalid roster in diff", "diff", invalid, []string{"sent", "validate"}, "fix the roster"},
+		{"an invalid roster in plan", "plan", invalid, []string{"sent"}, "orgsync validate"},
+		{"an invalid roster in apply", "apply", invalid, nil, "nothing was sent"},
+		{"a person who is gone", "apply", &org.CallError{Op: "remove", Target: "ada@example.com", Status: 404}, []string{"--api-url"}, "run again"},
+		{"a list that is not there", "apply", call(404, nil), []string{"run again"}, "--api-url"},
+		{"a refused request", "apply", call(422, nil), []string{"later"}, "--log-level debug"},
+		{"an address in use", "sandbox serve", withStep(stepListen, syscall.EADDRINUSE), []string{"must be HOST:PORT"}, "another program listens there"},
+		{"a damaged ledger", "apply", &reconcile.StateError{Err: errors.New("damaged")}, []string{"--state-dir"}, "do not start with an empty one"},
+		{"a damaged simulation", "apply", &sandbox.StateError{File: "x", Err: errors.New("damaged")}, []string{"remove"}, "sandbox reset"},
+		{"no state folder", "apply", &reconcile.StateError{Err: errNoStateFolder}, []string{"restore"}, "--state-dir"},
+		{"people who are held", "apply", &unfinishedError{notInvited: 1}, []string{"run again", "running again"}, "notices"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			a := &app{Environment: Environment{stdout: &stdout, stderr: &stderr, isTerminal: noTerminal}}
+			cmd := findCommand(t, a, tt.command)
+			a.output = "text"
+			a.finish(cmd, fmt.Errorf("while doing something: %w", tt.err))
+			_, hint, _ := strings.Cut(stderr.String(), "\nhint: ")
+			if !strings.Contains(hint, tt.want) || tt.want == "" && hint != "" {
+				t.Errorf("hint %q, want one with %q", hint, tt.want)
+			}
+			for _, part := range tt.not {
+				if strings.Contains(hint, part) {
+					t.Errorf("the hint %q says %q", hint, part)
+				}
+			}
+		})
+	}
+	t.Run("an empty key file", func(t *testing.T) {
+		t.Parallel()
+		a := &app{}
+		a.apiKeyFile = "key"
+		if hint := a.hint(fmt.Errorf("%w: key is empty", errNoKey)); strings.Contains(hint, "set VULTR_API_KEY") {
+			t.Errorf("the hint is %q, but the file comes first", hint)
+		}
+	})
 }
 
 // TestExplainClean: an error's text may hold what a server said.

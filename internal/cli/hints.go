@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 // errorWidth is the maximum width of one line of an error, in columns.
@@ -77,26 +79,69 @@ func withStep(s step, err error) error {
 	return &stepError{s, err}
 }
 
-var stepHints = map[step]string{
-	stepReadKey: "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that you may read and that holds " +
-		"only the key",
-	stepReadRoster: "--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync " +
-		"init' writes a first roster, and 'orgsync import' makes one from the organization",
-	stepReadGit: "run orgsync inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show " +
-		"REF:PATH' must show the file",
-	stepFindPerson: "'orgsync status' without an address lists everybody in the roster",
-	stepSavePlan:   "--out (ORGSYNC_OUT) must name a file in an existing folder that you may write to",
-	stepMerge: "--merge must name a file of the roster; if the roster has more files, name all of it with " +
-		"--roster",
-	stepRecord:        "--record (ORGSYNC_RECORD) must name a new or empty folder that you may write to",
-	stepSandboxAction: "'orgsync sandbox show' lists the users and the invitations",
-	stepAdvance:       "'orgsync sandbox reset' starts over",
-	stepCompare:       "OLD and NEW must be files, folders of *.yaml and *.yml files, or git:REF:PATH",
-	stepInit:          "orgsync init never replaces a file; name another one, or remove it first",
-	stepFormat:        "ROSTER must be files that you may write to, or folders of *.yaml and *.yml files",
-	stepReadCSV: "--csv needs a CSV file with a header line, such as email,name,groups, or a plain list of " +
-		"addresses",
-	stepListen: "--listen (ORGSYNC_LISTEN) must be HOST:PORT on this machine; port 0 picks a free port",
+// stepHint returns what to do about an error of a step; "" when the error says it itself, such as a
+// file that is named twice.
+func stepHint(tried *stepError) string {
+	missing := errors.Is(tried, fs.ErrNotExist)
+	denied := errors.Is(tried, fs.ErrPermission)
+	switch tried.step {
+	case stepReadKey:
+		return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that you may read and that holds only the key"
+	case stepReadRoster:
+		switch {
+		case denied:
+			return "let the user that runs orgsync read the file, or name one that it may read with --roster (ORGSYNC_ROSTER)"
+		case missing:
+			return "--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync init' writes a " +
+				"first roster, and 'orgsync import' makes one from the organization"
+		}
+	case stepReadGit:
+		return "run orgsync inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show REF:PATH' " +
+			"must show the file"
+	case stepFindPerson:
+		return "'orgsync status' without an address lists everybody in the roster"
+	case stepSavePlan:
+		if errors.Is(tried, errNotPlan) || errors.Is(tried, errNotRegular) {
+			return "it was left as it is; name another file with --out (ORGSYNC_OUT), as in --out plan.json"
+		}
+		return "--out (ORGSYNC_OUT) must name a file in an existing folder that you may write to"
+	case stepMerge:
+		return "--merge must name a file of the roster; if the roster has more files, name all of it with --roster"
+	case stepRecord:
+		return "--record (ORGSYNC_RECORD) must name a new or empty folder that you may write to"
+	case stepSandboxAction:
+		return "'orgsync sandbox show' lists the users and the invitations"
+	case stepAdvance:
+		return "'orgsync sandbox reset' starts over"
+	case stepCompare:
+		if missing || denied {
+			return "OLD and NEW must be files that you may read, folders of *.yaml and *.yml files, or git:REF:PATH"
+		}
+	case stepInit:
+		if errors.Is(tried, fs.ErrExist) {
+			return "orgsync init never replaces a file: it was left as it is, and nothing was written; name another one"
+		}
+		if missing || denied {
+			return "name a file in an existing folder that you may write to"
+		}
+	case stepFormat:
+		if missing || denied {
+			return "ROSTER must be files that you may write to, or folders of *.yaml and *.yml files"
+		}
+	case stepReadCSV:
+		if is[*roster.ProblemsError](tried) {
+			return "fix the file and run again; its first line names the columns, as in email,name,groups, or it is a plain " +
+				"list of addresses"
+		}
+		return "--csv must name a file that you may read"
+	case stepListen:
+		if errors.Is(tried, syscall.EADDRINUSE) {
+			return "another program listens there: stop it, or name another port with --listen (ORGSYNC_LISTEN); port 0 " +
+				"picks a free one"
+		}
+		return "--listen (ORGSYNC_LISTEN) must be HOST:PORT on this machine; port 0 picks a free port"
+	}
+	return ""
 }
 
 var (
@@ -139,6 +184,9 @@ func (a *app) hint(err error) string {
 	if problem, ok := errors.AsType[*state.Problem](err); ok {
 		return problem.Advice
 	}
+	if advised, ok := errors.AsType[*adviceError](err); ok {
+		return advised.advice
+	}
 	if usage, ok := errors.AsType[*usageError](err); ok {
 		return fmt.Sprintf("'%s --help' shows its arguments and flags", usage.command)
 	}
@@ -150,12 +198,8 @@ func (a *app) hint(err error) string {
 	if is[*plan.StaleError](err) {
 		return "review a new plan and save it again with 'orgsync plan --out'; plan and apply need the same flags"
 	}
-	if is[*planFileError](err) {
-		if a.sandbox.on {
-			return "PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write " +
-				"--sandbox=FILE as one word"
-		}
-		return "save a plan with 'orgsync plan --out FILE', and name that file"
+	if planFile, ok := errors.AsType[*planFileError](err); ok {
+		return a.planFileHint(planFile)
 	}
 	if is[*apply.WrongOrganizationError](err) {
 		return "before you run again, find out in Vultr's console which organization this key invites people to; use a " +
@@ -167,15 +211,21 @@ func (a *app) hint(err error) string {
 		}
 		return "use a key of the roster's organization, or fix the `organization` line of the roster"
 	}
-	if isCSVProblem(err) {
-		return stepHints[stepReadCSV]
+	if tried, ok := errors.AsType[*stepError](err); ok && tried.step == stepReadCSV {
+		return stepHint(tried)
 	}
 	if is[*roster.ProblemsError](err) && !a.reported {
-		return "nothing was sent; fix the roster and run again ('orgsync validate' checks everything that can be checked " +
-			"without a key)"
+		hint := "fix the roster and run again"
+		if a.has("api-url") {
+			hint += "; 'orgsync validate' checks everything that can be checked without a key"
+		}
+		if a.has("yes") {
+			hint = "nothing was sent; " + hint
+		}
+		return hint
 	}
 	if is[*plan.UnknownNameError](err) {
-		return stepHints[stepFindPerson]
+		return stepHint(&stepError{stepFindPerson, err})
 	}
 	if is[*plan.NeedsError](err) {
 		return "give the key's user the permission iam.user.*, or remove this from the roster"
@@ -208,13 +258,22 @@ func (a *app) hint(err error) string {
 			"process, so there is nothing to unlock by hand"
 	}
 	if is[*signalError](err) {
+		if !a.has("yes") { // there is nothing to continue
+			return ""
+		}
 		return "run again to continue: nobody is mailed twice"
 	}
 	if is[*timeoutError](err) {
+		if !a.has("yes") {
+			return "allow more time with --timeout"
+		}
 		return "run again to continue, or allow more time with --timeout"
 	}
 	switch {
 	case errors.Is(err, errNoKey):
+		if a.apiKeyFile != "" {
+			return "write the key into that file; --api-key-file (ORGSYNC_API_KEY_FILE) comes before VULTR_API_KEY"
+		}
 		return "set VULTR_API_KEY, or name a file with --api-key-file; to try without a key, add --sandbox"
 	case errors.Is(err, errNobodyToList):
 		return "write a roster by hand: the line 'users:', and below it '  - email: ADDRESS' for each person"
@@ -224,15 +283,19 @@ func (a *app) hint(err error) string {
 		return "answer y to apply the plan, or pass --yes"
 	case errors.Is(err, reconcile.ErrOrganizationChanged):
 		return "run again and review the new plan"
+	case errors.Is(err, vultr.ErrKey):
+		if a.apiKeyFile != "" {
+			return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that holds only the key, on one line"
+		}
+		return "VULTR_API_KEY must hold only the key, without quotes, spaces and line breaks"
 	case is[*clientError](err):
-		return "--api-url (VULTR_API_URL) must be https://HOST, or http:// for a server on this machine; the key must be " +
-			"one line of printable characters"
+		return "--api-url (VULTR_API_URL) must be https://HOST, or http:// for a server on this machine"
 	case is[*reconcile.StateError](err):
 		return stateHint(err)
 	case is[*sandbox.StateError](err):
 		return sandboxHint(err)
 	case isOnlyHeld(err):
-		return "the notices say what to do for each of them; running again does not help"
+		return "the notices say what to do for each of them"
 	case is[*unfinishedError](err) && !is[*org.CallError](err):
 		if e, _ := errors.AsType[*unfinishedError](err); e.failed > 0 {
 			return "fix the cause of what failed, then run again: finished changes are not repeated"
@@ -246,12 +309,33 @@ func (a *app) hint(err error) string {
 		return "free space on the disk that the output goes to, and run again"
 	}
 	if tried, ok := errors.AsType[*stepError](err); ok {
-		if tried.step == stepReadRoster && errors.Is(err, fs.ErrPermission) {
-			return "let the user that runs orgsync read the file, or name one that it may read with --roster (ORGSYNC_ROSTER)"
-		}
-		return stepHints[tried.step]
+		return stepHint(tried)
 	}
 	return ""
+}
+
+// has reports whether the command that runs has a flag: a hint names no flag that it lacks. Only
+// apply, which mails people, has --yes.
+func (a *app) has(flag string) bool { return a.command != nil && a.command.Flags().Lookup(flag) != nil }
+
+// planFileHint returns what to do about an argument of apply that is not a plan.
+func (a *app) planFileHint(e *planFileError) string {
+	word := shellWord(e.file)
+	info, err := os.Stat(e.file)
+	switch {
+	case isTable(e.file):
+		return "to make a roster of it: orgsync import --csv " + word
+	case isRosterName(e.file), err == nil && info.IsDir():
+		return "to use it as the roster: orgsync apply" + a.simulationWords() + " --roster " + word
+	case err != nil && looksLikeAddress(e.file):
+		return "to act on one person: orgsync apply" + a.simulationWords() + " --only " + word
+	case a.sandbox.on:
+		return "PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write " +
+			"--sandbox=FILE as one word"
+	case errors.Is(e.err, fs.ErrPermission):
+		return "PLANFILE must be a plan that you may read"
+	}
+	return "save a plan with 'orgsync plan --out FILE', and name that file"
 }
 
 // isCSVProblem reports whether err is about the file of --csv.
@@ -294,6 +378,9 @@ func isOnlyHeld(err error) bool {
 // sandboxHint returns what to do about an error of the simulation's state file.
 func sandboxHint(err error) string {
 	switch {
+	case errors.Is(err, sandbox.ErrNoSimulation):
+		return "check the name of the file; 'orgsync apply --sandbox', 'orgsync sandbox serve' and 'orgsync sandbox reset' " +
+			"make a simulation"
 	case errors.Is(err, sandbox.ErrForeign):
 		return "name the file of a simulation with --sandbox=FILE, or with --file in 'orgsync sandbox'"
 	case errors.Is(err, syscall.ENOSPC):
@@ -302,7 +389,7 @@ func sandboxHint(err error) string {
 		return "the simulation keeps its state there; name a file that you may write to with --sandbox=FILE (in 'orgsync " +
 			"sandbox': --file), or another folder with --state-dir"
 	}
-	return "the simulation keeps its state there; remove the file to start over, or name another one"
+	return "the simulation keeps its state there; 'orgsync sandbox reset' starts over, with --file if the file has another name"
 }
 
 // isUnwritable reports whether err means that the place cannot be written to.
@@ -314,12 +401,16 @@ func isUnwritable(err error) bool {
 // stateHint returns what to do about an error of the state folder.
 func stateHint(err error) string {
 	switch {
+	case errors.Is(err, errNoStateFolder):
+		return "set HOME, or name a folder that stays with --state-dir (ORGSYNC_STATE_DIR)"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk: orgsync sends nothing that it cannot write to its ledger"
 	case isUnwritable(err):
-		return "orgsync keeps its ledger there; name a folder that it may write to with --state-dir"
+		return "orgsync keeps its ledger there: let the user that runs it write to that folder; before the first run you can " +
+			"name another one with --state-dir"
 	}
-	return "orgsync keeps its ledger in the state folder; --state-dir names another folder"
+	return "the ledger remembers who was mailed: do not start with an empty one; use the version of orgsync that wrote it, " +
+		"or restore a copy"
 }
 
 // callHint returns what to do about a failed call to the API.
@@ -332,6 +423,8 @@ func (a *app) callHint(call *org.CallError) string {
 	case call.Status == 403:
 		return "the key may not do this: its user must be the account's owner, or have the permissions iam.invitation.* " +
 			"and iam.user.*, and those of iam.group.*, iam.role.* and iam.policy.* that the roster uses"
+	case call.Status == 404 && call.Target != "":
+		return "it was there when the organization was read, and is gone now: run again"
 	case call.Status == 404:
 		return "the API does not know this address: check --api-url (VULTR_API_URL)"
 	case call.Status == 429:
@@ -351,6 +444,9 @@ func (a *app) callHint(call *org.CallError) string {
 	case call.Failure == org.Unreadable:
 		return "this is not how the API answers: check --api-url (VULTR_API_URL) and HTTPS_PROXY, and run 'orgsync " +
 			"doctor'; if the list changed while it was read, run again"
+	}
+	if call.Status >= 400 {
+		return "the API refused this request, for the reason above; --log-level debug shows every request"
 	}
 	return "run again later; --log-level debug shows every request"
 }

@@ -79,7 +79,7 @@ func (a *app) init(file, service string) error {
 	}
 	for _, w := range written { // before the first is written
 		if _, err := os.Lstat(w.file); err == nil {
-			return withStep(stepInit, fmt.Errorf("write %s: the file exists already", w.file))
+			return withStep(stepInit, fmt.Errorf("write %s: %w", w.file, fs.ErrExist))
 		}
 	}
 	for i, w := range written {
@@ -118,7 +118,7 @@ func createFile(file string, text []byte) error {
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	f, err := os.OpenFile(file, flags, 0o644) //nolint:gosec // as editors make them: the text is the same for everybody
 	if errors.Is(err, fs.ErrExist) {
-		return errors.New("the file exists already")
+		return fs.ErrExist
 	}
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 const maxPlanFile = 128 << 20
 
 // errNotPlan says that a file exists and is not a plan, but a roster, for example.
-var errNotPlan = errors.New("it is not a plan file; remove it, or name another file")
+var errNotPlan = errors.New("the file is not a plan")
 
 // errNotRegular says that the path is something that must not be replaced by a file, such as
 // /dev/null.
@@ -107,6 +107,9 @@ func (a *app) savedPlan(ctx context.Context) (*plan.Saved, error) {
 	data, err := interruptible(ctx, "read the plan file", func() ([]byte, error) { return readPlanFile(a.planFile) })
 	if err != nil {
 		return nil, &planFileError{a.planFile, err}
+	}
+	if len(data) > 0 && data[0] != '{' {
+		return nil, &planFileError{a.planFile, errors.New("it is not a plan that was saved with --out")}
 	}
 	saved, err := plan.ReadSaved(data)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Environment is everything outside the process that a run uses.
@@ -32,6 +33,8 @@ type app struct {
 	Environment
 	settings
 	log *slog.Logger
+	// command is the command that runs; nil until its arguments are parsed.
+	command *cobra.Command
 	// secrets are redacted from all output.
 	secrets secrets
 	// progress is nil when no progress is shown.
@@ -79,13 +82,11 @@ away unless the roster asks for it.
 Start with 'orgsync plan': it shows what apply would do and changes nothing. To
 try everything without an account, add --sandbox.
 
-ENVIRONMENT
-  VULTR_API_KEY is the API key. Every flag can also be set by ORGSYNC_<FLAG>,
-  with dashes as underscores (--max-invites is ORGSYNC_MAX_INVITES); the flag
-  wins. Separate several values with commas or line feeds. VULTR_API_URL sets
-  --api-url. Only --reinvite has no variable, because it is meant for one run.
-  orgsync warns about ORGSYNC_ variables that it does not know, and ignores them.`,
-		Annotations:   exitStatus(exitDone, exitError),
+VULTR_API_KEY is the API key. 'orgsync help environment' lists the variables that
+set flags.`,
+		Example: `  orgsync init && orgsync apply --sandbox`,
+		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid,
+			exitInterrupted),
 		SilenceErrors: true, // finish prints them with a hint
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -97,7 +98,7 @@ ENVIRONMENT
 				return err
 			}
 			preferFlags()
-			a.parsed = true
+			a.parsed, a.command = true, cmd
 			if a.quiet {
 				a.noProgress = true
 				if !cmd.Flags().Changed("log-level") {
@@ -125,12 +126,28 @@ ENVIRONMENT
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ",
 		fmt.Sprintf(".FlagUsagesWrapped %d ", a.windowWidth(a.stdout))))
 	root.SetFlagErrorFunc(suggestFlag)
-	root.AddCommand(a.initCommand(), a.validateCommand(), a.fmtCommand(), a.diffCommand(), a.planCommand(), a.applyCommand(),
-		a.statusCommand(), a.importCommand(), a.historyCommand(), a.stateCommand(), a.doctorCommand(), a.sandboxCommand(),
-		a.schemaCommand(), a.versionCommand())
+	addGroup := func(id, title string, commands ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: id, Title: title})
+		for _, cmd := range commands {
+			cmd.GroupID = id
+		}
+		root.AddCommand(commands...)
+	}
+	addGroup("start", "Start:", a.initCommand(), a.importCommand(), a.doctorCommand())
+	addGroup("review", "Review:", a.validateCommand(), a.fmtCommand(), a.diffCommand(), a.planCommand())
+	addGroup("run", "Run:", a.applyCommand())
+	addGroup("look", "Look:", a.statusCommand(), a.historyCommand(), a.stateCommand())
+	addGroup("simulate", "Simulate:", a.sandboxCommand())
+	root.AddCommand(a.schemaCommand(), a.versionCommand())
 	addHelpCommand(root)
 	disableFileCompletion(root)
 	addCompletionCommand(root)
+	addHelpTopics(root)
+	if len(a.args) > 0 && (a.args[0] == cobra.ShellCompRequestCmd || a.args[0] == cobra.ShellCompNoDescRequestCmd) {
+		eachFlag(root, func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") }) // shells show it as it is
+	} else {
+		eachFlag(root, addEnvironmentName)
+	}
 	return root
 }
 

@@ -288,7 +288,7 @@ func TestTimeout(t *testing.T) {
 	w := newWorld(t, sandbox.Options{}, nil)
 	w.api.AddFault(hang)
 	w.want(w.run(t.Context(), "plan", "--timeout", "50ms"), exitError, 0)
-	w.wantStderr("orgsync: the run took longer than 50ms", "hint: run again to continue, or allow more time with --timeout")
+	w.wantStderr("orgsync: the run took longer than 50ms", "hint: allow more time with --timeout")
 }
 
 // TestLocked checks that a second run reports which run has the lock.

@@ -81,7 +81,8 @@ server acts first, from=N, every=N, times=N, status=N, delay=TIME, and the kind:
 	}
 	rateLimit = 30
 	f := cmd.Flags()
-	f.StringVar(&listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks a free port")
+	listen = "127.0.0.1:8080"
+	f.Var(listenFlag(&listen), "listen", "`address` to listen on; port 0 picks a free port")
 	f.StringVar(&dialect, "dialect", "documented", "how the API behaves: a `name`, or axis=value, or both separated "+
 		"by commas")
 	f.Var(intFlag(&rateLimit, 0, 1_000_000), "rate-limit", "requests allowed in a second; 0 sets no limit")
@@ -119,24 +120,24 @@ func (a *app) leaveCommand() *cobra.Command {
 // personCommand returns a command that acts as one person.
 func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server, who string) error) *cobra.Command {
 	return &cobra.Command{
-		Use:         name + " EMAIL",
-		Short:       short,
-		Annotations: exitStatus(exitDone, exitError),
-		Args:        exactArgs("EMAIL"),
+		Use:               name + " EMAIL",
+		Short:             short,
+		Annotations:       exitStatus(exitDone, exitError),
+		Args:              exactArgs("EMAIL"),
+		ValidArgsFunction: a.completeSimulated(name == "accept" || name == "decline"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			who, err := org.ParseAddress(args[0])
 			if err != nil {
 				return &usageError{cmd.CommandPath(), err}
 			}
-			s, err := a.openSandbox(sandbox.Options{})
+			s, err := a.openSandbox(sandbox.Options{MustExist: true})
 			if err != nil {
 				return err
 			}
 			if err := do(s, who.String()); err != nil {
-				return withStep(stepSandboxAction, err)
+				return withStep(stepSandboxAction, fmt.Errorf("%w (in %s)", err, a.simulationName(s)))
 			}
-			_, err = fmt.Fprintf(a.stdout, "%s %s.\n", who, done)
-			return err
+			return a.printSimulated(s, fmt.Sprintf("%s %s.", who, done))
 		},
 	}
 }
@@ -146,22 +147,21 @@ func (a *app) advanceCommand() *cobra.Command {
 		Use:         "advance DURATION",
 		Short:       "Move the simulation's clock forward",
 		Annotations: exitStatus(exitDone, exitError),
-		Example:     "  orgsync sandbox advance 73h",
+		Example:     "  orgsync sandbox advance 3d",
 		Args:        exactArgs("DURATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var by time.Duration
 			if err := durationFlag(&by, time.Second).Set(args[0]); err != nil {
 				return &usageError{cmd.CommandPath(), fmt.Errorf("DURATION %w", err)}
 			}
-			s, err := a.openSandbox(sandbox.Options{})
+			s, err := a.openSandbox(sandbox.Options{MustExist: true})
 			if err != nil {
 				return err
 			}
 			if err := s.Advance(by); err != nil {
 				return withStep(stepAdvance, err)
 			}
-			_, err = fmt.Fprintf(a.stdout, "The simulation's clock says %s.\n", formatTime(s.Now()))
-			return err
+			return a.printSimulated(s, fmt.Sprintf("The simulation's clock says %s.", formatTime(s.Now())))
 		},
 	}
 }
@@ -187,8 +187,7 @@ func (a *app) resetCommand() *cobra.Command {
 			if err := s.Reset(); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(a.stdout, "The simulation has a new organization. Its owner is the only member.")
-			return err
+			return a.printSimulated(s, "The simulation has a new organization. Its owner is the only member.")
 		},
 	}
 }
@@ -200,12 +199,61 @@ func (a *app) showCommand() *cobra.Command {
 		Annotations: exitStatus(exitDone, exitError),
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			s, err := a.openSandbox(sandbox.Options{})
+			s, err := a.openSandbox(sandbox.Options{MustExist: true})
 			if err != nil {
 				return err
 			}
 			return a.show(s.World())
 		},
+	}
+}
+
+// simulationName returns the organization and the file that a command acts on.
+func (a *app) simulationName(s *sandbox.Server) string {
+	file, _ := a.sandboxFile() // it was found to open s
+	return fmt.Sprintf("%s, %s", report.Clean(s.World().Organization.Name, nameWidth), report.Clean(file, errorWidth))
+}
+
+// printSimulated writes what a command did, and on which simulation.
+func (a *app) printSimulated(s *sandbox.Server, done string) error {
+	_, err := fmt.Fprintf(a.stdout, "%s\nSimulation: %s\n", done, a.simulationName(s))
+	return err
+}
+
+// completeSimulated offers the people of the simulation: those with a pending invitation, or the users
+// but for the owner.
+func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		for _, flag := range []string{"file", "state-dir"} {
+			if f := cmd.Flags().Lookup(flag); f != nil && !f.Changed {
+				_ = setFlagFromEnvironment(f, a.getenv)
+			}
+		}
+		s, err := a.openSandbox(sandbox.Options{MustExist: true})
+		if len(args) > 0 || err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var offers []string
+		offer := func(word, name string) {
+			if strings.HasPrefix(word, begun) && shellWord(word) == word && !slices.Contains(offers, word) {
+				offers = append(offers, cobra.CompletionWithDesc(word, report.Clean(name, nameWidth)))
+			}
+		}
+		w := s.World()
+		if invited {
+			for _, i := range w.Invitations {
+				if i.State == "pending" {
+					offer(i.Email, "")
+				}
+			}
+			return offers, cobra.ShellCompDirectiveNoFileComp
+		}
+		for _, u := range w.Users {
+			if !u.Owner {
+				offer(u.Email, u.Name)
+			}
+		}
+		return offers, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

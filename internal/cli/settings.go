@@ -176,18 +176,15 @@ func (a *app) addPeopleFlag(cmd *cobra.Command, to *[]org.Address, name, usage s
 	})
 }
 
-// noArguments returns an error when there are arguments. It suggests what is probably meant: a file
-// after --sandbox, or a roster.
+// noArguments returns an error when there are arguments, with what is probably meant: a file after
+// --sandbox, a roster or a person.
 func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	err := fmt.Errorf("%s has no arguments, but got %q", cmd.Name(), args[0])
-	switch {
-	case a.sandbox.on:
-		return fmt.Errorf("%w; write --sandbox=FILE as one word", err)
-	case cmd.Flags().Lookup("roster") != nil:
-		return fmt.Errorf("%w; name a roster with --roster", err)
+	if advice := a.adviseArgument(cmd, args[0]); advice != "" {
+		return &adviceError{err, advice}
 	}
 	return err
 }

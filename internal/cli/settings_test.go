@@ -141,7 +141,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"plan --concurrency 0", "must be a whole number from 1 to 1000"},
 		{"plan --concurrency 1001", "from 1 to 1000"},
 		{"plan --concurrency 1.5", "from 1 to 1000"},
-		{"plan --timeout 0s", "must be a time of at least 1ms with its unit, as in 90s, 5m or 1h30m"},
+		{"plan --timeout 0s", "must be a time of at least 1ms with its unit, as in 90s, 5m, 12h or 3d"},
 		{"plan --timeout 30", "with its unit"},
 		{"plan --request-timeout -1s", "at least 1ms"},
 		{"apply --lock-timeout -1s", "at least 0s"},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -22,21 +23,34 @@ const sandboxKey = "sandbox"
 // shutdownTimeout is how long a simulated API that is stopped waits for requests in flight.
 const shutdownTimeout = 5 * time.Second
 
-// openSandbox opens the simulated API with the state file that the settings name.
+// openSandbox opens the simulated API with the state file that the settings name. It makes that file
+// unless o.MustExist is set: a misspelled name would begin another simulation.
 func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
-	if o.File = a.sandbox.file; o.File == "" {
-		dir, err := a.stateFolder()
-		if err != nil {
-			return nil, err
-		}
-		o.File = filepath.Join(dir, "sandbox.json")
+	file, err := a.sandboxFile()
+	if err != nil {
+		return nil, err
 	}
+	o.File = file
 	return sandbox.New(o)
+}
+
+// sandboxFile returns the state file of the simulation.
+func (a *app) sandboxFile() (string, error) {
+	if a.sandbox.file != "" {
+		return a.sandbox.file, nil
+	}
+	dir, err := a.stateFolder()
+	return filepath.Join(dir, "sandbox.json"), err
 }
 
 // startSandbox runs the simulated API in this process until stop is called.
 func (a *app) startSandbox() (url string, stop func(), err error) {
-	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey})
+	// A plan that is saved is for the organization that apply then finds.
+	creates := a.has("yes") || a.out != ""
+	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey, MustExist: !creates})
+	if errors.Is(err, sandbox.ErrNoSimulation) && a.sandbox.file == "" {
+		s, err = sandbox.New(sandbox.Options{Key: sandboxKey}) // a new organization, as apply would make it
+	}
 	if err != nil {
 		return "", nil, err
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/orgsync/orgsync/internal/state/backend"
 )
 
+var errNoStateFolder = errors.New("there is no state folder: neither XDG_STATE_HOME nor HOME is set")
+
 // stateFolder returns the folder of the ledgers, the locks and the simulation.
 func (a *app) stateFolder() (string, error) {
 	if a.stateDir != "" {
@@ -25,7 +27,7 @@ func (a *app) stateFolder() (string, error) {
 	if home := cmp.Or(a.getenv("HOME"), a.getenv("USERPROFILE")); home != "" { // the latter on Windows
 		return filepath.Join(home, ".local", "state", "orgsync"), nil
 	}
-	return "", &reconcile.StateError{Err: errors.New("there is no state folder: neither XDG_STATE_HOME nor HOME is set")}
+	return "", &reconcile.StateError{Err: errNoStateFolder}
 }
 
 // location returns where ledgers and locks are kept: --state if it is set, else the roster's state, else

@@ -75,11 +75,12 @@ summary.`,
 			}
 			for _, arg := range args {
 				who, err := org.ParseAddress(arg)
-				if err != nil && a.sandbox.on {
-					err = fmt.Errorf("%w; write --sandbox=FILE as one word", err)
-				}
 				if err != nil {
-					return &usageError{cmd.CommandPath(), fmt.Errorf("EMAIL is %q: %w", arg, err)}
+					err = fmt.Errorf("EMAIL is %q: %w", arg, err)
+					if a.sandbox.on || isRosterName(arg) || isTable(arg) {
+						err = &adviceError{err, a.adviseArgument(cmd, arg)}
+					}
+					return &usageError{cmd.CommandPath(), err}
 				}
 				o.addresses = append(o.addresses, who)
 			}

@@ -278,7 +278,7 @@ func TestStatusOfOne(t *testing.T) {
 		{"unknown and like nobody", func(*world) {}, []string{"somebody@else.example"}, exitError,
 			[]string{"orgsync: the roster has no person with the address somebody@else.example\n"}},
 		{"no address", func(*world) {}, []string{"ada"}, exitError, []string{`orgsync: EMAIL is "ada": the address has no @`, "orgsync status --help"}},
-		{"a file after --sandbox", func(*world) {}, []string{"--sandbox", "state.json"}, exitError, []string{"write --sandbox=FILE as one word"}},
+		{"a file after --sandbox", func(*world) {}, []string{"--sandbox", "state.json"}, exitError, []string{"hint: to name the file of the simulation: orgsync status --sandbox=state.json"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

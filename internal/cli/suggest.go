@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,14 +14,45 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// suggestFlag adds to the error of an unknown flag the one that was probably meant: one with a
-// similar name, one with the same environment variable, or one of another command.
+// adviceError is an error of the command line with what to type instead.
+type adviceError struct {
+	err    error
+	advice string
+}
+
+func (e *adviceError) Error() string { return e.err.Error() }
+func (e *adviceError) Unwrap() error { return e.err }
+
+// suggestFlag returns the error of a flag with what to type instead. For an unknown flag that is
+// what a flag of other tools is called here, a flag with a similar name, one with the same
+// environment variable, or the command that has the flag.
 func suggestFlag(cmd *cobra.Command, err error) error {
+	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		f := missing.GetFlag()
+		kind, _ := pflag.UnquoteUsage(f)
+		return &adviceError{
+			fmt.Errorf("the flag --%s needs a value", f.Name),
+			fmt.Sprintf("write --%s %s", f.Name, strings.ToUpper(kind)),
+		}
+	}
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
 		return err
 	}
 	name := unknown.GetSpecifiedName()
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		err = fmt.Errorf("unknown flag: -%s", name)
+		if len(letters) > 1 { // probably one dash too few, as in -json
+			name, _, _ = strings.Cut(letters, "=")
+			err = fmt.Errorf("unknown flag: -%s", name)
+			if f := cmd.Flags().Lookup(name); f != nil {
+				return fmt.Errorf("%w: did you mean --%s?", err, name)
+			}
+		}
+	}
+	if advice := adviseForeignFlag(cmd, name); advice != "" {
+		return &adviceError{err, advice}
+	}
 	var own []string
 	near := ""
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -40,7 +72,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	}
 	var others []string
 	for _, c := range cmd.Root().Commands() {
-		if c.Flags().Lookup(name) != nil {
+		if c.Flags().Lookup(name) != nil || len(name) == 1 && c.Flags().ShorthandLookup(name) != nil {
 			others = append(others, c.Name())
 		}
 	}
@@ -51,6 +83,136 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w, which %s has and %s does not", err, others[0], cmd.Name())
 	}
 	return fmt.Errorf("%w, which %s have and %s does not", err, andList(others), cmd.Name())
+}
+
+// adviseForeignFlag returns what to type instead of a flag that other tools have; "" when cmd has
+// nothing like it.
+func adviseForeignFlag(cmd *cobra.Command, name string) string {
+	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
+	switch name {
+	case "dry-run", "dryrun", "what-if", "check", "preview", "n":
+		switch cmd.Name() {
+		case "apply":
+			return "to see what apply would do: orgsync plan"
+		case "plan":
+			return "plan never changes anything: leave the flag out"
+		}
+	case "f", "file", "filename", "config", "c", "i", "input", "users":
+		switch {
+		case has("roster"):
+			return "to name the roster: --roster FILE (-r)"
+		case has("file"):
+			return "to name the file of the simulation: --file FILE"
+		}
+	case "json", "markdown", "html", "csv", "yaml", "format", "out-format":
+		return adviseFormat(cmd, name)
+	case "v", "verbose", "debug", "d", "vv", "trace":
+		if has("verbose") {
+			return "to see everything: --verbose"
+		}
+		return "to see more: --log-level info, or --log-level debug for each request"
+	case "silent", "s":
+		if has("quiet") {
+			return "to print less: --quiet (-q)"
+		}
+	case "V":
+		return "to see the version: orgsync version"
+	case "force", "auto-approve", "assume-yes", "no-input", "non-interactive", "no-confirm", "batch", "yes", "y":
+		if cmd.Name() == "plan" {
+			return "plan never changes anything and never asks: leave the flag out"
+		}
+		if has("yes") {
+			return "to apply without a question: --yes (-y); to raise a limit: --max-invites, --max-removals or --max-revokes"
+		}
+	case "key", "token", "api-key", "api-token", "apikey", "k", "t":
+		if has("api-key-file") {
+			return "set the key in VULTR_API_KEY, or name a file with --api-key-file: other users can see a command line"
+		}
+	case "port", "p", "bind":
+		if has("listen") {
+			return "to choose the port: --listen 127.0.0.1:PORT"
+		}
+	case "host", "url", "endpoint", "server", "base-url":
+		if has("api-url") {
+			return "to call another server: --api-url URL"
+		}
+	case "email", "e", "user", "u", "person", "target":
+		if has("only") {
+			return "to act on one person: --only EMAIL"
+		}
+	case "org", "organization":
+		if has("roster") {
+			return "the roster names the organization: organization: NAME"
+		}
+	case "no-color", "no-colour":
+		return "to print without colours: --color never"
+	case "delete", "prune", "remove":
+		if has("max-removals") {
+			return "the roster says what happens to people who are not listed: settings: {unlisted: remove}"
+		}
+	}
+	return ""
+}
+
+// adviseFormat returns how to choose the format that a flag such as --json names.
+func adviseFormat(cmd *cobra.Command, format string) string {
+	output := cmd.Flags().Lookup("output")
+	if output == nil {
+		return ""
+	}
+	_, usage := pflag.UnquoteUsage(output)
+	usage, _, _ = strings.Cut(usage, ";") // without the environment variable
+	_, formats, _ := strings.Cut(strings.ReplaceAll(usage, ",", " "), ":")
+	if slices.Contains(strings.Fields(formats), format) {
+		return "to choose the format: --output " + format + " (-o)"
+	}
+	return "to choose the format: --output FORMAT (-o), the " + usage
+}
+
+// adviseArgument returns what to type instead of an argument that cmd has no use for; "" when
+// that is not known.
+func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
+	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
+	word := shellWord(arg)
+	switch {
+	case a.sandbox.on && !looksLikeAddress(arg) && !isRosterName(arg) && has("sandbox"):
+		return fmt.Sprintf("to name the file of the simulation: %s --sandbox=%s", cmd.CommandPath(), word)
+	case has("roster") && isTable(arg):
+		return "to make a roster of it: orgsync import --csv " + word
+	case cmd.Name() == "import":
+		return "to write a first roster: orgsync import > users.yaml; to update one: orgsync import --merge users.yaml"
+	case has("only") && looksLikeAddress(arg):
+		return fmt.Sprintf("to act on one person: %s%s --only %s", cmd.CommandPath(), a.simulationWords(), word)
+	case has("roster"):
+		return fmt.Sprintf("to use it as the roster: %s%s --roster %s", cmd.CommandPath(), a.simulationWords(), word)
+	case has("file"):
+		return fmt.Sprintf("to name the file of the simulation: %s --file %s", cmd.CommandPath(), word)
+	}
+	return ""
+}
+
+// simulationWords returns the --sandbox that a suggested command needs, so that nobody who tries
+// things is led to a real run; "" when the run is real.
+func (a *app) simulationWords() string {
+	switch {
+	case !a.sandbox.on:
+		return ""
+	case a.sandbox.file == "":
+		return " --sandbox"
+	}
+	return " --sandbox=" + shellWord(a.sandbox.file)
+}
+
+func looksLikeAddress(arg string) bool { return strings.Contains(arg, "@") }
+
+// isTable reports whether a file is a table or a list by its name, which 'orgsync import --csv' reads.
+func isTable(file string) bool {
+	return slices.Contains([]string{".csv", ".tsv", ".txt"}, strings.ToLower(filepath.Ext(file)))
+}
+
+// isRosterName reports whether a file is a roster by its name.
+func isRosterName(file string) bool {
+	return slices.Contains([]string{".yaml", ".yml"}, strings.ToLower(filepath.Ext(file)))
 }
 
 // noSubcommand returns an error for any argument of a command that only has subcommands, and
@@ -66,6 +228,9 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 // suggestRoot puts the suggestions that cobra adds to the error of an unknown command on one line.
 func suggestRoot(err error) error {
 	said, suggested, found := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
+	if advice := adviseForeignCommand(said); advice != "" {
+		return &adviceError{errors.New(said), advice}
+	}
 	if !found {
 		return err
 	}
@@ -78,4 +243,32 @@ func suggestCommand(err error, suggested []string) error {
 	}
 	slices.Sort(suggested)
 	return fmt.Errorf("%w: did you mean %s?", err, orList(suggested))
+}
+
+// foreignCommands maps commands of other tools to what to type here.
+var foreignCommands = map[string]string{
+	"sync": "orgsync apply", "run": "orgsync apply", "update": "orgsync apply", "push": "orgsync apply",
+	"invite": "orgsync apply --only EMAIL", "add": "orgsync apply --only EMAIL", "resend": "orgsync apply --resend EMAIL",
+	"list": "orgsync status", "ls": "orgsync status", "users": "orgsync status", "members": "orgsync status",
+	"show": "orgsync status", "get": "orgsync status", "check": "orgsync validate", "lint": "orgsync validate",
+	"preview": "orgsync plan", "dry-run": "orgsync plan", "export": "orgsync import", "pull": "orgsync import",
+	"log": "orgsync history", "unlock": "orgsync state unlock ID", "serve": "orgsync sandbox serve",
+	"simulate": "orgsync sandbox", "new": "orgsync init", "create": "orgsync init", "format": "orgsync fmt",
+}
+
+// adviseForeignCommand returns what to type instead of the command that the error of an unknown
+// command names; "" when no other tool has it.
+func adviseForeignCommand(said string) string {
+	_, rest, _ := strings.Cut(said, `unknown command "`)
+	name, _, _ := strings.Cut(rest, `"`)
+	switch name {
+	case "remove", "delete", "rm":
+		return "take the person out of the roster, then: orgsync plan"
+	case "login", "auth", "configure":
+		return "set the key in VULTR_API_KEY, or name a file with --api-key-file; then: orgsync doctor"
+	}
+	if instead := foreignCommands[name]; instead != "" {
+		return "to do that here: " + instead
+	}
+	return ""
 }

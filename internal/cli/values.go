@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,32 +106,42 @@ func optionalIntFlag(to **int) flagValue[*int] {
 	}
 }
 
+// parseDuration returns a time with its unit, which may be days, as in 90s, 12h, 3d or 1d12h. A
+// roster and the flags write it alike.
+func parseDuration(s string) (time.Duration, error) {
+	days, rest, found := strings.Cut(s, "d")
+	if !found {
+		return time.ParseDuration(s)
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	d := time.Duration(0)
+	if rest != "" && err == nil {
+		d, err = time.ParseDuration(rest)
+	}
+	if err == nil && d < 0 {
+		err = errors.New("a negative time after the days")
+	}
+	return time.Duration(n)*24*time.Hour + d, err
+}
+
 // durationFlag returns a duration of at least least.
 func durationFlag(to *time.Duration, least time.Duration) flagValue[time.Duration] {
 	return flagValue[time.Duration]{to: to, kind: "duration", parse: func(s string) (time.Duration, error) {
-		d, err := time.ParseDuration(s)
+		d, err := parseDuration(s)
 		if err != nil || d < least {
-			return 0, fmt.Errorf("must be a time of at least %v with its unit, as in 90s, 5m or 1h30m", least)
+			return 0, fmt.Errorf("must be a time of at least %v with its unit, as in 90s, 5m, 12h or 3d", least)
 		}
 		return d, nil
 	}}
 }
 
-// ageFlag returns a duration above 0 that may be written in days.
+// ageFlag returns a duration above 0, which is not shown until it is set.
 func ageFlag(to *time.Duration) flagValue[time.Duration] {
 	return flagValue[time.Duration]{
 		to: to, kind: "duration",
 		parse: func(s string) (time.Duration, error) {
-			days, rest, found := strings.Cut(s, "d")
-			if !found {
-				days, rest = "0", s
-			}
-			n, err := strconv.ParseUint(days, 10, 16)
-			d := time.Duration(0)
-			if rest != "" && err == nil {
-				d, err = time.ParseDuration(rest)
-			}
-			if d += time.Duration(n) * 24 * time.Hour; err != nil || d <= 0 {
+			d, err := parseDuration(s)
+			if err != nil || d <= 0 {
 				return 0, errors.New("must be a time above 0 with its unit, as in 14d, 36h or 1d12h")
 			}
 			return d, nil
@@ -142,6 +153,25 @@ func ageFlag(to *time.Duration) flagValue[time.Duration] {
 			return d.String()
 		},
 	}
+}
+
+// listenFlag returns a HOST:PORT.
+func listenFlag(to *string) flagValue[string] {
+	return flagValue[string]{to: to, kind: "address", parse: func(s string) (string, error) {
+		if _, port, err := net.SplitHostPort(s); err == nil {
+			if _, err = strconv.ParseUint(port, 10, 16); err == nil {
+				return s, nil
+			}
+		}
+		port, err := strconv.ParseUint(s, 10, 16)
+		switch {
+		case err == nil:
+			return "", fmt.Errorf("must be HOST:PORT; for port %d: 127.0.0.1:%d", port, port)
+		case strings.ContainsAny(s, ":/") || s == "":
+			return "", errors.New("must be HOST:PORT, as in 127.0.0.1:8080")
+		}
+		return "", fmt.Errorf("must be HOST:PORT, as in %s:8080", s)
+	}}
 }
 
 // logLevelFlag returns one of slog's levels, written by its name.

@@ -386,3 +386,28 @@ var dialects = []NamedDialect{
 		Relations: RelationsDirect, Removal: RemovalSoft,
 	}},
 }
+
+// suitsGovultr reports whether d answers in the form that govultr reads.
+func (d Dialect) suitsGovultr() bool {
+	return d.Envelope == EnvelopeBare && d.InvitationsKey == InvitationsShort
+}
+
+// label is the name of d, with which an error tells which dialect is spoken.
+func (d Dialect) label() string {
+	for _, n := range dialects {
+		if n.Dialect == d {
+			return "the dialect " + n.Name
+		}
+	}
+	return "this dialect"
+}
+
+// wantedAPIEnabled says how d wants api_enabled in the request for an invitation.
+func (d Dialect) wantedAPIEnabled() string {
+	if d.Asking == AskingBool {
+		return "permissions.api_enabled must be true or false in " + d.label() +
+			`; for a client that sends "yes" or "no", use the dialect documented, or asking=either`
+	}
+	return `permissions.api_enabled must be "yes" or "no" in ` + d.label() +
+		"; for a client that sends true or false, use the dialect govultr, or asking=either"
+}

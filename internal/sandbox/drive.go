@@ -71,11 +71,31 @@ func (s *Server) answerInvitation(what, email string, do func(*state, time.Time,
 	return s.change(func(st *state, now time.Time) error {
 		i, ok := st.newestFor(email, now, statePending)
 		if !ok {
-			return fmt.Errorf("%s %s: no invitation of that address can be accepted now", what, email)
+			return fmt.Errorf("%s %s: %s", what, email, st.whyNothingPending(now, email))
 		}
 		do(st, now, i)
 		return nil
 	})
+}
+
+// whyNothingPending says what became of the invitations of email when none is pending.
+func (s *state) whyNothingPending(now time.Time, email string) string {
+	if i, ok := s.newestFor(email, now, stateExpired); ok {
+		return "the invitation expired at " + i.Expires.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	if i, ok := s.newestFor(email, now, stateAccepted); ok {
+		return "the invitation was accepted at " + i.Responded.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	if i, ok := s.newestFor(email, now, stateDeclined); ok {
+		return "the invitation was declined at " + i.Responded.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	if i, ok := s.newestFor(email, now, stateCancelled); ok {
+		return "the invitation was cancelled at " + i.Responded.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	if _, ok := s.userByEmail(email); ok {
+		return "that user is in the organization and was never invited"
+	}
+	return "that address was never invited"
 }
 
 // maxOffset is how far the world's clock may be ahead: dates beyond the year 9999 cannot be written.

@@ -73,6 +73,25 @@ var routes = []*route{
 	{method: "GET", pattern: "/v2/users/{id}/policies", list: true, act: listUserPolicies},
 }
 
+// lacking are documented requests that the sandbox does not simulate, by method.
+var lacking = map[string][]string{
+	"POST":   {"/v2/users", "/v2/groups", "/v2/roles", "/v2/policies", "/v2/organizations"},
+	"PUT":    {"/v2/groups/{id}", "/v2/roles/{id}", "/v2/policies/{id}", "/v2/organizations/{id}"},
+	"PATCH":  {"/v2/groups/{id}", "/v2/roles/{id}", "/v2/policies/{id}"},
+	"DELETE": {"/v2/users/{id}", "/v2/groups/{id}", "/v2/roles/{id}", "/v2/policies/{id}", "/v2/organizations/{id}"},
+}
+
+// lackingRoute returns the pattern of a documented request that the sandbox does not simulate; ""
+// for any other.
+func lackingRoute(method string, parts []string) string {
+	for _, pattern := range lacking[method] {
+		if _, ok := (&route{pattern: pattern}).match(parts); ok {
+			return pattern
+		}
+	}
+	return ""
+}
+
 // findRoute finds the route for a request, and what stands for its ids.
 func findRoute(method string, u *url.URL) (*route, []string, *refusal) {
 	known := false
@@ -88,10 +107,15 @@ func findRoute(method string, u *url.URL) (*route, []string, *refusal) {
 		}
 		known = true
 	}
+	if pattern := lackingRoute(method, parts); pattern != "" {
+		return nil, nil, violate(http.StatusNotImplemented, "This simulation lacks "+method+" "+pattern+
+			", which the real API documents")
+	}
 	if known {
 		return nil, nil, violate(http.StatusMethodNotAllowed, method+" is not documented here")
 	}
-	return nil, nil, violate(http.StatusNotFound, "This path is not documented")
+	return nil, nil, violate(http.StatusNotFound, "The simulation does not have this path: it has invitations, users, "+
+		"organizations, groups, roles, policies and the account")
 }
 
 func (r *route) match(parts []string) (params []string, ok bool) {

@@ -39,17 +39,18 @@ func inviteBody(body []byte) (any, error) {
 	case "true", "false":
 		return invitationRequest{email, enabled == "true", AskingBool}, nil
 	default:
-		return nil, errors.New(`api_enabled is "yes" or "no", or a bool`)
+		return nil, errors.New(`permissions.api_enabled must be "yes" or "no", or true or false`)
 	}
 }
 
 func createInvitation(c *call) reply {
 	in := c.body.(invitationRequest)
 	if c.dialect.Asking != AskingEither && c.dialect.Asking != in.form {
-		return refused(refuse(http.StatusBadRequest, "Invalid permissions"))
+		return refused(refuse(http.StatusBadRequest, "Invalid permissions: "+c.dialect.wantedAPIEnabled()))
 	}
 	if parsed, err := mail.ParseAddress(in.email); err != nil || parsed.Address != in.email {
-		return refused(refuse(http.StatusBadRequest, "Invalid email address"))
+		return refused(refuse(http.StatusBadRequest, "Invalid email address: email_invited must be a bare address, as in "+
+			"ada@example.com"))
 	}
 	i, status, no := c.invite(c.dialect, c.now, in.email, in.apiEnabled)
 	if no != nil {

@@ -25,6 +25,8 @@ type Options struct {
 	// File keeps the world, mode 0600; it is made when missing, and changes by other processes are seen with the next
 	// request. "" keeps it in memory.
 	File string
+	// MustExist makes a File that is missing an error, [ErrNoSimulation].
+	MustExist bool
 	// Now is the local clock: the world's is this one plus what [Server.Advance] added. nil is time.Now.
 	Now func() time.Time
 	// Latency is how long each answer takes. The server acts when the request arrives, so a client that gives up early
@@ -63,7 +65,7 @@ func New(o Options) (*Server, error) {
 	if o.PageCap < 0 || o.PageCap > maxPerPage {
 		return nil, fmt.Errorf("page cap %d: the documents allow 1 to %d rows in a page", o.PageCap, maxPerPage)
 	}
-	st, err := openStore(o.File, o.Now)
+	st, err := openStore(o.File, o.MustExist, o.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,9 @@ func (e *StateError) Unwrap() error { return e.Err }
 // ErrForeign says that what the state file holds is no state at all, not even a damaged one.
 var ErrForeign = errors.New("the file holds something else than a simulation")
 
+// ErrNoSimulation says that there is no state file, and that none may be made.
+var ErrNoSimulation = errors.New("there is no simulation in this file")
+
 // store keeps the state: in memory and, when it has a file, there too. Several processes may work on one file; a change
 // by another one is seen by the next view or update.
 type store struct {
@@ -38,11 +41,14 @@ type store struct {
 	loaded os.FileInfo // what the file was when state was read or written; nil: read it again
 }
 
-func openStore(file string, now func() time.Time) (*store, error) {
+func openStore(file string, mustExist bool, now func() time.Time) (*store, error) {
 	s := &store{file: file, now: now}
 	if file == "" {
 		s.state = newState(s.local())
 		return s, nil
+	}
+	if _, err := os.Stat(file); mustExist && errors.Is(err, fs.ErrNotExist) {
+		return nil, &StateError{file, ErrNoSimulation}
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, &StateError{file, err}

@@ -192,3 +192,19 @@ func TestTwoProcesses(t *testing.T) {
 		t.Errorf("left over: %v, %v", left, err)
 	}
 }
+
+// TestMustExist: a misspelled name makes no other simulation.
+func TestMustExist(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "below", "state.json")
+	if _, err := sandbox.New(sandbox.Options{File: file, MustExist: true}); !errors.Is(err, sandbox.ErrNoSimulation) {
+		t.Errorf("error %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(filepath.Dir(file))); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	newServer(t, sandbox.Options{File: file})
+	if _, err := sandbox.New(sandbox.Options{File: file, MustExist: true}); err != nil {
+		t.Error(err)
+	}
+}

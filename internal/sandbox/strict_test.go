@@ -21,7 +21,10 @@ func TestUndocumentedRequestsAreViolations(t *testing.T) {
 		"double slash":              {method: "GET", target: "/v2//users", status: 404},
 		"dots":                      {method: "GET", target: "/v2/invitation/..", status: 404},
 		"another version":           {method: "GET", target: "/v1/users", status: 404},
-		"deleting the user":         {method: "DELETE", target: "/v2/users/member", status: 405},
+		"deleting the user":         {method: "DELETE", target: "/v2/users/member", status: 501},
+		"making a user":             {method: "POST", target: "/v2/users", body: `{}`, status: 501},
+		"making a group":            {method: "POST", target: "/v2/groups", body: `{}`, status: 501},
+		"renaming a group":          {method: "PUT", target: "/v2/groups/everyone", body: `{}`, status: 501},
 		"cancelling":                {method: "DELETE", target: "/v2/invitation/pending", status: 405},
 		"resend by PUT":             {method: "PUT", target: "/v2/invitation/pending/resend", status: 405},
 		"HEAD":                      {method: "HEAD", target: "/v2/users", status: 405},
@@ -144,4 +147,72 @@ func TestRequestsAreRecorded(t *testing.T) {
 		{At: start, Method: "POST", Path: "/v2/invitation", Status: 201},
 		{At: start, Method: "GET", Path: "/v2/users", Query: "per_page=7", Status: 200},
 	}, s.Requests())
+}
+
+// TestWordsOfRefusals: an error says what the simulation lacks, or which field it wants in which dialect.
+func TestWordsOfRefusals(t *testing.T) {
+	t.Parallel()
+	govultr, err := sandbox.ParseDialect("govultr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		dialect              sandbox.Dialect
+		method, target, body string
+		want                 string
+	}{
+		"lacking": {
+			method: "POST", target: "/v2/groups", body: `{}`,
+			want: "This simulation lacks POST /v2/groups, which the real API documents",
+		},
+		"lacking, with an id": {
+			method: "DELETE", target: "/v2/users/u1",
+			want: "This simulation lacks DELETE /v2/users/{id}, which the real API documents",
+		},
+		"another part of the API": {
+			method: "GET", target: "/v2/instances",
+			want: "The simulation does not have this path: it has invitations, users, organizations, groups, roles, policies and the account",
+		},
+		"a boolean": {
+			method: "POST", target: "/v2/invitation", body: `{"email_invited": "a@example.com", "permissions": {"api_enabled": true}}`,
+			want: `Invalid permissions: permissions.api_enabled must be "yes" or "no" in the dialect documented; ` +
+				"for a client that sends true or false, use the dialect govultr, or asking=either",
+		},
+		"a word for govultr": {
+			dialect: govultr,
+			method:  "POST", target: "/v2/invitation", body: inviteText("a@example.com", "yes"),
+			want: "Invalid permissions: permissions.api_enabled must be true or false in the dialect govultr; " +
+				`for a client that sends "yes" or "no", use the dialect documented, or asking=either`,
+		},
+		"no address": {
+			method: "POST", target: "/v2/invitation", body: inviteText("Ada <a@example.com>", "yes"),
+			want: "Invalid email address: email_invited must be a bare address, as in ada@example.com",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := rawRequest(world(t, test.dialect), test.method, test.target, test.body, nil)
+			wantDiff(t, "error", any(test.want), a.object["error"])
+		})
+	}
+}
+
+// TestBodyWithGET: govultr sends the options of a list as a body too. Its dialects ignore that.
+func TestBodyWithGET(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"govultr", "govultr-traps"} {
+		d, err := sandbox.ParseDialect(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := world(t, d)
+		a := rawRequest(s, "GET", "/v2/users?per_page=2", `{"PerPage":2}`, nil)
+		if a.status != 200 || len(s.Violations()) > 0 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+		if a := rawRequest(s, "DELETE", "/v2/organizations/o/user/u", `{}`, nil); a.status != 400 {
+			t.Errorf("%s: DELETE with a body: %d", name, a.status)
+		}
+	}
 }

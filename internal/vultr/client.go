@@ -162,13 +162,16 @@ func isLoopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
+// ErrKey says that a text cannot be an API key.
+var ErrKey = errors.New("the API key")
+
 func checkKey(key string) error {
 	if key == "" {
-		return errors.New("the API key is empty")
+		return fmt.Errorf("%w is empty", ErrKey)
 	}
 	for _, b := range []byte(key) {
 		if b <= ' ' || b > '~' {
-			return errors.New("the API key contains a space, a control character or a letter outside ASCII, which no key has")
+			return fmt.Errorf("%w contains a space, a control character or a letter outside ASCII, which no key has", ErrKey)
 		}
 	}
 	return nil
