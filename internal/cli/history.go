@@ -106,7 +106,7 @@ type historyEntry struct {
 
 // historyDocument is the JSON form of 'history'.
 type historyDocument struct {
-	FormatVersion  int            `json:"format_version"`
+	FormatVersion  string         `json:"format_version"`
 	Command        string         `json:"command"`
 	OrganizationID string         `json:"organization_id"`
 	Entries        []historyEntry `json:"entries"`
@@ -140,7 +140,7 @@ func (a *app) history(ctx context.Context, o historyOptions, since, until time.T
 	a.reported = true
 	switch a.output {
 	case "json":
-		return writeJSON(a, historyDocument{FormatVersion: 1, Command: "history", OrganizationID: id, Entries: entries})
+		return writeJSON(a, historyDocument{FormatVersion: "1", Command: "history", OrganizationID: id, Entries: entries})
 	case "csv":
 		return a.printHistoryCSV(entries)
 	}

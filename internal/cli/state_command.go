@@ -83,7 +83,7 @@ func (a *app) stateShowCommand() *cobra.Command {
 
 // stateDocument is the JSON form of 'state show'.
 type stateDocument struct {
-	FormatVersion int               `json:"format_version"`
+	FormatVersion string            `json:"format_version"`
 	Command       string            `json:"command"`
 	State         string            `json:"state"`
 	Kind          string            `json:"kind"`
@@ -121,7 +121,7 @@ func (a *app) showState(ctx context.Context) error {
 	}
 	defer b.Close()
 	doc := stateDocument{
-		FormatVersion: 1, Command: "state show", State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
+		FormatVersion: "1", Command: "state show", State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
 		Organizations: []stateInspection{},
 	}
 	ids, err := b.Organizations(ctx)
