@@ -109,7 +109,7 @@ func TestReproducible(t *testing.T) {
 	}
 	source := func(name string) string {
 		dir := filepath.Join(t.TempDir(), name)
-		for _, folder := range []string{"cmd", "internal"} {
+		for _, folder := range []string{"cmd", "deploy", "internal"} {
 			if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(folder)); err != nil {
 				t.Fatal(err)
 			}

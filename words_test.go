@@ -107,6 +107,7 @@ func findBannedInGo(file string, src []byte) []string {
 			if slices.Contains(bannedNames, text) {
 				problems = append(problems, fmt.Sprintf("%s:%d: the name %s is a riddle: say what it does or holds", file, line, text))
 			}
+		default: // has no words
 		}
 	}
 }
