@@ -35,7 +35,12 @@ func (s *Store) Survives() bool { return true }
 
 // place names the store for people.
 func (s *Store) place() string {
-	return strings.TrimSuffix(s.objects.Place(), "/") + "/" + s.organization
+	path, parameters, found := strings.Cut(s.objects.Place(), "?")
+	place := strings.TrimSuffix(path, "/") + "/" + s.organization
+	if found {
+		place += "?" + parameters
+	}
+	return place
 }
 
 // Read returns the lines of the ledger.

@@ -1,0 +1,110 @@
+package s3_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/objects"
+	"github.com/orgsync/orgsync/internal/state/s3"
+)
+
+// open returns the objects of a bucket on a server that answers every request with status and code.
+func open(t *testing.T, status int, code string) objects.Objects {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(status)
+		if r.Method != http.MethodHead {
+			fmt.Fprintf(w, "<Error><Code>%s</Code><Message>no</Message></Error>", code)
+		}
+	}))
+	t.Cleanup(server.Close)
+	l, err := state.ParseLocation("s3://bucket/prefix?endpoint=" + server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := map[string]string{"AWS_EC2_METADATA_DISABLED": "true"}
+	o, err := s3.Open(l, func(name string) string { return environment[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestAnswers: each answer of a storage means what the package objects needs to know, and refusals say
+// what to do.
+func TestAnswers(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-secret")
+	for _, c := range []struct {
+		status int
+		code   string
+		is     error  // what Create returns
+		advice string // of a problem
+	}{
+		{412, "PreconditionFailed", objects.ErrExists, ""},
+		{412, "SomethingElse", objects.ErrExists, ""},
+		{409, "ConditionalRequestConflict", objects.ErrUnknown, ""},
+		{409, "OperationAborted", objects.ErrUnknown, ""},
+		{500, "InternalError", objects.ErrUnknown, ""},
+		{502, "", objects.ErrUnknown, ""},
+		{503, "SlowDown", objects.ErrUnknown, ""},
+		{429, "TooManyRequests", objects.ErrUnknown, ""},
+		{404, "NoSuchBucket", nil, "make the bucket"},
+		{403, "InvalidAccessKeyId", nil, "AWS_ACCESS_KEY_ID"},
+		{403, "SignatureDoesNotMatch", nil, "AWS_ACCESS_KEY_ID"},
+		{403, "AccessDenied", nil, "s3:ListBucket"},
+		{403, "Forbidden", nil, "s3:ListBucket"},
+		{403, "RequestTimeTooSkewed", nil, "set the clock"},
+		{400, "AuthorizationHeaderMalformed", nil, "region=REGION"},
+		{501, "NotImplemented", nil, "conditional writes"},
+	} {
+		err := open(t, c.status, c.code).Create(t.Context(), "o1/log/1", []byte("x"))
+		var problem *state.Problem
+		switch {
+		case c.is != nil && !errors.Is(err, c.is):
+			t.Errorf("%d %s: %v, want %v", c.status, c.code, err, c.is)
+		case c.is == nil && (!errors.As(err, &problem) || !strings.Contains(problem.Advice, c.advice)):
+			t.Errorf("%d %s: %v", c.status, c.code, err)
+		case strings.Contains(fmt.Sprint(err), "secret-secret"):
+			t.Errorf("%d %s: the secret is in %v", c.status, c.code, err)
+		}
+	}
+	if _, err := open(t, 404, "NoSuchKey").Get(t.Context(), "o1/log/1"); !errors.Is(err, objects.ErrNotFound) {
+		t.Errorf("get of nothing: %v", err)
+	}
+	if _, err := open(t, 403, "AccessDenied").List(t.Context(), "o1/", "", 0); err == nil || !strings.Contains(err.Error(), "s3:ListBucket") {
+		t.Errorf("list without permission: %v", err)
+	}
+}
+
+// TestOneRequest: a request is sent once, whatever is answered. A repeated Create would meet its own
+// object.
+func TestOneRequest(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-secret")
+	requests := 0
+	condition := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		condition = r.Header.Get("If-None-Match")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(server.Close)
+	l, err := state.ParseLocation("s3://bucket?endpoint=" + server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := s3.Open(l, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Create(t.Context(), "k", []byte("x")); !errors.Is(err, objects.ErrUnknown) || requests != 1 || condition != "*" {
+		t.Errorf("%v after %d requests with the condition %q", err, requests, condition)
+	}
+}
