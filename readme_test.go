@@ -3,6 +3,7 @@ package orgsync_test
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,13 +17,13 @@ import (
 // arrow is a line of a state diagram of Mermaid.
 var arrow = regexp.MustCompile(`(?m)^ +(\S+) --> (\S+?)(: .*)?$`)
 
-// TestStateDiagram: the diagram in the README has the states that there are, and a way leads to each.
+// TestStateDiagram: the diagram in docs/decisions.md has the states that there are, and a way leads to each.
 func TestStateDiagram(t *testing.T) {
 	t.Parallel()
-	_, after, found := strings.Cut(read(t, "README.md"), "```mermaid\nstateDiagram-v2\n")
+	_, after, found := strings.Cut(read(t, "docs/decisions.md"), "```mermaid\nstateDiagram-v2\n")
 	diagram, _, closed := strings.Cut(after, "```\n")
 	if !found || !closed {
-		t.Fatal("the README has no state diagram")
+		t.Fatal("docs/decisions.md has no state diagram")
 	}
 	const begin = "[*]"
 	reached := map[string]bool{begin: true}
@@ -74,4 +75,22 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(content)
+}
+
+// TestDocsIndex: the index of the documentation has every page.
+func TestDocsIndex(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := read(t, "docs/README.md")
+	for _, page := range pages {
+		if name := filepath.Base(page); name != "README.md" && !strings.Contains(index, "("+name+")") {
+			t.Errorf("docs/README.md does not name %s", name)
+		}
+	}
+	if lines := strings.Count(read(t, "README.md"), "\n"); lines > 200 {
+		t.Errorf("README.md has %d lines, more than 200", lines)
+	}
 }

@@ -468,9 +468,9 @@ func TestPipelines(t *testing.T) {
 		if diff := cmp.Diff([]string{"apply: apply", "plan: plan", "review: diff", "review: validate"}, commands); diff != "" {
 			t.Errorf("commands (-want +got):\n%s", diff)
 		}
-		// The README shows the same file, for those who read only that.
-		if readme := sample(t, "../../README.md"); !strings.Contains(readme, "```yaml\n"+sample(t, file)+"```\n") {
-			t.Errorf("the workflow in README.md is not %s", file)
+		// The page about it shows the same file.
+		if readme := sample(t, "../../docs/github.md"); !strings.Contains(readme, "```yaml\n"+sample(t, file)+"```\n") {
+			t.Errorf("the workflow in docs/github.md is not %s", file)
 		}
 	})
 }
