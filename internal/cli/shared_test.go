@@ -29,6 +29,9 @@ import (
 // stops is how often a run is stopped at a random moment, for each storage.
 var stops = flag.Int("stops", 8, "how often a run is stopped at a random moment, for each storage")
 
+// realTimes lets leases have the times of real runs, which takes a minute for each run that is stopped.
+var realTimes = flag.Bool("real-times", false, "let leases have the times of real runs")
+
 // sharedState is a storage for one test.
 type sharedState struct {
 	url    string // as in --state
@@ -70,8 +73,12 @@ func (s sharedState) through(address string) sharedState {
 // onMachine returns the environment of one machine: an empty home, and the credentials of the storage.
 func (s sharedState) onMachine(t *testing.T, env []string) []string {
 	t.Helper()
+	lease := "short"
+	if *realTimes {
+		lease = "real"
+	}
 	return append(append([]string{
-		"ORGSYNC_STATE=" + s.url, "AWS_EC2_METADATA_DISABLED=true", "TEST_LEASE=short",
+		"ORGSYNC_STATE=" + s.url, "AWS_EC2_METADATA_DISABLED=true", "TEST_LEASE=" + lease,
 		"AWS_ACCESS_KEY_ID=" + os.Getenv("AWS_ACCESS_KEY_ID"), "AWS_SECRET_ACCESS_KEY=" + os.Getenv("AWS_SECRET_ACCESS_KEY"),
 	}, env...), "HOME="+t.TempDir())
 }
@@ -181,7 +188,7 @@ func TestSharedStopped(t *testing.T) {
 				}
 				time.Sleep(time.Duration(mathrand.IntN(600)) * time.Millisecond)
 				_ = first.Process.Signal(syscall.SIGSTOP)
-				out, err := process(t, dir, s.onMachine(t, env), "apply", "--lock-timeout", "60s").CombinedOutput()
+				out, err := process(t, dir, s.onMachine(t, env), "apply", "--lock-timeout", "120s").CombinedOutput()
 				if code := exitCodeOf(t, err); code != exitUnfinished && code != exitDone {
 					t.Errorf("the second machine ended with %d:\n%s", code, out)
 				}
