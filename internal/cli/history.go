@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/backend"
 )
 
@@ -57,7 +60,9 @@ database keeps them.`,
 			if err != nil {
 				return &usageError{cmd.CommandPath(), fmt.Errorf("--until is %q: %w", o.until, err)}
 			}
-			return a.history(cmd.Context(), o, since, until)
+			return a.withState(cmd.Context(), func(ctx context.Context, b *backend.Backend, _ state.Location) error {
+				return a.history(ctx, b, o, since, until)
+			})
 		},
 	}
 	a.addStateFlags(cmd)
@@ -115,14 +120,7 @@ type historyDocument struct {
 // unanswered is the outcome of what was announced and never concluded.
 const unanswered = "unanswered"
 
-func (a *app) history(ctx context.Context, o historyOptions, since, until time.Time) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
-	b, _, err := a.openToolState(ctx)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions, since, until time.Time) error {
 	id, err := a.pickOrganization(ctx, b, o.organization)
 	if err != nil {
 		return err
@@ -140,7 +138,7 @@ func (a *app) history(ctx context.Context, o historyOptions, since, until time.T
 	a.reported = true
 	switch a.output {
 	case "json":
-		return writeJSON(a, historyDocument{FormatVersion: "1", Command: "history", OrganizationID: id, Entries: entries})
+		return report.WriteJSON(a.stdout, historyDocument{FormatVersion: "1", Command: "history", OrganizationID: id, Entries: entries})
 	case "csv":
 		return a.printHistoryCSV(entries)
 	}
@@ -159,7 +157,8 @@ func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named st
 		return named, nil
 	case len(ids) > 1:
 		return "", &usageError{"orgsync history", fmt.Errorf(
-			"the state holds the ledgers of %d organizations; name one with --organization: %s", len(ids), sortedOrganizations(ids))}
+			"the state holds the ledgers of %d organizations; name one with --organization: %s", len(ids),
+			andList(slices.Sorted(slices.Values(ids))))}
 	case len(ids) == 1:
 		return ids[0], nil
 	}
@@ -176,7 +175,7 @@ func readHistory(ctx context.Context, b *backend.Backend, organization string) (
 	type announced struct{ run, email, object string }
 	open := map[announced]int{} // the place of what was announced
 	var events []historyEntry
-	err = ledger.Entries(ctx, store, organization, func(e ledger.Entry) {
+	_, err = ledger.Entries(ctx, store, organization, func(e ledger.Entry) {
 		if e.Action == ledger.Run {
 			return
 		}
@@ -205,11 +204,11 @@ func (a *app) printHistory(entries []historyEntry) error {
 		_, err := fmt.Fprintln(a.stdout, "The ledger has no such entry.")
 		return err
 	}
-	table := a.newTable()
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TIME\tEMAIL\tACTION\tOUTCOME\tDETAIL\tRUN")
 	for _, e := range entries {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(time.RFC3339), report.Clean(dash(e.Email), errorWidth),
-			e.Action, dash(e.Outcome), report.Clean(dash(e.detail()), errorWidth), report.Clean(e.Run[:min(len(e.Run), 8)], 8))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(time.RFC3339), report.Clean(cmp.Or(e.Email, "-"), errorWidth),
+			e.Action, cmp.Or(e.Outcome, "-"), report.Clean(cmp.Or(e.detail(), "-"), errorWidth), report.Clean(e.Run[:min(len(e.Run), 8)], 8))
 	}
 	return table.Flush()
 }
@@ -223,13 +222,6 @@ func (e historyEntry) detail() string {
 		}
 	}
 	return strings.Join(parts, " ")
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 func (a *app) printHistoryCSV(entries []historyEntry) error {

@@ -90,14 +90,12 @@ set flags.`,
 		SilenceErrors: true, // finish prints them with a hint
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			preferFlags, err := a.checkStateFlags(cmd)
-			if err != nil {
+			if err := a.checkStateFlags(cmd); err != nil {
 				return err
 			}
 			if err := setFlagsFromEnvironment(cmd.Flags(), a.getenv); err != nil {
 				return err
 			}
-			preferFlags()
 			a.parsed, a.command = true, cmd
 			if a.quiet {
 				a.noProgress = true

@@ -113,6 +113,12 @@ func (a *app) addStateFlag(f *pflag.FlagSet) {
 	_ = cobra.MarkFlagDirname(f, "state-dir")
 }
 
+// addTimeoutFlag adds --timeout; of names what it limits.
+func (a *app) addTimeoutFlag(cmd *cobra.Command, of string) {
+	a.timeout = 30 * time.Minute
+	cmd.Flags().Var(durationFlag(&a.timeout, time.Millisecond), "timeout", "time limit of the whole "+of)
+}
+
 // addLockTimeoutFlag adds --lock-timeout.
 func (a *app) addLockTimeoutFlag(cmd *cobra.Command) {
 	cmd.Flags().Var(durationFlag(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
@@ -128,7 +134,7 @@ func (a *app) addStateURLFlag(f *pflag.FlagSet) {
 func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	// at 400 ms a request, 8 in flight are just 20 a second
 	a.apiURL, a.rate, a.concurrency = "https://api.vultr.com", 20, 10
-	a.requestTimeout, a.timeout = 30*time.Second, 30*time.Minute
+	a.requestTimeout = 30 * time.Second
 	f := cmd.Flags()
 	a.addStateFlag(f)
 	a.addStateURLFlag(f)
@@ -142,7 +148,7 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	f.Var(rateFlag(&a.rate), "rate", "maximum number of requests a second; Vultr allows 30 for each network address")
 	f.Var(intFlag(&a.concurrency, 1, 1000), "concurrency", "maximum number of requests in flight")
 	f.Var(durationFlag(&a.requestTimeout, time.Millisecond), "request-timeout", "time limit of one request")
-	f.Var(durationFlag(&a.timeout, time.Millisecond), "timeout", "time limit of the whole run")
+	a.addTimeoutFlag(cmd, "run")
 }
 
 // addOrganizationFlags adds the flags that plan and apply share.

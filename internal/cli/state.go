@@ -72,7 +72,7 @@ func (a *app) stateName() string {
 	return l.String()
 }
 
-// openState opens a location. The caller must call close at the end, unless there is an error.
+// openState opens a location. The caller must call Close at the end, unless there is an error.
 func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend, error) {
 	b, err := backend.Open(ctx, l, a.getenv)
 	if err != nil {

@@ -2,13 +2,10 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,27 +24,26 @@ func (a *app) stateCommand() *cobra.Command {
 		Long: `The ledger is orgsync's record of what was sent to whom. With the lock beside it,
 it is the state: a folder, a bucket or a database (--state). No API key is needed.`,
 		Annotations: exitStatus(exitDone, exitError),
-		Args:        noArgumentsOf,
+		Args:        noSubcommand,
 	}
 	cmd.AddCommand(a.stateShowCommand(), a.stateCopyCommand(), a.stateUnlockCommand())
 	return cmd
 }
-
-// noArgumentsOf is for commands that have only subcommands.
-func noArgumentsOf(cmd *cobra.Command, args []string) error { return noSubcommand(cmd, args) }
 
 // addStateFlags adds the flags of commands that need the state and nothing else.
 func (a *app) addStateFlags(cmd *cobra.Command) {
 	a.addRosterFlag(cmd)
 	a.addStateFlag(cmd.Flags())
 	a.addStateURLFlag(cmd.Flags())
-	a.timeout = 30 * time.Minute
-	cmd.Flags().Var(durationFlag(&a.timeout, time.Millisecond), "timeout", "time limit of the whole command")
+	a.addTimeoutFlag(cmd, "command")
 }
 
-// openToolState opens the state of a command that needs no roster: --state, else the one that the roster
-// names if there is a roster, else the state folder.
-func (a *app) openToolState(ctx context.Context) (*backend.Backend, state.Location, error) {
+// withState opens the state for a command that needs no roster, and calls do with it until --timeout is
+// over: the place of --state, else the one that the roster names if there is a roster, else the state
+// folder.
+func (a *app) withState(ctx context.Context, do func(context.Context, *backend.Backend, state.Location) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
+	defer cancel()
 	named := ""
 	if a.state == "" {
 		r, err := a.loadRoster(ctx)
@@ -55,15 +51,19 @@ func (a *app) openToolState(ctx context.Context) (*backend.Backend, state.Locati
 		case err == nil:
 			named = r.State
 		case !errors.Is(err, fs.ErrNotExist):
-			return nil, state.Location{}, err
+			return err
 		}
 	}
 	l, err := a.location(named)
 	if err != nil {
-		return nil, l, err
+		return err
 	}
 	b, err := a.openState(ctx, l)
-	return b, l, err
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	return do(ctx, b, l)
 }
 
 func (a *app) stateShowCommand() *cobra.Command {
@@ -74,7 +74,7 @@ func (a *app) stateShowCommand() *cobra.Command {
 		Example: `  orgsync state show
   orgsync state show --state s3://bucket/orgsync --output json`,
 		Args: a.noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.showState(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.withState(cmd.Context(), a.showState) },
 	}
 	a.addStateFlags(cmd)
 	a.addOutputFlag(cmd)
@@ -112,14 +112,7 @@ type stateLock struct {
 	SilentSeconds int       `json:"silent_seconds"`
 }
 
-func (a *app) showState(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
-	b, l, err := a.openToolState(ctx)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (a *app) showState(ctx context.Context, b *backend.Backend, l state.Location) error {
 	doc := stateDocument{
 		FormatVersion: "1", Command: "state show", State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
 		Organizations: []stateInspection{},
@@ -137,7 +130,7 @@ func (a *app) showState(ctx context.Context) error {
 	}
 	a.reported = true
 	if a.output == "json" {
-		return writeJSON(a, doc)
+		return report.WriteJSON(a.stdout, doc)
 	}
 	return a.printState(doc)
 }
@@ -152,28 +145,14 @@ func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspectio
 	if err != nil {
 		return stateInspection{}, err
 	}
-	doc := stateInspection{OrganizationID: id, Place: i.Place, Bytes: i.Bytes, Segments: i.Segments, Notes: orNone(i.Notes)}
+	doc := stateInspection{OrganizationID: id, Place: i.Place, Bytes: i.Bytes, Segments: i.Segments, Notes: append([]string{}, i.Notes...)}
 	if i.Held {
 		doc.Lock = &stateLock{
 			ID: i.ID, PID: i.Holder.PID, Host: i.Holder.Host, Since: i.Holder.Start, SilentSeconds: int(i.Silent.Seconds()),
 		}
 	}
-	err = ledger.Entries(ctx, store, id, func(ledger.Entry) { doc.Entries++ })
-	if err != nil {
-		return doc, err
-	}
-	_, _, err = ledger.Read(ctx, store, id)
-	if moved, ok := errors.AsType[*ledger.RetiredError](err); ok {
-		doc.MovedTo, err = moved.To, nil
-	}
+	doc.MovedTo, err = ledger.Entries(ctx, store, id, func(ledger.Entry) { doc.Entries++ })
 	return doc, err
-}
-
-func orNone(texts []string) []string {
-	if texts == nil {
-		return []string{}
-	}
-	return texts
 }
 
 func (a *app) printState(doc stateDocument) error {
@@ -223,10 +202,7 @@ mail people again.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var places [2]state.Location
 			for i, arg := range args {
-				l, err := state.ParseLocation(arg)
-				if err == nil && l.Password() {
-					err = errPasswordOnCommandLine
-				}
+				l, err := parseArgumentLocation(arg)
 				if err != nil {
 					return &usageError{cmd.CommandPath(), err}
 				}
@@ -238,8 +214,7 @@ mail people again.`,
 			return a.copyState(cmd.Context(), places[0], places[1], retire)
 		},
 	}
-	a.timeout = 30 * time.Minute
-	cmd.Flags().Var(durationFlag(&a.timeout, time.Millisecond), "timeout", "time limit of the whole command")
+	a.addTimeoutFlag(cmd, "command")
 	a.addLockTimeoutFlag(cmd)
 	addBoolFlag(cmd.Flags(), &retire, "retire", "let later runs that use FROM refuse, and name TO")
 	markWithoutEnvironment(cmd.Flags(), "retire")
@@ -315,20 +290,17 @@ A lock in a folder ends with its process, so there is nothing to unlock.`,
 		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
 		Example:     `  orgsync state unlock k3jq5zt7w2ab --state s3://bucket/orgsync`,
 		Args:        exactArgs("ID"),
-		RunE:        func(cmd *cobra.Command, args []string) error { return a.unlockState(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withState(cmd.Context(), func(ctx context.Context, b *backend.Backend, l state.Location) error {
+				return a.unlockState(ctx, b, l, args[0])
+			})
+		},
 	}
 	a.addStateFlags(cmd)
 	return cmd
 }
 
-func (a *app) unlockState(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
-	b, l, err := a.openToolState(ctx)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Location, id string) error {
 	if !l.Shared() {
 		return &reconcile.StateError{Err: &state.Problem{
 			Err:    fmt.Errorf("the state %s is a folder", l),
@@ -388,44 +360,29 @@ var errPasswordOnCommandLine = errors.New(
 	"the URL of the state has a password, which every user of this machine can read in the list of processes; " +
 		"set ORGSYNC_STATE, PGPASSWORD or a password file instead")
 
-// writeJSON writes a document to stdout.
-func writeJSON(a *app, doc any) error {
-	e := json.NewEncoder(a.stdout)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(doc)
-}
-
 // checkStateFlags checks what was said about the state on the command line, before the environment is
-// read. It returns what to do after: a flag wins over an environment variable.
-func (a *app) checkStateFlags(cmd *cobra.Command) (after func(), err error) {
-	flags := cmd.Flags()
-	given := func(name string) bool {
-		f := flags.Lookup(name)
-		return f != nil && f.Changed
-	}
-	after = func() {}
-	if flags.Lookup("state") == nil {
-		return after, nil
-	}
-	if given("state") {
-		l, err := state.ParseLocation(a.state)
-		if err == nil && l.Password() {
-			err = errPasswordOnCommandLine
-		}
-		if err == nil && given("state-dir") && !a.sandbox.on {
+// read.
+func (a *app) checkStateFlags(cmd *cobra.Command) error {
+	place, folder := cmd.Flags().Lookup("state"), cmd.Flags().Lookup("state-dir")
+	switch {
+	case place == nil:
+		return nil
+	case place.Changed:
+		_, err := parseArgumentLocation(a.state)
+		if err == nil && folder.Changed && !a.sandbox.on {
 			err = errors.New("--state and --state-dir both name the place of the ledger; leave one out")
 		}
-		return after, err
+		return err
 	}
-	if given("state-dir") {
-		after = func() { a.state = "" }
-	}
-	return after, nil
+	place.Changed = folder.Changed // a flag wins over the environment variable of the other
+	return nil
 }
 
-// addTable returns a writer of aligned columns; the caller must flush it.
-func (a *app) newTable() *tabwriter.Writer { return tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0) }
-
-// sortedOrganizations returns the ids in a list for an error.
-func sortedOrganizations(ids []string) string { return andList(slices.Sorted(slices.Values(ids))) }
+// parseArgumentLocation returns the location that an argument names.
+func parseArgumentLocation(text string) (state.Location, error) {
+	l, err := state.ParseLocation(text)
+	if err == nil && l.Password() {
+		err = errPasswordOnCommandLine
+	}
+	return l, err
+}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -9,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/orgsync/orgsync/internal/report"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -34,9 +35,7 @@ func (a *app) version() error {
 	if b.Commit != "" {
 		commit = &b.Commit
 	}
-	enc := json.NewEncoder(a.stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(struct {
+	return report.WriteJSON(a.stdout, struct {
 		FormatVersion string  `json:"format_version"`
 		Command       string  `json:"command"`
 		Version       string  `json:"version"`

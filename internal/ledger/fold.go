@@ -89,9 +89,9 @@ type mail struct {
 	outcome int
 }
 
-func newFold() *replayer {
+func newFold(survives bool) *replayer {
 	return &replayer{
-		people: map[string]*person{}, unlisted: map[string]mark{}, access: map[org.AccessName]namedAccess{},
+		survives: survives, people: map[string]*person{}, unlisted: map[string]mark{}, access: map[org.AccessName]namedAccess{},
 	}
 }
 

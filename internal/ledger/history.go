@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,7 +14,7 @@ import (
 // cannot be read are left out.
 func History(ctx context.Context, store state.Store, organization string, keys ...string) ([]Entry, error) {
 	var entries []Entry
-	err := Entries(ctx, store, organization, func(e Entry) {
+	_, err := Entries(ctx, store, organization, func(e Entry) {
 		if e.Email != "" && slices.Contains(keys, e.Email) {
 			entries = append(entries, e)
 		}
@@ -22,21 +23,19 @@ func History(ctx context.Context, store state.Store, organization string, keys .
 }
 
 // Entries passes every line of the ledger to take, oldest first, also those that it left out for size
-// where the store keeps them. A ledger in a folder does not, so it may begin late. The error is that of
-// [Read], except that a ledger that has moved can be read.
-func Entries(ctx context.Context, store state.Store, organization string, take func(Entry)) error {
+// where the store keeps them. A ledger in a folder does not, so it may begin late. A ledger that has
+// moved can be read too; movedTo is where to. The error is that of [Read].
+func Entries(ctx context.Context, store state.Store, organization string, take func(Entry)) (movedTo string, err error) {
 	archived, err := store.Archived(ctx)
 	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+		return "", fmt.Errorf("read the ledger: %w", err)
 	}
-	raw, err := store.Read(ctx)
-	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+	if _, err := parseContent(archived, organization, take); err != nil {
+		return "", err
 	}
-	for _, part := range [][]byte{archived, withoutRetirement(raw)} {
-		if _, err := parseContent(part, organization, take); err != nil {
-			return err
-		}
+	var moved *RetiredError
+	if _, err = readContent(ctx, store, organization, take); errors.As(err, &moved) {
+		return moved.To, nil
 	}
-	return nil
+	return "", err
 }

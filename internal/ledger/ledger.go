@@ -84,8 +84,7 @@ func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error)
 // write nothing. The warnings are about damage that the next run with a lease repairs. A last line that
 // is incomplete is none: a run may be writing it.
 func Read(ctx context.Context, store state.Store, organization string) (org.Memory, []string, error) {
-	f := newFold()
-	f.survives = store.Survives()
+	f := newFold(store.Survives())
 	c, err := readContent(ctx, store, organization, f.add)
 	if err != nil {
 		return org.Memory{}, nil, err
@@ -98,8 +97,7 @@ func Read(ctx context.Context, store state.Store, organization string) (org.Memo
 
 // load reads what is there and leaves it whole. survives is that of the store.
 func (l *Ledger) load(survives bool) error {
-	l.fold = newFold()
-	l.fold.survives = survives
+	l.fold = newFold(survives)
 	c, err := parseContent(l.lease.Content(), l.opts.Organization, l.fold.add)
 	if err != nil {
 		return err
@@ -120,8 +118,7 @@ func (l *Ledger) load(survives bool) error {
 	}
 	switch {
 	case compact:
-		l.fold = newFold()
-		l.fold.survives = survives
+		l.fold = newFold(survives)
 	case len(l.warnings) == 0:
 		return nil
 	}

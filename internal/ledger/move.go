@@ -87,15 +87,3 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 func isPrefix(start, content []byte) bool {
 	return bytes.HasPrefix(content, start) && (len(start) == 0 || start[len(start)-1] == '\n')
 }
-
-// withoutRetirement returns the lines before the one that says that the ledger has moved.
-func withoutRetirement(raw []byte) []byte {
-	end := 0
-	for line := range bytes.Lines(raw) {
-		if e, err := parseLine(bytes.TrimSuffix(line, []byte{'\n'}), Entry{}); err == nil && e.Action == Retired {
-			return raw[:end]
-		}
-		end += len(line)
-	}
-	return raw
-}

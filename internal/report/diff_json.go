@@ -95,7 +95,7 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 		}
 		doc.Teams = append(doc.Teams, one)
 	}
-	return writeJSON(w, doc)
+	return WriteJSON(w, doc)
 }
 
 func newField(f diff.Field) field {

@@ -91,5 +91,5 @@ func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 	for _, l := range c.Limits {
 		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: plain(limitText(l))})
 	}
-	return writeJSON(w, doc)
+	return WriteJSON(w, doc)
 }

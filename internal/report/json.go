@@ -135,7 +135,7 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 		d.Changes = append(d.Changes, out)
 	}
 	d.Summary = newSummary(p.Changes, p.Unchanged)
-	return writeJSON(w, d)
+	return WriteJSON(w, d)
 }
 
 // ApplyJSON writes the result of applying p as one JSON document: the plan's, with outcomes. The
@@ -156,12 +156,12 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 		Done: r.Count(apply.Done), Failed: r.Count(apply.Failed),
 		Unknown: r.Count(apply.Unknown), Skipped: r.Count(apply.Skipped),
 	}
-	return writeJSON(w, d)
+	return WriteJSON(w, d)
 }
 
 // ValidJSON writes that a roster is valid, and the warnings about it. The error is w's.
 func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
-	return writeJSON(w, struct {
+	return WriteJSON(w, struct {
 		FormatVersion string        `json:"format_version"`
 		Command       string        `json:"command"`
 		Roster        rosterSummary `json:"roster"`
@@ -189,7 +189,7 @@ func newWarnings(warnings []roster.Problem) []warningJSON {
 // ErrorJSON writes why a run failed before it had a plan, with every problem of a roster.
 // run.Failure must not be nil. The error is w's.
 func ErrorJSON(w io.Writer, run Run) error {
-	return writeJSON(w, struct {
+	return WriteJSON(w, struct {
 		FormatVersion string   `json:"format_version"`
 		Command       string   `json:"command"`
 		Error         *failure `json:"error"`
@@ -287,9 +287,9 @@ func orEmpty(s []string) []string {
 	return s
 }
 
-// writeJSON writes v as indented JSON. Characters that a terminal could act on are escaped rather
-// than dropped, so that a program gets every character.
-func writeJSON(w io.Writer, v any) error {
+// WriteJSON writes v as indented JSON. Characters that a terminal could act on are escaped rather
+// than dropped, so that a program gets every character. The error is w's, or that v cannot be written.
+func WriteJSON(w io.Writer, v any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false) // an address with & in it stays readable

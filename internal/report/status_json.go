@@ -132,7 +132,7 @@ func StatusJSON(w io.Writer, s Status) error {
 		}
 		people = append(people, out)
 	}
-	return writeJSON(w, struct {
+	return WriteJSON(w, struct {
 		FormatVersion string           `json:"format_version"`
 		Command       string           `json:"command"`
 		GeneratedAt   *string          `json:"generated_at"`
