@@ -47,7 +47,7 @@ var packageRules = []packageRule{
 		dir: "internal/cli",
 		project: []string{
 			"deploy", "internal/apply", "internal/diff", "internal/doctor", "internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/reconcile",
-			"internal/report", "internal/roster", "internal/sandbox", "internal/state", "internal/state/backend", "internal/vultr",
+			"internal/report", "internal/roster", "internal/sandbox", "internal/shellword", "internal/state", "internal/state/backend", "internal/vultr",
 		},
 		modules: []string{"github.com/google/renameio/v2", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/vbauerster/cupwriter", "github.com/vbauerster/mpb/v8", "golang.org/x/term"},
 	},
@@ -67,7 +67,7 @@ var packageRules = []packageRule{
 	},
 	{
 		dir:     "internal/vultr",
-		project: []string{"internal/org"},
+		project: []string{"internal/loopback", "internal/org"},
 		modules: []string{"github.com/vultr/govultr/v3", "golang.org/x/sync", "golang.org/x/time/rate"},
 	},
 	{
@@ -80,12 +80,21 @@ var packageRules = []packageRule{
 		project: []string{"internal/org", "internal/state"},
 	},
 	{
+		dir: "internal/loopback",
+		std: []string{"net/netip", "strings"},
+	},
+	{
+		dir: "internal/shellword",
+		std: []string{"strings"},
+	},
+	{
 		// Where ledgers are kept, and what such a place promises. It knows no line of a ledger.
-		dir: "internal/state",
+		dir:     "internal/state",
+		project: []string{"internal/loopback"},
 	},
 	{
 		dir:     "internal/state/dir",
-		project: []string{"internal/state"},
+		project: []string{"internal/shellword", "internal/state"},
 		modules: []string{"github.com/gofrs/flock", "github.com/google/renameio/v2"},
 	},
 	{
@@ -96,12 +105,12 @@ var packageRules = []packageRule{
 	},
 	{
 		dir:     "internal/state/s3",
-		project: []string{"internal/state", "internal/state/objects"},
+		project: []string{"internal/loopback", "internal/state", "internal/state/objects"},
 		modules: []string{"github.com/minio/minio-go/v7"},
 	},
 	{
 		dir:     "internal/state/postgres",
-		project: []string{"internal/state", "internal/state/objects"},
+		project: []string{"internal/loopback", "internal/state", "internal/state/objects"},
 		modules: []string{"github.com/jackc/pgx/v5"},
 	},
 	{

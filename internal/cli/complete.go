@@ -10,6 +10,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 // nameWidth is the maximum width of a person's name beside their address in a shell's list, in
@@ -57,7 +58,7 @@ func (a *app) completePeople(
 		for _, who := range addresses {
 			word := who.String()
 			// An address that needs quoting is a mistake in the roster, or an attack.
-			if strings.HasPrefix(word, begun) && shellWord(word) == word {
+			if strings.HasPrefix(word, begun) && shellword.Quote(word) == word {
 				offers = append(offers, cobra.CompletionWithDesc(word, report.Clean(p.Name, nameWidth)))
 			}
 		}

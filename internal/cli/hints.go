@@ -19,6 +19,7 @@ import (
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/shellword"
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
@@ -320,7 +321,7 @@ func (a *app) has(flag string) bool { return a.command != nil && a.command.Flags
 
 // planFileHint returns what to do about an argument of apply that is not a plan.
 func (a *app) planFileHint(e *planFileError) string {
-	word := shellWord(e.file)
+	word := shellword.Quote(e.file)
 	info, err := os.Stat(e.file)
 	switch {
 	case isTable(e.file):

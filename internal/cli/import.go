@@ -15,6 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 // importOptions holds the options that only import has.
@@ -139,7 +140,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		if text, err = roster.Merge(o.merge, text, draft.Entries); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellWord(o.merge), len(draft.Entries))
+		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellword.Quote(o.merge), len(draft.Entries))
 		draft.Comments = append(draft.Comments, remarks...)
 		for _, remark := range draft.Comments { // they do not belong in somebody's existing file
 			fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
@@ -211,7 +212,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	if text, err = roster.Merge(o.merge, text, entries); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellWord(o.merge),
+	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellword.Quote(o.merge),
 		len(entries), before-len(entries))
 	for _, who := range outside {
 		remark := fmt.Sprintf("%s is outside the allowed domains: the entry says external: true", who)

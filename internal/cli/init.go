@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	samples "github.com/orgsync/orgsync/deploy"
+
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 // starterRoster is the roster that init writes.
@@ -96,7 +98,7 @@ func (a *app) init(file, service string) error {
 	a.reported = true
 	option := ""
 	if filepath.Clean(file) != defaultRoster {
-		option = " --roster " + shellWord(file)
+		option = " --roster " + shellword.Quote(file)
 	}
 	for _, w := range written {
 		fmt.Fprintf(a.stdout, "Wrote %s.\n", w.file)

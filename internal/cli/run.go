@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 // Environment is everything outside the process that a run uses.
@@ -178,16 +180,5 @@ func invocationName(path string) string {
 	if strings.Contains(filepath.ToSlash(path), "/go-build") {
 		return "go run ./cmd/orgsync"
 	}
-	return shellWord(path)
-}
-
-// shellWord returns s quoted, if needed, so that a shell reads it as one word.
-func shellWord(s string) string {
-	harmless := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./_-", r)
-	}
-	if s != "" && strings.TrimFunc(s, harmless) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return shellword.Quote(path)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 func (a *app) sandboxCommand() *cobra.Command {
@@ -235,7 +236,7 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 		}
 		var offers []string
 		offer := func(word, name string) {
-			if strings.HasPrefix(word, begun) && shellWord(word) == word && !slices.Contains(offers, word) {
+			if strings.HasPrefix(word, begun) && shellword.Quote(word) == word && !slices.Contains(offers, word) {
 				offers = append(offers, cobra.CompletionWithDesc(word, report.Clean(name, nameWidth)))
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 // parse gives the settings that a command would run with.
@@ -194,8 +195,8 @@ func TestShellWord(t *testing.T) {
 		{"", "''"},
 	}
 	for _, tt := range tests {
-		if got := shellWord(tt.in); got != tt.want {
-			t.Errorf("shellWord(%q) = %s, want %s", tt.in, got, tt.want)
+		if got := shellword.Quote(tt.in); got != tt.want {
+			t.Errorf("shellword.Quote(%q) = %s, want %s", tt.in, got, tt.want)
 		}
 	}
 }

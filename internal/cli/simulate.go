@@ -15,6 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 // sandboxKey is the API key of the simulated API. It is no secret.
@@ -127,18 +128,18 @@ func (a *app) printNextSteps(r apply.Result) {
 	}
 	state, again := "", a.name+" apply --sandbox"
 	if a.sandbox.file != "" {
-		state = " --file " + shellWord(a.sandbox.file)
-		again += "=" + shellWord(a.sandbox.file)
+		state = " --file " + shellword.Quote(a.sandbox.file)
+		again += "=" + shellword.Quote(a.sandbox.file)
 	}
 	if a.stateDir != "" {
-		state += " --state-dir " + shellWord(a.stateDir)
-		again += " --state-dir " + shellWord(a.stateDir)
+		state += " --state-dir " + shellword.Quote(a.stateDir)
+		again += " --state-dir " + shellword.Quote(a.stateDir)
 	}
 	for _, path := range a.rosters {
-		again += " --roster " + shellWord(path)
+		again += " --roster " + shellword.Quote(path)
 	}
 	steps := [][2]string{
-		{a.name + " sandbox accept " + shellWord(who.String()) + state, "one of them accepts"},
+		{a.name + " sandbox accept " + shellword.Quote(who.String()) + state, "one of them accepts"},
 		{a.name + " sandbox advance 73h" + state, "the other invitations expire"},
 		{again, "they are invited again"},
 	}

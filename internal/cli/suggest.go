@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 // adviceError is an error of the command line with what to type instead.
@@ -173,7 +174,7 @@ func adviseFormat(cmd *cobra.Command, format string) string {
 // that is not known.
 func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
 	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
-	word := shellWord(arg)
+	word := shellword.Quote(arg)
 	switch {
 	case a.sandbox.on && !looksLikeAddress(arg) && !isRosterName(arg) && has("sandbox"):
 		return fmt.Sprintf("to name the file of the simulation: %s --sandbox=%s", cmd.CommandPath(), word)
@@ -200,7 +201,7 @@ func (a *app) simulationWords() string {
 	case a.sandbox.file == "":
 		return " --sandbox"
 	}
-	return " --sandbox=" + shellWord(a.sandbox.file)
+	return " --sandbox=" + shellword.Quote(a.sandbox.file)
 }
 
 func looksLikeAddress(arg string) bool { return strings.Contains(arg, "@") }

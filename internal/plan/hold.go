@@ -103,6 +103,15 @@ func (w *index) newcomersSince(sequence int) []*org.User {
 	return since
 }
 
+// nameAliases returns the first addresses of people who may be the same person as another one.
+func nameAliases[E any](people []E, address func(E) org.Address) string {
+	named := make([]string, 0, maxAliasesNamed)
+	for _, p := range people[:min(len(people), maxAliasesNamed)] {
+		named = append(named, address(p).String())
+	}
+	return strings.Join(named, ", ")
+}
+
 // notePossibleAlias notes the possible aliases of c, and reports whether there are any. expires is when the invitation that
 // vanished expires, if it has not; then nothing is held.
 func (w *index) notePossibleAlias(c *person, v *decision, expires time.Time) bool {
@@ -110,12 +119,8 @@ func (w *index) notePossibleAlias(c *person, v *decision, expires time.Time) boo
 	if len(users) == 0 {
 		return false
 	}
-	n := Notice{Kind: PossibleAlias, Expires: expires}
-	named := make([]string, 0, maxAliasesNamed)
-	for _, u := range users[:min(len(users), maxAliasesNamed)] {
-		named = append(named, u.Email.String())
-	}
-	n.Text = strings.Join(named, ", ")
+	text := nameAliases(users, func(u *org.User) org.Address { return u.Email })
+	n := Notice{Kind: PossibleAlias, Expires: expires, Text: text}
 	if len(users) == 1 {
 		n.UserID = users[0].ID
 	}

@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -48,12 +47,7 @@ func (w *index) noteSameName(c *person, v *decision) {
 		return cmp.Or(cmp.Compare(a.address.Key(), b.address.Key()), -cmp.Compare(a.userID, b.userID))
 	})
 	same = slices.CompactFunc(same, func(a, b unlistedAddress) bool { return a.address.Equal(b.address) })
-	n := Notice{Kind: SameName}
-	named := make([]string, 0, maxAliasesNamed)
-	for _, other := range same[:min(len(same), maxAliasesNamed)] {
-		named = append(named, other.address.String())
-	}
-	n.Text = strings.Join(named, ", ")
+	n := Notice{Kind: SameName, Text: nameAliases(same, func(u unlistedAddress) org.Address { return u.address })}
 	if len(same) == 1 {
 		n.UserID = same[0].userID
 	}

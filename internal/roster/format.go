@@ -69,22 +69,25 @@ func peopleLists(root *yaml.Node) []*yaml.Node {
 			lists = append(lists, n)
 		}
 	}
+	eachListOfPeople(root, add)
+	return lists
+}
+
+// eachListOfPeople calls do with the values of "users" and of each team's "members".
+func eachListOfPeople(root *yaml.Node, do func(*yaml.Node)) {
 	for name, value := range pairs(root) {
 		if name == "users" {
-			add(value)
+			do(value)
 		}
 		if name != "teams" {
 			continue
 		}
 		for _, team := range pairs(value) {
-			for name, members := range pairs(team) {
-				if name == "members" {
-					add(members)
-				}
+			if members := valueOf(team, "members"); members != nil {
+				do(members)
 			}
 		}
 	}
-	return lists
 }
 
 // pairs yields the keys and values of a mapping; none for another node.

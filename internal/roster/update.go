@@ -158,19 +158,7 @@ func entriesByPlace(root *yaml.Node) map[[2]int]*yaml.Node {
 			}
 		}
 	}
-	for name, value := range pairs(root) {
-		if name == "users" {
-			add(value)
-		}
-		if name != "teams" {
-			continue
-		}
-		for _, team := range pairs(value) {
-			if members := valueOf(team, "members"); members != nil {
-				add(members)
-			}
-		}
-	}
+	eachListOfPeople(root, add)
 	return entries
 }
 

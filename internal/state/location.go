@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/orgsync/orgsync/internal/loopback"
 )
 
 // Kind is a kind of place for ledgers.
@@ -131,7 +132,7 @@ func parseS3(u *url.URL, query url.Values) (Location, error) {
 	case err != nil || endpoint.Hostname() == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" ||
 		endpoint.RawQuery != "" || endpoint.Scheme != "https" && endpoint.Scheme != "http":
 		return Location{}, &Problem{errors.New("the endpoint in the URL of the state is not of the form https://HOST"), locationForms}
-	case endpoint.Scheme == "http" && !IsLoopback(endpoint.Hostname()):
+	case endpoint.Scheme == "http" && !loopback.Is(endpoint.Hostname()):
 		return Location{}, &Problem{
 			errors.New("the endpoint in the URL of the state is plain http, which would show the ledger to the network"),
 			"use https; plain http is for a server on this machine",
@@ -158,32 +159,20 @@ func parsePostgres(u *url.URL, query url.Values) (Location, error) {
 		port = "5432"
 	}
 	mode := query.Get("sslmode")
-	if (mode == "disable" || mode == "allow" || mode == "prefer") && host != "" && !IsLoopback(host) &&
+	if (mode == "disable" || mode == "allow" || mode == "prefer") && host != "" && !loopback.Is(host) &&
 		!strings.HasPrefix(host, "/") {
-		return Location{}, unencrypted()
+		return Location{}, ErrUnencrypted()
 	}
 	l.server = "postgres://" + net.JoinHostPort(strings.ToLower(host), port) + "/" + strings.Trim(u.Path, "/")
 	return l, nil
 }
 
-// unencrypted says that a connection to PostgreSQL would not be encrypted.
-func unencrypted() error {
+// ErrUnencrypted returns the error for a connection to PostgreSQL that would not be encrypted.
+func ErrUnencrypted() error {
 	return &Problem{
 		errors.New("the connection to PostgreSQL would not be encrypted, which would show the ledger to the network"),
 		"add sslmode=verify-full (or require) to the URL; only a server on this machine may go without",
 	}
-}
-
-// ErrUnencrypted returns the error for a connection to PostgreSQL that would not be encrypted.
-func ErrUnencrypted() error { return unencrypted() }
-
-// IsLoopback reports whether host is this machine.
-func IsLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
 }
 
 // Password reports whether the location's URL has a password, which 'ps' would show on a command line.

@@ -17,7 +17,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -25,6 +24,8 @@ import (
 	"time"
 
 	"github.com/vultr/govultr/v3"
+
+	"github.com/orgsync/orgsync/internal/loopback"
 )
 
 // Config configures a Client. Transport, Log and Reading are optional.
@@ -140,7 +141,7 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		// govultr would ignore the path, and a URL that ends in /v2 is a likely mistake.
 		return nil, errors.New("the API URL has a path or a query; give scheme and host only, /v2 is added")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.Is(u.Hostname()):
 		return nil, errors.New("the API URL is plain http, which would show the key to the network; it is allowed for loopback addresses only")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("the API URL has the scheme %q, which is not https", u.Scheme)
@@ -152,14 +153,6 @@ func parseBaseURL(raw string) (*url.URL, error) {
 func isPort(s string) bool {
 	n, err := strconv.Atoi(s)
 	return s == "" || err == nil && n >= 1 && n <= math.MaxUint16
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }
 
 // ErrKey says that a text cannot be an API key.

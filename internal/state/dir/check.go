@@ -3,12 +3,11 @@ package dir
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"runtime"
-	"strings"
 
+	"github.com/orgsync/orgsync/internal/shellword"
 	"github.com/orgsync/orgsync/internal/state"
 )
 
@@ -35,12 +34,12 @@ func checkFolder(folder string) error {
 	case mode&0o002 != 0:
 		return &state.Problem{
 			Err:    fmt.Errorf("every user of this machine may write to the state folder %s (mode %04o)", folder, mode),
-			Advice: "a forged ledger lets people be mailed twice or forgotten; run: chmod o-w " + shellWord(folder),
+			Advice: "a forged ledger lets people be mailed twice or forgotten; run: chmod o-w " + shellword.Quote(folder),
 		}
 	case mode&0o020 != 0 && belongsToOwnGroup(info):
 		return &state.Problem{
 			Err:    fmt.Errorf("all users of this process's group may write to the state folder %s (mode %04o)", folder, mode),
-			Advice: "a forged ledger lets people be mailed twice or forgotten; run: chmod g-w " + shellWord(folder),
+			Advice: "a forged ledger lets people be mailed twice or forgotten; run: chmod g-w " + shellword.Quote(folder),
 		}
 	}
 	return nil
@@ -60,32 +59,4 @@ func openRegular(name string, flags int) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
-}
-
-// readAll reads f, which has about size bytes.
-func readAll(f io.Reader, size int64) ([]byte, error) {
-	content := make([]byte, 0, size+512)
-	for {
-		if len(content) == cap(content) {
-			content = append(content, 0)[:len(content)]
-		}
-		n, err := f.Read(content[len(content):cap(content)])
-		content = content[:len(content)+n]
-		if errors.Is(err, io.EOF) {
-			return content, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// shellWord returns s quoted, if needed, so that a shell reads it as one word.
-func shellWord(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-", r)
-	}) < 0 && s != "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

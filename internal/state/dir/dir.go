@@ -2,6 +2,7 @@
 package dir
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2/maybe"
 
+	"github.com/orgsync/orgsync/internal/shellword"
 	"github.com/orgsync/orgsync/internal/state"
 )
 
@@ -80,7 +82,7 @@ func (s *Store) check() error {
 		if err == nil && !info.Mode().IsRegular() {
 			return &state.Problem{
 				Err:    fmt.Errorf("%s is not a regular file (%s)", s.file(name), info.Mode().Type()),
-				Advice: fmt.Sprintf("orgsync did not make it; look at it, then remove it: rm %s", shellWord(s.file(name))),
+				Advice: fmt.Sprintf("orgsync did not make it; look at it, then remove it: rm %s", shellword.Quote(s.file(name))),
 			}
 		}
 	}
@@ -108,7 +110,10 @@ func (s *Store) read() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readAll(f, info.Size())
+	var content bytes.Buffer
+	content.Grow(int(info.Size()) + bytes.MinRead)
+	_, err = content.ReadFrom(f)
+	return content.Bytes(), err
 }
 
 // Archived returns nothing: the lines that a ledger in a folder leaves out are gone.

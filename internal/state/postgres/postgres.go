@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/orgsync/orgsync/internal/loopback"
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/objects"
 )
@@ -77,7 +78,7 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 // isEncrypted reports whether every connection that c allows is encrypted or stays on this machine. Where
 // the URL leaves sslmode out, libpq prefers encryption and does without if need be; here that is dropped.
 func isEncrypted(c *pgx.ConnConfig) bool {
-	local := func(host string) bool { return strings.HasPrefix(host, "/") || state.IsLoopback(host) }
+	local := func(host string) bool { return strings.HasPrefix(host, "/") || loopback.Is(host) }
 	var kept []*pgconn.FallbackConfig
 	for _, f := range c.Fallbacks {
 		if f.TLSConfig != nil || local(f.Host) {

@@ -4,6 +4,7 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
+	"github.com/orgsync/orgsync/internal/loopback"
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/objects"
 )
@@ -46,14 +48,14 @@ type bucket struct {
 // AWS chain: environment, shared credentials file, web identity, container and instance roles. It sends
 // nothing to the bucket. getenv is os.Getenv or a test's. The error is a *[state.Problem].
 func Open(l state.Location, getenv func(string) string) (objects.Objects, error) {
-	region := firstOf(l.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"), defaultRegion)
-	endpoint := firstOf(l.Endpoint, "https://s3."+region+".amazonaws.com")
+	region := cmp.Or(l.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"), defaultRegion)
+	endpoint := cmp.Or(l.Endpoint, "https://s3."+region+".amazonaws.com")
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return nil, &state.Problem{Err: errors.New("the endpoint of the state is not a URL"), Advice: "write endpoint=https://HOST"}
 	}
 	lookup := minio.BucketLookupAuto
-	if l.PathStyle || state.IsLoopback(u.Hostname()) {
+	if l.PathStyle || loopback.Is(u.Hostname()) {
 		lookup = minio.BucketLookupPath
 	}
 	transport := newTransport()
@@ -70,15 +72,6 @@ func Open(l state.Location, getenv func(string) string) (objects.Objects, error)
 		prefix += "/"
 	}
 	return &bucket{client: client, name: l.Bucket, prefix: prefix, place: l.String()}, nil
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 func newTransport() *http.Transport {
@@ -179,7 +172,11 @@ func (b *bucket) explain(operation string, err error) error {
 	}
 	answer := minio.ToErrorResponse(err)
 	problem := func(text, advice string) error {
-		return &state.Problem{Err: errors.New(text + " (" + firstOf(answer.Code, answer.Message) + ")"), Advice: advice}
+		return &state.Problem{Err: errors.New(text + " (" + cmp.Or(answer.Code, answer.Message) + ")"), Advice: advice}
+	}
+	denied := func() error {
+		return problem("the credentials may not do "+operation+" in the bucket "+b.name,
+			"give them s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix")
 	}
 	switch answer.Code {
 	case "PreconditionFailed":
@@ -198,8 +195,7 @@ func (b *bucket) explain(operation string, err error) error {
 			return problem("there are no credentials for the storage",
 				"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a profile or a role gives them")
 		}
-		return problem("the credentials may not do "+operation+" in the bucket "+b.name,
-			"give them s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix")
+		return denied()
 	case "AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "InvalidRegion":
 		return problem("the bucket "+b.name+" is in another region", "add region=REGION to the URL of the state")
 	case "RequestTimeTooSkewed":
@@ -217,10 +213,9 @@ func (b *bucket) explain(operation string, err error) error {
 	case answer.StatusCode == http.StatusNotFound && operation == "s3:GetObject":
 		return objects.ErrNotFound
 	case answer.StatusCode == http.StatusForbidden:
-		return problem("the credentials may not do "+operation+" in the bucket "+b.name,
-			"give them s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject below the prefix")
+		return denied()
 	case answer.StatusCode >= 400:
-		return fmt.Errorf("%s in the bucket %s: HTTP %d: %s", operation, b.name, answer.StatusCode, firstOf(answer.Message, answer.Code))
+		return fmt.Errorf("%s in the bucket %s: HTTP %d: %s", operation, b.name, answer.StatusCode, cmp.Or(answer.Message, answer.Code))
 	case errors.Is(err, os.ErrPermission):
 		return err
 	}
