@@ -53,7 +53,7 @@ func (b *bench) apply(name string, rate int, latency time.Duration, concurrency 
 	if rate > limit {
 		limit = -1
 	}
-	a, c, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil, rate, concurrency)
+	a, c, _, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil, inviting{people: b.people, rate: rate, concurrency: concurrency})
 	if err != nil {
 		return err
 	}
@@ -74,42 +74,46 @@ func (b *bench) apply(name string, rate int, latency time.Duration, concurrency 
 	return nil
 }
 
-// invite lets orgsync invite everybody, with nothing remembered from before. The API is to be closed.
-func (b *bench) invite(o sandbox.Options, faults []sandbox.Fault, rate, concurrency int) (*api, cost, error) {
+// inviting says how orgsync invites people.
+type inviting struct {
+	people, rate, concurrency int
+	// env is for the program, beside the API. nil: its state is in a new folder.
+	env []string
+}
+
+// invite lets orgsync invite everybody, with nothing remembered from before. again runs it once more. The
+// API is to be closed.
+func (b *bench) invite(o sandbox.Options, faults []sandbox.Fault, how inviting) (a *api, c cost, again func() (cost, error), err error) {
 	simulated, err := sandbox.New(o)
 	if err != nil {
-		return nil, cost{}, err
+		return nil, cost{}, nil, err
 	}
 	for _, f := range faults {
 		simulated.AddFault(f)
 	}
-	a, err := serve(simulated, nil)
-	if err != nil {
-		return nil, cost{}, err
+	if a, err = serve(simulated, nil); err != nil {
+		return nil, cost{}, nil, err
 	}
 	roster := filepath.Join(b.scratch, "invite.yaml")
-	err = writeRoster(roster, b.people, func(int) string { return "" })
+	err = writeRoster(roster, how.people, func(int) string { return "" })
 	state, errTemp := os.MkdirTemp(b.scratch, "state-")
 	if err = cmp.Or(err, errTemp); err != nil {
 		a.close()
-		return nil, cost{}, err
+		return nil, cost{}, nil, err
 	}
-	b.last = []string{"apply", "--yes", "--roster", roster, "--max-invites", strconv.Itoa(b.people), "--concurrency",
-		strconv.Itoa(concurrency), "--timeout", "1h"}
-	if b.env == nil {
-		b.last = append(b.last, "--state-dir", state)
+	args := []string{
+		"apply", "--yes", "--roster", roster, "--max-invites", strconv.Itoa(how.people), "--rate", strconv.Itoa(how.rate),
+		"--concurrency", strconv.Itoa(how.concurrency), "--timeout", "1h",
 	}
-	c, err := b.again(a, rate)
-	if err != nil {
+	if how.env == nil {
+		args = append(args, "--state-dir", state)
+	}
+	again = func() (cost, error) { return b.measure(append(a.environment(), how.env...), b.program, args...) }
+	if c, err = again(); err != nil {
 		a.close()
-		return nil, cost{}, err
+		return nil, cost{}, nil, err
 	}
-	return a, c, nil
-}
-
-// again runs apply once more, as [bench.invite] did.
-func (b *bench) again(a *api, rate int) (cost, error) {
-	return b.measure(append(a.environment(), b.env...), b.program, append(b.last, "--rate", strconv.Itoa(rate))...)
+	return a, c, again, nil
 }
 
 var concurrencyDefault = regexp.MustCompile(`--concurrency .*\(default (\d+)\)`)

@@ -76,7 +76,7 @@ func (b *bench) job(workers int, latency time.Duration, faults []sandbox.Fault) 
 		return nil, 0, 0, err
 	}
 	if workers == 0 {
-		a, c, err := b.invite(sandbox.Options{Dialect: dialect, Latency: latency}, faults, 28, 16)
+		a, c, _, err := b.invite(sandbox.Options{Dialect: dialect, Latency: latency}, faults, inviting{people: b.people, rate: 28, concurrency: 16})
 		if err != nil {
 			return nil, 0, 0, err
 		}

@@ -53,8 +53,6 @@ type bench struct {
 	scratch string
 	// concurrency is the program's own default.
 	concurrency int
-	env         []string // for the program, beside the API
-	last        []string // arguments of the last apply
 	table       string   // the one being printed
 	faults      []string // what must not be
 	sizes       []organizationCost

@@ -119,16 +119,12 @@ type idleRun struct {
 
 // inviteWith lets orgsync invite everybody, and run once more. It returns the number of requests to the API.
 func (b *bench) inviteWith(place storage, people, rate int, latency time.Duration) (requests int, c cost, idle idleRun, err error) {
-	all := b.people
-	b.people = people
-	defer func() { b.people = all }()
 	limit := documentedLimit
 	if rate > limit {
 		limit = -1
 	}
-	b.env = place.env
-	defer func() { b.env = nil }()
-	a, c, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil, rate, b.concurrency)
+	a, c, again, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil,
+		inviting{people: people, rate: rate, concurrency: b.concurrency, env: place.env})
 	if err != nil {
 		return 0, c, idle, err
 	}
@@ -140,7 +136,7 @@ func (b *bench) inviteWith(place storage, people, rate int, latency time.Duratio
 	requests = len(a.Requests())
 	idle.before = place.wire.sent()
 	place.wire.reset()
-	if idle.cost, err = b.again(a, rate); err != nil {
+	if idle.cost, err = again(); err != nil {
 		return 0, c, idle, err
 	}
 	idle.after = place.wire.sent()
