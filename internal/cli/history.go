@@ -32,7 +32,7 @@ func (a *app) historyCommand() *cobra.Command {
 	var o historyOptions
 	cmd := &cobra.Command{
 		Use:   "history [EMAIL...]",
-		Short: "Show what was done to whom, when, and by which run",
+		Short: "Show what orgsync did for each person, when, and in which run",
 		Long: `Reads the ledger and prints what orgsync sent, granted, revoked, suspended and
 removed, and what it learned: who joined, who left the roster. It needs no API key.
 An outcome "unanswered" means that the run ended before the API's answer was

@@ -21,8 +21,9 @@ func (a *app) stateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
 		Short: "Look at, copy or unlock the ledger and its lock",
-		Long: `The ledger is orgsync's record of what was sent to whom. With the lock beside it,
-it is the state: a folder, a bucket or a database (--state). No API key is needed.`,
+		Long: `The ledger is orgsync's record of the mails and changes that it sent. With the
+lock beside it, it is the state: a folder, a bucket or a database (--state). No
+API key is needed.`,
 		Annotations: exitStatus(exitDone, exitError),
 		Args:        noSubcommand,
 	}
