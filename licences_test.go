@@ -37,7 +37,8 @@ func goTool(t *testing.T, dir string, environment []string, args ...string) stri
 func downloaded(t *testing.T, modules []string) map[string]string {
 	t.Helper()
 	dirs := map[string]string{}
-	decoder := json.NewDecoder(strings.NewReader(goTool(t, ".", nil, append([]string{"mod", "download", "-json"}, modules...)...)))
+	decoder := json.NewDecoder(strings.NewReader(goTool(t, ".", nil, append([]string{"mod", "download", "-json"},
+		modules...)...)))
 	for decoder.More() {
 		var m struct{ Path, Dir string }
 		if err := decoder.Decode(&m); err != nil {
@@ -77,7 +78,8 @@ func linked(t *testing.T) []string {
 	t.Helper()
 	var modules []string
 	for _, system := range []string{"linux", "darwin", "windows"} {
-		list := goTool(t, ".", []string{"GOOS=" + system, "CGO_ENABLED=0"}, "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./cmd/orgsync")
+		list := goTool(t, ".", []string{"GOOS=" + system, "CGO_ENABLED=0"}, "list", "-deps", "-f",
+			"{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./cmd/orgsync")
 		modules = append(modules, strings.Fields(list)...)
 	}
 	slices.Sort(modules)
@@ -90,7 +92,8 @@ func TestThirdPartyLicenses(t *testing.T) {
 	modules := linked(t)
 	dirs := downloaded(t, modules)
 	var b strings.Builder
-	b.WriteString("orgsync is under the licence in LICENSE. The program also holds code of others, under the terms that follow.\n" +
+	b.WriteString("orgsync is under the licence in LICENSE. The program also holds code of others, under the terms that " +
+		"follow.\n" +
 		"Where to get the source of each part: `go version -m` on the program prints its module and version.\n")
 	part := func(name string, texts map[string]string) {
 		if len(texts) == 0 {
@@ -121,7 +124,8 @@ func TestThirdPartyLicenses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(b.String(), string(got)); diff != "" {
-		t.Errorf("run go test . -run TestThirdPartyLicenses -update, and read what changed (-want +got):\n%s", diff)
+		t.Errorf("run go test -tags release . -run TestThirdPartyLicenses -update, and read what changed "+
+			"(-want +got):\n%s", diff)
 	}
 }
 
@@ -137,8 +141,8 @@ var licences = []struct {
 	{"MPL-2.0", regexp.MustCompile(`Mozilla Public License,? [Vv]ersion 2\.0`)},
 }
 
-// named is a dependency in CONTRIBUTING.md, with its licences at the end of its line.
-var named = regexp.MustCompile("(?m)^- `([^`]+)`: .*\\(([^()]+)\\)$")
+// named is a dependency in CONTRIBUTING.md. Its licences end the entry, which may go on in indented lines.
+var named = regexp.MustCompile("(?m)^- `([^`]+)`: .*(?:\n  .*)*\\(([^()]+)\\)$")
 
 // TestLicencesNamed: the licence that CONTRIBUTING.md names is the one that the module has.
 func TestLicencesNamed(t *testing.T) {

@@ -68,9 +68,12 @@ func anchors(page string) []string {
 	return names
 }
 
+// ownPage is the beginning of a link to a file or folder of the repository, in the web.
+var ownPage = regexp.MustCompile(`^https://github\.com/orgsync/orgsync/(?:blob|tree)/main/`)
+
 // deadLinks are the links of a page that lead to no file, folder or heading of the project, each with its place. Links
-// into the web are not followed.
-func deadLinks(project fs.FS, file string) ([]string, error) {
+// into the repository in the web are looked up in source; other links into the web are not followed.
+func deadLinks(source, project fs.FS, file string) ([]string, error) {
 	page, err := fs.ReadFile(project, file)
 	if err != nil {
 		return nil, err
@@ -79,20 +82,24 @@ func deadLinks(project fs.FS, file string) ([]string, error) {
 	for i, line := range prose(string(page)) {
 		for _, m := range target.FindAllStringSubmatch(span.ReplaceAllString(line, ""), -1) {
 			link := m[1] + m[2]
-			if strings.Contains(link, ":") {
+			own := ownPage.FindString(link)
+			if strings.Contains(link, ":") && own == "" {
 				continue
 			}
-			to, anchor, anchored := strings.Cut(link, "#")
-			place := path.Join(path.Dir(file), to)
-			if to == "" {
+			to, anchor, anchored := strings.Cut(strings.TrimPrefix(link, own), "#")
+			files, place := project, path.Join(path.Dir(file), to)
+			switch {
+			case own != "":
+				files, place = source, path.Clean(to)
+			case to == "":
 				place = file
 			}
-			info, err := fs.Stat(project, place)
+			info, err := fs.Stat(files, place)
 			known := err == nil
 			if known && anchored {
 				var other []byte
 				if !info.IsDir() {
-					other, err = fs.ReadFile(project, place)
+					other, err = fs.ReadFile(files, place)
 				}
 				known = err == nil && slices.Contains(anchors(string(other)), anchor)
 			}
@@ -118,7 +125,7 @@ func TestLinks(t *testing.T) {
 			return nil
 		}
 		pages++
-		dead, err := deadLinks(project, file)
+		dead, err := deadLinks(project, project, file)
 		for _, link := range dead {
 			t.Error(link)
 		}
@@ -132,18 +139,20 @@ func TestLinks(t *testing.T) {
 func TestLinksCanFail(t *testing.T) {
 	t.Parallel()
 	project := fstest.MapFS{
-		"docs/a.md": {Data: []byte("# One `two`, three_four: [five](six.md)\n## Again\n## Again\n```sh\n# no heading\n```\n")},
-		"x.go":      {},
+		"docs/a.md": {Data: []byte("# One `two`, three_four: [five](six.md)\n## Again\n## Again\n```sh\n# no " +
+			"heading\n```\n")},
+		"x.go": {},
 	}
 	for link, want := range map[string]bool{
-		"[a](docs/a.md)": true, "[a](docs/b.md)": false, "[docs](docs)": true, "[out](../x)": false, "![a](docs/a.svg)": false,
+		"[a](docs/a.md)": true, "[a](docs/b.md)": false, "[docs](docs)": true, "[out](../x)": false,
+		"![a](docs/a.svg)":                       false,
 		"[a](docs/a.md#one-two-three_four-five)": true, "[a](docs/a.md#again-1)": true, "[a](docs/a.md#again-2)": false,
 		"[a](docs/a.md#no-heading)": false, "[a](x.go#again)": false, "[a](docs#again)": false,
 		"[here](#top)": true, "[here](#end)": false, "[web](https://example.com/none)": true, "[a]: docs/b.md": false,
 		"`[a](docs/b.md)`": true, "```\n[a](docs/b.md)\n```": true, "[a](docs/a.md), [a](docs/b.md)": false,
 	} {
 		project["page.md"] = &fstest.MapFile{Data: []byte("# Top\n\n" + link + "\n")}
-		dead, err := deadLinks(project, "page.md")
+		dead, err := deadLinks(project, project, "page.md")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,8 +160,38 @@ func TestLinksCanFail(t *testing.T) {
 			t.Errorf("%s leads somewhere: %v, want %v (%q)", link, alive, want, dead)
 		}
 	}
-	dead, _ := deadLinks(fstest.MapFS{"docs/b.md": {Data: []byte("\nsee [c](c.md)\n")}}, "docs/b.md")
-	if diff := cmp.Diff([]string{"docs/b.md:2: c.md leads nowhere"}, dead); diff != "" {
+	const web = "https://github.com/orgsync/orgsync/tree/main/"
+	archive := fstest.MapFS{"docs/b.md": {Data: []byte("\nsee [c](c.md), [x](" + web + "x.go), [y](" + web + "y.go)\n")}}
+	dead, _ := deadLinks(project, archive, "docs/b.md")
+	want := []string{"docs/b.md:2: c.md leads nowhere", "docs/b.md:2: " + web + "y.go leads nowhere"}
+	if diff := cmp.Diff(want, dead); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestCitedTests: the tests that the pages name as proof are there, in the files that they name.
+func TestCitedTests(t *testing.T) {
+	t.Parallel()
+	code := regexp.MustCompile("`([^` ]+)`")
+	cited := 0
+	for _, page := range []string{"docs/security.md", "docs/taking-away.md"} {
+		for i, line := range strings.Split(read(t, page), "\n") {
+			file := ""
+			for _, m := range code.FindAllStringSubmatch(line, -1) {
+				name, _, _ := strings.Cut(m[1], "/") // without the subtest
+				switch {
+				case strings.HasSuffix(m[1], "_test.go"):
+					file = "internal/" + m[1]
+				case file != "" && (strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz")):
+					cited++
+					if !strings.Contains(read(t, file), "\nfunc "+name+"(") {
+						t.Errorf("%s:%d: %s has no %s", page, i+1, file, name)
+					}
+				}
+			}
+		}
+	}
+	if cited < 50 {
+		t.Errorf("only %d tests are named", cited)
 	}
 }

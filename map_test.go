@@ -24,7 +24,8 @@ func TestMap(t *testing.T) {
 	if len(starts) < 20 {
 		t.Errorf("the map has %d rows, want 20 or more", len(starts))
 	}
-	places := regexp.MustCompile("`((?:internal|docs|deploy|testdata|\\.ci|\\.github)/[\\w./-]*)`").FindAllStringSubmatch(additions, -1)
+	places := regexp.MustCompile("`((?:internal|docs|deploy|testdata|\\.ci|\\.github)/[\\w./-]*)`").FindAllStringSubmatch(
+		additions, -1)
 	for _, place := range append(starts, places...) {
 		if strings.Contains(place[1], "NAME") {
 			continue

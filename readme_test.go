@@ -62,8 +62,9 @@ func TestPicturesOfReadme(t *testing.T) {
 		if len(p[1]) < 40 {
 			t.Errorf("%s is told in %q", p[2], p[1])
 		}
-		if !strings.HasPrefix(read(t, p[2]), "<?xml ") {
-			t.Errorf("%s is no SVG", p[2])
+		begin := map[string]string{".svg": "<?xml ", ".png": "\x89PNG"}[filepath.Ext(p[2])]
+		if begin == "" || !strings.HasPrefix(read(t, p[2]), begin) {
+			t.Errorf("%s is no SVG or PNG", p[2])
 		}
 	}
 }

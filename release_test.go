@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// inProgram are the modules whose code is in the program for Linux. What stands in go.mod beside them is for tests, or for
-// other systems: nothing is carried along that is not used.
+// inProgram are the modules whose code is in the program for Linux. What stands in go.mod beside them is for tests, or
+// for other systems: nothing is carried along that is not used.
 var inProgram = []string{
 	"github.com/VividCortex/ewma",
 	"github.com/acarl005/stripansi",
@@ -144,7 +144,8 @@ func TestReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := os.ReadFile(buildRelease(t, there, "GOCACHE="+t.TempDir(), "GOMODCACHE="+modules, "GOPATH="+t.TempDir()))
+	second, err := os.ReadFile(buildRelease(t, there, "GOCACHE="+t.TempDir(), "GOMODCACHE="+modules,
+		"GOPATH="+t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,8 +49,10 @@ var bannedWords = map[string]string{
 
 // bannedNames are identifiers that say nothing to a reader who does not know the code.
 var bannedNames = []string{
-	"aka", "anew", "aside", "because", "beyond", "calledAs", "complaint", "cutUp", "deedCommand", "errMoved", "errStays", "flaw",
-	"foreign", "forgotten", "gaveUp", "heed", "inhabited", "judgePast", "lapse", "lapsed", "lapses", "leaveRoom", "letGo", "lookAgain",
+	"aka", "anew", "aside", "because", "beyond", "calledAs", "complaint", "cutUp", "deedCommand", "errMoved",
+	"errStays", "flaw",
+	"foreign", "forgotten", "gaveUp", "heed", "inhabited", "judgePast", "lapse", "lapsed", "lapses", "leaveRoom", "letGo",
+	"lookAgain",
 	"makeRoom", "manyPercent", "mend", "nameless", "onOff", "recollect", "renotice", "respelled", "shower", "spoil",
 	"strayRows", "strays", "surely", "surroundings", "theirs", "twins", "untouchable", "unfit", "upshot", "whose",
 }
@@ -84,7 +86,8 @@ func findBanned(file string, line int, text string) []string {
 	return problems
 }
 
-// findBannedInGo checks comments, texts with a space, and identifiers that are not exported. Texts without a space are values.
+// findBannedInGo checks comments, texts with a space, and identifiers that are not exported. Texts without a space are
+// values.
 func findBannedInGo(file string, src []byte) []string {
 	var problems []string
 	var s scanner.Scanner
@@ -105,7 +108,8 @@ func findBannedInGo(file string, src []byte) []string {
 			}
 		case token.IDENT:
 			if slices.Contains(bannedNames, text) {
-				problems = append(problems, fmt.Sprintf("%s:%d: the name %s is a riddle: say what it does or holds", file, line, text))
+				problems = append(problems, fmt.Sprintf("%s:%d: the name %s is a riddle: say what it does or holds", file,
+					line, text))
 			}
 		default: // has no words
 		}
@@ -148,7 +152,8 @@ func TestPlainWords(t *testing.T) {
 
 func TestFindBanned(t *testing.T) {
 	t.Parallel()
-	src := []byte("package x\n\n// lapse is a name, [Mail.Lapses] and `anew` too.\n// It waits for ever.\nvar aka = \"begins anew\" + \"anew\"\n")
+	src := []byte("package x\n\n// lapse is a name, [Mail.Lapses] and `anew` too.\n// It waits for ever.\nvar aka = " +
+		"\"begins anew\" + \"anew\"\n")
 	want := []string{
 		`x.go:3: write "expire" instead of "lapse"`,
 		`x.go:4: write "forever" instead of "for ever"`,

@@ -11,7 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// aloneCommand is the word after which this program does one thing in a process of its own, for its cost to be measured.
+// aloneCommand is the word after which this program does one thing in a process of its own, for its cost to be
+// measured.
 const aloneCommand = "alone"
 
 // alone does one thing: "measure" (a process), "nothing", "nodes" (yaml.v3 builds the nodes of a file), "lines"
@@ -33,7 +34,7 @@ func alone(what string, paths []string) error {
 	case "lines":
 		return linesAlone(paths[0])
 	case "open":
-		return openAlone(context.Background(), paths[0])
+		return openAlone(context.Background(), paths[0], paths[1])
 	case "decode":
 		return decodeAlone(paths[0], paths[1])
 	}

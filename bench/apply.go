@@ -19,8 +19,8 @@ var latencies = []time.Duration{20 * time.Millisecond, 120 * time.Millisecond, 4
 // documentedLimit is the most requests that the API allows in any second.
 const documentedLimit = 30
 
-// applies measures runs that invite everybody, against the time that the rate needs, or the concurrency where it is that
-// which bounds.
+// applies measures runs that invite everybody, against the time that the rate needs, or the concurrency where it is
+// that which bounds.
 func (b *bench) applies() error {
 	rates := []int{20, 28, 100, noLimit}
 	if b.quick {
@@ -53,7 +53,8 @@ func (b *bench) apply(name string, rate int, latency time.Duration, concurrency 
 	if rate > limit {
 		limit = -1
 	}
-	a, c, _, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil, inviting{people: b.people, rate: rate, concurrency: concurrency})
+	a, c, _, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil,
+		inviting{people: b.people, rate: rate, concurrency: concurrency})
 	if err != nil {
 		return err
 	}
@@ -66,8 +67,10 @@ func (b *bench) apply(name string, rate int, latency time.Duration, concurrency 
 	floor += latency.Seconds()
 	twice, none := a.mailed(b.people)
 	b.row(fmt.Sprintf("`apply` of %d people: wall time over (requests / rate + one latency)", b.people),
-		"rate | latency | `--concurrency` | wall | wall / floor | 429s | most in flight | connections",
-		rateName(rate), span(latency), concurrency, c.Wall, c.Wall.Seconds()/floor, a.limited(), a.PeakInFlight(), a.connections.Load())
+		"rate | latency | `--concurrency` | wall | wall / floor | 429 answers | most requests in flight | "+
+			"connections",
+		rateName(rate), span(latency), concurrency, c.Wall, c.Wall.Seconds()/floor, a.limited(), a.PeakInFlight(),
+		a.connections.Load())
 	if c.Code != 0 || twice+none > 0 {
 		b.fault("%s: code %d, %d mailed twice, %d not mailed: %s", name, c.Code, twice, none, c.firstError)
 	}
@@ -83,7 +86,8 @@ type inviting struct {
 
 // invite lets orgsync invite everybody, with nothing remembered from before. again runs it once more. The
 // API is to be closed.
-func (b *bench) invite(o sandbox.Options, faults []sandbox.Fault, how inviting) (a *api, c cost, again func() (cost, error), err error) {
+func (b *bench) invite(o sandbox.Options, faults []sandbox.Fault, how inviting) (a *api, c cost,
+	again func() (cost, error), err error) {
 	simulated, err := sandbox.New(o)
 	if err != nil {
 		return nil, cost{}, nil, err

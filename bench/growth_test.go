@@ -8,15 +8,15 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
-	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
-// TestGrowth holds every step to a flat cost: ten times the people may take ten times the allocations, and a request for
-// each page. Neither depends on the machine or on how busy it is.
+// TestGrowth holds every step to a flat cost: ten times the people may take ten times the allocations, and a request
+// for each page. Neither depends on the machine or on how busy it is.
 func TestGrowth(t *testing.T) {
 	steps := []struct {
 		name string
@@ -29,13 +29,13 @@ func TestGrowth(t *testing.T) {
 		{"plan", planStep, 3},
 		{"ledger", ledgerStep, 25},
 		{"report as text", reportStep(func(r apply.Result, p plan.Plan) error {
-			return report.WriteText(io.Discard, report.ApplyDocument(p, r), 0, false)
+			return document.WriteText(io.Discard, report.ApplyDocument(p, r), 0, false)
 		}), 25},
 		{"report as JSON", reportStep(func(r apply.Result, p plan.Plan) error {
 			return report.ApplyJSON(io.Discard, report.Run{Command: "apply"}, p, r)
 		}), 60},
 		{"report as Markdown", reportStep(func(r apply.Result, p plan.Plan) error {
-			return report.WriteMarkdown(io.Discard, report.ApplyDocument(p, r))
+			return document.WriteMarkdown(io.Discard, report.ApplyDocument(p, r))
 		}), 40},
 	}
 	for _, s := range steps {
@@ -127,15 +127,16 @@ func planStep(t *testing.T, people int) func() {
 
 func ledgerStep(t *testing.T, people int) func() {
 	b := &bench{ctx: t.Context(), scratch: t.TempDir()}
-	store, err := dir.New(b.scratch, ledgerFolder)
-	if err == nil {
-		err = b.write(store, history(8*people))
-	}
+	store, closeStore, err := openStore(b.ctx, b.scratch, benchOrganization)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(closeStore)
+	if err := b.write(store, history(8*people, benchOrganization)); err != nil {
+		t.Fatal(err)
+	}
 	return func() {
-		l, err := ledger.Open(t.Context(), store, ledger.Options{Organization: ledgerFolder, Now: time.Now})
+		l, err := ledger.Open(t.Context(), store, ledger.Options{Organization: benchOrganization, Now: time.Now})
 		if err != nil {
 			t.Error(err)
 			return

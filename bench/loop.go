@@ -19,7 +19,8 @@ const loopPeople = 200
 // loops measures what people write today, one request after another or by ten goroutines, beside orgsync at the highest
 // rate that is safe.
 func (b *bench) loops() error {
-	everyTenth := []sandbox.Fault{{Method: http.MethodPost, Path: "/v2/invitation", Every: 10, After: true, Kind: sandbox.FaultDrop}}
+	everyTenth := []sandbox.Fault{{Method: http.MethodPost, Path: "/v2/invitation", Every: 10, After: true,
+		Kind: sandbox.FaultDrop}}
 	for _, broken := range []bool{false, true} {
 		for _, latency := range latencies {
 			if (b.quick || broken) && latency != latencies[1] {
@@ -46,7 +47,8 @@ func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fau
 	for _, who := range []struct {
 		name, said string
 		workers    int
-	}{{"loop", "a loop with govultr", 1}, {"ten", "that loop by ten goroutines", 10}, {"orgsync", "`orgsync apply --rate 28`", 0}} {
+	}{{"loop", "a loop with govultr", 1}, {"ten", "the same loop in ten goroutines", 10},
+		{"orgsync", "`orgsync apply --rate 28`", 0}} {
 		name := fmt.Sprintf("loop/%s/%s/%v", who.name, weather, latency)
 		if !b.wants(name) {
 			continue
@@ -57,9 +59,13 @@ func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fau
 		}
 		a.close()
 		twice, none := a.mailed(b.people)
-		b.row(fmt.Sprintf("%d invitations where the API allows %d requests a second: wall time over (people / %[2]d - 1 s + one latency)", b.people, documentedLimit),
-			"who | latency | connections that drop | wall | wall / floor | requests | 429s | connections | mailed twice | not mailed | reported as failed",
-			who.said, span(latency), map[string]string{"fair": "none", "drops": "every tenth, after the mail"}[weather], wall, wall.Seconds()/floor,
+		b.row(fmt.Sprintf("%d invitations where the API allows %d requests a second: wall time over (people / %[2]d - 1 s "+
+			"+ one latency)", b.people, documentedLimit),
+			"program | latency | dropped connections | wall | wall / floor | requests | 429 answers | connections | "+
+				"people mailed twice | people not mailed | mails reported as failed",
+			who.said, span(latency),
+			map[string]string{"fair": "none", "drops": "every tenth, after the server sent the mail"}[weather], wall,
+			wall.Seconds()/floor,
 			len(a.Requests()), a.limited(), a.connections.Load(), twice, none, failed)
 		if who.workers == 0 && twice+none > 0 {
 			b.fault("%s: %d mailed twice, %d not mailed", name, twice, none)
@@ -68,15 +74,18 @@ func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fau
 	return nil
 }
 
-// job invites everybody by so many goroutines with govultr, or by orgsync for 0, and tells how many failed by its account.
-func (b *bench) job(workers int, latency time.Duration, faults []sandbox.Fault) (a *api, wall time.Duration, failed int, err error) {
+// job invites everybody by so many goroutines with govultr, or by orgsync for 0, and tells how many failed by its
+// account.
+func (b *bench) job(workers int, latency time.Duration, faults []sandbox.Fault) (a *api, wall time.Duration, failed int,
+	err error) {
 	// Nobody knows what a second invitation of the same address does; here it mails again.
 	dialect, err := sandbox.ParseDialect("duplicate=second")
 	if err != nil {
 		return nil, 0, 0, err
 	}
 	if workers == 0 {
-		a, c, _, err := b.invite(sandbox.Options{Dialect: dialect, Latency: latency}, faults, inviting{people: b.people, rate: 28, concurrency: 16})
+		a, c, _, err := b.invite(sandbox.Options{Dialect: dialect, Latency: latency}, faults,
+			inviting{people: b.people, rate: 28, concurrency: 16})
 		if err != nil {
 			return nil, 0, 0, err
 		}
@@ -122,7 +131,8 @@ func loopOver(ctx context.Context, url string, people, workers int) (failed int,
 	for range workers {
 		group.Go(func() {
 			for i := range next {
-				_, _, err := client.Organization.CreateInvitation(ctx, &govultr.OrganizationInvitationReq{Email: email(i)}) //nolint:bodyclose // govultr closes it
+				invitation := &govultr.OrganizationInvitationReq{Email: email(i)}
+				_, _, err := client.Organization.CreateInvitation(ctx, invitation) //nolint:bodyclose // govultr closes it
 				if err != nil {
 					failures.Add(1)
 				}

@@ -1,12 +1,14 @@
-// Command bench measures orgsync against floors of the same machine and run: what the API's rate and latency, the slowest
-// list, or decoding the same bytes would take by themselves. It prints Markdown tables of ratios, row by row.
+// Command bench measures orgsync against floors of the same machine and run: what the API's rate and latency, the
+// slowest list, or decoding the same bytes would take by themselves. It prints Markdown tables of ratios, row by row.
 //
 //	go run ./bench                 # everything; 15 minutes, most of it waiting for rates
 //	go run ./bench -quick          # smaller numbers; a minute or two
 //	go run ./bench -run 'plan|start'
+//	go run ./bench -run state      # with the servers of the tests, see .ci/run
 //
-// The simulated API listens on a loopback address, the program that is measured is built from this checkout, and everything
-// ends by itself. The exit code is 1 when something was mailed twice or not at all, or cost grows faster than people do.
+// The simulated API listens on a loopback address, the program that is measured is built from this checkout, and
+// everything ends by itself. The exit code is 1 when something was mailed twice or not at all, cost grows faster than
+// people do, or a run of 20,000 people takes too much memory.
 package main
 
 import (
@@ -50,6 +52,7 @@ type bench struct {
 	people  int    // in apply
 	runs    int    // of what takes no long
 	program string // the orgsync that is measured
+	before  string // an older one, for its start; "": none
 	scratch string
 	// concurrency is the program's own default.
 	concurrency int
@@ -64,6 +67,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	only := flags.String("run", "", "measure only rows whose name matches this `regexp`, as in 'apply/28' or 'plan/20000'")
 	people := flags.Int("people", 0, "people that apply invites (default 1000, quick 100)")
 	runs := flags.Int("runs", 3, "how often short measurements are repeated; the median counts")
+	before := flags.String("before", "", "`path` of an older orgsync: its start is measured beside the new one's")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -74,7 +78,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{ctx: ctx, out: out, only: pattern, quick: *quick, people: *people, runs: max(1, *runs)}
+	b := &bench{ctx: ctx, out: out, only: pattern, quick: *quick, people: *people, runs: max(1, *runs), before: *before}
 	if b.people == 0 {
 		b.people = 1000
 		if b.quick {
@@ -92,7 +96,8 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if b.concurrency, err = b.defaultConcurrency(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s on %s/%s, %d processors, %s.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
+	fmt.Fprintf(out, "%s on %s/%s, %d processors, %s.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,
+		runtime.NumCPU(),
 		time.Now().UTC().Format(time.DateOnly))
 	for _, measure := range []func() error{b.start, b.ledger, b.rosters, b.plans, b.growth, b.applies, b.states, b.loops} {
 		if err := measure(); err != nil {

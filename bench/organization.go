@@ -19,8 +19,8 @@ const (
 	perPage = 500
 )
 
-// organization is one in which half of the people are users, each in one of the groups, and the others are invited; and the
-// roster that says so.
+// organization is one in which half of the people are users, each in one of the groups, and the others are invited; and
+// the roster that says so.
 type organization struct {
 	people  int
 	roster  string
@@ -51,7 +51,8 @@ func (b *bench) found(people int) (*organization, error) {
 	var users []sandbox.User
 	for i := range people {
 		if i%2 == 0 {
-			users = append(users, sandbox.User{Email: email(i), Name: fmt.Sprintf("Person %d", i), Groups: []string{group(i / 2)}})
+			users = append(users, sandbox.User{Email: email(i), Name: fmt.Sprintf("Person %d", i),
+				Groups: []string{group(i / 2)}})
 		} else if _, err := simulated.AddInvitation(sandbox.Invitation{Email: email(i)}); err != nil {
 			return nil, err
 		}
@@ -64,13 +65,16 @@ func (b *bench) found(people int) (*organization, error) {
 		roster: filepath.Join(b.scratch, fmt.Sprintf("roster-%d.yaml", people)),
 		replay: &replay{simulated: simulated, answers: map[string]*recorded{}},
 	}
-	if err := writeRoster(o.roster, people, func(i int) string { return fmt.Sprintf("    groups: [%s]\n", group(i/2)) }); err != nil {
+	if err := writeRoster(o.roster, people, func(i int) string {
+		return fmt.Sprintf("    groups: [%s]\n", group(i/2))
+	}); err != nil {
 		return nil, err
 	}
 	if o.answers, err = os.MkdirTemp(b.scratch, "answers-"); err != nil {
 		return nil, err
 	}
-	paths := []string{"/v2/organizations", "/v2/users", "/v2/invitation", "/v2/groups", "/v2/organizations/" + id + "/suspended-users"}
+	paths := []string{"/v2/organizations", "/v2/users", "/v2/invitation", "/v2/groups", "/v2/organizations/" + id +
+		"/suspended-users"}
 	for _, id := range ids {
 		paths = append(paths, "/v2/groups/"+id+"/members")
 	}
@@ -103,7 +107,8 @@ func (b *bench) readAll(o *organization, path string) error {
 		if err := json.Unmarshal(r.body.Bytes(), &page); err != nil || r.status != http.StatusOK {
 			return fmt.Errorf("read %s: status %d: %w", path, r.status, err)
 		}
-		if err := os.WriteFile(filepath.Join(o.answers, fmt.Sprintf("%06d.json", o.pages)), r.body.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(o.answers, fmt.Sprintf("%06d.json", o.pages)), r.body.Bytes(),
+			0o600); err != nil {
 			return err
 		}
 		o.pages++
@@ -114,8 +119,8 @@ func (b *bench) readAll(o *organization, path string) error {
 	return nil
 }
 
-// slowest is how long it takes to read the slowest list alone, page after page as its cursors demand, without looking at
-// what it says.
+// slowest is how long it takes to read the slowest list alone, page after page as its cursors demand, without looking
+// at what it says.
 func (b *bench) slowest(o *organization, a *api) (time.Duration, error) {
 	longest := o.lists[0]
 	for _, l := range o.lists {

@@ -18,10 +18,10 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// TestPace holds apply to the pace that rate and latency allow, on fake time, so that only its own order of doing things can
-// lose any: 1,000 people take little longer than their requests and one latency. Five answers have to come one after another:
-// which organization it is, so that its lock can be taken, then its lists, the first mail, the invitations once more, and the
-// last mail, which is kept back as the witness for answers that are lost.
+// TestPace holds apply to the pace that rate and latency allow, on fake time, so that only its own order of doing
+// things can lose any: 1,000 people take little longer than their requests and one latency. Five answers have to come
+// one after another: which organization it is, so that its lock can be taken, then its lists, the first mail, the
+// invitations once more, and the last mail, which is kept back as the witness for answers that are lost.
 func TestPace(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

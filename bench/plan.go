@@ -69,7 +69,8 @@ func (b *bench) plan(o *organization, base cost, rate int) error {
 		runs = 1
 	}
 	o.replay.requests.Store(0)
-	c, err := b.orgsync(runs, a.environment(), "plan", "--roster", o.roster, "--state-dir", state, "--rate", strconv.Itoa(rate))
+	c, err := b.orgsync(runs, a.environment(), "plan", "--roster", o.roster, "--state-dir", state, "--rate",
+		strconv.Itoa(rate))
 	if err != nil {
 		return err
 	}
@@ -79,10 +80,15 @@ func (b *bench) plan(o *organization, base cost, rate int) error {
 		floor = max(floor, time.Duration(float64(requests)/float64(rate)*float64(time.Second)))
 	}
 	floor = max(floor, time.Duration(requests)*o.replay.latency/time.Duration(b.concurrency))
-	b.row("`plan`: wall time over the slowest list alone (or requests / rate, or requests × latency / `--concurrency`, where that is longer); processor time and memory over decoding the same bytes into structs with `encoding/json` and `yaml.v3`",
-		"people | latency | rate | requests / pages | wall | wall / floor | processor time | over decoding | peak memory | over decoding",
-		o.people, span(o.replay.latency), rateName(rate), fmt.Sprintf("%d / %d", requests, o.pages), c.Wall, c.Wall.Seconds()/floor.Seconds(),
-		c.Processor, c.Processor.Seconds()/base.Processor.Seconds(), megabytes(c.Memory), float64(c.Memory)/float64(base.Memory))
+	b.row("`plan`: wall time over the slowest list alone (or requests / rate, or requests × latency / `--concurrency`, "+
+		"where that is longer); processor time and memory over decoding the same bytes into structs with `encoding/json` "+
+		"and `yaml.v3`",
+		"people | latency | rate | requests / pages | wall | wall / floor | processor time | "+
+			"processor time / decoding | peak memory | peak memory / decoding",
+		o.people, span(o.replay.latency), rateName(rate), fmt.Sprintf("%d / %d", requests, o.pages), c.Wall,
+		c.Wall.Seconds()/floor.Seconds(),
+		c.Processor, c.Processor.Seconds()/base.Processor.Seconds(), megabytes(c.Memory),
+		float64(c.Memory)/float64(base.Memory))
 	if rate == noLimit && o.replay.latency == latencies[0] {
 		b.sizes = append(b.sizes, organizationCost{o.people, requests, o.pages, c.Processor})
 	}

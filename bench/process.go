@@ -15,7 +15,8 @@ import (
 
 // build makes the program as it is given to users: without symbols.
 func (b *bench) build() error {
-	cmd := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program, "github.com/orgsync/orgsync/cmd/orgsync")
+	cmd := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program,
+		"github.com/orgsync/orgsync/cmd/orgsync")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build orgsync: %w\n%s", err, out)
 	}
@@ -38,8 +39,8 @@ type measures struct {
 
 // measure runs a process to its end. Whatever its exit code, that is no error.
 //
-// A small process of this same program starts it and takes the measures: on Linux a process inherits, as if it had been its
-// own, the peak memory of the one that starts it, and here all the answers of a large organization are in memory.
+// A small process of this same program starts it and takes the measures: on Linux a process inherits, as if it had been
+// its own, the peak memory of the one that starts it, and here all the answers of a large organization are in memory.
 func (b *bench) measure(env []string, program string, args ...string) (cost, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -96,13 +97,16 @@ func (b *bench) orgsync(runs int, env []string, args ...string) (cost, error) {
 }
 
 // alone runs this very program to do one thing that orgsync does too, and nothing else.
-func (b *bench) alone(runs int, args ...string) (cost, error) {
+func (b *bench) alone(runs int, args ...string) (cost, error) { return b.aloneWith(nil, runs, args...) }
+
+// aloneWith is alone with something more in the environment.
+func (b *bench) aloneWith(env []string, runs int, args ...string) (cost, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return cost{}, err
 	}
 	return b.median(runs, func() (cost, error) {
-		c, err := b.measure(nil, self, append([]string{aloneCommand}, args...)...)
+		c, err := b.measure(env, self, append([]string{aloneCommand}, args...)...)
 		if err == nil && c.Code != 0 {
 			err = fmt.Errorf("%s alone: %s", args[0], c.firstError)
 		}
@@ -119,6 +123,11 @@ func (b *bench) median(runs int, run func() (cost, error)) (cost, error) {
 			return cost{}, err
 		}
 	}
+	return medianOf(costs), nil
+}
+
+// medianOf is the cost with the median wall time, with the medians of processor time and memory. It sorts costs.
+func medianOf(costs []cost) cost {
 	middle := func(less func(a, b cost) int) cost {
 		slices.SortFunc(costs, less)
 		return costs[len(costs)/2]
@@ -126,5 +135,5 @@ func (b *bench) median(runs int, run func() (cost, error)) (cost, error) {
 	m := middle(func(a, b cost) int { return int(a.Wall - b.Wall) })
 	m.Processor = middle(func(a, b cost) int { return int(a.Processor - b.Processor) }).Processor
 	m.Memory = middle(func(a, b cost) int { return int(a.Memory - b.Memory) }).Memory
-	return m, nil
+	return m
 }

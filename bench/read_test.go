@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/report"
@@ -64,7 +65,7 @@ func BenchmarkPlan(b *testing.B) {
 			b.Fatal(err)
 		}
 		p := plan.Compute(plan.Input{Roster: r, Snapshot: s})
-		if err := report.WriteText(io.Discard, report.PlanDocument(p), 0, false); err != nil {
+		if err := document.WriteText(io.Discard, report.PlanDocument(p), 0, false); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -17,7 +17,9 @@ func (b *bench) rosters() error {
 			continue
 		}
 		file := filepath.Join(b.scratch, "roster.yaml")
-		if err := writeRoster(file, people, func(i int) string { return fmt.Sprintf("    groups: [%s]\n", group(i)) }); err != nil {
+		if err := writeRoster(file, people, func(i int) string {
+			return fmt.Sprintf("    groups: [%s]\n", group(i))
+		}); err != nil {
 			return err
 		}
 		nodes, err := b.alone(b.runs, "nodes", file)
@@ -28,7 +30,8 @@ func (b *bench) rosters() error {
 		if err != nil {
 			return err
 		}
-		b.row("`validate`: over `yaml.v3` building the nodes of the same file", "people | wall | wall / floor | processor time | over floor | peak memory | over floor",
+		b.row("`validate`: over `yaml.v3` building the nodes of the same file", "people | wall | wall / floor | processor "+
+			"time | processor time / floor | peak memory | peak memory / floor",
 			people, c.Wall, c.Wall.Seconds()/nodes.Wall.Seconds(), c.Processor, c.Processor.Seconds()/nodes.Processor.Seconds(),
 			megabytes(c.Memory), float64(c.Memory)/float64(nodes.Memory))
 	}

@@ -21,16 +21,18 @@ const roundTrip = 30 * time.Millisecond
 
 // storage is a place for the state, and the wire to it.
 type storage struct {
-	name string
-	env  []string
-	wire *slowWire // nil: a folder
+	name     string
+	location string // as in --state; "" for a folder
+	env      []string
+	wire     *slowWire // nil: a folder
 }
 
 // storages returns the folder and, where the environment names servers as for the tests, a bucket and a
 // database with a slow wire to each.
 func (b *bench) storages() ([]storage, error) {
 	all := []storage{{name: "folder"}}
-	for name, variable := range map[string]string{"s3": "ORGSYNC_TEST_S3", "postgres": "ORGSYNC_TEST_POSTGRES"} {
+	for _, kind := range [][2]string{{"s3", "ORGSYNC_TEST_S3"}, {"postgres", "ORGSYNC_TEST_POSTGRES"}} {
+		name, variable := kind[0], kind[1]
 		text := os.Getenv(variable)
 		if text == "" {
 			continue
@@ -49,34 +51,47 @@ func (b *bench) storages() ([]storage, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, storage{name: name, wire: wire, env: []string{
-			"ORGSYNC_STATE=" + strings.ReplaceAll(text, server, wire.address()), "AWS_EC2_METADATA_DISABLED=true",
+		location := strings.ReplaceAll(text, server, wire.address())
+		all = append(all, storage{name: name, location: location, wire: wire, env: []string{
+			"ORGSYNC_STATE=" + location, "AWS_EC2_METADATA_DISABLED=true",
 			"AWS_ACCESS_KEY_ID=" + os.Getenv("AWS_ACCESS_KEY_ID"), "AWS_SECRET_ACCESS_KEY=" + os.Getenv("AWS_SECRET_ACCESS_KEY"),
 		}})
 	}
 	return all, nil
 }
 
-// states measures apply with its state in each kind of place.
+// states measures apply with its state in each kind of place, and the opening of a ledger there.
 func (b *bench) states() error {
-	if !b.wants("state") && !b.wants("state/memory") {
-		return nil
+	rows := []struct {
+		name    string
+		measure func(storage) error
+		slow    bool
+	}{
+		{"state", func(place storage) error { return b.stateAtRate(place, 400, b.runs) }, false},
+		{"state/1000", func(place storage) error { return b.stateAtRate(place, 1000, 1) }, true},
+		{"state/open", b.stateOpened, false},
+		{"state/memory", b.stateOfMany, true},
 	}
-	places, err := b.storages()
-	if err != nil {
-		return err
-	}
-	for _, place := range places {
-		if place.wire != nil {
-			defer place.wire.close()
+	var places []storage
+	for _, row := range rows {
+		if !b.wants(row.name) || row.slow && b.quick {
+			continue
 		}
-		if b.wants("state") {
-			if err := b.stateAtRate(place); err != nil {
+		if places == nil {
+			var err error
+			if places, err = b.storages(); err != nil {
 				return err
 			}
+			defer func() {
+				for _, place := range places {
+					if place.wire != nil {
+						place.wire.close()
+					}
+				}
+			}()
 		}
-		if b.wants("state/memory") && !b.quick {
-			if err := b.stateOfMany(place); err != nil {
+		for _, place := range places {
+			if err := row.measure(place); err != nil {
 				return err
 			}
 		}
@@ -84,15 +99,15 @@ func (b *bench) states() error {
 	return nil
 }
 
-// stateAtRate measures the best of some runs that invite 400 people at the highest rate, and a run after it that
-// has nothing to do.
-func (b *bench) stateAtRate(place storage) error {
-	const people, rate = 400, 28
+// stateAtRate measures the best of some runs that invite people at the highest rate, and a run after it that has
+// nothing to do.
+func (b *bench) stateAtRate(place storage, people, runs int) error {
+	const rate = 28
 	latency := 120 * time.Millisecond
 	best, bestWall := 0.0, time.Duration(0)
 	var idle cost
 	var idleRequests, idleBytes, requests, bytes int64
-	for range b.runs {
+	for range runs {
 		place.wire.reset()
 		a, c, idled, err := b.inviteWith(place, people, rate, latency)
 		if err != nil {
@@ -105,8 +120,9 @@ func (b *bench) stateAtRate(place storage) error {
 			best, bestWall = ratio, c.Wall
 		}
 	}
-	b.row(fmt.Sprintf("State: `apply` of %d people at 28 requests/s, API latency 120 ms, storage %v away; best of %d", people, roundTrip, b.runs),
-		"state | wall | wall / (requests / rate + latency) | requests to S3 | bytes to the storage | idle run | requests to S3 | bytes",
+	b.row(fmt.Sprintf("State: `apply` of %d people at 28 requests/s, API latency 120 ms, storage %v away; best of %d",
+		people, roundTrip, runs),
+		"state | wall | wall / (requests / rate + latency) | requests to the storage | bytes | idle run | requests | bytes",
 		place.name, bestWall, best, requests, bytes, idle.Wall, idleRequests, idleBytes)
 	return nil
 }
@@ -118,7 +134,8 @@ type idleRun struct {
 }
 
 // inviteWith lets orgsync invite everybody, and run once more. It returns the number of requests to the API.
-func (b *bench) inviteWith(place storage, people, rate int, latency time.Duration) (requests int, c cost, idle idleRun, err error) {
+func (b *bench) inviteWith(place storage, people, rate int, latency time.Duration) (requests int, c cost, idle idleRun,
+	err error) {
 	limit := documentedLimit
 	if rate > limit {
 		limit = -1
@@ -143,17 +160,54 @@ func (b *bench) inviteWith(place storage, people, rate int, latency time.Duratio
 	return requests, c, idle, nil
 }
 
-// stateOfMany measures the memory of a run that invites 20,000 people.
+// stateOpened measures the opening of a large ledger.
+func (b *bench) stateOpened(place storage) error {
+	const lines = 100_000
+	location := place.location
+	if place.wire == nil {
+		folder, err := os.MkdirTemp(b.scratch, "state-")
+		if err != nil {
+			return err
+		}
+		location = folder
+	}
+	organization := "bench-" + strings.ToLower(rand.Text())
+	text := history(lines, organization)
+	store, closeStore, err := openStore(b.ctx, location, organization)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	if err := b.write(store, text); err != nil {
+		return err
+	}
+	c, err := b.aloneWith(place.env, b.runs, "open", location, organization)
+	if err != nil {
+		return err
+	}
+	b.row(fmt.Sprintf("State: opening a ledger of %d lines, storage %v away", lines, roundTrip),
+		"state | size | wall | processor time | peak memory",
+		place.name, megabytes(int64(len(text))), c.Wall, c.Processor, megabytes(c.Memory))
+	return nil
+}
+
+// stateOfMany measures the memory of a run that invites 20,000 people, which is bounded.
 func (b *bench) stateOfMany(place storage) error {
-	const people = 20_000
+	const people, maxMemory = 20_000, 100e6
 	_, c, _, err := b.inviteWith(place, people, noLimit, 0)
 	if err != nil {
 		return err
 	}
 	b.row("State: `apply` of 20,000 people without a limit of the rate", "state | wall | processor time | peak memory",
 		place.name, c.Wall, c.Processor, megabytes(c.Memory))
+	if c.Memory > maxMemory {
+		b.fault("state/memory: %s takes %s, more than %s", place.name, megabytes(c.Memory), megabytes(maxMemory))
+	}
 	return nil
 }
+
+// requestMarks are what each request has once: over HTTP the end of its first line, to PostgreSQL the message Sync.
+var requestMarks = [][]byte{[]byte(" HTTP/1.1\r\n"), []byte("S\x00\x00\x00\x04")}
 
 // slowWire passes connections on, each byte after a delay, and counts what clients send.
 type slowWire struct {
@@ -177,7 +231,7 @@ func (w *slowWire) address() string { return w.listener.Addr().String() }
 
 func (w *slowWire) close() { _ = w.listener.Close() }
 
-// sent returns how many HTTP requests and bytes clients sent; nothing for a folder.
+// sent returns how many requests and bytes clients sent; nothing for a folder.
 func (w *slowWire) sent() [2]int64 {
 	if w == nil {
 		return [2]int64{}
@@ -228,7 +282,9 @@ func (w *slowWire) pass(to, from net.Conn, count bool) {
 			if n > 0 {
 				if count {
 					w.bytes.Add(int64(n))
-					w.requests.Add(int64(bytes.Count(data[:n], []byte(" HTTP/1.1\r\n"))))
+					for _, mark := range requestMarks {
+						w.requests.Add(int64(bytes.Count(data[:n], mark)))
+					}
 				}
 				queue <- piece{data[:n], time.Now().Add(w.delay)}
 			}

@@ -1,5 +1,5 @@
-// Command orgsync keeps the members of a Vultr organization in sync with a YAML roster: it invites people who are missing,
-// and invites people again whose invitation expired.
+// Command orgsync keeps the members of a Vultr organization in sync with a YAML roster: it invites people who are
+// missing, and invites people again whose invitation expired.
 package main
 
 import (

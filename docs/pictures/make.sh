@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the pictures of the README from the real program: it runs in a terminal of tmux against the simulated API, and
-# freeze turns what the terminal shows into SVG. Needs Go, tmux and a module proxy.
+# freeze turns what the terminal shows into SVG. The page is shown by Chromium. Needs Go, tmux, Chromium and a module proxy.
 #
 #   docs/pictures/make.sh               all of them
 #   docs/pictures/make.sh plan status   some
@@ -16,7 +16,7 @@ organization=5c9f8a52-7c1d-4a0e-9a53-3f6c2b8d1e47
 today=2026-11-23T09:00:00Z
 columns=124 rows=34
 
-(($# > 0)) || set -- plan apply status
+(($# > 0)) || set -- plan apply status page
 wanted=" $* "
 command -v tmux >/dev/null || { echo 'install tmux' >&2; exit 1; }
 
@@ -96,12 +96,23 @@ picture() {
   echo "docs/pictures/$name.svg"
 }
 
+# page NAME COMMAND: the web page that the command writes, as a file beside its picture.
+page() {
+  local name=$1 command=$2
+  $command >"$here/$name.html" </dev/null
+  chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$scratch/chromium" --window-size=1280,900 \
+    --screenshot="$here/$name.png" "file://$here/$name.html" 2>/dev/null
+  echo "docs/pictures/$name.png"
+}
+
 while read -r first rest; do
   case $first in
   '#' | '') ;;
   picture)
     read -r name command <<<"$rest"
-    if [[ $wanted == *" $name "* ]]; then
+    if [[ $wanted == *" $name "* && $name == page ]]; then
+      page "$name" "$command"
+    elif [[ $wanted == *" $name "* ]]; then
       picture "$name" "$command"
     else
       $command >/dev/null </dev/null # without a terminal nothing asks

@@ -29,7 +29,8 @@ func (c *company) nameGroups(names ...string) {
 	c.roster.Teams = []roster.Team{{Name: "others", Groups: refs(names...)}}
 }
 
-// give makes everybody in the roster a member of everyone, a deployer with the billing policy, and lets them use the API.
+// give makes everybody in the roster a member of everyone, a deployer with the billing policy, and lets them use the
+// API.
 func (c *company) give() {
 	yes := true
 	for i := range c.roster.People {
@@ -78,8 +79,9 @@ func (c *company) done(run outcome, want ...string) {
 	}
 }
 
-// TestFromInvitedToGone is a person's whole way, in every dialect: three are invited, two accept, one of them with another
-// address, and get their access; one leaves the roster and is suspended, comes back, and is removed at the end of their time.
+// TestFromInvitedToGone is a person's whole way, in every dialect: three are invited, two accept, one of them with
+// another address, and get their access; one leaves the roster and is suspended, comes back, and is removed at the end
+// of their time.
 func TestFromInvitedToGone(t *testing.T) {
 	t.Parallel()
 	for _, d := range sandbox.Dialects() {
@@ -146,7 +148,8 @@ func TestFromInvitedToGone(t *testing.T) {
 	}
 }
 
-// TestAccessUnderFaults: in every dialect, granting and revoking is settled by reading as well; nothing is left behind by a fault that passes.
+// TestAccessUnderFaults: in every dialect, granting and revoking is settled by reading as well; nothing is left behind
+// by a fault that passes.
 func TestAccessUnderFaults(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults() {
@@ -157,14 +160,16 @@ func TestAccessUnderFaults(t *testing.T) {
 			t.Parallel()
 			dialects := []sandbox.NamedDialect{
 				{Name: "members with ids of their own", Dialect: sandbox.Dialect{MemberID: sandbox.MemberIDOwn}},
-				{Name: "and direct relations", Dialect: sandbox.Dialect{MemberID: sandbox.MemberIDOwn, Relations: sandbox.RelationsDirect}},
+				{Name: "and direct relations", Dialect: sandbox.Dialect{MemberID: sandbox.MemberIDOwn,
+					Relations: sandbox.RelationsDirect}},
 			}
 			if !testing.Short() {
 				dialects = append(dialects, sandbox.Dialects()...)
 			}
 			for _, d := range dialects {
 				if d.Dialect.GroupMembers == sandbox.GroupMembersCapped {
-					d.Dialect.GroupMembers = sandbox.GroupMembersAll // who is beyond the cap is not seen in a group that the roster does not name
+					// who is beyond the cap is not seen in a group that the roster does not name
+					d.Dialect.GroupMembers = sandbox.GroupMembersAll
 				}
 				synctest.Test(t, func(t *testing.T) {
 					c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, many(10)...)
@@ -198,7 +203,8 @@ func TestAccessUnderFaults(t *testing.T) {
 	}
 }
 
-// TestNothingIsTakenBeforeItIsReplaced: who moves from one group to another keeps the old one until they have the new one.
+// TestNothingIsTakenBeforeItIsReplaced: who moves from one group to another keeps the old one until they have the new
+// one.
 func TestNothingIsTakenBeforeItIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -206,8 +212,9 @@ func TestNothingIsTakenBeforeItIsReplaced(t *testing.T) {
 		counts string
 		groups string
 	}{
-		"granted":                            {sandbox.Fault{}, "4/0/0/0", "[everyone]"},
-		"refused":                            {sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict}, "0/2/0/2", "[platform]"},
+		"granted": {sandbox.Fault{}, "4/0/0/0", "[everyone]"},
+		"refused": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict},
+			"0/2/0/2", "[platform]"},
 		"forbidden":                          {sandbox.Fault{Kind: sandbox.FaultForbid}, "0/1/0/3", "[platform]"},
 		"never answered":                     {sandbox.Fault{Kind: sandbox.FaultDrop}, "0/2/0/2", "[platform]"},
 		"not answered, and the server acted": {sandbox.Fault{Kind: sandbox.FaultDrop, After: true}, "4/0/0/0", "[everyone]"},
@@ -281,7 +288,8 @@ func TestKeyRevokedForEdits(t *testing.T) {
 			_, err := c.AddUser(sandbox.User{Email: p.Email.String()})
 			must(t, err)
 		}
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: http.StatusUnauthorized, Path: "/v2/groups*", Method: http.MethodPost, From: 3})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: http.StatusUnauthorized, Path: "/v2/groups*",
+			Method: http.MethodPost, From: 3})
 		run := c.apply(with{concurrency: 1})
 		if run.Stopped == nil || run.Count(apply.Failed) != 1 || run.Count(apply.Skipped) != 80-9-1 {
 			t.Errorf("%s, stopped by %v", run.counts(), run.Stopped)
@@ -299,7 +307,8 @@ func TestCanaryIsAMail(t *testing.T) {
 			_, err := c.AddUser(sandbox.User{Email: p.Email.String()})
 			must(t, err)
 		}
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true, Path: "/v2/invitation", Method: http.MethodPost})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true, Path: "/v2/invitation",
+			Method: http.MethodPost})
 		run := c.apply(with{})
 		if run.Stopped == nil || run.counts() != "0/1/0/49" {
 			t.Errorf("%s, stopped by %v", run.counts(), run.Stopped)

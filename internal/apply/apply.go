@@ -3,10 +3,10 @@
 // The first change goes out alone: only an answer that is understood lets the rest go out at once.
 // Whatever answer is broken on the way is set aside, and the server may still act on such a request
 // for [org.ActWithin]. The last mail of the run is kept back until that is over, as the witness.
-// Full readings and fresh plans settle what was set aside, by the same rules that decide everything
-// else: people who need nothing any more were mailed; people who still need the mail although the
-// witness shows were not, and are sent it once more, one after another; the others are left to
-// later runs.
+// Full readings and new plans settle what was set aside, by the same rules that decide everything else.
+// A person who needs nothing any more was mailed. A person who still needs the mail, although a later mail is
+// visible, was not mailed: it is sent again, one after another. Everybody else is left to later runs. How a lost
+// answer is judged is in plan/unsettled.go.
 package apply
 
 import (
@@ -86,6 +86,9 @@ type run struct {
 	stop    context.CancelCauseFunc
 
 	items []*item // the plan's changes and, after them, those of held people
+	// changes are the changes of items, in their order. There may be many, so this is their only copy: it
+	// becomes the result.
+	changes []ChangeResult
 	// last is the mail that is kept back to be the witness for those whose answer is lost; nil:
 	// none is, or it was sent.
 	last *item
@@ -102,15 +105,15 @@ type run struct {
 
 	mu sync.Mutex
 	// current is true when nothing was sent since the organization was last read.
-	current   bool
-	lostAt    time.Time          // the local time of the last mail whose answer was lost; zero: none was
-	begun     int                // changes begun so far, which numbers them
-	answered  int                // the last change begun that was answered
-	silent    []int              // those begun after it that were not
-	refusals  int                // mails refused in a row, all with the same answer
-	refusal   string             // that answer, without the address
-	full      error              // why no more mails are sent; nil: they are
-	forbidden map[editKind]error // what the key may not do, and the answer that said so
+	current      bool
+	lostAt       time.Time          // the local time of the last mail whose answer was lost; zero: none was
+	begun        int                // changes begun so far, which numbers them
+	answered     int                // the last change begun that was answered
+	unanswered   []int              // those begun after it that were not
+	refusals     int                // mails refused in a row, all with the same answer
+	refusal      string             // that answer, without the address
+	mailsStopped error              // why no more mails are sent; nil: they are
+	forbidden    map[editKind]error // what the key may not do, and the answer that said so
 }
 
 // editKind is what a key may or may not do as a whole.
@@ -121,17 +124,17 @@ type editKind struct {
 
 // item is one change on its way.
 type item struct {
-	ChangeResult
+	*ChangeResult
 	state stage
 	held  bool // not in the plan's changes: the person may have been mailed by an earlier run
 	sends int  // how often it was sent in this run
-	// unread is true when Err says already that reading what came of it failed, too.
-	unread bool
+	// readFailed is true when Err says already that reading what came of it failed, too.
+	readFailed bool
 	// doubtful is true when a mail to the person was refused before, or was lost and found not to
 	// have been sent.
 	doubtful bool
-	// before is the same person's change before this one; nil: none.
-	before *item
+	// previous is the same person's change before this one; nil: none.
+	previous *item
 }
 
 // stage is how far an item is.
@@ -140,8 +143,8 @@ type stage int
 const (
 	waiting   stage = iota
 	concluded       // Outcome stands
-	ambiguous       // the server may have acted; a read has to tell
-	rejected        // the server said no; a read has to report whether that is because nothing is needed
+	ambiguous       // the server may have acted; a reading decides
+	rejected        // the server said no; a reading shows whether that is because nothing is needed
 	blocked         // has to wait for a change before it, which is not done
 )
 
@@ -151,22 +154,22 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
 	go r.watchLease()
+	r.changes = make([]ChangeResult, 0, len(p.Changes)+len(p.Held)+len(p.Ungrantable))
 	for i, c := range p.Changes {
-		it := &item{ChangeResult: ChangeResult{Change: c, InvitationID: c.InvitationID}}
+		it := r.addItem(ChangeResult{Change: c, InvitationID: c.InvitationID})
 		if i > 0 && !c.Email.IsZero() && c.Email.Equal(p.Changes[i-1].Email) {
-			it.before = r.items[i-1]
+			it.previous = r.items[i-1]
 		}
-		r.items = append(r.items, it)
 	}
 	for _, c := range p.Held {
-		r.items = append(r.items, &item{ChangeResult: ChangeResult{Change: c}, held: true})
+		r.addItem(ChangeResult{Change: c}).held = true
 	}
 	planned := r.items[:len(p.Changes)]
 	for _, c := range p.Ungrantable {
-		r.items = append(r.items, &item{state: concluded, ChangeResult: ChangeResult{
+		r.addItem(ChangeResult{
 			Change: c, Outcome: Failed,
 			Err: fmt.Errorf("grant %s the %s %q: the organization lacks it", c.Email, c.Detail.Kind, c.Detail.Name),
-		}})
+		}).state = concluded
 	}
 	noted := func(kind plan.NoticeKind) bool {
 		return slices.ContainsFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == kind })
@@ -178,11 +181,19 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	} else if len(planned) > 0 {
 		r.confirmRemovals(ctx)
 		memory := r.opts.Ledger.Memory()
-		r.recallLoss(memory, p.Now)
+		r.noteEarlierLosses(memory, p.Now)
 		r.sendRest(r.canary(ctx, r.keepBack(r.byPerson(planned, memory))))
 		r.settle(ctx)
 	}
 	return r.result(ctx, p.Notices)
+}
+
+// addItem adds an item for c. The run's changes have room for it.
+func (r *run) addItem(c ChangeResult) *item {
+	r.changes = append(r.changes, c)
+	it := &item{ChangeResult: &r.changes[len(r.changes)-1]}
+	r.items = append(r.items, it)
+	return it
 }
 
 // watchLease stops the run once its lease is lost.
@@ -218,9 +229,9 @@ func (r *run) begin(p plan.Plan) error {
 func (r *run) byPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
-		recollection := memory.People[it.Email.Key()]
-		it.doubtful = recollection.AssumedNotSent || recollection.Refusals > 0
-		if it.before == nil {
+		record := memory.People[it.Email.Key()]
+		it.doubtful = record.AssumedNotSent || record.Refusals > 0
+		if it.previous == nil {
 			people = append(people, nil)
 		}
 		if it.state != concluded {
@@ -281,8 +292,8 @@ func (r *run) inRosterOrder(people [][]*item) {
 
 // keepBack removes the last mail from people and keeps it: sent after all others, it is the witness
 // for mails whose answer is lost. It is not the canary and, if possible, not for a doubtful person.
-// A single mail is kept back only if the server may still act on a mail of an earlier run and there
-// is another change to be the canary.
+// A single mail is kept back only if it is the only change, because otherwise it is the canary, and only
+// if the server may still act on a mail of an earlier run.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {
@@ -386,12 +397,15 @@ func (r *run) fanOut(people [][]*item) {
 // conclude sets the outcome of it.
 func (r *run) conclude(it *item, o Outcome, err error) {
 	it.state, it.Outcome, it.Err = concluded, o, err
-	if r.opts.Progress != nil {
+	if r.opts.Progress != nil && it.isReported() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.opts.Progress(it.ChangeResult)
+		r.opts.Progress(*it.ChangeResult)
 	}
 }
+
+// isReported reports whether it is a change of the result: one of the plan, or one that was sent.
+func (it *item) isReported() bool { return !it.held || it.sends > 0 }
 
 // result assembles the Result.
 func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
@@ -399,6 +413,7 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 	if err := context.Cause(r.sending); err != nil {
 		res.Stopped = err
 	}
+	kept := r.changes[:0] // no longer than the items before it
 	for _, it := range r.items {
 		switch {
 		case it.state == concluded:
@@ -411,10 +426,11 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 		default:
 			r.conclude(it, Skipped, cmp.Or(it.Err, res.Stopped, context.Cause(ctx)))
 		}
-		if !it.held || it.sends > 0 {
-			res.Changes = append(res.Changes, it.ChangeResult)
+		if it.isReported() {
+			kept = append(kept, *it.ChangeResult)
 		}
 	}
+	res.Changes = kept
 	slices.SortStableFunc(res.Changes, func(a, b ChangeResult) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
 	res.Notices = r.lastNotices(planned, res.Changes)
 	return res

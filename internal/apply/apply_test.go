@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,8 @@ func TestMainJob(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, "new@example.com", "pending@example.com", "lapsed@example.com",
+				c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, "new@example.com", "pending@example.com",
+					"lapsed@example.com",
 					"accepted@example.com", "member@example.com", "cased@example.com", "Spelt.Differently@Example.com")
 				seed := func(email, state string, age time.Duration) {
 					_, err := c.AddInvitation(sandbox.Invitation{Email: email, State: state, Created: c.Now().Add(-age)})
@@ -40,7 +42,8 @@ func TestMainJob(t *testing.T) {
 				seed("accepted@example.com", "accepted", 90*time.Hour)
 				seed("CASED@Example.COM", "pending", time.Hour)
 				seed("stranger@example.com", "pending", time.Hour)
-				for _, email := range []string{"accepted@example.com", "member@example.com", "spelt.differently@example.com", "unlisted@example.com"} {
+				for _, email := range []string{"accepted@example.com", "member@example.com", "spelt.differently@example.com",
+					"unlisted@example.com"} {
 					_, err := c.AddUser(sandbox.User{Email: email})
 					must(t, err)
 				}
@@ -60,7 +63,8 @@ func TestMainJob(t *testing.T) {
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("mails (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff([]string{"stranger@example.com", "unlisted@example.com"}, sorted(first.notices(plan.Unlisted))); diff != "" {
+				if diff := cmp.Diff([]string{"stranger@example.com", "unlisted@example.com"},
+					sorted(first.notices(plan.Unlisted))); diff != "" {
 					t.Errorf("unlisted (-want +got):\n%s", diff)
 				}
 				second := c.apply(with{})
@@ -81,7 +85,7 @@ func faults() []sandbox.Fault {
 	var all []sandbox.Fault
 	for _, f := range []sandbox.Fault{
 		{Kind: sandbox.FaultStatus},
-		{Kind: sandbox.FaultStatus, Status: 502, Body: sandbox.BodyHTML},
+		{Kind: sandbox.FaultHTML, Status: 502},
 		{Kind: sandbox.FaultDrop},
 		{Kind: sandbox.FaultTruncate},
 		{Kind: sandbox.FaultHalf},
@@ -98,7 +102,8 @@ func faults() []sandbox.Fault {
 		}
 	}
 	for _, after := range []string{"", "2", "7200", "date+3s"} {
-		all = append(all, sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: after, Method: http.MethodPost, Path: "/v2/invitation*"})
+		all = append(all, sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: after, Method: http.MethodPost,
+			Path: "/v2/invitation*"})
 	}
 	return all
 }
@@ -120,9 +125,9 @@ func name(f sandbox.Fault) string {
 // fullMatrix plays TestMatrix with more people and more places where a fault strikes. It takes minutes; CI does it.
 var fullMatrix = flag.Bool("full", false, "play the whole of TestMatrix")
 
-// TestMatrix lets every fault strike every k-th mail in every dialect: after at most two runs, the second an hour later and
-// without the fault, everybody has exactly one mail. From the second mail on a fault that passes leaves nothing behind in the first
-// run; the first mail of all is the canary, whose answer must be understood.
+// TestMatrix lets every fault strike every k-th mail in every dialect: after at most two runs, the second an hour later
+// and without the fault, everybody has exactly one mail. From the second mail on a fault that passes leaves nothing
+// behind in the first run; the first mail of all is the canary, whose answer must be understood.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	ks, people := []int{2}, 12
@@ -178,7 +183,8 @@ func TestMatrix(t *testing.T) {
 		}
 	})
 	var table strings.Builder
-	fmt.Fprintf(&table, "\n%d people, %d dialects; in how many of them everybody had exactly one mail after the first / the second run\n", people, len(dialects))
+	fmt.Fprintf(&table, "\n%d people, %d dialects; in how many of them everybody had exactly one mail after the first / "+
+		"the second run\n", people, len(dialects))
 	fmt.Fprintf(&table, "%-24s", "fault")
 	for _, k := range ks {
 		fmt.Fprintf(&table, "%12s", fmt.Sprintf("every %d.", k))
@@ -192,9 +198,9 @@ func TestMatrix(t *testing.T) {
 	t.Log(table.String())
 }
 
-// TestPassingFaultLeavesNothing: a fault that strikes any mail but the last is settled in the same run, whether the server
-// acted before, acts late or never acts. (For the last there is no witness, see TestNoWitness; an answer of the canary that
-// cannot be understood stops the run, see TestCanary.)
+// TestPassingFaultLeavesNothing: a fault that strikes any mail but the last is settled in the same run, whether the
+// server acted before, acts late or never acts. (For the last there is no witness, see TestNoWitness; an answer of the
+// canary that cannot be understood stops the run, see TestCanary.)
 func TestPassingFaultLeavesNothing(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults() {
@@ -291,7 +297,8 @@ func TestOneRefusalStopsNobody(t *testing.T) {
 	}
 }
 
-// TestRefusedBecauseInvited: a refusal is checked by reading. Here somebody else invited the person between the plan and the mail.
+// TestRefusedBecauseInvited: a refusal is checked by reading. Here somebody else invited the person between the plan
+// and the mail.
 func TestRefusedBecauseInvited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -343,8 +350,8 @@ func TestWitness(t *testing.T) {
 	})
 }
 
-// TestNoWitness: the only mail of a run is lost before the server acted. Nobody can know, so it is held back until a later
-// mail shows in the list, or for 15 minutes.
+// TestNoWitness: the only mail of a run is lost before the server acted. Nobody can know, so it is held back until a
+// later mail shows in the list, or for 15 minutes.
 func TestNoWitness(t *testing.T) {
 	t.Parallel()
 	lose := func(t *testing.T) *company {
@@ -392,7 +399,8 @@ func TestKilledWhileListLags(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := newCompany(t, sandbox.Options{
-					ListLag: 5 * time.Minute, Latency: 100 * time.Millisecond, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
+					ListLag: 5 * time.Minute, Latency: 100 * time.Millisecond,
+					Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
 				}, many(200)...)
 				k := c.killAfter(at, 0)
 				c.apply(with{rate: 100})
@@ -423,7 +431,8 @@ func TestKeyRevokedMidway(t *testing.T) {
 		if n := c.posts(); n > 40+8 {
 			t.Errorf("%d mails were asked for", n)
 		}
-		if len(run.Changes) != 100 || run.Count(apply.Done) < 30 || run.Count(apply.Skipped) < 50 || run.Count(apply.Unknown) != 0 {
+		if len(run.Changes) != 100 || run.Count(apply.Done) < 30 || run.Count(apply.Skipped) < 50 ||
+			run.Count(apply.Unknown) != 0 {
 			t.Errorf("%s of %d", run.counts(), len(run.Changes))
 		}
 		if run.Stopped == nil || !strings.Contains(run.Stopped.Error(), "401") {
@@ -480,7 +489,8 @@ func TestInterrupted(t *testing.T) {
 				if run.Count(apply.Failed) > 0 {
 					t.Errorf("%s, and nothing was refused", run.counts())
 				}
-				if len(run.Changes) != 60 || run.Count(apply.Unknown) > tt.unknown || run.Count(apply.Done)+run.Count(apply.Unknown) != requests {
+				if len(run.Changes) != 60 || run.Count(apply.Unknown) > tt.unknown ||
+					run.Count(apply.Done)+run.Count(apply.Unknown) != requests {
 					t.Errorf("%s for %d requests", run.counts(), requests)
 				}
 				c.wire.Before = nil
@@ -522,8 +532,8 @@ func TestAtOnce(t *testing.T) {
 	})
 }
 
-// TestRounds lets invitations expire, in every dialect: four mails, three days apart, and no fifth; then --reinvite, and
-// the way out of the roster and in again, start over.
+// TestRounds lets invitations expire, in every dialect: four mails, three days apart, and no fifth; then --reinvite,
+// and the way out of the roster and in again, start over.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	for _, d := range sandbox.Dialects() {
@@ -641,7 +651,8 @@ func TestStorageFails(t *testing.T) {
 					return 0, nil
 				}
 				run := c.apply(with{})
-				if !errors.Is(run.Stopped, full) || c.posts() != tt.posts || run.Count(apply.Done) != tt.posts || run.Count(apply.Skipped) != 20-tt.posts {
+				if !errors.Is(run.Stopped, full) || c.posts() != tt.posts || run.Count(apply.Done) != tt.posts ||
+					run.Count(apply.Skipped) != 20-tt.posts {
 					t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.posts(), run.counts())
 				}
 				c.store.OnAppend = nil
@@ -660,6 +671,79 @@ func TestStorageFails(t *testing.T) {
 				t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.posts(), run.counts())
 			}
 		})
+	})
+}
+
+// TestStorageFailsWhileSettling: a ledger that cannot be written stops a run before an edit, and while the run settles
+// an edit or a mail whose answer was lost.
+func TestStorageFailsWhileSettling(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left on device")
+	for _, tt := range []struct {
+		name   string
+		line   string // what the line has that cannot be written
+		nth    int    // and how often the line was written before
+		writes int
+		want   apply.Outcome
+	}{
+		{"before an edit", `"action":"grant"`, 0, 0, apply.Skipped},
+		{"what a reading shows of an edit", `"action":"grant"`, 2, 1, apply.Done},
+		{"what a reading shows of a mail", `"action":"found"`, 0, 1, apply.Unknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{}, many(1)...)
+				if strings.Contains(tt.line, "grant") {
+					c.join(many(1)...)
+					c.giveFirst("everyone")
+				}
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, After: true, Times: 1})
+				written := 0
+				c.store.OnAppend = func(lines []byte) (int, error) {
+					if !bytes.Contains(lines, []byte(tt.line)) {
+						return 0, nil
+					}
+					if written++; written > tt.nth {
+						return 0, full
+					}
+					return 0, nil
+				}
+				run := c.apply(with{})
+				if !errors.Is(run.Stopped, full) || c.writes() != tt.writes || run.Count(tt.want) != 1 {
+					t.Errorf("stopped by %v after %d writes: %s", run.Stopped, c.writes(), run.counts())
+				}
+				c.store.OnAppend = nil
+				c.ClearFaults()
+				must(t, c.Advance(21*time.Minute))
+				c.apply(with{})
+				if todo := c.changes(); len(todo) > 0 {
+					t.Errorf("still to do once the ledger can be written: %v", todo)
+				}
+				c.check()
+			})
+		})
+	}
+}
+
+// TestOrganizationIDInCapitals: the answer to a mail can have the id of the organization in capitals.
+func TestOrganizationIDInCapitals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(3)...)
+		c.rewrite(func(req *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+			if req.Method == http.MethodGet {
+				return rec
+			}
+			id := c.World().Organization.ID
+			body := strings.ReplaceAll(rec.Body.String(), id, strings.ToUpper(id))
+			rec.Body.Reset()
+			rec.Body.WriteString(body)
+			return rec
+		})
+		if run := c.apply(with{}); run.Stopped != nil || run.Count(apply.Done) != 3 {
+			t.Errorf("stopped by %v: %s", run.Stopped, run.counts())
+		}
 	})
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// BenchmarkRate invites 400 people at 28 requests a second, over real connections, while the API refuses more than 30 in
-// any second. It reports the time from the first mail to the last over the floor that the rate sets, and how many
+// BenchmarkRate invites 400 people at 28 requests a second, over real connections, while the API refuses more than 30
+// in any second. It reports the time from the first mail to the last over the floor that the rate sets, and how many
 // requests were refused. One round takes a quarter of a minute.
 func BenchmarkRate(b *testing.B) {
 	const people, rate = 400, 28
@@ -29,7 +29,8 @@ func BenchmarkRate(b *testing.B) {
 		server := httptest.NewServer(api)
 		defer server.Close()
 		client, err := vultr.New(vultr.Config{
-			BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/bench", Rate: rate, Concurrency: 10, RequestTimeout: 30 * time.Second,
+			BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/bench", Rate: rate, Concurrency: 10,
+			RequestTimeout: 30 * time.Second,
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -44,11 +45,13 @@ func BenchmarkRate(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		book, err := ledger.Open(b.Context(), &ledgertest.Store{}, ledger.Options{Organization: snapshot.Organization.ID, Now: client.Now})
+		book, err := ledger.Open(b.Context(), &ledgertest.Store{}, ledger.Options{Organization: snapshot.Organization.ID,
+			Now: client.Now})
 		if err != nil {
 			b.Fatal(err)
 		}
-		result := apply.Run(b.Context(), decide(snapshot, org.Memory{}), apply.Options{API: client, Ledger: book, Concurrency: 10, Replan: decide})
+		result := apply.Run(b.Context(), decide(snapshot, org.Memory{}), apply.Options{API: client, Ledger: book,
+			Concurrency: 10, Replan: decide})
 		if result.Count(apply.Done) != people {
 			b.Fatalf("%d done, stopped by %v", result.Count(apply.Done), result.Stopped)
 		}

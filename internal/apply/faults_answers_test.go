@@ -24,7 +24,7 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{lostInvite, "/v2/invitation*"} {
 		for _, acted := range []bool{false, true} {
-			for _, resend := range []sandbox.ResendLapsed{sandbox.ResendLapsedSent, sandbox.ResendLapsed404} {
+			for _, resend := range []string{sandbox.ResendLapsedSent, sandbox.ResendLapsed404} {
 				t.Run(fmt.Sprint(path, acted, resend), func(t *testing.T) {
 					t.Parallel()
 					bubble(t, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 // Before, an end that the server did not name was shown like one that it did.
 func TestFaultA10EndsThatTheServerDidNotName(t *testing.T) {
 	t.Parallel()
-	for _, named := range []sandbox.Expiration{sandbox.ExpirationTold, sandbox.ExpirationNull, sandbox.ExpirationEmpty} {
+	for _, named := range []string{sandbox.ExpirationTold, sandbox.ExpirationNull, sandbox.ExpirationEmpty} {
 		bubble(t, func(t *testing.T) {
 			c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: named, Accepted: sandbox.AcceptedVanish}}, ada)
 			c.run(with{})
@@ -409,7 +409,7 @@ func TestFaultA14FormsOfDates(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				d := sandbox.Dialect{}
 				if form == nil {
-					d.Dates = sandbox.Dates(name)
+					d.Dates = name
 				}
 				c := newFault(t, sandbox.Options{Dialect: d}, ada)
 				if form != nil {
@@ -438,7 +438,7 @@ func TestFaultA14UnreadableDates(t *testing.T) {
 	for _, date := range []string{
 		`"next Tuesday"`, `"2026-13-45"`, `"04.06.2026"`, `{"when": "soon"}`, `["2026"]`, `true`, `-5`,
 	} {
-		for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked} {
+		for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedMarked} {
 			bubble(t, func(t *testing.T) {
 				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: expiry, Duplicate: sandbox.DuplicateSecond}}, ada)
 				_, err := c.AddInvitation(sandbox.Invitation{Email: ada})
@@ -455,7 +455,7 @@ func TestFaultA14UnreadableDates(t *testing.T) {
 func TestFaultA15EscapedAddresses(t *testing.T) {
 	t.Parallel()
 	people := []string{"o'brien@example.com", "r&d@example.com"}
-	for _, escape := range []sandbox.Escape{sandbox.EscapeHTML, sandbox.EscapeTwice, sandbox.EscapeSlash} {
+	for _, escape := range []string{sandbox.EscapeHTML, sandbox.EscapeTwice, sandbox.EscapeSlash} {
 		for _, kept := range []bool{true, false} {
 			t.Run(fmt.Sprint(escape, kept), func(t *testing.T) {
 				t.Parallel()

@@ -110,7 +110,7 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 			return strings.Join(lines[:len(lines)/2], "") + s
 		},
 	} {
-		for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
+		for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedVanish} {
 			bubble(t, func(t *testing.T) {
 				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: expiry}}, ada)
 				for mails := range 6 {
@@ -135,7 +135,7 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 func TestFaultA17TimesInTheFuture(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{2 * time.Hour, 100 * time.Hour, 365 * 24 * time.Hour} {
-		for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
+		for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedVanish} {
 			for _, lost := range []bool{false, true} { // the answer to the first mail
 				t.Run(fmt.Sprint(ahead, expiry, lost), func(t *testing.T) {
 					t.Parallel()
@@ -375,8 +375,15 @@ func TestFaultB9AFullOrganization(t *testing.T) {
 				return ""
 			})
 			o := c.run(with{concurrency: concurrency})
-			if o.exit() != 3 || tried > 2+5+concurrency || concurrency == 1 && !slices.Equal(seated, people[:2]) {
-				t.Errorf("exit code %d, %d mails were tried, the seats went to %v", o.exit(), tried, seated)
+			// Answers overtake each other: a run that sends several mails at once may see four refusals before
+			// each of the two successes, and has others under way when it sees the fifth refusal in a row.
+			limit := 2 + 5
+			if concurrency > 1 {
+				limit += 2*(5-1) + concurrency - 1
+			}
+			if o.exit() != 3 || tried > limit || concurrency == 1 && !slices.Equal(seated, people[:2]) {
+				t.Errorf("exit code %d, %d mails were tried, at most %d should be, the seats went to %v",
+					o.exit(), tried, limit, seated)
 			}
 			// A seat each day: nobody who was refused once is forgotten, and nobody takes more than
 			// one.

@@ -17,7 +17,7 @@ import (
 // Before, a user who had not accepted yet counted as a member, so that nobody invited them again.
 func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 	t.Parallel()
-	for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
+	for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
 		for _, kept := range []bool{true, false} {
 			t.Run(fmt.Sprint(expiry, " ledger ", kept), func(t *testing.T) {
 				t.Parallel()
@@ -67,7 +67,7 @@ func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 // forgets who accepted.
 func TestFaultA6InUnderAnotherAddress(t *testing.T) {
 	t.Parallel()
-	for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
+	for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
 		for _, policy := range []roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove} {
 			t.Run(fmt.Sprint(expiry, " ", policy), func(t *testing.T) {
 				t.Parallel()
@@ -172,7 +172,7 @@ func TestFaultA6LostAndAcceptedWithAnotherAddress(t *testing.T) {
 func TestFaultA7RemovedWithALostLedger(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []roster.UnlistedPolicy{roster.UnlistedSuspend, roster.UnlistedRemove} {
-		for _, accepted := range []sandbox.Accepted{sandbox.AcceptedVanish, sandbox.AcceptedListed} {
+		for _, accepted := range []string{sandbox.AcceptedVanish, sandbox.AcceptedListed} {
 			t.Run(fmt.Sprint(policy, " ", accepted), func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestFaultA7WhoWaitsADay(t *testing.T) {
 // again when they were listed again.
 func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 	t.Parallel()
-	for _, accepted := range []sandbox.Accepted{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
+	for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
 		for _, as := range []string{ada, home} {
 			for _, answer := range []sandbox.Kind{"", sandbox.FaultDrop, sandbox.FaultErrorInside} {
 				for _, late := range []time.Duration{time.Hour, 71 * time.Hour} {
@@ -285,7 +285,7 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 func TestFaultA9TwoRostersInTurns(t *testing.T) {
 	t.Parallel()
 	for _, every := range []time.Duration{time.Hour, 12 * time.Hour, 40 * time.Hour} {
-		for _, accepted := range []sandbox.Accepted{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
+		for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
 			t.Run(fmt.Sprint(every, accepted), func(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T) {

@@ -317,7 +317,7 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 	})
 	t.Run("accepted, and hidden since", func(t *testing.T) {
 		t.Parallel()
-		for _, expiry := range []sandbox.Lapsed{sandbox.LapsedPending, sandbox.LapsedVanish} {
+		for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedVanish} {
 			for _, kept := range []bool{true, false} {
 				for _, seen := range []bool{true, false} {
 					bubble(t, func(t *testing.T) {
@@ -375,7 +375,7 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 		"every first answer is lost":   post(sandbox.Fault{Kind: sandbox.FaultDrop, Times: 1}),
 		"refused at first":             post(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 409, Times: 3}),
 		"a gateway answers": post(sandbox.Fault{
-			Kind: sandbox.FaultStatus, Status: 502, Body: sandbox.BodyHTML, Late: 4 * time.Second, Times: 1,
+			Kind: sandbox.FaultHTML, Status: 502, Late: 4 * time.Second, Times: 1,
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {

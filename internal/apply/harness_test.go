@@ -118,7 +118,8 @@ func (o outcome) notices(kind plan.NoticeKind) []string {
 
 // counts is "done/failed/unknown/skipped".
 func (o outcome) counts() string {
-	return fmt.Sprintf("%d/%d/%d/%d", o.Count(apply.Done), o.Count(apply.Failed), o.Count(apply.Unknown), o.Count(apply.Skipped))
+	return fmt.Sprintf("%d/%d/%d/%d", o.Count(apply.Done), o.Count(apply.Failed), o.Count(apply.Unknown),
+		o.Count(apply.Skipped))
 }
 
 func (c *company) client(w with) *vultr.Client {
@@ -170,7 +171,7 @@ func (c *company) apply(w with) outcome {
 			Reinvite: addresses(w.reinvite), Only: addresses(w.only), Resend: addresses(w.resend),
 		})
 	}
-	snapshot, p, err := apply.Look(ctx, read, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })
+	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })
 	if err != nil {
 		return outcome{err: err}
 	}
@@ -213,7 +214,8 @@ func invalid(p plan.Plan) error {
 	return p.CheckLimits()
 }
 
-// changes is the plan that a run would carry out now, as "invite ada@example.com", and what would keep it from being one.
+// changes is the plan that a run would carry out now, as "invite ada@example.com", and what would keep it from being
+// one.
 func (c *company) changes() []string {
 	c.t.Helper()
 	client := c.client(with{concurrency: 1})

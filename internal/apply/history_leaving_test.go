@@ -15,15 +15,16 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// The histories of this file are about people who leave, or seem to, and about changes other than mails. Each broke a promise
-// once, or would if a rule were taken out.
+// The histories of this file are about people who leave, or seem to, and about changes other than mails. Each broke a
+// promise once, or would if a rule were taken out.
 
 // an invitation expired, the next one was accepted and is listed no more; an administrator throws the member out.
 func TestHistoryThrownOutWithOldInvitation(t *testing.T) {
 	t.Parallel()
-	for _, expiry := range []sandbox.Lapsed{sandbox.LapsedMarked, sandbox.LapsedPending} {
+	for _, expiry := range []string{sandbox.LapsedMarked, sandbox.LapsedPending} {
 		bubble(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish, Lapsed: expiry, ResendLapsed: sandbox.ResendLapsed400}}, "bob@example.com")
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish, Lapsed: expiry,
+				ResendLapsed: sandbox.ResendLapsed400}}, "bob@example.com")
 			c.apply(with{})
 			must(t, c.Advance(80*time.Hour))
 			c.apply(with{})
@@ -42,15 +43,18 @@ func TestHistoryThrownOutWithOldInvitation(t *testing.T) {
 	}
 }
 
-// of two invitations the older one was accepted, after the newer one was sent; later the member leaves, and there is no ledger.
+// of two invitations the older one was accepted, after the newer one was sent; later the member leaves, and there is no
+// ledger.
 func TestHistoryLeftWithNewerInvitation(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		now := c.Now()
-		_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "accepted", Created: now.Add(-100 * time.Hour), Responded: now.Add(-90 * time.Hour)})
+		_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "accepted",
+			Created: now.Add(-100 * time.Hour), Responded: now.Add(-90 * time.Hour)})
 		must(t, err)
-		_, err = c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "expired", Created: now.Add(-95 * time.Hour)})
+		_, err = c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "expired",
+			Created: now.Add(-95 * time.Hour)})
 		must(t, err)
 		o := c.apply(with{})
 		c.log(o)
@@ -101,7 +105,8 @@ func TestHistorySuspendedTwice(t *testing.T) {
 	})
 }
 
-// the answer to a removal is lost before the server acted; the reading that settles it cannot tell any more whose the key is.
+// the answer to a removal is lost before the server acted; the reading that settles it cannot tell any more whose the
+// key is.
 func TestHistoryNotRemovedReportedAsDone(t *testing.T) {
 	t.Parallel()
 	for _, extra := range []bool{false, true} {
@@ -131,8 +136,8 @@ func TestHistoryNotRemovedReportedAsDone(t *testing.T) {
 	}
 }
 
-// the answer to the removal of a suspended user is lost before the server acted; the reading that settles it may not list the
-// suspended.
+// the answer to the removal of a suspended user is lost before the server acted; the reading that settles it may not
+// list the suspended.
 func TestHistorySuspendedUnseenMidway(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -154,7 +159,8 @@ func TestHistorySuspendedUnseenMidway(t *testing.T) {
 func TestHistorySuspendedAndUnseen(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed, SuspendedEndpoint: sandbox.SuspendedEndpointMissing}}, "zoe@example.com")
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed,
+			SuspendedEndpoint: sandbox.SuspendedEndpointMissing}}, "zoe@example.com")
 		c.join("bob@example.com", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedSuspend
 		c.AddFault(sandbox.Fault{Method: "PUT", Path: "/v2/*", Kind: sandbox.FaultDrop, After: true})
@@ -219,7 +225,7 @@ func TestHistoryErrorInsideSuccess(t *testing.T) {
 // bob accepts with an address that nobody knows, between the reading of the invitations and that of the users.
 func TestHistoryRemovedWhileJoining(t *testing.T) {
 	t.Parallel()
-	for _, accepted := range []sandbox.Accepted{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
+	for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
 		bubble(t, func(t *testing.T) {
 			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, "bob@example.com")
 			c.roster.Settings.Unlisted = roster.UnlistedRemove
@@ -394,8 +400,8 @@ func TestHistoryTwoUsersOfOneAddress(t *testing.T) {
 	})
 }
 
-// bob accepts what an administrator sent by hand, with an address that nobody knows, and is removed as the stranger that he
-// looks like. Then he accepts what orgsync sent, with the same address. The list forgets accepted invitations.
+// bob accepts what an administrator sent by hand, with an address that nobody knows, and is removed as the stranger
+// that he looks like. Then he accepts what orgsync sent, with the same address. The list forgets accepted invitations.
 func TestHistoryBackWithTheSameAddress(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -440,8 +446,8 @@ func TestHistoryWrongAliasForOneRun(t *testing.T) {
 	})
 }
 
-// bob is listed with a new address, is removed under the old one, and accepts with the account that he has. The list forgets
-// accepted invitations.
+// bob is listed with a new address, is removed under the old one, and accepts with the account that he has. The list
+// forgets accepted invitations.
 func TestHistoryBackWithTheFormerAddress(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -466,12 +472,13 @@ func TestHistoryBackWithTheFormerAddress(t *testing.T) {
 	})
 }
 
-// the answer to bob's mail is lost, and the list does not show its invitation before he accepts it, with an address that
-// nobody knows. The list forgets accepted invitations.
+// the answer to bob's mail is lost, and the list does not show its invitation before he accepts it, with an address
+// that nobody knows. The list forgets accepted invitations.
 func TestHistoryLostAndAcceptedWithAnotherAddress(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com", "zoe@example.com")
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com",
+			"zoe@example.com")
 		c.join("zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1})
@@ -492,7 +499,8 @@ func TestHistoryLostAndAcceptedWithAnotherAddress(t *testing.T) {
 	})
 }
 
-// bob was removed, invited once more, and accepts with another account than the last time; the list does not say with which.
+// bob was removed, invited once more, and accepts with another account than the last time; the list does not say with
+// which.
 func TestHistoryBackAsSomebodyElse(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -501,7 +509,8 @@ func TestHistoryBackAsSomebodyElse(t *testing.T) {
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			if r.URL.Path == lostInvite {
-				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"email_registered":"bob@home.example"`, `"email_registered":""`))
+				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"email_registered":"bob@home.example"`,
+					`"email_registered":""`))
 			}
 			return rec
 		})

@@ -61,7 +61,8 @@ func (c *company) expectNobodySuspended(o outcome) {
 	}
 }
 
-// between lets something happen, once, after the list at first was read and before that at second is. It reports whether it did.
+// between lets something happen, once, after the list at first was read and before that at second is. It reports
+// whether it did.
 func (c *company) between(first, second string, happen func() error) *atomic.Bool {
 	var happened atomic.Bool
 	wait := make(chan struct{})
@@ -93,7 +94,8 @@ const lostInvite = "/v2/invitation"
 func TestHistoryAcceptedRowIsTakenForLostMail(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
+		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute,
+			Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
@@ -123,7 +125,8 @@ func TestHistoryAcceptedRowIsTakenForLostMail(t *testing.T) {
 func TestHistoryDeclinedReinvite(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
+		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute,
+			Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
 		must(t, c.Decline("bob@example.com"))
@@ -219,7 +222,8 @@ func TestHistoryOddIDStopsEverybody(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "aaa@example.com", "bob@example.com", "cat@example.com")
-		inv, err := c.AddInvitation(sandbox.Invitation{Email: "aaa@example.com", State: "expired", Created: c.Now().Add(-80 * time.Hour)})
+		inv, err := c.AddInvitation(sandbox.Invitation{Email: "aaa@example.com", State: "expired",
+			Created: c.Now().Add(-80 * time.Hour)})
 		must(t, err)
 		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), inv.ID, "inv:1=="))
@@ -239,7 +243,8 @@ func TestHistoryOddIDStopsEverybody(t *testing.T) {
 func TestHistoryIntentOlderThanRequest(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{ListLag: 10 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
+		c := newCompany(t, sandbox.Options{ListLag: 10 * time.Minute,
+			Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultThrottle, RetryAfter: "60", Times: 4})
 		k := c.killAfterWrite(5)
 		start := c.Now()
@@ -326,7 +331,8 @@ func TestHistoryUntilMidnight(t *testing.T) {
 		day := c.Now().Truncate(24 * time.Hour)
 		c.roster.People[0].Until = day
 		must(t, c.Advance(day.Add(24*time.Hour-2*time.Second).Sub(c.Now())))
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Status: 500, Delay: 5 * time.Second, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Status: 500,
+			Delay: 5 * time.Second, Times: 1})
 		o := c.apply(with{})
 		c.log(o)
 		if all := c.mailCount(); all == 0 && o.Count(apply.Done) > 0 {
@@ -643,8 +649,9 @@ func TestHistorySelfNotAmongUsers(t *testing.T) {
 			Settings: roster.Settings{Unlisted: roster.UnlistedRemove, MaxRemovals: 5, MaxInvites: 5}},
 		Snapshot: org.Snapshot{
 			Organization: org.Organization{ID: "o1"}, Now: time.Now(), UsersSeen: true, SuspendedSeen: true,
-			Self:  org.MustParseAddress("o.wner@gmail.example"), // GET /v2/account spells it in another way than GET /v2/users
-			Users: []org.User{{ID: "u1", Email: org.MustParseAddress("owner@gmail.example"), Admin: true}, {ID: "u2", Email: org.MustParseAddress("ada@example.com"), Admin: true}},
+			Self: org.MustParseAddress("o.wner@gmail.example"), // GET /v2/account spells it in another way than GET /v2/users
+			Users: []org.User{{ID: "u1", Email: org.MustParseAddress("owner@gmail.example"), Admin: true},
+				{ID: "u2", Email: org.MustParseAddress("ada@example.com"), Admin: true}},
 		},
 	}
 	for _, ch := range plan.Compute(in).Changes {
@@ -777,13 +784,15 @@ func TestHistoryServerActsAfterKill(t *testing.T) {
 	})
 }
 
-// the answer to a mail is lost, nobody can report whether it went out, and nothing would be done if it were known that it did
-// not: in the meantime an administrator cancelled the expired invitation.
+// the answer to a mail is lost, it is unknown whether it went out, and nothing would be done if it were known that it
+// did not: in the meantime an administrator cancelled the expired invitation.
 func TestHistoryUnsettledReportedAsDone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedMarked, ResendLapsed: sandbox.ResendLapsed400}}, "bob@example.com")
-		inv, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "expired", Created: c.Now().Add(-80 * time.Hour)})
+		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedMarked,
+			ResendLapsed: sandbox.ResendLapsed400}}, "bob@example.com")
+		inv, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "expired",
+			Created: c.Now().Add(-80 * time.Hour)})
 		must(t, err)
 		must(t, c.Advance(time.Hour))
 		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, Times: 1})
@@ -792,7 +801,8 @@ func TestHistoryUnsettledReportedAsDone(t *testing.T) {
 			if r.Method == http.MethodPost {
 				posted.Store(true)
 			} else if posted.Load() { // cancelled in the meantime
-				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"invite_status":"Expired"`, `"invite_status":"Cancelled"`))
+				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"invite_status":"Expired"`,
+					`"invite_status":"Cancelled"`))
 			}
 			return rec
 		})
@@ -808,12 +818,15 @@ func TestHistoryUnsettledReportedAsDone(t *testing.T) {
 func TestHistoryThreeStopEverybody(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, "a1@example.com", "a2@example.com", "a3@example.com", "bob@example.com", "cat@example.com")
+		c := newCompany(t, sandbox.Options{}, "a1@example.com", "a2@example.com", "a3@example.com", "bob@example.com",
+			"cat@example.com")
 		c.wire.Before = func(r *http.Request) error {
 			if r.Method == http.MethodPost && r.URL.Path == lostInvite {
 				var b bytes.Buffer
 				_, _ = b.ReadFrom(r.Body)
-				if strings.Contains(b.String(), `"a`) && strings.Contains(b.String(), "@") && (strings.Contains(b.String(), "a1@") || strings.Contains(b.String(), "a2@") || strings.Contains(b.String(), "a3@")) {
+				if strings.Contains(b.String(), `"a`) && strings.Contains(b.String(), "@") &&
+					(strings.Contains(b.String(), "a1@") || strings.Contains(b.String(), "a2@") ||
+						strings.Contains(b.String(), "a3@")) {
 					return errKilled
 				}
 			}
@@ -834,7 +847,8 @@ func TestHistoryThreeStopEverybody(t *testing.T) {
 func TestHistoryRespelledAndLost(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob+vultr@example.com")
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}},
+			"bob+vultr@example.com")
 		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), "bob+vultr@", "bob@"))
 			return rec
@@ -854,14 +868,17 @@ func TestHistoryRespelledAndLost(t *testing.T) {
 	})
 }
 
-// bob was removed and is wanted back; the answer to the invitation is lost, and then the key may not list users any more.
+// bob was removed and is wanted back; the answer to the invitation is lost, and then the key may not list users any
+// more.
 func TestHistoryUsersUnseenMidway(t *testing.T) {
 	t.Parallel()
 	for _, acted := range []bool{false, true} {
 		bubble(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
+			c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute,
+				Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 			now := c.Now()
-			_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "accepted", Created: now.Add(-100 * time.Hour), Responded: now.Add(-90 * time.Hour)})
+			_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "accepted",
+				Created: now.Add(-100 * time.Hour), Responded: now.Add(-90 * time.Hour)})
 			must(t, err)
 			c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: acted, Times: 1})
 			c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/users", Kind: sandbox.FaultForbid, From: 2})
@@ -891,7 +908,8 @@ func TestHistoryRefusedReportedAsDone(t *testing.T) {
 			if r.Method == http.MethodPost {
 				posted.Store(true)
 			} else if posted.Load() {
-				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"invite_status":"Pending"`, `"invite_status":"Cancelled"`))
+				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"invite_status":"Pending"`,
+					`"invite_status":"Cancelled"`))
 			}
 			return rec
 		})
@@ -941,12 +959,13 @@ func TestHistoryThreeLostNotInARow(t *testing.T) {
 	})
 }
 
-// bob has declined what an administrator sent by hand; a few minutes later --reinvite names him, the answer is lost, and
-// the list lags.
+// bob has declined what an administrator sent by hand; a few minutes later --reinvite names him, the answer is lost,
+// and the list lags.
 func TestHistoryDeclinedBeforeTheMail(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
+		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute,
+			Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 		_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com"})
 		must(t, err)
 		must(t, c.Decline("bob@example.com"))
@@ -966,7 +985,8 @@ func TestHistoryDeclinedBeforeTheMail(t *testing.T) {
 func TestHistoryWrongClockOfWrites(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull, Lapsed: sandbox.LapsedVanish}}, many(20)...)
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull,
+			Lapsed: sandbox.LapsedVanish}}, many(20)...)
 		c.oddClock(writes)
 		c.apply(with{concurrency: 1})
 		must(t, c.Advance(time.Hour))
@@ -1000,7 +1020,8 @@ func TestHistoryThreeStopEverybodyEveryOtherTime(t *testing.T) {
 			must(t, c.Advance(time.Hour))
 			c.apply(with{}) // finds that the three were not mailed
 			must(t, c.Advance(time.Hour))
-			people := append([]string{"a1@example.com", "a2@example.com", "a3@example.com", "ada@example.com"}, "bob@example.com", "cy@example.com", "dan@example.com", "eve@example.com")
+			people := append([]string{"a1@example.com", "a2@example.com", "a3@example.com", "ada@example.com"},
+				"bob@example.com", "cy@example.com", "dan@example.com", "eve@example.com")
 			c.list(people[:5+i]...)
 			o := c.apply(with{})
 			if len(c.Mails()[next]) != 1 {
@@ -1016,11 +1037,13 @@ func TestHistoryThreeStopEverybodyEveryOtherTime(t *testing.T) {
 func TestHistoryNobodyCanEverTell(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull, Lapsed: sandbox.LapsedMarked}}, many(45)...)
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull,
+			Lapsed: sandbox.LapsedMarked}}, many(45)...)
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
 		c.AddFault(sandbox.Fault{Method: "POST", Path: "/v2/invitation/*", Kind: sandbox.FaultDrop, From: 2, Times: 1})
-		c.AddFault(sandbox.Fault{Method: "POST", Path: "/v2/invitation/*", Kind: sandbox.FaultSlow, Delay: 25 * time.Second, From: 3})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: "/v2/invitation/*", Kind: sandbox.FaultSlow, Delay: 25 * time.Second,
+			From: 3})
 		o := c.apply(with{concurrency: 1})
 		if o.counts() != "44/0/1/0" || len(c.Mails()["p001@example.com"]) != 1 {
 			c.log(o)
@@ -1029,8 +1052,8 @@ func TestHistoryNobodyCanEverTell(t *testing.T) {
 	})
 }
 
-// the list lags and has no dates; the answer to one mail is lost, and the next invitation is an old one renewed, which the list
-// had before.
+// the list lags and has no dates; the answer to one mail is lost, and the next invitation is an old one renewed, which
+// the list had before.
 func TestHistoryRenewedInsteadOfNew(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -1049,8 +1072,8 @@ func TestHistoryRenewedInsteadOfNew(t *testing.T) {
 	})
 }
 
-// the answer to a second mail is lost, and the server never acted; meanwhile somebody joins with an address that may be the
-// person's. The mail is held then, and is not reported as done.
+// the answer to a second mail is lost, and the server never acted; meanwhile somebody joins with an address that may be
+// the person's. The mail is held then, and is not reported as done.
 func TestHistoryHeldReportedAsDone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -1079,12 +1102,13 @@ func TestHistoryHeldReportedAsDone(t *testing.T) {
 	})
 }
 
-// bob accepts with an address that nobody knows, and the list forgets it. He is taken out of the roster by mistake, for one run,
-// and is put in again: he may still be in.
+// bob accepts with an address that nobody knows, and the list forgets it. He is taken out of the roster by mistake, for
+// one run, and is put in again: he may still be in.
 func TestHistoryAliasOutAndIn(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com", "zoe@example.com")
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com",
+			"zoe@example.com")
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
 		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
@@ -1100,15 +1124,16 @@ func TestHistoryAliasOutAndIn(t *testing.T) {
 	})
 }
 
-// the answer to one mail is lost, and the server acts half a minute later; the list lags, and the ledger's times are in the
-// future. A mail that was sent a moment after the lost one is no witness, although both count as sent now.
+// the answer to one mail is lost, and the server acts half a minute later; the list lags, and the ledger's times are in
+// the future. A mail that was sent a moment after the lost one is no witness, although both count as sent now.
 func TestHistoryLostInTheFuture(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{
 			ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
 		}, many(4)...)
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Late: 30 * time.Second, From: 2, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Late: 30 * time.Second, From: 2,
+			Times: 1})
 		c.log(c.apply(with{concurrency: 1, settleWait: leaveToLaterRun}))
 		content, err := c.store.Read(t.Context())
 		must(t, err)
@@ -1135,8 +1160,8 @@ func inTheFuture(t *testing.T, content []byte) []byte {
 	})
 }
 
-// --reinvite names bob while his invitation can be accepted, so that nothing is sent. Then he accepts with an address that nobody
-// knows, and the list forgets it.
+// --reinvite names bob while his invitation can be accepted, so that nothing is sent. Then he accepts with an address
+// that nobody knows, and the list forgets it.
 func TestHistoryAliasAfterReinvite(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

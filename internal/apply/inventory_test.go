@@ -38,13 +38,17 @@ type invited struct {
 
 // oddNames are what people call groups, roles, policies and themselves.
 var oddNames = []string{
-	"plain", "two words", "a: b", "# no", "[x, y]", "yes", "123", "<<", "*star", "!bang", "%pct", "'quoted'", "\"quoted\"", " padded ", "new\nline", "bell\a",
-	"\u202eright", "größer", "日本語", "🙂", "", "---", "- email: eve@example.com", strings.Repeat("long ", 60), "null", "~", "{a: b}", "@at", "`tick`", "a #b",
+	"plain", "two words", "a: b", "# no", "[x, y]", "yes", "123", "<<", "*star", "!bang", "%pct", "'quoted'", "\"quoted\"",
+	" padded ", "new\nline", "bell\a",
+	"\u202eright", "größer", "日本語", "🙂", "", "---", "- email: eve@example.com", strings.Repeat("long ", 60), "null", "~",
+	"{a: b}", "@at", "`tick`", "a #b",
 }
 
 var oddAddresses = []string{
-	"Ada@Example.com", "bob+tag@example.com", "o'brien@example.com", "#hash@example.com", "*star@example.com", "!bang@example.com", "{x}@example.com",
-	"`tick`@example.com", "%pct@example.com", "zoë@bücher.example", "123@456.example", "-dash@example.com", "~@example.com", "|pipe@example.com",
+	"Ada@Example.com", "bob+tag@example.com", "o'brien@example.com", "#hash@example.com", "*star@example.com",
+	"!bang@example.com", "{x}@example.com",
+	"`tick`@example.com", "%pct@example.com", "zoë@bücher.example", "123@456.example", "-dash@example.com",
+	"~@example.com", "|pipe@example.com",
 	"&and@example.com", "?what@example.com", "=eq@example.com",
 }
 
@@ -69,7 +73,8 @@ func drawCensus(t *rapid.T) census {
 	people := rapid.Permutation(oddAddresses).Draw(t, "people")[:rapid.IntRange(0, 10).Draw(t, "how many")]
 	for _, who := range people {
 		if chance("invited", 2) {
-			i := invited{Email: who, Fate: rapid.SampledFrom([]string{"accepted", "accepted", "pending", "pending", "expired", "declined", "cancelled"}).Draw(t, "fate")}
+			i := invited{Email: who, Fate: rapid.SampledFrom([]string{"accepted", "accepted", "pending", "pending", "expired",
+				"declined", "cancelled"}).Draw(t, "fate")}
 			if i.Fate == "accepted" && chance("with another address", 2) {
 				i.As = "home-" + strings.TrimLeft(strings.ToLower(who), "#*!{`%-~|&?=")
 			}
@@ -79,7 +84,8 @@ func drawCensus(t *rapid.T) census {
 			}
 			continue
 		}
-		u := sandbox.User{Email: who, Name: name(), APIEnabled: chance("api", 2), Service: chance("service", 5), Suspended: chance("suspended", 5)}
+		u := sandbox.User{Email: who, Name: name(), APIEnabled: chance("api", 2), Service: chance("service", 5),
+			Suspended: chance("suspended", 5)}
 		for _, g := range c.Groups {
 			if chance("member", 2) {
 				u.Groups = append(u.Groups, g.ID)
@@ -165,8 +171,8 @@ func strict(text []byte) []byte {
 	return append(slices.Clone(text), "\nsettings: {unlisted: remove, extra_access: revoke}\n"...)
 }
 
-// TestImportThenPlan: whatever there is, in every dialect, a roster made from it plans no change, though nobody may be there,
-// or have anything, beyond it; and nobody who is there is missing from it.
+// TestImportThenPlan: whatever there is, in every dialect, a roster made from it plans no change, though nobody may be
+// there, or have anything, beyond it; and nobody who is there is missing from it.
 func TestImportThenPlan(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -191,9 +197,11 @@ func TestImportThenPlan(t *testing.T) {
 				listed := at >= 0
 				if listed && len(c.roster.People[at].Aliases) == 0 {
 					p := c.roster.People[at]
-					got, want := []int{len(p.Groups), len(p.Roles), len(p.Policies)}, []int{len(u.Groups), len(u.Roles), len(u.Policies)}
+					got, want := []int{len(p.Groups), len(p.Roles), len(p.Policies)}, []int{len(u.Groups), len(u.Roles),
+						len(u.Policies)}
 					if !slices.Equal(got, want) {
-						broken = append(broken, fmt.Sprintf("%s has %v groups, roles and policies, and %v are listed", u.Email, want, got))
+						broken = append(broken, fmt.Sprintf("%s has %v groups, roles and policies, and %v are listed", u.Email,
+							want, got))
 					}
 				}
 				want := !u.Service
@@ -260,8 +268,10 @@ func TestApplyThenPlan(t *testing.T) {
 			}
 			wishes = append(wishes, w)
 		}
-		unlisted := rapid.SampledFrom([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove}).Draw(rt, "unlisted")
-		extra := rapid.SampledFrom([]roster.ExtraAccessPolicy{roster.ExtraAccessReport, roster.ExtraAccessRevoke}).Draw(rt, "extra access")
+		unlisted := rapid.SampledFrom([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend,
+			roster.UnlistedRemove}).Draw(rt, "unlisted")
+		extra := rapid.SampledFrom([]roster.ExtraAccessPolicy{roster.ExtraAccessReport, roster.ExtraAccessRevoke}).Draw(rt,
+			"extra access")
 		var broken []string
 		synctest.Test(t, func(t *testing.T) {
 			c := drawn.settle(t)
@@ -273,8 +283,9 @@ func TestApplyThenPlan(t *testing.T) {
 			}
 			for i, w := range wishes {
 				c.roster.People = append(c.roster.People, roster.Person{
-					Email: org.MustParseAddress(w.who), Groups: list(w.groups), Roles: list(w.roles), Policies: list(w.policies), APIEnabled: w.api,
-					At: roster.Position{File: "users.yaml", Line: i + 1, Column: 5},
+					Email: org.MustParseAddress(w.who), Groups: list(w.groups), Roles: list(w.roles), Policies: list(w.policies),
+					APIEnabled: w.api,
+					At:         roster.Position{File: "users.yaml", Line: i + 1, Column: 5},
 				})
 			}
 			c.roster.Settings.MaxRemovals, c.roster.Settings.Unlisted, c.roster.Settings.ExtraAccess = 100, unlisted, extra
@@ -301,7 +312,8 @@ func TestApplyThenPlan(t *testing.T) {
 			}
 		})
 		if len(broken) > 0 {
-			rt.Fatalf("%s\nin %+v\nwanted %+v, unlisted: %s, extra access: %s", strings.Join(broken, "\n"), drawn, wishes, unlisted, extra)
+			rt.Fatalf("%s\nin %+v\nwanted %+v, unlisted: %s, extra access: %s", strings.Join(broken, "\n"), drawn, wishes,
+				unlisted, extra)
 		}
 	})
 }

@@ -28,7 +28,8 @@ func (c *company) killAfter(steps, torn int) *killer {
 	return k
 }
 
-// killAfterWrite kills the next run when the server has acted on the nth request that writes, before the answer arrives.
+// killAfterWrite kills the next run when the server has acted on the nth request that writes, before the answer
+// arrives.
 func (c *company) killAfterWrite(nth int32) *killer {
 	k := c.killAfter(-1, 0)
 	var served atomic.Int32

@@ -75,7 +75,7 @@ func TestLookBeforeAHeldMail(t *testing.T) {
 		return org.Snapshot{Paged: true}, nil
 	}
 	held := plan.Plan{Held: []plan.Change{{Action: plan.Invite}}}
-	_, p, err := apply.Look(t.Context(), read, func(org.Snapshot) plan.Plan { return held })
+	_, p, err := apply.ReadAndPlan(t.Context(), read, func(org.Snapshot) plan.Plan { return held })
 	if readings != 2 || len(p.Held) != 1 || err != nil {
 		t.Errorf("%d readings, %+v, %v", readings, p, err)
 	}

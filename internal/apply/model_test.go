@@ -36,7 +36,8 @@ type referee struct {
 	countedFrom map[string]time.Time
 	// singled are those whom --only named.
 	singled map[string]bool
-	// asked are the times in which --resend named a person, from the beginning of a run to the end of what the server did late.
+	// asked are the times in which --resend named a person, from the beginning of a run to the end of what the server did
+	// late.
 	asked map[string][][2]time.Time
 	owed  time.Time
 	out   map[string]bool
@@ -44,9 +45,10 @@ type referee struct {
 	// whether a ledger was, or an old copy restored.
 	known map[string]bool
 	lost  bool
-	// forgot is true when a ledger was lost that alone knew how long invitations live: somebody who
+	// forgot is true when a ledger was lost, at forgotAt, that alone knew how long invitations live: somebody who
 	// waits may look as if not.
-	forgot bool
+	forgot   bool
+	forgotAt time.Time
 	// joined are those who are in with the address of the roster, seen those of them whom a run surely
 	// saw there, and gone those whom one saw before they left: nobody invites them again without being
 	// asked to.
@@ -244,7 +246,7 @@ func (r *referee) mishap(what string) {
 		r.countedFrom[who] = r.Now()
 		if d := r.script.Dialect; d.Expiration != sandbox.ExpirationTold || d.Dates == sandbox.DatesEmpty {
 			r.freed[who] = r.Now() // nothing but the ledger knew that an invitation was renewed
-			r.forgot = true
+			r.forgot, r.forgotAt = true, r.Now()
 		}
 	}
 	clear(r.known)
@@ -337,11 +339,11 @@ func (r *referee) episode(e episode) {
 	}
 	wg.Wait()
 	lateBy := time.Duration(0)
-	if e.Late > 0 {
-		lateBy = e.LateBy
-	}
 	for _, f := range e.Faults {
 		lateBy = max(lateBy, f.Late)
+	}
+	if e.Late > 0 {
+		lateBy += e.LateBy
 	}
 	for _, who := range e.Resend {
 		r.asked[who] = append(r.asked[who], [2]time.Time{began, r.Now().Add(lateBy)})
@@ -480,8 +482,8 @@ func (r *referee) isUser(who string) bool {
 	})
 }
 
-// mails holds (a): never two mails within one life of an invitation, and never more than the rounds, but for those that --resend
-// asked for, of which there are never two within 15 minutes.
+// mails holds (a): never two mails within one life of an invitation, and never more than the rounds, but for those that
+// --resend asked for, of which there are never two within 15 minutes.
 func (r *referee) mails() {
 	for who, mails := range r.Mails() {
 		rounds := 0

@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"maps"
@@ -31,8 +32,10 @@ type watch struct {
 	// mayTell is false when no run since prepare can have learned anything; began is the time of prepare.
 	mayTell bool
 	began   time.Time
-	// renamed are the times when users got an address, and unnamed the people whom the last roster did not list.
-	renamed map[string]time.Time
+	// renamed are the times when users got an address, by address, and edited the times when a run last asked for an
+	// edit of a user, by user id.
+	renamed, edited map[string]time.Time
+	// unnamed are the people whom the last roster did not list.
 	unnamed map[string]bool
 	// twins are people who accepted with the address of somebody else in the roster.
 	sameAddress map[string]bool
@@ -58,9 +61,9 @@ type watch struct {
 
 func newWatch() watch {
 	return watch{
-		renamed: map[string]time.Time{}, unnamed: map[string]bool{}, sameAddress: map[string]bool{},
-		sighted: map[string]time.Time{},
-		under:   map[string]string{}, removed: map[string][]time.Time{}, named: map[string]bool{},
+		renamed: map[string]time.Time{}, edited: map[string]time.Time{}, unnamed: map[string]bool{},
+		sameAddress: map[string]bool{}, sighted: map[string]time.Time{},
+		under: map[string]string{}, removed: map[string][]time.Time{}, named: map[string]bool{},
 		returned: map[string]bool{},
 	}
 }
@@ -88,10 +91,10 @@ func (r *referee) names(who string) bool {
 	return slices.ContainsFunc(r.roster.People, func(p roster.Person) bool { return p.Email.Key() == who })
 }
 
-// accepted reports whether an invitation of who was accepted, with whatever address.
+// accepted reports whether an invitation to who was accepted, with whatever address, or one with their address.
 func (r *referee) accepted(who string) bool {
 	return slices.ContainsFunc(r.World().Invitations, func(i sandbox.Invitation) bool {
-		return strings.EqualFold(i.Email, who) && i.State == "accepted"
+		return (strings.EqualFold(i.Email, who) || strings.EqualFold(i.Registered, who)) && i.State == "accepted"
 	})
 }
 
@@ -156,18 +159,27 @@ func (r *referee) look(req *http.Request) {
 			r.move(req.URL.Path)
 		}
 	}
+	if req.Method == http.MethodGet {
+		return
+	}
+	body, err := io.ReadAll(req.Body)
+	must(r.t, err)
+	for id := range r.before {
+		if strings.Contains(req.URL.Path, id) || bytes.Contains(body, []byte(id)) {
+			r.edited[id] = r.Now()
+		}
+	}
 	if req.Method != http.MethodPost || req.URL.Path != "/v2/invitation" || r.hidden || r.script.Lag > 0 {
 		return
 	}
 	var asked struct {
 		Email string `json:"email_invited"`
 	}
-	body, err := io.ReadAll(req.Body)
-	if err != nil || json.Unmarshal(body, &asked) != nil {
+	if json.Unmarshal(body, &asked) != nil {
 		return
 	}
 	for _, u := range r.World().Users {
-		if strings.EqualFold(u.Email, asked.Email) {
+		if strings.EqualFold(u.Email, asked.Email) && !(u.Suspended && r.invitesUnseen("")) {
 			r.told = append(r.told, asked.Email)
 		}
 	}
@@ -263,7 +275,9 @@ func (r *referee) judge() {
 		if isMover(was) {
 			continue
 		}
-		lately := now.Sub(r.renamed[who]) <= r.script.Lag+time.Minute && !r.renamed[who].IsZero()
+		// The edit was asked for while the lists may still have shown the address before.
+		renamed, edited := r.renamed[who], r.edited[id]
+		lately := !renamed.IsZero() && !edited.IsZero() && edited.Sub(renamed) <= r.script.Lag+time.Minute
 		gone := !in || is.Suspended && !was.Suspended
 		taken := 0
 		for _, name := range was.Groups {
@@ -276,7 +290,9 @@ func (r *referee) judge() {
 		}
 		if gone {
 			r.removals++
-			r.early(was, now)
+			if !lately {
+				r.early(was, now)
+			}
 		}
 		r.revokes += taken
 		protected := slices.Contains(r.script.Policy.Protected, who)
@@ -305,8 +321,8 @@ func (r *referee) judge() {
 	r.before = after
 }
 
-// early holds (h): whom the ledger never saw listed, and --only did not name, is let go only after having been seen unlisted for
-// long enough.
+// early holds (h): whom the ledger never saw listed, and --only did not name, is let go only after having been seen
+// unlisted for long enough.
 func (r *referee) early(u sandbox.User, now time.Time) {
 	if r.listed[strings.ToLower(u.Email)] || r.listed[u.ID] || r.singled[strings.ToLower(u.Email)] {
 		return
@@ -348,6 +364,10 @@ func (r *referee) again(e episode, before map[string][]sandbox.Mail) {
 // acceptedElsewhere notes that who accepted the invitation id with another address.
 func (r *referee) acceptedElsewhere(who, id string) {
 	delete(r.under, who)
+	mails := r.Mails()[who]
+	if r.forgot && len(mails) > 1 && mails[len(mails)-1].At.Before(r.forgotAt) {
+		return // for all that the ledger knows, the invitation expired before it was accepted
+	}
 	remembered := slices.ContainsFunc(r.ledgerLines(), func(line map[string]any) bool {
 		return line["invitation_id"] == id && (line["outcome"] == "sent" || line["action"] == "found")
 	})

@@ -49,8 +49,8 @@ func (c *company) expectResends(want int) {
 	}
 }
 
-// TestOnlyDoesExactlyThat: of a plan with invitations, removals and access to give, a run with --only does what it names, exits
-// 0 whatever the others need, and learns about everybody.
+// TestOnlyDoesExactlyThat: of a plan with invitations, removals and access to give, a run with --only does what it
+// names, exits 0 whatever the others need, and learns about everybody.
 func TestOnlyDoesExactlyThat(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -85,7 +85,8 @@ func TestOnlyDoesExactlyThat(t *testing.T) {
 	})
 }
 
-// TestOnlyBesidePeopleWhoAreHeld: an unsettled mail of somebody else neither counts nor is touched, and is settled later.
+// TestOnlyBesidePeopleWhoAreHeld: an unsettled mail of somebody else neither counts nor is touched, and is settled
+// later.
 func TestOnlyBesidePeopleWhoAreHeld(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -106,7 +107,7 @@ func TestOnlyBesidePeopleWhoAreHeld(t *testing.T) {
 // TestResendOnceInAWhile: the mail goes out again and counts as one; within 15 minutes no other does.
 func TestResendOnceInAWhile(t *testing.T) {
 	t.Parallel()
-	for _, id := range []sandbox.ResendID{sandbox.ResendSameID, sandbox.ResendNewID} {
+	for _, id := range []string{sandbox.ResendSameID, sandbox.ResendNewID} {
 		bubble(t, func(t *testing.T) {
 			c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{ResendID: id}}, ada, "bob@example.com")
 			c.roster.Settings.ReinviteRounds = 2
@@ -144,8 +145,8 @@ func TestResendAgainAfterAWhile(t *testing.T) {
 	})
 }
 
-// TestResendUnsettled: while it is not known whether the mail went out again, another run does not send it. The run that lost
-// the answer says so, or finds the mail by the date that moved.
+// TestResendUnsettled: while it is not known whether the mail went out again, another run does not send it. The run
+// that lost the answer says so, or finds the mail by the date that moved.
 func TestResendUnsettled(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -237,6 +238,32 @@ func TestResendIsLimited(t *testing.T) {
 		c.expect(c.run(with{resend: []string{ada}}), 4, ada, "nothing")
 		c.expectMails(ada, 1)
 	})
+}
+
+// TestResendActsLate: the answer to a renewal is lost, and the server acts on it half a minute later. However the list
+// shows renewed invitations, and whoever is mailed in the same run, no second renewal goes out.
+func TestResendActsLate(t *testing.T) {
+	t.Parallel()
+	for _, d := range []sandbox.Dialect{
+		{}, {Expiration: sandbox.ExpirationNull}, {Dates: sandbox.DatesEmpty},
+		{ResendID: sandbox.ResendNewID}, {ResendID: sandbox.ResendNewID, Expiration: sandbox.ExpirationNull},
+		{ResendID: sandbox.ResendNewID, Dates: sandbox.DatesEmpty},
+	} {
+		for _, lag := range []time.Duration{0, 30 * time.Second} {
+			bubble(t, func(t *testing.T) {
+				c := newFault(t, sandbox.Options{ListLag: lag, Dialect: d}, ada, "bob@example.com", "cyd@example.com")
+				_, err := c.AddInvitation(sandbox.Invitation{Email: ada, Created: c.Now().Add(-time.Hour)})
+				must(t, err)
+				must(t, c.Advance(time.Hour))
+				c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultStatus, Times: 1,
+					Late: 30 * time.Second})
+				c.run(with{resend: []string{ada}})
+				if mails := c.Mails()[ada]; len(mails) != 1 {
+					t.Errorf("%+v, lag %v: renewed at %v, want once", d, lag, mails)
+				}
+			})
+		}
+	}
 }
 
 // TestResendKilled: a run that dies between the two lines leaves an unsettled mail, as any other does.

@@ -172,7 +172,8 @@ func TestWitnessIsNobodyRefused(t *testing.T) {
 	})
 }
 
-// TestThirdRefusalIsAFailure: a mail that is refused for the third time is not done because the plan makes it wait for a day.
+// TestThirdRefusalIsAFailure: a mail that is refused for the third time is not done because the plan makes it wait for
+// a day.
 func TestThirdRefusalIsAFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -187,8 +188,8 @@ func TestThirdRefusalIsAFailure(t *testing.T) {
 	})
 }
 
-// TestLostWhereMembersAreHidden: a mail that was lost is neither done nor sent again where nobody can see whether it was
-// accepted. The server did not act here, and the person is reported until somebody names them.
+// TestLostWhereMembersAreHidden: a mail that was lost is neither done nor sent again where nobody can see whether it
+// was accepted. The server did not act here, and the person is reported until somebody names them.
 func TestLostWhereMembersAreHidden(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,10 +17,10 @@ const (
 	Done Outcome = "done"
 	// Failed: the change was surely not carried out, or the server refused it.
 	Failed Outcome = "failed"
-	// Unknown: a request went out and nobody can report whether the server acted. After a mail, later
+	// Unknown: a request went out, and it is not known whether the server acted. After a mail, later
 	// runs hold the person back until that is known.
 	Unknown Outcome = "unknown"
-	// Skipped: nothing was sent.
+	// Skipped: nothing was sent, or only a renewal that the server refused.
 	Skipped Outcome = "skipped"
 )
 
@@ -42,8 +42,8 @@ type Result struct {
 	// Changes are those of the plan, in its order, and among them those for people who were held
 	// back and could be settled.
 	Changes []ChangeResult
-	// Notices are those of the last reading of the run, or the plan's if there was none. About
-	// people with a mail among Changes they are the plan's.
+	// Notices are those of the last reading of the run, or the plan's if there was none. For people who were
+	// mailed in this run, the plan's notices are kept.
 	Notices []plan.Notice
 	// Stopped is why the run ended before its plan did; nil when it did not. A signal's or a
 	// deadline's is the context's cause.

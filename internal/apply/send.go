@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
@@ -47,7 +48,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		return org.Refused
 	}
 	it.sends++
-	it.unread = false
+	it.readFailed = false
 	number := r.start()
 	inv, err := r.send(it, change)
 	failure := failureOf(err)
@@ -57,7 +58,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		return org.NotSent
 	case failure == 0:
 		it.InvitationID = inv.ID
-		if other := inv.OrgID; other != "" && r.org.ID != "" && other != r.org.ID {
+		if other := inv.OrgID; other != "" && r.org.ID != "" && !strings.EqualFold(other, r.org.ID) {
 			err := &WrongOrganizationError{To: it.Email, Sent: org.Organization{ID: other, Name: inv.OrgName}, Meant: r.org}
 			r.conclude(it, Failed, err)
 			r.stop(err)
@@ -69,7 +70,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	case failure == org.Lost || failure == org.Unreadable:
 		it.state, it.Err = ambiguous, err
 		if change.Action.Mails() {
-			r.lost(0)
+			r.noteLoss(0)
 		}
 	case failure == org.Denied:
 		r.conclude(it, Failed, err)
@@ -84,7 +85,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	if change.Action.Mails() {
 		r.countRefusals(it.Email, failure, err)
 	}
-	r.watch(number, failure, err)
+	r.countUnanswered(number, failure, err)
 	return failure
 }
 
@@ -94,7 +95,7 @@ func (it *item) waitsFor() *item {
 	if it.Action != plan.Revoke {
 		return nil
 	}
-	for before := it.before; before != nil; before = before.before {
+	for before := it.previous; before != nil; before = before.previous {
 		if before.Action == plan.Grant && before.Outcome != Done {
 			return before
 		}
@@ -139,7 +140,7 @@ func (r *run) mail(
 	it *item, action ledger.Action, change plan.Change, send func(context.Context) (org.Receipt, error),
 ) (org.Invitation, error) {
 	key, previous := it.Email.Key(), change.InvitationID // the invitation before it; "" if there is none
-	intend := func() error { return r.opts.Ledger.RecordIntent(action, key, "") }
+	intend := func() error { return r.opts.Ledger.RecordIntent(key) }
 	if action == ledger.Resend {
 		intend = func() error { return r.opts.Ledger.RecordRenewalIntent(key, previous, change.Detail.Expires) }
 	}
@@ -153,8 +154,9 @@ func (r *run) mail(
 	if err == nil && previous != "" && receipt.Invitation.ID == previous {
 		action = ledger.Resend // the server took the one that was there for the new one
 	}
-	if failed := r.opts.Ledger.RecordOutcome(action, key, outcomeOf(err), receipt.Invitation, refusalText(err)); failed != nil {
-		r.stop(failed) // this mail is what it is; the next run finds its intent
+	if failed := r.opts.Ledger.RecordOutcome(action, key, outcomeOf(err), receipt.Invitation,
+		refusalText(err)); failed != nil {
+		r.stop(failed) // the mail may be out: the next run sees its intent, and checks
 	}
 	return receipt.Invitation, err
 }
@@ -270,8 +272,9 @@ func (r *run) countRefusals(to org.Address, f org.Failure, err error) {
 		if r.refusals++; answer != r.refusal {
 			r.refusals, r.refusal = 1, answer
 		}
-		if r.refusals == maxRefusals && r.full == nil {
-			r.full = fmt.Errorf("the API refused %d invitation mails in a row, so no more were tried: %s", maxRefusals, answer)
+		if r.refusals == maxRefusals && r.mailsStopped == nil {
+			r.mailsStopped = fmt.Errorf("the API refused %d invitation mails in a row, so no more were tried: %s",
+				maxRefusals, answer)
 		}
 	default: // a lost answer says neither yes nor no
 	}
@@ -290,7 +293,7 @@ func (r *run) mayNot(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if change.Action.Mails() {
-		return r.full
+		return r.mailsStopped
 	}
 	return r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}]
 }
@@ -304,18 +307,18 @@ func (r *run) start() int {
 	return r.begun
 }
 
-// watch stops the run when the API answers nobody any more. It counts in the order in which changes
+// countUnanswered stops the run when the API answers nobody any more. It counts in the order in which changes
 // began: an early answer that comes late says nothing about now.
-func (r *run) watch(number int, f org.Failure, err error) {
+func (r *run) countUnanswered(number int, f org.Failure, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if f != org.Lost && f != org.Unreadable {
 		r.answered = max(r.answered, number)
 	} else {
-		r.silent = append(r.silent, number)
+		r.unanswered = append(r.unanswered, number)
 	}
-	r.silent = slices.DeleteFunc(r.silent, func(n int) bool { return n < r.answered })
-	if len(r.silent) == maxUnanswered+r.opts.Concurrency {
-		r.stop(fmt.Errorf("%d changes in a row were not answered: %w", len(r.silent), err))
+	r.unanswered = slices.DeleteFunc(r.unanswered, func(n int) bool { return n < r.answered })
+	if len(r.unanswered) == maxUnanswered+r.opts.Concurrency {
+		r.stop(fmt.Errorf("%d changes in a row were not answered: %w", len(r.unanswered), err))
 	}
 }

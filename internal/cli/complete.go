@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
@@ -59,7 +59,7 @@ func (a *app) completePeople(
 			word := who.String()
 			// An address that needs quoting is a mistake in the roster, or an attack.
 			if strings.HasPrefix(word, begun) && shellword.Quote(word) == word {
-				offers = append(offers, cobra.CompletionWithDesc(word, report.Clean(p.Name, nameWidth)))
+				offers = append(offers, cobra.CompletionWithDesc(word, printable.Clean(p.Name, nameWidth)))
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 		RequestTimeout: a.requestTimeout, Log: a.log, Reading: a.progress.readingProgress(),
 	}
 	stop = func() {}
-	if a.sandbox.on {
+	if a.sandbox.On {
 		config.Key = sandboxKey
 		if config.BaseURL, stop, err = a.startSandbox(); err != nil {
 			return nil, nil, err
@@ -98,7 +98,7 @@ func (a *app) rules() reconcile.Rules {
 // setOrganization records the organization for logs and metrics. A simulated one counts as pinned,
 // so that a roster that removes people can be tried.
 func (a *app) setOrganization(in org.Organization, r *roster.Roster) {
-	if a.sandbox.on {
+	if a.sandbox.On {
 		r.Organization = in.ID
 	}
 	a.run.Organization = in
@@ -117,7 +117,7 @@ func (a *app) readKey(ctx context.Context) (string, error) {
 		}
 		return strings.TrimRight(key, "\r\n"), nil
 	}
-	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.contains(a.apiKeyFile) {
+	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.Contains(a.apiKeyFile) {
 		return "", withStep(stepReadKey, errors.New(
 			"read the API key: --api-key-file must name a file, but its value looks like the key itself"))
 	}
@@ -128,7 +128,7 @@ func (a *app) readKey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	a.secrets.addKey(file.key)
+	a.secrets.AddKey(file.key)
 	// Windows has no such modes. A group may read it: systemd and Kubernetes give secrets to a group.
 	if runtime.GOOS != "windows" && file.mode.IsRegular() && file.mode.Perm()&0o007 != 0 {
 		a.log.Warn("other users of this machine may read the key file; run chmod 600 on it", "file", a.apiKeyFile, "mode",

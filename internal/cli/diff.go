@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/git"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -19,12 +20,14 @@ func (a *app) diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Show what changes between two rosters",
-		Long: `Shows people who are added, removed, or whose access or addresses change, and the
-settings that change. No key is needed and nothing is sent.
+		Long: `Compares two rosters, OLD and NEW. diff shows people who are added or removed,
+people whose access or addresses change, teams that change, and settings that
+change. diff needs no API key and sends nothing.
 
-OLD and NEW are files, folders, or git:REF:PATH: the file or folder PATH in the
-commit REF of the git repository here. As with git itself, PATH is relative to the
-top of the repository, or to the working directory if it begins with ./.`,
+OLD and NEW are files or folders. To read a file or folder from the git
+repository of the working directory, write git:REF:PATH. REF names a commit, for
+example by a branch or a tag. PATH is relative to the top of the repository. If
+PATH begins with ./, it is relative to the working directory.`,
 		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
   orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown
@@ -63,7 +66,7 @@ func loadRosterFrom(ctx context.Context, path string) (*roster.Roster, error) {
 		}
 		return r, err
 	}
-	files, err := readGitFiles(ctx, spec)
+	files, err := git.ReadFiles(ctx, spec)
 	if err != nil {
 		return nil, withStep(stepReadGit, fmt.Errorf("read roster %s: %w", path, err))
 	}

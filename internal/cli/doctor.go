@@ -20,16 +20,20 @@ func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the key, what it may read, and how the API behaves",
-		Long: `Reads everything that orgsync reads from the API, sends nothing else, and reports
-whether the key works and for which organization, the answer to each request, how
-the API behaves where its documentation leaves it open, and what orgsync therefore
-cannot do. It needs no roster; with one, it compares the roster's organization.
+		Long: `Sends each kind of read request that orgsync uses, and changes nothing. doctor
+reports whether the key works, and which organization the key belongs to. It
+shows the answer to each request. Vultr's documents leave some behaviour of the
+API open: doctor shows how your API behaves there, and what orgsync cannot do
+because of this.
 
-For an issue, --output markdown prints tables. They name the account and the
-organization of the key: check them before you publish them.
+doctor needs no roster. If there is a roster that names an organization, doctor
+compares this organization with the organization of the key.
 
---record saves the answers for a bug report, with every address, name, id and token
-replaced.`,
+For an issue, --output markdown prints tables. The tables name the account and
+the organization of the key. Check the tables before you publish them.
+
+For a bug report, --record saves the answers. doctor replaces every address,
+name, id and token in the saved answers.`,
 		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync doctor
   orgsync doctor --record recording
@@ -42,9 +46,9 @@ replaced.`,
 	a.addRosterFlag(cmd)
 	a.addOutputFlag(cmd, "markdown")
 	a.addConnectionFlags(cmd)
-	addBoolFlag(cmd.Flags(), &verbose, "verbose", "list also what could not be checked")
-	cmd.Flags().StringVar(&record, "record", "", "new or empty `folder` to save the answers in, with all personal "+
-		"data replaced")
+	addBoolFlag(cmd.Flags(), &verbose, "verbose", "also list everything that could not be checked")
+	cmd.Flags().StringVar(&record, "record", "", "save the API's answers in this new or empty `folder`, with all "+
+		"personal data replaced")
 	_ = cmd.MarkFlagDirname("record")
 	return cmd
 }

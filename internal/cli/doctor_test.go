@@ -26,7 +26,8 @@ func TestDoctorDialects(t *testing.T) {
 				}
 			})
 			for i := range 7 {
-				if _, err := w.api.AddUser(sandbox.User{Email: fmt.Sprintf("u%d@example.com", i), Groups: []string{"everyone"}, Suspended: i == 0}); err != nil {
+				if _, err := w.api.AddUser(sandbox.User{Email: fmt.Sprintf("u%d@example.com", i), Groups: []string{"everyone"},
+					Suspended: i == 0}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -43,15 +43,7 @@ func environmentNamesOf(root *cobra.Command) environmentNames {
 			}
 		}
 	}
-	var walk func(*cobra.Command)
-	walk = func(cmd *cobra.Command) {
-		cmd.Flags().VisitAll(add)
-		cmd.PersistentFlags().VisitAll(add)
-		for _, below := range cmd.Commands() {
-			walk(below)
-		}
-	}
-	walk(root)
+	eachFlag(root, add)
 	return names
 }
 
@@ -96,7 +88,7 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 		if names.known[name] {
 			continue
 		}
-		shown := report.Clean(name, errorWidth)
+		shown := printable.Clean(name, errorWidth)
 		if flag := names.forOneRun[name]; flag != "" {
 			a.log.Warn("this flag is for one run and has no environment variable: the variable is ignored",
 				"name", shown, "flag", flag)

@@ -34,7 +34,8 @@ func TestUnknownEnvironment(t *testing.T) {
 		{"the API's URL", map[string]string{"ORGSYNC_API_URL": "secret"}, "validate",
 			[]string{`name=ORGSYNC_API_URL did_you_mean=VULTR_API_URL`}},
 		{"the flag for one run", map[string]string{"ORGSYNC_REINVITE": "secret@example.com"}, "validate", []string{
-			`msg="this flag is for one run and has no environment variable: the variable is ignored" name=ORGSYNC_REINVITE flag=--reinvite`}},
+			`msg="this flag is for one run and has no environment variable: the variable is ignored" name=ORGSYNC_REINVITE ` +
+				`flag=--reinvite`}},
 		{"near the flag for one run", map[string]string{"ORGSYNC_REINVITES": "secret"}, "validate",
 			[]string{`msg="` + unknown + `" name=ORGSYNC_REINVITES`}},
 		{"two", map[string]string{"ORGSYNC_ZZZ": "secret", "ORGSYNC_AAA": "secret"}, "validate", []string{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/reconcile"
@@ -32,14 +33,19 @@ const (
 
 // exitMeanings describes each exit code in help texts.
 var exitMeanings = map[int]string{
-	exitDone:        "done, or nothing to do",
-	exitError:       "an error: nothing could be planned or applied",
-	exitChanges:     "only with --detailed-exitcode: there are changes",
-	exitUnfinished:  "some changes failed or their outcome is unknown; run again",
-	exitRefused:     "refused before the first write, by a limit, the organization pin or a stale plan",
-	exitLocked:      "another run holds the lock",
-	exitInvalid:     "the roster is invalid",
-	exitInterrupted: "interrupted (143: terminated); requests in flight were finished and reported",
+	exitDone:    "done, or nothing to do",
+	exitError:   "an error: nothing could be planned or applied",
+	exitChanges: "only with --detailed-exitcode: plan found changes, or apply made changes",
+	exitUnfinished: "only apply: some changes are not done or have an unknown outcome, a notice needs your decision, or " +
+		"the organization lacks a group, role or policy of the roster",
+	exitRefused: "refused before the first change: the plan exceeds a limit, the key or the state does not belong to " +
+		"the roster, or the plan has changed",
+	exitLocked: "another run holds the lock, or took it over before this run sent anything",
+	exitInvalid: "the roster is invalid, fmt --check found an unformatted file, or plan found that the organization " +
+		"lacks a group, role or policy of the roster",
+	exitInterrupted: "interrupted by Ctrl-C or SIGINT; requests in flight had up to 10 seconds to finish",
+	exitTerminated: "terminated by SIGTERM, or the terminal was closed; requests in flight had up to 10 seconds " +
+		"to finish",
 }
 
 // helpTemplate is cobra's own help template, with the exit codes of exitStatus at the end.
@@ -53,9 +59,21 @@ EXIT STATUS
 func exitStatus(codes ...int) map[string]string {
 	var b strings.Builder
 	for _, code := range codes {
-		fmt.Fprintf(&b, "  %-4d %s\n", code, exitMeanings[code])
+		b.WriteString(exitLines(code))
+		if code == exitInterrupted { // a command that can be interrupted can be terminated
+			b.WriteString(exitLines(exitTerminated))
+		}
 	}
 	return map[string]string{"exit": b.String()}
+}
+
+// exitLines returns an exit code and its meaning, in lines of at most 80 characters. All lines but the first
+// begin with seven spaces.
+func exitLines(code int) string {
+	const width = 80
+	const indent = "       "
+	meaning := strings.Join(document.Fold(exitMeanings[code], width-len(indent)), "\n"+indent)
+	return fmt.Sprintf("  %-4d %s\n", code, meaning)
 }
 
 // changesError is not a failure: it makes --detailed-exitcode exit with 2 when there are, or were,
@@ -160,7 +178,8 @@ func is[E error](err error) bool {
 func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 	switch a.output {
 	case "json":
-		return report.ErrorJSON(a.stdout, report.Run{Command: cmd.Name(), Failure: &report.Failure{Code: code, Err: err}})
+		command := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+		return report.ErrorJSON(a.stdout, report.Run{Command: command, Failure: &report.Failure{Code: code, Err: err}})
 	case "github":
 		a.reported = true // the annotations show every problem
 		return a.writeDocument(a.stdout, report.ErrorDocument(err))

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/flagvalue"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
@@ -37,20 +39,20 @@ func parseFault(s string) (sandbox.Fault, error) {
 		case word == "after":
 			f.After = true
 		case key == "from":
-			err = intFlag(&f.From, 1, 1_000_000).Set(text)
+			err = flagvalue.Int(&f.From, 1, 1_000_000).Set(text)
 		case key == "every":
-			err = intFlag(&f.Every, 1, 1_000_000).Set(text)
+			err = flagvalue.Int(&f.Every, 1, 1_000_000).Set(text)
 		case key == "times":
-			err = intFlag(&f.Times, 1, 1_000_000).Set(text)
+			err = flagvalue.Int(&f.Times, 1, 1_000_000).Set(text)
 		case key == "status":
-			err = intFlag(&f.Status, 400, 599).Set(text)
+			err = flagvalue.Int(&f.Status, 400, 599).Set(text)
 		case key == "delay":
-			err = durationFlag(&f.Delay, time.Millisecond).Set(text)
+			err = flagvalue.Duration(&f.Delay, time.Millisecond).Set(text)
 		case key == "late":
-			err = durationFlag(&f.Late, time.Millisecond).Set(text)
+			err = flagvalue.Duration(&f.Late, time.Millisecond).Set(text)
 		default:
 			return sandbox.Fault{}, fmt.Errorf("has the unknown word %s; one of its words must be %s", strconv.Quote(word),
-				orList(faultWords))
+				printable.JoinOr(faultWords))
 		}
 		if err == nil && said[key] {
 			err = errors.New("is given twice; use one --fault for each fault")
@@ -61,7 +63,7 @@ func parseFault(s string) (sandbox.Fault, error) {
 		said[key] = true
 	}
 	if f.Kind == "" {
-		return sandbox.Fault{}, fmt.Errorf("must say what happens: %s", orList(faultWords))
+		return sandbox.Fault{}, fmt.Errorf("must say what happens: %s", printable.JoinOr(faultWords))
 	}
 	if f.Kind == sandbox.FaultSlow && f.Delay == 0 {
 		return sandbox.Fault{}, errors.New("slow needs a delay, as in delay=5s")

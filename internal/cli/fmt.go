@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
-	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -31,14 +31,15 @@ func (a *app) fmtCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt [ROSTER...]",
 		Short: "Sort and tidy roster files",
-		Long: `Sorts the people of each list by address, removes white space that means nothing,
-and prints the names of the files that it changed. Blank lines and comments on a line
-of their own divide a list into blocks: people stay in their block, and comments stay
-where they are. Lists on one line stay as they are. Without arguments it formats
-users.yaml, or the files named by --roster. No key is needed.
+		Long: `Sorts the people of each list by address, removes white space that means
+nothing, and prints the names of the files that it changed. Blank lines, and
+comments on a line of their own, divide a list into blocks. fmt sorts people
+within their block, and leaves these comments where they are. It does not change
+lists that are written on one line. Without arguments, fmt formats users.yaml,
+or the files that --roster names. fmt needs no API key.
 
-With --check it changes nothing, prints the names of the files that it would change,
-and exits with 6 if there are any.`,
+With --check, fmt changes no file. It prints the names of the files that are not
+formatted. If there is such a file, fmt exits with 6.`,
 		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync fmt
   orgsync fmt teams/
@@ -53,7 +54,7 @@ and exits with 6 if there are any.`,
 		},
 	}
 	a.addRosterFlag(cmd)
-	addBoolFlag(cmd.Flags(), &check, "check", "change nothing, and exit with 6 if a file would change")
+	addBoolFlag(cmd.Flags(), &check, "check", "change no file, and exit with 6 if a file is not formatted")
 	return cmd
 }
 
@@ -87,7 +88,7 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 			}
 		}
 		a.reported = true
-		fmt.Fprintln(a.stdout, report.Clean(file, errorWidth))
+		fmt.Fprintln(a.stdout, printable.Clean(file, errorWidth))
 	}
 	if check && changed > 0 {
 		return &unformattedError{changed}

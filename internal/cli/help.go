@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/orgsync/orgsync/internal/printable"
 )
 
 func init() { cobra.EnableCommandSorting = false } // commands are listed in the order of their use
@@ -36,9 +38,10 @@ func environmentHelp(root *cobra.Command) string {
 		}
 	})
 	var b strings.Builder
-	b.WriteString(`Every flag that may stay set between runs has an environment variable. A flag on the
-command line wins. Separate several values with commas or line feeds. orgsync warns
-about ORGSYNC_ variables that it does not know, and ignores them.
+	b.WriteString(`Most flags have an environment variable. A flag on the command line overrides
+its variable. If a flag is repeatable, its variable can have several values:
+separate the values by commas or line feeds. If orgsync does not know a variable
+whose name begins with ORGSYNC_, it prints a warning and ignores the variable.
 
 VARIABLES
   VULTR_API_KEY                the API key
@@ -53,8 +56,14 @@ VARIABLES
 	}
 	b.WriteString(`
 ALSO READ
-  NO_COLOR, TERM=dumb          no colours, unless --color always is given
-  XDG_STATE_HOME, HOME         where the state folder is, without --state-dir
+  NO_COLOR, TERM=dumb          no colours, unless you give --color always
+  XDG_STATE_HOME               parent of the state folder, without --state-dir
+  HOME                         the home folder, with the state folder if neither
+                               --state-dir nor XDG_STATE_HOME is set
+  USERPROFILE                  the home folder if HOME is not set, as on Windows
+  AWS_ACCESS_KEY_ID and others the credentials for a state in a bucket
+  PGPASSWORD                   the password for a state in PostgreSQL
+  PGPASSFILE                   the file with the password for PostgreSQL
   HTTPS_PROXY, NO_PROXY        the proxy for requests to the API
   SSL_CERT_FILE                the certificate authorities to trust
 `)
@@ -65,14 +74,15 @@ ALSO READ
 		}
 	}
 	slices.Sort(forOneRun)
-	fmt.Fprintf(&b, "\n%s are for one run and have no variable.\n", andList(forOneRun))
+	fmt.Fprintf(&b, "\n%s are for one run and have no variable.\n", printable.JoinAnd(forOneRun))
 	return b.String()
 }
 
 // exitCodesHelp lists all exit codes with what to do about each.
 func exitCodesHelp() string {
 	var b strings.Builder
-	b.WriteString("The exit codes are the same for all commands.\n\n")
+	b.WriteString("An exit code means the same in all commands. Most commands use only some of the\n" +
+		"codes. After '->', each code has a line that says what to do.\n\n")
 	for _, row := range []struct {
 		code int
 		todo string
@@ -80,13 +90,14 @@ func exitCodesHelp() string {
 		{exitDone, "nothing"},
 		{exitError, "read the error; a network error often goes away with the next run"},
 		{exitChanges, "review the plan"},
-		{exitUnfinished, "run again; if it stays, read the report"},
-		{exitRefused, "review the plan; raise the limit or fix the roster"},
-		{exitLocked, "wait, or set --lock-timeout"},
-		{exitInvalid, "fix the roster: each problem is listed with its place"},
+		{exitUnfinished, "run again; if several runs in a row end with 3, read the notices"},
+		{exitRefused, "review the plan; then raise the limit, fix the roster, or save a new plan"},
+		{exitLocked, "wait and run again, or let orgsync wait with --lock-timeout"},
+		{exitInvalid, "fix the roster; the output lists each problem with its place"},
 		{exitInterrupted, "run again"},
+		{exitTerminated, "run again"},
 	} {
-		fmt.Fprintf(&b, "  %-4d %s\n       -> %s\n", row.code, exitMeanings[row.code], row.todo)
+		fmt.Fprintf(&b, "%s       -> %s\n", exitLines(row.code), row.todo)
 	}
 	return b.String()
 }
@@ -94,8 +105,9 @@ func exitCodesHelp() string {
 // rosterHelp shows the roster that 'orgsync init' writes.
 func rosterHelp() string {
 	var b strings.Builder
-	b.WriteString(`A roster is a YAML file, or a folder of them. This is the one that 'orgsync init' writes.
-'orgsync validate' checks a roster, and 'orgsync schema' prints the schema for editors.
+	b.WriteString(`A roster is a YAML file that lists the people of an organization, or a folder
+with such files. 'orgsync validate' checks a roster. 'orgsync schema' prints the
+JSON Schema of rosters, for editors. 'orgsync init' writes this roster:
 
 `)
 	for line := range strings.Lines(string(starterRoster)) {

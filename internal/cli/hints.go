@@ -12,9 +12,12 @@ import (
 	"syscall"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/git"
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -93,8 +96,8 @@ func stepHint(tried *stepError) string {
 		case denied:
 			return "let the user that runs orgsync read the file, or name one that it may read with --roster (ORGSYNC_ROSTER)"
 		case missing:
-			return "--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync init' writes a " +
-				"first roster, and 'orgsync import' makes one from the organization"
+			return "--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync init' writes " +
+				"a first roster, and 'orgsync import' makes one from the organization"
 		}
 	case stepReadGit:
 		return "run orgsync inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show REF:PATH' " +
@@ -103,7 +106,7 @@ func stepHint(tried *stepError) string {
 		return "'orgsync status' without an address lists everybody in the roster"
 	case stepSavePlan:
 		if errors.Is(tried, errNotPlan) || errors.Is(tried, errNotRegular) {
-			return "it was left as it is; name another file with --out (ORGSYNC_OUT), as in --out plan.json"
+			return "the existing file was not replaced; name another one with --out (ORGSYNC_OUT), as in --out plan.json"
 		}
 		return "--out (ORGSYNC_OUT) must name a file in an existing folder that you may write to"
 	case stepMerge:
@@ -156,7 +159,7 @@ func (a *app) printErrorAndHint(err error) {
 	line := err.Error()
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
 		if !a.reported {
-			_ = report.WriteText(a.stderr, report.ProblemsDocument(invalid.Problems), 0, false)
+			_ = document.WriteText(a.stderr, report.ProblemsDocument(invalid.Problems), 0, false)
 		}
 		what := "roster"
 		if isCSVProblem(err) {
@@ -176,8 +179,8 @@ func (a *app) printErrorAndHint(err error) {
 // printMessage writes text on stderr, folded to the width of the window.
 func (a *app) printMessage(text string) {
 	// Redact before the text is cut and folded: a part of a secret would no longer be recognized.
-	text = a.secrets.redact(report.Clean(text, len(text)))
-	_ = report.Sentence(a.stderr, text, errorWidth, a.windowWidth(a.stderr))
+	text = a.secrets.Redact(printable.Clean(text, len(text)))
+	_ = document.Sentence(a.stderr, text, errorWidth, a.windowWidth(a.stderr))
 }
 
 // hint returns what to do about err; "" when there is nothing to add to the error.
@@ -197,7 +200,7 @@ func (a *app) hint(err error) string {
 			limit.Flag, limit.Planned, limit.Setting)
 	}
 	if is[*plan.StaleError](err) {
-		return "review a new plan and save it again with 'orgsync plan --out'; plan and apply need the same flags"
+		return "save a new plan with 'orgsync plan --out' and review it; plan and apply need the same flags"
 	}
 	if planFile, ok := errors.AsType[*planFileError](err); ok {
 		return a.planFileHint(planFile)
@@ -229,30 +232,31 @@ func (a *app) hint(err error) string {
 		return stepHint(&stepError{stepFindPerson, err})
 	}
 	if is[*plan.NeedsError](err) {
-		return "give the key's user the permission iam.user.*, or remove this from the roster"
+		return "give the key's user the permission iam.user.*, or remove these settings from the roster"
 	}
 	if lacking, ok := errors.AsType[*plan.UnknownAccessError](err); ok {
 		create := "create what is missing in Vultr's console"
 		if lists := missingLists(lacking.Missing); len(lists) > 0 {
 			create = "in Vultr's console, " + strings.Join(lists, "; ")
 		}
-		return create + "; or correct the names in the roster; apply does everything else"
+		return create + "; or correct the names in the roster; 'orgsync apply' makes all other changes"
 	}
 	if is[*unformattedError](err) {
 		return "run 'orgsync fmt' to format them"
 	}
 	if locked, ok := errors.AsType[*state.LockedError](err); ok && locked.ID != "" {
-		return "wait until the other run has ended, or allow more time with --lock-timeout; a lock whose run has died can be " +
-			"taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
+		return "wait until the other run has ended, or allow more time with --lock-timeout; a lock whose run has died can " +
+			"be taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
 	}
 	if is[*state.LostError](err) {
 		return "run again to continue: finished changes are not repeated"
 	}
 	if is[*otherStateError](err) {
-		return "two runs with different ledgers mail everybody twice: remove --state (ORGSYNC_STATE), or change the roster's state"
+		return "two runs with different ledgers mail everybody twice: remove --state (ORGSYNC_STATE), or change the " +
+			"roster's state"
 	}
 	if is[*ledger.RetiredError](err) {
-		return "use the new place: set --state (ORGSYNC_STATE) there, and remove the old one from every job"
+		return "use the new place: name it with --state (ORGSYNC_STATE) in every job"
 	}
 	if is[*state.LockedError](err) {
 		return "wait until the other run has ended, or let this one wait with --lock-timeout 10m; the lock ends with its " +
@@ -273,12 +277,12 @@ func (a *app) hint(err error) string {
 	switch {
 	case errors.Is(err, errNoKey):
 		if a.apiKeyFile != "" {
-			return "write the key into that file; --api-key-file (ORGSYNC_API_KEY_FILE) comes before VULTR_API_KEY"
+			return "write the key into that file; --api-key-file (ORGSYNC_API_KEY_FILE) takes precedence over VULTR_API_KEY"
 		}
 		return "set VULTR_API_KEY, or name a file with --api-key-file; to try without a key, add --sandbox"
 	case errors.Is(err, errNobodyToList):
 		return "write a roster by hand: the line 'users:', and below it '  - email: ADDRESS' for each person"
-	case errors.Is(err, errNoGit):
+	case errors.Is(err, git.ErrNotInstalled):
 		return "install git, or compare two files: orgsync diff OLD.yaml NEW.yaml"
 	case errors.Is(err, errNotAccepted):
 		return "answer y to apply the plan, or pass --yes"
@@ -301,7 +305,7 @@ func (a *app) hint(err error) string {
 		if e, _ := errors.AsType[*unfinishedError](err); e.failed > 0 {
 			return "fix the cause of what failed, then run again: finished changes are not repeated"
 		}
-		return "run again: finished changes are not repeated, and unclear cases are settled 15 minutes later"
+		return "run again in 15 minutes: finished changes are not repeated, and unclear ones are settled by then"
 	}
 	if call, ok := errors.AsType[*org.CallError](err); ok {
 		return a.callHint(call)
@@ -330,7 +334,7 @@ func (a *app) planFileHint(e *planFileError) string {
 		return "to use it as the roster: orgsync apply" + a.simulationWords() + " --roster " + word
 	case err != nil && looksLikeAddress(e.file):
 		return "to act on one person: orgsync apply" + a.simulationWords() + " --only " + word
-	case a.sandbox.on:
+	case a.sandbox.On:
 		return "PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write " +
 			"--sandbox=FILE as one word"
 	case errors.Is(e.err, fs.ErrPermission):
@@ -353,16 +357,12 @@ func missingLists(missing []org.AccessName) []string {
 	}
 	var lists []string
 	for _, kind := range org.Kinds {
-		plural := string(kind) + "s"
-		if kind == org.KindPolicy {
-			plural = "policies"
-		}
 		switch list := names[kind]; len(list) {
 		case 0:
 		case 1:
 			lists = append(lists, fmt.Sprintf("create the %s %s", kind, list[0]))
 		default:
-			lists = append(lists, fmt.Sprintf("create these %d %s: %s", len(list), plural, strings.Join(list, ", ")))
+			lists = append(lists, fmt.Sprintf("create these %d %s: %s", len(list), kind.Plural(), strings.Join(list, ", ")))
 		}
 	}
 	return lists
@@ -390,7 +390,8 @@ func sandboxHint(err error) string {
 		return "the simulation keeps its state there; name a file that you may write to with --sandbox=FILE (in 'orgsync " +
 			"sandbox': --file), or another folder with --state-dir"
 	}
-	return "the simulation keeps its state there; 'orgsync sandbox reset' starts over, with --file if the file has another name"
+	return "the simulation keeps its state there; 'orgsync sandbox reset' starts over, with --file if the file has " +
+		"another name"
 }
 
 // isUnwritable reports whether err means that the place cannot be written to.
@@ -399,19 +400,22 @@ func isUnwritable(err error) bool {
 		errors.Is(err, syscall.ENOTDIR)
 }
 
-// stateHint returns what to do about an error of the state folder.
+// stateHint returns what to do about an error of the ledger or its place.
 func stateHint(err error) string {
 	switch {
 	case errors.Is(err, errNoStateFolder):
-		return "set HOME, or name a folder that stays with --state-dir (ORGSYNC_STATE_DIR)"
+		return "set HOME, or name a folder that is kept with --state-dir (ORGSYNC_STATE_DIR)"
+	case errors.Is(err, state.ErrNoAnswer):
+		return "check the network, and the place of the ledger: --state (ORGSYNC_STATE), or state in the roster; then run " +
+			"again"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk: orgsync sends nothing that it cannot write to its ledger"
 	case isUnwritable(err):
-		return "orgsync keeps its ledger there: let the user that runs it write to that folder; before the first run you can " +
-			"name another one with --state-dir"
+		return "orgsync keeps its ledger there: let the user that runs it write to that folder; before the first run you " +
+			"can name another one with --state-dir"
 	}
-	return "the ledger remembers who was mailed: do not start with an empty one; use the version of orgsync that wrote it, " +
-		"or restore a copy"
+	return "the ledger remembers who was mailed: do not start with an empty one; use a version that is at least as new " +
+		"as the one that wrote it, or restore a copy"
 }
 
 // callHint returns what to do about a failed call to the API.
@@ -420,14 +424,15 @@ func (a *app) callHint(call *org.CallError) string {
 	switch {
 	case call.Status == 401:
 		return "the key was not accepted: check VULTR_API_KEY or --api-key-file, and in Vultr's console whether the key " +
-			"exists and may be used from this address"
+			"exists and may be used from this IP address"
 	case call.Status == 403:
-		return "the key may not do this: its user must be the account's owner, or have the permissions iam.invitation.* " +
-			"and iam.user.*, and those of iam.group.*, iam.role.* and iam.policy.* that the roster uses"
+		return "the key is not allowed to do this: its user must be the account's owner, or have the permissions " +
+			"iam.invitation.* and iam.user.*; also iam.group.*, iam.role.* or iam.policy.* if the roster uses groups, roles " +
+			"or policies"
 	case call.Status == 404 && call.Target != "":
-		return "it was there when the organization was read, and is gone now: run again"
+		return "it was deleted after the organization was read: run again"
 	case call.Status == 404:
-		return "the API does not know this address: check --api-url (VULTR_API_URL)"
+		return "the API has no such path: check --api-url (VULTR_API_URL)"
 	case call.Status == 429:
 		return "too many requests for too long: lower --rate, or wait until other programs at this network address send " +
 			"fewer requests"

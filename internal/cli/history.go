@@ -13,8 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/backend"
@@ -33,14 +35,17 @@ func (a *app) historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [EMAIL...]",
 		Short: "Show what orgsync did for each person, when, and in which run",
-		Long: `Reads the ledger and prints what orgsync sent, granted, revoked, suspended and
-removed, and what it learned: who joined, who left the roster. It needs no API key.
-An outcome "unanswered" means that the run ended before the API's answer was
-recorded.
+		Long: `Reads the ledger, orgsync's record of the mails and changes that it sent.
+history prints each mail, and each change of access or membership. It also
+prints when a person joined the organization or left the roster. history needs
+no API key.
 
-A ledger in a folder drops old lines when it is compacted; one in a bucket or a
-database keeps them.`,
-		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
+The outcome "unanswered" means that the run ended before it recorded the answer
+of the API.
+
+If the ledger is in a folder, orgsync sometimes removes old lines from it. If
+the ledger is in a bucket or a database, orgsync keeps all lines.`,
+		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync history ada@example.com
   orgsync history --since 14d --action invite
   orgsync history --since 2026-01-01 --output csv > history.csv`,
@@ -68,10 +73,12 @@ database keeps them.`,
 	a.addStateFlags(cmd)
 	a.addOutputFlag(cmd, "csv")
 	f := cmd.Flags()
-	f.StringVar(&o.since, "since", "", "only from this `time` on: a date, a time as in 2026-01-31T08:00:00Z, or an age as in 14d")
-	f.StringVar(&o.until, "until", "", "only before this `time`, written as for --since")
-	f.StringVar(&o.action, "action", "", "only this `action`, such as invite, resend, grant or joined")
-	f.StringVar(&o.organization, "organization", "", "`id` of the organization, if the state holds several")
+	f.StringVar(&o.since, "since", "", "show only entries from this `time` on: a date, a time as in "+
+		"2026-01-31T08:00:00Z, or an age as in 14d")
+	f.StringVar(&o.until, "until", "", "show only entries before this `time`, written as for --since")
+	f.StringVar(&o.action, "action", "", "show only entries with this `action`, such as invite, resend, grant or joined")
+	f.StringVar(&o.organization, "organization", "", "`id` of the organization, if there are ledgers of "+
+		"several organizations")
 	for _, name := range []string{"since", "until", "action", "organization"} {
 		markWithoutEnvironment(f, name)
 	}
@@ -89,8 +96,9 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 		}
 	}
 	var age time.Duration
-	if err := ageFlag(&age).Set(text); err != nil {
-		return time.Time{}, errors.New("write a date as in 2026-01-31, a time as in 2026-01-31T08:00:00Z, or an age as in 14d")
+	if err := flagvalue.Age(&age).Set(text); err != nil {
+		return time.Time{}, errors.New(
+			"write a date as in 2026-01-31, a time as in 2026-01-31T08:00:00Z, or an age as in 14d")
 	}
 	return now.Add(-age), nil
 }
@@ -131,6 +139,7 @@ func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions,
 			return stateFailed(ctx, err)
 		}
 	}
+	all := len(entries)
 	entries = slices.DeleteFunc(entries, func(e historyEntry) bool {
 		return len(o.keys) > 0 && !slices.Contains(o.keys, e.Email) || o.action != "" && e.Action != o.action ||
 			!since.IsZero() && e.Time.Before(since) || !until.IsZero() && !e.Time.Before(until)
@@ -138,11 +147,22 @@ func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions,
 	a.reported = true
 	switch a.output {
 	case "json":
-		return report.WriteJSON(a.stdout, historyDocument{FormatVersion: "1", Command: "history", OrganizationID: id, Entries: entries})
+		return report.WriteJSON(a.stdout, historyDocument{FormatVersion: "1", Command: "history", OrganizationID: id,
+			Entries: entries})
 	case "csv":
 		return a.printHistoryCSV(entries)
 	}
-	return a.printHistory(entries)
+	return a.printHistory(entries, all > 0)
+}
+
+// errNoLedgerOf returns the error for an organization that a state has no ledger of. have are the
+// organizations that it has ledgers of.
+func errNoLedgerOf(named string, have []string) error {
+	text := fmt.Sprintf("the state holds no ledger of the organization %.40q", named)
+	if len(have) > 0 {
+		text += ", but of " + printable.JoinAnd(slices.Sorted(slices.Values(have)))
+	}
+	return &usageError{"orgsync history", errors.New(text)}
 }
 
 // pickOrganization returns the organization that is meant; "" if the state holds none.
@@ -152,13 +172,13 @@ func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named st
 	case err != nil:
 		return "", stateFailed(ctx, err)
 	case named != "" && !slices.Contains(ids, named):
-		return "", stateFailed(ctx, fmt.Errorf("the state holds no ledger of the organization %.40q", named))
+		return "", errNoLedgerOf(named, ids)
 	case named != "":
 		return named, nil
 	case len(ids) > 1:
 		return "", &usageError{"orgsync history", fmt.Errorf(
 			"the state holds the ledgers of %d organizations; name one with --organization: %s", len(ids),
-			andList(slices.Sorted(slices.Values(ids))))}
+			printable.JoinAnd(slices.Sorted(slices.Values(ids))))}
 	case len(ids) == 1:
 		return ids[0], nil
 	}
@@ -199,16 +219,23 @@ func readHistory(ctx context.Context, b *backend.Backend, organization string) (
 	return events, err
 }
 
-func (a *app) printHistory(entries []historyEntry) error {
+// printHistory prints a table. filtered is true if the ledger has entries that the command line leaves out.
+func (a *app) printHistory(entries []historyEntry, filtered bool) error {
 	if len(entries) == 0 {
-		_, err := fmt.Fprintln(a.stdout, "The ledger has no such entry.")
+		text := "The ledger has no entries."
+		if filtered {
+			text = "No entry of the ledger fits."
+		}
+		_, err := fmt.Fprintln(a.stdout, text)
 		return err
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "TIME\tEMAIL\tACTION\tOUTCOME\tDETAIL\tRUN")
 	for _, e := range entries {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(time.RFC3339), report.Clean(cmp.Or(e.Email, "-"), errorWidth),
-			e.Action, cmp.Or(e.Outcome, "-"), report.Clean(cmp.Or(e.detail(), "-"), errorWidth), report.Clean(e.Run[:min(len(e.Run), 8)], 8))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(time.RFC3339),
+			printable.Clean(cmp.Or(e.Email, "-"), errorWidth),
+			e.Action, cmp.Or(e.Outcome, "-"), printable.Clean(cmp.Or(e.detail(), "-"), errorWidth),
+			printable.Clean(e.Run[:min(len(e.Run), 8)], 8))
 	}
 	return table.Flush()
 }
@@ -226,9 +253,11 @@ func (e historyEntry) detail() string {
 
 func (a *app) printHistoryCSV(entries []historyEntry) error {
 	w := csv.NewWriter(a.stdout)
-	_ = w.Write([]string{"time", "email", "action", "outcome", "invitation_id", "object_id", "kind", "name", "message", "run"})
+	_ = w.Write([]string{"time", "email", "action", "outcome", "invitation_id", "object_id", "kind", "name",
+		"message", "run"})
 	for _, e := range entries {
-		row := []string{e.Time.UTC().Format(time.RFC3339), e.Email, e.Action, e.Outcome, e.InvitationID, e.ObjectID, e.Kind, e.Name,
+		row := []string{e.Time.UTC().Format(time.RFC3339), e.Email, e.Action, e.Outcome, e.InvitationID, e.ObjectID,
+			e.Kind, e.Name,
 			e.Message, e.Run}
 		for i := range row {
 			row[i] = cell(row[i])
@@ -241,7 +270,7 @@ func (a *app) printHistoryCSV(entries []historyEntry) error {
 
 // cell returns text for a CSV file. Spreadsheets would run a text that begins like a formula.
 func cell(text string) string {
-	text = report.Clean(text, errorWidth)
+	text = printable.Clean(text, errorWidth)
 	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
 		return "'" + text
 	}

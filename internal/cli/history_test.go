@@ -27,7 +27,7 @@ func TestHistoryEscapes(t *testing.T) {
 	}
 	const hostile = "##[error]no\u202e\u009b31m"
 	for _, err := range []error{
-		l.RecordIntent(ledger.Invite, "ada@example.com", ""),
+		l.RecordIntent("ada@example.com"),
 		l.RecordOutcome(ledger.Invite, "ada@example.com", ledger.Refused, org.Invitation{}, hostile), l.Close(),
 	} {
 		if err != nil {
@@ -37,7 +37,8 @@ func TestHistoryEscapes(t *testing.T) {
 	for _, format := range formats {
 		w.want(w.run(t.Context(), "history", "--output", format), exitDone, 0)
 		out := w.stdout.String()
-		if !strings.Contains(out, "ada@example.com") || strings.ContainsAny(out, "\u202e\u009b") || format == "json" && strings.Contains(out, "##[") {
+		if !strings.Contains(out, "ada@example.com") || strings.ContainsAny(out, "\u202e\u009b") || format == "json" &&
+			strings.Contains(out, "##[") {
 			t.Errorf("%s: %q", format, out)
 		}
 	}

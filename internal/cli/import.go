@@ -11,9 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
-	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
@@ -38,29 +39,38 @@ func (a *app) importCommand() *cobra.Command {
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:   "import",
-		Short: "Print a roster made from the organization",
-		Long: `Prints a roster of the people who are in the organization or can still accept an
-invitation to it, with their groups, roles and policies. Comments explain what a
-roster cannot express. A plan made from it right away has no changes. Nothing is
-sent.
+		Short: "Print a roster that describes the organization",
+		Long: `Prints a roster that describes the organization. The roster lists the members,
+and the people who can still accept an invitation. It does not list service
+users, the user of the API key, or members whom orgsync suspended. The roster
+has the groups, roles and policies of each person. Comments name the people whom
+import leaves out, and the things that a roster cannot express. import changes
+nothing in the organization. If you run plan with this roster at once, the plan
+has no changes.
 
-All groups, roles and policies are read, with a list of members for each: in an
-organization that has many, this needs many requests.
+import reads all groups, roles and policies, and the members of each of them. If
+the organization has many groups, roles or policies, import needs many requests.
 
-With --by-team each group becomes a team, and its members are listed there.
+With --by-team, each group becomes a team, which lists the members of the group.
 
-With --csv it reads people from a CSV file instead, such as an export of a
-spreadsheet, with a header line: email and, where there are such columns, name,
-groups, roles, policies, api_enabled, aliases, until and note. Columns are separated
-by commas, semicolons or tabs, and the items of a list by semicolons. A plain list of
-addresses works too.
+With --csv, import reads people from a CSV file, such as an export of a
+spreadsheet, and does not read the organization. The first line of the file
+names the columns. The column email is required. The columns name, groups,
+roles, policies, api_enabled, aliases, until and note are optional. Separate
+columns by commas, semicolons or tabs. Separate the items of a list by
+semicolons. The file can also be a plain list of addresses.
 
-With --merge it prints FILE with the missing people added at the end of its users;
-every other byte stays the same. With --access it also updates the access of people
-in FILE to what they have in the organization, where the roster manages it, and puts
-a comment above people who left. A scheduled job can open a pull request with that
-(deploy/github-drift.yml). Do not redirect the output into FILE itself: the
-shell would empty it first.`,
+With --merge FILE, import prints the roster FILE. People who are missing in the
+roster are added at the end of users. All other bytes of FILE stay the same.
+
+With --merge FILE --access, import also updates the access of people in FILE to
+the access that they have in the organization. import updates only access that
+the roster manages (see docs/roster.md). Above each person who left the
+organization, import puts a comment. deploy/github-drift.yml is a scheduled job
+that opens a pull request with these updates.
+
+Do not redirect the output into FILE itself. Otherwise, the shell empties FILE
+before import reads it.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
   orgsync import --csv people.csv > users.yaml
@@ -94,14 +104,15 @@ shell would empty it first.`,
 	f := cmd.Flags()
 	f.StringVar(&o.csv, "csv", "", "read people from this CSV `file` instead of the organization; no key is needed")
 	_ = cmd.MarkFlagFilename("csv", "csv", "tsv", "txt")
-	f.StringVar(&o.merge, "merge", "", "roster `file` to add people to")
-	f.VarP(newSliceFlag(&o.roster, "path", parsePath), "roster", "r",
-		"with --merge: the whole roster that FILE is part of, if it has more files; repeatable")
-	addBoolFlag(f, &o.byTeam, "by-team", "make a team of each group, with the people who are in it")
-	addBoolFlag(f, &o.access, "access", "with --merge: also update the access of listed people to what they have, and mark "+
-		"people who left")
-	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key shows several and no roster "+
-		"names one")
+	f.StringVar(&o.merge, "merge", "", "roster `file` to print with the missing people added")
+	f.VarP(flagvalue.NewSlice(&o.roster, "path", flagvalue.ParsePath), "roster", "r",
+		"with --merge, if FILE is one of several roster files: the files or folders of the whole roster; repeatable")
+	addBoolFlag(f, &o.byTeam, "by-team", "make a team of each group, with the members of the group")
+	addBoolFlag(f, &o.access, "access",
+		"with --merge: also update the access of people in FILE to the access that they have in the organization, and "+
+			"mark people who left")
+	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key sees several organizations "+
+		"and no roster names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
 	return cmd
@@ -143,7 +154,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellword.Quote(o.merge), len(draft.Entries))
 		draft.Comments = append(draft.Comments, remarks...)
 		for _, remark := range draft.Comments { // they do not belong in somebody's existing file
-			fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
+			fmt.Fprintf(a.stderr, "- %s\n", printable.Clean(remark, errorWidth))
 		}
 	case len(draft.Entries) == 0:
 		return errNobodyToList
@@ -216,7 +227,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 		len(entries), before-len(entries))
 	for _, who := range outside {
 		remark := fmt.Sprintf("%s is outside the allowed domains: the entry says external: true", who)
-		fmt.Fprintf(a.stderr, "- %s\n", report.Clean(remark, errorWidth))
+		fmt.Fprintf(a.stderr, "- %s\n", printable.Clean(remark, errorWidth))
 	}
 	a.reported = true
 	_, err = a.stdout.Write(text)
@@ -226,7 +237,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 // loadExisting returns the roster that import adds people to, and the text of the --merge file.
 // Without --merge the roster has no people.
 func (a *app) loadExisting(ctx context.Context, o importOptions) (*roster.Roster, []byte, error) {
-	if a.sandbox.on {
+	if a.sandbox.On {
 		o.pin = "" // loadRoster drops the roster's pin in the same way
 	}
 	if o.merge == "" {

@@ -18,7 +18,8 @@ func populated(t *testing.T, o sandbox.Options, before func(*http.Request)) *wor
 	t.Helper()
 	w := newWorld(t, o, before)
 	for _, u := range []sandbox.User{
-		{Email: "ada@example.com", Name: "Ada: \"Countess\"\n- email: eve@example.com", APIEnabled: true, Groups: []string{"platform", "everyone"}, Roles: []string{"deployer"}},
+		{Email: "ada@example.com", Name: "Ada: \"Countess\"\n- email: eve@example.com", APIEnabled: true,
+			Groups: []string{"platform", "everyone"}, Roles: []string{"deployer"}},
 		{Email: "bob@example.com", Name: "Bob", Policies: []string{"read-only"}},
 		{Email: "ci@example.com", Name: "ci", Service: true},
 		{Email: "sue@example.com", Name: "Sue", Suspended: true, Groups: []string{"everyone"}},
@@ -27,7 +28,8 @@ func populated(t *testing.T, o sandbox.Options, before func(*http.Request)) *wor
 			t.Fatal(err)
 		}
 	}
-	for _, i := range []sandbox.Invitation{{Email: "Cleo@example.com", APIEnabled: true}, {Email: "old@example.com", State: "expired"}} {
+	for _, i := range []sandbox.Invitation{{Email: "Cleo@example.com", APIEnabled: true},
+		{Email: "old@example.com", State: "expired"}} {
 		if _, err := w.api.AddInvitation(i); err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +90,8 @@ func TestImport(t *testing.T) {
 			users = "users:\n" + users
 			want := people
 			// Some dialects do not report this.
-			if p := d.Dialect.Permissions; p == sandbox.PermissionsNull || p == sandbox.PermissionsText || p == sandbox.PermissionsList {
+			if p := d.Dialect.Permissions; p == sandbox.PermissionsNull || p == sandbox.PermissionsText ||
+				p == sandbox.PermissionsList {
 				want = strings.Replace(want, "Cleo@example.com\n    api_enabled: true\n", "Cleo@example.com\n", 1)
 			}
 			if d.Dialect.Suspended == sandbox.SuspendedListed {
@@ -98,14 +101,16 @@ func TestImport(t *testing.T) {
 				want = strings.Replace(want, "Cleo@", "cleo@", 1)
 			}
 			if d.Dialect.Dates == sandbox.DatesEmpty && d.Dialect.Lapsed == sandbox.LapsedPending {
-				want = strings.Replace(want, "  # suspended", "  - email: old@example.com\n    api_enabled: false\n  # suspended", 1)
+				want = strings.Replace(want, "  # suspended", "  - email: old@example.com\n    api_enabled: false\n  # "+
+					"suspended", 1)
 			}
 			if diff := cmp.Diff(want, users); diff != "" {
 				t.Errorf("users (-want +got):\n%s", diff)
 			}
 			organization := "\norganization: " + w.api.World().Organization.ID + " # Example Org\n"
 			for _, part := range []string{
-				"# yaml-language-server: $schema=./roster.schema.json\n", organization, "owner@example.com is the user of the API key", "service users need no invitation: ci",
+				"# yaml-language-server: $schema=./roster.schema.json\n", organization,
+				"owner@example.com is not listed: orgsync never suspends", "service users are not listed: ci",
 				"assumable roles are taken on for a session and cannot be given to a person: auditor",
 			} {
 				if !strings.Contains(head+"\n", part) {
@@ -158,7 +163,8 @@ func TestImportForbidden(t *testing.T) {
 	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/roles/{id}/users"})
 	w.want(w.run(t.Context(), "import"), exitDone, 0)
 	got := w.stdout.String()
-	for _, part := range []string{"the key may not read groups: none are listed", "the key may not read roles: none are listed", "policies: [read-only]"} {
+	for _, part := range []string{"the key may not read groups: none are listed",
+		"the key may not read roles: none are listed", "policies: [read-only]"} {
 		if !strings.Contains(got, part) {
 			t.Errorf("it does not say %q:\n%s", part, got)
 		}
@@ -179,7 +185,8 @@ func TestImportForbidden(t *testing.T) {
 
 func TestImportMerge(t *testing.T) {
 	t.Parallel()
-	const text = "# ours\nsettings: {allowed_domains: [other.example]}\nusers:\n- email: bob@example.com # the first\n  external: yes\n\n# the end\n"
+	const text = "# ours\nsettings: {allowed_domains: [other.example]}\nusers:\n- email: bob@example.com # the first\n  " +
+		"external: yes\n\n# the end\n"
 	const added = `- email: ada@example.com
   name: 'Ada: "Countess" - email: eve@example.com'
   api_enabled: true
@@ -211,8 +218,10 @@ func TestImportMerge(t *testing.T) {
 	withDefaults := w.write("defaults.yaml", "defaults: {groups: [platform]}\nusers:\n  - email: zoe@example.com\n")
 	delete(w.env, "ORGSYNC_ROSTER")
 	w.want(w.run(t.Context(), "import", "--merge", withDefaults), exitDone, 0)
-	w.wantStderr(": 4.\n", "- owner@example.com is the user of the API key", "- whose invitation expired would be invited again: old@example.com\n")
-	if got := w.stdout.String(); !strings.Contains(got, "  # the roster's defaults give them what they do not have: group platform\n  - email: bob@example.com\n") {
+	w.wantStderr(": 4.\n", "- owner@example.com is not listed: orgsync never suspends", "- not listed, because their "+
+		"invitation expired and apply would send a new one: old@example.com\n")
+	if got := w.stdout.String(); !strings.Contains(got, "  # the roster's defaults give them what they do not have: "+
+		"group platform\n  - email: bob@example.com\n") {
 		t.Errorf("nothing says what the defaults give:\n%s", got)
 	}
 
@@ -234,10 +243,12 @@ func TestImportMerge(t *testing.T) {
 		args               []string
 		code               int
 	}{
-		{"one line", "users: [{email: zoe@example.com}]\n", `"users" must be a list with one line for each person`, nil, exitError},
+		{"one line", "users: [{email: zoe@example.com}]\n", `"users" must be a list with one line for each person`, nil,
+			exitError},
 		{"invalid", "users:\n  - email: zoe\n", "users.yaml:2:12", nil, exitInvalid},
 		{"another organization", "organization: Other\nusers:\n  - email: zoe@example.com\n", `"Other"`, nil, exitRefused},
-		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "this file is not part of the roster", []string{"--roster", other}, exitError},
+		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "this file is not part of the roster",
+			[]string{"--roster", other}, exitError},
 	} {
 		w.write("users.yaml", tt.text)
 		w.want(w.run(t.Context(), append([]string{"import", "--merge", file}, tt.args...)...), tt.code, 0)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	samples "github.com/orgsync/orgsync/deploy"
-
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
 
@@ -34,12 +34,13 @@ func (a *app) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a first roster",
-		Long: `Writes a roster with comments and two sample people to FILE (users.yaml if left
-out), and says what to do next. With --workflow it also writes the file that runs
-orgsync in CI. It never replaces a file. No key is needed and nothing is sent.
+		Long: `Writes a roster with comments and two sample people to FILE, and prints what to
+do next. Without FILE, init writes users.yaml. With --workflow, init also writes
+the file that runs orgsync in CI. init never replaces a file. init needs no API
+key and sends nothing.
 
-If your organization has members already, 'orgsync import > users.yaml' makes a
-roster of them instead.`,
+If your organization has members already, run 'orgsync import > users.yaml'
+instead of init. The roster then lists these members.`,
 		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
 		Example: `  orgsync init
   orgsync init --workflow github
@@ -60,7 +61,7 @@ roster of them instead.`,
 		},
 	}
 	f := cmd.Flags()
-	f.Var(choiceFlag(&service, "service", "github", "gitlab"), "workflow",
+	f.Var(flagvalue.Choice(&service, "service", "github", "gitlab"), "workflow",
 		"also write the CI file of this `service`: github or gitlab")
 	completeValues(cmd, "workflow", []string{"github", "gitlab"})
 	return cmd

@@ -34,13 +34,13 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	if err := a.checkNamed(r, "--resend", a.resend); err != nil {
 		return nil, err
 	}
-	if a.sandbox.on {
+	if a.sandbox.On {
 		r.Organization = "" // a pin guards real organizations, and the simulated one is not one of them
 	}
 	return r, nil
 }
 
-// checkNamed returns an error if a flag names somebody who is not in r, or whom --only leaves out.
+// checkNamed returns an error if a flag names somebody who is not in r, or somebody who is left out by --only.
 func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) error {
 	for _, who := range people {
 		p := r.Find(who)

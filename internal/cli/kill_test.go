@@ -20,7 +20,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// crowd is a roster of n people in a folder of its own, and a simulated API that calls posted with each mail that arrives.
+// crowd is a roster of n people in a folder of its own, and a simulated API that calls posted with each mail that
+// arrives.
 func crowd(t *testing.T, n int, o sandbox.Options, posted func()) (dir string, env []string, api *sandbox.Server) {
 	t.Helper()
 	dir = t.TempDir()
@@ -44,7 +45,8 @@ func crowd(t *testing.T, n int, o sandbox.Options, posted func()) (dir string, e
 		api.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return dir, []string{"VULTR_API_URL=" + server.URL, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000", "ORGSYNC_SETTLE_WAIT=0s"}, api
+	return dir, []string{"VULTR_API_URL=" + server.URL, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000",
+		"ORGSYNC_SETTLE_WAIT=0s"}, api
 }
 
 // expectOneMailEach fails the test unless each of n people has exactly one mail.
@@ -103,7 +105,8 @@ func TestKilled(t *testing.T) {
 			mu.Lock()
 			left = 0
 			mu.Unlock()
-			if out, err := process(t, dir, env, "apply").CombinedOutput(); err != nil && lag == 0 && !strings.Contains(string(out), "unknown whether") {
+			if out, err := process(t, dir, env, "apply").CombinedOutput(); err != nil && lag == 0 &&
+				!strings.Contains(string(out), "unknown whether") {
 				t.Errorf("run after the kills: %v\n%s", err, out)
 			}
 			expectNobodyTwice(t, api)
@@ -146,7 +149,8 @@ func TestThreeAtOnce(t *testing.T) {
 	for range 2 {
 		out, err := process(t, dir, env, "apply").CombinedOutput()
 		failed, ok := errors.AsType[*exec.ExitError](err)
-		if !ok || failed.ExitCode() != exitLocked || !strings.Contains(string(out), fmt.Sprint("process ", worker.Process.Pid)) {
+		if !ok || failed.ExitCode() != exitLocked ||
+			!strings.Contains(string(out), fmt.Sprint("process ", worker.Process.Pid)) {
 			t.Errorf("a second run ended with %v:\n%s", err, out)
 		}
 	}

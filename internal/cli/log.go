@@ -25,7 +25,7 @@ type escapingWriter struct {
 }
 
 func (v escapingWriter) Write(line []byte) (int, error) {
-	if _, err := v.w.Write(report.EscapeCommands(report.EscapeInvisible(line), v.bracket)); err != nil {
+	if _, err := v.w.Write(report.Escape(line, v.bracket)); err != nil {
 		return 0, err
 	}
 	return len(line), nil

@@ -87,7 +87,8 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"apply --sandbox=trial.json nosuch.json", "read the plan file nosuch.json: no such file or directory",
-			"PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write --sandbox=FILE as one word", exitError,
+			"PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write --sandbox=FILE " +
+				"as one word", exitError,
 		},
 		{
 			"status users.yaml", `EMAIL is "users.yaml": the address has no @`,
@@ -119,7 +120,8 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"validate nosuch.yaml", "read roster: stat nosuch.yaml: no such file or directory",
-			"--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync init' writes a first roster, and 'orgsync import' makes one from the organization", exitError,
+			"--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync init' writes a first " +
+				"roster, and 'orgsync import' makes one from the organization", exitError,
 		},
 		{
 			"apply --dry-run", "unknown flag: --dry-run",
@@ -230,7 +232,8 @@ func TestMistakes(t *testing.T) {
 			"'orgsync apply --help' shows its arguments and flags", exitError,
 		},
 		{
-			"apply --timeout 5", `invalid argument "5" for "--timeout" flag: must be a time of at least 1ms with its unit, as in 90s, 5m, 12h or 3d`,
+			"apply --timeout 5",
+			`invalid argument "5" for "--timeout" flag: must be a time of at least 1ms with its unit, as in 90s, 5m, 12h or 3d`,
 			"'orgsync apply --help' shows its arguments and flags", exitError,
 		},
 		{
@@ -266,15 +269,18 @@ func TestMistakes(t *testing.T) {
 			"to call another server: --api-url URL", exitError,
 		},
 		{
-			"sandbox serve --listen 8080", `invalid argument "8080" for "--listen" flag: must be HOST:PORT; for port 8080: 127.0.0.1:8080`,
+			"sandbox serve --listen 8080",
+			`invalid argument "8080" for "--listen" flag: must be HOST:PORT; for port 8080: 127.0.0.1:8080`,
 			"'orgsync sandbox serve --help' shows its arguments and flags", exitError,
 		},
 		{
-			"sandbox serve --listen localhost", `invalid argument "localhost" for "--listen" flag: must be HOST:PORT, as in localhost:8080`,
+			"sandbox serve --listen localhost",
+			`invalid argument "localhost" for "--listen" flag: must be HOST:PORT, as in localhost:8080`,
 			"'orgsync sandbox serve --help' shows its arguments and flags", exitError,
 		},
 		{
-			"sandbox serve --listen http://localhost", `invalid argument "http://localhost" for "--listen" flag: must be HOST:PORT, as in 127.0.0.1:8080`,
+			"sandbox serve --listen http://localhost",
+			`invalid argument "http://localhost" for "--listen" flag: must be HOST:PORT, as in 127.0.0.1:8080`,
 			"'orgsync sandbox serve --help' shows its arguments and flags", exitError,
 		},
 		{

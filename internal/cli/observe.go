@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/renameio/v2/maybe"
@@ -15,6 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/ping"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/vultr"
@@ -36,14 +38,15 @@ const maxMetricsFile = 1 << 20
 // addMetricsFlag adds --metrics-file.
 func (a *app) addMetricsFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.metricsFile, "metrics-file", "",
-		"`file` for metrics, read by the textfile collector of Prometheus, as in orgsync.prom; replaced by each run")
+		"write metrics for Prometheus' textfile collector to this `file`, as in orgsync.prom; each run replaces the file")
 	_ = cmd.MarkFlagFilename("metrics-file", "prom")
 }
 
 // recordPlan records the plan. The states of people are needed for the metrics only, and take as
 // long to work out as the plan.
 func (a *app) recordPlan(d reconcile.Decision) {
-	a.run.Plan = &d.Plan
+	p := d.Plan // not all of d, whose input may be garbage soon
+	a.run.Plan = &p
 	if a.metricsFile != "" {
 		a.run.Statuses = plan.PersonStatuses(d.Input)
 	}
@@ -59,7 +62,7 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 	}
 	a.run = runRecord{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
 	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated",
-		a.sandbox.on, "state", a.stateName())
+		a.sandbox.On, "state", a.stateName())
 	a.beginRun(cmd.Name())
 	a.sendPing(pings, "start", func() error { return pings.Start(ctx) })
 
@@ -92,6 +95,7 @@ func succeeded(code int) bool { return code == exitDone || code == exitChanges }
 // newPing returns the dead-man's switch; nil when none is set, and in a simulation, which says
 // nothing about the real job.
 func (a *app) newPing() (*ping.Switch, error) {
+	a.ping = strings.TrimSpace(a.ping) // a secret that was made from a file may end with a line break
 	if a.ping == "" {
 		return nil, nil
 	}
@@ -99,7 +103,7 @@ func (a *app) newPing() (*ping.Switch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--ping (ORGSYNC_PING): %w", err)
 	}
-	if a.sandbox.on {
+	if a.sandbox.On {
 		return nil, nil
 	}
 	return s, nil
@@ -112,7 +116,7 @@ func (a *app) sendPing(to *ping.Switch, what string, send func() error) {
 	}
 	if err := send(); err != nil {
 		a.log.Warn("the dead-man's switch was not notified", "of", what, "host", to.Host(), "error",
-			report.Clean(err.Error(), errorWidth))
+			printable.Clean(err.Error(), errorWidth))
 	}
 }
 
@@ -139,7 +143,7 @@ func (a *app) writeMetrics() error {
 		return fmt.Errorf("write the metrics: %w", err)
 	}
 	// Whoever collects metrics is another user, and there is no address in them.
-	if err := maybe.WriteFile(a.metricsFile, []byte(a.secrets.redact(text.String())), 0o644); err != nil {
+	if err := maybe.WriteFile(a.metricsFile, []byte(a.secrets.Redact(text.String())), 0o644); err != nil {
 		return fmt.Errorf("write the metrics: %w", err)
 	}
 	return nil
@@ -169,14 +173,14 @@ func (a *app) trackWait(w apply.Wait) {
 func (a *app) logChange(c apply.ChangeResult) {
 	attrs := []any{"action", c.Action, "email", c.Email.String(), "outcome", c.Outcome, "reason", c.Reason}
 	if c.Detail.Kind != "" {
-		attrs = append(attrs, "kind", c.Detail.Kind, "name", report.Clean(c.Detail.Name, errorWidth))
+		attrs = append(attrs, "kind", c.Detail.Kind, "name", printable.Clean(c.Detail.Name, errorWidth))
 	}
 	if c.InvitationID != "" {
 		attrs = append(attrs, "invitation_id", c.InvitationID)
 	}
 	attrs = append(attrs, "requests", c.Requests)
 	if c.Err != nil {
-		attrs = append(attrs, "error", report.Clean(c.Err.Error(), errorWidth))
+		attrs = append(attrs, "error", printable.Clean(c.Err.Error(), errorWidth))
 	}
 	a.log.Info("change", attrs...)
 }
@@ -201,7 +205,7 @@ func (a *app) logNotices(notices []plan.Notice) {
 			attrs = append(attrs, "invitation_id", n.InvitationID)
 		}
 		if n.Text != "" {
-			attrs = append(attrs, "text", report.Clean(n.Text, errorWidth))
+			attrs = append(attrs, "text", printable.Clean(n.Text, errorWidth))
 		}
 		a.log.Log(context.Background(), level, "notice", attrs...)
 	}
@@ -213,7 +217,7 @@ func (a *app) logRunEnd(err error) {
 	attrs := []any{"command", m.Command, "exit_code", m.Code}
 	if m.Organization.ID != "" {
 		attrs = append(attrs, "organization_id", m.Organization.ID, "organization",
-			report.Clean(m.Organization.Name, errorWidth))
+			printable.Clean(m.Organization.Name, errorWidth))
 	}
 	switch {
 	case m.Result != nil:
@@ -227,7 +231,7 @@ func (a *app) logRunEnd(err error) {
 	}
 	attrs = append(attrs, "requests", m.Requests, "throttled", m.Throttled, "duration", m.Duration.Round(time.Millisecond))
 	if err != nil && !succeeded(m.Code) {
-		attrs = append(attrs, "error", report.Clean(err.Error(), errorWidth))
+		attrs = append(attrs, "error", printable.Clean(err.Error(), errorWidth))
 	}
 	a.log.Info("run finished", attrs...)
 }

@@ -27,7 +27,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// metric is the value of the one line of a metrics file that begins with name and holds all labels; "" when there is none.
+// metric is the value of the one line of a metrics file that begins with name and holds all labels; "" when there is
+// none.
 func metric(t *testing.T, file, name string, labels ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -80,7 +81,8 @@ func TestMetricsFile(t *testing.T) {
 	if run := metric(t, file, "orgsync_last_run_timestamp_seconds"); success != run {
 		t.Errorf("the run was at %s, and the last success at %s", run, success)
 	}
-	if requests := metric(t, file, "orgsync_last_run_requests"); len(requests) < 1 || requests < "3" && len(requests) == 1 {
+	if requests := metric(t, file, "orgsync_last_run_requests"); len(requests) < 1 || requests < "3" &&
+		len(requests) == 1 {
 		t.Errorf("%s requests for 3 mails", requests)
 	}
 	open := filepath.Join(w.dir, "open") // to all users that the umask allows
@@ -190,6 +192,7 @@ func TestPing(t *testing.T) {
 	l.want(t, start, success+"/4")
 	w.want(w.run(t.Context(), "apply", "--detailed-exitcode"), exitChanges, 3)
 	l.want(t, start, success)
+	w.env["ORGSYNC_PING"] = l.url + "\n" // from a secret that was made from a file
 	w.want(w.run(t.Context(), "apply"), exitDone, 3)
 	l.want(t, start, success)
 	w.want(w.run(t.Context(), "plan"), exitDone, 3) // whose switch it is not
@@ -213,16 +216,19 @@ func TestPing(t *testing.T) {
 	w.env["ORGSYNC_PING"] = deaf.url
 	w.want(w.run(t.Context(), "apply", "--log-level", "debug"), exitDone, 3)
 	deaf.want(t, start, success)
-	w.wantStderr(`level=WARN msg="the dead-man's switch was not notified" of=start host=127.0.0.1:`, `of=success`, `error="HTTP 404"`)
+	w.wantStderr(`level=WARN msg="the dead-man's switch was not notified" of=start host=127.0.0.1:`, `of=success`,
+		`error="HTTP 404"`)
 	quiet()
 
 	w.env["ORGSYNC_PING"] = "hc.example/secret-of-the-switch"
 	w.want(w.run(t.Context(), "apply"), exitError, 3)
-	w.wantStderr("orgsync: --ping (ORGSYNC_PING): the URL is not of the form https://HOST/PATH", "hint: 'orgsync apply --help'")
+	w.wantStderr("orgsync: --ping (ORGSYNC_PING): the URL is not of the form https://HOST/PATH",
+		"hint: 'orgsync apply --help'")
 	quiet()
 }
 
-var varying = regexp.MustCompile(`(time|version|duration|invitation_id|organization_id|requests|roster|state)=("[^"]*"|\S+)`)
+var varying = regexp.MustCompile(
+	`(time|version|duration|invitation_id|organization_id|requests|roster|state)=("[^"]*"|\S+)`)
 
 // TestLogLines: what happened, in one line a change.
 func TestLogLines(t *testing.T) {
@@ -239,10 +245,14 @@ func TestLogLines(t *testing.T) {
 	}
 	want := []string{
 		`time=… level=INFO msg="run started" command=apply version=… roster=… simulated=false state=…`,
-		`time=… level=INFO msg=change action=invite email=ada@example.com outcome=done reason=not_invited invitation_id=… requests=…`,
-		`time=… level=INFO msg=change action=invite email=bob@example.com outcome=done reason=not_invited invitation_id=… requests=…`,
-		`time=… level=INFO msg=change action=invite email=cleo@example.com outcome=failed reason=not_invited requests=… error="invite cleo@example.com: HTTP 422: ERROR"`,
-		`time=… level=INFO msg="run finished" command=apply exit_code=3 organization_id=… organization="Example Org" done=2 failed=1 unknown=0 skipped=0 requests=… throttled=0 duration=… error="1 change is not done"`,
+		`time=… level=INFO msg=change action=invite email=ada@example.com outcome=done reason=not_invited invitation_id=… ` +
+			`requests=…`,
+		`time=… level=INFO msg=change action=invite email=bob@example.com outcome=done reason=not_invited invitation_id=… ` +
+			`requests=…`,
+		`time=… level=INFO msg=change action=invite email=cleo@example.com outcome=failed reason=not_invited requests=… ` +
+			`error="invite cleo@example.com: HTTP 422: ERROR"`,
+		`time=… level=INFO msg="run finished" command=apply exit_code=3 organization_id=… organization="Example Org" ` +
+			`done=2 failed=1 unknown=0 skipped=0 requests=… throttled=0 duration=… error="1 change is not done"`,
 	}
 	if diff := cmp.Diff(want, got, cmp.Transformer("words", func(s string) string {
 		return regexp.MustCompile(`HTTP 422: [^"]*`).ReplaceAllString(s, "HTTP 422: ERROR")
@@ -255,7 +265,8 @@ func TestLogLines(t *testing.T) {
 	w.api.ClearFaults()
 	w.want(w.run(t.Context(), "plan", "--log-format", "json"), exitDone, 2)
 	var line struct{ Level, Msg, Kind, Email string }
-	if err := json.Unmarshal(w.stderr.Bytes(), &line); err != nil || line.Level != "WARN" || line.Kind != "needs_attention" || line.Email != "ada@example.com" {
+	if err := json.Unmarshal(w.stderr.Bytes(), &line); err != nil || line.Level != "WARN" ||
+		line.Kind != "needs_attention" || line.Email != "ada@example.com" {
 		t.Errorf("what needs a person is no warning: %v\n%s", err, &w.stderr)
 	}
 	w.screens = []any{&w.stdout}
@@ -267,18 +278,23 @@ func TestLogLines(t *testing.T) {
 
 // FuzzLog: whatever comes from outside, a record is one line that can be read, and shows nothing that acts.
 func FuzzLog(f *testing.F) {
-	for _, s := range []string{"plain", "a\nlevel=ERROR msg=forged", "\x1b[31mred\x1b]0;t\a", "\u202eevil\u2066", "\u009b2J", "a\"b\\c", "\x7f", "\xff", "\u2028"} {
+	for _, s := range []string{"plain", "a\nlevel=ERROR msg=forged", "\x1b[31mred\x1b]0;t\a", "\u202eevil\u2066",
+		"\u009b2J", "a\"b\\c", "\x7f", "\xff", "\u2028"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, format := range []string{"text", "json"} {
 			var out bytes.Buffer
-			a := &app{Environment: Environment{isTerminal: func(any) bool { return false }}, log: newLog(&out, slog.LevelInfo, format)}
-			change := plan.Change{Action: plan.Action(s), Reason: plan.Reason(s), Detail: plan.Detail{Kind: org.Kind(s + "k"), Name: s}}
-			a.logChange(apply.ChangeResult{Change: change, Outcome: apply.Outcome(s), InvitationID: s + "i", Err: &org.CallError{Op: s, Target: s, Message: s, Err: errors.New(s)}})
+			a := &app{Environment: Environment{isTerminal: func(any) bool { return false }}, log: newLog(&out, slog.LevelInfo,
+				format)}
+			change := plan.Change{Action: plan.Action(s), Reason: plan.Reason(s), Detail: plan.Detail{Kind: org.Kind(s + "k"),
+				Name: s}}
+			a.logChange(apply.ChangeResult{Change: change, Outcome: apply.Outcome(s), InvitationID: s + "i",
+				Err: &org.CallError{Op: s, Target: s, Message: s, Err: errors.New(s)}})
 			a.run.Metrics = report.Metrics{
 				Command: s, Organization: org.Organization{ID: s + "o", Name: s}, Code: exitError,
-				Plan: &plan.Plan{Notices: []plan.Notice{{Kind: plan.NoticeKind(s), InvitationID: s, Text: s}, {Kind: plan.GaveUp, Text: s}}},
+				Plan: &plan.Plan{Notices: []plan.Notice{{Kind: plan.NoticeKind(s), InvitationID: s, Text: s},
+					{Kind: plan.GaveUp, Text: s}}},
 			}
 			a.logRunEnd(errors.New(s))
 			a.log.Warn(s, "error", errors.New(s), "path", s) // as other packages log

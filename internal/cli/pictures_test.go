@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
 
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
@@ -19,7 +20,7 @@ import (
 // pictures are where the README's come from.
 const pictures = "../../docs/pictures/"
 
-var shown = regexp.MustCompile(`\(docs/pictures/([^)]+)\.svg\)`)
+var shown = regexp.MustCompile(`\(docs/pictures/([^)]+)\.(?:svg|png)\)`)
 
 // TestPictures runs the commands of story.txt, and compares the words of each picture that the README
 // shows with the current output. docs/pictures/make.sh makes new pictures.
@@ -76,12 +77,19 @@ func TestPictures(t *testing.T) {
 		if !slices.Contains(wanted, name) {
 			continue
 		}
+		if name == "page" { // the picture is of this file
+			if diff := cmp.Diff(textOfPage(t, sample(t, pictures+"page.html")), textOfPage(t, w.stdout.String())); diff != "" {
+				t.Errorf("page.png is out of date: run docs/pictures/make.sh (-picture +program):\n%s", diff)
+			}
+			continue
+		}
 		output, rest := w.stdout.String(), ""
 		if name == "apply" { // the plan and the question; then come the answer and the bar
 			question, _, _ := strings.Cut(w.stderr.String(), "[y/N]")
 			output, rest = question+"[y/N] y", "Applying "
 		}
-		want := wordsOf("$ " + strings.Join(words, " ") + " " + strings.ReplaceAll(output, w.dir+string(filepath.Separator), ""))
+		want := wordsOf("$ " + strings.Join(words, " ") + " " + strings.ReplaceAll(output,
+			w.dir+string(filepath.Separator), ""))
 		got := wordsOf(textOf(t, pictures+name+".svg"))
 		if rest != "" {
 			var found bool
@@ -99,17 +107,38 @@ func TestPictures(t *testing.T) {
 			t.Errorf("the README shows %s.svg, which is not in story.txt", name)
 		}
 	}
-	if slices.Sort(wanted); !slices.Equal(wanted, []string{"apply", "plan", "status"}) {
+	if slices.Sort(wanted); !slices.Equal(wanted, []string{"apply", "page", "plan", "status"}) {
 		t.Errorf("the README shows %q", wanted)
 	}
 }
 
 // wordsOf are the words of s, with what differs from day to day made equal.
 func wordsOf(s string) string {
-	for _, scrub := range scrubs {
-		s = scrub.pattern.ReplaceAllString(s, scrub.with)
+	return strings.Join(strings.Fields(scrubbed(s)), " ")
+}
+
+// textOfPage are the texts of a web page, without its style, with what differs from day to day made equal.
+func textOfPage(t *testing.T, page string) []string {
+	t.Helper()
+	var texts []string
+	style := false
+	for z := html.NewTokenizer(strings.NewReader(page)); ; {
+		switch z.Next() {
+		case html.ErrorToken:
+			if !errors.Is(z.Err(), io.EOF) {
+				t.Fatal(z.Err())
+			}
+			return texts
+		case html.StartTagToken:
+			name, _ := z.TagName()
+			style = string(name) == "style"
+		case html.TextToken:
+			if text := wordsOf(string(z.Text())); text != "" && !style {
+				texts = append(texts, text)
+			}
+		default: // says nothing
+		}
 	}
-	return strings.Join(strings.Fields(s), " ")
 }
 
 // textOf is the text of an SVG file, with a line feed after each text element.

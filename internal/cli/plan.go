@@ -4,27 +4,30 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
-	"github.com/orgsync/orgsync/internal/roster"
 )
 
 func (a *app) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do",
-		Long: `Reads the roster and the organization, and prints each change that apply would
-make, and why. It changes nothing and needs no lock.
+		Long: `Reads the roster and the organization. plan prints each change that apply would
+make, and the reason for each change. plan changes nothing, and does not wait
+for the lock of another run.
 
-With --out it also saves the plan, and 'orgsync apply FILE' then applies exactly
-the plan that was reviewed, or nothing.
+With --out FILE, orgsync also saves the plan. After you have reviewed the plan,
+'orgsync apply FILE' carries out exactly this plan. If the plan has changed
+since, apply changes nothing.
 
-For a pull request, --output markdown prints a comment (nothing at all when there
-is nothing to do), and --output github annotates the lines of the roster.`,
+For a pull request, --output markdown prints a comment. If there are no changes,
+and no notices that somebody should act on, the comment is empty. --output
+github annotates the lines of the roster.`,
 		Annotations: exitStatus(exitDone, exitError, exitChanges, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync plan
   orgsync plan --roster teams/ --output json
@@ -39,31 +42,29 @@ is nothing to do), and --output github annotates the lines of the roster.`,
 	return cmd
 }
 
+// manyChanges is how many changes need much memory when they are printed.
+const manyChanges = 1000
+
 func (a *app) plan(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
 	defer cancel()
-	r, err := a.loadRoster(ctx)
+	p, run, err := a.makePlan(ctx)
 	if err != nil {
 		return err
 	}
-	session, stop, err := a.openSession(ctx, r, reconcile.OpenAhead)
-	if err != nil {
-		return err
+	if len(p.Changes) > manyChanges {
+		runtime.GC() // now, so that the changes are printed in the memory that the roster took
 	}
-	defer stop()
-	decision, err := session.Plan(ctx)
-	if err != nil {
-		return err
-	}
-	a.recordPlan(decision)
-	p := decision.Plan
 	if a.out != "" {
 		if err := savePlan(a.out, p); err != nil {
 			return err
 		}
 	}
 	lacking := p.CheckAccess()
-	if err := errors.Join(a.printPlan(p, r, lacking), lacking); err != nil {
+	if lacking != nil {
+		run.Failure = &report.Failure{Code: exitCode(lacking), Err: lacking}
+	}
+	if err := errors.Join(a.printPlan(p, run), lacking); err != nil {
 		return err
 	}
 	if a.detailedExitCode && len(p.Changes) > 0 {
@@ -72,21 +73,39 @@ func (a *app) plan(ctx context.Context) error {
 	return nil
 }
 
-// printPlan prints p. failure is the error that the command will end with nevertheless; nil when
-// there is none.
-func (a *app) printPlan(p plan.Plan, r *roster.Roster, failure error) error {
+// makePlan reads the roster and the organization, and plans. Both are garbage when it returns.
+func (a *app) makePlan(ctx context.Context) (plan.Plan, report.Run, error) {
+	r, err := a.loadRoster(ctx)
+	if err != nil {
+		return plan.Plan{}, report.Run{}, err
+	}
+	session, stop, err := a.openSession(ctx, r, reconcile.OpenAhead)
+	if err != nil {
+		return plan.Plan{}, report.Run{}, err
+	}
+	defer stop()
+	decision, err := session.Plan(ctx)
+	if err != nil {
+		return plan.Plan{}, report.Run{}, err
+	}
+	a.recordPlan(decision)
+	run := report.Run{}
+	if a.output == "json" {
+		run = newRun("plan", r)
+	}
+	return decision.Plan, run, nil
+}
+
+// printPlan prints p. run is for JSON.
+func (a *app) printPlan(p plan.Plan, run report.Run) error {
 	a.reported = true
 	if len(p.Changes) == 0 && a.isSilent() {
 		return nil
 	}
-	if a.output != "json" {
-		return a.writeDocument(a.stdout, report.PlanDocument(p))
+	if a.output == "json" {
+		return report.PlanJSON(a.stdout, run, p)
 	}
-	run := newRun("plan", r)
-	if failure != nil {
-		run.Failure = &report.Failure{Code: exitCode(failure), Err: failure}
-	}
-	return report.PlanJSON(a.stdout, run, p)
+	return a.writeDocument(a.stdout, report.PlanDocument(p))
 }
 
 // workingDirectory returns the folder that the program runs in; "" when it is unknown, so that

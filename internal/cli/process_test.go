@@ -38,7 +38,8 @@ func TestServe(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "users.yaml"), []byte(threePeople), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := process(t, dir, nil, "sandbox", "serve", "--listen", "127.0.0.1:0", "--dialect", "govultr", "--rate-limit", "0")
+	server := process(t, dir, nil, "sandbox", "serve", "--listen", "127.0.0.1:0", "--dialect", "govultr",
+		"--rate-limit", "0")
 	stdout, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +116,8 @@ func TestIgnoredSignal(t *testing.T) {
 func TestServeEverywhere(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
-		"127.0.0.1:80": "127.0.0.1:80", "192.0.2.1:80": "192.0.2.1:80", "0.0.0.0:80": "localhost:80", "[::]:80": "localhost:80", "[::1]:80": "[::1]:80",
+		"127.0.0.1:80": "127.0.0.1:80", "192.0.2.1:80": "192.0.2.1:80", "0.0.0.0:80": "localhost:80",
+		"[::]:80": "localhost:80", "[::1]:80": "[::1]:80",
 	} {
 		at, err := net.ResolveTCPAddr("tcp", address)
 		if err != nil {
@@ -183,7 +185,8 @@ func TestSecondSignal(t *testing.T) {
 	}))
 	defer front.Close()
 	defer front.CloseClientConnections()
-	cmd := process(t, w.dir, []string{"VULTR_API_URL=" + front.URL, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000", "ORGSYNC_SETTLE_WAIT=0s"}, "apply")
+	cmd := process(t, w.dir, []string{"VULTR_API_URL=" + front.URL, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000",
+		"ORGSYNC_SETTLE_WAIT=0s"}, "apply")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +205,8 @@ func TestSecondSignal(t *testing.T) {
 			if !ok {
 				t.Fatalf("the program ended with %v, want it to end by the signal", err)
 			}
-			if status, isUnix := failed.Sys().(syscall.WaitStatus); !isUnix || !status.Signaled() || status.Signal() != syscall.SIGTERM {
+			if status, isUnix := failed.Sys().(syscall.WaitStatus); !isUnix || !status.Signaled() ||
+				status.Signal() != syscall.SIGTERM {
 				t.Errorf("the program ended with %v, want it to end by the signal", err)
 			}
 			return
@@ -210,7 +214,8 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// hanging starts a program, which is to plan, against an API that never answers, and calls back with the process once it asks.
+// hanging starts a program, which is to plan, against an API that never answers, and calls back with the process once
+// it asks.
 func hanging(t *testing.T, asked func(*os.Process), program string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	dir := t.TempDir()
@@ -245,4 +250,21 @@ func hanging(t *testing.T, asked func(*os.Process), program string, args ...stri
 		asked(cmd.Process)
 	}()
 	return cmd, stderr
+}
+
+// TestInvocationName: what is suggested to run again is there to be run.
+func TestInvocationName(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"orgsync": "orgsync", "/usr/bin/orgsync": "/usr/bin/orgsync", "./my tools/orgsync": "'./my tools/orgsync'",
+		"/tmp/go-build123/b001/exe/orgsync":                           "go run ./cmd/orgsync",
+		"/home/ada/.cache/go-build/7a/7a51-d/orgsync":                 "go run ./cmd/orgsync",
+		"/builds/cache/7a/" + strings.Repeat("7a", 32) + "-d/orgsync": "go run ./cmd/orgsync",
+		"/builds/cache/7a/" + strings.Repeat("7a", 32) + "-dev/orgsync": "/builds/cache/7a/" + strings.Repeat("7a", 32) +
+			"-dev/orgsync",
+	} {
+		if got := invocationName(path); got != want {
+			t.Errorf("invocationName(%q) = %q, want %q", path, got, want)
+		}
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/orgsync/orgsync/internal/secrets"
 )
 
 // progress is a line on a terminal that shows how much of the current work is done; it disappears
@@ -27,7 +29,7 @@ func (a *app) newProgress() *progress {
 	if a.noProgress || !a.isTerminal(a.stderr) || a.getenv("TERM") == "dumb" {
 		return nil
 	}
-	return &progress{out: unwrapStream(a.stderr)}
+	return &progress{out: secrets.Unwrap(a.stderr)}
 }
 
 // readingProgress returns the callback for a client that reads; nil when nothing is shown.

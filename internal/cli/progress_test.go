@@ -139,7 +139,8 @@ func held(t *testing.T, w *world, until map[string]<-chan struct{}) string {
 }
 
 func (w *world) process(url string, env []string, args ...string) *exec.Cmd {
-	return process(w.t, w.dir, append([]string{"VULTR_API_URL=" + url, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000", "TERM=xterm"}, env...), args...)
+	return process(w.t, w.dir, append([]string{"VULTR_API_URL=" + url, "VULTR_API_KEY=key", "ORGSYNC_RATE=1000",
+		"TERM=xterm"}, env...), args...)
 }
 
 func exitsWith(t *testing.T, err error) int {
@@ -154,13 +155,14 @@ func exitsWith(t *testing.T, err error) int {
 	return failed.ExitCode()
 }
 
-// TestProgress: a terminal is shown how far reading and applying are, in its width; nothing of it is left at the end, and
-// the log is whole.
+// TestProgress: a terminal is shown how far reading and applying are, in its width; nothing of it is left at the end,
+// and the log is whole.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
 	win := newWindow(t, 40)
-	url := held(t, w, map[string]<-chan struct{}{http.MethodGet: win.shows("Reading 0/1"), http.MethodPost: win.shows("Applying 0/3")})
+	url := held(t, w, map[string]<-chan struct{}{http.MethodGet: win.shows("Reading 0/1"),
+		http.MethodPost: win.shows("Applying 0/3")})
 	cmd := w.process(url, nil, "apply", "--log-level", "info")
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
@@ -274,7 +276,8 @@ func TestProgressEcho(t *testing.T) {
 	cmd := w.process(held(t, w, map[string]<-chan struct{}{http.MethodPost: echo}), nil, "apply")
 	win.start(cmd)
 	<-seen
-	if _, err := win.Write([]byte{3}); err != nil { // it is not the controlling terminal of a process, so there is no signal
+	// it is not the controlling terminal of a process, so there is no signal
+	if _, err := win.Write([]byte{3}); err != nil {
 		t.Fatal(err)
 	}
 	if code := exitsWith(t, cmd.Wait()); code != exitDone {
@@ -284,7 +287,8 @@ func TestProgressEcho(t *testing.T) {
 	text, ends := win.String(), regexp.MustCompile(`\n`)
 	for _, at := range append(ends.FindAllStringIndex(text, -1), []int{0, len(text)}) {
 		for line := range strings.Lines(left(t, text[:at[1]])) {
-			if line = strings.TrimSpace(line); line != "" && line != "^C" && (len(line) > 40 || !strings.HasPrefix(line, "Applying ") && !strings.HasPrefix(line, "Reading ")) {
+			if line = strings.TrimSpace(line); line != "" && line != "^C" &&
+				(len(line) > 40 || !strings.HasPrefix(line, "Applying ") && !strings.HasPrefix(line, "Reading ")) {
 				t.Errorf("the terminal shows %q on the way, from %q", line, text)
 			}
 		}
@@ -314,7 +318,8 @@ func TestProgressTerminalGone(t *testing.T) {
 // TestWaitIsShown: the line says what is waited for, and is gone when something else is shown.
 func TestWaitIsShown(t *testing.T) {
 	t.Parallel()
-	for mails, want := range map[int]string{1: "whether 1 mail was sent; reading again in 10m0s", 3: "whether 3 mails were sent; reading again in"} {
+	for mails, want := range map[int]string{1: "whether 1 mail was sent; reading again in 10m0s",
+		3: "whether 3 mails were sent; reading again in"} {
 		w := newWindow(t, 120)
 		p := &progress{out: w.tty}
 		go p.wait(mails, time.Now().Add(10*time.Minute))

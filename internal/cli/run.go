@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/orgsync/orgsync/internal/secrets"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
 
@@ -38,7 +40,7 @@ type app struct {
 	// command is the command that runs; nil until its arguments are parsed.
 	command *cobra.Command
 	// secrets are redacted from all output.
-	secrets secrets
+	secrets secrets.Set
 	// progress is nil when no progress is shown.
 	progress *progress
 	// planFile is the saved plan that apply must follow; "" when there is none.
@@ -76,16 +78,19 @@ func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "orgsync",
 		Short: "Keep a Vultr organization's members in sync with a roster",
-		Long: `orgsync reads a roster of people from YAML, reads the organization's users and
-invitations from the Vultr API, invites people who are missing, and invites people
-again whose invitation has expired. Nobody is mailed twice, and nothing is taken
-away unless the roster asks for it.
+		Long: `orgsync keeps the members of a Vultr organization in sync with a roster. The
+roster is a YAML file that lists people and their access. orgsync reads the
+organization through the Vultr API, and invites people who are in the roster but
+not in the organization. If an invitation has expired, orgsync invites the
+person again. While an invitation is valid, only --resend sends a second mail.
+orgsync gives members the groups, roles and policies that the roster names for
+them. It takes something away only if the roster asks for that.
 
-Start with 'orgsync plan': it shows what apply would do and changes nothing. To
-try everything without an account, add --sandbox.
+Start with 'orgsync plan'. This command shows what 'orgsync apply' would do, and
+changes nothing. To try orgsync without an account, add --sandbox.
 
-VULTR_API_KEY is the API key. 'orgsync help environment' lists the variables that
-set flags.`,
+Put the API key into the environment variable VULTR_API_KEY. Most flags have an
+environment variable too: see 'orgsync help environment'.`,
 		Example: `  orgsync init && orgsync apply --sandbox`,
 		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid,
 			exitInterrupted),
@@ -106,7 +111,7 @@ set flags.`,
 				}
 			}
 			a.progress = a.newProgress()
-			lines := a.secrets.writer(a.progress.writerAbove(unwrapStream(a.stderr)))
+			lines := a.secrets.Writer(a.progress.writerAbove(secrets.Unwrap(a.stderr)))
 			a.log = newLog(lines, a.logLevel, a.logFormat)
 			if cmd.Name() != cobra.ShellCompRequestCmd && cmd.Name() != cobra.ShellCompNoDescRequestCmd {
 				a.warnUnknownEnvironment(cmd.Root())
@@ -175,9 +180,11 @@ func addHelpCommand(root *cobra.Command) {
 }
 
 // invocationName returns the command by which a person can run this program again, given its path.
-// What `go run` built is deleted afterwards, so for that it is the command itself.
+// What `go run` built is in Go's build cache or deleted afterwards, so for that it is the command itself.
 func invocationName(path string) string {
-	if strings.Contains(filepath.ToSlash(path), "/go-build") {
+	folder := filepath.Base(filepath.Dir(path))
+	isCached := len(folder) == 2*sha256.Size+len("-d") && strings.HasSuffix(folder, "-d")
+	if isCached || strings.Contains(filepath.ToSlash(path), "/go-build") {
 		return "go run ./cmd/orgsync"
 	}
 	return shellword.Quote(path)

@@ -107,7 +107,8 @@ func (w *world) mails() int {
 func (w *world) want(code, wantCode, wantMails int) {
 	w.t.Helper()
 	if code != wantCode || w.mails() != wantMails {
-		w.t.Errorf("exit code %d and %d mails, want %d and %d\nstdout:\n%s\nstderr:\n%s", code, w.mails(), wantCode, wantMails, &w.stdout, &w.stderr)
+		w.t.Errorf("exit code %d and %d mails, want %d and %d\nstdout:\n%s\nstderr:\n%s", code, w.mails(), wantCode,
+			wantMails, &w.stdout, &w.stderr)
 	}
 }
 
@@ -147,7 +148,8 @@ func TestConfirm(t *testing.T) {
 			w.screens = []any{w.stdin}
 			code := w.run(t.Context(), append([]string{"apply"}, tt.args...)...)
 			w.want(code, tt.code, tt.mails)
-			if asks := strings.Contains(w.stderr.String(), "3 to invite.\nSend 3 invitation mails in Example Org? [y/N] "); asks != tt.asks {
+			if asks := strings.Contains(w.stderr.String(),
+				"3 to invite.\nSend 3 invitation mails in Example Org? [y/N] "); asks != tt.asks {
 				t.Errorf("shows the plan and asks: %t, want %t; stderr:\n%s", asks, tt.asks, &w.stderr)
 			}
 			if said := tt.code == exitError; said && w.stdout.Len() > 0 {
@@ -418,7 +420,8 @@ func TestRequests(t *testing.T) {
 func TestInviteOnlyKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
-	for _, path := range []string{"/v2/users*", "/v2/organizations/*", "/v2/groups*", "/v2/roles*", "/v2/policies*", "/v2/account"} {
+	for _, path := range []string{"/v2/users*", "/v2/organizations/*", "/v2/groups*", "/v2/roles*", "/v2/policies*",
+		"/v2/account"} {
 		w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: path})
 	}
 	w.want(w.run(t.Context(), "apply"), exitUnfinished, 0)

@@ -11,8 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/sandbox"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
@@ -22,15 +23,16 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Use:         "sandbox",
 		Short:       "Simulate the Vultr API, to try things without an account",
 		Annotations: exitStatus(exitDone, exitError),
-		Long: `The simulated API keeps one organization in a file. 'orgsync plan --sandbox' and
-'orgsync apply --sandbox' act on it; these commands act as the people and move the
-clock. No mail is sent, and nothing leaves this machine.`,
+		Long: `The simulated API keeps one organization in a file. With --sandbox, commands
+such as 'orgsync plan' and 'orgsync apply' use this organization. The
+subcommands act as the people of the organization, and move its clock. The
+simulation sends no mail, and nothing leaves this machine.`,
 		Args: noSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
-	f.Var(sandboxFlag(&a.sandbox, "path"), "file", "state file of the simulation ($ORGSYNC_SANDBOX; default "+
-		"sandbox.json in the state folder)")
+	f.Var(flagvalue.Sandbox(&a.sandbox, "path"), "file", "file of the simulated organization ($ORGSYNC_SANDBOX; "+
+		"default sandbox.json in the state folder)")
 	_ = f.SetAnnotation("file", nameForEnvironment, []string{"ORGSYNC_SANDBOX"})
 	a.addStateFlag(f)
 	cmd.AddCommand(
@@ -52,13 +54,35 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:         "serve",
 		Short:       "Serve the simulated API over HTTP until interrupted",
 		Annotations: exitStatus(exitDone, exitError),
-		Long: `Serves the simulated API, and prints the shell commands that make orgsync, or any
-other client, use it. Every key is accepted.
+		Long: `Serves the simulated API. serve prints the shell commands that set the API's
+address and a key. orgsync and other clients then use the simulated API, which
+accepts every key.
 
-A fault is a list of words: GET, POST, PUT, PATCH or DELETE (default: every
-method), a path such as /v2/invitation* (default: every path), 'after' if the
-server acts first, from=N, every=N, times=N, status=N, delay=TIME, and the kind:
-` + orList(faultWords) + `.`,
+Vultr's documents leave open how the API answers in some cases. A dialect is one
+way in which the API may answer. It has one value for each axis. An axis is one
+detail of the API, such as the form of dates. docs/sandbox.md lists dialects and
+axes.
+
+A fault is a list of words in one argument. Exactly one word says what goes
+wrong:
+
+  ` + strings.Join(faultWords[:7], " ") + `
+  ` + strings.Join(faultWords[7:], " ") + `
+
+The other words are optional:
+
+  GET, POST, PUT, PATCH, DELETE  only requests with this method
+  /v2/invitation                 only requests with this path
+  /v2/invitation*                only requests whose path begins like this
+  after                          the server acts, and then its answer goes wrong
+  late=TIME                      the server acts TIME after the wrong answer
+  from=N                         begin with the N-th request
+  every=N                        only every N-th request
+  times=N                        only N times
+  status=N                       the status of the answer
+  delay=TIME                     how long the client waits for an answer
+
+docs/sandbox.md explains all words.`,
 		Example: `  orgsync sandbox serve --dialect govultr
   orgsync sandbox serve --fault 'POST drop after every=3'`,
 		Args: a.noArguments,
@@ -83,13 +107,14 @@ server acts first, from=N, every=N, times=N, status=N, delay=TIME, and the kind:
 	rateLimit = 30
 	f := cmd.Flags()
 	listen = "127.0.0.1:8080"
-	f.Var(listenFlag(&listen), "listen", "`address` to listen on; port 0 picks a free port")
-	f.StringVar(&dialect, "dialect", "documented", "how the API behaves: a `name`, or axis=value, or both separated "+
-		"by commas")
-	f.Var(intFlag(&rateLimit, 0, 1_000_000), "rate-limit", "requests allowed in a second; 0 sets no limit")
-	f.Var(durationFlag(&latency, 0), "latency", "delay of each answer")
-	f.Var(durationFlag(&lag, 0), "list-lag", "delay until lists show a change")
-	f.Var(newSliceFlag(&faults, "fault", parseFault), "fault", "something that goes wrong; repeatable")
+	f.Var(flagvalue.Listen(&listen), "listen", "`address` to listen on; port 0 picks a free port")
+	f.StringVar(&dialect, "dialect", "documented", "dialect of the simulated API: a `name`, axis=value, or both, "+
+		"separated by commas")
+	f.Var(flagvalue.Int(&rateLimit, 0, 1_000_000), "rate-limit",
+		"maximum number of requests in a second; 0 means no limit")
+	f.Var(flagvalue.Duration(&latency, 0), "latency", "delay of each answer")
+	f.Var(flagvalue.Duration(&lag, 0), "list-lag", "time until the lists of users and invitations show a change")
+	f.Var(flagvalue.NewSlice(&faults, "fault", parseFault), "fault", "simulate this fault; repeatable")
 	var names []string
 	for _, d := range sandbox.Dialects() {
 		names = append(names, d.Name)
@@ -102,7 +127,7 @@ func (a *app) acceptCommand() *cobra.Command {
 	var as string
 	cmd := a.personCommand("accept", "Accept a person's invitation", "accepted and is a member now",
 		func(s *sandbox.Server, who string) error { return s.Accept(who, sandbox.AcceptOptions{As: as}) })
-	cmd.Flags().StringVar(&as, "as", "", "the `address` that the person registers with, if it is a different one")
+	cmd.Flags().StringVar(&as, "as", "", "`address` with which the person registers, if it is not EMAIL")
 	return cmd
 }
 
@@ -111,7 +136,8 @@ func (a *app) declineCommand() *cobra.Command {
 }
 
 func (a *app) suspendCommand() *cobra.Command {
-	return a.personCommand("suspend", "Suspend a user, as in the console", "is suspended now", (*sandbox.Server).Suspend)
+	return a.personCommand("suspend", "Suspend a user, as somebody could in the console", "is suspended now",
+		(*sandbox.Server).Suspend)
 }
 
 func (a *app) leaveCommand() *cobra.Command {
@@ -152,7 +178,7 @@ func (a *app) advanceCommand() *cobra.Command {
 		Args:        exactArgs("DURATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var by time.Duration
-			if err := durationFlag(&by, time.Second).Set(args[0]); err != nil {
+			if err := flagvalue.Duration(&by, time.Second).Set(args[0]); err != nil {
 				return &usageError{cmd.CommandPath(), fmt.Errorf("DURATION %w", err)}
 			}
 			s, err := a.openSandbox(sandbox.Options{MustExist: true})
@@ -196,7 +222,7 @@ func (a *app) resetCommand() *cobra.Command {
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "show",
-		Short:       "Show the organization, its users and its invitations",
+		Short:       "Show the simulated organization, its users and its invitations",
 		Annotations: exitStatus(exitDone, exitError),
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -212,7 +238,8 @@ func (a *app) showCommand() *cobra.Command {
 // simulationName returns the organization and the file that a command acts on.
 func (a *app) simulationName(s *sandbox.Server) string {
 	file, _ := a.sandboxFile() // it was found to open s
-	return fmt.Sprintf("%s, %s", report.Clean(s.World().Organization.Name, nameWidth), report.Clean(file, errorWidth))
+	return fmt.Sprintf("%s, %s", printable.Clean(s.World().Organization.Name, nameWidth),
+		printable.Clean(file, errorWidth))
 }
 
 // printSimulated writes what a command did, and on which simulation.
@@ -237,7 +264,7 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 		var offers []string
 		offer := func(word, name string) {
 			if strings.HasPrefix(word, begun) && shellword.Quote(word) == word && !slices.Contains(offers, word) {
-				offers = append(offers, cobra.CompletionWithDesc(word, report.Clean(name, nameWidth)))
+				offers = append(offers, cobra.CompletionWithDesc(word, printable.Clean(name, nameWidth)))
 			}
 		}
 		w := s.World()
@@ -262,7 +289,7 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 func (a *app) show(w sandbox.World) error {
 	const wide = 60
 	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s (%s), %s\n", report.Clean(w.Organization.Name, wide), w.Organization.ID, formatTime(w.Now))
+	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, wide), w.Organization.ID, formatTime(w.Now))
 	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
 	for _, u := range w.Users {
 		state := "active"
@@ -273,14 +300,14 @@ func (a *app) show(w sandbox.World) error {
 			state = "owner"
 		}
 		access := strings.Join(slices.Concat(u.Groups, u.Roles, u.Policies), ", ")
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", report.Clean(u.Email, wide), report.Clean(u.Name, wide), state,
-			report.Clean(access, wide))
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", printable.Clean(u.Email, wide), printable.Clean(u.Name, wide), state,
+			printable.Clean(access, wide))
 	}
 	if len(w.Invitations) > 0 {
 		fmt.Fprintf(out, "\nINVITATION\tSTATE\tSENT\tEXPIRES\tID\n")
 	}
 	for _, i := range w.Invitations {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", report.Clean(i.Email, wide), i.State, formatTime(i.Created),
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, wide), i.State, formatTime(i.Created),
 			formatTime(i.Expires), i.ID)
 	}
 	return out.Flush()

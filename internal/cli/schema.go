@@ -10,13 +10,14 @@ func (a *app) schemaCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of a roster",
-		Long: `Prints the JSON Schema (draft 2020-12) of a roster file, which editors use to check
-and complete rosters. Save it next to the roster and name it in its first line:
+		Long: `Prints the JSON Schema (draft 2020-12) of a roster file. Editors use the schema
+to check and complete rosters. Save the schema next to the roster, and name it
+in the first line of the roster:
 
   # yaml-language-server: $schema=./roster.schema.json
 
-A schema cannot find every problem, such as a person listed twice;
-'orgsync validate' can.`,
+The schema cannot find every problem. For example, it does not find a person who
+is listed twice. 'orgsync validate' finds such people.`,
 		Annotations: exitStatus(exitDone, exitError),
 		Example:     `  orgsync schema > roster.schema.json`,
 		Args:        a.noArguments,

@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/orgsync/orgsync/internal/sandbox"
@@ -41,8 +43,8 @@ func program() {
 	os.Exit(code)
 }
 
-// hearSignals lets programs begin with the signals that tests send them, also where the tests are run in the background of a
-// script or by nohup: an ignored signal is handed down, one that is heard is not.
+// hearSignals lets programs begin with the signals that tests send them, also where the tests are run in the background
+// of a script or by nohup: an ignored signal is handed down, one that is heard is not.
 func hearSignals() {
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		if signal.Ignored(s) {
@@ -51,10 +53,11 @@ func hearSignals() {
 	}
 }
 
-// TestScripts runs the real program. The scripts know three commands of their own:
+// TestScripts runs the real program. The scripts know four commands of their own:
 //
 //	exits CODE program args...   runs the program, which must exit with CODE
 //	scrub stdout|stderr FILE     writes what the last program printed to FILE, with ids, times and the like made equal
+//	shows stdout|stderr N        wants the last program to have printed the Nth block of text in docs/walkthrough.md
 //	serve [FAULT]                serves a simulated API to the programs that follow, by VULTR_API_URL and VULTR_API_KEY
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -70,7 +73,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "scrub": scrub, "serve": serve,
+			"exits": exits, "scrub": scrub, "serve": serve, "shows": shows,
 		},
 	})
 }
@@ -111,11 +114,31 @@ func scrub(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: scrub stdout|stderr FILE")
 	}
-	text := ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(scrubbed(ts.ReadFile(args[0]))), 0o600))
+}
+
+// scrubbed returns text with what differs from run to run made equal.
+func scrubbed(text string) string {
 	for _, s := range scrubs {
 		text = s.pattern.ReplaceAllString(text, s.with)
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+	return text
+}
+
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: shows stdout|stderr N")
+	}
+	page := filepath.Join(ts.Getenv("REPOSITORY"), "docs", "walkthrough.md")
+	blocks := outputs.FindAllStringSubmatch(ts.ReadFile(page), -1)
+	n, err := strconv.Atoi(args[1])
+	if err != nil || n < 1 || n > len(blocks) {
+		ts.Fatalf("the page has %d blocks, and none of the number %s", len(blocks), args[1])
+	}
+	want, got := "\n"+scrubbed(blocks[n-1][1]), "\n"+scrubbed(ts.ReadFile(args[0]))
+	if !strings.Contains(got, want) {
+		ts.Fatalf("the page shows other output (-page +%s):\n%s", args[0], cmp.Diff(want, got))
+	}
 }
 
 func serve(ts *testscript.TestScript, neg bool, args []string) {

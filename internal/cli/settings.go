@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/printable"
 )
 
 // settings holds the values of all flags, of every command.
@@ -29,7 +31,7 @@ type settings struct {
 
 	apiURL         string
 	apiKeyFile     string
-	sandbox        sandboxSetting
+	sandbox        flagvalue.Simulation
 	rate           float64
 	concurrency    int
 	requestTimeout time.Duration
@@ -70,15 +72,16 @@ func markWithoutEnvironment(f *pflag.FlagSet, flag string) {
 func (a *app) addGlobalFlags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	a.logLevel, a.logFormat, a.color = slog.LevelWarn, "text", "auto"
-	f.Var(logLevelFlag(&a.logLevel), "log-level", "log to stderr at this `level` and above: "+orList(logLevels))
-	f.Var(choiceFlag(&a.logFormat, "format", "text", "json"), "log-format", "`format` of the log: text or json")
-	f.Var(choiceFlag(&a.color, "when", "auto", "always", "never"), "color",
-		"colours: auto, always or never; auto honours NO_COLOR and TERM=dumb")
-	completeValues(cmd, "log-level", logLevels)
+	f.Var(flagvalue.LogLevel(&a.logLevel), "log-level", "lowest `level` of the log, which goes "+
+		"to stderr: "+printable.JoinOr(flagvalue.LogLevels))
+	f.Var(flagvalue.Choice(&a.logFormat, "format", "text", "json"), "log-format", "`format` of the log: text or json")
+	f.Var(flagvalue.Choice(&a.color, "when", "auto", "always", "never"), "color",
+		"when to use colours: auto, always or never; auto uses them on a terminal, unless NO_COLOR or TERM=dumb is set")
+	completeValues(cmd, "log-level", flagvalue.LogLevels)
 	completeValues(cmd, "log-format", []string{"text", "json"})
 	completeValues(cmd, "color", []string{"auto", "always", "never"})
-	addBoolFlag(f, &a.noProgress, "no-progress", "show no progress bar; there is never one without a terminal or with "+
-		"TERM=dumb")
+	addBoolFlag(f, &a.noProgress, "no-progress", "hide the progress bar; without this flag, a terminal shows the bar, "+
+		"unless TERM=dumb is set")
 }
 
 // addBoolFlag adds a flag that is true when it is given without a value.
@@ -88,7 +91,7 @@ func addBoolFlag(f *pflag.FlagSet, to *bool, name, usage string) {
 
 // addShortBoolFlag is addBoolFlag for a flag that has a letter too.
 func addShortBoolFlag(f *pflag.FlagSet, to *bool, name, letter, usage string) {
-	f.VarPF(boolFlag(to), name, letter, usage).NoOptDefVal = "true"
+	f.VarPF(flagvalue.Bool(to), name, letter, usage).NoOptDefVal = "true"
 }
 
 // addOutputFlag adds --output, with the formats that the command has in addition to the common
@@ -96,38 +99,41 @@ func addShortBoolFlag(f *pflag.FlagSet, to *bool, name, letter, usage string) {
 func (a *app) addOutputFlag(cmd *cobra.Command, more ...string) {
 	a.output = "text"
 	words := slices.Concat(formats, more)
-	cmd.Flags().VarP(choiceFlag(&a.output, "format", words...), "output", "o", "`format` of the result: "+orList(words))
+	cmd.Flags().VarP(flagvalue.Choice(&a.output, "format", words...), "output", "o",
+		"`format` of the result: "+printable.JoinOr(words))
 	completeValues(cmd, "output", words)
 }
 
 func (a *app) addRosterFlag(cmd *cobra.Command) {
 	a.rosters = []string{defaultRoster}
-	cmd.Flags().VarP(newSliceFlag(&a.rosters, "path", parsePath), "roster", "r",
-		"roster file, or folder of *.yaml and *.yml files, including subfolders; repeatable, all files are merged")
+	cmd.Flags().VarP(flagvalue.NewSlice(&a.rosters, "path", flagvalue.ParsePath), "roster", "r",
+		"roster file or folder; in a folder, orgsync reads all *.yaml and *.yml files, also in subfolders; repeatable: all "+
+			"files together are the roster")
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
 }
 
 func (a *app) addStateFlag(f *pflag.FlagSet) {
-	f.StringVar(&a.stateDir, "state-dir", "", "`folder` of the ledger, the lock and the sandbox (default "+
-		"$XDG_STATE_HOME/orgsync, else ~/.local/state/orgsync)")
+	f.StringVar(&a.stateDir, "state-dir", "", "state `folder`, for the ledger, the lock and the simulated organization "+
+		"(default $XDG_STATE_HOME/orgsync or, if XDG_STATE_HOME is not set, ~/.local/state/orgsync)")
 	_ = cobra.MarkFlagDirname(f, "state-dir")
 }
 
 // addTimeoutFlag adds --timeout; of names what it limits.
 func (a *app) addTimeoutFlag(cmd *cobra.Command, of string) {
 	a.timeout = 30 * time.Minute
-	cmd.Flags().Var(durationFlag(&a.timeout, time.Millisecond), "timeout", "time limit of the whole "+of)
+	cmd.Flags().Var(flagvalue.Duration(&a.timeout, time.Millisecond), "timeout", "time limit of the whole "+of)
 }
 
 // addLockTimeoutFlag adds --lock-timeout.
 func (a *app) addLockTimeoutFlag(cmd *cobra.Command) {
-	cmd.Flags().Var(durationFlag(&a.lockTimeout, 0), "lock-timeout", "how long to wait for another run's lock")
+	cmd.Flags().Var(flagvalue.Duration(&a.lockTimeout, 0), "lock-timeout", "how long to wait if another run has the lock")
 }
 
 // addStateURLFlag adds --state.
 func (a *app) addStateURLFlag(f *pflag.FlagSet) {
-	f.StringVar(&a.state, "state", "", "where ledger and lock are kept, as a `URL`: a folder, s3://BUCKET/PREFIX?endpoint=URL, "+
-		"or postgres://USER@HOST/DATABASE (default: the roster's state, else the state folder)")
+	f.StringVar(&a.state, "state", "", "folder or `URL` of the ledger and the lock; a URL has the form "+
+		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the place that the roster's key state "+
+		"names, else the state folder)")
 }
 
 // addConnectionFlags adds the flags of all commands that call the API.
@@ -138,16 +144,18 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	a.addStateFlag(f)
 	a.addStateURLFlag(f)
-	f.StringVar(&a.apiURL, "api-url", a.apiURL, "`URL` of the API ($VULTR_API_URL); plain http only for a "+
-		"loopback address")
+	f.StringVar(&a.apiURL, "api-url", a.apiURL, "`URL` of the API ($VULTR_API_URL); plain http is accepted only "+
+		"for a loopback address")
 	_ = f.SetAnnotation("api-url", nameForEnvironment, []string{"VULTR_API_URL"})
-	f.StringVar(&a.apiKeyFile, "api-key-file", "", "`file` that holds the API key (default: the key is in $VULTR_API_KEY)")
-	f.VarPF(sandboxFlag(&a.sandbox, "bool"), "sandbox", "",
-		"act on a simulated API in this process; --sandbox=FILE keeps it in FILE (default sandbox.json in the "+
-			"state folder)").NoOptDefVal = "true"
-	f.Var(rateFlag(&a.rate), "rate", "maximum number of requests a second; Vultr allows 30 for each network address")
-	f.Var(intFlag(&a.concurrency, 1, 1000), "concurrency", "maximum number of requests in flight")
-	f.Var(durationFlag(&a.requestTimeout, time.Millisecond), "request-timeout", "time limit of one request")
+	f.StringVar(&a.apiKeyFile, "api-key-file", "", "`file` that holds the API key (default: orgsync reads the key from "+
+		"$VULTR_API_KEY)")
+	f.VarPF(flagvalue.Sandbox(&a.sandbox, "bool"), "sandbox", "",
+		"use a simulated organization instead of the API; --sandbox=FILE keeps this organization in FILE (default "+
+			"sandbox.json in the state folder)").NoOptDefVal = "true"
+	f.Var(flagvalue.Rate(&a.rate), "rate",
+		"maximum number of requests in a second; Vultr allows 30 from one network address")
+	f.Var(flagvalue.Int(&a.concurrency, 1, 1000), "concurrency", "maximum number of requests in flight")
+	f.Var(flagvalue.Duration(&a.requestTimeout, time.Millisecond), "request-timeout", "time limit of one request")
 	a.addTimeoutFlag(cmd, "run")
 }
 
@@ -157,24 +165,25 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	a.addOutputFlag(cmd, formats...)
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors and, where something changed, the result")
+	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors; if there are changes, print the result too")
 	addBoolFlag(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
-	f.Var(optionalIntFlag(&a.maxInvites), "max-invites",
-		"maximum number of invitation mails in one run (default from the roster)")
-	f.Var(optionalIntFlag(&a.maxRemovals), "max-removals",
-		"maximum number of people suspended or removed in one run (default from the roster)")
-	f.Var(optionalIntFlag(&a.maxRevokes), "max-revokes",
-		"maximum number of changes in one run that take access from members (default from the roster)")
-	a.addPeopleFlag(cmd, &a.only, "only", "only make changes to this person; repeatable")
+	f.Var(flagvalue.OptionalInt(&a.maxInvites), "max-invites",
+		"maximum number of invitation mails in one run (default: the roster's max_invites)")
+	f.Var(flagvalue.OptionalInt(&a.maxRemovals), "max-removals",
+		"maximum number of people that one run suspends or removes (default: the roster's max_removals)")
+	f.Var(flagvalue.OptionalInt(&a.maxRevokes), "max-revokes",
+		"maximum number of changes by which one run takes access from members (default: the roster's max_revokes)")
+	a.addPeopleFlag(cmd, &a.only, "only", "make changes only to this person; repeatable")
 	a.addPeopleFlag(cmd, &a.resend, "resend", "send this person's pending invitation again; repeatable")
-	a.addPeopleFlag(cmd, &a.reinvite, "reinvite", "invite this person again, counting their mails from zero; repeatable")
+	a.addPeopleFlag(cmd, &a.reinvite, "reinvite",
+		"invite this person again, and count the person's mails from zero; repeatable")
 	a.addMetricsFlag(cmd)
-	addBoolFlag(f, &a.inviteLeft, "invite-left", "invite people again who joined once and have left")
+	addBoolFlag(f, &a.inviteLeft, "invite-left", "invite people again if they were members and left")
 }
 
 // addPeopleFlag adds a flag that names people for one run.
 func (a *app) addPeopleFlag(cmd *cobra.Command, to *[]org.Address, name, usage string) {
-	cmd.Flags().Var(newSliceFlag(to, "email", parseAddress), name, usage)
+	cmd.Flags().Var(flagvalue.NewSlice(to, "email", org.ParseAddress), name, usage)
 	markWithoutEnvironment(cmd.Flags(), name)
 	_ = cmd.RegisterFlagCompletionFunc(name, func(cmd *cobra.Command, _ []string, begun string) ([]string,
 		cobra.ShellCompDirective) {
@@ -205,7 +214,7 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 		if len(names) > 1 {
 			number = strconv.Itoa(len(names)) + " arguments"
 		}
-		err := fmt.Errorf("%s needs %s: %s", cmd.Name(), number, andList(names))
+		err := fmt.Errorf("%s needs %s: %s", cmd.Name(), number, printable.JoinAnd(names))
 		if len(args) > len(names) {
 			err = fmt.Errorf("%w; %q is one too many", err, args[len(names)])
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
@@ -38,7 +39,8 @@ func TestSettings(t *testing.T) {
 	two, nine, thirty := 2, 9, 30
 	defaults := settings{
 		rosters: []string{"users.yaml"}, output: "text", logLevel: slog.LevelWarn, logFormat: "text", color: "auto",
-		apiURL: "https://api.vultr.com", rate: 20, concurrency: 10, requestTimeout: 30 * time.Second, timeout: 30 * time.Minute,
+		apiURL: "https://api.vultr.com", rate: 20, concurrency: 10, requestTimeout: 30 * time.Second,
+		timeout:    30 * time.Minute,
 		settleWait: 5 * time.Minute,
 	}
 	with := func(change func(*settings)) settings {
@@ -53,43 +55,55 @@ func TestSettings(t *testing.T) {
 		want settings
 	}{
 		{"defaults", nil, "apply", defaults},
-		{"every flag", nil, `apply -r a.yaml --roster b -o json --api-url https://x.example --api-key-file k --rate 0.5 --concurrency 1
+		{"every flag", nil, `apply -r a.yaml --roster b -o json --api-url https://x.example --api-key-file k --rate 0.5
+			--concurrency 1
 			--request-timeout 5s --timeout 1h --detailed-exitcode --max-invites 2 --max-removals 9 --max-revokes 30
 			--settle-wait 90s --yes --reinvite ada@example.com
-			--reinvite bob@example.com --invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json --color never --sandbox=f`,
+			--reinvite bob@example.com --invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json
+			--color never --sandbox=f`,
 			settings{
-				rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never", stateDir: "s",
-				apiURL: "https://x.example", apiKeyFile: "k", sandbox: sandboxSetting{true, "f"}, rate: 0.5, concurrency: 1,
+				rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never",
+				stateDir: "s",
+				apiURL:   "https://x.example", apiKeyFile: "k", sandbox: flagvalue.Simulation{On: true, File: "f"}, rate: 0.5,
+				concurrency:    1,
 				requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true, maxInvites: &two, maxRemovals: &nine,
 				maxRevokes: &thirty, settleWait: 90 * time.Second,
 				reinvite: addresses("ada@example.com", "bob@example.com"), inviteLeft: true, yes: true, lockTimeout: time.Minute,
 			}},
 		{"every variable", map[string]string{
-			"ORGSYNC_ROSTER": "a.yaml,\n b ,", "ORGSYNC_OUTPUT": "json", "VULTR_API_URL": "https://x.example", "ORGSYNC_API_KEY_FILE": "k",
-			"ORGSYNC_RATE": "0.5", "ORGSYNC_CONCURRENCY": "1", "ORGSYNC_REQUEST_TIMEOUT": "5s", "ORGSYNC_TIMEOUT": "1h",
+			"ORGSYNC_ROSTER": "a.yaml,\n b ,", "ORGSYNC_OUTPUT": "json", "VULTR_API_URL": "https://x.example",
+			"ORGSYNC_API_KEY_FILE": "k",
+			"ORGSYNC_RATE":         "0.5", "ORGSYNC_CONCURRENCY": "1", "ORGSYNC_REQUEST_TIMEOUT": "5s", "ORGSYNC_TIMEOUT": "1h",
 			"ORGSYNC_DETAILED_EXITCODE": "1", "ORGSYNC_MAX_INVITES": "2", "ORGSYNC_MAX_REMOVALS": "9",
 			"ORGSYNC_MAX_REVOKES": "30", "ORGSYNC_SETTLE_WAIT": "0",
 			"ORGSYNC_YES":         "true",
 			"ORGSYNC_INVITE_LEFT": "T", "ORGSYNC_STATE_DIR": "s",
-			"ORGSYNC_LOCK_TIMEOUT": "1m", "ORGSYNC_LOG_LEVEL": "debug", "ORGSYNC_LOG_FORMAT": "json", "ORGSYNC_COLOR": "never", "ORGSYNC_SANDBOX": "f",
+			"ORGSYNC_LOCK_TIMEOUT": "1m", "ORGSYNC_LOG_LEVEL": "debug", "ORGSYNC_LOG_FORMAT": "json", "ORGSYNC_COLOR": "never",
+			"ORGSYNC_SANDBOX": "f",
 		}, "apply", settings{
-			rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never", stateDir: "s",
-			apiURL: "https://x.example", apiKeyFile: "k", sandbox: sandboxSetting{true, "f"}, rate: 0.5, concurrency: 1,
+			rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never",
+			stateDir: "s",
+			apiURL:   "https://x.example", apiKeyFile: "k", sandbox: flagvalue.Simulation{On: true, File: "f"}, rate: 0.5,
+			concurrency:    1,
 			requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true, maxInvites: &two, maxRemovals: &nine,
 			maxRevokes: &thirty, inviteLeft: true, yes: true, lockTimeout: time.Minute,
 		}},
-		{"flag before environment", map[string]string{"ORGSYNC_ROSTER": "env.yaml", "ORGSYNC_RATE": "1", "VULTR_API_URL": "https://env.example"},
+		{"flag before environment", map[string]string{"ORGSYNC_ROSTER": "env.yaml", "ORGSYNC_RATE": "1",
+			"VULTR_API_URL": "https://env.example"},
 			"plan -r flag.yaml --rate 2 --api-url https://flag.example",
 			with(func(s *settings) { s.rosters, s.rate, s.apiURL = []string{"flag.yaml"}, 2, "https://flag.example" })},
 		{"nobody is reinvited by the environment", map[string]string{"ORGSYNC_REINVITE": "ada@example.com"}, "apply",
 			defaults},
 		{"an empty variable is not set", map[string]string{"ORGSYNC_ROSTER": "", "ORGSYNC_YES": ""}, "apply", defaults},
 		{"the API's URL has one variable", map[string]string{"ORGSYNC_API_URL": "https://other.example"}, "plan", defaults},
-		{"bare sandbox", nil, "plan --sandbox", with(func(s *settings) { s.sandbox = sandboxSetting{on: true} })},
-		{"sandbox from the environment", map[string]string{"ORGSYNC_SANDBOX": "1"}, "plan", with(func(s *settings) { s.sandbox = sandboxSetting{on: true} })},
+		{"bare sandbox", nil, "plan --sandbox", with(func(s *settings) { s.sandbox = flagvalue.Simulation{On: true} })},
+		{"sandbox from the environment", map[string]string{"ORGSYNC_SANDBOX": "1"}, "plan",
+			with(func(s *settings) { s.sandbox = flagvalue.Simulation{On: true} })},
 		{"sandbox off for once", map[string]string{"ORGSYNC_SANDBOX": "1"}, "plan --sandbox=false", defaults},
-		{"sandbox off as other switches are", map[string]string{"ORGSYNC_SANDBOX": "False", "ORGSYNC_YES": "F"}, "apply", defaults},
-		{"sandbox on as other switches are", nil, "plan --sandbox=TRUE", with(func(s *settings) { s.sandbox = sandboxSetting{on: true} })},
+		{"sandbox off as other switches are", map[string]string{"ORGSYNC_SANDBOX": "False", "ORGSYNC_YES": "F"}, "apply",
+			defaults},
+		{"sandbox on as other switches are", nil, "plan --sandbox=TRUE",
+			with(func(s *settings) { s.sandbox = flagvalue.Simulation{On: true} })},
 		{"no limit is not zero", nil, "plan --max-invites 0", with(func(s *settings) { s.maxInvites = new(int) })},
 		{"no revoke at all", nil, "plan --max-revokes 0", with(func(s *settings) { s.maxRevokes = new(int) })},
 		{"no wait at the end", nil, "apply --settle-wait 0", with(func(s *settings) { s.settleWait = 0 })},
@@ -101,7 +115,7 @@ func TestSettings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{}, sandboxSetting{}), cmp.Comparer(org.Address.Equal)); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{}), cmp.Comparer(org.Address.Equal)); diff != "" {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 		})

@@ -171,23 +171,49 @@ func TestSharedKilled(t *testing.T) {
 }
 
 // TestSharedStopped: a run is stopped at a random moment, another machine takes over and finishes, and the
-// first goes on. Nobody is mailed twice.
+// first goes on. Nobody is mailed twice. With the times of real leases every stop is midway: some people are
+// mailed by then, and others are not.
 func TestSharedStopped(t *testing.T) {
 	t.Parallel()
+	people := 30
+	if *realTimes {
+		people = 120
+	}
 	for name, s := range sharedStates(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			codes := map[int]int{}
+			codes, midway := map[int]int{}, 0
 			for range *stops {
-				dir, env, api := crowd(t, 30, sandbox.Options{Latency: 20 * time.Millisecond}, nil)
+				posts := make(chan struct{}, 2*people)
+				dir, env, api := crowd(t, people, sandbox.Options{Latency: 20 * time.Millisecond}, func() {
+					select {
+					case posts <- struct{}{}:
+					default: // nobody waits any more
+					}
+				})
 				var output bytes.Buffer
 				first := process(t, dir, s.onMachine(t, env), "apply")
 				first.Stdout, first.Stderr = &output, &output
 				if err := first.Start(); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(time.Duration(mathrand.IntN(600)) * time.Millisecond)
+				if *realTimes {
+					enough := time.After(time.Minute)
+					for range 2 + mathrand.IntN(people/2) {
+						select {
+						case <-posts:
+						case <-enough: // the run is not midway, which is an error below
+						}
+					}
+				} else {
+					time.Sleep(time.Duration(mathrand.IntN(600)) * time.Millisecond)
+				}
 				_ = first.Process.Signal(syscall.SIGSTOP)
+				if mailed := len(api.Mails()); mailed > 0 && mailed < people {
+					midway++
+				} else if *realTimes {
+					t.Errorf("stopped when %d of %d people were mailed, not midway", mailed, people)
+				}
 				out, err := process(t, dir, s.onMachine(t, env), "apply", "--lock-timeout", "120s").CombinedOutput()
 				if code := exitCodeOf(t, err); code != exitUnfinished && code != exitDone {
 					t.Errorf("the second machine ended with %d:\n%s", code, out)
@@ -205,9 +231,9 @@ func TestSharedStopped(t *testing.T) {
 				if out, err := process(t, dir, s.onMachine(t, env), "apply", "--lock-timeout", "60s").CombinedOutput(); err != nil {
 					t.Errorf("21 minutes later: %v\n%s", err, out)
 				}
-				expectOneMailEach(t, api, 30)
+				expectOneMailEach(t, api, people)
 			}
-			t.Logf("exit codes of the runs that slept: %v", codes)
+			t.Logf("%d of %d runs were stopped midway; exit codes of the runs that slept: %v", midway, *stops, codes)
 		})
 	}
 }
@@ -325,7 +351,8 @@ func TestSharedSessionEnded(t *testing.T) {
 		if mails.Add(1)%10 == 0 {
 			mu.Lock()
 			defer mu.Unlock()
-			_, _ = admin.Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1", name)
+			_, _ = admin.Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where application_name = "+
+				"$1", name)
 		}
 	})
 	out, err := process(t, dir, s.onMachine(t, env), "apply").CombinedOutput()

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
-	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/sandbox"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
@@ -37,8 +37,8 @@ func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
 
 // sandboxFile returns the state file of the simulation.
 func (a *app) sandboxFile() (string, error) {
-	if a.sandbox.file != "" {
-		return a.sandbox.file, nil
+	if a.sandbox.File != "" {
+		return a.sandbox.File, nil
 	}
 	dir, err := a.stateFolder()
 	return filepath.Join(dir, "sandbox.json"), err
@@ -49,7 +49,7 @@ func (a *app) startSandbox() (url string, stop func(), err error) {
 	// A plan that is saved is for the organization that apply then finds.
 	creates := a.has("yes") || a.out != ""
 	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey, MustExist: !creates})
-	if errors.Is(err, sandbox.ErrNoSimulation) && a.sandbox.file == "" {
+	if errors.Is(err, sandbox.ErrNoSimulation) && a.sandbox.File == "" {
 		s, err = sandbox.New(sandbox.Options{Key: sandboxKey}) // a new organization, as apply would make it
 	}
 	if err != nil {
@@ -127,9 +127,9 @@ func (a *app) printNextSteps(r apply.Result) {
 		return
 	}
 	state, again := "", a.name+" apply --sandbox"
-	if a.sandbox.file != "" {
-		state = " --file " + shellword.Quote(a.sandbox.file)
-		again += "=" + shellword.Quote(a.sandbox.file)
+	if a.sandbox.File != "" {
+		state = " --file " + shellword.Quote(a.sandbox.File)
+		again += "=" + shellword.Quote(a.sandbox.File)
 	}
 	if a.stateDir != "" {
 		state += " --state-dir " + shellword.Quote(a.stateDir)
@@ -144,5 +144,5 @@ func (a *app) printNextSteps(r apply.Result) {
 		{again, "they are invited again"},
 	}
 	fmt.Fprintln(a.stderr, "\nTo see what happens next:")
-	_ = report.Steps(a.stderr, steps, a.windowWidth(a.stderr))
+	_ = document.Steps(a.stderr, steps, a.windowWidth(a.stderr))
 }

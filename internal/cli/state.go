@@ -34,7 +34,7 @@ func (a *app) stateFolder() (string, error) {
 // the state folder. A roster that names another place than --state is refused: two runs with different
 // ledgers mail everybody twice. A simulation always uses the state folder.
 func (a *app) location(roster string) (state.Location, error) {
-	if a.sandbox.on || a.state == "" && roster == "" {
+	if a.sandbox.On || a.state == "" && roster == "" {
 		folder, err := a.stateFolder()
 		return state.Location{Kind: state.Folder, Path: folder}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/state"
@@ -20,10 +21,11 @@ import (
 func (a *app) stateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
-		Short: "Look at, copy or unlock the ledger and its lock",
-		Long: `The ledger is orgsync's record of the mails and changes that it sent. With the
-lock beside it, it is the state: a folder, a bucket or a database (--state). No
-API key is needed.`,
+		Short: "Show or copy the ledger, and end a lock",
+		Long: `The state is the ledger and the lock. The ledger is orgsync's record of the
+mails and changes that it sent. The lock lets only one run at a time change the
+organization. orgsync keeps the state in a folder, a bucket or a database: see
+--state. These commands need no API key.`,
 		Annotations: exitStatus(exitDone, exitError),
 		Args:        noSubcommand,
 	}
@@ -70,8 +72,8 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 func (a *app) stateShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "show",
-		Short:       "Show where the state is, its organizations, and who holds the lock",
-		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
+		Short:       "Show where the ledger of each organization is, and which run holds its lock",
+		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync state show
   orgsync state show --state s3://bucket/orgsync --output json`,
 		Args: a.noArguments,
@@ -146,7 +148,8 @@ func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspectio
 	if err != nil {
 		return stateInspection{}, err
 	}
-	doc := stateInspection{OrganizationID: id, Place: i.Place, Bytes: i.Bytes, Segments: i.Segments, Notes: append([]string{}, i.Notes...)}
+	doc := stateInspection{OrganizationID: id, Place: i.Place, Bytes: i.Bytes, Segments: i.Segments,
+		Notes: append([]string{}, i.Notes...)}
 	if i.Held {
 		doc.Lock = &stateLock{
 			ID: i.ID, PID: i.Holder.PID, Host: i.Holder.Host, Since: i.Holder.Start, SilentSeconds: int(i.Silent.Seconds()),
@@ -157,29 +160,29 @@ func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspectio
 }
 
 func (a *app) printState(doc stateDocument) error {
-	fmt.Fprintf(a.stdout, "State: %s (%s)\n", report.Clean(doc.State, errorWidth), doc.Kind)
+	fmt.Fprintf(a.stdout, "State: %s (%s)\n", printable.Clean(doc.State, errorWidth), doc.Kind)
 	if len(doc.Organizations) == 0 {
 		_, err := fmt.Fprintln(a.stdout, "It holds no ledger yet.")
 		return err
 	}
 	for _, o := range doc.Organizations {
-		fmt.Fprintf(a.stdout, "\nOrganization %s\n", report.Clean(o.OrganizationID, errorWidth))
+		fmt.Fprintf(a.stdout, "\nOrganization %s\n", printable.Clean(o.OrganizationID, errorWidth))
 		fmt.Fprintf(a.stdout, "  Ledger: %d entries, %d bytes\n", o.Entries, o.Bytes)
 		switch {
 		case o.Lock == nil:
 			fmt.Fprintln(a.stdout, "  Lock: free")
 		case o.Lock.ID == "":
-			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s\n", o.Lock.PID, report.Clean(o.Lock.Host, errorWidth),
+			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s\n", o.Lock.PID, printable.Clean(o.Lock.Host, errorWidth),
 				o.Lock.Since.UTC().Format(time.RFC3339))
 		default:
 			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s, id %s, last sign of life %d s ago\n", o.Lock.PID,
-				report.Clean(o.Lock.Host, errorWidth), o.Lock.Since.UTC().Format(time.RFC3339), o.Lock.ID, o.Lock.SilentSeconds)
+				printable.Clean(o.Lock.Host, errorWidth), o.Lock.Since.UTC().Format(time.RFC3339), o.Lock.ID, o.Lock.SilentSeconds)
 		}
 		if o.MovedTo != "" {
-			fmt.Fprintf(a.stdout, "  Moved to: %s\n", report.Clean(o.MovedTo, errorWidth))
+			fmt.Fprintf(a.stdout, "  Moved to: %s\n", printable.Clean(o.MovedTo, errorWidth))
 		}
 		for _, note := range o.Notes {
-			fmt.Fprintf(a.stdout, "  Note: %s\n", report.Clean(note, errorWidth))
+			fmt.Fprintf(a.stdout, "  Note: %s\n", printable.Clean(note, errorWidth))
 		}
 	}
 	return nil
@@ -190,13 +193,14 @@ func (a *app) stateCopyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "copy FROM TO",
 		Short: "Copy the ledgers from one place to another",
-		Long: `Copies the ledgers of all organizations from one folder, bucket or database to
-another, locks both meanwhile, and compares what it wrote. A target that has
-entries which the source lacks is refused.
+		Long: `Copies the ledgers of all organizations from FROM to TO. FROM and TO are
+folders, buckets or databases, written as for --state. During the copy, orgsync
+locks FROM and TO. Then orgsync compares the copy with the original. If TO has
+entries that FROM lacks, orgsync refuses to copy.
 
-With --retire, the source ends with a line that names the target: later runs that
-still use the source refuse to start. Without it, a job that was forgotten would
-mail people again.`,
+With --retire, orgsync adds a last line that names TO to each ledger in FROM.
+Runs that still use FROM then refuse to start. Without --retire, a run that
+still uses FROM could mail people again.`,
 		Annotations: exitStatus(exitDone, exitError, exitLocked, exitInterrupted),
 		Example:     `  orgsync state copy ~/.local/state/orgsync s3://bucket/orgsync --retire`,
 		Args:        exactArgs("FROM", "TO"),
@@ -217,7 +221,7 @@ mail people again.`,
 	}
 	a.addTimeoutFlag(cmd, "command")
 	a.addLockTimeoutFlag(cmd)
-	addBoolFlag(cmd.Flags(), &retire, "retire", "let later runs that use FROM refuse, and name TO")
+	addBoolFlag(cmd.Flags(), &retire, "retire", "after the copy, runs that still use FROM refuse to start, and name TO")
 	markWithoutEnvironment(cmd.Flags(), "retire")
 	return cmd
 }
@@ -241,7 +245,8 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 	}
 	if len(ids) == 0 {
 		return &reconcile.StateError{Err: &state.Problem{
-			Err: fmt.Errorf("%s holds no ledger", from), Advice: "check the place; 'orgsync state show --state PLACE' shows what is there",
+			Err: fmt.Errorf("%s holds no ledger", from), Advice: "check the place; 'orgsync state show --state PLACE' shows " +
+				"what is there",
 		}}
 	}
 	o := ledger.CopyOptions{Holder: thisProcess(), LockTimeout: a.lockTimeout, Now: time.Now()}
@@ -254,10 +259,11 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 		if err != nil {
 			return stateFailed(ctx, fmt.Errorf("copy the ledger of the organization %s: %w", id, err))
 		}
-		fmt.Fprintf(a.stdout, "%s: %d entries copied to %s\n", report.Clean(id, errorWidth), lines, report.Clean(to.String(), errorWidth))
+		fmt.Fprintf(a.stdout, "%s: %d entries copied to %s\n", printable.Clean(id, errorWidth), lines,
+			printable.Clean(to.String(), errorWidth))
 	}
 	if retire {
-		fmt.Fprintf(a.stdout, "Runs that still use %s refuse from now on.\n", report.Clean(from.String(), errorWidth))
+		fmt.Fprintf(a.stdout, "Runs that still use %s refuse from now on.\n", printable.Clean(from.String(), errorWidth))
 	}
 	return nil
 }
@@ -274,7 +280,8 @@ func copyLedger(ctx context.Context, source, target *backend.Backend, o ledger.C
 	}
 	lines, err = ledger.Copy(ctx, from, to, o)
 	if errors.Is(err, ledger.ErrTargetDiffers) {
-		err = &state.Problem{Err: err, Advice: "runs may have used both places: keep the one that jobs use now, and copy to an empty place"}
+		err = &state.Problem{Err: err, Advice: "runs may have used both places: keep the one that jobs use now, and copy " +
+			"to an empty place"}
 	}
 	return lines, err
 }
@@ -283,12 +290,14 @@ func (a *app) stateUnlockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock ID",
 		Short: "End the lock of a run that is known to be dead",
-		Long: `Ends a lock in a bucket or a database. Use it if a run died and you do not want to
-wait until other runs may take its lock, which is 45 seconds after its last sign of
-life. It watches the lock for 11 seconds and refuses if the run is alive.
+		Long: `Ends a lock in a bucket or a database. 'orgsync state show' prints the ID of the
+lock. If a run died, other runs can take its lock 45 seconds after its last sign
+of life. Use unlock if you do not want to wait so long. unlock watches the lock
+for 11 seconds. If the run is alive, unlock refuses.
 
-A lock in a folder ends with its process, so there is nothing to unlock.`,
-		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
+If the state is in a folder, the lock ends with the process of the run, and
+there is nothing to unlock.`,
+		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example:     `  orgsync state unlock k3jq5zt7w2ab --state s3://bucket/orgsync`,
 		Args:        exactArgs("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -330,12 +339,14 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 		if err := unlocker.Unlock(ctx, id, thisProcess()); err != nil {
 			return stateFailed(ctx, err)
 		}
-		_, err = fmt.Fprintf(a.stdout, "The lock of the organization %s is free. Mails that the run announced are settled by the next runs.\n",
-			report.Clean(organization, errorWidth))
+		_, err = fmt.Fprintf(a.stdout, "The lock of the organization %s is free. Mails that the run announced are settled "+
+			"by the next runs.\n",
+			printable.Clean(organization, errorWidth))
 		return err
 	}
 	return &reconcile.StateError{Err: &state.Problem{
-		Err: fmt.Errorf("no run holds a lock with the id %.40q in %s", id, l), Advice: "'orgsync state show' prints who holds which lock",
+		Err: fmt.Errorf("no run holds a lock with the id %.40q in %s", id, l), Advice: "'orgsync state show' prints who " +
+			"holds which lock",
 	}}
 }
 
@@ -370,7 +381,7 @@ func (a *app) checkStateFlags(cmd *cobra.Command) error {
 		return nil
 	case place.Changed:
 		_, err := parseArgumentLocation(a.state)
-		if err == nil && folder.Changed && !a.sandbox.on {
+		if err == nil && folder.Changed && !a.sandbox.On {
 			err = errors.New("--state and --state-dir both name the place of the ledger; leave one out")
 		}
 		return err

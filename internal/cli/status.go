@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/reconcile"
@@ -42,21 +43,27 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [EMAIL...]",
 		Short: "Show the state of everybody in the roster",
-		Long: `Reads the roster and the organization, and prints the state of everybody in the
-roster: member, pending, expired, and so on; since when; how long the invitation
-is still valid; the number of invitation mails without an answer; and how much of
-the roster's access they have. It also counts and lists people who are in the
-organization, or invited to it, but not in the roster. It changes nothing and needs
-no lock.
+		Long: `Reads the roster and the organization. For each person in the roster, status
+prints:
 
-With addresses (or aliases) in the roster it prints everything known about these
-people, and reads their invitation by its id to make sure.
+- the state, for example member, pending or expired, and since when
+- how long the invitation is still valid
+- the number of invitation mails without an answer
+- how much of the access in the roster the person has
 
-With --by team the table shows people by team, and people who are in several teams
-in each of them.
+Without EMAIL and --stale, status also lists people who are not in the roster,
+but are in the organization or invited to it. status changes nothing, and does
+not wait for the lock of another run.
 
-With -o html it makes the same as a web page of one file, to read or to print, with
-a timeline of when invitations expire; with -o markdown for an issue or a job
+EMAIL is an address or an alias in the roster. If you name people in this way,
+status prints everything that is known about these people. To be sure of the
+state of their invitations, status also reads each invitation by its id.
+
+With --by team, the table has one part for each team. People who are in several
+teams appear in each of their teams.
+
+With -o html, status prints a web page in one file, which also has a timeline of
+the invitations. With -o markdown, status prints text for an issue or a job
 summary.`,
 		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync status
@@ -77,7 +84,7 @@ summary.`,
 				who, err := org.ParseAddress(arg)
 				if err != nil {
 					err = fmt.Errorf("EMAIL is %q: %w", arg, err)
-					if a.sandbox.on || isRosterName(arg) || isTable(arg) {
+					if a.sandbox.On || isRosterName(arg) || isTable(arg) {
 						err = &adviceError{err, a.adviseArgument(cmd, arg)}
 					}
 					return &usageError{cmd.CommandPath(), err}
@@ -93,11 +100,11 @@ summary.`,
 	f := cmd.Flags()
 	addBoolFlag(f, &o.watch, "watch", "read again every "+watchInterval.String()+" until nobody is pending, or "+
 		"--timeout has passed")
-	f.Var(ageFlag(&o.stale), "stale", "only people whose invitation has been unanswered for longer than this, as in "+
-		"14d or 36h")
+	f.Var(flagvalue.Age(&o.stale), "stale",
+		"show only people who were invited longer ago than this time, as in 14d or 36h, and have not accepted")
 	o.by = "person"
-	f.Var(choiceFlag(&o.by, "order", "person", "team"), "by", "`order` of the table: person or team; by team, people are "+
-		"shown in each of their teams")
+	f.Var(flagvalue.Choice(&o.by, "order", "person", "team"), "by",
+		"`order` of the table: person or team; with team, people appear in each of their teams")
 	completeValues(cmd, "by", []string{"person", "team"})
 	return cmd
 }

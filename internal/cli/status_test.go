@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/sandbox"
 	"github.com/orgsync/orgsync/internal/state/dir"
@@ -70,7 +71,8 @@ func TestWatch(t *testing.T) {
 	nothing := func() {}
 	play := func(t *testing.T) *world {
 		w := invited(t)
-		w.after = ticks(nothing, w.accept("ada@example.com"), nothing, w.accept("bob@example.com"), w.accept("cleo@example.com"))
+		w.after = ticks(nothing, w.accept("ada@example.com"), nothing, w.accept("bob@example.com"),
+			w.accept("cleo@example.com"))
 		return w
 	}
 	t.Run("not on a terminal", func(t *testing.T) {
@@ -84,7 +86,8 @@ func TestWatch(t *testing.T) {
 				summaries = append(summaries, strings.TrimSpace(line))
 			}
 		}
-		want := []string{"3 people: 3 pending.", "3 people: 2 pending, 1 member.", "3 people: 1 pending, 2 members.", "3 people: 3 members."}
+		want := []string{"3 people: 3 pending.", "3 people: 2 pending, 1 member.", "3 people: 1 pending, 2 members.",
+			"3 people: 3 members."}
 		if fmt.Sprint(summaries) != fmt.Sprint(want) || strings.Contains(got, "\x1b") {
 			t.Errorf("tables end with %q, want %q:\n%s", summaries, want, got)
 		}
@@ -206,7 +209,8 @@ func TestStatusWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := ledger.Open(t.Context(), store, ledger.Options{Organization: w.api.World().Organization.ID, Now: time.Now})
+	other, err := ledger.Open(t.Context(), store, ledger.Options{Organization: w.api.World().Organization.ID,
+		Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,14 +231,16 @@ func TestStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiting := map[string]string{"bob@example.com": "pending", "cleo@example.com": "needs_attention"}
-	for stale, want := range map[string]map[string]string{"79h": waiting, "3d": waiting, "3d7h59m": waiting, "81h": {}, "14d": {}} {
+	for stale, want := range map[string]map[string]string{"79h": waiting, "3d": waiting, "3d7h59m": waiting, "81h": {},
+		"14d": {}} {
 		w.want(w.run(t.Context(), "status", "--stale", stale, "-o", "json"), exitDone, 5)
 		if got := w.states(); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("--stale %s shows %v, want %v", stale, got, want)
 		}
 	}
 	w.want(w.run(t.Context(), "status", "--stale", "1h", "bob@example.com", "ada@example.com"), exitDone, 5)
-	if got := w.stdout.String(); !strings.Contains(got, "bob@example.com (") || strings.Contains(got, "ada@example.com (") {
+	if got := w.stdout.String(); !strings.Contains(got, "bob@example.com (") ||
+		strings.Contains(got, "ada@example.com (") {
 		t.Errorf("with bob pending and ada a member, it shows:\n%s", got)
 	}
 
@@ -244,7 +250,8 @@ func TestStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	undated.want(undated.run(t.Context(), "status", "--stale", "1h"), exitDone, 0)
-	if got := undated.stdout.String(); !strings.HasSuffix(got, "\n0 people waiting for more than 1 hour; for 1 more it is not known how long they have waited.\n") {
+	if got := undated.stdout.String(); !strings.HasSuffix(got, "\n0 people waiting for more than 1 hour; for 1 more it "+
+		"is not known how long they have waited.\n") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -259,8 +266,10 @@ func TestStatusOfOne(t *testing.T) {
 		parts []string // of stdout, or of stderr when code is not 0
 	}{
 		{"accepted", func(w *world) { w.accept("ada@example.com")() }, []string{"ada@example.com"}, exitDone,
-			[]string{"state       member", `the API says "Accepted" by ada@example.com at `, "invite  sent", "1 person: 1 member."}},
-		{"two", func(*world) {}, []string{"cleo@example.com", "ADA@example.com"}, exitDone, []string{"ada@example.com (", "cleo@example.com (", "2 people: 2 pending."}},
+			[]string{"state       member", `the API says "Accepted" by ada@example.com at `, "invite  sent",
+				"1 person: 1 member."}},
+		{"two", func(*world) {}, []string{"cleo@example.com", "ADA@example.com"}, exitDone, []string{"ada@example.com (",
+			"cleo@example.com (", "2 people: 2 pending."}},
 		{"gone", func(w *world) {
 			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}", Status: http.StatusNotFound})
 		}, []string{"ada@example.com"}, exitDone, []string{"verified    no: read the invitation ", "HTTP 404"}},
@@ -271,14 +280,17 @@ func TestStatusOfOne(t *testing.T) {
 			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}"})
 		}, []string{"ada@example.com"}, exitDone, []string{"verified    no: read the invitation ", "HTTP 500"}},
 		{"key refused", func(w *world) {
-			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}", Status: http.StatusUnauthorized})
+			w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/invitation/{id}",
+				Status: http.StatusUnauthorized})
 		}, []string{"ada@example.com"}, exitError, []string{"read the invitation", "HTTP 401"}},
 		{"unknown", func(*world) {}, []string{"adda@example.com"}, exitError,
 			[]string{"orgsync: the roster has no person with the address adda@example.com: did you mean ada@example.com?"}},
 		{"unknown and like nobody", func(*world) {}, []string{"somebody@else.example"}, exitError,
 			[]string{"orgsync: the roster has no person with the address somebody@else.example\n"}},
-		{"no address", func(*world) {}, []string{"ada"}, exitError, []string{`orgsync: EMAIL is "ada": the address has no @`, "orgsync status --help"}},
-		{"a file after --sandbox", func(*world) {}, []string{"--sandbox", "state.json"}, exitError, []string{"hint: to name the file of the simulation: orgsync status --sandbox=state.json"}},
+		{"no address", func(*world) {}, []string{"ada"}, exitError, []string{`orgsync: EMAIL is "ada": the address has no @`,
+			"orgsync status --help"}},
+		{"a file after --sandbox", func(*world) {}, []string{"--sandbox", "state.json"}, exitError,
+			[]string{"hint: to name the file of the simulation: orgsync status --sandbox=state.json"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -299,8 +311,8 @@ func TestStatusOfOne(t *testing.T) {
 	}
 }
 
-// TestStatusNotices checks that the notices are about the people of the roster, or about how much could be read, and that
-// others are counted and listed apart.
+// TestStatusNotices checks that the notices are about the people of the roster, or about how much could be read, and
+// that others are counted and listed apart.
 func TestStatusNotices(t *testing.T) {
 	t.Parallel()
 	w := populated(t, sandbox.Options{}, nil)
@@ -310,7 +322,8 @@ func TestStatusNotices(t *testing.T) {
 	w.want(w.run(t.Context(), "status"), exitDone, 0)
 	got := w.stdout.String()
 	for _, part := range []string{
-		"\n  this key cannot list suspended users: ", "\nNot in the roster (2):\n", "\n  sue@example.com    user  only reported\n",
+		"\n  this key cannot list suspended users: ", "\nNot in the roster (2):\n", "\n  sue@example.com    user  only " +
+			"reported\n",
 		" Not in the roster: 2 users.\n",
 	} {
 		if !strings.Contains(got, part) {
@@ -338,9 +351,12 @@ func TestStatusPage(t *testing.T) {
 		args           []string
 		want, not      []string
 	}{
-		{"everybody", "", nil, []string{"<!DOCTYPE html>", "ada@example.com", "cleo@example.com", "sue@example.com", "unlisted@partner.example", "only reported"}, nil},
-		{"who is to be removed", "organization: Example Org\nsettings: {unlisted: remove, unlisted_after: 0s}\n", nil, []string{"sue@example.com", "apply would remove them"}, nil},
-		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", "Details", "ledger on this machine"},
+		{"everybody", "", nil, []string{"<!DOCTYPE html>", "ada@example.com", "cleo@example.com", "sue@example.com",
+			"unlisted@partner.example", "only reported"}, nil},
+		{"who is to be removed", "organization: Example Org\nsettings: {unlisted: remove, unlisted_after: 0s}\n", nil,
+			[]string{"sue@example.com", "apply would remove them"}, nil},
+		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", "Details",
+			"ledger on this machine"},
 			[]string{"cleo@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
 		{"who has waited", "", []string{"--stale", "1h"}, []string{"<!DOCTYPE html>", "people waiting for more than 1 hour"},
 			[]string{"ida@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
@@ -423,11 +439,13 @@ func TestStatusExits(t *testing.T) {
 func TestAge(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]time.Duration{
-		"14d": 14 * 24 * time.Hour, "36h": 36 * time.Hour, "1d12h": 36 * time.Hour, "90m": 90 * time.Minute, " 1d ": 24 * time.Hour,
-		"": 0, "14": 0, "d": 0, "0d": 0, "0s": 0, "-1d": 0, "-1h": 0, "1d-48h": 0, "1.5d": 0, "1w": 0, "99999999999d": 0, "1dd": 0, "1h1d": 0,
+		"14d": 14 * 24 * time.Hour, "36h": 36 * time.Hour, "1d12h": 36 * time.Hour, "90m": 90 * time.Minute,
+		" 1d ": 24 * time.Hour,
+		"":     0, "14": 0, "d": 0, "0d": 0, "0s": 0, "-1d": 0, "-1h": 0, "1d-48h": 0, "1.5d": 0, "1w": 0, "99999999999d": 0,
+		"1dd": 0, "1h1d": 0,
 	} {
 		var got time.Duration
-		err := ageFlag(&got).Set(s)
+		err := flagvalue.Age(&got).Set(s)
 		if got != want || (err == nil) != (want > 0) {
 			t.Errorf("%q is %v, %v, want %v", s, got, err, want)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
@@ -83,7 +84,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	case 1:
 		return fmt.Errorf("%w, which %s has and %s does not", err, others[0], cmd.Name())
 	}
-	return fmt.Errorf("%w, which %s have and %s does not", err, andList(others), cmd.Name())
+	return fmt.Errorf("%w, which %s have and %s does not", err, printable.JoinAnd(others), cmd.Name())
 }
 
 // adviseForeignFlag returns what to type instead of a flag that other tools have; "" when cmd has
@@ -176,7 +177,7 @@ func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
 	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
 	word := shellword.Quote(arg)
 	switch {
-	case a.sandbox.on && !looksLikeAddress(arg) && !isRosterName(arg) && has("sandbox"):
+	case a.sandbox.On && !looksLikeAddress(arg) && !isRosterName(arg) && has("sandbox"):
 		return fmt.Sprintf("to name the file of the simulation: %s --sandbox=%s", cmd.CommandPath(), word)
 	case has("roster") && isTable(arg):
 		return "to make a roster of it: orgsync import --csv " + word
@@ -196,12 +197,12 @@ func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
 // things is led to a real run; "" when the run is real.
 func (a *app) simulationWords() string {
 	switch {
-	case !a.sandbox.on:
+	case !a.sandbox.On:
 		return ""
-	case a.sandbox.file == "":
+	case a.sandbox.File == "":
 		return " --sandbox"
 	}
-	return " --sandbox=" + shellword.Quote(a.sandbox.file)
+	return " --sandbox=" + shellword.Quote(a.sandbox.File)
 }
 
 func looksLikeAddress(arg string) bool { return strings.Contains(arg, "@") }
@@ -243,7 +244,7 @@ func suggestCommand(err error, suggested []string) error {
 		return err
 	}
 	slices.Sort(suggested)
-	return fmt.Errorf("%w: did you mean %s?", err, orList(suggested))
+	return fmt.Errorf("%w: did you mean %s?", err, printable.JoinOr(suggested))
 }
 
 // foreignCommands maps commands of other tools to what to type here.

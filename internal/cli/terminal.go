@@ -11,8 +11,10 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/secrets"
 )
 
 func isTerminal(stream any) bool {
@@ -26,7 +28,7 @@ func (a *app) windowWidth(stream io.Writer) int {
 	if !a.isTerminal(stream) {
 		return 0
 	}
-	if f, ok := unwrapStream(stream).(*os.File); ok {
+	if f, ok := secrets.Unwrap(stream).(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 			return w
 		}
@@ -60,12 +62,12 @@ func (a *app) writeHeader(w io.Writer) {
 	if a.header == "" {
 		return
 	}
-	in, files := "unknown", report.Clean(strings.Join(a.rosters, ", "), errorWidth)
+	in, files := "unknown", printable.Clean(strings.Join(a.rosters, ", "), errorWidth)
 	if o := a.run.Organization; o.ID != "" {
-		in = strings.TrimSpace(report.Clean(o.Name, errorWidth) + " (" + report.Clean(o.ID, errorWidth) + ")")
+		in = strings.TrimSpace(printable.Clean(o.Name, errorWidth) + " (" + printable.Clean(o.ID, errorWidth) + ")")
 	}
 	fmt.Fprintf(w, "%s orgsync %s %s: organization %s, roster %s, state %s\n", time.Now().UTC().Format(time.RFC3339),
-		buildVersion(), a.header, in, files, report.Clean(a.stateName(), errorWidth))
+		buildVersion(), a.header, in, files, printable.Clean(a.stateName(), errorWidth))
 	a.header, a.headed = "", true
 }
 
@@ -74,20 +76,20 @@ func (a *app) writeHeader(w io.Writer) {
 func (a *app) isSilent() bool { return a.quiet && (a.output == "text" || a.output == "markdown") }
 
 // writeDocument writes d to w, which is stdout or on its way there, in the format of --output.
-func (a *app) writeDocument(w io.Writer, d report.Document) error {
+func (a *app) writeDocument(w io.Writer, d document.Document) error {
 	switch a.output {
 	case "markdown":
-		return report.WriteMarkdown(w, d)
+		return document.WriteMarkdown(w, d)
 	case "html":
-		return report.WriteHTML(w, d)
+		return document.WriteHTML(w, d)
 	case "github":
-		return report.WriteGitHub(w, d, workingDirectory())
+		return document.WriteGitHub(w, d, workingDirectory())
 	}
 	a.writeHeader(a.stdout)
 	if a.headed {
 		d.Organization = org.Organization{} // the header names it
 	}
-	return report.WriteText(w, d, a.windowWidth(a.stdout), a.useColor(a.stdout))
+	return document.WriteText(w, d, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
 // readConfirmation reads the answer to a question, one line from stdin. Only "y" and "yes" mean

@@ -16,13 +16,15 @@ func (a *app) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [ROSTER...]",
 		Short: "Check roster files",
-		Long: `Checks files or folders as one roster and prints every problem as
-file:line:column. Without arguments it checks users.yaml, or the files named by
---roster. No key is needed and nothing is sent. In a valid roster it warns about a
-last day that has passed, or that has no effect.
+		Long: `Checks files and folders as one roster. validate prints every problem with its
+place, as file:line:column. Without arguments, validate checks users.yaml, or
+the files that --roster names. validate needs no API key and sends nothing. If
+the roster is valid, validate warns about probable mistakes, for example a last
+day that has passed.
 
-In GitHub Actions, --output github annotates every problem and warning at its line
-of a pull request, and prints nothing for a roster without any.`,
+In GitHub Actions, --output github annotates each problem and each warning at
+its line of the pull request. For a valid roster without warnings, it prints
+nothing.`,
 		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
 		Example: `  orgsync validate
   orgsync validate teams/ contractors.yaml

@@ -25,7 +25,8 @@ func TestBuiltFrom(t *testing.T) {
 	}{
 		{"nothing is stamped", nil, build{Version: "(devel)"}, "orgsync (devel) ("},
 		{"a build without a repository", stamped("(devel)"), build{Version: "(devel)"}, "orgsync (devel) ("},
-		{"a release", stamped("v1.2.3", revision, clean), build{Version: "v1.2.3", Commit: commit}, "orgsync v1.2.3 (commit " + commit + ", "},
+		{"a release", stamped("v1.2.3", revision, clean), build{Version: "v1.2.3", Commit: commit},
+			"orgsync v1.2.3 (commit " + commit + ", "},
 		{
 			"a changed checkout", stamped("v1.2.4-0.20261123101702-692d3273bb1d+dirty", revision, dirty),
 			build{Version: "v1.2.4-0.20261123101702-692d3273bb1d+dirty", Commit: commit, Modified: true},
@@ -37,7 +38,8 @@ func TestBuiltFrom(t *testing.T) {
 			build{Version: "v0.0.0-20261123101702-692d3273bb1d", Commit: "692d3273bb1d"},
 			"orgsync v0.0.0-20261123101702-692d3273bb1d (commit 692d3273bb1d, ",
 		},
-		{"a tag that looks like one", stamped("v1.2.3-20261123-692d3273bb1d"), build{Version: "v1.2.3-20261123-692d3273bb1d"}, "orgsync v1.2.3-20261123-692d3273bb1d ("},
+		{"a tag that looks like one", stamped("v1.2.3-20261123-692d3273bb1d"), build{Version: "v1.2.3-20261123-692d3273bb1d"},
+			"orgsync v1.2.3-20261123-692d3273bb1d ("},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,17 +1,22 @@
 package cli
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// ran is a call of orgsync in a script, typed one on a page; redirections are the shell's.
+// ran is a call of orgsync in a script, typed one on a page; redirections are the shell's. On a page, outputs are the
+// blocks with what a program printed, and yamlBlocks those with rosters.
 var (
-	ran   = regexp.MustCompile(`(?m)^(?:exec|exits \d+) (orgsync .*)$`)
-	typed = regexp.MustCompile(`(?m)^ *(?:go run \./cmd/)?(orgsync [^>\n]*[^> \n])`)
+	ran        = regexp.MustCompile(`(?m)^(?:exec|exits \d+) (orgsync .*)$`)
+	typed      = regexp.MustCompile(`(?m)^ *(?:go run \./cmd/)?(orgsync [^>\n]*[^> \n])`)
+	outputs    = regexp.MustCompile("(?ms)^```text\n(.*?)^```$")
+	yamlBlocks = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 )
 
 // TestWalkthrough: who types the commands of a page one after another does what a script does, in its order.
@@ -43,5 +48,39 @@ func TestWalkthrough(t *testing.T) {
 				t.Errorf("of the page's commands the script runs only some (-page +script):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWalkthroughOutput: each block of output in docs/walkthrough.md is compared with what the command above it prints,
+// and the rosters there are those of the script.
+func TestWalkthroughOutput(t *testing.T) {
+	t.Parallel()
+	page := sample(t, "../../docs/walkthrough.md")
+	script := sample(t, filepath.Join("testdata", "script", "whole_way.txtar"))
+	var want, got []string // "command: number of the block"
+	command, blocks := "", 0
+	for _, m := range regexp.MustCompile("(?ms)^```(sh|text)\n(.*?)^```$").FindAllStringSubmatch(page, -1) {
+		if m[1] == "text" {
+			blocks++
+			want = append(want, fmt.Sprintf("%s: %d", command, blocks))
+		} else if calls := typed.FindAllStringSubmatch(m[2], -1); len(calls) > 0 {
+			command = calls[len(calls)-1][1]
+		}
+	}
+	for _, m := range regexp.MustCompile(ran.String()+`|^shows std(?:out|err) (\d+)$`).FindAllStringSubmatch(script, -1) {
+		if m[2] != "" {
+			got = append(got, command+": "+m[2])
+		}
+		if m[1] != "" {
+			command = m[1]
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("blocks of output (-page +script):\n%s", diff)
+	}
+	for _, block := range yamlBlocks.FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(script, "\n"+block[1]) {
+			t.Errorf("the script has no roster with\n%s", block[1])
+		}
 	}
 }

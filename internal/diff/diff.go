@@ -153,27 +153,21 @@ func (d Difference) Count(k Kind) int {
 // change the rosters.
 func Compare(before, after *roster.Roster) Difference {
 	d := Difference{Settings: compareSettings(before, after), Unlisted: after.Settings.Unlisted}
-	matches := matchPeople(before.People, after.People)
-	isMatched := make(map[*roster.Person]bool)
-	var removed map[string]*roster.Person // by what a person is recognised by; made for the first one who was added
+	matches, removed := matchPeople(before.People, after.People)
+	removedBySame := indexRemoved(removed)
 	for i := range after.People {
 		current, previous := &after.People[i], matches[i]
-		isMatched[previous] = true
 		p := Person{Kind: Added, Email: current.Email, Name: current.Name, Source: current.At.Source()}
-		switch {
-		case previous == nil:
+		if previous == nil {
 			p.Fields = compareFields(&roster.Person{Email: current.Email}, current)
 			for i := range p.Fields {
 				p.Fields[i].Managing = nil // all access of a new person is new
 			}
 			p.Fields = slices.DeleteFunc(p.Fields, func(f Field) bool { return f.Name == Name })
-			if removed == nil {
-				removed = indexRemoved(before.People, matches)
-			}
-			if other := findSame(removed, current); other != nil {
+			if other := findSame(removedBySame, current); other != nil {
 				p.SameName = other.Email
 			}
-		default:
+		} else {
 			p.Fields = compareFields(previous, current)
 			if len(p.Fields) == 0 {
 				d.Unchanged++
@@ -186,14 +180,10 @@ func Compare(before, after *roster.Roster) Difference {
 		}
 		d.People = append(d.People, p)
 	}
-	for i := range before.People {
-		if previous := &before.People[i]; !isMatched[previous] {
-			d.People = append(d.People, Person{
-				Kind: Removed, Email: previous.Email, Name: previous.Name, Source: previous.At.Source(),
-			})
-		}
+	for _, p := range removed {
+		d.People = append(d.People, Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source()})
 	}
-	d.Teams = compareTeams(before, after, matches)
+	d.Teams = compareTeams(before, after, matches, removed)
 	slices.SortStableFunc(d.People, func(a, b Person) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)),
@@ -203,28 +193,18 @@ func Compare(before, after *roster.Roster) Difference {
 	return d
 }
 
-// indexRemoved returns the people of before who match nobody, by what a person is recognised by.
-// The first in the roster counts.
-func indexRemoved(before []roster.Person, matches []*roster.Person) map[string]*roster.Person {
-	isMatched := make(map[*roster.Person]bool, len(matches))
-	for _, p := range matches {
-		isMatched[p] = true
-	}
-	removed := make(map[string]*roster.Person)
-	for i := range before {
-		p := &before[i]
-		if isMatched[p] {
-			continue
-		}
+// indexRemoved returns the people who were removed by what a person is recognised by. The first in
+// the roster counts.
+func indexRemoved(removed []*roster.Person) map[string]*roster.Person {
+	bySame := make(map[string]*roster.Person)
+	for _, p := range slices.Backward(removed) {
 		for _, own := range p.Addresses() {
 			for _, key := range roster.SameKeys(p.Name, own) {
-				if removed[key] == nil {
-					removed[key] = p
-				}
+				bySame[key] = p
 			}
 		}
 	}
-	return removed
+	return bySame
 }
 
 // findSame returns the removed person who may be p; nil if there is none.
@@ -239,9 +219,9 @@ func findSame(removed map[string]*roster.Person, p *roster.Person) *roster.Perso
 	return nil
 }
 
-// matchPeople returns, for each person of after, the matching person of before, or nil. No person
-// of before is matched twice.
-func matchPeople(before, after []roster.Person) []*roster.Person {
+// matchPeople returns, for each person of after, the matching person of before, or nil, and the
+// people of before who match nobody. No person of before is matched twice.
+func matchPeople(before, after []roster.Person) (matches, removed []*roster.Person) {
 	byEmail, byAddress := make(map[string]*roster.Person), make(map[string]*roster.Person)
 	for i := range before {
 		p := &before[i]
@@ -250,7 +230,8 @@ func matchPeople(before, after []roster.Person) []*roster.Person {
 			byAddress[a.Key()] = p
 		}
 	}
-	matches, isMatched := make([]*roster.Person, len(after)), make(map[*roster.Person]bool)
+	matches = make([]*roster.Person, len(after))
+	isMatched := make(map[*roster.Person]bool)
 	for i := range after {
 		if p := byEmail[after[i].Email.Key()]; p != nil {
 			matches[i], isMatched[p] = p, true
@@ -267,45 +248,51 @@ func matchPeople(before, after []roster.Person) []*roster.Person {
 			}
 		}
 	}
-	return matches
+	for i := range before {
+		if !isMatched[&before[i]] {
+			removed = append(removed, &before[i])
+		}
+	}
+	return matches, removed
 }
 
 // compareFields returns the differences between two entries of one person.
 func compareFields(before, after *roster.Person) []Field {
-	var list []Field
-	add := func(f Field) {
-		if f.From != f.To || len(f.Removed)+len(f.Added) > 0 || f.Managing != nil {
-			list = append(list, f)
-		}
-	}
+	email := Field{Name: Spelling, From: before.Email.String(), To: after.Email.String()}
 	if !before.Email.Equal(after.Email) {
-		add(Field{Name: Email, From: before.Email.String(), To: after.Email.String()})
-	} else {
-		add(Field{Name: Spelling, From: before.Email.String(), To: after.Email.String()})
+		email.Name = Email
 	}
-	api := Field{Name: APIEnabled, From: formatBool(before.APIEnabled), To: formatBool(after.APIEnabled)}
-	api.Managing = managementChange(before.APIEnabled != nil, after.APIEnabled != nil)
-	add(api)
-	add(compareAccess(Groups, before.Groups, after.Groups))
-	add(compareAccess(Roles, before.Roles, after.Roles))
-	add(compareAccess(Policies, before.Policies, after.Policies))
-	for _, f := range compareMemberships(before.Teams, after.Teams) {
-		add(f)
+	list := []Field{
+		email,
+		{
+			Name: APIEnabled, From: formatBool(before.APIEnabled), To: formatBool(after.APIEnabled),
+			Managing: managementChange(before.APIEnabled != nil, after.APIEnabled != nil),
+		},
+		compareAccess(Groups, before.Groups, after.Groups),
+		compareAccess(Roles, before.Roles, after.Roles),
+		compareAccess(Policies, before.Policies, after.Policies),
 	}
-	aliases := Field{Name: Aliases}
-	aliases.Removed, aliases.Added = addressDifference(before.Aliases, after.Aliases)
-	add(aliases)
+	list = append(list, compareMemberships(before.Teams, after.Teams)...)
+	list = append(list, compareAddresses(Aliases, before.Aliases, after.Aliases))
 	for _, alias := range after.Aliases {
 		if i := slices.IndexFunc(before.Aliases, alias.Equal); i >= 0 {
-			add(Field{Name: Spelling, From: before.Aliases[i].String(), To: alias.String()})
+			list = append(list, Field{Name: Spelling, From: before.Aliases[i].String(), To: alias.String()})
 		}
 	}
-	add(Field{Name: From, From: formatDate(before.From), To: formatDate(after.From)})
-	add(Field{Name: Until, From: formatLastDay(before), To: formatLastDay(after)})
-	add(Field{Name: External, From: formatTrue(before.External), To: formatTrue(after.External)})
-	add(Field{Name: Name, From: before.Name, To: after.Name})
-	add(Field{Name: Note, From: before.Note, To: after.Note})
-	return list
+	return differing(append(list,
+		Field{Name: From, From: formatDate(before.From), To: formatDate(after.From)},
+		Field{Name: Until, From: formatLastDay(before), To: formatLastDay(after)},
+		Field{Name: External, From: formatTrue(before.External), To: formatTrue(after.External)},
+		Field{Name: Name, From: before.Name, To: after.Name},
+		Field{Name: Note, From: before.Note, To: after.Note},
+	))
+}
+
+// differing returns the fields that differ.
+func differing(fields []Field) []Field {
+	return slices.DeleteFunc(fields, func(f Field) bool {
+		return f.From == f.To && len(f.Removed)+len(f.Added) == 0 && f.Managing == nil
+	})
 }
 
 // compareMemberships returns the differences between the teams of one person: those left and
@@ -340,8 +327,8 @@ func teamNames(memberships []roster.Membership) []string {
 }
 
 // compareTeams returns the teams that differ. matches has the person of before for each person of
-// after.
-func compareTeams(before, after *roster.Roster, matches []*roster.Person) []Team {
+// after, and removed the people of before who match nobody.
+func compareTeams(before, after *roster.Roster, matches, removed []*roster.Person) []Team {
 	changed := make(map[string]*Team)
 	team := func(name string) *Team {
 		if changed[name] == nil {
@@ -371,10 +358,8 @@ func compareTeams(before, after *roster.Roster, matches []*roster.Person) []Team
 		source[name] = previous.At.Source()
 		team(name).Kind = Removed
 	}
-	isMatched := make(map[*roster.Person]bool)
 	for i := range after.People {
 		current, previous := &after.People[i], matches[i]
-		isMatched[previous] = true
 		if previous == nil {
 			previous = &roster.Person{}
 		}
@@ -386,11 +371,9 @@ func compareTeams(before, after *roster.Roster, matches []*roster.Person) []Team
 			team(name).Left = append(team(name).Left, previous.Email)
 		}
 	}
-	for i := range before.People {
-		if previous := &before.People[i]; !isMatched[previous] {
-			for _, name := range teamNames(previous.Teams) {
-				team(name).Left = append(team(name).Left, previous.Email)
-			}
+	for _, p := range removed {
+		for _, name := range teamNames(p.Teams) {
+			team(name).Left = append(team(name).Left, p.Email)
 		}
 	}
 	byKey := func(a, b org.Address) int { return cmp.Compare(a.Key(), b.Key()) }
@@ -407,64 +390,55 @@ func compareTeams(before, after *roster.Roster, matches []*roster.Person) []Team
 
 // compareTeamFields returns the differences in what a team is for and gives.
 func compareTeamFields(before, after *roster.Team) []Field {
-	fields := []Field{
+	return differing([]Field{
 		{Name: Description, From: before.Description, To: after.Description},
 		compareAccess(Groups, before.Groups, after.Groups),
 		compareAccess(Roles, before.Roles, after.Roles),
 		compareAccess(Policies, before.Policies, after.Policies),
-	}
-	return slices.DeleteFunc(fields, func(f Field) bool {
-		return f.From == f.To && len(f.Removed)+len(f.Added) == 0 && f.Managing == nil
 	})
 }
 
 // compareSettings returns the differences between the settings, and the organization.
 func compareSettings(before, after *roster.Roster) []Field {
-	var list []Field
-	add := func(f Field) {
-		if f.From != f.To || len(f.Removed)+len(f.Added) > 0 {
-			list = append(list, f)
-		}
-	}
 	from, to := &before.Settings, &after.Settings
-	// Adding the key organization restricts a run; changing or removing it allows another
-	// organization.
-	add(Field{Name: Organization, From: before.Organization, To: after.Organization, Loosens: before.Organization != ""})
-	// With another state, a run does not know whom earlier runs mailed.
-	add(Field{Name: State, From: before.State, To: after.State, Loosens: true})
 	domains := Field{Name: AllowedDomains}
 	domains.Removed, domains.Added = difference(from.AllowedDomains, to.AllowedDomains)
 	domains.Loosens = len(from.AllowedDomains) > 0 && (len(domains.Added) > 0 || len(to.AllowedDomains) == 0)
-	add(domains)
-	number := func(name FieldName, from, to int) {
-		add(Field{Name: name, From: strconv.Itoa(from), To: strconv.Itoa(to), Loosens: to > from})
+	number := func(name FieldName, from, to int) Field {
+		return Field{Name: name, From: strconv.Itoa(from), To: strconv.Itoa(to), Loosens: to > from}
 	}
-	number(MaxInvites, from.MaxInvites, to.MaxInvites)
-	number(MaxRemovals, from.MaxRemovals, to.MaxRemovals)
-	number(MaxRevokes, from.MaxRevokes, to.MaxRevokes)
-	number(ReinviteRounds, from.ReinviteRounds, to.ReinviteRounds)
-	add(Field{
-		Name: Unlisted, From: string(from.Unlisted), To: string(to.Unlisted),
-		Loosens: severity(to.Unlisted) > severity(from.Unlisted),
-	})
-	add(Field{
-		Name: UnlistedAfter, From: roster.FormatDuration(from.UnlistedAfter),
-		To:      roster.FormatDuration(to.UnlistedAfter),
-		Loosens: to.UnlistedAfter < from.UnlistedAfter,
-	})
-	add(Field{
-		Name: ExtraAccess, From: string(from.ExtraAccess), To: string(to.ExtraAccess),
-		Loosens: to.ExtraAccess == roster.ExtraAccessRevoke,
-	})
-	add(Field{
-		Name: HiddenMembers, From: string(from.HiddenMembers), To: string(to.HiddenMembers),
-		Loosens: to.HiddenMembers == roster.HiddenMembersInvite,
-	})
-	protected := Field{Name: Protected}
-	protected.Removed, protected.Added = addressDifference(from.Protected, to.Protected)
+	protected := compareAddresses(Protected, from.Protected, to.Protected)
 	protected.Loosens = len(protected.Removed) > 0
-	add(protected)
-	return list
+	return differing([]Field{
+		// Adding the key organization restricts a run; changing or removing it allows another
+		// organization.
+		{Name: Organization, From: before.Organization, To: after.Organization, Loosens: before.Organization != ""},
+		// With another state, a run does not know whom earlier runs mailed.
+		{Name: State, From: before.State, To: after.State, Loosens: true},
+		domains,
+		number(MaxInvites, from.MaxInvites, to.MaxInvites),
+		number(MaxRemovals, from.MaxRemovals, to.MaxRemovals),
+		number(MaxRevokes, from.MaxRevokes, to.MaxRevokes),
+		number(ReinviteRounds, from.ReinviteRounds, to.ReinviteRounds),
+		{
+			Name: Unlisted, From: string(from.Unlisted), To: string(to.Unlisted),
+			Loosens: severity(to.Unlisted) > severity(from.Unlisted),
+		},
+		{
+			Name: UnlistedAfter, From: roster.FormatDuration(from.UnlistedAfter),
+			To:      roster.FormatDuration(to.UnlistedAfter),
+			Loosens: to.UnlistedAfter < from.UnlistedAfter,
+		},
+		{
+			Name: ExtraAccess, From: string(from.ExtraAccess), To: string(to.ExtraAccess),
+			Loosens: to.ExtraAccess == roster.ExtraAccessRevoke,
+		},
+		{
+			Name: HiddenMembers, From: string(from.HiddenMembers), To: string(to.HiddenMembers),
+			Loosens: to.HiddenMembers == roster.HiddenMembersInvite,
+		},
+		protected,
+	})
 }
 
 // severity returns the rank of a policy by how much it does to people, from 0 for report.
@@ -502,17 +476,11 @@ func difference(before, after []string) (removed, added []string) {
 
 // subtract returns the items of list that other does not have.
 func subtract(list, other []string) []string {
-	var rest []string
-	for _, s := range list {
-		if !slices.Contains(other, s) {
-			rest = append(rest, s)
-		}
-	}
-	return rest
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
 }
 
-// addressDifference is difference for addresses, regardless of spelling.
-func addressDifference(before, after []org.Address) (removed, added []string) {
+// compareAddresses compares lists of addresses, regardless of spelling.
+func compareAddresses(name FieldName, before, after []org.Address) Field {
 	only := func(list, other []org.Address) []string {
 		var rest []string
 		for _, a := range list {
@@ -522,7 +490,7 @@ func addressDifference(before, after []org.Address) (removed, added []string) {
 		}
 		return rest
 	}
-	return only(before, after), only(after, before)
+	return Field{Name: name, Removed: only(before, after), Added: only(after, before)}
 }
 
 func formatBool(b *bool) string {

@@ -41,43 +41,63 @@ func TestPeople(t *testing.T) {
 		want                []Person
 	}{
 		{"nothing", ada, ada, nil},
-		{"added", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n    api_enabled: yes\n    groups: [a, b]\n  - email: bob@example.com\n",
-			person(Added, "ada@example.com", Field{Name: APIEnabled, To: "true"}, Field{Name: Groups, Added: []string{"a", "b"}})},
-		{"added with an empty list of groups", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n    groups: []\n  - email: bob@example.com\n",
+		{"added", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n    api_enabled: yes\n    " +
+			"groups: [a, b]\n  - email: bob@example.com\n",
+			person(Added, "ada@example.com", Field{Name: APIEnabled, To: "true"},
+				Field{Name: Groups, Added: []string{"a", "b"}})},
+		{"added with an empty list of groups", "users: [{email: bob@example.com}]", "users:\n  - email: ada@example.com\n  " +
+			"  groups: []\n  - email: bob@example.com\n",
 			person(Added, "ada@example.com", Field{Name: Groups})},
-		{"removed", ada + "  - email: bob@example.com\n", "users: [{email: bob@example.com}]", person(Removed, "ada@example.com")},
-		{"another order and another line", ada + "  - email: bob@example.com\n", "# moved\nusers:\n  - email: bob@example.com\n  - email: ada@example.com\n", nil},
+		{"removed", ada + "  - email: bob@example.com\n", "users: [{email: bob@example.com}]",
+			person(Removed, "ada@example.com")},
+		{"another order and another line", ada + "  - email: bob@example.com\n",
+			"# moved\nusers:\n  - email: bob@example.com\n  - email: ada@example.com\n", nil},
 		{"case only", ada, "users:\n  - email: Ada@Example.COM\n",
 			person(SpellingOnly, "Ada@Example.COM", Field{Name: Spelling, From: "ada@example.com", To: "Ada@Example.COM"})},
 		{"case of an alias", with("aliases: [ada@home.example]"), with("aliases: [ADA@home.example]"),
 			person(SpellingOnly, "ada@example.com", Field{Name: Spelling, From: "ada@home.example", To: "ADA@home.example"})},
 		{"case and note", ada, "users:\n  - email: Ada@example.com\n    note: N\n",
-			person(Changed, "Ada@example.com", Field{Name: Spelling, From: "ada@example.com", To: "Ada@example.com"}, Field{Name: Note, To: "N"})},
+			person(Changed, "Ada@example.com", Field{Name: Spelling, From: "ada@example.com", To: "Ada@example.com"},
+				Field{Name: Note, To: "N"})},
 		{"another address, matched by an alias", ada, "users:\n  - email: ada@new.example\n    aliases: [ada@example.com]\n",
-			person(Changed, "ada@new.example", Field{Name: Email, From: "ada@example.com", To: "ada@new.example"}, Field{Name: Aliases, Added: []string{"ada@example.com"}})},
-		{"API access given", with("api_enabled: no"), with("api_enabled: yes"), person(Changed, "ada@example.com", Field{Name: APIEnabled, From: "false", To: "true"})},
-		{"API access managed", ada, with("api_enabled: no"), person(Changed, "ada@example.com", Field{Name: APIEnabled, To: "false", Managing: &yes})},
-		{"API access no longer managed", with("api_enabled: no"), ada, person(Changed, "ada@example.com", Field{Name: APIEnabled, From: "false", Managing: &no})},
-		{"groups", with("groups: [a, b]"), with("groups: [b, c]"), person(Changed, "ada@example.com", Field{Name: Groups, Removed: []string{"a"}, Added: []string{"c"}})},
+			person(Changed, "ada@new.example", Field{Name: Email, From: "ada@example.com", To: "ada@new.example"},
+				Field{Name: Aliases, Added: []string{"ada@example.com"}})},
+		{"API access given", with("api_enabled: no"), with("api_enabled: yes"), person(Changed, "ada@example.com",
+			Field{Name: APIEnabled, From: "false", To: "true"})},
+		{"API access managed", ada, with("api_enabled: no"), person(Changed, "ada@example.com",
+			Field{Name: APIEnabled, To: "false", Managing: &yes})},
+		{"API access no longer managed", with("api_enabled: no"), ada, person(Changed, "ada@example.com",
+			Field{Name: APIEnabled, From: "false", Managing: &no})},
+		{"groups", with("groups: [a, b]"), with("groups: [b, c]"), person(Changed, "ada@example.com",
+			Field{Name: Groups, Removed: []string{"a"}, Added: []string{"c"}})},
 		{"another order of groups", with("groups: [a, b]"), with("groups: [b, a]"), nil},
-		{"roles managed, empty list", ada, with("roles: []"), person(Changed, "ada@example.com", Field{Name: Roles, Managing: &yes})},
-		{"policies no longer managed", with("policies: [p]"), ada, person(Changed, "ada@example.com", Field{Name: Policies, Removed: []string{"p"}, Managing: &no})},
-		{"set by the defaults", ada, "defaults: {groups: [all]}\n" + ada, []Person{{Kind: Changed, Email: org.MustParseAddress("ada@example.com"),
-			Source: "users.yaml:3", Fields: []Field{{Name: Groups, Added: []string{"all"}, Managing: &yes}}}}},
-		{"alias", with("aliases: [a@b.example]"), ada, person(Changed, "ada@example.com", Field{Name: Aliases, Removed: []string{"a@b.example"}})},
-		{"until", with("until: 2030-01-31"), with("until: 2031-01-31"), person(Changed, "ada@example.com", Field{Name: Until, From: "2030-01-31", To: "2031-01-31"})},
+		{"roles managed, empty list", ada, with("roles: []"), person(Changed, "ada@example.com",
+			Field{Name: Roles, Managing: &yes})},
+		{"policies no longer managed", with("policies: [p]"), ada, person(Changed, "ada@example.com",
+			Field{Name: Policies, Removed: []string{"p"}, Managing: &no})},
+		{"set by the defaults", ada, "defaults: {groups: [all]}\n" + ada,
+			[]Person{{Kind: Changed, Email: org.MustParseAddress("ada@example.com"),
+				Source: "users.yaml:3", Fields: []Field{{Name: Groups, Added: []string{"all"}, Managing: &yes}}}}},
+		{"alias", with("aliases: [a@b.example]"), ada, person(Changed, "ada@example.com",
+			Field{Name: Aliases, Removed: []string{"a@b.example"}})},
+		{"until", with("until: 2030-01-31"), with("until: 2031-01-31"), person(Changed, "ada@example.com",
+			Field{Name: Until, From: "2030-01-31", To: "2031-01-31"})},
 		{"from", ada, with("from: 2030-01-31"), person(Changed, "ada@example.com", Field{Name: From, To: "2030-01-31"})},
-		{"another address, and the same name", "users:\n  - {email: old@example.com, name: Ada  Lovelace}\n", "users:\n  - {email: new@example.org, name: ada lovelace}\n",
+		{"another address, and the same name", "users:\n  - {email: old@example.com, name: Ada  Lovelace}\n",
+			"users:\n  - {email: new@example.org, name: ada lovelace}\n",
 			[]Person{{Kind: Added, Email: org.MustParseAddress("new@example.org"), Name: "ada lovelace", Source: "users.yaml:2",
 				SameName: org.MustParseAddress("old@example.com")},
 				{Kind: Removed, Email: org.MustParseAddress("old@example.com"), Name: "Ada  Lovelace", Source: "users.yaml:2"}}},
-		{"another spelling before the @", "users:\n  - email: ada.lovelace@example.com\n", "users:\n  - email: Ada-Lovelace+v@example.com\n",
+		{"another spelling before the @", "users:\n  - email: ada.lovelace@example.com\n",
+			"users:\n  - email: Ada-Lovelace+v@example.com\n",
 			[]Person{{Kind: Added, Email: org.MustParseAddress("Ada-Lovelace+v@example.com"), Source: "users.yaml:2",
 				SameName: org.MustParseAddress("ada.lovelace@example.com")},
 				{Kind: Removed, Email: org.MustParseAddress("ada.lovelace@example.com"), Source: "users.yaml:2"}}},
-		{"the same name, and the other one stays", "users:\n  - {email: old@example.com, name: Ada}\n", "users:\n  - {email: old@example.com, name: Ada}\n  - {email: new@example.org, name: Ada}\n",
+		{"the same name, and the other one stays", "users:\n  - {email: old@example.com, name: Ada}\n",
+			"users:\n  - {email: old@example.com, name: Ada}\n  - {email: new@example.org, name: Ada}\n",
 			[]Person{{Kind: Added, Email: org.MustParseAddress("new@example.org"), Name: "Ada", Source: "users.yaml:3"}}},
-		{"external", with("external: no"), with("external: yes"), person(Changed, "ada@example.com", Field{Name: External, To: "true"})},
+		{"external", with("external: no"), with("external: yes"), person(Changed, "ada@example.com",
+			Field{Name: External, To: "true"})},
 		{"note", with("note: a"), ada, person(Changed, "ada@example.com", Field{Name: Note, From: "a"})},
 	}
 	for _, tt := range tests {
@@ -99,13 +119,19 @@ func TestSettings(t *testing.T) {
 		want                []Field
 	}{
 		{"defaults written out", "", "settings: {max_invites: 100, unlisted: report}", nil},
-		{"another organization", "organization: A", "organization: B", []Field{{Name: Organization, From: "A", To: "B", Loosens: true}}},
+		{"another organization", "organization: A", "organization: B",
+			[]Field{{Name: Organization, From: "A", To: "B", Loosens: true}}},
 		{"unpinned", "organization: A", "", []Field{{Name: Organization, From: "A", Loosens: true}}},
 		{"pinned", "", "organization: A", []Field{{Name: Organization, To: "A"}}},
-		{"suspend", "organization: A", "organization: A\nsettings: {unlisted: suspend}", []Field{{Name: Unlisted, From: "report", To: "suspend", Loosens: true}}},
-		{"from suspend to remove", "organization: A\nsettings: {unlisted: suspend}", "organization: A\nsettings: {unlisted: remove}", []Field{{Name: Unlisted, From: "suspend", To: "remove", Loosens: true}}},
-		{"back to report", "organization: A\nsettings: {unlisted: remove}", "organization: A", []Field{{Name: Unlisted, From: "remove", To: "report"}}},
-		{"revoke", "", "settings: {extra_access: revoke}", []Field{{Name: ExtraAccess, From: "report", To: "revoke", Loosens: true}}},
+		{"suspend", "organization: A", "organization: A\nsettings: {unlisted: suspend}",
+			[]Field{{Name: Unlisted, From: "report", To: "suspend", Loosens: true}}},
+		{"from suspend to remove", "organization: A\nsettings: {unlisted: suspend}",
+			"organization: A\nsettings: {unlisted: remove}",
+			[]Field{{Name: Unlisted, From: "suspend", To: "remove", Loosens: true}}},
+		{"back to report", "organization: A\nsettings: {unlisted: remove}", "organization: A",
+			[]Field{{Name: Unlisted, From: "remove", To: "report"}}},
+		{"revoke", "", "settings: {extra_access: revoke}", []Field{{Name: ExtraAccess, From: "report", To: "revoke",
+			Loosens: true}}},
 		{"report again", "settings: {extra_access: revoke}", "", []Field{{Name: ExtraAccess, From: "revoke", To: "report"}}},
 		{"invite hidden members", "", "settings: {hidden_members: invite}", []Field{
 			{Name: HiddenMembers, From: "hold", To: "invite", Loosens: true}}},
@@ -126,13 +152,18 @@ func TestSettings(t *testing.T) {
 			{Name: MaxInvites, From: "100", To: "0"}, {Name: MaxRemovals, From: "5", To: "0"},
 			{Name: MaxRevokes, From: "25", To: "0"},
 			{Name: ReinviteRounds, From: "4", To: "1"}}},
-		{"protected", "settings: {protected: [a@b.example, c@d.example]}", "settings: {protected: [A@b.example, e@f.example]}", []Field{
+		{"protected", "settings: {protected: [a@b.example, c@d.example]}", "settings: {protected: [A@b.example, " +
+			"e@f.example]}", []Field{
 			{Name: Protected, Removed: []string{"c@d.example"}, Added: []string{"e@f.example"}, Loosens: true}}},
-		{"more protected", "", "settings: {protected: [a@b.example]}", []Field{{Name: Protected, Added: []string{"a@b.example"}}}},
-		{"one more domain", "settings: {allowed_domains: [a.example]}", "settings: {allowed_domains: [a.example, b.example]}", []Field{
-			{Name: AllowedDomains, Added: []string{"b.example"}, Loosens: true}}},
-		{"any domain allowed", "settings: {allowed_domains: [a.example]}", "", []Field{{Name: AllowedDomains, Removed: []string{"a.example"}, Loosens: true}}},
-		{"domains restricted", "", "settings: {allowed_domains: [a.example]}", []Field{{Name: AllowedDomains, Added: []string{"a.example"}}}},
+		{"more protected", "", "settings: {protected: [a@b.example]}",
+			[]Field{{Name: Protected, Added: []string{"a@b.example"}}}},
+		{"one more domain", "settings: {allowed_domains: [a.example]}", "settings: {allowed_domains: [a.example, b.example]}",
+			[]Field{
+				{Name: AllowedDomains, Added: []string{"b.example"}, Loosens: true}}},
+		{"any domain allowed", "settings: {allowed_domains: [a.example]}", "",
+			[]Field{{Name: AllowedDomains, Removed: []string{"a.example"}, Loosens: true}}},
+		{"domains restricted", "", "settings: {allowed_domains: [a.example]}",
+			[]Field{{Name: AllowedDomains, Added: []string{"a.example"}}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -195,7 +226,9 @@ func TestCompareTeams(t *testing.T) {
 	t.Parallel()
 	before := read(t, `
 teams:
-  billing: {groups: [billing], members: [bob@example.com, {email: dan@example.com, until: 2027-01-31, note: a}, eve@example.com]}
+  billing:
+    groups: [billing]
+    members: [bob@example.com, {email: dan@example.com, until: 2027-01-31, note: a}, eve@example.com]
   old: {members: [bob@example.com]}
   platform: {description: Runs it, groups: [platform], members: [ada@example.com, cleo@example.com]}
   same: {members: [ada@example.com]}
@@ -203,7 +236,9 @@ teams:
 	after := read(t, `
 state: s3://bucket
 teams:
-  billing: {groups: [billing, finance], members: [ada@example.com, {email: dan@example.com, until: 2027-03-31, note: b}]}
+  billing:
+    groups: [billing, finance]
+    members: [ada@example.com, {email: dan@example.com, until: 2027-03-31, note: b}]
   new: {groups: [new], members: [dan@example.com]}
   platform: {groups: [platform], members: [ada@example.com, cleo.new@example.com]}
   same: {members: [ada@example.com]}
@@ -217,25 +252,27 @@ users:
 		{Kind: Changed, Name: "billing", Source: "users.yaml:4", Joined: []org.Address{address("ada@example.com")},
 			Left:   []org.Address{address("bob@example.com"), address("eve@example.com")},
 			Fields: []Field{{Name: Groups, Added: []string{"finance"}}}},
-		{Kind: Added, Name: "new", Source: "users.yaml:5", Joined: []org.Address{address("dan@example.com")},
+		{Kind: Added, Name: "new", Source: "users.yaml:7", Joined: []org.Address{address("dan@example.com")},
 			Fields: []Field{{Name: Groups, Added: []string{"new"}, Managing: new(true)}}},
-		{Kind: Removed, Name: "old", Source: "users.yaml:4", Left: []org.Address{address("bob@example.com")}},
-		{Kind: Changed, Name: "platform", Source: "users.yaml:6", Fields: []Field{{Name: Description, From: "Runs it"}}},
+		{Kind: Removed, Name: "old", Source: "users.yaml:6", Left: []org.Address{address("bob@example.com")}},
+		{Kind: Changed, Name: "platform", Source: "users.yaml:8", Fields: []Field{{Name: Description, From: "Runs it"}}},
 	}
 	if d := cmp.Diff(wantTeams, got.Teams, spelling, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("teams (-want +got):\n%s", d)
 	}
 	wantPeople := []Person{
-		{Kind: Removed, Email: address("eve@example.com"), Source: "users.yaml:3"},
-		{Kind: Changed, Email: address("ada@example.com"), Source: "users.yaml:4", Fields: []Field{
+		{Kind: Removed, Email: address("eve@example.com"), Source: "users.yaml:5"},
+		{Kind: Changed, Email: address("ada@example.com"), Source: "users.yaml:6", Fields: []Field{
 			{Name: Groups, Added: []string{"billing", "finance"}}, {Name: Teams, Added: []string{"billing"}}}},
-		{Kind: Changed, Email: address("bob@example.com"), Source: "users.yaml:10", Fields: []Field{
+		{Kind: Changed, Email: address("bob@example.com"), Source: "users.yaml:12", Fields: []Field{
 			{Name: Groups, Removed: []string{"billing"}}, {Name: Teams, Removed: []string{"billing", "old"}}}},
-		{Kind: Changed, Email: address("cleo.new@example.com"), Source: "users.yaml:9", Fields: []Field{
-			{Name: Email, From: "cleo@example.com", To: "cleo.new@example.com"}, {Name: Aliases, Added: []string{"cleo@example.com"}}}},
-		{Kind: Changed, Email: address("dan@example.com"), Source: "users.yaml:4", Fields: []Field{
+		{Kind: Changed, Email: address("cleo.new@example.com"), Source: "users.yaml:11", Fields: []Field{
+			{Name: Email, From: "cleo@example.com", To: "cleo.new@example.com"},
+			{Name: Aliases, Added: []string{"cleo@example.com"}}}},
+		{Kind: Changed, Email: address("dan@example.com"), Source: "users.yaml:6", Fields: []Field{
 			{Name: Groups, Added: []string{"finance", "new"}}, {Name: Teams, Added: []string{"new"}},
-			{Name: Until, Team: "billing", From: "2027-01-31", To: "2027-03-31"}, {Name: Note, Team: "billing", From: "a", To: "b"}}},
+			{Name: Until, Team: "billing", From: "2027-01-31", To: "2027-03-31"}, {Name: Note, Team: "billing", From: "a",
+				To: "b"}}},
 	}
 	if d := cmp.Diff(wantPeople, got.People, spelling, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("people (-want +got):\n%s", d)

@@ -24,7 +24,8 @@ type Endpoint struct {
 	// Message is the server's own words where it did not allow the request, or what was wrong with its answer: one
 	// line, bounded, still data.
 	Message string
-	// Requests counts all that were sent. Pages and Rows are those of the list when it was last read; one object is one row.
+	// Requests counts all that were sent. Pages and Rows are those of the list when it was last read; one object is one
+	// row.
 	Requests, Pages, Rows int
 	// Latency is that of the slowest answer; 0 without one.
 	Latency time.Duration
@@ -38,17 +39,20 @@ type LimitKind string
 
 // The kinds, the most pressing first.
 const (
-	LimitKeyRefused          LimitKind = "key_refused"           // the key does not work
-	LimitIntercepted         LimitKind = "intercepted"           // web pages or redirects come instead of the API's answers
-	LimitInvitationsUnseen   LimitKind = "invitations_unseen"    // nothing can be planned
-	LimitOrganization        LimitKind = "organization_unknown"  // the organization cannot be told, or is not the roster's
-	LimitListFailed          LimitKind = "list_failed"           // something that every run reads gives an error
-	LimitUsersUnseen         LimitKind = "users_unseen"          // members are known from invitations alone
-	LimitAcceptanceUnseen    LimitKind = "acceptance_unseen"     // nor do the invitations tell
-	LimitSuspendedUnseen     LimitKind = "suspended_unseen"      // suspended users cannot be listed
-	LimitSelfUnseen          LimitKind = "self_unseen"           // the key's own user is not known
-	LimitAccessUnseen        LimitKind = "access_unseen"         // a kind of access cannot be listed: Detail is the [org.Kind]
-	LimitHoldersUnseen       LimitKind = "holders_unseen"        // who has a kind of access cannot be listed: Detail is the [org.Kind]
+	LimitKeyRefused LimitKind = "key_refused" // the key does not work
+	// web pages or redirects come instead of the API's answers
+	LimitIntercepted       LimitKind = "intercepted"
+	LimitInvitationsUnseen LimitKind = "invitations_unseen"   // nothing can be planned
+	LimitOrganization      LimitKind = "organization_unknown" // the organization cannot be told, or is not the roster's
+	LimitListFailed        LimitKind = "list_failed"          // something that every run reads gives an error
+	LimitUsersUnseen       LimitKind = "users_unseen"         // members are known from invitations alone
+	LimitAcceptanceUnseen  LimitKind = "acceptance_unseen"    // nor do the invitations tell
+	LimitSuspendedUnseen   LimitKind = "suspended_unseen"     // suspended users cannot be listed
+	LimitSelfUnseen        LimitKind = "self_unseen"          // the key's own user is not known
+	// a kind of access cannot be listed: Detail is the [org.Kind]
+	LimitAccessUnseen LimitKind = "access_unseen"
+	// who has a kind of access cannot be listed: Detail is the [org.Kind]
+	LimitHoldersUnseen       LimitKind = "holders_unseen"
 	LimitDatesUnseen         LimitKind = "dates_unseen"          // pending invitations have no dates
 	LimitExpirationUnseen    LimitKind = "expiration_unseen"     // pending invitations have no expiration date
 	LimitStatusNotUnderstood LimitKind = "status_not_understood" // Detail are the words
@@ -66,7 +70,8 @@ type Limit struct {
 type Checkup struct {
 	// At is the server's time of the look.
 	At time.Time
-	// Key is [org.VerdictAllowed] when any request was, [org.VerdictRefused] when none was and the key was refused, else [org.VerdictFailed].
+	// Key is [org.VerdictAllowed] when any request was, [org.VerdictRefused] when none was and the key was refused, else
+	// [org.VerdictFailed].
 	Key org.Verdict
 	// Organization is the one that the key acts on; zero when that cannot be told.
 	Organization org.Organization
@@ -112,7 +117,8 @@ func Run(ctx context.Context, c *vultr.Client, pin string, record *Recorder) (Ch
 
 func describeEndpoint(c *vultr.Client, e *vultr.Endpoint) Endpoint {
 	out := Endpoint{
-		Name: e.Name, Path: e.Path, Verdict: e.Verdict(), Status: e.Status(), Requests: len(e.Exchanges), Pages: e.Pages(), Rows: e.Rows,
+		Name: e.Name, Path: e.Path, Verdict: e.Verdict(), Status: e.Status(), Requests: len(e.Exchanges), Pages: e.Pages(),
+		Rows: e.Rows,
 	}
 	for _, x := range e.Exchanges {
 		if x.Status != 0 {

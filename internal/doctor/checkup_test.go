@@ -19,7 +19,8 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// peopled is a world with an example of everything that a check-up can see. Its texts are like none that a recording holds.
+// peopled is a world with an example of everything that a check-up can see. Its texts are like none that a recording
+// holds.
 func peopled(t *testing.T, options sandbox.Options) *sandbox.Server {
 	t.Helper()
 	options.RateLimit = -1
@@ -39,8 +40,9 @@ func peopled(t *testing.T, options sandbox.Options) *sandbox.Server {
 	check(err)
 	for i := range 12 {
 		who := sandbox.User{
-			Email: fmt.Sprintf("Zelda.%d@quux%d.example", i, i%3), Name: fmt.Sprintf("Zelda Quux the %dth", i), APIEnabled: i%2 == 0,
-			Suspended: i == 7, Service: i == 8, Groups: []string{group.Name},
+			Email: fmt.Sprintf("Zelda.%d@quux%d.example", i, i%3), Name: fmt.Sprintf("Zelda Quux the %dth", i),
+			APIEnabled: i%2 == 0,
+			Suspended:  i == 7, Service: i == 8, Groups: []string{group.Name},
 		}
 		if i < 3 {
 			who.Roles, who.Policies = []string{"deployer"}, []string{"read-only"}
@@ -56,7 +58,8 @@ func peopled(t *testing.T, options sandbox.Options) *sandbox.Server {
 		_, err := api.AddInvitation(sandbox.Invitation{Email: state + ".xavier@quux2.example", State: state})
 		check(err)
 	}
-	_, err = api.AddInvitation(sandbox.Invitation{Email: "winnie@quux0.example", Registered: "ZELDA.1@quux1.example", State: "accepted"})
+	_, err = api.AddInvitation(sandbox.Invitation{Email: "winnie@quux0.example", Registered: "ZELDA.1@quux1.example",
+		State: "accepted"})
 	check(err)
 
 	// One leaves the group again, as softly as the dialect has it.
@@ -66,7 +69,8 @@ func peopled(t *testing.T, options sandbox.Options) *sandbox.Server {
 	leaver := s.Users[slices.IndexFunc(s.Users, func(u org.User) bool { return u.Email.Key() == "zelda.5@quux2.example" })]
 	i := slices.IndexFunc(s.Access, func(a org.Access) bool { return a.Name == group.Name })
 	_, err = c.Edit(t.Context(), org.Edit{
-		Op: org.EditRevoke, Who: leaver.Email, UserID: leaver.ID, Kind: org.KindGroup, ID: group.ID, Membership: s.Access[i].Holders[leaver.ID],
+		Op: org.EditRevoke, Who: leaver.Email, UserID: leaver.ID, Kind: org.KindGroup, ID: group.ID,
+		Membership: s.Access[i].Holders[leaver.ID],
 	})
 	check(err)
 	return api
@@ -177,11 +181,13 @@ func TestRunDialects(t *testing.T) {
 			if diff := gocmp.Diff(wantTraits(named.Dialect), seen(found)); diff != "" {
 				t.Errorf("traits (-want +got):\n%s", diff)
 			}
-			if found.Key != org.VerdictAllowed || found.Unable != nil || found.Organization.ID != world.Organization.ID || found.Self.String() != "owner@example.com" {
+			if found.Key != org.VerdictAllowed || found.Unable != nil || found.Organization.ID != world.Organization.ID ||
+				found.Self.String() != "owner@example.com" {
 				t.Errorf("key %s, organization %+v, self %s: %v", found.Key, found.Organization, found.Self, found.Unable)
 			}
 			missing := named.Dialect.SuspendedEndpoint == sandbox.SuspendedEndpointMissing
-			rows := map[string]int{"account": 1, "one invitation": 1, "users": 13, "groups": 4, "users of one role": 3, "users of one policy": 3}
+			rows := map[string]int{"account": 1, "one invitation": 1, "users": 13, "groups": 4, "users of one role": 3,
+				"users of one policy": 3}
 			if named.Dialect.Suspended == sandbox.SuspendedListed {
 				rows["users"]--
 			}
@@ -235,7 +241,8 @@ func TestRunRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 900 {
-		if _, err := api.AddUser(sandbox.User{Email: fmt.Sprintf("u%d@example.com", i), Groups: []string{"everyone"}}); err != nil {
+		if _, err := api.AddUser(sandbox.User{Email: fmt.Sprintf("u%d@example.com", i),
+			Groups: []string{"everyone"}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := api.AddInvitation(sandbox.Invitation{Email: fmt.Sprintf("p%d@example.com", i)}); err != nil {
@@ -280,7 +287,8 @@ func TestRunVerdicts(t *testing.T) {
 		status  int
 		verdict org.Verdict
 	}{
-		{401, org.VerdictRefused}, {403, org.VerdictForbidden}, {404, org.VerdictMissing}, {418, org.VerdictFailed}, {500, org.VerdictFailed},
+		{401, org.VerdictRefused}, {403, org.VerdictForbidden}, {404, org.VerdictMissing}, {418, org.VerdictFailed},
+		{500, org.VerdictFailed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -297,7 +305,8 @@ func TestRunVerdicts(t *testing.T) {
 					if s.verdict == org.VerdictForbidden {
 						permission = test.permission
 					}
-					if e.Verdict != s.verdict || e.Status != s.status || e.Permission != permission || e.Message != "Internal error" || e.Path != test.path {
+					if e.Verdict != s.verdict || e.Status != s.status || e.Permission != permission || e.Message != "Internal error" ||
+						e.Path != test.path {
 						t.Errorf("%d: %+v", s.status, e)
 					}
 					if s.status == 404 && e.Name == "members of one group" && len(found.Limits) > 0 {
@@ -325,7 +334,8 @@ func TestRunVerdicts(t *testing.T) {
 // A check-up says that nothing can be planned exactly when reading the organization fails.
 func TestRunAgreesWithReading(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/v2/organizations", "/v2/account", "/v2/invitation", "/v2/users", "/v2/organizations/{id}/suspended-users", "*"} {
+	for _, path := range []string{"/v2/organizations", "/v2/account", "/v2/invitation", "/v2/users",
+		"/v2/organizations/{id}/suspended-users", "*"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -335,9 +345,12 @@ func TestRunAgreesWithReading(t *testing.T) {
 					path = ""
 				}
 				for _, fault := range []sandbox.Fault{
-					{Kind: sandbox.FaultStatus, Status: 401}, {Kind: sandbox.FaultStatus, Status: 403}, {Kind: sandbox.FaultStatus, Status: 404},
-					{Kind: sandbox.FaultStatus, Status: 418}, {Kind: sandbox.FaultStatus, Status: 500}, {Kind: sandbox.FaultHTML}, {Kind: sandbox.FaultEmpty},
-					{Kind: sandbox.FaultHalf}, {Kind: sandbox.FaultTruncate}, {Kind: sandbox.FaultRedirect}, {Kind: sandbox.FaultWrongTotal},
+					{Kind: sandbox.FaultStatus, Status: 401}, {Kind: sandbox.FaultStatus, Status: 403},
+					{Kind: sandbox.FaultStatus, Status: 404},
+					{Kind: sandbox.FaultStatus, Status: 418}, {Kind: sandbox.FaultStatus, Status: 500}, {Kind: sandbox.FaultHTML},
+					{Kind: sandbox.FaultEmpty},
+					{Kind: sandbox.FaultHalf}, {Kind: sandbox.FaultTruncate}, {Kind: sandbox.FaultRedirect},
+					{Kind: sandbox.FaultWrongTotal},
 					{Kind: sandbox.FaultWrongOrganization}, {Kind: sandbox.FaultThrottle},
 				} {
 					for _, pin := range []string{"", id, "Another Org"} {
@@ -347,13 +360,15 @@ func TestRunAgreesWithReading(t *testing.T) {
 						_, reading := inProcess(t, api).ReadOrganization(t.Context(), pin, nil)
 						api.ClearFaults()
 						if err != nil || (found.Unable == nil) != (reading == nil) {
-							t.Errorf("%s %d with the pin %q: the check-up gives %v (%v), reading %v", fault.Kind, fault.Status, pin, found.Unable, err, reading)
+							t.Errorf("%s %d with the pin %q: the check-up gives %v (%v), reading %v", fault.Kind, fault.Status, pin,
+								found.Unable, err, reading)
 						}
 						told := slices.ContainsFunc(found.Limits, func(l Limit) bool {
 							return slices.Contains([]LimitKind{LimitInvitationsUnseen, LimitOrganization, LimitListFailed}, l.Kind)
 						})
 						if told != (found.Unable != nil) {
-							t.Errorf("%s %d with the pin %q: %v, and the limits are %v", fault.Kind, fault.Status, pin, found.Unable, found.Limits)
+							t.Errorf("%s %d with the pin %q: %v, and the limits are %v", fault.Kind, fault.Status, pin, found.Unable,
+								found.Limits)
 						}
 					}
 				}
@@ -388,7 +403,8 @@ func TestRunSurroundings(t *testing.T) {
 	t.Run("captive portal", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			for _, fault := range []sandbox.Fault{{Kind: sandbox.FaultHTML}, {Kind: sandbox.FaultRedirect, Location: "https://portal.example/login"}} {
+			for _, fault := range []sandbox.Fault{{Kind: sandbox.FaultHTML}, {Kind: sandbox.FaultRedirect,
+				Location: "https://portal.example/login"}} {
 				api := peopled(t, sandbox.Options{})
 				api.AddFault(fault)
 				found := mustRun(t, inProcess(t, api), "", nil)
@@ -429,7 +445,8 @@ func TestRunSurroundings(t *testing.T) {
 			if found.Ahead == nil || found.Ahead.Round(time.Minute) != 73*time.Hour {
 				t.Errorf("the clock is ahead by %v", found.Ahead)
 			}
-			if diff := gocmp.Diff(map[string]string{"Retry-After": "7", "X-Ratelimit-Remaining": "29"}, found.RateHeaders); diff != "" || found.Throttled != 1 {
+			if diff := gocmp.Diff(map[string]string{"Retry-After": "7", "X-Ratelimit-Remaining": "29"},
+				found.RateHeaders); diff != "" || found.Throttled != 1 {
 				t.Errorf("%d answers 429, headers (-want +got):\n%s", found.Throttled, diff)
 			}
 			if got := seen(found)["lapsed"]; got != "pending" {
@@ -458,7 +475,8 @@ func TestRunSurroundings(t *testing.T) {
 		own := api.World().Organization
 		want := fmt.Sprintf("; its invitations are for %q (%s)", own.Name, own.ID)
 		var pin *org.PinError
-		if !errors.As(found.Unable, &pin) || len(found.Organizations) != 2 || !strings.HasSuffix(found.Limits[0].Detail, want) {
+		if !errors.As(found.Unable, &pin) || len(found.Organizations) != 2 ||
+			!strings.HasSuffix(found.Limits[0].Detail, want) {
 			t.Errorf("unable: %v; organizations %v; limits %v", found.Unable, found.Organizations, found.Limits)
 		}
 		if e := found.Endpoints[5]; e.Name != "suspended users" || e.Verdict != org.VerdictUntried {
@@ -479,13 +497,15 @@ func TestRunSurroundings(t *testing.T) {
 		api := peopled(t, sandbox.Options{})
 		api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/organizations/{id}/suspended-users"})
 		found := mustRun(t, inProcess(t, api), "", nil)
-		if got := seen(found); got["suspended"] != "" || got["suspended-endpoint"] != "" || got["suspended-status"] != "false" {
+		if got := seen(found); got["suspended"] != "" || got["suspended-endpoint"] != "" ||
+			got["suspended-status"] != "false" {
 			t.Errorf("which lists have suspended users cannot be known, but seen: %v", got)
 		}
 	})
 }
 
-// The key's own user is known only if one of the users has the account's address: whom else would a run spare?
+// The key's own user is known only if one of the users has the account's address. Otherwise a run has no
+// user to spare.
 func TestRunSelf(t *testing.T) {
 	t.Parallel()
 	for email, want := range map[string][]Limit{

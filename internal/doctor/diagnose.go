@@ -25,7 +25,8 @@ func (d *diagnosis) limit(kind LimitKind, detail string) {
 // [vultr.Client.ReadOrganization] requires.
 func diagnose(c *vultr.Client, s *vultr.Survey) Checkup {
 	d := &diagnosis{client: c, survey: s, Checkup: Checkup{
-		At: s.At, Organization: s.Found.Organization, Organizations: s.Found.Organizations, Self: s.Found.Self, Unable: s.Found.Err,
+		At: s.At, Organization: s.Found.Organization, Organizations: s.Found.Organizations, Self: s.Found.Self,
+		Unable: s.Found.Err,
 		Traits: s.Traits(),
 	}}
 	d.addObservations()
@@ -71,7 +72,8 @@ func (d *diagnosis) addLimits() {
 	listed := s.Found.Invitations
 	if s.Users.Verdict() == org.VerdictForbidden {
 		d.limit(LimitUsersUnseen, "")
-		if s.Invitations.Allowed() && !slices.ContainsFunc(listed, func(i org.Invitation) bool { return i.Status == org.StatusAccepted }) {
+		if s.Invitations.Allowed() && !slices.ContainsFunc(listed,
+			func(i org.Invitation) bool { return i.Status == org.StatusAccepted }) {
 			d.limit(LimitAcceptanceUnseen, "")
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/orgsync/orgsync/internal/vultr"
 )
@@ -52,9 +53,9 @@ const readme = readmeTitle + `
 organization. There is one file for each answer: the request, the status, a few headers, and the body.
 
 Everything personal was replaced before it was written: addresses, names, ids, tokens and all other text that is not a
-date or one of a few words such as "Pending" or "active". Numbers are kept only where they count or say a state. The same
-text is replaced by the same one throughout. The API key was never here. What stays is the form of the answers, dates,
-yes and no, and how many people, groups, roles and policies there are.
+date or one of a few words such as "Pending" or "active". Numbers are kept only where they count or say a state. The
+same text is replaced by the same one throughout. The API key was never here. What stays is the form of the answers,
+dates, yes and no, and how many people, groups, roles and policies there are.
 
 A status word that orgsync does not know was replaced, too. 'orgsync doctor' prints those; please add them by hand.
 
@@ -64,7 +65,7 @@ together with the output of 'orgsync doctor', from which you may strike what you
 To make a test of it, put the folder into testdata/recorded.
 `
 
-var recordingName = regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`)
+var recordingName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`) })
 
 // NewRecorder creates the folder, with mode 0700. If the folder has only an earlier recording, that
 // is deleted; if it has anything else, that is an error.
@@ -77,12 +78,14 @@ func NewRecorder(dir string) (*Recorder, error) {
 		return nil, fmt.Errorf("record: %w", err)
 	}
 	for _, e := range entries {
-		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName.MatchString(e.Name()) {
-			return nil, fmt.Errorf("record: %s holds %q, which is not part of a recording; use a new or empty folder", dir, e.Name())
+		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName().MatchString(e.Name()) {
+			return nil, fmt.Errorf("record: %s holds %q, which is not part of a recording; use a new or empty folder", dir,
+				e.Name())
 		}
 	}
 	if len(entries) > 0 {
-		if text, err := os.ReadFile(filepath.Join(dir, readmeName)); err != nil || !strings.HasPrefix(string(text), readmeTitle) {
+		if text, err := os.ReadFile(filepath.Join(dir, readmeName)); err != nil || !strings.HasPrefix(string(text),
+			readmeTitle) {
 			return nil, fmt.Errorf("record: %s is not empty and has no recording; use a new or empty folder", dir)
 		}
 	}
@@ -123,7 +126,8 @@ func (r *Recorder) write(name string, content []byte) error {
 
 // exchange returns the content of the file for x.
 func (r *redactor) exchange(x vultr.Exchange) ([]byte, error) {
-	kept := recording{Method: x.Method, Path: r.path(x.Path), Query: r.query(x.Query), Status: x.Status, Headers: headers(x)}
+	kept := recording{Method: x.Method, Path: r.path(x.Path), Query: r.query(x.Query), Status: x.Status,
+		Headers: headers(x)}
 	body, err := r.json(x.Body, "")
 	switch {
 	case err == nil:
@@ -163,8 +167,12 @@ func (r *redactor) query(query url.Values) string {
 
 var (
 	// jsonType matches all JSON types, pageType the types that proxies and portals send.
-	jsonType = regexp.MustCompile(`^application/([a-z.]{1,40}\+)?json(; ?charset=(utf-8|UTF-8))?$`)
-	pageType = regexp.MustCompile(`^text/(html|plain)(; ?charset=(utf-8|UTF-8))?$`)
+	jsonType = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^application/([a-z.]{1,40}\+)?json(; ?charset=(utf-8|UTF-8))?$`)
+	})
+	pageType = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^text/(html|plain)(; ?charset=(utf-8|UTF-8))?$`)
+	})
 )
 
 // headers returns the headers that say how to read an answer and when to retry, if their values
@@ -179,7 +187,7 @@ func headers(x vultr.Exchange) map[string]string {
 		_, notNumber := strconv.ParseUint(value, 10, 32)
 		_, isDate := vultr.ParseDate(value)
 		switch {
-		case name == "Content-Type" && (jsonType.MatchString(value) || pageType.MatchString(value)):
+		case name == "Content-Type" && (jsonType().MatchString(value) || pageType().MatchString(value)):
 		case name == "Content-Type" && x.IsHTML():
 			value = "text/html"
 		case name == "Content-Type":

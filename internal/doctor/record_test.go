@@ -186,11 +186,11 @@ func (p *pairs) compare(original, replaced any) error {
 			return fmt.Errorf("%d fields became %d", len(v), len(other))
 		}
 		for key, item := range v {
-			if to, ok := p.there[key]; ok && !fieldName.MatchString(key) {
+			if to, ok := p.there[key]; ok && !fieldName().MatchString(key) {
 				key = to
 			}
 			of, ok := other[key]
-			if !ok && fieldName.MatchString(key) {
+			if !ok && fieldName().MatchString(key) {
 				return fmt.Errorf("the field %q is gone", key)
 			}
 			if !ok { // a key that was replaced: found by its neighbours' absence only
@@ -208,7 +208,7 @@ func (p *pairs) compare(original, replaced any) error {
 			}
 			return p.compare(inner, other)
 		}
-		for name, form := range map[string]*regexp.Regexp{"UUID": uuid, "hexadecimal": hexDigits, "number": digits} {
+		for name, form := range map[string]*regexp.Regexp{"UUID": uuid, "hexadecimal": hexDigits(), "number": digits()} {
 			if form.MatchString(v) && !form.MatchString(replaced.(string)) {
 				return fmt.Errorf("the %s %q became %q", name, v, replaced)
 			}
@@ -248,8 +248,10 @@ func TestRedact(t *testing.T) {
 	secret := rapid.Custom(func(t *rapid.T) string {
 		n := rapid.IntRange(2, 40).Draw(t, "n")
 		form := rapid.SampledFrom([]string{
-			"Ada%dZQ Lovelace", "ada%dzq@Example.com", "Ada.%dzq@sub.bücher.example", "zq%dqz", "zq%d/../x", "  zq%d\t", "+49 30 zq%d",
-			"<script>zq%d</script>", "zq%d\u202e\x00", "ada%dzq@", "Pending zq%d", "{zq%d", "[zq%d]", "\"zq%d\"", "2026-06-01 zq%d",
+			"Ada%dZQ Lovelace", "ada%dzq@Example.com", "Ada.%dzq@sub.bücher.example", "zq%dqz", "zq%d/../x", "  zq%d\t",
+			"+49 30 zq%d",
+			"<script>zq%d</script>", "zq%d\u202e\x00", "ada%dzq@", "Pending zq%d", "{zq%d", "[zq%d]", "\"zq%d\"",
+			"2026-06-01 zq%d",
 		}).Draw(t, "form")
 		return fmt.Sprintf(form, n)
 	})
@@ -265,8 +267,10 @@ func TestRedact(t *testing.T) {
 		}
 		return fmt.Sprintf("7%d", rapid.IntRange(0, 9).Draw(t, "short"))
 	})
-	plain := rapid.SampledFrom([]string{"", "Pending", "ACCEPTED", "yes", "2026-06-01T10:00:00+00:00", "2026-06-01 10:00:00", "2026-06-01"})
-	number := rapid.Map(rapid.SampledFrom([]string{"0", "1", "77", "777777", "77.25", "-77", "7.7e7"}), func(s string) json.Number { return json.Number(s) })
+	plain := rapid.SampledFrom([]string{"", "Pending", "ACCEPTED", "yes", "2026-06-01T10:00:00+00:00",
+		"2026-06-01 10:00:00", "2026-06-01"})
+	number := rapid.Map(rapid.SampledFrom([]string{"0", "1", "77", "777777", "77.25", "-77", "7.7e7"}),
+		func(s string) json.Number { return json.Number(s) })
 	var value func(depth int) *rapid.Generator[any]
 	value = func(depth int) *rapid.Generator[any] {
 		kinds := []*rapid.Generator[any]{
@@ -355,13 +359,15 @@ func TestRedactText(t *testing.T) {
 		})
 	}
 	r := newRedactor()
-	if a, b := r.text("ADA@bücher.example", ""), r.text("ada@xn--bcher-kva.example", ""); !strings.EqualFold(a, b) || a == b {
+	if a, b := r.text("ADA@bücher.example", ""), r.text("ada@xn--bcher-kva.example", ""); !strings.EqualFold(a, b) ||
+		a == b {
 		t.Errorf("two spellings of one address became %q and %q", a, b)
 	}
 	if a, b := r.text("@x.example", ""), r.text("ada@x.example", ""); strings.HasSuffix(b, a) {
 		t.Errorf("a text and a domain became the same: %q, %q", a, b)
 	}
-	if out, err := r.json([]byte(`{"id":5551234,"balance":-12.50,"total":900,"status":404,"n":1}`), ""); err != nil || string(out) != `{"id":1000001,"balance":-11.11,"total":900,"status":404,"n":1}` {
+	if out, err := r.json([]byte(`{"id":5551234,"balance":-12.50,"total":900,"status":404,"n":1}`), ""); err != nil ||
+		string(out) != `{"id":1000001,"balance":-11.11,"total":900,"status":404,"n":1}` {
 		t.Errorf("numbers became %s, %v", out, err)
 	}
 	if a, b := r.text("5551234", ""), r.text("555", ""); a != "1000001" || b == a {
@@ -383,19 +389,25 @@ func TestRecordedAnswers(t *testing.T) {
 		body    string
 		want    string // of the file, without what is the same everywhere
 	}{
-		{"web page", map[string]string{"Content-Type": "text/html; charset=utf-8", "Location": "https://ada.example"}, "<title>Ada</title>",
-			`"headers":{"Content-Type":"text/html; charset=utf-8"},"text":"<!DOCTYPE html><html><head><title>replaced</title></head></html>"`},
+		{"web page", map[string]string{"Content-Type": "text/html; charset=utf-8", "Location": "https://ada.example"},
+			"<title>Ada</title>",
+			`"headers":{"Content-Type":"text/html; charset=utf-8"},"text":"<!DOCTYPE ` +
+				`html><html><head><title>replaced</title></head></html>"`},
 		{"web page with a name in its type", map[string]string{"Content-Type": "text/html; author=ada"}, "Ada",
 			`"headers":{"Content-Type":"text/html"},"text":"<!DOCTYPE html><html><head><title>replaced</title></head></html>"`},
 		{"half an answer", map[string]string{"Content-Type": "application/json"}, `{"users":[{"email":"ada@exam`,
 			`"headers":{"Content-Type":"application/json"},"text":"replaced"`},
 		{"nothing", nil, "", `"headers":{}`},
 		{"null", nil, "null", `"headers":{},"body":null`},
-		{"text", map[string]string{"Content-Type": "ada/lovelace"}, "Ada", `"headers":{"Content-Type":"application/octet-stream"},"text":"replaced"`},
-		{"vendor", map[string]string{"Content-Type": "application/vnd.api+json"}, "[]", `"headers":{"Content-Type":"application/vnd.api+json"},"body":[]`},
-		{"rates", map[string]string{"Retry-After": "7", "X-RateLimit-Remaining": "29", "X-RateLimit-User": "ada", "RateLimit-Policy": "q;ada"}, "{}",
+		{"text", map[string]string{"Content-Type": "ada/lovelace"}, "Ada",
+			`"headers":{"Content-Type":"application/octet-stream"},"text":"replaced"`},
+		{"vendor", map[string]string{"Content-Type": "application/vnd.api+json"}, "[]",
+			`"headers":{"Content-Type":"application/vnd.api+json"},"body":[]`},
+		{"rates", map[string]string{"Retry-After": "7", "X-RateLimit-Remaining": "29", "X-RateLimit-User": "ada",
+			"RateLimit-Policy": "q;ada"}, "{}",
 			`"headers":{"Retry-After":"7","X-Ratelimit-Remaining":"29"},"body":{}`},
-		{"dates", map[string]string{"Date": "Mon, 23 Nov 2026 07:00:00 GMT", "Retry-After": "Mon, 23 Nov 2026 07:00:09 GMT"}, "{}",
+		{"dates", map[string]string{"Date": "Mon, 23 Nov 2026 07:00:00 GMT",
+			"Retry-After": "Mon, 23 Nov 2026 07:00:09 GMT"}, "{}",
 			`"headers":{"Date":"Mon, 23 Nov 2026 07:00:00 GMT","Retry-After":"Mon, 23 Nov 2026 07:00:09 GMT"},"body":{}`},
 		{"no date", map[string]string{"Date": "ada"}, "{}", `"headers":{},"body":{}`},
 	}
@@ -406,7 +418,8 @@ func TestRecordedAnswers(t *testing.T) {
 			for name, value := range test.headers {
 				header.Set(name, value)
 			}
-			content, err := newRedactor().exchange(vultr.Exchange{Method: "GET", Path: "/v2/users", Status: 200, Header: header, Body: []byte(test.body)})
+			content, err := newRedactor().exchange(vultr.Exchange{Method: "GET", Path: "/v2/users", Status: 200, Header: header,
+				Body: []byte(test.body)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -414,14 +427,16 @@ func TestRecordedAnswers(t *testing.T) {
 			if err := json.Compact(&got, content); err != nil {
 				t.Fatal(err)
 			}
-			if want := `{"method":"GET","path":"/v2/users","status":200,` + test.want + `}`; strings.TrimSpace(got.String()) != want {
+			if want := `{"method":"GET","path":"/v2/users","status":200,` + test.want +
+				`}`; strings.TrimSpace(got.String()) != want {
 				t.Errorf("kept:\n%s\nwant:\n%s", &got, want)
 			}
 		})
 	}
 }
 
-// A server that sends the key back in every way it can does not get it into a recording, nor into what a check-up tells.
+// A server that sends the key back in every way it can does not get it into a recording, nor into what a check-up
+// tells.
 func TestRecordingHasNoKey(t *testing.T) {
 	t.Parallel()
 	// The second one could be the name of a field.
@@ -440,8 +455,11 @@ func TestRecordingHasNoKey(t *testing.T) {
 					w.WriteHeader(404)
 					fmt.Fprintf(w, "%s is unknown", key)
 				default:
-					rows := fmt.Sprintf(`[{"id":"x1","org_name":%[1]q,"invite_status":"%[2]s","status":%[1]q,%[1]q:true,"name":"%[2]s"}]`, key, escaped)
-					answerJSON(w, 200, fmt.Sprintf(`{"invitations":%[1]s,"organizations":%[1]s,"groups":%[1]s,"roles":%[1]s,"policies":%[1]s,"users":%[1]s,"members":%[1]s,"role_user_relationships":[]}`, rows))
+					rows := fmt.Sprintf(
+						`[{"id":"x1","org_name":%[1]q,"invite_status":"%[2]s","status":%[1]q,%[1]q:true,"name":"%[2]s"}]`, key, escaped)
+					answerJSON(w, 200, fmt.Sprintf(
+						`{"invitations":%[1]s,"organizations":%[1]s,"groups":%[1]s,"roles":%[1]s,"policies":%[1]s,"users":%[1]s,`+
+							`"members":%[1]s,"role_user_relationships":[]}`, rows))
 				}
 			})
 			dir := t.TempDir()
@@ -505,7 +523,8 @@ func TestNewRecorder(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			return // has no such modes
 		}
-		for name, want := range map[string]os.FileMode{".": 0o700 | os.ModeDir, "001-one-invitation.json": 0o600, readmeName: 0o600} {
+		for name, want := range map[string]os.FileMode{".": 0o700 | os.ModeDir, "001-one-invitation.json": 0o600,
+			readmeName: 0o600} {
 			info, err := os.Stat(filepath.Join(dir, name))
 			if err != nil || info.Mode() != want {
 				t.Errorf("%s has the mode %v, want %v: %v", name, info.Mode(), want, err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -50,7 +51,8 @@ var keptWords = func() map[string]bool {
 	}
 	// Known error texts of the API, which help to understand a recording.
 	for _, line := range []string{
-		"invite pending", "not found", "invite not found", "group not found", "role not found", "policy not found", "organization not found.", "invalid user",
+		"invite pending", "not found", "invite not found", "group not found", "role not found", "policy not found",
+		"organization not found.", "invalid user",
 	} {
 		words[line] = true
 	}
@@ -58,12 +60,13 @@ var keptWords = func() map[string]bool {
 }()
 
 // countingKeys are the fields whose numbers are counts or states.
-var countingKeys = []string{"total", "status", "api_enabled", "active", "service_user", "invite_accepted", "max_session_duration", "per_page"}
+var countingKeys = []string{"total", "status", "api_enabled", "active", "service_user", "invite_accepted",
+	"max_session_duration", "per_page"}
 
 var (
-	fieldName = regexp.MustCompile(`^[a-z_]{1,40}$`)
-	hexDigits = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
-	digits    = regexp.MustCompile(`^[0-9]{1,64}$`)
+	fieldName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_]{1,40}$`) })
+	hexDigits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8,64}$`) })
+	digits    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{1,64}$`) })
 )
 
 // marker is the beginning of the replacements of hexadecimal ids, so that they can be recognized.
@@ -73,7 +76,8 @@ const marker = "facade"
 func (r *redactor) text(s, name string) string {
 	core := strings.TrimSpace(s)
 	switch {
-	case core == "", keptWords[strings.ToLower(core)], isDate(core), digits.MatchString(core) && slices.Contains(countingKeys, name):
+	case core == "", keptWords[strings.ToLower(core)], isDate(core), digits().MatchString(core) &&
+		slices.Contains(countingKeys, name):
 		return s
 	}
 	before, after, _ := strings.Cut(s, core)
@@ -89,14 +93,14 @@ func (r *redactor) replace(core, name string) string {
 	if a, err := org.ParseAddress(core); err == nil {
 		return r.address(a)
 	}
-	if digits.MatchString(core) {
+	if digits().MatchString(core) {
 		return r.number(core)
 	}
 	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
 		case vultr.IsUUID(core):
 			return fmt.Sprintf("%s00-0000-4000-8000-%012x", marker, r.next("uuid"))
-		case hexDigits.MatchString(core):
+		case hexDigits().MatchString(core):
 			return marker + fmt.Sprintf("%0*x", len(core)-len(marker), r.next(fmt.Sprint("hex", len(core))))
 		case vultr.IsID(core): // the replacement is valid in a path if the original is
 			return fmt.Sprint("text-", r.next("text"))
@@ -108,8 +112,12 @@ func (r *redactor) replace(core, name string) string {
 // address keeps what matters about addresses: which are equal, which have the same domain, and
 // whether they have capital letters.
 func (r *redactor) address(a org.Address) string {
-	domain := r.replaceOnce(original{"domain", a.Domain()}, func() string { return fmt.Sprintf("domain-%d.example.com", r.next("domain")) })
-	key := r.replaceOnce(original{"address", a.Key()}, func() string { return fmt.Sprintf("user-%d@%s", r.next("user"), domain) })
+	domain := r.replaceOnce(original{"domain", a.Domain()}, func() string {
+		return fmt.Sprintf("domain-%d.example.com", r.next("domain"))
+	})
+	key := r.replaceOnce(original{"address", a.Key()}, func() string {
+		return fmt.Sprintf("user-%d@%s", r.next("user"), domain)
+	})
 	if s := a.String(); s != strings.ToLower(s) {
 		return "U" + key[1:]
 	}
@@ -118,7 +126,9 @@ func (r *redactor) address(a org.Address) string {
 
 // number returns the replacement of a sequence of digits, if possible of the same length.
 func (r *redactor) number(core string) string {
-	return r.replaceOnce(original{"digits", core}, func() string { return fmt.Sprintf("1%0*d", len(core)-1, r.next("digits")) })
+	return r.replaceOnce(original{"digits", core}, func() string {
+		return fmt.Sprintf("1%0*d", len(core)-1, r.next("digits"))
+	})
 }
 
 func (r *redactor) next(kind string) int {
@@ -139,7 +149,7 @@ func (r *redactor) replaceOnce(o original, replacement func() string) string {
 // key returns the replacement of a key of an object: the key itself, if it looks like the name of
 // a field.
 func (r *redactor) key(name string) string {
-	if fieldName.MatchString(name) {
+	if fieldName().MatchString(name) {
 		return name
 	}
 	return r.text(name, "")
@@ -220,7 +230,7 @@ func (r *redactor) jsonNumber(n, name string) string {
 	if n == "0" || n == "1" || slices.Contains(countingKeys, name) {
 		return n
 	}
-	if digits.MatchString(n) {
+	if digits().MatchString(n) {
 		return r.number(n)
 	}
 	return strings.Map(func(c rune) rune {

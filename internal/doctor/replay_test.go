@@ -22,7 +22,8 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-var update = flag.Bool("update", false, "rewrite the recordings of the simulated API, and what is read in all recordings")
+var update = flag.Bool("update", false, "rewrite the recordings of the simulated API, and what is read in all "+
+	"recordings")
 
 // recordings is where recordings live that tests replay.
 const recordings = "../../testdata/recorded"
@@ -135,7 +136,8 @@ func shape(s org.Snapshot) map[string]int {
 	return n
 }
 
-// pinOf is the organization that the invitations belong to, by its id, so that a key with several organizations is no trouble.
+// pinOf is the organization that the invitations belong to, by its id, so that a key with several organizations is no
+// trouble.
 func pinOf(t *testing.T, c *vultr.Client) string {
 	t.Helper()
 	s, err := c.Survey(t.Context(), "")
@@ -182,7 +184,8 @@ func TestReplay(t *testing.T) {
 			group := world.Groups[slices.IndexFunc(world.Groups, func(g sandbox.Group) bool { return len(g.Members) > 0 })]
 			wanted := func(text func(id string) string) org.Wanted {
 				return org.Wanted{
-					org.KindGroup: {text(group.ID)}, org.KindRole: {text(world.Roles[0].ID)}, org.KindPolicy: {text(world.Policies[0].ID)},
+					org.KindGroup: {text(group.ID)}, org.KindRole: {text(world.Roles[0].ID)},
+					org.KindPolicy: {text(world.Policies[0].ID)},
 				}
 			}
 			want, err := live.ReadOrganization(t.Context(), world.Organization.ID, wanted(func(id string) string { return id }))
@@ -192,14 +195,16 @@ func TestReplay(t *testing.T) {
 
 			recorded := inProcess(t, replay(t, dir))
 			pin := pinOf(t, recorded)
-			got, err := recorded.ReadOrganization(t.Context(), pin, wanted(func(id string) string { return recorder.redactor.text(id, "") }))
+			got, err := recorded.ReadOrganization(t.Context(), pin,
+				wanted(func(id string) string { return recorder.redactor.text(id, "") }))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := gocmp.Diff(shape(want), shape(got)); diff != "" {
 				t.Errorf("the recording is read differently (-live +recorded):\n%s", diff)
 			}
-			if n := shape(got); n["group holders"] == 0 || n["role holders"] != 3 || n["policy holders"] != 3 || n["suspended users"] != 1 {
+			if n := shape(got); n["group holders"] == 0 || n["role holders"] != 3 || n["policy holders"] != 3 ||
+				n["suspended users"] != 1 {
 				t.Errorf("nothing to compare: %v", n)
 			}
 			gotFound := mustRun(t, inProcess(t, replay(t, dir)), pin, nil)

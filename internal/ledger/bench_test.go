@@ -20,11 +20,12 @@ func full(tb testing.TB, people int) *ledgertest.Store {
 	}
 	for i := range people {
 		email := fmt.Sprintf("person.%06d@example.com", i)
-		if err := l.RecordIntent(ledger.Invite, email, ""); err != nil {
+		if err := l.RecordIntent(email); err != nil {
 			tb.Fatal(err)
 		}
 		id := fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)
-		if err := l.RecordOutcome(ledger.Invite, email, ledger.Sent, org.Invitation{ID: id, Expires: start.Add(org.InvitationLife)}, ""); err != nil {
+		if err := l.RecordOutcome(ledger.Invite, email, ledger.Sent,
+			org.Invitation{ID: id, Expires: start.Add(org.InvitationLife)}, ""); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -53,13 +54,14 @@ func BenchmarkOpen(b *testing.B) {
 
 // BenchmarkAppend writes the two lines of a mail to storage that costs nothing.
 func BenchmarkAppend(b *testing.B) {
-	l, err := ledger.Open(b.Context(), &ledgertest.Store{}, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
+	l, err := ledger.Open(b.Context(), &ledgertest.Store{}, ledger.Options{Organization: "o1",
+		Now: func() time.Time { return start }})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := l.RecordIntent(ledger.Invite, "ada@example.com", ""); err != nil {
+		if err := l.RecordIntent("ada@example.com"); err != nil {
 			b.Fatal(err)
 		}
 		if err := l.RecordOutcome(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""); err != nil {

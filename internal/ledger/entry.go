@@ -47,8 +47,8 @@ const (
 	Abandoned Outcome = "abandoned"
 )
 
-// Entry is one line of the ledger. A mail or an edit has two: the intent, without an outcome, before it is sent, and the
-// outcome after.
+// Entry is one line of the ledger. A mail or an edit has two: the intent, without an outcome, before it is sent, and
+// the outcome after.
 type Entry struct {
 	Version      int       `json:"v"`
 	Organization string    `json:"organization_id"` // its id
@@ -109,7 +109,8 @@ func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
 		return Entry{}, false
 	}
 	e.Version = 1
-	var organization, run, at, email, action, outcome, invitation, object, expires, kind, name, files, message, number []byte
+	var organization, run, at, email, action, outcome, invitation, object, expires, kind, name, files, message,
+		number []byte
 	for _, field := range []struct {
 		name     string
 		to       *[]byte
@@ -142,10 +143,12 @@ func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
 		}
 		*field.to, rest = value, after
 	}
-	if string(rest) != "}" || e.Time.UnmarshalText(at) != nil || e.Time.IsZero() || expires != nil && e.Expires.UnmarshalText(expires) != nil {
+	if string(rest) != "}" || e.Time.UnmarshalText(at) != nil || e.Time.IsZero() || expires != nil &&
+		e.Expires.UnmarshalText(expires) != nil {
 		return Entry{}, false
 	}
-	e.Organization, e.Run, e.Email = shared(organization, before.Organization), shared(run, before.Run), shared(email, before.Email)
+	e.Organization, e.Run, e.Email = shared(organization, before.Organization), shared(run, before.Run),
+		shared(email, before.Email)
 	e.Action, e.Outcome = shared(action, before.Action), shared(outcome, before.Outcome)
 	e.InvitationID, e.Object = string(invitation), string(object)
 	e.Kind, e.Name, e.Roster, e.Message = org.Kind(kind), string(name), string(files), string(message)
@@ -167,8 +170,8 @@ func shared[T ~string](text []byte, same T) T {
 	return T(text)
 }
 
-// cutPlain cuts a JSON string, whose opening quote is gone already, off text. Only one of printable ASCII without escapes is
-// plain.
+// cutPlain cuts a JSON string, whose opening quote is gone already, off text. Only one of printable ASCII without
+// escapes is plain.
 func cutPlain(text []byte) (value, rest []byte, plain bool) {
 	for i, b := range text {
 		switch {

@@ -18,15 +18,18 @@ func FuzzParseLine(f *testing.F) {
 	for _, e := range []Entry{
 		{Version: 1, Organization: "o1", Run: "R", Time: at, Action: Run},
 		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite},
-		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite, Outcome: Sent, InvitationID: "i1", Expires: at.Add(72 * time.Hour)},
-		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: "grant", Outcome: Lost, Object: "g1"},
+		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite, Outcome: Sent,
+			InvitationID: "i1", Expires: at.Add(72 * time.Hour)},
+		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: "grant", Outcome: Lost,
+			Object: "g1"},
 		{Version: 1, Organization: "o1", Run: "R", Time: at, Email: "a&b\"\u00fc@example.com", Action: Resend},
 		{Version: 2, Organization: "o1", Run: "R", Time: at, Action: Run},
 	} {
 		f.Add(e.appendLine(nil))
 	}
 	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"2026-06-10T12:00:00Z","email":"","action":"run"}`))
-	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"2026-06-10T12:00:00+01:00","action":"run","action":"invite"}`))
+	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"2026-06-10T12:00:00+01:00","action":"run",` +
+		`"action":"invite"}`))
 	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"0001-01-01T00:00:00Z","action":"run"}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		got, ok := parseOwn(line, Entry{Organization: "o1", Email: "ada@example.com"})
@@ -50,7 +53,8 @@ func TestParseOwn(t *testing.T) {
 	for _, e := range []Entry{
 		{Version: version, Organization: "o1", Run: "R", Time: at, Action: Run},
 		{Version: version, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite},
-		{Version: version, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite, Outcome: Sent, InvitationID: "i1", Object: "g1", Expires: at},
+		{Version: version, Organization: "o1", Run: "R", Time: at, Email: "ada@example.com", Action: Invite, Outcome: Sent,
+			InvitationID: "i1", Object: "g1", Expires: at},
 	} {
 		line := e.appendLine(nil)
 		got, ok := parseOwn(line[:len(line)-1], Entry{})

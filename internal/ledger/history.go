@@ -25,7 +25,8 @@ func History(ctx context.Context, store state.Store, organization string, keys .
 // Entries passes every line of the ledger to take, oldest first, also those that it left out for size
 // where the store keeps them. A ledger in a folder does not, so it may begin late. A ledger that has
 // moved can be read too; movedTo is where to. The error is that of [Read].
-func Entries(ctx context.Context, store state.Store, organization string, take func(Entry)) (movedTo string, err error) {
+func Entries(ctx context.Context, store state.Store, organization string, take func(Entry)) (movedTo string,
+	err error) {
 	archived, err := store.Archived(ctx)
 	if err != nil {
 		return "", fmt.Errorf("read the ledger: %w", err)

@@ -16,8 +16,8 @@ func TestHistory(t *testing.T) {
 	s := &ledgertest.Store{}
 	l := open(t, s, 0)
 	must(t, l.Begin(2, 0))
-	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
-	must(t, l.RecordIntent(ledger.Invite, "bob@example.com", ""))
+	must(t, l.RecordIntent("ada@example.com"))
+	must(t, l.RecordIntent("bob@example.com"))
 	must(t, l.RecordOutcome(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
 	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: "ada@home.example"}}))
 	// Without the lock, which another run holds.

@@ -2,7 +2,8 @@
 // remembers what the API may forget: an intent is on disk before a mail is sent and its outcome after, so that
 // whatever happens in between, the next run knows who may have been mailed.
 //
-// It is never the truth about the organization. Losing it loses only memory.
+// What the API says about the organization is right, not the ledger. Without the ledger, orgsync no longer knows
+// which people it has mailed.
 package ledger
 
 import (
@@ -52,15 +53,15 @@ type Ledger struct {
 	run      string
 	warnings []string
 
-	mu      sync.Mutex
-	flushed *sync.Cond // a batch was written, or could not be
-	fold    *replayer
-	empty   bool   // there was no line when it was opened
-	pending []byte // lines taken in, not yet written
-	taken   int    // lines taken in
-	written int    // of those, written
-	writing bool
-	err     error // why nothing can be written any more
+	mu       sync.Mutex
+	flushed  *sync.Cond // a batch was written, or could not be
+	replayed *replayer
+	empty    bool   // there was no line when it was opened
+	pending  []byte // lines taken in, not yet written
+	taken    int    // lines taken in
+	written  int    // of those, written
+	writing  bool
+	err      error // why nothing can be written any more
 }
 
 // Open acquires the lease of the ledger in store and reads it. It repairs an incomplete last line, sets
@@ -73,7 +74,7 @@ func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error)
 	}
 	l := &Ledger{lease: lease, opts: opts, run: rand.Text()}
 	l.flushed = sync.NewCond(&l.mu)
-	if err := errors.Join(l.load(store.Survives()), l.limitFuture()); err != nil {
+	if err := errors.Join(l.load(store.HolderMayOutliveLease()), l.limitFuture()); err != nil {
 		_ = lease.Release()
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error)
 // write nothing. The warnings are about damage that the next run with a lease repairs. A last line that
 // is incomplete is none: a run may be writing it.
 func Read(ctx context.Context, store state.Store, organization string) (org.Memory, []string, error) {
-	f := newFold(store.Survives())
+	f := newReplayer(store.HolderMayOutliveLease())
 	c, err := readContent(ctx, store, organization, f.add)
 	if err != nil {
 		return org.Memory{}, nil, err
@@ -97,8 +98,8 @@ func Read(ctx context.Context, store state.Store, organization string) (org.Memo
 
 // load reads what is there and leaves it whole. survives is that of the store.
 func (l *Ledger) load(survives bool) error {
-	l.fold = newFold(survives)
-	c, err := parseContent(l.lease.Content(), l.opts.Organization, l.fold.add)
+	l.replayed = newReplayer(survives)
+	c, err := parseContent(l.lease.Content(), l.opts.Organization, l.replayed.add)
 	if err != nil {
 		return err
 	}
@@ -109,16 +110,16 @@ func (l *Ledger) load(survives bool) error {
 		}
 	}
 	l.warnings = c.warnings(setAside)
-	l.empty = l.fold.lines == 0
+	l.empty = l.replayed.lines == 0
 	var needed []int
 	compact := false
 	if len(c.raw) > compactAt {
-		needed = l.fold.needed(l.opts.Now())
-		compact = 2*len(needed) <= l.fold.lines
+		needed = l.replayed.needed(l.opts.Now())
+		compact = 2*len(needed) <= l.replayed.lines
 	}
 	switch {
 	case compact:
-		l.fold = newFold(survives)
+		l.replayed = newReplayer(survives)
 	case len(l.warnings) == 0:
 		return nil
 	}
@@ -131,7 +132,7 @@ func (l *Ledger) load(survives bool) error {
 				continue
 			}
 			needed = needed[1:]
-			l.fold.add(e)
+			l.replayed.add(e)
 		}
 		lines = append(append(lines, line...), '\n')
 	}
@@ -145,7 +146,7 @@ func (l *Ledger) load(survives bool) error {
 // clock was wrong. From then on what they say counts as having happened by now, so that no mail
 // waits for them to pass.
 func (l *Ledger) limitFuture() error {
-	if l.fold.lines == 0 || l.fold.latest.Sub(l.opts.Now()) < time.Hour {
+	if l.replayed.lines == 0 || l.replayed.latest.Sub(l.opts.Now()) < time.Hour {
 		return nil
 	}
 	l.warnings = append(l.warnings, "the ledger holds times in the future, because a clock was wrong; they count as now")
@@ -159,7 +160,7 @@ func (l *Ledger) Warnings() []string { return slices.Clone(l.warnings) }
 func (l *Ledger) Memory() org.Memory {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	memory := l.fold.memory()
+	memory := l.replayed.memory()
 	memory.Empty = l.empty
 	return memory
 }
@@ -167,8 +168,8 @@ func (l *Ledger) Memory() org.Memory {
 // Begin records that a run with so many mails and edits begins. It fails if the ledger cannot be
 // written or has no room for what the run will add, so that nothing is sent then.
 func (l *Ledger) Begin(mails, edits int) error {
-	// A mail can take an intent and an outcome for renewing and the same for a new invitation in either wording, an edit one of
-	// each, and all that once more.
+	// A mail can take an intent and an outcome for renewing and the same for a new invitation in either wording, an edit
+	// one of each, times maxSends.
 	if err := l.lease.Reserve((1 + 12*mails + 4*edits) * lineRoom); err != nil {
 		return err
 	}
@@ -197,14 +198,13 @@ func (l *Ledger) RecordFacts(facts []org.Fact) error {
 	return l.append(entries...)
 }
 
-// RecordIntent records that a mail is about to be sent: an [Invite], or a [Resend] of invitationID, which
-// is "" with the other. The mail may be sent only after it returned nil.
-func (l *Ledger) RecordIntent(action Action, email, invitationID string) error {
-	return l.append(Entry{Email: email, Action: action, InvitationID: invitationID})
+// RecordIntent records that a new invitation is about to be sent. It may be sent only after this returned nil.
+func (l *Ledger) RecordIntent(email string) error {
+	return l.append(Entry{Email: email, Action: Invite})
 }
 
-// RecordRenewalIntent records that invitationID is about to be sent again, as [Ledger.RecordIntent] with
-// [Resend]. expires is when it expires by now, if it is still valid; else zero.
+// RecordRenewalIntent records that invitationID is about to be sent again. It may be sent only after this
+// returned nil. expires is when it expires by now, if it is still valid; else zero.
 func (l *Ledger) RecordRenewalIntent(email, invitationID string, expires time.Time) error {
 	return l.append(Entry{Email: email, Action: Resend, InvitationID: invitationID, Expires: expires})
 }
@@ -251,7 +251,7 @@ func (l *Ledger) append(entries ...Entry) error {
 		e.Version, e.Organization, e.Run, e.Time = version, l.opts.Organization, l.run, l.opts.Now().UTC()
 		e.Number = l.taken
 		l.pending = e.appendLine(l.pending)
-		l.fold.add(e)
+		l.replayed.add(e)
 	}
 	mine := l.taken
 	for l.written < mine && l.err == nil {
@@ -323,7 +323,8 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		case e.Version > version:
 			return nil, fmt.Errorf("read the ledger: line %d was written by a later version of orgsync", number)
 		case e.Organization != organization:
-			return nil, fmt.Errorf("read the ledger: line %d belongs to the organization %.40q, not to %q", number, e.Organization, organization)
+			return nil, fmt.Errorf("read the ledger: line %d belongs to the organization %.40q, not to %q", number,
+				e.Organization, organization)
 		case seen.has(line):
 			c.copies++
 		default:
@@ -369,19 +370,29 @@ func (s lineSet) has(line []byte) bool {
 	return false
 }
 
-// warnings returns what is wrong with c. aside is where the damaged ledger was put; "" if it was
+// warnings returns what is wrong with c. setAside is where the damaged ledger was put; "" if it was
 // left where it is.
 func (c *content) warnings(setAside string) []string {
 	var warnings []string
 	if c.torn {
-		warnings = append(warnings, "the last line of the ledger was incomplete, as after a power cut; no mail was sent because of it")
+		warnings = append(warnings, "the last line of the ledger was incomplete, as after a power cut; no mail was sent "+
+			"because of it")
 	}
 	if c.copies > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d lines of the ledger are there twice; each counts once", c.copies))
+		lines := "1 line of the ledger is there twice; it counts once"
+		if c.copies > 1 {
+			lines = fmt.Sprintf("%d lines of the ledger are there twice; each counts once", c.copies)
+		}
+		warnings = append(warnings, lines)
 	}
 	if len(c.damaged) > 0 {
-		text := fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: their mails are forgotten, so "+
-			"a person whom the list of invitations does not show yet could be mailed again, and unanswered mails may be counted too low", len(c.damaged), c.damaged[0])
+		lines := fmt.Sprintf("line %d of the ledger cannot be read: its mail is forgotten", c.damaged[0])
+		if n := len(c.damaged); n > 1 {
+			lines = fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: their mails are forgotten", n,
+				c.damaged[0])
+		}
+		text := lines + ", so a person whom the list of invitations does not show yet could be mailed again, and " +
+			"unanswered mails may be counted too low"
 		if setAside != "" {
 			text += "; the damaged ledger was kept as " + setAside
 		}

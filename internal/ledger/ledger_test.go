@@ -50,7 +50,7 @@ func each(steps ...error) error { return errors.Join(steps...) }
 
 // mail announces and concludes a mail.
 func mail(l *ledger.Ledger, who string, o ledger.Outcome, inv org.Invitation) error {
-	return each(l.RecordIntent(ledger.Invite, who, ""), l.RecordOutcome(ledger.Invite, who, o, inv, ""))
+	return each(l.RecordIntent(who), l.RecordOutcome(ledger.Invite, who, o, inv, ""))
 }
 
 // edit announces and concludes a change to Ada other than a mail.
@@ -72,37 +72,53 @@ func TestMemory(t *testing.T) {
 		runs runs // run number n is at hour n
 		want org.Memory
 	}{
-		{"nothing", runs{}, org.Memory{People: map[string]org.History{}}},
+		{"nothing", runs{}, org.Memory{People: map[string]org.PersonRecord{}}},
 		{"a mail that was sent", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) }},
-			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
+			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1,
+				At: at(0), Expires: at(72)}}}}}},
 		{"a mail that was renewed", runs{func(l *ledger.Ledger) error {
-			return each(l.RecordIntent(ledger.Resend, ada, "i1"), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
-		}}, org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
+			return each(l.RecordRenewalIntent(ada, "i1", time.Time{}), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Resend: true,
+			InvitationID: "i1",
+			Sequence:     1, At: at(0), Expires: at(72)}}}}}},
 		{"a new one was asked for, and the old one renewed", runs{func(l *ledger.Ledger) error {
-			return each(l.RecordIntent(ledger.Invite, ada, ""), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
-		}}, org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Resend: true, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}}}}}},
+			return each(l.RecordIntent(ada), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Resend: true,
+			InvitationID: "i1",
+			Sequence:     1, At: at(0), Expires: at(72)}}}}}},
 		{"refused and never sent", runs{func(l *ledger.Ledger) error {
 			return each(mail(l, ada, ledger.Refused, org.Invitation{}), mail(l, bob, ledger.NotSent, org.Invitation{}))
-		}}, org.Memory{People: map[string]org.History{ada: {}, bob: {}}}},
-		{"an answer that was lost, in a line of an earlier version", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) }},
-			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
-		{"a request that was given up", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Abandoned, org.Invitation{}) }},
-			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, bob: {}}}},
+		{"an answer that was lost, in a line of an earlier version",
+			runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) }},
+			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true,
+				LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
+		{"a request that was given up",
+			runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Abandoned, org.Invitation{}) }},
+			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true,
+				LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
 		{"a request that was given up, then found", runs{func(l *ledger.Ledger) error {
 			return each(mail(l, ada, ledger.Abandoned, org.Invitation{}),
 				l.RecordFacts([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}}))
-		}}, org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}}},
-		{"an answer about somebody else keeps its id", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{ID: "i7"}) }},
-			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i7", Sequence: 1, Lost: true, LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
-		{"killed between intent and outcome", runs{func(l *ledger.Ledger) error { return l.RecordIntent(ledger.Invite, ada, "") }},
-			org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: math.MaxInt, At: at(0).Add(org.SendWithin)}}}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1",
+			Sequence: 1,
+			Found:    true, At: at(0), Expires: at(72)}}}}}},
+		{"an answer about somebody else keeps its id",
+			runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{ID: "i7"}) }},
+			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i7", Sequence: 1,
+				Lost: true, LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
+		{"killed between intent and outcome",
+			runs{func(l *ledger.Ledger) error { return l.RecordIntent(ada) }},
+			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true,
+				LostSequence: math.MaxInt, At: at(0).Add(org.SendWithin)}}}}}},
 		{"what the killed run sent later is no witness, what the next one sends is", runs{
 			func(l *ledger.Ledger) error {
-				return each(l.RecordIntent(ledger.Invite, ada, ""), mail(l, bob, ledger.Sent, i1))
+				return each(l.RecordIntent(ada), mail(l, bob, ledger.Sent, i1))
 			},
 			func(l *ledger.Ledger) error { return l.Begin(1, 0) },
-		}, org.Memory{People: map[string]org.History{
-			ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: 4, ServerMayActUntil: at(1).Add(org.ActWithin), At: at(0).Add(org.SendWithin)}}},
+		}, org.Memory{People: map[string]org.PersonRecord{
+			ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true, LostSequence: 4,
+				ServerMayActUntil: at(1).Add(org.ActWithin), At: at(0).Add(org.SendWithin)}}},
 			bob: {Mails: []org.Mail{{Email: bob, InvitationID: "i1", Sequence: 2, At: at(0), Expires: at(72)}}},
 		}}},
 		{"lost, then found", runs{
@@ -110,60 +126,66 @@ func TestMemory(t *testing.T) {
 			func(l *ledger.Ledger) error {
 				return l.RecordFacts([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}})
 			},
-		}, org.Memory{People: map[string]org.History{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}}}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1",
+			Sequence: 1,
+			Found:    true, At: at(0), Expires: at(72)}}}}}},
 		{"lost, then surely absent", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}}) },
-		}, org.Memory{People: map[string]org.History{ada: {AssumedNotSent: true}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true}}}},
 		{"surely absent, and joined all the same", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error {
 				return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}, {Kind: org.FactJoined, Email: ada}})
 			},
-		}, org.Memory{People: map[string]org.History{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 4, RoundsResetAt: at(1)}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 4,
+			RoundsResetAt: at(1)}}}},
 		{"removed, and seen right after", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditRemove, ledger.Sent), l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}))
-		}}, org.Memory{People: map[string]org.History{ada: {Removed: true, Joined: true, JoinedAt: at(0), RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, Joined: true, JoinedAt: at(0),
+			RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
 		{"removed, and seen an hour later", runs{
 			func(l *ledger.Ledger) error { return edit(l, org.EditRemove, ledger.Sent) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
-		}, org.Memory{People: map[string]org.History{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3, RoundsResetAt: at(1)}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3,
+			RoundsResetAt: at(1)}}}},
 		{"joined", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
-		}, org.Memory{People: map[string]org.History{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3, RoundsResetAt: at(1)}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3,
+			RoundsResetAt: at(1)}}}},
 		{"suspended, and a second request is refused", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
-		}}, org.Memory{People: map[string]org.History{ada: {Suspended: true, SuspendedAt: at(0)}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0)}}}},
 		{"removed, and a second request finds nobody", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditRemove, ledger.Lost), edit(l, org.EditRemove, ledger.Refused))
-		}}, org.Memory{People: map[string]org.History{ada: {Removed: true}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true}}}},
 		{"neither suspended nor removed", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Refused), edit(l, org.EditRemove, ledger.NotSent))
-		}}, org.Memory{People: map[string]org.History{ada: {}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
 		{"suspended, and then removed", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Sent))
-		}}, org.Memory{People: map[string]org.History{ada: {Removed: true}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true}}}},
 		{"suspended, and perhaps removed", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Lost))
-		}}, org.Memory{People: map[string]org.History{ada: {Suspended: true, SuspendedAt: at(0), Removed: true}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0), Removed: true}}}},
 		{"suspended, and perhaps not any more", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Lost))
-		}}, org.Memory{People: map[string]org.History{ada: {Suspended: true, SuspendedAt: at(0)}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0)}}}},
 		{"suspended, and not any more", runs{func(l *ledger.Ledger) error {
 			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
-		}}, org.Memory{People: map[string]org.History{ada: {}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
 		{"out of the roster", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
-		}, org.Memory{People: map[string]org.History{ada: {
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {
 			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
 			RoundsResetSequence: 3, RoundsResetAt: at(1), Unlisted: true,
 		}}}},
 		{"out of the roster and in again", runs{
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
-		}, org.Memory{People: map[string]org.History{ada: {
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {
 			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 2, At: at(1), Expires: at(72)}},
 			RoundsResetSequence: 1, RoundsResetAt: at(0),
 		}}}},
@@ -171,7 +193,7 @@ func TestMemory(t *testing.T) {
 			func(l *ledger.Ledger) error {
 				return each(mail(l, ada, ledger.Sent, i1), l.RecordFacts([]org.Fact{{Kind: org.FactReset, Email: ada}}))
 			},
-		}, org.Memory{People: map[string]org.History{ada: {
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {
 			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
 			RoundsResetSequence: 3, RoundsResetAt: at(0), Reinvited: 3,
 		}}}},
@@ -196,8 +218,9 @@ func TestMemory(t *testing.T) {
 			}
 			got, _, err := ledger.Read(t.Context(), store, "o1")
 			must(t, err)
-			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty(), ignoreEmpty, cmpopts.IgnoreFields(org.History{},
-				"EverMailed", "OnlyMail", "RemovedAt", "RemovedSequence", "Removals"), cmpopts.IgnoreFields(org.Mail{}, "Estimated")); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty(), ignoreEmpty, cmpopts.IgnoreFields(org.PersonRecord{},
+				"EverMailed", "OnlyMail", "RemovedAt", "RemovedSequence", "Removals"), cmpopts.IgnoreFields(org.Mail{},
+				"Estimated")); diff != "" {
 				t.Errorf("memory (-want +got):\n%s", diff)
 			}
 		})
@@ -230,7 +253,8 @@ func TestUndatedMailEndsLate(t *testing.T) {
 	}})
 	must(t, err)
 	must(t, mail(l, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}))
-	if got, want := l.Memory().People["ada@example.com"].Mails[0].ExpiresAt(), start.Add(2*time.Minute+org.InvitationLife); !got.Equal(want) {
+	if got, want := l.Memory().People["ada@example.com"].Mails[0].ExpiresAt(),
+		start.Add(2*time.Minute+org.InvitationLife); !got.Equal(want) {
 		t.Errorf("it expires at %v, want %v", got, want)
 	}
 	must(t, l.Close())
@@ -240,7 +264,7 @@ func TestTornLastLine(t *testing.T) {
 	t.Parallel()
 	whole := &ledgertest.Store{}
 	l := open(t, whole, 0)
-	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
+	must(t, l.RecordIntent("ada@example.com"))
 	must(t, l.RecordOutcome(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
 	content, _ := whole.Read(t.Context())
 	second := bytes.IndexByte(content, '\n') + 1
@@ -271,7 +295,7 @@ func TestDamagedMiddle(t *testing.T) {
 	s := &ledgertest.Store{}
 	l := open(t, s, 0)
 	for _, who := range []string{"ada@example.com", "bob@example.com"} {
-		must(t, l.RecordIntent(ledger.Invite, who, ""))
+		must(t, l.RecordIntent(who))
 		must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
 	}
 	must(t, l.Close())
@@ -285,7 +309,8 @@ func TestDamagedMiddle(t *testing.T) {
 		t.Errorf("reading warns %q", warnings)
 	}
 	l = open(t, s, 1)
-	if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], "1 lines of the ledger cannot be read") || !strings.Contains(w[0], "kept as memory (damaged)") {
+	if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], "line 1 of the ledger cannot be read") ||
+		!strings.Contains(w[0], "kept as memory (damaged)") {
 		t.Errorf("opening warns %q", w)
 	}
 	if m := l.Memory(); len(m.People["bob@example.com"].Mails) != 1 {
@@ -300,18 +325,21 @@ func TestDamagedMiddle(t *testing.T) {
 	}
 }
 
-// TestDamagedIntent: an outcome whose announcement cannot be read still tells that somebody was mailed, or may have been.
+// TestDamagedIntent: an outcome whose announcement cannot be read still tells that somebody was mailed, or may have
+// been.
 func TestDamagedIntent(t *testing.T) {
 	t.Parallel()
 	for outcome, want := range map[ledger.Outcome][]org.Mail{
-		ledger.Sent:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Found: true, At: at(0), Expires: at(72)}},
-		ledger.Lost:    {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Lost: true, LostSequence: 1, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}},
+		ledger.Sent: {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Found: true, At: at(0),
+			Expires: at(72)}},
+		ledger.Lost: {{Email: "ada@example.com", InvitationID: "i1", Sequence: 1, Lost: true, LostSequence: 1,
+			ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}},
 		ledger.Refused: nil,
 		ledger.NotSent: nil,
 	} {
 		s := &ledgertest.Store{}
 		l := open(t, s, 0)
-		must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
+		must(t, l.RecordIntent("ada@example.com"))
 		must(t, l.RecordOutcome(ledger.Invite, "ada@example.com", outcome, org.Invitation{ID: "i1", Expires: at(72)}, ""))
 		must(t, l.Close())
 		content, _ := s.Read(t.Context())
@@ -326,8 +354,10 @@ func TestDamagedIntent(t *testing.T) {
 func TestForeignLines(t *testing.T) {
 	t.Parallel()
 	for name, line := range map[string]string{
-		"another organization": `{"v":1,"organization_id":"o2","run":"r","time":"2026-06-10T12:00:00Z","email":"ada@example.com","action":"invite"}`,
-		"a later version":      `{"v":2,"organization_id":"o1","run":"r","time":"2026-06-10T12:00:00Z","email":"ada@example.com","action":"invite"}`,
+		"another organization": `{"v":1,"organization_id":"o2","run":"r","time":"2026-06-10T12:00:00Z",` +
+			`"email":"ada@example.com","action":"invite"}`,
+		"a later version": `{"v":2,"organization_id":"o1","run":"r","time":"2026-06-10T12:00:00Z",` +
+			`"email":"ada@example.com","action":"invite"}`,
 	} {
 		s := &ledgertest.Store{}
 		must(t, s.Append([]byte(line+"\n")))
@@ -355,13 +385,13 @@ func TestNothingIsWrittenAfterAFailure(t *testing.T) {
 		return 0, nil
 	}}
 	l := open(t, s, 0)
-	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
+	must(t, l.RecordIntent("ada@example.com"))
 	fail = true
-	if err := l.RecordIntent(ledger.Invite, "bob@example.com", ""); !errors.Is(err, full) {
+	if err := l.RecordIntent("bob@example.com"); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 	fail = false
-	if err := l.RecordIntent(ledger.Invite, "cy@example.com", ""); !errors.Is(err, full) {
+	if err := l.RecordIntent("cy@example.com"); !errors.Is(err, full) {
 		t.Errorf("after a failure: got %v", err)
 	}
 	must(t, l.Close())
@@ -380,17 +410,18 @@ func TestBeginNeedsRoom(t *testing.T) {
 	if err := l.Begin(10, 5); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
-	// What they can take at the most: two lines for renewing a mail, two for a new invitation, two for it in the other wording,
-	// two for an edit, and all of it twice.
+	// What they can take at the most: two lines for renewing a mail, two for a new invitation, two for it in the other
+	// wording, two for an edit, and all of it twice.
 	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 180) + ".example"
-	must(t, l.RecordIntent(ledger.Resend, long, strings.Repeat("0", 36)))
+	must(t, l.RecordRenewalIntent(long, strings.Repeat("0", 36), time.Time{}))
 	content, _ := s.Read(t.Context())
 	if lines := 12*10 + 4*5; len(content)*lines > asked+len(content) {
 		t.Errorf("asked for %d bytes, a line of %d may be written %d times", asked, len(content), lines)
 	}
 }
 
-// TestManyWriters shows that lines of many goroutines are all written, in few batches, and each before its call returns.
+// TestManyWriters shows that lines of many goroutines are all written, in few batches, and each before its call
+// returns.
 func TestManyWriters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -405,7 +436,7 @@ func TestManyWriters(t *testing.T) {
 		for i := range 100 {
 			wg.Go(func() {
 				who := fmt.Sprintf("p%d@example.com", i)
-				must(t, l.RecordIntent(ledger.Invite, who, ""))
+				must(t, l.RecordIntent(who))
 				if content, _ := s.Read(t.Context()); !bytes.Contains(content, []byte(who)) {
 					t.Errorf("%s is not written yet", who)
 				}
@@ -421,8 +452,8 @@ func TestManyWriters(t *testing.T) {
 	})
 }
 
-// TestCompaction lets many runs go by, in which people are mailed, join, leave the roster and come back, and looks at what
-// is kept.
+// TestCompaction lets many runs go by, in which people are mailed, join, leave the roster and come back, and looks at
+// what is kept.
 func TestCompaction(t *testing.T) {
 	t.Parallel()
 	s := &ledgertest.Store{}
@@ -431,7 +462,8 @@ func TestCompaction(t *testing.T) {
 	for run := range 200 {
 		l := open(t, s, float64(run))
 		if before != nil {
-			if diff := cmp.Diff(*before, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence"), cmpopts.IgnoreFields(org.History{}, "RoundsResetSequence", "Mails", "OnlyMail", "Reinvited")); diff != "" {
+			if diff := cmp.Diff(*before, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence"),
+				cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "Mails", "OnlyMail", "Reinvited")); diff != "" {
 				t.Fatalf("run %d remembers something else (-before +after):\n%s", run, diff)
 			}
 		}
@@ -439,11 +471,12 @@ func TestCompaction(t *testing.T) {
 		for i := range 30 {
 			who := fmt.Sprintf("p%d@example.com", i)
 			if run == 150 && i == 7 {
-				must(t, l.RecordIntent(ledger.Invite, who, "")) // and killed
+				must(t, l.RecordIntent(who)) // and killed
 				continue
 			}
-			must(t, l.RecordIntent(ledger.Invite, who, ""))
-			must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: fmt.Sprint("i", run, i), Expires: at(float64(run) + 72)}, ""))
+			must(t, l.RecordIntent(who))
+			must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: fmt.Sprint("i", run, i),
+				Expires: at(float64(run) + 72)}, ""))
 			if run%10 == 9 && run < 150 {
 				must(t, l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: who}, {Kind: org.FactUnlisted, Email: who}}))
 			}
@@ -476,8 +509,10 @@ func TestCompactionKeepsMarks(t *testing.T) {
 	for _, who := range []string{"ada@example.com", "bob@example.com"} {
 		must(t, mail(l, who, ledger.Sent, org.Invitation{ID: "i-" + who, Expires: at(5000)}))
 	}
-	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactReset, Email: "ada@example.com"}, {Kind: org.FactUnlisted, Email: "bob@example.com"}}))
-	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: "cat@example.com"}, {Kind: org.FactJoined, Email: "cat@example.com"}}))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactReset, Email: "ada@example.com"},
+		{Kind: org.FactUnlisted, Email: "bob@example.com"}}))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: "cat@example.com"},
+		{Kind: org.FactJoined, Email: "cat@example.com"}}))
 	must(t, mail(l, "dan@example.com", ledger.Lost, org.Invitation{}))
 	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: "dan@example.com"}}))
 	for range 4000 {
@@ -501,12 +536,53 @@ func TestCompactionKeepsMarks(t *testing.T) {
 				t.Errorf("%s: a mail from before counts as a round", who)
 			}
 		}
-		if r.Unlisted != before.People[who].Unlisted || r.AssumedNotSent != before.People[who].AssumedNotSent || r.Joined != before.People[who].Joined || len(r.Mails) != len(before.People[who].Mails) {
+		if r.Unlisted != before.People[who].Unlisted || r.AssumedNotSent != before.People[who].AssumedNotSent ||
+			r.Joined != before.People[who].Joined || len(r.Mails) != len(before.People[who].Mails) {
 			t.Errorf("%s: %+v, was %+v", who, r, before.People[who])
 		}
 	}
 	if len(after.People) != 4 {
 		t.Errorf("%d people are remembered, want 4", len(after.People))
+	}
+}
+
+// TestCompactionKeepsFacts: what is known besides mails is the same before and after compaction.
+func TestCompactionKeepsFacts(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	for run := range 3 { // refusals count once in each run
+		l := open(t, s, float64(run))
+		must(t, l.RecordIntent("fay@example.com"))
+		must(t, l.RecordOutcome(ledger.Invite, "fay@example.com", ledger.Refused, org.Invitation{}, "no such mailbox"))
+		must(t, edit(l, org.EditRemove, ledger.Sent)) // ada
+		must(t, l.Close())
+	}
+	l := open(t, s, 3)
+	must(t, l.RecordFacts([]org.Fact{
+		{Kind: org.FactUnlistedUser, Email: "eve@example.com", UserID: "u7"},
+		{Kind: org.FactAccess, Access: org.AccessName{Kind: org.KindGroup, Name: "platform"}, AccessID: "g1"},
+		{Kind: org.FactAccess, Access: org.AccessName{Kind: org.KindRole, Name: "platform"}, AccessID: "r1"},
+	}))
+	must(t, l.Close())
+	want, _, err := ledger.Read(t.Context(), s, "o1")
+	must(t, err)
+	ada, fay := want.People["ada@example.com"], want.People["fay@example.com"]
+	if len(ada.Removals) != 2 || fay.Refusals != 3 || len(want.Unlisted) != 1 || len(want.Access) != 2 {
+		t.Fatalf("the memory is not what the test needs: %+v", want)
+	}
+	l = open(t, s, 4)
+	for range 4000 {
+		must(t, mail(l, "ben@example.com", ledger.Refused, org.Invitation{}))
+	}
+	must(t, l.Close())
+	long, _ := s.Read(t.Context())
+	l = open(t, s, 5)
+	if short, _ := s.Read(t.Context()); len(short) > len(long)/2 {
+		t.Fatalf("%d bytes of %d are left", len(short), len(long))
+	}
+	if diff := cmp.Diff(want, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Sighting{}, "Sequence"),
+		cmpopts.IgnoreFields(org.PersonRecord{}, "RemovedSequence", "RoundsResetSequence")); diff != "" {
+		t.Errorf("the memory (-before +after compaction):\n%s", diff)
 	}
 }
 
@@ -519,7 +595,7 @@ func TestLateUntilByAnEarlierClock(t *testing.T) {
 		s := &ledgertest.Store{}
 		l := open(t, s, 0)
 		must(t, mail(l, "ada@example.com", ledger.Abandoned, org.Invitation{}))
-		must(t, l.RecordIntent(ledger.Invite, "bob@example.com", "")) // the run ends here
+		must(t, l.RecordIntent("bob@example.com")) // the run ends here
 		must(t, l.Close())
 		begins := start.Add(-earlier)
 		next, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: func() time.Time { return begins }})

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -72,15 +73,33 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 		return 0, errors.New("the copy differs from the source")
 	}
 	if o.RetireTo != "" {
-		line := Entry{
-			Version: retiredVersion, Organization: o.Organization, Run: rand.Text(), Time: o.Now.UTC(), Action: Retired,
-			Object: o.RetireTo, Number: 1,
-		}
-		if err := source.Append(line.appendLine(nil)); err != nil {
+		if err := retire(ctx, from, source, content, o); err != nil {
 			return 0, err
 		}
 	}
 	return bytes.Count(content, []byte{'\n'}), nil
+}
+
+// retire ends the source, whose whole lines are content, with a line that names the new place, and makes sure that it
+// can be read.
+func retire(ctx context.Context, from state.Store, source state.Lease, content []byte, o CopyOptions) error {
+	if len(content) < len(source.Content()) {
+		if err := source.Replace(content); err != nil { // an incomplete line would swallow the one that is appended
+			return err
+		}
+	}
+	line := Entry{
+		Version: retiredVersion, Organization: o.Organization, Run: rand.Text(), Time: o.Now.UTC(), Action: Retired,
+		Object: o.RetireTo, Number: 1,
+	}
+	if err := source.Append(line.appendLine(nil)); err != nil {
+		return err
+	}
+	_, _, err := Read(ctx, from, o.Organization)
+	if _, retired := errors.AsType[*RetiredError](err); retired {
+		return nil
+	}
+	return cmp.Or(err, errors.New("the source is copied, but it does not say that it has moved: remove it"))
 }
 
 // isPrefix reports whether content begins with the whole lines of start.

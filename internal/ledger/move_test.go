@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func mailed(t *testing.T, people ...string) *ledgertest.Store {
 	s := &ledgertest.Store{}
 	l := open(t, s, 0)
 	for _, who := range people {
-		must(t, l.RecordIntent(ledger.Invite, who, ""))
+		must(t, l.RecordIntent(who))
 		must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
 	}
 	must(t, l.Close())
@@ -38,7 +39,7 @@ func TestCopy(t *testing.T) {
 		}
 	}
 	l := open(t, from, 1)
-	must(t, l.RecordIntent(ledger.Invite, "bob@example.com", ""))
+	must(t, l.RecordIntent("bob@example.com"))
 	must(t, l.Close())
 	if lines, err := ledger.Copy(t.Context(), from, to, o); err != nil || lines != 3 {
 		t.Fatalf("%d lines, %v", lines, err)
@@ -89,6 +90,94 @@ func TestRetire(t *testing.T) {
 	}
 }
 
+// TestRetireIncompleteLine: a source whose last line a power cut left incomplete refuses runs too.
+func TestRetireIncompleteLine(t *testing.T) {
+	t.Parallel()
+	from := mailed(t, "ada@example.com")
+	l := open(t, from, 1)
+	from.OnAppend = func(lines []byte) (int, error) { return len(lines) / 2, errors.New("power cut") }
+	if err := l.RecordIntent("bob@example.com"); err == nil {
+		t.Fatal("the line was written")
+	}
+	from.OnAppend = nil
+	from.Unlock()
+	o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
+	if lines, err := ledger.Copy(t.Context(), from, &ledgertest.Store{}, o); err != nil || lines != 2 {
+		t.Fatalf("%d lines, %v", lines, err)
+	}
+	var moved *ledger.RetiredError
+	if _, err := ledger.Open(t.Context(), from, ledger.Options{Organization: "o1", Now: time.Now}); !errors.As(err,
+		&moved) {
+		t.Errorf("the ledger that moved can be opened: %v", err)
+	}
+}
+
+// unreliable is a store whose reading can fail or give something else than what was written.
+type unreliable struct {
+	*ledgertest.Store
+	read func() ([]byte, error)
+}
+
+func (u *unreliable) Read(ctx context.Context) ([]byte, error) {
+	if u.read != nil {
+		return u.read()
+	}
+	return u.Store.Read(ctx)
+}
+
+// TestCopyFails: whatever fails, the error says so, no lock stays, and the source can be used as before.
+func TestCopyFails(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left on device")
+	fails := func([]byte) (int, error) { return 0, full }
+	for name, c := range map[string]struct {
+		prepare func(from, to *unreliable)
+		want    string
+	}{
+		"the source is locked": {func(from, _ *unreliable) {
+			_, _ = from.Acquire(t.Context(), state.Holder{}, 0)
+		}, "another run"},
+		"the target is locked": {func(_, to *unreliable) {
+			_, _ = to.Acquire(t.Context(), state.Holder{}, 0)
+		}, "another run"},
+		"the source is of another organization": {func(from, _ *unreliable) {
+			must(t, from.Replace([]byte(`{"v":1,"organization_id":"o9","run":"r","time":"2026-06-10T12:00:00Z",`+
+				`"action":"run"}`+"\n")))
+		}, "o9"},
+		"the target is full": {func(_, to *unreliable) { to.OnAppend = fails }, full.Error()},
+		"the target is not readable": {func(_, to *unreliable) {
+			to.read = func() ([]byte, error) { return nil, full }
+		}, full.Error()},
+		"the target lost a line": {func(_, to *unreliable) {
+			to.read = func() ([]byte, error) { return nil, nil }
+		}, "the copy differs from the source"},
+		"the source is full": {func(from, _ *unreliable) { from.OnAppend = fails }, full.Error()},
+		"the source does not say that it moved": {func(from, _ *unreliable) {
+			from.read = func() ([]byte, error) { return nil, nil }
+		}, "remove it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, to := &unreliable{Store: mailed(t, "ada@example.com")}, &unreliable{Store: &ledgertest.Store{}}
+			c.prepare(from, to)
+			o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
+			if lines, err := ledger.Copy(t.Context(), from, to, o); err == nil || lines != 0 ||
+				!strings.Contains(err.Error(), c.want) {
+				t.Errorf("%d lines, %v; want an error that says %q", lines, err, c.want)
+			}
+			if strings.Contains(name, "locked") {
+				return
+			}
+			for _, s := range []state.Store{from.Store, to.Store} {
+				lease, err := s.Acquire(t.Context(), state.Holder{}, 0)
+				if err != nil {
+					t.Fatalf("a lock stays: %v", err)
+				}
+				must(t, lease.Release())
+			}
+		})
+	}
+}
+
 // TestPausedRuns: where a run may have been paused, a mail that it announced and did not conclude may
 // have left until 5 minutes after the announcement, also when another run began earlier.
 func TestPausedRuns(t *testing.T) {
@@ -103,7 +192,7 @@ func TestPausedRuns(t *testing.T) {
 		{true, 10 * time.Minute, 10*time.Minute + org.ActWithin},
 	} {
 		s := &ledgertest.Store{Paused: c.paused}
-		must(t, open(t, s, 0).RecordIntent(ledger.Invite, "ada@example.com", ""))
+		must(t, open(t, s, 0).RecordIntent("ada@example.com"))
 		s.Unlock()
 		l := open(t, s, c.begins.Hours())
 		must(t, l.Begin(1, 0))

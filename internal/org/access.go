@@ -15,6 +15,14 @@ const (
 // Kinds are all kinds.
 var Kinds = []Kind{KindGroup, KindRole, KindPolicy}
 
+// Plural returns the word for several of the kind, such as "policies".
+func (k Kind) Plural() string {
+	if k == KindPolicy {
+		return "policies"
+	}
+	return string(k) + "s"
+}
+
 // Access is one group, role or policy of the organization.
 type Access struct {
 	Kind Kind

@@ -113,7 +113,8 @@ func MustParseAddress(s string) Address {
 	return a
 }
 
-// String is the spelling as it was given, without white space around it: what is sent and shown. Empty for the zero Address.
+// String is the spelling as it was given, without white space around it: what is sent and shown. Empty for the zero
+// Address.
 func (a Address) String() string { return a.spelling }
 
 // Key is what addresses are compared by: lower case, the domain in IDNA ASCII form. Dots and plus-tags are kept,

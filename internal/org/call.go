@@ -12,20 +12,23 @@ type Receipt struct {
 	Requests int
 }
 
-// Failure says what is known about a call that gave no usable answer. What matters is whether the server can have acted.
+// Failure says what is known about a call that gave no usable answer. What matters is whether the server can have
+// acted.
 type Failure int
 
 const (
-	// NotSent: the server surely did not act. The request was stopped before it reached the wire, no connection
+	// NotSent means that the server surely did not act. The request was stopped before it reached the wire, no connection
 	// was made, or every try was answered with 429.
 	NotSent Failure = iota + 1
-	// Refused: the server answered 4xx for reasons that concern this one request (400, 404, 409, 422 and the like).
+	// Refused means that the server answered 4xx for reasons that concern this one request (400, 404, 409, 422 and the
+	// like).
 	Refused
-	// Denied: the server answered 401 or 403: the key does not work or may not do this.
+	// Denied means that the server answered 401 or 403: the key does not work or may not do this.
 	Denied
-	// Lost: nobody can report whether the server acted, or will within [ActWithin]: a 5xx, a dropped connection, a time-out.
+	// Lost means that it is unknown whether the server acted, or will within [ActWithin]: a 5xx, a dropped connection, a
+	// time-out.
 	Lost
-	// Unreadable: an answer came but cannot be what was asked for: a page instead of JSON, half a body, no id,
+	// Unreadable means that an answer came but cannot be what was asked for: a page instead of JSON, half a body, no id,
 	// another person's address. The server may have acted, or may still within [ActWithin].
 	Unreadable
 )
@@ -54,7 +57,8 @@ type CallError struct {
 	// Target is what it was tried on, an address or an id; empty for lists.
 	Target  string
 	Failure Failure
-	// RetryWithBoolean is true with a Refused invitation that may be right in the other wording that the documents have for it.
+	// RetryWithBoolean is true with a Refused invitation that may be right in the other wording that the documents have
+	// for it.
 	RetryWithBoolean bool
 	// Status is the HTTP status; 0 when no answer came. It is 429 also where the call was never
 	// sent because of such answers.

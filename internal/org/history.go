@@ -6,15 +6,15 @@ import "time"
 // that lags longer than this is not believed in. Within it nobody who may have been mailed is mailed again.
 const SettleAfter = 15 * time.Minute
 
-// SendWithin is how long after its announcement in the ledger a mail may still leave: one that has waited longer for its
-// turn is not sent. A mail that was announced by a run that died may have left until then.
+// SendWithin is how long after its announcement in the ledger a mail may still leave: one that has waited longer for
+// its turn is not sent. A mail that was announced by a run that died may have left until then.
 const SendWithin = 5 * time.Minute
 
-// ActWithin is how long the server may still act on a request whose answer was lost, whatever broke it: longer than servers
-// and the gateways in front of them let a request run.
+// ActWithin is how long the server may still act on a request whose answer was lost, whatever broke it: longer than
+// servers and the gateways in front of them let a request run.
 const ActWithin = 2 * time.Minute
 
-// Mail is one invitation mail that the ledger knows of: sent, or sent for all that is known.
+// Mail is one invitation mail that the ledger knows of: that was sent or may have been.
 type Mail struct {
 	// Email is the canonical key of the address it went to.
 	Email string
@@ -33,10 +33,11 @@ type Mail struct {
 	// Found is true when the answer was lost and a row of the list was taken for it since. Such a mail is no witness:
 	// the row could be somebody else's doing.
 	Found bool
-	// LostSequence is the place in the ledger's order from which on a later mail is a witness for this one; only with Lost.
+	// LostSequence is the place in the ledger's order from which on a later mail is a witness for this one; only with
+	// Lost.
 	LostSequence int
-	// ServerMayActUntil is the server's time until when the server may still act on it: a mail sent earlier is no witness for it.
-	// Zero while the run that sent it may still be at work. Only with Lost.
+	// ServerMayActUntil is the server's time until when the server may still act on it: a mail sent earlier is no witness
+	// for it. Zero while the run that sent it may still be at work. Only with Lost.
 	ServerMayActUntil time.Time
 	// At is the server's time when it was sent or, with Lost, when it was last possible that it was.
 	At time.Time
@@ -58,16 +59,16 @@ func (m Mail) ExpiresAt() time.Time {
 	return m.At.Add(InvitationLife)
 }
 
-// History is what the ledger remembers about one person.
-type History struct {
+// PersonRecord is what the ledger remembers about one person.
+type PersonRecord struct {
 	// Mails are those since the person was last seen as a member, in the order of sending.
 	Mails []Mail
 	// RoundsResetSequence is the place in the ledger's order from which on mails count as rounds; 0: all of them do.
 	RoundsResetSequence int
 	// Reinvited is the place of the last --reinvite of the person in the ledger's order; 0: there was none.
 	Reinvited int
-	// Since is the server's time of [History.RoundsResetSequence]: rows of the organization's list that are older do not count as rounds either.
-	// Zero: all of them do.
+	// RoundsResetAt is the server's time of [PersonRecord.RoundsResetSequence]: rows of the organization's list that are
+	// older do not count as rounds either. Zero: all of them do.
 	RoundsResetAt time.Time
 	// JoinedAt is the server's time of Joined: an invitation that was sent before says nothing about what came after.
 	JoinedAt time.Time
@@ -81,8 +82,8 @@ type History struct {
 	Suspended bool
 	// Removed is true from when orgsync removed the person, or may have, until they are seen as a member again.
 	Removed bool
-	// AssumedNotSent is true from when a mail to the person was taken for not sent, because the list did not show its invitation,
-	// until they are seen as a member: they may have accepted it by then.
+	// AssumedNotSent is true from when a mail to the person was taken for not sent, because the list did not show its
+	// invitation, until they are seen as a member: they may have accepted it by then.
 	AssumedNotSent bool
 	// Unlisted is true from when a run saw that the roster no longer names the person until they are mailed again.
 	Unlisted bool
@@ -114,7 +115,7 @@ type Removal struct {
 // Memory is what the ledger remembers. The zero Memory remembers nothing.
 type Memory struct {
 	// People are by the canonical key of their address.
-	People map[string]History
+	People map[string]PersonRecord
 	// Unlisted are the users who were last seen in the organization and not in the roster, by user id.
 	Unlisted map[string]Sighting
 	// Access are the ids of the groups, roles and policies that a roster named, by the name it used.
@@ -140,23 +141,23 @@ type AccessName struct {
 type FactKind string
 
 const (
-	// FactJoined: the person is a member now, so that their absence later on means that they left.
+	// FactJoined says that the person is a member now, so that their absence later on means that they left.
 	FactJoined FactKind = "joined"
-	// FactActive: the person, whom orgsync had suspended, is a user who is not suspended.
+	// FactActive says that the person, whom orgsync had suspended, is a user who is not suspended.
 	FactActive FactKind = "active"
-	// FactUnlisted: the person is no longer in the roster: if they come back, their mails are counted from zero.
+	// FactUnlisted says that the person is no longer in the roster: if they come back, their mails are counted from zero.
 	FactUnlisted FactKind = "unlisted"
-	// FactReset: --reinvite asked for the mails to be counted from zero.
+	// FactReset says that --reinvite asked for the mails to be counted from zero.
 	FactReset FactKind = "reset"
-	// FactFound: a mail whose answer was lost shows in the list after all.
+	// FactFound says that a mail whose answer was lost shows in the list after all.
 	FactFound FactKind = "found"
-	// FactAbsent: a mail whose answer was lost surely did not go out.
+	// FactAbsent says that a mail whose answer was lost did not go out.
 	FactAbsent FactKind = "absent"
-	// FactUnlistedUser: a user who is not in the roster was seen for the first time.
+	// FactUnlistedUser says that a user who is not in the roster was seen for the first time.
 	FactUnlistedUser FactKind = "unlisted_user"
-	// FactUserGone: a user who was seen unlisted is no longer in the organization.
+	// FactUserGone says that a user who was seen unlisted is no longer in the organization.
 	FactUserGone FactKind = "user_gone"
-	// FactAccess: the roster names a group, role or policy that has this id.
+	// FactAccess says that the roster names a group, role or policy that has this id.
 	FactAccess FactKind = "access"
 )
 

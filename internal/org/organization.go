@@ -1,5 +1,6 @@
 // Package org holds the nouns that every other package speaks of: addresses, users, invitations and the organization
-// they belong to, what a write to the API answered, and what earlier runs remember. It decides nothing and does nothing.
+// they belong to, what a write to the API answered, and what earlier runs remember. It decides nothing and does
+// nothing.
 package org
 
 import (
@@ -31,8 +32,8 @@ type User struct {
 	Suspended  bool
 	// Admin is true when the user's ACLs let them manage users. It says nothing about what policies allow.
 	Admin bool
-	// Accepted is the API's invite_accepted (vultr/vultr-mcp openapi.json, GET /v2/users/{id}); nil: the server did not say.
-	// A user for whom it is false was invited and is not a member yet.
+	// Accepted is the API's invite_accepted (vultr/vultr-mcp openapi.json, GET /v2/users/{id}); nil: the server did not
+	// say. A user for whom it is false was invited and is not a member yet.
 	Accepted *bool
 	// SeenOnce is true when only one of two readings of the list showed the user. Such a user counts as a member, and
 	// nothing is taken from them.
@@ -70,12 +71,13 @@ type Invitation struct {
 	Created    time.Time
 	Responded  time.Time
 	Expires    time.Time
-	// DateUnreadable is true when the server gave a date in a form that is not understood. Nobody is mailed on a guess then.
+	// DateUnreadable is true when the server gave a date in a form that is not understood. Nobody is mailed on a guess
+	// then.
 	DateUnreadable bool
 }
 
-// ExpiresAt is when the invitation can no longer be accepted: its expiration date or, without one, [InvitationLife] after
-// it was created. Zero when the server gave neither.
+// ExpiresAt is when the invitation can no longer be accepted: its expiration date or, without one, [InvitationLife]
+// after it was created. Zero when the server gave neither.
 func (i Invitation) ExpiresAt() time.Time {
 	if !i.Expires.IsZero() && !i.Expires.Before(i.Created) { // an end before the beginning tells nothing
 		return i.Expires
@@ -130,7 +132,9 @@ func (e *PinError) Error() string {
 		names[i] = fmt.Sprintf("%q (%s)", o.Name, o.ID)
 	}
 	if e.Pin == "" {
-		return fmt.Sprintf("the key shows several organizations, %s, and the roster names none of them", strings.Join(names, ", "))
+		return fmt.Sprintf("the key shows several organizations, %s, and the roster names none of them",
+			strings.Join(names, ", "))
 	}
-	return fmt.Sprintf("the roster is for the organization %q, but the key belongs to %s", e.Pin, strings.Join(names, ", "))
+	return fmt.Sprintf("the roster is for the organization %q, but the key belongs to %s", e.Pin,
+		strings.Join(names, ", "))
 }

@@ -10,7 +10,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	if merged.Organization.ID == "" {
 		merged.Organization = s.Organization
 	}
-	merged.Now = latest(s.Now, later.Now)
+	merged.Now = Later(s.Now, later.Now)
 	merged.PinConfirmed = s.PinConfirmed || later.PinConfirmed
 	merged.Paged = s.Paged || later.Paged
 	merged.UsersSeen = s.UsersSeen && later.UsersSeen
@@ -32,8 +32,8 @@ type rowKey struct {
 	created   time.Time
 }
 
-// union returns the rows of later and, after them, those that only earlier has. It calls once with
-// each that is in one only.
+// union returns the rows of later and, after them, those that only earlier has. It calls once for each row that only
+// one of them has.
 func union[T any](earlier, later []T, key func(*T) rowKey, once func(*T)) []T {
 	identify := func(row *T) rowKey {
 		k := key(row)
@@ -65,8 +65,8 @@ func union[T any](earlier, later []T, key func(*T) rowKey, once func(*T)) []T {
 	return all
 }
 
-// latest returns the later of two times.
-func latest(a, b time.Time) time.Time {
+// Later returns the later one of two times.
+func Later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

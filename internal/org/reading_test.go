@@ -22,22 +22,25 @@ func TestMerge(t *testing.T) {
 		return []org.Access{{Kind: org.KindGroup, ID: "g", Holders: map[string]string{holder: holder}}}
 	}
 	first := org.Snapshot{
-		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true, SuspendedSeen: true,
-		Self: org.MustParseAddress("self@example.com"), Access: group("u1"),
+		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true,
+		SuspendedSeen: true,
+		Self:          org.MustParseAddress("self@example.com"), Access: group("u1"),
 		Users:       []org.User{user("u1", false, false), user("u2", false, false)},
 		Invitations: []org.Invitation{row("i1", org.StatusPending), row("i2", org.StatusPending), row("", org.StatusPending)},
 	}
 	second := org.Snapshot{
 		Now: at(1), UsersSeen: true, Access: group("u2"),
-		Users:       []org.User{user("u2", false, true), user("u3", false, false)},
-		Invitations: []org.Invitation{row("i2", org.StatusAccepted), row("i3", org.StatusPending), row("", org.StatusPending)},
+		Users: []org.User{user("u2", false, true), user("u3", false, false)},
+		Invitations: []org.Invitation{row("i2", org.StatusAccepted), row("i3", org.StatusPending),
+			row("", org.StatusPending)},
 	}
 	want := org.Snapshot{
 		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true,
 		Self: org.MustParseAddress("self@example.com"), Access: group("u2"),
 		Users: []org.User{user("u2", false, true), user("u3", true, false), user("u1", true, false)},
 		Invitations: []org.Invitation{
-			row("i2", org.StatusAccepted), row("i3", org.StatusPending), row("", org.StatusPending), row("i1", org.StatusPending),
+			row("i2", org.StatusAccepted), row("i3", org.StatusPending), row("", org.StatusPending),
+			row("i1", org.StatusPending),
 		},
 	}
 	compareAddresses := cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })

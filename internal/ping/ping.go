@@ -83,7 +83,8 @@ func (s *Switch) get(ctx context.Context, more ...string) error {
 func (s *Switch) try(ctx context.Context, to *url.URL) (again bool, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %v", timeout))
 	defer cancel()
-	req := (&http.Request{Method: http.MethodGet, URL: to, Header: http.Header{"User-Agent": {s.userAgent}}}).WithContext(ctx)
+	req := (&http.Request{Method: http.MethodGet, URL: to,
+		Header: http.Header{"User-Agent": {s.userAgent}}}).WithContext(ctx)
 	// RoundTrip and not http.Client.Do: a redirect would take the URL to somebody else, and is an answer like any other.
 	res, err := s.transport.RoundTrip(req)
 	if err != nil {

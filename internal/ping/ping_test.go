@@ -34,7 +34,8 @@ func status(codes ...int) func(*http.Request) (*http.Response, error) {
 		if len(codes) > 1 {
 			codes = codes[1:]
 		}
-		return &http.Response{StatusCode: code, Header: http.Header{"Location": {"https://elsewhere.example/secret"}}, Body: io.NopCloser(strings.NewReader("OK"))}, nil
+		return &http.Response{StatusCode: code, Header: http.Header{"Location": {"https://elsewhere.example/secret"}},
+			Body: io.NopCloser(strings.NewReader("OK"))}, nil
 	}
 }
 
@@ -57,19 +58,28 @@ func TestMessages(t *testing.T) {
 		wantErr   string
 	}{
 		{"start", base, start, status(200), []string{"GET " + base + "/start"}, ""},
-		{"success", base, func(ctx context.Context, s *Switch) error { return s.Success(ctx) }, status(204), []string{"GET " + base}, ""},
-		{"failure", base, func(ctx context.Context, s *Switch) error { return s.Failure(ctx, 4) }, status(200), []string{"GET " + base + "/4"}, ""},
+		{"success", base, func(ctx context.Context, s *Switch) error { return s.Success(ctx) }, status(204),
+			[]string{"GET " + base}, ""},
+		{"failure", base, func(ctx context.Context, s *Switch) error { return s.Failure(ctx, 4) }, status(200),
+			[]string{"GET " + base + "/4"}, ""},
 		{"slash at the end", base + "/", start, status(200), []string{"GET " + base + "/start"}, ""},
 		{"query", base + "?rid=1&create=1", start, status(200), []string{"GET " + base + "/start?rid=1&create=1"}, ""},
-		{"escaped path", "https://hc.example/a%2Fb", start, status(200), []string{"GET " + "https://hc.example/a%2Fb/start"}, ""},
-		{"plain http and a port", "http://192.0.2.7:8000/x", start, status(200), []string{"GET " + "http://192.0.2.7:8000/x/start"}, ""},
+		{"escaped path", "https://hc.example/a%2Fb", start, status(200),
+			[]string{"GET " + "https://hc.example/a%2Fb/start"}, ""},
+		{"plain http and a port", "http://192.0.2.7:8000/x", start, status(200),
+			[]string{"GET " + "http://192.0.2.7:8000/x/start"}, ""},
 		{"fragment", base + "#top", start, status(200), []string{"GET " + base + "/start"}, ""},
-		{"server trouble once", base, start, status(503, 200), []string{"GET " + base + "/start", "GET " + base + "/start"}, ""},
-		{"too many requests once", base, start, status(429, 200), []string{"GET " + base + "/start", "GET " + base + "/start"}, ""},
-		{"server trouble twice", base, start, status(500), []string{"GET " + base + "/start", "GET " + base + "/start"}, "HTTP 500"},
-		{"no connection", base, start, fails, []string{"GET " + base + "/start", "GET " + base + "/start"}, "connection refused"},
+		{"server trouble once", base, start, status(503, 200), []string{"GET " + base + "/start",
+			"GET " + base + "/start"}, ""},
+		{"too many requests once", base, start, status(429, 200), []string{"GET " + base + "/start",
+			"GET " + base + "/start"}, ""},
+		{"server trouble twice", base, start, status(500), []string{"GET " + base + "/start", "GET " + base + "/start"},
+			"HTTP 500"},
+		{"no connection", base, start, fails, []string{"GET " + base + "/start", "GET " + base + "/start"},
+			"connection refused"},
 		{"not found", base, start, status(404), []string{"GET " + base + "/start"}, "HTTP 404"},
-		{"redirect", base, start, status(301), []string{"GET " + base + "/start"}, "HTTP 301: the URL moved, and orgsync follows no redirect"},
+		{"redirect", base, start, status(301), []string{"GET " + base + "/start"}, "HTTP 301: the URL moved, and orgsync " +
+			"follows no redirect"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -127,7 +137,8 @@ func TestSlow(t *testing.T) {
 			}
 			begin := time.Now()
 			err = s.Start(ctx)
-			if took := time.Since(begin); err == nil || err.Error() != "interrupted" || took != time.Second || len(wire.asked) != 1 {
+			if took := time.Since(begin); err == nil || err.Error() != "interrupted" || took != time.Second ||
+				len(wire.asked) != 1 {
 				t.Errorf("ends after %v and %d tries with %v", took, len(wire.asked), err)
 			}
 		})

@@ -7,8 +7,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// visibility is what one reading of the organization could see. What it could not see is not assumed: the table "What may
-// be concluded from an absence" in docs/decisions.md has a row for each visibility.
+// visibility is what one reading of the organization could see. What it could not see is not assumed: the table "When
+// a list does not show somebody" in docs/decisions.md has a row for each visibility.
 type visibility struct {
 	// users is true when the list of users was read, suspended when that of the suspended ones was read too.
 	users, suspended bool
@@ -21,7 +21,8 @@ type visibility struct {
 func visibilityOf(s org.Snapshot) visibility {
 	return visibility{
 		users: s.UsersSeen, suspended: s.SuspendedSeen, organization: s.PinConfirmed,
-		accepted: slices.ContainsFunc(s.Invitations, func(row org.Invitation) bool { return row.Status == org.StatusAccepted }),
+		accepted: slices.ContainsFunc(s.Invitations,
+			func(row org.Invitation) bool { return row.Status == org.StatusAccepted }),
 	}
 }
 
@@ -37,39 +38,18 @@ const (
 	memberBefore
 )
 
-// permission is whether something may be done on the ground of an absence.
-type permission int
-
-const (
-	no permission = iota
-	yes
-	held // it is not known: nothing is done, and a notice says so
-)
-
-// mayInvite returns whether a person may be mailed who is not in the list of users and has no
-// invitation in the list of invitations.
-func (v visibility) mayInvite(p past) permission {
-	switch {
-	case v.users && v.suspended:
-		return yes // they are not there: a member before has left
-	case v.users && p == memberBefore:
-		return held // they may be suspended
-	case v.users:
-		return yes
-	case !v.accepted || p != neverSeen:
-		return held // they may be a member
+// mayHide reports whether a person who is not in the list of users and has no invitation in the list of
+// invitations may be a member all the same. Such a person is not mailed.
+func (v visibility) mayHide(before past) bool {
+	if v.users {
+		return !v.suspended && before == memberBefore // they may be suspended
 	}
-	return yes
+	return !v.accepted || before != neverSeen
 }
 
-// mayTakeAway returns whether users may be suspended or removed, and access taken from them. pinned is true when the roster
-// names an organization; without one there is nothing to confirm.
-func (v visibility) mayTakeAway(pinned bool) permission {
-	if v.users && (v.organization || !pinned) {
-		return yes
-	}
-	return no
-}
+// allowsTaking reports whether users may be suspended or removed, and access taken from them. pinned is true when the
+// roster names an organization; without one there is nothing to confirm.
+func (v visibility) allowsTaking(pinned bool) bool { return v.users && (v.organization || !pinned) }
 
 // notices returns what a person should know about what the reading could not see. pin is the roster's.
 func (v visibility) notices(pin string) []Notice {
@@ -86,37 +66,37 @@ func (v visibility) notices(pin string) []Notice {
 	return notices
 }
 
-// pastOf returns what is known of c, who is not seen as a user. What was before orgsync removed c does not count.
-func pastOf(c *person) past {
+// pastOf returns what is known of p, who is not seen as a user. What was before orgsync removed p does not count.
+func pastOf(p *person) past {
 	accepted := func(row *org.Invitation) bool { return row.Status == org.StatusAccepted }
 	switch {
-	case c.memory.Joined && !c.memory.Removed || slices.ContainsFunc(c.rows, accepted):
+	case p.record.Joined && !p.record.Removed || slices.ContainsFunc(p.invitations, accepted):
 		return memberBefore
-	case len(c.memory.Mails) > 0:
+	case len(p.record.Mails) > 0:
 		return mailedBefore
 	}
 	return neverSeen
 }
 
-// holdUnknown decides about c where nobody can see whether c is a member, and reports whether it
-// did. c is held, unless --reinvite names c, or the roster has hidden_members: invite and c was
+// holdUnknown decides about p where nobody can see whether p is a member, and reports whether it
+// did. p is held, unless --reinvite names p, or the roster has hidden_members: invite and p was
 // never mailed.
-func (w *index) holdUnknown(c *person, v *decision) bool {
-	p := pastOf(c)
-	if w.sees.mayInvite(p) != held {
+func (ix *index) holdUnknown(p *person, d *decision) bool {
+	before := pastOf(p)
+	if !ix.visible.mayHide(before) {
 		return false
 	}
-	if w.maybeUnderOtherAddress == nil {
-		w.maybeUnderOtherAddress = c // they may be in under an address that nobody knows
+	if ix.possiblyHidden == nil {
+		ix.possiblyHidden = p // they may be in under an address that nobody knows
 	}
-	if c.roundsReset || w.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !c.memory.EverMailed {
+	if p.reinvite || ix.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !p.record.EverMailed {
 		reason := NotInvited
-		if p == memberBefore {
+		if before == memberBefore {
 			reason = ListedAgain
 		}
-		v.invite(c, Invite, reason, "")
+		d.invite(p, Invite, reason, "")
 		return true
 	}
-	v.note(c, Notice{Kind: UnknownMembership})
+	d.note(p, Notice{Kind: UnknownMembership})
 	return true
 }

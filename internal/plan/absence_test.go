@@ -50,8 +50,8 @@ func about(p plan.Plan, who string) string {
 	return strings.Join(said, " ")
 }
 
-// TestAbsence has a row for each line of the table "What may be concluded from an absence" in docs/decisions.md, and a column
-// for each of its columns.
+// TestAbsence has a row for each line of the table "When a list does not show somebody" in docs/decisions.md, and a
+// column for each of its columns.
 func TestAbsence(t *testing.T) {
 	t.Parallel()
 	const hold = "unknown_membership"
@@ -70,15 +70,18 @@ func TestAbsence(t *testing.T) {
 		{"us o", "invite", "reinvite", "reinvite", "left", "", "remove", "grant revoke", ""},
 		{"us  ", "invite", "reinvite", "reinvite", "left", "", "unlisted", "grant extra_access", "pin_unconfirmed"},
 		{"u ao", "invite", "reinvite", "reinvite", hold, hold, "remove", "grant revoke", "suspended_unseen"},
-		{"u a ", "invite", "reinvite", "reinvite", hold, hold, "unlisted", "grant extra_access", "pin_unconfirmed suspended_unseen"},
+		{"u a ", "invite", "reinvite", "reinvite", hold, hold, "unlisted", "grant extra_access",
+			"pin_unconfirmed suspended_unseen"},
 		{"u  o", "invite", "reinvite", "reinvite", hold, "", "remove", "grant revoke", "suspended_unseen"},
-		{"u   ", "invite", "reinvite", "reinvite", hold, "", "unlisted", "grant extra_access", "pin_unconfirmed suspended_unseen"},
+		{"u   ", "invite", "reinvite", "reinvite", hold, "", "unlisted", "grant extra_access",
+			"pin_unconfirmed suspended_unseen"},
 		{" sao", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen"},
 		{" sa ", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen pin_unconfirmed"},
 		{" s o", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen"},
 		{" s  ", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen pin_unconfirmed"},
 		{"  ao", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen suspended_unseen"},
-		{"  a ", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen pin_unconfirmed suspended_unseen"},
+		{"  a ", "invite", hold, "reinvite", hold, "nothing", "nothing", "needs", "members_unseen pin_unconfirmed " +
+			"suspended_unseen"},
 		{"   o", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen suspended_unseen"},
 		{"    ", hold, hold, "reinvite", hold, "", "nothing", "needs", "members_unseen pin_unconfirmed suspended_unseen"},
 	}
@@ -102,7 +105,7 @@ func TestAbsence(t *testing.T) {
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i1", ada, org.StatusExpired, -80))
 			})
 			check("known as a member", tt.member, func(in *plan.Input) {
-				in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-300), EverMailed: true}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-300), EverMailed: true}
 			})
 			check("accepted", tt.accepted, func(in *plan.Input) {
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i1", ada, org.StatusAccepted, -80))
@@ -142,7 +145,8 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
-// TestHiddenMembers: hidden_members: invite mails people who are held once, and once more only if --reinvite names them.
+// TestHiddenMembers: hidden_members: invite mails people who are held once, and once more only if --reinvite names
+// them.
 func TestHiddenMembers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -155,25 +159,26 @@ func TestHiddenMembers(t *testing.T) {
 		{"never mailed", "s", roster.HiddenMembersInvite, func(*plan.Input) {}, "invite"},
 		{"mailed before", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
 			remember(in, sent(1, "i1", -80))
-			in.Memory.People[ada] = org.History{Mails: in.Memory.People[ada].Mails, EverMailed: true}
+			in.Memory.People[ada] = org.PersonRecord{Mails: in.Memory.People[ada].Mails, EverMailed: true}
 		}, "unknown_membership"},
 		{"mailed before, and a member since", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, EverMailed: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true}
 		}, "unknown_membership"},
 		{"mailed before, and named", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, EverMailed: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true}
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 		}, "invite"},
 		{"named, hold", "s", "", func(in *plan.Input) { in.Reinvite = []org.Address{org.MustParseAddress(ada)} }, "invite"},
 		{"a member before, suspended users hidden, and named", "uo", "", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true}
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 		}, "invite"},
 		{"a member before, suspended users hidden, and --invite-left", "uo", "", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true}
 			in.InviteLeft = true
 		}, "unknown_membership"},
-		{"a mail that is still valid", "s", roster.HiddenMembersInvite, func(in *plan.Input) { remember(in, sent(1, "i1", -10)) }, "waiting"},
+		{"a mail that is still valid", "s", roster.HiddenMembersInvite,
+			func(in *plan.Input) { remember(in, sent(1, "i1", -10)) }, "waiting"},
 		{"an invitation that is still valid", "s", "", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
 		}, "waiting"},
@@ -191,8 +196,8 @@ func TestHiddenMembers(t *testing.T) {
 	}
 }
 
-// TestOnlyAcceptedInvitationsNameUsers: an invitation that was declined, cancelled or is anything else but accepted says
-// nothing about the user whose address it names.
+// TestOnlyAcceptedInvitationsNameUsers: an invitation that was declined, cancelled or is anything else but accepted
+// says nothing about the user whose address it names.
 func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
 	t.Parallel()
 	for _, status := range []org.InvitationStatus{
@@ -205,7 +210,7 @@ func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
 			in.Roster.People[0].Groups = named("platform")
 			yes := true
 			in.Roster.People[0].APIEnabled = &yes
-			in.Memory = org.Memory{People: map[string]org.History{"bob@example.com": {Joined: true, UserID: "u-bob"}}}
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, UserID: "u-bob"}}}
 			in.Snapshot.Users[0] = user("u-mallory", "mallory@example.com")
 			r := row("i1", ada, status, -10)
 			r.Registered = org.MustParseAddress("mallory@example.com")
@@ -231,8 +236,8 @@ func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
 	}
 }
 
-// TestOtherAddress: who accepted with an address that the roster does not name is in, is neither mailed nor removed, and gets
-// and loses nothing until the alias is listed.
+// TestOtherAddress: who accepted with an address that the roster does not name is in, is neither mailed nor removed,
+// and gets and loses nothing until the alias is listed.
 func TestOtherAddress(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
@@ -246,7 +251,7 @@ func TestOtherAddress(t *testing.T) {
 		in.Snapshot.Users[0] = user("u-ada", "countess@home.example")
 		in.Snapshot.Users[0].APIEnabled = &enabled
 		in.Snapshot.Access[0].Holders["u-ada"] = "m-ada"
-		in.Memory.People[ada] = org.History{}
+		in.Memory.People[ada] = org.PersonRecord{}
 		r := row("i1", ada, org.StatusAccepted, -10)
 		r.Registered = org.MustParseAddress("countess@home.example")
 		in.Snapshot.Invitations = []org.Invitation{r}
@@ -257,7 +262,8 @@ func TestOtherAddress(t *testing.T) {
 		in.Roster.People[0] = person(ada, 3, "countess@home.example")
 		in.Roster.People[0].Groups, in.Roster.People[0].APIEnabled = named("platform"), access
 		want = []string{
-			fmt.Sprint("update ada@example.com api_access_differs ", *access), "grant ada@example.com missing_access group platform",
+			fmt.Sprint("update ada@example.com api_access_differs ", *access), "grant ada@example.com missing_access group " +
+				"platform",
 			"revoke ada@example.com extra_access group everyone as m-ada",
 		}
 		if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {

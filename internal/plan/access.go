@@ -15,8 +15,7 @@ import (
 // maxCandidates is how many names a problem offers.
 const maxCandidates = 10
 
-// holdings is what each user has, without deleted groups, by user, because looking for each user in
-// each group would take long.
+// holdings has the groups, roles and policies of each user. Deleted groups are left out.
 type holdings struct {
 	last map[string]int // by user id: the place in all
 	all  []holding
@@ -93,40 +92,69 @@ type catalog struct {
 
 // catalog looks up every name in the roster. A name that the organization lacks, or cannot give,
 // becomes one notice with all the places that use it.
-func (w *index) catalog() catalog {
+func (ix *index) catalog() catalog {
 	cat := catalog{
 		byName: map[org.Kind]map[string]*org.Access{}, named: map[*org.Access]bool{}, unknown: map[org.Kind]bool{},
 	}
 	for _, kind := range org.Kinds {
-		places := map[string][]roster.Position{}
-		for i := range w.people {
-			for _, ref := range w.people[i].Refs(kind) {
-				places[ref.Name] = append(places[ref.Name], ref.At)
-			}
+		names := map[string]bool{}
+		for ref := range ix.references(kind) {
+			names[ref.Name] = true
 		}
-		for i := range w.in.Roster.Teams { // also what a team gives to nobody at present
-			for _, ref := range w.in.Roster.Teams[i].Refs(kind) {
-				places[ref.Name] = append(places[ref.Name], ref.At)
-			}
-		}
-		cat.byName[kind] = make(map[string]*org.Access, len(places))
-		for _, name := range slices.Sorted(maps.Keys(places)) {
-			w.addName(&cat, kind, name, places[name])
+		cat.byName[kind] = make(map[string]*org.Access, len(names))
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			ix.addName(&cat, kind, name)
 		}
 	}
 	return cat
 }
 
-// addName looks up one name of the roster. One that the organization lacks is looked up by the id that it had before, since
-// the group may have been renamed.
-func (w *index) addName(cat *catalog, kind org.Kind, name string, places []roster.Position) {
-	known := w.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
-	a, problem := lookUp(w.in.Snapshot.Access, kind, name)
+// references yields every name of a kind of access that the roster has, also those that a team gives to nobody at
+// present.
+func (ix *index) references(kind org.Kind) iter.Seq[roster.Ref] {
+	return func(yield func(roster.Ref) bool) {
+		for i := range ix.people {
+			for _, ref := range ix.people[i].Refs(kind) {
+				if !yield(ref) {
+					return
+				}
+			}
+		}
+		for i := range ix.in.Roster.Teams {
+			for _, ref := range ix.in.Roster.Teams[i].Refs(kind) {
+				if !yield(ref) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// placesOf returns where the roster has a name, each place once, sorted.
+func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
+	var places []roster.Position
+	for ref := range ix.references(kind) {
+		if ref.Name == name {
+			places = append(places, ref.At)
+		}
+	}
+	slices.SortFunc(places, roster.Position.Compare)
+	return slices.Compact(places)
+}
+
+// addName looks up one name of the roster. One that the organization lacks is looked up by the id that it had before,
+// since the group may have been renamed.
+func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
+	known := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
+	a, problem := lookUp(ix.in.Snapshot.Access, kind, name)
+	exists := slices.ContainsFunc(ix.in.Snapshot.Access, func(a org.Access) bool {
+		return a.Kind == kind && (a.ID == name || a.Is(name))
+	})
 	switch {
-	case a == nil && known != "":
-		if a, _ = lookUp(w.in.Snapshot.Access, kind, known); a != nil {
+	case a == nil && known != "" && !exists: // else there are several of that name
+		if a, _ = lookUp(ix.in.Snapshot.Access, kind, known); a != nil {
 			text := fmt.Sprintf("the %s %q is now named %q", kind, name, a.Name)
-			cat.notices = append(cat.notices, unknownAccess(text, places, a.ID))
+			cat.notices = append(cat.notices, unknownAccess(text, ix.placesOf(kind, name), a.ID))
 		}
 	case a != nil && a.ID != known && a.ID != name:
 		cat.facts = append(cat.facts, org.Fact{
@@ -135,9 +163,8 @@ func (w *index) addName(cat *catalog, kind org.Kind, name string, places []roste
 	}
 	if a == nil {
 		cat.unknown[kind] = true
-		n := unknownAccess(problem, places, "")
-		isNamed := func(a org.Access) bool { return a.Kind == kind && (a.ID == name || a.Is(name)) }
-		if !slices.ContainsFunc(w.in.Snapshot.Access, isNamed) {
+		n := unknownAccess(problem, ix.placesOf(kind, name), "")
+		if !exists {
 			n.Missing = org.AccessName{Kind: kind, Name: name}
 		}
 		cat.notices = append(cat.notices, n)
@@ -147,31 +174,34 @@ func (w *index) addName(cat *catalog, kind org.Kind, name string, places []roste
 	cat.named[a] = true
 }
 
-// unknownAccess returns the notice about a name, with each place once, sorted.
+// unknownAccess returns the notice about a name that the roster has at places.
 func unknownAccess(text string, places []roster.Position, id string) Notice {
-	slices.SortFunc(places, roster.Position.Compare)
-	places = slices.Compact(places)
 	return Notice{Kind: UnknownAccess, Source: places[0].Source(), Text: text, Places: places, AccessID: id}
 }
 
-// needs returns what the roster asks for and a key that may not list users cannot do; "" when there is nothing.
-func (w *index) needs() string {
-	if w.sees.users {
+// missingPermission returns a sentence about settings of the roster that need the list of users, if the key may not
+// read it; "" otherwise.
+func (ix *index) missingPermission() string {
+	if ix.visible.users {
 		return ""
 	}
-	var asks []string
+	var given, asks []string
 	for _, kind := range org.Kinds {
-		if slices.ContainsFunc(w.people, func(c person) bool { return len(c.Refs(kind)) > 0 }) {
-			asks = append(asks, "gives people "+plural(kind))
+		if slices.ContainsFunc(ix.people, func(p person) bool { return len(p.Refs(kind)) > 0 }) {
+			given = append(given, kind.Plural())
 		}
 	}
-	if s := w.in.Roster.Settings.Unlisted; s == roster.UnlistedSuspend || s == roster.UnlistedRemove {
-		asks = append(asks, fmt.Sprintf("says `unlisted: %s`", s))
+	if len(given) > 0 {
+		asks = append(asks, "gives "+strings.Join(given, ", "))
+	}
+	if s := ix.in.Roster.Settings.Unlisted; s == roster.UnlistedSuspend || s == roster.UnlistedRemove {
+		asks = append(asks, fmt.Sprintf("has `unlisted: %s`", s))
 	}
 	if len(asks) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the roster %s, which needs the list of users, and the API key may not read it", strings.Join(asks, " and "))
+	return fmt.Sprintf("the roster %s; this needs the list of users, which the API key may not read",
+		strings.Join(asks, " and "))
 }
 
 // lookUp returns the access that name means, or a sentence that says why there is none that can be
@@ -204,9 +234,11 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 			ids[i] = a.ID
 		}
 		slices.Sort(ids)
-		return nil, fmt.Sprintf("the organization has %d %s named %q: name one by its id (%s)", len(named), plural(kind), name, list(ids))
+		return nil, fmt.Sprintf("the organization has %d %s named %q: name one by its id (%s)", len(named), kind.Plural(),
+			name, list(ids))
 	case len(named) == 1 && named[0].Assumable:
-		return nil, fmt.Sprintf("the role %q is assumable: it is taken on for a session and cannot be attached to a person", name)
+		return nil, fmt.Sprintf(
+			"the role %q is assumable: it is taken on for a session and cannot be attached to a person", name)
 	case len(named) == 1:
 		return named[0], ""
 	case deleted:
@@ -227,13 +259,6 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 	return nil, fmt.Sprintf("the organization has no %s named %q; it has %s", kind, name, list(others))
 }
 
-func plural(k org.Kind) string {
-	if k == org.KindPolicy {
-		return "policies"
-	}
-	return string(k) + "s"
-}
-
 // list joins the first names for a sentence, quoted as data.
 func list(names []string) string {
 	more := len(names) - maxCandidates
@@ -247,24 +272,24 @@ func list(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// decideAccess decides what c, if a member, may do. It looks only at fields that the roster
+// decideAccess decides what p, if a member, may do. It looks only at fields that the roster
 // manages.
-func (w *index) decideAccess(c *person, cat catalog, v *decision) {
-	wanted := c.user != nil && !c.ended && (!c.user.Suspended || len(v.changes) > 0)
-	if !wanted || c.isUnderOtherAddress() { // who has that address is not sure enough to give or take anything
+func (ix *index) decideAccess(p *person, cat catalog, d *decision) {
+	wanted := p.user != nil && !p.ended && (!p.user.Suspended || len(d.changes) > 0)
+	if !wanted || p.isUnderOtherAddress() { // who has that address is not sure enough to give or take anything
 		return
 	}
-	if api := c.APIEnabled; api != nil && c.user.APIEnabled != nil && *c.user.APIEnabled != *api {
-		if *api || w.mayTakeFrom(c.user) {
-			v.change(c, Update, APIAccessDiffers, Detail{APIEnabled: api})
+	if api := p.APIEnabled; api != nil && p.user.APIEnabled != nil && *p.user.APIEnabled != *api {
+		if *api || ix.mayTakeFrom(p.user) {
+			d.change(p, Update, APIAccessDiffers, Detail{APIEnabled: api})
 		} else { // the one behind the key may not lose it: the key would not work any more
-			v.note(c, Notice{Kind: ExtraAccess, UserID: c.user.ID, Text: apiAccess})
-			w.keepsAPI = true
+			d.note(p, Notice{Kind: ExtraAccess, UserID: p.user.ID, Text: apiAccess})
+			ix.keepsAPI = true
 		}
 	}
-	has := w.held.of(c.user.ID)
+	has := ix.access.of(p.user.ID)
 	for _, kind := range org.Kinds {
-		named := c.Refs(kind)
+		named := p.Refs(kind)
 		if named == nil {
 			continue
 		}
@@ -272,7 +297,7 @@ func (w *index) decideAccess(c *person, cat catalog, v *decision) {
 		for _, ref := range named {
 			a := cat.byName[kind][ref.Name]
 			if a == nil {
-				v.ungrantable = append(v.ungrantable, c.grant(Detail{Kind: kind, Name: ref.Name}))
+				d.ungrantable = append(d.ungrantable, p.grant(Detail{Kind: kind, Name: ref.Name}))
 				continue
 			}
 			if want[a.ID] {
@@ -280,37 +305,39 @@ func (w *index) decideAccess(c *person, cat catalog, v *decision) {
 			}
 			want[a.ID] = true
 			if !has.contain(a) {
-				v.changes = append(v.changes, c.grant(Detail{Kind: kind, Name: a.Name, ID: a.ID}))
+				d.changes = append(d.changes, p.grant(Detail{Kind: kind, Name: a.Name, ID: a.ID}))
 			}
 		}
-		w.decideExtraAccess(c, has, kind, want, cat, v)
+		ix.decideExtraAccess(p, has, kind, want, cat, d)
 	}
 }
 
-// grant returns the change that gives c, a user, a group, role or policy.
-func (c *person) grant(d Detail) Change {
-	return Change{Action: Grant, Reason: MissingAccess, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d}
+// grant returns the change that gives p, a user, a group, role or policy.
+func (p *person) grant(d Detail) Change {
+	return Change{Action: Grant, Reason: MissingAccess, Email: p.Email, Source: p.At.Source(), UserID: p.user.ID,
+		Detail: d}
 }
 
 // mayTakeFrom reports whether a group, a role, a policy or API access may be taken from the member u.
-func (w *index) mayTakeFrom(u *org.User) bool {
-	return w.sees.mayTakeAway(w.in.Roster.Organization != "") == yes && w.selfKnown && !u.SeenOnce && !w.isExempt(u)
+func (ix *index) mayTakeFrom(u *org.User) bool {
+	return ix.visible.allowsTaking(ix.in.Roster.Organization != "") && ix.selfKnown && !u.SeenOnce && !ix.isExempt(u)
 }
 
-// decideExtraAccess decides about access of one kind that c has beyond the roster. Only what the
+// decideExtraAccess decides about access of one kind that p has beyond the roster. Only what the
 // roster names for somebody is revoked; other groups, roles and policies are managed elsewhere.
-// Nothing of a kind is revoked while the organization lacks a name of it, because what c has may
+// Nothing of a kind is revoked while the organization lacks a name of it, because what p has may
 // be just that, renamed.
-func (w *index) decideExtraAccess(c *person, has userHoldings, kind org.Kind, want map[string]bool, cat catalog, v *decision) {
-	revoke := w.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && !cat.unknown[kind] && w.mayTakeFrom(c.user)
+func (ix *index) decideExtraAccess(p *person, has userHoldings, kind org.Kind, want map[string]bool, cat catalog,
+	d *decision) {
+	revoke := ix.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && !cat.unknown[kind] && ix.mayTakeFrom(p.user)
 	for a, membership := range has.access() {
 		if a.Kind != kind || want[a.ID] {
 			continue
 		}
 		if revoke && cat.named[a] {
-			v.change(c, Revoke, MoreAccess, Detail{Kind: kind, Name: a.Name, ID: a.ID, Membership: membership})
+			d.change(p, Revoke, MoreAccess, Detail{Kind: kind, Name: a.Name, ID: a.ID, Membership: membership})
 			continue
 		}
-		v.note(c, Notice{Kind: ExtraAccess, UserID: c.user.ID, Text: fmt.Sprintf("%s %s", kind, a.Name)})
+		d.note(p, Notice{Kind: ExtraAccess, UserID: p.user.ID, Text: fmt.Sprintf("%s %s", kind, a.Name)})
 	}
 }

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,8 @@ func staff() plan.Input {
 	in := world()
 	in.Roster.Organization = "Example Org"
 	in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4)}
-	bob, owner, robot := user("u-bob", "bob@example.com"), user("u-owner", "owner@example.com"), user("u-robot", "robot@example.com")
+	bob, owner, robot := user("u-bob", "bob@example.com"), user("u-owner", "owner@example.com"),
+		user("u-robot", "robot@example.com")
 	bob.Admin, owner.Admin, robot.Service = true, true, true
 	in.Snapshot.Users = []org.User{user("u-ada", ada), bob, owner, robot}
 	in.Snapshot.Self = owner.Email
@@ -32,7 +34,8 @@ func staff() plan.Input {
 		{Kind: org.KindRole, ID: "r2", Name: "auditor", Assumable: true},
 		{Kind: org.KindPolicy, ID: "p1", Name: "read-only"},
 	}
-	in.Memory = org.Memory{People: map[string]org.History{ada: {Joined: true, UserID: "u-ada"}, "bob@example.com": {Joined: true, UserID: "u-bob"}}}
+	in.Memory = org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, UserID: "u-ada"},
+		"bob@example.com": {Joined: true, UserID: "u-bob"}}}
 	return in
 }
 
@@ -91,13 +94,15 @@ func TestAccess(t *testing.T) {
 		{"nothing is managed", func(in *plan.Input) {}, nil},
 		{"groups by name and by id", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("everyone", "g2")
-		}, []string{"grant ada@example.com missing_access group everyone", "grant ada@example.com missing_access group platform"}},
+		}, []string{"grant ada@example.com missing_access group everyone", "grant ada@example.com missing_access group " +
+			"platform"}},
 		{"the same group by name and by id", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("everyone", "g1")
 		}, []string{"grant ada@example.com missing_access group everyone"}},
 		{"roles and policies", func(in *plan.Input) {
 			in.Roster.People[0].Roles, in.Roster.People[0].Policies = named("deployer"), named("read-only")
-		}, []string{"grant ada@example.com missing_access policy read-only", "grant ada@example.com missing_access role deployer"}},
+		}, []string{"grant ada@example.com missing_access policy read-only", "grant ada@example.com missing_access role " +
+			"deployer"}},
 		{"has it", func(in *plan.Input) {
 			in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("everyone"), named("deployer")
 		}, nil},
@@ -111,7 +116,8 @@ func TestAccess(t *testing.T) {
 		{"more than the roster says", func(in *plan.Input) {
 			in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("platform"), named()
 		}, []string{
-			"grant bob@example.com missing_access group platform", "extra_access bob@example.com group everyone", "extra_access bob@example.com role deployer",
+			"grant bob@example.com missing_access group platform", "extra_access bob@example.com group everyone",
+			"extra_access bob@example.com role deployer",
 		}},
 		{"more than the roster says, in a field it does not manage", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named("everyone")
@@ -143,7 +149,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.Teams = namedSomewhere()
 			in.Snapshot.Self = org.MustParseAddress("bob@example.com")
 			in.Roster.People = append(in.Roster.People, person("owner@example.com", 5))
-			in.Memory.People["owner@example.com"] = org.History{Joined: true}
+			in.Memory.People["owner@example.com"] = org.PersonRecord{Joined: true}
 		}, []string{"extra_access bob@example.com group everyone"}},
 		{"revoke from nobody when the key's own user is not known", func(in *plan.Input) {
 			in.Roster.People[1].Groups = named()
@@ -164,7 +170,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
 			in.Snapshot.Self = org.MustParseAddress("Bob@example.com")
 			in.Roster.People = append(in.Roster.People, person("owner@example.com", 5))
-			in.Memory.People["owner@example.com"] = org.History{Joined: true}
+			in.Memory.People["owner@example.com"] = org.PersonRecord{Joined: true}
 		}, []string{"extra_access bob@example.com API access"}},
 		{"never take the API away when the key's own user is not known", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
@@ -186,18 +192,18 @@ func TestAccess(t *testing.T) {
 		{"suspended by this tool, and listed again", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("everyone")
 			in.Snapshot.Users[0].Suspended = true
-			in.Memory.People[ada] = org.History{Joined: true, Suspended: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Suspended: true}
 		}, []string{"unsuspend ada@example.com listed_again", "grant ada@example.com missing_access group everyone"}},
 		{"removed by this tool, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
-			in.Memory.People[ada] = org.History{Joined: true, Removed: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 		}, []string{"invite ada@example.com listed_again"}},
 		{"removed by this tool under another address, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
 			r := row("i1", ada, org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory.People["countess@home.example"] = org.History{Removed: true, Unlisted: true}
+			in.Memory.People["countess@home.example"] = org.PersonRecord{Removed: true, Unlisted: true}
 		}, []string{"invite ada@example.com listed_again"}},
 
 		{"no such group", func(in *plan.Input) {
@@ -205,6 +211,24 @@ func TestAccess(t *testing.T) {
 		}, []string{
 			`unknown_access  the organization has no group named "Everyone"; it has "everyone", "platform", "twins", "twins"`,
 			"ungrantable ada@example.com missing_access group Everyone",
+		}},
+		{"no such policy, nor any other", func(in *plan.Input) {
+			in.Roster.People[0].Policies = named("x")
+			in.Snapshot.Access = in.Snapshot.Access[:len(in.Snapshot.Access)-1]
+		}, []string{
+			`unknown_access  the organization has no policy named "x", nor any other`,
+			"ungrantable ada@example.com missing_access policy x",
+		}},
+		{"no such policy, and many others", func(in *plan.Input) {
+			in.Roster.People[0].Policies = named("x")
+			for i := range 12 {
+				in.Snapshot.Access = append(in.Snapshot.Access,
+					org.Access{Kind: org.KindPolicy, ID: fmt.Sprint("q", i), Name: fmt.Sprintf("p%02d", i)})
+			}
+		}, []string{
+			`unknown_access  the organization has no policy named "x"; it has "p00", "p01", "p02", "p03", "p04", "p05", ` +
+				`"p06", "p07", "p08", "p09" and 3 more`,
+			"ungrantable ada@example.com missing_access policy x",
 		}},
 		{"two groups of one name", func(in *plan.Input) {
 			in.Roster.People[0].Groups = named("twins")
@@ -238,10 +262,9 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
 			in.Roster.People[0].Groups = named("everyone")
 			in.Roster.Settings.Unlisted = roster.UnlistedRemove
-			in.Roster.OrganizationAt = roster.Position{File: "users.yaml", Line: 1, Column: 15}
 		}, []string{
 			"members_unseen  ", "unknown_membership ada@example.com ", "unknown_membership bob@example.com ",
-			"the roster gives people groups and says `unlisted: remove`, which needs the list of users, and the API key may not read it",
+			"the roster gives groups and has `unlisted: remove`; this needs the list of users, which the API key may not read",
 		}},
 	}
 	for _, tt := range tests {
@@ -267,12 +290,14 @@ func TestAccess(t *testing.T) {
 // TestUnchanged: whose last day is over is a person of the roster with a change, however many users they are.
 func TestUnchanged(t *testing.T) {
 	t.Parallel()
-	for policy, want := range map[roster.UnlistedPolicy]int{roster.UnlistedReport: 2, roster.UnlistedSuspend: 1, roster.UnlistedRemove: 1} {
+	for policy, want := range map[roster.UnlistedPolicy]int{roster.UnlistedReport: 2, roster.UnlistedSuspend: 1,
+		roster.UnlistedRemove: 1} {
 		in := staff()
 		in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4, "robert@example.com")}
 		in.Roster.People[1].Until = hours(-100)
 		in.Roster.Settings.Unlisted = policy
-		in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "robert@example.com"), user("u-eve", "eve@example.com"))
+		in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "robert@example.com"),
+			user("u-eve", "eve@example.com"))
 		if got := plan.Compute(in).Unchanged; got != want {
 			t.Errorf("%s: %d are unchanged, want %d", policy, got, want)
 		}
@@ -286,14 +311,17 @@ func TestLeaving(t *testing.T) {
 		in   func(*plan.Input)
 		want []string
 	}{
-		{"report", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedReport }, []string{"unlisted eve@example.com "}},
-		{"suspend", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend }, []string{"suspend eve@example.com unlisted"}},
+		{"report", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedReport },
+			[]string{"unlisted eve@example.com "}},
+		{"suspend", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend },
+			[]string{"suspend eve@example.com unlisted"}},
 		{"remove", func(in *plan.Input) {}, []string{"remove eve@example.com unlisted"}},
 		{"suspend who is suspended", func(in *plan.Input) {
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
 			in.Snapshot.Users[4].Suspended = true
 		}, []string{}},
-		{"remove who is suspended", func(in *plan.Input) { in.Snapshot.Users[4].Suspended = true }, []string{"remove eve@example.com unlisted"}},
+		{"remove who is suspended", func(in *plan.Input) { in.Snapshot.Users[4].Suspended = true },
+			[]string{"remove eve@example.com unlisted"}},
 		{"whose last day is over", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
@@ -301,10 +329,11 @@ func TestLeaving(t *testing.T) {
 		{"whose last day is today", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
 			in.Roster.People[2].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
-			in.Memory.People["eve@example.com"] = org.History{Joined: true}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true}
 		}, []string{"ends_soon eve@example.com 2026-06-10"}},
 		{"never service users", func(in *plan.Input) { in.Snapshot.Users[4].Service = true }, []string{}},
-		{"never the key's own user", func(in *plan.Input) { in.Snapshot.Self = org.MustParseAddress("Eve@example.com") }, []string{"remove owner@example.com unlisted"}},
+		{"never the key's own user", func(in *plan.Input) { in.Snapshot.Self = org.MustParseAddress("Eve@example.com") },
+			[]string{"remove owner@example.com unlisted"}},
 		{"nobody when the key's own user is not known", func(in *plan.Input) { in.Snapshot.Self = org.Address{} }, []string{
 			"self_unseen  ", "unlisted eve@example.com ", "unlisted owner@example.com ",
 		}},
@@ -325,35 +354,36 @@ func TestLeaving(t *testing.T) {
 		{"who is not somebody whom this tool removed", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
-			in.Memory.People["eva@example.com"] = org.History{Removed: true}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Removed: true}
 		}, []string{"invite eva@example.com listed_again", "remove eve@example.com unlisted"}},
 		{"who is not the user that somebody was who accepted and left", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusAccepted, -100)}
-			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eva"}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
 		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
 		{"nobody while somebody who was mailed does not show", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
-			in.Memory.People["eva@example.com"] = org.History{Mails: []org.Mail{sent(1, "i1", -1)}}
-			in.Memory.People["eve@example.com"] = org.History{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -100)}}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -100)}}
 		}, []string{
 			"possible_alias eva@example.com eve@example.com", "unlisted_kept eva@example.com ", "waiting eva@example.com ",
 			"unlisted eve@example.com ",
 		}},
 		{"who may have accepted an invitation of their own", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
-			in.Memory.People["eva@example.com"] = org.History{Mails: []org.Mail{sent(1, "i1", -1)}}
-			in.Memory.People["eve@example.com"] = org.History{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -10)}}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Unlisted: true, Mails: []org.Mail{sent(3, "i2", -10)}}
 		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"nobody while a mail may have been accepted that was taken for not sent", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10)}
-			in.Memory.People["eva@example.com"] = org.History{AssumedNotSent: true}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{AssumedNotSent: true}
 		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
 		{"who did not accept it, by a list that shows who accepted", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
-			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10), row("i2", ada, org.StatusAccepted, -10)}
-			in.Memory.People["eva@example.com"] = org.History{AssumedNotSent: true}
+			in.Snapshot.Invitations = []org.Invitation{row("i1", "eva@example.com", org.StatusPending, -10),
+				row("i2", ada, org.StatusAccepted, -10)}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{AssumedNotSent: true}
 		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"a protected address that nobody has, and nothing is taken", func(in *plan.Input) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@exmaple.com")}
@@ -379,7 +409,7 @@ func TestLeaving(t *testing.T) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("evita@example.com")}
 		}, []string{"unlisted eve@example.com "}},
 		{"never protected people whom the ledger knows by another address", func(in *plan.Input) {
-			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
 		}, []string{"unlisted eve@example.com "}},
 		{"whose last day is over, accepted with another address", func(in *plan.Input) {
@@ -392,33 +422,36 @@ func TestLeaving(t *testing.T) {
 		{"nobody who is listed again under the address that the ledger knows", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9), person("eva@example.com", 10))
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
-			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eve"}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eve"}
 		}, []string{"other_address eva@example.com eve@example.com"}},
 		{"nobody whom the ledger knows by an alias", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "countess@example.com")
-			in.Memory.People["countess@example.com"] = org.History{Joined: true, UserID: "u-eve"}
+			in.Memory.People["countess@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eve"}
 		}, []string{"unlisted eve@example.com "}},
 		{"who changed their address is no stranger", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users[1:4:4], user("u-ada", "countess@home.example"))
 		}, []string{"other_address ada@example.com countess@home.example"}},
-		{"nobody without an address", func(in *plan.Input) { in.Snapshot.Users[4].Email = org.Address{} }, []string{"unlisted  "}},
+		{"nobody without an address", func(in *plan.Input) { in.Snapshot.Users[4].Email = org.Address{} },
+			[]string{"unlisted  "}},
 		{"never the last administrators", func(in *plan.Input) {
 			in.Snapshot.Users[4].Admin = true
 			in.Snapshot.Users[1].Admin, in.Snapshot.Users[2].Admin = false, false
 		}, []string{"unlisted eve@example.com "}},
-		{"an administrator when another one stays", func(in *plan.Input) { in.Snapshot.Users[4].Admin = true }, []string{"remove eve@example.com unlisted"}},
+		{"an administrator when another one stays", func(in *plan.Input) { in.Snapshot.Users[4].Admin = true },
+			[]string{"remove eve@example.com unlisted"}},
 		{"an administrator when the other one is suspended", func(in *plan.Input) {
 			in.Snapshot.Users[4].Admin, in.Snapshot.Users[1].Suspended = true, true
 			in.Snapshot.Users[2].Admin = false
 		}, []string{"suspended bob@example.com ", "unlisted eve@example.com "}},
 		{"nobody without a pin", func(in *plan.Input) { in.Roster.Organization = "" }, []string{"unlisted eve@example.com "}},
-		{"nobody without an id", func(in *plan.Input) { in.Snapshot.Users[4].ID = "" }, []string{"unlisted eve@example.com "}},
+		{"nobody without an id", func(in *plan.Input) { in.Snapshot.Users[4].ID = "" },
+			[]string{"unlisted eve@example.com "}},
 		{"who accepted with another address is no stranger", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			r := row("i1", "eva@example.com", org.StatusAccepted, -10)
 			r.Registered = org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory.People["eva@example.com"] = org.History{Joined: true}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true}
 		}, []string{"other_address eva@example.com eve@example.com"}},
 	}
 	for _, tt := range tests {
@@ -432,5 +465,21 @@ func TestLeaving(t *testing.T) {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestKnownNameOfSeveral: a group that is found by its old id only counts as renamed if no group has the name.
+func TestKnownNameOfSeveral(t *testing.T) {
+	t.Parallel()
+	in := world()
+	in.Roster.People[0].Groups = []roster.Ref{{Name: "dev", At: roster.Position{File: "users.yaml", Line: 4}}}
+	in.Snapshot.Users = []org.User{user("u1", ada)}
+	in.Snapshot.Access = []org.Access{{Kind: org.KindGroup, ID: "g1", Name: "dev"}, {Kind: org.KindGroup, ID: "g2",
+		Name: "dev"}}
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "dev"}: "g1"}
+	p := plan.Compute(in)
+	if len(p.Changes) != 0 || len(p.Notices) != 1 || !p.Notices[0].Holds() ||
+		!strings.Contains(p.Notices[0].Text, "name one by its id (\"g1\", \"g2\")") {
+		t.Errorf("changes %+v, notices %+v", p.Changes, p.Notices)
 	}
 }

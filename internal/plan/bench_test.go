@@ -25,7 +25,7 @@ func BenchmarkCompute(b *testing.B) {
 				id := fmt.Sprint("id", i)
 				if i%2 == 0 {
 					in.Snapshot.Users = append(in.Snapshot.Users, user(id, email))
-					in.Memory.People[email] = org.History{Joined: true, UserID: id}
+					in.Memory.People[email] = org.PersonRecord{Joined: true, UserID: id}
 					group.Holders[id] = id
 					continue
 				}

@@ -29,8 +29,8 @@ type Input struct {
 
 // Compute decides. It is total: whatever the input, there is a plan, and the same one for the same input in any order.
 func Compute(in Input) Plan {
-	w := newIndex(in)
-	p := Plan{
+	ix := newIndex(in)
+	result := Plan{
 		Organization: in.Snapshot.Organization,
 		Now:          in.Snapshot.Now,
 		Limits: Limits{
@@ -39,56 +39,56 @@ func Compute(in Input) Plan {
 			MaxRevokes:  orElse(in.MaxRevokes, in.Roster.Settings.MaxRevokes),
 		},
 	}
-	cat := w.catalog()
-	p.Problems = w.duplicateEntries
-	p.Needs = w.needs()
-	p.Notices = append(p.Notices, cat.notices...)
-	p.Facts = append(p.Facts, cat.facts...)
-	p.Ended = map[string]bool{}
-	w.preallocate(&p)
-	var v decision
-	for i := range w.people {
-		c := &w.people[i]
-		v.reset()
-		w.decideMembership(c, &v)
-		w.noteNotMailed(c, &v)
-		w.noteEndsSoon(c, &v)
-		w.noteSameName(c, &v)
-		w.decideAccess(c, cat, &v)
-		p.add(v)
-		if c.ended {
-			p.Ended[c.Email.Key()] = true
+	cat := ix.catalog()
+	result.Problems = ix.duplicateEntries
+	result.Needs = ix.missingPermission()
+	result.Notices = append(result.Notices, cat.notices...)
+	result.Facts = append(result.Facts, cat.facts...)
+	result.Ended = map[string]bool{}
+	ix.preallocate(&result)
+	var d decision
+	for i := range ix.people {
+		p := &ix.people[i]
+		d.reset()
+		ix.decideMembership(p, &d)
+		ix.noteNotMailed(p, &d)
+		ix.noteEndsSoon(p, &d)
+		ix.noteSameName(p, &d)
+		ix.decideAccess(p, cat, &d)
+		result.add(d)
+		if p.ended {
+			result.Ended[p.Email.Key()] = true
 		}
 	}
-	w.decideUnlisted(&p)
-	p.Notices = append(p.Notices, w.sees.notices(in.Roster.Organization)...)
+	ix.decideUnlisted(&result)
+	result.Notices = append(result.Notices, ix.visible.notices(in.Roster.Organization)...)
 	if in.Memory.Empty && len(in.Snapshot.Invitations) > 0 {
-		p.Notices = append(p.Notices, Notice{Kind: NewLedger})
+		result.Notices = append(result.Notices, Notice{Kind: NewLedger})
 	}
-	p.Facts = append(p.Facts, w.noLongerListed()...)
-	w.selectNamed(&p)
-	p.trimEmpty()
-	p.sort()
-	if err := p.CheckLimits(); err != nil {
-		p.Notices = slices.Insert(p.Notices, 0, Notice{Kind: Limit, Text: err.Error()})
+	result.Facts = append(result.Facts, ix.unlistedPersonFacts()...)
+	ix.selectNamed(&result)
+	result.trimEmpty()
+	result.sort()
+	if err := result.CheckLimits(); err != nil {
+		result.Notices = slices.Insert(result.Notices, 0, Notice{Kind: Limit, Text: err.Error()})
 	}
-	return p
+	return result
 }
 
 // preallocate makes room for one notice per invited person and one change per person who is not
 // invited.
-func (w *index) preallocate(p *Plan) {
+func (ix *index) preallocate(result *Plan) {
 	notices, changes := 0, 0
-	for i := range w.people {
-		switch c := &w.people[i]; {
-		case c.user != nil || c.ended:
-		case len(c.rows) > 0:
+	for i := range ix.people {
+		switch p := &ix.people[i]; {
+		case p.user != nil || p.ended:
+		case len(p.invitations) > 0:
 			notices++
 		default:
 			changes++
 		}
 	}
-	p.Notices, p.Changes = slices.Grow(p.Notices, notices), slices.Grow(p.Changes, changes)
+	result.Notices, result.Changes = slices.Grow(result.Notices, notices), slices.Grow(result.Changes, changes)
 }
 
 // trimEmpty sets empty lists to nil.
@@ -102,17 +102,17 @@ func (p *Plan) trimEmpty() {
 }
 
 // add adds one person's decision to the plan.
-func (p *Plan) add(v decision) {
-	if len(v.changes) == 0 {
+func (p *Plan) add(d decision) {
+	if len(d.changes) == 0 {
 		p.Unchanged++
 	}
-	p.Changes = append(p.Changes, v.changes...)
-	p.Ungrantable = append(p.Ungrantable, v.ungrantable...)
-	if v.held != nil {
-		p.Held = append(p.Held, *v.held)
+	p.Changes = append(p.Changes, d.changes...)
+	p.Ungrantable = append(p.Ungrantable, d.ungrantable...)
+	if d.held != nil {
+		p.Held = append(p.Held, *d.held)
 	}
-	p.Notices = append(p.Notices, v.notices...)
-	p.Facts = append(p.Facts, v.facts...)
+	p.Notices = append(p.Notices, d.notices...)
+	p.Facts = append(p.Facts, d.facts...)
 }
 
 // sort puts the plan into its order.
@@ -129,6 +129,7 @@ func (p *Plan) sort() {
 			cmp.Compare(a.UserID, b.UserID),
 		)
 	}
+	slices.SortFunc(p.Problems, roster.Problem.Compare)
 	slices.SortFunc(p.Changes, byPerson)
 	slices.SortFunc(p.NotSelected, byPerson)
 	slices.SortFunc(p.Held, byPerson)
@@ -153,28 +154,28 @@ func (p *Plan) sort() {
 // taking away last.
 var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend, Remove}
 
-// noLongerListed returns a fact for each person whom the ledger knows and the roster no longer
+// unlistedPersonFacts returns a fact for each person whom the ledger knows and the roster no longer
 // lists: if they return, their mails are counted from zero.
-func (w *index) noLongerListed() []org.Fact {
+func (ix *index) unlistedPersonFacts() []org.Fact {
 	var facts []org.Fact
 	forget := func(key string) {
 		// A person who was only suspended or removed is not one of them.
-		if r := w.in.Memory.People[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
+		if r := ix.in.Memory.People[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
 			facts = append(facts, org.Fact{Kind: org.FactUnlisted, Email: key})
 		}
 	}
-	for i := range w.people {
-		if c := &w.people[i]; c.ended {
-			for _, key := range c.own {
+	for i := range ix.people {
+		if p := &ix.people[i]; p.ended {
+			for _, key := range p.keys {
 				forget(key)
 			}
 		}
 	}
-	if w.remembered == len(w.in.Memory.People) {
+	if ix.remembered == len(ix.in.Memory.People) {
 		return facts // all of it is of somebody in the roster
 	}
-	for key := range w.in.Memory.People {
-		if w.byKey[key] == nil {
+	for key := range ix.in.Memory.People {
+		if ix.byKey[key] == nil {
 			forget(key)
 		}
 	}
@@ -183,8 +184,8 @@ func (w *index) noLongerListed() []org.Fact {
 
 // isPast reports whether t is over by the server's clock. The zero time, which is unknown, never
 // is.
-func (w *index) isPast(t time.Time) bool {
-	return !t.IsZero() && w.in.Snapshot.Now.After(t)
+func (ix *index) isPast(t time.Time) bool {
+	return !t.IsZero() && ix.in.Snapshot.Now.After(t)
 }
 
 func orElse[T any](p *T, otherwise T) T {

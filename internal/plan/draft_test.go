@@ -62,8 +62,8 @@ func lines(d roster.Draft) []string {
 }
 
 const (
-	aboutOwner = "# owner@example.com is the user of the API key, whom orgsync never touches"
-	aboutRobot = "# service users need no invitation: robot"
+	aboutOwner = "# owner@example.com is not listed: orgsync never suspends or removes the user of the API key"
+	aboutRobot = "# service users are not listed: robot"
 	aboutGone  = "# deleted groups have no members: gone"
 	aboutRole  = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
 )
@@ -101,40 +101,49 @@ func TestInventory(t *testing.T) {
 				row("i1", "cy@example.com", org.StatusPending, -80), row("i2", "dee@example.com", org.StatusExpired, -10),
 				row("i3", "eve@example.com", org.StatusDeclined, -10), row("i4", "flo@example.com", org.StatusAccepted, -80),
 			}
-		}, nil, []string{adaLine, bobLine, aboutRobot, "# whose invitation expired would be invited again: cy@example.com, dee@example.com", aboutOwner, aboutGone, aboutRole}, ""},
+		}, nil, []string{adaLine, bobLine, aboutRobot, "# not listed, because their invitation expired and apply would " +
+			"send a new one: cy@example.com, dee@example.com", aboutOwner, aboutGone, aboutRole}, ""},
 		{"who was mailed again, as the ledger knows", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "cy@example.com", org.StatusPending, -80)}
-			in.Memory = org.Memory{People: map[string]org.History{"cy@example.com": {Mails: []org.Mail{{Email: "cy@example.com", InvitationID: "i1", Resend: true, Sequence: 1, At: hours(-1)}}}}}
+			in.Memory = org.Memory{
+				People: map[string]org.PersonRecord{"cy@example.com": {Mails: []org.Mail{{Email: "cy@example.com",
+					InvitationID: "i1", Resend: true, Sequence: 1, At: hours(-1)}}}}}
 		}, nil, with(adaLine, bobLine, "cy@example.com"), ""},
 		{"suspended", func(in *plan.Input) {
 			in.Snapshot.Users[0].Suspended, in.Snapshot.Users[1].Suspended = true, true
-			in.Memory = org.Memory{People: map[string]org.History{"bob@example.com": {Suspended: true}}}
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Suspended: true}}}
 		}, nil, []string{
-			adaLine + " # suspended: orgsync leaves that as it is", aboutRobot, "# bob@example.com was suspended by orgsync: being listed would end that",
+			adaLine + " # suspended: orgsync leaves that as it is", aboutRobot, "# bob@example.com is not listed: orgsync " +
+				"suspended them, and listing them would end that",
 			aboutOwner, aboutGone, aboutRole,
 		}, "bob@example.com"},
 		{"accepted with another address", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada)}
 		}, nil, with(adaLine+" # invited as adele@example.com", bobLine), ""},
 		{"accepted with another address, and invited once more", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com", org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com",
+				org.StatusPending, -10)}
 		}, nil, with(adaLine+" alias adele@example.com", bobLine), ""},
 		{"two users of one person", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "bob@example.com", ada)}
-		}, nil, with(adaLine + " alias bob@example.com # the user bob@example.com is the same person, and what that user may do is not listed here"), ""},
+		}, nil, with(adaLine + " alias bob@example.com # the user bob@example.com is the same person, and what that user " +
+			"may do is not listed here"), ""},
 		{"names of several", func(in *plan.Input) {
-			in.Snapshot.Access[3].Holders, in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""}, map[string]string{"u-ada": ""}
+			in.Snapshot.Access[3].Holders, in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""},
+				map[string]string{"u-ada": ""}
 			in.Snapshot.Access[7].Name = "read\nonly"
 		}, nil, []string{
-			adaLine + " group g4 policy p1", bobLine, aboutRobot, aboutOwner, `# groups whose name is not theirs alone go by their id: g4 is "twins"`,
-			`# policies whose name is not theirs alone go by their id: p1 is "read\nonly"`, aboutGone, aboutRole,
+			adaLine + " group g4 policy p1", bobLine, aboutRobot, aboutOwner,
+			`# groups that share their name with others are listed by their id: g4 is "twins"`,
+			`# policies that share their name with others are listed by their id: p1 is "read\nonly"`, aboutGone, aboutRole,
 		}, ""},
 		{"what cannot be named", func(in *plan.Input) {
 			in.Snapshot.Access[0].Name, in.Snapshot.Access[0].ID = "every\none", "g\x00"
 			in.Snapshot.Access[6].Holders = map[string]string{"u-ada": ""}
 		}, nil, with(
 			adaLine+` # has the role "auditor", which a roster cannot name, so that no roles are listed here`,
-			`bob@example.com api true role deployer # has the group "every\none", which a roster cannot name, so that no groups are listed here`,
+			`bob@example.com api true role deployer # has the group "every\none", which a roster cannot name, so that no `+
+				`groups are listed here`,
 		), ""},
 		{"unseen", func(in *plan.Input) {
 			in.Snapshot.Access = in.Snapshot.Access[:5]
@@ -145,9 +154,11 @@ func TestInventory(t *testing.T) {
 		}, ""},
 		{"users unseen", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
-			in.Snapshot.Invitations = []org.Invitation{accepted("i1", ada, ada), row("i2", "cy@example.com", org.StatusPending, -10), row("i3", "dee@example.com", org.StatusDeclined, -10)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", ada, ada), row("i2", "cy@example.com", org.StatusPending,
+				-10), row("i3", "dee@example.com", org.StatusDeclined, -10)}
 		}, nil, []string{
-			ada, "cy@example.com", aboutOwner, "# the key may not list users: whoever accepted an invitation is listed, without what they may do", aboutGone, aboutRole,
+			ada, "cy@example.com", aboutOwner, "# the key may not list users: everybody who accepted an invitation is listed, " +
+				"without their access", aboutGone, aboutRole,
 		}, ""},
 		{"nobody but the key's own user", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[2:]
@@ -162,7 +173,8 @@ func TestInventory(t *testing.T) {
 			in.Snapshot.Users[0].Email = org.Address{}
 			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Status: org.StatusPending}}
 		}, nil, []string{
-			bobLine, aboutRobot, "# users whose address cannot be read are not listed: Ada", "# the invitation i1 is for an address that cannot be read",
+			bobLine, aboutRobot, "# users with an address that cannot be read are not listed: Ada",
+			"# the invitation i1 is for an address that cannot be read",
 			aboutOwner, aboutGone, aboutRole,
 		}, ""},
 
@@ -183,12 +195,14 @@ func TestInventory(t *testing.T) {
 		}, nil, []string{
 			"x00@example.com" + aliases[len(" alias x00@example.com"):] + " alias x20@example.com",
 			"# x00@example.com has 1 addresses more than an entry may have", aboutOwner,
-			"# the key may not list users: whoever accepted an invitation is listed, without what they may do", aboutGone, aboutRole,
+			"# the key may not list users: everybody who accepted an invitation is listed, without their access", aboutGone,
+			aboutRole,
 		}, ""},
 
 		{"who is listed already", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person("adele@example.com", 3), person("owner@example.com", 4)}
-			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com", org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com",
+				org.StatusPending, -10)}
 		}, nil, []string{bobLine, aboutRobot, aboutGone, aboutRole}, ""},
 		{"whose last day is over", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
@@ -196,13 +210,15 @@ func TestInventory(t *testing.T) {
 		}, nil, with(bobLine), ada},
 		{"one more address of somebody listed", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
-			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com", org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com",
+				org.StatusPending, -10)}
 		}, nil, []string{
-			bobLine, aboutRobot, "# adele@example.com is one more address of ada@example.com, who is listed: make it an alias", aboutOwner, aboutGone, aboutRole,
+			bobLine, aboutRobot, "# adele@example.com is one more address of ada@example.com, who is listed: make it an alias",
+			aboutOwner, aboutGone, aboutRole,
 		}, ""},
 		{"whom the defaults of the roster give something", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person("zoe@example.com", 3)}
-			in.Memory = org.Memory{People: map[string]org.History{"zoe@example.com": {Joined: true}}}
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"zoe@example.com": {Joined: true}}}
 			in.Roster.Defaults.Groups, in.Roster.Defaults.Policies = named("g1", "nosuch"), named("read-only")
 			in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "cy@example.com", org.StatusPending, -10)}
@@ -265,14 +281,16 @@ func expectNoChange(t interface{ Errorf(string, ...any) }, p plan.Plan, suspende
 	}
 }
 
-// TestInventoryPlansNothing: whatever there is, a roster made from it plans no change, though nobody may be there, or have
-// anything, beyond it.
+// TestInventoryPlansNothing: whatever there is, a roster made from it plans no change, though nobody may be there, or
+// have anything, beyond it.
 func TestInventoryPlansNothing(t *testing.T) {
 	t.Parallel()
 	statuses := []org.InvitationStatus{
-		org.StatusPending, org.StatusPending, org.StatusAccepted, org.StatusAccepted, org.StatusExpired, org.StatusDeclined, org.StatusUnknown,
+		org.StatusPending, org.StatusPending, org.StatusAccepted, org.StatusAccepted, org.StatusExpired, org.StatusDeclined,
+		org.StatusUnknown,
 	}
-	pool := []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example", "A@X.example"}
+	pool := []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example",
+		"A@X.example"}
 	rapid.Check(t, func(t *rapid.T) {
 		address := func(label string) org.Address {
 			if rapid.IntRange(0, 9).Draw(t, label+" unreadable") == 0 {
@@ -298,7 +316,8 @@ func TestInventoryPlansNothing(t *testing.T) {
 			}
 		}
 		for i := range rapid.IntRange(0, 8).Draw(t, "rows") {
-			r := row(fmt.Sprint("i", i), ada, rapid.SampledFrom(statuses).Draw(t, "status"), float64(rapid.IntRange(-100, -1).Draw(t, "sent")))
+			r := row(fmt.Sprint("i", i), ada, rapid.SampledFrom(statuses).Draw(t, "status"),
+				float64(rapid.IntRange(-100, -1).Draw(t, "sent")))
 			r.Invited, r.Registered = address("invited"), org.Address{}
 			if r.Status == org.StatusAccepted || chance("registered", 4) {
 				r.Registered = address("as")
@@ -308,8 +327,9 @@ func TestInventoryPlansNothing(t *testing.T) {
 		for seq, who := range pool[:3] {
 			m := sent(2*seq+1, fmt.Sprint("i", seq), float64(rapid.IntRange(-100, -1).Draw(t, "mailed")))
 			m.Email, m.Lost, m.LostSequence = who, chance("lost", 4), 2*seq+2
-			r := org.History{
-				Mails: []org.Mail{m}, Joined: chance("joined", 3), Suspended: chance("suspended by us", 4), Removed: chance("removed by us", 6),
+			r := org.PersonRecord{
+				Mails: []org.Mail{m}, Joined: chance("joined", 3), Suspended: chance("suspended by us", 4),
+				Removed: chance("removed by us", 6),
 			}
 			if chance("remembered", 2) {
 				in.Memory.People[who] = r
@@ -350,7 +370,8 @@ func TestInventoryPlansNothing(t *testing.T) {
 		merged.Roster.People = append(merged.Roster.People, people(draft)...)
 		var suspended []string
 		for _, r := range draft.Comments {
-			if who, found := strings.CutSuffix(r, " was suspended by orgsync: being listed would end that"); found {
+			if who, found := strings.CutSuffix(r, " is not listed: orgsync suspended them, and listing them would end "+
+				"that"); found {
 				suspended = append(suspended, strings.Split(who, ", ")...)
 			}
 		}
@@ -362,8 +383,44 @@ func TestInventoryPlansNothing(t *testing.T) {
 			p.Changes = slices.DeleteFunc(p.Changes, func(c plan.Change) bool {
 				return slices.ContainsFunc(alone.Changes, func(other plan.Change) bool { return same(c, other) })
 			})
-			p.Held, p.Problems = nil, slices.DeleteFunc(p.Problems, func(x roster.Problem) bool { return slices.Contains(alone.Problems, x) })
+			p.Held, p.Problems = nil, slices.DeleteFunc(p.Problems,
+				func(x roster.Problem) bool { return slices.Contains(alone.Problems, x) })
 		}
 		expectNoChange(t, p, suspended...)
 	})
+}
+
+// TestDraftSaysWhoIsLeftOut: people whose invitation cannot be judged are named in a comment.
+func TestDraftSaysWhoIsLeftOut(t *testing.T) {
+	t.Parallel()
+	in := world()
+	in.Roster.People = nil
+	unreadable := row("i1", "bob@example.com", org.StatusPending, -10)
+	unreadable.DateUnreadable = true
+	in.Snapshot.Invitations = []org.Invitation{unreadable, row("i2", "cyd@example.com", org.StatusPending, -10)}
+	for i := range 25 {
+		in.Snapshot.Invitations = append(in.Snapshot.Invitations,
+			row(fmt.Sprintf("old-%02d", i), fmt.Sprintf("p%02d@example.com", i), org.StatusPending, -100))
+	}
+	in.Memory.People["p00@example.com"] = org.PersonRecord{Mails: []org.Mail{
+		{Email: "p00@example.com", Sequence: 1, Lost: true, LostSequence: 2, At: now,
+			ServerMayActUntil: now.Add(org.ActWithin)},
+	}}
+	unaccepted := user("u4", "dan@example.com")
+	unaccepted.Accepted = new(bool)
+	in.Snapshot.Users = []org.User{unaccepted}
+	d := plan.DraftRoster(in, nil)
+	if len(d.Entries) != 1 || d.Entries[0].Email.Key() != "cyd@example.com" {
+		t.Errorf("entries %+v", d.Entries)
+	}
+	comments := strings.Join(d.Comments, "\n")
+	for _, text := range []string{
+		"bob@example.com is not listed", "dan@example.com has not accepted",
+		"p00@example.com is not listed: they may have been mailed, but the answer was lost",
+		"invitation expired and apply would send a new one: p01@example.com", "p20@example.com and 4 more",
+	} {
+		if !strings.Contains(comments, text) {
+			t.Errorf("no comment %q in:\n%s", text, comments)
+		}
+	}
 }

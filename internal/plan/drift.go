@@ -13,21 +13,21 @@ import (
 // access that the roster does not manage for a person stay out. in.Snapshot has all holders of all
 // access but that of the kinds in unseen, which could not be read.
 func Drift(in Input, unseen []org.Kind) (updates []roster.Update, remarks []string) {
-	d := drift{inventory: inventory{in: in, unseen: unseen, names: map[*org.Access]string{}}, w: newIndex(in)}
-	d.held = d.w.held
-	cat := d.w.catalog()
-	for i := range d.w.people {
-		c := &d.w.people[i]
-		var v decision
-		d.w.decideMembership(c, &v)
-		u := roster.Update{Email: c.Email, At: c.At, OnlyInTeams: c.OnlyInTeams}
+	d := drift{drafter: drafter{in: in, unseen: unseen, names: map[*org.Access]string{}}, ix: newIndex(in)}
+	d.held = d.ix.access
+	cat := d.ix.catalog()
+	for i := range d.ix.people {
+		p := &d.ix.people[i]
+		var decided decision
+		d.ix.decideMembership(p, &decided)
+		u := roster.Update{Email: p.Email, At: p.At, OnlyInTeams: p.OnlyInTeams}
 		switch {
-		case c.ended:
-		case c.user == nil:
-			u.Left = v.state(c) == StateLeft
-		case c.user.Suspended || c.isUnderOtherAddress():
+		case p.ended:
+		case p.user == nil:
+			u.Left = decided.state(p) == StateLeft
+		case p.user.Suspended || p.isUnderOtherAddress():
 		default:
-			d.compareAccess(c, cat, &u)
+			d.compareAccess(p, cat, &u)
 		}
 		if u.Left || u.APIEnabled != nil || len(u.Add)+len(u.Remove) > 0 {
 			updates = append(updates, u)
@@ -36,19 +36,19 @@ func Drift(in Input, unseen []org.Kind) (updates []roster.Update, remarks []stri
 	return updates, d.remarks
 }
 
-// drift is a comparison in the making.
+// drift compares the people of a roster with the organization.
 type drift struct {
-	inventory
-	w *index
+	drafter
+	ix *index
 }
 
-// compareAccess fills in what the entry of c, a member, must say beyond what it says.
-func (d *drift) compareAccess(c *person, cat catalog, u *roster.Update) {
-	if api := c.user.APIEnabled; c.APIEnabled != nil && api != nil && *api != *c.APIEnabled {
+// compareAccess fills in what the entry of p, a member, must say beyond what it says.
+func (d *drift) compareAccess(p *person, cat catalog, u *roster.Update) {
+	if api := p.user.APIEnabled; p.APIEnabled != nil && api != nil && *api != *p.APIEnabled {
 		u.APIEnabled = api
 	}
 	for _, kind := range org.Kinds {
-		refs := c.Refs(kind)
+		refs := p.Refs(kind)
 		if refs == nil || slices.Contains(d.unseen, kind) {
 			continue
 		}
@@ -56,12 +56,12 @@ func (d *drift) compareAccess(c *person, cat catalog, u *roster.Update) {
 		for _, ref := range refs {
 			a := cat.byName[kind][ref.Name]
 			listed[a] = true
-			if a != nil && d.held.of(c.user.ID).contain(a) {
+			if a != nil && d.held.of(p.user.ID).contain(a) {
 				continue
 			}
-			if d.isGiven(c, kind, ref.Name) {
+			if d.isGiven(p, kind, ref.Name) {
 				d.remark("%s does not have the %s %q, which the defaults or a team give them: apply gives it to them",
-					c.Email, kind, ref.Name)
+					p.Email, kind, ref.Name)
 				continue
 			}
 			if u.Remove == nil {
@@ -69,13 +69,13 @@ func (d *drift) compareAccess(c *person, cat catalog, u *roster.Update) {
 			}
 			u.Remove[kind] = append(u.Remove[kind], ref.Name)
 		}
-		for a := range d.held.of(c.user.ID).access() {
+		for a := range d.held.of(p.user.ID).access() {
 			if a.Kind != kind || listed[a] {
 				continue
 			}
 			name := d.name(a)
 			if name == "" {
-				d.remark("%s has the %s %q, which a roster cannot name", c.Email, kind, a.Name)
+				d.remark("%s has the %s %q, which a roster cannot name", p.Email, kind, a.Name)
 				continue
 			}
 			if u.Add == nil {
@@ -87,8 +87,8 @@ func (d *drift) compareAccess(c *person, cat catalog, u *roster.Update) {
 	}
 }
 
-// isGiven reports whether the defaults or a team of c, which hold whatever the entry says, give the name.
-func (d *drift) isGiven(c *person, kind org.Kind, name string) bool {
+// isGiven reports whether the defaults or a team of p, which hold whatever the entry says, give the name.
+func (d *drift) isGiven(p *person, kind org.Kind, name string) bool {
 	has := func(refs []roster.Ref) bool {
 		return slices.ContainsFunc(refs, func(r roster.Ref) bool { return r.Name == name })
 	}
@@ -97,7 +97,7 @@ func (d *drift) isGiven(c *person, kind org.Kind, name string) bool {
 	}
 	for i := range d.in.Roster.Teams {
 		t := &d.in.Roster.Teams[i]
-		inTeam := slices.ContainsFunc(c.Teams, func(m roster.Membership) bool { return m.Team == t.Name })
+		inTeam := slices.ContainsFunc(p.Teams, func(m roster.Membership) bool { return m.Team == t.Name })
 		if inTeam && has(t.Refs(kind)) {
 			return true
 		}

@@ -28,6 +28,11 @@ func TestDrift(t *testing.T) {
 		{"more and less", func(in *plan.Input) {
 			in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("platform", "no-such"), named()
 		}, nil, []string{"bob@example.com add [group [everyone] role [deployer]] remove [group [platform no-such]]"}},
+		{"more, with a name and an id that no roster can hold", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "a\tb", Name: "two\nlines",
+				Holders: map[string]string{"u-bob": "m-bob"}})
+			in.Roster.People[1].Groups = named("everyone")
+		}, nil, []string{`# bob@example.com has the group "two\nlines", which a roster cannot name`}},
 		{"named by the id", func(in *plan.Input) { in.Roster.People[1].Groups = named("g1") }, nil, nil},
 		{"API access", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
@@ -36,12 +41,14 @@ func TestDrift(t *testing.T) {
 			[]org.Kind{org.KindGroup}, nil},
 		{"what the defaults give", func(in *plan.Input) {
 			in.Roster.Defaults.Groups, in.Roster.People[1].Groups = named("platform"), named("platform", "everyone")
-		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: apply gives it to them`}},
+		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: ` +
+			`apply gives it to them`}},
 		{"what a team gives", func(in *plan.Input) {
 			in.Roster.Teams = []roster.Team{{Name: "ops", Groups: named("platform")}, {Name: "dev", Groups: named("everyone")}}
 			in.Roster.People[1].Groups = named("platform", "everyone")
 			in.Roster.People[1].Teams = []roster.Membership{{Team: "ops"}}
-		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: apply gives it to them`}},
+		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: ` +
+			`apply gives it to them`}},
 		{"suspended", func(in *plan.Input) {
 			in.Snapshot.Users[1].Suspended, in.Roster.People[1].Groups = true, named()
 		}, nil, nil},

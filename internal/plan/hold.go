@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// refusalsInARow is after how many runs that refused a person's mail they are only tried once in retryRefused.
+	// After refusalsInARow refused runs in a row, a person is tried only once in each retryRefused.
 	refusalsInARow = 3
 	retryRefused   = 24 * time.Hour
 	// flappingWithin is how close two removals of one person are that show that somebody else lists them.
@@ -23,80 +23,79 @@ const (
 	notAccepted = "not accepted yet"
 )
 
-// holdMail takes the mail to c back, if one was decided, where it should wait for a person or for a
+// holdMail takes the mail to p back, if one was decided, where it should wait for a person or for a
 // day, and says why. --reinvite overrides all of this: a person asked for the mail by name. --only
 // overrides the last two, which wait for a day.
-func (w *index) holdMail(c *person, v *decision) {
-	if len(v.changes) == 0 || c.roundsReset {
+func (ix *index) holdMail(p *person, d *decision) {
+	if len(d.changes) == 0 || p.reinvite {
 		return
 	}
-	now := w.in.Snapshot.Now
+	now := ix.in.Snapshot.Now
 	switch {
-	case w.isFlapping(c):
-		last := c.memory.Removals[len(c.memory.Removals)-1]
-		v.note(c, Notice{Kind: Flapping, Since: last.At, Text: last.Roster})
-	case w.notePossibleAlias(c, v, time.Time{}):
-	case !c.only && !c.Until.IsZero() && now.Add(org.InvitationLife).After(c.EndsAt()):
-		v.note(c, Notice{Kind: EndedSoon, Text: c.Until.Format(time.DateOnly)})
-	case !c.only && c.memory.Refusals >= refusalsInARow && now.Sub(c.memory.RefusedAt) < retryRefused-tolerance:
-		v.note(c, Notice{Kind: RefusedMail, Since: c.memory.RefusedAt, Text: c.memory.RefusedText})
+	case ix.isFlapping(p):
+		last := p.record.Removals[len(p.record.Removals)-1]
+		d.note(p, Notice{Kind: Flapping, Since: last.At, Text: last.Roster})
+	case ix.notePossibleAlias(p, d, nil):
+	case !p.only && !p.Until.IsZero() && now.Add(org.InvitationLife).After(p.EndsAt()):
+		d.note(p, Notice{Kind: EndedSoon, Text: p.Until.Format(time.DateOnly)})
+	case !p.only && p.record.Refusals >= refusalsInARow && now.Sub(p.record.RefusedAt) < retryRefused-tolerance:
+		d.note(p, Notice{Kind: RefusedMail, Since: p.record.RefusedAt, Text: p.record.RefusedText})
 	default:
 		return
 	}
-	v.changes = v.changes[:0]
+	d.changes = d.changes[:0]
 }
 
-// waitForFirstDay takes the mail to c back, if one was decided or is held, and says so, as long as
-// c's first day is to come. Nothing overrides this but another day in the roster.
-func (w *index) waitForFirstDay(c *person, v *decision) bool {
-	if !c.NotYet(w.in.Snapshot.Now) || len(v.changes) == 0 && !slices.ContainsFunc(v.notices, Notice.Holds) {
+// waitForFirstDay takes the mail to p back, if one was decided or is held, and says so, as long as
+// p's first day is to come. Nothing overrides this but another day in the roster.
+func (ix *index) waitForFirstDay(p *person, d *decision) bool {
+	if !p.NotYet(ix.in.Snapshot.Now) || len(d.changes) == 0 && !slices.ContainsFunc(d.notices, Notice.Holds) {
 		return false
 	}
-	v.changes = v.changes[:0]
-	v.notices = slices.DeleteFunc(v.notices, Notice.Holds)
-	v.note(c, Notice{Kind: NotYet, Text: c.From.Format(time.DateOnly)})
+	d.changes = d.changes[:0]
+	d.notices = slices.DeleteFunc(d.notices, Notice.Holds)
+	d.note(p, Notice{Kind: NotYet, Text: p.From.Format(time.DateOnly)})
 	return true
 }
 
-// noteEndsSoon says that c's last day comes, unless c is not invited because of it.
-func (w *index) noteEndsSoon(c *person, v *decision) {
-	said := slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == EndedSoon })
-	if c.EndsSoon(w.in.Snapshot.Now) && !said {
-		v.note(c, Notice{Kind: EndsSoon, Text: c.Until.Format(time.DateOnly)})
+// noteEndsSoon says that p's last day comes, unless p is not invited because of it.
+func (ix *index) noteEndsSoon(p *person, d *decision) {
+	if p.EndsSoon(ix.in.Snapshot.Now) && !d.has(EndedSoon) {
+		d.note(p, Notice{Kind: EndsSoon, Text: p.Until.Format(time.DateOnly)})
 	}
 }
 
-// isFlapping reports whether orgsync removed c twice within a few days, and lately: another roster does not list them.
-func (w *index) isFlapping(c *person) bool {
-	removals := c.memory.Removals
+// isFlapping reports whether orgsync removed p twice within a few days, and lately: another roster does not list them.
+func (ix *index) isFlapping(p *person) bool {
+	removals := p.record.Removals
 	if len(removals) < 2 {
 		return false
 	}
 	last := removals[len(removals)-1].At
-	return last.Sub(removals[len(removals)-2].At) <= flappingWithin && w.in.Snapshot.Now.Sub(last) <= flappingWithin
+	return last.Sub(removals[len(removals)-2].At) <= flappingWithin && ix.in.Snapshot.Now.Sub(last) <= flappingWithin
 }
 
-// possibleAliases returns the users who may be c under an address that the roster does not name, sorted by address: the row
-// of a mail to c vanished, and they appeared since.
-func (w *index) possibleAliases(c *person) []*org.User {
+// possibleAliases returns the users who may be p under an address that the roster does not name, sorted by address: the
+// row of a mail to p vanished, and they appeared since.
+func (ix *index) possibleAliases(p *person) []*org.User {
 	first := 0 // the place of the first mail that has no row
-	for _, m := range c.memory.Mails {
-		if !m.Lost && !c.hasRow(m.InvitationID) && w.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
-			first = max(m.Sequence, c.memory.Reinvited) // who named the person then knew the users there were
+	for _, m := range p.record.Mails {
+		if !m.Lost && !p.hasRow(m.InvitationID) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
+			first = max(m.Sequence, p.record.Reinvited) // --reinvite came later: the users who were visible then are not new
 			break
 		}
 	}
 	if first == 0 {
 		return nil
 	}
-	return w.newcomersSince(first)
+	return ix.newcomersSince(first)
 }
 
 // newcomersSince returns the newcomers who appeared since a place in the ledger's order, sorted by address.
-func (w *index) newcomersSince(sequence int) []*org.User {
+func (ix *index) newcomersSince(sequence int) []*org.User {
 	var since []*org.User
-	for _, u := range w.newcomers() {
-		if seen, known := w.in.Memory.Unlisted[u.ID]; !known || seen.Sequence > sequence {
+	for _, u := range ix.newcomers() {
+		if seen, known := ix.in.Memory.Unlisted[u.ID]; !known || seen.Sequence > sequence {
 			since = append(since, u)
 		}
 	}
@@ -112,56 +111,60 @@ func nameAliases[E any](people []E, address func(E) org.Address) string {
 	return strings.Join(named, ", ")
 }
 
-// notePossibleAlias notes the possible aliases of c, and reports whether there are any. expires is when the invitation that
-// vanished expires, if it has not; then nothing is held.
-func (w *index) notePossibleAlias(c *person, v *decision, expires time.Time) bool {
-	users := w.possibleAliases(c)
+// notePossibleAlias notes the possible aliases of p, and reports whether there are any. vanished is the mail whose
+// invitation vanished before it expired; nil if there is none, and then a mail is held.
+func (ix *index) notePossibleAlias(p *person, d *decision, vanished *org.Mail) bool {
+	users := ix.possibleAliases(p)
 	if len(users) == 0 {
 		return false
 	}
 	text := nameAliases(users, func(u *org.User) org.Address { return u.Email })
-	n := Notice{Kind: PossibleAlias, Expires: expires, Text: text}
+	n := Notice{Kind: PossibleAlias, Text: text}
+	if vanished != nil {
+		n.Expires, n.ExpiresEstimated = vanished.ExpiresAt(), vanished.ExpiresEstimated()
+	}
 	if len(users) == 1 {
 		n.UserID = users[0].ID
 	}
-	v.note(c, n)
+	d.note(p, n)
 	return true
 }
 
-// newcomers returns the users who are in the organization under an address that the roster does not name and may be somebody
-// whom it does name, sorted by address.
-func (w *index) newcomers() []*org.User {
-	if w.mayBeAliases == nil { // few plans need it
-		w.mayBeAliases = []*org.User{}
-		for i := range w.unlistedUsers {
-			u := &w.unlistedUsers[i]
-			if !u.Service && !u.Email.IsZero() && !isUnaccepted(u) && !w.isSelf(u) && !w.isKnownToLedger(u) && w.endedAs(u) == nil {
-				w.mayBeAliases = append(w.mayBeAliases, u)
+// newcomers returns the users who are in the organization under an address that the roster does not name and may be
+// somebody whom it does name, sorted by address.
+func (ix *index) newcomers() []*org.User {
+	if ix.mayBeAliases == nil { // few plans need it
+		ix.mayBeAliases = []*org.User{}
+		for i := range ix.unlistedUsers {
+			u := &ix.unlistedUsers[i]
+			if !u.Service && !u.Email.IsZero() && !isUnaccepted(u) && !ix.isSelf(u) && !ix.isKnownToLedger(u) &&
+				ix.endedAs(u) == nil {
+				ix.mayBeAliases = append(ix.mayBeAliases, u)
 			}
 		}
-		slices.SortFunc(w.mayBeAliases, func(a, b *org.User) int {
+		slices.SortFunc(ix.mayBeAliases, func(a, b *org.User) int {
 			return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.ID, b.ID))
 		})
 	}
-	return w.mayBeAliases
+	return ix.mayBeAliases
 }
 
-// isUnderOtherAddress reports whether c is in the organization under an address that the roster does not name.
-func (c *person) isUnderOtherAddress() bool {
-	return c.user != nil && !slices.Contains(c.own, c.user.Email.Key())
+// isUnderOtherAddress reports whether p is in the organization under an address that the roster does not name.
+func (p *person) isUnderOtherAddress() bool {
+	return p.user != nil && !slices.Contains(p.keys, p.user.Email.Key())
 }
 
-// noteOtherAddress says that c, a user, has an address that the roster does not name.
-func (w *index) noteOtherAddress(c *person, v *decision) {
-	if c.isUnderOtherAddress() {
-		v.note(c, Notice{Kind: OtherAddress, UserID: c.user.ID, Text: c.user.Email.String()})
+// noteOtherAddress says that p, a user, has an address that the roster does not name.
+func (ix *index) noteOtherAddress(p *person, d *decision) {
+	if p.isUnderOtherAddress() {
+		d.note(p, Notice{Kind: OtherAddress, UserID: p.user.ID, Text: p.user.Email.String()})
 	}
 }
 
-// unreadableRow returns c's newest invitation that waits or expired and has a date that cannot be read; nil when there is
-// none.
-func (c *person) unreadableRow() *org.Invitation {
-	for _, row := range slices.Backward(c.rows) {
+// unreadableRow returns p's newest invitation that waits or expired and has a date that cannot be read; nil when there
+// is none.
+func (p *person) unreadableRow() *org.Invitation {
+	for _, row := range slices.Backward(p.invitations) {
 		if row.DateUnreadable && (row.Status == org.StatusPending || row.Status == org.StatusExpired) {
 			return row
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// TestHeldMails has a case for each line of the table "Mails that wait" in docs/decisions.md, and for what does not wait.
+// TestHeldMails has a case for each line of the table "Mails that wait" in docs/decisions.md, and for what does not
+// wait.
 func TestHeldMails(t *testing.T) {
 	t.Parallel()
 	byName := func(in *plan.Input) { in.Reinvite = []org.Address{org.MustParseAddress(ada)} }
@@ -19,12 +20,12 @@ func TestHeldMails(t *testing.T) {
 		in.Snapshot.Users = append(in.Snapshot.Users, user(id, email))
 	}
 	removed := func(in *plan.Input, first, last float64) {
-		in.Memory.People[ada] = org.History{Joined: true, Removed: true, RemovedAt: hours(last), Removals: []org.Removal{
+		in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(last), Removals: []org.Removal{
 			{At: hours(first), Roster: "a.yaml"}, {At: hours(last), Roster: "b.yaml"},
 		}}
 	}
 	refused := func(in *plan.Input, times int, last float64) {
-		in.Memory.People[ada] = org.History{Refusals: times, RefusedAt: hours(last), RefusedText: "no such mailbox"}
+		in.Memory.People[ada] = org.PersonRecord{Refusals: times, RefusedAt: hours(last), RefusedText: "no such mailbox"}
 	}
 	tests := []struct {
 		name string
@@ -76,7 +77,7 @@ func TestHeldMails(t *testing.T) {
 		{"the ledger knows the stranger as a member of earlier", func(in *plan.Input) {
 			remember(in, sent(5, "i1", -80))
 			joined(in, "u1", "eve@example.com")
-			in.Memory.People["eve@example.com"] = org.History{Joined: true, Unlisted: true, UserID: "u1"}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UserID: "u1"}
 		}, "reinvite"},
 		{"a stranger, and --reinvite names the person", func(in *plan.Input) {
 			remember(in, sent(5, "i1", -80))
@@ -107,6 +108,19 @@ func TestHeldMails(t *testing.T) {
 		}, "invite"},
 
 		{"refused three times, an hour ago", func(in *plan.Input) { refused(in, 3, -1) }, "refused"},
+		{"refused under an alias only", func(in *plan.Input) {
+			refused(in, 3, -1)
+			in.Memory.People["lady@example.com"] = in.Memory.People[ada]
+			delete(in.Memory.People, ada)
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+		}, "refused"},
+		{"removed under two of their addresses", func(in *plan.Input) {
+			for who, at := range map[string]float64{ada: -2, "lady@example.com": -20} {
+				in.Memory.People[who] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(at),
+					Removals: []org.Removal{{At: hours(at), Roster: "a.yaml"}}}
+			}
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+		}, "flapping"},
 		{"refused twice, an hour ago", func(in *plan.Input) { refused(in, 2, -1) }, "invite"},
 		{"refused nine times, 22 hours ago", func(in *plan.Input) { refused(in, 9, -22) }, "refused"},
 		{"refused nine times, about a day ago", func(in *plan.Input) { refused(in, 9, -23.5) }, "invite"},
@@ -136,10 +150,12 @@ func TestHeldMails(t *testing.T) {
 		}, "reinvite"},
 
 		{"a pending invitation with a date that cannot be read", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusPending, DateUnreadable: true}}
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusPending,
+				DateUnreadable: true}}
 		}, "needs_attention"},
 		{"an accepted invitation with a date that cannot be read", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted, DateUnreadable: true}}
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted,
+				DateUnreadable: true}}
 		}, "left"},
 	}
 	for _, tt := range tests {
@@ -170,7 +186,8 @@ func TestPossibleAliasNamesBoth(t *testing.T) {
 		return plan.Notice{}
 	}
 	want := plan.Notice{
-		Kind: plan.PossibleAlias, Email: org.MustParseAddress(ada), Source: "users.yaml:3", UserID: "u1", Text: "countess@home.example",
+		Kind: plan.PossibleAlias, Email: org.MustParseAddress(ada), Source: "users.yaml:3", UserID: "u1",
+		Text: "countess@home.example",
 	}
 	if diff := cmp.Diff(want, find(), compareAddresses); diff != "" {
 		t.Errorf("notice (-want +got):\n%s", diff)
@@ -182,7 +199,8 @@ func TestPossibleAliasNamesBoth(t *testing.T) {
 	}
 }
 
-// TestListedAgainAfterRemoval: somebody whom orgsync removed and the roster lists again is invited again, whatever came before.
+// TestListedAgainAfterRemoval: somebody whom orgsync removed and the roster lists again is invited again, whatever came
+// before.
 func TestListedAgainAfterRemoval(t *testing.T) {
 	t.Parallel()
 	before := func(status org.InvitationStatus) []org.Invitation {
@@ -192,29 +210,42 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		in   func(*plan.Input, *org.History)
+		in   func(*plan.Input, *org.PersonRecord)
 		want string
 	}{
-		{"nothing else", func(*plan.Input, *org.History) {}, "invite"},
-		{"a mail from before, still valid by its date", func(_ *plan.Input, r *org.History) {
+		{"nothing else", func(*plan.Input, *org.PersonRecord) {}, "invite"},
+		{"a mail from before, still valid by its date", func(_ *plan.Input, r *org.PersonRecord) {
 			r.Mails = []org.Mail{sent(1, "i1", -60)}
 		}, "invite"},
-		{"mails from before, more than the roster allows", func(_ *plan.Input, r *org.History) {
+		{"mails from before, more than the roster allows", func(_ *plan.Input, r *org.PersonRecord) {
 			for seq := range 5 {
 				r.Mails = append(r.Mails, sent(seq+1, "i1", -400))
 			}
 		}, "invite"},
-		{"a mail from before whose answer was lost", func(_ *plan.Input, r *org.History) { r.Mails = []org.Mail{lost(1, -60)} }, "invite"},
-		{"accepted before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusAccepted) }, "invite"},
-		{"declined before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusDeclined) }, "invite"},
-		{"cancelled before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusCancelled) }, "invite"},
-		{"expired before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusExpired) }, "invite"},
-		{"of a status nobody knows, before", func(in *plan.Input, _ *org.History) { in.Snapshot.Invitations = before(org.StatusUnknown) }, "invite"},
-		{"mailed since", func(_ *plan.Input, r *org.History) { r.Mails = []org.Mail{sent(12, "i2", -10)} }, "waiting"},
-		{"invited by hand since", func(in *plan.Input, _ *org.History) {
+		{"a mail from before whose answer was lost",
+			func(_ *plan.Input, r *org.PersonRecord) { r.Mails = []org.Mail{lost(1, -60)} }, "invite"},
+		{"accepted before", func(in *plan.Input,
+			_ *org.PersonRecord) {
+			in.Snapshot.Invitations = before(org.StatusAccepted)
+		},
+			"invite"},
+		{"declined before", func(in *plan.Input,
+			_ *org.PersonRecord) {
+			in.Snapshot.Invitations = before(org.StatusDeclined)
+		},
+			"invite"},
+		{"cancelled before",
+			func(in *plan.Input, _ *org.PersonRecord) { in.Snapshot.Invitations = before(org.StatusCancelled) },
+			"invite"},
+		{"expired before", func(in *plan.Input, _ *org.PersonRecord) { in.Snapshot.Invitations = before(org.StatusExpired) },
+			"invite"},
+		{"of a status nobody knows, before",
+			func(in *plan.Input, _ *org.PersonRecord) { in.Snapshot.Invitations = before(org.StatusUnknown) }, "invite"},
+		{"mailed since", func(_ *plan.Input, r *org.PersonRecord) { r.Mails = []org.Mail{sent(12, "i2", -10)} }, "waiting"},
+		{"invited by hand since", func(in *plan.Input, _ *org.PersonRecord) {
 			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusPending, -10)}
 		}, "waiting"},
-		{"declined since", func(in *plan.Input, _ *org.History) {
+		{"declined since", func(in *plan.Input, _ *org.PersonRecord) {
 			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusDeclined, -10)}
 		}, "needs_attention"},
 	}
@@ -222,7 +253,7 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			in := world()
-			r := org.History{Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9, EverMailed: true}
+			r := org.PersonRecord{Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9, EverMailed: true}
 			tt.in(&in, &r)
 			in.Memory.People[ada] = r
 			p := plan.Compute(in)
@@ -238,8 +269,8 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 	}
 }
 
-// TestUnlistedAfter: a user whom the ledger never saw in a roster is taken out only after having been seen unlisted for that
-// long, with an hour's tolerance; all others go at once.
+// TestUnlistedAfter: a user whom the ledger never saw in a roster is taken out only after having been seen unlisted for
+// that long, with an hour's tolerance; all others go at once.
 func TestUnlistedAfter(t *testing.T) {
 	t.Parallel()
 	const eve = "eve@example.com"
@@ -256,7 +287,8 @@ func TestUnlistedAfter(t *testing.T) {
 		{"seen ten hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-10) }, "unlisted", hours(14)},
 		{"seen 22 hours and a half ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-22.5) }, "unlisted", hours(1.5)},
 		{"seen 23 hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-23) }, "remove", time.Time{}},
-		{"seen at a time that is yet to come", func(in *plan.Input) { in.Memory.Unlisted = seen(500) }, "unlisted", hours(24)},
+		{"seen at a time that is yet to come", func(in *plan.Input) { in.Memory.Unlisted = seen(500) }, "unlisted",
+			hours(24)},
 		{"an hour, seen half an hour ago", func(in *plan.Input) {
 			in.Roster.Settings.UnlistedAfter = time.Hour
 			in.Memory.Unlisted = seen(-0.5)
@@ -270,15 +302,16 @@ func TestUnlistedAfter(t *testing.T) {
 			in.Roster.Settings.UnlistedAfter = 168 * time.Hour
 			in.Memory.Unlisted = seen(-100)
 		}, "unlisted", hours(68)},
-		{"suspend waits too", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend }, "unlisted", hours(24)},
+		{"suspend waits too", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend }, "unlisted",
+			hours(24)},
 		{"seen in the roster as a member", func(in *plan.Input) {
-			in.Memory.People[eve] = org.History{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
 		}, "remove", time.Time{}},
 		{"seen in the roster as a member, under another address", func(in *plan.Input) {
-			in.Memory.People["eva@example.com"] = org.History{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
 		}, "remove", time.Time{}},
 		{"mailed when they were in the roster", func(in *plan.Input) {
-			in.Memory.People[eve] = org.History{Unlisted: true, EverMailed: true}
+			in.Memory.People[eve] = org.PersonRecord{Unlisted: true, EverMailed: true}
 		}, "remove", time.Time{}},
 		{"their last day is over", func(in *plan.Input) {
 			p := person(eve, 9)
@@ -287,7 +320,7 @@ func TestUnlistedAfter(t *testing.T) {
 		}, "remove", time.Time{}},
 		{"suspended by this tool as unlisted before", func(in *plan.Input) {
 			in.Memory.Unlisted = seen(-50)
-			in.Memory.People[eve] = org.History{Suspended: true}
+			in.Memory.People[eve] = org.PersonRecord{Suspended: true}
 			in.Snapshot.Users[len(in.Snapshot.Users)-1].Suspended = true
 		}, "remove", time.Time{}},
 		{"seen in one reading only", func(in *plan.Input) {
@@ -359,7 +392,8 @@ func TestMaxRevokes(t *testing.T) {
 		if (err != nil) != refused {
 			t.Errorf("max_revokes %d: %v", limit, err)
 		}
-		if want := "the plan holds 3 changes that take access away, and one run may do "; refused && err.Error()[:len(want)] != want {
+		if want := "the plan holds 3 changes that take access away, and one run may do "; refused &&
+			err.Error()[:len(want)] != want {
 			t.Errorf("max_revokes %d: %v", limit, err)
 		}
 		other := 3 - limit%2
@@ -395,11 +429,13 @@ func TestUnknownAccess(t *testing.T) {
 	if diff := cmp.Diff([]roster.Position{at(11), at(12)}, p.Notices[0].Places); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
-	if err := p.CheckAccess(); err == nil || err.Error() != "the organization lacks 1 group, role or policy that the roster names" {
+	if err := p.CheckAccess(); err == nil || err.Error() != "the organization lacks 1 group, role or policy that the "+
+		"roster names" {
 		t.Errorf("CheckAccess: %v", err)
 	}
 	// The ledger knows its id: it is found under its new name.
-	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "ops"}: "g1", {Kind: org.KindGroup, Name: "platform"}: "g2"}
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "ops"}: "g1",
+		{Kind: org.KindGroup, Name: "platform"}: "g2"}
 	p = plan.Compute(in)
 	want = []string{
 		"grant ada@example.com missing_access group everyone", "grant ada@example.com missing_access group platform",
@@ -432,7 +468,8 @@ func TestAccessIsRemembered(t *testing.T) {
 			got = append(got, f)
 		}
 	}
-	want := []org.Fact{{Kind: org.FactAccess, Access: org.AccessName{Kind: org.KindGroup, Name: "everyone"}, AccessID: "g1"}}
+	want := []org.Fact{{Kind: org.FactAccess, Access: org.AccessName{Kind: org.KindGroup, Name: "everyone"},
+		AccessID: "g1"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
@@ -506,13 +543,23 @@ func TestEstimatedExpiry(t *testing.T) {
 			t.Parallel()
 			in := world()
 			in.Snapshot.Invitations = tt.rows
+			for _, i := range tt.rows { // the same for an older invitation of the person, and for somebody unlisted
+				i.ID, i.Created = i.ID+" older", i.Created.Add(-time.Hour)
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, i)
+				i.ID, i.Invited = i.ID+" unlisted", org.MustParseAddress("eve@example.com")
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, i)
+			}
 			if tt.mail != nil {
 				remember(&in, *tt.mail)
 			}
-			for _, n := range plan.Compute(in).Notices {
-				if n.Kind == plan.Waiting && n.ExpiresEstimated != tt.want {
-					t.Errorf("estimated: %v, want %v", n.ExpiresEstimated, tt.want)
+			notices := plan.Compute(in).Notices
+			for _, n := range notices {
+				if n.ExpiresEstimated != tt.want {
+					t.Errorf("%s: estimated: %v, want %v", n.Kind, n.ExpiresEstimated, tt.want)
 				}
+			}
+			if want := 1 + 2*len(tt.rows); len(notices) != want {
+				t.Errorf("%d notices, want %d: %v", len(notices), want, notices)
 			}
 			if s := plan.PersonStatuses(in); s[0].ExpiresEstimated != tt.want {
 				t.Errorf("status: estimated: %v, want %v", s[0].ExpiresEstimated, tt.want)

@@ -33,7 +33,7 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("the plan holds %d %s, and one run may do %d", e.Planned, what, e.Limit)
 }
 
-// CheckLimits counts the very changes that would run, those of held people included because they may run too. The
+// CheckLimits counts the changes that would run, those of held people included because they may run too. The
 // error is a [*LimitError].
 func (p Plan) CheckLimits() error {
 	mails, removals, revokes := len(p.Held), 0, 0
@@ -48,14 +48,17 @@ func (p Plan) CheckLimits() error {
 		}
 	}
 	if mails > p.Limits.MaxInvites {
-		return &LimitError{What: "invitation mail", Planned: mails, Limit: p.Limits.MaxInvites, Setting: "max_invites", Flag: "--max-invites"}
+		return &LimitError{What: "invitation mail", Planned: mails, Limit: p.Limits.MaxInvites, Setting: "max_invites",
+			Flag: "--max-invites"}
 	}
 	if removals > p.Limits.MaxRemovals {
-		return &LimitError{What: "removal", Planned: removals, Limit: p.Limits.MaxRemovals, Setting: "max_removals", Flag: "--max-removals"}
+		return &LimitError{What: "removal", Planned: removals, Limit: p.Limits.MaxRemovals, Setting: "max_removals",
+			Flag: "--max-removals"}
 	}
 	if revokes > p.Limits.MaxRevokes {
 		return &LimitError{
-			What: "change that takes access away", Many: "changes that take access away", Planned: revokes, Limit: p.Limits.MaxRevokes,
+			What: "change that takes access away", Many: "changes that take access away", Planned: revokes,
+			Limit:   p.Limits.MaxRevokes,
 			Setting: "max_revokes", Flag: "--max-revokes",
 		}
 	}
@@ -71,7 +74,8 @@ type NeedsError struct {
 // Error is what the roster asks for, and that the key may not do it.
 func (e *NeedsError) Error() string { return e.What }
 
-// Err returns why p must not be carried out at all, a [*NeedsError] or a [*roster.ProblemsError]; nil when nothing says so.
+// Err returns why p must not be carried out at all, a [*NeedsError] or a [*roster.ProblemsError]; nil when nothing says
+// so.
 func (p Plan) Err() error {
 	switch {
 	case p.Needs != "":
@@ -99,15 +103,16 @@ func (e *UnknownAccessError) Error() string {
 	return fmt.Sprintf("the organization lacks %d groups, roles and policies that the roster names", e.Names)
 }
 
-// CheckAccess returns an [*UnknownAccessError] if the organization lacks a group, role or policy that the roster names. The
-// rest of such a plan can be carried out.
+// CheckAccess returns an [*UnknownAccessError] if the organization lacks a group, role or policy that the roster names.
+// The rest of such a plan can be carried out.
 func (p Plan) CheckAccess() error {
 	names := 0
 	var missing []org.AccessName
 	for _, n := range p.Notices {
-		if n.Kind == UnknownAccess && n.Holds() {
-			names++
+		if n.Kind != UnknownAccess || !n.Holds() {
+			continue
 		}
+		names++
 		if n.Missing.Name != "" {
 			missing = append(missing, n.Missing)
 		}

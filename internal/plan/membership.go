@@ -17,221 +17,232 @@ type decision struct {
 	facts       []org.Fact
 }
 
-// reset empties v and keeps its memory.
-func (v *decision) reset() {
-	*v = decision{changes: v.changes[:0], ungrantable: v.ungrantable[:0], notices: v.notices[:0], facts: v.facts[:0]}
+// reset empties d and keeps the allocated slices.
+func (d *decision) reset() {
+	*d = decision{changes: d.changes[:0], ungrantable: d.ungrantable[:0], notices: d.notices[:0], facts: d.facts[:0]}
 }
 
-// decideMembership decides whether c is mailed, into an empty v. Its steps are the lines of the
+// decideMembership decides whether p is mailed, into an empty d. Its steps are the lines of the
 // table in docs/decisions.md, from top to bottom: a member needs no mail, a person who can still
 // accept waits, a person who may have been mailed is held, a person who left or declined is
 // reported, a person whose invitation expired is invited again, and only a person who was never
 // invited is invited.
-func (w *index) decideMembership(c *person, v *decision) {
+func (ix *index) decideMembership(p *person, d *decision) {
 	switch {
-	case c.ended:
+	case p.ended:
 		return
-	case c.user != nil && c.user.Suspended && c.memory.Suspended && !c.isUnderOtherAddress():
+	case p.user != nil && p.user.Suspended && p.record.Suspended && !p.isUnderOtherAddress():
 		// This tool suspended them, and the roster wants them back.
-		v.change(c, Unsuspend, ListedAgain, Detail{})
-		w.noteJoined(c, v)
+		d.change(p, Unsuspend, ListedAgain, Detail{})
+		ix.noteJoined(p, d)
 		return
-	case c.user != nil && c.user.Suspended:
-		w.noteOtherAddress(c, v)
-		v.note(c, Notice{Kind: SuspendedUser, UserID: c.user.ID})
-		w.noteJoined(c, v)
+	case p.user != nil && p.user.Suspended:
+		ix.noteOtherAddress(p, d)
+		d.note(p, Notice{Kind: SuspendedUser, UserID: p.user.ID})
+		ix.noteJoined(p, d)
 		return
-	case c.user != nil:
-		w.noteOtherAddress(c, v)
-		w.noteJoined(c, v)
-		known := w.knownKeys(c)
+	case p.user != nil:
+		ix.noteOtherAddress(p, d)
+		ix.noteJoined(p, d)
+		known := ix.knownKeys(p)
 		for _, key := range known {
-			v.facts = append(v.facts, w.active(key, w.historyOf(c, known, key))...)
+			d.facts = append(d.facts, ix.active(key, ix.historyOf(p, known, key))...)
 		}
 		return
 	}
 
-	if c.service != nil {
-		v.note(c, Notice{Kind: NeedsAttention, UserID: c.service.ID})
+	if p.service != nil {
+		d.note(p, Notice{Kind: NeedsAttention, UserID: p.service.ID})
 		return
 	}
-	if c.roundsReset {
-		v.facts = append(v.facts, org.Fact{Kind: org.FactReset, Email: c.Email.Key()})
+	if p.reinvite {
+		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
 	}
-	unsettled := w.settle(c, v)
-	if w.maybeUnderOtherAddress == nil && slices.ContainsFunc(c.memory.Mails, func(m org.Mail) bool { return !c.hasRow(m.InvitationID) }) {
-		w.maybeUnderOtherAddress = c
+	unsettled := ix.resolveLostMails(p, d)
+	if ix.possiblyHidden == nil && slices.ContainsFunc(p.record.Mails,
+		func(m org.Mail) bool { return !p.hasRow(m.InvitationID) }) {
+		ix.possiblyHidden = p
 	}
-	if w.maybeAccepted == nil && c.memory.AssumedNotSent {
-		w.maybeAccepted = c
+	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
+		ix.possiblyAccepted = p
 	}
-	if row := c.unreadableRow(); row != nil {
-		v.note(c, Notice{Kind: NeedsAttention, InvitationID: row.ID, Since: row.Created, Text: row.StatusText + ", with a date that cannot be read"})
+	if row := p.unreadableRow(); row != nil {
+		d.note(p, Notice{Kind: NeedsAttention, InvitationID: row.ID, Since: row.Created, Text: row.StatusText +
+			", with a date that cannot be read"})
 		return
 	}
-	if live := w.openInvitations(c); len(live) > 0 {
+	if live := ix.openInvitations(p); len(live) > 0 {
 		newest := live[len(live)-1]
-		expires, estimated := w.expiry(c, newest)
-		v.note(c, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: expires, ExpiresEstimated: estimated})
+		expires, estimated := ix.expiry(p, newest)
+		d.note(p, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: expires,
+			ExpiresEstimated: estimated})
 		for _, older := range live[:len(live)-1] {
-			v.note(c, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: w.expiryOf(c, older)})
+			expires, estimated := ix.expiry(p, older)
+			d.note(p, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: expires,
+				ExpiresEstimated: estimated})
 		}
-		w.decideResend(c, v, newest, unsettled != nil)
+		ix.decideResend(p, d, newest, unsettled != nil)
 		return
 	}
-	if m := c.unseenMail(); m != nil && !w.isPast(m.ExpiresAt()) {
-		v.note(c, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.ExpiresAt(), ExpiresEstimated: m.ExpiresEstimated()})
-		w.notePossibleAlias(c, v, m.ExpiresAt())
+	if m := p.unseenMail(); m != nil && !ix.isPast(m.ExpiresAt()) {
+		d.note(p, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.ExpiresAt(),
+			ExpiresEstimated: m.ExpiresEstimated()})
+		ix.notePossibleAlias(p, d, m)
 		return
 	}
-	if c.unaccepted != nil && len(c.rows) == 0 && !c.roundsReset {
-		v.note(c, Notice{Kind: NeedsAttention, UserID: c.unaccepted.ID, Text: notAccepted})
+	if p.unaccepted != nil && len(p.invitations) == 0 && !p.reinvite {
+		d.note(p, Notice{Kind: NeedsAttention, UserID: p.unaccepted.ID, Text: notAccepted})
 		return
 	}
-	w.decideAfterExpiry(c, v)
-	if !w.waitForFirstDay(c, v) {
-		w.holdMail(c, v)
+	ix.decideAfterExpiry(p, d)
+	if !ix.waitForFirstDay(p, d) {
+		ix.holdMail(p, d)
 	}
 	if unsettled != nil {
 		// What would be done stays known, so that apply can do it as soon as it is sure that nothing went out.
-		v.notices = nil
-		if len(v.changes) > 0 {
-			v.held, v.changes = &v.changes[0], nil
+		d.notices = nil
+		if len(d.changes) > 0 {
+			d.held, d.changes = &d.changes[0], nil
 		}
-		v.note(c, Notice{Kind: Unsettled, InvitationID: unsettled.InvitationID, Since: unsettled.At})
+		d.note(p, Notice{Kind: Unsettled, InvitationID: unsettled.InvitationID, Since: unsettled.At})
 	}
 }
 
 // decideAfterExpiry decides for a person who is not a member and has no invitation that can be
 // accepted.
-func (w *index) decideAfterExpiry(c *person, v *decision) {
-	newest := c.newestRow()
-	last := c.lastMail()
-	// The last mail is newer than all that the list shows: its invitation expired and vanished, or was accepted and forgotten.
-	vanished := last != nil && (newest == nil || last.At.After(newest.Created) && !c.hasRow(last.InvitationID))
+func (ix *index) decideAfterExpiry(p *person, d *decision) {
+	newest := p.newestRow()
+	last := p.lastMail()
+	acceptedSince := last != nil && newest != nil && newest.Status == org.StatusAccepted &&
+		newest.Responded.After(last.At)
+	// The last mail is newer than all that the list shows: its invitation expired and vanished, or was accepted and
+	// forgotten.
+	vanished := last != nil && !acceptedSince &&
+		(newest == nil || last.At.After(newest.Created) && !p.hasRow(last.InvitationID))
 	switch {
-	case (newest == nil || vanished) && w.holdUnknown(c, v):
+	case (newest == nil || vanished) && ix.holdUnknown(p, d):
 	case vanished:
-		w.inviteAgain(c, v, last.InvitationID)
-	case newest == nil && (c.memory.Joined || c.memory.Removed):
-		w.decideAfterLeaving(c, v, "")
+		ix.inviteAgain(p, d, last.InvitationID)
+	case newest == nil && (p.record.Joined || p.record.Removed):
+		ix.decideAfterLeaving(p, d, "")
 	case newest == nil:
-		v.invite(c, Invite, NotInvited, "")
+		d.invite(p, Invite, NotInvited, "")
 	case newest.Status == org.StatusPending || newest.Status == org.StatusExpired:
-		if c.memory.Joined && c.mailOf(newest.ID) == nil && !newest.Created.After(c.memory.JoinedAt) {
-			w.decideAfterLeaving(c, v, "") // they joined by another invitation, after this one was sent
+		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {
+			ix.decideAfterLeaving(p, d, "") // they joined by another invitation, after this one was sent
 			return
 		}
-		w.inviteAgain(c, v, newest.ID)
+		ix.inviteAgain(p, d, newest.ID)
 	case newest.Status == org.StatusAccepted:
-		w.decideAfterLeaving(c, v, newest.ID)
-	case c.roundsReset && (newest.Status == org.StatusDeclined || newest.Status == org.StatusCancelled):
+		ix.decideAfterLeaving(p, d, newest.ID)
+	case p.reinvite && (newest.Status == org.StatusDeclined || newest.Status == org.StatusCancelled):
 		// Named by a person on purpose, and no invitation can be accepted: a new one, since only pending ones are renewed.
-		v.invite(c, Invite, NotInvited, "")
+		d.invite(p, Invite, NotInvited, "")
 	default:
-		v.note(c, Notice{Kind: NeedsAttention, InvitationID: newest.ID, Since: newest.Responded, Text: newest.StatusText})
+		d.note(p, Notice{Kind: NeedsAttention, InvitationID: newest.ID, Since: newest.Responded, Text: newest.StatusText})
 	}
 }
 
 // inviteAgain decides for a person whose last invitation expired. id is that invitation.
-func (w *index) inviteAgain(c *person, v *decision, id string) {
-	if w.noteGaveUp(c, v, id) {
+func (ix *index) inviteAgain(p *person, d *decision, id string) {
+	if ix.noteGaveUp(p, d, id) {
 		return
 	}
-	if !c.renewable(id) {
+	if !p.renewable(id) {
 		id = "" // it went to another of the person's addresses: renewing would mail that one
 	}
-	v.invite(c, Reinvite, Expired, id)
+	d.invite(p, Reinvite, Expired, id)
 }
 
 // decideAfterLeaving decides for a person who accepted once and is not seen as a user. id is the
 // accepted invitation; "" if only the ledger knows. Where users are hidden, a person with an
 // accepted invitation counts as a member.
-func (w *index) decideAfterLeaving(c *person, v *decision, id string) {
-	removed := c.memory.Removed && c.mailOf(id) == nil
-	if w.maybeUnderOtherAddress == nil && !removed && (c.memory.UserID == "" || c.mailOf(id) != nil) {
-		w.maybeUnderOtherAddress = c // with an invitation of this tool's they may have joined as somebody else than the last time
+func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
+	removed := p.record.Removed && p.mailOf(id) == nil
+	if ix.possiblyHidden == nil && !removed && (p.record.UserID == "" || p.mailOf(id) != nil) {
+		// with an invitation of this tool's they may have joined as somebody else than the last time
+		ix.possiblyHidden = p
 	}
 	switch {
-	case !w.sees.users && !removed && id != "":
-		w.noteJoined(c, v) // acceptance counts as membership
-	case !removed && w.holdUnknown(c, v):
-	case !w.in.InviteLeft && !removed, w.justAccepted(c):
-		v.note(c, Notice{Kind: Left, InvitationID: id})
-	case w.noteGaveUp(c, v, id):
+	case !ix.visible.users && !removed && id != "":
+		ix.noteJoined(p, d) // acceptance counts as membership
+	case !removed && ix.holdUnknown(p, d):
+	case !ix.in.InviteLeft && !removed, ix.justAccepted(p):
+		d.note(p, Notice{Kind: Left, InvitationID: id})
+	case ix.noteGaveUp(p, d, id):
 	default:
-		v.invite(c, Invite, ListedAgain, "")
+		d.invite(p, Invite, ListedAgain, "")
 	}
 }
 
-// justAccepted reports whether c accepted so recently that the list of users may not show it yet.
-func (w *index) justAccepted(c *person) bool {
-	row := c.newestRow()
-	return row != nil && row.Status == org.StatusAccepted && w.in.Snapshot.Now.Sub(row.Responded) < org.SettleAfter
+// justAccepted reports whether p accepted so recently that the list of users may not show it yet.
+func (ix *index) justAccepted(p *person) bool {
+	row := p.newestRow()
+	return row != nil && row.Status == org.StatusAccepted && ix.in.Snapshot.Now.Sub(row.Responded) < org.SettleAfter
 }
 
-// noteGaveUp reports whether c got as many mails as the roster allows, and adds the notice if so.
-func (w *index) noteGaveUp(c *person, v *decision, id string) bool {
-	mails, since := c.rounds()
-	if mails < w.in.Roster.Settings.ReinviteRounds {
+// noteGaveUp reports whether p got as many mails as the roster allows, and adds the notice if so.
+func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
+	mails, since := p.rounds()
+	if mails < ix.in.Roster.Settings.ReinviteRounds {
 		return false
 	}
-	v.note(c, Notice{Kind: GaveUp, InvitationID: id, Mails: mails, Since: since})
+	d.note(p, Notice{Kind: GaveUp, InvitationID: id, Mails: mails, Since: since})
 	return true
 }
 
-// openInvitations returns the invitations of c that can still be accepted, oldest first.
-func (w *index) openInvitations(c *person) []*org.Invitation {
+// openInvitations returns the invitations of p that can still be accepted, oldest first.
+func (ix *index) openInvitations(p *person) []*org.Invitation {
 	past := func(row *org.Invitation) bool {
-		open := row.Status == org.StatusPending || row.Status == org.StatusExpired && c.renewed(row)
-		return !open || w.isPast(w.expiryOf(c, row))
+		open := row.Status == org.StatusPending || row.Status == org.StatusExpired && p.renewed(row)
+		return !open || ix.isPast(ix.expiryOf(p, row))
 	}
-	if !slices.ContainsFunc(c.rows, past) {
-		return c.rows
+	if !slices.ContainsFunc(p.invitations, past) {
+		return p.invitations
 	}
-	return slices.DeleteFunc(slices.Clone(c.rows), past)
+	return slices.DeleteFunc(slices.Clone(p.invitations), past)
 }
 
 // renewed reports whether a mail renewed row after the state that the list shows: the list may lag.
-func (c *person) renewed(row *org.Invitation) bool {
-	m := c.mailOf(row.ID)
+func (p *person) renewed(row *org.Invitation) bool {
+	m := p.mailOf(row.ID)
 	return m != nil && !row.ExpiresAt().After(m.At)
 }
 
 // expiry returns when row expires, and whether that is estimated because the server gave no date.
-func (w *index) expiry(c *person, row *org.Invitation) (at time.Time, estimated bool) {
-	at = w.expiryOf(c, row)
-	if m := c.mailOf(row.ID); m != nil && m.ExpiresAt().Equal(at) && !row.ExpiresAt().Equal(at) {
+func (ix *index) expiry(p *person, row *org.Invitation) (at time.Time, estimated bool) {
+	at = ix.expiryOf(p, row)
+	if m := p.mailOf(row.ID); m != nil && m.ExpiresAt().Equal(at) && !row.ExpiresAt().Equal(at) {
 		return at, m.ExpiresEstimated()
 	}
 	return at, !at.IsZero() && !row.Expires.Equal(at)
 }
 
 // expiryOf returns when row expires, by the list or by a later mail in the ledger.
-func (w *index) expiryOf(c *person, row *org.Invitation) time.Time {
+func (ix *index) expiryOf(p *person, row *org.Invitation) time.Time {
 	expiryOf := row.ExpiresAt()
-	if m := c.mailOf(row.ID); m != nil && m.ExpiresAt().After(expiryOf) {
+	if m := p.mailOf(row.ID); m != nil && m.ExpiresAt().After(expiryOf) {
 		return m.ExpiresAt()
 	}
 	return expiryOf
 }
 
 // renewable reports whether the invitation id was sent to the address that the roster lists first.
-func (c *person) renewable(id string) bool {
-	for _, row := range c.rows {
+func (p *person) renewable(id string) bool {
+	for _, row := range p.invitations {
 		if row.ID == id && !row.Invited.IsZero() {
-			return row.Invited.Equal(c.Email)
+			return row.Invited.Equal(p.Email)
 		}
 	}
-	m := c.mailOf(id)
-	return m == nil || m.Email == c.Email.Key()
+	m := p.mailOf(id)
+	return m == nil || m.Email == p.Email.Key()
 }
 
 // mailOf returns the last mail for the invitation id that was certainly sent; nil if the ledger has
 // none.
-func (c *person) mailOf(id string) *org.Mail {
-	for i := len(c.memory.Mails) - 1; i >= 0; i-- {
-		if m := &c.memory.Mails[i]; m.InvitationID == id && !m.Lost {
+func (p *person) mailOf(id string) *org.Mail {
+	for i := len(p.record.Mails) - 1; i >= 0; i-- {
+		if m := &p.record.Mails[i]; m.InvitationID == id && !m.Lost {
 			return m
 		}
 	}
@@ -239,9 +250,9 @@ func (c *person) mailOf(id string) *org.Mail {
 }
 
 // lastMail returns the last mail that was certainly sent; nil if the ledger has none.
-func (c *person) lastMail() *org.Mail {
-	for i := len(c.memory.Mails) - 1; i >= 0; i-- {
-		if m := &c.memory.Mails[i]; !m.Lost {
+func (p *person) lastMail() *org.Mail {
+	for i := len(p.record.Mails) - 1; i >= 0; i-- {
+		if m := &p.record.Mails[i]; !m.Lost {
 			return m
 		}
 	}
@@ -250,27 +261,27 @@ func (c *person) lastMail() *org.Mail {
 
 // unseenMail returns the last mail that was certainly sent if the list does not show its
 // invitation; otherwise nil.
-func (c *person) unseenMail() *org.Mail {
-	m := c.lastMail()
-	if m == nil || c.hasRow(m.InvitationID) {
+func (p *person) unseenMail() *org.Mail {
+	m := p.lastMail()
+	if m == nil || p.hasRow(m.InvitationID) {
 		return nil
 	}
 	return m
 }
 
-func (c *person) hasRow(id string) bool {
-	return slices.ContainsFunc(c.rows, func(row *org.Invitation) bool { return row.ID == id })
+func (p *person) hasRow(id string) bool {
+	return slices.ContainsFunc(p.invitations, func(row *org.Invitation) bool { return row.ID == id })
 }
 
 // newestRow returns the newest invitation in the list; nil if there is none. An invitation that was
 // accepted after the newest was sent comes first, and so does any accepted one where the server
 // gives no dates: a person who accepted once is not mailed again without being asked for.
-func (c *person) newestRow() *org.Invitation {
-	if len(c.rows) == 0 {
+func (p *person) newestRow() *org.Invitation {
+	if len(p.invitations) == 0 {
 		return nil
 	}
-	newest := c.rows[len(c.rows)-1]
-	for _, row := range slices.Backward(c.rows) {
+	newest := p.invitations[len(p.invitations)-1]
+	for _, row := range slices.Backward(p.invitations) {
 		if row.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || row.Responded.After(newest.Created)) {
 			return row
 		}
@@ -278,10 +289,10 @@ func (c *person) newestRow() *org.Invitation {
 	return newest
 }
 
-// rounds counts the mails to c that went unanswered, from the ledger and the list together. since
+// rounds counts the mails to p that went unanswered, from the ledger and the list together. since
 // is when the first of them was sent.
-func (c *person) rounds() (mails int, since time.Time) {
-	if c.roundsReset {
+func (p *person) rounds() (mails int, since time.Time) {
+	if p.reinvite {
 		return 0, time.Time{}
 	}
 	earliest := func(t time.Time) {
@@ -289,15 +300,16 @@ func (c *person) rounds() (mails int, since time.Time) {
 			since = t
 		}
 	}
-	for _, m := range c.memory.Mails {
-		if !m.Lost && m.Sequence > c.memory.RoundsResetSequence {
+	for _, m := range p.record.Mails {
+		if !m.Lost && m.Sequence > p.record.RoundsResetSequence {
 			mails++
 			earliest(m.At)
 		}
 	}
-	for _, row := range c.rows {
+	for _, row := range p.invitations {
 		silent := row.Status == org.StatusPending || row.Status == org.StatusExpired
-		if !silent || c.mailOf(row.ID) != nil || c.memory.RoundsResetSequence > 0 && !row.Created.After(c.memory.RoundsResetAt) {
+		if !silent || p.mailOf(row.ID) != nil || p.record.RoundsResetSequence > 0 &&
+			!row.Created.After(p.record.RoundsResetAt) {
 			continue
 		}
 		mails++
@@ -306,99 +318,110 @@ func (c *person) rounds() (mails int, since time.Time) {
 	return mails, since
 }
 
-// invite adds the change that mails c. id is the invitation to be renewed; "" for a new one.
-func (v *decision) invite(c *person, a Action, r Reason, id string) {
-	api := c.APIEnabled != nil && *c.APIEnabled
-	v.changes = append(v.changes, Change{
-		Action: a, Reason: r, Email: c.Email, Source: c.At.Source(), InvitationID: id, Detail: Detail{APIEnabled: &api},
+// invite adds the change that mails p. id is the invitation to be renewed; "" for a new one.
+func (d *decision) invite(p *person, a Action, r Reason, id string) {
+	api := p.APIEnabled != nil && *p.APIEnabled
+	d.changes = append(d.changes, Change{
+		Action: a, Reason: r, Email: p.Email, Source: p.At.Source(), InvitationID: id, Detail: Detail{APIEnabled: &api},
 	})
 }
 
-// change adds a change to c, who is a user.
-func (v *decision) change(c *person, a Action, r Reason, d Detail) {
-	v.changes = append(v.changes, Change{Action: a, Reason: r, Email: c.Email, Source: c.At.Source(), UserID: c.user.ID, Detail: d})
+// change adds a change to p, who is a user.
+func (d *decision) change(p *person, a Action, r Reason, detail Detail) {
+	d.changes = append(d.changes, Change{Action: a, Reason: r, Email: p.Email, Source: p.At.Source(), UserID: p.user.ID,
+		Detail: detail})
 }
 
-// note adds a notice about c.
-func (v *decision) note(c *person, n Notice) {
-	n.Email, n.Source = c.Email, c.At.Source()
-	v.notices = append(v.notices, n)
+// has reports whether there is a notice of a kind.
+func (d *decision) has(kind NoticeKind) bool {
+	return slices.ContainsFunc(d.notices, func(n Notice) bool { return n.Kind == kind })
 }
 
-// knownKeys returns the keys under which the ledger may know c: the roster's, and those that c
+// mails reports whether the person is mailed.
+func (d *decision) mails() bool {
+	return slices.ContainsFunc(d.changes, func(c Change) bool { return c.Action.Mails() })
+}
+
+// note adds a notice about p.
+func (d *decision) note(p *person, n Notice) {
+	n.Email, n.Source = p.Email, p.At.Source()
+	d.notices = append(d.notices, n)
+}
+
+// knownKeys returns the keys under which the ledger may know p: the roster's, and those that p
 // accepted with.
-func (w *index) knownKeys(c *person) []string {
-	keys := c.own
+func (ix *index) knownKeys(p *person) []string {
+	keys := p.keys
 	more := func(key string) {
 		if key != "" && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
 	}
-	if c.user != nil {
-		more(c.user.Email.Key())
+	if p.user != nil {
+		more(p.user.Email.Key())
 	}
-	for _, row := range c.rows {
+	for _, row := range p.invitations {
 		more(acceptedBy(row))
 	}
 	return keys
 }
 
-// noteJoined adds the facts that c is a member and which user c is. Then a later absence means that
-// c left, and c is recognised even when the list forgets how c accepted. Only addresses that the
+// noteJoined adds the facts that p is a member and which user p is. Then a later absence means that
+// p left, and p is recognised even when the list forgets how p accepted. Only addresses that the
 // server itself connects with the user count: an alias holds only as long as the roster lists it.
-func (w *index) noteJoined(c *person, v *decision) {
-	known := w.knownKeys(c)
+func (ix *index) noteJoined(p *person, d *decision) {
+	known := ix.knownKeys(p)
 	for i, key := range known {
-		r := w.historyOf(c, known, key)
+		r := ix.historyOf(p, known, key)
 		id, news := "", false
-		switch own := i < len(c.own); {
-		case c.user == nil: // by an accepted invitation, where users cannot be listed
-			news = i == 0 && !c.memory.Joined
-		case r.UserID == c.user.ID || c.isIn(key):
-			id = c.user.ID
-			news = own && (!r.Joined || r.UserID != id || w.invitedSince(c, r.JoinedAt))
+		switch own := i < len(p.keys); {
+		case p.user == nil: // by an accepted invitation, where users cannot be listed
+			news = i == 0 && !p.record.Joined
+		case r.UserID == p.user.ID || p.isIn(key):
+			id = p.user.ID
+			news = own && (!r.Joined || r.UserID != id || ix.invitedSince(p, r.JoinedAt))
 		}
 		// Whatever was mailed, to whichever of the addresses, is answered.
 		if news || r.Removed || len(r.Mails) > 0 {
-			v.facts = append(v.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: id})
+			d.facts = append(d.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: id})
 		}
 	}
 }
 
-// isIn reports whether the server says that c's user has the address key: as its own address, or
+// isIn reports whether the server says that p's user has the address key: as its own address, or
 // because an invitation to key was accepted with it.
-func (c *person) isIn(key string) bool {
-	in := c.user.Email.Key()
-	return key == in || slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
+func (p *person) isIn(key string) bool {
+	in := p.user.Email.Key()
+	return key == in || slices.ContainsFunc(p.invitations, func(row *org.Invitation) bool {
 		if acceptedBy(row) != in {
 			return false
 		}
-		m := c.mailOf(row.ID)
+		m := p.mailOf(row.ID)
 		return row.Invited.Key() == key || m != nil && m.Email == key
 	})
 }
 
-// invitedSince reports whether an invitation that c did not accept is newer than t. Then the ledger
-// has to record again that c is a member; otherwise that invitation would cause c to be invited
+// invitedSince reports whether an invitation that p did not accept is newer than t. Then the ledger
+// has to record again that p is a member; otherwise that invitation would cause p to be invited
 // again after leaving.
-func (w *index) invitedSince(c *person, t time.Time) bool {
-	return slices.ContainsFunc(c.rows, func(row *org.Invitation) bool {
-		return row.Status != org.StatusAccepted && row.Created.After(t) && !row.Created.After(w.in.Snapshot.Now)
+func (ix *index) invitedSince(p *person, t time.Time) bool {
+	return slices.ContainsFunc(p.invitations, func(row *org.Invitation) bool {
+		return row.Status != org.StatusAccepted && row.Created.After(t) && !row.Created.After(ix.in.Snapshot.Now)
 	})
 }
 
-// historyOf returns what the ledger knows of c, a user, under key.
-func (w *index) historyOf(c *person, known []string, key string) org.History {
+// historyOf returns what the ledger knows of p, a user, under key.
+func (ix *index) historyOf(p *person, known []string, key string) org.PersonRecord {
 	if len(known) == 1 {
-		return c.memory // nearly everybody is known by one, and that has been looked up
+		return *p.record // nearly everybody is known by one, and that has been looked up
 	}
-	return w.in.Memory.People[key]
+	return ix.in.Memory.People[key]
 }
 
 // active returns the fact that the user under key is no longer suspended, if the ledger thinks so.
 // It returns none within 15 minutes of the suspension, because the list may lag.
-func (w *index) active(key string, r org.History) []org.Fact {
-	if !r.Suspended || w.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
+func (ix *index) active(key string, r org.PersonRecord) []org.Fact {
+	if !r.Suspended || ix.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func world() plan.Input {
 			Organization: org.Organization{ID: "o1", Name: "Example Org"}, Now: now, UsersSeen: true, SuspendedSeen: true,
 			PinConfirmed: true,
 		},
-		Memory: org.Memory{People: map[string]org.History{}},
+		Memory: org.Memory{People: map[string]org.PersonRecord{}},
 	}
 }
 
@@ -159,7 +160,8 @@ func TestMembership(t *testing.T) {
 			remember(in, sent(1, "i1", -320), sent(3, "i1", -240), sent(5, "i1", -160))
 		}, []string{"reinvite expired i1"}},
 		{"two in the ledger and vanished, two others in the list", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusExpired, -240), row("i4", ada, org.StatusExpired, -160)}
+			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusExpired, -240),
+				row("i4", ada, org.StatusExpired, -160)}
 			remember(in, sent(1, "i1", -400), sent(3, "i2", -320))
 		}, []string{"gave_up i4"}},
 		{"four mails, and rounds reset by --reinvite", func(in *plan.Input) {
@@ -167,17 +169,20 @@ func TestMembership(t *testing.T) {
 			remember(in, sent(1, "i1", -400), sent(3, "i1", -320), sent(5, "i1", -240), sent(7, "i1", -160))
 		}, []string{"reinvite expired i1", "fact reset " + ada}},
 		{"four mails in the list from before the person was out of the roster", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{RoundsResetSequence: 1, RoundsResetAt: hours(-90)}
+			in.Memory.People[ada] = org.PersonRecord{RoundsResetSequence: 1, RoundsResetAt: hours(-90)}
 			for i := range 4 {
-				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row(fmt.Sprint("i", i), ada, org.StatusExpired, -100-float64(i)))
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row(fmt.Sprint("i", i), ada, org.StatusExpired,
+					-100-float64(i)))
 			}
 		}, []string{"reinvite expired i0"}},
 		{"four mails before the person was out of the roster, one after", func(in *plan.Input) {
-			remember(in, sent(1, "i1", -500), sent(3, "i1", -420), sent(5, "i1", -340), sent(7, "i1", -260), sent(11, "i1", -100))
+			remember(in, sent(1, "i1", -500), sent(3, "i1", -420), sent(5, "i1", -340), sent(7, "i1", -260),
+				sent(11, "i1", -100))
 			r := in.Memory.People[ada]
 			r.RoundsResetSequence, r.RoundsResetAt = 9, hours(-180)
 			in.Memory.People[ada] = r
-			in.Snapshot.Invitations = []org.Invitation{row("i0", ada, org.StatusExpired, -600), row("i1", ada, org.StatusPending, -100)}
+			in.Snapshot.Invitations = []org.Invitation{row("i0", ada, org.StatusExpired, -600),
+				row("i1", ada, org.StatusPending, -100)}
 		}, []string{"reinvite expired i1"}},
 
 		{"declined", func(in *plan.Input) {
@@ -224,6 +229,12 @@ func TestMembership(t *testing.T) {
 		{"accepted, and gone", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"left i1"}},
+		{"accepted after a later mail whose invitation vanished, and gone", func(in *plan.Input) {
+			r := row("i1", ada, org.StatusAccepted, -110)
+			r.Responded = hours(-90)
+			in.Snapshot.Invitations = []org.Invitation{r}
+			remember(in, sent(1, "i2", -100))
+		}, []string{"left i1"}},
 		{"accepted, and gone, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
@@ -250,29 +261,34 @@ func TestMembership(t *testing.T) {
 			remember(in, sent(1, "i1", 0.5))
 		}, []string{"waiting i1"}},
 		{"was a member, gone, and the list forgets who accepted", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 		}, []string{"left "}},
 		{"was a member, gone, and an invitation from before that expired", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
+				RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"left "}},
 		{"was a member with an alias, gone, and an invitation from before that expired", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
-			in.Memory.People["ada@home.example"] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
+			in.Memory.People["ada@home.example"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1",
+				RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -210)}
 		}, []string{"left "}},
 		{"was a member, gone, and one that expired without a date", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
+				RoundsResetAt: hours(-200)}
 			r := row("i1", ada, org.StatusExpired, 0)
 			r.Created, r.Expires = time.Time{}, time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"left "}},
 		{"was a member, gone, and invited by hand since, which expired", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
+				RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -190)}
 		}, []string{"reinvite expired i1"}},
 		{"was a member, gone, and renewed since, which expired", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
+				RoundsResetAt: hours(-200)}
 			m := sent(5, "i1", -100)
 			m.Resend = true
 			remember(in, m)
@@ -289,11 +305,11 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusExpired, -110)}
 		}, []string{"reinvite expired i2"}},
 		{"removed by this tool, mailed since, accepted, and gone", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
 			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -100)}
 		}, []string{"left i2"}},
 		{"was a member, invited again since, which expired and vanished", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, RoundsResetSequence: 3, RoundsResetAt: hours(-200)}
 			remember(in, sent(5, "i2", -100))
 		}, []string{"reinvite expired i2"}},
 		{"accepted long ago, invited again since, which vanished", func(in *plan.Input) {
@@ -313,7 +329,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"fact joined " + ada}},
 		{"a member as remembered", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"a member in another spelling", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", "Ada@EXAMPLE.com")}
@@ -337,17 +353,17 @@ func TestMembership(t *testing.T) {
 		{"a member who is invited by hand", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
-			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{"fact joined " + ada}},
 		{"a member who is invited at a time that is yet to come", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, 1)}
-			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{}},
 		{"a member who was invited by hand, as remembered", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -90)}
-			in.Memory.People[ada] = org.History{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-20), UserID: "u1"}
 		}, []string{}},
 		{"a member who accepted with an address nobody told of", func(in *plan.Input) {
 			r := row("i1", ada, org.StatusAccepted, -10)
@@ -361,10 +377,13 @@ func TestMembership(t *testing.T) {
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
-			in.Memory = org.Memory{People: map[string]org.History{ada: {Joined: true}, "countess@home.example": {Joined: true, UserID: "u1"}}}
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true},
+				"countess@home.example": {Joined: true,
+					UserID: "u1"}}}
 		}, []string{
 			"left i1",
-			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one person needs one entry, with the other address as an alias`,
+			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one ` +
+				`person needs one entry, with the other address as an alias`,
 		}},
 		{"two entries that are one user of a third address", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
@@ -373,10 +392,11 @@ func TestMembership(t *testing.T) {
 			b.Registered = a.Registered
 			in.Snapshot.Invitations = []org.Invitation{a, b}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
-			in.Memory = org.Memory{People: map[string]org.History{ada: {Joined: true, UserID: "u1"}}}
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, UserID: "u1"}}}
 		}, []string{
 			"other_address u1", "left bob@example.com i2",
-			`users.yaml:9:5: "bob@example.com" accepted as "countess@home.example", as did "ada@example.com", who is listed at users.yaml:3: one person needs one entry, with the other address as an alias`,
+			`users.yaml:9:5: "bob@example.com" accepted as "countess@home.example", as did "ada@example.com", who is listed ` +
+				`at users.yaml:3: one person needs one entry, with the other address as an alias`,
 		}},
 		{"two entries that are one user, where users cannot be listed", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
@@ -384,10 +404,11 @@ func TestMembership(t *testing.T) {
 			r := row("i1", ada, org.StatusAccepted, -10)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory = org.Memory{People: map[string]org.History{ada: {Joined: true}}}
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true}}}
 		}, []string{
 			"invite countess@home.example not_invited ", "members_unseen ",
-			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one person needs one entry, with the other address as an alias`,
+			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one ` +
+				`person needs one entry, with the other address as an alias`,
 		}},
 		{"a member with an invitation still pending", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
@@ -401,31 +422,34 @@ func TestMembership(t *testing.T) {
 
 		{"at work, suspended by this tool so lately that the list may not show it", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
+				SuspendedAt: now.Add(-14 * time.Minute)}
 		}, []string{}},
 		{"at work, suspended by this tool so lately, and mailed by a clock that was wrong", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
+				SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
 		}, []string{"fact joined " + ada}},
 		{"at work, suspended by this tool once", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: now.Add(-org.SettleAfter)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
+				SuspendedAt: now.Add(-org.SettleAfter)}
 		}, []string{"fact active " + ada}},
 		{"at work, suspended by this tool at a time that is yet to come", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: hours(1000)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedAt: hours(1000)}
 		}, []string{"fact active " + ada}},
 		{"there twice, suspended once", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", "ada@home.example"), user("u1", ada)}
 			in.Snapshot.Users[1].Suspended = true
-			in.Memory.People["ada@home.example"] = org.History{Joined: true, UserID: "u2"}
+			in.Memory.People["ada@home.example"] = org.PersonRecord{Joined: true, UserID: "u2"}
 		}, []string{}},
 		{"there twice, suspended once, in the other order", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "ada@home.example")}
 			in.Snapshot.Users[0].Suspended = true
-			in.Memory.People["ada@home.example"] = org.History{Joined: true, UserID: "u2"}
+			in.Memory.People["ada@home.example"] = org.PersonRecord{Joined: true, UserID: "u2"}
 		}, []string{}},
 
 		{"there twice, once under an address that the roster does not name", func(in *plan.Input) {
@@ -433,14 +457,15 @@ func TestMembership(t *testing.T) {
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example"), user("u2", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u2"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u2"}
 		}, []string{}},
 		{"unlisted users", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 			robot := user("u4", "robot@example.com")
 			robot.Service = true
 			in.Snapshot.Self = org.MustParseAddress("Owner@example.com")
-			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "eve@example.com"), user("u3", "owner@example.com"), robot}
+			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "eve@example.com"),
+				user("u3", "owner@example.com"), robot}
 		}, []string{"unlisted eve@example.com u2", "fact unlisted_user eve@example.com"}},
 		{"an unlisted invitation, and one that expired", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{
@@ -470,17 +495,17 @@ func TestMembership(t *testing.T) {
 		{"a member on the last day", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{"ends_soon "}},
 		{"a member a week before the last day", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 17, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{"ends_soon "}},
 		{"a member more than a week before the last day", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 18, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"the first day is tomorrow", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
@@ -511,7 +536,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"needs_attention i1"}},
 		{"the first day is tomorrow, and another roster removed them twice", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
-			in.Memory.People[ada] = org.History{Joined: true, Removed: true, RemovedAt: hours(-2),
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-2),
 				Removals: []org.Removal{{At: hours(-20)}, {At: hours(-2)}}}
 		}, []string{"not_yet "}},
 		{"the first day is tomorrow, and nobody can see whether they are a member", func(in *plan.Input) {
@@ -525,7 +550,7 @@ func TestMembership(t *testing.T) {
 		{"a member whose first day is tomorrow", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
@@ -534,19 +559,21 @@ func TestMembership(t *testing.T) {
 		}, []string{"unlisted u1", "unlisted i1", "fact unlisted_user " + ada}},
 
 		{"several live invitations", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusPending, -10), row("i1", ada, org.StatusPending, -20)}
+			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusPending, -10),
+				row("i1", ada, org.StatusPending, -20)}
 		}, []string{"duplicate_invitation i1", "waiting i2"}},
 
 		{"there twice, with either address", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
-			in.Memory.People["ada@home.example"] = org.History{Joined: true, UserID: "u1"}
+			in.Memory.People["ada@home.example"] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"rounds reset for one of two addresses", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			m := sent(3, "i1", -100)
-			in.Memory.People[ada] = org.History{RoundsResetSequence: 9, RoundsResetAt: hours(-50), Mails: []org.Mail{m, m, m, m}}
-			in.Memory.People["ada@home.example"] = org.History{RoundsResetSequence: 2, RoundsResetAt: hours(-200)}
+			in.Memory.People[ada] = org.PersonRecord{RoundsResetSequence: 9, RoundsResetAt: hours(-50),
+				Mails: []org.Mail{m, m, m, m}}
+			in.Memory.People["ada@home.example"] = org.PersonRecord{RoundsResetSequence: 2, RoundsResetAt: hours(-200)}
 		}, []string{"reinvite expired i1"}},
 
 		{"users cannot be listed, accepted", func(in *plan.Input) {
@@ -555,17 +582,17 @@ func TestMembership(t *testing.T) {
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, accepted, and removed by this tool", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory.People[ada] = org.History{Joined: true, Removed: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -100)}
 		}, []string{"invite listed_again ", "members_unseen "}},
 		{"users cannot be listed, removed by this tool, mailed since, and accepted", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory.People[ada] = org.History{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
 			in.Snapshot.Invitations = []org.Invitation{row("i2", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, known as a member", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Memory.People[ada] = org.History{Joined: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true}
 		}, []string{"members_unseen ", "unknown_membership "}},
 		{"users cannot be listed, not invited", func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
@@ -573,7 +600,7 @@ func TestMembership(t *testing.T) {
 		{"suspended users cannot be listed", func(in *plan.Input) {
 			in.Snapshot.SuspendedSeen = false
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Memory.People[ada] = org.History{Joined: true, UserID: "u1"}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{"suspended_unseen "}},
 
 		// What the ledger knows and the list does not, or not yet.
@@ -604,7 +631,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{row("i9", ada, org.StatusPending, -1.5/60)}
 		}, []string{"waiting i9", "fact found " + ada}},
 		{"answer lost, and an invitation that was there before", func(in *plan.Input) {
-			in.Memory.People[ada] = org.History{Removed: true}
+			in.Memory.People[ada] = org.PersonRecord{Removed: true}
 			remember(in, lost(1, -0.5))
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"invite listed_again ", "fact absent " + ada}},
@@ -614,14 +641,17 @@ func TestMembership(t *testing.T) {
 			r.Created, r.Expires = time.Time{}, time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"held reinvite expired i1", "unsettled "}},
-		{"answer lost, and a stranger joined since: ada may have accepted, and the list forgets who accepted", func(in *plan.Input) {
-			remember(in, lost(1, -1))
-			in.Snapshot.Users = []org.User{user("u9", "countess@home.example")}
-			in.Memory.Unlisted = map[string]org.Sighting{"u9": {Sequence: 2, At: hours(-0.5)}}
-		}, []string{"possible_alias u9", "waiting ", "unlisted countess@home.example u9"}},
+		{"answer lost, and a stranger joined since: ada may have accepted, and the list forgets who accepted",
+			func(in *plan.Input) {
+				remember(in, lost(1, -1))
+				in.Snapshot.Users = []org.User{user("u9", "countess@home.example")}
+				in.Memory.Unlisted = map[string]org.Sighting{"u9": {Sequence: 2, At: hours(-0.5)}}
+			}, []string{"possible_alias u9", "waiting ", "unlisted countess@home.example u9"}},
 		{"the same, within the time that a list may lag, in spite of a witness", func(in *plan.Input) {
 			remember(in, lost(1, -0.1))
-			in.Memory.People["eve@example.com"] = org.History{Mails: []org.Mail{{Email: "eve@example.com", InvitationID: "i8", Sequence: 3, At: hours(-0.05)}}}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Mails: []org.Mail{{Email: "eve@example.com",
+				InvitationID: "i8",
+				Sequence:     3, At: hours(-0.05)}}}
 			in.Snapshot.Invitations = []org.Invitation{row("i8", "eve@example.com", org.StatusPending, -0.05)}
 			in.Snapshot.Users = []org.User{user("u9", "countess@home.example")}
 		}, []string{
@@ -815,7 +845,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"invite bob@example.com not_invited ", "fact unlisted " + ada}},
 		{"remembered as no longer in the roster", func(in *plan.Input) {
 			in.Roster.People[0] = person("bob@example.com", 3)
-			in.Memory.People[ada] = org.History{Unlisted: true}
+			in.Memory.People[ada] = org.PersonRecord{Unlisted: true}
 		}, []string{"invite bob@example.com not_invited "}},
 
 		{"more mails than one run may send", func(in *plan.Input) {
@@ -838,8 +868,8 @@ func TestMembership(t *testing.T) {
 func TestJoined(t *testing.T) {
 	t.Parallel()
 	const countess = "countess@home.example"
-	mailed := func(userID string) org.History {
-		return org.History{Joined: true, UserID: userID, Mails: []org.Mail{sent(5, "i5", -100)}}
+	mailed := func(userID string) org.PersonRecord {
+		return org.PersonRecord{Joined: true, UserID: userID, Mails: []org.Mail{sent(5, "i5", -100)}}
 	}
 	accepted := row("i1", ada, org.StatusAccepted, -10)
 	accepted.Registered = org.MustParseAddress(countess)
@@ -847,11 +877,12 @@ func TestJoined(t *testing.T) {
 	otherSpelling.Invited = org.MustParseAddress("a.d.a@example.com")
 	for name, tt := range map[string]struct {
 		row    org.Invitation
-		memory org.History
+		memory org.PersonRecord
 		want   string
 	}{
-		"accepted with another address":                     {accepted, mailed(""), "u1"},
-		"accepted what was sent to another spelling":        {otherSpelling, org.History{Mails: []org.Mail{sent(1, "i1", -10)}}, "u1"},
+		"accepted with another address": {accepted, mailed(""), "u1"},
+		"accepted what was sent to another spelling": {otherSpelling,
+			org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -10)}}, "u1"},
 		"the list has forgotten, and the ledger remembers":  {org.Invitation{}, mailed("u1"), "u1"},
 		"accepted, and the list does not say who it was by": {row("i1", ada, org.StatusAccepted, -10), mailed("u1"), "u1"},
 	} {
@@ -864,6 +895,75 @@ func TestJoined(t *testing.T) {
 		want := []org.Fact{{Kind: org.FactJoined, Email: ada, UserID: tt.want}}
 		if diff := cmp.Diff(want, plan.Compute(in).Facts); diff != "" {
 			t.Errorf("%s: facts (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestFactsNewestFirst: the ledger applies a fact to the last mail that is still lost, so the facts about several mails
+// to one person begin with the newest, and end at a mail of which nothing is known.
+func TestFactsNewestFirst(t *testing.T) {
+	t.Parallel()
+	in := world()
+	in.Roster.People[0] = person(ada, 3, "a.da@example.com")
+	remember(&in, lost(1, -100), lost(5, -2))
+	in.Snapshot.Invitations = []org.Invitation{
+		row("i1", "a.da@example.com", org.StatusExpired, -100), row("i0", "other@example.com", org.StatusAccepted, -300),
+	}
+	var kinds []org.FactKind
+	for _, f := range plan.Compute(in).Facts {
+		kinds = append(kinds, f.Kind)
+	}
+	if want := []org.FactKind{org.FactAbsent, org.FactFound}; !slices.Equal(kinds, want) {
+		t.Errorf("facts %v, want %v", kinds, want)
+	}
+	in.Memory.People[ada].Mails[1].At = hours(-0.1) // the list may not show this one yet
+	if facts := plan.Compute(in).Facts; len(facts) > 0 {
+		t.Errorf("facts about a mail before one of which nothing is known: %v", facts)
+	}
+}
+
+// TestLastAdministrators: a user who has not accepted, or whom only one reading shows, is no administrator who remains.
+func TestLastAdministrators(t *testing.T) {
+	t.Parallel()
+	no := false
+	for name, change := range map[string]func(*org.User){
+		"accepted":       func(*org.User) {},
+		"not accepted":   func(u *org.User) { u.Accepted = &no },
+		"suspended":      func(u *org.User) { u.Suspended = true },
+		"in one reading": func(u *org.User) { u.SeenOnce = true },
+	} {
+		in := world()
+		in.Roster.Organization, in.Roster.Settings.Unlisted = "o1", roster.UnlistedRemove
+		in.Roster.People = append(in.Roster.People, person("second@example.com", 5))
+		in.Snapshot.Self = org.MustParseAddress("bot@example.com")
+		in.Snapshot.Invitations = []org.Invitation{row("i9", "new@example.com", org.StatusAccepted, -200)}
+		boss, second := user("u2", "boss@example.com"), user("u3", "second@example.com")
+		boss.Admin, second.Admin = true, true
+		change(&second)
+		in.Snapshot.Users = []org.User{user("u0", "bot@example.com"), user("u1", ada), boss, second}
+		removed := slices.ContainsFunc(plan.Compute(in).Changes, func(c plan.Change) bool { return c.Action == plan.Remove })
+		if removed != (name == "accepted") {
+			t.Errorf("beside an administrator who is %s, the other one is removed: %v", name, removed)
+		}
+	}
+}
+
+// TestProblemsInOrder: the problems of a plan are in the order of the roster, whatever the order of the lists.
+func TestProblemsInOrder(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		in := world()
+		in.Snapshot.UsersSeen = false
+		in.Roster.People = nil
+		for i := range 6 {
+			email := fmt.Sprintf("p%d@example.com", i)
+			in.Roster.People = append(in.Roster.People, person(email, 10+i))
+			accepted := row(fmt.Sprint("i", i), email, org.StatusAccepted, -10)
+			accepted.Registered = org.MustParseAddress(fmt.Sprintf("shared%d@example.com", i/2))
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, accepted)
+		}
+		if p := plan.Compute(in); len(p.Problems) != 3 || !slices.IsSortedFunc(p.Problems, roster.Problem.Compare) {
+			t.Fatalf("problems %v", p.Problems)
 		}
 	}
 }

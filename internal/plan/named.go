@@ -34,67 +34,65 @@ const (
 
 // decideResend decides, for a person whom --resend names, whether row, which can still be accepted,
 // is sent again. unsettled is true while it is not known whether an earlier mail went out.
-func (w *index) decideResend(c *person, v *decision, row *org.Invitation, unsettled bool) {
-	if !c.resend {
+func (ix *index) decideResend(p *person, d *decision, row *org.Invitation, unsettled bool) {
+	if !p.resend {
 		return
 	}
 	cause := ""
 	switch {
 	case unsettled:
 		cause = NotMailedUnsettled
-	case w.in.Snapshot.Now.Sub(c.lastMailed(row)) < org.SettleAfter:
+	case ix.in.Snapshot.Now.Sub(p.lastMailed(row)) < org.SettleAfter:
 		cause = NotMailedRecently
-	case !c.renewable(row.ID):
+	case !p.renewable(row.ID):
 		cause = NotMailedOtherAddress
 	default:
-		v.invite(c, Reinvite, Requested, row.ID)
-		v.changes[len(v.changes)-1].Detail.Expires = w.expiryOf(c, row)
+		d.invite(p, Reinvite, Requested, row.ID)
+		d.changes[len(d.changes)-1].Detail.Expires = ix.expiryOf(p, row)
 		return
 	}
-	v.note(c, Notice{Kind: NotMailed, InvitationID: row.ID, Since: c.lastMailed(row), Text: cause})
+	d.note(p, Notice{Kind: NotMailed, InvitationID: row.ID, Since: p.lastMailed(row), Text: cause})
 }
 
-// lastMailed returns when c was last mailed or, where the ledger knows of nothing later, when row
+// lastMailed returns when p was last mailed or, where the ledger knows of nothing later, when row
 // was made.
-func (c *person) lastMailed(row *org.Invitation) time.Time {
+func (p *person) lastMailed(row *org.Invitation) time.Time {
 	last := row.Created
-	for _, m := range c.memory.Mails {
-		last = later(last, m.At)
+	for _, m := range p.record.Mails {
+		last = org.Later(last, m.At)
 	}
 	return last
 }
 
-// noteNotMailed says why c is not mailed although --reinvite or --resend names them, unless another
+// noteNotMailed says why p is not mailed although --reinvite or --resend names them, unless another
 // notice does.
-func (w *index) noteNotMailed(c *person, v *decision) {
-	mails := func(change Change) bool { return change.Action.Mails() }
-	if !c.roundsReset && !c.resend || v.held != nil || slices.ContainsFunc(v.changes, mails) {
+func (ix *index) noteNotMailed(p *person, d *decision) {
+	if !p.reinvite && !p.resend || d.held != nil || d.mails() {
 		return
 	}
 	n := Notice{Kind: NotMailed}
 	switch {
-	case c.ended:
-		n.Text, n.Since = NotMailedEnded, c.EndsAt()
-	case c.user != nil && !c.user.Suspended:
-		n.Text, n.UserID = NotMailedMember, c.user.ID
+	case p.ended:
+		n.Text, n.Since = NotMailedEnded, p.EndsAt()
+	case p.user != nil && !p.user.Suspended:
+		n.Text, n.UserID = NotMailedMember, p.user.ID
 	default:
-		waits := slices.IndexFunc(v.notices, func(n Notice) bool { return n.Kind == Waiting })
-		said := slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == NotMailed })
+		waits := slices.IndexFunc(d.notices, func(n Notice) bool { return n.Kind == Waiting })
 		switch {
-		case said || waits < 0 && len(v.notices) > 0:
+		case d.has(NotMailed) || waits < 0 && len(d.notices) > 0:
 			return
 		case waits < 0:
 			n.Text = NotMailedMember // by an accepted invitation, where users cannot be listed
 		default:
-			waiting := v.notices[waits]
+			waiting := d.notices[waits]
 			n.Text, n.InvitationID = NotMailedPending, waiting.InvitationID
 			n.Expires, n.ExpiresEstimated = waiting.Expires, waiting.ExpiresEstimated
-			if c.resend {
+			if p.resend {
 				n.Text = NotMailedNotListed
 			}
 		}
 	}
-	v.note(c, n)
+	d.note(p, n)
 }
 
 // UnknownName is an address that --only names and nobody has.
@@ -132,43 +130,43 @@ func (p Plan) CheckNames() error {
 // isNamed reports whether --only names the unlisted user u: by the user's own address, since any
 // other may be somebody else's by now, or by an address of the roster's entry whose last day is
 // over.
-func (w *index) isNamed(u *org.User) bool {
-	if len(w.in.Only) == 0 || u.Email.IsZero() {
+func (ix *index) isNamed(u *org.User) bool {
+	if len(ix.in.Only) == 0 || u.Email.IsZero() {
 		return false
 	}
-	if slices.ContainsFunc(w.in.Only, u.Email.Equal) {
+	if slices.ContainsFunc(ix.in.Only, u.Email.Equal) {
 		return true
 	}
-	c := w.endedAs(u)
-	return c != nil && c.only
+	p := ix.endedAs(u)
+	return p != nil && p.only
 }
 
 // selectNamed leaves only the changes to the people whom --only names in p, and marks the notices
 // about others.
-func (w *index) selectNamed(p *Plan) {
-	p.Resend, p.Reinvite = sortedAddresses(w.in.Resend), sortedAddresses(w.in.Reinvite)
-	if len(w.in.Only) == 0 {
+func (ix *index) selectNamed(result *Plan) {
+	result.Resend, result.Reinvite = sortedAddresses(ix.in.Resend), sortedAddresses(ix.in.Reinvite)
+	if len(ix.in.Only) == 0 {
 		return
 	}
-	p.Only = sortedAddresses(w.in.Only)
-	selected := w.selectedKeys()
-	for _, a := range p.Only {
+	result.Only = sortedAddresses(ix.in.Only)
+	selected := ix.selectedKeys()
+	for _, a := range result.Only {
 		if !selected[a.Key()] {
-			p.UnknownNames = append(p.UnknownNames, UnknownName{a, roster.Nearest(a.String(), w.namableAddresses())})
+			result.UnknownNames = append(result.UnknownNames, UnknownName{a, roster.Nearest(a.String(), ix.namableAddresses())})
 		}
 	}
 	isOther := func(c Change) bool { return !selected[c.Email.Key()] }
-	for _, c := range p.Changes {
+	for _, c := range result.Changes {
 		if isOther(c) {
-			p.NotSelected = append(p.NotSelected, c)
+			result.NotSelected = append(result.NotSelected, c)
 		}
 	}
-	p.Changes = slices.DeleteFunc(p.Changes, isOther)
-	p.Held = slices.DeleteFunc(p.Held, isOther)
-	p.Ungrantable = slices.DeleteFunc(p.Ungrantable, isOther)
-	named := w.namedPlaces()
-	for i := range p.Notices {
-		switch n := &p.Notices[i]; {
+	result.Changes = slices.DeleteFunc(result.Changes, isOther)
+	result.Held = slices.DeleteFunc(result.Held, isOther)
+	result.Ungrantable = slices.DeleteFunc(result.Ungrantable, isOther)
+	named := ix.namedPlaces()
+	for i := range result.Notices {
+		switch n := &result.Notices[i]; {
 		case n.Kind == UnknownAccess:
 			n.NotSelected = !slices.ContainsFunc(n.Places, func(at roster.Position) bool { return named[at] })
 		case n.Kind == Unlisted || !n.Email.IsZero():
@@ -179,22 +177,25 @@ func (w *index) selectNamed(p *Plan) {
 
 // selectedKeys returns the keys of all addresses of the people, users and invitations that --only
 // names.
-func (w *index) selectedKeys() map[string]bool {
+func (ix *index) selectedKeys() map[string]bool {
 	selected := map[string]bool{}
-	for i := range w.people {
-		if c := &w.people[i]; c.only {
-			for _, key := range c.own {
+	for i := range ix.people {
+		if p := &ix.people[i]; p.only {
+			for _, key := range p.keys {
 				selected[key] = true
+			}
+			if p.user != nil {
+				selected[p.user.Email.Key()] = true
 			}
 		}
 	}
-	for i := range w.unlistedUsers {
-		if u := &w.unlistedUsers[i]; w.isNamed(u) {
+	for i := range ix.unlistedUsers {
+		if u := &ix.unlistedUsers[i]; ix.isNamed(u) {
 			selected[u.Email.Key()] = true
 		}
 	}
-	for _, row := range w.unlistedInvitations {
-		if slices.ContainsFunc(w.in.Only, row.Invited.Equal) {
+	for _, row := range ix.unlistedInvitations {
+		if slices.ContainsFunc(ix.in.Only, row.Invited.Equal) {
 			selected[row.Invited.Key()] = true
 		}
 	}
@@ -202,15 +203,15 @@ func (w *index) selectedKeys() map[string]bool {
 }
 
 // namedPlaces returns where the roster names the access of the people whom --only names.
-func (w *index) namedPlaces() map[roster.Position]bool {
+func (ix *index) namedPlaces() map[roster.Position]bool {
 	places := map[roster.Position]bool{}
-	for i := range w.people {
-		c := &w.people[i]
-		if !c.only {
+	for i := range ix.people {
+		p := &ix.people[i]
+		if !p.only {
 			continue
 		}
 		for _, kind := range org.Kinds {
-			for _, ref := range c.Refs(kind) {
+			for _, ref := range p.Refs(kind) {
 				places[ref.At] = true
 			}
 		}
@@ -219,17 +220,17 @@ func (w *index) namedPlaces() map[roster.Position]bool {
 }
 
 // namableAddresses returns the addresses that --only may name.
-func (w *index) namableAddresses() []string {
+func (ix *index) namableAddresses() []string {
 	var all []string
-	for i := range w.people {
-		for _, a := range w.people[i].Addresses() {
+	for i := range ix.people {
+		for _, a := range ix.people[i].Addresses() {
 			all = append(all, a.String())
 		}
 	}
-	for i := range w.unlistedUsers {
-		all = append(all, w.unlistedUsers[i].Email.String())
+	for i := range ix.unlistedUsers {
+		all = append(all, ix.unlistedUsers[i].Email.String())
 	}
-	for _, row := range w.unlistedInvitations {
+	for _, row := range ix.unlistedInvitations {
 		all = append(all, row.Invited.String())
 	}
 	slices.Sort(all)

@@ -46,8 +46,10 @@ func TestNamedForAMail(t *testing.T) {
 			pending(in, -1)
 			remember(in, sent(5, "i1", -1))
 		}, "reinvite requested i1", "not mailed: pending"},
-		{"invited 15 minutes ago", func(in *plan.Input) { pending(in, -0.25) }, "reinvite requested i1", "not mailed: pending"},
-		{"invited 14 minutes ago by hand", func(in *plan.Input) { pending(in, -14.0/60) }, "not mailed: recent_mail", "not mailed: pending"},
+		{"invited 15 minutes ago", func(in *plan.Input) { pending(in, -0.25) }, "reinvite requested i1",
+			"not mailed: pending"},
+		{"invited 14 minutes ago by hand", func(in *plan.Input) { pending(in, -14.0/60) }, "not mailed: recent_mail",
+			"not mailed: pending"},
 		{"sent again 14 minutes ago", func(in *plan.Input) {
 			pending(in, -10)
 			m := sent(5, "i1", -14.0/60)
@@ -66,7 +68,8 @@ func TestNamedForAMail(t *testing.T) {
 			m.Resend, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
 			remember(in, sent(3, "i1", -10), m)
 		}, "reinvite requested i1", "not mailed: pending"},
-		{"the mail is known and not listed", func(in *plan.Input) { remember(in, sent(5, "i1", -10)) }, "not mailed: not_listed", "not mailed: pending"},
+		{"the mail is known and not listed", func(in *plan.Input) { remember(in, sent(5, "i1", -10)) },
+			"not mailed: not_listed", "not mailed: pending"},
 		{"pending at an alias", func(in *plan.Input) {
 			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("a@home.example")}
 			in.Snapshot.Invitations = []org.Invitation{row("i1", "a@home.example", org.StatusPending, -10)}
@@ -74,8 +77,10 @@ func TestNamedForAMail(t *testing.T) {
 		{"expired", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -80)}
 		}, "reinvite expired i1", "reinvite expired i1"},
-		{"a member", func(in *plan.Input) { in.Snapshot.Users = append(in.Snapshot.Users, user("u1", ada)) }, "not mailed: member", "not mailed: member"},
-		{"their last day is over", func(in *plan.Input) { in.Roster.People[0].Until = hours(-48).Truncate(24 * time.Hour) }, "not mailed: ended", "not mailed: ended"},
+		{"a member", func(in *plan.Input) { in.Snapshot.Users = append(in.Snapshot.Users, user("u1", ada)) },
+			"not mailed: member", "not mailed: member"},
+		{"their last day is over", func(in *plan.Input) { in.Roster.People[0].Until = hours(-48).Truncate(24 * time.Hour) },
+			"not mailed: ended", "not mailed: ended"},
 		{"suspended, which has a notice of its own", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Suspended = true
@@ -156,7 +161,7 @@ func TestRenewalAsWitness(t *testing.T) {
 		if moved {
 			renewed.Expires = hours(71.95)
 		}
-		in.Memory.People["bob@example.com"] = org.History{Mails: []org.Mail{renewed}}
+		in.Memory.People["bob@example.com"] = org.PersonRecord{Mails: []org.Mail{renewed}}
 		listed := row("i2", "bob@example.com", org.StatusPending, -10)
 		listed.Expires = renewed.Expires
 		in.Snapshot.Invitations = []org.Invitation{listed}
@@ -177,7 +182,7 @@ func TestOnly(t *testing.T) {
 		in.Snapshot.Users = append(in.Snapshot.Users, user("u-x", "xena@example.com"), user("u-y", "yan@example.com"))
 		in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i-z", "zoe@example.com", org.StatusPending, -1))
 		for _, key := range []string{"yan@example.com"} { // known from a roster: no waiting
-			in.Memory.People = map[string]org.History{key: {Joined: true, Unlisted: true, UserID: "u-y"}}
+			in.Memory.People = map[string]org.PersonRecord{key: {Joined: true, Unlisted: true, UserID: "u-y"}}
 		}
 		return in
 	}
@@ -192,18 +197,22 @@ func TestOnly(t *testing.T) {
 		{name: "an alias", only: []string{"cyd@home.example"}, want: []string{"invite cyd@example.com"}},
 		{name: "several", only: []string{"cyd@example.com", "dee@example.com", "yan@example.com"},
 			want: []string{"invite cyd@example.com", "invite dee@example.com", "remove yan@example.com"}},
-		{name: "an unlisted user who would have to wait goes at once", only: []string{"xena@example.com"}, want: []string{"remove xena@example.com"}},
+		{name: "an unlisted user who would have to wait goes at once", only: []string{"xena@example.com"},
+			want: []string{"remove xena@example.com"}},
 		{name: "an unlisted invitation", only: []string{"zoe@example.com"}},
 		{name: "a member with nothing to change", only: []string{"ada@example.com"}},
-		{name: "nobody", only: []string{"dea@example.com"}, unknown: []plan.UnknownName{{org.MustParseAddress("dea@example.com"), "dee@example.com"}}},
-		{name: "an unlisted user, misspelled", only: []string{"xenia@example.com", "dee@example.com"}, want: []string{"invite dee@example.com"},
+		{name: "nobody", only: []string{"dea@example.com"},
+			unknown: []plan.UnknownName{{org.MustParseAddress("dea@example.com"), "dee@example.com"}}},
+		{name: "an unlisted user, misspelled", only: []string{"xenia@example.com", "dee@example.com"},
+			want:    []string{"invite dee@example.com"},
 			unknown: []plan.UnknownName{{org.MustParseAddress("xenia@example.com"), "xena@example.com"}}},
 		{name: "nobody like that", only: []string{"quentin@nowhere.example"},
 			unknown: []plan.UnknownName{{Address: org.MustParseAddress("quentin@nowhere.example")}}},
-		{name: "a last day that is over, by the roster's address", only: []string{"eve@example.com"}, want: []string{"remove evelyn@example.com"},
+		{name: "a last day that is over, by the roster's address", only: []string{"eve@example.com"},
+			want: []string{"remove evelyn@example.com"},
 			change: func(in *plan.Input) {
 				eve := person("eve@example.com", 11)
-				in.Memory.People["eve@example.com"] = org.History{Joined: true, UserID: "u-e"}
+				in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u-e"}
 				eve.Until = hours(-48).Truncate(24 * time.Hour)
 				in.Roster.People = append(in.Roster.People, eve)
 				in.Snapshot.Users = append(in.Snapshot.Users, user("u-e", "evelyn@example.com"))
@@ -214,15 +223,22 @@ func TestOnly(t *testing.T) {
 				r.Registered = org.MustParseAddress("yan@example.com")
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
 			}},
+		{name: "the address that a person has in the organization", only: []string{"cy@other.example"},
+			change: func(in *plan.Input) {
+				in.Snapshot.Users = append(in.Snapshot.Users, user("u-c", "cy@other.example"))
+				r := row("i-c", "cyd@example.com", org.StatusAccepted, -100)
+				r.Registered = org.MustParseAddress("cy@other.example")
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
+			}},
 		{name: "whose last day is near", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
 			change: func(in *plan.Input) { in.Roster.People[len(in.Roster.People)-1].Until = now.Truncate(24 * time.Hour) }},
 		{name: "who was refused today", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
 			change: func(in *plan.Input) {
-				in.Memory.People["dee@example.com"] = org.History{Refusals: 3, RefusedAt: hours(-1)}
+				in.Memory.People["dee@example.com"] = org.PersonRecord{Refusals: 3, RefusedAt: hours(-1)}
 			}},
 		{name: "who was removed twice is held all the same", only: []string{"dee@example.com"},
 			change: func(in *plan.Input) {
-				in.Memory.People["dee@example.com"] = org.History{Joined: true, Removed: true, RemovedAt: hours(-2),
+				in.Memory.People["dee@example.com"] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-2),
 					Removals: []org.Removal{{At: hours(-20)}, {At: hours(-2)}}}
 			}},
 	} {
@@ -253,8 +269,8 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// TestOnlyLeavesTheRest: with --only every change is either about the people it names or among those that are not selected;
-// what is learnt is the same, and nothing about the others counts.
+// TestOnlyLeavesTheRest: with --only every change is either about the people it names or among those that are not
+// selected; what is learnt is the same, and nothing about the others counts.
 func TestOnlyLeavesTheRest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

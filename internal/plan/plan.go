@@ -90,8 +90,8 @@ const (
 	Waiting NoticeKind = "waiting"
 	// GaveUp: as many mails as the roster allows went unanswered.
 	GaveUp NoticeKind = "gave_up"
-	// NeedsAttention: the invitation was declined or cancelled, or its status is not understood. With a UserID the address is
-	// that of a service user.
+	// NeedsAttention: the invitation was declined or cancelled, or its status is not understood. With a UserID the address
+	// is that of a service user.
 	NeedsAttention NoticeKind = "needs_attention"
 	// Left: accepted once, and is no longer in the organization.
 	Left NoticeKind = "left"
@@ -111,25 +111,26 @@ const (
 	OtherAddress NoticeKind = "other_address"
 	// ExtraAccess: a listed person has a group, role or policy beyond the roster.
 	ExtraAccess NoticeKind = "extra_access"
-	// SelfUnseen: the key's own user cannot be told from others, so nobody is suspended or removed and nothing is taken from
-	// anybody.
+	// SelfUnseen: the key's own user cannot be told from others, so nobody is suspended or removed and nothing is taken
+	// from anybody.
 	SelfUnseen NoticeKind = "self_unseen"
 	// ProtectedUnseen: the roster protects an address that nobody has, perhaps a misspelt one.
 	ProtectedUnseen NoticeKind = "protected_unseen"
 	// UnknownMembership: nobody can see whether this person of the roster is a member, so they are not mailed.
 	UnknownMembership NoticeKind = "unknown_membership"
-	// PossibleAlias: the invitation of this person vanished, and a user whom the roster does not name appeared since; Text is
-	// that user's address, or several. With Expires the person's invitation is still valid and nothing is held.
+	// PossibleAlias: the invitation of this person vanished, and a user whom the roster does not name appeared since; Text
+	// is that user's address, or several. With Expires the person's invitation is still valid and nothing is held.
 	PossibleAlias NoticeKind = "possible_alias"
 	// RefusedMail: the API refused to mail this person several times; Text is what it said. Tried again once a day.
 	RefusedMail NoticeKind = "refused"
-	// Flapping: orgsync removed this person twice in a few days and the roster lists them again, so another roster may not.
-	// Text names the roster files of the last removal, Since is its time.
+	// Flapping: orgsync removed this person twice in a few days and the roster lists them again, so another roster may be
+	// removing them. Text names the roster files of the last removal, Since is its time.
 	Flapping NoticeKind = "flapping"
-	// UnknownAccess: the organization lacks a group, role or policy that the roster names; Text says which, Places where the
-	// roster names it. With AccessID it was found by its id, under another name.
+	// UnknownAccess: the organization lacks a group, role or policy that the roster names; Text says which, Places where
+	// the roster names it. With AccessID it was found by its id, under another name.
 	UnknownAccess NoticeKind = "unknown_access"
-	// PinUnconfirmed: nothing that the API shows confirms that the key belongs to the roster's organization; Text is the pin.
+	// PinUnconfirmed: nothing that the API shows confirms that the key belongs to the roster's organization; Text is the
+	// pin.
 	PinUnconfirmed NoticeKind = "pin_unconfirmed"
 	// NewLedger: the organization has invitations and the ledger is empty: it is new, or it was lost.
 	NewLedger NoticeKind = "new_ledger"
@@ -142,8 +143,8 @@ const (
 	// SameName: this person may be an unlisted user, or have an unlisted invitation: they have the
 	// same name, or an address that is spelled alike. Text is that address, or several.
 	SameName NoticeKind = "same_name"
-	// UnlistedKept: this person of the roster may have joined with an address that is not known, so unlisted users about whom nothing is
-	// known are only reported.
+	// UnlistedKept: this person of the roster may have joined with an address that is not known, so unlisted users about
+	// whom nothing is known are only reported.
 	UnlistedKept NoticeKind = "unlisted_kept"
 	// NotMailed: --reinvite or --resend names this person, and the plan has no mail for them; Text
 	// is the cause, one of the NotMailed constants.
@@ -154,7 +155,8 @@ const (
 
 // NoticeKinds are all kinds of notices.
 var NoticeKinds = []NoticeKind{
-	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen, SuspendedUnseen,
+	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen,
+	SuspendedUnseen,
 	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias, RefusedMail, Flapping,
 	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, SameName, UnlistedKept, NotMailed, Limit,
 }
@@ -219,7 +221,8 @@ type Plan struct {
 	Changes []Change
 	// Notices are sorted by canonical address, then kind, then invitation; those about the whole run come first.
 	Notices []Notice
-	// Held are the changes that unsettled people would need if they were not mailed; never part of Changes, in the same order.
+	// Held are the changes that unsettled people would need if they were not mailed; never part of Changes, in the same
+	// order.
 	Held []Change
 	// Only are the addresses that --only named, sorted; nil: everybody is selected. Resend and
 	// Reinvite are those of the flags of these names, sorted.
@@ -233,14 +236,14 @@ type Plan struct {
 	Facts []org.Fact
 	// Unchanged counts the people of the roster who have no change.
 	Unchanged int
-	// Ungrantable are the grants to members that the organization lacks the group, role or policy for. They are never sent,
-	// and never part of Changes.
+	// Ungrantable are the grants to members that the organization lacks the group, role or policy for. They are never
+	// sent, and never part of Changes.
 	Ungrantable []Change
 	// Problems are mistakes in the roster that only the organization shows: two entries that are one person. A plan with
 	// problems must not be carried out.
 	Problems []roster.Problem
-	// Needs is what the roster asks for and the API key may not do, in a sentence; "" when there is nothing. Such a plan must
-	// not be carried out.
+	// Needs is what the roster asks for and the API key may not do, in a sentence; "" when there is nothing. Such a plan
+	// must not be carried out.
 	Needs string
 	// Ended are the people of the roster whose last day is over, by key.
 	Ended map[string]bool

@@ -41,7 +41,8 @@ func anyInput(t *rapid.T) plan.Input {
 			in.Snapshot.Users = append(in.Snapshot.Users, u)
 		}
 		for j := range rapid.IntRange(0, 3).Draw(t, name+" rows") {
-			r := row(fmt.Sprint("i-", name, j), email, rapid.SampledFrom(statuses).Draw(t, "status"), float64(rapid.IntRange(-300, -1).Draw(t, "sent")))
+			r := row(fmt.Sprint("i-", name, j), email, rapid.SampledFrom(statuses).Draw(t, "status"),
+				float64(rapid.IntRange(-300, -1).Draw(t, "sent")))
 			if rapid.Bool().Draw(t, "undated") {
 				r.Expires = org.Invitation{}.Expires
 			}
@@ -69,7 +70,7 @@ func clone(in plan.Input) plan.Input {
 	in.Roster = &r
 	in.Snapshot.Users = slices.Clone(in.Snapshot.Users)
 	in.Snapshot.Invitations = slices.Clone(in.Snapshot.Invitations)
-	memory := org.Memory{People: map[string]org.History{}}
+	memory := org.Memory{People: map[string]org.PersonRecord{}}
 	for key, rec := range in.Memory.People {
 		rec.Mails = slices.Clone(rec.Mails)
 		memory.People[key] = rec
@@ -149,15 +150,16 @@ func TestNobodyTwice(t *testing.T) {
 	})
 }
 
-// TestNeverTouched: whatever the roster and the organization say, protected people, service users and the key's own user
-// are not suspended, removed or revoked; nobody is when the key's own user is not known; nobody who is listed leaves; and an
-// administrator remains if there was one.
+// TestNeverTouched: whatever the roster and the organization say, protected people, service users and the key's own
+// user are not suspended, removed or revoked; nobody is when the key's own user is not known; nobody who is listed
+// leaves; and an administrator remains if there was one.
 func TestNeverTouched(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := staff()
 		in.Roster.People = append([]roster.Person{}, in.Roster.People...)
-		in.Roster.Settings.Unlisted = rapid.SampledFrom([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove}).Draw(t, "unlisted")
+		in.Roster.Settings.Unlisted = rapid.SampledFrom([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend,
+			roster.UnlistedRemove}).Draw(t, "unlisted")
 		in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 		in.Roster.Teams = namedSomewhere()
 		never := map[string]bool{"owner@example.com": true}
@@ -262,10 +264,14 @@ func TestCheckLimits(t *testing.T) {
 		want string
 	}{
 		{"as many as allowed", plan.Plan{Changes: people(3), Limits: plan.Limits{MaxInvites: 3}}, ""},
-		{"one more", plan.Plan{Changes: people(4), Limits: plan.Limits{MaxInvites: 3}}, "the plan holds 4 invitation mails, and one run may do 3"},
-		{"held people may be mailed too", plan.Plan{Changes: people(3), Held: people(1), Limits: plan.Limits{MaxInvites: 3}}, "the plan holds 4 invitation mails, and one run may do 3"},
-		{"both kinds of mail", plan.Plan{Changes: []plan.Change{{Action: plan.Invite}, {Action: plan.Reinvite}}, Limits: plan.Limits{MaxInvites: 1}}, "the plan holds 2 invitation mails, and one run may do 1"},
-		{"removals", plan.Plan{Changes: []plan.Change{{Action: plan.Remove}, {Action: plan.Suspend}}, Limits: plan.Limits{MaxRemovals: 1}}, "the plan holds 2 removals, and one run may do 1"},
+		{"one more", plan.Plan{Changes: people(4), Limits: plan.Limits{MaxInvites: 3}},
+			"the plan holds 4 invitation mails, and one run may do 3"},
+		{"held people may be mailed too", plan.Plan{Changes: people(3), Held: people(1), Limits: plan.Limits{MaxInvites: 3}},
+			"the plan holds 4 invitation mails, and one run may do 3"},
+		{"both kinds of mail", plan.Plan{Changes: []plan.Change{{Action: plan.Invite}, {Action: plan.Reinvite}},
+			Limits: plan.Limits{MaxInvites: 1}}, "the plan holds 2 invitation mails, and one run may do 1"},
+		{"removals", plan.Plan{Changes: []plan.Change{{Action: plan.Remove}, {Action: plan.Suspend}},
+			Limits: plan.Limits{MaxRemovals: 1}}, "the plan holds 2 removals, and one run may do 1"},
 		{"other changes are not limited", plan.Plan{Changes: []plan.Change{{Action: plan.Grant}, {Action: plan.Update}}}, ""},
 	}
 	for _, tt := range tests {

@@ -14,29 +14,24 @@ type unlistedAddress struct {
 	userID  string // "" for an invitation
 }
 
-// noteSameName says that c, who is to be invited or has an invitation, may be somebody who is in
+// noteSameName says that p, who is to be invited or has an invitation, may be somebody who is in
 // the organization or invited under an address that the roster does not name: they have the same
 // name, or an address that is spelled alike.
-func (w *index) noteSameName(c *person, v *decision) {
-	mails := func(change Change) bool { return change.Action.Mails() }
-	noted := func(kind NoticeKind) bool {
-		return slices.ContainsFunc(v.notices, func(n Notice) bool { return n.Kind == kind })
-	}
-	comes := slices.ContainsFunc(v.changes, mails) || v.held != nil || noted(Waiting)
-	said := noted(PossibleAlias)
-	if !comes || said {
+func (ix *index) noteSameName(p *person, d *decision) {
+	invited := d.mails() || d.held != nil || d.has(Waiting)
+	if !invited || d.has(PossibleAlias) {
 		return
 	}
-	if w.unlistedBySame == nil { // few plans need it
-		w.unlistedBySame = w.indexUnlisted()
+	if ix.unlistedBySame == nil { // few plans need it
+		ix.unlistedBySame = ix.indexUnlisted()
 	}
-	if len(w.unlistedBySame) == 0 {
+	if len(ix.unlistedBySame) == 0 {
 		return
 	}
 	var same []unlistedAddress
-	for _, own := range c.Addresses() {
-		for _, key := range roster.SameKeys(c.Name, own) {
-			same = append(same, w.unlistedBySame[key]...)
+	for _, own := range p.Addresses() {
+		for _, key := range roster.SameKeys(p.Name, own) {
+			same = append(same, ix.unlistedBySame[key]...)
 		}
 	}
 	if len(same) == 0 {
@@ -51,27 +46,27 @@ func (w *index) noteSameName(c *person, v *decision) {
 	if len(same) == 1 {
 		n.UserID = same[0].userID
 	}
-	v.note(c, n)
+	d.note(p, n)
 }
 
 // indexUnlisted returns the unlisted users, and the unlisted invitations that can be accepted, by
 // what a person is recognised by.
-func (w *index) indexUnlisted() map[string][]unlistedAddress {
+func (ix *index) indexUnlisted() map[string][]unlistedAddress {
 	bySame := map[string][]unlistedAddress{}
 	add := func(name string, one unlistedAddress) {
 		for _, key := range roster.SameKeys(name, one.address) {
 			bySame[key] = append(bySame[key], one)
 		}
 	}
-	for i := range w.unlistedUsers {
-		u := &w.unlistedUsers[i]
-		if !u.Service && !u.Email.IsZero() && !w.isSelf(u) && w.endedAs(u) == nil {
+	for i := range ix.unlistedUsers {
+		u := &ix.unlistedUsers[i]
+		if !u.Service && !u.Email.IsZero() && !ix.isSelf(u) && ix.endedAs(u) == nil {
 			add(u.Name, unlistedAddress{u.Email, u.ID})
 		}
 	}
-	for _, row := range w.unlistedInvitations {
-		open := row.Status == org.StatusPending && !w.isPast(row.ExpiresAt())
-		if open && !row.Invited.IsZero() && w.byKey[row.Invited.Key()] == nil {
+	for _, row := range ix.unlistedInvitations {
+		open := row.Status == org.StatusPending && !ix.isPast(row.ExpiresAt())
+		if open && !row.Invited.IsZero() && ix.byKey[row.Invited.Key()] == nil {
 			add("", unlistedAddress{address: row.Invited})
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // savedVersion changes when a field of a saved plan is renamed, removed or given another meaning.
 const savedVersion = "1"
 
-// Saved is a plan as it was saved for a later apply. Only its fingerprint counts there; the changes are kept to show what
-// differs.
+// Saved is a plan as it was saved for a later apply. Only its fingerprint counts there; the changes are kept to show
+// what differs.
 type Saved struct {
 	Organization org.Organization
 	// Made is the server's time that the plan was judged by.
@@ -93,12 +93,13 @@ func spellings(list []org.Address) []string {
 
 func save(c Change) savedChange {
 	return savedChange{
-		c.Action, c.Reason, c.Email.String(), c.Source, c.UserID, c.InvitationID, c.Detail.APIEnabled, c.Detail.Kind, c.Detail.Name, c.Detail.ID,
+		c.Action, c.Reason, c.Email.String(), c.Source, c.UserID, c.InvitationID, c.Detail.APIEnabled, c.Detail.Kind,
+		c.Detail.Name, c.Detail.ID,
 	}
 }
 
-// ReadSaved reads what [Plan.Save] made. Whatever else the data is, and a plan that does not give its own fingerprint, is
-// an error that says so.
+// ReadSaved reads what [Plan.Save] made. Whatever else the data is, and a plan that does not give its own fingerprint,
+// is an error that says so.
 func ReadSaved(data []byte) (Saved, error) {
 	var doc savedPlan
 	dec := json.NewDecoder(strings.NewReader(string(data)))
@@ -144,7 +145,8 @@ func ReadSaved(data []byte) (Saved, error) {
 }
 
 // reasons are those that a plan gives.
-var reasons = []Reason{NotInvited, Expired, ListedAgain, APIAccessDiffers, MissingAccess, MoreAccess, NotListed, Requested}
+var reasons = []Reason{NotInvited, Expired, ListedAgain, APIAccessDiffers, MissingAccess, MoreAccess, NotListed,
+	Requested}
 
 func restore(c savedChange) (Change, error) {
 	switch {
@@ -182,12 +184,14 @@ type StaleError struct {
 // Error counts the differences.
 func (e *StaleError) Error() string {
 	if e.Saved.ID != e.Fresh.ID {
-		return fmt.Sprintf("the plan was saved for the organization %q, and this key acts on %q", name(e.Saved), name(e.Fresh))
+		return fmt.Sprintf("the plan was saved for the organization %q, and this key acts on %q", name(e.Saved),
+			name(e.Fresh))
 	}
 	if len(e.OnlySaved)+len(e.OnlyFresh) == 0 {
 		return "the saved plan is out of date: a fresh one holds back other people"
 	}
-	return fmt.Sprintf("the saved plan is out of date: changes no longer needed: %d, new ones: %d", len(e.OnlySaved), len(e.OnlyFresh))
+	return fmt.Sprintf("the saved plan is out of date: changes no longer needed: %d, new ones: %d", len(e.OnlySaved),
+		len(e.OnlyFresh))
 }
 
 func name(o org.Organization) string {

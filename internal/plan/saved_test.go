@@ -53,7 +53,8 @@ func onePlan() plan.Plan {
 	return plan.Plan{
 		Organization: org.Organization{ID: "org-1", Name: "Example Org"}, Now: now,
 		Changes: []plan.Change{
-			{Action: plan.Invite, Reason: plan.NotInvited, Email: org.MustParseAddress("ada@example.com"), Source: "users.yaml:2"},
+			{Action: plan.Invite, Reason: plan.NotInvited, Email: org.MustParseAddress("ada@example.com"),
+				Source: "users.yaml:2"},
 			{Action: plan.Remove, Reason: plan.NotListed, Email: org.MustParseAddress("bob@example.com"), UserID: "user-bob"},
 		},
 	}
@@ -83,10 +84,14 @@ func TestCheckStale(t *testing.T) {
 			p.Unchanged = 7
 		}, nil, nil, ""},
 		{"the entry moved in its file", func(p *plan.Plan) { p.Changes[0].Source = "users.yaml:9" }, nil, nil, ""},
-		{"one less", func(p *plan.Plan) { p.Changes = p.Changes[1:] }, []string{"invite ada@example.com"}, nil, "no longer needed: 1, new ones: 0"},
-		{"one more", func(p *plan.Plan) { p.Changes = append(p.Changes, eve) }, nil, []string{"invite eve@example.com"}, "no longer needed: 0, new ones: 1"},
-		{"for another reason", func(p *plan.Plan) { p.Changes[0].Reason = plan.ListedAgain }, []string{"invite ada@example.com"}, []string{"invite ada@example.com"}, "out of date"},
-		{"nothing left", func(p *plan.Plan) { p.Changes = nil }, []string{"invite ada@example.com", "remove bob@example.com"}, nil, "no longer needed: 2"},
+		{"one less", func(p *plan.Plan) { p.Changes = p.Changes[1:] }, []string{"invite ada@example.com"}, nil,
+			"no longer needed: 1, new ones: 0"},
+		{"one more", func(p *plan.Plan) { p.Changes = append(p.Changes, eve) }, nil, []string{"invite eve@example.com"},
+			"no longer needed: 0, new ones: 1"},
+		{"for another reason", func(p *plan.Plan) { p.Changes[0].Reason = plan.ListedAgain },
+			[]string{"invite ada@example.com"}, []string{"invite ada@example.com"}, "out of date"},
+		{"nothing left", func(p *plan.Plan) { p.Changes = nil }, []string{"invite ada@example.com", "remove bob@example.com"},
+			nil, "no longer needed: 2"},
 		{"held back", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil, "holds back other people"},
 		{"another organization", func(p *plan.Plan) { p.Organization = org.Organization{ID: "org-2"} }, nil, nil,
 			`saved for the organization "Example Org", and this key acts on "org-2"`},
@@ -114,7 +119,8 @@ func TestCheckStale(t *testing.T) {
 				}
 				return all
 			}
-			if d := cmp.Diff([][]string{tt.onlySaved, tt.onlyFresh}, [][]string{names(stale.OnlySaved), names(stale.OnlyFresh)}); d != "" {
+			if d := cmp.Diff([][]string{tt.onlySaved, tt.onlyFresh}, [][]string{names(stale.OnlySaved),
+				names(stale.OnlyFresh)}); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
 		})
@@ -139,19 +145,23 @@ func TestReadSavedRefuses(t *testing.T) {
 		{"another format", "users: []", "not a plan that was saved"},
 		{"half of it", good[:len(good)/2], "not a plan that was saved"},
 		{"a list", "[]", "not a plan that was saved"},
-		{"the document of plan -o json", `{"format_version": "1", "command": "plan", "changes": []}`, `unknown field "command"`},
+		{"the document of plan -o json", `{"format_version": "1", "command": "plan", "changes": []}`,
+			`unknown field "command"`},
 		{"something after it", good + "{}", "something follows"},
 		{"twice", good + good, "something follows"},
 		{"empty", "{}", `format version ""`},
 		{"a later version", change(`"format_version": "1"`, `"format_version": "2"`), `format version "2"`},
 		{"a person exchanged", change("ada@example.com", "eve@example.com"), "do not give its fingerprint"},
-		{"a change more", change(`"held": []`, `"held": [{"action": "invite", "reason": "not_invited", "email": "eve@example.com"}]`), "do not give its fingerprint"},
+		{"a change more", change(`"held": []`,
+			`"held": [{"action": "invite", "reason": "not_invited", "email": "eve@example.com"}]`),
+			"do not give its fingerprint"},
 		{"another organization", change(`"id": "org-1"`, `"id": "org-2"`), "do not give its fingerprint"},
 		{"no fingerprint", change(`"fingerprint": "sha256:`, `"fingerprint": "`), "do not give its fingerprint"},
 		{"an unknown action", change(`"remove"`, `"destroy\u001b[2J"`), `unknown action "destroy\x1b[2J"`},
 		{"an unknown reason", change(`"unlisted"`, `"because"`), `unknown reason "because"`},
 		{"an unknown kind", change(`"user_id"`, `"kind": "planet", "user_id"`), `unknown kind of access "planet"`},
 		{"no address", change("ada@example.com", "ada"), "the address has no @"},
+		{"no address to send again to", change(`"held": []`, `"held": [], "resend": ["ada"]`), "the address has no @"},
 		{"a number for text", change(`"ada@example.com"`, `7`), "not a plan that was saved"},
 	}
 	for _, tt := range tests {
@@ -171,7 +181,8 @@ func FuzzReadSaved(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	for _, s := range []string{"", "{}", "[[[[", `{"format_version":"1","changes":[{"email":"\u202e"}]}`, "null", `{"changes":null}`} {
+	for _, s := range []string{"", "{}", "[[[[", `{"format_version":"1","changes":[{"email":"\u202e"}]}`, "null",
+		`{"changes":null}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -25,7 +25,8 @@ const (
 	StateLeft State = "left"
 	// StateSuspended is in the organization, suspended.
 	StateSuspended State = "suspended"
-	// StateNeedsAttention declined, has an invitation that was cancelled or is not understood, or the address of a service user.
+	// StateNeedsAttention declined, has an invitation that was cancelled or is not understood, or the address of a service
+	// user.
 	StateNeedsAttention State = "needs_attention"
 	// StateNotInvited was never invited.
 	StateNotInvited State = "not_invited"
@@ -43,8 +44,8 @@ type PersonStatus struct {
 	Name   string
 	Source string
 	State  State
-	// Ended is true when the person's last day is over: then they count as unlisted. State is member or suspended for who is in
-	// the organization all the same, else not_invited.
+	// Ended is true when the person's last day is over: then they count as unlisted. State is member or suspended for who
+	// is in the organization all the same, else not_invited.
 	Ended bool
 	// From is the person's first day, as midnight UTC at its beginning; zero: it has none.
 	From time.Time
@@ -84,40 +85,41 @@ func (s PersonStatus) Unanswered() bool {
 	return false
 }
 
-// PersonStatuses tells where each person of the roster stands, sorted by canonical address, by the very rules that [Compute]
-// decides by.
+// PersonStatuses tells where each person of the roster stands, sorted by canonical address, by the rules that
+// [Compute] decides by.
 func PersonStatuses(in Input) []PersonStatus {
-	w := newIndex(in)
-	cat := w.catalog()
-	standings := make([]PersonStatus, 0, len(w.people))
+	ix := newIndex(in)
+	cat := ix.catalog()
+	standings := make([]PersonStatus, 0, len(ix.people))
 	overdue := map[*person]*org.User{}
-	for i := range w.unlistedUsers {
-		u := &w.unlistedUsers[i]
-		if c := w.endedAs(u); c != nil && !u.Service && (overdue[c] == nil || overdue[c].Suspended) {
-			overdue[c] = u
+	for i := range ix.unlistedUsers {
+		u := &ix.unlistedUsers[i]
+		if p := ix.endedAs(u); p != nil && !u.Service && (overdue[p] == nil || overdue[p].Suspended) {
+			overdue[p] = u
 		}
 	}
-	for i := range w.people {
-		c := &w.people[i]
-		var v decision
-		w.decideMembership(c, &v)
-		if c.ended {
-			c.user = overdue[c]
+	for i := range ix.people {
+		p := &ix.people[i]
+		var d decision
+		ix.decideMembership(p, &d)
+		if p.ended {
+			p.user = overdue[p]
 		}
 		s := PersonStatus{
-			Email: c.Email, Name: c.Name, Source: c.At.Source(), Ended: c.ended, From: c.From, Until: c.Until, State: v.state(c), UserID: userID(c),
-			Teams: currentTeams(c.Person),
+			Email: p.Email, Name: p.Name, Source: p.At.Source(), Ended: p.ended, From: p.From, Until: p.Until, State: d.state(p),
+			UserID: userID(p),
+			Teams:  currentTeams(p.Person),
 		}
-		if c.user == nil { // what members got was answered
-			s.Rounds, s.FirstMail = c.rounds()
+		if p.user == nil { // what members got was answered
+			s.Rounds, s.FirstMail = p.rounds()
 		}
-		if row := c.newestRow(); row != nil {
+		if row := p.newestRow(); row != nil {
 			s.InvitationID, s.Invited, s.Responded = row.ID, row.Created, row.Responded
-			s.Expires, s.ExpiresEstimated = w.expiry(c, row)
-		} else if m := c.lastMail(); m != nil {
+			s.Expires, s.ExpiresEstimated = ix.expiry(p, row)
+		} else if m := p.lastMail(); m != nil {
 			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.ExpiresAt(), m.ExpiresEstimated()
 		}
-		for _, n := range v.notices {
+		for _, n := range d.notices {
 			if n.Kind != Waiting {
 				continue
 			}
@@ -129,7 +131,7 @@ func PersonStatuses(in Input) []PersonStatus {
 		if s.FirstMail.IsZero() {
 			s.FirstMail = s.Invited
 		}
-		w.describeAccess(c, cat, &s)
+		ix.describeAccess(p, cat, &s)
 		standings = append(standings, s)
 	}
 	return standings
@@ -151,22 +153,22 @@ func currentTeams(p *roster.Person) []roster.Membership {
 	return teams
 }
 
-func userID(c *person) string {
-	if c.user == nil {
+func userID(p *person) string {
+	if p.user == nil {
 		return ""
 	}
-	return c.user.ID
+	return p.user.ID
 }
 
 // state names what was decided.
-func (v *decision) state(c *person) State {
+func (d *decision) state(p *person) State {
 	switch {
-	case c.user != nil && c.user.Suspended:
+	case p.user != nil && p.user.Suspended:
 		return StateSuspended
-	case c.user != nil:
+	case p.user != nil:
 		return StateMember
 	}
-	for _, n := range v.notices {
+	for _, n := range d.notices {
 		switch n.Kind {
 		case Waiting, Unsettled:
 			return StatePending
@@ -177,11 +179,14 @@ func (v *decision) state(c *person) State {
 		case NeedsAttention, UnknownMembership, PossibleAlias, Flapping, RefusedMail:
 			return StateNeedsAttention
 		case EndedSoon, NotYet:
+			if len(p.invitations) > 0 || len(p.record.Mails) > 0 {
+				return StateExpired
+			}
 			return StateNotInvited
 		default: // does not tell where they stand
 		}
 	}
-	for _, change := range v.changes {
+	for _, change := range d.changes {
 		switch {
 		case change.Action == Reinvite:
 			return StateExpired
@@ -189,7 +194,7 @@ func (v *decision) state(c *person) State {
 			return StateLeft
 		}
 	}
-	if len(v.changes) == 0 && !c.ended {
+	if len(d.changes) == 0 && !p.ended {
 		return StateMember // by an accepted invitation, where users cannot be listed
 	}
 	return StateNotInvited
@@ -197,16 +202,16 @@ func (v *decision) state(c *person) State {
 
 const apiAccess = "API access"
 
-// describeAccess fills in what c has, and what the roster gives.
-func (w *index) describeAccess(c *person, cat catalog, s *PersonStatus) {
-	if c.APIEnabled != nil && *c.APIEnabled {
+// describeAccess fills in what p has, and what the roster gives.
+func (ix *index) describeAccess(p *person, cat catalog, s *PersonStatus) {
+	if p.APIEnabled != nil && *p.APIEnabled {
 		s.Wanted = append(s.Wanted, apiAccess)
-		if c.user == nil || c.user.APIEnabled != nil && !*c.user.APIEnabled {
+		if p.user == nil || p.user.APIEnabled != nil && !*p.user.APIEnabled {
 			s.Missing = append(s.Missing, apiAccess)
 		}
 	}
 	for _, kind := range org.Kinds {
-		for _, ref := range c.Refs(kind) {
+		for _, ref := range p.Refs(kind) {
 			name := string(kind) + " " + ref.Name
 			a := cat.byName[kind][ref.Name]
 			has := false
@@ -220,11 +225,11 @@ func (w *index) describeAccess(c *person, cat catalog, s *PersonStatus) {
 			s.Wanted = append(s.Wanted, name)
 		}
 	}
-	if c.user == nil {
+	if p.user == nil {
 		return
 	}
-	s.APIEnabled = c.user.APIEnabled
-	for a := range w.held.of(c.user.ID).access() {
+	s.APIEnabled = p.user.APIEnabled
+	for a := range ix.access.of(p.user.ID).access() {
 		switch a.Kind {
 		case org.KindGroup:
 			s.Groups = append(s.Groups, a.Name)

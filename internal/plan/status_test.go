@@ -32,7 +32,7 @@ func TestStates(t *testing.T) {
 		{plan.StateLeft, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -80)}
 		}},
-		{plan.StateLeft, func(in *plan.Input) { in.Memory.People[ada] = org.History{Joined: true, Removed: true} }},
+		{plan.StateLeft, func(in *plan.Input) { in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true} }},
 		{plan.StateNeedsAttention, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -80)}
 		}},
@@ -83,8 +83,9 @@ func TestStandings(t *testing.T) {
 	in.Roster.People = append(in.Roster.People, person("cy@example.com", 5))
 	in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("everyone", "platform"), named("deployer")
 	in.Snapshot.Users[1].APIEnabled = &yes
-	in.Memory.People["cy@example.com"] = org.History{Mails: []org.Mail{
-		{Email: "cy@example.com", InvitationID: "i1", Sequence: 1, At: hours(-80)}, {Email: "cy@example.com", InvitationID: "i2", Sequence: 3, At: hours(-1)},
+	in.Memory.People["cy@example.com"] = org.PersonRecord{Mails: []org.Mail{
+		{Email: "cy@example.com", InvitationID: "i1", Sequence: 1, At: hours(-80)},
+		{Email: "cy@example.com", InvitationID: "i2", Sequence: 3, At: hours(-1)},
 	}}
 	want := []plan.PersonStatus{
 		{Email: org.MustParseAddress(ada), Source: "users.yaml:3", State: plan.StateMember, UserID: "u-ada"},
@@ -118,21 +119,28 @@ func TestStandingOfAnInvitation(t *testing.T) {
 		{"accepted", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusAccepted, -80))}
-		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
+			Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
 		{"accepted, which no run has seen yet", func(in *plan.Input) {
 			remember(in, sent(1, "i0", -200), sent(3, "i1", -80))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusAccepted, -80))}
-		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
+			Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
 		{"one can be accepted, a newer one was declined", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10), answered(row("i2", ada, org.StatusDeclined, -5))}
-		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-10), Expires: hours(62), Rounds: 1, FirstMail: hours(-10)}},
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10),
+				answered(row("i2", ada, org.StatusDeclined, -5))}
+		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-10), Expires: hours(62), Rounds: 1,
+			FirstMail: hours(-10)}},
 		{"the second of two mails", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -100), row("i2", ada, org.StatusPending, -10)}
-		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i2", Invited: hours(-10), Expires: hours(62), Rounds: 2, FirstMail: hours(-100)}},
+			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -100),
+				row("i2", ada, org.StatusPending, -10)}
+		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i2", Invited: hours(-10), Expires: hours(62), Rounds: 2,
+			FirstMail: hours(-100)}},
 		{"declined", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusDeclined, -80))}
-		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8),
+			Responded: hours(-2), FirstMail: hours(-80)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -156,7 +164,8 @@ func TestStandingWithAPIAccess(t *testing.T) {
 		roster, user    *bool
 		wanted, missing []string
 	}{
-		{nil, &no, nil, nil}, {&no, &yes, nil, nil}, {&yes, &yes, wants, nil}, {&yes, &no, wants, wants}, {&yes, nil, wants, nil},
+		{nil, &no, nil, nil}, {&no, &yes, nil, nil}, {&yes, &yes, wants, nil}, {&yes, &no, wants, wants},
+		{&yes, nil, wants, nil},
 	} {
 		in := world()
 		u := user("u1", ada)
@@ -169,5 +178,19 @@ func TestStandingWithAPIAccess(t *testing.T) {
 		if s := plan.PersonStatuses(in)[0]; !slices.Equal(s.Missing, tt.wanted) {
 			t.Errorf("case %d, not a member: missing %q", i, s.Missing)
 		}
+	}
+}
+
+// TestStatusOfExpiredBeforeLastDay: a person whose invitation expired shortly before their last day was invited.
+func TestStatusOfExpiredBeforeLastDay(t *testing.T) {
+	t.Parallel()
+	in := world()
+	in.Roster.People[0].Until = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+	if s := plan.PersonStatuses(in); s[0].State != plan.StateNotInvited {
+		t.Errorf("without an invitation: %s", s[0].State)
+	}
+	in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -80)}
+	if s := plan.PersonStatuses(in); s[0].State != plan.StateExpired {
+		t.Errorf("with an expired invitation: %s", s[0].State)
 	}
 }

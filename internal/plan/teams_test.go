@@ -98,8 +98,14 @@ func TestTeamsOfStandings(t *testing.T) {
 	in := staff()
 	in.Roster = parseRoster(t, `
 teams:
-  ops: {members: [ada@example.com, {email: bob@example.com, until: 2001-01-01}, {email: bob@example.com, until: 2999-12-31}]}
-  dev: {members: [{email: ada@example.com, until: 2001-01-01}, bob@example.com, {email: cyd@example.com, until: 2001-01-01}]}
+  ops:
+    members:
+      - ada@example.com
+      - {email: bob@example.com, until: 2001-01-01}
+      - {email: bob@example.com, until: 2998-12-31}
+      - {email: bob@example.com, until: 2999-12-31}
+  dev:
+    members: [{email: ada@example.com, until: 2001-01-01}, bob@example.com, {email: cyd@example.com, until: 2001-01-01}]
 `)
 	got := map[string][]string{}
 	for _, s := range plan.PersonStatuses(in) {
@@ -109,7 +115,8 @@ teams:
 		}
 	}
 	want := map[string][]string{
-		"ada@example.com": {"ops at users.yaml:3:19"}, "bob@example.com": {"ops at users.yaml:3:81", "dev at users.yaml:4:64"},
+		"ada@example.com": {"ops at users.yaml:5:9"}, "bob@example.com": {"ops at users.yaml:8:9",
+			"dev at users.yaml:10:60"},
 		"cyd@example.com": {},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -130,7 +137,8 @@ teams:
   dev: {groups: [everyone], members: [bob@example.com]}
 users: [owner@example.com]
 `)
-	want := []string{"grant ada@example.com missing_access role deployer", "revoke bob@example.com extra_access role deployer as u-bob"}
+	want := []string{"grant ada@example.com missing_access role deployer", "revoke bob@example.com extra_access role " +
+		"deployer as u-bob"}
 	if diff := cmp.Diff(want, inWords(plan.Plan{Changes: plan.Compute(in).Changes})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

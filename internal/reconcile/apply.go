@@ -41,8 +41,8 @@ type ApplyOptions struct {
 	Waiting     func(apply.Wait)
 }
 
-// Apply takes the lock, decides and carries the plan out. A plan that is refused gives a result in which every change is
-// skipped, and Stopped is why. The error is that there is no plan.
+// Apply takes the lock, decides and carries the plan out. A plan that is refused gives a result in which every change
+// is skipped, and Stopped is why. The error is that there is no plan.
 func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.Result, error) {
 	if o.Saved != nil {
 		s.opts.Rules.addSaved(o.Saved)
@@ -59,14 +59,15 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		shown = &d.Plan
 	}
 	book, err := ledger.Open(ctx, s.store, ledger.Options{
-		Organization: s.Organization.ID, Now: s.opts.Provider.Now, LockTimeout: o.LockTimeout, Holder: o.Holder, Roster: o.RosterName,
+		Organization: s.Organization.ID, Now: s.opts.Provider.Now, LockTimeout: o.LockTimeout, Holder: o.Holder,
+		Roster: o.RosterName,
 	})
 	if err != nil {
 		return plan.Plan{}, apply.Result{}, WithCause(ctx, asStateError(err))
 	}
 	defer func() { s.release(book) }()
 	s.warn(book.Warnings())
-	snapshot, p, err := apply.Look(ctx, s.read, func(snapshot org.Snapshot) plan.Plan {
+	snapshot, p, err := apply.ReadAndPlan(ctx, s.read, func(snapshot org.Snapshot) plan.Plan {
 		return plan.Compute(s.input(snapshot, book.Memory()))
 	})
 	if err == nil {
@@ -145,7 +146,8 @@ func checkRefused(p plan.Plan, saved *plan.Saved) error {
 func skipAll(p plan.Plan, err error) apply.Result {
 	r := apply.Result{Notices: p.Notices, Stopped: err}
 	for _, c := range p.Changes {
-		r.Changes = append(r.Changes, apply.ChangeResult{Change: c, Outcome: apply.Skipped, InvitationID: c.InvitationID, Err: err})
+		r.Changes = append(r.Changes, apply.ChangeResult{Change: c, Outcome: apply.Skipped, InvitationID: c.InvitationID,
+			Err: err})
 	}
 	return r
 }

@@ -1,5 +1,5 @@
-// Package reconcile holds what the commands do with an organization: plan, apply, show where people stand, draft a roster. It
-// reads no flags and prints nothing.
+// Package reconcile holds what the commands do with an organization: plan, apply, show where people stand, draft a
+// roster. It reads no flags and prints nothing.
 package reconcile
 
 import (
@@ -73,7 +73,7 @@ type Session struct {
 // StateError is trouble with what orgsync remembers.
 type StateError struct{ Err error }
 
-// Error is the trouble.
+// Error returns the message of Err.
 func (e *StateError) Error() string { return e.Err.Error() }
 
 // Unwrap returns it.
@@ -106,8 +106,8 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	return open(o, in, nil)
 }
 
-// OpenAhead is [Open], and reads the organization at the same time, for a [Session.Plan] that follows. The reading ends with
-// ctx.
+// OpenAhead is [Open], and reads the organization at the same time, for a [Session.Plan] that follows. The reading ends
+// with ctx.
 func OpenAhead(ctx context.Context, o Options) (*Session, error) {
 	in, snapshot, err := o.Provider.ReadAhead(ctx, o.Roster.Organization, o.Roster.RequiredAccess())
 	if err != nil {
@@ -153,7 +153,7 @@ func (s *Session) read(ctx context.Context) (org.Snapshot, error) {
 func (s *Session) memory(ctx context.Context) (org.Memory, error) {
 	memory, warnings, err := ledger.Read(ctx, s.store, s.Organization.ID)
 	if err != nil {
-		return org.Memory{}, asStateError(err)
+		return org.Memory{}, WithCause(ctx, asStateError(err))
 	}
 	s.warn(warnings)
 	return memory, nil
@@ -192,7 +192,7 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	snapshot, p, err := apply.Look(ctx, s.read, func(snapshot org.Snapshot) plan.Plan {
+	snapshot, p, err := apply.ReadAndPlan(ctx, s.read, func(snapshot org.Snapshot) plan.Plan {
 		return plan.Compute(s.input(snapshot, memory))
 	})
 	if err != nil {
@@ -231,7 +231,8 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	return plan.DraftRoster(in, unseen), drift, nil
 }
 
-// Status reads the organization once, and returns where each person of the roster stands beside the decision about them.
+// Status reads the organization once, and returns where each person of the roster stands beside the decision about
+// them.
 func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {
@@ -239,7 +240,7 @@ func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, er
 	}
 	snapshot, err := s.read(ctx)
 	if err != nil {
-		return Decision{}, nil, err
+		return Decision{}, nil, WithCause(ctx, err)
 	}
 	d := Decision{Input: s.input(snapshot, memory)}
 	d.Plan = plan.Compute(d.Input)

@@ -77,7 +77,8 @@ func TestApply(t *testing.T) {
 			t.Errorf("the next plan has %d changes, %v", len(d.Plan.Changes), err)
 		}
 	}
-	if _, standings, err := open(t, o).Status(t.Context()); err != nil || len(standings) != 2 || standings[0].State != plan.StatePending {
+	if _, standings, err := open(t, o).Status(t.Context()); err != nil || len(standings) != 2 ||
+		standings[0].State != plan.StatePending {
 		t.Errorf("status: %+v, %v", standings, err)
 	}
 	if lines, err := open(t, o).History(t.Context(), &o.Roster.People[0]); err != nil || len(lines) != 2 {
@@ -93,7 +94,8 @@ func TestNothingIsSentThatWasNotApproved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, api, store := options(t)
-			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Asks: true, Approve: func(context.Context, plan.Plan) error {
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Asks: true, Approve: func(context.Context,
+				plan.Plan) error {
 				if i, err := store.Inspect(t.Context()); err != nil || i.Held {
 					t.Errorf("the lock is held while a person is asked, %v", err)
 				}
@@ -128,7 +130,8 @@ func TestFullDisk(t *testing.T) {
 				return len(lines), nil
 			}
 			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Concurrency: 1})
-			if state := new(reconcile.StateError); err != nil || !errors.As(result.Stopped, &state) || !errors.Is(state, syscall.ENOSPC) {
+			if state := new(reconcile.StateError); err != nil || !errors.As(result.Stopped, &state) ||
+				!errors.Is(state, syscall.ENOSPC) {
 				t.Errorf("stopped by %v, %v", result.Stopped, err)
 			}
 		})
@@ -151,7 +154,8 @@ func TestLocked(t *testing.T) {
 // TestLeaseLost: once the lease is lost nothing more is sent, and the result says why.
 func TestLeaseLost(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ checks, sent int }{"before the first mail": {0, 0}, "after the first mail": {6, 1}} {
+	for name, c := range map[string]struct{ checks, sent int }{"before the first mail": {0, 0},
+		"after the first mail": {6, 1}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, api, store := options(t)
@@ -174,5 +178,41 @@ func TestLeaseLost(t *testing.T) {
 				t.Errorf("%+v", result.Changes)
 			}
 		})
+	}
+}
+
+// slowStore is a store that can be read only until the context ends.
+type slowStore struct{ *ledgertest.Store }
+
+func (slowStore) Read(ctx context.Context) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestInterruptedWhileTheLedgerIsRead: each command says why it ended, also if it waited for the ledger.
+func TestInterruptedWhileTheLedgerIsRead(t *testing.T) {
+	t.Parallel()
+	o, _, store := options(t)
+	o.Store = func(org.Organization) (state.Store, error) { return slowStore{store}, nil }
+	for name, call := range map[string]func(context.Context, *reconcile.Session) error{
+		"plan": func(ctx context.Context, s *reconcile.Session) error {
+			_, err := s.Plan(ctx)
+			return err
+		},
+		"draft": func(ctx context.Context, s *reconcile.Session) error {
+			_, _, err := s.Draft(ctx)
+			return err
+		},
+		"status": func(ctx context.Context, s *reconcile.Session) error {
+			_, _, err := s.Status(ctx)
+			return err
+		},
+	} {
+		interrupted := errors.New("interrupted")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(interrupted)
+		if err := call(ctx, open(t, o)); !errors.Is(err, interrupted) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 )
@@ -15,8 +16,8 @@ import (
 // it is not done, what went wrong; then the notices, one line that sums up, and what to do next.
 // Pending people are only counted, and days that come are left out: an hourly run does not need to name
 // them every hour.
-func ApplyDocument(p plan.Plan, r apply.Result) Document {
-	d := Document{
+func ApplyDocument(p plan.Plan, r apply.Result) document.Document {
+	d := document.Document{
 		Title: "orgsync apply", Organization: p.Organization, Made: p.Now, Summary: resultSummary(p, r),
 		NotSelected: notSelectedText(p), Stopped: stopText(r), Next: nextSteps(r),
 		Nothing: len(r.Changes) == 0 && r.Stopped == nil && !slices.ContainsFunc(r.Notices, needsAction),
@@ -24,7 +25,7 @@ func ApplyDocument(p plan.Plan, r apply.Result) Document {
 	if len(r.Changes) > 0 {
 		d.Blocks = append(d.Blocks, resultTable(r))
 	}
-	d.Blocks = appendNotices(d.Blocks, slices.DeleteFunc(selectedNotices(r.Notices), func(n plan.Notice) bool {
+	d.Blocks = appendNotices(d.Blocks, withoutNotices(selectedNotices(r.Notices), func(n plan.Notice) bool {
 		// The error of the run says its limit already.
 		return isWaiting(n) || n.Kind == plan.NotYet || n.Kind == plan.EndsSoon || n.Kind == plan.Limit
 	}), p.Now)
@@ -34,34 +35,36 @@ func ApplyDocument(p plan.Plan, r apply.Result) Document {
 // undoneFirst are the outcomes, in the order in which Markdown shows them.
 var undoneFirst = []apply.Outcome{apply.Failed, apply.Unknown, apply.Skipped, apply.Done}
 
-var outcomeColors = map[apply.Outcome]color{
-	apply.Failed: red, apply.Unknown: yellow, apply.Skipped: faint,
+var outcomeColors = map[apply.Outcome]document.Color{
+	apply.Failed: document.Red, apply.Unknown: document.Yellow, apply.Skipped: document.Faint,
 }
 
 // resultTable returns one row for each change: action, person, outcome, and why.
-func resultTable(r apply.Result) Table {
-	t := Table{Columns: []Column{{Head: "change"}, {Head: "person"}, {Head: "outcome"}, {Head: "why", Prose: true}}}
+func resultTable(r apply.Result) document.Table {
+	t := document.Table{Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "outcome"},
+		{Head: "why", Prose: true}}}
 	title := func(a plan.Action, o apply.Outcome) string {
 		if o == apply.Done {
-			return capitalize(styleOf(a).past)
+			return document.Capitalize(styleOf(a).past)
 		}
-		return capitalize(styleOf(a).word) + ": " + string(o)
+		return document.Capitalize(styleOf(a).word) + ": " + string(o)
 	}
 	for _, o := range undoneFirst {
 		for _, a := range plan.Actions {
 			t.Groups = append(t.Groups, title(a, o))
 		}
 	}
-	byAddress := func(a, b apply.ChangeResult) int { return compareAddresses(a.Email, b.Email) }
-	for _, c := range slices.SortedStableFunc(slices.Values(r.Changes), byAddress) {
+	t.Rows = make([]document.Row, 0, len(r.Changes))
+	for _, c := range sortedByAddress(r.Changes, func(c *apply.ChangeResult) org.Address { return c.Email }) {
 		style := styleOf(c.Action)
-		word, outcome := style.word, Cell{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}
+		word, outcome := style.word, document.Cell{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}
 		if c.Outcome == apply.Done {
-			word, outcome = style.past, Cell{} // the word says it
+			word, outcome = style.past, document.Cell{} // the word says it
 		}
-		t.Rows = append(t.Rows, Row{Group: title(c.Action, c.Outcome), Cells: []Cell{
-			{Text: word, Glyph: style.glyph, Color: style.color}, {Text: outside(c.Email.String(), addressWidth)}, outcome,
-			{Text: outcomeText(c, r.Stopped)},
+		t.Rows = append(t.Rows, document.Row{Group: title(c.Action, c.Outcome), Cells: []document.Cell{
+			{Text: word, Glyph: style.glyph, Color: style.color},
+			{Text: document.Outside(c.Email.String(), document.AddressWidth)}, outcome,
+			{Text: outcomeText(*c, r.Stopped)},
 		}})
 	}
 	return t
@@ -73,12 +76,7 @@ func resultSummary(p plan.Plan, r apply.Result) string {
 	if len(r.Changes) == 0 {
 		return nothingToDo(p.Unchanged, r.Notices)
 	}
-	done := map[plan.Action]int{}
-	for _, c := range r.Changes {
-		if c.Outcome == apply.Done {
-			done[c.Action]++
-		}
-	}
+	done := countByOutcome(r)[apply.Done]
 	var counts []string
 	for _, a := range withUnknown(plan.Actions, done) {
 		if done[a] > 0 {
@@ -97,12 +95,24 @@ func resultSummary(p plan.Plan, r apply.Result) string {
 	return nothing + strings.Join(counts, ", ") + "." + unchangedText(countUnchanged(p, r))
 }
 
+// countByOutcome returns how many changes of r there are of each outcome and action.
+func countByOutcome(r apply.Result) map[apply.Outcome]map[plan.Action]int {
+	n := map[apply.Outcome]map[plan.Action]int{}
+	for _, c := range r.Changes {
+		if n[c.Outcome] == nil {
+			n[c.Outcome] = map[plan.Action]int{}
+		}
+		n[c.Outcome][c.Action]++
+	}
+	return n
+}
+
 // stopText returns why the run stopped before all its changes were made; "" when it did not stop.
 func stopText(r apply.Result) string {
 	if r.Stopped == nil {
 		return ""
 	}
-	return "Stopped: " + outside(r.Stopped.Error(), messageWidth) + "."
+	return "Stopped: " + document.Outside(r.Stopped.Error(), document.MessageWidth) + "."
 }
 
 // anySent reports whether the run began any change of r.
@@ -122,7 +132,7 @@ func outcomeText(c apply.ChangeResult, stopped error) string {
 			prefix = "the answer was " + call.Failure.String() + ": "
 		}
 	}
-	return prefix + outside(s, messageWidth)
+	return prefix + document.Outside(s, document.MessageWidth)
 }
 
 // nextSteps returns what to do after r. It returns nothing when r was refused before the first

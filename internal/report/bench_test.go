@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
@@ -17,10 +18,12 @@ func BenchmarkReport(b *testing.B) {
 	for i := range people {
 		source := fmt.Sprint("users.yaml:", i)
 		p.Changes = append(p.Changes, plan.Change{
-			Action: plan.Invite, Reason: plan.NotInvited, Email: address(fmt.Sprintf("a%05d@example.com", i)), Source: source, Detail: plan.Detail{APIEnabled: &no},
+			Action: plan.Invite, Reason: plan.NotInvited, Email: address(fmt.Sprintf("a%05d@example.com", i)), Source: source,
+			Detail: plan.Detail{APIEnabled: &no},
 		})
 		p.Notices = append(p.Notices, plan.Notice{
-			Kind: plan.Waiting, Email: address(fmt.Sprintf("b%05d@example.com", i)), Source: source, InvitationID: fmt.Sprint("inv-", i), Expires: now.Add(time.Hour),
+			Kind: plan.Waiting, Email: address(fmt.Sprintf("b%05d@example.com", i)), Source: source,
+			InvitationID: fmt.Sprint("inv-", i), Expires: now.Add(time.Hour),
 		})
 	}
 	r := all(p, apply.Done, nil)
@@ -28,11 +31,11 @@ func BenchmarkReport(b *testing.B) {
 		name string
 		show func() error
 	}{
-		{"text", func() error { return WriteText(io.Discard, ApplyDocument(p, r), 0, false) }},
-		{"color", func() error { return WriteText(io.Discard, ApplyDocument(p, r), 0, true) }},
+		{"text", func() error { return document.WriteText(io.Discard, ApplyDocument(p, r), 0, false) }},
+		{"color", func() error { return document.WriteText(io.Discard, ApplyDocument(p, r), 0, true) }},
 		{"json", func() error { return ApplyJSON(io.Discard, Run{Command: "apply", People: people}, p, r) }},
-		{"markdown", func() error { return WriteMarkdown(io.Discard, ApplyDocument(p, r)) }},
-		{"github", func() error { return WriteGitHub(io.Discard, PlanDocument(p), "") }},
+		{"markdown", func() error { return document.WriteMarkdown(io.Discard, ApplyDocument(p, r)) }},
+		{"github", func() error { return document.WriteGitHub(io.Discard, PlanDocument(p), "") }},
 	} {
 		b.Run(format.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -62,11 +62,15 @@ func startChromium(t *testing.T) *chromium {
 	}
 	var stderr bytes.Buffer
 	profile := t.TempDir()
-	// Not t.Context(), which ends before the browser is asked to: what is left of a killed one may still write to its profile.
+	// Not t.Context(), which ends before the browser is asked to: what is left of a killed one may still write to its
+	// profile.
 	ctx, kill := context.WithCancel(context.WithoutCancel(t.Context()))
-	cmd := exec.CommandContext(ctx, program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
-		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-extensions", "--disable-sync",
-		"--host-resolver-rules=MAP * ~NOTFOUND", "--hide-scrollbars", "--user-data-dir="+profile, "--remote-debugging-pipe", "about:blank")
+	cmd := exec.CommandContext(ctx, program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+		"--disable-quic",
+		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-default-apps",
+		"--disable-extensions", "--disable-sync",
+		"--host-resolver-rules=MAP * ~NOTFOUND", "--hide-scrollbars", "--user-data-dir="+profile, "--remote-debugging-pipe",
+		"about:blank")
 	cmd.Env = append(os.Environ(), "HOME="+profile)
 	cmd.ExtraFiles = []*os.File{hears, says} // 3 and 4
 	cmd.Stderr = &stderr
@@ -164,7 +168,8 @@ type screen struct {
 // show loads the file on the screen. What happens meanwhile is in b.events, and only that.
 func (b *chromium) show(file string, s screen) {
 	b.t.Helper()
-	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": s.width, "height": 800, "deviceScaleFactor": 1, "mobile": false}, nil)
+	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": s.width, "height": 800, "deviceScaleFactor": 1,
+		"mobile": false}, nil)
 	b.call("Emulation.setEmulatedMedia", map[string]any{
 		"media": s.media, "features": []map[string]string{{"name": "prefers-color-scheme", "value": s.scheme}},
 	}, nil)
@@ -185,14 +190,14 @@ func (b *chromium) saw(method string) bool {
 	return false
 }
 
-// evaluate runs a script in the page, past its policy, and decodes what it gives.
+// evaluate runs a script in the page, past its policy, and decodes what it gives; a promise is waited for.
 func (b *chromium) evaluate(script string, result any) {
 	b.t.Helper()
 	var answer struct {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails json.RawMessage
 	}
-	b.call("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true}, &answer)
+	b.call("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true}, &answer)
 	if answer.ExceptionDetails != nil {
 		b.t.Fatalf("the script of the test fails: %s", answer.ExceptionDetails)
 	}

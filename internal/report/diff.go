@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -21,44 +23,47 @@ type Diff struct {
 // DiffDocument returns d in words: the settings, with a warning for each change that loosens a
 // limit; then the people who differ, and one line that sums up. People who have the same difference
 // share a line when they are many.
-func DiffDocument(d diff.Difference) Document {
-	doc := Document{Title: "orgsync diff", Summary: summarizeDiff(d), Nothing: len(d.Settings)+len(d.People)+len(d.Teams) == 0}
+func DiffDocument(d diff.Difference) document.Document {
+	doc := document.Document{Title: "orgsync diff", Summary: summarizeDiff(d),
+		Nothing: len(d.Settings)+len(d.People)+len(d.Teams) == 0}
 	if len(d.Settings) > 0 {
-		doc.Blocks = append(doc.Blocks, Section{"Settings", []Block{settingsTable(d.Settings)}})
+		doc.Blocks = append(doc.Blocks, document.Section{Title: "Settings",
+			Blocks: []document.Block{settingsTable(d.Settings)}})
 	}
 	if len(d.People) > 0 {
 		doc.Blocks = append(doc.Blocks, differencesTable(d))
 	}
 	if len(d.Teams) > 0 {
-		doc.Blocks = append(doc.Blocks, Section{"Teams", []Block{teamsTable(d.Teams)}})
+		doc.Blocks = append(doc.Blocks, document.Section{Title: "Teams", Blocks: []document.Block{teamsTable(d.Teams)}})
 	}
 	if len(d.Warnings) > 0 {
-		doc.Blocks = append(doc.Blocks, Section{"Warnings", []Block{Problems{d.Warnings, true}}})
+		doc.Blocks = append(doc.Blocks, document.Section{Title: "Warnings",
+			Blocks: []document.Block{document.Problems{List: d.Warnings, Warning: true}}})
 	}
 	return doc
 }
 
-func settingsTable(settings []diff.Field) Table {
-	t := Table{Columns: []Column{{Head: "setting"}, {Head: "change"}, {Head: "warning", Prose: true}}}
+func settingsTable(settings []diff.Field) document.Table {
+	t := document.Table{Columns: []document.Column{{Head: "setting"}, {Head: "change"}, {Head: "warning", Prose: true}}}
 	for _, f := range settings {
-		warning := Cell{Color: yellow}
+		warning := document.Cell{Color: document.Yellow}
 		if f.Loosens {
 			warning.Text = "warning: " + looseningText(f)
 		}
-		name := Cell{Text: outside(string(f.Name), addressWidth)}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{name, {Text: settingText(f)}, warning}})
+		name := document.Cell{Text: document.Outside(string(f.Name), document.AddressWidth)}
+		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{name, {Text: settingText(f)}, warning}})
 	}
 	return t
 }
 
 // differencesTable returns a row for each person, and one row for many people who change in the same
 // way, as after a change of the defaults.
-func differencesTable(d diff.Difference) Table {
-	t := Table{Columns: []Column{
+func differencesTable(d diff.Difference) document.Table {
+	t := document.Table{Columns: []document.Column{
 		{Head: "change"}, {Head: "person"}, {Head: "what", Prose: true}, {Head: "entry", Drop: 1},
 	}}
 	for _, k := range diff.Kinds {
-		t.Groups = append(t.Groups, capitalize(diffStyles[k].word))
+		t.Groups = append(t.Groups, document.Capitalize(diffStyles[k].word))
 	}
 	words, alike := make([]string, len(d.People)), make(map[string][]string)
 	for i, p := range d.People {
@@ -68,7 +73,8 @@ func differencesTable(d diff.Difference) Table {
 		}
 	}
 	for i, p := range d.People {
-		who := outside(p.Email.String(), addressWidth) + parenthesize(outside(p.Name, addressWidth))
+		who := document.Outside(p.Email.String(), document.AddressWidth) + document.Parenthesize(document.Outside(p.Name,
+			document.AddressWidth))
 		source, people := p.Source, 1
 		if same := alike[words[i]]; p.Kind == diff.Changed && len(same) >= minSharedLine {
 			if same[0] != p.Email.String() {
@@ -77,21 +83,22 @@ func differencesTable(d diff.Difference) Table {
 			who, source, people = fmt.Sprintf("%d people: %s", len(same), summarizeList(same)), "", len(same)
 		}
 		style := diffStyles[p.Kind]
-		t.Rows = append(t.Rows, Row{Group: capitalize(style.word), People: people, Cells: []Cell{
+		t.Rows = append(t.Rows, document.Row{Group: document.Capitalize(style.word), People: people, Cells: []document.Cell{
 			{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: words[i]},
-			{Text: outside(source, addressWidth), Color: faint},
+			{Text: document.Outside(source, document.AddressWidth), Color: document.Faint},
 		}})
 	}
 	return t
 }
 
 // teamsTable returns a row for each team that differs, as in "billing  + ada@example.com, - bob@example.com".
-func teamsTable(teams []diff.Team) Table {
-	t := Table{Columns: []Column{{Head: "team"}, {Head: "change", Prose: true}, {Head: "place", Drop: 1}}}
+func teamsTable(teams []diff.Team) document.Table {
+	t := document.Table{Columns: []document.Column{{Head: "team"}, {Head: "change", Prose: true},
+		{Head: "place", Drop: 1}}}
 	for _, team := range teams {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{
-			{Text: outside(team.Name, addressWidth)}, {Text: teamChanges(team)},
-			{Text: outside(team.Source, addressWidth), Color: faint},
+		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{
+			{Text: document.Outside(team.Name, document.AddressWidth)}, {Text: teamChanges(team)},
+			{Text: document.Outside(team.Source, document.AddressWidth), Color: document.Faint},
 		}})
 	}
 	return t
@@ -113,11 +120,11 @@ func teamChanges(t diff.Team) string {
 		people []org.Address
 	}{{"+ ", t.Joined}, {"- ", t.Left}} {
 		if len(one.people) >= minSharedLine {
-			members = append(members, one.sign+pluralize(len(one.people), "person", "people"))
+			members = append(members, one.sign+document.Pluralize(len(one.people), "person", "people"))
 			continue
 		}
 		for _, a := range one.people {
-			members = append(members, one.sign+outside(a.String(), addressWidth))
+			members = append(members, one.sign+document.Outside(a.String(), document.AddressWidth))
 		}
 	}
 	if len(members) > 0 {
@@ -130,15 +137,15 @@ func teamChanges(t diff.Team) string {
 }
 
 var diffStyles = map[diff.Kind]actionStyle{
-	diff.Added:        {glyph: "+", word: "added", color: green},
-	diff.Removed:      {glyph: "-", word: "removed", color: red},
-	diff.Changed:      {glyph: "~", word: "changed", color: yellow},
-	diff.SpellingOnly: {glyph: "=", word: "respelled", color: faint},
+	diff.Added:        {glyph: "+", word: "added", color: document.Green},
+	diff.Removed:      {glyph: "-", word: "removed", color: document.Red},
+	diff.Changed:      {glyph: "~", word: "changed", color: document.Yellow},
+	diff.SpellingOnly: {glyph: "=", word: "respelled", color: document.Faint},
 }
 
 func summarizeDiff(d diff.Difference) string {
 	if len(d.Settings)+len(d.People)+len(d.Teams) == 0 {
-		return "No differences: " + pluralize(d.Unchanged, "person", "people") + "."
+		return "No differences: " + document.Pluralize(d.Unchanged, "person", "people") + "."
 	}
 	var counts []string
 	for _, k := range diff.Kinds {
@@ -148,10 +155,10 @@ func summarizeDiff(d diff.Difference) string {
 	}
 	settings := ""
 	if n := len(d.Settings); n > 0 {
-		settings = pluralize(n, "setting", "settings") + " changed. "
+		settings = document.Pluralize(n, "setting", "settings") + " changed. "
 	}
 	if n := len(d.Teams); n > 0 {
-		settings += pluralize(n, "team", "teams") + " changed. "
+		settings += document.Pluralize(n, "team", "teams") + " changed. "
 	}
 	return settings + "People: " + strings.Join(append(counts, fmt.Sprintf("%d unchanged", d.Unchanged)), ", ") + "."
 }
@@ -175,7 +182,7 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
 	for i, f := range p.Fields {
 		words[i] = fieldText(f, p.Kind)
 	}
-	if other := outside(p.SameName.String(), addressWidth); other != "" {
+	if other := document.Outside(p.SameName.String(), document.AddressWidth); other != "" {
 		words = append(words, sameNameText(other))
 	}
 	return strings.Join(words, "; ")
@@ -192,16 +199,16 @@ var plurals = map[diff.FieldName][2]string{
 
 // fieldText returns how the field f differs, for a person who was added or changed.
 func fieldText(f diff.Field, kind diff.Kind) string {
-	from, to := outside(f.From, addressWidth), outside(f.To, addressWidth)
+	from, to := document.Outside(f.From, document.AddressWidth), document.Outside(f.To, document.AddressWidth)
 	if f.Team != "" {
 		name := f
 		name.Team = ""
-		return fieldText(name, kind) + " in the team " + outside(f.Team, addressWidth)
+		return fieldText(name, kind) + " in the team " + document.Outside(f.Team, document.AddressWidth)
 	}
 	switch f.Name {
-	case diff.Description:
-		return textForChange(from, to, "description "+to, "no description (was "+from+")",
-			"description "+to+" instead of "+from)
+	case diff.Description, diff.Name, diff.Note:
+		name := string(f.Name)
+		return textForChange(from, to, name+" "+to, "no "+name+" (was "+from+")", name+" "+to+" instead of "+from)
 	case diff.Email:
 		return "invited at this address instead of " + from
 	case diff.Spelling:
@@ -216,10 +223,6 @@ func fieldText(f diff.Field, kind diff.Kind) string {
 	case diff.External:
 		return textForChange(from, to, "outside the allowed domains on purpose",
 			"no longer outside the allowed domains on purpose", "")
-	case diff.Name:
-		return textForChange(from, to, "name "+to, "no name (was "+from+")", "name "+to+" instead of "+from)
-	case diff.Note:
-		return textForChange(from, to, "note "+to, "no note (was "+from+")", "note "+to+" instead of "+from)
 	default:
 		return listText(f, kind)
 	}
@@ -238,7 +241,7 @@ func listText(f diff.Field, kind diff.Kind) string {
 	case kind == diff.Added && len(f.Added) == 0:
 		return "no " + many
 	case kind == diff.Added:
-		return singularOrPlural(len(f.Added), one, many) + " " + summarizeList(f.Added)
+		return document.SingularOrPlural(len(f.Added), one, many) + " " + summarizeList(f.Added)
 	}
 	gains, loses := "gains", "loses"
 	if f.Name == diff.Teams {
@@ -246,10 +249,10 @@ func listText(f diff.Field, kind diff.Kind) string {
 	}
 	var words []string
 	if len(f.Added) > 0 {
-		words = append(words, gains+" the "+singularOrPlural(len(f.Added), one, many)+" "+summarizeList(f.Added))
+		words = append(words, gains+" the "+document.SingularOrPlural(len(f.Added), one, many)+" "+summarizeList(f.Added))
 	}
 	if len(f.Removed) > 0 {
-		words = append(words, loses+" the "+singularOrPlural(len(f.Removed), one, many)+" "+summarizeList(f.Removed))
+		words = append(words, loses+" the "+document.SingularOrPlural(len(f.Removed), one, many)+" "+summarizeList(f.Removed))
 	}
 	return strings.Join(words, "; ")
 }
@@ -289,7 +292,7 @@ func textForChange(from, to, comes, goes, becomes string) string {
 // settingText returns how the setting f differs.
 func settingText(f diff.Field) string {
 	if len(f.Removed)+len(f.Added) == 0 {
-		from, to := outside(f.From, addressWidth), outside(f.To, addressWidth)
+		from, to := document.Outside(f.From, document.AddressWidth), document.Outside(f.To, document.AddressWidth)
 		return textForChange(from, to, to+" (was not set)", "not set (was "+from+")", to+" (was "+from+")")
 	}
 	var words []string
@@ -302,40 +305,30 @@ func settingText(f diff.Field) string {
 	return strings.Join(words, "; ")
 }
 
+// loosenings says what is allowed by a setting that became looser.
+var loosenings = map[diff.FieldName]string{
+	diff.Organization: "orgsync would act on another organization",
+	diff.State: "a run knows only what is in the ledger there: people whom earlier runs mailed may be mailed " +
+		"again",
+	diff.Unlisted:       "people who are not in the roster would be suspended",
+	diff.ExtraAccess:    "access that the roster does not give would be revoked",
+	diff.MaxInvites:     "one run may send more invitation mails",
+	diff.MaxRemovals:    "one run may suspend or remove more people",
+	diff.MaxRevokes:     "one run may take more access from members",
+	diff.UnlistedAfter:  "people who are not in the roster may be suspended or removed sooner",
+	diff.HiddenMembers:  "people whose membership the key cannot see get an invitation mail, even if they are members",
+	diff.ReinviteRounds: "people who never answer get more invitation mails",
+	diff.Protected:      "people who are no longer protected may be suspended or removed, or lose access",
+	diff.AllowedDomains: "people in more mail domains may be invited",
+}
+
 // looseningText returns what is allowed by a setting that became looser.
 func looseningText(f diff.Field) string {
-	switch f.Name {
-	case diff.Organization:
-		if f.To == "" {
-			return "nothing keeps orgsync from acting on another organization"
-		}
-		return "orgsync would act on another organization"
-	case diff.State:
-		return "a run knows only what is in the ledger there: people whom earlier runs mailed may be mailed again"
-	case diff.Unlisted:
-		if f.To == string(roster.UnlistedRemove) {
-			return "people who are not in the roster would be removed from the organization"
-		}
-		return "people who are not in the roster would be suspended"
-	case diff.ExtraAccess:
-		return "access that the roster does not give would be revoked"
-	case diff.MaxInvites:
-		return "one run may send more invitation mails"
-	case diff.MaxRemovals:
-		return "one run may suspend or remove more people"
-	case diff.MaxRevokes:
-		return "one run may take more access from members"
-	case diff.UnlistedAfter:
-		return "people who are not in the roster may be suspended or removed sooner"
-	case diff.HiddenMembers:
-		return "people whose membership the key cannot see get an invitation mail, even if they are members"
-	case diff.ReinviteRounds:
-		return "people who never answer get more invitation mails"
-	case diff.Protected:
-		return "people who are no longer protected may be suspended or removed, or lose access"
-	case diff.AllowedDomains:
-		return "people in more mail domains may be invited"
-	default:
-		return "a run may do more than before"
+	switch {
+	case f.Name == diff.Organization && f.To == "":
+		return "nothing keeps orgsync from acting on another organization"
+	case f.Name == diff.Unlisted && f.To == string(roster.UnlistedRemove):
+		return "people who are not in the roster would be removed from the organization"
 	}
+	return cmp.Or(loosenings[f.Name], "a run may do more than before")
 }

@@ -4,7 +4,6 @@ import (
 	"io"
 
 	"github.com/orgsync/orgsync/internal/diff"
-	"github.com/orgsync/orgsync/internal/org"
 )
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
@@ -69,7 +68,8 @@ type diffSummary struct {
 func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 	doc := diffDocument{
 		FormatVersion: formatVersion, Command: run.Command,
-		Old: rosterSummary{orEmpty(run.OldFiles), run.OldPeople, run.OldTeams}, New: rosterSummary{orEmpty(run.Files), run.People, run.Teams},
+		Old: rosterSummary{orEmpty(run.OldFiles), run.OldPeople, run.OldTeams}, New: rosterSummary{orEmpty(run.Files),
+			run.People, run.Teams},
 		Settings: []setting{}, People: []personDiff{}, Warnings: newWarnings(d.Warnings),
 		Summary: diffSummary{
 			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.SpellingOnly), len(d.Settings),
@@ -80,34 +80,26 @@ func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
 		doc.Settings = append(doc.Settings, setting{newField(f), f.Loosens})
 	}
 	for _, p := range d.People {
-		one := personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source, Fields: []field{},
-			SameName: p.SameName.String()}
-		for _, f := range p.Fields {
-			one.Fields = append(one.Fields, newField(f))
-		}
-		doc.People = append(doc.People, one)
+		doc.People = append(doc.People, personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name),
+			Source: p.Source, Fields: newFields(p.Fields), SameName: p.SameName.String()})
 	}
 	for _, t := range d.Teams {
-		one := teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source, Joined: addressTexts(t.Joined), Left: addressTexts(t.Left),
-			Fields: []field{}}
-		for _, f := range t.Fields {
-			one.Fields = append(one.Fields, newField(f))
-		}
-		doc.Teams = append(doc.Teams, one)
+		doc.Teams = append(doc.Teams, teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source,
+			Joined: orEmpty(textsOf(t.Joined)), Left: orEmpty(textsOf(t.Left)), Fields: newFields(t.Fields)})
 	}
 	return WriteJSON(w, doc)
+}
+
+// newFields returns a list that is never nil.
+func newFields(fields []diff.Field) []field {
+	out := []field{}
+	for _, f := range fields {
+		out = append(out, newField(f))
+	}
+	return out
 }
 
 func newField(f diff.Field) field {
 	return field{Field: f.Name, Team: f.Team, From: orNull(f.From), To: orNull(f.To), Removed: f.Removed, Added: f.Added,
 		Managed: f.Managing}
-}
-
-// addressTexts returns a list that is never nil.
-func addressTexts(addresses []org.Address) []string {
-	texts := []string{}
-	for _, a := range addresses {
-		texts = append(texts, a.String())
-	}
-	return texts
 }

@@ -10,13 +10,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/printable/printabletest"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // warnings are two of a roster, one with text that tries to act on what shows it.
 func warnings() []roster.Problem {
 	return []roster.Problem{
-		{At: roster.Position{File: "users.yaml", Line: 12, Column: 5}, Text: "the last day of 2 people ends nothing"},
+		{At: roster.Position{File: "users.yaml", Line: 12, Column: 5}, Text: "the last day of 2 people has no effect"},
 		{At: roster.Position{File: "te|ams\x1b[31m.yaml", Line: 3, Column: 7},
 			Text: "the last day of `x`\n::error::y@example.com was 2001-01-01"},
 	}
@@ -36,36 +39,50 @@ func manyDiffer() diff.Difference {
 			{Name: diff.UnlistedAfter, From: "24h", To: "0s", Loosens: true},
 			{Name: diff.ExtraAccess, From: "report", To: "revoke", Loosens: true},
 			{Name: diff.HiddenMembers, From: "hold", To: "invite", Loosens: true},
-			{Name: diff.Protected, Removed: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"}, Loosens: true},
+			{Name: diff.Protected, Removed: []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example",
+				"f@x.example"}, Loosens: true},
 		},
 		People: []diff.Person{
-			{Kind: diff.Added, Email: address("ada@example.com"), Name: "Ada Lovelace", Source: "users.yaml:12", Fields: []diff.Field{
-				{Name: diff.APIEnabled, To: "true"}, {Name: diff.Groups, Added: []string{"everyone", "platform"}}, {Name: diff.Roles, Added: []string{"deployer"}},
-				{Name: diff.From, To: "2029-01-04"}, {Name: diff.Until, To: "2030-03-31"}, {Name: diff.External, To: "true"}, {Name: diff.Note, To: "contractor, ticket 123"}}},
-			{Kind: diff.Added, Email: address("alan@example.com"), Source: "users.yaml:14", SameName: address("al.an@example.com"), Fields: []diff.Field{{Name: diff.APIEnabled, To: "false"}}},
-			{Kind: diff.Added, Email: address("amy@example.com"), Source: "users.yaml:15", Fields: []diff.Field{{Name: diff.Roles}}},
+			{Kind: diff.Added, Email: address("ada@example.com"), Name: "Ada Lovelace", Source: "users.yaml:12",
+				Fields: []diff.Field{
+					{Name: diff.APIEnabled, To: "true"}, {Name: diff.Groups, Added: []string{"everyone", "platform"}},
+					{Name: diff.Roles, Added: []string{"deployer"}},
+					{Name: diff.From, To: "2029-01-04"}, {Name: diff.Until, To: "2030-03-31"}, {Name: diff.External, To: "true"},
+					{Name: diff.Note, To: "contractor, ticket 123"}}},
+			{Kind: diff.Added, Email: address("alan@example.com"), Source: "users.yaml:14",
+				SameName: address("al.an@example.com"), Fields: []diff.Field{{Name: diff.APIEnabled, To: "false"}}},
+			{Kind: diff.Added, Email: address("amy@example.com"), Source: "users.yaml:15",
+				Fields: []diff.Field{{Name: diff.Roles}}},
 			{Kind: diff.Removed, Email: address("bob@example.com"), Name: "Bob \u202eB.", Source: "users.yaml:9"},
 			{Kind: diff.Changed, Email: address("cleo@new.example"), Source: "users.yaml:20", Fields: []diff.Field{
-				{Name: diff.Email, From: "cleo@example.com", To: "cleo@new.example"}, {Name: diff.Aliases, Added: []string{"cleo@example.com"}}}},
+				{Name: diff.Email, From: "cleo@example.com", To: "cleo@new.example"},
+				{Name: diff.Aliases, Added: []string{"cleo@example.com"}}}},
 			{Kind: diff.Changed, Email: address("dan@example.com"), Source: "users.yaml:22", Fields: []diff.Field{
-				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Removed: []string{"legacy"}, Added: []string{"platform"}},
+				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Removed: []string{"legacy"},
+					Added: []string{"platform"}},
 				{Name: diff.Roles, Managing: &no, Removed: []string{"deployer"}}, {Name: diff.Policies, Managing: &yes},
-				{Name: diff.From, From: "2029-01-04", To: "2029-02-01"}, {Name: diff.Until, From: "2030-03-31", To: "2031-03-31"}, {Name: diff.Name, From: "Dan", To: "Daniel"}, {Name: diff.Note, From: "old"}}},
+				{Name: diff.From, From: "2029-01-04", To: "2029-02-01"}, {Name: diff.Until, From: "2030-03-31", To: "2031-03-31"},
+				{Name: diff.Name, From: "Dan", To: "Daniel"}, {Name: diff.Note, From: "old"}}},
 			{Kind: diff.Changed, Email: address("eve@example.com"), Source: "users.yaml:25", Fields: []diff.Field{
-				{Name: diff.APIEnabled, From: "false", To: "true"}, {Name: diff.From, From: "2029-01-04"}, {Name: diff.Until, From: "2030-03-31"}, {Name: diff.External, From: "true"}}},
+				{Name: diff.APIEnabled, From: "false", To: "true"}, {Name: diff.From, From: "2029-01-04"},
+				{Name: diff.Until, From: "2030-03-31"}, {Name: diff.External, From: "true"}}},
 			{Kind: diff.Changed, Email: address("fay@example.com"), Source: "users.yaml:27", Fields: []diff.Field{
-				{Name: diff.APIEnabled, To: "true", Managing: &yes}, {Name: diff.Groups, Added: []string{"everyone"}, Managing: &yes}}},
-			{Kind: diff.Changed, Email: address("gil@example.com"), Source: "users.yaml:29", Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", Managing: &no}}},
+				{Name: diff.APIEnabled, To: "true", Managing: &yes}, {Name: diff.Groups, Added: []string{"everyone"},
+					Managing: &yes}}},
+			{Kind: diff.Changed, Email: address("gil@example.com"), Source: "users.yaml:29",
+				Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", Managing: &no}}},
 		},
 		Warnings:  warnings(),
 		Unchanged: 12,
 		Unlisted:  roster.UnlistedRemove,
 	}
 	for i := range 12 {
-		d.People = append(d.People, diff.Person{Kind: diff.Changed, Email: address(fmt.Sprintf("h%02d@example.com", i)), Source: "users.yaml:40",
+		d.People = append(d.People, diff.Person{Kind: diff.Changed, Email: address(fmt.Sprintf("h%02d@example.com", i)),
+			Source: "users.yaml:40",
 			Fields: []diff.Field{{Name: diff.Groups, Added: []string{"vpn"}}}})
 	}
-	d.People = append(d.People, diff.Person{Kind: diff.SpellingOnly, Email: address("Zoe@example.com"), Source: "users.yaml:60",
+	d.People = append(d.People, diff.Person{Kind: diff.SpellingOnly, Email: address("Zoe@example.com"),
+		Source: "users.yaml:60",
 		Fields: []diff.Field{{Name: diff.Spelling, From: "zoe@example.com", To: "Zoe@example.com"}}})
 	return d
 }
@@ -80,7 +97,7 @@ func TestDiffRemoved(t *testing.T) {
 	} {
 		var buf bytes.Buffer
 		d := diff.Difference{People: []diff.Person{{Kind: diff.Removed, Email: address("bob@example.com")}}, Unlisted: policy}
-		if err := WriteText(&buf, DiffDocument(d), 0, false); err != nil || !strings.Contains(buf.String(), want) {
+		if err := document.WriteText(&buf, DiffDocument(d), 0, false); err != nil || !strings.Contains(buf.String(), want) {
 			t.Errorf("%s: %v, want %q in:\n%s", policy, err, want, &buf)
 		}
 	}
@@ -90,17 +107,21 @@ func TestDiffMarkdownBound(t *testing.T) {
 	t.Parallel()
 	d := diff.Difference{}
 	for i := range 5000 {
-		d.People = append(d.People, diff.Person{Kind: diff.Added, Email: address(fmt.Sprintf("p%d@example.com", i)), Source: "users.yaml:1"})
+		d.People = append(d.People, diff.Person{Kind: diff.Added, Email: address(fmt.Sprintf("p%d@example.com", i)),
+			Source: "users.yaml:1"})
 	}
-	d.People = append(d.People, diff.Person{Kind: diff.Removed, Email: address("gone@example.com"), Source: "users.yaml:1"})
+	d.People = append(d.People, diff.Person{Kind: diff.Removed, Email: address("gone@example.com"),
+		Source: "users.yaml:1"})
 	var buf bytes.Buffer
-	if err := WriteMarkdown(&buf, DiffDocument(d)); err != nil {
+	if err := document.WriteMarkdown(&buf, DiffDocument(d)); err != nil {
 		t.Fatal(err)
 	}
-	if n := buf.Len(); n >= maxMarkdown || n < maxMarkdown*9/10 { // the short table leaves its share to the long one
+	// the short table leaves its share to the long one
+	if n := buf.Len(); n >= document.MaxMarkdown || n < document.MaxMarkdown*9/10 {
 		t.Errorf("%d bytes", n)
 	}
-	for _, want := range []string{"**People: 5000 added, 1 removed, 0 unchanged.**", "`gone@example.com`", "more, not shown here"} {
+	for _, want := range []string{"**People: 5000 added, 1 removed, 0 unchanged.**", "`gone@example.com`",
+		"more, not shown here"} {
 		if !strings.Contains(buf.String(), want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -109,18 +130,19 @@ func TestDiffMarkdownBound(t *testing.T) {
 
 // FuzzDiff: with any text from outside, a comparison has the lines that it has with a harmless one.
 func FuzzDiff(f *testing.F) {
-	for _, s := range hostile {
+	for _, s := range printabletest.Hostile {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if Clean(s, 10) == "" {
+		if printable.Clean(s, 10) == "" {
 			t.Skip("a text that is not there is not shown")
 		}
 		var texts, marked [2]bytes.Buffer
 		for i, text := range []string{"x", s} {
 			d := diff.Difference{}
 			for _, name := range []diff.FieldName{diff.Organization, diff.AllowedDomains, diff.Protected, diff.Unlisted} {
-				d.Settings = append(d.Settings, diff.Field{Name: name, From: text, Loosens: true}, diff.Field{Name: name, Removed: []string{text, text}, Added: []string{text}})
+				d.Settings = append(d.Settings, diff.Field{Name: name, From: text, Loosens: true},
+					diff.Field{Name: name, Removed: []string{text, text}, Added: []string{text}})
 			}
 			for _, kind := range diff.Kinds {
 				p := diff.Person{Kind: kind, Email: address("ada@example.com"), Name: text, Source: text}
@@ -128,14 +150,15 @@ func FuzzDiff(f *testing.F) {
 					p.Fields = append(p.Fields, diff.Field{Name: name, From: text, To: text}, diff.Field{Name: name, To: text})
 				}
 				for _, name := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Aliases} {
-					p.Fields = append(p.Fields, diff.Field{Name: name, Removed: []string{text}, Added: []string{text, text}}, diff.Field{Name: name, Added: []string{text}, Managing: &yes})
+					p.Fields = append(p.Fields, diff.Field{Name: name, Removed: []string{text}, Added: []string{text, text}},
+						diff.Field{Name: name, Added: []string{text}, Managing: &yes})
 				}
 				d.People = append(d.People, p)
 			}
-			if err := WriteText(&texts[i], DiffDocument(d), 0, false); err != nil {
+			if err := document.WriteText(&texts[i], DiffDocument(d), 0, false); err != nil {
 				t.Fatal(err)
 			}
-			if err := WriteMarkdown(&marked[i], DiffDocument(d)); err != nil {
+			if err := document.WriteMarkdown(&marked[i], DiffDocument(d)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -147,7 +170,8 @@ func FuzzDiff(f *testing.F) {
 		if a, b := bytes.Count(texts[0].Bytes(), []byte("\n")), bytes.Count(texts[1].Bytes(), []byte("\n")); a != b {
 			t.Errorf("the text has %d lines, and %d with %q", a, b, s)
 		}
-		harmless, got := codePiece.ReplaceAllString(marked[0].String(), "`…`"), codePiece.ReplaceAllString(marked[1].String(), "`…`")
+		harmless, got := codePiece.ReplaceAllString(marked[0].String(), "`…`"),
+			codePiece.ReplaceAllString(marked[1].String(), "`…`")
 		if d := cmp.Diff(harmless, got); d != "" {
 			t.Errorf("%q acts (-harmless +this):\n%s", s, d)
 		}

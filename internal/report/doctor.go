@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/doctor"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -29,19 +30,25 @@ type Doctor struct {
 // DoctorDocument returns c in words: which account and organization the key belongs to, the answer
 // to each request, how the API behaves, what orgsync therefore cannot do, and the verdict. What the
 // check-up could not see is only counted, unless d is verbose.
-func DoctorDocument(d Doctor, c doctor.Checkup) Document {
-	doc := Document{Title: "orgsync doctor", Summary: verdictText(c), Blocks: []Block{Paragraph(keySentences(c))}}
-	add := func(title string, blocks ...Block) { doc.Blocks = append(doc.Blocks, Section{title, blocks}) }
+func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
+	doc := document.Document{Title: "orgsync doctor", Summary: verdictText(c),
+		Blocks: []document.Block{document.Paragraph(keySentences(c))}}
+	add := func(title string, blocks ...document.Block) {
+		doc.Blocks = append(doc.Blocks, document.Section{Title: title, Blocks: blocks})
+	}
 	if len(c.Organizations) > 1 {
-		shown, more := firstOf(c.Organizations, maxShown)
-		labels := List(mapped(shown, organizationLabel))
+		shown, more := document.FirstOf(c.Organizations, document.MaxShown)
+		var labels document.List
+		for _, o := range shown {
+			labels = append(labels, document.OrganizationLabel(o))
+		}
 		if more > 0 {
 			labels = append(labels, fmt.Sprintf("and %d more", more))
 		}
 		add(fmt.Sprintf("It lists %d organizations", len(c.Organizations)), labels)
 	}
 	if d.Note != "" {
-		doc.Blocks = append(doc.Blocks, Paragraph{outside(d.Note, messageWidth)})
+		doc.Blocks = append(doc.Blocks, document.Paragraph{document.Outside(d.Note, document.MessageWidth)})
 	}
 	unseen := 0
 	if !d.Verbose {
@@ -58,13 +65,13 @@ func DoctorDocument(d Doctor, c doctor.Checkup) Document {
 		add("How the API behaves where its documentation leaves it open", traitTable(c.Traits))
 	}
 	if unseen > 0 {
-		doc.Blocks = append(doc.Blocks, Paragraph{
-			pluralize(unseen, "thing", "things") + " could not be checked in this organization: --verbose lists them.",
+		doc.Blocks = append(doc.Blocks, document.Paragraph{
+			document.Pluralize(unseen, "thing", "things") + " could not be checked in this organization: --verbose lists them.",
 		})
 	}
 	add("The server", serverList(c))
 	if len(c.Limits) > 0 {
-		var limits List
+		var limits document.List
 		for _, l := range c.Limits {
 			limits = append(limits, limitText(l))
 		}
@@ -72,12 +79,12 @@ func DoctorDocument(d Doctor, c doctor.Checkup) Document {
 	}
 	if d.Dialect != "" {
 		add("To try orgsync against a simulated API that behaves like this",
-			Command("orgsync sandbox serve --dialect "+d.Dialect))
+			document.Command("orgsync sandbox serve --dialect "+d.Dialect))
 	}
 	if d.Recorded != "" {
-		doc.Blocks = append(doc.Blocks, Paragraph{fmt.Sprintf(
+		doc.Blocks = append(doc.Blocks, document.Paragraph{fmt.Sprintf(
 			"The answers are recorded in %s, with all personal data replaced; see README.txt there.",
-			outside(d.Recorded, addressWidth))})
+			document.Outside(d.Recorded, document.AddressWidth))})
 	}
 	return doc
 }
@@ -87,8 +94,11 @@ func verdictText(c doctor.Checkup) string {
 	if c.Unable != nil {
 		return "With this key, orgsync cannot plan anything."
 	}
-	return "The key can read everything that a plan needs. A check-up sends nothing, " +
-		"so it cannot tell whether the key may invite people."
+	can := "The key can read everything that a plan needs."
+	if len(c.Limits) > 0 {
+		can = "orgsync can plan with this key, with the limits named here."
+	}
+	return can + " This check changed nothing, so it cannot show whether the key may invite people."
 }
 
 // keySentences returns sentences about the key: whether it works, its account and its organization.
@@ -103,24 +113,25 @@ func keySentences(c doctor.Checkup) []string {
 		lines = append(lines, "It is unknown whether the key works: no request got a usable answer.")
 	}
 	if !c.Self.IsZero() {
-		lines = append(lines, "It belongs to the account of "+outside(c.Self.String(), addressWidth)+".")
+		lines = append(lines, "It belongs to the account of "+document.Outside(c.Self.String(), document.AddressWidth)+".")
 	}
 	switch {
 	case c.Organization != (org.Organization{}):
-		lines = append(lines, "It acts on the organization "+organizationLabel(c.Organization)+".")
+		lines = append(lines, "It acts on the organization "+document.OrganizationLabel(c.Organization)+".")
 	case c.Key == org.VerdictAllowed:
 		lines = append(lines, "It is unknown which organization it acts on.")
 	}
 	return lines
 }
 
-var verdictColors = map[org.Verdict]color{
-	org.VerdictAllowed: green, org.VerdictForbidden: yellow, org.VerdictMissing: yellow, org.VerdictRefused: red,
-	org.VerdictFailed: red, org.VerdictUntried: faint,
+var verdictColors = map[org.Verdict]document.Color{
+	org.VerdictAllowed: document.Green, org.VerdictForbidden: document.Yellow, org.VerdictMissing: document.Yellow,
+	org.VerdictRefused: document.Red,
+	org.VerdictFailed:  document.Red, org.VerdictUntried: document.Faint,
 }
 
-func endpointTable(endpoints []doctor.Endpoint) Table {
-	t := Table{Columns: []Column{
+func endpointTable(endpoints []doctor.Endpoint) document.Table {
+	t := document.Table{Columns: []document.Column{
 		{Head: "what"}, {Head: "verdict"}, {Head: "slowest"}, {Head: "answer", Prose: true}, {Head: "request", Drop: 1},
 	}}
 	for _, e := range endpoints {
@@ -131,9 +142,9 @@ func endpointTable(endpoints []doctor.Endpoint) Table {
 		case e.Latency > 0:
 			latency = "<1ms"
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{
+		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{
 			{Text: e.Name}, {Text: string(e.Verdict), Color: verdictColors[e.Verdict]}, {Text: latency}, {Text: answerText(e)},
-			{Text: outside("GET "+e.Path, messageWidth), Color: faint},
+			{Text: document.Outside("GET "+e.Path, document.MessageWidth), Color: document.Faint},
 		}})
 	}
 	return t
@@ -141,15 +152,16 @@ func endpointTable(endpoints []doctor.Endpoint) Table {
 
 // answerText returns what the server answered about e, beyond the verdict.
 func answerText(e doctor.Endpoint) string {
-	said := outside(e.Message, messageWidth)
+	said := document.Outside(e.Message, document.MessageWidth)
 	if e.Status >= 300 {
 		said = strings.TrimSuffix(fmt.Sprintf("HTTP %d: %s", e.Status, said), ": ")
 	}
 	switch e.Verdict {
 	case org.VerdictAllowed:
-		return pluralize(e.Rows, "item", "items") + " on " + pluralize(max(1, e.Pages), "page", "pages")
+		return document.Pluralize(e.Rows, "item", "items") + " on " + document.Pluralize(max(1, e.Pages), "page", "pages")
 	case org.VerdictForbidden:
-		return "it probably needs " + cmp.Or(outside(e.Permission, addressWidth), "an administrator's key") + "; " + said
+		return "it probably needs " + cmp.Or(document.Outside(e.Permission, document.AddressWidth),
+			"an administrator's key") + "; " + said
 	case org.VerdictUntried:
 		return "there was nothing to read"
 	default:
@@ -157,60 +169,60 @@ func answerText(e doctor.Endpoint) string {
 	}
 }
 
-func traitTable(traits []doctor.Trait) Table {
-	t := Table{Columns: []Column{{Head: "axis"}, {Head: "seen"}, {Head: "about", Prose: true}}}
+func traitTable(traits []doctor.Trait) document.Table {
+	t := document.Table{Columns: []document.Column{{Head: "axis"}, {Head: "seen"}, {Head: "about", Prose: true}}}
 	for _, one := range traits {
-		seen := Cell{Text: outside(strings.Join(one.Seen, ", "), messageWidth)}
+		seen := document.Cell{Text: document.Outside(strings.Join(one.Seen, ", "), document.MessageWidth)}
 		if len(one.Seen) == 0 {
-			seen = Cell{Text: "not seen", Color: faint}
+			seen = document.Cell{Text: "not seen", Color: document.Faint}
 		}
-		t.Rows = append(t.Rows, Row{Cells: []Cell{{Text: one.Axis}, seen, {Text: one.About, Color: faint}}})
+		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{{Text: one.Axis}, seen,
+			{Text: one.About, Color: document.Faint}}})
 	}
 	return t
 }
 
 // serverList returns what the headers of the answers say about the server: its clock and its rate
 // limit.
-func serverList(c doctor.Checkup) List {
+func serverList(c doctor.Checkup) document.List {
 	clock := "no answer had a date: orgsync uses the clock of this machine"
 	if c.Ahead != nil {
 		const precision = 2 * time.Second // a date has whole seconds, and the answer took time to arrive
+		side := "ahead of"
+		if *c.Ahead < 0 {
+			side = "behind"
+		}
 		switch ahead := *c.Ahead; {
 		case ahead.Abs() < precision:
 			clock = "its clock agrees with the clock of this machine"
-		case ahead < time.Minute && ahead > -time.Minute:
-			clock = fmt.Sprintf("its clock is %d seconds %s the clock of this machine", int(ahead.Abs().Seconds()),
-				aheadOrBehind(ahead))
+		case ahead.Abs() < time.Minute:
+			clock = fmt.Sprintf("its clock is %d seconds %s the clock of this machine", int(ahead.Abs().Seconds()), side)
 		default:
 			clock = fmt.Sprintf("its clock is %s %s the clock of this machine; orgsync uses the server's",
-				formatDuration(ahead.Abs()), aheadOrBehind(ahead))
+				formatDuration(ahead.Abs()), side)
 		}
 	}
-	lines := List{clock}
+	lines := document.List{clock}
 	if len(c.RateHeaders) == 0 {
 		lines = append(lines, "no rate limit headers were seen")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.RateHeaders)) {
-		lines = append(lines, outside(name+": "+c.RateHeaders[name], messageWidth))
+		lines = append(lines, document.Outside(name+": "+c.RateHeaders[name], document.MessageWidth))
 	}
 	if c.Throttled > 0 {
-		lines = append(lines, pluralize(c.Throttled, "answer was", "answers were")+" 429: too many requests")
+		lines = append(lines, document.Pluralize(c.Throttled, "answer was", "answers were")+" 429: too many requests")
 	}
 	return lines
 }
 
-func aheadOrBehind(ahead time.Duration) string {
-	if ahead < 0 {
-		return "behind"
-	}
-	return "ahead of"
-}
-
 // limitText returns l as a sentence.
 func limitText(l doctor.Limit) string {
-	detail := outside(l.Detail, 2*messageWidth) // may name organizations
-	many := map[org.Kind]string{org.KindGroup: "groups", org.KindRole: "roles",
-		org.KindPolicy: "policies"}[org.Kind(l.Detail)]
+	// The detail may name organizations.
+	detail := document.Outside(l.Detail, 2*document.MessageWidth)
+	many := "" // the kind of access that it is about, if any
+	if kind := org.Kind(l.Detail); slices.Contains(org.Kinds, kind) {
+		many = kind.Plural()
+	}
 	switch l.Kind {
 	case doctor.LimitKeyRefused:
 		return "the key does not work: nothing can be read or sent"

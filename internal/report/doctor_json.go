@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/doctor"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -61,14 +62,14 @@ func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 	doc := checkup{
 		FormatVersion: formatVersion, Command: d.Command, GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
 		Self:          orNull(c.Self.String()),
-		Organization:  organization{ID: orNull(c.Organization.ID), Name: orNull(c.Organization.Name)},
+		Organization:  newOrganization(c.Organization),
 		Organizations: []organization{},
 		Endpoints:     []endpoint{}, Dialect: []trait{}, Sandbox: d.Dialect, RateHeaders: map[string]string{},
 		Throttled: c.Throttled,
-		Limits:    []limit{}, Recorded: orNull(d.Recorded), Error: newFailure(d.Failure),
+		Limits:    []limit{}, Recorded: orNull(d.Recorded), Error: newFailure(d.Run),
 	}
 	for _, o := range c.Organizations {
-		doc.Organizations = append(doc.Organizations, organization{ID: orNull(o.ID), Name: orNull(o.Name)})
+		doc.Organizations = append(doc.Organizations, newOrganization(o))
 	}
 	if len(d.Files) > 0 {
 		doc.Roster = &rosterSummary{Files: d.Files, Users: d.People}
@@ -89,7 +90,7 @@ func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 	}
 	maps.Copy(doc.RateHeaders, c.RateHeaders)
 	for _, l := range c.Limits {
-		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: plain(limitText(l))})
+		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: document.Plain(limitText(l))})
 	}
 	return WriteJSON(w, doc)
 }

@@ -10,8 +10,10 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable/printabletest"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -33,15 +35,17 @@ func TestGitHubEscapes(t *testing.T) {
 		{"an escape code in a path", "a\x1b[31m\u202eb.yaml", "x", "::error file=a[31mb.yaml,line=3,col=5::x"},
 		{"from here", "./teams/../users.yaml", "x", "::error file=users.yaml,line=3,col=5::x"},
 		{"absolute", filepath.Join(dir, "teams", "a.yaml"), "x", "::error file=teams/a.yaml,line=3,col=5::x"},
-		{"absolute and elsewhere", filepath.FromSlash("/etc/roster.yaml"), "x", "::error file=/etc/roster.yaml,line=3,col=5::x"},
+		{"absolute and elsewhere", filepath.FromSlash("/etc/roster.yaml"), "x",
+			"::error file=/etc/roster.yaml,line=3,col=5::x"},
 		{"elsewhere", "../other/a.yaml", "x", "::error file=../other/a.yaml,line=3,col=5::x"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var buf bytes.Buffer
-			problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: tt.file, Line: 3, Column: 5}, Text: tt.text}}}
-			if err := WriteGitHub(&buf, ErrorDocument(problems), dir); err != nil {
+			problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: tt.file, Line: 3, Column: 5},
+				Text: tt.text}}}
+			if err := document.WriteGitHub(&buf, ErrorDocument(problems), dir); err != nil {
 				t.Fatal(err)
 			}
 			if got := buf.String(); got != tt.want+"\n" {
@@ -58,11 +62,12 @@ func TestGitHubBound(t *testing.T) {
 		var p plan.Plan
 		for i := range people {
 			email := address(fmt.Sprintf("p%d@example.com", i))
-			p.Changes = append(p.Changes, plan.Change{Action: plan.Invite, Reason: plan.NotInvited, Email: email, Source: fmt.Sprintf("users.yaml:%d", i+2)})
+			p.Changes = append(p.Changes, plan.Change{Action: plan.Invite, Reason: plan.NotInvited, Email: email,
+				Source: fmt.Sprintf("users.yaml:%d", i+2)})
 			p.Notices = append(p.Notices, plan.Notice{Kind: plan.Left, Email: email})
 		}
 		var buf bytes.Buffer
-		if err := WriteGitHub(&buf, PlanDocument(p), "/"); err != nil {
+		if err := document.WriteGitHub(&buf, PlanDocument(p), "/"); err != nil {
 			t.Fatal(err)
 		}
 		for _, kind := range []string{"::notice", "::warning"} {
@@ -70,7 +75,8 @@ func TestGitHubBound(t *testing.T) {
 				t.Errorf("%d people: %d of %s, want %d", people, got, kind, want)
 			}
 		}
-		if more := fmt.Sprintf("::notice::… and %d more changes: ", people-9); strings.Contains(buf.String(), more) != (people > 10) {
+		if more := fmt.Sprintf("::notice::… and %d more changes: ", people-9); strings.Contains(buf.String(),
+			more) != (people > 10) {
 			t.Errorf("%d people: %q is there or missing:\n%s", people, more, &buf)
 		}
 	}
@@ -80,18 +86,22 @@ var workflowCommand = regexp.MustCompile(`^::(error|warning|notice)( file=[^:,]+
 
 // FuzzGitHub: whatever the text, each line is one command of ours, and nothing in it acts on a terminal.
 func FuzzGitHub(f *testing.F) {
-	for _, s := range hostile {
+	for _, s := range printabletest.Hostile {
 		f.Add(s, s)
 	}
 	f.Fuzz(func(t *testing.T, file, text string) {
 		var buf bytes.Buffer
-		problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: file, Line: 1, Column: 2}, Text: text}}}
+		problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: file, Line: 1, Column: 2},
+			Text: text}}}
 		p := plan.Plan{
-			Changes: []plan.Change{{Action: plan.Grant, Reason: plan.MissingAccess, Email: address("ada@example.com"), Source: file + ":7",
+			Changes: []plan.Change{{Action: plan.Grant, Reason: plan.MissingAccess, Email: address("ada@example.com"),
+				Source: file + ":7",
 				Detail: plan.Detail{Kind: org.KindGroup, Name: text}}},
-			Notices: []plan.Notice{{Kind: plan.NeedsAttention, Email: address("ada@example.com"), Source: file + ":7", InvitationID: text, Text: text}},
+			Notices: []plan.Notice{{Kind: plan.NeedsAttention, Email: address("ada@example.com"), Source: file + ":7",
+				InvitationID: text, Text: text}},
 		}
-		for _, err := range []error{WriteGitHub(&buf, ErrorDocument(problems), "/"), WriteGitHub(&buf, ErrorDocument(errors.New(text)), "/"), WriteGitHub(&buf, PlanDocument(p), "/")} {
+		for _, err := range []error{document.WriteGitHub(&buf, ErrorDocument(problems), "/"),
+			document.WriteGitHub(&buf, ErrorDocument(errors.New(text)), "/"), document.WriteGitHub(&buf, PlanDocument(p), "/")} {
 			if err != nil {
 				t.Fatal(err)
 			}

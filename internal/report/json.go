@@ -13,6 +13,7 @@ import (
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -21,7 +22,7 @@ import (
 const formatVersion = "1"
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
-type document struct {
+type jsonDocument struct {
 	FormatVersion string        `json:"format_version"`
 	Command       string        `json:"command"`
 	GeneratedAt   *string       `json:"generated_at"`
@@ -130,9 +131,7 @@ type problem struct {
 func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 	d := newDocument(run, p, p.Notices)
 	for _, c := range p.Changes {
-		out := newChange(c)
-		out.Teams = run.TeamsOf[c.Email.Key()]
-		d.Changes = append(d.Changes, out)
+		d.Changes = append(d.Changes, newChange(run, c))
 	}
 	d.Summary = newSummary(p.Changes, p.Unchanged)
 	return WriteJSON(w, d)
@@ -143,8 +142,8 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	d := newDocument(run, p, r.Notices)
 	for _, c := range r.Changes {
-		out := newChange(c.Change)
-		out.InvitationID, out.Teams = orNull(c.InvitationID), run.TeamsOf[c.Email.Key()]
+		out := newChange(run, c.Change)
+		out.InvitationID = orNull(c.InvitationID)
 		out.outcome = &outcome{Outcome: c.Outcome, Requests: c.Requests}
 		if c.Err != nil {
 			out.Error = c.Err.Error()
@@ -193,52 +192,63 @@ func ErrorJSON(w io.Writer, run Run) error {
 		FormatVersion string   `json:"format_version"`
 		Command       string   `json:"command"`
 		Error         *failure `json:"error"`
-	}{formatVersion, run.Command, newFailure(run.Failure)})
+	}{formatVersion, run.Command, newFailure(run)})
 }
 
-func newDocument(run Run, p plan.Plan, notices []plan.Notice) document {
-	d := document{
+func newDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
+	d := jsonDocument{
 		FormatVersion: formatVersion,
 		Command:       run.Command,
 		GeneratedAt:   timestamp(p.Now),
-		Organization:  organization{ID: orNull(p.Organization.ID), Name: orNull(p.Organization.Name)},
+		Organization:  newOrganization(p.Organization),
 		Roster:        rosterSummary{orEmpty(run.Files), run.People, run.Teams},
 		Fingerprint:   p.Fingerprint(),
 		Changes:       []change{},
+		Only:          textsOf(p.Only),
+		NotSelected:   newChanges(run, p.NotSelected),
 		Notices:       []notice{},
-		Error:         newFailure(run.Failure),
+		Error:         newFailure(run),
 	}
 	for _, n := range notices {
 		d.Notices = append(d.Notices, notice{
 			Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
 			Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
-			Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID, Places: places(n),
-			NotSelected: n.NotSelected,
+			Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID,
+			Places: textsOf(n.Places), NotSelected: n.NotSelected,
 		})
-	}
-	for _, c := range p.NotSelected {
-		d.NotSelected = append(d.NotSelected, newChange(c))
-	}
-	for _, a := range p.Only {
-		d.Only = append(d.Only, a.String())
 	}
 	return d
 }
 
-func places(n plan.Notice) []string {
-	var all []string
-	for _, at := range n.Places {
-		all = append(all, at.String())
-	}
-	return all
+func newOrganization(o org.Organization) organization {
+	return organization{ID: orNull(o.ID), Name: orNull(o.Name)}
 }
 
-func newChange(c plan.Change) change {
+// textsOf returns each of list as text; nil for none.
+func textsOf[T fmt.Stringer](list []T) []string {
+	var texts []string
+	for _, one := range list {
+		texts = append(texts, one.String())
+	}
+	return texts
+}
+
+func newChange(run Run, c plan.Change) change {
 	return change{
+		Teams:  run.TeamsOf[c.Email.Key()],
 		Action: c.Action, Reason: c.Reason, Email: orNull(c.Email.String()), Source: orNull(c.Source),
 		UserID: orNull(c.UserID), InvitationID: orNull(c.InvitationID),
 		Detail: detail{APIEnabled: c.Detail.APIEnabled, Kind: c.Detail.Kind, Name: c.Detail.Name, ID: c.Detail.ID},
 	}
+}
+
+// newChanges returns nil for no changes.
+func newChanges(run Run, changes []plan.Change) []change {
+	var out []change
+	for _, c := range changes {
+		out = append(out, newChange(run, c))
+	}
+	return out
 }
 
 func newSummary(changes []plan.Change, unchanged int) summary {
@@ -250,7 +260,8 @@ func newSummary(changes []plan.Change, unchanged int) summary {
 	}
 }
 
-func newFailure(f *Failure) *failure {
+func newFailure(run Run) *failure {
+	f := run.Failure
 	if f == nil {
 		return nil
 	}
@@ -261,12 +272,7 @@ func newFailure(f *Failure) *failure {
 		}
 	}
 	if stale, ok := errors.AsType[*plan.StaleError](f.Err); ok {
-		for _, c := range stale.OnlySaved {
-			out.OnlySaved = append(out.OnlySaved, newChange(c))
-		}
-		for _, c := range stale.OnlyFresh {
-			out.OnlyFresh = append(out.OnlyFresh, newChange(c))
-		}
+		out.OnlySaved, out.OnlyFresh = newChanges(run, stale.OnlySaved), newChanges(run, stale.OnlyFresh)
 	}
 	return out
 }
@@ -297,26 +303,15 @@ func WriteJSON(w io.Writer, v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode the report: %w", err)
 	}
-	_, err := w.Write(EscapeCommands(EscapeInvisible(buf.Bytes()), `\u005b`))
+	_, err := w.Write(Escape(buf.Bytes(), `\u005b`))
 	return err
 }
 
-// EscapeCommands returns doc with bracket in place of the "[" of any command to a CI runner that
-// counts anywhere in a line, such as "##[group]". bracket must be a way to write "[" in a JSON
-// string: a JSON document has such commands in strings only.
-func EscapeCommands(doc []byte, bracket string) []byte {
-	if !bytes.Contains(doc, []byte("##")) {
-		return doc
-	}
-	return oldCommand.ReplaceAllFunc(doc, func(command []byte) []byte {
-		return append(bytes.TrimSuffix(bytes.Clone(command), []byte("[")), bracket...)
-	})
-}
-
-// EscapeInvisible returns doc with invisible characters other than line feeds, such as control and
-// bidirectional ones, as \u escapes. A JSON document has them in strings only, and its value does
-// not change.
-func EscapeInvisible(doc []byte) []byte {
+// Escape returns doc, JSON or lines of a log, with invisible characters other than line feeds, such as
+// control and bidirectional ones, as \u escapes, and with bracket in place of the "[" of any command to
+// a CI runner that counts anywhere in a line, such as "##[group]". JSON has both in strings only: its
+// value does not change if bracket is a way to write "[" in one.
+func Escape(doc []byte, bracket string) []byte {
 	out := make([]byte, 0, len(doc))
 	for len(doc) > 0 {
 		r, n := utf8.DecodeRune(doc)
@@ -331,5 +326,10 @@ func EscapeInvisible(doc []byte) []byte {
 		}
 		doc = doc[n:]
 	}
-	return out
+	if !bytes.Contains(out, []byte("##")) {
+		return out
+	}
+	return printable.RunnerCommand.ReplaceAllFunc(out, func(command []byte) []byte {
+		return append(bytes.TrimSuffix(bytes.Clone(command), []byte("[")), bracket...)
+	})
 }

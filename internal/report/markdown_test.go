@@ -17,35 +17,13 @@ import (
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/diff"
 	"github.com/orgsync/orgsync/internal/doctor"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/printable/printabletest"
 	"github.com/orgsync/orgsync/internal/roster"
 )
-
-func TestCode(t *testing.T) {
-	t.Parallel()
-	tests := []struct{ name, in, want string }{
-		{"address", "ada@example.com", "`ada@example.com`"},
-		{"nothing", "", ""},
-		{"only what cannot be seen", "\x1b[31m\u202e", ""},
-		{"HTML", "<b>&amp;<!-- x -->", "`<b>&amp;<!-- x -->`"},
-		{"mention", "@octocat", "`@octocat`"},
-		{"backtick", "a`@b", "<code>a&#96;&#64;b</code>"},
-		{"pipe", "a|b", "<code>a&#124;b</code>"},
-		{"backslash", `a\`, "<code>a&#92;</code>"},
-		{"the end of the element", "`</code>", "<code>&#96;&#60;&#47;code&#62;</code>"},
-		{"old command", "##[add-mask]x", "<code>&#35;&#35;&#91;add&#45;mask&#93;x</code>"},
-		{"lines", "a\n\n# b", "`a # b`"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if got := markdown(outside(tt.in, 80)); got != tt.want {
-				t.Errorf("code(%q) = %q, want %q", tt.in, got, tt.want)
-			}
-		})
-	}
-}
 
 // However much there is, a comment takes it, short tables stay whole, and what is cut is counted.
 func TestMarkdownBound(t *testing.T) {
@@ -58,13 +36,14 @@ func TestMarkdownBound(t *testing.T) {
 			p.Notices = append(p.Notices, plan.Notice{Kind: plan.Waiting, Email: address(fmt.Sprintf("%d@example.com", i))})
 		}
 		for i := range 3 {
-			p.Changes = append(p.Changes, plan.Change{Action: plan.Remove, Reason: plan.NotListed, Email: address(fmt.Sprintf("gone-%d@example.com", i))})
+			p.Changes = append(p.Changes, plan.Change{Action: plan.Remove, Reason: plan.NotListed,
+				Email: address(fmt.Sprintf("gone-%d@example.com", i))})
 		}
 		longError := errors.New(strings.Repeat("`日", 1000))
 		for name, render := range map[string]func(*bytes.Buffer) error{
-			"plan": func(b *bytes.Buffer) error { return WriteMarkdown(b, PlanDocument(p)) },
+			"plan": func(b *bytes.Buffer) error { return document.WriteMarkdown(b, PlanDocument(p)) },
 			"apply": func(b *bytes.Buffer) error {
-				return WriteMarkdown(b, ApplyDocument(p, all(p, apply.Failed, longError)))
+				return document.WriteMarkdown(b, ApplyDocument(p, all(p, apply.Failed, longError)))
 			},
 		} {
 			var buf bytes.Buffer
@@ -72,7 +51,7 @@ func TestMarkdownBound(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := buf.String()
-			if len(text) >= maxMarkdown {
+			if len(text) >= document.MaxMarkdown {
 				t.Errorf("%s of %d people: %d bytes", name, people, len(text))
 			}
 			if n := strings.Count(text, "`gone-"); n != 3 {
@@ -99,11 +78,11 @@ var codePiece = regexp.MustCompile("`[^`|\\\\]+`|<code>([^!-~]|[0-9A-Za-z]|&#[0-
 // FuzzMarkdown: with any text from outside, a report has the lines and the markup that it has with a harmless one, and
 // the text nowhere but in code.
 func FuzzMarkdown(f *testing.F) {
-	for _, s := range hostile {
+	for _, s := range printabletest.Hostile {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if Clean(s, 10) == "" {
+		if printable.Clean(s, 10) == "" {
 			t.Skip("a text that is not there is not shown")
 		}
 		if _, known := stateStyles[plan.State(s)]; known {
@@ -134,14 +113,16 @@ func outcomeWith(s string) (plan.Plan, apply.Result) {
 		Organization: org.Organization{ID: s, Name: s}, Now: now,
 		Changes: []plan.Change{
 			{Action: plan.Invite, Reason: plan.NotInvited, Email: ada, Source: s},
-			{Action: plan.Grant, Reason: plan.MissingAccess, Email: ada, Source: s, Detail: plan.Detail{Kind: org.KindRole, Name: s}},
+			{Action: plan.Grant, Reason: plan.MissingAccess, Email: ada, Source: s, Detail: plan.Detail{Kind: org.KindRole,
+				Name: s}},
 		},
 	}
 	for _, kind := range append(slices.Clone(plan.NoticeKinds), "kind_of_tomorrow") {
 		p.Notices = append(p.Notices, plan.Notice{Kind: kind, Email: ada, Source: s, InvitationID: s, Text: s},
 			plan.Notice{Kind: kind, Email: ada, UserID: s, Text: s})
 	}
-	r := all(p, apply.Failed, &org.CallError{Op: "invite", Target: "ada@example.com", Failure: org.Refused, Status: 400, Message: s})
+	r := all(p, apply.Failed, &org.CallError{Op: "invite", Target: "ada@example.com", Failure: org.Refused, Status: 400,
+		Message: s})
 	r.Changes[1].Err = errors.New(s)
 	r.Stopped = errors.New(s)
 	return p, r
@@ -159,7 +140,8 @@ func checkupWith(s string) (Doctor, doctor.Checkup) {
 		c.Traits[i].Seen = []string{s}
 	}
 	for i := range c.Limits {
-		if kind := c.Limits[i].Kind; kind != doctor.LimitAccessUnseen && kind != doctor.LimitHoldersUnseen { // those name a kind of access
+		// those name a kind of access
+		if kind := c.Limits[i].Kind; kind != doctor.LimitAccessUnseen && kind != doctor.LimitHoldersUnseen {
 			c.Limits[i].Detail = s
 		}
 	}
@@ -174,21 +156,25 @@ func markdownWith(t *testing.T, s string) []string {
 	d, c := checkupWith(s)
 	var reports []string
 	renders := []func(io.Writer) error{
-		func(w io.Writer) error { return WriteMarkdown(w, DoctorDocument(d, c)) },
-		func(w io.Writer) error { return WriteMarkdown(w, PlanDocument(p)) },
-		func(w io.Writer) error { return WriteMarkdown(w, ApplyDocument(p, r)) },
+		func(w io.Writer) error { return document.WriteMarkdown(w, DoctorDocument(d, c)) },
+		func(w io.Writer) error { return document.WriteMarkdown(w, PlanDocument(p)) },
+		func(w io.Writer) error { return document.WriteMarkdown(w, ApplyDocument(p, r)) },
 		func(w io.Writer) error {
-			return WriteMarkdown(w, StaleDocument(&plan.StaleError{Saved: org.Organization{ID: s}, OnlySaved: p.Changes, OnlyFresh: p.Changes}))
+			return document.WriteMarkdown(w, StaleDocument(&plan.StaleError{Saved: org.Organization{ID: s}, OnlySaved: p.Changes,
+				OnlyFresh: p.Changes}))
 		},
 		func(w io.Writer) error {
-			return WriteMarkdown(w, ProblemsDocument([]roster.Problem{{At: roster.Position{File: s, Line: 1, Column: 2}, Text: s}}))
+			return document.WriteMarkdown(w, ProblemsDocument([]roster.Problem{{At: roster.Position{File: s, Line: 1, Column: 2},
+				Text: s}}))
 		},
 		func(w io.Writer) error {
-			return WriteMarkdown(w, DiffDocument(diff.Difference{People: []diff.Person{{Kind: diff.Added, Email: address("ada@example.com"), Name: s}}}))
+			return document.WriteMarkdown(w,
+				DiffDocument(diff.Difference{People: []diff.Person{{Kind: diff.Added, Email: address("ada@example.com"),
+					Name: s}}}))
 		},
 	}
 	for _, status := range pagesWith(s) {
-		renders = append(renders, func(w io.Writer) error { return WriteMarkdown(w, StatusDocument(status)) })
+		renders = append(renders, func(w io.Writer) error { return document.WriteMarkdown(w, StatusDocument(status)) })
 	}
 	for _, render := range renders {
 		var buf bytes.Buffer
@@ -205,7 +191,8 @@ func TestMarkdownStandsBesideOthers(t *testing.T) {
 	t.Parallel()
 	for i, report := range markdownWith(t, "from outside") {
 		lines := strings.Split(report, "\n")
-		if len(lines) < 3 || !strings.HasPrefix(lines[0], "### ") || strings.Contains(lines[0], "from outside") || lines[1] != "" {
+		if len(lines) < 3 || !strings.HasPrefix(lines[0], "### ") || strings.Contains(lines[0], "from outside") ||
+			lines[1] != "" {
 			t.Errorf("report %d begins with %q", i, lines[:2])
 		}
 		if !strings.HasSuffix(report, "\n\n") {
@@ -214,8 +201,8 @@ func TestMarkdownStandsBesideOthers(t *testing.T) {
 	}
 }
 
-// However many people there are and however much is known of each, a status stays below the bound; who leaves and what needs
-// somebody is told of, and what is cut is counted, with the output that has it.
+// However many people there are and however much is known of each, a status stays below the bound; who leaves and what
+// needs somebody is told of, and what is cut is counted, with the output that has it.
 func TestStatusMarkdownBound(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("`日", 1000)
@@ -227,14 +214,17 @@ func TestStatusMarkdownBound(t *testing.T) {
 		whole := Status{Organization: org.Organization{ID: long, Name: long}, Now: now}
 		for i := range people {
 			p := Person{PersonStatus: plan.PersonStatus{
-				Email: address(fmt.Sprintf("somebody-%d@example.com", i)), State: plan.States[i%len(plan.States)], Missing: []string{"group platform"}, FirstMail: now,
+				Email: address(fmt.Sprintf("somebody-%d@example.com", i)), State: plan.States[i%len(plan.States)],
+				Missing: []string{"group platform"}, FirstMail: now,
 			}}
 			whole.People = append(whole.People, p)
-			whole.Unlisted = append(whole.Unlisted, plan.Notice{Kind: plan.Unlisted, Email: address(fmt.Sprintf("unlisted-%d@example.com", i)), UserID: "u"})
+			whole.Unlisted = append(whole.Unlisted, plan.Notice{Kind: plan.Unlisted,
+				Email: address(fmt.Sprintf("unlisted-%d@example.com", i)), UserID: "u"})
 		}
 		whole.Notices = []plan.Notice{{Kind: plan.GaveUp, Email: address("weary@example.com"), Mails: 4}}
 		for i := range 3 {
-			whole.Leaving = append(whole.Leaving, plan.Change{Action: plan.Remove, Reason: plan.NotListed, Email: address(fmt.Sprintf("gone-%d@example.com", i))})
+			whole.Leaving = append(whole.Leaving, plan.Change{Action: plan.Remove, Reason: plan.NotListed,
+				Email: address(fmt.Sprintf("gone-%d@example.com", i))})
 		}
 		detailed := whole
 		detailed.Detailed, detailed.Unlisted, detailed.Leaving, detailed.People = true, nil, nil, slices.Clone(whole.People)
@@ -248,11 +238,11 @@ func TestStatusMarkdownBound(t *testing.T) {
 		detailed.People[0].History = first
 		for name, s := range map[string]Status{"everybody": whole, "each": detailed} {
 			var buf bytes.Buffer
-			if err := WriteMarkdown(&buf, StatusDocument(s)); err != nil {
+			if err := document.WriteMarkdown(&buf, StatusDocument(s)); err != nil {
 				t.Fatal(err)
 			}
 			text := buf.String()
-			if len(text) >= maxMarkdown {
+			if len(text) >= document.MaxMarkdown {
 				t.Errorf("%s of %d: %d bytes", name, people, len(text))
 			}
 			rows, leaving := "\n| `somebody-", whole.Leaving
@@ -267,7 +257,8 @@ func TestStatusMarkdownBound(t *testing.T) {
 				if cut := fmt.Sprintf(said, 2000-strings.Count(text, "`inv-first` |")); !strings.Contains(text, cut) {
 					t.Errorf("%s of %d: the first history is cut without saying %q", name, people, cut)
 				}
-			} else if cut := "use --output html to see all of them"; strings.Contains(text, cut) != (people > maxShown) {
+			} else if cut := "use --output html to see all of them"; strings.Contains(text,
+				cut) != (people > document.MaxShown) {
 				t.Errorf("%s of %d: %q is wrongly present or missing", name, people, cut)
 			}
 			for _, c := range leaving {
@@ -275,7 +266,8 @@ func TestStatusMarkdownBound(t *testing.T) {
 					t.Errorf("%s of %d: %s, who is to be removed, is missing", name, people, c.Email)
 				}
 			}
-			if !strings.Contains(text, "\n- `weary@example.com` got 4 invitation mails") || !strings.HasSuffix(text, "</details>\n\n") {
+			if !strings.Contains(text, "\n- `weary@example.com` got 4 invitation mails") ||
+				!strings.HasSuffix(text, "</details>\n\n") {
 				t.Errorf("%s of %d: the notice is missing, or the notices are not closed", name, people)
 			}
 		}
@@ -288,11 +280,12 @@ func TestStatusMarkdownManyLeave(t *testing.T) {
 	s := surveyed()
 	s.Leaving = slices.Repeat(s.Leaving, 1000)
 	var buf bytes.Buffer
-	if err := WriteMarkdown(&buf, StatusDocument(s)); err != nil {
+	if err := document.WriteMarkdown(&buf, StatusDocument(s)); err != nil {
 		t.Fatal(err)
 	}
 	shown := strings.Count(buf.String(), " | apply would ")
-	if said := fmt.Sprintf("_… and %d more, not shown here: use --output html to see all of them._", 2004-shown); shown == 0 || !strings.Contains(buf.String(), said) {
+	if said := fmt.Sprintf("_… and %d more, not shown here: use --output html to see all of them._",
+		2004-shown); shown == 0 || !strings.Contains(buf.String(), said) {
 		t.Errorf("%d are shown, and not said: %q", shown, said)
 	}
 }
@@ -304,7 +297,8 @@ func TestStatusMarkdownTells(t *testing.T) {
 	plain := func(s string) string { return strings.Join(strings.Fields(marks.Replace(html.UnescapeString(s))), " ") }
 	for name, s := range pages() {
 		var text, markdown bytes.Buffer
-		if err := errors.Join(WriteText(&text, StatusDocument(s), 0, false), WriteMarkdown(&markdown, StatusDocument(s))); err != nil {
+		if err := errors.Join(document.WriteText(&text, StatusDocument(s), 0, false), document.WriteMarkdown(&markdown,
+			StatusDocument(s))); err != nil {
 			t.Fatal(err)
 		}
 		got := plain(markdown.String())
@@ -323,11 +317,11 @@ func TestDoctorMarkdownBound(t *testing.T) {
 	c.Organizations = slices.Repeat(c.Organizations, 10_000)
 	c.Limits = slices.Repeat(c.Limits, 10)
 	var buf bytes.Buffer
-	if err := WriteMarkdown(&buf, DoctorDocument(d, c)); err != nil {
+	if err := document.WriteMarkdown(&buf, DoctorDocument(d, c)); err != nil {
 		t.Fatal(err)
 	}
 	text := buf.String()
-	if len(text) >= maxMarkdown {
+	if len(text) >= document.MaxMarkdown {
 		t.Errorf("%d bytes", len(text))
 	}
 	if shown := strings.Count(text, "(`"+acme.ID+"`)\n"); shown != 5 || !strings.Contains(text, "- and 19990 more\n") {

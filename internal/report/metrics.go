@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
 )
 
 // Metrics are the values that one run exports to Prometheus. Values that the run could not
@@ -68,7 +70,7 @@ func MetricsText(w io.Writer, m Metrics) error {
 		strconv.Itoa(m.Throttled))
 	if m.Organization.ID != "" {
 		out.head(organizationInfo, "The name of the organization.")
-		out.sample(organizationInfo, "1", "name", Clean(m.Organization.Name, addressWidth))
+		out.sample(organizationInfo, "1", "name", printable.Clean(m.Organization.Name, document.AddressWidth))
 	}
 	if m.Statuses != nil {
 		writeCounts(&out, "orgsync_people", "People in the roster by their state after the last run.", "state", plan.States,
@@ -84,24 +86,14 @@ func MetricsText(w io.Writer, m Metrics) error {
 func (m *Metrics) writeChanges(out *metricWriter) {
 	const name = "orgsync_last_run_changes"
 	var outcomes []apply.Outcome
-	n := map[apply.Outcome]map[plan.Action]int{}
-	count := func(o apply.Outcome, a plan.Action) {
-		if n[o] == nil {
-			n[o] = map[plan.Action]int{}
-		}
-		n[o][a]++
-	}
+	var n map[apply.Outcome]map[plan.Action]int
 	switch {
 	case m.Result != nil:
 		outcomes = []apply.Outcome{apply.Done, apply.Failed, apply.Unknown, apply.Skipped}
-		for _, c := range m.Result.Changes {
-			count(c.Outcome, c.Action)
-		}
+		n = countByOutcome(*m.Result)
 	case m.Plan != nil:
 		outcomes = []apply.Outcome{planned}
-		for _, c := range m.Plan.Changes {
-			count(planned, c.Action)
-		}
+		n = map[apply.Outcome]map[plan.Action]int{planned: countByAction(m.Plan.Changes)}
 	default:
 		return
 	}
@@ -159,7 +151,8 @@ func (m *Metrics) noticesByKind() map[plan.NoticeKind]int {
 }
 
 func (m *Metrics) labels() string {
-	return label("organization", Clean(m.Organization.ID, addressWidth)) + "," + label("command", m.Command)
+	return label("organization", printable.Clean(m.Organization.ID, document.AddressWidth)) + "," + label("command",
+		m.Command)
 }
 
 // KeepPrevious copies from previous, the metrics of the run before, what m lacks: the organization,

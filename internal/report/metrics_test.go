@@ -18,8 +18,10 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
 )
 
 // finished are the metrics of an apply in which everything happened at once.
@@ -29,8 +31,9 @@ func finished() Metrics {
 		return apply.ChangeResult{Change: plan.Change{Action: a, Email: address(who)}, Outcome: apply.Done}
 	}
 	return Metrics{
-		Command: "apply", Organization: acme, Ended: now.Add(90 * time.Second), Succeeded: now, Duration: 1500 * time.Millisecond,
-		Code: 3, Requests: 17, Throttled: 2,
+		Command: "apply", Organization: acme, Ended: now.Add(90 * time.Second), Succeeded: now,
+		Duration: 1500 * time.Millisecond,
+		Code:     3, Requests: 17, Throttled: 2,
 		Statuses: []plan.PersonStatus{
 			{Email: address("ada@example.com"), State: plan.StateNotInvited},
 			{Email: address("bob@example.com"), State: plan.StateExpired},
@@ -98,8 +101,9 @@ func samples(t *testing.T, text string) (values map[string]float64, organization
 func TestMetricsText(t *testing.T) {
 	t.Parallel()
 	head := map[string]float64{
-		"orgsync_last_success_timestamp_seconds": float64(now.Unix()), "orgsync_last_run_timestamp_seconds": float64(now.Unix() + 90),
-		"orgsync_last_run_duration_seconds": 1.5, "orgsync_last_run_exit_code": 3,
+		"orgsync_last_success_timestamp_seconds": float64(now.Unix()),
+		"orgsync_last_run_timestamp_seconds":     float64(now.Unix() + 90),
+		"orgsync_last_run_duration_seconds":      1.5, "orgsync_last_run_exit_code": 3,
 		"orgsync_last_run_requests": 17, "orgsync_last_run_throttled_requests": 2,
 		"orgsync_organization_info Example Org": 1,
 	}
@@ -114,14 +118,18 @@ func TestMetricsText(t *testing.T) {
 	}{
 		{"apply", finished(), map[string]float64{
 			"orgsync_people pending": 2, "orgsync_people member": 2, "orgsync_people not_invited": 1,
-			"orgsync_last_run_changes invite done": 1, "orgsync_last_run_changes reinvite done": 1, "orgsync_last_run_changes grant done": 1,
+			"orgsync_last_run_changes invite done": 1, "orgsync_last_run_changes reinvite done": 1,
+			"orgsync_last_run_changes grant done":     1,
 			"orgsync_last_run_changes unsuspend done": 1, "orgsync_last_run_changes invite failed": 1,
 		}},
 		{"plan", planning, map[string]float64{
-			"orgsync_people not_invited": 2, "orgsync_people expired": 1, "orgsync_people member": 1, "orgsync_people suspended": 1,
-			"orgsync_last_run_changes invite planned": 2, "orgsync_last_run_changes reinvite planned": 1, "orgsync_last_run_changes grant planned": 1,
+			"orgsync_people not_invited": 2, "orgsync_people expired": 1, "orgsync_people member": 1,
+			"orgsync_people suspended":                1,
+			"orgsync_last_run_changes invite planned": 2, "orgsync_last_run_changes reinvite planned": 1,
+			"orgsync_last_run_changes grant planned":  1,
 			"orgsync_last_run_changes revoke planned": 1, "orgsync_last_run_changes update planned": 2,
-			"orgsync_last_run_changes unsuspend planned": 1, "orgsync_last_run_changes suspend planned": 1, "orgsync_last_run_changes remove planned": 1,
+			"orgsync_last_run_changes unsuspend planned": 1, "orgsync_last_run_changes suspend planned": 1,
+			"orgsync_last_run_changes remove planned":     1,
 			"orgsync_last_run_changes frobnicate planned": 1,
 		}},
 		{"ended before anything was read", early, nil},
@@ -203,15 +211,21 @@ func TestMetricsKeep(t *testing.T) {
 		ok       bool
 	}{
 		{"nothing before", "", Metrics{}, Metrics{}, true},
-		{"nothing known", lines, Metrics{Command: "apply"}, Metrics{Command: "apply", Organization: acme, Succeeded: now}, true},
-		{"known", lines, Metrics{Command: "apply", Organization: acme}, Metrics{Command: "apply", Organization: acme, Succeeded: now}, true},
-		{"odd names", metricsText(t, odd), Metrics{Command: "apply"}, Metrics{Command: "apply", Organization: odd.Organization, Succeeded: odd.Succeeded}, true},
-		{"success now", lines, Metrics{Command: "apply", Organization: acme, Succeeded: now.Add(time.Hour)}, Metrics{Command: "apply", Organization: acme, Succeeded: now.Add(time.Hour)}, true},
+		{"nothing known", lines, Metrics{Command: "apply"}, Metrics{Command: "apply", Organization: acme,
+			Succeeded: now}, true},
+		{"known", lines, Metrics{Command: "apply", Organization: acme}, Metrics{Command: "apply", Organization: acme,
+			Succeeded: now}, true},
+		{"odd names", metricsText(t, odd), Metrics{Command: "apply"},
+			Metrics{Command: "apply", Organization: odd.Organization, Succeeded: odd.Succeeded}, true},
+		{"success now", lines, Metrics{Command: "apply", Organization: acme, Succeeded: now.Add(time.Hour)},
+			Metrics{Command: "apply", Organization: acme, Succeeded: now.Add(time.Hour)}, true},
 		{"never", metricsText(t, never), Metrics{Command: "apply"}, Metrics{Command: "apply", Organization: acme}, true},
-		{"another organization", lines, Metrics{Command: "apply", Organization: other}, Metrics{Command: "apply", Organization: other}, true},
+		{"another organization", lines, Metrics{Command: "apply", Organization: other},
+			Metrics{Command: "apply", Organization: other}, true},
 		{"another command", lines, Metrics{Command: "plan"}, Metrics{Command: "plan", Organization: acme}, true},
 		{"a roster", "users:\n  - email: ada@example.com\n", Metrics{Command: "apply"}, Metrics{Command: "apply"}, false},
-		{"somebody else's metrics", "# HELP up Whether it is up.\n# TYPE up gauge\nup 1\n", Metrics{Command: "apply"}, Metrics{Command: "apply"}, false},
+		{"somebody else's metrics", "# HELP up Whether it is up.\n# TYPE up gauge\nup 1\n", Metrics{Command: "apply"},
+			Metrics{Command: "apply"}, false},
 		{"a torn file", lines[:60], Metrics{Command: "apply"}, Metrics{Command: "apply"}, false},
 	}
 	for _, tt := range tests {
@@ -227,7 +241,8 @@ func TestMetricsKeep(t *testing.T) {
 }
 
 func FuzzMetrics(f *testing.F) {
-	for _, s := range []string{"Example Org", "a\"b\\c\n", "\x1b[31mred", "\u202eevil\u2066", "x\"} 1\norgsync_last_run_exit_code 0", "\xff", "日本語"} {
+	for _, s := range []string{"Example Org", "a\"b\\c\n", "\x1b[31mred", "\u202eevil\u2066",
+		"x\"} 1\norgsync_last_run_exit_code 0", "\xff", "日本語"} {
 		f.Add(s, s, s)
 	}
 	f.Fuzz(func(t *testing.T, id, name, word string) {
@@ -248,10 +263,10 @@ func FuzzMetrics(f *testing.F) {
 			}
 		}
 		values, organization, _ := samples(t, hostile)
-		if want := Clean(id, addressWidth); organization != want {
+		if want := printable.Clean(id, document.AddressWidth); organization != want {
 			t.Errorf("the organization is %q, want %q", organization, want)
 		}
-		if id != "" && values[fmt.Sprint("orgsync_organization_info ", Clean(name, addressWidth))] != 1 {
+		if id != "" && values[fmt.Sprint("orgsync_organization_info ", printable.Clean(name, document.AddressWidth))] != 1 {
 			t.Errorf("the name %q is not written:\n%s", name, hostile)
 		}
 		after := Metrics{Command: "apply"}

@@ -3,12 +3,14 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 )
@@ -34,12 +36,14 @@ func TestNotSelected(t *testing.T) {
 	for others, want := range map[int]string{
 		0: "",
 		1: "Not selected: 1 change, for p0@example.com.",
-		7: "Not selected: 7 changes, for p0@example.com, p1@example.com, p2@example.com, p3@example.com, p4@example.com and 2 more.",
+		7: "Not selected: 7 changes, for p0@example.com, p1@example.com, p2@example.com, p3@example.com, p4@example.com " +
+			"and 2 more.",
 	} {
 		p := onlyAda(others)
-		var text, markdown, document bytes.Buffer
+		var text, markdown, asJSON bytes.Buffer
 		for _, err := range []error{
-			WriteText(&text, PlanDocument(p), 0, false), WriteMarkdown(&markdown, PlanDocument(p)), PlanJSON(&document, Run{Command: "plan"}, p),
+			document.WriteText(&text, PlanDocument(p), 0, false), document.WriteMarkdown(&markdown, PlanDocument(p)),
+			PlanJSON(&asJSON, Run{Command: "plan", TeamsOf: teamsOf(p)}, p),
 		} {
 			if err != nil {
 				t.Fatal(err)
@@ -48,20 +52,25 @@ func TestNotSelected(t *testing.T) {
 		if want != "" && !strings.Contains(text.String(), want) || strings.Contains(text.String(), "never answered") {
 			t.Errorf("%s", &text)
 		}
-		if strings.Contains(markdown.String(), "Not selected: ") != (want != "") || strings.Contains(markdown.String(), "never answered") {
+		if strings.Contains(markdown.String(), "Not selected: ") != (want != "") || strings.Contains(markdown.String(),
+			"never answered") {
 			t.Errorf("%s", &markdown)
 		}
-		if n := strings.Count(document.String(), `"not_selected": true`); n != others || !strings.Contains(document.String(), `"only": [`) {
-			t.Errorf("%s", &document)
+		if n := strings.Count(asJSON.String(), `"not_selected": true`); n != others || !strings.Contains(asJSON.String(),
+			`"only": [`) {
+			t.Errorf("%s", &asJSON)
 		}
-		if n := strings.Count(document.String(), `"action": "invite"`); n != 1+others {
-			t.Errorf("%d changes: %s", n, &document)
+		if n := strings.Count(asJSON.String(), `"action": "invite"`); n != 1+others {
+			t.Errorf("%d changes: %s", n, &asJSON)
+		}
+		if n := strings.Count(asJSON.String(), `"teams": [`); n != 1+others {
+			t.Errorf("%d changes with teams: %s", n, &asJSON)
 		}
 	}
 	p := onlyAda(3)
 	p.Changes = nil
 	var out bytes.Buffer
-	if err := WriteMarkdown(&out, PlanDocument(p)); err != nil || out.Len() > 0 {
+	if err := document.WriteMarkdown(&out, PlanDocument(p)); err != nil || out.Len() > 0 {
 		t.Errorf("a comment though nothing that is selected needs anybody: %v\n%s", err, &out)
 	}
 }
@@ -74,25 +83,30 @@ func TestNamedNotices(t *testing.T) {
 		notice plan.Notice
 		want   string
 	}{
-		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedMember}, "ada@example.com gets no mail: they are a member already"},
-		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedEnded}, "ada@example.com gets no mail: their last day has passed"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedMember}, "ada@example.com gets no mail: they are a member " +
+			"already"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedEnded},
+			"ada@example.com gets no mail: their last day has passed"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedPending, Expires: now.Add(25 * time.Hour)},
 			"ada@example.com gets no mail: they can still accept their invitation until 2026-06-11 13:00 UTC (1 day 1 hour); " +
 				"to send it again now: --resend ada@example.com"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedPending},
-			"ada@example.com gets no mail: they can still accept their invitation; to send it again now: --resend ada@example.com"},
+			"ada@example.com gets no mail: they can still accept their invitation; to send it again now: --resend " +
+				"ada@example.com"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedRecently, Since: now},
-			"ada@example.com gets no mail: their last mail was sent at 2026-06-10 12:00 UTC; the next one can be sent 15 minutes later"},
+			"ada@example.com gets no mail: their last mail was sent at 2026-06-10 12:00 UTC; the next one can be sent 15 " +
+				"minutes after that"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedUnsettled, Since: now},
-			"ada@example.com gets no mail: a mail may have been sent at 2026-06-10 12:00 UTC, but the answer was lost; try again " +
-				"15 minutes later"},
+			"ada@example.com gets no mail: a mail may have been sent at 2026-06-10 12:00 UTC, but the answer was lost; try " +
+				"again 15 minutes later"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedNotListed},
-			"ada@example.com gets no mail: their invitation is not listed, so it cannot be sent again; if they did not accept it, " +
-				"a new one is sent when it has expired"},
+			"ada@example.com gets no mail: their invitation is not listed, so it cannot be sent again; if they did not accept " +
+				"it, a new one is sent when it has expired"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedOtherAddress},
-			"ada@example.com gets no mail: their invitation was sent to another of their addresses; a new one is sent when it has " +
-				"expired"},
-		{plan.Notice{Kind: plan.NotYet, Text: "2027-01-04"}, "ada@example.com is not invited before 2027-01-04, their first day"},
+			"ada@example.com gets no mail: their invitation was sent to another of their addresses; a new one is sent when it " +
+				"has expired"},
+		{plan.Notice{Kind: plan.NotYet, Text: "2027-01-04"}, "ada@example.com is not invited before 2027-01-04, their " +
+			"first day"},
 		{plan.Notice{Kind: plan.EndsSoon, Text: "2026-06-12"},
 			"the last day of ada@example.com is 2026-06-12: from the next day on they count as not in the roster"},
 		{plan.Notice{Kind: plan.SameName, Text: "a.da@example.com"},
@@ -100,8 +114,17 @@ func TestNamedNotices(t *testing.T) {
 				"aliases: [a.da@example.com] to their entry"},
 	} {
 		tt.notice.Email = org.MustParseAddress("ada@example.com")
-		if d := cmp.Diff(tt.want, plain(wordsOf(tt.notice, now).one)); d != "" {
+		if d := cmp.Diff(tt.want, document.Plain(wordsOf(tt.notice, now).one)); d != "" {
 			t.Errorf("%s %s (-want +got):\n%s", tt.notice.Kind, tt.notice.Text, d)
 		}
 	}
+}
+
+// teamsOf puts everybody who has a change in p into a team.
+func teamsOf(p plan.Plan) map[string][]string {
+	teams := map[string][]string{}
+	for _, c := range slices.Concat(p.Changes, p.NotSelected) {
+		teams[c.Email.Key()] = []string{"ops"}
+	}
+	return teams
 }

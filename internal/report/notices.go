@@ -7,23 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 )
-
-// Notices are notices in words, the most urgent first.
-type Notices []NoticeGroup
-
-// A NoticeGroup is one notice, or several of one kind.
-type NoticeGroup struct {
-	// Text is a sentence about all of them, and Items are the people it is about when it is about
-	// several.
-	Text  string
-	Items []string
-	Count int
-	// Calm is true when nobody needs to act.
-	Calm bool
-	each []annotation // for each notice, its own sentence
-}
 
 // noticeWords are the words for one notice.
 type noticeWords struct {
@@ -66,72 +53,60 @@ const (
 
 // noticeStyles are the styles of all kinds, the most urgent first.
 var noticeStyles = []noticeStyle{
-	{plan.Limit, pressing, func(n noticeText) noticeWords {
-		return noticeWords{one: "apply would refuse this: " + n.said}
-	}},
+	{plan.Limit, pressing, filled(noticeWords{one: "apply would refuse this: {said}"})},
 	{plan.UnknownAccess, pressing, func(n noticeText) noticeWords {
-		at := parenthesize(summarizeList(places(n.Notice)))
+		at := document.Parenthesize(summarizeList(textsOf(n.Places)))
 		if n.AccessID != "" {
 			return noticeWords{one: n.said + ": change the name in the roster" + at}
 		}
 		return noticeWords{one: n.said + at}
 	}},
-	{plan.PinUnconfirmed, pressing, func(n noticeText) noticeWords {
-		return noticeWords{one: "orgsync cannot confirm that this key belongs to the organization " + n.said}
-	}},
-	{plan.NewLedger, pressing, func(noticeText) noticeWords {
-		return noticeWords{one: "the ledger is empty although the organization has invitations: " +
-			"if orgsync ran before, its ledger was lost"}
-	}},
-	{plan.MembersUnseen, calm, func(noticeText) noticeWords {
-		return noticeWords{one: "this key may not list users: everyone who accepted an invitation counts as a member"}
-	}},
-	{plan.SuspendedUnseen, calm, func(noticeText) noticeWords {
-		return noticeWords{one: "this key cannot list suspended users: a suspended user may look like someone who left"}
-	}},
-	{plan.SelfUnseen, pressing, func(noticeText) noticeWords {
-		return noticeWords{one: "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
-			"and no access is taken away"}
-	}},
-	{plan.ProtectedUnseen, pressing, func(n noticeText) noticeWords {
-		return noticeWords{
-			one: n.who + " is protected in the roster, but no user has that address: " +
-				"the intended person is not protected; check the spelling",
-			many: "addresses are protected in the roster, but no user has them: " +
-				"the intended people are not protected; check the spelling",
-		}
-	}},
-	{plan.UnlistedKept, ordinary, func(n noticeText) noticeWords {
-		const until = "until this is settled, people who are not in the roster are only reported"
-		return noticeWords{
-			one:  n.who + " may have joined under an address that is not in the roster: " + until,
-			many: "people may have joined under addresses that are not in the roster: " + until,
-		}
-	}},
-	{plan.SameName, pressing, func(n noticeText) noticeWords {
-		return noticeWords{
-			one: n.who + " " + sameNameText(n.said),
-			many: "people may be the same as others who are not in the roster: " +
-				"if so, add the line aliases: [ADDRESS] to their entry",
-			item: n.who + " as " + n.said,
-		}
-	}},
-	{plan.Unsettled, pressing, func(n noticeText) noticeWords {
-		const lost = "but the answer was lost: orgsync waits until it knows"
-		return noticeWords{
-			one:  n.who + " may have been sent an invitation mail" + atText(n.Since) + ", " + lost,
-			many: "people may have been sent an invitation mail, " + lost,
-			item: n.who + atText(n.Since),
-		}
-	}},
-	{plan.UnknownMembership, pressing, func(n noticeText) noticeWords {
-		return noticeWords{
-			one: fmt.Sprintf("%s is not invited, because this key cannot see whether they are a member already; "+
-				"to invite them: --reinvite %s", n.who, n.who),
-			many: "people are not invited, because this key cannot see whether they are members already; " +
-				"to invite someone: --reinvite EMAIL",
-		}
-	}},
+	{plan.PinUnconfirmed, pressing, filled(noticeWords{
+		one: "orgsync cannot confirm that this key belongs to the organization {said}",
+	})},
+	{plan.NewLedger, pressing, filled(noticeWords{
+		one: "the ledger is empty although the organization has invitations: if orgsync ran before, restore its " +
+			"ledger, which was lost",
+	})},
+	{plan.MembersUnseen, calm, filled(noticeWords{
+		one: "this key may not list users: everyone who accepted an invitation counts as a member",
+	})},
+	{plan.SuspendedUnseen, calm, filled(noticeWords{
+		one: "this key cannot list suspended users: a suspended user may look like someone who left",
+	})},
+	{plan.SelfUnseen, pressing, filled(noticeWords{
+		one: "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
+			"and no access is taken away",
+	})},
+	{plan.ProtectedUnseen, pressing, filled(noticeWords{
+		one: "{who} is protected in the roster, but no user has that address: " +
+			"the intended person is not protected; check the spelling",
+		many: "addresses are protected in the roster, but no user has them: " +
+			"the intended people are not protected; check the spelling",
+	})},
+	{plan.UnlistedKept, ordinary, filled(noticeWords{
+		one: "{who} may have joined under an address that is not in the roster: " +
+			"until this is settled, people who are not in the roster are only reported",
+		many: "people may have joined under addresses that are not in the roster: " +
+			"until this is settled, people who are not in the roster are only reported",
+	})},
+	{plan.SameName, pressing, filled(noticeWords{
+		one: "{who} " + sameNameText("{said}"),
+		many: "people may be the same as others who are not in the roster: " +
+			"if so, add the line aliases: [ADDRESS] to their entry",
+		item: "{who} as {said}",
+	})},
+	{plan.Unsettled, pressing, filled(noticeWords{
+		one:  "{who} may have been sent an invitation mail{at}, but the answer was lost: orgsync waits until it knows",
+		many: "people may have been sent an invitation mail, but the answer was lost: orgsync waits until it knows",
+		item: "{who}{at}",
+	})},
+	{plan.UnknownMembership, pressing, filled(noticeWords{
+		one: "{who} is not invited, because this key cannot see whether they are a member already; " +
+			"to invite them: --reinvite {who}",
+		many: "people are not invited, because this key cannot see whether they are members already; " +
+			"to invite someone: --reinvite EMAIL",
+	})},
 	{plan.PossibleAlias, pressing, func(n noticeText) noticeWords {
 		words := noticeWords{
 			one: fmt.Sprintf("%s may have joined as %s, because their invitation is gone: "+
@@ -150,23 +125,21 @@ var noticeStyles = []noticeStyle{
 		last := "last" + atText(n.Since) + " with the roster " + cmp.Or(n.said, "of another run")
 		return noticeWords{
 			one: fmt.Sprintf("%s was removed twice within a week, %s, but this roster lists them: "+
-				"make the rosters agree, or invite them with --reinvite %s", n.who, last, n.who),
+				"list them in all rosters of this organization or in none, or invite them with --reinvite %s", n.who, last, n.who),
 			many: "people were removed twice within a week, but this roster lists them: " +
-				"make the rosters agree, or invite them with --reinvite EMAIL",
+				"list them in all rosters of this organization or in none, or invite them with --reinvite EMAIL",
 			item: n.who + ", " + last,
 		}
 	}},
-	{plan.RefusedMail, pressing, func(n noticeText) noticeWords {
-		return noticeWords{
-			one: fmt.Sprintf("%s cannot be invited: the API says \"%s\"; orgsync tries again once a day, "+
-				"or at once with --reinvite %s", n.who, n.said, n.who),
-			many: "people cannot be invited; orgsync tries again once a day, or at once with --reinvite EMAIL",
-			item: fmt.Sprintf("%s: the API says \"%s\"", n.who, n.said),
-		}
-	}},
+	{plan.RefusedMail, pressing, filled(noticeWords{
+		one: `{who} cannot be invited: the API says "{said}"; orgsync tries again once a day, ` +
+			"or at once with --reinvite {who}",
+		many: "people cannot be invited; orgsync tries again once a day, or at once with --reinvite EMAIL",
+		item: `{who}: the API says "{said}"`,
+	})},
 	{plan.NeedsAttention, pressing, needsAttentionWords},
 	{plan.GaveUp, pressing, func(n noticeText) noticeWords {
-		mails := pluralize(n.Mails, "invitation mail", "invitation mails") + sinceText(n.Since)
+		mails := document.Pluralize(n.Mails, "invitation mail", "invitation mails") + sinceText(n.Since)
 		return noticeWords{
 			one: fmt.Sprintf("%s got %s and never answered: no more will be sent; to invite them again: --reinvite %s",
 				n.who, mails, n.who),
@@ -175,66 +148,52 @@ var noticeStyles = []noticeStyle{
 			item: n.who + ", " + mails,
 		}
 	}},
-	{plan.Left, ordinary, func(n noticeText) noticeWords {
-		return noticeWords{
-			one:  n.who + " joined and has left; --invite-left invites them again",
-			many: "people joined and have left; --invite-left invites them again",
-		}
-	}},
-	{plan.SuspendedUser, ordinary, func(n noticeText) noticeWords {
-		return noticeWords{one: n.who + " is suspended but in the roster", many: "people are suspended but in the roster"}
-	}},
-	{plan.EndedSoon, ordinary, func(n noticeText) noticeWords {
-		return noticeWords{
-			one: fmt.Sprintf("%s is not invited, because an invitation is valid for three days and their last day is %s; "+
-				"to invite them: --reinvite %s", n.who, n.said, n.who),
-			many: "people are not invited, because an invitation is valid for three days and would outlive their last day; " +
-				"to invite someone: --reinvite EMAIL",
-			item: n.who + ", last day " + n.said,
-		}
-	}},
-	{plan.DuplicateInvitation, ordinary, func(n noticeText) noticeWords {
-		return noticeWords{
-			one:  n.who + " has another invitation that can be accepted" + n.invitation,
-			many: "people have another invitation that can be accepted",
-			item: n.who + n.invitation,
-		}
-	}},
+	{plan.Left, ordinary, filled(noticeWords{
+		one:  "{who} joined and has left; --invite-left invites them again",
+		many: "people joined and have left; --invite-left invites them again",
+	})},
+	{plan.SuspendedUser, ordinary, filled(noticeWords{
+		one: "{who} is suspended but in the roster", many: "people are suspended but in the roster",
+	})},
+	{plan.EndedSoon, ordinary, filled(noticeWords{
+		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
+			"to invite them: --reinvite {who}",
+		many: "people are not invited, because an invitation is valid for three days and would outlive their last day; " +
+			"to invite someone: --reinvite EMAIL",
+		item: "{who}, last day {said}",
+	})},
+	{plan.DuplicateInvitation, ordinary, filled(noticeWords{
+		one:  "{who} has another invitation that can be accepted{invitation}",
+		many: "people have another invitation that can be accepted",
+		item: "{who}{invitation}",
+	})},
 	{plan.Unlisted, ordinary, unlistedWords},
-	{plan.OtherAddress, ordinary, func(n noticeText) noticeWords {
-		return noticeWords{
-			one: fmt.Sprintf("%s joined as %s and gets no access under that address: "+
-				"if this is the same person, add the line aliases: [%s] to their entry", n.who, n.said, n.said),
-			many: "people joined under another address and get no access under it: " +
-				"if it is the same person, add the line aliases: [ADDRESS] to their entry",
-			item: n.who + " as " + n.said,
-		}
-	}},
-	{plan.ExtraAccess, ordinary, func(n noticeText) noticeWords {
-		return noticeWords{
-			one:  n.who + " has more access than the roster gives: " + n.said,
-			many: "people have more access than the roster gives",
-			item: n.who + ": " + n.said,
-		}
-	}},
+	{plan.OtherAddress, ordinary, filled(noticeWords{
+		one: "{who} joined as {said} and gets no access under that address: " +
+			"if this is the same person, add the line aliases: [{said}] to their entry",
+		many: "people joined under another address and get no access under it: " +
+			"if it is the same person, add the line aliases: [ADDRESS] to their entry",
+		item: "{who} as {said}",
+	})},
+	{plan.ExtraAccess, ordinary, filled(noticeWords{
+		one:  "{who} has more access than the roster gives: {said}",
+		many: "people have more access than the roster gives",
+		item: "{who}: {said}",
+	})},
 	{plan.NotMailed, ordinary, func(n noticeText) noticeWords {
 		why := notMailedText(n)
 		return noticeWords{one: n.who + " gets no mail: " + why, many: "people get no mail", item: n.who + ": " + why}
 	}},
-	{plan.EndsSoon, calm, func(n noticeText) noticeWords {
-		return noticeWords{
-			one:  fmt.Sprintf("the last day of %s is %s: from the next day on they count as not in the roster", n.who, n.said),
-			many: "people have their last day soon: from the next day on they count as not in the roster",
-			item: n.who + ", last day " + n.said,
-		}
-	}},
-	{plan.NotYet, calm, func(n noticeText) noticeWords {
-		return noticeWords{
-			one:  n.who + " is not invited before " + n.said + ", their first day",
-			many: "people are not invited before their first day",
-			item: n.who + ", " + n.said,
-		}
-	}},
+	{plan.EndsSoon, calm, filled(noticeWords{
+		one:  "the last day of {who} is {said}: from the next day on they count as not in the roster",
+		many: "people have their last day soon: from the next day on they count as not in the roster",
+		item: "{who}, last day {said}",
+	})},
+	{plan.NotYet, calm, filled(noticeWords{
+		one:  "{who} is not invited before {said}, their first day",
+		many: "people are not invited before their first day",
+		item: "{who}, {said}",
+	})},
 	{plan.Waiting, calm, func(n noticeText) noticeWords {
 		words := noticeWords{
 			one:  n.who + " was invited and has not answered yet",
@@ -246,6 +205,15 @@ var noticeStyles = []noticeStyle{
 		}
 		return words
 	}},
+}
+
+// filled returns a function for words in which {who}, {said}, {invitation} and {at}, the time since when, stand for
+// texts of the notice.
+func filled(words noticeWords) func(noticeText) noticeWords {
+	return func(n noticeText) noticeWords {
+		texts := strings.NewReplacer("{who}", n.who, "{said}", n.said, "{invitation}", n.invitation, "{at}", atText(n.Since))
+		return noticeWords{texts.Replace(words.one), words.many, texts.Replace(words.item)}
+	}
 }
 
 // noticeRanks are the places of the kinds in noticeStyles.
@@ -284,7 +252,8 @@ func needsAttentionWords(n noticeText) noticeWords {
 // sameNameText returns what to do about a new person who may be the same as somebody with the address
 // other.
 func sameNameText(other string) string {
-	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to their entry",
+	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to "+
+		"their entry",
 		other, other)
 }
 
@@ -302,9 +271,10 @@ func notMailedText(n noticeText) string {
 		}
 		return fmt.Sprintf("they can still accept their invitation%s; to send it again now: --resend %s", until, n.who)
 	case plan.NotMailedRecently:
-		return fmt.Sprintf("their last mail was sent%s; the next one can be sent 15 minutes later", atText(n.Since))
+		return fmt.Sprintf("their last mail was sent%s; the next one can be sent 15 minutes after that", atText(n.Since))
 	case plan.NotMailedUnsettled:
-		return fmt.Sprintf("a mail may have been sent%s, but the answer was lost; try again 15 minutes later", atText(n.Since))
+		return fmt.Sprintf("a mail may have been sent%s, but the answer was lost; try again 15 minutes later",
+			atText(n.Since))
 	case plan.NotMailedNotListed:
 		return "their invitation is not listed, so it cannot be sent again; if they did not accept it, a new one is sent " +
 			"when it has expired"
@@ -315,14 +285,14 @@ func notMailedText(n noticeText) string {
 }
 
 func unlistedWords(n noticeText) noticeWords {
-	in := n.who + " is in the organization but not in the roster" + parenthesize(n.said)
+	in := n.who + " is in the organization but not in the roster" + document.Parenthesize(n.said)
 	switch {
 	case n.UserID == "":
 		return noticeWords{
 			one: fmt.Sprintf("%s has an invitation%s but is not in the roster: the API cannot cancel it; "+
-				"if they accept, remove them in Vultr's console, or set unlisted: remove", n.who, n.invitation),
+				"if they accept, apply removes them only if the roster has 'unlisted: remove'", n.who, n.invitation),
 			many: "people have an invitation but are not in the roster: the API cannot cancel it; " +
-				"if they accept, remove them in Vultr's console, or set unlisted: remove",
+				"if they accept, apply removes them only if the roster has 'unlisted: remove'",
 			item: n.who + n.invitation,
 		}
 	case !n.Since.IsZero():
@@ -333,13 +303,13 @@ func unlistedWords(n noticeText) noticeWords {
 		}
 	case !n.RemovalAfter.IsZero():
 		return noticeWords{
-			one:  in + ": apply suspends or removes them from " + formatTime(n.RemovalAfter) + " on",
+			one:  in + ": apply suspends or removes them from " + document.FormatTime(n.RemovalAfter) + " on",
 			many: "people are in the organization but not in the roster: apply suspends or removes them later",
-			item: n.who + parenthesize(n.said) + ", from " + formatTime(n.RemovalAfter) + " on",
+			item: n.who + document.Parenthesize(n.said) + ", from " + document.FormatTime(n.RemovalAfter) + " on",
 		}
 	}
 	return noticeWords{
-		one: in, many: "people are in the organization but not in the roster", item: n.who + parenthesize(n.said),
+		one: in, many: "people are in the organization but not in the roster", item: n.who + document.Parenthesize(n.said),
 	}
 }
 
@@ -362,8 +332,9 @@ func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 // wordsOf returns the words for n. Times left are counted from now.
 func wordsOf(n plan.Notice, now time.Time) noticeWords {
 	text := noticeText{
-		Notice: n, now: now, who: outside(n.Email.String(), addressWidth), said: outside(n.Text, messageWidth),
-		invitation: parenthesize(outside(n.InvitationID, addressWidth)),
+		Notice: n, now: now, who: document.Outside(n.Email.String(), document.AddressWidth), said: document.Outside(n.Text,
+			document.MessageWidth),
+		invitation: document.Parenthesize(document.Outside(n.InvitationID, document.AddressWidth)),
 	}
 	if text.who == "" {
 		text.who = "someone whose address cannot be read"
@@ -374,38 +345,32 @@ func wordsOf(n plan.Notice, now time.Time) noticeWords {
 	return words
 }
 
-// appendNotices appends notices in words to blocks, if there are any. Times left are counted from
-// now.
-func appendNotices(blocks []Block, notices []plan.Notice, now time.Time) []Block {
+// appendNotices appends notices in words to blocks, if there are any, with those together that have
+// the same words. Times left are counted from now.
+func appendNotices(blocks []document.Block, notices []plan.Notice, now time.Time) []document.Block {
 	if len(notices) == 0 {
 		return blocks
 	}
-	return append(blocks, groupNotices(notices, now))
-}
-
-// groupNotices returns notices in words, with those together that have the same words.
-func groupNotices(notices []plan.Notice, now time.Time) Notices {
-	rank := func(n plan.Notice) int {
+	rank := func(n *plan.Notice) int {
 		_, i := styleOfNotice(n.Kind)
 		return i
 	}
-	sorted := slices.SortedStableFunc(slices.Values(notices), func(a, b plan.Notice) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), compareAddresses(a.Email, b.Email))
-	})
-	var groups Notices
+	sorted := sortedByAddress(notices, func(n *plan.Notice) org.Address { return n.Email })
+	slices.SortStableFunc(sorted, func(a, b *plan.Notice) int { return cmp.Compare(rank(a), rank(b)) })
+	var groups document.Notices
 	place := map[string]int{} // of each group that has several notices or may get them
 	for _, n := range sorted {
-		words := wordsOf(n, now)
+		words := wordsOf(*n, now)
 		i, found := place[words.many]
 		if !found || words.many == "" {
 			i = len(groups)
 			place[words.many] = i
-			groups = append(groups, NoticeGroup{Text: words.one, Calm: !needsAction(n)})
+			groups = append(groups, document.NoticeGroup{Text: words.one, Calm: !needsAction(*n)})
 		}
 		g := &groups[i]
 		g.Count++
 		g.Items = append(g.Items, words.item)
-		g.each = append(g.each, annotation{parseSource(n.Source), words.one})
+		g.Each = append(g.Each, document.Annotation{At: parseSource(n.Source), Text: words.one})
 		if g.Count > 1 {
 			g.Text = fmt.Sprintf("%d %s", g.Count, words.many)
 		}
@@ -415,7 +380,7 @@ func groupNotices(notices []plan.Notice, now time.Time) Notices {
 			groups[i].Items = nil // the sentence names the person
 		}
 	}
-	return groups
+	return append(blocks, groups)
 }
 
 // needsAction reports whether somebody should look at n or act on it.
@@ -424,9 +389,17 @@ func needsAction(n plan.Notice) bool {
 	return style.level != calm && !n.NotSelected
 }
 
-// selectedNotices returns a copy of notices without those about people whom --only leaves out.
+// selectedNotices returns notices without those about people whom --only leaves out, and changes none of them.
 func selectedNotices(notices []plan.Notice) []plan.Notice {
-	return slices.DeleteFunc(slices.Clone(notices), func(n plan.Notice) bool { return n.NotSelected })
+	return withoutNotices(notices, func(n plan.Notice) bool { return n.NotSelected })
+}
+
+// withoutNotices returns the notices for which drop is false, and copies them only if it drops any.
+func withoutNotices(notices []plan.Notice, drop func(plan.Notice) bool) []plan.Notice {
+	if !slices.ContainsFunc(notices, drop) {
+		return notices
+	}
+	return slices.DeleteFunc(slices.Clone(notices), drop)
 }
 
 // IsPressing reports whether notices of this kind stay until somebody acts.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
@@ -17,23 +18,24 @@ func manyUnlisted() plan.Plan {
 	p := plan.Plan{Organization: acme, Now: now, Unchanged: 8}
 	for i := range 150 {
 		p.Notices = append(p.Notices, plan.Notice{
-			Kind: plan.Unlisted, Email: address(fmt.Sprintf("person%d@partner.example", i+1)), InvitationID: fmt.Sprint("inv-", i+1),
+			Kind: plan.Unlisted, Email: address(fmt.Sprintf("person%d@partner.example", i+1)),
+			InvitationID: fmt.Sprint("inv-", i+1),
 		})
 	}
 	return p
 }
 
-// TestNoticesGrouped checks that many notices of a kind are explained once and counted, and that the first ten people are
-// named in natural order. JSON has all of them.
+// TestNoticesGrouped checks that many notices of a kind are explained once and counted, and that the first ten people
+// are named in natural order. JSON has all of them.
 func TestNoticesGrouped(t *testing.T) {
 	t.Parallel()
 	p := manyUnlisted()
 	r := apply.Result{Notices: p.Notices}
 	for name, write := range map[string]func(*bytes.Buffer) error{
-		"text":           func(b *bytes.Buffer) error { return WriteText(b, ApplyDocument(p, r), 0, false) },
-		"narrow text":    func(b *bytes.Buffer) error { return WriteText(b, ApplyDocument(p, r), 80, false) },
-		"text of a plan": func(b *bytes.Buffer) error { return WriteText(b, PlanDocument(p), 80, false) },
-		"Markdown":       func(b *bytes.Buffer) error { return WriteMarkdown(b, ApplyDocument(p, r)) },
+		"text":           func(b *bytes.Buffer) error { return document.WriteText(b, ApplyDocument(p, r), 0, false) },
+		"narrow text":    func(b *bytes.Buffer) error { return document.WriteText(b, ApplyDocument(p, r), 80, false) },
+		"text of a plan": func(b *bytes.Buffer) error { return document.WriteText(b, PlanDocument(p), 80, false) },
+		"Markdown":       func(b *bytes.Buffer) error { return document.WriteMarkdown(b, ApplyDocument(p, r)) },
 	} {
 		var buf bytes.Buffer
 		if err := write(&buf); err != nil {
@@ -46,7 +48,8 @@ func TestNoticesGrouped(t *testing.T) {
 		if n := strings.Count(strings.Join(strings.Fields(text), " "), "cannot cancel it"); n != 1 {
 			t.Errorf("%s says %d times that an invitation cannot be cancelled", name, n)
 		}
-		if shown := strings.Count(text, "@partner.example"); shown != 10 || !strings.Contains(text, "and 140 more") || !strings.Contains(text, "150 people") {
+		if shown := strings.Count(text, "@partner.example"); shown != 10 || !strings.Contains(text, "and 140 more") ||
+			!strings.Contains(text, "150 people") {
 			t.Errorf("%s names %d people of 150:\n%s", name, shown, text)
 		}
 		if two, ten := strings.Index(text, "person2@"), strings.Index(text, "person10@"); two < 0 || ten < two {
@@ -63,8 +66,8 @@ func TestNoticesGrouped(t *testing.T) {
 	}
 }
 
-// TestNoticeStyles checks that every kind of notice has words of its own, that only what is about the whole run is never
-// shown with others, and that docs/cron.md names the kinds that are logged as warnings.
+// TestNoticeStyles checks that every kind of notice has words of its own, that only what is about the whole run is
+// never shown with others, and that docs/cron.md names the kinds that are logged as warnings.
 func TestNoticeStyles(t *testing.T) {
 	t.Parallel()
 	whole := map[plan.NoticeKind]bool{
@@ -75,7 +78,7 @@ func TestNoticeStyles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, listed, _ := strings.Cut(string(page), "stay until a person does something (")
+	_, listed, _ := strings.Cut(string(page), "the notices that may need a person (")
 	listed, _, _ = strings.Cut(listed, ")")
 	for _, kind := range plan.NoticeKinds {
 		if IsPressing(kind) != strings.Contains(listed, "`"+string(kind)+"`") {

@@ -7,13 +7,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
 )
 
 // PlanDocument returns p in words: the changes with their reasons, the notices, and one line that
 // counts the changes.
-func PlanDocument(p plan.Plan) Document {
-	d := Document{
+func PlanDocument(p plan.Plan) document.Document {
+	d := document.Document{
 		Title: "orgsync plan", Organization: p.Organization, Made: p.Now, Summary: planSummary(p),
 		NotSelected: notSelectedText(p),
 		Nothing:     len(p.Changes) == 0 && !slices.ContainsFunc(p.Notices, needsAction),
@@ -26,8 +29,9 @@ func PlanDocument(p plan.Plan) Document {
 }
 
 // StaleDocument returns how a saved plan differs from a fresh one, and that nothing was sent.
-func StaleDocument(e *plan.StaleError) Document {
-	d := Document{Title: "orgsync apply", Summary: "Nothing was sent: " + outside(e.Error(), messageWidth) + "."}
+func StaleDocument(e *plan.StaleError) document.Document {
+	d := document.Document{Title: "orgsync apply", Summary: "Nothing was sent: " + document.Outside(e.Error(),
+		document.MessageWidth) + "."}
 	made := atText(e.Made)
 	if made != "" {
 		made = ", made" + made
@@ -41,7 +45,7 @@ func StaleDocument(e *plan.StaleError) Document {
 			for i := range t.Rows {
 				t.Rows[i].Group = "" // one table under the title
 			}
-			d.Blocks = append(d.Blocks, Section{part.title, []Block{t}})
+			d.Blocks = append(d.Blocks, document.Section{Title: part.title, Blocks: []document.Block{t}})
 		}
 	}
 	return d
@@ -58,39 +62,32 @@ func notSelectedText(p plan.Plan) string {
 			people = append(people, who)
 		}
 	}
-	return fmt.Sprintf("Not selected: %s, for %s.", pluralize(len(p.NotSelected), "change", "changes"), summarizeList(people))
+	return fmt.Sprintf("Not selected: %s, for %s.", document.Pluralize(len(p.NotSelected), "change", "changes"),
+		summarizeList(people))
 }
 
 // changeTable returns one row for each change, in the natural order of addresses: action, person,
 // reason, and place in the roster.
-func changeTable(changes []plan.Change) Table {
-	t := Table{
-		Columns: []Column{{Head: "change"}, {Head: "person"}, {Head: "why", Prose: true}, {Head: "entry", Drop: 1}},
-		Groups:  actionTitles(),
+func changeTable(changes []plan.Change) document.Table {
+	t := document.Table{
+		Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "why", Prose: true}, {Head: "entry", Drop: 1}},
 	}
-	byAddress := func(a, b plan.Change) int { return compareAddresses(a.Email, b.Email) }
-	for _, c := range slices.SortedStableFunc(slices.Values(changes), byAddress) {
-		style, who, why := styleOf(c.Action), outside(c.Email.String(), addressWidth), reasonText(c, false)
-		t.Rows = append(t.Rows, Row{
-			Group: capitalize(style.word),
-			Cells: []Cell{
+	for _, a := range plan.Actions {
+		t.Groups = append(t.Groups, document.Capitalize(styleOf(a).word))
+	}
+	t.Rows = make([]document.Row, 0, len(changes))
+	for _, c := range sortedByAddress(changes, func(c *plan.Change) org.Address { return c.Email }) {
+		style, who, why := styleOf(c.Action), document.Outside(c.Email.String(), document.AddressWidth), reasonText(*c, false)
+		t.Rows = append(t.Rows, document.Row{
+			Group: document.Capitalize(style.word),
+			Cells: []document.Cell{
 				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
-				{Text: outside(c.Source, addressWidth), Color: faint},
+				{Text: document.Outside(c.Source, document.AddressWidth), Color: document.Faint},
 			},
-			Sentence: capitalize(style.word) + " " + who + ": " + why,
-			At:       parseSource(c.Source), Urgent: style.glyph == "-",
+			At: parseSource(c.Source), Annotated: true, Urgent: style.glyph == "-",
 		})
 	}
 	return t
-}
-
-// actionTitles returns the titles of the groups of changes, in the order of actions.
-func actionTitles() []string {
-	var titles []string
-	for _, a := range plan.Actions {
-		titles = append(titles, capitalize(styleOf(a).word))
-	}
-	return titles
 }
 
 // Question writes the question that a person answers before p is applied: how many mails, removals
@@ -101,7 +98,7 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 	var parts []string
 	add := func(verb string, n int, one, many string) {
 		if n > 0 {
-			parts = append(parts, verb+" "+pluralize(n, one, many))
+			parts = append(parts, verb+" "+document.Pluralize(n, one, many))
 		}
 	}
 	mails, removed, suspended, revokes := n[plan.Invite]+n[plan.Reinvite], n[plan.Remove], n[plan.Suspend], 0
@@ -119,14 +116,11 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 		other = "other "
 	}
 	add("make", len(p.Changes)-mails-removed-suspended-revokes, other+"change", other+"changes")
-	what := parts[len(parts)-1]
-	if before := parts[:len(parts)-1]; len(before) > 0 {
-		what = strings.Join(before, ", ") + " and " + what
-	}
-	in := cmp.Or(Clean(p.Organization.Name, addressWidth), Clean(p.Organization.ID, addressWidth), "the organization")
-	lines := []string{capitalize(what) + " in " + in + "? [y/N]"}
+	in := cmp.Or(printable.Clean(p.Organization.Name, document.AddressWidth), printable.Clean(p.Organization.ID,
+		document.AddressWidth), "the organization")
+	lines := []string{document.Capitalize(printable.JoinAnd(parts)) + " in " + in + "? [y/N]"}
 	if width > 0 {
-		lines = fold(lines[0], width-1) // leave room for the space before the answer
+		lines = document.Fold(lines[0], width-1) // leave room for the space before the answer
 	}
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+" ")
 	return err
@@ -168,7 +162,7 @@ func nothingToDo(people int, notices []plan.Notice) string {
 			unsettled++
 		}
 	}
-	who := pluralize(people, "person", "people")
+	who := document.Pluralize(people, "person", "people")
 	switch {
 	case waiting > 0 && unsettled > 0:
 		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d of them invited with no answer yet, "+

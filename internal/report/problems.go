@@ -4,38 +4,39 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // ProblemsDocument returns the problems of a roster.
-func ProblemsDocument(problems []roster.Problem) Document {
-	return Document{
-		Title:  "The roster has " + pluralize(len(problems), "problem", "problems"),
-		Blocks: []Block{Problems{List: problems}},
+func ProblemsDocument(problems []roster.Problem) document.Document {
+	return document.Document{
+		Title:  "The roster has " + document.Pluralize(len(problems), "problem", "problems"),
+		Blocks: []document.Block{document.Problems{List: problems}},
 	}
 }
 
 // ErrorDocument returns err as problems: every problem of a roster at its place, and any other error
 // without one.
-func ErrorDocument(err error) Document {
+func ErrorDocument(err error) document.Document {
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
 		return ProblemsDocument(invalid.Problems)
 	}
-	return Document{Blocks: []Block{Problems{List: []roster.Problem{{Text: err.Error()}}}}}
+	return document.Document{Blocks: []document.Block{document.Problems{List: []roster.Problem{{Text: err.Error()}}}}}
 }
 
 // ValidDocument returns that a roster is valid, and the warnings about it.
-func ValidDocument(run Run, warnings []roster.Problem) Document {
-	n := pluralize(len(warnings), "warning", "warnings")
-	d := Document{Title: "The roster is valid, with " + n, Nothing: len(warnings) == 0}
+func ValidDocument(run Run, warnings []roster.Problem) document.Document {
+	n := document.Pluralize(len(warnings), "warning", "warnings")
+	d := document.Document{Title: "The roster is valid, with " + n, Nothing: len(warnings) == 0}
 	end := "."
 	if len(warnings) > 0 {
-		d.Blocks = []Block{Problems{warnings, true}}
+		d.Blocks = []document.Block{document.Problems{List: warnings, Warning: true}}
 		end = ", " + n + "."
 	}
-	people := pluralize(run.People, "person", "people")
+	people := document.Pluralize(run.People, "person", "people")
 	if run.Teams > 0 {
-		people += " and " + pluralize(run.Teams, "team", "teams")
+		people += " and " + document.Pluralize(run.Teams, "team", "teams")
 	}
 	d.Summary = fmt.Sprintf("%s: %s, no problems%s", summarizeList(run.Files), people, end)
 	return d

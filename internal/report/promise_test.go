@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestPromisedJSON: each example of docs/json.md is kept by what is printed, field by field, and no field is printed that the page
-// does not describe. A field may be null where it has no value.
+// TestPromisedJSON: each example of docs/json.md is kept by what is printed, field by field, and no field is printed
+// that the page does not describe. A field may be null where it has no value.
 func TestPromisedJSON(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/json.md")
@@ -60,7 +60,8 @@ func TestPromisedJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	example := `{"command": "apply", "changes": [{"outcome": "done", "requests": 1}], "summary": {"done": 1, "failed": 0, "unknown": 0, "skipped": 0}}`
+	example := `{"command": "apply", "changes": [{"outcome": "done", "requests": 1}], "summary": {"done": 1, "failed": ` +
+		`0, "unknown": 0, "skipped": 0}}`
 	apply := decoded(t, "apply.json", text)
 	for _, broken := range keeps("", decoded(t, "apply", []byte(example)), apply) {
 		t.Errorf("apply.json: %s", broken)
@@ -83,13 +84,15 @@ func decoded(t *testing.T, name string, text []byte) any {
 }
 
 // mayBeMissing are fields that the page says are left out where they do not apply.
-var mayBeMissing = []string{".notices[].source", ".notices[].since", ".changes[].detail.api_enabled", ".settings[].loosens",
+var mayBeMissing = []string{".notices[].source", ".notices[].since", ".changes[].detail.api_enabled",
+	".settings[].loosens",
 	".people[].fields[].removed", ".people[].fields[].added"}
 
 // notNull are fields that always have a value.
-var notNull = regexp.MustCompile(`^\.(format_version|command|fingerprint|changes|notices|summary|people|error)$|^\.roster\.(files|users)$|` +
-	`^\.changes\[\]\.(action|reason|detail|outcome|requests)$|^\.notices\[\]\.kind$|^\.error\.(code|message)$|` +
-	`^\.people\[\]\.(email|state|rounds|groups|roles|policies|source|wanted|missing)$`)
+var notNull = regexp.MustCompile(
+	`^\.(format_version|command|fingerprint|changes|notices|summary|people|error)$|^\.roster\.(files|users)$|` +
+		`^\.changes\[\]\.(action|reason|detail|outcome|requests)$|^\.notices\[\]\.kind$|^\.error\.(code|message)$|` +
+		`^\.people\[\]\.(email|state|rounds|groups|roles|policies|source|wanted|missing)$`)
 
 // keeps reports fields of the example that got lacks, or that have a value of another kind.
 func keeps(path string, example, got any) []string {

@@ -31,11 +31,14 @@ func TestQuestion(t *testing.T) {
 	}{
 		{"one mail", of(plan.Invite), 0, "Send 1 invitation mail in Example Org? [y/N] "},
 		{"mails of both kinds", of(plan.Invite, plan.Reinvite), 80, "Send 2 invitation mails in Example Org? [y/N] "},
-		{"removals", of(plan.Remove, plan.Remove, plan.Suspend), 80, "Remove 2 people and suspend 1 person in Example Org? [y/N] "},
+		{"removals", of(plan.Remove, plan.Remove, plan.Suspend), 80,
+			"Remove 2 people and suspend 1 person in Example Org? [y/N] "},
 		{"neither", of(plan.Grant, plan.Unsuspend), 80, "Make 2 changes in Example Org? [y/N] "},
 		{
-			"everything in a narrow window", of(plan.Invite, plan.Remove, plan.Suspend, plan.Grant, plan.Revoke, plan.Update), 40,
-			"Send 1 invitation mail, remove 1\nperson, suspend 1 person, make 1 change\nthat takes access away and make 2 other\nchanges in Example Org? [y/N] ",
+			"everything in a narrow window", of(plan.Invite, plan.Remove, plan.Suspend, plan.Grant, plan.Revoke,
+				plan.Update), 40,
+			"Send 1 invitation mail, remove 1\nperson, suspend 1 person, make 1 change\nthat takes access away and make 2 " +
+				"other\nchanges in Example Org? [y/N] ",
 		},
 		{"no name", unnamed, 0, "Send 1 invitation mail in " + acme.ID + "? [y/N] "},
 		{"neither name nor id", unknown, 0, "Send 1 invitation mail in the organization? [y/N] "},

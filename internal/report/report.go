@@ -1,6 +1,6 @@
 // Package report renders plans, results, comparisons, check-ups and the state of people: for people
 // as text, Markdown and a web page, for programs as JSON, GitHub annotations and metrics. It
-// decides nothing. Text from outside passes through [Clean] before it is shown.
+// decides nothing. Text from outside passes through [printable.Clean] before it is shown.
 package report
 
 import "time"
@@ -32,6 +32,5 @@ func timestamp(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	s := t.UTC().Format(time.RFC3339)
-	return &s
+	return new(t.UTC().Format(time.RFC3339))
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -38,41 +39,58 @@ func busy() plan.Plan {
 		Organization: acme,
 		Now:          now,
 		Changes: []plan.Change{
-			{Action: plan.Invite, Reason: plan.NotInvited, Email: address("ada@example.com"), Source: "users.yaml:12", Detail: plan.Detail{APIEnabled: &yes}},
-			{Action: plan.Reinvite, Reason: plan.Expired, Email: address("bob@example.com"), Source: "users.yaml:15", InvitationID: "inv-bob", Detail: plan.Detail{APIEnabled: &no}},
-			{Action: plan.Invite, Reason: plan.ListedAgain, Email: address("Grace.Hopper+navy@example.com"), Source: "teams/platform.yaml:3", Detail: plan.Detail{APIEnabled: &no}},
-			{Action: plan.Grant, Reason: plan.MissingAccess, Email: address("kay@example.com"), Source: "users.yaml:20", UserID: "user-kay", Detail: plan.Detail{Kind: org.KindGroup, Name: "platform", ID: "group-1"}},
-			{Action: plan.Revoke, Reason: plan.MoreAccess, Email: address("kay@example.com"), Source: "users.yaml:20", UserID: "user-kay", Detail: plan.Detail{Kind: org.KindRole, Name: "deployer\x1b[31m", ID: "role-1", Membership: "m-1"}},
-			{Action: plan.Update, Reason: plan.APIAccessDiffers, Email: address("lin@example.com"), Source: "users.yaml:29", UserID: "user-lin", Detail: plan.Detail{APIEnabled: &yes}},
-			{Action: plan.Update, Reason: plan.APIAccessDiffers, Email: address("liz@example.com"), Source: "users.yaml:30", UserID: "user-liz", Detail: plan.Detail{APIEnabled: &no}},
-			{Action: plan.Unsuspend, Reason: plan.ListedAgain, Email: address("lou@example.com"), Source: "users.yaml:31", UserID: "user-lou"},
+			{Action: plan.Invite, Reason: plan.NotInvited, Email: address("ada@example.com"), Source: "users.yaml:12",
+				Detail: plan.Detail{APIEnabled: &yes}},
+			{Action: plan.Reinvite, Reason: plan.Expired, Email: address("bob@example.com"), Source: "users.yaml:15",
+				InvitationID: "inv-bob", Detail: plan.Detail{APIEnabled: &no}},
+			{Action: plan.Invite, Reason: plan.ListedAgain, Email: address("Grace.Hopper+navy@example.com"),
+				Source: "teams/platform.yaml:3", Detail: plan.Detail{APIEnabled: &no}},
+			{Action: plan.Grant, Reason: plan.MissingAccess, Email: address("kay@example.com"), Source: "users.yaml:20",
+				UserID: "user-kay", Detail: plan.Detail{Kind: org.KindGroup, Name: "platform", ID: "group-1"}},
+			{Action: plan.Revoke, Reason: plan.MoreAccess, Email: address("kay@example.com"), Source: "users.yaml:20",
+				UserID: "user-kay", Detail: plan.Detail{Kind: org.KindRole, Name: "deployer\x1b[31m", ID: "role-1",
+					Membership: "m-1"}},
+			{Action: plan.Update, Reason: plan.APIAccessDiffers, Email: address("lin@example.com"), Source: "users.yaml:29",
+				UserID: "user-lin", Detail: plan.Detail{APIEnabled: &yes}},
+			{Action: plan.Update, Reason: plan.APIAccessDiffers, Email: address("liz@example.com"), Source: "users.yaml:30",
+				UserID: "user-liz", Detail: plan.Detail{APIEnabled: &no}},
+			{Action: plan.Unsuspend, Reason: plan.ListedAgain, Email: address("lou@example.com"), Source: "users.yaml:31",
+				UserID: "user-lou"},
 			{Action: "frobnicate", Reason: "reason_of_tomorrow", Email: address("lua@example.com")},
 			{Action: plan.Remove, Reason: plan.NotListed, Email: address("mallory@example.com"), UserID: "user-mallory"},
-			{Action: plan.Suspend, Reason: plan.NotListed, Email: address("ned@example.com"), Source: "users.yaml:33", UserID: "user-ned"},
+			{Action: plan.Suspend, Reason: plan.NotListed, Email: address("ned@example.com"), Source: "users.yaml:33",
+				UserID: "user-ned"},
 		},
 		Notices: []plan.Notice{
 			{Kind: plan.MembersUnseen},
 			{Kind: plan.SuspendedUnseen},
 			{Kind: plan.ProtectedUnseen, Email: address("owner@exmaple.com")},
 			{Kind: plan.Limit, Text: "the plan holds 120 invitation mails, and one run may do 100"},
-			{Kind: plan.Waiting, Email: address("cleo@example.com"), Source: "users.yaml:21", InvitationID: "inv-cleo", Since: now.Add(-21 * time.Hour), Expires: now.Add(51 * time.Hour)},
-			{Kind: plan.DuplicateInvitation, Email: address("cleo@example.com"), Source: "users.yaml:21", InvitationID: "inv-cleo-2", Expires: now.Add(51 * time.Hour)},
+			{Kind: plan.Waiting, Email: address("cleo@example.com"), Source: "users.yaml:21", InvitationID: "inv-cleo",
+				Since: now.Add(-21 * time.Hour), Expires: now.Add(51 * time.Hour)},
+			{Kind: plan.DuplicateInvitation, Email: address("cleo@example.com"), Source: "users.yaml:21",
+				InvitationID: "inv-cleo-2", Expires: now.Add(51 * time.Hour)},
 			{Kind: plan.Waiting, Email: address("dan@example.com"), Source: "users.yaml:22", InvitationID: "inv-dan"},
-			{Kind: plan.GaveUp, Email: address("eve@example.com"), Source: "users.yaml:23", InvitationID: "inv-eve", Since: now.AddDate(0, 0, -12), Mails: 4},
-			{Kind: plan.NeedsAttention, Email: address("fay@example.com"), Source: "users.yaml:24", InvitationID: "inv-fay", Text: "Declined\x1b[2J by\nuser"},
+			{Kind: plan.GaveUp, Email: address("eve@example.com"), Source: "users.yaml:23", InvitationID: "inv-eve",
+				Since: now.AddDate(0, 0, -12), Mails: 4},
+			{Kind: plan.NeedsAttention, Email: address("fay@example.com"), Source: "users.yaml:24", InvitationID: "inv-fay",
+				Text: "Declined\x1b[2J by\nuser"},
 			{Kind: plan.Left, Email: address("gil@example.com"), Source: "users.yaml:25", InvitationID: "inv-gil"},
 			{Kind: plan.SuspendedUser, Email: address("hal@example.com"), Source: "users.yaml:26", UserID: "user-hal"},
 			{Kind: plan.Unlisted, Email: address("ida@example.com"), UserID: "user-ida", Text: "Ida \u202eB. Wells"},
 			{Kind: plan.Unlisted, Email: address("joe@example.com"), InvitationID: "inv-joe", Expires: now.Add(time.Hour)},
 			{Kind: plan.Unlisted, InvitationID: "inv-unreadable"},
-			{Kind: plan.Unlisted, Email: address("kim@example.com"), UserID: "user-kim", Source: "users.yaml:27", Since: now.AddDate(0, 0, -3)},
+			{Kind: plan.Unlisted, Email: address("kim@example.com"), UserID: "user-kim", Source: "users.yaml:27",
+				Since: now.AddDate(0, 0, -3)},
 			{Kind: plan.Unsettled, Email: address("leo@example.com"), Source: "users.yaml:28", Since: now.Add(-4 * time.Minute)},
 			{Kind: plan.SelfUnseen},
 			{Kind: plan.UnlistedKept, Email: address("leo@example.com"), Source: "users.yaml:28"},
-			{Kind: plan.ExtraAccess, Email: address("kay@example.com"), Source: "users.yaml:20", UserID: "user-kay", Text: "role deployer"},
+			{Kind: plan.ExtraAccess, Email: address("kay@example.com"), Source: "users.yaml:20", UserID: "user-kay",
+				Text: "role deployer"},
 			{Kind: "kind_of_tomorrow", Email: address("mia@example.com"), Text: "who knows"},
 		},
-		Held:      []plan.Change{{Action: plan.Invite, Reason: plan.NotInvited, Email: address("leo@example.com"), Source: "users.yaml:28"}},
+		Held: []plan.Change{{Action: plan.Invite, Reason: plan.NotInvited, Email: address("leo@example.com"),
+			Source: "users.yaml:28"}},
 		Unchanged: 12,
 	}
 }
@@ -85,9 +103,11 @@ func mixed() apply.Result {
 			{Kind: plan.Waiting, Email: address("cleo@example.com"), InvitationID: "inv-cleo", Expires: now.Add(51 * time.Hour)},
 			{Kind: plan.Left, Email: address("gil@example.com"), Source: "users.yaml:25", InvitationID: "inv-gil"},
 		},
-		Stopped: &org.CallError{Op: "invite", Target: "Grace.Hopper+navy@example.com", Failure: org.Denied, Status: 403, Message: "not allowed"},
+		Stopped: &org.CallError{Op: "invite", Target: "Grace.Hopper+navy@example.com", Failure: org.Denied, Status: 403,
+			Message: "not allowed"},
 	}
-	refusal := &org.CallError{Op: "invite", Target: "ada@example.com", Failure: org.Refused, Status: 400, Message: "Invalid <email>\x1b[31m\r\nnow"}
+	refusal := &org.CallError{Op: "invite", Target: "ada@example.com", Failure: org.Refused, Status: 400,
+		Message: "Invalid <email>\x1b[31m\r\nnow"}
 	lost := &org.CallError{Op: "resend", Target: "inv-bob", Failure: org.Lost, Err: io.ErrUnexpectedEOF}
 	for i, o := range []apply.ChangeResult{
 		{Outcome: apply.Failed, Err: refusal, Requests: 1},
@@ -104,7 +124,8 @@ func mixed() apply.Result {
 		o.Change = p.Changes[i]
 		r.Changes = append(r.Changes, o)
 	}
-	r.Changes = append(r.Changes, apply.ChangeResult{Change: p.Held[0], Outcome: apply.Done, InvitationID: "inv-leo", Requests: 1})
+	r.Changes = append(r.Changes, apply.ChangeResult{Change: p.Held[0], Outcome: apply.Done, InvitationID: "inv-leo",
+		Requests: 1})
 	return r
 }
 
@@ -136,7 +157,8 @@ func TestGolden(t *testing.T) {
 		{Kind: plan.Waiting, Email: address("bob@example.com"), InvitationID: "inv-bob", Expires: now.Add(51 * time.Hour)},
 	}}
 	few := plan.Plan{Organization: acme, Now: now, Unchanged: 1, Changes: busy().Changes[:2]}
-	refusal := &plan.LimitError{What: "invitation mail", Planned: 120, Limit: 100, Setting: "max_invites", Flag: "--max-invites"}
+	refusal := &plan.LimitError{What: "invitation mail", Planned: 120, Limit: 100, Setting: "max_invites",
+		Flag: "--max-invites"}
 	refused := applied
 	refused.Failure = &Failure{Code: 4, Err: refusal}
 	outdated := &plan.StaleError{
@@ -151,117 +173,144 @@ func TestGolden(t *testing.T) {
 		name  string
 		write func(io.Writer) error
 	}{
-		{"plan.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(busy()), 0, false) }},
-		{"plan-colored.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(few), 0, true) }},
-		{"plan-40.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(busy()), 40, false) }},
-		{"plan-80.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(busy()), 80, false) }},
-		{"plan-160.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(busy()), 160, false) }},
-		{"plan-long-80.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(long()), 80, false) }},
-		{"plan-long-40.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(long()), 40, false) }},
-		{"plan-nothing.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(quiet), 0, true) }},
-		{"plan-waiting.txt", func(w io.Writer) error { return WriteText(w, PlanDocument(waiting), 0, false) }},
+		{"plan.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(busy()), 0, false) }},
+		{"plan-colored.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(few), 0, true) }},
+		{"plan-40.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(busy()), 40, false) }},
+		{"plan-80.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(busy()), 80, false) }},
+		{"plan-160.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(busy()), 160, false) }},
+		{"plan-long-80.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(long()), 80, false) }},
+		{"plan-long-40.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(long()), 40, false) }},
+		{"plan-nothing.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(quiet), 0, true) }},
+		{"plan-waiting.txt", func(w io.Writer) error { return document.WriteText(w, PlanDocument(waiting), 0, false) }},
 		{"plan.json", func(w io.Writer) error { return PlanJSON(w, run, busy()) }},
 		{"plan-nothing.json", func(w io.Writer) error { return PlanJSON(w, Run{Command: "plan"}, plan.Plan{}) }},
-		{"apply.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 0, false) }},
-		{"apply-40.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 40, false) }},
-		{"apply-80.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 80, false) }},
-		{"apply-160.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 160, false) }},
-		{"apply-colored.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(busy(), mixed()), 0, true) }},
-		{"apply-done.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(few, all(few, apply.Done, nil)), 0, false) }},
-		{"apply-nothing.txt", func(w io.Writer) error { return WriteText(w, ApplyDocument(quiet, apply.Result{}), 0, false) }},
+		{"apply.txt", func(w io.Writer) error { return document.WriteText(w, ApplyDocument(busy(), mixed()), 0, false) }},
+		{"apply-40.txt", func(w io.Writer) error { return document.WriteText(w, ApplyDocument(busy(), mixed()), 40, false) }},
+		{"apply-80.txt", func(w io.Writer) error { return document.WriteText(w, ApplyDocument(busy(), mixed()), 80, false) }},
+		{"apply-160.txt", func(w io.Writer) error {
+			return document.WriteText(w, ApplyDocument(busy(), mixed()), 160, false)
+		}},
+		{"apply-colored.txt", func(w io.Writer) error {
+			return document.WriteText(w, ApplyDocument(busy(), mixed()), 0, true)
+		}},
+		{"apply-done.txt", func(w io.Writer) error {
+			return document.WriteText(w, ApplyDocument(few, all(few, apply.Done, nil)), 0, false)
+		}},
+		{"apply-nothing.txt", func(w io.Writer) error {
+			return document.WriteText(w, ApplyDocument(quiet, apply.Result{}), 0, false)
+		}},
 		{"apply-waiting.txt", func(w io.Writer) error {
-			return WriteText(w, ApplyDocument(waiting, all(waiting, apply.Done, nil)), 0, false)
+			return document.WriteText(w, ApplyDocument(waiting, all(waiting, apply.Done, nil)), 0, false)
 		}},
 		{"apply-refused.txt", func(w io.Writer) error {
-			return WriteText(w, ApplyDocument(few, all(few, apply.Skipped, refusal)), 0, false)
+			return document.WriteText(w, ApplyDocument(few, all(few, apply.Skipped, refusal)), 0, false)
 		}},
 		{"apply.json", func(w io.Writer) error { return ApplyJSON(w, applied, busy(), mixed()) }},
-		{"apply-refused.json", func(w io.Writer) error { return ApplyJSON(w, refused, few, all(few, apply.Skipped, refusal)) }},
+		{"apply-refused.json", func(w io.Writer) error {
+			return ApplyJSON(w, refused, few, all(few, apply.Skipped, refusal))
+		}},
 		{"error.json", func(w io.Writer) error {
-			return ErrorJSON(w, Run{Command: "plan", Failure: &Failure{Code: 1, Err: errors.New("list users: HTTP 401: Invalid API token")}})
+			return ErrorJSON(w, Run{Command: "plan",
+				Failure: &Failure{Code: 1, Err: errors.New("list users: HTTP 401: Invalid API token")}})
 		}},
 		{"invalid.json", func(w io.Writer) error {
 			return ErrorJSON(w, Run{Command: "validate", Failure: &Failure{Code: 6, Err: invalid}})
 		}},
-		{"diff.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(manyDiffer()), 0, false) }},
-		{"diff-40.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(manyDiffer()), 40, false) }},
-		{"diff-80.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(manyDiffer()), 80, false) }},
-		{"diff-colored.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(manyDiffer()), 0, true) }},
-		{"diff-nothing.txt", func(w io.Writer) error { return WriteText(w, DiffDocument(diff.Difference{Unchanged: 1}), 0, false) }},
-		{"diff.md", func(w io.Writer) error { return WriteMarkdown(w, DiffDocument(manyDiffer())) }},
-		{"diff-nothing.md", func(w io.Writer) error { return WriteMarkdown(w, DiffDocument(diff.Difference{Unchanged: 1})) }},
-		{"diff.json", func(w io.Writer) error {
-			return DiffJSON(w, Diff{Run{Command: "diff", Files: run.Files, People: 24}, []string{"git:main:users.yaml"}, 23, 0}, manyDiffer())
+		{"diff.txt", func(w io.Writer) error { return document.WriteText(w, DiffDocument(manyDiffer()), 0, false) }},
+		{"diff-40.txt", func(w io.Writer) error { return document.WriteText(w, DiffDocument(manyDiffer()), 40, false) }},
+		{"diff-80.txt", func(w io.Writer) error { return document.WriteText(w, DiffDocument(manyDiffer()), 80, false) }},
+		{"diff-colored.txt", func(w io.Writer) error { return document.WriteText(w, DiffDocument(manyDiffer()), 0, true) }},
+		{"diff-nothing.txt", func(w io.Writer) error {
+			return document.WriteText(w, DiffDocument(diff.Difference{Unchanged: 1}), 0, false)
 		}},
-		{"stale.txt", func(w io.Writer) error { return WriteText(w, StaleDocument(outdated), 0, false) }},
-		{"stale-40.txt", func(w io.Writer) error { return WriteText(w, StaleDocument(outdated), 40, false) }},
-		{"stale.md", func(w io.Writer) error { return WriteMarkdown(w, StaleDocument(outdated)) }},
+		{"diff.md", func(w io.Writer) error { return document.WriteMarkdown(w, DiffDocument(manyDiffer())) }},
+		{"diff-nothing.md", func(w io.Writer) error {
+			return document.WriteMarkdown(w, DiffDocument(diff.Difference{Unchanged: 1}))
+		}},
+		{"diff.json", func(w io.Writer) error {
+			return DiffJSON(w, Diff{Run{Command: "diff", Files: run.Files, People: 24}, []string{"git:main:users.yaml"}, 23, 0},
+				manyDiffer())
+		}},
+		{"stale.txt", func(w io.Writer) error { return document.WriteText(w, StaleDocument(outdated), 0, false) }},
+		{"stale-40.txt", func(w io.Writer) error { return document.WriteText(w, StaleDocument(outdated), 40, false) }},
+		{"stale.md", func(w io.Writer) error { return document.WriteMarkdown(w, StaleDocument(outdated)) }},
 		{"stale-elsewhere.txt", func(w io.Writer) error {
-			return WriteText(w, StaleDocument(&plan.StaleError{Saved: org.Organization{ID: "1", Name: "A\x1b[2J"}, Fresh: acme}), 0, false)
+			return document.WriteText(w, StaleDocument(&plan.StaleError{Saved: org.Organization{ID: "1", Name: "A\x1b[2J"},
+				Fresh: acme}), 0, false)
 		}},
 		{"stale.json", func(w io.Writer) error {
 			return ErrorJSON(w, Run{Command: "apply", Failure: &Failure{Code: 4, Err: outdated}})
 		}},
-		{"plan.md", func(w io.Writer) error { return WriteMarkdown(w, PlanDocument(busy())) }},
-		{"plan-nothing.md", func(w io.Writer) error { return WriteMarkdown(w, PlanDocument(quiet)) }},
-		{"plan-waiting.md", func(w io.Writer) error { return WriteMarkdown(w, PlanDocument(waiting)) }},
-		{"apply.md", func(w io.Writer) error { return WriteMarkdown(w, ApplyDocument(busy(), mixed())) }},
-		{"apply-nothing.md", func(w io.Writer) error { return WriteMarkdown(w, ApplyDocument(quiet, apply.Result{})) }},
-		{"apply-refused.md", func(w io.Writer) error { return WriteMarkdown(w, ApplyDocument(few, all(few, apply.Skipped, refusal))) }},
-		{"invalid.md", func(w io.Writer) error { return WriteMarkdown(w, ProblemsDocument(invalid.Problems)) }},
-		{"plan.github", func(w io.Writer) error { return WriteGitHub(w, PlanDocument(busy()), "/") }},
-		{"plan-nothing.github", func(w io.Writer) error { return WriteGitHub(w, PlanDocument(waiting), "/") }},
-		{"invalid.github", func(w io.Writer) error { return WriteGitHub(w, ErrorDocument(invalid), "/") }},
-		{"error.github", func(w io.Writer) error { return WriteGitHub(w, ErrorDocument(refusal), "/") }},
+		{"plan.md", func(w io.Writer) error { return document.WriteMarkdown(w, PlanDocument(busy())) }},
+		{"plan-nothing.md", func(w io.Writer) error { return document.WriteMarkdown(w, PlanDocument(quiet)) }},
+		{"plan-waiting.md", func(w io.Writer) error { return document.WriteMarkdown(w, PlanDocument(waiting)) }},
+		{"apply.md", func(w io.Writer) error { return document.WriteMarkdown(w, ApplyDocument(busy(), mixed())) }},
+		{"apply-nothing.md", func(w io.Writer) error {
+			return document.WriteMarkdown(w, ApplyDocument(quiet, apply.Result{}))
+		}},
+		{"apply-refused.md", func(w io.Writer) error {
+			return document.WriteMarkdown(w, ApplyDocument(few, all(few, apply.Skipped, refusal)))
+		}},
+		{"invalid.md", func(w io.Writer) error { return document.WriteMarkdown(w, ProblemsDocument(invalid.Problems)) }},
+		{"plan.github", func(w io.Writer) error { return document.WriteGitHub(w, PlanDocument(busy()), "/") }},
+		{"plan-nothing.github", func(w io.Writer) error { return document.WriteGitHub(w, PlanDocument(waiting), "/") }},
+		{"invalid.github", func(w io.Writer) error { return document.WriteGitHub(w, ErrorDocument(invalid), "/") }},
+		{"error.github", func(w io.Writer) error { return document.WriteGitHub(w, ErrorDocument(refusal), "/") }},
 		{"doctor.txt", func(w io.Writer) error {
-			return WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()), 0, false)
+			return document.WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"},
+				examined()), 0, false)
 		}},
 		{"doctor-verbose.txt", func(w io.Writer) error {
-			return WriteText(w, DoctorDocument(Doctor{Run: run, Verbose: true}, examined()), 0, false)
+			return document.WriteText(w, DoctorDocument(Doctor{Run: run, Verbose: true}, examined()), 0, false)
 		}},
 		{"doctor-40.txt", func(w io.Writer) error {
-			return WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()), 40, false)
+			return document.WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"},
+				examined()), 40, false)
 		}},
 		{"doctor-80.txt", func(w io.Writer) error {
-			return WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()), 80, false)
+			return document.WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"},
+				examined()), 80, false)
 		}},
 		{"doctor.json", func(w io.Writer) error {
 			return DoctorJSON(w, Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined())
 		}},
 		{"doctor.md", func(w io.Writer) error {
-			return WriteMarkdown(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined()))
+			return document.WriteMarkdown(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"},
+				examined()))
 		}},
 		{"doctor-refused.md", func(w io.Writer) error {
 			d, c := rejected()
-			return WriteMarkdown(w, DoctorDocument(d, c))
+			return document.WriteMarkdown(w, DoctorDocument(d, c))
 		}},
 		{"doctor-refused.txt", func(w io.Writer) error {
 			d, c := rejected()
-			return WriteText(w, DoctorDocument(d, c), 0, true)
+			return document.WriteText(w, DoctorDocument(d, c), 0, true)
 		}},
 		{"doctor-refused.json", func(w io.Writer) error {
 			d, c := rejected()
 			return DoctorJSON(w, d, c)
 		}},
-		{"invalid.txt", func(w io.Writer) error { return WriteText(w, ProblemsDocument(invalid.Problems), 0, false) }},
+		{"invalid.txt", func(w io.Writer) error {
+			return document.WriteText(w, ProblemsDocument(invalid.Problems), 0, false)
+		}},
 		{"valid.json", func(w io.Writer) error {
 			return ValidJSON(w, Run{Command: "validate", Files: run.Files, People: 24}, warnings())
 		}},
 		{"valid-warnings.txt",
 			func(w io.Writer) error {
-				return WriteText(w, ValidDocument(Run{Files: run.Files, People: 24}, warnings()), 0, false)
+				return document.WriteText(w, ValidDocument(Run{Files: run.Files, People: 24}, warnings()), 0, false)
 			}},
-		{"valid-warnings.md", func(w io.Writer) error { return WriteMarkdown(w, ValidDocument(Run{}, warnings())) }},
+		{"valid-warnings.md", func(w io.Writer) error { return document.WriteMarkdown(w, ValidDocument(Run{}, warnings())) }},
 		{"valid-warnings.github", func(w io.Writer) error {
 			many := warnings()
 			for i := range 12 {
 				many = append(many,
 					roster.Problem{At: roster.Position{File: "users.yaml", Line: 100 + i, Column: 5}, Text: "over"})
 			}
-			return WriteGitHub(w, ValidDocument(Run{}, many), "/")
+			return document.WriteGitHub(w, ValidDocument(Run{}, many), "/")
 		}},
 		{"valid.txt", func(w io.Writer) error {
-			return WriteText(w, ValidDocument(
+			return document.WriteText(w, ValidDocument(
 				Run{Files: []string{"a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml"}, People: 1}, nil), 0, false)
 
 		}},
@@ -301,7 +350,8 @@ func checkGolden(t *testing.T, name, got string) {
 
 // FuzzErrorJSON: a program gets every character back, and a terminal none that it could act on.
 func FuzzErrorJSON(f *testing.F) {
-	for _, s := range []string{"list users: HTTP 500", "a\x1b[31m\r\nb", "\u202ea\u2066", "\u009b1m", "\xff\xfe", "\U000e0041", `"\`, "<&>", "日本語"} {
+	for _, s := range []string{"list users: HTTP 500", "a\x1b[31m\r\nb", "\u202ea\u2066", "\u009b1m", "\xff\xfe",
+		"\U000e0041", `"\`, "<&>", "日本語"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

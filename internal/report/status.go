@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -78,7 +79,7 @@ type Event struct {
 // means.
 type stateStyle struct {
 	word, plural string
-	color        color
+	color        document.Color
 	// needsPerson is true for a state that somebody must act on: the summary then names the people
 	// in it.
 	needsPerson bool
@@ -92,17 +93,17 @@ const (
 )
 
 var stateStyles = map[plan.State]stateStyle{
-	plan.StateNeedsAttention: {"needs attention", "need attention", red, true,
+	plan.StateNeedsAttention: {"needs attention", "need attention", document.Red, true,
 		"declined, or the invitation's status is not understood"},
-	plan.StateGaveUp:     {"gave up", "gave up", red, true, "never answered; no more invitation mails are sent"},
-	plan.StateLeft:       {"left", "left", red, true, "joined once, no longer in the organization"},
-	plan.StateSuspended:  {"suspended", "suspended", red, true, "in the organization, suspended"},
+	plan.StateGaveUp:     {"gave up", "gave up", document.Red, true, "never answered; no more invitation mails are sent"},
+	plan.StateLeft:       {"left", "left", document.Red, true, "joined once, no longer in the organization"},
+	plan.StateSuspended:  {"suspended", "suspended", document.Red, true, "in the organization, suspended"},
 	plan.StateNotInvited: {"not invited", "not invited", 0, false, "apply invites them"},
-	plan.StateExpired:    {"expired", "expired", yellow, false, "invitation expired; apply sends a new one"},
-	plan.StatePending:    {"pending", "pending", yellow, false, "invited, no answer yet"},
-	plan.StateMember:     {"member", "members", green, false, "in the organization"},
-	stateEndedMember:     {"still a member", "still members", red, true, "last day passed, still a member"},
-	stateEnded:           {"ended", "ended", faint, false, "last day passed"},
+	plan.StateExpired:    {"expired", "expired", document.Yellow, false, "invitation expired; apply sends a new one"},
+	plan.StatePending:    {"pending", "pending", document.Yellow, false, "invited, no answer yet"},
+	plan.StateMember:     {"member", "members", document.Green, false, "in the organization"},
+	stateEndedMember:     {"still a member", "still members", document.Red, true, "last day passed, still a member"},
+	stateEnded:           {"ended", "ended", document.Faint, false, "last day passed"},
 }
 
 // state returns the state that p is shown in.
@@ -131,14 +132,15 @@ func (p Person) since() time.Time {
 
 // StatusDocument returns s in words: the state of each person, or everything known about each; then
 // people who are not in the roster, the notices, and one line that sums up.
-func StatusDocument(s Status) Document {
-	d := Document{Title: "orgsync status", Organization: s.Organization, Made: s.Now, Summary: statusSummary(s)}
+func StatusDocument(s Status) document.Document {
+	d := document.Document{Title: "orgsync status", Organization: s.Organization, Made: s.Now, Summary: statusSummary(s)}
 	people := slices.SortedStableFunc(slices.Values(s.People), func(a, b Person) int {
 		return compareAddresses(a.Email, b.Email)
 	})
 	notices, unlisted := s.splitNotices()
 	if s.Detailed {
-		d.Blocks = append(d.Blocks, Details{len(people), func(i int) Section { return people[i].section(s.Now) }})
+		d.Blocks = append(d.Blocks, document.Details{Count: len(people),
+			Section: func(i int) document.Section { return people[i].section(s.Now) }})
 	} else if len(people) > 0 {
 		d.Blocks = append(d.Blocks, peopleTable(s, people))
 	}
@@ -146,7 +148,8 @@ func StatusDocument(s Status) Document {
 		d.Blocks = append(d.Blocks, timeline)
 	}
 	if rows := unlistedRows(s.Leaving, unlisted); len(rows) > 0 {
-		d.Blocks = append(d.Blocks, Section{fmt.Sprintf("Not in the roster (%d)", len(rows)), []Block{unlistedTable(rows)}})
+		d.Blocks = append(d.Blocks, document.Section{Title: fmt.Sprintf("Not in the roster (%d)", len(rows)),
+			Blocks: []document.Block{unlistedTable(rows)}})
 	}
 	d.Blocks = appendNotices(d.Blocks, notices, s.Now)
 	if len(d.Blocks) == 0 {
@@ -181,12 +184,12 @@ const minPersonWidth = 24
 const minTeamWidth = 12
 
 // peopleTable returns a row for each person. What one can act on stays in a narrow window.
-func peopleTable(s Status, people []Person) Table {
-	t := Table{
+func peopleTable(s Status, people []Person) document.Table {
+	t := document.Table{
 		Title: "Everybody in the roster", Headed: true,
 		Caption: "Since: when a member joined; for others, when the first unanswered mail was sent. " +
 			"Mails: invitation mails without an answer.",
-		Columns: []Column{
+		Columns: []document.Column{
 			{Head: "person", Min: minPersonWidth}, {Head: "state"}, {Head: "since", Drop: 1},
 			{Head: "expires in", Drop: 4, NotOnPage: true}, {Head: "mails", Drop: 3}, {Head: "access", Drop: 2},
 			{Head: "lacks", Prose: true, NotOnPage: true},
@@ -201,81 +204,87 @@ func peopleTable(s Status, people []Person) Table {
 		}
 		return t
 	}
-	t.Columns = slices.Insert(t.Columns, 0, Column{Head: "team", Min: minTeamWidth})
+	t.Columns = slices.Insert(t.Columns, 0, document.Column{Head: "team", Min: minTeamWidth})
 	s.People = people
 	for _, p := range s.byTeam() {
 		row := p.row(s.Now)
-		row.Cells = slices.Insert(row.Cells, 0, Cell{Text: cmp.Or(outside(p.team, addressWidth), "-")})
+		row.Cells = slices.Insert(row.Cells, 0,
+			document.Cell{Text: cmp.Or(document.Outside(p.team, document.AddressWidth), "-")})
 		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
 
 // row returns the person's row in the table of people.
-func (p Person) row(now time.Time) Row {
+func (p Person) row(now time.Time) document.Row {
 	state := p.stateCell()
-	var since, expires, mails, access, lacks Cell
+	var since, expires, mails, access, lacks document.Cell
 	if p.state() == plan.StatePending && !p.Expires.IsZero() {
 		left := p.Expires.Sub(now)
 		expires.Text = formatShortDuration(left)
-		state.Notes = []Cell{{Text: "expires in " + formatDuration(left)}}
+		state.Page.Notes = []document.Cell{{Text: "expires in " + formatDuration(left)}}
 	}
 	if t := p.since(); !t.IsZero() {
-		since = Cell{Text: t.UTC().Format(time.DateOnly), Time: t}
+		since = document.Cell{Text: formatDay(t), Page: &document.PageCell{Time: t}}
 	}
 	if p.Rounds > 0 && !p.Ended {
 		mails.Text = strconv.Itoa(p.Rounds)
 	}
 	if !p.Ended {
-		lacks = Cell{Text: joinNames(p.Missing), Color: yellow}
+		lacks = document.Cell{Text: joinNames(p.Missing), Color: document.Yellow}
 		access = p.accessCell()
 	}
 	person := p.cell()
 	if teams := joinNames(teamTexts(p.Teams)); teams != "" {
-		person.Notes = []Cell{{Text: "in " + teams}}
+		person.Page.Notes = []document.Cell{{Text: "in " + teams}}
 	}
-	return Row{Cells: []Cell{person, state, since, expires, mails, access, lacks}}
+	return document.Row{Cells: []document.Cell{person, state, since, expires, mails, access, lacks}}
 }
 
 // cell returns the person's address and name.
-func (p Person) cell() Cell {
-	return Cell{Text: outside(p.Email.String(), addressWidth), Person: true, Name: outside(p.Name, addressWidth)}
+func (p Person) cell() document.Cell {
+	return document.Cell{Text: document.Outside(p.Email.String(), document.AddressWidth),
+		Page: &document.PageCell{Person: true, Name: document.Outside(p.Name, document.AddressWidth)}}
 }
 
 // stateCell returns the words for p's state; for a state that this version does not know, its name.
-func (p Person) stateCell() Cell {
+func (p Person) stateCell() document.Cell {
 	style := stateStyles[p.state()]
-	return Cell{Text: cmp.Or(style.word, outside(string(p.State), addressWidth)), Color: style.color, State: true}
+	return document.Cell{Text: cmp.Or(style.word, document.Outside(string(p.State), document.AddressWidth)),
+		Color: style.color, Page: &document.PageCell{State: true}}
 }
 
 // accessCell returns how much of the roster's access the person has, as in "1 of 2"; "" when the
 // roster gives none. An invitation gives no access before it is accepted.
-func (p Person) accessCell() Cell {
+func (p Person) accessCell() document.Cell {
 	if len(p.Wanted) == 0 {
-		return Cell{}
+		return document.Cell{}
 	}
 	has := slices.DeleteFunc(slices.Clone(p.Wanted), func(name string) bool { return slices.Contains(p.Missing, name) })
-	c := Cell{Text: fmt.Sprintf("%d of %d", len(p.Wanted)-len(p.Missing), len(p.Wanted))}
+	c := document.Cell{Text: fmt.Sprintf("%d of %d", len(p.Wanted)-len(p.Missing), len(p.Wanted)),
+		Page: &document.PageCell{}}
 	if len(has) > 0 {
-		c.Notes = append(c.Notes, Cell{Text: "has " + joinNames(has)})
+		c.Page.Notes = append(c.Page.Notes, document.Cell{Text: "has " + joinNames(has)})
 	}
 	switch lacks := joinNames(p.Missing); {
 	case lacks == "":
 	case p.UserID == "":
-		c.Notes = append(c.Notes, Cell{Text: "gets " + lacks + " after joining"})
+		c.Page.Notes = append(c.Page.Notes, document.Cell{Text: "gets " + lacks + " after joining"})
 	default:
-		c.Notes = append(c.Notes, Cell{Text: "lacks " + lacks, Color: yellow})
+		c.Page.Notes = append(c.Page.Notes, document.Cell{Text: "lacks " + lacks, Color: document.Yellow})
 	}
 	return c
 }
 
 // joinNames returns the names of list in one text.
-func joinNames(list []string) string { return outside(strings.Join(list, ", "), messageWidth) }
+func joinNames(list []string) string {
+	return document.Outside(strings.Join(list, ", "), document.MessageWidth)
+}
 
 // expiryTimeline returns when pending invitations expire, soonest first. Invitations that expire in
 // the same minute share a point.
-func expiryTimeline(now time.Time, people []Person) Timeline {
-	t := Timeline{
+func expiryTimeline(now time.Time, people []Person) document.Timeline {
+	t := document.Timeline{
 		Title: "Pending invitations", From: now,
 		Caption: "Invitations that can still be accepted, soonest expiry first. All times are in UTC.",
 	}
@@ -286,10 +295,10 @@ func expiryTimeline(now time.Time, people []Person) Timeline {
 		return a.Expires.Truncate(time.Minute).Compare(b.Expires.Truncate(time.Minute))
 	})
 	for _, p := range pending {
-		when := timeCell(p.Expires.Truncate(time.Minute))
-		if len(t.Points) == 0 || t.Points[len(t.Points)-1].When.Time != when.Time {
-			when.Notes = []Cell{{Text: "in " + formatDuration(p.Expires.Sub(now))}}
-			t.Points = append(t.Points, TimePoint{When: when})
+		when := document.TimeCell(p.Expires.Truncate(time.Minute))
+		if len(t.Points) == 0 || t.Points[len(t.Points)-1].When.Page.Time != when.Page.Time {
+			when.Page.Notes = []document.Cell{{Text: "in " + formatDuration(p.Expires.Sub(now))}}
+			t.Points = append(t.Points, document.TimePoint{When: when})
 		}
 		last := &t.Points[len(t.Points)-1]
 		last.People = append(last.People, p.cell())
@@ -299,75 +308,73 @@ func expiryTimeline(now time.Time, people []Person) Timeline {
 
 // tiles counts people by state, with states that need nobody first, and people who are not in the
 // roster.
-func (s Status) tiles(unlisted int) Tiles {
+func (s Status) tiles(unlisted int) document.Tiles {
 	n := map[plan.State]int{}
 	for _, p := range s.People {
 		n[p.state()]++
 	}
 	order := slices.Clone(plan.States)
 	slices.Reverse(order)
-	var tiles Tiles
+	var tiles document.Tiles
 	for _, state := range append(order, stateEndedMember, stateEnded) {
 		if n[state] > 0 {
 			st := stateStyles[state]
-			tiles = append(tiles, Tile{n[state], singularOrPlural(n[state], st.word, st.plural), st.meaning, st.color, false})
+			tiles = append(tiles, document.Tile{Count: n[state], Word: document.SingularOrPlural(n[state], st.word, st.plural),
+				Meaning: st.meaning, Color: st.color})
 		}
 	}
 	if unlisted > 0 {
-		tiles = append(tiles, Tile{unlisted, "not in the roster", "in the organization, or invited", red, true})
+		tiles = append(tiles, document.Tile{Count: unlisted, Word: "not in the roster",
+			Meaning: "in the organization, or invited", Color: document.Red, Beside: true})
 	}
 	return tiles
 }
 
-func unlistedTable(rows []Row) Table {
-	return Table{
+func unlistedTable(rows []document.Row) document.Table {
+	return document.Table{
 		Caption: "People who are in the organization, or can still accept an invitation to it, but are not in the roster.",
-		Columns: []Column{
+		Columns: []document.Column{
 			{Head: "person", Min: minPersonWidth}, {Head: "what"}, {Head: "expires", Drop: 1},
 			{Head: "what happens", Prose: true},
 		},
-		Rows: rows, Headed: true, Most: maxShown, Complete: "html",
+		Rows: rows, Headed: true, Most: document.MaxShown, Complete: "html",
 	}
 }
 
 // unlistedRows returns a row for each person who is not in the roster, with those first whom apply
 // suspends or removes.
-func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []Row {
-	var rows []Row
-	add := func(person Cell, what string, expires time.Time, next string) {
-		person.Person = true
-		rows = append(rows, Row{Cells: []Cell{person, {Text: what}, timeCell(expires), {Text: next}}})
+func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row {
+	var rows []document.Row
+	add := func(person document.Cell, name, what string, expires time.Time, next string) {
+		person.Page = &document.PageCell{Person: true, Name: document.Outside(name, document.AddressWidth)}
+		rows = append(rows, document.Row{Cells: []document.Cell{person, {Text: what}, document.TimeCell(expires),
+			{Text: next}}})
 	}
 	for _, c := range leaving {
 		next := "apply would " + styleOf(c.Action).word + " them"
 		if c.Source != "" {
 			next += ": their last day has passed"
 		}
-		add(Cell{Text: outside(c.Email.String(), addressWidth)}, "user", time.Time{}, next)
+		add(document.Cell{Text: document.Outside(c.Email.String(), document.AddressWidth)}, "", "user", time.Time{}, next)
 	}
-	for _, n := range slices.SortedStableFunc(slices.Values(unlisted), func(a, b plan.Notice) int {
-		return compareAddresses(a.Email, b.Email)
-	}) {
-		person := Cell{Text: cmp.Or(outside(n.Email.String(), addressWidth), "an address that cannot be read")}
+	for _, n := range sortedByAddress(unlisted, func(n *plan.Notice) org.Address { return n.Email }) {
+		person := document.Cell{Text: cmp.Or(document.Outside(n.Email.String(), document.AddressWidth),
+			"an address that cannot be read")}
 		switch {
 		case n.UserID == "":
-			add(person, "invitation", n.Expires, "the API cannot cancel it")
+			add(person, "", "invitation", n.Expires, "the API cannot cancel it")
 		case !n.Since.IsZero():
-			add(person, "user", time.Time{}, "only reported; no longer in the roster"+sinceText(n.Since))
+			add(person, "", "user", time.Time{}, "only reported; no longer in the roster"+sinceText(n.Since))
 		default:
-			person.Name = outside(n.Text, addressWidth)
 			next := "only reported"
 			if !n.RemovalAfter.IsZero() {
-				next = "apply suspends or removes them from " + formatTime(n.RemovalAfter) + " on"
+				next = "apply suspends or removes them from " + document.FormatTime(n.RemovalAfter) + " on"
 			}
-			add(person, "user", time.Time{}, next)
+			add(person, n.Text, "user", time.Time{}, next)
 		}
 	}
 	return rows
 }
-
-// timeCell returns t to the minute.
-func timeCell(t time.Time) Cell { return Cell{Text: formatOptionalTime(t), Time: t} }
 
 // statusSummary returns one line that counts people by state, with the states that need somebody
 // first.
@@ -382,13 +389,13 @@ func statusSummary(s Status) string {
 		if len(who) == 0 {
 			continue
 		}
-		part := pluralize(len(who), st.word, st.plural)
+		part := document.Pluralize(len(who), st.word, st.plural)
 		if st.needsPerson {
 			part += " (" + summarizeList(who) + ")"
 		}
 		parts = append(parts, part)
 	}
-	line := pluralize(len(s.People), "person", "people")
+	line := document.Pluralize(len(s.People), "person", "people")
 	if s.Stale > 0 {
 		line += " waiting for more than " + formatDuration(s.Stale)
 	}
@@ -408,62 +415,69 @@ func statusSummary(s Status) string {
 				users++
 			}
 		}
-		line += " Not in the roster: " +
-			joinCounts(counted(users, "user", "users"), counted(invitations, "invitation", "invitations")) + "."
+		var counts []string
+		if users > 0 {
+			counts = append(counts, document.Pluralize(users, "user", "users"))
+		}
+		if invitations > 0 {
+			counts = append(counts, document.Pluralize(invitations, "invitation", "invitations"))
+		}
+		line += " Not in the roster: " + strings.Join(counts, ", ") + "."
 	}
 	return line
 }
 
 // section returns everything that is known about p.
-func (p Person) section(now time.Time) Section {
-	title := outside(p.Email.String(), addressWidth)
-	if name := outside(p.Name, addressWidth); name != "" {
+func (p Person) section(now time.Time) document.Section {
+	title := document.Outside(p.Email.String(), document.AddressWidth)
+	if name := document.Outside(p.Name, document.AddressWidth); name != "" {
 		title += ", " + name
 	}
-	s := Section{title + parenthesize(outside(p.Source, addressWidth)), []Block{p.facts(now)}}
+	s := document.Section{Title: title + document.Parenthesize(document.Outside(p.Source, document.AddressWidth)),
+		Blocks: []document.Block{p.facts(now)}}
 	if len(p.History) == 0 {
-		s.Blocks = append(s.Blocks, Paragraph{"The ledger on this machine has no entries for this person."})
+		s.Blocks = append(s.Blocks, document.Paragraph{"The ledger on this machine has no entries for this person."})
 		return s
 	}
-	t := Table{Columns: []Column{{Head: "when"}, {Head: "what"}, {Head: "outcome"}, {Head: "ID", Prose: true}}}
+	t := document.Table{Columns: []document.Column{{Head: "when"}, {Head: "what"}, {Head: "outcome"},
+		{Head: "ID", Prose: true}}}
 	for _, e := range p.History {
-		when := timeCell(e.Time)
-		when.Color = faint
-		t.Rows = append(t.Rows, Row{Cells: []Cell{when, {Text: outside(e.Action, addressWidth)},
-			{Text: outside(e.Outcome, addressWidth)}, {Text: outside(cmp.Or(e.InvitationID, e.Object), addressWidth)}}})
+		when := document.TimeCell(e.Time)
+		when.Color = document.Faint
+		t.Rows = append(t.Rows,
+			document.Row{Cells: []document.Cell{when, {Text: document.Outside(e.Action, document.AddressWidth)},
+				{Text: document.Outside(e.Outcome, document.AddressWidth)},
+				{Text: document.Outside(cmp.Or(e.InvitationID, e.Object),
+					document.AddressWidth)}}})
 	}
-	s.Blocks = append(s.Blocks, Paragraph{"From the ledger on this machine:"}, t)
+	s.Blocks = append(s.Blocks, document.Paragraph{"From the ledger on this machine:"}, t)
 	return s
 }
 
 // facts returns everything known about p except the address, the name and the history.
-func (p Person) facts(now time.Time) Facts {
-	facts := Facts{{"state", p.stateCell()}}
+func (p Person) facts(now time.Time) document.Facts {
+	facts := document.Facts{{What: "state", Cell: p.stateCell()}}
 	add := func(what, text string) {
 		if text != "" {
-			facts = append(facts, Fact{what, Cell{Text: text}})
+			facts = append(facts, document.Fact{What: what, Cell: document.Cell{Text: text}})
 		}
 	}
-	add("invitation", outside(p.InvitationID, messageWidth))
-	add("invited", formatOptionalTime(p.Invited))
+	add("invitation", document.Outside(p.InvitationID, document.MessageWidth))
+	add("invited", document.FormatTime(p.Invited))
 	if p.State == plan.StatePending && !p.Expires.IsZero() {
 		add("expires", estimatedText(p.ExpiresEstimated)+formatDeadline(p.Expires, now))
 	}
-	if !p.From.IsZero() {
-		add("first day", p.From.Format(time.DateOnly))
-	}
-	if !p.Until.IsZero() {
-		add("last day", p.Until.Format(time.DateOnly))
-	}
+	add("first day", formatDay(p.From))
+	add("last day", formatDay(p.Until))
 	add("teams", joinNames(teamTexts(p.Teams)))
-	add("responded", formatOptionalTime(p.Responded))
+	add("responded", document.FormatTime(p.Responded))
 	if v := p.Verified; v != nil {
 		add("verified", v.text())
 	}
 	if p.Rounds > 0 {
-		add("unanswered", pluralize(p.Rounds, "mail", "mails")+sinceText(p.FirstMail))
+		add("unanswered", document.Pluralize(p.Rounds, "mail", "mails")+sinceText(p.FirstMail))
 	}
-	add("user", outside(p.UserID, messageWidth))
+	add("user", document.Outside(p.UserID, document.MessageWidth))
 	if p.APIEnabled != nil {
 		add("API access", map[bool]string{true: "yes", false: "no"}[*p.APIEnabled])
 	}
@@ -494,12 +508,12 @@ type inTeam struct {
 	team string
 }
 
-// byTeam returns the people of s for its table: each once, or with ByTeam once for each of their
-// teams, in the order of the names of teams, and people without a team last.
+// byTeam returns the people of s once for each of their teams, in the order of the names of teams,
+// and people without a team last.
 func (s Status) byTeam() []inTeam {
 	var people []inTeam
 	for _, p := range s.People {
-		if !s.ByTeam || len(p.Teams) == 0 {
+		if len(p.Teams) == 0 {
 			people = append(people, inTeam{Person: p})
 			continue
 		}
@@ -516,22 +530,14 @@ func (s Status) byTeam() []inTeam {
 	return people
 }
 
-// formatOptionalTime returns t as formatTime does; "" for the zero time.
-func formatOptionalTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return formatTime(t)
-}
-
 // text returns what the API answered, or why it could not be asked.
 func (v *Verification) text() string {
 	if v.Problem != nil {
-		return "no: " + outside(v.Problem.Error(), messageWidth)
+		return "no: " + document.Outside(v.Problem.Error(), document.MessageWidth)
 	}
-	said := "the API says " + outside(strconv.Quote(v.Status), messageWidth)
+	said := "the API says " + document.Outside(strconv.Quote(v.Status), document.MessageWidth)
 	if !v.Registered.IsZero() {
-		said += " by " + outside(v.Registered.String(), messageWidth)
+		said += " by " + document.Outside(v.Registered.String(), document.MessageWidth)
 	}
 	return said + atText(v.Responded)
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,8 +18,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/printable/printabletest"
 )
 
 var screenshots = flag.String("screenshots", "", "write how the pages look to PNG files in this `folder`")
@@ -25,15 +30,18 @@ var screenshots = flag.String("screenshots", "", "write how the pages look to PN
 // surveyed is staffed with people beyond the roster.
 func surveyed() Status {
 	s := staffed()
-	s.Notices = append(s.Notices, plan.Notice{Kind: plan.Unlisted, Email: address("kay@example.com"), UserID: "user-kay", Since: now.AddDate(0, 0, -3)})
+	s.Notices = append(s.Notices, plan.Notice{Kind: plan.Unlisted, Email: address("kay@example.com"), UserID: "user-kay",
+		Since: now.AddDate(0, 0, -3)})
 	s.Unlisted = []plan.Notice{
 		{Kind: plan.Unlisted, Email: address("mia@example.com"), UserID: "user-mia", Text: "Mia \u202eWallace"},
-		{Kind: plan.Unlisted, Email: address("ned@partner.example"), InvitationID: "inv-ned", Expires: now.Add(30 * time.Hour)},
+		{Kind: plan.Unlisted, Email: address("ned@partner.example"), InvitationID: "inv-ned",
+			Expires: now.Add(30 * time.Hour)},
 		{Kind: plan.Unlisted, InvitationID: "inv-unreadable"},
 	}
 	s.Leaving = []plan.Change{
 		{Action: plan.Remove, Reason: plan.NotListed, Email: address("mallory@example.com"), UserID: "user-mallory"},
-		{Action: plan.Suspend, Reason: plan.NotListed, Email: address("lou@example.com"), UserID: "user-lou", Source: "users.yaml:31"},
+		{Action: plan.Suspend, Reason: plan.NotListed, Email: address("lou@example.com"), UserID: "user-lou",
+			Source: "users.yaml:31"},
 	}
 	s.People[len(s.People)-1].Name = "Leo \u202eda Vinci"
 	s.People[0].Wanted = append([]string{"role auditor"}, s.People[0].Missing...)
@@ -43,7 +51,7 @@ func surveyed() Status {
 func pageOf(t *testing.T, s Status) string {
 	t.Helper()
 	var buf bytes.Buffer
-	if err := WriteHTML(&buf, StatusDocument(s)); err != nil {
+	if err := document.WriteHTML(&buf, StatusDocument(s)); err != nil {
 		t.Fatal(err)
 	}
 	return buf.String()
@@ -70,8 +78,12 @@ func TestPageGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			// The style is in its own file, and would be read again and again.
-			got := strings.Replace(pageOf(t, s), pageStyle, "…", 1)
-			got = strings.Replace(got, strings.ReplaceAll(sha256Base64(pageStyle), "+", "&#43;"), "…", 1)
+			got := pageOf(t, s)
+			_, rest, _ := strings.Cut(got, "<style>")
+			style, _, _ := strings.Cut(rest, "</style>")
+			sum := sha256.Sum256([]byte(style))
+			hash := strings.ReplaceAll(base64.StdEncoding.EncodeToString(sum[:]), "+", "&#43;")
+			got = strings.Replace(strings.Replace(got, style, "…", 1), hash, "…", 1)
 			checkGolden(t, name+".html", got)
 		})
 	}
@@ -83,36 +95,38 @@ func TestPageTells(t *testing.T) {
 	for name, s := range pages() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want := []string{Clean(s.Organization.Name, addressWidth), Clean(s.Organization.ID, addressWidth), plain(statusSummary(s)), "2026-11-23 07:00 UTC"}
+			want := []string{printable.Clean(s.Organization.Name, document.AddressWidth), printable.Clean(s.Organization.ID,
+				document.AddressWidth), document.Plain(statusSummary(s)), "2026-11-23 07:00 UTC"}
 			for _, p := range s.People {
-				want = append(want, p.Email.String(), Clean(p.Name, addressWidth))
+				want = append(want, p.Email.String(), printable.Clean(p.Name, document.AddressWidth))
 				if !s.Detailed {
-					want = append(want, stateStyles[p.state()].word, plain(p.row(s.Now).Cells[2].Text))
+					want = append(want, stateStyles[p.state()].word, document.Plain(p.row(s.Now).Cells[2].Text))
 				}
 				if !p.Ended {
-					want = append(want, plain(joinNames(p.Missing)))
+					want = append(want, document.Plain(joinNames(p.Missing)))
 				}
 				if p.state() == plan.StatePending {
 					want = append(want, formatDuration(p.Expires.Sub(s.Now)))
 				}
 				for _, f := range p.facts(s.Now) {
 					if s.Detailed {
-						want = append(want, plain(f.Text))
+						want = append(want, document.Plain(f.Text))
 					}
 				}
 				for _, e := range p.History {
-					want = append(want, formatTime(e.Time), e.Action, e.Outcome, e.InvitationID, e.Object)
+					want = append(want, document.FormatTime(e.Time), e.Action, e.Outcome, e.InvitationID, e.Object)
 				}
 			}
 			for _, n := range s.Notices {
 				if n.Kind != plan.Waiting && n.Kind != plan.Unlisted {
-					want = append(want, plain(wordsOf(n, s.Now).one))
+					want = append(want, document.Plain(wordsOf(n, s.Now).one))
 				}
 			}
 			for _, n := range append(s.Notices, s.Unlisted...) {
 				want = append(want, n.Email.String())
 				if n.Kind == plan.Unlisted {
-					want = append(want, Clean(n.Text, addressWidth), sinceText(n.Since), formatOptionalTime(n.Expires))
+					want = append(want, printable.Clean(n.Text, document.AddressWidth), sinceText(n.Since),
+						document.FormatTime(n.Expires))
 				}
 			}
 			for _, c := range s.Leaving {
@@ -184,7 +198,8 @@ func pagesWith(texts ...string) []Status {
 		for i := range status.People {
 			p, s := &status.People[i], texts[i%len(texts)]
 			p.Name, p.Source, p.InvitationID, p.UserID = s, s, s, s
-			p.Groups, p.Roles, p.Policies, p.Wanted, p.Missing = []string{s}, []string{s}, []string{s}, []string{s, "group everyone"}, []string{s}
+			p.Groups, p.Roles, p.Policies, p.Wanted, p.Missing = []string{s}, []string{s}, []string{s},
+				[]string{s, "group everyone"}, []string{s}
 			if i%3 == 0 {
 				p.State = plan.State(s)
 			}
@@ -198,7 +213,8 @@ func pagesWith(texts ...string) []Status {
 		}
 		for _, s := range texts {
 			for _, kind := range append(slices.Clone(plan.NoticeKinds), "kind_of_tomorrow") {
-				status.Notices = append(status.Notices, plan.Notice{Kind: kind, Email: address("ada@example.com"), InvitationID: s, Text: s})
+				status.Notices = append(status.Notices, plan.Notice{Kind: kind, Email: address("ada@example.com"), InvitationID: s,
+					Text: s})
 			}
 		}
 	}
@@ -216,7 +232,7 @@ func repeated[E any](list []E, n int) []E {
 
 // FuzzStatusHTML: with any text from outside, a page has the very elements that it has with a harmless one.
 func FuzzStatusHTML(f *testing.F) {
-	for _, s := range hostile {
+	for _, s := range printabletest.Hostile {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -224,7 +240,7 @@ func FuzzStatusHTML(f *testing.F) {
 			t.Skip("a state that there is makes another row")
 		}
 		harmless := "x"
-		if Clean(s, 10) == "" {
+		if printable.Clean(s, 10) == "" {
 			harmless = "" // a text that is not there is not shown
 		}
 		with, without := pagesWith(s), pagesWith(harmless)
@@ -240,7 +256,8 @@ func FuzzStatusHTML(f *testing.F) {
 						t.Errorf("%s has %s=%q", n.Data, a.Key, a.Val)
 					}
 				}
-				if slices.Contains([]string{"script", "a", "img", "iframe", "object", "embed", "form", "link", "base"}, n.Data) && n.Type == html.ElementNode {
+				if slices.Contains([]string{"script", "a", "img", "iframe", "object", "embed", "form", "link", "base"}, n.Data) &&
+					n.Type == html.ElementNode {
 					t.Errorf("there is a %s", n.Data)
 				}
 			}
@@ -276,12 +293,36 @@ const contrasts = `(() => {
 	return seen ? faint : ["no text was found"];
 })()`
 
+// axeViolations is a script that runs axe-core, which must come before it, and gives the rules that the page breaks.
+const axeViolations = `
+;axe.run(document).then(result => {
+	if (result.passes.length < 10) throw new Error("axe looked at nothing");
+	return result.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map(n => n.html).join(" "));
+})`
+
 // TestPageInBrowser shows each page in Chromium: on a phone, a tablet and a desk, by day and by night, and on paper.
+// With the path of axe-core in AXE, its rules for accessibility are checked too, on two more widths.
 func TestPageInBrowser(t *testing.T) {
 	t.Parallel()
 	b := startChromium(t)
+	screens := []screen{
+		{1600, "light", "screen"}, {1600, "dark", "screen"}, {800, "light", "screen"}, {800, "dark", "screen"},
+		{360, "light", "screen"}, {360, "dark", "screen"}, {700, "light", "print"}, {700, "dark", "print"},
+	}
+	forAxe := []screen{
+		{1280, "light", "screen"}, {1280, "dark", "screen"}, {390, "light", "screen"}, {390, "dark", "screen"},
+	}
+	var axe []byte
+	if file := os.Getenv("AXE"); file != "" {
+		var err error
+		if axe, err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+		screens = append(screens, forAxe...)
+	}
 	all := pages()
-	for i, s := range pagesWith(slices.DeleteFunc(slices.Clone(hostile), func(s string) bool { return Clean(s, 10) == "" })...) {
+	for i, s := range pagesWith(slices.DeleteFunc(slices.Clone(printabletest.Hostile),
+		func(s string) bool { return printable.Clean(s, 10) == "" })...) {
 		all[fmt.Sprintf("hostile-%d", i)] = s
 	}
 	folder := t.TempDir()
@@ -291,10 +332,7 @@ func TestPageInBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 		roles := map[string]int{}
-		for _, at := range []screen{
-			{1600, "light", "screen"}, {1600, "dark", "screen"}, {800, "light", "screen"}, {800, "dark", "screen"}, {360, "light", "screen"}, {360, "dark", "screen"},
-			{700, "light", "print"}, {700, "dark", "print"},
-		} {
+		for _, at := range screens {
 			where := fmt.Sprintf("%s on %d %s %s", name, at.width, at.scheme, at.media)
 			b.show(file, at)
 			var page struct {
@@ -302,7 +340,8 @@ func TestPageInBrowser(t *testing.T) {
 				Style, URL               string
 				Shown                    bool
 			}
-			b.evaluate(`({width: document.documentElement.scrollWidth, scripts: document.scripts.length, style: getComputedStyle(document.body).overflowWrap,
+			b.evaluate(`({width: document.documentElement.scrollWidth, scripts: document.scripts.length,
+				style: getComputedStyle(document.body).overflowWrap,
 				requests: performance.getEntriesByType("resource").length, url: location.pathname,
 				shown: document.body.innerText.includes("<script>alert(1)</script>")})`, &page)
 			if page.Width > at.width {
@@ -319,10 +358,12 @@ func TestPageInBrowser(t *testing.T) {
 			}
 			for _, e := range b.events {
 				switch e.Method {
-				case "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening", "Page.windowOpen":
+				case "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Page.javascriptDialogOpening",
+					"Page.windowOpen":
 					t.Errorf("%s: %s: %s", where, e.Method, e.Params)
 				case "Network.requestWillBeSent":
-					if !strings.Contains(string(e.Params), `"documentURL":"file:`) || !strings.Contains(string(e.Params), `"type":"Document"`) {
+					if !strings.Contains(string(e.Params), `"documentURL":"file:`) || !strings.Contains(string(e.Params),
+						`"type":"Document"`) {
 						t.Errorf("%s: a request: %s", where, e.Params)
 					}
 				}
@@ -331,6 +372,13 @@ func TestPageInBrowser(t *testing.T) {
 			b.evaluate(contrasts, &faint)
 			for _, text := range faint {
 				t.Errorf("%s: hard to read: %s", where, text)
+			}
+			if slices.Contains(forAxe, at) {
+				var violations []string
+				b.evaluate(string(axe)+axeViolations, &violations)
+				for _, v := range violations {
+					t.Errorf("%s: axe: %s", where, v)
+				}
 			}
 			switch got := b.roles(); {
 			case at.width == 1600:
@@ -341,9 +389,11 @@ func TestPageInBrowser(t *testing.T) {
 					}
 				}
 			case at.media == "screen":
-				for _, role := range []string{"table", "row", "rowheader", "columnheader", "caption", "heading", "term", "definition"} {
+				for _, role := range []string{"table", "row", "rowheader", "columnheader", "caption", "heading", "term",
+					"definition"} {
 					if got[role] != roles[role] {
-						t.Errorf("%s: a screen reader finds %d times %s, and on a wide screen %d times", where, got[role], role, roles[role])
+						t.Errorf("%s: a screen reader finds %d times %s, and on a wide screen %d times", where, got[role], role,
+							roles[role])
 					}
 				}
 			}
@@ -354,8 +404,8 @@ func TestPageInBrowser(t *testing.T) {
 	}
 }
 
-// brokenAddresses gives every address of the page that is broken anywhere but after "@" or ".", and every "expires in" that
-// is on more than one line.
+// brokenAddresses gives every address of the page that is broken anywhere but after "@" or ".", and every "expires in"
+// that is on more than one line.
 const brokenAddresses = `(() => {
 	const broken = [];
 	for (const e of document.querySelectorAll(".piece, .state + .more")) {
@@ -366,8 +416,8 @@ const brokenAddresses = `(() => {
 	return document.querySelectorAll(".piece").length ? broken : ["no address was found"];
 })()`
 
-// TestPageBreaks checks in a browser that addresses of 40 characters are broken only after "@" and ".", and that the time left
-// stays on one line, on a phone and on a desk.
+// TestPageBreaks checks in a browser that addresses of 40 characters are broken only after "@" and ".", and that the
+// time left stays on one line, on a phone and on a desk.
 func TestPageBreaks(t *testing.T) {
 	t.Parallel()
 	b := startChromium(t)
@@ -375,7 +425,8 @@ func TestPageBreaks(t *testing.T) {
 	for i := range s.People {
 		s.People[i].Email = address(fmt.Sprintf("mary-ann.longer-name-%02d@people.example-partner.org", i))
 		s.People[i].State, s.People[i].Ended, s.People[i].Expires = plan.StatePending, false, now.Add(71*time.Hour)
-		s.People[i].Missing, s.People[i].Wanted = []string{"group everyone", "role deployer"}, []string{"group everyone", "role deployer"}
+		s.People[i].Missing, s.People[i].Wanted = []string{"group everyone", "role deployer"},
+			[]string{"group everyone", "role deployer"}
 	}
 	file := filepath.Join(t.TempDir(), "status.html")
 	if err := os.WriteFile(file, []byte(pageOf(t, s)), 0o600); err != nil {

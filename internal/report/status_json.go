@@ -3,10 +3,8 @@ package report
 import (
 	"io"
 	"slices"
-	"time"
 
 	"github.com/orgsync/orgsync/internal/plan"
-	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // The fields are printed in this order. A nil pointer is printed as null: the value is not known.
@@ -108,16 +106,10 @@ func StatusJSON(w io.Writer, s Status) error {
 			Roles:    orEmpty(p.Roles),
 			Policies: orEmpty(p.Policies), APIEnabled: p.APIEnabled, Source: p.Source, Name: orNull(p.Name),
 			Wanted: orEmpty(p.Wanted), Missing: orEmpty(p.Missing),
-			Ended: p.Ended, Estimated: p.ExpiresEstimated,
-		}
-		if !p.From.IsZero() {
-			out.From = p.From.Format(time.DateOnly)
-		}
-		if !p.Until.IsZero() {
-			out.Until = p.Until.Format(time.DateOnly)
+			Ended: p.Ended, Estimated: p.ExpiresEstimated, From: formatDay(p.From), Until: formatDay(p.Until),
 		}
 		for _, m := range p.Teams {
-			out.Teams = append(out.Teams, newMembership(m))
+			out.Teams = append(out.Teams, membership{Team: m.Team, Until: formatDay(m.Until), Source: m.At.Source()})
 		}
 		if v := p.Verified; v != nil {
 			out.Verified = &verification{Status: orNull(v.Status), Registered: orNull(v.Registered.String()),
@@ -141,15 +133,7 @@ func StatusJSON(w io.Writer, s Status) error {
 		Teams         []teamPeople     `json:"teams,omitempty"`
 		Unlisted      []unlistedPerson `json:"unlisted"`
 	}{formatVersion, "status", timestamp(s.Now),
-		organization{orNull(s.Organization.ID), orNull(s.Organization.Name)}, people, newTeams(s), newUnlisted(s)})
-}
-
-func newMembership(m roster.Membership) membership {
-	out := membership{Team: m.Team, Source: m.At.Source()}
-	if !m.Until.IsZero() {
-		out.Until = m.Until.Format(time.DateOnly)
-	}
-	return out
+		newOrganization(s.Organization), people, newTeams(s), newUnlisted(s)})
 }
 
 // newTeams returns every team of the roster with its members and how many of them are in each

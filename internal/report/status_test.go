@@ -9,8 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/printable/printabletest"
 )
 
 // staffed is a status with somebody in every state.
@@ -24,29 +27,39 @@ func staffed() Status {
 		Organization: acme, Now: now,
 		People: []Person{
 			person("ada@example.com", plan.PersonStatus{
-				State: plan.StateMember, Name: "Ada Lovelace", UserID: "user-ada", Responded: hours(-200), FirstMail: hours(-210), APIEnabled: &yes,
+				State: plan.StateMember, Name: "Ada Lovelace", UserID: "user-ada", Responded: hours(-200), FirstMail: hours(-210),
+				APIEnabled:   &yes,
 				InvitationID: "inv-ada", Invited: hours(-210), Groups: []string{"everyone"},
-				Wanted: []string{"API access", "group everyone", "group platform", "role deployer"}, Missing: []string{"group platform", "role deployer\x1b[2J"},
+				Wanted:  []string{"API access", "group everyone", "group platform", "role deployer"},
+				Missing: []string{"group platform", "role deployer\x1b[2J"},
 			}),
-			person("bob@example.com", plan.PersonStatus{State: plan.StateMember, UserID: "user-bob", Wanted: []string{"group everyone"}, Groups: []string{"everyone"}, APIEnabled: &no}),
+			person("bob@example.com", plan.PersonStatus{State: plan.StateMember, UserID: "user-bob",
+				Wanted: []string{"group everyone"}, Groups: []string{"everyone"}, APIEnabled: &no}),
 			person("cleo.with.a.long.address@subdomain.partner.example", plan.PersonStatus{
-				State: plan.StatePending, InvitationID: "inv-cleo", Invited: hours(-21), Expires: hours(51), FirstMail: hours(-21), Rounds: 1,
+				State: plan.StatePending, InvitationID: "inv-cleo", Invited: hours(-21), Expires: hours(51), FirstMail: hours(-21),
+				Rounds: 1,
 				Wanted: []string{"group everyone"}, Missing: []string{"group everyone"},
 			}),
-			person("dan@example.com", plan.PersonStatus{State: plan.StateExpired, InvitationID: "inv-dan", Invited: hours(-80), Expires: hours(-8), FirstMail: hours(-400), Rounds: 2}),
-			person("eve@example.com", plan.PersonStatus{State: plan.StateGaveUp, InvitationID: "inv-eve", FirstMail: hours(-500), Rounds: 4}),
-			person("fay@example.com", plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "inv-fay", Invited: hours(-90), Responded: hours(-80), FirstMail: hours(-90)}),
+			person("dan@example.com", plan.PersonStatus{State: plan.StateExpired, InvitationID: "inv-dan", Invited: hours(-80),
+				Expires: hours(-8), FirstMail: hours(-400), Rounds: 2}),
+			person("eve@example.com", plan.PersonStatus{State: plan.StateGaveUp, InvitationID: "inv-eve", FirstMail: hours(-500),
+				Rounds: 4}),
+			person("fay@example.com", plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "inv-fay",
+				Invited: hours(-90), Responded: hours(-80), FirstMail: hours(-90)}),
 			person("gil@example.com", plan.PersonStatus{State: plan.StateLeft}),
 			person("hal@example.com", plan.PersonStatus{State: plan.StateSuspended, UserID: "user-hal"}),
 			person("ida@example.com", plan.PersonStatus{State: plan.StateNotInvited}),
 			person("kay@example.com", plan.PersonStatus{State: plan.StateMember, Ended: true, UserID: "user-kay"}),
-			person("kim@example.com", plan.PersonStatus{State: plan.StateNotInvited, Ended: true, Wanted: []string{"group everyone"}, Missing: []string{"group everyone"}}),
-			person("leo@example.com", plan.PersonStatus{State: plan.StatePending, Expires: hours(0.005), Rounds: 1, FirstMail: hours(-72)}),
+			person("kim@example.com", plan.PersonStatus{State: plan.StateNotInvited, Ended: true,
+				Wanted: []string{"group everyone"}, Missing: []string{"group everyone"}}),
+			person("leo@example.com", plan.PersonStatus{State: plan.StatePending, Expires: hours(0.005), Rounds: 1,
+				FirstMail: hours(-72)}),
 		},
 		Notices: []plan.Notice{
 			{Kind: plan.SuspendedUnseen},
 			{Kind: plan.Waiting, Email: address("leo@example.com"), Expires: hours(51)},
-			{Kind: plan.NeedsAttention, Email: address("fay@example.com"), InvitationID: "inv-fay", Text: "Declined\x1b[2J by\nuser"},
+			{Kind: plan.NeedsAttention, Email: address("fay@example.com"), InvitationID: "inv-fay",
+				Text: "Declined\x1b[2J by\nuser"},
 			{Kind: plan.GaveUp, Email: address("eve@example.com"), Mails: 4, Since: hours(-500)},
 		},
 	}
@@ -57,7 +70,8 @@ func one() Status {
 	s := staffed()
 	s.Detailed, s.Notices = true, nil
 	ada, ida, gil := s.People[0], s.People[8], s.People[6]
-	ada.Verified = &Verification{Status: "Accepted\x1b[2J", Registered: address("ada@home.example"), Responded: now.Add(-200 * time.Hour)}
+	ada.Verified = &Verification{Status: "Accepted\x1b[2J", Registered: address("ada@home.example"),
+		Responded: now.Add(-200 * time.Hour)}
 	ada.History = []Event{
 		{Time: now.Add(-210 * time.Hour), Action: "invite"},
 		{Time: now.Add(-210 * time.Hour), Action: "invite", Outcome: "sent", InvitationID: "inv-ada"},
@@ -107,14 +121,15 @@ func TestStatusGolden(t *testing.T) {
 			case ".json":
 				err = StatusJSON(&buf, tt.status)
 			case ".md":
-				err = WriteMarkdown(&buf, StatusDocument(tt.status))
+				err = document.WriteMarkdown(&buf, StatusDocument(tt.status))
 			default:
-				err = WriteText(&buf, StatusDocument(tt.status), tt.width, tt.colored)
+				err = document.WriteText(&buf, StatusDocument(tt.status), tt.width, tt.colored)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.ContainsAny(strings.ReplaceAll(buf.String(), "\x1b[", ""), "\x1b\r") || !tt.colored && strings.Contains(buf.String(), "\x1b") {
+			if strings.ContainsAny(strings.ReplaceAll(buf.String(), "\x1b[", ""), "\x1b\r") || !tt.colored &&
+				strings.Contains(buf.String(), "\x1b") {
 				t.Errorf("a terminal would act on this:\n%q", &buf)
 			}
 			checkGolden(t, tt.name, buf.String())
@@ -122,21 +137,21 @@ func TestStatusGolden(t *testing.T) {
 	}
 }
 
-// TestStatusWidth checks that at any width no line of the table is wider, and that everybody is in it with their state and
-// the access that they lack.
+// TestStatusWidth checks that at any width no line of the table is wider, and that everybody is in it with their state
+// and the access that they lack.
 func TestStatusWidth(t *testing.T) {
 	t.Parallel()
 	for width := 24; width <= 200; width++ {
 		var buf bytes.Buffer
 		s := staffed()
 		s.Notices, s.Organization = nil, org.Organization{}
-		if err := WriteText(&buf, StatusDocument(s), width, false); err != nil {
+		if err := document.WriteText(&buf, StatusDocument(s), width, false); err != nil {
 			t.Fatal(err)
 		}
 		table, _, _ := strings.Cut(buf.String(), "\n\n")
 		var rows []string
 		for line := range strings.Lines(table) {
-			if w := terminal.StringWidth(strings.TrimSuffix(line, "\n")); w > width {
+			if w := printable.Width(strings.TrimSuffix(line, "\n")); w > width {
 				t.Errorf("at %d columns a line is %d wide: %s", width, w, line)
 			}
 			if strings.HasPrefix(line, "   ") {
@@ -150,7 +165,7 @@ func TestStatusWidth(t *testing.T) {
 		}
 		for i, p := range s.People {
 			said := strings.Join(strings.Fields(rows[i+1]), " ")
-			for _, part := range []string{stateStyles[p.state()].word, plain(p.row(s.Now).Cells[6].Text)} {
+			for _, part := range []string{stateStyles[p.state()].word, document.Plain(p.row(s.Now).Cells[6].Text)} {
 				if !strings.HasPrefix(said, p.Email.String()[:1]) || !strings.Contains(said, part) {
 					t.Errorf("at %d columns the row of %s lacks %q: %q", width, p.Email, part, said)
 				}
@@ -163,7 +178,8 @@ func TestStatusWidth(t *testing.T) {
 func TestStatusJSONKeys(t *testing.T) {
 	t.Parallel()
 	keys := []string{
-		"email", "state", "invitation_id", "invited_at", "expires_at", "responded_at", "rounds", "user_id", "groups", "roles", "policies", "api_enabled", "source",
+		"email", "state", "invitation_id", "invited_at", "expires_at", "responded_at", "rounds", "user_id", "groups", "roles",
+		"policies", "api_enabled", "source",
 	}
 	lists := []string{"groups", "roles", "policies", "wanted", "missing"}
 	var buf bytes.Buffer
@@ -176,7 +192,8 @@ func TestStatusJSONKeys(t *testing.T) {
 		People        []map[string]any `json:"people"`
 		Unlisted      []any            `json:"unlisted"`
 	}
-	if err := json.Unmarshal(buf.Bytes(), &got); err != nil || got.FormatVersion != "1" || got.Command != "status" || got.Unlisted == nil || len(got.People) != len(staffed().People) {
+	if err := json.Unmarshal(buf.Bytes(), &got); err != nil || got.FormatVersion != "1" || got.Command != "status" ||
+		got.Unlisted == nil || len(got.People) != len(staffed().People) {
 		t.Fatalf("%v: %+v", err, got)
 	}
 	for _, p := range got.People {
@@ -196,8 +213,9 @@ func TestStatusJSONKeys(t *testing.T) {
 func TestShortSpan(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		-time.Hour: "<1m", 0: "<1m", 59 * time.Second: "<1m", time.Minute: "1m", 59 * time.Minute: "59m", time.Hour: "1h 0m", 23*time.Hour + 59*time.Minute: "23h 59m",
-		24 * time.Hour: "1d 0h", 51*time.Hour + 30*time.Minute: "2d 3h",
+		-time.Hour: "<1m", 0: "<1m", 59 * time.Second: "<1m", time.Minute: "1m", 59 * time.Minute: "59m", time.Hour: "1h 0m",
+		23*time.Hour + 59*time.Minute: "23h 59m",
+		24 * time.Hour:                "1d 0h", 51*time.Hour + 30*time.Minute: "2d 3h",
 	} {
 		if got := formatShortDuration(d); got != want {
 			t.Errorf("shortSpan(%v) = %q, want %q", d, got, want)
@@ -207,7 +225,7 @@ func TestShortSpan(t *testing.T) {
 
 // FuzzStatusText: nothing from outside reaches the terminal as anything but letters.
 func FuzzStatusText(f *testing.F) {
-	for _, s := range hostile {
+	for _, s := range printabletest.Hostile {
 		f.Add(s, 80)
 	}
 	f.Fuzz(func(t *testing.T, s string, width int) {
@@ -220,11 +238,11 @@ func FuzzStatusText(f *testing.F) {
 		status.Notices = []plan.Notice{{Kind: plan.NeedsAttention, Email: org.Address{}, InvitationID: s, Text: s}}
 		for _, status.Detailed = range []bool{false, true} {
 			var buf bytes.Buffer
-			if err := WriteText(&buf, StatusDocument(status), min(width, 1000), false); err != nil {
+			if err := document.WriteText(&buf, StatusDocument(status), min(width, 1000), false); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(buf.String()) {
-				if bare := strings.TrimSuffix(line, "\n"); Clean(bare, 1<<20) != strings.Join(strings.Fields(bare), " ") {
+				if bare := strings.TrimSuffix(line, "\n"); printable.Clean(bare, 1<<20) != strings.Join(strings.Fields(bare), " ") {
 					t.Errorf("%q holds what cannot be shown", bare)
 				}
 			}

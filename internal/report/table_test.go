@@ -11,57 +11,22 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/printable/printabletest"
 )
-
-// TestFold: every letter, in order; lines of at most the width; a word is broken only where a whole line is too short for it.
-func TestFold(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		words := rapid.SliceOfN(rapid.StringMatching(`[a-z日]{1,12}`), 1, 20).Draw(t, "words")
-		width := rapid.IntRange(2, 60).Draw(t, "width")
-		text := strings.Join(words, " ")
-		lines := fold(text, width)
-		rest := text
-		for i, line := range lines {
-			after, ok := strings.CutPrefix(rest, line)
-			if !ok {
-				t.Fatalf("line %q is not what comes next in %q", line, rest)
-			}
-			word, _, _ := strings.Cut(after, " ")
-			broken := after != "" && !strings.HasPrefix(after, " ")
-			if broken {
-				whole := line[strings.LastIndex(line, " ")+1:] + word
-				if terminal.StringWidth(whole) <= width {
-					t.Errorf("%q is broken although it fits into a line of %d", whole, width)
-				}
-			}
-			rest = strings.TrimPrefix(after, " ")
-			if w := terminal.StringWidth(line); w > width || line == "" {
-				t.Errorf("line %q is %d wide, and may be %d", line, w, width)
-			}
-			if i+1 < len(lines) && !broken {
-				next, _, _ := strings.Cut(rest, " ")
-				if terminal.StringWidth(line+" "+next) <= width {
-					t.Errorf("%q has room for %q", line, next)
-				}
-			}
-		}
-		if rest != "" {
-			t.Errorf("%q is lost", rest)
-		}
-	})
-}
 
 var painting = regexp.MustCompile(`\x1b\[\d+m`)
 
-// TestWindow: in a window of any width no line of a plan or an apply report is wider, nothing that is said is lost but the
-// place in the roster, and colours say nothing that the words do not.
+// TestWindow: in a window of any width no line of a plan or an apply report is wider, nothing that is said is lost but
+// the place in the roster, and colours say nothing that the words do not.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	address := rapid.Custom(func(t *rapid.T) org.Address {
-		local, err := org.ParseAddress(rapid.StringMatching(`[a-z]{1,30}(\.[a-z]{1,20})?@[a-z]{1,20}\.example`).Draw(t, "address"))
+		local, err := org.ParseAddress(rapid.StringMatching(`[a-z]{1,30}(\.[a-z]{1,20})?@[a-z]{1,20}\.example`).Draw(t,
+			"address"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,20 +38,22 @@ func TestWindow(t *testing.T) {
 		var r apply.Result
 		for range rapid.IntRange(1, 8).Draw(t, "changes") {
 			c := plan.Change{
-				Action: rapid.SampledFrom(plan.Actions).Draw(t, "action"), Reason: plan.MissingAccess, Email: address.Draw(t, "who"), Source: "SOURCE",
+				Action: rapid.SampledFrom(plan.Actions).Draw(t, "action"), Reason: plan.MissingAccess,
+				Email: address.Draw(t, "who"), Source: "SOURCE",
 				Detail: plan.Detail{Kind: org.KindGroup, Name: rapid.StringMatching(`[a-z ]{0,70}[a-z]`).Draw(t, "name")},
 			}
 			p.Changes = append(p.Changes, c)
-			r.Changes = append(r.Changes, apply.ChangeResult{Change: c, Outcome: rapid.SampledFrom([]apply.Outcome{apply.Done, apply.Skipped}).Draw(t, "outcome")})
+			r.Changes = append(r.Changes, apply.ChangeResult{Change: c,
+				Outcome: rapid.SampledFrom([]apply.Outcome{apply.Done, apply.Skipped}).Draw(t, "outcome")})
 			p.Notices = append(p.Notices, plan.Notice{Kind: plan.ExtraAccess, Email: c.Email, Text: c.Detail.Name})
 		}
 		r.Notices = p.Notices
 		render := func(width int, colored bool) [2]string {
 			var texts [2]bytes.Buffer
-			if err := WriteText(&texts[0], PlanDocument(p), width, colored); err != nil {
+			if err := document.WriteText(&texts[0], PlanDocument(p), width, colored); err != nil {
 				t.Fatal(err)
 			}
-			if err := WriteText(&texts[1], ApplyDocument(p, r), width, colored); err != nil {
+			if err := document.WriteText(&texts[1], ApplyDocument(p, r), width, colored); err != nil {
 				t.Fatal(err)
 			}
 			return [2]string{texts[0].String(), texts[1].String()}
@@ -95,7 +62,7 @@ func TestWindow(t *testing.T) {
 		fitted, free, colored := render(width, false), render(0, false), render(width, true)
 		for i := range fitted {
 			for line := range strings.Lines(fitted[i]) {
-				if w := terminal.StringWidth(strings.TrimSuffix(line, "\n")); w > width {
+				if w := printable.Width(strings.TrimSuffix(line, "\n")); w > width {
 					t.Errorf("line %q is %d wide, and the window %d", line, w, width)
 				}
 			}
@@ -111,7 +78,7 @@ func TestWindow(t *testing.T) {
 
 // FuzzPlanText: nothing from outside reaches a terminal of any width as anything but letters, on lines that fit it.
 func FuzzPlanText(f *testing.F) {
-	for _, s := range hostile {
+	for _, s := range printabletest.Hostile {
 		f.Add(s, 40)
 	}
 	f.Fuzz(func(t *testing.T, s string, width int) {
@@ -124,15 +91,16 @@ func FuzzPlanText(f *testing.F) {
 		r := mixed()
 		r.Changes[0].Err, r.Stopped, r.Notices = errors.New(s), errors.New(s), p.Notices
 		var buf bytes.Buffer
-		if err := errors.Join(WriteText(&buf, PlanDocument(p), width, false), WriteText(&buf, ApplyDocument(p, r), width, false), Question(&buf, p, width)); err != nil {
+		if err := errors.Join(document.WriteText(&buf, PlanDocument(p), width, false),
+			document.WriteText(&buf, ApplyDocument(p, r), width, false), Question(&buf, p, width)); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(buf.String()) {
 			bare := strings.TrimSuffix(line, "\n")
-			if Clean(bare, 1<<20) != strings.Join(strings.Fields(bare), " ") {
+			if printable.Clean(bare, 1<<20) != strings.Join(strings.Fields(bare), " ") {
 				t.Errorf("%q holds what cannot be shown", bare)
 			}
-			if w := terminal.StringWidth(bare); width >= 20 && w > width {
+			if w := printable.Width(bare); width >= 20 && w > width {
 				t.Errorf("%q is %d wide, and the window %d", bare, w, width)
 			}
 		}

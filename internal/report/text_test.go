@@ -9,19 +9,22 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/printable/printabletest"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// FuzzText: with any text from outside, a report for a terminal has the lines that it has with a harmless one, and one for a
-// program is one document; neither has a character that cannot be seen.
+// FuzzText: with any text from outside, a report for a terminal has the lines that it has with a harmless one, and one
+// for a program is one document; neither has a character that cannot be seen.
 func FuzzText(f *testing.F) {
-	for _, s := range hostile {
+	for _, s := range printabletest.Hostile {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if Clean(s, 10) == "" {
+		if printable.Clean(s, 10) == "" {
 			t.Skip("a text that is not there is not shown")
 		}
 		harmless, _ := reportsWith(t, "x")
@@ -46,19 +49,21 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// reportsWith is every report for a terminal, and every one for a program, with s wherever text comes from outside. That of
-// the state of people has a target of its own.
+// reportsWith is every report for a terminal, and every one for a program, with s wherever text comes from outside.
+// That of the state of people has a target of its own.
 func reportsWith(t *testing.T, s string) (texts, documents []string) {
 	t.Helper()
 	p, r := outcomeWith(s)
 	stale := &plan.StaleError{Saved: org.Organization{ID: s}, OnlySaved: p.Changes, OnlyFresh: p.Changes}
-	problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: "users.yaml", Line: 1, Column: 2}, Text: s}}}
+	problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: "users.yaml", Line: 1,
+		Column: 2}, Text: s}}}
 	run := Run{Command: "apply", Files: []string{s}, Failure: &Failure{Code: 4, Err: stale}}
 	broken := run
 	broken.Failure = &Failure{Code: 6, Err: problems}
 	doctor := Doctor{Run: run, Dialect: "documented", Recorded: s, Note: s}
 	checkup := examined()
-	checkup.Self, checkup.Organization, checkup.Organizations = org.Address{}, org.Organization{ID: s, Name: s}, []org.Organization{{ID: s, Name: s}, acme}
+	checkup.Self, checkup.Organization, checkup.Organizations = org.Address{}, org.Organization{ID: s, Name: s},
+		[]org.Organization{{ID: s, Name: s}, acme}
 	checkup.RateHeaders = map[string]string{"Retry-After": s}
 	checkup.Unable = errors.New(s)
 	for i := range checkup.Endpoints {
@@ -78,11 +83,11 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 		return buf.String()
 	}
 	for _, render := range []func(io.Writer) error{
-		func(w io.Writer) error { return WriteText(w, PlanDocument(p), 0, false) },
-		func(w io.Writer) error { return WriteText(w, ApplyDocument(p, r), 0, false) },
-		func(w io.Writer) error { return WriteText(w, StaleDocument(stale), 0, false) },
-		func(w io.Writer) error { return WriteText(w, ProblemsDocument(problems.Problems), 0, false) },
-		func(w io.Writer) error { return WriteText(w, DoctorDocument(doctor, checkup), 0, false) },
+		func(w io.Writer) error { return document.WriteText(w, PlanDocument(p), 0, false) },
+		func(w io.Writer) error { return document.WriteText(w, ApplyDocument(p, r), 0, false) },
+		func(w io.Writer) error { return document.WriteText(w, StaleDocument(stale), 0, false) },
+		func(w io.Writer) error { return document.WriteText(w, ProblemsDocument(problems.Problems), 0, false) },
+		func(w io.Writer) error { return document.WriteText(w, DoctorDocument(doctor, checkup), 0, false) },
 	} {
 		texts = append(texts, collect(render))
 	}
@@ -100,7 +105,8 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 // TestNothingToDo checks the sentence for a plan without changes.
 func TestNothingToDo(t *testing.T) {
 	t.Parallel()
-	waiting, unsettled, left := plan.Notice{Kind: plan.Waiting}, plan.Notice{Kind: plan.Unsettled}, plan.Notice{Kind: plan.Left}
+	waiting, unsettled, left := plan.Notice{Kind: plan.Waiting}, plan.Notice{Kind: plan.Unsettled},
+		plan.Notice{Kind: plan.Left}
 	for _, test := range []struct {
 		people  int
 		notices []plan.Notice
@@ -110,9 +116,10 @@ func TestNothingToDo(t *testing.T) {
 		{3, nil, "Nothing to do: 3 people match the roster."},
 		{3, []plan.Notice{left}, "Nothing to do: 3 people unchanged."},
 		{3, []plan.Notice{waiting, left}, "Nothing to do: 3 people unchanged, 1 of them invited with no answer yet."},
-		{3, []plan.Notice{unsettled, unsettled}, "Nothing to do for now: 3 people unchanged, 2 of them with a mail whose outcome is unknown."},
-		{3, []plan.Notice{waiting, unsettled}, "Nothing to do for now: 3 people unchanged, 1 of them invited with no answer yet, " +
-			"1 with a mail whose outcome is unknown."},
+		{3, []plan.Notice{unsettled, unsettled}, "Nothing to do for now: 3 people unchanged, 2 of them with a mail whose " +
+			"outcome is unknown."},
+		{3, []plan.Notice{waiting, unsettled}, "Nothing to do for now: 3 people unchanged, 1 of them invited with no " +
+			"answer yet, 1 with a mail whose outcome is unknown."},
 	} {
 		if got := nothingToDo(test.people, test.notices); got != test.want {
 			t.Errorf("%d people, %v: %q, want %q", test.people, test.notices, got, test.want)

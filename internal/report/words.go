@@ -4,35 +4,32 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
-)
-
-// The maximum width of text from outside, in columns.
-const (
-	addressWidth = 80
-	messageWidth = 300
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // actionStyle holds how an action is shown: its word, and its word once it is done. The glyph and
 // the word carry the meaning; the colour only repeats it.
 type actionStyle struct {
 	glyph, word, past string
-	color             color
+	color             document.Color
 }
 
 var actionStyles = map[plan.Action]actionStyle{
-	plan.Invite:    {"+", "invite", "invited", green},
-	plan.Reinvite:  {"~", "invite again", "invited again", yellow},
-	plan.Update:    {"~", "update", "updated", yellow},
-	plan.Grant:     {"+", "grant", "granted", green},
-	plan.Revoke:    {"-", "revoke", "revoked", red},
-	plan.Suspend:   {"-", "suspend", "suspended", red},
-	plan.Unsuspend: {"+", "unsuspend", "unsuspended", green},
-	plan.Remove:    {"-", "remove", "removed", red},
+	plan.Invite:    {"+", "invite", "invited", document.Green},
+	plan.Reinvite:  {"~", "invite again", "invited again", document.Yellow},
+	plan.Update:    {"~", "update", "updated", document.Yellow},
+	plan.Grant:     {"+", "grant", "granted", document.Green},
+	plan.Revoke:    {"-", "revoke", "revoked", document.Red},
+	plan.Suspend:   {"-", "suspend", "suspended", document.Red},
+	plan.Unsuspend: {"+", "unsuspend", "unsuspended", document.Green},
+	plan.Remove:    {"-", "remove", "removed", document.Red},
 }
 
 // styleOf returns the style of a. An action that this version does not know is shown by its own
@@ -48,7 +45,7 @@ func styleOf(a plan.Action) actionStyle {
 // the mail brings.
 func reasonText(c plan.Change, done bool) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
-	access := string(c.Detail.Kind) + " " + outside(c.Detail.Name, addressWidth)
+	access := string(c.Detail.Kind) + " " + document.Outside(c.Detail.Name, document.AddressWidth)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
@@ -94,11 +91,8 @@ func reasonText(c plan.Change, done bool) string {
 // formatDeadline returns t and how long it is from now, as in "2026-05-01 12:00 UTC (1 day 4
 // hours)".
 func formatDeadline(t, now time.Time) string {
-	return fmt.Sprintf("%s (%s)", formatTime(t), formatDuration(t.Sub(now)))
+	return fmt.Sprintf("%s (%s)", document.FormatTime(t), formatDuration(t.Sub(now)))
 }
-
-// formatTime returns t to the minute, in UTC.
-func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // formatDuration returns d in words, in its two largest units.
 func formatDuration(d time.Duration) string {
@@ -108,41 +102,15 @@ func formatDuration(d time.Duration) string {
 	case d < time.Minute:
 		return "less than a minute"
 	case days > 0 && hours > 0:
-		return pluralize(days, "day", "days") + " " + pluralize(hours, "hour", "hours")
+		return document.Pluralize(days, "day", "days") + " " + document.Pluralize(hours, "hour", "hours")
 	case days > 0:
-		return pluralize(days, "day", "days")
+		return document.Pluralize(days, "day", "days")
 	case hours > 0 && minutes > 0:
-		return pluralize(hours, "hour", "hours") + " " + pluralize(minutes, "minute", "minutes")
+		return document.Pluralize(hours, "hour", "hours") + " " + document.Pluralize(minutes, "minute", "minutes")
 	case hours > 0:
-		return pluralize(hours, "hour", "hours")
+		return document.Pluralize(hours, "hour", "hours")
 	}
-	return pluralize(minutes, "minute", "minutes")
-}
-
-// pluralize returns n with the matching noun, as in "1 mail" or "2 mails".
-func pluralize(n int, one, many string) string {
-	return fmt.Sprintf("%d %s", n, singularOrPlural(n, one, many))
-}
-
-// counted returns n with the matching noun; "" for 0.
-func counted(n int, one, many string) string {
-	if n == 0 {
-		return ""
-	}
-	return pluralize(n, one, many)
-}
-
-// joinCounts returns the counts that are not "", with commas between them.
-func joinCounts(counts ...string) string {
-	return strings.Join(slices.DeleteFunc(counts, func(s string) bool { return s == "" }), ", ")
-}
-
-// singularOrPlural returns one when n is 1, and many for any other number.
-func singularOrPlural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
+	return document.Pluralize(minutes, "minute", "minutes")
 }
 
 // unchangedText returns how many people of the roster have no change, as a sentence; "" for nobody.
@@ -150,7 +118,7 @@ func unchangedText(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return " " + pluralize(n, "person", "people") + " unchanged."
+	return " " + document.Pluralize(n, "person", "people") + " unchanged."
 }
 
 // sinceText returns " since" and the day of t; "" for the zero time.
@@ -158,7 +126,15 @@ func sinceText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return " since " + t.UTC().Format(time.DateOnly)
+	return " since " + formatDay(t)
+}
+
+// formatDay returns the day of t in UTC; "" for the zero time.
+func formatDay(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
 }
 
 // atText returns " at" and the time t; "" for the zero time.
@@ -166,39 +142,18 @@ func atText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return " at " + formatTime(t)
+	return " at " + document.FormatTime(t)
 }
 
-// parenthesize returns text that is already escaped in parentheses, after a space; "" for "".
-func parenthesize(shown string) string {
-	if shown == "" {
-		return ""
-	}
-	return " (" + shown + ")"
-}
-
-// maxShown is how many things that are alike are shown before the others are only counted, and
-// maxInSentence how many of them within a sentence.
-const (
-	maxShown      = 10
-	maxInSentence = 5
-)
-
-// firstOf returns the first elements of list, at most n of them, and how many more there are. An n
-// of 0 sets no limit.
-func firstOf[E any](list []E, n int) ([]E, int) {
-	if n == 0 || len(list) <= n {
-		return list, 0
-	}
-	return list[:n:n], len(list) - n
-}
+// maxInSentence is how many things that are alike a sentence lists before the others are only counted.
+const maxInSentence = 5
 
 // summarizeList returns the first of list, text from outside, and how many more there are.
 func summarizeList(list []string) string {
-	first, more := firstOf(list, maxInSentence)
+	first, more := document.FirstOf(list, maxInSentence)
 	shown := make([]string, len(first))
 	for i, s := range first {
-		shown[i] = outside(s, addressWidth)
+		shown[i] = document.Outside(s, document.AddressWidth)
 	}
 	s := strings.Join(shown, ", ")
 	if more > 0 {
@@ -207,25 +162,22 @@ func summarizeList(list []string) string {
 	return s
 }
 
-// organizationLabel returns the name and id of o; "" when it has neither.
-func organizationLabel(o org.Organization) string {
-	return strings.TrimSpace(outside(o.Name, addressWidth) + parenthesize(outside(o.ID, addressWidth)))
-}
-
-// capitalize returns word with its first letter, an ASCII one, in upper case.
-func capitalize(word string) string {
-	if word == "" {
-		return ""
-	}
-	return strings.ToUpper(word[:1]) + word[1:]
-}
-
 // estimatedText returns the word before a time that the server did not give.
 func estimatedText(estimated bool) string {
 	if estimated {
 		return "about "
 	}
 	return ""
+}
+
+// sortedByAddress returns pointers to the elements of list, which may be many and large, sorted by address.
+func sortedByAddress[E any](list []E, address func(*E) org.Address) []*E {
+	sorted := make([]*E, len(list))
+	for i := range list {
+		sorted[i] = &list[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *E) int { return compareAddresses(address(a), address(b)) })
+	return sorted
 }
 
 // compareAddresses compares addresses in the order that people expect: numbers by their value.
@@ -254,3 +206,16 @@ func compareNatural(a, b string) int {
 
 // digitsOf returns the digits that s begins with.
 func digitsOf(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }
+
+// parseSource returns the place that a plan writes as file:line; the zero place when s is none.
+func parseSource(s string) roster.Position {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return roster.Position{}
+	}
+	line, err := strconv.Atoi(s[i+1:])
+	if err != nil {
+		return roster.Position{}
+	}
+	return roster.Position{File: s[:i], Line: line}
+}

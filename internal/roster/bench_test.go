@@ -13,7 +13,8 @@ func rosterOf(people int) []byte {
 	var b bytes.Buffer
 	b.WriteString("settings:\n  allowed_domains: [example.com]\ndefaults:\n  groups: [everyone]\nusers:\n")
 	for i := range people {
-		fmt.Fprintf(&b, "  - email: person.%d@example.com\n    name: Person %d\n    groups: [platform]\n    until: 2027-03-31\n", i, i)
+		fmt.Fprintf(&b, "  - email: person.%d@example.com\n    name: Person %d\n    groups: [platform]\n    until: "+
+			"2027-03-31\n", i, i)
 	}
 	return b.Bytes()
 }

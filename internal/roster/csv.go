@@ -9,7 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/printable"
 )
 
 // csvColumns are the columns that a CSV file may have, named like the keys of an entry.
@@ -52,13 +55,8 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 func addressColumn(data []byte) []byte {
 	var out bytes.Buffer
 	out.WriteString("email")
-	for line := range strings.Lines(string(data)) {
-		if trimmed := strings.TrimSpace(line); trimmed == "" || trimmed[0] == '#' {
-			continue
-		}
-		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(",; \t\r\n", r) }) {
-			out.WriteString("\n" + word)
-		}
+	for word := range addressWords(string(data)) {
+		out.WriteString("\n" + word)
 	}
 	out.WriteString("\n")
 	return out.Bytes()
@@ -148,7 +146,7 @@ func (c *csvReader) readHeader(header []string) bool {
 		case k == nil:
 			valid = false
 			text := fmt.Sprintf("unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
-				joinWords(csvColumns, "and"))
+				printable.JoinAnd(csvColumns))
 			if near := Nearest(name, csvColumns); near != "" {
 				text = fmt.Sprintf("unknown column %s: did you mean %s?", quote(name), quote(near))
 			}
@@ -166,83 +164,42 @@ func (c *csvReader) readHeader(header []string) bool {
 	return valid && hasEmail
 }
 
-// readPerson reads one line.
+// readPerson reads one line as the entry of a roster with these keys.
 func (c *csvReader) readPerson(record []string) Entry {
-	e := Entry{Person: Person{At: c.at(0)}}
-	p := &e.Person
+	entry := &yaml.Node{Kind: yaml.MappingNode}
+	hasAddressColumn := false
 	for i, value := range record {
-		k, value := c.columns[i], strings.TrimSpace(value)
-		if value == "" {
-			if k.kind == addressKind {
-				c.problems = append(c.problems, Problem{c.at(i), "the line has no address"})
-			}
-			continue
-		}
-		n := scalarNode(value, c.at(i))
-		switch k.name {
-		case "email":
-			p.Email = c.decodePersonAddress(n)
-		case "name":
-			p.Name = c.decodeText(k, n)
-		case "note":
-			p.Note = c.decodeText(k, n)
-		case "until":
-			p.Until = c.decodeDate(k, n)
-		case "api_enabled":
-			enabled := c.decodeBool(k, n)
-			p.APIEnabled = &enabled
-		case "aliases":
-			for _, item := range splitList(value) {
-				if a := c.decodePersonAddress(scalarNode(item, c.at(i))); !a.IsZero() {
-					p.Aliases = append(p.Aliases, a)
-				}
-			}
-			c.checkLength(k, len(p.Aliases), i)
-		case "groups":
-			p.Groups = c.readRefs(k, value, i)
-		case "roles":
-			p.Roles = c.readRefs(k, value, i)
-		case "policies":
-			p.Policies = c.readRefs(k, value, i)
+		k, at, value := c.columns[i], c.at(i), strings.TrimSpace(value)
+		hasAddressColumn = hasAddressColumn || k.kind == addressKind
+		switch {
+		case value == "" && k.kind == addressKind:
+			c.problems = append(c.problems, Problem{at, "the line has no address"})
+		case value == "":
+		case k.kind.nodeKind() == yaml.SequenceNode:
+			entry.Content = append(entry.Content, scalarNode(k.name, at), listNode(k, value, at))
+		default:
+			entry.Content = append(entry.Content, scalarNode(k.name, at), scalarNode(value, at))
 		}
 	}
-	isAddress := func(k *key) bool { return k.kind == addressKind }
-	if len(record) < len(c.columns) && !slices.ContainsFunc(c.columns[:len(record)], isAddress) {
+	if !hasAddressColumn {
 		c.problems = append(c.problems, Problem{c.at(0), "the line has no address"})
 	}
+	e := Entry{Person: Person{At: c.at(0)}}
+	c.decodePerson(entry, &personKeys, &e.Person)
 	return e
 }
 
-// readRefs reads a list of names.
-func (c *csvReader) readRefs(k *key, value string, field int) []Ref {
-	var refs []Ref
-	item := key{name: k.name, kind: textKind, max: maxName, item: true}
-	for _, text := range splitList(value) {
-		name := c.decodeText(&item, scalarNode(text, c.at(field)))
-		if name != "" && !containsRef(refs, name) {
-			refs = append(refs, Ref{Name: name, At: c.at(field)})
-		}
-	}
-	c.checkLength(k, len(refs), field)
-	return refs
-}
-
-func (c *csvReader) checkLength(k *key, length, field int) {
-	if length > k.max {
-		c.problems = append(c.problems, Problem{c.at(field), fmt.Sprintf("%s has %d entries: at most %d are allowed",
-			k, length, k.max)})
-	}
-}
-
-// splitList returns the items of a list that is one value.
-func splitList(value string) []string {
-	var items []string
+// listNode returns a list that is one value. A name that is in it twice counts once.
+func listNode(k *key, value string, at Position) *yaml.Node {
+	list := &yaml.Node{Kind: yaml.SequenceNode, Line: at.Line, Column: at.Column}
 	for item := range strings.SplitSeq(value, ";") {
-		if item = strings.TrimSpace(item); item != "" {
-			items = append(items, item)
+		n := scalarNode(strings.TrimSpace(item), at)
+		isSame := func(other *yaml.Node) bool { return k.kind == namesKind && other.Value == n.Value }
+		if n.Value != "" && !slices.ContainsFunc(list.Content, isSame) {
+			list.Content = append(list.Content, n)
 		}
 	}
-	return items
+	return list
 }
 
 // Outside returns the addresses of people that are in none of the domains, and marks these people

@@ -23,13 +23,17 @@ func TestParseCSV(t *testing.T) {
     roles: [deployer]
 `
 	const plain = "email,name,aliases,api_enabled,groups,roles,until,note\n" +
-		`ada@example.com,"Ada ""Countess"" Lovelace",a.lovelace@example.com; ada@home.example,yes,everyone;platform team,,2027-03-31,"ticket 12, approved"` + "\n" +
+		`ada@example.com,"Ada ""Countess"" Lovelace",a.lovelace@example.com; ada@home.example,yes,everyone;platform team,,` +
+		`2027-03-31,"ticket 12, approved"` + "\n" +
 		"bob@example.com,,,no,,deployer,,\n"
 	semicolons := "\ufeffE-Mail;Name;Aliases;API enabled;Groups;Roles;Until;Note\r\n" +
-		`ada@example.com;"Ada ""Countess"" Lovelace";"a.lovelace@example.com;ada@home.example";TRUE;"everyone;platform team";;2027-03-31;ticket 12, approved` + "\r\n" +
+		`ada@example.com;"Ada ""Countess"" Lovelace";"a.lovelace@example.com;ada@home.example";TRUE;"everyone;platform ` +
+		`team";;2027-03-31;ticket 12, approved` + "\r\n" +
 		"bob@example.com;;;false;;deployer;;\r\n;;;;;;;\r\n"
 	const tabs = "email\tname\taliases\tapi_enabled\tgroups\troles\tuntil\tnote\n" +
-		"ada@example.com\t\"Ada \"\"Countess\"\" Lovelace\"\ta.lovelace@example.com;ada@home.example\tyes\teveryone;platform team\t\t2027-03-31\tticket 12, approved\n" +
+		"ada@example.com\t\"Ada \"\"Countess\"\" " +
+		"Lovelace\"\ta.lovelace@example.com;ada@home.example\tyes\teveryone;platform team\t\t2027-03-31\tticket 12, " +
+		"approved\n" +
 		"bob@example.com\t\t\tno\t\tdeployer\n"
 	tests := map[string]string{
 		"commas":                  plain,
@@ -62,15 +66,18 @@ func TestParseCSVProblems(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, want string }{
 		{"a wrong column", "email,department,nmae\nada@example.com,x,y\n",
-			`people.csv:1:7: unknown column "department": the columns are email, name, groups, roles, policies, api_enabled, aliases, until and note; ` +
+			`people.csv:1:7: unknown column "department": the columns are email, name, groups, roles, policies, api_enabled, ` +
+				`aliases, until and note; ` +
 				"remove this one, or rename it\n" + `people.csv:1:18: unknown column "nmae": did you mean "name"?`},
 		{"no address", "name,groups\nAda,x\n", `people.csv:1:1: no column is named "email"`},
 		{"a column twice", "email,E-Mail\n", `people.csv:1:7: the column "email" is there twice`},
-		{"nobody", "email,name\n", `people.csv:1:1: the file has no people: it needs a line with column names, one of which is "email", ` +
-			"and a line for each person"},
+		{"nobody", "email,name\n",
+			`people.csv:1:1: the file has no people: it needs a line with column names, one of which is "email", ` +
+				"and a line for each person"},
 		{"empty", "", `people.csv:1:1: the file has no people: it needs a line with column names, one of which is "email", ` +
 			"and a line for each person"},
-		{"values", "email,until,api_enabled,name\nnobody,31.3.2027,maybe,\"a\nb\"\n,2027-01-01,,\nada@example.com,,,\nADA@example.com,,,\n",
+		{"values", "email,until,api_enabled,name\nnobody,31.3.2027,maybe,\"a\nb\"\n,2027-01-01,,\n" +
+			"ada@example.com,,,\nADA@example.com,,,\n",
 			`people.csv:2:1: "nobody": the address has no @` + "\n" +
 				`people.csv:2:8: "until" must be a date like 2027-03-31, not "31.3.2027"` + "\n" +
 				`people.csv:2:18: "api_enabled" must be true or false, not "maybe"` + "\n" +
@@ -79,7 +86,8 @@ func TestParseCSVProblems(t *testing.T) {
 				`people.csv:6:1: "ADA@example.com" is the same as "ada@example.com", already listed at people.csv:5:1`},
 		{"too many columns", "email,name\nada@example.com,Lovelace, Ada\n",
 			`people.csv:2:27: the line has 3 columns, and the header has 2: put quotes around a value with "," in it`},
-		{"quotes", "email,name\nada@example.com,\"Ada\" L.\n", `people.csv:2:21: the quotes are wrong: a value with quotes in it is written as "like ""this"""`},
+		{"quotes", "email,name\nada@example.com,\"Ada\" L.\n",
+			`people.csv:2:21: the quotes are wrong: a value with quotes in it is written as "like ""this"""`},
 		{"UTF-16", "\xff\xfee\x00m\x00", "people.csv:1:1: the file is in UTF-16: save it as UTF-8"},
 	}
 	for _, tt := range tests {
@@ -98,7 +106,8 @@ func TestParseCSVProblems(t *testing.T) {
 
 // FuzzCSV: whatever the bytes, no panic, and what is accepted makes a valid roster of the same people.
 func FuzzCSV(f *testing.F) {
-	for _, s := range []string{"email,name\nada@example.com,Ada\n", "email;groups\nada@example.com;\"a;b\"\n", "ada@example.com\n", "\"", "email\n\"\n", "email\ta\n"} {
+	for _, s := range []string{"email,name\nada@example.com,Ada\n", "email;groups\nada@example.com;\"a;b\"\n",
+		"ada@example.com\n", "\"", "email\n\"\n", "email\ta\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

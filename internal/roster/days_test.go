@@ -32,7 +32,8 @@ func TestDays(t *testing.T) {
 			t.Errorf("%v (-want +got):\n%s", tt.now, d)
 		}
 	}
-	if always := (&Person{}); always.NotYet(day(1)) || always.EndsSoon(day(1)) || always.Ended(day(1)) || !always.EndsAt().IsZero() {
+	if always := (&Person{}); always.NotYet(day(1)) || always.EndsSoon(day(1)) || always.Ended(day(1)) ||
+		!always.EndsAt().IsZero() {
 		t.Error("a person without days has some")
 	}
 	if !p.EndsAt().Equal(day(21)) {

@@ -35,6 +35,10 @@ type decoder struct {
 	hasUsers, hasMembers, hasOrganization bool
 	// size is the size of all files read so far, in bytes.
 	size int
+	// largeFile is the size in bytes from which a file is read in parts of at least partSize bytes.
+	largeFile, partSize int
+	// rest are the people of the file being read who are not yet among its nodes.
+	rest []peoplePart
 	// incomplete is true if some file could not be read to its end, so that nothing can be
 	// reported as missing.
 	incomplete bool
@@ -61,6 +65,8 @@ func newDecoder() *decoder {
 		setAt:     make(map[string]Position),
 		addresses: make(map[string]firstUse),
 		teamAt:    make(map[string]int),
+		largeFile: largeFile,
+		partSize:  partSize,
 	}
 }
 
@@ -69,7 +75,11 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	d.file = file
 	d.size += len(data)
 	d.roster.Files = append(d.roster.Files, file)
-	root, problem := parseFile(file, data)
+	var problem *Problem
+	root := d.parseFrame(data)
+	if root == nil {
+		root, problem = parseFile(file, data)
+	}
 	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
 		if otherFormat := foreignProblem(file, data); otherFormat != nil {
 			d.problems = append(d.problems, *otherFormat)
@@ -107,7 +117,7 @@ func (d *decoder) decodeTop(n *yaml.Node) {
 		}
 		switch k.name {
 		case "organization":
-			d.roster.Organization, d.roster.OrganizationAt = d.decodeText(k, v), d.position(v)
+			d.roster.Organization = d.decodeText(k, v)
 		case "settings":
 			d.decodeSettings(v)
 		case "defaults":
@@ -118,12 +128,12 @@ func (d *decoder) decodeTop(n *yaml.Node) {
 			readTeams = true
 			d.decodeTeams(k, v)
 		case "state":
-			d.roster.State, d.roster.StateAt = d.decodeState(k, v), d.position(v)
+			d.roster.State = d.decodeState(k, v)
 		}
 	})
-	d.hasUsers = d.hasUsers || present["users"]
-	d.hasMembers = d.hasMembers || present["teams"] && !readTeams
-	d.hasOrganization = d.hasOrganization || present["organization"]
+	d.hasUsers = d.hasUsers || present.has("users")
+	d.hasMembers = d.hasMembers || present.has("teams") && !readTeams
+	d.hasOrganization = d.hasOrganization || present.has("organization")
 }
 
 // checkSetOnce reports a key that another file has already set.
@@ -166,36 +176,58 @@ func (d *decoder) decodeSettings(n *yaml.Node) {
 
 func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
 	d.roster.People = slices.Grow(d.roster.People, len(n.Content))
-	d.decodeItems(k, n, func(_ *key, v *yaml.Node) {
-		p := Person{At: d.position(v)}
-		if v.Kind == yaml.ScalarNode {
-			p.Email = d.decodeShortEntry(v, d.decodePersonAddress)
-		} else if present := d.decodePerson(v, &personKeys, &p); !present["email"] {
-			d.addProblem(v, `the entry has no "email"`)
+	d.decodePeople(k, n)
+	rest := d.rest
+	d.rest = nil
+	for _, part := range rest {
+		list, problem := part.parse(d.file)
+		if problem != nil {
+			d.problems = append(d.problems, *problem)
+			d.incomplete = true
+			return
 		}
-		if !p.Email.IsZero() {
+		d.decodePeople(k, list)
+	}
+}
+
+func (d *decoder) decodePeople(k *key, list *yaml.Node) {
+	d.decodeItems(k, list, func(_ *key, v *yaml.Node) {
+		if p := d.decodeEntry(v, &personKeys); !p.Email.IsZero() {
 			d.roster.People = append(d.roster.People, p)
 		}
 	})
 }
 
-// decodeShortEntry returns the address that is a whole entry.
-func (d *decoder) decodeShortEntry(n *yaml.Node, decode func(*yaml.Node) org.Address) org.Address {
-	if strings.HasPrefix(n.Value, "email:") {
+// decodeEntry reads an entry of users or, with the keys in s, of members: an address, or a mapping with one.
+func (d *decoder) decodeEntry(n *yaml.Node, s *section) Person {
+	p := Person{At: d.position(n)}
+	switch {
+	case n.Kind == yaml.ScalarNode && strings.HasPrefix(n.Value, "email:"):
 		d.addProblem(n, `a space is missing after "email:"`)
-		return org.Address{}
+	case n.Kind == yaml.ScalarNode:
+		p.Email = d.decodeEmail(n, s)
+	case !d.decodePerson(n, s, &p).has("email"):
+		d.addProblem(n, `the entry has no "email"`)
 	}
-	return decode(n)
+	return p
 }
 
-// decodePerson reads an entry of users or, with the keys in s, the defaults. It returns the keys
-// that are present.
-func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) map[string]bool {
+// decodeEmail returns the address of an entry. Only an entry of users must have one that no other has.
+func (d *decoder) decodeEmail(n *yaml.Node, s *section) org.Address {
+	if s == &memberKeys {
+		return d.decodeAddress(n)
+	}
+	return d.decodePersonAddress(n)
+}
+
+// decodePerson reads a mapping with the keys in s: an entry of users or of members, or the defaults.
+// It returns the keys that are present.
+func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys {
 	var fromAt Position
 	present := d.decodeMapping(n, s, func(k *key, _, v *yaml.Node) {
 		switch k.name {
 		case "email":
-			p.Email = d.decodePersonAddress(v)
+			p.Email = d.decodeEmail(v, s)
 		case "aliases":
 			d.decodeItems(k, v, func(k *key, v *yaml.Node) {
 				if a := d.decodePersonAddress(v); !a.IsZero() {
@@ -271,12 +303,6 @@ func (d *decoder) checkDomains() {
 	if len(allowed) == 0 {
 		return
 	}
-	check := func(a org.Address) {
-		if !allowed[a.Domain()] {
-			d.problems = append(d.problems, Problem{d.addresses[a.Key()].at,
-				fmt.Sprintf(`%s is outside the allowed domains: add "external: true" if this is intended`, quote(a.String()))})
-		}
-	}
 	for _, p := range d.roster.People {
 		switch {
 		case p.External:
@@ -286,9 +312,11 @@ func (d *decoder) checkDomains() {
 				`intended, list them under "users" with "external: true"`, quote(p.Email.String()))})
 			continue
 		}
-		check(p.Email)
-		for _, a := range p.Aliases {
-			check(a)
+		for _, a := range p.Addresses() {
+			if !allowed[a.Domain()] {
+				d.problems = append(d.problems, Problem{d.addresses[a.Key()].at,
+					fmt.Sprintf(`%s is outside the allowed domains: add "external: true" if this is intended`, quote(a.String()))})
+			}
 		}
 	}
 }
@@ -302,17 +330,11 @@ func mergeRefs(defaults, own []Ref) []Ref {
 	case len(defaults) == 0:
 		return own
 	}
-	merged := make([]Ref, len(defaults), len(defaults)+len(own))
-	copy(merged, defaults)
+	merged := slices.Clip(defaults)
 	for _, r := range own {
-		if !containsRef(defaults, r.Name) {
+		if !slices.ContainsFunc(defaults, func(other Ref) bool { return other.Name == r.Name }) {
 			merged = append(merged, r)
 		}
 	}
 	return merged
-}
-
-// containsRef reports whether refs has one with the name.
-func containsRef(refs []Ref, name string) bool {
-	return slices.ContainsFunc(refs, func(r Ref) bool { return r.Name == name })
 }

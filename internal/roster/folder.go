@@ -9,53 +9,34 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-)
-
-// FileKind is how a file of a roster folder is treated. It depends on the name only.
-type FileKind int
-
-// The kinds of files in a roster folder.
-const (
-	// OtherFile is not read, such as a README.md, or any hidden file.
-	OtherFile FileKind = iota
-	// RosterFile is read.
-	RosterFile
-	// LookalikeFile is refused, such as users.json or users.yaml.bak: someone may believe that it
-	// is read, and people who are listed only in such a file would be unlisted.
-	LookalikeFile
+	"sync"
 )
 
 // lookalike matches names that have the ending of a roster or of JSON, at their end or before
 // something like ".bak" or "~".
-var lookalike = regexp.MustCompile(`(?i)\.(ya?ml|json)($|[^\pL\pN])`)
+var lookalike = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\.(ya?ml|json)($|[^\pL\pN])`) })
 
-// KindOfFile returns how a file is treated; name is without its folder.
-func KindOfFile(name string) FileKind {
-	if IsHidden(name) {
-		return OtherFile
-	}
+// IsRoster reports whether a file of a roster folder is read, by its name without the folder. A file
+// that only looks like a roster, such as users.json or users.yaml.bak, is an error: someone may believe
+// that it is read, and people who are listed only in such a file would be unlisted. shown is how the
+// error names the file.
+func IsRoster(name, shown string) (bool, error) {
 	lower := strings.ToLower(name)
-	switch filepath.Ext(lower) {
-	case ".yaml", ".yml":
-		return RosterFile
+	if ext := filepath.Ext(lower); ext == ".yaml" || ext == ".yml" {
+		return true, nil
 	}
 	// 'orgsync schema' writes roster.schema.json beside the roster.
-	if lookalike.MatchString(strings.TrimSuffix(lower, ".schema.json")) {
-		return LookalikeFile
+	if lookalike().MatchString(strings.TrimSuffix(lower, ".schema.json")) {
+		return false, fmt.Errorf("%s looks like a roster and is not read: give it a name that ends in .yaml or .yml, "+
+			"move it out of the folder, or put a dot in front of its name", shown)
 	}
-	return OtherFile
+	return false, nil
 }
 
 // IsHidden reports whether the name of a file or folder, without its folder, begins with a dot.
 // Hidden files and folders are not read: editors keep locks and copies in them, git its objects,
 // and mounted volumes their versions.
 func IsHidden(name string) bool { return strings.HasPrefix(name, ".") }
-
-// LookalikeError returns the error for a [LookalikeFile]; name is how it is shown.
-func LookalikeError(name string) error {
-	return fmt.Errorf("%s looks like a roster and is not read: give it a name that ends in .yaml or .yml, "+
-		"move it out of the folder, or put a dot in front of its name", name)
-}
 
 // findFiles returns path itself or, if it is a folder, the roster files in it and in its
 // subfolders.
@@ -98,9 +79,9 @@ func findFilesIn(folder string, parents []fs.FileInfo) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		kind := KindOfFile(entry.Name())
+		isRoster, err := IsRoster(entry.Name(), path)
 		switch {
-		case info.IsDir() && kind == RosterFile:
+		case info.IsDir() && isRoster:
 			return nil, fmt.Errorf("%s is a folder: give it a name that does not end in .yaml or .yml", path)
 		case info.IsDir():
 			if slices.ContainsFunc(parents, func(above fs.FileInfo) bool { return os.SameFile(above, info) }) {
@@ -113,9 +94,9 @@ func findFilesIn(folder string, parents []fs.FileInfo) ([]string, error) {
 			files = append(files, below...)
 		case !info.Mode().IsRegular(): // for example a pipe: reading it could block
 			return nil, fmt.Errorf("%s is neither a file nor a folder: move it out of the folder", path)
-		case kind == LookalikeFile:
-			return nil, LookalikeError(path)
-		case kind == RosterFile:
+		case err != nil:
+			return nil, err
+		case isRoster:
 			files = append(files, path)
 		}
 	}

@@ -3,6 +3,7 @@ package roster
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 
@@ -60,40 +61,19 @@ func cloneNode(n *yaml.Node) *yaml.Node {
 	return &c
 }
 
-// peopleLists returns the list of users and the lists of members, if each has one line or more for
-// each person.
+// peopleLists returns the list of users and the lists of members.
 func peopleLists(root *yaml.Node) []*yaml.Node {
-	var lists []*yaml.Node
-	add := func(n *yaml.Node) {
-		if n.Kind == yaml.SequenceNode && n.Style&yaml.FlowStyle == 0 {
-			lists = append(lists, n)
-		}
+	lists := []*yaml.Node{valueOf(root, "users")}
+	for _, team := range pairs(valueOf(root, "teams")) {
+		lists = append(lists, valueOf(team, "members"))
 	}
-	eachListOfPeople(root, add)
-	return lists
+	return slices.DeleteFunc(lists, func(n *yaml.Node) bool { return n == nil || n.Kind != yaml.SequenceNode })
 }
 
-// eachListOfPeople calls do with the values of "users" and of each team's "members".
-func eachListOfPeople(root *yaml.Node, do func(*yaml.Node)) {
-	for name, value := range pairs(root) {
-		if name == "users" {
-			do(value)
-		}
-		if name != "teams" {
-			continue
-		}
-		for _, team := range pairs(value) {
-			if members := valueOf(team, "members"); members != nil {
-				do(members)
-			}
-		}
-	}
-}
-
-// pairs yields the keys and values of a mapping; none for another node.
-func pairs(n *yaml.Node) func(func(string, *yaml.Node) bool) {
+// pairs yields the keys and values of a mapping; none for another node or nil.
+func pairs(n *yaml.Node) iter.Seq2[string, *yaml.Node] {
 	return func(yield func(string, *yaml.Node) bool) {
-		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 			if !yield(n.Content[i].Value, n.Content[i+1]) {
 				return
 			}
@@ -101,18 +81,22 @@ func pairs(n *yaml.Node) func(func(string, *yaml.Node) bool) {
 	}
 }
 
-// itemKey returns the canonical address of an entry; "" if it has none.
-func itemKey(n *yaml.Node) string {
-	text := ""
-	if n.Kind == yaml.ScalarNode {
-		text = n.Value
-	}
+// valueOf returns the value of a key of n; nil if there is none.
+func valueOf(n *yaml.Node, key string) *yaml.Node {
 	for name, value := range pairs(n) {
-		if name == "email" {
-			text = value.Value
+		if name == key {
+			return value
 		}
 	}
-	a, err := org.ParseAddress(text)
+	return nil
+}
+
+// itemKey returns the canonical address of an entry; "" if it has none.
+func itemKey(n *yaml.Node) string {
+	if email := valueOf(n, "email"); email != nil {
+		n = email
+	}
+	a, err := org.ParseAddress(n.Value)
 	if err != nil {
 		return ""
 	}
@@ -128,7 +112,9 @@ func sortPeople(data []byte, root *yaml.Node) []byte {
 		lines[last] = append(slices.Clip(lines[last]), lineEnd(data)...)
 	}
 	for _, list := range peopleLists(root) {
-		sortList(lines, list)
+		if list.Style&yaml.FlowStyle == 0 { // one line or more for each person
+			sortList(lines, list)
+		}
 	}
 	return bytes.Join(lines, nil)
 }
@@ -204,21 +190,19 @@ func lastLine(lines [][]byte, first int) int {
 	indent := indentation(lines[first])
 	end := first
 	for i := first + 1; i < len(lines); i++ {
-		if isBlank(lines[i]) {
-			continue
+		switch {
+		case len(bytes.TrimSpace(lines[i])) == 0:
+		case indentation(lines[i]) <= indent:
+			return end
+		default:
+			end = i
 		}
-		if indentation(lines[i]) <= indent {
-			break
-		}
-		end = i
 	}
 	return end
 }
 
 // indentation returns the number of spaces at the beginning of a line.
 func indentation(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " ")) }
-
-func isBlank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
 
 // isBoundary reports whether a line is blank or a comment.
 func isBoundary(line []byte) bool {

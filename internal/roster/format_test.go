@@ -15,26 +15,35 @@ func TestFormat(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, before, want string }{
 		{"sorted", "users:\n  - ada@example.com\n  - bob@example.com\n", ""},
-		{"one block", "users:\n  - email: bob@example.com # second\n    name: Bob\n  - ada@example.com\n  - Aaron@example.com\n",
+		{"one block", "users:\n  - email: bob@example.com # second\n    name: Bob\n  - ada@example.com\n  - " +
+			"Aaron@example.com\n",
 			"users:\n  - Aaron@example.com\n  - ada@example.com\n  - email: bob@example.com # second\n    name: Bob\n"},
-		{"blocks", "users:\n  # team b\n  - d@example.com\n  - c@example.com\n\n  - b@example.com\n  # here\n  - a@example.com\n  # the end\n",
-			"users:\n  # team b\n  - c@example.com\n  - d@example.com\n\n  - b@example.com\n  # here\n  - a@example.com\n  # the end\n"},
-		{"teams", "teams:\n  ops:\n    members:\n    - {email: b@example.com, until: 2027-01-01}\n    - a@example.com\n  dev:\n    members: [b@example.com, a@example.com]\nusers: [c@example.com, b@example.com]\n",
-			"teams:\n  ops:\n    members:\n    - a@example.com\n    - {email: b@example.com, until: 2027-01-01}\n  dev:\n    members: [b@example.com, a@example.com]\nusers: [c@example.com, b@example.com]\n"},
+		{"blocks", "users:\n  # team b\n  - d@example.com\n  - c@example.com\n\n  - b@example.com\n  # here\n  - " +
+			"a@example.com\n  # the end\n",
+			"users:\n  # team b\n  - c@example.com\n  - d@example.com\n\n  - b@example.com\n  # here\n  - a@example.com\n  # " +
+				"the end\n"},
+		{"teams", "teams:\n  ops:\n    members:\n    - {email: b@example.com, until: 2027-01-01}\n    - a@example.com\n  " +
+			"dev:\n    members: [b@example.com, a@example.com]\nusers: [c@example.com, b@example.com]\n",
+			"teams:\n  ops:\n    members:\n    - a@example.com\n    - {email: b@example.com, until: 2027-01-01}\n  dev:\n    " +
+				"members: [b@example.com, a@example.com]\nusers: [c@example.com, b@example.com]\n"},
 		{"a comment inside an entry", "users:\n  - email: b@example.com\n    # why\n    name: B\n  - a@example.com\n",
 			"users:\n  - a@example.com\n  - email: b@example.com\n    # why\n    name: B\n"},
 		{"spaces", "\n\nusers:  \n  - email:   b@example.com   # x  \n    name:\tB\n\n\n\n  - a@example.com\n\n\n",
 			"users:\n  - email: b@example.com   # x\n    name:\tB\n\n  - a@example.com\n"},
-		{"no newline at the end", "users:\n  - b@example.com\n  - a@example.com", "users:\n  - a@example.com\n  - b@example.com\n"},
-		{"windows", "users:\r\n  - b@example.com\r\n  - a@example.com\r\n", "users:\r\n  - a@example.com\r\n  - b@example.com\r\n"},
+		{"no newline at the end", "users:\n  - b@example.com\n  - a@example.com", "users:\n  - a@example.com\n  - " +
+			"b@example.com\n"},
+		{"windows", "users:\r\n  - b@example.com\r\n  - a@example.com\r\n", "users:\r\n  - a@example.com\r\n  - " +
+			"b@example.com\r\n"},
 		{"a key follows", "users:\n- b@example.com\n- a@example.com\n# what\ndefaults:\n  groups: [x]\n",
 			"users:\n- a@example.com\n- b@example.com\n# what\ndefaults:\n  groups: [x]\n"},
 		{"a literal text", "users:\n  - email: b@example.com\n    note: |\n      two  \n\n\n      lines\n  - a@example.com\n",
 			"users:\n  - a@example.com\n  - email: b@example.com\n    note: |\n      two  \n\n\n      lines\n"},
 		{"a text over several lines", "users:\n  - email: b@example.com\n    note: \"a\n\n\n      b\"\n", ""},
-		{"an anchor that would be below its alias", "users:\n  - &b {email: b@example.com, groups: &g [x]}\n  - {email: a@example.com, groups: *g}\n", ""},
+		{"an anchor that would be below its alias", "users:\n  - &b {email: b@example.com, groups: &g [x]}\n  - {email: " +
+			"a@example.com, groups: *g}\n", ""},
 		{"dashes apart", "users:\n  -\n    email: b@example.com\n  - a@example.com\n", ""},
-		{"a mark of byte order", "\ufeffusers:\n  - b@example.com\n  - a@example.com\n", "\ufeffusers:\n  - a@example.com\n  - b@example.com\n"},
+		{"a mark of byte order", "\ufeffusers:\n  - b@example.com\n  - a@example.com\n",
+			"\ufeffusers:\n  - a@example.com\n  - b@example.com\n"},
 		{"no roster", "a: 1\n", ""},
 	}
 	for _, tt := range tests {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/orgsync/orgsync/internal/printable"
 )
 
 // kind is the type of the value of a key.
@@ -70,98 +72,98 @@ var (
 	rosterKeys = section{"at the top of the file", []key{
 		{name: "organization", kind: textKind, max: maxName,
 			description: "Name or id of the organization. orgsync refuses to act on any other organization."},
-		{name: "settings", kind: mappingKind, description: "Limits and policies of a run."},
+		{name: "settings", kind: mappingKind, description: "The limits of a run, and what orgsync does in " +
+			"some cases."},
 		{name: "defaults", kind: mappingKind,
-			description: "Access that every person gets. An entry adds its own groups, roles and policies to these; " +
-				"its api_enabled overrides the default."},
+			description: "Access that every person gets. The groups, roles and policies of an entry are " +
+				"added to those of the defaults. The api_enabled of an entry overrides the api_enabled of " +
+				"the defaults."},
 		{name: "users", kind: peopleKind, min: 1,
-			description: "The people of the organization. The lists of all files are joined. At least one file must have " +
-				"such a list or a team with members."},
-		{name: "teams", kind: teamsKind, description: "People by team, each with the access that its members get. A " +
-			"person may be in many teams. Each team is in one file only."},
-		{name: "state", kind: textKind, max: maxState, description: "Where the ledger and the lock are kept, for " +
-			"everyone who uses this roster: a folder, s3://BUCKET/PREFIX or postgres://USER@HOST/DATABASE, without secrets."},
+			description: "The people of the organization. The lists of all files are joined. At least one " +
+				"file must have users, or a team with members."},
+		{name: "teams", kind: teamsKind, description: "People by team. Each team gives access to its " +
+			"members. A person can be in many teams. Each team must be in a single file."},
+		{name: "state", kind: textKind, max: maxState, description: "Place of the ledger and the lock, for " +
+			"everyone who uses this roster. The ledger records what orgsync sent. The lock lets only one " +
+			"run at a time make changes. The place is a folder, s3://BUCKET/PREFIX or " +
+			"postgres://USER@HOST/DATABASE. Do not write secrets here."},
 	}}
 	settingsKeys = section{`under "settings"`, []key{
 		{name: "allowed_domains", kind: domainsKind, min: 1, max: 1000,
 			description: `Mail domains that addresses may have. Any other domain is an error, unless the entry has ` +
 				`"external: true".`},
 		{name: "max_invites", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxInvites,
-			description: "Maximum number of invitation mails in one run, new and renewed together. A plan with more is " +
-				"refused."},
+			description: "Maximum number of invitation mails in one run. First and repeated mails count. " +
+				"orgsync refuses a plan with more mails."},
 		{name: "max_removals", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRemovals,
-			description: "Maximum number of people suspended or removed in one run. A plan with more is refused."},
+			description: "Maximum number of people that one run suspends or removes. orgsync refuses a plan " +
+				"that exceeds this number."},
 		{name: "max_revokes", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRevokes,
-			description: "Maximum number of changes in one run that revoke access of members. A plan with more is refused."},
+			description: "Maximum number of changes by which one run takes access from members. orgsync " +
+				"refuses a plan that exceeds this number."},
 		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, defaultValue: defaultReinviteRounds,
-			description: "Maximum number of invitation mails to a person who never answers. After that orgsync only " +
-				"reports them."},
+			description: "Maximum number of invitation mails to a person who never answers. After the last " +
+				"of these mails, orgsync only reports the person."},
 		{name: "unlisted", kind: choiceKind, defaultValue: UnlistedReport,
 			choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)},
-			description: "What happens to people who are in the organization but not in the roster. suspend and remove " +
-				"need the key organization."},
+			description: "What orgsync does with people who are in the organization but not in the roster. " +
+				"The values suspend and remove need the key organization."},
 		{name: "unlisted_after", kind: durationKind, defaultValue: FormatDuration(defaultUnlistedAfter),
-			description: "How long a user who was never in a roster must be unlisted before they are suspended or removed, " +
-				"as in 24h or 3d. 0s: at once."},
+			description: "Waiting time, as in 24h or 3d, before orgsync suspends or removes a user that the " +
+				"ledger never saw in a roster. With 0s there is no wait."},
 		{name: "extra_access", kind: choiceKind, defaultValue: ExtraAccessReport,
-			choices:     []string{string(ExtraAccessReport), string(ExtraAccessRevoke)},
-			description: "What happens to groups, roles and policies that a person has but that the roster does not list."},
+			choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)},
+			description: "What orgsync does with groups, roles and policies that a person has but that the " +
+				"roster does not give to the person."},
 		{name: "hidden_members", kind: choiceKind, defaultValue: HiddenMembersHold,
 			choices: []string{string(HiddenMembersHold), string(HiddenMembersInvite)},
-			description: "What happens to people whose membership the API key cannot see: hold does not invite them, " +
-				"invite sends one mail."},
+			description: "What orgsync does if the API key cannot see whether a person is a member. With " +
+				"hold, the person gets no mail. With invite, the person is invited if orgsync never mailed them."},
 		{name: "protected", kind: addressesKind, max: 1000,
-			description: "People who are never suspended or removed, and whose access is never revoked."},
+			description: "Addresses of people. orgsync never suspends or removes these people, and never " +
+				"takes access from them."},
 	}}
 	defaultsKeys = section{`under "defaults"`, accessKeys}
 	personKeys   = section{`in an entry of "users"`, slices.Concat([]key{
 		{name: "email", kind: addressKind,
-			description: "Address the invitation is sent to, as in ada@example.com. Upper and lower case are treated as equal."},
+			description: "Address to which orgsync sends the invitation, as in ada@example.com. When " +
+				"orgsync compares addresses, upper and lower case make no difference."},
 		{name: "name", kind: textKind, max: maxPersonName, description: "The person's name, for people who review " +
 			"this file. It is not sent anywhere."},
 	}, accessKeys, []key{
-		{name: "aliases", kind: addressesKind, max: MaxAliases, description: "Other addresses that the same person " +
-			"may register with."},
+		{name: "aliases", kind: addressesKind, max: MaxAliases, description: "Other addresses under which " +
+			"the same person may be in the organization."},
 		{name: "from", kind: dateKind,
-			description: "The first day of the membership, as in 2027-01-04. The person is not invited before that day (UTC)."},
+			description: "First day in the organization, in UTC, as in 2027-01-04. orgsync does not invite " +
+				"the person before this day."},
 		{name: "until", kind: dateKind,
-			description: "The last day of the membership, as in 2027-03-31. From the next day (UTC) the person counts " +
-				"as unlisted."},
+			description: "Last day in the organization, in UTC, as in 2027-03-31. From the next day on, the " +
+				"person counts as not in the roster."},
 		{name: "external", kind: boolKind, defaultValue: false, description: "Allows an address outside allowed_domains."},
 		{name: "note", kind: longTextKind, max: 1000, description: "A note for people who review this file. It is " +
 			"not sent anywhere."},
 	})}
-	accessKeys = []key{
+	accessKeys = slices.Concat([]key{
 		{name: "api_enabled", kind: boolKind,
-			description: "Whether the person may use the API. If it is set neither here nor in the defaults, orgsync " +
-				"does not change it, and invites without API access."},
-		{name: "groups", kind: namesKind, max: MaxRefs,
-			description: "Groups, by name or id. If they are set neither here nor in the defaults, orgsync does not " +
-				"change them. An empty list means none."},
-		{name: "roles", kind: namesKind, max: MaxRefs,
-			description: "Roles, by name or id. If they are set neither here nor in the defaults, orgsync does not " +
-				"change them. An empty list means none."},
-		{name: "policies", kind: namesKind, max: MaxRefs,
-			description: "Policies, by name or id. If they are set neither here nor in the defaults, orgsync does not " +
-				"change them. An empty list means none."},
-	}
-	teamKeys = section{`in a team`, []key{
-		{name: "description", kind: longTextKind, max: 1000, description: "What the team is for, for people who review " +
-			"this file. It is not sent anywhere."},
-		{name: "groups", kind: namesKind, max: MaxRefs, description: "Groups that membership gives, by name or id. " +
-			"If some team has this key, orgsync manages the groups of everybody in the roster."},
-		{name: "roles", kind: namesKind, max: MaxRefs, description: "Roles that membership gives, by name or id. " +
-			"If some team has this key, orgsync manages the roles of everybody in the roster."},
-		{name: "policies", kind: namesKind, max: MaxRefs, description: "Policies that membership gives, by name or id. " +
-			"If some team has this key, orgsync manages the policies of everybody in the roster."},
-		{name: "members", kind: peopleKind, description: "The people of the team: addresses, or mappings with an " +
-			"address and the last day. Whoever is listed here is in the roster, with or without an entry in users."},
-	}}
+			description: "Whether the person may use the API. orgsync changes the API access of " +
+				"a member only if the person's entry or the defaults set api_enabled. If neither of them sets it, an " +
+				"invitation gives no API access."},
+	}, accessLists("Names or ids of groups. orgsync changes the groups of a member only if the "+
+		"person's entry, the defaults or a team sets groups. An empty list counts as set."))
+	teamKeys = section{`in a team`, slices.Concat([]key{
+		{name: "description", kind: longTextKind, max: 1000, description: "The purpose of the team, for " +
+			"people who review this file. It is not sent anywhere."},
+	}, accessLists("Names or ids of groups that every member of the team gets. If at least one team sets "+
+		"groups, orgsync manages the groups of everybody in the roster."), []key{
+		{name: "members", kind: peopleKind, description: "The people of the team. Each item is an address, " +
+			"or a mapping with email, until and note. A person who is listed here is in the roster, even " +
+			"without an entry in users."},
+	})}
 	memberKeys = section{`in an entry of "members"`, []key{
-		{name: "email", kind: addressKind, description: "Address or alias of the person. Without an entry in users, the " +
-			"invitation is sent to this address."},
-		{name: "until", kind: dateKind, description: "The last day in this team, as in 2027-03-31. From the next day " +
-			"(UTC) the team gives the person no access."},
+		{name: "email", kind: addressKind, description: "Address or alias of the person. If users has no " +
+			"entry for the person, orgsync sends the invitation to this address."},
+		{name: "until", kind: dateKind, description: "Last day in this team, in UTC, as in 2027-03-31. From " +
+			"the next day on, the team gives the person no access."},
 		{name: "note", kind: longTextKind, max: 1000, description: "A note for people who review this file. It is " +
 			"not sent anywhere."},
 	}}
@@ -190,6 +192,16 @@ const maxDuration = 365 * 24 * time.Hour
 // maxName is the maximum length of the name or id of an organization, group, role or policy, in
 // characters.
 const maxName = 255
+
+// accessLists returns the keys of groups, roles and policies. description is that of groups.
+func accessLists(description string) []key {
+	var keys []key
+	for _, name := range []string{"groups", "roles", "policies"} {
+		words := strings.NewReplacer("groups", name, "Groups", strings.ToUpper(name[:1])+name[1:])
+		keys = append(keys, key{name: name, kind: namesKind, max: MaxRefs, description: words.Replace(description)})
+	}
+	return keys
+}
 
 // find returns the key of s with the name; nil if there is none.
 func (s *section) find(name string) *key {
@@ -237,7 +249,7 @@ func (k *key) expected() string {
 	case durationKind:
 		return "a time with its unit, such as 24h, 90m or 3d, and at most 365d"
 	case choiceKind:
-		return joinWords(k.choices, "or")
+		return printable.JoinOr(k.choices)
 	case addressKind:
 		return "a mail address"
 	case namesKind:
@@ -262,13 +274,4 @@ func (k *key) expected() string {
 		return "a mapping of keys to values"
 	}
 	return "text"
-}
-
-// joinWords returns "a, b and c", with the conjunction before the last word.
-func joinWords(words []string, conjunction string) string {
-	last := len(words) - 1
-	if last == 0 {
-		return words[0]
-	}
-	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
 }

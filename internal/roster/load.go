@@ -16,10 +16,10 @@ const MaxFile = 64 << 20
 // folders whose names begin with a dot are not read.
 //
 // A file that cannot be read, a folder without a roster, a file that only looks like one (see
-// [LookalikeFile]) and a file that is named twice are plain errors that name the path. Problems
+// [IsRoster]) and a file that is named twice are plain errors that name the path. Problems
 // inside the files are returned as one [*ProblemsError], with all problems of all files.
 func Load(paths []string) (*Roster, error) {
-	files, err := rosterFiles(paths)
+	files, err := Files(paths)
 	if err != nil {
 		return nil, fmt.Errorf("read roster: %w", err)
 	}
@@ -54,11 +54,8 @@ func Parse(files []File) (*Roster, error) {
 	return d.finish()
 }
 
-// Files returns the roster files of the files and folders in paths, as [Load] reads them.
-func Files(paths []string) ([]string, error) { return rosterFiles(paths) }
-
-// rosterFiles returns the files of paths in the order in which they are merged.
-func rosterFiles(paths []string) ([]string, error) {
+// Files returns the roster files of the files and folders in paths, in the order in which [Load] merges them.
+func Files(paths []string) ([]string, error) {
 	if len(paths) == 0 {
 		return nil, errors.New("no file or folder is given")
 	}

@@ -201,7 +201,8 @@ func TestLoadPlainErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, err := Load(test.paths(t, t.TempDir()))
-			if r != nil || err == nil || !strings.HasPrefix(err.Error(), "read roster: ") || !strings.Contains(err.Error(), test.want) {
+			if r != nil || err == nil || !strings.HasPrefix(err.Error(), "read roster: ") ||
+				!strings.Contains(err.Error(), test.want) {
 				t.Fatalf("Load = %v, %v; want an error with %q", r, err, test.want)
 			}
 			if problems := new(ProblemsError); errors.As(err, &problems) {
@@ -335,8 +336,9 @@ func TestLoadRefusesLookalikes(t *testing.T) {
 			folder := t.TempDir()
 			write(t, folder, "users.yaml", oneUser)
 			file := write(t, mkdir(t, folder, "teams"), name, oneUser)
-			want := "read roster: " + file + " looks like a roster and is not read: give it a name that ends in .yaml or .yml, " +
-				"move it out of the folder, or put a dot in front of its name"
+			want := "read roster: " + file +
+				" looks like a roster and is not read: give it a name that ends in .yaml or .yml, move it out of the folder, or " +
+				"put a dot in front of its name"
 			if _, err := Load([]string{folder}); err == nil || err.Error() != want {
 				t.Errorf("error %v, want %s", err, want)
 			}

@@ -10,9 +10,9 @@ import (
 )
 
 // Merge returns data, the text of a roster file, with entries added at the end of its users. A file
-// that has teams only gets a list of users. It changes no other byte. file is the name of the file for errors: a [*ProblemsError] if data
-// cannot be read, and a plain error with a position if its users are not a list to which lines can
-// be added.
+// that has teams only gets a list of users. It changes no other byte. file is the name of the file for errors: a
+// [*ProblemsError] if data cannot be read, and a plain error with a position if its users are not a list to which lines
+// can be added.
 func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	if len(entries) == 0 {
 		return data, nil
@@ -21,8 +21,8 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	if problem != nil {
 		return nil, &ProblemsError{Problems: []Problem{*problem}}
 	}
-	name, users := findUsers(root)
-	if name == nil && hasKey(root, "teams") && root.Style&yaml.FlowStyle == 0 {
+	users := valueOf(root, "users")
+	if users == nil && valueOf(root, "teams") != nil && root.Style&yaml.FlowStyle == 0 {
 		return addUsers(file, data, root, entries)
 	}
 	if users == nil || users.Kind != yaml.SequenceNode || users.Style&yaml.FlowStyle != 0 {
@@ -39,7 +39,7 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 		return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so the indentation is unknown`,
 			Position{file, users.Line, users.Column})
 	}
-	last := findLastLine(lines, root, name, users, len(indent))
+	last := findLastLine(lines, root, users, len(indent))
 	var added bytes.Buffer
 	for _, e := range entries {
 		e.write(&added, indent)
@@ -60,47 +60,17 @@ func addUsers(file string, data []byte, root *yaml.Node, entries []Entry) ([]byt
 	for _, e := range entries {
 		e.write(&added, "  ")
 	}
-	lines := bytes.SplitAfter(data, []byte("\n"))
-	if last := len(lines) - 1; len(lines[last]) == 0 {
-		lines = lines[:last]
-	}
-	merged := insertAfter(lines, len(lines)-1, added.String())
+	merged := insertAfter([][]byte{data}, 0, added.String())
 	after, problem := parseFile(file, merged)
 	if problem == nil && len(after.Content) == len(root.Content)+2 {
-		name, users := findUsers(after)
+		users := valueOf(after, "users")
 		after.Content = after.Content[:len(root.Content)]
-		if name != nil && len(users.Content) == len(entries) && equalNodes(root, after) {
+		if users != nil && len(users.Content) == len(entries) && equalNodes(root, after) {
 			return merged, nil
 		}
 	}
 	return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add one `+
 		`by hand, with one person in it`, file)
-}
-
-// hasKey reports whether the mapping n has the key.
-func hasKey(n *yaml.Node, key string) bool {
-	if n == nil || n.Kind != yaml.MappingNode {
-		return false
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return true
-		}
-	}
-	return false
-}
-
-// findUsers returns the key "users" and its value; nil if the file has none.
-func findUsers(root *yaml.Node) (name, users *yaml.Node) {
-	if root == nil || root.Kind != yaml.MappingNode {
-		return nil, nil
-	}
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		if root.Content[i].Value == "users" {
-			return root.Content[i], root.Content[i+1]
-		}
-	}
-	return nil, nil
 }
 
 // findIndentation returns the spaces before the "-" of the first item that has its "-" and its
@@ -119,14 +89,14 @@ func findIndentation(lines [][]byte, users *yaml.Node) (indent string, found boo
 // findLastLine returns the index of the last line that belongs to users. A comment that is
 // indented as far as the list, or less, may be about what follows; a deeper one belongs to the
 // last entry or is part of a text.
-func findLastLine(lines [][]byte, root, name, users *yaml.Node, indent int) int {
+func findLastLine(lines [][]byte, root, users *yaml.Node, indent int) int {
 	end := len(lines)
+	first := users.Content[len(users.Content)-1].Line - 1 // of the last entry
 	for i := 0; i < len(root.Content); i += 2 {
-		if next := root.Content[i].Line - 1; next >= name.Line && next < end {
+		if next := root.Content[i].Line - 1; next > first && next < end {
 			end = next
 		}
 	}
-	first := users.Content[len(users.Content)-1].Line - 1 // of the last entry
 	for i := first; i < end; i++ {
 		if bytes.HasPrefix(lines[i], []byte("...")) || bytes.HasPrefix(lines[i], []byte("---")) {
 			end = i // of the document
@@ -162,8 +132,7 @@ func isExtension(file string, merged []byte, old *yaml.Node, entries []Entry) bo
 	if problem != nil {
 		return false
 	}
-	_, users := findUsers(root)
-	_, before := findUsers(old)
+	users, before := valueOf(root, "users"), valueOf(old, "users")
 	if users == nil || len(users.Content) != len(before.Content)+len(entries) {
 		return false
 	}

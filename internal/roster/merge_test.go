@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var newcomer = Entry{Person: Person{Email: address("new@example.com"), Groups: refs("platform")}, Comments: []string{"invited"}}
+var newcomer = Entry{Person: Person{Email: address("new@example.com"), Groups: refs("platform")},
+	Comments: []string{"invited"}}
 
 // mergeTests are rosters with an X where the newcomer belongs, or with the words of the error.
 var mergeTests = []struct {
@@ -19,9 +20,11 @@ var mergeTests = []struct {
 	{"not indented", "users:\n- email: ada@example.com\n- email: bob@example.com\nX", ""},
 	{"indented deeply", "users:\n      -   email: ada@example.com\n          name: Ada\nX", ""},
 	{"a key follows", "users:\n  - email: ada@example.com\nX\n# who may do what\ndefaults:\n  groups: [all]\n", ""},
-	{"comments follow", "users:\n  - email: ada@example.com # first\n    # her note\nX\n  # - email: old@example.com\n\n# the end\n", ""},
+	{"comments follow", "users:\n  - email: ada@example.com # first\n    # her note\nX\n  # - email: " +
+		"old@example.com\n\n# the end\n", ""},
 	{"comments before", "# top\nusers: # all\n  # team a\n\n  - email: ada@example.com\nX", ""},
-	{"a text that looks like a comment", "users:\n  - email: ada@example.com\n    note: |\n      one\n      # two\nX\nsettings:\n  max_invites: 1\n", ""},
+	{"a text that looks like a comment", "users:\n  - email: ada@example.com\n    note: |\n      one\n      # " +
+		"two\nX\nsettings:\n  max_invites: 1\n", ""},
 	{"a text over several lines", "users:\n  - email: ada@example.com\n    note: \"one\n      two\"\nX", ""},
 	{"a list over several lines", "users:\n  - email: ada@example.com\n    groups: [\n      one,\n    ]\nX\n", ""},
 	{"windows", "users:\r\n  - email: ada@example.com\r\nX", ""},
@@ -33,7 +36,8 @@ var mergeTests = []struct {
 
 	{"short entries", "users:\n  - ada@example.com # first\n  - bob@example.com\nX", ""},
 	{"teams follow", "users:\n  - ada@example.com\nX\nteams:\n  ops: {members: [bob@example.com]}\n", ""},
-	{"teams only, on one line", "{teams: {ops: {members: [bob@example.com]}}}\n", `users.yaml:1:1: "users" must be a list`},
+	{"teams only, on one line", "{teams: {ops: {members: [bob@example.com]}}}\n",
+		`users.yaml:1:1: "users" must be a list`},
 	{"teams only, and the document ends", "teams: {ops: {members: [bob@example.com]}}\n...\n", `add people to users.yaml`},
 	{"on one line", "users: [{email: ada@example.com}]\n", `users.yaml:1:8: "users" must be a list`},
 	{"all on one line", "{users: [{email: ada@example.com}]}\n", `users.yaml:1:9: "users" must be a list`},
@@ -41,7 +45,8 @@ var mergeTests = []struct {
 	{"no users", "organization: Example Org\n", `users.yaml:1:1: "users" must be a list`},
 	{"dashes apart", "users:\n  -\n    email: ada@example.com\n", `no entry begins with "- email:" on one line`},
 	{"broken", "users:\n  - email: 'ada\n", "not closed"},
-	{"a text that would grow", "users:\n  - email: ada@example.com\n    note: |+\n      one\n\n\n", "would change their meaning"},
+	{"a text that would grow", "users:\n  - email: ada@example.com\n    note: |+\n      one\n\n\n",
+		"would change their meaning"},
 }
 
 func TestMerge(t *testing.T) {
@@ -67,7 +72,8 @@ func TestMerge(t *testing.T) {
 			// The dash of the last entry tells how far the newcomer is indented.
 			dash := before[strings.LastIndex("\n"+before[:strings.LastIndex(before, "- ")], "\n"):]
 			indent := dash[:strings.Index(dash, "-")]
-			lines := indent + "# invited\n" + indent + "- email: new@example.com\n" + indent + "  groups: [platform]\n" + indent + "- email: zoe@example.com\n"
+			lines := indent + "# invited\n" + indent + "- email: new@example.com\n" + indent + "  groups: [platform]\n" +
+				indent + "- email: zoe@example.com\n"
 			if strings.Contains(data, "\r\n") {
 				lines = strings.ReplaceAll(lines, "\n", "\r\n")
 			}

@@ -1,6 +1,11 @@
 package roster
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
 
 // Nearest returns the candidate that is most similar to name; "" if none is similar enough. Case,
 // dashes, underscores and spaces are ignored, because people mix them up.
@@ -51,3 +56,44 @@ func editDistance(a, b string) int {
 	}
 	return last[len(t)]
 }
+
+// Find returns the person who has the address or alias a; nil if there is none.
+func (r *Roster) Find(a org.Address) *Person {
+	for i := range r.People {
+		if p := &r.People[i]; slices.ContainsFunc(p.Addresses(), a.Equal) {
+			return p
+		}
+	}
+	return nil
+}
+
+// Nearest returns the address or alias in the roster that is most similar to a; "" if none is
+// similar enough.
+func (r *Roster) Nearest(a org.Address) string {
+	var all []string
+	for _, p := range r.People {
+		for _, own := range p.Addresses() {
+			all = append(all, own.String())
+		}
+	}
+	return Nearest(a.String(), all)
+}
+
+// SameKeys returns what a person is recognised by under another address: the name, if there is one,
+// and the address without the characters that people spell differently before the @. Two addresses
+// that share one of these may be one person's.
+func SameKeys(name string, address org.Address) []string {
+	var keys []string
+	if words := strings.Fields(strings.ToLower(org.Unescape(name))); len(words) > 0 {
+		keys = append(keys, "name "+strings.Join(words, " "))
+	}
+	local, domain, found := strings.Cut(address.Key(), "@")
+	local, _, _ = strings.Cut(local, "+")
+	if local = spelling.Replace(local); found && local != "" {
+		keys = append(keys, "address "+local+"@"+domain)
+	}
+	return keys
+}
+
+// spelling removes the characters of a local part that people leave out or swap.
+var spelling = strings.NewReplacer(".", "", "-", "", "_", "")

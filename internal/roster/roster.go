@@ -29,12 +29,9 @@ type Roster struct {
 	// Organization is the name or id of the only organization to act on; "" allows any.
 	Organization string
 	// State is where the ledger and the lock are kept, without secrets; "" if the roster does not
-	// say. StateAt is its position.
-	State   string
-	StateAt Position
-	// OrganizationAt is the position of the key "organization".
-	OrganizationAt Position
-	Settings       Settings
+	// say.
+	State    string
+	Settings Settings
 	// Defaults has the access that every person gets. It is already merged into People.
 	Defaults Person
 	// People are those of "users", in the order of the files, followed by people whom only teams
@@ -163,15 +160,15 @@ func (p *Person) Addresses() []org.Address {
 
 // Refs returns the groups, roles or policies of p; nil if they are not managed.
 func (p *Person) Refs(kind org.Kind) []Ref {
-	return refsOf(kind, p.Groups, p.Roles, p.Policies)
+	return ofKind(kind, p.Groups, p.Roles, p.Policies)
 }
 
 // Refs returns the groups, roles or policies that t gives; nil if it has no such list.
 func (t *Team) Refs(kind org.Kind) []Ref {
-	return refsOf(kind, t.Groups, t.Roles, t.Policies)
+	return ofKind(kind, t.Groups, t.Roles, t.Policies)
 }
 
-func refsOf(kind org.Kind, groups, roles, policies []Ref) []Ref {
+func ofKind[T any](kind org.Kind, groups, roles, policies T) T {
 	switch kind {
 	case org.KindGroup:
 		return groups
@@ -224,3 +221,32 @@ func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Lin
 
 // Source returns file:line, as plans show it.
 func (p Position) Source() string { return p.File + ":" + strconv.Itoa(p.Line) }
+
+// RequiredAccess returns the names of the groups, roles and policies in r, sorted. A kind that r
+// manages for nobody is missing.
+func (r *Roster) RequiredAccess() org.Wanted {
+	required := org.Wanted{}
+	for _, kind := range org.Kinds {
+		var names []string // nil while nothing manages the kind
+		add := func(refs []Ref) {
+			if refs != nil && names == nil {
+				names = []string{}
+			}
+			for _, ref := range refs {
+				if at, found := slices.BinarySearch(names, ref.Name); !found {
+					names = slices.Insert(names, at, ref.Name)
+				}
+			}
+		}
+		for i := range r.People {
+			add(r.People[i].Refs(kind))
+		}
+		for i := range r.Teams {
+			add(r.Teams[i].Refs(kind))
+		}
+		if names != nil {
+			required[kind] = names
+		}
+	}
+	return required
+}

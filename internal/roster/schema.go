@@ -18,7 +18,7 @@ func Schema() []byte {
 	root := rosterKeys.schema()
 	root.Schema = "https://json-schema.org/draft/2020-12/schema"
 	root.Title = "Roster of orgsync"
-	root.Description = "The people of a Vultr organization, in one file or one of several."
+	root.Description = "The people of a Vultr organization: a whole roster, or one of its files."
 	root.MinProperties = 1
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -99,7 +99,8 @@ const (
 	label  = `[^` + unseen + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+`
 	domain = label + `(\.` + label + `)+`
 
-	linePattern    = `^` + around + `[^` + space + unseen + `]([^` + unseen + `]*[^` + space + unseen + `])?` + around + `$`
+	linePattern = `^` + around + `[^` + space + unseen + `]([^` + unseen + `]*[^` + space + unseen + `])?` +
+		around + `$`
 	prosePattern   = `^` + around + `[^` + space + unseen + `]([^` + unseen + `]|[\n\t])*` + around + `$`
 	addressPattern = `^` + around + word + `(\.` + word + `)*@` + domain + around + `$`
 	domainPattern  = `^` + around + domain + around + `$`

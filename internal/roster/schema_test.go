@@ -250,15 +250,17 @@ func TestSchemaTellsOfEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]any{
-		"max_invites": r.Settings.MaxInvites, "max_removals": r.Settings.MaxRemovals, "reinvite_rounds": r.Settings.ReinviteRounds,
-		"max_revokes": r.Settings.MaxRevokes, "unlisted_after": FormatDuration(r.Settings.UnlistedAfter),
+		"max_invites": r.Settings.MaxInvites, "max_removals": r.Settings.MaxRemovals,
+		"reinvite_rounds": r.Settings.ReinviteRounds,
+		"max_revokes":     r.Settings.MaxRevokes, "unlisted_after": FormatDuration(r.Settings.UnlistedAfter),
 		"hidden_members": r.Settings.HiddenMembers, "unlisted": r.Settings.Unlisted,
 		"extra_access": r.Settings.ExtraAccess, "external": r.People[0].External,
 	}
 	for _, s := range sections {
 		for _, k := range s.keys {
 			if k.defaultValue != got[k.name] {
-				t.Errorf("the table says that %v stands for a missing %s, and the decoder takes %v", k.defaultValue, k.name, got[k.name])
+				t.Errorf("the table says that %v stands for a missing %s, and the decoder takes %v", k.defaultValue, k.name,
+					got[k.name])
 			}
 		}
 	}

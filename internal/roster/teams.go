@@ -71,35 +71,14 @@ func (d *decoder) decodeTeam(n *yaml.Node, t *Team) {
 			t.Policies = d.decodeRefs(k, v)
 		case "members":
 			empty = len(v.Content) == 0
-			d.decodeItems(k, v, func(_ *key, v *yaml.Node) { d.decodeMember(v, t.Name) })
+			d.decodeItems(k, v, func(_ *key, v *yaml.Node) {
+				if p := d.decodeEntry(v, &memberKeys); !p.Email.IsZero() {
+					d.members = append(d.members, member{Membership{t.Name, p.Until, p.Note, p.At}, p.Email})
+				}
+			})
 		}
 	})
-	d.hasMembers = d.hasMembers || present["members"] && !empty
-}
-
-// decodeMember reads one member of a team: an address, or a mapping with one.
-func (d *decoder) decodeMember(n *yaml.Node, team string) {
-	m := member{Membership: Membership{Team: team, At: d.position(n)}}
-	if n.Kind == yaml.ScalarNode {
-		m.email = d.decodeShortEntry(n, d.decodeAddress)
-	} else {
-		present := d.decodeMapping(n, &memberKeys, func(k *key, _, v *yaml.Node) {
-			switch k.name {
-			case "email":
-				m.email = d.decodeAddress(v)
-			case "until":
-				m.Until = d.decodeDate(k, v)
-			case "note":
-				m.Note = d.decodeText(k, v)
-			}
-		})
-		if !present["email"] {
-			d.addProblem(n, `the entry has no "email"`)
-		}
-	}
-	if !m.email.IsZero() {
-		d.members = append(d.members, m)
-	}
+	d.hasMembers = d.hasMembers || present.has("members") && !empty
 }
 
 // joinTeams gives each membership to its person, by address or alias. People whom no entry lists
@@ -179,17 +158,12 @@ func (d *decoder) mergeAccess() {
 		if p.APIEnabled == nil {
 			p.APIEnabled = defaults.APIEnabled
 		}
-		p.Groups = d.mergeTeamRefs(mergeRefs(defaults.Groups, p.Groups), p.Teams, org.KindGroup, places)
-		p.Roles = d.mergeTeamRefs(mergeRefs(defaults.Roles, p.Roles), p.Teams, org.KindRole, places)
-		p.Policies = d.mergeTeamRefs(mergeRefs(defaults.Policies, p.Policies), p.Teams, org.KindPolicy, places)
-		if p.Groups == nil && managed[org.KindGroup] {
-			p.Groups = []Ref{}
-		}
-		if p.Roles == nil && managed[org.KindRole] {
-			p.Roles = []Ref{}
-		}
-		if p.Policies == nil && managed[org.KindPolicy] {
-			p.Policies = []Ref{}
+		for _, kind := range org.Kinds {
+			refs := ofKind(kind, &p.Groups, &p.Roles, &p.Policies)
+			*refs = d.mergeTeamRefs(mergeRefs(defaults.Refs(kind), *refs), p.Teams, kind, places)
+			if *refs == nil && managed[kind] {
+				*refs = []Ref{}
+			}
 		}
 	}
 }

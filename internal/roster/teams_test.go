@@ -90,7 +90,8 @@ users: [cyd@example.com]
 		}
 	}
 	want := map[string][]string{
-		"ada@example.com": {"one", "two", "three"}, "bob@example.com": {"one", "two", "four"}, "cyd@example.com": {"one", "two"},
+		"ada@example.com": {"one", "two", "three"}, "bob@example.com": {"one", "two", "four"},
+		"cyd@example.com": {"one", "two"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)
@@ -134,7 +135,8 @@ func TestTeamsAreBounded(t *testing.T) {
 		fmt.Fprintf(&b, "  t%d: {groups: *all, members: *people}\n", i)
 	}
 	_, err := parse("users.yaml", []byte(b.String()))
-	if err == nil || !strings.Contains(err.Error(), "the teams give people more than") || strings.Count(err.Error(), "\n") > 0 {
+	if err == nil || !strings.Contains(err.Error(), "the teams give people more than") ||
+		strings.Count(err.Error(), "\n") > 0 {
 		t.Errorf("300 people in 40 teams with 100 groups each, in %d bytes: %v", b.Len(), err)
 	}
 }

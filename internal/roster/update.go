@@ -151,14 +151,13 @@ func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string)
 // entriesByPlace returns the entries of users and of teams by line and column.
 func entriesByPlace(root *yaml.Node) map[[2]int]*yaml.Node {
 	entries := make(map[[2]int]*yaml.Node)
-	add := func(list *yaml.Node) {
+	for _, list := range peopleLists(root) {
 		for _, item := range list.Content {
 			if item.Kind != yaml.AliasNode {
 				entries[[2]int{item.Line, item.Column}] = item
 			}
 		}
 	}
-	eachListOfPeople(root, add)
 	return entries
 }
 
@@ -250,8 +249,7 @@ func (e *editor) update(n *yaml.Node, u Update) {
 		e.problem = "its address is behind an alias or has an anchor"
 		return
 	}
-	begin := e.offset(email)
-	end := e.scalarEnd(email, begin)
+	begin, end := e.span(email)
 	switch {
 	case end < 0:
 		e.problem = "its address has several lines"
@@ -261,16 +259,21 @@ func (e *editor) update(n *yaml.Node, u Update) {
 	case n.Style&yaml.FlowStyle != 0:
 		e.replace(end, end, ", "+strings.Join(fields, ", "))
 	default:
-		limit := e.lineLimit(email)
-		text := ""
-		if limit == len(e.data) && !bytes.HasSuffix(e.data, []byte("\n")) {
-			text = lineEnd(e.data)
-		}
-		for _, field := range fields {
-			text += strings.Repeat(" ", n.Column-1) + field + lineEnd(e.data)
-		}
-		e.replace(limit, limit, text)
+		e.addLines(email, strings.Repeat(" ", n.Column-1), fields)
 	}
+}
+
+// addLines adds lines that begin with prefix below the line on which n begins.
+func (e *editor) addLines(n *yaml.Node, prefix string, lines []string) {
+	text := ""
+	for _, line := range lines {
+		text += prefix + line + lineEnd(e.data)
+	}
+	limit := e.lineLimit(n)
+	if text != "" && limit == len(e.data) && !bytes.HasSuffix(e.data, []byte("\n")) {
+		text = lineEnd(e.data) + text
+	}
+	e.replace(limit, limit, text)
 }
 
 // updateList changes a list of names.
@@ -279,16 +282,14 @@ func (e *editor) updateList(n *yaml.Node, add, remove []string) {
 	case n.Anchor != "":
 		e.problem = "others use its list by an alias"
 	case n.Kind == yaml.AliasNode:
-		var names []string
-		for _, item := range n.Alias.Content {
-			if name := strings.TrimSpace(item.Value); !slices.Contains(remove, name) {
-				names = append(names, name)
-			}
-		}
-		begin := e.offset(n)
-		e.replace(begin, begin+1+len(n.Value), flowList(append(names, add...)))
+		begin, end := e.span(n)
+		e.replace(begin, end, flowList(append(namesWithout(n, remove), add...)))
 	case n.Kind != yaml.SequenceNode:
 		e.problem = "it has no list there"
+	case slices.ContainsFunc(n.Content, func(item *yaml.Node) bool {
+		return item.Kind != yaml.ScalarNode || item.Anchor != ""
+	}):
+		e.problem = "its list has an alias or an anchor in it"
 	case n.Style&yaml.FlowStyle != 0:
 		e.updateFlowList(n, add, remove)
 	default:
@@ -302,12 +303,8 @@ func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
 	var texts []string
 	at := begin + 1
 	for _, item := range n.Content {
-		if item.Kind != yaml.ScalarNode || item.Anchor != "" {
-			e.problem = "its list has an alias or an anchor in it"
-			return
-		}
-		start := e.offset(item)
-		if at = e.scalarEnd(item, start); at < 0 {
+		var start int
+		if start, at = e.span(item); at < 0 {
 			e.problem = "its list has a name over several lines"
 			return
 		}
@@ -330,10 +327,6 @@ func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
 func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
 	var removed []*yaml.Node
 	for _, item := range n.Content {
-		if item.Kind != yaml.ScalarNode || item.Anchor != "" {
-			e.problem = "its list has an alias or an anchor in it"
-			return
-		}
 		if slices.Contains(remove, strings.TrimSpace(item.Value)) {
 			removed = append(removed, item)
 		}
@@ -352,25 +345,16 @@ func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
 	for _, item := range removed {
 		e.replace(e.lineStart(item), e.lineLimit(item), "")
 	}
-	limit := e.lineLimit(last)
+	names := make([]string, len(add))
 	for i, name := range add {
-		prefix := ""
-		if i == 0 && limit == len(e.data) && !bytes.HasSuffix(e.data, []byte("\n")) {
-			prefix = lineEnd(e.data)
-		}
-		e.replace(limit, limit, prefix+dash+formatScalar(name)+lineEnd(e.data))
+		names[i] = formatScalar(name)
 	}
+	e.addLines(last, dash, names)
 }
 
 // replaceScalar replaces a value on one line.
 func (e *editor) replaceScalar(n *yaml.Node, text string) {
-	if n.Kind == yaml.AliasNode {
-		begin := e.offset(n)
-		e.replace(begin, begin+1+len(n.Value), text)
-		return
-	}
-	begin := e.offset(n)
-	end := e.scalarEnd(n, begin)
+	begin, end := e.span(n)
 	if end < 0 || n.Anchor != "" {
 		e.problem = "its api_enabled has an anchor or several lines"
 		return
@@ -378,19 +362,21 @@ func (e *editor) replaceScalar(n *yaml.Node, text string) {
 	e.replace(begin, end, text)
 }
 
-// scalarEnd returns the offset behind a scalar that begins at an offset; -1 if it has several lines
+// span returns the offsets of a scalar or an alias and of what is behind it; the latter is -1 if it has several lines
 // or another form than plain or in quotes.
-func (e *editor) scalarEnd(n *yaml.Node, begin int) int {
-	limit := e.lineLimit(n)
-	text := e.data[begin:limit]
+func (e *editor) span(n *yaml.Node) (begin, end int) {
+	begin = e.offset(n)
+	text := e.data[begin:e.lineLimit(n)]
 	switch {
+	case n.Kind == yaml.AliasNode:
+		return begin, begin + 1 + len(n.Value)
 	case n.Style&yaml.DoubleQuotedStyle != 0:
 		for i := 1; i < len(text); i++ {
 			switch text[i] {
 			case '\\':
 				i++
 			case '"':
-				return begin + i + 1
+				return begin, begin + i + 1
 			}
 		}
 	case n.Style&yaml.SingleQuotedStyle != 0:
@@ -402,22 +388,12 @@ func (e *editor) scalarEnd(n *yaml.Node, begin int) int {
 				i++
 				continue
 			}
-			return begin + i + 1
+			return begin, begin + i + 1
 		}
 	case bytes.HasPrefix(text, []byte(n.Value)):
-		return begin + len(n.Value)
+		return begin, begin + len(n.Value)
 	}
-	return -1
-}
-
-// valueOf returns the value of a key of n; nil if there is none.
-func valueOf(n *yaml.Node, key string) *yaml.Node {
-	for name, value := range pairs(n) {
-		if name == key {
-			return value
-		}
-	}
-	return nil
+	return begin, -1
 }
 
 // flowList returns names as a list in brackets.
@@ -437,8 +413,7 @@ func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
 	if len(updates) == 0 {
 		return equalNodes(before, after)
 	}
-	_, old := findUsers(before)
-	_, changed := findUsers(after)
+	old, changed := valueOf(before, "users"), valueOf(after, "users")
 	if old == nil || changed == nil || len(old.Content) != len(changed.Content) {
 		return false
 	}
@@ -462,9 +437,8 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 	isManaged := map[string]bool{"api_enabled": true}
 	for kind, key := range listKeys {
 		isManaged[key] = true
-		isRemoved := func(name string) bool { return slices.Contains(u.Remove[kind], name) }
-		want := slices.DeleteFunc(names(valueOf(before, key)), isRemoved)
-		if !slices.Equal(append(want, u.Add[kind]...), names(valueOf(after, key))) {
+		want := append(namesWithout(valueOf(before, key), u.Remove[kind]), u.Add[kind]...)
+		if !slices.Equal(want, namesWithout(valueOf(after, key), nil)) {
 			return false
 		}
 	}
@@ -481,15 +455,17 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 	return true
 }
 
-// names returns the texts of a list; nil for nil.
-func names(n *yaml.Node) []string {
+// namesWithout returns the texts of a list, without those in remove; nil for nil.
+func namesWithout(n *yaml.Node, remove []string) []string {
 	if n != nil && n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	var list []string
 	if n != nil {
 		for _, item := range n.Content {
-			list = append(list, strings.TrimSpace(item.Value))
+			if name := strings.TrimSpace(item.Value); !slices.Contains(remove, name) {
+				list = append(list, name)
+			}
 		}
 	}
 	return list

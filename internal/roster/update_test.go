@@ -2,6 +2,7 @@ package roster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,8 +104,10 @@ func driftUpdates(t *testing.T, r *Roster) []Update {
 func TestUpdateAccess(t *testing.T) {
 	t.Parallel()
 	// The anchor is above its alias, as YAML needs it.
-	text := strings.Replace(strings.Replace(drifted, "x-shared: [a]\n", "", 1), "# Our people.\n", "# Our people.\nx-shared: &shared [a]\n", 1)
-	want := strings.Replace(strings.Replace(driftWant, "x-shared: [a]\n", "", 1), "# Our people.\n", "# Our people.\nx-shared: &shared [a]\n", 1)
+	text := strings.Replace(strings.Replace(drifted, "x-shared: [a]\n", "", 1), "# Our people.\n",
+		"# Our people.\nx-shared: &shared [a]\n", 1)
+	want := strings.Replace(strings.Replace(driftWant, "x-shared: [a]\n", "", 1), "# Our people.\n",
+		"# Our people.\nx-shared: &shared [a]\n", 1)
 	for name, form := range map[string]func(string) string{
 		"LF":              func(s string) string { return s },
 		"CRLF":            func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
@@ -147,11 +150,14 @@ func TestUpdateAccess(t *testing.T) {
 func TestUpdateAccessByHand(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ entry, want string }{
-		"a list that others use":  {"- {email: ada@example.com, groups: &g [old]}\n  - {email: bob@example.com, groups: *g}", "others use its list"},
-		"a comment in the list":   {"- email: ada@example.com\n    groups: [old, # why\n      kept]", "has a comment in it"},
-		"an empty block list":     {"- email: ada@example.com\n    groups:\n      - old", "would be empty"},
-		"a name over two lines":   {"- email: ada@example.com\n    groups: [old, \"a\n      b\"]", "over several lines"},
-		"the list is a YAML trap": {"- email: ada@example.com\n    groups:\n      - \"old\" \n      - &x kept\n    roles: [*x]", "has an alias or an anchor"},
+		"a list that others use": {"- {email: ada@example.com, groups: &g [old]}\n  - {email: bob@example.com, groups: *g}",
+			"others use its list"},
+		"a comment in the list": {"- email: ada@example.com\n    groups: [old, # why\n      kept]", "has a comment in it"},
+		"an empty block list":   {"- email: ada@example.com\n    groups:\n      - old", "would be empty"},
+		"a name over two lines": {"- email: ada@example.com\n    groups: [old, \"a\n      b\"]", "over several lines"},
+		"the list is a YAML trap": {
+			"- email: ada@example.com\n    groups:\n      - \"old\" \n      - &x kept\n    roles: [*x]",
+			"has an alias or an anchor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -166,10 +172,12 @@ func TestUpdateAccessByHand(t *testing.T) {
 				updates = append(updates, Update{Email: p.Email, At: p.At, Remove: map[org.Kind][]string{org.KindGroup: {"old"}}})
 			}
 			got, failed, err := UpdateAccess("users.yaml", []byte(text), updates)
-			if err != nil || len(failed) != 1 || !strings.Contains(failed[0], tt.want) || !strings.HasPrefix(failed[0], "ada@example.com at users.yaml:2:5: ") {
+			if err != nil || len(failed) != 1 || !strings.Contains(failed[0], tt.want) ||
+				!strings.HasPrefix(failed[0], "ada@example.com at users.yaml:2:5: ") {
 				t.Errorf("%v, by hand: %q, want %q", err, failed, tt.want)
 			}
-			if want := strings.Replace(text, "{email: zoe@example.com, groups: [old]}", "{email: zoe@example.com, groups: []}", 1); string(got) != want {
+			if want := strings.Replace(text, "{email: zoe@example.com, groups: [old]}", "{email: zoe@example.com, groups: []}",
+				1); string(got) != want {
 				t.Errorf("the text (-want +got):\n%s", cmp.Diff(want, string(got)))
 			}
 		})
@@ -205,11 +213,13 @@ func FuzzUpdateAccess(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v\n%q\n%q", err, data, got)
 		}
-		if api := after.People[0].APIEnabled; api == nil || !*api || !containsRef(after.People[0].Groups, "new: one") {
+		isNew := func(r Ref) bool { return r.Name == "new: one" }
+		if p := after.People[0]; p.APIEnabled == nil || !*p.APIEnabled || !slices.ContainsFunc(p.Groups, isNew) {
 			t.Errorf("the entry is not updated\n%q\n%q", data, got)
 		}
 		words := func(p Person) string {
-			return fmt.Sprint(p.Email, p.Aliases, p.Name, p.Note, p.External, p.Until, len(p.Roles), len(p.Policies), len(p.Teams))
+			return fmt.Sprint(p.Email, p.Aliases, p.Name, p.Note, p.External, p.Until, len(p.Roles), len(p.Policies),
+				len(p.Teams))
 		}
 		for i := range before.People {
 			if words(before.People[i]) != words(after.People[i]) {
@@ -222,21 +232,25 @@ func FuzzUpdateAccess(f *testing.F) {
 // TestAreUpdated: a change of anything but the access of the updated entries is seen.
 func TestAreUpdated(t *testing.T) {
 	t.Parallel()
-	const before = "defaults: {groups: [all]}\nusers:\n  - {email: ada@example.com, name: Ada, groups: [old]}\n  - {email: bob@example.com, groups: [b]}\n"
+	const before = "defaults: {groups: [all]}\nusers:\n  - {email: ada@example.com, name: Ada, groups: [old]}\n  - " +
+		"{email: bob@example.com, groups: [b]}\n"
 	u := Update{Email: address("ada@example.com"), Add: map[org.Kind][]string{org.KindGroup: {"new"}},
 		Remove: map[org.Kind][]string{org.KindGroup: {"old"}}}
 	for name, tt := range map[string]struct {
 		old, new string
 		want     bool
 	}{
-		"the update":           {"[old]", "[new]", true},
-		"nothing":              {"[old]", "[old]", false},
-		"too much":             {"[old]", "[new, more]", false},
-		"another entry":        {"[old]}\n  - {email: bob@example.com, groups: [b]}", "[new]}\n  - {email: bob@example.com, groups: [c]}", false},
-		"another key":          {"name: Ada, groups: [old]", "name: Eve, groups: [new]", false},
-		"the address":          {"ada@example.com, name: Ada, groups: [old]", "eve@example.com, name: Ada, groups: [new]", false},
-		"a key is lost":        {"name: Ada, groups: [old]", "groups: [new]", false},
-		"something else":       {before, strings.Replace(strings.Replace(before, "[old]", "[new]", 1), "[all]", "[]", 1), false},
+		"the update": {"[old]", "[new]", true},
+		"nothing":    {"[old]", "[old]", false},
+		"too much":   {"[old]", "[new, more]", false},
+		"another entry": {"[old]}\n  - {email: bob@example.com, groups: [b]}",
+			"[new]}\n  - {email: bob@example.com, groups: [c]}", false},
+		"another key": {"name: Ada, groups: [old]", "name: Eve, groups: [new]", false},
+		"the address": {"ada@example.com, name: Ada, groups: [old]",
+			"eve@example.com, name: Ada, groups: [new]", false},
+		"a key is lost": {"name: Ada, groups: [old]", "groups: [new]", false},
+		"something else": {before, strings.Replace(strings.Replace(before, "[old]", "[new]", 1), "[all]", "[]",
+			1), false},
 		"an entry is added":    {before, strings.Replace(before, "[old]", "[new]", 1) + "  - cy@example.com\n", false},
 		"API access it lacked": {"groups: [old]", "groups: [new], api_enabled: yes", false},
 	} {
@@ -245,7 +259,7 @@ func TestAreUpdated(t *testing.T) {
 		if problem != nil || second != nil {
 			t.Fatal(problem, second)
 		}
-		_, users := findUsers(root)
+		users := valueOf(root, "users")
 		if got := areUpdated(root, after, map[*yaml.Node]Update{users.Content[0]: u}); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unique"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/printable"
 )
 
 // Tags that yaml.v3 gives to nodes without a tag.
@@ -40,12 +42,20 @@ func (d *decoder) addProblem(n *yaml.Node, format string, args ...any) {
 	d.problems = append(d.problems, Problem{d.position(n), fmt.Sprintf(format, args...)})
 }
 
+// presentKeys are the keys of a mapping by name, with the node of the key; nil for a misspelt key,
+// which counts as the key that was probably meant.
+type presentKeys map[string]*yaml.Node
+
+func (p presentKeys) has(name string) bool {
+	_, found := p[name]
+	return found
+}
+
 // decodeMapping calls read, with the node of the key and that of the value, for each key of n that
-// s has and whose value is of the right kind. It returns the names of the keys that are present,
-// even if their values are wrong; a misspelt key counts as the key that was probably meant.
-func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) map[string]bool {
-	present := make(map[string]bool)
-	first := make(map[string]*yaml.Node)
+// s has and whose value is of the right kind. It returns the keys that are present, even if their
+// values are wrong.
+func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) presentKeys {
+	present := make(presentKeys)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], n.Content[i+1]
 		k := s.find(name.Value)
@@ -56,11 +66,13 @@ func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name
 			d.addProblem(name, `merge keys ("<<") are not supported: put what people share under "defaults"`)
 		case k == nil && s == &rosterKeys && strings.HasPrefix(name.Value, ignoredPrefix):
 		case k == nil:
-			present[d.reportUnknownKey(name, s)] = true
-		case first[k.name] != nil:
-			d.addProblem(name, "the key %s is already set at %v", quote(name.Value), d.position(first[k.name]))
+			if meant := d.reportUnknownKey(name, s); !present.has(meant) {
+				present[meant] = nil
+			}
+		case present[k.name] != nil:
+			d.addProblem(name, "the key %s is already set at %v", quote(name.Value), d.position(present[k.name]))
 		default:
-			present[k.name], first[k.name] = true, name
+			present[k.name] = name
 			d.checkTag(name)
 			d.followAlias(value, func(v *yaml.Node) {
 				if d.checkValue(k, v) {
@@ -93,9 +105,9 @@ func (d *decoder) reportUnknownKey(name *yaml.Node, s *section) string {
 	case near != "":
 		d.addProblem(name, "unknown key %s: did you mean %s?", quote(name.Value), quote(near))
 	case len(places) > 0:
-		d.addProblem(name, "the key %s is in the wrong place: it belongs %s", quote(name.Value), joinWords(places, "or"))
+		d.addProblem(name, "the key %s is in the wrong place: it belongs %s", quote(name.Value), printable.JoinOr(places))
 	default:
-		d.addProblem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.place, joinWords(candidates, "and"))
+		d.addProblem(name, "unknown key %s: the keys %s are %s", quote(name.Value), s.place, printable.JoinAnd(candidates))
 	}
 	return near
 }
@@ -399,6 +411,7 @@ func (d *decoder) decodeRefs(k *key, n *yaml.Node) []Ref {
 		if i := slices.IndexFunc(list, func(r Ref) bool { return r.Name == name }); i >= 0 {
 			d.reportDuplicate(v, name, firstUse{list[i].At, name})
 		} else if name != "" {
+			name = unique.Make(name).Value() // thousands of people have the same groups
 			list = append(list, Ref{Name: name, At: Position{d.file, v.Line, v.Column}})
 		}
 	})

@@ -29,8 +29,9 @@ func (r *Roster) lookAlikeWarnings() []Problem {
 				continue
 			}
 			if first := mailboxes[mailbox]; first != nil && first != p {
-				list = append(list, Problem{p.At, fmt.Sprintf("%s is the same mailbox as %s, who is listed at %s: one person needs "+
-					"one entry, with the other address as an alias", own, first.Email, first.At.Source())})
+				list = append(list, Problem{p.At,
+					fmt.Sprintf("%s is the same mailbox as %s, who is listed at %s: one person needs "+
+						"one entry, with the other address as an alias", own, first.Email, first.At.Source())})
 			} else {
 				mailboxes[mailbox] = p
 			}

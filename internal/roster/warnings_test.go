@@ -20,7 +20,8 @@ func TestWarnings(t *testing.T) {
 			"users:\n  - email: ada@example.com\n  - {email: bob@example.com, until: 2027-01-31}\n",
 			`users.yaml:3:5: the last day of bob@example.com has no effect: settings.unlisted is "report", so people ` +
 				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access`},
-		{"several", "users:\n  - {email: ada@example.com, until: 2027-01-31}\n  - {email: bob@example.com, until: 2027-01-31}\n",
+		{"several", "users:\n  - {email: ada@example.com, until: 2027-01-31}\n  - {email: bob@example.com, until: " +
+			"2027-01-31}\n",
 			`users.yaml:2:5: the last day of 2 people has no effect: settings.unlisted is "report", so people ` +
 				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access`},
 		{"one ends", remove + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
@@ -28,27 +29,34 @@ func TestWarnings(t *testing.T) {
 			strings.Replace(remove, "remove", "suspend",
 				1) + "users:\n  - {email: bob@example.com, until: 2027-01-31}\n", ""},
 		{"the last day is today", remove + "users:\n  - {email: bob@example.com, until: 2026-11-28}\n", ""},
-		{"yesterday", remove + "users:\n  - {email: ada@example.com, until: 2026-11-27}\n  - {email: Bob@example.com, until: 2001-01-01}\n",
+		{"yesterday", remove + "users:\n  - {email: ada@example.com, until: 2026-11-27}\n  - {email: Bob@example.com, " +
+			"until: 2001-01-01}\n",
 			"users.yaml:4:5: the last day of ada@example.com was 2026-11-27: the person counts as unlisted\n" +
 				"users.yaml:5:5: the last day of Bob@example.com was 2001-01-01: the person counts as unlisted"},
 		{"look-alikes", "users:\n  - {email: ad\u0430@example.com, aliases: [\"jose\u0301@example.com\"]}\n",
-			"users.yaml:2:5: ad\u0430@example.com mixes Latin and Cyrillic letters (U+0430): check that it is the address you mean\n" +
+			"users.yaml:2:5: ad\u0430@example.com mixes Latin and Cyrillic letters (U+0430): check that it is the address you " +
+				"mean\n" +
 				"users.yaml:2:5: jose\u0301@example.com has a letter and its accent as two characters, so it is not equal to the " +
 				"address with one: check that it is the address you mean"},
-		{"one mailbox at Google", "users:\n  - {email: a.da@gmail.com, aliases: [ada@googlemail.com]}\n  - email: bob@gmail.com\n" +
+		{"one mailbox at Google", "users:\n  - {email: a.da@gmail.com, aliases: [ada@googlemail.com]}\n  - email: " +
+			"bob@gmail.com\n" +
 			"  - {email: ada@example.com, aliases: [ada+x@googlemail.com]}\n",
-			"users.yaml:4:5: ada+x@googlemail.com is the same mailbox as a.da@gmail.com, who is listed at users.yaml:2: one person " +
-				"needs one entry, with the other address as an alias"},
+			"users.yaml:4:5: ada+x@googlemail.com is the same mailbox as a.da@gmail.com, who is listed at users.yaml:2: one " +
+				"person needs one entry, with the other address as an alias"},
 		{"both", "users:\n  - {email: ada@example.com, until: 2001-01-01}\n",
 			`users.yaml:2:5: the last day of ada@example.com has no effect: settings.unlisted is "report", so people ` +
 				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access` + "\n" +
 				"users.yaml:2:5: the last day of ada@example.com was 2001-01-01: the person counts as unlisted"},
-		{"twice in a team", "teams:\n  ops: {members: [ada@example.com, Ada@Example.com]}\n  dev: {members: [ada@example.com]}\n",
+		{"twice in a team", "teams:\n  ops: {members: [ada@example.com, Ada@Example.com]}\n  dev: {members: " +
+			"[ada@example.com]}\n",
 			`users.yaml:2:36: ada@example.com is in the team "ops" already, at users.yaml:2:19: remove one of the lines`},
-		{"a membership ends", "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-11-28}]}\nusers: [ada@example.com]\n",
-			`users.yaml:2:19: after the last day of ada@example.com in the team "ops" nothing is revoked: settings.extra_access ` +
+		{"a membership ends", "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-11-28}]}\nusers: " +
+			"[ada@example.com]\n",
+			`users.yaml:2:19: after the last day of ada@example.com in the team "ops" nothing is revoked: ` +
+				`settings.extra_access ` +
 				`is "report", so access that a team no longer gives is only reported; use "revoke" to revoke it`},
-		{"a membership has ended", revoke + "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-11-27}]}\nusers: [ada@example.com]\n",
+		{"a membership has ended", revoke + "teams:\n  ops: {members: [{email: ada@example.com, until: " +
+			"2026-11-27}]}\nusers: [ada@example.com]\n",
 			`users.yaml:4:19: the last day of ada@example.com in the team "ops" was 2026-11-27: the team gives them no access`},
 		{"the only membership has ended",
 			revoke + "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-11-27}]}\n",

@@ -68,7 +68,8 @@ func (d Draft) YAML() []byte {
 	if d.File != "" {
 		d.Comments = nil
 	} else if d.ByTeam {
-		writeComment(&b, "", "Each team is a group. People without a list of roles or policies have none; orgsync does not change theirs.")
+		writeComment(&b, "", "Each team is a group. People without a list of roles or policies have none; orgsync does not "+
+			"change theirs.")
 	} else {
 		writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
 	}
@@ -163,12 +164,15 @@ func (e Entry) write(b *bytes.Buffer, indent string) {
 		Roles      []quotedText `yaml:"roles,omitempty,flow"`
 		Policies   []quotedText `yaml:"policies,omitempty,flow"`
 		External   bool         `yaml:"external,omitempty"`
-		Until      dateText     `yaml:"until,omitempty"`
+		Until      *yaml.Node   `yaml:"until,omitempty"`
 		Note       quotedText   `yaml:"note,omitempty"`
 	}{
 		Email: quotedText(e.Email.String()), Name: quotedText(toOneLine(e.Name, maxPersonName)), APIEnabled: e.APIEnabled,
 		Groups: refNames(e.Groups), Roles: refNames(e.Roles), Policies: refNames(e.Policies), External: e.External,
-		Until: formatDay(e.Until), Note: quotedText(toOneLine(e.Note, maxComment)),
+		Note: quotedText(toOneLine(e.Note, maxComment)),
+	}
+	if !e.Until.IsZero() { // a date needs no quotes
+		item.Until = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!timestamp", Value: e.Until.Format(time.DateOnly)}
 	}
 	for _, a := range e.Aliases {
 		item.Aliases = append(item.Aliases, quotedText(a.String()))
@@ -186,22 +190,6 @@ func refNames(refs []Ref) []quotedText {
 		list = append(list, quotedText(r.Name))
 	}
 	return list
-}
-
-// dateText is a day, which is written without quotes.
-type dateText string
-
-// MarshalYAML returns the day as a YAML date.
-func (t dateText) MarshalYAML() (any, error) {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!timestamp", Value: string(t)}, nil
-}
-
-// formatDay returns a day; "" for the zero time.
-func formatDay(day time.Time) dateText {
-	if day.IsZero() {
-		return ""
-	}
-	return dateText(day.Format(time.DateOnly))
 }
 
 // quotedText is text that is quoted where YAML requires it.

@@ -38,10 +38,12 @@ func TestDraft(t *testing.T) {
 		Comments:     []string{"owner@example.com is the key's own user", "a service user: ci\nusers: []"},
 		Entries: []Entry{
 			{Person: Person{
-				Email: address("ada@example.com"), Name: "Ada: \"Countess\" #1", APIEnabled: &yes, Groups: refs("everyone", "platform, all", "yes"),
-				Roles: refs("123"), Policies: refs("read-only"), Aliases: []org.Address{address("ada@home.example")},
+				Email: address("ada@example.com"), Name: "Ada: \"Countess\" #1", APIEnabled: &yes,
+				Groups: refs("everyone", "platform, all", "yes"),
+				Roles:  refs("123"), Policies: refs("read-only"), Aliases: []org.Address{address("ada@home.example")},
 			}},
-			{Person: Person{Email: address("*bob@example.com"), APIEnabled: &no, External: true}, Comments: []string{"suspended\r\n- email: eve@example.com"}},
+			{Person: Person{Email: address("*bob@example.com"), APIEnabled: &no, External: true},
+				Comments: []string{"suspended\r\n- email: eve@example.com"}},
 		},
 	}
 	want := `# yaml-language-server: $schema=./roster.schema.json
@@ -118,7 +120,8 @@ func TestNameable(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]bool{
 		"platform": true, "a, [b] #c": true, "größer": true, strings.Repeat("x", maxName): true, "👩‍💻": true,
-		"": false, " ": false, " x": false, "x\ny": false, "x\ty": false, "x\x1b[31m": false, "x\u202ey": false, "x\xff": false,
+		"": false, " ": false, " x": false, "x\ny": false, "x\ty": false, "x\x1b[31m": false, "x\u202ey": false,
+		"x\xff":                        false,
 		strings.Repeat("x", maxName+1): false,
 	} {
 		if IsValidName(s) != want {
@@ -127,11 +130,14 @@ func TestNameable(t *testing.T) {
 	}
 }
 
-// FuzzDraft: whatever a server calls people, groups and organizations, the roster says what was put in and nothing else.
+// FuzzDraft: whatever a server calls people, groups and organizations, the roster says what was put in and nothing
+// else.
 func FuzzDraft(f *testing.F) {
 	for _, s := range []string{
-		"Ada", "a: b", "# no", "- email: eve@example.com", "x\nusers: []", "\"", "'", "[a, b]", "{a: b}", "*a", "&a", "!!int 1", "yes", "~", "0x1f", "1e3",
-		"2026-01-01", "<<", "%YAML", "---", "...", "<<<<<<< ours", "?", "| x", "> x", "\u2028", "\x1b[31m", "\ufeff", "\xff", " a ", "\t", "🙂", "@", "`", "=", ",",
+		"Ada", "a: b", "# no", "- email: eve@example.com", "x\nusers: []", "\"", "'", "[a, b]", "{a: b}", "*a", "&a",
+		"!!int 1", "yes", "~", "0x1f", "1e3",
+		"2026-01-01", "<<", "%YAML", "---", "...", "<<<<<<< ours", "?", "| x", "> x", "\u2028", "\x1b[31m", "\ufeff", "\xff",
+		" a ", "\t", "🙂", "@", "`", "=", ",",
 		"190:20:30", "\u200e", "a #b", "\r", "\u0085", "\U0001fffe", "key:", "''", "\\n",
 	} {
 		f.Add(s, s+"@example.com", s)
@@ -143,7 +149,8 @@ func FuzzDraft(f *testing.F) {
 			first = address("ada@example.com")
 		}
 		want := []Person{
-			{Email: first, Name: toOneLine(name, maxPersonName), Groups: refs("everyone"), Aliases: []org.Address{address("plain@home.example")}},
+			{Email: first, Name: toOneLine(name, maxPersonName), Groups: refs("everyone"),
+				Aliases: []org.Address{address("plain@home.example")}},
 			{Email: address("zoe@example.com"), Roles: refs("deployer")},
 		}
 		if IsValidName(group) && group != "everyone" {
@@ -153,7 +160,8 @@ func FuzzDraft(f *testing.F) {
 		d := Draft{
 			Organization: org.Organization{ID: group, Name: name},
 			Comments:     []string{name, group},
-			Entries:      []Entry{{Person: want[0], Comments: []string{email, name}}, {Person: want[1], Comments: []string{group}}},
+			Entries: []Entry{{Person: want[0], Comments: []string{email, name}},
+				{Person: want[1], Comments: []string{group}}},
 		}
 		d.Entries[0].Name = name
 		text := d.YAML()
@@ -188,7 +196,8 @@ func FuzzDraft(f *testing.F) {
 		if diff := cmp.Diff(wantGroups, gotGroups); diff != "" {
 			t.Errorf("groups by team (-want +got):\n%s\n%s", diff, text)
 		}
-		if again := toOneLine(want[0].Name, maxPersonName); again != want[0].Name || utf8.RuneCountInString(again) > maxPersonName {
+		if again := toOneLine(want[0].Name, maxPersonName); again != want[0].Name ||
+			utf8.RuneCountInString(again) > maxPersonName {
 			t.Errorf("the name %q becomes %q", want[0].Name, again)
 		}
 	})
@@ -248,7 +257,8 @@ func FuzzMerge(f *testing.F) {
 		if diff := cmp.Diff(before.People, rest, sameSpelling, where); diff != "" {
 			t.Errorf("people (-before +after):\n%s\n%q", diff, merged)
 		}
-		if diff := cmp.Diff(before.Settings, after.Settings, sameSpelling); diff != "" || before.Organization != after.Organization {
+		if diff := cmp.Diff(before.Settings, after.Settings, sameSpelling); diff != "" ||
+			before.Organization != after.Organization {
 			t.Errorf("settings (-before +after):\n%s", diff)
 		}
 		if after.People[last].Email != newcomer.Email {

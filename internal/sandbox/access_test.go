@@ -33,14 +33,18 @@ func TestGrantAndRevoke(t *testing.T) {
 		status             int
 		want               []string // groups, roles and policies of the member afterwards
 	}{
-		{"POST", "/v2/groups/" + id["everyone"] + "/members", `{"user_id": "member", "display_name": "Ada"}`, 201, []string{"platform", "everyone"}},
-		{"POST", "/v2/groups/" + id["everyone"] + "/members", `{"user_id": "member", "display_name": "Ada"}`, 400, []string{"platform", "everyone"}},
-		{"POST", "/v2/groups/" + id["everyone"] + "/members", `{"user_id": "nobody", "display_name": "Ada"}`, 400, []string{"platform", "everyone"}},
+		{"POST", "/v2/groups/" + id["everyone"] + "/members", `{"user_id": "member", "display_name": "Ada"}`, 201,
+			[]string{"platform", "everyone"}},
+		{"POST", "/v2/groups/" + id["everyone"] + "/members", `{"user_id": "member", "display_name": "Ada"}`, 400,
+			[]string{"platform", "everyone"}},
+		{"POST", "/v2/groups/" + id["everyone"] + "/members", `{"user_id": "nobody", "display_name": "Ada"}`, 400,
+			[]string{"platform", "everyone"}},
 		{"POST", "/v2/roles/" + id["deployer"] + "/users/member", "", 201, []string{"platform", "everyone", "deployer"}},
 		{"POST", "/v2/roles/" + id["deployer"] + "/users/member", "", 201, []string{"platform", "everyone", "deployer"}},
 		{"POST", "/v2/roles/" + id["auditor"] + "/users/member", "", 400, []string{"platform", "everyone", "deployer"}},
 		{"POST", "/v2/roles/" + id["deployer"] + "/users/nobody", "", 404, []string{"platform", "everyone", "deployer"}},
-		{"POST", "/v2/policies/" + id["billing"] + "/users/member", "", 201, []string{"platform", "everyone", "deployer", "billing"}},
+		{"POST", "/v2/policies/" + id["billing"] + "/users/member", "", 201, []string{"platform", "everyone", "deployer",
+			"billing"}},
 		{"DELETE", "/v2/groups/" + id["platform"] + "/members/member", "", 204, []string{"everyone", "deployer", "billing"}},
 		{"DELETE", "/v2/groups/" + id["platform"] + "/members/member", "", 404, []string{"everyone", "deployer", "billing"}},
 		{"DELETE", "/v2/roles/" + id["deployer"] + "/users/member", "", 204, []string{"everyone", "billing"}},
@@ -63,7 +67,7 @@ func TestGrantAndRevoke(t *testing.T) {
 
 func TestRelationShapes(t *testing.T) {
 	t.Parallel()
-	for _, shape := range []sandbox.Relations{sandbox.RelationsRows, sandbox.RelationsDirect} {
+	for _, shape := range []string{sandbox.RelationsRows, sandbox.RelationsDirect} {
 		t.Run(fmt.Sprintf("%q", shape), func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t, sandbox.Options{Dialect: sandbox.Dialect{Relations: shape}})
@@ -76,10 +80,12 @@ func TestRelationShapes(t *testing.T) {
 			if _, err := s.AddRole(sandbox.Role{ID: "r2", Name: "r2"}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.AddGroup(sandbox.Group{ID: "g1", Name: "g1", Roles: []string{"r1"}, Policies: []string{"billing"}}); err != nil {
+			if _, err := s.AddGroup(sandbox.Group{ID: "g1", Name: "g1", Roles: []string{"r1"},
+				Policies: []string{"billing"}}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.AddUser(sandbox.User{ID: "u1", Email: "ada@example.com", Groups: []string{"g1"}, Roles: []string{"r2"}, Policies: []string{"read-only"}}); err != nil {
+			if _, err := s.AddUser(sandbox.User{ID: "u1", Email: "ada@example.com", Groups: []string{"g1"},
+				Roles: []string{"r2"}, Policies: []string{"read-only"}}); err != nil {
 				t.Fatal(err)
 			}
 			id := byName(s.World())
@@ -94,7 +100,8 @@ func TestRelationShapes(t *testing.T) {
 				{"/v2/roles/r1/groups", "role_group_relationships", "group_id", "assignments", "group_id", []any{"g1"}},
 				{"/v2/roles/r1/policies", "role_policy_relationships", "policy_id", "policies", "id", []any{"p1"}},
 				{"/v2/policies/" + id["read-only"] + "/users", "policy_user_relationships", "user_id", "users", "id", []any{"u1"}},
-				{"/v2/policies/" + id["billing"] + "/groups", "policy_group_relationships", "group_id", "groups", "id", []any{"g1"}},
+				{"/v2/policies/" + id["billing"] + "/groups", "policy_group_relationships", "group_id", "groups", "id",
+					[]any{"g1"}},
 				{"/v2/users/u1/groups", "groups", "id", "groups", "id", []any{"g1"}},
 			}
 			for _, l := range lists {
@@ -104,15 +111,25 @@ func TestRelationShapes(t *testing.T) {
 				}
 				wantDiff(t, l.path, l.want, column(rows(t, request(t, s, "GET", l.path, ""), key), field))
 			}
+			field := "policy_id"
+			if direct {
+				field = "id"
+			}
+			role := request(t, s, "GET", "/v2/roles/r1", "").object["role"].(map[string]any)
+			wantDiff(t, "policies of a role", []any{"p1"}, column(rows(t, got{object: role}, "policies"), field))
+			role = request(t, s, "GET", "/v2/roles/r2", "").object["role"].(map[string]any)
+			wantDiff(t, "no policies of a role", any([]any{}), role["policies"])
 			// These mix what is direct with what is not.
 			mixed := []struct {
 				path, rowsKey, rowsField, key, other string
 				direct, rest                         []any
 			}{
 				{"/v2/users/u1/roles", "roles", "role_name", "roles", "inherited", []any{"r2"}, []any{"r1"}},
-				{"/v2/users/u1/policies", "policies", "policy_name", "policies", "inherited", []any{"read-only"}, []any{"billing", "p1"}},
+				{"/v2/users/u1/policies", "policies", "policy_name", "policies", "inherited", []any{"read-only"},
+					[]any{"billing", "p1"}},
 				{"/v2/groups/g1/roles", "role_group_relationships", "role_name", "roles", "inherited", []any{"r1"}, []any{}},
-				{"/v2/groups/g1/policies", "policy_group_relationships", "policy_name", "policies", "from_roles", []any{"billing"}, []any{"p1"}},
+				{"/v2/groups/g1/policies", "policy_group_relationships", "policy_name", "policies", "from_roles", []any{"billing"},
+					[]any{"p1"}},
 			}
 			for _, l := range mixed {
 				a := request(t, s, "GET", l.path, "")
@@ -140,10 +157,11 @@ func TestRelationShapes(t *testing.T) {
 
 func TestGroupMembers(t *testing.T) {
 	t.Parallel()
-	for _, members := range []sandbox.GroupMembers{sandbox.GroupMembersAll, sandbox.GroupMembersCapped} {
+	for _, members := range []string{sandbox.GroupMembersAll, sandbox.GroupMembersCapped} {
 		s := newServer(t, sandbox.Options{Dialect: sandbox.Dialect{GroupMembers: members}})
 		for i := range 8 {
-			if _, err := s.AddUser(sandbox.User{ID: fmt.Sprintf("u%d", i), Email: fmt.Sprintf("p%d@example.com", i), Groups: []string{"everyone"}}); err != nil {
+			if _, err := s.AddUser(sandbox.User{ID: fmt.Sprintf("u%d", i), Email: fmt.Sprintf("p%d@example.com", i),
+				Groups: []string{"everyone"}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -231,13 +249,62 @@ func TestDeletedGroup(t *testing.T) {
 	if err := s.DeleteGroup("platform"); err == nil {
 		t.Error("deleted twice")
 	}
-	wantDiff(t, "status", []any{"active", "deleted"}, column(rows(t, request(t, s, "GET", "/v2/groups", ""), "groups"), "status"))
-	if a := request(t, s, "POST", "/v2/groups/"+id+"/members", `{"user_id": "member", "display_name": "Ada"}`); a.status != 404 {
+	wantDiff(t, "status", []any{"active", "deleted"}, column(rows(t, request(t, s, "GET", "/v2/groups", ""), "groups"),
+		"status"))
+	if a := request(t, s, "POST", "/v2/groups/"+id+"/members",
+		`{"user_id": "member", "display_name": "Ada"}`); a.status != 404 {
 		t.Errorf("joined: %d", a.status)
 	}
 	if a := request(t, s, "GET", "/v2/groups/"+id+"/members", ""); a.status != 404 {
 		t.Errorf("members: %d", a.status)
 	}
+}
+
+func TestGroupsByRequest(t *testing.T) {
+	t.Parallel()
+	s := world(t, sandbox.Dialect{})
+	made := request(t, s, "POST", "/v2/groups", `{"display_name": "ops", "description": "on call"}`)
+	id := byName(s.World())["ops"]
+	path := "/v2/groups/" + id
+	want := map[string]any{
+		"id": id, "display_name": "ops", "description": "on call", "status": "active", "members": []any{},
+		"date_created": "2026-06-01T10:00:00+00:00", "date_updated": "2026-06-01T10:00:00+00:00",
+	}
+	wantDiff(t, "made", []any{201, map[string]any{"group": want}}, []any{made.status, made.object})
+	if a := request(t, s, "POST", path+"/members", `{"user_id": "member", "display_name": "Ada"}`); a.status != 201 {
+		t.Errorf("joined: %d %s", a.status, a.body)
+	}
+	renamed := request(t, s, "PUT", path, `{"display_name": "on-call"}`)
+	if renamed.status != 200 {
+		t.Errorf("renamed: %d %s", renamed.status, renamed.body)
+	}
+	have := request(t, s, "GET", path, "").object["group"].(map[string]any)
+	wantDiff(t, "the answer to the change", have, renamed.object["group"])
+	wantDiff(t, "renamed", []any{id, "on-call", ""}, []any{have["id"], have["display_name"], have["description"]})
+	wantDiff(t, "its members", []string{"platform", "on-call"}, s.World().Users[1].Groups)
+
+	absent := world(t, sandbox.Dialect{StatusField: sandbox.StatusAbsent})
+	bare := request(t, absent, "POST", "/v2/groups", `{"display_name": "ops"}`).object["group"].(map[string]any)
+	if _, told := bare["status"]; told {
+		t.Error("status=absent: the answer to a change has a status")
+	}
+
+	steps := []struct {
+		method, body string
+		status       int
+	}{
+		{"DELETE", "", 204},
+		{"DELETE", "", 404},
+		{"PUT", `{"display_name": "back"}`, 404},
+	}
+	for _, step := range steps {
+		if a := request(t, s, step.method, path, step.body); a.status != step.status {
+			t.Errorf("%s: %d %s, want %d", step.method, a.status, a.body, step.status)
+		}
+	}
+	wantDiff(t, "status", []any{"active", "active", "deleted"},
+		column(rows(t, request(t, s, "GET", "/v2/groups", ""), "groups"), "status"))
+	wantDiff(t, "groups afterwards", []string{"platform"}, s.World().Users[1].Groups)
 }
 
 func TestSuspendAndRemoveByRequest(t *testing.T) {
@@ -287,7 +354,8 @@ func TestSuspendAndRemoveByRequest(t *testing.T) {
 func TestSeedsWithUnknownNames(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, sandbox.Options{})
-	if _, err := s.AddUser(sandbox.User{Email: "ada@example.com", Groups: []string{"nosuch"}, Roles: []string{"neither"}}); err == nil {
+	if _, err := s.AddUser(sandbox.User{Email: "ada@example.com", Groups: []string{"nosuch"},
+		Roles: []string{"neither"}}); err == nil {
 		t.Error("unknown names were taken")
 	}
 	if _, err := s.AddUser(sandbox.User{Email: "OWNER@example.com"}); err == nil {

@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http"
 	"strconv"
@@ -11,82 +9,70 @@ import (
 	"time"
 )
 
-// refusal is an answer that is an error.
-type refusal struct {
+// reply is what a route says.
+type reply struct {
 	status int
-	text   string
-	// violation says how the request breaks the documents; "" for a refusal that they describe.
+	object object // nil: no body
+	// violation says how the request breaks the documents; "" if it does not.
 	violation string
 }
 
-func refuse(status int, text string) *refusal { return &refusal{status: status, text: text} }
+// refuse returns an error, written as in a real answer that terraform-provider-vultr's issue 81 shows.
+func refuse(status int, text string) *reply {
+	return &reply{status: status, object: object{"error": text, "status": status}}
+}
 
 // violate refuses a request that the documents do not describe.
-func violate(status int, text string) *refusal {
-	return &refusal{status: status, text: text, violation: text}
+func violate(status int, text string) *reply {
+	r := refuse(status, text)
+	r.violation = text
+	return r
 }
-
-// reply is what a route says: an object, nothing, or a refusal.
-type reply struct {
-	status  int
-	object  object // nil: no body
-	refused *refusal
-}
-
-func refused(r *refusal) reply { return reply{refused: r} }
 
 // object is the JSON object of one thing.
 type object map[string]any
 
 // single is the answer that holds one object under name, or bare.
-func (c *call) single(status int, name string, o object) reply {
+func (c *call) single(status int, name string, o object) *reply {
 	if c.dialect.Envelope == EnvelopeBare {
-		return reply{status: status, object: o}
+		return &reply{status: status, object: o}
 	}
-	return reply{status: status, object: object{name: o}}
+	return &reply{status: status, object: object{name: o}}
+}
+
+var dateLayouts = map[string]string{
+	DatesOffset: "2006-01-02T15:04:05-07:00", DatesZ: "2006-01-02T15:04:05Z", DatesSQL: time.DateTime,
+	DatesMail: http.TimeFormat, DatesZone: "2006-01-02T15:04:05-0700",
 }
 
 // date is how the dialect writes t; the zero time is unset.
 func (d Dialect) date(t time.Time) any {
-	layout, zone := "2006-01-02T15:04:05-07:00", time.UTC
-	switch d.Dates {
-	case DatesZ:
-		layout = "2006-01-02T15:04:05Z"
-	case DatesSQL:
-		layout = time.DateTime
-	case DatesEmpty:
+	switch {
+	case d.Dates == DatesEmpty || t.IsZero() && d.Dates == DatesSQL:
 		return ""
-	case DatesMail:
-		layout = http.TimeFormat
-	case DatesZone:
-		zone, layout = time.FixedZone("", 2*60*60), "2006-01-02T15:04:05-0700"
-	case DatesUnix:
-		if t.IsZero() {
-			return 0
-		}
+	case t.IsZero() && d.Dates == DatesUnix:
+		return 0
+	case t.IsZero():
+		return nil
+	case d.Dates == DatesUnix:
 		return t.Unix()
-	case DatesPHP:
-		if !t.IsZero() {
-			return object{"date": t.UTC().Format("2006-01-02 15:04:05.000000"), "timezone_type": 3, "timezone": "UTC"}
-		}
+	case d.Dates == DatesPHP:
+		return object{"date": t.UTC().Format("2006-01-02 15:04:05.000000"), "timezone_type": 3, "timezone": "UTC"}
+	case d.Dates == DatesZone:
+		t = t.In(time.FixedZone("", 2*60*60))
+	default:
+		t = t.UTC()
 	}
-	if !t.IsZero() {
-		return t.In(zone).Format(layout)
-	}
-	if d.Dates == DatesSQL {
-		return ""
-	}
-	return nil
+	return t.Format(dateLayouts[d.Dates])
 }
 
 // text is how the dialect writes an address or a name.
 func (d Dialect) text(s string) string {
-	escape := func(s string) string { return htmlSpecialChars.Replace(s) }
 	switch d.Escape {
 	case EscapeHTML:
-		return escape(s)
+		return htmlSpecialChars.Replace(s)
 	case EscapeTwice:
-		return escape(escape(s))
+		return htmlSpecialChars.Replace(htmlSpecialChars.Replace(s))
 	case EscapeSlash:
 		return addSlashes.Replace(s)
 	}
@@ -104,23 +90,18 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	// padding, in megabytes, makes the body a long one that is never held in memory as a whole.
-	padding int
 }
 
 // refusal is the answer to a request that never reached the world.
-func (s *Server) refusal(r *refusal) answer {
+func (s *Server) refusal(r *reply) answer {
 	now := s.record.now()
-	_ = s.store.view(func(st *state) { now = s.store.worldNow(st) }) // with an unreadable file there is still the local clock
-	return s.encode(refused(r), now)
+	// with an unreadable file there is still the local clock
+	_ = s.store.view(func(st *state) { now = s.store.worldNow(st) })
+	return s.encode(r, now)
 }
 
-// encode makes an answer of what a route said at now. An error is {"error": …, "status": …}, as in a real answer that
-// terraform-provider-vultr's issue 81 shows.
-func (s *Server) encode(r reply, now time.Time) answer {
-	if no := r.refused; no != nil {
-		r = reply{status: no.status, object: object{"error": no.text, "status": no.status}}
-	}
+// encode makes an answer of what a route said at now.
+func (s *Server) encode(r *reply, now time.Time) answer {
 	a := answer{status: r.status, header: http.Header{"Date": {now.UTC().Format(http.TimeFormat)}}}
 	if r.object != nil {
 		a.setJSON(s.options.Dialect, r.object)
@@ -134,44 +115,19 @@ func (a *answer) setJSON(d Dialect, o object) {
 		panic(err) // only strings, numbers and maps of them are ever put in
 	}
 	a.body = append(body, '\n')
-	switch d.ContentType {
-	case ContentTypeCharset:
-		a.header.Set("Content-Type", "application/json; charset=utf-8")
-	case ContentTypeVendor:
-		a.header.Set("Content-Type", "application/vnd.api+json")
-	case ContentTypeMissing:
-		a.header["Content-Type"] = nil // keeps net/http from guessing one
-	default:
-		a.header.Set("Content-Type", "application/json")
-	}
+	a.header["Content-Type"] = contentTypes[d.ContentType]
+}
+
+var contentTypes = map[string][]string{
+	ContentTypeJSON: {"application/json"}, ContentTypeCharset: {"application/json; charset=utf-8"},
+	ContentTypeVendor: {"application/vnd.api+json"}, ContentTypeMissing: nil, // nil keeps net/http from guessing one
 }
 
 func (a *answer) write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.header)
-	if a.padding > 0 {
-		a.writePadded(w)
-		return
-	}
 	if w.Header().Get("Content-Length") == "" && a.status != http.StatusNoContent {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // a client that is gone is no trouble of the server's
-}
-
-// writePadded writes {"padding": "xxx…"} until it is done or the client has had enough.
-func (a *answer) writePadded(w http.ResponseWriter) {
-	const before, after = `{"padding":"`, `"}`
-	w.Header().Set("Content-Length", strconv.Itoa(len(before)+a.padding<<20+len(after)))
-	w.WriteHeader(a.status)
-	megabyte := bytes.Repeat([]byte("x"), 1<<20)
-	_, err := io.WriteString(w, before)
-	for range a.padding {
-		if err == nil {
-			_, err = w.Write(megabyte)
-		}
-	}
-	if err == nil {
-		_, _ = io.WriteString(w, after)
-	}
 }

@@ -10,203 +10,167 @@ import (
 // field is one axis; all combine. The zero value of each is what Vultr's reference or how-to pages say, or the likelier
 // reading where they are silent.
 type Dialect struct {
-	Envelope          Envelope          // of single objects
-	InvitationsKey    InvitationsKey    // of the list of invitations
-	OrganizationsKey  OrganizationsKey  // of the list of organizations
-	Permissions       Permissions       // of an invitation, in answers
-	Asking            Asking            // how the request for an invitation has to say api_enabled
-	Dates             Dates             // how a date is written
-	Expiration        Expiration        // whether expiration_date is told
-	StatusField       StatusField       // the field `status` of an invitation
-	StatusWords       StatusWords       // the letters of `invite_status`
-	ContentType       ContentType       // of every answer with a body
-	Lapsed            Lapsed            // what becomes of an invitation nobody accepted in time
-	Accepted          Accepted          // whether accepted invitations stay in the list
-	Declined          Declined          // whether declined and cancelled ones do
-	ResendID          ResendID          // whether resending keeps the id
-	ResendLapsed      ResendLapsed      // whether an expired invitation can be resent
-	InviteLapsed      InviteLapsed      // inviting an address whose invitation expired
-	Duplicate         Duplicate         // inviting an address whose invitation is pending
-	Member            Member            // inviting an address that belongs to a user
-	Suspended         Suspended         // which list holds suspended users
-	SuspendedEndpoint SuspendedEndpoint // whether suspended users can be listed at all
-	Meta              Meta              // of lists
-	EndCursor         EndCursor         // meta.links.next of a last page
-	InvitedEmail      InvitedEmail      // the spelling of email_invited in answers
-	Patch             Patch             // the answer to PATCH /v2/users/{id}
-	GroupMembers      GroupMembers      // members inside group objects
-	MemberID          MemberID          // what the id of a group member is
-	Relations         Relations         // lists of what is attached to what
-	Removal           Removal           // what remains of a removed group membership
-	Organizations     Organizations     // how many the key sees
-	InviteAccepted    InviteAccepted    // whether the list of users says who has accepted
-	Escape            Escape            // how addresses and names are escaped in answers
-	Paging            Paging            // what the pages of one reading show
+	Envelope          string // of single objects
+	InvitationsKey    string // of the list of invitations
+	OrganizationsKey  string // of the list of organizations
+	Permissions       string // of an invitation, in answers
+	Asking            string // how the request for an invitation has to say api_enabled
+	Dates             string // how a date is written
+	Expiration        string // whether expiration_date is told
+	StatusField       string // the field `status` of an invitation, and of a group in the answer to a change
+	StatusWords       string // the letters of `invite_status`
+	ContentType       string // of every answer with a body
+	Lapsed            string // what becomes of an invitation nobody accepted in time
+	Accepted          string // whether accepted invitations stay in the list
+	Declined          string // whether declined and cancelled ones do
+	ResendID          string // whether resending keeps the id
+	ResendLapsed      string // whether an expired invitation can be resent
+	InviteLapsed      string // inviting an address whose invitation expired
+	Duplicate         string // inviting an address whose invitation is pending
+	Member            string // inviting an address that belongs to a user
+	Suspended         string // which list holds suspended users
+	SuspendedEndpoint string // whether suspended users can be listed at all
+	Meta              string // of lists
+	EndCursor         string // meta.links.next of a last page
+	InvitedEmail      string // the spelling of email_invited in answers
+	Patch             string // the answer to PATCH /v2/users/{id}
+	GroupMembers      string // members inside group objects
+	MemberID          string // what the id of a group member is
+	Relations         string // lists of what is attached to what
+	Removal           string // what remains of a removed group membership
+	Organizations     string // how many the key sees
+	InviteAccepted    string // whether the list of users says who has accepted
+	Escape            string // how addresses and names are escaped in answers
+	Paging            string // what the pages of one reading show
 }
-
-// The types of the axes. Their constants say what each value does.
-type (
-	Envelope          string
-	InvitationsKey    string
-	OrganizationsKey  string
-	Permissions       string
-	Asking            string
-	Dates             string
-	Expiration        string
-	StatusField       string
-	StatusWords       string
-	ContentType       string
-	Lapsed            string
-	Accepted          string
-	Declined          string
-	ResendID          string
-	ResendLapsed      string
-	InviteLapsed      string
-	Duplicate         string
-	Member            string
-	Suspended         string
-	SuspendedEndpoint string
-	Meta              string
-	EndCursor         string
-	InvitedEmail      string
-	Patch             string
-	GroupMembers      string
-	MemberID          string
-	Relations         string
-	Removal           string
-	Organizations     string
-	InviteAccepted    string
-	Escape            string
-	Paging            string
-)
 
 // The values of the axes.
 const (
-	EnvelopeWrapped Envelope = ""     // {"invitation": {…}} (OpenAPI file)
-	EnvelopeBare    Envelope = "bare" // {…} (govultr)
+	EnvelopeWrapped = ""     // {"invitation": {…}} (OpenAPI file)
+	EnvelopeBare    = "bare" // {…} (govultr)
 
-	InvitationsFull  InvitationsKey = ""        // "invitations" (OpenAPI file)
-	InvitationsShort InvitationsKey = "invites" // "invites" (govultr)
+	InvitationsFull  = ""        // "invitations" (OpenAPI file)
+	InvitationsShort = "invites" // "invites" (govultr)
 
-	OrganizationsFull  OrganizationsKey = ""     // "organizations" (OpenAPI file)
-	OrganizationsShort OrganizationsKey = "orgs" // "orgs" (govultr)
+	OrganizationsFull  = ""     // "organizations" (OpenAPI file)
+	OrganizationsShort = "orgs" // "orgs" (govultr)
 
-	PermissionsBool   Permissions = ""       // {"api_enabled": true} (govultr)
-	PermissionsYesNo  Permissions = "yes-no" // {"api_enabled": "yes"}, as in the documented request
-	PermissionsNumber Permissions = "number" // {"api_enabled": 1}
-	PermissionsJSON   Permissions = "json"   // "{\"api_enabled\":true}": the OpenAPI file says string
-	PermissionsText   Permissions = "text"   // "api_enabled" or ""
-	PermissionsNull   Permissions = "null"   // null
-	PermissionsList   Permissions = "list"   // [], PHP's empty object
+	PermissionsBool   = ""       // {"api_enabled": true} (govultr)
+	PermissionsYesNo  = "yes-no" // {"api_enabled": "yes"}, as in the documented request
+	PermissionsNumber = "number" // {"api_enabled": 1}
+	PermissionsJSON   = "json"   // "{\"api_enabled\":true}": the OpenAPI file says string
+	PermissionsText   = "text"   // "api_enabled" or ""
+	PermissionsNull   = "null"   // null
+	PermissionsList   = "list"   // [], PHP's empty object
 
-	AskingYesNo  Asking = ""     // "yes" or "no" (how-to-invite page); 400 to anything else
-	AskingBool   Asking = "bool" // true or false (govultr); 400 to anything else
-	AskingEither Asking = "either"
+	AskingYesNo  = ""     // "yes" or "no" (how-to-invite page); 400 to anything else
+	AskingBool   = "bool" // true or false (govultr); 400 to anything else
+	AskingEither = "either"
 
-	DatesOffset Dates = ""      // 2026-06-01T10:00:00+00:00; unset is null
-	DatesZ      Dates = "z"     // 2026-06-01T10:00:00Z; unset is null
-	DatesSQL    Dates = "sql"   // 2026-06-01 10:00:00; unset is ""
-	DatesEmpty  Dates = "empty" // every date is ""
+	DatesOffset = ""      // 2026-06-01T10:00:00+00:00; unset is null
+	DatesZ      = "z"     // 2026-06-01T10:00:00Z; unset is null
+	DatesSQL    = "sql"   // 2026-06-01 10:00:00; unset is ""
+	DatesEmpty  = "empty" // every date is ""
 	// Forms that other web APIs use, of the same moment. Unset is null, but 0 with DatesUnix.
-	DatesZone Dates = "zone"    // 2026-06-01T12:00:00+0200
-	DatesUnix Dates = "unix"    // 1780308000
-	DatesMail Dates = "rfc1123" // Mon, 01 Jun 2026 10:00:00 GMT
-	DatesPHP  Dates = "php"     // {"date": "2026-06-01 10:00:00.000000", "timezone_type": 3, "timezone": "UTC"}
+	DatesZone = "zone"    // 2026-06-01T12:00:00+0200
+	DatesUnix = "unix"    // 1780308000
+	DatesMail = "rfc1123" // Mon, 01 Jun 2026 10:00:00 GMT
+	DatesPHP  = "php"     // {"date": "2026-06-01 10:00:00.000000", "timezone_type": 3, "timezone": "UTC"}
 
-	ExpirationTold  Expiration = ""
-	ExpirationNull  Expiration = "null"
-	ExpirationEmpty Expiration = "empty" // ""
+	ExpirationTold  = ""
+	ExpirationNull  = "null"
+	ExpirationEmpty = "empty" // ""
 
-	StatusText   StatusField = ""       // "status": "pending"
-	StatusNumber StatusField = "number" // "status": 1
-	StatusAbsent StatusField = "absent"
+	StatusText   = ""       // "status": "pending"
+	StatusNumber = "number" // "status": 1
+	StatusAbsent = "absent"
 
-	WordsTitle StatusWords = ""      // Pending, Accepted (how-to-invite page)
-	WordsLower StatusWords = "lower" // pending
-	WordsUpper StatusWords = "upper" // PENDING
+	WordsTitle = ""      // Pending, Accepted (how-to-invite page)
+	WordsLower = "lower" // pending
+	WordsUpper = "upper" // PENDING
 
-	ContentTypeJSON    ContentType = ""        // application/json
-	ContentTypeCharset ContentType = "charset" // application/json; charset=utf-8
-	ContentTypeVendor  ContentType = "vendor"  // application/vnd.api+json
-	ContentTypeMissing ContentType = "missing" // no header
+	ContentTypeJSON    = ""        // application/json
+	ContentTypeCharset = "charset" // application/json; charset=utf-8
+	ContentTypeVendor  = "vendor"  // application/vnd.api+json
+	ContentTypeMissing = "missing" // no header
 
-	LapsedPending Lapsed = ""        // still Pending: only the date tells
-	LapsedMarked  Lapsed = "expired" // Expired, in the letters of StatusWords
-	LapsedVanish  Lapsed = "vanish"  // gone: not listed, 404 on its id
+	LapsedPending = ""        // still Pending: only the date tells
+	LapsedMarked  = "expired" // Expired, in the letters of StatusWords
+	LapsedVanish  = "vanish"  // gone: not listed, 404 on its id
 
-	AcceptedListed Accepted = ""
-	AcceptedVanish Accepted = "vanish" // not listed ("list all pending invitations"), but there under its id
+	AcceptedListed = ""
+	AcceptedVanish = "vanish" // not listed ("list all pending invitations"), but there under its id
 
-	DeclinedListed Declined = ""
-	DeclinedVanish Declined = "vanish" // as AcceptedVanish does it
+	DeclinedListed = ""
+	DeclinedVanish = "vanish" // as AcceptedVanish does it
 
-	ResendSameID ResendID = ""
-	ResendNewID  ResendID = "new" // a new invitation takes the place of the old one
+	ResendSameID = ""
+	ResendNewID  = "new" // a new invitation takes the place of the old one
 
-	ResendLapsedSent ResendLapsed = ""
-	ResendLapsed400  ResendLapsed = "400"
-	ResendLapsed404  ResendLapsed = "404"
+	ResendLapsedSent = ""
+	ResendLapsed400  = "400"
+	ResendLapsed404  = "404"
 
-	InviteLapsedNew  InviteLapsed = ""
-	InviteLapsedSame InviteLapsed = "same" // 201 with the expired invitation, renewed
+	InviteLapsedNew  = ""
+	InviteLapsedSame = "same" // 201 with the expired invitation, renewed
 
-	Duplicate400     Duplicate = ""
-	Duplicate409     Duplicate = "409"
-	DuplicateSame    Duplicate = "same"    // 200 with the pending invitation, no mail
-	DuplicateSecond  Duplicate = "second"  // 201: a second mail and a second row
-	DuplicateReplace Duplicate = "replace" // 201: a second mail, the new row takes the place of the old one
+	Duplicate400     = ""
+	Duplicate409     = "409"
+	DuplicateSame    = "same"    // 200 with the pending invitation, no mail
+	DuplicateSecond  = "second"  // 201: a second mail and a second row
+	DuplicateReplace = "replace" // 201: a second mail, the new row takes the place of the old one
 
-	Member400 Member = ""
-	Member422 Member = "422"
+	Member400 = ""
+	Member422 = "422"
 
-	SuspendedBoth   Suspended = ""      // in /v2/users with status false, and in suspended-users
-	SuspendedUsers  Suspended = "users" // only in /v2/users
-	SuspendedListed Suspended = "own"   // only in suspended-users
+	SuspendedBoth   = ""      // in /v2/users with status false, and in suspended-users
+	SuspendedUsers  = "users" // only in /v2/users
+	SuspendedListed = "own"   // only in suspended-users
 
-	SuspendedEndpointPresent SuspendedEndpoint = ""
-	SuspendedEndpointMissing SuspendedEndpoint = "missing" // 404
+	SuspendedEndpointPresent = ""
+	SuspendedEndpointMissing = "missing" // 404
 
-	MetaFull    Meta = ""        // total and links
-	MetaTotal   Meta = "total"   // without links where there is no further page
-	MetaNull    Meta = "null"    // null where the list fits one page
-	MetaMissing Meta = "missing" // no meta where the list fits one page
+	MetaFull    = ""        // total and links
+	MetaTotal   = "total"   // without links where there is no further page
+	MetaNull    = "null"    // null where the list fits one page
+	MetaMissing = "missing" // no meta where the list fits one page
 
-	EndCursorEmpty   EndCursor = "" // ""
-	EndCursorNull    EndCursor = "null"
-	EndCursorMissing EndCursor = "missing"
+	EndCursorEmpty   = "" // ""
+	EndCursorNull    = "null"
+	EndCursorMissing = "missing"
 
-	InvitedAsSent InvitedEmail = ""
-	InvitedLower  InvitedEmail = "lower"
+	InvitedAsSent = ""
+	InvitedLower  = "lower"
 
-	Patch204 Patch = ""    // OpenAPI file
-	Patch202 Patch = "202" // how-to page; with the user as body
+	Patch204 = ""    // OpenAPI file
+	Patch202 = "202" // how-to page; with the user as body
 
-	GroupMembersAll    GroupMembers = ""
-	GroupMembersCapped GroupMembers = "capped" // the first five; /v2/groups/{id}/members has all
+	GroupMembersAll    = ""
+	GroupMembersCapped = "capped" // the first five; /v2/groups/{id}/members has all
 
-	MemberIDUser MemberID = ""    // the user's id (govultr)
-	MemberIDOwn  MemberID = "own" // the membership's own id ("Group Member ID")
+	MemberIDUser = ""    // the user's id (govultr)
+	MemberIDOwn  = "own" // the membership's own id ("Group Member ID")
 
-	RelationsRows   Relations = ""       // lists of relationships (OpenAPI file)
-	RelationsDirect Relations = "direct" // {all, direct, inherited} and assignments (govultr)
+	RelationsRows   = ""       // lists of relationships (OpenAPI file)
+	RelationsDirect = "direct" // {all, direct, inherited} and assignments (govultr)
 
-	RemovalFull Removal = ""
-	RemovalSoft Removal = "soft" // stays among the members with active false, and can be restored
+	RemovalFull = ""
+	RemovalSoft = "soft" // stays among the members with active false, and can be restored
 
-	OrganizationsOne     Organizations = ""
-	OrganizationsSeveral Organizations = "several" // another one is listed first
+	OrganizationsOne     = ""
+	OrganizationsSeveral = "several" // another one is listed first
 
-	InviteAcceptedAbsent  InviteAccepted = ""        // the list of users has no invite_accepted (OpenAPI file)
-	InviteAcceptedTold    InviteAccepted = "told"    // it has, true for everybody
-	InviteAcceptedInvited InviteAccepted = "invited" // whoever was invited is a user at once, with invite_accepted false
+	InviteAcceptedAbsent  = ""        // the list of users has no invite_accepted (OpenAPI file)
+	InviteAcceptedTold    = "told"    // it has, true for everybody
+	InviteAcceptedInvited = "invited" // whoever was invited is a user at once, with invite_accepted false
 
-	EscapeNone  Escape = ""
-	EscapeHTML  Escape = "html"       // o&#039;brien@example.com, as PHP's htmlspecialchars writes it
-	EscapeTwice Escape = "html-twice" // o&amp;#039;brien@example.com
-	EscapeSlash Escape = "slashes"    // o\'brien@example.com, as PHP's addslashes writes it
+	EscapeNone  = ""
+	EscapeHTML  = "html"       // o&#039;brien@example.com, as PHP's htmlspecialchars writes it
+	EscapeTwice = "html-twice" // o&amp;#039;brien@example.com
+	EscapeSlash = "slashes"    // o\'brien@example.com, as PHP's addslashes writes it
 
-	PagingMoment Paging = ""       // all of one reading show the moment of the first page
-	PagingOffset Paging = "offset" // each shows the list as it is by then, from the same place on: rows can slip through
+	PagingMoment = ""       // all of one reading show the moment of the first page
+	PagingOffset = "offset" // each shows the list as it is by then, from the same place on: rows can slip through
 )
 
 // axis is one field of Dialect for text: the first value is the name of the zero value.
@@ -217,38 +181,41 @@ type axis struct {
 }
 
 var axes = []axis{
-	{"envelope", []string{"wrapped", "bare"}, func(d *Dialect) *string { return (*string)(&d.Envelope) }},
-	{"invitations-key", []string{"invitations", "invites"}, func(d *Dialect) *string { return (*string)(&d.InvitationsKey) }},
-	{"organizations-key", []string{"organizations", "orgs"}, func(d *Dialect) *string { return (*string)(&d.OrganizationsKey) }},
-	{"permissions", []string{"bool", "yes-no", "number", "json", "text", "null", "list"}, func(d *Dialect) *string { return (*string)(&d.Permissions) }},
-	{"asking", []string{"yes-no", "bool", "either"}, func(d *Dialect) *string { return (*string)(&d.Asking) }},
-	{"dates", []string{"offset", "z", "sql", "empty", "zone", "unix", "rfc1123", "php"}, func(d *Dialect) *string { return (*string)(&d.Dates) }},
-	{"expiration", []string{"told", "null", "empty"}, func(d *Dialect) *string { return (*string)(&d.Expiration) }},
-	{"status", []string{"text", "number", "absent"}, func(d *Dialect) *string { return (*string)(&d.StatusField) }},
-	{"words", []string{"title", "lower", "upper"}, func(d *Dialect) *string { return (*string)(&d.StatusWords) }},
-	{"content-type", []string{"json", "charset", "vendor", "missing"}, func(d *Dialect) *string { return (*string)(&d.ContentType) }},
-	{"lapsed", []string{"pending", "expired", "vanish"}, func(d *Dialect) *string { return (*string)(&d.Lapsed) }},
-	{"accepted", []string{"listed", "vanish"}, func(d *Dialect) *string { return (*string)(&d.Accepted) }},
-	{"declined", []string{"listed", "vanish"}, func(d *Dialect) *string { return (*string)(&d.Declined) }},
-	{"resend-id", []string{"same", "new"}, func(d *Dialect) *string { return (*string)(&d.ResendID) }},
-	{"resend-lapsed", []string{"sent", "400", "404"}, func(d *Dialect) *string { return (*string)(&d.ResendLapsed) }},
-	{"invite-lapsed", []string{"new", "same"}, func(d *Dialect) *string { return (*string)(&d.InviteLapsed) }},
-	{"duplicate", []string{"400", "409", "same", "second", "replace"}, func(d *Dialect) *string { return (*string)(&d.Duplicate) }},
-	{"member", []string{"400", "422"}, func(d *Dialect) *string { return (*string)(&d.Member) }},
-	{"suspended", []string{"both", "users", "own"}, func(d *Dialect) *string { return (*string)(&d.Suspended) }},
-	{"suspended-endpoint", []string{"present", "missing"}, func(d *Dialect) *string { return (*string)(&d.SuspendedEndpoint) }},
-	{"meta", []string{"full", "total", "null", "missing"}, func(d *Dialect) *string { return (*string)(&d.Meta) }},
-	{"end-cursor", []string{"text", "null", "missing"}, func(d *Dialect) *string { return (*string)(&d.EndCursor) }},
-	{"invited-email", []string{"as-sent", "lower"}, func(d *Dialect) *string { return (*string)(&d.InvitedEmail) }},
-	{"patch", []string{"204", "202"}, func(d *Dialect) *string { return (*string)(&d.Patch) }},
-	{"group-members", []string{"all", "capped"}, func(d *Dialect) *string { return (*string)(&d.GroupMembers) }},
-	{"member-id", []string{"user", "own"}, func(d *Dialect) *string { return (*string)(&d.MemberID) }},
-	{"relations", []string{"rows", "direct"}, func(d *Dialect) *string { return (*string)(&d.Relations) }},
-	{"removal", []string{"full", "soft"}, func(d *Dialect) *string { return (*string)(&d.Removal) }},
-	{"organizations", []string{"one", "several"}, func(d *Dialect) *string { return (*string)(&d.Organizations) }},
-	{"invite-accepted", []string{"absent", "told", "invited"}, func(d *Dialect) *string { return (*string)(&d.InviteAccepted) }},
-	{"escape", []string{"none", "html", "html-twice", "slashes"}, func(d *Dialect) *string { return (*string)(&d.Escape) }},
-	{"paging", []string{"moment", "offset"}, func(d *Dialect) *string { return (*string)(&d.Paging) }},
+	{"envelope", []string{"wrapped", "bare"}, func(d *Dialect) *string { return &d.Envelope }},
+	{"invitations-key", []string{"invitations", "invites"}, func(d *Dialect) *string { return &d.InvitationsKey }},
+	{"organizations-key", []string{"organizations", "orgs"}, func(d *Dialect) *string { return &d.OrganizationsKey }},
+	{"permissions", []string{"bool", "yes-no", "number", "json", "text", "null", "list"},
+		func(d *Dialect) *string { return &d.Permissions }},
+	{"asking", []string{"yes-no", "bool", "either"}, func(d *Dialect) *string { return &d.Asking }},
+	{"dates", []string{"offset", "z", "sql", "empty", "zone", "unix", "rfc1123", "php"},
+		func(d *Dialect) *string { return &d.Dates }},
+	{"expiration", []string{"told", "null", "empty"}, func(d *Dialect) *string { return &d.Expiration }},
+	{"status", []string{"text", "number", "absent"}, func(d *Dialect) *string { return &d.StatusField }},
+	{"words", []string{"title", "lower", "upper"}, func(d *Dialect) *string { return &d.StatusWords }},
+	{"content-type", []string{"json", "charset", "vendor", "missing"},
+		func(d *Dialect) *string { return &d.ContentType }},
+	{"lapsed", []string{"pending", "expired", "vanish"}, func(d *Dialect) *string { return &d.Lapsed }},
+	{"accepted", []string{"listed", "vanish"}, func(d *Dialect) *string { return &d.Accepted }},
+	{"declined", []string{"listed", "vanish"}, func(d *Dialect) *string { return &d.Declined }},
+	{"resend-id", []string{"same", "new"}, func(d *Dialect) *string { return &d.ResendID }},
+	{"resend-lapsed", []string{"sent", "400", "404"}, func(d *Dialect) *string { return &d.ResendLapsed }},
+	{"invite-lapsed", []string{"new", "same"}, func(d *Dialect) *string { return &d.InviteLapsed }},
+	{"duplicate", []string{"400", "409", "same", "second", "replace"}, func(d *Dialect) *string { return &d.Duplicate }},
+	{"member", []string{"400", "422"}, func(d *Dialect) *string { return &d.Member }},
+	{"suspended", []string{"both", "users", "own"}, func(d *Dialect) *string { return &d.Suspended }},
+	{"suspended-endpoint", []string{"present", "missing"}, func(d *Dialect) *string { return &d.SuspendedEndpoint }},
+	{"meta", []string{"full", "total", "null", "missing"}, func(d *Dialect) *string { return &d.Meta }},
+	{"end-cursor", []string{"text", "null", "missing"}, func(d *Dialect) *string { return &d.EndCursor }},
+	{"invited-email", []string{"as-sent", "lower"}, func(d *Dialect) *string { return &d.InvitedEmail }},
+	{"patch", []string{"204", "202"}, func(d *Dialect) *string { return &d.Patch }},
+	{"group-members", []string{"all", "capped"}, func(d *Dialect) *string { return &d.GroupMembers }},
+	{"member-id", []string{"user", "own"}, func(d *Dialect) *string { return &d.MemberID }},
+	{"relations", []string{"rows", "direct"}, func(d *Dialect) *string { return &d.Relations }},
+	{"removal", []string{"full", "soft"}, func(d *Dialect) *string { return &d.Removal }},
+	{"organizations", []string{"one", "several"}, func(d *Dialect) *string { return &d.Organizations }},
+	{"invite-accepted", []string{"absent", "told", "invited"}, func(d *Dialect) *string { return &d.InviteAccepted }},
+	{"escape", []string{"none", "html", "html-twice", "slashes"}, func(d *Dialect) *string { return &d.Escape }},
+	{"paging", []string{"moment", "offset"}, func(d *Dialect) *string { return &d.Paging }},
 }
 
 // check says which field holds a value that is none of its constants.
@@ -288,7 +255,8 @@ func ParseDialect(text string) (Dialect, error) {
 		if !pair {
 			named := slices.IndexFunc(dialects, func(n NamedDialect) bool { return n.Name == part })
 			if named < 0 {
-				return Dialect{}, fmt.Errorf("dialect: no dialect is called %q; there are %s", part, strings.Join(dialectNames(), ", "))
+				return Dialect{}, fmt.Errorf("dialect: no dialect is called %q; there are %s", part,
+					joinNames(dialects, func(n NamedDialect) string { return n.Name }))
 			}
 			if i > 0 {
 				return Dialect{}, fmt.Errorf("dialect: the name %q must come first", part)
@@ -298,7 +266,8 @@ func ParseDialect(text string) (Dialect, error) {
 		}
 		at := slices.IndexFunc(axes, func(a axis) bool { return a.key == key })
 		if at < 0 {
-			return Dialect{}, fmt.Errorf("dialect: no axis is called %q; there are %s", key, strings.Join(axisKeys(), ", "))
+			return Dialect{}, fmt.Errorf("dialect: no axis is called %q; there are %s", key,
+				joinNames(axes, func(a axis) string { return a.key }))
 		}
 		a := axes[at]
 		switch n := slices.Index(a.values, value); {
@@ -313,20 +282,12 @@ func ParseDialect(text string) (Dialect, error) {
 	return d, nil
 }
 
-func dialectNames() []string {
-	names := make([]string, len(dialects))
-	for i, n := range dialects {
-		names[i] = n.Name
+func joinNames[T any](all []T, name func(T) string) string {
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = name(one)
 	}
-	return names
-}
-
-func axisKeys() []string {
-	keys := make([]string, len(axes))
-	for i, a := range axes {
-		keys[i] = a.key
-	}
-	return keys
+	return strings.Join(names, ", ")
 }
 
 // NamedDialect is a full combination worth testing against.
@@ -338,41 +299,55 @@ type NamedDialect struct {
 const documented = "documented"
 
 // Dialects are combinations that the real API may turn out to speak, and some that are merely nasty; each value of each
-// axis that a source suggests occurs in at least one of them. The first is the documented one. The slice is the caller's.
+// axis that a source suggests occurs in at least one of them. The first is the documented one. The slice is the
+// caller's.
 func Dialects() []NamedDialect { return slices.Clone(dialects) }
 
 var dialects = []NamedDialect{
 	{documented, Dialect{}},
 	// What govultr v3.34.0 is written to send and read.
 	{"govultr", Dialect{
-		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsShort, Relations: RelationsDirect,
-		Asking: AskingBool,
+		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsShort,
+		Relations: RelationsDirect,
+		Asking:    AskingBool,
 	}},
 	// The same with the parts that make govultr fail or lose data.
 	{"govultr-traps", Dialect{
-		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsShort, Relations: RelationsDirect,
-		Permissions: PermissionsYesNo, ContentType: ContentTypeCharset, StatusField: StatusNumber, Meta: MetaNull, Asking: AskingEither,
+		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsShort,
+		Relations:   RelationsDirect,
+		Permissions: PermissionsYesNo, ContentType: ContentTypeCharset, StatusField: StatusNumber, Meta: MetaNull,
+		Asking: AskingEither,
 	}},
 	// The OpenAPI file to the letter: permissions are a string, the list holds pending invitations only.
 	{"openapi", Dialect{Permissions: PermissionsJSON, Accepted: AcceptedVanish, Declined: DeclinedVanish, Dates: DatesZ}},
 	// The support page: an expired invitation is over, a new one has to be sent.
-	{"lapsed-over", Dialect{Lapsed: LapsedMarked, ResendLapsed: ResendLapsed400, InviteLapsed: InviteLapsedSame, Duplicate: Duplicate409}},
-	{"lapsed-gone", Dialect{Lapsed: LapsedVanish, Accepted: AcceptedVanish, ResendLapsed: ResendLapsed404, Meta: MetaTotal}},
-	{"lapsed-lower", Dialect{Lapsed: LapsedMarked, StatusWords: WordsLower, StatusField: StatusAbsent, ResendID: ResendNewID}},
-	{"lapsed-upper", Dialect{Lapsed: LapsedMarked, StatusWords: WordsUpper, Permissions: PermissionsNumber, EndCursor: EndCursorNull}},
-	{"new-id", Dialect{ResendID: ResendNewID, ResendLapsed: ResendLapsed400, Duplicate: DuplicateReplace, Patch: Patch202}},
+	{"lapsed-over", Dialect{Lapsed: LapsedMarked, ResendLapsed: ResendLapsed400, InviteLapsed: InviteLapsedSame,
+		Duplicate: Duplicate409}},
+	{"lapsed-gone", Dialect{Lapsed: LapsedVanish, Accepted: AcceptedVanish, ResendLapsed: ResendLapsed404,
+		Meta: MetaTotal}},
+	{"lapsed-lower", Dialect{Lapsed: LapsedMarked, StatusWords: WordsLower, StatusField: StatusAbsent,
+		ResendID: ResendNewID}},
+	{"lapsed-upper", Dialect{Lapsed: LapsedMarked, StatusWords: WordsUpper, Permissions: PermissionsNumber,
+		EndCursor: EndCursorNull}},
+	{"new-id", Dialect{ResendID: ResendNewID, ResendLapsed: ResendLapsed400, Duplicate: DuplicateReplace,
+		Patch: Patch202}},
 	{"second-mail", Dialect{Duplicate: DuplicateSecond, Member: Member422, InvitedEmail: InvitedLower}},
-	{"same-object", Dialect{Duplicate: DuplicateSame, Envelope: EnvelopeBare, Permissions: PermissionsNull, EndCursor: EndCursorMissing}},
+	{"same-object", Dialect{Duplicate: DuplicateSame, Envelope: EnvelopeBare, Permissions: PermissionsNull,
+		EndCursor: EndCursorMissing}},
 	{"undated", Dialect{Expiration: ExpirationNull, Dates: DatesSQL, ContentType: ContentTypeVendor}},
 	{"undated-empty", Dialect{Expiration: ExpirationEmpty, Permissions: PermissionsList, Meta: MetaMissing}},
 	{"no-dates", Dialect{Dates: DatesEmpty, Lapsed: LapsedMarked, ContentType: ContentTypeMissing}},
-	{"suspended-apart", Dialect{Suspended: SuspendedListed, GroupMembers: GroupMembersCapped, Removal: RemovalSoft, Organizations: OrganizationsSeveral}},
-	{"suspended-unlisted", Dialect{Suspended: SuspendedUsers, SuspendedEndpoint: SuspendedEndpointMissing, MemberID: MemberIDOwn}},
+	{"suspended-apart", Dialect{Suspended: SuspendedListed, GroupMembers: GroupMembersCapped, Removal: RemovalSoft,
+		Organizations: OrganizationsSeveral}},
+	{"suspended-unlisted", Dialect{Suspended: SuspendedUsers, SuspendedEndpoint: SuspendedEndpointMissing,
+		MemberID: MemberIDOwn}},
 	// Everything at once.
 	{"nasty", Dialect{
-		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsFull, Permissions: PermissionsText,
-		Dates: DatesSQL, Expiration: ExpirationNull, StatusField: StatusNumber, StatusWords: WordsUpper,
-		ContentType: ContentTypeMissing, Lapsed: LapsedVanish, Accepted: AcceptedVanish, Declined: DeclinedVanish, ResendID: ResendNewID,
+		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsFull,
+		Permissions: PermissionsText,
+		Dates:       DatesSQL, Expiration: ExpirationNull, StatusField: StatusNumber, StatusWords: WordsUpper,
+		ContentType: ContentTypeMissing, Lapsed: LapsedVanish, Accepted: AcceptedVanish, Declined: DeclinedVanish,
+		ResendID:     ResendNewID,
 		ResendLapsed: ResendLapsed404, Duplicate: DuplicateSecond, Member: Member422, Suspended: SuspendedListed,
 		Meta: MetaMissing, EndCursor: EndCursorMissing, InvitedEmail: InvitedLower, Patch: Patch202,
 		GroupMembers: GroupMembersCapped, MemberID: MemberIDOwn, Relations: RelationsDirect, Removal: RemovalSoft,

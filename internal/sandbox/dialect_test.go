@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
@@ -45,21 +49,29 @@ func TestInvitationFields(t *testing.T) {
 		want    map[string]any // nil value in "missing" means that the field is not there
 		missing string
 	}{
-		{dialect: "documented", id: "pending", want: map[string]any{"permissions": map[string]any{"api_enabled": true}, "status": "pending", "invite_status": "Pending", "email_invited": "Pending@example.com", "date_responded": nil}},
-		{dialect: "permissions=yes-no", id: "pending", want: map[string]any{"permissions": map[string]any{"api_enabled": "yes"}}},
-		{dialect: "permissions=yes-no", id: "declined", want: map[string]any{"permissions": map[string]any{"api_enabled": "no"}}},
-		{dialect: "permissions=number", id: "pending", want: map[string]any{"permissions": map[string]any{"api_enabled": 1.}}},
-		{dialect: "permissions=number", id: "declined", want: map[string]any{"permissions": map[string]any{"api_enabled": 0.}}},
+		{dialect: "documented", id: "pending", want: map[string]any{"permissions": map[string]any{"api_enabled": true},
+			"status": "pending", "invite_status": "Pending", "email_invited": "Pending@example.com", "date_responded": nil}},
+		{dialect: "permissions=yes-no", id: "pending",
+			want: map[string]any{"permissions": map[string]any{"api_enabled": "yes"}}},
+		{dialect: "permissions=yes-no", id: "declined",
+			want: map[string]any{"permissions": map[string]any{"api_enabled": "no"}}},
+		{dialect: "permissions=number", id: "pending",
+			want: map[string]any{"permissions": map[string]any{"api_enabled": 1.}}},
+		{dialect: "permissions=number", id: "declined",
+			want: map[string]any{"permissions": map[string]any{"api_enabled": 0.}}},
 		{dialect: "permissions=json", id: "pending", want: map[string]any{"permissions": `{"api_enabled":true}`}},
 		{dialect: "permissions=text", id: "pending", want: map[string]any{"permissions": "api_enabled"}},
 		{dialect: "permissions=text", id: "declined", want: map[string]any{"permissions": ""}},
 		{dialect: "permissions=null", id: "pending", want: map[string]any{"permissions": nil}},
 		{dialect: "permissions=list", id: "pending", want: map[string]any{"permissions": []any{}}},
-		{dialect: "dates=z", id: "accepted", want: map[string]any{"date_created": "2026-06-01T10:00:00Z", "date_responded": "2026-06-01T10:00:00Z", "expiration_date": "2026-06-04T10:00:00Z"}},
+		{dialect: "dates=z", id: "accepted", want: map[string]any{"date_created": "2026-06-01T10:00:00Z",
+			"date_responded": "2026-06-01T10:00:00Z", "expiration_date": "2026-06-04T10:00:00Z"}},
 		{dialect: "dates=z", id: "pending", want: map[string]any{"date_responded": nil}},
-		{dialect: "dates=sql", id: "accepted", want: map[string]any{"date_created": "2026-06-01 10:00:00", "date_responded": "2026-06-01 10:00:00", "expiration_date": "2026-06-04 10:00:00"}},
+		{dialect: "dates=sql", id: "accepted", want: map[string]any{"date_created": "2026-06-01 10:00:00",
+			"date_responded": "2026-06-01 10:00:00", "expiration_date": "2026-06-04 10:00:00"}},
 		{dialect: "dates=sql", id: "pending", want: map[string]any{"date_responded": ""}},
-		{dialect: "dates=empty", id: "accepted", want: map[string]any{"date_created": "", "date_responded": "", "expiration_date": ""}},
+		{dialect: "dates=empty", id: "accepted", want: map[string]any{"date_created": "", "date_responded": "",
+			"expiration_date": ""}},
 		{dialect: "dates=zone", id: "accepted", want: map[string]any{"date_responded": "2026-06-01T12:00:00+0200"}},
 		{dialect: "dates=unix", id: "accepted", want: map[string]any{"date_responded": 1780308000.}},
 		{dialect: "dates=unix", id: "pending", want: map[string]any{"date_responded": 0.}},
@@ -68,17 +80,21 @@ func TestInvitationFields(t *testing.T) {
 			"date": "2026-06-01 10:00:00.000000", "timezone_type": 3., "timezone": "UTC",
 		}}},
 		{dialect: "dates=php", id: "pending", want: map[string]any{"date_responded": nil}},
-		{dialect: "expiration=null", id: "pending", want: map[string]any{"expiration_date": nil, "date_created": "2026-06-01T10:00:00+00:00"}},
-		{dialect: "expiration=empty", id: "pending", want: map[string]any{"expiration_date": "", "date_created": "2026-06-01T10:00:00+00:00"}},
+		{dialect: "expiration=null", id: "pending", want: map[string]any{"expiration_date": nil,
+			"date_created": "2026-06-01T10:00:00+00:00"}},
+		{dialect: "expiration=empty", id: "pending", want: map[string]any{"expiration_date": "",
+			"date_created": "2026-06-01T10:00:00+00:00"}},
 		{dialect: "status=number", id: "pending", want: map[string]any{"status": 1.}},
 		{dialect: "status=number", id: "accepted", want: map[string]any{"status": 2.}},
 		{dialect: "status=absent", id: "pending", missing: "status"},
 		{dialect: "words=lower", id: "declined", want: map[string]any{"invite_status": "declined"}},
 		{dialect: "words=upper", id: "accepted", want: map[string]any{"invite_status": "ACCEPTED"}},
-		{dialect: "documented", id: "expired", want: map[string]any{"invite_status": "Pending", "status": "pending", "expiration_date": "2026-06-01T09:00:00+00:00"}},
+		{dialect: "documented", id: "expired", want: map[string]any{"invite_status": "Pending", "status": "pending",
+			"expiration_date": "2026-06-01T09:00:00+00:00"}},
 		{dialect: "lapsed=expired", id: "expired", want: map[string]any{"invite_status": "Expired", "status": "expired"}},
 		{dialect: "lapsed=expired,words=lower", id: "expired", want: map[string]any{"invite_status": "expired"}},
-		{dialect: "lapsed=expired,words=upper,status=number", id: "expired", want: map[string]any{"invite_status": "EXPIRED", "status": 3.}},
+		{dialect: "lapsed=expired,words=upper,status=number", id: "expired", want: map[string]any{"invite_status": "EXPIRED",
+			"status": 3.}},
 		{dialect: "invited-email=lower", id: "pending", want: map[string]any{"email_invited": "pending@example.com"}},
 	}
 	for _, test := range tests {
@@ -185,11 +201,17 @@ func TestEnvelopes(t *testing.T) {
 		{"invitation", "GET", func(*sandbox.Server) string { return "/v2/invitation/pending" }, ""},
 		{"invitation", "POST", func(*sandbox.Server) string { return "/v2/invitation/pending/resend" }, ""},
 		{"organization", "GET", func(s *sandbox.Server) string { return "/v2/organizations/" + orgID(s) }, ""},
-		{"group_member", "POST", func(s *sandbox.Server) string { return "/v2/groups/" + groupID(s) + "/members" }, `{"user_id": "member", "display_name": "M"}`},
-		{"role_user_relationship", "POST", func(s *sandbox.Server) string { return "/v2/roles/" + s.World().Roles[0].ID + "/users/member" }, ""},
+		{"group", "POST", func(*sandbox.Server) string { return "/v2/groups" }, `{"display_name": "new"}`},
+		{"group", "PUT", func(s *sandbox.Server) string { return "/v2/groups/" + groupID(s) }, `{"display_name": "new"}`},
+		{"group_member", "POST", func(s *sandbox.Server) string { return "/v2/groups/" + groupID(s) + "/members" },
+			`{"user_id": "member", "display_name": "M"}`},
+		{"role_user_relationship", "POST", func(s *sandbox.Server) string {
+			return "/v2/roles/" + s.World().Roles[0].ID + "/users/member"
+		}, ""},
 	}
 	for _, test := range tests {
-		a, b := request(t, wrapped, test.method, test.path(wrapped), test.body), request(t, bare, test.method, test.path(bare), test.body)
+		a, b := request(t, wrapped, test.method, test.path(wrapped), test.body), request(t, bare, test.method,
+			test.path(bare), test.body)
 		inner, ok := a.object[test.name].(map[string]any)
 		if !ok || len(a.object) != 1 {
 			t.Errorf("%s %s: not wrapped: %s", test.method, test.name, a.body)
@@ -208,7 +230,8 @@ func TestListKeys(t *testing.T) {
 		t.Errorf("%d organizations", n)
 	}
 	short := world(t, sandbox.Dialect{
-		InvitationsKey: sandbox.InvitationsShort, OrganizationsKey: sandbox.OrganizationsShort, Organizations: sandbox.OrganizationsSeveral,
+		InvitationsKey: sandbox.InvitationsShort, OrganizationsKey: sandbox.OrganizationsShort,
+		Organizations: sandbox.OrganizationsSeveral,
 	})
 	rows(t, request(t, short, "GET", "/v2/invitation", ""), "invites")
 	orgs := rows(t, request(t, short, "GET", "/v2/organizations", ""), "orgs")
@@ -227,10 +250,14 @@ func TestWhatIsListed(t *testing.T) {
 		want    []any
 		onID    map[string]int // status of GET on an id
 	}{
-		{sandbox.Dialect{}, []any{"pending", "expired", "accepted", "declined"}, map[string]int{"expired": 200, "accepted": 200}},
-		{sandbox.Dialect{Lapsed: sandbox.LapsedVanish}, []any{"pending", "accepted", "declined"}, map[string]int{"expired": 404, "pending": 200}},
-		{sandbox.Dialect{Accepted: sandbox.AcceptedVanish}, []any{"pending", "expired", "declined"}, map[string]int{"expired": 200, "accepted": 200}},
-		{sandbox.Dialect{Declined: sandbox.DeclinedVanish}, []any{"pending", "expired", "accepted"}, map[string]int{"declined": 200, "accepted": 200}},
+		{sandbox.Dialect{}, []any{"pending", "expired", "accepted", "declined"}, map[string]int{"expired": 200,
+			"accepted": 200}},
+		{sandbox.Dialect{Lapsed: sandbox.LapsedVanish}, []any{"pending", "accepted", "declined"},
+			map[string]int{"expired": 404, "pending": 200}},
+		{sandbox.Dialect{Accepted: sandbox.AcceptedVanish}, []any{"pending", "expired", "declined"},
+			map[string]int{"expired": 200, "accepted": 200}},
+		{sandbox.Dialect{Declined: sandbox.DeclinedVanish}, []any{"pending", "expired", "accepted"},
+			map[string]int{"declined": 200, "accepted": 200}},
 	}
 	for _, test := range tests {
 		t.Run(test.dialect.String(), func(t *testing.T) {
@@ -302,7 +329,8 @@ func TestResendDialects(t *testing.T) {
 func TestInviteLapsedDialects(t *testing.T) {
 	t.Parallel()
 	for dialect, sameID := range map[string]bool{
-		"documented": false, "lapsed=vanish": false, "invite-lapsed=same": true, "invite-lapsed=same,lapsed=vanish": true, "resend-lapsed=404,invite-lapsed=same": true,
+		"documented": false, "lapsed=vanish": false, "invite-lapsed=same": true, "invite-lapsed=same,lapsed=vanish": true,
+		"resend-lapsed=404,invite-lapsed=same": true,
 	} {
 		d, err := sandbox.ParseDialect(dialect)
 		if err != nil {
@@ -310,7 +338,8 @@ func TestInviteLapsedDialects(t *testing.T) {
 		}
 		s := world(t, d)
 		a := request(t, s, "POST", "/v2/invitation", inviteText("expired@example.com", "no"))
-		if i := single(t, a); a.status != 201 || (i["id"] == "expired") != sameID || i["expiration_date"] != "2026-06-04T10:00:00+00:00" {
+		if i := single(t, a); a.status != 201 || (i["id"] == "expired") != sameID ||
+			i["expiration_date"] != "2026-06-04T10:00:00+00:00" {
 			t.Errorf("%s: %d %s", dialect, a.status, a.body)
 		}
 		if n := len(s.Mails()["expired@example.com"]); n != 1 {
@@ -362,7 +391,8 @@ func TestSuspendedUsers(t *testing.T) {
 				t.Fatalf("%d suspended, want %d", len(list), test.suspend)
 			}
 			for _, u := range list {
-				if u["id"] != "suspended" || u["email"] != "suspended@example.com" || u["active"] != false || u["date_suspended"] == nil {
+				if u["id"] != "suspended" || u["email"] != "suspended@example.com" || u["active"] != false ||
+					u["date_suspended"] == nil {
 					t.Errorf("suspended: %v", u)
 				}
 			}
@@ -406,7 +436,8 @@ func TestMeta(t *testing.T) {
 		{"meta=null", nil, true, links("")},
 		{"meta=missing", nil, false, links("")},
 		{"end-cursor=null", map[string]any{"total": 4., "links": links(nil)}, true, links(nil)},
-		{"end-cursor=missing", map[string]any{"total": 4., "links": map[string]any{"prev": ""}}, true, map[string]any{"prev": ""}},
+		{"end-cursor=missing", map[string]any{"total": 4., "links": map[string]any{"prev": ""}}, true,
+			map[string]any{"prev": ""}},
 	}
 	for _, test := range tests {
 		t.Run(test.dialect, func(t *testing.T) {
@@ -468,13 +499,16 @@ func TestParseDialect(t *testing.T) {
 		"documented":                     {},
 		"envelope=bare":                  {want: sandbox.Dialect{Envelope: sandbox.EnvelopeBare}},
 		"envelope=bare,envelope=wrapped": {},
-		" resend-id=new , lapsed=vanish": {want: sandbox.Dialect{ResendID: sandbox.ResendNewID, Lapsed: sandbox.LapsedVanish}},
-		"lapsed-over,duplicate=same":     {want: sandbox.Dialect{Lapsed: sandbox.LapsedMarked, ResendLapsed: sandbox.ResendLapsed400, InviteLapsed: sandbox.InviteLapsedSame, Duplicate: sandbox.DuplicateSame}},
-		"klingon":                        {fail: `no dialect is called "klingon"; there are documented, govultr`},
-		"warp=9":                         {fail: `no axis is called "warp"; there are envelope`},
-		"dates=stardate":                 {fail: `dates is one of offset, z, sql, empty, zone, unix, rfc1123, php, not "stardate"`},
-		"dates=sql,govultr":              {fail: `"govultr" must come first`},
-		"dates=":                         {fail: `not ""`},
+		" resend-id=new , lapsed=vanish": {want: sandbox.Dialect{ResendID: sandbox.ResendNewID,
+			Lapsed: sandbox.LapsedVanish}},
+		"lapsed-over,duplicate=same": {want: sandbox.Dialect{Lapsed: sandbox.LapsedMarked,
+			ResendLapsed: sandbox.ResendLapsed400, InviteLapsed: sandbox.InviteLapsedSame, Duplicate: sandbox.DuplicateSame}},
+		"klingon": {fail: `no dialect is called "klingon"; there are documented, govultr`},
+		"warp=9":  {fail: `no axis is called "warp"; there are envelope`},
+		"dates=stardate": {
+			fail: `dates is one of offset, z, sql, empty, zone, unix, rfc1123, php, not "stardate"`},
+		"dates=sql,govultr": {fail: `"govultr" must come first`},
+		"dates=":            {fail: `not ""`},
 	}
 	for text, test := range tests {
 		have, err := sandbox.ParseDialect(text)
@@ -519,7 +553,8 @@ func TestNamedDialects(t *testing.T) {
 	// What no source suggests, and web APIs do all the same.
 	unnamed := map[string]bool{
 		"dates=zone": true, "dates=unix": true, "dates=rfc1123": true, "dates=php": true, "invite-accepted=told": true,
-		"invite-accepted=invited": true, "escape=html": true, "escape=html-twice": true, "escape=slashes": true, "paging=offset": true,
+		"invite-accepted=invited": true, "escape=html": true, "escape=html-twice": true, "escape=slashes": true,
+		"paging=offset": true,
 	}
 	for _, pair := range sandbox.AllAxisValues() {
 		if used[pair] == unnamed[pair] {
@@ -541,9 +576,11 @@ func TestAsking(t *testing.T) {
 		}
 		s := newServer(t, sandbox.Options{Dialect: d})
 		words := request(t, s, "POST", "/v2/invitation", inviteText("ada@example.com", "yes"))
-		flag := request(t, s, "POST", "/v2/invitation", `{"email_invited": "bob@example.com", "permissions": {"api_enabled": false}}`)
+		flag := request(t, s, "POST", "/v2/invitation",
+			`{"email_invited": "bob@example.com", "permissions": {"api_enabled": false}}`)
 		if words.status != test.words || flag.status != test.bool {
-			t.Errorf("%s: %d in words, %d in bools, want %d and %d", test.dialect, words.status, flag.status, test.words, test.bool)
+			t.Errorf("%s: %d in words, %d in bools, want %d and %d", test.dialect, words.status, flag.status, test.words,
+				test.bool)
 		}
 		want := map[string]int{}
 		if test.words == 201 {
@@ -584,5 +621,59 @@ func TestEveryDialectRuns(t *testing.T) {
 			slices.Sort(states)
 			wantDiff(t, "states", []string{"ada@example.com accepted", "bob@example.com expired"}, states)
 		})
+	}
+}
+
+// TestDialectsAreDocumented: the tables of docs/sandbox.md have every named dialect, every axis and every value of
+// an axis, and nothing else.
+func TestDialectsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/sandbox.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(page), "| name | what it simulates |\n|---|---|\n")
+	names, after, _ := strings.Cut(after, "| axis | values, the documented one first |\n|---|---|\n")
+	axes, _, _ := strings.Cut(after, "\n\n")
+	word := regexp.MustCompile("`([^` ]+)`")
+	words := func(text string) (list []string) {
+		for _, match := range word.FindAllStringSubmatch(text, -1) {
+			list = append(list, match[1])
+		}
+		return list
+	}
+	var documented, existing []string
+	for row := range strings.Lines(strings.TrimSpace(names)) {
+		documented = append(documented, words(strings.Split(row, "|")[1])...)
+	}
+	for _, d := range sandbox.Dialects() {
+		existing = append(existing, d.Name)
+	}
+	slices.Sort(documented)
+	slices.Sort(existing)
+	if diff := cmp.Diff(existing, documented); diff != "" {
+		t.Errorf("named dialects (-existing +documented):\n%s", diff)
+	}
+	documented = nil
+	for row := range strings.Lines(axes) {
+		columns := strings.Split(row, "|")
+		axis := words(columns[1])[0]
+		documented = append(documented, axis)
+		_, problem := sandbox.ParseDialect(axis + "=?")
+		_, values, _ := strings.Cut(fmt.Sprint(problem), " is one of ")
+		values, _, _ = strings.Cut(values, ", not ")
+		for value := range strings.SplitSeq(values, ", ") {
+			if !slices.Contains(words(columns[2]), value) {
+				t.Errorf("the axis %s lacks the value %q", axis, value)
+			}
+		}
+	}
+	_, problem := sandbox.ParseDialect("?=?")
+	_, list, _ := strings.Cut(fmt.Sprint(problem), "there are ")
+	existing = strings.Split(list, ", ")
+	slices.Sort(documented)
+	slices.Sort(existing)
+	if diff := cmp.Diff(existing, documented); diff != "" {
+		t.Errorf("axes (-existing +documented):\n%s", diff)
 	}
 }

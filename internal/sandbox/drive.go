@@ -38,7 +38,7 @@ type AcceptOptions struct {
 // Accept lets the person behind email accept their newest pending invitation: they become a user without any access. It
 // fails when nothing is pending.
 func (s *Server) Accept(email string, o AcceptOptions) error {
-	return s.answerInvitation("accept", email, func(st *state, now time.Time, i invitation) {
+	return s.answerInvitation("accept", email, func(st *state, now time.Time, i Invitation) {
 		as := o.As
 		if as == "" {
 			as = i.Email
@@ -49,13 +49,15 @@ func (s *Server) Accept(email string, o AcceptOptions) error {
 
 // Decline lets the person behind email decline their newest pending invitation. It fails when nothing is pending.
 func (s *Server) Decline(email string) error {
-	return s.answerInvitation("decline", email, func(st *state, now time.Time, i invitation) { st.respond(now, i, stateDeclined) })
+	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
+		st.respond(now, i, stateDeclined)
+	})
 }
 
 // DeclineAs is [Server.Decline] by somebody who is registered with another address: the invitation
 // names it from then on.
 func (s *Server) DeclineAs(email, as string) error {
-	return s.answerInvitation("decline", email, func(st *state, now time.Time, i invitation) {
+	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
 		i.Registered = as
 		st.respond(now, i, stateDeclined)
 	})
@@ -64,10 +66,12 @@ func (s *Server) DeclineAs(email, as string) error {
 // Cancel withdraws the newest pending invitation of email, as somebody could in the console; the API has no way to. It
 // fails when nothing is pending.
 func (s *Server) Cancel(email string) error {
-	return s.answerInvitation("cancel", email, func(st *state, now time.Time, i invitation) { st.respond(now, i, stateCancelled) })
+	return s.answerInvitation("cancel", email, func(st *state, now time.Time, i Invitation) {
+		st.respond(now, i, stateCancelled)
+	})
 }
 
-func (s *Server) answerInvitation(what, email string, do func(*state, time.Time, invitation)) error {
+func (s *Server) answerInvitation(what, email string, do func(*state, time.Time, Invitation)) error {
 	return s.change(func(st *state, now time.Time) error {
 		i, ok := st.newestFor(email, now, statePending)
 		if !ok {
@@ -83,14 +87,10 @@ func (s *state) whyNothingPending(now time.Time, email string) string {
 	if i, ok := s.newestFor(email, now, stateExpired); ok {
 		return "the invitation expired at " + i.Expires.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	if i, ok := s.newestFor(email, now, stateAccepted); ok {
-		return "the invitation was accepted at " + i.Responded.UTC().Format("2006-01-02 15:04 UTC")
-	}
-	if i, ok := s.newestFor(email, now, stateDeclined); ok {
-		return "the invitation was declined at " + i.Responded.UTC().Format("2006-01-02 15:04 UTC")
-	}
-	if i, ok := s.newestFor(email, now, stateCancelled); ok {
-		return "the invitation was cancelled at " + i.Responded.UTC().Format("2006-01-02 15:04 UTC")
+	for _, state := range []string{stateAccepted, stateDeclined, stateCancelled} {
+		if i, ok := s.newestFor(email, now, state); ok {
+			return "the invitation was " + state + " at " + i.Responded.UTC().Format("2006-01-02 15:04 UTC")
+		}
 	}
 	if _, ok := s.userByEmail(email); ok {
 		return "that user is in the organization and was never invited"
@@ -125,21 +125,21 @@ func (s *Server) Now() time.Time {
 
 // Suspend suspends the user with that address. It fails when there is none.
 func (s *Server) Suspend(email string) error {
-	return s.changeUser("suspend", email, func(st *state, now time.Time, u user) { st.suspend(now, u, true) })
+	return s.changeUser("suspend", email, func(st *state, now time.Time, u User) { st.suspend(now, u, true) })
 }
 
 // Unsuspend ends a user's suspension. It fails when no user has that address.
 func (s *Server) Unsuspend(email string) error {
-	return s.changeUser("unsuspend", email, func(st *state, now time.Time, u user) { st.suspend(now, u, false) })
+	return s.changeUser("unsuspend", email, func(st *state, now time.Time, u User) { st.suspend(now, u, false) })
 }
 
 // Leave takes the user with that address out of the organization. It fails when there is none.
 func (s *Server) Leave(email string) error {
-	return s.changeUser("leave", email, func(st *state, now time.Time, u user) { st.remove(s.options.Dialect, now, u) })
+	return s.changeUser("leave", email, func(st *state, now time.Time, u User) { st.remove(s.options.Dialect, now, u) })
 }
 
-// Rename gives the user with the address email another address, as people and administrators can. It fails when there is no
-// such user, or to is another user's.
+// Rename gives the user with the address email another address, as people and administrators can. It fails when there
+// is no such user, or to is another user's.
 func (s *Server) Rename(email, to string) error {
 	return s.change(func(st *state, now time.Time) error {
 		u, ok := st.userByEmail(email)
@@ -155,7 +155,7 @@ func (s *Server) Rename(email, to string) error {
 	})
 }
 
-func (s *Server) changeUser(what, email string, do func(*state, time.Time, user)) error {
+func (s *Server) changeUser(what, email string, do func(*state, time.Time, User)) error {
 	return s.change(func(st *state, now time.Time) error {
 		u, ok := st.userByEmail(email)
 		switch {

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -16,10 +18,10 @@ import (
 // Kind is what goes wrong.
 type Kind string
 
-// The kinds. "The right answer" is what the server would have said; without Fault.After it is what a copy of the world says,
-// so that the world is untouched all the same.
+// The kinds. "The right answer" is what the server would have said; without Fault.After it is what a copy of the world
+// says, so that the world is untouched all the same.
 const (
-	// FaultStatus answers Fault.Status (0: 500) with a JSON error, a page or nothing, as Fault.Body says.
+	// FaultStatus answers Fault.Status (0: 500) with a JSON error.
 	FaultStatus Kind = "status"
 	// FaultForbid answers Fault.Status (0: 403) in the API's own form.
 	FaultForbid Kind = "forbid"
@@ -42,8 +44,6 @@ const (
 	// FaultSlow gives the right answer, late: without After the request waits for Fault.Delay, or until the client gives
 	// up, and is then served all the same; with After it is served at once and its answer waits.
 	FaultSlow Kind = "slow"
-	// FaultHuge answers 200 with well-formed JSON of Fault.Megabytes (0: 100).
-	FaultHuge Kind = "huge"
 	// FaultRedirect answers Fault.Status (0: 302) with Fault.Location ("": /elsewhere).
 	FaultRedirect Kind = "redirect"
 	// FaultWrongPerson gives the right answer about stranger@example.net.
@@ -55,7 +55,8 @@ const (
 	// FaultRowAdded shows a page of a list as if a row had been added before its first since the last page was read: it
 	// begins with the row that the last page ended with, and the total is one more. First pages are left alone.
 	FaultRowAdded Kind = "row_added"
-	// FaultRowRemoved shows a page as if an earlier row had been removed: one row is never shown, and the total is one less.
+	// FaultRowRemoved shows a page as if an earlier row had been removed: one row is never shown, and the total is one
+	// less.
 	FaultRowRemoved Kind = "row_removed"
 	// FaultRepeatCursor names as the next page the very page that was asked for.
 	FaultRepeatCursor Kind = "repeat_cursor"
@@ -73,20 +74,10 @@ const (
 
 // kinds are all kinds.
 var kinds = []Kind{
-	FaultStatus, FaultForbid, FaultThrottle, FaultDrop, FaultTruncate, FaultHalf, FaultHTML, FaultEmpty, FaultHang, FaultSlow,
-	FaultHuge, FaultRedirect, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultRowAdded, FaultRowRemoved,
+	FaultStatus, FaultForbid, FaultThrottle, FaultDrop, FaultTruncate, FaultHalf, FaultHTML, FaultEmpty, FaultHang,
+	FaultSlow, FaultRedirect, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultRowAdded, FaultRowRemoved,
 	FaultRepeatCursor, FaultWrongTotal, FaultEmptyList, FaultErrorInside, FaultExpired,
 }
-
-// Body is what a FaultStatus says in its body.
-type Body string
-
-// The bodies.
-const (
-	BodyJSON  Body = "" // {"error": "Internal error", "status": 500}
-	BodyEmpty Body = "empty"
-	BodyHTML  Body = "html"
-)
 
 // StrangerEmail is who answers are about under FaultWrongPerson.
 const StrangerEmail = "stranger@example.net"
@@ -94,8 +85,8 @@ const StrangerEmail = "stranger@example.net"
 // strangerOrganization is whose org_id answers hold under FaultWrongOrganization.
 const strangerOrganization = "00000000-0000-4000-8000-000000000000"
 
-// Fault is something that goes wrong with some requests. Only requests that the limit and the documents allow are counted.
-// Of several faults that match a request, the one added first strikes.
+// Fault is something that goes wrong with some requests. Only requests that the limit and the documents allow are
+// counted. Of several faults that match a request, the one added first strikes.
 type Fault struct {
 	// Method is the method; "" is any.
 	Method string
@@ -110,20 +101,18 @@ type Fault struct {
 	Times int
 	// After is true when the server acts first and only its answer is broken. Otherwise the world is untouched.
 	After bool
-	// Late is how long after the fault was seen the server acts on the request all the same, without an answer; 0: never. It
-	// means nothing for reads, with After and with FaultSlow.
+	// Late is how long after the fault was seen the server acts on the request all the same, without an answer; 0: never.
+	// It means nothing for reads, with After and with FaultSlow.
 	Late time.Duration
 
 	// Kind is what goes wrong; what the fields below are for, and what their zero means, stands there.
 	Kind   Kind
 	Status int
-	Body   Body
 	// RetryAfter is the header's value; "date+5s" is an HTTP date 5 s after the world's clock, "" is no header.
 	RetryAfter string
 	// Delay is how long the client waits before anything else of the fault is seen; with any kind.
-	Delay     time.Duration
-	Location  string
-	Megabytes int
+	Delay    time.Duration
+	Location string
 	// Says and Beside are for FaultErrorInside.
 	Says   string
 	Beside bool
@@ -136,20 +125,17 @@ func (s *Server) AddFault(f Fault) {
 	if !slices.Contains(kinds, f.Kind) {
 		panic(fmt.Sprintf("sandbox: no fault is of the kind %q", f.Kind))
 	}
-	r := &rule{Fault: f}
 	if text, dated := strings.CutPrefix(f.RetryAfter, "date+"); dated {
-		later, err := time.ParseDuration(text)
-		if err != nil {
+		if _, err := time.ParseDuration(text); err != nil {
 			panic(fmt.Sprintf("sandbox: Retry-After %q: %v", f.RetryAfter, err))
 		}
-		r.retryDated, r.retryLater = true, later
 	}
 	if f.Says != "" && json.Unmarshal([]byte(f.Says), &object{}) != nil {
 		panic(fmt.Sprintf("sandbox: %q is no JSON object", f.Says))
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	s.faults.rules = append(s.faults.rules, r)
+	s.faults.rules = append(s.faults.rules, &rule{Fault: f})
 }
 
 // ClearFaults ends all faults.
@@ -167,8 +153,6 @@ type faults struct {
 // rule is a fault and how often it was looked at.
 type rule struct {
 	Fault
-	retryDated   bool // RetryAfter is "date+…"
-	retryLater   time.Duration
 	seen, struck int
 }
 
@@ -204,8 +188,8 @@ func (f *rule) due() bool {
 	return f.seen >= from && (f.seen-from)%every == 0 && (f.Times == 0 || f.struck < f.Times)
 }
 
-// actsLate reports whether the server acts on a request of this method after it broke the answer, which has this status. A
-// client that is told of a refusal may rely on it.
+// actsLate reports whether the server acts on a request of this method after it broke the answer, which has this
+// status. A client that is told of a refusal may rely on it.
 func (f *rule) actsLate(method string, status int) bool {
 	if f.Late <= 0 || !f.dry() || method == http.MethodGet {
 		return false
@@ -222,7 +206,8 @@ func (f *rule) actsLate(method string, status int) bool {
 // dry reports whether the answer is made in a copy of the world.
 func (f *rule) dry() bool { return !f.After && f.Kind != FaultSlow }
 
-const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Please wait</h1></body></html>\n"
+const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Please " +
+	"wait</h1></body></html>\n"
 
 // spoil breaks the answer, or cuts the connection, after the time that the fault lets the client wait.
 func (f *rule) corrupt(client context.Context, a *answer) {
@@ -233,33 +218,16 @@ func (f *rule) corrupt(client context.Context, a *answer) {
 	default:
 		pause(client, f.Delay)
 	}
-	status := func(usual int) int {
-		if f.Status != 0 {
-			return f.Status
-		}
-		return usual
-	}
+	status := func(usual int) int { return cmp.Or(f.Status, usual) }
 	fail := func(code int, text string) {
 		a.status = code
 		a.setJSON(Dialect{}, object{"error": text, "status": code})
-	}
-	html := func(code int) {
-		a.status, a.body = code, []byte(waitingPage)
-		a.header.Set("Content-Type", "text/html; charset=utf-8")
 	}
 	switch f.Kind {
 	case FaultHang, FaultDrop:
 		panic(http.ErrAbortHandler)
 	case FaultStatus:
-		switch code := status(http.StatusInternalServerError); f.Body {
-		case BodyHTML:
-			html(code)
-		case BodyEmpty:
-			a.status, a.body = code, nil
-			a.header["Content-Type"] = nil
-		default:
-			fail(code, "Internal error")
-		}
+		fail(status(http.StatusInternalServerError), "Internal error")
 	case FaultForbid:
 		fail(status(http.StatusForbidden), "The API key is not allowed to do this")
 	case FaultThrottle:
@@ -276,25 +244,15 @@ func (f *rule) corrupt(client context.Context, a *answer) {
 	case FaultHalf:
 		a.body = a.body[:len(a.body)/2]
 	case FaultHTML:
-		html(status(http.StatusOK))
+		a.status, a.body = status(http.StatusOK), []byte(waitingPage)
+		a.header.Set("Content-Type", "text/html; charset=utf-8")
 	case FaultEmpty:
 		a.status, a.body = status(a.status), nil
 	case FaultErrorInside:
 		a.sayError(f.Says, f.After || f.Beside)
-	case FaultHuge:
-		a.padding = f.Megabytes
-		if a.padding == 0 {
-			a.padding = 100
-		}
-		a.status = status(http.StatusOK)
-		a.header.Set("Content-Type", "application/json")
 	case FaultRedirect:
-		location := f.Location
-		if location == "" {
-			location = "/elsewhere"
-		}
 		a.status, a.body = status(http.StatusFound), nil
-		a.header.Set("Location", location)
+		a.header.Set("Location", cmp.Or(f.Location, "/elsewhere"))
 	}
 }
 
@@ -336,12 +294,14 @@ func (a *answer) sayError(says string, beside bool) {
 
 // retryAfter is the header's value, given the answer's Date.
 func (f *rule) retryAfter(date string) string {
-	if !f.retryDated {
+	text, dated := strings.CutPrefix(f.RetryAfter, "date+")
+	if !dated {
 		return f.RetryAfter
 	}
-	now, err := http.ParseTime(date)
-	if err != nil {
-		panic(err) // every answer has a date
+	now, err1 := http.ParseTime(date)
+	later, err2 := time.ParseDuration(text)
+	if err := errors.Join(err1, err2); err != nil {
+		panic(err) // every answer has a date, and AddFault has tried the other
 	}
-	return now.Add(f.retryLater).Format(http.TimeFormat)
+	return now.Add(later).Format(http.TimeFormat)
 }

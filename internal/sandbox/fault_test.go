@@ -2,7 +2,6 @@ package sandbox_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,35 +54,45 @@ func TestFaultKinds(t *testing.T) {
 		fault sandbox.Fault
 		check func(*testing.T, got, error)
 	}{
-		"500":         {sandbox.Fault{Kind: sandbox.FaultStatus}, is(500, func(a got) bool { return a.object["status"] == 500. })},
-		"502 page":    {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 502, Body: sandbox.BodyHTML}, is(502, func(a got) bool { return strings.HasPrefix(a.body, "<!DOCTYPE html>") })},
-		"503 empty":   {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 503, Body: sandbox.BodyEmpty}, is(503, func(a got) bool { return a.body == "" })},
-		"400":         {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 400}, status(400)},
-		"403":         {sandbox.Fault{Kind: sandbox.FaultForbid}, is(403, func(a got) bool { return a.object["status"] == 403. })},
-		"401":         {sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401}, status(401)},
-		"429":         {sandbox.Fault{Kind: sandbox.FaultThrottle}, is(429, func(a got) bool { return a.header.Values("Retry-After") == nil })},
+		"500": {sandbox.Fault{Kind: sandbox.FaultStatus},
+			is(500, func(a got) bool { return a.object["status"] == 500. })},
+		"502 page": {sandbox.Fault{Kind: sandbox.FaultHTML, Status: 502},
+			is(502, func(a got) bool { return strings.HasPrefix(a.body, "<!DOCTYPE html>") })},
+		"503 empty": {sandbox.Fault{Kind: sandbox.FaultEmpty, Status: 503},
+			is(503, func(a got) bool { return a.body == "" })},
+		"400": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: 400}, status(400)},
+		"403": {sandbox.Fault{Kind: sandbox.FaultForbid},
+			is(403, func(a got) bool { return a.object["status"] == 403. })},
+		"401": {sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401}, status(401)},
+		"429": {sandbox.Fault{Kind: sandbox.FaultThrottle},
+			is(429, func(a got) bool { return a.header.Values("Retry-After") == nil })},
 		"429 seconds": {sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "7"}, is(429, retryAfter("7"))},
 		"429 absurd":  {sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "3600"}, is(429, retryAfter("3600"))},
-		"429 date":    {sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "date+5s"}, is(429, retryAfter(start.Add(5*time.Second).Format(http.TimeFormat)))},
-		"drop":        {sandbox.Fault{Kind: sandbox.FaultDrop}, cut},
-		"short hang":  {sandbox.Fault{Kind: sandbox.FaultHang, Delay: time.Millisecond}, cut},
+		"429 date": {sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "date+5s"},
+			is(429, retryAfter(start.Add(5*time.Second).Format(http.TimeFormat)))},
+		"drop":       {sandbox.Fault{Kind: sandbox.FaultDrop}, cut},
+		"short hang": {sandbox.Fault{Kind: sandbox.FaultHang, Delay: time.Millisecond}, cut},
 		"truncate": {sandbox.Fault{Kind: sandbox.FaultTruncate}, func(t *testing.T, a got, err error) {
 			t.Helper()
-			if !errors.Is(err, io.ErrUnexpectedEOF) || a.status != 201 || !strings.HasPrefix(a.body, `{"invitation":{`) || a.object != nil {
+			if !errors.Is(err, io.ErrUnexpectedEOF) || a.status != 201 || !strings.HasPrefix(a.body, `{"invitation":{`) ||
+				a.object != nil {
 				t.Errorf("%d %q, %v", a.status, a.body, err)
 			}
 		}},
-		"half": {sandbox.Fault{Kind: sandbox.FaultHalf}, is(201, func(a got) bool { return strings.HasPrefix(a.body, `{"invitation":{`) && a.object == nil })},
+		"half": {sandbox.Fault{Kind: sandbox.FaultHalf},
+			is(201, func(a got) bool { return strings.HasPrefix(a.body, `{"invitation":{`) && a.object == nil })},
 		"html": {sandbox.Fault{Kind: sandbox.FaultHTML}, is(200, func(a got) bool {
 			return strings.HasPrefix(a.header.Get("Content-Type"), "text/html") && strings.Contains(a.body, "<title>")
 		})},
-		"empty":        {sandbox.Fault{Kind: sandbox.FaultEmpty}, is(201, func(a got) bool { return a.body == "" })},
-		"huge":         {sandbox.Fault{Kind: sandbox.FaultHuge, Megabytes: 2}, is(200, func(a got) bool { return len(a.body) > 2<<20 && json.Valid([]byte(a.body)) })},
-		"redirect":     {sandbox.Fault{Kind: sandbox.FaultRedirect}, is(302, func(a got) bool { return a.header.Get("Location") == "/elsewhere" })},
-		"redirect 307": {sandbox.Fault{Kind: sandbox.FaultRedirect, Status: 307, Location: "http://127.0.0.1:1/"}, is(307, func(a got) bool { return a.header.Get("Location") == "http://127.0.0.1:1/" })},
-		"wrong person": {sandbox.Fault{Kind: sandbox.FaultWrongPerson}, is(201, field("email_invited", sandbox.StrangerEmail))},
-		"wrong org":    {sandbox.Fault{Kind: sandbox.FaultWrongOrganization}, is(201, field("org_name", "Strange Org"))},
-		"no id":        {sandbox.Fault{Kind: sandbox.FaultNoID}, is(201, field("id", ""))},
+		"empty": {sandbox.Fault{Kind: sandbox.FaultEmpty}, is(201, func(a got) bool { return a.body == "" })},
+		"redirect": {sandbox.Fault{Kind: sandbox.FaultRedirect},
+			is(302, func(a got) bool { return a.header.Get("Location") == "/elsewhere" })},
+		"redirect 307": {sandbox.Fault{Kind: sandbox.FaultRedirect, Status: 307, Location: "http://127.0.0.1:1/"},
+			is(307, func(a got) bool { return a.header.Get("Location") == "http://127.0.0.1:1/" })},
+		"wrong person": {sandbox.Fault{Kind: sandbox.FaultWrongPerson},
+			is(201, field("email_invited", sandbox.StrangerEmail))},
+		"wrong org": {sandbox.Fault{Kind: sandbox.FaultWrongOrganization}, is(201, field("org_name", "Strange Org"))},
+		"no id":     {sandbox.Fault{Kind: sandbox.FaultNoID}, is(201, field("id", ""))},
 		"expired": {
 			sandbox.Fault{Kind: sandbox.FaultExpired},
 			is(201, field("expiration_date", start.Add(-time.Hour).Format("2006-01-02T15:04:05-07:00"))),
@@ -92,9 +101,10 @@ func TestFaultKinds(t *testing.T) {
 			said, _ := a.object["error"].(map[string]any)
 			return said["code"] == 500.
 		})},
-		"error inside, its own": {sandbox.Fault{Kind: sandbox.FaultErrorInside, Says: `{"success": false}`}, is(201, func(a got) bool {
-			return a.object["success"] == false && a.object["error"] == nil
-		})},
+		"error inside, its own": {sandbox.Fault{Kind: sandbox.FaultErrorInside, Says: `{"success": false}`},
+			is(201, func(a got) bool {
+				return a.object["success"] == false && a.object["error"] == nil
+			})},
 	}
 	for name, test := range tests {
 		for _, after := range []bool{false, true} {
@@ -281,7 +291,8 @@ func TestWhichRequestsAreStruck(t *testing.T) {
 			s.AddFault(test.fault)
 			have := ""
 			for range 3 {
-				for _, r := range []struct{ method, path string }{{"GET", "/v2/users"}, {"GET", "/v2/invitation"}, {"POST", "/v2/invitation/pending/resend"}} {
+				for _, r := range []struct{ method, path string }{{"GET", "/v2/users"}, {"GET", "/v2/invitation"},
+					{"POST", "/v2/invitation/pending/resend"}} {
 					if request(t, s, r.method, r.path, "").status == 599 {
 						have += "x"
 					} else {
@@ -346,7 +357,8 @@ func TestHangAndSlow(t *testing.T) {
 				panic(cut)
 			}
 		}()
-		return rawRequest(s, "POST", "/v2/invitation", inviteText("ada@example.com", "no"), func(r *http.Request) { *r = *r.WithContext(ctx) }).status, 0
+		return rawRequest(s, "POST", "/v2/invitation", inviteText("ada@example.com", "no"),
+			func(r *http.Request) { *r = *r.WithContext(ctx) }).status, 0
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for _, after := range []bool{false, true} {
@@ -405,12 +417,18 @@ func TestListFaults(t *testing.T) {
 		totals   []any
 		repeated bool
 	}{
-		"row added":       {sandbox.Fault{Kind: sandbox.FaultRowAdded, From: 2, Times: 1}, []any{"i00", "i01", "i01", "i02", "i03", "i04"}, []any{5., 6., 5.}, false},
-		"row removed":     {sandbox.Fault{Kind: sandbox.FaultRowRemoved, From: 2, Times: 1}, []any{"i00", "i01", "i03", "i04"}, []any{5., 4.}, false},
-		"first page left": {sandbox.Fault{Kind: sandbox.FaultRowRemoved, Times: 1}, []any{"i00", "i01", "i02", "i03", "i04"}, []any{5., 5., 5.}, false},
-		"repeat cursor":   {sandbox.Fault{Kind: sandbox.FaultRepeatCursor, From: 2}, []any{"i00", "i01", "i02", "i03"}, []any{5., 5.}, true},
-		"repeat from one": {sandbox.Fault{Kind: sandbox.FaultRepeatCursor}, []any{"i00", "i01", "i00", "i01"}, []any{5., 5.}, true},
-		"wrong total":     {sandbox.Fault{Kind: sandbox.FaultWrongTotal}, []any{"i00", "i01", "i02", "i03", "i04"}, []any{8., 8., 8.}, false},
+		"row added": {sandbox.Fault{Kind: sandbox.FaultRowAdded, From: 2, Times: 1}, []any{"i00", "i01", "i01", "i02",
+			"i03", "i04"}, []any{5., 6., 5.}, false},
+		"row removed": {sandbox.Fault{Kind: sandbox.FaultRowRemoved, From: 2, Times: 1},
+			[]any{"i00", "i01", "i03", "i04"}, []any{5., 4.}, false},
+		"first page left": {sandbox.Fault{Kind: sandbox.FaultRowRemoved, Times: 1}, []any{"i00", "i01", "i02", "i03", "i04"},
+			[]any{5., 5., 5.}, false},
+		"repeat cursor": {sandbox.Fault{Kind: sandbox.FaultRepeatCursor, From: 2}, []any{"i00", "i01", "i02", "i03"},
+			[]any{5., 5.}, true},
+		"repeat from one": {sandbox.Fault{Kind: sandbox.FaultRepeatCursor}, []any{"i00", "i01", "i00", "i01"},
+			[]any{5., 5.}, true},
+		"wrong total": {sandbox.Fault{Kind: sandbox.FaultWrongTotal}, []any{"i00", "i01", "i02", "i03", "i04"},
+			[]any{8., 8., 8.}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -440,7 +458,8 @@ func TestListFaults(t *testing.T) {
 // TestFaultActsLate: the server acts some time after it broke the answer, and not before.
 func TestFaultActsLate(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []sandbox.Kind{sandbox.FaultDrop, sandbox.FaultStatus, sandbox.FaultTruncate, sandbox.FaultHTML, sandbox.FaultHang} {
+	for _, kind := range []sandbox.Kind{sandbox.FaultDrop, sandbox.FaultStatus, sandbox.FaultTruncate, sandbox.FaultHTML,
+		sandbox.FaultHang} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

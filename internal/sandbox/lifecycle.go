@@ -9,13 +9,13 @@ import (
 )
 
 // invite is POST /v2/invitation. The status is that of the answer.
-func (s *state) invite(d Dialect, now time.Time, email string, apiEnabled bool) (invitation, int, *refusal) {
+func (s *state) invite(d Dialect, now time.Time, email string, apiEnabled bool) (Invitation, int, *reply) {
 	if _, member := s.userByEmail(email); member {
 		status := http.StatusBadRequest
 		if d.Member == Member422 {
 			status = http.StatusUnprocessableEntity
 		}
-		return invitation{}, 0, refuse(status, "User is already a member of this organization")
+		return Invitation{}, 0, refuse(status, "User is already a member of this organization")
 	}
 	if pending, ok := s.newestFor(email, now, statePending); ok {
 		switch d.Duplicate {
@@ -25,9 +25,9 @@ func (s *state) invite(d Dialect, now time.Time, email string, apiEnabled bool) 
 		case DuplicateReplace:
 			s.Invitations.drop(s.next(now), pending.ID)
 		case Duplicate409:
-			return invitation{}, 0, refuse(http.StatusConflict, "An invitation is already pending for this email")
+			return Invitation{}, 0, refuse(http.StatusConflict, "An invitation is already pending for this email")
 		default:
-			return invitation{}, 0, refuse(http.StatusBadRequest, "An invitation is already pending for this email")
+			return Invitation{}, 0, refuse(http.StatusBadRequest, "An invitation is already pending for this email")
 		}
 	}
 	if expired, ok := s.newestFor(email, now, stateExpired); ok && d.InviteLapsed == InviteLapsedSame {
@@ -37,31 +37,29 @@ func (s *state) invite(d Dialect, now time.Time, email string, apiEnabled bool) 
 	return s.mailNew(now, email, apiEnabled), http.StatusCreated, nil
 }
 
-func (s *state) mailNew(now time.Time, email string, apiEnabled bool) invitation {
-	i := invitation{ID: newID(), Email: email, APIEnabled: apiEnabled, State: statePending, Created: whole(now), Expires: whole(now).Add(invitationLife)}
+func (s *state) mailNew(now time.Time, email string, apiEnabled bool) Invitation {
+	i := Invitation{ID: newID(), Email: email, APIEnabled: apiEnabled, State: statePending, Created: whole(now),
+		Expires: whole(now).Add(invitationLife)}
 	s.Invitations.put(s.next(now), i.ID, i)
 	s.Mails = append(s.Mails, Mail{To: email, At: now, InvitationID: i.ID})
 	return i
 }
 
 // resend is POST /v2/invitation/{id}/resend: another mail, and the three days start again
-// (how-to-resend-an-organization-invitation). Only pending invitations can be resent; about expired ones the pages say both.
-func (s *state) resend(d Dialect, now time.Time, id string) (invitation, *refusal) {
-	i, ok := s.visible(d, now, id)
-	if !ok {
-		return invitation{}, refuse(http.StatusNotFound, inviteNotFound)
-	}
+// (how-to-resend-an-organization-invitation). Only pending invitations can be resent; about expired ones the pages say
+// both.
+func (s *state) resend(d Dialect, now time.Time, i Invitation) (Invitation, *reply) {
 	switch i.stateAt(now) {
 	case statePending:
 	case stateExpired:
 		switch d.ResendLapsed {
 		case ResendLapsed400:
-			return invitation{}, refuse(http.StatusBadRequest, "Invite has expired")
+			return Invitation{}, refuse(http.StatusBadRequest, "Invite has expired")
 		case ResendLapsed404:
-			return invitation{}, refuse(http.StatusNotFound, inviteNotFound)
+			return Invitation{}, refuse(http.StatusNotFound, inviteNotFound)
 		}
 	default:
-		return invitation{}, refuse(http.StatusBadRequest, "Invite is not pending")
+		return Invitation{}, refuse(http.StatusBadRequest, "Invite is not pending")
 	}
 	if d.ResendID == ResendNewID {
 		s.Invitations.drop(s.next(now), i.ID)
@@ -71,7 +69,7 @@ func (s *state) resend(d Dialect, now time.Time, id string) (invitation, *refusa
 }
 
 // renew mails i once more, and gives it three days from now.
-func (s *state) renew(now time.Time, i invitation) invitation {
+func (s *state) renew(now time.Time, i Invitation) Invitation {
 	i.Expires = whole(now).Add(invitationLife)
 	s.Invitations.put(s.next(now), i.ID, i)
 	s.Mails = append(s.Mails, Mail{To: i.Email, At: now, InvitationID: i.ID, Resend: true})
@@ -79,17 +77,17 @@ func (s *state) renew(now time.Time, i invitation) invitation {
 }
 
 // visible is an invitation as GET on its id sees it: an expired one may have vanished.
-func (s *state) visible(d Dialect, now time.Time, id string) (invitation, bool) {
+func (s *state) visible(d Dialect, now time.Time, id string) (Invitation, bool) {
 	i, ok := s.Invitations.get(id)
 	if ok && d.Lapsed == LapsedVanish && i.stateAt(now) == stateExpired {
-		return invitation{}, false
+		return Invitation{}, false
 	}
 	return i, ok
 }
 
 // listed are the invitations that the list shows at m.
-func (s *state) listed(d Dialect, m moment) []invitation {
-	var shown []invitation
+func (s *state) listed(d Dialect, m moment) []Invitation {
+	var shown []Invitation
 	for i := range s.Invitations.rowsAt(m) {
 		switch state := i.stateAt(m.at); {
 		case state == stateExpired && d.Lapsed == LapsedVanish:
@@ -103,29 +101,30 @@ func (s *state) listed(d Dialect, m moment) []invitation {
 }
 
 // respond is what a person does with an invitation: only while it can still be accepted.
-func (s *state) respond(now time.Time, i invitation, to string) {
+func (s *state) respond(now time.Time, i Invitation, to string) {
 	i.State, i.Responded = to, whole(now)
 	s.Invitations.put(s.next(now), i.ID, i)
 }
 
 // accept makes a user of whoever got i, with the address they registered with. They get no access: who accepts sees an
 // empty "No Active Organization" screen until somebody gives them a group, role or policy.
-func (s *state) accept(now time.Time, i invitation, registered string) {
+func (s *state) accept(now time.Time, i Invitation, registered string) {
 	i.Registered = registered
 	s.respond(now, i, stateAccepted)
 	if _, already := s.userByEmail(registered); already {
 		return // a second invitation of somebody who is in
 	}
-	u := user{ID: newID(), Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled, InvitedBy: ownerEmail, InvitedOn: i.Created, Joined: whole(now)}
-	for gone := range s.Users.goneRows() {
-		if strings.EqualFold(gone.Email, registered) {
-			u.ID = gone.ID // the account outlives the membership
+	u := User{ID: newID(), Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled, InvitedBy: ownerEmail,
+		InvitedOn: i.Created, Joined: whole(now)}
+	for _, e := range s.Users.entries {
+		if strings.EqualFold(s.Users.last(e.ID).Email, registered) {
+			u.ID = e.ID // the account outlives the membership
 		}
 	}
 	s.Users.put(s.next(now), u.ID, u)
 }
 
-func (s *state) suspend(now time.Time, u user, suspended bool) {
+func (s *state) suspend(now time.Time, u User, suspended bool) {
 	u.Suspended, u.SuspendedAt = suspended, time.Time{}
 	if suspended {
 		u.SuspendedAt = whole(now)
@@ -134,7 +133,7 @@ func (s *state) suspend(now time.Time, u user, suspended bool) {
 }
 
 // remove ends a user's relation to the organization: access ends at once, the account lives on.
-func (s *state) remove(d Dialect, now time.Time, u user) {
+func (s *state) remove(d Dialect, now time.Time, u User) {
 	for m := range s.Members.rows() {
 		if m.User == u.ID {
 			s.leaveGroup(d, now, m)

@@ -14,9 +14,11 @@ func TestInvitationIsAccepted(t *testing.T) {
 	id := invite(t, s, "Ada.Lovelace@example.com")
 	before := single(t, request(t, s, "GET", "/v2/invitation/"+id, ""))
 	wantDiff(t, "pending", map[string]any{
-		"id": id, "inviter_name": "Olivia Owner", "inviter_email": "owner@example.com", "email_invited": "Ada.Lovelace@example.com",
+		"id": id, "inviter_name": "Olivia Owner", "inviter_email": "owner@example.com",
+		"email_invited":    "Ada.Lovelace@example.com",
 		"email_registered": "", "permissions": map[string]any{"api_enabled": true}, "org_id": s.World().Organization.ID,
-		"org_name": "Example Org", "status": "pending", "invite_status": "Pending", "date_created": "2026-06-01T10:00:00+00:00",
+		"org_name": "Example Org", "status": "pending", "invite_status": "Pending",
+		"date_created":   "2026-06-01T10:00:00+00:00",
 		"date_responded": nil, "expiration_date": "2026-06-04T10:00:00+00:00",
 	}, before)
 
@@ -28,8 +30,9 @@ func TestInvitationIsAccepted(t *testing.T) {
 	}
 	after := single(t, request(t, s, "GET", "/v2/invitation/"+id, ""))
 	for field, want := range map[string]any{
-		"invite_status": "Accepted", "email_registered": "Ada.Lovelace@example.com", "date_responded": "2026-06-04T09:59:59+00:00",
-		"date_created": before["date_created"], "expiration_date": before["expiration_date"],
+		"invite_status": "Accepted", "email_registered": "Ada.Lovelace@example.com",
+		"date_responded": "2026-06-04T09:59:59+00:00",
+		"date_created":   before["date_created"], "expiration_date": before["expiration_date"],
 	} {
 		if after[field] != want {
 			t.Errorf("%s is %v, want %v", field, after[field], want)
@@ -38,7 +41,8 @@ func TestInvitationIsAccepted(t *testing.T) {
 	users := rows(t, request(t, s, "GET", "/v2/users", ""), "users")
 	ada := users[1]
 	wantDiff(t, "user", map[string]any{
-		"id": ada["id"], "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace", "email": "Ada.Lovelace@example.com",
+		"id": ada["id"], "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace",
+		"email":       "Ada.Lovelace@example.com",
 		"api_enabled": true, "service_user": false, "status": true, "acls": []any{}, "last_activity": "",
 	}, ada)
 	for _, what := range []string{"groups", "roles", "policies"} {
@@ -95,7 +99,8 @@ func TestDriveUnknownPeople(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, sandbox.Options{})
 	for name, do := range map[string]func(string) error{
-		"accept": func(e string) error { return s.Accept(e, sandbox.AcceptOptions{}) }, "decline": s.Decline, "cancel": s.Cancel,
+		"accept": func(e string) error { return s.Accept(e, sandbox.AcceptOptions{}) }, "decline": s.Decline,
+		"cancel":  s.Cancel,
 		"suspend": s.Suspend, "unsuspend": s.Unsuspend, "leave": s.Leave,
 	} {
 		if err := do("nobody@example.com"); err == nil {
@@ -129,7 +134,8 @@ func TestInvitationLapsesAndIsResent(t *testing.T) {
 		t.Errorf("the state is %s", state)
 	}
 	i := single(t, request(t, s, "POST", "/v2/invitation/"+id+"/resend", ""))
-	if i["id"] != id || i["expiration_date"] != "2026-06-07T10:00:00+00:00" || i["date_created"] != "2026-06-01T10:00:00+00:00" {
+	if i["id"] != id || i["expiration_date"] != "2026-06-07T10:00:00+00:00" ||
+		i["date_created"] != "2026-06-01T10:00:00+00:00" {
 		t.Errorf("resent: %v", i)
 	}
 	wantDiff(t, "mails", map[string][]sandbox.Mail{"ada@example.com": {
@@ -249,7 +255,8 @@ func TestRefusedAddressIsNoViolation(t *testing.T) {
 func TestLeaveAndComeBack(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, sandbox.Options{})
-	before, err := s.AddUser(sandbox.User{Email: "ada@example.com", Groups: []string{"platform"}, Roles: []string{"deployer"}, Policies: []string{"billing"}})
+	before, err := s.AddUser(sandbox.User{Email: "ada@example.com", Groups: []string{"platform"},
+		Roles: []string{"deployer"}, Policies: []string{"billing"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,19 +289,31 @@ func TestAddInvitation(t *testing.T) {
 		want sandbox.Invitation // without Email
 		fail bool
 	}{
-		"plain":        {in: sandbox.Invitation{}, want: sandbox.Invitation{State: "pending", Created: start, Expires: start.Add(72 * time.Hour)}},
-		"old":          {in: sandbox.Invitation{Created: start.Add(-80 * time.Hour)}, want: sandbox.Invitation{State: "expired", Created: start.Add(-80 * time.Hour), Expires: start.Add(-8 * time.Hour)}},
-		"expired":      {in: sandbox.Invitation{State: "expired"}, want: sandbox.Invitation{State: "expired", Created: start.Add(-73 * time.Hour), Expires: start.Add(-time.Hour)}},
-		"accepted":     {in: sandbox.Invitation{State: "accepted"}, want: sandbox.Invitation{State: "accepted", Registered: "ada@example.com", Created: start, Expires: start.Add(72 * time.Hour), Responded: start}},
-		"unknown":      {in: sandbox.Invitation{State: "maybe"}, fail: true},
-		"not expired":  {in: sandbox.Invitation{State: "expired", Created: start}, fail: true},
-		"not pending":  {in: sandbox.Invitation{State: "pending", Created: start.Add(-73 * time.Hour)}, fail: true},
-		"own dates":    {in: sandbox.Invitation{Created: start, Expires: start.Add(time.Hour)}, want: sandbox.Invitation{State: "pending", Created: start, Expires: start.Add(time.Hour)}},
-		"declined":     {in: sandbox.Invitation{State: "declined", Responded: start.Add(time.Hour)}, want: sandbox.Invitation{State: "declined", Created: start, Expires: start.Add(72 * time.Hour), Responded: start.Add(time.Hour)}},
-		"with an id":   {in: sandbox.Invitation{ID: "5f0c"}, want: sandbox.Invitation{ID: "5f0c", State: "pending", Created: start, Expires: start.Add(72 * time.Hour)}},
-		"api enabled":  {in: sandbox.Invitation{APIEnabled: true}, want: sandbox.Invitation{APIEnabled: true, State: "pending", Created: start, Expires: start.Add(72 * time.Hour)}},
-		"cancelled":    {in: sandbox.Invitation{State: "cancelled"}, want: sandbox.Invitation{State: "cancelled", Created: start, Expires: start.Add(72 * time.Hour), Responded: start}},
-		"other person": {in: sandbox.Invitation{State: "accepted", Registered: "a@home.example"}, want: sandbox.Invitation{State: "accepted", Registered: "a@home.example", Created: start, Expires: start.Add(72 * time.Hour), Responded: start}},
+		"plain": {in: sandbox.Invitation{}, want: sandbox.Invitation{State: "pending", Created: start,
+			Expires: start.Add(72 * time.Hour)}},
+		"old": {in: sandbox.Invitation{Created: start.Add(-80 * time.Hour)},
+			want: sandbox.Invitation{State: "expired", Created: start.Add(-80 * time.Hour), Expires: start.Add(-8 * time.Hour)}},
+		"expired": {in: sandbox.Invitation{State: "expired"}, want: sandbox.Invitation{State: "expired",
+			Created: start.Add(-73 * time.Hour), Expires: start.Add(-time.Hour)}},
+		"accepted": {in: sandbox.Invitation{State: "accepted"}, want: sandbox.Invitation{State: "accepted",
+			Registered: "ada@example.com", Created: start, Expires: start.Add(72 * time.Hour), Responded: start}},
+		"unknown":     {in: sandbox.Invitation{State: "maybe"}, fail: true},
+		"not expired": {in: sandbox.Invitation{State: "expired", Created: start}, fail: true},
+		"not pending": {in: sandbox.Invitation{State: "pending", Created: start.Add(-73 * time.Hour)}, fail: true},
+		"own dates": {in: sandbox.Invitation{Created: start, Expires: start.Add(time.Hour)},
+			want: sandbox.Invitation{State: "pending", Created: start, Expires: start.Add(time.Hour)}},
+		"declined": {in: sandbox.Invitation{State: "declined", Responded: start.Add(time.Hour)},
+			want: sandbox.Invitation{State: "declined", Created: start, Expires: start.Add(72 * time.Hour),
+				Responded: start.Add(time.Hour)}},
+		"with an id": {in: sandbox.Invitation{ID: "5f0c"}, want: sandbox.Invitation{ID: "5f0c", State: "pending",
+			Created: start, Expires: start.Add(72 * time.Hour)}},
+		"api enabled": {in: sandbox.Invitation{APIEnabled: true}, want: sandbox.Invitation{APIEnabled: true,
+			State: "pending", Created: start, Expires: start.Add(72 * time.Hour)}},
+		"cancelled": {in: sandbox.Invitation{State: "cancelled"}, want: sandbox.Invitation{State: "cancelled",
+			Created: start, Expires: start.Add(72 * time.Hour), Responded: start}},
+		"other person": {in: sandbox.Invitation{State: "accepted", Registered: "a@home.example"},
+			want: sandbox.Invitation{State: "accepted", Registered: "a@home.example", Created: start,
+				Expires: start.Add(72 * time.Hour), Responded: start}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -44,24 +45,31 @@ func (c *call) moment(lags bool) moment {
 	return m
 }
 
-// list is one page of rows, which are all rows of a list at m.
-func (c *call) list(key string, m moment, rows []object) reply {
-	return listOf(c, key, m, rows, func(row object) object { return row })
+// listTable is one page of all rows of t.
+func listTable[T any](c *call, key string, t *table[T], show func(moment, T) object) *reply {
+	m := c.moment(false)
+	return listOf(c, key, m, slices.Collect(t.rowsAt(m)), func(row T) object { return show(m, row) })
 }
 
 // listOf is one page of rows, which are all rows of a list at m. Only those of the page are shown: in a long list the
 // others would cost more than all else.
-func listOf[T any](c *call, key string, m moment, rows []T, show func(T) object) reply {
+func listOf[T any](c *call, key string, m moment, rows []T, show func(T) object) *reply {
 	from, to, total, next := c.slice(m, len(rows))
-	page := make([]object, 0, to-from) // never null
-	for _, row := range rows[from:to] {
-		page = append(page, show(row))
-	}
+	page := objects(rows[from:to], show)
 	body := object{key: page}
 	if meta, told := c.meta(total, len(page) == len(rows), next); told {
 		body["meta"] = meta
 	}
-	return reply{status: http.StatusOK, object: body}
+	return &reply{status: http.StatusOK, object: body}
+}
+
+// objects are rows as show shows them; never null in JSON.
+func objects[T any](rows []T, show func(T) object) []object {
+	shown := make([]object, len(rows))
+	for i, row := range rows {
+		shown[i] = show(row)
+	}
+	return shown
 }
 
 // slice finds the page's place among so many rows; next is the cursor of the page after it, "" behind the last.

@@ -13,7 +13,8 @@ func crowd(t *testing.T, n int, o sandbox.Options) *sandbox.Server {
 	t.Helper()
 	s := newServer(t, o)
 	for i := range n {
-		if _, err := s.AddInvitation(sandbox.Invitation{ID: fmt.Sprintf("i%02d", i), Email: fmt.Sprintf("p%02d@example.com", i)}); err != nil {
+		if _, err := s.AddInvitation(sandbox.Invitation{ID: fmt.Sprintf("i%02d", i), Email: fmt.Sprintf("p%02d@example.com",
+			i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -90,7 +91,8 @@ func TestEmptyListIsAnArray(t *testing.T) {
 // TestPagesShowOneMoment changes the world between two pages: the second goes on where the first was.
 func TestPagesShowOneMoment(t *testing.T) {
 	t.Parallel()
-	s := crowd(t, 6, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish, Accepted: sandbox.AcceptedVanish}})
+	s := crowd(t, 6, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish,
+		Accepted: sandbox.AcceptedVanish}})
 	first, _, next := page(t, s, "/v2/invitation?per_page=3")
 	invite(t, s, "new@example.com")
 	if err := s.Accept("p00@example.com", sandbox.AcceptOptions{}); err != nil {
@@ -136,7 +138,8 @@ func TestListLag(t *testing.T) {
 	s := crowd(t, 1, sandbox.Options{ListLag: time.Minute})
 	users := func() int { return len(rows(t, request(t, s, "GET", "/v2/users", ""), "users")) }
 	suspended := func() int {
-		return len(rows(t, request(t, s, "GET", "/v2/organizations/"+s.World().Organization.ID+"/suspended-users", ""), "users"))
+		return len(rows(t, request(t, s, "GET", "/v2/organizations/"+s.World().Organization.ID+"/suspended-users", ""),
+			"users"))
 	}
 	advance := func(d time.Duration) {
 		t.Helper()

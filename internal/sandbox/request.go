@@ -24,9 +24,17 @@ type call struct {
 
 	route  *route
 	params []string // what is in place of the pattern's {…}, in order
-	page   pageRequest
-	body   any // what route.body made
-	fault  *rule
+	// What the params name, as far as the route has such params.
+	invitation Invitation
+	user       User
+	group      Group
+	member     member
+	role       Role
+	policy     Policy
+
+	page  pageRequest
+	body  any // what route.body made
+	fault *rule
 }
 
 // struck reports whether this answer is to be broken in the way of kind.
@@ -46,12 +54,12 @@ func readBody(r *http.Request) (body []byte, tooLong bool) {
 }
 
 // understand checks a request against the documents. It never looks at the world.
-func (s *Server) understand(r *http.Request, body []byte, tooLong bool) (*call, *refusal) {
+func (s *Server) understand(r *http.Request, body []byte, tooLong bool) (*call, *reply) {
 	if refused := s.authorize(r); refused != nil {
 		return nil, refused
 	}
 	c := &call{dialect: s.options.Dialect, pageCap: s.options.PageCap, listLag: s.options.ListLag}
-	var refused *refusal
+	var refused *reply
 	if c.route, c.params, refused = findRoute(r.Method, r.URL); refused != nil {
 		return nil, refused
 	}
@@ -81,7 +89,7 @@ func (s *Server) understand(r *http.Request, body []byte, tooLong bool) (*call, 
 	return c, nil
 }
 
-func (s *Server) authorize(r *http.Request) *refusal {
+func (s *Server) authorize(r *http.Request) *reply {
 	values := r.Header.Values("Authorization")
 	key, bearer := "", false
 	if len(values) == 1 {
@@ -135,7 +143,7 @@ type pageRequest struct {
 }
 
 // parsePage reads per_page and cursor, the only parameters there are, and only for lists.
-func parsePage(list bool, path string, query url.Values) (pageRequest, *refusal) {
+func parsePage(list bool, path string, query url.Values) (pageRequest, *reply) {
 	p := pageRequest{perPage: defaultPerPage, path: path}
 	for name, values := range query {
 		if !list || name != "per_page" && name != "cursor" {

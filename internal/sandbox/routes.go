@@ -12,12 +12,12 @@ type route struct {
 	pattern string                    // a part in braces stands for one id
 	list    bool                      // per_page and cursor are allowed
 	body    func([]byte) (any, error) // reads the body; nil: there is none
-	act     func(*call) reply
+	act     func(*call) *reply
 }
 
-// routes are all requests that the sandbox knows: those that orgsync makes, and those that show the same things from another
-// side, to tests and to other clients. Not played are the creation and deletion of users, groups, roles and policies, trusts,
-// sessions and SCIM.
+// routes are all requests that the sandbox knows: those that orgsync makes, and those that show the same things from
+// another side, to tests and to other clients. Not simulated are the creation and deletion of users, roles, policies
+// and organizations, and trusts, sessions and SCIM.
 var routes = []*route{
 	{method: "GET", pattern: "/v2/account", act: getAccount},
 
@@ -38,7 +38,10 @@ var routes = []*route{
 	{method: "DELETE", pattern: "/v2/organizations/{id}/user/{user}", act: removeUser},
 
 	{method: "GET", pattern: "/v2/groups", list: true, act: listGroups},
+	{method: "POST", pattern: "/v2/groups", body: groupBody, act: createGroup},
 	{method: "GET", pattern: "/v2/groups/{id}", act: getGroup},
+	{method: "PUT", pattern: "/v2/groups/{id}", body: groupBody, act: updateGroup},
+	{method: "DELETE", pattern: "/v2/groups/{id}", act: deleteGroup},
 	{method: "GET", pattern: "/v2/groups/{id}/members", list: true, act: listMembers},
 	{method: "POST", pattern: "/v2/groups/{id}/members", body: memberBody, act: addMember},
 	{method: "PUT", pattern: "/v2/groups/{id}/members/{member}", act: restoreMember},
@@ -73,12 +76,22 @@ var routes = []*route{
 	{method: "GET", pattern: "/v2/users/{id}/policies", list: true, act: listUserPolicies},
 }
 
-// lacking are documented requests that the sandbox does not simulate, by method.
+// lacking are documented requests that the sandbox does not simulate, by method. Some are known from govultr alone.
 var lacking = map[string][]string{
-	"POST":   {"/v2/users", "/v2/groups", "/v2/roles", "/v2/policies", "/v2/organizations"},
-	"PUT":    {"/v2/groups/{id}", "/v2/roles/{id}", "/v2/policies/{id}", "/v2/organizations/{id}"},
-	"PATCH":  {"/v2/groups/{id}", "/v2/roles/{id}", "/v2/policies/{id}"},
-	"DELETE": {"/v2/users/{id}", "/v2/groups/{id}", "/v2/roles/{id}", "/v2/policies/{id}", "/v2/organizations/{id}"},
+	"GET": {
+		"/v2/role-trusts", "/v2/role-trusts/{id}", "/v2/role-trusts/by-role/{id}", "/v2/role-trusts/assumable/{id}",
+		"/v2/assumed-roles/{token}", "/v2/assumed-roles/users/{id}/sessions",
+	},
+	"POST": {"/v2/users", "/v2/roles", "/v2/policies", "/v2/organizations", "/v2/role-trusts", "/v2/assumed-roles/assume"},
+	"PUT":  {"/v2/roles/{id}", "/v2/policies/{id}", "/v2/organizations/{id}", "/v2/role-trusts/{id}"},
+	"PATCH": {
+		"/v2/roles/{id}", "/v2/policies/{id}", "/v2/roles/{id}/restore", "/v2/policies/{id}/restore",
+		"/v2/organizations/{id}/restore", "/v2/role-trusts/{id}/restore",
+	},
+	"DELETE": {
+		"/v2/users/{id}", "/v2/roles/{id}", "/v2/policies/{id}", "/v2/organizations/{id}", "/v2/role-trusts/{id}",
+		"/v2/assumed-roles/{token}",
+	},
 }
 
 // lackingRoute returns the pattern of a documented request that the sandbox does not simulate; ""
@@ -93,7 +106,7 @@ func lackingRoute(method string, parts []string) string {
 }
 
 // findRoute finds the route for a request, and what stands for its ids.
-func findRoute(method string, u *url.URL) (*route, []string, *refusal) {
+func findRoute(method string, u *url.URL) (*route, []string, *reply) {
 	known := false
 	// Split before unescaping: an escaped slash belongs to an id.
 	parts := strings.Split(u.EscapedPath(), "/")
@@ -139,9 +152,66 @@ func (r *route) match(parts []string) (params []string, ok bool) {
 	return params, true
 }
 
-func getAccount(c *call) reply {
+// lookUp finds what the ids in the path stand for. An id is named by the part of the path before it.
+func (c *call) lookUp() *reply {
+	parts := strings.Split(c.route.pattern, "/")
+	n := 0
+	for i, part := range parts {
+		if !strings.HasPrefix(part, "{") {
+			continue
+		}
+		if no := c.lookUpOne(parts[i-1], c.params[n]); no != nil {
+			return no
+		}
+		n++
+	}
+	return nil
+}
+
+func (c *call) lookUpOne(what, id string) *reply {
+	found, text := true, ""
+	switch what {
+	case "invitation":
+		text = inviteNotFound
+		c.invitation, found = c.visible(c.dialect, c.now, id)
+	case "organizations":
+		text = organizationNotFound
+		found = id == c.Organization.ID || id == c.Other.ID && c.dialect.Organizations == OrganizationsSeveral &&
+			c.route.pattern == "/v2/organizations/{id}"
+	case "user", "users":
+		text = userNotFound
+		if id == "me" && c.route.list {
+			c.user = c.owner()
+			break
+		}
+		c.user, found = c.Users.get(id)
+	case "groups":
+		text = groupNotFound
+		c.group, found = c.Groups.get(id)
+		// A deleted group can be read, and no more.
+		found = found && (!c.group.Deleted || c.route.method == http.MethodGet && c.route.pattern == "/v2/groups/{id}")
+	case "members":
+		text = memberNotFound
+		c.member, found = c.findMember(id)
+	case "roles":
+		text = roleNotFound
+		c.role, found = c.Roles.get(id)
+	case "policies":
+		text = policyNotFound
+		c.policy, found = c.Policies.get(id)
+	}
+	switch {
+	case !found:
+		return refuse(http.StatusNotFound, text)
+	case what == "user" && c.user.ID == c.OwnerID: // what-is-the-difference-between-root-owner-and-organization-admin
+		return refuse(http.StatusForbidden, "The organization owner cannot be suspended or removed")
+	}
+	return nil
+}
+
+func getAccount(c *call) *reply {
 	owner := c.owner()
-	return reply{status: http.StatusOK, object: object{"account": object{
+	return &reply{status: http.StatusOK, object: object{"account": object{
 		"name": owner.Name, "email": owner.Email, "acls": allACLs, "balance": 0, "pending_charges": 0,
 		"last_payment_date": "", "last_payment_amount": 0,
 	}}}

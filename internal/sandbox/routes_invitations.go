@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,7 +15,7 @@ const inviteNotFound = "Invite not found" // the text that Vultr's Terraform pro
 type invitationRequest struct {
 	email      string
 	apiEnabled bool
-	form       Asking // how it says that
+	form       string // how it says that
 }
 
 // inviteBody reads the two bodies that are known (how-to-invite-a-user-to-an-organization, govultr), and no other.
@@ -43,49 +42,45 @@ func inviteBody(body []byte) (any, error) {
 	}
 }
 
-func createInvitation(c *call) reply {
+func createInvitation(c *call) *reply {
 	in := c.body.(invitationRequest)
 	if c.dialect.Asking != AskingEither && c.dialect.Asking != in.form {
-		return refused(refuse(http.StatusBadRequest, "Invalid permissions: "+c.dialect.wantedAPIEnabled()))
+		return refuse(http.StatusBadRequest, "Invalid permissions: "+c.dialect.wantedAPIEnabled())
 	}
 	if parsed, err := mail.ParseAddress(in.email); err != nil || parsed.Address != in.email {
-		return refused(refuse(http.StatusBadRequest, "Invalid email address: email_invited must be a bare address, as in "+
-			"ada@example.com"))
+		return refuse(http.StatusBadRequest, "Invalid email address: email_invited must be a bare address, as in "+
+			"ada@example.com")
 	}
 	i, status, no := c.invite(c.dialect, c.now, in.email, in.apiEnabled)
 	if no != nil {
-		return refused(no)
+		return no
 	}
 	return c.single(status, "invitation", c.invitationObject(i, c.moment(false)))
 }
 
-func listInvitations(c *call) reply {
+func listInvitations(c *call) *reply {
 	m := c.moment(true)
 	key := "invitations"
 	if c.dialect.InvitationsKey == InvitationsShort {
 		key = "invites"
 	}
-	return listOf(c, key, m, c.listed(c.dialect, m), func(i invitation) object { return c.invitationObject(i, m) })
+	return listOf(c, key, m, c.listed(c.dialect, m), func(i Invitation) object { return c.invitationObject(i, m) })
 }
 
-func getInvitation(c *call) reply {
-	i, ok := c.visible(c.dialect, c.now, c.params[0])
-	if !ok {
-		return refused(refuse(http.StatusNotFound, inviteNotFound))
-	}
-	return c.single(http.StatusOK, "invitation", c.invitationObject(i, c.moment(false)))
+func getInvitation(c *call) *reply {
+	return c.single(http.StatusOK, "invitation", c.invitationObject(c.invitation, c.moment(false)))
 }
 
-func resendInvitation(c *call) reply {
-	i, no := c.resend(c.dialect, c.now, c.params[0])
+func resendInvitation(c *call) *reply {
+	i, no := c.resend(c.dialect, c.now, c.invitation)
 	if no != nil {
-		return refused(no)
+		return no
 	}
 	return c.single(http.StatusOK, "invitation", c.invitationObject(i, c.moment(false)))
 }
 
 // invitationObject is how an answer writes i as it stood at m.
-func (c *call) invitationObject(i invitation, m moment) object {
+func (c *call) invitationObject(i Invitation, m moment) object {
 	d, owner := c.dialect, c.owner()
 	state := i.stateAt(m.at)
 	if state == stateExpired && d.Lapsed != LapsedMarked {
@@ -128,7 +123,8 @@ func (c *call) invitationObject(i invitation, m moment) object {
 	return o
 }
 
-var statusNumbers = map[string]int{statePending: 1, stateAccepted: 2, stateExpired: 3, stateDeclined: 4, stateCancelled: 5}
+var statusNumbers = map[string]int{statePending: 1, stateAccepted: 2, stateExpired: 3, stateDeclined: 4,
+	stateCancelled: 5}
 
 func statusWord(d Dialect, state string) string {
 	switch d.StatusWords {
@@ -141,28 +137,19 @@ func statusWord(d Dialect, state string) string {
 }
 
 func permissions(d Dialect, apiEnabled bool) any {
+	word, number, text := "no", 0, ""
+	if apiEnabled {
+		word, number, text = "yes", 1, "api_enabled"
+	}
 	switch d.Permissions {
 	case PermissionsYesNo:
-		if apiEnabled {
-			return object{"api_enabled": "yes"}
-		}
-		return object{"api_enabled": "no"}
+		return object{"api_enabled": word}
 	case PermissionsNumber:
-		if apiEnabled {
-			return object{"api_enabled": 1}
-		}
-		return object{"api_enabled": 0}
+		return object{"api_enabled": number}
 	case PermissionsJSON:
-		text, err := json.Marshal(object{"api_enabled": apiEnabled})
-		if err != nil {
-			panic(fmt.Sprintf("a bool cannot be written: %v", err))
-		}
-		return string(text)
+		return fmt.Sprintf(`{"api_enabled":%t}`, apiEnabled)
 	case PermissionsText:
-		if apiEnabled {
-			return "api_enabled"
-		}
-		return ""
+		return text
 	case PermissionsNull:
 		return nil
 	case PermissionsList:

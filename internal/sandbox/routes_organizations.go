@@ -4,93 +4,66 @@ import "net/http"
 
 const organizationNotFound = "Organization not found." // the text that Vultr's Terraform provider looks for
 
-func listOrganizations(c *call) reply {
-	rows := []object{}
+func listOrganizations(c *call) *reply {
+	rows := []Organization{c.Organization}
 	if c.dialect.Organizations == OrganizationsSeveral {
-		rows = append(rows, c.organizationObject(c.Other))
+		rows = []Organization{c.Other, c.Organization}
 	}
-	rows = append(rows, c.organizationObject(c.Organization))
 	key := "organizations"
 	if c.dialect.OrganizationsKey == OrganizationsShort {
 		key = "orgs"
 	}
-	return c.list(key, c.moment(false), rows)
+	return listOf(c, key, c.moment(false), rows, c.organizationObject)
 }
 
-func getOrganization(c *call) reply {
-	for _, o := range []organization{c.Organization, c.Other} {
-		if o.ID == c.params[0] && (o.ID == c.Organization.ID || c.dialect.Organizations == OrganizationsSeveral) {
-			return c.single(http.StatusOK, "organization", c.organizationObject(o))
-		}
+func getOrganization(c *call) *reply {
+	o := c.Organization
+	if c.params[0] == c.Other.ID {
+		o = c.Other
 	}
-	return refused(refuse(http.StatusNotFound, organizationNotFound))
+	return c.single(http.StatusOK, "organization", c.organizationObject(o))
 }
 
-func (c *call) organizationObject(o organization) object {
+func (c *call) organizationObject(o Organization) object {
 	return object{"id": o.ID, "name": o.Name, "type": "business", "date_created": c.dialect.date(o.Created)}
 }
 
-func listSuspendedUsers(c *call) reply {
-	switch {
-	case c.dialect.SuspendedEndpoint == SuspendedEndpointMissing:
-		return refused(refuse(http.StatusNotFound, "Not found"))
-	case c.params[0] != c.Organization.ID:
-		return refused(refuse(http.StatusNotFound, organizationNotFound))
+func listSuspendedUsers(c *call) *reply {
+	if c.dialect.SuspendedEndpoint == SuspendedEndpointMissing {
+		return refuse(http.StatusNotFound, "Not found")
 	}
 	m := c.moment(true)
-	rows := []object{}
+	var rows []User
 	for u := range c.Users.rowsAt(m) {
 		if u.Suspended && c.dialect.Suspended != SuspendedUsers {
-			row := c.memberObject(member{ID: u.ID, User: u.ID, Created: u.Joined, Updated: u.SuspendedAt}, u)
-			row["active"], row["date_suspended"] = false, c.dialect.date(u.SuspendedAt)
-			rows = append(rows, row)
+			rows = append(rows, u)
 		}
 	}
-	return c.list("users", m, rows)
+	return listOf(c, "users", m, rows, func(u User) object {
+		row := c.memberObject(member{ID: u.ID, User: u.ID, Inactive: true, Created: u.Joined, Updated: u.SuspendedAt}, u)
+		row["date_suspended"] = c.dialect.date(u.SuspendedAt)
+		return row
+	})
 }
 
-func suspendUser(c *call) reply   { return c.setSuspended(true) }
-func unsuspendUser(c *call) reply { return c.setSuspended(false) }
+func suspendUser(c *call) *reply   { return c.setSuspended(true) }
+func unsuspendUser(c *call) *reply { return c.setSuspended(false) }
 
-func (c *call) setSuspended(suspended bool) reply {
-	u, no := c.organizationUser()
-	if no != nil {
-		return refused(no)
+func (c *call) setSuspended(suspended bool) *reply {
+	if c.user.Suspended != suspended {
+		c.suspend(c.now, c.user, suspended)
 	}
-	if u.Suspended != suspended {
-		c.suspend(c.now, u, suspended)
-	}
-	return reply{status: http.StatusNoContent}
+	return &reply{status: http.StatusNoContent}
 }
 
-func removeUser(c *call) reply {
-	u, no := c.organizationUser()
-	if no != nil {
-		return refused(no)
-	}
-	c.remove(c.dialect, c.now, u)
-	return reply{status: http.StatusNoContent}
-}
-
-// organizationUser is the user that /v2/organizations/{id}/user/{user} names, if they can be suspended or removed: the
-// owner cannot (what-is-the-difference-between-root-owner-and-organization-admin).
-func (c *call) organizationUser() (user, *refusal) {
-	if c.params[0] != c.Organization.ID {
-		return user{}, refuse(http.StatusNotFound, organizationNotFound)
-	}
-	u, ok := c.Users.get(c.params[1])
-	switch {
-	case !ok:
-		return user{}, refuse(http.StatusNotFound, userNotFound)
-	case u.ID == c.OwnerID:
-		return user{}, refuse(http.StatusForbidden, "The organization owner cannot be suspended or removed")
-	}
-	return u, nil
+func removeUser(c *call) *reply {
+	c.remove(c.dialect, c.now, c.user)
+	return &reply{status: http.StatusNoContent}
 }
 
 // memberObject is a user as a list of people in a group or organization writes them: the fields of the OpenAPI file's
 // iam-group-member, and govultr's name.
-func (c *call) memberObject(m member, u user) object {
+func (c *call) memberObject(m member, u User) object {
 	o := c.userObject(u)
 	id := u.ID
 	if c.dialect.MemberID == MemberIDOwn {

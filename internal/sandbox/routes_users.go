@@ -14,9 +14,9 @@ var allACLs = []string{
 	"objstore", "loadbalancer",
 }
 
-func listUsers(c *call) reply {
+func listUsers(c *call) *reply {
 	m := c.moment(true)
-	var rows []user
+	var rows []User
 	for u := range c.Users.rowsAt(m) {
 		if !u.Suspended || c.dialect.Suspended != SuspendedListed {
 			rows = append(rows, u)
@@ -29,7 +29,7 @@ func listUsers(c *call) reply {
 }
 
 // invitedUsers are the people who were invited, whatever became of it, and are none of users, each once.
-func (c *call) invitedUsers(m moment, users []user) []user {
+func (c *call) invitedUsers(m moment, users []User) []User {
 	known := map[string]bool{}
 	for _, u := range users {
 		known[strings.ToLower(u.Email)] = true
@@ -40,22 +40,18 @@ func (c *call) invitedUsers(m moment, users []user) []user {
 			known[strings.ToLower(i.Email)] = true
 		}
 	}
-	var invited []user
+	var invited []User
 	for i := range c.Invitations.rowsAt(m) {
 		if key := strings.ToLower(i.Email); !known[key] {
 			known[key] = true
-			invited = append(invited, user{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email, Invited: true})
+			invited = append(invited, User{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email})
 		}
 	}
 	return invited
 }
 
-func getUser(c *call) reply {
-	u, ok := c.Users.get(c.params[0])
-	if !ok {
-		return refused(refuse(http.StatusNotFound, userNotFound))
-	}
-	return reply{status: http.StatusOK, object: object{"user": c.fullUserObject(u)}}
+func getUser(c *call) *reply {
+	return &reply{status: http.StatusOK, object: object{"user": c.fullUserObject(c.user)}}
 }
 
 // userPatch is what the body of PATCH /v2/users/{id} says; nil is left as it is.
@@ -64,8 +60,8 @@ type userPatch struct {
 	apiEnabled *bool
 }
 
-// patchBody reads the documented body without what is no longer supported since 07/2025, and without the legacy acls, which
-// the sandbox does not play.
+// patchBody reads the documented body without what is no longer supported since 07/2025, and without the legacy acls,
+// which the sandbox does not play.
 func patchBody(body []byte) (any, error) {
 	top, err := fields(body, "email", "api_enabled")
 	if err != nil {
@@ -92,12 +88,8 @@ func patchBody(body []byte) (any, error) {
 	return in, nil
 }
 
-func patchUser(c *call) reply {
-	u, ok := c.Users.get(c.params[0])
-	if !ok {
-		return refused(refuse(http.StatusNotFound, userNotFound))
-	}
-	in := c.body.(userPatch)
+func patchUser(c *call) *reply {
+	u, in := c.user, c.body.(userPatch)
 	if in.email != nil {
 		u.Email = *in.email
 	}
@@ -106,13 +98,13 @@ func patchUser(c *call) reply {
 	}
 	c.Users.put(c.next(c.now), u.ID, u)
 	if c.dialect.Patch == Patch202 {
-		return reply{status: http.StatusAccepted, object: object{"user": c.fullUserObject(u)}}
+		return &reply{status: http.StatusAccepted, object: object{"user": c.fullUserObject(u)}}
 	}
-	return reply{status: http.StatusNoContent}
+	return &reply{status: http.StatusNoContent}
 }
 
 // userObject is a user as in the list.
-func (c *call) userObject(u user) object {
+func (c *call) userObject(u User) object {
 	first, last, _ := strings.Cut(u.Name, " ")
 	acls := []string{}
 	if u.ID == c.OwnerID {
@@ -124,7 +116,7 @@ func (c *call) userObject(u user) object {
 		"api_enabled": u.APIEnabled, "service_user": u.Service, "status": !u.Suspended, "acls": acls, "last_activity": "",
 	}
 	if c.dialect.InviteAccepted != InviteAcceptedAbsent {
-		o["invite_accepted"] = !u.Invited
+		o["invite_accepted"] = !u.Joined.IsZero()
 	}
 	switch {
 	case c.struck(FaultWrongPerson):
@@ -136,7 +128,7 @@ func (c *call) userObject(u user) object {
 }
 
 // fullUserObject is a user as under its id.
-func (c *call) fullUserObject(u user) object {
+func (c *call) fullUserObject(u User) object {
 	o := c.userObject(u)
 	o["invited_by"], o["invited_on"], o["invite_accepted"] = u.InvitedBy, c.dialect.date(u.InvitedOn), true
 	return o

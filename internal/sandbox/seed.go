@@ -9,8 +9,8 @@ import (
 )
 
 // AddUser puts somebody into the organization as if they had always been there, with groups, roles and policies by name
-// or id. An empty ID or Name is made up; Owner is ignored. It fails when the address is missing or taken, or a name is
-// unknown.
+// or id. An empty ID or Name is made up; Owner and the dates are ignored. It fails when the address is missing or
+// taken, or a name is unknown.
 func (s *Server) AddUser(in User) (User, error) {
 	var out User
 	err := s.change(func(st *state, now time.Time) error {
@@ -31,7 +31,7 @@ func (s *Server) AddUsers(in []User) error {
 	})
 }
 
-func (s *state) addUsers(now time.Time, in []User) ([]user, error) {
+func (s *state) addUsers(now time.Time, in []User) ([]User, error) {
 	taken := make(map[string]bool, len(in))
 	for u := range s.Users.rows() {
 		taken[strings.ToLower(u.Email)] = true
@@ -51,9 +51,10 @@ func (s *state) addUsers(now time.Time, in []User) ([]user, error) {
 			return nil, fmt.Errorf("add user %s: %w", u.Email, err)
 		}
 	}
-	added := make([]user, len(in))
+	added := make([]User, len(in))
 	for i, from := range in {
-		u := user{ID: from.ID, Name: from.Name, Email: from.Email, APIEnabled: from.APIEnabled, Service: from.Service, InvitedBy: ownerEmail, Joined: whole(now)}
+		u := User{ID: from.ID, Name: from.Name, Email: from.Email, APIEnabled: from.APIEnabled, Service: from.Service,
+			InvitedBy: ownerEmail, Joined: whole(now)}
 		_, known := s.Users.index[u.ID]
 		if u.ID == "" {
 			u.ID = newID()
@@ -79,9 +80,10 @@ func (s *state) addUsers(now time.Time, in []User) ([]user, error) {
 	return added, nil
 }
 
-// AddInvitation puts an invitation into the world as if it had always been there; no mail is noted for it. A zero Created is
-// now, a zero Expires three days after Created, an empty State pending. With State expired and without dates it expired an
-// hour ago. It fails when the address is missing, or the state is not one of the five, or does not fit the dates.
+// AddInvitation puts an invitation into the world as if it had always been there; no mail is noted for it. A zero
+// Created is now, a zero Expires three days after Created, an empty State pending. With State expired and without dates
+// it expired an hour ago. It fails when the address is missing, or the state is not one of the five, or does not fit
+// the dates.
 func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 	err := s.change(func(st *state, now time.Time) error {
 		if in.Email == "" {
@@ -100,10 +102,8 @@ func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 			in.Expires = in.Created.Add(invitationLife)
 		}
 		in.Created, in.Expires, in.Responded = whole(in.Created.UTC()), whole(in.Expires.UTC()), whole(in.Responded.UTC())
-		kept := in.State
 		switch in.State {
 		case "", statePending, stateExpired:
-			kept = statePending
 		case stateAccepted, stateDeclined, stateCancelled:
 			if in.Responded.IsZero() {
 				in.Responded = in.Created
@@ -114,7 +114,10 @@ func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 		if in.State == stateAccepted && in.Registered == "" {
 			in.Registered = in.Email
 		}
-		i := invitation{in.ID, in.Email, in.Registered, in.APIEnabled, kept, in.Created, in.Expires, in.Responded}
+		i := in
+		if i.State == "" || i.State == stateExpired {
+			i.State = statePending
+		}
 		if in.State != "" && i.stateAt(now) != in.State {
 			return fmt.Errorf("add invitation of %s: with these dates it is %s, not %s", in.Email, i.stateAt(now), in.State)
 		}
@@ -125,8 +128,8 @@ func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 	return in, err
 }
 
-// AddGroup makes a group that has the roles and policies named, by name or id. An empty ID is made up; Members are ignored,
-// since users are added with their groups. It fails when a name is unknown.
+// AddGroup makes a group that has the roles and policies named, by name or id. An empty ID is made up; Members are
+// ignored, since users are added with their groups. It fails when a name is unknown.
 func (s *Server) AddGroup(in Group) (Group, error) {
 	var out Group
 	err := s.change(func(st *state, now time.Time) error {
@@ -134,7 +137,7 @@ func (s *Server) AddGroup(in Group) (Group, error) {
 		if err != nil {
 			return fmt.Errorf("add group %q: %w", in.Name, err)
 		}
-		g := group{ID: in.ID, Name: in.Name, Deleted: in.Deleted, Created: whole(now)}
+		g := Group{ID: in.ID, Name: in.Name, Deleted: in.Deleted, Created: whole(now)}
 		if g.ID == "" {
 			g.ID = newID()
 		}
@@ -147,7 +150,8 @@ func (s *Server) AddGroup(in Group) (Group, error) {
 	return out, err
 }
 
-// AddRole makes a role that has the policies named, by name or id. An empty ID is made up. It fails when a name is unknown.
+// AddRole makes a role that has the policies named, by name or id. An empty ID is made up. It fails when a name is
+// unknown.
 func (s *Server) AddRole(in Role) (Role, error) {
 	err := s.change(func(st *state, now time.Time) error {
 		access, err := st.resolve(nil, nil, in.Policies)
@@ -157,7 +161,7 @@ func (s *Server) AddRole(in Role) (Role, error) {
 		if in.ID == "" {
 			in.ID = newID()
 		}
-		st.Roles.put(st.always(), in.ID, role{ID: in.ID, Name: in.Name, Assumable: in.Assumable, Created: whole(now)})
+		st.Roles.put(st.always(), in.ID, Role{ID: in.ID, Name: in.Name, Assumable: in.Assumable, Created: whole(now)})
 		for _, p := range access.policies {
 			st.tie(now, rolePolicy, []string{in.ID}, p)
 		}
@@ -172,7 +176,8 @@ func (s *Server) AddPolicy(in Policy) (Policy, error) {
 		if in.ID == "" {
 			in.ID = newID()
 		}
-		st.Policies.put(st.always(), in.ID, policy{ID: in.ID, Name: in.Name, System: in.System, Created: whole(now)})
+		in.Created = whole(now)
+		st.Policies.put(st.always(), in.ID, in)
 		return nil
 	})
 	return in, err
@@ -180,29 +185,24 @@ func (s *Server) AddPolicy(in Policy) (Policy, error) {
 
 // DeleteGroup deletes the group of that name softly: it stays in the list of groups as deleted.
 func (s *Server) DeleteGroup(name string) error {
-	return s.change(func(st *state, now time.Time) error {
-		for g := range st.Groups.rows() {
-			if g.Name == name && !g.Deleted {
-				g.Deleted = true
-				st.Groups.put(st.next(now), g.ID, g)
-				return nil
-			}
-		}
-		return fmt.Errorf("delete group %q: there is none", name)
-	})
+	return s.changeGroup("delete", name, func(g *Group) { g.Deleted = true })
 }
 
 // RenameGroup gives the group of a name another one.
 func (s *Server) RenameGroup(name, to string) error {
+	return s.changeGroup("rename", name, func(g *Group) { g.Name = to })
+}
+
+func (s *Server) changeGroup(what, name string, change func(*Group)) error {
 	return s.change(func(st *state, now time.Time) error {
 		for g := range st.Groups.rows() {
 			if g.Name == name && !g.Deleted {
-				g.Name = to
+				change(&g)
 				st.Groups.put(st.next(now), g.ID, g)
 				return nil
 			}
 		}
-		return fmt.Errorf("rename group %q: there is none", name)
+		return fmt.Errorf("%s group %q: there is none", what, name)
 	})
 }
 
@@ -225,28 +225,26 @@ type accessIDs struct{ groups, roles, policies []string }
 func (s *state) resolve(groups, roles, policies []string) (accessIDs, error) {
 	var ids accessIDs
 	var unknown []string
-	for _, want := range groups {
-		ids.groups = find(&unknown, ids.groups, s.Groups.rows(), want, func(g group) (string, string) { return g.ID, g.Name })
-	}
-	for _, want := range roles {
-		ids.roles = find(&unknown, ids.roles, s.Roles.rows(), want, func(r role) (string, string) { return r.ID, r.Name })
-	}
-	for _, want := range policies {
-		ids.policies = find(&unknown, ids.policies, s.Policies.rows(), want, func(p policy) (string, string) { return p.ID, p.Name })
-	}
+	ids.groups = find(&unknown, groups, s.Groups.rows(), func(g Group) (string, string) { return g.ID, g.Name })
+	ids.roles = find(&unknown, roles, s.Roles.rows(), func(r Role) (string, string) { return r.ID, r.Name })
+	ids.policies = find(&unknown, policies, s.Policies.rows(), func(p Policy) (string, string) { return p.ID, p.Name })
 	if len(unknown) > 0 {
 		return ids, fmt.Errorf("nothing is called %s", strings.Join(unknown, ", "))
 	}
 	return ids, nil
 }
 
-// find adds the id of the row that want names to ids, or want to unknown.
-func find[T any](unknown *[]string, ids []string, rows iter.Seq[T], want string, key func(T) (id, name string)) []string {
-	for row := range rows {
-		if id, name := key(row); id == want || name == want {
-			return append(ids, id)
+// find returns the ids of the rows that want names; it adds a name that no row has to unknown.
+func find[T any](unknown *[]string, want []string, rows iter.Seq[T], key func(T) (id, name string)) (ids []string) {
+next:
+	for _, one := range want {
+		for row := range rows {
+			if id, name := key(row); id == one || name == one {
+				ids = append(ids, id)
+				continue next
+			}
 		}
+		*unknown = append(*unknown, one)
 	}
-	*unknown = append(*unknown, want)
 	return ids
 }

@@ -1,7 +1,7 @@
-// Package sandbox is a simulated Vultr API: the endpoints for invitations, users, organizations, groups, roles, policies
-// and the account, as an http.Handler. It speaks every [Dialect] that the documents leave open, breaks on demand
-// ([Fault]), has its own clock, keeps its world in a file if wanted, and is stricter than the documents: a request that
-// they do not describe is refused and remembered as a violation.
+// Package sandbox is a simulated Vultr API: the endpoints for invitations, users, organizations, groups, roles,
+// policies and the account, as an http.Handler. It speaks every [Dialect] that the documents leave open, breaks on
+// demand ([Fault]), has its own clock, keeps its world in a file if wanted, and is stricter than the documents: a
+// request that they do not describe is refused and remembered as a violation.
 //
 // No mail is ever sent; [Server.Mails] tells which would have been.
 package sandbox
@@ -69,11 +69,12 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{options: o, store: st, record: record{now: o.Now, window: window{limit: o.RateLimit}}}, nil
+	return &Server{options: o, store: st, record: record{now: o.Now, limit: o.RateLimit}}, nil
 }
 
-// ServeHTTP answers one request. A dropped connection is panic(http.ErrAbortHandler), which net/http's server knows; who
-// calls the handler in process, as with an httptest.ResponseRecorder, must recover it and take it for a broken connection.
+// ServeHTTP answers one request. A dropped connection is panic(http.ErrAbortHandler), which net/http's server knows;
+// who calls the handler in process, as with an httptest.ResponseRecorder, must recover it and take it for a broken
+// connection.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := s.record.arrive(r)
 	defer s.record.note(func() { s.record.inFlight-- })
@@ -92,8 +93,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(w)
 }
 
-// serve finds the answer to r and the fault that will strike it, if any. late is what the server does after such a fault; nil:
-// nothing.
+// serve finds the answer to r and the fault that will strike it, if any. late is what the server does after such a
+// fault; nil: nothing.
 func (s *Server) serve(r *http.Request, q *Request) (a answer, strike *rule, late func()) {
 	body, tooLong := readBody(r)
 	if q.Limited {
@@ -124,7 +125,11 @@ func (s *Server) act(c *call, dry bool) answer {
 	var a answer
 	run := func(st *state) {
 		c.state, c.now = st, s.store.worldNow(st)
-		a = s.encode(c.route.act(c), c.now)
+		r := c.lookUp()
+		if r == nil {
+			r = c.route.act(c)
+		}
+		a = s.encode(r, c.now)
 	}
 	var err error
 	switch {

@@ -150,8 +150,10 @@ func TestFreshWorld(t *testing.T) {
 	if account["email"] != "owner@example.com" {
 		t.Errorf("account of %v", account["email"])
 	}
-	wantDiff(t, "users", []any{"owner@example.com"}, column(rows(t, request(t, s, "GET", "/v2/users", ""), "users"), "email"))
-	wantDiff(t, "groups", []any{"everyone", "platform"}, column(rows(t, request(t, s, "GET", "/v2/groups", ""), "groups"), "display_name"))
+	wantDiff(t, "users", []any{"owner@example.com"}, column(rows(t, request(t, s, "GET", "/v2/users", ""), "users"),
+		"email"))
+	wantDiff(t, "groups", []any{"everyone", "platform"}, column(rows(t, request(t, s, "GET", "/v2/groups", ""), "groups"),
+		"display_name"))
 	roles := rows(t, request(t, s, "GET", "/v2/roles", ""), "roles")
 	wantDiff(t, "role types", []any{"assignable", "assumable"}, column(roles, "role_type"))
 	policies := rows(t, request(t, s, "GET", "/v2/policies", ""), "policies")

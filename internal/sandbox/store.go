@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // StateError is trouble with the state file: it cannot be read or written, or what it holds is no state.
@@ -78,8 +80,8 @@ func (s *store) view(read func(*state)) error {
 	return nil
 }
 
-// update calls change with the state and keeps it. An error of change is given back as it is; change must then have left
-// the state alone.
+// update calls change with the state and keeps it. An error of change is given back as it is; change must then have
+// left the state alone.
 func (s *store) update(change func(*state) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,11 +116,11 @@ func (s *store) locked(f func() error) error {
 	if s.file == "" {
 		return f()
 	}
-	unlock, err := lockFile(s.file + ".lock")
-	if err != nil {
+	lock := flock.New(s.file+".lock", flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
 		return &StateError{s.file, err}
 	}
-	defer unlock()
+	defer func() { _ = lock.Close() }() // unlocks
 	return f()
 }
 
@@ -140,7 +142,8 @@ func (s *store) refresh() error {
 	switch {
 	case err != nil:
 		return &StateError{s.file, err}
-	case s.loaded != nil && os.SameFile(info, s.loaded) && info.ModTime().Equal(s.loaded.ModTime()) && info.Size() == s.loaded.Size():
+	case s.loaded != nil && os.SameFile(info, s.loaded) && info.ModTime().Equal(s.loaded.ModTime()) &&
+		info.Size() == s.loaded.Size():
 		return nil
 	}
 	if !info.Mode().IsRegular() { // a pipe would be waited for, and /dev/zero read forever
@@ -196,8 +199,7 @@ func writeAtomically(file string, st *state) (info os.FileInfo, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Dir(file)
-	temp, err := os.CreateTemp(dir, filepath.Base(file)+".*.tmp") // mode 0600
+	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp") // mode 0600
 	if err != nil {
 		return nil, err
 	}
@@ -219,8 +221,5 @@ func writeAtomically(file string, st *state) (info os.FileInfo, err error) {
 	if err = temp.Close(); err != nil {
 		return nil, err
 	}
-	if err = os.Rename(temp.Name(), file); err != nil {
-		return nil, err
-	}
-	return info, syncDir(dir)
+	return info, os.Rename(temp.Name(), file)
 }

@@ -82,12 +82,13 @@ func TestDamagedStateFile(t *testing.T) {
 		"half":            {string(good[:len(good)/2]), "the file is damaged"},
 		"another program": {`{"format_version": 2}`, "format 2"},
 		"no organization": {`{"format_version": 1}`, "no organization"},
-		"no id":           {strings.Replace(string(good), `"organization":{"id":`, `"organization":{"x":`, 1), "no organization"},
-		"no owner":        {strings.Replace(string(good), `"owner_id":`, `"x":`, 1), "no owner"},
-		"a list":          {`[]`, "something else than a simulation"},
-		"a roster":        {"users:\n  - email: ada@example.com\n", "something else than a simulation"},
-		"a saved plan":    {`{"format_version": "1"}`, "something else than a simulation"},
-		"empty rows":      {strings.Replace(string(good), `"versions":[`, `"versions":[],"x":[`, 1), "the file is damaged"},
+		"no id": {strings.Replace(string(good), `"organization":{"id":`, `"organization":{"x":`, 1),
+			"no organization"},
+		"no owner":     {strings.Replace(string(good), `"owner_id":`, `"x":`, 1), "no owner"},
+		"a list":       {`[]`, "something else than a simulation"},
+		"a roster":     {"users:\n  - email: ada@example.com\n", "something else than a simulation"},
+		"a saved plan": {`{"format_version": "1"}`, "something else than a simulation"},
+		"empty rows":   {strings.Replace(string(good), `"versions":[`, `"versions":[],"x":[`, 1), "the file is damaged"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +145,8 @@ func TestUnwritableStateFile(t *testing.T) {
 func TestFailedWrite(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	short, long := filepath.Join(folder, "state.json"), filepath.Join(folder, strings.Repeat("x", 250)) // no room for a temporary name
+	// no room for a temporary name
+	short, long := filepath.Join(folder, "state.json"), filepath.Join(folder, strings.Repeat("x", 250))
 	before := newServer(t, sandbox.Options{File: short}).World()
 	if err := os.Rename(short, long); err != nil {
 		t.Fatal(err)
@@ -157,7 +159,8 @@ func TestFailedWrite(t *testing.T) {
 	wantDiff(t, "the world", before, s.World())
 }
 
-// TestTwoProcesses lets two servers change one file at the same time: no change is lost, and no reader sees half a file.
+// TestTwoProcesses lets two servers change one file at the same time: no change is lost, and no reader sees half a
+// file.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -18,7 +18,8 @@ type stamp struct {
 // moment is how much of the world a list shows: what happened up to a place in the order, and up to a time.
 type moment struct {
 	seq int64
-	// at is the clock that expired invitations are judged by and, in a list that lags, the time of the newest change shown.
+	// at is the clock that expired invitations are judged by and, in a list that lags, the time of the newest change
+	// shown.
 	at   time.Time
 	lags bool
 }
@@ -84,17 +85,6 @@ func (t *table[T]) last(id string) T {
 	}
 	var none T
 	return none
-}
-
-// goneRows are the last versions of rows that were dropped.
-func (t *table[T]) goneRows() iter.Seq[T] {
-	return func(yield func(T) bool) {
-		for _, e := range t.entries {
-			if last := e.Versions[len(e.Versions)-1]; last.Gone && !yield(last.Row) {
-				return
-			}
-		}
-	}
 }
 
 func (t *table[T]) put(s stamp, id string, row T) { t.add(id, version[T]{stamp: s, Row: row}) }

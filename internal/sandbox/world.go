@@ -15,43 +15,22 @@ type state struct {
 	ClockOffset time.Duration `json:"clock_offset_ns"`
 	Seq         int64         `json:"seq"`
 
-	Organization organization `json:"organization"`
-	Other        organization `json:"other_organization"` // seen with OrganizationsSeveral
+	Organization Organization `json:"organization"`
+	Other        Organization `json:"other_organization"` // seen with OrganizationsSeveral
 
 	OwnerID     string            `json:"owner_id"`
-	Users       table[user]       `json:"users"`
-	Invitations table[invitation] `json:"invitations"`
-	Groups      table[group]      `json:"groups"`
+	Users       table[User]       `json:"users"`
+	Invitations table[Invitation] `json:"invitations"`
+	Groups      table[Group]      `json:"groups"`
 	Members     table[member]     `json:"members"`
-	Roles       table[role]       `json:"roles"`
-	Policies    table[policy]     `json:"policies"`
+	Roles       table[Role]       `json:"roles"`
+	Policies    table[Policy]     `json:"policies"`
 	Links       table[link]       `json:"links"`
 
 	Mails []Mail `json:"mails"`
 }
 
 const formatVersion = 1
-
-type organization struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
-	Created time.Time `json:"created"`
-}
-
-type user struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Email       string    `json:"email"`
-	APIEnabled  bool      `json:"api_enabled"`
-	Service     bool      `json:"service,omitempty"`
-	Suspended   bool      `json:"suspended,omitempty"`
-	SuspendedAt time.Time `json:"suspended_at,omitzero"`
-	InvitedBy   string    `json:"invited_by,omitempty"`
-	InvitedOn   time.Time `json:"invited_on,omitzero"`
-	Joined      time.Time `json:"joined"`
-	// Invited is true for rows of the list of users about people who have not accepted; they are never kept.
-	Invited bool `json:"-"`
-}
 
 // invitation states. Whether an invitation has expired is no state: the clock decides.
 const (
@@ -66,31 +45,12 @@ const (
 // (docs.vultr.com, what-is-the-validity-period-of-an-organization-invitation).
 const invitationLife = 72 * time.Hour
 
-type invitation struct {
-	ID         string    `json:"id"`
-	Email      string    `json:"email"`
-	Registered string    `json:"registered,omitempty"`
-	APIEnabled bool      `json:"api_enabled"`
-	State      string    `json:"state"`
-	Created    time.Time `json:"created"`
-	Expires    time.Time `json:"expires"`
-	Responded  time.Time `json:"responded,omitzero"`
-}
-
 // stateAt is the state as the clock makes it.
-func (i invitation) stateAt(now time.Time) string {
+func (i Invitation) stateAt(now time.Time) string {
 	if i.State == statePending && !now.Before(i.Expires) {
 		return stateExpired
 	}
 	return i.State
-}
-
-type group struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Description string    `json:"description"`
-	Deleted     bool      `json:"deleted,omitempty"`
-	Created     time.Time `json:"created"`
 }
 
 // member is a user's membership of a group; a removed one may stay as inactive.
@@ -101,22 +61,6 @@ type member struct {
 	Inactive bool      `json:"inactive,omitempty"`
 	Created  time.Time `json:"created"`
 	Updated  time.Time `json:"updated"`
-}
-
-type role struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Description string    `json:"description"`
-	Assumable   bool      `json:"assumable,omitempty"`
-	Created     time.Time `json:"created"`
-}
-
-type policy struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Description string    `json:"description"`
-	System      bool      `json:"system,omitempty"`
-	Created     time.Time `json:"created"`
 }
 
 // linkKind says what a link ties together.
@@ -143,30 +87,32 @@ func (l link) id() string { return string(l.Kind) + " " + l.From + " " + l.To }
 // ownerEmail is the address of the user whose key everybody uses; it is also the account's.
 const ownerEmail = "owner@example.com"
 
-// newState is a fresh world at now: an organization that never existed before, its owner, two groups, two roles, two policies.
+// newState is a fresh world at now: an organization that never existed before, its owner, two groups, two roles, two
+// policies.
 func newState(now time.Time) *state {
 	s := &state{
 		FormatVersion: formatVersion,
-		Organization:  organization{ID: newID(), Name: "Example Org", Created: now},
-		Other:         organization{ID: newID(), Name: "Other Org", Created: now},
+		Organization:  Organization{ID: newID(), Name: "Example Org", Created: now},
+		Other:         Organization{ID: newID(), Name: "Other Org", Created: now},
 	}
 	always := stamp{} // what was there from the start shows in lists however much they lag
-	owner := user{ID: newID(), Name: "Olivia Owner", Email: ownerEmail, APIEnabled: true, Joined: now}
+	owner := User{ID: newID(), Name: "Olivia Owner", Email: ownerEmail, APIEnabled: true, Joined: now}
 	s.OwnerID = owner.ID
 	s.Users.put(always, owner.ID, owner)
-	deployer := role{ID: newID(), Name: "deployer", Description: "may deploy", Created: now}
-	auditor := role{ID: newID(), Name: "auditor", Description: "may be assumed for an audit", Assumable: true, Created: now}
-	for _, r := range []role{deployer, auditor} {
+	deployer := Role{ID: newID(), Name: "deployer", Description: "may deploy", Created: now}
+	auditor := Role{ID: newID(), Name: "auditor", Description: "may be assumed for an audit", Assumable: true,
+		Created: now}
+	for _, r := range []Role{deployer, auditor} {
 		s.Roles.put(always, r.ID, r)
 	}
-	readOnly := policy{ID: newID(), Name: "read-only", Description: "look, do not touch", System: true, Created: now}
-	billing := policy{ID: newID(), Name: "billing", Description: "invoices", Created: now}
-	for _, p := range []policy{readOnly, billing} {
+	readOnly := Policy{ID: newID(), Name: "read-only", Description: "look, do not touch", System: true, Created: now}
+	billing := Policy{ID: newID(), Name: "billing", Description: "invoices", Created: now}
+	for _, p := range []Policy{readOnly, billing} {
 		s.Policies.put(always, p.ID, p)
 	}
-	everyone := group{ID: newID(), Name: "everyone", Description: "all people", Created: now}
-	platform := group{ID: newID(), Name: "platform", Description: "the platform team", Created: now}
-	for _, g := range []group{everyone, platform} {
+	everyone := Group{ID: newID(), Name: "everyone", Description: "all people", Created: now}
+	platform := Group{ID: newID(), Name: "platform", Description: "the platform team", Created: now}
+	for _, g := range []Group{everyone, platform} {
 		s.Groups.put(always, g.ID, g)
 	}
 	// The platform team's people have a role and a policy that nobody gave to them directly.
@@ -204,20 +150,20 @@ func (s *state) next(now time.Time) stamp {
 }
 
 // owner is the user whose key everybody uses.
-func (s *state) owner() user { return s.Users.last(s.OwnerID) }
+func (s *state) owner() User { return s.Users.last(s.OwnerID) }
 
 // userByEmail finds a user who is in the organization, suspended or not.
-func (s *state) userByEmail(email string) (user, bool) {
+func (s *state) userByEmail(email string) (User, bool) {
 	for u := range s.Users.rows() {
 		if strings.EqualFold(u.Email, email) {
 			return u, true
 		}
 	}
-	return user{}, false
+	return User{}, false
 }
 
 // newestFor is the newest invitation of email that is in the state in at now.
-func (s *state) newestFor(email string, now time.Time, in string) (newest invitation, ok bool) {
+func (s *state) newestFor(email string, now time.Time, in string) (newest Invitation, ok bool) {
 	for i := range s.Invitations.rows() {
 		if strings.EqualFold(i.Email, email) && i.stateAt(now) == in {
 			newest, ok = i, true
@@ -248,8 +194,8 @@ func (s *state) links(m moment, kind linkKind, from, to string) []link {
 }
 
 // groupsOf are the groups that a user was an active member of at m.
-func (s *state) groupsOf(m moment, userID string) []group {
-	var found []group
+func (s *state) groupsOf(m moment, userID string) []Group {
+	var found []Group
 	for row := range s.Members.rowsAt(m) {
 		if row.User != userID || row.Inactive {
 			continue

@@ -59,7 +59,8 @@ func ParseLocation(text string) (Location, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return Location{}, &Problem{fmt.Errorf("the state is not a URL that can be read (%s://…)", clip(scheme)), locationForms}
+		return Location{}, &Problem{fmt.Errorf("the state is not a URL that can be read (%s://…)", clip(scheme)),
+			locationForms}
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil || u.Fragment != "" {
@@ -116,12 +117,14 @@ func parseS3(u *url.URL, query url.Values) (Location, error) {
 		return Location{}, &Problem{errors.New("the URL of the state names no bucket"), locationForms}
 	}
 	if strings.Contains(l.Prefix, "//") || len(l.Prefix) > 256 {
-		return Location{}, &Problem{errors.New("the prefix in the URL of the state is too long or has an empty part"), locationForms}
+		return Location{}, &Problem{errors.New("the prefix in the URL of the state is too long or has an empty part"),
+			locationForms}
 	}
 	if text := query.Get("path_style"); text != "" {
 		var err error
 		if l.PathStyle, err = strconv.ParseBool(text); err != nil {
-			return Location{}, &Problem{errors.New("path_style in the URL of the state is neither true nor false"), locationForms}
+			return Location{}, &Problem{errors.New("path_style in the URL of the state is neither true nor false"),
+				locationForms}
 		}
 	}
 	if l.Endpoint == "" {
@@ -131,7 +134,8 @@ func parseS3(u *url.URL, query url.Values) (Location, error) {
 	switch {
 	case err != nil || endpoint.Hostname() == "" || endpoint.User != nil || strings.Trim(endpoint.Path, "/") != "" ||
 		endpoint.RawQuery != "" || endpoint.Scheme != "https" && endpoint.Scheme != "http":
-		return Location{}, &Problem{errors.New("the endpoint in the URL of the state is not of the form https://HOST"), locationForms}
+		return Location{}, &Problem{errors.New("the endpoint in the URL of the state is not of the form https://HOST"),
+			locationForms}
 	case endpoint.Scheme == "http" && !loopback.Is(endpoint.Hostname()):
 		return Location{}, &Problem{
 			errors.New("the endpoint in the URL of the state is plain http, which would show the ledger to the network"),

@@ -21,11 +21,14 @@ func TestParseLocation(t *testing.T) {
 		{text: "file:///var/lib/orgsync", want: "/var/lib/orgsync", kind: state.Folder},
 		{text: "s3://bucket", want: "s3://bucket", kind: state.S3},
 		{text: "s3://bucket/a/b/", want: "s3://bucket/a/b", kind: state.S3},
-		{text: "s3://bucket/a?endpoint=https://S3.example&region=x&path_style=true", want: "s3://bucket/a?endpoint=https://s3.example", kind: state.S3},
-		{text: "s3://bucket?endpoint=http://127.0.0.1:9000", want: "s3://bucket?endpoint=http://127.0.0.1:9000", kind: state.S3},
+		{text: "s3://bucket/a?endpoint=https://S3.example&region=x&path_style=true",
+			want: "s3://bucket/a?endpoint=https://s3.example", kind: state.S3},
+		{text: "s3://bucket?endpoint=http://127.0.0.1:9000", want: "s3://bucket?endpoint=http://127.0.0.1:9000",
+			kind: state.S3},
 		{text: "s3://bucket?endpoint=http://[::1]:9000", want: "s3://bucket?endpoint=http://[::1]:9000", kind: state.S3},
 		{text: "postgres://u:p4ssw0rd-long@DB.example/x", want: "postgres://db.example:5432/x", kind: state.Postgres},
-		{text: "postgresql://u@db.example:6432/x?sslmode=require", want: "postgres://db.example:6432/x", kind: state.Postgres},
+		{text: "postgresql://u@db.example:6432/x?sslmode=require", want: "postgres://db.example:6432/x",
+			kind: state.Postgres},
 		{text: "postgres:///x?host=/run/postgresql", want: "postgres:///run/postgresql:5432/x", kind: state.Postgres},
 		{text: "", problem: "empty"},
 		{text: "a\nb", problem: "control characters"},
@@ -47,7 +50,8 @@ func TestParseLocation(t *testing.T) {
 		switch {
 		case c.problem == "" && (err != nil || l.Kind != c.kind || l.String() != c.want):
 			t.Errorf("%q: %v %q, %v", c.text, l.Kind, l.String(), err)
-		case c.problem != "" && (!errors.As(err, &problem) || !strings.Contains(err.Error(), c.problem) || problem.Advice == ""):
+		case c.problem != "" && (!errors.As(err, &problem) || !strings.Contains(err.Error(), c.problem) ||
+			problem.Advice == ""):
 			t.Errorf("%q: %v, want %q", c.text, err, c.problem)
 		case err != nil && strings.Contains(err.Error(), "p4ssw0rd"):
 			t.Errorf("%q: the password is in %v", c.text, err)

@@ -4,6 +4,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -20,9 +21,9 @@ type Store interface {
 	// Acquire returns the lease, which one run has at a time. It waits at most for wait (0: not at
 	// all) while another run has it; the error is a *[LockedError] if that run still has it then.
 	Acquire(ctx context.Context, holder Holder, wait time.Duration) (Lease, error)
-	// Survives reports whether a run may still be alive after another one has taken its lease over:
+	// HolderMayOutliveLease reports whether a run may still be alive after another one has taken its lease over:
 	// it may have been paused, on another machine. A lock of the kernel ends with its process.
-	Survives() bool
+	HolderMayOutliveLease() bool
 	// Inspect returns what is known about the store, for people.
 	Inspect(ctx context.Context) (Inspection, error)
 }
@@ -51,6 +52,9 @@ type Lease interface {
 	// Release ends the lease. The error is why other runs may have to wait for it.
 	Release() error
 }
+
+// ErrNoAnswer says that the storage could not be reached, or that nobody knows what it did.
+var ErrNoAnswer = errors.New("the storage gave no answer that can be relied on")
 
 // Holder is who holds a lease.
 type Holder struct {

@@ -1,6 +1,7 @@
 package vultr
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -66,53 +67,41 @@ var accessKinds = map[org.Kind]accessKind{
 		holders: "users", keys: []string{"role_user_relationships", "assignments"},
 	},
 	org.KindPolicy: {
-		list:    listing[accessRow]{op: "list policies", path: "/v2/policies", keys: []string{"policies"}, decode: decodePolicy},
+		list: listing[accessRow]{op: "list policies", path: "/v2/policies", keys: []string{"policies"},
+			decode: decodePolicy},
 		holders: "users", keys: []string{"policy_user_relationships", "users"},
 	},
 }
 
 // readAccess reads the groups, roles and policies of the wanted kinds, and the holders of those
 // that are named. The number of requests depends on pages and names, not on people. A list that
-// the key may not read is an error, because the roster needs it.
-func (c *Client) readAccess(ctx context.Context, wanted org.Wanted) ([]accessRow, error) {
+// the key may not read is an error, because the roster needs it. With all, it reads everything, and
+// returns the kinds that the key may not read as unseen.
+func (c *Client) readAccess(
+	ctx context.Context, wanted org.Wanted, all bool,
+) (rows []accessRow, unseen []org.Kind, err error) {
 	byKind := make([][]accessRow, len(org.Kinds))
+	hidden := make([]bool, len(org.Kinds))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, kind := range org.Kinds {
 		names, managed := wanted[kind]
-		if !managed {
+		if !managed && !all {
 			continue
 		}
 		g.Go(func() (err error) {
-			byKind[i], err = c.readKind(ctx, kind, func(a org.Access) bool { return slices.ContainsFunc(names, a.Is) })
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return slices.Concat(byKind...), nil
-}
-
-// readAllAccess reads all groups, roles and policies that the key may read; the other kinds are
-// returned as unseen.
-func (c *Client) readAllAccess(ctx context.Context) (rows []accessRow, unseen []org.Kind, err error) {
-	byKind := make([][]accessRow, len(org.Kinds))
-	failed := make([]error, len(org.Kinds))
-	g, ctx := errgroup.WithContext(ctx)
-	for i, kind := range org.Kinds {
-		g.Go(func() error {
-			byKind[i], failed[i] = c.readKind(ctx, kind, func(org.Access) bool { return true })
-			if IsHidden(failed[i]) {
+			match := func(a org.Access) bool { return all || slices.ContainsFunc(names, a.Is) }
+			byKind[i], err = c.readKind(ctx, kind, match)
+			if hidden[i] = all && IsHidden(err); hidden[i] {
 				return nil
 			}
-			return failed[i]
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
 	for i, kind := range org.Kinds {
-		if failed[i] != nil {
+		if hidden[i] {
 			unseen = append(unseen, kind)
 		}
 	}
@@ -195,11 +184,7 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 			if u == nil || u.ID == "" || h.inherited || h.inactive && !u.Suspended {
 				continue
 			}
-			membership := h.id
-			if membership == "" {
-				membership = u.ID
-			}
-			all[i].Holders[u.ID] = membership
+			all[i].Holders[u.ID] = cmp.Or(h.id, u.ID) // the membership
 		}
 	}
 	return all
@@ -224,10 +209,9 @@ func decodePolicy(f fields) accessRow {
 }
 
 func decodeHolder(f fields) holderRow {
-	active := f.flag("active")
 	how := f.text("assignment_type") // govultr; SPEC's relationships are direct ones
 	return holderRow{
 		id: f.text("id"), userID: f.text("user_id"), email: f.address("email"),
-		inherited: how != "" && !strings.EqualFold(how, "direct"), inactive: active != nil && !*active,
+		inherited: how != "" && !strings.EqualFold(how, "direct"), inactive: f.is("active", false),
 	}
 }

@@ -66,7 +66,8 @@ func TestSmallAnswersStaySmall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("32 MiB an answer take minutes under the race detector, which runs the short tests")
 	}
-	const most = 200 << 20 // for each request, freed or not: the answer, which is read into a growing buffer, and copies of parts of it
+	// for each request, freed or not: the answer, which is read into a growing buffer, and copies of parts of it
+	const most = 200 << 20
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
 			body := zipped(t, bomb.before, bomb.one, bomb.after)
@@ -76,14 +77,15 @@ func TestSmallAnswersStaySmall(t *testing.T) {
 				_, _ = w.Write(body)
 			})
 			// Every way in which a row is decoded.
-			l := listing[org.User]{op: "list users", path: "/v2/users", keys: []string{"users"}, decode: func(f fields) org.User {
-				decodeInvitation(f)
-				decodeGroup(f).holders()
-				decodeRole(f)
-				decodePolicy(f)
-				decodeHolder(f)
-				return decodeUser(f)
-			}}
+			l := listing[org.User]{op: "list users", path: "/v2/users", keys: []string{"users"},
+				decode: func(f fields) org.User {
+					decodeInvitation(f)
+					decodeGroup(f).holders()
+					decodeRole(f)
+					decodePolicy(f)
+					decodeHolder(f)
+					return decodeUser(f)
+				}}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			_, err := list(t.Context(), c, l)
@@ -104,7 +106,8 @@ func TestSmallAnswersStaySmall(t *testing.T) {
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	rows := func(n int) string {
-		return `{"users":[` + strings.TrimSuffix(strings.Repeat(`{"name":"a, \\\"b\\\", [c","acls":["a","b"]},`, n), ",") + `],"meta":{"total":1}}`
+		return `{"users":[` + strings.TrimSuffix(strings.Repeat(`{"name":"a, \\\"b\\\", [c","acls":["a","b"]},`, n), ",") +
+			`],"meta":{"total":1}}`
 	}
 	for n, ok := range map[int]bool{1: true, perPage: true, maxRows: true, maxRows + 1: false} {
 		_, err := list(t.Context(), newTestClient(t, status(200, rows(n))), users)
@@ -114,18 +117,21 @@ func TestBounds(t *testing.T) {
 	}
 	group := func(n int) world {
 		return smallWorld().with(world{
-			"/v2/groups": `{"groups":[{"id":"g1","display_name":"platform","members":[` + strings.TrimSuffix(strings.Repeat(`{"id":"u1"},`, n), ",") + `]}]}`,
+			"/v2/groups": `{"groups":[{"id":"g1","display_name":"platform","members":[` +
+				strings.TrimSuffix(strings.Repeat(`{"id":"u1"},`, n), ",") + `]}]}`,
 		})
 	}
 	wanted := org.Wanted{org.KindGroup: {"platform"}}
 	for n, ok := range map[int]bool{1: true, maxElements: true, maxElements + 1: false} {
 		s, err := group(n).client(t).ReadOrganization(t.Context(), "", wanted)
-		if (err == nil) != ok || ok && len(s.Access[0].Holders) != 1 || !ok && !strings.Contains(err.Error(), "names more than 50000 of them") {
+		if (err == nil) != ok || ok && len(s.Access[0].Holders) != 1 || !ok && !strings.Contains(err.Error(),
+			"names more than 50000 of them") {
 			t.Errorf("a group of %d members: %v", n, err)
 		}
 	}
 	for raw, want := range map[string]int{
-		`[]`: 1, `[1]`: 1, `[1,2]`: 2, `["a,b","\",\"",[1,2,3],{"a":1,"b":2}]`: 4, `{"a":[1,2],"b":",","c":3}`: 3, `[[1,2,3`: 1, `"a,b`: 1, `,,,`: 1, ``: 1,
+		`[]`: 1, `[1]`: 1, `[1,2]`: 2, `["a,b","\",\"",[1,2,3],{"a":1,"b":2}]`: 4, `{"a":[1,2],"b":",","c":3}`: 3,
+		`[[1,2,3`: 1, `"a,b`: 1, `,,,`: 1, ``: 1,
 	} {
 		if !hasAtMost([]byte(raw), want) || want > 1 && hasAtMost([]byte(raw), want-1) {
 			t.Errorf("%s does not have %d elements", raw, want)

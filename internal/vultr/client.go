@@ -10,6 +10,8 @@
 package vultr
 
 import (
+	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -104,10 +106,6 @@ func New(cfg Config) (*Client, error) {
 	if transport == nil {
 		transport = newTransport(cfg.Concurrency)
 	}
-	log := cfg.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	sdk := govultr.NewClient(&http.Client{Transport: transport})
 	sdk.BaseURL = base
 	sdk.SetUserAgent(cfg.UserAgent)
@@ -120,7 +118,7 @@ func New(cfg Config) (*Client, error) {
 		timeout:   cfg.RequestTimeout,
 		slots:     newSemaphore(cfg.Concurrency),
 		limiter:   newLimiter(cfg.Rate),
-		log:       log,
+		log:       cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
 		reads:     progress{report: cfg.Reading},
 		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Key) },
 		redact:    keyRedactor(cfg.Key),
@@ -142,7 +140,8 @@ func parseBaseURL(raw string) (*url.URL, error) {
 		// govultr would ignore the path, and a URL that ends in /v2 is a likely mistake.
 		return nil, errors.New("the API URL has a path or a query; give scheme and host only, /v2 is added")
 	case u.Scheme == "http" && !loopback.Is(u.Hostname()):
-		return nil, errors.New("the API URL is plain http, which would show the key to the network; it is allowed for loopback addresses only")
+		return nil, errors.New("the API URL is plain http, which would show the key to the network; it is allowed for " +
+			"loopback addresses only")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("the API URL has the scheme %q, which is not https", u.Scheme)
 	}
@@ -178,8 +177,14 @@ func newTransport(concurrency int) *http.Transport {
 	only1 := new(http.Protocols)
 	only1.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         gatedDial(dialer.DialContext),
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &gatedConn{Conn: conn}, nil
+		},
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
 		Protocols:           only1,

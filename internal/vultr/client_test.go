@@ -30,7 +30,8 @@ var ada = org.MustParseAddress("Ada@example.com")
 
 // testConfig has the limits out of the way.
 func testConfig(baseURL string) Config {
-	return Config{BaseURL: baseURL, Key: testKey, UserAgent: "orgsync/test", Concurrency: 8, RequestTimeout: 30 * time.Second}
+	return Config{BaseURL: baseURL, Key: testKey, UserAgent: "orgsync/test", Concurrency: 8,
+		RequestTimeout: 30 * time.Second}
 }
 
 // newTestClient speaks real HTTP with h.
@@ -211,7 +212,8 @@ func TestInviteSendsTheDocumentedRequest(t *testing.T) {
 	var got []request
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		got = append(got, request{r.Method, r.RequestURI, strings.TrimSpace(string(body)), r.Header["Authorization"], r.UserAgent(), r.Header.Get("Content-Type")})
+		got = append(got, request{r.Method, r.RequestURI, strings.TrimSpace(string(body)), r.Header["Authorization"],
+			r.UserAgent(), r.Header.Get("Content-Type")})
 		switch {
 		case r.Method == http.MethodGet:
 			answerJSON(w, 200, `{"users":[],"meta":{"total":0}}`)
@@ -232,8 +234,10 @@ func TestInviteSendsTheDocumentedRequest(t *testing.T) {
 	}
 	auth := []string{"Bearer " + testKey}
 	want := []request{
-		{"POST", "/v2/invitation", `{"email_invited":"Ada@example.com","permissions":{"api_enabled":"yes"}}`, auth, "orgsync/test", "application/json"},
-		{"POST", "/v2/invitation", `{"email_invited":"Ada@example.com","permissions":{"api_enabled":"no"}}`, auth, "orgsync/test", "application/json"},
+		{"POST", "/v2/invitation", `{"email_invited":"Ada@example.com","permissions":{"api_enabled":"yes"}}`, auth,
+			"orgsync/test", "application/json"},
+		{"POST", "/v2/invitation", `{"email_invited":"Ada@example.com","permissions":{"api_enabled":"no"}}`, auth,
+			"orgsync/test", "application/json"},
 		{"POST", "/v2/invitation/i1/resend", "", auth, "orgsync/test", ""},
 		{"GET", "/v2/users?per_page=500", "", auth, "orgsync/test", ""},
 	}

@@ -41,7 +41,8 @@ func (c *clock) now() time.Time {
 	defer c.mu.Unlock()
 	var ahead time.Duration
 	if n := len(c.offsets); n > 0 {
-		ahead = slices.Sorted(slices.Values(c.offsets))[(n-1)/2] // the earlier of two medians: a late mail is better than two mails
+		// the earlier of two medians: a late mail is better than two mails
+		ahead = slices.Sorted(slices.Values(c.offsets))[(n-1)/2]
 	}
 	// Round drops the monotonic reading: this time is compared with dates from the server.
 	return time.Now().Add(ahead).Round(0).UTC()

@@ -76,7 +76,8 @@ func TestServerClockOfManyPages(t *testing.T) {
 			if n == 9 {
 				next = ""
 			}
-			answerJSON(w, 200, fmt.Sprintf(`{"invitations": [{"id": "i%d"}], "meta": {"total": 10, "links": {"next": %q}}}`, n, next))
+			answerJSON(w, 200, fmt.Sprintf(`{"invitations": [{"id": "i%d"}], "meta": {"total": 10, "links": {"next": %q}}}`,
+				n, next))
 		}, nil)
 		for _, path := range []string{"/v2/account", "/v2/organizations"} {
 			c.read(t.Context(), call{op: "read", path: path})

@@ -75,6 +75,12 @@ func (f fields) flag(name string) *bool {
 	return nil
 }
 
+// is reports whether the value under name is want, as a flag.
+func (f fields) is(name string, want bool) bool {
+	value := f.flag(name)
+	return value != nil && *value == want
+}
+
 // name returns the text under key, which is the name of a person or thing, without the escapes
 // that the API may add.
 func (f fields) name(key string) string { return strings.TrimSpace(org.Unescape(f.text(key))) }

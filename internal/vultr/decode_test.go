@@ -32,26 +32,35 @@ func TestDecodeInvitation(t *testing.T) {
 	}{
 		{
 			"as govultr reads it",
-			`{"id":"5f0c","inviter_name":"Ops","inviter_email":"ops@example.com","email_invited":"Dev@example.com","email_registered":"",
+			`{"id":"5f0c","inviter_name":"Ops","inviter_email":"ops@example.com","email_invited":"Dev@example.com",
+			  "email_registered":"",
 			  "permissions":{"api_enabled":true},"org_id":"9a1e","org_name":"Example Org","status":"pending","status_full":"x",
-			  "invite_status":"Pending","date_created":"2026-06-01T10:00:00+00:00","date_responded":null,"expiration_date":"2026-06-04T10:00:00Z"}`,
+			  "invite_status":"Pending","date_created":"2026-06-01T10:00:00+00:00","date_responded":null,
+			  "expiration_date":"2026-06-04T10:00:00Z"}`,
 			org.Invitation{
 				ID: "5f0c", Invited: org.MustParseAddress("Dev@example.com"), OrgID: "9a1e", OrgName: "Example Org",
-				Status: org.StatusPending, StatusText: "Pending", APIEnabled: new(true), Created: ten, Expires: ten.AddDate(0, 0, 3),
+				Status: org.StatusPending, StatusText: "Pending", APIEnabled: new(true), Created: ten,
+				Expires: ten.AddDate(0, 0, 3),
 			},
 		},
 		{
 			"accepted, with dates and truth of other forms, and numbers for ids",
-			`{"id":42,"email_invited":"dev@example.com","email_registered":"me@home.example","permissions":"{\"api_enabled\":\"no\"}","org_id":7,
-			  "status":"ACCEPTED","date_created":"2026-06-01 10:00:00","date_responded":"2026-06-01T12:00:00.5+02:00","expiration_date":""}`,
+			`{"id":42,"email_invited":"dev@example.com","email_registered":"me@home.example",
+			  "permissions":"{\"api_enabled\":\"no\"}",
+			  "org_id":7,
+			  "status":"ACCEPTED","date_created":"2026-06-01 10:00:00","date_responded":"2026-06-01T12:00:00.5+02:00",
+			  "expiration_date":""}`,
 			org.Invitation{
-				ID: "42", OrgID: "7", Invited: org.MustParseAddress("dev@example.com"), Registered: org.MustParseAddress("me@home.example"),
-				Status: org.StatusAccepted, StatusText: "ACCEPTED", APIEnabled: new(false), Created: ten, Responded: ten.Add(500 * time.Millisecond),
+				ID: "42", OrgID: "7", Invited: org.MustParseAddress("dev@example.com"),
+				Registered: org.MustParseAddress("me@home.example"),
+				Status:     org.StatusAccepted, StatusText: "ACCEPTED", APIEnabled: new(false), Created: ten,
+				Responded: ten.Add(500 * time.Millisecond),
 			},
 		},
 		{
 			"everything odd",
-			`{"id":{},"email_invited":["x"],"email_registered":7,"permissions":[],"org_id":null,"org_name":[],"status":{},"invite_status":[],
+			`{"id":{},"email_invited":["x"],"email_registered":7,"permissions":[],"org_id":null,"org_name":[],
+			  "status":{},"invite_status":[],
 			  "date_created":"yesterday","date_responded":7,"expiration_date":"0000-00-00 00:00:00"}`,
 			org.Invitation{Status: org.StatusUnknown, DateUnreadable: true},
 		},
@@ -298,7 +307,8 @@ func TestEscapedTexts(t *testing.T) {
 		row := decodeFields(t, `{"id":"x","name":"`+text+`","display_name":"`+text+`","org_name":"`+text+`"}`)
 		const want = `R&D "core"`
 		for where, got := range map[string]string{
-			"user": decodeUser(row).Name, "group": decodeGroup(row).Name, "role": decodeRole(row).Name, "policy": decodePolicy(row).Name,
+			"user": decodeUser(row).Name, "group": decodeGroup(row).Name, "role": decodeRole(row).Name,
+			"policy":       decodePolicy(row).Name,
 			"organization": organizations.decode(row).Name, "organization of an invitation": decodeInvitation(row).OrgName,
 		} {
 			if got != want {
@@ -325,17 +335,20 @@ func TestDecodeUser(t *testing.T) {
 	}{
 		{
 			"as SPEC shows it",
-			`{"id":"u1","name":"Ada Lovelace","first_name":"A","last_name":"L","email":"ada@example.com","api_enabled":true,"service_user":false,"status":true,"acls":[],"last_activity":null}`,
+			`{"id":"u1","name":"Ada Lovelace","first_name":"A","last_name":"L","email":"ada@example.com","api_enabled":true,` +
+				`"service_user":false,"status":true,"acls":[],"last_activity":null}`,
 			org.User{ID: "u1", Email: org.MustParseAddress("ada@example.com"), Name: "Ada Lovelace", APIEnabled: new(true)},
 		},
 		{
 			"suspended, with a name in two parts",
 			`{"id":"u1","first_name":"Ada","last_name":"Lovelace","email":"ada@example.com","api_enabled":"no","status":false}`,
-			org.User{ID: "u1", Email: org.MustParseAddress("ada@example.com"), Name: "Ada Lovelace", APIEnabled: new(false), Suspended: true},
+			org.User{ID: "u1", Email: org.MustParseAddress("ada@example.com"), Name: "Ada Lovelace", APIEnabled: new(false),
+				Suspended: true},
 		},
 		{"suspended by a word", `{"id":"u1","status":"Suspended"}`, org.User{ID: "u1", Suspended: true}},
 		{"status of another kind", `{"id":"u1","status":"active"}`, org.User{ID: "u1"}},
-		{"service user without an address", `{"id":"s1","name":"bot","email":"","service_user":true}`, org.User{ID: "s1", Name: "bot", Service: true}},
+		{"service user without an address", `{"id":"s1","name":"bot","email":"","service_user":true}`,
+			org.User{ID: "s1", Name: "bot", Service: true}},
 		{
 			"invited, and not in yet", `{"id":"u1","email":"ada@example.com","invite_accepted":false}`,
 			org.User{ID: "u1", Email: org.MustParseAddress("ada@example.com"), Accepted: new(false)},
@@ -360,10 +373,12 @@ func TestDecodeUser(t *testing.T) {
 // address, and if it is open.
 func FuzzDecodeSent(f *testing.F) {
 	for _, seed := range []string{
-		sentToAda, `{"invitation":` + sentToAda + `}`, `{"id":7,"email_invited":" ADA@EXAMPLE.COM "}`, `{"invitation":{}}`, `{"invitation":[]}`,
+		sentToAda, `{"invitation":` + sentToAda + `}`, `{"id":7,"email_invited":" ADA@EXAMPLE.COM "}`, `{"invitation":{}}`,
+		`{"invitation":[]}`,
 		`{"id":"..","email_invited":"ada@example.com"}`, `{"id":"i1","email_invited":"eve@example.com"}`,
 		`{"id":"i1","email_invited":"ada@example.com","invite_status":"Accepted"}`,
-		`{"id":"i1","email_invited":"ada@example.com","status":"pending","expiration_date":"2026-05-04T10:00:00Z"}`, `{"permissions":"{\"api_enabled\":1}","status":[[]]}`,
+		`{"id":"i1","email_invited":"ada@example.com","status":"pending","expiration_date":"2026-05-04T10:00:00Z"}`,
+		`{"permissions":"{\"api_enabled\":1}","status":[[]]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -380,7 +395,8 @@ func FuzzDecodeSent(f *testing.F) {
 		if err == nil && (got.ID == "" || !got.Invited.Equal(ada)) {
 			t.Errorf("understood as %q for %q: %s", got.ID, got.Invited, body)
 		}
-		if over := !got.Expires.IsZero() && got.Expires.Before(now); err == nil && (over || got.Status != org.StatusPending && got.Status != org.StatusUnknown) {
+		if over := !got.Expires.IsZero() && got.Expires.Before(now); err == nil && (over || got.Status != org.StatusPending &&
+			got.Status != org.StatusUnknown) {
 			t.Errorf("understood, though it is %s and ends at %v: %s", got.Status, got.Expires, body)
 		}
 	})
@@ -388,7 +404,8 @@ func FuzzDecodeSent(f *testing.F) {
 
 // FuzzText: whatever a value is, its text is what encoding/json makes of it.
 func FuzzText(f *testing.F) {
-	for _, value := range []string{`"ada"`, `" ada "`, `"a\u0064a"`, "\"a\xffa\"", `"\ud800"`, `12345678901234567890`, `1e9`, `-0`, `true`, `null`, `{}`, `["a"]`} {
+	for _, value := range []string{`"ada"`, `" ada "`, `"a\u0064a"`, "\"a\xffa\"", `"\ud800"`, `12345678901234567890`,
+		`1e9`, `-0`, `true`, `null`, `{}`, `["a"]`} {
 		f.Add([]byte(value))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
@@ -421,7 +438,8 @@ func FuzzText(f *testing.F) {
 func TestBackslashes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`o\'brien@example.com`: "o'brien@example.com", `o\\\'brien@example.com`: "o'brien@example.com", `a\b@example.com`: "ab@example.com",
+		`o\'brien@example.com`: "o'brien@example.com", `o\\\'brien@example.com`: "o'brien@example.com",
+		`a\b@example.com`:      "ab@example.com",
 		`"ada\@x"@example.com`: "",
 	} {
 		if got := decodeFields(t, `{"email":`+strconv.Quote(text)+`}`).address("email").String(); got != want {

@@ -35,11 +35,13 @@ func settled(t *testing.T, options sandbox.Options) *sandbox.Server {
 		check(err)
 	}
 	for i, state := range []string{"expired", "accepted", "declined", "cancelled"} {
-		_, err := api.AddInvitation(sandbox.Invitation{Email: fmt.Sprintf("%s@example.com", state), State: state, APIEnabled: i == 0})
+		_, err := api.AddInvitation(sandbox.Invitation{Email: fmt.Sprintf("%s@example.com", state), State: state,
+			APIEnabled: i == 0})
 		check(err)
 	}
 	for i := range 12 {
-		_, err := api.AddUser(sandbox.User{Email: fmt.Sprintf("u%d@example.com", i), APIEnabled: i%2 == 0, Suspended: i%10 == 0})
+		_, err := api.AddUser(sandbox.User{Email: fmt.Sprintf("u%d@example.com", i), APIEnabled: i%2 == 0,
+			Suspended: i%10 == 0})
 		check(err)
 	}
 	_, err = api.AddUser(sandbox.User{Email: "bot@example.com", Service: true})
@@ -76,7 +78,8 @@ func TestDialects(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, receipt := range []org.Receipt{sent, again} {
-				if i := receipt.Invitation; receipt.Requests != 1 || !i.Invited.Equal(eve) || i.Status != org.StatusPending || i.OrgID != world.Organization.ID {
+				if i := receipt.Invitation; receipt.Requests != 1 || !i.Invited.Equal(eve) || i.Status != org.StatusPending ||
+					i.OrgID != world.Organization.ID {
 					t.Errorf("receipt %+v is not about eve in %s", receipt, world.Organization.ID)
 				}
 			}
@@ -84,7 +87,8 @@ func TestDialects(t *testing.T) {
 			for _, mail := range api.Mails()["eve@example.com"] {
 				got = append(got, fmt.Sprint(mail.To, mail.InvitationID, mail.Resend))
 			}
-			want := []string{fmt.Sprint("Eve@example.com", sent.Invitation.ID, false), fmt.Sprint("Eve@example.com", again.Invitation.ID, true)}
+			want := []string{fmt.Sprint("Eve@example.com", sent.Invitation.ID, false), fmt.Sprint("Eve@example.com",
+				again.Invitation.ID, true)}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("mails (-want +got):\n%s", diff)
 			}
@@ -127,7 +131,7 @@ func checkSnapshot(t *testing.T, d sandbox.Dialect, world sandbox.World, got org
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 
-	expiredStatus := map[sandbox.Lapsed]string{sandbox.LapsedPending: "pending", sandbox.LapsedMarked: "expired"}[d.Lapsed]
+	expiredStatus := map[string]string{sandbox.LapsedPending: "pending", sandbox.LapsedMarked: "expired"}[d.Lapsed]
 	want := map[string]string{}
 	expires := map[string]time.Time{}
 	for _, i := range world.Invitations {
@@ -194,8 +198,10 @@ func TestDialectsTimesFaults(t *testing.T) {
 						}
 						name := fmt.Sprintf("%s-%v", kind, after)
 						to := org.MustParseAddress(strings.ReplaceAll(name, "_", "-") + "@example.com")
-						delay := map[sandbox.Kind]time.Duration{sandbox.FaultSlow: 20 * time.Second, sandbox.FaultHang: 2 * time.Minute}[kind]
-						api.AddFault(sandbox.Fault{Kind: kind, After: after, Method: "POST", Times: 1, RetryAfter: "date+5s", Delay: delay})
+						delay := map[sandbox.Kind]time.Duration{sandbox.FaultSlow: 20 * time.Second,
+							sandbox.FaultHang: 2 * time.Minute}[kind]
+						api.AddFault(sandbox.Fault{Kind: kind, After: after, Method: "POST", Times: 1, RetryAfter: "date+5s",
+							Delay: delay})
 						receipt, err := c.Invite(t.Context(), to, true)
 						api.ClearFaults()
 						time.Sleep(time.Hour) // let the server finish what it hung on
@@ -205,7 +211,8 @@ func TestDialectsTimesFaults(t *testing.T) {
 							got = asCallError(t, err).Failure
 						}
 						if got != want.failure || receipt.Requests != want.requests {
-							t.Errorf("%s: %v after %d requests, want %v after %d: %v", name, got, receipt.Requests, want.failure, want.requests, err)
+							t.Errorf("%s: %v after %d requests, want %v after %d: %v", name, got, receipt.Requests, want.failure,
+								want.requests, err)
 						}
 						mails := api.Mails()[to.Key()]
 						acted := after || got == 0 && kind != sandbox.FaultWrongOrganization
@@ -213,7 +220,8 @@ func TestDialectsTimesFaults(t *testing.T) {
 							t.Errorf("%s: %d mails", name, len(mails))
 						}
 						id := receipt.Invitation.ID
-						if shown := kind == sandbox.FaultWrongPerson || got == 0; shown != (id != "") || id != "" && len(mails) == 1 && id != mails[0].InvitationID {
+						if shown := kind == sandbox.FaultWrongPerson || got == 0; shown != (id != "") || id != "" && len(mails) == 1 &&
+							id != mails[0].InvitationID {
 							t.Errorf("%s: the receipt has the invitation %q, the mails are %+v", name, id, mails)
 						}
 					}
@@ -234,8 +242,10 @@ func TestDialectsTimesReadFaults(t *testing.T) {
 				c := newBubbleClient(t, api.ServeHTTP, nil)
 				world := api.World()
 				for _, fault := range []sandbox.Fault{
-					{Kind: sandbox.FaultStatus}, {Kind: sandbox.FaultThrottle}, {Kind: sandbox.FaultDrop}, {Kind: sandbox.FaultTruncate}, {Kind: sandbox.FaultHalf},
-					{Kind: sandbox.FaultHTML}, {Kind: sandbox.FaultEmpty}, {Kind: sandbox.FaultHang, Delay: time.Minute}, {Kind: sandbox.FaultRowAdded},
+					{Kind: sandbox.FaultStatus}, {Kind: sandbox.FaultThrottle}, {Kind: sandbox.FaultDrop},
+					{Kind: sandbox.FaultTruncate}, {Kind: sandbox.FaultHalf},
+					{Kind: sandbox.FaultHTML}, {Kind: sandbox.FaultEmpty}, {Kind: sandbox.FaultHang, Delay: time.Minute},
+					{Kind: sandbox.FaultRowAdded},
 					{Kind: sandbox.FaultRowRemoved}, {Kind: sandbox.FaultWrongTotal},
 				} {
 					for _, path := range []string{"/v2/users", invitationPath} {
@@ -262,7 +272,8 @@ func TestDialectsTimesReadFaults(t *testing.T) {
 					}
 				}
 				api.AddFault(sandbox.Fault{Kind: sandbox.FaultRepeatCursor, Path: invitationPath, From: 2})
-				if _, err := c.ReadOrganization(t.Context(), world.Organization.Name, nil); err == nil || !strings.Contains(err.Error(), "read before") {
+				if _, err := c.ReadOrganization(t.Context(), world.Organization.Name, nil); err == nil ||
+					!strings.Contains(err.Error(), "read before") {
 					t.Errorf("repeated cursor: %v", err)
 				}
 			})

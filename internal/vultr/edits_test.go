@@ -17,7 +17,8 @@ import (
 func edits() map[string]org.Edit {
 	ada := org.MustParseAddress("Ada@example.com")
 	edit := func(op org.EditOp, kind org.Kind) org.Edit {
-		return org.Edit{Op: op, Who: ada, UserID: "u1", Organization: "o1", Kind: kind, ID: "x1", Membership: "m1", APIEnabled: true}
+		return org.Edit{Op: op, Who: ada, UserID: "u1", Organization: "o1", Kind: kind, ID: "x1", Membership: "m1",
+			APIEnabled: true}
 	}
 	return map[string]org.Edit{
 		"update":        edit(org.EditUpdate, ""),
@@ -33,8 +34,8 @@ func edits() map[string]org.Edit {
 	}
 }
 
-// TestEditRequests: each edit is one documented request. Above all, removing somebody ends their membership of the organization
-// and never deletes their account.
+// TestEditRequests: each edit is one documented request. Above all, removing somebody ends their membership of the
+// organization and never deletes their account.
 func TestEditRequests(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -69,7 +70,8 @@ func TestEditRequests(t *testing.T) {
 func TestEditAnswers(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]org.Failure{
-		"": 0, "{}": 0, `{"error":""}`: 0, `{"error":null}`: 0, `{"error":false}`: 0, `{"user":{"id":"u1","error":"none"}}`: 0,
+		"": 0, "{}": 0, `{"error":""}`: 0, `{"error":null}`: 0, `{"error":false}`: 0,
+		`{"user":{"id":"u1","error":"none"}}`:   0,
 		`{"error":"Invalid user","status":400}`: org.Unreadable,
 		"<html>":                                org.Unreadable,
 	} {
@@ -90,7 +92,9 @@ func TestEditAnswers(t *testing.T) {
 // TestEditOfOddIDs: an id that would lead to another path is sent nowhere.
 func TestEditOfOddIDs(t *testing.T) {
 	t.Parallel()
-	c := inProcess(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) }))
+	c := inProcess(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s", r.Method, r.URL)
+	}))
 	for name, e := range edits() {
 		for _, odd := range []string{"", ".", "..", "u1/../u2", "u1?x", "u1#x", "u 1", "%2e%2e", "ü"} {
 			e.UserID, e.Membership = odd, odd

@@ -67,7 +67,7 @@ func (f fields) ownErrorText() string {
 		case errorMembers[member] && !isEmptyValue(raw):
 			return f.describe(name) // the clearest text
 		case text != "":
-		case successMembers[member] && isNo(f.text(name)), statusMembers[member] && f.isFailureStatus(name, object):
+		case successMembers[member] && f.is(name, false), statusMembers[member] && f.isFailureStatus(name, object):
 			text = f.describe(name)
 		}
 	}
@@ -107,15 +107,6 @@ func (f fields) isFailureStatus(name string, object bool) bool {
 		return false
 	}
 	return failureWords[text] || memberName(name) == "code" && f.text("message") != "" && !successWords[text]
-}
-
-// isNo reports whether text answers no to "did it succeed?".
-func isNo(text string) bool {
-	switch strings.ToLower(text) {
-	case "false", "no", "0":
-		return true
-	}
-	return false
 }
 
 // maxEmptyValue is the maximum size of a value that can be empty, in bytes.

@@ -155,7 +155,8 @@ func TestAnswersThatSayError(t *testing.T) {
 				}
 
 				const invitation = `"id":"i1","email_invited":"ada@example.com"`
-				for _, body := range []string{`{` + invitation + after + `}`, `{"invitation":{` + invitation + `,"status":"pending"}` + after + `}`} {
+				for _, body := range []string{`{` + invitation + after + `}`, `{"invitation":{` + invitation +
+					`,"status":"pending"}` + after + `}`} {
 					if words == "" && strings.Contains(members, `"status":"`) && !strings.Contains(body, `"invitation"`) {
 						continue // there it is a word about the invitation: TestAnswerToAnInvitation
 					}
@@ -180,7 +181,8 @@ func checkAnswer(t *testing.T, op, body, words string, err error) {
 		return
 	}
 	failure, ok := errors.AsType[*org.CallError](err)
-	if !ok || failure.Failure != org.Unreadable || failure.RetryWithBoolean || failure.Status != 200 || !strings.Contains(failure.Message, words) {
+	if !ok || failure.Failure != org.Unreadable || failure.RetryWithBoolean || failure.Status != 200 ||
+		!strings.Contains(failure.Message, words) {
 		t.Errorf("%s, answered with %s: %v, want unreadable with %q", op, body, err, words)
 	}
 }

@@ -18,8 +18,9 @@ import (
 // smallWorld is an organization with one user and nobody else.
 func smallWorld() world {
 	return world{
-		orgsPath: oneOrg, invitationPath: `{"invites":[]}`, suspendedPath: noUsers, "/v2/account": `{"account":{"email":"ada@example.com"}}`,
-		"/v2/users": `{"users":[{"id":"u1","email":"ada@example.com"}],"meta":{"total":1}}`,
+		orgsPath: oneOrg, invitationPath: `{"invites":[]}`, suspendedPath: noUsers,
+		"/v2/account": `{"account":{"email":"ada@example.com"}}`,
+		"/v2/users":   `{"users":[{"id":"u1","email":"ada@example.com"}],"meta":{"total":1}}`,
 	}
 }
 
@@ -40,7 +41,8 @@ func TestPaged(t *testing.T) {
 			c := newTestClient(t, func(rw http.ResponseWriter, r *http.Request) {
 				body := w[r.URL.Path].(string)
 				if r.URL.Path == path { // a second page with the rows, after a first one with another
-					first := `{"users":[{"id":"u9"}],"invites":[{"id":"i9"}],"orgs":[{"id":"o9","name":"Other"}],"meta":{"links":{"next":"c"}}}`
+					first := `{"users":[{"id":"u9"}],"invites":[{"id":"i9"}],"orgs":[{"id":"o9","name":"Other"}],` +
+						`"meta":{"links":{"next":"c"}}}`
 					if r.FormValue("cursor") == "" {
 						body = first
 					}
@@ -166,11 +168,14 @@ func TestListsThatCannotBeTrue(t *testing.T) {
 			`the list is empty, but the group "platform" has members`,
 		},
 		"no users beside a group's members in the list of groups": {
-			world{"/v2/account": 403, members: 404, groups: `{"groups":[{"id":"g1","display_name":"platform","members":[{"id":"u1"}]}]}`},
+			world{"/v2/account": 403, members: 404,
+				groups: `{"groups":[{"id":"g1","display_name":"platform","members":[{"id":"u1"}]}]}`},
 			`the list is empty, but the group "platform" has members`,
 		},
 		"no users beside an accepted invitation": {
-			world{"/v2/account": 403, invitationPath: `{"invites":[{"id":"i1","org_id":"o1","email_invited":"ada@example.com","invite_status":"Accepted"}]}`},
+			world{"/v2/account": 403,
+				invitationPath: `{"invites":[{"id":"i1","org_id":"o1","email_invited":"ada@example.com",` +
+					`"invite_status":"Accepted"}]}`},
 			"the list is empty, but an invitation was accepted",
 		},
 		"null": {
@@ -187,7 +192,8 @@ func TestListsThatCannotBeTrue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := smallWorld().with(world{"/v2/users": noUsers, members: `{"members":[]}`}).with(group).with(test.change).client(t)
+			c := smallWorld().with(world{"/v2/users": noUsers, members: `{"members":[]}`}).with(group).with(
+				test.change).client(t)
 			s, err := c.ReadOrganization(t.Context(), "", wanted)
 			survey, surveyErr := c.Survey(t.Context(), "")
 			if surveyErr != nil {
@@ -200,7 +206,8 @@ func TestListsThatCannotBeTrue(t *testing.T) {
 				return
 			}
 			failure, ok := errors.AsType[*org.CallError](err)
-			if !ok || failure.Op != "list users" || failure.Failure != org.Unreadable || !strings.Contains(failure.Message, test.words) {
+			if !ok || failure.Op != "list users" || failure.Failure != org.Unreadable || !strings.Contains(failure.Message,
+				test.words) {
 				t.Errorf("%v, want unreadable with %q", err, test.words)
 			}
 			if diff := cmp.Diff(org.Snapshot{}, s, cmp.Comparer(sameAddress)); diff != "" {
@@ -217,12 +224,14 @@ func TestListsThatCannotBeTrue(t *testing.T) {
 // from the invitations.
 func TestEachListOnce(t *testing.T) {
 	t.Parallel()
-	for name, orgs := range map[string]any{"organizations shown": oneOrg, "organizations hidden": 403, "no organizations": `{"orgs":[]}`} {
+	for name, orgs := range map[string]any{"organizations shown": oneOrg, "organizations hidden": 403,
+		"no organizations": `{"orgs":[]}`} {
 		for slow := range smallWorld() { // whichever list is the last
 			t.Run(name+", slow "+slow, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					w := smallWorld().with(world{orgsPath: orgs, invitationPath: `{"invites":[{"id":"i1","org_id":"o1","org_name":"Example Org"}]}`})
+					w := smallWorld().with(world{orgsPath: orgs,
+						invitationPath: `{"invites":[{"id":"i1","org_id":"o1","org_name":"Example Org"}]}`})
 					var mu sync.Mutex
 					asked := map[string]int{}
 					c := newBubbleClient(t, func(rw http.ResponseWriter, r *http.Request) {

@@ -43,44 +43,69 @@ var failures = []struct {
 	words   string // in the text of the error
 	id      string // of the invitation in the receipt
 }{
-	{name: "400", handler: status(400, `{"error":"already invited","status":400}`), want: org.CallError{Failure: org.Refused, Status: 400}, words: "HTTP 400: already invited"},
-	{name: "404", handler: status(404, `{"error":"Invite not found"}`), want: org.CallError{Failure: org.Refused, Status: 404}, words: "Invite not found"},
-	{name: "409 without words", handler: status(409, ""), want: org.CallError{Failure: org.Refused, Status: 409}, words: "Conflict"},
-	{name: "422 as text", handler: status(422, "bad\naddress"), want: org.CallError{Failure: org.Refused, Status: 422}, words: "HTTP 422: bad"},
+	{name: "400", handler: status(400, `{"error":"already invited","status":400}`),
+		want: org.CallError{Failure: org.Refused, Status: 400}, words: "HTTP 400: already invited"},
+	{name: "404", handler: status(404, `{"error":"Invite not found"}`), want: org.CallError{Failure: org.Refused,
+		Status: 404}, words: "Invite not found"},
+	{name: "409 without words", handler: status(409, ""), want: org.CallError{Failure: org.Refused, Status: 409},
+		words: "Conflict"},
+	{name: "422 as text", handler: status(422, "bad\naddress"), want: org.CallError{Failure: org.Refused, Status: 422},
+		words: "HTTP 422: bad"},
 	{name: "413 with half a body", handler: func(w http.ResponseWriter, r *http.Request) {
 		hijack(w, "HTTP/1.1 413 Too Large\r\nContent-Length: 99\r\n\r\nhal")
 	}, want: org.CallError{Failure: org.Refused, Status: 413}, words: "HTTP 413: hal"},
-	{name: "401", handler: status(401, `{"error":"Invalid API token."}`), want: org.CallError{Failure: org.Denied, Status: 401}, words: "HTTP 401: Invalid API token."},
-	{name: "403 as a page", handler: htmlPage(403, "<html><head><title>\n Access &amp; more\n denied </title>"), want: org.CallError{Failure: org.Denied, Status: 403}, words: "an HTML page (Access & more denied)"},
-	{name: "404 as a page without a title", handler: htmlPage(404, "<html>"), want: org.CallError{Failure: org.Refused, Status: 404}, words: "HTTP 404: an HTML page"},
+	{name: "401", handler: status(401, `{"error":"Invalid API token."}`), want: org.CallError{Failure: org.Denied,
+		Status: 401}, words: "HTTP 401: Invalid API token."},
+	{name: "403 as a page", handler: htmlPage(403, "<html><head><title>\n Access &amp; more\n denied </title>"),
+		want: org.CallError{Failure: org.Denied, Status: 403}, words: "an HTML page (Access & more denied)"},
+	{name: "404 as a page without a title", handler: htmlPage(404, "<html>"), want: org.CallError{Failure: org.Refused,
+		Status: 404}, words: "HTTP 404: an HTML page"},
 	{name: "408", handler: status(408, ""), want: org.CallError{Failure: org.Lost, Status: 408}, words: "HTTP 408"},
-	{name: "500", handler: status(500, `{"error":"oops"}`), want: org.CallError{Failure: org.Lost, Status: 500}, words: "HTTP 500: oops"},
-	{name: "503 as a page", handler: htmlPage(503, "<TITLE>Maintenance</TITLE>"), want: org.CallError{Failure: org.Lost, Status: 503}, words: "HTML page (Maintenance)"},
+	{name: "500", handler: status(500, `{"error":"oops"}`), want: org.CallError{Failure: org.Lost, Status: 500},
+		words: "HTTP 500: oops"},
+	{name: "503 as a page", handler: htmlPage(503, "<TITLE>Maintenance</TITLE>"), want: org.CallError{Failure: org.Lost,
+		Status: 503}, words: "HTML page (Maintenance)"},
 	{name: "502", handler: status(502, ""), want: org.CallError{Failure: org.Lost, Status: 502}, words: "Bad Gateway"},
 	{name: "504", handler: status(504, ""), want: org.CallError{Failure: org.Lost, Status: 504}, words: "Gateway Timeout"},
 	{name: "524", handler: status(524, ""), want: org.CallError{Failure: org.Lost, Status: 524}, words: "HTTP 524"},
 	{name: "599", handler: status(599, ""), want: org.CallError{Failure: org.Lost, Status: 599}, words: "HTTP 599"},
-	{name: "dropped", handler: drop, want: org.CallError{Failure: org.Lost}, words: "the connection was closed without an answer"},
-	{name: "not HTTP", handler: func(w http.ResponseWriter, r *http.Request) { hijack(w, "hello\r\n\r\n") }, want: org.CallError{Failure: org.Lost}, words: "malformed HTTP"},
+	{name: "dropped", handler: drop, want: org.CallError{Failure: org.Lost}, words: "the connection was closed without " +
+		"an answer"},
+	{name: "not HTTP", handler: func(w http.ResponseWriter, r *http.Request) { hijack(w, "hello\r\n\r\n") },
+		want: org.CallError{Failure: org.Lost}, words: "malformed HTTP"},
 	{name: "half a body", handler: func(w http.ResponseWriter, r *http.Request) {
 		hijack(w, "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{\"id\":\"i1\",")
 	}, want: org.CallError{Failure: org.Lost, Status: 201}, words: "HTTP 201: the answer was cut short: unexpected EOF"},
-	{name: "body cut inside the JSON", handler: status(201, sentToAda[:20]), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "not a JSON object"},
-	{name: "page with 200", handler: htmlPage(200, "<title>Welcome</title>"), want: org.CallError{Failure: org.Unreadable, Status: 200}, words: "HTTP 200: an HTML page (Welcome) instead of JSON"},
-	{name: "JSON that calls itself a page", handler: htmlPage(201, sentToAda), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "an HTML page"},
-	{name: "empty", handler: status(201, ""), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "an empty answer"},
-	{name: "204", handler: func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) }, want: org.CallError{Failure: org.Unreadable, Status: 204}, words: "an empty answer"},
-	{name: "null", handler: status(201, "null"), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "not a JSON object"},
-	{name: "list", handler: status(201, "["+sentToAda+"]"), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "not a JSON object"},
-	{name: "text after the JSON", handler: status(201, sentToAda+"x"), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "not a JSON object"},
-	{name: "no id", handler: status(201, `{"email_invited":"ada@example.com"}`), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "no usable invitation id"},
-	{name: "null invitation", handler: status(201, `{"invitation":null}`), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "no usable invitation id"},
-	{name: "id that would leave its path", handler: status(201, `{"id":"../users","email_invited":"ada@example.com"}`), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "no usable invitation id"},
-	{name: "another address", handler: status(201, `{"invitation":{"id":"i1","email_invited":"eve@example.com"}}`), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: `the answer is about "eve@example.com"`, id: "i1"},
-	{name: "no address", handler: status(201, `{"id":"i1"}`), want: org.CallError{Failure: org.Unreadable, Status: 201}, words: `the answer is about ""`, id: "i1"},
+	{name: "body cut inside the JSON", handler: status(201, sentToAda[:20]), want: org.CallError{Failure: org.Unreadable,
+		Status: 201}, words: "not a JSON object"},
+	{name: "page with 200", handler: htmlPage(200, "<title>Welcome</title>"), want: org.CallError{Failure: org.Unreadable,
+		Status: 200}, words: "HTTP 200: an HTML page (Welcome) instead of JSON"},
+	{name: "JSON that calls itself a page", handler: htmlPage(201, sentToAda), want: org.CallError{Failure: org.Unreadable,
+		Status: 201}, words: "an HTML page"},
+	{name: "empty", handler: status(201, ""), want: org.CallError{Failure: org.Unreadable, Status: 201},
+		words: "an empty answer"},
+	{name: "204", handler: func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) },
+		want: org.CallError{Failure: org.Unreadable, Status: 204}, words: "an empty answer"},
+	{name: "null", handler: status(201, "null"), want: org.CallError{Failure: org.Unreadable, Status: 201},
+		words: "not a JSON object"},
+	{name: "list", handler: status(201, "["+sentToAda+"]"), want: org.CallError{Failure: org.Unreadable, Status: 201},
+		words: "not a JSON object"},
+	{name: "text after the JSON", handler: status(201, sentToAda+"x"), want: org.CallError{Failure: org.Unreadable,
+		Status: 201}, words: "not a JSON object"},
+	{name: "no id", handler: status(201, `{"email_invited":"ada@example.com"}`),
+		want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "no usable invitation id"},
+	{name: "null invitation", handler: status(201, `{"invitation":null}`), want: org.CallError{Failure: org.Unreadable,
+		Status: 201}, words: "no usable invitation id"},
+	{name: "id that would leave its path", handler: status(201, `{"id":"../users","email_invited":"ada@example.com"}`),
+		want: org.CallError{Failure: org.Unreadable, Status: 201}, words: "no usable invitation id"},
+	{name: "another address", handler: status(201, `{"invitation":{"id":"i1","email_invited":"eve@example.com"}}`),
+		want: org.CallError{Failure: org.Unreadable, Status: 201}, words: `the answer is about "eve@example.com"`, id: "i1"},
+	{name: "no address", handler: status(201, `{"id":"i1"}`), want: org.CallError{Failure: org.Unreadable, Status: 201},
+		words: `the answer is about ""`, id: "i1"},
 	{name: "302", handler: func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
-	}, want: org.CallError{Failure: org.Unreadable, Status: 302}, words: "a redirect to /elsewhere, which is not followed"},
+	}, want: org.CallError{Failure: org.Unreadable, Status: 302}, words: "a redirect to /elsewhere, which is not " +
+		"followed"},
 	{name: "307", handler: func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	}, want: org.CallError{Failure: org.Unreadable, Status: 307}, words: "a redirect to /elsewhere"},
@@ -93,8 +118,11 @@ var failures = []struct {
 		io.WriteString(w, "no ")
 		io.CopyN(w, blanks{}, 100<<20)
 	}, want: org.CallError{Failure: org.Refused, Status: 400}, words: "HTTP 400: no"},
-	{name: "many words", handler: status(400, `{"error":"`+strings.Repeat("no ", 1000)+`"}`), want: org.CallError{Failure: org.Refused, Status: 400}, words: "no no n…"},
-	{name: "words that would harm a terminal", handler: status(400, `{"error":"a\u001b[2Jb\u0007\u202e\nc\u0000\td\ufeff"}`), want: org.CallError{Failure: org.Refused, Status: 400}, words: "HTTP 400: a[2Jb c d"},
+	{name: "many words", handler: status(400, `{"error":"`+strings.Repeat("no ", 1000)+`"}`),
+		want: org.CallError{Failure: org.Refused, Status: 400}, words: "no no n…"},
+	{name: "words that would harm a terminal",
+		handler: status(400, `{"error":"a\u001b[2Jb\u0007\u202e\nc\u0000\td\ufeff"}`),
+		want:    org.CallError{Failure: org.Refused, Status: 400}, words: "HTTP 400: a[2Jb c d"},
 }
 
 type blanks struct{}
@@ -191,7 +219,8 @@ func TestAnswerToAnInvitation(t *testing.T) {
 							}
 							continue
 						}
-						if failure, ok := errors.AsType[*org.CallError](got.err); !ok || failure.Failure != org.Unreadable || failure.RetryWithBoolean || !strings.Contains(failure.Message, test.words) {
+						if failure, ok := errors.AsType[*org.CallError](got.err); !ok || failure.Failure != org.Unreadable ||
+							failure.RetryWithBoolean || !strings.Contains(failure.Message, test.words) {
 							t.Errorf("%s: %v, want unreadable with %q", body, got.err, test.words)
 						}
 					}
@@ -215,10 +244,12 @@ func TestWriteFailures(t *testing.T) {
 			got := asCallError(t, err)
 			want := test.want
 			want.Op, want.Target = "invite", "Ada@example.com"
-			if diff := cmp.Diff(want, *got, cmpopts.IgnoreFields(org.CallError{}, "Message", "Err", "RetryWithBoolean")); diff != "" {
+			if diff := cmp.Diff(want, *got, cmpopts.IgnoreFields(org.CallError{}, "Message", "Err",
+				"RetryWithBoolean")); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
-			if text := err.Error(); !strings.Contains(text, test.words) || len(text) > 300 || strings.ContainsAny(text, "\n\x1b") {
+			if text := err.Error(); !strings.Contains(text, test.words) || len(text) > 300 ||
+				strings.ContainsAny(text, "\n\x1b") {
 				t.Errorf("the error reads %q, want one short line with %q", text, test.words)
 			}
 			if receipt.Requests != 1 || requests.Load() != 1 {
@@ -267,8 +298,8 @@ func TestWriteTimesOut(t *testing.T) {
 }
 
 // Over HTTP/2 net/http sends a request again by itself, up to six times, when the server resets its stream with
-// PROTOCOL_ERROR, whether or not the server acted on it (golang/go#47635). Here is a server that does so wherever it may
-// speak HTTP/2, and otherwise drops the connection: a mail must arrive once.
+// PROTOCOL_ERROR, whether or not the server acted on it (golang/go#47635). Here is a server that does so wherever it
+// may speak HTTP/2, and otherwise drops the connection: a mail must arrive once.
 func TestWriteIsNotRepeatedByTheTransport(t *testing.T) {
 	t.Parallel()
 	var arrived atomic.Int32
@@ -294,12 +325,14 @@ func TestWriteIsNotRepeatedByTheTransport(t *testing.T) {
 		arrived.Store(0)
 		receipt, err := mail()
 		if got := asCallError(t, err); got.Failure != org.Lost || receipt.Requests != 1 || arrived.Load() != 1 {
-			t.Errorf("%s: %v (%v), %d requests counted, %d arrived; want one that is lost", name, err, got.Failure, receipt.Requests, arrived.Load())
+			t.Errorf("%s: %v (%v), %d requests counted, %d arrived; want one that is lost", name, err, got.Failure,
+				receipt.Requests, arrived.Load())
 		}
 	}
 }
 
-// resetStreams speaks just enough HTTP/2 (RFC 9113) to take each request whole and answer it with RST_STREAM(PROTOCOL_ERROR).
+// resetStreams speaks just enough HTTP/2 (RFC 9113) to take each request whole and answer it with
+// RST_STREAM(PROTOCOL_ERROR).
 func resetStreams(conn net.Conn, arrived *atomic.Int32) {
 	const data, headers, reset, settings, endStream, ack = 0, 1, 3, 4, 1, 1
 	frame := func(kind, flags byte, stream []byte, payload ...byte) {
@@ -332,15 +365,20 @@ func resetStreams(conn net.Conn, arrived *atomic.Int32) {
 func TestOwnTransport(t *testing.T) {
 	t.Parallel()
 	tr := newTransport(7)
-	if tr.TLSClientConfig.MinVersion != tls.VersionTLS12 || tr.MaxConnsPerHost != 7 || tr.MaxIdleConnsPerHost != 7 || tr.Proxy == nil {
-		t.Errorf("TLS from %x, %d connections, %d kept, proxy %v", tr.TLSClientConfig.MinVersion, tr.MaxConnsPerHost, tr.MaxIdleConnsPerHost, tr.Proxy != nil)
+	if tr.TLSClientConfig.MinVersion != tls.VersionTLS12 || tr.MaxConnsPerHost != 7 || tr.MaxIdleConnsPerHost != 7 ||
+		tr.Proxy == nil {
+		t.Errorf("TLS from %x, %d connections, %d kept, proxy %v", tr.TLSClientConfig.MinVersion, tr.MaxConnsPerHost,
+			tr.MaxIdleConnsPerHost, tr.Proxy != nil)
 	}
 }
 
 func TestResendChecksTheID(t *testing.T) {
 	t.Parallel()
-	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent", r.Method, r.RequestURI) })
-	for _, id := range []string{"", ".", "..", "a/b", "../../users/u1", "a b", "a?b", "a%2fb", "é", "a\n", strings.Repeat("a", 129)} {
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s was sent", r.Method, r.RequestURI)
+	})
+	for _, id := range []string{"", ".", "..", "a/b", "../../users/u1", "a b", "a?b", "a%2fb", "é", "a\n",
+		strings.Repeat("a", 129)} {
 		receipt, err := c.Resend(t.Context(), id, ada)
 		if got := asCallError(t, err); got.Failure != org.Refused || receipt.Requests != 0 {
 			t.Errorf("Resend(%q) fails as %v with %d requests, want refused", id, got.Failure, receipt.Requests)
@@ -369,11 +407,13 @@ func TestReadFailures(t *testing.T) {
 				test.handler(w, r)
 			})
 			rows, err := list(t.Context(), c, invitations)
-			if got := asCallError(t, err); got.Failure != test.want.Failure || got.Status != test.want.Status || got.Op != "list invitations" {
+			if got := asCallError(t, err); got.Failure != test.want.Failure || got.Status != test.want.Status ||
+				got.Op != "list invitations" {
 				t.Errorf("error %+v, want %+v", got, test.want)
 			}
 			if !strings.Contains(err.Error(), test.words) || rows != nil || requests.Load() != 1 {
-				t.Errorf("%d rows after %d requests, error %q, want one request and %q", len(rows), requests.Load(), err, test.words)
+				t.Errorf("%d rows after %d requests, error %q, want one request and %q", len(rows), requests.Load(), err,
+					test.words)
 			}
 		})
 	}

@@ -1,32 +1,21 @@
 package vultr
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 	"net/http/httptrace"
 	"sync/atomic"
-
-	"github.com/orgsync/orgsync/internal/org"
 )
 
 // gate is the [org.Gate] of one request, and what it said.
 type gate struct {
-	check   func() error
+	check   func() error // nil: the request has no gate
 	refusal atomic.Pointer[error]
-}
-
-// newGate returns the gate of ctx; nil if it has none.
-func newGate(ctx context.Context) *gate {
-	if check := org.Gate(ctx); check != nil {
-		return &gate{check: check}
-	}
-	return nil
 }
 
 // pass returns nil if the request may be sent.
 func (g *gate) pass() error {
-	if g == nil {
+	if g.check == nil {
 		return nil
 	}
 	err := g.check()
@@ -38,16 +27,13 @@ func (g *gate) pass() error {
 
 // refused returns why the request was not sent; nil if it may have been.
 func (g *gate) refused() error {
-	if g == nil {
-		return nil
-	}
 	if err := g.refusal.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
 
-// trace returns the hook that sets g on the connection of a request, also where that is none.
+// trace returns the hook that sets g on the connection of a request.
 func (g *gate) trace(connected func()) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		connected()
@@ -75,17 +61,4 @@ func (c *gatedConn) Write(b []byte) (int, error) {
 		}
 	}
 	return c.Conn.Write(b)
-}
-
-// gatedDial returns dial with gates in its connections.
-func gatedDial(
-	dial func(ctx context.Context, network, address string) (net.Conn, error),
-) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &gatedConn{Conn: conn}, nil
-	}
 }

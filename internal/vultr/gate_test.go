@@ -48,7 +48,8 @@ func TestGate(t *testing.T) {
 		var call *org.CallError
 		if !errors.As(err, &call) || call.Failure != org.NotSent || !errors.Is(err, closed) || arrived.Load() != 0 ||
 			asked.Load() > closesAt+1 {
-			t.Errorf("closed at step %d: %v, %d requests arrived, the gate was asked %d times", closesAt, err, arrived.Load(), asked.Load())
+			t.Errorf("closed at step %d: %v, %d requests arrived, the gate was asked %d times", closesAt, err, arrived.Load(),
+				asked.Load())
 		}
 	}
 }

@@ -104,7 +104,8 @@ func TestGovultrTraps(t *testing.T) {
 		},
 		{
 			"one odd permission makes a whole list an error",
-			status(200, `{"invites":[{"id":"i1","permissions":{"api_enabled":true}},{"id":"i2","permissions":{"api_enabled":"no"}}]}`),
+			status(200, `{"invites":[{"id":"i1","permissions":{"api_enabled":true}},{"id":"i2",`+
+				`"permissions":{"api_enabled":"no"}}]}`),
 			func(ctx context.Context, s *sdk) bool {
 				_, _, _, err := s.Organization.ListInvitations(ctx, nil)
 				return err != nil

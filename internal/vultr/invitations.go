@@ -72,7 +72,8 @@ func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w 
 	default:
 		body.Permissions.APIEnabled = "no"
 	}
-	receipt, err := c.mail(ctx, to, call{op: "invite", target: to.String(), method: http.MethodPost, path: invitationPath, body: body})
+	receipt, err := c.mail(ctx, to, call{op: "invite", target: to.String(), method: http.MethodPost, path: invitationPath,
+		body: body})
 	if err == nil {
 		c.format.Store(int32(w))
 	}
@@ -109,7 +110,8 @@ func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, err
 	}
 	invitation := decodeInvitation(unwrapInvitation(a.fields))
 	if invitation.ID != id {
-		return org.Invitation{}, q.failed(org.Unreadable, a.status, c.Clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
+		return org.Invitation{}, q.failed(org.Unreadable, a.status,
+			c.Clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
 	}
 	return invitation, nil
 }

@@ -48,8 +48,8 @@ func TestInvitation(t *testing.T) {
 	}
 }
 
-// The how-to page words the request in one way and govultr in another. What the server took once is kept to, and until then a
-// bad request may be a matter of wording.
+// The how-to page words the request in one way and govultr in another. What the server took once is kept to, and until
+// then a bad request may be a matter of wording.
 func TestWording(t *testing.T) {
 	t.Parallel()
 	const words, flag = `"yes"`, `true`

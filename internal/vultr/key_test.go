@@ -35,8 +35,10 @@ var echoes = map[string]func(key string) string{
 	"with zero-width spaces": func(key string) string {
 		return alter(key, func(r rune) string { return string(r) + "\u200b" })[:len(key)*4-3]
 	},
-	"with one zero-width joiner":  func(key string) string { return key[:9] + "\u200d" + key[9:] },
-	"with soft hyphens":           func(key string) string { return key[:5] + "\u00ad" + key[5:14] + "\u00ad\u00ad" + key[14:] },
+	"with one zero-width joiner": func(key string) string { return key[:9] + "\u200d" + key[9:] },
+	"with soft hyphens": func(key string) string {
+		return key[:5] + "\u00ad" + key[5:14] + "\u00ad\u00ad" + key[14:]
+	},
 	"with a direction mark":       func(key string) string { return key[:11] + "\u202e" + key[11:] },
 	"with a variation selector":   func(key string) string { return key[:11] + "\ufe0f" + key[11:] },
 	"with a combining mark":       func(key string) string { return key[:11] + "\u0301" + key[11:] },
@@ -55,7 +57,9 @@ var echoes = map[string]func(key string) string{
 	"for HTML, twice": func(key string) string {
 		return alter(key, func(r rune) string { return fmt.Sprintf("&amp;#%03d;", r) })
 	},
-	"for HTML, with entities that cannot be seen": func(key string) string { return key[:11] + "&zwnj;&#8203;&shy;" + key[11:] },
+	"for HTML, with entities that cannot be seen": func(key string) string {
+		return key[:11] + "&zwnj;&#8203;&shy;" + key[11:]
+	},
 	"for JSON": eachAs(`\u%04x`),
 	"for JSON, in part": func(key string) string {
 		text, _ := json.Marshal(key)
@@ -79,10 +83,12 @@ var echoes = map[string]func(key string) string{
 // else goes with it.
 func TestKeyIsRedacted(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{testKey, "ABCDEFGHJKLMNPQRSTUVWXYZ234567890ABC", "a+b/c=d&e%41f\"g<h>i'j", "0123456789abcdef0123456789abcdef"} {
+	for _, key := range []string{testKey, "ABCDEFGHJKLMNPQRSTUVWXYZ234567890ABC", "a+b/c=d&e%41f\"g<h>i'j",
+		"0123456789abcdef0123456789abcdef"} {
 		redact := keyRedactor(key)
 		for name, echo := range echoes {
-			for _, frame := range [][2]string{{"sent: ", " is bad"}, {"(", ")"}, {"", ""}, {`{"error":"`, `."}`}, {"é\u200b:", "…"}} {
+			for _, frame := range [][2]string{{"sent: ", " is bad"}, {"(", ")"}, {"", ""}, {`{"error":"`, `."}`},
+				{"é\u200b:", "…"}} {
 				text := frame[0] + echo(key) + frame[1]
 				if got, want := redact(text), frame[0]+"[the API key]"+frame[1]; got != want {
 					t.Errorf("%s, %s: %q is redacted to %q, want %q", key, name, text, got, want)
@@ -94,7 +100,8 @@ func TestKeyIsRedacted(t *testing.T) {
 			}
 		}
 		// Base64 of something that has the key in it differs at the edges.
-		for _, text := range []string{key, "Bearer " + key, "api:" + key, "x" + key, "ab" + key + "\n", `{"key":"` + key + `"}`} {
+		for _, text := range []string{key, "Bearer " + key, "api:" + key, "x" + key, "ab" + key + "\n",
+			`{"key":"` + key + `"}`} {
 			for name, encoding := range map[string]*base64.Encoding{
 				"base64": base64.StdEncoding, "for URLs": base64.URLEncoding, "without padding": base64.RawStdEncoding,
 			} {
@@ -109,7 +116,8 @@ func TestKeyIsRedacted(t *testing.T) {
 							break
 						}
 					}
-					if !strings.Contains(got, "[the API key]") || !strings.HasPrefix(got, "sent ") || !strings.HasSuffix(got, " here") {
+					if !strings.Contains(got, "[the API key]") || !strings.HasPrefix(got, "sent ") ||
+						!strings.HasSuffix(got, " here") {
 						t.Errorf("%s of %q gives %q", name, text, got)
 					}
 				}
@@ -124,8 +132,10 @@ func TestTextsWithoutTheKey(t *testing.T) {
 	t.Parallel()
 	redact := keyRedactor(testKey)
 	for _, text := range []string{
-		"", "KEY", "KEY-5ecret", "the key of ada@example.com", `{"id":"5f0c0000-0000-4000-8000-000000000001"}`, "&amp;&lt;&nosuch; 100% %zz \\ \\q \\u12",
-		"&", "&;", "%", "%2", "\\u", "\\", "&#;", "&#x;", strings.Repeat("\\", 100), strings.Repeat("%25", 100), strings.Repeat("&amp;", 100), "\xff\xfe",
+		"", "KEY", "KEY-5ecret", "the key of ada@example.com", `{"id":"5f0c0000-0000-4000-8000-000000000001"}`,
+		"&amp;&lt;&nosuch; 100% %zz \\ \\q \\u12",
+		"&", "&;", "%", "%2", "\\u", "\\", "&#;", "&#x;", strings.Repeat("\\", 100), strings.Repeat("%25", 100),
+		strings.Repeat("&amp;", 100), "\xff\xfe",
 	} {
 		if got := redact(text); got != text {
 			t.Errorf("%q is redacted to %q", text, got)

@@ -66,7 +66,8 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 		case r.isOpen:
 			message = "the answer does not say whether the list goes on"
 		case len(r.rows) < r.total:
-			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts", r.total, len(r.rows), maxListReads)
+			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts", r.total, len(r.rows),
+				maxListReads)
 		case r.moved:
 			message = fmt.Sprintf("the number of rows changed between pages, in each of %d attempts", maxListReads)
 		default:
@@ -135,12 +136,12 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		}
 		// Page by page, so that only one is in memory undecoded.
 		for _, row := range p.rows {
-			decoded := l.decode(row.fields)
-			if at, seen := place[row.identity]; seen {
+			decoded, id := l.decode(row), row.identity()
+			if at, seen := place[id]; seen {
 				r.rows[at] = decoded
 				continue
 			}
-			place[row.identity] = len(r.rows)
+			place[id] = len(r.rows)
 			r.rows = append(r.rows, decoded)
 		}
 		switch {
@@ -183,15 +184,10 @@ func (c *Client) readPage(ctx context.Context, q call, size int, cursor string) 
 
 // listPage is one answer with rows of a list.
 type listPage struct {
-	rows  []row
+	rows  []fields
 	total int    // the total count of the server; -1: none
 	next  string // the cursor of the next page; "" if there is none
 	ends  bool   // the server says that there is no next page
-}
-
-type row struct {
-	identity string
-	fields   fields
 }
 
 // identity returns what identifies a row: its id or, if it has none, all its content.
@@ -228,7 +224,7 @@ func decodeMeta(top fields) (listPage, error) {
 
 // decodeRows decodes the rows, which are under one or more of keys.
 func (p *listPage) decodeRows(top fields, keys []string) error {
-	var rows []row
+	var rows []fields
 	found, filled := false, false
 	for _, key := range keys {
 		raw, ok := top[key]
@@ -244,13 +240,11 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 			return fmt.Errorf("%q is not a list", key)
 		}
 		filled = filled || items != nil
-		rows = slices.Grow(rows, len(items))
-		for i, item := range items {
-			if item == nil { // not an object; there may be an error or not
-				return fmt.Errorf("row %d of %q is not an object", i+1, key)
-			}
-			rows = append(rows, row{item.identity(), item})
+		isNull := func(item fields) bool { return item == nil } // not an object; there may be an error or not
+		if i := slices.IndexFunc(items, isNull); i >= 0 {
+			return fmt.Errorf("row %d of %q is not an object", i+1, key)
 		}
+		rows = append(rows, items...)
 	}
 	switch {
 	case !found:

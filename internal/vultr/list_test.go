@@ -50,9 +50,10 @@ func TestList(t *testing.T) {
 		{name: "empty", pages: []string{userPage("", `{"total":0,"links":{"next":""}}`)}},
 		{name: "null with total 0", pages: []string{`{"users":null,"meta":{"total":0}}`}},
 		{
-			name:  "three pages",
-			pages: []string{userPage("a", `{"total":3,"links":{"next":"c&1"}}`), userPage("b", `{"total":3,"links":{"next":"c2"}}`), userPage("c", end)},
-			want:  "a b c", asked: []string{"", "c&1", "c2"},
+			name: "three pages",
+			pages: []string{userPage("a", `{"total":3,"links":{"next":"c&1"}}`),
+				userPage("b", `{"total":3,"links":{"next":"c2"}}`), userPage("c", end)},
+			want: "a b c", asked: []string{"", "c&1", "c2"},
 		},
 		{
 			name:  "cursor as a number",
@@ -65,22 +66,28 @@ func TestList(t *testing.T) {
 		{name: "links as PHP writes nothing", pages: []string{userPage("a b c", `{"total":"3","links":[]}`)}, want: "a b c"},
 		{name: "null meta", pages: []string{userPage("a b c", "null")}, want: "a b c"},
 		{name: "no meta", pages: []string{userPage("a b c", "")}, want: "a b c"},
-		{name: "no meta, just below the smallest page", pages: []string{userPage(manyIDs(99), "")}, want: strings.TrimSpace(manyIDs(99))},
+		{name: "no meta, just below the smallest page", pages: []string{userPage(manyIDs(99), "")},
+			want: strings.TrimSpace(manyIDs(99))},
 		{
-			name: "no meta and a page that may be full", pages: []string{userPage(manyIDs(100), "")}, words: "does not say whether the list goes on",
+			name: "no meta and a page that may be full", pages: []string{userPage(manyIDs(100), "")},
+			words: "does not say whether the list goes on",
 			sizes: []string{"500", "99", "99"},
 		},
 		{
-			name:  "no meta because all fits one page",
-			pages: []string{userPage(manyIDs(120), ""), userPage(manyIDs(99), `{"total":120,"links":{"next":"x"}}`), userPage(manyIDs(120)[len(manyIDs(99)):], "")},
-			want:  strings.TrimSpace(manyIDs(120)), sizes: []string{"500", "99", "99"},
+			name: "no meta because all fits one page",
+			pages: []string{userPage(manyIDs(120), ""), userPage(manyIDs(99), `{"total":120,"links":{"next":"x"}}`),
+				userPage(manyIDs(120)[len(manyIDs(99)):], "")},
+			want: strings.TrimSpace(manyIDs(120)), sizes: []string{"500", "99", "99"},
 		},
-		{name: "no total, a full page, and an end in so many words", pages: []string{userPage(manyIDs(100), `{"links":{"next":""}}`)}, want: strings.TrimSpace(manyIDs(100))},
-		{name: "total reached without links", pages: []string{userPage(manyIDs(100), `{"total":100}`)}, want: strings.TrimSpace(manyIDs(100))},
+		{name: "no total, a full page, and an end in so many words",
+			pages: []string{userPage(manyIDs(100), `{"links":{"next":""}}`)}, want: strings.TrimSpace(manyIDs(100))},
+		{name: "total reached without links", pages: []string{userPage(manyIDs(100), `{"total":100}`)},
+			want: strings.TrimSpace(manyIDs(100))},
 		{
-			name:  "total of an earlier page holds where the last has none",
-			pages: []string{userPage("a", `{"total":3,"links":{"next":"x"}}`), userPage("b", ""), userPage("a", `{"total":3,"links":{"next":"x"}}`), userPage("b c", "")},
-			want:  "a b c",
+			name: "total of an earlier page holds where the last has none",
+			pages: []string{userPage("a", `{"total":3,"links":{"next":"x"}}`), userPage("b", ""),
+				userPage("a", `{"total":3,"links":{"next":"x"}}`), userPage("b c", "")},
+			want: "a b c",
 		},
 		{
 			name:  "more rows than counted",
@@ -95,18 +102,22 @@ func TestList(t *testing.T) {
 			want: "a b:new@example.com c",
 		},
 		{
-			name:  "a row moved away at first",
-			pages: []string{userPage("a b", `{"total":3,"links":{"next":"x"}}`), userPage("b", `{"total":3}`), userPage("a b", `{"total":3,"links":{"next":"x"}}`), userPage("c", `{"total":3}`)},
-			want:  "a b c", asked: []string{"", "x", "", "x"},
+			name: "a row moved away at first",
+			pages: []string{userPage("a b", `{"total":3,"links":{"next":"x"}}`), userPage("b", `{"total":3}`),
+				userPage("a b", `{"total":3,"links":{"next":"x"}}`), userPage("c", `{"total":3}`)},
+			want: "a b c", asked: []string{"", "x", "", "x"},
 		},
 		{
-			name:  "the total changed at first",
-			pages: []string{userPage("a b", `{"total":4,"links":{"next":"x"}}`), userPage("d", `{"total":3}`), userPage("b c", `{"total":3,"links":{"next":"x"}}`), userPage("d", `{"total":3}`)},
-			want:  "b c d",
+			name: "the total changed at first",
+			pages: []string{userPage("a b", `{"total":4,"links":{"next":"x"}}`), userPage("d", `{"total":3}`),
+				userPage("b c", `{"total":3,"links":{"next":"x"}}`), userPage("d", `{"total":3}`)},
+			want: "b c d",
 		},
 		{
-			name:  "the total changes always",
-			pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`), userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`), userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`)},
+			name: "the total changes always",
+			pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`),
+				userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`),
+				userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`)},
 			words: "the number of rows changed between pages, in each of 3 attempts",
 		},
 		{
@@ -118,38 +129,52 @@ func TestList(t *testing.T) {
 			name:  "total above the rows because of a duplicate",
 			pages: []string{userPage("a b b", `{"total":3}`)}, words: "counts 3 rows but lists 2",
 		},
-		{name: "repeated cursor", pages: []string{userPage("a", `{"total":9,"links":{"next":"x"}}`)}, words: "the next page is one that was read before", asked: []string{"", "x"}},
+		{name: "repeated cursor", pages: []string{userPage("a", `{"total":9,"links":{"next":"x"}}`)},
+			words: "the next page is one that was read before", asked: []string{"", "x"}},
 		{
-			name:  "cursors in a circle",
-			pages: []string{userPage("a", `{"links":{"next":"x"}}`), userPage("b", `{"links":{"next":"y"}}`), userPage("c", `{"links":{"next":"x"}}`)},
+			name: "cursors in a circle",
+			pages: []string{userPage("a", `{"links":{"next":"x"}}`), userPage("b", `{"links":{"next":"y"}}`),
+				userPage("c", `{"links":{"next":"x"}}`)},
 			words: "the next page is one that was read before",
 		},
-		{name: "cursor of a strange kind", pages: []string{userPage("a", `{"total":1,"links":{"next":{"page":2}}}`)}, words: `meta.links.next is {"page":2}`},
+		{name: "cursor of a strange kind", pages: []string{userPage("a", `{"total":1,"links":{"next":{"page":2}}}`)},
+			words: `meta.links.next is {"page":2}`},
 		{name: "total as a fraction that is whole", pages: []string{userPage("a b", `{"total":2.0}`)}, want: "a b"},
-		{name: "total with an exponent", pages: []string{userPage("a b", `{"total":9e0}`)}, words: "counts 9 rows but lists 2"},
+		{name: "total with an exponent", pages: []string{userPage("a b", `{"total":9e0}`)},
+			words: "counts 9 rows but lists 2"},
 		{name: "total as text", pages: []string{userPage("a b", `{"total":"9"}`)}, words: "counts 9 rows but lists 2"},
 		{name: "null total", pages: []string{userPage("a b", `{"total":null}`)}, want: "a b"},
-		{name: "half a row", pages: []string{userPage("a b", `{"total":2.5}`)}, words: "meta.total is 2.5, which is not a count"},
-		{name: "less than nobody", pages: []string{userPage("a b", `{"total":-1}`)}, words: "meta.total is -1, which is not a count"},
-		{name: "more than can be counted", pages: []string{userPage("a b", `{"total":1e30}`)}, words: "meta.total is 1e30, which is not a count"},
-		{name: "total in words", pages: []string{userPage("a b", `{"total":"many"}`)}, words: `meta.total is "many", which is not a count`},
-		{name: "total of a strange kind", pages: []string{userPage("a b", `{"total":{"rows":2}}`)}, words: `meta.total is {"rows":2}, which is not a count`},
+		{name: "half a row", pages: []string{userPage("a b", `{"total":2.5}`)},
+			words: "meta.total is 2.5, which is not a count"},
+		{name: "less than nobody", pages: []string{userPage("a b", `{"total":-1}`)}, words: "meta.total is -1, which is " +
+			"not a count"},
+		{name: "more than can be counted", pages: []string{userPage("a b", `{"total":1e30}`)},
+			words: "meta.total is 1e30, which is not a count"},
+		{name: "total in words", pages: []string{userPage("a b", `{"total":"many"}`)},
+			words: `meta.total is "many", which is not a count`},
+		{name: "total of a strange kind", pages: []string{userPage("a b", `{"total":{"rows":2}}`)},
+			words: `meta.total is {"rows":2}, which is not a count`},
 		{name: "no list", pages: []string{`{"meta":{"total":0}}`}, words: `the answer has no "users"`},
 		{name: "an error with status 200", pages: []string{`{"error":"try later"}`}, words: "the answer says: try later"},
-		{name: "an error beside an empty list", pages: []string{`{"users":[],"error":"try later","meta":{"total":0}}`}, words: "the answer says: try later"},
+		{name: "an error beside an empty list", pages: []string{`{"users":[],"error":"try later","meta":{"total":0}}`},
+			words: "the answer says: try later"},
 		{name: "an error that says nothing", pages: []string{`{"users":[],"error":"","meta":{"total":0}}`}},
 		{name: "no error", pages: []string{`{"users":[],"error":false,"meta":{"total":0}}`}},
-		{name: "list of another kind", pages: []string{`{"users":{"a":1},"meta":{"total":0}}`}, words: `"users" is not a list`},
+		{name: "list of another kind", pages: []string{`{"users":{"a":1},"meta":{"total":0}}`},
+			words: `"users" is not a list`},
 		{name: "null without a total", pages: []string{`{"users":null}`}, words: `"users" is null`},
 		{name: "null with a total", pages: []string{`{"users":null,"meta":{"total":1}}`}, words: `"users" is null`},
-		{name: "null row", pages: []string{`{"users":[{"id":"a"},null],"meta":{"total":2}}`}, words: `row 2 of "users" is not an object`},
+		{name: "null row", pages: []string{`{"users":[{"id":"a"},null],"meta":{"total":2}}`},
+			words: `row 2 of "users" is not an object`},
 		{name: "text row", pages: []string{`{"users":["a"]}`}, words: `row 1 of "users" is not an object`},
 		{
-			name:  "rows without ids are told apart by what they say",
-			pages: []string{`{"users":[{"email":"a@example.com"},{"email":"b@example.com"},{"email":"a@example.com"}],"meta":{"total":2}}`},
-			want:  ":a@example.com :b@example.com",
+			name: "rows without ids are told apart by what they say",
+			pages: []string{`{"users":[{"email":"a@example.com"},{"email":"b@example.com"},{"email":"a@example.com"}],` +
+				`"meta":{"total":2}}`},
+			want: ":a@example.com :b@example.com",
 		},
-		{name: "a failing second page", pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), "403"}, words: "HTTP 403"},
+		{name: "a failing second page", pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), "403"},
+			words: "HTTP 403"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -167,7 +192,8 @@ func TestList(t *testing.T) {
 				}, nil)
 				rows, err := list(t.Context(), c, users)
 				if test.words != "" {
-					if err == nil || !strings.Contains(err.Error(), test.words) || !strings.HasPrefix(err.Error(), "list users: ") || rows != nil {
+					if err == nil || !strings.Contains(err.Error(), test.words) || !strings.HasPrefix(err.Error(), "list users: ") ||
+						rows != nil {
 						t.Errorf("list gives %d rows and the error %v, want %q", len(rows), err, test.words)
 					}
 				} else {
@@ -205,14 +231,15 @@ func TestListWithoutEnd(t *testing.T) {
 			n++
 			answerJSON(w, 200, userPage("a", fmt.Sprintf(`{"total":1,"links":{"next":"c%d"}}`, n)))
 		}, nil)
-		if _, err := list(t.Context(), c, users); err == nil || !strings.Contains(err.Error(), "more than 1000 pages") || n != maxPages {
+		if _, err := list(t.Context(), c, users); err == nil || !strings.Contains(err.Error(), "more than 1000 pages") ||
+			n != maxPages {
 			t.Errorf("list gives %v after %d pages", err, n)
 		}
 	})
 }
 
-// TestListEndsItsRequests: while a page is decoded the next one is on its way; where the page is no good, nobody asks any
-// more once the error is known.
+// TestListEndsItsRequests: while a page is decoded the next one is on its way; where the page is no good, nobody asks
+// any more once the error is known.
 func TestListEndsItsRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -297,8 +324,10 @@ func TestMediaTypes(t *testing.T) {
 // FuzzDecodeList: a page is read in full or not at all.
 func FuzzDecodeList(f *testing.F) {
 	for _, seed := range []string{
-		userPage("a b c", `{"total":3,"links":{"next":"x"}}`), userPage("", "null"), `{"users":null,"meta":{"total":0}}`, `{"invites":[{}],"users":[{"id":1}]}`,
-		`{"users":[[]]}`, `{"meta":[],"users":[]}`, `[]`, `null`, ``, `{"users":[{"id":"a","email":{"x":[1e999]},"status":"","name":null}]}`,
+		userPage("a b c", `{"total":3,"links":{"next":"x"}}`), userPage("", "null"), `{"users":null,"meta":{"total":0}}`,
+		`{"invites":[{}],"users":[{"id":1}]}`,
+		`{"users":[[]]}`, `{"meta":[],"users":[]}`, `[]`, `null`, ``,
+		`{"users":[{"id":"a","email":{"x":[1e999]},"status":"","name":null}]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -326,8 +355,8 @@ func FuzzDecodeList(f *testing.F) {
 			t.Errorf("%d rows of %d: %s", len(p.rows), want, body)
 		}
 		for _, r := range p.rows {
-			decodeUser(r.fields)
-			decodeInvitation(r.fields)
+			decodeUser(r)
+			decodeInvitation(r)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package vultr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ var organizations = listing[org.Organization]{
 // A pin that matches none of the organizations of the key, and several organizations without a pin,
 // are an [*org.PinError].
 func (c *Client) Identify(ctx context.Context, pin string) (org.Organization, error) {
-	found, err := c.identify(ctx, pin, func() ([]org.Invitation, error) { return list(ctx, c, invitations) })
+	found, err := c.identify(ctx, pin, func() ([]org.Invitation, error) { return c.Invitations(ctx) })
 	return found.is, err
 }
 
@@ -68,12 +69,8 @@ func resolveOrganization(
 	if err != nil && !IsHidden(err) {
 		return identity{}, err
 	}
-	confirmed := func(have []org.Organization) (identity, error) {
-		o, err := chooseOrganization(have, pin)
-		return identity{pin, o, err == nil}, err
-	}
 	if len(have) > 0 {
-		return confirmed(have)
+		return chooseOrganization(have, pin)
 	}
 	listed, err := rows()
 	if err != nil {
@@ -84,14 +81,14 @@ func resolveOrganization(
 	case len(have) == 1 && have[0].ID == "" && uuid.MatchString(pin):
 		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
 	case len(have) > 0:
-		return confirmed(have)
+		return chooseOrganization(have, pin)
 	case uuid.MatchString(pin):
 		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin)}}, nil
 	case pin != "":
 		return identity{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
 	}
-	return identity{}, errors.New("the key shows no organization, neither in the list of organizations nor in an invitation; " +
-		"name it by its id in the roster")
+	return identity{}, errors.New("the key shows no organization, neither in the list of organizations nor in an " +
+		"invitation; name it by its id in the roster")
 }
 
 // IsUUID reports whether s has the form of the ids of organizations.
@@ -101,20 +98,20 @@ func IsUUID(s string) bool { return uuid.MatchString(s) }
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // chooseOrganization returns the organization that matches pin, or the only one.
-func chooseOrganization(have []org.Organization, pin string) (org.Organization, error) {
+func chooseOrganization(have []org.Organization, pin string) (identity, error) {
 	var fit []org.Organization
 	for _, o := range have {
 		if pin != "" && strings.EqualFold(o.ID, pin) {
-			return o, nil
+			return identity{pin, o, true}, nil
 		}
 		if pin == "" || o.Is(pin) {
 			fit = append(fit, o)
 		}
 	}
 	if len(fit) != 1 {
-		return org.Organization{}, &org.PinError{Pin: pin, Have: have}
+		return identity{}, &org.PinError{Pin: pin, Have: have}
 	}
-	return fit[0], nil
+	return identity{pin, fit[0], true}, nil
 }
 
 // checkSameOrganization returns an error if an invitation is for an organization other than o.
@@ -132,11 +129,7 @@ func OrganizationsIn(invitations []org.Invitation) []org.Organization {
 	var have []org.Organization
 	seen := map[string]bool{}
 	for _, i := range invitations {
-		key := i.OrgID
-		if key == "" {
-			key = i.OrgName
-		}
-		if key != "" && !seen[key] {
+		if key := cmp.Or(strings.ToLower(i.OrgID), i.OrgName); key != "" && !seen[key] {
 			seen[key] = true
 			have = append(have, org.Organization{ID: i.OrgID, Name: i.OrgName})
 		}

@@ -47,7 +47,8 @@ func TestIdentify(t *testing.T) {
 	rows := func(orgs ...string) string {
 		return `{"invites":[` + strings.Join(orgs, ",") + `]}`
 	}
-	const rowOfOne, rowOfOther, rowOfNone = `{"id":"1","org_id":"o1","org_name":"Example Org"}`, `{"id":"2","org_id":"o2","org_name":"Other"}`, `{"id":"3"}`
+	const rowOfOne, rowOfOther, rowOfNone = `{"id":"1","org_id":"o1","org_name":"Example Org"}`,
+		`{"id":"2","org_id":"o2","org_name":"Other"}`, `{"id":"3"}`
 	tests := []struct {
 		name, pin   string
 		orgs        any
@@ -72,15 +73,23 @@ func TestIdentify(t *testing.T) {
 		},
 		{name: "forbidden, invitations agree", orgs: 403, invitations: rows(rowOfOne, rowOfNone), want: one},
 		{name: "missing, invitations agree, pin fits", pin: "Example Org", orgs: 404, invitations: rows(rowOfOne), want: one},
-		{name: "forbidden, invitations say another", pin: uuidA, orgs: 403, invitations: rows(rowOfOne), pinError: true, words: "o1"},
-		{name: "forbidden, invitations disagree", orgs: 403, invitations: rows(rowOfOne, rowOfOther), pinError: true, words: "o2"},
-		{name: "forbidden, invitations tell only a name", orgs: 403, invitations: rows(`{"id":"1","org_name":"Example Org"}`), want: org.Organization{Name: "Example Org"}},
-		{name: "forbidden, invitations tell only a name, pin is an id", pin: uuidA, orgs: 403, invitations: rows(`{"id":"1","org_name":"Example Org"}`), want: org.Organization{ID: uuidA, Name: "Example Org"}},
-		{name: "forbidden, nothing told, pin is an id", pin: uuidA, orgs: 403, invitations: rows(rowOfNone), want: org.Organization{ID: uuidA}},
-		{name: "forbidden, nothing told, pin is a name", pin: "Example Org", orgs: 403, invitations: rows(), pinError: true, words: "name it by its id"},
+		{name: "forbidden, invitations say another", pin: uuidA, orgs: 403, invitations: rows(rowOfOne), pinError: true,
+			words: "o1"},
+		{name: "forbidden, invitations disagree", orgs: 403, invitations: rows(rowOfOne, rowOfOther), pinError: true,
+			words: "o2"},
+		{name: "forbidden, invitations tell only a name", orgs: 403, invitations: rows(`{"id":"1","org_name":"Example Org"}`),
+			want: org.Organization{Name: "Example Org"}},
+		{name: "forbidden, invitations tell only a name, pin is an id", pin: uuidA, orgs: 403,
+			invitations: rows(`{"id":"1","org_name":"Example Org"}`), want: org.Organization{ID: uuidA, Name: "Example Org"}},
+		{name: "forbidden, nothing told, pin is an id", pin: uuidA, orgs: 403, invitations: rows(rowOfNone),
+			want: org.Organization{ID: uuidA}},
+		{name: "forbidden, nothing told, pin is a name", pin: "Example Org", orgs: 403, invitations: rows(), pinError: true,
+			words: "name it by its id"},
 		{name: "forbidden, nothing told, no pin", orgs: 403, invitations: rows(), words: "name it by its id in the roster"},
-		{name: "none listed, invitations tell", orgs: `{"orgs":[],"meta":{"total":0}}`, invitations: rows(rowOfOne), want: one},
-		{name: "none listed, nothing told", pin: "Example Org", orgs: `{"orgs":[],"meta":{"total":0}}`, invitations: rows(), pinError: true, words: "shows none"},
+		{name: "none listed, invitations tell", orgs: `{"orgs":[],"meta":{"total":0}}`, invitations: rows(rowOfOne),
+			want: one},
+		{name: "none listed, nothing told", pin: "Example Org", orgs: `{"orgs":[],"meta":{"total":0}}`, invitations: rows(),
+			pinError: true, words: "shows none"},
 		{name: "forbidden, invitations too", orgs: 403, invitations: 403, words: "list invitations: HTTP 403"},
 		{name: "key does not work", orgs: 401, invitations: rows(rowOfOne), words: "list organizations: HTTP 401: no"},
 	}
@@ -96,7 +105,8 @@ func TestIdentify(t *testing.T) {
 			if errors.As(err, &pinError) != test.pinError || pinError != nil && pinError.Pin != test.pin {
 				t.Errorf("error %v, want a PinError: %v", err, test.pinError)
 			}
-			if wantErr := test.want == (org.Organization{}); (err != nil) != wantErr || wantErr && !strings.Contains(err.Error(), test.words) {
+			if wantErr := test.want == (org.Organization{}); (err != nil) != wantErr || wantErr && !strings.Contains(err.Error(),
+				test.words) {
 				t.Errorf("error %v, want %q", err, test.words)
 			}
 		})
@@ -108,11 +118,14 @@ func TestReadOrganization(t *testing.T) {
 	full := func() world {
 		return world{
 			orgsPath: oneOrg,
-			"/v2/users": `{"users":[{"id":"u1","email":"ada@example.com","status":true},{"id":"u2","email":"bob@example.com","status":true},
+			"/v2/users": `{"users":[{"id":"u1","email":"ada@example.com","status":true},
+				{"id":"u2","email":"bob@example.com","status":true},
 				{"id":"u3","email":"not an address","service_user":true}],"meta":{"total":3}}`,
-			invitationPath: `{"invitations":[{"id":"i1","email_invited":"eve@example.com","org_id":"o1","invite_status":"Pending"},
+			invitationPath: `{"invitations":[
+				{"id":"i1","email_invited":"eve@example.com","org_id":"o1","invite_status":"Pending"},
 				{"id":"i2","email_invited":"???","invite_status":"Pending"}],"meta":{"total":2}}`,
-			suspendedPath: `{"users":[{"id":"u2","email":"bob@example.com","date_suspended":"x"},{"id":"u4","email":"kim@example.com"}],"meta":{"total":2}}`,
+			suspendedPath: `{"users":[{"id":"u2","email":"bob@example.com","date_suspended":"x"},{"id":"u4",` +
+				`"email":"kim@example.com"}],"meta":{"total":2}}`,
 			"/v2/account": `{"account":{"email":"ada@example.com","name":"Ada"}}`,
 		}
 	}
@@ -127,7 +140,8 @@ func TestReadOrganization(t *testing.T) {
 		},
 		UsersSeen: true, SuspendedSeen: true, PinConfirmed: true, Self: ada,
 		Invitations: []org.Invitation{
-			{ID: "i1", Invited: org.MustParseAddress("eve@example.com"), OrgID: "o1", Status: org.StatusPending, StatusText: "Pending"},
+			{ID: "i1", Invited: org.MustParseAddress("eve@example.com"), OrgID: "o1", Status: org.StatusPending,
+				StatusText: "Pending"},
 			{ID: "i2", Status: org.StatusPending, StatusText: "Pending"},
 		},
 	}
@@ -151,11 +165,15 @@ func TestReadOrganization(t *testing.T) {
 			name: "suspended users missing", change: func(w world) { delete(w, suspendedPath) },
 			want: func(s *org.Snapshot) { s.Users[1].Suspended, s.Users, s.SuspendedSeen = false, s.Users[:3], false },
 		},
-		{name: "account forbidden", change: func(w world) { w["/v2/account"] = 403 }, want: func(s *org.Snapshot) { s.Self = org.Address{} }},
-		{name: "account missing", change: func(w world) { delete(w, "/v2/account") }, want: func(s *org.Snapshot) { s.Self = org.Address{} }},
-		{name: "account unwrapped", change: func(w world) { w["/v2/account"] = `{"email":"ada@example.com"}` }, want: func(*org.Snapshot) {}},
+		{name: "account forbidden", change: func(w world) { w["/v2/account"] = 403 },
+			want: func(s *org.Snapshot) { s.Self = org.Address{} }},
+		{name: "account missing", change: func(w world) { delete(w, "/v2/account") },
+			want: func(s *org.Snapshot) { s.Self = org.Address{} }},
+		{name: "account unwrapped", change: func(w world) { w["/v2/account"] = `{"email":"ada@example.com"}` },
+			want: func(*org.Snapshot) {}},
 		{
-			name: "organizations forbidden", change: func(w world) { w[orgsPath] = 403; w[invitationPath] = `{"invites":[{"id":"i1","org_id":"o1"}]}` },
+			name:   "organizations forbidden",
+			change: func(w world) { w[orgsPath] = 403; w[invitationPath] = `{"invites":[{"id":"i1","org_id":"o1"}]}` },
 			want: func(s *org.Snapshot) {
 				s.Organization.Name = ""
 				s.Invitations = []org.Invitation{{ID: "i1", OrgID: "o1", Status: org.StatusUnknown}}
@@ -170,11 +188,16 @@ func TestReadOrganization(t *testing.T) {
 		},
 		{name: "users missing", change: func(w world) { delete(w, "/v2/users") }, words: "list users: HTTP 404"},
 		{name: "users with a bad key", change: func(w world) { w["/v2/users"] = 401 }, words: "list users: HTTP 401"},
-		{name: "suspended users with a bad key", change: func(w world) { w[suspendedPath] = 401 }, words: "list suspended users: HTTP 401"},
-		{name: "account with a bad key", change: func(w world) { w["/v2/account"] = 401 }, words: "read the account: HTTP 401"},
-		{name: "invitations forbidden", change: func(w world) { w[invitationPath] = 403 }, words: "list invitations: HTTP 403"},
-		{name: "suspended users unreadable", change: func(w world) { w[suspendedPath] = `{}` }, words: `list suspended users: HTTP 200: the answer has no "users"`},
-		{name: "organization with an odd id", change: func(w world) { w[orgsPath] = `{"orgs":[{"id":"../x"}]}` }, words: "cannot be used in a request"},
+		{name: "suspended users with a bad key", change: func(w world) { w[suspendedPath] = 401 },
+			words: "list suspended users: HTTP 401"},
+		{name: "account with a bad key", change: func(w world) { w["/v2/account"] = 401 },
+			words: "read the account: HTTP 401"},
+		{name: "invitations forbidden", change: func(w world) { w[invitationPath] = 403 },
+			words: "list invitations: HTTP 403"},
+		{name: "suspended users unreadable", change: func(w world) { w[suspendedPath] = `{}` },
+			words: `list suspended users: HTTP 200: the answer has no "users"`},
+		{name: "organization with an odd id", change: func(w world) { w[orgsPath] = `{"orgs":[{"id":"../x"}]}` },
+			words: "cannot be used in a request"},
 		{name: "pin of another", pin: "Other", change: func(world) {}, words: `the roster is for the organization "Other"`},
 		{
 			name: "invitations of another", pin: "Example Org", words: `"Foreign" (o9)`,
@@ -227,7 +250,8 @@ func TestListsAreReadTogether(t *testing.T) {
 			asked.Wait()
 		}
 		answers := map[string]string{
-			orgsPath: oneOrg, "/v2/users": noUsers, suspendedPath: noUsers, invitationPath: `{"invites":[]}`, "/v2/account": `{}`,
+			orgsPath: oneOrg, "/v2/users": noUsers, suspendedPath: noUsers, invitationPath: `{"invites":[]}`,
+			"/v2/account": `{}`,
 		}
 		if !json.Valid([]byte(answers[r.URL.Path])) {
 			t.Errorf("%s was asked for", r.URL.Path)
@@ -239,5 +263,14 @@ func TestListsAreReadTogether(t *testing.T) {
 	}
 	if got := c.Stats().Requests; got != 5 {
 		t.Errorf("%d requests, want 5", got)
+	}
+}
+
+// TestOrganizationsInIgnoresCase: two invitations for one organization can write its id in different cases.
+func TestOrganizationsInIgnoresCase(t *testing.T) {
+	t.Parallel()
+	have := OrganizationsIn([]org.Invitation{{OrgID: "0a1b"}, {OrgID: "0A1B"}, {OrgID: "2c"}})
+	if len(have) != 2 || have[0].ID != "0a1b" || have[1].ID != "2c" {
+		t.Errorf("%v, want 0a1b and 2c", have)
 	}
 }

@@ -21,7 +21,8 @@ func TestReading(t *testing.T) {
 		want  [][2]int
 	}{
 		{"one page", []string{userPage("a", `{"total":1,"links":{"next":""}}`)}, [][2]int{{0, 1}, {1, 1}}},
-		{"three pages", []string{page("a b", "1"), page("c d", "2"), page("e f", "")}, [][2]int{{0, 1}, {1, 1}, {1, 3}, {2, 3}, {3, 3}}},
+		{"three pages", []string{page("a b", "1"), page("c d", "2"), page("e f", "")}, [][2]int{{0, 1}, {1, 1}, {1, 3},
+			{2, 3}, {3, 3}}},
 		{
 			"smaller pages than the first", []string{page("a b c", "1"), page("d", "2"), page("e", "3"), page("f", "")},
 			[][2]int{{0, 1}, {1, 1}, {1, 2}, {2, 2}, {2, 4}, {3, 4}, {4, 4}},

@@ -39,7 +39,8 @@ func TestReadIsRepeated(t *testing.T) {
 		{"half the JSON", status(200, `{"users":[`), 1, 2, ""},
 		{"page with 200", htmlPage(200, ""), 1, 2, ""},
 		{"page forever", htmlPage(200, "<title>Portal</title>"), 99, 4, "HTTP 200: an HTML page (Portal) instead of JSON"},
-		{"too large", func(w http.ResponseWriter, r *http.Request) { io.CopyN(w, blanks{}, maxAnswer+1) }, 99, 1, "larger than 32 MiB"},
+		{"too large", func(w http.ResponseWriter, r *http.Request) { io.CopyN(w, blanks{}, maxAnswer+1) }, 99, 1,
+			"larger than 32 MiB"},
 		{"429 seven times", status(429, ""), 7, 8, ""},
 		{"429 forever", status(429, `{"error":"slow down"}`), 99, 8, "HTTP 429: slow down"},
 		{"408", status(408, ""), 1, 2, ""},
@@ -87,7 +88,8 @@ func TestReadBacksOff(t *testing.T) {
 			answerJSON(w, 503, "")
 		}, nil)
 		list(t.Context(), c, users)
-		for i, bounds := range [][2]time.Duration{{250 * time.Millisecond, 500 * time.Millisecond}, {500 * time.Millisecond, time.Second}, {20 * time.Second, 20 * time.Second}} {
+		for i, bounds := range [][2]time.Duration{{250 * time.Millisecond, 500 * time.Millisecond},
+			{500 * time.Millisecond, time.Second}, {20 * time.Second, 20 * time.Second}} {
 			if got := at[i+1].Sub(at[i]); got < bounds[0] || got > bounds[1] {
 				t.Errorf("wait %d was %v, want between %v and %v", i+1, got, bounds[0], bounds[1])
 			}
@@ -163,7 +165,8 @@ func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
 				c := mustNew(t, cfg)
 				receipt, err := c.Invite(t.Context(), ada, true)
 				if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 || dials != maxAttempts {
-					t.Errorf("%v (%v), %d requests, %d connections tried; want not sent, 0 and %d", err, got.Failure, receipt.Requests, dials, maxAttempts)
+					t.Errorf("%v (%v), %d requests, %d connections tried; want not sent, 0 and %d", err, got.Failure, receipt.Requests,
+						dials, maxAttempts)
 				}
 				if got := c.Stats(); got.Requests != 0 {
 					t.Errorf("Stats = %+v, want no request", got)
@@ -214,7 +217,10 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // A certificate of somebody else is found before anything is sent, so the key stays here.
 func TestForeignCertificate(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.Error("a request arrived") }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		t.Error("a request arrived")
+	}))
 	server.Config.ErrorLog = nil
 	server.StartTLS()
 	certificate := server.TLS.Certificates[0]
@@ -229,7 +235,8 @@ func TestForeignCertificate(t *testing.T) {
 			}
 		})
 		receipt, err := c.Invite(t.Context(), ada, true)
-		if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 || !strings.Contains(err.Error(), "certificate") {
+		if got := asCallError(t, err); got.Failure != org.NotSent || receipt.Requests != 0 ||
+			!strings.Contains(err.Error(), "certificate") {
 			t.Errorf("%v (%v) after %d requests, want not sent because of the certificate", err, got.Failure, receipt.Requests)
 		}
 	})
@@ -237,7 +244,8 @@ func TestForeignCertificate(t *testing.T) {
 
 func TestCancelledAround429IsNotSent(t *testing.T) {
 	t.Parallel()
-	for name, after := range map[string]time.Duration{"before the 429 is here": time.Second, "in the pause after it": 2500 * time.Millisecond} {
+	for name, after := range map[string]time.Duration{"before the 429 is here": time.Second,
+		"in the pause after it": 2500 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -277,7 +285,8 @@ func TestCancelledInTheQueueForASlot(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		receipt, err := c.Invite(ctx, ada, true)
-		if got := asCallError(t, err); got.Failure != org.NotSent || !errors.Is(err, context.DeadlineExceeded) || receipt.Requests != 0 {
+		if got := asCallError(t, err); got.Failure != org.NotSent || !errors.Is(err, context.DeadlineExceeded) ||
+			receipt.Requests != 0 {
 			t.Errorf("%v (%v), %d requests, want not sent", err, got.Failure, receipt.Requests)
 		}
 		time.Sleep(time.Minute)
@@ -346,7 +355,8 @@ func TestCancelledInFlight(t *testing.T) {
 				t.Errorf("list gives %v, want context.Canceled", err)
 			}
 			if got := time.Since(start); got != 10*time.Second || requests.Load() != maxAttempts {
-				t.Errorf("it took %v and %d requests, want to end with the caller, after 10 s, in request %d", got, requests.Load(), maxAttempts)
+				t.Errorf("it took %v and %d requests, want to end with the caller, after 10 s, in request %d", got, requests.Load(),
+					maxAttempts)
 			}
 			time.Sleep(time.Minute)
 		})
@@ -402,15 +412,18 @@ func TestThrottledTooLong(t *testing.T) {
 	}{
 		{
 			name: "a mail that may not wait longer", handler: throttle("45"), call: invite,
-			words: "invite Ada@example.com: HTTP 429: slow down (429 was returned 7 times in 5m0s): it waited longer than 5m0s to be sent",
+			words: "invite Ada@example.com: HTTP 429: slow down (429 was returned 7 times in 5m0s): it waited longer than " +
+				"5m0s to be sent",
 		},
 		{
 			name: "a mail in a run that ends", handler: throttle("50"), call: invite, limit: 2 * time.Minute,
-			words: "HTTP 429: slow down (429 was returned 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
+			words: "HTTP 429: slow down (429 was returned 3 times in 2m0s): context deadline exceeded",
+			is:    context.DeadlineExceeded,
 		},
 		{
 			name: "a list in a run that ends", handler: throttle("50"), call: read, limit: 2 * time.Minute,
-			words: "list users: HTTP 429: slow down (429 was returned 3 times in 2m0s): context deadline exceeded", is: context.DeadlineExceeded,
+			words: "list users: HTTP 429: slow down (429 was returned 3 times in 2m0s): context deadline exceeded",
+			is:    context.DeadlineExceeded,
 		},
 		{
 			name: "stopped in the pause", handler: throttle("50"), call: invite, stop: 10 * time.Second,
@@ -425,7 +438,8 @@ func TestThrottledTooLong(t *testing.T) {
 			words: "list users: HTTP 429: slow down (429 was returned 8 times in 14s)",
 		},
 		{
-			name: "a mail behind others that were throttled", handler: throttle("60"), limit: 40 * time.Second, is: context.DeadlineExceeded,
+			name: "a mail behind others that were throttled", handler: throttle("60"), limit: 40 * time.Second,
+			is: context.DeadlineExceeded,
 			call: func(ctx context.Context, c *Client) error {
 				done := make(chan struct{})
 				go func() {
@@ -437,7 +451,8 @@ func TestThrottledTooLong(t *testing.T) {
 				<-done
 				return err
 			},
-			words: "invite Ada@example.com: HTTP 429: other requests got this answer, so all requests wait: context deadline exceeded",
+			words: "invite Ada@example.com: HTTP 429: other requests got this answer, so all requests wait: context deadline " +
+				"exceeded",
 		},
 	}
 	for _, test := range tests {
@@ -454,7 +469,8 @@ func TestThrottledTooLong(t *testing.T) {
 					time.AfterFunc(test.stop, cancel)
 				}
 				err := test.call(ctx, newBubbleClient(t, test.handler, nil))
-				if got := asCallError(t, err); got.Failure != org.NotSent || got.Status != 429 || !strings.HasSuffix(err.Error(), test.words) {
+				if got := asCallError(t, err); got.Failure != org.NotSent || got.Status != 429 ||
+					!strings.HasSuffix(err.Error(), test.words) {
 					t.Errorf("%q (%v), want not sent with %q", err, got.Failure, test.words)
 				}
 				for _, end := range []error{context.DeadlineExceeded, context.Canceled} {

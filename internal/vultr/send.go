@@ -82,7 +82,7 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	bounded, cancel := c.withTimeout(ctx, q)
 	defer cancel()
 	var asked, connected atomic.Bool
-	gate := newGate(ctx)
+	gate := &gate{check: org.Gate(ctx)}
 	trace := gate.trace(func() { connected.Store(true) })
 	trace.GetConn = func(string) { asked.Store(true) }
 	bounded = httptrace.WithClientTrace(bounded, trace)
@@ -149,10 +149,10 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 	if q.mayBeEmpty && len(bytes.TrimSpace(body)) == 0 {
 		return a, nil
 	}
-	if !hasAtMost(body, maxMembers) {
+	switch a.fields = decodeObject(body); {
+	case a.fields == nil && !hasAtMost(body, maxMembers):
 		return a, q.failed(org.Unreadable, a.status, "", errTooMany)
-	}
-	if a.fields = decodeObject(body); isHTML(a.header) || a.fields == nil {
+	case a.fields == nil, isHTML(a.header):
 		return a, q.failed(org.Unreadable, a.status, c.Clean(describeNonJSON(a, body)), nil)
 	}
 	// The text is not trusted: reading finds out whether the server acted.

@@ -21,22 +21,15 @@ import (
 // error, and so are invitations that cannot be read, and an empty list of users if there are users.
 // Invitations for another organization are an [*org.PinError].
 func (c *Client) ReadOrganization(ctx context.Context, pin string, wanted org.Wanted) (org.Snapshot, error) {
-	return c.readWanted(ctx, pin, wanted, func(org.Organization) {})
-}
-
-// readWanted is ReadOrganization, but calls identified as soon as the organization is known.
-func (c *Client) readWanted(
-	ctx context.Context, pin string, wanted org.Wanted, identified func(org.Organization),
-) (org.Snapshot, error) {
-	return c.readOrganization(ctx, pin, identified, func(ctx context.Context) ([]accessRow, error) {
-		return c.readAccess(ctx, wanted)
-	})
+	s, _, err := c.readOrganization(ctx, pin, wanted, false, func(org.Organization) {})
+	return s, err
 }
 
 // ReadAhead is [Client.ReadOrganization], but returns as soon as the organization is known, so that
 // the caller can do other work while the read continues. snapshot waits for the end of the read,
 // which is also ended by ctx. If err is not nil, it is that of the read, which has then ended.
-func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (in org.Organization, snapshot func() (org.Snapshot, error), err error) {
+func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (in org.Organization,
+	snapshot func() (org.Snapshot, error), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var s org.Snapshot
 	var failed error
@@ -45,7 +38,7 @@ func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (
 	go func() {
 		defer close(done)
 		defer close(organization)
-		s, failed = c.readWanted(ctx, pin, wanted, func(o org.Organization) { organization <- o })
+		s, _, failed = c.readOrganization(ctx, pin, wanted, false, func(o org.Organization) { organization <- o })
 	}()
 	in, known := <-organization
 	if !known {
@@ -64,18 +57,14 @@ func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (
 // Kinds that the key may not read, or that the API does not have (403, 404), are returned as unseen
 // and are not an error.
 func (c *Client) ReadAll(ctx context.Context, pin string) (s org.Snapshot, unseen []org.Kind, err error) {
-	read := func(ctx context.Context) (rows []accessRow, err error) {
-		rows, unseen, err = c.readAllAccess(ctx)
-		return rows, err
-	}
-	s, err = c.readOrganization(ctx, pin, func(org.Organization) {}, read)
-	return s, unseen, err
+	return c.readOrganization(ctx, pin, nil, true, func(org.Organization) {})
 }
 
+// readOrganization reads the wanted access, or with all everything that the key may read. It calls
+// identified as soon as the organization is known.
 func (c *Client) readOrganization(
-	ctx context.Context, pin string, identified func(org.Organization), read func(context.Context) ([]accessRow, error),
-) (org.Snapshot, error) {
-	var s org.Snapshot
+	ctx context.Context, pin string, wanted org.Wanted, all bool, identified func(org.Organization),
+) (s org.Snapshot, unseen []org.Kind, err error) {
 	var access []accessRow
 	var suspended []org.User
 	g, ctx := errgroup.WithContext(ctx)
@@ -100,7 +89,7 @@ func (c *Client) readOrganization(
 		return err
 	})
 	g.Go(func() (err error) {
-		access, err = read(ctx)
+		access, unseen, err = c.readAccess(ctx, wanted, all)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -129,21 +118,21 @@ func (c *Client) readOrganization(
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return org.Snapshot{}, err
+		return org.Snapshot{}, nil, err
 	}
 	isOwn := func(i org.Invitation) bool { return i.OrgID != "" && strings.EqualFold(i.OrgID, s.Organization.ID) }
 	s.PinConfirmed = s.PinConfirmed || s.SuspendedSeen || slices.ContainsFunc(s.Invitations, isOwn)
 	s.Paged = slices.Contains(paged[:], true)
 	if s.UsersSeen {
 		if err := checkUsers(s, suspended, access); err != nil {
-			return org.Snapshot{}, err
+			return org.Snapshot{}, nil, err
 		}
 		s.Users = withSuspended(s.Users, suspended)
 	}
 	s.Access = withHolders(access, s.Users)
 	if err := checkSameOrganization(s.Organization, pin, s.Invitations); err != nil {
-		return org.Snapshot{}, err
+		return org.Snapshot{}, nil, err
 	}
 	s.Now = c.Now()
-	return s, nil
+	return s, unseen, nil
 }

@@ -107,8 +107,8 @@ func TestReadAllForbidden(t *testing.T) {
 	})
 }
 
-// TestHolders: only what people have directly is theirs, and only as long as they have it. Whoever cannot be found among the
-// users has nothing.
+// TestHolders: only what people have directly is theirs, and only as long as they have it. Whoever cannot be found
+// among the users has nothing.
 func TestHolders(t *testing.T) {
 	t.Parallel()
 	users := []org.User{
@@ -144,8 +144,8 @@ func TestHolders(t *testing.T) {
 	}
 }
 
-// Where there is no list of a group's members, those whom the list of groups names are they. Roles and policies have no such
-// list: without their own nobody knows who has them.
+// Where there is no list of a group's members, the members are the users that the list of groups names. Roles and
+// policies have no such list: without their own it is unknown who has them.
 func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	api, c := staffed(t, sandbox.Dialect{})
@@ -196,7 +196,8 @@ func TestHoldersOfWhatCannotBeGiven(t *testing.T) {
 // Users without an id are not one another.
 func TestSuspendedWithoutID(t *testing.T) {
 	t.Parallel()
-	ada, bob := org.User{Email: org.MustParseAddress("ada@example.com")}, org.User{Email: org.MustParseAddress("bob@example.com")}
+	ada, bob := org.User{Email: org.MustParseAddress("ada@example.com")},
+		org.User{Email: org.MustParseAddress("bob@example.com")}
 	got := withSuspended([]org.User{ada}, []org.User{bob})
 	bob.Suspended = true
 	if diff := cmp.Diff([]org.User{ada, bob}, got); diff != "" {

@@ -112,9 +112,10 @@ func (s *Survey) run(ctx context.Context, pin string) {
 		listed[i].OrgName, listed[i].StatusText = c.redact(listed[i].OrgName), c.redact(listed[i].StatusText)
 	}
 	var known identity
-	known, found.Err = resolveOrganization(found.Organizations, s.Organizations.Err, pin, func() ([]org.Invitation, error) {
-		return listed, s.Invitations.Err
-	})
+	known, found.Err = resolveOrganization(found.Organizations, s.Organizations.Err, pin,
+		func() ([]org.Invitation, error) {
+			return listed, s.Invitations.Err
+		})
 	found.Organization = known.is
 	if found.Err == nil {
 		found.Err = checkSameOrganization(found.Organization, pin, listed)

@@ -16,7 +16,8 @@ func TestExample(t *testing.T) {
 	}
 	deleted, assumable := row("deleted", 9), row("assumable", 9)
 	deleted.Deleted, assumable.Assumable = true, true
-	if got := chooseExample([]accessRow{deleted, row("../x", 9), row("small", 1), row("large", 3), row("middle", 2), assumable}); got == nil || got.ID != "large" {
+	if got := chooseExample([]accessRow{deleted, row("../x", 9), row("small", 1), row("large", 3), row("middle", 2),
+		assumable}); got == nil || got.ID != "large" {
 		t.Errorf("the example is %+v, want the large one", got)
 	}
 	if got := chooseExample([]accessRow{deleted, assumable}); got != nil {
@@ -32,10 +33,14 @@ func TestTraits(t *testing.T) {
 		{"permissions empty", `{"permissions":{}}`, "permissions", "object"},
 		{"permissions absent", `{}`, "permissions", "absent"},
 		{"permissions number", `{"permissions":3}`, "permissions", "number"},
-		{"unknown word, expired", `{"invite_status":"Gone stale","expiration_date":"2026-11-01T00:00:00Z"}`, "lapsed", "Gone stale"},
-		{"unknown word, answered", `{"invite_status":"Odd","expiration_date":"2026-11-01T00:00:00Z","date_responded":"2026-10-31T00:00:00Z"}`, "lapsed", ""},
+		{"unknown word, expired", `{"invite_status":"Gone stale","expiration_date":"2026-11-01T00:00:00Z"}`, "lapsed",
+			"Gone stale"},
+		{"unknown word, answered",
+			`{"invite_status":"Odd","expiration_date":"2026-11-01T00:00:00Z","date_responded":"2026-10-31T00:00:00Z"}`,
+			"lapsed", ""},
 		{"pending, not expired", `{"invite_status":"Pending","expiration_date":"2026-11-24T00:00:00Z"}`, "lapsed", ""},
-		{"pending, expired by its creation", `{"invite_status":"Pending","date_created":"2026-11-20 06:00:00"}`, "lapsed", "pending"},
+		{"pending, expired by its creation", `{"invite_status":"Pending","date_created":"2026-11-20 06:00:00"}`, "lapsed",
+			"pending"},
 		{"mixed letters", `{"invite_status":"InviteSent"}`, "words", "mixed"},
 		{"status is a bool", `{"status":true}`, "status", "bool"},
 		{"expiration absent", `{}`, "expiration", "absent"},
@@ -43,7 +48,8 @@ func TestTraits(t *testing.T) {
 		{"date of another form", `{"date_created":"23/11/2026"}`, "dates", "other"},
 		{"date with a fraction", `{"date_created":"2026-11-01T00:00:00.123Z"}`, "dates", "z"},
 		{"creation not told", `{"date_created":null}`, "dates", "null"},
-		{"words of the server are bounded", `{"invite_status":"a\u001b[31m` + strings.Repeat("x", 300) + `"}`, "status-words", "a[31m" + strings.Repeat("x", 194) + "…"},
+		{"words of the server are bounded", `{"invite_status":"a\u001b[31m` + strings.Repeat("x", 300) + `"}`, "status-words",
+			"a[31m" + strings.Repeat("x", 194) + "…"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

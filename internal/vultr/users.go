@@ -38,16 +38,14 @@ func decodeUser(f fields) org.User {
 		Name:       f.name("name"),
 		APIEnabled: f.flag("api_enabled"),
 		Accepted:   f.flag("invite_accepted"),
+		Service:    f.is("service_user", true),
 	}
 	if u.Name == "" {
 		u.Name = strings.TrimSpace(f.name("first_name") + " " + f.name("last_name"))
 	}
-	service := f.flag("service_user")
-	u.Service = service != nil && *service
 	// status is a bool in SPEC's example; that false means suspended is inferred. This is why the second
 	// list is read.
-	active := f.flag("status")
-	u.Suspended = active != nil && !*active || strings.EqualFold(f.text("status"), "suspended")
+	u.Suspended = f.is("status", false) || strings.EqualFold(f.text("status"), "suspended")
 	// The legacy ACL that allows a user to manage others (SPEC); policies may also allow that.
 	if raw := f["acls"]; hasAtMost(raw, maxMembers) {
 		var acls []string

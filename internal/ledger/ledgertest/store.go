@@ -17,7 +17,7 @@ type Store struct {
 	OnAppend func(lines []byte) (kept int, err error)
 	// OnCheck gives the answer of the lease's Check; nil: it is never lost.
 	OnCheck func() error
-	// Paused is what Survives returns.
+	// Paused is what HolderMayOutliveLease returns.
 	Paused bool
 	// OnReserve gives the error of Reserve; nil has room for everything.
 	OnReserve func(n int) error
@@ -56,8 +56,8 @@ func (s *Store) Read(context.Context) ([]byte, error) {
 // Archived returns nothing.
 func (s *Store) Archived(context.Context) ([]byte, error) { return nil, nil }
 
-// Survives returns Paused.
-func (s *Store) Survives() bool { return s.Paused }
+// HolderMayOutliveLease returns Paused.
+func (s *Store) HolderMayOutliveLease() bool { return s.Paused }
 
 // Inspect returns who holds the lease.
 func (s *Store) Inspect(context.Context) (state.Inspection, error) {

@@ -67,8 +67,8 @@ func Organizations(stateDir string) ([]string, error) {
 
 func (s *Store) file(name string) string { return filepath.Join(s.path, name) }
 
-// Survives returns false: the kernel ends the lock with its process.
-func (s *Store) Survives() bool { return false }
+// HolderMayOutliveLease returns false: the kernel ends the lock with its process.
+func (s *Store) HolderMayOutliveLease() bool { return false }
 
 // check returns why the folder is not safe to be used; nil if it does not exist yet.
 func (s *Store) check() error {

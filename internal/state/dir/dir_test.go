@@ -52,7 +52,7 @@ func TestDirModes(t *testing.T) {
 	stateDir := filepath.Join(t.TempDir(), "state")
 	l := open(t, newStore(t, stateDir))
 	must(t, l.Begin(1, 0))
-	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
+	must(t, l.RecordIntent("ada@example.com"))
 	for name, want := range map[string]os.FileMode{
 		"":                0o700 | os.ModeDir,
 		"o1":              0o700 | os.ModeDir,
@@ -84,7 +84,7 @@ func TestDirKeeps(t *testing.T) {
 		t.Errorf("reading made %v", entries)
 	}
 	l := open(t, newStore(t, stateDir))
-	must(t, l.RecordIntent(ledger.Invite, "ada@example.com", ""))
+	must(t, l.RecordIntent("ada@example.com"))
 	want := l.Memory()
 	must(t, l.Close())
 	got, _, err := ledger.Read(t.Context(), newStore(t, stateDir), "o1")
@@ -143,7 +143,8 @@ func TestDirNeedsAFolder(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))
-	if l, err := ledger.Open(t.Context(), newStore(t, file), ledger.Options{Organization: "o1", Now: time.Now}); err == nil {
+	if l, err := ledger.Open(t.Context(), newStore(t, file), ledger.Options{Organization: "o1",
+		Now: time.Now}); err == nil {
 		t.Errorf("opened %v", l)
 	}
 }

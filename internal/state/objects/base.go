@@ -51,7 +51,7 @@ func (l *lease) makeBaseMeanwhile() {
 	}
 	l.basing = true
 	log := l.log
-	log.lines, log.takeovers = slices.Clip(log.lines), slices.Clone(log.takeovers)
+	log.lines, log.takeovers = slices.Clone(log.lines), slices.Clone(log.takeovers)
 	l.work.Go(func() {
 		err := l.store.makeBase(l.ctx, log, l.holder)
 		l.mu.Lock()
@@ -60,7 +60,7 @@ func (l *lease) makeBaseMeanwhile() {
 		if err == nil {
 			l.writing.Lock()
 			defer l.writing.Unlock()
-			l.log.base, l.log.baseSize = max(l.log.base, log.number), len(log.lines)
+			l.log.base, l.log.baseSize = max(l.log.base, log.number), Size(log.lines)
 		}
 	})
 }

@@ -22,7 +22,7 @@ type lease struct {
 	holder state.Holder
 	// ctx outlives the run's: what was in flight is still concluded after a signal.
 	ctx     context.Context
-	content []byte
+	content []byte // the lines that it began with
 	lost    chan struct{}
 	stop    context.CancelFunc
 	work    sync.WaitGroup // signs of life, and a base that is made meanwhile
@@ -31,7 +31,7 @@ type lease struct {
 	log     reading    // what is in the log, with what this lease wrote
 	// unsettled is a record whose creation nobody knows the end of. Its number is the next one, and no
 	// other bytes may be tried there.
-	unsettled []byte
+	unsettled [][]byte
 
 	mu        sync.Mutex
 	confirmed time.Time // when the last sign of life that arrived was asked for
@@ -42,9 +42,9 @@ type lease struct {
 func newLease(ctx context.Context, s *Store, r *reading, first record, began time.Time) *lease {
 	l := &lease{
 		store: s, number: first.Number, id: first.LeaseID, holder: first.Holder,
-		content: slices.Clip(r.lines), lost: make(chan struct{}), log: *r, confirmed: began,
+		content: r.lines.join(), lost: make(chan struct{}), log: *r, confirmed: began,
 	}
-	l.log.lines = l.content
+	l.log.lines = blocks{l.content}
 	l.log.add(first)
 	l.ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return l
@@ -143,7 +143,9 @@ func (l *lease) loseLocked(err error) {
 	}
 }
 
-func (l *lease) Append(lines []byte) error { return l.write(record{Kind: kindLines, lines: lines}) }
+func (l *lease) Append(lines []byte) error {
+	return l.write(record{Kind: kindLines, lines: blocks{lines}})
+}
 
 // write makes the next record of the log. It is tried until the lease is over, and at least for the
 // time of one request.
@@ -171,7 +173,7 @@ func (l *lease) writeLocked(rec record) error {
 }
 
 // createNext makes the object with the next number.
-func (l *lease) createNext(data []byte) error {
+func (l *lease) createNext(data [][]byte) error {
 	t := l.store.times
 	began := time.Now()
 	patience := max(t.Request, l.left())
@@ -206,18 +208,18 @@ func (l *lease) Replace(lines []byte) error {
 			return err
 		}
 	}
-	if left := missingLines(l.log.lines, lines); len(left) > 0 {
+	if left := missingLines(l.log.lines.join(), lines); len(left) > 0 {
 		name := numbered(archiveFolder, l.log.number)
-		if err := l.store.create(l.ctx, name, left, time.Now(), l.store.times.Request); err != nil {
+		if err := l.store.create(l.ctx, name, [][]byte{left}, time.Now(), l.store.times.Request); err != nil {
 			return fmt.Errorf("write to the shared state: %w", err)
 		}
 	}
 	log := l.log
-	log.lines = lines
+	log.lines = blocks{lines}
 	if err := l.store.makeBase(l.ctx, log, l.holder); err != nil {
 		return fmt.Errorf("write to the shared state: %w", err)
 	}
-	l.log.lines, l.log.base, l.log.baseSize = lines, l.log.number, len(lines)
+	l.log.lines, l.log.base, l.log.baseSize = log.lines, l.log.number, len(lines)
 	return nil
 }
 
@@ -267,7 +269,7 @@ func (l *lease) finish() error {
 		if err := l.createNext(data); err != nil {
 			return err
 		}
-		if rec, err := decodeRecord(data); err == nil {
+		if rec, err := decodeRecord(slices.Concat(data...)); err == nil {
 			l.log.add(rec)
 		}
 	}

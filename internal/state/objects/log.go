@@ -54,7 +54,7 @@ type reading struct {
 	damaged bool
 	// base is the number of the newest base and baseSize its size in bytes; 0: there is none.
 	base, baseSize int
-	lines          []byte // of the ledger
+	lines          blocks // of the ledger
 	// lease is the number of the last lease; 0: there was none.
 	lease    int
 	leaseID  string
@@ -93,7 +93,7 @@ func (r *reading) add(rec record) {
 	case kindRelease:
 		r.released = true
 	case kindLines:
-		r.lines = append(r.lines, rec.lines...)
+		r.lines = r.lines.add(rec.lines...)
 	}
 	r.number = rec.Number
 }

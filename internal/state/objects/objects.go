@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // Objects is what the package needs of a storage. Lists are strongly consistent: they show every
@@ -13,10 +15,10 @@ import (
 //
 // An error that is none of those below, and no *[state.Problem], means that the storage said no.
 type Objects interface {
-	// Create makes an object. It returns [ErrExists] if there is one with this key already, and
-	// [ErrUnknown] if the object may have been made or may still be. It sends one request, and never
-	// repeats it.
-	Create(ctx context.Context, key string, data []byte) error
+	// Create makes an object of the pieces of data, one after another. It returns [ErrExists] if there is
+	// one with this key already, and [ErrUnknown] if the object may have been made or may still be. It
+	// sends one request, and never repeats it.
+	Create(ctx context.Context, key string, data ...[]byte) error
 	// Put makes an object or overwrites it.
 	Put(ctx context.Context, key string, data []byte) error
 	// Get returns an object, or [ErrNotFound].
@@ -31,6 +33,15 @@ type Objects interface {
 	// Unproven reports whether it is not certain that only one of several requests at once can make an
 	// object. Then the first use of the storage proves it.
 	Unproven() bool
+}
+
+// Size returns the size of an object that is made of pieces, in bytes.
+func Size(pieces [][]byte) int {
+	size := 0
+	for _, piece := range pieces {
+		size += len(piece)
+	}
+	return size
 }
 
 // Info describes an object.
@@ -48,7 +59,7 @@ var (
 	ErrNotFound = errors.New("there is no such object")
 	// ErrUnknown says that nobody knows whether the storage did what it was asked to, or still will:
 	// the answer was lost, or was one that asks to try again.
-	ErrUnknown = errors.New("the storage gave no answer that can be relied on")
+	ErrUnknown = state.ErrNoAnswer
 )
 
 // Times are how long the steps of a lease take. Tests use short ones.

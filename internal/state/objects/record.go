@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orgsync/orgsync/internal/state"
 )
@@ -53,7 +54,45 @@ type record struct {
 	// Takeovers are in a base the numbers of all records with TookOver up to its number.
 	Takeovers []int `json:"takeovers,omitempty"`
 
-	lines []byte
+	lines blocks
+}
+
+// blocks are lines of a ledger, cut anywhere. A long run adds many: one slice that grows would be copied again
+// and again, and take twice its size meanwhile.
+type blocks [][]byte
+
+// blockSize is the size of a block that lines are added to, in bytes.
+const blockSize = 256 << 10
+
+// add returns b with more at its end, as append does: b must not be used any more. What a clone of b holds stays as
+// it is.
+func (b blocks) add(more ...[]byte) blocks {
+	for _, piece := range more {
+		if len(piece) == 0 {
+			continue
+		}
+		if last := b.last(); cap(last)-len(last) < len(piece) {
+			b = append(b, make([]byte, 0, max(blockSize, len(piece))))
+		}
+		b[len(b)-1] = append(b[len(b)-1], piece...)
+	}
+	return b
+}
+
+// last returns the last block; nil if there is none.
+func (b blocks) last() []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b[len(b)-1]
+}
+
+// join returns b as one slice, without a copy if it is one.
+func (b blocks) join() []byte {
+	if len(b) == 1 {
+		return slices.Clip(b[0])
+	}
+	return slices.Concat(b...)
 }
 
 // checksumPrefix begins the last line of a record.
@@ -61,21 +100,25 @@ const checksumPrefix = "#sha256 "
 
 var errDamaged = errors.New("the checksum of the record is wrong")
 
-// encode returns r as an object.
-func (r record) encode() []byte {
+// encode returns r as an object in pieces. The lines are not copied: those of a base may be many.
+func (r record) encode() [][]byte {
 	head, err := json.Marshal(r)
 	if err != nil {
 		panic(fmt.Sprintf("record cannot be written as JSON: %v", err)) // only a year beyond 9999 does this
 	}
-	text := make([]byte, 0, len(head)+len(r.lines)+2+len(checksumPrefix)+2*sha256.Size)
-	text = append(append(text, head...), '\n')
-	text = append(text, r.lines...)
-	if len(r.lines) > 0 && r.lines[len(r.lines)-1] != '\n' {
-		text = append(text, '\n')
+	head = append(head, '\n')
+	pieces := append([][]byte{head}, r.lines...)
+	var end []byte
+	if last := r.lines.last(); len(last) > 0 && last[len(last)-1] != '\n' {
+		end = append(end, '\n')
 	}
-	sum := sha256.Sum256(text)
-	text = append(append(text, checksumPrefix...), hex.EncodeToString(sum[:])...)
-	return append(text, '\n')
+	sum := sha256.New()
+	for _, piece := range append(pieces, end) {
+		sum.Write(piece)
+	}
+	end = append(end, checksumPrefix...)
+	end = hex.AppendEncode(end, sum.Sum(nil))
+	return append(pieces, append(end, '\n'))
 }
 
 // decodeRecord returns the record that an object holds. The error is errDamaged if the object is not
@@ -101,6 +144,6 @@ func decodeRecord(object []byte) (record, error) {
 			Advice: "update orgsync on this machine",
 		}
 	}
-	r.lines = lines
+	r.lines = blocks{slices.Clip(lines)} // what comes after them is the checksum
 	return r, nil
 }

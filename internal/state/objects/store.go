@@ -30,8 +30,8 @@ func New(o Objects, organization string, t Times) *Store {
 	return &Store{objects: o, organization: organization, times: t}
 }
 
-// Survives returns true: a paused run may go on after its lease was taken over.
-func (s *Store) Survives() bool { return true }
+// HolderMayOutliveLease returns true: a paused run may go on after its lease was taken over.
+func (s *Store) HolderMayOutliveLease() bool { return true }
 
 // place names the store for people.
 func (s *Store) place() string {
@@ -49,7 +49,7 @@ func (s *Store) Read(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the shared state %s: %w", s.place(), err)
 	}
-	return r.lines, nil
+	return r.lines.join(), nil
 }
 
 // Archived returns the lines that were left out of the ledger for size.
@@ -211,10 +211,10 @@ var errTaken = errors.New("another run has written to the log")
 // create makes the object name. An answer that was lost is settled by reading, and the same bytes are
 // tried again, never others, until patience is over since the time began. The error is a
 // *[takenError] if the object exists with other bytes.
-func (s *Store) create(ctx context.Context, name string, data []byte, began time.Time, patience time.Duration) error {
+func (s *Store) create(ctx context.Context, name string, data [][]byte, began time.Time, patience time.Duration) error {
 	pause := s.times.Request / 100
 	for {
-		err := s.limited(ctx, func(ctx context.Context) error { return s.objects.Create(ctx, s.key(name), data) })
+		err := s.limited(ctx, func(ctx context.Context) error { return s.objects.Create(ctx, s.key(name), data...) })
 		if err == nil {
 			return nil
 		}
@@ -228,7 +228,7 @@ func (s *Store) create(ctx context.Context, name string, data []byte, began time
 			return err
 		})
 		switch {
-		case readErr == nil && bytes.Equal(there, data):
+		case readErr == nil && isMadeOf(there, data):
 			return nil
 		case readErr == nil:
 			by, _ := decodeRecord(there)
@@ -244,13 +244,25 @@ func (s *Store) create(ctx context.Context, name string, data []byte, began time
 	}
 }
 
+// isMadeOf reports whether object consists of pieces.
+func isMadeOf(object []byte, pieces [][]byte) bool {
+	for _, piece := range pieces {
+		rest, ok := bytes.CutPrefix(object, piece)
+		if !ok {
+			return false
+		}
+		object = rest
+	}
+	return len(object) == 0
+}
+
 // Inspect returns what is known about the store.
 func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	r, err := s.read(ctx, nil)
 	if err != nil {
 		return state.Inspection{}, fmt.Errorf("read the shared state %s: %w", s.place(), err)
 	}
-	i := state.Inspection{Place: s.place(), Bytes: len(r.lines), Segments: r.number - r.base}
+	i := state.Inspection{Place: s.place(), Bytes: Size(r.lines), Segments: r.number - r.base}
 	if r.held() {
 		i.Held, i.Holder, i.ID, i.Silent = true, r.holder, r.leaseID, max(0, time.Since(r.sign))
 	}

@@ -171,7 +171,8 @@ func TestTakeover(t *testing.T) {
 		second, err := newStore(memory).Acquire(t.Context(), state.Holder{PID: 2, Host: "build-2"}, 5*time.Minute)
 		must(t, err)
 		took := time.Since(begin)
-		if after := <-stopped; after > 31*time.Second || took < 35*time.Second || took > 60*time.Second || took-after < 10*time.Second {
+		if after := <-stopped; after > 31*time.Second || took < 35*time.Second || took > 60*time.Second ||
+			took-after < 10*time.Second {
 			t.Errorf("the holder stopped after %v, the lease was taken over after %v", after, took)
 		}
 		if string(second.Content()) != "a\n" {
@@ -362,7 +363,8 @@ func TestHalfWrittenRecord(t *testing.T) {
 		}
 		must(t, memory.Put(t.Context(), "o1/"+log[1], half[:10]))
 		var problem *state.Problem
-		if _, err := newStore(memory).Read(t.Context()); !errors.As(err, &problem) || !strings.Contains(err.Error(), "record 2") {
+		if _, err := newStore(memory).Read(t.Context()); !errors.As(err, &problem) ||
+			!strings.Contains(err.Error(), "record 2") {
 			t.Errorf("read: %v", err)
 		}
 	})
@@ -492,11 +494,11 @@ type overwriting struct {
 	later      bool
 }
 
-func (o *overwriting) Create(ctx context.Context, key string, data []byte) error {
+func (o *overwriting) Create(ctx context.Context, key string, data ...[]byte) error {
 	if o.overwrites(o, key) {
-		return o.Put(ctx, key, data)
+		return o.Put(ctx, key, slices.Concat(data...))
 	}
-	return o.Memory.Create(ctx, key, data)
+	return o.Memory.Create(ctx, key, data...)
 }
 
 // TestUnlock: the lease of a dead run can be ended by its id, that of one that is alive cannot.

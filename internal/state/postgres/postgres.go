@@ -2,15 +2,19 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgsync/orgsync/internal/loopback"
@@ -22,12 +26,15 @@ import (
 const Schema = `create table if not exists orgsync_objects (key text collate "C" primary key, ` +
 	`data bytea not null, modified timestamptz not null)`
 
-// prelude begins each message. A commit that is confirmed is on disk, also where the database's default
+// prelude begins each transaction. A commit that is confirmed is on disk, also where the database's default
 // is otherwise, and no statement runs forever.
-const prelude = `set local synchronous_commit = on; set local statement_timeout = '10s'; `
+var prelude = []string{"begin", "set local synchronous_commit = on", "set local statement_timeout = '10s'"}
 
 // maxConnections is how many connections a run opens, at most. A read of many records uses several.
 const maxConnections = 6
+
+// maxStatement is the largest object, in bytes, that is made with a statement.
+const maxStatement = 64 << 10
 
 // table is an [objects.Objects] in a table.
 type table struct {
@@ -46,7 +53,8 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 		if errors.As(err, &parse) && parse.Unwrap() != nil {
 			text += ": " + parse.Unwrap().Error()
 		}
-		return nil, nil, &state.Problem{Err: errors.New(text), Advice: "write postgres://USER@HOST/DATABASE?sslmode=verify-full"}
+		return nil, nil, &state.Problem{Err: errors.New(text),
+			Advice: "write postgres://USER@HOST/DATABASE?sslmode=verify-full"}
 	}
 	c := config.ConnConfig
 	if !isEncrypted(c) {
@@ -55,8 +63,8 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 5 * time.Second
 	}
-	// A pooler that gives each transaction another session knows no prepared statements.
-	c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	// A pooler that gives each transaction another session keeps no prepared statements: each message has its own.
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c.StatementCacheCapacity, c.DescriptionCacheCapacity = 0, 0
 	// Among several hosts the one that can be written to is wanted. One host says so itself, without a
 	// question in each connection.
@@ -70,7 +78,8 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 	config.MaxConns, config.MinConns = maxConnections, 0
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, nil, &state.Problem{Err: errors.New("the URL of the state cannot be used"), Advice: "write postgres://USER@HOST/DATABASE"}
+		return nil, nil, &state.Problem{Err: errors.New("the URL of the state cannot be used"),
+			Advice: "write postgres://USER@HOST/DATABASE"}
 	}
 	return &table{pool, l.String()}, pool.Close, nil
 }
@@ -95,11 +104,14 @@ func (t *table) Place() string { return t.place }
 // object that exists is refused.
 func (t *table) Unproven() bool { return false }
 
-func (t *table) Create(ctx context.Context, key string, data []byte) error {
-	data = notNull(data)
+func (t *table) Create(ctx context.Context, key string, data ...[]byte) error {
+	size := objects.Size(data)
 	return t.write(ctx, func() error {
-		tag, err := t.pool.Exec(ctx, prelude+`insert into orgsync_objects (key, data, modified) `+
-			`values ($1, $2, clock_timestamp()) on conflict do nothing`, key, data)
+		if size > maxStatement {
+			return t.copyIn(ctx, key, size, data)
+		}
+		tag, err := t.change(ctx, `insert into orgsync_objects (key, data, modified) `+
+			`values ($1, $2, clock_timestamp()) on conflict do nothing`, []byte(key), notNull(slices.Concat(data...)))
 		if err == nil && tag.RowsAffected() == 0 {
 			return objects.ErrExists
 		}
@@ -107,22 +119,84 @@ func (t *table) Create(ctx context.Context, key string, data []byte) error {
 	})
 }
 
+// copyIn makes an object with COPY, which sends data piece by piece. A statement would hold all of it once more.
+func (t *table) copyIn(ctx context.Context, key string, size int, data [][]byte) error {
+	conn, err := t.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // closes the connection if the transaction failed
+	var begin pgconn.Batch
+	for _, sql := range prelude {
+		begin.ExecParams(sql, nil, nil, nil, nil)
+	}
+	begin.ExecParams("select timestamptz_send(clock_timestamp())", nil, nil, nil, []int16{pgx.BinaryFormatCode})
+	results, err := conn.Conn().PgConn().ExecBatch(ctx, &begin).ReadAll()
+	if err != nil {
+		return err
+	}
+	modified := results[len(prelude)].Rows[0][0]
+	// The binary format of COPY: a signature, flags and the size of an extension; a row as the number of its
+	// fields, and each field after its size; -1 for the end.
+	before := append([]byte("PGCOPY\n\xff\r\n\x00"), 0, 0, 0, 0, 0, 0, 0, 0, 0, 3)
+	before = append(binary.BigEndian.AppendUint32(before, uint32(len(key))), key...)
+	before = binary.BigEndian.AppendUint32(before, uint32(size))
+	after := append(binary.BigEndian.AppendUint32(nil, uint32(len(modified))), modified...)
+	after = append(after, 0xff, 0xff)
+	var row []io.Reader
+	for _, piece := range slices.Concat([][]byte{before}, data, [][]byte{after}) {
+		row = append(row, bytes.NewReader(piece))
+	}
+	_, err = conn.Conn().PgConn().CopyFrom(ctx, io.MultiReader(row...),
+		"copy orgsync_objects (key, data, modified) from stdin (format binary)")
+	switch {
+	case isCode(err, uniqueViolation):
+		return objects.ErrExists
+	case err != nil:
+		return err
+	}
+	return conn.Conn().PgConn().Exec(ctx, "commit").Close()
+}
+
 func (t *table) Put(ctx context.Context, key string, data []byte) error {
-	data = notNull(data)
 	return t.write(ctx, func() error {
-		_, err := t.pool.Exec(ctx, prelude+`insert into orgsync_objects (key, data, modified) `+
-			`values ($1, $2, clock_timestamp()) on conflict (key) do update set data = excluded.data, modified = clock_timestamp()`,
-			key, data)
+		_, err := t.change(ctx, `insert into orgsync_objects (key, data, modified) `+
+			`values ($1, $2, clock_timestamp()) on conflict (key) do update set data = excluded.data, modified = `+
+			`clock_timestamp()`,
+			[]byte(key), notNull(data))
 		return err
 	})
 }
 
-// notNull returns data, which pgx would send as null if it were nil.
+// notNull returns data, which would be null if it were nil.
 func notNull(data []byte) []byte {
 	if data == nil {
 		return []byte{}
 	}
 	return data
+}
+
+// change runs a statement in a transaction of its own, all in one message. The first parameter is a key, the
+// others are data, which is sent as it is: as text it would take several times its size in memory.
+func (t *table) change(ctx context.Context, statement string, parameters ...[]byte) (pgconn.CommandTag, error) {
+	var b pgconn.Batch
+	for _, sql := range prelude {
+		b.ExecParams(sql, nil, nil, nil, nil)
+	}
+	types := slices.Repeat([]uint32{pgtype.ByteaOID}, len(parameters))
+	types[0] = pgtype.TextOID
+	b.ExecParams(statement, parameters, types, []int16{pgx.BinaryFormatCode}, nil)
+	b.ExecParams("commit", nil, nil, nil, nil)
+	conn, err := t.pool.Acquire(ctx)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	defer conn.Release() // closes the connection if the transaction failed
+	results, err := conn.Conn().PgConn().ExecBatch(ctx, &b).ReadAll()
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	return results[len(prelude)].CommandTag, nil
 }
 
 // write calls do, and once more after it made the table if there was none.
@@ -134,8 +208,9 @@ func (t *table) write(ctx context.Context, do func() error) error {
 	if _, err := t.pool.Exec(ctx, Schema); err != nil && !isCode(err, uniqueViolation) { // made by another run meanwhile
 		if isCode(err, insufficientPrivilege) {
 			return &state.Problem{
-				Err:    errors.New("the database has no table for the state, and this user may not make one"),
-				Advice: "let somebody who may run: " + Schema + "; grant select, insert, update, delete on orgsync_objects to this user",
+				Err: errors.New("the database has no table for the state, and this user may not make one"),
+				Advice: "let somebody who may run: " + Schema + "; grant select, insert, update, delete on orgsync_objects to " +
+					"this user",
 			}
 		}
 		return t.explain(err)
@@ -143,16 +218,27 @@ func (t *table) write(ctx context.Context, do func() error) error {
 	return t.explain(do())
 }
 
-func (t *table) Get(ctx context.Context, key string) (data []byte, err error) {
-	err = t.pool.QueryRow(ctx, `select data from orgsync_objects where key = $1`, key).Scan(&data)
-	if errors.Is(err, pgx.ErrNoRows) || isCode(err, undefinedTable) {
-		return nil, objects.ErrNotFound
+func (t *table) Get(ctx context.Context, key string) ([]byte, error) {
+	conn, err := t.pool.Acquire(ctx)
+	if err != nil {
+		return nil, t.explain(err)
 	}
-	return data, t.explain(err)
+	defer conn.Release()
+	formats := []int16{pgx.BinaryFormatCode} // as in change
+	result := conn.Conn().PgConn().ExecParams(ctx, `select data from orgsync_objects where key = $1`,
+		[][]byte{[]byte(key)}, []uint32{pgtype.TextOID}, formats, formats).Read()
+	switch {
+	case isCode(result.Err, undefinedTable) || result.Err == nil && len(result.Rows) == 0:
+		return nil, objects.ErrNotFound
+	case result.Err != nil:
+		return nil, t.explain(result.Err)
+	}
+	return result.Rows[0][0], nil
 }
 
 func (t *table) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
-	query := `select key, length(data), modified from orgsync_objects where key >= $1 and starts_with(key, $1) and key > $2 order by key`
+	query := `select key, length(data), modified from orgsync_objects where key >= $1 and starts_with(key, $1) and key ` +
+		`> $2 order by key`
 	if limit > 0 {
 		query += fmt.Sprintf(" limit %d", limit)
 	}
@@ -179,7 +265,7 @@ func (t *table) explainRead(err error) error {
 }
 
 func (t *table) Delete(ctx context.Context, key string) error {
-	_, err := t.pool.Exec(ctx, prelude+`delete from orgsync_objects where key = $1`, key)
+	_, err := t.change(ctx, `delete from orgsync_objects where key = $1`, []byte(key))
 	return t.explain(err)
 }
 
@@ -235,7 +321,8 @@ func (t *table) explain(err error) error {
 	return fmt.Errorf("PostgreSQL answers %s: %s", answer.Code, answer.Message)
 }
 
-const passwordAdvice = "set PGPASSWORD, or write a password file (~/.pgpass), or put the password into the URL in ORGSYNC_STATE"
+const passwordAdvice = "set PGPASSWORD, or write a password file (~/.pgpass), or put the password into the URL in " +
+	"ORGSYNC_STATE"
 
 // withoutURL returns err without the connection string, which pgx repeats with the password masked.
 func withoutURL(err error) error {

@@ -28,6 +28,9 @@ import (
 const (
 	// maxObject is the largest object that is read, in bytes.
 	maxObject = 512 << 20
+	// maxReserved is how much memory is reserved for an object before it is read, at most, in bytes: its size
+	// is what the server says.
+	maxReserved = 64 << 20
 	// defaultRegion signs requests where neither the URL nor the environment names a region. Storages
 	// other than AWS ignore it.
 	defaultRegion = "us-east-1"
@@ -52,7 +55,8 @@ func Open(l state.Location, getenv func(string) string) (objects.Objects, error)
 	endpoint := cmp.Or(l.Endpoint, "https://s3."+region+".amazonaws.com")
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, &state.Problem{Err: errors.New("the endpoint of the state is not a URL"), Advice: "write endpoint=https://HOST"}
+		return nil, &state.Problem{Err: errors.New("the endpoint of the state is not a URL"),
+			Advice: "write endpoint=https://HOST"}
 	}
 	lookup := minio.BucketLookupAuto
 	if l.PathStyle || loopback.Is(u.Hostname()) {
@@ -64,7 +68,8 @@ func Open(l state.Location, getenv func(string) string) (objects.Objects, error)
 		BucketLookup: lookup, MaxRetries: 1, // a repeated Create would meet its own object
 	})
 	if err != nil {
-		return nil, &state.Problem{Err: fmt.Errorf("open the state %s: %w", l, err), Advice: "check the bucket's name and the endpoint"}
+		return nil, &state.Problem{Err: fmt.Errorf("open the state %s: %w", l, err), Advice: "check the bucket's name and " +
+			"the endpoint"}
 	}
 	client.SetAppInfo("orgsync", "")
 	prefix := l.Prefix
@@ -102,39 +107,46 @@ func (b *bucket) Place() string { return b.place }
 // Unproven returns true: storages that ignore the condition exist.
 func (b *bucket) Unproven() bool { return true }
 
-func (b *bucket) Create(ctx context.Context, key string, data []byte) error {
+func (b *bucket) Create(ctx context.Context, key string, data ...[]byte) error {
 	o := putOptions()
 	o.SetMatchETagExcept("*")
-	return b.put(ctx, key, data, o)
+	return b.put(ctx, key, o, data...)
 }
 
 func (b *bucket) Put(ctx context.Context, key string, data []byte) error {
-	return b.put(ctx, key, data, putOptions())
+	return b.put(ctx, key, putOptions(), data)
 }
 
 func putOptions() minio.PutObjectOptions {
 	return minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true}
 }
 
-func (b *bucket) put(ctx context.Context, key string, data []byte, o minio.PutObjectOptions) error {
-	_, err := b.client.PutObject(ctx, b.name, b.prefix+key, bytes.NewReader(data), int64(len(data)), o)
+func (b *bucket) put(ctx context.Context, key string, o minio.PutObjectOptions, data ...[]byte) error {
+	var pieces []io.Reader
+	for _, piece := range data {
+		pieces = append(pieces, bytes.NewReader(piece))
+	}
+	_, err := b.client.PutObject(ctx, b.name, b.prefix+key, io.MultiReader(pieces...),
+		int64(objects.Size(data)), o)
 	return b.explain("s3:PutObject", err)
 }
 
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
-	object, err := b.client.GetObject(ctx, b.name, b.prefix+key, minio.GetObjectOptions{})
+	object, info, _, err := minio.Core{Client: b.client}.GetObject(ctx, b.name, b.prefix+key, minio.GetObjectOptions{})
 	if err != nil {
 		return nil, b.explain("s3:GetObject", err)
 	}
 	defer object.Close()
-	data, err := io.ReadAll(io.LimitReader(object, maxObject+1))
+	var data bytes.Buffer
+	data.Grow(int(min(max(0, info.Size), maxReserved)) + bytes.MinRead) // so that a large base is not copied as it grows
+	_, err = data.ReadFrom(io.LimitReader(object, maxObject+1))
 	switch {
 	case err != nil:
 		return nil, b.explain("s3:GetObject", err)
-	case len(data) > maxObject:
+	case data.Len() > maxObject:
 		return nil, fmt.Errorf("read the object %s: it has more than %d bytes", key, maxObject)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 func (b *bucket) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
@@ -181,13 +193,15 @@ func (b *bucket) explain(operation string, err error) error {
 	switch answer.Code {
 	case "PreconditionFailed":
 		return objects.ErrExists
-	case "ConditionalRequestConflict", "OperationAborted", "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable":
+	case "ConditionalRequestConflict", "OperationAborted", "SlowDown", "RequestTimeout", "InternalError",
+		"ServiceUnavailable":
 		return fmt.Errorf("%w: %s", objects.ErrUnknown, answer.Code)
 	case "NoSuchKey":
 		return objects.ErrNotFound
 	case "NoSuchBucket":
 		return problem("there is no bucket "+b.name, "make the bucket, or correct its name and the endpoint")
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidClientTokenId", "TokenRefreshRequired":
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidClientTokenId",
+		"TokenRefreshRequired":
 		return problem("the storage does not accept the credentials",
 			"check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or the profile or role), and that they belong to this endpoint")
 	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden":
@@ -215,7 +229,8 @@ func (b *bucket) explain(operation string, err error) error {
 	case answer.StatusCode == http.StatusForbidden:
 		return denied()
 	case answer.StatusCode >= 400:
-		return fmt.Errorf("%s in the bucket %s: HTTP %d: %s", operation, b.name, answer.StatusCode, cmp.Or(answer.Message, answer.Code))
+		return fmt.Errorf("%s in the bucket %s: HTTP %d: %s", operation, b.name, answer.StatusCode,
+			cmp.Or(answer.Message, answer.Code))
 	case errors.Is(err, os.ErrPermission):
 		return err
 	}

@@ -78,7 +78,8 @@ func TestAnswers(t *testing.T) {
 	if _, err := open(t, 404, "NoSuchKey").Get(t.Context(), "o1/log/1"); !errors.Is(err, objects.ErrNotFound) {
 		t.Errorf("get of nothing: %v", err)
 	}
-	if _, err := open(t, 403, "AccessDenied").List(t.Context(), "o1/", "", 0); err == nil || !strings.Contains(err.Error(), "s3:ListBucket") {
+	if _, err := open(t, 403, "AccessDenied").List(t.Context(), "o1/", "", 0); err == nil ||
+		!strings.Contains(err.Error(), "s3:ListBucket") {
 		t.Errorf("list without permission: %v", err)
 	}
 }
@@ -104,7 +105,8 @@ func TestOneRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Create(t.Context(), "k", []byte("x")); !errors.Is(err, objects.ErrUnknown) || requests != 1 || condition != "*" {
+	if err := o.Create(t.Context(), "k", []byte("x")); !errors.Is(err, objects.ErrUnknown) || requests != 1 ||
+		condition != "*" {
 		t.Errorf("%v after %d requests with the condition %q", err, requests, condition)
 	}
 }

@@ -63,7 +63,13 @@ func Objects(t *testing.T, o objects.Objects) {
 	t.Run("bytes", func(t *testing.T) {
 		large := make([]byte, 3<<20)
 		_, _ = rand.Read(large)
-		must(o.Create(ctx, key("large"), large))
+		must(o.Create(ctx, key("large"), large[:1], large[1:2<<20], nil, large[2<<20:]))
+		// A server may refuse before it has read the whole object, and close the connection, so that its
+		// answer is lost.
+		if err := o.Create(ctx, key("large"), large); !errors.Is(err, objects.ErrExists) &&
+			!errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("created again: %v", err)
+		}
 		if data, err := o.Get(ctx, key("large")); err != nil || !bytes.Equal(data, large) {
 			t.Errorf("%d bytes came back of %d, %v", len(data), len(large), err)
 		}
@@ -188,7 +194,8 @@ func Lease(t *testing.T, o objects.Objects) {
 	}
 	store := objects.New(o, id, ShortTimes)
 	var locked *state.LockedError
-	if _, err := store.Acquire(ctx, state.Holder{PID: 2}, ShortTimes.Dead+time.Second); !errors.As(err, &locked) || locked.Holder.Host != "one" {
+	if _, err := store.Acquire(ctx, state.Holder{PID: 2}, ShortTimes.Dead+time.Second); !errors.As(err, &locked) ||
+		locked.Holder.Host != "one" {
 		t.Errorf("a second run: %v", err)
 	}
 	mu.Lock()

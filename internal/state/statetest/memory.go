@@ -37,7 +37,7 @@ func (m *Memory) Place() string { return "memory" }
 func (m *Memory) Unproven() bool { return true }
 
 // Create implements [objects.Objects].
-func (m *Memory) Create(ctx context.Context, key string, data []byte) error {
+func (m *Memory) Create(ctx context.Context, key string, data ...[]byte) error {
 	if ctx.Err() != nil {
 		return objects.ErrUnknown
 	}
@@ -46,7 +46,7 @@ func (m *Memory) Create(ctx context.Context, key string, data []byte) error {
 	if _, there := m.objects[key]; there {
 		return objects.ErrExists
 	}
-	m.put(key, data)
+	m.put(key, slices.Concat(data...))
 	return nil
 }
 
@@ -152,8 +152,8 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // Create implements [objects.Objects].
-func (f *Faulty) Create(ctx context.Context, key string, data []byte) error {
-	return f.do(ctx, "create", key, func(ctx context.Context) error { return f.Objects.Create(ctx, key, data) })
+func (f *Faulty) Create(ctx context.Context, key string, data ...[]byte) error {
+	return f.do(ctx, "create", key, func(ctx context.Context) error { return f.Objects.Create(ctx, key, data...) })
 }
 
 // Put implements [objects.Objects].

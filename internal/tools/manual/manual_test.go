@@ -79,7 +79,8 @@ func TestReleaseFiles(t *testing.T) {
 	if err := run([]string{dir}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"man/orgsync.1", "man/orgsync-apply.1", "completions/_orgsync", "completions/orgsync.bash", "completions/orgsync.fish", "completions/orgsync.ps1"} {
+	for _, name := range []string{"man/orgsync.1", "man/orgsync-apply.1", "completions/_orgsync",
+		"completions/orgsync.bash", "completions/orgsync.fish", "completions/orgsync.ps1"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -53,6 +53,10 @@ func toMarkdown(help string) string {
 func exitsOf(cmd *cobra.Command) [][2]string {
 	var codes [][2]string
 	for line := range strings.Lines(cmd.Annotations["exit"]) {
+		if last := len(codes) - 1; last >= 0 && strings.HasPrefix(line, "       ") { // the meaning goes on
+			codes[last][1] += " " + strings.TrimSpace(line)
+			continue
+		}
 		code, meaning, _ := strings.Cut(strings.TrimSpace(line), " ")
 		codes = append(codes, [2]string{code, strings.TrimSpace(meaning)})
 	}

@@ -1,0 +1,37 @@
+package apply
+
+import (
+	"context"
+	"slices"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+)
+
+// ReadAndPlan reads the organization with read and decides with decide. A list that comes in several pages
+// may miss somebody who moves from one page to another meanwhile: where such a reading leads to a
+// mail, or takes something from somebody, the organization is read once more, and the plan is made
+// from both readings together.
+func ReadAndPlan(
+	ctx context.Context, read func(context.Context) (org.Snapshot, error), decide func(org.Snapshot) plan.Plan,
+) (org.Snapshot, plan.Plan, error) {
+	snapshot, err := read(ctx)
+	if err != nil {
+		return org.Snapshot{}, plan.Plan{}, err
+	}
+	p := decide(snapshot)
+	if !snapshot.Paged || len(p.Held) == 0 && !slices.ContainsFunc(p.Changes, needsTwoReadings) {
+		return snapshot, p, nil
+	}
+	later, err := read(ctx)
+	if err != nil {
+		return org.Snapshot{}, plan.Plan{}, err
+	}
+	snapshot = snapshot.Merge(later)
+	return snapshot, decide(snapshot), nil
+}
+
+// needsTwoReadings reports whether c mails a person or takes something from one.
+func needsTwoReadings(c plan.Change) bool {
+	return c.Action.Mails() || c.Action == plan.Suspend || c.Action == plan.Remove || c.TakesAccess()
+}

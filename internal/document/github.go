@@ -1,0 +1,121 @@
+package document
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// maxAnnotations is how many annotations of each kind GitHub shows for one step; it silently drops
+// the others.
+const maxAnnotations = 10
+
+// WriteGitHub writes d as workflow commands of GitHub Actions: a notice for each change, a warning
+// for each notice that somebody should act on, and a warning or an error for each problem of a
+// roster, each at its place. The most urgent come first, and no more are written than GitHub shows,
+// except for errors. Files are named relative to the folder dir. Nothing is written when there is
+// nothing to report. The error is w's.
+func WriteGitHub(w io.Writer, d Document, dir string) error {
+	out := newPrinter(w, 0, false)
+	var changes, warnings []Annotation
+	for _, b := range d.Blocks {
+		switch b := b.(type) {
+		case Table:
+			for _, urgent := range []bool{true, false} {
+				for _, r := range b.Rows {
+					if r.Urgent == urgent && r.Annotated {
+						text := Capitalize(r.Cells[0].Text) + " " + r.Cells[1].Text + ": " + r.Cells[2].Text
+						changes = append(changes, Annotation{r.At, text})
+					}
+				}
+			}
+		case Notices:
+			for _, g := range b {
+				if !g.Calm {
+					warnings = append(warnings, g.Each...)
+				}
+			}
+		case Problems:
+			for _, one := range b.List {
+				a := Annotation{one.At, Outside(one.Text, MessageWidth)}
+				if b.Warning {
+					warnings = append(warnings, a)
+				} else {
+					out.line(a.command("error", dir))
+				}
+			}
+		}
+	}
+	out.annotate("notice", changes, "changes", dir)
+	out.annotate("warning", warnings, "warnings", dir)
+	return out.w.Flush()
+}
+
+// Annotation is a text at a place. The zero place is none; a column of 0 means the whole line.
+type Annotation struct {
+	At   roster.Position
+	Text string
+}
+
+// annotate writes as many annotations as GitHub shows. When there are more, the last one says how
+// many there are, and of what.
+func (p *printer) annotate(kind string, list []Annotation, what, dir string) {
+	shown := list
+	if len(list) > maxAnnotations {
+		shown = append(list[:maxAnnotations-1:maxAnnotations-1],
+			Annotation{Text: fmt.Sprintf("… and %d more %s: --output text shows them all", len(list)-maxAnnotations+1, what)})
+	}
+	for _, a := range shown {
+		p.line(a.command(kind, dir))
+	}
+}
+
+// command returns a as one line that GitHub's runner acts on. The escapes are those of
+// actions/toolkit, packages/core/src/command.ts.
+func (a Annotation) command(kind, dir string) string {
+	var properties []string
+	file := propertyEscapes.Replace(dropInvisible(filepath.ToSlash(relativeTo(dir, a.At.File))))
+	if a.At.File != "" && file != "" {
+		properties = append(properties, "file="+file, fmt.Sprintf("line=%d", a.At.Line))
+		if a.At.Column > 0 {
+			properties = append(properties, fmt.Sprintf("col=%d", a.At.Column))
+		}
+	}
+	head := "::" + kind
+	if len(properties) > 0 {
+		head += " " + strings.Join(properties, ",")
+	}
+	return head + "::" + textEscapes.Replace(dropInvisible(Plain(a.Text)))
+}
+
+var (
+	textEscapes     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+// dropInvisible returns s without invisible characters other than line breaks.
+func dropInvisible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// relativeTo returns the path of file relative to the folder dir when it is inside dir, and file
+// itself otherwise.
+func relativeTo(dir, file string) string {
+	full := file
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(dir, file)
+	}
+	if inside, err := filepath.Rel(dir, full); err == nil && filepath.IsLocal(inside) {
+		return inside
+	}
+	return file
+}

@@ -1,0 +1,187 @@
+// Package git reads roster files from the commits of a repository.
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/roster"
+)
+
+// ErrNotInstalled is the error when there is no git.
+var ErrNotInstalled = errors.New("git is not installed, or not in the PATH")
+
+// objectID matches the id of an object, in SHA-1 and SHA-256 repositories.
+var objectID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+
+// ReadFiles returns the file, or the roster files of the folder, that spec names as REF:PATH in
+// the repository of the working directory. It only reads objects: no hook, filter or other program
+// of the repository runs.
+func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
+	ref, path, found := strings.Cut(spec, ":")
+	if !found || path == "" {
+		return nil, errors.New("must be git:REF:PATH, as in git:origin/main:users.yaml")
+	}
+	if err := checkRef(ref); err != nil {
+		return nil, err
+	}
+	if strings.ContainsFunc(path, unicode.IsControl) {
+		return nil, errors.New("the path contains a control character")
+	}
+	if _, err := resolveObject(ctx, ref+"^{commit}"); err != nil {
+		return nil, fmt.Errorf("find the commit %q: %w", ref, err)
+	}
+	id, err := resolveObject(ctx, spec)
+	if err != nil {
+		return nil, fmt.Errorf("find %q in %q: %w", path, ref, err)
+	}
+	kind, err := run(ctx, "cat-file", "-t", id)
+	if err != nil {
+		return nil, err
+	}
+	switch name := "git:" + spec; strings.TrimSpace(string(kind)) {
+	case "blob":
+		data, err := run(ctx, "cat-file", "blob", id)
+		return []roster.File{{Name: name, Data: data}}, err
+	case "tree":
+		return readTree(ctx, name, id)
+	}
+	return nil, fmt.Errorf("%q is neither a file nor a folder", path)
+}
+
+// readTree returns the files that [roster.Load] would read from a folder, in the same order.
+func readTree(ctx context.Context, name, tree string) ([]roster.File, error) {
+	list, err := run(ctx, "ls-tree", "-r", "-z", tree)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > roster.MaxFile { // the list was cut off
+		return nil, errors.New("the folder has too many files")
+	}
+	type blob struct{ path, id string }
+	var blobs []blob
+	for entry := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		// "<mode> <type> <id>\t<path>" (git-ls-tree(1), "Output Format").
+		about, path, _ := strings.Cut(entry, "\t")
+		fields := strings.Fields(about)
+		steps := strings.Split(path, "/")
+		if len(fields) != 3 || slices.ContainsFunc(steps, roster.IsHidden) {
+			continue
+		}
+		base := steps[len(steps)-1]
+		isRoster, err := roster.IsRoster(base, strconv.Quote(path))
+		plain := fields[0] == "100644" || fields[0] == "100755"
+		switch {
+		case fields[1] == "commit":
+			return nil, fmt.Errorf("%q is a submodule (mode %s): orgsync does not read submodules",
+				path, fields[0])
+		case !plain && (isRoster || !strings.Contains(base, ".")):
+			// A link without an extension may lead to a folder.
+			return nil, fmt.Errorf("%q is not a plain file (mode %s): orgsync does not follow links in git",
+				path, fields[0])
+		case err != nil:
+			return nil, err
+		case plain && isRoster:
+			blobs = append(blobs, blob{path, fields[2]})
+		}
+	}
+	if len(blobs) == 0 {
+		return nil, errors.New("the folder has no *.yaml or *.yml file")
+	}
+	// Git sorts a folder as if its name ended in a slash.
+	slices.SortFunc(blobs, func(a, b blob) int {
+		return slices.Compare(strings.Split(a.path, "/"), strings.Split(b.path, "/"))
+	})
+	var files []roster.File
+	for _, b := range blobs {
+		data, err := run(ctx, "cat-file", "blob", b.id)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, roster.File{Name: strings.TrimSuffix(name, "/") + "/" + b.path, Data: data})
+	}
+	return files, nil
+}
+
+// checkRef returns an error when ref cannot name a commit. As a second guard, git gets it after
+// --end-of-options.
+func checkRef(ref string) error {
+	switch {
+	case ref == "":
+		return errors.New("it has no commit: must be git:REF:PATH, as in git:HEAD:users.yaml")
+	case ref[0] == '-':
+		return fmt.Errorf("%q begins with a dash, so it cannot name a commit", ref)
+	case strings.ContainsFunc(ref, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
+		return fmt.Errorf("%q contains a space or a control character, so it cannot name a commit", ref)
+	}
+	return nil
+}
+
+// resolveObject returns the id of the object that name means. It is the only call that passes user
+// input to git.
+func resolveObject(ctx context.Context, name string) (string, error) {
+	out, err := run(ctx, "rev-parse", "--verify", "--end-of-options", name)
+	if err != nil {
+		return "", err
+	}
+	id := strings.TrimSpace(string(out))
+	if !objectID.MatchString(id) {
+		return "", fmt.Errorf("git answered %q, which is not an object id", printable.Clean(id, 80))
+	}
+	return id, nil
+}
+
+// run runs git in the working directory and returns its output, cut off just beyond the maximum
+// size of a roster file. The error is what git reports.
+func run(ctx context.Context, args ...string) ([]byte, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-pager", "--no-replace-objects"}, args...)...)
+	// No network access, no prompts, and messages in English, which can be searched for.
+	cmd.Env = append(cmd.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &limitedWriter{&stdout, roster.MaxFile + 1, stop}, &limitedWriter{&stderr, 4096, func() {}}
+	err := cmd.Run()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, ErrNotInstalled
+	case stdout.Len() > roster.MaxFile: // roster.Parse returns the error
+		return stdout.Bytes(), nil
+	case err != nil:
+		said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
+		if said == "" {
+			return nil, fmt.Errorf("git %s: %w", args[0], err)
+		}
+		return nil, errors.New("git says: " + strings.TrimPrefix(said, "fatal: "))
+	}
+	return stdout.Bytes(), nil
+}
+
+// limitedWriter keeps the first room bytes that are written to it, and calls full at the first byte
+// beyond them.
+type limitedWriter struct {
+	to   io.Writer
+	room int
+	full func()
+}
+
+func (b *limitedWriter) Write(p []byte) (int, error) {
+	kept := p[:min(len(p), b.room)]
+	if _, err := b.to.Write(kept); err != nil {
+		return 0, err
+	}
+	if b.room -= len(kept); len(kept) < len(p) {
+		b.full()
+	}
+	return len(p), nil
+}

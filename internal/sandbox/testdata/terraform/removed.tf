@@ -1,0 +1,6 @@
+removed {
+  from = vultr_organization_invitation.member
+  lifecycle {
+    destroy = false
+  }
+}

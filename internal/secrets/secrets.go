@@ -1,0 +1,337 @@
+// Package secrets keeps texts that must not be printed, and redacts them in what is printed.
+package secrets
+
+import (
+	"bytes"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// minSecret is the minimum length of a secret in bytes: a shorter text may be a common word.
+	minSecret = 12
+	// minCut is the minimum length, in bytes, of the beginning of a secret that is redacted when the
+	// text is cut off after it.
+	minCut = 8
+	// maxInvisible is the maximum length of the invisible characters between two characters of a
+	// secret, in bytes.
+	maxInvisible = 1 << 10
+
+	// KeyLabel is printed in place of an API key.
+	KeyLabel = "[the API key]"
+	// Label is printed in place of any other secret.
+	Label = "[secret]"
+)
+
+// A Set is texts that must not be printed: the API key, even when it was given in place of
+// something else, and the secret parts of URLs. The zero value has none. It is safe for concurrent
+// use.
+type Set struct {
+	mu   sync.RWMutex
+	list []secret
+}
+
+// secret is a text in lower case, and the label that is printed instead.
+type secret struct{ text, label string }
+
+// Add adds a text, in any letter case. It ignores a text that is too short to be a secret.
+func (s *Set) Add(text, label string) {
+	if len(text) < minSecret {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, secret{strings.ToLower(text), label})
+}
+
+// AddKey adds an API key as it is written in a file or a variable.
+func (s *Set) AddKey(text string) {
+	text = strings.TrimSpace(text)
+	s.Add(text, KeyLabel)
+	for part := range strings.FieldsSeq(text) { // as in "Bearer KEY"
+		s.Add(strings.Trim(part, `"'`), KeyLabel)
+	}
+}
+
+// AddArgument adds what may be secret in an argument or a variable: anything that has the shape of
+// a key and is not the name of a file, and all parts of a URL except its scheme and host.
+func (s *Set) AddArgument(argument string) {
+	values := []string{argument}
+	if strings.HasPrefix(argument, "-") {
+		_, value, _ := strings.Cut(argument, "=")
+		values = append(values, value)
+	}
+	for _, value := range values {
+		if _, err := os.Stat(value); err == nil {
+			return
+		}
+	}
+	isPart := func(r rune) bool { return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
+	for word := range strings.FieldsFuncSeq(argument, func(r rune) bool { return !isPart(r) && r != '-' && r != '_' }) {
+		if word = strings.TrimLeft(word, "-"); looksLikeKey(word) {
+			s.Add(word, KeyLabel)
+		} else if len(word) > 1 && looksLikeKey(word[1:]) { // as in -rKEY
+			s.Add(word[1:], KeyLabel)
+		}
+	}
+	if scheme := strings.Index(argument, "://"); scheme >= 0 {
+		s.addURL(argument[scheme:], namesPlace(argument[:scheme]))
+	}
+}
+
+// namesPlace reports whether the path of a URL with this scheme, which text ends with, names a place and
+// is no secret.
+func namesPlace(text string) bool {
+	for _, scheme := range []string{"s3", "postgres", "postgresql", "file"} {
+		if before, ok := strings.CutSuffix(text, scheme); ok && (before == "" || strings.HasSuffix(before, "=")) {
+			return true
+		}
+	}
+	return false
+}
+
+// addURL adds the secrets of a URL, which begins with its "://". With placed, its path is no secret.
+func (s *Set) addURL(rest string, placed bool) {
+	rest = strings.TrimPrefix(rest, "://")
+	authority, path := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, path = rest[:i], rest[i+1:]
+	}
+	if !placed {
+		s.Add(path, Label)
+	}
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		_, password, _ := strings.Cut(authority[:at], ":")
+		s.Add(password, Label)
+		if plain, err := url.PathUnescape(password); err == nil && plain != password {
+			s.Add(plain, Label)
+		}
+	}
+}
+
+// looksLikeKey reports whether text has the shape of a Vultr API key: at least 20 capital letters
+// and digits.
+func looksLikeKey(text string) bool {
+	const capitals, figures = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	return len(text) >= 20 && strings.Trim(text, capitals+figures) == "" &&
+		strings.ContainsAny(text, capitals) && strings.ContainsAny(text, figures)
+}
+
+// Contains reports whether text is one of the secrets.
+func (s *Set) Contains(text string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, one := range s.list {
+		if strings.EqualFold(one.text, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// Redact returns text with a label in place of each secret.
+func (s *Set) Redact(text string) string {
+	out, _ := s.replace([]byte(text), true)
+	return string(out)
+}
+
+// replace returns data with a label in place of each secret. It leaves out the end of data that
+// could become a secret with more data, and returns the length of that part as held. With ends
+// true, no more data follows and nothing is left out.
+func (s *Set) replace(data []byte, ends bool) (out []byte, held int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.list) == 0 {
+		return data, 0
+	}
+	var first string
+	for _, one := range s.list {
+		first += one.text[:1] + strings.ToUpper(one.text[:1])
+	}
+	begin := 0 // start of the data that is not in out yet
+	for at := 0; ; {
+		next := bytes.IndexAny(data[at:], first)
+		if next < 0 {
+			break
+		}
+		at += next
+		longest, label, more := 0, "", false
+		for _, one := range s.list {
+			n, open := one.match(data[at:])
+			if n > longest {
+				longest, label = n, one.label
+			}
+			more = more || open
+		}
+		switch {
+		case more && !ends:
+			return append(out, data[begin:at]...), len(data) - at
+		case longest > 0:
+			out = append(append(out, data[begin:at]...), label...)
+			at += longest
+			begin = at
+		default:
+			at++
+		}
+	}
+	if begin == 0 {
+		return data, 0
+	}
+	return append(out, data[begin:]...), 0
+}
+
+// match returns the length of the secret at the beginning of data; 0 if there is none. The secret
+// also matches with invisible characters in it, and when an ellipsis replaces its end. open reports
+// whether more data may change the answer.
+func (s secret) match(data []byte) (n int, open bool) {
+	for i := range len(s.text) {
+		if i > 0 {
+			for unseen := 0; ; {
+				length, open := invisiblePrefix(data[n:])
+				if open {
+					return 0, true
+				}
+				if unseen += length; length == 0 || unseen > maxInvisible {
+					break
+				}
+				n += length
+			}
+		}
+		if n == len(data) {
+			return 0, true
+		}
+		if c := data[n]; c != s.text[i] && (c < 'A' || c > 'Z' || c+'a'-'A' != s.text[i]) {
+			for _, cut := range []string{"…", `\u2026`} {
+				if i < minCut {
+					break
+				}
+				if bytes.HasPrefix(data[n:], []byte(cut)) {
+					return n, false
+				}
+				open = open || strings.HasPrefix(cut, string(data[n:]))
+			}
+			return 0, open
+		}
+		n++
+	}
+	return n, false
+}
+
+// invisiblePrefix returns the length of one invisible character, escaped or not, or of one terminal
+// sequence at the beginning of data; 0 if there is none. open reports whether more data may change
+// the answer.
+func invisiblePrefix(data []byte) (n int, open bool) {
+	if len(data) == 0 {
+		return 0, false
+	}
+	r, n := utf8.DecodeRune(data)
+	switch {
+	case r == '\\':
+		if r, n, open = decodeEscape(data); n == 0 {
+			return 0, open
+		}
+	case r == utf8.RuneError && n == 1:
+		return 0, !utf8.FullRune(data)
+	}
+	switch {
+	case r == '\n' || unicode.IsPrint(r) && !unicode.Is(unicode.Mn, r):
+		return 0, false
+	case r != 0x1b:
+		return n, false
+	}
+	// ESC [ parameters final (ECMA-48, 5.4)
+	if n == len(data) {
+		return 0, true
+	}
+	if data[n] != '[' {
+		return n, false
+	}
+	rest := bytes.TrimLeft(data[n+1:], "0123456789:;<=>?")
+	if len(rest) == 0 {
+		return 0, len(data) < maxInvisible
+	}
+	return len(data) - len(rest) + 1, false
+}
+
+// decodeEscape returns the character whose escape data begins with, as in \u200b or \x1b, and the
+// length of the escape; 0 if there is none. The backslash may be escaped itself.
+func decodeEscape(data []byte) (r rune, n int, open bool) {
+	rest := bytes.TrimLeft(data, `\`)
+	slashes := len(data) - len(rest)
+	switch {
+	case slashes > 2:
+		return 0, 0, false
+	case len(rest) == 0:
+		return 0, 0, true
+	}
+	digits := map[byte]int{'u': 4, 'x': 2}[rest[0]]
+	switch {
+	case digits == 0:
+		return 0, 0, false
+	case len(rest) < 1+digits:
+		return 0, 0, true
+	}
+	code, err := strconv.ParseUint(string(rest[1:1+digits]), 16, 16)
+	if err != nil {
+		return 0, 0, false
+	}
+	return rune(code), slashes + 1 + digits, false
+}
+
+// Writer returns a writer that passes everything but the secrets on to to.
+func (s *Set) Writer(to io.Writer) *Writer { return &Writer{secrets: s, to: to} }
+
+// A Writer redacts secrets, also those split over two writes: it holds what may be the
+// beginning of one. It is safe for concurrent use.
+type Writer struct {
+	secrets *Set
+	to      io.Writer
+
+	mu   sync.Mutex
+	held []byte
+}
+
+// Write passes on p without its secrets. It returns an error of the stream.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	data := p
+	if len(w.held) > 0 {
+		data = append(w.held, p...)
+	}
+	out, held := w.secrets.replace(data, false)
+	w.held = append([]byte(nil), data[len(data)-held:]...)
+	if len(out) > 0 {
+		if _, err := w.to.Write(out); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// Flush writes what is held. Nothing may be written afterwards.
+func (w *Writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out, _ := w.secrets.replace(w.held, true)
+	w.held = nil
+	if len(out) == 0 {
+		return nil
+	}
+	_, err := w.to.Write(out)
+	return err
+}
+
+// Unwrap returns the stream behind a [Writer], and any other stream unchanged.
+func Unwrap(stream io.Writer) io.Writer {
+	if w, ok := stream.(*Writer); ok {
+		return w.to
+	}
+	return stream
+}
