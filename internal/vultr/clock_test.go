@@ -28,32 +28,40 @@ func TestServerClock(t *testing.T) {
 				t.Errorf("%s: the clock is %v ahead, want %v", when, got, want)
 			}
 		}
-		ask := func() { c.read(t.Context(), call{op: "read", path: "/v2/account"}) }
+		ask := func(kinds ...string) {
+			for _, kind := range kinds {
+				c.read(t.Context(), call{op: kind, path: "/v2/account"})
+			}
+		}
 		check("before any answer", 0)
 		ahead = -72 * time.Hour
-		ask()
-		check("after an answer", ahead)
+		ask("account", "users", "invitations")
+		check("after answers", ahead)
 		time.Sleep(90 * time.Minute)
 		check("later", ahead)
 		ahead = 5 * time.Minute
-		ask()
-		check("after one answer that says something else", -72*time.Hour)
-		ask()
-		check("after most answers say so", ahead)
+		ask("account", "account", "account")
+		check("after answers to one kind that say something else", -72*time.Hour)
+		ask("users")
+		check("after most kinds say so", ahead)
+		ask("invitations", "groups", "roles")
+		check("after all say so", ahead)
 		ahead = 1000 * time.Hour
-		ask()
-		ask()
-		check("after two answers that are wrong", 5*time.Minute)
+		ask("account", "users", "account", "users")
+		check("after two kinds that are wrong", 5*time.Minute)
 		for range 9 {
 			c.Invite(t.Context(), ada, true)
 		}
 		check("after many answers to writes", 5*time.Minute)
-		status, ahead = 404, 1000*time.Hour
-		ask()
-		check("after an error, which may be a gateway's", 5*time.Minute)
+		status = 404
+		ask("invitations", "groups", "roles")
+		check("after errors, which may be a gateway's", 5*time.Minute)
 		status, date = 201, "tomorrow"
-		ask()
+		ask("invitations", "groups", "roles")
 		check("after a Date that is none", 5*time.Minute)
+		date, ahead = "", 7*time.Minute
+		ask("one", "two", "three")
+		check("after new kinds, which take the place of the oldest", ahead)
 		if zone := c.Now().Location(); zone != time.UTC {
 			t.Errorf("the time is in %v, want UTC", zone)
 		}

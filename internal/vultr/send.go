@@ -159,11 +159,10 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 	if text := a.errorText(); text != "" {
 		return a, q.failed(org.Unreadable, a.status, c.Clean("the answer says: "+text), nil)
 	}
-	// Only an answer of the API has its time: the error page of a gateway has another clock. All
-	// writes in a row, and all pages of a list, may be answered by one machine. So only reads
-	// count, and of a list only the first page.
-	if q.method == http.MethodGet && !q.query.Has("cursor") {
-		c.clock.observe(a.header)
+	// Only an answer of the API has its time: the error page of a gateway has another clock. Writes do
+	// not count, because one machine may answer all of them.
+	if q.method == http.MethodGet {
+		c.clock.observe(q.op, a.header)
 	}
 	return a, nil
 }
