@@ -51,12 +51,12 @@ type watch struct {
 	// removed are the times when a run removed a person and said so.
 	removed map[string][]time.Time
 
-	mu     sync.Mutex
-	pages  int
-	moved  int
-	moving episode // whose rows move
-	hidden bool
-	told   []string // what look found
+	mu      sync.Mutex
+	pages   int
+	moved   int
+	playing episode // the last that began
+	hidden  bool
+	told    []string // what look found
 }
 
 func newWatch() watch {
@@ -147,15 +147,15 @@ func (r *referee) prepare(e episode) {
 		}
 	}
 	r.pages, r.hidden = 0, e.Hidden != ""
-	r.moving = e
+	r.playing = e
 }
 
 // look sees a request before the server does: rows move between two pages, and (l) nobody is invited who is in.
 func (r *referee) look(req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if req.Method == http.MethodGet && req.URL.Path == r.moving.Moves && req.URL.Query().Get("cursor") != "" {
-		if r.pages++; r.pages == r.moving.MoveAt {
+	if req.Method == http.MethodGet && req.URL.Path == r.playing.Moves && req.URL.Query().Get("cursor") != "" {
+		if r.pages++; r.pages == r.playing.MoveAt {
 			r.move(req.URL.Path)
 		}
 	}
@@ -179,10 +179,18 @@ func (r *referee) look(req *http.Request) {
 		return
 	}
 	for _, u := range r.World().Users {
-		if strings.EqualFold(u.Email, asked.Email) && !(u.Suspended && r.invitesUnseen("")) {
+		if strings.EqualFold(u.Email, asked.Email) && !(u.Suspended && r.suspendedUnseen(asked.Email)) {
 			r.told = append(r.told, asked.Email)
 		}
 	}
+}
+
+// suspendedUnseen reports whether a run that can read all lists may take somebody who is suspended for somebody who was
+// never there: no list shows them, and none did since a run last saw them.
+func (r *referee) suspendedUnseen(email string) bool {
+	d := r.script.Dialect
+	return r.invitesUnseen("") || d.Suspended == sandbox.SuspendedListed &&
+		d.SuspendedEndpoint == sandbox.SuspendedEndpointMissing && !r.seen[strings.ToLower(email)]
 }
 
 // move deletes the first row of a list and adds one at its end.

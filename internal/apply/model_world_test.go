@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -111,6 +112,9 @@ func drawScript(t *rapid.T) script {
 		ClockOff: draw("clock off", 0, 0, 100*time.Hour, -100*time.Hour),
 		People:   many(rapid.IntRange(1, 12).Draw(t, "people")),
 	}
+	if rapid.IntRange(0, 2).Draw(t, "mixed") == 0 {
+		s.Dialect = mixDialects(t, named)
+	}
 	// The dialects that matter most to what is sent are mixed freely.
 	s.Dialect.Lapsed = pick(t, "lapsed", sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish)
 	s.Dialect.Accepted = pick(t, "accepted", sandbox.AcceptedListed, sandbox.AcceptedVanish)
@@ -194,8 +198,7 @@ func drawScript(t *rapid.T) script {
 			e.Faults[i].Late = min(e.Faults[i].Late, org.ActWithin-time.Second-e.LateBy)
 		}
 		e.SettleWait = draw("settle wait", leaveToLaterRun, 5*time.Minute, 5*time.Minute, 20*time.Minute)
-		// Of many pages, or where lists are hidden, one machine may give most of the answers.
-		if s.PageCap == 0 && hidden == "never" && rapid.IntRange(0, 5).Draw(t, "odd clock") == 0 {
+		if rapid.IntRange(0, 5).Draw(t, "odd clock") == 0 {
 			e.WrongClock = pick(t, "wrong clock",
 				"/v2/account", "/v2/users", "/v2/invitation", "/v2/organizations", writes)
 		}
@@ -235,6 +238,17 @@ func drawScript(t *rapid.T) script {
 		s.takeTurns()
 	}
 	return s
+}
+
+// mixDialects draws a dialect that has each axis from another one of named.
+func mixDialects(t *rapid.T, named []sandbox.NamedDialect) sandbox.Dialect {
+	var mixed sandbox.Dialect
+	to := reflect.ValueOf(&mixed).Elem()
+	for i := range to.NumField() {
+		from := named[rapid.IntRange(0, len(named)-1).Draw(t, to.Type().Field(i).Name)].Dialect
+		to.Field(i).Set(reflect.ValueOf(from).Field(i))
+	}
+	return mixed
 }
 
 // takeTurns lets two rosters act in turn, of which one lists the first person and the other removes

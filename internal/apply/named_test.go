@@ -132,6 +132,25 @@ func TestResendOnceInAWhile(t *testing.T) {
 	}
 }
 
+// TestResendOfOneDeclinedMeanwhile: the server refuses, and the list shows the invitation no more. That the ledger
+// still counts on it does not make the mail sent.
+func TestResendOfOneDeclinedMeanwhile(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Declined: sandbox.DeclinedVanish}}, ada)
+		c.run(with{})
+		must(t, c.Advance(time.Hour))
+		c.wire.Before = func(req *http.Request) error {
+			if req.Method == http.MethodPost {
+				must(t, c.Decline(ada))
+			}
+			return nil
+		}
+		c.expect(c.run(with{resend: []string{ada}}), 3, ada, "reinvite failed, waiting")
+		c.expectResends(1)
+	})
+}
+
 // TestResendAgainAfterAWhile: 15 minutes after the last mail, it goes out once more.
 func TestResendAgainAfterAWhile(t *testing.T) {
 	t.Parallel()

@@ -362,6 +362,10 @@ func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
 		}
 		switch n.Kind {
 		case plan.Waiting:
+			if it.Reason == plan.Requested && it.state == rejected {
+				r.conclude(it, Failed, it.Err) // the server did not send again what can perhaps still be accepted
+				return
+			}
 			it.InvitationID = n.InvitationID
 		case plan.Unsettled:
 			return // nothing would be done if it were known, but it is not known
