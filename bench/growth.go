@@ -26,7 +26,8 @@ func (b *bench) growth() error {
 	least := perPerson(b.sizes[0])
 	for _, o := range b.sizes {
 		b.row("Growth: processor time of `plan` for each person, less that of `version`; the exit code is 1 when it grows",
-			"people | processor time for each person | this time / the time for the fewest people | requests minus pages",
+			"people | processor time for each person | this time / the time for the smallest organization | "+
+				"requests minus pages",
 			o.people, perPerson(o).String(),
 			perPerson(o).Seconds()/least.Seconds(), o.requests-o.pages)
 		if float64(perPerson(o)) > steepest*float64(least) {
