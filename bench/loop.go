@@ -64,8 +64,10 @@ func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fau
 			"program | latency | dropped connections | wall | wall / floor | requests | 429 answers | connections | "+
 				"people mailed twice | people not mailed | mails reported as failed",
 			who.said, span(latency),
-			map[string]string{"fair": "none", "drops": "every tenth, after the server sent the mail"}[weather], wall,
-			wall.Seconds()/floor,
+			map[string]string{
+				"fair": "none", "drops": "at every tenth invitation request, after the server sent the mail",
+			}[weather],
+			wall, wall.Seconds()/floor,
 			len(a.Requests()), a.limited(), a.connections.Load(), twice, none, failed)
 		if who.workers == 0 && twice+none > 0 {
 			b.fault("%s: %d mailed twice, %d not mailed", name, twice, none)

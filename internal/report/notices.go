@@ -163,8 +163,8 @@ var noticeStyles = []noticeStyle{
 		item: "{who}, last day {said}",
 	})},
 	{plan.DuplicateInvitation, ordinary, filled(noticeWords{
-		one:  "{who} has another invitation that can be accepted{invitation}",
-		many: "people have another invitation that can be accepted",
+		one:  "{who} can still accept an older invitation too{invitation}",
+		many: "older invitations can still be accepted, although these people have a newer one",
 		item: "{who}{invitation}",
 	})},
 	{plan.Unlisted, ordinary, unlistedWords},
