@@ -33,7 +33,7 @@ type Metrics struct {
 	Duration         time.Duration
 	// Code is the exit code.
 	Code int
-	// Requests counts the requests that reached the API, Throttled those that were answered with
+	// Requests counts the requests that may have reached the API, Throttled those that were answered with
 	// 429.
 	Requests, Throttled int
 	// Statuses are the states of the people of the roster when the run read the organization.
@@ -65,7 +65,7 @@ func MetricsText(w io.Writer, m Metrics) error {
 	out.gauge("orgsync_last_run_duration_seconds", "How long the last run took.",
 		fmt.Sprintf("%.3f", m.Duration.Seconds()))
 	out.gauge("orgsync_last_run_exit_code", "The exit code of the last run.", strconv.Itoa(m.Code))
-	out.gauge("orgsync_last_run_requests", "Requests of the last run that reached the API.", strconv.Itoa(m.Requests))
+	out.gauge("orgsync_last_run_requests", "Requests of the last run that may have reached the API.", strconv.Itoa(m.Requests))
 	out.gauge("orgsync_last_run_throttled_requests", "Requests of the last run that were answered with 429.",
 		strconv.Itoa(m.Throttled))
 	if m.Organization.ID != "" {
