@@ -175,7 +175,7 @@ func (c *csvReader) readPerson(record []string) Entry {
 		case value == "" && k.kind == addressKind:
 			c.problems = append(c.problems, Problem{at, "the line has no address"})
 		case value == "":
-		case k.kind.nodeKind() == yaml.SequenceNode:
+		case kinds[k.kind].node == yaml.SequenceNode:
 			entry.Content = append(entry.Content, scalarNode(k.name, at), listNode(k, value, at))
 		default:
 			entry.Content = append(entry.Content, scalarNode(k.name, at), scalarNode(value, at))

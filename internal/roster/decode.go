@@ -121,7 +121,7 @@ func (d *decoder) decodeTop(n *yaml.Node) {
 		case "settings":
 			d.decodeSettings(v)
 		case "defaults":
-			d.decodePerson(v, &defaultsKeys, &d.roster.Defaults)
+			d.decodePerson(v, k.section, &d.roster.Defaults)
 		case "users":
 			d.decodeUsers(k, v)
 		case "teams":
@@ -191,8 +191,8 @@ func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
 }
 
 func (d *decoder) decodePeople(k *key, list *yaml.Node) {
-	d.decodeItems(k, list, func(_ *key, v *yaml.Node) {
-		if p := d.decodeEntry(v, &personKeys); !p.Email.IsZero() {
+	d.decodeItems(k, list, func(k *key, v *yaml.Node) {
+		if p := d.decodeEntry(v, k.section); !p.Email.IsZero() {
 			d.roster.People = append(d.roster.People, p)
 		}
 	})

@@ -20,7 +20,7 @@ type member struct {
 
 // decodeTeams reads the teams of one file.
 func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
-	item := key{name: k.name, kind: k.kind.itemKind(), item: true}
+	item := k.items()
 	nameKey := key{name: k.name, kind: textKind, max: maxName}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], n.Content[i+1]
@@ -48,7 +48,7 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 		d.teamAt[text] = len(d.roster.Teams)
 		d.roster.Teams = append(d.roster.Teams, Team{Name: text, At: d.position(name)})
 		d.followAlias(value, func(v *yaml.Node) {
-			if d.checkValue(&item, v) {
+			if d.checkValue(item, v) {
 				d.decodeTeam(v, &d.roster.Teams[len(d.roster.Teams)-1])
 			} else {
 				d.hasMembers = true // there may be some in it
@@ -71,8 +71,8 @@ func (d *decoder) decodeTeam(n *yaml.Node, t *Team) {
 			t.Policies = d.decodeRefs(k, v)
 		case "members":
 			empty = len(v.Content) == 0
-			d.decodeItems(k, v, func(_ *key, v *yaml.Node) {
-				if p := d.decodeEntry(v, &memberKeys); !p.Email.IsZero() {
+			d.decodeItems(k, v, func(k *key, v *yaml.Node) {
+				if p := d.decodeEntry(v, k.section); !p.Email.IsZero() {
 					d.members = append(d.members, member{Membership{t.Name, p.Until, p.Note, p.At}, p.Email})
 				}
 			})

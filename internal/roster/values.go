@@ -123,11 +123,11 @@ func (d *decoder) decodeItems(k *key, n *yaml.Node, read func(item *key, v *yaml
 		d.addProblem(n, "%s has %d entries: at most %d are allowed", k, len(n.Content), k.max)
 		return
 	}
-	item := key{name: k.name, kind: k.kind.itemKind(), max: maxName, item: true}
+	item := k.items()
 	for _, value := range n.Content {
 		d.followAlias(value, func(v *yaml.Node) {
-			if d.checkValue(&item, v) {
-				read(&item, v)
+			if d.checkValue(item, v) {
+				read(item, v)
 			}
 		})
 	}
@@ -151,7 +151,7 @@ func (d *decoder) followAlias(n *yaml.Node, read func(n *yaml.Node)) {
 func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 	switch {
 	case !d.checkTag(n):
-	case n.Tag == nullTag && k.min > 0 && k.kind.nodeKind() == yaml.SequenceNode:
+	case n.Tag == nullTag && k.min > 0 && kinds[k.kind].node == yaml.SequenceNode:
 		d.addProblem(n, "%s is empty: it needs at least one entry", k)
 	case n.Tag == nullTag && k.item:
 		d.addProblem(n, "%s has no value: add one or remove the line", k)
@@ -159,7 +159,7 @@ func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 		d.addProblem(n, "%s has no value: add one or remove the key", k)
 	case k.kind == entryKind && (n.Kind == yaml.MappingNode || n.Kind == yaml.ScalarNode && n.Tag == textTag):
 		return true
-	case n.Kind != k.kind.nodeKind(), (k.kind == addressKind || k.kind == entryKind) && n.Tag != textTag:
+	case n.Kind != kinds[k.kind].node, (k.kind == addressKind || k.kind == entryKind) && n.Tag != textTag:
 		d.addProblem(n, "%s must be %s, not %s", k, k.expected(), describeNode(n))
 	case (k.kind == textKind || k.kind == longTextKind) && n.Tag != textTag:
 		d.addProblem(n, "%s must be text, not %s: put it in quotes", k, describeNode(n))
