@@ -169,7 +169,7 @@ func (d *decoder) decodeSettings(n *yaml.Node) {
 		case "hidden_members":
 			s.HiddenMembers = HiddenMembersPolicy(d.decodeChoice(k, v))
 		case "protected":
-			s.Protected = d.decodeProtected(k, v)
+			s.Protected = d.decodeAddresses(k, v, make(map[string]firstUse))
 		}
 	})
 }
@@ -217,7 +217,7 @@ func (d *decoder) decodeEmail(n *yaml.Node, s *section) org.Address {
 	if s == &memberKeys {
 		return d.decodeAddress(n)
 	}
-	return d.decodePersonAddress(n)
+	return d.decodeNewAddress(n, d.addresses)
 }
 
 // decodePerson reads a mapping with the keys in s: an entry of users or of members, or the defaults.
@@ -229,11 +229,7 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys 
 		case "email":
 			p.Email = d.decodeEmail(v, s)
 		case "aliases":
-			d.decodeItems(k, v, func(k *key, v *yaml.Node) {
-				if a := d.decodePersonAddress(v); !a.IsZero() {
-					p.Aliases = append(p.Aliases, a)
-				}
-			})
+			p.Aliases = d.decodeAddresses(k, v, d.addresses)
 		case "name":
 			p.Name = d.decodeText(k, v)
 		case "note":
@@ -319,22 +315,4 @@ func (d *decoder) checkDomains() {
 			}
 		}
 	}
-}
-
-// mergeRefs returns the defaults followed by a person's own refs, without duplicates; nil if both
-// are nil.
-func mergeRefs(defaults, own []Ref) []Ref {
-	switch {
-	case own == nil:
-		return slices.Clip(defaults)
-	case len(defaults) == 0:
-		return own
-	}
-	merged := slices.Clip(defaults)
-	for _, r := range own {
-		if !slices.ContainsFunc(defaults, func(other Ref) bool { return other.Name == r.Name }) {
-			merged = append(merged, r)
-		}
-	}
-	return merged
 }

@@ -146,7 +146,6 @@ func (d *decoder) checkTeamAccess() {
 // they leave it.
 func (d *decoder) mergeAccess() {
 	defaults := &d.roster.Defaults
-	places := make(map[string]int)
 	managed := make(map[org.Kind]bool)
 	for i := range d.roster.Teams {
 		for _, kind := range org.Kinds {
@@ -160,7 +159,7 @@ func (d *decoder) mergeAccess() {
 		}
 		for _, kind := range org.Kinds {
 			refs := ofKind(kind, &p.Groups, &p.Roles, &p.Policies)
-			*refs = d.mergeTeamRefs(mergeRefs(defaults.Refs(kind), *refs), p.Teams, kind, places)
+			*refs = d.mergeRefs(kind, *refs, p.Teams)
 			if *refs == nil && managed[kind] {
 				*refs = []Ref{}
 			}
@@ -168,38 +167,41 @@ func (d *decoder) mergeAccess() {
 	}
 }
 
-// mergeTeamRefs returns refs followed by those that the memberships give, without duplicates; nil
-// if nothing manages the kind. It does not change refs, which people share. places is for use
-// inside the function.
-func (d *decoder) mergeTeamRefs(refs []Ref, memberships []Membership, kind org.Kind, places map[string]int) []Ref {
-	indexed := false
-	for _, m := range memberships {
-		given := d.roster.Teams[d.teamAt[m.Team]].Refs(kind)
+// mergeRefs returns the refs of the defaults, those of an entry and those that memberships give, without duplicates;
+// nil if nothing manages the kind.
+func (d *decoder) mergeRefs(kind org.Kind, own []Ref, memberships []Membership) []Ref {
+	var merged []Ref
+	var places map[string]int // of the names in merged; nil while people may share merged
+	add := func(given []Ref, until time.Time) {
 		switch {
 		case given == nil:
-			continue
-		case refs == nil && m.Until.IsZero():
-			refs = slices.Clip(given) // most people are in one team, and share its list
-			continue
-		case !indexed:
-			indexed = true
-			refs = append(make([]Ref, 0, len(refs)+len(given)), refs...)
-			clear(places)
-			for i, r := range refs {
+			return
+		case merged == nil && until.IsZero():
+			merged = slices.Clip(given) // most people have one list only, often that of a team
+			return
+		case places == nil:
+			merged = append(make([]Ref, 0, len(merged)+len(given)), merged...)
+			places = make(map[string]int, len(merged)+len(given))
+			for i, r := range merged {
 				places[r.Name] = i
 			}
 		}
 		for _, r := range given {
-			r.Until = m.Until
+			r.Until = until
 			if i, has := places[r.Name]; has {
-				refs[i].Until = laterEnd(refs[i].Until, r.Until)
+				merged[i].Until = laterEnd(merged[i].Until, until)
 				continue
 			}
-			places[r.Name] = len(refs)
-			refs = append(refs, r)
+			places[r.Name] = len(merged)
+			merged = append(merged, r)
 		}
 	}
-	return refs
+	add(d.roster.Defaults.Refs(kind), time.Time{})
+	add(own, time.Time{})
+	for _, m := range memberships {
+		add(d.roster.Teams[d.teamAt[m.Team]].Refs(kind), m.Until)
+	}
+	return merged
 }
 
 // decodeState returns the place of the ledger; "" if it is invalid. Problems do not quote it,
