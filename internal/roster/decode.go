@@ -2,7 +2,6 @@ package roster
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -175,7 +174,6 @@ func (d *decoder) decodeSettings(n *yaml.Node) {
 }
 
 func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
-	d.roster.People = slices.Grow(d.roster.People, len(n.Content))
 	d.decodePeople(k, n)
 	rest := d.rest
 	d.rest = nil
