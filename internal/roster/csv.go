@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -42,8 +41,8 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 	c.reader.TrimLeadingSpace = c.reader.Comma != '\t'
 	entries := c.read()
 	if len(c.problems) == 0 && len(entries) == 0 {
-		c.problems = append(c.problems, Problem{Position{file, 1, 1}, "the file has no people: it needs a line with " +
-			`column names, one of which is "email", and a line for each person`})
+		c.problems.add(Position{file, 1, 1}, "the file has no people: it needs a line with column names, one of which "+
+			`is "email", and a line for each person`)
 	}
 	if len(c.problems) > 0 {
 		return nil, newProblemsError(c.problems)
@@ -105,13 +104,12 @@ func (c *csvReader) read() []Entry {
 			continue // as spreadsheets write below the last person
 		}
 		if len(entries) == maxCSVPeople {
-			c.problems = append(c.problems, Problem{c.at(0), fmt.Sprintf("the file has more than %d people", maxCSVPeople)})
+			c.problems.add(c.at(0), "the file has more than %d people", maxCSVPeople)
 			return entries
 		}
 		if extra := len(record) - len(c.columns); extra > 0 {
-			c.problems = append(c.problems, Problem{c.at(len(c.columns)), fmt.Sprintf("the line has %d columns, "+
-				"and the header has %d: put quotes around a value with %q in it", len(record), len(c.columns),
-				string(c.reader.Comma))})
+			c.problems.add(c.at(len(c.columns)), "the line has %d columns, and the header has %d: put quotes around a "+
+				"value with %q in it", len(record), len(c.columns), string(c.reader.Comma))
 			continue
 		}
 		entries = append(entries, c.readPerson(record))
@@ -127,8 +125,8 @@ func (c *csvReader) at(field int) Position {
 // addError adds a problem for an error of encoding/csv; nil adds none.
 func (c *csvReader) addError(err error) {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		c.problems = append(c.problems, Problem{Position{c.file, parse.Line, max(parse.Column, 1)},
-			`the quotes are wrong: a value with quotes in it is written as "like ""this"""`})
+		c.problems.add(Position{c.file, parse.Line, max(parse.Column, 1)},
+			`the quotes are wrong: a value with quotes in it is written as "like ""this"""`)
 	}
 }
 
@@ -145,21 +143,21 @@ func (c *csvReader) readHeader(header []string) bool {
 		switch {
 		case k == nil:
 			valid = false
-			text := fmt.Sprintf("unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
-				printable.JoinAnd(csvColumns))
 			if near := Nearest(name, csvColumns); near != "" {
-				text = fmt.Sprintf("unknown column %s: did you mean %s?", quote(name), quote(near))
+				c.problems.add(c.at(i), "unknown column %s: did you mean %s?", quote(name), quote(near))
+			} else {
+				c.problems.add(c.at(i), "unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
+					printable.JoinAnd(csvColumns))
 			}
-			c.problems = append(c.problems, Problem{c.at(i), text})
 		case slices.Contains(c.columns, k):
 			valid = false
-			c.problems = append(c.problems, Problem{c.at(i), fmt.Sprintf("the column %s is there twice", quote(k.name))})
+			c.problems.add(c.at(i), "the column %s is there twice", quote(k.name))
 		}
 		hasEmail = hasEmail || k != nil && k.kind == addressKind
 		c.columns = append(c.columns, k)
 	}
 	if valid && !hasEmail {
-		c.problems = append(c.problems, Problem{c.at(0), `no column is named "email"`})
+		c.problems.add(c.at(0), `no column is named "email"`)
 	}
 	return valid && hasEmail
 }
@@ -173,7 +171,7 @@ func (c *csvReader) readPerson(record []string) Entry {
 		hasAddressColumn = hasAddressColumn || k.kind == addressKind
 		switch {
 		case value == "" && k.kind == addressKind:
-			c.problems = append(c.problems, Problem{at, "the line has no address"})
+			c.problems.add(at, "the line has no address")
 		case value == "":
 		case kinds[k.kind].node == yaml.SequenceNode:
 			entry.Content = append(entry.Content, scalarNode(k.name, at), listNode(k, value, at))
@@ -182,7 +180,7 @@ func (c *csvReader) readPerson(record []string) Entry {
 		}
 	}
 	if !hasAddressColumn {
-		c.problems = append(c.problems, Problem{c.at(0), "the line has no address"})
+		c.problems.add(c.at(0), "the line has no address")
 	}
 	e := Entry{Person: Person{At: c.at(0)}}
 	c.decodePerson(entry, &personKeys, &e.Person)

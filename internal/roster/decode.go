@@ -1,7 +1,6 @@
 package roster
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // decoder reads one file after another and collects people and problems.
 type decoder struct {
 	roster   *Roster
-	problems []Problem
+	problems problemList
 	// file is the name of the file being read.
 	file string
 	// alias is the outermost alias that the decoder followed to the current node; nil if there is
@@ -81,9 +80,7 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	}
 	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
 		if otherFormat := foreignProblem(file, data); otherFormat != nil {
-			d.problems = append(d.problems, *otherFormat)
-			d.incomplete = true
-			return
+			root, problem = nil, otherFormat
 		}
 	}
 	if problem != nil {
@@ -93,8 +90,7 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	switch {
 	case problem != nil && (root == nil || root.Tag == nullTag):
 	case root == nil || root.Tag == nullTag || root.Kind == yaml.MappingNode && len(root.Content) == 0:
-		d.problems = append(d.problems, Problem{Position{file, 1, 1}, `the file is empty: a roster needs at least a ` +
-			`list of "users"`})
+		d.problems.add(Position{file, 1, 1}, `the file is empty: a roster needs at least a list of "users"`)
 		d.incomplete = true
 	case root.Kind == yaml.SequenceNode:
 		d.addProblem(root, `the file must be a mapping, not a list: put the list under "users:"`)
@@ -250,8 +246,8 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys 
 		}
 	})
 	if !p.Until.IsZero() && p.From.After(p.Until) {
-		d.problems = append(d.problems, Problem{fromAt, fmt.Sprintf(`"from" is %s, which is after "until", %s`,
-			p.From.Format(time.DateOnly), p.Until.Format(time.DateOnly))})
+		d.problems.add(fromAt, `"from" is %s, which is after "until", %s`,
+			p.From.Format(time.DateOnly), p.Until.Format(time.DateOnly))
 	}
 	return present
 }
@@ -274,17 +270,17 @@ func (d *decoder) finish() (*Roster, error) {
 // checkMissing reports required keys that no file has.
 func (d *decoder) checkMissing() {
 	if !d.hasUsers && !d.hasMembers {
-		missing := `the file has no list of "users" and no team with members`
+		at := Position{d.roster.Files[0], 1, 1}
 		if n := len(d.roster.Files); n > 1 {
-			missing = fmt.Sprintf(`none of the %d files has a list of "users" or a team with members`, n)
+			d.problems.add(at, `none of the %d files has a list of "users" or a team with members`, n)
+		} else {
+			d.problems.add(at, `the file has no list of "users" and no team with members`)
 		}
-		d.problems = append(d.problems, Problem{Position{d.roster.Files[0], 1, 1}, missing})
 	}
 	policy := d.roster.Settings.Unlisted
 	if !d.hasOrganization && (policy == UnlistedSuspend || policy == UnlistedRemove) {
-		d.problems = append(d.problems, Problem{d.unlistedAt,
-			fmt.Sprintf(`"unlisted: %s" needs an "organization" at the top of the roster, so that orgsync never acts `+
-				`on another organization`, policy)})
+		d.problems.add(d.unlistedAt, `"unlisted: %s" needs an "organization" at the top of the roster, so that orgsync `+
+			`never acts on another organization`, policy)
 	}
 }
 
@@ -302,14 +298,14 @@ func (d *decoder) checkDomains() {
 		case p.External:
 			continue
 		case p.OnlyInTeams && !allowed[p.Email.Domain()]:
-			d.problems = append(d.problems, Problem{p.At, fmt.Sprintf(`%s is outside the allowed domains: if this is `+
-				`intended, list them under "users" with "external: true"`, quote(p.Email.String()))})
+			d.problems.add(p.At, `%s is outside the allowed domains: if this is intended, list them under "users" with `+
+				`"external: true"`, quote(p.Email.String()))
 			continue
 		}
 		for _, a := range p.Addresses() {
 			if !allowed[a.Domain()] {
-				d.problems = append(d.problems, Problem{d.addresses[a.Key()].at,
-					fmt.Sprintf(`%s is outside the allowed domains: add "external: true" if this is intended`, quote(a.String()))})
+				d.problems.add(d.addresses[a.Key()].at,
+					`%s is outside the allowed domains: add "external: true" if this is intended`, quote(a.String()))
 			}
 		}
 	}

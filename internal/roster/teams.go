@@ -1,7 +1,6 @@
 package roster
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -133,8 +132,8 @@ func (d *decoder) checkTeamAccess() {
 		for _, m := range d.roster.People[i].Teams {
 			team := &d.roster.Teams[d.teamAt[m.Team]]
 			if total += len(team.Groups) + len(team.Roles) + len(team.Policies); total > limit {
-				d.problems = append(d.problems, Problem{m.At, fmt.Sprintf("the teams give people more than %d groups, "+
-					`roles and policies in all: give what everybody has under "defaults", or make fewer teams`, limit)})
+				d.problems.add(m.At, "the teams give people more than %d groups, roles and policies in all: give what "+
+					`everybody has under "defaults", or make fewer teams`, limit)
 				return
 			}
 		}

@@ -38,7 +38,7 @@ func (d *decoder) position(n *yaml.Node) Position {
 
 // addProblem adds a problem at the position of n.
 func (d *decoder) addProblem(n *yaml.Node, format string, args ...any) {
-	d.problems = append(d.problems, Problem{d.position(n), fmt.Sprintf(format, args...)})
+	d.problems.add(d.position(n), format, args...)
 }
 
 // presentKeys are the keys of a mapping by name, with the node of the key; nil for a misspelt key,
