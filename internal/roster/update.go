@@ -317,8 +317,9 @@ func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
 		e.problem = "its list has a comment in it"
 		return
 	}
-	for _, name := range add {
-		texts = append(texts, flowScalar(name))
+	if len(add) > 0 {
+		list := flowList(add)
+		texts = append(texts, list[1:len(list)-1])
 	}
 	e.replace(begin, at+end+1, "["+strings.Join(texts, ", ")+"]")
 }
@@ -394,15 +395,6 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 		return begin, begin + len(n.Value)
 	}
 	return begin, -1
-}
-
-// flowList returns names as a list in brackets.
-func flowList(names []string) string {
-	texts := make([]string, len(names))
-	for i, name := range names {
-		texts[i] = flowScalar(name)
-	}
-	return "[" + strings.Join(texts, ", ") + "]"
 }
 
 // areUpdated reports whether after is before with the updates of these entries, and nothing else.

@@ -116,7 +116,7 @@ func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
 	b.WriteString("teams:\n")
 	for _, group := range slices.Sorted(maps.Keys(members)) {
 		name := formatScalar(group)
-		fmt.Fprintf(b, "  %s:\n    groups: [%s]\n    members:\n", name, flowScalar(group))
+		fmt.Fprintf(b, "  %s:\n    groups: %s\n    members:\n", name, flowList([]string{group}))
 		for _, e := range members[group] {
 			fmt.Fprintf(b, "      - %s\n", formatScalar(e.Email.String()))
 		}
@@ -125,12 +125,16 @@ func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
 	return rest
 }
 
-// flowScalar returns s as YAML for a list on one line.
-func flowScalar(s string) string {
-	list := marshal(struct {
+// flowList returns names as a list in brackets.
+func flowList(names []string) string {
+	list := make([]quotedText, len(names))
+	for i, name := range names {
+		list[i] = quotedText(name)
+	}
+	text := marshal(struct {
 		List []quotedText `yaml:"l,flow"`
-	}{[]quotedText{quotedText(s)}})
-	return strings.TrimSuffix(strings.TrimPrefix(list, "l: ["), "]\n")
+	}{list})
+	return strings.TrimSuffix(strings.TrimPrefix(text, "l: "), "\n")
 }
 
 // writeOrganization writes the id of the organization, which stays the same if it is renamed, and
