@@ -137,8 +137,8 @@ type item struct {
 func sortList(lines [][]byte, list *yaml.Node) {
 	starts := make([]int, 0, len(list.Content))
 	for _, n := range list.Content {
-		line := firstLine(lines, n)
-		if line < 0 || len(starts) > 0 && line <= starts[len(starts)-1] {
+		line := n.Line - 1
+		if dashBefore(lines[line], n) == "" || len(starts) > 0 && line <= starts[len(starts)-1] {
 			return // a "-" on a line of its own, or two entries on one
 		}
 		starts = append(starts, line)
@@ -173,15 +173,13 @@ func sortList(lines [][]byte, list *yaml.Node) {
 	}
 }
 
-// firstLine returns the index of the line on which the entry n begins with "- "; -1 if something
-// else is before it on that line.
-func firstLine(lines [][]byte, n *yaml.Node) int {
-	text := []rune(strings.TrimPrefix(string(lines[n.Line-1]), "\ufeff"))
-	before := strings.TrimSpace(string(text[:min(n.Column-1, len(text))]))
-	if before != "-" && !(strings.HasPrefix(before, "- &") && !strings.Contains(before[3:], " ")) {
-		return -1
+// dashBefore returns what is before the item n of a list on its line, as in "  - "; "" if it is not just the "-".
+func dashBefore(line []byte, n *yaml.Node) string {
+	before := string(line[:min(n.Column-1, len(line))])
+	if strings.TrimSpace(before) != "-" {
+		return ""
 	}
-	return n.Line - 1
+	return before
 }
 
 // lastLine returns the index of the last line of the last entry of a list, which begins at the line

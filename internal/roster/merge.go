@@ -63,9 +63,7 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 // first key on one line.
 func findIndentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
 	for _, item := range users.Content {
-		line := lines[item.Line-1]
-		before := string(line[:min(item.Column-1, len(line))]) // spaces and "- "
-		if indent, found := strings.CutSuffix(strings.TrimRight(before, " "), "-"); found && strings.Trim(indent, " ") == "" {
+		if indent, _, found = strings.Cut(dashBefore(lines[item.Line-1], item), "-"); found {
 			return indent, true
 		}
 	}

@@ -201,9 +201,8 @@ func (e *editor) apply() []byte {
 // markLeft adds the comment that the person left, above the entry, unless it is there.
 func (e *editor) markLeft(n *yaml.Node) {
 	start := e.lineStart(n)
-	before := string(e.data[start:e.offset(n)])
-	dash, isFirst := strings.CutSuffix(strings.TrimRight(before, " "), "-")
-	if !isFirst || strings.TrimSpace(dash) != "" {
+	indent, _, isFirst := strings.Cut(dashBefore(e.data[start:], n), "-")
+	if !isFirst {
 		e.problem = "they left the organization, and the entry has no line of its own for a comment"
 		return
 	}
@@ -213,7 +212,7 @@ func (e *editor) markLeft(n *yaml.Node) {
 			return
 		}
 	}
-	e.replace(start, start, dash+leftMark+": remove the entry, or invite them again with --invite-left"+lineEnd(e.data))
+	e.replace(start, start, indent+leftMark+": remove the entry, or invite them again with --invite-left"+lineEnd(e.data))
 }
 
 // update changes the lists and the API access of the entry n.
@@ -337,9 +336,8 @@ func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
 		return
 	}
 	last := n.Content[len(n.Content)-1]
-	start := e.lineStart(last)
-	dash := string(e.data[start:e.offset(last)])
-	if strings.TrimSpace(dash) != "-" {
+	dash := dashBefore(e.data[e.lineStart(last):], last)
+	if dash == "" {
 		e.problem = "its list has names without a line of their own"
 		return
 	}
