@@ -105,15 +105,14 @@ type editor struct {
 // applyUpdates returns data with the updates that can be made, and for each update why it cannot
 // be made, or "". The data is nil if the result would differ in something else too.
 func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string) {
-	bom := []byte("\ufeff")
 	problems := make([]string, len(updates))
-	body, hasMark := bytes.CutPrefix(data, bom)
-	root, problem := parseFile(file, body)
+	root, problem := parseFile(file, data)
 	if problem != nil || len(updates) == 0 {
 		return data, problems
 	}
-	e := &editor{data: body, lines: []int{0}}
-	for i, b := range body {
+	mark := len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
+	e := &editor{data: data, lines: []int{mark}}
+	for i, b := range data {
 		if b == '\n' {
 			e.lines = append(e.lines, i+1)
 		}
@@ -141,9 +140,6 @@ func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string)
 	after, problem := parseFile(file, changed)
 	if problem != nil || !areUpdated(root, after, made) {
 		return nil, problems
-	}
-	if hasMark {
-		changed = append(slices.Clip(bom), changed...)
 	}
 	return changed, problems
 }
@@ -395,7 +391,8 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 	return begin, -1
 }
 
-// areUpdated reports whether after is before with the updates of these entries, and nothing else.
+// areUpdated reports whether after is before with the updates of these entries, and nothing else. It removes the users
+// of both.
 func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
 	if after == nil {
 		return false
@@ -413,8 +410,6 @@ func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
 			return false
 		}
 	}
-	oldUsers, newUsers := old.Content, changed.Content
-	defer func() { old.Content, changed.Content = oldUsers, newUsers }()
 	old.Content, changed.Content = nil, nil
 	return equalNodes(before, after)
 }
@@ -424,6 +419,13 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 	if itemKey(after) != u.Email.Key() {
 		return false
 	}
+	api := valueOf(before, "api_enabled")
+	if u.APIEnabled != nil {
+		api = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(*u.APIEnabled)}
+	}
+	if now := valueOf(after, "api_enabled"); (now == nil) != (api == nil) || now != nil && !equalNodes(now, api) {
+		return false
+	}
 	isManaged := map[string]bool{"api_enabled": true}
 	for kind, key := range listKeys {
 		isManaged[key] = true
@@ -431,11 +433,6 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 		if !slices.Equal(want, namesWithout(valueOf(after, key), nil)) {
 			return false
 		}
-	}
-	switch api, old := valueOf(after, "api_enabled"), valueOf(before, "api_enabled"); {
-	case u.APIEnabled != nil && (api == nil || api.Value != strconv.FormatBool(*u.APIEnabled)),
-		u.APIEnabled == nil && (api == nil) != (old == nil), u.APIEnabled == nil && api != nil && !equalNodes(api, old):
-		return false
 	}
 	for key, value := range pairs(before) {
 		if now := valueOf(after, key); !isManaged[key] && (now == nil || !equalNodes(value, now)) {
