@@ -198,10 +198,8 @@ func Compare(before, after *roster.Roster) Difference {
 func indexRemoved(removed []*roster.Person) map[string]*roster.Person {
 	bySame := make(map[string]*roster.Person)
 	for _, p := range slices.Backward(removed) {
-		for _, own := range p.Addresses() {
-			for _, key := range roster.SameKeys(p.Name, own) {
-				bySame[key] = p
-			}
+		for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
+			bySame[key] = p
 		}
 	}
 	return bySame
@@ -209,11 +207,9 @@ func indexRemoved(removed []*roster.Person) map[string]*roster.Person {
 
 // findSame returns the removed person who may be p; nil if there is none.
 func findSame(removed map[string]*roster.Person, p *roster.Person) *roster.Person {
-	for _, own := range p.Addresses() {
-		for _, key := range roster.SameKeys(p.Name, own) {
-			if other := removed[key]; other != nil {
-				return other
-			}
+	for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
+		if other := removed[key]; other != nil {
+			return other
 		}
 	}
 	return nil
