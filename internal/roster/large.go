@@ -29,8 +29,9 @@ type peopleParts struct {
 	frame []byte
 	// firstLine is the number of the line where the first person begins.
 	firstLine int
-	// rest are the lists of all other people.
-	rest []peoplePart
+	// rest are the lists of all other people, and people is their number.
+	rest   []peoplePart
+	people int
 }
 
 // peoplePart is a list of people, and the number of its first line in the file.
@@ -71,6 +72,7 @@ func splitPeople(data []byte, size int) (peopleParts, bool) {
 		case entry == nil && bytes.HasPrefix(content, []byte("- ")):
 			entry, p.firstLine = text[:indent+len("- ")], line
 		case isEntry:
+			p.people++
 			if last := len(starts) - 1; last < 0 || start-starts[last] >= size {
 				starts = append(starts, start)
 				p.rest = append(p.rest, peoplePart{line: line})
@@ -134,6 +136,10 @@ func (d *decoder) parseFrame(data []byte) *yaml.Node {
 	root, problem := parseFile(d.file, p.frame)
 	if problem != nil || !p.hasOnlyFirst(root) {
 		return nil
+	}
+	d.roster.People = slices.Grow(d.roster.People, 1+p.people)
+	if len(d.addresses) == 0 {
+		d.addresses = make(map[string]firstUse, 1+p.people)
 	}
 	d.rest = p.rest
 	return root
