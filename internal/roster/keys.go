@@ -8,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
@@ -222,7 +223,8 @@ const maxName = 255
 // accessLists returns the keys of groups, roles and policies. description is that of groups.
 func accessLists(description string) []key {
 	var keys []key
-	for _, name := range []string{"groups", "roles", "policies"} {
+	for _, kind := range org.Kinds {
+		name := kind.Plural()
 		words := strings.NewReplacer("groups", name, "Groups", strings.ToUpper(name[:1])+name[1:])
 		keys = append(keys, key{name: name, kind: namesKind, max: MaxRefs, description: words.Replace(description)})
 	}

@@ -32,9 +32,6 @@ type Update struct {
 // leftMark begins the comment above the entry of a person who left.
 const leftMark = "# left the organization"
 
-// listKeys has the key of each kind of access.
-var listKeys = map[org.Kind]string{org.KindGroup: "groups", org.KindRole: "roles", org.KindPolicy: "policies"}
-
 // UpdateAccess returns data, the text of a roster file, with the updates of entries of this file.
 // Only values that change are written; comments, order and everything else stay byte for byte.
 // People whom only teams list get an entry below the others if they have more than the teams give.
@@ -227,8 +224,8 @@ func (e *editor) update(n *yaml.Node, u Update) {
 		if len(add)+len(remove) == 0 {
 			continue
 		}
-		if list := valueOf(n, listKeys[kind]); list == nil {
-			fields = append(fields, listKeys[kind]+": "+flowList(add))
+		if list := valueOf(n, kind.Plural()); list == nil {
+			fields = append(fields, kind.Plural()+": "+flowList(add))
 		} else {
 			e.updateList(list, add, remove)
 		}
@@ -427,7 +424,8 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 		return false
 	}
 	isManaged := map[string]bool{"api_enabled": true}
-	for kind, key := range listKeys {
+	for _, kind := range org.Kinds {
+		key := kind.Plural()
 		isManaged[key] = true
 		want := append(namesWithout(valueOf(before, key), u.Remove[kind]), u.Add[kind]...)
 		if !slices.Equal(want, namesWithout(valueOf(after, key), nil)) {
