@@ -95,13 +95,6 @@ func splitPeople(data []byte, size int) (peopleParts, bool) {
 // emptyLines returns n empty lines.
 func emptyLines(n int) []byte { return bytes.Repeat([]byte("\n"), n) }
 
-// hasOnlyFirst reports whether root, which was read from the frame, has just the first person under "users".
-func (p peopleParts) hasOnlyFirst(root *yaml.Node) bool {
-	users := valueOf(root, "users")
-	return users != nil && users.Kind == yaml.SequenceNode && len(users.Content) == 1 &&
-		users.Content[0].Line == p.firstLine
-}
-
 // parse returns the nodes of a part, with their lines in the file.
 func (p peoplePart) parse(file string) (*yaml.Node, *Problem) {
 	n, problem := parseDocument(file, p.text)
@@ -134,8 +127,10 @@ func (d *decoder) parseFrame(data []byte) *yaml.Node {
 		return nil
 	}
 	root, problem := parseFile(d.file, p.frame)
-	if problem != nil || !p.hasOnlyFirst(root) {
-		return nil
+	users := valueOf(root, "users")
+	if problem != nil || users == nil || users.Kind != yaml.SequenceNode || len(users.Content) != 1 ||
+		users.Content[0].Line != p.firstLine {
+		return nil // the frame has not just the first person
 	}
 	d.roster.People = slices.Grow(d.roster.People, 1+p.people)
 	if len(d.addresses) == 0 {

@@ -46,7 +46,8 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	for _, e := range entries {
 		e.write(&added, indent)
 	}
-	merged := insertAfter(lines, last, added.String())
+	at := len(bytes.Join(lines[:last+1], nil))
+	merged := slices.Concat(data[:at], []byte(fitLines(data, at, added.String())), data[at:])
 	switch {
 	case isExtension(file, merged, root, entries):
 		return merged, nil
@@ -96,18 +97,18 @@ func findLastLine(lines [][]byte, root, users *yaml.Node, indent int) int {
 	return end
 }
 
-// insertAfter returns lines with text added after a line, with the same line ends.
-func insertAfter(lines [][]byte, line int, text string) []byte {
-	before, after := bytes.Join(lines[:line+1], nil), bytes.Join(lines[line+1:], nil)
-	lineEnd := "\n"
+// fitLines returns lines as they can be added to data at an offset, behind the end of a line or of the file: with
+// the same line ends.
+func fitLines(data []byte, at int, lines string) string {
+	before := data[:at]
 	hasLineEnd := bytes.HasSuffix(before, []byte("\n"))
-	if bytes.HasSuffix(before, []byte("\r\n")) || !hasLineEnd && bytes.Contains(before, []byte("\r\n")) {
-		lineEnd = "\r\n"
-	}
 	if !hasLineEnd {
-		before = append(before, lineEnd...)
+		lines = "\n" + lines
 	}
-	return slices.Concat(before, []byte(strings.ReplaceAll(text, "\n", lineEnd)), after)
+	if bytes.HasSuffix(before, []byte("\r\n")) || !hasLineEnd && bytes.Contains(before, []byte("\r\n")) {
+		lines = strings.ReplaceAll(lines, "\n", "\r\n")
+	}
+	return lines
 }
 
 // isExtension reports whether merged has the content of old followed by entries, or by a list of users with them.

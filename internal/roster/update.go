@@ -205,7 +205,8 @@ func (e *editor) markLeft(n *yaml.Node) {
 			return
 		}
 	}
-	e.replace(start, start, indent+leftMark+": remove the entry, or invite them again with --invite-left"+lineEnd(e.data))
+	e.replace(start, start, fitLines(e.data, start, indent+leftMark+": remove the entry, or invite them again with "+
+		"--invite-left\n"))
 }
 
 // update changes the lists and the API access of the entry n.
@@ -257,15 +258,15 @@ func (e *editor) update(n *yaml.Node, u Update) {
 
 // addLines adds lines that begin with prefix below the line on which n begins.
 func (e *editor) addLines(n *yaml.Node, prefix string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
 	text := ""
 	for _, line := range lines {
-		text += prefix + line + lineEnd(e.data)
+		text += prefix + line + "\n"
 	}
 	limit := e.lineLimit(n)
-	if text != "" && limit == len(e.data) && !bytes.HasSuffix(e.data, []byte("\n")) {
-		text = lineEnd(e.data) + text
-	}
-	e.replace(limit, limit, text)
+	e.replace(limit, limit, fitLines(e.data, limit, text))
 }
 
 // updateList changes a list of names.
