@@ -99,8 +99,8 @@ var (
 	rosterKeys = section{"at the top of the file", []key{
 		{name: "organization", kind: textKind, max: maxName,
 			description: "Name or id of the organization. orgsync refuses to act on any other organization."},
-		{name: "settings", kind: mappingKind, section: &settingsKeys, description: "The limits of a run, and what orgsync does in " +
-			"some cases."},
+		{name: "settings", kind: mappingKind, section: &settingsKeys,
+			description: "The limits of a run, and what orgsync does in some cases."},
 		{name: "defaults", kind: mappingKind, section: &defaultsKeys,
 			description: "Access that every person gets. The groups, roles and policies of an entry are " +
 				"added to those of the defaults. The api_enabled of an entry overrides the api_enabled of " +
@@ -182,9 +182,9 @@ var (
 			"people who review this file. It is not sent anywhere."},
 	}, accessLists("Names or ids of groups that every member of the team gets. If at least one team sets "+
 		"groups, orgsync manages the groups of everybody in the roster."), []key{
-		{name: "members", kind: peopleKind, section: &memberKeys, description: "The people of the team. Each item is an address, " +
-			"or a mapping with email, until and note. A person who is listed here is in the roster, even " +
-			"without an entry in users."},
+		{name: "members", kind: peopleKind, section: &memberKeys,
+			description: "The people of the team. Each item is an address, or a mapping with email, until and note. A " +
+				"person who is listed here is in the roster, even without an entry in users."},
 	})}
 	memberKeys = section{`in an entry of "members"`, []key{
 		{name: "email", kind: addressKind, description: "Address or alias of the person. If users has no " +

@@ -38,8 +38,8 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	default:
 		var found bool
 		if indent, found = findIndentation(lines, users); !found {
-			return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so the indentation is unknown`,
-				Position{file, users.Line, users.Column})
+			return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so the indentation is `+
+				`unknown`, Position{file, users.Line, users.Column})
 		}
 		last = findLastLine(lines, root, users, len(indent))
 	}
@@ -52,8 +52,8 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	case isExtension(file, merged, root, entries):
 		return merged, nil
 	case users == nil:
-		return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add one `+
-			`by hand, with one person in it`, file)
+		return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add `+
+			`one by hand, with one person in it`, file)
 	}
 	return nil, fmt.Errorf("add people after %v: the lines below would change their meaning: add a line without "+
 		"indentation, such as a key or a comment, below the list",
