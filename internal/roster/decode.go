@@ -50,16 +50,7 @@ type firstUse struct {
 
 func newDecoder() *decoder {
 	return &decoder{
-		roster: &Roster{Settings: Settings{
-			MaxInvites:     defaultMaxInvites,
-			MaxRemovals:    defaultMaxRemovals,
-			MaxRevokes:     defaultMaxRevokes,
-			UnlistedAfter:  defaultUnlistedAfter,
-			HiddenMembers:  HiddenMembersHold,
-			ReinviteRounds: defaultReinviteRounds,
-			Unlisted:       UnlistedReport,
-			ExtraAccess:    ExtraAccessReport,
-		}},
+		roster:    &Roster{Settings: defaultSettings},
 		setAt:     make(map[string]Position),
 		addresses: make(map[string]firstUse),
 		teamAt:    make(map[string]int),

@@ -119,30 +119,30 @@ var (
 		{name: "allowed_domains", kind: domainsKind, min: 1, max: 1000,
 			description: `Mail domains that addresses may have. Any other domain is an error, unless the entry has ` +
 				`"external: true".`},
-		{name: "max_invites", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxInvites,
+		{name: "max_invites", kind: numberKind, max: 1_000_000, defaultValue: defaultSettings.MaxInvites,
 			description: "Maximum number of invitation mails in one run. First and repeated mails count. " +
 				"orgsync refuses a plan with more mails."},
-		{name: "max_removals", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRemovals,
+		{name: "max_removals", kind: numberKind, max: 1_000_000, defaultValue: defaultSettings.MaxRemovals,
 			description: "Maximum number of people that one run suspends or removes. orgsync refuses a plan " +
 				"that exceeds this number."},
-		{name: "max_revokes", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRevokes,
+		{name: "max_revokes", kind: numberKind, max: 1_000_000, defaultValue: defaultSettings.MaxRevokes,
 			description: "Maximum number of changes by which one run takes access from members. orgsync " +
 				"refuses a plan that exceeds this number."},
-		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, defaultValue: defaultReinviteRounds,
+		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, defaultValue: defaultSettings.ReinviteRounds,
 			description: "Maximum number of invitation mails to a person who never answers. After the last " +
 				"of these mails, orgsync only reports the person."},
-		{name: "unlisted", kind: choiceKind, defaultValue: UnlistedReport,
+		{name: "unlisted", kind: choiceKind, defaultValue: defaultSettings.Unlisted,
 			choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)},
 			description: "What orgsync does with people who are in the organization but not in the roster. " +
 				"The values suspend and remove need the key organization."},
-		{name: "unlisted_after", kind: durationKind, defaultValue: FormatDuration(defaultUnlistedAfter),
+		{name: "unlisted_after", kind: durationKind, defaultValue: FormatDuration(defaultSettings.UnlistedAfter),
 			description: "Waiting time, as in 24h or 3d, before orgsync suspends or removes a user that the " +
 				"ledger never saw in a roster. With 0s there is no wait."},
-		{name: "extra_access", kind: choiceKind, defaultValue: ExtraAccessReport,
+		{name: "extra_access", kind: choiceKind, defaultValue: defaultSettings.ExtraAccess,
 			choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)},
 			description: "What orgsync does with groups, roles and policies that a person has but that the " +
 				"roster does not give to the person."},
-		{name: "hidden_members", kind: choiceKind, defaultValue: HiddenMembersHold,
+		{name: "hidden_members", kind: choiceKind, defaultValue: defaultSettings.HiddenMembers,
 			choices: []string{string(HiddenMembersHold), string(HiddenMembersInvite)},
 			description: "What orgsync does if the API key cannot see whether a person is a member. With " +
 				"hold, the person gets no mail. With invite, the person is invited if orgsync never mailed them."},

@@ -13,14 +13,17 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Defaults of the settings.
-const (
-	defaultMaxInvites     = 100
-	defaultMaxRemovals    = 5
-	defaultReinviteRounds = 4
-	defaultMaxRevokes     = 25
-	defaultUnlistedAfter  = 24 * time.Hour
-)
+// defaultSettings are those of a roster that sets none.
+var defaultSettings = Settings{
+	MaxInvites:     100,
+	MaxRemovals:    5,
+	MaxRevokes:     25,
+	UnlistedAfter:  24 * time.Hour,
+	HiddenMembers:  HiddenMembersHold,
+	ReinviteRounds: 4,
+	Unlisted:       UnlistedReport,
+	ExtraAccess:    ExtraAccessReport,
+}
 
 // Roster is the merged content of all roster files.
 type Roster struct {
