@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -355,6 +356,9 @@ func (e *editor) replaceScalar(n *yaml.Node, text string) {
 	e.replace(begin, end, text)
 }
 
+// quotedRegexp matches a text in double or single quotes that ends on the same line.
+var quotedRegexp = regexp.MustCompile(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
+
 // span returns the offsets of a scalar or an alias and of what is behind it; the latter is -1 if it has several lines
 // or another form than plain or in quotes.
 func (e *editor) span(n *yaml.Node) (begin, end int) {
@@ -363,25 +367,9 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 	switch {
 	case n.Kind == yaml.AliasNode:
 		return begin, begin + 1 + len(n.Value)
-	case n.Style&yaml.DoubleQuotedStyle != 0:
-		for i := 1; i < len(text); i++ {
-			switch text[i] {
-			case '\\':
-				i++
-			case '"':
-				return begin, begin + i + 1
-			}
-		}
-	case n.Style&yaml.SingleQuotedStyle != 0:
-		for i := 1; i < len(text); i++ {
-			if text[i] != '\'' {
-				continue
-			}
-			if i+1 < len(text) && text[i+1] == '\'' {
-				i++
-				continue
-			}
-			return begin, begin + i + 1
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		if match := quotedRegexp.FindSubmatch(text); match != nil {
+			return begin, begin + len(match[1]) + len(match[2])
 		}
 	case bytes.HasPrefix(text, []byte(n.Value)):
 		return begin, begin + len(n.Value)
