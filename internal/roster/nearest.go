@@ -60,7 +60,7 @@ func editDistance(a, b string) int {
 // Find returns the person who has the address or alias a; nil if there is none.
 func (r *Roster) Find(a org.Address) *Person {
 	for i := range r.People {
-		if p := &r.People[i]; slices.ContainsFunc(p.Addresses(), a.Equal) {
+		if p := &r.People[i]; p.Email.Equal(a) || slices.ContainsFunc(p.Aliases, a.Equal) {
 			return p
 		}
 	}
