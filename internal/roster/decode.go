@@ -228,12 +228,8 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys 
 		case "api_enabled":
 			enabled := d.decodeBool(k, v)
 			p.APIEnabled = &enabled
-		case "groups":
-			p.Groups = d.decodeRefs(k, v)
-		case "roles":
-			p.Roles = d.decodeRefs(k, v)
-		case "policies":
-			p.Policies = d.decodeRefs(k, v)
+		case "groups", "roles", "policies":
+			*p.List(k.access) = d.decodeRefs(k, v)
 		}
 	})
 	if !p.Until.IsZero() && p.From.After(p.Until) {

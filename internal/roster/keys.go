@@ -64,6 +64,8 @@ type key struct {
 	kind     kind
 	min, max int
 	choices  []string
+	// access is what a list of names is about.
+	access org.Kind
 	// section has the keys of the mappings in the value.
 	section *section
 	// defaultValue is the value of a key that is left out; nil if there is no single value.
@@ -226,7 +228,8 @@ func accessLists(description string) []key {
 	for _, kind := range org.Kinds {
 		name := kind.Plural()
 		words := strings.NewReplacer("groups", name, "Groups", strings.ToUpper(name[:1])+name[1:])
-		keys = append(keys, key{name: name, kind: namesKind, max: MaxRefs, description: words.Replace(description)})
+		keys = append(keys, key{name: name, kind: namesKind, access: kind, max: MaxRefs,
+			description: words.Replace(description)})
 	}
 	return keys
 }

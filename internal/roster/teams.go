@@ -62,12 +62,8 @@ func (d *decoder) decodeTeam(n *yaml.Node, t *Team) {
 		switch k.name {
 		case "description":
 			t.Description = d.decodeText(k, v)
-		case "groups":
-			t.Groups = d.decodeRefs(k, v)
-		case "roles":
-			t.Roles = d.decodeRefs(k, v)
-		case "policies":
-			t.Policies = d.decodeRefs(k, v)
+		case "groups", "roles", "policies":
+			*t.List(k.access) = d.decodeRefs(k, v)
 		case "members":
 			empty = len(v.Content) == 0
 			d.decodeItems(k, v, func(k *key, v *yaml.Node) {
@@ -157,7 +153,7 @@ func (d *decoder) mergeAccess() {
 			p.APIEnabled = defaults.APIEnabled
 		}
 		for _, kind := range org.Kinds {
-			refs := ofKind(kind, &p.Groups, &p.Roles, &p.Policies)
+			refs := p.List(kind)
 			*refs = d.mergeRefs(kind, *refs, p.Teams)
 			if *refs == nil && managed[kind] {
 				*refs = []Ref{}

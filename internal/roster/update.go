@@ -72,17 +72,13 @@ func UpdateAccess(file string, data []byte, updates []Update) (text []byte, fail
 
 // entry returns an entry with what the person has beyond their teams.
 func (u Update) entry() Entry {
-	refs := func(kind org.Kind) []Ref {
-		var list []Ref
-		for _, name := range u.Add[kind] {
-			list = append(list, Ref{Name: name})
+	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled}}
+	for kind, names := range u.Add {
+		for _, name := range names {
+			*e.List(kind) = append(e.Refs(kind), Ref{Name: name})
 		}
-		return list
 	}
-	return Entry{Person: Person{
-		Email: u.Email, APIEnabled: u.APIEnabled, Groups: refs(org.KindGroup), Roles: refs(org.KindRole),
-		Policies: refs(org.KindPolicy),
-	}}
+	return e
 }
 
 // edit replaces the bytes from begin to end.
