@@ -227,27 +227,23 @@ func (p Position) Source() string { return p.File + ":" + strconv.Itoa(p.Line) }
 // manages for nobody is missing.
 func (r *Roster) RequiredAccess() org.Wanted {
 	required := org.Wanted{}
-	for _, kind := range org.Kinds {
-		var names []string // nil while nothing manages the kind
-		add := func(refs []Ref) {
-			if refs != nil && names == nil {
-				names = []string{}
+	add := func(a *Access) {
+		for _, kind := range org.Kinds {
+			if a.Refs(kind) != nil && required[kind] == nil {
+				required[kind] = []string{}
 			}
-			for _, ref := range refs {
-				if at, found := slices.BinarySearch(names, ref.Name); !found {
-					names = slices.Insert(names, at, ref.Name)
+			for _, ref := range a.Refs(kind) {
+				if at, found := slices.BinarySearch(required[kind], ref.Name); !found {
+					required[kind] = slices.Insert(required[kind], at, ref.Name)
 				}
 			}
 		}
-		for i := range r.People {
-			add(r.People[i].Refs(kind))
-		}
-		for i := range r.Teams {
-			add(r.Teams[i].Refs(kind))
-		}
-		if names != nil {
-			required[kind] = names
-		}
+	}
+	for i := range r.People {
+		add(&r.People[i].Access)
+	}
+	for i := range r.Teams {
+		add(&r.Teams[i].Access)
 	}
 	return required
 }
