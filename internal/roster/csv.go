@@ -32,7 +32,7 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 		return nil, newProblemsError([]Problem{*problem})
 	}
 	if isAddressList(string(data)) {
-		data = addressColumn(data)
+		data = []byte("email\n" + strings.Join(slices.Collect(addressWords(string(data))), "\n") + "\n")
 	}
 	c := &csvReader{decoder: *newDecoder(), reader: csv.NewReader(bytes.NewReader(data))}
 	c.file = file
@@ -48,17 +48,6 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 		return nil, newProblemsError(c.problems)
 	}
 	return entries, nil
-}
-
-// addressColumn returns a plain list of addresses as a CSV file with one column.
-func addressColumn(data []byte) []byte {
-	var out bytes.Buffer
-	out.WriteString("email")
-	for word := range addressWords(string(data)) {
-		out.WriteString("\n" + word)
-	}
-	out.WriteString("\n")
-	return out.Bytes()
 }
 
 // csvDelimiter returns the character that separates the columns of the header.
@@ -132,43 +121,40 @@ func (c *csvReader) addError(err error) {
 
 // readHeader reads the names of the columns. It reports whether all are known and one is "email".
 func (c *csvReader) readHeader(header []string) bool {
-	valid, hasEmail := true, false
 	for i, name := range header {
 		name = strings.TrimSpace(name)
-		j := slices.IndexFunc(csvColumns, func(known string) bool { return normalizeName(known) == normalizeName(name) })
 		var k *key
-		if j >= 0 {
-			k = personKeys.find(csvColumns[j])
-		}
-		switch {
-		case k == nil:
-			valid = false
-			if near := Nearest(name, csvColumns); near != "" {
-				c.problems.add(c.at(i), "unknown column %s: did you mean %s?", quote(name), quote(near))
-			} else {
-				c.problems.add(c.at(i), "unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
-					printable.JoinAnd(csvColumns))
+		for _, known := range csvColumns {
+			if normalizeName(known) == normalizeName(name) {
+				k = personKeys.find(known)
 			}
+		}
+		near := Nearest(name, csvColumns)
+		switch {
+		case k == nil && near != "":
+			c.problems.add(c.at(i), "unknown column %s: did you mean %s?", quote(name), quote(near))
+		case k == nil:
+			c.problems.add(c.at(i), "unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
+				printable.JoinAnd(csvColumns))
 		case slices.Contains(c.columns, k):
-			valid = false
 			c.problems.add(c.at(i), "the column %s is there twice", quote(k.name))
 		}
-		hasEmail = hasEmail || k != nil && k.kind == addressKind
 		c.columns = append(c.columns, k)
 	}
-	if valid && !hasEmail {
+	if len(c.problems) == 0 && c.addressColumn() < 0 {
 		c.problems.add(c.at(0), `no column is named "email"`)
 	}
-	return valid && hasEmail
+	return len(c.problems) == 0
 }
+
+// addressColumn returns the index of the column "email"; -1 if there is none.
+func (c *csvReader) addressColumn() int { return slices.Index(c.columns, personKeys.find("email")) }
 
 // readPerson reads one line as the entry of a roster with these keys.
 func (c *csvReader) readPerson(record []string) Entry {
 	entry := &yaml.Node{Kind: yaml.MappingNode}
-	hasAddressColumn := false
 	for i, value := range record {
 		k, at, value := c.columns[i], c.at(i), strings.TrimSpace(value)
-		hasAddressColumn = hasAddressColumn || k.kind == addressKind
 		switch {
 		case value == "" && k.kind == addressKind:
 			c.problems.add(at, "the line has no address")
@@ -179,7 +165,7 @@ func (c *csvReader) readPerson(record []string) Entry {
 			entry.Content = append(entry.Content, scalarNode(k.name, at), scalarNode(value, at))
 		}
 	}
-	if !hasAddressColumn {
+	if c.addressColumn() >= len(record) {
 		c.problems.add(c.at(0), "the line has no address")
 	}
 	e := Entry{Person: Person{At: c.at(0)}}
