@@ -135,40 +135,36 @@ type item struct {
 
 // sortList sorts the entries of one list, in place.
 func sortList(lines [][]byte, list *yaml.Node) {
-	starts := make([]int, 0, len(list.Content))
 	for _, n := range list.Content {
-		line := n.Line - 1
-		if dashBefore(lines[line], n) == "" || len(starts) > 0 && line <= starts[len(starts)-1] {
-			return // a "-" on a line of its own, or two entries on one
+		if dashBefore(lines[n.Line-1], n) == "" {
+			return // a "-" on a line of its own
 		}
-		starts = append(starts, line)
 	}
 	var block []item
-	begin := 0
-	flush := func() {
-		slices.SortStableFunc(block, func(a, b item) int { return cmp.Compare(a.key, b.key) })
-		at := begin
-		for _, one := range block {
-			at += copy(lines[at:], one.lines)
-		}
-		block = nil
-	}
+	begin := 0 // of the block
 	for i, n := range list.Content {
-		end := lastLine(lines, starts[i]) + 1
-		if i+1 < len(starts) {
-			end = starts[i+1]
+		start, isLast := n.Line-1, i+1 == len(list.Content)
+		var end int
+		if isLast {
+			end = lastLine(lines, start) + 1
+		} else {
+			end = list.Content[i+1].Line - 1
 		}
 		last := end // of what belongs to the entry
-		for last > starts[i]+1 && isBoundary(lines[last-1]) {
+		for last > start+1 && isBoundary(lines[last-1]) {
 			last--
 		}
 		if block == nil {
-			begin = starts[i]
+			begin = start
 		}
 		// The lines are copied: sorting writes over them.
-		block = append(block, item{itemKey(n), slices.Clone(lines[starts[i]:last])})
-		if last < end || itemKey(n) == "" || i+1 == len(starts) {
-			flush()
+		block = append(block, item{itemKey(n), slices.Clone(lines[start:last])})
+		if last < end || itemKey(n) == "" || isLast {
+			slices.SortStableFunc(block, func(a, b item) int { return cmp.Compare(a.key, b.key) })
+			for _, one := range block {
+				begin += copy(lines[begin:], one.lines)
+			}
+			block = nil
 		}
 	}
 }
