@@ -56,22 +56,19 @@ func (d Draft) YAML() []byte {
 	var b bytes.Buffer
 	b.WriteString(schemaLine)
 	b.WriteString("#\n")
-	about := "The people of an organization, as read by 'orgsync import'"
-	if !d.At.IsZero() {
-		about += " on " + d.At.UTC().Format(time.DateOnly)
-	}
-	about += ". Applying this file changes nothing."
 	if d.File != "" {
-		about = "The people of " + d.File + ", as read by 'orgsync import --csv'."
-	}
-	writeComment(&b, "", about)
-	if d.File != "" {
-		d.Comments = nil
-	} else if d.ByTeam {
-		writeComment(&b, "", "Each team is a group. People without a list of roles or policies have none; orgsync does not "+
-			"change theirs.")
+		writeComment(&b, "", "The people of "+d.File+", as read by 'orgsync import --csv'.")
 	} else {
-		writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
+		about := "The people of an organization, as read by 'orgsync import'"
+		if !d.At.IsZero() {
+			about += " on " + d.At.UTC().Format(time.DateOnly)
+		}
+		writeComment(&b, "", about+". Applying this file changes nothing.")
+		lists := "People without a list of groups, roles or policies have none; orgsync does not change theirs."
+		if d.ByTeam {
+			lists = "Each team is a group. People without a list of roles or policies have none; orgsync does not change theirs."
+		}
+		writeComment(&b, "", lists)
 	}
 	if len(d.Comments) > 0 {
 		b.WriteString("#\n# Not included:\n")

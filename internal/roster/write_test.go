@@ -87,10 +87,12 @@ users:
 func TestDraftByTeam(t *testing.T) {
 	t.Parallel()
 	d := Draft{ByTeam: true, Entries: []Entry{
-		{Person: Person{Email: address("ada@example.com"), Name: "Ada", Access: Access{Groups: refs("everyone", "plat: form")}}},
+		{Person: Person{Email: address("ada@example.com"), Name: "Ada",
+			Access: Access{Groups: refs("everyone", "plat: form")}}},
 		{Person: Person{Email: address("bob@example.com"), Access: Access{Groups: refs("everyone")}}},
 		{Person: Person{Email: address("cyd@example.com")}},
-		{Person: Person{Email: address("dan@example.com"), Access: Access{Groups: refs("everyone")}}, Comments: []string{"suspended"}},
+		{Person: Person{Email: address("dan@example.com"), Access: Access{Groups: refs("everyone")}},
+			Comments: []string{"suspended"}},
 	}}
 	_, got, _ := strings.Cut(string(d.YAML()), "\n\n")
 	want := `teams:
