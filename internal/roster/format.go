@@ -37,28 +37,17 @@ func Format(file string, data []byte) ([]byte, error) {
 	return out, nil
 }
 
-// samePeople reports whether two files differ in nothing but the order of people.
+// samePeople reports whether two files differ in nothing but the order of people. It sorts the people of both.
 func samePeople(a, b *yaml.Node) bool {
 	if b == nil {
 		return false
 	}
-	a, b = cloneNode(a), cloneNode(b)
 	for _, root := range []*yaml.Node{a, b} {
 		for _, list := range peopleLists(root) {
 			slices.SortStableFunc(list.Content, func(x, y *yaml.Node) int { return cmp.Compare(itemKey(x), itemKey(y)) })
 		}
 	}
 	return equalNodes(a, b)
-}
-
-// cloneNode returns a copy of n whose lists can be sorted. Aliases keep their target.
-func cloneNode(n *yaml.Node) *yaml.Node {
-	c := *n
-	c.Content = make([]*yaml.Node, len(n.Content))
-	for i, child := range n.Content {
-		c.Content[i] = cloneNode(child)
-	}
-	return &c
 }
 
 // peopleLists returns the list of users and the lists of members.
