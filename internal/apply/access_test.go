@@ -26,7 +26,7 @@ func refs(names ...string) []roster.Ref {
 
 // nameGroups adds a team without members that names groups, so that they may be revoked.
 func (c *company) nameGroups(names ...string) {
-	c.roster.Teams = []roster.Team{{Name: "others", Groups: refs(names...)}}
+	c.roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: refs(names...)}}}
 }
 
 // give makes everybody in the roster a member of everyone, a deployer with the billing policy, and lets them use the

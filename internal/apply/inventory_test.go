@@ -283,7 +283,8 @@ func TestApplyThenPlan(t *testing.T) {
 			}
 			for i, w := range wishes {
 				c.roster.People = append(c.roster.People, roster.Person{
-					Email: org.MustParseAddress(w.who), Groups: list(w.groups), Roles: list(w.roles), Policies: list(w.policies),
+					Email:      org.MustParseAddress(w.who),
+					Access:     roster.Access{Groups: list(w.groups), Roles: list(w.roles), Policies: list(w.policies)},
 					APIEnabled: w.api,
 					At:         roster.Position{File: "users.yaml", Line: i + 1, Column: 5},
 				})

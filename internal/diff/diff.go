@@ -198,10 +198,8 @@ func Compare(before, after *roster.Roster) Difference {
 func indexRemoved(removed []*roster.Person) map[string]*roster.Person {
 	bySame := make(map[string]*roster.Person)
 	for _, p := range slices.Backward(removed) {
-		for _, own := range p.Addresses() {
-			for _, key := range roster.SameKeys(p.Name, own) {
-				bySame[key] = p
-			}
+		for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
+			bySame[key] = p
 		}
 	}
 	return bySame
@@ -209,11 +207,9 @@ func indexRemoved(removed []*roster.Person) map[string]*roster.Person {
 
 // findSame returns the removed person who may be p; nil if there is none.
 func findSame(removed map[string]*roster.Person, p *roster.Person) *roster.Person {
-	for _, own := range p.Addresses() {
-		for _, key := range roster.SameKeys(p.Name, own) {
-			if other := removed[key]; other != nil {
-				return other
-			}
+	for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
+		if other := removed[key]; other != nil {
+			return other
 		}
 	}
 	return nil
@@ -268,10 +264,8 @@ func compareFields(before, after *roster.Person) []Field {
 			Name: APIEnabled, From: formatBool(before.APIEnabled), To: formatBool(after.APIEnabled),
 			Managing: managementChange(before.APIEnabled != nil, after.APIEnabled != nil),
 		},
-		compareAccess(Groups, before.Groups, after.Groups),
-		compareAccess(Roles, before.Roles, after.Roles),
-		compareAccess(Policies, before.Policies, after.Policies),
 	}
+	list = append(list, compareAccess(before, after)...)
 	list = append(list, compareMemberships(before.Teams, after.Teams)...)
 	list = append(list, compareAddresses(Aliases, before.Aliases, after.Aliases))
 	for _, alias := range after.Aliases {
@@ -390,12 +384,8 @@ func compareTeams(before, after *roster.Roster, matches, removed []*roster.Perso
 
 // compareTeamFields returns the differences in what a team is for and gives.
 func compareTeamFields(before, after *roster.Team) []Field {
-	return differing([]Field{
-		{Name: Description, From: before.Description, To: after.Description},
-		compareAccess(Groups, before.Groups, after.Groups),
-		compareAccess(Roles, before.Roles, after.Roles),
-		compareAccess(Policies, before.Policies, after.Policies),
-	})
+	description := Field{Name: Description, From: before.Description, To: after.Description}
+	return differing(append([]Field{description}, compareAccess(before, after)...))
 }
 
 // compareSettings returns the differences between the settings, and the organization.
@@ -446,11 +436,18 @@ func severity(p roster.UnlistedPolicy) int {
 	return slices.Index([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove}, p)
 }
 
-// compareAccess compares groups, roles or policies; nil means not managed.
-func compareAccess(name FieldName, before, after []roster.Ref) Field {
-	f := Field{Name: name, Managing: managementChange(before != nil, after != nil)}
-	f.Removed, f.Added = difference(refNames(before), refNames(after))
-	return f
+// compareAccess compares the groups, roles and policies of two people or two teams; nil means not managed.
+func compareAccess(before, after interface {
+	Refs(kind org.Kind) []roster.Ref
+}) []Field {
+	var list []Field
+	for _, kind := range org.Kinds {
+		from, to := before.Refs(kind), after.Refs(kind)
+		f := Field{Name: FieldName(kind.Plural()), Managing: managementChange(from != nil, to != nil)}
+		f.Removed, f.Added = difference(refNames(from), refNames(to))
+		list = append(list, f)
+	}
+	return list
 }
 
 // managementChange returns whether access is managed now, or nil if that does not change.

@@ -109,9 +109,9 @@ func OptionalInt(to **int) Value[*int] {
 	}
 }
 
-// ParseDuration returns a time with its unit, which may be days, as in 90s, 12h, 3d or 1d12h. A
+// parseDuration returns a time with its unit, which may be days, as in 90s, 12h, 3d or 1d12h. A
 // roster and the flags write it alike.
-func ParseDuration(s string) (time.Duration, error) {
+func parseDuration(s string) (time.Duration, error) {
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
 		return time.ParseDuration(s)
@@ -130,7 +130,7 @@ func ParseDuration(s string) (time.Duration, error) {
 // Duration returns a duration of at least least.
 func Duration(to *time.Duration, least time.Duration) Value[time.Duration] {
 	return Value[time.Duration]{to: to, kind: "duration", parse: func(s string) (time.Duration, error) {
-		d, err := ParseDuration(s)
+		d, err := parseDuration(s)
 		if err != nil || d < least {
 			return 0, fmt.Errorf("must be a time of at least %v with its unit, as in 90s, 5m, 12h or 3d", least)
 		}
@@ -143,7 +143,7 @@ func Age(to *time.Duration) Value[time.Duration] {
 	return Value[time.Duration]{
 		to: to, kind: "duration",
 		parse: func(s string) (time.Duration, error) {
-			d, err := ParseDuration(s)
+			d, err := parseDuration(s)
 			if err != nil || d <= 0 {
 				return 0, errors.New("must be a time above 0 with its unit, as in 14d, 36h or 1d12h")
 			}

@@ -113,7 +113,7 @@ func TestAbsence(t *testing.T) {
 			in := absence(tt.visible)
 			in.Roster.People[0].Groups = named("everyone")
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = []roster.Team{{Name: "others", Groups: named("platform")}}
+			in.Roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: named("platform")}}}
 			in.Snapshot.Access = []org.Access{
 				{Kind: org.KindGroup, ID: "g1", Name: "everyone"},
 				{Kind: org.KindGroup, ID: "g2", Name: "platform", Holders: map[string]string{"u-ada": "m-ada"}},

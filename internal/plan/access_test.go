@@ -49,7 +49,8 @@ func named(names ...string) []roster.Ref {
 
 // namedSomewhere returns a team without members that names what staff has, so that it may be revoked.
 func namedSomewhere() []roster.Team {
-	return []roster.Team{{Name: "others", Groups: named("everyone", "platform"), Roles: named("deployer")}}
+	return []roster.Team{{Name: "others",
+		Access: roster.Access{Groups: named("everyone", "platform"), Roles: named("deployer")}}}
 }
 
 // inWords tells a plan in words, with what each change is about.

@@ -310,14 +310,7 @@ func (inv *drafter) entry(ix *index, p *person, d decision) roster.Entry {
 		if why != "" {
 			e.Comments = append(e.Comments, why)
 		}
-		switch kind {
-		case org.KindGroup:
-			e.Groups = refs
-		case org.KindRole:
-			e.Roles = refs
-		case org.KindPolicy:
-			e.Policies = refs
-		}
+		*e.List(kind) = refs
 	}
 	if given := inv.byDefault(p.user); len(given) > 0 {
 		e.Comments = append(e.Comments, "the roster's defaults give them what they do not have: "+strings.Join(given, ", "))

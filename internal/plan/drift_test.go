@@ -44,7 +44,10 @@ func TestDrift(t *testing.T) {
 		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: ` +
 			`apply gives it to them`}},
 		{"what a team gives", func(in *plan.Input) {
-			in.Roster.Teams = []roster.Team{{Name: "ops", Groups: named("platform")}, {Name: "dev", Groups: named("everyone")}}
+			in.Roster.Teams = []roster.Team{
+				{Name: "ops", Access: roster.Access{Groups: named("platform")}},
+				{Name: "dev", Access: roster.Access{Groups: named("everyone")}},
+			}
 			in.Roster.People[1].Groups = named("platform", "everyone")
 			in.Roster.People[1].Teams = []roster.Membership{{Team: "ops"}}
 		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: ` +

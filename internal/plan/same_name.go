@@ -29,10 +29,8 @@ func (ix *index) noteSameName(p *person, d *decision) {
 		return
 	}
 	var same []unlistedAddress
-	for _, own := range p.Addresses() {
-		for _, key := range roster.SameKeys(p.Name, own) {
-			same = append(same, ix.unlistedBySame[key]...)
-		}
+	for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
+		same = append(same, ix.unlistedBySame[key]...)
 	}
 	if len(same) == 0 {
 		return

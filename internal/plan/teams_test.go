@@ -82,7 +82,7 @@ func TestRevokeOnlyWhatIsNamed(t *testing.T) {
 		t.Errorf("named for nobody (-want +got):\n%s", diff)
 	}
 	want[1] = "revoke bob@example.com extra_access group everyone as m-bob"
-	in.Roster.Teams = []roster.Team{{Name: "others", Groups: named("everyone")}}
+	in.Roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: named("everyone")}}}
 	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
 		t.Errorf("named by a team without members (-want +got):\n%s", diff)
 	}

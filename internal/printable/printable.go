@@ -17,16 +17,6 @@ var terminal = &runewidth.Condition{StrictEmojiNeutral: true}
 // Width returns the columns that s takes in a terminal.
 func Width(s string) int { return terminal.StringWidth(s) }
 
-// isASCII reports whether s has only ASCII characters that can be shown.
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
 // RunnerCommand matches what old versions of GitHub's runner, Azure's and TeamCity's take for a command wherever it is
 // in a line.
 var RunnerCommand = regexp.MustCompile(`##[A-Za-z0-9]*\[`)
@@ -52,7 +42,7 @@ func clean(s string, width int, breakCommands bool) string {
 		return s // nearly every text
 	}
 	var b strings.Builder
-	columns, space := 0, false
+	space := false
 	for len(s) > 0 {
 		if n := escapeSequenceLen(s); n > 0 {
 			s = s[n:]
@@ -67,68 +57,51 @@ func clean(s string, width int, breakCommands bool) string {
 		if !unicode.IsPrint(r) {
 			continue
 		}
-		if breakCommands && opensCommand(b.String(), space, r) {
-			space = true
-		}
-		need := RuneWidth(r)
-		if space {
-			need++
-		}
-		if columns+need > width {
-			return truncate(b.String(), width)
-		}
 		if space {
 			b.WriteByte(' ')
 			space = false
 		}
 		b.WriteRune(r)
-		columns += need
 	}
-	return b.String()
+	text := b.String()
+	if breakCommands {
+		text = commands.ReplaceAllString(text, "$1$3 $2$4")
+	}
+	return truncate(text, width)
 }
+
+// commands matches the beginnings of commands to CI runners. GitHub's and Azure's runners look for "##[" and "##vso["
+// anywhere in a line (actions/runner, ActionCommand.TryParse), TeamCity's for "##teamcity[". GitHub's also looks for
+// "::name" at the beginning of a line, which any word of a report may be.
+var commands = regexp.MustCompile(`(##[A-Za-z0-9]*)(\[)|((?:^| )::)([A-Za-z])`)
 
 // isClean reports whether s certainly has nothing to be cleaned: it is ASCII, with single spaces between words only,
 // and without the characters that begin commands to CI runners.
 func isClean(s string) bool {
-	return isASCII(s) && !strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") &&
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) &&
+		!strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") &&
 		!strings.Contains(s, "  ") && !strings.Contains(s, "::") && !strings.Contains(s, "##")
-}
-
-// opensCommand reports whether r completes the beginning of a command to a CI runner, after text
-// and perhaps a space. GitHub's and Azure's runners look for "##[" and "##vso[" anywhere in a line
-// (actions/runner, ActionCommand.TryParse), TeamCity's for "##teamcity[". GitHub's also looks for
-// "::name" at the beginning of a line, which any word of a report may be.
-func opensCommand(text string, space bool, r rune) bool {
-	isLetter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	switch {
-	case space:
-		return false
-	case r == '[':
-		return strings.HasSuffix(strings.TrimRightFunc(text, IsAlphanumeric), "##")
-	case isLetter:
-		before, found := strings.CutSuffix(text, "::")
-		return found && (before == "" || strings.HasSuffix(before, " "))
-	}
-	return false
 }
 
 // RuneWidth returns the columns that r counts as, at least 1. A mark without a width of its own counts as one:
 // otherwise a thousand of them on one letter would count as a single column.
 func RuneWidth(r rune) int { return max(1, terminal.RuneWidth(r)) }
 
-// truncate returns clean text cut so that it fits into width columns with an ellipsis at its end.
+// truncate returns clean text, cut with an ellipsis at its end if it is wider than width columns.
 func truncate(s string, width int) string {
-	if width < 1 {
-		return ""
-	}
-	columns := 1
+	columns, cut := 0, 0 // cut is the end of the text that fits beside an ellipsis
 	for i, r := range s {
+		if columns < width {
+			cut = i
+		}
 		if columns += RuneWidth(r); columns > width {
-			s = s[:i]
-			break
+			if width < 1 {
+				return ""
+			}
+			return strings.TrimRight(s[:cut], " ") + ellipsis
 		}
 	}
-	return strings.TrimRight(s, " ") + ellipsis
+	return s
 }
 
 // escapeSequenceLen returns the length in bytes of the terminal sequence that s begins with; 0 if

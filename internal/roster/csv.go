@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -33,7 +32,7 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 		return nil, newProblemsError([]Problem{*problem})
 	}
 	if isAddressList(string(data)) {
-		data = addressColumn(data)
+		data = []byte("email\n" + strings.Join(slices.Collect(addressWords(string(data))), "\n") + "\n")
 	}
 	c := &csvReader{decoder: *newDecoder(), reader: csv.NewReader(bytes.NewReader(data))}
 	c.file = file
@@ -42,24 +41,13 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 	c.reader.TrimLeadingSpace = c.reader.Comma != '\t'
 	entries := c.read()
 	if len(c.problems) == 0 && len(entries) == 0 {
-		c.problems = append(c.problems, Problem{Position{file, 1, 1}, "the file has no people: it needs a line with " +
-			`column names, one of which is "email", and a line for each person`})
+		c.problems.add(Position{file, 1, 1}, "the file has no people: it needs a line with column names, one of which "+
+			`is "email", and a line for each person`)
 	}
 	if len(c.problems) > 0 {
 		return nil, newProblemsError(c.problems)
 	}
 	return entries, nil
-}
-
-// addressColumn returns a plain list of addresses as a CSV file with one column.
-func addressColumn(data []byte) []byte {
-	var out bytes.Buffer
-	out.WriteString("email")
-	for word := range addressWords(string(data)) {
-		out.WriteString("\n" + word)
-	}
-	out.WriteString("\n")
-	return out.Bytes()
 }
 
 // csvDelimiter returns the character that separates the columns of the header.
@@ -105,13 +93,12 @@ func (c *csvReader) read() []Entry {
 			continue // as spreadsheets write below the last person
 		}
 		if len(entries) == maxCSVPeople {
-			c.problems = append(c.problems, Problem{c.at(0), fmt.Sprintf("the file has more than %d people", maxCSVPeople)})
+			c.problems.add(c.at(0), "the file has more than %d people", maxCSVPeople)
 			return entries
 		}
 		if extra := len(record) - len(c.columns); extra > 0 {
-			c.problems = append(c.problems, Problem{c.at(len(c.columns)), fmt.Sprintf("the line has %d columns, "+
-				"and the header has %d: put quotes around a value with %q in it", len(record), len(c.columns),
-				string(c.reader.Comma))})
+			c.problems.add(c.at(len(c.columns)), "the line has %d columns, and the header has %d: put quotes around a "+
+				"value with %q in it", len(record), len(c.columns), string(c.reader.Comma))
 			continue
 		}
 		entries = append(entries, c.readPerson(record))
@@ -127,62 +114,59 @@ func (c *csvReader) at(field int) Position {
 // addError adds a problem for an error of encoding/csv; nil adds none.
 func (c *csvReader) addError(err error) {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		c.problems = append(c.problems, Problem{Position{c.file, parse.Line, max(parse.Column, 1)},
-			`the quotes are wrong: a value with quotes in it is written as "like ""this"""`})
+		c.problems.add(Position{c.file, parse.Line, max(parse.Column, 1)},
+			`the quotes are wrong: a value with quotes in it is written as "like ""this"""`)
 	}
 }
 
 // readHeader reads the names of the columns. It reports whether all are known and one is "email".
 func (c *csvReader) readHeader(header []string) bool {
-	valid, hasEmail := true, false
 	for i, name := range header {
 		name = strings.TrimSpace(name)
-		j := slices.IndexFunc(csvColumns, func(known string) bool { return normalizeName(known) == normalizeName(name) })
 		var k *key
-		if j >= 0 {
-			k = personKeys.find(csvColumns[j])
-		}
-		switch {
-		case k == nil:
-			valid = false
-			text := fmt.Sprintf("unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
-				printable.JoinAnd(csvColumns))
-			if near := Nearest(name, csvColumns); near != "" {
-				text = fmt.Sprintf("unknown column %s: did you mean %s?", quote(name), quote(near))
+		for _, known := range csvColumns {
+			if normalizeName(known) == normalizeName(name) {
+				k = personKeys.find(known)
 			}
-			c.problems = append(c.problems, Problem{c.at(i), text})
-		case slices.Contains(c.columns, k):
-			valid = false
-			c.problems = append(c.problems, Problem{c.at(i), fmt.Sprintf("the column %s is there twice", quote(k.name))})
 		}
-		hasEmail = hasEmail || k != nil && k.kind == addressKind
+		near := Nearest(name, csvColumns)
+		switch {
+		case k == nil && near != "":
+			c.problems.add(c.at(i), "unknown column %s: did you mean %s?", quote(name), quote(near))
+		case k == nil:
+			c.problems.add(c.at(i), "unknown column %s: the columns are %s; remove this one, or rename it", quote(name),
+				printable.JoinAnd(csvColumns))
+		case slices.Contains(c.columns, k):
+			c.problems.add(c.at(i), "the column %s is there twice", quote(k.name))
+		}
 		c.columns = append(c.columns, k)
 	}
-	if valid && !hasEmail {
-		c.problems = append(c.problems, Problem{c.at(0), `no column is named "email"`})
+	if len(c.problems) == 0 && c.addressColumn() < 0 {
+		c.problems.add(c.at(0), `no column is named "email"`)
 	}
-	return valid && hasEmail
+	return len(c.problems) == 0
 }
+
+// addressColumn returns the index of the column "email"; -1 if there is none.
+func (c *csvReader) addressColumn() int { return slices.Index(c.columns, personKeys.find("email")) }
 
 // readPerson reads one line as the entry of a roster with these keys.
 func (c *csvReader) readPerson(record []string) Entry {
 	entry := &yaml.Node{Kind: yaml.MappingNode}
-	hasAddressColumn := false
 	for i, value := range record {
 		k, at, value := c.columns[i], c.at(i), strings.TrimSpace(value)
-		hasAddressColumn = hasAddressColumn || k.kind == addressKind
 		switch {
 		case value == "" && k.kind == addressKind:
-			c.problems = append(c.problems, Problem{at, "the line has no address"})
+			c.problems.add(at, "the line has no address")
 		case value == "":
-		case k.kind.nodeKind() == yaml.SequenceNode:
+		case kinds[k.kind].node == yaml.SequenceNode:
 			entry.Content = append(entry.Content, scalarNode(k.name, at), listNode(k, value, at))
 		default:
 			entry.Content = append(entry.Content, scalarNode(k.name, at), scalarNode(value, at))
 		}
 	}
-	if !hasAddressColumn {
-		c.problems = append(c.problems, Problem{c.at(0), "the line has no address"})
+	if c.addressColumn() >= len(record) {
+		c.problems.add(c.at(0), "the line has no address")
 	}
 	e := Entry{Person: Person{At: c.at(0)}}
 	c.decodePerson(entry, &personKeys, &e.Person)

@@ -1,8 +1,6 @@
 package roster
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +12,7 @@ import (
 // decoder reads one file after another and collects people and problems.
 type decoder struct {
 	roster   *Roster
-	problems []Problem
+	problems problemList
 	// file is the name of the file being read.
 	file string
 	// alias is the outermost alias that the decoder followed to the current node; nil if there is
@@ -52,16 +50,7 @@ type firstUse struct {
 
 func newDecoder() *decoder {
 	return &decoder{
-		roster: &Roster{Settings: Settings{
-			MaxInvites:     defaultMaxInvites,
-			MaxRemovals:    defaultMaxRemovals,
-			MaxRevokes:     defaultMaxRevokes,
-			UnlistedAfter:  defaultUnlistedAfter,
-			HiddenMembers:  HiddenMembersHold,
-			ReinviteRounds: defaultReinviteRounds,
-			Unlisted:       UnlistedReport,
-			ExtraAccess:    ExtraAccessReport,
-		}},
+		roster:    &Roster{Settings: defaultSettings},
 		setAt:     make(map[string]Position),
 		addresses: make(map[string]firstUse),
 		teamAt:    make(map[string]int),
@@ -82,9 +71,7 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	}
 	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
 		if otherFormat := foreignProblem(file, data); otherFormat != nil {
-			d.problems = append(d.problems, *otherFormat)
-			d.incomplete = true
-			return
+			root, problem = nil, otherFormat
 		}
 	}
 	if problem != nil {
@@ -94,8 +81,7 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	switch {
 	case problem != nil && (root == nil || root.Tag == nullTag):
 	case root == nil || root.Tag == nullTag || root.Kind == yaml.MappingNode && len(root.Content) == 0:
-		d.problems = append(d.problems, Problem{Position{file, 1, 1}, `the file is empty: a roster needs at least a ` +
-			`list of "users"`})
+		d.problems.add(Position{file, 1, 1}, `the file is empty: a roster needs at least a list of "users"`)
 		d.incomplete = true
 	case root.Kind == yaml.SequenceNode:
 		d.addProblem(root, `the file must be a mapping, not a list: put the list under "users:"`)
@@ -121,7 +107,7 @@ func (d *decoder) decodeTop(n *yaml.Node) {
 		case "settings":
 			d.decodeSettings(v)
 		case "defaults":
-			d.decodePerson(v, &defaultsKeys, &d.roster.Defaults)
+			d.decodePerson(v, k.section, &d.roster.Defaults)
 		case "users":
 			d.decodeUsers(k, v)
 		case "teams":
@@ -169,13 +155,12 @@ func (d *decoder) decodeSettings(n *yaml.Node) {
 		case "hidden_members":
 			s.HiddenMembers = HiddenMembersPolicy(d.decodeChoice(k, v))
 		case "protected":
-			s.Protected = d.decodeProtected(k, v)
+			s.Protected = d.decodeAddresses(k, v, make(map[string]firstUse))
 		}
 	})
 }
 
 func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
-	d.roster.People = slices.Grow(d.roster.People, len(n.Content))
 	d.decodePeople(k, n)
 	rest := d.rest
 	d.rest = nil
@@ -191,8 +176,8 @@ func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
 }
 
 func (d *decoder) decodePeople(k *key, list *yaml.Node) {
-	d.decodeItems(k, list, func(_ *key, v *yaml.Node) {
-		if p := d.decodeEntry(v, &personKeys); !p.Email.IsZero() {
+	d.decodeItems(k, list, func(k *key, v *yaml.Node) {
+		if p := d.decodeEntry(v, k.section); !p.Email.IsZero() {
 			d.roster.People = append(d.roster.People, p)
 		}
 	})
@@ -217,7 +202,7 @@ func (d *decoder) decodeEmail(n *yaml.Node, s *section) org.Address {
 	if s == &memberKeys {
 		return d.decodeAddress(n)
 	}
-	return d.decodePersonAddress(n)
+	return d.decodeNewAddress(n, d.addresses)
 }
 
 // decodePerson reads a mapping with the keys in s: an entry of users or of members, or the defaults.
@@ -229,11 +214,7 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys 
 		case "email":
 			p.Email = d.decodeEmail(v, s)
 		case "aliases":
-			d.decodeItems(k, v, func(k *key, v *yaml.Node) {
-				if a := d.decodePersonAddress(v); !a.IsZero() {
-					p.Aliases = append(p.Aliases, a)
-				}
-			})
+			p.Aliases = d.decodeAddresses(k, v, d.addresses)
 		case "name":
 			p.Name = d.decodeText(k, v)
 		case "note":
@@ -247,17 +228,13 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys 
 		case "api_enabled":
 			enabled := d.decodeBool(k, v)
 			p.APIEnabled = &enabled
-		case "groups":
-			p.Groups = d.decodeRefs(k, v)
-		case "roles":
-			p.Roles = d.decodeRefs(k, v)
-		case "policies":
-			p.Policies = d.decodeRefs(k, v)
+		case "groups", "roles", "policies":
+			*p.List(k.access) = d.decodeRefs(k, v)
 		}
 	})
 	if !p.Until.IsZero() && p.From.After(p.Until) {
-		d.problems = append(d.problems, Problem{fromAt, fmt.Sprintf(`"from" is %s, which is after "until", %s`,
-			p.From.Format(time.DateOnly), p.Until.Format(time.DateOnly))})
+		d.problems.add(fromAt, `"from" is %s, which is after "until", %s`,
+			p.From.Format(time.DateOnly), p.Until.Format(time.DateOnly))
 	}
 	return present
 }
@@ -280,17 +257,17 @@ func (d *decoder) finish() (*Roster, error) {
 // checkMissing reports required keys that no file has.
 func (d *decoder) checkMissing() {
 	if !d.hasUsers && !d.hasMembers {
-		missing := `the file has no list of "users" and no team with members`
+		at := Position{d.roster.Files[0], 1, 1}
 		if n := len(d.roster.Files); n > 1 {
-			missing = fmt.Sprintf(`none of the %d files has a list of "users" or a team with members`, n)
+			d.problems.add(at, `none of the %d files has a list of "users" or a team with members`, n)
+		} else {
+			d.problems.add(at, `the file has no list of "users" and no team with members`)
 		}
-		d.problems = append(d.problems, Problem{Position{d.roster.Files[0], 1, 1}, missing})
 	}
 	policy := d.roster.Settings.Unlisted
 	if !d.hasOrganization && (policy == UnlistedSuspend || policy == UnlistedRemove) {
-		d.problems = append(d.problems, Problem{d.unlistedAt,
-			fmt.Sprintf(`"unlisted: %s" needs an "organization" at the top of the roster, so that orgsync never acts `+
-				`on another organization`, policy)})
+		d.problems.add(d.unlistedAt, `"unlisted: %s" needs an "organization" at the top of the roster, so that orgsync `+
+			`never acts on another organization`, policy)
 	}
 }
 
@@ -308,33 +285,15 @@ func (d *decoder) checkDomains() {
 		case p.External:
 			continue
 		case p.OnlyInTeams && !allowed[p.Email.Domain()]:
-			d.problems = append(d.problems, Problem{p.At, fmt.Sprintf(`%s is outside the allowed domains: if this is `+
-				`intended, list them under "users" with "external: true"`, quote(p.Email.String()))})
+			d.problems.add(p.At, `%s is outside the allowed domains: if this is intended, list them under "users" with `+
+				`"external: true"`, quote(p.Email.String()))
 			continue
 		}
 		for _, a := range p.Addresses() {
 			if !allowed[a.Domain()] {
-				d.problems = append(d.problems, Problem{d.addresses[a.Key()].at,
-					fmt.Sprintf(`%s is outside the allowed domains: add "external: true" if this is intended`, quote(a.String()))})
+				d.problems.add(d.addresses[a.Key()].at,
+					`%s is outside the allowed domains: add "external: true" if this is intended`, quote(a.String()))
 			}
 		}
 	}
-}
-
-// mergeRefs returns the defaults followed by a person's own refs, without duplicates; nil if both
-// are nil.
-func mergeRefs(defaults, own []Ref) []Ref {
-	switch {
-	case own == nil:
-		return slices.Clip(defaults)
-	case len(defaults) == 0:
-		return own
-	}
-	merged := slices.Clip(defaults)
-	for _, r := range own {
-		if !slices.ContainsFunc(defaults, func(other Ref) bool { return other.Name == r.Name }) {
-			merged = append(merged, r)
-		}
-	}
-	return merged
 }

@@ -22,34 +22,24 @@ func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 	problem := func(i int, text string) *Problem {
 		return &Problem{Position{file, line, utf8.RuneCount(data[lineStart:i]) + 1}, text}
 	}
-	for i := 0; i < len(data); {
+	for i, r := range string(data) {
 		if i == lineStart {
 			if text := lineProblem(data[i:]); text != "" {
 				return nil, problem(i, text)
 			}
 		}
-		switch b := data[i]; {
-		case b >= ' ' && b < 0x7f || b == '\t':
-			i++
-		case b == '\n':
-			i++
-			line, lineStart = line+1, i
-		case b == '\r':
-			if i+1 == len(data) || data[i+1] != '\n' {
-				return nil, problem(i, "a carriage return without a line feed: save the file with LF or CRLF line ends")
-			}
-			i++
-		case b == 0:
+		switch {
+		case r == '\n':
+			line, lineStart = line+1, i+1
+		case r == '\t', r == '\r' && bytes.HasPrefix(data[i+1:], []byte("\n")):
+		case r == '\r':
+			return nil, problem(i, "a carriage return without a line feed: save the file with LF or CRLF line ends")
+		case r == 0:
 			return nil, problem(i, "a NUL byte: if the file is in UTF-16, save it as UTF-8")
-		default:
-			r, size := utf8.DecodeRune(data[i:])
-			if r == utf8.RuneError && size == 1 {
-				return nil, problem(i, fmt.Sprintf("the byte 0x%02x is not UTF-8: save the file as UTF-8", b))
-			}
-			if isInvisible(r) {
-				return nil, problem(i, fmt.Sprintf("invisible character %U: remove it", r))
-			}
-			i += size
+		case r == utf8.RuneError && !bytes.HasPrefix(data[i:], []byte("\ufffd")):
+			return nil, problem(i, fmt.Sprintf("the byte 0x%02x is not UTF-8: save the file as UTF-8", data[i]))
+		case isInvisible(r):
+			return nil, problem(i, fmt.Sprintf("invisible character %U: remove it", r))
 		}
 	}
 	return data, nil

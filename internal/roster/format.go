@@ -37,28 +37,17 @@ func Format(file string, data []byte) ([]byte, error) {
 	return out, nil
 }
 
-// samePeople reports whether two files differ in nothing but the order of people.
+// samePeople reports whether two files differ in nothing but the order of people. It sorts the people of both.
 func samePeople(a, b *yaml.Node) bool {
 	if b == nil {
 		return false
 	}
-	a, b = cloneNode(a), cloneNode(b)
 	for _, root := range []*yaml.Node{a, b} {
 		for _, list := range peopleLists(root) {
 			slices.SortStableFunc(list.Content, func(x, y *yaml.Node) int { return cmp.Compare(itemKey(x), itemKey(y)) })
 		}
 	}
 	return equalNodes(a, b)
-}
-
-// cloneNode returns a copy of n whose lists can be sorted. Aliases keep their target.
-func cloneNode(n *yaml.Node) *yaml.Node {
-	c := *n
-	c.Content = make([]*yaml.Node, len(n.Content))
-	for i, child := range n.Content {
-		c.Content[i] = cloneNode(child)
-	}
-	return &c
 }
 
 // peopleLists returns the list of users and the lists of members.
@@ -135,53 +124,47 @@ type item struct {
 
 // sortList sorts the entries of one list, in place.
 func sortList(lines [][]byte, list *yaml.Node) {
-	starts := make([]int, 0, len(list.Content))
 	for _, n := range list.Content {
-		line := firstLine(lines, n)
-		if line < 0 || len(starts) > 0 && line <= starts[len(starts)-1] {
-			return // a "-" on a line of its own, or two entries on one
+		if dashBefore(lines[n.Line-1], n) == "" {
+			return // a "-" on a line of its own
 		}
-		starts = append(starts, line)
 	}
 	var block []item
-	begin := 0
-	flush := func() {
-		slices.SortStableFunc(block, func(a, b item) int { return cmp.Compare(a.key, b.key) })
-		at := begin
-		for _, one := range block {
-			at += copy(lines[at:], one.lines)
-		}
-		block = nil
-	}
+	begin := 0 // of the block
 	for i, n := range list.Content {
-		end := lastLine(lines, starts[i]) + 1
-		if i+1 < len(starts) {
-			end = starts[i+1]
+		start, isLast := n.Line-1, i+1 == len(list.Content)
+		var end int
+		if isLast {
+			end = lastLine(lines, start) + 1
+		} else {
+			end = list.Content[i+1].Line - 1
 		}
 		last := end // of what belongs to the entry
-		for last > starts[i]+1 && isBoundary(lines[last-1]) {
+		for last > start+1 && isBoundary(lines[last-1]) {
 			last--
 		}
 		if block == nil {
-			begin = starts[i]
+			begin = start
 		}
 		// The lines are copied: sorting writes over them.
-		block = append(block, item{itemKey(n), slices.Clone(lines[starts[i]:last])})
-		if last < end || itemKey(n) == "" || i+1 == len(starts) {
-			flush()
+		block = append(block, item{itemKey(n), slices.Clone(lines[start:last])})
+		if last < end || itemKey(n) == "" || isLast {
+			slices.SortStableFunc(block, func(a, b item) int { return cmp.Compare(a.key, b.key) })
+			for _, one := range block {
+				begin += copy(lines[begin:], one.lines)
+			}
+			block = nil
 		}
 	}
 }
 
-// firstLine returns the index of the line on which the entry n begins with "- "; -1 if something
-// else is before it on that line.
-func firstLine(lines [][]byte, n *yaml.Node) int {
-	text := []rune(strings.TrimPrefix(string(lines[n.Line-1]), "\ufeff"))
-	before := strings.TrimSpace(string(text[:min(n.Column-1, len(text))]))
-	if before != "-" && !(strings.HasPrefix(before, "- &") && !strings.Contains(before[3:], " ")) {
-		return -1
+// dashBefore returns what is before the item n of a list on its line, as in "  - "; "" if it is not just the "-".
+func dashBefore(line []byte, n *yaml.Node) string {
+	before := string(line[:min(n.Column-1, len(line))])
+	if strings.TrimSpace(before) != "-" {
+		return ""
 	}
-	return n.Line - 1
+	return before
 }
 
 // lastLine returns the index of the last line of the last entry of a list, which begins at the line

@@ -8,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
@@ -26,11 +27,35 @@ const (
 	namesKind                 // a list of texts; a list has min to max items, without a maximum if max is 0
 	domainsKind               // a list of mail domains
 	addressesKind             // a list of mail addresses
-	peopleKind                // a list of entries with personKeys or, in a team, memberKeys
+	peopleKind                // a list of entries with the keys of section
 	entryKind                 // an item of such a list: a mapping, or an address alone
-	mappingKind               // a mapping with the keys of its own section
-	teamsKind                 // a mapping of team names to mappings with teamKeys
+	mappingKind               // a mapping with the keys of section
+	teamsKind                 // a mapping of team names to mappings with the keys of section
 )
+
+// kinds has, for each kind, the node that such a value has in YAML, the kind of the items of a list, and a phrase for
+// the valid values, after "must be". Phrases that depend on the key are in expected.
+var kinds = [...]struct {
+	node     yaml.Kind
+	item     kind
+	expected string
+}{
+	textKind:      {yaml.ScalarNode, 0, "text"},
+	longTextKind:  {yaml.ScalarNode, 0, "text"},
+	boolKind:      {yaml.ScalarNode, 0, "true or false"},
+	numberKind:    {yaml.ScalarNode, 0, ""},
+	dateKind:      {yaml.ScalarNode, 0, "a date like 2027-03-31"},
+	durationKind:  {yaml.ScalarNode, 0, "a time with its unit, such as 24h, 90m or 3d, and at most 365d"},
+	choiceKind:    {yaml.ScalarNode, 0, ""},
+	addressKind:   {yaml.ScalarNode, 0, "a mail address"},
+	namesKind:     {yaml.SequenceNode, textKind, "a list, as in [one, two]"},
+	domainsKind:   {yaml.SequenceNode, textKind, "a list of domains, as in [example.com]"},
+	addressesKind: {yaml.SequenceNode, addressKind, "a list of mail addresses, as in [ada@example.com]"},
+	peopleKind:    {yaml.SequenceNode, entryKind, `a list of people, each beginning with "- email:"`},
+	entryKind:     {yaml.ScalarNode, 0, `a mail address, or a mapping as in "email: ada@example.com"`},
+	mappingKind:   {yaml.MappingNode, 0, "a mapping of keys to values"},
+	teamsKind:     {yaml.MappingNode, mappingKind, "a mapping, with the name of each team as a key"},
+}
 
 // key describes a key of a roster, or an item of the list that is its value: its kind and its
 // bounds.
@@ -39,6 +64,10 @@ type key struct {
 	kind     kind
 	min, max int
 	choices  []string
+	// access is what a list of names is about.
+	access org.Kind
+	// section has the keys of the mappings in the value.
+	section *section
 	// defaultValue is the value of a key that is left out; nil if there is no single value.
 	defaultValue any
 	// description is shown by editors.
@@ -72,16 +101,16 @@ var (
 	rosterKeys = section{"at the top of the file", []key{
 		{name: "organization", kind: textKind, max: maxName,
 			description: "Name or id of the organization. orgsync refuses to act on any other organization."},
-		{name: "settings", kind: mappingKind, description: "The limits of a run, and what orgsync does in " +
-			"some cases."},
-		{name: "defaults", kind: mappingKind,
+		{name: "settings", kind: mappingKind, section: &settingsKeys,
+			description: "The limits of a run, and what orgsync does in some cases."},
+		{name: "defaults", kind: mappingKind, section: &defaultsKeys,
 			description: "Access that every person gets. The groups, roles and policies of an entry are " +
 				"added to those of the defaults. The api_enabled of an entry overrides the api_enabled of " +
 				"the defaults."},
-		{name: "users", kind: peopleKind, min: 1,
+		{name: "users", kind: peopleKind, section: &personKeys, min: 1,
 			description: "The people of the organization. The lists of all files are joined. At least one " +
 				"file must have users, or a team with members."},
-		{name: "teams", kind: teamsKind, description: "People by team. Each team gives access to its " +
+		{name: "teams", kind: teamsKind, section: &teamKeys, description: "People by team. Each team gives access to its " +
 			"members. A person can be in many teams. Each team must be in a single file."},
 		{name: "state", kind: textKind, max: maxState, description: "Place of the ledger and the lock, for " +
 			"everyone who uses this roster. The ledger records what orgsync sent. The lock lets only one " +
@@ -92,30 +121,30 @@ var (
 		{name: "allowed_domains", kind: domainsKind, min: 1, max: 1000,
 			description: `Mail domains that addresses may have. Any other domain is an error, unless the entry has ` +
 				`"external: true".`},
-		{name: "max_invites", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxInvites,
+		{name: "max_invites", kind: numberKind, max: 1_000_000, defaultValue: defaultSettings.MaxInvites,
 			description: "Maximum number of invitation mails in one run. First and repeated mails count. " +
 				"orgsync refuses a plan with more mails."},
-		{name: "max_removals", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRemovals,
+		{name: "max_removals", kind: numberKind, max: 1_000_000, defaultValue: defaultSettings.MaxRemovals,
 			description: "Maximum number of people that one run suspends or removes. orgsync refuses a plan " +
 				"that exceeds this number."},
-		{name: "max_revokes", kind: numberKind, max: 1_000_000, defaultValue: defaultMaxRevokes,
+		{name: "max_revokes", kind: numberKind, max: 1_000_000, defaultValue: defaultSettings.MaxRevokes,
 			description: "Maximum number of changes by which one run takes access from members. orgsync " +
 				"refuses a plan that exceeds this number."},
-		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, defaultValue: defaultReinviteRounds,
+		{name: "reinvite_rounds", kind: numberKind, min: 1, max: 100, defaultValue: defaultSettings.ReinviteRounds,
 			description: "Maximum number of invitation mails to a person who never answers. After the last " +
 				"of these mails, orgsync only reports the person."},
-		{name: "unlisted", kind: choiceKind, defaultValue: UnlistedReport,
+		{name: "unlisted", kind: choiceKind, defaultValue: defaultSettings.Unlisted,
 			choices: []string{string(UnlistedReport), string(UnlistedSuspend), string(UnlistedRemove)},
 			description: "What orgsync does with people who are in the organization but not in the roster. " +
 				"The values suspend and remove need the key organization."},
-		{name: "unlisted_after", kind: durationKind, defaultValue: FormatDuration(defaultUnlistedAfter),
+		{name: "unlisted_after", kind: durationKind, defaultValue: FormatDuration(defaultSettings.UnlistedAfter),
 			description: "Waiting time, as in 24h or 3d, before orgsync suspends or removes a user that the " +
 				"ledger never saw in a roster. With 0s there is no wait."},
-		{name: "extra_access", kind: choiceKind, defaultValue: ExtraAccessReport,
+		{name: "extra_access", kind: choiceKind, defaultValue: defaultSettings.ExtraAccess,
 			choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)},
 			description: "What orgsync does with groups, roles and policies that a person has but that the " +
 				"roster does not give to the person."},
-		{name: "hidden_members", kind: choiceKind, defaultValue: HiddenMembersHold,
+		{name: "hidden_members", kind: choiceKind, defaultValue: defaultSettings.HiddenMembers,
 			choices: []string{string(HiddenMembersHold), string(HiddenMembersInvite)},
 			description: "What orgsync does if the API key cannot see whether a person is a member. With " +
 				"hold, the person gets no mail. With invite, the person is invited if orgsync never mailed them."},
@@ -155,9 +184,9 @@ var (
 			"people who review this file. It is not sent anywhere."},
 	}, accessLists("Names or ids of groups that every member of the team gets. If at least one team sets "+
 		"groups, orgsync manages the groups of everybody in the roster."), []key{
-		{name: "members", kind: peopleKind, description: "The people of the team. Each item is an address, " +
-			"or a mapping with email, until and note. A person who is listed here is in the roster, even " +
-			"without an entry in users."},
+		{name: "members", kind: peopleKind, section: &memberKeys,
+			description: "The people of the team. Each item is an address, or a mapping with email, until and note. A " +
+				"person who is listed here is in the roster, even without an entry in users."},
 	})}
 	memberKeys = section{`in an entry of "members"`, []key{
 		{name: "email", kind: addressKind, description: "Address or alias of the person. If users has no " +
@@ -196,9 +225,11 @@ const maxName = 255
 // accessLists returns the keys of groups, roles and policies. description is that of groups.
 func accessLists(description string) []key {
 	var keys []key
-	for _, name := range []string{"groups", "roles", "policies"} {
+	for _, kind := range org.Kinds {
+		name := kind.Plural()
 		words := strings.NewReplacer("groups", name, "Groups", strings.ToUpper(name[:1])+name[1:])
-		keys = append(keys, key{name: name, kind: namesKind, max: MaxRefs, description: words.Replace(description)})
+		keys = append(keys, key{name: name, kind: namesKind, access: kind, max: MaxRefs,
+			description: words.Replace(description)})
 	}
 	return keys
 }
@@ -213,65 +244,22 @@ func (s *section) find(name string) *key {
 	return nil
 }
 
-// nodeKind returns the kind of YAML node that has a value of kind k.
-func (k kind) nodeKind() yaml.Kind {
-	switch k {
-	case namesKind, domainsKind, addressesKind, peopleKind:
-		return yaml.SequenceNode
-	case mappingKind, teamsKind:
-		return yaml.MappingNode
-	}
-	return yaml.ScalarNode
-}
-
-// itemKind returns the kind of the items of a list.
-func (k kind) itemKind() kind {
-	switch k {
-	case peopleKind:
-		return entryKind
-	case teamsKind:
-		return mappingKind
-	case addressesKind:
-		return addressKind
-	}
-	return textKind
+// items returns the key for the items of a list, or for the values of a mapping of teams.
+func (k *key) items() *key {
+	return &key{name: k.name, kind: kinds[k.kind].item, section: k.section, max: maxName, item: true}
 }
 
 // expected returns a phrase for the valid values of k, after "must be".
 func (k *key) expected() string {
-	switch k.kind {
-	case boolKind:
-		return "true or false"
-	case numberKind:
+	switch {
+	case k.kind == numberKind:
 		return fmt.Sprintf("a whole number from %d to %d", k.min, k.max)
-	case dateKind:
-		return "a date like 2027-03-31"
-	case durationKind:
-		return "a time with its unit, such as 24h, 90m or 3d, and at most 365d"
-	case choiceKind:
+	case k.kind == choiceKind:
 		return printable.JoinOr(k.choices)
-	case addressKind:
-		return "a mail address"
-	case namesKind:
-		return "a list, as in [one, two]"
-	case domainsKind:
-		return "a list of domains, as in [example.com]"
-	case addressesKind:
-		return "a list of mail addresses, as in [ada@example.com]"
-	case peopleKind:
-		if k.name == "members" {
-			return `a list of mail addresses, as in [ada@example.com]`
-		}
-		return `a list of people, each beginning with "- email:"`
-	case entryKind:
-		return `a mail address, or a mapping as in "email: ada@example.com"`
-	case teamsKind:
-		return `a mapping, with the name of each team as a key`
-	case mappingKind:
-		if k.item {
-			return `a mapping, as in "members: [ada@example.com]"`
-		}
-		return "a mapping of keys to values"
+	case k.kind == peopleKind && k.section == &memberKeys:
+		return kinds[addressesKind].expected
+	case k.kind == mappingKind && k.item:
+		return `a mapping, as in "members: [ada@example.com]"`
 	}
-	return "text"
+	return kinds[k.kind].expected
 }

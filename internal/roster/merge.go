@@ -22,64 +22,49 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 		return nil, &ProblemsError{Problems: []Problem{*problem}}
 	}
 	users := valueOf(root, "users")
-	if users == nil && valueOf(root, "teams") != nil && root.Style&yaml.FlowStyle == 0 {
-		return addUsers(file, data, root, entries)
-	}
-	if users == nil || users.Kind != yaml.SequenceNode || users.Style&yaml.FlowStyle != 0 {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	indent, last := "  ", len(lines)-1
+	var added bytes.Buffer
+	switch {
+	case users == nil && valueOf(root, "teams") != nil && root.Style&yaml.FlowStyle == 0:
+		added.WriteString("users:\n")
+	case users == nil || users.Kind != yaml.SequenceNode || users.Style&yaml.FlowStyle != 0:
 		at := Position{file, 1, 1}
 		if users != nil {
 			at = Position{file, users.Line, users.Column}
 		}
 		return nil, fmt.Errorf(`add people at %v: "users" must be a list with one line for each person, as in "- `+
 			`email: ada@example.com"`, at)
+	default:
+		var found bool
+		if indent, found = findIndentation(lines, users); !found {
+			return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so the indentation is `+
+				`unknown`, Position{file, users.Line, users.Column})
+		}
+		last = findLastLine(lines, root, users, len(indent))
 	}
-	lines := bytes.SplitAfter(data, []byte("\n"))
-	indent, found := findIndentation(lines, users)
-	if !found {
-		return nil, fmt.Errorf(`add people at %v: no entry begins with "- email:" on one line, so the indentation is unknown`,
-			Position{file, users.Line, users.Column})
-	}
-	last := findLastLine(lines, root, users, len(indent))
-	var added bytes.Buffer
 	for _, e := range entries {
 		e.write(&added, indent)
 	}
-	merged := insertAfter(lines, last, added.String())
-	if !isExtension(file, merged, root, entries) {
-		return nil, fmt.Errorf("add people after %v: the lines below would change their meaning: add a line without "+
-			"indentation, such as a key or a comment, below the list",
-			Position{file, last + 1, 1})
+	at := len(bytes.Join(lines[:last+1], nil))
+	merged := slices.Concat(data[:at], []byte(fitLines(data, at, added.String())), data[at:])
+	switch {
+	case isExtension(file, merged, root, entries):
+		return merged, nil
+	case users == nil:
+		return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add `+
+			`one by hand, with one person in it`, file)
 	}
-	return merged, nil
-}
-
-// addUsers returns data with a list of users below everything else, for a file that has teams only.
-func addUsers(file string, data []byte, root *yaml.Node, entries []Entry) ([]byte, error) {
-	var added bytes.Buffer
-	added.WriteString("users:\n")
-	for _, e := range entries {
-		e.write(&added, "  ")
-	}
-	merged := insertAfter([][]byte{data}, 0, added.String())
-	after, problem := parseFile(file, merged)
-	if problem == nil && len(after.Content) == len(root.Content)+2 {
-		users := valueOf(after, "users")
-		after.Content = after.Content[:len(root.Content)]
-		if users != nil && len(users.Content) == len(entries) && equalNodes(root, after) {
-			return merged, nil
-		}
-	}
-	return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add one `+
-		`by hand, with one person in it`, file)
+	return nil, fmt.Errorf("add people after %v: the lines below would change their meaning: add a line without "+
+		"indentation, such as a key or a comment, below the list",
+		Position{file, last + 1, 1})
 }
 
 // findIndentation returns the spaces before the "-" of the first item that has its "-" and its
 // first key on one line.
 func findIndentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
 	for _, item := range users.Content {
-		line := lines[item.Line-1]
-		before := string(line[:min(item.Column-1, len(line))]) // spaces and "- "
-		if indent, found := strings.CutSuffix(strings.TrimRight(before, " "), "-"); found && strings.Trim(indent, " ") == "" {
+		if indent, _, found = strings.Cut(dashBefore(lines[item.Line-1], item), "-"); found {
 			return indent, true
 		}
 	}
@@ -112,36 +97,41 @@ func findLastLine(lines [][]byte, root, users *yaml.Node, indent int) int {
 	return end
 }
 
-// insertAfter returns lines with text added after a line, with the same line ends.
-func insertAfter(lines [][]byte, line int, text string) []byte {
-	before, after := bytes.Join(lines[:line+1], nil), bytes.Join(lines[line+1:], nil)
-	lineEnd := "\n"
+// fitLines returns lines as they can be added to data at an offset, behind the end of a line or of the file: with
+// the same line ends.
+func fitLines(data []byte, at int, lines string) string {
+	before := data[:at]
 	hasLineEnd := bytes.HasSuffix(before, []byte("\n"))
-	if bytes.HasSuffix(before, []byte("\r\n")) || !hasLineEnd && bytes.Contains(before, []byte("\r\n")) {
-		lineEnd = "\r\n"
-	}
 	if !hasLineEnd {
-		before = append(before, lineEnd...)
+		lines = "\n" + lines
 	}
-	return slices.Concat(before, []byte(strings.ReplaceAll(text, "\n", lineEnd)), after)
+	if bytes.HasSuffix(before, []byte("\r\n")) || !hasLineEnd && bytes.Contains(before, []byte("\r\n")) {
+		lines = strings.ReplaceAll(lines, "\n", "\r\n")
+	}
+	return lines
 }
 
-// isExtension reports whether merged has the content of old followed by entries.
+// isExtension reports whether merged has the content of old followed by entries, or by a list of users with them.
 func isExtension(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
 	root, problem := parseFile(file, merged)
-	if problem != nil {
+	users := valueOf(root, "users")
+	if problem != nil || users == nil {
 		return false
 	}
-	users, before := valueOf(root, "users"), valueOf(old, "users")
-	if users == nil || len(users.Content) != len(before.Content)+len(entries) {
+	isNew := valueOf(old, "users") == nil
+	kept := len(users.Content) - len(entries)
+	if kept < 0 || isNew && kept > 0 {
 		return false
 	}
-	for i, item := range users.Content[len(before.Content):] {
+	for i, item := range users.Content[kept:] {
 		if item.Kind != yaml.MappingNode || item.Content[1].Value != entries[i].Email.String() {
 			return false
 		}
 	}
-	users.Content = users.Content[:len(before.Content)]
+	users.Content = users.Content[:kept]
+	if isNew {
+		root.Content = root.Content[:len(root.Content)-2]
+	}
 	return equalNodes(old, root)
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var newcomer = Entry{Person: Person{Email: address("new@example.com"), Groups: refs("platform")},
+var newcomer = Entry{Person: Person{Email: address("new@example.com"), Access: Access{Groups: refs("platform")}},
 	Comments: []string{"invited"}}
 
 // mergeTests are rosters with an X where the newcomer belongs, or with the words of the error.

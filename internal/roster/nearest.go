@@ -60,7 +60,7 @@ func editDistance(a, b string) int {
 // Find returns the person who has the address or alias a; nil if there is none.
 func (r *Roster) Find(a org.Address) *Person {
 	for i := range r.People {
-		if p := &r.People[i]; slices.ContainsFunc(p.Addresses(), a.Equal) {
+		if p := &r.People[i]; p.Email.Equal(a) || slices.ContainsFunc(p.Aliases, a.Equal) {
 			return p
 		}
 	}
@@ -80,17 +80,19 @@ func (r *Roster) Nearest(a org.Address) string {
 }
 
 // SameKeys returns what a person is recognised by under another address: the name, if there is one,
-// and the address without the characters that people spell differently before the @. Two addresses
-// that share one of these may be one person's.
-func SameKeys(name string, address org.Address) []string {
+// and the addresses without the characters that people spell differently before the @. Two people
+// who share one of these may be one person.
+func SameKeys(name string, addresses ...org.Address) []string {
 	var keys []string
 	if words := strings.Fields(strings.ToLower(org.Unescape(name))); len(words) > 0 {
 		keys = append(keys, "name "+strings.Join(words, " "))
 	}
-	local, domain, found := strings.Cut(address.Key(), "@")
-	local, _, _ = strings.Cut(local, "+")
-	if local = spelling.Replace(local); found && local != "" {
-		keys = append(keys, "address "+local+"@"+domain)
+	for _, a := range addresses {
+		local, domain, found := strings.Cut(a.Key(), "@")
+		local, _, _ = strings.Cut(local, "+")
+		if local = spelling.Replace(local); found && local != "" {
+			keys = append(keys, "address "+local+"@"+domain)
+		}
 	}
 	return keys
 }

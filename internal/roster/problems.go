@@ -2,6 +2,7 @@ package roster
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -20,6 +21,14 @@ func (p Problem) String() string { return p.At.String() + ": " + p.Text }
 // other, by position and then by text.
 func (p Problem) Compare(other Problem) int {
 	return cmp.Or(p.At.Compare(other.At), cmp.Compare(p.Text, other.Text))
+}
+
+// problemList collects problems.
+type problemList []Problem
+
+// add adds a problem.
+func (l *problemList) add(at Position, format string, args ...any) {
+	*l = append(*l, Problem{at, fmt.Sprintf(format, args...)})
 }
 
 // ProblemsError has all problems of a roster, at least one, sorted by file, line and column.

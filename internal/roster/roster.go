@@ -13,14 +13,17 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Defaults of the settings.
-const (
-	defaultMaxInvites     = 100
-	defaultMaxRemovals    = 5
-	defaultReinviteRounds = 4
-	defaultMaxRevokes     = 25
-	defaultUnlistedAfter  = 24 * time.Hour
-)
+// defaultSettings are those of a roster that sets none.
+var defaultSettings = Settings{
+	MaxInvites:     100,
+	MaxRemovals:    5,
+	MaxRevokes:     25,
+	UnlistedAfter:  24 * time.Hour,
+	HiddenMembers:  HiddenMembersHold,
+	ReinviteRounds: 4,
+	Unlisted:       UnlistedReport,
+	ExtraAccess:    ExtraAccessReport,
+}
 
 // Roster is the merged content of all roster files.
 type Roster struct {
@@ -45,14 +48,35 @@ type Roster struct {
 type Team struct {
 	Name        string
 	Description string
-	// Groups, Roles and Policies are what membership gives. If some team has a list that is not
-	// nil, even an empty one, that kind is managed for all people of the roster: whoever leaves a
-	// team must not keep what it gave.
+	// Access is what membership gives. If some team has a list that is not nil, even an empty one,
+	// that kind is managed for all people of the roster: whoever leaves a team must not keep what it
+	// gave.
+	Access
+	// At is the position of the name.
+	At Position
+}
+
+// Access is groups, roles and policies. Nil means not managed: they are not changed. Empty but not nil
+// means that a person must have none.
+type Access struct {
 	Groups   []Ref
 	Roles    []Ref
 	Policies []Ref
-	// At is the position of the name.
-	At Position
+}
+
+// Refs returns the groups, roles or policies; nil if they are not managed.
+func (a *Access) Refs(kind org.Kind) []Ref { return *a.List(kind) }
+
+// List returns the list of groups, roles or policies, to change it.
+func (a *Access) List(kind org.Kind) *[]Ref {
+	switch kind {
+	case org.KindGroup:
+		return &a.Groups
+	case org.KindRole:
+		return &a.Roles
+	default:
+		return &a.Policies
+	}
 }
 
 // Membership says that a person is in a team.
@@ -138,12 +162,9 @@ type Person struct {
 	Until time.Time
 	// APIEnabled is nil if neither the entry nor the defaults set it: then it is not changed.
 	APIEnabled *bool
-	// Groups, Roles and Policies are the defaults followed by those of the entry and those of the
-	// teams, without duplicates. Nil means not managed: they are not changed. Empty but not nil
-	// means that the person must have none.
-	Groups   []Ref
-	Roles    []Ref
-	Policies []Ref
+	// Access is the defaults followed by that of the entry and that of the teams, without
+	// duplicates.
+	Access
 	// Teams are the memberships, in the order of the files, also those that have ended. See
 	// [Person.On].
 	Teams []Membership
@@ -158,27 +179,6 @@ func (p *Person) Addresses() []org.Address {
 	return append([]org.Address{p.Email}, p.Aliases...)
 }
 
-// Refs returns the groups, roles or policies of p; nil if they are not managed.
-func (p *Person) Refs(kind org.Kind) []Ref {
-	return ofKind(kind, p.Groups, p.Roles, p.Policies)
-}
-
-// Refs returns the groups, roles or policies that t gives; nil if it has no such list.
-func (t *Team) Refs(kind org.Kind) []Ref {
-	return ofKind(kind, t.Groups, t.Roles, t.Policies)
-}
-
-func ofKind[T any](kind org.Kind, groups, roles, policies T) T {
-	switch kind {
-	case org.KindGroup:
-		return groups
-	case org.KindRole:
-		return roles
-	default:
-		return policies
-	}
-}
-
 // On returns p as they are at now: without the memberships that have ended and the access that only
 // these gave. Kinds of access stay managed. It returns p itself if no membership has ended.
 func (p *Person) On(now time.Time) *Person {
@@ -188,7 +188,8 @@ func (p *Person) On(now time.Time) *Person {
 	}
 	current := *p
 	current.Teams = slices.DeleteFunc(slices.Clone(p.Teams), ended)
-	for _, refs := range []*[]Ref{&current.Groups, &current.Roles, &current.Policies} {
+	for _, kind := range org.Kinds {
+		refs := current.List(kind)
 		*refs = slices.DeleteFunc(slices.Clone(*refs), func(r Ref) bool { return isOver(r.Until, now) })
 	}
 	return &current
@@ -226,27 +227,23 @@ func (p Position) Source() string { return p.File + ":" + strconv.Itoa(p.Line) }
 // manages for nobody is missing.
 func (r *Roster) RequiredAccess() org.Wanted {
 	required := org.Wanted{}
-	for _, kind := range org.Kinds {
-		var names []string // nil while nothing manages the kind
-		add := func(refs []Ref) {
-			if refs != nil && names == nil {
-				names = []string{}
+	add := func(a *Access) {
+		for _, kind := range org.Kinds {
+			if a.Refs(kind) != nil && required[kind] == nil {
+				required[kind] = []string{}
 			}
-			for _, ref := range refs {
-				if at, found := slices.BinarySearch(names, ref.Name); !found {
-					names = slices.Insert(names, at, ref.Name)
+			for _, ref := range a.Refs(kind) {
+				if at, found := slices.BinarySearch(required[kind], ref.Name); !found {
+					required[kind] = slices.Insert(required[kind], at, ref.Name)
 				}
 			}
 		}
-		for i := range r.People {
-			add(r.People[i].Refs(kind))
-		}
-		for i := range r.Teams {
-			add(r.Teams[i].Refs(kind))
-		}
-		if names != nil {
-			required[kind] = names
-		}
+	}
+	for i := range r.People {
+		add(&r.People[i].Access)
+	}
+	for i := range r.Teams {
+		add(&r.Teams[i].Access)
 	}
 	return required
 }

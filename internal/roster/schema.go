@@ -139,40 +139,24 @@ func (k *key) schema() schema {
 		s.Type, s.Pattern, s.MaxLength = "string", addressPattern, maxCharacters
 		s.PatternErrorMessage = "must be " + k.expected()
 	case mappingKind:
-		section := k.section().schema()
+		section := k.section.schema()
 		section.Description = s.Description
 		return section
 	case entryKind:
-		address := key{name: k.name, kind: addressKind, item: true}
-		s.AnyOf = []schema{address.schema(), k.section().schema()}
+		address := key{kind: addressKind}
+		s.AnyOf = []schema{address.schema(), k.section.schema()}
 	case teamsKind:
 		name := key{kind: textKind, max: maxName}
-		names, team := name.schema(), key{name: k.name, kind: mappingKind, item: true}
-		s.Type, s.PropertyNames, s.AdditionalProperties = "object", &names, team.schema()
+		names := name.schema()
+		s.Type, s.PropertyNames, s.AdditionalProperties = "object", &names, k.items().schema()
 	default: // the lists
-		item := key{name: k.name, kind: k.kind.itemKind(), max: maxName, item: true}
-		items := item.schema()
+		items := k.items().schema()
 		if k.kind == domainsKind {
 			items.Pattern, items.PatternErrorMessage = domainPattern, "must be a mail domain, as in example.com"
 		}
 		s.Type, s.Items, s.MinItems, s.MaxItems, s.UniqueItems = "array", &items, k.min, k.max, k.kind != peopleKind
 	}
 	return s
-}
-
-// section returns the section that a mapping has.
-func (k *key) section() *section {
-	switch {
-	case k.item && k.name == "teams":
-		return &teamKeys
-	case k.item && k.name == "members":
-		return &memberKeys
-	case k.item:
-		return &personKeys
-	case k.name == "settings":
-		return &settingsKeys
-	}
-	return &defaultsKeys
 }
 
 // schema returns the schema of a mapping with the keys of s.

@@ -1,7 +1,6 @@
 package roster
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ type member struct {
 
 // decodeTeams reads the teams of one file.
 func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
-	item := key{name: k.name, kind: k.kind.itemKind(), item: true}
+	item := k.items()
 	nameKey := key{name: k.name, kind: textKind, max: maxName}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], n.Content[i+1]
@@ -48,7 +47,7 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 		d.teamAt[text] = len(d.roster.Teams)
 		d.roster.Teams = append(d.roster.Teams, Team{Name: text, At: d.position(name)})
 		d.followAlias(value, func(v *yaml.Node) {
-			if d.checkValue(&item, v) {
+			if d.checkValue(item, v) {
 				d.decodeTeam(v, &d.roster.Teams[len(d.roster.Teams)-1])
 			} else {
 				d.hasMembers = true // there may be some in it
@@ -63,16 +62,12 @@ func (d *decoder) decodeTeam(n *yaml.Node, t *Team) {
 		switch k.name {
 		case "description":
 			t.Description = d.decodeText(k, v)
-		case "groups":
-			t.Groups = d.decodeRefs(k, v)
-		case "roles":
-			t.Roles = d.decodeRefs(k, v)
-		case "policies":
-			t.Policies = d.decodeRefs(k, v)
+		case "groups", "roles", "policies":
+			*t.List(k.access) = d.decodeRefs(k, v)
 		case "members":
 			empty = len(v.Content) == 0
-			d.decodeItems(k, v, func(_ *key, v *yaml.Node) {
-				if p := d.decodeEntry(v, &memberKeys); !p.Email.IsZero() {
+			d.decodeItems(k, v, func(k *key, v *yaml.Node) {
+				if p := d.decodeEntry(v, k.section); !p.Email.IsZero() {
 					d.members = append(d.members, member{Membership{t.Name, p.Until, p.Note, p.At}, p.Email})
 				}
 			})
@@ -133,8 +128,8 @@ func (d *decoder) checkTeamAccess() {
 		for _, m := range d.roster.People[i].Teams {
 			team := &d.roster.Teams[d.teamAt[m.Team]]
 			if total += len(team.Groups) + len(team.Roles) + len(team.Policies); total > limit {
-				d.problems = append(d.problems, Problem{m.At, fmt.Sprintf("the teams give people more than %d groups, "+
-					`roles and policies in all: give what everybody has under "defaults", or make fewer teams`, limit)})
+				d.problems.add(m.At, "the teams give people more than %d groups, roles and policies in all: give what "+
+					`everybody has under "defaults", or make fewer teams`, limit)
 				return
 			}
 		}
@@ -146,7 +141,6 @@ func (d *decoder) checkTeamAccess() {
 // they leave it.
 func (d *decoder) mergeAccess() {
 	defaults := &d.roster.Defaults
-	places := make(map[string]int)
 	managed := make(map[org.Kind]bool)
 	for i := range d.roster.Teams {
 		for _, kind := range org.Kinds {
@@ -159,8 +153,8 @@ func (d *decoder) mergeAccess() {
 			p.APIEnabled = defaults.APIEnabled
 		}
 		for _, kind := range org.Kinds {
-			refs := ofKind(kind, &p.Groups, &p.Roles, &p.Policies)
-			*refs = d.mergeTeamRefs(mergeRefs(defaults.Refs(kind), *refs), p.Teams, kind, places)
+			refs := p.List(kind)
+			*refs = d.mergeRefs(kind, *refs, p.Teams)
 			if *refs == nil && managed[kind] {
 				*refs = []Ref{}
 			}
@@ -168,38 +162,41 @@ func (d *decoder) mergeAccess() {
 	}
 }
 
-// mergeTeamRefs returns refs followed by those that the memberships give, without duplicates; nil
-// if nothing manages the kind. It does not change refs, which people share. places is for use
-// inside the function.
-func (d *decoder) mergeTeamRefs(refs []Ref, memberships []Membership, kind org.Kind, places map[string]int) []Ref {
-	indexed := false
-	for _, m := range memberships {
-		given := d.roster.Teams[d.teamAt[m.Team]].Refs(kind)
+// mergeRefs returns the refs of the defaults, those of an entry and those that memberships give, without duplicates;
+// nil if nothing manages the kind.
+func (d *decoder) mergeRefs(kind org.Kind, own []Ref, memberships []Membership) []Ref {
+	var merged []Ref
+	var places map[string]int // of the names in merged; nil while people may share merged
+	add := func(given []Ref, until time.Time) {
 		switch {
 		case given == nil:
-			continue
-		case refs == nil && m.Until.IsZero():
-			refs = slices.Clip(given) // most people are in one team, and share its list
-			continue
-		case !indexed:
-			indexed = true
-			refs = append(make([]Ref, 0, len(refs)+len(given)), refs...)
-			clear(places)
-			for i, r := range refs {
+			return
+		case merged == nil && until.IsZero():
+			merged = slices.Clip(given) // most people have one list only, often that of a team
+			return
+		case places == nil:
+			merged = append(make([]Ref, 0, len(merged)+len(given)), merged...)
+			places = make(map[string]int, len(merged)+len(given))
+			for i, r := range merged {
 				places[r.Name] = i
 			}
 		}
 		for _, r := range given {
-			r.Until = m.Until
+			r.Until = until
 			if i, has := places[r.Name]; has {
-				refs[i].Until = laterEnd(refs[i].Until, r.Until)
+				merged[i].Until = laterEnd(merged[i].Until, until)
 				continue
 			}
-			places[r.Name] = len(refs)
-			refs = append(refs, r)
+			places[r.Name] = len(merged)
+			merged = append(merged, r)
 		}
 	}
-	return refs
+	add(d.roster.Defaults.Refs(kind), time.Time{})
+	add(own, time.Time{})
+	for _, m := range memberships {
+		add(d.roster.Teams[d.teamAt[m.Team]].Refs(kind), m.Until)
+	}
+	return merged
 }
 
 // decodeState returns the place of the ledger; "" if it is invalid. Problems do not quote it,

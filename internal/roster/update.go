@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,9 +32,6 @@ type Update struct {
 
 // leftMark begins the comment above the entry of a person who left.
 const leftMark = "# left the organization"
-
-// listKeys has the key of each kind of access.
-var listKeys = map[org.Kind]string{org.KindGroup: "groups", org.KindRole: "roles", org.KindPolicy: "policies"}
 
 // UpdateAccess returns data, the text of a roster file, with the updates of entries of this file.
 // Only values that change are written; comments, order and everything else stay byte for byte.
@@ -74,17 +72,13 @@ func UpdateAccess(file string, data []byte, updates []Update) (text []byte, fail
 
 // entry returns an entry with what the person has beyond their teams.
 func (u Update) entry() Entry {
-	refs := func(kind org.Kind) []Ref {
-		var list []Ref
-		for _, name := range u.Add[kind] {
-			list = append(list, Ref{Name: name})
+	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled}}
+	for kind, names := range u.Add {
+		for _, name := range names {
+			*e.List(kind) = append(e.Refs(kind), Ref{Name: name})
 		}
-		return list
 	}
-	return Entry{Person: Person{
-		Email: u.Email, APIEnabled: u.APIEnabled, Groups: refs(org.KindGroup), Roles: refs(org.KindRole),
-		Policies: refs(org.KindPolicy),
-	}}
+	return e
 }
 
 // edit replaces the bytes from begin to end.
@@ -105,15 +99,14 @@ type editor struct {
 // applyUpdates returns data with the updates that can be made, and for each update why it cannot
 // be made, or "". The data is nil if the result would differ in something else too.
 func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string) {
-	bom := []byte("\ufeff")
 	problems := make([]string, len(updates))
-	body, hasMark := bytes.CutPrefix(data, bom)
-	root, problem := parseFile(file, body)
+	root, problem := parseFile(file, data)
 	if problem != nil || len(updates) == 0 {
 		return data, problems
 	}
-	e := &editor{data: body, lines: []int{0}}
-	for i, b := range body {
+	mark := len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
+	e := &editor{data: data, lines: []int{mark}}
+	for i, b := range data {
 		if b == '\n' {
 			e.lines = append(e.lines, i+1)
 		}
@@ -141,9 +134,6 @@ func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string)
 	after, problem := parseFile(file, changed)
 	if problem != nil || !areUpdated(root, after, made) {
 		return nil, problems
-	}
-	if hasMark {
-		changed = append(slices.Clip(bom), changed...)
 	}
 	return changed, problems
 }
@@ -201,9 +191,8 @@ func (e *editor) apply() []byte {
 // markLeft adds the comment that the person left, above the entry, unless it is there.
 func (e *editor) markLeft(n *yaml.Node) {
 	start := e.lineStart(n)
-	before := string(e.data[start:e.offset(n)])
-	dash, isFirst := strings.CutSuffix(strings.TrimRight(before, " "), "-")
-	if !isFirst || strings.TrimSpace(dash) != "" {
+	indent, _, isFirst := strings.Cut(dashBefore(e.data[start:], n), "-")
+	if !isFirst {
 		e.problem = "they left the organization, and the entry has no line of its own for a comment"
 		return
 	}
@@ -213,7 +202,8 @@ func (e *editor) markLeft(n *yaml.Node) {
 			return
 		}
 	}
-	e.replace(start, start, dash+leftMark+": remove the entry, or invite them again with --invite-left"+lineEnd(e.data))
+	e.replace(start, start, fitLines(e.data, start, indent+leftMark+": remove the entry, or invite them again with "+
+		"--invite-left\n"))
 }
 
 // update changes the lists and the API access of the entry n.
@@ -232,8 +222,8 @@ func (e *editor) update(n *yaml.Node, u Update) {
 		if len(add)+len(remove) == 0 {
 			continue
 		}
-		if list := valueOf(n, listKeys[kind]); list == nil {
-			fields = append(fields, listKeys[kind]+": "+flowList(add))
+		if list := valueOf(n, kind.Plural()); list == nil {
+			fields = append(fields, kind.Plural()+": "+flowList(add))
 		} else {
 			e.updateList(list, add, remove)
 		}
@@ -265,15 +255,15 @@ func (e *editor) update(n *yaml.Node, u Update) {
 
 // addLines adds lines that begin with prefix below the line on which n begins.
 func (e *editor) addLines(n *yaml.Node, prefix string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
 	text := ""
 	for _, line := range lines {
-		text += prefix + line + lineEnd(e.data)
+		text += prefix + line + "\n"
 	}
 	limit := e.lineLimit(n)
-	if text != "" && limit == len(e.data) && !bytes.HasSuffix(e.data, []byte("\n")) {
-		text = lineEnd(e.data) + text
-	}
-	e.replace(limit, limit, text)
+	e.replace(limit, limit, fitLines(e.data, limit, text))
 }
 
 // updateList changes a list of names.
@@ -317,8 +307,9 @@ func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
 		e.problem = "its list has a comment in it"
 		return
 	}
-	for _, name := range add {
-		texts = append(texts, flowScalar(name))
+	if len(add) > 0 {
+		list := flowList(add)
+		texts = append(texts, list[1:len(list)-1])
 	}
 	e.replace(begin, at+end+1, "["+strings.Join(texts, ", ")+"]")
 }
@@ -336,9 +327,8 @@ func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
 		return
 	}
 	last := n.Content[len(n.Content)-1]
-	start := e.lineStart(last)
-	dash := string(e.data[start:e.offset(last)])
-	if strings.TrimSpace(dash) != "-" {
+	dash := dashBefore(e.data[e.lineStart(last):], last)
+	if dash == "" {
 		e.problem = "its list has names without a line of their own"
 		return
 	}
@@ -362,6 +352,9 @@ func (e *editor) replaceScalar(n *yaml.Node, text string) {
 	e.replace(begin, end, text)
 }
 
+// quotedRegexp matches a text in double or single quotes that ends on the same line.
+var quotedRegexp = regexp.MustCompile(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
+
 // span returns the offsets of a scalar or an alias and of what is behind it; the latter is -1 if it has several lines
 // or another form than plain or in quotes.
 func (e *editor) span(n *yaml.Node) (begin, end int) {
@@ -370,25 +363,9 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 	switch {
 	case n.Kind == yaml.AliasNode:
 		return begin, begin + 1 + len(n.Value)
-	case n.Style&yaml.DoubleQuotedStyle != 0:
-		for i := 1; i < len(text); i++ {
-			switch text[i] {
-			case '\\':
-				i++
-			case '"':
-				return begin, begin + i + 1
-			}
-		}
-	case n.Style&yaml.SingleQuotedStyle != 0:
-		for i := 1; i < len(text); i++ {
-			if text[i] != '\'' {
-				continue
-			}
-			if i+1 < len(text) && text[i+1] == '\'' {
-				i++
-				continue
-			}
-			return begin, begin + i + 1
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		if match := quotedRegexp.FindSubmatch(text); match != nil {
+			return begin, begin + len(match[1]) + len(match[2])
 		}
 	case bytes.HasPrefix(text, []byte(n.Value)):
 		return begin, begin + len(n.Value)
@@ -396,16 +373,8 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 	return begin, -1
 }
 
-// flowList returns names as a list in brackets.
-func flowList(names []string) string {
-	texts := make([]string, len(names))
-	for i, name := range names {
-		texts[i] = flowScalar(name)
-	}
-	return "[" + strings.Join(texts, ", ") + "]"
-}
-
-// areUpdated reports whether after is before with the updates of these entries, and nothing else.
+// areUpdated reports whether after is before with the updates of these entries, and nothing else. It removes the users
+// of both.
 func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
 	if after == nil {
 		return false
@@ -423,8 +392,6 @@ func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
 			return false
 		}
 	}
-	oldUsers, newUsers := old.Content, changed.Content
-	defer func() { old.Content, changed.Content = oldUsers, newUsers }()
 	old.Content, changed.Content = nil, nil
 	return equalNodes(before, after)
 }
@@ -434,18 +401,21 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 	if itemKey(after) != u.Email.Key() {
 		return false
 	}
+	api := valueOf(before, "api_enabled")
+	if u.APIEnabled != nil {
+		api = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(*u.APIEnabled)}
+	}
+	if now := valueOf(after, "api_enabled"); (now == nil) != (api == nil) || now != nil && !equalNodes(now, api) {
+		return false
+	}
 	isManaged := map[string]bool{"api_enabled": true}
-	for kind, key := range listKeys {
+	for _, kind := range org.Kinds {
+		key := kind.Plural()
 		isManaged[key] = true
 		want := append(namesWithout(valueOf(before, key), u.Remove[kind]), u.Add[kind]...)
 		if !slices.Equal(want, namesWithout(valueOf(after, key), nil)) {
 			return false
 		}
-	}
-	switch api, old := valueOf(after, "api_enabled"), valueOf(before, "api_enabled"); {
-	case u.APIEnabled != nil && (api == nil || api.Value != strconv.FormatBool(*u.APIEnabled)),
-		u.APIEnabled == nil && (api == nil) != (old == nil), u.APIEnabled == nil && api != nil && !equalNodes(api, old):
-		return false
 	}
 	for key, value := range pairs(before) {
 		if now := valueOf(after, key); !isManaged[key] && (now == nil || !equalNodes(value, now)) {

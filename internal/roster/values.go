@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-	"unique"
 
 	"gopkg.in/yaml.v3"
 
@@ -39,7 +38,7 @@ func (d *decoder) position(n *yaml.Node) Position {
 
 // addProblem adds a problem at the position of n.
 func (d *decoder) addProblem(n *yaml.Node, format string, args ...any) {
-	d.problems = append(d.problems, Problem{d.position(n), fmt.Sprintf(format, args...)})
+	d.problems.add(d.position(n), format, args...)
 }
 
 // presentKeys are the keys of a mapping by name, with the node of the key; nil for a misspelt key,
@@ -123,11 +122,11 @@ func (d *decoder) decodeItems(k *key, n *yaml.Node, read func(item *key, v *yaml
 		d.addProblem(n, "%s has %d entries: at most %d are allowed", k, len(n.Content), k.max)
 		return
 	}
-	item := key{name: k.name, kind: k.kind.itemKind(), max: maxName, item: true}
+	item := k.items()
 	for _, value := range n.Content {
 		d.followAlias(value, func(v *yaml.Node) {
-			if d.checkValue(&item, v) {
-				read(&item, v)
+			if d.checkValue(item, v) {
+				read(item, v)
 			}
 		})
 	}
@@ -151,7 +150,7 @@ func (d *decoder) followAlias(n *yaml.Node, read func(n *yaml.Node)) {
 func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 	switch {
 	case !d.checkTag(n):
-	case n.Tag == nullTag && k.min > 0 && k.kind.nodeKind() == yaml.SequenceNode:
+	case n.Tag == nullTag && k.min > 0 && kinds[k.kind].node == yaml.SequenceNode:
 		d.addProblem(n, "%s is empty: it needs at least one entry", k)
 	case n.Tag == nullTag && k.item:
 		d.addProblem(n, "%s has no value: add one or remove the line", k)
@@ -159,7 +158,7 @@ func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 		d.addProblem(n, "%s has no value: add one or remove the key", k)
 	case k.kind == entryKind && (n.Kind == yaml.MappingNode || n.Kind == yaml.ScalarNode && n.Tag == textTag):
 		return true
-	case n.Kind != k.kind.nodeKind(), (k.kind == addressKind || k.kind == entryKind) && n.Tag != textTag:
+	case n.Kind != kinds[k.kind].node, (k.kind == addressKind || k.kind == entryKind) && n.Tag != textTag:
 		d.addProblem(n, "%s must be %s, not %s", k, k.expected(), describeNode(n))
 	case (k.kind == textKind || k.kind == longTextKind) && n.Tag != textTag:
 		d.addProblem(n, "%s must be text, not %s: put it in quotes", k, describeNode(n))
@@ -334,40 +333,36 @@ func (d *decoder) decodeAddress(n *yaml.Node) org.Address {
 	return a
 }
 
-// decodePersonAddress returns an address that no other person has; the zero one if it is invalid
-// or a duplicate.
-func (d *decoder) decodePersonAddress(n *yaml.Node) org.Address {
+// decodeNewAddress returns an address that is not yet in seen, and adds it there; the zero one if it is invalid or a
+// duplicate.
+func (d *decoder) decodeNewAddress(n *yaml.Node, seen map[string]firstUse) org.Address {
 	a := d.decodeAddress(n)
-	if a.IsZero() {
-		return a
-	}
-	if first, found := d.addresses[a.Key()]; found {
-		d.reportDuplicate(n, a.String(), first)
+	if a.IsZero() || !d.isFirst(seen, n, a.Key(), a.String()) {
 		return org.Address{}
 	}
-	d.addresses[a.Key()] = firstUse{d.position(n), a.String()}
 	return a
 }
 
-// reportDuplicate adds the problem that value, perhaps in another spelling, is already at first.
-func (d *decoder) reportDuplicate(n *yaml.Node, value string, first firstUse) {
-	if value == first.spelling {
+// isFirst reports whether seen has no value with the canonical form key, and adds it there. It adds a problem if seen
+// has one, perhaps in another spelling.
+func (d *decoder) isFirst(seen map[string]firstUse, n *yaml.Node, key, value string) bool {
+	first, found := seen[key]
+	switch {
+	case !found:
+		seen[key] = firstUse{d.position(n), value}
+	case value == first.spelling:
 		d.addProblem(n, "%s is already listed at %v", quote(value), first.at)
-	} else {
+	default:
 		d.addProblem(n, "%s is the same as %s, already listed at %v", quote(value), quote(first.spelling), first.at)
 	}
+	return !found
 }
 
-// decodeProtected returns a list of addresses without duplicates.
-func (d *decoder) decodeProtected(k *key, n *yaml.Node) []org.Address {
+// decodeAddresses returns a list of addresses that are not yet in seen.
+func (d *decoder) decodeAddresses(k *key, n *yaml.Node, seen map[string]firstUse) []org.Address {
 	var list []org.Address
-	seen := make(map[string]firstUse)
-	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
-		a := d.decodeAddress(v)
-		if first, found := seen[a.Key()]; found {
-			d.reportDuplicate(v, a.String(), first)
-		} else if !a.IsZero() {
-			seen[a.Key()] = firstUse{d.position(v), a.String()}
+	d.decodeItems(k, n, func(_ *key, v *yaml.Node) {
+		if a := d.decodeNewAddress(v, seen); !a.IsZero() {
 			list = append(list, a)
 		}
 	})
@@ -388,10 +383,7 @@ func (d *decoder) decodeDomains(k *key, n *yaml.Node) []string {
 		a, err := org.ParseAddress("anybody@" + s)
 		if err != nil {
 			d.addProblem(v, "%s is not a mail domain such as example.com", quote(s))
-		} else if first, found := seen[a.Domain()]; found {
-			d.reportDuplicate(v, s, first)
-		} else {
-			seen[a.Domain()] = firstUse{d.position(v), s}
+		} else if d.isFirst(seen, v, a.Domain(), s) {
 			list = append(list, a.Domain())
 		}
 	})
@@ -409,9 +401,8 @@ func (d *decoder) decodeRefs(k *key, n *yaml.Node) []Ref {
 	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
 		name := d.decodeText(k, v)
 		if i := slices.IndexFunc(list, func(r Ref) bool { return r.Name == name }); i >= 0 {
-			d.reportDuplicate(v, name, firstUse{list[i].At, name})
+			d.addProblem(v, "%s is already listed at %v", quote(name), list[i].At)
 		} else if name != "" {
-			name = unique.Make(name).Value() // thousands of people have the same groups
 			list = append(list, Ref{Name: name, At: Position{d.file, v.Line, v.Column}})
 		}
 	})

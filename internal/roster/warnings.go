@@ -15,23 +15,22 @@ func (r *Roster) Warnings(now time.Time) []Problem {
 
 // lookAlikeWarnings returns the warnings about addresses that look like others, and about people
 // who share a mailbox.
-func (r *Roster) lookAlikeWarnings() []Problem {
-	var list []Problem
+func (r *Roster) lookAlikeWarnings() problemList {
+	var list problemList
 	mailboxes := make(map[string]*Person)
 	for i := range r.People {
 		p := &r.People[i]
 		for _, own := range p.Addresses() {
 			if why := own.LookAlike(); why != "" {
-				list = append(list, Problem{p.At, fmt.Sprintf("%s %s: check that it is the address you mean", own, why)})
+				list.add(p.At, "%s %s: check that it is the address you mean", own, why)
 			}
 			mailbox := own.GoogleMailbox()
 			if mailbox == "" {
 				continue
 			}
 			if first := mailboxes[mailbox]; first != nil && first != p {
-				list = append(list, Problem{p.At,
-					fmt.Sprintf("%s is the same mailbox as %s, who is listed at %s: one person needs "+
-						"one entry, with the other address as an alias", own, first.Email, first.At.Source())})
+				list.add(p.At, "%s is the same mailbox as %s, who is listed at %s: one person needs one entry, with the "+
+					"other address as an alias", own, first.Email, first.At.Source())
 			} else {
 				mailboxes[mailbox] = p
 			}
@@ -41,8 +40,8 @@ func (r *Roster) lookAlikeWarnings() []Problem {
 }
 
 // endWarnings returns the warnings about the last days of people.
-func (r *Roster) endWarnings(now time.Time) []Problem {
-	var list []Problem
+func (r *Roster) endWarnings(now time.Time) problemList {
+	var list problemList
 	var first *Person // the first person who has a last day
 	ending := 0       // how many have one
 	for i := range r.People {
@@ -54,8 +53,8 @@ func (r *Roster) endWarnings(now time.Time) []Problem {
 			first = p
 		}
 		if p.Ended(now) {
-			list = append(list, Problem{p.At, fmt.Sprintf("the last day of %s was %s: the person counts as unlisted",
-				p.Email, p.Until.Format(time.DateOnly))})
+			list.add(p.At, "the last day of %s was %s: the person counts as unlisted", p.Email,
+				p.Until.Format(time.DateOnly))
 		}
 	}
 	if first == nil || r.Settings.Unlisted != UnlistedReport {
@@ -73,16 +72,15 @@ func (r *Roster) endWarnings(now time.Time) []Problem {
 }
 
 // teamWarnings returns the warnings about memberships, in the order of people.
-func (r *Roster) teamWarnings(now time.Time) []Problem {
-	var list []Problem
+func (r *Roster) teamWarnings(now time.Time) problemList {
+	var list problemList
 	hasEnd := false
 	for i := range r.People {
 		p := &r.People[i]
 		first := make(map[string]Position, len(p.Teams))
 		for _, m := range p.Teams {
 			if at, found := first[m.Team]; found {
-				list = append(list, Problem{m.At, fmt.Sprintf("%s is in the team %s already, at %v: remove one of the lines",
-					p.Email, quote(m.Team), at)})
+				list.add(m.At, "%s is in the team %s already, at %v: remove one of the lines", p.Email, quote(m.Team), at)
 				continue
 			}
 			first[m.Team] = m.At
@@ -91,13 +89,13 @@ func (r *Roster) teamWarnings(now time.Time) []Problem {
 			}
 			if !hasEnd && r.Settings.ExtraAccess != ExtraAccessRevoke {
 				hasEnd = true
-				list = append(list, Problem{m.At, fmt.Sprintf("after the last day of %s in the team %s nothing is revoked: "+
-					"settings.extra_access is %q, so access that a team no longer gives is only reported; use %q to revoke it",
-					p.Email, quote(m.Team), r.Settings.ExtraAccess, ExtraAccessRevoke)})
+				list.add(m.At, "after the last day of %s in the team %s nothing is revoked: settings.extra_access is %q, so "+
+					"access that a team no longer gives is only reported; use %q to revoke it", p.Email, quote(m.Team),
+					r.Settings.ExtraAccess, ExtraAccessRevoke)
 			}
 			if isOver(m.Until, now) && !p.Ended(now) {
-				list = append(list, Problem{m.At, fmt.Sprintf("the last day of %s in the team %s was %s: the team gives "+
-					"them no access", p.Email, quote(m.Team), m.Until.Format(time.DateOnly))})
+				list.add(m.At, "the last day of %s in the team %s was %s: the team gives them no access", p.Email,
+					quote(m.Team), m.Until.Format(time.DateOnly))
 			}
 		}
 	}

@@ -56,22 +56,19 @@ func (d Draft) YAML() []byte {
 	var b bytes.Buffer
 	b.WriteString(schemaLine)
 	b.WriteString("#\n")
-	about := "The people of an organization, as read by 'orgsync import'"
-	if !d.At.IsZero() {
-		about += " on " + d.At.UTC().Format(time.DateOnly)
-	}
-	about += ". Applying this file changes nothing."
 	if d.File != "" {
-		about = "The people of " + d.File + ", as read by 'orgsync import --csv'."
-	}
-	writeComment(&b, "", about)
-	if d.File != "" {
-		d.Comments = nil
-	} else if d.ByTeam {
-		writeComment(&b, "", "Each team is a group. People without a list of roles or policies have none; orgsync does not "+
-			"change theirs.")
+		writeComment(&b, "", "The people of "+d.File+", as read by 'orgsync import --csv'.")
 	} else {
-		writeComment(&b, "", "People without a list of groups, roles or policies have none; orgsync does not change theirs.")
+		about := "The people of an organization, as read by 'orgsync import'"
+		if !d.At.IsZero() {
+			about += " on " + d.At.UTC().Format(time.DateOnly)
+		}
+		writeComment(&b, "", about+". Applying this file changes nothing.")
+		lists := "People without a list of groups, roles or policies have none; orgsync does not change theirs."
+		if d.ByTeam {
+			lists = "Each team is a group. People without a list of roles or policies have none; orgsync does not change theirs."
+		}
+		writeComment(&b, "", lists)
 	}
 	if len(d.Comments) > 0 {
 		b.WriteString("#\n# Not included:\n")
@@ -116,7 +113,7 @@ func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
 	b.WriteString("teams:\n")
 	for _, group := range slices.Sorted(maps.Keys(members)) {
 		name := formatScalar(group)
-		fmt.Fprintf(b, "  %s:\n    groups: [%s]\n    members:\n", name, flowScalar(group))
+		fmt.Fprintf(b, "  %s:\n    groups: %s\n    members:\n", name, flowList([]string{group}))
 		for _, e := range members[group] {
 			fmt.Fprintf(b, "      - %s\n", formatScalar(e.Email.String()))
 		}
@@ -125,12 +122,16 @@ func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
 	return rest
 }
 
-// flowScalar returns s as YAML for a list on one line.
-func flowScalar(s string) string {
-	list := marshal(struct {
+// flowList returns names as a list in brackets.
+func flowList(names []string) string {
+	list := make([]quotedText, len(names))
+	for i, name := range names {
+		list[i] = quotedText(name)
+	}
+	text := marshal(struct {
 		List []quotedText `yaml:"l,flow"`
-	}{[]quotedText{quotedText(s)}})
-	return strings.TrimSuffix(strings.TrimPrefix(list, "l: ["), "]\n")
+	}{list})
+	return strings.TrimSuffix(strings.TrimPrefix(text, "l: "), "\n")
 }
 
 // writeOrganization writes the id of the organization, which stays the same if it is renamed, and

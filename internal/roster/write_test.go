@@ -39,8 +39,9 @@ func TestDraft(t *testing.T) {
 		Entries: []Entry{
 			{Person: Person{
 				Email: address("ada@example.com"), Name: "Ada: \"Countess\" #1", APIEnabled: &yes,
-				Groups: refs("everyone", "platform, all", "yes"),
-				Roles:  refs("123"), Policies: refs("read-only"), Aliases: []org.Address{address("ada@home.example")},
+				Access: Access{Groups: refs("everyone", "platform, all", "yes"), Roles: refs("123"),
+					Policies: refs("read-only")},
+				Aliases: []org.Address{address("ada@home.example")},
 			}},
 			{Person: Person{Email: address("*bob@example.com"), APIEnabled: &no, External: true},
 				Comments: []string{"suspended\r\n- email: eve@example.com"}},
@@ -86,10 +87,12 @@ users:
 func TestDraftByTeam(t *testing.T) {
 	t.Parallel()
 	d := Draft{ByTeam: true, Entries: []Entry{
-		{Person: Person{Email: address("ada@example.com"), Name: "Ada", Groups: refs("everyone", "plat: form")}},
-		{Person: Person{Email: address("bob@example.com"), Groups: refs("everyone")}},
+		{Person: Person{Email: address("ada@example.com"), Name: "Ada",
+			Access: Access{Groups: refs("everyone", "plat: form")}}},
+		{Person: Person{Email: address("bob@example.com"), Access: Access{Groups: refs("everyone")}}},
 		{Person: Person{Email: address("cyd@example.com")}},
-		{Person: Person{Email: address("dan@example.com"), Groups: refs("everyone")}, Comments: []string{"suspended"}},
+		{Person: Person{Email: address("dan@example.com"), Access: Access{Groups: refs("everyone")}},
+			Comments: []string{"suspended"}},
 	}}
 	_, got, _ := strings.Cut(string(d.YAML()), "\n\n")
 	want := `teams:
@@ -149,9 +152,9 @@ func FuzzDraft(f *testing.F) {
 			first = address("ada@example.com")
 		}
 		want := []Person{
-			{Email: first, Name: toOneLine(name, maxPersonName), Groups: refs("everyone"),
+			{Email: first, Name: toOneLine(name, maxPersonName), Access: Access{Groups: refs("everyone")},
 				Aliases: []org.Address{address("plain@home.example")}},
-			{Email: address("zoe@example.com"), Roles: refs("deployer")},
+			{Email: address("zoe@example.com"), Access: Access{Roles: refs("deployer")}},
 		}
 		if IsValidName(group) && group != "everyone" {
 			want[0].Groups = append(want[0].Groups, Ref{Name: group})
