@@ -9,11 +9,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // lookalike matches names that have the ending of a roster or of JSON, at their end or before
 // something like ".bak" or "~".
-var lookalike = regexp.MustCompile(`\.(ya?ml|json)($|[^\pL\pN])`)
+var lookalike = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\.(ya?ml|json)($|[^\pL\pN])`) })
 
 // IsRoster reports whether a file of a roster folder is read, by its name without the folder. A file
 // that only looks like a roster, such as users.json or users.yaml.bak, is an error: someone may believe
@@ -25,7 +26,7 @@ func IsRoster(name, shown string) (bool, error) {
 		return true, nil
 	}
 	// 'orgsync schema' writes roster.schema.json beside the roster.
-	if lookalike.MatchString(strings.TrimSuffix(lower, ".schema.json")) {
+	if lookalike().MatchString(strings.TrimSuffix(lower, ".schema.json")) {
 		return false, fmt.Errorf("%s looks like a roster and is not read: give it a name that ends in .yaml or .yml, "+
 			"move it out of the folder, or put a dot in front of its name", shown)
 	}

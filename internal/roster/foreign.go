@@ -7,13 +7,18 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
 
 var (
-	tomlRegexp      = regexp.MustCompile(`(?m)^(\[\[?[A-Za-z0-9_."-]+\]\]?|[A-Za-z0-9_"-]+\s*=\s*["'\[{0-9tf].*)\s*$`)
-	csvHeaderRegexp = regexp.MustCompile(`(?i)^[^:{}\[\]]*(^|[,;\t"])\s*(e-?mail|mail|address)[^:{}\[\]]*$`)
+	tomlRegexp = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^(\[\[?[A-Za-z0-9_."-]+\]\]?|[A-Za-z0-9_"-]+\s*=\s*["'\[{0-9tf].*)\s*$`)
+	})
+	csvHeaderRegexp = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)^[^:{}\[\]]*(^|[,;\t"])\s*(e-?mail|mail|address)[^:{}\[\]]*$`)
+	})
 )
 
 // foreignProblem returns the problem for a file that is not YAML but another form of roster that
@@ -31,9 +36,9 @@ func foreignProblem(file string, data []byte) *Problem {
 	case isAddressList(text):
 		return &Problem{at, "this is a plain list of addresses, and a roster is YAML: " + convert}
 	case extension == ".csv", extension == ".tsv",
-		strings.ContainsAny(first, ",;\t") && csvHeaderRegexp.MatchString(first):
+		strings.ContainsAny(first, ",;\t") && csvHeaderRegexp().MatchString(first):
 		return &Problem{at, "this is a CSV file, and a roster is YAML: " + convert}
-	case extension == ".toml", tomlRegexp.MatchString(text):
+	case extension == ".toml", tomlRegexp().MatchString(text):
 		return &Problem{at, "this is a TOML file, and a roster is YAML: 'orgsync init' writes one to start from"}
 	}
 	return nil
