@@ -2,8 +2,10 @@ package roster
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -17,11 +19,53 @@ const (
 	partSize = 256 << 10
 )
 
-// simpleLine matches a line that ends all that it begins: a key, an item of a list or both, with a value on the same
-// line or none, and perhaps a comment. Anchors, block texts, "?" keys, and quotes or brackets that stay open are not
-// simple.
-var simpleLine = regexp.MustCompile(`^ *(- )?([a-z_]+:( +|\r?\n?$))?` +
-	`(("[^"\\\r]*"|'[^'\r]*'|\[[\pL\pN@., _-]*\]) *|[\pL\pN][^:#\r]*)?(#[^\r]*)?\r?\n?$`)
+// isSimpleLine reports whether a line ends all that it begins: a key, an item of a list or both, with a value on the
+// same line or none, and perhaps a comment. Anchors, block texts, "?" keys, and quotes or brackets that stay open are
+// not simple. A regular expression would take a tenth of the time of a plan.
+func isSimpleLine(line []byte) bool {
+	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	if bytes.IndexByte(text, '\r') >= 0 {
+		return false
+	}
+	text = bytes.TrimPrefix(bytes.TrimLeft(text, " "), []byte("- "))
+	if key, value, found := bytes.Cut(text, []byte(":")); found && isKeyName(key) {
+		text = bytes.TrimLeft(value, " ")
+		if len(text) > 0 && len(text) == len(value) {
+			return false // the colon is not the end of a key
+		}
+	}
+	rest := text
+	switch first, _ := utf8.DecodeRune(text); {
+	case len(text) == 0 || first == '#':
+	case first == '"' || first == '\'' || first == '[':
+		last := first
+		if first == '[' {
+			last = ']'
+		}
+		inner, after, closed := bytes.Cut(text[1:], []byte(string(last)))
+		escapes := first == '"' && bytes.IndexByte(inner, '\\') >= 0
+		if !closed || escapes || first == '[' && bytes.ContainsFunc(inner, isSpecial) {
+			return false
+		}
+		rest = bytes.TrimLeft(after, " ")
+	case unicode.IsLetter(first) || unicode.IsNumber(first):
+		value, _, _ := bytes.Cut(text, []byte("#"))
+		return bytes.IndexByte(value, ':') < 0
+	default:
+		return false
+	}
+	return len(rest) == 0 || rest[0] == '#'
+}
+
+// isKeyName reports whether text is like the name of a key of a roster.
+func isKeyName(text []byte) bool {
+	return len(text) > 0 && !bytes.ContainsFunc(text, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
+}
+
+// isSpecial reports whether r may have a meaning in a list in brackets.
+func isSpecial(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("@., _-", r)
+}
 
 // peopleParts is a large file, split between the people under "users".
 type peopleParts struct {
@@ -66,7 +110,7 @@ func splitPeople(data []byte, size int) (peopleParts, bool) {
 			break
 		}
 		switch {
-		case !simpleLine.Match(text):
+		case !isSimpleLine(text):
 			return p, false
 		case isBlank:
 		case entry == nil && bytes.HasPrefix(content, []byte("- ")):
