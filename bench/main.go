@@ -53,6 +53,7 @@ type bench struct {
 	runs    int    // of what takes no long
 	program string // the orgsync that is measured
 	before  string // an older one, for its start; "": none
+	self    string // this program
 	scratch string
 	// concurrency is the program's own default.
 	concurrency int
@@ -84,6 +85,9 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		if b.quick {
 			b.people = 100
 		}
+	}
+	if b.self, err = os.Executable(); err != nil {
+		return err
 	}
 	if b.scratch, err = os.MkdirTemp("", "orgsync-bench-"); err != nil {
 		return err

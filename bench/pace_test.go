@@ -105,10 +105,7 @@ func TestReadingPace(t *testing.T) {
 			t.Parallel()
 			o := organizationOf(t, test.people)
 			o.replay.latency = 100 * time.Millisecond
-			longest := 0
-			for _, l := range o.lists {
-				longest = max(longest, len(l))
-			}
+			longest := len(o.longest)
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
 				_, read, err := o.client(t).ReadAhead(t.Context(), "", o.wanted())

@@ -36,7 +36,7 @@ func (b *bench) plans() error {
 					if o, err = b.found(people); err != nil {
 						return err
 					}
-					if base, err = b.alone(b.runs, "decode", o.roster, o.answers); err != nil {
+					if base, err = b.alone(b.runs, nil, "decode", o.roster, o.answers); err != nil {
 						return err
 					}
 				}
@@ -51,10 +51,7 @@ func (b *bench) plans() error {
 }
 
 func (b *bench) plan(o *organization, base cost, rate int) error {
-	a, err := serve(o.replay.simulated, o.replay)
-	if err != nil {
-		return err
-	}
+	a := listen(o.replay.simulated, o.replay)
 	defer a.close()
 	alone, err := b.slowest(o, a)
 	if err != nil {
