@@ -191,8 +191,8 @@ func decodeInvitation(f fields) org.Invitation {
 		ID:         f.text("id"),
 		Invited:    f.address("email_invited"),
 		Registered: f.address("email_registered"),
-		OrgID:      intern(f.text("org_id")),
-		OrgName:    intern(f.name("org_name")),
+		OrgID:      f.text("org_id"),
+		OrgName:    f.name("org_name"),
 		APIEnabled: decodePermissions(f).flag("api_enabled"),
 	}
 	var created, responded, expires bool
@@ -204,7 +204,6 @@ func decodeInvitation(f fields) org.Invitation {
 	if invitation.StatusText = f.text("invite_status"); invitation.StatusText == "" {
 		invitation.StatusText = f.text("status")
 	}
-	invitation.StatusText = intern(invitation.StatusText)
 	invitation.Status = statusOf(invitation)
 	return invitation
 }
