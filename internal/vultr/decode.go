@@ -18,6 +18,14 @@ type fields map[string]json.RawMessage
 // object returns the object under name; nil if there is none. PHP encodes an empty object as [].
 func (f fields) object(name string) fields { return decodeObject(f[name]) }
 
+// unwrap returns the object in an answer: the one under name (SPEC), or f itself (govultr).
+func (f fields) unwrap(name string) fields {
+	if wrapped := f.object(name); wrapped != nil {
+		return wrapped
+	}
+	return f
+}
+
 // objects returns the objects in the list under name. Other elements are omitted; nil if there are
 // too many.
 func (f fields) objects(name string) []fields {

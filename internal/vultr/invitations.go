@@ -108,21 +108,12 @@ func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, err
 	if err != nil {
 		return org.Invitation{}, err
 	}
-	invitation := decodeInvitation(unwrapInvitation(a.fields))
+	invitation := decodeInvitation(a.fields.unwrap("invitation"))
 	if invitation.ID != id {
 		return org.Invitation{}, q.failed(org.Unreadable, a.status,
 			c.Clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
 	}
 	return invitation, nil
-}
-
-// unwrapInvitation returns the invitation in an answer: the answer itself (govultr), or the object
-// in it (SPEC).
-func unwrapInvitation(top fields) fields {
-	if wrapped := top.object("invitation"); wrapped != nil {
-		return wrapped
-	}
-	return top
 }
 
 func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt, error) {
@@ -145,7 +136,7 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 // server's clock. An error means that the answer does not confirm the mail; then the invitation
 // has what could be decoded, without an unusable id.
 func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
-	top = unwrapInvitation(top)
+	top = top.unwrap("invitation")
 	invitation := decodeInvitation(top)
 	if !IsID(invitation.ID) {
 		invitation.ID = ""
