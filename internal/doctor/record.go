@@ -137,12 +137,7 @@ func (r *redactor) exchange(x vultr.Exchange) ([]byte, error) {
 	case len(bytes.TrimSpace(x.Body)) > 0:
 		kept.Text = textOther
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err = enc.Encode(kept)
-	return out.Bytes(), err
+	return encode(kept, "  ")
 }
 
 // path returns a documented path, as in /v2/groups/{id}/members, with the id replaced.
@@ -165,15 +160,10 @@ func (r *redactor) query(query url.Values) string {
 	return kept.Encode()
 }
 
-var (
-	// jsonType matches all JSON types, pageType the types that proxies and portals send.
-	jsonType = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^application/([a-z.]{1,40}\+)?json(; ?charset=(utf-8|UTF-8))?$`)
-	})
-	pageType = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^text/(html|plain)(; ?charset=(utf-8|UTF-8))?$`)
-	})
-)
+// contentType matches all JSON types, and the types that proxies and portals send.
+var contentType = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(application/([a-z.]{1,40}\+)?json|text/(html|plain))(; ?charset=(utf-8|UTF-8))?$`)
+})
 
 // headers returns the headers that say how to read an answer and when to retry, if their values
 // are safe.
@@ -187,7 +177,7 @@ func headers(x vultr.Exchange) map[string]string {
 		_, notNumber := strconv.ParseUint(value, 10, 32)
 		_, isDate := vultr.ParseDate(value)
 		switch {
-		case name == "Content-Type" && (jsonType().MatchString(value) || pageType().MatchString(value)):
+		case name == "Content-Type" && contentType().MatchString(value):
 		case name == "Content-Type" && x.IsHTML():
 			value = "text/html"
 		case name == "Content-Type":

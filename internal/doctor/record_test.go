@@ -380,6 +380,17 @@ func TestRedactText(t *testing.T) {
 	}
 }
 
+// A value as deep as JSON may be is too deep for the file around it: an error, not a crash.
+func TestRecordDeepAnswer(t *testing.T) {
+	t.Parallel()
+	const deepest = 10_000 // of encoding/json
+	body := strings.Repeat("[", deepest) + strings.Repeat("]", deepest)
+	_, err := newRedactor().exchange(vultr.Exchange{Status: 200, Body: []byte(body)})
+	if err == nil || !strings.Contains(err.Error(), "depth") {
+		t.Errorf("%v, want an error about the depth", err)
+	}
+}
+
 // What is no JSON, and what is no header of interest, leaves no trace.
 func TestRecordedAnswers(t *testing.T) {
 	t.Parallel()

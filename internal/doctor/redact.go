@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -174,22 +173,20 @@ func (r *redactor) json(raw []byte, name string) ([]byte, error) {
 	var out bytes.Buffer
 	in := json.NewDecoder(bytes.NewReader(raw))
 	in.UseNumber()
-	if err := r.value(in, name, &out); err != nil {
-		return nil, err
-	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one value")
-	}
+	r.value(in, name, &out)
 	return out.Bytes(), nil
 }
 
-// value copies the next value of in, which is the value of name.
-func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error {
-	token, err := in.Token()
-	if err != nil {
-		return err
+// value copies the next value of in, which is valid JSON. It is the value of name.
+func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) {
+	next := func() json.Token {
+		token, err := in.Token()
+		if err != nil {
+			panic(err) // there is none in valid JSON
+		}
+		return token
 	}
-	switch v := token.(type) {
+	switch v := next().(type) {
 	case json.Delim:
 		out.WriteString(v.String())
 		for first := true; in.More(); first = false {
@@ -197,22 +194,12 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error
 				out.WriteByte(',')
 			}
 			if v == '{' {
-				key, err := in.Token()
-				if err != nil {
-					return err
-				}
-				name = r.key(key.(string))
+				name = r.key(next().(string))
 				out.WriteString(quote(name) + ":")
 			}
-			if err := r.value(in, name, out); err != nil {
-				return err
-			}
+			r.value(in, name, out)
 		}
-		end, err := in.Token()
-		if err != nil {
-			return err
-		}
-		out.WriteString(end.(json.Delim).String())
+		out.WriteString(next().(json.Delim).String())
 	case string:
 		out.WriteString(quote(r.text(v, name)))
 	case json.Number:
@@ -222,7 +209,6 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error
 	default:
 		out.WriteString("null")
 	}
-	return nil
 }
 
 // jsonNumber returns the replacement of a number, because ids and balances may be numbers.
@@ -243,11 +229,19 @@ func (r *redactor) jsonNumber(n, name string) string {
 
 // quote returns s as a JSON string.
 func quote(s string) string {
+	text, err := encode(s, "")
+	if err != nil {
+		panic(err) // there is no such string
+	}
+	return strings.TrimSuffix(string(text), "\n")
+}
+
+// encode returns v as JSON with a newline at its end.
+func encode(v any, indent string) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	if enc.Encode(s) != nil {
-		panic("a string cannot be written") // there is no such string
-	}
-	return strings.TrimSuffix(out.String(), "\n")
+	enc.SetIndent("", indent)
+	err := enc.Encode(v)
+	return out.Bytes(), err
 }
