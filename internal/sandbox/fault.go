@@ -209,7 +209,7 @@ func (f *rule) dry() bool { return !f.After && f.Kind != FaultSlow }
 const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Please " +
 	"wait</h1></body></html>\n"
 
-// spoil breaks the answer, or cuts the connection, after the time that the fault lets the client wait.
+// corrupt breaks the answer, or cuts the connection, after the time that the fault lets the client wait.
 func (f *rule) corrupt(client context.Context, a *answer) {
 	switch {
 	case f.Kind == FaultSlow && !f.After: // has waited already
