@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -127,20 +128,14 @@ func (b *bench) slowest(o *organization, a *api) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := fetch(client, req); err != nil {
+		res, err := client.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		if err = cmp.Or(err, res.Body.Close()); err != nil {
 			return 0, err
 		}
 	}
 	return time.Since(begin), nil
-}
-
-// fetch reads an answer to its end.
-func fetch(client *http.Client, req *http.Request) error {
-	res, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	_, err = io.Copy(io.Discard, res.Body)
-	return err
 }

@@ -70,23 +70,13 @@ func (b *bench) states() error {
 		{"state/open", b.stateOpened, false},
 		{"state/memory", b.stateOfMany, true},
 	}
-	var places []storage
+	places, err := b.storages()
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		if !b.wants(row.name) || row.slow && b.quick {
 			continue
-		}
-		if places == nil {
-			var err error
-			if places, err = b.storages(); err != nil {
-				return err
-			}
-			defer func() {
-				for _, place := range places {
-					if place.wire != nil {
-						place.wire.close()
-					}
-				}
-			}()
 		}
 		for _, place := range places {
 			if err := row.measure(place); err != nil {
@@ -194,7 +184,7 @@ func (b *bench) stateOfMany(place storage) error {
 // requestMarks are what each request has once: over HTTP the end of its first line, to PostgreSQL the message Sync.
 var requestMarks = [][]byte{[]byte(" HTTP/1.1\r\n"), []byte("S\x00\x00\x00\x04")}
 
-// slowWire passes connections on, each byte after a delay, and counts what clients send.
+// slowWire passes connections on, each byte after a delay, and counts what clients send. It ends with the process.
 type slowWire struct {
 	listener        net.Listener
 	target          string
@@ -213,8 +203,6 @@ func newSlowWire(target string, delay time.Duration) (*slowWire, error) {
 }
 
 func (w *slowWire) address() string { return w.listener.Addr().String() }
-
-func (w *slowWire) close() { _ = w.listener.Close() }
 
 // sent returns how many requests and bytes clients sent; nothing for a folder.
 func (w *slowWire) sent() [2]int64 {
