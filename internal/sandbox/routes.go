@@ -33,8 +33,8 @@ var routes = []*route{
 	{method: "GET", pattern: "/v2/organizations", list: true, act: listOrganizations},
 	{method: "GET", pattern: "/v2/organizations/{id}", act: getOrganization},
 	{method: "GET", pattern: "/v2/organizations/{id}/suspended-users", list: true, act: listSuspendedUsers},
-	{method: "PUT", pattern: "/v2/organizations/{id}/user/{user}/suspend", act: suspendUser},
-	{method: "PUT", pattern: "/v2/organizations/{id}/user/{user}/unsuspend", act: unsuspendUser},
+	{method: "PUT", pattern: "/v2/organizations/{id}/user/{user}/suspend", act: setSuspended(true)},
+	{method: "PUT", pattern: "/v2/organizations/{id}/user/{user}/unsuspend", act: setSuspended(false)},
 	{method: "DELETE", pattern: "/v2/organizations/{id}/user/{user}", act: removeUser},
 
 	{method: "GET", pattern: "/v2/groups", list: true, act: listGroups},

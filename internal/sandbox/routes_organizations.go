@@ -46,14 +46,13 @@ func listSuspendedUsers(c *call) *reply {
 	})
 }
 
-func suspendUser(c *call) *reply   { return c.setSuspended(true) }
-func unsuspendUser(c *call) *reply { return c.setSuspended(false) }
-
-func (c *call) setSuspended(suspended bool) *reply {
-	if c.user.Suspended != suspended {
-		c.suspend(c.now, c.user, suspended)
+func setSuspended(suspended bool) func(*call) *reply {
+	return func(c *call) *reply {
+		if c.user.Suspended != suspended {
+			c.suspend(c.now, c.user, suspended)
+		}
+		return &reply{status: http.StatusNoContent}
 	}
-	return &reply{status: http.StatusNoContent}
 }
 
 func removeUser(c *call) *reply {

@@ -18,6 +18,15 @@ type fields map[string]json.RawMessage
 // object returns the object under name; nil if there is none. PHP encodes an empty object as [].
 func (f fields) object(name string) fields { return decodeObject(f[name]) }
 
+// encode returns f as JSON.
+func (f fields) encode() []byte {
+	raw, err := json.Marshal(f)
+	if err != nil {
+		panic(err) // it was read from JSON
+	}
+	return raw
+}
+
 // unwrap returns the object in an answer: the one under name (SPEC), or f itself (govultr).
 func (f fields) unwrap(name string) fields {
 	if wrapped := f.object(name); wrapped != nil {

@@ -211,11 +211,7 @@ func (f fields) identity() string {
 	if id := f.text("id"); id != "" {
 		return id
 	}
-	all, err := json.Marshal(f)
-	if err != nil {
-		panic(err) // it was read from JSON
-	}
-	return string(all)
+	return string(f.encode())
 }
 
 // decodeMeta decodes the fields of an answer that are about the whole list.
