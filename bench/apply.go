@@ -54,11 +54,8 @@ func (b *bench) apply(name string, rate int, latency time.Duration, concurrency 
 	}
 	defer i.close()
 	requests := len(i.Requests())
-	floor := float64(requests) / float64(rate)
-	if byConcurrency := float64(requests) * latency.Seconds() / float64(concurrency); byConcurrency > floor {
-		floor = byConcurrency
-	}
-	floor += latency.Seconds()
+	floor := latency.Seconds() +
+		max(float64(requests)/float64(rate), float64(requests)*latency.Seconds()/float64(concurrency))
 	b.row(fmt.Sprintf("`apply` of %d people: wall time over (requests / rate + one latency)", b.people),
 		"rate | latency | `--concurrency` | wall | wall / floor | 429 answers | most requests in flight | "+
 			"connections",

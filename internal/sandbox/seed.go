@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -53,15 +54,9 @@ func (s *state) addUsers(now time.Time, in []User) ([]User, error) {
 	}
 	added := make([]User, len(in))
 	for i, from := range in {
-		u := User{ID: from.ID, Name: from.Name, Email: from.Email, APIEnabled: from.APIEnabled, Service: from.Service,
-			InvitedBy: ownerEmail, Joined: whole(now)}
+		u := User{ID: cmp.Or(from.ID, newID()), Name: cmp.Or(from.Name, nameFrom(from.Email)), Email: from.Email,
+			APIEnabled: from.APIEnabled, Service: from.Service, InvitedBy: ownerEmail, Joined: whole(now)}
 		_, known := s.Users.index[u.ID]
-		if u.ID == "" {
-			u.ID = newID()
-		}
-		if u.Name == "" {
-			u.Name = nameFrom(u.Email)
-		}
 		if from.Suspended {
 			u.Suspended, u.SuspendedAt = true, whole(now)
 		}
@@ -89,9 +84,7 @@ func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 		if in.Email == "" {
 			return errors.New("add invitation: the address is missing")
 		}
-		if in.ID == "" {
-			in.ID = newID()
-		}
+		in.ID = cmp.Or(in.ID, newID())
 		if in.Created.IsZero() && in.State == stateExpired {
 			in.Created = now.Add(-invitationLife - time.Hour)
 		}
@@ -137,10 +130,7 @@ func (s *Server) AddGroup(in Group) (Group, error) {
 		if err != nil {
 			return fmt.Errorf("add group %q: %w", in.Name, err)
 		}
-		g := Group{ID: in.ID, Name: in.Name, Deleted: in.Deleted, Created: whole(now)}
-		if g.ID == "" {
-			g.ID = newID()
-		}
+		g := Group{ID: cmp.Or(in.ID, newID()), Name: in.Name, Deleted: in.Deleted, Created: whole(now)}
 		st.Groups.put(st.always(), g.ID, g)
 		st.tie(now, roleGroup, access.roles, g.ID)
 		st.tie(now, policyGroup, access.policies, g.ID)
@@ -158,9 +148,7 @@ func (s *Server) AddRole(in Role) (Role, error) {
 		if err != nil {
 			return fmt.Errorf("add role %q: %w", in.Name, err)
 		}
-		if in.ID == "" {
-			in.ID = newID()
-		}
+		in.ID = cmp.Or(in.ID, newID())
 		st.Roles.put(st.always(), in.ID, Role{ID: in.ID, Name: in.Name, Assumable: in.Assumable, Created: whole(now)})
 		for _, p := range access.policies {
 			st.tie(now, rolePolicy, []string{in.ID}, p)
@@ -173,10 +161,7 @@ func (s *Server) AddRole(in Role) (Role, error) {
 // AddPolicy makes a policy. An empty ID is made up.
 func (s *Server) AddPolicy(in Policy) (Policy, error) {
 	err := s.change(func(st *state, now time.Time) error {
-		if in.ID == "" {
-			in.ID = newID()
-		}
-		in.Created = whole(now)
+		in.ID, in.Created = cmp.Or(in.ID, newID()), whole(now)
 		st.Policies.put(st.always(), in.ID, in)
 		return nil
 	})

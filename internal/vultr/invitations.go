@@ -192,9 +192,7 @@ func decodeInvitation(f fields) org.Invitation {
 	invitation.Expires, expires = f.date("expiration_date")
 	invitation.DateUnreadable = !created || !responded || !expires
 	// Only invite_status is documented, not what status means beside it.
-	if invitation.StatusText = f.text("invite_status"); invitation.StatusText == "" {
-		invitation.StatusText = f.text("status")
-	}
+	invitation.StatusText = cmp.Or(f.text("invite_status"), f.text("status"))
 	invitation.Status = statusOf(invitation)
 	return invitation
 }
