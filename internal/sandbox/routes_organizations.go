@@ -33,12 +33,7 @@ func listSuspendedUsers(c *call) *reply {
 		return refuse(http.StatusNotFound, "Not found")
 	}
 	m := c.moment(true)
-	var rows []User
-	for u := range c.Users.rowsAt(m) {
-		if u.Suspended && c.dialect.Suspended != SuspendedUsers {
-			rows = append(rows, u)
-		}
-	}
+	rows := c.Users.where(m, func(u User) bool { return u.Suspended && c.dialect.Suspended != SuspendedUsers })
 	return listOf(c, "users", m, rows, func(u User) object {
 		row := c.memberObject(member{ID: u.ID, User: u.ID, Inactive: true, Created: u.Joined, Updated: u.SuspendedAt}, u)
 		row["date_suspended"] = c.dialect.date(u.SuspendedAt)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 )
@@ -180,14 +179,13 @@ func (s *Server) RenameGroup(name, to string) error {
 
 func (s *Server) changeGroup(what, name string, change func(*Group)) error {
 	return s.change(func(st *state, now time.Time) error {
-		for g := range st.Groups.rows() {
-			if g.Name == name && !g.Deleted {
-				change(&g)
-				st.Groups.put(st.next(now), g.ID, g)
-				return nil
-			}
+		g, ok := st.Groups.find(func(g Group) bool { return g.Name == name && !g.Deleted })
+		if !ok {
+			return fmt.Errorf("%s group %q: there is none", what, name)
 		}
-		return fmt.Errorf("%s group %q: there is none", what, name)
+		change(&g)
+		st.Groups.put(st.next(now), g.ID, g)
+		return nil
 	})
 }
 
@@ -210,26 +208,28 @@ type accessIDs struct{ groups, roles, policies []string }
 func (s *state) resolve(groups, roles, policies []string) (accessIDs, error) {
 	var ids accessIDs
 	var unknown []string
-	ids.groups = find(&unknown, groups, s.Groups.rows(), func(g Group) (string, string) { return g.ID, g.Name })
-	ids.roles = find(&unknown, roles, s.Roles.rows(), func(r Role) (string, string) { return r.ID, r.Name })
-	ids.policies = find(&unknown, policies, s.Policies.rows(), func(p Policy) (string, string) { return p.ID, p.Name })
+	ids.groups = idsOf(&s.Groups, groups, &unknown, func(g Group) (string, string) { return g.ID, g.Name })
+	ids.roles = idsOf(&s.Roles, roles, &unknown, func(r Role) (string, string) { return r.ID, r.Name })
+	ids.policies = idsOf(&s.Policies, policies, &unknown, func(p Policy) (string, string) { return p.ID, p.Name })
 	if len(unknown) > 0 {
 		return ids, fmt.Errorf("nothing is called %s", strings.Join(unknown, ", "))
 	}
 	return ids, nil
 }
 
-// find returns the ids of the rows that want names; it adds a name that no row has to unknown.
-func find[T any](unknown *[]string, want []string, rows iter.Seq[T], key func(T) (id, name string)) (ids []string) {
-next:
+// idsOf returns the ids of the rows that want names; it adds a name that no row has to unknown.
+func idsOf[T any](t *table[T], want []string, unknown *[]string, key func(T) (id, name string)) (ids []string) {
 	for _, one := range want {
-		for row := range rows {
-			if id, name := key(row); id == one || name == one {
-				ids = append(ids, id)
-				continue next
-			}
+		row, ok := t.find(func(row T) bool {
+			id, name := key(row)
+			return id == one || name == one
+		})
+		if !ok {
+			*unknown = append(*unknown, one)
+			continue
 		}
-		*unknown = append(*unknown, one)
+		id, _ := key(row)
+		ids = append(ids, id)
 	}
 	return ids
 }
