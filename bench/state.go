@@ -49,7 +49,7 @@ func (b *bench) storages() ([]storage, error) {
 		if err != nil {
 			return nil, err
 		}
-		location := strings.ReplaceAll(text, server, wire.address())
+		location := strings.ReplaceAll(text, server, wire.listener.Addr().String())
 		all = append(all, storage{name: name, location: location, wire: wire, env: []string{
 			"ORGSYNC_STATE=" + location, "AWS_EC2_METADATA_DISABLED=true",
 			"AWS_ACCESS_KEY_ID=" + os.Getenv("AWS_ACCESS_KEY_ID"), "AWS_SECRET_ACCESS_KEY=" + os.Getenv("AWS_SECRET_ACCESS_KEY"),
@@ -201,8 +201,6 @@ func newSlowWire(target string, delay time.Duration) (*slowWire, error) {
 	go w.serve()
 	return w, nil
 }
-
-func (w *slowWire) address() string { return w.listener.Addr().String() }
 
 // sent returns how many requests and bytes clients sent; nothing for a folder.
 func (w *slowWire) sent() [2]int64 {
