@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -14,6 +13,9 @@ import (
 )
 
 var latencies = []time.Duration{20 * time.Millisecond, 120 * time.Millisecond, 400 * time.Millisecond}
+
+// defaultConcurrency is what --concurrency is if nobody sets it.
+const defaultConcurrency = 10
 
 // documentedLimit is the most requests that the API allows in any second.
 const documentedLimit = 30
@@ -34,7 +36,7 @@ func (b *bench) applies() error {
 			if !b.wants(name) {
 				continue
 			}
-			concurrency := b.concurrency
+			concurrency := defaultConcurrency
 			// With exactly as many as rate times latency none may be late; where the standard is less, a tenth is added.
 			if need := float64(rate) * latency.Seconds(); rate != noLimit && need > float64(concurrency) {
 				concurrency = int(math.Ceil(need * 1.1))
@@ -121,19 +123,4 @@ func (b *bench) invite(how inviting) (*invited, error) {
 		return nil, err
 	}
 	return i, nil
-}
-
-var concurrencyDefault = regexp.MustCompile(`--concurrency .*\(default (\d+)\)`)
-
-// defaultConcurrency is what the program says it is.
-func (b *bench) defaultConcurrency() (int, error) {
-	c, err := b.orgsync(1, nil, "apply", "--help")
-	if err != nil {
-		return 0, err
-	}
-	match := concurrencyDefault.FindSubmatch(c.out)
-	if match == nil {
-		return 0, fmt.Errorf("the help of apply does not name the default of --concurrency")
-	}
-	return strconv.Atoi(string(match[1]))
 }

@@ -55,11 +55,9 @@ type bench struct {
 	before  string // an older one, for its start; "": none
 	self    string // this program
 	scratch string
-	// concurrency is the program's own default.
-	concurrency int
-	table       string   // the one being printed
-	faults      []string // what must not be
-	sizes       []organizationCost
+	table   string   // the one being printed
+	faults  []string // what must not be
+	sizes   []organizationCost
 }
 
 func run(ctx context.Context, out io.Writer, args []string) error {
@@ -95,9 +93,6 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	defer os.RemoveAll(b.scratch)
 	b.program = filepath.Join(b.scratch, "orgsync")
 	if err := b.build(); err != nil {
-		return err
-	}
-	if b.concurrency, err = b.defaultConcurrency(); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s on %s/%s, %d processors, %s.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,

@@ -76,7 +76,7 @@ func (b *bench) plan(o *organization, base cost, rate int) error {
 	if rate != noLimit {
 		floor = max(floor, time.Duration(float64(requests)/float64(rate)*float64(time.Second)))
 	}
-	floor = max(floor, time.Duration(requests)*o.replay.latency/time.Duration(b.concurrency))
+	floor = max(floor, time.Duration(requests)*o.replay.latency/defaultConcurrency)
 	b.row("`plan`: wall time over the slowest list alone (or requests / rate, or requests × latency / `--concurrency`, "+
 		"where that is longer); processor time and memory over decoding the same bytes into structs with `encoding/json` "+
 		"and `yaml.v3`",

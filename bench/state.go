@@ -119,7 +119,8 @@ func (b *bench) stateRun(place storage, people int) (r stateRun, err error) {
 	const rate = 28
 	latency := 120 * time.Millisecond
 	place.wire.reset()
-	i, err := b.invite(inviting{people: people, rate: rate, concurrency: b.concurrency, latency: latency, env: place.env})
+	i, err := b.invite(inviting{people: people, rate: rate, concurrency: defaultConcurrency, latency: latency,
+		env: place.env})
 	if err != nil {
 		return r, err
 	}
@@ -167,7 +168,7 @@ func (b *bench) stateOpened(place storage) error {
 // stateOfMany measures the memory of a run that invites 20,000 people, which is bounded.
 func (b *bench) stateOfMany(place storage) error {
 	const people, maxMemory = 20_000, 100e6
-	i, err := b.invite(inviting{people: people, rate: noLimit, concurrency: b.concurrency, env: place.env})
+	i, err := b.invite(inviting{people: people, rate: noLimit, concurrency: defaultConcurrency, env: place.env})
 	if err != nil {
 		return err
 	}
