@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"context"
+	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -33,27 +33,30 @@ type api struct {
 	close       func()
 }
 
-// serve makes the simulated API listen, with handler in front of it; nil: nothing is.
-func serve(simulated *sandbox.Server, handler http.Handler) (*api, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// simulate makes a simulated API with faults, and lets it listen.
+func simulate(o sandbox.Options, faults []sandbox.Fault) (*api, error) {
+	simulated, err := sandbox.New(o)
 	if err != nil {
 		return nil, err
 	}
-	if handler == nil {
-		handler = simulated
+	for _, f := range faults {
+		simulated.AddFault(f)
 	}
-	a := &api{Server: simulated, url: "http://" + listener.Addr().String()}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second,
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			if state == http.StateNew {
-				a.connections.Add(1)
-			}
-		},
+	return listen(simulated, simulated), nil
+}
+
+// listen makes handler, which is the simulated API or stands in front of it, listen.
+func listen(simulated *sandbox.Server, handler http.Handler) *api {
+	a := &api{Server: simulated}
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			a.connections.Add(1)
+		}
 	}
-	go func() { _ = server.Serve(listener) }() // ends with Close; a client sees every other trouble
-	a.close = func() { _ = server.Close() }
-	return a, nil
+	server.Start()
+	a.url, a.close = server.URL, server.Close
+	return a
 }
 
 // environment tells orgsync of the API.
@@ -88,32 +91,18 @@ func (a *api) mailed(people int) (twice, none int) {
 type replay struct {
 	simulated *sandbox.Server
 	latency   time.Duration
-	answers   map[string]*recorded // by path and query; complete before the port is opened
+	answers   map[string]*httptest.ResponseRecorder // by path and query; complete before the port is opened
 	requests  atomic.Int64
 }
 
-// recorded is an answer; it is an http.ResponseWriter.
-type recorded struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (r *recorded) Header() http.Header         { return r.header }
-func (r *recorded) WriteHeader(status int)      { r.status = status }
-func (r *recorded) Write(b []byte) (int, error) { return r.body.Write(b) }
-
 // record asks the simulated API once, without a network.
-func (p *replay) record(ctx context.Context, uri string) (*recorded, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1"+uri, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
+func (p *replay) record(uri string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(http.MethodGet, uri, http.NoBody)
 	req.Header.Set("Authorization", "Bearer "+key)
-	r := &recorded{header: http.Header{}}
+	r := httptest.NewRecorder()
 	p.simulated.ServeHTTP(r, req)
 	p.answers[uri] = r
-	return r, nil
+	return r
 }
 
 // ServeHTTP answers from memory what it can.
@@ -131,10 +120,8 @@ func (p *replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.simulated.ServeHTTP(w, r)
 		return
 	}
-	for name, values := range known.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), known.Header())
 	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	w.WriteHeader(known.status)
-	_, _ = w.Write(known.body.Bytes()) // a client that is gone is no trouble of the server's
+	w.WriteHeader(known.Code)
+	_, _ = w.Write(known.Body.Bytes()) // a client that is gone is no trouble of the server's
 }

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -15,6 +13,9 @@ import (
 )
 
 var latencies = []time.Duration{20 * time.Millisecond, 120 * time.Millisecond, 400 * time.Millisecond}
+
+// defaultConcurrency is what --concurrency is if nobody sets it.
+const defaultConcurrency = 10
 
 // documentedLimit is the most requests that the API allows in any second.
 const documentedLimit = 30
@@ -35,7 +36,7 @@ func (b *bench) applies() error {
 			if !b.wants(name) {
 				continue
 			}
-			concurrency := b.concurrency
+			concurrency := defaultConcurrency
 			// With exactly as many as rate times latency none may be late; where the standard is less, a tenth is added.
 			if need := float64(rate) * latency.Seconds(); rate != noLimit && need > float64(concurrency) {
 				concurrency = int(math.Ceil(need * 1.1))
@@ -49,88 +50,77 @@ func (b *bench) applies() error {
 }
 
 func (b *bench) apply(name string, rate int, latency time.Duration, concurrency int) error {
-	limit := documentedLimit
-	if rate > limit {
-		limit = -1
-	}
-	a, c, _, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil,
-		inviting{people: b.people, rate: rate, concurrency: concurrency})
+	i, err := b.invite(inviting{people: b.people, rate: rate, concurrency: concurrency, latency: latency})
 	if err != nil {
 		return err
 	}
-	defer a.close()
-	requests := len(a.Requests())
-	floor := float64(requests) / float64(rate)
-	if byConcurrency := float64(requests) * latency.Seconds() / float64(concurrency); byConcurrency > floor {
-		floor = byConcurrency
-	}
-	floor += latency.Seconds()
-	twice, none := a.mailed(b.people)
+	defer i.close()
+	requests := len(i.Requests())
+	floor := latency.Seconds() +
+		max(float64(requests)/float64(rate), float64(requests)*latency.Seconds()/float64(concurrency))
 	b.row(fmt.Sprintf("`apply` of %d people: wall time over (requests / rate + one latency)", b.people),
 		"rate | latency | `--concurrency` | wall | wall / floor | 429 answers | most requests in flight | "+
 			"connections",
-		rateName(rate), span(latency), concurrency, c.Wall, c.Wall.Seconds()/floor, a.limited(), a.PeakInFlight(),
-		a.connections.Load())
-	if c.Code != 0 || twice+none > 0 {
-		b.fault("%s: code %d, %d mailed twice, %d not mailed: %s", name, c.Code, twice, none, c.firstError)
-	}
+		rateName(rate), span(latency), concurrency, i.Wall, i.Wall.Seconds()/floor, i.limited(), i.PeakInFlight(),
+		i.connections.Load())
+	b.checkMails(name, i, b.people)
 	return nil
+}
+
+// checkMails notes a fault unless orgsync ended well and mailed all people once.
+func (b *bench) checkMails(name string, i *invited, people int) {
+	if twice, none := i.mailed(people); i.Code != 0 || twice+none > 0 {
+		b.fault("%s: code %d, %d mailed twice, %d not mailed: %s", name, i.Code, twice, none, i.firstError)
+	}
 }
 
 // inviting says how orgsync invites people.
 type inviting struct {
 	people, rate, concurrency int
+	latency                   time.Duration
+	dialect                   sandbox.Dialect
+	faults                    []sandbox.Fault
 	// env is for the program, beside the API. nil: its state is in a new folder.
 	env []string
 }
 
-// invite lets orgsync invite everybody, with nothing remembered from before. again runs it once more. The
-// API is to be closed.
-func (b *bench) invite(o sandbox.Options, faults []sandbox.Fault, how inviting) (a *api, c cost,
-	again func() (cost, error), err error) {
-	simulated, err := sandbox.New(o)
-	if err != nil {
-		return nil, cost{}, nil, err
-	}
-	for _, f := range faults {
-		simulated.AddFault(f)
-	}
-	if a, err = serve(simulated, nil); err != nil {
-		return nil, cost{}, nil, err
+// invited is the run that invited people, and the API that they were invited with, which is to be closed.
+type invited struct {
+	*api
+	cost
+	again func() (cost, error) // runs orgsync once more
+}
+
+// invite lets orgsync invite everybody, with nothing remembered from before.
+func (b *bench) invite(how inviting) (*invited, error) {
+	limit := documentedLimit
+	if how.rate > limit {
+		limit = -1
 	}
 	roster := filepath.Join(b.scratch, "invite.yaml")
-	err = writeRoster(roster, how.people, func(int) string { return "" })
-	state, errTemp := os.MkdirTemp(b.scratch, "state-")
-	if err = cmp.Or(err, errTemp); err != nil {
-		a.close()
-		return nil, cost{}, nil, err
+	if err := writeRoster(roster, how.people, func(int) string { return "" }); err != nil {
+		return nil, err
 	}
 	args := []string{
 		"apply", "--yes", "--roster", roster, "--max-invites", strconv.Itoa(how.people), "--rate", strconv.Itoa(how.rate),
 		"--concurrency", strconv.Itoa(how.concurrency), "--timeout", "1h",
 	}
 	if how.env == nil {
+		state, err := os.MkdirTemp(b.scratch, "state-")
+		if err != nil {
+			return nil, err
+		}
 		args = append(args, "--state-dir", state)
 	}
-	again = func() (cost, error) { return b.measure(append(a.environment(), how.env...), b.program, args...) }
-	if c, err = again(); err != nil {
-		a.close()
-		return nil, cost{}, nil, err
-	}
-	return a, c, again, nil
-}
-
-var concurrencyDefault = regexp.MustCompile(`--concurrency .*\(default (\d+)\)`)
-
-// defaultConcurrency is what the program says it is.
-func (b *bench) defaultConcurrency() (int, error) {
-	c, err := b.orgsync(1, nil, "apply", "--help")
+	a, err := simulate(sandbox.Options{Dialect: how.dialect, RateLimit: limit, Latency: how.latency}, how.faults)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	match := concurrencyDefault.FindSubmatch(c.out)
-	if match == nil {
-		return 0, fmt.Errorf("the help of apply does not name the default of --concurrency")
+	i := &invited{api: a}
+	i.again = func() (cost, error) { return b.measure(append(a.environment(), how.env...), b.program, args...) }
+	if i.cost, err = i.again(); err != nil {
+		a.close()
+		return nil, err
 	}
-	return strconv.Atoi(string(match[1]))
+	return i, nil
 }

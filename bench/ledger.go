@@ -35,11 +35,11 @@ func (b *bench) ledger() error {
 	if err := b.write(store, text); err != nil {
 		return err
 	}
-	floor, err := b.alone(b.runs, "lines", filepath.Join(b.scratch, benchOrganization, "ledger.jsonl"))
+	floor, err := b.alone(b.runs, nil, "lines", filepath.Join(b.scratch, benchOrganization, "ledger.jsonl"))
 	if err != nil {
 		return err
 	}
-	c, err := b.alone(b.runs, "open", b.scratch, benchOrganization)
+	c, err := b.alone(b.runs, nil, "open", b.scratch, benchOrganization)
 	if err != nil {
 		return err
 	}

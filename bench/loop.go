@@ -40,10 +40,8 @@ func (b *bench) loops() error {
 }
 
 func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fault) error {
-	whole := b.people
-	defer func() { b.people = whole }()
-	b.people = min(whole, loopPeople)
-	floor := float64(max(0, b.people-documentedLimit))/documentedLimit + latency.Seconds() // the first may all go at once
+	people := min(b.people, loopPeople)
+	floor := float64(max(0, people-documentedLimit))/documentedLimit + latency.Seconds() // the first may all go at once
 	for _, who := range []struct {
 		name, said string
 		workers    int
@@ -53,14 +51,14 @@ func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fau
 		if !b.wants(name) {
 			continue
 		}
-		a, wall, failed, err := b.job(who.workers, latency, faults)
+		a, wall, failed, err := b.job(people, who.workers, latency, faults)
 		if err != nil {
 			return err
 		}
 		a.close()
-		twice, none := a.mailed(b.people)
+		twice, none := a.mailed(people)
 		b.row(fmt.Sprintf("%d invitations where the API allows %d requests a second: wall time over (people / %[2]d - 1 s "+
-			"+ one latency)", b.people, documentedLimit),
+			"+ one latency)", people, documentedLimit),
 			"program | latency | dropped connections | wall | wall / floor | requests | 429 answers | connections | "+
 				"people mailed twice | people not mailed | mails reported as failed",
 			who.said, span(latency),
@@ -76,43 +74,34 @@ func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fau
 	return nil
 }
 
-// job invites everybody by so many goroutines with govultr, or by orgsync for 0, and tells how many failed by its
-// account.
-func (b *bench) job(workers int, latency time.Duration, faults []sandbox.Fault) (a *api, wall time.Duration, failed int,
-	err error) {
+// job invites people by so many goroutines with govultr, or by orgsync for 0, and tells how many failed by its account.
+func (b *bench) job(people, workers int, latency time.Duration, faults []sandbox.Fault) (a *api, wall time.Duration,
+	failed int, err error) {
 	// Nobody knows what a second invitation of the same address does; here it mails again.
 	dialect, err := sandbox.ParseDialect("duplicate=second")
 	if err != nil {
 		return nil, 0, 0, err
 	}
 	if workers == 0 {
-		a, c, _, err := b.invite(sandbox.Options{Dialect: dialect, Latency: latency}, faults,
-			inviting{people: b.people, rate: 28, concurrency: 16})
+		i, err := b.invite(inviting{people: people, rate: 28, concurrency: 16, latency: latency, dialect: dialect,
+			faults: faults})
 		if err != nil {
 			return nil, 0, 0, err
 		}
-		if c.Code == 0 {
-			return a, c.Wall, 0, nil
+		if i.Code != 0 {
+			_, failed = i.mailed(people)
 		}
-		_, none := a.mailed(b.people)
-		return a, c.Wall, none, nil
+		return i.api, i.Wall, failed, nil
 	}
 	// What govultr is written for, and without the text that makes it report each mail as failed.
 	if dialect, err = sandbox.ParseDialect("govultr,status=absent,duplicate=second"); err != nil {
 		return nil, 0, 0, err
 	}
-	simulated, err := sandbox.New(sandbox.Options{Dialect: dialect, Latency: latency})
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	for _, f := range faults {
-		simulated.AddFault(f)
-	}
-	if a, err = serve(simulated, nil); err != nil {
+	if a, err = simulate(sandbox.Options{Dialect: dialect, Latency: latency}, faults); err != nil {
 		return nil, 0, 0, err
 	}
 	begin := time.Now()
-	if failed, err = loopOver(b.ctx, a.url, b.people, workers); err != nil {
+	if failed, err = loopOver(b.ctx, a.url, people, workers); err != nil {
 		a.close()
 		return nil, 0, 0, err
 	}

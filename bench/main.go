@@ -53,12 +53,11 @@ type bench struct {
 	runs    int    // of what takes no long
 	program string // the orgsync that is measured
 	before  string // an older one, for its start; "": none
+	self    string // this program
 	scratch string
-	// concurrency is the program's own default.
-	concurrency int
-	table       string   // the one being printed
-	faults      []string // what must not be
-	sizes       []organizationCost
+	table   string   // the one being printed
+	faults  []string // what must not be
+	sizes   []organizationCost
 }
 
 func run(ctx context.Context, out io.Writer, args []string) error {
@@ -85,15 +84,15 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 			b.people = 100
 		}
 	}
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
 	if b.scratch, err = os.MkdirTemp("", "orgsync-bench-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.scratch)
 	b.program = filepath.Join(b.scratch, "orgsync")
 	if err := b.build(); err != nil {
-		return err
-	}
-	if b.concurrency, err = b.defaultConcurrency(); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s on %s/%s, %d processors, %s.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,

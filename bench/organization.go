@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,14 +26,11 @@ const (
 type organization struct {
 	people  int
 	roster  string
-	answers string // the folder with each page of each list in a file
-	lists   []list
-	pages   int // of all lists, and the account
+	answers string   // the folder with each page of each list in a file
+	longest []string // the pages of the longest list, by path and query
+	pages   int      // of all lists, and the account
 	replay  *replay
 }
-
-// list are the pages of a list, by path and query.
-type list []string
 
 // found makes the organization, and reads all of it once.
 func (b *bench) found(people int) (*organization, error) {
@@ -63,7 +62,7 @@ func (b *bench) found(people int) (*organization, error) {
 	o := &organization{
 		people: people,
 		roster: filepath.Join(b.scratch, fmt.Sprintf("roster-%d.yaml", people)),
-		replay: &replay{simulated: simulated, answers: map[string]*recorded{}},
+		replay: &replay{simulated: simulated, answers: map[string]*httptest.ResponseRecorder{}},
 	}
 	if err := writeRoster(o.roster, people, func(i int) string {
 		return fmt.Sprintf("    groups: [%s]\n", group(i/2))
@@ -79,35 +78,32 @@ func (b *bench) found(people int) (*organization, error) {
 		paths = append(paths, "/v2/groups/"+id+"/members")
 	}
 	for _, path := range paths {
-		if err := b.readAll(o, path); err != nil {
+		if err := o.readAll(path); err != nil {
 			return nil, err
 		}
 	}
 	o.pages++
-	_, err = o.replay.record(b.ctx, "/v2/account")
-	return o, err
+	o.replay.record("/v2/account")
+	return o, nil
 }
 
 func group(i int) string { return fmt.Sprintf("group-%02d", i%groups) }
 
 // readAll records all pages of the list under path.
-func (b *bench) readAll(o *organization, path string) error {
-	var pages list
+func (o *organization) readAll(path string) error {
+	var pages []string
 	for cursor, first := "", true; first || cursor != ""; first = false {
 		query := url.Values{"per_page": {strconv.Itoa(perPage)}}
 		if cursor != "" {
 			query.Set("cursor", cursor)
 		}
 		uri := path + "?" + query.Encode()
-		r, err := o.replay.record(b.ctx, uri)
-		if err != nil {
-			return err
-		}
+		r := o.replay.record(uri)
 		var page answers
-		if err := json.Unmarshal(r.body.Bytes(), &page); err != nil || r.status != http.StatusOK {
-			return fmt.Errorf("read %s: status %d: %w", path, r.status, err)
+		if err := json.Unmarshal(r.Body.Bytes(), &page); err != nil || r.Code != http.StatusOK {
+			return fmt.Errorf("read %s: status %d: %w", path, r.Code, err)
 		}
-		if err := os.WriteFile(filepath.Join(o.answers, fmt.Sprintf("%06d.json", o.pages)), r.body.Bytes(),
+		if err := os.WriteFile(filepath.Join(o.answers, fmt.Sprintf("%06d.json", o.pages)), r.Body.Bytes(),
 			0o600); err != nil {
 			return err
 		}
@@ -115,41 +111,31 @@ func (b *bench) readAll(o *organization, path string) error {
 		pages = append(pages, uri)
 		cursor = page.Meta.Links.Next
 	}
-	o.lists = append(o.lists, pages)
+	if len(pages) > len(o.longest) {
+		o.longest = pages
+	}
 	return nil
 }
 
 // slowest is how long it takes to read the slowest list alone, page after page as its cursors demand, without looking
 // at what it says.
 func (b *bench) slowest(o *organization, a *api) (time.Duration, error) {
-	longest := o.lists[0]
-	for _, l := range o.lists {
-		if len(l) > len(longest) {
-			longest = l
-		}
-	}
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	begin := time.Now()
-	for _, uri := range longest {
+	for _, uri := range o.longest {
 		req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, a.url+uri, http.NoBody)
 		if err != nil {
 			return 0, err
 		}
-		if err := fetch(client, req); err != nil {
+		res, err := client.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		if err = cmp.Or(err, res.Body.Close()); err != nil {
 			return 0, err
 		}
 	}
 	return time.Since(begin), nil
-}
-
-// fetch reads an answer to its end.
-func fetch(client *http.Client, req *http.Request) error {
-	res, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	_, err = io.Copy(io.Discard, res.Body)
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/cli"
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
 	"github.com/orgsync/orgsync/internal/org"
@@ -17,6 +18,21 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox/sandboxtest"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
+
+// TestDefaultConcurrency: the floors are those of the concurrency that the program has by default.
+func TestDefaultConcurrency(t *testing.T) {
+	t.Parallel()
+	for _, cmd := range cli.Commands() {
+		if cmd.Name() != "apply" {
+			continue
+		}
+		if got := cmd.Flags().Lookup("concurrency").DefValue; got != strconv.Itoa(defaultConcurrency) {
+			t.Errorf("it is %s, not %d", got, defaultConcurrency)
+		}
+		return
+	}
+	t.Error("there is no command apply")
+}
 
 // TestPace holds apply to the pace that rate and latency allow, on fake time, so that only its own order of doing
 // things can lose any: 1,000 people take little longer than their requests and one latency. Five answers have to come
@@ -105,10 +121,7 @@ func TestReadingPace(t *testing.T) {
 			t.Parallel()
 			o := organizationOf(t, test.people)
 			o.replay.latency = 100 * time.Millisecond
-			longest := 0
-			for _, l := range o.lists {
-				longest = max(longest, len(l))
-			}
+			longest := len(o.longest)
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
 				_, read, err := o.client(t).ReadAhead(t.Context(), "", o.wanted())

@@ -36,7 +36,7 @@ func (b *bench) plans() error {
 					if o, err = b.found(people); err != nil {
 						return err
 					}
-					if base, err = b.alone(b.runs, "decode", o.roster, o.answers); err != nil {
+					if base, err = b.alone(b.runs, nil, "decode", o.roster, o.answers); err != nil {
 						return err
 					}
 				}
@@ -51,10 +51,7 @@ func (b *bench) plans() error {
 }
 
 func (b *bench) plan(o *organization, base cost, rate int) error {
-	a, err := serve(o.replay.simulated, o.replay)
-	if err != nil {
-		return err
-	}
+	a := listen(o.replay.simulated, o.replay)
 	defer a.close()
 	alone, err := b.slowest(o, a)
 	if err != nil {
@@ -79,7 +76,7 @@ func (b *bench) plan(o *organization, base cost, rate int) error {
 	if rate != noLimit {
 		floor = max(floor, time.Duration(float64(requests)/float64(rate)*float64(time.Second)))
 	}
-	floor = max(floor, time.Duration(requests)*o.replay.latency/time.Duration(b.concurrency))
+	floor = max(floor, time.Duration(requests)*o.replay.latency/defaultConcurrency)
 	b.row("`plan`: wall time over the slowest list alone (or requests / rate, or requests × latency / `--concurrency`, "+
 		"where that is longer); processor time and memory over decoding the same bytes into structs with `encoding/json` "+
 		"and `yaml.v3`",

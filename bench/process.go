@@ -42,13 +42,9 @@ type measures struct {
 // A small process of this same program starts it and takes the measures: on Linux a process inherits, as if it had been
 // its own, the peak memory of the one that starts it, and here all the answers of a large organization are in memory.
 func (b *bench) measure(env []string, program string, args ...string) (cost, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return cost{}, err
-	}
 	result := filepath.Join(b.scratch, "measures.json")
 	var out, firstError bytes.Buffer
-	cmd := exec.CommandContext(b.ctx, self, append([]string{aloneCommand, "measure", result, program}, args...)...)
+	cmd := exec.CommandContext(b.ctx, b.self, append([]string{aloneCommand, "measure", result, program}, args...)...)
 	cmd.Env = append([]string{"HOME=" + b.scratch, "PATH=" + os.Getenv("PATH")}, env...)
 	cmd.Stdout, cmd.Stderr = &out, &firstError
 	if err := cmd.Run(); err != nil {
@@ -85,43 +81,28 @@ func measureHere(result, program string, args []string) error {
 	return os.WriteFile(result, text, 0o600)
 }
 
-// orgsync runs the program several times, each of which has to succeed, and gives the run with the median wall time.
+// orgsync runs the program.
 func (b *bench) orgsync(runs int, env []string, args ...string) (cost, error) {
-	return b.median(runs, func() (cost, error) {
-		c, err := b.measure(env, b.program, args...)
-		if err == nil && c.Code != 0 {
-			err = fmt.Errorf("orgsync %s ended with code %d: %s", args[0], c.Code, c.firstError)
-		}
-		return c, err
-	})
+	return b.repeat(runs, env, b.program, args)
 }
 
 // alone runs this very program to do one thing that orgsync does too, and nothing else.
-func (b *bench) alone(runs int, args ...string) (cost, error) { return b.aloneWith(nil, runs, args...) }
-
-// aloneWith is alone with something more in the environment.
-func (b *bench) aloneWith(env []string, runs int, args ...string) (cost, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return cost{}, err
-	}
-	return b.median(runs, func() (cost, error) {
-		c, err := b.measure(env, self, append([]string{aloneCommand}, args...)...)
-		if err == nil && c.Code != 0 {
-			err = fmt.Errorf("%s alone: %s", args[0], c.firstError)
-		}
-		return c, err
-	})
+func (b *bench) alone(runs int, env []string, args ...string) (cost, error) {
+	return b.repeat(runs, env, b.self, append([]string{aloneCommand}, args...))
 }
 
-// median is the run with the median wall time; its processor time and memory are the medians of their own.
-func (b *bench) median(runs int, run func() (cost, error)) (cost, error) {
+// repeat runs a program several times, each of which has to succeed, and gives medianOf.
+func (b *bench) repeat(runs int, env []string, program string, args []string) (cost, error) {
 	costs := make([]cost, runs)
 	for i := range costs {
-		var err error
-		if costs[i], err = run(); err != nil {
+		c, err := b.measure(env, program, args...)
+		if err != nil {
 			return cost{}, err
 		}
+		if c.Code != 0 {
+			return cost{}, fmt.Errorf("%s %s ended with code %d: %s", filepath.Base(program), args[0], c.Code, c.firstError)
+		}
+		costs[i] = c
 	}
 	return medianOf(costs), nil
 }

@@ -22,7 +22,7 @@ func (b *bench) rosters() error {
 		}); err != nil {
 			return err
 		}
-		nodes, err := b.alone(b.runs, "nodes", file)
+		nodes, err := b.alone(b.runs, nil, "nodes", file)
 		if err != nil {
 			return err
 		}

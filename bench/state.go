@@ -12,8 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
 // roundTrip is how long a request to the storage takes in the measurements.
@@ -51,7 +49,7 @@ func (b *bench) storages() ([]storage, error) {
 		if err != nil {
 			return nil, err
 		}
-		location := strings.ReplaceAll(text, server, wire.address())
+		location := strings.ReplaceAll(text, server, wire.listener.Addr().String())
 		all = append(all, storage{name: name, location: location, wire: wire, env: []string{
 			"ORGSYNC_STATE=" + location, "AWS_EC2_METADATA_DISABLED=true",
 			"AWS_ACCESS_KEY_ID=" + os.Getenv("AWS_ACCESS_KEY_ID"), "AWS_SECRET_ACCESS_KEY=" + os.Getenv("AWS_SECRET_ACCESS_KEY"),
@@ -72,23 +70,13 @@ func (b *bench) states() error {
 		{"state/open", b.stateOpened, false},
 		{"state/memory", b.stateOfMany, true},
 	}
-	var places []storage
+	places, err := b.storages()
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		if !b.wants(row.name) || row.slow && b.quick {
 			continue
-		}
-		if places == nil {
-			var err error
-			if places, err = b.storages(); err != nil {
-				return err
-			}
-			defer func() {
-				for _, place := range places {
-					if place.wire != nil {
-						place.wire.close()
-					}
-				}
-			}()
 		}
 		for _, place := range places {
 			if err := row.measure(place); err != nil {
@@ -102,62 +90,48 @@ func (b *bench) states() error {
 // stateAtRate measures the best of some runs that invite people at the highest rate, and a run after it that has
 // nothing to do.
 func (b *bench) stateAtRate(place storage, people, runs int) error {
-	const rate = 28
-	latency := 120 * time.Millisecond
-	best, bestWall := 0.0, time.Duration(0)
-	var idle cost
-	var idleRequests, idleBytes, requests, bytes int64
+	var best stateRun
 	for range runs {
-		place.wire.reset()
-		a, c, idled, err := b.inviteWith(place, people, rate, latency)
+		r, err := b.stateRun(place, people)
 		if err != nil {
 			return err
 		}
-		requests, bytes = idled.before[0], idled.before[1]
-		idle, idleRequests, idleBytes = idled.cost, idled.after[0], idled.after[1]
-		floor := float64(a)/rate + latency.Seconds()
-		if ratio := c.Wall.Seconds() / floor; best == 0 || ratio < best {
-			best, bestWall = ratio, c.Wall
+		if best.ratio == 0 || r.ratio < best.ratio {
+			best = r
 		}
 	}
 	b.row(fmt.Sprintf("State: `apply` of %d people at 28 requests/s, API latency 120 ms, storage %v away; best of %d",
 		people, roundTrip, runs),
 		"state | wall | wall / (requests / rate + latency) | requests to the storage | bytes | idle run | requests | bytes",
-		place.name, bestWall, best, requests, bytes, idle.Wall, idleRequests, idleBytes)
+		place.name, best.wall, best.ratio, best.sent[0], best.sent[1], best.idle, best.idleSent[0], best.idleSent[1])
 	return nil
 }
 
-// idleRun is a run with nothing to do, and the requests and bytes to the storage before it and in it.
-type idleRun struct {
-	cost          cost
-	before, after [2]int64
+// stateRun is a run that invited people and a run after it with nothing to do, each with the requests and bytes to the
+// storage.
+type stateRun struct {
+	wall, idle     time.Duration
+	ratio          float64 // wall over what the API allows
+	sent, idleSent [2]int64
 }
 
-// inviteWith lets orgsync invite everybody, and run once more. It returns the number of requests to the API.
-func (b *bench) inviteWith(place storage, people, rate int, latency time.Duration) (requests int, c cost, idle idleRun,
-	err error) {
-	limit := documentedLimit
-	if rate > limit {
-		limit = -1
-	}
-	a, c, again, err := b.invite(sandbox.Options{RateLimit: limit, Latency: latency}, nil,
-		inviting{people: people, rate: rate, concurrency: b.concurrency, env: place.env})
-	if err != nil {
-		return 0, c, idle, err
-	}
-	defer a.close()
-	twice, none := a.mailed(people)
-	if c.Code != 0 || twice+none > 0 {
-		b.fault("state/%s: code %d, %d mailed twice, %d not mailed: %s", place.name, c.Code, twice, none, c.firstError)
-	}
-	requests = len(a.Requests())
-	idle.before = place.wire.sent()
+func (b *bench) stateRun(place storage, people int) (r stateRun, err error) {
+	const rate = 28
+	latency := 120 * time.Millisecond
 	place.wire.reset()
-	if idle.cost, err = again(); err != nil {
-		return 0, c, idle, err
+	i, err := b.invite(inviting{people: people, rate: rate, concurrency: defaultConcurrency, latency: latency,
+		env: place.env})
+	if err != nil {
+		return r, err
 	}
-	idle.after = place.wire.sent()
-	return requests, c, idle, nil
+	defer i.close()
+	b.checkMails("state/"+place.name, i, people)
+	r.wall, r.sent = i.Wall, place.wire.sent()
+	r.ratio = i.Wall.Seconds() / (float64(len(i.Requests()))/rate + latency.Seconds())
+	place.wire.reset()
+	idle, err := i.again()
+	r.idle, r.idleSent = idle.Wall, place.wire.sent()
+	return r, err
 }
 
 // stateOpened measures the opening of a large ledger.
@@ -181,7 +155,7 @@ func (b *bench) stateOpened(place storage) error {
 	if err := b.write(store, text); err != nil {
 		return err
 	}
-	c, err := b.aloneWith(place.env, b.runs, "open", location, organization)
+	c, err := b.alone(b.runs, place.env, "open", location, organization)
 	if err != nil {
 		return err
 	}
@@ -194,14 +168,16 @@ func (b *bench) stateOpened(place storage) error {
 // stateOfMany measures the memory of a run that invites 20,000 people, which is bounded.
 func (b *bench) stateOfMany(place storage) error {
 	const people, maxMemory = 20_000, 100e6
-	_, c, _, err := b.inviteWith(place, people, noLimit, 0)
+	i, err := b.invite(inviting{people: people, rate: noLimit, concurrency: defaultConcurrency, env: place.env})
 	if err != nil {
 		return err
 	}
+	defer i.close()
+	b.checkMails("state/"+place.name, i, people)
 	b.row("State: `apply` of 20,000 people without a limit of the rate", "state | wall | processor time | peak memory",
-		place.name, c.Wall, c.Processor, megabytes(c.Memory))
-	if c.Memory > maxMemory {
-		b.fault("state/memory: %s takes %s, more than %s", place.name, megabytes(c.Memory), megabytes(maxMemory))
+		place.name, i.Wall, i.Processor, megabytes(i.Memory))
+	if i.Memory > maxMemory {
+		b.fault("state/memory: %s takes %s, more than %s", place.name, megabytes(i.Memory), megabytes(maxMemory))
 	}
 	return nil
 }
@@ -209,7 +185,7 @@ func (b *bench) stateOfMany(place storage) error {
 // requestMarks are what each request has once: over HTTP the end of its first line, to PostgreSQL the message Sync.
 var requestMarks = [][]byte{[]byte(" HTTP/1.1\r\n"), []byte("S\x00\x00\x00\x04")}
 
-// slowWire passes connections on, each byte after a delay, and counts what clients send.
+// slowWire passes connections on, each byte after a delay, and counts what clients send. It ends with the process.
 type slowWire struct {
 	listener        net.Listener
 	target          string
@@ -226,10 +202,6 @@ func newSlowWire(target string, delay time.Duration) (*slowWire, error) {
 	go w.serve()
 	return w, nil
 }
-
-func (w *slowWire) address() string { return w.listener.Addr().String() }
-
-func (w *slowWire) close() { _ = w.listener.Close() }
 
 // sent returns how many requests and bytes clients sent; nothing for a folder.
 func (w *slowWire) sent() [2]int64 {

@@ -92,8 +92,8 @@ func TestFromInvitedToGone(t *testing.T) {
 				c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, ada, bob, cy)
 				c.give()
 				c.done(c.apply(with{}), "invite "+ada, "invite "+bob, "invite "+cy)
-				must(t, c.Accept(ada, sandbox.AcceptOptions{}))
-				must(t, c.Accept(bob, sandbox.AcceptOptions{As: home}))
+				must(t, c.Accept(ada))
+				must(t, c.AcceptAs(bob, home))
 				access := func(who string, api bool) []string {
 					all := []string{"grant " + who + " everyone", "grant " + who + " billing", "grant " + who + " deployer"}
 					if !api {

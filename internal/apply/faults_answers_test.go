@@ -72,7 +72,7 @@ func TestFaultA10EndsThatTheServerDidNotName(t *testing.T) {
 				if n == nil || n.ExpiresEstimated != (named != sandbox.ExpirationTold) {
 					t.Errorf("%q: %+v", named, n)
 				}
-				_ = c.Accept(ada, sandbox.AcceptOptions{As: home})
+				_ = c.AcceptAs(ada, home)
 			}
 		})
 	}
@@ -425,7 +425,7 @@ func TestFaultA14FormsOfDates(t *testing.T) {
 				must(t, c.Advance(3*time.Hour))
 				c.expect(c.run(with{}), 0, ada, "reinvite done")
 				c.expectMails(ada, 2)
-				must(t, c.Accept(ada, sandbox.AcceptOptions{}))
+				must(t, c.Accept(ada))
 				c.expect(c.run(with{}), 0, ada, "nothing")
 			})
 		})
@@ -476,7 +476,7 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 						}
 						if i == 1 {
 							for _, who := range people {
-								must(t, c.Accept(who, sandbox.AcceptOptions{}))
+								must(t, c.Accept(who))
 							}
 						}
 					})

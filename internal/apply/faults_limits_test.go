@@ -267,7 +267,7 @@ func TestFaultB2AGroupIsRenamedOrDeleted(t *testing.T) {
 				must(t, err)
 				c.roster.People[0].Groups = refs("platform", "everyone")
 				c.run(with{})
-				must(t, c.Accept(bob, sandbox.AcceptOptions{}))
+				must(t, c.Accept(bob))
 				must(t, test.happen(c))
 				if !test.known {
 					c.loseLedger()
@@ -324,7 +324,7 @@ func TestFaultB9AnAddressThatIsRefused(t *testing.T) {
 				})
 				refused, runs := 0, int(5*24*time.Hour/every)
 				c.applyTimes(runs, every, with{}, func(_ int, o outcome) {
-					_ = c.Accept(bob, sandbox.AcceptOptions{})
+					_ = c.Accept(bob)
 					before := refused
 					refused = tried[ada]
 					switch {
@@ -392,7 +392,7 @@ func TestFaultB9AFullOrganization(t *testing.T) {
 				seats++
 				c.run(with{concurrency: concurrency, reinvite: nil})
 				for _, who := range seated {
-					_ = c.Accept(who, sandbox.AcceptOptions{})
+					_ = c.Accept(who)
 				}
 			}
 			if len(seated) != len(people) {

@@ -54,7 +54,7 @@ func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 					c.list(ada, zoe)
 					c.giveFirst("platform")
 					c.run(with{reinvite: []string{ada}})
-					must(t, c.Accept(ada, sandbox.AcceptOptions{}))
+					must(t, c.Accept(ada))
 					c.run(with{})
 					c.expectUser(ada, "platform")
 				})
@@ -79,7 +79,7 @@ func TestFaultA6InUnderAnotherAddress(t *testing.T) {
 					c.join(zoe)
 					c.run(with{})
 					must(t, c.Advance(time.Hour))
-					must(t, c.Accept(ada, sandbox.AcceptOptions{As: home}))
+					must(t, c.AcceptAs(ada, home))
 					c.applyTimes(20, 20*time.Hour, with{}, func(i int, o outcome) {
 						n := o.notice(plan.PossibleAlias, ada)
 						if n == nil || n.Text != home || n.Holds() != (i > 3) || (o.exit() == 3) != (i > 3) {
@@ -145,7 +145,7 @@ func TestFaultA6LostAndAcceptedWithAnotherAddress(t *testing.T) {
 					k := c.killAfterWrite(1)
 					c.run(with{concurrency: 1})
 					k.revive()
-					must(t, c.Accept(ada, sandbox.AcceptOptions{As: home}))
+					must(t, c.AcceptAs(ada, home))
 					must(t, c.Advance(after))
 					c.applyTimes(12, 20*time.Hour, with{}, func(_ int, o outcome) {
 						if o.notice(plan.PossibleAlias, ada) == nil && o.notice(plan.Unsettled, ada) == nil {
@@ -180,7 +180,7 @@ func TestFaultA7RemovedWithALostLedger(t *testing.T) {
 					c.roster.Settings.Unlisted = policy
 					c.join(zoe)
 					c.run(with{})
-					must(t, c.Accept(ada, sandbox.AcceptOptions{As: home}))
+					must(t, c.AcceptAs(ada, home))
 					c.run(with{})
 					c.loseLedger()
 					begin := c.Now()
@@ -249,7 +249,7 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 							c.list(zoe)
 							must(t, c.Advance(late))
 							c.run(with{})
-							must(t, c.Accept(ada, sandbox.AcceptOptions{As: as}))
+							must(t, c.AcceptAs(ada, as))
 							if answer != "" {
 								c.AddFault(sandbox.Fault{Method: http.MethodDelete, Kind: answer, After: true})
 							}
@@ -269,7 +269,7 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 							if n := len(c.Mails()[ada]); n < 2 {
 								t.Errorf("%d mails: removed by orgsync, listed again, and not invited", n)
 							}
-							must(t, c.Accept(ada, sandbox.AcceptOptions{}))
+							must(t, c.Accept(ada))
 							c.run(with{})
 							c.expectUser(ada)
 						})
@@ -307,7 +307,7 @@ func TestFaultA9TwoRostersInTurns(t *testing.T) {
 								t.Errorf("the notice does not say by which roster: %+v", n)
 							}
 						}
-						_ = c.Accept(ada, sandbox.AcceptOptions{})
+						_ = c.Accept(ada)
 						must(t, c.Advance(20*time.Minute))
 						c.list(zoe)
 						c.run(with{files: "theirs.yaml"})
@@ -352,7 +352,7 @@ func TestFaultA9TwoLedgers(t *testing.T) {
 				t.Errorf("%s: nobody is told: %s", c.Now(), about)
 			}
 			turn(&other, zoe)
-			_, _ = c.Accept(ada, sandbox.AcceptOptions{}), c.Accept(zoe, sandbox.AcceptOptions{})
+			_, _ = c.Accept(ada), c.Accept(zoe)
 			must(t, c.Advance(time.Hour))
 		}
 		c.expectMails(ada, 1)

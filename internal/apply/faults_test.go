@@ -230,7 +230,7 @@ func TestFaultA1DeclinedBySomebodyElse(t *testing.T) {
 		c.expectUser(mallory)
 		c.run(with{reinvite: []string{ada}})
 		c.expectMails(ada, 2)
-		must(t, c.Accept(ada, sandbox.AcceptOptions{}))
+		must(t, c.Accept(ada))
 		c.run(with{})
 		c.expectUser(ada, "platform")
 		c.expectUser(mallory)
@@ -253,7 +253,7 @@ func TestFaultA1AnotherAddressGetsNothing(t *testing.T) {
 				var before []string
 				if known == "accepted what orgsync sent" {
 					c.expect(c.run(with{}), 0, ada, "invite done")
-					must(t, c.Accept(ada, sandbox.AcceptOptions{As: home}))
+					must(t, c.AcceptAs(ada, home))
 				} else {
 					before = []string{"everyone"}
 					_, err := c.AddUser(sandbox.User{Email: home, Groups: before})
@@ -326,7 +326,7 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 						c := newFault(t, o, people...)
 						c.run(with{})
 						for _, who := range people {
-							must(t, c.Accept(who, sandbox.AcceptOptions{}))
+							must(t, c.Accept(who))
 						}
 						if seen {
 							c.run(with{}) // writes down that they joined
@@ -354,7 +354,7 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 			must(t, err)
 			c.hideUsers()
 			c.run(with{})
-			must(t, c.Accept(ada, sandbox.AcceptOptions{}))
+			must(t, c.Accept(ada))
 			c.applyTimes(3, time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "nothing") })
 			c.expectEverybodyOnce()
 		})
@@ -399,7 +399,7 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 					}
 					switch i {
 					case 0:
-						_ = c.Accept("p001@example.com", sandbox.AcceptOptions{})
+						_ = c.Accept("p001@example.com")
 					case 3:
 						c.roster.People = listed[1:] // off the roster for one run
 					case 4:
@@ -436,7 +436,7 @@ func TestFaultA3SuspendedAndUnseen(t *testing.T) {
 					c := newFault(t, sandbox.Options{Dialect: d}, ada, zoe)
 					c.join(zoe)
 					c.run(with{})
-					must(t, c.Accept(ada, sandbox.AcceptOptions{}))
+					must(t, c.Accept(ada))
 					must(t, c.Advance(time.Hour))
 					c.expect(c.run(with{}), 0, ada, "nothing")
 					must(t, c.Suspend(ada))

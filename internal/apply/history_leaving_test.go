@@ -29,7 +29,7 @@ func TestHistoryThrownOutWithOldInvitation(t *testing.T) {
 			must(t, c.Advance(80*time.Hour))
 			c.apply(with{})
 			must(t, c.Advance(time.Hour))
-			must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{}))
+			must(t, c.Accept("bob@example.com"))
 			must(t, c.Advance(time.Hour))
 			c.apply(with{})
 			must(t, c.Leave("bob@example.com"))
@@ -70,7 +70,7 @@ func TestHistoryRemovedTwice(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "zoe@example.com", "bob@example.com")
 		c.apply(with{})
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{}))
+		must(t, c.Accept("bob@example.com"))
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
@@ -232,7 +232,7 @@ func TestHistoryRemovedWhileJoining(t *testing.T) {
 			c.apply(with{})
 			must(t, c.Advance(time.Hour))
 			joined := c.between("/v2/invitation", "/v2/users", func() error {
-				return c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"})
+				return c.AcceptAs("bob@example.com", "bob@home.example")
 			})
 			o := c.apply(with{})
 			c.log(o)
@@ -300,7 +300,7 @@ func TestHistorySuspendedAfterRemoval(t *testing.T) {
 		c.log(c.apply(with{}))
 		c.list("bob@example.com", "zoe@example.com")
 		c.log(c.apply(with{}))
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{}))
+		must(t, c.Accept("bob@example.com"))
 		must(t, c.Suspend("bob@example.com"))
 		must(t, c.Advance(time.Hour))
 		o := c.apply(with{})
@@ -317,7 +317,7 @@ func TestHistoryRemovedAndUsersUnseen(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "zoe@example.com", "bob@example.com")
 		c.apply(with{})
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{}))
+		must(t, c.Accept("bob@example.com"))
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
@@ -345,7 +345,7 @@ func TestHistoryOtherAddressSinceAndNoLedger(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{}))
+		must(t, c.Accept("bob@example.com"))
 		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			if r.URL.Path == "/v2/users" {
 				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), "bob@example.com", "bob.new@example.com"))
@@ -409,11 +409,11 @@ func TestHistoryBackWithTheSameAddress(t *testing.T) {
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com"})
 		must(t, err)
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		if o := c.apply(with{}); o.counts() != "2/0/0/0" {
 			t.Fatalf("%s, want a mail and a removal", o.counts())
 		}
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		for range 3 {
 			must(t, c.Advance(time.Hour))
 			o := c.apply(with{})
@@ -454,13 +454,13 @@ func TestHistoryBackWithTheFormerAddress(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@old.example")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
-		must(t, c.Accept("bob@old.example", sandbox.AcceptOptions{}))
+		must(t, c.Accept("bob@old.example"))
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
 		c.list("bob@example.com")
 		c.log(c.apply(with{})) // removed, and invited with the new address
 		must(t, c.Advance(time.Hour))
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@old.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@old.example"))
 		for range 3 {
 			must(t, c.Advance(time.Hour))
 			o := c.apply(with{})
@@ -485,7 +485,7 @@ func TestHistoryLostAndAcceptedWithAnotherAddress(t *testing.T) {
 		c.AddFault(sandbox.Fault{Method: "GET", Path: lostInvite, Kind: sandbox.FaultDrop, From: 2})
 		c.log(c.apply(with{}))
 		c.ClearFaults()
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		for range 3 {
 			must(t, c.Advance(time.Hour))
 			o := c.apply(with{})
@@ -521,7 +521,7 @@ func TestHistoryBackAsSomebodyElse(t *testing.T) {
 		c.list("bob@example.com", "zoe@example.com")
 		must(t, c.Advance(time.Hour))
 		c.log(c.apply(with{})) // invited
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		for range 3 {
 			must(t, c.Advance(time.Hour))
 			o := c.apply(with{})

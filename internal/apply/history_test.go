@@ -99,7 +99,7 @@ func TestHistoryAcceptedRowIsTakenForLostMail(t *testing.T) {
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{}))
+		must(t, c.Accept("bob@example.com"))
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
 		c.list("zoe@example.com")
@@ -267,7 +267,7 @@ func TestHistoryJustAccepted(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{}))
+		must(t, c.Accept("bob@example.com"))
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
 		c.list("zoe@example.com")
@@ -277,7 +277,7 @@ func TestHistoryJustAccepted(t *testing.T) {
 		c.log(c.apply(with{}))
 		must(t, c.Advance(time.Hour))
 		// Bob accepts between the reading of the users and that of the invitations.
-		c.between("/v2/users", "/v2/invitation", func() error { return c.Accept("bob@example.com", sandbox.AcceptOptions{}) })
+		c.between("/v2/users", "/v2/invitation", func() error { return c.Accept("bob@example.com") })
 		c.log(c.apply(with{}))
 		var posts int
 		for _, r := range c.Requests() {
@@ -472,7 +472,7 @@ func TestHistoryRemovedBecauseRowVanished(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		must(t, c.Advance(time.Hour))
 		c.log(c.apply(with{}))
 		// The API forgets accepted invitations after a while.
@@ -500,7 +500,7 @@ func TestHistoryRemovedRightAfterJoining(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		must(t, c.Advance(time.Hour))
 		o := c.apply(with{})
 		c.log(o)
@@ -582,7 +582,7 @@ func TestHistoryRemovedForEver(t *testing.T) {
 		c.list("bob@example.com", "zoe@example.com")
 		c.roster.People[0].Aliases = []org.Address{org.MustParseAddress("bob@home.example")}
 		c.log(c.apply(with{})) // invited
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		must(t, c.Advance(time.Hour))
 		for range 3 {
 			c.apply(with{})
@@ -627,7 +627,7 @@ func TestHistoryInviteLeftRounds(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Dates: sandbox.DatesEmpty}}, "bob@example.com")
 		c.roster.Settings.ReinviteRounds = 2
 		c.apply(with{})
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{}))
+		must(t, c.Accept("bob@example.com"))
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
 		must(t, c.Leave("bob@example.com"))
@@ -1111,7 +1111,7 @@ func TestHistoryAliasOutAndIn(t *testing.T) {
 			"zoe@example.com")
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		c.list("zoe@example.com")
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
@@ -1169,7 +1169,7 @@ func TestHistoryAliasAfterReinvite(t *testing.T) {
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
 		c.apply(with{reinvite: []string{"bob@example.com"}})
-		must(t, c.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}))
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		must(t, c.Advance(80*time.Hour))
 		o := c.apply(with{})
 		c.log(o)

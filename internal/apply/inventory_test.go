@@ -134,7 +134,7 @@ func (c census) settle(t *testing.T) *company {
 			t.Fatal(err)
 		}
 		if i.Fate == "accepted" {
-			must(t, world.Accept(i.Email, sandbox.AcceptOptions{As: i.As}))
+			must(t, world.AcceptAs(i.Email, i.As))
 		}
 	}
 	for _, name := range c.Gone {
@@ -305,7 +305,7 @@ func TestApplyThenPlan(t *testing.T) {
 					broken = append(broken, fmt.Sprintf("after %d changes were done, planning gives %q", len(run.Changes), changes))
 				}
 				for _, w := range wishes {
-					_ = c.Accept(w.who, sandbox.AcceptOptions{}) // who is pending
+					_ = c.Accept(w.who) // who is pending
 				}
 			}
 			for _, v := range c.Violations() {

@@ -73,7 +73,7 @@ func (r *referee) deed(d deed) {
 	now := r.Now()
 	switch d.What {
 	case "accept":
-		if r.Accept(d.Who, sandbox.AcceptOptions{}) == nil {
+		if r.Accept(d.Who) == nil {
 			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 			r.joined[d.Who] = true
 			delete(r.gone, d.Who)
@@ -83,7 +83,7 @@ func (r *referee) deed(d deed) {
 		mails := r.Mails()[d.Who]
 		mailed, pending := len(mails) > 0, r.pending(d.Who)
 		_, before := r.userOf(elsewhere(d.Who))
-		if r.Accept(d.Who, sandbox.AcceptOptions{As: elsewhere(d.Who)}) == nil {
+		if r.AcceptAs(d.Who, elsewhere(d.Who)) == nil {
 			if !before && !r.returned[elsewhere(d.Who)] {
 				r.acceptedElsewhere(d.Who, pending)
 			}
@@ -93,7 +93,7 @@ func (r *referee) deed(d deed) {
 			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 		}
 	case "accept as":
-		if r.Accept(d.Who, sandbox.AcceptOptions{As: d.As}) == nil {
+		if r.AcceptAs(d.Who, d.As) == nil {
 			for _, who := range []string{d.Who, d.As} {
 				r.freed[who], r.countedFrom[who] = now, r.counts()
 				delete(r.gone, who)

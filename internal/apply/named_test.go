@@ -237,7 +237,7 @@ func TestResendAccepted(t *testing.T) {
 		c := newFault(t, sandbox.Options{}, ada)
 		c.run(with{})
 		must(t, c.Advance(time.Hour))
-		must(t, c.Accept(ada, sandbox.AcceptOptions{}))
+		must(t, c.Accept(ada))
 		o := c.run(with{resend: []string{ada}, reinvite: []string{ada}})
 		c.expect(o, 0, ada, "not_mailed")
 		if n := o.notice(plan.NotMailed, ada); n == nil || n.Text != plan.NotMailedMember {

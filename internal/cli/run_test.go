@@ -436,7 +436,7 @@ func TestInviteOnlyKey(t *testing.T) {
 	if !strings.Contains(w.stdout.String(), "this key may not list users") {
 		t.Errorf("what the key cannot see is not reported:\n%s", &w.stdout)
 	}
-	if err := w.api.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := w.api.Accept("ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	w.want(w.run(t.Context(), "apply"), exitDone, 3)

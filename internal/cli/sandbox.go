@@ -126,7 +126,7 @@ docs/sandbox.md explains all words.`,
 func (a *app) acceptCommand() *cobra.Command {
 	var as string
 	cmd := a.personCommand("accept", "Accept a person's invitation", "accepted and is a member now",
-		func(s *sandbox.Server, who string) error { return s.Accept(who, sandbox.AcceptOptions{As: as}) })
+		func(s *sandbox.Server, who string) error { return s.AcceptAs(who, as) })
 	cmd.Flags().StringVar(&as, "as", "", "`address` with which the person registers, if it is not EMAIL")
 	return cmd
 }

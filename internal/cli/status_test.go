@@ -35,7 +35,7 @@ func ticks(steps ...func()) func(time.Duration) <-chan time.Time {
 
 func (w *world) accept(who string) func() {
 	return func() {
-		if err := w.api.Accept(who, sandbox.AcceptOptions{}); err != nil {
+		if err := w.api.Accept(who); err != nil {
 			w.t.Error(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,9 +64,7 @@ func (d *diagnosis) addLimits() {
 	} {
 		if !e.Allowed() && !slices.Contains(e.dispensable, e.Verdict()) {
 			d.limit(LimitListFailed, e.Name)
-			if d.Unable == nil {
-				d.Unable = e.Err
-			}
+			d.Unable = cmp.Or(d.Unable, e.Err)
 		}
 	}
 

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/orgsync/orgsync/internal/vultr"
 )
@@ -65,7 +64,7 @@ together with the output of 'orgsync doctor', from which you may strike what you
 To make a test of it, put the folder into testdata/recorded.
 `
 
-var recordingName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`) })
+var recordingName = regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`)
 
 // NewRecorder creates the folder, with mode 0700. If the folder has only an earlier recording, that
 // is deleted; if it has anything else, that is an error.
@@ -78,7 +77,7 @@ func NewRecorder(dir string) (*Recorder, error) {
 		return nil, fmt.Errorf("record: %w", err)
 	}
 	for _, e := range entries {
-		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName().MatchString(e.Name()) {
+		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName.MatchString(e.Name()) {
 			return nil, fmt.Errorf("record: %s holds %q, which is not part of a recording; use a new or empty folder", dir,
 				e.Name())
 		}
@@ -137,12 +136,7 @@ func (r *redactor) exchange(x vultr.Exchange) ([]byte, error) {
 	case len(bytes.TrimSpace(x.Body)) > 0:
 		kept.Text = textOther
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	err = enc.Encode(kept)
-	return out.Bytes(), err
+	return encode(kept, "  ")
 }
 
 // path returns a documented path, as in /v2/groups/{id}/members, with the id replaced.
@@ -165,15 +159,8 @@ func (r *redactor) query(query url.Values) string {
 	return kept.Encode()
 }
 
-var (
-	// jsonType matches all JSON types, pageType the types that proxies and portals send.
-	jsonType = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^application/([a-z.]{1,40}\+)?json(; ?charset=(utf-8|UTF-8))?$`)
-	})
-	pageType = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^text/(html|plain)(; ?charset=(utf-8|UTF-8))?$`)
-	})
-)
+// mediaType matches all JSON types, and the types that proxies and portals send.
+var mediaType = regexp.MustCompile(`^(application/([a-z.]{1,40}\+)?json|text/(html|plain))(; ?charset=(utf-8|UTF-8))?$`)
 
 // headers returns the headers that say how to read an answer and when to retry, if their values
 // are safe.
@@ -187,7 +174,7 @@ func headers(x vultr.Exchange) map[string]string {
 		_, notNumber := strconv.ParseUint(value, 10, 32)
 		_, isDate := vultr.ParseDate(value)
 		switch {
-		case name == "Content-Type" && (jsonType().MatchString(value) || pageType().MatchString(value)):
+		case name == "Content-Type" && mediaType.MatchString(value):
 		case name == "Content-Type" && x.IsHTML():
 			value = "text/html"
 		case name == "Content-Type":

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -64,9 +62,9 @@ var countingKeys = []string{"total", "status", "api_enabled", "active", "service
 	"max_session_duration", "per_page"}
 
 var (
-	fieldName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_]{1,40}$`) })
-	hexDigits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8,64}$`) })
-	digits    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{1,64}$`) })
+	fieldName = regexp.MustCompile(`^[a-z_]{1,40}$`)
+	hexDigits = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+	digits    = regexp.MustCompile(`^[0-9]{1,64}$`)
 )
 
 // marker is the beginning of the replacements of hexadecimal ids, so that they can be recognized.
@@ -76,7 +74,7 @@ const marker = "facade"
 func (r *redactor) text(s, name string) string {
 	core := strings.TrimSpace(s)
 	switch {
-	case core == "", keptWords[strings.ToLower(core)], isDate(core), digits().MatchString(core) &&
+	case core == "", keptWords[strings.ToLower(core)], isDate(core), digits.MatchString(core) &&
 		slices.Contains(countingKeys, name):
 		return s
 	}
@@ -93,14 +91,14 @@ func (r *redactor) replace(core, name string) string {
 	if a, err := org.ParseAddress(core); err == nil {
 		return r.address(a)
 	}
-	if digits().MatchString(core) {
+	if digits.MatchString(core) {
 		return r.number(core)
 	}
 	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
 		case vultr.IsUUID(core):
 			return fmt.Sprintf("%s00-0000-4000-8000-%012x", marker, r.next("uuid"))
-		case hexDigits().MatchString(core):
+		case hexDigits.MatchString(core):
 			return marker + fmt.Sprintf("%0*x", len(core)-len(marker), r.next(fmt.Sprint("hex", len(core))))
 		case vultr.IsID(core): // the replacement is valid in a path if the original is
 			return fmt.Sprint("text-", r.next("text"))
@@ -149,7 +147,7 @@ func (r *redactor) replaceOnce(o original, replacement func() string) string {
 // key returns the replacement of a key of an object: the key itself, if it looks like the name of
 // a field.
 func (r *redactor) key(name string) string {
-	if fieldName().MatchString(name) {
+	if fieldName.MatchString(name) {
 		return name
 	}
 	return r.text(name, "")
@@ -174,22 +172,20 @@ func (r *redactor) json(raw []byte, name string) ([]byte, error) {
 	var out bytes.Buffer
 	in := json.NewDecoder(bytes.NewReader(raw))
 	in.UseNumber()
-	if err := r.value(in, name, &out); err != nil {
-		return nil, err
-	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one value")
-	}
+	r.value(in, name, &out)
 	return out.Bytes(), nil
 }
 
-// value copies the next value of in, which is the value of name.
-func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error {
-	token, err := in.Token()
-	if err != nil {
-		return err
+// value copies the next value of in, which is valid JSON. It is the value of name.
+func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) {
+	next := func() json.Token {
+		token, err := in.Token()
+		if err != nil {
+			panic(err) // there is none in valid JSON
+		}
+		return token
 	}
-	switch v := token.(type) {
+	switch v := next().(type) {
 	case json.Delim:
 		out.WriteString(v.String())
 		for first := true; in.More(); first = false {
@@ -197,22 +193,12 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error
 				out.WriteByte(',')
 			}
 			if v == '{' {
-				key, err := in.Token()
-				if err != nil {
-					return err
-				}
-				name = r.key(key.(string))
+				name = r.key(next().(string))
 				out.WriteString(quote(name) + ":")
 			}
-			if err := r.value(in, name, out); err != nil {
-				return err
-			}
+			r.value(in, name, out)
 		}
-		end, err := in.Token()
-		if err != nil {
-			return err
-		}
-		out.WriteString(end.(json.Delim).String())
+		out.WriteString(next().(json.Delim).String())
 	case string:
 		out.WriteString(quote(r.text(v, name)))
 	case json.Number:
@@ -222,7 +208,6 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) error
 	default:
 		out.WriteString("null")
 	}
-	return nil
 }
 
 // jsonNumber returns the replacement of a number, because ids and balances may be numbers.
@@ -230,7 +215,7 @@ func (r *redactor) jsonNumber(n, name string) string {
 	if n == "0" || n == "1" || slices.Contains(countingKeys, name) {
 		return n
 	}
-	if digits().MatchString(n) {
+	if digits.MatchString(n) {
 		return r.number(n)
 	}
 	return strings.Map(func(c rune) rune {
@@ -243,11 +228,19 @@ func (r *redactor) jsonNumber(n, name string) string {
 
 // quote returns s as a JSON string.
 func quote(s string) string {
+	text, err := encode(s, "")
+	if err != nil {
+		panic(err) // there is no such string
+	}
+	return strings.TrimSuffix(string(text), "\n")
+}
+
+// encode returns v as JSON with a newline at its end.
+func encode(v any, indent string) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	if enc.Encode(s) != nil {
-		panic("a string cannot be written") // there is no such string
-	}
-	return strings.TrimSuffix(out.String(), "\n")
+	enc.SetIndent("", indent)
+	err := enc.Encode(v)
+	return out.Bytes(), err
 }

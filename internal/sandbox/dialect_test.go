@@ -140,7 +140,7 @@ func TestEscape(t *testing.T) {
 		if got := rows(t, request(t, s, "GET", "/v2/invitation", ""), "invitations")[0]["email_invited"]; got != want {
 			t.Errorf("%s: invited %v, want %s", text, got, want)
 		}
-		if err := s.Accept("o'brien@example.com", sandbox.AcceptOptions{}); err != nil {
+		if err := s.Accept("o'brien@example.com"); err != nil {
 			t.Fatal(err)
 		}
 		if got := rows(t, request(t, s, "GET", "/v2/users", ""), "users")[1]["email"]; got != want {
@@ -172,7 +172,7 @@ func TestInvitedUsers(t *testing.T) {
 		invite(t, s, "ada@example.com")
 		invite(t, s, "bob@example.com")
 		before := shown()
-		if err := s.Accept("ada@example.com", sandbox.AcceptOptions{As: "countess@example.com"}); err != nil {
+		if err := s.AcceptAs("ada@example.com", "countess@example.com"); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.DeclineAs("bob@example.com", "mallory@example.com"); err != nil {
@@ -607,7 +607,7 @@ func TestEveryDialectRuns(t *testing.T) {
 			ada := invite(t, s, "ada@example.com")
 			invite(t, s, "bob@example.com")
 			request(t, s, "POST", "/v2/invitation/"+ada+"/resend", "")
-			if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
+			if err := s.Accept("ada@example.com"); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.Advance(100 * time.Hour); err != nil {

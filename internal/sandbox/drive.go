@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,21 +30,14 @@ func (s *Server) Mails() map[string][]Mail {
 	return mails
 }
 
-// AcceptOptions say how somebody accepts an invitation.
-type AcceptOptions struct {
-	// As is the address that they register with; "" is the one that was invited.
-	As string
-}
-
 // Accept lets the person behind email accept their newest pending invitation: they become a user without any access. It
 // fails when nothing is pending.
-func (s *Server) Accept(email string, o AcceptOptions) error {
+func (s *Server) Accept(email string) error { return s.AcceptAs(email, "") }
+
+// AcceptAs is [Server.Accept] by somebody who registers with another address; "" is the one that was invited.
+func (s *Server) AcceptAs(email, as string) error {
 	return s.answerInvitation("accept", email, func(st *state, now time.Time, i Invitation) {
-		as := o.As
-		if as == "" {
-			as = i.Email
-		}
-		st.accept(now, i, as)
+		st.accept(now, i, cmp.Or(as, i.Email))
 	})
 }
 

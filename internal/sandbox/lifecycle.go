@@ -87,17 +87,17 @@ func (s *state) visible(d Dialect, now time.Time, id string) (Invitation, bool) 
 
 // listed are the invitations that the list shows at m.
 func (s *state) listed(d Dialect, m moment) []Invitation {
-	var shown []Invitation
-	for i := range s.Invitations.rowsAt(m) {
-		switch state := i.stateAt(m.at); {
-		case state == stateExpired && d.Lapsed == LapsedVanish:
-		case state == stateAccepted && d.Accepted == AcceptedVanish:
-		case (state == stateDeclined || state == stateCancelled) && d.Declined == DeclinedVanish:
-		default:
-			shown = append(shown, i)
+	return s.Invitations.where(m, func(i Invitation) bool {
+		switch i.stateAt(m.at) {
+		case stateExpired:
+			return d.Lapsed != LapsedVanish
+		case stateAccepted:
+			return d.Accepted != AcceptedVanish
+		case stateDeclined, stateCancelled:
+			return d.Declined != DeclinedVanish
 		}
-	}
-	return shown
+		return true
+	})
 }
 
 // respond is what a person does with an invitation: only while it can still be accepted.

@@ -25,7 +25,7 @@ func TestInvitationIsAccepted(t *testing.T) {
 	if err := s.Advance(72*time.Hour - time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Accept("ada.lovelace@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("ada.lovelace@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	after := single(t, request(t, s, "GET", "/v2/invitation/"+id, ""))
@@ -50,7 +50,7 @@ func TestInvitationIsAccepted(t *testing.T) {
 			t.Errorf("who just accepted has the %s %v", what, have)
 		}
 	}
-	if err := s.Accept("ada.lovelace@example.com", sandbox.AcceptOptions{}); err == nil {
+	if err := s.Accept("ada.lovelace@example.com"); err == nil {
 		t.Error("an invitation was accepted twice")
 	}
 }
@@ -59,7 +59,7 @@ func TestAcceptWithAnotherAddress(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, sandbox.Options{})
 	id := invite(t, s, "bob@example.com")
-	if err := s.Accept("bob@example.com", sandbox.AcceptOptions{As: "bob@home.example"}); err != nil {
+	if err := s.AcceptAs("bob@example.com", "bob@home.example"); err != nil {
 		t.Fatal(err)
 	}
 	i := single(t, request(t, s, "GET", "/v2/invitation/"+id, ""))
@@ -82,11 +82,11 @@ func TestOnePersonAcceptsTwoInvitations(t *testing.T) {
 		}
 		return m
 	}
-	if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	wantDiff(t, "the newest goes first", map[string]string{first: "pending", second: "accepted"}, states())
-	if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	wantDiff(t, "both", map[string]string{first: "accepted", second: "accepted"}, states())
@@ -99,7 +99,7 @@ func TestDriveUnknownPeople(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, sandbox.Options{})
 	for name, do := range map[string]func(string) error{
-		"accept": func(e string) error { return s.Accept(e, sandbox.AcceptOptions{}) }, "decline": s.Decline,
+		"accept": func(e string) error { return s.Accept(e) }, "decline": s.Decline,
 		"cancel":  s.Cancel,
 		"suspend": s.Suspend, "unsuspend": s.Unsuspend, "leave": s.Leave,
 	} {
@@ -127,7 +127,7 @@ func TestInvitationLapsesAndIsResent(t *testing.T) {
 	if err := s.Advance(72 * time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err == nil {
+	if err := s.Accept("ada@example.com"); err == nil {
 		t.Error("an expired invitation was accepted")
 	}
 	if state := s.World().Invitations[0].State; state != "expired" {
@@ -145,7 +145,7 @@ func TestInvitationLapsesAndIsResent(t *testing.T) {
 	if err := s.Advance(71 * time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("ada@example.com"); err != nil {
 		t.Errorf("the new window does not count: %v", err)
 	}
 }
@@ -153,7 +153,7 @@ func TestInvitationLapsesAndIsResent(t *testing.T) {
 func TestOnlyPendingInvitationsAreResent(t *testing.T) {
 	t.Parallel()
 	end := map[string]func(*sandbox.Server, string) error{
-		"accepted":  func(s *sandbox.Server, e string) error { return s.Accept(e, sandbox.AcceptOptions{}) },
+		"accepted":  func(s *sandbox.Server, e string) error { return s.Accept(e) },
 		"declined":  func(s *sandbox.Server, e string) error { return s.Decline(e) },
 		"cancelled": func(s *sandbox.Server, e string) error { return s.Cancel(e) },
 	}
@@ -267,7 +267,7 @@ func TestLeaveAndComeBack(t *testing.T) {
 		t.Errorf("a removed user: %d", a.status)
 	}
 	invite(t, s, "ada@example.com")
-	if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	after := s.World().Users[1]

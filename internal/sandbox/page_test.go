@@ -95,10 +95,10 @@ func TestPagesShowOneMoment(t *testing.T) {
 		Accepted: sandbox.AcceptedVanish}})
 	first, _, next := page(t, s, "/v2/invitation?per_page=3")
 	invite(t, s, "new@example.com")
-	if err := s.Accept("p00@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("p00@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Accept("p04@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("p04@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Advance(100 * time.Hour); err != nil { // all would have expired
@@ -122,7 +122,7 @@ func TestPagesByOffset(t *testing.T) {
 	s := crowd(t, 6, sandbox.Options{Dialect: dialect})
 	first, total, next := page(t, s, "/v2/invitation?per_page=3")
 	invite(t, s, "new@example.com")
-	if err := s.Accept("p00@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("p00@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	second, later, _ := page(t, s, "/v2/invitation?per_page=3&cursor="+next)
@@ -168,7 +168,7 @@ func TestListLag(t *testing.T) {
 		t.Errorf("a minute later: %v", ids)
 	}
 
-	if err := s.Accept("ada@example.com", sandbox.AcceptOptions{}); err != nil {
+	if err := s.Accept("ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	status := func() any {

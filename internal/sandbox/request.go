@@ -43,9 +43,6 @@ func (c *call) struck(kind Kind) bool { return c.fault != nil && c.fault.Kind ==
 const maxBody = 1 << 20
 
 func readBody(r *http.Request) (body []byte, tooLong bool) {
-	if r.Body == nil {
-		return nil, false
-	}
 	body, _ = io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // what a broken client did not send is missing in the body
 	if len(body) > maxBody {
 		return body[:maxBody], true

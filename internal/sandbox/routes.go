@@ -33,8 +33,8 @@ var routes = []*route{
 	{method: "GET", pattern: "/v2/organizations", list: true, act: listOrganizations},
 	{method: "GET", pattern: "/v2/organizations/{id}", act: getOrganization},
 	{method: "GET", pattern: "/v2/organizations/{id}/suspended-users", list: true, act: listSuspendedUsers},
-	{method: "PUT", pattern: "/v2/organizations/{id}/user/{user}/suspend", act: suspendUser},
-	{method: "PUT", pattern: "/v2/organizations/{id}/user/{user}/unsuspend", act: unsuspendUser},
+	{method: "PUT", pattern: "/v2/organizations/{id}/user/{user}/suspend", act: setSuspended(true)},
+	{method: "PUT", pattern: "/v2/organizations/{id}/user/{user}/unsuspend", act: setSuspended(false)},
 	{method: "DELETE", pattern: "/v2/organizations/{id}/user/{user}", act: removeUser},
 
 	{method: "GET", pattern: "/v2/groups", list: true, act: listGroups},
@@ -94,24 +94,13 @@ var lacking = map[string][]string{
 	},
 }
 
-// lackingRoute returns the pattern of a documented request that the sandbox does not simulate; ""
-// for any other.
-func lackingRoute(method string, parts []string) string {
-	for _, pattern := range lacking[method] {
-		if _, ok := (&route{pattern: pattern}).match(parts); ok {
-			return pattern
-		}
-	}
-	return ""
-}
-
 // findRoute finds the route for a request, and what stands for its ids.
 func findRoute(method string, u *url.URL) (*route, []string, *reply) {
 	known := false
 	// Split before unescaping: an escaped slash belongs to an id.
 	parts := strings.Split(u.EscapedPath(), "/")
 	for _, r := range routes {
-		params, ok := r.match(parts)
+		params, ok := match(r.pattern, parts)
 		if !ok {
 			continue
 		}
@@ -120,9 +109,11 @@ func findRoute(method string, u *url.URL) (*route, []string, *reply) {
 		}
 		known = true
 	}
-	if pattern := lackingRoute(method, parts); pattern != "" {
-		return nil, nil, violate(http.StatusNotImplemented, "This simulation lacks "+method+" "+pattern+
-			", which the real API documents")
+	for _, pattern := range lacking[method] {
+		if _, ok := match(pattern, parts); ok {
+			return nil, nil, violate(http.StatusNotImplemented, "This simulation lacks "+method+" "+pattern+
+				", which the real API documents")
+		}
 	}
 	if known {
 		return nil, nil, violate(http.StatusMethodNotAllowed, method+" is not documented here")
@@ -131,12 +122,13 @@ func findRoute(method string, u *url.URL) (*route, []string, *reply) {
 		"organizations, groups, roles, policies and the account")
 }
 
-func (r *route) match(parts []string) (params []string, ok bool) {
-	pattern := strings.Split(r.pattern, "/")
-	if len(parts) != len(pattern) {
+// match returns what the parts of a path have in place of the ids of a pattern, if they fit it.
+func match(pattern string, parts []string) (params []string, ok bool) {
+	wanted := strings.Split(pattern, "/")
+	if len(parts) != len(wanted) {
 		return nil, false
 	}
-	for i, want := range pattern {
+	for i, want := range wanted {
 		if !strings.HasPrefix(want, "{") {
 			if parts[i] != want {
 				return nil, false

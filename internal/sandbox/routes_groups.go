@@ -88,13 +88,7 @@ func (c *call) groupObject(m moment, g Group) object {
 
 // membersOf are the members of g at m; with soft removal also those who are gone.
 func (c *call) membersOf(m moment, g Group) []member {
-	var rows []member
-	for row := range c.Members.rowsAt(m) {
-		if row.Group == g.ID {
-			rows = append(rows, row)
-		}
-	}
-	return rows
+	return c.Members.where(m, func(row member) bool { return row.Group == g.ID })
 }
 
 func (c *call) showMember(row member) object { return c.memberObject(row, c.Users.last(row.User)) }
@@ -150,11 +144,8 @@ const memberNotFound = "Group member not found"
 
 // findMember finds the member of c.group who has this id in the dialect.
 func (c *call) findMember(id string) (member, bool) {
-	for m := range c.Members.rows() {
-		if m.Group == c.group.ID && (m.ID == id && c.dialect.MemberID == MemberIDOwn ||
-			m.User == id && c.dialect.MemberID == MemberIDUser) {
-			return m, true
-		}
-	}
-	return member{}, false
+	return c.Members.find(func(m member) bool {
+		return m.Group == c.group.ID && (m.ID == id && c.dialect.MemberID == MemberIDOwn ||
+			m.User == id && c.dialect.MemberID == MemberIDUser)
+	})
 }

@@ -33,12 +33,7 @@ func listSuspendedUsers(c *call) *reply {
 		return refuse(http.StatusNotFound, "Not found")
 	}
 	m := c.moment(true)
-	var rows []User
-	for u := range c.Users.rowsAt(m) {
-		if u.Suspended && c.dialect.Suspended != SuspendedUsers {
-			rows = append(rows, u)
-		}
-	}
+	rows := c.Users.where(m, func(u User) bool { return u.Suspended && c.dialect.Suspended != SuspendedUsers })
 	return listOf(c, "users", m, rows, func(u User) object {
 		row := c.memberObject(member{ID: u.ID, User: u.ID, Inactive: true, Created: u.Joined, Updated: u.SuspendedAt}, u)
 		row["date_suspended"] = c.dialect.date(u.SuspendedAt)
@@ -46,14 +41,13 @@ func listSuspendedUsers(c *call) *reply {
 	})
 }
 
-func suspendUser(c *call) *reply   { return c.setSuspended(true) }
-func unsuspendUser(c *call) *reply { return c.setSuspended(false) }
-
-func (c *call) setSuspended(suspended bool) *reply {
-	if c.user.Suspended != suspended {
-		c.suspend(c.now, c.user, suspended)
+func setSuspended(suspended bool) func(*call) *reply {
+	return func(c *call) *reply {
+		if c.user.Suspended != suspended {
+			c.suspend(c.now, c.user, suspended)
+		}
+		return &reply{status: http.StatusNoContent}
 	}
-	return &reply{status: http.StatusNoContent}
 }
 
 func removeUser(c *call) *reply {

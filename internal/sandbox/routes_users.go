@@ -16,12 +16,7 @@ var allACLs = []string{
 
 func listUsers(c *call) *reply {
 	m := c.moment(true)
-	var rows []User
-	for u := range c.Users.rowsAt(m) {
-		if !u.Suspended || c.dialect.Suspended != SuspendedListed {
-			rows = append(rows, u)
-		}
-	}
+	rows := c.Users.where(m, func(u User) bool { return !u.Suspended || c.dialect.Suspended != SuspendedListed })
 	if c.dialect.InviteAccepted == InviteAcceptedInvited {
 		rows = append(rows, c.invitedUsers(m, rows)...)
 	}

@@ -1,9 +1,9 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 )
@@ -53,15 +53,9 @@ func (s *state) addUsers(now time.Time, in []User) ([]User, error) {
 	}
 	added := make([]User, len(in))
 	for i, from := range in {
-		u := User{ID: from.ID, Name: from.Name, Email: from.Email, APIEnabled: from.APIEnabled, Service: from.Service,
-			InvitedBy: ownerEmail, Joined: whole(now)}
+		u := User{ID: cmp.Or(from.ID, newID()), Name: cmp.Or(from.Name, nameFrom(from.Email)), Email: from.Email,
+			APIEnabled: from.APIEnabled, Service: from.Service, InvitedBy: ownerEmail, Joined: whole(now)}
 		_, known := s.Users.index[u.ID]
-		if u.ID == "" {
-			u.ID = newID()
-		}
-		if u.Name == "" {
-			u.Name = nameFrom(u.Email)
-		}
 		if from.Suspended {
 			u.Suspended, u.SuspendedAt = true, whole(now)
 		}
@@ -89,9 +83,7 @@ func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 		if in.Email == "" {
 			return errors.New("add invitation: the address is missing")
 		}
-		if in.ID == "" {
-			in.ID = newID()
-		}
+		in.ID = cmp.Or(in.ID, newID())
 		if in.Created.IsZero() && in.State == stateExpired {
 			in.Created = now.Add(-invitationLife - time.Hour)
 		}
@@ -137,10 +129,7 @@ func (s *Server) AddGroup(in Group) (Group, error) {
 		if err != nil {
 			return fmt.Errorf("add group %q: %w", in.Name, err)
 		}
-		g := Group{ID: in.ID, Name: in.Name, Deleted: in.Deleted, Created: whole(now)}
-		if g.ID == "" {
-			g.ID = newID()
-		}
+		g := Group{ID: cmp.Or(in.ID, newID()), Name: in.Name, Deleted: in.Deleted, Created: whole(now)}
 		st.Groups.put(st.always(), g.ID, g)
 		st.tie(now, roleGroup, access.roles, g.ID)
 		st.tie(now, policyGroup, access.policies, g.ID)
@@ -158,9 +147,7 @@ func (s *Server) AddRole(in Role) (Role, error) {
 		if err != nil {
 			return fmt.Errorf("add role %q: %w", in.Name, err)
 		}
-		if in.ID == "" {
-			in.ID = newID()
-		}
+		in.ID = cmp.Or(in.ID, newID())
 		st.Roles.put(st.always(), in.ID, Role{ID: in.ID, Name: in.Name, Assumable: in.Assumable, Created: whole(now)})
 		for _, p := range access.policies {
 			st.tie(now, rolePolicy, []string{in.ID}, p)
@@ -173,10 +160,7 @@ func (s *Server) AddRole(in Role) (Role, error) {
 // AddPolicy makes a policy. An empty ID is made up.
 func (s *Server) AddPolicy(in Policy) (Policy, error) {
 	err := s.change(func(st *state, now time.Time) error {
-		if in.ID == "" {
-			in.ID = newID()
-		}
-		in.Created = whole(now)
+		in.ID, in.Created = cmp.Or(in.ID, newID()), whole(now)
 		st.Policies.put(st.always(), in.ID, in)
 		return nil
 	})
@@ -195,14 +179,13 @@ func (s *Server) RenameGroup(name, to string) error {
 
 func (s *Server) changeGroup(what, name string, change func(*Group)) error {
 	return s.change(func(st *state, now time.Time) error {
-		for g := range st.Groups.rows() {
-			if g.Name == name && !g.Deleted {
-				change(&g)
-				st.Groups.put(st.next(now), g.ID, g)
-				return nil
-			}
+		g, ok := st.Groups.find(func(g Group) bool { return g.Name == name && !g.Deleted })
+		if !ok {
+			return fmt.Errorf("%s group %q: there is none", what, name)
 		}
-		return fmt.Errorf("%s group %q: there is none", what, name)
+		change(&g)
+		st.Groups.put(st.next(now), g.ID, g)
+		return nil
 	})
 }
 
@@ -225,26 +208,28 @@ type accessIDs struct{ groups, roles, policies []string }
 func (s *state) resolve(groups, roles, policies []string) (accessIDs, error) {
 	var ids accessIDs
 	var unknown []string
-	ids.groups = find(&unknown, groups, s.Groups.rows(), func(g Group) (string, string) { return g.ID, g.Name })
-	ids.roles = find(&unknown, roles, s.Roles.rows(), func(r Role) (string, string) { return r.ID, r.Name })
-	ids.policies = find(&unknown, policies, s.Policies.rows(), func(p Policy) (string, string) { return p.ID, p.Name })
+	ids.groups = idsOf(&s.Groups, groups, &unknown, func(g Group) (string, string) { return g.ID, g.Name })
+	ids.roles = idsOf(&s.Roles, roles, &unknown, func(r Role) (string, string) { return r.ID, r.Name })
+	ids.policies = idsOf(&s.Policies, policies, &unknown, func(p Policy) (string, string) { return p.ID, p.Name })
 	if len(unknown) > 0 {
 		return ids, fmt.Errorf("nothing is called %s", strings.Join(unknown, ", "))
 	}
 	return ids, nil
 }
 
-// find returns the ids of the rows that want names; it adds a name that no row has to unknown.
-func find[T any](unknown *[]string, want []string, rows iter.Seq[T], key func(T) (id, name string)) (ids []string) {
-next:
+// idsOf returns the ids of the rows that want names; it adds a name that no row has to unknown.
+func idsOf[T any](t *table[T], want []string, unknown *[]string, key func(T) (id, name string)) (ids []string) {
 	for _, one := range want {
-		for row := range rows {
-			if id, name := key(row); id == one || name == one {
-				ids = append(ids, id)
-				continue next
-			}
+		row, ok := t.find(func(row T) bool {
+			id, name := key(row)
+			return id == one || name == one
+		})
+		if !ok {
+			*unknown = append(*unknown, one)
+			continue
 		}
-		*unknown = append(*unknown, one)
+		id, _ := key(row)
+		ids = append(ids, id)
 	}
 	return ids
 }

@@ -7,6 +7,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -56,12 +57,8 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.RateLimit == 0 {
-		o.RateLimit = 30
-	}
-	if o.PageCap == 0 {
-		o.PageCap = maxPerPage
-	}
+	o.RateLimit = cmp.Or(o.RateLimit, 30)
+	o.PageCap = cmp.Or(o.PageCap, maxPerPage)
 	if o.PageCap < 0 || o.PageCap > maxPerPage {
 		return nil, fmt.Errorf("page cap %d: the documents allow 1 to %d rows in a page", o.PageCap, maxPerPage)
 	}

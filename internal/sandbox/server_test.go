@@ -213,7 +213,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 					t.Errorf("%s %s: %d %s", r.method, r.path, resp.status, resp.body)
 				}
 			}
-			if err := s.Accept(email, sandbox.AcceptOptions{}); err != nil {
+			if err := s.Accept(email); err != nil {
 				t.Error(err)
 			}
 			s.World()

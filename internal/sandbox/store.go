@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -194,7 +195,7 @@ func (s *store) save() error {
 	return nil
 }
 
-func writeAtomically(file string, st *state) (info os.FileInfo, err error) {
+func writeAtomically(file string, st *state) (os.FileInfo, error) {
 	data, err := json.Marshal(st)
 	if err != nil {
 		return nil, err
@@ -203,23 +204,14 @@ func writeAtomically(file string, st *state) (info os.FileInfo, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = temp.Close()
-			_ = os.Remove(temp.Name())
-		}
-	}()
-	if _, err = temp.Write(data); err != nil {
-		return nil, err
+	_, err = temp.Write(data)
+	err = cmp.Or(err, temp.Sync())
+	info, errStat := temp.Stat()
+	if err = cmp.Or(err, errStat, temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), file)
 	}
-	if err = temp.Sync(); err != nil {
-		return nil, err
+	if err != nil {
+		_ = os.Remove(temp.Name())
 	}
-	if info, err = temp.Stat(); err != nil {
-		return nil, err
-	}
-	if err = temp.Close(); err != nil {
-		return nil, err
-	}
-	return info, os.Rename(temp.Name(), file)
+	return info, err
 }

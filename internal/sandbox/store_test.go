@@ -31,7 +31,7 @@ func TestStateFile(t *testing.T) {
 	if err := other.Advance(time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.Accept("ada@example.com", sandbox.AcceptOptions{As: "ada@home.example"}); err != nil {
+	if err := other.AcceptAs("ada@example.com", "ada@home.example"); err != nil {
 		t.Fatal(err)
 	}
 	i := single(t, request(t, serve, "GET", "/v2/invitation/"+id, ""))
@@ -111,7 +111,7 @@ func TestDamagedStateFile(t *testing.T) {
 			if a.status != 500 || !strings.Contains(a.body, test.want) {
 				t.Errorf("a running server: %d %s", a.status, a.body)
 			}
-			if err := running.Accept("ada@example.com", sandbox.AcceptOptions{}); !errors.As(err, &trouble) {
+			if err := running.Accept("ada@example.com"); !errors.As(err, &trouble) {
 				t.Errorf("accept: %v", err)
 			}
 			if left, err := os.ReadFile(file); err != nil || string(left) != test.text {

@@ -78,6 +78,26 @@ func (t *table[T]) rowsAt(m moment) iter.Seq[T] {
 	}
 }
 
+// where are the rows at m that match.
+func (t *table[T]) where(m moment, matches func(T) bool) (found []T) {
+	for row := range t.rowsAt(m) {
+		if matches(row) {
+			found = append(found, row)
+		}
+	}
+	return found
+}
+
+// find is the first row that matches, as it is now.
+func (t *table[T]) find(matches func(T) bool) (row T, ok bool) {
+	for row := range t.rows() {
+		if matches(row) {
+			return row, true
+		}
+	}
+	return row, false
+}
+
 // last is the row as it is now or, when it was dropped, as it last was.
 func (t *table[T]) last(id string) T {
 	if e := t.index[id]; e != nil {

@@ -73,7 +73,7 @@ func TestTerraform(t *testing.T) {
 	wantDiff(t, "mails", mails, mailCount(api))
 
 	// Accepted and expired invitations are no change for Terraform.
-	err1 := api.Accept("di@example.com", sandbox.AcceptOptions{})
+	err1 := api.Accept("di@example.com")
 	err2 := api.Advance(100 * time.Hour)
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)

@@ -154,12 +154,7 @@ func (s *state) owner() User { return s.Users.last(s.OwnerID) }
 
 // userByEmail finds a user who is in the organization, suspended or not.
 func (s *state) userByEmail(email string) (User, bool) {
-	for u := range s.Users.rows() {
-		if strings.EqualFold(u.Email, email) {
-			return u, true
-		}
-	}
-	return User{}, false
+	return s.Users.find(func(u User) bool { return strings.EqualFold(u.Email, email) })
 }
 
 // newestFor is the newest invitation of email that is in the state in at now.
@@ -174,23 +169,14 @@ func (s *state) newestFor(email string, now time.Time, in string) (newest Invita
 
 // membership is the row for a user in a group, active or not.
 func (s *state) membership(groupID, userID string) (member, bool) {
-	for m := range s.Members.rows() {
-		if m.Group == groupID && m.User == userID {
-			return m, true
-		}
-	}
-	return member{}, false
+	return s.Members.find(func(m member) bool { return m.Group == groupID && m.User == userID })
 }
 
 // links are the attachments of one kind at m; empty from or to stand for any.
 func (s *state) links(m moment, kind linkKind, from, to string) []link {
-	var found []link
-	for l := range s.Links.rowsAt(m) {
-		if l.Kind == kind && (from == "" || l.From == from) && (to == "" || l.To == to) {
-			found = append(found, l)
-		}
-	}
-	return found
+	return s.Links.where(m, func(l link) bool {
+		return l.Kind == kind && (from == "" || l.From == from) && (to == "" || l.To == to)
+	})
 }
 
 // groupsOf are the groups that a user was an active member of at m.

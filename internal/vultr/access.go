@@ -172,13 +172,7 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 		holders := row.holders()
 		all[i].Holders = make(map[string]string, len(holders))
 		for _, h := range holders {
-			u := byID[h.userID]
-			if u == nil {
-				u = byID[h.id]
-			}
-			if u == nil {
-				u = byEmail[h.email.Key()]
-			}
+			u := cmp.Or(byID[h.userID], byID[h.id], byEmail[h.email.Key()])
 			// A removed member may stay in the list (SPEC: can be restored); a suspended one is
 			// still a member.
 			if u == nil || u.ID == "" || h.inherited || h.inactive && !u.Suspended {

@@ -2,6 +2,7 @@ package vultr
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"regexp"
 	"strconv"
@@ -81,16 +82,9 @@ func ParseDate(text string) (time.Time, bool) {
 		}
 	}
 	if part := isoDate.FindStringSubmatch(text); part != nil {
-		seconds, zone := part[3], "Z"
-		if seconds == "" {
-			seconds = ":00"
-		}
+		seconds, zone := cmp.Or(part[3], ":00"), "Z"
 		if part[5] != "" {
-			minutes := part[6]
-			if minutes == "" {
-				minutes = "00"
-			}
-			zone = part[5] + ":" + minutes
+			zone = part[5] + ":" + cmp.Or(part[6], "00")
 		}
 		t, err := time.Parse(time.RFC3339, strings.ReplaceAll(part[1], "/", "-")+"T"+part[2]+seconds+zone)
 		if err != nil {

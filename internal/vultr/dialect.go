@@ -3,7 +3,6 @@ package vultr
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -62,30 +61,24 @@ const maxTraitValues = 20
 
 // traits has the values found for each axis. clean makes them safe to print.
 type traits struct {
-	seen  map[string]map[string]bool
+	seen  map[string][]string
 	clean func(string) string
 }
 
-func newTraits(clean func(string) string) traits {
-	return traits{map[string]map[string]bool{}, clean}
-}
+func newTraits(clean func(string) string) traits { return traits{map[string][]string{}, clean} }
 
 func (t traits) add(axis, value string) {
 	value = t.clean(value)
-	if value == "" || len(t.seen[axis]) == maxTraitValues {
-		return
+	if seen := t.seen[axis]; value != "" && len(seen) < maxTraitValues && !slices.Contains(seen, value) {
+		t.seen[axis] = append(seen, value)
 	}
-	if t.seen[axis] == nil {
-		t.seen[axis] = map[string]bool{}
-	}
-	t.seen[axis][value] = true
 }
 
 // list returns all axes in order, with their values.
 func (t traits) list() []Trait {
 	all := make([]Trait, len(axes))
 	for i, axis := range axes {
-		all[i] = Trait{Axis: axis.name, About: axis.about, Seen: slices.Sorted(maps.Keys(t.seen[axis.name]))}
+		all[i] = Trait{Axis: axis.name, About: axis.about, Seen: slices.Sorted(slices.Values(t.seen[axis.name]))}
 	}
 	return all
 }
@@ -314,24 +307,24 @@ func (t traits) addMembers(group fields, list, users []fields) {
 	case embedded < len(list):
 		t.add("group-members", "capped")
 	}
-	ids, emails, suspended := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	ids, suspended := map[string]bool{}, map[string]bool{} // by id, and by address whether the user is suspended
 	for _, row := range users {
 		u := decodeUser(row)
 		ids[u.ID] = true
 		if !u.Email.IsZero() {
-			emails[u.Email.Key()] = true
 			suspended[u.Email.Key()] = u.Suspended
 		}
 	}
 	for _, row := range list {
 		h := decodeHolder(row)
+		isSuspended, isUser := suspended[h.email.Key()]
 		switch {
 		case ids[h.id]:
 			t.add("member-id", "user")
-		case ids[h.userID] || emails[h.email.Key()]:
+		case ids[h.userID] || isUser:
 			t.add("member-id", "own")
 		}
-		if h.inactive && !suspended[h.email.Key()] {
+		if h.inactive && !isSuspended {
 			t.add("removal", "soft")
 		}
 	}

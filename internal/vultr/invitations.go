@@ -108,21 +108,12 @@ func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, err
 	if err != nil {
 		return org.Invitation{}, err
 	}
-	invitation := decodeInvitation(unwrapInvitation(a.fields))
+	invitation := decodeInvitation(a.fields.unwrap("invitation"))
 	if invitation.ID != id {
 		return org.Invitation{}, q.failed(org.Unreadable, a.status,
 			c.Clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
 	}
 	return invitation, nil
-}
-
-// unwrapInvitation returns the invitation in an answer: the answer itself (govultr), or the object
-// in it (SPEC).
-func unwrapInvitation(top fields) fields {
-	if wrapped := top.object("invitation"); wrapped != nil {
-		return wrapped
-	}
-	return top
 }
 
 func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt, error) {
@@ -145,7 +136,7 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 // server's clock. An error means that the answer does not confirm the mail; then the invitation
 // has what could be decoded, without an unusable id.
 func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
-	top = unwrapInvitation(top)
+	top = top.unwrap("invitation")
 	invitation := decodeInvitation(top)
 	if !IsID(invitation.ID) {
 		invitation.ID = ""
@@ -191,8 +182,8 @@ func decodeInvitation(f fields) org.Invitation {
 		ID:         f.text("id"),
 		Invited:    f.address("email_invited"),
 		Registered: f.address("email_registered"),
-		OrgID:      intern(f.text("org_id")),
-		OrgName:    intern(f.name("org_name")),
+		OrgID:      f.text("org_id"),
+		OrgName:    f.name("org_name"),
 		APIEnabled: decodePermissions(f).flag("api_enabled"),
 	}
 	var created, responded, expires bool
@@ -201,10 +192,7 @@ func decodeInvitation(f fields) org.Invitation {
 	invitation.Expires, expires = f.date("expiration_date")
 	invitation.DateUnreadable = !created || !responded || !expires
 	// Only invite_status is documented, not what status means beside it.
-	if invitation.StatusText = f.text("invite_status"); invitation.StatusText == "" {
-		invitation.StatusText = f.text("status")
-	}
-	invitation.StatusText = intern(invitation.StatusText)
+	invitation.StatusText = cmp.Or(f.text("invite_status"), f.text("status"))
 	invitation.Status = statusOf(invitation)
 	return invitation
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -19,9 +20,6 @@ const (
 	// maxListReads is how often a whole list is read if rows seem to be missing: they may move
 	// between pages meanwhile.
 	maxListReads = 3
-	// mostExpected is the maximum number of rows for which memory is reserved because the server
-	// counts them.
-	mostExpected = 100_000
 )
 
 // listing is a list of the API. Its rows are under one of keys, because the documents disagree; if
@@ -131,9 +129,6 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 			r.moved = r.moved || r.total >= 0 && r.total != p.total
 			r.total = p.total
 		}
-		if r.rows == nil {
-			r.rows = make([]T, 0, max(len(p.rows), min(p.total, mostExpected)))
-		}
 		// Page by page, so that only one is in memory undecoded.
 		for _, row := range p.rows {
 			decoded, id := l.decode(row), row.identity()
@@ -182,6 +177,27 @@ func (c *Client) readPage(ctx context.Context, q call, size int, cursor string) 
 	}
 }
 
+// progress counts the requests for lists.
+type progress struct {
+	report func(done, known int) // may be nil
+
+	mu          sync.Mutex
+	done, known int
+}
+
+// count adds requests that are done, and requests that are known to be needed, and reports the
+// sums.
+func (r *progress) count(done, known int) {
+	if r.report == nil || done == 0 && known == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done += done
+	r.known += known
+	r.report(r.done, r.known)
+}
+
 // listPage is one answer with rows of a list.
 type listPage struct {
 	rows  []fields
@@ -195,11 +211,7 @@ func (f fields) identity() string {
 	if id := f.text("id"); id != "" {
 		return id
 	}
-	all, err := json.Marshal(f)
-	if err != nil {
-		panic(err) // it was read from JSON
-	}
-	return string(all)
+	return string(f.encode())
 }
 
 // decodeMeta decodes the fields of an answer that are about the whole list.

@@ -3,7 +3,6 @@ package vultr
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,11 +60,7 @@ type answer struct {
 func (a answer) errorText() string {
 	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	if mediaType == "application/problem+json" { // RFC 9457
-		all, err := json.Marshal(a.fields)
-		if err != nil {
-			panic(err) // it was read from JSON
-		}
-		return textIn(all)
+		return textIn(a.fields.encode())
 	}
 	return a.fields.errorText()
 }

@@ -11,10 +11,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-const usersOp = "list users"
-
 var users = listing[org.User]{
-	op:     usersOp,
+	op:     "list users",
 	path:   "/v2/users",
 	keys:   []string{"users"},
 	decode: decodeUser,
@@ -97,7 +95,7 @@ func checkUsers(s org.Snapshot, suspended []org.User, access []accessRow) error 
 	default:
 		return nil
 	}
-	return call{op: usersOp}.failed(org.Unreadable, 0, "the list is empty, but "+message, nil)
+	return call{op: users.op}.failed(org.Unreadable, 0, "the list is empty, but "+message, nil)
 }
 
 const accountPath = "/v2/account"
@@ -112,9 +110,5 @@ func (c *Client) readSelf(ctx context.Context) (org.Address, error) {
 	if err != nil {
 		return org.Address{}, err
 	}
-	account := a.fields
-	if wrapped := account.object("account"); wrapped != nil {
-		account = wrapped
-	}
-	return account.address("email"), nil
+	return a.fields.unwrap("account").address("email"), nil
 }
