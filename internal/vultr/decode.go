@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+	"unique"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -87,6 +88,9 @@ func (f fields) text(name string) string {
 	}
 	return string(raw) // true, false or a number, not decoded because ids may be too long for a float
 }
+
+// intern returns text, sharing the memory of equal texts: a list repeats some values in each row.
+func intern(text string) string { return unique.Make(text).Value() }
 
 // flag returns the value of a bool, "yes" and "no", or 1 and 0; nil for anything else.
 func (f fields) flag(name string) *bool {

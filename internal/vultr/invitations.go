@@ -182,8 +182,8 @@ func decodeInvitation(f fields) org.Invitation {
 		ID:         f.text("id"),
 		Invited:    f.address("email_invited"),
 		Registered: f.address("email_registered"),
-		OrgID:      f.text("org_id"),
-		OrgName:    f.name("org_name"),
+		OrgID:      intern(f.text("org_id")),
+		OrgName:    intern(f.name("org_name")),
 		APIEnabled: decodePermissions(f).flag("api_enabled"),
 	}
 	var created, responded, expires bool
@@ -192,7 +192,7 @@ func decodeInvitation(f fields) org.Invitation {
 	invitation.Expires, expires = f.date("expiration_date")
 	invitation.DateUnreadable = !created || !responded || !expires
 	// Only invite_status is documented, not what status means beside it.
-	invitation.StatusText = cmp.Or(f.text("invite_status"), f.text("status"))
+	invitation.StatusText = intern(cmp.Or(f.text("invite_status"), f.text("status")))
 	invitation.Status = statusOf(invitation)
 	return invitation
 }

@@ -20,6 +20,9 @@ const (
 	// maxListReads is how often a whole list is read if rows seem to be missing: they may move
 	// between pages meanwhile.
 	maxListReads = 3
+	// mostExpected is the maximum number of rows for which memory is reserved because the server
+	// counts them.
+	mostExpected = 100_000
 )
 
 // listing is a list of the API. Its rows are under one of keys, because the documents disagree; if
@@ -128,6 +131,9 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		if p.total >= 0 {
 			r.moved = r.moved || r.total >= 0 && r.total != p.total
 			r.total = p.total
+		}
+		if r.rows == nil {
+			r.rows = make([]T, 0, max(len(p.rows), min(p.total, mostExpected)))
 		}
 		// Page by page, so that only one is in memory undecoded.
 		for _, row := range p.rows {
