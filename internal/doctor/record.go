@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/orgsync/orgsync/internal/vultr"
 )
@@ -64,7 +65,7 @@ together with the output of 'orgsync doctor', from which you may strike what you
 To make a test of it, put the folder into testdata/recorded.
 `
 
-var recordingName = regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`)
+var recordingName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`) })
 
 // NewRecorder creates the folder, with mode 0700. If the folder has only an earlier recording, that
 // is deleted; if it has anything else, that is an error.
@@ -77,7 +78,7 @@ func NewRecorder(dir string) (*Recorder, error) {
 		return nil, fmt.Errorf("record: %w", err)
 	}
 	for _, e := range entries {
-		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName.MatchString(e.Name()) {
+		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName().MatchString(e.Name()) {
 			return nil, fmt.Errorf("record: %s holds %q, which is not part of a recording; use a new or empty folder", dir,
 				e.Name())
 		}
@@ -159,8 +160,10 @@ func (r *redactor) query(query url.Values) string {
 	return kept.Encode()
 }
 
-// mediaType matches all JSON types, and the types that proxies and portals send.
-var mediaType = regexp.MustCompile(`^(application/([a-z.]{1,40}\+)?json|text/(html|plain))(; ?charset=(utf-8|UTF-8))?$`)
+// contentType matches all JSON types, and the types that proxies and portals send.
+var contentType = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(application/([a-z.]{1,40}\+)?json|text/(html|plain))(; ?charset=(utf-8|UTF-8))?$`)
+})
 
 // headers returns the headers that say how to read an answer and when to retry, if their values
 // are safe.
@@ -174,7 +177,7 @@ func headers(x vultr.Exchange) map[string]string {
 		_, notNumber := strconv.ParseUint(value, 10, 32)
 		_, isDate := vultr.ParseDate(value)
 		switch {
-		case name == "Content-Type" && mediaType.MatchString(value):
+		case name == "Content-Type" && contentType().MatchString(value):
 		case name == "Content-Type" && x.IsHTML():
 			value = "text/html"
 		case name == "Content-Type":

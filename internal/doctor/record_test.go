@@ -186,11 +186,11 @@ func (p *pairs) compare(original, replaced any) error {
 			return fmt.Errorf("%d fields became %d", len(v), len(other))
 		}
 		for key, item := range v {
-			if to, ok := p.there[key]; ok && !fieldName.MatchString(key) {
+			if to, ok := p.there[key]; ok && !fieldName().MatchString(key) {
 				key = to
 			}
 			of, ok := other[key]
-			if !ok && fieldName.MatchString(key) {
+			if !ok && fieldName().MatchString(key) {
 				return fmt.Errorf("the field %q is gone", key)
 			}
 			if !ok { // a key that was replaced: found by its neighbours' absence only
@@ -208,7 +208,7 @@ func (p *pairs) compare(original, replaced any) error {
 			}
 			return p.compare(inner, other)
 		}
-		for name, form := range map[string]*regexp.Regexp{"UUID": uuid, "hexadecimal": hexDigits, "number": digits} {
+		for name, form := range map[string]*regexp.Regexp{"UUID": uuid, "hexadecimal": hexDigits(), "number": digits()} {
 			if form.MatchString(v) && !form.MatchString(replaced.(string)) {
 				return fmt.Errorf("the %s %q became %q", name, v, replaced)
 			}

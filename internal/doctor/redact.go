@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -62,9 +63,9 @@ var countingKeys = []string{"total", "status", "api_enabled", "active", "service
 	"max_session_duration", "per_page"}
 
 var (
-	fieldName = regexp.MustCompile(`^[a-z_]{1,40}$`)
-	hexDigits = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
-	digits    = regexp.MustCompile(`^[0-9]{1,64}$`)
+	fieldName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_]{1,40}$`) })
+	hexDigits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8,64}$`) })
+	digits    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{1,64}$`) })
 )
 
 // marker is the beginning of the replacements of hexadecimal ids, so that they can be recognized.
@@ -74,7 +75,7 @@ const marker = "facade"
 func (r *redactor) text(s, name string) string {
 	core := strings.TrimSpace(s)
 	switch {
-	case core == "", keptWords[strings.ToLower(core)], isDate(core), digits.MatchString(core) &&
+	case core == "", keptWords[strings.ToLower(core)], isDate(core), digits().MatchString(core) &&
 		slices.Contains(countingKeys, name):
 		return s
 	}
@@ -91,14 +92,14 @@ func (r *redactor) replace(core, name string) string {
 	if a, err := org.ParseAddress(core); err == nil {
 		return r.address(a)
 	}
-	if digits.MatchString(core) {
+	if digits().MatchString(core) {
 		return r.number(core)
 	}
 	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
 		case vultr.IsUUID(core):
 			return fmt.Sprintf("%s00-0000-4000-8000-%012x", marker, r.next("uuid"))
-		case hexDigits.MatchString(core):
+		case hexDigits().MatchString(core):
 			return marker + fmt.Sprintf("%0*x", len(core)-len(marker), r.next(fmt.Sprint("hex", len(core))))
 		case vultr.IsID(core): // the replacement is valid in a path if the original is
 			return fmt.Sprint("text-", r.next("text"))
@@ -147,7 +148,7 @@ func (r *redactor) replaceOnce(o original, replacement func() string) string {
 // key returns the replacement of a key of an object: the key itself, if it looks like the name of
 // a field.
 func (r *redactor) key(name string) string {
-	if fieldName.MatchString(name) {
+	if fieldName().MatchString(name) {
 		return name
 	}
 	return r.text(name, "")
@@ -215,7 +216,7 @@ func (r *redactor) jsonNumber(n, name string) string {
 	if n == "0" || n == "1" || slices.Contains(countingKeys, name) {
 		return n
 	}
-	if digits.MatchString(n) {
+	if digits().MatchString(n) {
 		return r.number(n)
 	}
 	return strings.Map(func(c rune) rune {
