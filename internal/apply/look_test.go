@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
@@ -43,6 +44,28 @@ func TestRowBetweenPages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRowBetweenPagesOfOneWhoHasNotAccepted: where people who were invited are users, nothing is to be sent to one of
+// them. That a lost mail was not sent is all the same concluded only from two readings.
+func TestRowBetweenPagesOfOneWhoHasNotAccepted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := sandbox.Options{Dialect: sandbox.Dialect{InviteAccepted: sandbox.InviteAcceptedInvited}}
+		c := newCompany(t, o, "ada@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultHang, After: true, Method: http.MethodPost, Times: 1})
+		var last time.Time
+		firstOfTwo := func(int) bool {
+			now := c.Now()
+			first := !now.Equal(last)
+			last = now
+			return first
+		}
+		run := c.apply(with{settleWait: 20 * time.Minute, reading: hide("ada@example.com", firstOfTwo)})
+		if run.counts() != "1/0/0/0" || c.mailCount() != 1 {
+			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
+		}
+	})
 }
 
 // TestRowBetweenPagesWhileSettling: the same for the reading that shows the witness for a mail

@@ -401,7 +401,8 @@ func (r *referee) see(o outcome) {
 		return
 	}
 	for _, p := range r.roster.People {
-		if who := p.Email.Key(); r.joined[who] {
+		who := p.Email.Key()
+		if u, _ := r.userOf(who); r.joined[who] && !r.isSuspendedUnseen(u) {
 			r.seen[who] = true
 		}
 	}

@@ -179,18 +179,17 @@ func (r *referee) look(req *http.Request) {
 		return
 	}
 	for _, u := range r.World().Users {
-		if strings.EqualFold(u.Email, asked.Email) && !(u.Suspended && r.suspendedUnseen(asked.Email)) {
+		neverSeen := r.isSuspendedUnseen(u) && !r.seen[strings.ToLower(u.Email)]
+		if strings.EqualFold(u.Email, asked.Email) && !neverSeen && !(u.Suspended && r.invitesUnseen("")) {
 			r.told = append(r.told, asked.Email)
 		}
 	}
 }
 
-// suspendedUnseen reports whether a run that can read all lists may take somebody who is suspended for somebody who was
-// never there: no list shows them, and none did since a run last saw them.
-func (r *referee) suspendedUnseen(email string) bool {
+// isSuspendedUnseen reports whether u is suspended in a dialect in which no list shows that.
+func (r *referee) isSuspendedUnseen(u sandbox.User) bool {
 	d := r.script.Dialect
-	return r.invitesUnseen("") || d.Suspended == sandbox.SuspendedListed &&
-		d.SuspendedEndpoint == sandbox.SuspendedEndpointMissing && !r.seen[strings.ToLower(email)]
+	return u.Suspended && d.Suspended == sandbox.SuspendedListed && d.SuspendedEndpoint == sandbox.SuspendedEndpointMissing
 }
 
 // move deletes the first row of a list and adds one at its end.

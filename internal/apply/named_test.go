@@ -132,23 +132,35 @@ func TestResendOnceInAWhile(t *testing.T) {
 	}
 }
 
-// TestResendOfOneDeclinedMeanwhile: the server refuses, and the list shows the invitation no more. That the ledger
-// still counts on it does not make the mail sent.
+// TestResendOfOneDeclinedMeanwhile: the server does not send the invitation again, and the list does not show it any
+// more. The ledger still counts on it, but the mail was not sent.
 func TestResendOfOneDeclinedMeanwhile(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Declined: sandbox.DeclinedVanish}}, ada)
-		c.run(with{})
-		must(t, c.Advance(time.Hour))
-		c.wire.Before = func(req *http.Request) error {
-			if req.Method == http.MethodPost {
-				must(t, c.Decline(ada))
-			}
-			return nil
-		}
-		c.expect(c.run(with{resend: []string{ada}}), 3, ada, "reinvite failed, waiting")
-		c.expectResends(1)
-	})
+	for name, fault := range map[string]sandbox.Fault{
+		"refused":         {},
+		"answer was lost": {Kind: sandbox.FaultStatus, After: true, Method: http.MethodPost, Path: resendPath},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Declined: sandbox.DeclinedVanish}}, ada)
+				c.run(with{})
+				must(t, c.Advance(time.Hour))
+				if fault.Kind != "" {
+					c.AddFault(fault)
+				}
+				c.wire.Before = func(req *http.Request) error {
+					if req.Method == http.MethodPost {
+						must(t, c.Decline(ada))
+					}
+					return nil
+				}
+				o := c.run(with{resend: []string{ada}, settleWait: 20 * time.Minute})
+				c.expect(o, 3, ada, "reinvite failed, waiting")
+				c.expectResends(1)
+			})
+		})
+	}
 }
 
 // TestResendAgainAfterAWhile: 15 minutes after the last mail, it goes out once more.

@@ -10,8 +10,8 @@ import (
 
 // ReadAndPlan reads the organization with read and decides with decide. A list that comes in several pages
 // may miss somebody who moves from one page to another meanwhile: where such a reading leads to a
-// mail, or takes something from somebody, the organization is read once more, and the plan is made
-// from both readings together.
+// mail, takes something from somebody, or shows that a lost mail was not sent, the organization is
+// read once more, and the plan is made from both readings together.
 func ReadAndPlan(
 	ctx context.Context, read func(context.Context) (org.Snapshot, error), decide func(org.Snapshot) plan.Plan,
 ) (org.Snapshot, plan.Plan, error) {
@@ -20,7 +20,10 @@ func ReadAndPlan(
 		return org.Snapshot{}, plan.Plan{}, err
 	}
 	p := decide(snapshot)
-	if !snapshot.Paged || len(p.Held) == 0 && !slices.ContainsFunc(p.Changes, needsTwoReadings) {
+	isAbsent := func(f org.Fact) bool { return f.Kind == org.FactAbsent }
+	needed := len(p.Held) > 0 || slices.ContainsFunc(p.Changes, needsTwoReadings) ||
+		slices.ContainsFunc(p.Facts, isAbsent)
+	if !snapshot.Paged || !needed {
 		return snapshot, p, nil
 	}
 	later, err := read(ctx)

@@ -362,8 +362,8 @@ func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
 		}
 		switch n.Kind {
 		case plan.Waiting:
-			if it.Reason == plan.Requested && it.state == rejected {
-				r.conclude(it, Failed, it.Err) // the server did not send again what can perhaps still be accepted
+			if it.Reason == plan.Requested && !n.Expires.After(it.Detail.Expires) {
+				r.conclude(it, Failed, it.Err) // the invitation may still be open, but it was not sent again
 				return
 			}
 			it.InvitationID = n.InvitationID

@@ -92,11 +92,11 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 	if p.unaccepted != nil && len(p.invitations) == 0 && !p.reinvite {
 		d.note(p, Notice{Kind: NeedsAttention, UserID: p.unaccepted.ID, Text: notAccepted})
-		return
-	}
-	ix.decideAfterExpiry(p, d)
-	if !ix.waitForFirstDay(p, d) {
-		ix.holdMail(p, d)
+	} else {
+		ix.decideAfterExpiry(p, d)
+		if !ix.waitForFirstDay(p, d) {
+			ix.holdMail(p, d)
+		}
 	}
 	if unsettled != nil {
 		// What would be done stays known, so that apply can do it as soon as it is sure that nothing went out.

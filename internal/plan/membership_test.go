@@ -626,6 +626,12 @@ func TestMembership(t *testing.T) {
 		{"answer lost a minute ago", func(in *plan.Input) {
 			remember(in, lost(1, -1.0/60))
 		}, []string{"held invite not_invited ", "unsettled "}},
+		{"the same, and a user who has not accepted shows that the mail may have been sent", func(in *plan.Input) {
+			remember(in, lost(1, -1.0/60))
+			u := user("u1", ada)
+			u.Accepted = new(false)
+			in.Snapshot.Users = []org.User{u}
+		}, []string{"unsettled "}},
 		{"answer lost, and the list shows it", func(in *plan.Input) {
 			remember(in, lost(1, -1.0/60))
 			in.Snapshot.Invitations = []org.Invitation{row("i9", ada, org.StatusPending, -1.5/60)}
