@@ -93,23 +93,16 @@ type unfinishedError struct {
 
 func (e *unfinishedError) Error() string {
 	var parts []string
-	switch {
-	case e.undone == 1:
-		parts = append(parts, "1 change is not done")
-	case e.undone > 1:
-		parts = append(parts, fmt.Sprintf("%d changes are not done", e.undone))
+	if e.undone > 0 {
+		parts = append(parts, document.Pluralize(e.undone, "change is", "changes are")+" not done")
 	}
-	switch {
-	case e.unsettled == 1:
-		parts = append(parts, "for 1 person it is unknown whether they were mailed")
-	case e.unsettled > 1:
-		parts = append(parts, fmt.Sprintf("for %d people it is unknown whether they were mailed", e.unsettled))
+	if e.unsettled > 0 {
+		parts = append(parts, "for "+document.Pluralize(e.unsettled, "person", "people")+
+			" it is unknown whether they were mailed")
 	}
-	switch {
-	case e.notInvited == 1:
-		parts = append(parts, "1 person is not invited: see the notice about them")
-	case e.notInvited > 1:
-		parts = append(parts, fmt.Sprintf("%d people are not invited: see the notices about them", e.notInvited))
+	if e.notInvited > 0 {
+		parts = append(parts, document.Pluralize(e.notInvited, "person is not invited: see the notice",
+			"people are not invited: see the notices")+" about them")
 	}
 	if e.missingAccess != nil {
 		parts = append(parts, e.missingAccess.Error())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -20,10 +21,7 @@ import (
 type unformattedError struct{ files int }
 
 func (e *unformattedError) Error() string {
-	if e.files == 1 {
-		return "1 file is not formatted"
-	}
-	return fmt.Sprintf("%d files are not formatted", e.files)
+	return document.Pluralize(e.files, "file is", "files are") + " not formatted"
 }
 
 func (a *app) fmtCommand() *cobra.Command {

@@ -165,10 +165,7 @@ func (a *app) printErrorAndHint(err error) {
 		if isCSVProblem(err) {
 			what = "CSV file"
 		}
-		line = fmt.Sprintf("the %s has %d problems", what, len(invalid.Problems))
-		if len(invalid.Problems) == 1 {
-			line = fmt.Sprintf("the %s has 1 problem", what)
-		}
+		line = "the " + what + " has " + document.Pluralize(len(invalid.Problems), "problem", "problems")
 	}
 	a.printMessage("orgsync: " + line)
 	if hint := a.hint(err); hint != "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
@@ -116,10 +117,7 @@ type pendingError struct {
 }
 
 func (e *pendingError) Error() string {
-	if e.people == 1 {
-		return "1 person is still pending: " + e.err.Error()
-	}
-	return fmt.Sprintf("%d people are still pending: %v", e.people, e.err)
+	return document.Pluralize(e.people, "person is", "people are") + " still pending: " + e.err.Error()
 }
 
 func (e *pendingError) Unwrap() error { return e.err }

@@ -174,8 +174,6 @@ func nothingToDo(people int, notices []plan.Notice) string {
 			unsettled)
 	case len(notices) > 0:
 		return fmt.Sprintf("Nothing to do: %s unchanged.", who)
-	case people == 1:
-		return "Nothing to do: 1 person matches the roster."
 	}
-	return fmt.Sprintf("Nothing to do: %s match the roster.", who)
+	return "Nothing to do: " + document.Pluralize(people, "person matches", "people match") + " the roster."
 }
