@@ -38,7 +38,7 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 	}
 	if client, err = vultr.New(config); err != nil {
 		stop()
-		return nil, nil, &clientError{err}
+		return nil, nil, withStep(stepMakeClient, err)
 	}
 	return client, stop, nil
 }
