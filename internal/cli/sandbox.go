@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
@@ -36,8 +37,12 @@ simulation sends no mail, and nothing leaves this machine.`,
 	_ = f.SetAnnotation("file", nameForEnvironment, []string{"ORGSYNC_SANDBOX"})
 	a.addStateFlag(f)
 	cmd.AddCommand(
-		a.serveCommand(), a.acceptCommand(), a.declineCommand(), a.suspendCommand(), a.leaveCommand(), a.advanceCommand(),
-		a.resetCommand(), a.showCommand(),
+		a.serveCommand(), a.acceptCommand(),
+		a.personCommand("decline", "Decline a person's invitation", "declined", (*sandbox.Server).Decline),
+		a.personCommand("suspend", "Suspend a user, as somebody could in the console", "is suspended now",
+			(*sandbox.Server).Suspend),
+		a.personCommand("leave", "Make a user leave the organization", "left", (*sandbox.Server).Leave),
+		a.advanceCommand(), a.resetCommand(), a.showCommand(),
 	)
 	return cmd
 }
@@ -131,19 +136,6 @@ func (a *app) acceptCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) declineCommand() *cobra.Command {
-	return a.personCommand("decline", "Decline a person's invitation", "declined", (*sandbox.Server).Decline)
-}
-
-func (a *app) suspendCommand() *cobra.Command {
-	return a.personCommand("suspend", "Suspend a user, as somebody could in the console", "is suspended now",
-		(*sandbox.Server).Suspend)
-}
-
-func (a *app) leaveCommand() *cobra.Command {
-	return a.personCommand("leave", "Make a user leave the organization", "left", (*sandbox.Server).Leave)
-}
-
 // personCommand returns a command that acts as one person.
 func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server, who string) error) *cobra.Command {
 	return &cobra.Command{
@@ -188,7 +180,7 @@ func (a *app) advanceCommand() *cobra.Command {
 			if err := s.Advance(by); err != nil {
 				return withStep(stepAdvance, err)
 			}
-			return a.printSimulated(s, fmt.Sprintf("The simulation's clock says %s.", formatTime(s.Now())))
+			return a.printSimulated(s, fmt.Sprintf("The simulation's clock says %s.", document.FormatTime(s.Now())))
 		},
 	}
 }
@@ -289,7 +281,7 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 func (a *app) show(w sandbox.World) error {
 	const wide = 60
 	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, wide), w.Organization.ID, formatTime(w.Now))
+	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, wide), w.Organization.ID, document.FormatTime(w.Now))
 	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
 	for _, u := range w.Users {
 		state := "active"
@@ -307,11 +299,8 @@ func (a *app) show(w sandbox.World) error {
 		fmt.Fprintf(out, "\nINVITATION\tSTATE\tSENT\tEXPIRES\tID\n")
 	}
 	for _, i := range w.Invitations {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, wide), i.State, formatTime(i.Created),
-			formatTime(i.Expires), i.ID)
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, wide), i.State, document.FormatTime(i.Created),
+			document.FormatTime(i.Expires), i.ID)
 	}
 	return out.Flush()
 }
-
-// formatTime returns t to the minute, in UTC.
-func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
