@@ -52,8 +52,7 @@ func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
 	if a.output != "json" {
 		return a.writeDocument(a.stdout, report.DiffDocument(d))
 	}
-	return report.DiffJSON(a.stdout, report.Diff{Run: newRun("diff", newer), OldFiles: older.Files,
-		OldPeople: len(older.People), OldTeams: len(older.Teams)}, d)
+	return report.DiffJSON(a.stdout, newRun("diff", older), newRun("diff", newer), d)
 }
 
 // loadRosterFrom reads a roster from a file, a folder or git.

@@ -119,8 +119,7 @@ type historyEntry struct {
 
 // historyDocument is the JSON form of 'history'.
 type historyDocument struct {
-	FormatVersion  string         `json:"format_version"`
-	Command        string         `json:"command"`
+	report.Header
 	OrganizationID string         `json:"organization_id"`
 	Entries        []historyEntry `json:"entries"`
 }
@@ -147,8 +146,7 @@ func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions,
 	a.reported = true
 	switch a.output {
 	case "json":
-		return report.WriteJSON(a.stdout, historyDocument{FormatVersion: "1", Command: "history", OrganizationID: id,
-			Entries: entries})
+		return report.WriteJSON(a.stdout, historyDocument{report.NewHeader("history"), id, entries})
 	case "csv":
 		return a.printHistoryCSV(entries)
 	}

@@ -86,8 +86,7 @@ func (a *app) stateShowCommand() *cobra.Command {
 
 // stateDocument is the JSON form of 'state show'.
 type stateDocument struct {
-	FormatVersion string            `json:"format_version"`
-	Command       string            `json:"command"`
+	report.Header
 	State         string            `json:"state"`
 	Kind          string            `json:"kind"`
 	Shared        bool              `json:"shared"`
@@ -117,7 +116,7 @@ type stateLock struct {
 
 func (a *app) showState(ctx context.Context, b *backend.Backend, l state.Location) error {
 	doc := stateDocument{
-		FormatVersion: "1", Command: "state show", State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
+		Header: report.NewHeader("state show"), State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
 		Organizations: []stateInspection{},
 	}
 	ids, err := b.Organizations(ctx)

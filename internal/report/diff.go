@@ -11,15 +11,6 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Diff holds what a report says about a comparison beyond the differences.
-type Diff struct {
-	Run
-	// OldFiles are the files of the old roster, OldPeople how many people it has, and OldTeams how
-	// many teams. Run holds those of the new roster.
-	OldFiles            []string
-	OldPeople, OldTeams int
-}
-
 // DiffDocument returns d in words: the settings, with a warning for each change that loosens a
 // limit; then the people who differ, and one line that sums up. People who have the same difference
 // share a line when they are many.

@@ -8,15 +8,14 @@ import (
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
 type diffDocument struct {
-	FormatVersion string        `json:"format_version"`
-	Command       string        `json:"command"`
-	Old           rosterSummary `json:"old"`
-	New           rosterSummary `json:"new"`
-	Settings      []setting     `json:"settings"`
-	People        []personDiff  `json:"people"`
-	Teams         []teamDiff    `json:"teams,omitempty"`
-	Warnings      []warningJSON `json:"warnings"`
-	Summary       diffSummary   `json:"summary"`
+	Header
+	Old      rosterSummary `json:"old"`
+	New      rosterSummary `json:"new"`
+	Settings []setting     `json:"settings"`
+	People   []personDiff  `json:"people"`
+	Teams    []teamDiff    `json:"teams,omitempty"`
+	Warnings []warning     `json:"warnings"`
+	Summary  diffSummary   `json:"summary"`
 }
 
 type personDiff struct {
@@ -64,12 +63,10 @@ type diffSummary struct {
 	Unchanged int `json:"unchanged"`
 }
 
-// DiffJSON writes d as one JSON document. The error is w's.
-func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
+// DiffJSON writes d, the differences between the rosters of two runs, as one JSON document. The error is w's.
+func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 	doc := diffDocument{
-		FormatVersion: formatVersion, Command: run.Command,
-		Old: rosterSummary{orEmpty(run.OldFiles), run.OldPeople, run.OldTeams}, New: rosterSummary{orEmpty(run.Files),
-			run.People, run.Teams},
+		Header: NewHeader(newer.Command), Old: newRosterSummary(older), New: newRosterSummary(newer),
 		Settings: []setting{}, People: []personDiff{}, Warnings: newWarnings(d.Warnings),
 		Summary: diffSummary{
 			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.SpellingOnly), len(d.Settings),

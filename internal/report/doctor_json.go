@@ -12,8 +12,7 @@ import (
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
 type checkup struct {
-	FormatVersion string            `json:"format_version"`
-	Command       string            `json:"command"`
+	Header
 	GeneratedAt   *string           `json:"generated_at"`
 	Able          bool              `json:"able"`
 	Key           org.Verdict       `json:"key"`
@@ -60,7 +59,7 @@ type limit struct {
 // DoctorJSON writes c as one JSON document. The error is w's.
 func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 	doc := checkup{
-		FormatVersion: formatVersion, Command: d.Command, GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
+		Header: NewHeader(d.Command), GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
 		Self:          orNull(c.Self.String()),
 		Organization:  newOrganization(c.Organization),
 		Organizations: []organization{},
@@ -72,7 +71,7 @@ func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 		doc.Organizations = append(doc.Organizations, newOrganization(o))
 	}
 	if len(d.Files) > 0 {
-		doc.Roster = &rosterSummary{Files: d.Files, Users: d.People}
+		doc.Roster = new(newRosterSummary(d.Run))
 	}
 	for _, e := range c.Endpoints {
 		doc.Endpoints = append(doc.Endpoints, endpoint{

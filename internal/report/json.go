@@ -17,24 +17,29 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// formatVersion changes when a field is renamed, removed or gets another meaning, but not when one
-// is added.
-const formatVersion = "1"
+// Header has the fields that every JSON document begins with.
+type Header struct {
+	FormatVersion string `json:"format_version"`
+	Command       string `json:"command"`
+}
+
+// NewHeader returns the header for a command. The version changes when a field is renamed, removed or gets
+// another meaning, but not when one is added.
+func NewHeader(command string) Header { return Header{"1", command} }
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
 type jsonDocument struct {
-	FormatVersion string        `json:"format_version"`
-	Command       string        `json:"command"`
-	GeneratedAt   *string       `json:"generated_at"`
-	Organization  organization  `json:"organization"`
-	Roster        rosterSummary `json:"roster"`
-	Fingerprint   string        `json:"fingerprint"`
-	Changes       []change      `json:"changes"`
-	Only          []string      `json:"only,omitempty"`
-	NotSelected   []change      `json:"not_selected,omitempty"`
-	Notices       []notice      `json:"notices"`
-	Summary       summary       `json:"summary"`
-	Error         *failure      `json:"error,omitempty"`
+	Header
+	GeneratedAt  *string       `json:"generated_at"`
+	Organization organization  `json:"organization"`
+	Roster       rosterSummary `json:"roster"`
+	Fingerprint  string        `json:"fingerprint"`
+	Changes      []change      `json:"changes"`
+	Only         []string      `json:"only,omitempty"`
+	NotSelected  []change      `json:"not_selected,omitempty"`
+	Notices      []notice      `json:"notices"`
+	Summary      summary       `json:"summary"`
+	Error        *failure      `json:"error,omitempty"`
 }
 
 type organization struct {
@@ -121,10 +126,14 @@ type failure struct {
 }
 
 type problem struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
+	place
 	Message string `json:"message"`
+}
+
+type place struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 // PlanJSON writes p as one JSON document. The error is w's.
@@ -161,26 +170,23 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 // ValidJSON writes that a roster is valid, and the warnings about it. The error is w's.
 func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 	return WriteJSON(w, struct {
-		FormatVersion string        `json:"format_version"`
-		Command       string        `json:"command"`
-		Roster        rosterSummary `json:"roster"`
-		Warnings      []warningJSON `json:"warnings"`
-	}{formatVersion, run.Command, rosterSummary{orEmpty(run.Files), run.People, run.Teams}, newWarnings(warnings)})
+		Header
+		Roster   rosterSummary `json:"roster"`
+		Warnings []warning     `json:"warnings"`
+	}{NewHeader(run.Command), newRosterSummary(run), newWarnings(warnings)})
 }
 
-// warningJSON is a warning about a roster.
-type warningJSON struct {
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
-	Text   string `json:"text"`
+// warning is a warning about a roster.
+type warning struct {
+	place
+	Text string `json:"text"`
 }
 
 // newWarnings returns a list that is never nil.
-func newWarnings(warnings []roster.Problem) []warningJSON {
-	out := []warningJSON{}
+func newWarnings(warnings []roster.Problem) []warning {
+	out := []warning{}
 	for _, w := range warnings {
-		out = append(out, warningJSON{w.At.File, w.At.Line, w.At.Column, w.Text})
+		out = append(out, warning{place(w.At), w.Text})
 	}
 	return out
 }
@@ -189,25 +195,23 @@ func newWarnings(warnings []roster.Problem) []warningJSON {
 // run.Failure must not be nil. The error is w's.
 func ErrorJSON(w io.Writer, run Run) error {
 	return WriteJSON(w, struct {
-		FormatVersion string   `json:"format_version"`
-		Command       string   `json:"command"`
-		Error         *failure `json:"error"`
-	}{formatVersion, run.Command, newFailure(run)})
+		Header
+		Error *failure `json:"error"`
+	}{NewHeader(run.Command), newFailure(run)})
 }
 
 func newDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
 	d := jsonDocument{
-		FormatVersion: formatVersion,
-		Command:       run.Command,
-		GeneratedAt:   timestamp(p.Now),
-		Organization:  newOrganization(p.Organization),
-		Roster:        rosterSummary{orEmpty(run.Files), run.People, run.Teams},
-		Fingerprint:   p.Fingerprint(),
-		Changes:       []change{},
-		Only:          textsOf(p.Only),
-		NotSelected:   newChanges(run, p.NotSelected),
-		Notices:       []notice{},
-		Error:         newFailure(run),
+		Header:       NewHeader(run.Command),
+		GeneratedAt:  timestamp(p.Now),
+		Organization: newOrganization(p.Organization),
+		Roster:       newRosterSummary(run),
+		Fingerprint:  p.Fingerprint(),
+		Changes:      []change{},
+		Only:         textsOf(p.Only),
+		NotSelected:  newChanges(run, p.NotSelected),
+		Notices:      []notice{},
+		Error:        newFailure(run),
 	}
 	for _, n := range notices {
 		d.Notices = append(d.Notices, notice{
@@ -222,6 +226,10 @@ func newDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
 
 func newOrganization(o org.Organization) organization {
 	return organization{ID: orNull(o.ID), Name: orNull(o.Name)}
+}
+
+func newRosterSummary(run Run) rosterSummary {
+	return rosterSummary{orEmpty(run.Files), run.People, run.Teams}
 }
 
 // textsOf returns each of list as text; nil for none.
@@ -268,7 +276,7 @@ func newFailure(run Run) *failure {
 	out := &failure{Code: f.Code, Message: f.Err.Error()}
 	if invalid, ok := errors.AsType[*roster.ProblemsError](f.Err); ok {
 		for _, p := range invalid.Problems {
-			out.Problems = append(out.Problems, problem{p.At.File, p.At.Line, p.At.Column, p.Text})
+			out.Problems = append(out.Problems, problem{place(p.At), p.Text})
 		}
 	}
 	if stale, ok := errors.AsType[*plan.StaleError](f.Err); ok {

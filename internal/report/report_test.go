@@ -228,8 +228,8 @@ func TestGolden(t *testing.T) {
 			return document.WriteMarkdown(w, DiffDocument(diff.Difference{Unchanged: 1}))
 		}},
 		{"diff.json", func(w io.Writer) error {
-			return DiffJSON(w, Diff{Run{Command: "diff", Files: run.Files, People: 24}, []string{"git:main:users.yaml"}, 23, 0},
-				manyDiffer())
+			return DiffJSON(w, Run{Files: []string{"git:main:users.yaml"}, People: 23},
+				Run{Command: "diff", Files: run.Files, People: 24}, manyDiffer())
 		}},
 		{"stale.txt", func(w io.Writer) error { return document.WriteText(w, StaleDocument(outdated), 0, false) }},
 		{"stale-40.txt", func(w io.Writer) error { return document.WriteText(w, StaleDocument(outdated), 40, false) }},

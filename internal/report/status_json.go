@@ -125,15 +125,13 @@ func StatusJSON(w io.Writer, s Status) error {
 		people = append(people, out)
 	}
 	return WriteJSON(w, struct {
-		FormatVersion string           `json:"format_version"`
-		Command       string           `json:"command"`
-		GeneratedAt   *string          `json:"generated_at"`
-		Organization  organization     `json:"organization"`
-		People        []statusPerson   `json:"people"`
-		Teams         []teamPeople     `json:"teams,omitempty"`
-		Unlisted      []unlistedPerson `json:"unlisted"`
-	}{formatVersion, "status", timestamp(s.Now),
-		newOrganization(s.Organization), people, newTeams(s), newUnlisted(s)})
+		Header
+		GeneratedAt  *string          `json:"generated_at"`
+		Organization organization     `json:"organization"`
+		People       []statusPerson   `json:"people"`
+		Teams        []teamPeople     `json:"teams,omitempty"`
+		Unlisted     []unlistedPerson `json:"unlisted"`
+	}{NewHeader("status"), timestamp(s.Now), newOrganization(s.Organization), people, newTeams(s), newUnlisted(s)})
 }
 
 // newTeams returns every team of the roster with its members and how many of them are in each
