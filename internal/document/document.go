@@ -230,9 +230,6 @@ func escapeOutside(text string, own, escape func(string) string) string {
 
 // Plain returns text for a terminal or a log.
 func Plain(text string) string {
-	if !strings.Contains(text, outsideBegin) {
-		return text
-	}
 	return escapeOutside(text, same, func(s string) string { return printable.Clean(s, len(s)+1) })
 }
 

@@ -396,9 +396,6 @@ func selectedNotices(notices []plan.Notice) []plan.Notice {
 
 // withoutNotices returns the notices for which drop is false, and copies them only if it drops any.
 func withoutNotices(notices []plan.Notice, drop func(plan.Notice) bool) []plan.Notice {
-	if !slices.ContainsFunc(notices, drop) {
-		return notices
-	}
 	return slices.DeleteFunc(slices.Clone(notices), drop)
 }
 
