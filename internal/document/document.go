@@ -11,9 +11,9 @@ import (
 )
 
 // A Document is one result in words, in no format yet. A builder such as report.PlanDocument makes it,
-// and [WriteText], [WriteMarkdown], [WriteHTML] and [WriteGitHub] write any document in a format.
+// and [WriteText], [WriteMarkdown], [WriteHTML] and [WriteGitHub] write it in a format.
 //
-// Texts hold the program's own words, and text from outside only as [outside] returns it.
+// Texts hold the program's own words, and text from outside only as [Outside] returns it.
 type Document struct {
 	// Title names the command, as in "orgsync plan". A document with nothing but a summary has none.
 	Title        string
@@ -105,10 +105,8 @@ type Row struct {
 	Cells []Cell
 	// People is how many people the row is about when they are several.
 	People int
-	// Annotated is true for a row that becomes an annotation: "CHANGE PERSON: WHY", by its first three cells. At is its
-	// place in the roster.
-	Annotated bool
-	At        roster.Position
+	// At is the place in the roster that an annotation has: "CHANGE PERSON: WHY", by the first three cells.
+	At roster.Position
 	// Urgent rows come first among annotations.
 	Urgent bool
 }

@@ -38,12 +38,12 @@ var pageStyle string
 var pageTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
 		"html": pageText, "kind": blockKind, "table": pageTable, "tone": Color.tone, "stamp": stamp, "head": Capitalize,
-		"timeline": newPageTimeline, "problems": Problems.table, "bar": tileShares,
+		"timeline": newPageTimeline, "bar": tileShares,
 	}).Parse(pageMarkup))
 })
 
-// WriteHTML writes d as a web page of one file, for screens of any width and for paper. It writes
-// nothing when the page cannot be made; any other error is w's.
+// WriteHTML writes d, the document of status, as a web page of one file, for screens of any width and for paper. It
+// writes nothing when the page cannot be made; any other error is w's. A page has no lists, commands and problems.
 func WriteHTML(w io.Writer, d Document) error {
 	sum := sha256.Sum256([]byte(pageStyle))
 	policy := fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'",

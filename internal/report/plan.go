@@ -84,7 +84,7 @@ func changeTable(changes []plan.Change) document.Table {
 				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
 				{Text: document.Outside(c.Source, document.AddressWidth), Color: document.Faint},
 			},
-			At: parseSource(c.Source), Annotated: true, Urgent: style.glyph == "-",
+			At: parseSource(c.Source), Urgent: style.glyph == "-",
 		})
 	}
 	return t
