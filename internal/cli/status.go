@@ -215,24 +215,15 @@ func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed 
 	p *report.Person) error {
 	if p.InvitationID != "" {
 		invitation, err := session.Invitation(ctx, p.InvitationID)
-		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered,
-			Responded: invitation.Responded}
 		if call, ok := errors.AsType[*org.CallError](err); err != nil &&
 			(!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.IsHidden(err)) {
 			return err
 		}
-		p.Verified.Problem = err // the list already gave their state
+		p.Verified = &report.Verification{Invitation: invitation, Problem: err} // the list already gave their state
 	}
-	lines, err := session.History(ctx, listed)
-	if err != nil {
-		return err
-	}
-	for _, e := range lines {
-		p.History = append(p.History, report.Event{
-			Time: e.Time, Action: string(e.Action), Outcome: string(e.Outcome), InvitationID: e.InvitationID, Object: e.Object,
-		})
-	}
-	return nil
+	var err error
+	p.History, err = session.History(ctx, listed)
+	return err
 }
 
 func (a *app) printStatus(w io.Writer, s report.Status) error {

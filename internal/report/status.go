@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -51,28 +52,13 @@ type Person struct {
 	Verified *Verification
 	// History holds the person's lines of the ledger, oldest first. It is set only when
 	// [Status.Detailed] is true.
-	History []Event
+	History []ledger.Entry
 }
 
-// Verification is the API's answer for one invitation.
+// Verification is the API's answer for one invitation. Problem is why it could not be read; nil when it was read.
 type Verification struct {
-	// Problem is why the invitation could not be read; nil when it was read.
+	org.Invitation
 	Problem error
-	// Status is the server's own word, Registered the address that accepted, Responded the time of
-	// the answer. Each is its zero value when the server did not report it.
-	Status     string
-	Registered org.Address
-	Responded  time.Time
-}
-
-// Event is a line of the ledger.
-type Event struct {
-	Time time.Time
-	// Action and Outcome are the ledger's words. Outcome is "" for an intent and for a recorded
-	// fact.
-	Action, Outcome string
-	// InvitationID and Object are ids of the things that the event is about; "" when there is none.
-	InvitationID, Object string
 }
 
 // stateStyle holds how a state is shown: its word for one person and for several, and what it
@@ -445,10 +431,9 @@ func (p Person) section(now time.Time) document.Section {
 		when := document.TimeCell(e.Time)
 		when.Color = document.Faint
 		t.Rows = append(t.Rows,
-			document.Row{Cells: []document.Cell{when, {Text: document.Outside(e.Action, document.AddressWidth)},
-				{Text: document.Outside(e.Outcome, document.AddressWidth)},
-				{Text: document.Outside(cmp.Or(e.InvitationID, e.Object),
-					document.AddressWidth)}}})
+			document.Row{Cells: []document.Cell{when, {Text: document.Outside(string(e.Action), document.AddressWidth)},
+				{Text: document.Outside(string(e.Outcome), document.AddressWidth)},
+				{Text: document.Outside(cmp.Or(e.InvitationID, e.Object), document.AddressWidth)}}})
 	}
 	s.Blocks = append(s.Blocks, document.Paragraph{"From the ledger on this machine:"}, t)
 	return s
@@ -535,7 +520,7 @@ func (v *Verification) text() string {
 	if v.Problem != nil {
 		return "no: " + document.Outside(v.Problem.Error(), document.MessageWidth)
 	}
-	said := "the API says " + document.Outside(strconv.Quote(v.Status), document.MessageWidth)
+	said := "the API says " + document.Outside(strconv.Quote(v.StatusText), document.MessageWidth)
 	if !v.Registered.IsZero() {
 		said += " by " + document.Outside(v.Registered.String(), document.MessageWidth)
 	}
