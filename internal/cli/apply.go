@@ -98,8 +98,6 @@ const applyGCPercent = 25
 
 func (a *app) apply(ctx context.Context) error {
 	debug.SetGCPercent(applyGCPercent)
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	saved, err := a.savedPlan(ctx)
 	if err != nil {
 		return err
@@ -113,26 +111,21 @@ func (a *app) apply(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	planned := 0
 	p, result, err := session.Apply(ctx, reconcile.ApplyOptions{
 		Saved: saved, Holder: thisProcess(), LockTimeout: a.lockTimeout,
 		RosterName: rosterName(r.Files), Concurrency: a.concurrency, SettleWait: a.settleWait, Waiting: a.trackWait,
-		Planned: func(d reconcile.Decision) {
-			a.recordPlan(d)
-			planned = len(d.Plan.Changes)
-		},
-		Asks: a.asks(),
+		Planned: a.recordPlan, Asks: a.asks(),
 		Approve: func(ctx context.Context, p plan.Plan) error {
 			err := a.confirmPlan(ctx, p)
 			if err == nil {
 				// The reader of the log or the report may go away; changes under way must still be finished and
 				// recorded.
 				signal.Ignore(syscall.SIGPIPE)
-				a.progress.show(applying, 0, planned)
+				a.progress.show(applying, 0, len(p.Changes))
 			}
 			return err
 		},
-		Progress: a.trackChanges(&planned),
+		Progress: a.trackChanges(),
 	})
 	if err != nil {
 		return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/state"
-	"github.com/orgsync/orgsync/internal/state/backend"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
@@ -53,7 +50,7 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	a.run.stats = client.Stats
-	places, err := a.openRosterState(ctx, r)
+	places, _, err := a.openNamedState(ctx, r.State)
 	if err != nil {
 		stop()
 		return nil, nil, err
@@ -76,15 +73,6 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	return session, stop, nil
-}
-
-// openRosterState opens the state of a run with the roster r.
-func (a *app) openRosterState(ctx context.Context, r *roster.Roster) (*backend.Backend, error) {
-	l, err := a.location(r.State)
-	if err != nil {
-		return nil, err
-	}
-	return a.openState(ctx, l)
 }
 
 // rules returns the flags that change what a plan decides.
@@ -117,51 +105,33 @@ func (a *app) readKey(ctx context.Context) (string, error) {
 		}
 		return strings.TrimRight(key, "\r\n"), nil
 	}
-	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.Contains(a.apiKeyFile) {
+	info, err := os.Stat(a.apiKeyFile)
+	if err != nil && a.secrets.Contains(a.apiKeyFile) {
 		return "", withStep(stepReadKey, errors.New(
 			"read the API key: --api-key-file must name a file, but its value looks like the key itself"))
 	}
-	file, err := interruptible(ctx, "read the API key", func() (keyFile, error) {
-		file, err := readKeyFile(a.apiKeyFile)
-		return file, withStep(stepReadKey, err)
+	content, err := interruptible(ctx, "read the API key", func() ([]byte, error) {
+		content, err := readUpTo(a.apiKeyFile, maxKeyFile+1)
+		if err != nil {
+			err = withStep(stepReadKey, fmt.Errorf("read the API key: %w", err))
+		}
+		return content, err
 	})
 	if err != nil {
 		return "", err
 	}
-	a.secrets.AddKey(file.key)
-	// Windows has no such modes. A group may read it: systemd and Kubernetes give secrets to a group.
-	if runtime.GOOS != "windows" && file.mode.IsRegular() && file.mode.Perm()&0o007 != 0 {
-		a.log.Warn("other users of this machine may read the key file; run chmod 600 on it", "file", a.apiKeyFile, "mode",
-			file.mode.String())
-	}
-	return file.key, nil
-}
-
-type keyFile struct {
-	key  string
-	mode fs.FileMode
-}
-
-func readKeyFile(name string) (keyFile, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return keyFile{}, fmt.Errorf("read the API key: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return keyFile{}, fmt.Errorf("read the API key: %w", err)
-	}
-	content, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	switch {
-	case err != nil:
-		return keyFile{}, fmt.Errorf("read the API key: %w", err)
-	case len(content) > maxKeyFile:
-		return keyFile{}, fmt.Errorf("read the API key: %s is larger than %d bytes", name, maxKeyFile)
+	if len(content) > maxKeyFile {
+		return "", withStep(stepReadKey, fmt.Errorf("read the API key: %s is larger than %d bytes", a.apiKeyFile, maxKeyFile))
 	}
 	key := strings.TrimRight(string(content), "\r\n")
 	if key == "" {
-		return keyFile{}, fmt.Errorf("%w: %s is empty", errNoKey, name)
+		return "", withStep(stepReadKey, fmt.Errorf("%w: %s is empty", errNoKey, a.apiKeyFile))
 	}
-	return keyFile{key, info.Mode()}, nil
+	a.secrets.AddKey(key)
+	// Windows has no such modes. A group may read it: systemd and Kubernetes give secrets to a group.
+	if runtime.GOOS != "windows" && info != nil && info.Mode().IsRegular() && info.Mode().Perm()&0o007 != 0 {
+		a.log.Warn("other users of this machine may read the key file; run chmod 600 on it", "file", a.apiKeyFile, "mode",
+			info.Mode().String())
+	}
+	return key, nil
 }

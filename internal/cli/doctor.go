@@ -63,8 +63,6 @@ func (e *unableError) Unwrap() error { return e.err }
 // doctor checks the key, and compares its organization with that of the roster when there is one.
 // With rosterRequired, a roster that cannot be read is an error.
 func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	out := report.Doctor{Run: report.Run{Command: "doctor"}, Recorded: record, Verbose: verbose}
 	pin := ""
 	switch r, err := a.loadRoster(ctx); {

@@ -122,8 +122,6 @@ before import reads it.`,
 var errNobodyToList = errors.New("the organization has no people to list")
 
 func (a *app) importRoster(ctx context.Context, o importOptions) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	r, text, err := a.loadExisting(ctx, o)
 	if err != nil {
 		return err

@@ -153,13 +153,13 @@ func (a *app) writeMetrics() error {
 const applying = "Applying"
 
 // trackChanges returns a callback that logs each finished change and updates the progress bar.
-// planned is how many changes the plan has, once the first of them has finished.
-func (a *app) trackChanges(planned *int) func(apply.ChangeResult) {
+func (a *app) trackChanges() func(apply.ChangeResult) {
 	done := 0
 	return func(c apply.ChangeResult) {
 		a.logChange(c)
 		done++
-		a.progress.show(applying, done, max(done, *planned)) // mails that are settled during the run add changes
+		planned := len(a.run.Plan.Changes)
+		a.progress.show(applying, done, max(done, planned)) // mails that are settled during the run add changes
 	}
 }
 

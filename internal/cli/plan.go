@@ -43,8 +43,6 @@ github annotates the lines of the roster.`,
 }
 
 func (a *app) plan(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	r, err := a.loadRoster(ctx)
 	if err != nil {
 		return err

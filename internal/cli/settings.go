@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -118,10 +119,17 @@ func (a *app) addStateFlag(f *pflag.FlagSet) {
 	_ = cobra.MarkFlagDirname(f, "state-dir")
 }
 
-// addTimeoutFlag adds --timeout; of names what it limits.
+// addTimeoutFlag adds --timeout, and ends the context of cmd when that time is over; of names what it limits.
 func (a *app) addTimeoutFlag(cmd *cobra.Command, of string) {
 	a.timeout = 30 * time.Minute
 	cmd.Flags().Var(flagvalue.Duration(&a.timeout, time.Millisecond), "timeout", "time limit of the whole "+of)
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := context.WithTimeoutCause(cmd.Context(), a.timeout, &timeoutError{a.timeout})
+		defer cancel()
+		cmd.SetContext(ctx)
+		return run(cmd, args)
+	}
 }
 
 // addLockTimeoutFlag adds --lock-timeout.

@@ -73,6 +73,17 @@ func (a *app) stateName() string {
 	return l.String()
 }
 
+// openNamedState opens the state of a run whose roster names this place; "" when it names none. The caller must call
+// Close at the end, unless there is an error.
+func (a *app) openNamedState(ctx context.Context, roster string) (*backend.Backend, state.Location, error) {
+	l, err := a.location(roster)
+	if err != nil {
+		return nil, l, err
+	}
+	b, err := a.openState(ctx, l)
+	return b, l, err
+}
+
 // openState opens a location. The caller must call Close at the end, unless there is an error.
 func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend, error) {
 	b, err := backend.Open(ctx, l, a.getenv)

@@ -45,8 +45,6 @@ func (a *app) addStateFlags(cmd *cobra.Command) {
 // over: the place of --state, else the one that the roster names if there is a roster, else the state
 // folder.
 func (a *app) withState(ctx context.Context, do func(context.Context, *backend.Backend, state.Location) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	named := ""
 	if a.state == "" {
 		r, err := a.loadRoster(ctx)
@@ -57,11 +55,7 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 			return err
 		}
 	}
-	l, err := a.location(named)
-	if err != nil {
-		return err
-	}
-	b, err := a.openState(ctx, l)
+	b, l, err := a.openNamedState(ctx, named)
 	if err != nil {
 		return err
 	}
@@ -226,8 +220,6 @@ still uses FROM could mail people again.`,
 }
 
 func (a *app) copyState(ctx context.Context, from, to state.Location, retire bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	source, err := a.openState(ctx, from)
 	if err != nil {
 		return err
@@ -351,11 +343,7 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 
 // stateFailed returns err as an error of the state.
 func stateFailed(ctx context.Context, err error) error {
-	err = reconcile.WithCause(ctx, err)
-	if is[*state.LockedError](err) || is[*ledger.RetiredError](err) {
-		return err
-	}
-	return &reconcile.StateError{Err: err}
+	return &reconcile.StateError{Err: reconcile.WithCause(ctx, err)}
 }
 
 // thisProcess is what other runs are told about this one.

@@ -123,8 +123,6 @@ func (e *pendingError) Error() string {
 func (e *pendingError) Unwrap() error { return e.err }
 
 func (a *app) status(ctx context.Context, o statusOptions) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	r, err := a.loadRoster(ctx)
 	if err != nil {
 		return err
