@@ -31,21 +31,26 @@ const (
 	exitTerminated  = 143
 )
 
-// exitMeanings describes each exit code in help texts.
-var exitMeanings = map[int]string{
-	exitDone:    "done, or nothing to do",
-	exitError:   "an error: nothing could be planned or applied",
-	exitChanges: "only with --detailed-exitcode: plan found changes, or apply made changes",
-	exitUnfinished: "only apply: some changes are not done or have an unknown outcome, a notice needs your decision, or " +
+// exitTexts describes each exit code in help texts: its meaning, and what to do.
+var exitTexts = map[int]struct{ meaning, todo string }{
+	exitDone: {"done, or nothing to do", "nothing"},
+	exitError: {"an error: nothing could be planned or applied",
+		"read the error; a network error often goes away with the next run"},
+	exitChanges: {"only with --detailed-exitcode: plan found changes, or apply made changes", "review the plan"},
+	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a notice needs your decision, or " +
 		"the organization lacks a group, role or policy of the roster",
-	exitRefused: "refused before the first change: the plan exceeds a limit, the key or the state does not belong to " +
+		"run again; if several runs in a row end with 3, read the notices"},
+	exitRefused: {"refused before the first change: the plan exceeds a limit, the key or the state does not belong to " +
 		"the roster, or the plan has changed",
-	exitLocked: "another run holds the lock, or took it over before this run sent anything",
-	exitInvalid: "the roster is invalid, fmt --check found an unformatted file, or plan found that the organization " +
+		"review the plan; then raise the limit, fix the roster, or save a new plan"},
+	exitLocked: {"another run holds the lock, or took it over before this run sent anything",
+		"wait and run again, or let orgsync wait with --lock-timeout"},
+	exitInvalid: {"the roster is invalid, fmt --check found an unformatted file, or plan found that the organization " +
 		"lacks a group, role or policy of the roster",
-	exitInterrupted: "interrupted by Ctrl-C or SIGINT; requests in flight had up to 10 seconds to finish",
-	exitTerminated: "terminated by SIGTERM, or the terminal was closed; requests in flight had up to 10 seconds " +
-		"to finish",
+		"fix the roster; the output lists each problem with its place"},
+	exitInterrupted: {"interrupted by Ctrl-C or SIGINT; requests in flight had up to 10 seconds to finish", "run again"},
+	exitTerminated: {"terminated by SIGTERM, or the terminal was closed; requests in flight had up to 10 seconds " +
+		"to finish", "run again"},
 }
 
 // helpTemplate is cobra's own help template, with the exit codes of exitStatus at the end.
@@ -72,7 +77,7 @@ func exitStatus(codes ...int) map[string]string {
 func exitLines(code int) string {
 	const width = 80
 	const indent = "       "
-	meaning := strings.Join(document.Fold(exitMeanings[code], width-len(indent)), "\n"+indent)
+	meaning := strings.Join(document.Fold(exitTexts[code].meaning, width-len(indent)), "\n"+indent)
 	return fmt.Sprintf("  %-4d %s\n", code, meaning)
 }
 

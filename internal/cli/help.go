@@ -74,21 +74,8 @@ func exitCodesHelp() string {
 	var b strings.Builder
 	b.WriteString("An exit code means the same in all commands. Most commands use only some of the\n" +
 		"codes. After '->', each code has a line that says what to do.\n\n")
-	for _, row := range []struct {
-		code int
-		todo string
-	}{
-		{exitDone, "nothing"},
-		{exitError, "read the error; a network error often goes away with the next run"},
-		{exitChanges, "review the plan"},
-		{exitUnfinished, "run again; if several runs in a row end with 3, read the notices"},
-		{exitRefused, "review the plan; then raise the limit, fix the roster, or save a new plan"},
-		{exitLocked, "wait and run again, or let orgsync wait with --lock-timeout"},
-		{exitInvalid, "fix the roster; the output lists each problem with its place"},
-		{exitInterrupted, "run again"},
-		{exitTerminated, "run again"},
-	} {
-		fmt.Fprintf(&b, "%s       -> %s\n", exitLines(row.code), row.todo)
+	for _, code := range slices.Sorted(maps.Keys(exitTexts)) {
+		fmt.Fprintf(&b, "%s       -> %s\n", exitLines(code), exitTexts[code].todo)
 	}
 	return b.String()
 }
