@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -87,14 +86,4 @@ func (a *app) printPlan(p plan.Plan, r *roster.Roster, lacking error) error {
 		run.Failure = &report.Failure{Code: exitCode(lacking), Err: lacking}
 	}
 	return report.PlanJSON(a.stdout, run, p)
-}
-
-// workingDirectory returns the folder that the program runs in; "" when it is unknown, so that
-// paths stay unchanged.
-func workingDirectory() string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return ""
-	}
-	return dir
 }

@@ -24,13 +24,6 @@ import (
 // watchInterval is the time between two reads of --watch. A read is some ten requests.
 const watchInterval = 10 * time.Second
 
-// watchFormatError says that --watch cannot print pages: it prints one report after another, and
-// together they are not a page.
-func watchFormatError(format string) error {
-	return fmt.Errorf("--watch cannot print %s: run 'orgsync status --output %s' each time, or use --watch with "+
-		"--output text or json", format, format)
-}
-
 // statusOptions holds the options that only status has.
 type statusOptions struct {
 	addresses []org.Address
@@ -78,8 +71,9 @@ summary.`,
 			return a.completePeople(cmd, nil, args, begun)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.watch && (a.output == "html" || a.output == "markdown") {
-				return &usageError{cmd.CommandPath(), watchFormatError(a.output)}
+			if o.watch && (a.output == "html" || a.output == "markdown") { // one after another, they are not a page
+				return &usageError{cmd.CommandPath(), fmt.Errorf("--watch cannot print %s: run 'orgsync status --output %s' each "+
+					"time, or use --watch with --output text or json", a.output, a.output)}
 			}
 			for _, arg := range args {
 				who, err := org.ParseAddress(arg)

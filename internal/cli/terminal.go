@@ -83,7 +83,8 @@ func (a *app) writeDocument(w io.Writer, d document.Document) error {
 	case "html":
 		return document.WriteHTML(w, d)
 	case "github":
-		return document.WriteGitHub(w, d, workingDirectory())
+		dir, _ := os.Getwd() // if it is unknown, paths stay unchanged
+		return document.WriteGitHub(w, d, dir)
 	}
 	a.writeHeader(a.stdout)
 	if a.headed {

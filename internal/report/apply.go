@@ -156,15 +156,6 @@ func nextSteps(r apply.Result) []string {
 	return next
 }
 
-// changesOf returns the changes of r without their outcomes.
-func changesOf(r apply.Result) []plan.Change {
-	changes := make([]plan.Change, len(r.Changes))
-	for i, c := range r.Changes {
-		changes[i] = c.Change
-	}
-	return changes
-}
-
 // countUnchanged returns how many people of the roster have no change in r. The plan counts people
 // whose mail is unsettled as unchanged; the run may settle some of them and make their change.
 func countUnchanged(p plan.Plan, r apply.Result) int {

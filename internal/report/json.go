@@ -139,9 +139,7 @@ type place struct {
 // PlanJSON writes p as one JSON document. The error is w's.
 func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 	d := newDocument(run, p, p.Notices)
-	for _, c := range p.Changes {
-		d.Changes = append(d.Changes, newChange(run, c))
-	}
+	d.Changes = append(d.Changes, newChanges(run, p.Changes)...)
 	d.Summary = newSummary(p.Changes, p.Unchanged)
 	return WriteJSON(w, d)
 }
@@ -150,7 +148,9 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 // error is w's.
 func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	d := newDocument(run, p, r.Notices)
+	var changes []plan.Change
 	for _, c := range r.Changes {
+		changes = append(changes, c.Change)
 		out := newChange(run, c.Change)
 		out.InvitationID = orNull(c.InvitationID)
 		out.outcome = &outcome{Outcome: c.Outcome, Requests: c.Requests}
@@ -159,7 +159,7 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 		}
 		d.Changes = append(d.Changes, out)
 	}
-	d.Summary = newSummary(changesOf(r), countUnchanged(p, r))
+	d.Summary = newSummary(changes, countUnchanged(p, r))
 	d.Summary.outcomes = &outcomes{
 		Done: r.Count(apply.Done), Failed: r.Count(apply.Failed),
 		Unknown: r.Count(apply.Unknown), Skipped: r.Count(apply.Skipped),
