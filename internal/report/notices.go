@@ -216,15 +216,6 @@ func filled(words noticeWords) func(noticeText) noticeWords {
 	}
 }
 
-// noticeRanks are the places of the kinds in noticeStyles.
-var noticeRanks = func() map[plan.NoticeKind]int {
-	ranks := map[plan.NoticeKind]int{}
-	for i, s := range noticeStyles {
-		ranks[s.kind] = i
-	}
-	return ranks
-}()
-
 func needsAttentionWords(n noticeText) noticeWords {
 	switch {
 	case n.UserID != "" && n.said != "":
@@ -316,7 +307,8 @@ func unlistedWords(n noticeText) noticeWords {
 // styleOfNotice returns the style of a kind of notice, and its place among them. A kind that this
 // version does not know is shown by its own name, before all others.
 func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
-	if i, known := noticeRanks[kind]; known {
+	i := slices.IndexFunc(noticeStyles, func(s noticeStyle) bool { return s.kind == kind })
+	if i >= 0 {
 		return noticeStyles[i], i
 	}
 	return noticeStyle{kind: kind, level: ordinary, words: func(n noticeText) noticeWords {
