@@ -63,7 +63,7 @@ func (a *app) openSession(
 	session, err = open(ctx, reconcile.Options{
 		Provider: client, Roster: r, AfterReading: a.progress.clear,
 		Store:      func(in org.Organization) (state.Store, error) { return places.Store(in.ID) },
-		Rules:      a.rules(),
+		Rules:      a.rules,
 		Identified: func(in org.Organization) { a.setOrganization(in, r) },
 		Warn:       func(text string) { a.log.Warn(text) },
 	})
@@ -73,14 +73,6 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	return session, stop, nil
-}
-
-// rules returns the flags that change what a plan decides.
-func (a *app) rules() reconcile.Rules {
-	return reconcile.Rules{
-		InviteLeft: a.inviteLeft, Reinvite: a.reinvite, Resend: a.resend, Only: a.only,
-		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals, MaxRevokes: a.maxRevokes,
-	}
 }
 
 // setOrganization records the organization for logs and metrics. A simulated one counts as pinned,
