@@ -37,8 +37,8 @@ var exitTexts = map[int]struct{ meaning, todo string }{
 	exitError: {"an error: nothing could be planned or applied",
 		"read the error; a network error often goes away with the next run"},
 	exitChanges: {"only with --detailed-exitcode: plan found changes, or apply made changes", "review the plan"},
-	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a notice needs your decision, or " +
-		"the organization lacks a group, role or policy of the roster",
+	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a notice needs your decision, " +
+		"or the organization lacks a group, role or policy of the roster",
 		"run again; if several runs in a row end with 3, read the notices"},
 	exitRefused: {"refused before the first change: the plan exceeds a limit, the key or the state does not belong to " +
 		"the roster, or the plan has changed",

@@ -281,7 +281,8 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 func (a *app) show(w sandbox.World) error {
 	const wide = 60
 	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, wide), w.Organization.ID, document.FormatTime(w.Now))
+	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, wide), w.Organization.ID,
+		document.FormatTime(w.Now))
 	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
 	for _, u := range w.Users {
 		state := "active"

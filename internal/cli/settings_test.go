@@ -59,7 +59,8 @@ func TestSettings(t *testing.T) {
 			--concurrency 1
 			--request-timeout 5s --timeout 1h --detailed-exitcode --max-invites 2 --max-removals 9 --max-revokes 30
 			--settle-wait 90s --yes --reinvite ada@example.com
-			--reinvite bob@example.com --resend eve@example.com --only joe@example.com --invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json
+			--reinvite bob@example.com --resend eve@example.com --only joe@example.com
+			--invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json
 			--color never --sandbox=f`,
 			settings{
 				rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never",

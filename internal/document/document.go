@@ -13,7 +13,7 @@ import (
 // A Document is one result in words, in no format yet. A builder such as report.PlanDocument makes it,
 // and [WriteText], [WriteMarkdown], [WriteHTML] and [WriteGitHub] write it in a format.
 //
-// Texts hold the program's own words, and text from outside only as [Outside] returns it.
+// Texts hold the program's own words, and text from outside only as [OutsideWithin] returns it.
 type Document struct {
 	// Title names the command, as in "orgsync plan". A document with nothing but a summary has none.
 	Title        string
@@ -200,9 +200,15 @@ const (
 	outsideEnd   = "\x03"
 )
 
-// Outside returns text from outside for use among a document's own words: cleaned, at most width
+// Outside returns a name from outside, such as an address, as [OutsideWithin] does.
+func Outside(s string) string { return OutsideWithin(s, AddressWidth) }
+
+// OutsideMessage returns a sentence from outside as [OutsideWithin] does.
+func OutsideMessage(s string) string { return OutsideWithin(s, MessageWidth) }
+
+// OutsideWithin returns text from outside for use among a document's own words: cleaned, at most width
 // columns wide, and marked, so that every format can escape it. It returns "" when nothing is left.
-func Outside(s string, width int) string {
+func OutsideWithin(s string, width int) string {
 	if s = printable.CleanKeepingCommands(s, width); s == "" {
 		return ""
 	}

@@ -41,7 +41,7 @@ func WriteGitHub(w io.Writer, d Document, dir string) error {
 			}
 		case Problems:
 			for _, one := range b.List {
-				a := Annotation{one.At, Outside(one.Text, MessageWidth)}
+				a := Annotation{one.At, OutsideMessage(one.Text)}
 				if b.Warning {
 					warnings = append(warnings, a)
 				} else {

@@ -80,7 +80,7 @@ func (p page) Name() string {
 }
 
 // ID returns the id of the organization.
-func (p page) ID() string { return Outside(p.Organization.ID, AddressWidth) }
+func (p page) ID() string { return Outside(p.Organization.ID) }
 
 // MadeAt returns the time of the reading.
 func (p page) MadeAt() Cell { return TimeCell(p.Made) }
@@ -116,7 +116,7 @@ func blockKind(b Block) string { return strings.TrimPrefix(fmt.Sprintf("%T", b),
 // to left does not reorder the words around it.
 func pageText(text string) template.HTML {
 	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
-		s = Plain(Outside(s, 2*len(s)))
+		s = Plain(OutsideWithin(s, 2*len(s)))
 		if strings.Contains(s, "@") && !strings.Contains(s, " ") {
 			return "<bdi>" + pageAddress(s) + "</bdi>"
 		}

@@ -28,7 +28,7 @@ func FirstOf[E any](list []E, n int) ([]E, int) {
 
 // OrganizationLabel returns the name and id of o; "" when it has neither.
 func OrganizationLabel(o org.Organization) string {
-	return strings.TrimSpace(Outside(o.Name, AddressWidth) + Parenthesize(Outside(o.ID, AddressWidth)))
+	return strings.TrimSpace(Outside(o.Name) + Parenthesize(Outside(o.ID)))
 }
 
 // Capitalize returns word with its first letter, an ASCII one, in upper case.

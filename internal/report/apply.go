@@ -63,7 +63,7 @@ func resultTable(r apply.Result) document.Table {
 		}
 		t.Rows = append(t.Rows, document.Row{Group: title(c.Action, c.Outcome), Cells: []document.Cell{
 			{Text: word, Glyph: style.glyph, Color: style.color},
-			{Text: document.Outside(c.Email.String(), document.AddressWidth)}, outcome,
+			{Text: document.Outside(c.Email.String())}, outcome,
 			{Text: outcomeText(*c, r.Stopped)},
 		}})
 	}
@@ -112,7 +112,7 @@ func stopText(r apply.Result) string {
 	if r.Stopped == nil {
 		return ""
 	}
-	return "Stopped: " + document.Outside(r.Stopped.Error(), document.MessageWidth) + "."
+	return "Stopped: " + document.OutsideMessage(r.Stopped.Error()) + "."
 }
 
 // anySent reports whether the run began any change of r.
@@ -132,7 +132,7 @@ func outcomeText(c apply.ChangeResult, stopped error) string {
 			prefix = "the answer was " + call.Failure.String() + ": "
 		}
 	}
-	return prefix + document.Outside(s, document.MessageWidth)
+	return prefix + document.OutsideMessage(s)
 }
 
 // nextSteps returns what to do after r. It returns nothing when r was refused before the first

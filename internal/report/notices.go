@@ -324,9 +324,8 @@ func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 // wordsOf returns the words for n. Times left are counted from now.
 func wordsOf(n plan.Notice, now time.Time) noticeWords {
 	text := noticeText{
-		Notice: n, now: now, who: document.Outside(n.Email.String(), document.AddressWidth), said: document.Outside(n.Text,
-			document.MessageWidth),
-		invitation: document.Parenthesize(document.Outside(n.InvitationID, document.AddressWidth)),
+		Notice: n, now: now, who: document.Outside(n.Email.String()), said: document.OutsideMessage(n.Text),
+		invitation: document.Parenthesize(document.Outside(n.InvitationID)),
 	}
 	if text.who == "" {
 		text.who = "someone whose address cannot be read"

@@ -30,8 +30,8 @@ func PlanDocument(p plan.Plan) document.Document {
 
 // StaleDocument returns how a saved plan differs from a fresh one, and that nothing was sent.
 func StaleDocument(e *plan.StaleError) document.Document {
-	d := document.Document{Title: "orgsync apply", Summary: "Nothing was sent: " + document.Outside(e.Error(),
-		document.MessageWidth) + "."}
+	d := document.Document{Title: "orgsync apply",
+		Summary: "Nothing was sent: " + document.OutsideMessage(e.Error()) + "."}
 	made := atText(e.Made)
 	if made != "" {
 		made = ", made" + made
@@ -77,12 +77,12 @@ func changeTable(changes []plan.Change) document.Table {
 	}
 	t.Rows = make([]document.Row, 0, len(changes))
 	for _, c := range sortedByAddress(changes, func(c *plan.Change) org.Address { return c.Email }) {
-		style, who, why := styleOf(c.Action), document.Outside(c.Email.String(), document.AddressWidth), reasonText(*c, false)
+		style, who, why := styleOf(c.Action), document.Outside(c.Email.String()), reasonText(*c, false)
 		t.Rows = append(t.Rows, document.Row{
 			Group: document.Capitalize(style.word),
 			Cells: []document.Cell{
 				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
-				{Text: document.Outside(c.Source, document.AddressWidth), Color: document.Faint},
+				{Text: document.Outside(c.Source), Color: document.Faint},
 			},
 			At: parseSource(c.Source), Urgent: style.glyph == "-",
 		})

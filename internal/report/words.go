@@ -45,7 +45,7 @@ func styleOf(a plan.Action) actionStyle {
 // the mail brings.
 func reasonText(c plan.Change, done bool) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
-	access := string(c.Detail.Kind) + " " + document.Outside(c.Detail.Name, document.AddressWidth)
+	access := string(c.Detail.Kind) + " " + document.Outside(c.Detail.Name)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
@@ -153,7 +153,7 @@ func summarizeList(list []string) string {
 	first, more := document.FirstOf(list, maxInSentence)
 	shown := make([]string, len(first))
 	for i, s := range first {
-		shown[i] = document.Outside(s, document.AddressWidth)
+		shown[i] = document.Outside(s)
 	}
 	s := strings.Join(shown, ", ")
 	if more > 0 {
