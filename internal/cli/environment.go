@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -89,7 +88,7 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 		if names.known[name] != "" {
 			continue
 		}
-		shown := printable.Clean(name, errorWidth)
+		shown := clean(name)
 		if flag := names.forOneRun[name]; flag != "" {
 			a.log.Warn("this flag is for one run and has no environment variable: the variable is ignored",
 				"name", shown, "flag", flag)

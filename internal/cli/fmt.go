@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/document"
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -86,7 +85,7 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 			}
 		}
 		a.reported = true
-		fmt.Fprintln(a.stdout, printable.Clean(file, errorWidth))
+		fmt.Fprintln(a.stdout, clean(file))
 	}
 	if check && changed > 0 {
 		return &unformattedError{changed}

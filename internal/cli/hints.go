@@ -30,6 +30,9 @@ import (
 // errorWidth is the maximum width of one line of an error, in columns.
 const errorWidth = 600
 
+// clean returns text from outside for a line of output.
+func clean(text string) string { return printable.Clean(text, errorWidth) }
+
 // usageError is a command line or an environment variable that orgsync does not understand.
 type usageError struct {
 	command string

@@ -231,8 +231,7 @@ func (a *app) printHistory(entries []historyEntry, filtered bool) error {
 	fmt.Fprintln(table, "TIME\tEMAIL\tACTION\tOUTCOME\tDETAIL\tRUN")
 	for _, e := range entries {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(time.RFC3339),
-			printable.Clean(cmp.Or(e.Email, "-"), errorWidth),
-			e.Action, cmp.Or(e.Outcome, "-"), printable.Clean(cmp.Or(e.detail(), "-"), errorWidth),
+			clean(cmp.Or(e.Email, "-")), e.Action, cmp.Or(e.Outcome, "-"), clean(cmp.Or(e.detail(), "-")),
 			printable.Clean(e.Run[:min(len(e.Run), 8)], 8))
 	}
 	return table.Flush()
@@ -268,7 +267,7 @@ func (a *app) printHistoryCSV(entries []historyEntry) error {
 
 // cell returns text for a CSV file. Spreadsheets would run a text that begins like a formula.
 func cell(text string) string {
-	text = printable.Clean(text, errorWidth)
+	text = clean(text)
 	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
 		return "'" + text
 	}

@@ -230,8 +230,7 @@ func (a *app) showCommand() *cobra.Command {
 // simulationName returns the organization and the file that a command acts on.
 func (a *app) simulationName(s *sandbox.Server) string {
 	file, _ := a.sandboxFile() // it was found to open s
-	return fmt.Sprintf("%s, %s", printable.Clean(s.World().Organization.Name, nameWidth),
-		printable.Clean(file, errorWidth))
+	return fmt.Sprintf("%s, %s", printable.Clean(s.World().Organization.Name, nameWidth), clean(file))
 }
 
 // printSimulated writes what a command did, and on which simulation.

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/ledger"
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/state"
@@ -153,29 +152,27 @@ func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspectio
 }
 
 func (a *app) printState(doc stateDocument) error {
-	fmt.Fprintf(a.stdout, "State: %s (%s)\n", printable.Clean(doc.State, errorWidth), doc.Kind)
+	fmt.Fprintf(a.stdout, "State: %s (%s)\n", clean(doc.State), doc.Kind)
 	if len(doc.Organizations) == 0 {
 		_, err := fmt.Fprintln(a.stdout, "It holds no ledger yet.")
 		return err
 	}
 	for _, o := range doc.Organizations {
-		fmt.Fprintf(a.stdout, "\nOrganization %s\n", printable.Clean(o.OrganizationID, errorWidth))
+		fmt.Fprintf(a.stdout, "\nOrganization %s\n", clean(o.OrganizationID))
 		fmt.Fprintf(a.stdout, "  Ledger: %d entries, %d bytes\n", o.Entries, o.Bytes)
-		switch {
-		case o.Lock == nil:
-			fmt.Fprintln(a.stdout, "  Lock: free")
-		case o.Lock.ID == "":
-			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s\n", o.Lock.PID, printable.Clean(o.Lock.Host, errorWidth),
-				o.Lock.Since.UTC().Format(time.RFC3339))
-		default:
-			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s, id %s, last sign of life %d s ago\n", o.Lock.PID,
-				printable.Clean(o.Lock.Host, errorWidth), o.Lock.Since.UTC().Format(time.RFC3339), o.Lock.ID, o.Lock.SilentSeconds)
+		lock := "free"
+		if l := o.Lock; l != nil {
+			lock = fmt.Sprintf("process %d on %s since %s", l.PID, clean(l.Host), l.Since.UTC().Format(time.RFC3339))
+			if l.ID != "" {
+				lock += fmt.Sprintf(", id %s, last sign of life %d s ago", l.ID, l.SilentSeconds)
+			}
 		}
+		fmt.Fprintf(a.stdout, "  Lock: %s\n", lock)
 		if o.MovedTo != "" {
-			fmt.Fprintf(a.stdout, "  Moved to: %s\n", printable.Clean(o.MovedTo, errorWidth))
+			fmt.Fprintf(a.stdout, "  Moved to: %s\n", clean(o.MovedTo))
 		}
 		for _, note := range o.Notes {
-			fmt.Fprintf(a.stdout, "  Note: %s\n", printable.Clean(note, errorWidth))
+			fmt.Fprintf(a.stdout, "  Note: %s\n", clean(note))
 		}
 	}
 	return nil
@@ -250,11 +247,10 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 		if err != nil {
 			return stateFailed(ctx, fmt.Errorf("copy the ledger of the organization %s: %w", id, err))
 		}
-		fmt.Fprintf(a.stdout, "%s: %d entries copied to %s\n", printable.Clean(id, errorWidth), lines,
-			printable.Clean(to.String(), errorWidth))
+		fmt.Fprintf(a.stdout, "%s: %d entries copied to %s\n", clean(id), lines, clean(to.String()))
 	}
 	if retire {
-		fmt.Fprintf(a.stdout, "Runs that still use %s refuse from now on.\n", printable.Clean(from.String(), errorWidth))
+		fmt.Fprintf(a.stdout, "Runs that still use %s refuse from now on.\n", clean(from.String()))
 	}
 	return nil
 }
@@ -331,8 +327,7 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 			return stateFailed(ctx, err)
 		}
 		_, err = fmt.Fprintf(a.stdout, "The lock of the organization %s is free. Mails that the run announced are settled "+
-			"by the next runs.\n",
-			printable.Clean(organization, errorWidth))
+			"by the next runs.\n", clean(organization))
 		return err
 	}
 	return &reconcile.StateError{Err: &state.Problem{

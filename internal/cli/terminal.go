@@ -13,7 +13,6 @@ import (
 
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/secrets"
 )
 
@@ -62,12 +61,12 @@ func (a *app) writeHeader(w io.Writer) {
 	if a.header == "" {
 		return
 	}
-	in, files := "unknown", printable.Clean(strings.Join(a.rosters, ", "), errorWidth)
+	in, files := "unknown", clean(strings.Join(a.rosters, ", "))
 	if o := a.run.Organization; o.ID != "" {
-		in = strings.TrimSpace(printable.Clean(o.Name, errorWidth) + " (" + printable.Clean(o.ID, errorWidth) + ")")
+		in = strings.TrimSpace(clean(o.Name) + " (" + clean(o.ID) + ")")
 	}
 	fmt.Fprintf(w, "%s orgsync %s %s: organization %s, roster %s, state %s\n", time.Now().UTC().Format(time.RFC3339),
-		buildVersion(), a.header, in, files, printable.Clean(a.stateName(), errorWidth))
+		buildVersion(), a.header, in, files, clean(a.stateName()))
 	a.header, a.headed = "", true
 }
 
