@@ -45,9 +45,9 @@ func resultTable(r apply.Result) document.Table {
 		{Head: "why", Prose: true}}}
 	title := func(a plan.Action, o apply.Outcome) string {
 		if o == apply.Done {
-			return document.Capitalize(styleOf(a).past)
+			return document.Capitalize(actionStyles[a].past)
 		}
-		return document.Capitalize(styleOf(a).word) + ": " + string(o)
+		return document.Capitalize(actionStyles[a].word) + ": " + string(o)
 	}
 	for _, o := range undoneFirst {
 		for _, a := range plan.Actions {
@@ -56,7 +56,7 @@ func resultTable(r apply.Result) document.Table {
 	}
 	t.Rows = make([]document.Row, 0, len(r.Changes))
 	for _, c := range sortedByAddress(r.Changes, func(c *apply.ChangeResult) org.Address { return c.Email }) {
-		style := styleOf(c.Action)
+		style := actionStyles[c.Action]
 		word, outcome := style.word, document.Cell{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}
 		if c.Outcome == apply.Done {
 			word, outcome = style.past, document.Cell{} // the word says it
@@ -78,9 +78,9 @@ func resultSummary(p plan.Plan, r apply.Result) string {
 	}
 	done := countByOutcome(r)[apply.Done]
 	var counts []string
-	for _, a := range withUnknown(plan.Actions, done) {
+	for _, a := range plan.Actions {
 		if done[a] > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", done[a], styleOf(a).past))
+			counts = append(counts, fmt.Sprintf("%d %s", done[a], actionStyles[a].past))
 		}
 	}
 	for _, o := range []apply.Outcome{apply.Failed, apply.Unknown, apply.Skipped} {

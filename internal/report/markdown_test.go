@@ -118,7 +118,7 @@ func outcomeWith(s string) (plan.Plan, apply.Result) {
 				Name: s}},
 		},
 	}
-	for _, kind := range append(slices.Clone(plan.NoticeKinds), "kind_of_tomorrow") {
+	for _, kind := range plan.NoticeKinds {
 		p.Notices = append(p.Notices, plan.Notice{Kind: kind, Email: ada, Source: s, InvitationID: s, Text: s},
 			plan.Notice{Kind: kind, Email: ada, UserID: s, Text: s})
 	}

@@ -304,21 +304,10 @@ func unlistedWords(n noticeText) noticeWords {
 	}
 }
 
-// styleOfNotice returns the style of a kind of notice, and its place among them. A kind that this
-// version does not know is shown by its own name, before all others.
+// styleOfNotice returns the style of a kind of notice, and its place among them.
 func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 	i := slices.IndexFunc(noticeStyles, func(s noticeStyle) bool { return s.kind == kind })
-	if i >= 0 {
-		return noticeStyles[i], i
-	}
-	return noticeStyle{kind: kind, level: ordinary, words: func(n noticeText) noticeWords {
-		name := strings.ReplaceAll(string(n.Kind), "_", " ")
-		return noticeWords{
-			one:  strings.TrimSpace(n.who + ": " + name + " " + n.said),
-			many: "notices of the kind " + name,
-			item: strings.TrimSuffix(n.who+": "+n.said, ": "),
-		}
-	}}, -1
+	return noticeStyles[i], i
 }
 
 // wordsOf returns the words for n. Times left are counted from now.

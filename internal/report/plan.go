@@ -73,11 +73,11 @@ func changeTable(changes []plan.Change) document.Table {
 		Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "why", Prose: true}, {Head: "entry", Drop: 1}},
 	}
 	for _, a := range plan.Actions {
-		t.Groups = append(t.Groups, document.Capitalize(styleOf(a).word))
+		t.Groups = append(t.Groups, document.Capitalize(actionStyles[a].word))
 	}
 	t.Rows = make([]document.Row, 0, len(changes))
 	for _, c := range sortedByAddress(changes, func(c *plan.Change) org.Address { return c.Email }) {
-		style, who, why := styleOf(c.Action), document.Outside(c.Email.String()), reasonText(*c, false)
+		style, who, why := actionStyles[c.Action], document.Outside(c.Email.String()), reasonText(*c, false)
 		t.Rows = append(t.Rows, document.Row{
 			Group: document.Capitalize(style.word),
 			Cells: []document.Cell{
@@ -133,9 +133,9 @@ func planSummary(p plan.Plan) string {
 	}
 	n := countByAction(p.Changes)
 	var counts []string
-	for _, a := range withUnknown(plan.Actions, n) {
+	for _, a := range plan.Actions {
 		if n[a] > 0 {
-			counts = append(counts, fmt.Sprintf("%d to %s", n[a], styleOf(a).word))
+			counts = append(counts, fmt.Sprintf("%d to %s", n[a], actionStyles[a].word))
 		}
 	}
 	return strings.Join(counts, ", ") + "." + unchangedText(p.Unchanged)

@@ -336,7 +336,7 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row 
 			{Text: next}}})
 	}
 	for _, c := range leaving {
-		next := "apply would " + styleOf(c.Action).word + " them"
+		next := "apply would " + actionStyles[c.Action].word + " them"
 		if c.Source != "" {
 			next += ": their last day has passed"
 		}

@@ -131,7 +131,7 @@ func TestPageTells(t *testing.T) {
 				}
 			}
 			for _, c := range s.Leaving {
-				want = append(want, c.Email.String(), "apply would "+styleOf(c.Action).word+" them")
+				want = append(want, c.Email.String(), "apply would "+actionStyles[c.Action].word+" them")
 			}
 			counted := 0
 			for _, tile := range s.tiles(0) {
@@ -213,7 +213,7 @@ func pagesWith(texts ...string) []Status {
 			}
 		}
 		for _, s := range texts {
-			for _, kind := range append(slices.Clone(plan.NoticeKinds), "kind_of_tomorrow") {
+			for _, kind := range plan.NoticeKinds {
 				status.Notices = append(status.Notices, plan.Notice{Kind: kind, Email: address("ada@example.com"), InvitationID: s,
 					Text: s})
 			}

@@ -32,15 +32,6 @@ var actionStyles = map[plan.Action]actionStyle{
 	plan.Remove:    {"-", "remove", "removed", document.Red},
 }
 
-// styleOf returns the style of a. An action that this version does not know is shown by its own
-// name.
-func styleOf(a plan.Action) actionStyle {
-	if l, ok := actionStyles[a]; ok {
-		return l
-	}
-	return actionStyle{"?", string(a), string(a) + " done", 0}
-}
-
 // reasonText returns why c is needed or, when it is done, why it was; including any API access that
 // the mail brings.
 func reasonText(c plan.Change, done bool) string {
@@ -79,8 +70,6 @@ func reasonText(c plan.Change, done bool) string {
 			return "the " + access + ", which the roster does not give"
 		}
 		return "has the " + access + ", which the roster does not give"
-	default:
-		why = strings.ReplaceAll(string(c.Reason), "_", " ")
 	}
 	if wantsAPI {
 		why += ", with API access"
