@@ -90,15 +90,13 @@ func disableFileCompletion(cmd *cobra.Command) {
 // addCompletionCommand adds cobra's command that prints scripts for shells, with exit codes in its
 // help.
 func addCompletionCommand(root *cobra.Command) {
-	before := slices.Clone(root.Commands())
 	root.InitDefaultCompletionCmd()
-	for _, cmd := range root.Commands() {
-		if slices.Contains(before, cmd) {
-			continue
-		}
-		cmd.Args, cmd.RunE = noSubcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-		for _, c := range append(cmd.Commands(), cmd) {
-			c.Annotations = exitStatus(exitDone, exitError)
-		}
+	cmd, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		panic(err) // InitDefaultCompletionCmd has just added it
+	}
+	cmd.Args, cmd.RunE = noSubcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	for _, c := range append(cmd.Commands(), cmd) {
+		c.Annotations = exitStatus(exitDone, exitError)
 	}
 }
