@@ -95,7 +95,7 @@ func addCompletionCommand(root *cobra.Command) {
 	if err != nil {
 		panic(err) // InitDefaultCompletionCmd has just added it
 	}
-	cmd.Args, cmd.RunE = noSubcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	needSubcommand(cmd)
 	for _, c := range append(cmd.Commands(), cmd) {
 		c.Annotations = exitStatus(exitDone, exitError)
 	}

@@ -28,9 +28,8 @@ func (a *app) sandboxCommand() *cobra.Command {
 such as 'orgsync plan' and 'orgsync apply' use this organization. The
 subcommands act as the people of the organization, and move its clock. The
 simulation sends no mail, and nothing leaves this machine.`,
-		Args: noSubcommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	needSubcommand(cmd)
 	f := cmd.PersistentFlags()
 	f.Var(flagvalue.Sandbox(&a.sandbox, "path"), "file", "file of the simulated organization ($ORGSYNC_SANDBOX; "+
 		"default sandbox.json in the state folder)")

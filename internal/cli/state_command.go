@@ -26,8 +26,8 @@ mails and changes that it sent. The lock lets only one run at a time change the
 organization. orgsync keeps the state in a folder, a bucket or a database: see
 --state. These commands need no API key.`,
 		Annotations: exitStatus(exitDone, exitError),
-		Args:        noSubcommand,
 	}
+	needSubcommand(cmd)
 	cmd.AddCommand(a.stateShowCommand(), a.stateCopyCommand(), a.stateUnlockCommand())
 	return cmd
 }

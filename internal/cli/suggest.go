@@ -213,6 +213,11 @@ func isRosterName(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml"}, strings.ToLower(filepath.Ext(file)))
 }
 
+// needSubcommand makes a command that only has subcommands print its help, and refuse any other argument.
+func needSubcommand(cmd *cobra.Command) {
+	cmd.Args, cmd.RunE = noSubcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
 // noSubcommand returns an error for any argument of a command that only has subcommands, and
 // suggests the one that was probably meant.
 func noSubcommand(cmd *cobra.Command, args []string) error {
