@@ -241,7 +241,7 @@ func (a *app) resultError(r apply.Result) error {
 		return &unfinishedError{undone: undone, failed: failed, unsettled: unsettled, notInvited: notInvited,
 			missingAccess: missingAccess, err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
-		return changesError{}
+		return errChanges
 	}
 	return nil
 }

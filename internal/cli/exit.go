@@ -81,11 +81,9 @@ func exitLines(code int) string {
 	return fmt.Sprintf("  %-4d %s\n", code, meaning)
 }
 
-// changesError is not a failure: it makes --detailed-exitcode exit with 2 when there are, or were,
+// errChanges is not a failure: it makes --detailed-exitcode exit with 2 when there are, or were,
 // changes.
-type changesError struct{}
-
-func (changesError) Error() string { return "there are changes" }
+var errChanges = errors.New("there are changes")
 
 // unfinishedError says that an apply did not finish its plan.
 type unfinishedError struct {
@@ -146,9 +144,9 @@ func exitCode(err error) int {
 		return exitError
 	case is[*unfinishedError](err):
 		return exitUnfinished
-	case is[changesError](err):
+	case errors.Is(err, errChanges):
 		return exitChanges
-	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err), is[*unformattedError](err):
+	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err), errors.Is(err, errUnformatted):
 		return exitInvalid
 	case is[*state.LockedError](err), isTakenOver(err):
 		return exitLocked

@@ -16,12 +16,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// unformattedError says that --check found files that fmt would change.
-type unformattedError struct{ files int }
-
-func (e *unformattedError) Error() string {
-	return document.Pluralize(e.files, "file is", "files are") + " not formatted"
-}
+// errUnformatted says that --check found files that fmt would change.
+var errUnformatted = errors.New("not formatted")
 
 func (a *app) fmtCommand() *cobra.Command {
 	var check bool
@@ -88,7 +84,7 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 		fmt.Fprintln(a.stdout, clean(file))
 	}
 	if check && changed > 0 {
-		return &unformattedError{changed}
+		return fmt.Errorf("%s %w", document.Pluralize(changed, "file is", "files are"), errUnformatted)
 	}
 	return nil
 }

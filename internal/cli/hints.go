@@ -238,7 +238,7 @@ func (a *app) hint(err error) string {
 			create = "in Vultr's console, " + strings.Join(lists, "; ")
 		}
 		return create + "; or correct the names in the roster; 'orgsync apply' makes all other changes"
-	case is[*unformattedError](err):
+	case errors.Is(err, errUnformatted):
 		return "run 'orgsync fmt' to format them"
 	case errors.As(err, &locked) && locked.ID != "":
 		return "wait until the other run has ended, or allow more time with --lock-timeout; a lock whose run has died can " +

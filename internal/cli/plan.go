@@ -67,7 +67,7 @@ func (a *app) plan(ctx context.Context) error {
 		return err
 	}
 	if a.detailedExitCode && len(p.Changes) > 0 {
-		return changesError{}
+		return errChanges
 	}
 	return nil
 }

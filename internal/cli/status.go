@@ -104,18 +104,6 @@ summary.`,
 	return cmd
 }
 
-// pendingError says that --watch ended while people were still pending.
-type pendingError struct {
-	people int
-	err    error
-}
-
-func (e *pendingError) Error() string {
-	return document.Pluralize(e.people, "person is", "people are") + " still pending: " + e.err.Error()
-}
-
-func (e *pendingError) Unwrap() error { return e.err }
-
 func (a *app) status(ctx context.Context, o statusOptions) error {
 	r, err := a.loadRoster(ctx)
 	if err != nil {
@@ -275,7 +263,7 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 // people are still pending.
 func watchError(ctx context.Context, pending int, err error) error {
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
-		return &pendingError{pending, cause}
+		return fmt.Errorf("%s still pending: %w", document.Pluralize(pending, "person is", "people are"), cause)
 	}
 	return reconcile.WithCause(ctx, err)
 }
