@@ -175,19 +175,11 @@ func pageTable(t Table) Table {
 		}
 	}
 	pick := func(i int) Column { return t.Columns[i] }
-	t.Columns, t.Rows = mapped(columns, pick), nil
+	t.Columns, t.Rows = Mapped(columns, pick), nil
 	for _, r := range rows {
-		t.Rows = append(t.Rows, Row{Cells: mapped(columns, func(i int) Cell { return r.Cells[i] })})
+		t.Rows = append(t.Rows, Row{Cells: Mapped(columns, func(i int) Cell { return r.Cells[i] })})
 	}
 	return t
-}
-
-func mapped[A, B any](list []A, f func(A) B) []B {
-	out := make([]B, len(list))
-	for i, one := range list {
-		out[i] = f(one)
-	}
-	return out
 }
 
 // tileShare places a tile in a bar of all people, in percent.
@@ -237,7 +229,7 @@ func newPageTimeline(t Timeline) pageTimeline {
 	}
 	place := func(at time.Time) float64 { return 100 * max(0, float64(at.Sub(t.From))/float64(length)) }
 	placeOf := func(p TimePoint) float64 { return place(p.When.Page.Time) }
-	return pageTimeline{t, dayTicks(t.From, length, place), mapped(t.Points, placeOf)}
+	return pageTimeline{t, dayTicks(t.From, length, place), Mapped(t.Points, placeOf)}
 }
 
 // dayTicks returns the midnights on a timeline, or as many of them as there is room for.

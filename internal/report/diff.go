@@ -168,10 +168,7 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
 			return "apply would only report them"
 		}
 	}
-	words := make([]string, len(p.Fields))
-	for i, f := range p.Fields {
-		words[i] = fieldText(f, p.Kind)
-	}
+	words := document.Mapped(p.Fields, func(f diff.Field) string { return fieldText(f, p.Kind) })
 	if other := document.Outside(p.SameName.String()); other != "" {
 		words = append(words, sameNameText(other))
 	}

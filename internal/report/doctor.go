@@ -38,14 +38,11 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	}
 	if len(c.Organizations) > 1 {
 		shown, more := document.FirstOf(c.Organizations, document.MaxShown)
-		var labels document.List
-		for _, o := range shown {
-			labels = append(labels, document.OrganizationLabel(o))
-		}
+		labels := document.Mapped(shown, document.OrganizationLabel)
 		if more > 0 {
 			labels = append(labels, fmt.Sprintf("and %d more", more))
 		}
-		add(fmt.Sprintf("It lists %d organizations", len(c.Organizations)), labels)
+		add(fmt.Sprintf("It lists %d organizations", len(c.Organizations)), document.List(labels))
 	}
 	if d.Note != "" {
 		doc.Blocks = append(doc.Blocks, document.Paragraph{document.OutsideMessage(d.Note)})
@@ -71,11 +68,7 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	}
 	add("The server", serverList(c))
 	if len(c.Limits) > 0 {
-		var limits document.List
-		for _, l := range c.Limits {
-			limits = append(limits, limitText(l))
-		}
-		add("What orgsync therefore cannot do", limits)
+		add("What orgsync therefore cannot do", document.List(document.Mapped(c.Limits, limitText)))
 	}
 	if d.Dialect != "" {
 		add("To try orgsync against a simulated API that behaves like this",

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
@@ -139,7 +140,7 @@ type place struct {
 // PlanJSON writes p as one JSON document. The error is w's.
 func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 	d := newDocument(run, p, p.Notices)
-	d.Changes = append(d.Changes, newChanges(run, p.Changes)...)
+	d.Changes = newChanges(run, p.Changes)
 	d.Summary = newSummary(p.Changes, p.Unchanged)
 	return WriteJSON(w, d)
 }
@@ -148,17 +149,16 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 // error is w's.
 func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	d := newDocument(run, p, r.Notices)
-	var changes []plan.Change
-	for _, c := range r.Changes {
-		changes = append(changes, c.Change)
+	d.Changes = document.Mapped(r.Changes, func(c apply.ChangeResult) change {
 		out := newChange(run, c.Change)
 		out.InvitationID = orNull(c.InvitationID)
 		out.outcome = &outcome{Outcome: c.Outcome, Requests: c.Requests}
 		if c.Err != nil {
 			out.Error = c.Err.Error()
 		}
-		d.Changes = append(d.Changes, out)
-	}
+		return out
+	})
+	changes := document.Mapped(r.Changes, func(c apply.ChangeResult) plan.Change { return c.Change })
 	d.Summary = newSummary(changes, countUnchanged(p, r))
 	d.Summary.outcomes = &outcomes{
 		Done: r.Count(apply.Done), Failed: r.Count(apply.Failed),
@@ -173,7 +173,7 @@ func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 		Header
 		Roster   rosterSummary `json:"roster"`
 		Warnings []warning     `json:"warnings"`
-	}{NewHeader(run.Command), newRosterSummary(run), newWarnings(warnings)})
+	}{NewHeader(run.Command), newRosterSummary(run), document.Mapped(warnings, newWarning)})
 }
 
 // warning is a warning about a roster.
@@ -182,14 +182,7 @@ type warning struct {
 	Text string `json:"text"`
 }
 
-// newWarnings returns a list that is never nil.
-func newWarnings(warnings []roster.Problem) []warning {
-	out := []warning{}
-	for _, w := range warnings {
-		out = append(out, warning{place(w.At), w.Text})
-	}
-	return out
-}
+func newWarning(w roster.Problem) warning { return warning{place(w.At), w.Text} }
 
 // ErrorJSON writes why a run failed before it had a plan, with every problem of a roster.
 // run.Failure must not be nil. The error is w's.
@@ -201,27 +194,26 @@ func ErrorJSON(w io.Writer, run Run) error {
 }
 
 func newDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
-	d := jsonDocument{
+	return jsonDocument{
 		Header:       NewHeader(run.Command),
 		GeneratedAt:  timestamp(p.Now),
 		Organization: newOrganization(p.Organization),
 		Roster:       newRosterSummary(run),
 		Fingerprint:  p.Fingerprint(),
-		Changes:      []change{},
-		Only:         textsOf(p.Only),
+		Only:         document.Mapped(p.Only, org.Address.String),
 		NotSelected:  newChanges(run, p.NotSelected),
-		Notices:      []notice{},
+		Notices:      document.Mapped(notices, newNotice),
 		Error:        newFailure(run),
 	}
-	for _, n := range notices {
-		d.Notices = append(d.Notices, notice{
-			Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
-			Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
-			Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID,
-			Places: textsOf(n.Places), NotSelected: n.NotSelected,
-		})
+}
+
+func newNotice(n plan.Notice) notice {
+	return notice{
+		Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
+		Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
+		Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID,
+		Places: document.Mapped(n.Places, roster.Position.String), NotSelected: n.NotSelected,
 	}
-	return d
 }
 
 func newOrganization(o org.Organization) organization {
@@ -230,15 +222,6 @@ func newOrganization(o org.Organization) organization {
 
 func newRosterSummary(run Run) rosterSummary {
 	return rosterSummary{orEmpty(run.Files), run.People, run.Teams}
-}
-
-// textsOf returns each of list as text; nil for none.
-func textsOf[T fmt.Stringer](list []T) []string {
-	var texts []string
-	for _, one := range list {
-		texts = append(texts, one.String())
-	}
-	return texts
 }
 
 func newChange(run Run, c plan.Change) change {
@@ -250,13 +233,8 @@ func newChange(run Run, c plan.Change) change {
 	}
 }
 
-// newChanges returns nil for no changes.
 func newChanges(run Run, changes []plan.Change) []change {
-	var out []change
-	for _, c := range changes {
-		out = append(out, newChange(run, c))
-	}
-	return out
+	return document.Mapped(changes, func(c plan.Change) change { return newChange(run, c) })
 }
 
 func newSummary(changes []plan.Change, unchanged int) summary {
@@ -275,9 +253,7 @@ func newFailure(run Run) *failure {
 	}
 	out := &failure{Code: f.Code, Message: f.Err.Error()}
 	if invalid, ok := errors.AsType[*roster.ProblemsError](f.Err); ok {
-		for _, p := range invalid.Problems {
-			out.Problems = append(out.Problems, problem{place(p.At), p.Text})
-		}
+		out.Problems = document.Mapped(invalid.Problems, func(p roster.Problem) problem { return problem{place(p.At), p.Text} })
 	}
 	if stale, ok := errors.AsType[*plan.StaleError](f.Err); ok {
 		out.OnlySaved, out.OnlyFresh = newChanges(run, stale.OnlySaved), newChanges(run, stale.OnlyFresh)

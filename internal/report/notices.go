@@ -10,6 +10,7 @@ import (
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // noticeWords are the words for one notice.
@@ -55,7 +56,7 @@ const (
 var noticeStyles = []noticeStyle{
 	{plan.Limit, pressing, filled(noticeWords{one: "apply would refuse this: {said}"})},
 	{plan.UnknownAccess, pressing, func(n noticeText) noticeWords {
-		at := document.Parenthesize(summarizeList(textsOf(n.Places)))
+		at := document.Parenthesize(summarizeList(document.Mapped(n.Places, roster.Position.String)))
 		if n.AccessID != "" {
 			return noticeWords{one: n.said + ": change the name in the roster" + at}
 		}

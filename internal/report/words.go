@@ -140,11 +140,7 @@ const maxInSentence = 5
 // summarizeList returns the first of list, text from outside, and how many more there are.
 func summarizeList(list []string) string {
 	first, more := document.FirstOf(list, maxInSentence)
-	shown := make([]string, len(first))
-	for i, s := range first {
-		shown[i] = document.Outside(s)
-	}
-	s := strings.Join(shown, ", ")
+	s := strings.Join(document.Mapped(first, document.Outside), ", ")
 	if more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	}
