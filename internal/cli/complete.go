@@ -56,14 +56,18 @@ func (a *app) completePeople(
 			continue
 		}
 		for _, who := range addresses {
-			word := who.String()
-			// An address that needs quoting is a mistake in the roster, or an attack.
-			if strings.HasPrefix(word, begun) && shellword.Quote(word) == word {
-				offers = append(offers, cobra.CompletionWithDesc(word, printable.Clean(p.Name, nameWidth)))
-			}
+			offers = appendOffer(offers, begun, who.String(), p.Name)
 		}
 	}
 	return offers, cobra.ShellCompDirectiveNoFileComp
+}
+
+// appendOffer appends an address to offers if it begins with begun. One that needs quoting is a mistake, or an attack.
+func appendOffer(offers []string, begun, address, name string) []string {
+	if !strings.HasPrefix(address, begun) || shellword.Quote(address) != address {
+		return offers
+	}
+	return append(offers, cobra.CompletionWithDesc(address, printable.Clean(name, nameWidth)))
 }
 
 // disableFileCompletion stops shells from offering files for arguments and flags whose value is no

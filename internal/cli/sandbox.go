@@ -16,7 +16,6 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/sandbox"
-	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 func (a *app) sandboxCommand() *cobra.Command {
@@ -252,23 +251,15 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var offers []string
-		offer := func(word, name string) {
-			if strings.HasPrefix(word, begun) && shellword.Quote(word) == word && !slices.Contains(offers, word) {
-				offers = append(offers, cobra.CompletionWithDesc(word, printable.Clean(name, nameWidth)))
-			}
-		}
 		w := s.World()
-		if invited {
-			for _, i := range w.Invitations {
-				if i.State == "pending" {
-					offer(i.Email, "")
-				}
+		for _, i := range w.Invitations {
+			if invited && i.State == "pending" {
+				offers = appendOffer(offers, begun, i.Email, "")
 			}
-			return offers, cobra.ShellCompDirectiveNoFileComp
 		}
 		for _, u := range w.Users {
-			if !u.Owner {
-				offer(u.Email, u.Name)
+			if !invited && !u.Owner {
+				offers = appendOffer(offers, begun, u.Email, u.Name)
 			}
 		}
 		return offers, cobra.ShellCompDirectiveNoFileComp
