@@ -84,7 +84,7 @@ func errNotInRoster(r *roster.Roster, who org.Address) error {
 }
 
 // interruptible returns the result of read or, when ctx ends first, the cause of that. A read of a
-// file cannot be cancelled, and may never return: nobody writes to a pipe, or the server of a
+// file or a terminal cannot be cancelled, and may never return: nobody writes to a pipe, or the server of a
 // network folder is down. So read goes on in the background and must not share anything with the
 // caller.
 func interruptible[T any](ctx context.Context, what string, read func() (T, error)) (T, error) {

@@ -95,20 +95,16 @@ func (a *app) writeDocument(w io.Writer, d document.Document) error {
 // readConfirmation reads the answer to a question, one line from stdin. Only "y" and "yes" mean
 // yes; an empty line and the end of input mean no. When ctx ends first, the error is its cause.
 func (a *app) readConfirmation(ctx context.Context) (bool, error) {
-	answer := make(chan string, 1)
-	go func() { // a read from a terminal cannot be cancelled: it goes on when ctx ends
+	line, err := interruptible(ctx, "read the answer", func() (string, error) {
 		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 100)).ReadString('\n')
-		answer <- line
-	}()
-	select {
-	case line := <-answer:
-		if !strings.HasSuffix(line, "\n") {
-			fmt.Fprintln(a.stderr)
-		}
-		line = strings.ToLower(strings.TrimSpace(line))
-		return line == "y" || line == "yes", nil
-	case <-ctx.Done():
+		return line, nil
+	})
+	if !strings.HasSuffix(line, "\n") {
 		fmt.Fprintln(a.stderr)
+	}
+	if err != nil {
 		return false, context.Cause(ctx)
 	}
+	line = strings.ToLower(strings.TrimSpace(line))
+	return line == "y" || line == "yes", nil
 }
