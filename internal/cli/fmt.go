@@ -101,7 +101,7 @@ func rewriteFile(file string, text []byte) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("it is not a regular file")
+		return errNotRegular
 	}
 	return replaceFile(file, text, info.Mode().Perm())
 }
