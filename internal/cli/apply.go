@@ -167,7 +167,7 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	runErr := a.resultError(result)
 	run := newRun("apply", r)
 	if code := exitCode(runErr); code != exitDone && code != exitChanges {
-		run.Failure = &report.Failure{Code: code, Err: runErr}
+		run.Code, run.Err = code, runErr
 	}
 	a.reported = true
 	a.run.Result = &result

@@ -91,7 +91,7 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 	}
 	if found.Unable != nil {
 		err = &unableError{found.Unable}
-		out.Failure = &report.Failure{Code: exitCode(err), Err: err}
+		out.Code, out.Err = exitCode(err), err
 	}
 	out.Dialect = sandboxDialect(found)
 	a.reported = true

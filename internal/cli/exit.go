@@ -175,7 +175,7 @@ func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 	switch a.output {
 	case "json":
 		command := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
-		return report.ErrorJSON(a.stdout, report.Run{Command: command, Failure: &report.Failure{Code: code, Err: err}})
+		return report.ErrorJSON(a.stdout, report.Run{Command: command, Code: code, Err: err})
 	case "github":
 		a.reported = true // the annotations show every problem
 		return a.writeDocument(a.stdout, report.ErrorDocument(err))

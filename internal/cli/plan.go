@@ -82,8 +82,6 @@ func (a *app) printPlan(p plan.Plan, r *roster.Roster, lacking error) error {
 		return a.writeDocument(a.stdout, report.PlanDocument(p))
 	}
 	run := newRun("plan", r)
-	if lacking != nil {
-		run.Failure = &report.Failure{Code: exitCode(lacking), Err: lacking}
-	}
+	run.Code, run.Err = exitCode(lacking), lacking
 	return report.PlanJSON(a.stdout, run, p)
 }

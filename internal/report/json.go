@@ -185,7 +185,7 @@ type warning struct {
 func newWarning(w roster.Problem) warning { return warning{place(w.At), w.Text} }
 
 // ErrorJSON writes why a run failed before it had a plan, with every problem of a roster.
-// run.Failure must not be nil. The error is w's.
+// run.Err must not be nil. The error is w's.
 func ErrorJSON(w io.Writer, run Run) error {
 	return WriteJSON(w, struct {
 		Header
@@ -247,15 +247,16 @@ func newSummary(changes []plan.Change, unchanged int) summary {
 }
 
 func newFailure(run Run) *failure {
-	f := run.Failure
-	if f == nil {
+	if run.Err == nil {
 		return nil
 	}
-	out := &failure{Code: f.Code, Message: f.Err.Error()}
-	if invalid, ok := errors.AsType[*roster.ProblemsError](f.Err); ok {
-		out.Problems = document.Mapped(invalid.Problems, func(p roster.Problem) problem { return problem{place(p.At), p.Text} })
+	out := &failure{Code: run.Code, Message: run.Err.Error()}
+	if invalid, ok := errors.AsType[*roster.ProblemsError](run.Err); ok {
+		out.Problems = document.Mapped(invalid.Problems, func(p roster.Problem) problem {
+			return problem{place(p.At), p.Text}
+		})
 	}
-	if stale, ok := errors.AsType[*plan.StaleError](f.Err); ok {
+	if stale, ok := errors.AsType[*plan.StaleError](run.Err); ok {
 		out.OnlySaved, out.OnlyFresh = newChanges(run, stale.OnlySaved), newChanges(run, stale.OnlyFresh)
 	}
 	return out

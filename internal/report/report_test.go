@@ -159,7 +159,7 @@ func TestGolden(t *testing.T) {
 	refusal := &plan.LimitError{What: "invitation mail", Planned: 120, Limit: 100, Setting: "max_invites",
 		Flag: "--max-invites"}
 	refused := applied
-	refused.Failure = &Failure{Code: 4, Err: refusal}
+	refused.Code, refused.Err = 4, refusal
 	outdated := &plan.StaleError{
 		Saved: acme, Fresh: acme, Made: now.Add(-time.Hour), OnlySaved: busy().Changes[:2], OnlyFresh: busy().Changes[9:10],
 	}
@@ -210,10 +210,10 @@ func TestGolden(t *testing.T) {
 		}},
 		{"error.json", func(w io.Writer) error {
 			return ErrorJSON(w, Run{Command: "plan",
-				Failure: &Failure{Code: 1, Err: errors.New("list users: HTTP 401: Invalid API token")}})
+				Code: 1, Err: errors.New("list users: HTTP 401: Invalid API token")})
 		}},
 		{"invalid.json", func(w io.Writer) error {
-			return ErrorJSON(w, Run{Command: "validate", Failure: &Failure{Code: 6, Err: invalid}})
+			return ErrorJSON(w, Run{Command: "validate", Code: 6, Err: invalid})
 		}},
 		{"diff.txt", func(w io.Writer) error { return document.WriteText(w, DiffDocument(manyDiffer()), 0, false) }},
 		{"diff-40.txt", func(w io.Writer) error { return document.WriteText(w, DiffDocument(manyDiffer()), 40, false) }},
@@ -238,7 +238,7 @@ func TestGolden(t *testing.T) {
 				Fresh: acme}), 0, false)
 		}},
 		{"stale.json", func(w io.Writer) error {
-			return ErrorJSON(w, Run{Command: "apply", Failure: &Failure{Code: 4, Err: outdated}})
+			return ErrorJSON(w, Run{Command: "apply", Code: 4, Err: outdated})
 		}},
 		{"plan.md", func(w io.Writer) error { return document.WriteMarkdown(w, PlanDocument(busy())) }},
 		{"plan-nothing.md", func(w io.Writer) error { return document.WriteMarkdown(w, PlanDocument(quiet)) }},
@@ -355,7 +355,7 @@ func FuzzErrorJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		var buf bytes.Buffer
-		if err := ErrorJSON(&buf, Run{Command: "plan", Failure: &Failure{Code: 1, Err: errors.New(s)}}); err != nil {
+		if err := ErrorJSON(&buf, Run{Command: "plan", Code: 1, Err: errors.New(s)}); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range buf.String() {
