@@ -22,7 +22,8 @@ const maxKeyFile = 64 << 10
 func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), err error) {
 	config := vultr.Config{
 		BaseURL: a.apiURL, UserAgent: "orgsync/" + buildVersion(), Rate: a.rate, Concurrency: a.concurrency,
-		RequestTimeout: a.requestTimeout, Log: a.log, Reading: a.progress.readingProgress(),
+		RequestTimeout: a.requestTimeout, Log: a.log,
+		Reading: func(done, known int) { a.progress.show("Reading", done, known) },
 	}
 	stop = func() {}
 	if a.sandbox.On {

@@ -33,14 +33,6 @@ func (a *app) newProgress() *progress {
 	return &progress{out: secrets.Unwrap(a.stderr)}
 }
 
-// readingProgress returns the callback for a client that reads; nil when nothing is shown.
-func (p *progress) readingProgress() func(done, known int) {
-	if p == nil {
-		return nil
-	}
-	return func(done, known int) { p.show("Reading", done, known) }
-}
-
 // show shows that done of the known steps of work are done. Different work starts a new bar.
 func (p *progress) show(work string, done, known int) {
 	if p == nil {
