@@ -47,8 +47,7 @@ apply makes a new plan with the --only, --resend and --reinvite of the saved
 plan. If the saved plan was made with --invite-left, give this flag to apply
 too. If the new plan is equal to the saved plan, orgsync carries it out. If the
 plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
-		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid,
-			exitInterrupted),
+		Annotations: exitStatus(exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
 		Example: `  orgsync apply
   orgsync apply --yes --output json
   orgsync apply plan.json

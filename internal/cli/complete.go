@@ -101,6 +101,6 @@ func addCompletionCommand(root *cobra.Command) {
 	}
 	needSubcommand(cmd)
 	for _, c := range append(cmd.Commands(), cmd) {
-		c.Annotations = exitStatus(exitDone, exitError)
+		c.Annotations = exitStatus()
 	}
 }

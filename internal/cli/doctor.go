@@ -34,7 +34,7 @@ the organization of the key. Check the tables before you publish them.
 
 For a bug report, --record saves the answers. doctor replaces every address,
 name, id and token in the saved answers.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync doctor
   orgsync doctor --record recording
   orgsync doctor --sandbox`,

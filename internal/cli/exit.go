@@ -60,10 +60,10 @@ const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 EXIT STATUS
 {{.}}{{end}}`
 
-// exitStatus returns the annotation that makes a command's help list its exit codes.
-func exitStatus(codes ...int) map[string]string {
+// exitStatus returns the annotation that makes a command's help list its exit codes: those of every command, and more.
+func exitStatus(more ...int) map[string]string {
 	var b strings.Builder
-	for _, code := range codes {
+	for _, code := range append([]int{exitDone, exitError}, more...) {
 		b.WriteString(exitLines(code))
 		if code == exitInterrupted { // a command that can be interrupted can be terminated
 			b.WriteString(exitLines(exitTerminated))

@@ -33,7 +33,7 @@ or the files that --roster names. fmt needs no API key.
 
 With --check, fmt changes no file. It prints the names of the files that are not
 formatted. If there is such a file, fmt exits with 6.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync fmt
   orgsync fmt teams/
   orgsync fmt --check`,

@@ -45,7 +45,7 @@ of the API.
 
 If the ledger is in a folder, orgsync sometimes removes old lines from it. If
 the ledger is in a bucket or a database, orgsync keeps all lines.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync history ada@example.com
   orgsync history --since 14d --action invite
   orgsync history --since 2026-01-01 --output csv > history.csv`,

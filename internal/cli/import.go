@@ -70,7 +70,7 @@ that opens a pull request with these updates.
 
 Do not redirect the output into FILE itself. Otherwise, the shell empties FILE
 before import reads it.`,
-		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
   orgsync import --csv people.csv > users.yaml
   orgsync import --by-team > users.yaml

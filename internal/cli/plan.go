@@ -27,7 +27,7 @@ since, apply changes nothing.
 For a pull request, --output markdown prints a comment. If there are no changes,
 and no notices that somebody should act on, the comment is empty. --output
 github annotates the lines of the roster.`,
-		Annotations: exitStatus(exitDone, exitError, exitChanges, exitRefused, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitChanges, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync plan
   orgsync plan --roster teams/ --output json
   orgsync plan --out plan.json

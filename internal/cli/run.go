@@ -89,9 +89,8 @@ changes nothing. To try orgsync without an account, add --sandbox.
 
 Put the API key into the environment variable VULTR_API_KEY. Most flags have an
 environment variable too: see 'orgsync help environment'.`,
-		Example: `  orgsync init && orgsync apply --sandbox`,
-		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid,
-			exitInterrupted),
+		Example:       `  orgsync init && orgsync apply --sandbox`,
+		Annotations:   exitStatus(exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
 		SilenceErrors: true, // finish prints them with a hint
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

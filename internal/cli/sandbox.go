@@ -22,7 +22,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "sandbox",
 		Short:       "Simulate the Vultr API, to try things without an account",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Long: `The simulated API keeps one organization in a file. With --sandbox, commands
 such as 'orgsync plan' and 'orgsync apply' use this organization. The
 subcommands act as the people of the organization, and move its clock. The
@@ -56,7 +56,7 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "serve",
 		Short:       "Serve the simulated API over HTTP until interrupted",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Long: `Serves the simulated API. serve prints the shell commands that set the API's
 address and a key. orgsync and other clients then use the simulated API, which
 accepts every key.
@@ -139,7 +139,7 @@ func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server,
 	return &cobra.Command{
 		Use:               name + " EMAIL",
 		Short:             short,
-		Annotations:       exitStatus(exitDone, exitError),
+		Annotations:       exitStatus(),
 		Args:              exactArgs("EMAIL"),
 		ValidArgsFunction: a.completeSimulated(name == "accept" || name == "decline"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -163,7 +163,7 @@ func (a *app) advanceCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "advance DURATION",
 		Short:       "Move the simulation's clock forward",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Example:     "  orgsync sandbox advance 3d",
 		Args:        exactArgs("DURATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -187,7 +187,7 @@ func (a *app) resetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "reset",
 		Short:       "Reset the simulation to an empty organization",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.openSandbox(sandbox.Options{})
@@ -213,7 +213,7 @@ func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "show",
 		Short:       "Show the simulated organization, its users and its invitations",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.openSandbox(sandbox.Options{MustExist: true})

@@ -25,7 +25,7 @@ func (a *app) stateCommand() *cobra.Command {
 mails and changes that it sent. The lock lets only one run at a time change the
 organization. orgsync keeps the state in a folder, a bucket or a database: see
 --state. These commands need no API key.`,
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 	}
 	needSubcommand(cmd)
 	cmd.AddCommand(a.stateShowCommand(), a.stateCopyCommand(), a.stateUnlockCommand())
@@ -66,7 +66,7 @@ func (a *app) stateShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "show",
 		Short:       "Show where the ledger of each organization is, and which run holds its lock",
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync state show
   orgsync state show --state s3://bucket/orgsync --output json`,
 		Args: a.noArguments,
@@ -191,7 +191,7 @@ entries that FROM lacks, orgsync refuses to copy.
 With --retire, orgsync adds a last line that names TO to each ledger in FROM.
 Runs that still use FROM then refuse to start. Without --retire, a run that
 still uses FROM could mail people again.`,
-		Annotations: exitStatus(exitDone, exitError, exitLocked, exitInterrupted),
+		Annotations: exitStatus(exitLocked, exitInterrupted),
 		Example:     `  orgsync state copy ~/.local/state/orgsync s3://bucket/orgsync --retire`,
 		Args:        exactArgs("FROM", "TO"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -284,7 +284,7 @@ for 11 seconds. If the run is alive, unlock refuses.
 
 If the state is in a folder, the lock ends with the process of the run, and
 there is nothing to unlock.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example:     `  orgsync state unlock k3jq5zt7w2ab --state s3://bucket/orgsync`,
 		Args:        exactArgs("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {

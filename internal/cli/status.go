@@ -59,7 +59,7 @@ teams appear in each of their teams.
 With -o html, status prints a web page in one file, which also has a timeline of
 the invitations. With -o markdown, status prints text for an issue or a job
 summary.`,
-		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync status
   orgsync status ada@example.com
   orgsync status --stale 14d

@@ -17,7 +17,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:         "version",
 		Short:       "Print the version, the Go release and the platform",
 		Args:        a.noArguments,
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		RunE:        func(*cobra.Command, []string) error { return a.version() },
 	}
 	a.addOutputFlag(cmd)
