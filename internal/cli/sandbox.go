@@ -47,11 +47,9 @@ simulation sends no mail, and nothing leaves this machine.`,
 
 func (a *app) serveCommand() *cobra.Command {
 	var (
-		listen       string
-		dialect      string
-		rateLimit    int
-		latency, lag time.Duration
-		faults       []sandbox.Fault
+		listen, dialect string
+		o               = sandbox.Options{RateLimit: 30}
+		faults          []sandbox.Fault
 	)
 	cmd := &cobra.Command{
 		Use:         "serve",
@@ -90,14 +88,14 @@ docs/sandbox.md explains all words.`,
   orgsync sandbox serve --fault 'POST drop after every=3'`,
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := sandbox.ParseDialect(dialect)
-			if err != nil {
+			var err error
+			if o.Dialect, err = sandbox.ParseDialect(dialect); err != nil {
 				return &usageError{cmd.CommandPath(), err}
 			}
-			if rateLimit == 0 {
-				rateLimit = -1 // no limit; to the server, 0 means the documented limit
+			if o.RateLimit == 0 {
+				o.RateLimit = -1 // no limit; to the server, 0 means the documented limit
 			}
-			s, err := a.openSandbox(sandbox.Options{Dialect: d, RateLimit: rateLimit, Latency: latency, ListLag: lag})
+			s, err := a.openSandbox(o)
 			if err != nil {
 				return err
 			}
@@ -107,16 +105,15 @@ docs/sandbox.md explains all words.`,
 			return a.serve(cmd.Context(), s, listen)
 		},
 	}
-	rateLimit = 30
 	f := cmd.Flags()
 	listen = "127.0.0.1:8080"
 	f.Var(flagvalue.Listen(&listen), "listen", "`address` to listen on; port 0 picks a free port")
 	f.StringVar(&dialect, "dialect", "documented", "dialect of the simulated API: a `name`, axis=value, or both, "+
 		"separated by commas")
-	f.Var(flagvalue.Int(&rateLimit, 0, 1_000_000), "rate-limit",
+	f.Var(flagvalue.Int(&o.RateLimit, 0, 1_000_000), "rate-limit",
 		"maximum number of requests in a second; 0 means no limit")
-	f.Var(flagvalue.Duration(&latency, 0), "latency", "delay of each answer")
-	f.Var(flagvalue.Duration(&lag, 0), "list-lag", "time until the lists of users and invitations show a change")
+	f.Var(flagvalue.Duration(&o.Latency, 0), "latency", "delay of each answer")
+	f.Var(flagvalue.Duration(&o.ListLag, 0), "list-lag", "time until the lists of users and invitations show a change")
 	f.Var(flagvalue.NewSlice(&faults, "fault", parseFault), "fault", "simulate this fault; repeatable")
 	var names []string
 	for _, d := range sandbox.Dialects() {
