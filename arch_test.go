@@ -174,8 +174,8 @@ var packageRules = []packageRule{
 	{
 		dir: "internal/report",
 		project: []string{
-			"internal/apply", "internal/diff", "internal/doctor", "internal/document", "internal/org", "internal/plan",
-			"internal/printable", "internal/roster",
+			"internal/apply", "internal/diff", "internal/doctor", "internal/document", "internal/ledger", "internal/org",
+			"internal/plan", "internal/printable", "internal/roster",
 		},
 	},
 	{

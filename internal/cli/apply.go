@@ -47,8 +47,7 @@ apply makes a new plan with the --only, --resend and --reinvite of the saved
 plan. If the saved plan was made with --invite-left, give this flag to apply
 too. If the new plan is equal to the saved plan, orgsync carries it out. If the
 plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
-		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid,
-			exitInterrupted),
+		Annotations: exitStatus(exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
 		Example: `  orgsync apply
   orgsync apply --yes --output json
   orgsync apply plan.json
@@ -65,7 +64,7 @@ plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
 			if len(args) > 1 {
 				return fmt.Errorf("apply needs at most one PLANFILE, but also got %q", args[1])
 			}
-			if len(args) == 1 && len(a.only) > 0 {
+			if len(args) == 1 && len(a.rules.Only) > 0 {
 				return errors.New("--only cannot be used with a PLANFILE: give it to 'orgsync plan --out', which saves the " +
 					"selected changes alone")
 			}
@@ -98,8 +97,6 @@ const applyGCPercent = 25
 
 func (a *app) apply(ctx context.Context) error {
 	debug.SetGCPercent(applyGCPercent)
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	saved, err := a.savedPlan(ctx)
 	if err != nil {
 		return err
@@ -113,26 +110,21 @@ func (a *app) apply(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	planned := 0
 	p, result, err := session.Apply(ctx, reconcile.ApplyOptions{
 		Saved: saved, Holder: thisProcess(), LockTimeout: a.lockTimeout,
 		RosterName: rosterName(r.Files), Concurrency: a.concurrency, SettleWait: a.settleWait, Waiting: a.trackWait,
-		Planned: func(d reconcile.Decision) {
-			a.recordPlan(d)
-			planned = len(d.Plan.Changes)
-		},
-		Asks: a.asks(),
+		Planned: a.recordPlan, Asks: a.asks(),
 		Approve: func(ctx context.Context, p plan.Plan) error {
 			err := a.confirmPlan(ctx, p)
 			if err == nil {
 				// The reader of the log or the report may go away; changes under way must still be finished and
 				// recorded.
 				signal.Ignore(syscall.SIGPIPE)
-				a.progress.show(applying, 0, planned)
+				a.progress.show(applying, 0, len(p.Changes))
 			}
 			return err
 		},
-		Progress: a.trackChanges(&planned),
+		Progress: a.trackChanges(),
 	})
 	if err != nil {
 		return err
@@ -174,7 +166,7 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	runErr := a.resultError(result)
 	run := newRun("apply", r)
 	if code := exitCode(runErr); code != exitDone && code != exitChanges {
-		run.Failure = &report.Failure{Code: code, Err: runErr}
+		run.Code, run.Err = code, runErr
 	}
 	a.reported = true
 	a.run.Result = &result
@@ -248,7 +240,7 @@ func (a *app) resultError(r apply.Result) error {
 		return &unfinishedError{undone: undone, failed: failed, unsettled: unsettled, notInvited: notInvited,
 			missingAccess: missingAccess, err: stopped}
 	case a.detailedExitCode && r.Count(apply.Done) > 0:
-		return changesError{}
+		return errChanges
 	}
 	return nil
 }

@@ -56,14 +56,18 @@ func (a *app) completePeople(
 			continue
 		}
 		for _, who := range addresses {
-			word := who.String()
-			// An address that needs quoting is a mistake in the roster, or an attack.
-			if strings.HasPrefix(word, begun) && shellword.Quote(word) == word {
-				offers = append(offers, cobra.CompletionWithDesc(word, printable.Clean(p.Name, nameWidth)))
-			}
+			offers = appendOffer(offers, begun, who.String(), p.Name)
 		}
 	}
 	return offers, cobra.ShellCompDirectiveNoFileComp
+}
+
+// appendOffer appends an address to offers if it begins with begun. One that needs quoting is a mistake, or an attack.
+func appendOffer(offers []string, begun, address, name string) []string {
+	if !strings.HasPrefix(address, begun) || shellword.Quote(address) != address {
+		return offers
+	}
+	return append(offers, cobra.CompletionWithDesc(address, printable.Clean(name, nameWidth)))
 }
 
 // disableFileCompletion stops shells from offering files for arguments and flags whose value is no
@@ -90,15 +94,13 @@ func disableFileCompletion(cmd *cobra.Command) {
 // addCompletionCommand adds cobra's command that prints scripts for shells, with exit codes in its
 // help.
 func addCompletionCommand(root *cobra.Command) {
-	before := slices.Clone(root.Commands())
 	root.InitDefaultCompletionCmd()
-	for _, cmd := range root.Commands() {
-		if slices.Contains(before, cmd) {
-			continue
-		}
-		cmd.Args, cmd.RunE = noSubcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-		for _, c := range append(cmd.Commands(), cmd) {
-			c.Annotations = exitStatus(exitDone, exitError)
-		}
+	cmd, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		panic(err) // InitDefaultCompletionCmd has just added it
+	}
+	needSubcommand(cmd)
+	for _, c := range append(cmd.Commands(), cmd) {
+		c.Annotations = exitStatus()
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/state"
-	"github.com/orgsync/orgsync/internal/state/backend"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
@@ -25,7 +22,8 @@ const maxKeyFile = 64 << 10
 func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), err error) {
 	config := vultr.Config{
 		BaseURL: a.apiURL, UserAgent: "orgsync/" + buildVersion(), Rate: a.rate, Concurrency: a.concurrency,
-		RequestTimeout: a.requestTimeout, Log: a.log, Reading: a.progress.readingProgress(),
+		RequestTimeout: a.requestTimeout, Log: a.log,
+		Reading: func(done, known int) { a.progress.show("Reading", done, known) },
 	}
 	stop = func() {}
 	if a.sandbox.On {
@@ -38,7 +36,7 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 	}
 	if client, err = vultr.New(config); err != nil {
 		stop()
-		return nil, nil, &clientError{err}
+		return nil, nil, withStep(stepMakeClient, err)
 	}
 	return client, stop, nil
 }
@@ -53,7 +51,7 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	a.run.stats = client.Stats
-	places, err := a.openRosterState(ctx, r)
+	places, _, err := a.openNamedState(ctx, r.State)
 	if err != nil {
 		stop()
 		return nil, nil, err
@@ -66,7 +64,7 @@ func (a *app) openSession(
 	session, err = open(ctx, reconcile.Options{
 		Provider: client, Roster: r, AfterReading: a.progress.clear,
 		Store:      func(in org.Organization) (state.Store, error) { return places.Store(in.ID) },
-		Rules:      a.rules(),
+		Rules:      a.rules,
 		Identified: func(in org.Organization) { a.setOrganization(in, r) },
 		Warn:       func(text string) { a.log.Warn(text) },
 	})
@@ -76,23 +74,6 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	return session, stop, nil
-}
-
-// openRosterState opens the state of a run with the roster r.
-func (a *app) openRosterState(ctx context.Context, r *roster.Roster) (*backend.Backend, error) {
-	l, err := a.location(r.State)
-	if err != nil {
-		return nil, err
-	}
-	return a.openState(ctx, l)
-}
-
-// rules returns the flags that change what a plan decides.
-func (a *app) rules() reconcile.Rules {
-	return reconcile.Rules{
-		InviteLeft: a.inviteLeft, Reinvite: a.reinvite, Resend: a.resend, Only: a.only,
-		MaxInvites: a.maxInvites, MaxRemovals: a.maxRemovals, MaxRevokes: a.maxRevokes,
-	}
 }
 
 // setOrganization records the organization for logs and metrics. A simulated one counts as pinned,
@@ -117,51 +98,33 @@ func (a *app) readKey(ctx context.Context) (string, error) {
 		}
 		return strings.TrimRight(key, "\r\n"), nil
 	}
-	if _, err := os.Stat(a.apiKeyFile); err != nil && a.secrets.Contains(a.apiKeyFile) {
+	info, err := os.Stat(a.apiKeyFile)
+	if err != nil && a.secrets.Contains(a.apiKeyFile) {
 		return "", withStep(stepReadKey, errors.New(
 			"read the API key: --api-key-file must name a file, but its value looks like the key itself"))
 	}
-	file, err := interruptible(ctx, "read the API key", func() (keyFile, error) {
-		file, err := readKeyFile(a.apiKeyFile)
-		return file, withStep(stepReadKey, err)
+	content, err := interruptible(ctx, "read the API key", func() ([]byte, error) {
+		content, err := readUpTo(a.apiKeyFile, maxKeyFile+1)
+		if err != nil {
+			err = withStep(stepReadKey, fmt.Errorf("read the API key: %w", err))
+		}
+		return content, err
 	})
 	if err != nil {
 		return "", err
 	}
-	a.secrets.AddKey(file.key)
-	// Windows has no such modes. A group may read it: systemd and Kubernetes give secrets to a group.
-	if runtime.GOOS != "windows" && file.mode.IsRegular() && file.mode.Perm()&0o007 != 0 {
-		a.log.Warn("other users of this machine may read the key file; run chmod 600 on it", "file", a.apiKeyFile, "mode",
-			file.mode.String())
-	}
-	return file.key, nil
-}
-
-type keyFile struct {
-	key  string
-	mode fs.FileMode
-}
-
-func readKeyFile(name string) (keyFile, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return keyFile{}, fmt.Errorf("read the API key: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return keyFile{}, fmt.Errorf("read the API key: %w", err)
-	}
-	content, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	switch {
-	case err != nil:
-		return keyFile{}, fmt.Errorf("read the API key: %w", err)
-	case len(content) > maxKeyFile:
-		return keyFile{}, fmt.Errorf("read the API key: %s is larger than %d bytes", name, maxKeyFile)
+	if len(content) > maxKeyFile {
+		return "", withStep(stepReadKey, fmt.Errorf("read the API key: %s is larger than %d bytes", a.apiKeyFile, maxKeyFile))
 	}
 	key := strings.TrimRight(string(content), "\r\n")
 	if key == "" {
-		return keyFile{}, fmt.Errorf("%w: %s is empty", errNoKey, name)
+		return "", withStep(stepReadKey, fmt.Errorf("%w: %s is empty", errNoKey, a.apiKeyFile))
 	}
-	return keyFile{key, info.Mode()}, nil
+	a.secrets.AddKey(key)
+	// Windows has no such modes. A group may read it: systemd and Kubernetes give secrets to a group.
+	if runtime.GOOS != "windows" && info != nil && info.Mode().IsRegular() && info.Mode().Perm()&0o007 != 0 {
+		a.log.Warn("other users of this machine may read the key file; run chmod 600 on it", "file", a.apiKeyFile, "mode",
+			info.Mode().String())
+	}
+	return key, nil
 }

@@ -28,7 +28,7 @@ OLD and NEW are files or folders. To read a file or folder from the git
 repository of the working directory, write git:REF:PATH. REF names a commit, for
 example by a branch or a tag. PATH is relative to the top of the repository. If
 PATH begins with ./, it is relative to the working directory.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
   orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown
   orgsync diff users.yaml /tmp/proposal.yaml`,
@@ -52,8 +52,7 @@ func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
 	if a.output != "json" {
 		return a.writeDocument(a.stdout, report.DiffDocument(d))
 	}
-	return report.DiffJSON(a.stdout, report.Diff{Run: newRun("diff", newer), OldFiles: older.Files,
-		OldPeople: len(older.People), OldTeams: len(older.Teams)}, d)
+	return report.DiffJSON(a.stdout, newRun("diff", older), newRun("diff", newer), d)
 }
 
 // loadRosterFrom reads a roster from a file, a folder or git.

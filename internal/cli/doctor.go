@@ -34,7 +34,7 @@ the organization of the key. Check the tables before you publish them.
 
 For a bug report, --record saves the answers. doctor replaces every address,
 name, id and token in the saved answers.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync doctor
   orgsync doctor --record recording
   orgsync doctor --sandbox`,
@@ -63,8 +63,6 @@ func (e *unableError) Unwrap() error { return e.err }
 // doctor checks the key, and compares its organization with that of the roster when there is one.
 // With rosterRequired, a roster that cannot be read is an error.
 func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	out := report.Doctor{Run: report.Run{Command: "doctor"}, Recorded: record, Verbose: verbose}
 	pin := ""
 	switch r, err := a.loadRoster(ctx); {
@@ -93,7 +91,7 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 	}
 	if found.Unable != nil {
 		err = &unableError{found.Unable}
-		out.Failure = &report.Failure{Code: exitCode(err), Err: err}
+		out.Code, out.Err = exitCode(err), err
 	}
 	out.Dialect = sandboxDialect(found)
 	a.reported = true

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"runtime"
 	"slices"
 	"strings"
@@ -8,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -18,7 +18,8 @@ const environmentPrefix = "ORGSYNC_"
 
 // environmentNames holds the environment variables that orgsync knows.
 type environmentNames struct {
-	known map[string]bool
+	// known maps each name to the flag that it sets.
+	known map[string]string
 	// instead maps a plausible but wrong name to the right one: ORGSYNC_API_URL to VULTR_API_URL.
 	instead map[string]string
 	// forOneRun holds the flags that no variable sets, by the name that the variable would have.
@@ -27,23 +28,22 @@ type environmentNames struct {
 
 func environmentNamesOf(root *cobra.Command) environmentNames {
 	names := environmentNames{
-		known:     make(map[string]bool),
+		known:     make(map[string]string),
 		instead:   map[string]string{"ORGSYNC_API_KEY": "VULTR_API_KEY"},
 		forOneRun: make(map[string]string),
 	}
-	add := func(f *pflag.Flag) {
+	eachFlag(root, func(f *pflag.Flag) {
 		standard, name := standardEnvironmentName(f), environmentName(f)
 		switch {
 		case f.Annotations[withoutEnvironment] != nil:
 			names.forOneRun[standard] = "--" + f.Name
 		case name != "":
-			names.known[name] = true
+			names.known[name] = cmp.Or(names.known[name], "--"+f.Name) // --file has the variable of --sandbox
 			if name != standard {
 				names.instead[standard] = name
 			}
 		}
-	}
-	eachFlag(root, add)
+	})
 	return names
 }
 
@@ -85,10 +85,10 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 		if runtime.GOOS == "windows" { // where variable names ignore case
 			name = strings.ToUpper(name)
 		}
-		if names.known[name] {
+		if names.known[name] != "" {
 			continue
 		}
-		shown := printable.Clean(name, errorWidth)
+		shown := clean(name)
 		if flag := names.forOneRun[name]; flag != "" {
 			a.log.Warn("this flag is for one run and has no environment variable: the variable is ignored",
 				"name", shown, "flag", flag)

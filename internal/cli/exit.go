@@ -31,21 +31,26 @@ const (
 	exitTerminated  = 143
 )
 
-// exitMeanings describes each exit code in help texts.
-var exitMeanings = map[int]string{
-	exitDone:    "done, or nothing to do",
-	exitError:   "an error: nothing could be planned or applied",
-	exitChanges: "only with --detailed-exitcode: plan found changes, or apply made changes",
-	exitUnfinished: "only apply: some changes are not done or have an unknown outcome, a notice needs your decision, or " +
-		"the organization lacks a group, role or policy of the roster",
-	exitRefused: "refused before the first change: the plan exceeds a limit, the key or the state does not belong to " +
+// exitTexts describes each exit code in help texts: its meaning, and what to do.
+var exitTexts = map[int]struct{ meaning, todo string }{
+	exitDone: {"done, or nothing to do", "nothing"},
+	exitError: {"an error: nothing could be planned or applied",
+		"read the error; a network error often goes away with the next run"},
+	exitChanges: {"only with --detailed-exitcode: plan found changes, or apply made changes", "review the plan"},
+	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a notice needs your decision, " +
+		"or the organization lacks a group, role or policy of the roster",
+		"run again; if several runs in a row end with 3, read the notices"},
+	exitRefused: {"refused before the first change: the plan exceeds a limit, the key or the state does not belong to " +
 		"the roster, or the plan has changed",
-	exitLocked: "another run holds the lock, or took it over before this run sent anything",
-	exitInvalid: "the roster is invalid, fmt --check found an unformatted file, or plan found that the organization " +
+		"review the plan; then raise the limit, fix the roster, or save a new plan"},
+	exitLocked: {"another run holds the lock, or took it over before this run sent anything",
+		"wait and run again, or let orgsync wait with --lock-timeout"},
+	exitInvalid: {"the roster is invalid, fmt --check found an unformatted file, or plan found that the organization " +
 		"lacks a group, role or policy of the roster",
-	exitInterrupted: "interrupted by Ctrl-C or SIGINT; requests in flight had up to 10 seconds to finish",
-	exitTerminated: "terminated by SIGTERM, or the terminal was closed; requests in flight had up to 10 seconds " +
-		"to finish",
+		"fix the roster; the output lists each problem with its place"},
+	exitInterrupted: {"interrupted by Ctrl-C or SIGINT; requests in flight had up to 10 seconds to finish", "run again"},
+	exitTerminated: {"terminated by SIGTERM, or the terminal was closed; requests in flight had up to 10 seconds " +
+		"to finish", "run again"},
 }
 
 // helpTemplate is cobra's own help template, with the exit codes of exitStatus at the end.
@@ -55,10 +60,10 @@ const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 EXIT STATUS
 {{.}}{{end}}`
 
-// exitStatus returns the annotation that makes a command's help list its exit codes.
-func exitStatus(codes ...int) map[string]string {
+// exitStatus returns the annotation that makes a command's help list its exit codes: those of every command, and more.
+func exitStatus(more ...int) map[string]string {
 	var b strings.Builder
-	for _, code := range codes {
+	for _, code := range append([]int{exitDone, exitError}, more...) {
 		b.WriteString(exitLines(code))
 		if code == exitInterrupted { // a command that can be interrupted can be terminated
 			b.WriteString(exitLines(exitTerminated))
@@ -72,15 +77,13 @@ func exitStatus(codes ...int) map[string]string {
 func exitLines(code int) string {
 	const width = 80
 	const indent = "       "
-	meaning := strings.Join(document.Fold(exitMeanings[code], width-len(indent)), "\n"+indent)
+	meaning := strings.Join(document.Fold(exitTexts[code].meaning, width-len(indent)), "\n"+indent)
 	return fmt.Sprintf("  %-4d %s\n", code, meaning)
 }
 
-// changesError is not a failure: it makes --detailed-exitcode exit with 2 when there are, or were,
+// errChanges is not a failure: it makes --detailed-exitcode exit with 2 when there are, or were,
 // changes.
-type changesError struct{}
-
-func (changesError) Error() string { return "there are changes" }
+var errChanges = errors.New("there are changes")
 
 // unfinishedError says that an apply did not finish its plan.
 type unfinishedError struct {
@@ -93,23 +96,16 @@ type unfinishedError struct {
 
 func (e *unfinishedError) Error() string {
 	var parts []string
-	switch {
-	case e.undone == 1:
-		parts = append(parts, "1 change is not done")
-	case e.undone > 1:
-		parts = append(parts, fmt.Sprintf("%d changes are not done", e.undone))
+	if e.undone > 0 {
+		parts = append(parts, document.Pluralize(e.undone, "change is", "changes are")+" not done")
 	}
-	switch {
-	case e.unsettled == 1:
-		parts = append(parts, "for 1 person it is unknown whether they were mailed")
-	case e.unsettled > 1:
-		parts = append(parts, fmt.Sprintf("for %d people it is unknown whether they were mailed", e.unsettled))
+	if e.unsettled > 0 {
+		parts = append(parts, "for "+document.Pluralize(e.unsettled, "person", "people")+
+			" it is unknown whether they were mailed")
 	}
-	switch {
-	case e.notInvited == 1:
-		parts = append(parts, "1 person is not invited: see the notice about them")
-	case e.notInvited > 1:
-		parts = append(parts, fmt.Sprintf("%d people are not invited: see the notices about them", e.notInvited))
+	if e.notInvited > 0 {
+		parts = append(parts, document.Pluralize(e.notInvited, "person is not invited: see the notice",
+			"people are not invited: see the notices")+" about them")
 	}
 	if e.missingAccess != nil {
 		parts = append(parts, e.missingAccess.Error())
@@ -148,9 +144,9 @@ func exitCode(err error) int {
 		return exitError
 	case is[*unfinishedError](err):
 		return exitUnfinished
-	case is[changesError](err):
+	case errors.Is(err, errChanges):
 		return exitChanges
-	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err), is[*unformattedError](err):
+	case is[*roster.ProblemsError](err), is[*plan.UnknownAccessError](err), errors.Is(err, errUnformatted):
 		return exitInvalid
 	case is[*state.LockedError](err), isTakenOver(err):
 		return exitLocked
@@ -179,7 +175,7 @@ func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 	switch a.output {
 	case "json":
 		command := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
-		return report.ErrorJSON(a.stdout, report.Run{Command: command, Failure: &report.Failure{Code: code, Err: err}})
+		return report.ErrorJSON(a.stdout, report.Run{Command: command, Code: code, Err: err})
 	case "github":
 		a.reported = true // the annotations show every problem
 		return a.writeDocument(a.stdout, report.ErrorDocument(err))

@@ -11,20 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// unformattedError says that --check found files that fmt would change.
-type unformattedError struct{ files int }
-
-func (e *unformattedError) Error() string {
-	if e.files == 1 {
-		return "1 file is not formatted"
-	}
-	return fmt.Sprintf("%d files are not formatted", e.files)
-}
+// errUnformatted says that --check found files that fmt would change.
+var errUnformatted = errors.New("not formatted")
 
 func (a *app) fmtCommand() *cobra.Command {
 	var check bool
@@ -40,7 +33,7 @@ or the files that --roster names. fmt needs no API key.
 
 With --check, fmt changes no file. It prints the names of the files that are not
 formatted. If there is such a file, fmt exits with 6.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync fmt
   orgsync fmt teams/
   orgsync fmt --check`,
@@ -88,10 +81,10 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 			}
 		}
 		a.reported = true
-		fmt.Fprintln(a.stdout, printable.Clean(file, errorWidth))
+		fmt.Fprintln(a.stdout, clean(file))
 	}
 	if check && changed > 0 {
-		return &unformattedError{changed}
+		return fmt.Errorf("%s %w", document.Pluralize(changed, "file is", "files are"), errUnformatted)
 	}
 	return nil
 }
@@ -108,7 +101,7 @@ func rewriteFile(file string, text []byte) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("it is not a regular file")
+		return errNotRegular
 	}
 	return replaceFile(file, text, info.Mode().Perm())
 }

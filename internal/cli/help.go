@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,12 +32,7 @@ func addHelpTopics(root *cobra.Command) {
 
 // environmentHelp lists the environment variables that orgsync knows.
 func environmentHelp(root *cobra.Command) string {
-	flags := make(map[string]string)
-	eachFlag(root, func(f *pflag.Flag) {
-		if name := environmentName(f); name != "" && f.Name != "file" { // the same variable as --sandbox
-			flags[name] = "--" + f.Name
-		}
-	})
+	environment := environmentNamesOf(root)
 	var b strings.Builder
 	b.WriteString(`Most flags have an environment variable. A flag on the command line overrides
 its variable. If a flag is repeatable, its variable can have several values:
@@ -46,13 +42,8 @@ whose name begins with ORGSYNC_, it prints a warning and ignores the variable.
 VARIABLES
   VULTR_API_KEY                the API key
 `)
-	names := make([]string, 0, len(flags))
-	for name := range flags {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		fmt.Fprintf(&b, "  %-28s %s\n", name, flags[name])
+	for _, name := range slices.Sorted(maps.Keys(environment.known)) {
+		fmt.Fprintf(&b, "  %-28s %s\n", name, environment.known[name])
 	}
 	b.WriteString(`
 ALSO READ
@@ -68,8 +59,8 @@ ALSO READ
   SSL_CERT_FILE                the certificate authorities to trust
 `)
 	var forOneRun []string
-	for name, flag := range environmentNamesOf(root).forOneRun {
-		if flags[name] == "" { // else it is another command's flag
+	for name, flag := range environment.forOneRun {
+		if environment.known[name] == "" { // else it is another command's flag
 			forOneRun = append(forOneRun, flag)
 		}
 	}
@@ -83,21 +74,8 @@ func exitCodesHelp() string {
 	var b strings.Builder
 	b.WriteString("An exit code means the same in all commands. Most commands use only some of the\n" +
 		"codes. After '->', each code has a line that says what to do.\n\n")
-	for _, row := range []struct {
-		code int
-		todo string
-	}{
-		{exitDone, "nothing"},
-		{exitError, "read the error; a network error often goes away with the next run"},
-		{exitChanges, "review the plan"},
-		{exitUnfinished, "run again; if several runs in a row end with 3, read the notices"},
-		{exitRefused, "review the plan; then raise the limit, fix the roster, or save a new plan"},
-		{exitLocked, "wait and run again, or let orgsync wait with --lock-timeout"},
-		{exitInvalid, "fix the roster; the output lists each problem with its place"},
-		{exitInterrupted, "run again"},
-		{exitTerminated, "run again"},
-	} {
-		fmt.Fprintf(&b, "%s       -> %s\n", exitLines(row.code), row.todo)
+	for _, code := range slices.Sorted(maps.Keys(exitTexts)) {
+		fmt.Fprintf(&b, "%s       -> %s\n", exitLines(code), exitTexts[code].todo)
 	}
 	return b.String()
 }

@@ -30,6 +30,9 @@ import (
 // errorWidth is the maximum width of one line of an error, in columns.
 const errorWidth = 600
 
+// clean returns text from outside for a line of output.
+func clean(text string) string { return printable.Clean(text, errorWidth) }
+
 // usageError is a command line or an environment variable that orgsync does not understand.
 type usageError struct {
 	command string
@@ -39,18 +42,13 @@ type usageError struct {
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// clientError says that the settings do not make a valid API client.
-type clientError struct{ err error }
-
-func (e *clientError) Error() string { return e.err.Error() }
-func (e *clientError) Unwrap() error { return e.err }
-
 // step is a part of a command whose errors share a hint: it depends on what was tried rather than
 // on what went wrong.
 type step int
 
 const (
 	stepReadKey step = iota + 1
+	stepMakeClient
 	stepReadRoster
 	stepReadGit
 	stepFindPerson
@@ -91,6 +89,8 @@ func stepHint(tried *stepError) string {
 	switch tried.step {
 	case stepReadKey:
 		return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that you may read and that holds only the key"
+	case stepMakeClient:
+		return "--api-url (VULTR_API_URL) must be https://HOST, or http:// for a server on this machine"
 	case stepReadRoster:
 		switch {
 		case denied:
@@ -162,13 +162,10 @@ func (a *app) printErrorAndHint(err error) {
 			_ = document.WriteText(a.stderr, report.ProblemsDocument(invalid.Problems), 0, false)
 		}
 		what := "roster"
-		if isCSVProblem(err) {
+		if tried, ok := errors.AsType[*stepError](err); ok && tried.step == stepReadCSV {
 			what = "CSV file"
 		}
-		line = fmt.Sprintf("the %s has %d problems", what, len(invalid.Problems))
-		if len(invalid.Problems) == 1 {
-			line = fmt.Sprintf("the %s has 1 problem", what)
-		}
+		line = "the " + what + " has " + document.Pluralize(len(invalid.Problems), "problem", "problems")
 	}
 	a.printMessage("orgsync: " + line)
 	if hint := a.hint(err); hint != "" {
@@ -183,42 +180,46 @@ func (a *app) printMessage(text string) {
 	_ = document.Sentence(a.stderr, text, errorWidth, a.windowWidth(a.stderr))
 }
 
-// hint returns what to do about err; "" when there is nothing to add to the error.
+// hint returns what to do about err; "" when there is nothing to add to the error. The first case that fits counts;
+// what a case has found stays set for those below it.
 func (a *app) hint(err error) string {
-	if problem, ok := errors.AsType[*state.Problem](err); ok {
+	var (
+		problem    *state.Problem
+		advised    *adviceError
+		usage      *usageError
+		limit      *plan.LimitError
+		planFile   *planFileError
+		pin        *org.PinError
+		tried      *stepError
+		lacking    *plan.UnknownAccessError
+		locked     *state.LockedError
+		unfinished *unfinishedError
+		call       *org.CallError
+	)
+	switch {
+	case errors.As(err, &problem):
 		return problem.Advice
-	}
-	if advised, ok := errors.AsType[*adviceError](err); ok {
+	case errors.As(err, &advised):
 		return advised.advice
-	}
-	if usage, ok := errors.AsType[*usageError](err); ok {
+	case errors.As(err, &usage):
 		return fmt.Sprintf("'%s --help' shows its arguments and flags", usage.command)
-	}
-	if limit, ok := errors.AsType[*plan.LimitError](err); ok {
+	case errors.As(err, &limit):
 		return fmt.Sprintf("review the plan; if this is intended, allow it for one run with %s %d, or permanently with "+
-			"settings.%s in the roster",
-			limit.Flag, limit.Planned, limit.Setting)
-	}
-	if is[*plan.StaleError](err) {
+			"settings.%s in the roster", limit.Flag, limit.Planned, limit.Setting)
+	case is[*plan.StaleError](err):
 		return "save a new plan with 'orgsync plan --out' and review it; plan and apply need the same flags"
-	}
-	if planFile, ok := errors.AsType[*planFileError](err); ok {
+	case errors.As(err, &planFile):
 		return a.planFileHint(planFile)
-	}
-	if is[*apply.WrongOrganizationError](err) {
+	case is[*apply.WrongOrganizationError](err):
 		return "before you run again, find out in Vultr's console which organization this key invites people to; use a " +
 			"key of the right organization"
-	}
-	if pin, ok := errors.AsType[*org.PinError](err); ok {
-		if pin.Pin == "" {
-			return "name the organization in the roster, as in organization: NAME, or by its id"
-		}
+	case errors.As(err, &pin) && pin.Pin == "":
+		return "name the organization in the roster, as in organization: NAME, or by its id"
+	case pin != nil:
 		return "use a key of the roster's organization, or fix the `organization` line of the roster"
-	}
-	if tried, ok := errors.AsType[*stepError](err); ok && tried.step == stepReadCSV {
+	case errors.As(err, &tried) && tried.step == stepReadCSV:
 		return stepHint(tried)
-	}
-	if is[*roster.ProblemsError](err) && !a.reported {
+	case is[*roster.ProblemsError](err) && !a.reported:
 		hint := "fix the roster and run again"
 		if a.has("api-url") {
 			hint += "; 'orgsync validate' checks everything that can be checked without a key"
@@ -227,54 +228,41 @@ func (a *app) hint(err error) string {
 			hint = "nothing was sent; " + hint
 		}
 		return hint
-	}
-	if is[*plan.UnknownNameError](err) {
+	case is[*plan.UnknownNameError](err):
 		return stepHint(&stepError{stepFindPerson, err})
-	}
-	if is[*plan.NeedsError](err) {
+	case is[*plan.NeedsError](err):
 		return "give the key's user the permission iam.user.*, or remove these settings from the roster"
-	}
-	if lacking, ok := errors.AsType[*plan.UnknownAccessError](err); ok {
+	case errors.As(err, &lacking):
 		create := "create what is missing in Vultr's console"
 		if lists := missingLists(lacking.Missing); len(lists) > 0 {
 			create = "in Vultr's console, " + strings.Join(lists, "; ")
 		}
 		return create + "; or correct the names in the roster; 'orgsync apply' makes all other changes"
-	}
-	if is[*unformattedError](err) {
+	case errors.Is(err, errUnformatted):
 		return "run 'orgsync fmt' to format them"
-	}
-	if locked, ok := errors.AsType[*state.LockedError](err); ok && locked.ID != "" {
+	case errors.As(err, &locked) && locked.ID != "":
 		return "wait until the other run has ended, or allow more time with --lock-timeout; a lock whose run has died can " +
 			"be taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
-	}
-	if is[*state.LostError](err) {
-		return "run again to continue: finished changes are not repeated"
-	}
-	if is[*otherStateError](err) {
-		return "two runs with different ledgers mail everybody twice: remove --state (ORGSYNC_STATE), or change the " +
-			"roster's state"
-	}
-	if is[*ledger.RetiredError](err) {
-		return "use the new place: name it with --state (ORGSYNC_STATE) in every job"
-	}
-	if is[*state.LockedError](err) {
+	case locked != nil:
 		return "wait until the other run has ended, or let this one wait with --lock-timeout 10m; the lock ends with its " +
 			"process, so there is nothing to unlock by hand"
-	}
-	if is[*signalError](err) {
+	case is[*state.LostError](err):
+		return "run again to continue: finished changes are not repeated"
+	case is[*otherStateError](err):
+		return "two runs with different ledgers mail everybody twice: remove --state (ORGSYNC_STATE), or change the " +
+			"roster's state"
+	case is[*ledger.RetiredError](err):
+		return "use the new place: name it with --state (ORGSYNC_STATE) in every job"
+	case is[*signalError](err):
 		if !a.has("yes") { // there is nothing to continue
 			return ""
 		}
 		return "run again to continue: nobody is mailed twice"
-	}
-	if is[*timeoutError](err) {
+	case is[*timeoutError](err):
 		if !a.has("yes") {
 			return "allow more time with --timeout"
 		}
 		return "run again to continue, or allow more time with --timeout"
-	}
-	switch {
 	case errors.Is(err, errNoKey):
 		if a.apiKeyFile != "" {
 			return "write the key into that file; --api-key-file (ORGSYNC_API_KEY_FILE) takes precedence over VULTR_API_KEY"
@@ -293,27 +281,22 @@ func (a *app) hint(err error) string {
 			return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that holds only the key, on one line"
 		}
 		return "VULTR_API_KEY must hold only the key, without quotes, spaces and line breaks"
-	case is[*clientError](err):
-		return "--api-url (VULTR_API_URL) must be https://HOST, or http:// for a server on this machine"
 	case is[*reconcile.StateError](err):
 		return stateHint(err)
 	case is[*sandbox.StateError](err):
 		return sandboxHint(err)
-	case isOnlyHeld(err):
+	case errors.As(err, &unfinished) && unfinished.undone == 0 && unfinished.unsettled == 0 && unfinished.err == nil:
+		// All changes were made: only people or access that notices are about are missing.
 		return "the notices say what to do for each of them"
-	case is[*unfinishedError](err) && !is[*org.CallError](err):
-		if e, _ := errors.AsType[*unfinishedError](err); e.failed > 0 {
-			return "fix the cause of what failed, then run again: finished changes are not repeated"
-		}
-		return "run again in 15 minutes: finished changes are not repeated, and unclear ones are settled by then"
-	}
-	if call, ok := errors.AsType[*org.CallError](err); ok {
+	case errors.As(err, &call):
 		return a.callHint(call)
-	}
-	if errors.Is(err, syscall.ENOSPC) {
+	case unfinished != nil && unfinished.failed > 0:
+		return "fix the cause of what failed, then run again: finished changes are not repeated"
+	case unfinished != nil:
+		return "run again in 15 minutes: finished changes are not repeated, and unclear ones are settled by then"
+	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk that the output goes to, and run again"
-	}
-	if tried, ok := errors.AsType[*stepError](err); ok {
+	case tried != nil:
 		return stepHint(tried)
 	}
 	return ""
@@ -343,12 +326,6 @@ func (a *app) planFileHint(e *planFileError) string {
 	return "save a plan with 'orgsync plan --out FILE', and name that file"
 }
 
-// isCSVProblem reports whether err is about the file of --csv.
-func isCSVProblem(err error) bool {
-	tried, ok := errors.AsType[*stepError](err)
-	return ok && tried.step == stepReadCSV
-}
-
 // missingLists returns what to create, as in `create these 2 groups: "everyone", "platform"`.
 func missingLists(missing []org.AccessName) []string {
 	names := map[org.Kind][]string{}
@@ -366,14 +343,6 @@ func missingLists(missing []org.AccessName) []string {
 		}
 	}
 	return lists
-}
-
-// isOnlyHeld reports whether an apply made all its changes and is unfinished only because people
-// are not invited for a reason that a notice gives, or because the organization lacks access that
-// the roster names.
-func isOnlyHeld(err error) bool {
-	e, ok := errors.AsType[*unfinishedError](err)
-	return ok && e.undone == 0 && e.unsettled == 0 && e.err == nil
 }
 
 // sandboxHint returns what to do about an error of the simulation's state file.

@@ -45,7 +45,7 @@ of the API.
 
 If the ledger is in a folder, orgsync sometimes removes old lines from it. If
 the ledger is in a bucket or a database, orgsync keeps all lines.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync history ada@example.com
   orgsync history --since 14d --action invite
   orgsync history --since 2026-01-01 --output csv > history.csv`,
@@ -119,8 +119,7 @@ type historyEntry struct {
 
 // historyDocument is the JSON form of 'history'.
 type historyDocument struct {
-	FormatVersion  string         `json:"format_version"`
-	Command        string         `json:"command"`
+	report.Header
 	OrganizationID string         `json:"organization_id"`
 	Entries        []historyEntry `json:"entries"`
 }
@@ -147,8 +146,7 @@ func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions,
 	a.reported = true
 	switch a.output {
 	case "json":
-		return report.WriteJSON(a.stdout, historyDocument{FormatVersion: "1", Command: "history", OrganizationID: id,
-			Entries: entries})
+		return report.WriteJSON(a.stdout, historyDocument{report.NewHeader("history"), id, entries})
 	case "csv":
 		return a.printHistoryCSV(entries)
 	}
@@ -233,8 +231,7 @@ func (a *app) printHistory(entries []historyEntry, filtered bool) error {
 	fmt.Fprintln(table, "TIME\tEMAIL\tACTION\tOUTCOME\tDETAIL\tRUN")
 	for _, e := range entries {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(time.RFC3339),
-			printable.Clean(cmp.Or(e.Email, "-"), errorWidth),
-			e.Action, cmp.Or(e.Outcome, "-"), printable.Clean(cmp.Or(e.detail(), "-"), errorWidth),
+			clean(cmp.Or(e.Email, "-")), e.Action, cmp.Or(e.Outcome, "-"), clean(cmp.Or(e.detail(), "-")),
 			printable.Clean(e.Run[:min(len(e.Run), 8)], 8))
 	}
 	return table.Flush()
@@ -270,7 +267,7 @@ func (a *app) printHistoryCSV(entries []historyEntry) error {
 
 // cell returns text for a CSV file. Spreadsheets would run a text that begins like a formula.
 func cell(text string) string {
-	text = printable.Clean(text, errorWidth)
+	text = clean(text)
 	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
 		return "'" + text
 	}

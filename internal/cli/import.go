@@ -13,7 +13,6 @@ import (
 
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/shellword"
@@ -71,7 +70,7 @@ that opens a pull request with these updates.
 
 Do not redirect the output into FILE itself. Otherwise, the shell empties FILE
 before import reads it.`,
-		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
   orgsync import --csv people.csv > users.yaml
   orgsync import --by-team > users.yaml
@@ -122,8 +121,6 @@ before import reads it.`,
 var errNobodyToList = errors.New("the organization has no people to list")
 
 func (a *app) importRoster(ctx context.Context, o importOptions) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	r, text, err := a.loadExisting(ctx, o)
 	if err != nil {
 		return err
@@ -154,7 +151,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellword.Quote(o.merge), len(draft.Entries))
 		draft.Comments = append(draft.Comments, remarks...)
 		for _, remark := range draft.Comments { // they do not belong in somebody's existing file
-			fmt.Fprintf(a.stderr, "- %s\n", printable.Clean(remark, errorWidth))
+			fmt.Fprintf(a.stderr, "- %s\n", clean(remark))
 		}
 	case len(draft.Entries) == 0:
 		return errNobodyToList
@@ -227,7 +224,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 		len(entries), before-len(entries))
 	for _, who := range outside {
 		remark := fmt.Sprintf("%s is outside the allowed domains: the entry says external: true", who)
-		fmt.Fprintf(a.stderr, "- %s\n", printable.Clean(remark, errorWidth))
+		fmt.Fprintf(a.stderr, "- %s\n", clean(remark))
 	}
 	a.reported = true
 	_, err = a.stdout.Write(text)

@@ -41,7 +41,7 @@ key and sends nothing.
 
 If your organization has members already, run 'orgsync import > users.yaml'
 instead of init. The roster then lists these members.`,
-		Annotations: exitStatus(exitDone, exitError, exitInterrupted),
+		Annotations: exitStatus(exitInterrupted),
 		Example: `  orgsync init
   orgsync init --workflow github
   orgsync init members/users.yaml`,

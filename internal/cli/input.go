@@ -28,10 +28,10 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkNamed(r, "--reinvite", a.reinvite); err != nil {
+	if err := a.checkNamed(r, "--reinvite", a.rules.Reinvite); err != nil {
 		return nil, err
 	}
-	if err := a.checkNamed(r, "--resend", a.resend); err != nil {
+	if err := a.checkNamed(r, "--resend", a.rules.Resend); err != nil {
 		return nil, err
 	}
 	if a.sandbox.On {
@@ -48,7 +48,7 @@ func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) er
 			return fmt.Errorf("%s: %w", flag, errNotInRoster(r, who))
 		}
 		selected := func(only org.Address) bool { return slices.ContainsFunc(p.Addresses(), only.Equal) }
-		if len(a.only) > 0 && !slices.ContainsFunc(a.only, selected) {
+		if len(a.rules.Only) > 0 && !slices.ContainsFunc(a.rules.Only, selected) {
 			return fmt.Errorf("%s names %s, and --only leaves them out: name them with --only too", flag, who)
 		}
 	}
@@ -84,7 +84,7 @@ func errNotInRoster(r *roster.Roster, who org.Address) error {
 }
 
 // interruptible returns the result of read or, when ctx ends first, the cause of that. A read of a
-// file cannot be cancelled, and may never return: nobody writes to a pipe, or the server of a
+// file or a terminal cannot be cancelled, and may never return: nobody writes to a pipe, or the server of a
 // network folder is down. So read goes on in the background and must not share anything with the
 // caller.
 func interruptible[T any](ctx context.Context, what string, read func() (T, error)) (T, error) {

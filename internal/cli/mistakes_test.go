@@ -312,6 +312,10 @@ func TestMistakes(t *testing.T) {
 			"set the key in VULTR_API_KEY, or name a file with --api-key-file; then: orgsync doctor", exitError,
 		},
 		{
+			"state cpoy a b", `unknown command "cpoy" for "orgsync state": did you mean copy?`,
+			"'orgsync state --help' shows its arguments and flags", exitError,
+		},
+		{
 			"frobnicate", `unknown command "frobnicate" for "orgsync"`,
 			"'orgsync --help' shows its arguments and flags", exitError,
 		},

@@ -16,7 +16,6 @@ import (
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/ping"
 	"github.com/orgsync/orgsync/internal/plan"
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/vultr"
@@ -115,8 +114,7 @@ func (a *app) sendPing(to *ping.Switch, what string, send func() error) {
 		return
 	}
 	if err := send(); err != nil {
-		a.log.Warn("the dead-man's switch was not notified", "of", what, "host", to.Host(), "error",
-			printable.Clean(err.Error(), errorWidth))
+		a.log.Warn("the dead-man's switch was not notified", "of", what, "host", to.Host(), "error", clean(err.Error()))
 	}
 }
 
@@ -153,13 +151,13 @@ func (a *app) writeMetrics() error {
 const applying = "Applying"
 
 // trackChanges returns a callback that logs each finished change and updates the progress bar.
-// planned is how many changes the plan has, once the first of them has finished.
-func (a *app) trackChanges(planned *int) func(apply.ChangeResult) {
+func (a *app) trackChanges() func(apply.ChangeResult) {
 	done := 0
 	return func(c apply.ChangeResult) {
 		a.logChange(c)
 		done++
-		a.progress.show(applying, done, max(done, *planned)) // mails that are settled during the run add changes
+		planned := len(a.run.Plan.Changes)
+		a.progress.show(applying, done, max(done, planned)) // mails that are settled during the run add changes
 	}
 }
 
@@ -173,14 +171,14 @@ func (a *app) trackWait(w apply.Wait) {
 func (a *app) logChange(c apply.ChangeResult) {
 	attrs := []any{"action", c.Action, "email", c.Email.String(), "outcome", c.Outcome, "reason", c.Reason}
 	if c.Detail.Kind != "" {
-		attrs = append(attrs, "kind", c.Detail.Kind, "name", printable.Clean(c.Detail.Name, errorWidth))
+		attrs = append(attrs, "kind", c.Detail.Kind, "name", clean(c.Detail.Name))
 	}
 	if c.InvitationID != "" {
 		attrs = append(attrs, "invitation_id", c.InvitationID)
 	}
 	attrs = append(attrs, "requests", c.Requests)
 	if c.Err != nil {
-		attrs = append(attrs, "error", printable.Clean(c.Err.Error(), errorWidth))
+		attrs = append(attrs, "error", clean(c.Err.Error()))
 	}
 	a.log.Info("change", attrs...)
 }
@@ -205,7 +203,7 @@ func (a *app) logNotices(notices []plan.Notice) {
 			attrs = append(attrs, "invitation_id", n.InvitationID)
 		}
 		if n.Text != "" {
-			attrs = append(attrs, "text", printable.Clean(n.Text, errorWidth))
+			attrs = append(attrs, "text", clean(n.Text))
 		}
 		a.log.Log(context.Background(), level, "notice", attrs...)
 	}
@@ -216,8 +214,7 @@ func (a *app) logRunEnd(err error) {
 	m := &a.run.Metrics
 	attrs := []any{"command", m.Command, "exit_code", m.Code}
 	if m.Organization.ID != "" {
-		attrs = append(attrs, "organization_id", m.Organization.ID, "organization",
-			printable.Clean(m.Organization.Name, errorWidth))
+		attrs = append(attrs, "organization_id", m.Organization.ID, "organization", clean(m.Organization.Name))
 	}
 	switch {
 	case m.Result != nil:
@@ -231,7 +228,7 @@ func (a *app) logRunEnd(err error) {
 	}
 	attrs = append(attrs, "requests", m.Requests, "throttled", m.Throttled, "duration", m.Duration.Round(time.Millisecond))
 	if err != nil && !succeeded(m.Code) {
-		attrs = append(attrs, "error", printable.Clean(err.Error(), errorWidth))
+		attrs = append(attrs, "error", clean(err.Error()))
 	}
 	a.log.Info("run finished", attrs...)
 }

@@ -293,7 +293,7 @@ func FuzzLog(f *testing.F) {
 				Err: &org.CallError{Op: s, Target: s, Message: s, Err: errors.New(s)}})
 			a.run.Metrics = report.Metrics{
 				Command: s, Organization: org.Organization{ID: s + "o", Name: s}, Code: exitError,
-				Plan: &plan.Plan{Notices: []plan.Notice{{Kind: plan.NoticeKind(s), InvitationID: s, Text: s},
+				Plan: &plan.Plan{Notices: []plan.Notice{{Kind: plan.Waiting, InvitationID: s, Text: s},
 					{Kind: plan.GaveUp, Text: s}}},
 			}
 			a.logRunEnd(errors.New(s))

@@ -10,6 +10,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/secrets"
 )
 
@@ -30,14 +31,6 @@ func (a *app) newProgress() *progress {
 		return nil
 	}
 	return &progress{out: secrets.Unwrap(a.stderr)}
-}
-
-// readingProgress returns the callback for a client that reads; nil when nothing is shown.
-func (p *progress) readingProgress() func(done, known int) {
-	if p == nil {
-		return nil
-	}
-	return func(done, known int) { p.show("Reading", done, known) }
 }
 
 // show shows that done of the known steps of work are done. Different work starts a new bar.
@@ -66,10 +59,7 @@ func (p *progress) wait(mails int, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.end()
-	what := "1 mail was"
-	if mails > 1 {
-		what = fmt.Sprintf("%d mails were", mails)
-	}
+	what := document.Pluralize(mails, "mail was", "mails were")
 	p.work = "Waiting"
 	p.lines = mpb.New(mpb.WithConsoleWriter(console{cupwriter.New(p.out, false), p.out}))
 	p.bar = p.lines.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {

@@ -37,7 +37,7 @@ type app struct {
 	Environment
 	settings
 	log *slog.Logger
-	// command is the command that runs; nil until its arguments are parsed.
+	// command is the command that runs; nil until arguments, flags and environment variables are parsed.
 	command *cobra.Command
 	// secrets are redacted from all output.
 	secrets secrets.Set
@@ -52,8 +52,6 @@ type app struct {
 	header string
 	// headed is true once that line is written.
 	headed bool
-	// parsed is true once arguments, flags and environment variables are parsed.
-	parsed bool
 	// reported is true once a command has written its result: nothing else may then go to stdout.
 	reported bool
 }
@@ -67,7 +65,7 @@ func Run(ctx context.Context, s Environment) int {
 	root.SetArgs(s.args)
 	cmd, err := root.ExecuteContextC(ctx)
 	a.progress.clear()
-	if err != nil && !a.parsed {
+	if err != nil && a.command == nil {
 		a.readOutputFlag(cmd)
 		err = &usageError{command: cmd.CommandPath(), err: suggestRoot(err)}
 	}
@@ -91,9 +89,8 @@ changes nothing. To try orgsync without an account, add --sandbox.
 
 Put the API key into the environment variable VULTR_API_KEY. Most flags have an
 environment variable too: see 'orgsync help environment'.`,
-		Example: `  orgsync init && orgsync apply --sandbox`,
-		Annotations: exitStatus(exitDone, exitError, exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid,
-			exitInterrupted),
+		Example:       `  orgsync init && orgsync apply --sandbox`,
+		Annotations:   exitStatus(exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
 		SilenceErrors: true, // finish prints them with a hint
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -103,7 +100,7 @@ environment variable too: see 'orgsync help environment'.`,
 			if err := setFlagsFromEnvironment(cmd.Flags(), a.getenv); err != nil {
 				return err
 			}
-			a.parsed, a.command = true, cmd
+			a.command = cmd
 			if a.quiet {
 				a.noProgress = true
 				if !cmd.Flags().Changed("log-level") {

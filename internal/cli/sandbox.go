@@ -11,49 +11,50 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/sandbox"
-	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 func (a *app) sandboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "sandbox",
 		Short:       "Simulate the Vultr API, to try things without an account",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Long: `The simulated API keeps one organization in a file. With --sandbox, commands
 such as 'orgsync plan' and 'orgsync apply' use this organization. The
 subcommands act as the people of the organization, and move its clock. The
 simulation sends no mail, and nothing leaves this machine.`,
-		Args: noSubcommand,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	needSubcommand(cmd)
 	f := cmd.PersistentFlags()
 	f.Var(flagvalue.Sandbox(&a.sandbox, "path"), "file", "file of the simulated organization ($ORGSYNC_SANDBOX; "+
 		"default sandbox.json in the state folder)")
 	_ = f.SetAnnotation("file", nameForEnvironment, []string{"ORGSYNC_SANDBOX"})
 	a.addStateFlag(f)
 	cmd.AddCommand(
-		a.serveCommand(), a.acceptCommand(), a.declineCommand(), a.suspendCommand(), a.leaveCommand(), a.advanceCommand(),
-		a.resetCommand(), a.showCommand(),
+		a.serveCommand(), a.acceptCommand(),
+		a.personCommand("decline", "Decline a person's invitation", "declined", (*sandbox.Server).Decline),
+		a.personCommand("suspend", "Suspend a user, as somebody could in the console", "is suspended now",
+			(*sandbox.Server).Suspend),
+		a.personCommand("leave", "Make a user leave the organization", "left", (*sandbox.Server).Leave),
+		a.advanceCommand(), a.resetCommand(), a.showCommand(),
 	)
 	return cmd
 }
 
 func (a *app) serveCommand() *cobra.Command {
 	var (
-		listen       string
-		dialect      string
-		rateLimit    int
-		latency, lag time.Duration
-		faults       []sandbox.Fault
+		listen, dialect string
+		o               = sandbox.Options{RateLimit: 30}
+		faults          []sandbox.Fault
 	)
 	cmd := &cobra.Command{
 		Use:         "serve",
 		Short:       "Serve the simulated API over HTTP until interrupted",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Long: `Serves the simulated API. serve prints the shell commands that set the API's
 address and a key. orgsync and other clients then use the simulated API, which
 accepts every key.
@@ -87,14 +88,14 @@ docs/sandbox.md explains all words.`,
   orgsync sandbox serve --fault 'POST drop after every=3'`,
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d, err := sandbox.ParseDialect(dialect)
-			if err != nil {
+			var err error
+			if o.Dialect, err = sandbox.ParseDialect(dialect); err != nil {
 				return &usageError{cmd.CommandPath(), err}
 			}
-			if rateLimit == 0 {
-				rateLimit = -1 // no limit; to the server, 0 means the documented limit
+			if o.RateLimit == 0 {
+				o.RateLimit = -1 // no limit; to the server, 0 means the documented limit
 			}
-			s, err := a.openSandbox(sandbox.Options{Dialect: d, RateLimit: rateLimit, Latency: latency, ListLag: lag})
+			s, err := a.openSandbox(o)
 			if err != nil {
 				return err
 			}
@@ -104,16 +105,15 @@ docs/sandbox.md explains all words.`,
 			return a.serve(cmd.Context(), s, listen)
 		},
 	}
-	rateLimit = 30
 	f := cmd.Flags()
 	listen = "127.0.0.1:8080"
 	f.Var(flagvalue.Listen(&listen), "listen", "`address` to listen on; port 0 picks a free port")
 	f.StringVar(&dialect, "dialect", "documented", "dialect of the simulated API: a `name`, axis=value, or both, "+
 		"separated by commas")
-	f.Var(flagvalue.Int(&rateLimit, 0, 1_000_000), "rate-limit",
+	f.Var(flagvalue.Int(&o.RateLimit, 0, 1_000_000), "rate-limit",
 		"maximum number of requests in a second; 0 means no limit")
-	f.Var(flagvalue.Duration(&latency, 0), "latency", "delay of each answer")
-	f.Var(flagvalue.Duration(&lag, 0), "list-lag", "time until the lists of users and invitations show a change")
+	f.Var(flagvalue.Duration(&o.Latency, 0), "latency", "delay of each answer")
+	f.Var(flagvalue.Duration(&o.ListLag, 0), "list-lag", "time until the lists of users and invitations show a change")
 	f.Var(flagvalue.NewSlice(&faults, "fault", parseFault), "fault", "simulate this fault; repeatable")
 	var names []string
 	for _, d := range sandbox.Dialects() {
@@ -131,25 +131,12 @@ func (a *app) acceptCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) declineCommand() *cobra.Command {
-	return a.personCommand("decline", "Decline a person's invitation", "declined", (*sandbox.Server).Decline)
-}
-
-func (a *app) suspendCommand() *cobra.Command {
-	return a.personCommand("suspend", "Suspend a user, as somebody could in the console", "is suspended now",
-		(*sandbox.Server).Suspend)
-}
-
-func (a *app) leaveCommand() *cobra.Command {
-	return a.personCommand("leave", "Make a user leave the organization", "left", (*sandbox.Server).Leave)
-}
-
 // personCommand returns a command that acts as one person.
 func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server, who string) error) *cobra.Command {
 	return &cobra.Command{
 		Use:               name + " EMAIL",
 		Short:             short,
-		Annotations:       exitStatus(exitDone, exitError),
+		Annotations:       exitStatus(),
 		Args:              exactArgs("EMAIL"),
 		ValidArgsFunction: a.completeSimulated(name == "accept" || name == "decline"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -173,7 +160,7 @@ func (a *app) advanceCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "advance DURATION",
 		Short:       "Move the simulation's clock forward",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Example:     "  orgsync sandbox advance 3d",
 		Args:        exactArgs("DURATION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -188,7 +175,7 @@ func (a *app) advanceCommand() *cobra.Command {
 			if err := s.Advance(by); err != nil {
 				return withStep(stepAdvance, err)
 			}
-			return a.printSimulated(s, fmt.Sprintf("The simulation's clock says %s.", formatTime(s.Now())))
+			return a.printSimulated(s, fmt.Sprintf("The simulation's clock says %s.", document.FormatTime(s.Now())))
 		},
 	}
 }
@@ -197,7 +184,7 @@ func (a *app) resetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "reset",
 		Short:       "Reset the simulation to an empty organization",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.openSandbox(sandbox.Options{})
@@ -223,7 +210,7 @@ func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "show",
 		Short:       "Show the simulated organization, its users and its invitations",
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.openSandbox(sandbox.Options{MustExist: true})
@@ -238,8 +225,7 @@ func (a *app) showCommand() *cobra.Command {
 // simulationName returns the organization and the file that a command acts on.
 func (a *app) simulationName(s *sandbox.Server) string {
 	file, _ := a.sandboxFile() // it was found to open s
-	return fmt.Sprintf("%s, %s", printable.Clean(s.World().Organization.Name, nameWidth),
-		printable.Clean(file, errorWidth))
+	return fmt.Sprintf("%s, %s", printable.Clean(s.World().Organization.Name, nameWidth), clean(file))
 }
 
 // printSimulated writes what a command did, and on which simulation.
@@ -262,23 +248,15 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var offers []string
-		offer := func(word, name string) {
-			if strings.HasPrefix(word, begun) && shellword.Quote(word) == word && !slices.Contains(offers, word) {
-				offers = append(offers, cobra.CompletionWithDesc(word, printable.Clean(name, nameWidth)))
-			}
-		}
 		w := s.World()
-		if invited {
-			for _, i := range w.Invitations {
-				if i.State == "pending" {
-					offer(i.Email, "")
-				}
+		for _, i := range w.Invitations {
+			if invited && i.State == "pending" {
+				offers = appendOffer(offers, begun, i.Email, "")
 			}
-			return offers, cobra.ShellCompDirectiveNoFileComp
 		}
 		for _, u := range w.Users {
-			if !u.Owner {
-				offer(u.Email, u.Name)
+			if !invited && !u.Owner {
+				offers = appendOffer(offers, begun, u.Email, u.Name)
 			}
 		}
 		return offers, cobra.ShellCompDirectiveNoFileComp
@@ -289,7 +267,8 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 func (a *app) show(w sandbox.World) error {
 	const wide = 60
 	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, wide), w.Organization.ID, formatTime(w.Now))
+	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, wide), w.Organization.ID,
+		document.FormatTime(w.Now))
 	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
 	for _, u := range w.Users {
 		state := "active"
@@ -307,11 +286,8 @@ func (a *app) show(w sandbox.World) error {
 		fmt.Fprintf(out, "\nINVITATION\tSTATE\tSENT\tEXPIRES\tID\n")
 	}
 	for _, i := range w.Invitations {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, wide), i.State, formatTime(i.Created),
-			formatTime(i.Expires), i.ID)
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, wide), i.State, document.FormatTime(i.Created),
+			document.FormatTime(i.Expires), i.ID)
 	}
 	return out.Flush()
 }
-
-// formatTime returns t to the minute, in UTC.
-func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

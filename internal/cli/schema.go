@@ -18,7 +18,7 @@ in the first line of the roster:
 
 The schema cannot find every problem. For example, it does not find a person who
 is listed twice. 'orgsync validate' finds such people.`,
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		Example:     `  orgsync schema > roster.schema.json`,
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/reconcile"
 )
 
 // settings holds the values of all flags, of every command.
@@ -37,17 +39,14 @@ type settings struct {
 	requestTimeout time.Duration
 	timeout        time.Duration
 
-	out                     string // "" when the plan is not saved
-	detailedExitCode        bool
-	maxInvites, maxRemovals *int // nil to use the roster's
-	maxRevokes              *int // nil to use the roster's
-	reinvite, resend, only  []org.Address
-	inviteLeft              bool
-	yes                     bool
-	lockTimeout             time.Duration
-	settleWait              time.Duration
-	metricsFile             string // "" for none
-	ping                    string // "" for none
+	out              string // "" when the plan is not saved
+	detailedExitCode bool
+	rules            reconcile.Rules
+	yes              bool
+	lockTimeout      time.Duration
+	settleWait       time.Duration
+	metricsFile      string // "" for none
+	ping             string // "" for none
 }
 
 // formats are the values of --output that every command with a result accepts.
@@ -118,10 +117,17 @@ func (a *app) addStateFlag(f *pflag.FlagSet) {
 	_ = cobra.MarkFlagDirname(f, "state-dir")
 }
 
-// addTimeoutFlag adds --timeout; of names what it limits.
+// addTimeoutFlag adds --timeout, and ends the context of cmd when that time is over; of names what it limits.
 func (a *app) addTimeoutFlag(cmd *cobra.Command, of string) {
 	a.timeout = 30 * time.Minute
 	cmd.Flags().Var(flagvalue.Duration(&a.timeout, time.Millisecond), "timeout", "time limit of the whole "+of)
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := context.WithTimeoutCause(cmd.Context(), a.timeout, &timeoutError{a.timeout})
+		defer cancel()
+		cmd.SetContext(ctx)
+		return run(cmd, args)
+	}
 }
 
 // addLockTimeoutFlag adds --lock-timeout.
@@ -167,18 +173,18 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	f := cmd.Flags()
 	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors; if there are changes, print the result too")
 	addBoolFlag(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
-	f.Var(flagvalue.OptionalInt(&a.maxInvites), "max-invites",
+	f.Var(flagvalue.OptionalInt(&a.rules.MaxInvites), "max-invites",
 		"maximum number of invitation mails in one run (default: the roster's max_invites)")
-	f.Var(flagvalue.OptionalInt(&a.maxRemovals), "max-removals",
+	f.Var(flagvalue.OptionalInt(&a.rules.MaxRemovals), "max-removals",
 		"maximum number of people that one run suspends or removes (default: the roster's max_removals)")
-	f.Var(flagvalue.OptionalInt(&a.maxRevokes), "max-revokes",
+	f.Var(flagvalue.OptionalInt(&a.rules.MaxRevokes), "max-revokes",
 		"maximum number of changes by which one run takes access from members (default: the roster's max_revokes)")
-	a.addPeopleFlag(cmd, &a.only, "only", "make changes only to this person; repeatable")
-	a.addPeopleFlag(cmd, &a.resend, "resend", "send this person's pending invitation again; repeatable")
-	a.addPeopleFlag(cmd, &a.reinvite, "reinvite",
+	a.addPeopleFlag(cmd, &a.rules.Only, "only", "make changes only to this person; repeatable")
+	a.addPeopleFlag(cmd, &a.rules.Resend, "resend", "send this person's pending invitation again; repeatable")
+	a.addPeopleFlag(cmd, &a.rules.Reinvite, "reinvite",
 		"invite this person again, and count the person's mails from zero; repeatable")
 	a.addMetricsFlag(cmd)
-	addBoolFlag(f, &a.inviteLeft, "invite-left", "invite people again if they were members and left")
+	addBoolFlag(f, &a.rules.InviteLeft, "invite-left", "invite people again if they were members and left")
 }
 
 // addPeopleFlag adds a flag that names people for one run.

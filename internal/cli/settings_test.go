@@ -3,7 +3,6 @@ package cli
 import (
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
 
@@ -59,16 +59,21 @@ func TestSettings(t *testing.T) {
 			--concurrency 1
 			--request-timeout 5s --timeout 1h --detailed-exitcode --max-invites 2 --max-removals 9 --max-revokes 30
 			--settle-wait 90s --yes --reinvite ada@example.com
-			--reinvite bob@example.com --invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json
+			--reinvite bob@example.com --resend eve@example.com --only joe@example.com
+			--invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json
 			--color never --sandbox=f`,
 			settings{
 				rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never",
 				stateDir: "s",
 				apiURL:   "https://x.example", apiKeyFile: "k", sandbox: flagvalue.Simulation{On: true, File: "f"}, rate: 0.5,
 				concurrency:    1,
-				requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true, maxInvites: &two, maxRemovals: &nine,
-				maxRevokes: &thirty, settleWait: 90 * time.Second,
-				reinvite: addresses("ada@example.com", "bob@example.com"), inviteLeft: true, yes: true, lockTimeout: time.Minute,
+				requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true,
+				rules: reconcile.Rules{
+					MaxInvites: &two, MaxRemovals: &nine, MaxRevokes: &thirty, InviteLeft: true,
+					Reinvite: addresses("ada@example.com", "bob@example.com"), Resend: addresses("eve@example.com"),
+					Only: addresses("joe@example.com"),
+				},
+				settleWait: 90 * time.Second, yes: true, lockTimeout: time.Minute,
 			}},
 		{"every variable", map[string]string{
 			"ORGSYNC_ROSTER": "a.yaml,\n b ,", "ORGSYNC_OUTPUT": "json", "VULTR_API_URL": "https://x.example",
@@ -85,8 +90,9 @@ func TestSettings(t *testing.T) {
 			stateDir: "s",
 			apiURL:   "https://x.example", apiKeyFile: "k", sandbox: flagvalue.Simulation{On: true, File: "f"}, rate: 0.5,
 			concurrency:    1,
-			requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true, maxInvites: &two, maxRemovals: &nine,
-			maxRevokes: &thirty, inviteLeft: true, yes: true, lockTimeout: time.Minute,
+			requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true,
+			rules: reconcile.Rules{MaxInvites: &two, MaxRemovals: &nine, MaxRevokes: &thirty, InviteLeft: true},
+			yes:   true, lockTimeout: time.Minute,
 		}},
 		{"flag before environment", map[string]string{"ORGSYNC_ROSTER": "env.yaml", "ORGSYNC_RATE": "1",
 			"VULTR_API_URL": "https://env.example"},
@@ -104,8 +110,8 @@ func TestSettings(t *testing.T) {
 			defaults},
 		{"sandbox on as other switches are", nil, "plan --sandbox=TRUE",
 			with(func(s *settings) { s.sandbox = flagvalue.Simulation{On: true} })},
-		{"no limit is not zero", nil, "plan --max-invites 0", with(func(s *settings) { s.maxInvites = new(int) })},
-		{"no revoke at all", nil, "plan --max-revokes 0", with(func(s *settings) { s.maxRevokes = new(int) })},
+		{"no limit is not zero", nil, "plan --max-invites 0", with(func(s *settings) { s.rules.MaxInvites = new(int) })},
+		{"no revoke at all", nil, "plan --max-revokes 0", with(func(s *settings) { s.rules.MaxRevokes = new(int) })},
 		{"no wait at the end", nil, "apply --settle-wait 0", with(func(s *settings) { s.settleWait = 0 })},
 	}
 	for _, tt := range tests {
@@ -119,18 +125,6 @@ func TestSettings(t *testing.T) {
 				t.Errorf("settings (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-// TestRules: the limits of the command line are those that the planner gets.
-func TestRules(t *testing.T) {
-	t.Parallel()
-	invites, removals, revokes := 1, 2, 3
-	a := &app{settings: settings{maxInvites: &invites, maxRemovals: &removals, maxRevokes: &revokes}}
-	in := a.rules()
-	got := []*int{in.MaxInvites, in.MaxRemovals, in.MaxRevokes}
-	if want := []*int{&invites, &removals, &revokes}; !slices.Equal(got, want) {
-		t.Errorf("the limits are %v, want %v", got, want)
 	}
 }
 

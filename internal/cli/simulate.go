@@ -126,10 +126,9 @@ func (a *app) printNextSteps(r apply.Result) {
 	if who.IsZero() {
 		return
 	}
-	state, again := "", a.name+" apply --sandbox"
+	state, again := "", a.name+" apply"+a.simulationWords()
 	if a.sandbox.File != "" {
 		state = " --file " + shellword.Quote(a.sandbox.File)
-		again += "=" + shellword.Quote(a.sandbox.File)
 	}
 	if a.stateDir != "" {
 		state += " --state-dir " + shellword.Quote(a.stateDir)

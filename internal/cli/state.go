@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/backend"
@@ -72,6 +73,17 @@ func (a *app) stateName() string {
 	return l.String()
 }
 
+// openNamedState opens the state of a run whose roster names this place; "" when it names none. The caller must call
+// Close at the end, unless there is an error.
+func (a *app) openNamedState(ctx context.Context, roster string) (*backend.Backend, state.Location, error) {
+	l, err := a.location(roster)
+	if err != nil {
+		return nil, l, err
+	}
+	b, err := a.openState(ctx, l)
+	return b, l, err
+}
+
 // openState opens a location. The caller must call Close at the end, unless there is an error.
 func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend, error) {
 	b, err := backend.Open(ctx, l, a.getenv)
@@ -85,16 +97,16 @@ func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend
 // rosterName returns the absolute paths of the first files of a roster and how many more there are,
 // as the ledger names the roster of a run.
 func rosterName(files []string) string {
-	const most = 5
-	absolute := make([]string, 0, most)
-	for _, file := range files[:min(len(files), most)] {
+	var absolute []string
+	first, more := document.FirstOf(files, 5)
+	for _, file := range first {
 		if path, err := filepath.Abs(file); err == nil {
 			file = path
 		}
 		absolute = append(absolute, file)
 	}
 	name := strings.Join(absolute, ", ")
-	if more := len(files) - most; more > 0 {
+	if more > 0 {
 		name += fmt.Sprintf(" and %d more", more)
 	}
 	return name

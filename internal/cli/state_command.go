@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/ledger"
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/state"
@@ -26,9 +25,9 @@ func (a *app) stateCommand() *cobra.Command {
 mails and changes that it sent. The lock lets only one run at a time change the
 organization. orgsync keeps the state in a folder, a bucket or a database: see
 --state. These commands need no API key.`,
-		Annotations: exitStatus(exitDone, exitError),
-		Args:        noSubcommand,
+		Annotations: exitStatus(),
 	}
+	needSubcommand(cmd)
 	cmd.AddCommand(a.stateShowCommand(), a.stateCopyCommand(), a.stateUnlockCommand())
 	return cmd
 }
@@ -45,8 +44,6 @@ func (a *app) addStateFlags(cmd *cobra.Command) {
 // over: the place of --state, else the one that the roster names if there is a roster, else the state
 // folder.
 func (a *app) withState(ctx context.Context, do func(context.Context, *backend.Backend, state.Location) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	named := ""
 	if a.state == "" {
 		r, err := a.loadRoster(ctx)
@@ -57,11 +54,7 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 			return err
 		}
 	}
-	l, err := a.location(named)
-	if err != nil {
-		return err
-	}
-	b, err := a.openState(ctx, l)
+	b, l, err := a.openNamedState(ctx, named)
 	if err != nil {
 		return err
 	}
@@ -73,7 +66,7 @@ func (a *app) stateShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "show",
 		Short:       "Show where the ledger of each organization is, and which run holds its lock",
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync state show
   orgsync state show --state s3://bucket/orgsync --output json`,
 		Args: a.noArguments,
@@ -86,8 +79,7 @@ func (a *app) stateShowCommand() *cobra.Command {
 
 // stateDocument is the JSON form of 'state show'.
 type stateDocument struct {
-	FormatVersion string            `json:"format_version"`
-	Command       string            `json:"command"`
+	report.Header
 	State         string            `json:"state"`
 	Kind          string            `json:"kind"`
 	Shared        bool              `json:"shared"`
@@ -117,7 +109,7 @@ type stateLock struct {
 
 func (a *app) showState(ctx context.Context, b *backend.Backend, l state.Location) error {
 	doc := stateDocument{
-		FormatVersion: "1", Command: "state show", State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
+		Header: report.NewHeader("state show"), State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
 		Organizations: []stateInspection{},
 	}
 	ids, err := b.Organizations(ctx)
@@ -160,29 +152,27 @@ func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspectio
 }
 
 func (a *app) printState(doc stateDocument) error {
-	fmt.Fprintf(a.stdout, "State: %s (%s)\n", printable.Clean(doc.State, errorWidth), doc.Kind)
+	fmt.Fprintf(a.stdout, "State: %s (%s)\n", clean(doc.State), doc.Kind)
 	if len(doc.Organizations) == 0 {
 		_, err := fmt.Fprintln(a.stdout, "It holds no ledger yet.")
 		return err
 	}
 	for _, o := range doc.Organizations {
-		fmt.Fprintf(a.stdout, "\nOrganization %s\n", printable.Clean(o.OrganizationID, errorWidth))
+		fmt.Fprintf(a.stdout, "\nOrganization %s\n", clean(o.OrganizationID))
 		fmt.Fprintf(a.stdout, "  Ledger: %d entries, %d bytes\n", o.Entries, o.Bytes)
-		switch {
-		case o.Lock == nil:
-			fmt.Fprintln(a.stdout, "  Lock: free")
-		case o.Lock.ID == "":
-			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s\n", o.Lock.PID, printable.Clean(o.Lock.Host, errorWidth),
-				o.Lock.Since.UTC().Format(time.RFC3339))
-		default:
-			fmt.Fprintf(a.stdout, "  Lock: process %d on %s since %s, id %s, last sign of life %d s ago\n", o.Lock.PID,
-				printable.Clean(o.Lock.Host, errorWidth), o.Lock.Since.UTC().Format(time.RFC3339), o.Lock.ID, o.Lock.SilentSeconds)
+		lock := "free"
+		if l := o.Lock; l != nil {
+			lock = fmt.Sprintf("process %d on %s since %s", l.PID, clean(l.Host), l.Since.UTC().Format(time.RFC3339))
+			if l.ID != "" {
+				lock += fmt.Sprintf(", id %s, last sign of life %d s ago", l.ID, l.SilentSeconds)
+			}
 		}
+		fmt.Fprintf(a.stdout, "  Lock: %s\n", lock)
 		if o.MovedTo != "" {
-			fmt.Fprintf(a.stdout, "  Moved to: %s\n", printable.Clean(o.MovedTo, errorWidth))
+			fmt.Fprintf(a.stdout, "  Moved to: %s\n", clean(o.MovedTo))
 		}
 		for _, note := range o.Notes {
-			fmt.Fprintf(a.stdout, "  Note: %s\n", printable.Clean(note, errorWidth))
+			fmt.Fprintf(a.stdout, "  Note: %s\n", clean(note))
 		}
 	}
 	return nil
@@ -201,7 +191,7 @@ entries that FROM lacks, orgsync refuses to copy.
 With --retire, orgsync adds a last line that names TO to each ledger in FROM.
 Runs that still use FROM then refuse to start. Without --retire, a run that
 still uses FROM could mail people again.`,
-		Annotations: exitStatus(exitDone, exitError, exitLocked, exitInterrupted),
+		Annotations: exitStatus(exitLocked, exitInterrupted),
 		Example:     `  orgsync state copy ~/.local/state/orgsync s3://bucket/orgsync --retire`,
 		Args:        exactArgs("FROM", "TO"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -227,8 +217,6 @@ still uses FROM could mail people again.`,
 }
 
 func (a *app) copyState(ctx context.Context, from, to state.Location, retire bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	source, err := a.openState(ctx, from)
 	if err != nil {
 		return err
@@ -259,11 +247,10 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 		if err != nil {
 			return stateFailed(ctx, fmt.Errorf("copy the ledger of the organization %s: %w", id, err))
 		}
-		fmt.Fprintf(a.stdout, "%s: %d entries copied to %s\n", printable.Clean(id, errorWidth), lines,
-			printable.Clean(to.String(), errorWidth))
+		fmt.Fprintf(a.stdout, "%s: %d entries copied to %s\n", clean(id), lines, clean(to.String()))
 	}
 	if retire {
-		fmt.Fprintf(a.stdout, "Runs that still use %s refuse from now on.\n", printable.Clean(from.String(), errorWidth))
+		fmt.Fprintf(a.stdout, "Runs that still use %s refuse from now on.\n", clean(from.String()))
 	}
 	return nil
 }
@@ -297,7 +284,7 @@ for 11 seconds. If the run is alive, unlock refuses.
 
 If the state is in a folder, the lock ends with the process of the run, and
 there is nothing to unlock.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example:     `  orgsync state unlock k3jq5zt7w2ab --state s3://bucket/orgsync`,
 		Args:        exactArgs("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -340,8 +327,7 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 			return stateFailed(ctx, err)
 		}
 		_, err = fmt.Fprintf(a.stdout, "The lock of the organization %s is free. Mails that the run announced are settled "+
-			"by the next runs.\n",
-			printable.Clean(organization, errorWidth))
+			"by the next runs.\n", clean(organization))
 		return err
 	}
 	return &reconcile.StateError{Err: &state.Problem{
@@ -352,11 +338,7 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 
 // stateFailed returns err as an error of the state.
 func stateFailed(ctx context.Context, err error) error {
-	err = reconcile.WithCause(ctx, err)
-	if is[*state.LockedError](err) || is[*ledger.RetiredError](err) {
-		return err
-	}
-	return &reconcile.StateError{Err: err}
+	return &reconcile.StateError{Err: reconcile.WithCause(ctx, err)}
 }
 
 // thisProcess is what other runs are told about this one.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
@@ -22,13 +23,6 @@ import (
 
 // watchInterval is the time between two reads of --watch. A read is some ten requests.
 const watchInterval = 10 * time.Second
-
-// watchFormatError says that --watch cannot print pages: it prints one report after another, and
-// together they are not a page.
-func watchFormatError(format string) error {
-	return fmt.Errorf("--watch cannot print %s: run 'orgsync status --output %s' each time, or use --watch with "+
-		"--output text or json", format, format)
-}
 
 // statusOptions holds the options that only status has.
 type statusOptions struct {
@@ -65,7 +59,7 @@ teams appear in each of their teams.
 With -o html, status prints a web page in one file, which also has a timeline of
 the invitations. With -o markdown, status prints text for an issue or a job
 summary.`,
-		Annotations: exitStatus(exitDone, exitError, exitRefused, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync status
   orgsync status ada@example.com
   orgsync status --stale 14d
@@ -77,8 +71,9 @@ summary.`,
 			return a.completePeople(cmd, nil, args, begun)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.watch && (a.output == "html" || a.output == "markdown") {
-				return &usageError{cmd.CommandPath(), watchFormatError(a.output)}
+			if o.watch && (a.output == "html" || a.output == "markdown") { // one after another, they are not a page
+				return &usageError{cmd.CommandPath(), fmt.Errorf("--watch cannot print %s: run 'orgsync status --output %s' each "+
+					"time, or use --watch with --output text or json", a.output, a.output)}
 			}
 			for _, arg := range args {
 				who, err := org.ParseAddress(arg)
@@ -109,24 +104,7 @@ summary.`,
 	return cmd
 }
 
-// pendingError says that --watch ended while people were still pending.
-type pendingError struct {
-	people int
-	err    error
-}
-
-func (e *pendingError) Error() string {
-	if e.people == 1 {
-		return "1 person is still pending: " + e.err.Error()
-	}
-	return fmt.Sprintf("%d people are still pending: %v", e.people, e.err)
-}
-
-func (e *pendingError) Unwrap() error { return e.err }
-
 func (a *app) status(ctx context.Context, o statusOptions) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, &timeoutError{a.timeout})
-	defer cancel()
 	r, err := a.loadRoster(ctx)
 	if err != nil {
 		return err
@@ -217,24 +195,15 @@ func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed 
 	p *report.Person) error {
 	if p.InvitationID != "" {
 		invitation, err := session.Invitation(ctx, p.InvitationID)
-		p.Verified = &report.Verification{Status: invitation.StatusText, Registered: invitation.Registered,
-			Responded: invitation.Responded}
 		if call, ok := errors.AsType[*org.CallError](err); err != nil &&
 			(!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.IsHidden(err)) {
 			return err
 		}
-		p.Verified.Problem = err // the list already gave their state
+		p.Verified = &report.Verification{Invitation: invitation, Problem: err} // the list already gave their state
 	}
-	lines, err := session.History(ctx, listed)
-	if err != nil {
-		return err
-	}
-	for _, e := range lines {
-		p.History = append(p.History, report.Event{
-			Time: e.Time, Action: string(e.Action), Outcome: string(e.Outcome), InvitationID: e.InvitationID, Object: e.Object,
-		})
-	}
-	return nil
+	var err error
+	p.History, err = session.History(ctx, listed)
+	return err
 }
 
 func (a *app) printStatus(w io.Writer, s report.Status) error {
@@ -294,7 +263,7 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 // people are still pending.
 func watchError(ctx context.Context, pending int, err error) error {
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
-		return &pendingError{pending, cause}
+		return fmt.Errorf("%s still pending: %w", document.Pluralize(pending, "person is", "people are"), cause)
 	}
 	return reconcile.WithCause(ctx, err)
 }

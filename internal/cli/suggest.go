@@ -52,7 +52,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 			}
 		}
 	}
-	if advice := adviseForeignFlag(cmd, name); advice != "" {
+	if advice := cmp.Or(adviseForeign(foreignFlags, cmd, name), adviseFormat(cmd, name)); advice != "" {
 		return &adviceError{err, advice}
 	}
 	var own []string
@@ -87,79 +87,75 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w, which %s have and %s does not", err, printable.JoinAnd(others), cmd.Name())
 }
 
-// adviseForeignFlag returns what to type instead of a flag that other tools have; "" when cmd has
-// nothing like it.
-func adviseForeignFlag(cmd *cobra.Command, name string) string {
-	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
-	switch name {
-	case "dry-run", "dryrun", "what-if", "check", "preview", "n":
-		switch cmd.Name() {
-		case "apply":
-			return "to see what apply would do: orgsync plan"
-		case "plan":
-			return "plan never changes anything: leave the flag out"
-		}
-	case "f", "file", "filename", "config", "c", "i", "input", "users":
-		switch {
-		case has("roster"):
-			return "to name the roster: --roster FILE (-r)"
-		case has("file"):
-			return "to name the file of the simulation: --file FILE"
-		}
-	case "json", "markdown", "html", "csv", "yaml", "format", "out-format":
-		return adviseFormat(cmd, name)
-	case "v", "verbose", "debug", "d", "vv", "trace":
-		if has("verbose") {
-			return "to see everything: --verbose"
-		}
-		return "to see more: --log-level info, or --log-level debug for each request"
-	case "silent", "s":
-		if has("quiet") {
-			return "to print less: --quiet (-q)"
-		}
-	case "V":
-		return "to see the version: orgsync version"
-	case "force", "auto-approve", "assume-yes", "no-input", "non-interactive", "no-confirm", "batch", "yes", "y":
-		if cmd.Name() == "plan" {
-			return "plan never changes anything and never asks: leave the flag out"
-		}
-		if has("yes") {
-			return "to apply without a question: --yes (-y); to raise a limit: --max-invites, --max-removals or --max-revokes"
-		}
-	case "key", "token", "api-key", "api-token", "apikey", "k", "t":
-		if has("api-key-file") {
-			return "set the key in VULTR_API_KEY, or name a file with --api-key-file: other users can see a command line"
-		}
-	case "port", "p", "bind":
-		if has("listen") {
-			return "to choose the port: --listen 127.0.0.1:PORT"
-		}
-	case "host", "url", "endpoint", "server", "base-url":
-		if has("api-url") {
-			return "to call another server: --api-url URL"
-		}
-	case "email", "e", "user", "u", "person", "target":
-		if has("only") {
-			return "to act on one person: --only EMAIL"
-		}
-	case "org", "organization":
-		if has("roster") {
-			return "the roster names the organization: organization: NAME"
-		}
-	case "no-color", "no-colour":
-		return "to print without colours: --color never"
-	case "delete", "prune", "remove":
-		if has("max-removals") {
-			return "the roster says what happens to people who are not listed: settings: {unlisted: remove}"
+// foreignWord is a flag or a command that other tools have.
+type foreignWord struct {
+	names string // separated by spaces
+	// flag is the flag that a command must have for the advice to fit it; "" if it fits every command.
+	flag   string
+	advice string // what to type instead
+}
+
+// foreignFlags are the flags of other tools. The first row that fits counts.
+var foreignFlags = []foreignWord{
+	{"dry-run dryrun what-if check preview n", "yes", "to see what apply would do: orgsync plan"},
+	{"dry-run dryrun what-if check preview n", "out", "plan never changes anything: leave the flag out"},
+	{"f file filename config c i input users", "roster", "to name the roster: --roster FILE (-r)"},
+	{"f file filename config c i input users", "file", "to name the file of the simulation: --file FILE"},
+	{"v verbose debug d vv trace", "verbose", "to see everything: --verbose"},
+	{"v verbose debug d vv trace", "", "to see more: --log-level info, or --log-level debug for each request"},
+	{"silent s", "quiet", "to print less: --quiet (-q)"},
+	{"V", "", "to see the version: orgsync version"},
+	{"force auto-approve assume-yes no-input non-interactive no-confirm batch yes y", "out",
+		"plan never changes anything and never asks: leave the flag out"},
+	{"force auto-approve assume-yes no-input non-interactive no-confirm batch yes y", "yes",
+		"to apply without a question: --yes (-y); to raise a limit: --max-invites, --max-removals or --max-revokes"},
+	{"key token api-key api-token apikey k t", "api-key-file",
+		"set the key in VULTR_API_KEY, or name a file with --api-key-file: other users can see a command line"},
+	{"port p bind", "listen", "to choose the port: --listen 127.0.0.1:PORT"},
+	{"host url endpoint server base-url", "api-url", "to call another server: --api-url URL"},
+	{"email e user u person target", "only", "to act on one person: --only EMAIL"},
+	{"org organization", "roster", "the roster names the organization: organization: NAME"},
+	{"no-color no-colour", "", "to print without colours: --color never"},
+	{"delete prune remove", "max-removals",
+		"the roster says what happens to people who are not listed: settings: {unlisted: remove}"},
+}
+
+// foreignCommands are the commands of other tools.
+var foreignCommands = []foreignWord{
+	{"sync run update push", "", "to do that here: orgsync apply"},
+	{"invite add", "", "to do that here: orgsync apply --only EMAIL"},
+	{"resend", "", "to do that here: orgsync apply --resend EMAIL"},
+	{"list ls users members show get", "", "to do that here: orgsync status"},
+	{"check lint", "", "to do that here: orgsync validate"},
+	{"preview dry-run", "", "to do that here: orgsync plan"},
+	{"export pull", "", "to do that here: orgsync import"},
+	{"log", "", "to do that here: orgsync history"},
+	{"unlock", "", "to do that here: orgsync state unlock ID"},
+	{"serve", "", "to do that here: orgsync sandbox serve"},
+	{"simulate", "", "to do that here: orgsync sandbox"},
+	{"new create", "", "to do that here: orgsync init"},
+	{"format", "", "to do that here: orgsync fmt"},
+	{"remove delete rm", "", "take the person out of the roster, then: orgsync plan"},
+	{"login auth configure", "",
+		"set the key in VULTR_API_KEY, or name a file with --api-key-file; then: orgsync doctor"},
+}
+
+// adviseForeign returns what to type instead of name; "" when no other tool has it, or cmd has nothing like it.
+func adviseForeign(words []foreignWord, cmd *cobra.Command, name string) string {
+	for _, w := range words {
+		if slices.Contains(strings.Fields(w.names), name) && (w.flag == "" || cmd.Flags().Lookup(w.flag) != nil) {
+			return w.advice
 		}
 	}
 	return ""
 }
 
-// adviseFormat returns how to choose the format that a flag such as --json names.
+// adviseFormat returns how to choose the format that a flag such as --json names; "" for any other flag, and if
+// cmd has no formats.
 func adviseFormat(cmd *cobra.Command, format string) string {
 	output := cmd.Flags().Lookup("output")
-	if output == nil {
+	isFormat := slices.Contains([]string{"json", "markdown", "html", "csv", "yaml", "format", "out-format"}, format)
+	if output == nil || !isFormat {
 		return ""
 	}
 	_, usage := pflag.UnquoteUsage(output)
@@ -217,6 +213,11 @@ func isRosterName(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml"}, strings.ToLower(filepath.Ext(file)))
 }
 
+// needSubcommand makes a command that only has subcommands print its help, and refuse any other argument.
+func needSubcommand(cmd *cobra.Command) {
+	cmd.Args, cmd.RunE = noSubcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
 // noSubcommand returns an error for any argument of a command that only has subcommands, and
 // suggests the one that was probably meant.
 func noSubcommand(cmd *cobra.Command, args []string) error {
@@ -227,10 +228,13 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 	return suggestCommand(fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), cmd.SuggestionsFor(args[0]))
 }
 
-// suggestRoot puts the suggestions that cobra adds to the error of an unknown command on one line.
+// suggestRoot puts the suggestions that cobra adds to the error of an unknown command on one line, or says what to
+// type instead of a command of another tool.
 func suggestRoot(err error) error {
 	said, suggested, found := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
-	if advice := adviseForeignCommand(said); advice != "" {
+	_, rest, _ := strings.Cut(said, `unknown command "`)
+	name, _, _ := strings.Cut(rest, `"`)
+	if advice := adviseForeign(foreignCommands, nil, name); advice != "" {
 		return &adviceError{errors.New(said), advice}
 	}
 	if !found {
@@ -245,32 +249,4 @@ func suggestCommand(err error, suggested []string) error {
 	}
 	slices.Sort(suggested)
 	return fmt.Errorf("%w: did you mean %s?", err, printable.JoinOr(suggested))
-}
-
-// foreignCommands maps commands of other tools to what to type here.
-var foreignCommands = map[string]string{
-	"sync": "orgsync apply", "run": "orgsync apply", "update": "orgsync apply", "push": "orgsync apply",
-	"invite": "orgsync apply --only EMAIL", "add": "orgsync apply --only EMAIL", "resend": "orgsync apply --resend EMAIL",
-	"list": "orgsync status", "ls": "orgsync status", "users": "orgsync status", "members": "orgsync status",
-	"show": "orgsync status", "get": "orgsync status", "check": "orgsync validate", "lint": "orgsync validate",
-	"preview": "orgsync plan", "dry-run": "orgsync plan", "export": "orgsync import", "pull": "orgsync import",
-	"log": "orgsync history", "unlock": "orgsync state unlock ID", "serve": "orgsync sandbox serve",
-	"simulate": "orgsync sandbox", "new": "orgsync init", "create": "orgsync init", "format": "orgsync fmt",
-}
-
-// adviseForeignCommand returns what to type instead of the command that the error of an unknown
-// command names; "" when no other tool has it.
-func adviseForeignCommand(said string) string {
-	_, rest, _ := strings.Cut(said, `unknown command "`)
-	name, _, _ := strings.Cut(rest, `"`)
-	switch name {
-	case "remove", "delete", "rm":
-		return "take the person out of the roster, then: orgsync plan"
-	case "login", "auth", "configure":
-		return "set the key in VULTR_API_KEY, or name a file with --api-key-file; then: orgsync doctor"
-	}
-	if instead := foreignCommands[name]; instead != "" {
-		return "to do that here: " + instead
-	}
-	return ""
 }

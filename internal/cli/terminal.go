@@ -13,7 +13,6 @@ import (
 
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/secrets"
 )
 
@@ -62,12 +61,12 @@ func (a *app) writeHeader(w io.Writer) {
 	if a.header == "" {
 		return
 	}
-	in, files := "unknown", printable.Clean(strings.Join(a.rosters, ", "), errorWidth)
+	in, files := "unknown", clean(strings.Join(a.rosters, ", "))
 	if o := a.run.Organization; o.ID != "" {
-		in = strings.TrimSpace(printable.Clean(o.Name, errorWidth) + " (" + printable.Clean(o.ID, errorWidth) + ")")
+		in = strings.TrimSpace(clean(o.Name) + " (" + clean(o.ID) + ")")
 	}
 	fmt.Fprintf(w, "%s orgsync %s %s: organization %s, roster %s, state %s\n", time.Now().UTC().Format(time.RFC3339),
-		buildVersion(), a.header, in, files, printable.Clean(a.stateName(), errorWidth))
+		buildVersion(), a.header, in, files, clean(a.stateName()))
 	a.header, a.headed = "", true
 }
 
@@ -83,7 +82,8 @@ func (a *app) writeDocument(w io.Writer, d document.Document) error {
 	case "html":
 		return document.WriteHTML(w, d)
 	case "github":
-		return document.WriteGitHub(w, d, workingDirectory())
+		dir, _ := os.Getwd() // if it is unknown, paths stay unchanged
+		return document.WriteGitHub(w, d, dir)
 	}
 	a.writeHeader(a.stdout)
 	if a.headed {
@@ -95,20 +95,16 @@ func (a *app) writeDocument(w io.Writer, d document.Document) error {
 // readConfirmation reads the answer to a question, one line from stdin. Only "y" and "yes" mean
 // yes; an empty line and the end of input mean no. When ctx ends first, the error is its cause.
 func (a *app) readConfirmation(ctx context.Context) (bool, error) {
-	answer := make(chan string, 1)
-	go func() { // a read from a terminal cannot be cancelled: it goes on when ctx ends
+	line, err := interruptible(ctx, "read the answer", func() (string, error) {
 		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 100)).ReadString('\n')
-		answer <- line
-	}()
-	select {
-	case line := <-answer:
-		if !strings.HasSuffix(line, "\n") {
-			fmt.Fprintln(a.stderr)
-		}
-		line = strings.ToLower(strings.TrimSpace(line))
-		return line == "y" || line == "yes", nil
-	case <-ctx.Done():
+		return line, nil
+	})
+	if !strings.HasSuffix(line, "\n") {
 		fmt.Fprintln(a.stderr)
+	}
+	if err != nil {
 		return false, context.Cause(ctx)
 	}
+	line = strings.ToLower(strings.TrimSpace(line))
+	return line == "y" || line == "yes", nil
 }

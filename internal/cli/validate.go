@@ -25,7 +25,7 @@ day that has passed.
 In GitHub Actions, --output github annotates each problem and each warning at
 its line of the pull request. For a valid roster without warnings, it prints
 nothing.`,
-		Annotations: exitStatus(exitDone, exitError, exitInvalid, exitInterrupted),
+		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync validate
   orgsync validate teams/ contractors.yaml
   orgsync validate --output github`,

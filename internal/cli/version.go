@@ -17,7 +17,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:         "version",
 		Short:       "Print the version, the Go release and the platform",
 		Args:        a.noArguments,
-		Annotations: exitStatus(exitDone, exitError),
+		Annotations: exitStatus(),
 		RunE:        func(*cobra.Command, []string) error { return a.version() },
 	}
 	a.addOutputFlag(cmd)
@@ -36,14 +36,13 @@ func (a *app) version() error {
 		commit = &b.Commit
 	}
 	return report.WriteJSON(a.stdout, struct {
-		FormatVersion string  `json:"format_version"`
-		Command       string  `json:"command"`
-		Version       string  `json:"version"`
-		Commit        *string `json:"commit"`
-		Modified      bool    `json:"modified"`
-		Go            string  `json:"go"`
-		Platform      string  `json:"platform"`
-	}{"1", "version", b.Version, commit, b.Modified, b.Go, b.Platform})
+		report.Header
+		Version  string  `json:"version"`
+		Commit   *string `json:"commit"`
+		Modified bool    `json:"modified"`
+		Go       string  `json:"go"`
+		Platform string  `json:"platform"`
+	}{report.NewHeader("version"), b.Version, commit, b.Modified, b.Go, b.Platform})
 }
 
 // versionLine returns the version as text.

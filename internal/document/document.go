@@ -11,9 +11,9 @@ import (
 )
 
 // A Document is one result in words, in no format yet. A builder such as report.PlanDocument makes it,
-// and [WriteText], [WriteMarkdown], [WriteHTML] and [WriteGitHub] write any document in a format.
+// and [WriteText], [WriteMarkdown], [WriteHTML] and [WriteGitHub] write it in a format.
 //
-// Texts hold the program's own words, and text from outside only as [outside] returns it.
+// Texts hold the program's own words, and text from outside only as [OutsideWithin] returns it.
 type Document struct {
 	// Title names the command, as in "orgsync plan". A document with nothing but a summary has none.
 	Title        string
@@ -105,10 +105,8 @@ type Row struct {
 	Cells []Cell
 	// People is how many people the row is about when they are several.
 	People int
-	// Annotated is true for a row that becomes an annotation: "CHANGE PERSON: WHY", by its first three cells. At is its
-	// place in the roster.
-	Annotated bool
-	At        roster.Position
+	// At is the place in the roster that an annotation has: "CHANGE PERSON: WHY", by the first three cells.
+	At roster.Position
 	// Urgent rows come first among annotations.
 	Urgent bool
 }
@@ -202,9 +200,15 @@ const (
 	outsideEnd   = "\x03"
 )
 
-// Outside returns text from outside for use among a document's own words: cleaned, at most width
+// Outside returns a name from outside, such as an address, as [OutsideWithin] does.
+func Outside(s string) string { return OutsideWithin(s, AddressWidth) }
+
+// OutsideMessage returns a sentence from outside as [OutsideWithin] does.
+func OutsideMessage(s string) string { return OutsideWithin(s, MessageWidth) }
+
+// OutsideWithin returns text from outside for use among a document's own words: cleaned, at most width
 // columns wide, and marked, so that every format can escape it. It returns "" when nothing is left.
-func Outside(s string, width int) string {
+func OutsideWithin(s string, width int) string {
 	if s = printable.CleanKeepingCommands(s, width); s == "" {
 		return ""
 	}
@@ -230,9 +234,6 @@ func escapeOutside(text string, own, escape func(string) string) string {
 
 // Plain returns text for a terminal or a log.
 func Plain(text string) string {
-	if !strings.Contains(text, outsideBegin) {
-		return text
-	}
 	return escapeOutside(text, same, func(s string) string { return printable.Clean(s, len(s)+1) })
 }
 

@@ -27,7 +27,7 @@ func WriteGitHub(w io.Writer, d Document, dir string) error {
 		case Table:
 			for _, urgent := range []bool{true, false} {
 				for _, r := range b.Rows {
-					if r.Urgent == urgent && r.Annotated {
+					if r.Urgent == urgent {
 						text := Capitalize(r.Cells[0].Text) + " " + r.Cells[1].Text + ": " + r.Cells[2].Text
 						changes = append(changes, Annotation{r.At, text})
 					}
@@ -41,7 +41,7 @@ func WriteGitHub(w io.Writer, d Document, dir string) error {
 			}
 		case Problems:
 			for _, one := range b.List {
-				a := Annotation{one.At, Outside(one.Text, MessageWidth)}
+				a := Annotation{one.At, OutsideMessage(one.Text)}
 				if b.Warning {
 					warnings = append(warnings, a)
 				} else {

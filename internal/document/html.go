@@ -38,12 +38,12 @@ var pageStyle string
 var pageTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
 		"html": pageText, "kind": blockKind, "table": pageTable, "tone": Color.tone, "stamp": stamp, "head": Capitalize,
-		"timeline": newPageTimeline, "problems": Problems.table, "bar": tileShares,
+		"timeline": newPageTimeline, "bar": tileShares,
 	}).Parse(pageMarkup))
 })
 
-// WriteHTML writes d as a web page of one file, for screens of any width and for paper. It writes
-// nothing when the page cannot be made; any other error is w's.
+// WriteHTML writes d, the document of status, as a web page of one file, for screens of any width and for paper. It
+// writes nothing when the page cannot be made; any other error is w's. A page has no lists, commands and problems.
 func WriteHTML(w io.Writer, d Document) error {
 	sum := sha256.Sum256([]byte(pageStyle))
 	policy := fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'",
@@ -80,7 +80,7 @@ func (p page) Name() string {
 }
 
 // ID returns the id of the organization.
-func (p page) ID() string { return Outside(p.Organization.ID, AddressWidth) }
+func (p page) ID() string { return Outside(p.Organization.ID) }
 
 // MadeAt returns the time of the reading.
 func (p page) MadeAt() Cell { return TimeCell(p.Made) }
@@ -116,7 +116,7 @@ func blockKind(b Block) string { return strings.TrimPrefix(fmt.Sprintf("%T", b),
 // to left does not reorder the words around it.
 func pageText(text string) template.HTML {
 	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
-		s = Plain(Outside(s, 2*len(s)))
+		s = Plain(OutsideWithin(s, 2*len(s)))
 		if strings.Contains(s, "@") && !strings.Contains(s, " ") {
 			return "<bdi>" + pageAddress(s) + "</bdi>"
 		}
@@ -175,19 +175,11 @@ func pageTable(t Table) Table {
 		}
 	}
 	pick := func(i int) Column { return t.Columns[i] }
-	t.Columns, t.Rows = mapped(columns, pick), nil
+	t.Columns, t.Rows = Mapped(columns, pick), nil
 	for _, r := range rows {
-		t.Rows = append(t.Rows, Row{Cells: mapped(columns, func(i int) Cell { return r.Cells[i] })})
+		t.Rows = append(t.Rows, Row{Cells: Mapped(columns, func(i int) Cell { return r.Cells[i] })})
 	}
 	return t
-}
-
-func mapped[A, B any](list []A, f func(A) B) []B {
-	out := make([]B, len(list))
-	for i, one := range list {
-		out[i] = f(one)
-	}
-	return out
 }
 
 // tileShare places a tile in a bar of all people, in percent.
@@ -237,7 +229,7 @@ func newPageTimeline(t Timeline) pageTimeline {
 	}
 	place := func(at time.Time) float64 { return 100 * max(0, float64(at.Sub(t.From))/float64(length)) }
 	placeOf := func(p TimePoint) float64 { return place(p.When.Page.Time) }
-	return pageTimeline{t, dayTicks(t.From, length, place), mapped(t.Points, placeOf)}
+	return pageTimeline{t, dayTicks(t.From, length, place), Mapped(t.Points, placeOf)}
 }
 
 // dayTicks returns the midnights on a timeline, or as many of them as there is room for.

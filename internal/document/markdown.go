@@ -161,7 +161,7 @@ func (p Problems) table() Table {
 	t := Table{Columns: []Column{{Head: "place"}, {Head: what}}}
 	for _, one := range p.List {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{
-			{Text: Outside(one.At.String(), AddressWidth)}, {Text: Outside(one.Text, MessageWidth)},
+			{Text: Outside(one.At.String())}, {Text: OutsideMessage(one.Text)},
 		}})
 	}
 	return t

@@ -26,9 +26,18 @@ func FirstOf[E any](list []E, n int) ([]E, int) {
 	return list[:n:n], len(list) - n
 }
 
+// Mapped returns f of each element of list; a list that is never nil.
+func Mapped[A, B any](list []A, f func(A) B) []B {
+	out := make([]B, len(list))
+	for i, one := range list {
+		out[i] = f(one)
+	}
+	return out
+}
+
 // OrganizationLabel returns the name and id of o; "" when it has neither.
 func OrganizationLabel(o org.Organization) string {
-	return strings.TrimSpace(Outside(o.Name, AddressWidth) + Parenthesize(Outside(o.ID, AddressWidth)))
+	return strings.TrimSpace(Outside(o.Name) + Parenthesize(Outside(o.ID)))
 }
 
 // Capitalize returns word with its first letter, an ASCII one, in upper case.

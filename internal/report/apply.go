@@ -45,9 +45,9 @@ func resultTable(r apply.Result) document.Table {
 		{Head: "why", Prose: true}}}
 	title := func(a plan.Action, o apply.Outcome) string {
 		if o == apply.Done {
-			return document.Capitalize(styleOf(a).past)
+			return document.Capitalize(actionStyles[a].past)
 		}
-		return document.Capitalize(styleOf(a).word) + ": " + string(o)
+		return document.Capitalize(actionStyles[a].word) + ": " + string(o)
 	}
 	for _, o := range undoneFirst {
 		for _, a := range plan.Actions {
@@ -56,14 +56,14 @@ func resultTable(r apply.Result) document.Table {
 	}
 	t.Rows = make([]document.Row, 0, len(r.Changes))
 	for _, c := range sortedByAddress(r.Changes, func(c *apply.ChangeResult) org.Address { return c.Email }) {
-		style := styleOf(c.Action)
+		style := actionStyles[c.Action]
 		word, outcome := style.word, document.Cell{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}
 		if c.Outcome == apply.Done {
 			word, outcome = style.past, document.Cell{} // the word says it
 		}
 		t.Rows = append(t.Rows, document.Row{Group: title(c.Action, c.Outcome), Cells: []document.Cell{
 			{Text: word, Glyph: style.glyph, Color: style.color},
-			{Text: document.Outside(c.Email.String(), document.AddressWidth)}, outcome,
+			{Text: document.Outside(c.Email.String())}, outcome,
 			{Text: outcomeText(*c, r.Stopped)},
 		}})
 	}
@@ -78,9 +78,9 @@ func resultSummary(p plan.Plan, r apply.Result) string {
 	}
 	done := countByOutcome(r)[apply.Done]
 	var counts []string
-	for _, a := range withUnknown(plan.Actions, done) {
+	for _, a := range plan.Actions {
 		if done[a] > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", done[a], styleOf(a).past))
+			counts = append(counts, fmt.Sprintf("%d %s", done[a], actionStyles[a].past))
 		}
 	}
 	for _, o := range []apply.Outcome{apply.Failed, apply.Unknown, apply.Skipped} {
@@ -112,7 +112,7 @@ func stopText(r apply.Result) string {
 	if r.Stopped == nil {
 		return ""
 	}
-	return "Stopped: " + document.Outside(r.Stopped.Error(), document.MessageWidth) + "."
+	return "Stopped: " + document.OutsideMessage(r.Stopped.Error()) + "."
 }
 
 // anySent reports whether the run began any change of r.
@@ -132,7 +132,7 @@ func outcomeText(c apply.ChangeResult, stopped error) string {
 			prefix = "the answer was " + call.Failure.String() + ": "
 		}
 	}
-	return prefix + document.Outside(s, document.MessageWidth)
+	return prefix + document.OutsideMessage(s)
 }
 
 // nextSteps returns what to do after r. It returns nothing when r was refused before the first
@@ -154,15 +154,6 @@ func nextSteps(r apply.Result) []string {
 		next = append(next, "Run again to make the skipped changes.")
 	}
 	return next
-}
-
-// changesOf returns the changes of r without their outcomes.
-func changesOf(r apply.Result) []plan.Change {
-	changes := make([]plan.Change, len(r.Changes))
-	for i, c := range r.Changes {
-		changes[i] = c.Change
-	}
-	return changes
 }
 
 // countUnchanged returns how many people of the roster have no change in r. The plan counts people

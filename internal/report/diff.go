@@ -11,15 +11,6 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Diff holds what a report says about a comparison beyond the differences.
-type Diff struct {
-	Run
-	// OldFiles are the files of the old roster, OldPeople how many people it has, and OldTeams how
-	// many teams. Run holds those of the new roster.
-	OldFiles            []string
-	OldPeople, OldTeams int
-}
-
 // DiffDocument returns d in words: the settings, with a warning for each change that loosens a
 // limit; then the people who differ, and one line that sums up. People who have the same difference
 // share a line when they are many.
@@ -50,7 +41,7 @@ func settingsTable(settings []diff.Field) document.Table {
 		if f.Loosens {
 			warning.Text = "warning: " + looseningText(f)
 		}
-		name := document.Cell{Text: document.Outside(string(f.Name), document.AddressWidth)}
+		name := document.Cell{Text: document.Outside(string(f.Name))}
 		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{name, {Text: settingText(f)}, warning}})
 	}
 	return t
@@ -73,8 +64,7 @@ func differencesTable(d diff.Difference) document.Table {
 		}
 	}
 	for i, p := range d.People {
-		who := document.Outside(p.Email.String(), document.AddressWidth) + document.Parenthesize(document.Outside(p.Name,
-			document.AddressWidth))
+		who := document.Outside(p.Email.String()) + document.Parenthesize(document.Outside(p.Name))
 		source, people := p.Source, 1
 		if same := alike[words[i]]; p.Kind == diff.Changed && len(same) >= minSharedLine {
 			if same[0] != p.Email.String() {
@@ -85,7 +75,7 @@ func differencesTable(d diff.Difference) document.Table {
 		style := diffStyles[p.Kind]
 		t.Rows = append(t.Rows, document.Row{Group: document.Capitalize(style.word), People: people, Cells: []document.Cell{
 			{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: words[i]},
-			{Text: document.Outside(source, document.AddressWidth), Color: document.Faint},
+			{Text: document.Outside(source), Color: document.Faint},
 		}})
 	}
 	return t
@@ -97,8 +87,8 @@ func teamsTable(teams []diff.Team) document.Table {
 		{Head: "place", Drop: 1}}}
 	for _, team := range teams {
 		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{
-			{Text: document.Outside(team.Name, document.AddressWidth)}, {Text: teamChanges(team)},
-			{Text: document.Outside(team.Source, document.AddressWidth), Color: document.Faint},
+			{Text: document.Outside(team.Name)}, {Text: teamChanges(team)},
+			{Text: document.Outside(team.Source), Color: document.Faint},
 		}})
 	}
 	return t
@@ -124,7 +114,7 @@ func teamChanges(t diff.Team) string {
 			continue
 		}
 		for _, a := range one.people {
-			members = append(members, one.sign+document.Outside(a.String(), document.AddressWidth))
+			members = append(members, one.sign+document.Outside(a.String()))
 		}
 	}
 	if len(members) > 0 {
@@ -178,11 +168,8 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
 			return "apply would only report them"
 		}
 	}
-	words := make([]string, len(p.Fields))
-	for i, f := range p.Fields {
-		words[i] = fieldText(f, p.Kind)
-	}
-	if other := document.Outside(p.SameName.String(), document.AddressWidth); other != "" {
+	words := document.Mapped(p.Fields, func(f diff.Field) string { return fieldText(f, p.Kind) })
+	if other := document.Outside(p.SameName.String()); other != "" {
 		words = append(words, sameNameText(other))
 	}
 	return strings.Join(words, "; ")
@@ -199,11 +186,11 @@ var plurals = map[diff.FieldName][2]string{
 
 // fieldText returns how the field f differs, for a person who was added or changed.
 func fieldText(f diff.Field, kind diff.Kind) string {
-	from, to := document.Outside(f.From, document.AddressWidth), document.Outside(f.To, document.AddressWidth)
+	from, to := document.Outside(f.From), document.Outside(f.To)
 	if f.Team != "" {
 		name := f
 		name.Team = ""
-		return fieldText(name, kind) + " in the team " + document.Outside(f.Team, document.AddressWidth)
+		return fieldText(name, kind) + " in the team " + document.Outside(f.Team)
 	}
 	switch f.Name {
 	case diff.Description, diff.Name, diff.Note:
@@ -292,7 +279,7 @@ func textForChange(from, to, comes, goes, becomes string) string {
 // settingText returns how the setting f differs.
 func settingText(f diff.Field) string {
 	if len(f.Removed)+len(f.Added) == 0 {
-		from, to := document.Outside(f.From, document.AddressWidth), document.Outside(f.To, document.AddressWidth)
+		from, to := document.Outside(f.From), document.Outside(f.To)
 		return textForChange(from, to, to+" (was not set)", "not set (was "+from+")", to+" (was "+from+")")
 	}
 	var words []string

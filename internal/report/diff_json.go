@@ -4,19 +4,20 @@ import (
 	"io"
 
 	"github.com/orgsync/orgsync/internal/diff"
+	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/org"
 )
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
 type diffDocument struct {
-	FormatVersion string        `json:"format_version"`
-	Command       string        `json:"command"`
-	Old           rosterSummary `json:"old"`
-	New           rosterSummary `json:"new"`
-	Settings      []setting     `json:"settings"`
-	People        []personDiff  `json:"people"`
-	Teams         []teamDiff    `json:"teams,omitempty"`
-	Warnings      []warningJSON `json:"warnings"`
-	Summary       diffSummary   `json:"summary"`
+	Header
+	Old      rosterSummary `json:"old"`
+	New      rosterSummary `json:"new"`
+	Settings []setting     `json:"settings"`
+	People   []personDiff  `json:"people"`
+	Teams    []teamDiff    `json:"teams,omitempty"`
+	Warnings []warning     `json:"warnings"`
+	Summary  diffSummary   `json:"summary"`
 }
 
 type personDiff struct {
@@ -64,39 +65,27 @@ type diffSummary struct {
 	Unchanged int `json:"unchanged"`
 }
 
-// DiffJSON writes d as one JSON document. The error is w's.
-func DiffJSON(w io.Writer, run Diff, d diff.Difference) error {
+// DiffJSON writes d, the differences between the rosters of two runs, as one JSON document. The error is w's.
+func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 	doc := diffDocument{
-		FormatVersion: formatVersion, Command: run.Command,
-		Old: rosterSummary{orEmpty(run.OldFiles), run.OldPeople, run.OldTeams}, New: rosterSummary{orEmpty(run.Files),
-			run.People, run.Teams},
-		Settings: []setting{}, People: []personDiff{}, Warnings: newWarnings(d.Warnings),
+		Header: NewHeader(newer.Command), Old: newRosterSummary(older), New: newRosterSummary(newer),
+		Settings: document.Mapped(d.Settings, func(f diff.Field) setting { return setting{newField(f), f.Loosens} }),
+		People: document.Mapped(d.People, func(p diff.Person) personDiff {
+			return personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source,
+				Fields: document.Mapped(p.Fields, newField), SameName: p.SameName.String()}
+		}),
+		Teams: document.Mapped(d.Teams, func(t diff.Team) teamDiff {
+			return teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source,
+				Joined: document.Mapped(t.Joined, org.Address.String), Left: document.Mapped(t.Left, org.Address.String),
+				Fields: document.Mapped(t.Fields, newField)}
+		}),
+		Warnings: document.Mapped(d.Warnings, newWarning),
 		Summary: diffSummary{
 			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.SpellingOnly), len(d.Settings),
 			d.Unchanged,
 		},
 	}
-	for _, f := range d.Settings {
-		doc.Settings = append(doc.Settings, setting{newField(f), f.Loosens})
-	}
-	for _, p := range d.People {
-		doc.People = append(doc.People, personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name),
-			Source: p.Source, Fields: newFields(p.Fields), SameName: p.SameName.String()})
-	}
-	for _, t := range d.Teams {
-		doc.Teams = append(doc.Teams, teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source,
-			Joined: orEmpty(textsOf(t.Joined)), Left: orEmpty(textsOf(t.Left)), Fields: newFields(t.Fields)})
-	}
 	return WriteJSON(w, doc)
-}
-
-// newFields returns a list that is never nil.
-func newFields(fields []diff.Field) []field {
-	out := []field{}
-	for _, f := range fields {
-		out = append(out, newField(f))
-	}
-	return out
 }
 
 func newField(f diff.Field) field {

@@ -38,17 +38,14 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	}
 	if len(c.Organizations) > 1 {
 		shown, more := document.FirstOf(c.Organizations, document.MaxShown)
-		var labels document.List
-		for _, o := range shown {
-			labels = append(labels, document.OrganizationLabel(o))
-		}
+		labels := document.Mapped(shown, document.OrganizationLabel)
 		if more > 0 {
 			labels = append(labels, fmt.Sprintf("and %d more", more))
 		}
-		add(fmt.Sprintf("It lists %d organizations", len(c.Organizations)), labels)
+		add(fmt.Sprintf("It lists %d organizations", len(c.Organizations)), document.List(labels))
 	}
 	if d.Note != "" {
-		doc.Blocks = append(doc.Blocks, document.Paragraph{document.Outside(d.Note, document.MessageWidth)})
+		doc.Blocks = append(doc.Blocks, document.Paragraph{document.OutsideMessage(d.Note)})
 	}
 	unseen := 0
 	if !d.Verbose {
@@ -71,11 +68,7 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	}
 	add("The server", serverList(c))
 	if len(c.Limits) > 0 {
-		var limits document.List
-		for _, l := range c.Limits {
-			limits = append(limits, limitText(l))
-		}
-		add("What orgsync therefore cannot do", limits)
+		add("What orgsync therefore cannot do", document.List(document.Mapped(c.Limits, limitText)))
 	}
 	if d.Dialect != "" {
 		add("To try orgsync against a simulated API that behaves like this",
@@ -84,7 +77,7 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	if d.Recorded != "" {
 		doc.Blocks = append(doc.Blocks, document.Paragraph{fmt.Sprintf(
 			"The answers are recorded in %s, with all personal data replaced; see README.txt there.",
-			document.Outside(d.Recorded, document.AddressWidth))})
+			document.Outside(d.Recorded))})
 	}
 	return doc
 }
@@ -113,7 +106,7 @@ func keySentences(c doctor.Checkup) []string {
 		lines = append(lines, "It is unknown whether the key works: no request got a usable answer.")
 	}
 	if !c.Self.IsZero() {
-		lines = append(lines, "It belongs to the account of "+document.Outside(c.Self.String(), document.AddressWidth)+".")
+		lines = append(lines, "It belongs to the account of "+document.Outside(c.Self.String())+".")
 	}
 	switch {
 	case c.Organization != (org.Organization{}):
@@ -144,7 +137,7 @@ func endpointTable(endpoints []doctor.Endpoint) document.Table {
 		}
 		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{
 			{Text: e.Name}, {Text: string(e.Verdict), Color: verdictColors[e.Verdict]}, {Text: latency}, {Text: answerText(e)},
-			{Text: document.Outside("GET "+e.Path, document.MessageWidth), Color: document.Faint},
+			{Text: document.OutsideMessage("GET " + e.Path), Color: document.Faint},
 		}})
 	}
 	return t
@@ -152,7 +145,7 @@ func endpointTable(endpoints []doctor.Endpoint) document.Table {
 
 // answerText returns what the server answered about e, beyond the verdict.
 func answerText(e doctor.Endpoint) string {
-	said := document.Outside(e.Message, document.MessageWidth)
+	said := document.OutsideMessage(e.Message)
 	if e.Status >= 300 {
 		said = strings.TrimSuffix(fmt.Sprintf("HTTP %d: %s", e.Status, said), ": ")
 	}
@@ -160,8 +153,7 @@ func answerText(e doctor.Endpoint) string {
 	case org.VerdictAllowed:
 		return document.Pluralize(e.Rows, "item", "items") + " on " + document.Pluralize(max(1, e.Pages), "page", "pages")
 	case org.VerdictForbidden:
-		return "it probably needs " + cmp.Or(document.Outside(e.Permission, document.AddressWidth),
-			"an administrator's key") + "; " + said
+		return "it probably needs " + cmp.Or(document.Outside(e.Permission), "an administrator's key") + "; " + said
 	case org.VerdictUntried:
 		return "there was nothing to read"
 	default:
@@ -172,7 +164,7 @@ func answerText(e doctor.Endpoint) string {
 func traitTable(traits []doctor.Trait) document.Table {
 	t := document.Table{Columns: []document.Column{{Head: "axis"}, {Head: "seen"}, {Head: "about", Prose: true}}}
 	for _, one := range traits {
-		seen := document.Cell{Text: document.Outside(strings.Join(one.Seen, ", "), document.MessageWidth)}
+		seen := document.Cell{Text: document.OutsideMessage(strings.Join(one.Seen, ", "))}
 		if len(one.Seen) == 0 {
 			seen = document.Cell{Text: "not seen", Color: document.Faint}
 		}
@@ -207,7 +199,7 @@ func serverList(c doctor.Checkup) document.List {
 		lines = append(lines, "no rate limit headers were seen")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.RateHeaders)) {
-		lines = append(lines, document.Outside(name+": "+c.RateHeaders[name], document.MessageWidth))
+		lines = append(lines, document.OutsideMessage(name+": "+c.RateHeaders[name]))
 	}
 	if c.Throttled > 0 {
 		lines = append(lines, document.Pluralize(c.Throttled, "answer was", "answers were")+" 429: too many requests")
@@ -218,7 +210,7 @@ func serverList(c doctor.Checkup) document.List {
 // limitText returns l as a sentence.
 func limitText(l doctor.Limit) string {
 	// The detail may name organizations.
-	detail := document.Outside(l.Detail, 2*document.MessageWidth)
+	detail := document.OutsideWithin(l.Detail, 2*document.MessageWidth)
 	many := "" // the kind of access that it is about, if any
 	if kind := org.Kind(l.Detail); slices.Contains(org.Kinds, kind) {
 		many = kind.Plural()

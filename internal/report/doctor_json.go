@@ -12,8 +12,7 @@ import (
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
 type checkup struct {
-	FormatVersion string            `json:"format_version"`
-	Command       string            `json:"command"`
+	Header
 	GeneratedAt   *string           `json:"generated_at"`
 	Able          bool              `json:"able"`
 	Key           org.Verdict       `json:"key"`
@@ -60,37 +59,32 @@ type limit struct {
 // DoctorJSON writes c as one JSON document. The error is w's.
 func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 	doc := checkup{
-		FormatVersion: formatVersion, Command: d.Command, GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
+		Header: NewHeader(d.Command), GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
 		Self:          orNull(c.Self.String()),
 		Organization:  newOrganization(c.Organization),
-		Organizations: []organization{},
-		Endpoints:     []endpoint{}, Dialect: []trait{}, Sandbox: d.Dialect, RateHeaders: map[string]string{},
-		Throttled: c.Throttled,
-		Limits:    []limit{}, Recorded: orNull(d.Recorded), Error: newFailure(d.Run),
-	}
-	for _, o := range c.Organizations {
-		doc.Organizations = append(doc.Organizations, newOrganization(o))
+		Organizations: document.Mapped(c.Organizations, newOrganization),
+		Endpoints: document.Mapped(c.Endpoints, func(e doctor.Endpoint) endpoint {
+			return endpoint{
+				Name: e.Name, Path: e.Path, Verdict: e.Verdict, Permission: orNull(e.Permission), Status: e.Status,
+				Message: orNull(e.Message), Requests: e.Requests, Pages: e.Pages, Rows: e.Rows,
+				Latency: float64(e.Latency.Round(100*time.Microsecond)) / float64(time.Millisecond),
+			}
+		}),
+		Dialect: document.Mapped(c.Traits, func(t doctor.Trait) trait {
+			return trait{Axis: t.Axis, About: t.About, Seen: orEmpty(t.Seen)}
+		}),
+		Sandbox: d.Dialect, RateHeaders: map[string]string{}, Throttled: c.Throttled,
+		Limits: document.Mapped(c.Limits, func(l doctor.Limit) limit {
+			return limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: document.Plain(limitText(l))}
+		}),
+		Recorded: orNull(d.Recorded), Error: newFailure(d.Run),
 	}
 	if len(d.Files) > 0 {
-		doc.Roster = &rosterSummary{Files: d.Files, Users: d.People}
-	}
-	for _, e := range c.Endpoints {
-		doc.Endpoints = append(doc.Endpoints, endpoint{
-			Name: e.Name, Path: e.Path, Verdict: e.Verdict, Permission: orNull(e.Permission), Status: e.Status,
-			Message:  orNull(e.Message),
-			Requests: e.Requests, Pages: e.Pages, Rows: e.Rows,
-			Latency: float64(e.Latency.Round(100*time.Microsecond)) / float64(time.Millisecond),
-		})
-	}
-	for _, t := range c.Traits {
-		doc.Dialect = append(doc.Dialect, trait{Axis: t.Axis, About: t.About, Seen: orEmpty(t.Seen)})
+		doc.Roster = new(newRosterSummary(d.Run))
 	}
 	if c.Ahead != nil {
 		doc.ClockAhead = new(c.Ahead.Round(time.Second).Seconds())
 	}
 	maps.Copy(doc.RateHeaders, c.RateHeaders)
-	for _, l := range c.Limits {
-		doc.Limits = append(doc.Limits, limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: document.Plain(limitText(l))})
-	}
 	return WriteJSON(w, doc)
 }

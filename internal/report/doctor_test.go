@@ -63,7 +63,7 @@ func examined() doctor.Checkup {
 func rejected() (Doctor, doctor.Checkup) {
 	unable := &org.CallError{Op: "list invitations", Failure: org.Denied, Status: 401, Message: "Invalid API token"}
 	d := Doctor{Run: Run{Command: "doctor",
-		Failure: &Failure{Code: 1, Err: errors.New("nothing can be planned with this key")}}, Note: "There is no roster."}
+		Code: 1, Err: errors.New("nothing can be planned with this key")}, Note: "There is no roster."}
 	return d, doctor.Checkup{
 		At: now, Key: org.VerdictRefused, Unable: unable, Ahead: new(-5 * time.Second),
 		Endpoints: []doctor.Endpoint{{Name: "invitations", Path: "/v2/invitation", Verdict: org.VerdictRefused, Status: 401,

@@ -11,30 +11,36 @@ import (
 	"unicode/utf8"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// formatVersion changes when a field is renamed, removed or gets another meaning, but not when one
-// is added.
-const formatVersion = "1"
+// Header has the fields that every JSON document begins with.
+type Header struct {
+	FormatVersion string `json:"format_version"`
+	Command       string `json:"command"`
+}
+
+// NewHeader returns the header for a command. The version changes when a field is renamed, removed or gets
+// another meaning, but not when one is added.
+func NewHeader(command string) Header { return Header{"1", command} }
 
 // The fields are printed in this order. A nil pointer is printed as null: there is no value.
 type jsonDocument struct {
-	FormatVersion string        `json:"format_version"`
-	Command       string        `json:"command"`
-	GeneratedAt   *string       `json:"generated_at"`
-	Organization  organization  `json:"organization"`
-	Roster        rosterSummary `json:"roster"`
-	Fingerprint   string        `json:"fingerprint"`
-	Changes       []change      `json:"changes"`
-	Only          []string      `json:"only,omitempty"`
-	NotSelected   []change      `json:"not_selected,omitempty"`
-	Notices       []notice      `json:"notices"`
-	Summary       summary       `json:"summary"`
-	Error         *failure      `json:"error,omitempty"`
+	Header
+	GeneratedAt  *string       `json:"generated_at"`
+	Organization organization  `json:"organization"`
+	Roster       rosterSummary `json:"roster"`
+	Fingerprint  string        `json:"fingerprint"`
+	Changes      []change      `json:"changes"`
+	Only         []string      `json:"only,omitempty"`
+	NotSelected  []change      `json:"not_selected,omitempty"`
+	Notices      []notice      `json:"notices"`
+	Summary      summary       `json:"summary"`
+	Error        *failure      `json:"error,omitempty"`
 }
 
 type organization struct {
@@ -121,18 +127,20 @@ type failure struct {
 }
 
 type problem struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
+	place
 	Message string `json:"message"`
+}
+
+type place struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
 }
 
 // PlanJSON writes p as one JSON document. The error is w's.
 func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 	d := newDocument(run, p, p.Notices)
-	for _, c := range p.Changes {
-		d.Changes = append(d.Changes, newChange(run, c))
-	}
+	d.Changes = newChanges(run, p.Changes)
 	d.Summary = newSummary(p.Changes, p.Unchanged)
 	return WriteJSON(w, d)
 }
@@ -141,16 +149,17 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 // error is w's.
 func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	d := newDocument(run, p, r.Notices)
-	for _, c := range r.Changes {
+	d.Changes = document.Mapped(r.Changes, func(c apply.ChangeResult) change {
 		out := newChange(run, c.Change)
 		out.InvitationID = orNull(c.InvitationID)
 		out.outcome = &outcome{Outcome: c.Outcome, Requests: c.Requests}
 		if c.Err != nil {
 			out.Error = c.Err.Error()
 		}
-		d.Changes = append(d.Changes, out)
-	}
-	d.Summary = newSummary(changesOf(r), countUnchanged(p, r))
+		return out
+	})
+	changes := document.Mapped(r.Changes, func(c apply.ChangeResult) plan.Change { return c.Change })
+	d.Summary = newSummary(changes, countUnchanged(p, r))
 	d.Summary.outcomes = &outcomes{
 		Done: r.Count(apply.Done), Failed: r.Count(apply.Failed),
 		Unknown: r.Count(apply.Unknown), Skipped: r.Count(apply.Skipped),
@@ -161,76 +170,58 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 // ValidJSON writes that a roster is valid, and the warnings about it. The error is w's.
 func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 	return WriteJSON(w, struct {
-		FormatVersion string        `json:"format_version"`
-		Command       string        `json:"command"`
-		Roster        rosterSummary `json:"roster"`
-		Warnings      []warningJSON `json:"warnings"`
-	}{formatVersion, run.Command, rosterSummary{orEmpty(run.Files), run.People, run.Teams}, newWarnings(warnings)})
+		Header
+		Roster   rosterSummary `json:"roster"`
+		Warnings []warning     `json:"warnings"`
+	}{NewHeader(run.Command), newRosterSummary(run), document.Mapped(warnings, newWarning)})
 }
 
-// warningJSON is a warning about a roster.
-type warningJSON struct {
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
-	Text   string `json:"text"`
+// warning is a warning about a roster.
+type warning struct {
+	place
+	Text string `json:"text"`
 }
 
-// newWarnings returns a list that is never nil.
-func newWarnings(warnings []roster.Problem) []warningJSON {
-	out := []warningJSON{}
-	for _, w := range warnings {
-		out = append(out, warningJSON{w.At.File, w.At.Line, w.At.Column, w.Text})
-	}
-	return out
-}
+func newWarning(w roster.Problem) warning { return warning{place(w.At), w.Text} }
 
 // ErrorJSON writes why a run failed before it had a plan, with every problem of a roster.
-// run.Failure must not be nil. The error is w's.
+// run.Err must not be nil. The error is w's.
 func ErrorJSON(w io.Writer, run Run) error {
 	return WriteJSON(w, struct {
-		FormatVersion string   `json:"format_version"`
-		Command       string   `json:"command"`
-		Error         *failure `json:"error"`
-	}{formatVersion, run.Command, newFailure(run)})
+		Header
+		Error *failure `json:"error"`
+	}{NewHeader(run.Command), newFailure(run)})
 }
 
 func newDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
-	d := jsonDocument{
-		FormatVersion: formatVersion,
-		Command:       run.Command,
-		GeneratedAt:   timestamp(p.Now),
-		Organization:  newOrganization(p.Organization),
-		Roster:        rosterSummary{orEmpty(run.Files), run.People, run.Teams},
-		Fingerprint:   p.Fingerprint(),
-		Changes:       []change{},
-		Only:          textsOf(p.Only),
-		NotSelected:   newChanges(run, p.NotSelected),
-		Notices:       []notice{},
-		Error:         newFailure(run),
+	return jsonDocument{
+		Header:       NewHeader(run.Command),
+		GeneratedAt:  timestamp(p.Now),
+		Organization: newOrganization(p.Organization),
+		Roster:       newRosterSummary(run),
+		Fingerprint:  p.Fingerprint(),
+		Only:         document.Mapped(p.Only, org.Address.String),
+		NotSelected:  newChanges(run, p.NotSelected),
+		Notices:      document.Mapped(notices, newNotice),
+		Error:        newFailure(run),
 	}
-	for _, n := range notices {
-		d.Notices = append(d.Notices, notice{
-			Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
-			Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
-			Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID,
-			Places: textsOf(n.Places), NotSelected: n.NotSelected,
-		})
+}
+
+func newNotice(n plan.Notice) notice {
+	return notice{
+		Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
+		Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
+		Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID,
+		Places: document.Mapped(n.Places, roster.Position.String), NotSelected: n.NotSelected,
 	}
-	return d
 }
 
 func newOrganization(o org.Organization) organization {
 	return organization{ID: orNull(o.ID), Name: orNull(o.Name)}
 }
 
-// textsOf returns each of list as text; nil for none.
-func textsOf[T fmt.Stringer](list []T) []string {
-	var texts []string
-	for _, one := range list {
-		texts = append(texts, one.String())
-	}
-	return texts
+func newRosterSummary(run Run) rosterSummary {
+	return rosterSummary{orEmpty(run.Files), run.People, run.Teams}
 }
 
 func newChange(run Run, c plan.Change) change {
@@ -242,13 +233,8 @@ func newChange(run Run, c plan.Change) change {
 	}
 }
 
-// newChanges returns nil for no changes.
 func newChanges(run Run, changes []plan.Change) []change {
-	var out []change
-	for _, c := range changes {
-		out = append(out, newChange(run, c))
-	}
-	return out
+	return document.Mapped(changes, func(c plan.Change) change { return newChange(run, c) })
 }
 
 func newSummary(changes []plan.Change, unchanged int) summary {
@@ -261,17 +247,16 @@ func newSummary(changes []plan.Change, unchanged int) summary {
 }
 
 func newFailure(run Run) *failure {
-	f := run.Failure
-	if f == nil {
+	if run.Err == nil {
 		return nil
 	}
-	out := &failure{Code: f.Code, Message: f.Err.Error()}
-	if invalid, ok := errors.AsType[*roster.ProblemsError](f.Err); ok {
-		for _, p := range invalid.Problems {
-			out.Problems = append(out.Problems, problem{p.At.File, p.At.Line, p.At.Column, p.Text})
-		}
+	out := &failure{Code: run.Code, Message: run.Err.Error()}
+	if invalid, ok := errors.AsType[*roster.ProblemsError](run.Err); ok {
+		out.Problems = document.Mapped(invalid.Problems, func(p roster.Problem) problem {
+			return problem{place(p.At), p.Text}
+		})
 	}
-	if stale, ok := errors.AsType[*plan.StaleError](f.Err); ok {
+	if stale, ok := errors.AsType[*plan.StaleError](run.Err); ok {
 		out.OnlySaved, out.OnlyFresh = newChanges(run, stale.OnlySaved), newChanges(run, stale.OnlyFresh)
 	}
 	return out

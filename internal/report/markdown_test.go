@@ -18,6 +18,7 @@ import (
 	"github.com/orgsync/orgsync/internal/diff"
 	"github.com/orgsync/orgsync/internal/doctor"
 	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
@@ -117,7 +118,7 @@ func outcomeWith(s string) (plan.Plan, apply.Result) {
 				Name: s}},
 		},
 	}
-	for _, kind := range append(slices.Clone(plan.NoticeKinds), "kind_of_tomorrow") {
+	for _, kind := range plan.NoticeKinds {
 		p.Notices = append(p.Notices, plan.Notice{Kind: kind, Email: ada, Source: s, InvitationID: s, Text: s},
 			plan.Notice{Kind: kind, Email: ada, UserID: s, Text: s})
 	}
@@ -206,8 +207,8 @@ func TestMarkdownStandsBesideOthers(t *testing.T) {
 func TestStatusMarkdownBound(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("`日", 1000)
-	history := func(id string) []Event {
-		return slices.Repeat([]Event{{Time: now, Action: "invite", Outcome: "sent", InvitationID: id}}, 2000)
+	history := func(id string) []ledger.Entry {
+		return slices.Repeat([]ledger.Entry{{Time: now, Action: "invite", Outcome: "sent", InvitationID: id}}, 2000)
 	}
 	first, others := history("inv-first"), history("inv-other")
 	for _, people := range []int{1, 100, 20_000} {

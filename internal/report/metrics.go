@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -99,7 +98,7 @@ func (m *Metrics) writeChanges(out *metricWriter) {
 	}
 	out.head(name, "Changes of the last run by action and outcome; a run of plan has the outcome planned.")
 	for _, o := range outcomes {
-		for _, a := range withUnknown(plan.Actions, n[o]) {
+		for _, a := range plan.Actions {
 			out.sample(name, strconv.Itoa(n[o][a]), "action", string(a), "outcome", string(o))
 		}
 	}
@@ -231,22 +230,11 @@ func (w *metricWriter) gauge(name, help, value string) {
 	w.sample(name, value)
 }
 
-// writeCounts writes n, with a zero for each of known that was not counted: to Prometheus, a
+// writeCounts writes n, with a zero for each of all that was not counted: to Prometheus, a
 // missing value looks the same as a missing run.
-func writeCounts[K ~string](w *metricWriter, name, help, by string, known []K, n map[K]int) {
+func writeCounts[K ~string](w *metricWriter, name, help, by string, all []K, n map[K]int) {
 	w.head(name, help)
-	for _, k := range withUnknown(known, n) {
+	for _, k := range all {
 		w.sample(name, strconv.Itoa(n[k]), by, string(k))
 	}
-}
-
-// withUnknown returns known, followed by any other key of n.
-func withUnknown[K ~string](known []K, n map[K]int) []K {
-	all := slices.Clone(known)
-	for _, k := range slices.Sorted(maps.Keys(n)) {
-		if !slices.Contains(known, k) {
-			all = append(all, k)
-		}
-	}
-	return all
 }

@@ -125,12 +125,11 @@ func TestMetricsText(t *testing.T) {
 		{"plan", planning, map[string]float64{
 			"orgsync_people not_invited": 2, "orgsync_people expired": 1, "orgsync_people member": 1,
 			"orgsync_people suspended":                1,
-			"orgsync_last_run_changes invite planned": 2, "orgsync_last_run_changes reinvite planned": 1,
+			"orgsync_last_run_changes invite planned": 2, "orgsync_last_run_changes reinvite planned": 2,
 			"orgsync_last_run_changes grant planned":  1,
 			"orgsync_last_run_changes revoke planned": 1, "orgsync_last_run_changes update planned": 2,
 			"orgsync_last_run_changes unsuspend planned": 1, "orgsync_last_run_changes suspend planned": 1,
-			"orgsync_last_run_changes remove planned":     1,
-			"orgsync_last_run_changes frobnicate planned": 1,
+			"orgsync_last_run_changes remove planned": 1,
 		}},
 		{"ended before anything was read", early, nil},
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // noticeWords are the words for one notice.
@@ -55,7 +56,7 @@ const (
 var noticeStyles = []noticeStyle{
 	{plan.Limit, pressing, filled(noticeWords{one: "apply would refuse this: {said}"})},
 	{plan.UnknownAccess, pressing, func(n noticeText) noticeWords {
-		at := document.Parenthesize(summarizeList(textsOf(n.Places)))
+		at := document.Parenthesize(summarizeList(document.Mapped(n.Places, roster.Position.String)))
 		if n.AccessID != "" {
 			return noticeWords{one: n.said + ": change the name in the roster" + at}
 		}
@@ -216,15 +217,6 @@ func filled(words noticeWords) func(noticeText) noticeWords {
 	}
 }
 
-// noticeRanks are the places of the kinds in noticeStyles.
-var noticeRanks = func() map[plan.NoticeKind]int {
-	ranks := map[plan.NoticeKind]int{}
-	for i, s := range noticeStyles {
-		ranks[s.kind] = i
-	}
-	return ranks
-}()
-
 func needsAttentionWords(n noticeText) noticeWords {
 	switch {
 	case n.UserID != "" && n.said != "":
@@ -313,28 +305,17 @@ func unlistedWords(n noticeText) noticeWords {
 	}
 }
 
-// styleOfNotice returns the style of a kind of notice, and its place among them. A kind that this
-// version does not know is shown by its own name, before all others.
+// styleOfNotice returns the style of a kind of notice, and its place among them.
 func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
-	if i, known := noticeRanks[kind]; known {
-		return noticeStyles[i], i
-	}
-	return noticeStyle{kind: kind, level: ordinary, words: func(n noticeText) noticeWords {
-		name := strings.ReplaceAll(string(n.Kind), "_", " ")
-		return noticeWords{
-			one:  strings.TrimSpace(n.who + ": " + name + " " + n.said),
-			many: "notices of the kind " + name,
-			item: strings.TrimSuffix(n.who+": "+n.said, ": "),
-		}
-	}}, -1
+	i := slices.IndexFunc(noticeStyles, func(s noticeStyle) bool { return s.kind == kind })
+	return noticeStyles[i], i
 }
 
 // wordsOf returns the words for n. Times left are counted from now.
 func wordsOf(n plan.Notice, now time.Time) noticeWords {
 	text := noticeText{
-		Notice: n, now: now, who: document.Outside(n.Email.String(), document.AddressWidth), said: document.Outside(n.Text,
-			document.MessageWidth),
-		invitation: document.Parenthesize(document.Outside(n.InvitationID, document.AddressWidth)),
+		Notice: n, now: now, who: document.Outside(n.Email.String()), said: document.OutsideMessage(n.Text),
+		invitation: document.Parenthesize(document.Outside(n.InvitationID)),
 	}
 	if text.who == "" {
 		text.who = "someone whose address cannot be read"
@@ -396,9 +377,6 @@ func selectedNotices(notices []plan.Notice) []plan.Notice {
 
 // withoutNotices returns the notices for which drop is false, and copies them only if it drops any.
 func withoutNotices(notices []plan.Notice, drop func(plan.Notice) bool) []plan.Notice {
-	if !slices.ContainsFunc(notices, drop) {
-		return notices
-	}
 	return slices.DeleteFunc(slices.Clone(notices), drop)
 }
 

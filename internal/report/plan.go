@@ -30,8 +30,8 @@ func PlanDocument(p plan.Plan) document.Document {
 
 // StaleDocument returns how a saved plan differs from a fresh one, and that nothing was sent.
 func StaleDocument(e *plan.StaleError) document.Document {
-	d := document.Document{Title: "orgsync apply", Summary: "Nothing was sent: " + document.Outside(e.Error(),
-		document.MessageWidth) + "."}
+	d := document.Document{Title: "orgsync apply",
+		Summary: "Nothing was sent: " + document.OutsideMessage(e.Error()) + "."}
 	made := atText(e.Made)
 	if made != "" {
 		made = ", made" + made
@@ -73,18 +73,18 @@ func changeTable(changes []plan.Change) document.Table {
 		Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "why", Prose: true}, {Head: "entry", Drop: 1}},
 	}
 	for _, a := range plan.Actions {
-		t.Groups = append(t.Groups, document.Capitalize(styleOf(a).word))
+		t.Groups = append(t.Groups, document.Capitalize(actionStyles[a].word))
 	}
 	t.Rows = make([]document.Row, 0, len(changes))
 	for _, c := range sortedByAddress(changes, func(c *plan.Change) org.Address { return c.Email }) {
-		style, who, why := styleOf(c.Action), document.Outside(c.Email.String(), document.AddressWidth), reasonText(*c, false)
+		style, who, why := actionStyles[c.Action], document.Outside(c.Email.String()), reasonText(*c, false)
 		t.Rows = append(t.Rows, document.Row{
 			Group: document.Capitalize(style.word),
 			Cells: []document.Cell{
 				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
-				{Text: document.Outside(c.Source, document.AddressWidth), Color: document.Faint},
+				{Text: document.Outside(c.Source), Color: document.Faint},
 			},
-			At: parseSource(c.Source), Annotated: true, Urgent: style.glyph == "-",
+			At: parseSource(c.Source), Urgent: style.glyph == "-",
 		})
 	}
 	return t
@@ -133,9 +133,9 @@ func planSummary(p plan.Plan) string {
 	}
 	n := countByAction(p.Changes)
 	var counts []string
-	for _, a := range withUnknown(plan.Actions, n) {
+	for _, a := range plan.Actions {
 		if n[a] > 0 {
-			counts = append(counts, fmt.Sprintf("%d to %s", n[a], styleOf(a).word))
+			counts = append(counts, fmt.Sprintf("%d to %s", n[a], actionStyles[a].word))
 		}
 	}
 	return strings.Join(counts, ", ") + "." + unchangedText(p.Unchanged)
@@ -174,8 +174,6 @@ func nothingToDo(people int, notices []plan.Notice) string {
 			unsettled)
 	case len(notices) > 0:
 		return fmt.Sprintf("Nothing to do: %s unchanged.", who)
-	case people == 1:
-		return "Nothing to do: 1 person matches the roster."
 	}
-	return fmt.Sprintf("Nothing to do: %s match the roster.", who)
+	return "Nothing to do: " + document.Pluralize(people, "person matches", "people match") + " the roster."
 }

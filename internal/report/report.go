@@ -16,13 +16,7 @@ type Run struct {
 	Teams int
 	// TeamsOf holds the names of the teams of each person who is in one, by canonical address.
 	TeamsOf map[string][]string
-	// Failure is the error that the run ends with; nil when there is none.
-	Failure *Failure
-}
-
-// Failure is an error that ends a run.
-type Failure struct {
-	// Code is the exit code.
+	// Code and Err are the exit code and the error that the run ends with; Err is nil when there is none.
 	Code int
 	Err  error
 }

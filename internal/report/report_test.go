@@ -56,7 +56,7 @@ func busy() plan.Plan {
 				UserID: "user-liz", Detail: plan.Detail{APIEnabled: &no}},
 			{Action: plan.Unsuspend, Reason: plan.ListedAgain, Email: address("lou@example.com"), Source: "users.yaml:31",
 				UserID: "user-lou"},
-			{Action: "frobnicate", Reason: "reason_of_tomorrow", Email: address("lua@example.com")},
+			{Action: plan.Reinvite, Reason: plan.Requested, Email: address("lua@example.com"), InvitationID: "inv-lua"},
 			{Action: plan.Remove, Reason: plan.NotListed, Email: address("mallory@example.com"), UserID: "user-mallory"},
 			{Action: plan.Suspend, Reason: plan.NotListed, Email: address("ned@example.com"), Source: "users.yaml:33",
 				UserID: "user-ned"},
@@ -87,7 +87,6 @@ func busy() plan.Plan {
 			{Kind: plan.UnlistedKept, Email: address("leo@example.com"), Source: "users.yaml:28"},
 			{Kind: plan.ExtraAccess, Email: address("kay@example.com"), Source: "users.yaml:20", UserID: "user-kay",
 				Text: "role deployer"},
-			{Kind: "kind_of_tomorrow", Email: address("mia@example.com"), Text: "who knows"},
 		},
 		Held: []plan.Change{{Action: plan.Invite, Reason: plan.NotInvited, Email: address("leo@example.com"),
 			Source: "users.yaml:28"}},
@@ -160,7 +159,7 @@ func TestGolden(t *testing.T) {
 	refusal := &plan.LimitError{What: "invitation mail", Planned: 120, Limit: 100, Setting: "max_invites",
 		Flag: "--max-invites"}
 	refused := applied
-	refused.Failure = &Failure{Code: 4, Err: refusal}
+	refused.Code, refused.Err = 4, refusal
 	outdated := &plan.StaleError{
 		Saved: acme, Fresh: acme, Made: now.Add(-time.Hour), OnlySaved: busy().Changes[:2], OnlyFresh: busy().Changes[9:10],
 	}
@@ -211,10 +210,10 @@ func TestGolden(t *testing.T) {
 		}},
 		{"error.json", func(w io.Writer) error {
 			return ErrorJSON(w, Run{Command: "plan",
-				Failure: &Failure{Code: 1, Err: errors.New("list users: HTTP 401: Invalid API token")}})
+				Code: 1, Err: errors.New("list users: HTTP 401: Invalid API token")})
 		}},
 		{"invalid.json", func(w io.Writer) error {
-			return ErrorJSON(w, Run{Command: "validate", Failure: &Failure{Code: 6, Err: invalid}})
+			return ErrorJSON(w, Run{Command: "validate", Code: 6, Err: invalid})
 		}},
 		{"diff.txt", func(w io.Writer) error { return document.WriteText(w, DiffDocument(manyDiffer()), 0, false) }},
 		{"diff-40.txt", func(w io.Writer) error { return document.WriteText(w, DiffDocument(manyDiffer()), 40, false) }},
@@ -228,8 +227,8 @@ func TestGolden(t *testing.T) {
 			return document.WriteMarkdown(w, DiffDocument(diff.Difference{Unchanged: 1}))
 		}},
 		{"diff.json", func(w io.Writer) error {
-			return DiffJSON(w, Diff{Run{Command: "diff", Files: run.Files, People: 24}, []string{"git:main:users.yaml"}, 23, 0},
-				manyDiffer())
+			return DiffJSON(w, Run{Files: []string{"git:main:users.yaml"}, People: 23},
+				Run{Command: "diff", Files: run.Files, People: 24}, manyDiffer())
 		}},
 		{"stale.txt", func(w io.Writer) error { return document.WriteText(w, StaleDocument(outdated), 0, false) }},
 		{"stale-40.txt", func(w io.Writer) error { return document.WriteText(w, StaleDocument(outdated), 40, false) }},
@@ -239,7 +238,7 @@ func TestGolden(t *testing.T) {
 				Fresh: acme}), 0, false)
 		}},
 		{"stale.json", func(w io.Writer) error {
-			return ErrorJSON(w, Run{Command: "apply", Failure: &Failure{Code: 4, Err: outdated}})
+			return ErrorJSON(w, Run{Command: "apply", Code: 4, Err: outdated})
 		}},
 		{"plan.md", func(w io.Writer) error { return document.WriteMarkdown(w, PlanDocument(busy())) }},
 		{"plan-nothing.md", func(w io.Writer) error { return document.WriteMarkdown(w, PlanDocument(quiet)) }},
@@ -356,7 +355,7 @@ func FuzzErrorJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		var buf bytes.Buffer
-		if err := ErrorJSON(&buf, Run{Command: "plan", Failure: &Failure{Code: 1, Err: errors.New(s)}}); err != nil {
+		if err := ErrorJSON(&buf, Run{Command: "plan", Code: 1, Err: errors.New(s)}); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range buf.String() {

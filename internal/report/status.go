@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -51,28 +52,13 @@ type Person struct {
 	Verified *Verification
 	// History holds the person's lines of the ledger, oldest first. It is set only when
 	// [Status.Detailed] is true.
-	History []Event
+	History []ledger.Entry
 }
 
-// Verification is the API's answer for one invitation.
+// Verification is the API's answer for one invitation. Problem is why it could not be read; nil when it was read.
 type Verification struct {
-	// Problem is why the invitation could not be read; nil when it was read.
+	org.Invitation
 	Problem error
-	// Status is the server's own word, Registered the address that accepted, Responded the time of
-	// the answer. Each is its zero value when the server did not report it.
-	Status     string
-	Registered org.Address
-	Responded  time.Time
-}
-
-// Event is a line of the ledger.
-type Event struct {
-	Time time.Time
-	// Action and Outcome are the ledger's words. Outcome is "" for an intent and for a recorded
-	// fact.
-	Action, Outcome string
-	// InvitationID and Object are ids of the things that the event is about; "" when there is none.
-	InvitationID, Object string
 }
 
 // stateStyle holds how a state is shown: its word for one person and for several, and what it
@@ -208,8 +194,7 @@ func peopleTable(s Status, people []Person) document.Table {
 	s.People = people
 	for _, p := range s.byTeam() {
 		row := p.row(s.Now)
-		row.Cells = slices.Insert(row.Cells, 0,
-			document.Cell{Text: cmp.Or(document.Outside(p.team, document.AddressWidth), "-")})
+		row.Cells = slices.Insert(row.Cells, 0, document.Cell{Text: cmp.Or(document.Outside(p.team), "-")})
 		t.Rows = append(t.Rows, row)
 	}
 	return t
@@ -243,14 +228,14 @@ func (p Person) row(now time.Time) document.Row {
 
 // cell returns the person's address and name.
 func (p Person) cell() document.Cell {
-	return document.Cell{Text: document.Outside(p.Email.String(), document.AddressWidth),
-		Page: &document.PageCell{Person: true, Name: document.Outside(p.Name, document.AddressWidth)}}
+	page := &document.PageCell{Person: true, Name: document.Outside(p.Name)}
+	return document.Cell{Text: document.Outside(p.Email.String()), Page: page}
 }
 
 // stateCell returns the words for p's state; for a state that this version does not know, its name.
 func (p Person) stateCell() document.Cell {
 	style := stateStyles[p.state()]
-	return document.Cell{Text: cmp.Or(style.word, document.Outside(string(p.State), document.AddressWidth)),
+	return document.Cell{Text: cmp.Or(style.word, document.Outside(string(p.State))),
 		Color: style.color, Page: &document.PageCell{State: true}}
 }
 
@@ -278,7 +263,7 @@ func (p Person) accessCell() document.Cell {
 
 // joinNames returns the names of list in one text.
 func joinNames(list []string) string {
-	return document.Outside(strings.Join(list, ", "), document.MessageWidth)
+	return document.OutsideMessage(strings.Join(list, ", "))
 }
 
 // expiryTimeline returns when pending invitations expire, soonest first. Invitations that expire in
@@ -346,20 +331,19 @@ func unlistedTable(rows []document.Row) document.Table {
 func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row {
 	var rows []document.Row
 	add := func(person document.Cell, name, what string, expires time.Time, next string) {
-		person.Page = &document.PageCell{Person: true, Name: document.Outside(name, document.AddressWidth)}
+		person.Page = &document.PageCell{Person: true, Name: document.Outside(name)}
 		rows = append(rows, document.Row{Cells: []document.Cell{person, {Text: what}, document.TimeCell(expires),
 			{Text: next}}})
 	}
 	for _, c := range leaving {
-		next := "apply would " + styleOf(c.Action).word + " them"
+		next := "apply would " + actionStyles[c.Action].word + " them"
 		if c.Source != "" {
 			next += ": their last day has passed"
 		}
-		add(document.Cell{Text: document.Outside(c.Email.String(), document.AddressWidth)}, "", "user", time.Time{}, next)
+		add(document.Cell{Text: document.Outside(c.Email.String())}, "", "user", time.Time{}, next)
 	}
 	for _, n := range sortedByAddress(unlisted, func(n *plan.Notice) org.Address { return n.Email }) {
-		person := document.Cell{Text: cmp.Or(document.Outside(n.Email.String(), document.AddressWidth),
-			"an address that cannot be read")}
+		person := document.Cell{Text: cmp.Or(document.Outside(n.Email.String()), "an address that cannot be read")}
 		switch {
 		case n.UserID == "":
 			add(person, "", "invitation", n.Expires, "the API cannot cancel it")
@@ -429,11 +413,11 @@ func statusSummary(s Status) string {
 
 // section returns everything that is known about p.
 func (p Person) section(now time.Time) document.Section {
-	title := document.Outside(p.Email.String(), document.AddressWidth)
-	if name := document.Outside(p.Name, document.AddressWidth); name != "" {
+	title := document.Outside(p.Email.String())
+	if name := document.Outside(p.Name); name != "" {
 		title += ", " + name
 	}
-	s := document.Section{Title: title + document.Parenthesize(document.Outside(p.Source, document.AddressWidth)),
+	s := document.Section{Title: title + document.Parenthesize(document.Outside(p.Source)),
 		Blocks: []document.Block{p.facts(now)}}
 	if len(p.History) == 0 {
 		s.Blocks = append(s.Blocks, document.Paragraph{"The ledger on this machine has no entries for this person."})
@@ -445,10 +429,8 @@ func (p Person) section(now time.Time) document.Section {
 		when := document.TimeCell(e.Time)
 		when.Color = document.Faint
 		t.Rows = append(t.Rows,
-			document.Row{Cells: []document.Cell{when, {Text: document.Outside(e.Action, document.AddressWidth)},
-				{Text: document.Outside(e.Outcome, document.AddressWidth)},
-				{Text: document.Outside(cmp.Or(e.InvitationID, e.Object),
-					document.AddressWidth)}}})
+			document.Row{Cells: []document.Cell{when, {Text: document.Outside(string(e.Action))},
+				{Text: document.Outside(string(e.Outcome))}, {Text: document.Outside(cmp.Or(e.InvitationID, e.Object))}}})
 	}
 	s.Blocks = append(s.Blocks, document.Paragraph{"From the ledger on this machine:"}, t)
 	return s
@@ -462,7 +444,7 @@ func (p Person) facts(now time.Time) document.Facts {
 			facts = append(facts, document.Fact{What: what, Cell: document.Cell{Text: text}})
 		}
 	}
-	add("invitation", document.Outside(p.InvitationID, document.MessageWidth))
+	add("invitation", document.OutsideMessage(p.InvitationID))
 	add("invited", document.FormatTime(p.Invited))
 	if p.State == plan.StatePending && !p.Expires.IsZero() {
 		add("expires", estimatedText(p.ExpiresEstimated)+formatDeadline(p.Expires, now))
@@ -477,7 +459,7 @@ func (p Person) facts(now time.Time) document.Facts {
 	if p.Rounds > 0 {
 		add("unanswered", document.Pluralize(p.Rounds, "mail", "mails")+sinceText(p.FirstMail))
 	}
-	add("user", document.Outside(p.UserID, document.MessageWidth))
+	add("user", document.OutsideMessage(p.UserID))
 	if p.APIEnabled != nil {
 		add("API access", map[bool]string{true: "yes", false: "no"}[*p.APIEnabled])
 	}
@@ -533,11 +515,11 @@ func (s Status) byTeam() []inTeam {
 // text returns what the API answered, or why it could not be asked.
 func (v *Verification) text() string {
 	if v.Problem != nil {
-		return "no: " + document.Outside(v.Problem.Error(), document.MessageWidth)
+		return "no: " + document.OutsideMessage(v.Problem.Error())
 	}
-	said := "the API says " + document.Outside(strconv.Quote(v.Status), document.MessageWidth)
+	said := "the API says " + document.OutsideMessage(strconv.Quote(v.StatusText))
 	if !v.Registered.IsZero() {
-		said += " by " + document.Outside(v.Registered.String(), document.MessageWidth)
+		said += " by " + document.OutsideMessage(v.Registered.String())
 	}
 	return said + atText(v.Responded)
 }

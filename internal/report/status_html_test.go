@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
@@ -114,7 +115,7 @@ func TestPageTells(t *testing.T) {
 					}
 				}
 				for _, e := range p.History {
-					want = append(want, document.FormatTime(e.Time), e.Action, e.Outcome, e.InvitationID, e.Object)
+					want = append(want, document.FormatTime(e.Time), string(e.Action), string(e.Outcome), e.InvitationID, e.Object)
 				}
 			}
 			for _, n := range s.Notices {
@@ -130,7 +131,7 @@ func TestPageTells(t *testing.T) {
 				}
 			}
 			for _, c := range s.Leaving {
-				want = append(want, c.Email.String(), "apply would "+styleOf(c.Action).word+" them")
+				want = append(want, c.Email.String(), "apply would "+actionStyles[c.Action].word+" them")
 			}
 			counted := 0
 			for _, tile := range s.tiles(0) {
@@ -204,15 +205,15 @@ func pagesWith(texts ...string) []Status {
 				p.State = plan.State(s)
 			}
 			if status.Detailed {
-				p.Verified = &Verification{Status: s}
+				p.Verified = &Verification{Invitation: org.Invitation{StatusText: s}}
 				if i%2 == 0 {
 					p.Verified.Problem = errors.New(s)
 				}
-				p.History = []Event{{Time: now, Action: s, Outcome: s, InvitationID: s}}
+				p.History = []ledger.Entry{{Time: now, Action: ledger.Action(s), Outcome: ledger.Outcome(s), InvitationID: s}}
 			}
 		}
 		for _, s := range texts {
-			for _, kind := range append(slices.Clone(plan.NoticeKinds), "kind_of_tomorrow") {
+			for _, kind := range plan.NoticeKinds {
 				status.Notices = append(status.Notices, plan.Notice{Kind: kind, Email: address("ada@example.com"), InvitationID: s,
 					Text: s})
 			}

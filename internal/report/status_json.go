@@ -4,6 +4,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
@@ -56,11 +57,11 @@ type verification struct {
 }
 
 type event struct {
-	Time         *string `json:"time"`
-	Action       string  `json:"action"`
-	Outcome      *string `json:"outcome"`
-	InvitationID *string `json:"invitation_id"`
-	ObjectID     *string `json:"object_id"`
+	Time         *string       `json:"time"`
+	Action       ledger.Action `json:"action"`
+	Outcome      *string       `json:"outcome"`
+	InvitationID *string       `json:"invitation_id"`
+	ObjectID     *string       `json:"object_id"`
 }
 
 type unlistedPerson struct {
@@ -112,28 +113,26 @@ func StatusJSON(w io.Writer, s Status) error {
 			out.Teams = append(out.Teams, membership{Team: m.Team, Until: formatDay(m.Until), Source: m.At.Source()})
 		}
 		if v := p.Verified; v != nil {
-			out.Verified = &verification{Status: orNull(v.Status), Registered: orNull(v.Registered.String()),
+			out.Verified = &verification{Status: orNull(v.StatusText), Registered: orNull(v.Registered.String()),
 				RespondedAt: timestamp(v.Responded)}
 			if v.Problem != nil {
 				out.Verified.Error = v.Problem.Error()
 			}
 		}
 		for _, e := range p.History {
-			out.History = append(out.History, event{timestamp(e.Time), e.Action, orNull(e.Outcome), orNull(e.InvitationID),
-				orNull(e.Object)})
+			out.History = append(out.History, event{timestamp(e.Time), e.Action, orNull(string(e.Outcome)),
+				orNull(e.InvitationID), orNull(e.Object)})
 		}
 		people = append(people, out)
 	}
 	return WriteJSON(w, struct {
-		FormatVersion string           `json:"format_version"`
-		Command       string           `json:"command"`
-		GeneratedAt   *string          `json:"generated_at"`
-		Organization  organization     `json:"organization"`
-		People        []statusPerson   `json:"people"`
-		Teams         []teamPeople     `json:"teams,omitempty"`
-		Unlisted      []unlistedPerson `json:"unlisted"`
-	}{formatVersion, "status", timestamp(s.Now),
-		newOrganization(s.Organization), people, newTeams(s), newUnlisted(s)})
+		Header
+		GeneratedAt  *string          `json:"generated_at"`
+		Organization organization     `json:"organization"`
+		People       []statusPerson   `json:"people"`
+		Teams        []teamPeople     `json:"teams,omitempty"`
+		Unlisted     []unlistedPerson `json:"unlisted"`
+	}{NewHeader("status"), timestamp(s.Now), newOrganization(s.Organization), people, newTeams(s), newUnlisted(s)})
 }
 
 // newTeams returns every team of the roster with its members and how many of them are in each

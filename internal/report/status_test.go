@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
@@ -70,9 +71,9 @@ func one() Status {
 	s := staffed()
 	s.Detailed, s.Notices = true, nil
 	ada, ida, gil := s.People[0], s.People[8], s.People[6]
-	ada.Verified = &Verification{Status: "Accepted\x1b[2J", Registered: address("ada@home.example"),
-		Responded: now.Add(-200 * time.Hour)}
-	ada.History = []Event{
+	ada.Verified = &Verification{Invitation: org.Invitation{StatusText: "Accepted\x1b[2J",
+		Registered: address("ada@home.example"), Responded: now.Add(-200 * time.Hour)}}
+	ada.History = []ledger.Entry{
 		{Time: now.Add(-210 * time.Hour), Action: "invite"},
 		{Time: now.Add(-210 * time.Hour), Action: "invite", Outcome: "sent", InvitationID: "inv-ada"},
 		{Time: now.Add(-100 * time.Hour), Action: "grant", Outcome: "sent", Object: "group-1"},
@@ -231,9 +232,10 @@ func FuzzStatusText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string, width int) {
 		status := one()
 		status.People[0].Name, status.People[0].Missing, status.People[0].InvitationID = s, []string{s}, s
-		status.People[0].Verified.Status = s
+		status.People[0].Verified.StatusText = s
 		status.People[2].Verified.Problem = errors.New(s)
-		status.People[0].History[0] = Event{Time: now, Action: s, Outcome: s, InvitationID: s}
+		status.People[0].History[0] = ledger.Entry{Time: now, Action: ledger.Action(s), Outcome: ledger.Outcome(s),
+			InvitationID: s}
 		status.People[0].State = plan.State(s)
 		status.Notices = []plan.Notice{{Kind: plan.NeedsAttention, Email: org.Address{}, InvitationID: s, Text: s}}
 		for _, status.Detailed = range []bool{false, true} {

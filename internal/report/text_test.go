@@ -57,9 +57,9 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 	stale := &plan.StaleError{Saved: org.Organization{ID: s}, OnlySaved: p.Changes, OnlyFresh: p.Changes}
 	problems := &roster.ProblemsError{Problems: []roster.Problem{{At: roster.Position{File: "users.yaml", Line: 1,
 		Column: 2}, Text: s}}}
-	run := Run{Command: "apply", Files: []string{s}, Failure: &Failure{Code: 4, Err: stale}}
+	run := Run{Command: "apply", Files: []string{s}, Code: 4, Err: stale}
 	broken := run
-	broken.Failure = &Failure{Code: 6, Err: problems}
+	broken.Code, broken.Err = 6, problems
 	doctor := Doctor{Run: run, Dialect: "documented", Recorded: s, Note: s}
 	checkup := examined()
 	checkup.Self, checkup.Organization, checkup.Organizations = org.Address{}, org.Organization{ID: s, Name: s},

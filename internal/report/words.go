@@ -32,20 +32,11 @@ var actionStyles = map[plan.Action]actionStyle{
 	plan.Remove:    {"-", "remove", "removed", document.Red},
 }
 
-// styleOf returns the style of a. An action that this version does not know is shown by its own
-// name.
-func styleOf(a plan.Action) actionStyle {
-	if l, ok := actionStyles[a]; ok {
-		return l
-	}
-	return actionStyle{"?", string(a), string(a) + " done", 0}
-}
-
 // reasonText returns why c is needed or, when it is done, why it was; including any API access that
 // the mail brings.
 func reasonText(c plan.Change, done bool) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
-	access := string(c.Detail.Kind) + " " + document.Outside(c.Detail.Name, document.AddressWidth)
+	access := string(c.Detail.Kind) + " " + document.Outside(c.Detail.Name)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
@@ -79,8 +70,6 @@ func reasonText(c plan.Change, done bool) string {
 			return "the " + access + ", which the roster does not give"
 		}
 		return "has the " + access + ", which the roster does not give"
-	default:
-		why = strings.ReplaceAll(string(c.Reason), "_", " ")
 	}
 	if wantsAPI {
 		why += ", with API access"
@@ -151,11 +140,7 @@ const maxInSentence = 5
 // summarizeList returns the first of list, text from outside, and how many more there are.
 func summarizeList(list []string) string {
 	first, more := document.FirstOf(list, maxInSentence)
-	shown := make([]string, len(first))
-	for i, s := range first {
-		shown[i] = document.Outside(s, document.AddressWidth)
-	}
-	s := strings.Join(shown, ", ")
+	s := strings.Join(document.Mapped(first, document.Outside), ", ")
 	if more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	}

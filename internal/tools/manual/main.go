@@ -50,12 +50,14 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		scripts, err := completions(commands[0])
-		if err != nil {
-			return err
-		}
+		root, scripts := commands[0], filepath.Join(args[0], "completions")
 		return errors.Join(
-			writeFiles(filepath.Join(args[0], "man"), pages), writeFiles(filepath.Join(args[0], "completions"), scripts))
+			writeFiles(filepath.Join(args[0], "man"), pages),
+			writeFiles(scripts, nil), // makes the folder
+			root.GenBashCompletionFileV2(filepath.Join(scripts, "orgsync.bash"), true),
+			root.GenZshCompletionFile(filepath.Join(scripts, "_orgsync")),
+			root.GenFishCompletionFile(filepath.Join(scripts, "orgsync.fish"), true),
+			root.GenPowerShellCompletionFileWithDesc(filepath.Join(scripts, "orgsync.ps1")))
 	}
 	return errors.New("give no argument, or one folder")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"regexp"
 	"strings"
 
@@ -114,22 +113,4 @@ func manPage(cmd *cobra.Command) (string, error) {
 		section += ".TP\n\\fB" + e[0] + "\\fP\n" + strings.ReplaceAll(e[1], "-", `\-`) + "\n"
 	}
 	return insertBefore(page.String(), ".SH SEE ALSO", section), nil
-}
-
-// completions returns the completion script of each shell, by its file name.
-func completions(root *cobra.Command) (map[string]string, error) {
-	scripts := map[string]string{}
-	for name, generate := range map[string]func(io.Writer) error{
-		"orgsync.bash": func(w io.Writer) error { return root.GenBashCompletionV2(w, true) },
-		"_orgsync":     root.GenZshCompletion,
-		"orgsync.fish": func(w io.Writer) error { return root.GenFishCompletion(w, true) },
-		"orgsync.ps1":  root.GenPowerShellCompletionWithDesc,
-	} {
-		var b bytes.Buffer
-		if err := generate(&b); err != nil {
-			return nil, err
-		}
-		scripts[name] = b.String()
-	}
-	return scripts, nil
 }
