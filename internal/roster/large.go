@@ -16,7 +16,7 @@ const (
 	// largeFile is the size in bytes from which a file is read in parts.
 	largeFile = 1 << 20
 	// partSize is the minimum size of a part in bytes, but for the last one.
-	partSize = 256 << 10
+	partSize = 64 << 10
 )
 
 // isSimpleLine reports whether a line ends all that it begins: a key, an item of a list or both, with a value on the
