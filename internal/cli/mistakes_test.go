@@ -312,7 +312,7 @@ func TestMistakes(t *testing.T) {
 			"set the key in VULTR_API_KEY, or name a file with --api-key-file; then: orgsync doctor", exitError,
 		},
 		{
-			"state cpoy a b", `unknown command "cpoy" for "orgsync state": did you mean copy?`,
+			"state coppy a b", `unknown command "coppy" for "orgsync state": did you mean copy?`,
 			"'orgsync state --help' shows its arguments and flags", exitError,
 		},
 		{

@@ -64,7 +64,8 @@ func MetricsText(w io.Writer, m Metrics) error {
 	out.gauge("orgsync_last_run_duration_seconds", "How long the last run took.",
 		fmt.Sprintf("%.3f", m.Duration.Seconds()))
 	out.gauge("orgsync_last_run_exit_code", "The exit code of the last run.", strconv.Itoa(m.Code))
-	out.gauge("orgsync_last_run_requests", "Requests of the last run that may have reached the API.", strconv.Itoa(m.Requests))
+	out.gauge("orgsync_last_run_requests", "Requests of the last run that may have reached the API.",
+		strconv.Itoa(m.Requests))
 	out.gauge("orgsync_last_run_throttled_requests", "Requests of the last run that were answered with 429.",
 		strconv.Itoa(m.Throttled))
 	if m.Organization.ID != "" {
