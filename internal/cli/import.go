@@ -211,11 +211,16 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 		_, err = a.stdout.Write(draft.YAML())
 		return err
 	}
-	listed := func(e roster.Entry) bool {
-		return slices.ContainsFunc(e.Addresses(), func(who org.Address) bool { return r.Find(who) != nil })
+	listed := map[string]bool{}
+	for i := range r.People {
+		for _, who := range r.People[i].Addresses() {
+			listed[who.Key()] = true
+		}
 	}
 	before := len(entries)
-	entries = slices.DeleteFunc(entries, listed)
+	entries = slices.DeleteFunc(entries, func(e roster.Entry) bool {
+		return slices.ContainsFunc(e.Addresses(), func(who org.Address) bool { return listed[who.Key()] })
+	})
 	outside := roster.Outside(entries, r.Settings.AllowedDomains)
 	if text, err = roster.Merge(o.merge, text, entries); err != nil {
 		return err
