@@ -355,7 +355,7 @@ func TestLeavingIsLimited(t *testing.T) {
 		snapshot, err := c.client(with{concurrency: 1}).ReadOrganization(t.Context(), pin, nil)
 		must(t, err)
 		p := plan.Compute(plan.Input{Roster: &c.roster, Snapshot: snapshot})
-		if err := p.CheckLimits(); err == nil || err.Error() != "the plan holds 6 removals, and one run may do 5" {
+		if err := p.CheckLimits(); err == nil || err.Error() != "the plan has 6 removals, but the limit for one run is 5" {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -36,18 +36,19 @@ var exitTexts = map[int]struct{ meaning, todo string }{
 	exitDone: {"done, or nothing to do", "nothing"},
 	exitError: {"an error: nothing could be planned or applied",
 		"read the error; a network error often goes away with the next run"},
-	exitChanges: {"only with --detailed-exitcode: plan found changes, or apply made changes", "review the plan"},
-	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a notice needs your decision, " +
+	exitChanges: {"only with --detailed-exitcode: plan found changes, or apply made changes",
+		"after plan, review the plan"},
+	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a mail waits for your decision, " +
 		"or the organization lacks a group, role or policy of the roster",
-		"run again; if several runs in a row end with 3, read the notices"},
-	exitRefused: {"refused before the first change: the plan exceeds a limit, the key or the state does not belong to " +
-		"the roster, or the plan has changed",
+		"read the error and its hint, then run again; if several runs in a row end with 3, read the notices"},
+	exitRefused: {"refused before the first change: the plan exceeds a limit (only apply), the key or --state does not " +
+		"fit the roster, or the plan has changed",
 		"review the plan; then raise the limit, fix the roster, or save a new plan"},
 	exitLocked: {"another run holds the lock, or took it over before this run sent anything",
 		"wait and run again, or let orgsync wait with --lock-timeout"},
 	exitInvalid: {"the roster is invalid, fmt --check found an unformatted file, or plan found that the organization " +
 		"lacks a group, role or policy of the roster",
-		"fix the roster; the output lists each problem with its place"},
+		"fix what the output lists: the roster, its format with 'orgsync fmt', or what the organization lacks"},
 	exitInterrupted: {"interrupted by Ctrl-C or SIGINT; requests in flight had up to 10 seconds to finish", "run again"},
 	exitTerminated: {"terminated by SIGTERM, or the terminal was closed; requests in flight had up to 10 seconds " +
 		"to finish", "run again"},

@@ -48,14 +48,16 @@ VARIABLES
 	b.WriteString(`
 ALSO READ
   NO_COLOR, TERM=dumb          no colours, unless you give --color always
-  XDG_STATE_HOME               parent of the state folder, without --state-dir
-  HOME                         the home folder, with the state folder if neither
-                               --state-dir nor XDG_STATE_HOME is set
-  USERPROFILE                  the home folder if HOME is not set, as on Windows
+  XDG_STATE_HOME               if --state-dir is not set, the state folder is the
+                               folder orgsync in this folder
+  HOME                         if XDG_STATE_HOME is not set either, the state
+                               folder is .local/state/orgsync in this folder
+  USERPROFILE                  replaces HOME if HOME is not set, as on Windows
   AWS_ACCESS_KEY_ID and others the credentials for a state in a bucket
   PGPASSWORD                   the password for a state in PostgreSQL
   PGPASSFILE                   the file with the password for PostgreSQL
-  HTTPS_PROXY, NO_PROXY        the proxy for requests to the API
+  HTTPS_PROXY                  the proxy for the API, for --ping and for S3
+  NO_PROXY                     the hosts that need no proxy
   SSL_CERT_FILE                the certificate authorities to trust
 `)
 	var forOneRun []string

@@ -94,14 +94,15 @@ func stepHint(tried *stepError) string {
 	case stepReadRoster:
 		switch {
 		case denied:
-			return "let the user that runs orgsync read the file, or name one that it may read with --roster (ORGSYNC_ROSTER)"
+			return "let the user that runs orgsync read the file, or use --roster (ORGSYNC_ROSTER) to name a file that this " +
+				"user may read"
 		case missing:
 			return "--roster (ORGSYNC_ROSTER) must name a file, or a folder of *.yaml and *.yml files; 'orgsync init' writes " +
 				"a first roster, and 'orgsync import' makes one from the organization"
 		}
 	case stepReadGit:
-		return "run orgsync inside the repository, with the commit fetched (in CI: fetch-depth: 0); 'git show REF:PATH' " +
-			"must show the file"
+		return "run orgsync inside the repository, with the commit fetched (in GitHub Actions: fetch-depth: 0; in GitLab: " +
+			"GIT_DEPTH: 0); 'git show REF:PATH' must show the file"
 	case stepFindPerson:
 		return "'orgsync status' without an address lists everybody in the roster"
 	case stepSavePlan:
@@ -123,7 +124,8 @@ func stepHint(tried *stepError) string {
 		}
 	case stepInit:
 		if errors.Is(tried, fs.ErrExist) {
-			return "orgsync init never replaces a file: it was left as it is, and nothing was written; name another one"
+			return "orgsync init never replaces a file: it was left as it is, and nothing was written; name another " +
+				"roster, or move the existing file away"
 		}
 		if missing || denied {
 			return "name a file in an existing folder that you may write to"
@@ -207,7 +209,8 @@ func (a *app) hint(err error) string {
 		return fmt.Sprintf("review the plan; if this is intended, allow it for one run with %s %d, or permanently with "+
 			"settings.%s in the roster", limit.Flag, limit.Planned, limit.Setting)
 	case is[*plan.StaleError](err):
-		return "save a new plan with 'orgsync plan --out' and review it; plan and apply need the same flags"
+		return "save a new plan with 'orgsync plan --out' and review it; give apply the same --roster and --invite-left as " +
+			"plan: the file has the other flags"
 	case errors.As(err, &planFile):
 		return a.planFileHint(planFile)
 	case is[*apply.WrongOrganizationError](err):
@@ -373,7 +376,7 @@ func isUnwritable(err error) bool {
 func stateHint(err error) string {
 	switch {
 	case errors.Is(err, errNoStateFolder):
-		return "set HOME, or name a folder that is kept with --state-dir (ORGSYNC_STATE_DIR)"
+		return "set HOME, or use --state-dir (ORGSYNC_STATE_DIR) to name a folder that outlives the run"
 	case errors.Is(err, state.ErrNoAnswer):
 		return "check the network, and the place of the ledger: --state (ORGSYNC_STATE), or state in the roster; then run " +
 			"again"
@@ -383,8 +386,8 @@ func stateHint(err error) string {
 		return "orgsync keeps its ledger there: let the user that runs it write to that folder; before the first run you " +
 			"can name another one with --state-dir"
 	}
-	return "the ledger remembers who was mailed: do not start with an empty one; use a version that is at least as new " +
-		"as the one that wrote it, or restore a copy"
+	return "the ledger remembers who was mailed: do not start with an empty ledger; use a version of orgsync that is at " +
+		"least as new as the version that wrote the ledger, or restore a copy of the ledger"
 }
 
 // callHint returns what to do about a failed call to the API.

@@ -44,8 +44,8 @@ and the people who can still accept an invitation. It does not list service
 users, the user of the API key, or members whom orgsync suspended. The roster
 has the groups, roles and policies of each person. Comments name the people whom
 import leaves out, and the things that a roster cannot express. import changes
-nothing in the organization. If you run plan with this roster at once, the plan
-has no changes.
+nothing in the organization. If you run plan with this roster right away, the
+plan has no changes.
 
 import reads all groups, roles and policies, and the members of each of them. If
 the organization has many groups, roles or policies, import needs many requests.
@@ -57,7 +57,8 @@ spreadsheet, and does not read the organization. The first line of the file
 names the columns. The column email is required. The columns name, groups,
 roles, policies, api_enabled, aliases, until and note are optional. Separate
 columns by commas, semicolons or tabs. Separate the items of a list by
-semicolons. The file can also be a plain list of addresses.
+semicolons. If semicolons also separate the columns, put the list in double
+quotes. The file can also be a plain list of addresses.
 
 With --merge FILE, import prints the roster FILE. People who are missing in the
 roster are added at the end of users. All other bytes of FILE stay the same.

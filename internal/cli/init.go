@@ -62,7 +62,7 @@ instead of init. The roster then lists these members.`,
 	}
 	f := cmd.Flags()
 	f.Var(flagvalue.Choice(&service, "service", "github", "gitlab"), "workflow",
-		"also write the CI file of this `service`: github or gitlab")
+		"also write the CI file of this `service`: github or gitlab; only without FILE")
 	completeValues(cmd, "workflow", []string{"github", "gitlab"})
 	return cmd
 }

@@ -18,7 +18,8 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what apply would do",
 		Long: `Reads the roster and the organization. plan prints each change that apply would
 make, and the reason for each change. plan changes nothing, and does not wait
-for the lock of another run.
+for the lock of another run. If the plan exceeds a limit, a notice says so, and
+the exit code stays the same.
 
 With --out FILE, orgsync also saves the plan. After you have reviewed the plan,
 'orgsync apply FILE' carries out exactly this plan. If the plan has changed

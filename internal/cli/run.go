@@ -84,8 +84,9 @@ person again. While an invitation is valid, only --resend sends a second mail.
 orgsync gives members the groups, roles and policies that the roster names for
 them. It takes something away only if the roster asks for that.
 
-Start with 'orgsync plan'. This command shows what 'orgsync apply' would do, and
-changes nothing. To try orgsync without an account, add --sandbox.
+First write a roster: see 'orgsync init --help'. Then 'orgsync plan' shows what
+'orgsync apply' would do, and changes nothing. To try orgsync without an
+account, add --sandbox.
 
 Put the API key into the environment variable VULTR_API_KEY. Most flags have an
 environment variable too: see 'orgsync help environment'.`,

@@ -55,9 +55,9 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:         "serve",
 		Short:       "Serve the simulated API over HTTP until interrupted",
 		Annotations: exitStatus(),
-		Long: `Serves the simulated API. serve prints the shell commands that set the API's
-address and a key. orgsync and other clients then use the simulated API, which
-accepts every key.
+		Long: `Serves the simulated API. serve prints shell commands that set the API's address
+and a key. If you run these commands in a shell, orgsync and other clients use
+the simulated API in that shell. It accepts every key.
 
 Vultr's documents leave open how the API answers in some cases. A dialect is one
 way in which the API may answer. It has one value for each axis. An axis is one
@@ -80,7 +80,7 @@ The other words are optional:
   from=N                         begin with the N-th request
   every=N                        only every N-th request
   times=N                        only N times
-  status=N                       the status of the answer
+  status=N                       the HTTP status, as in: status status=503
   delay=TIME                     how long the client waits for an answer
 
 docs/sandbox.md explains all words.`,

@@ -138,8 +138,8 @@ func (a *app) addLockTimeoutFlag(cmd *cobra.Command) {
 // addStateURLFlag adds --state.
 func (a *app) addStateURLFlag(f *pflag.FlagSet) {
 	f.StringVar(&a.state, "state", "", "folder or `URL` of the ledger and the lock; a URL has the form "+
-		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the place that the roster's key state "+
-		"names, else the state folder)")
+		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the place after state: in the roster, "+
+		"else the state folder)")
 }
 
 // addConnectionFlags adds the flags of all commands that call the API.
@@ -171,7 +171,7 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	a.addOutputFlag(cmd, formats...)
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors; if there are changes, print the result too")
+	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors if there are no changes")
 	addBoolFlag(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
 	f.Var(flagvalue.OptionalInt(&a.rules.MaxInvites), "max-invites",
 		"maximum number of invitation mails in one run (default: the roster's max_invites)")
@@ -182,7 +182,7 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	a.addPeopleFlag(cmd, &a.rules.Only, "only", "make changes only to this person; repeatable")
 	a.addPeopleFlag(cmd, &a.rules.Resend, "resend", "send this person's pending invitation again; repeatable")
 	a.addPeopleFlag(cmd, &a.rules.Reinvite, "reinvite",
-		"invite this person again, and count the person's mails from zero; repeatable")
+		"invite this person again if they have no pending invitation, and count their mails from zero; repeatable")
 	a.addMetricsFlag(cmd)
 	addBoolFlag(f, &a.rules.InviteLeft, "invite-left", "invite people again if they were members and left")
 }

@@ -24,7 +24,7 @@ func (a *app) stateCommand() *cobra.Command {
 		Long: `The state is the ledger and the lock. The ledger is orgsync's record of the
 mails and changes that it sent. The lock lets only one run at a time change the
 organization. orgsync keeps the state in a folder, a bucket or a database: see
---state. These commands need no API key.`,
+--state in 'orgsync state show --help'. These commands need no API key.`,
 		Annotations: exitStatus(),
 	}
 	needSubcommand(cmd)
@@ -184,9 +184,10 @@ func (a *app) stateCopyCommand() *cobra.Command {
 		Use:   "copy FROM TO",
 		Short: "Copy the ledgers from one place to another",
 		Long: `Copies the ledgers of all organizations from FROM to TO. FROM and TO are
-folders, buckets or databases, written as for --state. During the copy, orgsync
-locks FROM and TO. Then orgsync compares the copy with the original. If TO has
-entries that FROM lacks, orgsync refuses to copy.
+folders, or URLs in the form s3://BUCKET/PREFIX?endpoint=URL or
+postgres://USER@HOST/DATABASE. During the copy, orgsync locks FROM and TO. Then
+orgsync compares the copy with the original. If TO has entries that FROM lacks,
+orgsync refuses to copy.
 
 With --retire, orgsync adds a last line that names TO to each ledger in FROM.
 Runs that still use FROM then refuse to start. Without --retire, a run that

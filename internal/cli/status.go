@@ -40,14 +40,16 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `Reads the roster and the organization. For each person in the roster, status
 prints:
 
-- the state, for example member, pending or expired, and since when
+- the state, for example member, pending or expired
+- since when: the day when a member joined, or the day of the first mail that the
+  person has not answered
 - how long the invitation is still valid
 - the number of invitation mails without an answer
 - how much of the access in the roster the person has
 
-Without EMAIL and --stale, status also lists people who are not in the roster,
-but are in the organization or invited to it. status changes nothing, and does
-not wait for the lock of another run.
+If you give neither EMAIL nor --stale, status also lists people who are not in
+the roster, but are in the organization or invited to it. status changes
+nothing, and does not wait for the lock of another run.
 
 EMAIL is an address or an alias in the roster. If you name people in this way,
 status prints everything that is known about these people. To be sure of the

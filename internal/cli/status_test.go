@@ -356,7 +356,7 @@ func TestStatusPage(t *testing.T) {
 		{"who is to be removed", "organization: Example Org\nsettings: {unlisted: remove, unlisted_after: 0s}\n", nil,
 			[]string{"sue@example.com", "apply would remove them"}, nil},
 		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", "Details",
-			"ledger on this machine"},
+			"The ledger has no entries"},
 			[]string{"cleo@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
 		{"who has waited", "", []string{"--stale", "1h"}, []string{"<!DOCTYPE html>", "people waiting for more than 1 hour"},
 			[]string{"ida@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},

@@ -392,7 +392,7 @@ func TestMaxRevokes(t *testing.T) {
 		if (err != nil) != refused {
 			t.Errorf("max_revokes %d: %v", limit, err)
 		}
-		if want := "the plan holds 3 changes that take access away, and one run may do "; refused &&
+		if want := "the plan has 3 changes that take access away, but the limit for one run is "; refused &&
 			err.Error()[:len(want)] != want {
 			t.Errorf("max_revokes %d: %v", limit, err)
 		}

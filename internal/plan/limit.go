@@ -30,7 +30,7 @@ func (e *LimitError) Error() string {
 	if e.Planned == 1 {
 		what = e.What
 	}
-	return fmt.Sprintf("the plan holds %d %s, and one run may do %d", e.Planned, what, e.Limit)
+	return fmt.Sprintf("the plan has %d %s, but the limit for one run is %d", e.Planned, what, e.Limit)
 }
 
 // CheckLimits counts the changes that would run, those of held people included because they may run too. The

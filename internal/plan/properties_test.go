@@ -265,13 +265,13 @@ func TestCheckLimits(t *testing.T) {
 	}{
 		{"as many as allowed", plan.Plan{Changes: people(3), Limits: plan.Limits{MaxInvites: 3}}, ""},
 		{"one more", plan.Plan{Changes: people(4), Limits: plan.Limits{MaxInvites: 3}},
-			"the plan holds 4 invitation mails, and one run may do 3"},
+			"the plan has 4 invitation mails, but the limit for one run is 3"},
 		{"held people may be mailed too", plan.Plan{Changes: people(3), Held: people(1), Limits: plan.Limits{MaxInvites: 3}},
-			"the plan holds 4 invitation mails, and one run may do 3"},
+			"the plan has 4 invitation mails, but the limit for one run is 3"},
 		{"both kinds of mail", plan.Plan{Changes: []plan.Change{{Action: plan.Invite}, {Action: plan.Reinvite}},
-			Limits: plan.Limits{MaxInvites: 1}}, "the plan holds 2 invitation mails, and one run may do 1"},
+			Limits: plan.Limits{MaxInvites: 1}}, "the plan has 2 invitation mails, but the limit for one run is 1"},
 		{"removals", plan.Plan{Changes: []plan.Change{{Action: plan.Remove}, {Action: plan.Suspend}},
-			Limits: plan.Limits{MaxRemovals: 1}}, "the plan holds 2 removals, and one run may do 1"},
+			Limits: plan.Limits{MaxRemovals: 1}}, "the plan has 2 removals, but the limit for one run is 1"},
 		{"other changes are not limited", plan.Plan{Changes: []plan.Change{{Action: plan.Grant}, {Action: plan.Update}}}, ""},
 	}
 	for _, tt := range tests {

@@ -122,7 +122,10 @@ func anySent(r apply.Result) bool { return r.Count(apply.Skipped) < len(r.Change
 // skipped because the run stopped shows its reason: the cause of the stop is said once, in
 // stopText.
 func outcomeText(c apply.ChangeResult, stopped error) string {
-	if c.Err == nil || c.Outcome == apply.Skipped && stopped != nil {
+	if c.Outcome == apply.Skipped && stopped != nil {
+		return "planned because: " + reasonText(c.Change, false)
+	}
+	if c.Err == nil {
 		return reasonText(c.Change, c.Outcome == apply.Done)
 	}
 	s, prefix := c.Err.Error(), ""

@@ -204,9 +204,9 @@ func fieldText(f diff.Field, kind diff.Kind) string {
 		return apiAccessText(f, kind)
 	case diff.From:
 		return textForChange(from, to, "not invited before "+to, "invited at once (was from "+from+")",
-			"not invited before "+to+" instead of "+from)
+			"first day "+to+" instead of "+from)
 	case diff.Until:
-		return textForChange(from, to, "until "+to, "no longer ends (was until "+from+")", "until "+to+" instead of "+from)
+		return textForChange(from, to, "until "+to, "no last day any more (was "+from+")", "until "+to+" instead of "+from)
 	case diff.External:
 		return textForChange(from, to, "outside the allowed domains on purpose",
 			"no longer outside the allowed domains on purpose", "")

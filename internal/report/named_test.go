@@ -98,7 +98,7 @@ func TestNamedNotices(t *testing.T) {
 				"minutes after that"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedUnsettled, Since: now},
 			"ada@example.com gets no mail: a mail may have been sent at 2026-06-10 12:00 UTC, but the answer was lost; try " +
-				"again 15 minutes later"},
+				"again 15 minutes after that mail"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedNotListed},
 			"ada@example.com gets no mail: their invitation is not listed, so it cannot be sent again; if they did not accept " +
 				"it, a new one is sent when it has expired"},

@@ -87,9 +87,9 @@ var noticeStyles = []noticeStyle{
 	})},
 	{plan.UnlistedKept, ordinary, filled(noticeWords{
 		one: "{who} may have joined under an address that is not in the roster: " +
-			"until this is settled, people who are not in the roster are only reported",
+			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
 		many: "people may have joined under addresses that are not in the roster: " +
-			"until this is settled, people who are not in the roster are only reported",
+			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
 	})},
 	{plan.SameName, pressing, filled(noticeWords{
 		one: "{who} " + sameNameText("{said}"),
@@ -98,8 +98,10 @@ var noticeStyles = []noticeStyle{
 		item: "{who} as {said}",
 	})},
 	{plan.Unsettled, pressing, filled(noticeWords{
-		one:  "{who} may have been sent an invitation mail{at}, but the answer was lost: orgsync waits until it knows",
-		many: "people may have been sent an invitation mail, but the answer was lost: orgsync waits until it knows",
+		one: "{who} may have been sent an invitation mail{at}, but the answer was lost: " +
+			"they get no other mail until orgsync knows",
+		many: "people may have been sent an invitation mail, but the answer was lost: " +
+			"they get no other mail until orgsync knows",
 		item: "{who}{at}",
 	})},
 	{plan.UnknownMembership, pressing, filled(noticeWords{
@@ -202,7 +204,7 @@ var noticeStyles = []noticeStyle{
 		}
 		if !n.Expires.IsZero() {
 			until := estimatedText(n.ExpiresEstimated) + formatDeadline(n.Expires, n.now)
-			words.one, words.item = n.who+" was invited and has until "+until+" to accept", n.who+", until "+until
+			words.one, words.item = n.who+" was invited and has until "+until+" to accept", n.who+", can accept until "+until
 		}
 		return words
 	}},
@@ -265,7 +267,7 @@ func notMailedText(n noticeText) string {
 	case plan.NotMailedRecently:
 		return fmt.Sprintf("their last mail was sent%s; the next one can be sent 15 minutes after that", atText(n.Since))
 	case plan.NotMailedUnsettled:
-		return fmt.Sprintf("a mail may have been sent%s, but the answer was lost; try again 15 minutes later",
+		return fmt.Sprintf("a mail may have been sent%s, but the answer was lost; try again 15 minutes after that mail",
 			atText(n.Since))
 	case plan.NotMailedNotListed:
 		return "their invitation is not listed, so it cannot be sent again; if they did not accept it, a new one is sent " +
@@ -289,15 +291,16 @@ func unlistedWords(n noticeText) noticeWords {
 		}
 	case !n.Since.IsZero():
 		return noticeWords{
-			one:  n.who + " is in the organization, but" + sinceText(n.Since) + " no longer in the roster",
-			many: "people are in the organization, but no longer in the roster",
+			one: n.who + " is still in the organization, but their last day has passed:" + sinceText(n.Since) +
+				" they count as not in the roster",
+			many: "people are still in the organization, but their last day has passed: they count as not in the roster",
 			item: n.who + "," + sinceText(n.Since),
 		}
 	case !n.RemovalAfter.IsZero():
 		return noticeWords{
-			one:  in + ": apply suspends or removes them from " + document.FormatTime(n.RemovalAfter) + " on",
+			one:  in + ": apply suspends or removes them, but not before " + document.FormatTime(n.RemovalAfter),
 			many: "people are in the organization but not in the roster: apply suspends or removes them later",
-			item: n.who + document.Parenthesize(n.said) + ", from " + document.FormatTime(n.RemovalAfter) + " on",
+			item: n.who + document.Parenthesize(n.said) + ", not before " + document.FormatTime(n.RemovalAfter),
 		}
 	}
 	return noticeWords{

@@ -65,7 +65,7 @@ func busy() plan.Plan {
 			{Kind: plan.MembersUnseen},
 			{Kind: plan.SuspendedUnseen},
 			{Kind: plan.ProtectedUnseen, Email: address("owner@exmaple.com")},
-			{Kind: plan.Limit, Text: "the plan holds 120 invitation mails, and one run may do 100"},
+			{Kind: plan.Limit, Text: "the plan has 120 invitation mails, but the limit for one run is 100"},
 			{Kind: plan.Waiting, Email: address("cleo@example.com"), Source: "users.yaml:21", InvitationID: "inv-cleo",
 				Since: now.Add(-21 * time.Hour), Expires: now.Add(51 * time.Hour)},
 			{Kind: plan.DuplicateInvitation, Email: address("cleo@example.com"), Source: "users.yaml:21",

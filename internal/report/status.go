@@ -348,11 +348,11 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row 
 		case n.UserID == "":
 			add(person, "", "invitation", n.Expires, "the API cannot cancel it")
 		case !n.Since.IsZero():
-			add(person, "", "user", time.Time{}, "only reported; no longer in the roster"+sinceText(n.Since))
+			add(person, "", "user", time.Time{}, "only reported; last day has passed, not in the roster"+sinceText(n.Since))
 		default:
 			next := "only reported"
 			if !n.RemovalAfter.IsZero() {
-				next = "apply suspends or removes them from " + document.FormatTime(n.RemovalAfter) + " on"
+				next = "apply suspends or removes them, but not before " + document.FormatTime(n.RemovalAfter)
 			}
 			add(person, n.Text, "user", time.Time{}, next)
 		}
@@ -420,7 +420,7 @@ func (p Person) section(now time.Time) document.Section {
 	s := document.Section{Title: title + document.Parenthesize(document.Outside(p.Source)),
 		Blocks: []document.Block{p.facts(now)}}
 	if len(p.History) == 0 {
-		s.Blocks = append(s.Blocks, document.Paragraph{"The ledger on this machine has no entries for this person."})
+		s.Blocks = append(s.Blocks, document.Paragraph{"The ledger has no entries for this person."})
 		return s
 	}
 	t := document.Table{Columns: []document.Column{{Head: "when"}, {Head: "what"}, {Head: "outcome"},
@@ -432,7 +432,7 @@ func (p Person) section(now time.Time) document.Section {
 			document.Row{Cells: []document.Cell{when, {Text: document.Outside(string(e.Action))},
 				{Text: document.Outside(string(e.Outcome))}, {Text: document.Outside(cmp.Or(e.InvitationID, e.Object))}}})
 	}
-	s.Blocks = append(s.Blocks, document.Paragraph{"From the ledger on this machine:"}, t)
+	s.Blocks = append(s.Blocks, document.Paragraph{"From the ledger:"}, t)
 	return s
 }
 
