@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/orgsync/orgsync/internal/printable"
@@ -21,7 +22,7 @@ import (
 var ErrNotInstalled = errors.New("git is not installed, or not in the PATH")
 
 // objectID matches the id of an object, in SHA-1 and SHA-256 repositories.
-var objectID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+var objectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) })
 
 // ReadFiles returns the file, or the roster files of the folder, that spec names as REF:PATH in
 // the repository of the working directory. It only reads objects: no hook, filter or other program
@@ -134,7 +135,7 @@ func resolveObject(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	id := strings.TrimSpace(string(out))
-	if !objectID.MatchString(id) {
+	if !objectID().MatchString(id) {
 		return "", fmt.Errorf("git answered %q, which is not an object id", printable.Clean(id, 80))
 	}
 	return id, nil

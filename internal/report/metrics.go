@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
@@ -162,13 +163,13 @@ func (m *Metrics) KeepPrevious(previous string) bool {
 	if previous == "" {
 		return true
 	}
-	success := successLine.FindStringSubmatch(previous)
+	success := successLine().FindStringSubmatch(previous)
 	if !strings.HasPrefix(previous, "# HELP "+lastSuccess) || success == nil {
 		return false
 	}
 	if m.Organization.ID == "" {
 		m.Organization.ID = unescapeLabel(success[1])
-		if name := nameLine.FindStringSubmatch(previous); name != nil {
+		if name := nameLine().FindStringSubmatch(previous); name != nil {
 			m.Organization.Name = unescapeLabel(name[1])
 		}
 	}
@@ -183,9 +184,13 @@ func (m *Metrics) KeepPrevious(previous string) bool {
 const quoted = `"((?:[^"\\\n]|\\.)*)"`
 
 var (
-	successLine = regexp.MustCompile(`(?m)^` + lastSuccess + `\{organization=` + quoted + `,command=` + quoted +
-		`\} ([0-9.]{1,20})$`)
-	nameLine = regexp.MustCompile(`(?m)^` + organizationInfo + `\{.*,name=` + quoted + `\} 1$`)
+	successLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^` + lastSuccess + `\{organization=` + quoted + `,command=` + quoted +
+			`\} ([0-9.]{1,20})$`)
+	})
+	nameLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^` + organizationInfo + `\{.*,name=` + quoted + `\} 1$`)
+	})
 )
 
 // label returns one label with its value, escaped as the format requires.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -62,8 +63,10 @@ func isZeroDate(text string) bool {
 
 // isoDate is a date with a time of day as ISO 8601 and databases write it. The groups are day,
 // time, seconds and zone.
-var isoDate = regexp.MustCompile(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
-	` ?(?i:(z|utc|gmt)|([+-]\d{2}):?(\d{2})?)?$`)
+var isoDate = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
+		` ?(?i:(z|utc|gmt)|([+-]\d{2}):?(\d{2})?)?$`)
+})
 
 // namedDates are the forms with names of days and months: RFC 1123, RFC 850 (RFC 9110, 5.6.7) and
 // those of C.
@@ -81,7 +84,7 @@ func ParseDate(text string) (time.Time, bool) {
 			return inRange(t)
 		}
 	}
-	if part := isoDate.FindStringSubmatch(text); part != nil {
+	if part := isoDate().FindStringSubmatch(text); part != nil {
 		seconds, zone := cmp.Or(part[3], ":00"), "Z"
 		if part[5] != "" {
 			zone = part[5] + ":" + cmp.Or(part[6], "00")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -72,10 +73,10 @@ func describeNonJSON(a answer, body []byte) string {
 	return "an answer that is not a JSON object"
 }
 
-var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+var titleTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`) })
 
 func describeHTML(body []byte) string {
-	if title := titleTag.FindSubmatch(body[:min(len(body), maxErrorBody)]); title != nil {
+	if title := titleTag().FindSubmatch(body[:min(len(body), maxErrorBody)]); title != nil {
 		return fmt.Sprintf("an HTML page (%s)", strings.TrimSpace(html.UnescapeString(string(title[1]))))
 	}
 	return "an HTML page"

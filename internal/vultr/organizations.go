@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -78,11 +79,11 @@ func resolveOrganization(
 	}
 	have = OrganizationsIn(listed)
 	switch {
-	case len(have) == 1 && have[0].ID == "" && uuid.MatchString(pin):
+	case len(have) == 1 && have[0].ID == "" && uuid().MatchString(pin):
 		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
 	case len(have) > 0:
 		return chooseOrganization(have, pin)
-	case uuid.MatchString(pin):
+	case uuid().MatchString(pin):
 		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin)}}, nil
 	case pin != "":
 		return identity{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
@@ -92,10 +93,12 @@ func resolveOrganization(
 }
 
 // IsUUID reports whether s has the form of the ids of organizations.
-func IsUUID(s string) bool { return uuid.MatchString(s) }
+func IsUUID(s string) bool { return uuid().MatchString(s) }
 
 // uuid matches the form of the ids of organizations in SPEC.
-var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var uuid = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+})
 
 // chooseOrganization returns the organization that matches pin, or the only one.
 func chooseOrganization(have []org.Organization, pin string) (identity, error) {
