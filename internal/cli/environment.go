@@ -73,13 +73,17 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 	if a.environ == nil {
 		return
 	}
+	variables := slices.DeleteFunc(slices.Clone(a.environ()), func(variable string) bool {
+		return !strings.EqualFold(variable[:min(len(variable), len(environmentPrefix))], environmentPrefix)
+	})
+	if len(variables) == 0 {
+		return
+	}
 	names := environmentNamesOf(root)
-	variables := a.environ()
 	slices.Sort(variables)
 	for _, variable := range variables {
 		name, value, _ := strings.Cut(variable, "=")
-		prefix := name[:min(len(name), len(environmentPrefix))]
-		if value == "" || !strings.EqualFold(prefix, environmentPrefix) {
+		if value == "" {
 			continue
 		}
 		if runtime.GOOS == "windows" { // where variable names ignore case

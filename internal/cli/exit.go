@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,22 +66,26 @@ EXIT STATUS
 func exitStatus(more ...int) map[string]string {
 	var b strings.Builder
 	for _, code := range append([]int{exitDone, exitError}, more...) {
-		b.WriteString(exitLines(code))
+		b.WriteString(exitLines()[code])
 		if code == exitInterrupted { // a command that can be interrupted can be terminated
-			b.WriteString(exitLines(exitTerminated))
+			b.WriteString(exitLines()[exitTerminated])
 		}
 	}
 	return map[string]string{"exit": b.String()}
 }
 
-// exitLines returns an exit code and its meaning, in lines of at most 80 characters. All lines but the first
-// begin with seven spaces.
-func exitLines(code int) string {
+// exitLines returns each exit code with its meaning, in lines of at most 80 characters. All lines of a code but the
+// first begin with seven spaces.
+var exitLines = sync.OnceValue(func() map[int]string {
 	const width = 80
 	const indent = "       "
-	meaning := strings.Join(document.Fold(exitTexts[code].meaning, width-len(indent)), "\n"+indent)
-	return fmt.Sprintf("  %-4d %s\n", code, meaning)
-}
+	lines := make(map[int]string, len(exitTexts))
+	for code, text := range exitTexts {
+		meaning := strings.Join(document.Fold(text.meaning, width-len(indent)), "\n"+indent)
+		lines[code] = fmt.Sprintf("  %-4d %s\n", code, meaning)
+	}
+	return lines
+})
 
 // errChanges is not a failure: it makes --detailed-exitcode exit with 2 when there are, or were,
 // changes.

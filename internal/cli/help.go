@@ -17,17 +17,18 @@ func init() { cobra.EnableCommandSorting = false } // commands are listed in the
 // addHelpTopics adds the topics of 'orgsync help' that are not commands. All other commands must have
 // been added before.
 func addHelpTopics(root *cobra.Command) {
-	root.AddCommand(
-		&cobra.Command{
-			Use: "environment", Short: "The environment variables, and the flags that they set", Long: environmentHelp(root),
-		},
-		&cobra.Command{
-			Use: "exit-codes", Short: "The exit codes, and what to do about each", Long: exitCodesHelp(),
-		},
-		&cobra.Command{
-			Use: "roster", Short: "What a roster file looks like", Long: rosterHelp(),
-		},
-	)
+	add := func(topic, short string, text func() string) {
+		cmd := &cobra.Command{Use: topic, Short: short}
+		cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+			cmd.Long = text() // only now: most runs show no topic
+			root.HelpFunc()(cmd, args)
+		})
+		root.AddCommand(cmd)
+	}
+	add("environment", "The environment variables, and the flags that they set",
+		func() string { return environmentHelp(root) })
+	add("exit-codes", "The exit codes, and what to do about each", exitCodesHelp)
+	add("roster", "What a roster file looks like", rosterHelp)
 }
 
 // environmentHelp lists the environment variables that orgsync knows.
@@ -77,7 +78,7 @@ func exitCodesHelp() string {
 	b.WriteString("An exit code means the same in all commands. Most commands use only some of the\n" +
 		"codes. After '->', each code has a line that says what to do.\n\n")
 	for _, code := range slices.Sorted(maps.Keys(exitTexts)) {
-		fmt.Fprintf(&b, "%s       -> %s\n", exitLines(code), exitTexts[code].todo)
+		fmt.Fprintf(&b, "%s       -> %s\n", exitLines()[code], exitTexts[code].todo)
 	}
 	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -157,9 +158,13 @@ const (
 )
 
 var (
-	yamlErrorRegexp   = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
-	anchorErrorRegexp = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
-	tabRegexp         = regexp.MustCompile(`^[ -]*\t`)
+	yamlErrorRegexp = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
+	})
+	anchorErrorRegexp = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+	})
+	tabRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ -]*\t`) })
 )
 
 // syntaxProblem returns where and why yaml.v3 stopped with err while it read from lines.
@@ -168,10 +173,10 @@ func syntaxProblem(file string, lines *lineReader, err error) *Problem {
 	if errors.Is(err, errPanic) {
 		return &Problem{lines.position(file, last), err.Error()}
 	}
-	parts := yamlErrorRegexp.FindStringSubmatch(err.Error())
+	parts := yamlErrorRegexp().FindStringSubmatch(err.Error())
 	line, _ := strconv.Atoi(parts[1]) // 0 if there is none
 	reason := parts[2]
-	if match := anchorErrorRegexp.FindStringSubmatch(reason); match != nil {
+	if match := anchorErrorRegexp().FindStringSubmatch(reason); match != nil {
 		alias := "*" + match[1]
 		return &Problem{lines.lastPlace(file, alias),
 			fmt.Sprintf(`the alias %s names no anchor above it: a text that begins with "*" needs quotes`, quote(alias))}
@@ -194,7 +199,7 @@ func syntaxProblem(file string, lines *lineReader, err error) *Problem {
 	switch {
 	case !isScannerError:
 		text = "this is not valid YAML: " + truncate(reason)
-	case text == tabProblem, reason == noToken && tabRegexp.Match(lines.text(at.Line)):
+	case text == tabProblem, reason == noToken && tabRegexp().Match(lines.text(at.Line)):
 		return &Problem{lines.lastPlace(file, "\t"), tabProblem}
 	}
 	return &Problem{at, text}

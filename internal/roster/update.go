@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -353,7 +354,9 @@ func (e *editor) replaceScalar(n *yaml.Node, text string) {
 }
 
 // quotedRegexp matches a text in double or single quotes that ends on the same line.
-var quotedRegexp = regexp.MustCompile(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
+var quotedRegexp = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
+})
 
 // span returns the offsets of a scalar or an alias and of what is behind it; the latter is -1 if it has several lines
 // or another form than plain or in quotes.
@@ -364,7 +367,7 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 	case n.Kind == yaml.AliasNode:
 		return begin, begin + 1 + len(n.Value)
 	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
-		if match := quotedRegexp.FindSubmatch(text); match != nil {
+		if match := quotedRegexp().FindSubmatch(text); match != nil {
 			return begin, begin + len(match[1]) + len(match[2])
 		}
 	case bytes.HasPrefix(text, []byte(n.Value)):

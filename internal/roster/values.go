@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -271,7 +272,7 @@ func (d *decoder) decodeDuration(k *key, n *yaml.Node) time.Duration {
 // parseDuration returns the sum of the parts of a time such as 24h, 90m or 1d12h. It returns false
 // for other text and for more than maxDuration.
 func parseDuration(s string) (time.Duration, bool) {
-	if !durationRegexp.MatchString(s) {
+	if !durationRegexp().MatchString(s) {
 		return 0, false
 	}
 	var sum time.Duration
@@ -289,7 +290,7 @@ func parseDuration(s string) (time.Duration, bool) {
 }
 
 var (
-	durationRegexp = regexp.MustCompile(durationPattern)
+	durationRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(durationPattern) })
 	durationUnits  = map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}
 )
 
