@@ -20,10 +20,7 @@ func ReadAndPlan(
 		return org.Snapshot{}, plan.Plan{}, err
 	}
 	p := decide(snapshot)
-	isAbsent := func(f org.Fact) bool { return f.Kind == org.FactAbsent }
-	needed := len(p.Held) > 0 || slices.ContainsFunc(p.Changes, needsTwoReadings) ||
-		slices.ContainsFunc(p.Facts, isAbsent)
-	if !snapshot.Paged || !needed {
+	if !snapshot.Paged || !needsTwoReadings(p) {
 		return snapshot, p, nil
 	}
 	later, err := read(ctx)
@@ -34,7 +31,12 @@ func ReadAndPlan(
 	return snapshot, decide(snapshot), nil
 }
 
-// needsTwoReadings reports whether c mails a person or takes something from one.
-func needsTwoReadings(c plan.Change) bool {
-	return c.Action.Mails() || c.Action == plan.Suspend || c.Action == plan.Remove || c.TakesAccess()
+// needsTwoReadings reports whether p mails a person, takes something from one, or concludes that a lost mail was not
+// sent.
+func needsTwoReadings(p plan.Plan) bool {
+	mailsOrTakes := func(c plan.Change) bool {
+		return c.Action.Mails() || c.Action == plan.Suspend || c.Action == plan.Remove || c.TakesAccess()
+	}
+	isAbsent := func(f org.Fact) bool { return f.Kind == org.FactAbsent }
+	return len(p.Held) > 0 || slices.ContainsFunc(p.Changes, mailsOrTakes) || slices.ContainsFunc(p.Facts, isAbsent)
 }
