@@ -95,19 +95,27 @@ type foreignWord struct {
 	advice string // what to type instead
 }
 
+// Names with an advice for each of several commands.
+const (
+	dryRunNames  = "dry-run dryrun what-if check preview n"
+	fileNames    = "f file filename config c i input users"
+	verboseNames = "v verbose debug d vv trace"
+	forceNames   = "force auto-approve assume-yes no-input non-interactive no-confirm batch yes y"
+)
+
 // foreignFlags are the flags of other tools. The first row that fits counts.
 var foreignFlags = []foreignWord{
-	{"dry-run dryrun what-if check preview n", "yes", "to see what apply would do: orgsync plan"},
-	{"dry-run dryrun what-if check preview n", "out", "plan never changes anything: leave the flag out"},
-	{"f file filename config c i input users", "roster", "to name the roster: --roster FILE (-r)"},
-	{"f file filename config c i input users", "file", "to name the file of the simulation: --file FILE"},
-	{"v verbose debug d vv trace", "verbose", "to see everything: --verbose"},
-	{"v verbose debug d vv trace", "", "to see more: --log-level info, or --log-level debug for each request"},
+	{dryRunNames, "yes", "to see what apply would do: orgsync plan"},
+	{dryRunNames, "out", "plan never changes anything: leave the flag out"},
+	{fileNames, "roster", "to name the roster: --roster FILE (-r)"},
+	{fileNames, "file", "to name the file of the simulation: --file FILE"},
+	{verboseNames, "verbose", "to see everything: --verbose"},
+	{verboseNames, "", "to see more: --log-level info, or --log-level debug for each request"},
 	{"silent s", "quiet", "to print less: --quiet (-q)"},
 	{"V", "", "to see the version: orgsync version"},
-	{"force auto-approve assume-yes no-input non-interactive no-confirm batch yes y", "out",
+	{forceNames, "out",
 		"plan never changes anything and never asks: leave the flag out"},
-	{"force auto-approve assume-yes no-input non-interactive no-confirm batch yes y", "yes",
+	{forceNames, "yes",
 		"to apply without a question: --yes (-y); to raise a limit: --max-invites, --max-removals or --max-revokes"},
 	{"key token api-key api-token apikey k t", "api-key-file",
 		"set the key in VULTR_API_KEY, or name a file with --api-key-file: other users can see a command line"},
