@@ -37,7 +37,7 @@ type watch struct {
 	renamed, edited map[string]time.Time
 	// unnamed are the people whom the last roster did not list.
 	unnamed map[string]bool
-	// twins are people who accepted with the address of somebody else in the roster.
+	// sameAddress has the people who accepted with the address of somebody else in the roster.
 	sameAddress map[string]bool
 	// sighted is when a run may have seen a user unlisted for the first time, by user id, and backedUp
 	// what it was when the ledger was copied.
@@ -328,8 +328,8 @@ func (r *referee) judge() {
 	r.before = after
 }
 
-// early holds (h): whom the ledger never saw listed, and --only did not name, is let go only after having been seen
-// unlisted for long enough.
+// early holds (h): a user that the ledger never saw listed, and that --only did not name, is suspended or removed only
+// after being seen unlisted for long enough.
 func (r *referee) early(u sandbox.User, now time.Time) {
 	if r.listed[strings.ToLower(u.Email)] || r.listed[u.ID] || r.singled[strings.ToLower(u.Email)] {
 		return

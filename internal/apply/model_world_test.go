@@ -156,6 +156,7 @@ func drawScript(t *rapid.T) script {
 	}
 	kind := rapid.SampledFrom([]string{"users", "suspended", "both"})
 	what := kind.Draw(t, "what is hidden")
+	lateBy := time.Duration(0) // how late the server may still act on a late mail of this episode or one before
 	for n := range rapid.IntRange(1, 5).Draw(t, "episodes") {
 		e := episode{
 			Wait:        draw("wait", 0, time.Minute, 14*time.Minute, time.Hour, 30*time.Hour, 73*time.Hour),
@@ -194,8 +195,12 @@ func drawScript(t *rapid.T) script {
 			e.Late = rapid.IntRange(1, 12).Draw(t, "late mail")
 			e.LateBy = draw("late by", 0, time.Second, 10*time.Second, 100*time.Second)
 		}
+		if e.Wait > org.ActWithin {
+			lateBy = 0
+		}
+		lateBy = max(lateBy, e.LateBy)
 		for i := range e.Faults { // a fault may strike the late mail too: the server acts soon enough all the same
-			e.Faults[i].Late = min(e.Faults[i].Late, org.ActWithin-time.Second-e.LateBy)
+			e.Faults[i].Late = min(e.Faults[i].Late, org.ActWithin-time.Second-lateBy)
 		}
 		e.SettleWait = draw("settle wait", leaveToLaterRun, 5*time.Minute, 5*time.Minute, 20*time.Minute)
 		if rapid.IntRange(0, 5).Draw(t, "odd clock") == 0 {

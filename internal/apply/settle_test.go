@@ -311,14 +311,22 @@ func TestNotSentAndStopped(t *testing.T) {
 	})
 }
 
+// newCompanyWithLostMail returns a company in which the answer to the mail to ada was lost, and two people are listed
+// since.
+func newCompanyWithLostMail(t *testing.T) *company {
+	t.Helper()
+	c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "ada@example.com")
+	c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
+	c.apply(with{settleWait: leaveToLaterRun})
+	c.list("ada@example.com", "bob@example.com", "cy@example.com")
+	return c
+}
+
 // TestProgressIsTheResult: progress is told of the changes of the result, and of no others.
 func TestProgressIsTheResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "ada@example.com")
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
-		c.apply(with{settleWait: leaveToLaterRun})
-		c.list("ada@example.com", "bob@example.com", "cy@example.com")
+		c := newCompanyWithLostMail(t)
 		var told []string
 		run := c.apply(with{progress: func(r apply.ChangeResult) { told = append(told, r.Email.String()) }})
 		if len(run.plan.Held) != 1 || len(told) != len(run.Changes) {
@@ -332,10 +340,7 @@ func TestProgressIsTheResult(t *testing.T) {
 func TestNoticesAreOfTheLastReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "ada@example.com")
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
-		c.apply(with{settleWait: leaveToLaterRun})
-		c.list("ada@example.com", "bob@example.com", "cy@example.com")
+		c := newCompanyWithLostMail(t)
 		// The canary's answer takes until the list shows ada, and is not understood, so that the
 		// run stops after one reading.
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultHTML, Method: http.MethodPost, Times: 1, Delay: 20 * time.Second})
