@@ -158,8 +158,9 @@ func (c *company) apply(w with) outcome {
 	}
 	defer book.Close()
 	readings := 0
+	wanted := plan.WantedAccess(&c.roster, book.Memory())
 	read := func(ctx context.Context) (org.Snapshot, error) {
-		snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, c.roster.RequiredAccess())
+		snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, wanted)
 		if readings++; w.reading != nil && err == nil {
 			w.reading(readings, &snapshot)
 		}
@@ -219,11 +220,15 @@ func invalid(p plan.Plan) error {
 func (c *company) changes() []string {
 	c.t.Helper()
 	client := c.client(with{concurrency: 1})
-	snapshot, err := client.ReadOrganization(c.t.Context(), c.roster.Organization, c.roster.RequiredAccess())
+	organization, err := client.Identify(c.t.Context(), c.roster.Organization)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	memory, _, err := ledger.Read(c.t.Context(), c.store, snapshot.Organization.ID)
+	memory, _, err := ledger.Read(c.t.Context(), c.store, organization.ID)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	snapshot, err := client.ReadOrganization(c.t.Context(), organization.ID, plan.WantedAccess(&c.roster, memory))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -1,6 +1,9 @@
 package org
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind is a kind of access that people can be given.
 type Kind string
@@ -46,6 +49,9 @@ func (a Access) Is(name string) bool {
 // Wanted is the access that a roster manages: for each managed kind the names or ids that it names. A kind that is not
 // among the keys is not managed and need not be read.
 type Wanted map[Kind][]string
+
+// Has reports whether w names a.
+func (w Wanted) Has(a Access) bool { return slices.ContainsFunc(w[a.Kind], a.Is) }
 
 // Edit is a change of something other than an invitation. All of them can be repeated without harm.
 type Edit struct {

@@ -79,6 +79,20 @@ func (t userHoldings) contain(wanted *org.Access) bool {
 	return false
 }
 
+// WantedAccess returns the access that r names, with the ids that its names had in earlier runs: a plan must know who
+// has a group that was renamed, too.
+func WantedAccess(r *roster.Roster, m org.Memory) org.Wanted {
+	wanted := r.RequiredAccess()
+	for kind, names := range wanted {
+		for _, name := range names {
+			if id := m.Access[org.AccessName{Kind: kind, Name: name}]; id != "" {
+				wanted[kind] = append(wanted[kind], id)
+			}
+		}
+	}
+	return wanted
+}
+
 // catalog is what the names in the roster mean in the organization.
 type catalog struct {
 	byName map[org.Kind]map[string]*org.Access

@@ -67,7 +67,8 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	}
 	defer func() { s.release(book) }()
 	s.warn(book.Warnings())
-	snapshot, p, err := apply.ReadAndPlan(ctx, s.read, func(snapshot org.Snapshot) plan.Plan {
+	read := s.reader(book.Memory())
+	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(snapshot org.Snapshot) plan.Plan {
 		return plan.Compute(s.input(snapshot, book.Memory()))
 	})
 	if err == nil {
@@ -89,7 +90,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		return *shown, skipAll(*shown, ErrOrganizationChanged), nil
 	}
 	result := apply.Run(ctx, p, apply.Options{
-		API: s.opts.Provider, Ledger: book, Read: s.read,
+		API: s.opts.Provider, Ledger: book, Read: read,
 		Replan: func(snapshot org.Snapshot, memory org.Memory) plan.Plan {
 			return plan.Compute(s.input(snapshot, memory))
 		},

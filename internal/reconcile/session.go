@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
@@ -137,16 +138,28 @@ func (s *Session) endReading() {
 	}
 }
 
-// read reads the organization.
-func (s *Session) read(ctx context.Context) (org.Snapshot, error) {
-	if s.opts.AfterReading != nil {
-		defer s.opts.AfterReading()
+// reader returns a function that reads the organization, as memory has it.
+func (s *Session) reader(memory org.Memory) func(context.Context) (org.Snapshot, error) {
+	wanted := plan.WantedAccess(s.opts.Roster, memory)
+	return func(ctx context.Context) (org.Snapshot, error) {
+		if s.opts.AfterReading != nil {
+			defer s.opts.AfterReading()
+		}
+		if ahead := s.ahead; ahead != nil {
+			s.ahead = nil
+			if snapshot, err := ahead(); err != nil || !s.lacksHolders(snapshot, wanted) {
+				return snapshot, err
+			}
+		}
+		return s.opts.Provider.ReadOrganization(ctx, s.opts.Roster.Organization, wanted)
 	}
-	if ahead := s.ahead; ahead != nil {
-		s.ahead = nil
-		return ahead()
-	}
-	return s.opts.Provider.ReadOrganization(ctx, s.opts.Roster.Organization, s.opts.Roster.RequiredAccess())
+}
+
+// lacksHolders reports whether a wanted group, role or policy may have been read without all its holders. The reading
+// ahead begins before the memory is known, and so cannot know the ids of groups that were renamed.
+func (s *Session) lacksHolders(snapshot org.Snapshot, wanted org.Wanted) bool {
+	read := s.opts.Roster.RequiredAccess()
+	return slices.ContainsFunc(snapshot.Access, func(a org.Access) bool { return wanted.Has(a) && !read.Has(a) })
 }
 
 // memory reads what earlier runs remember of the organization, without a lock.
@@ -192,7 +205,7 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	snapshot, p, err := apply.ReadAndPlan(ctx, s.read, func(snapshot org.Snapshot) plan.Plan {
+	snapshot, p, err := apply.ReadAndPlan(ctx, s.reader(memory), func(snapshot org.Snapshot) plan.Plan {
 		return plan.Compute(s.input(snapshot, memory))
 	})
 	if err != nil {
@@ -238,7 +251,7 @@ func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, er
 	if err != nil {
 		return Decision{}, nil, err
 	}
-	snapshot, err := s.read(ctx)
+	snapshot, err := s.reader(memory)(ctx)
 	if err != nil {
 		return Decision{}, nil, WithCause(ctx, err)
 	}

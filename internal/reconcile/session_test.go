@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"sync/atomic"
@@ -25,7 +26,12 @@ import (
 // options are those of a session with a simulated API and two people to be invited.
 func options(t *testing.T) (reconcile.Options, *sandbox.Server, *ledgertest.Store) {
 	t.Helper()
-	api, err := sandbox.New(sandbox.Options{})
+	return optionsIn(t, sandbox.Options{})
+}
+
+func optionsIn(t *testing.T, world sandbox.Options) (reconcile.Options, *sandbox.Server, *ledgertest.Store) {
+	t.Helper()
+	api, err := sandbox.New(world)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,5 +220,48 @@ func TestInterruptedWhileTheLedgerIsRead(t *testing.T) {
 		if err := call(ctx, open(t, o)); !errors.Is(err, interrupted) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestRenamedGroup: a group that was renamed is found by its id, and those who are in it already are not added again,
+// although the list of groups names only its first members.
+func TestRenamedGroup(t *testing.T) {
+	t.Parallel()
+	o, api, _ := optionsIn(t, sandbox.Options{Dialect: sandbox.Dialect{GroupMembers: sandbox.GroupMembersCapped}})
+	if _, err := api.AddGroup(sandbox.Group{Name: "crew"}); err != nil {
+		t.Fatal(err)
+	}
+	o.Roster.People = nil
+	for i := range 9 {
+		who := fmt.Sprintf("p%d@example.com", i)
+		if _, err := api.AddUser(sandbox.User{Email: who, Groups: []string{"crew"}}); err != nil {
+			t.Fatal(err)
+		}
+		person := roster.Person{Email: org.MustParseAddress(who), At: roster.Position{File: "users.yaml", Line: i + 1}}
+		person.Groups = []roster.Ref{{Name: "crew", At: person.At}}
+		o.Roster.People = append(o.Roster.People, person)
+	}
+	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.RenameGroup("crew", "infra"); err != nil {
+		t.Fatal(err)
+	}
+	ahead, err := reconcile.OpenAhead(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*reconcile.Session{ahead, open(t, o)} {
+		d, err := s.Plan(t.Context())
+		if err != nil || len(d.Plan.Changes) > 0 || len(d.Plan.Notices) != 1 {
+			t.Errorf("changes %+v, notices %+v, %v", d.Plan.Changes, d.Plan.Notices, err)
+		}
+	}
+	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+	if err != nil || len(result.Changes) > 0 || len(result.Notices) != 1 {
+		t.Errorf("changes %+v, notices %+v, %v", result.Changes, result.Notices, err)
+	}
+	if d, _, err := open(t, o).Status(t.Context()); err != nil || len(d.Plan.Changes) > 0 {
+		t.Errorf("status: changes %+v, %v", d.Plan.Changes, err)
 	}
 }

@@ -84,12 +84,11 @@ func (c *Client) readAccess(
 	hidden := make([]bool, len(org.Kinds))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, kind := range org.Kinds {
-		names, managed := wanted[kind]
-		if !managed && !all {
+		if _, managed := wanted[kind]; !managed && !all {
 			continue
 		}
 		g.Go(func() (err error) {
-			match := func(a org.Access) bool { return all || slices.ContainsFunc(names, a.Is) }
+			match := func(a org.Access) bool { return all || wanted.Has(a) }
 			byKind[i], err = c.readKind(ctx, kind, match)
 			if hidden[i] = all && IsHidden(err); hidden[i] {
 				return nil
