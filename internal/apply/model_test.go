@@ -142,8 +142,8 @@ func (r *referee) deed(d deed) {
 	case "stranger leaves":
 		_ = r.Leave(stranger)
 	case "rename group":
-		if r.RenameGroup("everyone", "all people") != nil {
-			must(r.t, r.RenameGroup("all people", "everyone"))
+		if r.RenameGroup("everyone", renamedGroup) != nil {
+			must(r.t, r.RenameGroup(renamedGroup, "everyone"))
 		}
 	case "leave":
 		if r.Leave(d.Who) == nil {
@@ -179,8 +179,15 @@ func (r *referee) choose(other bool) {
 		if api := r.script.Access.API; api != "" {
 			p.APIEnabled = new(api == "on")
 		}
-		if r.script.Access.Groups != nil {
-			p.Groups = append([]roster.Ref{}, refs(r.script.Access.Groups...)...)
+		for _, kind := range []struct {
+			names []string
+			refs  *[]roster.Ref
+		}{
+			{r.script.Access.Groups, &p.Groups}, {r.script.Access.Roles, &p.Roles}, {r.script.Access.Policies, &p.Policies},
+		} {
+			if kind.names != nil {
+				*kind.refs = refs(kind.names...)
+			}
 		}
 	}
 	for _, who := range r.script.People {
@@ -648,7 +655,8 @@ func play(t *testing.T, s script) []string {
 	}
 	for _, seed := range s.Seeds {
 		if seed.As == "user" {
-			_, err := r.AddUser(sandbox.User{Email: seed.Email, Groups: seed.Groups, APIEnabled: seed.API})
+			_, err := r.AddUser(sandbox.User{Email: seed.Email, Groups: seed.Groups, Roles: seed.Roles,
+				Policies: seed.Policies, APIEnabled: seed.API})
 			must(t, err)
 			r.joined[seed.Email] = true
 			continue

@@ -287,9 +287,12 @@ func (r *referee) judge() {
 		lately := !renamed.IsZero() && !edited.IsZero() && edited.Sub(renamed) <= r.script.Lag+time.Minute
 		gone := !in || is.Suspended && !was.Suspended
 		taken := 0
-		for _, name := range was.Groups {
-			if in && !slices.Contains(is.Groups, name) {
+		for _, what := range holds(was) {
+			if in && !slices.Contains(holds(is), what) {
 				taken++
+				if r.script.Policy.ExtraAccess != roster.ExtraAccessRevoke || !r.script.Access.names(what) {
+					r.fault("(i) the %s was taken from %s, and nothing says so", what, who)
+				}
 			}
 		}
 		if in && was.APIEnabled && !is.APIEnabled {
@@ -307,8 +310,11 @@ func (r *referee) judge() {
 			r.fault("(i) something was taken from %s: was %+v, is %+v", who, was, is)
 		}
 		given := in && is.APIEnabled && !was.APIEnabled || was.Suspended && in && !is.Suspended
-		for _, name := range is.Groups {
-			given = given || !slices.Contains(was.Groups, name)
+		for _, what := range holds(is) {
+			given = given || !slices.Contains(holds(was), what)
+			if in && !slices.Contains(holds(was), what) && !r.script.Access.names(what) {
+				r.fault("(g) %s was given the %s, which no roster names", who, what)
+			}
 		}
 		if given && !r.named[who] && !lately {
 			r.fault("(g) no roster names %s, and access was given: was %+v, is %+v", who, was, is)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -44,8 +45,34 @@ type policy struct {
 
 // access is what the roster gives everybody.
 type access struct {
-	API    string   // "on", "off" or "": it is not managed
-	Groups []string // nil: they are not managed
+	API                     string   // "on", "off" or "": it is not managed
+	Groups, Roles, Policies []string // nil: they are not managed
+}
+
+// names reports whether the roster gives one of these, which are written as [holds] writes them.
+func (a access) names(what string) bool {
+	kind, name, _ := strings.Cut(what, " ")
+	if name == renamedGroup {
+		name = "everyone"
+	}
+	return slices.Contains(map[string][]string{"group": a.Groups, "role": a.Roles, "policy": a.Policies}[kind], name)
+}
+
+// renamedGroup is what the group "everyone" is called after the deed "rename group".
+const renamedGroup = "all people"
+
+// holds are the groups, roles and policies that u has directly.
+func holds(u sandbox.User) (all []string) {
+	for _, name := range u.Groups {
+		all = append(all, "group "+name)
+	}
+	for _, name := range u.Roles {
+		all = append(all, "role "+name)
+	}
+	for _, name := range u.Policies {
+		all = append(all, "policy "+name)
+	}
+	return all
 }
 
 // seed is somebody who is there already.
@@ -53,9 +80,9 @@ type seed struct {
 	Email string
 	As    string // user, or the state of an invitation
 	Age   time.Duration
-	// Groups and API are what a user has.
-	Groups []string
-	API    bool
+	// Groups, Roles, Policies and API are what a user has.
+	Groups, Roles, Policies []string
+	API                     bool
 }
 
 // episode is some time, things that people do, and one run or several at once.
@@ -287,15 +314,20 @@ var deeds = []string{
 // drawMembers draws people who are in the organization and whom the roster need not know.
 func (s *script) drawMembers(t *rapid.T) {
 	groups := rapid.SampledFrom([][]string{nil, {"everyone"}, {"platform"}, {"everyone", "platform"}})
+	roles := rapid.SampledFrom([][]string{nil, nil, {"deployer"}})
+	policies := rapid.SampledFrom([][]string{nil, nil, {"billing"}})
 	for _, u := range []sandbox.User{{Email: stranger}, {Email: helper}, {Email: robot, Service: true}} {
 		if rapid.IntRange(0, 2).Draw(t, "member") == 0 {
 			u.Groups, u.APIEnabled = groups.Draw(t, "member's groups"), rapid.Bool().Draw(t, "member's API")
+			u.Roles, u.Policies = roles.Draw(t, "member's roles"), policies.Draw(t, "member's policies")
 			s.Members = append(s.Members, u)
 		}
 	}
 	for i := range s.Seeds {
 		if s.Seeds[i].As == "user" {
-			s.Seeds[i].Groups, s.Seeds[i].API = groups.Draw(t, "user's groups"), rapid.Bool().Draw(t, "user's API")
+			seed := &s.Seeds[i]
+			seed.Groups, seed.API = groups.Draw(t, "user's groups"), rapid.Bool().Draw(t, "user's API")
+			seed.Roles, seed.Policies = roles.Draw(t, "user's roles"), policies.Draw(t, "user's policies")
 		}
 	}
 }
@@ -304,8 +336,10 @@ func (s *script) drawMembers(t *rapid.T) {
 func (s *script) drawAccess(t *rapid.T) {
 	if rapid.Bool().Draw(t, "gives access") {
 		s.Access = access{
-			API:    pick(t, "API", "", "on", "off"),
-			Groups: rapid.SampledFrom([][]string{nil, {}, {"everyone"}, {"platform"}}).Draw(t, "groups"),
+			API:      pick(t, "API", "", "on", "off"),
+			Groups:   rapid.SampledFrom([][]string{nil, {}, {"everyone"}, {"platform"}}).Draw(t, "groups"),
+			Roles:    rapid.SampledFrom([][]string{nil, {}, {"deployer"}}).Draw(t, "roles"),
+			Policies: rapid.SampledFrom([][]string{nil, {}, {"billing"}}).Draw(t, "policies"),
 		}
 	}
 	s.Policy = policy{
