@@ -34,8 +34,10 @@ type referee struct {
 	// countedFrom are the times from when the rounds of a person are counted, and owed the time until when
 	// the server may act on a mail that was asked for before: that one is none of the new rounds.
 	countedFrom map[string]time.Time
-	// singled are those whom --only named.
-	singled map[string]bool
+	// singled are those whom --only named, and reset those whom --reinvite named.
+	singled, reset map[string]bool
+	// firstDay is the beginning of the day on which the history begins.
+	firstDay time.Time
 	// asked are the times in which --resend named a person, from the beginning of a run to the end of what the server did
 	// late.
 	asked map[string][][2]time.Time
@@ -176,6 +178,7 @@ func (r *referee) choose(other bool) {
 	r.list(slices.DeleteFunc(slices.Clone(people), func(who string) bool { return r.out[who] })...)
 	for i := range r.roster.People {
 		p := &r.roster.People[i]
+		r.fill(p)
 		if api := r.script.Access.API; api != "" {
 			p.APIEnabled = new(api == "on")
 		}
@@ -280,6 +283,7 @@ func (c *company) oddClock(path string) {
 func (r *referee) episode(e episode) {
 	// Not Advance: what the server still has to do goes on. A moment keeps what happens from what happened before.
 	time.Sleep(e.Wait + time.Millisecond)
+	r.awaitMidnight(time.Hour)
 	r.judge() // what the runs before did late
 	if e.Ledger != "" {
 		r.mishap(e.Ledger)
@@ -296,6 +300,7 @@ func (r *referee) episode(e episode) {
 		defer time.AfterFunc(e.Stop, stop).Stop()
 	}
 	for _, who := range e.Reinvite {
+		r.reset[who] = true
 		r.countedFrom[who] = r.counts()
 		delete(r.gone, who) // somebody asks for a mail
 	}
@@ -465,7 +470,8 @@ func (r *referee) leaving(change apply.ChangeResult) {
 	}
 	who := change.Email.Key()
 	for _, p := range r.roster.People {
-		if p.Email.Key() == who || elsewhere(p.Email.Key()) == who && r.known[p.Email.Key()] {
+		isTheirs := elsewhere(p.Email.Key()) == who && (r.known[p.Email.Key()] || len(p.Aliases) > 0)
+		if (p.Email.Key() == who || isTheirs) && !p.Ended(r.Now()) {
 			r.fault("(e) %s is listed, and %s took place: %s", p.Email, change.Action, who)
 		}
 	}
@@ -502,6 +508,7 @@ func (r *referee) mails() {
 	for who, mails := range r.Mails() {
 		rounds := 0
 		for i, m := range mails {
+			r.days(who, m)
 			if countedFrom := r.countedFrom[who]; m.At.Before(countedFrom) {
 				rounds = 0
 				continue
@@ -537,6 +544,7 @@ func (r *referee) wasAsked(who string, m sandbox.Mail) bool {
 // finish holds (b): once faults stop, two more runs reach a plan without changes, and in the end nobody is forgotten.
 func (r *referee) finish() {
 	time.Sleep(org.ActWithin + r.script.Lag) // whatever the server still had to do is done, and the lists show it
+	r.awaitMidnight(2 * time.Hour)
 	r.judge()
 	before := r.Mails()
 	defer func() { r.left(before) }()
@@ -598,13 +606,13 @@ func (r *referee) finish() {
 	for _, n := range last.Notices {
 		switch n.Kind {
 		case plan.OtherAddress, plan.Left, plan.NeedsAttention, plan.GaveUp, plan.Waiting, plan.PossibleAlias,
-			plan.Flapping, plan.RefusedMail, plan.UnknownMembership:
+			plan.Flapping, plan.RefusedMail, plan.UnknownMembership, plan.NotYet, plan.EndedSoon:
 			told[n.Email.Key()] = true
 		default: // says nothing of why the person is not invited
 		}
 	}
 	for _, p := range r.roster.People {
-		if who := p.Email.Key(); !r.isIn(who) && !told[who] && !(hidden != "" && r.accepted(who)) {
+		if who := p.Email.Key(); !p.Ended(r.Now()) && !r.isIn(who) && !told[who] && !(hidden != "" && r.accepted(who)) {
 			r.fault("(b) %s is forgotten: neither in, nor invited, nor in a notice", who)
 		}
 	}
@@ -633,7 +641,7 @@ func play(t *testing.T, s script) []string {
 		}, s.People...),
 		script: s, freed: map[string]time.Time{}, countedFrom: map[string]time.Time{},
 		asked: map[string][][2]time.Time{}, singled: map[string]bool{},
-		out: map[string]bool{}, known: map[string]bool{},
+		out: map[string]bool{}, reset: map[string]bool{}, known: map[string]bool{},
 		joined: map[string]bool{}, seen: map[string]bool{}, gone: map[string]bool{}, watch: newWatch(),
 	}
 	r.roster.Settings = roster.Settings{
@@ -668,6 +676,7 @@ func play(t *testing.T, s script) []string {
 		_, err := r.AddInvitation(sandbox.Invitation{Email: seed.Email, State: seed.As, Created: r.Now().Add(-age)})
 		must(t, err)
 	}
+	r.firstDay = r.Now().Truncate(24 * time.Hour)
 	for _, e := range s.Episodes {
 		r.episode(e)
 	}

@@ -86,9 +86,11 @@ func hiding(what string, status int) []sandbox.Fault {
 	return nil
 }
 
-// names reports whether the roster of this run lists the address.
+// names reports whether the roster of this run lists the address, also as an alias.
 func (r *referee) names(who string) bool {
-	return slices.ContainsFunc(r.roster.People, func(p roster.Person) bool { return p.Email.Key() == who })
+	return slices.ContainsFunc(r.roster.People, func(p roster.Person) bool {
+		return !p.Ended(r.Now()) && hasAddress(p, who)
+	})
 }
 
 // accepted reports whether an invitation to who was accepted, with whatever address, or one with their address.
@@ -126,7 +128,9 @@ func (r *referee) prepare(e episode) {
 		r.runs, r.removals, r.revokes, r.named = 0, 0, 0, map[string]bool{}
 	}
 	for _, p := range r.roster.People {
-		r.named[p.Email.Key()] = true
+		for _, a := range p.Addresses() {
+			r.named[a.Key()] = r.named[a.Key()] || !p.Ended(r.Now())
+		}
 	}
 	r.before, r.began, r.mayTell = r.users(), r.Now(), false
 	r.present = r.before
@@ -178,9 +182,14 @@ func (r *referee) look(req *http.Request) {
 	if json.Unmarshal(body, &asked) != nil {
 		return
 	}
+	alias := ""
+	if r.script.Entries[asked.Email].Alias {
+		alias = elsewhere(asked.Email)
+	}
 	for _, u := range r.World().Users {
 		neverSeen := r.isSuspendedUnseen(u) && !r.seen[strings.ToLower(u.Email)]
-		if strings.EqualFold(u.Email, asked.Email) && !neverSeen && !(u.Suspended && r.invitesUnseen("")) {
+		isAsked := strings.EqualFold(u.Email, asked.Email) || strings.EqualFold(u.Email, alias)
+		if isAsked && !neverSeen && !(u.Suspended && r.invitesUnseen("")) {
 			r.told = append(r.told, asked.Email)
 		}
 	}
@@ -337,7 +346,8 @@ func (r *referee) judge() {
 // early holds (h): a user that the ledger never saw listed, and that --only did not name, is suspended or removed only
 // after being seen unlisted for long enough.
 func (r *referee) early(u sandbox.User, now time.Time) {
-	if r.listed[strings.ToLower(u.Email)] || r.listed[u.ID] || r.singled[strings.ToLower(u.Email)] {
+	who := strings.ToLower(u.Email)
+	if r.listed[who] || r.listed[u.ID] || r.singled[who] || r.isEnded(who) {
 		return
 	}
 	since, seen := r.sighted[u.ID]

@@ -25,7 +25,8 @@ type script struct {
 	Rounds   int
 	Unlisted roster.UnlistedPolicy
 	People   []string
-	Others   []string // the people whom the other roster lists
+	Others   []string         // the people whom the other roster lists
+	Entries  map[string]entry // what the roster says about these people besides the address
 	Seeds    []seed
 	Members  []sandbox.User // strangers, a service user, and members with access
 	Access   access
@@ -175,6 +176,7 @@ func drawScript(t *rapid.T) script {
 			})
 		}
 	}
+	s.drawEntries(t)
 	s.drawMembers(t)
 	s.drawAccess(t)
 	hidden := pick(t, "hidden", "never", "never", "never", "always", "from", "sometimes")
