@@ -11,28 +11,18 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// aloneCommand is the word after which this program does one thing in a process of its own, for its cost to be
-// measured.
+// aloneCommand is the argument with which this program starts itself to do one thing, so that the cost of this one thing
+// can be measured.
 const aloneCommand = "alone"
 
-// alone does one thing: "measure" (a process), "nothing", "nodes" (yaml.v3 builds the nodes of a file), "lines"
-// (encoding/json decodes those of a ledger), "open" (a ledger), "decode" (encoding/json and yaml.v3 decode
-// the answers of the API and the roster into plain structs).
+// alone does one thing: "measure" runs and measures a process, "nothing" does nothing, "open" opens a ledger, and
+// "decode" decodes the answers of the API and the roster into plain structs with encoding/json and yaml.v3.
 func alone(what string, paths []string) error {
 	switch what {
 	case "measure":
 		return measureHere(paths[0], paths[1], paths[2:])
 	case "nothing":
 		return nil
-	case "nodes":
-		data, err := os.ReadFile(paths[0])
-		if err != nil {
-			return err
-		}
-		var n yaml.Node
-		return yaml.Unmarshal(data, &n)
-	case "lines":
-		return linesAlone(paths[0])
 	case "open":
 		return openAlone(context.Background(), paths[0], paths[1])
 	case "decode":
@@ -41,7 +31,7 @@ func alone(what string, paths []string) error {
 	return fmt.Errorf("nothing is called %q", what)
 }
 
-// answers has every field that orgsync reads, under its documented name.
+// answers has every field of the API's lists that orgsync reads, with its documented name.
 type answers struct {
 	Users []struct {
 		ID          string   `json:"id"`
@@ -88,7 +78,7 @@ type holder struct {
 	Active bool   `json:"active"`
 }
 
-// decodeAlone decodes the roster and, one after another, the answers in a folder, and keeps what it got.
+// decodeAlone decodes a roster and all answers in a folder, and keeps everything in memory as orgsync does.
 func decodeAlone(roster, folder string) error {
 	data, err := os.ReadFile(roster)
 	if err != nil {

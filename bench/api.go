@@ -15,7 +15,7 @@ import (
 // key is the API key of the simulated API.
 const key = "bench"
 
-// noLimit is a --rate that no machine reaches, which is how one does without a limit.
+// noLimit is a --rate that no machine reaches.
 const noLimit = 1_000_000
 
 func rateName(rate int) string {
@@ -25,15 +25,15 @@ func rateName(rate int) string {
 	return strconv.Itoa(rate)
 }
 
-// api is the simulated API behind a port of the loopback interface.
+// api is the simulated API on a port of the loopback interface.
 type api struct {
 	*sandbox.Server
 	url         string
-	connections atomic.Int64 // that clients opened
+	connections atomic.Int64 // how many connections clients opened
 	close       func()
 }
 
-// simulate makes a simulated API with faults, and lets it listen.
+// simulate starts a simulated API with faults.
 func simulate(o sandbox.Options, faults []sandbox.Fault) (*api, error) {
 	simulated, err := sandbox.New(o)
 	if err != nil {
@@ -45,7 +45,7 @@ func simulate(o sandbox.Options, faults []sandbox.Fault) (*api, error) {
 	return listen(simulated, simulated), nil
 }
 
-// listen makes handler, which is the simulated API or stands in front of it, listen.
+// listen starts a server with handler, which is the simulated API or answers for it.
 func listen(simulated *sandbox.Server, handler http.Handler) *api {
 	a := &api{Server: simulated}
 	server := httptest.NewUnstartedServer(handler)
@@ -59,12 +59,12 @@ func listen(simulated *sandbox.Server, handler http.Handler) *api {
 	return a
 }
 
-// environment tells orgsync of the API.
+// environment returns the environment variables that make orgsync use the API.
 func (a *api) environment() []string {
 	return []string{"VULTR_API_URL=" + a.url, "VULTR_API_KEY=" + key}
 }
 
-// limited is how many requests were answered with 429.
+// limited returns how many requests were answered with 429.
 func (a *api) limited() int {
 	n := 0
 	for _, r := range a.Requests() {
@@ -75,7 +75,7 @@ func (a *api) limited() int {
 	return n
 }
 
-// mailed tells how many of people got several mails, and how many none.
+// mailed returns how many of the people got several mails, and how many got none.
 func (a *api) mailed(people int) (twice, none int) {
 	mails := a.Mails()
 	for _, m := range mails {
@@ -86,8 +86,8 @@ func (a *api) mailed(people int) (twice, none int) {
 	return twice, people - len(mails)
 }
 
-// replay answers every GET as the simulated API did first, after the latency: so the server costs next to nothing, and
-// what is measured is the client.
+// replay answers each GET with a recorded answer of the simulated API, after the latency. So the server needs hardly any
+// processor time.
 type replay struct {
 	simulated *sandbox.Server
 	latency   time.Duration
@@ -95,7 +95,7 @@ type replay struct {
 	requests  atomic.Int64
 }
 
-// record asks the simulated API once, without a network.
+// record sends a GET to the simulated API, without a network, and records the answer.
 func (p *replay) record(uri string) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(http.MethodGet, uri, http.NoBody)
 	req.Header.Set("Authorization", "Bearer "+key)
@@ -105,7 +105,7 @@ func (p *replay) record(uri string) *httptest.ResponseRecorder {
 	return r
 }
 
-// ServeHTTP answers from memory what it can.
+// ServeHTTP answers with a recorded answer or, if there is none, with that of the simulated API.
 func (p *replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.requests.Add(1)
 	timer := time.NewTimer(p.latency)
@@ -123,5 +123,5 @@ func (p *replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	maps.Copy(w.Header(), known.Header())
 	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	w.WriteHeader(known.Code)
-	_, _ = w.Write(known.Body.Bytes()) // a client that is gone is no trouble of the server's
+	_, _ = w.Write(known.Body.Bytes()) // the client may be gone
 }

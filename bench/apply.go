@@ -14,14 +14,13 @@ import (
 
 var latencies = []time.Duration{20 * time.Millisecond, 120 * time.Millisecond, 400 * time.Millisecond}
 
-// defaultConcurrency is what --concurrency is if nobody sets it.
+// defaultConcurrency is the default of --concurrency.
 const defaultConcurrency = 10
 
-// documentedLimit is the most requests that the API allows in any second.
+// documentedLimit is how many requests the API allows in one second.
 const documentedLimit = 30
 
-// applies measures runs that invite everybody, against the time that the rate needs, or the concurrency where it is
-// that which bounds.
+// applies measures runs that invite everybody. Their floor is the time that the rate or the concurrency takes.
 func (b *bench) applies() error {
 	rates := []int{20, 28, 100, noLimit}
 	if b.quick {
@@ -37,7 +36,7 @@ func (b *bench) applies() error {
 				continue
 			}
 			concurrency := defaultConcurrency
-			// With exactly as many as rate times latency none may be late; where the standard is less, a tenth is added.
+			// rate × latency requests are in flight at the same time. A tenth more leaves room for late answers.
 			if need := float64(rate) * latency.Seconds(); rate != noLimit && need > float64(concurrency) {
 				concurrency = int(math.Ceil(need * 1.1))
 			}
@@ -67,31 +66,31 @@ func (b *bench) apply(name string, rate int, latency time.Duration, concurrency 
 	return nil
 }
 
-// checkMails notes a fault unless orgsync ended well and mailed all people once.
+// checkMails records a fault unless orgsync exited with 0 and mailed everybody once.
 func (b *bench) checkMails(name string, i *invited, people int) {
 	if twice, none := i.mailed(people); i.Code != 0 || twice+none > 0 {
 		b.fault("%s: code %d, %d mailed twice, %d not mailed: %s", name, i.Code, twice, none, i.firstError)
 	}
 }
 
-// inviting says how orgsync invites people.
+// inviting has the parameters of a run that invites people.
 type inviting struct {
 	people, rate, concurrency int
 	latency                   time.Duration
 	dialect                   sandbox.Dialect
 	faults                    []sandbox.Fault
-	// env is for the program, beside the API. nil: its state is in a new folder.
+	// env has more environment variables for orgsync. If it is nil, the state is in a new folder.
 	env []string
 }
 
-// invited is the run that invited people, and the API that they were invited with, which is to be closed.
+// invited is a run that invited people, and its API, which the caller closes.
 type invited struct {
 	*api
 	cost
 	again func() (cost, error) // runs orgsync once more
 }
 
-// invite lets orgsync invite everybody, with nothing remembered from before.
+// invite runs orgsync with an empty ledger, to invite everybody.
 func (b *bench) invite(how inviting) (*invited, error) {
 	limit := documentedLimit
 	if how.rate > limit {

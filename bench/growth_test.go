@@ -127,16 +127,16 @@ func planStep(t *testing.T, people int) func() {
 
 func ledgerStep(t *testing.T, people int) func() {
 	b := &bench{ctx: t.Context(), scratch: t.TempDir()}
-	store, closeStore, err := openStore(b.ctx, b.scratch, benchOrganization)
+	store, closeStore, err := openStore(b.ctx, b.scratch, "bench")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(closeStore)
-	if err := b.write(store, history(8*people, benchOrganization)); err != nil {
+	if err := b.write(store, history(8*people, "bench")); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
-		l, err := ledger.Open(t.Context(), store, ledger.Options{Organization: benchOrganization, Now: time.Now})
+		l, err := ledger.Open(t.Context(), store, ledger.Options{Organization: "bench", Now: time.Now})
 		if err != nil {
 			t.Error(err)
 			return

@@ -13,11 +13,10 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// loopPeople are fewer than apply has, since a loop that waits for every answer takes so long; the ratio is the same.
+// loopPeople is how many people a loop invites. It is small, because a loop that waits for every answer is slow.
 const loopPeople = 200
 
-// loops measures what people write today, one request after another or by ten goroutines, beside orgsync at the highest
-// rate that is safe.
+// loops compares orgsync with a program that people could write today: a loop over govultr, alone or in ten goroutines.
 func (b *bench) loops() error {
 	everyTenth := []sandbox.Fault{{Method: http.MethodPost, Path: "/v2/invitation", Every: 10, After: true,
 		Kind: sandbox.FaultDrop}}
@@ -74,10 +73,11 @@ func (b *bench) loop(weather string, latency time.Duration, faults []sandbox.Fau
 	return nil
 }
 
-// job invites people by so many goroutines with govultr, or by orgsync for 0, and tells how many failed by its account.
+// job invites people in this many goroutines with govultr, or with orgsync if workers is 0. It also returns how many
+// mails the program reported as failed.
 func (b *bench) job(people, workers int, latency time.Duration, faults []sandbox.Fault) (a *api, wall time.Duration,
 	failed int, err error) {
-	// Nobody knows what a second invitation of the same address does; here it mails again.
+	// The documents do not say what a second invitation of an address does. Here it sends a second mail.
 	dialect, err := sandbox.ParseDialect("duplicate=second")
 	if err != nil {
 		return nil, 0, 0, err
@@ -93,7 +93,7 @@ func (b *bench) job(people, workers int, latency time.Duration, faults []sandbox
 		}
 		return i.api, i.Wall, failed, nil
 	}
-	// What govultr is written for, and without the text that makes it report each mail as failed.
+	// This dialect is the one that govultr expects, without the text that makes it report each mail as failed.
 	if dialect, err = sandbox.ParseDialect("govultr,status=absent,duplicate=second"); err != nil {
 		return nil, 0, 0, err
 	}
@@ -108,7 +108,7 @@ func (b *bench) job(people, workers int, latency time.Duration, faults []sandbox
 	return a, time.Since(begin), failed, nil
 }
 
-// loopOver is the program that people write: govultr's client as its README makes it, and a call for each person.
+// loopOver invites people with govultr's client, made as in govultr's README, and returns how many calls failed.
 func loopOver(ctx context.Context, url string, people, workers int) (failed int, err error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	defer transport.CloseIdleConnections()
@@ -138,7 +138,7 @@ func loopOver(ctx context.Context, url string, people, workers int) (failed int,
 	return int(failures.Load()), ctx.Err()
 }
 
-// bearer adds the key, as the oauth2 client of govultr's README does.
+// bearer adds the key to each request, as the oauth2 client in govultr's README does.
 type bearer struct{ next http.RoundTripper }
 
 func (t bearer) RoundTrip(r *http.Request) (*http.Response, error) {

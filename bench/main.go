@@ -1,5 +1,6 @@
-// Command bench measures orgsync against floors of the same machine and run: what the API's rate and latency, the
-// slowest list, or decoding the same bytes would take by themselves. It prints Markdown tables of ratios, row by row.
+// Command bench measures orgsync, and compares each measurement with a floor from the same machine and run: the time
+// that the API's rate and latency take, the time of the slowest list alone, or the cost of decoding the same bytes. It
+// prints Markdown tables, row by row.
 //
 //	go run ./bench                 # everything; 15 minutes, most of it waiting for rates
 //	go run ./bench -quick          # smaller numbers; a minute or two
@@ -7,8 +8,8 @@
 //	go run ./bench -run state      # with the servers of the tests, see .ci/run
 //
 // The simulated API listens on a loopback address, the program that is measured is built from this checkout, and
-// everything ends by itself. The exit code is 1 when something was mailed twice or not at all, cost grows faster than
-// people do, or a run of 20,000 people takes too much memory.
+// everything ends by itself. The exit code is 1 if a person was mailed twice or not at all, or if a run that invites
+// 20,000 people needs too much memory.
 package main
 
 import (
@@ -49,15 +50,14 @@ type bench struct {
 	out     io.Writer
 	only    *regexp.Regexp
 	quick   bool
-	people  int    // in apply
-	runs    int    // of what takes no long
-	program string // the orgsync that is measured
-	before  string // an older one, for its start; "": none
-	self    string // this program
-	scratch string
-	table   string   // the one being printed
-	faults  []string // what must not be
-	sizes   []organizationCost
+	people  int      // how many people apply invites
+	runs    int      // how often a short measurement is repeated
+	program string   // the path of the orgsync that is measured
+	before  string   // the path of an older orgsync, to compare the start; "": none
+	self    string   // the path of this program
+	scratch string   // a folder for everything that is written
+	table   string   // the title of the table that is being printed
+	faults  []string // broken promises, such as a second mail
 }
 
 func run(ctx context.Context, out io.Writer, args []string) error {
@@ -96,9 +96,8 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		return err
 	}
 	fmt.Fprintf(out, "%s on %s/%s, %d processors, %s.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,
-		runtime.NumCPU(),
-		time.Now().UTC().Format(time.DateOnly))
-	for _, measure := range []func() error{b.start, b.ledger, b.rosters, b.plans, b.growth, b.applies, b.states, b.loops} {
+		runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))
+	for _, measure := range []func() error{b.start, b.plans, b.applies, b.states, b.loops} {
 		if err := measure(); err != nil {
 			return err
 		}
@@ -109,18 +108,18 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	return nil
 }
 
-// wants reports whether the row of this name is to be measured.
+// wants reports whether --run selects the row of this name.
 func (b *bench) wants(name string) bool { return b.only.MatchString(name) }
 
-// fault notes what must not be; the run goes on.
+// fault records a broken promise; the measurements go on.
 func (b *bench) fault(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	b.faults = append(b.faults, text)
 	fmt.Fprintf(b.out, "\n**%s**\n\n", text)
-	b.table = "" // what follows needs its header again
+	b.table = "" // the next row prints the header of its table again
 }
 
-// row prints one row of a table, after its header when it is the first.
+// row prints one row of the table with this title. The first row comes after the header.
 func (b *bench) row(title, header string, cells ...any) {
 	if b.table != title {
 		b.table = title
@@ -140,7 +139,7 @@ func (b *bench) row(title, header string, cells ...any) {
 	fmt.Fprintf(b.out, "| %s |\n", strings.Join(texts, " | "))
 }
 
-// ratio has three decimals where they say something.
+// ratio returns r with three decimals if it is less than 10, otherwise with one.
 func ratio(r float64) string {
 	if r < 10 {
 		return fmt.Sprintf("%.3f", r)
@@ -148,7 +147,7 @@ func ratio(r float64) string {
 	return fmt.Sprintf("%.1f", r)
 }
 
-// span is a time in the unit that people read.
+// span returns d in milliseconds or seconds.
 func span(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)

@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// peakMemory is not told by this system.
+// peakMemory returns 0, because this system does not report it.
 func peakMemory(*os.ProcessState) int64 { return 0 }

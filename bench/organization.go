@@ -21,18 +21,18 @@ const (
 	perPage = 500
 )
 
-// organization is one in which half of the people are users, each in one of the groups, and the others are invited; and
-// the roster that says so.
+// organization is an organization with its roster. Half of the people are users, each in one group. The others are
+// invited.
 type organization struct {
 	people  int
 	roster  string
-	answers string   // the folder with each page of each list in a file
-	longest []string // the pages of the longest list, by path and query
-	pages   int      // of all lists, and the account
+	answers string   // the folder that has a file for each page of each list
+	longest []string // the path and query of each page of the longest list
+	pages   int      // how many pages all lists have, plus 1 for the account
 	replay  *replay
 }
 
-// found makes the organization, and reads all of it once.
+// found makes an organization, and records all its lists.
 func (b *bench) found(people int) (*organization, error) {
 	simulated, err := sandbox.New(sandbox.Options{RateLimit: -1})
 	if err != nil {
@@ -117,8 +117,7 @@ func (o *organization) readAll(path string) error {
 	return nil
 }
 
-// slowest is how long it takes to read the slowest list alone, page after page as its cursors demand, without looking
-// at what it says.
+// slowest returns how long it takes to read the longest list, page after page, without decoding it.
 func (b *bench) slowest(o *organization, a *api) (time.Duration, error) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()

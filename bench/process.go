@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// build makes the program as it is given to users: without symbols.
+// build builds orgsync as releases do, without symbols.
 func (b *bench) build() error {
 	cmd := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program,
 		"github.com/orgsync/orgsync/cmd/orgsync")
@@ -23,24 +23,24 @@ func (b *bench) build() error {
 	return nil
 }
 
-// cost is what a process took, and what it said.
+// cost is the measurements of a process and its output.
 type cost struct {
 	measures
 	out        []byte
-	firstError string // on stderr
+	firstError string // the text on stderr
 }
 
-// measures are what a process took.
+// measures are the measurements of a process.
 type measures struct {
 	Wall, Processor time.Duration
-	Memory          int64 // peak resident, in bytes; 0 where the system does not tell
+	Memory          int64 // peak resident memory in bytes; 0 if the system does not report it
 	Code            int
 }
 
-// measure runs a process to its end. Whatever its exit code, that is no error.
+// measure runs a process to its end. A failed process is not an error: see Code.
 //
-// A small process of this same program starts it and takes the measures: on Linux a process inherits, as if it had been
-// its own, the peak memory of the one that starts it, and here all the answers of a large organization are in memory.
+// A small process of this program starts the process and measures it. On Linux, the peak memory of a process is at least
+// that of the process that started it, and this one holds all answers of a large organization.
 func (b *bench) measure(env []string, program string, args ...string) (cost, error) {
 	result := filepath.Join(b.scratch, "measures.json")
 	var out, firstError bytes.Buffer
@@ -61,7 +61,7 @@ func (b *bench) measure(env []string, program string, args ...string) (cost, err
 	return cost{measures: m, out: out.Bytes(), firstError: firstError.String()}, nil
 }
 
-// measureHere runs a process with the streams of this one, and writes what it took to a file.
+// measureHere runs a process with the streams of this one, and writes the measurements to a file.
 func measureHere(result, program string, args []string) error {
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -81,17 +81,17 @@ func measureHere(result, program string, args []string) error {
 	return os.WriteFile(result, text, 0o600)
 }
 
-// orgsync runs the program.
+// orgsync measures runs of orgsync.
 func (b *bench) orgsync(runs int, env []string, args ...string) (cost, error) {
 	return b.repeat(runs, env, b.program, args)
 }
 
-// alone runs this very program to do one thing that orgsync does too, and nothing else.
+// alone measures runs of this program that do one thing: see the function alone.
 func (b *bench) alone(runs int, env []string, args ...string) (cost, error) {
 	return b.repeat(runs, env, b.self, append([]string{aloneCommand}, args...))
 }
 
-// repeat runs a program several times, each of which has to succeed, and gives medianOf.
+// repeat measures several runs of a program, and returns [medianOf] them. A run that fails is an error.
 func (b *bench) repeat(runs int, env []string, program string, args []string) (cost, error) {
 	costs := make([]cost, runs)
 	for i := range costs {
@@ -107,7 +107,8 @@ func (b *bench) repeat(runs int, env []string, program string, args []string) (c
 	return medianOf(costs), nil
 }
 
-// medianOf is the cost with the median wall time, with the medians of processor time and memory. It sorts costs.
+// medianOf returns the medians of wall time, processor time and memory, with the output of the run that has the median
+// wall time. It sorts costs.
 func medianOf(costs []cost) cost {
 	middle := func(less func(a, b cost) int) cost {
 		slices.SortFunc(costs, less)

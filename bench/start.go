@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 )
 
-// start measures what every run costs before it does anything, and the size of the program.
+// start measures the start of the program, and prints the program's size.
 func (b *bench) start() error {
 	if !b.wants("start") {
 		return nil
 	}
-	const runs = 21 // they are short, and a busy machine disturbs them most
+	const runs = 21 // many, since other programs on the machine disturb short runs most
 	nothing, err := b.alone(runs, nil, "nothing")
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (b *bench) start() error {
 	return nil
 }
 
-// startBefore measures the start of the program over that of an older one, by turns.
+// startBefore compares the start of the program with that of an older one. The two programs take turns.
 func (b *bench) startBefore(runs int) error {
 	if b.before == "" {
 		return nil

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// roundTrip is how long a request to the storage takes in the measurements.
+// roundTrip is the simulated latency of the storage.
 const roundTrip = 30 * time.Millisecond
 
-// storage is a place for the state, and the wire to it.
+// storage is a place for the state, and the simulated network to it.
 type storage struct {
 	name     string
 	location string // as in --state; "" for a folder
@@ -25,8 +25,7 @@ type storage struct {
 	wire     *slowWire // nil: a folder
 }
 
-// storages returns the folder and, where the environment names servers as for the tests, a bucket and a
-// database with a slow wire to each.
+// storages returns a folder, and a bucket and a database if the environment names their servers, as for the tests.
 func (b *bench) storages() ([]storage, error) {
 	all := []storage{{name: "folder"}}
 	for _, kind := range [][2]string{{"s3", "ORGSYNC_TEST_S3"}, {"postgres", "ORGSYNC_TEST_POSTGRES"}} {
@@ -58,7 +57,7 @@ func (b *bench) storages() ([]storage, error) {
 	return all, nil
 }
 
-// states measures apply with its state in each kind of place, and the opening of a ledger there.
+// states measures apply, and the opening of a ledger, with each kind of storage.
 func (b *bench) states() error {
 	rows := []struct {
 		name    string
@@ -87,8 +86,8 @@ func (b *bench) states() error {
 	return nil
 }
 
-// stateAtRate measures the best of some runs that invite people at the highest rate, and a run after it that has
-// nothing to do.
+// stateAtRate measures the best of several runs that invite people at 28 requests per second, and the run after it, which
+// has nothing to do.
 func (b *bench) stateAtRate(place storage, people, runs int) error {
 	var best stateRun
 	for range runs {
@@ -107,12 +106,11 @@ func (b *bench) stateAtRate(place storage, people, runs int) error {
 	return nil
 }
 
-// stateRun is a run that invited people and a run after it with nothing to do, each with the requests and bytes to the
-// storage.
+// stateRun is a run that invited people, and a second run that had nothing to do.
 type stateRun struct {
 	wall, idle     time.Duration
-	ratio          float64 // wall over what the API allows
-	sent, idleSent [2]int64
+	ratio          float64  // wall / the time that the rate and the latency of the API take
+	sent, idleSent [2]int64 // requests and bytes to the storage
 }
 
 func (b *bench) stateRun(place storage, people int) (r stateRun, err error) {
@@ -165,7 +163,7 @@ func (b *bench) stateOpened(place storage) error {
 	return nil
 }
 
-// stateOfMany measures the memory of a run that invites 20,000 people, which is bounded.
+// stateOfMany measures a run that invites 20,000 people, and checks that its memory is within the limit.
 func (b *bench) stateOfMany(place storage) error {
 	const people, maxMemory = 20_000, 100e6
 	i, err := b.invite(inviting{people: people, rate: noLimit, concurrency: defaultConcurrency, env: place.env})
@@ -182,10 +180,10 @@ func (b *bench) stateOfMany(place storage) error {
 	return nil
 }
 
-// requestMarks are what each request has once: over HTTP the end of its first line, to PostgreSQL the message Sync.
+// requestMarks are bytes that each request has once: the end of the first line in HTTP, the message Sync in PostgreSQL.
 var requestMarks = [][]byte{[]byte(" HTTP/1.1\r\n"), []byte("S\x00\x00\x00\x04")}
 
-// slowWire passes connections on, each byte after a delay, and counts what clients send. It ends with the process.
+// slowWire forwards connections with a delay, and counts requests and bytes of the clients. It ends with the process.
 type slowWire struct {
 	listener        net.Listener
 	target          string
@@ -203,7 +201,7 @@ func newSlowWire(target string, delay time.Duration) (*slowWire, error) {
 	return w, nil
 }
 
-// sent returns how many requests and bytes clients sent; nothing for a folder.
+// sent returns how many requests and bytes the clients sent; zeros for a folder.
 func (w *slowWire) sent() [2]int64 {
 	if w == nil {
 		return [2]int64{}
@@ -239,7 +237,7 @@ func (w *slowWire) serve() {
 	}
 }
 
-// pass copies from one connection to another, late.
+// pass copies from one connection to another, with the delay.
 func (w *slowWire) pass(to, from net.Conn, count bool) {
 	type piece struct {
 		data []byte
