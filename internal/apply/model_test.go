@@ -23,39 +23,41 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// referee plays a script and watches the rules.
+// referee plays a script, and checks the rules (a) to (m) while it does.
 type referee struct {
 	*company
 	script script
 	broken []string
-	// freed are the times, by address, from when another mail is in order before the last invitation expired: it was
-	// answered, or the person was taken out of the roster or the organization.
+	// freed has the times, by address, after which a person may be mailed although their last invitation has not
+	// expired: they answered it, or they were taken out of the roster or the organization.
 	freed map[string]time.Time
-	// countedFrom are the times from when the rounds of a person are counted, and owed the time until when
-	// the server may act on a mail that was asked for before: that one is none of the new rounds.
+	// countedFrom has the times, by address, after which the mails to a person count for reinvite_rounds.
 	countedFrom map[string]time.Time
-	// singled are those whom --only named, and reset those whom --reinvite named.
+	// owed is the time until which the server may still act on a mail that was requested earlier. Such a mail does not
+	// count for the new rounds.
+	owed time.Time
+	// singled has the people that --only named, and reset the people that --reinvite named.
 	singled, reset map[string]bool
 	// firstDay is the beginning of the day on which the history begins.
 	firstDay time.Time
-	// asked are the times in which --resend named a person, from the beginning of a run to the end of what the server did
-	// late.
+	// asked has the times, by address, in which a mail of --resend can have been sent: from the beginning of the run
+	// until the server had done everything that it did late.
 	asked map[string][][2]time.Time
-	owed  time.Time
-	out   map[string]bool
-	// known are those who accepted with another address what this tool had mailed them, and lost tells
-	// whether a ledger was, or an old copy restored.
+	// out has the people that are taken out of the roster.
+	out map[string]bool
+	// known has the people who accepted a mail of orgsync with another address, while the ledger knew the mail.
 	known map[string]bool
-	lost  bool
-	// forgot is true when a ledger was lost, at forgotAt, that alone knew how long invitations live: somebody who
-	// waits may look as if not.
+	// lost is true if the ledger was lost, or an old copy of it was restored.
+	lost bool
+	// forgot is true if such a ledger, lost at forgotAt, was the only place that knew when invitations expire. A
+	// pending invitation may then look expired.
 	forgot   bool
 	forgotAt time.Time
-	// joined are those who are in with the address of the roster, seen those of them whom a run surely
-	// saw there, and gone those whom one saw before they left: nobody invites them again without being
-	// asked to.
+	// joined has the people who are members with their address in the roster, seen those of them that a run certainly
+	// saw as members, and gone those that a run saw as members and who then left. Nobody in gone is invited without a
+	// flag.
 	joined, seen, gone map[string]bool
-	backup             []byte // the ledger as it was after an earlier episode
+	backup             []byte // the ledger after an earlier episode
 	watch
 }
 
@@ -63,7 +65,7 @@ func (r *referee) fault(format string, args ...any) {
 	r.broken = append(r.broken, fmt.Sprintf(format, args...))
 }
 
-// counts is from when a mail is one of the rounds that begin now.
+// counts returns the time after which a mail counts for the rounds that begin now.
 func (r *referee) counts() time.Time {
 	if now := r.Now(); now.After(r.owed) {
 		return now
@@ -79,7 +81,7 @@ func (r *referee) deed(d deed) {
 			r.freed[d.Who], r.countedFrom[d.Who] = now, r.counts()
 			r.joined[d.Who] = true
 			delete(r.gone, d.Who)
-			delete(r.known, d.Who) // whoever is in with another address is a second user now
+			delete(r.known, d.Who) // a user with their other address is a second user now
 		}
 	case "accept elsewhere":
 		mails := r.Mails()[d.Who]
@@ -105,7 +107,7 @@ func (r *referee) deed(d deed) {
 			r.sameAddress[d.Who] = d.Who != d.As
 		}
 	case "suspend":
-		_ = r.Suspend(d.Who) // who is not in cannot be suspended
+		_ = r.Suspend(d.Who) // an error if there is no such user
 	case "unsuspend":
 		_ = r.Unsuspend(d.Who)
 	case "decline":
@@ -137,7 +139,7 @@ func (r *referee) deed(d deed) {
 			delete(r.known, d.Who)
 		}
 	case "stranger joins":
-		_, _ = r.AddUser(sandbox.User{Email: stranger}) // who is in cannot join
+		_, _ = r.AddUser(sandbox.User{Email: stranger}) // an error if there is such a user
 	case "stranger invited":
 		_, err := r.AddInvitation(sandbox.Invitation{Email: helper})
 		must(r.t, err)
@@ -160,7 +162,7 @@ func (r *referee) deed(d deed) {
 		r.out[d.Who] = d.What == "out"
 		r.countedFrom[d.Who] = r.counts()
 	case "by hand":
-		// Somebody invites in the console, which refuses members. No mail of ours; it must be respected like one.
+		// Somebody invites the person in the console, which refuses members. orgsync must respect this invitation.
 		if _, mailed := r.Mails()[d.Who]; !mailed && !r.joined[d.Who] {
 			_, err := r.AddInvitation(sandbox.Invitation{Email: d.Who})
 			must(r.t, err)
@@ -169,7 +171,7 @@ func (r *referee) deed(d deed) {
 	}
 }
 
-// choose makes the roster list the people whom the one of this run lists, with their access.
+// choose writes the roster of this run: the script's own, or the other one.
 func (r *referee) choose(other bool) {
 	people := r.script.People
 	if other {
@@ -205,10 +207,10 @@ func (r *referee) choose(other bool) {
 	}
 }
 
-// elsewhere is another address of a person, which the roster does not know.
+// elsewhere returns the other address of a person. The roster has it only as an alias, if at all.
 func elsewhere(who string) string { return strings.Replace(who, "example.com", "home.example", 1) }
 
-// intents counts the different lines of the ledger that announce a mail.
+// intents returns how many different lines of the ledger announce a mail.
 func (r *referee) intents() int {
 	content, err := r.store.Read(r.t.Context())
 	must(r.t, err)
@@ -222,9 +224,8 @@ func (r *referee) intents() int {
 	return len(different)
 }
 
-// mishap does something to the ledger. One that is lost, or restored from an old copy, is so once all
-// that was mailed shows in the list, as docs/ledger.md tells people to: what is lost is memory.
-// Nothing is lost otherwise.
+// mishap damages the ledger. Before it loses the ledger or restores an old copy, it waits until the lists show
+// everything that was mailed, as docs/ledger.md says.
 func (r *referee) mishap(what string) {
 	content, err := r.store.Read(r.t.Context())
 	must(r.t, err)
@@ -242,7 +243,7 @@ func (r *referee) mishap(what string) {
 	case "future":
 		must(r.t, r.store.Replace(inTheFuture(r.t, content)))
 		for _, who := range r.script.People {
-			r.countedFrom[who] = r.counts() // of a mail whose answer was lost nobody knows how long ago it was
+			r.countedFrom[who] = r.counts() // the age of a lost mail is now unknown
 		}
 		return
 	}
@@ -255,7 +256,7 @@ func (r *referee) mishap(what string) {
 	for _, who := range r.script.People {
 		r.countedFrom[who] = r.Now()
 		if d := r.script.Dialect; d.Expiration != sandbox.ExpirationTold || d.Dates == sandbox.DatesEmpty {
-			r.freed[who] = r.Now() // nothing but the ledger knew that an invitation was renewed
+			r.freed[who] = r.Now() // only the ledger knew that an invitation was renewed
 			r.forgot, r.forgotAt = true, r.Now()
 		}
 	}
@@ -265,8 +266,7 @@ func (r *referee) mishap(what string) {
 	r.lost = true
 }
 
-// oddClock lets the answers to reading path, or to writes, tell a time that is months off, or does
-// nothing when path is "".
+// oddClock gives the answers to reads of path, or to all writes, a date that is months off. With "" it does nothing.
 func (c *company) oddClock(path string) {
 	if path == "" {
 		return
@@ -279,12 +279,13 @@ func (c *company) oddClock(path string) {
 	})
 }
 
-// episode plays one.
+// episode plays one episode of the script, and checks the rules after it.
 func (r *referee) episode(e episode) {
-	// Not Advance: what the server still has to do goes on. A moment keeps what happens from what happened before.
+	// Sleep, not Advance, so that the server does what it still has to do. The millisecond separates this episode from
+	// the one before.
 	time.Sleep(e.Wait + time.Millisecond)
 	r.awaitMidnight(time.Hour)
-	r.judge() // what the runs before did late
+	r.judge() // the late effects of earlier runs
 	if e.Ledger != "" {
 		r.mishap(e.Ledger)
 	}
@@ -302,7 +303,7 @@ func (r *referee) episode(e episode) {
 	for _, who := range e.Reinvite {
 		r.reset[who] = true
 		r.countedFrom[who] = r.counts()
-		delete(r.gone, who) // somebody asks for a mail
+		delete(r.gone, who) // --reinvite asks for a mail
 	}
 	r.judge()
 	for _, d := range e.Deeds {
@@ -320,7 +321,7 @@ func (r *referee) episode(e episode) {
 	if e.Kill > 0 {
 		k = r.killAfter(e.Kill, e.Torn)
 	}
-	// (d) Nothing is written without an intent in the ledger.
+	// (d) No mail is requested without an intent in the ledger.
 	before := r.wire.Before
 	posts, intents := 0, r.intents()
 	var mu sync.Mutex
@@ -396,18 +397,18 @@ func (r *referee) episode(e episode) {
 		delete(r.gone, who)
 	}
 	if e.InviteLeft || r.invitesUnseen(e.Hidden) {
-		clear(r.gone) // they may be mailed, some of them later
+		clear(r.gone) // they may be mailed now or later
 	}
 	r.left(perPerson)
 }
 
-// invitesUnseen reports whether people who left may be mailed once, since nobody can see whether they did.
+// invitesUnseen reports whether people who left may be mailed once, because the key cannot see whether they left.
 func (r *referee) invitesUnseen(hidden string) bool {
 	unseen := hidden != "" || r.script.Dialect.SuspendedEndpoint == sandbox.SuspendedEndpointMissing
 	return unseen && r.script.Policy.HiddenMembers == roster.HiddenMembersInvite
 }
 
-// see notes whom a run that nothing kept from remembering it saw as members.
+// see records the people that a run certainly saw as members.
 func (r *referee) see(o outcome) {
 	if o.Stopped != nil || r.script.Lag > 0 {
 		return
@@ -420,7 +421,7 @@ func (r *referee) see(o outcome) {
 	}
 }
 
-// left holds (f): who was seen as a member, and left, is not mailed again without --invite-left.
+// left checks (f): a person who was seen as a member and left is not mailed again without --invite-left.
 func (r *referee) left(before map[string][]sandbox.Mail) {
 	for who := range r.gone {
 		if len(r.Mails()[who]) > len(before[who]) {
@@ -429,7 +430,7 @@ func (r *referee) left(before map[string][]sandbox.Mail) {
 	}
 }
 
-// compare holds (c): what was reported is what happened.
+// compare checks (c): the reported outcomes are what happened.
 func (r *referee) compare(o outcome, before map[string][]sandbox.Mail) {
 	after := r.Mails()
 	for _, change := range o.Changes {
@@ -462,11 +463,12 @@ func (r *referee) compare(o outcome, before map[string][]sandbox.Mail) {
 	}
 }
 
-// leaving holds (e): nobody who is listed is suspended or removed, nor the unknown address with which somebody accepted
-// whom this tool mailed. Who was invited by hand and accepted with such an address is a stranger.
+// leaving checks (e): orgsync does not suspend or remove a person of the roster, also not under an unknown address with
+// which the person accepted a mail of orgsync. A person who was invited by hand and accepted with such an address is a
+// stranger.
 func (r *referee) leaving(change apply.ChangeResult) {
 	if change.Action != plan.Suspend && change.Action != plan.Remove || change.Outcome == apply.Skipped {
-		return // as who is skipped because a second reading shows that they are listed
+		return // for example because the second reading shows that the person is in the roster
 	}
 	who := change.Email.Key()
 	for _, p := range r.roster.People {
@@ -475,7 +477,7 @@ func (r *referee) leaving(change apply.ChangeResult) {
 			r.fault("(e) %s is listed, and %s took place: %s", p.Email, change.Action, who)
 		}
 	}
-	// Somebody who was let go may be mailed again when they are listed again.
+	// A person who was removed may be mailed again when the roster lists them again.
 	person := strings.Replace(who, "home.example", "example.com", 1)
 	r.freed[person], r.countedFrom[person] = r.Now(), r.Now()
 	delete(r.joined, person)
@@ -483,14 +485,14 @@ func (r *referee) leaving(change apply.ChangeResult) {
 	delete(r.gone, person)
 }
 
-// isIn reports whether somebody is a user or can accept an invitation.
+// isIn reports whether who is a user or can accept an invitation.
 func (r *referee) isIn(who string) bool {
 	return r.isUser(who) || slices.ContainsFunc(r.World().Invitations, func(i sandbox.Invitation) bool {
 		return strings.EqualFold(i.Email, who) && i.State == "pending"
 	})
 }
 
-// looksIn reports whether a run takes somebody for a member: they are one, or accepted where users are hidden.
+// looksIn reports whether a run treats who as a member: they are a user, or they accepted and users are hidden.
 func (r *referee) looksIn(who string) bool {
 	usersHidden := r.playing.Hidden == "users" || r.playing.Hidden == "both"
 	return r.isUser(who) || usersHidden && r.accepted(who)
@@ -502,8 +504,8 @@ func (r *referee) isUser(who string) bool {
 	})
 }
 
-// mails holds (a): never two mails within one life of an invitation, and never more than the rounds, but for those that
-// --resend asked for, of which there are never two within 15 minutes.
+// mails checks (a): a person gets no second mail while the invitation of the first is valid, and no more mails than
+// reinvite_rounds. Mails of --resend are an exception, but there are never two of them within 15 minutes.
 func (r *referee) mails() {
 	for who, mails := range r.Mails() {
 		rounds := 0
@@ -522,7 +524,7 @@ func (r *referee) mails() {
 			last := mails[i-1].At
 			life := org.InvitationLife
 			if r.wasAsked(who, m) {
-				life = org.SettleAfter - org.ActWithin // the server may have acted late on the mail before
+				life = org.SettleAfter - org.ActWithin // the server may have acted late on the earlier mail
 			}
 			if m.At.Sub(last) < life && r.freed[who].Before(last) {
 				r.fault("(a) %s got mails at %v and %v", who, last, m.At)
@@ -534,21 +536,21 @@ func (r *referee) mails() {
 	}
 }
 
-// wasAsked reports whether m is a renewal that --resend asked for.
+// wasAsked reports whether m is a mail that --resend asked for.
 func (r *referee) wasAsked(who string, m sandbox.Mail) bool {
 	return m.Resend && slices.ContainsFunc(r.asked[who], func(asked [2]time.Time) bool {
 		return !m.At.Before(asked[0]) && !m.At.After(asked[1])
 	})
 }
 
-// finish holds (b): once faults stop, two more runs reach a plan without changes, and in the end nobody is forgotten.
+// finish checks (b): after the last fault, two more runs reach a plan without changes, and nobody is forgotten.
 func (r *referee) finish() {
-	time.Sleep(org.ActWithin + r.script.Lag) // whatever the server still had to do is done, and the lists show it
+	time.Sleep(org.ActWithin + r.script.Lag) // the server has done everything, and the lists show it
 	r.awaitMidnight(2 * time.Hour)
 	r.judge()
 	before := r.Mails()
 	defer func() { r.left(before) }()
-	// Somebody looks after what the runs asked for: limits are lifted, and one person has one entry.
+	// A person does what the runs asked for: they raise limits, and keep one entry for each person.
 	r.roster.Settings.MaxRemovals, r.roster.Settings.MaxRevokes = 1000, 1000
 	hidden := ""
 	if n := len(r.script.Episodes); n > 1 && r.script.Episodes[n-2].Hidden != "" {
@@ -563,22 +565,22 @@ func (r *referee) finish() {
 	}
 	p := r.apply(with{rate: 8}).plan
 	if p.Needs != "" {
-		return // the run says that it can do nothing
+		return // the key lacks a permission, and the run says so
 	}
 	if len(p.Problems) > 0 {
 		maps.Copy(r.out, r.sameAddress)
 		r.choose(false)
 	}
 	for range 2 {
-		o := r.apply(with{rate: 8}) // less than the API's limit
+		o := r.apply(with{rate: 8}) // below the API's limit
 		if o.err != nil || o.Stopped != nil || o.refused != nil {
 			r.fault("(b) without faults: %v, stopped by %v, refused: %v", o.err, o.Stopped, o.refused)
 		}
 	}
 	todo := r.todo()
 	if r.script.Lag > 0 {
-		// A list that lags shows edits as still to do, which can be made again without harm, and people who have just
-		// accepted as expired, where nothing else tells of the mail that they accepted: the server refuses another one.
+		// While the list lags, edits look undone, and can be repeated without harm. A person who has just accepted may
+		// look expired; the server refuses to mail a member.
 		todo = slices.DeleteFunc(todo, func(change string) bool {
 			_, who, _ := strings.Cut(change, "invite ")
 			return who == "" || r.isUser(who)
@@ -595,7 +597,7 @@ func (r *referee) finish() {
 	must(r.t, r.Advance(r.script.Lag+time.Second))
 	if todo = r.todo(); slices.ContainsFunc(todo, func(change string) bool { return !letsGo(change) }) {
 		r.fault("(b) still to do in the end: %v", todo)
-	} else if len(todo) > 0 { // strangers, who can be told only once the list shows everybody who was mailed
+	} else if len(todo) > 0 { // unlisted users, which are certain only when the list shows everybody who was mailed
 		r.apply(with{})
 		must(r.t, r.Advance(r.script.Lag+time.Second))
 		if todo = r.todo(); len(todo) > 0 {
@@ -608,7 +610,7 @@ func (r *referee) finish() {
 		case plan.OtherAddress, plan.Left, plan.NeedsAttention, plan.GaveUp, plan.Waiting, plan.PossibleAlias,
 			plan.Flapping, plan.RefusedMail, plan.UnknownMembership, plan.NotYet, plan.EndedSoon:
 			told[n.Email.Key()] = true
-		default: // says nothing of why the person is not invited
+		default: // the notice does not say why the person is not invited
 		}
 	}
 	for _, p := range r.roster.People {
@@ -618,8 +620,8 @@ func (r *referee) finish() {
 	}
 }
 
-// todo are the changes that a run would carry out now, without mails that the server refuses because
-// the person waits, or is in and hidden.
+// todo returns the changes that a run would make now, without mails that the server refuses because the person can
+// still accept an invitation, or is a hidden member.
 func (r *referee) todo() []string {
 	return slices.DeleteFunc(r.changes(), func(change string) bool {
 		_, who, mail := strings.Cut(change, "invite ")
@@ -627,12 +629,12 @@ func (r *referee) todo() []string {
 	})
 }
 
-// letsGo reports whether change takes somebody out.
+// letsGo reports whether change suspends or removes a person.
 func letsGo(change string) bool {
 	return strings.HasPrefix(change, string(plan.Suspend)) || strings.HasPrefix(change, string(plan.Remove))
 }
 
-// play plays s from the beginning to the end and tells which rules were broken.
+// play plays s from the beginning to the end, and returns the broken rules.
 func play(t *testing.T, s script) []string {
 	now := func() time.Time { return time.Now().Add(s.ClockOff) }
 	r := &referee{
@@ -685,10 +687,9 @@ func play(t *testing.T, s script) []string {
 	return r.broken
 }
 
-// TestExactlyOnce plays random histories: dialects, faults, kills, lists that lag, hide members or
-// move, runs at once, two rosters in turn, people and administrators who do things by hand. The
-// properties are named (a) to (l), where they are held. A failure prints the seed and the script that
-// breaks a rule, made as small as could be.
+// TestExactlyOnce plays random histories: dialects, faults, kills, lists that lag, hide members or move, concurrent
+// runs, two rosters that take turns, and people who do things by hand. The rules are called (a) to (m), and each is
+// described where it is checked. A failure prints the seed, and the smallest script found that breaks a rule.
 func TestExactlyOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

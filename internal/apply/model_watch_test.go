@@ -17,46 +17,47 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// watch is what the referee remembers to hold (g) to (k). Whatever changes in the organization between
-// prepare and judge is the doing of a run, whether or not the run lived to report it.
+// watch is what the referee remembers for the rules (g) to (l). Only runs change the organization between prepare and
+// judge, also runs that were killed before they reported it.
 type watch struct {
-	// before is the organization when judge last looked, present who was there when the runs began,
-	// both by user id, and named who is in the roster of a run that may have acted since.
+	// before has the users when judge last looked, and present those when the runs began, both by user id. named has
+	// the addresses in the rosters of all runs that may have acted since.
 	before, present map[string]sandbox.User
 	named           map[string]bool
-	// runs is how many runs may have acted since, and actsUntil until when the last of them may.
+	// runs is how many runs may have acted since, and actsUntil the time until which the last of them may act.
 	runs int
-	// removals and revokes are what these runs took away.
+	// removals and revokes count the removals and revocations of these runs.
 	removals, revokes int
 	actsUntil         time.Time
-	// mayTell is false when no run since prepare can have learned anything; began is the time of prepare.
+	// mayTell is false if no run since prepare can have written what it read; began is the time of prepare.
 	mayTell bool
 	began   time.Time
-	// renamed are the times when users got an address, by address, and edited the times when a run last asked for an
-	// edit of a user, by user id.
+	// renamed has the times, by address, when a user got this address. edited has the times, by user id, of the last
+	// request to change this user.
 	renamed, edited map[string]time.Time
-	// unnamed are the people whom the last roster did not list.
+	// unnamed has the people that the last roster did not list.
 	unnamed map[string]bool
-	// sameAddress has the people who accepted with the address of somebody else in the roster.
+	// sameAddress has the people who accepted with the address of another person of the roster.
 	sameAddress map[string]bool
-	// sighted is when a run may have seen a user unlisted for the first time, by user id, and backedUp
-	// what it was when the ledger was copied.
+	// sighted has the times, by user id, when a run may first have seen the user as unlisted. backedUp is a copy of
+	// sighted from the time when the ledger was copied.
 	sighted, backedUp map[string]time.Time
-	// listed are the addresses and user ids that the ledger said a roster listed.
+	// listed has the addresses and user ids that, by the ledger, a roster listed.
 	listed map[string]bool
-	// under are the users that people are under an address that no roster names, where the ledger knows the mail.
+	// under has the user ids, by address, of people who accepted a mail that the ledger knows with an address that no
+	// roster names.
 	under map[string]string
-	// returned are the addresses of users who were in before.
+	// returned has the addresses of users who were members earlier.
 	returned map[string]bool
-	// removed are the times when a run removed a person and said so.
+	// removed has the times when a run removed a person and reported it.
 	removed map[string][]time.Time
 
 	mu      sync.Mutex
 	pages   int
 	moved   int
-	playing episode // the last that began
+	playing episode // the episode that is being played
 	hidden  bool
-	told    []string // what look found
+	told    []string // the members that runs asked to invite
 }
 
 func newWatch() watch {
@@ -68,7 +69,7 @@ func newWatch() watch {
 	}
 }
 
-// hiding are the faults of a key that may not list users, or suspended ones.
+// hiding returns the faults of a key that may not list users, suspended users, or both.
 func hiding(what string, status int) []sandbox.Fault {
 	users := sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodGet, Path: "/v2/users"}
 	suspended := sandbox.Fault{
@@ -93,14 +94,14 @@ func (r *referee) names(who string) bool {
 	})
 }
 
-// accepted reports whether an invitation to who was accepted, with whatever address, or one with their address.
+// accepted reports whether who accepted an invitation: one that was sent to them, or one with their address.
 func (r *referee) accepted(who string) bool {
 	return slices.ContainsFunc(r.World().Invitations, func(i sandbox.Invitation) bool {
 		return (strings.EqualFold(i.Email, who) || strings.EqualFold(i.Registered, who)) && i.State == "accepted"
 	})
 }
 
-// users are those in the organization by id.
+// users returns the users of the organization by id.
 func (r *referee) users() map[string]sandbox.User {
 	users := map[string]sandbox.User{}
 	for _, u := range r.World().Users {
@@ -109,7 +110,7 @@ func (r *referee) users() map[string]sandbox.User {
 	return users
 }
 
-// ledgerLines are the lines of the ledger that can be read.
+// ledgerLines returns the readable lines of the ledger.
 func (r *referee) ledgerLines() (lines []map[string]any) {
 	content, err := r.store.Read(r.t.Context())
 	must(r.t, err)
@@ -122,7 +123,7 @@ func (r *referee) ledgerLines() (lines []map[string]any) {
 	return lines
 }
 
-// prepare notes how things are before the runs of e begin.
+// prepare records the organization and the roster before the runs of e begin.
 func (r *referee) prepare(e episode) {
 	if !r.Now().Before(r.actsUntil) {
 		r.runs, r.removals, r.revokes, r.named = 0, 0, 0, map[string]bool{}
@@ -154,7 +155,8 @@ func (r *referee) prepare(e episode) {
 	r.playing = e
 }
 
-// look sees a request before the server does: rows move between two pages, and (l) nobody is invited who is in.
+// look sees each request before the server does. It moves rows between two pages, and checks (l): orgsync does not ask
+// to invite a member.
 func (r *referee) look(req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -195,7 +197,7 @@ func (r *referee) look(req *http.Request) {
 	}
 }
 
-// isSuspendedUnseen reports whether u is suspended in a dialect in which no list shows that.
+// isSuspendedUnseen reports whether u is suspended, and no list of the dialect shows it.
 func (r *referee) isSuspendedUnseen(u sandbox.User) bool {
 	d := r.script.Dialect
 	return u.Suspended && d.Suspended == sandbox.SuspendedListed && d.SuspendedEndpoint == sandbox.SuspendedEndpointMissing
@@ -222,10 +224,10 @@ func (r *referee) move(list string) {
 	}
 }
 
-// isMover reports whether the referee itself moves u.
+// isMover reports whether the referee adds and deletes u, to move the rows of a list.
 func isMover(u sandbox.User) bool { return strings.HasPrefix(u.Email, "mover") }
 
-// conclude notes what the runs of e may have done and learned. sure is true when they surely learned all that there is.
+// conclude records what the runs of e may have done and read. sure is true if they certainly read everything.
 func (r *referee) conclude(e episode, outcomes []outcome, lateBy time.Duration, sure bool) {
 	for _, o := range outcomes {
 		if o.err == nil && o.refused == nil {
@@ -268,7 +270,7 @@ func (r *referee) conclude(e episode, outcomes []outcome, lateBy time.Duration, 
 	}
 }
 
-// forget takes in that the ledger was lost, or an old copy of it restored.
+// forget records that the ledger was lost, or that an old copy was restored.
 func (r *referee) forget(lost bool) {
 	r.sighted = map[string]time.Time{}
 	if !lost {
@@ -278,7 +280,9 @@ func (r *referee) forget(lost bool) {
 	clear(r.removed)
 }
 
-// judge holds (g), (h) and (i) to what changed since it last looked.
+// judge checks (g), (h) and (i) for everything that changed since it last looked: (g) access is given only to people of
+// the roster, and only what the roster names; (h) is described at early; (i) runs take away no more than the limits
+// allow, and nothing that the roster does not ask for.
 func (r *referee) judge() {
 	if r.before == nil {
 		return
@@ -291,7 +295,7 @@ func (r *referee) judge() {
 		if isMover(was) {
 			continue
 		}
-		// The edit was asked for while the lists may still have shown the address before.
+		// The edit was requested while the lists may still have shown the earlier address.
 		renamed, edited := r.renamed[who], r.edited[id]
 		lately := !renamed.IsZero() && !edited.IsZero() && edited.Sub(renamed) <= r.script.Lag+time.Minute
 		gone := !in || is.Suspended && !was.Suspended
@@ -343,8 +347,8 @@ func (r *referee) judge() {
 	r.before = after
 }
 
-// early holds (h): a user that the ledger never saw listed, and that --only did not name, is suspended or removed only
-// after being seen unlisted for long enough.
+// early checks (h): a user that the ledger does not know from a roster, and that --only did not name, is suspended or
+// removed only after unlisted_after.
 func (r *referee) early(u sandbox.User, now time.Time) {
 	who := strings.ToLower(u.Email)
 	if r.listed[who] || r.listed[u.ID] || r.singled[who] || r.isEnded(who) {
@@ -360,8 +364,8 @@ func (r *referee) early(u sandbox.User, now time.Time) {
 	}
 }
 
-// again holds (j): whoever accepted a mail that the ledger knows with an address that nobody knows is
-// not mailed again, and (k): nobody is mailed whom runs removed twice within a week.
+// again checks (j): a person who accepted a mail that the ledger knows is not mailed again, also if they accepted with
+// an unknown address. And it checks (k): a person who was removed twice within a week is not mailed.
 func (r *referee) again(e episode, before map[string][]sandbox.Mail) {
 	for who, mails := range r.Mails() {
 		sent := mails[len(before[who]):]
@@ -384,12 +388,12 @@ func (r *referee) again(e episode, before map[string][]sandbox.Mail) {
 	}
 }
 
-// acceptedElsewhere notes that who accepted the invitation id with another address.
+// acceptedElsewhere records that who accepted the invitation id with another address.
 func (r *referee) acceptedElsewhere(who, id string) {
 	delete(r.under, who)
 	mails := r.Mails()[who]
 	if r.forgot && len(mails) > 1 && mails[len(mails)-1].At.Before(r.forgotAt) {
-		return // for all that the ledger knows, the invitation expired before it was accepted
+		return // by the ledger, the invitation expired before it was accepted
 	}
 	remembered := slices.ContainsFunc(r.ledgerLines(), func(line map[string]any) bool {
 		return line["invitation_id"] == id && (line["outcome"] == "sent" || line["action"] == "found")
@@ -401,7 +405,7 @@ func (r *referee) acceptedElsewhere(who, id string) {
 	}
 }
 
-// pending is the id of the newest invitation that who can accept; "" when there is none.
+// pending returns the id of the newest invitation that who can accept; "" if there is none.
 func (r *referee) pending(who string) string {
 	id := ""
 	for _, i := range r.World().Invitations {
@@ -412,7 +416,7 @@ func (r *referee) pending(who string) string {
 	return id
 }
 
-// userOf is the user with an address.
+// userOf returns the user with this address.
 func (r *referee) userOf(email string) (sandbox.User, bool) {
 	for _, u := range r.World().Users {
 		if strings.EqualFold(u.Email, email) {

@@ -14,8 +14,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// script is a random history: how the API speaks, who is there, and what happens to one run after
-// another. It is drawn as a whole before it is played, so that it can be played on fake time.
+// script is a random history: the dialect of the API, the people, and the episodes. It is drawn completely before it is
+// played, so that it can be played with fake time.
 type script struct {
 	Dialect  sandbox.Dialect
 	Lag      time.Duration
@@ -76,7 +76,7 @@ func holds(u sandbox.User) (all []string) {
 	return all
 }
 
-// seed is somebody who is there already.
+// seed is a person who is a user, or has an invitation, before the first episode.
 type seed struct {
 	Email string
 	As    string // user, or the state of an invitation
@@ -93,33 +93,33 @@ type episode struct {
 	Faults      []sandbox.Fault
 	Concurrency int
 	Rate        float64
-	Kill        int // the step at which the run dies; 0: it lives
+	Kill        int // the step at which the run is killed; 0: it is not killed
 	Torn        int
 	AtOnce      int
-	Stop        time.Duration // after this the run is told to stop; 0: it is not
+	Stop        time.Duration // the time after which the run is interrupted; 0: it is not interrupted
 	Late        int           // the mail on which the server acts only after the client gave up; 0: none
 	LateBy      time.Duration
 	SettleWait  time.Duration // --settle-wait
-	WrongClock  string        // the list, or writes, whose answers tell a time that is months off; "": none
+	WrongClock  string        // the list, or writes, whose answers have a date that is months off; "": none
 	Reinvite    []string      // --reinvite
 	Only        []string      // --only
 	Resend      []string      // --resend
 	InviteLeft  bool
 	Ledger      string // lost, restored, doubled, appended, future, or "": as it is
 	Hidden      string // users, suspended, both, or "": the key may read everything
-	HiddenBy    int    // the status of the answer about suspended users then
-	Other       bool   // the run has the other roster
-	MoveAt      int    // before which page, not counting first ones, rows move once; 0: they do not
+	HiddenBy    int    // the status with which the API hides suspended users
+	Other       bool   // the run uses the other roster
+	MoveAt      int    // the page before which rows move once, not counting first pages; 0: they do not move
 	Moves       string // the path of the list whose rows move
 }
 
-// writes are all requests that are none for a list.
+// writes stands for all requests that change something.
 const writes = "writes"
 
-// deed is something that a person, or the maintainer of the roster, does.
+// deed is something that a person, an administrator or the author of the roster does.
 type deed struct{ Who, What, As string }
 
-// The people who are in the organization and in no roster, and the addresses of rows that move.
+// Users that are in no roster, and the address of the rows that move.
 const (
 	stranger = "stranger@other.example"
 	helper   = "helper@other.example"
@@ -143,7 +143,7 @@ func drawScript(t *rapid.T) script {
 	if rapid.IntRange(0, 2).Draw(t, "mixed") == 0 {
 		s.Dialect = mixDialects(t, named)
 	}
-	// The dialects that matter most to what is sent are mixed freely.
+	// The axes that matter most for mails are always mixed.
 	s.Dialect.Lapsed = pick(t, "lapsed", sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish)
 	s.Dialect.Accepted = pick(t, "accepted", sandbox.AcceptedListed, sandbox.AcceptedVanish)
 	s.Dialect.Declined = pick(t, "declined", sandbox.DeclinedListed, sandbox.DeclinedVanish)
@@ -181,11 +181,11 @@ func drawScript(t *rapid.T) script {
 	s.drawAccess(t)
 	hidden := pick(t, "hidden", "never", "never", "never", "always", "from", "sometimes")
 	if hidden != "never" && rapid.IntRange(0, 4).Draw(t, "cannot do its work") > 0 {
-		s.Access, s.Unlisted = access{}, roster.UnlistedReport // else it would do nothing at all
+		s.Access, s.Unlisted = access{}, roster.UnlistedReport // otherwise the runs would refuse to do anything
 	}
 	kind := rapid.SampledFrom([]string{"users", "suspended", "both"})
 	what := kind.Draw(t, "what is hidden")
-	lateBy := time.Duration(0) // how late the server may still act on a late mail of this episode or one before
+	lateBy := time.Duration(0) // how late the server may still act on a late mail of this or an earlier episode
 	for n := range rapid.IntRange(1, 5).Draw(t, "episodes") {
 		e := episode{
 			Wait:        draw("wait", 0, time.Minute, 14*time.Minute, time.Hour, 30*time.Hour, 73*time.Hour),
@@ -205,7 +205,7 @@ func drawScript(t *rapid.T) script {
 			f.From, f.Every = rapid.IntRange(1, 8).Draw(t, "from"), rapid.IntRange(1, 4).Draw(t, "every")
 			f.Times = rapid.IntRange(0, 4).Draw(t, "times")
 			mailsOnly := f.Kind == sandbox.FaultWrongPerson || f.Kind == sandbox.FaultNoID ||
-				f.Kind == sandbox.FaultForbid // two that wait for one list hold up fake time: sync.Once is a mutex
+				f.Kind == sandbox.FaultForbid // two readers of one list would stop the fake time: sync.Once is a mutex
 			if rapid.IntRange(0, 3).Draw(t, "reads too") == 0 && !mailsOnly {
 				f.Method, f.Path = "", ""
 			}
@@ -228,7 +228,7 @@ func drawScript(t *rapid.T) script {
 			lateBy = 0
 		}
 		lateBy = max(lateBy, e.LateBy)
-		for i := range e.Faults { // a fault may strike the late mail too: the server acts soon enough all the same
+		for i := range e.Faults { // a fault may also hit the late mail: even then the server acts within ActWithin
 			e.Faults[i].Late = min(e.Faults[i].Late, org.ActWithin-time.Second-lateBy)
 		}
 		e.SettleWait = draw("settle wait", leaveToLaterRun, 5*time.Minute, 5*time.Minute, 20*time.Minute)
@@ -274,7 +274,7 @@ func drawScript(t *rapid.T) script {
 	return s
 }
 
-// mixDialects draws a dialect that has each axis from another one of named.
+// mixDialects draws a dialect whose axes come from different dialects of named.
 func mixDialects(t *rapid.T, named []sandbox.NamedDialect) sandbox.Dialect {
 	var mixed sandbox.Dialect
 	to := reflect.ValueOf(&mixed).Elem()
@@ -285,8 +285,8 @@ func mixDialects(t *rapid.T, named []sandbox.NamedDialect) sandbox.Dialect {
 	return mixed
 }
 
-// takeTurns lets two rosters act in turn, of which one lists the first person and the other removes
-// them. The person accepts each mail the next day.
+// takeTurns makes runs with two rosters take turns. One roster lists the first person, and the other one removes them.
+// The person accepts each mail the next day.
 func (s *script) takeTurns() {
 	first := s.People[0]
 	s.Unlisted, s.Policy.Protected = roster.UnlistedRemove, nil
@@ -306,14 +306,14 @@ func pick[T any](t *rapid.T, label string, values ...T) T {
 	return rapid.SampledFrom(values).Draw(t, label)
 }
 
-// deeds are what people and administrators do between runs. Those that matter most are there more than once.
+// deeds are the things that people and administrators do between runs. The most important ones are there several times.
 var deeds = []string{
 	"accept", "accept", "accept", "accept elsewhere", "accept elsewhere", "accept elsewhere", "accept as", "decline",
 	"leave", "leave elsewhere", "out", "in", "by hand", "cancel", "suspend", "unsuspend", "rename", "rename back",
 	"stranger joins", "stranger invited", "stranger leaves", "rename group",
 }
 
-// drawMembers draws people who are in the organization and whom the roster need not know.
+// drawMembers draws users that are in no roster, and the access of all users.
 func (s *script) drawMembers(t *rapid.T) {
 	groups := rapid.SampledFrom([][]string{nil, {"everyone"}, {"platform"}, {"everyone", "platform"}})
 	roles := rapid.SampledFrom([][]string{nil, nil, {"deployer"}})
@@ -334,7 +334,7 @@ func (s *script) drawMembers(t *rapid.T) {
 	}
 }
 
-// drawAccess draws what the roster gives and may take away.
+// drawAccess draws the access that the roster gives, and the settings that let it take something away.
 func (s *script) drawAccess(t *rapid.T) {
 	if rapid.Bool().Draw(t, "gives access") {
 		s.Access = access{
@@ -358,7 +358,7 @@ func (s *script) drawAccess(t *rapid.T) {
 	}
 }
 
-// mayActLate reports whether the server may act on a request after f broke the answer to it.
+// mayActLate reports whether the server may act on a request although f broke its answer.
 func mayActLate(f sandbox.Fault) bool {
 	switch f.Kind {
 	case sandbox.FaultThrottle, sandbox.FaultForbid, sandbox.FaultSlow:
