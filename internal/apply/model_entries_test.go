@@ -50,11 +50,12 @@ func (r *referee) fill(p *roster.Person) {
 	}
 }
 
-// awaitMidnight waits until no day begins within d, so that everybody is listed, or is not, for that long.
+// awaitMidnight waits until no day begins within d, so that nobody's first or last day changes for that long. It waits a
+// few minutes more, because invitations expire at full hours of the history.
 func (r *referee) awaitMidnight(d time.Duration) {
 	midnight := r.Now().Truncate(24 * time.Hour).Add(24 * time.Hour)
 	if left := midnight.Sub(r.Now()); left <= d {
-		time.Sleep(left + time.Millisecond)
+		time.Sleep(left + 7*time.Minute)
 	}
 }
 

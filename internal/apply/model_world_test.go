@@ -25,7 +25,7 @@ type script struct {
 	Rounds   int
 	Unlisted roster.UnlistedPolicy
 	People   []string
-	Others   []string         // the people whom the other roster lists
+	Others   []string         // the people in the other roster
 	Entries  map[string]entry // what the roster says about these people besides the address
 	Seeds    []seed
 	Members  []sandbox.User // strangers, a service user, and members with access
