@@ -1,5 +1,6 @@
-// Package orgsync_test holds the rules of the whole project: what may import what, where the outside world may be
-// touched, how things are named and documented. The tables come first; to change a rule, change its row.
+// Package orgsync_test checks the rules of the whole project: which package may import which, which package may use the
+// clock, the environment and the network, and how files and exported names are named and documented. The rules are in
+// the tables below.
 package orgsync_test
 
 import (
@@ -23,14 +24,14 @@ import (
 
 const module = "github.com/orgsync/orgsync/"
 
-// packageRule is a package and what its files may import.
+// packageRule says what a package may import.
 type packageRule struct {
 	dir string
-	// std are the packages of the standard library; nil: any, but see restrictedUses.
+	// std has the packages of the standard library. nil allows all of them, but see restrictedUses.
 	std []string
-	// project are packages of this project. Tests may import any.
+	// project has the packages of this project. Tests may import all packages of this project.
 	project []string
-	// modules are packages of other modules, each with those below it. Tests may also import testModules.
+	// modules has packages of other modules. Packages below them are allowed too. Tests may also import testModules.
 	modules []string
 }
 
@@ -199,7 +200,7 @@ var packageRules = []packageRule{
 		project: []string{"internal/cli"},
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	},
-	// For tests: no row above names them.
+	// The packages below are only for tests, so no row above names them.
 	{
 		dir: "internal/printable/printabletest",
 	},
@@ -217,7 +218,7 @@ var packageRules = []packageRule{
 	},
 }
 
-// testModules may be imported by tests only.
+// testModules has the modules that only tests may import.
 var testModules = []string{
 	"github.com/creack/pty", "github.com/google/go-cmp", "github.com/jackc/pgx/v5",
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint", "github.com/prometheus/common",
@@ -225,11 +226,11 @@ var testModules = []string{
 	"golang.org/x/net/html", "gopkg.in/yaml.v3", "pgregory.net/rapid",
 }
 
-// restrictedUse is a way to reach the world outside, and the folders and files that may use it. Tests may use all of
-// them.
+// restrictedUse is something that only some folders and files may use, such as the clock. Tests may use everything.
 type restrictedUse struct {
 	pkg string
-	// names are what may not be used; nil: the package and those below it may not be imported at all.
+	// names has the restricted names of the package. nil means that the package and the packages below it may not be
+	// imported at all.
 	names []string
 	where []string
 	why   string
@@ -269,17 +270,17 @@ var restrictedUses = []restrictedUse{
 		"the report takes the check-up's types only"},
 }
 
-// bannedFileNames are words that may not be the name of a package or file: they do not say what is inside.
+// bannedFileNames has words that do not say what a package or file contains.
 var bannedFileNames = []string{"common", "helper", "helpers", "misc", "util", "utils"}
 
-// bannedText are texts that no file may contain. They are written in pieces, so that this file may be checked too.
+// bannedText has texts that no file may contain. They are written in pieces, because this file is checked too.
 var bannedText = []string{
 	"/wo" + "rk/", // a path of somebody's machine
-	// Which proxy or registry to use is a setting of the machine.
+	// The proxy and the registry are settings of the machine.
 	"proxy.golang" + ".org", "sum.golang" + ".org", "index.golang" + ".org", "registry.npmjs" + ".org", "pypi" + ".org",
 }
 
-// check gives what is wrong with one file, each with its place. Paths are slash-separated and start at the root.
+// check returns the broken rules of one file, each with its position. Paths have slashes and begin at the root.
 func check(file string, src []byte) []string {
 	var problems []string
 	for _, text := range bannedText {
@@ -384,12 +385,12 @@ func checkTouches(file string, f *ast.File, report reporter) {
 	})
 }
 
-// allows reports whether what it restricts may be used in file.
+// allows reports whether file may use the restricted names.
 func (t restrictedUse) allows(file string) bool {
 	return slices.Contains(t.where, file) || slices.Contains(t.where, path.Dir(file))
 }
 
-// checkComments wants a comment on every exported name. In a group, the group's will do.
+// checkComments reports exported names without a comment. In a group, a comment of the group is enough.
 func checkComments(f *ast.File, report reporter) {
 	if f.Name.Name == "main" {
 		return // exports nothing
@@ -421,7 +422,7 @@ func checkComments(f *ast.File, report reporter) {
 	}
 }
 
-// receiver is the name of a method's type, without pointer and type parameters.
+// receiver returns the name of a method's type, without pointer and type parameters.
 func receiver(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.StarExpr:
@@ -444,14 +445,15 @@ func importPath(spec *ast.ImportSpec) string {
 	return imp
 }
 
-// within reports whether imp is one of the packages or below one.
+// within reports whether imp is one of the packages, or is below one of them.
 func within(imp string, packages []string) bool {
 	return slices.ContainsFunc(packages, func(p string) bool { return imp == p || strings.HasPrefix(imp, p+"/") })
 }
 
 var requirement = regexp.MustCompile(`(?m)^(?:require)?[ \t]+(\S+\.\S+) v\S+$`)
 
-// unexplained are the direct dependencies of a go.mod that no line of a text names, in backticks, with a reason after.
+// unexplained returns the direct dependencies of a go.mod for which no line of the text has the name in backticks,
+// followed by a reason.
 func unexplained(goMod, text string) (direct int, missing []string) {
 	matches := requirement.FindAllStringSubmatch(strings.ReplaceAll(goMod, "\r", ""), -1)
 	for _, m := range matches {
@@ -516,7 +518,7 @@ func TestDependenciesExplained(t *testing.T) {
 	}
 }
 
-// allowedNames returns the imports of a package as CONTRIBUTING.md names them: the last part of each path, without its
+// allowedNames returns the imports of a package as CONTRIBUTING.md writes them: the last part of each path, without the
 // version.
 func (r packageRule) allowedNames() []string {
 	var names []string
@@ -530,7 +532,7 @@ func (r packageRule) allowedNames() []string {
 	return names
 }
 
-// TestPackageTable: the table of packages in CONTRIBUTING.md has every package, and what it may import.
+// TestPackageTable compares the table of packages in CONTRIBUTING.md with the rules in this file.
 func TestPackageTable(t *testing.T) {
 	t.Parallel()
 	contributing, err := os.ReadFile("CONTRIBUTING.md")
@@ -562,7 +564,7 @@ func TestPackageTable(t *testing.T) {
 	}
 }
 
-// TestRulesCanFail shows each rule break on a small file, and stay silent beside it.
+// TestRulesCanFail checks for each rule that a small file breaks it, and that a similar file does not.
 func TestRulesCanFail(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

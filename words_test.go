@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// bannedWords are bookish words and phrases, each with what to write instead. They are looked for in
-// comments, texts, documentation and scripts.
+// bannedWords has bookish words and phrases, each with a plain word to use instead. They are banned in comments, texts,
+// documentation and scripts.
 var bannedWords = map[string]string{
 	"anew":               "again",
 	"afresh":             "again",
@@ -47,7 +47,7 @@ var bannedWords = map[string]string{
 	"albeit":             "although",
 }
 
-// bannedNames are identifiers that say nothing to a reader who does not know the code.
+// bannedNames has identifiers that a reader who does not know the code cannot understand.
 var bannedNames = []string{
 	"aka", "anew", "aside", "because", "beyond", "calledAs", "complaint", "cutUp", "deedCommand", "errMoved",
 	"errStays", "flaw",

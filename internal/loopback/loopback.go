@@ -1,4 +1,4 @@
-// Package loopback tells this machine from others, where a connection may go without encryption.
+// Package loopback reports whether a host is this machine. Connections to this machine need no encryption.
 package loopback
 
 import (
