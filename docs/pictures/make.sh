@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the pictures of the README from the real program: it runs in a terminal of tmux against the simulated API, and
-# freeze turns what the terminal shows into SVG. The page is shown by Chromium. Needs Go, tmux, Chromium and a module proxy.
+# Makes the pictures of the README from the real program. The program runs in tmux with the simulated API, and freeze turns the
+# contents of the terminal into SVG. Chromium shows the page. The script needs Go, tmux, Chromium and a module proxy.
 #
-#   docs/pictures/make.sh               all of them
-#   docs/pictures/make.sh plan status   some
+#   docs/pictures/make.sh               makes all pictures
+#   docs/pictures/make.sh plan status   makes these pictures
 #
-# story.txt says what happens before each. Organization, clock and prompt are always the same, so that a picture changes
-# only when the program does.
+# story.txt has the commands that run before each picture. The organization, the clock and the prompt are always the same, so that
+# a picture changes only if the program changes.
 set -euo pipefail
 cd "$(dirname "$0")"
 here=$PWD
@@ -40,12 +40,12 @@ cd "$scratch"
 export HOME=$scratch PATH=$scratch/bin:$PATH
 unset "${!XDG_@}" "${!VULTR_@}" "${!ORGSYNC_@}" NO_COLOR
 
-# The simulation begins at the same hour of the same day, in an organization of the same id.
+# The simulation always begins at the same time, with the same id of the organization.
 orgsync sandbox reset >/dev/null
 offset=$(($(date -ud "$today" +%s) - $(date +%s)))
 sed -i -E "s/(\"organization\":\{\"id\":\")[^\"]*/\1$organization/; s/\"clock_offset_ns\":0/\"clock_offset_ns\":${offset}000000000/" .local/state/orgsync/sandbox.json
 
-# Each answer takes a while, so that there is something to see of the bar.
+# The latency makes the progress bar visible.
 orgsync sandbox serve --listen 127.0.0.1:0 --latency 200ms >served 2>serve.log &
 server=$!
 for _ in {1..100}; do
@@ -56,7 +56,7 @@ grep -q '^export VULTR_API_URL=http://127.0.0.1:' served || { cat serve.log >&2;
 # shellcheck source=/dev/null
 source served
 
-# seen PATTERN: waits until the terminal shows it.
+# seen PATTERN: waits until the terminal shows the pattern.
 seen() {
   local try
   for ((try = 0; try < 600; try++)); do
@@ -70,10 +70,10 @@ seen() {
   return 1
 }
 
-# picture NAME COMMAND: the terminal after the command; for apply, in the middle of it.
+# picture NAME COMMAND: makes a picture of the terminal after the command or, for apply, while the command runs.
 picture() {
   local name=$1 command=$2
-  # The rest of the session belongs to the program: no start files, no history, a prompt of two characters.
+  # The shell has no start files, no history and a short prompt.
   pane -f /dev/null new-session -d -x "$columns" -y "$rows" -e PS1='$ ' -e ORGSYNC_CONCURRENCY=1 bash --norc --noprofile
   pane set-option -g status off
   seen '^\$'
@@ -86,7 +86,7 @@ picture() {
     seen "^\\$ $command" # the prompt before it is no longer an empty one
     seen '^\$ *$'
   fi
-  # tmux says "the default colour" where freeze knows only "no more of this", and freeze knows nothing of faint letters.
+  # freeze does not know the codes for the default colour and for faint letters.
   pane capture-pane -e -p -t 0 | sed -E 's/\x1b\[39m/\x1b[0m/g; s/\x1b\[(0;)?2m/\x1b[38;5;245m/g' |
     sed -e :a -e '/^[[:space:]]*$/{$d;N;ba' -e '}' | sed -E '${/^\$ *$/d}' >"$name.ansi"
   seen '^\$ *$'
@@ -96,7 +96,7 @@ picture() {
   echo "docs/pictures/$name.svg"
 }
 
-# page NAME COMMAND: the web page that the command writes, as a file beside its picture.
+# page NAME COMMAND: writes the web page that the command prints, and a picture of the page.
 page() {
   local name=$1 command=$2
   $command >"$here/$name.html" </dev/null
