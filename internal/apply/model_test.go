@@ -470,6 +470,9 @@ func (r *referee) leaving(change apply.ChangeResult) {
 	if change.Action != plan.Suspend && change.Action != plan.Remove || change.Outcome == apply.Skipped {
 		return // for example because the second reading shows that the person is in the roster
 	}
+	if was, here := r.present[change.UserID]; !here || was.Suspended && change.Action == plan.Suspend {
+		return // an earlier run did this, and the list still lags
+	}
 	who := change.Email.Key()
 	for _, p := range r.roster.People {
 		isTheirs := elsewhere(p.Email.Key()) == who && (r.known[p.Email.Key()] || len(p.Aliases) > 0)
@@ -625,7 +628,9 @@ func (r *referee) finish() {
 func (r *referee) todo() []string {
 	return slices.DeleteFunc(r.changes(), func(change string) bool {
 		_, who, mail := strings.Cut(change, "invite ")
-		return mail && (r.forgot && r.isIn(who) || r.hidden && r.isUser(who))
+		u, _ := r.userOf(who)
+		isHidden := r.hidden && r.isUser(who) || r.invitesUnseen("") && r.isSuspendedUnseen(u)
+		return mail && (r.forgot && r.isIn(who) || isHidden)
 	})
 }
 
