@@ -9,8 +9,8 @@ import (
 )
 
 // Edit makes one change other than a mail, and returns the number of requests that may have
-// reached the server. It makes the same promises as [Client.Invite]; an error is an
-// [*org.CallError].
+// reached the server, also with an error. It repeats and completes requests as [Client.Invite]
+// does. An error is an [*org.CallError].
 //
 // Removing a user ends their membership (DELETE /v2/organizations/{org}/user/{user}); their
 // account remains.
@@ -28,8 +28,8 @@ var editNames = map[org.EditOp]string{
 	org.EditSuspend: "suspend", org.EditUnsuspend: "unsuspend", org.EditRemove: "remove",
 }
 
-// setRequest sets method, path and body. It returns an error for an id that cannot be part of a
-// path, and for an unknown edit.
+// setRequest sets the method, path and body for e. It returns an error if e has an id that cannot
+// be part of a path, or an unknown operation or kind.
 func (q *call) setRequest(e org.Edit) error {
 	var bad error
 	id := func(s string) string {
@@ -50,8 +50,8 @@ func (q *call) setRequest(e org.Edit) error {
 		}{e.APIEnabled}
 	case e.Op == org.EditGrant && e.Kind == org.KindGroup:
 		q.method, q.path = http.MethodPost, attachment()
-		// The how-to page wants both, SPEC only the second, which it calls "user id or display
-		// name".
+		// The how-to page requires both. SPEC requires only display_name, and describes it as "user id
+		// or display name".
 		q.body = struct {
 			UserID      string `json:"user_id"`
 			DisplayName string `json:"display_name"`

@@ -14,8 +14,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// failureOfStatus returns what a status means for a call; 0 for success, and for the status 0 of a
-// call without an answer.
+// failureOfStatus returns the failure that an HTTP status means; 0 if the status is 2xx, or 0
+// because there is no answer.
 func failureOfStatus(status int) org.Failure {
 	switch {
 	case status == 0 || status/100 == 2:
@@ -32,8 +32,8 @@ func failureOfStatus(status int) org.Failure {
 	return org.Refused
 }
 
-// IsHidden reports whether err means that the key may not read the resource (403) or that the API
-// does not have it (404).
+// IsHidden reports whether err means that the key may not read something (403), or that the API does
+// not have it (404).
 func IsHidden(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
@@ -43,8 +43,9 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &failure) && failure.Status == status
 }
 
-// failureText returns the text of an answer that is not a success: its `error` (SPEC, 4xx) or an
-// equivalent, the title of a page, the first line, or else the standard text for its status.
+// failureText returns the error text of an answer that is not a success: its `error` (SPEC, 4xx) or
+// a similar member, the title of a web page, the first line, or else the standard text for its
+// status.
 func failureText(a answer, body []byte) string {
 	if a.status/100 == 3 {
 		return "a redirect to " + a.header.Get("Location") + ", which is not followed"
@@ -62,7 +63,7 @@ func failureText(a answer, body []byte) string {
 	return line
 }
 
-// describeNonJSON returns what a successful answer has instead of a JSON object.
+// describeNonJSON says what a successful answer has instead of a JSON object.
 func describeNonJSON(a answer, body []byte) string {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
@@ -85,9 +86,10 @@ func describeHTML(body []byte) string {
 // Redact returns text without the key.
 func (c *Client) Redact(text string) string { return c.redact(text) }
 
-// Clean returns a server's text for people: one printable line of at most 200 characters. The key
-// is removed first: after shortening, a part of it could not be found.
-func (c *Client) Clean(words string) string { return shorten(c.redact(words)) }
+// Clean returns a text from the server as one printable line of at most 200 characters, without the
+// key. It removes the key before it shortens the text, because a short part of the key at the end of
+// a text cannot be found.
+func (c *Client) Clean(text string) string { return shorten(c.redact(text)) }
 
 // shorten returns s as one printable line of at most 200 characters.
 func shorten(s string) string {

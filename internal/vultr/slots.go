@@ -6,19 +6,23 @@ import (
 	"sync"
 )
 
-// semaphore limits the requests in flight. Requests get a slot in order, but pages that follow
-// another page of a list go first: they cannot be read in parallel, so the longest list determines
-// the time of a read, and many short lists must not delay it.
+// semaphore limits the number of requests in flight. Waiting requests get a slot in their order,
+// but urgent requests go before all others. Requests for the second and later pages of a list are
+// urgent: the pages of a list cannot be read in parallel, so the longest list determines how long a
+// read takes, and many short lists must not delay it.
 type semaphore struct {
-	mu    sync.Mutex
-	free  int
-	queue [2][]chan struct{} // first those that go first, then the others; a channel is closed when it gets a slot
+	mu   sync.Mutex
+	free int // slots that no request has
+	// queue has a channel for each waiting request, urgent requests in queue[0] and the others in
+	// queue[1]. A channel is closed when its request gets a slot.
+	queue [2][]chan struct{}
 }
 
 func newSemaphore(n int) *semaphore { return &semaphore{free: n} }
 
-// acquire waits for a slot; with an error, which is that of ctx, there is none.
-func (s *semaphore) acquire(ctx context.Context, first bool) error {
+// acquire waits for a slot. If ctx ends first, it returns the error of ctx and there is no slot to
+// release.
+func (s *semaphore) acquire(ctx context.Context, urgent bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -29,7 +33,7 @@ func (s *semaphore) acquire(ctx context.Context, first bool) error {
 		return nil
 	}
 	turn, queue := make(chan struct{}), &s.queue[1]
-	if first {
+	if urgent {
 		queue = &s.queue[0]
 	}
 	*queue = append(*queue, turn)
@@ -46,12 +50,12 @@ func (s *semaphore) acquire(ctx context.Context, first bool) error {
 	}
 	s.mu.Unlock()
 	if i < 0 {
-		s.release() // the slot arrived at the last moment
+		s.release() // the request got its slot just as ctx ended
 	}
 	return ctx.Err()
 }
 
-// release returns a slot, or passes it to the next request that waits.
+// release gives the slot of a request to the next request that waits, if there is one.
 func (s *semaphore) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

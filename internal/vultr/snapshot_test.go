@@ -136,7 +136,7 @@ func TestHolders(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			rows := []accessRow{{embedded: []holderRow{decodeHolder(decodeFields(t, tt.json))}}}
+			rows := []accessRow{{fetched: []holderRow{decodeHolder(decodeFields(t, tt.json))}}}
 			if diff := cmp.Diff(tt.want, withHolders(rows, users)[0].Holders); diff != "" {
 				t.Errorf("holders (-want +got):\n%s", diff)
 			}
