@@ -38,7 +38,7 @@ func TestLateConfirmation(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := New(slowStorage{}, "o1", DefaultTimes)
 				newTestLease := func() *lease {
-					return newLease(t.Context(), s, &reading{}, record{Kind: kindLease, Number: 1, LeaseID: "a"}, time.Now())
+					return newLease(t.Context(), s, &logState{}, record{Kind: kindLease, Number: 1, LeaseID: "a"}, time.Now())
 				}
 				inTime, late := newTestLease(), newTestLease()
 				end := s.times.Dead - s.times.Margin // 30 s
@@ -79,11 +79,11 @@ func (s keptStorage) Create(_ context.Context, _ string, data ...[]byte) error {
 func TestBaseDuringRun(t *testing.T) {
 	t.Parallel()
 	storage := keptStorage{object: make(chan []byte)}
-	l := newLease(t.Context(), New(storage, "o1", DefaultTimes), &reading{}, record{Kind: kindLease, Number: 1},
+	l := newLease(t.Context(), New(storage, "o1", DefaultTimes), &logState{}, record{Kind: kindLease, Number: 1},
 		time.Now())
 	l.writing.Lock()
 	l.log.add(record{Kind: kindLines, Number: 2, lines: blocks{[]byte("a\n")}})
-	l.makeBaseMeanwhile()
+	l.makeBaseInBackground()
 	l.log.add(record{Kind: kindLines, Number: 3, lines: blocks{[]byte("b\n")}})
 	l.writing.Unlock()
 	base, err := decodeRecord(<-storage.object)
