@@ -43,20 +43,20 @@ type LimitKind string
 const (
 	// LimitKeyRefused means that the API does not accept the key.
 	LimitKeyRefused LimitKind = "key_refused"
-	// LimitIntercepted means that web pages or redirects came instead of answers of the API. Detail is the text
-	// of one of them.
+	// LimitIntercepted means that web pages or redirects came instead of answers of the API. Detail
+	// is the text of one of them.
 	LimitIntercepted LimitKind = "intercepted"
 	// LimitInvitationsUnseen means that the invitations cannot be read, so nothing can be planned.
 	LimitInvitationsUnseen LimitKind = "invitations_unseen"
-	// LimitOrganization means that the organization is unknown, or is not the organization of the roster. Detail
-	// is the error.
+	// LimitOrganization means that the organization is unknown, or is not the organization of the
+	// roster. Detail is the error.
 	LimitOrganization LimitKind = "organization_unknown"
 	// LimitListFailed means that a list that each run reads gives an error. Detail is [Endpoint.Name].
 	LimitListFailed LimitKind = "list_failed"
 	// LimitUsersUnseen means that users cannot be listed, so only the invitations show who is a member.
 	LimitUsersUnseen LimitKind = "users_unseen"
-	// LimitAcceptanceUnseen means that users cannot be listed, and no invitation is shown as accepted, so nothing
-	// shows who is a member.
+	// LimitAcceptanceUnseen means that users cannot be listed, and no invitation is shown as
+	// accepted, so nothing shows who is a member.
 	LimitAcceptanceUnseen LimitKind = "acceptance_unseen"
 	// LimitSuspendedUnseen means that suspended users cannot be listed.
 	LimitSuspendedUnseen LimitKind = "suspended_unseen"
@@ -71,7 +71,8 @@ const (
 	LimitDatesUnseen LimitKind = "dates_unseen"
 	// LimitExpirationUnseen means that a pending invitation has no expiration date.
 	LimitExpirationUnseen LimitKind = "expiration_unseen"
-	// LimitStatusNotUnderstood means that invitations have an unknown status. Detail has the words of the API.
+	// LimitStatusNotUnderstood means that invitations have an unknown status. Detail has the words
+	// of the API.
 	LimitStatusNotUnderstood LimitKind = "status_not_understood"
 	// LimitClockUnseen means that the answers have no Date.
 	LimitClockUnseen LimitKind = "clock_unseen"

@@ -149,7 +149,8 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// TestInvitedUsers: whoever was invited is a user at once in one dialect, until they accept with invite_accepted false.
+// TestInvitedUsers: whoever was invited is a user at once in one dialect, until they accept with invite_accepted
+// false.
 func TestInvitedUsers(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// Request is one request that the server saw. It holds neither headers nor body, so no key and no address.
+// Request is a recorded request. It has no headers and no body, so it does not contain a key or an address.
 type Request struct {
-	At     time.Time // arrival, by the local clock (Options.Now)
+	At     time.Time // the time of its arrival, by the local clock (Options.Now)
 	Method string
-	Path   string // as it was escaped in the request line
+	Path   string // with the escapes of the request line
 	Query  string
-	// Status is what was answered; 0 while there is no answer, and when the connection was cut without one.
+	// Status is the HTTP status of the answer; 0 if there is no answer yet, or if the connection was dropped before.
 	Status int
-	// Limited is true when it was one too many in a second.
+	// Limited means that the request was refused because of [Options.RateLimit].
 	Limited bool
-	// Fault is the kind of the fault that struck it; "" for none.
+	// Fault is the kind of the fault of the request; "" if there is none.
 	Fault Kind
-	// Violation says how the request breaks the documents; "" when it does not.
+	// Violation says in which way the documents do not describe the request; "" if they do.
 	Violation string
 }
 
-// maxRequests is how many requests are remembered: a long-lived server forgets the older half.
+// maxRequests is the maximum number of recorded requests. If there are more, the older half is deleted.
 const maxRequests = 100_000
 
-// record is what the server remembers about requests. It is never in the state file.
-type record struct {
+// requestLog keeps the requests of the server. It is not saved in the file of the world.
+type requestLog struct {
 	now   func() time.Time
-	limit int // requests in any second; negative: no limit
+	limit int // the maximum number of requests in any second; negative: no limit
 
 	mu         sync.Mutex
 	requests   []*Request
@@ -38,9 +38,9 @@ type record struct {
 	peakRate   int
 }
 
-// arrive notes a request, and whether it is one too many. Vultr allows 30 a second for one address and counts the
-// refused ones for all that is known, so everything that arrives counts.
-func (l *record) arrive(r *http.Request) *Request {
+// add records a request that has just arrived, and sets Limited. Vultr allows 30 requests per second for one IP
+// address. The documents do not say whether refused requests count, so all requests count.
+func (l *requestLog) add(r *http.Request) *Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight++
@@ -62,26 +62,26 @@ func (l *record) arrive(r *http.Request) *Request {
 	return q
 }
 
-// note changes what is known about a request that arrived.
-func (l *record) note(change func()) {
+// update calls change, which may change l and its requests.
+func (l *requestLog) update(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
 }
 
-// Requests are all requests so far in the order of arrival, those in flight included; of very many, the newest.
+// Requests returns all recorded requests in the order of their arrival, also those in flight.
 func (s *Server) Requests() []Request {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	all := make([]Request, len(s.record.requests))
-	for i, q := range s.record.requests {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	all := make([]Request, len(s.log.requests))
+	for i, q := range s.log.requests {
 		all[i] = *q
 	}
 	return all
 }
 
-// Violations are the requests that break the documents: an undocumented path, method, parameter, field or value, a body
-// where there is none, no Authorization. Tests assert that there are none.
+// Violations returns the recorded requests that the documents do not describe, because of an unknown path, method,
+// parameter, field or value, an unexpected body, or a missing Authorization. Tests check that there are none.
 func (s *Server) Violations() []Request {
 	var bad []Request
 	for _, q := range s.Requests() {
@@ -92,16 +92,16 @@ func (s *Server) Violations() []Request {
 	return bad
 }
 
-// PeakRate is the most requests that arrived within any one second, by the local clock.
+// PeakRate returns the maximum number of requests that arrived within one second, by the local clock.
 func (s *Server) PeakRate() int {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return s.record.peakRate
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.log.peakRate
 }
 
-// PeakInFlight is the most requests that were being served at once.
+// PeakInFlight returns the maximum number of requests that were served at the same time.
 func (s *Server) PeakInFlight() int {
-	s.record.mu.Lock()
-	defer s.record.mu.Unlock()
-	return s.record.peakFlight
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.log.peakFlight
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// World is a copy of everything there is, for tests and for people.
+// World is a copy of the simulated world.
 type World struct {
 	Organization Organization
 	Now          time.Time
@@ -17,14 +17,14 @@ type World struct {
 	Mails        []Mail
 }
 
-// Organization is the one that the key acts on.
+// Organization is an organization.
 type Organization struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
 }
 
-// User is somebody in the organization.
+// User is a user of the organization.
 type User struct {
 	ID          string    `json:"id"`
 	Name        string    `json:"name"`
@@ -35,8 +35,8 @@ type User struct {
 	SuspendedAt time.Time `json:"suspended_at,omitzero"`
 	InvitedBy   string    `json:"invited_by,omitempty"`
 	InvitedOn   time.Time `json:"invited_on,omitzero"`
-	Joined      time.Time `json:"joined"` // zero for people in the list of users who have not accepted
-	// The rest is only told, never kept: the names of what the user has directly.
+	Joined      time.Time `json:"joined"` // zero: the user is in the list of users, but has not accepted yet
+	// The fields below are set only in a [World]. The lists have the names of what the user has directly.
 	Owner    bool     `json:"-"`
 	Groups   []string `json:"-"`
 	Roles    []string `json:"-"`
@@ -62,10 +62,10 @@ type Group struct {
 	Description string    `json:"description"`
 	Deleted     bool      `json:"deleted,omitempty"`
 	Created     time.Time `json:"created"`
-	// The rest is only told: the addresses of active members, and names.
-	Members  []string `json:"-"`
-	Roles    []string `json:"-"`
-	Policies []string `json:"-"`
+	// The fields below are set only in a [World].
+	Members  []string `json:"-"` // the addresses of the active members
+	Roles    []string `json:"-"` // names
+	Policies []string `json:"-"` // names
 }
 
 // Role is a role.
@@ -75,7 +75,7 @@ type Role struct {
 	Description string    `json:"description"`
 	Assumable   bool      `json:"assumable,omitempty"`
 	Created     time.Time `json:"created"`
-	Policies    []string  `json:"-"` // names; only told
+	Policies    []string  `json:"-"` // names; set only in a [World]
 }
 
 // Policy is a policy.
@@ -87,21 +87,21 @@ type Policy struct {
 	Created     time.Time `json:"created"`
 }
 
-// World copies the world as it is now, however much its lists lag.
+// World returns a copy of the current world, also if the lists of the API lag.
 func (s *Server) World() World {
 	var w World
-	s.copy(func(st *state, now time.Time) {
+	s.readState(func(st *state, now time.Time) {
 		w = World{Organization: st.Organization, Now: now, Policies: slices.Collect(st.Policies.rows()),
 			Mails: slices.Clone(st.Mails)}
 		for u := range st.Users.rows() {
-			w.Users = append(w.Users, st.userOut(u))
+			w.Users = append(w.Users, st.exportUser(u))
 		}
 		for i := range st.Invitations.rows() {
 			i.State = i.stateAt(now)
 			w.Invitations = append(w.Invitations, i)
 		}
 		for g := range st.Groups.rows() {
-			w.Groups = append(w.Groups, st.groupOut(g))
+			w.Groups = append(w.Groups, st.exportGroup(g))
 		}
 		for r := range st.Roles.rows() {
 			r.Policies = st.policyNames(st.links(present, rolePolicy, r.ID, ""))
@@ -111,7 +111,7 @@ func (s *Server) World() World {
 	return w
 }
 
-func (s *state) userOut(u User) User {
+func (s *state) exportUser(u User) User {
 	u.Owner = u.ID == s.OwnerID
 	for _, g := range s.groupsOf(present, u.ID) {
 		u.Groups = append(u.Groups, g.Name)
@@ -121,7 +121,7 @@ func (s *state) userOut(u User) User {
 	return u
 }
 
-func (s *state) groupOut(g Group) Group {
+func (s *state) exportGroup(g Group) Group {
 	for m := range s.Members.rows() {
 		if m.Group == g.ID && !m.Inactive {
 			g.Members = append(g.Members, s.Users.last(m.User).Email)
@@ -139,7 +139,8 @@ func (s *state) roleNames(links []link) (names []string) {
 	return names
 }
 
-// policyNames are the policies of links: From of those to users and groups, To of those from roles.
+// policyNames returns the names of the policies in links. In a link of the kind rolePolicy, the policy is To. In all
+// other links, the policy is From.
 func (s *state) policyNames(links []link) (names []string) {
 	for _, l := range links {
 		id := l.From

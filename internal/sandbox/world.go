@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// state is everything that there is, and everything that is kept in the file.
+// state is the world, in the form in which it is kept in the file.
 type state struct {
 	FormatVersion int `json:"format_version"`
-	// ClockOffset is what Advance has added up to.
+	// ClockOffset is the sum of all [Server.Advance].
 	ClockOffset time.Duration `json:"clock_offset_ns"`
-	Seq         int64         `json:"seq"`
+	Seq         int64         `json:"seq"` // the number of the last change
 
 	Organization Organization `json:"organization"`
-	Other        Organization `json:"other_organization"` // seen with OrganizationsSeveral
+	Other        Organization `json:"other_organization"` // is listed only with OrganizationsSeveral
 
 	OwnerID     string            `json:"owner_id"`
 	Users       table[User]       `json:"users"`
@@ -32,20 +32,21 @@ type state struct {
 
 const formatVersion = 1
 
-// invitation states. Whether an invitation has expired is no state: the clock decides.
+// The states of an invitation. Only stateAt returns stateExpired: an expired invitation is kept as pending, because
+// the clock decides whether it has expired.
 const (
 	statePending   = "pending"
-	stateExpired   = "expired" // only told, never kept
+	stateExpired   = "expired"
 	stateAccepted  = "accepted"
 	stateDeclined  = "declined"
 	stateCancelled = "cancelled"
 )
 
-// invitationLife is how long an invitation can be accepted after a mail went out
+// invitationLife is how long an invitation can be accepted after its last mail
 // (docs.vultr.com, what-is-the-validity-period-of-an-organization-invitation).
 const invitationLife = 72 * time.Hour
 
-// stateAt is the state as the clock makes it.
+// stateAt returns the state of i at a time of the world.
 func (i Invitation) stateAt(now time.Time) string {
 	if i.State == statePending && !now.Before(i.Expires) {
 		return stateExpired
@@ -53,7 +54,7 @@ func (i Invitation) stateAt(now time.Time) string {
 	return i.State
 }
 
-// member is a user's membership of a group; a removed one may stay as inactive.
+// member is the membership of a user in a group. With RemovalSoft, it stays as inactive after its removal.
 type member struct {
 	ID       string    `json:"id"`
 	Group    string    `json:"group"`
@@ -63,7 +64,7 @@ type member struct {
 	Updated  time.Time `json:"updated"`
 }
 
-// linkKind says what a link ties together.
+// linkKind says what From and To of a link are.
 type linkKind string
 
 const (
@@ -74,7 +75,7 @@ const (
 	policyGroup linkKind = "policy-group"
 )
 
-// link attaches From, a role or policy, to To, a user, group or policy.
+// link attaches From, which is a role or policy, to To, which is a user, group or policy. From and To are ids.
 type link struct {
 	Kind     linkKind  `json:"kind"`
 	From     string    `json:"from"`
@@ -84,48 +85,48 @@ type link struct {
 
 func (l link) id() string { return string(l.Kind) + " " + l.From + " " + l.To }
 
-// ownerEmail is the address of the user whose key everybody uses; it is also the account's.
+// ownerEmail is the address of the owner of the organization. All keys belong to the owner.
 const ownerEmail = "owner@example.com"
 
-// newState is a fresh world at now: an organization that never existed before, its owner, two groups, two roles, two
-// policies.
+// newState returns a new world: an organization with its owner, two groups, two roles and two policies. All ids are
+// random.
 func newState(now time.Time) *state {
 	s := &state{
 		FormatVersion: formatVersion,
 		Organization:  Organization{ID: newID(), Name: "Example Org", Created: now},
 		Other:         Organization{ID: newID(), Name: "Other Org", Created: now},
 	}
-	always := stamp{} // what was there from the start shows in lists however much they lag
+	seeded := stamp{} // lists show such rows even if they lag
 	owner := User{ID: newID(), Name: "Olivia Owner", Email: ownerEmail, APIEnabled: true, Joined: now}
 	s.OwnerID = owner.ID
-	s.Users.put(always, owner.ID, owner)
+	s.Users.put(seeded, owner.ID, owner)
 	deployer := Role{ID: newID(), Name: "deployer", Description: "may deploy", Created: now}
 	auditor := Role{ID: newID(), Name: "auditor", Description: "may be assumed for an audit", Assumable: true,
 		Created: now}
 	for _, r := range []Role{deployer, auditor} {
-		s.Roles.put(always, r.ID, r)
+		s.Roles.put(seeded, r.ID, r)
 	}
 	readOnly := Policy{ID: newID(), Name: "read-only", Description: "look, do not touch", System: true, Created: now}
 	billing := Policy{ID: newID(), Name: "billing", Description: "invoices", Created: now}
 	for _, p := range []Policy{readOnly, billing} {
-		s.Policies.put(always, p.ID, p)
+		s.Policies.put(seeded, p.ID, p)
 	}
 	everyone := Group{ID: newID(), Name: "everyone", Description: "all people", Created: now}
 	platform := Group{ID: newID(), Name: "platform", Description: "the platform team", Created: now}
 	for _, g := range []Group{everyone, platform} {
-		s.Groups.put(always, g.ID, g)
+		s.Groups.put(seeded, g.ID, g)
 	}
-	// The platform team's people have a role and a policy that nobody gave to them directly.
+	// The members of the group platform inherit a role, and a policy of the role.
 	for _, l := range []link{
 		{Kind: roleGroup, From: deployer.ID, To: platform.ID, Assigned: now},
 		{Kind: rolePolicy, From: deployer.ID, To: readOnly.ID, Assigned: now},
 	} {
-		s.Links.put(always, l.id(), l)
+		s.Links.put(seeded, l.id(), l)
 	}
 	return s
 }
 
-// clone is a copy that can be changed on its own.
+// clone returns a copy of s. A change of the copy does not change s.
 func (s *state) clone() *state {
 	c := *s
 	c.Users, c.Invitations = s.Users.clone(), s.Invitations.clone()
@@ -135,7 +136,7 @@ func (s *state) clone() *state {
 	return &c
 }
 
-// newID is a random UUID (RFC 9562, version 4).
+// newID returns a random UUID (RFC 9562, version 4).
 func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24
@@ -143,43 +144,42 @@ func newID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// next stamps a change that happens at now.
-func (s *state) next(now time.Time) stamp {
+// nextStamp returns the stamp of a new change at now.
+func (s *state) nextStamp(now time.Time) stamp {
 	s.Seq++
 	return stamp{Seq: s.Seq, At: now}
 }
 
-// owner is the user whose key everybody uses.
 func (s *state) owner() User { return s.Users.last(s.OwnerID) }
 
-// userByEmail finds a user who is in the organization, suspended or not.
+// userByEmail returns the user of the organization with this address. The user may be suspended.
 func (s *state) userByEmail(email string) (User, bool) {
 	return s.Users.find(func(u User) bool { return strings.EqualFold(u.Email, email) })
 }
 
-// newestFor is the newest invitation of email that is in the state in at now.
-func (s *state) newestFor(email string, now time.Time, in string) (newest Invitation, ok bool) {
+// newestInvitation returns the newest invitation of an address that has a state at now.
+func (s *state) newestInvitation(email string, now time.Time, state string) (newest Invitation, ok bool) {
 	for i := range s.Invitations.rows() {
-		if strings.EqualFold(i.Email, email) && i.stateAt(now) == in {
+		if strings.EqualFold(i.Email, email) && i.stateAt(now) == state {
 			newest, ok = i, true
 		}
 	}
 	return newest, ok
 }
 
-// membership is the row for a user in a group, active or not.
+// membership returns the membership of a user in a group. It may be inactive.
 func (s *state) membership(groupID, userID string) (member, bool) {
 	return s.Members.find(func(m member) bool { return m.Group == groupID && m.User == userID })
 }
 
-// links are the attachments of one kind at m; empty from or to stand for any.
+// links returns the links of one kind at m. If from or to is "", it matches any id.
 func (s *state) links(m moment, kind linkKind, from, to string) []link {
 	return s.Links.where(m, func(l link) bool {
 		return l.Kind == kind && (from == "" || l.From == from) && (to == "" || l.To == to)
 	})
 }
 
-// groupsOf are the groups that a user was an active member of at m.
+// groupsOf returns the groups in which a user was an active member at m.
 func (s *state) groupsOf(m moment, userID string) []Group {
 	var found []Group
 	for row := range s.Members.rowsAt(m) {
