@@ -53,9 +53,9 @@ const (
 	FaultWrongOrganization Kind = "wrong_organization"
 	// FaultNoID gives the right answer with an empty id.
 	FaultNoID Kind = "no_id"
-	// FaultRowAdded shows a page of a list as if a row had been added at the start of the list after the page before
-	// was read. The page begins with the last row of the page before, and the total is one more. It has no effect on
-	// the first page.
+	// FaultRowAdded shows a page of a list as if a row had been added to an earlier page after that page was read.
+	// The page begins with the last row of the page before, and the total is one more. It has no effect on the first
+	// page.
 	FaultRowAdded Kind = "row_added"
 	// FaultRowRemoved shows a page of a list as if a row of an earlier page had been removed after that page was
 	// read. One row is on no page, and the total is one less. It has no effect on the first page.

@@ -73,8 +73,8 @@ func objects[T any](rows []T, show func(T) object) []object {
 	return shown
 }
 
-// pageBounds returns which of the rows of a list are on the page of c, and the total for meta. next is the cursor of
-// the next page; "" after the last page. All results have the faults of c.
+// pageBounds returns the range of the rows that are on the page of c, and the total for meta. next is the cursor of
+// the next page; "" after the last page. The fault of c may change any of these.
 func (c *call) pageBounds(m moment, rows int) (from, to, total int, next string) {
 	cursorAt := func(offset int) string { return cursor{c.page.path, offset, m.seq, m.at}.String() }
 	if c.hasFault(FaultEmptyList) {

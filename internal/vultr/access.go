@@ -27,7 +27,7 @@ func (r accessRow) holders() []holderRow {
 		return r.fetched
 	}
 	var holders []holderRow
-	for _, member := range (fields{"members": r.embedded}).objects("members") {
+	for _, member := range decodeObjects(r.embedded) {
 		holders = append(holders, decodeHolder(member))
 	}
 	return holders
@@ -78,8 +78,8 @@ var accessKinds = map[org.Kind]accessKind{
 // does not depend on the number of people in the roster. A list that the key may not read is an
 // error, because the roster needs it.
 //
-// If all is true, readAccess reads all kinds and all holders, and returns the kinds that the key may
-// not read, or that the API does not have, as unseen.
+// If all is true, readAccess reads all kinds and all holders. unseen then has the kinds that the key
+// may not read, or that the API does not have.
 func (c *Client) readAccess(
 	ctx context.Context, wanted org.Wanted, all bool,
 ) (rows []accessRow, unseen []org.Kind, err error) {

@@ -48,32 +48,34 @@ func (f fields) unwrap(name string) fields {
 	return f
 }
 
-// objects returns the objects in the list under name. Other elements are omitted; nil if there are
-// too many.
-func (f fields) objects(name string) []fields {
-	if !isBoundedList(f[name], maxElements) {
+// decodeObjects returns the objects in a JSON list. Other elements are omitted; nil if raw is not a
+// list or is too long.
+func decodeObjects(raw json.RawMessage) []fields {
+	if !isBoundedList(raw, maxElements) {
 		return nil
 	}
 	var list []fields
-	_ = json.Unmarshal(f[name], &list) // an element that is not an object becomes nil
+	_ = json.Unmarshal(raw, &list) // an element that is not an object becomes nil
 	return slices.DeleteFunc(list, func(o fields) bool { return o == nil })
 }
 
-// elements returns the elements of the list under name, not decoded; nil if there is no list or it
-// is too long.
-func (f fields) elements(name string) []json.RawMessage {
-	if !hasAtMost(f[name], maxElements) {
+// decodeElements returns the elements of a JSON list, not decoded; nil if raw is not a list or is too
+// long.
+func decodeElements(raw json.RawMessage) []json.RawMessage {
+	if !hasAtMost(raw, maxElements) {
 		return nil
 	}
 	var list []json.RawMessage
-	_ = json.Unmarshal(f[name], &list) // list stays nil if the value is not a list
+	_ = json.Unmarshal(raw, &list) // list stays nil if raw is not a list
 	return list
 }
 
-// text returns the string, number or bool under name as text, without spaces at its ends; "" for
+// text returns the text under name, as decodeText does.
+func (f fields) text(name string) string { return decodeText(f[name]) }
+
+// decodeText returns a JSON string, number or bool as text, without spaces at its ends; "" for
 // anything else.
-func (f fields) text(name string) string {
-	raw := f[name]
+func decodeText(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return ""
 	}

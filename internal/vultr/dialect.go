@@ -303,7 +303,7 @@ func (t traits) addSuspended(all, own []fields, ownKnown bool) {
 // addMembers adds what the members of a group show. The row of the group in the list of groups has
 // members too. list is the list of the members of this group, and users the list of all users.
 func (t traits) addMembers(group fields, list, users []fields) {
-	switch embedded := len(group.objects("members")); {
+	switch embedded := len(decodeObjects(group["members"])); {
 	case embedded > 0 && embedded == len(list):
 		t.add("group-members", "all")
 	case embedded < len(list):

@@ -118,9 +118,9 @@ func (e *Endpoint) Verdict() org.Verdict {
 // Allowed reports whether the verdict is [org.VerdictAllowed].
 func (e *Endpoint) Allowed() bool { return e.Verdict() == org.VerdictAllowed }
 
-// lastRead returns the exchanges of the last attempt to read the list, which begins with the last
-// successful request without a cursor; nil if there is none. The client may read a list several
-// times, see list.
+// lastRead returns the exchanges of the last attempt to read the list. An attempt begins with a
+// successful request without a cursor. lastRead returns nil if there is none. The client may read a
+// list several times, see list.
 func (e *Endpoint) lastRead() []Exchange {
 	for i, x := range slices.Backward(e.Exchanges) {
 		if x.ok() && x.Query.Get("cursor") == "" {
@@ -135,7 +135,7 @@ func (e *Endpoint) rawRows() []fields {
 	var rows []fields
 	for _, x := range e.lastRead() {
 		for _, key := range e.keys {
-			rows = append(rows, x.top.objects(key)...)
+			rows = append(rows, decodeObjects(x.top[key])...)
 		}
 	}
 	return rows

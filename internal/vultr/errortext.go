@@ -120,21 +120,20 @@ func isEmptyValue(raw json.RawMessage) bool {
 	if len(raw) > maxEmptyValue {
 		return false
 	}
-	value := fields{"": raw}
 	switch kindOf(raw) {
 	case "absent", "null":
 		return true
 	case "list":
-		return !slices.ContainsFunc(value.elements(""), func(e json.RawMessage) bool { return !isEmptyValue(e) })
+		return !slices.ContainsFunc(decodeElements(raw), func(e json.RawMessage) bool { return !isEmptyValue(e) })
 	case "object":
-		for _, member := range value.object("") {
+		for _, member := range decodeObject(raw) {
 			if !isEmptyValue(member) {
 				return false
 			}
 		}
 		return true
 	}
-	text := strings.ToLower(value.text(""))
+	text := strings.ToLower(decodeText(raw))
 	number, err := strconv.ParseFloat(text, 64)
 	return text == "" || text == "false" || text == "null" || text == "none" || err == nil && number == 0
 }
@@ -158,24 +157,23 @@ func (f fields) describe(name string) string {
 // descriptions, and the text of a list is that of its first element. Both skip empty values. If
 // there is no text, textIn returns the JSON of the value.
 func textIn(raw json.RawMessage) string {
-	value := fields{"": raw}
 	switch kind := kindOf(raw); {
 	case kind == "text":
 	case len(raw) > maxErrorText:
 		return string(raw[:maxErrorText])
 	case kind == "list":
-		for _, element := range value.elements("") {
+		for _, element := range decodeElements(raw) {
 			if !isEmptyValue(element) {
 				return textIn(element)
 			}
 		}
 	case kind == "object":
-		object := value.object("")
+		object := decodeObject(raw)
 		for _, name := range descriptions {
 			if !isEmptyValue(object[name]) {
 				return textIn(object[name])
 			}
 		}
 	}
-	return cmp.Or(value.text(""), string(raw))
+	return cmp.Or(decodeText(raw), string(raw))
 }

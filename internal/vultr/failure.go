@@ -39,8 +39,8 @@ func IsHidden(err error) bool {
 }
 
 func hasStatus(err error, status int) bool {
-	var failure *org.CallError
-	return errors.As(err, &failure) && failure.Status == status
+	failure, ok := errors.AsType[*org.CallError](err)
+	return ok && failure.Status == status
 }
 
 // failureText returns the error text of an answer that is not a success: its `error` (SPEC, 4xx) or

@@ -45,8 +45,7 @@ const (
 func (c *Client) Invite(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error) {
 	known := apiEnabledFormat(c.format.Load())
 	receipt, err := c.invite(ctx, to, apiEnabled, cmp.Or(known, formatYesNo))
-	var failure *org.CallError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*org.CallError](err); ok {
 		badRequest := failure.Status == http.StatusBadRequest || failure.Status == http.StatusUnprocessableEntity
 		failure.RetryWithBoolean = known == 0 && badRequest
 	}

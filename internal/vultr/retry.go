@@ -42,8 +42,9 @@ func (c *Client) write(ctx context.Context, q call) (answer, int, error) {
 	return c.repeat(ctx, q, func(failure *org.CallError) bool { return failure.Failure == org.NotSent })
 }
 
-// repeat sends q until it succeeds, or until it fails and must not be sent again. mayRepeat decides
-// that for most failures. The number is that of the requests that may have reached the server.
+// repeat sends q until it succeeds, or until it fails and must not be sent again. mayRepeat says
+// whether q may be sent again after a failure. A call that was answered with 429 may always be. The
+// result has the number of requests that may have reached the server.
 func (c *Client) repeat(ctx context.Context, q call, mayRepeat func(*org.CallError) bool) (answer, int, error) {
 	requests, tries := 0, 0
 	t := throttling{start: time.Now(), before: c.throttled.Load()}

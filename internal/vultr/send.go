@@ -125,8 +125,8 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	return c.interpret(q, a, body, err)
 }
 
-// interpret returns a with its decoded body, or the failure that a means. err is the reason why
-// there is no answer or only a part of it; nil if the answer is complete.
+// interpret decodes the body of an answer, and returns the failure that the answer means; nil if it
+// is a success. err is the reason why the answer is missing or incomplete; nil if it is complete.
 func (c *Client) interpret(q call, a answer, body []byte, err error) (answer, *org.CallError) {
 	failure := failureOfStatus(a.status)
 	switch {
@@ -150,8 +150,8 @@ func (c *Client) interpret(q call, a answer, body []byte, err error) (answer, *o
 	case a.fields == nil, isHTML(a.header):
 		return a, q.failed(org.Unreadable, a.status, c.Clean(describeNonJSON(a, body)), nil)
 	}
-	// A status 2xx and an error text contradict each other, so neither is trusted: the failure is
-	// not Refused, and a later read finds out whether the server acted.
+	// A status 2xx and an error text contradict each other. So the failure is Unreadable and not
+	// Refused: a later read finds out whether the server acted.
 	if text := a.errorText(); text != "" {
 		return a, q.failed(org.Unreadable, a.status, c.Clean("the answer says: "+text), nil)
 	}

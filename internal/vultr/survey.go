@@ -73,9 +73,9 @@ func (s *Survey) Endpoints() []*Endpoint {
 	return all
 }
 
-// Survey makes all kinds of requests with which orgsync reads, all of them GET: one per page of
-// each list, and one example where there is a list per group, role or policy. pin is the key
-// `organization` of the roster, "" if there is none.
+// Survey makes all kinds of requests with which orgsync reads. All of them are GET. It reads all
+// pages of each list. Of the lists that exist for each group, role or policy, it reads only an
+// example. pin is the key `organization` of the roster, "" if there is none.
 //
 // A rejected request is part of the result, not an error. Survey returns an error only if ctx ended,
 // or if the API did not answer any request.
@@ -165,8 +165,8 @@ func observeList[T any](ctx context.Context, c *Client, e *Endpoint, l listing[T
 	return all
 }
 
-// chooseExample returns the row whose holders are read as an example: of the rows that can be given
-// to people, the one for which the list shows the most holders; nil if there is no such row.
+// chooseExample returns the row of which the survey reads the holders. It chooses a row that can be
+// given to people, with the most holders in the list of rows. It returns nil if there is no such row.
 func chooseExample(rows []accessRow) *accessRow {
 	var best *accessRow
 	for i := range rows {

@@ -179,9 +179,9 @@ func (l *lease) createNext(data [][]byte) error {
 	start := time.Now()
 	patience := max(l.store.times.Request, l.left())
 	err := l.store.create(l.ctx, numbered(logFolder, l.log.number+1), data, start, patience)
-	var taken *takenError
+	taken, isTaken := errors.AsType[*takenError](err)
 	switch {
-	case errors.As(err, &taken):
+	case isTaken:
 		lost := &takenOverError{&state.LostError{Place: l.store.place(), To: taken.by.Holder}}
 		l.lose(lost)
 		return lost

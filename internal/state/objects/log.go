@@ -65,8 +65,8 @@ type logState struct {
 	released bool
 	sign     time.Time // the last sign of life of the holder
 
-	// takeovers are the numbers of the records that ended the lease of another run: a new lease without
-	// a release of the lease before it, or an unlock.
+	// takeovers are the numbers of the records that ended the lease of another run. Such a record is an
+	// unlock, or a lease that began before the lease of the other run was released.
 	takeovers []int
 	waits     map[string]time.Time // when each waiting run made its object in waitFolder, by its name
 	newest    time.Time            // the latest time of any object that was listed

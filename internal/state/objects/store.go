@@ -74,11 +74,10 @@ func newID() string { return strings.ToLower(rand.Text()[:12]) }
 // Acquire acquires the lease, as [state.Store] says, with the next record of the log.
 func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Duration) (state.Lease, error) {
 	l, err := s.acquire(ctx, holder, wait)
-	var locked *state.LockedError
-	switch {
-	case errors.As(err, &locked):
+	if locked, ok := errors.AsType[*state.LockedError](err); ok {
 		return nil, locked
-	case err != nil:
+	}
+	if err != nil {
 		return nil, fmt.Errorf("lock the shared state %s: %w", s.place(), err)
 	}
 	return l, nil

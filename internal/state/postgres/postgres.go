@@ -49,9 +49,8 @@ type table struct {
 func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool func(), err error) {
 	config, err := pgxpool.ParseConfig(l.URL)
 	if err != nil {
-		var parse *pgconn.ParseConfigError
 		text := "the URL of the state cannot be used"
-		if errors.As(err, &parse) && parse.Unwrap() != nil {
+		if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && parse.Unwrap() != nil {
 			text += ": " + parse.Unwrap().Error()
 		}
 		return nil, nil, &state.Problem{Err: errors.New(text),
@@ -247,27 +246,15 @@ func (t *table) List(ctx context.Context, prefix, after string, limit int) ([]ob
 	if limit > 0 {
 		query += fmt.Sprintf(" limit %d", limit)
 	}
-	rows, err := t.pool.Query(ctx, query, prefix, after)
-	if err != nil {
-		return nil, t.explainRead(err)
-	}
+	rows, _ := t.pool.Query(ctx, query, prefix, after) // CollectRows returns the error
 	infos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i objects.Info, err error) {
 		err = row.Scan(&i.Key, &i.Size, &i.Modified)
 		return i, err
 	})
-	if err != nil {
-		return nil, t.explainRead(err)
+	if isCode(err, undefinedTable) { // without a table, there are no objects
+		return nil, nil
 	}
-	return infos, nil
-}
-
-// explainRead is explain for a list. It returns nil if there is no table, because then there are no
-// objects.
-func (t *table) explainRead(err error) error {
-	if isCode(err, undefinedTable) {
-		return nil
-	}
-	return t.explain(err)
+	return infos, t.explain(err)
 }
 
 func (t *table) Delete(ctx context.Context, key string) error {
@@ -287,8 +274,8 @@ const (
 )
 
 func isCode(err error, code string) bool {
-	var answer *pgconn.PgError
-	return errors.As(err, &answer) && answer.Code == code
+	answer, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && answer.Code == code
 }
 
 // explain returns err as one of the errors that [objects.Objects] names, or with advice.
@@ -296,10 +283,10 @@ func (t *table) explain(err error) error {
 	if err == nil || errors.Is(err, objects.ErrExists) {
 		return err
 	}
-	var answer *pgconn.PgError
-	if !errors.As(err, &answer) {
-		var connect *pgconn.ConnectError
-		if errors.As(err, &connect) && strings.Contains(err.Error(), "password") && !strings.Contains(err.Error(), "dial") {
+	answer, answered := errors.AsType[*pgconn.PgError](err)
+	if !answered {
+		_, isConnect := errors.AsType[*pgconn.ConnectError](err)
+		if isConnect && strings.Contains(err.Error(), "password") && !strings.Contains(err.Error(), "dial") {
 			return &state.Problem{Err: errors.New("PostgreSQL asks for a password, and there is none"), Advice: passwordAdvice}
 		}
 		return fmt.Errorf("%w: %w", objects.ErrUnknown, withoutURL(err))
@@ -334,8 +321,7 @@ const passwordAdvice = "set PGPASSWORD, or write a password file (~/.pgpass), or
 // withoutURL returns err without the connection string. pgx puts it into errors, with the password
 // masked.
 func withoutURL(err error) error {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) && connect.Unwrap() != nil {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok && connect.Unwrap() != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", connect.Unwrap())
 	}
 	return err

@@ -7,9 +7,10 @@ import (
 )
 
 // semaphore limits the number of requests in flight. Waiting requests get a slot in their order,
-// but urgent requests go before all others. Requests for the second and later pages of a list are
-// urgent: the pages of a list cannot be read in parallel, so the longest list determines how long a
-// read takes, and many short lists must not delay it.
+// but urgent requests go before all others.
+//
+// Requests for the second and later pages of a list are urgent. The pages of a list cannot be read
+// in parallel, so the longest list determines how long a read takes. Short lists must not delay it.
 type semaphore struct {
 	mu   sync.Mutex
 	free int // slots that no request has
