@@ -102,8 +102,8 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.Clean(message), nil)
 	}
 	r := listRead[T]{total: -1}
-	place := map[string]int{}
-	asked := map[string]bool{"": true}
+	index := map[string]int{}              // of each row in r.rows, by rowID
+	requested := map[string]bool{"": true} // cursors
 	pages, known := 0, 1
 	c.reads.count(0, 1)
 	defer func() { c.reads.count(0, pages-known) }() // undo the requests that were not needed
@@ -125,9 +125,9 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		if err != nil {
 			return unreadable(a, err.Error())
 		}
-		repeated := asked[p.next]
+		repeated := requested[p.next]
 		if !repeated && pages < maxPages {
-			asked[p.next] = true
+			requested[p.next] = true
 			page = c.readPage(ctx, q, size, p.next) // read it while the rows of this page are decoded
 		}
 		if err := p.decodeRows(a.fields, l.keys); err != nil {
@@ -143,11 +143,11 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		// Decode the rows page by page, so that undecoded rows do not add up in memory.
 		for _, row := range p.rows {
 			decoded, id := l.decode(row), row.rowID()
-			if at, seen := place[id]; seen {
-				r.rows[at] = decoded
+			if i, seen := index[id]; seen {
+				r.rows[i] = decoded
 				continue
 			}
-			place[id] = len(r.rows)
+			index[id] = len(r.rows)
 			r.rows = append(r.rows, decoded)
 		}
 		switch {

@@ -59,13 +59,13 @@ func decodeUser(f fields) org.User {
 // withSuspended returns the users of both lists, without duplicates. The documents do not say
 // whether the list of all users includes suspended users.
 func withSuspended(all, suspended []org.User) []org.User {
-	place := make(map[string]int, len(all))
+	index := make(map[string]int, len(all)) // by id
 	for i, u := range all {
-		place[u.ID] = i
+		index[u.ID] = i
 	}
 	for _, u := range suspended {
 		u.Suspended = true
-		if i, listed := place[u.ID]; listed && u.ID != "" {
+		if i, listed := index[u.ID]; listed && u.ID != "" {
 			all[i].Suspended = true
 			continue
 		}

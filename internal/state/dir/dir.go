@@ -146,7 +146,7 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 	if !locked {
 		return nil, &state.LockedError{Place: s.file(lockFile), Holder: s.holder()}
 	}
-	l := &lease{Store: s, lock: lock, lost: make(chan struct{})}
+	l := &lease{Store: s, lock: lock}
 	// This file only tells other runs who holds the lock. The lock itself is in the kernel.
 	if note, err := json.Marshal(holder); err == nil {
 		err = maybe.WriteFile(s.file(holderFile), append(note, '\n'), 0o600)
@@ -197,12 +197,12 @@ type lease struct {
 	*Store
 	lock    *flock.Flock
 	content []byte
-	lost    chan struct{} // is never closed: a process cannot lose the lock
 }
 
 func (l *lease) Content() []byte { return l.content }
 
-func (l *lease) Lost() <-chan struct{} { return l.lost }
+// Lost returns nil, which is never ready: a process cannot lose the lock.
+func (l *lease) Lost() <-chan struct{} { return nil }
 
 func (l *lease) Check() error { return nil }
 
