@@ -25,7 +25,7 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// Forms that the simulated API does not play.
+// These forms are not in the simulated API.
 func TestTraits(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
