@@ -4,6 +4,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 			Advice: "write postgres://USER@HOST/DATABASE?sslmode=verify-full"}
 	}
 	c := config.ConnConfig
-	if !isEncrypted(c) {
+	if !requireEncryption(c) {
 		return nil, nil, state.ErrUnencrypted()
 	}
 	if c.ConnectTimeout == 0 {
@@ -84,19 +85,17 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 	return &table{pool, l.String()}, pool.Close, nil
 }
 
-// isEncrypted reports whether each connection that c allows is encrypted or stays on this machine. If the
-// URL has no sslmode, pgx as well as libpq would fall back to a connection without encryption. isEncrypted
-// removes such fallbacks from c.
-func isEncrypted(c *pgx.ConnConfig) bool {
-	local := func(host string) bool { return strings.HasPrefix(host, "/") || loopback.Is(host) }
-	var kept []*pgconn.FallbackConfig
-	for _, f := range c.Fallbacks {
-		if f.TLSConfig != nil || local(f.Host) {
-			kept = append(kept, f)
-		}
+// requireEncryption removes from c the fallbacks without encryption: if the URL has no sslmode, pgx as well
+// as libpq would use such a fallback. It reports whether the connection without a fallback is encrypted. A
+// connection that stays on this machine counts as encrypted.
+func requireEncryption(c *pgx.ConnConfig) bool {
+	isSafe := func(host string, encryption *tls.Config) bool {
+		return encryption != nil || strings.HasPrefix(host, "/") || loopback.Is(host)
 	}
-	c.Fallbacks = kept
-	return c.TLSConfig != nil || local(c.Host)
+	c.Fallbacks = slices.DeleteFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool {
+		return !isSafe(f.Host, f.TLSConfig)
+	})
+	return isSafe(c.Host, c.TLSConfig)
 }
 
 func (t *table) Place() string { return t.place }
@@ -111,7 +110,7 @@ func (t *table) Create(ctx context.Context, key string, data ...[]byte) error {
 		if size > maxStatement {
 			return t.copyIn(ctx, key, size, data)
 		}
-		tag, err := t.change(ctx, `insert into orgsync_objects (key, data, modified) `+
+		tag, err := t.execute(ctx, `insert into orgsync_objects (key, data, modified) `+
 			`values ($1, $2, clock_timestamp()) on conflict do nothing`, []byte(key), notNull(slices.Concat(data...)))
 		if err == nil && tag.RowsAffected() == 0 {
 			return objects.ErrExists
@@ -162,7 +161,7 @@ func (t *table) copyIn(ctx context.Context, key string, size int, data [][]byte)
 
 func (t *table) Put(ctx context.Context, key string, data []byte) error {
 	return t.write(ctx, func() error {
-		_, err := t.change(ctx, `insert into orgsync_objects (key, data, modified) `+
+		_, err := t.execute(ctx, `insert into orgsync_objects (key, data, modified) `+
 			`values ($1, $2, clock_timestamp()) on conflict (key) do update set data = excluded.data, modified = `+
 			`clock_timestamp()`,
 			[]byte(key), notNull(data))
@@ -178,10 +177,10 @@ func notNull(data []byte) []byte {
 	return data
 }
 
-// change runs a statement in a transaction of its own. It sends the whole transaction in one message, to
+// execute runs a statement in a transaction of its own. It sends the whole transaction in one message, to
 // save round trips. The first parameter is a key, and the others are data. Data is sent in binary format:
 // the text format would need several times as much memory.
-func (t *table) change(ctx context.Context, statement string, parameters ...[]byte) (pgconn.CommandTag, error) {
+func (t *table) execute(ctx context.Context, statement string, parameters ...[]byte) (pgconn.CommandTag, error) {
 	var b pgconn.Batch
 	for _, sql := range beginStatements {
 		b.ExecParams(sql, nil, nil, nil, nil)
@@ -228,7 +227,7 @@ func (t *table) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, t.explain(err)
 	}
 	defer conn.Release()
-	formats := []int16{pgx.BinaryFormatCode} // for the reason in change
+	formats := []int16{pgx.BinaryFormatCode} // for the reason in execute
 	result := conn.Conn().PgConn().ExecParams(ctx, `select data from orgsync_objects where key = $1`,
 		[][]byte{[]byte(key)}, []uint32{pgtype.TextOID}, formats, formats).Read()
 	switch {
@@ -258,7 +257,7 @@ func (t *table) List(ctx context.Context, prefix, after string, limit int) ([]ob
 }
 
 func (t *table) Delete(ctx context.Context, key string) error {
-	_, err := t.change(ctx, `delete from orgsync_objects where key = $1`, []byte(key))
+	_, err := t.execute(ctx, `delete from orgsync_objects where key = $1`, []byte(key))
 	return t.explain(err)
 }
 
