@@ -63,10 +63,16 @@ var keptWords = func() map[string]bool {
 var countingKeys = []string{"total", "status", "api_enabled", "active", "service_user", "invite_accepted",
 	"max_session_duration", "per_page"}
 
+// lazyRegexp returns a function that compiles a pattern on its first call. Only doctor needs the
+// patterns, and compiling them would slow down the start of all commands.
+func lazyRegexp(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 var (
-	fieldName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_]{1,40}$`) })
-	hexDigits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8,64}$`) })
-	digits    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{1,64}$`) })
+	fieldName = lazyRegexp(`^[a-z_]{1,40}$`)
+	hexDigits = lazyRegexp(`^[0-9a-f]{8,64}$`)
+	digits    = lazyRegexp(`^[0-9]{1,64}$`)
 )
 
 // idPrefix begins the replacements of hexadecimal ids, so that people recognize them. It has only

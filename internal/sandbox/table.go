@@ -47,7 +47,7 @@ type version[T any] struct {
 	Row  T    `json:"row"`
 }
 
-// get returns the current version of a row; ok is false if there is no such row.
+// get returns the current version of a row, and reports whether there is such a row.
 func (t *table[T]) get(id string) (T, bool) {
 	if e := t.index[id]; e != nil {
 		if last := e.Versions[len(e.Versions)-1]; !last.Gone {

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"regexp"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -74,7 +72,7 @@ func describeNonJSON(a answer, body []byte) string {
 	return "an answer that is not a JSON object"
 }
 
-var titleTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`) })
+var titleTag = lazyRegexp(`(?is)<title[^>]*>(.*?)</title>`)
 
 func describeHTML(body []byte) string {
 	if title := titleTag().FindSubmatch(body[:min(len(body), maxErrorBody)]); title != nil {
