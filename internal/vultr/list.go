@@ -106,7 +106,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 	requested := map[string]bool{"": true} // cursors
 	pages, known := 0, 1
 	c.reads.count(0, 1)
-	defer func() { c.reads.count(0, pages-known) }() // undo the requests that were not needed
+	defer func() { c.reads.count(0, pages-known) }() // take back requests that turned out not to be needed
 	ctx, cancel := context.WithCancel(ctx)
 	page := c.readPage(ctx, q, size, "")
 	defer func() { // after an error, stop reading the next page
