@@ -10,94 +10,115 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// Endpoint is what became of one kind of request.
+// Endpoint is the result of one kind of request.
 type Endpoint struct {
-	// Name says what was asked for, as in "members of one group".
+	// Name says what the requests read, as in "members of one group".
 	Name string
-	// Path is the documented path, ids in braces.
+	// Path is the documented path, with {id} instead of an id.
 	Path    string
 	Verdict org.Verdict
-	// Permission is what the key likely lacks; with [org.VerdictForbidden]. "": the documents name none.
+	// Permission is the permission that the key probably lacks, if the verdict is
+	// [org.VerdictForbidden]; "" if the documents name none.
 	Permission string
-	// Status is the HTTP status of the last answer; 0 without one.
+	// Status is the HTTP status of the last answer; 0 if no answer came.
 	Status int
-	// Message is the server's own words where it did not allow the request, or what was wrong with its answer: one
-	// line, bounded, still data.
+	// Message is the error text of the server, or says what was wrong with its answer; "" if the
+	// request was allowed. It is safe to print, but may be any text.
 	Message string
-	// Requests counts all that were sent. Pages and Rows are those of the list when it was last read; one object is one
-	// row.
-	Requests, Pages, Rows int
-	// Latency is that of the slowest answer; 0 without one.
+	// Requests is the number of requests.
+	Requests int
+	// Pages and Rows are the size of the list when it was last read. A single object is one row.
+	Pages, Rows int
+	// Latency is the time of the slowest answer; 0 if no answer came.
 	Latency time.Duration
 }
 
-// Trait is one point on which the documents of the API leave open how it behaves, and what it did.
+// Trait has what the answers of the API show about one axis of the dialect.
 type Trait = vultr.Trait
 
-// LimitKind is something that orgsync cannot do.
+// LimitKind is a kind of [Limit].
 type LimitKind string
 
-// The kinds, the most pressing first.
+// The kinds of limits, the most urgent first.
 const (
-	LimitKeyRefused LimitKind = "key_refused" // the key does not work
-	// web pages or redirects come instead of the API's answers
-	LimitIntercepted       LimitKind = "intercepted"
-	LimitInvitationsUnseen LimitKind = "invitations_unseen"   // nothing can be planned
-	LimitOrganization      LimitKind = "organization_unknown" // the organization cannot be told, or is not the roster's
-	LimitListFailed        LimitKind = "list_failed"          // something that every run reads gives an error
-	LimitUsersUnseen       LimitKind = "users_unseen"         // members are known from invitations alone
-	LimitAcceptanceUnseen  LimitKind = "acceptance_unseen"    // nor do the invitations tell
-	LimitSuspendedUnseen   LimitKind = "suspended_unseen"     // suspended users cannot be listed
-	LimitSelfUnseen        LimitKind = "self_unseen"          // the key's own user is not known
-	// a kind of access cannot be listed: Detail is the [org.Kind]
+	// LimitKeyRefused means that the API does not accept the key.
+	LimitKeyRefused LimitKind = "key_refused"
+	// LimitIntercepted means that web pages or redirects came instead of answers of the API. Detail
+	// is the text of one of them.
+	LimitIntercepted LimitKind = "intercepted"
+	// LimitInvitationsUnseen means that the invitations cannot be read, so nothing can be planned.
+	LimitInvitationsUnseen LimitKind = "invitations_unseen"
+	// LimitOrganization means that the organization is unknown, or is not the organization of the
+	// roster. Detail is the error.
+	LimitOrganization LimitKind = "organization_unknown"
+	// LimitListFailed means that a list that each run reads gives an error. Detail is [Endpoint.Name].
+	LimitListFailed LimitKind = "list_failed"
+	// LimitUsersUnseen means that users cannot be listed, so only the invitations show who is a member.
+	LimitUsersUnseen LimitKind = "users_unseen"
+	// LimitAcceptanceUnseen means that users cannot be listed, and no invitation is shown as
+	// accepted, so nothing shows who is a member.
+	LimitAcceptanceUnseen LimitKind = "acceptance_unseen"
+	// LimitSuspendedUnseen means that suspended users cannot be listed.
+	LimitSuspendedUnseen LimitKind = "suspended_unseen"
+	// LimitSelfUnseen means that the user of the key is unknown.
+	LimitSelfUnseen LimitKind = "self_unseen"
+	// LimitAccessUnseen means that a kind of access cannot be listed. Detail is the [org.Kind].
 	LimitAccessUnseen LimitKind = "access_unseen"
-	// who has a kind of access cannot be listed: Detail is the [org.Kind]
-	LimitHoldersUnseen       LimitKind = "holders_unseen"
-	LimitDatesUnseen         LimitKind = "dates_unseen"          // pending invitations have no dates
-	LimitExpirationUnseen    LimitKind = "expiration_unseen"     // pending invitations have no expiration date
-	LimitStatusNotUnderstood LimitKind = "status_not_understood" // Detail are the words
-	LimitClockUnseen         LimitKind = "clock_unseen"          // answers have no Date
+	// LimitHoldersUnseen means that the users who have a kind of access cannot be listed. Detail is the
+	// [org.Kind].
+	LimitHoldersUnseen LimitKind = "holders_unseen"
+	// LimitDatesUnseen means that a pending invitation has neither an expiration date nor a date of creation.
+	LimitDatesUnseen LimitKind = "dates_unseen"
+	// LimitExpirationUnseen means that a pending invitation has no expiration date.
+	LimitExpirationUnseen LimitKind = "expiration_unseen"
+	// LimitStatusNotUnderstood means that invitations have an unknown status. Detail has the words
+	// of the API.
+	LimitStatusNotUnderstood LimitKind = "status_not_understood"
+	// LimitClockUnseen means that the answers have no Date.
+	LimitClockUnseen LimitKind = "clock_unseen"
 )
 
-// Limit is one thing that orgsync cannot do, or can only guess.
+// Limit is something that orgsync cannot do, or can only guess, with this key.
 type Limit struct {
 	Kind LimitKind
-	// Detail is what the kind says it is; else "" or the error behind it. Data.
+	// Detail is described at the kind; "" for the other kinds. It is safe to print, but may have any
+	// text from the server.
 	Detail string
 }
 
-// Checkup is what a look at the API found: what the key may read, how the API speaks, and what follows.
+// Checkup is the result of [Run].
 type Checkup struct {
-	// At is the server's time of the look.
+	// At is the server's time at the end of the requests.
 	At time.Time
-	// Key is [org.VerdictAllowed] when any request was, [org.VerdictRefused] when none was and the key was refused, else
-	// [org.VerdictFailed].
+	// Key is [org.VerdictAllowed] if at least one request was allowed. Otherwise, it is
+	// [org.VerdictRefused] if the API did not accept the key, or else [org.VerdictFailed].
 	Key org.Verdict
-	// Organization is the one that the key acts on; zero when that cannot be told.
+	// Organization is the organization that the key acts on; zero if it is unknown.
 	Organization org.Organization
-	// Organizations are all that the key lists.
+	// Organizations are all organizations that the key may list.
 	Organizations []org.Organization
-	// Self is the address of the key's own user; zero when it is not shown.
+	// Self is the address of the user of the key; zero if it is unknown.
 	Self org.Address
-	// Endpoints are in the order in which they are told of.
+	// Endpoints are in the order in which they are reported.
 	Endpoints []Endpoint
 	Traits    []Trait
-	// Ahead is how far the server's clock is ahead of the local one; nil when no answer had a date.
+	// Ahead is the server's time minus the local time; nil if no answer had a Date.
 	Ahead *time.Duration
-	// RateHeaders are the headers about rates that were seen, by name, each with its last value. Data.
+	// RateHeaders has the last value of each header about rate limits. The values are safe to print,
+	// but may be any text.
 	RateHeaders map[string]string
-	// Throttled counts the answers 429.
+	// Throttled is the number of answers 429.
 	Throttled int
 	Limits    []Limit
-	// Unable is why nothing can be planned with this key; nil when the invitations and the organization can be read.
+	// Unable is the reason why nothing can be planned with this key; nil if a plan is possible.
 	Unable error
 }
 
-// Run checks the API. pin is the key `organization` of the roster, "" if there is none. The answers
-// are written to record without personal data; nil records nothing.
+// Run checks the API. pin is the key `organization` of the roster, "" if there is none. Run writes the
+// answers to record without personal data, unless record is nil.
 //
-// A rejected request is part of the result. An error is that of ctx or of record, or means that the
-// API did not answer at all.
+// A rejected request is part of the result, not an error. Run returns an error only if ctx ended, if
+// record cannot be written, or if the API did not answer any request.
 func Run(ctx context.Context, c *vultr.Client, pin string, record *Recorder) (Checkup, error) {
 	s, err := c.Survey(ctx, pin)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// peopled is a world with an example of everything that a check-up can see. Its texts are like none that a recording
-// holds.
+// peopled returns a world with an example of everything that a checkup can show. None of its texts
+// may be in a recording.
 func peopled(t *testing.T, options sandbox.Options) *sandbox.Server {
 	t.Helper()
 	options.RateLimit = -1
@@ -62,7 +62,8 @@ func peopled(t *testing.T, options sandbox.Options) *sandbox.Server {
 		State: "accepted"})
 	check(err)
 
-	// One leaves the group again, as softly as the dialect has it.
+	// One member leaves the group. The dialect decides whether the member stays in the list as
+	// inactive.
 	c := inProcess(t, api)
 	s, err := c.ReadOrganization(t.Context(), api.World().Organization.ID, org.Wanted{org.KindGroup: {group.Name}})
 	check(err)
@@ -93,7 +94,8 @@ func seen(found Checkup) map[string]string {
 	return all
 }
 
-// wantTraits is what a check-up of peopled shows in d when each list fits one page.
+// wantTraits returns the traits that a checkup of peopled shows in the dialect d, if each list fits
+// one page.
 func wantTraits(d sandbox.Dialect) map[string]string {
 	letters := func(states ...string) string {
 		for i, s := range states {
@@ -168,7 +170,7 @@ func wantTraits(d sandbox.Dialect) map[string]string {
 	}
 }
 
-// In every dialect, the check-up names how the API speaks, and finds that all can be read.
+// In each dialect, the checkup shows the values of the axes, and finds that everything can be read.
 func TestRunDialects(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {
@@ -233,7 +235,7 @@ func TestRunDialects(t *testing.T) {
 	}
 }
 
-// The requests grow with pages only.
+// Only the number of pages increases the number of requests.
 func TestRunRequests(t *testing.T) {
 	t.Parallel()
 	api, err := sandbox.New(sandbox.Options{RateLimit: -1})
@@ -260,7 +262,7 @@ func TestRunRequests(t *testing.T) {
 	}
 }
 
-// Each endpoint tells what it was answered, and what that takes.
+// Each endpoint has the answer to its requests, and the limit that follows from the answer.
 func TestRunVerdicts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -331,7 +333,8 @@ func TestRunVerdicts(t *testing.T) {
 	}
 }
 
-// A check-up says that nothing can be planned exactly when reading the organization fails.
+// A checkup says that nothing can be planned exactly if a read of the organization returns an
+// error.
 func TestRunAgreesWithReading(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/v2/organizations", "/v2/account", "/v2/invitation", "/v2/users",
@@ -377,7 +380,7 @@ func TestRunAgreesWithReading(t *testing.T) {
 	}
 }
 
-// What stands between the key and the API is told for what it is.
+// A checkup reports a refused key, and a login page or redirect instead of the API, as what it is.
 func TestRunSurroundings(t *testing.T) {
 	t.Parallel()
 	kinds := func(found Checkup) (kinds []LimitKind) {
@@ -504,8 +507,8 @@ func TestRunSurroundings(t *testing.T) {
 	})
 }
 
-// The key's own user is known only if one of the users has the account's address. Otherwise a run has no
-// user to spare.
+// The user of the key is known only if a user has the address of the account. If the user is
+// unknown, a run cannot protect it.
 func TestRunSelf(t *testing.T) {
 	t.Parallel()
 	for email, want := range map[string][]Limit{

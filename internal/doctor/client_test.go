@@ -14,7 +14,7 @@ import (
 
 const testKey = "KEY-5ecret-5ecret-5ecret"
 
-// inProcess returns a client of h without a network between them.
+// inProcess returns a client that calls h without a network.
 func inProcess(t *testing.T, h http.Handler) *vultr.Client {
 	t.Helper()
 	return newClient(t, h, testKey)

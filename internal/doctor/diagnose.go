@@ -11,19 +11,19 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// diagnosis is a check-up that is being written.
+// diagnosis is a Checkup that diagnose is filling in.
 type diagnosis struct {
 	Checkup
 	client *vultr.Client
 	survey *vultr.Survey
 }
 
-func (d *diagnosis) limit(kind LimitKind, detail string) {
+func (d *diagnosis) addLimit(kind LimitKind, detail string) {
 	d.Limits = append(d.Limits, Limit{Kind: kind, Detail: detail})
 }
 
-// diagnose returns what the answers mean for a run, without the endpoints. It must agree with what
-// [vultr.Client.ReadOrganization] requires.
+// diagnose returns what the answers mean for a run. It does not set Endpoints. It must report a limit
+// for everything without which [vultr.Client.ReadOrganization] returns an error.
 func diagnose(c *vultr.Client, s *vultr.Survey) Checkup {
 	d := &diagnosis{client: c, survey: s, Checkup: Checkup{
 		At: s.At, Organization: s.Found.Organization, Organizations: s.Found.Organizations, Self: s.Found.Self,
@@ -35,62 +35,62 @@ func diagnose(c *vultr.Client, s *vultr.Survey) Checkup {
 	return d.Checkup
 }
 
-// addLimits adds what orgsync cannot do, and the error because of which nothing can be planned.
+// addLimits sets Key, Limits and Unable.
 func (d *diagnosis) addLimits() {
 	s := d.survey
 	if d.Key = d.keyVerdict(); d.Key == org.VerdictRefused {
-		d.limit(LimitKeyRefused, "")
+		d.addLimit(LimitKeyRefused, "")
 	}
 	if x := d.findNonAPIAnswer(); x != nil {
-		d.limit(LimitIntercepted, d.client.Clean(x.Text()))
+		d.addLimit(LimitIntercepted, d.client.Clean(x.Text()))
 	}
 	switch {
 	case !s.Invitations.Allowed():
-		d.limit(LimitInvitationsUnseen, "")
+		d.addLimit(LimitInvitationsUnseen, "")
 		d.Unable = s.Invitations.Err
 	case d.Unable != nil:
-		d.limit(LimitOrganization, d.client.Redact(d.Unable.Error()+d.organizationHint()))
+		d.addLimit(LimitOrganization, d.client.Redact(d.Unable.Error()+d.organizationHint()))
 	}
 	if d.Key != org.VerdictAllowed {
-		return // everything else follows from this
+		return // all other limits would have the same cause
 	}
 	for _, e := range []struct {
 		*vultr.Endpoint
-		dispensable []org.Verdict
+		tolerated []org.Verdict // verdicts with which a run can do without the endpoint
 	}{
 		{&s.Users, []org.Verdict{org.VerdictForbidden}},
 		{&s.Suspended, []org.Verdict{org.VerdictForbidden, org.VerdictMissing, org.VerdictUntried}},
 		{&s.Account, []org.Verdict{org.VerdictForbidden, org.VerdictMissing}},
 	} {
-		if !e.Allowed() && !slices.Contains(e.dispensable, e.Verdict()) {
-			d.limit(LimitListFailed, e.Name)
+		if !e.Allowed() && !slices.Contains(e.tolerated, e.Verdict()) {
+			d.addLimit(LimitListFailed, e.Name)
 			d.Unable = cmp.Or(d.Unable, e.Err)
 		}
 	}
 
 	listed := s.Found.Invitations
 	if s.Users.Verdict() == org.VerdictForbidden {
-		d.limit(LimitUsersUnseen, "")
+		d.addLimit(LimitUsersUnseen, "")
 		if s.Invitations.Allowed() && !slices.ContainsFunc(listed,
 			func(i org.Invitation) bool { return i.Status == org.StatusAccepted }) {
-			d.limit(LimitAcceptanceUnseen, "")
+			d.addLimit(LimitAcceptanceUnseen, "")
 		}
 	}
 	if !s.Suspended.Allowed() {
-		d.limit(LimitSuspendedUnseen, "")
+		d.addLimit(LimitSuspendedUnseen, "")
 	}
 	isSelf := func(u org.User) bool { return u.Email.Equal(d.Self) }
 	if d.Self.IsZero() || s.Users.Allowed() && !slices.ContainsFunc(s.Found.Users, isSelf) {
-		d.limit(LimitSelfUnseen, "")
+		d.addLimit(LimitSelfUnseen, "")
 	}
 	d.addAccessLimits()
 	d.addInvitationLimits()
 	if d.Ahead == nil {
-		d.limit(LimitClockUnseen, "")
+		d.addLimit(LimitClockUnseen, "")
 	}
 }
 
-// keyVerdict returns what the answers say about the key; see [Checkup.Key].
+// keyVerdict returns [Checkup.Key].
 func (d *diagnosis) keyVerdict() org.Verdict {
 	key := org.VerdictFailed
 	for _, e := range d.survey.Endpoints() {
@@ -104,8 +104,8 @@ func (d *diagnosis) keyVerdict() org.Verdict {
 	return key
 }
 
-// organizationHint returns the organization of the invitations, to help choose the one that the
-// key acts on; "" if it is unknown.
+// organizationHint returns a sentence with the organization of the invitations, which is probably the
+// one that the key acts on. It returns "" if that organization is not needed or not known.
 func (d *diagnosis) organizationHint() string {
 	own := vultr.OrganizationsIn(d.survey.Found.Invitations)
 	if len(own) != 1 || d.Organization.ID != "" {
@@ -114,27 +114,27 @@ func (d *diagnosis) organizationHint() string {
 	return fmt.Sprintf("; its invitations are for %q (%s)", own[0].Name, own[0].ID)
 }
 
-// addAccessLimits is addLimits for groups, roles and policies.
+// addAccessLimits adds the limits for groups, roles and policies.
 func (d *diagnosis) addAccessLimits() {
 	for _, kind := range org.Kinds {
 		holders := d.survey.Holders[kind].Verdict()
 		switch {
 		case !d.survey.Access[kind].Allowed():
-			d.limit(LimitAccessUnseen, string(kind))
+			d.addLimit(LimitAccessUnseen, string(kind))
 		case holders == org.VerdictAllowed || holders == org.VerdictUntried:
-		case kind == org.KindGroup && holders == org.VerdictMissing: // the list of groups has members, too
+		case kind == org.KindGroup && holders == org.VerdictMissing: // the list of groups has the members too
 		default:
-			d.limit(LimitHoldersUnseen, string(kind))
+			d.addLimit(LimitHoldersUnseen, string(kind))
 		}
 	}
 }
 
-// maxUnknownWords is the maximum number of unknown states of invitations that are reported.
+// maxUnknownWords is the maximum number of invitations whose unknown status is reported.
 const maxUnknownWords = 20
 
-// addInvitationLimits is addLimits for the fields of the invitations.
+// addInvitationLimits adds the limits because of missing or unknown values in the invitations.
 func (d *diagnosis) addInvitationLimits() {
-	pending, dated, withExpiration := 0, 0, 0
+	pending, withDate, withExpiration := 0, 0, 0
 	var unknown []string
 	for _, i := range d.survey.Found.Invitations {
 		switch {
@@ -143,7 +143,7 @@ func (d *diagnosis) addInvitationLimits() {
 		case i.Status == org.StatusPending:
 			pending++
 			if !i.ExpiresAt().IsZero() {
-				dated++
+				withDate++
 			}
 			if !i.Expires.IsZero() {
 				withExpiration++
@@ -151,19 +151,19 @@ func (d *diagnosis) addInvitationLimits() {
 		}
 	}
 	switch {
-	case dated < pending:
-		d.limit(LimitDatesUnseen, "")
+	case withDate < pending:
+		d.addLimit(LimitDatesUnseen, "")
 	case withExpiration < pending:
-		d.limit(LimitExpirationUnseen, "")
+		d.addLimit(LimitExpirationUnseen, "")
 	}
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
-		d.limit(LimitStatusNotUnderstood, strings.Join(slices.Compact(unknown), ", "))
+		d.addLimit(LimitStatusNotUnderstood, strings.Join(slices.Compact(unknown), ", "))
 	}
 }
 
-// findNonAPIAnswer returns an answer that is a web page or a redirect, and so not from the API;
-// nil if there is none.
+// findNonAPIAnswer returns the first answer that is a web page or a redirect, because such an answer is
+// not from the API; nil if there is none.
 func (d *diagnosis) findNonAPIAnswer() *vultr.Exchange {
 	for _, e := range d.survey.Endpoints() {
 		for i, x := range e.Exchanges {
@@ -175,11 +175,11 @@ func (d *diagnosis) findNonAPIAnswer() *vultr.Exchange {
 	return nil
 }
 
-// addObservations adds what the headers say. The clock is compared with the fastest answer, which is
-// the most accurate.
+// addObservations sets the fields that come from headers: Throttled, RateHeaders and Ahead. It compares
+// the clocks by the fastest answer, which is the most accurate.
 func (d *diagnosis) addObservations() {
 	d.RateHeaders = map[string]string{}
-	quickest := time.Duration(-1)
+	fastest := time.Duration(-1) // no answer yet
 	for _, e := range d.survey.Endpoints() {
 		for _, x := range e.Exchanges {
 			if x.IsThrottled() {
@@ -191,16 +191,16 @@ func (d *diagnosis) addObservations() {
 				}
 			}
 			date, ok := vultr.ParseDate(x.Header.Get("Date"))
-			if ok && (quickest < 0 || x.Took < quickest) {
-				quickest = x.Took
+			if ok && (fastest < 0 || x.Took < fastest) {
+				fastest = x.Took
 				d.Ahead = new(date.Sub(x.At))
 			}
 		}
 	}
 }
 
-// rateHeaders are headers about rate limits, by their canonical names. The API documents only the
-// first.
+// rateHeaders are the canonical names of headers about rate limits. The API documents only the first.
+// The others are common in web APIs.
 var rateHeaders = []string{
 	"Retry-After", "Ratelimit", "Ratelimit-Limit", "Ratelimit-Policy", "Ratelimit-Remaining", "Ratelimit-Reset",
 	"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset",

@@ -9,11 +9,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/orgsync/orgsync/internal/vultr"
 )
@@ -33,16 +31,17 @@ type recording struct {
 	Query   string            `json:"query,omitempty"`
 	Status  int               `json:"status"`
 	Headers map[string]string `json:"headers"`
-	Body    json.RawMessage   `json:"body,omitempty"` // JSON
-	// Text is a replacement for a body that is not JSON; "" for an empty body.
+	Body    json.RawMessage   `json:"body,omitempty"`
+	// Text replaces a body that is not JSON; "" if the body was empty.
 	Text string `json:"text,omitempty"`
 }
 
 const (
 	readmeName  = "README.txt"
 	readmeTitle = "Recorded answers of the Vultr API"
-	// textPage replaces any web page, textOther anything else that is not JSON.
-	textPage  = "<!DOCTYPE html><html><head><title>replaced</title></head></html>"
+	// textPage replaces a body that is a web page.
+	textPage = "<!DOCTYPE html><html><head><title>replaced</title></head></html>"
+	// textOther replaces any other body that is not JSON.
 	textOther = "replaced"
 )
 
@@ -65,10 +64,10 @@ together with the output of 'orgsync doctor', from which you may strike what you
 To make a test of it, put the folder into testdata/recorded.
 `
 
-var recordingName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{3,}-[a-z-]+\.json$`) })
+var recordingName = lazyRegexp(`^[0-9]{3,}-[a-z-]+\.json$`)
 
-// NewRecorder creates the folder, with mode 0700. If the folder has only an earlier recording, that
-// is deleted; if it has anything else, that is an error.
+// NewRecorder returns a recorder that writes to the folder dir. It creates the folder with the mode
+// 0700, or deletes an earlier recording in it. It returns an error if the folder has anything else.
 func NewRecorder(dir string) (*Recorder, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +97,7 @@ func NewRecorder(dir string) (*Recorder, error) {
 	return r, r.write(readmeName, []byte(readme))
 }
 
-// add writes one answer; name is the kind of request. It does nothing if there was no answer.
+// add writes the file for one answer. name is the kind of request. add does nothing if no answer came.
 func (r *Recorder) add(name string, x vultr.Exchange) error {
 	if r == nil || x.Status == 0 {
 		return nil
@@ -111,7 +110,7 @@ func (r *Recorder) add(name string, x vultr.Exchange) error {
 	return r.write(fmt.Sprintf("%03d-%s.json", r.files, strings.ReplaceAll(name, " ", "-")), content)
 }
 
-// write creates a file that must not exist.
+// write creates a file, and returns an error if the file exists.
 func (r *Recorder) write(name string, content []byte) error {
 	f, err := os.OpenFile(filepath.Join(r.dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -140,7 +139,8 @@ func (r *redactor) exchange(x vultr.Exchange) ([]byte, error) {
 	return encode(kept, "  ")
 }
 
-// path returns a documented path, as in /v2/groups/{id}/members, with the id replaced.
+// path returns path with its id replaced. All documented paths have the id at the same position, as in
+// /v2/groups/{id}/members.
 func (r *redactor) path(path string) string {
 	const id = 3 // after "", "v2" and "groups"
 	parts := strings.Split(path, "/")
@@ -160,13 +160,11 @@ func (r *redactor) query(query url.Values) string {
 	return kept.Encode()
 }
 
-// contentType matches all JSON types, and the types that proxies and portals send.
-var contentType = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(application/([a-z.]{1,40}\+)?json|text/(html|plain))(; ?charset=(utf-8|UTF-8))?$`)
-})
+// contentType matches the media types of JSON, and those that proxies and login pages usually send.
+var contentType = lazyRegexp(`^(application/([a-z.]{1,40}\+)?json|text/(html|plain))(; ?charset=(utf-8|UTF-8))?$`)
 
-// headers returns the headers that say how to read an answer and when to retry, if their values
-// are safe.
+// headers returns the headers that are recorded: those that say how to read the answer, what its date
+// is, and when to try again. It leaves out values that may be personal.
 func headers(x vultr.Exchange) map[string]string {
 	kept := map[string]string{}
 	for name := range x.Header {

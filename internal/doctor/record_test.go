@@ -26,10 +26,10 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// uuid matches ids that a recording replaces by one of the same form.
+// uuid matches ids whose replacement in a recording is a UUID too.
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// originals are all the texts of a world that a recording may not show.
+// originals returns all texts of a world that a recording must not have.
 func originals(w sandbox.World) []string {
 	all := []string{w.Organization.ID, w.Organization.Name, "Other Org", "look, do not touch"}
 	for _, u := range w.Users {
@@ -58,7 +58,8 @@ func originals(w sandbox.World) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" || s == "owner" })
 }
 
-// tee serves what next serves and keeps the bodies by path and query. It adds headers that no recording may have.
+// tee calls next and keeps its answers by path and query. It adds headers that a recording must not
+// have.
 type tee struct {
 	next   http.Handler
 	mu     sync.Mutex
@@ -78,7 +79,8 @@ func (t *tee) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(answer.Body.Bytes())
 }
 
-// In no dialect does a recording hold anything of anybody, and its answers have the shape of those that came.
+// In each dialect, a recording has no personal data, and its answers have the same shape as the
+// real ones.
 func TestRecordingShowsNobody(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {
@@ -142,14 +144,14 @@ func decodeAny(t interface{ Fatalf(string, ...any) }, body []byte) any {
 	return v
 }
 
-// pairs are originals and what stands for them.
+// pairs has each original with its replacement.
 type pairs struct{ there, back map[string]string }
 
 func newPairs() *pairs { return &pairs{map[string]string{}, map[string]string{}} }
 
-// note fails where one original has two replacements, or the other way round.
+// note fails the test if an original has two replacements, or a replacement two originals.
 func (p *pairs) note(original, replacement string) error {
-	// Spellings of one address have one replacement, but for its first letter.
+	// An address in other letters has the same replacement, except for the first letter.
 	if a, err := org.ParseAddress(original); err == nil {
 		original, replacement = a.Key(), strings.ToLower(replacement)
 	}
@@ -164,7 +166,8 @@ func (p *pairs) note(original, replacement string) error {
 	return nil
 }
 
-// compare fails unless both values have one shape, and strings and ids are paired consistently.
+// compare fails the test unless both values have the same shape, and each string and id always has
+// the same replacement.
 func (p *pairs) compare(original, replaced any) error {
 	if a, b := fmt.Sprintf("%T", original), fmt.Sprintf("%T", replaced); a != b {
 		return fmt.Errorf("%v (%s) became %v (%s)", original, a, replaced, b)
@@ -241,10 +244,11 @@ func nested(s string) (v any, ok bool) {
 	return v, err == io.EOF
 }
 
-// Whatever the API sends: nothing in it passes that is not on a list, the shape is kept, and the same becomes the same.
+// For any answer, a recording has only known texts, keeps the shape, and has the same replacement
+// for the same text.
 func TestRedact(t *testing.T) {
 	t.Parallel()
-	// Every secret has a mark in it that nothing else has.
+	// Each secret has a mark that no other text has.
 	secret := rapid.Custom(func(t *rapid.T) string {
 		n := rapid.IntRange(2, 40).Draw(t, "n")
 		form := rapid.SampledFrom([]string{
@@ -380,7 +384,8 @@ func TestRedactText(t *testing.T) {
 	}
 }
 
-// A value as deep as JSON may be is too deep for the file around it: an error, not a crash.
+// A value with the maximum depth of JSON is too deep inside the object of the file. This is an
+// error, and does not panic.
 func TestRecordDeepAnswer(t *testing.T) {
 	t.Parallel()
 	const deepest = 10_000 // of encoding/json
@@ -391,7 +396,7 @@ func TestRecordDeepAnswer(t *testing.T) {
 	}
 }
 
-// What is no JSON, and what is no header of interest, leaves no trace.
+// A recording has no part of a body that is not JSON, and no other headers.
 func TestRecordedAnswers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -446,11 +451,10 @@ func TestRecordedAnswers(t *testing.T) {
 	}
 }
 
-// A server that sends the key back in every way it can does not get it into a recording, nor into what a check-up
-// tells.
+// If a server repeats the key in any form, neither a recording nor a checkup has the key.
 func TestRecordingHasNoKey(t *testing.T) {
 	t.Parallel()
-	// The second one could be the name of a field.
+	// The second secret could be the name of a field.
 	for _, key := range []string{testKey, "key_of_nobody"} {
 		t.Run(key, func(t *testing.T) {
 			t.Parallel()

@@ -16,26 +16,27 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// redactor replaces what answers say about people and organizations. It keeps only what is listed
-// here, so that an unexpected field cannot reveal anything: known words, dates, small numbers,
-// names of fields. The same text always has the same replacement, and the form is kept: an address
-// is replaced by an address, a UUID by a UUID.
+// redactor replaces what answers say about people and organizations. It keeps only known words, dates,
+// some numbers, and the names of fields. So an unexpected field cannot reveal anything.
 //
-// Replacements are numbered; nothing is computed from the originals.
+// The same text always has the same replacement, of the same form: an address is replaced by an
+// address, a UUID by a UUID. Replacements are numbered. They are not computed from the originals, so
+// nobody can compute the originals from them.
 type redactor struct {
-	replaced map[original]string
-	counts   map[string]int
+	replaced map[original]string // the replacements so far
+	counts   map[string]int      // how many replacements there are of each form
 }
 
-// original is what was replaced. An address and a domain are different from a text with the same
-// characters.
+// original is a text that was replaced. The kind is address, domain, digits or text: the same characters
+// have another replacement as another kind.
 type original struct{ kind, text string }
 
 func newRedactor() *redactor {
 	return &redactor{replaced: map[original]string{}, counts: map[string]int{}}
 }
 
-// keptWords are kept, in any letter case. They are words of this and similar APIs for states.
+// keptWords are words that are not replaced, in any letter case. They are words for states in this and
+// similar APIs.
 var keptWords = func() map[string]bool {
 	words := map[string]bool{}
 	for _, word := range strings.Fields(`
@@ -48,7 +49,7 @@ var keptWords = func() map[string]bool {
 	`) {
 		words[word] = true
 	}
-	// Known error texts of the API, which help to understand a recording.
+	// Error texts of the API that are known. They make a recording easier to understand.
 	for _, line := range []string{
 		"invite pending", "not found", "invite not found", "group not found", "role not found", "policy not found",
 		"organization not found.", "invalid user",
@@ -58,20 +59,27 @@ var keptWords = func() map[string]bool {
 	return words
 }()
 
-// countingKeys are the fields whose numbers are counts or states.
+// countingKeys are the fields whose numbers are not replaced, because they are counts or states.
 var countingKeys = []string{"total", "status", "api_enabled", "active", "service_user", "invite_accepted",
 	"max_session_duration", "per_page"}
 
+// lazyRegexp returns a function that compiles a pattern on its first call. Only doctor needs the
+// patterns, and compiling them would slow down the start of all commands.
+func lazyRegexp(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 var (
-	fieldName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_]{1,40}$`) })
-	hexDigits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8,64}$`) })
-	digits    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{1,64}$`) })
+	fieldName = lazyRegexp(`^[a-z_]{1,40}$`)
+	hexDigits = lazyRegexp(`^[0-9a-f]{8,64}$`)
+	digits    = lazyRegexp(`^[0-9]{1,64}$`)
 )
 
-// marker is the beginning of the replacements of hexadecimal ids, so that they can be recognized.
-const marker = "facade"
+// idPrefix begins the replacements of hexadecimal ids, so that people recognize them. It has only
+// hexadecimal digits.
+const idPrefix = "facade"
 
-// text returns the replacement of s, which is the value of name.
+// text returns the replacement for the text s of the field name, or s if s may be kept.
 func (r *redactor) text(s, name string) string {
 	core := strings.TrimSpace(s)
 	switch {
@@ -79,10 +87,11 @@ func (r *redactor) text(s, name string) string {
 		slices.Contains(countingKeys, name):
 		return s
 	}
-	before, after, _ := strings.Cut(s, core)
+	before, after, _ := strings.Cut(s, core) // spaces
 	return before + r.replace(core, name) + after
 }
 
+// replace returns the replacement for a text without spaces at its ends.
 func (r *redactor) replace(core, name string) string {
 	if core[0] == '{' || core[0] == '[' {
 		if inner, err := r.json([]byte(core), name); err == nil {
@@ -98,18 +107,18 @@ func (r *redactor) replace(core, name string) string {
 	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
 		case vultr.IsUUID(core):
-			return fmt.Sprintf("%s00-0000-4000-8000-%012x", marker, r.next("uuid"))
+			return fmt.Sprintf("%s00-0000-4000-8000-%012x", idPrefix, r.next("uuid"))
 		case hexDigits().MatchString(core):
-			return marker + fmt.Sprintf("%0*x", len(core)-len(marker), r.next(fmt.Sprint("hex", len(core))))
-		case vultr.IsID(core): // the replacement is valid in a path if the original is
+			return idPrefix + fmt.Sprintf("%0*x", len(core)-len(idPrefix), r.next(fmt.Sprint("hex", len(core))))
+		case vultr.IsID(core): // so the replacement must be valid in a path too
 			return fmt.Sprint("text-", r.next("text"))
 		}
 		return fmt.Sprint("text ", r.next("text"))
 	})
 }
 
-// address keeps what matters about addresses: which are equal, which have the same domain, and
-// whether they have capital letters.
+// address returns the replacement for an address. Replacements still show which addresses are equal,
+// which have the same domain, and whether an address has capital letters.
 func (r *redactor) address(a org.Address) string {
 	domain := r.replaceOnce(original{"domain", a.Domain()}, func() string {
 		return fmt.Sprintf("domain-%d.example.com", r.next("domain"))
@@ -123,30 +132,30 @@ func (r *redactor) address(a org.Address) string {
 	return key
 }
 
-// number returns the replacement of a sequence of digits, if possible of the same length.
+// number returns the replacement for a sequence of digits, of the same length if possible.
 func (r *redactor) number(core string) string {
 	return r.replaceOnce(original{"digits", core}, func() string {
 		return fmt.Sprintf("1%0*d", len(core)-1, r.next("digits"))
 	})
 }
 
-func (r *redactor) next(kind string) int {
-	r.counts[kind]++
-	return r.counts[kind]
+// next returns the number of the next replacement of a form.
+func (r *redactor) next(form string) int {
+	r.counts[form]++
+	return r.counts[form]
 }
 
-// replaceOnce returns the replacement of o, which is created the first time.
-func (r *redactor) replaceOnce(o original, replacement func() string) string {
-	have, ok := r.replaced[o]
+// replaceOnce returns the replacement for o. It calls create only the first time.
+func (r *redactor) replaceOnce(o original, create func() string) string {
+	replacement, ok := r.replaced[o]
 	if !ok {
-		have = replacement()
-		r.replaced[o] = have
+		replacement = create()
+		r.replaced[o] = replacement
 	}
-	return have
+	return replacement
 }
 
-// key returns the replacement of a key of an object: the key itself, if it looks like the name of
-// a field.
+// key returns the replacement for a key of an object. A key that looks like the name of a field is kept.
 func (r *redactor) key(name string) string {
 	if fieldName().MatchString(name) {
 		return name
@@ -154,8 +163,8 @@ func (r *redactor) key(name string) string {
 	return r.text(name, "")
 }
 
-// isDate reports whether s is only a date since 1970, in a known form and not longer than dates
-// are.
+// isDate reports whether s is a date since 1970 in a known form. A text longer than any date, with other
+// information in it, is not a date.
 func isDate(s string) bool {
 	t, understood := vultr.ParseDate(s)
 	if !understood {
@@ -164,10 +173,11 @@ func isDate(s string) bool {
 	return t.Year() >= 1970 && len(s) <= len("2006-01-02T15:04:05.999999999+00:00")
 }
 
-// json returns a JSON value with its strings, numbers and keys replaced. The order and number of
-// keys and items, and the kind of each value, stay the same.
+// json returns the JSON value raw of the field name with its strings, numbers and keys replaced. It keeps
+// the order and number of keys and elements, and the kind of each value. It returns an error if raw is
+// not JSON.
 func (r *redactor) json(raw []byte, name string) ([]byte, error) {
-	if !json.Valid(raw) { // also limits the depth, which Decoder.Token does not
+	if !json.Valid(raw) { // Valid also limits the depth, which Decoder.Token does not
 		return nil, errors.New("not JSON")
 	}
 	var out bytes.Buffer
@@ -177,12 +187,13 @@ func (r *redactor) json(raw []byte, name string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// value copies the next value of in, which is valid JSON. It is the value of name.
+// value writes the next value of in to out, with its replacements. in must be valid JSON. name is the
+// field that has the value.
 func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) {
 	next := func() json.Token {
 		token, err := in.Token()
 		if err != nil {
-			panic(err) // there is none in valid JSON
+			panic(err) // impossible: in is valid JSON
 		}
 		return token
 	}
@@ -211,7 +222,8 @@ func (r *redactor) value(in *json.Decoder, name string, out *bytes.Buffer) {
 	}
 }
 
-// jsonNumber returns the replacement of a number, because ids and balances may be numbers.
+// jsonNumber returns the replacement for a number of the field name. Numbers are replaced because ids and
+// balances may be numbers.
 func (r *redactor) jsonNumber(n, name string) string {
 	if n == "0" || n == "1" || slices.Contains(countingKeys, name) {
 		return n
@@ -231,7 +243,7 @@ func (r *redactor) jsonNumber(n, name string) string {
 func quote(s string) string {
 	text, err := encode(s, "")
 	if err != nil {
-		panic(err) // there is no such string
+		panic(err) // impossible: every string can be encoded
 	}
 	return strings.TrimSuffix(string(text), "\n")
 }

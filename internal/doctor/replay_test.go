@@ -25,10 +25,10 @@ import (
 var update = flag.Bool("update", false, "rewrite the recordings of the simulated API, and what is read in all "+
 	"recordings")
 
-// recordings is where recordings live that tests replay.
+// recordings is the folder of the recordings that tests replay.
 const recordings = "../../testdata/recorded"
 
-// loadRecording reads the answers of a recording in their order.
+// loadRecording returns the answers of a recording in their order.
 func loadRecording(t *testing.T, dir string) []recording {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
@@ -49,7 +49,8 @@ func loadRecording(t *testing.T, dir string) []recording {
 	return all
 }
 
-// replay serves a recording: what was answered to the same request, in the same order, the last answer forever.
+// replay serves a recording. It sends the answers to the same request in their order, and then
+// repeats the last one.
 func replay(t *testing.T, dir string) http.Handler {
 	t.Helper()
 	var mu sync.Mutex
@@ -84,7 +85,7 @@ func replay(t *testing.T, dir string) http.Handler {
 	})
 }
 
-// shape is what a snapshot says when everything personal is taken away.
+// shape returns the parts of a snapshot that are not personal.
 func shape(s org.Snapshot) map[string]int {
 	n := map[string]int{}
 	note := func(what string, is bool) {
@@ -136,8 +137,8 @@ func shape(s org.Snapshot) map[string]int {
 	return n
 }
 
-// pinOf is the organization that the invitations belong to, by its id, so that a key with several organizations is no
-// trouble.
+// pinOf returns the id of the organization of the invitations, so that a key with several
+// organizations works too.
 func pinOf(t *testing.T, c *vultr.Client) string {
 	t.Helper()
 	s, err := c.Survey(t.Context(), "")
@@ -150,7 +151,8 @@ func pinOf(t *testing.T, c *vultr.Client) string {
 	return ""
 }
 
-// lasting is what a check-up tells, without what differs from run to run, and without text that may have been replaced.
+// lasting returns a checkup without the values that differ between runs, and without texts that may
+// have been replaced.
 func lasting(found Checkup) Checkup {
 	found.At, found.Ahead = time.Time{}, nil
 	found.Organization, found.Organizations, found.Self = org.Organization{}, nil, org.Address{}
@@ -166,7 +168,7 @@ func lasting(found Checkup) Checkup {
 	return found
 }
 
-// In every dialect, a recording is read as the organization that it was made of, and a check-up says the same of both.
+// In each dialect, a replayed recording is read as the same organization, and has the same checkup.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {
@@ -215,7 +217,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// Trouble is recorded and replayed like anything else.
+// Faults are recorded and replayed like other answers.
 func TestReplayTrouble(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
@@ -246,8 +248,9 @@ func TestReplayTrouble(t *testing.T) {
 	}
 }
 
-// TestRecordings replays every recording of the project, those of real organizations among them, if there are any: put
-// what somebody attached into a folder there, run the test with -update, and look at the text that it writes beside it.
+// TestRecordings replays all recordings of the project. To add a recording of a real organization,
+// put it into a folder there, run the test with -update, and read the text file that it writes
+// beside the folder.
 func TestRecordings(t *testing.T) {
 	if *update {
 		recordSandbox(t)
@@ -288,7 +291,7 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// describe is all that matters of a recording as text.
+// describe returns a text with everything about a recording that the test compares.
 func describe(found Checkup, s org.Snapshot, err error) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "key %s, able %t\n", found.Key, found.Unable == nil)
@@ -312,7 +315,8 @@ func describe(found Checkup, s org.Snapshot, err error) string {
 	return b.String()
 }
 
-// recordSandbox makes the recordings that stand in until somebody records a real organization.
+// recordSandbox makes recordings of the simulated API, because there is no recording of a real
+// organization yet.
 func recordSandbox(t *testing.T) {
 	for _, name := range []string{"openapi", "govultr-traps", "suspended-unlisted", "nasty"} {
 		d, err := sandbox.ParseDialect(name)

@@ -8,7 +8,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// byName finds ids in the fresh world.
+// byName returns the ids in a new world by name.
 func byName(w sandbox.World) map[string]string {
 	ids := map[string]string{}
 	for _, g := range w.Groups {
@@ -90,7 +90,7 @@ func TestRelationShapes(t *testing.T) {
 			}
 			id := byName(s.World())
 			direct := shape == sandbox.RelationsDirect
-			// lists are under key, each row with field.
+			// Each list is under key, and each of its rows has field.
 			lists := []struct {
 				path, rowsKey, rowsField, directKey, directField string
 				want                                             []any
@@ -119,7 +119,7 @@ func TestRelationShapes(t *testing.T) {
 			wantDiff(t, "policies of a role", []any{"p1"}, column(rows(t, got{object: role}, "policies"), field))
 			role = request(t, s, "GET", "/v2/roles/r2", "").object["role"].(map[string]any)
 			wantDiff(t, "no policies of a role", any([]any{}), role["policies"])
-			// These mix what is direct with what is not.
+			// These lists have both direct and inherited access.
 			mixed := []struct {
 				path, rowsKey, rowsField, key, other string
 				direct, rest                         []any

@@ -9,31 +9,32 @@ import (
 	"time"
 )
 
-// reply is what a route says.
+// reply is the result of a route, before it is encoded.
 type reply struct {
 	status int
 	object object // nil: no body
-	// violation says how the request breaks the documents; "" if it does not.
+	// violation is as in [Request].
 	violation string
 }
 
-// refuse returns an error, written as in a real answer that terraform-provider-vultr's issue 81 shows.
+// refuse returns the reply with an error. It has the same form as a real answer in issue 81 of
+// terraform-provider-vultr.
 func refuse(status int, text string) *reply {
 	return &reply{status: status, object: object{"error": text, "status": status}}
 }
 
-// violate refuses a request that the documents do not describe.
+// violate returns the reply to a request that the documents do not describe.
 func violate(status int, text string) *reply {
 	r := refuse(status, text)
 	r.violation = text
 	return r
 }
 
-// object is the JSON object of one thing.
+// object is a JSON object.
 type object map[string]any
 
-// single is the answer that holds one object under name, or bare.
-func (c *call) single(status int, name string, o object) *reply {
+// singleObject returns the reply with one object, which is under name unless the dialect has [EnvelopeBare].
+func (c *call) singleObject(status int, name string, o object) *reply {
 	if c.dialect.Envelope == EnvelopeBare {
 		return &reply{status: status, object: o}
 	}
@@ -45,7 +46,7 @@ var dateLayouts = map[string]string{
 	DatesMail: http.TimeFormat, DatesZone: "2006-01-02T15:04:05-0700",
 }
 
-// date is how the dialect writes t; the zero time is unset.
+// date returns t in the form of the dialect. The zero time is a date that is not set.
 func (d Dialect) date(t time.Time) any {
 	switch {
 	case d.Dates == DatesEmpty || t.IsZero() && d.Dates == DatesSQL:
@@ -66,7 +67,7 @@ func (d Dialect) date(t time.Time) any {
 	return t.Format(dateLayouts[d.Dates])
 }
 
-// text is how the dialect writes an address or a name.
+// text returns an address or a name with the escapes of the dialect.
 func (d Dialect) text(s string) string {
 	switch d.Escape {
 	case EscapeHTML:
@@ -79,28 +80,28 @@ func (d Dialect) text(s string) string {
 	return s
 }
 
-// What PHP's htmlspecialchars and addslashes do.
+// These do the same as the functions htmlspecialchars and addslashes of PHP.
 var (
 	htmlSpecialChars = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#039;")
 	addSlashes       = strings.NewReplacer(`\`, `\\`, "'", `\'`, `"`, `\"`)
 )
 
-// answer is what goes out.
+// answer is an encoded answer.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// refusal is the answer to a request that never reached the world.
+// refusal returns the answer to a request on which the server did not act.
 func (s *Server) refusal(r *reply) answer {
-	now := s.record.now()
-	// with an unreadable file there is still the local clock
+	now := s.log.now()
+	// If the file of the world cannot be read, the answer has the local time.
 	_ = s.store.view(func(st *state) { now = s.store.worldNow(st) })
 	return s.encode(r, now)
 }
 
-// encode makes an answer of what a route said at now.
+// encode returns the answer for a reply. now is the Date of the answer.
 func (s *Server) encode(r *reply, now time.Time) answer {
 	a := answer{status: r.status, header: http.Header{"Date": {now.UTC().Format(http.TimeFormat)}}}
 	if r.object != nil {
@@ -112,7 +113,7 @@ func (s *Server) encode(r *reply, now time.Time) answer {
 func (a *answer) setJSON(d Dialect, o object) {
 	body, err := json.Marshal(o)
 	if err != nil {
-		panic(err) // only strings, numbers and maps of them are ever put in
+		panic(err) // impossible: objects have only types that JSON can encode
 	}
 	a.body = append(body, '\n')
 	a.header["Content-Type"] = contentTypes[d.ContentType]
@@ -129,5 +130,5 @@ func (a *answer) write(w http.ResponseWriter) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that is gone is no trouble of the server's
+	_, _ = w.Write(a.body) // an error means only that the client has gone
 }

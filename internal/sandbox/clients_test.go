@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write what a client printed to the golden file")
 
-// goldenCalls is what the program in testdata/govultr prints in the dialect govultr: one line for each call.
+// goldenCalls has the output of the program in testdata/govultr in the dialect govultr: one line for each call.
 const goldenCalls = "testdata/govultr/calls.jsonl"
 
 // TestRealClients runs programs made with govultr, in the versions and dialects that docs/sandbox.md
@@ -96,8 +96,8 @@ func buildClient(t *testing.T, version string) (program string) {
 	return filepath.Join(folder, "client")
 }
 
-// exampleOrganization is a simulation with three members, and with the roles and policies that the
-// clients attach. Bob is in the group "team".
+// exampleOrganization returns a simulation with three members, and with the roles and policies that the clients
+// attach. Bob is in the group "team".
 func exampleOrganization(t *testing.T, dialect string) *sandbox.Server {
 	t.Helper()
 	d, err := sandbox.ParseDialect(dialect)
@@ -122,8 +122,8 @@ func exampleOrganization(t *testing.T, dialect string) *sandbox.Server {
 	return api
 }
 
-// runClient runs a program against api, and returns what it printed with a name for each id that is
-// another one in each simulation.
+// runClient runs a program against api and returns its output. It replaces each id that differs between simulations
+// by a name.
 func runClient(t *testing.T, program string, api *sandbox.Server) string {
 	t.Helper()
 	server := httptest.NewServer(api)
@@ -161,6 +161,6 @@ func runClient(t *testing.T, program string, api *sandbox.Server) string {
 	return apiError.ReplaceAllString(lines, `"error":"$1$2"`)
 }
 
-// apiError is how 3.34.0 and 3.32.0 write an error of the API.
+// apiError matches an error of the API as govultr 3.34.0 and 3.32.0 print it.
 var apiError = regexp.MustCompile(
 	`"error":"(?:error returned from api : (.*)|\{\\"error\\":\\"(.*)\\",\\"status\\":\d+\}\\n)"`)

@@ -6,42 +6,42 @@ import (
 	"strings"
 )
 
-// Dialect is one way in which the real API may speak where its documents contradict each other or say nothing. Each
-// field is one axis; all combine. The zero value of each is what Vultr's reference or how-to pages say, or the likelier
-// reading where they are silent.
+// Dialect is one way in which the real API may behave, on points where its documents contradict each other or say
+// nothing. Each field is one axis, and all values of all axes can be combined. The zero value of an axis is the
+// behaviour in Vultr's reference or how-to pages or, if they say nothing, the most likely behaviour.
 type Dialect struct {
-	Envelope          string // of single objects
-	InvitationsKey    string // of the list of invitations
-	OrganizationsKey  string // of the list of organizations
-	Permissions       string // of an invitation, in answers
-	Asking            string // how the request for an invitation has to say api_enabled
-	Dates             string // how a date is written
-	Expiration        string // whether expiration_date is told
-	StatusField       string // the field `status` of an invitation, and of a group in the answer to a change
+	Envelope          string // the form of an answer about a single object
+	InvitationsKey    string // the key of the list of invitations
+	OrganizationsKey  string // the key of the list of organizations
+	Permissions       string // the form of the permissions of an invitation in answers
+	Asking            string // the form of api_enabled in the request for an invitation
+	Dates             string // the form of a date
+	Expiration        string // whether an invitation has an expiration_date
+	StatusField       string // the form of `status` of an invitation, and of a group in the answer to a change
 	StatusWords       string // the letters of `invite_status`
-	ContentType       string // of every answer with a body
-	Lapsed            string // what becomes of an invitation nobody accepted in time
+	ContentType       string // the Content-Type of each answer with a body
+	Lapsed            string // how an expired invitation is shown
 	Accepted          string // whether accepted invitations stay in the list
-	Declined          string // whether declined and cancelled ones do
-	ResendID          string // whether resending keeps the id
-	ResendLapsed      string // whether an expired invitation can be resent
-	InviteLapsed      string // inviting an address whose invitation expired
-	Duplicate         string // inviting an address whose invitation is pending
-	Member            string // inviting an address that belongs to a user
-	Suspended         string // which list holds suspended users
-	SuspendedEndpoint string // whether suspended users can be listed at all
-	Meta              string // of lists
+	Declined          string // whether declined and cancelled invitations stay in the list
+	ResendID          string // whether an invitation keeps its id when it is resent
+	ResendLapsed      string // the answer if an expired invitation is resent
+	InviteLapsed      string // the answer if an address is invited whose invitation has expired
+	Duplicate         string // the answer if an address is invited whose invitation is pending
+	Member            string // the answer if an address is invited that belongs to a user
+	Suspended         string // the lists that have suspended users
+	SuspendedEndpoint string // whether there is a list of suspended users
+	Meta              string // the form of meta in lists
 	EndCursor         string // meta.links.next of a last page
-	InvitedEmail      string // the spelling of email_invited in answers
+	InvitedEmail      string // whether email_invited in answers is in lower case
 	Patch             string // the answer to PATCH /v2/users/{id}
-	GroupMembers      string // members inside group objects
-	MemberID          string // what the id of a group member is
-	Relations         string // lists of what is attached to what
-	Removal           string // what remains of a removed group membership
-	Organizations     string // how many the key sees
+	GroupMembers      string // the members inside group objects
+	MemberID          string // the id of a group member
+	Relations         string // the form of the lists of holders of roles and policies, and similar lists
+	Removal           string // whether a removed group member stays in the list of members
+	Organizations     string // how many organizations the key may list
 	InviteAccepted    string // whether the list of users says who has accepted
 	Escape            string // how addresses and names are escaped in answers
-	Paging            string // what the pages of one reading show
+	Paging            string // whether all pages of a list show the same moment
 }
 
 // The values of the axes.
@@ -71,7 +71,7 @@ const (
 	DatesZ      = "z"     // 2026-06-01T10:00:00Z; unset is null
 	DatesSQL    = "sql"   // 2026-06-01 10:00:00; unset is ""
 	DatesEmpty  = "empty" // every date is ""
-	// Forms that other web APIs use, of the same moment. Unset is null, but 0 with DatesUnix.
+	// Forms that other web APIs use. Unset is null, but 0 with DatesUnix.
 	DatesZone = "zone"    // 2026-06-01T12:00:00+0200
 	DatesUnix = "unix"    // 1780308000
 	DatesMail = "rfc1123" // Mon, 01 Jun 2026 10:00:00 GMT
@@ -94,18 +94,18 @@ const (
 	ContentTypeVendor  = "vendor"  // application/vnd.api+json
 	ContentTypeMissing = "missing" // no header
 
-	LapsedPending = ""        // still Pending: only the date tells
+	LapsedPending = ""        // Pending: only expiration_date shows that it has expired
 	LapsedMarked  = "expired" // Expired, in the letters of StatusWords
-	LapsedVanish  = "vanish"  // gone: not listed, 404 on its id
+	LapsedVanish  = "vanish"  // not listed, and 404 for its id
 
 	AcceptedListed = ""
-	AcceptedVanish = "vanish" // not listed ("list all pending invitations"), but there under its id
+	AcceptedVanish = "vanish" // not listed ("list all pending invitations"), but still there under its id
 
 	DeclinedListed = ""
-	DeclinedVanish = "vanish" // as AcceptedVanish does it
+	DeclinedVanish = "vanish" // not listed, but still there under its id
 
 	ResendSameID = ""
-	ResendNewID  = "new" // a new invitation takes the place of the old one
+	ResendNewID  = "new" // a new invitation replaces the old one
 
 	ResendLapsedSent = ""
 	ResendLapsed400  = "400"
@@ -117,8 +117,8 @@ const (
 	Duplicate400     = ""
 	Duplicate409     = "409"
 	DuplicateSame    = "same"    // 200 with the pending invitation, no mail
-	DuplicateSecond  = "second"  // 201: a second mail and a second row
-	DuplicateReplace = "replace" // 201: a second mail, the new row takes the place of the old one
+	DuplicateSecond  = "second"  // 201: a second mail and a second invitation
+	DuplicateReplace = "replace" // 201: a second mail, and the new invitation replaces the old one
 
 	Member400 = ""
 	Member422 = "422"
@@ -131,9 +131,9 @@ const (
 	SuspendedEndpointMissing = "missing" // 404
 
 	MetaFull    = ""        // total and links
-	MetaTotal   = "total"   // without links where there is no further page
-	MetaNull    = "null"    // null where the list fits one page
-	MetaMissing = "missing" // no meta where the list fits one page
+	MetaTotal   = "total"   // total, but no links on the last page
+	MetaNull    = "null"    // null if the list fits one page
+	MetaMissing = "missing" // no meta if the list fits one page
 
 	EndCursorEmpty   = "" // ""
 	EndCursorNull    = "null"
@@ -143,13 +143,13 @@ const (
 	InvitedLower  = "lower"
 
 	Patch204 = ""    // OpenAPI file
-	Patch202 = "202" // how-to page; with the user as body
+	Patch202 = "202" // with the user as body (how-to page)
 
 	GroupMembersAll    = ""
 	GroupMembersCapped = "capped" // the first five; /v2/groups/{id}/members has all
 
-	MemberIDUser = ""    // the user's id (govultr)
-	MemberIDOwn  = "own" // the membership's own id ("Group Member ID")
+	MemberIDUser = ""    // the id of the user (govultr)
+	MemberIDOwn  = "own" // the id of the membership ("Group Member ID")
 
 	RelationsRows   = ""       // lists of relationships (OpenAPI file)
 	RelationsDirect = "direct" // {all, direct, inherited} and assignments (govultr)
@@ -158,25 +158,25 @@ const (
 	RemovalSoft = "soft" // stays among the members with active false, and can be restored
 
 	OrganizationsOne     = ""
-	OrganizationsSeveral = "several" // another one is listed first
+	OrganizationsSeveral = "several" // two, and the other organization is first
 
-	InviteAcceptedAbsent  = ""        // the list of users has no invite_accepted (OpenAPI file)
-	InviteAcceptedTold    = "told"    // it has, true for everybody
-	InviteAcceptedInvited = "invited" // whoever was invited is a user at once, with invite_accepted false
+	InviteAcceptedAbsent  = ""        // no invite_accepted in the list of users (OpenAPI file)
+	InviteAcceptedTold    = "told"    // invite_accepted is true for each user
+	InviteAcceptedInvited = "invited" // invited people are users too, with invite_accepted false
 
 	EscapeNone  = ""
 	EscapeHTML  = "html"       // o&#039;brien@example.com, as PHP's htmlspecialchars writes it
 	EscapeTwice = "html-twice" // o&amp;#039;brien@example.com
 	EscapeSlash = "slashes"    // o\'brien@example.com, as PHP's addslashes writes it
 
-	PagingMoment = ""       // all of one reading show the moment of the first page
-	PagingOffset = "offset" // each shows the list as it is by then, from the same place on: rows can slip through
+	PagingMoment = ""       // all pages show the list at the time of the first page
+	PagingOffset = "offset" // each page shows the current list, from an offset: rows can be missed between pages
 )
 
-// axis is one field of Dialect for text: the first value is the name of the zero value.
+// axis is an axis in the text form of a Dialect.
 type axis struct {
 	key    string
-	values []string
+	values []string // the first one is the name of the zero value
 	field  func(*Dialect) *string
 }
 
@@ -218,7 +218,7 @@ var axes = []axis{
 	{"paging", []string{"moment", "offset"}, func(d *Dialect) *string { return &d.Paging }},
 }
 
-// check says which field holds a value that is none of its constants.
+// check returns an error if a field has a value that is not one of its constants.
 func (d Dialect) check() error {
 	for _, a := range axes {
 		if v := *a.field(&d); v != "" && !slices.Contains(a.values[1:], v) {
@@ -228,7 +228,7 @@ func (d Dialect) check() error {
 	return nil
 }
 
-// String is the text that [ParseDialect] reads back: what differs from the documents, or "documented".
+// String returns d in the form that [ParseDialect] reads: the axes that are not zero, or "documented".
 func (d Dialect) String() string {
 	var parts []string
 	for _, a := range axes {
@@ -242,8 +242,9 @@ func (d Dialect) String() string {
 	return strings.Join(parts, ",")
 }
 
-// ParseDialect reads a name of [Dialects], or axes as key=value, or both: "govultr,dates=sql". Later parts win. Empty
-// text is the documented dialect. The error names what would have been right.
+// ParseDialect parses the name of one of [Dialects], or axes as key=value, or both, as in "govultr,dates=sql". If an
+// axis occurs several times, the last one counts. An empty text means the documented dialect. The error names the
+// valid values.
 func ParseDialect(text string) (Dialect, error) {
 	var d Dialect
 	if strings.TrimSpace(text) == "" {
@@ -284,13 +285,13 @@ func ParseDialect(text string) (Dialect, error) {
 
 func joinNames[T any](all []T, name func(T) string) string {
 	names := make([]string, len(all))
-	for i, one := range all {
-		names[i] = name(one)
+	for i, item := range all {
+		names[i] = name(item)
 	}
 	return strings.Join(names, ", ")
 }
 
-// NamedDialect is a full combination worth testing against.
+// NamedDialect is a dialect with a name, for tests.
 type NamedDialect struct {
 	Name    string
 	Dialect Dialect
@@ -298,29 +299,29 @@ type NamedDialect struct {
 
 const documented = "documented"
 
-// Dialects are combinations that the real API may turn out to speak, and some that are merely nasty; each value of each
-// axis that a source suggests occurs in at least one of them. The first is the documented one. The slice is the
-// caller's.
+// Dialects returns the named dialects: combinations that the real API may have, and some that are only difficult.
+// Each value that a document or a client suggests is in at least one of them. The first is the documented dialect.
+// The caller may change the slice.
 func Dialects() []NamedDialect { return slices.Clone(dialects) }
 
 var dialects = []NamedDialect{
 	{documented, Dialect{}},
-	// What govultr v3.34.0 is written to send and read.
+	// What govultr v3.34.0 sends and reads.
 	{"govultr", Dialect{
 		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsShort,
 		Relations: RelationsDirect,
 		Asking:    AskingBool,
 	}},
-	// The same with the parts that make govultr fail or lose data.
+	// The same, but with answers with which govultr fails or loses data.
 	{"govultr-traps", Dialect{
 		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsShort,
 		Relations:   RelationsDirect,
 		Permissions: PermissionsYesNo, ContentType: ContentTypeCharset, StatusField: StatusNumber, Meta: MetaNull,
 		Asking: AskingEither,
 	}},
-	// The OpenAPI file to the letter: permissions are a string, the list holds pending invitations only.
+	// Exactly what the OpenAPI file says: permissions are a string, and the list has only pending invitations.
 	{"openapi", Dialect{Permissions: PermissionsJSON, Accepted: AcceptedVanish, Declined: DeclinedVanish, Dates: DatesZ}},
-	// The support page: an expired invitation is over, a new one has to be sent.
+	// The support page: an expired invitation cannot be resent, so a new one must be sent.
 	{"lapsed-over", Dialect{Lapsed: LapsedMarked, ResendLapsed: ResendLapsed400, InviteLapsed: InviteLapsedSame,
 		Duplicate: Duplicate409}},
 	{"lapsed-gone", Dialect{Lapsed: LapsedVanish, Accepted: AcceptedVanish, ResendLapsed: ResendLapsed404,
@@ -341,7 +342,7 @@ var dialects = []NamedDialect{
 		Organizations: OrganizationsSeveral}},
 	{"suspended-unlisted", Dialect{Suspended: SuspendedUsers, SuspendedEndpoint: SuspendedEndpointMissing,
 		MemberID: MemberIDOwn}},
-	// Everything at once.
+	// Many difficult values together.
 	{"nasty", Dialect{
 		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsFull,
 		Permissions: PermissionsText,
@@ -362,12 +363,12 @@ var dialects = []NamedDialect{
 	}},
 }
 
-// suitsGovultr reports whether d answers in the form that govultr reads.
+// suitsGovultr reports whether the answers of d have a form that govultr can read.
 func (d Dialect) suitsGovultr() bool {
 	return d.Envelope == EnvelopeBare && d.InvitationsKey == InvitationsShort
 }
 
-// label is the name of d, with which an error tells which dialect is spoken.
+// label returns the name of d, for errors.
 func (d Dialect) label() string {
 	for _, n := range dialects {
 		if n.Dialect == d {
@@ -377,7 +378,7 @@ func (d Dialect) label() string {
 	return "this dialect"
 }
 
-// wantedAPIEnabled says how d wants api_enabled in the request for an invitation.
+// wantedAPIEnabled returns the text of an error that says which form of api_enabled d requires.
 func (d Dialect) wantedAPIEnabled() string {
 	if d.Asking == AskingBool {
 		return "permissions.api_enabled must be true or false in " + d.label() +

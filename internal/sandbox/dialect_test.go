@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// world makes one invitation of each state, one member and one suspended user.
+// world returns a server with one invitation of each state, one member and one suspended user.
 func world(t *testing.T, d sandbox.Dialect) *sandbox.Server {
 	t.Helper()
 	s := newServer(t, sandbox.Options{Dialect: d})
@@ -124,7 +124,7 @@ func TestInvitationFields(t *testing.T) {
 	}
 }
 
-// TestEscape: addresses are escaped wherever they stand.
+// TestEscape checks that addresses are escaped in all answers.
 func TestEscape(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -149,7 +149,8 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// TestInvitedUsers: whoever was invited is a user at once in one dialect, until they accept with invite_accepted false.
+// TestInvitedUsers checks that one dialect lists invited people as users, with invite_accepted false until they
+// accept.
 func TestInvitedUsers(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -550,7 +551,7 @@ func TestNamedDialects(t *testing.T) {
 			used[pair] = true
 		}
 	}
-	// What no source suggests, and web APIs do all the same.
+	// No document or client suggests these values, but other web APIs have them.
 	unnamed := map[string]bool{
 		"dates=zone": true, "dates=unix": true, "dates=rfc1123": true, "dates=php": true, "invite-accepted=told": true,
 		"invite-accepted=invited": true, "escape=html": true, "escape=html-twice": true, "escape=slashes": true,
@@ -563,7 +564,8 @@ func TestNamedDialects(t *testing.T) {
 	}
 }
 
-// TestAsking: the known wordings of a request are refused where the server wants another one, and break no rule.
+// TestAsking checks that a documented form of api_enabled is refused in a dialect that requires another form, and
+// is not a violation.
 func TestAsking(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -596,7 +598,7 @@ func TestAsking(t *testing.T) {
 	}
 }
 
-// TestEveryDialectRuns walks through a life in each named dialect: whatever the words, the mails are the same.
+// TestEveryDialectRuns plays the same story in each named dialect. The mails must be the same.
 func TestEveryDialectRuns(t *testing.T) {
 	t.Parallel()
 	for _, n := range sandbox.Dialects() {
@@ -624,8 +626,8 @@ func TestEveryDialectRuns(t *testing.T) {
 	}
 }
 
-// TestDialectsAreDocumented: the tables of docs/sandbox.md have every named dialect, every axis and every value of
-// an axis, and nothing else.
+// TestDialectsAreDocumented checks that the tables of docs/sandbox.md have exactly the named dialects, the axes and
+// their values.
 func TestDialectsAreDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/sandbox.md")

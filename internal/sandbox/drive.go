@@ -8,20 +8,19 @@ import (
 	"time"
 )
 
-// Mail is one invitation mail that would have gone out.
+// Mail is an invitation mail that the real API would have sent.
 type Mail struct {
-	To string `json:"to"` // written as in the request
-	// At is the world's time.
-	At           time.Time `json:"at"`
+	To           string    `json:"to"` // as written in the request
+	At           time.Time `json:"at"` // by the clock of the world
 	InvitationID string    `json:"invitation_id"`
-	Resend       bool      `json:"resend"`
+	Resend       bool      `json:"resend"` // the invitation was renewed, and is not new
 }
 
-// Mails are all mails so far by the address in lower case, each address's in the order of sending. Seeded invitations
-// have no mail.
+// Mails returns all mails so far. The keys are the addresses in lower case, and the mails of each address are in the
+// order of sending. There is no mail for an invitation of [Server.AddInvitation].
 func (s *Server) Mails() map[string][]Mail {
 	mails := map[string][]Mail{}
-	s.copy(func(st *state, _ time.Time) {
+	s.readState(func(st *state, _ time.Time) {
 		for _, m := range st.Mails {
 			key := strings.ToLower(m.To)
 			mails[key] = append(mails[key], m)
@@ -30,26 +29,26 @@ func (s *Server) Mails() map[string][]Mail {
 	return mails
 }
 
-// Accept lets the person behind email accept their newest pending invitation: they become a user without any access. It
-// fails when nothing is pending.
+// Accept accepts the newest pending invitation of an address. The person becomes a user without any access. Accept
+// returns an error if no invitation is pending.
 func (s *Server) Accept(email string) error { return s.AcceptAs(email, "") }
 
-// AcceptAs is [Server.Accept] by somebody who registers with another address; "" is the one that was invited.
+// AcceptAs is [Server.Accept] for a person who registers with the address as; "" means the address that was invited.
 func (s *Server) AcceptAs(email, as string) error {
 	return s.answerInvitation("accept", email, func(st *state, now time.Time, i Invitation) {
 		st.accept(now, i, cmp.Or(as, i.Email))
 	})
 }
 
-// Decline lets the person behind email decline their newest pending invitation. It fails when nothing is pending.
+// Decline declines the newest pending invitation of an address. It returns an error if no invitation is pending.
 func (s *Server) Decline(email string) error {
 	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
 		st.respond(now, i, stateDeclined)
 	})
 }
 
-// DeclineAs is [Server.Decline] by somebody who is registered with another address: the invitation
-// names it from then on.
+// DeclineAs is [Server.Decline] for a person who is registered with the address as. The invitation then has as in
+// email_registered.
 func (s *Server) DeclineAs(email, as string) error {
 	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
 		i.Registered = as
@@ -57,8 +56,8 @@ func (s *Server) DeclineAs(email, as string) error {
 	})
 }
 
-// Cancel withdraws the newest pending invitation of email, as somebody could in the console; the API has no way to. It
-// fails when nothing is pending.
+// Cancel cancels the newest pending invitation of an address. The real API cannot do this, but the web console can.
+// Cancel returns an error if no invitation is pending.
 func (s *Server) Cancel(email string) error {
 	return s.answerInvitation("cancel", email, func(st *state, now time.Time, i Invitation) {
 		st.respond(now, i, stateCancelled)
@@ -66,8 +65,8 @@ func (s *Server) Cancel(email string) error {
 }
 
 func (s *Server) answerInvitation(what, email string, do func(*state, time.Time, Invitation)) error {
-	return s.change(func(st *state, now time.Time) error {
-		i, ok := st.newestFor(email, now, statePending)
+	return s.changeState(func(st *state, now time.Time) error {
+		i, ok := st.newestInvitation(email, now, statePending)
 		if !ok {
 			return fmt.Errorf("%s %s: %s", what, email, st.whyNothingPending(now, email))
 		}
@@ -76,13 +75,13 @@ func (s *Server) answerInvitation(what, email string, do func(*state, time.Time,
 	})
 }
 
-// whyNothingPending says what became of the invitations of email when none is pending.
+// whyNothingPending returns the reason why no invitation of an address is pending, for an error.
 func (s *state) whyNothingPending(now time.Time, email string) string {
-	if i, ok := s.newestFor(email, now, stateExpired); ok {
+	if i, ok := s.newestInvitation(email, now, stateExpired); ok {
 		return "the invitation expired at " + i.Expires.UTC().Format("2006-01-02 15:04 UTC")
 	}
 	for _, state := range []string{stateAccepted, stateDeclined, stateCancelled} {
-		if i, ok := s.newestFor(email, now, state); ok {
+		if i, ok := s.newestInvitation(email, now, state); ok {
 			return "the invitation was " + state + " at " + i.Responded.UTC().Format("2006-01-02 15:04 UTC")
 		}
 	}
@@ -92,50 +91,54 @@ func (s *state) whyNothingPending(now time.Time, email string) string {
 	return "that address was never invited"
 }
 
-// maxOffset is how far the world's clock may be ahead: dates beyond the year 9999 cannot be written.
+// maxOffset is the maximum of state.ClockOffset. A time.Duration cannot be longer than about 292 years, and a date
+// must have a year of four digits.
 const maxOffset = 200 * 365 * 24 * time.Hour
 
-// Advance moves the world's clock. Negative durations are an error, and such as lead too far.
+// Advance moves the clock of the world forward. It returns an error if d is negative, or if the clock would be more
+// than 200 years ahead of the local time.
 func (s *Server) Advance(d time.Duration) error {
 	if d < 0 {
 		return errors.New("advance: the clock does not go backwards")
 	}
-	return s.change(func(st *state, now time.Time) error {
+	return s.changeState(func(st *state, now time.Time) error {
 		if d > maxOffset-st.ClockOffset {
 			return fmt.Errorf("advance: the clock would be more than %d years ahead", maxOffset/(365*24*time.Hour))
 		}
 		st.ClockOffset += d
-		st.next(now)
+		st.nextStamp(now)
 		return nil
 	})
 }
 
-// Now is the world's clock.
+// Now returns the time of the world.
 func (s *Server) Now() time.Time {
 	var now time.Time
-	s.copy(func(_ *state, t time.Time) { now = t })
+	s.readState(func(_ *state, t time.Time) { now = t })
 	return now
 }
 
-// Suspend suspends the user with that address. It fails when there is none.
+// Suspend suspends the user with this address. It returns an error if there is no such user, or if the user is the
+// owner.
 func (s *Server) Suspend(email string) error {
 	return s.changeUser("suspend", email, func(st *state, now time.Time, u User) { st.suspend(now, u, true) })
 }
 
-// Unsuspend ends a user's suspension. It fails when no user has that address.
+// Unsuspend ends the suspension of a user. It returns an error in the same cases as [Server.Suspend].
 func (s *Server) Unsuspend(email string) error {
 	return s.changeUser("unsuspend", email, func(st *state, now time.Time, u User) { st.suspend(now, u, false) })
 }
 
-// Leave takes the user with that address out of the organization. It fails when there is none.
+// Leave removes the user with this address from the organization. It returns an error in the same cases as
+// [Server.Suspend].
 func (s *Server) Leave(email string) error {
 	return s.changeUser("leave", email, func(st *state, now time.Time, u User) { st.remove(s.options.Dialect, now, u) })
 }
 
-// Rename gives the user with the address email another address, as people and administrators can. It fails when there
-// is no such user, or to is another user's.
+// Rename gives the user with the address email the address to, as users and administrators can. It returns an error
+// if there is no such user, or if another user has the address to.
 func (s *Server) Rename(email, to string) error {
-	return s.change(func(st *state, now time.Time) error {
+	return s.changeState(func(st *state, now time.Time) error {
 		u, ok := st.userByEmail(email)
 		if !ok {
 			return fmt.Errorf("rename %s: no user has that address", email)
@@ -144,13 +147,13 @@ func (s *Server) Rename(email, to string) error {
 			return fmt.Errorf("rename %s: another user has the address %s", email, to)
 		}
 		u.Email = to
-		st.Users.put(st.next(now), u.ID, u)
+		st.Users.put(st.nextStamp(now), u.ID, u)
 		return nil
 	})
 }
 
 func (s *Server) changeUser(what, email string, do func(*state, time.Time, User)) error {
-	return s.change(func(st *state, now time.Time) error {
+	return s.changeState(func(st *state, now time.Time) error {
 		u, ok := st.userByEmail(email)
 		switch {
 		case !ok:
@@ -163,17 +166,17 @@ func (s *Server) changeUser(what, email string, do func(*state, time.Time, User)
 	})
 }
 
-// Reset makes a fresh world with a new organization; its clock is the local one again. Faults and what is known about
-// requests stay.
+// Reset replaces the world with a new one, which has a new organization. The time of the new world is the local time.
+// Reset does not change the faults and the recorded requests.
 func (s *Server) Reset() error { return s.store.replace(newState(s.store.local())) }
 
-func (s *Server) change(do func(*state, time.Time) error) error {
+func (s *Server) changeState(do func(*state, time.Time) error) error {
 	return s.store.update(func(st *state) error { return do(st, s.store.worldNow(st)) })
 }
 
-// copy reads the state. If somebody damaged the file under the server, it is the state as it was last read: the next
-// request or change gives the error.
-func (s *Server) copy(read func(*state, time.Time)) {
+// readState calls read with the state and the time of the world. If the file cannot be read any more, it uses the
+// state that was last read. The next request or change then returns the error.
+func (s *Server) readState(read func(*state, time.Time)) {
 	if s.store.view(func(st *state) { read(st, s.store.worldNow(st)) }) != nil {
 		s.store.mu.Lock()
 		defer s.store.mu.Unlock()

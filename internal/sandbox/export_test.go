@@ -1,6 +1,6 @@
 package sandbox
 
-// AllAxisValues are all values of all axes but the documented ones, as key=value.
+// AllAxisValues returns all values of all axes, except the documented ones, as key=value.
 func AllAxisValues() []string {
 	var pairs []string
 	for _, a := range axes {

@@ -15,34 +15,35 @@ import (
 	"time"
 )
 
-// Kind is what goes wrong.
+// Kind is the kind of a fault.
 type Kind string
 
-// The kinds. "The right answer" is what the server would have said; without Fault.After it is what a copy of the world
-// says, so that the world is untouched all the same.
+// The kinds of faults. "The right answer" is the answer without the fault. Unless Fault.After is set, it comes from
+// a copy of the world, so that the world does not change.
 const (
 	// FaultStatus answers Fault.Status (0: 500) with a JSON error.
 	FaultStatus Kind = "status"
-	// FaultForbid answers Fault.Status (0: 403) in the API's own form.
+	// FaultForbid answers Fault.Status (0: 403) with a JSON error that says that the key may not do this.
 	FaultForbid Kind = "forbid"
 	// FaultThrottle answers 429 with Fault.RetryAfter.
 	FaultThrottle Kind = "throttle"
-	// FaultDrop cuts the connection without an answer.
+	// FaultDrop drops the connection without an answer.
 	FaultDrop Kind = "drop"
-	// FaultTruncate promises the whole answer in Content-Length, sends half and cuts the connection. In process there is
-	// no connection: the body is shorter than Content-Length says. Without a body it is FaultDrop.
+	// FaultTruncate sends half of the body and drops the connection, with the Content-Length of a longer body. If
+	// there is no connection, because the handler is called directly, the body is shorter than its Content-Length.
+	// If there is no body, this fault is FaultDrop.
 	FaultTruncate Kind = "truncate"
-	// FaultHalf sends the first half of the JSON as if it were all.
+	// FaultHalf sends the first half of the JSON as a complete body.
 	FaultHalf Kind = "half"
 	// FaultHTML answers 200 (or Fault.Status) with a web page.
 	FaultHTML Kind = "html"
 	// FaultEmpty answers with the right status (or Fault.Status) and an empty body.
 	FaultEmpty Kind = "empty"
-	// FaultHang answers nothing for Fault.Delay (0: until the client gives up) and then cuts the connection. In process
-	// the client gives up when the request's context ends.
+	// FaultHang does not answer for Fault.Delay (0: until the context of the request ends, because the client gives
+	// up), and then drops the connection.
 	FaultHang Kind = "hang"
-	// FaultSlow gives the right answer, late: without After the request waits for Fault.Delay, or until the client gives
-	// up, and is then served all the same; with After it is served at once and its answer waits.
+	// FaultSlow gives the right answer after Fault.Delay. Without After, the server acts after the delay, also if the
+	// client gives up before. With After, the server acts at once, and only the answer is late.
 	FaultSlow Kind = "slow"
 	// FaultRedirect answers Fault.Status (0: 302) with Fault.Location ("": /elsewhere).
 	FaultRedirect Kind = "redirect"
@@ -52,75 +53,77 @@ const (
 	FaultWrongOrganization Kind = "wrong_organization"
 	// FaultNoID gives the right answer with an empty id.
 	FaultNoID Kind = "no_id"
-	// FaultRowAdded shows a page of a list as if a row had been added before its first since the last page was read: it
-	// begins with the row that the last page ended with, and the total is one more. First pages are left alone.
+	// FaultRowAdded shows a page of a list as if a row had been added to an earlier page after that page was read.
+	// The page begins with the last row of the page before, and the total is one more. It has no effect on the first
+	// page.
 	FaultRowAdded Kind = "row_added"
-	// FaultRowRemoved shows a page as if an earlier row had been removed: one row is never shown, and the total is one
-	// less.
+	// FaultRowRemoved shows a page of a list as if a row of an earlier page had been removed after that page was
+	// read. One row is on no page, and the total is one less. It has no effect on the first page.
 	FaultRowRemoved Kind = "row_removed"
-	// FaultRepeatCursor names as the next page the very page that was asked for.
+	// FaultRepeatCursor gives the cursor of the requested page as the cursor of the next page.
 	FaultRepeatCursor Kind = "repeat_cursor"
-	// FaultWrongTotal adds 3 to meta.total, also where the dialect would leave meta out.
+	// FaultWrongTotal adds 3 to meta.total, also if the dialect would leave out meta.
 	FaultWrongTotal Kind = "wrong_total"
-	// FaultEmptyList shows a list as one without rows, and counts none.
+	// FaultEmptyList shows a list without rows, with a total of 0.
 	FaultEmptyList Kind = "empty_list"
-	// FaultErrorInside gives the right status and puts Fault.Says, a JSON object ("": an error),
-	// into the right answer: with After or Fault.Beside beside all that it says, else beside empty
-	// lists and nothing else. An answer without a body gets one.
+	// FaultErrorInside answers with the right status and a body that has an error. It adds the members of
+	// Fault.Says, a JSON object ("": an error), to the body of the right answer. With After or Fault.Beside, it
+	// keeps the other members of the body. Otherwise, it empties lists, and removes the other members. It has no
+	// effect on a refusal. An answer without a body gets one.
 	FaultErrorInside Kind = "error_inside"
 	// FaultExpired gives the right answer about an invitation that expired an hour ago.
 	FaultExpired Kind = "expired"
 )
 
-// kinds are all kinds.
 var kinds = []Kind{
 	FaultStatus, FaultForbid, FaultThrottle, FaultDrop, FaultTruncate, FaultHalf, FaultHTML, FaultEmpty, FaultHang,
 	FaultSlow, FaultRedirect, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultRowAdded, FaultRowRemoved,
 	FaultRepeatCursor, FaultWrongTotal, FaultEmptyList, FaultErrorInside, FaultExpired,
 }
 
-// StrangerEmail is who answers are about under FaultWrongPerson.
+// StrangerEmail is the address in answers with FaultWrongPerson.
 const StrangerEmail = "stranger@example.net"
 
-// strangerOrganization is whose org_id answers hold under FaultWrongOrganization.
+// strangerOrganization is the org_id in answers with FaultWrongOrganization.
 const strangerOrganization = "00000000-0000-4000-8000-000000000000"
 
-// Fault is something that goes wrong with some requests. Only requests that the limit and the documents allow are
-// counted. Of several faults that match a request, the one added first strikes.
+// Fault makes some requests fail. Requests that the server refuses, because of the rate limit or because they are a
+// violation, do not count. If several faults apply to a request, the fault that was added first is used.
 type Fault struct {
-	// Method is the method; "" is any.
+	// Method is the method of the requests; "" means any.
 	Method string
-	// Path is a path as in the request line, a route as in "/v2/invitation/{id}/resend", or a prefix and an asterisk as in
-	// "/v2/invitation*"; "" is any.
+	// Path selects the requests: a path as in the request line, a route as in "/v2/invitation/{id}/resend", or a
+	// prefix with an asterisk as in "/v2/invitation*"; "" means any path.
 	Path string
-	// From is the first matching request that is struck, counted from 1; 0 is 1.
+	// From is the number of the first matching request that fails. It counts from 1; 0 also means 1.
 	From int
-	// Every is how many matching requests it is from one that is struck to the next; 0 is 1: each.
+	// Every makes only every nth matching request fail, beginning with From; 0 means 1.
 	Every int
-	// Times is how often the fault strikes; 0 is forever.
+	// Times is the maximum number of requests that fail; 0 means no maximum.
 	Times int
-	// After is true when the server acts first and only its answer is broken. Otherwise the world is untouched.
+	// After means that the server acts on the request, and only the answer is wrong. Otherwise, the world does not
+	// change.
 	After bool
-	// Late is how long after the fault was seen the server acts on the request all the same, without an answer; 0: never.
-	// It means nothing for reads, with After and with FaultSlow.
+	// Late makes the server act on the request after all, this long after the client has seen the fault; 0 means
+	// never. Late has no effect on reads, with After, or with FaultSlow.
 	Late time.Duration
 
-	// Kind is what goes wrong; what the fields below are for, and what their zero means, stands there.
+	// Kind is the kind of the fault. The fields Status, Location, Says and Beside are described at the kinds that
+	// use them.
 	Kind   Kind
 	Status int
-	// RetryAfter is the header's value; "date+5s" is an HTTP date 5 s after the world's clock, "" is no header.
+	// RetryAfter is the value of the header Retry-After; "" means no header. "date+5s" means an HTTP date 5 s after
+	// the time of the world.
 	RetryAfter string
-	// Delay is how long the client waits before anything else of the fault is seen; with any kind.
+	// Delay is how long the client waits for the answer or the end of the connection, with any kind.
 	Delay    time.Duration
 	Location string
-	// Says and Beside are for FaultErrorInside.
-	Says   string
-	Beside bool
+	Says     string
+	Beside   bool
 }
 
-// AddFault makes something go wrong from now on. It panics for a kind or a Retry-After that there is
-// none of, and for Says that is no JSON, since a test that believes in a fault which never strikes
-// proves nothing.
+// AddFault adds a fault, which applies to requests from now on. It panics if the kind, RetryAfter or Says is invalid:
+// a test with a fault that never happens would prove nothing.
 func (s *Server) AddFault(f Fault) {
 	if !slices.Contains(kinds, f.Kind) {
 		panic(fmt.Sprintf("sandbox: no fault is of the kind %q", f.Kind))
@@ -138,7 +141,7 @@ func (s *Server) AddFault(f Fault) {
 	s.faults.rules = append(s.faults.rules, &rule{Fault: f})
 }
 
-// ClearFaults ends all faults.
+// ClearFaults removes all faults.
 func (s *Server) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -150,48 +153,50 @@ type faults struct {
 	rules []*rule
 }
 
-// rule is a fault and how often it was looked at.
+// rule is a fault with the numbers of requests so far.
 type rule struct {
 	Fault
-	seen, struck int
+	matched int // requests that match the method and path
+	failed  int // requests for which the fault was used
 }
 
-// strike counts a request and says which fault strikes it; nil for none.
-func (f *faults) strike(r *http.Request, on *route) *rule {
+// find returns the fault for a request; nil if there is none. It counts the request in all faults that match it.
+func (f *faults) find(r *http.Request, on *route) *rule {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var hit *rule
+	var found *rule
 	for _, rule := range f.rules {
 		if !rule.matches(r, on) {
 			continue
 		}
-		rule.seen++
-		if hit == nil && rule.due() {
-			hit = rule
+		rule.matched++
+		if found == nil && rule.isDue() {
+			found = rule
 		}
 	}
-	if hit != nil {
-		hit.struck++
+	if found != nil {
+		found.failed++
 	}
-	return hit
+	return found
 }
 
 func (f *rule) matches(r *http.Request, on *route) bool {
 	path := r.URL.EscapedPath()
-	prefix, open := strings.CutSuffix(f.Path, "*")
+	prefix, isPrefix := strings.CutSuffix(f.Path, "*")
 	return (f.Method == "" || f.Method == r.Method) &&
-		(f.Path == "" || f.Path == path || f.Path == on.pattern || open && strings.HasPrefix(path, prefix))
+		(f.Path == "" || f.Path == path || f.Path == on.pattern || isPrefix && strings.HasPrefix(path, prefix))
 }
 
-func (f *rule) due() bool {
+// isDue reports whether the fault is used for the request that was counted last.
+func (f *rule) isDue() bool {
 	from, every := max(f.From, 1), max(f.Every, 1)
-	return f.seen >= from && (f.seen-from)%every == 0 && (f.Times == 0 || f.struck < f.Times)
+	return f.matched >= from && (f.matched-from)%every == 0 && (f.Times == 0 || f.failed < f.Times)
 }
 
-// actsLate reports whether the server acts on a request of this method after it broke the answer, which has this
-// status. A client that is told of a refusal may rely on it.
+// actsLate reports whether the server acts on a request after the client has seen the fault. status is the status of
+// the right answer. If the client sees a refusal, the server must never act on the request.
 func (f *rule) actsLate(method string, status int) bool {
-	if f.Late <= 0 || !f.dry() || method == http.MethodGet {
+	if f.Late <= 0 || !f.usesCopy() || method == http.MethodGet {
 		return false
 	}
 	switch f.Kind {
@@ -203,16 +208,17 @@ func (f *rule) actsLate(method string, status int) bool {
 	}
 }
 
-// dry reports whether the answer is made in a copy of the world.
-func (f *rule) dry() bool { return !f.After && f.Kind != FaultSlow }
+// usesCopy reports whether the right answer comes from a copy of the world.
+func (f *rule) usesCopy() bool { return !f.After && f.Kind != FaultSlow }
 
 const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Please " +
 	"wait</h1></body></html>\n"
 
-// corrupt breaks the answer, or cuts the connection, after the time that the fault lets the client wait.
+// corrupt changes the right answer a, or drops the connection by a panic. It first waits for f.Delay. client is the
+// context of the request.
 func (f *rule) corrupt(client context.Context, a *answer) {
 	switch {
-	case f.Kind == FaultSlow && !f.After: // has waited already
+	case f.Kind == FaultSlow && !f.After: // serve has waited before the server acted
 	case f.Kind == FaultHang && f.Delay == 0:
 		<-client.Done()
 	default:
@@ -236,7 +242,7 @@ func (f *rule) corrupt(client context.Context, a *answer) {
 			a.header.Set("Retry-After", after)
 		}
 	case FaultTruncate:
-		if len(a.body) == 0 { // a 204 has nothing to cut short but the connection
+		if len(a.body) == 0 { // such as 204
 			panic(http.ErrAbortHandler)
 		}
 		a.header.Set("Content-Length", strconv.Itoa(len(a.body)+1))
@@ -249,31 +255,31 @@ func (f *rule) corrupt(client context.Context, a *answer) {
 	case FaultEmpty:
 		a.status, a.body = status(a.status), nil
 	case FaultErrorInside:
-		a.sayError(f.Says, f.After || f.Beside)
+		a.insertError(f.Says, f.After || f.Beside)
 	case FaultRedirect:
 		a.status, a.body = status(http.StatusFound), nil
 		a.header.Set("Location", cmp.Or(f.Location, "/elsewhere"))
 	}
 }
 
-// sayError puts the fields of says, a JSON object, into the answer, if it is a success. Unless
-// beside, its lists become empty and all else goes.
-func (a *answer) sayError(says string, beside bool) {
+// insertError adds the members of the JSON object says to the body of a successful answer. If beside is false, it
+// first empties lists and removes the other members.
+func (a *answer) insertError(says string, beside bool) {
 	if a.status/100 != 2 {
 		return
 	}
-	said := object{"error": object{"message": "Internal error", "code": 500}}
+	inserted := object{"error": object{"message": "Internal error", "code": 500}}
 	if says != "" {
-		said = object{}
-		_ = json.Unmarshal([]byte(says), &said) // AddFault has tried it
+		inserted = object{}
+		_ = json.Unmarshal([]byte(says), &inserted) // AddFault has checked that it is valid
 	}
 	top := object{}
-	_ = json.Unmarshal(a.body, &top) // no body: no fields
+	_ = json.Unmarshal(a.body, &top) // top stays empty if there is no body
 	for name, value := range top {
-		_, list := value.([]any)
+		_, isList := value.([]any)
 		switch {
 		case beside:
-		case list:
+		case isList:
 			top[name] = []any{}
 		case name == "meta":
 			top[name] = object{"total": 0, "links": object{"next": "", "prev": ""}}
@@ -281,9 +287,9 @@ func (a *answer) sayError(says string, beside bool) {
 			delete(top, name)
 		}
 	}
-	maps.Copy(top, said)
+	maps.Copy(top, inserted)
 	header := a.header.Get("Content-Type")
-	if a.status == http.StatusNoContent { // which has no body
+	if a.status == http.StatusNoContent { // an answer with this status has no body
 		a.status = http.StatusOK
 	}
 	a.setJSON(Dialect{}, top)
@@ -292,16 +298,16 @@ func (a *answer) sayError(says string, beside bool) {
 	}
 }
 
-// retryAfter is the header's value, given the answer's Date.
+// retryAfter returns the value of the header Retry-After. date is the header Date of the answer.
 func (f *rule) retryAfter(date string) string {
-	text, dated := strings.CutPrefix(f.RetryAfter, "date+")
-	if !dated {
+	text, isDate := strings.CutPrefix(f.RetryAfter, "date+")
+	if !isDate {
 		return f.RetryAfter
 	}
 	now, err1 := http.ParseTime(date)
 	later, err2 := time.ParseDuration(text)
 	if err := errors.Join(err1, err2); err != nil {
-		panic(err) // every answer has a date, and AddFault has tried the other
+		panic(err) // impossible: each answer has a Date, and AddFault has checked the duration
 	}
 	return now.Add(later).Format(http.TimeFormat)
 }

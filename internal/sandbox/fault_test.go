@@ -15,7 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// TestFaultKinds strikes an invitation with each kind, before and after the server acts, over real HTTP.
+// TestFaultKinds uses each kind of fault for the request for an invitation, with and without After, over HTTP.
 func TestFaultKinds(t *testing.T) {
 	t.Parallel()
 	status := func(want int) func(*testing.T, got, error) {
@@ -141,8 +141,8 @@ func TestFaultKinds(t *testing.T) {
 	}
 }
 
-// TestErrorInside: an error in a success stands beside empty lists or, with After, beside the right
-// answer. A refusal has no other error put in, and an answer without a body gets one.
+// TestErrorInside checks that an error in a success is beside empty lists or, with After, beside the right answer.
+// A refusal does not change, and an answer without a body gets one.
 func TestErrorInside(t *testing.T) {
 	t.Parallel()
 	for _, beside := range []bool{false, true} {
@@ -197,7 +197,7 @@ func TestRenameGroup(t *testing.T) {
 	}
 }
 
-// TestUntouchedWorld breaks every kind of write before the server acts.
+// TestUntouchedWorld checks that no write changes the world if it has a fault without After.
 func TestUntouchedWorld(t *testing.T) {
 	t.Parallel()
 	s := world(t, sandbox.Dialect{})
@@ -347,7 +347,7 @@ func TestAddFaultRefusesNonsense(t *testing.T) {
 
 func TestHangAndSlow(t *testing.T) {
 	t.Parallel()
-	// call gives the status, 0 for a cut connection, and how long it took.
+	// call returns the status, 0 for a dropped connection, and how long the request took.
 	call := func(s *sandbox.Server, ctx context.Context) (status int, took time.Duration) {
 		before := time.Now()
 		defer func() {
@@ -455,7 +455,7 @@ func TestListFaults(t *testing.T) {
 	})
 }
 
-// TestFaultActsLate: the server acts some time after it broke the answer, and not before.
+// TestFaultActsLate checks that the server acts some time after the fault, and not before.
 func TestFaultActsLate(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []sandbox.Kind{sandbox.FaultDrop, sandbox.FaultStatus, sandbox.FaultTruncate, sandbox.FaultHTML,

@@ -39,7 +39,7 @@ func TestSlidingLimit(t *testing.T) {
 			t.Error("the first 20 still count within the second")
 		}
 		time.Sleep(time.Nanosecond)
-		// What was asked 400 ms ago and just before is 12 requests.
+		// 12 requests arrived within the last 400 ms.
 		if n := ask(19); n != 1 {
 			t.Errorf("%d refused, 31 within a second", n)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// crowd makes a server with n invitations, "i00" and on, all a second old.
+// crowd returns a server with n invitations, for i00 and so on, which are a second old.
 func crowd(t *testing.T, n int, o sandbox.Options) *sandbox.Server {
 	t.Helper()
 	s := newServer(t, o)
@@ -21,7 +21,7 @@ func crowd(t *testing.T, n int, o sandbox.Options) *sandbox.Server {
 	return s
 }
 
-// page reads one page and gives the ids, the total and the next cursor.
+// page reads one page and returns the ids, the total and the next cursor.
 func page(t *testing.T, s *sandbox.Server, target string) (ids []any, total any, next string) {
 	t.Helper()
 	a := request(t, s, "GET", target, "")
@@ -88,7 +88,8 @@ func TestEmptyListIsAnArray(t *testing.T) {
 	}
 }
 
-// TestPagesShowOneMoment changes the world between two pages: the second goes on where the first was.
+// TestPagesShowOneMoment changes the world between two pages. The second page must show the world before the
+// change.
 func TestPagesShowOneMoment(t *testing.T) {
 	t.Parallel()
 	s := crowd(t, 6, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish,
@@ -114,8 +115,8 @@ func TestPagesShowOneMoment(t *testing.T) {
 	}
 }
 
-// TestPagesByOffset: where pages count from the beginning of the list as it is by then, a row that
-// goes takes another one out of sight, and the total does not tell if one more was added.
+// TestPagesByOffset checks that if each page shows the current list from an offset, a row is missed when an earlier
+// row is removed. The total does not show this if a row is added at the same time.
 func TestPagesByOffset(t *testing.T) {
 	t.Parallel()
 	dialect := sandbox.Dialect{Paging: sandbox.PagingOffset, Accepted: sandbox.AcceptedVanish}

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// call is one request that was understood, on its way through a route.
+// call is a parsed request.
 type call struct {
 	*state
-	now     time.Time // the world's clock
+	now     time.Time // by the clock of the world
 	dialect Dialect
 	pageCap int
 	listLag time.Duration
 
 	route  *route
-	params []string // what is in place of the pattern's {…}, in order
-	// What the params name, as far as the route has such params.
+	params []string // the ids in the path, in order
+	// The objects with these ids. Objects of which the path has no id are zero.
 	invitation Invitation
 	user       User
 	group      Group
@@ -33,25 +33,25 @@ type call struct {
 	policy     Policy
 
 	page  pageRequest
-	body  any // what route.body made
-	fault *rule
+	body  any   // the result of route.body
+	fault *rule // nil: there is none
 }
 
-// struck reports whether this answer is to be broken in the way of kind.
-func (c *call) struck(kind Kind) bool { return c.fault != nil && c.fault.Kind == kind }
+// hasFault reports whether the answer must have a fault of this kind.
+func (c *call) hasFault(kind Kind) bool { return c.fault != nil && c.fault.Kind == kind }
 
 const maxBody = 1 << 20
 
 func readBody(r *http.Request) (body []byte, tooLong bool) {
-	body, _ = io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // what a broken client did not send is missing in the body
+	body, _ = io.ReadAll(io.LimitReader(r.Body, maxBody+1)) // after an error, the body is incomplete and will be refused
 	if len(body) > maxBody {
 		return body[:maxBody], true
 	}
 	return body, false
 }
 
-// understand checks a request against the documents. It never looks at the world.
-func (s *Server) understand(r *http.Request, body []byte, tooLong bool) (*call, *reply) {
+// parseCall parses a request, or refuses a request that the documents do not describe. It does not use the world.
+func (s *Server) parseCall(r *http.Request, body []byte, tooLong bool) (*call, *reply) {
 	if refused := s.authorize(r); refused != nil {
 		return nil, refused
 	}
@@ -71,7 +71,7 @@ func (s *Server) understand(r *http.Request, body []byte, tooLong bool) (*call, 
 		return nil, violate(http.StatusRequestEntityTooLarge, "The body is longer than a megabyte")
 	}
 	if c.route.body == nil {
-		// govultr sends the options of a list as a body too, which the real API ignores.
+		// govultr also sends the options of a list in a body, which the real API ignores.
 		if len(body) > 0 && (r.Method != http.MethodGet || !c.dialect.suitsGovultr()) {
 			return nil, violate(http.StatusBadRequest, "This request has no body")
 		}
@@ -101,11 +101,11 @@ func (s *Server) authorize(r *http.Request) *reply {
 	return nil
 }
 
-// rawFields are the fields of a JSON object, not yet read.
+// rawFields are the fields of a JSON object, not decoded.
 type rawFields map[string]json.RawMessage
 
-// fields reads one JSON object that has no other fields than those named, in exactly this spelling.
-func fields(body []byte, names ...string) (rawFields, error) {
+// parseFields parses a JSON object. It returns an error if the object has a field that is not in names.
+func parseFields(body []byte, names ...string) (rawFields, error) {
 	var raw rawFields
 	if err := json.Unmarshal(body, &raw); err != nil || raw == nil {
 		return nil, errors.New("a JSON object with " + strings.Join(names, ", ") + " is wanted")
@@ -118,7 +118,7 @@ func fields(body []byte, names ...string) (rawFields, error) {
 	return raw, nil
 }
 
-// text is a field that must be there and be a string that is not empty.
+// text returns the string in a field. It returns an error if the field is missing, empty or not a string.
 func (f rawFields) text(name string) (string, error) {
 	var text string
 	if err := json.Unmarshal(f[name], &text); err != nil || strings.TrimSpace(text) == "" {
@@ -132,14 +132,15 @@ const (
 	maxPerPage     = 500
 )
 
-// pageRequest is which page of a list is wanted.
+// pageRequest has the parameters for a page of a list.
 type pageRequest struct {
 	perPage int
 	path    string
 	at      *cursor // nil: the first page
 }
 
-// parsePage reads per_page and cursor, the only parameters there are, and only for lists.
+// parsePage parses the parameters per_page and cursor. It refuses any other parameter, and any parameter if list is
+// false.
 func parsePage(list bool, path string, query url.Values) (pageRequest, *reply) {
 	p := pageRequest{perPage: defaultPerPage, path: path}
 	for name, values := range query {

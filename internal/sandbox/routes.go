@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// route is one documented request.
+// route is a kind of request that the server simulates.
 type route struct {
 	method  string
-	pattern string                    // a part in braces stands for one id
-	list    bool                      // per_page and cursor are allowed
-	body    func([]byte) (any, error) // reads the body; nil: there is none
+	pattern string                    // has {…} in place of each id
+	list    bool                      // it is a list, which has the parameters per_page and cursor
+	body    func([]byte) (any, error) // parses the body; nil: the request has no body
 	act     func(*call) *reply
 }
 
-// routes are all requests that the sandbox knows: those that orgsync makes, and those that show the same things from
-// another side, to tests and to other clients. Not simulated are the creation and deletion of users, roles, policies
-// and organizations, and trusts, sessions and SCIM.
+// routes are all requests that the server simulates: the requests of orgsync, and others that tests and other
+// clients use. It does not simulate the creation and deletion of users, roles, policies and organizations, or
+// trusts, sessions and SCIM.
 var routes = []*route{
 	{method: "GET", pattern: "/v2/account", act: getAccount},
 
@@ -51,22 +51,22 @@ var routes = []*route{
 
 	{method: "GET", pattern: "/v2/roles", list: true, act: listRoles},
 	{method: "GET", pattern: "/v2/roles/{id}", act: getRole},
-	{method: "GET", pattern: "/v2/roles/{id}/users", list: true, act: attached(roleUser)},
+	{method: "GET", pattern: "/v2/roles/{id}/users", list: true, act: listAttached(roleUser)},
 	{method: "POST", pattern: "/v2/roles/{id}/users/{user}", act: attach(roleUser)},
 	{method: "DELETE", pattern: "/v2/roles/{id}/users/{user}", act: detach(roleUser)},
-	{method: "GET", pattern: "/v2/roles/{id}/groups", list: true, act: attached(roleGroup)},
+	{method: "GET", pattern: "/v2/roles/{id}/groups", list: true, act: listAttached(roleGroup)},
 	{method: "POST", pattern: "/v2/roles/{id}/groups/{group}", act: attach(roleGroup)},
 	{method: "DELETE", pattern: "/v2/roles/{id}/groups/{group}", act: detach(roleGroup)},
-	{method: "GET", pattern: "/v2/roles/{id}/policies", list: true, act: attached(rolePolicy)},
+	{method: "GET", pattern: "/v2/roles/{id}/policies", list: true, act: listAttached(rolePolicy)},
 	{method: "POST", pattern: "/v2/roles/{id}/policies/{policy}", act: attach(rolePolicy)},
 	{method: "DELETE", pattern: "/v2/roles/{id}/policies/{policy}", act: detach(rolePolicy)},
 
 	{method: "GET", pattern: "/v2/policies", list: true, act: listPolicies},
 	{method: "GET", pattern: "/v2/policies/{id}", act: getPolicy},
-	{method: "GET", pattern: "/v2/policies/{id}/users", list: true, act: attached(policyUser)},
+	{method: "GET", pattern: "/v2/policies/{id}/users", list: true, act: listAttached(policyUser)},
 	{method: "POST", pattern: "/v2/policies/{id}/users/{user}", act: attach(policyUser)},
 	{method: "DELETE", pattern: "/v2/policies/{id}/users/{user}", act: detach(policyUser)},
-	{method: "GET", pattern: "/v2/policies/{id}/groups", list: true, act: attached(policyGroup)},
+	{method: "GET", pattern: "/v2/policies/{id}/groups", list: true, act: listAttached(policyGroup)},
 	{method: "POST", pattern: "/v2/policies/{id}/groups/{group}", act: attach(policyGroup)},
 	{method: "DELETE", pattern: "/v2/policies/{id}/groups/{group}", act: detach(policyGroup)},
 
@@ -76,8 +76,8 @@ var routes = []*route{
 	{method: "GET", pattern: "/v2/users/{id}/policies", list: true, act: listUserPolicies},
 }
 
-// lacking are documented requests that the sandbox does not simulate, by method. Some are known from govultr alone.
-var lacking = map[string][]string{
+// notSimulated are documented requests that the server does not simulate, by method. Some are only in govultr.
+var notSimulated = map[string][]string{
 	"GET": {
 		"/v2/role-trusts", "/v2/role-trusts/{id}", "/v2/role-trusts/by-role/{id}", "/v2/role-trusts/assumable/{id}",
 		"/v2/assumed-roles/{token}", "/v2/assumed-roles/users/{id}/sessions",
@@ -94,10 +94,10 @@ var lacking = map[string][]string{
 	},
 }
 
-// findRoute finds the route for a request, and what stands for its ids.
+// findRoute returns the route of a request and the ids in its path, or a refusal if there is no such route.
 func findRoute(method string, u *url.URL) (*route, []string, *reply) {
 	known := false
-	// Split before unescaping: an escaped slash belongs to an id.
+	// The path is split before it is unescaped, because an escaped slash is a part of an id.
 	parts := strings.Split(u.EscapedPath(), "/")
 	for _, r := range routes {
 		params, ok := match(r.pattern, parts)
@@ -109,7 +109,7 @@ func findRoute(method string, u *url.URL) (*route, []string, *reply) {
 		}
 		known = true
 	}
-	for _, pattern := range lacking[method] {
+	for _, pattern := range notSimulated[method] {
 		if _, ok := match(pattern, parts); ok {
 			return nil, nil, violate(http.StatusNotImplemented, "This simulation lacks "+method+" "+pattern+
 				", which the real API documents")
@@ -122,7 +122,7 @@ func findRoute(method string, u *url.URL) (*route, []string, *reply) {
 		"organizations, groups, roles, policies and the account")
 }
 
-// match returns what the parts of a path have in place of the ids of a pattern, if they fit it.
+// match returns the ids in the parts of a path; ok is false if the path does not match the pattern.
 func match(pattern string, parts []string) (params []string, ok bool) {
 	wanted := strings.Split(pattern, "/")
 	if len(parts) != len(wanted) {
@@ -144,28 +144,29 @@ func match(pattern string, parts []string) (params []string, ok bool) {
 	return params, true
 }
 
-// lookUp finds what the ids in the path stand for. An id is named by the part of the path before it.
-func (c *call) lookUp() *reply {
+// lookUpIDs sets the fields of c to the objects with the ids in the path. It returns a refusal if an object does not
+// exist. The part of the path before an id says what kind of object it is.
+func (c *call) lookUpIDs() *reply {
 	parts := strings.Split(c.route.pattern, "/")
 	n := 0
 	for i, part := range parts {
 		if !strings.HasPrefix(part, "{") {
 			continue
 		}
-		if no := c.lookUpOne(parts[i-1], c.params[n]); no != nil {
-			return no
+		if refused := c.lookUpID(parts[i-1], c.params[n]); refused != nil {
+			return refused
 		}
 		n++
 	}
 	return nil
 }
 
-func (c *call) lookUpOne(what, id string) *reply {
+func (c *call) lookUpID(kind, id string) *reply {
 	found, text := true, ""
-	switch what {
+	switch kind {
 	case "invitation":
 		text = inviteNotFound
-		c.invitation, found = c.visible(c.dialect, c.now, id)
+		c.invitation, found = c.visibleInvitation(c.dialect, c.now, id)
 	case "organizations":
 		text = organizationNotFound
 		found = id == c.Organization.ID || id == c.Other.ID && c.dialect.Organizations == OrganizationsSeveral &&
@@ -180,7 +181,7 @@ func (c *call) lookUpOne(what, id string) *reply {
 	case "groups":
 		text = groupNotFound
 		c.group, found = c.Groups.get(id)
-		// A deleted group can be read, and no more.
+		// A deleted group can only be read.
 		found = found && (!c.group.Deleted || c.route.method == http.MethodGet && c.route.pattern == "/v2/groups/{id}")
 	case "members":
 		text = memberNotFound
@@ -195,7 +196,7 @@ func (c *call) lookUpOne(what, id string) *reply {
 	switch {
 	case !found:
 		return refuse(http.StatusNotFound, text)
-	case what == "user" && c.user.ID == c.OwnerID: // what-is-the-difference-between-root-owner-and-organization-admin
+	case kind == "user" && c.user.ID == c.OwnerID: // what-is-the-difference-between-root-owner-and-organization-admin
 		return refuse(http.StatusForbidden, "The organization owner cannot be suspended or removed")
 	}
 	return nil

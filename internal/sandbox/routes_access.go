@@ -57,7 +57,7 @@ func (c *call) policyObject(p Policy) object {
 	}
 }
 
-// linkObject is a relationship as the OpenAPI file's iam-…-relationship schemas have it.
+// linkObject returns the object for a link. Its form is that of the schemas iam-…-relationship in the OpenAPI file.
 func (c *call) linkObject(l link) object {
 	o := object{"date_assigned": c.dialect.date(l.Assigned), "assigned_by": ownerEmail}
 	switch l.Kind {
@@ -80,26 +80,27 @@ func (c *call) linkObject(l link) object {
 	return o
 }
 
-// attach is POST /v2/roles/{id}/users/{user} and its like. Attaching twice is no error: the documents have no code for
-// it.
+// attach returns the handler of POST /v2/roles/{id}/users/{user} and similar requests. It is not an error to attach
+// something twice, because the documents have no status for that.
 func attach(kind linkKind) func(*call) *reply {
 	return func(c *call) *reply {
 		if kind == roleUser && c.role.Assumable {
-			// Roles of this type are assumed in a session, not held (what-are-roles).
+			// An assumable role is assumed in a session. It cannot be assigned (what-are-roles).
 			return refuse(http.StatusBadRequest, "An assumable role cannot be assigned to a user")
 		}
-		l := link{Kind: kind, From: c.params[0], To: c.params[1], Assigned: whole(c.now)}
-		if was, already := c.Links.get(l.id()); already {
-			l = was
+		l := link{Kind: kind, From: c.params[0], To: c.params[1], Assigned: wholeSeconds(c.now)}
+		if existing, ok := c.Links.get(l.id()); ok {
+			l = existing
 		} else {
-			c.Links.put(c.next(c.now), l.id(), l)
+			c.Links.put(c.nextStamp(c.now), l.id(), l)
 		}
-		return c.single(http.StatusCreated, relations[kind].name, c.linkObject(l))
+		return c.singleObject(http.StatusCreated, relations[kind].name, c.linkObject(l))
 	}
 }
 
-// relations has the name of one link, and the key of a list of them that govultr reads.
-var relations = map[linkKind]struct{ name, assigned string }{
+// relations has the key of a single link, and the key of a list of links in the form of govultr. The key of a list
+// in the OpenAPI file is the name with an s.
+var relations = map[linkKind]struct{ name, govultrList string }{
 	roleUser:    {"role_user_relationship", "assignments"},
 	roleGroup:   {"role_group_relationship", "assignments"},
 	rolePolicy:  {"role_policy_relationship", "policies"},
@@ -107,32 +108,33 @@ var relations = map[linkKind]struct{ name, assigned string }{
 	policyGroup: {"policy_group_relationship", "groups"},
 }
 
-// detach is DELETE on the same paths.
+// detach returns the handler of DELETE on the same paths as [attach].
 func detach(kind linkKind) func(*call) *reply {
 	return func(c *call) *reply {
 		l := link{Kind: kind, From: c.params[0], To: c.params[1]}
 		if _, ok := c.Links.get(l.id()); !ok {
 			return refuse(http.StatusNotFound, "Not assigned")
 		}
-		c.Links.drop(c.next(c.now), l.id())
+		c.Links.drop(c.nextStamp(c.now), l.id())
 		return &reply{status: http.StatusNoContent}
 	}
 }
 
-// attached is GET /v2/roles/{id}/users and its like: what a role or policy is directly attached to, or the policies of
-// a role.
-func attached(kind linkKind) func(*call) *reply {
+// listAttached returns the handler of GET /v2/roles/{id}/users and similar lists: what a role or policy is directly
+// attached to, or the policies of a role.
+func listAttached(kind linkKind) func(*call) *reply {
 	return func(c *call) *reply {
 		m := c.moment(false)
 		links := c.links(m, kind, c.params[0], "")
 		if c.dialect.Relations != RelationsDirect {
 			return listOf(c, relations[kind].name+"s", m, links, c.linkObject)
 		}
-		return listOf(c, relations[kind].assigned, m, links, c.assignmentObject)
+		return listOf(c, relations[kind].govultrList, m, links, c.assignmentObject)
 	}
 }
 
-// assignmentObject is an attachment as govultr reads it: sometimes the thing attached.
+// assignmentObject returns the object for a link in the form of govultr. In some lists, this is the object to which
+// the role or policy is attached.
 func (c *call) assignmentObject(l link) object {
 	switch l.Kind {
 	case rolePolicy:
@@ -149,13 +151,14 @@ func (c *call) assignmentObject(l link) object {
 	return c.linkObject(l)
 }
 
-// listUserGroups is GET /v2/users/{id}/groups; "me" is the key's own user.
+// listUserGroups is GET /v2/users/{id}/groups. The id "me" means the user of the key.
 func listUserGroups(c *call) *reply {
 	m := c.moment(false)
 	return listOf(c, "groups", m, c.groupsOf(m, c.user.ID), func(g Group) object { return c.groupObject(m, g) })
 }
 
-// listUserRoles is GET /v2/users/{id}/roles: direct and inherited ones, which relationships do not tell apart.
+// listUserRoles is GET /v2/users/{id}/roles. It lists the direct roles and those that groups have. Only the form of
+// govultr says which of them are direct.
 func listUserRoles(c *call) *reply {
 	m := c.moment(false)
 	direct, inherited := c.links(m, roleUser, "", c.user.ID), []link{}
@@ -163,12 +166,13 @@ func listUserRoles(c *call) *reply {
 		inherited = append(inherited, c.links(m, roleGroup, "", g.ID)...)
 	}
 	if c.dialect.Relations == RelationsDirect {
-		return c.origins("roles", "inherited", c.rolesOf(direct), c.rolesOf(inherited))
+		return c.listBySource("roles", "inherited", c.rolesOf(direct), c.rolesOf(inherited))
 	}
 	return listOf(c, "roles", m, slices.Concat(direct, inherited), c.userLinkObject)
 }
 
-// listUserPolicies is GET /v2/users/{id}/policies: direct ones, and those from groups and roles.
+// listUserPolicies is GET /v2/users/{id}/policies. It lists the direct policies, and those of the groups and roles of
+// the user.
 func listUserPolicies(c *call) *reply {
 	m := c.moment(false)
 	direct, inherited := c.links(m, policyUser, "", c.user.ID), c.policiesOfRoles(m, c.links(m, roleUser, "", c.user.ID))
@@ -177,7 +181,7 @@ func listUserPolicies(c *call) *reply {
 		inherited = append(inherited, c.policiesOfRoles(m, c.links(m, roleGroup, "", g.ID))...)
 	}
 	if c.dialect.Relations == RelationsDirect {
-		return c.origins("policies", "inherited", c.policiesOf(direct), c.policiesOf(inherited))
+		return c.listBySource("policies", "inherited", c.policiesOf(direct), c.policiesOf(inherited))
 	}
 	return listOf(c, "policies", m, slices.Concat(direct, inherited), c.userLinkObject)
 }
@@ -186,7 +190,7 @@ func listGroupRoles(c *call) *reply {
 	m := c.moment(false)
 	links := c.links(m, roleGroup, "", c.group.ID)
 	if c.dialect.Relations == RelationsDirect {
-		return c.origins("roles", "inherited", c.rolesOf(links), nil)
+		return c.listBySource("roles", "inherited", c.rolesOf(links), nil)
 	}
 	return listOf(c, "role_group_relationships", m, links, c.linkObject)
 }
@@ -195,17 +199,18 @@ func listGroupPolicies(c *call) *reply {
 	m := c.moment(false)
 	links := c.links(m, policyGroup, "", c.group.ID)
 	if c.dialect.Relations == RelationsDirect {
-		return c.origins("policies", "from_roles", c.policiesOf(links),
+		return c.listBySource("policies", "from_roles", c.policiesOf(links),
 			c.policiesOf(c.policiesOfRoles(m, c.links(m, roleGroup, "", c.group.ID))))
 	}
 	return listOf(c, "policy_group_relationships", m, links, c.linkObject)
 }
 
-// origins is govultr's form of what somebody has: all, direct, and what came another way. It has no pages.
-func (c *call) origins(key, other string, direct, rest []object) *reply {
-	list := func(parts ...[]object) []object { return append([]object{}, slices.Concat(parts...)...) } // never null
-	body := object{key: object{"all": list(direct, rest), "direct": list(direct), other: list(rest)}}
-	if meta, told := c.meta(len(direct)+len(rest), true, ""); told {
+// listBySource returns a list in the form of govultr: an object with the lists "all", "direct" and, under the key
+// otherKey, others. It has no pages.
+func (c *call) listBySource(key, otherKey string, direct, others []object) *reply {
+	list := func(parts ...[]object) []object { return append([]object{}, slices.Concat(parts...)...) } // never nil
+	body := object{key: object{"all": list(direct, others), "direct": list(direct), otherKey: list(others)}}
+	if meta, hasMeta := c.meta(len(direct)+len(others), true, ""); hasMeta {
 		body["meta"] = meta
 	}
 	return &reply{status: http.StatusOK, object: body}
@@ -215,12 +220,12 @@ func (c *call) rolesOf(links []link) []object {
 	return objects(links, func(l link) object {
 		r := c.Roles.last(l.From)
 		row := c.roleObject(r)
-		row["display_name"], row["date_assigned"] = r.Name, c.dialect.date(l.Assigned) // as a group's roles are read
+		row["display_name"], row["date_assigned"] = r.Name, c.dialect.date(l.Assigned) // for the roles of a group
 		return row
 	})
 }
 
-// policiesOf are the policies that links come from or, if they come from roles, lead to.
+// policiesOf returns the objects for the policies in links, as policyNames finds them.
 func (c *call) policiesOf(links []link) []object {
 	return objects(links, func(l link) object {
 		if l.Kind == rolePolicy {
@@ -234,6 +239,7 @@ func (c *call) policiesOf(links []link) []object {
 	})
 }
 
+// policiesOfRoles returns the links from the roles in the links roles to the policies of these roles.
 func (c *call) policiesOfRoles(m moment, roles []link) (found []link) {
 	for _, l := range roles {
 		found = append(found, c.links(m, rolePolicy, l.From, "")...)
@@ -241,7 +247,8 @@ func (c *call) policiesOfRoles(m moment, roles []link) (found []link) {
 	return found
 }
 
-// userLinkObject writes a link as a relationship of c.user, however it came to them.
+// userLinkObject returns the object for a link as if it were directly to c.user, also if c.user has it through a
+// group or role.
 func (c *call) userLinkObject(l link) object {
 	row := c.linkObject(l)
 	delete(row, "group_id")

@@ -8,22 +8,22 @@ import (
 
 const groupNotFound = "Group not found" // the text that Vultr's Terraform provider looks for
 
-// cappedMembers is how many members a group object holds under GroupMembersCapped.
+// cappedMembers is the maximum number of members inside a group object with [GroupMembersCapped].
 const cappedMembers = 5
 
 func listGroups(c *call) *reply { return listTable(c, "groups", &c.Groups, c.groupObject) }
 
 func getGroup(c *call) *reply {
-	// Both sources wrap this one.
+	// This object is wrapped in all dialects, because it is in both the OpenAPI file and govultr.
 	return &reply{status: http.StatusOK, object: object{"group": c.groupObject(c.moment(false), c.group)}}
 }
 
-// groupRequest is what the body of POST /v2/groups and of PUT /v2/groups/{id} says.
+// groupRequest is the body of POST /v2/groups and of PUT /v2/groups/{id}.
 type groupRequest struct{ name, description string }
 
-// groupBody reads that body. The description may be empty or missing.
+// groupBody parses a groupRequest. The description may be empty or missing.
 func groupBody(body []byte) (any, error) {
-	top, err := fields(body, "display_name", "description")
+	top, err := parseFields(body, "display_name", "description")
 	if err != nil {
 		return nil, err
 	}
@@ -37,36 +37,36 @@ func groupBody(body []byte) (any, error) {
 	return in, nil
 }
 
-// createGroup makes a group. Several may have one name: no document says that names are unique.
+// createGroup creates a group. Several groups may have the same name, because no document says that names are unique.
 func createGroup(c *call) *reply {
 	in := c.body.(groupRequest)
-	g := Group{ID: newID(), Name: in.name, Description: in.description, Created: whole(c.now)}
-	c.Groups.put(c.next(c.now), g.ID, g)
+	g := Group{ID: newID(), Name: in.name, Description: in.description, Created: wholeSeconds(c.now)}
+	c.Groups.put(c.nextStamp(c.now), g.ID, g)
 	return c.writtenGroup(http.StatusCreated, g)
 }
 
 func updateGroup(c *call) *reply {
 	g, in := c.group, c.body.(groupRequest)
 	g.Name, g.Description = in.name, in.description
-	c.Groups.put(c.next(c.now), g.ID, g)
+	c.Groups.put(c.nextStamp(c.now), g.ID, g)
 	return c.writtenGroup(http.StatusOK, g)
 }
 
-// writtenGroup is the answer to a change of g. govultr from 3.33.2 on takes a text status in a bare object for an
-// error.
+// writtenGroup returns the reply to a change of g. [StatusAbsent] leaves out the status, because govultr since 3.33.2
+// treats a bare object with a text as status as an error.
 func (c *call) writtenGroup(status int, g Group) *reply {
 	o := c.groupObject(c.moment(false), g)
 	if c.dialect.StatusField == StatusAbsent {
 		delete(o, "status")
 	}
-	return c.single(status, "group", o)
+	return c.singleObject(status, "group", o)
 }
 
-// deleteGroup deletes a group softly: lists still show it, with the status deleted (OpenAPI file).
+// deleteGroup deletes a group. Lists still show it, with the status deleted (OpenAPI file).
 func deleteGroup(c *call) *reply {
 	g := c.group
 	g.Deleted = true
-	c.Groups.put(c.next(c.now), g.ID, g)
+	c.Groups.put(c.nextStamp(c.now), g.ID, g)
 	return &reply{status: http.StatusNoContent}
 }
 
@@ -86,7 +86,7 @@ func (c *call) groupObject(m moment, g Group) object {
 	}
 }
 
-// membersOf are the members of g at m; with soft removal also those who are gone.
+// membersOf returns the members of g at m. With [RemovalSoft], these include inactive members.
 func (c *call) membersOf(m moment, g Group) []member {
 	return c.Members.where(m, func(row member) bool { return row.Group == g.ID })
 }
@@ -98,10 +98,11 @@ func listMembers(c *call) *reply {
 	return listOf(c, "members", m, c.membersOf(m, c.group), c.showMember)
 }
 
-// memberBody reads the body of POST /v2/groups/{id}/members. The how-to page and govultr send both fields, the OpenAPI
-// file knows only display_name ("user id or display name"): a client that sends both is right either way.
+// memberBody returns the user id in the body of POST /v2/groups/{id}/members. The how-to page and govultr send both
+// fields. The OpenAPI file has only display_name ("user id or display name"). The server requires both fields, so
+// that a client works with either form.
 func memberBody(body []byte) (any, error) {
-	top, err := fields(body, "user_id", "display_name")
+	top, err := parseFields(body, "user_id", "display_name")
 	if err != nil {
 		return nil, err
 	}
@@ -116,11 +117,11 @@ func addMember(c *call) *reply {
 	if !ok {
 		return refuse(http.StatusBadRequest, userNotFound)
 	}
-	if m, was := c.membership(c.group.ID, u.ID); was && !m.Inactive {
+	if m, found := c.membership(c.group.ID, u.ID); found && !m.Inactive {
 		return refuse(http.StatusBadRequest, "User is already a member of this group")
 	}
 	m := c.joinGroup(c.now, c.group.ID, u.ID)
-	return c.single(http.StatusCreated, "group_member", c.memberObject(m, u))
+	return c.singleObject(http.StatusCreated, "group_member", c.memberObject(m, u))
 }
 
 func removeMember(c *call) *reply {
@@ -131,18 +132,18 @@ func removeMember(c *call) *reply {
 	return &reply{status: http.StatusNoContent}
 }
 
-// restoreMember takes back a soft removal (OpenAPI file).
+// restoreMember makes an inactive member active again (OpenAPI file).
 func restoreMember(c *call) *reply {
 	u, ok := c.Users.get(c.member.User)
 	if !ok {
 		return refuse(http.StatusNotFound, userNotFound)
 	}
-	return c.single(http.StatusAccepted, "group_member", c.memberObject(c.joinGroup(c.now, c.group.ID, u.ID), u))
+	return c.singleObject(http.StatusAccepted, "group_member", c.memberObject(c.joinGroup(c.now, c.group.ID, u.ID), u))
 }
 
 const memberNotFound = "Group member not found"
 
-// findMember finds the member of c.group who has this id in the dialect.
+// findMember returns the member of c.group with this id. The dialect says which id that is.
 func (c *call) findMember(id string) (member, bool) {
 	return c.Members.find(func(m member) bool {
 		return m.Group == c.group.ID && (m.ID == id && c.dialect.MemberID == MemberIDOwn ||

@@ -11,16 +11,17 @@ import (
 
 const inviteNotFound = "Invite not found" // the text that Vultr's Terraform provider looks for
 
-// invitationRequest is what the body of POST /v2/invitation says.
+// invitationRequest is the body of POST /v2/invitation.
 type invitationRequest struct {
 	email      string
 	apiEnabled bool
-	form       string // how it says that
+	form       string // the form of api_enabled: AskingYesNo or AskingBool
 }
 
-// inviteBody reads the two bodies that are known (how-to-invite-a-user-to-an-organization, govultr), and no other.
+// inviteBody parses the two known forms of the body (how-to-invite-a-user-to-an-organization, govultr). It returns an
+// error for any other body.
 func inviteBody(body []byte) (any, error) {
-	top, err := fields(body, "email_invited", "permissions")
+	top, err := parseFields(body, "email_invited", "permissions")
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +29,7 @@ func inviteBody(body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	permissions, err := fields(top["permissions"], "api_enabled")
+	permissions, err := parseFields(top["permissions"], "api_enabled")
 	if err != nil {
 		return nil, fmt.Errorf("permissions: %w", err)
 	}
@@ -51,11 +52,11 @@ func createInvitation(c *call) *reply {
 		return refuse(http.StatusBadRequest, "Invalid email address: email_invited must be a bare address, as in "+
 			"ada@example.com")
 	}
-	i, status, no := c.invite(c.dialect, c.now, in.email, in.apiEnabled)
-	if no != nil {
-		return no
+	i, status, refused := c.invite(c.dialect, c.now, in.email, in.apiEnabled)
+	if refused != nil {
+		return refused
 	}
-	return c.single(status, "invitation", c.invitationObject(i, c.moment(false)))
+	return c.singleObject(status, "invitation", c.invitationObject(i, c.moment(false)))
 }
 
 func listInvitations(c *call) *reply {
@@ -64,22 +65,23 @@ func listInvitations(c *call) *reply {
 	if c.dialect.InvitationsKey == InvitationsShort {
 		key = "invites"
 	}
-	return listOf(c, key, m, c.listed(c.dialect, m), func(i Invitation) object { return c.invitationObject(i, m) })
+	rows := c.listedInvitations(c.dialect, m)
+	return listOf(c, key, m, rows, func(i Invitation) object { return c.invitationObject(i, m) })
 }
 
 func getInvitation(c *call) *reply {
-	return c.single(http.StatusOK, "invitation", c.invitationObject(c.invitation, c.moment(false)))
+	return c.singleObject(http.StatusOK, "invitation", c.invitationObject(c.invitation, c.moment(false)))
 }
 
 func resendInvitation(c *call) *reply {
-	i, no := c.resend(c.dialect, c.now, c.invitation)
-	if no != nil {
-		return no
+	i, refused := c.resend(c.dialect, c.now, c.invitation)
+	if refused != nil {
+		return refused
 	}
-	return c.single(http.StatusOK, "invitation", c.invitationObject(i, c.moment(false)))
+	return c.singleObject(http.StatusOK, "invitation", c.invitationObject(i, c.moment(false)))
 }
 
-// invitationObject is how an answer writes i as it stood at m.
+// invitationObject returns the object for i. m decides whether i has expired.
 func (c *call) invitationObject(i Invitation, m moment) object {
 	d, owner := c.dialect, c.owner()
 	state := i.stateAt(m.at)
@@ -111,13 +113,13 @@ func (c *call) invitationObject(i Invitation, m moment) object {
 		o["expiration_date"] = ""
 	}
 	switch {
-	case c.struck(FaultWrongPerson):
+	case c.hasFault(FaultWrongPerson):
 		o["email_invited"], o["email_registered"] = StrangerEmail, ""
-	case c.struck(FaultWrongOrganization):
+	case c.hasFault(FaultWrongOrganization):
 		o["org_id"], o["org_name"] = strangerOrganization, "Strange Org"
-	case c.struck(FaultNoID):
+	case c.hasFault(FaultNoID):
 		o["id"] = ""
-	case c.struck(FaultExpired):
+	case c.hasFault(FaultExpired):
 		o["date_created"], o["expiration_date"] = d.date(c.now.Add(-invitationLife-time.Hour)), d.date(c.now.Add(-time.Hour))
 	}
 	return o

@@ -21,7 +21,7 @@ func getOrganization(c *call) *reply {
 	if c.params[0] == c.Other.ID {
 		o = c.Other
 	}
-	return c.single(http.StatusOK, "organization", c.organizationObject(o))
+	return c.singleObject(http.StatusOK, "organization", c.organizationObject(o))
 }
 
 func (c *call) organizationObject(o Organization) object {
@@ -55,8 +55,8 @@ func removeUser(c *call) *reply {
 	return &reply{status: http.StatusNoContent}
 }
 
-// memberObject is a user as a list of people in a group or organization writes them: the fields of the OpenAPI file's
-// iam-group-member, and govultr's name.
+// memberObject returns the object for a user in a list of members or of suspended users. It has the fields of
+// iam-group-member in the OpenAPI file, and the field name of govultr.
 func (c *call) memberObject(m member, u User) object {
 	o := c.userObject(u)
 	id := u.ID

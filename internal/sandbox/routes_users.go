@@ -8,7 +8,7 @@ import (
 
 const userNotFound = "Invalid user" // the text that Vultr's Terraform provider looks for
 
-// allACLs are the legacy permissions of a root user (OpenAPI file, example of GET /v2/users).
+// allACLs are the legacy permissions of the owner (OpenAPI file, example of GET /v2/users).
 var allACLs = []string{
 	"manage_users", "subscriptions_view", "subscriptions", "provisioning", "billing", "support", "abuse", "dns", "upgrade",
 	"objstore", "loadbalancer",
@@ -23,7 +23,8 @@ func listUsers(c *call) *reply {
 	return listOf(c, "users", m, rows, c.userObject)
 }
 
-// invitedUsers are the people who were invited, whatever became of it, and are none of users, each once.
+// invitedUsers returns a user for each invited address that does not belong to one of users, and of which no
+// invitation was accepted.
 func (c *call) invitedUsers(m moment, users []User) []User {
 	known := map[string]bool{}
 	for _, u := range users {
@@ -49,16 +50,16 @@ func getUser(c *call) *reply {
 	return &reply{status: http.StatusOK, object: object{"user": c.fullUserObject(c.user)}}
 }
 
-// userPatch is what the body of PATCH /v2/users/{id} says; nil is left as it is.
+// userPatch is the body of PATCH /v2/users/{id}. A nil field does not change the user.
 type userPatch struct {
 	email      *string
 	apiEnabled *bool
 }
 
-// patchBody reads the documented body without what is no longer supported since 07/2025, and without the legacy acls,
-// which the sandbox does not play.
+// patchBody parses the documented body. It returns an error for fields that the API no longer supports since
+// 07/2025, and for the legacy field acls, which the server does not simulate.
 func patchBody(body []byte) (any, error) {
-	top, err := fields(body, "email", "api_enabled")
+	top, err := parseFields(body, "email", "api_enabled")
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +92,14 @@ func patchUser(c *call) *reply {
 	if in.apiEnabled != nil {
 		u.APIEnabled = *in.apiEnabled
 	}
-	c.Users.put(c.next(c.now), u.ID, u)
+	c.Users.put(c.nextStamp(c.now), u.ID, u)
 	if c.dialect.Patch == Patch202 {
 		return &reply{status: http.StatusAccepted, object: object{"user": c.fullUserObject(u)}}
 	}
 	return &reply{status: http.StatusNoContent}
 }
 
-// userObject is a user as in the list.
+// userObject returns the object for a user in the list of users.
 func (c *call) userObject(u User) object {
 	first, last, _ := strings.Cut(u.Name, " ")
 	acls := []string{}
@@ -114,15 +115,15 @@ func (c *call) userObject(u User) object {
 		o["invite_accepted"] = !u.Joined.IsZero()
 	}
 	switch {
-	case c.struck(FaultWrongPerson):
+	case c.hasFault(FaultWrongPerson):
 		o["email"] = StrangerEmail
-	case c.struck(FaultNoID):
+	case c.hasFault(FaultNoID):
 		o["id"] = ""
 	}
 	return o
 }
 
-// fullUserObject is a user as under its id.
+// fullUserObject returns the object for a user in the answer to GET on its id.
 func (c *call) fullUserObject(u User) object {
 	o := c.userObject(u)
 	o["invited_by"], o["invited_on"], o["invite_accepted"] = u.InvitedBy, c.dialect.date(u.InvitedOn), true

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// AddUser puts somebody into the organization as if they had always been there, with groups, roles and policies by name
-// or id. An empty ID or Name is made up; Owner and the dates are ignored. It fails when the address is missing or
-// taken, or a name is unknown.
+// AddUser adds a user to the organization. Lists show the user at once, even if they lag. Groups, Roles and Policies
+// may have names or ids. AddUser chooses an ID or Name that is empty, and ignores Owner and the dates. It returns an
+// error if the address is missing or belongs to another user, or if a name is unknown.
 func (s *Server) AddUser(in User) (User, error) {
 	var out User
-	err := s.change(func(st *state, now time.Time) error {
+	err := s.changeState(func(st *state, now time.Time) error {
 		added, err := st.addUsers(now, []User{in})
 		if err == nil {
-			out = st.userOut(added[0])
+			out = st.exportUser(added[0])
 		}
 		return err
 	})
 	return out, err
 }
 
-// AddUsers is [Server.AddUser] for many, all or none of them.
+// AddUsers adds several users as [Server.AddUser] does. If it returns an error, it has added none of them.
 func (s *Server) AddUsers(in []User) error {
-	return s.change(func(st *state, now time.Time) error {
+	return s.changeState(func(st *state, now time.Time) error {
 		_, err := st.addUsers(now, in)
 		return err
 	})
@@ -54,32 +54,32 @@ func (s *state) addUsers(now time.Time, in []User) ([]User, error) {
 	added := make([]User, len(in))
 	for i, from := range in {
 		u := User{ID: cmp.Or(from.ID, newID()), Name: cmp.Or(from.Name, nameFrom(from.Email)), Email: from.Email,
-			APIEnabled: from.APIEnabled, Service: from.Service, InvitedBy: ownerEmail, Joined: whole(now)}
+			APIEnabled: from.APIEnabled, Service: from.Service, InvitedBy: ownerEmail, Joined: wholeSeconds(now)}
 		_, known := s.Users.index[u.ID]
 		if from.Suspended {
-			u.Suspended, u.SuspendedAt = true, whole(now)
+			u.Suspended, u.SuspendedAt = true, wholeSeconds(now)
 		}
-		s.Users.put(s.always(), u.ID, u)
+		s.Users.put(s.seedStamp(), u.ID, u)
 		for _, id := range access[i].groups {
 			if known {
 				s.joinGroup(now, id, u.ID)
 			} else {
-				s.addMember(now, id, u.ID) // nobody new can have been a member
+				s.addMember(now, id, u.ID) // faster than joinGroup, and a new user cannot have been a member
 			}
 		}
-		s.tie(now, roleUser, access[i].roles, u.ID)
-		s.tie(now, policyUser, access[i].policies, u.ID)
+		s.attachAll(now, roleUser, access[i].roles, u.ID)
+		s.attachAll(now, policyUser, access[i].policies, u.ID)
 		added[i] = u
 	}
 	return added, nil
 }
 
-// AddInvitation puts an invitation into the world as if it had always been there; no mail is noted for it. A zero
-// Created is now, a zero Expires three days after Created, an empty State pending. With State expired and without dates
-// it expired an hour ago. It fails when the address is missing, or the state is not one of the five, or does not fit
-// the dates.
+// AddInvitation adds an invitation. Lists show the invitation at once, even if they lag. It does not add a mail. A
+// zero Created means now, a zero Expires means three days after Created, and an empty State means pending. An
+// invitation with the State expired and without dates expired an hour ago. AddInvitation returns an error if the
+// address is missing, or if the state is unknown or contradicts the dates.
 func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
-	err := s.change(func(st *state, now time.Time) error {
+	err := s.changeState(func(st *state, now time.Time) error {
 		if in.Email == "" {
 			return errors.New("add invitation: the address is missing")
 		}
@@ -93,7 +93,8 @@ func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 		if in.Expires.IsZero() {
 			in.Expires = in.Created.Add(invitationLife)
 		}
-		in.Created, in.Expires, in.Responded = whole(in.Created.UTC()), whole(in.Expires.UTC()), whole(in.Responded.UTC())
+		in.Created, in.Expires = wholeSeconds(in.Created.UTC()), wholeSeconds(in.Expires.UTC())
+		in.Responded = wholeSeconds(in.Responded.UTC())
 		switch in.State {
 		case "", statePending, stateExpired:
 		case stateAccepted, stateDeclined, stateCancelled:
@@ -114,97 +115,99 @@ func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 			return fmt.Errorf("add invitation of %s: with these dates it is %s, not %s", in.Email, i.stateAt(now), in.State)
 		}
 		in.State = i.stateAt(now)
-		st.Invitations.put(st.always(), i.ID, i)
+		st.Invitations.put(st.seedStamp(), i.ID, i)
 		return nil
 	})
 	return in, err
 }
 
-// AddGroup makes a group that has the roles and policies named, by name or id. An empty ID is made up; Members are
-// ignored, since users are added with their groups. It fails when a name is unknown.
+// AddGroup adds a group. Roles and Policies may have names or ids. AddGroup chooses an ID that is empty, and ignores
+// Members: use [Server.AddUser] to add members. It returns an error if a name is unknown.
 func (s *Server) AddGroup(in Group) (Group, error) {
 	var out Group
-	err := s.change(func(st *state, now time.Time) error {
+	err := s.changeState(func(st *state, now time.Time) error {
 		access, err := st.resolve(nil, in.Roles, in.Policies)
 		if err != nil {
 			return fmt.Errorf("add group %q: %w", in.Name, err)
 		}
-		g := Group{ID: cmp.Or(in.ID, newID()), Name: in.Name, Deleted: in.Deleted, Created: whole(now)}
-		st.Groups.put(st.always(), g.ID, g)
-		st.tie(now, roleGroup, access.roles, g.ID)
-		st.tie(now, policyGroup, access.policies, g.ID)
-		out = st.groupOut(g)
+		g := Group{ID: cmp.Or(in.ID, newID()), Name: in.Name, Deleted: in.Deleted, Created: wholeSeconds(now)}
+		st.Groups.put(st.seedStamp(), g.ID, g)
+		st.attachAll(now, roleGroup, access.roles, g.ID)
+		st.attachAll(now, policyGroup, access.policies, g.ID)
+		out = st.exportGroup(g)
 		return nil
 	})
 	return out, err
 }
 
-// AddRole makes a role that has the policies named, by name or id. An empty ID is made up. It fails when a name is
-// unknown.
+// AddRole adds a role. Policies may have names or ids. AddRole chooses an ID that is empty. It returns an error if a
+// name is unknown.
 func (s *Server) AddRole(in Role) (Role, error) {
-	err := s.change(func(st *state, now time.Time) error {
+	err := s.changeState(func(st *state, now time.Time) error {
 		access, err := st.resolve(nil, nil, in.Policies)
 		if err != nil {
 			return fmt.Errorf("add role %q: %w", in.Name, err)
 		}
 		in.ID = cmp.Or(in.ID, newID())
-		st.Roles.put(st.always(), in.ID, Role{ID: in.ID, Name: in.Name, Assumable: in.Assumable, Created: whole(now)})
+		role := Role{ID: in.ID, Name: in.Name, Assumable: in.Assumable, Created: wholeSeconds(now)}
+		st.Roles.put(st.seedStamp(), in.ID, role)
 		for _, p := range access.policies {
-			st.tie(now, rolePolicy, []string{in.ID}, p)
+			st.attachAll(now, rolePolicy, []string{in.ID}, p)
 		}
 		return nil
 	})
 	return in, err
 }
 
-// AddPolicy makes a policy. An empty ID is made up.
+// AddPolicy adds a policy. It chooses an ID that is empty.
 func (s *Server) AddPolicy(in Policy) (Policy, error) {
-	err := s.change(func(st *state, now time.Time) error {
-		in.ID, in.Created = cmp.Or(in.ID, newID()), whole(now)
-		st.Policies.put(st.always(), in.ID, in)
+	err := s.changeState(func(st *state, now time.Time) error {
+		in.ID, in.Created = cmp.Or(in.ID, newID()), wholeSeconds(now)
+		st.Policies.put(st.seedStamp(), in.ID, in)
 		return nil
 	})
 	return in, err
 }
 
-// DeleteGroup deletes the group of that name softly: it stays in the list of groups as deleted.
+// DeleteGroup deletes the group with this name. The list of groups still has it, with the status deleted.
 func (s *Server) DeleteGroup(name string) error {
 	return s.changeGroup("delete", name, func(g *Group) { g.Deleted = true })
 }
 
-// RenameGroup gives the group of a name another one.
+// RenameGroup gives the group with this name another name.
 func (s *Server) RenameGroup(name, to string) error {
 	return s.changeGroup("rename", name, func(g *Group) { g.Name = to })
 }
 
 func (s *Server) changeGroup(what, name string, change func(*Group)) error {
-	return s.change(func(st *state, now time.Time) error {
+	return s.changeState(func(st *state, now time.Time) error {
 		g, ok := st.Groups.find(func(g Group) bool { return g.Name == name && !g.Deleted })
 		if !ok {
 			return fmt.Errorf("%s group %q: there is none", what, name)
 		}
 		change(&g)
-		st.Groups.put(st.next(now), g.ID, g)
+		st.Groups.put(st.nextStamp(now), g.ID, g)
 		return nil
 	})
 }
 
-// always stamps what shows in lists however much they lag.
-func (s *state) always() stamp {
+// seedStamp returns the stamp of a new change that lists show at once, even if they lag.
+func (s *state) seedStamp() stamp {
 	s.Seq++
 	return stamp{Seq: s.Seq}
 }
 
-func (s *state) tie(now time.Time, kind linkKind, from []string, to string) {
+// attachAll adds a link to to for each id in from.
+func (s *state) attachAll(now time.Time, kind linkKind, from []string, to string) {
 	for _, id := range from {
-		l := link{Kind: kind, From: id, To: to, Assigned: whole(now)}
-		s.Links.put(s.next(now), l.id(), l)
+		l := link{Kind: kind, From: id, To: to, Assigned: wholeSeconds(now)}
+		s.Links.put(s.nextStamp(now), l.id(), l)
 	}
 }
 
 type accessIDs struct{ groups, roles, policies []string }
 
-// resolve turns names or ids into ids.
+// resolve returns the ids for names or ids.
 func (s *state) resolve(groups, roles, policies []string) (accessIDs, error) {
 	var ids accessIDs
 	var unknown []string
@@ -217,15 +220,15 @@ func (s *state) resolve(groups, roles, policies []string) (accessIDs, error) {
 	return ids, nil
 }
 
-// idsOf returns the ids of the rows that want names; it adds a name that no row has to unknown.
-func idsOf[T any](t *table[T], want []string, unknown *[]string, key func(T) (id, name string)) (ids []string) {
-	for _, one := range want {
+// idsOf returns the ids of the rows with these names or ids. It adds names that no row has to unknown.
+func idsOf[T any](t *table[T], names []string, unknown *[]string, key func(T) (id, name string)) (ids []string) {
+	for _, wanted := range names {
 		row, ok := t.find(func(row T) bool {
 			id, name := key(row)
-			return id == one || name == one
+			return id == wanted || name == wanted
 		})
 		if !ok {
-			*unknown = append(*unknown, one)
+			*unknown = append(*unknown, wanted)
 			continue
 		}
 		id, _ := key(row)

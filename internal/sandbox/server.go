@@ -1,9 +1,12 @@
-// Package sandbox is a simulated Vultr API: the endpoints for invitations, users, organizations, groups, roles,
-// policies and the account, as an http.Handler. It speaks every [Dialect] that the documents leave open, breaks on
-// demand ([Fault]), has its own clock, keeps its world in a file if wanted, and is stricter than the documents: a
-// request that they do not describe is refused and remembered as a violation.
+// Package sandbox is a simulated Vultr API, as an http.Handler. It has the endpoints for invitations, users,
+// organizations, groups, roles, policies and the account.
 //
-// No mail is ever sent; [Server.Mails] tells which would have been.
+// The simulated organization, with its people and its clock, is called the world. It is kept in memory or in a file.
+// The server can speak each [Dialect] that the documents of Vultr allow, and fails on demand ([Fault]). It is
+// stricter than the real API: it refuses each request that the documents do not describe, and records it as a
+// violation.
+//
+// The server never sends a mail. [Server.Mails] returns the mails that the real API would have sent.
 package sandbox
 
 import (
@@ -14,42 +17,43 @@ import (
 	"time"
 )
 
-// Options are the settings of a server. The zero value is a documented API in memory that accepts any key.
+// Options are the settings of a server. The zero value is the documented API, in memory, which accepts any key.
 type Options struct {
-	// Dialect is how the API speaks; the zero value as its documents say.
+	// Dialect is the dialect of the answers. The zero value is the documented one.
 	Dialect Dialect
-	// Key is the only bearer token that works; "" accepts any.
+	// Key is the only API key that the server accepts; "" accepts any key.
 	Key string
-	// RateLimit is the most requests in any one second, all clients together; one more is answered 429 with
-	// Retry-After: 1. 0 is 30, as documented; negative is no limit.
+	// RateLimit is the maximum number of requests of all clients in any one second. Further requests are answered 429
+	// with Retry-After: 1. 0 means 30, as documented. A negative number means no limit.
 	RateLimit int
-	// File keeps the world, mode 0600; it is made when missing, and changes by other processes are seen with the next
-	// request. "" keeps it in memory.
+	// File is the file that keeps the world; "" keeps the world in memory. The server creates the file with mode
+	// 0600 if it does not exist. Other processes may change the file at the same time.
 	File string
-	// MustExist makes a File that is missing an error, [ErrNoSimulation].
+	// MustExist means that a missing File is an error, [ErrNoSimulation].
 	MustExist bool
-	// Now is the local clock: the world's is this one plus what [Server.Advance] added. nil is time.Now.
+	// Now returns the local time; nil means time.Now. The time of the world is later by the sum of all
+	// [Server.Advance].
 	Now func() time.Time
-	// Latency is how long each answer takes. The server acts when the request arrives, so a client that gives up early
-	// has been served all the same.
+	// Latency is how long each answer takes. The server acts when the request arrives, also if the client does not
+	// wait for the answer.
 	Latency time.Duration
-	// PageCap is the most rows in one page, whatever per_page asks for; 0 is 500, as documented.
+	// PageCap is the maximum number of rows in a page, even if per_page is larger. 0 means 500, as documented.
 	PageCap int
-	// ListLag is how far the lists of users, suspended users and invitations lag behind, by the world's clock. Single
-	// objects and writes are never behind.
+	// ListLag is how old the lists of users, suspended users and invitations are, by the clock of the world. Single
+	// objects and writes always show the current world.
 	ListLag time.Duration
 }
 
-// Server is the simulated API. All its methods may be called at the same time.
+// Server is the simulated API. It is safe for concurrent use.
 type Server struct {
 	options Options
 	store   *store
-	record  record
+	log     requestLog
 	faults  faults
 }
 
-// New makes a server. It fails for a dialect with unknown values, and with a *[StateError] for a state file that cannot
-// be read, written or understood.
+// New returns a server. It returns an error if the dialect has unknown values, or PageCap is out of range. It
+// returns a *[StateError] if the file of the world cannot be read or written, or is damaged.
 func New(o Options) (*Server, error) {
 	if err := o.Dialect.check(); err != nil {
 		return nil, err
@@ -66,63 +70,64 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{options: o, store: st, record: record{now: o.Now, limit: o.RateLimit}}, nil
+	return &Server{options: o, store: st, log: requestLog{now: o.Now, limit: o.RateLimit}}, nil
 }
 
-// ServeHTTP answers one request. A dropped connection is panic(http.ErrAbortHandler), which net/http's server knows;
-// who calls the handler in process, as with an httptest.ResponseRecorder, must recover it and take it for a broken
-// connection.
+// ServeHTTP answers one request. It panics with [http.ErrAbortHandler] to drop the connection, which the server of
+// net/http understands. Code that calls ServeHTTP without such a server must recover the panic, and treat it as a
+// dropped connection.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := s.record.arrive(r)
-	defer s.record.note(func() { s.record.inFlight-- })
+	q := s.log.add(r)
+	defer s.log.update(func() { s.log.inFlight-- })
 
-	a, strike, late := s.serve(r, q)
+	a, fault, actLate := s.serve(r, q)
 	pause(r.Context(), s.options.Latency)
-	if strike != nil {
-		s.record.note(func() { q.Fault = strike.Kind })
-		if late != nil {
-			defer time.AfterFunc(strike.Late, late) // deferred, so that it counts from the moment the client sees the fault
+	if fault != nil {
+		s.log.update(func() { q.Fault = fault.Kind })
+		if actLate != nil {
+			defer time.AfterFunc(fault.Late, actLate) // deferred, because Late begins when the client sees the fault
 		}
-		strike.corrupt(r.Context(), &a)
+		fault.corrupt(r.Context(), &a)
 	}
-	// Known before the client can see the answer, so that a test finds it there.
-	s.record.note(func() { q.Status = a.status })
+	// Set the status before the client can see the answer, so that a test finds the status then.
+	s.log.update(func() { q.Status = a.status })
 	a.write(w)
 }
 
-// serve finds the answer to r and the fault that will strike it, if any. late is what the server does after such a
-// fault; nil: nothing.
-func (s *Server) serve(r *http.Request, q *Request) (a answer, strike *rule, late func()) {
+// serve returns the answer to r, and the fault with which it must be corrupted; nil if there is none. actLate makes
+// the server act on the request after such a fault; nil if it never does.
+func (s *Server) serve(r *http.Request, q *Request) (a answer, fault *rule, actLate func()) {
 	body, tooLong := readBody(r)
 	if q.Limited {
 		a := s.refusal(refuse(http.StatusTooManyRequests, "Rate limit exceeded"))
 		a.header.Set("Retry-After", "1")
 		return a, nil, nil
 	}
-	c, refused := s.understand(r, body, tooLong)
+	c, refused := s.parseCall(r, body, tooLong)
 	if refused != nil {
-		s.record.note(func() { q.Violation = refused.violation })
+		s.log.update(func() { q.Violation = refused.violation })
 		return s.refusal(refused), nil, nil
 	}
-	strike = s.faults.strike(r, c.route)
-	c.fault = strike
-	if strike != nil && strike.Kind == FaultSlow && !strike.After {
-		pause(r.Context(), strike.Delay)
+	fault = s.faults.find(r, c.route)
+	c.fault = fault
+	if fault != nil && fault.Kind == FaultSlow && !fault.After {
+		pause(r.Context(), fault.Delay)
 	}
-	again := *c
-	a = s.act(c, strike != nil && strike.dry())
-	if strike != nil && strike.actsLate(r.Method, a.status) {
-		late = func() { s.act(&again, false) }
+	lateCall := *c
+	a = s.act(c, fault != nil && fault.usesCopy())
+	if fault != nil && fault.actsLate(r.Method, a.status) {
+		actLate = func() { s.act(&lateCall, false) }
 	}
-	return a, strike, late
+	return a, fault, actLate
 }
 
-// act lets the world answer c; with dry, a copy of the world, so that nothing happens.
-func (s *Server) act(c *call, dry bool) answer {
+// act does what c asks for, and returns the answer. If onCopy is true, it acts on a copy of the world, so that
+// nothing changes.
+func (s *Server) act(c *call, onCopy bool) answer {
 	var a answer
 	run := func(st *state) {
 		c.state, c.now = st, s.store.worldNow(st)
-		r := c.lookUp()
+		r := c.lookUpIDs()
 		if r == nil {
 			r = c.route.act(c)
 		}
@@ -132,7 +137,7 @@ func (s *Server) act(c *call, dry bool) answer {
 	switch {
 	case c.route.method == http.MethodGet:
 		err = s.store.view(run)
-	case dry:
+	case onCopy:
 		err = s.store.view(func(st *state) { run(st.clone()) })
 	default:
 		err = s.store.update(func(st *state) error { run(st); return nil })
@@ -143,7 +148,7 @@ func (s *Server) act(c *call, dry bool) answer {
 	return a
 }
 
-// pause waits, but no longer than the client does.
+// pause waits for the duration d, or until ctx ends because the client does not wait any longer.
 func pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return

@@ -19,7 +19,7 @@ import (
 
 var start = time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
 
-// newServer makes a server whose local clock stands still at start, without a limit unless one is given.
+// newServer returns a server whose local clock always shows start. It has no rate limit unless o has one.
 func newServer(t *testing.T, o sandbox.Options) *sandbox.Server {
 	t.Helper()
 	if o.Now == nil {
@@ -35,7 +35,7 @@ func newServer(t *testing.T, o sandbox.Options) *sandbox.Server {
 	return s
 }
 
-// got is an answer. object is nil when the body is not a JSON object.
+// got is an answer. object is nil if the body is not a JSON object.
 type got struct {
 	status int
 	header http.Header
@@ -43,7 +43,7 @@ type got struct {
 	object map[string]any
 }
 
-// request calls the handler in process with a key, and fails the test if the request breaks the documents.
+// request calls the handler directly with a key, and fails the test if the request is a violation.
 func request(t *testing.T, s *sandbox.Server, method, target, body string) got {
 	t.Helper()
 	a := rawRequest(s, method, target, body, nil)
@@ -78,7 +78,7 @@ func inviteText(email, api string) string {
 	return fmt.Sprintf(`{"email_invited": %q, "permissions": {"api_enabled": %q}}`, email, api)
 }
 
-// invite sends an invitation and gives its id.
+// invite sends an invitation and returns its id.
 func invite(t *testing.T, s *sandbox.Server, email string) string {
 	t.Helper()
 	a := request(t, s, "POST", "/v2/invitation", inviteText(email, "yes"))
@@ -88,7 +88,7 @@ func invite(t *testing.T, s *sandbox.Server, email string) string {
 	return single(t, a)["id"].(string)
 }
 
-// single is the invitation in an answer, wrapped or bare.
+// single returns the invitation in an answer, wrapped or not.
 func single(t *testing.T, a got) map[string]any {
 	t.Helper()
 	if inner, ok := a.object["invitation"].(map[string]any); ok {
@@ -100,7 +100,7 @@ func single(t *testing.T, a got) map[string]any {
 	return a.object
 }
 
-// rows are the rows of a list under key.
+// rows returns the rows of the list under key.
 func rows(t *testing.T, a got, key string) []map[string]any {
 	t.Helper()
 	list, ok := a.object[key].([]any)
@@ -114,7 +114,7 @@ func rows(t *testing.T, a got, key string) []map[string]any {
 	return out
 }
 
-// column is one field of all rows.
+// column returns the values of one field in all rows.
 func column(list []map[string]any, field string) []any {
 	out := make([]any, len(list))
 	for i, row := range list {
@@ -123,7 +123,7 @@ func column(list []map[string]any, field string) []any {
 	return out
 }
 
-// mailCount counts mails by address, written so that cmp.Diff reads well.
+// mailCount returns the number of mails for each address, as a text, so that the output of cmp.Diff is short.
 func mailCount(s *sandbox.Server) map[string]int {
 	n := map[string]int{}
 	for email, mails := range s.Mails() {
@@ -232,7 +232,7 @@ func TestManyClientsAtOnce(t *testing.T) {
 	}
 }
 
-// send is a request over real HTTP.
+// send sends a request over HTTP.
 func send(client *http.Client, method, url, body string) (got, error) {
 	r, err := http.NewRequest(method, url, bytes.NewBufferString(body))
 	if err != nil {

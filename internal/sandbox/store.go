@@ -15,33 +15,33 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// StateError is trouble with the state file: it cannot be read or written, or what it holds is no state.
+// StateError means that the file of the world cannot be read or written, or does not contain a world.
 type StateError struct {
 	File string
 	Err  error
 }
 
-// Error names the file.
+// Error returns the message of Err with the name of the file.
 func (e *StateError) Error() string { return fmt.Sprintf("sandbox state %s: %v", e.File, e.Err) }
 
-// Unwrap gives the cause.
+// Unwrap returns Err.
 func (e *StateError) Unwrap() error { return e.Err }
 
-// ErrForeign says that what the state file holds is no state at all, not even a damaged one.
+// ErrForeign means that the file contains something other than a world, not just a damaged world.
 var ErrForeign = errors.New("the file holds something else than a simulation")
 
-// ErrNoSimulation says that there is no state file, and that none may be made.
+// ErrNoSimulation means that the file does not exist, and that [Options.MustExist] is set.
 var ErrNoSimulation = errors.New("there is no simulation in this file")
 
-// store keeps the state: in memory and, when it has a file, there too. Several processes may work on one file; a change
-// by another one is seen by the next view or update.
+// store keeps the state in memory and, if it has a file, in the file too. Several processes may use the same file:
+// view and update first read the changes of other processes.
 type store struct {
 	file string           // "": memory only
 	now  func() time.Time // the local clock
 
 	mu     sync.Mutex
 	state  *state
-	loaded os.FileInfo // what the file was when state was read or written; nil: read it again
+	loaded os.FileInfo // the file when state was last read or written; nil: it must be read again
 }
 
 func openStore(file string, mustExist bool, now func() time.Time) (*store, error) {
@@ -56,17 +56,17 @@ func openStore(file string, mustExist bool, now func() time.Time) (*store, error
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, &StateError{file, err}
 	}
-	// Make the file if there is none, and find out now whether it can be read and written.
+	// This creates the file if it does not exist, and finds out now whether it can be read.
 	return s, s.view(func(*state) {})
 }
 
-// local is the local time without its monotonic reading, which a file could not keep.
+// local returns the local time without the monotonic clock, which a file cannot keep.
 func (s *store) local() time.Time { return s.now().UTC().Round(0) }
 
-// worldNow is the world's clock.
+// worldNow returns the time of the world.
 func (s *store) worldNow(st *state) time.Time { return s.local().Add(st.ClockOffset) }
 
-// view calls read with the state as it is. What read keeps must be copies.
+// view calls read with the current state. read must not change the state, and must copy whatever it keeps.
 func (s *store) view(read func(*state)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,8 +81,8 @@ func (s *store) view(read func(*state)) error {
 	return nil
 }
 
-// update calls change with the state and keeps it. An error of change is given back as it is; change must then have
-// left the state alone.
+// update calls change with the current state, and saves the state. It returns the error of change as it is. If change
+// returns an error, it must not have changed the state.
 func (s *store) update(change func(*state) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,7 @@ func (s *store) update(change func(*state) error) error {
 	})
 }
 
-// replace puts another state in place of the present one, be that readable or not.
+// replace replaces the state with st, also if the file cannot be read.
 func (s *store) replace(st *state) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,8 +111,8 @@ func (s *store) replace(st *state) error {
 	})
 }
 
-// locked calls f while no other process is between reading the file and renaming a new one into its place: its change
-// would be lost.
+// locked calls f while it holds the lock of the file. Without the lock, another process could read the file before f
+// saves it, and save its own version later, so that the change of f would be lost.
 func (s *store) locked(f func() error) error {
 	if s.file == "" {
 		return f()
@@ -134,7 +134,8 @@ func (s *store) refreshOrCreate() error {
 	return err
 }
 
-// refresh reads the file again if it is not the one that was last read or written; fs.ErrNotExist when there is none.
+// refresh reads the file, if it has changed since it was last read or written. The error wraps fs.ErrNotExist if the
+// file does not exist.
 func (s *store) refresh() error {
 	if s.file == "" {
 		return nil
@@ -147,7 +148,7 @@ func (s *store) refresh() error {
 		info.Size() == s.loaded.Size():
 		return nil
 	}
-	if !info.Mode().IsRegular() { // a pipe would be waited for, and /dev/zero read forever
+	if !info.Mode().IsRegular() { // a read from a pipe might wait forever, and a read from /dev/zero never end
 		return &StateError{s.file, fmt.Errorf("%w: it is no regular file", ErrForeign)}
 	}
 	data, err := os.ReadFile(s.file)
@@ -158,7 +159,7 @@ func (s *store) refresh() error {
 	if err != nil {
 		return &StateError{s.file, err}
 	}
-	// Had the file changed since Stat, the next refresh sees another file and reads again.
+	// If the file has changed since Stat, the next refresh notices that and reads it again.
 	s.state, s.loaded = st, info
 	return nil
 }
@@ -181,14 +182,14 @@ func decodeState(data []byte) (*state, error) {
 	return st, nil
 }
 
-// save writes the file so that a reader finds the old state or the new one, never half of one.
+// save writes the state to the file. A reader finds either the old state or the new one, but never a part of one.
 func (s *store) save() error {
 	if s.file == "" {
 		return nil
 	}
 	info, err := writeAtomically(s.file, s.state)
 	if err != nil {
-		s.loaded = nil // what is in memory is not what is kept: read it again
+		s.loaded = nil // the state in memory is not that of the file: read the file again
 		return &StateError{s.file, err}
 	}
 	s.loaded = info

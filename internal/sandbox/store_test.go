@@ -26,7 +26,7 @@ func TestStateFile(t *testing.T) {
 	}
 	id := invite(t, serve, "ada@example.com")
 
-	// As `orgsync sandbox accept` does beside `orgsync sandbox serve`.
+	// 'orgsync sandbox accept' does the same while 'orgsync sandbox serve' is running.
 	other := newServer(t, sandbox.Options{File: file})
 	if err := other.Advance(time.Hour); err != nil {
 		t.Fatal(err)
@@ -141,11 +141,11 @@ func TestUnwritableStateFile(t *testing.T) {
 	}
 }
 
-// TestFailedWrite makes only the writing fail: what was not kept did not happen.
+// TestFailedWrite checks that a change has no effect if the file cannot be written.
 func TestFailedWrite(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	// no room for a temporary name
+	// The name is so long that a temporary file cannot be created beside it.
 	short, long := filepath.Join(folder, "state.json"), filepath.Join(folder, strings.Repeat("x", 250))
 	before := newServer(t, sandbox.Options{File: short}).World()
 	if err := os.Rename(short, long); err != nil {
@@ -159,8 +159,8 @@ func TestFailedWrite(t *testing.T) {
 	wantDiff(t, "the world", before, s.World())
 }
 
-// TestTwoProcesses lets two servers change one file at the same time: no change is lost, and no reader sees half a
-// file.
+// TestTwoProcesses lets two servers change the same file at the same time. No change is lost, and no reader sees an
+// incomplete file.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -196,7 +196,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestMustExist: a misspelled name makes no other simulation.
+// TestMustExist checks that a wrong file name does not create another simulation.
 func TestMustExist(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "below", "state.json")

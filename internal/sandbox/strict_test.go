@@ -184,7 +184,8 @@ func TestRequestsAreRecorded(t *testing.T) {
 	}, s.Requests())
 }
 
-// TestWordsOfRefusals: an error says what the simulation lacks, or which field it wants in which dialect.
+// TestWordsOfRefusals checks that an error names the request that is not simulated, or the field that the dialect
+// requires.
 func TestWordsOfRefusals(t *testing.T) {
 	t.Parallel()
 	govultr, err := sandbox.ParseDialect("govultr")
@@ -243,7 +244,7 @@ func TestWordsOfRefusals(t *testing.T) {
 	}
 }
 
-// TestBodyWithGET: govultr sends the options of a list as a body too. Its dialects ignore that.
+// TestBodyWithGET checks that the dialects of govultr ignore the body that govultr sends with GET.
 func TestBodyWithGET(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"govultr", "govultr-traps"} {

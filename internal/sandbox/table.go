@@ -9,28 +9,28 @@ import (
 	"time"
 )
 
-// stamp is when something happened: the place in the order of all changes, and the world's time.
+// stamp says when a change was made.
 type stamp struct {
-	Seq int64     `json:"seq"`
-	At  time.Time `json:"at"`
+	Seq int64     `json:"seq"` // the number of the change, in the order of all changes
+	At  time.Time `json:"at"`  // by the clock of the world; zero for seeded rows
 }
 
-// moment is how much of the world a list shows: what happened up to a place in the order, and up to a time.
+// moment selects the changes that a list shows: those up to a number and, if the list lags, up to a time.
 type moment struct {
 	seq int64
-	// at is the clock that expired invitations are judged by and, in a list that lags, the time of the newest change
+	// at decides which invitations have expired. If lags is true, it is also the time of the last change that is
 	// shown.
 	at   time.Time
 	lags bool
 }
 
-// present is the moment that shows everything.
+// present is the moment that shows all changes.
 var present = moment{seq: math.MaxInt64}
 
 func (m moment) shows(s stamp) bool { return s.Seq <= m.seq && (!m.lags || !s.At.After(m.at)) }
 
-// table holds rows by id, in the order in which they were first put, with every earlier version. That is what makes
-// lists that lag, and pages that all show the same moment, exact.
+// table has rows by id, in the order in which they were first put. It keeps all versions of each row. So a list can
+// lag, and all pages of a list can show the same moment.
 type table[T any] struct {
 	entries []*entry[T]
 	index   map[string]*entry[T]
@@ -47,7 +47,7 @@ type version[T any] struct {
 	Row  T    `json:"row"`
 }
 
-// get is the row as it is now.
+// get returns the current version of a row, and reports whether there is such a row.
 func (t *table[T]) get(id string) (T, bool) {
 	if e := t.index[id]; e != nil {
 		if last := e.Versions[len(e.Versions)-1]; !last.Gone {
@@ -58,10 +58,10 @@ func (t *table[T]) get(id string) (T, bool) {
 	return none, false
 }
 
-// rows are all rows as they are now. Rows may be changed and dropped meanwhile.
+// rows returns the current versions of all rows. The caller may change and drop rows during the iteration.
 func (t *table[T]) rows() iter.Seq[T] { return t.rowsAt(present) }
 
-// rowsAt are all rows as they were at m.
+// rowsAt returns all rows as they were at m.
 func (t *table[T]) rowsAt(m moment) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for _, e := range t.entries {
@@ -78,7 +78,7 @@ func (t *table[T]) rowsAt(m moment) iter.Seq[T] {
 	}
 }
 
-// where are the rows at m that match.
+// where returns the rows at m for which matches returns true.
 func (t *table[T]) where(m moment, matches func(T) bool) (found []T) {
 	for row := range t.rowsAt(m) {
 		if matches(row) {
@@ -88,7 +88,7 @@ func (t *table[T]) where(m moment, matches func(T) bool) (found []T) {
 	return found
 }
 
-// find is the first row that matches, as it is now.
+// find returns the first current row for which matches returns true.
 func (t *table[T]) find(matches func(T) bool) (row T, ok bool) {
 	for row := range t.rows() {
 		if matches(row) {
@@ -98,7 +98,7 @@ func (t *table[T]) find(matches func(T) bool) (row T, ok bool) {
 	return row, false
 }
 
-// last is the row as it is now or, when it was dropped, as it last was.
+// last returns the last version of a row, also if the row was dropped; the zero row if there never was one.
 func (t *table[T]) last(id string) T {
 	if e := t.index[id]; e != nil {
 		return e.Versions[len(e.Versions)-1].Row
@@ -128,7 +128,8 @@ func (t *table[T]) add(id string, v version[T]) {
 	e.Versions = append(e.Versions, v)
 }
 
-// clone is a copy that can be changed on its own. Both share the versions there are, which never change.
+// clone returns a copy of t. A change of the copy does not change t. Both share the existing versions, which never
+// change.
 func (t *table[T]) clone() table[T] {
 	c := table[T]{entries: make([]*entry[T], len(t.entries)), index: make(map[string]*entry[T], len(t.index))}
 	for i, e := range t.entries {

@@ -72,7 +72,7 @@ func TestTerraform(t *testing.T) {
 	mails := map[string]int{"di@example.com": 1, "ed@example.com": 1}
 	wantDiff(t, "mails", mails, mailCount(api))
 
-	// Accepted and expired invitations are no change for Terraform.
+	// Terraform finds no change if invitations are accepted or expire.
 	err1 := api.Accept("di@example.com")
 	err2 := api.Advance(100 * time.Hour)
 	if err1 != nil || err2 != nil {
@@ -80,7 +80,7 @@ func TestTerraform(t *testing.T) {
 	}
 	tf.run("plan", "-detailed-exitcode") // fails if there is a change
 
-	// Terraform lets go of the invitations, as docs/moving-here.md shows.
+	// Terraform forgets the invitations without deleting them, as docs/moving-here.md shows.
 	tf.remove("invitations.tf")
 	tf.copy("removed.tf")
 	tf.run("apply", "-auto-approve")

@@ -1,194 +1,153 @@
 package sandbox
 
 import (
-	"crypto/rand"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
-// state is everything that there is, and everything that is kept in the file.
-type state struct {
-	FormatVersion int `json:"format_version"`
-	// ClockOffset is what Advance has added up to.
-	ClockOffset time.Duration `json:"clock_offset_ns"`
-	Seq         int64         `json:"seq"`
-
-	Organization Organization `json:"organization"`
-	Other        Organization `json:"other_organization"` // seen with OrganizationsSeveral
-
-	OwnerID     string            `json:"owner_id"`
-	Users       table[User]       `json:"users"`
-	Invitations table[Invitation] `json:"invitations"`
-	Groups      table[Group]      `json:"groups"`
-	Members     table[member]     `json:"members"`
-	Roles       table[Role]       `json:"roles"`
-	Policies    table[Policy]     `json:"policies"`
-	Links       table[link]       `json:"links"`
-
-	Mails []Mail `json:"mails"`
+// World is a copy of the simulated world.
+type World struct {
+	Organization Organization
+	Now          time.Time
+	Users        []User
+	Invitations  []Invitation
+	Groups       []Group
+	Roles        []Role
+	Policies     []Policy
+	Mails        []Mail
 }
 
-const formatVersion = 1
-
-// invitation states. Whether an invitation has expired is no state: the clock decides.
-const (
-	statePending   = "pending"
-	stateExpired   = "expired" // only told, never kept
-	stateAccepted  = "accepted"
-	stateDeclined  = "declined"
-	stateCancelled = "cancelled"
-)
-
-// invitationLife is how long an invitation can be accepted after a mail went out
-// (docs.vultr.com, what-is-the-validity-period-of-an-organization-invitation).
-const invitationLife = 72 * time.Hour
-
-// stateAt is the state as the clock makes it.
-func (i Invitation) stateAt(now time.Time) string {
-	if i.State == statePending && !now.Before(i.Expires) {
-		return stateExpired
-	}
-	return i.State
+// Organization is an organization.
+type Organization struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
 }
 
-// member is a user's membership of a group; a removed one may stay as inactive.
-type member struct {
-	ID       string    `json:"id"`
-	Group    string    `json:"group"`
-	User     string    `json:"user"`
-	Inactive bool      `json:"inactive,omitempty"`
-	Created  time.Time `json:"created"`
-	Updated  time.Time `json:"updated"`
+// User is a user of the organization.
+type User struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Email       string    `json:"email"`
+	APIEnabled  bool      `json:"api_enabled"`
+	Service     bool      `json:"service,omitempty"`
+	Suspended   bool      `json:"suspended,omitempty"`
+	SuspendedAt time.Time `json:"suspended_at,omitzero"`
+	InvitedBy   string    `json:"invited_by,omitempty"`
+	InvitedOn   time.Time `json:"invited_on,omitzero"`
+	Joined      time.Time `json:"joined"` // zero: the user is in the list of users, but has not accepted yet
+	// The fields below are set only in a [World]. The lists have the names of what the user has directly.
+	Owner    bool     `json:"-"`
+	Groups   []string `json:"-"`
+	Roles    []string `json:"-"`
+	Policies []string `json:"-"`
 }
 
-// linkKind says what a link ties together.
-type linkKind string
-
-const (
-	roleUser    linkKind = "role-user"
-	roleGroup   linkKind = "role-group"
-	rolePolicy  linkKind = "role-policy"
-	policyUser  linkKind = "policy-user"
-	policyGroup linkKind = "policy-group"
-)
-
-// link attaches From, a role or policy, to To, a user, group or policy.
-type link struct {
-	Kind     linkKind  `json:"kind"`
-	From     string    `json:"from"`
-	To       string    `json:"to"`
-	Assigned time.Time `json:"assigned"`
+// Invitation is one invitation, whether or not the dialect's lists would show it.
+type Invitation struct {
+	ID         string    `json:"id"`
+	Email      string    `json:"email"`
+	Registered string    `json:"registered,omitempty"` // "" until accepted
+	APIEnabled bool      `json:"api_enabled"`
+	State      string    `json:"state"` // pending, expired, accepted, declined, cancelled
+	Created    time.Time `json:"created"`
+	Expires    time.Time `json:"expires"`
+	Responded  time.Time `json:"responded,omitzero"`
 }
 
-func (l link) id() string { return string(l.Kind) + " " + l.From + " " + l.To }
-
-// ownerEmail is the address of the user whose key everybody uses; it is also the account's.
-const ownerEmail = "owner@example.com"
-
-// newState is a fresh world at now: an organization that never existed before, its owner, two groups, two roles, two
-// policies.
-func newState(now time.Time) *state {
-	s := &state{
-		FormatVersion: formatVersion,
-		Organization:  Organization{ID: newID(), Name: "Example Org", Created: now},
-		Other:         Organization{ID: newID(), Name: "Other Org", Created: now},
-	}
-	always := stamp{} // what was there from the start shows in lists however much they lag
-	owner := User{ID: newID(), Name: "Olivia Owner", Email: ownerEmail, APIEnabled: true, Joined: now}
-	s.OwnerID = owner.ID
-	s.Users.put(always, owner.ID, owner)
-	deployer := Role{ID: newID(), Name: "deployer", Description: "may deploy", Created: now}
-	auditor := Role{ID: newID(), Name: "auditor", Description: "may be assumed for an audit", Assumable: true,
-		Created: now}
-	for _, r := range []Role{deployer, auditor} {
-		s.Roles.put(always, r.ID, r)
-	}
-	readOnly := Policy{ID: newID(), Name: "read-only", Description: "look, do not touch", System: true, Created: now}
-	billing := Policy{ID: newID(), Name: "billing", Description: "invoices", Created: now}
-	for _, p := range []Policy{readOnly, billing} {
-		s.Policies.put(always, p.ID, p)
-	}
-	everyone := Group{ID: newID(), Name: "everyone", Description: "all people", Created: now}
-	platform := Group{ID: newID(), Name: "platform", Description: "the platform team", Created: now}
-	for _, g := range []Group{everyone, platform} {
-		s.Groups.put(always, g.ID, g)
-	}
-	// The platform team's people have a role and a policy that nobody gave to them directly.
-	for _, l := range []link{
-		{Kind: roleGroup, From: deployer.ID, To: platform.ID, Assigned: now},
-		{Kind: rolePolicy, From: deployer.ID, To: readOnly.ID, Assigned: now},
-	} {
-		s.Links.put(always, l.id(), l)
-	}
-	return s
+// Group is a group.
+type Group struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Deleted     bool      `json:"deleted,omitempty"`
+	Created     time.Time `json:"created"`
+	// The fields below are set only in a [World].
+	Members  []string `json:"-"` // the addresses of the active members
+	Roles    []string `json:"-"` // names
+	Policies []string `json:"-"` // names
 }
 
-// clone is a copy that can be changed on its own.
-func (s *state) clone() *state {
-	c := *s
-	c.Users, c.Invitations = s.Users.clone(), s.Invitations.clone()
-	c.Groups, c.Members = s.Groups.clone(), s.Members.clone()
-	c.Roles, c.Policies, c.Links = s.Roles.clone(), s.Policies.clone(), s.Links.clone()
-	c.Mails = slices.Clip(s.Mails)
-	return &c
+// Role is a role.
+type Role struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Assumable   bool      `json:"assumable,omitempty"`
+	Created     time.Time `json:"created"`
+	Policies    []string  `json:"-"` // names; set only in a [World]
 }
 
-// newID is a random UUID (RFC 9562, version 4).
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+// Policy is a policy.
+type Policy struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	System      bool      `json:"system,omitempty"`
+	Created     time.Time `json:"created"`
 }
 
-// next stamps a change that happens at now.
-func (s *state) next(now time.Time) stamp {
-	s.Seq++
-	return stamp{Seq: s.Seq, At: now}
-}
-
-// owner is the user whose key everybody uses.
-func (s *state) owner() User { return s.Users.last(s.OwnerID) }
-
-// userByEmail finds a user who is in the organization, suspended or not.
-func (s *state) userByEmail(email string) (User, bool) {
-	return s.Users.find(func(u User) bool { return strings.EqualFold(u.Email, email) })
-}
-
-// newestFor is the newest invitation of email that is in the state in at now.
-func (s *state) newestFor(email string, now time.Time, in string) (newest Invitation, ok bool) {
-	for i := range s.Invitations.rows() {
-		if strings.EqualFold(i.Email, email) && i.stateAt(now) == in {
-			newest, ok = i, true
+// World returns a copy of the current world, also if the lists of the API lag.
+func (s *Server) World() World {
+	var w World
+	s.readState(func(st *state, now time.Time) {
+		w = World{Organization: st.Organization, Now: now, Policies: slices.Collect(st.Policies.rows()),
+			Mails: slices.Clone(st.Mails)}
+		for u := range st.Users.rows() {
+			w.Users = append(w.Users, st.exportUser(u))
 		}
-	}
-	return newest, ok
-}
-
-// membership is the row for a user in a group, active or not.
-func (s *state) membership(groupID, userID string) (member, bool) {
-	return s.Members.find(func(m member) bool { return m.Group == groupID && m.User == userID })
-}
-
-// links are the attachments of one kind at m; empty from or to stand for any.
-func (s *state) links(m moment, kind linkKind, from, to string) []link {
-	return s.Links.where(m, func(l link) bool {
-		return l.Kind == kind && (from == "" || l.From == from) && (to == "" || l.To == to)
+		for i := range st.Invitations.rows() {
+			i.State = i.stateAt(now)
+			w.Invitations = append(w.Invitations, i)
+		}
+		for g := range st.Groups.rows() {
+			w.Groups = append(w.Groups, st.exportGroup(g))
+		}
+		for r := range st.Roles.rows() {
+			r.Policies = st.policyNames(st.links(present, rolePolicy, r.ID, ""))
+			w.Roles = append(w.Roles, r)
+		}
 	})
+	return w
 }
 
-// groupsOf are the groups that a user was an active member of at m.
-func (s *state) groupsOf(m moment, userID string) []Group {
-	var found []Group
-	for row := range s.Members.rowsAt(m) {
-		if row.User != userID || row.Inactive {
-			continue
-		}
-		if g, ok := s.Groups.get(row.Group); ok && !g.Deleted {
-			found = append(found, g)
+func (s *state) exportUser(u User) User {
+	u.Owner = u.ID == s.OwnerID
+	for _, g := range s.groupsOf(present, u.ID) {
+		u.Groups = append(u.Groups, g.Name)
+	}
+	u.Roles = s.roleNames(s.links(present, roleUser, "", u.ID))
+	u.Policies = s.policyNames(s.links(present, policyUser, "", u.ID))
+	return u
+}
+
+func (s *state) exportGroup(g Group) Group {
+	for m := range s.Members.rows() {
+		if m.Group == g.ID && !m.Inactive {
+			g.Members = append(g.Members, s.Users.last(m.User).Email)
 		}
 	}
-	return found
+	g.Roles = s.roleNames(s.links(present, roleGroup, "", g.ID))
+	g.Policies = s.policyNames(s.links(present, policyGroup, "", g.ID))
+	return g
+}
+
+func (s *state) roleNames(links []link) (names []string) {
+	for _, l := range links {
+		names = append(names, s.Roles.last(l.From).Name)
+	}
+	return names
+}
+
+// policyNames returns the names of the policies in links. In a link of the kind rolePolicy, the policy is To. In all
+// other links, the policy is From.
+func (s *state) policyNames(links []link) (names []string) {
+	for _, l := range links {
+		id := l.From
+		if l.Kind == rolePolicy {
+			id = l.To
+		}
+		names = append(names, s.Policies.last(id).Name)
+	}
+	return names
 }

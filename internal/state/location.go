@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -16,39 +17,39 @@ import (
 // Kind is a kind of place for ledgers.
 type Kind string
 
-// The kinds.
+// The kinds of places.
 const (
 	Folder   Kind = "folder"
 	S3       Kind = "s3"
 	Postgres Kind = "postgres"
 )
 
-// Location says where ledgers are kept.
+// Location is the place where ledgers are kept. Only the fields of its kind are set.
 type Location struct {
 	Kind Kind
-	// Path is the folder; only with Folder.
-	Path string
-	// Bucket, Prefix (without slashes around it), Endpoint (a URL; "" for AWS), Region ("" for the
-	// default) and PathStyle are for S3.
+
+	Path string // the folder, for Folder
+
+	// The fields for S3. Prefix has no slash at its ends. Endpoint is a URL, or "" for AWS. Region may
+	// be "" for the default.
 	Bucket, Prefix, Endpoint, Region string
 	PathStyle                        bool
-	// URL is the connection string, which may have a password; only with Postgres.
-	URL string
-	// server is URL without user, password and parameters.
-	server string
+
+	URL    string // the connection string, which may have a password; for Postgres
+	server string // URL without user, password and parameters
 }
 
-// postgresParameters may stand in a URL.
+// postgresParameters are the parameters that the URL of a database may have.
 var postgresParameters = []string{
 	"application_name", "connect_timeout", "host", "passfile", "port", "service", "servicefile", "sslcert", "sslkey",
 	"sslmode", "sslrootcert", "target_session_attrs",
 }
 
-// advice for a location that cannot be understood.
+// locationForms is the advice for a location of an unknown form.
 const locationForms = "write a folder, s3://BUCKET/PREFIX?endpoint=URL&region=REGION, or postgres://USER@HOST/DATABASE"
 
-// ParseLocation returns the location that text names, as --state does. The error is a *[Problem]; it
-// repeats no password.
+// ParseLocation parses the value of the flag --state. An error is a *[Problem], which does not contain
+// the password in text.
 func ParseLocation(text string) (Location, error) {
 	scheme, _, hasScheme := strings.Cut(text, "://")
 	switch {
@@ -80,10 +81,10 @@ func ParseLocation(text string) (Location, error) {
 	return Location{}, &Problem{fmt.Errorf("there is no kind of state %q", clip(scheme)), locationForms}
 }
 
-// clip shortens text that is repeated in an error.
+// clip returns the first 40 bytes of a text that is repeated in an error.
 func clip(text string) string { return text[:min(len(text), 40)] }
 
-// checkParameters returns an error for the first parameter that is not known or is there twice.
+// checkParameters returns an error if a parameter is not among known, or has several values.
 func checkParameters(query url.Values, known []string) error {
 	for name, values := range query {
 		if !slices.Contains(known, name) {
@@ -151,17 +152,8 @@ func parsePostgres(u *url.URL, query url.Values) (Location, error) {
 		return Location{}, err
 	}
 	l := Location{Kind: Postgres, URL: u.String()}
-	host := u.Hostname()
-	if host == "" {
-		host = query.Get("host")
-	}
-	port := u.Port()
-	if port == "" {
-		port = query.Get("port")
-	}
-	if port == "" {
-		port = "5432"
-	}
+	host := cmp.Or(u.Hostname(), query.Get("host"))
+	port := cmp.Or(u.Port(), query.Get("port"), "5432")
 	mode := query.Get("sslmode")
 	if (mode == "disable" || mode == "allow" || mode == "prefer") && host != "" && !loopback.Is(host) &&
 		!strings.HasPrefix(host, "/") {
@@ -179,21 +171,22 @@ func ErrUnencrypted() error {
 	}
 }
 
-// Password reports whether the location's URL has a password, which 'ps' would show on a command line.
+// Password reports whether the URL of the location has a password. On a command line, the password
+// would be visible to other users, for example in the output of ps.
 func (l Location) Password() bool {
 	u, err := url.Parse(l.URL)
 	if err != nil {
 		return false
 	}
-	_, has := u.User.Password()
-	return has
+	_, hasPassword := u.User.Password()
+	return hasPassword
 }
 
 // Shared reports whether several machines can use the location.
 func (l Location) Shared() bool { return l.Kind != Folder }
 
-// String returns the location without user and password. Locations with the same string are the same
-// place.
+// String returns the location without user and password. Two locations with the same string are the
+// same place.
 func (l Location) String() string {
 	switch l.Kind {
 	case S3:

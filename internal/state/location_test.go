@@ -8,7 +8,8 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// TestParseLocation: what a location is, how it is shown, and what is refused. No password is shown.
+// TestParseLocation checks which locations are valid, and that no string and no error has a
+// password.
 func TestParseLocation(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -1,5 +1,5 @@
-// Package state says what a place that keeps ledgers has to do, and which places there are. It knows
-// neither what a line of a ledger means nor how a place keeps it.
+// Package state has the interfaces of a place that keeps ledgers, and the URLs of such places. It
+// does not know what a line of a ledger means, or how a place keeps it.
 package state
 
 import (
@@ -9,73 +9,76 @@ import (
 	"time"
 )
 
-// Store keeps the ledger of one organization. Lines are opaque to it.
+// Store keeps the ledger of one organization. It does not interpret the lines of the ledger.
 type Store interface {
-	// Read returns everything that was appended; nothing and no error if there is nothing yet. It
-	// needs no lease and changes nothing. A run that writes meanwhile may leave the last line
-	// incomplete.
+	// Read returns the whole ledger; nil if the ledger does not exist yet. It needs no lease and
+	// changes nothing. The last line may be incomplete if another run is writing to the ledger.
 	Read(ctx context.Context) ([]byte, error)
-	// Archived returns the lines that [Lease.Replace] left out and that the store kept, oldest
-	// first; nothing where it keeps none.
+	// Archived returns the lines that [Lease.Replace] removed from the ledger, oldest first; nil if
+	// the store does not keep them.
 	Archived(ctx context.Context) ([]byte, error)
-	// Acquire returns the lease, which one run has at a time. It waits at most for wait (0: not at
-	// all) while another run has it; the error is a *[LockedError] if that run still has it then.
+	// Acquire returns the lease. Only one run has the lease at a time. If another run has it, Acquire
+	// waits for at most the duration wait, or not at all if wait is 0. The error is a *[LockedError]
+	// if the other run still has the lease after that.
 	Acquire(ctx context.Context, holder Holder, wait time.Duration) (Lease, error)
-	// HolderMayOutliveLease reports whether a run may still be alive after another one has taken its lease over:
-	// it may have been paused, on another machine. A lock of the kernel ends with its process.
+	// HolderMayOutliveLease reports whether a run may still be alive after another run has taken over
+	// its lease. This is possible if runs are on several machines, because a paused run cannot notice
+	// the takeover. It is not possible with a lock of the kernel, which ends with its process.
 	HolderMayOutliveLease() bool
-	// Inspect returns what is known about the store, for people.
+	// Inspect returns a description of the store, for people.
 	Inspect(ctx context.Context) (Inspection, error)
 }
 
-// Lease is the right to write to a ledger. It is safe for concurrent use, but its owner appends
-// batches one after another.
+// Lease is the right to write to a ledger. It is safe for concurrent use, but its owner must not
+// call Append again before the last call has returned.
 type Lease interface {
-	// Content returns what the ledger held when the lease was acquired.
+	// Content returns the ledger as it was when the lease was acquired.
 	Content() []byte
-	// Lost is closed once the run may not begin anything new, because another run has the lease or
-	// could take it over.
+	// Lost returns a channel that is closed when the run may not begin anything new, because another
+	// run has the lease or could take it over.
 	Lost() <-chan struct{}
-	// Check returns nil while the run may begin something new; otherwise it returns why not, as a
-	// *[LostError] or the error of the storage. It compares clocks and does not wait for a timer, so
-	// that it is right in a process that was paused.
+	// Check returns nil while the run may begin something new. Otherwise it returns the reason why
+	// not, as a *[LostError] or the error of the storage. Check compares clocks and does not rely on
+	// a timer, so it is right even immediately after a pause of the process.
 	Check() error
-	// Append adds lines at the end. They survive a crash of the machine once it returns nil. After
-	// an error some of them may have been added, the last one in part.
+	// Append adds lines at the end of the ledger. If it returns nil, the lines survive a crash of the
+	// machine. After an error, some of the lines may have been added, the last of them in part.
 	Append(lines []byte) error
-	// Replace replaces everything with lines.
+	// Replace replaces the whole ledger with lines.
 	Replace(lines []byte) error
-	// SetAside keeps a damaged ledger for people to look at, and returns where.
+	// SetAside saves a copy of a damaged ledger for people, and returns the place of the copy.
 	SetAside(damaged []byte, at time.Time) (place string, err error)
-	// Reserve makes sure, as far as possible, that n more bytes can be appended.
+	// Reserve returns an error if there is no room to append n more bytes. Some stores cannot find
+	// that out; they return nil.
 	Reserve(n int) error
-	// Release ends the lease. The error is why other runs may have to wait for it.
+	// Release ends the lease. After an error, other runs may have to wait until the lease expires.
 	Release() error
 }
 
-// ErrNoAnswer says that the storage could not be reached, or that nobody knows what it did.
+// ErrNoAnswer means that the storage could not be reached, or that its answer does not show whether it
+// did what it was asked to do.
 var ErrNoAnswer = errors.New("the storage gave no answer that can be relied on")
 
-// Holder is who holds a lease.
+// Holder identifies the process that holds a lease.
 type Holder struct {
 	PID   int       `json:"pid"`
 	Host  string    `json:"host"`
 	Start time.Time `json:"start"`
 }
 
-// LockedError says that another run holds the lease.
+// LockedError means that another run holds the lease.
 type LockedError struct {
-	// Place is where the lease is.
+	// Place is the place of the lock.
 	Place string
-	// Holder is who holds it; the zero Holder if that is unknown.
+	// Holder is the run that holds the lease; the zero Holder if it is unknown.
 	Holder Holder
-	// ID names the lease for 'orgsync state unlock'; "" for a lock that ends with its process.
+	// ID identifies the lease for 'orgsync state unlock'; "" if the lock ends with its process.
 	ID string
-	// Silent is how long ago the holder gave its last sign of life; 0 if that is unknown.
+	// Silent is the time since the last sign of life of the holder; 0 if it is unknown.
 	Silent time.Duration
 }
 
-// Error names the holder's process, host and start, and the lease.
+// Error names the place, the holder and the id of the lease.
 func (e *LockedError) Error() string {
 	text := "another run holds the lock " + e.Place
 	if e.Holder.PID != 0 {
@@ -88,17 +91,17 @@ func (e *LockedError) Error() string {
 	return text
 }
 
-// LostError says that this run no longer has its lease.
+// LostError means that this run may no longer have its lease.
 type LostError struct {
-	// Place is where the lease is.
+	// Place is the place of the lock.
 	Place string
-	// To is who took it over; the zero Holder if nobody did, or nobody knows.
+	// To is the run that took over the lease; the zero Holder if it is unknown or there is none.
 	To Holder
-	// Err is why; nil if another run has taken the lease over.
+	// Err is the reason why the lease may be lost; nil if another run has certainly taken it over.
 	Err error
 }
 
-// Error says why the lease is gone.
+// Error names the place, and the reason or the run that has taken over the lease.
 func (e *LostError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("the lock %s may be lost, so nothing more is sent: %v", e.Place, e.Err)
@@ -113,40 +116,41 @@ func (e *LostError) Error() string {
 // Unwrap returns Err.
 func (e *LostError) Unwrap() error { return e.Err }
 
-// Problem is why a store cannot be used, with what to do about it. Neither contains a secret.
+// Problem is an error with advice: the reason why a store cannot be used, and what the user can do
+// about it. Neither contains a secret.
 type Problem struct {
 	Err    error
 	Advice string
 }
 
-// Error is that of Err.
+// Error returns the message of Err, without the advice.
 func (e *Problem) Error() string { return e.Err.Error() }
 
 // Unwrap returns Err.
 func (e *Problem) Unwrap() error { return e.Err }
 
-// Inspection is what is known about a store without a lease.
+// Inspection describes a store. It can be made without a lease.
 type Inspection struct {
 	// Place names the store.
 	Place string
-	// Bytes is the size of the ledger.
+	// Bytes is the size of the ledger in bytes.
 	Bytes int
-	// Held is true while a run holds the lease. Holder, ID and Silent are then those of a
+	// Held is true if a run holds the lease. Only then are Holder, ID and Silent set, as in
 	// [LockedError].
 	Held   bool
 	Holder Holder
 	ID     string
 	Silent time.Duration
-	// Segments is how many objects were appended since the ledger was last written as a whole; 0
-	// where it is one file.
+	// Segments is the number of objects since the ledger was last written as one object; 0 if the
+	// ledger is a file.
 	Segments int
-	// Notes are what people should know, in plain sentences.
+	// Notes are plain sentences about the store that people should read.
 	Notes []string
 }
 
-// Elapsed returns how long ago t was, by the monotonic or the wall clock, whichever says longer: the
-// monotonic clock stands still while a laptop sleeps, and the wall clock may be set back. t must come
-// from time.Now.
+// Elapsed returns the time since t by the monotonic clock or by the wall clock, whichever is longer.
+// The monotonic clock stops while a laptop sleeps, and the wall clock may be set back. t must come from
+// [time.Now].
 func Elapsed(t time.Time) time.Duration {
 	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
 }

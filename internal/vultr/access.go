@@ -17,44 +17,44 @@ import (
 // accessRow is a group, role or policy, and its holders: the users who have it.
 type accessRow struct {
 	org.Access
-	embedded []holderRow
-	listed   json.RawMessage // the members in the list of groups, decoded only if needed
+	fetched  []holderRow     // the holders, as read from their own list
+	embedded json.RawMessage // the members in a row of the list of groups; nil after they were fetched
 }
 
-// holders returns the holders from their own list, or else from the list of groups.
+// holders returns the holders from their own list or, if that was not read, from the list of groups.
 func (r accessRow) holders() []holderRow {
-	if r.listed == nil {
-		return r.embedded
+	if r.embedded == nil {
+		return r.fetched
 	}
 	var holders []holderRow
-	for _, member := range (fields{"members": r.listed}).objects("members") {
+	for _, member := range decodeObjects(r.embedded) {
 		holders = append(holders, decodeHolder(member))
 	}
 	return holders
 }
 
-// isGiven reports whether someone has r directly.
+// isGiven reports whether a user has r directly, and not only through a group.
 func (r accessRow) isGiven() bool {
 	return slices.ContainsFunc(r.holders(), func(h holderRow) bool { return !h.inherited && !h.inactive })
 }
 
-// holderRow is a user who has a group, role or policy, identified by whatever fields the API
-// returns.
+// holderRow is a user who has a group, role or policy. The API may leave out any of the fields that
+// identify the user.
 type holderRow struct {
-	id        string // the user's id, or that of the membership
+	id        string // the id of the user or of the membership
 	userID    string
 	email     org.Address
-	inherited bool // has it through a group
-	inactive  bool // was removed from the group, or is suspended
+	inherited bool // the user has it through a group
+	inactive  bool // the user was removed from the group, or is suspended
 }
 
-// accessKind is how one kind of access is read and changed.
+// accessKind says how one kind of access is read and changed.
 type accessKind struct {
 	list listing[accessRow]
-	// holders is the last segment of the path of the holders, after /v2/groups/{id} and so on; keys
-	// are the keys of its rows.
+	// holders is the last segment of the path of the list of holders, as in /v2/groups/{id}/members.
 	holders string
-	keys    []string // SPEC, govultr
+	// keys are the keys of the rows of the list of holders: that of SPEC and that of govultr.
+	keys []string
 }
 
 var accessKinds = map[org.Kind]accessKind{
@@ -73,10 +73,13 @@ var accessKinds = map[org.Kind]accessKind{
 	},
 }
 
-// readAccess reads the groups, roles and policies of the wanted kinds, and the holders of those
-// that are named. The number of requests depends on pages and names, not on people. A list that
-// the key may not read is an error, because the roster needs it. With all, it reads everything, and
-// returns the kinds that the key may not read as unseen.
+// readAccess reads the groups, roles and policies of the wanted kinds, and the holders of those that
+// wanted names. It reads the holders of a whole group, role or policy, so the number of requests
+// does not depend on the number of people in the roster. A list that the key may not read is an
+// error, because the roster needs it.
+//
+// If all is true, readAccess reads all kinds and all holders. unseen then has the kinds that the key
+// may not read, or that the API does not have.
 func (c *Client) readAccess(
 	ctx context.Context, wanted org.Wanted, all bool,
 ) (rows []accessRow, unseen []org.Kind, err error) {
@@ -107,7 +110,8 @@ func (c *Client) readAccess(
 	return slices.Concat(byKind...), unseen, nil
 }
 
-// readKind reads all groups, roles or policies, and the holders of those that match.
+// readKind reads all groups, roles or policies, and the holders of those for which match returns
+// true. Deleted groups have no holders. Assumable roles cannot be given to people.
 func (c *Client) readKind(ctx context.Context, kind org.Kind, match func(org.Access) bool) ([]accessRow, error) {
 	rows, err := list(ctx, c, accessKinds[kind].list)
 	if err != nil {
@@ -127,8 +131,8 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, match func(org.Acc
 	return rows, nil
 }
 
-// readHolders reads the holders of row. govultr has no list of the members of a group: if the API
-// has none either, the members in the list of groups are used.
+// readHolders reads the holders of row. govultr has no list of the members of a group. If the API
+// has none either (404), the members in the list of groups are kept.
 func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	kind := accessKinds[row.Kind]
 	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder}
@@ -139,18 +143,19 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	q.path = kind.list.path + "/" + id + "/" + kind.holders
 	rows, err := list(ctx, c, q)
 	if row.Kind == org.KindGroup && hasStatus(err, http.StatusNotFound) {
-		if !isBoundedList(row.listed, maxElements) {
+		if !isBoundedList(row.embedded, maxElements) {
 			message := fmt.Sprintf("the list of groups names more than %d of them", maxElements)
 			return call{op: q.op}.failed(org.Unreadable, 0, message, nil)
 		}
 		return nil
 	}
-	row.embedded, row.listed = rows, nil
+	row.fetched, row.embedded = rows, nil
 	return err
 }
 
-// withHolders matches the holders to users: by user id, or by address if the id is that of the
-// membership.
+// withHolders returns the access in rows with its holders. It matches each holder to a user by the
+// user id or, if the only id is that of the membership, by the address. It leaves out holders who
+// are not users, who have the access through a group, or who were removed from the group.
 func withHolders(rows []accessRow, users []org.User) []org.Access {
 	if len(rows) == 0 {
 		return nil
@@ -172,12 +177,12 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 		all[i].Holders = make(map[string]string, len(holders))
 		for _, h := range holders {
 			u := cmp.Or(byID[h.userID], byID[h.id], byEmail[h.email.Key()])
-			// A removed member may stay in the list (SPEC: can be restored); a suspended one is
-			// still a member.
+			// A removed member may stay in the list as inactive, because the member can be restored
+			// (SPEC). A suspended member is inactive too, but still a member.
 			if u == nil || u.ID == "" || h.inherited || h.inactive && !u.Suspended {
 				continue
 			}
-			all[i].Holders[u.ID] = cmp.Or(h.id, u.ID) // the membership
+			all[i].Holders[u.ID] = cmp.Or(h.id, u.ID) // the id of the membership
 		}
 	}
 	return all
@@ -186,7 +191,7 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 func decodeGroup(f fields) accessRow {
 	row := accessRow{Access: org.Access{Kind: org.KindGroup, ID: f.text("id"), Name: f.name("display_name")}}
 	row.Deleted = strings.EqualFold(f.text("status"), "deleted")
-	row.listed = f["members"]
+	row.embedded = f["members"]
 	return row
 }
 
@@ -202,9 +207,9 @@ func decodePolicy(f fields) accessRow {
 }
 
 func decodeHolder(f fields) holderRow {
-	how := f.text("assignment_type") // govultr; SPEC's relationships are direct ones
+	assignment := f.text("assignment_type") // of govultr; SPEC lists direct assignments only
 	return holderRow{
 		id: f.text("id"), userID: f.text("user_id"), email: f.address("email"),
-		inherited: how != "" && !strings.EqualFold(how, "direct"), inactive: f.is("active", false),
+		inherited: assignment != "" && !strings.EqualFold(assignment, "direct"), inactive: f.is("active", false),
 	}
 }

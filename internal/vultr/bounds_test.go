@@ -12,8 +12,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// bombs are answers that are small on the wire and large in memory: each has as many as fit of
-// something small.
+// bombs are answers that are small on the wire and large in memory. Each has as many small values
+// as fit.
 var bombs = map[string]struct{ before, one, after string }{
 	"rows":                     {`{"users":[`, `{},`, `{}],"meta":{"total":1}}`},
 	"rows with an id":          {`{"users":[`, `{"id":1},`, `{}],"meta":{"total":1}}`},
@@ -41,7 +41,8 @@ var bombs = map[string]struct{ before, one, after string }{
 	"objects in an error object": {`{"users":[],"error":{"a":[`, `{},`, `{}]},"meta":{"total":0}}`},
 }
 
-// zipped makes an answer, of a quarter as many bytes as are read, and compresses it.
+// zipped returns a compressed answer. Its body has a quarter of the bytes that the client reads at
+// most.
 func zipped(t *testing.T, before, one, after string) []byte {
 	t.Helper()
 	var body, out bytes.Buffer
@@ -60,13 +61,15 @@ func zipped(t *testing.T, before, one, after string) []byte {
 	return out.Bytes()
 }
 
-// TestSmallAnswersStaySmall: an answer of a few KiB, compressed, must not take gigabytes of memory,
-// whether it is read or refused. It is not parallel: it counts all that is allocated meanwhile.
+// TestSmallAnswersStaySmall checks that a compressed answer of a few KiB does not take gigabytes of
+// memory, whether it is decoded or refused. It is not parallel, because it counts all allocations
+// of the process.
 func TestSmallAnswersStaySmall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("32 MiB an answer take minutes under the race detector, which runs the short tests")
 	}
-	// for each request, freed or not: the answer, which is read into a growing buffer, and copies of parts of it
+	// The limit for each request counts all allocations, also those that were freed: the answer,
+	// which is read into a growing buffer, and copies of parts of it.
 	const most = 200 << 20
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +79,7 @@ func TestSmallAnswersStaySmall(t *testing.T) {
 				w.Header().Set("Content-Encoding", "gzip")
 				_, _ = w.Write(body)
 			})
-			// Every way in which a row is decoded.
+			// A row of each kind is decoded.
 			l := listing[org.User]{op: "list users", path: "/v2/users", keys: []string{"users"},
 				decode: func(f fields) org.User {
 					decodeInvitation(f)
@@ -94,7 +97,8 @@ func TestSmallAnswersStaySmall(t *testing.T) {
 			if got := (after.TotalAlloc - before.TotalAlloc) / uint64(n); got > most {
 				t.Errorf("an answer of %d KiB took %d MiB of memory (%.200v)", len(body)>>10, got>>20, err)
 			}
-			// An error may pass; an answer that is too much does not.
+			// The client may try again after a temporary error, but not after an answer that is too
+			// large.
 			if passes := strings.Contains(bomb.before, `"error`); passes != (n > 1) {
 				t.Errorf("it was asked for %d times, %.200v", n, err)
 			}
@@ -102,7 +106,8 @@ func TestSmallAnswersStaySmall(t *testing.T) {
 	}
 }
 
-// TestBounds: what the API has is far below the bounds, and one more than a bound is refused as a whole.
+// TestBounds checks that answers of a realistic size are far below the bounds, and that an answer
+// that exceeds a bound is refused as a whole.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	rows := func(n int) string {

@@ -39,8 +39,8 @@ type Config struct {
 	Key string
 	// UserAgent is the name and version of the program, as in orgsync/1.2.0.
 	UserAgent string
-	// Rate is the maximum number of requests per second, of all kinds together. 0 means no limit;
-	// then a 429 only pauses.
+	// Rate is the maximum number of requests per second, of all kinds together. 0 means no limit:
+	// then an answer 429 pauses the requests, but does not slow down later ones.
 	Rate float64
 	// Concurrency is the maximum number of requests in flight, at least 1.
 	Concurrency int
@@ -51,10 +51,11 @@ type Config struct {
 	Transport http.RoundTripper
 	// Log gets one debug line per request; nil means none.
 	Log *slog.Logger
-	// Reading is called with the number of requests for lists that were answered, and the number
-	// known to be needed so far, since the client was created. A list is known to need one
-	// request, and more once its first page has the number of rows. It may be called from any
-	// goroutine, but not concurrently, and must not call the client.
+	// Reading is called during reads, to show their progress; nil means no calls. done is
+	// the number of list requests that were answered since the client was created. known is the
+	// number of list requests that all lists need, as far as that is known: a list counts as one
+	// request until its first page says how many rows there are. The client calls Reading from any
+	// goroutine, but never concurrently. Reading must not call the client.
 	Reading func(done, known int)
 }
 
@@ -70,7 +71,7 @@ type Client struct {
 	// Only these two functions hold the key, so printing a Client cannot show it.
 	authorize func(*http.Request)
 	redact    func(string) string
-	identity  chan identity // has the known identity; empty while a goroutine is finding it out
+	identity  chan identity // holds what is known so far; empty while a goroutine reads more
 
 	format    atomic.Int32 // the apiEnabledFormat that the server accepted; 0: none yet
 	reads     progress
@@ -148,13 +149,14 @@ func parseBaseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// isPort reports whether s, which has digits only, is a valid port; "" means the default port.
+// isPort reports whether s is a valid port. url.Parse has already checked that s has only digits.
+// An empty s means the default port.
 func isPort(s string) bool {
 	n, err := strconv.Atoi(s)
 	return s == "" || err == nil && n >= 1 && n <= math.MaxUint16
 }
 
-// ErrKey says that a text cannot be an API key.
+// ErrKey is in the chain of each error of [New] about a key that cannot be an API key.
 var ErrKey = errors.New("the API key")
 
 func checkKey(key string) error {
@@ -171,11 +173,11 @@ func checkKey(key string) error {
 
 func newTransport(concurrency int) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	// Not HTTP/2: net/http repeats a POST by itself, without limit, as long as its stream is reset
-	// with PROTOCOL_ERROR (golang/go#47635). Over HTTP/1 it repeats one only if no byte of it was
-	// written.
-	only1 := new(http.Protocols)
-	only1.SetHTTP1(true)
+	// HTTP/2 is not used: with it, net/http repeats a POST by itself, without limit, as long as the
+	// stream is reset with PROTOCOL_ERROR (golang/go#47635). With HTTP/1, net/http repeats a POST
+	// only if it has not written any byte of the request.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -187,11 +189,11 @@ func newTransport(concurrency int) *http.Transport {
 		},
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
-		Protocols:           only1,
+		Protocols:           protocols,
 		MaxIdleConnsPerHost: concurrency,
 		MaxConnsPerHost:     concurrency,
-		// Servers usually keep idle connections longer: an invitation that is sent on a closing
-		// connection may be lost.
+		// Most servers keep idle connections longer. If the server closed a connection just as an
+		// invitation is sent on it, nobody would know whether the mail goes out.
 		IdleConnTimeout: 30 * time.Second,
 	}
 }

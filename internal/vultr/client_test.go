@@ -28,13 +28,13 @@ const testKey = "KEY-5ecret-5ecret-5ecret"
 
 var ada = org.MustParseAddress("Ada@example.com")
 
-// testConfig has the limits out of the way.
+// testConfig returns a configuration whose limits have no effect on a test.
 func testConfig(baseURL string) Config {
 	return Config{BaseURL: baseURL, Key: testKey, UserAgent: "orgsync/test", Concurrency: 8,
 		RequestTimeout: 30 * time.Second}
 }
 
-// newTestClient speaks real HTTP with h.
+// newTestClient returns a client that uses HTTP over the network to call h.
 func newTestClient(t *testing.T, h http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -55,7 +55,7 @@ func mustNew(t *testing.T, cfg Config) *Client {
 	return c
 }
 
-// inProcess is a client of h without a network between them.
+// inProcess returns a client that calls h without a network.
 func inProcess(t *testing.T, h http.Handler) *Client {
 	t.Helper()
 	cfg := testConfig("http://localhost")
@@ -63,7 +63,8 @@ func inProcess(t *testing.T, h http.Handler) *Client {
 	return mustNew(t, cfg)
 }
 
-// newBubbleClient speaks real HTTP with h over pipes, inside a bubble of synctest, where time is fake.
+// newBubbleClient returns a client that uses HTTP over pipes to call h. It works in a bubble of
+// synctest, where time is fake.
 func newBubbleClient(t *testing.T, h http.HandlerFunc, change func(*Config)) *Client {
 	t.Helper()
 	pipes := newPipeListener()
@@ -84,7 +85,7 @@ func newBubbleClient(t *testing.T, h http.HandlerFunc, change func(*Config)) *Cl
 	return mustNew(t, cfg)
 }
 
-// pipeListener makes connections out of nothing but memory.
+// pipeListener is a net.Listener whose connections are in memory.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -118,14 +119,13 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { l.close(); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// answerJSON answers with a status and a body.
 func answerJSON(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	io.WriteString(w, body)
 }
 
-// drop cuts the connection in place of an answer.
+// drop drops the connection without an answer.
 func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 func asCallError(t *testing.T, err error) *org.CallError {
@@ -186,7 +186,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// A path that a URL would read as a host does not take the key there.
+// A path that a URL parser would read as a host must not send the key to that host.
 func TestRequestStaysWithItsHost(t *testing.T) {
 	t.Parallel()
 	c := mustNew(t, testConfig("https://api.vultr.com"))
@@ -310,7 +310,7 @@ func TestConcurrencyIsACeiling(t *testing.T) {
 	}
 }
 
-// A hostile or careless server repeats the key wherever it can; a log and an error still do not show it.
+// A server may repeat the key in any part of an answer. Logs and errors still must not contain it.
 func TestTheKeyIsNowhere(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -358,7 +358,7 @@ func TestTheKeyIsNowhere(t *testing.T) {
 	}
 }
 
-// hijack answers with bytes that need not be HTTP.
+// hijack answers with raw bytes, which need not be valid HTTP.
 func hijack(w http.ResponseWriter, text string) {
 	conn, buffered, err := w.(http.Hijacker).Hijack()
 	if err != nil {

@@ -8,28 +8,27 @@ import (
 	"time"
 )
 
-// maxClockSamples is how many kinds of readings determine the time. Reading an organization needs
-// about as many.
+// maxClockSamples is the maximum number of kinds of requests that determine the time. One read of
+// an organization makes about as many kinds.
 const maxClockSamples = 5
 
-// clock has the server's time, because invitations expire by it and the local clock may be days
-// off. It uses the median of the last answers to several kinds of readings. One machine behind the
-// API with a wrong clock may answer all readings of one kind, so each kind counts once, however
-// often it is read. The zero clock is the local one.
+// clock keeps the server's time: invitations expire by the server's clock, and the local clock may
+// be days off. It uses the median of the last answers to several kinds of GET requests. One machine
+// behind the API may have a wrong clock and answer all requests of one kind. So each kind counts
+// once, no matter how often it is sent. The zero clock returns the local time.
 type clock struct {
 	mu      sync.Mutex
 	samples []clockSample // oldest first
 }
 
-// clockSample has how far the server's clock was ahead of the local one in the last answer to one
-// kind of reading.
+// clockSample compares the two clocks at the last answer to one kind of request.
 type clockSample struct {
-	op    string // the kind, as call.op names it
-	ahead time.Duration
+	op    string        // the kind of request: call.op
+	ahead time.Duration // server's time minus local time
 }
 
-// observe adds the Date of an answer to op that has just arrived; a Date that cannot be parsed is
-// ignored.
+// observe records the Date header of an answer to op that has just arrived. It ignores a Date that
+// cannot be parsed.
 func (c *clock) observe(op string, h http.Header) {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
@@ -51,9 +50,10 @@ func (c *clock) now() time.Time {
 	if n := len(c.samples); n > 0 {
 		sorted := slices.SortedFunc(slices.Values(c.samples),
 			func(a, b clockSample) int { return cmp.Compare(a.ahead, b.ahead) })
-		// the earlier of two medians: a late mail is better than two mails
+		// If the number is even, the earlier of the two middle samples counts: invitations then
+		// expire later, and a late mail is better than a second mail.
 		ahead = sorted[(n-1)/2].ahead
 	}
-	// Round drops the monotonic reading: this time is compared with dates from the server.
+	// Round(0) drops the monotonic clock, because this time is compared with dates from the server.
 	return time.Now().Add(ahead).Round(0).UTC()
 }

@@ -68,8 +68,8 @@ func TestServerClock(t *testing.T) {
 	})
 }
 
-// TestServerClockOfManyPages: a list whose many pages all come from one machine with a wrong clock
-// does not outvote the others.
+// TestServerClockOfManyPages checks that a list with many pages from one machine with a wrong clock
+// does not outvote the other answers.
 func TestServerClockOfManyPages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

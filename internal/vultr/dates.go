@@ -12,8 +12,8 @@ import (
 )
 
 // date returns the time under name, in UTC; zero if there is none. understood is false if there is
-// a date in an unknown form: it must not be treated as absent, because an invitation without an
-// expiration date is assumed to have the documented lifetime.
+// a date in an unknown form. The caller must not treat such a date as absent: an invitation without
+// an expiration date is assumed to have the documented lifetime.
 //
 // The examples in SPEC have RFC 3339 and "2024-01-25 09:41:05"; the other forms are common in web
 // APIs.
@@ -35,9 +35,10 @@ func (f fields) date(name string) (t time.Time, understood bool) {
 	return t, understood
 }
 
-// dateObject returns the date under name where that is no text: absent, null, empty, or a DateTime
-// as PHP's json_encode writes it, {"date":"2026-06-01
-// 10:00:00.000000","timezone_type":3,"timezone":"UTC"}.
+// dateObject is date for a value that is not a text. Such a value is absent, null, an empty object
+// or list, or a DateTime as PHP's json_encode writes it:
+//
+//	{"date":"2026-06-01 10:00:00.000000","timezone_type":3,"timezone":"UTC"}
 func (f fields) dateObject(name string) (t time.Time, understood bool) {
 	switch raw := f[name]; kindOf(raw) {
 	case "object":
@@ -55,30 +56,34 @@ func (f fields) dateObject(name string) (t time.Time, understood bool) {
 	return time.Time{}, true
 }
 
-// isZeroDate reports whether text is a date of zeros, as SQL has it for a date that is not set, or
-// what PHP makes of one.
+// isZeroDate reports whether text means that a date is not set: a date of zeros (SQL), or
+// -0001-11-30, which PHP makes of it.
 func isZeroDate(text string) bool {
 	return strings.Trim(text, "0-:+.tTzZ ") == "" || strings.HasPrefix(text, "-0001-11-30")
 }
 
-// isoDate is a date with a time of day as ISO 8601 and databases write it. The groups are day,
-// time, seconds and zone.
-var isoDate = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
-		` ?(?i:(z|utc|gmt)|([+-]\d{2}):?(\d{2})?)?$`)
-})
+// isoDate matches a date with a time of day as ISO 8601 and databases write it. The groups are the
+// day, the time, the seconds, the name of the zone, and the hours and minutes of its offset.
+var isoDate = lazyRegexp(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
+	` ?(?i:(z|utc|gmt)|([+-]\d{2}):?(\d{2})?)?$`)
 
-// namedDates are the forms with names of days and months: RFC 1123, RFC 850 (RFC 9110, 5.6.7) and
-// those of C.
+// lazyRegexp returns a function that compiles a pattern on its first call. Most commands need none of
+// the patterns, and compiling them all would slow down the start of the program.
+func lazyRegexp(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
+// namedDates are layouts with the names of days and months: those of HTTP (RFC 9110, 5.6.7), and
+// those of the C function ctime and the program date.
 var namedDates = []string{
 	"Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 -0700", time.RFC850, time.ANSIC, time.UnixDate,
 }
 
-// ParseDate reads a date with a time of day, and reports whether it is one. Without a zone it is in
-// UTC. A zone by a name other than UTC and GMT is not understood, and neither is a day without a
-// time: both could be a day off.
+// ParseDate returns a date with a time of day, in UTC, and reports whether text is one. A date
+// without a zone counts as UTC. ParseDate does not accept a zone with a name other than UTC and GMT,
+// or a day without a time, because the result could be a day off.
 func ParseDate(text string) (time.Time, bool) {
-	// Nearly all have one of these. Parsing accepts fractions of a second in both.
+	// Nearly all dates have one of these layouts. time.Parse accepts fractions of a second in both.
 	for _, layout := range []string{time.RFC3339, time.DateTime} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return inRange(t)
@@ -108,8 +113,8 @@ func ParseDate(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// inRange returns t in UTC and reports whether its year can be written in four digits, also after a
-// few days have been added.
+// inRange returns t in UTC and reports whether its year is between 1 and 9990: JSON and RFC 3339
+// need a year of at most four digits, also after some days were added to t.
 func inRange(t time.Time) (time.Time, bool) {
 	if t = t.UTC(); t.Year() < 1 || t.Year() > 9990 {
 		return time.Time{}, false
@@ -117,9 +122,9 @@ func inRange(t time.Time) (time.Time, bool) {
 	return t, true
 }
 
-// parseUnix reads seconds or milliseconds since 1970, and reports whether text is such a number:
-// one between the years 1973 and 2286, so that a small number or a date written as a number is not
-// taken for a time.
+// parseUnix returns the time for a number of seconds or milliseconds since 1970, and reports
+// whether text is such a number. The number 0 is the zero time. Any other time must be between the
+// years 1973 and 2286, because a small number, or a date such as 20260601, is not a time since 1970.
 func parseUnix(text string) (time.Time, bool) {
 	n, err := strconv.ParseFloat(text, 64)
 	switch {

@@ -12,9 +12,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// fields is a JSON object whose values are decoded one by one, because the documents disagree
-// about their types. A value that cannot be decoded counts as absent, so that one odd field does
-// not fail a whole list.
+// fields is a JSON object whose members are decoded one by one, because the documents disagree about
+// their types. A value that cannot be decoded counts as absent, so that one unexpected value does
+// not make a whole list fail.
 type fields map[string]json.RawMessage
 
 // decodeObject returns the members of a JSON object; nil if raw is not an object or has too many
@@ -27,14 +27,15 @@ func decodeObject(raw json.RawMessage) fields {
 	return o
 }
 
-// object returns the object under name; nil if there is none. PHP encodes an empty object as [].
+// object returns the object under name; nil if there is none. It is also nil for the list [], which
+// is an empty object as PHP encodes it.
 func (f fields) object(name string) fields { return decodeObject(f[name]) }
 
 // encode returns f as JSON.
 func (f fields) encode() []byte {
 	raw, err := json.Marshal(f)
 	if err != nil {
-		panic(err) // it was read from JSON
+		panic(err) // impossible: f was decoded from JSON
 	}
 	return raw
 }
@@ -47,52 +48,57 @@ func (f fields) unwrap(name string) fields {
 	return f
 }
 
-// objects returns the objects in the list under name. Other elements are omitted; nil if there are
-// too many.
-func (f fields) objects(name string) []fields {
-	if !isBoundedList(f[name], maxElements) {
+// decodeObjects returns the objects in a JSON list. Other elements are omitted; nil if raw is not a
+// list or is too long.
+func decodeObjects(raw json.RawMessage) []fields {
+	if !isBoundedList(raw, maxElements) {
 		return nil
 	}
 	var list []fields
-	_ = json.Unmarshal(f[name], &list) // what is no object is left nil
+	_ = json.Unmarshal(raw, &list) // an element that is not an object becomes nil
 	return slices.DeleteFunc(list, func(o fields) bool { return o == nil })
 }
 
-// elements returns the elements of the list under name, not decoded; nil if there is no list or it
-// is too long.
-func (f fields) elements(name string) []json.RawMessage {
-	if !hasAtMost(f[name], maxElements) {
+// decodeElements returns the elements of a JSON list, not decoded; nil if raw is not a list or is too
+// long.
+func decodeElements(raw json.RawMessage) []json.RawMessage {
+	if !hasAtMost(raw, maxElements) {
 		return nil
 	}
 	var list []json.RawMessage
-	_ = json.Unmarshal(f[name], &list) // of another kind: none
+	_ = json.Unmarshal(raw, &list) // list stays nil if raw is not a list
 	return list
 }
 
-// text returns the string, number or bool under name as text; "" for anything else.
-func (f fields) text(name string) string {
-	raw := f[name]
+// text returns the text under name, as decodeText does.
+func (f fields) text(name string) string { return decodeText(f[name]) }
+
+// decodeText returns a JSON string, number or bool as text, without spaces at its ends; "" for
+// anything else.
+func decodeText(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return ""
 	}
 	switch raw[0] {
 	case '"':
 		if inside := raw[1 : len(raw)-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
-			return strings.TrimSpace(string(inside)) // true for nearly all, and cheap
+			return strings.TrimSpace(string(inside)) // nearly all texts, and much faster
 		}
 		var s string
-		_ = json.Unmarshal(raw, &s) // it was read as JSON before
+		_ = json.Unmarshal(raw, &s) // cannot fail: raw is part of valid JSON
 		return strings.TrimSpace(s)
 	case '{', '[', 'n':
 		return ""
 	}
-	return string(raw) // true, false or a number, not decoded because ids may be too long for a float
+	return string(raw) // true, false or a number; an id may have too many digits for a float64
 }
 
-// intern returns text, sharing the memory of equal texts: a list repeats some values in each row.
+// intern returns text in memory that equal texts share, because some values are the same in each
+// row of a list.
 func intern(text string) string { return unique.Make(text).Value() }
 
-// flag returns the value of a bool, "yes" and "no", or 1 and 0; nil for anything else.
+// flag returns the bool under name, which may also be "yes" or "no", or 1 or 0; nil for anything
+// else.
 func (f fields) flag(name string) *bool {
 	switch strings.ToLower(f.text(name)) {
 	case "true", "yes", "1":
@@ -103,19 +109,17 @@ func (f fields) flag(name string) *bool {
 	return nil
 }
 
-// is reports whether the value under name is want, as a flag.
+// is reports whether name has a flag, and the flag is want.
 func (f fields) is(name string, want bool) bool {
 	value := f.flag(name)
 	return value != nil && *value == want
 }
 
-// name returns the text under key, which is the name of a person or thing, without the escapes
-// that the API may add.
+// name returns the name of a person or thing under key, without the escapes that the API may add.
 func (f fields) name(key string) string { return strings.TrimSpace(org.Unescape(f.text(key))) }
 
 // address returns the address under name, without the escapes that the API may add; the zero
-// Address if there is none. A plain address has no backslash: an address with one was escaped for
-// a program.
+// Address if there is none. An address that is valid only without its backslashes was escaped.
 func (f fields) address(name string) org.Address {
 	text := f.name(name)
 	a, err := org.ParseAddress(text)
@@ -128,18 +132,18 @@ func (f fields) address(name string) org.Address {
 	return a
 }
 
-// Many small values take a hundred times the memory of their bytes once they are decoded, and a
-// compressed answer of a few KiB may have millions of them. The bounds are far above what the API
-// sends.
+// These bounds limit the memory that an answer takes. Many small values take a hundred times as much
+// memory after decoding, and a compressed answer of a few KiB may have millions of them. The bounds
+// are far above any real answer of the API.
 const (
-	// maxRows is the maximum number of rows in a page. orgsync asks for perPage.
+	// maxRows is the maximum number of rows in a page. The client asks for perPage.
 	maxRows = 20 * perPage
 	// maxMembers is the maximum number of members in an object.
 	maxMembers = 1000
 	// maxElements is the maximum number of elements of a list inside a row, such as the members of
 	// a group.
 	maxElements = 50_000
-	// perElement is the maximum number of members of the objects in a list, on average.
+	// perElement is the maximum average number of members of the objects in a list.
 	perElement = 20
 	// maxErrorText is the maximum size of an error value that is searched for a text, in bytes.
 	maxErrorText = 8 << 10
@@ -157,10 +161,10 @@ func isBoundedList(raw json.RawMessage, most int) bool {
 	return hasAtMost(raw, most) && hasAtMostAt(raw, 2, most*perElement)
 }
 
-// hasAtMostAt reports whether raw has fewer than most commas at the given depth, which is 1 inside
-// the outermost brackets. raw need not be valid JSON.
+// hasAtMostAt reports whether raw has fewer than most commas at the given depth of brackets. The
+// depth is 1 inside the outermost brackets. raw need not be valid JSON.
 func hasAtMostAt(raw json.RawMessage, depth, most int) bool {
-	if bytes.Count(raw, []byte(",")) < most { // true for nearly all, and cheap
+	if bytes.Count(raw, []byte(",")) < most { // nearly all answers, and much faster
 		return true
 	}
 	level, commas := 0, 0

@@ -147,8 +147,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// TestDates: every form that web APIs write a time in is read, and one that is not understood is
-// not taken for an absent one.
+// TestDates checks that each form of a date in web APIs is decoded, and that a date in an unknown
+// form does not count as absent.
 func TestDates(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
@@ -264,7 +264,7 @@ func TestDates(t *testing.T) {
 	}
 }
 
-// TestEscapedTexts: an API that escapes what it shows for HTML means the people and names that were escaped.
+// TestEscapedTexts checks that addresses and names are unescaped if the API escapes them for HTML.
 func TestEscapedTexts(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -315,7 +315,7 @@ func TestEscapedTexts(t *testing.T) {
 				t.Errorf("the name of the %s is %q, want %q", where, got, want)
 			}
 		}
-		// A roster may have the name as an earlier import wrote it.
+		// A roster may have the name in the form that an earlier version of import wrote.
 		for _, name := range []string{want, `R&amp;D &quot;core&quot;`, "x"} {
 			if !decodeGroup(row).Is(name) {
 				t.Errorf("the group %s is not meant by %q", text, name)
@@ -369,8 +369,8 @@ func TestDecodeUser(t *testing.T) {
 	}
 }
 
-// FuzzDecodeSent: an answer to an invitation is understood only with a usable id and the right
-// address, and if it is open.
+// FuzzDecodeSent checks that an answer to an invitation is accepted only if it has a usable id and
+// the right address, and if the invitation is open.
 func FuzzDecodeSent(f *testing.F) {
 	for _, seed := range []string{
 		sentToAda, `{"invitation":` + sentToAda + `}`, `{"id":7,"email_invited":" ADA@EXAMPLE.COM "}`, `{"invitation":{}}`,
@@ -402,7 +402,7 @@ func FuzzDecodeSent(f *testing.F) {
 	})
 }
 
-// FuzzText: whatever a value is, its text is what encoding/json makes of it.
+// FuzzText checks that the text of a value is the one that encoding/json returns.
 func FuzzText(f *testing.F) {
 	for _, value := range []string{`"ada"`, `" ada "`, `"a\u0064a"`, "\"a\xffa\"", `"\ud800"`, `12345678901234567890`,
 		`1e9`, `-0`, `true`, `null`, `{}`, `["a"]`} {
@@ -434,7 +434,7 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// TestBackslashes: an address that was escaped for a program, too, is the one that people write.
+// TestBackslashes checks that an address with backslashes is the same as the address without them.
 func TestBackslashes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -12,9 +12,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// axes are the points on which the documents contradict each other or say nothing, as far as
-// reading can show them. The names and values are those of the axes of the simulated API, if it has
-// them.
+// axes are the points on which the documents contradict each other or say nothing, and which GET
+// requests can show. If the simulated API has the same axis, the name and the values are the same.
 var axes = []struct{ name, about string }{
 	{"envelope", "an answer about one object"},
 	{"invitations-key", "the key of the list of invitations"},
@@ -43,23 +42,24 @@ var axes = []struct{ name, about string }{
 	{"end-cursor", "meta.links.next on a last page"},
 }
 
-// Trait is one point on which the documents contradict each other or say nothing, and what the API
-// did.
+// Trait has what the answers of the API show about one axis: a point on which the documents
+// contradict each other or say nothing.
 type Trait struct {
-	// Axis names the point. If the simulated API can imitate it, it is one of its axes, and the values
-	// are its values.
+	// Axis is the name of the axis. If the simulated API has an axis of this name, its values have the
+	// same meaning.
 	Axis string
-	// About says in a few words what the point is.
+	// About describes the axis in a few words.
 	About string
-	// Seen are the values seen, sorted, without duplicates; none if the organization has no example.
-	// They may contain words of the server: bounded, but not trusted.
+	// Seen are the values in the answers, sorted, without duplicates. It is empty if the organization
+	// has no example. A value may be a text from the server, in the form that [Client.Clean] returns.
 	Seen []string
 }
 
-// maxTraitValues is the maximum number of values of one axis: a field with more has free text.
+// maxTraitValues is the maximum number of values that are kept for one axis. A field with more
+// values has free text.
 const maxTraitValues = 20
 
-// traits has the values found for each axis. clean makes them safe to print.
+// traits collects the values of each axis. clean makes a value safe to print.
 type traits struct {
 	seen  map[string][]string
 	clean func(string) string
@@ -67,6 +67,7 @@ type traits struct {
 
 func newTraits(clean func(string) string) traits { return traits{map[string][]string{}, clean} }
 
+// add adds a value, unless it is empty.
 func (t traits) add(axis, value string) {
 	value = t.clean(value)
 	if seen := t.seen[axis]; value != "" && len(seen) < maxTraitValues && !slices.Contains(seen, value) {
@@ -83,8 +84,8 @@ func (t traits) list() []Trait {
 	return all
 }
 
-// addAnswer adds what any JSON answer shows.
-func (t traits) addAnswer(h http.Header) {
+// addContentType adds the form of the Content-Type of a JSON answer.
+func (t traits) addContentType(h http.Header) {
 	raw := h.Get("Content-Type")
 	mediaType, params, _ := mime.ParseMediaType(raw)
 	switch {
@@ -101,12 +102,13 @@ func (t traits) addAnswer(h http.Header) {
 	}
 }
 
-// addPage adds what a page of a list shows. Only last pages differ between dialects.
+// addPage adds the form of meta in a page of a list. It skips pages with a next page, because only
+// last pages differ between dialects.
 func (t traits) addPage(top fields) {
 	meta := top.object("meta")
-	raw, told := meta["links"]
+	rawLinks, hasLinks := meta["links"]
 	links := meta.object("links")
-	next, named := links["next"]
+	next, hasNext := links["next"]
 	switch {
 	case string(top["meta"]) == "null":
 		t.add("meta", "null")
@@ -115,15 +117,15 @@ func (t traits) addPage(top fields) {
 	case meta == nil:
 		t.add("meta", "other")
 	case links.text("next") != "":
-	case !told:
+	case !hasLinks:
 		t.add("meta", "total")
 	case links == nil:
 		t.add("meta", "full")
-		t.add("end-cursor", kindOf(raw)+" links")
+		t.add("end-cursor", kindOf(rawLinks)+" links")
 	default:
 		t.add("meta", "full")
 		switch {
-		case !named:
+		case !hasNext:
 			t.add("end-cursor", "missing")
 		case string(next) == `""`:
 			t.add("end-cursor", "text")
@@ -133,8 +135,8 @@ func (t traits) addPage(top fields) {
 	}
 }
 
-// addDates adds what the dates of a row show. Whether there is an expiration_date is an axis of
-// its own.
+// addDates adds the forms of the dates in a row. It does not add that expiration_date is not set,
+// because that is an axis of its own.
 func (t traits) addDates(row fields) {
 	for name, raw := range row {
 		if !strings.HasPrefix(name, "date_") && !strings.HasSuffix(name, "_date") {
@@ -145,7 +147,7 @@ func (t traits) addDates(row fields) {
 		case text != "":
 			t.add("dates", dateForm(raw, text))
 			continue
-		case name == "date_created": // always set: without it the API shows no dates
+		case name == "date_created": // every row has one, so the API does not show dates
 			t.add("dates", emptyForm(raw))
 		}
 		if name != "expiration_date" {
@@ -170,7 +172,7 @@ func dateForm(raw json.RawMessage, text string) string {
 	return "offset"
 }
 
-// emptyForm returns how a value shows that it is not set.
+// emptyForm returns the form of a value that is not set.
 func emptyForm(raw json.RawMessage) string {
 	if string(raw) == `""` {
 		return "empty"
@@ -178,7 +180,7 @@ func emptyForm(raw json.RawMessage) string {
 	return kindOf(raw)
 }
 
-// kindOf returns the kind of a JSON value as a word.
+// kindOf returns the kind of a JSON value as a word; "absent" if raw is empty.
 func kindOf(raw json.RawMessage) string {
 	if len(raw) == 0 {
 		return "absent"
@@ -198,7 +200,7 @@ func kindOf(raw json.RawMessage) string {
 	return "number"
 }
 
-// addInvitation adds what a row of the list of invitations shows at now.
+// addInvitation adds what a row of the list of invitations shows. now is the server's time.
 func (t traits) addInvitation(row fields, now time.Time) {
 	i := decodeInvitation(row)
 	t.add("permissions", permissionsForm(row))
@@ -269,48 +271,49 @@ func letterCase(word string) string {
 	return "mixed"
 }
 
-// addSuspended adds which lists have suspended users: all is the list of users, own the list of
-// suspended users. known is false if the key may not read the second list.
-func (t traits) addSuspended(all, own []fields, known bool) {
-	listed := map[string]fields{}
+// addSuspended adds which lists have suspended users. all is the list of users, own the list of
+// suspended users. ownKnown is false if the key may not read the second list.
+func (t traits) addSuspended(all, own []fields, ownKnown bool) {
+	inAll := map[string]fields{}
 	for _, row := range all {
-		listed[row.text("id")] = row
+		inAll[row.text("id")] = row
 	}
-	apart := map[string]bool{}
+	inOwn := map[string]bool{}
 	for _, row := range own {
 		id := row.text("id")
-		apart[id] = true
-		other, both := listed[id]
-		if !both {
+		inOwn[id] = true
+		other, inBoth := inAll[id]
+		if !inBoth {
 			t.add("suspended", "own")
 			continue
 		}
 		t.add("suspended", "both")
 		t.add("suspended-status", cmp.Or(other.text("status"), kindOf(other["status"])))
 	}
-	for id, row := range listed {
-		if decodeUser(row).Suspended && !apart[id] {
+	for id, row := range inAll {
+		if decodeUser(row).Suspended && !inOwn[id] {
 			t.add("suspended-status", row.text("status"))
-			if known {
+			if ownKnown {
 				t.add("suspended", "users")
 			}
 		}
 	}
 }
 
-// addMembers adds what the members of a group show: those in the group itself, and those in their
-// own list.
+// addMembers adds what the members of a group show. The row of the group in the list of groups has
+// members too. list is the list of the members of this group, and users the list of all users.
 func (t traits) addMembers(group fields, list, users []fields) {
-	switch embedded := len(group.objects("members")); {
+	switch embedded := len(decodeObjects(group["members"])); {
 	case embedded > 0 && embedded == len(list):
 		t.add("group-members", "all")
 	case embedded < len(list):
 		t.add("group-members", "capped")
 	}
-	ids, suspended := map[string]bool{}, map[string]bool{} // by id, and by address whether the user is suspended
+	isUserID := map[string]bool{}
+	suspended := map[string]bool{} // has the address of each user, and whether the user is suspended
 	for _, row := range users {
 		u := decodeUser(row)
-		ids[u.ID] = true
+		isUserID[u.ID] = true
 		if !u.Email.IsZero() {
 			suspended[u.Email.Key()] = u.Suspended
 		}
@@ -319,9 +322,9 @@ func (t traits) addMembers(group fields, list, users []fields) {
 		h := decodeHolder(row)
 		isSuspended, isUser := suspended[h.email.Key()]
 		switch {
-		case ids[h.id]:
+		case isUserID[h.id]:
 			t.add("member-id", "user")
-		case ids[h.userID] || isUser:
+		case isUserID[h.userID] || isUser:
 			t.add("member-id", "own")
 		}
 		if h.inactive && !isSuspended {
@@ -330,13 +333,13 @@ func (t traits) addMembers(group fields, list, users []fields) {
 	}
 }
 
-// Traits returns what all answers of the survey show.
+// Traits returns all axes in a fixed order, with the values in the answers of the survey.
 func (s *Survey) Traits() []Trait {
 	t := newTraits(s.client.Clean)
 	for _, e := range s.Endpoints() {
 		for _, x := range e.Exchanges {
 			if x.ok() {
-				t.addAnswer(x.Header)
+				t.addContentType(x.Header)
 			}
 		}
 		if e.keys == nil || !e.Allowed() {

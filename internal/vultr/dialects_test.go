@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// settled is a world with somebody in every state, and more pages than one.
+// settled returns a world with a person in each state, and with lists of several pages.
 func settled(t *testing.T, options sandbox.Options) *sandbox.Server {
 	t.Helper()
 	options.PageCap, options.RateLimit = 10, -1
@@ -49,7 +49,7 @@ func settled(t *testing.T, options sandbox.Options) *sandbox.Server {
 	return api
 }
 
-// In every dialect, reading shows what is there, and writing does what it says.
+// In each dialect, a read returns what the world has, and a write changes the world as requested.
 func TestDialects(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {
@@ -99,7 +99,8 @@ func TestDialects(t *testing.T) {
 	}
 }
 
-// learnWording invites somebody, so that c knows how this server takes an invitation.
+// learnWording sends an invitation, so that c knows the format of api_enabled that the server
+// accepts.
 func learnWording(t *testing.T, c *Client) {
 	t.Helper()
 	first := org.MustParseAddress("first@example.com")
@@ -161,7 +162,8 @@ func checkSnapshot(t *testing.T, d sandbox.Dialect, world sandbox.World, got org
 	}
 }
 
-// In every dialect, whatever breaks: one request, at most one mail, and an error that says the truth about it.
+// In each dialect and with each fault, the client sends one request and at most one mail, and the
+// error says correctly whether the server may have acted.
 func TestDialectsTimesFaults(t *testing.T) {
 	t.Parallel()
 	type want struct {
@@ -231,7 +233,7 @@ func TestDialectsTimesFaults(t *testing.T) {
 	}
 }
 
-// Reads in every dialect, with something broken at a page of each list: complete after all, or an error.
+// In each dialect, and with a fault at a page of each list, a read is complete or returns an error.
 func TestDialectsTimesReadFaults(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {

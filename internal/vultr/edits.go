@@ -1,6 +1,7 @@
 package vultr
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -9,8 +10,8 @@ import (
 )
 
 // Edit makes one change other than a mail, and returns the number of requests that may have
-// reached the server. It makes the same promises as [Client.Invite]; an error is an
-// [*org.CallError].
+// reached the server, also with an error. It repeats and completes requests as [Client.Invite]
+// does. An error is an [*org.CallError].
 //
 // Removing a user ends their membership (DELETE /v2/organizations/{org}/user/{user}); their
 // account remains.
@@ -28,20 +29,18 @@ var editNames = map[org.EditOp]string{
 	org.EditSuspend: "suspend", org.EditUnsuspend: "unsuspend", org.EditRemove: "remove",
 }
 
-// setRequest sets method, path and body. It returns an error for an id that cannot be part of a
-// path, and for an unknown edit.
+// setRequest sets the method, path and body for e. It returns an error if e has an id that cannot
+// be part of a path, or an unknown operation or kind.
 func (q *call) setRequest(e org.Edit) error {
-	var bad error
+	var idErr error // the first error of id
 	id := func(s string) string {
 		checked, err := pathID(s)
-		if err != nil && bad == nil {
-			bad = err
-		}
+		idErr = cmp.Or(idErr, err)
 		return checked
 	}
-	member := func() string { return "/v2/organizations/" + id(e.Organization) + "/user/" + id(e.UserID) }
+	userPath := func() string { return "/v2/organizations/" + id(e.Organization) + "/user/" + id(e.UserID) }
 	access, known := accessKinds[e.Kind]
-	attachment := func() string { return access.list.path + "/" + id(e.ID) + "/" + access.holders }
+	holdersPath := func() string { return access.list.path + "/" + id(e.ID) + "/" + access.holders }
 	switch {
 	case e.Op == org.EditUpdate:
 		q.method, q.path = http.MethodPatch, "/v2/users/"+id(e.UserID)
@@ -49,27 +48,27 @@ func (q *call) setRequest(e org.Edit) error {
 			APIEnabled bool `json:"api_enabled"`
 		}{e.APIEnabled}
 	case e.Op == org.EditGrant && e.Kind == org.KindGroup:
-		q.method, q.path = http.MethodPost, attachment()
-		// The how-to page wants both, SPEC only the second, which it calls "user id or display
-		// name".
+		q.method, q.path = http.MethodPost, holdersPath()
+		// The how-to page requires both. SPEC requires only display_name, and describes it as "user id
+		// or display name".
 		q.body = struct {
 			UserID      string `json:"user_id"`
 			DisplayName string `json:"display_name"`
 		}{id(e.UserID), e.Who.String()}
 	case e.Op == org.EditGrant && known:
-		q.method, q.path = http.MethodPost, attachment()+"/"+id(e.UserID)
+		q.method, q.path = http.MethodPost, holdersPath()+"/"+id(e.UserID)
 	case e.Op == org.EditRevoke && e.Kind == org.KindGroup:
-		q.method, q.path = http.MethodDelete, attachment()+"/"+id(e.Membership)
+		q.method, q.path = http.MethodDelete, holdersPath()+"/"+id(e.Membership)
 	case e.Op == org.EditRevoke && known:
-		q.method, q.path = http.MethodDelete, attachment()+"/"+id(e.UserID)
+		q.method, q.path = http.MethodDelete, holdersPath()+"/"+id(e.UserID)
 	case e.Op == org.EditSuspend:
-		q.method, q.path = http.MethodPut, member()+"/suspend"
+		q.method, q.path = http.MethodPut, userPath()+"/suspend"
 	case e.Op == org.EditUnsuspend:
-		q.method, q.path = http.MethodPut, member()+"/unsuspend"
+		q.method, q.path = http.MethodPut, userPath()+"/unsuspend"
 	case e.Op == org.EditRemove:
-		q.method, q.path = http.MethodDelete, member()
+		q.method, q.path = http.MethodDelete, userPath()
 	default:
 		return fmt.Errorf("the API has no %s of a %q", e.Op, e.Kind)
 	}
-	return bad
+	return idErr
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// edits are one of each kind.
+// edits has one edit of each kind.
 func edits() map[string]org.Edit {
 	ada := org.MustParseAddress("Ada@example.com")
 	edit := func(op org.EditOp, kind org.Kind) org.Edit {
@@ -34,8 +34,8 @@ func edits() map[string]org.Edit {
 	}
 }
 
-// TestEditRequests: each edit is one documented request. Above all, removing somebody ends their membership of the
-// organization and never deletes their account.
+// TestEditRequests checks that each edit is one documented request. It matters most that the
+// removal of a user ends their membership of the organization and never deletes their account.
 func TestEditRequests(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -66,7 +66,8 @@ func TestEditRequests(t *testing.T) {
 	}
 }
 
-// TestEditAnswers: any success will do, with or without an answer, unless the answer says that it is none.
+// TestEditAnswers checks that any answer 2xx is a success, also without a body, unless the body has
+// an error.
 func TestEditAnswers(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]org.Failure{
@@ -89,7 +90,7 @@ func TestEditAnswers(t *testing.T) {
 	}
 }
 
-// TestEditOfOddIDs: an id that would lead to another path is sent nowhere.
+// TestEditOfOddIDs checks that no request is sent if an id would change the path.
 func TestEditOfOddIDs(t *testing.T) {
 	t.Parallel()
 	c := inProcess(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -12,8 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Exchange is a request that was sent and its answer, without any interpretation. It does not have
-// the key.
+// Exchange is a request and its answer, without any interpretation.
 type Exchange struct {
 	Method string
 	Path   string
@@ -22,8 +21,8 @@ type Exchange struct {
 	Took   time.Duration
 	Status int // 0: no answer came
 	Header http.Header
-	Body   []byte // what was read of it
-	top    fields // the body, if it is a JSON object
+	Body   []byte // as much as was read, without the key
+	top    fields // the body as a JSON object; nil if it is none
 }
 
 func (x Exchange) ok() bool { return x.Status/100 == 2 && x.top != nil && !x.IsHTML() }
@@ -37,22 +36,22 @@ func (x Exchange) IsIntercepted() bool { return x.Status/100 == 3 || x.Status !=
 // IsThrottled reports whether the server asked for a pause.
 func (x Exchange) IsThrottled() bool { return x.Status == http.StatusTooManyRequests }
 
-// Text returns what an answer that is not a success says. It may have the key in another form; see
-// [Client.Clean].
+// Text returns the error text of an answer that is not a success. It comes from the server: pass it
+// to [Client.Clean] before you print it.
 func (x Exchange) Text() string {
 	return failureText(answer{status: x.Status, header: x.Header}, x.Body)
 }
 
 type observerKey struct{}
 
-// withObserver returns a context whose requests are passed to f, those of one list in order. A
-// survey uses it to see the same answers as the client, instead of reading the lists in its own
-// way.
+// withObserver returns a context for requests that f observes: f is called with each request and
+// its answer, for one list in the order of its pages. This way a survey sees the same answers as
+// the client, and needs no code of its own that reads lists.
 func withObserver(ctx context.Context, f func(Exchange)) context.Context {
 	return context.WithValue(ctx, observerKey{}, f)
 }
 
-// notifyObserver passes an exchange to the observer of ctx, if there is one.
+// notifyObserver passes a request and its answer to the observer of ctx, if there is one.
 func (c *Client) notifyObserver(ctx context.Context, q call, start time.Time, a answer, body []byte) {
 	f, ok := ctx.Value(observerKey{}).(func(Exchange))
 	if !ok {
@@ -65,10 +64,12 @@ func (c *Client) notifyObserver(ctx context.Context, q call, start time.Time, a 
 	f(x)
 }
 
-// Endpoint is one kind of request, as a survey made it.
+// Endpoint has the requests of one kind that a survey made, and their result.
 type Endpoint struct {
-	// Name says what was read, as in "members of one group"; Path has {id} instead of ids.
-	Name, Path string
+	// Name says what the requests read, as in "members of one group".
+	Name string
+	// Path is the path of the requests, with {id} instead of an id.
+	Path string
 	// Permission is the permission that the request needs according to the documents
 	// (iam-policy-actions-map; the how-to guide on inviting and granting access); "" if they name
 	// none.
@@ -77,7 +78,8 @@ type Endpoint struct {
 	Exchanges []Exchange
 	// Rows is the number of rows of the list; 1 for a single object.
 	Rows int
-	// Err is the error that reading returned.
+	// Err is the error of the client's read; nil if the read succeeded, or if the client accepts the
+	// failure.
 	Err error
 
 	keys []string // the keys of the rows of a list; nil for a single object
@@ -85,7 +87,7 @@ type Endpoint struct {
 
 func (e *Endpoint) observe(x Exchange) { e.Exchanges = append(e.Exchanges, x) }
 
-// Status returns the status of the last answer; 0 if there is none.
+// Status returns the HTTP status of the last answer; 0 if no answer came.
 func (e *Endpoint) Status() int {
 	for _, x := range slices.Backward(e.Exchanges) {
 		if x.Status != 0 {
@@ -95,7 +97,7 @@ func (e *Endpoint) Status() int {
 	return 0
 }
 
-// Verdict returns what the API says to the request.
+// Verdict returns whether the API allowed the request, or why it did not.
 func (e *Endpoint) Verdict() org.Verdict {
 	status := e.Status()
 	switch {
@@ -116,8 +118,9 @@ func (e *Endpoint) Verdict() org.Verdict {
 // Allowed reports whether the verdict is [org.VerdictAllowed].
 func (e *Endpoint) Allowed() bool { return e.Verdict() == org.VerdictAllowed }
 
-// lastRead returns the answers of the last time that the list was read, which begins with a
-// request without a cursor.
+// lastRead returns the exchanges of the last attempt to read the list. An attempt begins with a
+// successful request without a cursor. lastRead returns nil if there is none. The client may read a
+// list several times, see list.
 func (e *Endpoint) lastRead() []Exchange {
 	for i, x := range slices.Backward(e.Exchanges) {
 		if x.ok() && x.Query.Get("cursor") == "" {
@@ -127,18 +130,19 @@ func (e *Endpoint) lastRead() []Exchange {
 	return nil
 }
 
-// rawRows returns the rows of the last read, not decoded.
+// rawRows returns the rows of the last attempt to read the list, not decoded.
 func (e *Endpoint) rawRows() []fields {
 	var rows []fields
 	for _, x := range e.lastRead() {
 		for _, key := range e.keys {
-			rows = append(rows, x.top.objects(key)...)
+			rows = append(rows, decodeObjects(x.top[key])...)
 		}
 	}
 	return rows
 }
 
-// addKeyTrait adds which of its keys a list has; values are the names of the keys, in their order.
+// addKeyTrait adds the keys under which the list has rows. values[i] is the value of the axis for
+// e.keys[i].
 func (e *Endpoint) addKeyTrait(t traits, axis string, values ...string) {
 	for _, x := range e.lastRead() {
 		for i, key := range e.keys {
@@ -149,7 +153,7 @@ func (e *Endpoint) addKeyTrait(t traits, axis string, values ...string) {
 	}
 }
 
-// Pages returns the number of pages of the list when it was last read.
+// Pages returns the number of pages in the last attempt to read the list.
 func (e *Endpoint) Pages() int {
 	n := 0
 	for _, x := range e.lastRead() {
@@ -160,8 +164,8 @@ func (e *Endpoint) Pages() int {
 	return n
 }
 
-// Message returns what the server said, or what was wrong with its answer. It may have the key in
-// another form; see [Client.Clean]. There must be an exchange.
+// Message returns the error text of the server, or says what was wrong with its answer. Pass it to
+// [Client.Clean] before you print it. Message panics if no request was sent.
 func (e *Endpoint) Message() string {
 	if failure, ok := errors.AsType[*org.CallError](e.Err); ok {
 		if failure.Err == nil {
@@ -169,5 +173,5 @@ func (e *Endpoint) Message() string {
 		}
 		return strings.TrimPrefix(failure.Message+": "+failure.Err.Error(), ": ")
 	}
-	return e.Exchanges[len(e.Exchanges)-1].Text() // a run does not need this answer
+	return e.Exchanges[len(e.Exchanges)-1].Text() // the client accepts this failure
 }

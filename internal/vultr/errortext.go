@@ -9,24 +9,26 @@ import (
 	"strings"
 )
 
-// An API that answers 2xx to everything says in the body whether the request failed. SPEC
-// has `error`, a text, in answers 4xx, and govultr looks for it in every answer, with a number
-// `status` beside it; the other names are those that web APIs use.
+// Names and values that mean an error, also in an answer 2xx: some APIs answer 2xx to everything,
+// and say only in the body whether the request failed. SPEC has the text `error` in answers 4xx.
+// govultr looks for `error` and the number `status` in every answer. The other names are common in
+// web APIs. The names are in the form that memberName returns.
 var (
 	errorMembers = wordSet(`error errors err errs errormessage errormessages errormsg errordescription errordetail
 		errordetails errorcode errortype exception exceptions fault faults failure failures failed iserror
 		haserror haserrors`)
 	successMembers = wordSet(`success successful succeeded issuccess ok`)
 	statusMembers  = wordSet(`status code statuscode httpstatus httpcode httpstatuscode result outcome`)
-	// envelopes have either the status of the request or its result.
+	// envelopes are members that may hold an object with the status of the request.
 	envelopes = wordSet(`meta status result response data invitation`)
-	// failureWords are the statuses of a failed request; some may also be the status of an
-	// invitation.
+	// failureWords are statuses of a failed request. Some of them, such as declined, may also be the
+	// status of an invitation.
 	failureWords = wordSet(`denied forbidden unauthorized unauthorised invalid refused rejected declined unsuccessful
 		exception fatal timeout false no nok ko`)
 	successWords = wordSet(`ok okay success successful succeeded created accepted updated deleted removed done
 		no_content true yes`)
-	// descriptions are the members that explain another one in words, the clearest first.
+	// descriptions are members that explain an error in words, the clearest first. They are written
+	// as in an answer.
 	descriptions = []string{
 		"message", "detail", "details", "error_description", "error_message", "errorMessage", "description", "title",
 		"reason", "msg", "error", "errors", "faultstring",
@@ -41,8 +43,8 @@ func wordSet(words string) map[string]bool {
 	return set
 }
 
-// errorText returns the error in an answer; "" if there is none. It ignores what an object in the
-// answer says about itself, such as the status of an invitation or a user.
+// errorText returns the text of an error in an answer; "" if there is none. It ignores the state of
+// an object in the answer, such as the status of an invitation or a user.
 func (f fields) errorText() string {
 	if text := f.ownErrorText(); text != "" {
 		return text
@@ -65,7 +67,7 @@ func (f fields) ownErrorText() string {
 		raw, member := f[name], memberName(name)
 		switch {
 		case errorMembers[member] && !isEmptyValue(raw):
-			return f.describe(name) // the clearest text
+			return f.describe(name) // clearer than the text for a status
 		case text != "":
 		case successMembers[member] && f.is(name, false), statusMembers[member] && f.isFailureStatus(name, object):
 			text = f.describe(name)
@@ -74,14 +76,14 @@ func (f fields) ownErrorText() string {
 	return text
 }
 
-// memberName returns name in a form for comparison: errorMessage, error_message and Error-Message
-// are equal.
+// memberName returns name in lower case without hyphens and underscores. errorMessage, error_message
+// and Error-Message are the same member.
 func memberName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
-// isObject reports whether f is an object of the API, such as a user, and not a message about a
-// request.
+// isObject reports whether f is an object of the organization, such as a user, and not a message
+// about a request.
 func (f fields) isObject() bool {
 	if f.text("message") != "" || f.text("detail") != "" {
 		return false
@@ -90,8 +92,8 @@ func (f fields) isObject() bool {
 	return slices.ContainsFunc(own, func(name string) bool { return f.text(name) != "" })
 }
 
-// isFailureStatus reports whether the status or code under name means that a request failed.
-// object is true if it may be the state of an object of the API.
+// isFailureStatus reports whether the status or code under name means that a request failed. object
+// is the result of f.isObject: if it is true, the status may be the state of f itself.
 func (f fields) isFailureStatus(name string, object bool) bool {
 	text := strings.ToLower(f.text(name))
 	first, _, _ := strings.Cut(text, " ") // as in "503 Service Unavailable"
@@ -118,27 +120,26 @@ func isEmptyValue(raw json.RawMessage) bool {
 	if len(raw) > maxEmptyValue {
 		return false
 	}
-	value := fields{"": raw}
 	switch kindOf(raw) {
 	case "absent", "null":
 		return true
 	case "list":
-		return !slices.ContainsFunc(value.elements(""), func(e json.RawMessage) bool { return !isEmptyValue(e) })
+		return !slices.ContainsFunc(decodeElements(raw), func(e json.RawMessage) bool { return !isEmptyValue(e) })
 	case "object":
-		for _, member := range value.object("") {
+		for _, member := range decodeObject(raw) {
 			if !isEmptyValue(member) {
 				return false
 			}
 		}
 		return true
 	}
-	text := strings.ToLower(value.text(""))
+	text := strings.ToLower(decodeText(raw))
 	number, err := strconv.ParseFloat(text, 64)
 	return text == "" || text == "false" || text == "null" || text == "none" || err == nil && number == 0
 }
 
-// describe returns in words what the member under name says: its own text, that of a member beside
-// it, or else its value.
+// describe returns the text for an error in the member under name: its own text, the text of a
+// member beside it, or else its name and value.
 func (f fields) describe(name string) string {
 	raw := f[name]
 	if kind := kindOf(raw); kind == "text" && errorMembers[memberName(name)] || kind == "object" || kind == "list" {
@@ -152,27 +153,27 @@ func (f fields) describe(name string) string {
 	return name + ": " + f.text(name)
 }
 
-// textIn returns the text in a value: a text, the member of an object that describes it, the first
-// element of a list that is not empty. Without any it is the value as it was sent.
+// textIn returns the text in a value. The text of an object is that of its first member in
+// descriptions, and the text of a list is that of its first element. Both skip empty values. If
+// there is no text, textIn returns the JSON of the value.
 func textIn(raw json.RawMessage) string {
-	value := fields{"": raw}
 	switch kind := kindOf(raw); {
 	case kind == "text":
 	case len(raw) > maxErrorText:
 		return string(raw[:maxErrorText])
 	case kind == "list":
-		for _, element := range value.elements("") {
+		for _, element := range decodeElements(raw) {
 			if !isEmptyValue(element) {
 				return textIn(element)
 			}
 		}
 	case kind == "object":
-		object := value.object("")
+		object := decodeObject(raw)
 		for _, name := range descriptions {
 			if !isEmptyValue(object[name]) {
 				return textIn(object[name])
 			}
 		}
 	}
-	return cmp.Or(value.text(""), string(raw))
+	return cmp.Or(decodeText(raw), string(raw))
 }

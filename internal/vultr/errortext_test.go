@@ -11,8 +11,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// answerMembers are members of an answer with the status 200, and words that an error about it has;
-// "" where they say that nothing went wrong.
+// answerMembers are members of an answer with the status 200, and words that the error must have.
+// The words are "" if the members do not mean an error.
 var answerMembers = map[string]string{
 	`"error":"try later"`:                                   "try later",
 	`"Error":"try later"`:                                   "try later",
@@ -131,8 +131,8 @@ var answerMembers = map[string]string{
 	`"data":{"status":"active"}`:           "",
 }
 
-// TestAnswersThatSayError: an answer with the status 200 that says in its body that something went
-// wrong is no success. A list in it is not believed, and what it answers may have been done or not.
+// TestAnswersThatSayError checks that an answer with the status 200 and an error in its body is not
+// a success. A list in it is not used. After a write, it is unknown whether the server acted.
 func TestAnswersThatSayError(t *testing.T) {
 	t.Parallel()
 	for members, words := range answerMembers {
@@ -171,7 +171,7 @@ func TestAnswersThatSayError(t *testing.T) {
 	}
 }
 
-// checkAnswer checks that err is unreadable with words in it, or nil without any.
+// checkAnswer checks that err is Unreadable and contains words, or is nil if words is empty.
 func checkAnswer(t *testing.T, op, body, words string, err error) {
 	t.Helper()
 	if words == "" {
@@ -187,7 +187,8 @@ func checkAnswer(t *testing.T, op, body, words string, err error) {
 	}
 }
 
-// TestObjectsThatSayNoError: what an object says about itself is not about the request.
+// TestObjectsThatSayNoError checks that the state of an object is not treated as an error of the
+// request.
 func TestObjectsThatSayNoError(t *testing.T) {
 	t.Parallel()
 	for body, words := range map[string]string{
@@ -215,7 +216,7 @@ func TestObjectsThatSayNoError(t *testing.T) {
 			checkAnswer(t, name, body, words, err)
 		}
 	}
-	// RFC 9457: the media type alone says that it is about a problem.
+	// In RFC 9457, only the media type shows that the body describes an error.
 	c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		_, _ = io.WriteString(w, `{"type":"about:blank","title":"try later"}`)

@@ -15,7 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// smallWorld is an organization with one user and nobody else.
+// smallWorld has answers for an organization with one user.
 func smallWorld() world {
 	return world{
 		orgsPath: oneOrg, invitationPath: `{"invites":[]}`, suspendedPath: noUsers,
@@ -24,14 +24,15 @@ func smallWorld() world {
 	}
 }
 
-// with is w with other answers to the paths of changes.
+// with returns a copy of w, with the answers in changes instead of those of w.
 func (w world) with(changes world) world {
 	w = maps.Clone(w)
 	maps.Copy(w, changes)
 	return w
 }
 
-// TestPaged: a snapshot says when a list of people came in several pages, between which a row may have moved.
+// TestPaged checks that a snapshot says whether a list of people had several pages, because a row
+// may have moved between them.
 func TestPaged(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/v2/users", suspendedPath, invitationPath, orgsPath, ""} {
@@ -60,8 +61,9 @@ func TestPaged(t *testing.T) {
 	}
 }
 
-// TestPinConfirmed: what names the organization confirms the pin, what names another is evidence
-// against it, and where nothing names any there is none either way.
+// TestPinConfirmed checks that an answer that names the organization confirms the pin, and that an
+// answer that names another organization contradicts it. If no answer names an organization, the
+// pin is neither confirmed nor contradicted.
 func TestPinConfirmed(t *testing.T) {
 	t.Parallel()
 	const suspendedA = "/v2/organizations/" + uuidA + "/suspended-users"
@@ -128,7 +130,8 @@ func TestPinConfirmed(t *testing.T) {
 			t.Parallel()
 			c := smallWorld().with(test.change).client(t)
 			isPin := func(err error) bool { _, ok := errors.AsType[*org.PinError](err); return ok }
-			// Twice: what was found out once is remembered, and so must be how.
+			// The second call uses the remembered organization, and must remember whether it is
+			// confirmed.
 
 			for range 2 {
 				if _, err := c.Identify(t.Context(), test.pin); (err == nil) != test.identified || err != nil && !isPin(err) {
@@ -146,7 +149,8 @@ func TestPinConfirmed(t *testing.T) {
 	}
 }
 
-// TestListsThatCannotBeTrue: the key is somebody's, so a list without any user is not the organization's.
+// TestListsThatCannotBeTrue checks that a list without users is an error. The key belongs to a
+// user, so there must be one.
 func TestListsThatCannotBeTrue(t *testing.T) {
 	t.Parallel()
 	const groups, members = "/v2/groups", "/v2/groups/g1/members"
@@ -220,8 +224,8 @@ func TestListsThatCannotBeTrue(t *testing.T) {
 	}
 }
 
-// TestEachListOnce: a reading asks for no list twice, also where the organization has to be taken
-// from the invitations.
+// TestEachListOnce checks that a read requests no list twice, also if the organization comes from
+// the invitations.
 func TestEachListOnce(t *testing.T) {
 	t.Parallel()
 	for name, orgs := range map[string]any{"organizations shown": oneOrg, "organizations hidden": 403,
@@ -265,8 +269,8 @@ func TestEachListOnce(t *testing.T) {
 	}
 }
 
-// TestReadAheadFails: where the organization is not known, whatever the reason, nothing is being
-// read any more.
+// TestReadAheadFails checks that no request is in flight when ReadAhead returns an error, for any
+// reason.
 func TestReadAheadFails(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"regexp"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// failureOfStatus returns what a status means for a call; 0 for success, and for the status 0 of a
-// call without an answer.
+// failureOfStatus returns the failure that an HTTP status means; 0 if the status is 2xx, or 0
+// because there is no answer.
 func failureOfStatus(status int) org.Failure {
 	switch {
 	case status == 0 || status/100 == 2:
@@ -32,19 +30,20 @@ func failureOfStatus(status int) org.Failure {
 	return org.Refused
 }
 
-// IsHidden reports whether err means that the key may not read the resource (403) or that the API
-// does not have it (404).
+// IsHidden reports whether err means that the key may not read something (403), or that the API does
+// not have it (404).
 func IsHidden(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
 func hasStatus(err error, status int) bool {
-	var failure *org.CallError
-	return errors.As(err, &failure) && failure.Status == status
+	failure, ok := errors.AsType[*org.CallError](err)
+	return ok && failure.Status == status
 }
 
-// failureText returns the text of an answer that is not a success: its `error` (SPEC, 4xx) or an
-// equivalent, the title of a page, the first line, or else the standard text for its status.
+// failureText returns the error text of an answer that is not a success: its `error` (SPEC, 4xx) or
+// a similar member, the title of a web page, the first line, or else the standard text for its
+// status.
 func failureText(a answer, body []byte) string {
 	if a.status/100 == 3 {
 		return "a redirect to " + a.header.Get("Location") + ", which is not followed"
@@ -62,7 +61,7 @@ func failureText(a answer, body []byte) string {
 	return line
 }
 
-// describeNonJSON returns what a successful answer has instead of a JSON object.
+// describeNonJSON says what a successful answer has instead of a JSON object.
 func describeNonJSON(a answer, body []byte) string {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
@@ -73,7 +72,7 @@ func describeNonJSON(a answer, body []byte) string {
 	return "an answer that is not a JSON object"
 }
 
-var titleTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`) })
+var titleTag = lazyRegexp(`(?is)<title[^>]*>(.*?)</title>`)
 
 func describeHTML(body []byte) string {
 	if title := titleTag().FindSubmatch(body[:min(len(body), maxErrorBody)]); title != nil {
@@ -85,9 +84,10 @@ func describeHTML(body []byte) string {
 // Redact returns text without the key.
 func (c *Client) Redact(text string) string { return c.redact(text) }
 
-// Clean returns a server's text for people: one printable line of at most 200 characters. The key
-// is removed first: after shortening, a part of it could not be found.
-func (c *Client) Clean(words string) string { return shorten(c.redact(words)) }
+// Clean returns a text from the server as one printable line of at most 200 characters, without the
+// key. It removes the key before it shortens the text, because a short part of the key at the end of
+// a text cannot be found.
+func (c *Client) Clean(text string) string { return shorten(c.redact(text)) }
 
 // shorten returns s as one printable line of at most 200 characters.
 func shorten(s string) string {

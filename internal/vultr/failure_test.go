@@ -35,7 +35,8 @@ func htmlPage(code int, body string) http.HandlerFunc {
 
 const sentToAda = `{"id":"i1","email_invited":"ada@example.com","invite_status":"Pending"}`
 
-// failures are answers to an invitation for ada, and what is known after each.
+// failures are answers to an invitation for ada@example.com, with the failure that each of them
+// means.
 var failures = []struct {
 	name    string
 	handler http.HandlerFunc
@@ -134,9 +135,9 @@ func (blanks) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestAnswerToAnInvitation: an answer about the right person says that a mail is on its way only if
-// its invitation is pending and has not ended. With any other the server may have acted, so the
-// mail counts neither as sent nor as not sent.
+// TestAnswerToAnInvitation checks that an answer about the right person confirms the mail only if
+// its invitation is pending and has not expired. After any other answer, it is unknown whether the
+// mail was sent.
 func TestAnswerToAnInvitation(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
@@ -297,9 +298,10 @@ func TestWriteTimesOut(t *testing.T) {
 	}
 }
 
-// Over HTTP/2 net/http sends a request again by itself, up to six times, when the server resets its stream with
-// PROTOCOL_ERROR, whether or not the server acted on it (golang/go#47635). Here is a server that does so wherever it
-// may speak HTTP/2, and otherwise drops the connection: a mail must arrive once.
+// With HTTP/2, net/http sends a request again by itself, up to six times, if the server resets the
+// stream with PROTOCOL_ERROR. It does so also if the server has acted on the request
+// (golang/go#47635). The server of this test resets streams if the client uses HTTP/2, and
+// otherwise drops the connection. It must get a mail only once.
 func TestWriteIsNotRepeatedByTheTransport(t *testing.T) {
 	t.Parallel()
 	var arrived atomic.Int32
@@ -331,7 +333,7 @@ func TestWriteIsNotRepeatedByTheTransport(t *testing.T) {
 	}
 }
 
-// resetStreams speaks just enough HTTP/2 (RFC 9113) to take each request whole and answer it with
+// resetStreams reads requests in HTTP/2 (RFC 9113), and answers each of them with
 // RST_STREAM(PROTOCOL_ERROR).
 func resetStreams(conn net.Conn, arrived *atomic.Int32) {
 	const data, headers, reset, settings, endStream, ack = 0, 1, 3, 4, 1, 1
@@ -392,7 +394,7 @@ func TestResendChecksTheID(t *testing.T) {
 	}
 }
 
-// What reading gives for the same answers: a short message, nothing half.
+// A read that gets the same answers returns a short error and no partial result.
 func TestReadFailures(t *testing.T) {
 	t.Parallel()
 	for _, test := range failures {

@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 )
 
-// gate is the [org.Gate] of one request, and what it said.
+// gate asks the function of [org.Gate] whether one request may be sent, and keeps its refusal.
 type gate struct {
-	check   func() error // nil: the request has no gate
-	refusal atomic.Pointer[error]
+	check   func() error          // nil: the request may always be sent
+	refusal atomic.Pointer[error] // the last error of check; nil if it never returned one
 }
 
-// pass returns nil if the request may be sent.
+// pass returns nil if the request may be sent now, and else the reason why it must not be sent.
 func (g *gate) pass() error {
 	if g.check == nil {
 		return nil
@@ -25,7 +25,7 @@ func (g *gate) pass() error {
 	return err
 }
 
-// refused returns why the request was not sent; nil if it may have been.
+// refused returns the reason why pass stopped the request; nil if pass did not stop it.
 func (g *gate) refused() error {
 	if err := g.refusal.Load(); err != nil {
 		return *err
@@ -33,7 +33,8 @@ func (g *gate) refused() error {
 	return nil
 }
 
-// trace returns the hook that sets g on the connection of a request.
+// trace returns a hook that runs when a request gets its connection. The hook calls connected, and
+// makes the connection ask g before it writes the request.
 func (g *gate) trace(connected func()) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		connected()
@@ -47,11 +48,11 @@ func (g *gate) trace(connected func()) *httptrace.ClientTrace {
 	}}
 }
 
-// gatedConn is a connection that asks the gate of a request before the request's first byte. A
-// connection has one request at a time, since only HTTP/1 is used.
+// gatedConn is a connection that asks the gate of a request before it writes the first byte of the
+// request. With HTTP/1, a connection has only one request at a time.
 type gatedConn struct {
 	net.Conn
-	next atomic.Pointer[gate]
+	next atomic.Pointer[gate] // the gate of a request that is not yet written; nil if there is none
 }
 
 func (c *gatedConn) Write(b []byte) (int, error) {

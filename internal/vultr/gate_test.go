@@ -13,8 +13,9 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// TestGate: a request whose gate closes is not sent, at whatever step before its first byte that is: the
-// process may be stopped between any two of them. It counts as not sent, and is not tried again.
+// TestGate checks that a request is not sent if its gate refuses it at any step before the first
+// byte, because the process may be paused between any two steps. The request counts as not sent,
+// and is not repeated.
 func TestGate(t *testing.T) {
 	t.Parallel()
 	closed := errors.New("the lease is over")
@@ -54,8 +55,8 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// TestGateOfReusedConnection: a request on a connection that is used again has its own gate, and one
-// without a gate has none.
+// TestGateOfReusedConnection checks that each request on a reused connection asks its own gate, or
+// none if it has none.
 func TestGateOfReusedConnection(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

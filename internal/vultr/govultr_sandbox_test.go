@@ -10,8 +10,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// TestGovultrOnSandbox: govultr itself works on the simulated API in the dialect that docs/sandbox.md
-// names for it: it invites, and reads lists page by page, for which it sends a body with GET.
+// TestGovultrOnSandbox checks that govultr works with the simulated API in the dialect that docs/sandbox.md names.
+// govultr invites, and reads lists page by page. It sends a body with GET.
 func TestGovultrOnSandbox(t *testing.T) {
 	t.Parallel()
 	dialect, err := sandbox.ParseDialect("govultr,status=absent")
@@ -56,7 +56,7 @@ func TestGovultrOnSandbox(t *testing.T) {
 	}
 }
 
-// withKey sends requests with a key, as the OAuth client of govultr's documentation does.
+// withKey adds the key to requests, as the OAuth client in the documentation of govultr does.
 type withKey struct{}
 
 func (withKey) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -16,17 +16,16 @@ import (
 	"github.com/vultr/govultr/v3"
 )
 
-// sdkRequest is what govultr sent.
+// sdkRequest is a request of govultr.
 type sdkRequest struct{ method, uri, body, authorization, remote string }
 
-// sdk is govultr as one would use it, and what it sent.
+// sdk is a client of govultr, with the requests that it sent.
 type sdk struct {
 	*govultr.Client
 	mu   sync.Mutex
 	sent []sdkRequest
 }
 
-// requests are those sent so far.
 func (s *sdk) requests() []sdkRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,8 +51,9 @@ func newSDK(t *testing.T, h http.HandlerFunc) *sdk {
 	return s
 }
 
-// Each row is a reason why the service methods of govultr are not used. When one fails, govultr has fixed it: look
-// whether the code that stands in for it can go.
+// Each row is a reason why the service methods of govultr are not used. If a row fails, govultr has
+// fixed the problem: check whether the code of this package that replaces the method is still
+// needed.
 func TestGovultrTraps(t *testing.T) {
 	t.Parallel()
 	invite := &govultr.OrganizationInvitationReq{Email: "ada@example.com"}
@@ -214,7 +214,7 @@ func TestGovultrTraps(t *testing.T) {
 	}
 }
 
-// Another one, on fake time: Retry-After is obeyed without a cap.
+// This is another reason, tested with fake time: govultr waits for Retry-After without a maximum.
 func TestGovultrWaitsForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

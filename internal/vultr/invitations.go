@@ -22,7 +22,8 @@ var invitations = listing[org.Invitation]{
 	decode: decodeInvitation,
 }
 
-// apiEnabledFormat is how the request for an invitation says whether the person may use the API.
+// apiEnabledFormat is the form of api_enabled in the request for an invitation, which says whether
+// the person may use the API.
 type apiEnabledFormat int32
 
 const (
@@ -30,20 +31,21 @@ const (
 	formatBoolean                             // true or false (govultr)
 )
 
-// Invite sends one invitation mail. It makes no second request after a failure, unless that is
-// [org.NotSent]. Once the request may go out it is completed, even up to 10 s after the end of ctx.
+// Invite sends one invitation mail. It repeats a request only after [org.NotSent], so the server
+// never gets two. A request that may have reached the server is not cancelled at the end of ctx, but
+// up to 10 s later, because its answer says whether the mail was sent.
 //
-// It uses the format that the server accepted before, or the one of the how-to page. If the server
-// rejects that as a bad request, RetryWithBoolean is set in the error: then the server may understand
-// [Client.InviteWithBoolean].
+// Invite uses the format of api_enabled that the server has accepted before, or else the format of
+// the how-to page. If the server rejects that format as a bad request, the error has
+// RetryWithBoolean: the server may then understand [Client.InviteWithBoolean].
 //
 // An error is an [*org.CallError]. The receipt has the number of requests, also with an error, and
-// what the answer says about the invitation. The caller has to check its organization.
+// what the answer says about the invitation. The caller must check that the invitation is for the
+// right organization.
 func (c *Client) Invite(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error) {
 	known := apiEnabledFormat(c.format.Load())
 	receipt, err := c.invite(ctx, to, apiEnabled, cmp.Or(known, formatYesNo))
-	var failure *org.CallError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*org.CallError](err); ok {
 		badRequest := failure.Status == http.StatusBadRequest || failure.Status == http.StatusUnprocessableEntity
 		failure.RetryWithBoolean = known == 0 && badRequest
 	}
@@ -56,7 +58,9 @@ func (c *Client) InviteWithBoolean(ctx context.Context, to org.Address, apiEnabl
 }
 
 // invite sends an invitation in one format, and remembers the format if the server accepts it.
-func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w apiEnabledFormat) (org.Receipt, error) {
+func (c *Client) invite(
+	ctx context.Context, to org.Address, apiEnabled bool, format apiEnabledFormat,
+) (org.Receipt, error) {
 	var body struct {
 		Email       string `json:"email_invited"`
 		Permissions struct {
@@ -65,7 +69,7 @@ func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w 
 	}
 	body.Email = to.String()
 	switch {
-	case w == formatBoolean:
+	case format == formatBoolean:
 		body.Permissions.APIEnabled = apiEnabled
 	case apiEnabled:
 		body.Permissions.APIEnabled = "yes"
@@ -75,14 +79,14 @@ func (c *Client) invite(ctx context.Context, to org.Address, apiEnabled bool, w 
 	receipt, err := c.mail(ctx, to, call{op: "invite", target: to.String(), method: http.MethodPost, path: invitationPath,
 		body: body})
 	if err == nil {
-		c.format.Store(int32(w))
+		c.format.Store(int32(format))
 	}
 	return receipt, err
 }
 
-// Resend renews the invitation id and mails it again to its address. It makes the same promises as
-// [Client.Invite]. The answer may have another id: the documents do not say whether a renewed
-// invitation keeps its id.
+// Resend renews the invitation id, which also mails it again to its address to. It repeats and
+// completes requests as [Client.Invite] does. The receipt may have another id: the documents do not
+// say whether a renewed invitation keeps its id.
 func (c *Client) Resend(ctx context.Context, id string, to org.Address) (org.Receipt, error) {
 	q := call{op: "resend to", target: to.String(), method: http.MethodPost}
 	id, err := pathID(id)
@@ -93,14 +97,14 @@ func (c *Client) Resend(ctx context.Context, id string, to org.Address) (org.Rec
 	return c.mail(ctx, to, q)
 }
 
-// Invitation reads one invitation by its id. The error is an [*org.CallError]; status 404 means
-// that the API does not have it, or no longer: whether an expired invitation can still be read is
-// not documented.
+// Invitation reads one invitation by its id. An error is an [*org.CallError]. Its status is 404 if
+// the API has no such invitation. The documents do not say whether an expired invitation can still
+// be read.
 func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, error) {
 	q := call{op: "read the invitation", target: id}
 	checked, err := pathID(id)
 	if err != nil {
-		q.target = "" // the error has it, escaped
+		q.target = "" // err has the id, and in a form that can be printed
 		return org.Invitation{}, q.failed(org.NotSent, 0, "", err)
 	}
 	q.path = invitationPath + "/" + checked
@@ -132,9 +136,9 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 	return receipt, nil
 }
 
-// decodeSent decodes the answer to an invitation for the address to, which arrived at now by the
-// server's clock. An error means that the answer does not confirm the mail; then the invitation
-// has what could be decoded, without an unusable id.
+// decodeSent decodes the answer to an invitation that was sent to an address. now is the server's
+// time. An error means that the answer does not confirm the mail. Then the invitation has what could
+// be decoded, without an unusable id.
 func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
 	top = top.unwrap("invitation")
 	invitation := decodeInvitation(top)
@@ -148,8 +152,8 @@ func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, erro
 	return invitation, checkOpen(invitation, top, now)
 }
 
-// checkOpen returns why the invitation i, which was decoded from f, cannot be accepted at now; nil
-// if it can be, as far as f says.
+// checkOpen returns an error if f shows that its invitation i cannot be accepted at now. It returns
+// nil if f does not say so.
 func checkOpen(i org.Invitation, f fields, now time.Time) error {
 	created, ends := i.Created.Format(time.RFC3339), i.Expires.Format(time.RFC3339)
 	switch {
@@ -167,8 +171,8 @@ func checkOpen(i org.Invitation, f fields, now time.Time) error {
 	return nil
 }
 
-// isYesStatus reports whether the status in f is a number or a bool and means yes: then it is
-// about the request, not the invitation.
+// isYesStatus reports whether the status in f is a number or a bool that means yes. Such a status is
+// about the request, not about the invitation.
 func isYesStatus(f fields) bool {
 	if f.text("invite_status") != "" || kindOf(f["status"]) == "text" {
 		return false
@@ -191,20 +195,20 @@ func decodeInvitation(f fields) org.Invitation {
 	invitation.Responded, responded = f.date("date_responded")
 	invitation.Expires, expires = f.date("expiration_date")
 	invitation.DateUnreadable = !created || !responded || !expires
-	// Only invite_status is documented, not what status means beside it.
+	// The documents explain invite_status. They do not explain status, which may be beside it.
 	invitation.StatusText = intern(cmp.Or(f.text("invite_status"), f.text("status")))
 	invitation.Status = statusOf(invitation)
 	return invitation
 }
 
-// Invitations returns all invitations that the API lists. The caller has to check their
-// organization.
+// Invitations returns all invitations that the API lists. The caller must check that they are for
+// the right organization.
 func (c *Client) Invitations(ctx context.Context) ([]org.Invitation, error) {
 	return list(ctx, c, invitations)
 }
 
-// decodePermissions returns the permissions, which are an object (govultr) or a string (SPEC) that
-// may hold an object.
+// decodePermissions returns the permissions of an invitation: an object (govultr), or the object in
+// a string (SPEC). It returns nil if there is neither.
 func decodePermissions(f fields) fields {
 	if p := f.object("permissions"); p != nil {
 		return p
@@ -212,13 +216,13 @@ func decodePermissions(f fields) fields {
 	return decodeObject(json.RawMessage(f.text("permissions")))
 }
 
-// statusOf returns the status for the text of the server. Without a text, an invitation is
-// accepted only if it has both a registered address and a response date. Anything less may mean
-// that it was declined, or that the address already had an account: then the status is unknown,
-// and no mail is sent on a guess.
+// statusOf returns the status for the text of the server. Without a text, an invitation counts as
+// accepted only if it has both a registered address and a response date. If it has only one of
+// them, it may have been declined, or the address may have had an account before. The status is then
+// unknown, so that no mail is sent on a guess.
 func statusOf(i org.Invitation) org.InvitationStatus {
 	switch strings.ToLower(i.StatusText) {
-	case "pending", "invite pending": // the console uses these
+	case "pending", "invite pending": // the words of the web console
 		return org.StatusPending
 	case "accepted":
 		return org.StatusAccepted

@@ -14,7 +14,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// In every dialect one invitation is read as the list shows it.
+// In each dialect, one invitation is decoded in the same way as the invitation in the list.
 func TestInvitation(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {
@@ -48,8 +48,8 @@ func TestInvitation(t *testing.T) {
 	}
 }
 
-// The how-to page words the request in one way and govultr in another. What the server took once is kept to, and until
-// then a bad request may be a matter of wording.
+// The how-to page and govultr have different formats of api_enabled. The client keeps the format
+// that the server has accepted once. Until then, a bad request may be caused by the format.
 func TestWording(t *testing.T) {
 	t.Parallel()
 	const words, flag = `"yes"`, `true`
@@ -101,7 +101,7 @@ func TestWording(t *testing.T) {
 			if test.takes != "" && err != nil {
 				t.Errorf("with the wording known: %v", err)
 			}
-			// Who is refused then is refused for a reason of their own.
+			// The format is known now, so the refusal has another reason.
 			test.takes, test.status = "", http.StatusBadRequest
 			_, err = c.Invite(t.Context(), ada, true)
 			if asCallError(t, err).RetryWithBoolean == took {
@@ -111,7 +111,8 @@ func TestWording(t *testing.T) {
 	}
 }
 
-// An answer about something else is no answer, and no id leads anywhere but to an invitation.
+// An answer about another invitation is an error, and an id cannot change the path to another kind
+// of object.
 func TestInvitationOfAnother(t *testing.T) {
 	t.Parallel()
 	requests := 0

@@ -12,18 +12,24 @@ import (
 
 const (
 	keyLabel = "[the API key]"
-	// minPartLength is how many consecutive characters of the key are redacted, because a text may
-	// end in the middle of it.
+	// minPartLength is the minimum number of consecutive characters of the key that are redacted. A
+	// text may have only a part of the key, because the text was cut off.
 	minPartLength = 12
-	// minKeyLength is the minimum length of a key that is also redacted in other forms: a shorter
-	// one may be a word.
+	// minKeyLength is the minimum length of a key that is also redacted in other forms. A shorter key
+	// may be a common word.
 	minKeyLength = 8
 )
 
-// keyRedactor returns a function that replaces the key in a text, because a server may repeat it:
-// in any letter case, with invisible characters in it, in full-width letters, escaped for a URL,
-// HTML, JSON or a shell, in Base64 or in hexadecimal, and cut off on either side if at least 12
-// characters are left.
+// keyRedactor returns a function that replaces the key in a text by keyLabel, because a server may
+// repeat the key in its answers. It finds the key
+//   - in any letter case,
+//   - with invisible characters in it,
+//   - in full-width letters,
+//   - escaped for a URL, HTML, JSON or a shell,
+//   - in Base64 or hexadecimal, and
+//   - cut off at either end, if at least minPartLength characters are left.
+//
+// A key that is shorter than minKeyLength is only replaced in its own form.
 func keyRedactor(key string) func(string) string {
 	literal := func(s string) string { return strings.ReplaceAll(s, key, keyLabel) }
 	if len(key) < minKeyLength {
@@ -40,8 +46,8 @@ func keyRedactor(key string) func(string) string {
 	add(key)
 	add(unescaped(key))
 	add(hex.EncodeToString([]byte(key)))
-	// In Base64 the first and last characters depend on the bytes beside the key; shift is the
-	// number of bytes before it.
+	// In Base64, the first and last characters also depend on the bytes beside the key. shift is the
+	// number of bytes before the key, modulo 3.
 	for shift, first := range []int{0, 2, 3} {
 		text := append(make([]byte, shift), key...)
 		last := len(text) * 8 / 6
@@ -51,11 +57,11 @@ func keyRedactor(key string) func(string) string {
 	return func(s string) string {
 		s = literal(s)
 		s = replaceParts(s, parts, size, nextUnescaped)
-		return replaceParts(s, parts, size, nextCharacter) // for a part of a key that looks as if it were escaped
+		return replaceParts(s, parts, size, nextCharacter) // a key may itself look like escaped text
 	}
 }
 
-// unescaped returns the visible characters of s, as nextUnescaped reads them.
+// unescaped returns the visible characters of s, decoded by nextUnescaped.
 func unescaped(s string) string {
 	var out []byte
 	for i := 0; i < len(s); {
@@ -68,8 +74,9 @@ func unescaped(s string) string {
 	return string(out)
 }
 
-// replaceParts replaces each part of s in which any size consecutive characters, as next reads
-// them, are among parts.
+// replaceParts replaces parts of the key in s. It decodes s with next, one character at a time, and
+// replaces all characters that belong to a sequence in parts. Each sequence has size visible
+// characters.
 func replaceParts(s string, parts map[string]bool, size int, next func(string) (c byte, size int, seen bool)) string {
 	var out strings.Builder
 	written := 0 // of s
@@ -107,7 +114,7 @@ func replaceParts(s string, parts map[string]bool, size int, next func(string) (
 	return out.String() + s[written:]
 }
 
-// nextUnescaped is nextCharacter, but decodes an escaped character.
+// nextUnescaped is nextCharacter, but also decodes an escaped character.
 func nextUnescaped(s string) (c byte, size int, seen bool) {
 	var r rune
 	switch s[0] {
@@ -125,16 +132,16 @@ func nextUnescaped(s string) (c byte, size int, seen bool) {
 	return c, size, seen
 }
 
-// nextCharacter returns the first character of s in lower case, 0 if no key has it, and its size
-// in bytes. seen is false if it is invisible.
+// nextCharacter returns the first character of s in lower case, and its size in bytes. c is 0 if the
+// character cannot be part of a key. seen is false if the character is invisible.
 func nextCharacter(s string) (c byte, size int, seen bool) {
 	r, size := utf8.DecodeRuneInString(s)
 	c, seen = fold(r)
 	return c, size, seen
 }
 
-// fold returns r as a lower-case ASCII character, or 0 if it has no such form. seen is false if it
-// is invisible.
+// fold returns r as a lower-case ASCII character; 0 if r has no such form. seen is false if r is
+// invisible.
 func fold(r rune) (c byte, seen bool) {
 	if r == utf8.RuneError || unicode.IsSpace(r) || !unicode.IsPrint(r) ||
 		unicode.In(r, unicode.Mn, unicode.Me, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
@@ -155,7 +162,7 @@ func fold(r rune) (c byte, seen bool) {
 }
 
 // percentEscape decodes %41 or, if the percent sign is escaped too, %2541. The size is 0 if s does
-// not begin with one.
+// not begin with such an escape.
 func percentEscape(s string) (r rune, size int) {
 	for rest := "%" + s[1:]; len(rest) >= 3; rest = "%" + s[size:] {
 		b, err := strconv.ParseUint(rest[1:3], 16, 8)
@@ -177,7 +184,7 @@ func percentEscape(s string) (r rune, size int) {
 }
 
 // htmlEscape decodes &#65;, &#x41;, a name such as &quot; or, if the ampersand is escaped too,
-// &amp;#65;.
+// &amp;#65;. The size is 0 if s does not begin with such an escape.
 func htmlEscape(s string) (r rune, size int) {
 	for rest := s; ; rest = "&" + s[size:] {
 		end := strings.IndexByte(rest[:min(len(rest), 40)], ';')

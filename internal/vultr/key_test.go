@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// alter returns s with each of its characters replaced by f of it.
+// alter returns s with f applied to each of its characters.
 func alter(s string, f func(r rune) string) string {
 	var out strings.Builder
 	for _, r := range s {
@@ -22,7 +22,7 @@ func alter(s string, f func(r rune) string) string {
 	return out.String()
 }
 
-// eachAs returns a function that writes each character of a key in a format.
+// eachAs returns a function that formats each character of a key.
 func eachAs(format string) func(key string) string {
 	return func(key string) string { return alter(key, func(r rune) string { return fmt.Sprintf(format, r) }) }
 }
@@ -79,8 +79,8 @@ var echoes = map[string]func(key string) string{
 	"its middle":                  func(key string) string { return key[3:16] },
 }
 
-// TestKeyIsRedacted: the key is found in every form in which a server may repeat it, and nothing
-// else goes with it.
+// TestKeyIsRedacted checks that the key is redacted in each form in which a server may repeat it,
+// and that other text is kept.
 func TestKeyIsRedacted(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{testKey, "ABCDEFGHJKLMNPQRSTUVWXYZ234567890ABC", "a+b/c=d&e%41f\"g<h>i'j",
@@ -99,7 +99,7 @@ func TestKeyIsRedacted(t *testing.T) {
 				t.Errorf("%s, %s, twice: %q", key, name, two)
 			}
 		}
-		// Base64 of something that has the key in it differs at the edges.
+		// In Base64, the characters at both ends of the key also depend on the bytes beside it.
 		for _, text := range []string{key, "Bearer " + key, "api:" + key, "x" + key, "ab" + key + "\n",
 			`{"key":"` + key + `"}`} {
 			for name, encoding := range map[string]*base64.Encoding{
@@ -126,8 +126,8 @@ func TestKeyIsRedacted(t *testing.T) {
 	}
 }
 
-// TestTextsWithoutTheKey: what only looks a little like the key is left as it is, and a key so
-// short that it may be a word is found only as it is.
+// TestTextsWithoutTheKey checks that a text that is only similar to the key is kept. A key that is
+// so short that it may be a word is redacted only in its own form.
 func TestTextsWithoutTheKey(t *testing.T) {
 	t.Parallel()
 	redact := keyRedactor(testKey)
@@ -147,7 +147,7 @@ func TestTextsWithoutTheKey(t *testing.T) {
 	}
 }
 
-// TestRedactionKeepsTheRest: whatever stands around the key stays.
+// TestRedactionKeepsTheRest checks that the text around the key is kept.
 func TestRedactionKeepsTheRest(t *testing.T) {
 	t.Parallel()
 	redact := keyRedactor(testKey)

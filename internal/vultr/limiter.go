@@ -12,29 +12,32 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// The pause after a 429. The API documents Retry-After in seconds (www.vultr.com/api).
+// Limits of the pause after an answer 429. The API documents Retry-After in seconds
+// (www.vultr.com/api).
 const (
 	defaultPause = time.Second
 	longestPause = time.Minute
 )
 
-// recoveryPerSecond is the fraction of the full rate that is restored with every second without a
-// 429. It is also the minimum rate after halving, so that no request waits longer than the rate
-// needs to recover.
+// recoveryPerSecond is the fraction of the full rate that is restored with each second without an
+// answer 429. It is also the minimum of the rate, as a fraction of the full rate: so no request
+// waits longer than the rate needs to recover.
 const recoveryPerSecond = 0.1
 
-// limiter decides when the next request may be sent. All requests wait for it. They are spaced
-// evenly (a bucket of one token). A 429 pauses all of them; then the rate is halved and recovers.
-// Without a rate, a 429 only pauses.
+// limiter decides when the next request may be sent. It spaces all requests evenly, with a bucket
+// of one token. After an answer 429, all requests pause, and then start at half the rate, which
+// recovers. If there is no rate limit, an answer 429 only pauses the requests.
 type limiter struct {
-	full rate.Limit    // rate.Inf: no limit
-	turn chan struct{} // held while waiting for the bucket; the others wait for it, so that each uses the current rate
+	full rate.Limit // rate.Inf: no limit
+	// turn has an element while a request waits for the bucket. The other requests wait for turn:
+	// so each of them uses the rate at its own turn, not the rate at which it began to wait.
+	turn chan struct{}
 
 	mu     sync.Mutex
 	bucket *rate.Limiter
 	slowed rate.Limit // the rate right after the last pause
 	resume time.Time  // when the last pause ends; zero: there was none
-	pauses int        // halvings so far
+	pauses int        // how often the rate was halved
 }
 
 func newLimiter(perSecond float64) *limiter {
@@ -45,8 +48,8 @@ func newLimiter(perSecond float64) *limiter {
 	return &limiter{full: full, slowed: full, turn: make(chan struct{}, 1), bucket: rate.NewLimiter(full, 1)}
 }
 
-// wait returns when a request may be sent, with a ticket for throttled. With an error, which is
-// that of ctx, nothing may be sent.
+// wait blocks until a request may be sent, and returns a ticket for throttled. If ctx ends first,
+// wait returns the error of ctx, and the request must not be sent.
 func (l *limiter) wait(ctx context.Context) (ticket int, err error) {
 	select {
 	case l.turn <- struct{}{}:
@@ -93,8 +96,9 @@ func (l *limiter) rate(now time.Time) rate.Limit {
 	return min(l.full, l.slowed+rate.Limit(recoveryPerSecond*seconds)*l.full)
 }
 
-// throttled records that the request with this ticket was answered with 429. Requests that were in
-// flight together count as one: only the first halves the rate, but each may lengthen the pause.
+// throttled records that the request with this ticket was answered with 429, and pauses all
+// requests. Of requests in flight together, which have the same ticket, only the first answer
+// halves the rate, but each may lengthen the pause.
 func (l *limiter) throttled(ticket int, pause time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,9 +112,9 @@ func (l *limiter) throttled(ticket int, pause time.Duration) {
 	}
 }
 
-// retryAfter returns how long an answer asks to wait: seconds, or a date, which is compared with
-// the Date of the answer because the local clock may be wrong. It is one second without a valid
-// value, and at most a minute.
+// retryAfter returns the wait that an answer asks for in Retry-After, which has seconds or a date.
+// A date is compared with the Date of the answer, because the local clock may be wrong. The result
+// is defaultPause if there is no valid value, and at most longestPause.
 func retryAfter(h http.Header) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseFloat(value, 64)

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// admissions has workers pass the limiter until n requests went out, and gives when each did, counted from the start.
+// admissions lets workers pass the limiter until n requests were admitted. It returns the time of
+// each admission since the start.
 func admissions(t *testing.T, l *limiter, n, workers int, each func(i, ticket int)) []time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -106,7 +107,8 @@ func TestLimiterPausesEverybodyAndHalves(t *testing.T) {
 		for second := range 11 {
 			got = append(got, perSecondFrom(time.Duration(second)*time.Second))
 		}
-		// 20 a second, one at 2 s that is answered with 429, the pause, then half the rate and 2 more with every second.
+		// 20 requests per second until 2 s. The request at 2 s is answered with 429. After the
+		// pause, the rate is halved, and then increases by 2 per second.
 		want := []int{20, 20, 1, 0, 0, 10, 12, 14, 16, 18, 20}
 		for i := range want {
 			if got[i] < want[i]-1 || got[i] > want[i]+1 {
@@ -189,7 +191,7 @@ func TestLimiterCancelledWaitNeverSends(t *testing.T) {
 				if _, err := l.wait(ctx); !errors.Is(err, context.Canceled) {
 					t.Errorf("wait gives %v, want context.Canceled", err)
 				}
-				// Who comes next is not blocked by the one who left.
+				// The request that has ended does not block the next one.
 				undo()
 				if _, err := l.wait(t.Context()); err != nil {
 					t.Error(err)
@@ -235,7 +237,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// The same through a Client: workers share the pause of one 429, and the rate halves.
+// This tests the same with a Client: all workers pause after one answer 429, and the rate is
+// halved.
 func TestClientThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -266,7 +269,7 @@ func TestClientThrottled(t *testing.T) {
 		}
 		group.Wait()
 		ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
-		// The fifth is sent again behind those that already wait.
+		// The fifth request is repeated after the requests that are already waiting.
 		want := []time.Duration{0, ms(100), ms(200), ms(300), ms(400), ms(4400), ms(4600), ms(4800), ms(5000)}
 		if diff := cmp.Diff(want, at); diff != "" {
 			t.Errorf("requests went out at (-want +got):\n%s", diff)

@@ -17,40 +17,44 @@ const (
 	perPage     = 500 // the maximum that the API allows (SPEC)
 	defaultPage = 100 // the page size of an API that ignores per_page (SPEC)
 	maxPages    = 1000
-	// maxListReads is how often a whole list is read if rows seem to be missing: they may move
-	// between pages meanwhile.
+	// maxListReads is the maximum number of times that a whole list is read. It is read again if rows
+	// seem to be missing, because rows may move between pages during a read.
 	maxListReads = 3
-	// mostExpected is the maximum number of rows for which memory is reserved because the server
-	// counts them.
-	mostExpected = 100_000
+	// maxReserved is the maximum number of rows for which memory is reserved. The number comes from
+	// the server, which may be wrong.
+	maxReserved = 100_000
 )
 
-// listing is a list of the API. Its rows are under one of keys, because the documents disagree; if
-// they are under several, all count.
+// listing is a list of the API.
 type listing[T any] struct {
-	op     string
-	path   string
+	op   string // as in call
+	path string
+	// keys are the names under which a page may have its rows, because the documents disagree. If a
+	// page has rows under several keys, all of them count.
 	keys   []string
 	decode func(fields) T
 }
 
-// list reads all pages of l. The result is complete or an error. It is complete if every page was
-// answered, no cursor was repeated, there are at least as many different rows as the server counts,
-// and the count was the same on every page: otherwise rows have moved, and one may be missing. Rows
-// are different if their ids are; the last version of a row is used.
+// list reads all pages of l, and returns all rows or an error. A list is complete if
+//   - every page was answered,
+//   - no cursor was repeated,
+//   - there are at least as many different rows as the server counts, and
+//   - the count was the same on every page: otherwise rows have moved, and one may be missing.
+//
+// Rows with different ids are different rows. If several rows have the same id, the last one counts.
 //
 // A count that cannot be decoded is an error. A server without a count must say that no page
 // follows (next is "" or null), or its last page must be smaller than every page size in the
-// documents. If it is not, the list is read again in smaller pages, because some lists may have no
-// meta if they fit one page.
+// documents. If the last page is not smaller, the list is read again in smaller pages, because some
+// lists may have no meta if they fit one page.
 //
-// No request of the list is in flight when it returns.
+// When list returns, none of its requests is in flight.
 func list[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
 	rows, _, err := listPages(ctx, c, l)
 	return rows, err
 }
 
-// listPages is list, and reports whether there was more than one page.
+// listPages does the work of list. It also reports whether the list had more than one page.
 func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, paged bool, err error) {
 	q := call{op: l.op, path: l.path}
 	size := perPage
@@ -61,15 +65,15 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 		}
 		message := ""
 		switch {
-		case r.isOpen && size == perPage:
+		case r.endUnknown && size == perPage:
 			size = defaultPage - 1
 			continue
-		case r.isOpen:
+		case r.endUnknown:
 			message = "the answer does not say whether the list goes on"
 		case len(r.rows) < r.total:
 			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts", r.total, len(r.rows),
 				maxListReads)
-		case r.moved:
+		case r.countChanged:
 			message = fmt.Sprintf("the number of rows changed between pages, in each of %d attempts", maxListReads)
 		default:
 			return r.rows, r.paged, nil
@@ -83,25 +87,26 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 	}
 }
 
-// listRead is a list that was read once, from the first page to the last.
+// listRead is the result of one attempt to read a list, from the first page to the last.
 type listRead[T any] struct {
-	rows   []T
-	total  int  // the last count of the server; -1: none
-	moved  bool // the count was not the same on every page
-	paged  bool // there was more than one page
-	isOpen bool // it is not certain that the last page was the last
+	rows         []T
+	total        int  // the last count of the server; -1: none
+	countChanged bool // the count was not the same on every page
+	paged        bool // there was more than one page
+	endUnknown   bool // more pages may follow the last page that was read
 }
 
+// readPages reads the pages of l once, each with at most size rows.
 func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (listRead[T], error) {
 	unreadable := func(a answer, message string) (listRead[T], error) {
 		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.Clean(message), nil)
 	}
 	r := listRead[T]{total: -1}
-	place := map[string]int{}
-	asked := map[string]bool{"": true}
+	index := map[string]int{}              // of each row in r.rows, by rowID
+	requested := map[string]bool{"": true} // cursors
 	pages, known := 0, 1
 	c.reads.count(0, 1)
-	defer func() { c.reads.count(0, pages-known) }() // undo the requests that were not needed
+	defer func() { c.reads.count(0, pages-known) }() // take back requests that turned out not to be needed
 	ctx, cancel := context.WithCancel(ctx)
 	page := c.readPage(ctx, q, size, "")
 	defer func() { // after an error, stop reading the next page
@@ -120,34 +125,34 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		if err != nil {
 			return unreadable(a, err.Error())
 		}
-		repeated := asked[p.next]
+		repeated := requested[p.next]
 		if !repeated && pages < maxPages {
-			asked[p.next] = true
-			page = c.readPage(ctx, q, size, p.next) // while the rows of this one are decoded
+			requested[p.next] = true
+			page = c.readPage(ctx, q, size, p.next) // read it while the rows of this page are decoded
 		}
 		if err := p.decodeRows(a.fields, l.keys); err != nil {
 			return unreadable(a, err.Error())
 		}
 		if p.total >= 0 {
-			r.moved = r.moved || r.total >= 0 && r.total != p.total
+			r.countChanged = r.countChanged || r.total >= 0 && r.total != p.total
 			r.total = p.total
 		}
 		if r.rows == nil {
-			r.rows = make([]T, 0, max(len(p.rows), min(p.total, mostExpected)))
+			r.rows = make([]T, 0, max(len(p.rows), min(p.total, maxReserved)))
 		}
-		// Page by page, so that only one is in memory undecoded.
+		// Decode the rows page by page, so that undecoded rows do not add up in memory.
 		for _, row := range p.rows {
-			decoded, id := l.decode(row), row.identity()
-			if at, seen := place[id]; seen {
-				r.rows[at] = decoded
+			decoded, id := l.decode(row), row.rowID()
+			if i, seen := index[id]; seen {
+				r.rows[i] = decoded
 				continue
 			}
-			place[id] = len(r.rows)
+			index[id] = len(r.rows)
 			r.rows = append(r.rows, decoded)
 		}
 		switch {
 		case p.next == "":
-			r.isOpen = r.total < 0 && !p.ends && len(p.rows) >= min(size, defaultPage)
+			r.endUnknown = r.total < 0 && !p.isLast && len(p.rows) >= min(size, defaultPage)
 			return r, nil
 		case repeated:
 			return unreadable(a, "the next page is one that was read before")
@@ -162,13 +167,13 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 	return unreadable(answer{}, fmt.Sprintf("the list has more than %d pages", maxPages))
 }
 
-// readPage starts reading the page of a cursor, "" for the first, and returns a function that
-// waits for it.
+// readPage starts to read the page at cursor, which is "" for the first page. It returns a function
+// that waits for the page.
 func (c *Client) readPage(ctx context.Context, q call, size int, cursor string) func() (answer, error) {
 	q.query = url.Values{"per_page": {strconv.Itoa(size)}}
 	if cursor != "" {
 		q.query.Set("cursor", cursor)
-		q.first = true
+		q.urgent = true
 	}
 	var a answer
 	var err error
@@ -183,16 +188,16 @@ func (c *Client) readPage(ctx context.Context, q call, size int, cursor string) 
 	}
 }
 
-// progress counts the requests for lists.
+// progress counts the requests for lists, see Config.Reading.
 type progress struct {
-	report func(done, known int) // may be nil
+	report func(done, known int) // nil: do not report
 
 	mu          sync.Mutex
 	done, known int
 }
 
-// count adds requests that are done, and requests that are known to be needed, and reports the
-// sums.
+// count adds numbers of requests to the sums, and reports the sums. Either number may be 0, and
+// known may be negative.
 func (r *progress) count(done, known int) {
 	if r.report == nil || done == 0 && known == 0 {
 		return
@@ -206,21 +211,21 @@ func (r *progress) count(done, known int) {
 
 // listPage is one answer with rows of a list.
 type listPage struct {
-	rows  []fields
-	total int    // the total count of the server; -1: none
-	next  string // the cursor of the next page; "" if there is none
-	ends  bool   // the server says that there is no next page
+	rows   []fields
+	total  int    // the number of rows in the whole list, as the server counts them; -1: none
+	next   string // the cursor of the next page; "" if there is none
+	isLast bool   // the server says that there is no next page
 }
 
-// identity returns what identifies a row: its id or, if it has none, all its content.
-func (f fields) identity() string {
+// rowID returns the id of a row or, if it has none, its whole content.
+func (f fields) rowID() string {
 	if id := f.text("id"); id != "" {
 		return id
 	}
 	return string(f.encode())
 }
 
-// decodeMeta decodes the fields of an answer that are about the whole list.
+// decodeMeta decodes meta: the number of rows in the whole list, and the cursor of the next page.
 func decodeMeta(top fields) (listPage, error) {
 	p := listPage{total: -1}
 	meta := top.object("meta")
@@ -232,8 +237,8 @@ func decodeMeta(top fields) (listPage, error) {
 	}
 	if next, named := meta.object("links")["next"]; named {
 		p.next = meta.object("links").text("next")
-		p.ends = string(next) == `""` || string(next) == "null"
-		if p.next == "" && !p.ends {
+		p.isLast = string(next) == `""` || string(next) == "null"
+		if p.next == "" && !p.isLast {
 			return listPage{}, fmt.Errorf("meta.links.next is %s, which is not a cursor", next)
 		}
 	}
@@ -258,7 +263,7 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 			return fmt.Errorf("%q is not a list", key)
 		}
 		filled = filled || items != nil
-		isNull := func(item fields) bool { return item == nil } // not an object; there may be an error or not
+		isNull := func(item fields) bool { return item == nil } // it was null, or not an object
 		if i := slices.IndexFunc(items, isNull); i >= 0 {
 			return fmt.Errorf("row %d of %q is not an object", i+1, key)
 		}
@@ -274,7 +279,8 @@ func (p *listPage) decodeRows(top fields, keys []string) error {
 	return nil
 }
 
-// wholeNumber returns a count in any form of JSON number; -1 if it is none.
+// wholeNumber returns the value of a JSON number such as 12, 12.0 or 1.2e1; -1 if s is not a number,
+// or not a whole number between 0 and [math.MaxInt32].
 func wholeNumber(s string) int {
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || n < 0 || n > math.MaxInt32 || n != math.Trunc(n) {

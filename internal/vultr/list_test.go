@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// userPage writes a page with the users of ids, and meta as given; "" leaves it out.
+// userPage returns a page with users with these ids. It has no meta if meta is "".
 func userPage(ids, meta string) string {
 	var rows []string
 	for id := range strings.FieldsSeq(ids) {
@@ -238,12 +238,12 @@ func TestListWithoutEnd(t *testing.T) {
 	})
 }
 
-// TestListEndsItsRequests: while a page is decoded the next one is on its way; where the page is no good, nobody asks
-// any more once the error is known.
+// TestListEndsItsRequests checks that the next page is requested while a page is decoded, and that
+// no request is in flight after list has returned an error.
 func TestListEndsItsRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// Long enough to decode that the next request is surely under way.
+		// Decoding takes so long that the next request has certainly started.
 		bad := strings.Replace(userPage(manyIDs(9_000), `{"total":30000,"links":{"next":"c"}}`), "]", ",7]", 1)
 		var begun, ended atomic.Int64
 		cfg := testConfig("http://localhost")
@@ -321,7 +321,7 @@ func TestMediaTypes(t *testing.T) {
 	}
 }
 
-// FuzzDecodeList: a page is read in full or not at all.
+// FuzzDecodeList checks that a page is either decoded completely or refused.
 func FuzzDecodeList(f *testing.F) {
 	for _, seed := range []string{
 		userPage("a b c", `{"total":3,"links":{"next":"x"}}`), userPage("", "null"), `{"users":null,"meta":{"total":0}}`,
@@ -361,7 +361,8 @@ func FuzzDecodeList(f *testing.F) {
 	})
 }
 
-// TestReading: what is told of reading a list grows to what it needs, and ends there, however the server counts.
+// TestReading checks the numbers that Config.Reading gets: both end at the number of requests that
+// the list needed, whatever the server counts.
 func TestReading(t *testing.T) {
 	t.Parallel()
 	page := func(ids, next string) string {

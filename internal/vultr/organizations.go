@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -22,28 +20,31 @@ var organizations = listing[org.Organization]{
 }
 
 // Identify returns the organization that the key acts on. pin is the key `organization` of the
-// roster, "" if there is none. The documents only say that the key determines the organization, so
-// this is the best that reading can find out; the answer to the first write confirms it.
+// roster, "" if there is none. Identify looks at the list of organizations or, if the key may not
+// read that list, at the invitations. If the key shows no organization, it returns pin, which must
+// be an id. The documents only say that the API key determines the organization, so the result is
+// not certain until the answer to the first write confirms it.
 //
-// A pin that matches none of the organizations of the key, and several organizations without a pin,
-// are an [*org.PinError].
+// The error is an [*org.PinError] if pin does not match exactly one of the organizations that the
+// key shows, or if there is no pin and the key shows several organizations.
 func (c *Client) Identify(ctx context.Context, pin string) (org.Organization, error) {
 	found, err := c.identify(ctx, pin, func() ([]org.Invitation, error) { return c.Invitations(ctx) })
-	return found.is, err
+	return found.organization, err
 }
 
-// identity is the organization that the key acts on, as found with a pin; the zero identity is
-// unknown.
+// identity is the organization that the key acts on. The zero identity means that it is unknown.
 type identity struct {
-	pin string
-	is  org.Organization
-	// confirmed is true if the API named the organization, and false if only the pin does.
-	confirmed bool
+	pin          string // the pin with which the organization was found
+	organization org.Organization
+	confirmed    bool // the API named the organization, not only the pin
 }
 
 // identify finds the organization once and remembers it, because a key always acts on the same
-// organization. It calls rows, for the invitations, only if the key may not see any organization.
-func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.Invitation, error)) (identity, error) {
+// organization. It calls readInvitations only if the list of organizations is empty or may not be
+// read.
+func (c *Client) identify(
+	ctx context.Context, pin string, readInvitations func() ([]org.Invitation, error),
+) (identity, error) {
 	var known identity
 	select {
 	case known = <-c.identity: // concurrent callers wait here
@@ -51,21 +52,21 @@ func (c *Client) identify(ctx context.Context, pin string, rows func() ([]org.In
 		return identity{}, call{op: organizations.op}.failed(org.NotSent, 0, "", ctx.Err())
 	}
 	defer func() { c.identity <- known }()
-	if known.is.ID != "" && (pin == known.pin || pin == known.is.ID) {
+	if known.organization.ID != "" && (pin == known.pin || pin == known.organization.ID) {
 		return known, nil
 	}
 	have, err := list(ctx, c, organizations)
-	found, err := resolveOrganization(have, err, pin, rows)
+	found, err := resolveOrganization(have, err, pin, readInvitations)
 	if err == nil {
 		known = found
 	}
 	return found, err
 }
 
-// resolveOrganization chooses the organization from the list of organizations, or the error of
-// reading that list.
+// resolveOrganization chooses the organization as Identify says. have and err are the result of
+// reading the list of organizations.
 func resolveOrganization(
-	have []org.Organization, err error, pin string, rows func() ([]org.Invitation, error),
+	have []org.Organization, err error, pin string, readInvitations func() ([]org.Invitation, error),
 ) (identity, error) {
 	if err != nil && !IsHidden(err) {
 		return identity{}, err
@@ -73,18 +74,18 @@ func resolveOrganization(
 	if len(have) > 0 {
 		return chooseOrganization(have, pin)
 	}
-	listed, err := rows()
+	invitations, err := readInvitations()
 	if err != nil {
 		return identity{}, err
 	}
-	have = OrganizationsIn(listed)
+	have = OrganizationsIn(invitations)
 	switch {
-	case len(have) == 1 && have[0].ID == "" && uuid().MatchString(pin):
-		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
+	case len(have) == 1 && have[0].ID == "" && IsUUID(pin):
+		return identity{pin: pin, organization: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
 	case len(have) > 0:
 		return chooseOrganization(have, pin)
-	case uuid().MatchString(pin):
-		return identity{pin: pin, is: org.Organization{ID: strings.ToLower(pin)}}, nil
+	case IsUUID(pin):
+		return identity{pin: pin, organization: org.Organization{ID: strings.ToLower(pin)}}, nil
 	case pin != "":
 		return identity{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
 	}
@@ -92,32 +93,31 @@ func resolveOrganization(
 		"invitation; name it by its id in the roster")
 }
 
-// IsUUID reports whether s has the form of the ids of organizations.
+// IsUUID reports whether s is a UUID. The ids of organizations are UUIDs (SPEC).
 func IsUUID(s string) bool { return uuid().MatchString(s) }
 
-// uuid matches the form of the ids of organizations in SPEC.
-var uuid = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-})
+var uuid = lazyRegexp(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// chooseOrganization returns the organization that matches pin, or the only one.
+// chooseOrganization returns the organization of have that matches pin. If pin is "", have must have
+// only one. Any other case is an [*org.PinError].
 func chooseOrganization(have []org.Organization, pin string) (identity, error) {
-	var fit []org.Organization
+	var matches []org.Organization
 	for _, o := range have {
 		if pin != "" && strings.EqualFold(o.ID, pin) {
 			return identity{pin, o, true}, nil
 		}
 		if pin == "" || o.Is(pin) {
-			fit = append(fit, o)
+			matches = append(matches, o)
 		}
 	}
-	if len(fit) != 1 {
+	if len(matches) != 1 {
 		return identity{}, &org.PinError{Pin: pin, Have: have}
 	}
-	return identity{pin, fit[0], true}, nil
+	return identity{pin, matches[0], true}, nil
 }
 
-// checkSameOrganization returns an error if an invitation is for an organization other than o.
+// checkSameOrganization returns an [*org.PinError] if an invitation is for an organization other
+// than o.
 func checkSameOrganization(o org.Organization, pin string, invitations []org.Invitation) error {
 	for _, other := range OrganizationsIn(invitations) {
 		if o.ID != "" && other.ID != "" && !strings.EqualFold(other.ID, o.ID) {
@@ -127,7 +127,7 @@ func checkSameOrganization(o org.Organization, pin string, invitations []org.Inv
 	return nil
 }
 
-// OrganizationsIn returns the organizations of the invitations, without duplicates.
+// OrganizationsIn returns the organizations that the invitations name, without duplicates.
 func OrganizationsIn(invitations []org.Invitation) []org.Organization {
 	var have []org.Organization
 	seen := map[string]bool{}

@@ -17,7 +17,8 @@ import (
 
 const uuidA = "0a0a0a0a-1111-4222-8333-444444444444"
 
-// world answers each path with a body or, where it is a number, with that status. What it does not know is a 404.
+// world has an answer for each path: a body, or a number, which is a status. Any other path is
+// answered 404.
 type world map[string]any
 
 func (w world) client(t *testing.T) *Client {
@@ -239,7 +240,7 @@ func TestReadOrganization(t *testing.T) {
 	}
 }
 
-// The lists do not wait for each other: each answer here comes only when the others have been asked for.
+// The lists are read in parallel: the server sends each answer only after it got all requests.
 func TestListsAreReadTogether(t *testing.T) {
 	t.Parallel()
 	var asked sync.WaitGroup
@@ -266,7 +267,8 @@ func TestListsAreReadTogether(t *testing.T) {
 	}
 }
 
-// TestOrganizationsInIgnoresCase: two invitations for one organization can write its id in different cases.
+// TestOrganizationsInIgnoresCase checks that ids of organizations that differ only in case are the
+// same.
 func TestOrganizationsInIgnoresCase(t *testing.T) {
 	t.Parallel()
 	have := OrganizationsIn([]org.Invitation{{OrgID: "0a1b"}, {OrgID: "0A1B"}, {OrgID: "2c"}})

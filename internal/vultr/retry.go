@@ -12,39 +12,42 @@ import (
 )
 
 const (
-	// maxAttempts is how often a call is sent if it gets no usable answer.
+	// maxAttempts is the number of attempts after which a call fails. Attempts that were answered
+	// with 429 do not count.
 	maxAttempts = 4
-	// maxThrottled is after how many 429 answers a call fails; after each of them the limiter
-	// pauses all requests.
+	// maxThrottled is the number of answers 429 after which a call fails. After each of them, the
+	// limiter pauses all requests.
 	maxThrottled = 8
 )
 
-// read sends a GET until it is answered. Reading again is harmless, so it is repeated after every
-// failure that may be temporary.
+// read sends q as a GET, and repeats it after every failure that may be temporary. An error is an
+// [*org.CallError].
 func (c *Client) read(ctx context.Context, q call) (answer, error) {
 	q.method = http.MethodGet
 	a, _, err := c.repeat(ctx, q, func(failure *org.CallError) bool {
 		tooMuch := errors.Is(failure, errTooLarge) || errors.Is(failure, errTooMany)
-		passing := failure.Status < 300 && !tooMuch // a maintenance page, half a body
-		return failure.Failure == org.NotSent || failure.Failure == org.Lost || failure.Failure == org.Unreadable && passing
+		temporary := failure.Status < 300 && !tooMuch // such as a maintenance page, or half a body
+		return failure.Failure == org.NotSent || failure.Failure == org.Lost || failure.Failure == org.Unreadable && temporary
 	})
 	return a, err
 }
 
 // write sends a request other than GET, and repeats it only if the server certainly did not act.
 // All writes use it. It returns the number of requests that may have reached the server, also with
-// an error, which is an *org.CallError. A request that has waited longer than [org.SendWithin] is
-// not sent: its intent in the ledger would be too old.
+// an error. An error is an [*org.CallError]. A request that could not be sent within
+// [org.SendWithin] is not sent at all, because its intent in the ledger would be too old.
 func (c *Client) write(ctx context.Context, q call) (answer, int, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, org.SendWithin, errWaitedTooLong)
 	defer cancel()
 	return c.repeat(ctx, q, func(failure *org.CallError) bool { return failure.Failure == org.NotSent })
 }
 
-// repeat sends q until it is answered, or until it fails and must not be sent again.
-func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bool) (answer, int, error) {
+// repeat sends q until it succeeds, or until it fails and must not be sent again. mayRepeat says
+// whether q may be sent again after a failure. A call that was answered with 429 may always be. The
+// result has the number of requests that may have reached the server.
+func (c *Client) repeat(ctx context.Context, q call, mayRepeat func(*org.CallError) bool) (answer, int, error) {
 	requests, tries := 0, 0
-	t := throttling{since: time.Now(), others: c.throttled.Load()}
+	t := throttling{start: time.Now(), before: c.throttled.Load()}
 	for {
 		a, failure := c.send(ctx, q)
 		if a.sent {
@@ -54,17 +57,17 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 		case failure == nil:
 			return a, requests, nil
 		case a.status == http.StatusTooManyRequests:
-			// The limiter holds the next try back, so there is no other wait here.
+			// The next attempt waits in the limiter, so no other wait is needed here.
 			t.words = failure.Message
 			if t.answers++; t.answers == maxThrottled {
 				return a, requests, q.failed(org.NotSent, a.status, t.message(), nil)
 			}
 			continue
-		case a.stopped:
+		case a.refused:
 			return a, requests, failure
 		case !a.sent && ctx.Err() != nil:
 			return a, requests, c.outOfTime(ctx, q, t)
-		case !may(failure):
+		case !mayRepeat(failure):
 			return a, requests, failure
 		}
 		if tries++; tries == maxAttempts {
@@ -76,29 +79,29 @@ func (c *Client) repeat(ctx context.Context, q call, may func(*org.CallError) bo
 	}
 }
 
-// errWaitedTooLong ends a write that has waited too long. Unlike the end of a run it is not a
-// [context.DeadlineExceeded].
+// errWaitedTooLong is the error of a write that could not be sent in time. It is not
+// [context.DeadlineExceeded], which means that the time of the whole run is over.
 var errWaitedTooLong = fmt.Errorf("it waited longer than %v to be sent", org.SendWithin)
 
-// throttling has what a call knows about 429 answers.
+// throttling has the answers 429 during one call.
 type throttling struct {
-	since   time.Time // when the call began
-	answers int       // 429 to the call itself
-	words   string    // the text of the last one
-	others  int64     // 429 answers to the client before the call
+	start   time.Time // when the call began
+	answers int       // how often the call itself was answered with 429
+	words   string    // the text of the last of these answers
+	before  int64     // how often any request of the client was answered with 429 before the call
 }
 
-// message returns the text of the last 429, how many there were, and how long that took.
+// message returns the text of the last answer 429, how many there were, and how long that took.
 func (t throttling) message() string {
 	times := "once"
 	if t.answers > 1 {
 		times = fmt.Sprintf("%d times", t.answers)
 	}
-	return fmt.Sprintf("%s (429 was returned %s in %v)", t.words, times, time.Since(t.since).Round(time.Second))
+	return fmt.Sprintf("%s (429 was returned %s in %v)", t.words, times, time.Since(t.start).Round(time.Second))
 }
 
 // outOfTime returns the failure of a call that was not sent, or not sent again, before ctx ended.
-// If it had to wait because of 429 answers, it has that status.
+// The status is 429 if the call had to wait because of answers 429, to itself or to other requests.
 func (c *Client) outOfTime(ctx context.Context, q call, t throttling) *org.CallError {
 	err := ctx.Err()
 	if errors.Is(context.Cause(ctx), errWaitedTooLong) {
@@ -107,14 +110,15 @@ func (c *Client) outOfTime(ctx context.Context, q call, t throttling) *org.CallE
 	switch {
 	case t.answers > 0:
 		return q.failed(org.NotSent, http.StatusTooManyRequests, t.message(), err)
-	case c.throttled.Load() > t.others || c.limiter.untilResume() > 0:
+	case c.throttled.Load() > t.before || c.limiter.untilResume() > 0:
 		return q.failed(org.NotSent, http.StatusTooManyRequests, "other requests got this answer, so all requests wait", err)
 	}
 	return q.failed(org.NotSent, 0, "", err)
 }
 
-// backoff returns the wait after the given number of attempts: half a second, doubled each time,
-// with jitter, or longer if a 503 asks for that.
+// backoff returns the wait after the given number of attempts: at most half a second after the
+// first, and twice as long after each other one, with jitter. It is longer if the answer asks for
+// that in Retry-After.
 func backoff(tries int, h http.Header) time.Duration {
 	wait := 500 * time.Millisecond << (tries - 1)
 	wait = wait/2 + rand.N(wait/2)
@@ -124,7 +128,8 @@ func backoff(tries int, h http.Header) time.Duration {
 	return wait
 }
 
-// sleep waits for d and returns the error of ctx, also if d is 0.
+// sleep waits until d has passed or ctx has ended. It returns the error of ctx, also if d is 0 or
+// negative.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 || ctx.Err() != nil {
 		return ctx.Err()

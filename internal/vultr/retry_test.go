@@ -97,7 +97,7 @@ func TestReadBacksOff(t *testing.T) {
 	})
 }
 
-// An invitation is posted again only where the server surely did not act.
+// An invitation is sent again only if the server certainly did not act.
 func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
 	t.Parallel()
 	t.Run("429 then done", func(t *testing.T) {
@@ -214,7 +214,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A certificate of somebody else is found before anything is sent, so the key stays here.
+// A certificate for another host is detected before anything is sent, so the key is not sent.
 func TestForeignCertificate(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
@@ -293,7 +293,8 @@ func TestCancelledInTheQueueForASlot(t *testing.T) {
 	})
 }
 
-// A write in flight is finished when its caller stops, within bounds; a read is not.
+// A write in flight continues for a limited time after the context of its caller has ended. A read
+// does not.
 func TestCancelledInFlight(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -363,7 +364,8 @@ func TestCancelledInFlight(t *testing.T) {
 	})
 }
 
-// What has waited for its turn too long is not sent: the ledger's line about it would be too old.
+// A request that has waited too long for its turn is not sent, because its line in the ledger would
+// be too old.
 func TestWriteDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -383,8 +385,8 @@ func TestWriteDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
-// TestThrottledTooLong: a call that ends after answers 429, however it ends, says so, with how
-// often and for how long.
+// TestThrottledTooLong checks that the error of a call that ends after answers 429 says how many
+// there were, and how long that took.
 func TestThrottledTooLong(t *testing.T) {
 	t.Parallel()
 	throttle := func(seconds string) http.HandlerFunc {

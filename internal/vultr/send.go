@@ -20,9 +20,9 @@ import (
 const (
 	// maxAnswer is the maximum size of an answer in bytes; a page of 500 rows is far smaller.
 	maxAnswer = 32 << 20
-	// maxErrorBody is how many bytes of an answer that is not a success are read for its text.
+	// maxErrorBody is how many bytes of an answer that is not a success are read, for its error text.
 	maxErrorBody = 64 << 10
-	// stopGrace is how long a write in flight may continue after its caller has stopped.
+	// stopGrace is how long a write in flight may continue after the context of its caller has ended.
 	stopGrace = 10 * time.Second
 )
 
@@ -33,27 +33,26 @@ var (
 
 // call is a request to the API.
 type call struct {
-	op, target string // for errors, as in org.CallError
+	op, target string // as in org.CallError
 	method     string
 	path       string // begins with /v2; ids in it were checked by pathID
 	query      url.Values
 	body       any  // sent as JSON; nil: no body
-	mayBeEmpty bool // a success may have no JSON
-	first      bool // goes before others that wait for a slot
+	mayBeEmpty bool // an empty answer is a success too
+	urgent     bool // see semaphore
 }
 
 func (q call) failed(f org.Failure, status int, message string, cause error) *org.CallError {
 	return &org.CallError{Op: q.op, Target: q.target, Failure: f, Status: status, Message: message, Err: cause}
 }
 
-// answer is what the server sent. If the call failed, it has what is known.
+// answer is the server's answer to a request, also if the answer means that the call failed.
 type answer struct {
-	sent bool // the request may have reached the server
-	// stopped is true if the gate kept the request back: then none is sent again.
-	stopped bool
-	status  int
+	sent    bool // the request may have reached the server
+	refused bool // the gate refused the request, so it must not be repeated
+	status  int  // 0: no answer came
 	header  http.Header
-	fields  fields // the top of the JSON object; only without a failure
+	fields  fields // the JSON object in the body; nil if the call failed or the body is empty
 }
 
 // errorText returns the error in a successful answer; "" if there is none.
@@ -65,10 +64,10 @@ func (a answer) errorText() string {
 	return a.fields.errorText()
 }
 
-// send waits until it may send q, and sends it once. Without a failure the answer is a 2xx with a
-// JSON object.
+// send waits until it may send q, and sends it exactly once. If it returns no failure, the answer
+// has status 2xx and a JSON object, or an empty body if q allows that.
 func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
-	ticket, err := c.admit(ctx, q.first)
+	ticket, err := c.admit(ctx, q.urgent)
 	if err != nil {
 		return answer{}, q.failed(org.NotSent, 0, "", err)
 	}
@@ -86,17 +85,17 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 		err = gate.pass()
 	}
 	if err != nil {
-		return answer{stopped: gate.refused() != nil}, q.failed(org.NotSent, 0, "", err)
+		return answer{refused: gate.refused() != nil}, q.failed(org.NotSent, 0, "", err)
 	}
 
 	start := time.Now()
-	// RoundTrip and not http.Client.Do, so that there is exactly one request and redirects are not
-	// followed.
+	// Unlike http.Client.Do, RoundTrip sends exactly one request and does not follow redirects.
 	res, err := c.transport.RoundTrip(req)
-	// Only a transport that asked for a connection and got none has certainly sent nothing.
+	// After an error, nothing was sent if the transport asked for a connection and got none. A
+	// transport that does not call the hooks may have sent the request.
 	a := answer{sent: err == nil || !asked.Load() || connected.Load()}
 	if refusal := gate.refused(); refusal != nil {
-		a, err = answer{stopped: true}, refusal
+		a, err = answer{refused: true}, refusal
 		if res != nil {
 			_ = res.Body.Close()
 			res = nil
@@ -123,11 +122,12 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 		c.throttled.Add(1)
 		c.limiter.throttled(ticket, retryAfter(a.header))
 	}
-	return c.understand(q, a, body, err)
+	return c.interpret(q, a, body, err)
 }
 
-// understand says what came of a request. err is why there is no answer, or no whole one.
-func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *org.CallError) {
+// interpret decodes the body of an answer, and returns the failure that the answer means; nil if it
+// is a success. err is the reason why the answer is missing or incomplete; nil if it is complete.
+func (c *Client) interpret(q call, a answer, body []byte, err error) (answer, *org.CallError) {
 	failure := failureOfStatus(a.status)
 	switch {
 	case a.status == 0 && a.sent:
@@ -150,30 +150,32 @@ func (c *Client) understand(q call, a answer, body []byte, err error) (answer, *
 	case a.fields == nil, isHTML(a.header):
 		return a, q.failed(org.Unreadable, a.status, c.Clean(describeNonJSON(a, body)), nil)
 	}
-	// The text is not trusted: reading finds out whether the server acted.
+	// A status 2xx and an error text contradict each other. So the failure is Unreadable and not
+	// Refused: a later read finds out whether the server acted.
 	if text := a.errorText(); text != "" {
 		return a, q.failed(org.Unreadable, a.status, c.Clean("the answer says: "+text), nil)
 	}
-	// Only an answer of the API has its time: the error page of a gateway has another clock. Writes do
-	// not count, because one machine may answer all of them.
+	// The clock counts only answers of the API itself: the error page of a gateway has the time of
+	// the gateway. It does not count writes, because one machine may answer all of them.
 	if q.method == http.MethodGet {
 		c.clock.observe(q.op, a.header)
 	}
 	return a, nil
 }
 
-// timeoutError ends a request that took too long. Unlike the end of the caller's context it is not
-// a [context.DeadlineExceeded]; like the errors of net it has the method Timeout.
+// timeoutError is the error of a request that took longer than Config.RequestTimeout. It is not
+// [context.DeadlineExceeded], which means that the context of the caller has ended. Like the errors
+// of package net, it has the method Timeout.
 type timeoutError struct{ after time.Duration }
 
 func (e timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
 func (e timeoutError) Timeout() bool { return true }
 
-// admit waits until a request may be sent; with an error, which is that of ctx, it may not. It
-// acquires the slot before the limiter's token: waiting for a slot with a token would break the
-// spacing.
-func (c *Client) admit(ctx context.Context, first bool) (ticket int, err error) {
-	if err := c.slots.acquire(ctx, first); err != nil {
+// admit waits until a request may be sent, and acquires a slot for it. If ctx ends first, admit
+// returns the error of ctx, and the request has no slot and must not be sent. The slot is acquired
+// before the token of the limiter: a wait for a slot after the token would break the spacing.
+func (c *Client) admit(ctx context.Context, urgent bool) (ticket int, err error) {
+	if err := c.slots.acquire(ctx, urgent); err != nil {
 		return 0, err
 	}
 	if ticket, err = c.limiter.wait(ctx); err != nil {
@@ -182,8 +184,9 @@ func (c *Client) admit(ctx context.Context, first bool) (ticket int, err error) 
 	return ticket, err
 }
 
-// withTimeout returns a context that limits one request. A read ends when ctx ends. A write that
-// was admitted continues for stopGrace, because its answer says whether a mail was sent.
+// withTimeout returns a context that limits one request to the request timeout. It also ends with
+// ctx: for a read at once, for a write after stopGrace, because the answer to a write says whether
+// the server acted.
 func (c *Client) withTimeout(ctx context.Context, q call) (context.Context, context.CancelFunc) {
 	late := timeoutError{c.timeout}
 	if q.method == http.MethodGet {
@@ -217,7 +220,8 @@ func (c *Client) newRequest(ctx context.Context, q call) (*http.Request, error) 
 	return req, nil
 }
 
-// readBody returns the whole answer, or as much of an error as its text needs.
+// readBody returns the body of an answer and closes it. Of an answer that is not a success, it
+// returns at most maxErrorBody bytes. A success of more than maxAnswer bytes is errTooLarge.
 func readBody(res *http.Response) ([]byte, error) {
 	defer res.Body.Close()
 	if failureOfStatus(res.StatusCode) != 0 {
@@ -234,8 +238,9 @@ func readBody(res *http.Response) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// requestError returns why a request failed: the reason why its context ended, if it did, or else
-// err without the key.
+// requestError returns the reason why a request failed: the reason why its context ended, if it
+// has ended, or else err without the key. bounded is the context of the request, ctx that of its
+// caller.
 func (c *Client) requestError(ctx, bounded context.Context, q call, err error) error {
 	switch text := err.Error(); {
 	case bounded.Err() != nil && ctx.Err() != nil && q.method == http.MethodGet:
@@ -250,15 +255,15 @@ func (c *Client) requestError(ctx, bounded context.Context, q call, err error) e
 	return err
 }
 
-// isHTML reports whether an answer is a web page, as proxies, portals and maintenance pages send
-// it. Other content types may hold JSON.
+// isHTML reports whether an answer is a web page, such as the error page of a proxy, a login page
+// of a network or a maintenance page. Answers with any other content type may be JSON.
 func isHTML(h http.Header) bool {
 	mediaType, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	return mediaType == "text/html" || mediaType == "application/xhtml+xml"
 }
 
-// pathID returns id if it can be one segment of a path. Ids come from the server; "../x" or ""
-// would change the path.
+// pathID returns id, or an error if id cannot be one segment of a path. Ids come from the server,
+// and "../x" or "" would change the path.
 func pathID(id string) (string, error) {
 	if !IsID(id) {
 		return "", fmt.Errorf("the id %q cannot be used in a request", shorten(id))
@@ -266,8 +271,9 @@ func pathID(id string) (string, error) {
 	return id, nil
 }
 
-// IsID reports whether id is similar to those of the API (UUIDs, and 13 hexadecimal digits for
-// older users).
+// IsID reports whether id can be an id of the API: at most 128 ASCII letters, digits, dots, hyphens
+// and underscores, but not "." or "..". The ids of the API are UUIDs, and 13 hexadecimal digits for
+// older users.
 func IsID(id string) bool {
 	if id == "" || len(id) > 128 || id == "." || id == ".." {
 		return false

@@ -12,22 +12,30 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// ReadOrganization reads everything that a plan needs, all lists at the same time. The result is
-// complete or an error. It reads the groups, roles and policies in wanted; nil wants none.
+// ReadOrganization reads everything that a plan needs, all lists at the same time. It returns a
+// complete snapshot or an error. Of groups, roles and policies, it reads the kinds that are keys of
+// wanted, with the holders of those that wanted names. If wanted is nil, it reads none. pin is as in
+// [Client.Identify].
 //
-// Missing permissions are not failures: if users may not be listed (403), UsersSeen is false; if
-// suspended users or the account may not be read or do not exist (403, 404), SuspendedSeen is false
-// or Self is zero; for organizations see [Client.Identify]. An invalid key (401) is always an
-// error, and so are invitations that cannot be read, and an empty list of users if there are users.
+// Some lists may be missing without an error:
+//   - If the key may not list users (403), UsersSeen is false.
+//   - If the key may not read suspended users, or the API has no such list (403, 404), SuspendedSeen
+//     is false.
+//   - If the same is true of the account, Self is zero.
+//   - If the same is true of the organizations, the organization is found as [Client.Identify] says.
+//
+// An invalid key (401) is always an error. It is also an error if the key may not read the
+// invitations or a list in wanted, or if the list of users is empty but there are users.
 // Invitations for another organization are an [*org.PinError].
 func (c *Client) ReadOrganization(ctx context.Context, pin string, wanted org.Wanted) (org.Snapshot, error) {
 	s, _, err := c.readOrganization(ctx, pin, wanted, false, func(org.Organization) {})
 	return s, err
 }
 
-// ReadAhead is [Client.ReadOrganization], but returns as soon as the organization is known, so that
-// the caller can do other work while the read continues. snapshot waits for the end of the read,
-// which is also ended by ctx. If err is not nil, it is that of the read, which has then ended.
+// ReadAhead starts [Client.ReadOrganization], and returns as soon as the organization is known. The
+// caller can then do other work while the read continues. The function snapshot waits for the end
+// of the read and returns its result. If ctx ends, the read ends too. If the read fails before the
+// organization is known, ReadAhead returns the error of the read, and snapshot is nil.
 func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (in org.Organization,
 	snapshot func() (org.Snapshot, error), err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -53,14 +61,14 @@ func (c *Client) ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (
 	}, nil
 }
 
-// ReadAll is [Client.ReadOrganization] with all groups, roles and policies and all their holders.
-// Kinds that the key may not read, or that the API does not have (403, 404), are returned as unseen
-// and are not an error.
+// ReadAll reads the same as [Client.ReadOrganization], and all groups, roles and policies with all
+// their holders. unseen has the kinds that the key may not read, or that the API does not have (403,
+// 404). They are not an error.
 func (c *Client) ReadAll(ctx context.Context, pin string) (s org.Snapshot, unseen []org.Kind, err error) {
 	return c.readOrganization(ctx, pin, nil, true, func(org.Organization) {})
 }
 
-// readOrganization reads the wanted access, or with all everything that the key may read. It calls
+// readOrganization does the work of ReadOrganization or, if all is true, of ReadAll. It calls
 // identified as soon as the organization is known.
 func (c *Client) readOrganization(
 	ctx context.Context, pin string, wanted org.Wanted, all bool, identified func(org.Organization),
@@ -68,17 +76,17 @@ func (c *Client) readOrganization(
 	var access []accessRow
 	var suspended []org.User
 	g, ctx := errgroup.WithContext(ctx)
-	var paged [3]bool             // the invitations, the users, the suspended users
-	listed := make(chan struct{}) // closed when the invitations were read, or failed
-	var failed error
+	var paged [3]bool // the invitations, the users, the suspended users
+	invitationsRead := make(chan struct{})
+	var invitationsErr error
 	g.Go(func() error {
-		defer close(listed)
-		s.Invitations, paged[0], failed = listPages(ctx, c, invitations)
-		return failed
+		defer close(invitationsRead)
+		s.Invitations, paged[0], invitationsErr = listPages(ctx, c, invitations)
+		return invitationsErr
 	})
-	rows := func() ([]org.Invitation, error) {
-		<-listed
-		return s.Invitations, failed
+	waitForInvitations := func() ([]org.Invitation, error) {
+		<-invitationsRead
+		return s.Invitations, invitationsErr
 	}
 	g.Go(func() (err error) {
 		s.Users, paged[1], err = listPages(ctx, c, users)
@@ -97,12 +105,12 @@ func (c *Client) readOrganization(
 		return err
 	})
 	g.Go(func() (err error) {
-		found, err := c.identify(ctx, pin, rows)
+		found, err := c.identify(ctx, pin, waitForInvitations)
 		if err != nil {
 			return err
 		}
-		s.Organization, s.PinConfirmed = found.is, found.confirmed
-		identified(found.is)
+		s.Organization, s.PinConfirmed = found.organization, found.confirmed
+		identified(found.organization)
 		if s.Organization.ID == "" {
 			return nil
 		}

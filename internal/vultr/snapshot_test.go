@@ -12,7 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// staffed is a world of people with access, direct and inherited.
+// staffed returns a world whose users have groups, roles and policies, both directly and inherited.
 func staffed(t *testing.T, d sandbox.Dialect) (*sandbox.Server, *Client) {
 	t.Helper()
 	api := settled(t, sandbox.Options{Dialect: d, Key: testKey})
@@ -30,7 +30,7 @@ func staffed(t *testing.T, d sandbox.Dialect) (*sandbox.Server, *Client) {
 	return api, mustNew(t, testConfig(server.URL))
 }
 
-// holders tells who has what, by names and addresses.
+// holders returns the addresses of the users who have each group, role or policy, by its name.
 func holders(s org.Snapshot) map[string]int {
 	got := map[string]int{}
 	for _, a := range s.Access {
@@ -45,7 +45,7 @@ func holders(s org.Snapshot) map[string]int {
 	return got
 }
 
-// In every dialect all access is read without being named: what people have directly, and no more.
+// In each dialect, ReadAll reads all access. It returns what users have directly, and nothing else.
 func TestReadAll(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {
@@ -70,7 +70,7 @@ func TestReadAll(t *testing.T) {
 	}
 }
 
-// What the key may not read is unseen; what it may read is there.
+// Kinds that the key may not read are unseen, and all other kinds are read.
 func TestReadAllForbidden(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -107,8 +107,8 @@ func TestReadAllForbidden(t *testing.T) {
 	})
 }
 
-// TestHolders: only what people have directly is theirs, and only as long as they have it. Whoever cannot be found
-// among the users has nothing.
+// TestHolders checks that users have only what is given to them directly and not revoked, and that
+// a holder who is not a user is left out.
 func TestHolders(t *testing.T) {
 	t.Parallel()
 	users := []org.User{
@@ -136,7 +136,7 @@ func TestHolders(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			rows := []accessRow{{embedded: []holderRow{decodeHolder(decodeFields(t, tt.json))}}}
+			rows := []accessRow{{fetched: []holderRow{decodeHolder(decodeFields(t, tt.json))}}}
 			if diff := cmp.Diff(tt.want, withHolders(rows, users)[0].Holders); diff != "" {
 				t.Errorf("holders (-want +got):\n%s", diff)
 			}
@@ -144,8 +144,8 @@ func TestHolders(t *testing.T) {
 	}
 }
 
-// Where there is no list of a group's members, the members are the users that the list of groups names. Roles and
-// policies have no such list: without their own it is unknown who has them.
+// If the API has no list of the members of a group, the members are those in the list of groups.
+// Roles and policies have no such members, so a missing list of their holders is an error.
 func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	api, c := staffed(t, sandbox.Dialect{})
@@ -164,7 +164,8 @@ func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
 	}
 }
 
-// Nobody is asked who has what cannot be given: a server may answer that with an error, which would stop everything.
+// The holders of something that cannot be given are not requested. A server may answer such a
+// request with an error, which would stop the run.
 func TestHoldersOfWhatCannotBeGiven(t *testing.T) {
 	t.Parallel()
 	api, c := staffed(t, sandbox.Dialect{})
@@ -193,7 +194,7 @@ func TestHoldersOfWhatCannotBeGiven(t *testing.T) {
 	}
 }
 
-// Users without an id are not one another.
+// Users without an id are different users.
 func TestSuspendedWithoutID(t *testing.T) {
 	t.Parallel()
 	ada, bob := org.User{Email: org.MustParseAddress("ada@example.com")},

@@ -9,31 +9,33 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Survey has the answers to all kinds of requests with which orgsync reads, and what the client
-// found in them.
+// Survey has the answers to all kinds of requests with which orgsync reads, and the results that
+// the client decoded from the answers.
 type Survey struct {
 	// At is the server's time at the end of the survey.
 	At time.Time
-	// Organizations and so on are the requests. Access has the lists of groups, roles and policies,
-	// Holders the lists of users who have one of them.
+	// These endpoints have the requests and answers. Invitation reads one invitation by its id.
+	// Access reads the lists of groups, roles and policies. Holders reads the users who have one of
+	// them: an example for each kind.
 	Organizations, Account, Invitations, Invitation, Users, Suspended Endpoint
 	Access, Holders                                                   map[org.Kind]*Endpoint
 
+	// Found has the results. A result is empty if it could not be read.
 	Found struct {
-		// Organizations are all that the key lists.
+		// Organizations are all organizations that the key may list.
 		Organizations []org.Organization
 		// Self is the address of the key's own user; zero if it is unknown.
 		Self        org.Address
 		Invitations []org.Invitation
 		Users       []org.User
-		// Organization is the one that the key acts on; Err says why it is unknown or not the right
-		// one.
+		// Organization is the organization that the key acts on. Err is the reason why it is unknown,
+		// or why it is not the organization of the roster; nil if neither is the case.
 		Organization org.Organization
 		Err          error
 	}
 
 	client *Client
-	group  *accessRow // the group whose members were read; nil if there is none
+	group  *accessRow // the group whose members were read; nil if none were
 }
 
 func newSurvey(c *Client) *Survey {
@@ -62,7 +64,7 @@ func newSurvey(c *Client) *Survey {
 	return s
 }
 
-// Endpoints returns all requests, in the order in which they are reported.
+// Endpoints returns all endpoints, in the order in which they are reported.
 func (s *Survey) Endpoints() []*Endpoint {
 	all := []*Endpoint{&s.Organizations, &s.Account, &s.Invitations, &s.Invitation, &s.Users, &s.Suspended}
 	for _, kind := range org.Kinds {
@@ -71,12 +73,12 @@ func (s *Survey) Endpoints() []*Endpoint {
 	return all
 }
 
-// Survey makes all kinds of requests with which orgsync reads, all of them GET: one per page of
-// each list, and one example where there is a list per group, role or policy. pin is the key
-// `organization` of the roster, "" if there is none.
+// Survey makes all kinds of requests with which orgsync reads. All of them are GET. It reads all
+// pages of each list. Of the lists that exist for each group, role or policy, it reads only an
+// example. pin is the key `organization` of the roster, "" if there is none.
 //
-// A rejected request is part of the result. An error is that of ctx, or means that the API did not
-// answer at all.
+// A rejected request is part of the result, not an error. Survey returns an error only if ctx ended,
+// or if the API did not answer any request.
 func (c *Client) Survey(ctx context.Context, pin string) (*Survey, error) {
 	s := newSurvey(c)
 	s.run(ctx, pin)
@@ -116,7 +118,7 @@ func (s *Survey) run(ctx context.Context, pin string) {
 		func() ([]org.Invitation, error) {
 			return listed, s.Invitations.Err
 		})
-	found.Organization = known.is
+	found.Organization = known.organization
 	if found.Err == nil {
 		found.Err = checkSameOrganization(found.Organization, pin, listed)
 	}
@@ -163,8 +165,8 @@ func observeList[T any](ctx context.Context, c *Client, e *Endpoint, l listing[T
 	return all
 }
 
-// chooseExample returns the row whose holders are read as an example: of those that can be given
-// to people, the one with the most members in its list; nil if there is none.
+// chooseExample returns the row of which the survey reads the holders. It chooses a row that can be
+// given to people, with the most holders in the list of rows. It returns nil if there is no such row.
 func chooseExample(rows []accessRow) *accessRow {
 	var best *accessRow
 	for i := range rows {

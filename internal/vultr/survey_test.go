@@ -12,7 +12,7 @@ import (
 func TestExample(t *testing.T) {
 	t.Parallel()
 	row := func(id string, members int) accessRow {
-		return accessRow{Access: org.Access{ID: id}, embedded: make([]holderRow, members)}
+		return accessRow{Access: org.Access{ID: id}, fetched: make([]holderRow, members)}
 	}
 	deleted, assumable := row("deleted", 9), row("assumable", 9)
 	deleted.Deleted, assumable.Assumable = true, true
@@ -25,7 +25,7 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// Forms that the simulated API does not play.
+// These forms are not in the simulated API.
 func TestTraits(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)

@@ -41,30 +41,31 @@ func decodeUser(f fields) org.User {
 	if u.Name == "" {
 		u.Name = strings.TrimSpace(f.name("first_name") + " " + f.name("last_name"))
 	}
-	// status is a bool in SPEC's example; that false means suspended is inferred. This is why the second
-	// list is read.
+	// status is a bool in SPEC's example. SPEC does not say that false means suspended, so the client
+	// reads the list of suspended users too.
 	u.Suspended = f.is("status", false) || strings.EqualFold(f.text("status"), "suspended")
-	// The legacy ACL that allows a user to manage others (SPEC); policies may also allow that.
+	// manage_users is the legacy ACL of users who may manage other users (SPEC). A policy may allow
+	// that too, so other users may be admins as well.
 	if raw := f["acls"]; hasAtMost(raw, maxMembers) {
 		var acls []string
-		_ = json.Unmarshal(raw, &acls) // of another form: no ACLs
+		_ = json.Unmarshal(raw, &acls) // a value of another type counts as no ACLs
 		u.Admin = slices.Contains(acls, "manage_users")
-	} else {
+	} else { // too many to decode
 		u.Admin = bytes.Contains(raw, []byte(`"manage_users"`))
 	}
 	return u
 }
 
-// withSuspended returns the users of both lists, without duplicates: the documents do not say
-// whether the list of users includes suspended users.
+// withSuspended returns the users of both lists, without duplicates. The documents do not say
+// whether the list of all users includes suspended users.
 func withSuspended(all, suspended []org.User) []org.User {
-	place := make(map[string]int, len(all))
+	index := make(map[string]int, len(all)) // by id
 	for i, u := range all {
-		place[u.ID] = i
+		index[u.ID] = i
 	}
 	for _, u := range suspended {
 		u.Suspended = true
-		if i, listed := place[u.ID]; listed && u.ID != "" {
+		if i, listed := index[u.ID]; listed && u.ID != "" {
 			all[i].Suspended = true
 			continue
 		}
@@ -73,8 +74,8 @@ func withSuspended(all, suspended []org.User) []org.User {
 	return all
 }
 
-// checkUsers returns an error if the list of users is empty, but s or the list of suspended users
-// shows that there are users.
+// checkUsers returns an error if the list of users is empty, but something else that was read shows
+// that the organization has users.
 func checkUsers(s org.Snapshot, suspended []org.User, access []accessRow) error {
 	if len(s.Users) > 0 {
 		return nil
@@ -100,8 +101,8 @@ func checkUsers(s org.Snapshot, suspended []org.User, access []accessRow) error 
 
 const accountPath = "/v2/account"
 
-// readSelf returns the address of the user of the key; zero if the key may not read it or the
-// answer has none.
+// readSelf returns the address of the user of the key; zero if the key may not read the account, or
+// if the answer has no address.
 func (c *Client) readSelf(ctx context.Context) (org.Address, error) {
 	a, err := c.read(ctx, call{op: "read the account", path: accountPath})
 	if IsHidden(err) {

@@ -1,5 +1,5 @@
-// Package sandboxtest carries requests to a simulated API in the same process, so that tests run on fake time and can
-// break the wire at any step.
+// Package sandboxtest sends requests to a simulated API in the same process, without a network. So tests can use fake
+// time, and can make a request fail at any step.
 package sandboxtest
 
 import (
@@ -11,19 +11,20 @@ import (
 	"strconv"
 )
 
-// ErrDropped is what a dropped connection looks like.
+// ErrDropped is the error of a request whose connection the handler dropped.
 var ErrDropped = errors.New("sandboxtest: connection dropped")
 
-// Transport is an http.RoundTripper that calls Handler. It is safe for use by many goroutines.
+// Transport is an [http.RoundTripper] that calls Handler. It is safe for concurrent use.
 type Transport struct {
 	Handler http.Handler
-	// Before is asked before the request reaches the handler, After before the answer reaches the client; an error
-	// of theirs is the client's. nil lets everything pass.
+	// Before is called before the handler, and After is called before the client gets the answer. RoundTrip returns
+	// their errors. Either may be nil.
 	Before, After func(*http.Request) error
 }
 
-// RoundTrip calls the handler. A handler that panics with http.ErrAbortHandler has dropped the connection, and one that
-// wrote less than its Content-Length says has dropped it in the middle of the body.
+// RoundTrip calls the handler and returns its answer. It returns [ErrDropped] if the handler panics with
+// [http.ErrAbortHandler]. If the body is shorter than its Content-Length, reading the body fails at its end, as
+// after a dropped connection.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	body := []byte{}
 	if req.Body != nil {
@@ -37,9 +38,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if t.Before != nil {
-		asked := req.Clone(req.Context())
-		asked.Body = io.NopCloser(bytes.NewReader(body))
-		if err := t.Before(asked); err != nil {
+		clone := req.Clone(req.Context())
+		clone.Body = io.NopCloser(bytes.NewReader(body))
+		if err := t.Before(clone); err != nil {
 			return nil, err
 		}
 	}
@@ -60,13 +61,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	res := recorder.Result()
 	res.Request = req
-	if promised, err := strconv.Atoi(res.Header.Get("Content-Length")); err == nil && promised > recorder.Body.Len() {
+	if length, err := strconv.Atoi(res.Header.Get("Content-Length")); err == nil && length > recorder.Body.Len() {
 		res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(recorder.Body.Bytes()), cutOff{}))
 	}
 	return res, nil
 }
 
-// serve reports whether the handler dropped the connection.
+// serve calls h and reports whether it dropped the connection.
 func serve(h http.Handler, w http.ResponseWriter, r *http.Request) (dropped bool) {
 	defer func() {
 		switch p := recover(); p {
@@ -81,7 +82,7 @@ func serve(h http.Handler, w http.ResponseWriter, r *http.Request) (dropped bool
 	return false
 }
 
-// cutOff is the end of a body that stopped in the middle.
+// cutOff is a reader for the end of a body that is too short.
 type cutOff struct{}
 
 func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -20,8 +20,9 @@ type Backend struct {
 	close    func()
 }
 
-// Open returns the backend at a location. It sends nothing. getenv gives the environment that credentials
-// come from. The caller must call Close at the end. The error is a *[state.Problem].
+// Open returns the backend at a location. It sends nothing. getenv returns variables of the environment,
+// which may have credentials. If there is no error, the caller must call [Backend.Close] at the end. An
+// error is a *[state.Problem].
 func Open(ctx context.Context, l state.Location, getenv func(string) string) (*Backend, error) {
 	b := &Backend{location: l, close: func() {}}
 	var err error
@@ -38,7 +39,8 @@ func Open(ctx context.Context, l state.Location, getenv func(string) string) (*B
 // Close ends the connections.
 func (b *Backend) Close() { b.close() }
 
-// Store returns the store of an organization. An id that cannot name a folder is an error.
+// Store returns the store of an organization. It returns an error if the id cannot be the name of a
+// folder or a part of a key.
 func (b *Backend) Store(organization string) (state.Store, error) {
 	if b.objects == nil {
 		return dir.New(b.location.Path, organization)
@@ -49,7 +51,7 @@ func (b *Backend) Store(organization string) (state.Store, error) {
 	return objects.New(b.objects, organization, objects.DefaultTimes), nil
 }
 
-// Organizations returns the ids of the organizations that have a ledger there.
+// Organizations returns the ids of the organizations that have a ledger in b.
 func (b *Backend) Organizations(ctx context.Context) ([]string, error) {
 	if b.objects == nil {
 		return dir.Organizations(b.location.Path)

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// allocate takes n bytes of the disk for f without writing them. The error is errors.ErrUnsupported
-// where the file system cannot do that.
+// allocate reserves n bytes of the disk for f without writing them. The error is [errors.ErrUnsupported]
+// if the file system cannot do that.
 func allocate(f *os.File, n int) error {
 	for {
 		err := syscall.Fallocate(int(f.Fd()), 0, 0, int64(n))

@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// allocate returns errors.ErrUnsupported.
+// allocate returns [errors.ErrUnsupported].
 func allocate(*os.File, int) error { return errors.ErrUnsupported }

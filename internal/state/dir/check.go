@@ -11,8 +11,8 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// checkFolder returns why the folder is not safe: others could remove or forge a ledger in it. That there
-// is none yet is no problem.
+// checkFolder returns a *[state.Problem] if other users could remove or forge a ledger in the folder. It
+// returns nil if the folder does not exist yet.
 func checkFolder(folder string) error {
 	info, err := os.Lstat(folder)
 	switch {
@@ -21,13 +21,13 @@ func checkFolder(folder string) error {
 	case err != nil:
 		return err
 	}
-	if info.Mode()&fs.ModeSymlink != 0 { // the folder that an administrator links to counts
+	if info.Mode()&fs.ModeSymlink != 0 { // an administrator may link to another folder: check that one
 		if info, err = os.Stat(folder); err != nil {
 			return err
 		}
 	}
-	if !info.IsDir() || runtime.GOOS == "windows" { // modes mean nothing there
-		return nil // making the folder says so
+	if !info.IsDir() || runtime.GOOS == "windows" {
+		return nil // MkdirAll returns an error if it is not a folder; Windows has no such modes
 	}
 	mode := info.Mode().Perm()
 	switch {
@@ -45,9 +45,10 @@ func checkFolder(folder string) error {
 	return nil
 }
 
-// openRegular opens a file that is no link and nothing special, such as a pipe that would never end.
+// openRegular opens a regular file. It returns an error for a symbolic link, and for a special file such
+// as a pipe, from which a read might never end.
 func openRegular(name string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(name, flags|neitherLinkNorWait, 0o600)
+	f, err := os.OpenFile(name, flags|noFollowNonblock, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,5 @@
-// Package dir keeps a ledger in a folder, for the runs of one machine. The lock is the kernel's.
+// Package dir keeps a ledger in a folder, for the runs of one machine. The lease is a file lock of the
+// kernel.
 package dir
 
 import (
@@ -24,15 +25,15 @@ const (
 	ledgerFile = "ledger.jsonl"
 	lockFile   = "lock"
 	holderFile = "lock.json"
-	// reserveFile takes up room for a moment, to see whether there is any.
+	// reserveFile is written and deleted, to check whether the disk has room.
 	reserveFile = "reserve"
-	// lockPoll is how often a waiting run asks for the lock again.
+	// lockPoll is the time between two attempts of a waiting run to lock the folder.
 	lockPoll = 100 * time.Millisecond
-	// reserveChunk is how many bytes of reserveFile are written at once.
+	// reserveChunk is the number of bytes of reserveFile that are written at once.
 	reserveChunk = 1 << 20
 )
 
-// isFolderName reports whether an organization's id can be the name of a folder on every system.
+// isFolderName reports whether the id of an organization can be the name of a folder on every system.
 func isFolderName(id string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 	return id != "" && len(id) <= 128 && id[0] != '.' && strings.Trim(id, allowed) == ""
@@ -41,8 +42,9 @@ func isFolderName(id string) bool {
 // Store is a [state.Store] in a folder.
 type Store struct{ path string }
 
-// New returns the store of one organization: the folder organizationID below stateDir, mode 0700, its
-// files 0600. The first write creates the folder. An id that cannot name a folder is an error.
+// New returns the store of one organization: the folder organizationID in stateDir. It returns an error
+// if the id cannot be the name of a folder. Acquire creates the folder with the mode 0700, and its files
+// with the mode 0600.
 func New(stateDir, organizationID string) (*Store, error) {
 	if !isFolderName(organizationID) {
 		return nil, fmt.Errorf("keep a ledger for the organization %.40q: its id cannot name a folder", organizationID)
@@ -50,7 +52,7 @@ func New(stateDir, organizationID string) (*Store, error) {
 	return &Store{path: filepath.Join(stateDir, organizationID)}, nil
 }
 
-// Organizations returns the ids of the organizations that have a ledger below stateDir.
+// Organizations returns the ids of the organizations that have a ledger in stateDir.
 func Organizations(stateDir string) ([]string, error) {
 	entries, err := os.ReadDir(stateDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -67,10 +69,11 @@ func Organizations(stateDir string) ([]string, error) {
 
 func (s *Store) file(name string) string { return filepath.Join(s.path, name) }
 
-// HolderMayOutliveLease returns false: the kernel ends the lock with its process.
+// HolderMayOutliveLease returns false, because the lock of the kernel ends with its process.
 func (s *Store) HolderMayOutliveLease() bool { return false }
 
-// check returns why the folder is not safe to be used; nil if it does not exist yet.
+// check returns a *[state.Problem] if the folder is not safe to use. It returns nil if the folder does
+// not exist yet.
 func (s *Store) check() error {
 	for _, folder := range []string{filepath.Dir(s.path), s.path} {
 		if err := checkFolder(folder); err != nil {
@@ -89,7 +92,7 @@ func (s *Store) check() error {
 	return nil
 }
 
-// Read returns the content of the ledger's file.
+// Read returns the content of the file of the ledger, as [state.Store] says.
 func (s *Store) Read(context.Context) ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -116,10 +119,10 @@ func (s *Store) read() ([]byte, error) {
 	return content.Bytes(), err
 }
 
-// Archived returns nothing: the lines that a ledger in a folder leaves out are gone.
+// Archived returns nil, because a folder does not keep the lines that were removed from the ledger.
 func (s *Store) Archived(context.Context) ([]byte, error) { return nil, nil }
 
-// Acquire locks the folder.
+// Acquire locks the folder, as [state.Store] says, and creates it if it does not exist.
 func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Duration) (state.Lease, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -143,8 +146,8 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 	if !locked {
 		return nil, &state.LockedError{Place: s.file(lockFile), Holder: s.holder()}
 	}
-	l := &lease{Store: s, lock: lock, lost: make(chan struct{})}
-	// Who holds the lock is a courtesy to those who wait; the lock itself is the kernel's.
+	l := &lease{Store: s, lock: lock}
+	// This file only tells other runs who holds the lock. The lock itself is in the kernel.
 	if note, err := json.Marshal(holder); err == nil {
 		err = maybe.WriteFile(s.file(holderFile), append(note, '\n'), 0o600)
 		if err != nil {
@@ -157,7 +160,7 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 	return l, nil
 }
 
-// holder reads who holds the lock; the zero Holder if that is unknown.
+// holder returns the run that holds the lock; the zero Holder if it is unknown.
 func (s *Store) holder() state.Holder {
 	var h state.Holder
 	note, err := os.ReadFile(s.file(holderFile))
@@ -167,7 +170,7 @@ func (s *Store) holder() state.Holder {
 	return h
 }
 
-// Inspect returns what is known about the folder.
+// Inspect describes the folder, as [state.Store] says.
 func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	content, err := s.Read(ctx)
 	if err != nil {
@@ -189,24 +192,24 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	return i, nil
 }
 
-// lease is the lock of a folder.
+// lease is a [state.Lease] on a [Store].
 type lease struct {
 	*Store
 	lock    *flock.Flock
 	content []byte
-	lost    chan struct{} // never closed: the lock ends with the process
 }
 
 func (l *lease) Content() []byte { return l.content }
 
-func (l *lease) Lost() <-chan struct{} { return l.lost }
+// Lost returns nil, which is never ready: a process cannot lose the lock.
+func (l *lease) Lost() <-chan struct{} { return nil }
 
 func (l *lease) Check() error { return nil }
 
 func (l *lease) Release() error { return l.lock.Unlock() }
 
 func (l *lease) Reserve(n int) error {
-	// Always the same name, so that a killed run leaves one behind at most.
+	// The name is always the same, so that killed runs leave at most one such file.
 	f, err := openRegular(l.file(reserveFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC)
 	if err != nil {
 		return fmt.Errorf("write to the state folder: %w", err)
@@ -242,7 +245,8 @@ func (l *lease) Append(lines []byte) error {
 	_, err = f.Write(lines)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil && errors.Is(statErr, fs.ErrNotExist) {
-		// A new file is there after a crash only when its folder says so, and a new folder only when its own does.
+		// A new file survives a crash only if its folder was synced, and a new folder only if its own
+		// folder was synced.
 		err = errors.Join(syncFolder(l.path), syncFolder(filepath.Dir(l.path)))
 	}
 	return err
@@ -252,7 +256,8 @@ func (l *lease) Replace(lines []byte) error {
 	if err := maybe.WriteFile(l.file(ledgerFile), lines, 0o600); err != nil {
 		return err
 	}
-	// Else a crash could bring the old file back, without the lines that are appended to the new one.
+	// Without this, the old file may be back after a crash, without the lines that were appended to the
+	// new one.
 	return syncFolder(l.path)
 }
 
@@ -264,14 +269,14 @@ func (l *lease) SetAside(damaged []byte, at time.Time) (string, error) {
 	return path, syncFolder(l.path)
 }
 
-// syncFolder makes a new name in path durable, where the system can do that.
+// syncFolder makes a new name in the folder path survive a crash, if the system can do that.
 func syncFolder(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	// Windows and some network file systems cannot sync a folder; their files are durable without.
+	// Windows and some network file systems cannot sync a folder. They do not need it.
 	_ = f.Sync()
 	return nil
 }

@@ -28,7 +28,6 @@ func newStore(t *testing.T, stateDir string) *dir.Store {
 	return s
 }
 
-// open opens the ledger of o1 in s.
 func open(t *testing.T, s state.Store) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
@@ -138,7 +137,7 @@ func TestDirRefusesNames(t *testing.T) {
 	}
 }
 
-// TestDirNeedsAFolder: where the folder cannot be made, nothing is opened.
+// TestDirNeedsAFolder checks that Acquire returns an error if the folder cannot be created.
 func TestDirNeedsAFolder(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
@@ -149,7 +148,8 @@ func TestDirNeedsAFolder(t *testing.T) {
 	}
 }
 
-// TestReserve: room is made without the memory for it, and given back.
+// TestReserve checks that Reserve does not need memory for the reserved bytes, and frees the disk
+// again.
 func TestReserve(t *testing.T) {
 	t.Parallel()
 	stateDir := t.TempDir()

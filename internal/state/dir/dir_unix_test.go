@@ -13,8 +13,9 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// TestUnsafeFolders: folders that others may write to, links and special files are refused with the
-// command that helps, by runs and by readers, without waiting and without a change.
+// TestUnsafeFolders checks that folders to which other users may write, links and special files are
+// refused with the command that fixes the problem. Acquire and Read do not block, and do not change
+// anything.
 func TestUnsafeFolders(t *testing.T) {
 	t.Parallel()
 	victim := filepath.Join(t.TempDir(), "victim")
@@ -56,7 +57,8 @@ func TestUnsafeFolders(t *testing.T) {
 	}
 }
 
-// TestGroupOfVolume: a group of its own may write, as Kubernetes gives one to a volume.
+// TestGroupOfVolume checks that a group other than the primary group of the process may write.
+// Kubernetes gives a volume such a group.
 func TestGroupOfVolume(t *testing.T) {
 	t.Parallel()
 	stateDir := t.TempDir()

@@ -4,8 +4,8 @@ package dir
 
 import "io/fs"
 
-// neitherLinkNorWait is 0: the system has no such flags.
-const neitherLinkNorWait = 0
+// noFollowNonblock is 0, because the system has no such flags.
+const noFollowNonblock = 0
 
-// belongsToOwnGroup returns false: modes mean nothing here.
+// belongsToOwnGroup returns false, because files have no group here.
 func belongsToOwnGroup(fs.FileInfo) bool { return false }

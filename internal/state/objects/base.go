@@ -11,21 +11,24 @@ import (
 )
 
 const (
-	// baseAfter is after how many records a lease that ends makes a base, and largeBaseAfter the same
-	// for a ledger of more than largeBase bytes, which takes longer to write.
-	baseAfter      = 10
+	// baseAfter is the number of records since the last base after which Release makes a new base.
+	baseAfter = 10
+	// largeBaseAfter is the same number if the last base has more than largeBase bytes: a large base takes
+	// longer to write.
 	largeBaseAfter = 100
 	largeBase      = 1 << 20
-	// baseDuringRun is after how many records a long run makes a base.
+	// baseDuringRun is the number of records since the last base after which a run makes a new base
+	// before its end.
 	baseDuringRun = 1000
-	// cleanAtOnce is how many objects one run looks at and deletes, at most.
+	// cleanAtOnce is the maximum number of objects of a folder that one run lists in order to delete
+	// them, and the maximum number that it deletes.
 	cleanAtOnce = 200
-	// deletesAtOnce is how many objects are deleted at the same time.
+	// deletesAtOnce is the maximum number of objects that are deleted at the same time.
 	deletesAtOnce = 8
 )
 
-// makeBase makes the base at the last number of log.
-func (s *Store) makeBase(ctx context.Context, log reading, holder state.Holder) error {
+// makeBase makes a base with the number of the last record of log.
+func (s *Store) makeBase(ctx context.Context, log logState, holder state.Holder) error {
 	rec := record{
 		Version: recordVersion, Kind: kindBase, Number: log.number, Lease: log.lease, LeaseID: log.leaseID, Holder: holder,
 		Nonce: newID(), Released: log.released, Takeovers: log.takeovers, lines: log.lines,
@@ -33,29 +36,30 @@ func (s *Store) makeBase(ctx context.Context, log reading, holder state.Holder) 
 	return s.create(ctx, numbered(baseFolder, log.number), rec.encode(), time.Now(), s.times.Dead)
 }
 
-// needsBase reports whether a base saves the next runs much reading. The caller holds writing.
+// needsBase reports whether a base would save later runs many reads. The caller must hold l.writing.
 func (l *lease) needsBase() bool {
 	l.mu.Lock()
-	basing := l.basing
+	makingBase := l.makingBase
 	l.mu.Unlock()
 	records := l.log.number - l.log.base
-	return !basing && (records > baseAfter && l.log.baseSize <= largeBase || records > largeBaseAfter)
+	return !makingBase && (records > baseAfter && l.log.baseSize <= largeBase || records > largeBaseAfter)
 }
 
-// makeBaseMeanwhile makes a base at the last number while the run goes on. The caller holds writing.
-func (l *lease) makeBaseMeanwhile() {
+// makeBaseInBackground makes a base in another goroutine, unless one is being made. The caller must hold
+// l.writing.
+func (l *lease) makeBaseInBackground() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.basing {
+	if l.makingBase {
 		return
 	}
-	l.basing = true
+	l.makingBase = true
 	log := l.log
 	log.lines, log.takeovers = slices.Clone(log.lines), slices.Clone(log.takeovers)
 	l.work.Go(func() {
 		err := l.store.makeBase(l.ctx, log, l.holder)
 		l.mu.Lock()
-		l.basing = false
+		l.makingBase = false
 		l.mu.Unlock()
 		if err == nil {
 			l.writing.Lock()
@@ -65,8 +69,9 @@ func (l *lease) makeBaseMeanwhile() {
 	})
 }
 
-// clean deletes objects that nothing needs any more. lease is the number of the last lease, and takeovers
-// are those of reading. What cannot be deleted stays; 'state show' says so.
+// clean deletes objects that are no longer needed. lease is the number of the last lease, and takeovers
+// are as in logState. clean ignores errors, because 'orgsync state show' reports objects that could not
+// be deleted.
 func (s *Store) clean(ctx context.Context, lease int, takeovers []int) {
 	folders := []string{baseFolder, logFolder, signFolder, waitFolder}
 	lists := make([][]Info, len(folders))
@@ -80,10 +85,10 @@ func (s *Store) clean(ctx context.Context, lease int, takeovers []int) {
 	if g.Wait() != nil {
 		return
 	}
-	r := &reading{takeovers: takeovers, bases: map[int]time.Time{}}
+	r := &logState{takeovers: takeovers, bases: map[int]time.Time{}}
 	for i, infos := range lists {
 		for _, info := range infos {
-			r.see(info)
+			r.noteTime(info)
 			if number, ok := numberIn(s.relative(info.Key), folders[i]); ok && folders[i] == baseFolder {
 				r.bases[number] = info.Modified
 			}
@@ -109,11 +114,13 @@ func (s *Store) clean(ctx context.Context, lease int, takeovers []int) {
 	_ = deletes.Wait()
 }
 
-// isUnneeded reports whether nobody needs the object info any more: it is older than age, and so is a
-// base with a number above its own (0: it has none), so that even a list that lags for hours shows that
-// base. Records that took a lease over stay: they have the one number that the run before would use when
-// it wakes up.
-func (s *Store) isUnneeded(number int, info Info, r *reading, age time.Duration) bool {
+// isUnneeded reports whether an object is no longer needed. number is the number of the object, or 0 if
+// it has none. An object is unneeded if it is older than age, and a base with a higher number is older
+// than age too. So even a list that is hours late shows that base.
+//
+// Records that took over a lease are always needed. Each has the number that the run before it would
+// use for its next record, if that run was only paused.
+func (s *Store) isUnneeded(number int, info Info, r *logState, age time.Duration) bool {
 	old := func(at time.Time) bool { return r.newest.Sub(at) >= age }
 	if !old(info.Modified) || slices.Contains(r.takeovers, number) {
 		return false

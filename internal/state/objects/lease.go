@@ -17,32 +17,35 @@ import (
 // lease is a [state.Lease] on a [Store].
 type lease struct {
 	store  *Store
-	number int // of its first record
+	number int // the number of its first record
 	id     string
 	holder state.Holder
-	// ctx outlives the run's: what was in flight is still concluded after a signal.
+	// ctx ends at Release, not with the context of the run: after a signal, the run still writes the
+	// outcomes of requests in flight.
 	ctx     context.Context
-	content []byte // the lines that it began with
+	stop    context.CancelFunc // ends ctx
+	content []byte             // the ledger when the lease began
 	lost    chan struct{}
-	stop    context.CancelFunc
-	work    sync.WaitGroup // signs of life, and a base that is made meanwhile
+	work    sync.WaitGroup // the goroutines that give signs of life or make a base
 
-	writing sync.Mutex // held while a record is written; guards the next fields
-	log     reading    // what is in the log, with what this lease wrote
-	// unsettled is a record whose creation nobody knows the end of. Its number is the next one, and no
-	// other bytes may be tried there.
+	writing sync.Mutex // is held while a record is written; guards log and unsettled
+	log     logState   // the log, with the records of this lease
+	// unsettled is the encoded next record if it is unknown whether it was created. Then no other record
+	// may be tried with its number.
 	unsettled [][]byte
 
-	mu        sync.Mutex
-	confirmed time.Time // when the last sign of life that arrived was asked for
-	err       error     // why nothing may begin; nil: it may
-	basing    bool      // a base is being made
+	mu         sync.Mutex // guards the fields below
+	confirmed  time.Time  // when the last sign of life that reached the storage was sent
+	err        error      // why the run may not begin anything new; nil: it may
+	makingBase bool
 }
 
-func newLease(ctx context.Context, s *Store, r *reading, first record, began time.Time) *lease {
+// newLease returns the lease that the record first began. start is when the record was sent, and r the
+// log before it.
+func newLease(ctx context.Context, s *Store, r *logState, first record, start time.Time) *lease {
 	l := &lease{
 		store: s, number: first.Number, id: first.LeaseID, holder: first.Holder,
-		content: r.lines.join(), lost: make(chan struct{}), log: *r, confirmed: began,
+		content: r.lines.join(), lost: make(chan struct{}), log: *r, confirmed: start,
 	}
 	l.log.lines = blocks{l.content}
 	l.log.add(first)
@@ -50,7 +53,7 @@ func newLease(ctx context.Context, s *Store, r *reading, first record, began tim
 	return l
 }
 
-// start begins to give signs of life, until the lease is lost.
+// start starts a goroutine that gives signs of life until the lease is lost.
 func (l *lease) start() {
 	l.work.Go(func() {
 		ticker := time.NewTicker(l.store.times.Beat)
@@ -59,7 +62,7 @@ func (l *lease) start() {
 		defer end.Stop()
 		for {
 			left := l.left()
-			if l.Check() != nil { // a run that may begin nothing holds nobody up
+			if l.Check() != nil { // this run may begin nothing new, so it must not block other runs
 				return
 			}
 			end.Reset(left)
@@ -75,7 +78,8 @@ func (l *lease) start() {
 	})
 }
 
-// left returns how long the run may still begin something, if no other sign of life arrives.
+// left returns how long the run may still begin something new, if no other sign of life reaches the
+// storage.
 func (l *lease) left() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,23 +88,23 @@ func (l *lease) left() time.Duration {
 
 // beat gives a sign of life.
 func (l *lease) beat() {
-	asked := time.Now()
+	sent := time.Now()
 	s := l.store
 	err := s.limited(l.ctx, func(ctx context.Context) error {
 		return s.objects.Put(ctx, s.key(numbered(signFolder, l.number)), []byte(l.id+"\n"))
 	})
 	if err == nil {
-		l.confirm(asked)
+		l.confirm(sent)
 	}
 }
 
-// confirm notes that a sign of life arrived that was asked for at the time asked. A lease that has
-// ended stays so: another run may have it.
-func (l *lease) confirm(asked time.Time) {
+// confirm records that the sign of life sent at this time has reached the storage. It has no effect on
+// a lease that was lost, because another run may have the lease.
+func (l *lease) confirm(sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.checkLocked() == nil && asked.After(l.confirmed) {
-		l.confirmed = asked
+	if l.checkLocked() == nil && sent.After(l.confirmed) {
+		l.confirmed = sent
 	}
 }
 
@@ -114,7 +118,7 @@ func (l *lease) Check() error {
 	return l.checkLocked()
 }
 
-// checkLocked is [lease.Check] for callers that hold mu.
+// checkLocked is [lease.Check] for callers that hold l.mu.
 func (l *lease) checkLocked() error {
 	t := l.store.times
 	silent := state.Elapsed(l.confirmed)
@@ -133,7 +137,8 @@ func (l *lease) lose(err error) {
 	l.loseLocked(err)
 }
 
-// loseLocked ends the lease. That another run has it is said even if it was over before.
+// loseLocked marks the lease as lost because of err. The first reason is kept, unless a later err is
+// certain that another run has the lease. The caller must hold l.mu.
 func (l *lease) loseLocked(err error) {
 	if l.err == nil {
 		close(l.lost)
@@ -144,17 +149,13 @@ func (l *lease) loseLocked(err error) {
 }
 
 func (l *lease) Append(lines []byte) error {
-	return l.write(record{Kind: kindLines, lines: blocks{lines}})
-}
-
-// write makes the next record of the log. It is tried until the lease is over, and at least for the
-// time of one request.
-func (l *lease) write(rec record) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	return l.writeLocked(rec)
+	return l.writeLocked(record{Kind: kindLines, lines: blocks{lines}})
 }
 
+// writeLocked makes the next record of the log from the kind and the lines of rec. The caller must hold
+// l.writing.
 func (l *lease) writeLocked(rec record) error {
 	if l.unsettled != nil {
 		return errors.New("write to the shared state: an earlier write has no answer yet")
@@ -167,21 +168,21 @@ func (l *lease) writeLocked(rec record) error {
 	}
 	l.log.add(rec)
 	if l.log.number-l.log.base >= baseDuringRun {
-		l.makeBaseMeanwhile()
+		l.makeBaseInBackground()
 	}
 	return nil
 }
 
-// createNext makes the object with the next number.
+// createNext makes the object for the next record. It tries until the lease is over, and at least for
+// the time of one request. After any error, the lease is lost.
 func (l *lease) createNext(data [][]byte) error {
-	t := l.store.times
-	began := time.Now()
-	patience := max(t.Request, l.left())
-	err := l.store.create(l.ctx, numbered(logFolder, l.log.number+1), data, began, patience)
-	var taken *takenError
+	start := time.Now()
+	patience := max(l.store.times.Request, l.left())
+	err := l.store.create(l.ctx, numbered(logFolder, l.log.number+1), data, start, patience)
+	taken, isTaken := errors.AsType[*takenError](err)
 	switch {
-	case errors.As(err, &taken):
-		lost := &takeover{&state.LostError{Place: l.store.place(), To: taken.by.Holder}}
+	case isTaken:
+		lost := &takenOverError{&state.LostError{Place: l.store.place(), To: taken.by.Holder}}
 		l.lose(lost)
 		return lost
 	case err != nil:
@@ -191,26 +192,26 @@ func (l *lease) createNext(data [][]byte) error {
 		return lost
 	}
 	l.unsettled = nil
-	l.confirm(began)
+	l.confirm(start)
 	return nil
 }
 
-// takeover is a [state.LostError] that is known to be true.
-type takeover struct{ *state.LostError }
+// takenOverError is a [state.LostError] for a lease that another run has certainly taken over.
+type takenOverError struct{ *state.LostError }
 
-func (e *takeover) Unwrap() []error { return []error{e.LostError, errTaken} }
+func (e *takenOverError) Unwrap() []error { return []error{e.LostError, errTaken} }
 
 func (l *lease) Replace(lines []byte) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if l.log.base == l.log.number { // a number has one base
+	if l.log.base == l.log.number { // there is a base with this number: the new base needs another number
 		if err := l.writeLocked(record{Kind: kindLines}); err != nil {
 			return err
 		}
 	}
-	if left := missingLines(l.log.lines.join(), lines); len(left) > 0 {
+	if removed := missingLines(l.log.lines.join(), lines); len(removed) > 0 {
 		name := numbered(archiveFolder, l.log.number)
-		if err := l.store.create(l.ctx, name, [][]byte{left}, time.Now(), l.store.times.Request); err != nil {
+		if err := l.store.create(l.ctx, name, [][]byte{removed}, time.Now(), l.store.times.Request); err != nil {
 			return fmt.Errorf("write to the shared state: %w", err)
 		}
 	}
@@ -223,8 +224,8 @@ func (l *lease) Replace(lines []byte) error {
 	return nil
 }
 
-// missingLines returns the lines of all that are not in kept, whose lines are some of all in the same
-// order.
+// missingLines returns the lines of all that are not in kept. kept must have some of the lines of all,
+// in the same order.
 func missingLines(all, kept []byte) []byte {
 	var missing []byte
 	for line := range bytes.Lines(all) {
@@ -245,11 +246,11 @@ func (l *lease) SetAside(damaged []byte, at time.Time) (string, error) {
 	return l.store.place() + "/" + name, err
 }
 
-// Reserve returns nil: how much room a storage has cannot be asked.
+// Reserve returns nil, because a storage does not say how much room it has.
 func (l *lease) Reserve(int) error { return nil }
 
-// Release makes a base if that saves the next runs much reading, and ends the lease with a record.
-// A second call does nothing.
+// Release ends the lease with a record, and makes a base if it saves later runs many reads. A second
+// call does nothing.
 func (l *lease) Release() error {
 	if l.ctx.Err() != nil {
 		return nil
@@ -261,7 +262,8 @@ func (l *lease) Release() error {
 	return err
 }
 
-// finish writes what is left to write.
+// finish writes the unsettled record if there is one, a base if one is needed, and the record that ends
+// the lease. Then it deletes old objects.
 func (l *lease) finish() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()

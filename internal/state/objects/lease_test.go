@@ -11,7 +11,7 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// slowStorage confirms each write 10 seconds after it was asked for.
+// slowStorage confirms each write 10 seconds late.
 type slowStorage struct{ Objects }
 
 func (slowStorage) Create(context.Context, string, ...[]byte) error {
@@ -24,9 +24,9 @@ func (slowStorage) Put(context.Context, string, []byte) error {
 }
 func (slowStorage) Place() string { return "s3://bucket" }
 
-// TestLateConfirmation: what is confirmed after the lease has ended does not bring it back, though it was
-// asked for before. The lease is not started: in a process that was paused, a late answer may be read
-// before any timer fires.
+// TestLateConfirmation checks that a sign of life that is confirmed after the lease was lost does
+// not restore the lease, although it was sent before. The lease has no timer here, because a
+// process that was paused may read the answer before any timer fires.
 func TestLateConfirmation(t *testing.T) {
 	t.Parallel()
 	for name, write := range map[string]func(*lease) error{
@@ -38,7 +38,7 @@ func TestLateConfirmation(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := New(slowStorage{}, "o1", DefaultTimes)
 				newTestLease := func() *lease {
-					return newLease(t.Context(), s, &reading{}, record{Kind: kindLease, Number: 1, LeaseID: "a"}, time.Now())
+					return newLease(t.Context(), s, &logState{}, record{Kind: kindLease, Number: 1, LeaseID: "a"}, time.Now())
 				}
 				inTime, late := newTestLease(), newTestLease()
 				end := s.times.Dead - s.times.Margin // 30 s
@@ -63,7 +63,7 @@ func TestLateConfirmation(t *testing.T) {
 	}
 }
 
-// keptStorage keeps the last object that was made.
+// keptStorage keeps the last object that was created.
 type keptStorage struct {
 	Objects
 	object chan []byte
@@ -74,16 +74,16 @@ func (s keptStorage) Create(_ context.Context, _ string, data ...[]byte) error {
 	return nil
 }
 
-// TestBaseDuringRun: a base that is made while the run goes on has the lines up to its number, and not those that come
-// meanwhile.
+// TestBaseDuringRun checks that a base made in the background has the lines up to its number, and
+// no later lines.
 func TestBaseDuringRun(t *testing.T) {
 	t.Parallel()
 	storage := keptStorage{object: make(chan []byte)}
-	l := newLease(t.Context(), New(storage, "o1", DefaultTimes), &reading{}, record{Kind: kindLease, Number: 1},
+	l := newLease(t.Context(), New(storage, "o1", DefaultTimes), &logState{}, record{Kind: kindLease, Number: 1},
 		time.Now())
 	l.writing.Lock()
 	l.log.add(record{Kind: kindLines, Number: 2, lines: blocks{[]byte("a\n")}})
-	l.makeBaseMeanwhile()
+	l.makeBaseInBackground()
 	l.log.add(record{Kind: kindLines, Number: 3, lines: blocks{[]byte("b\n")}})
 	l.writing.Unlock()
 	base, err := decodeRecord(<-storage.object)

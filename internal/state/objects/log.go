@@ -15,31 +15,34 @@ import (
 )
 
 const (
-	// readsAtOnce is how many objects are read at the same time.
+	// readsAtOnce is the maximum number of objects that are read at the same time.
 	readsAtOnce = 16
-	// maxReadings is how often the log is read again because an object was deleted meanwhile.
-	maxReadings = 5
+	// maxReads is the maximum number of times that the log is read. It is read again if an object was
+	// deleted during the read.
+	maxReads = 5
 )
 
-// The folders below an organization. Their order matters: one list that begins after a record of
-// logFolder shows the later records, the signs of life and the runs that wait.
+// The folders and keys of an organization. The order of their names matters: one list that begins after
+// a record in logFolder shows the later records, then the signs of life, then the runs that wait.
 const (
-	archiveFolder = "archive/" // lines that were left out of a base
+	archiveFolder = "archive/" // lines that Replace removed from the ledger
 	asideFolder   = "aside/"   // damaged ledgers, for people
-	baseFolder    = "base/"    // records that hold everything up to their number
-	logFolder     = "log/"     // records, one for each number
-	signFolder    = "runs/"    // the last sign of life of each lease
-	waitFolder    = "wait/"    // the storage's time for a run that waits for a lease
-	probeKey      = "probe"    // is there, so that making it must be refused
-	proofFolder   = "proof/"   // for the proof that only one of several runs can make an object
+	baseFolder    = "base/"    // bases: records with all lines up to their number
+	logFolder     = "log/"     // all other records
+	signFolder    = "runs/"    // an object for each lease, overwritten at each sign of life
+	waitFolder    = "wait/"    // an object for each run that waits for a lease
+	probeKey      = "probe"    // exists always, so the storage must refuse to create it
+	proofFolder   = "proof/"   // objects that prove makes
 )
 
-// numbered returns the name of number in a folder. Names are in the order of their numbers.
+// numbered returns the name of an object in a folder: the number with 20 digits. So the names have the
+// same order as the numbers.
 func numbered(folder string, number int) string { return fmt.Sprintf("%s%020d", folder, number) }
 
-// numberIn returns the number of a key that [numbered] made for folder, and whether it is one.
-func numberIn(key, folder string) (int, bool) {
-	digits, ok := strings.CutPrefix(key, folder)
+// numberIn returns the number in a name that numbered returned for folder, and reports whether name is
+// such a name.
+func numberIn(name, folder string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, folder)
 	if !ok || len(digits) != 20 {
 		return 0, false
 	}
@@ -47,36 +50,34 @@ func numberIn(key, folder string) (int, bool) {
 	return n, err == nil && n > 0
 }
 
-// reading is the log as one reading shows it.
-type reading struct {
-	// number is that of the last record; 0: there is none. damaged is true if that record is damaged.
-	number  int
-	damaged bool
-	// base is the number of the newest base and baseSize its size in bytes; 0: there is none.
+// logState is the state of the log after its last record. All times are by the clock of the storage.
+type logState struct {
+	number  int  // the number of the last record; 0: there is none
+	damaged bool // the last record is damaged
+	// base is the number of the newest base, and baseSize its size in bytes. Both are 0 if there is none.
 	base, baseSize int
-	lines          blocks // of the ledger
-	// lease is the number of the last lease; 0: there was none.
+	lines          blocks // the ledger
+
+	// The last lease. Its number is 0 if there was none.
 	lease    int
 	leaseID  string
 	holder   state.Holder
 	released bool
-	// takeovers are the numbers of the leases that began without a release of the one before.
+	sign     time.Time // the last sign of life of the holder
+
+	// takeovers are the numbers of the records that ended the lease of another run. Such a record is an
+	// unlock, or a lease that began before the lease of the other run was released.
 	takeovers []int
-	// sign is the storage's time of the holder's last sign of life, and waits the storage's time of
-	// each run that waits, by the name of its object.
-	sign  time.Time
-	waits map[string]time.Time
-	// newest is the latest of all times that the lists have.
-	newest time.Time
-	// bases are the storage's times of all bases, by their number.
-	bases map[int]time.Time
+	waits     map[string]time.Time // when each waiting run made its object in waitFolder, by its name
+	newest    time.Time            // the latest time of any object that was listed
+	bases     map[int]time.Time    // when each base was made, by its number
 }
 
-// held reports whether the last lease was not released.
-func (r *reading) held() bool { return r.lease > 0 && !r.released }
+// held reports whether a run holds the lease: there was a lease, and it was not released.
+func (r *logState) held() bool { return r.lease > 0 && !r.released }
 
-// add replays the next record.
-func (r *reading) add(rec record) {
+// add applies the next record to r.
+func (r *logState) add(rec record) {
 	switch rec.Kind {
 	case kindBase:
 		r.lines, r.base = rec.lines, rec.Number
@@ -100,7 +101,7 @@ func (r *reading) add(rec record) {
 
 var errVanished = errors.New("an object was deleted while the log was read")
 
-// gapError says that records are missing.
+// gapError returns the error for a log in which the records from first to last are missing.
 func gapError(first, last int) error {
 	text := fmt.Sprintf("record %d of the shared state is missing", first)
 	if last > first {
@@ -113,15 +114,15 @@ func gapError(first, last int) error {
 	}
 }
 
-// read reads the whole log. known has records that were read before; it gains what is read now. nil:
-// nothing is known.
-func (s *Store) read(ctx context.Context, known map[int]record) (*reading, error) {
+// read reads the whole log. It does not read records again that are in known, and adds the other records
+// to known. known may be nil.
+func (s *Store) read(ctx context.Context, known map[int]record) (*logState, error) {
 	if known == nil {
 		known = map[int]record{}
 	}
 	var err error
-	for try := range maxReadings {
-		var r *reading
+	for try := range maxReads {
+		var r *logState
 		if r, err = s.readOnce(ctx, known, try > 0); err == nil {
 			return r, nil
 		}
@@ -132,10 +133,11 @@ func (s *Store) read(ctx context.Context, known map[int]record) (*reading, error
 	return nil, err
 }
 
-// readOnce reads the log. With complain, missing records are an error of their own; otherwise the
-// error is errVanished, since they may have been deleted while a newer base was made.
-func (s *Store) readOnce(ctx context.Context, known map[int]record, complain bool) (*reading, error) {
-	r := &reading{waits: map[string]time.Time{}, bases: map[int]time.Time{}}
+// readOnce reads the log. If records are missing, the error is errVanished, because another run may have
+// made a newer base and deleted them during the read. If isRetry is true, this is unlikely, and the
+// error names the missing records.
+func (s *Store) readOnce(ctx context.Context, known map[int]record, isRetry bool) (*logState, error) {
+	r := &logState{waits: map[string]time.Time{}, bases: map[int]time.Time{}}
 	if err := s.readBase(ctx, r); err != nil {
 		return nil, err
 	}
@@ -144,11 +146,11 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, complain boo
 		return nil, err
 	}
 	var numbers []int
-	times := map[int]time.Time{} // of records
-	signs := map[int]time.Time{} // by lease
+	times := map[int]time.Time{} // the times of the records, by number
+	signs := map[int]time.Time{} // the last sign of life of each lease, by number
 	for _, info := range infos {
 		key := s.relative(info.Key)
-		r.see(info)
+		r.noteTime(info)
 		if n, ok := numberIn(key, logFolder); ok {
 			numbers = append(numbers, n)
 			times[n] = info.Modified
@@ -160,7 +162,7 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, complain boo
 	}
 	for i, n := range numbers {
 		if want := r.base + 1 + i; n != want {
-			if complain {
+			if isRetry {
 				return nil, gapError(want, n-1)
 			}
 			return nil, errVanished
@@ -179,7 +181,7 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, complain boo
 			}
 		case i == len(numbers)-1:
 			r.number, r.damaged = n, true
-		case i+1 < len(numbers) && records[i+1].Ignored == n: // it was the last one then
+		case i+1 < len(numbers) && records[i+1].Ignored == n: // the writer of the next record saw the damage too
 			r.number = n
 		default:
 			return nil, &state.Problem{
@@ -194,21 +196,21 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, complain boo
 	return r, nil
 }
 
-// see notes how late it is for the storage.
-func (r *reading) see(info Info) {
+// noteTime updates r.newest with the time of an object.
+func (r *logState) noteTime(info Info) {
 	if info.Modified.After(r.newest) {
 		r.newest = info.Modified
 	}
 }
 
-// readBase reads the newest base that is not damaged.
-func (s *Store) readBase(ctx context.Context, r *reading) error {
+// readBase adds the newest base that is not damaged to r. If there is none, the log begins with record 1.
+func (s *Store) readBase(ctx context.Context, r *logState) error {
 	bases, err := s.list(ctx, baseFolder, "", 0)
 	if err != nil {
 		return err
 	}
 	for _, info := range bases {
-		r.see(info)
+		r.noteTime(info)
 		if number, ok := numberIn(s.relative(info.Key), baseFolder); ok {
 			r.bases[number] = info.Modified
 		}
@@ -241,8 +243,8 @@ func (s *Store) readBase(ctx context.Context, r *reading) error {
 	return nil
 }
 
-// getRecords reads the records with these numbers, or takes them from known. A damaged one is the
-// zero record.
+// getRecords returns the records with these numbers, from known or from the storage. A damaged record is
+// returned as the zero record.
 func (s *Store) getRecords(ctx context.Context, numbers []int, known map[int]record) ([]record, error) {
 	records := make([]record, len(numbers))
 	g, ctx := errgroup.WithContext(ctx)
@@ -282,12 +284,13 @@ func (s *Store) getRecords(ctx context.Context, numbers []int, known map[int]rec
 	return records, nil
 }
 
-// key returns the full key of name below the organization, and relative the reverse.
+// key returns the key of the object name of the organization, as in ORGANIZATION/log/1.
 func (s *Store) key(name string) string { return s.organization + "/" + name }
 
+// relative returns the name of the object with this key.
 func (s *Store) relative(key string) string { return strings.TrimPrefix(key, s.organization+"/") }
 
-// get reads one object. A read that fails in a way that may pass is tried again.
+// get returns the data of the object name. It repeats the request as retry does.
 func (s *Store) get(ctx context.Context, name string) (object []byte, err error) {
 	err = s.retry(ctx, func(ctx context.Context) error {
 		object, err = s.objects.Get(ctx, s.key(name))
@@ -296,7 +299,8 @@ func (s *Store) get(ctx context.Context, name string) (object []byte, err error)
 	return object, err
 }
 
-// list lists what is in a folder ("": everywhere), after the name after ("": from its beginning).
+// list returns the objects in a folder whose names are greater than after. An empty folder means all
+// folders. It repeats the request as retry does.
 func (s *Store) list(ctx context.Context, folder, after string, limit int) (infos []Info, err error) {
 	if after != "" {
 		after = s.key(after)
@@ -308,7 +312,8 @@ func (s *Store) list(ctx context.Context, folder, after string, limit int) (info
 	return infos, err
 }
 
-// retry calls do, whose repetition is harmless, again while it returns [ErrUnknown], 4 times in all.
+// retry calls do until it returns nil or an error other than [ErrUnknown], but at most 4 times. A
+// repetition of do must be harmless.
 func (s *Store) retry(ctx context.Context, do func(context.Context) error) error {
 	const tries = 4
 	pause := s.times.Request / 100
@@ -321,14 +326,14 @@ func (s *Store) retry(ctx context.Context, do func(context.Context) error) error
 	}
 }
 
-// limited calls do with the time limit of one request.
+// limited calls do with a context that ends after the maximum time of one request.
 func (s *Store) limited(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.times.Request)
 	defer cancel()
 	return do(ctx)
 }
 
-// ctxError returns why ctx ended; nil if it has not.
+// ctxError returns the cause of the end of ctx; nil if ctx has not ended.
 func ctxError(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -336,7 +341,7 @@ func ctxError(ctx context.Context) error {
 	return nil
 }
 
-// sleep waits for d. The error is that of ctx if it ends before.
+// sleep waits for the duration d. If ctx ends first, it returns the error of ctx.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

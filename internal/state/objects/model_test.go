@@ -21,7 +21,7 @@ var (
 	manySeeds = flag.Int("histories", 100, "how many random histories are played")
 )
 
-// machine is one computer with a run on it, which may be killed, paused or cut off.
+// machine is a computer with a run, which may be killed, paused or disconnected.
 type machine struct {
 	world *world
 	dice  *rand.Rand
@@ -42,7 +42,7 @@ func (m *machine) roll(n int) int {
 	return m.dice.IntN(n)
 }
 
-// step is a point at which the machine may be killed or paused. It reports whether it is alive.
+// step may kill or pause the machine. It reports whether the machine is alive.
 func (m *machine) step() bool {
 	m.mu.Lock()
 	if m.steps--; m.steps == 0 {
@@ -60,14 +60,14 @@ func (m *machine) step() bool {
 	return true
 }
 
-// anyDuration returns a second to three days, short ones more often.
+// anyDuration returns a random time between a second and three days. Short times are more likely.
 func (m *machine) anyDuration() time.Duration {
 	all := []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, 40 * time.Second, 50 * time.Second,
 		2 * time.Minute, 20 * time.Minute, 26 * time.Hour, 72 * time.Hour}
 	return all[m.dice.IntN(len(all))] + time.Duration(m.dice.IntN(3000))*time.Millisecond
 }
 
-// fault decides what happens to a request.
+// fault returns the fault of a request.
 func (m *machine) fault(op, _ string) statetest.Fault {
 	alive := m.step()
 	m.mu.Lock()
@@ -108,7 +108,7 @@ func (m *machine) fault(op, _ string) statetest.Fault {
 	return f
 }
 
-// List shows an older state for a while.
+// List may return an older state of the storage.
 func (m *machine) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
 	m.mu.Lock()
 	stale, at := time.Now().Before(m.staleUntil), m.staleAt
@@ -126,7 +126,7 @@ func (m *machine) List(ctx context.Context, prefix, after string, limit int) ([]
 	return older, err
 }
 
-// world is one random history.
+// world is a random history.
 type world struct {
 	t       *testing.T
 	seed    uint64
@@ -140,16 +140,16 @@ type world struct {
 
 func (w *world) faulty() bool { return time.Now().Before(w.calm) }
 
-// sendWithin is how long after its announcement a mail may leave, and settleAfter how long after it a run
-// believes the list of the server that it did not.
+// sendWithin is how long after its announcement a mail may be sent. settleAfter is how long after
+// the announcement a run relies on the server's list, which then shows whether the mail was sent.
 const (
 	sendWithin  = 5 * time.Minute
 	settleAfter = 20 * time.Minute
 )
 
-// run is one run of a program that sends something to each person once: it announces, checks the lease
-// and sends. What an earlier run announced, it sends only if the server does not know of it long after.
-// It reports whether everybody was sent something.
+// run simulates a run that sends one mail to each person. It announces a mail, checks the lease,
+// and sends the mail. If an earlier run has announced the mail, it sends the mail only if the
+// server does not have it after settleAfter. It reports whether each person has a mail.
 func (w *world) run(m *machine, pid int) bool {
 	wire := &statetest.Faulty{Objects: staleLists{w.storage, m}, Fault: m.fault}
 	waits := []time.Duration{0, 30 * time.Second, 5 * time.Minute}
@@ -215,8 +215,8 @@ func (s staleLists) List(ctx context.Context, prefix, after string, limit int) (
 	return s.m.List(ctx, prefix, after, limit)
 }
 
-// TestRandomHistories: whatever is killed, paused for days, cut off or answered late, nobody is sent two
-// mails, and once the faults stop a run gets through.
+// TestRandomHistories checks that nobody gets two mails if machines are killed, paused for days or
+// disconnected, or if answers are late. When the faults end, a run must succeed.
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	histories := *manySeeds

@@ -1,5 +1,5 @@
-// Package objects keeps ledgers in a storage for objects that several machines can reach. The log of
-// what was appended is also the lock: see [Store].
+// Package objects keeps ledgers in a storage for objects that several machines can reach. The ledger is
+// a log of objects, and this log is also the lock: see [Store].
 package objects
 
 import (
@@ -10,32 +10,33 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// Objects is what the package needs of a storage. Lists are strongly consistent: they show every
-// object whose creation was confirmed before. It is safe for concurrent use.
+// Objects has the operations that this package needs of a storage. A list must show every object whose
+// creation was confirmed before the list was requested. Objects must be safe for concurrent use.
 //
-// An error that is none of those below, and no *[state.Problem], means that the storage said no.
+// Any operation may return [ErrUnknown] or a *[state.Problem]. Any other error that is not named below
+// means that the storage refused the request.
 type Objects interface {
-	// Create makes an object of the pieces of data, one after another. It returns [ErrExists] if there is
-	// one with this key already, and [ErrUnknown] if the object may have been made or may still be. It
-	// sends one request, and never repeats it.
+	// Create makes an object from the pieces of data, in their order. It returns [ErrExists] if there
+	// is already an object with this key, and [ErrUnknown] if the object may have been made, or may
+	// still be made. It sends one request, and never repeats it.
 	Create(ctx context.Context, key string, data ...[]byte) error
-	// Put makes an object or overwrites it.
+	// Put makes an object, or overwrites the object with this key.
 	Put(ctx context.Context, key string, data []byte) error
-	// Get returns an object, or [ErrNotFound].
+	// Get returns the data of an object, or [ErrNotFound].
 	Get(ctx context.Context, key string) ([]byte, error)
-	// List returns the objects whose key begins with prefix and comes after the key after, in the
-	// order of their keys, at most limit (0: all).
+	// List returns the objects whose keys begin with prefix and are greater than after, in the order of
+	// their keys. It returns at most limit objects; 0 means no limit.
 	List(ctx context.Context, prefix, after string, limit int) ([]Info, error)
-	// Delete deletes an object. That there is none is no error.
+	// Delete deletes an object. It returns nil if there is no such object.
 	Delete(ctx context.Context, key string) error
 	// Place names the storage for people, without a secret.
 	Place() string
-	// Unproven reports whether it is not certain that only one of several requests at once can make an
-	// object. Then the first use of the storage proves it.
+	// Unproven reports whether the storage may ignore the condition of Create: then several requests at
+	// the same time could make the same object. The first use of such a storage tests it.
 	Unproven() bool
 }
 
-// Size returns the size of an object that is made of pieces, in bytes.
+// Size returns the size of an object that is made from pieces, in bytes.
 func Size(pieces [][]byte) int {
 	size := 0
 	for _, piece := range pieces {
@@ -48,37 +49,37 @@ func Size(pieces [][]byte) int {
 type Info struct {
 	Key  string
 	Size int64
-	// Modified is when it was made or last overwritten, by the storage's clock.
+	// Modified is when the object was made or last overwritten, by the clock of the storage.
 	Modified time.Time
 }
 
 var (
-	// ErrExists says that there is an object with the key already.
+	// ErrExists means that there is already an object with the key.
 	ErrExists = errors.New("the object exists already")
-	// ErrNotFound says that there is no object with the key.
+	// ErrNotFound means that there is no object with the key.
 	ErrNotFound = errors.New("there is no such object")
-	// ErrUnknown says that nobody knows whether the storage did what it was asked to, or still will:
-	// the answer was lost, or was one that asks to try again.
+	// ErrUnknown means that it is unknown whether the storage did what it was asked to do, or still will:
+	// the answer was lost, or it asks the client to try again.
 	ErrUnknown = state.ErrNoAnswer
 )
 
-// Times are how long the steps of a lease take. Tests use short ones.
+// Times are the durations in the life of a lease. Tests use short ones.
 type Times struct {
-	// Beat is the time between two signs of life.
+	// Beat is the time between two signs of life of the holder.
 	Beat time.Duration
-	// Dead is how long a holder gives no sign of life until another run may take its lease over.
+	// Dead is the time without a sign of life after which another run may take over the lease.
 	Dead time.Duration
-	// Margin is how long before that it begins nothing new.
+	// Margin is the time before the end of Dead in which the holder begins nothing new.
 	Margin time.Duration
-	// Request limits one request.
+	// Request is the maximum time of one request.
 	Request time.Duration
-	// Poll is the time between two looks of a run that waits for a lease.
+	// Poll is the time between two checks of a run that waits for the lease.
 	Poll time.Duration
-	// Keep is how long objects that nothing needs are kept, for readers that are slow.
+	// Keep is how long unneeded objects are kept, because another run may still be reading them.
 	Keep time.Duration
 }
 
-// DefaultTimes are the times of real runs.
+// DefaultTimes are the times of real runs, not of tests.
 var DefaultTimes = Times{
 	Beat: 10 * time.Second, Dead: 45 * time.Second, Margin: 15 * time.Second, Request: 10 * time.Second,
 	Poll: time.Second, Keep: 24 * time.Hour,

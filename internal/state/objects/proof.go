@@ -11,13 +11,14 @@ import (
 )
 
 const (
-	// proofRounds is how often the proof is repeated, and proofRivals how many objects are made at once
-	// in each round.
+	// proofRounds is how often prove repeats its test, each time with another object.
 	proofRounds = 3
+	// proofRivals is how many requests create the same object at the same time.
 	proofRivals = 16
 )
 
-// errUnconditional says that the storage cannot keep two runs apart.
+// errUnconditional returns the error for a storage that ignores the condition of Create. With such a
+// storage, two runs could have the lease at the same time.
 func errUnconditional(place string) error {
 	return &state.Problem{
 		Err: fmt.Errorf("the storage %s overwrote an object that it was asked to create only if it does not exist", place),
@@ -26,8 +27,9 @@ func errUnconditional(place string) error {
 	}
 }
 
-// checkConditional makes an object that exists already, which the storage must refuse. Where it is the
-// first use of the storage, it proves first that only one of many runs at once can make an object.
+// checkConditional checks that the storage refuses to create the object probeKey, which already exists.
+// If this is the first use of the storage, the object does not exist yet. Then checkConditional creates
+// it, and calls prove if the storage is [Objects.Unproven].
 func (s *Store) checkConditional(ctx context.Context) error {
 	create := func() error {
 		return s.retry(ctx, func(ctx context.Context) error {
@@ -35,12 +37,13 @@ func (s *Store) checkConditional(ctx context.Context) error {
 		})
 	}
 	err := create()
-	if err == nil { // the first use, or a rule deleted the object
+	if err == nil { // this is the first use, or a rule of the storage has deleted the object
 		if s.objects.Unproven() {
 			err = s.prove(ctx)
 		}
 		if err != nil {
-			_ = s.limited(context.WithoutCancel(ctx), func(ctx context.Context) error { // so that it is proven the next time
+			// The next run must call prove again.
+			_ = s.limited(context.WithoutCancel(ctx), func(ctx context.Context) error {
 				return s.objects.Delete(ctx, s.key(probeKey))
 			})
 			return err
@@ -56,8 +59,8 @@ func (s *Store) checkConditional(ctx context.Context) error {
 	return err
 }
 
-// prove makes the same object many times at once, in some rounds that run side by side, and checks that
-// the storage lets one of them win.
+// prove checks that only one of many requests at the same time can create the same object. Its rounds
+// run at the same time, each with another object.
 func (s *Store) prove(ctx context.Context) error {
 	var rounds errgroup.Group
 	for range proofRounds {
@@ -66,7 +69,7 @@ func (s *Store) prove(ctx context.Context) error {
 	return rounds.Wait()
 }
 
-// proveOnce is one round of the proof.
+// proveOnce is one round of prove, with the object name.
 func (s *Store) proveOnce(ctx context.Context, name string) error {
 	answers := make([]error, proofRivals)
 	var g errgroup.Group
@@ -78,7 +81,7 @@ func (s *Store) proveOnce(ctx context.Context, name string) error {
 			return nil
 		})
 	}
-	_ = g.Wait() // the answers have the errors
+	_ = g.Wait() // always nil: the errors are in answers
 	won, refusal := 0, error(nil)
 	for _, err := range answers {
 		switch {

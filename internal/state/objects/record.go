@@ -15,57 +15,59 @@ import (
 // recordVersion is the version of the records that this package writes, and the highest that it reads.
 const recordVersion = 1
 
-// kind says what a record is for.
+// kind is the kind of a record.
 type kind string
 
 const (
-	// kindLease begins a lease. Its number in the log is the number of the lease.
+	// kindLease begins a lease. The number of the record is also the number of the lease.
 	kindLease kind = "lease"
-	// kindLines holds lines that the holder of a lease appended.
+	// kindLines has lines that the holder of a lease appended.
 	kindLines kind = "lines"
 	// kindRelease ends a lease.
 	kindRelease kind = "release"
-	// kindUnlock ends the lease of a run that a person knows to be dead.
+	// kindUnlock ends the lease of a run that is dead, on the word of a person. See [Store.Unlock].
 	kindUnlock kind = "unlock"
-	// kindBase holds all lines up to its number.
+	// kindBase has all lines of the records up to its number, so that readers can skip these records.
 	kindBase kind = "base"
 )
 
-// record is one object of the log, or a base. It is written as a line of JSON, the lines of the
-// ledger, and a line with the checksum of both.
+// record is one object of the log, or a base. The object has a line of JSON, lines of the ledger, and a
+// line with the checksum of everything before it.
 type record struct {
 	Version int  `json:"v"`
 	Kind    kind `json:"kind"`
 	Number  int  `json:"number"`
-	// Lease is the number of the lease that the writer holds; in a base, the last lease up to its
-	// number.
+	// Lease is the number of the lease that the writer holds. In a base, it is the number of the last
+	// lease before the base.
 	Lease int `json:"lease"`
-	// LeaseID names that lease for people, and Holder is who holds it.
-	LeaseID string       `json:"lease_id"`
-	Holder  state.Holder `json:"holder"`
-	// Nonce makes the bytes of each record different from those of all others.
+	// LeaseID is the id of that lease, for people.
+	LeaseID string `json:"lease_id"`
+	// Holder is the run that wrote the record.
+	Holder state.Holder `json:"holder"`
+	// Nonce makes the bytes of each record different from those of all other records.
 	Nonce string `json:"nonce"`
-	// TookOver is true in a lease that followed one without a release.
+	// TookOver is true in a lease if the lease before it was not released.
 	TookOver bool `json:"took_over,omitempty"`
 	// Ignored is the number of a damaged record just before this one, which readers skip; 0: none.
 	Ignored int `json:"ignored,omitempty"`
-	// Released is true in a base if the lease was over at its number.
+	// Released is true in a base if no run held the lease when the base was made.
 	Released bool `json:"released,omitempty"`
-	// Takeovers are in a base the numbers of all records with TookOver up to its number.
+	// Takeovers, in a base, is logState.takeovers.
 	Takeovers []int `json:"takeovers,omitempty"`
 
 	lines blocks
 }
 
-// blocks are lines of a ledger, cut anywhere. A long run adds many: one slice that grows would be copied again
-// and again, and take twice its size meanwhile.
+// blocks are the lines of a ledger in several slices. A block may end in the middle of a line. A long run
+// adds many lines: a single slice would be copied each time that it grows, and would need twice its size
+// during the copy.
 type blocks [][]byte
 
-// blockSize is the size of a block that lines are added to, in bytes.
+// blockSize is the minimum capacity of a new block in bytes.
 const blockSize = 256 << 10
 
-// add returns b with more at its end, as append does: b must not be used any more. What a clone of b holds stays as
-// it is.
+// add returns b with more at its end. As with append, the caller must not use b after that. The bytes in
+// a clone of b do not change.
 func (b blocks) add(more ...[]byte) blocks {
 	for _, piece := range more {
 		if len(piece) == 0 {
@@ -87,7 +89,7 @@ func (b blocks) last() []byte {
 	return b[len(b)-1]
 }
 
-// join returns b as one slice, without a copy if it is one.
+// join returns b as one slice. It makes no copy if b has only one block.
 func (b blocks) join() []byte {
 	if len(b) == 1 {
 		return slices.Clip(b[0])
@@ -100,11 +102,11 @@ const checksumPrefix = "#sha256 "
 
 var errDamaged = errors.New("the checksum of the record is wrong")
 
-// encode returns r as an object in pieces. The lines are not copied: those of a base may be many.
+// encode returns the object for r, in pieces. It does not copy the lines, because a base may have many.
 func (r record) encode() [][]byte {
 	head, err := json.Marshal(r)
 	if err != nil {
-		panic(fmt.Sprintf("record cannot be written as JSON: %v", err)) // only a year beyond 9999 does this
+		panic(fmt.Sprintf("record cannot be written as JSON: %v", err)) // only if a year is after 9999
 	}
 	head = append(head, '\n')
 	pieces := append([][]byte{head}, r.lines...)
@@ -121,8 +123,8 @@ func (r record) encode() [][]byte {
 	return append(pieces, append(end, '\n'))
 }
 
-// decodeRecord returns the record that an object holds. The error is errDamaged if the object is not
-// what was written.
+// decodeRecord returns the record in an object. The error is errDamaged if the object is not a record
+// with a valid checksum, and a *[state.Problem] if a later version of orgsync wrote it.
 func decodeRecord(object []byte) (record, error) {
 	end := bytes.LastIndex(object, []byte(checksumPrefix))
 	if end < 0 || end > 0 && object[end-1] != '\n' {
@@ -144,6 +146,6 @@ func decodeRecord(object []byte) (record, error) {
 			Advice: "update orgsync on this machine",
 		}
 	}
-	r.lines = blocks{slices.Clip(lines)} // what comes after them is the checksum
+	r.lines = blocks{slices.Clip(lines)} // so that add cannot overwrite the checksum after the lines
 	return r, nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestBlocks: blocks hold what was added to them, a clone holds what it held, and many lines take few blocks, which are
-// not copied to make a record.
+// TestBlocks checks that blocks keep what was added, that a clone does not change, that many lines
+// need few blocks, and that encode does not copy them.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
 	line := []byte(strings.Repeat("a", 1<<10) + "\n")

@@ -12,25 +12,26 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// Store keeps the ledger of one organization as a log of records, one object each, which are numbered
-// from 1 without a gap. A record is made with [Objects.Create] and never changed.
+// Store keeps the ledger of one organization as a log of records. Each record is an object. Records are
+// numbered from 1 without a gap, are made with [Objects.Create] and are never changed.
 //
-// The log is the lock. A run acquires the lease by making the next record, which fails if the run has
-// not read all records before it. Whatever the holder writes is the next record too. So a run that
-// lost its lease without noticing finds its next number taken: it can announce nothing, and what was
-// not announced is not sent.
+// The log is also the lock. To acquire the lease, a run makes the record with the next number. This
+// fails if another run has made a record with this number. Each later write of the holder makes the
+// next record too. So if a run has lost its lease without noticing, the number of its next record is
+// taken. It can then announce nothing in the ledger, and orgsync sends only what it has announced.
 type Store struct {
 	objects      Objects
 	organization string
 	times        Times
 }
 
-// New returns the store of an organization, whose id must be usable in a key.
+// New returns the store of an organization. Its id must be valid as a part of a key, without a slash.
 func New(o Objects, organization string, t Times) *Store {
 	return &Store{objects: o, organization: organization, times: t}
 }
 
-// HolderMayOutliveLease returns true: a paused run may go on after its lease was taken over.
+// HolderMayOutliveLease returns true: a paused run may continue after another run has taken over its
+// lease.
 func (s *Store) HolderMayOutliveLease() bool { return true }
 
 // place names the store for people.
@@ -43,7 +44,7 @@ func (s *Store) place() string {
 	return place
 }
 
-// Read returns the lines of the ledger.
+// Read returns the ledger, as [state.Store] says.
 func (s *Store) Read(ctx context.Context) ([]byte, error) {
 	r, err := s.read(ctx, nil)
 	if err != nil {
@@ -52,7 +53,7 @@ func (s *Store) Read(ctx context.Context) ([]byte, error) {
 	return r.lines.join(), nil
 }
 
-// Archived returns the lines that were left out of the ledger for size.
+// Archived returns the lines that were removed from the ledger to make it smaller, oldest first.
 func (s *Store) Archived(ctx context.Context) ([]byte, error) {
 	infos, err := s.list(ctx, archiveFolder, "", 0)
 	var lines []byte
@@ -66,30 +67,30 @@ func (s *Store) Archived(ctx context.Context) ([]byte, error) {
 	return lines, err
 }
 
-// newID returns a name that no other run has, short enough to be typed.
+// newID returns a random name of 12 letters and digits. It is short because people type the id of a
+// lease.
 func newID() string { return strings.ToLower(rand.Text()[:12]) }
 
-// Acquire makes the next record of the log, as [state.Store] says.
+// Acquire acquires the lease, as [state.Store] says, with the next record of the log.
 func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Duration) (state.Lease, error) {
 	l, err := s.acquire(ctx, holder, wait)
-	var locked *state.LockedError
-	switch {
-	case errors.As(err, &locked):
+	if locked, ok := errors.AsType[*state.LockedError](err); ok {
 		return nil, locked
-	case err != nil:
+	}
+	if err != nil {
 		return nil, fmt.Errorf("lock the shared state %s: %w", s.place(), err)
 	}
 	return l, nil
 }
 
 func (s *Store) acquire(ctx context.Context, holder state.Holder, wait time.Duration) (*lease, error) {
-	c := &candidate{store: s, holder: holder, id: newID(), known: map[int]record{}, end: time.Now().Add(wait)}
-	defer c.leave(ctx)
+	c := &candidate{store: s, holder: holder, id: newID(), known: map[int]record{}, deadline: time.Now().Add(wait)}
+	defer c.deleteWaitObject(ctx)
 	if err := s.checkConditional(ctx); err != nil {
 		return nil, err
 	}
 	for {
-		asked := time.Now()
+		readStart := time.Now()
 		r, err := s.read(ctx, c.known)
 		if err != nil {
 			return nil, err
@@ -99,10 +100,10 @@ func (s *Store) acquire(ctx context.Context, holder state.Holder, wait time.Dura
 				return nil, err
 			}
 			if r == nil {
-				continue // not yet
+				continue // the holder is alive
 			}
 		}
-		l, err := c.take(ctx, r, asked)
+		l, err := c.take(ctx, r, readStart)
 		if !errors.Is(err, errTaken) {
 			return l, err
 		}
@@ -113,29 +114,31 @@ func (s *Store) acquire(ctx context.Context, holder state.Holder, wait time.Dura
 type candidate struct {
 	store  *Store
 	holder state.Holder
-	id     string
-	known  map[int]record
-	end    time.Time // when it gives up
-	// waiting is true once the storage has an object of this run.
-	waiting bool
-	// seen is the sign of life that the candidate watches, and since when it has not changed.
-	seen  sign
-	since time.Time
+	id     string         // the id of its lease, if it gets the lease
+	known  map[int]record // the records that it has read so far, by number
+	// deadline is when the candidate stops waiting.
+	deadline time.Time
+	// hasWaitObject is true if the storage may have an object of this candidate in waitFolder.
+	hasWaitObject bool
+	// lastSign is the last sign of life of the holder. It has not changed since the local time signSince.
+	lastSign  signOfLife
+	signSince time.Time
 }
 
-// sign is what changes while the holder of a lease is alive.
-type sign struct {
-	number, lease int
-	at            time.Time
+// signOfLife changes while the holder of a lease is alive.
+type signOfLife struct {
+	number, lease int       // of the last record, and of the lease
+	at            time.Time // the time of the sign, by the clock of the storage
 }
 
-// watch looks once whether the holder of the lease is dead. It returns the reading that shows it; nil
-// if the holder was alive and the candidate has waited for the next look. The error is a
-// *[state.LockedError] once it has waited long enough.
-func (c *candidate) watch(ctx context.Context) (*reading, error) {
+// watch checks once whether the holder of the lease is dead or has released the lease. Then it returns
+// the log. If the holder is alive, watch waits for Times.Poll and returns nil. The error is a
+// *[state.LockedError] if the holder is alive at the deadline.
+func (c *candidate) watch(ctx context.Context) (*logState, error) {
 	s := c.store
-	// The storage's time of this object is the storage's clock, in the same list as the signs of life.
-	c.waiting = true
+	// The storage gives this object a time by its own clock. The list of the log shows this time beside
+	// those of the signs of life.
+	c.hasWaitObject = true
 	err := s.retry(ctx, func(ctx context.Context) error {
 		return s.objects.Put(ctx, s.key(waitFolder+c.id), []byte(c.id))
 	})
@@ -153,30 +156,30 @@ func (c *candidate) watch(ctx context.Context) (*reading, error) {
 	if silent > s.times.Dead {
 		return r, nil
 	}
-	// The candidate's own clock serves where the storage's stands still.
-	if seen := (sign{r.number, r.lease, r.sign}); seen != c.seen {
-		c.seen, c.since = seen, time.Now()
-	} else if time.Since(c.since) > s.times.Dead {
+	// If the clock of the storage does not move, the local clock decides.
+	if current := (signOfLife{r.number, r.lease, r.sign}); current != c.lastSign {
+		c.lastSign, c.signSince = current, time.Now()
+	} else if time.Since(c.signSince) > s.times.Dead {
 		return r, nil
 	}
-	if !time.Now().Add(s.times.Poll).Before(c.end) {
+	if !time.Now().Add(s.times.Poll).Before(c.deadline) {
 		return nil, &state.LockedError{Place: s.place(), Holder: r.holder, ID: r.leaseID, Silent: silent}
 	}
 	return nil, sleep(ctx, s.times.Poll)
 }
 
-// leave deletes what the candidate made to wait.
-func (c *candidate) leave(ctx context.Context) {
-	if c.waiting {
+// deleteWaitObject deletes the object of the candidate in waitFolder, if it has made one.
+func (c *candidate) deleteWaitObject(ctx context.Context) {
+	if c.hasWaitObject {
 		_ = c.store.limited(context.WithoutCancel(ctx), func(ctx context.Context) error {
 			return c.store.objects.Delete(ctx, c.store.key(waitFolder+c.id))
 		})
 	}
 }
 
-// take makes the lease's record, the next after those of r, which was asked for at the time asked.
-// The error is errTaken if another run was quicker.
-func (c *candidate) take(ctx context.Context, r *reading, asked time.Time) (*lease, error) {
+// take makes the record that begins a lease: the next record after the log r. The read of r began at
+// readStart. The error is errTaken if another run has made a record with this number.
+func (c *candidate) take(ctx context.Context, r *logState, readStart time.Time) (*lease, error) {
 	s := c.store
 	rec := record{
 		Version: recordVersion, Kind: kindLease, Number: r.number + 1, Lease: r.number + 1, LeaseID: c.id, Holder: c.holder,
@@ -185,14 +188,14 @@ func (c *candidate) take(ctx context.Context, r *reading, asked time.Time) (*lea
 	if r.damaged {
 		rec.Ignored = r.number
 	}
-	began := time.Now()
-	if err := s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), began, s.times.Dead); err != nil {
+	start := time.Now()
+	if err := s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), start, s.times.Dead); err != nil {
 		return nil, err
 	}
-	l := newLease(ctx, s, r, rec, began)
-	// A run that was paused between its reading and its record may have made one that nobody reads: a
-	// newer base may have taken its place meanwhile.
-	if state.Elapsed(asked) >= s.times.Dead-s.times.Margin {
+	l := newLease(ctx, s, r, rec, start)
+	// This run may have been paused after its read. Other runs may then have made a newer base and
+	// deleted old records, so that the number was free again, and nobody would read the new record.
+	if state.Elapsed(readStart) >= s.times.Dead-s.times.Margin {
 		_ = l.Release()
 		return nil, errTaken
 	}
@@ -200,7 +203,7 @@ func (c *candidate) take(ctx context.Context, r *reading, asked time.Time) (*lea
 	return l, nil
 }
 
-// takenError says that another record has the number.
+// takenError means that another run has made the record with this number.
 type takenError struct{ by record }
 
 func (e *takenError) Error() string { return errTaken.Error() }
@@ -208,10 +211,10 @@ func (e *takenError) Unwrap() error { return errTaken }
 
 var errTaken = errors.New("another run has written to the log")
 
-// create makes the object name. An answer that was lost is settled by reading, and the same bytes are
-// tried again, never others, until patience is over since the time began. The error is a
-// *[takenError] if the object exists with other bytes.
-func (s *Store) create(ctx context.Context, name string, data [][]byte, began time.Time, patience time.Duration) error {
+// create makes the object name. If an answer was lost, create reads the object to find out whether it
+// was made, and if not, tries again with the same bytes. It stops trying when the duration patience has
+// passed since start. The error is a *[takenError] if the object exists with other bytes.
+func (s *Store) create(ctx context.Context, name string, data [][]byte, start time.Time, patience time.Duration) error {
 	pause := s.times.Request / 100
 	for {
 		err := s.limited(ctx, func(ctx context.Context) error { return s.objects.Create(ctx, s.key(name), data...) })
@@ -221,20 +224,20 @@ func (s *Store) create(ctx context.Context, name string, data [][]byte, began ti
 		if !errors.Is(err, ErrExists) && !errors.Is(err, ErrUnknown) {
 			return err
 		}
-		var there []byte
+		var existing []byte
 		readErr := s.limited(ctx, func(ctx context.Context) error {
 			var err error
-			there, err = s.objects.Get(ctx, s.key(name))
+			existing, err = s.objects.Get(ctx, s.key(name))
 			return err
 		})
 		switch {
-		case readErr == nil && isMadeOf(there, data):
+		case readErr == nil && isMadeOf(existing, data):
 			return nil
 		case readErr == nil:
-			by, _ := decodeRecord(there)
+			by, _ := decodeRecord(existing)
 			return &takenError{by}
 		}
-		if state.Elapsed(began) >= patience || sleep(ctx, pause) != nil {
+		if state.Elapsed(start) >= patience || sleep(ctx, pause) != nil {
 			if cause := ctxError(ctx); cause != nil {
 				return cause
 			}
@@ -244,7 +247,7 @@ func (s *Store) create(ctx context.Context, name string, data [][]byte, began ti
 	}
 }
 
-// isMadeOf reports whether object consists of pieces.
+// isMadeOf reports whether object has exactly the bytes of pieces.
 func isMadeOf(object []byte, pieces [][]byte) bool {
 	for _, piece := range pieces {
 		rest, ok := bytes.CutPrefix(object, piece)
@@ -256,7 +259,7 @@ func isMadeOf(object []byte, pieces [][]byte) bool {
 	return len(object) == 0
 }
 
-// Inspect returns what is known about the store.
+// Inspect describes the store, as [state.Store] says.
 func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	r, err := s.read(ctx, nil)
 	if err != nil {
@@ -286,8 +289,10 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	return i, nil
 }
 
-// Unlock ends the lease with this id, of a run that is known to be dead. It watches the lease for
-// longer than the time between two signs of life; the error says if the run is alive.
+// Unlock ends the lease with this id. The caller must know that the run that holds the lease is dead.
+// Unlock waits for longer than the time between two signs of life. It returns a *[state.Problem] if the
+// run has given a sign of life, or if the lease with this id has already ended. holder is the run that
+// calls Unlock.
 func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) error {
 	before, err := s.read(ctx, nil)
 	switch {
@@ -332,7 +337,7 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 	return err
 }
 
-// Organizations returns the ids of the organizations that have something in o.
+// Organizations returns the ids of the organizations that have an object in o.
 func Organizations(ctx context.Context, o Objects) ([]string, error) {
 	var ids []string
 	for after := ""; ; {
@@ -346,6 +351,6 @@ func Organizations(ctx context.Context, o Objects) ([]string, error) {
 			continue
 		}
 		ids = append(ids, id)
-		after = id + "/~" // after all folders of this organization
+		after = id + "/~" // is greater than all keys of this organization
 	}
 }

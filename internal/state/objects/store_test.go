@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/state/statetest"
 )
 
-// newStore returns the store of o1 in o, with the times of real runs.
+// newStore returns the store of the organization o1 in o, with the times of real runs.
 func newStore(o objects.Objects) *objects.Store { return objects.New(o, "o1", objects.DefaultTimes) }
 
 func acquire(t *testing.T, s *objects.Store) state.Lease {
@@ -41,7 +41,7 @@ func content(t *testing.T, s *objects.Store) string {
 	return string(lines)
 }
 
-// keys returns the names of all objects below folder.
+// keys returns the names of all objects in a folder.
 func keys(t *testing.T, o objects.Objects, folder string) []string {
 	t.Helper()
 	infos, err := o.List(t.Context(), "o1/"+folder, "", 0)
@@ -53,7 +53,7 @@ func keys(t *testing.T, o objects.Objects, folder string) []string {
 	return names
 }
 
-// counting counts requests.
+// counting is a storage that counts the requests.
 type counting struct {
 	objects.Objects
 	mu       sync.Mutex
@@ -70,8 +70,8 @@ func count(o objects.Objects) (objects.Objects, *counting) {
 	}}, c
 }
 
-// TestIdleRunTakesFewRequests: a run with nothing to do makes 6 requests, and one for each record
-// since the last base.
+// TestIdleRunTakesFewRequests checks that a run with nothing to do sends 6 requests, and one more
+// for each record since the last base.
 func TestIdleRunTakesFewRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -90,8 +90,8 @@ func TestIdleRunTakesFewRequests(t *testing.T) {
 	})
 }
 
-// TestHeld: a second run is told who holds the lease; it waits no longer than asked, and gets the lease
-// once it is released.
+// TestHeld checks that the error of a second run names the holder of the lease. The second run
+// waits for at most the given time, and gets the lease when it is released.
 func TestHeld(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,8 +150,8 @@ func (p *partitioned) set(cut bool) {
 	p.cut = cut
 }
 
-// TestTakeover: a holder that gives no sign of life begins nothing new before another run can have its
-// lease, and finds its next number taken when it comes back.
+// TestTakeover checks that a holder that cannot give a sign of life stops before another run can
+// take over its lease. When it is connected again, the number of its next record is taken.
 func TestTakeover(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -197,8 +197,8 @@ func TestTakeover(t *testing.T) {
 	})
 }
 
-// TestTakeoverByOwnClock: where the storage's clock stands still, a run that waits takes over a lease
-// whose signs have not changed for 45 seconds by its own clock.
+// TestTakeoverByOwnClock checks the takeover from a storage whose clock does not move. A waiting
+// run takes over the lease if the signs of life have not changed for 45 seconds by the local clock.
 func TestTakeoverByOwnClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestTakeoverByOwnClock(t *testing.T) {
 	})
 }
 
-// frozenClock is a storage whose clock stands still.
+// frozenClock is a storage whose clock does not move.
 type frozenClock struct {
 	*statetest.Memory
 	at time.Time
@@ -232,7 +232,8 @@ func (f *frozenClock) List(ctx context.Context, prefix, after string, limit int)
 	return infos, err
 }
 
-// TestExclusive: of many runs that begin at once, one has the lease at a time, and all get it.
+// TestExclusive checks that if many runs start at once, only one has the lease at a time, and each
+// gets it in the end.
 func TestExclusive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -276,8 +277,8 @@ func TestExclusive(t *testing.T) {
 	})
 }
 
-// TestLostAnswers: a record whose creation was not confirmed is in the log once, whatever became of
-// the request.
+// TestLostAnswers checks that a record is in the log exactly once if the answer to its creation was
+// lost, whether or not the storage acted.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]statetest.Fault{
@@ -313,8 +314,8 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// TestStorageGoesAway: an append that cannot be confirmed ends the lease, and nothing else is written
-// at its number.
+// TestStorageGoesAway checks that the lease is lost if an append cannot be confirmed, and that no
+// other record is written with its number.
 func TestStorageGoesAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -339,7 +340,8 @@ func TestStorageGoesAway(t *testing.T) {
 	})
 }
 
-// TestHalfWrittenRecord: a damaged record is skipped if it is the last one, and refused elsewhere.
+// TestHalfWrittenRecord checks that a damaged record is ignored if it is the last one. Any other
+// damaged record is an error.
 func TestHalfWrittenRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -370,7 +372,7 @@ func TestHalfWrittenRecord(t *testing.T) {
 	})
 }
 
-// TestGap: missing records are refused, since nobody knows who was mailed.
+// TestGap checks that missing records are an error, because they may say who was mailed.
 func TestGap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -391,8 +393,8 @@ func TestGap(t *testing.T) {
 	})
 }
 
-// TestBases: long logs are folded into bases, which change nothing that is read; old objects go after a
-// day, but for the records that took a lease over.
+// TestBases checks that a base replaces many records without a change of the ledger. Old objects
+// are deleted after a day, except for records that took over a lease.
 func TestBases(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -432,7 +434,8 @@ func TestBases(t *testing.T) {
 	})
 }
 
-// TestReplace: a ledger is replaced as a whole, and what it leaves out is archived.
+// TestReplace checks that Replace replaces the whole ledger, and archives the lines that it
+// removes.
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -457,8 +460,8 @@ func TestReplace(t *testing.T) {
 	})
 }
 
-// TestUnconditionalStorage: a storage that overwrites what it should only create is refused, on the
-// first use and later, before anything is written to the log.
+// TestUnconditionalStorage checks that a storage that ignores the condition of Create is refused,
+// on the first use and later, before a record is written.
 func TestUnconditionalStorage(t *testing.T) {
 	t.Parallel()
 	for name, create := range map[string]func(*overwriting, string) bool{
@@ -501,7 +504,7 @@ func (o *overwriting) Create(ctx context.Context, key string, data ...[]byte) er
 	return o.Memory.Create(ctx, key, data...)
 }
 
-// TestUnlock: the lease of a dead run can be ended by its id, that of one that is alive cannot.
+// TestUnlock checks that Unlock ends the lease of a dead run, but not that of a run that is alive.
 func TestUnlock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -530,7 +533,6 @@ func TestUnlock(t *testing.T) {
 	})
 }
 
-// TestOrganizations lists who has something in a storage.
 func TestOrganizations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -547,8 +549,8 @@ func TestOrganizations(t *testing.T) {
 	})
 }
 
-// TestLateSignOfLife: a sign of life that arrives after the lease was over does not bring it back, since
-// another run may have it by then.
+// TestLateSignOfLife checks that a sign of life that reaches the storage after the lease was lost
+// does not restore the lease, because another run may have it.
 func TestLateSignOfLife(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -576,7 +578,7 @@ func TestLateSignOfLife(t *testing.T) {
 	})
 }
 
-// pausing stops the process for days once it has read a record.
+// pausing is a storage that pauses the process for days after it has read a record.
 type pausing struct {
 	*statetest.Memory
 	pause time.Duration
@@ -592,8 +594,8 @@ func (p *pausing) Get(ctx context.Context, key string) ([]byte, error) {
 	return object, err
 }
 
-// TestPausedBeforeAcquiring: a run that slept between its reading and its record reads again, although
-// the number is free once more.
+// TestPausedBeforeAcquiring checks that a run that was paused between its read and its record reads
+// the log again, although the number of its record was free.
 func TestPausedBeforeAcquiring(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,52 +23,52 @@ import (
 	"github.com/orgsync/orgsync/internal/state/objects"
 )
 
-// Schema makes the table. Keys are compared byte by byte.
+// Schema is the statement that creates the table. With collate "C", keys are compared byte by byte.
 const Schema = `create table if not exists orgsync_objects (key text collate "C" primary key, ` +
 	`data bytea not null, modified timestamptz not null)`
 
-// prelude begins each transaction. A commit that is confirmed is on disk, also where the database's default
-// is otherwise, and no statement runs forever.
-var prelude = []string{"begin", "set local synchronous_commit = on", "set local statement_timeout = '10s'"}
+// beginStatements begin each transaction. They make sure that a confirmed commit is on disk, whatever the
+// default of the database is, and that no statement runs forever.
+var beginStatements = []string{"begin", "set local synchronous_commit = on", "set local statement_timeout = '10s'"}
 
-// maxConnections is how many connections a run opens, at most. A read of many records uses several.
+// maxConnections is the maximum number of connections of a run. A read of many records uses several.
 const maxConnections = 6
 
-// maxStatement is the largest object, in bytes, that is made with a statement.
+// maxStatement is the maximum size in bytes of an object that is created with INSERT. A larger object is
+// created with COPY.
 const maxStatement = 64 << 10
 
-// table is an [objects.Objects] in a table.
+// table is an [objects.Objects] in the table of [Schema].
 type table struct {
 	pool  *pgxpool.Pool
 	place string
 }
 
-// Open returns the objects at a location of the kind [state.Postgres]. What the URL leaves out comes from
-// libpq's environment, service and password files. It sends nothing. The caller must call close at the
-// end. The error is a *[state.Problem].
+// Open returns the objects at a location of the kind [state.Postgres]. It sends nothing. Settings that
+// the URL does not have come from the environment variables, the service file and the password file of
+// libpq. If there is no error, the caller must call closePool at the end. An error is a *[state.Problem].
 func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool func(), err error) {
 	config, err := pgxpool.ParseConfig(l.URL)
 	if err != nil {
-		var parse *pgconn.ParseConfigError
 		text := "the URL of the state cannot be used"
-		if errors.As(err, &parse) && parse.Unwrap() != nil {
+		if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && parse.Unwrap() != nil {
 			text += ": " + parse.Unwrap().Error()
 		}
 		return nil, nil, &state.Problem{Err: errors.New(text),
 			Advice: "write postgres://USER@HOST/DATABASE?sslmode=verify-full"}
 	}
 	c := config.ConnConfig
-	if !isEncrypted(c) {
+	if !requireEncryption(c) {
 		return nil, nil, state.ErrUnencrypted()
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 5 * time.Second
 	}
-	// A pooler that gives each transaction another session keeps no prepared statements: each message has its own.
+	// No prepared statements, because a connection pooler may give each transaction another session.
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c.StatementCacheCapacity, c.DescriptionCacheCapacity = 0, 0
-	// Among several hosts the one that can be written to is wanted. One host says so itself, without a
-	// question in each connection.
+	// If the URL has several hosts, use the one that accepts writes. With one host, this check would only
+	// cost a query for each connection: a read-only host refuses the first write anyway.
 	otherHost := func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port }
 	if c.ValidateConnect == nil && slices.ContainsFunc(c.Fallbacks, otherHost) {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
@@ -84,24 +85,23 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 	return &table{pool, l.String()}, pool.Close, nil
 }
 
-// isEncrypted reports whether every connection that c allows is encrypted or stays on this machine. Where
-// the URL leaves sslmode out, libpq prefers encryption and does without if need be; here that is dropped.
-func isEncrypted(c *pgx.ConnConfig) bool {
-	local := func(host string) bool { return strings.HasPrefix(host, "/") || loopback.Is(host) }
-	var kept []*pgconn.FallbackConfig
-	for _, f := range c.Fallbacks {
-		if f.TLSConfig != nil || local(f.Host) {
-			kept = append(kept, f)
-		}
+// requireEncryption removes from c the fallbacks without encryption: if the URL has no sslmode, pgx as well
+// as libpq would use such a fallback. It reports whether the connection without a fallback is encrypted. A
+// connection that stays on this machine counts as encrypted.
+func requireEncryption(c *pgx.ConnConfig) bool {
+	isSafe := func(host string, encryption *tls.Config) bool {
+		return encryption != nil || strings.HasPrefix(host, "/") || loopback.Is(host)
 	}
-	c.Fallbacks = kept
-	return c.TLSConfig != nil || local(c.Host)
+	c.Fallbacks = slices.DeleteFunc(c.Fallbacks, func(f *pgconn.FallbackConfig) bool {
+		return !isSafe(f.Host, f.TLSConfig)
+	})
+	return isSafe(c.Host, c.TLSConfig)
 }
 
 func (t *table) Place() string { return t.place }
 
-// Unproven returns false: the primary key sees to it. That the table has one is seen in each run, when an
-// object that exists is refused.
+// Unproven returns false, because the primary key of the table makes sure that only one request can
+// create an object. Each run checks that the table has the primary key, by creating an object that exists.
 func (t *table) Unproven() bool { return false }
 
 func (t *table) Create(ctx context.Context, key string, data ...[]byte) error {
@@ -110,7 +110,7 @@ func (t *table) Create(ctx context.Context, key string, data ...[]byte) error {
 		if size > maxStatement {
 			return t.copyIn(ctx, key, size, data)
 		}
-		tag, err := t.change(ctx, `insert into orgsync_objects (key, data, modified) `+
+		tag, err := t.execute(ctx, `insert into orgsync_objects (key, data, modified) `+
 			`values ($1, $2, clock_timestamp()) on conflict do nothing`, []byte(key), notNull(slices.Concat(data...)))
 		if err == nil && tag.RowsAffected() == 0 {
 			return objects.ErrExists
@@ -119,7 +119,8 @@ func (t *table) Create(ctx context.Context, key string, data ...[]byte) error {
 	})
 }
 
-// copyIn makes an object with COPY, which sends data piece by piece. A statement would hold all of it once more.
+// copyIn creates an object with COPY, which sends data piece by piece. An INSERT would need a copy of all
+// data in memory.
 func (t *table) copyIn(ctx context.Context, key string, size int, data [][]byte) error {
 	conn, err := t.pool.Acquire(ctx)
 	if err != nil {
@@ -127,7 +128,7 @@ func (t *table) copyIn(ctx context.Context, key string, size int, data [][]byte)
 	}
 	defer conn.Release() // closes the connection if the transaction failed
 	var begin pgconn.Batch
-	for _, sql := range prelude {
+	for _, sql := range beginStatements {
 		begin.ExecParams(sql, nil, nil, nil, nil)
 	}
 	begin.ExecParams("select timestamptz_send(clock_timestamp())", nil, nil, nil, []int16{pgx.BinaryFormatCode})
@@ -135,19 +136,19 @@ func (t *table) copyIn(ctx context.Context, key string, size int, data [][]byte)
 	if err != nil {
 		return err
 	}
-	modified := results[len(prelude)].Rows[0][0]
-	// The binary format of COPY: a signature, flags and the size of an extension; a row as the number of its
-	// fields, and each field after its size; -1 for the end.
-	before := append([]byte("PGCOPY\n\xff\r\n\x00"), 0, 0, 0, 0, 0, 0, 0, 0, 0, 3)
-	before = append(binary.BigEndian.AppendUint32(before, uint32(len(key))), key...)
-	before = binary.BigEndian.AppendUint32(before, uint32(size))
-	after := append(binary.BigEndian.AppendUint32(nil, uint32(len(modified))), modified...)
-	after = append(after, 0xff, 0xff)
-	var row []io.Reader
-	for _, piece := range slices.Concat([][]byte{before}, data, [][]byte{after}) {
-		row = append(row, bytes.NewReader(piece))
+	modified := results[len(beginStatements)].Rows[0][0]
+	// The binary format of COPY has a signature, flags, the size of an extension, the rows, and -1 at the
+	// end. A row has the number of its fields, and then the size and the bytes of each field.
+	head := append([]byte("PGCOPY\n\xff\r\n\x00"), 0, 0, 0, 0, 0, 0, 0, 0, 0, 3)
+	head = append(binary.BigEndian.AppendUint32(head, uint32(len(key))), key...)
+	head = binary.BigEndian.AppendUint32(head, uint32(size))
+	tail := append(binary.BigEndian.AppendUint32(nil, uint32(len(modified))), modified...)
+	tail = append(tail, 0xff, 0xff)
+	var pieces []io.Reader
+	for _, piece := range slices.Concat([][]byte{head}, data, [][]byte{tail}) {
+		pieces = append(pieces, bytes.NewReader(piece))
 	}
-	_, err = conn.Conn().PgConn().CopyFrom(ctx, io.MultiReader(row...),
+	_, err = conn.Conn().PgConn().CopyFrom(ctx, io.MultiReader(pieces...),
 		"copy orgsync_objects (key, data, modified) from stdin (format binary)")
 	switch {
 	case isCode(err, uniqueViolation):
@@ -160,7 +161,7 @@ func (t *table) copyIn(ctx context.Context, key string, size int, data [][]byte)
 
 func (t *table) Put(ctx context.Context, key string, data []byte) error {
 	return t.write(ctx, func() error {
-		_, err := t.change(ctx, `insert into orgsync_objects (key, data, modified) `+
+		_, err := t.execute(ctx, `insert into orgsync_objects (key, data, modified) `+
 			`values ($1, $2, clock_timestamp()) on conflict (key) do update set data = excluded.data, modified = `+
 			`clock_timestamp()`,
 			[]byte(key), notNull(data))
@@ -168,7 +169,7 @@ func (t *table) Put(ctx context.Context, key string, data []byte) error {
 	})
 }
 
-// notNull returns data, which would be null if it were nil.
+// notNull returns data, or an empty slice if data is nil: pgx would send nil as NULL.
 func notNull(data []byte) []byte {
 	if data == nil {
 		return []byte{}
@@ -176,11 +177,12 @@ func notNull(data []byte) []byte {
 	return data
 }
 
-// change runs a statement in a transaction of its own, all in one message. The first parameter is a key, the
-// others are data, which is sent as it is: as text it would take several times its size in memory.
-func (t *table) change(ctx context.Context, statement string, parameters ...[]byte) (pgconn.CommandTag, error) {
+// execute runs a statement in a transaction of its own. It sends the whole transaction in one message, to
+// save round trips. The first parameter is a key, and the others are data. Data is sent in binary format:
+// the text format would need several times as much memory.
+func (t *table) execute(ctx context.Context, statement string, parameters ...[]byte) (pgconn.CommandTag, error) {
 	var b pgconn.Batch
-	for _, sql := range prelude {
+	for _, sql := range beginStatements {
 		b.ExecParams(sql, nil, nil, nil, nil)
 	}
 	types := slices.Repeat([]uint32{pgtype.ByteaOID}, len(parameters))
@@ -196,16 +198,17 @@ func (t *table) change(ctx context.Context, statement string, parameters ...[]by
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	return results[len(prelude)].CommandTag, nil
+	return results[len(beginStatements)].CommandTag, nil
 }
 
-// write calls do, and once more after it made the table if there was none.
+// write calls do. If there is no table, write creates the table and calls do again.
 func (t *table) write(ctx context.Context, do func() error) error {
 	err := do()
 	if !isCode(err, undefinedTable) {
 		return t.explain(err)
 	}
-	if _, err := t.pool.Exec(ctx, Schema); err != nil && !isCode(err, uniqueViolation) { // made by another run meanwhile
+	// uniqueViolation means that another run has created the table at the same time.
+	if _, err := t.pool.Exec(ctx, Schema); err != nil && !isCode(err, uniqueViolation) {
 		if isCode(err, insufficientPrivilege) {
 			return &state.Problem{
 				Err: errors.New("the database has no table for the state, and this user may not make one"),
@@ -224,7 +227,7 @@ func (t *table) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, t.explain(err)
 	}
 	defer conn.Release()
-	formats := []int16{pgx.BinaryFormatCode} // as in change
+	formats := []int16{pgx.BinaryFormatCode} // for the reason in execute
 	result := conn.Conn().PgConn().ExecParams(ctx, `select data from orgsync_objects where key = $1`,
 		[][]byte{[]byte(key)}, []uint32{pgtype.TextOID}, formats, formats).Read()
 	switch {
@@ -242,34 +245,23 @@ func (t *table) List(ctx context.Context, prefix, after string, limit int) ([]ob
 	if limit > 0 {
 		query += fmt.Sprintf(" limit %d", limit)
 	}
-	rows, err := t.pool.Query(ctx, query, prefix, after)
-	if err != nil {
-		return nil, t.explainRead(err)
-	}
+	rows, _ := t.pool.Query(ctx, query, prefix, after) // CollectRows returns the error
 	infos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i objects.Info, err error) {
 		err = row.Scan(&i.Key, &i.Size, &i.Modified)
 		return i, err
 	})
-	if err != nil {
-		return nil, t.explainRead(err)
+	if isCode(err, undefinedTable) { // without a table, there are no objects
+		return nil, nil
 	}
-	return infos, nil
-}
-
-// explainRead is explain for a list: without a table there is nothing.
-func (t *table) explainRead(err error) error {
-	if isCode(err, undefinedTable) {
-		return nil
-	}
-	return t.explain(err)
+	return infos, t.explain(err)
 }
 
 func (t *table) Delete(ctx context.Context, key string) error {
-	_, err := t.change(ctx, `delete from orgsync_objects where key = $1`, []byte(key))
+	_, err := t.execute(ctx, `delete from orgsync_objects where key = $1`, []byte(key))
 	return t.explain(err)
 }
 
-// Codes of PostgreSQL, appendix A of its manual.
+// Error codes of PostgreSQL (appendix A of its manual).
 const (
 	undefinedTable        = "42P01"
 	uniqueViolation       = "23505"
@@ -281,19 +273,19 @@ const (
 )
 
 func isCode(err error, code string) bool {
-	var answer *pgconn.PgError
-	return errors.As(err, &answer) && answer.Code == code
+	answer, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && answer.Code == code
 }
 
-// explain returns err as [objects.Objects] promises it.
+// explain returns err as one of the errors that [objects.Objects] names, or with advice.
 func (t *table) explain(err error) error {
 	if err == nil || errors.Is(err, objects.ErrExists) {
 		return err
 	}
-	var answer *pgconn.PgError
-	if !errors.As(err, &answer) {
-		var connect *pgconn.ConnectError
-		if errors.As(err, &connect) && strings.Contains(err.Error(), "password") && !strings.Contains(err.Error(), "dial") {
+	answer, answered := errors.AsType[*pgconn.PgError](err)
+	if !answered {
+		_, isConnect := errors.AsType[*pgconn.ConnectError](err)
+		if isConnect && strings.Contains(err.Error(), "password") && !strings.Contains(err.Error(), "dial") {
 			return &state.Problem{Err: errors.New("PostgreSQL asks for a password, and there is none"), Advice: passwordAdvice}
 		}
 		return fmt.Errorf("%w: %w", objects.ErrUnknown, withoutURL(err))
@@ -312,8 +304,9 @@ func (t *table) explain(err error) error {
 	case readOnly:
 		return problem("the database is read-only, as a standby is", "name the primary in the URL of the state")
 	}
-	// Classes 08, 40, 53, 55, 57, 58: connections, serialization, resources, locks, an administrator's
-	// intervention, the system. What became of the statement is not known.
+	// After these errors, it is unknown whether the statement had an effect. The classes are: connections
+	// (08), rollback of a transaction (40), resources (53), locks (55), intervention of an administrator
+	// (57), the system (58) and an internal error (XX).
 	switch answer.Code[:min(2, len(answer.Code))] {
 	case "08", "40", "53", "55", "57", "58", "XX":
 		return fmt.Errorf("%w: %s: %s", objects.ErrUnknown, answer.Code, answer.Message)
@@ -324,10 +317,10 @@ func (t *table) explain(err error) error {
 const passwordAdvice = "set PGPASSWORD, or write a password file (~/.pgpass), or put the password into the URL in " +
 	"ORGSYNC_STATE"
 
-// withoutURL returns err without the connection string, which pgx repeats with the password masked.
+// withoutURL returns err without the connection string. pgx puts it into errors, with the password
+// masked.
 func withoutURL(err error) error {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) && connect.Unwrap() != nil {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok && connect.Unwrap() != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", connect.Unwrap())
 	}
 	return err

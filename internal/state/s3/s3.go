@@ -1,5 +1,5 @@
-// Package s3 keeps objects in a bucket of a storage that speaks S3 and can make an object on the
-// condition that there is none (If-None-Match: *).
+// Package s3 keeps objects in an S3 bucket. The storage must support conditional writes, which make an
+// object only if it does not exist (If-None-Match: *).
 package s3
 
 import (
@@ -26,20 +26,20 @@ import (
 )
 
 const (
-	// maxObject is the largest object that is read, in bytes.
+	// maxObject is the maximum size in bytes of an object that is read.
 	maxObject = 512 << 20
-	// maxReserved is how much memory is reserved for an object before it is read, at most, in bytes: its size
-	// is what the server says.
+	// maxReserved is the maximum memory in bytes that is reserved for an object before it is read. The size
+	// of the object comes from the server, which may be wrong.
 	maxReserved = 64 << 20
-	// defaultRegion signs requests where neither the URL nor the environment names a region. Storages
-	// other than AWS ignore it.
+	// defaultRegion is the region if neither the URL nor the environment names one. Storages other than
+	// AWS ignore the region.
 	defaultRegion = "us-east-1"
-	// metadataTimeout limits the question for the credentials of a virtual machine. Elsewhere nobody
-	// answers it.
+	// metadataTimeout limits the request for the credentials of the role of a virtual machine. On other
+	// machines, nothing answers this request.
 	metadataTimeout = 2 * time.Second
 )
 
-// bucket is an [objects.Objects] below a prefix of a bucket.
+// bucket is an [objects.Objects]. Its keys are the keys in the bucket without the prefix.
 type bucket struct {
 	client *minio.Client
 	name   string
@@ -47,9 +47,9 @@ type bucket struct {
 	place  string
 }
 
-// Open returns the objects at a location of the kind [state.S3]. Credentials are those of the standard
-// AWS chain: environment, shared credentials file, web identity, container and instance roles. It sends
-// nothing to the bucket. getenv is os.Getenv or a test's. The error is a *[state.Problem].
+// Open returns the objects at a location of the kind [state.S3]. It sends nothing to the bucket. The
+// credentials are those of the standard AWS chain: environment, shared credentials file, web identity,
+// container and instance roles. getenv is os.Getenv, except in tests. An error is a *[state.Problem].
 func Open(l state.Location, getenv func(string) string) (objects.Objects, error) {
 	region := cmp.Or(l.Region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"), defaultRegion)
 	endpoint := cmp.Or(l.Endpoint, "https://s3."+region+".amazonaws.com")
@@ -65,7 +65,7 @@ func Open(l state.Location, getenv func(string) string) (objects.Objects, error)
 	transport := newTransport()
 	client, err := minio.New(u.Host, &minio.Options{
 		Creds: newCredentials(getenv), Secure: u.Scheme == "https", Transport: transport, Region: region,
-		BucketLookup: lookup, MaxRetries: 1, // a repeated Create would meet its own object
+		BucketLookup: lookup, MaxRetries: 1, // a repeated Create would fail because of its own object
 	})
 	if err != nil {
 		return nil, &state.Problem{Err: fmt.Errorf("open the state %s: %w", l, err), Advice: "check the bucket's name and " +
@@ -88,13 +88,13 @@ func newTransport() *http.Transport {
 	}
 }
 
-// newCredentials returns the standard chain. The question for an instance's role goes to the network, so
-// it is asked last, and not where AWS_EC2_METADATA_DISABLED is true.
+// newCredentials returns the standard AWS chain. The role of a virtual machine is last in the chain,
+// because it needs a request to the network. AWS_EC2_METADATA_DISABLED=true turns this request off.
 func newCredentials(getenv func(string) string) *credentials.Credentials {
 	chain := []credentials.Provider{&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}}
-	identity := getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" || getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "" ||
-		getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != ""
-	if identity {
+	hasIdentity := getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" ||
+		getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "" || getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != ""
+	if hasIdentity {
 		chain = append(chain, &credentials.IAM{Client: &http.Client{Timeout: 10 * time.Second}})
 	} else if !strings.EqualFold(getenv("AWS_EC2_METADATA_DISABLED"), "true") {
 		chain = append(chain, &credentials.IAM{Client: &http.Client{Timeout: metadataTimeout}})
@@ -104,7 +104,7 @@ func newCredentials(getenv func(string) string) *credentials.Credentials {
 
 func (b *bucket) Place() string { return b.place }
 
-// Unproven returns true: storages that ignore the condition exist.
+// Unproven returns true, because some storages ignore the condition.
 func (b *bucket) Unproven() bool { return true }
 
 func (b *bucket) Create(ctx context.Context, key string, data ...[]byte) error {
@@ -138,7 +138,7 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	defer object.Close()
 	var data bytes.Buffer
-	data.Grow(int(min(max(0, info.Size), maxReserved)) + bytes.MinRead) // so that a large base is not copied as it grows
+	data.Grow(int(min(max(0, info.Size), maxReserved)) + bytes.MinRead) // so that a large base is not copied repeatedly
 	_, err = data.ReadFrom(io.LimitReader(object, maxObject+1))
 	switch {
 	case err != nil:
@@ -176,8 +176,8 @@ func (b *bucket) Delete(ctx context.Context, key string) error {
 	return b.explain("s3:DeleteObject", err)
 }
 
-// explain returns the error of an operation as [objects.Objects] promises it. operation is the permission
-// that it needs.
+// explain returns err as one of the errors that [objects.Objects] names, or with advice. operation is the
+// permission that the request needs.
 func (b *bucket) explain(operation string, err error) error {
 	if err == nil {
 		return nil
@@ -234,5 +234,5 @@ func (b *bucket) explain(operation string, err error) error {
 	case errors.Is(err, os.ErrPermission):
 		return err
 	}
-	return fmt.Errorf("%w: %w", objects.ErrUnknown, err) // no answer
+	return fmt.Errorf("%w: %w", objects.ErrUnknown, err) // no answer came
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/orgsync/orgsync/internal/state/s3"
 )
 
-// open returns the objects of a bucket on a server that answers every request with status and code.
+// open returns a bucket on a server that answers each request with this status and error code.
 func open(t *testing.T, status int, code string) objects.Objects {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,8 +36,8 @@ func open(t *testing.T, status int, code string) objects.Objects {
 	return o
 }
 
-// TestAnswers: each answer of a storage means what the package objects needs to know, and refusals say
-// what to do.
+// TestAnswers checks that each answer of a storage becomes one of the errors of package objects, or
+// an error with advice.
 func TestAnswers(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-secret")
@@ -84,8 +84,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestOneRequest: a request is sent once, whatever is answered. A repeated Create would meet its own
-// object.
+// TestOneRequest checks that a request is sent only once after any answer. A repeated Create would
+// fail because of its own object.
 func TestOneRequest(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-secret")

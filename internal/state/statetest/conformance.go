@@ -15,14 +15,14 @@ import (
 	"github.com/orgsync/orgsync/internal/state/objects"
 )
 
-// ShortTimes are the times of a lease for tests with a real clock.
+// ShortTimes are the times of a lease for tests that use the real clock.
 var ShortTimes = objects.Times{
 	Beat: 200 * time.Millisecond, Dead: 3 * time.Second, Margin: time.Second, Request: time.Second,
 	Poll: 100 * time.Millisecond, Keep: time.Hour,
 }
 
-// Objects holds o to what [objects.Objects] promises and what a ledger needs of it. Everything is made
-// below a new organization.
+// Objects tests that o does what the interface [objects.Objects] requires. It makes objects for a new
+// organization only.
 func Objects(t *testing.T, o objects.Objects) {
 	t.Helper()
 	id := newOrganization()
@@ -64,8 +64,8 @@ func Objects(t *testing.T, o objects.Objects) {
 		large := make([]byte, 3<<20)
 		_, _ = rand.Read(large)
 		must(o.Create(ctx, key("large"), large[:1], large[1:2<<20], nil, large[2<<20:]))
-		// A server may refuse before it has read the whole object, and close the connection, so that its
-		// answer is lost.
+		// A server may answer and close the connection before it has read the whole object. The client
+		// may then miss the answer.
 		if err := o.Create(ctx, key("large"), large); !errors.Is(err, objects.ErrExists) &&
 			!errors.Is(err, objects.ErrUnknown) {
 			t.Errorf("created again: %v", err)
@@ -166,10 +166,10 @@ func Objects(t *testing.T, o objects.Objects) {
 	})
 }
 
-// newOrganization returns an id that has nothing yet.
+// newOrganization returns the id of an organization that has no objects yet.
 func newOrganization() string { return "t-" + strings.ToLower(rand.Text()[:10]) }
 
-// Lease holds a store on o to what [state.Store] promises, within some seconds.
+// Lease tests that a store on o does what [state.Store] and [state.Lease] require. It takes some seconds.
 func Lease(t *testing.T, o objects.Objects) {
 	t.Helper()
 	id := newOrganization()

@@ -1,5 +1,5 @@
-// Package statetest has a storage in memory, a storage that fails, and the tests that every back end has
-// to pass.
+// Package statetest has a storage in memory, a storage that fails on purpose, and the tests that every
+// place for ledgers must pass.
 package statetest
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/orgsync/orgsync/internal/state/objects"
 )
 
-// Memory keeps objects in memory. Its zero value is empty, and its clock is the local one. It is safe
-// for concurrent use.
+// Memory keeps objects in memory. The zero value is an empty storage with the local clock. It is safe for
+// concurrent use.
 type Memory struct {
-	// Skew is how far its clock is ahead.
+	// Skew is the time of the storage minus the local time.
 	Skew time.Duration
 
 	mu      sync.Mutex
@@ -33,7 +33,7 @@ type object struct {
 // Place returns "memory".
 func (m *Memory) Place() string { return "memory" }
 
-// Unproven returns true, so that the proof is tested.
+// Unproven returns true, so that tests also run the check of an unproven storage.
 func (m *Memory) Unproven() bool { return true }
 
 // Create implements [objects.Objects].
@@ -98,22 +98,22 @@ func (m *Memory) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// Fault says what happens to one request.
+// Fault describes the fault of one request. The zero Fault means none.
 type Fault struct {
-	// Before and After are how long the request is held up before the storage acts, and the answer
-	// after.
+	// Before delays the request, and After delays the answer.
 	Before, After time.Duration
-	// Err is returned in place of the answer; nil: the answer is passed on. With Skip the storage does
-	// not act, and with Late it acts that long after Err was returned.
-	Err  error
+	// Err is returned instead of the answer; nil means that the answer is returned.
+	Err error
+	// Skip, with Err, means that the storage does not act on the request.
 	Skip bool
+	// Late, with Err, means that the storage acts only after this time.
 	Late time.Duration
 }
 
-// Faulty passes requests on to Objects, with faults.
+// Faulty passes requests to Objects, with faults.
 type Faulty struct {
 	objects.Objects
-	// Fault is asked about each request. op is create, put, get, list or delete.
+	// Fault returns the fault of a request. op is create, put, get, list or delete.
 	Fault func(op, key string) Fault
 }
 
@@ -136,7 +136,7 @@ func (f *Faulty) do(ctx context.Context, op, key string, act func(context.Contex
 	return cmp.Or(wait(ctx, fault.After), err)
 }
 
-// wait holds a request up. When ctx ends, the answer is lost.
+// wait waits for the duration d. If ctx ends first, it returns [objects.ErrUnknown].
 func wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil

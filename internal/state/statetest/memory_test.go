@@ -7,7 +7,7 @@ import (
 	"github.com/orgsync/orgsync/internal/state/statetest"
 )
 
-// TestMemory holds the storage in memory, which the other tests rely on, to the same promises.
+// TestMemory runs the conformance tests on the storage in memory, which other tests use.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	statetest.Objects(t, &statetest.Memory{})

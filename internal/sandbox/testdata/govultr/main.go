@@ -46,12 +46,12 @@ func (c call) print(value any, err error) {
 	fmt.Println(string(text))
 }
 
-func (c call) done(err error) { c.print(nil, err) }
+func (c call) printError(err error) { c.print(nil, err) }
 
-func (c call) object(value any, _ *http.Response, err error) { c.print(value, err) }
+func (c call) printObject(value any, _ *http.Response, err error) { c.print(value, err) }
 
-// all prints a list that has no pages.
-func (c call) all(value any, _ *govultr.Meta, _ *http.Response, err error) { c.print(value, err) }
+// printList prints a list that has no pages.
+func (c call) printList(value any, _ *govultr.Meta, _ *http.Response, err error) { c.print(value, err) }
 
 // pageReader reads one page of a list.
 type pageReader[T any] func(*govultr.ListOptions) ([]T, *govultr.Meta, *http.Response, error)
@@ -74,15 +74,15 @@ func list[T any](name call, read pageReader[T]) (rows []T) {
 	}
 }
 
-// of reads the pages of a list that belongs to id.
-func of[T any](
+// withID returns a reader for a list that belongs to the object with this id.
+func withID[T any](
 	method func(context.Context, string, *govultr.ListOptions) ([]T, *govultr.Meta, *http.Response, error), id string,
 ) pageReader[T] {
 	return func(o *govultr.ListOptions) ([]T, *govultr.Meta, *http.Response, error) { return method(ctx, id, o) }
 }
 
-// every reads the pages of any other list.
-func every[T any](
+// withoutID returns a reader for any other list.
+func withoutID[T any](
 	method func(context.Context, *govultr.ListOptions) ([]T, *govultr.Meta, *http.Response, error),
 ) pageReader[T] {
 	return func(o *govultr.ListOptions) ([]T, *govultr.Meta, *http.Response, error) { return method(ctx, o) }
@@ -96,16 +96,16 @@ func main() {
 	}
 	o := client.Organization
 
-	organizations := list("ListOrganizations", every(o.ListOrganizations))
+	organizations := list("ListOrganizations", withoutID(o.ListOrganizations))
 	organization := organizations[0].ID
-	call("GetOrganization").object(o.GetOrganization(ctx, organization))
-	call("Account.Get").object(client.Account.Get(ctx))
+	call("GetOrganization").printObject(o.GetOrganization(ctx, organization))
+	call("Account.Get").printObject(client.Account.Get(ctx))
 
 	invitations(o)
 	users(client, organization)
 	groups(o)
 	access(o)
-	lacking(client, organization)
+	notSimulated(client, organization)
 }
 
 func invitations(o govultr.OrganizationService) {
@@ -119,29 +119,29 @@ func invitations(o govultr.OrganizationService) {
 			first = made.ID
 		}
 	}
-	list("ListInvitations", every(o.ListInvitations))
+	list("ListInvitations", withoutID(o.ListInvitations))
 	if first == "" {
 		return // its answer could not be read
 	}
-	call("GetInvitation").object(o.GetInvitation(ctx, first))
-	call("ResendInvitation").object(o.ResendInvitation(ctx, first))
+	call("GetInvitation").printObject(o.GetInvitation(ctx, first))
+	call("ResendInvitation").printObject(o.ResendInvitation(ctx, first))
 	again := &govultr.OrganizationInvitationReq{Email: "di@example.com"}
-	call("CreateInvitation again").object(o.CreateInvitation(ctx, again))
-	call("GetInvitation none").object(o.GetInvitation(ctx, "none"))
+	call("CreateInvitation again").printObject(o.CreateInvitation(ctx, again))
+	call("GetInvitation none").printObject(o.GetInvitation(ctx, "none"))
 }
 
 func users(client *govultr.Client, organization string) {
 	o, yes := client.Organization, true
-	list("User.List", every(client.User.List))
-	call("User.Update").done(client.User.Update(ctx, "ada", &govultr.UserReq{APIEnabled: &yes}))
-	call("User.Get").object(client.User.Get(ctx, "ada"))
-	call("SuspendUser").done(o.SuspendUser(ctx, organization, "bob"))
-	list("ListSuspendedUsers", of(o.ListSuspendedUsers, organization))
-	call("UnsuspendUser").done(o.UnsuspendUser(ctx, organization, "bob"))
-	list("ListSuspendedUsers, none", of(o.ListSuspendedUsers, organization))
-	call("DeleteUser").done(o.DeleteUser(ctx, organization, "cy"))
-	call("User.Get, deleted").object(client.User.Get(ctx, "cy"))
-	list("User.List, one less", every(client.User.List))
+	list("User.List", withoutID(client.User.List))
+	call("User.Update").printError(client.User.Update(ctx, "ada", &govultr.UserReq{APIEnabled: &yes}))
+	call("User.Get").printObject(client.User.Get(ctx, "ada"))
+	call("SuspendUser").printError(o.SuspendUser(ctx, organization, "bob"))
+	list("ListSuspendedUsers", withID(o.ListSuspendedUsers, organization))
+	call("UnsuspendUser").printError(o.UnsuspendUser(ctx, organization, "bob"))
+	list("ListSuspendedUsers, none", withID(o.ListSuspendedUsers, organization))
+	call("DeleteUser").printError(o.DeleteUser(ctx, organization, "cy"))
+	call("User.Get, deleted").printObject(client.User.Get(ctx, "cy"))
+	list("User.List, one less", withoutID(client.User.List))
 }
 
 func groups(o govultr.OrganizationService) {
@@ -152,76 +152,76 @@ func groups(o govultr.OrganizationService) {
 		return
 	}
 	member := &govultr.OrganizationGroupMemberReq{UserID: "ada", Name: "Ada"}
-	call("AddGroupMember").done(o.AddGroupMember(ctx, made.ID, member))
-	call("GetGroup").object(o.GetGroup(ctx, made.ID))
+	call("AddGroupMember").printError(o.AddGroupMember(ctx, made.ID, member))
+	call("GetGroup").printObject(o.GetGroup(ctx, made.ID))
 	request.Name = "on-call"
-	call("UpdateGroup").object(o.UpdateGroup(ctx, made.ID, request))
-	list("ListGroups", every(o.ListGroups))
-	list("ListUserGroups", of(o.ListUserGroups, "ada"))
-	list("ListCurrentUserGroups", every(o.ListCurrentUserGroups))
-	call("RemoveGroupMember").done(o.RemoveGroupMember(ctx, made.ID, "ada"))
-	list("ListUserGroups, removed", of(o.ListUserGroups, "ada"))
-	call("DeleteGroup").done(o.DeleteGroup(ctx, made.ID))
-	call("DeleteGroup again").done(o.DeleteGroup(ctx, made.ID))
+	call("UpdateGroup").printObject(o.UpdateGroup(ctx, made.ID, request))
+	list("ListGroups", withoutID(o.ListGroups))
+	list("ListUserGroups", withID(o.ListUserGroups, "ada"))
+	list("ListCurrentUserGroups", withoutID(o.ListCurrentUserGroups))
+	call("RemoveGroupMember").printError(o.RemoveGroupMember(ctx, made.ID, "ada"))
+	list("ListUserGroups, removed", withID(o.ListUserGroups, "ada"))
+	call("DeleteGroup").printError(o.DeleteGroup(ctx, made.ID))
+	call("DeleteGroup again").printError(o.DeleteGroup(ctx, made.ID))
 }
 
 // access attaches and detaches the roles and policies of the test's organization. Bob is in the group "team".
 func access(o govultr.OrganizationService) {
-	list("ListRoles", every(o.ListRoles))
-	call("GetRole").object(o.GetRole(ctx, "viewer"))
-	list("ListPolicies", every(o.ListPolicies))
-	call("GetPolicy").object(o.GetPolicy(ctx, "look"))
+	list("ListRoles", withoutID(o.ListRoles))
+	call("GetRole").printObject(o.GetRole(ctx, "viewer"))
+	list("ListPolicies", withoutID(o.ListPolicies))
+	call("GetPolicy").printObject(o.GetPolicy(ctx, "look"))
 
-	call("AttachRolePolicy").object(o.AttachRolePolicy(ctx, "viewer", "look"))
-	call("AttachRoleUser").object(o.AttachRoleUser(ctx, "viewer", "ada"))
-	call("AttachRoleGroup").object(o.AttachRoleGroup(ctx, "viewer", "team"))
-	call("AttachPolicyUser").done(o.AttachPolicyUser(ctx, "pay", "ada"))
-	call("AttachPolicyGroup").done(o.AttachPolicyGroup(ctx, "pay", "team"))
+	call("AttachRolePolicy").printObject(o.AttachRolePolicy(ctx, "viewer", "look"))
+	call("AttachRoleUser").printObject(o.AttachRoleUser(ctx, "viewer", "ada"))
+	call("AttachRoleGroup").printObject(o.AttachRoleGroup(ctx, "viewer", "team"))
+	call("AttachPolicyUser").printError(o.AttachPolicyUser(ctx, "pay", "ada"))
+	call("AttachPolicyGroup").printError(o.AttachPolicyGroup(ctx, "pay", "team"))
 
-	list("ListRolePolicies", of(o.ListRolePolicies, "viewer"))
-	list("ListRoleUsers", of(o.ListRoleUsers, "viewer"))
-	list("ListRoleGroups", of(o.ListRoleGroups, "viewer"))
-	list("ListPolicyUsers", of(o.ListPolicyUsers, "pay"))
-	list("ListPolicyGroups", of(o.ListPolicyGroups, "pay"))
-	call("ListGroupRoles").all(o.ListGroupRoles(ctx, "team"))
-	call("ListGroupPolicies").all(o.ListGroupPolicies(ctx, "team"))
+	list("ListRolePolicies", withID(o.ListRolePolicies, "viewer"))
+	list("ListRoleUsers", withID(o.ListRoleUsers, "viewer"))
+	list("ListRoleGroups", withID(o.ListRoleGroups, "viewer"))
+	list("ListPolicyUsers", withID(o.ListPolicyUsers, "pay"))
+	list("ListPolicyGroups", withID(o.ListPolicyGroups, "pay"))
+	call("ListGroupRoles").printList(o.ListGroupRoles(ctx, "team"))
+	call("ListGroupPolicies").printList(o.ListGroupPolicies(ctx, "team"))
 	for _, user := range []string{"ada", "bob"} {
-		call("ListUserRoles " + user).all(o.ListUserRoles(ctx, user, nil))
-		call("ListUserPolicies " + user).all(o.ListUserPolicies(ctx, user, nil))
+		call("ListUserRoles " + user).printList(o.ListUserRoles(ctx, user, nil))
+		call("ListUserPolicies " + user).printList(o.ListUserPolicies(ctx, user, nil))
 	}
-	call("ListCurrentUserRoles").all(o.ListCurrentUserRoles(ctx, nil))
-	call("ListCurrentUserPolicies").all(o.ListCurrentUserPolicies(ctx, nil))
+	call("ListCurrentUserRoles").printList(o.ListCurrentUserRoles(ctx, nil))
+	call("ListCurrentUserPolicies").printList(o.ListCurrentUserPolicies(ctx, nil))
 
-	call("DetachRolePolicy").done(o.DetachRolePolicy(ctx, "viewer", "look"))
-	call("DetachRoleUser").done(o.DetachRoleUser(ctx, "viewer", "ada"))
-	call("DetachRoleGroup").done(o.DetachRoleGroup(ctx, "viewer", "team"))
-	call("DetachPolicyUser").done(o.DetachPolicyUser(ctx, "pay", "ada"))
-	call("DetachPolicyGroup").done(o.DetachPolicyGroup(ctx, "pay", "team"))
-	call("DetachPolicyGroup again").done(o.DetachPolicyGroup(ctx, "pay", "team"))
-	list("ListRoleUsers, detached", of(o.ListRoleUsers, "viewer"))
-	list("ListPolicyGroups, detached", of(o.ListPolicyGroups, "pay"))
-	call("ListUserPolicies bob, detached").all(o.ListUserPolicies(ctx, "bob", nil))
+	call("DetachRolePolicy").printError(o.DetachRolePolicy(ctx, "viewer", "look"))
+	call("DetachRoleUser").printError(o.DetachRoleUser(ctx, "viewer", "ada"))
+	call("DetachRoleGroup").printError(o.DetachRoleGroup(ctx, "viewer", "team"))
+	call("DetachPolicyUser").printError(o.DetachPolicyUser(ctx, "pay", "ada"))
+	call("DetachPolicyGroup").printError(o.DetachPolicyGroup(ctx, "pay", "team"))
+	call("DetachPolicyGroup again").printError(o.DetachPolicyGroup(ctx, "pay", "team"))
+	list("ListRoleUsers, detached", withID(o.ListRoleUsers, "viewer"))
+	list("ListPolicyGroups, detached", withID(o.ListPolicyGroups, "pay"))
+	call("ListUserPolicies bob, detached").printList(o.ListUserPolicies(ctx, "bob", nil))
 }
 
-// lacking calls what the simulation lacks; its answer says so.
-func lacking(client *govultr.Client, organization string) {
+// notSimulated makes requests that the server does not simulate. Its answers say so.
+func notSimulated(client *govultr.Client, organization string) {
 	o := client.Organization
-	call("CreateOrganization").object(o.CreateOrganization(ctx, &govultr.OrganizationReq{Name: "x"}))
-	call("UpdateOrganization").object(o.UpdateOrganization(ctx, organization, &govultr.OrganizationReq{Name: "x"}))
-	call("DeleteOrganization").done(o.DeleteOrganization(ctx, organization))
-	call("RestoreOrganization").done(o.RestoreOrganization(ctx, organization))
-	call("User.Create").object(client.User.Create(ctx, &govultr.UserReq{Email: "x@example.com"}))
-	call("User.Delete").done(client.User.Delete(ctx, "ada"))
-	call("CreateRole").object(o.CreateRole(ctx, &govultr.OrganizationRoleReq{Name: "x"}))
-	call("UpdateRole").object(o.UpdateRole(ctx, "viewer", &govultr.OrganizationRoleReq{Name: "x"}))
-	call("DeleteRole").done(o.DeleteRole(ctx, "viewer"))
-	call("RestoreRole").object(o.RestoreRole(ctx, "viewer"))
-	call("CreatePolicy").object(o.CreatePolicy(ctx, &govultr.OrganizationPolicyReq{Name: "x"}))
-	call("UpdatePolicy").object(o.UpdatePolicy(ctx, "look", &govultr.OrganizationPolicyReq{Name: "x"}))
-	call("DeletePolicy").done(o.DeletePolicy(ctx, "look"))
-	call("RestorePolicy").object(o.RestorePolicy(ctx, "look"))
-	call("CreateRoleTrust").object(o.CreateRoleTrust(ctx, &govultr.OrganizationRoleTrustCreateReq{RoleID: "x"}))
-	list("ListRoleTrusts", every(o.ListRoleTrusts))
-	call("CreateRoleSession").object(o.CreateRoleSession(ctx, &govultr.OrganizationRoleSessionReq{RoleID: "x"}))
-	call("ListRoleSessions").all(o.ListRoleSessions(ctx, "ada"))
+	call("CreateOrganization").printObject(o.CreateOrganization(ctx, &govultr.OrganizationReq{Name: "x"}))
+	call("UpdateOrganization").printObject(o.UpdateOrganization(ctx, organization, &govultr.OrganizationReq{Name: "x"}))
+	call("DeleteOrganization").printError(o.DeleteOrganization(ctx, organization))
+	call("RestoreOrganization").printError(o.RestoreOrganization(ctx, organization))
+	call("User.Create").printObject(client.User.Create(ctx, &govultr.UserReq{Email: "x@example.com"}))
+	call("User.Delete").printError(client.User.Delete(ctx, "ada"))
+	call("CreateRole").printObject(o.CreateRole(ctx, &govultr.OrganizationRoleReq{Name: "x"}))
+	call("UpdateRole").printObject(o.UpdateRole(ctx, "viewer", &govultr.OrganizationRoleReq{Name: "x"}))
+	call("DeleteRole").printError(o.DeleteRole(ctx, "viewer"))
+	call("RestoreRole").printObject(o.RestoreRole(ctx, "viewer"))
+	call("CreatePolicy").printObject(o.CreatePolicy(ctx, &govultr.OrganizationPolicyReq{Name: "x"}))
+	call("UpdatePolicy").printObject(o.UpdatePolicy(ctx, "look", &govultr.OrganizationPolicyReq{Name: "x"}))
+	call("DeletePolicy").printError(o.DeletePolicy(ctx, "look"))
+	call("RestorePolicy").printObject(o.RestorePolicy(ctx, "look"))
+	call("CreateRoleTrust").printObject(o.CreateRoleTrust(ctx, &govultr.OrganizationRoleTrustCreateReq{RoleID: "x"}))
+	list("ListRoleTrusts", withoutID(o.ListRoleTrusts))
+	call("CreateRoleSession").printObject(o.CreateRoleSession(ctx, &govultr.OrganizationRoleSessionReq{RoleID: "x"}))
+	call("ListRoleSessions").printList(o.ListRoleSessions(ctx, "ada"))
 }

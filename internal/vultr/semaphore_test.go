@@ -8,7 +8,8 @@ import (
 	"testing/synctest"
 )
 
-// Who goes first gets the next slot, the others in turn; who gives up leaves the queue, and no slot is lost.
+// An urgent request gets the next slot, and the others get slots in their order. A request whose
+// context ends leaves the queue, and no slot is lost.
 func TestSlots(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
