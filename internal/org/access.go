@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Kind is a kind of access that people can be given.
+// Kind is a kind of access: a group, a role or a policy.
 type Kind string
 
-// The kinds, in the order in which they are read and told of.
+// The kinds of access.
 const (
 	KindGroup  Kind = "group"
 	KindRole   Kind = "role"
 	KindPolicy Kind = "policy"
 )
 
-// Kinds are all kinds.
+// Kinds lists all kinds in the order in which orgsync reads and reports them.
 var Kinds = []Kind{KindGroup, KindRole, KindPolicy}
 
-// Plural returns the word for several of the kind, such as "policies".
+// Plural returns the plural of k, such as "policies".
 func (k Kind) Plural() string {
 	if k == KindPolicy {
 		return "policies"
@@ -31,56 +31,57 @@ type Access struct {
 	Kind Kind
 	ID   string
 	Name string
-	// Deleted is true for a group that was deleted and is still listed; nobody can be added to it.
+	// Deleted is true for a group that was deleted but is still listed. Nobody can be added to such a group.
 	Deleted bool
-	// Assumable is true for a role that is taken on for a session. The documents know no way to attach one to a person.
+	// Assumable is true for a role that is used for a session. Vultr documents no way to attach such a role to a person.
 	Assumable bool
-	// Holders are the users who have it directly, by user id: what they inherit from a group is not among them. The value
-	// is what the API calls the user's membership when it is taken away, mostly the user id again.
+	// Holders has an entry for each user who has the access directly, not through a group. The key is the user id. The
+	// value is the id of the membership that a request to revoke the access must send, which is mostly the user id
+	// again.
 	Holders map[string]string
 }
 
-// Is reports whether name, from a roster, means a by its id or its name. Either may be escaped for
-// HTML: the API may escape what it shows, and the roster may have been made from that.
+// Is reports whether name, which is from a roster, is the id or the name of a. HTML escapes in names make no
+// difference: the API may escape names, and a roster may have copied them from the API.
 func (a Access) Is(name string) bool {
 	return name == a.ID || Unescape(name) == strings.TrimSpace(Unescape(a.Name))
 }
 
-// Wanted is the access that a roster manages: for each managed kind the names or ids that it names. A kind that is not
-// among the keys is not managed and need not be read.
+// Wanted is the access that a roster manages: the names or ids in the roster, for each kind. If a kind is not among
+// the keys, the roster does not manage this kind, and orgsync need not read it.
 type Wanted map[Kind][]string
 
-// Has reports whether w names a.
+// Has reports whether w has the id or the name of a.
 func (w Wanted) Has(a Access) bool { return slices.ContainsFunc(w[a.Kind], a.Is) }
 
-// Edit is a change of something other than an invitation. All of them can be repeated without harm.
+// Edit is a write to the API that sends no mail. It does no harm to make an edit twice.
 type Edit struct {
 	Op EditOp
-	// Who is the person, for errors and as the name of a new group member.
-	Who Address
-	// UserID is the person's.
+	// Who is the address of the person. Errors show it, and a request that adds the person to a group sends it as the
+	// name of the new member.
+	Who    Address
 	UserID string
-	// Organization is the organization's id; with EditSuspend, EditUnsuspend and EditRemove.
+	// Organization is the id of the organization. EditSuspend, EditUnsuspend and EditRemove need it.
 	Organization string
-	// Kind and ID name what is granted or revoked.
+	// Kind and ID name the access that EditGrant grants or EditRevoke revokes.
 	Kind Kind
 	ID   string
-	// Membership is the value of [Access.Holders]; with EditRevoke.
+	// Membership is the value in [Access.Holders]. EditRevoke needs it.
 	Membership string
-	// APIEnabled is what EditUpdate asks for.
+	// APIEnabled is the API access that EditUpdate sets.
 	APIEnabled bool
 }
 
-// EditOp is what an edit does.
+// EditOp is the operation of an [Edit].
 type EditOp string
 
-// The edits.
+// The operations.
 const (
 	EditUpdate    EditOp = "update"
 	EditGrant     EditOp = "grant"
 	EditRevoke    EditOp = "revoke"
 	EditSuspend   EditOp = "suspend"
 	EditUnsuspend EditOp = "unsuspend"
-	// EditRemove takes the person out of the organization; their account stays.
+	// EditRemove removes the person from the organization. It does not delete the person's account.
 	EditRemove EditOp = "remove"
 )

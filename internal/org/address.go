@@ -10,18 +10,18 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// maxAddress is the longest address that can be mailed, in bytes (RFC 5321, 4.5.3.1, less the angle brackets).
+// maxAddress is the maximum length of an address in bytes. RFC 5321, 4.5.3.1, allows 256 bytes with angle brackets.
 const maxAddress = 254
 
-// Address is a person's mail address: the spelling that is sent, and the canonical key that is compared.
-// The zero Address is none; only [ParseAddress] makes another.
+// Address is a mail address. The zero Address is no address. Use [ParseAddress] to make an Address.
 type Address struct {
-	spelling string
-	key      string
+	spelling string // the address as it was given; orgsync sends and shows it
+	key      string // the canonical form, by which addresses are compared
 }
 
-// ParseAddress reads a plain local@domain: no display name, no quoting, no control or invisible characters, a dot
-// in the domain. White space around it is dropped. The error is one plain sentence without the address in it.
+// ParseAddress parses an address of the form local@domain, and removes white space around it. It accepts no display
+// name, no quoted text and no control or invisible characters. The domain must have a dot. The error is a sentence
+// that does not contain the address.
 func ParseAddress(s string) (Address, error) {
 	s = strings.TrimSpace(s)
 	switch {
@@ -34,8 +34,9 @@ func ParseAddress(s string) (Address, error) {
 	}
 	for _, r := range s {
 		switch {
-		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '@': // nearly all, and cheaply
-		// The printable ASCII characters that need quotes (RFC 5322, 3.2.3).
+		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '@':
+		// This case is first because it is the fastest, and nearly all characters belong to it. The printable ASCII
+		// characters that need quotes (RFC 5322, 3.2.3).
 		case strings.ContainsRune(` <>"(),:;[\]`, r):
 			if strings.ContainsAny(s, "<>") {
 				return Address{}, errors.New("the address has a name or angle brackets with it: only local@domain is read")
@@ -44,8 +45,8 @@ func ParseAddress(s string) (Address, error) {
 				return Address{}, errors.New("the address has a space in it")
 			}
 			return Address{}, fmt.Errorf("the address holds the character %q, which no plain address has", r)
-		// IsPrint leaves out controls, bidirectional marks, zero-width characters and every space but U+0020; what else
-		// cannot be seen would make two people of one spelling.
+		// IsPrint is false for controls, bidirectional marks, zero-width characters and every space but U+0020. The two
+		// tables have the other invisible characters. With them, two different addresses would look the same.
 		case !unicode.IsPrint(r), unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
 			return Address{}, fmt.Errorf("the address holds the character %U, which no plain address has", r)
 		}
@@ -69,7 +70,8 @@ func ParseAddress(s string) (Address, error) {
 	if !isFolded(domain) {
 		var err error
 		if ascii, err = domains.ToASCII(domain); err == nil {
-			// Symbols that fold to right-to-left letters pass the bidi rule before they are folded, and break it after.
+			// ToASCII checks the bidi rule before it maps symbols to letters. If the letters are right-to-left, only a second
+			// call finds that they break the rule.
 			ascii, err = domains.ToASCII(ascii)
 		}
 		if err != nil || strings.HasSuffix(ascii, ".") {
@@ -86,10 +88,12 @@ func ParseAddress(s string) (Address, error) {
 	return Address{spelling: s, key: key}, nil
 }
 
-// domains folds and checks domain names as a look-up does (UTS 46), and holds them to the lengths that DNS allows.
+// domains maps and checks domain names by the rules for DNS look-ups (UTS 46), and checks the lengths that DNS
+// allows.
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))
 
-// isFolded reports whether domain is one that domains surely leaves as it is. Nearly all are, and asking costs a tenth.
+// isFolded reports whether domains.ToASCII certainly returns domain unchanged. This is true for nearly all domains,
+// and isFolded takes a tenth of the time.
 func isFolded(domain string) bool {
 	for label := range strings.SplitSeq(domain, ".") {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Contains(label, "--") {
@@ -104,7 +108,8 @@ func isFolded(domain string) bool {
 	return len(domain) <= 253
 }
 
-// MustParseAddress is [ParseAddress] for addresses known to be right, as in tests; it panics on any other.
+// MustParseAddress is like [ParseAddress] but panics if s is not a valid address. It is for addresses in code, such
+// as in tests.
 func MustParseAddress(s string) Address {
 	a, err := ParseAddress(s)
 	if err != nil {
@@ -113,22 +118,21 @@ func MustParseAddress(s string) Address {
 	return a
 }
 
-// String is the spelling as it was given, without white space around it: what is sent and shown. Empty for the zero
-// Address.
+// String returns a as it was given, without white space around it; "" for the zero Address.
 func (a Address) String() string { return a.spelling }
 
-// Key is what addresses are compared by: lower case, the domain in IDNA ASCII form. Dots and plus-tags are kept,
-// since only the mail server of the domain knows what they mean. Empty for the zero Address.
+// Key returns the canonical key of a: a in lower case, with the domain in IDNA ASCII form; "" for the zero Address.
+// The key keeps dots and plus-tags, because only the mail server of the domain knows what they mean.
 func (a Address) Key() string { return a.key }
 
-// IsZero reports whether a is no address.
+// IsZero reports whether a is the zero Address.
 func (a Address) IsZero() bool { return a.key == "" }
 
-// Domain is the domain in IDNA ASCII form. Empty for the zero Address.
+// Domain returns the domain of a in IDNA ASCII form; "" for the zero Address.
 func (a Address) Domain() string {
 	_, domain, _ := strings.Cut(a.key, "@")
 	return domain
 }
 
-// Equal reports whether a and b have the same key, however they are written.
+// Equal reports whether a and b have the same key.
 func (a Address) Equal(b Address) bool { return a.key == b.key }

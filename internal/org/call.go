@@ -5,35 +5,34 @@ import (
 	"strings"
 )
 
-// Receipt is what the answer to a write said, and how many requests it took.
+// Receipt is the result of a request for an invitation mail.
 type Receipt struct {
+	// Invitation has what the answer says about the invitation. After an error it may be incomplete or zero.
 	Invitation Invitation
-	// Requests counts the requests that reached the wire, those answered with 429 included.
+	// Requests counts the requests that were sent, including the requests that were answered with 429.
 	Requests int
 }
 
-// Failure says what is known about a call that gave no usable answer. What matters is whether the server can have
-// acted.
+// Failure is the kind of a failed call to the API. The kinds differ in whether the server may have acted.
 type Failure int
 
 const (
-	// NotSent means that the server surely did not act. The request was stopped before it reached the wire, no connection
-	// was made, or every try was answered with 429.
+	// NotSent means that the server certainly did not act. The request was stopped before it was sent, or no connection
+	// was made, or the server answered every try with 429.
 	NotSent Failure = iota + 1
-	// Refused means that the server answered 4xx for reasons that concern this one request (400, 404, 409, 422 and the
-	// like).
+	// Refused means that the server refused this one request, with 400, 404, 409, 422 or a similar status.
 	Refused
-	// Denied means that the server answered 401 or 403: the key does not work or may not do this.
+	// Denied means that the server answered 401 or 403: the key does not work, or it may not do this.
 	Denied
-	// Lost means that it is unknown whether the server acted, or will within [ActWithin]: a 5xx, a dropped connection, a
-	// time-out.
+	// Lost means that no complete answer came, or a 5xx or 408. The server may have acted, or may act within
+	// [ActWithin].
 	Lost
-	// Unreadable means that an answer came but cannot be what was asked for: a page instead of JSON, half a body, no id,
-	// another person's address. The server may have acted, or may still within [ActWithin].
+	// Unreadable means that an answer came but does not fit the request. For example, it is not JSON, has no id, or has
+	// the address of another person. The server may have acted, or may act within [ActWithin].
 	Unreadable
 )
 
-// String is the failure in a word or two.
+// String returns one or two words, such as "not sent".
 func (f Failure) String() string {
 	switch f {
 	case NotSent:
@@ -52,24 +51,24 @@ func (f Failure) String() string {
 
 // CallError is a call to the API that failed.
 type CallError struct {
-	// Op is what was tried, as in "invite" or "list users".
+	// Op is the operation, for example "invite" or "list users".
 	Op string
-	// Target is what it was tried on, an address or an id; empty for lists.
+	// Target is the address or id that the operation is about; "" for lists.
 	Target  string
 	Failure Failure
-	// RetryWithBoolean is true with a Refused invitation that may be right in the other wording that the documents have
-	// for it.
+	// RetryWithBoolean is true if an invitation was Refused, and the server may accept its api_enabled in the other form
+	// that Vultr documents, as a boolean.
 	RetryWithBoolean bool
-	// Status is the HTTP status; 0 when no answer came. It is 429 also where the call was never
-	// sent because of such answers.
+	// Status is the HTTP status; 0 if no answer came. It is 429 too if the call was given up because of such answers.
 	Status int
-	// Message is the server's own words, or what was wrong with its answer: one line, bounded, still data.
+	// Message is the error text of the server, or says what is wrong with its answer. It is one line of limited length,
+	// and may contain anything.
 	Message string
-	// Err is the cause underneath; nil when the answer itself is the cause.
+	// Err is the underlying error; nil if the answer is the error.
 	Err error
 }
 
-// Error reads like "invite ada@example.com: HTTP 403: not allowed".
+// Error returns a text such as "invite ada@example.com: HTTP 403: not allowed".
 func (e *CallError) Error() string {
 	parts := []string{strings.TrimSpace(e.Op + " " + e.Target)}
 	if e.Status != 0 {
@@ -84,5 +83,5 @@ func (e *CallError) Error() string {
 	return strings.Join(parts, ": ")
 }
 
-// Unwrap returns the cause.
+// Unwrap returns e.Err.
 func (e *CallError) Unwrap() error { return e.Err }

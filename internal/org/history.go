@@ -2,178 +2,193 @@ package org
 
 import "time"
 
-// SettleAfter is how long a mail whose answer was lost is held back when no witness shows up: a list of invitations
-// that lags longer than this is not believed in. Within it nobody who may have been mailed is mailed again.
+// SettleAfter is the longest time that a list of the API may lag, as orgsync assumes. If the list does not show a
+// lost mail, orgsync waits this long before it mails the person again, unless a witness proves earlier that the mail
+// was not sent. [Mail] explains these words.
 const SettleAfter = 15 * time.Minute
 
-// SendWithin is how long after its announcement in the ledger a mail may still leave: one that has waited longer for
-// its turn is not sent. A mail that was announced by a run that died may have left until then.
+// SendWithin is how long after its announcement in the ledger a mail may be sent. If the run that announced a mail
+// died, the mail may have been sent at any time until then.
 const SendWithin = 5 * time.Minute
 
-// ActWithin is how long the server may still act on a request whose answer was lost, whatever broke it: longer than
-// servers and the gateways in front of them let a request run.
+// ActWithin is how long the server may still act on a request whose answer was lost. It is longer than servers and
+// gateways let a request run.
 const ActWithin = 2 * time.Minute
 
-// Mail is one invitation mail that the ledger knows of: that was sent or may have been.
+// Mail is one invitation mail that, by the ledger, was sent or may have been sent.
+//
+// The sequence numbers in Mail and [PersonRecord] are line numbers of the ledger. They order events without a clock.
+//
+// A mail is lost if nobody knows whether the server sent it. A witness for a lost mail is a later mail that the list
+// of invitations shows. A list that shows a witness would also show the lost mail if it had been sent.
 type Mail struct {
-	// Email is the canonical key of the address it went to.
+	// Email is the canonical key of the address that the mail was for.
 	Email string
-	// Resend is true for a mail that renewed an invitation, false for a new invitation.
+	// Resend is true if the mail renewed an invitation, false if it was a new invitation.
 	Resend bool
-	// InvitationID is the invitation it belongs to; "" when the answer was lost before it could be read.
+	// InvitationID is the id of the invitation; "" if it is not known. If a renewal is lost, it may be the id of the
+	// invitation that was to be renewed.
 	InvitationID string
-	// RenewedFrom is when the invitation would have expired without this mail; zero when it had
-	// expired already, when that is not known, and for a new invitation. Only a later date in the
-	// list shows that such a mail went out.
+	// RenewedFrom is when the invitation would have expired without this mail. It is zero for a new invitation, and if
+	// the invitation had expired already or its expiration is not known. Otherwise only a later date in the list proves
+	// that the mail was sent.
 	RenewedFrom time.Time
-	// Sequence is the place of its intent in the ledger's order of sending. It is compared, never a clock.
+	// Sequence is the line of the ledger that announces the mail.
 	Sequence int
-	// Lost is true when nobody knows whether the mail went out.
+	// Lost is true if nobody knows whether the mail was sent.
 	Lost bool
-	// Found is true when the answer was lost and a row of the list was taken for it since. Such a mail is no witness:
-	// the row could be somebody else's doing.
+	// Found is true if the answer was lost, and later a reading found an invitation that fits the mail. Such a mail is
+	// no witness, because somebody else may have made the invitation.
 	Found bool
-	// LostSequence is the place in the ledger's order from which on a later mail is a witness for this one; only with
-	// Lost.
+	// LostSequence is the line of the ledger after which a witness must have been announced. Only set if Lost is true.
 	LostSequence int
-	// ServerMayActUntil is the server's time until when the server may still act on it: a mail sent earlier is no witness
-	// for it. Zero while the run that sent it may still be at work. Only with Lost.
+	// ServerMayActUntil is the server's time until which the server may act on the mail. A mail that was announced
+	// earlier is no witness. It is zero while the run that sent the mail may still be running. Only set if Lost is true.
 	ServerMayActUntil time.Time
-	// At is the server's time when it was sent or, with Lost, when it was last possible that it was.
+	// At is the server's time at which the mail was announced. If Lost is true, it is the last time at which the mail
+	// may have been sent.
 	At time.Time
-	// Expires is the expiration that the answer or the list named or, where the answer named none, the latest that it can
-	// have; zero when it is not known.
+	// Expires is when the invitation expires, by the answer or by the list. If the answer had no date, it is the latest
+	// possible time. It is zero if it is not known.
 	Expires time.Time
-	// Estimated is true when Expires does not come from the server.
+	// Estimated is true if Expires does not come from the server.
 	Estimated bool
 }
 
-// ExpiresEstimated reports whether [Mail.ExpiresAt] is an estimate: the server named no date.
+// ExpiresEstimated reports whether [Mail.ExpiresAt] is an estimate, because the server gave no usable date.
 func (m Mail) ExpiresEstimated() bool { return m.Estimated || !m.Expires.After(m.At) }
 
-// ExpiresAt is when the invitation that this mail announced can no longer be accepted.
+// ExpiresAt returns the time after which the invitation of m can no longer be accepted. If Expires is unknown or is
+// not after m was sent, it returns [InvitationLife] after m was sent.
 func (m Mail) ExpiresAt() time.Time {
-	if m.Expires.After(m.At) { // an end before the beginning tells nothing
+	if m.Expires.After(m.At) {
 		return m.Expires
 	}
 	return m.At.Add(InvitationLife)
 }
 
-// PersonRecord is what the ledger remembers about one person.
+// PersonRecord is what the ledger knows about one person. A round is a mail that got no answer.
 type PersonRecord struct {
-	// Mails are those since the person was last seen as a member, in the order of sending.
+	// Mails has the mails since orgsync last saw the person as a member, in the order of sending.
 	Mails []Mail
-	// RoundsResetSequence is the place in the ledger's order from which on mails count as rounds; 0: all of them do.
+	// RoundsResetSequence is the line of the ledger after which mails count as rounds; 0 if all mails count.
 	RoundsResetSequence int
-	// Reinvited is the place of the last --reinvite of the person in the ledger's order; 0: there was none.
+	// Reinvited is the line of the ledger with the last --reinvite of the person; 0 if there was none.
 	Reinvited int
-	// RoundsResetAt is the server's time of [PersonRecord.RoundsResetSequence]: rows of the organization's list that are
-	// older do not count as rounds either. Zero: all of them do.
+	// RoundsResetAt is the server's time of RoundsResetSequence. Invitations in the list that are not newer do not count
+	// as rounds. It is zero if all count.
 	RoundsResetAt time.Time
-	// JoinedAt is the server's time of Joined: an invitation that was sent before says nothing about what came after.
+	// JoinedAt is the server's time of Joined. An invitation that was sent before says nothing about the time after it.
 	JoinedAt time.Time
-	// UserID is the user that the person was when they were last seen to join; "" when that is not known.
+	// UserID is the id of the person's user when orgsync last saw that the person joined; "" if it is not known.
 	UserID string
-	// SuspendedAt is the server's time of Suspended: a list that lags shows them at work for a while.
+	// SuspendedAt is the server's time of Suspended. For some time after it, the list may show the user as not
+	// suspended.
 	SuspendedAt time.Time
-	// Joined is true once the person was seen as a member: if they are gone later, they left.
+	// Joined is true after orgsync has seen the person as a member. If the person is absent later, they left or were
+	// removed.
 	Joined bool
-	// Suspended is true from when orgsync suspended the person, or may have, until they are seen at work again.
+	// Suspended is true after orgsync suspended the person, or may have, until a reading shows that the suspension
+	// ended.
 	Suspended bool
-	// Removed is true from when orgsync removed the person, or may have, until they are seen as a member again.
+	// Removed is true after orgsync removed the person, or may have, until orgsync sees them as a member again.
 	Removed bool
-	// AssumedNotSent is true from when a mail to the person was taken for not sent, because the list did not show its
-	// invitation, until they are seen as a member: they may have accepted it by then.
+	// AssumedNotSent is true after orgsync decided that a lost mail to the person was not sent, because the list did not
+	// show the invitation. It is false again after orgsync has seen the person as a member. Until then, the person may
+	// have received the mail and accepted.
 	AssumedNotSent bool
-	// Unlisted is true from when a run saw that the roster no longer names the person until they are mailed again.
+	// Unlisted is true after a run saw that the roster no longer lists the person, until the next mail to the person.
 	Unlisted bool
-	// EverMailed is true once a mail to the person went out or may have, also before they were last seen as a member.
+	// EverMailed is true if a mail to the person was sent or may have been sent, at any time.
 	EverMailed bool
-	// OnlyMail is the Sequence of the mail that EverMailed rests on; 0 when it rests on more than one.
+	// OnlyMail is the Sequence of the person's only mail, if EverMailed is true because of this mail alone; 0 if there
+	// were several mails. If the mail was not sent after all, the person was never mailed.
 	OnlyMail int
 	// RemovedAt is the server's time of Removed.
 	RemovedAt time.Time
-	// RemovedSequence is the place of Removed in the ledger's order: a mail with a smaller one was sent before. Only with
-	// Removed.
+	// RemovedSequence is the line of the ledger that recorded Removed. A mail with a smaller Sequence was sent before
+	// the removal.
 	RemovedSequence int
-	// Removals are the last two times that orgsync removed the person, oldest first.
+	// Removals has the last two removals of the person by orgsync, oldest first.
 	Removals []Removal
-	// Refusals is in how many runs in a row the server refused to mail the person. RefusedAt is the server's time of the
-	// last one, and RefusedText what the API said then: one line, bounded, still data.
+	// Refusals counts the runs in a row in which the server refused to mail the person. RefusedAt is the server's time
+	// of the last refusal. RefusedText is the answer to it: one line of limited length, which may contain anything.
 	Refusals    int
 	RefusedAt   time.Time
 	RefusedText string
 }
 
-// Removal is one time that orgsync removed a person from the organization.
+// Removal is one removal of a person from the organization by orgsync.
 type Removal struct {
 	At time.Time
-	// Roster names the roster files that the run read; "" when the line does not say.
+	// Roster names the roster files of the run; "" if the ledger does not have the names.
 	Roster string
 }
 
-// Memory is what the ledger remembers. The zero Memory remembers nothing.
+// Memory is what the ledger knows. The zero Memory is that of an empty ledger.
 type Memory struct {
-	// People are by the canonical key of their address.
+	// People has what the ledger knows about people, by the canonical keys of their addresses.
 	People map[string]PersonRecord
-	// Unlisted are the users who were last seen in the organization and not in the roster, by user id.
+	// Unlisted has the users who were in the organization and not in the roster when orgsync last looked, by user id.
 	Unlisted map[string]Sighting
-	// Access are the ids of the groups, roles and policies that a roster named, by the name it used.
+	// Access has the id of each group, role and policy that a roster named, by the name in the roster.
 	Access map[AccessName]string
-	// Empty is true when the ledger had no line when it was opened: it is new, or it was lost.
+	// Empty is true if the ledger had no line when it was opened: it is new, or it was lost.
 	Empty bool
 }
 
-// Sighting is when a user was first seen unlisted.
+// Sighting is the first time that orgsync saw a user who is not in the roster.
 type Sighting struct {
-	// Sequence is the place in the ledger's order: a mail with a greater one was sent later.
+	// Sequence is the line of the ledger. A mail with a greater Sequence was sent later.
 	Sequence int
 	At       time.Time
 }
 
-// AccessName is how a roster names a group, role or policy.
+// AccessName is the name of a group, role or policy in a roster.
 type AccessName struct {
 	Kind Kind
 	Name string
 }
 
-// FactKind is something that a run learned by reading and that later runs should know.
+// FactKind is a kind of [Fact].
 type FactKind string
 
 const (
-	// FactJoined says that the person is a member now, so that their absence later on means that they left.
+	// FactJoined says that the person is a member. If the person is absent later, they left or were removed.
 	FactJoined FactKind = "joined"
-	// FactActive says that the person, whom orgsync had suspended, is a user who is not suspended.
+	// FactActive says that the person, whom orgsync had suspended, is no longer suspended.
 	FactActive FactKind = "active"
-	// FactUnlisted says that the person is no longer in the roster: if they come back, their mails are counted from zero.
+	// FactUnlisted says that the person is no longer in the roster. If they return, their mails are counted from zero.
 	FactUnlisted FactKind = "unlisted"
-	// FactReset says that --reinvite asked for the mails to be counted from zero.
+	// FactReset says that --reinvite named the person, so that their mails are counted from zero.
 	FactReset FactKind = "reset"
-	// FactFound says that a mail whose answer was lost shows in the list after all.
+	// FactFound says that the list shows the invitation of a lost mail.
 	FactFound FactKind = "found"
-	// FactAbsent says that a mail whose answer was lost did not go out.
+	// FactAbsent says that a lost mail was not sent.
 	FactAbsent FactKind = "absent"
-	// FactUnlistedUser says that a user who is not in the roster was seen for the first time.
+	// FactUnlistedUser says that orgsync saw a user who is not in the roster for the first time.
 	FactUnlistedUser FactKind = "unlisted_user"
-	// FactUserGone says that a user who was seen unlisted is no longer in the organization.
+	// FactUserGone says that an unlisted user is no longer in the organization, or no longer unlisted.
 	FactUserGone FactKind = "user_gone"
-	// FactAccess says that the roster names a group, role or policy that has this id.
+	// FactAccess says which id the group, role or policy has that the roster names.
 	FactAccess FactKind = "access"
 )
 
-// Fact is one thing learned about one person.
+// Fact is something that a run learned by reading the organization and the roster. The ledger keeps it for later
+// runs.
 type Fact struct {
 	Kind FactKind
-	// Email is the canonical key; "" with FactUserGone, FactAccess and users without a readable address.
+	// Email is the canonical key of the person's address. It is "" with FactUserGone and FactAccess, and if the address
+	// of the user cannot be read.
 	Email string
-	// InvitationID is the invitation that was found; only with FactFound.
+	// InvitationID is the id of the invitation that was found. Only with FactFound.
 	InvitationID string
-	// Expires is when that invitation expires; only with FactFound, zero when the list does not say.
+	// Expires is when the invitation expires; zero if the list has no date. Only with FactFound.
 	Expires time.Time
-	// UserID is the user that the person is; only with FactJoined, FactUnlistedUser and FactUserGone. It is "" when users
-	// cannot be listed.
+	// UserID is the id of the user. Only with FactJoined, FactUnlistedUser and FactUserGone. With FactJoined it is "" if
+	// no answer of the API connects the address with a user.
 	UserID string
-	// Access and AccessID are the name and the id; only with FactAccess.
+	// Access and AccessID are the name and the id of a group, role or policy. Only with FactAccess.
 	Access   AccessName
 	AccessID string
 }

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// eastAsian are the scripts that are written together, and with Latin letters (Unicode Technical
-// Standard 39, 5.2, "highly restrictive").
+// eastAsian has the scripts that may occur together, also with Latin letters (Unicode Technical Standard 39, 5.2,
+// "highly restrictive").
 var eastAsian = map[string]bool{"Han": true, "Hiragana": true, "Katakana": true, "Bopomofo": true, "Hangul": true}
 
-// LookAlike returns why a may be taken for another address that looks the same, as the end of a
-// sentence that begins with the address; "" if nothing says so. The part before the @ and each
-// label of the domain are looked at by themselves.
+// LookAlike returns why a may be confused with another address that looks the same; "" if there is no reason. The
+// text completes a sentence that begins with the address. Only letters within the part before the @, or within one
+// label of the domain, are compared with each other.
 func (a Address) LookAlike() string {
 	if isASCII(a.key) && !strings.Contains(a.key, "xn--") {
 		return ""
@@ -34,8 +34,8 @@ func (a Address) LookAlike() string {
 	return ""
 }
 
-// mixedScripts returns two scripts that do not belong together in s, and the first letter of the
-// second; "" if there are none.
+// mixedScripts returns two scripts that should not occur together but do in s, and the first letter of the second
+// one. It returns "", "" and 0 if there are no such scripts.
 func mixedScripts(s string) (first, other string, letter rune) {
 	for _, r := range s {
 		script := scriptOf(r)
@@ -50,8 +50,7 @@ func mixedScripts(s string) (first, other string, letter rune) {
 	return "", "", 0
 }
 
-// scriptOf returns the script of a letter; "" for all other characters, and for letters of any
-// script.
+// scriptOf returns the script of a letter; "" for other characters, and for letters that belong to no single script.
 func scriptOf(r rune) string {
 	if !unicode.IsLetter(r) {
 		return ""
@@ -76,9 +75,9 @@ func isASCII(s string) bool {
 	return true
 }
 
-// GoogleMailbox returns a key that is equal for addresses of one mailbox at Google, which ignores
-// dots and plus-tags, and takes gmail.com and googlemail.com for one (support.google.com/mail,
-// "Dots don't matter"); "" for all other addresses.
+// GoogleMailbox returns a key that is the same for all addresses of one mailbox at gmail.com or googlemail.com; ""
+// for other domains. Google ignores dots and plus-tags, and treats the two domains as one (support.google.com/mail,
+// "Dots don't matter").
 func (a Address) GoogleMailbox() string {
 	local, domain, _ := strings.Cut(a.key, "@")
 	if domain != "gmail.com" && domain != "googlemail.com" {

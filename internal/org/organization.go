@@ -1,6 +1,5 @@
-// Package org holds the nouns that every other package speaks of: addresses, users, invitations and the organization
-// they belong to, what a write to the API answered, and what earlier runs remember. It decides nothing and does
-// nothing.
+// Package org has the types that most packages share: addresses, users, invitations, the organization, the answers of
+// the API, and the memory of earlier runs. It makes no decisions, and reads and writes nothing.
 package org
 
 import (
@@ -9,42 +8,43 @@ import (
 	"time"
 )
 
-// Organization is one Vultr organization. An empty ID means that the key was not allowed to see it.
+// Organization is a Vultr organization. ID or Name is "" if the API did not show it.
 type Organization struct {
 	ID   string
 	Name string
 }
 
-// Is reports whether pin, a roster's `organization` line, names o by its id or, without regard to
-// case, by its name. Either name may be escaped for HTML.
+// Is reports whether pin, the `organization` line of a roster, is the id or the name of o. Upper and lower case make
+// no difference. HTML escapes in names make none either.
 func (o Organization) Is(pin string) bool {
 	name := func(s string) string { return strings.TrimSpace(Unescape(s)) }
 	return o.ID != "" && strings.EqualFold(pin, o.ID) || o.Name != "" && strings.EqualFold(name(pin), name(o.Name))
 }
 
-// User is somebody, or something, that is in the organization.
+// User is a user of the organization: a person or a service.
 type User struct {
 	ID         string
-	Email      Address // zero when the server gave none that can be read, as for some service users
+	Email      Address // zero if the server gave no valid address, as for some service users
 	Name       string
-	APIEnabled *bool // nil: the server did not say
-	Service    bool  // a service user: never invited, never reported
+	APIEnabled *bool // nil if the server did not say
+	Service    bool  // a service user, which orgsync never invites
 	Suspended  bool
-	// Admin is true when the user's ACLs let them manage users. It says nothing about what policies allow.
+	// Admin is true if the ACLs of the user allow them to manage users. Policies may allow it too, which Admin does not
+	// say.
 	Admin bool
-	// Accepted is the API's invite_accepted (vultr/vultr-mcp openapi.json, GET /v2/users/{id}); nil: the server did not
-	// say. A user for whom it is false was invited and is not a member yet.
+	// Accepted is the API's invite_accepted (vultr/vultr-mcp openapi.json, GET /v2/users/{id}); nil if the server did
+	// not say. If it is false, the user was invited and is not a member yet.
 	Accepted *bool
-	// SeenOnce is true when only one of two readings of the list showed the user. Such a user counts as a member, and
-	// nothing is taken from them.
+	// SeenOnce is true if only one of two readings of the list showed the user. Such a user counts as a member, and
+	// orgsync takes nothing from them.
 	SeenOnce bool
 }
 
-// InvitationStatus is what became of an invitation, folded from the server's words.
+// InvitationStatus is the status of an invitation.
 type InvitationStatus string
 
-// The statuses. Only pending and accepted are documented (how-to-invite-a-user-to-an-organization); the others are the
-// words that an API of this kind would use, and whatever else the server says is StatusUnknown.
+// The statuses. Vultr documents only pending and accepted (how-to-invite-a-user-to-an-organization). The words for
+// the next three are guesses from similar APIs. StatusUnknown stands for any other word.
 const (
 	StatusPending   InvitationStatus = "pending"
 	StatusAccepted  InvitationStatus = "accepted"
@@ -54,32 +54,33 @@ const (
 	StatusUnknown   InvitationStatus = "unknown"
 )
 
-// InvitationLife is how long an invitation can be accepted after it was sent: three days
-// (docs.vultr.com, what-is-the-validity-period-of-an-organization-invitation).
+// InvitationLife is how long an invitation can be accepted after it was sent (docs.vultr.com,
+// what-is-the-validity-period-of-an-organization-invitation).
 const InvitationLife = 72 * time.Hour
 
-// Invitation is one row of the organization's invitations. A zero time means that the server gave none.
+// Invitation is an invitation in the organization's list. Times are zero if the server gave none.
 type Invitation struct {
 	ID         string
-	Invited    Address // zero when the server's text is not an address
-	Registered Address // who accepted; zero until then
-	OrgID      string  // "" when the server did not say
+	Invited    Address // zero if the server's text is not a valid address
+	Registered Address // the address of the user who answered the invitation; zero if there is none
+	OrgID      string  // "" if the server did not say
 	OrgName    string
 	Status     InvitationStatus
-	StatusText string // the server's own word, for people; data, not to be trusted
-	APIEnabled *bool  // nil: the server did not say
+	StatusText string // the server's word for the status, which may be any text
+	APIEnabled *bool  // nil if the server did not say
 	Created    time.Time
 	Responded  time.Time
 	Expires    time.Time
-	// DateUnreadable is true when the server gave a date in a form that is not understood. Nobody is mailed on a guess
-	// then.
+	// DateUnreadable is true if a date of the server has an unknown form. orgsync does not guess such a date, and sends
+	// no mail because of it.
 	DateUnreadable bool
 }
 
-// ExpiresAt is when the invitation can no longer be accepted: its expiration date or, without one, [InvitationLife]
-// after it was created. Zero when the server gave neither.
+// ExpiresAt returns the time after which i can no longer be accepted: the date that the server gave or, without one,
+// [InvitationLife] after i was created. A date before the creation does not count. The result is zero if the server
+// gave neither date.
 func (i Invitation) ExpiresAt() time.Time {
-	if !i.Expires.IsZero() && !i.Expires.Before(i.Created) { // an end before the beginning tells nothing
+	if !i.Expires.IsZero() && !i.Expires.Before(i.Created) {
 		return i.Expires
 	}
 	if !i.Created.IsZero() {
@@ -88,41 +89,43 @@ func (i Invitation) ExpiresAt() time.Time {
 	return time.Time{}
 }
 
-// Snapshot is the organization as one complete read showed it.
+// Snapshot is the result of one complete reading of the organization.
 type Snapshot struct {
 	Organization Organization
-	// Now is the server's clock, from the Date of its answers.
+	// Now is the server's time, from the Date of its answers.
 	Now time.Time
-	// PinConfirmed is true when something that the API returned names the organization: the list of organizations, an
-	// invitation, or the list of the organization's suspended users. False: only the roster's pin names it.
+	// PinConfirmed is true if an answer of the API names the organization: the list of organizations, an invitation, or
+	// the list of the organization's suspended users. If it is false, only the roster names the organization.
 	PinConfirmed bool
-	// Paged is true when the users, the suspended users or the invitations came in more than one page: a row that moves
-	// between pages while they are read may be missing then.
+	// Paged is true if the users, the suspended users or the invitations came in more than one page. A user or an
+	// invitation that moved to another page during the reading may be missing then.
 	Paged bool
-	// Users are all users, the suspended ones included, once each.
+	// Users has each user once, including the suspended users.
 	Users []User
-	// UsersSeen is false when the key may not list users (403): Users is then empty and says nothing.
+	// UsersSeen is false if the key may not list users (403). Users is empty then.
 	UsersSeen bool
-	// SuspendedSeen is false when the list of suspended users is forbidden or missing (403, 404).
+	// SuspendedSeen is false if the suspended users cannot be listed (403, 404).
 	SuspendedSeen bool
-	// Self is the address of the key's own user, from GET /v2/account; zero when it is not shown.
+	// Self is the address of the key's own user, from GET /v2/account; zero if the API does not show it.
 	Self Address
-	// Access are the groups, roles and policies of the kinds that were asked for, also those that no roster names. The
-	// holders of those are what the list itself tells.
+	// Access has all groups, roles and policies of the kinds that the reading asked for. If the reading did not ask for
+	// one of them by name or id, its Holders has only the users that the list itself shows.
 	Access []Access
-	// Invitations are all the rows the server lists; expired and accepted ones may or may not be among them.
+	// Invitations has all invitations that the server lists. It may leave out expired or accepted invitations.
 	Invitations []Invitation
 }
 
-// PinError says that the roster's pin names another organization than the one the key acts on.
+// PinError says that the key acts on another organization than the roster names, or that the roster must name one of
+// several organizations.
 type PinError struct {
-	// Pin is the roster's `organization` line; "" when there is none, and the key shows several organizations.
+	// Pin is the `organization` line of the roster. It is "" if the roster has no such line and the key can see several
+	// organizations.
 	Pin string
-	// Have are the organizations that the key can see.
+	// Have has the organizations that the key can see.
 	Have []Organization
 }
 
-// Error names both sides.
+// Error returns a message with Pin and the organizations of Have.
 func (e *PinError) Error() string {
 	if len(e.Have) == 0 {
 		return fmt.Sprintf("the roster is for the organization %q, and the key shows none", e.Pin)

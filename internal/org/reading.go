@@ -2,9 +2,9 @@ package org
 
 import "time"
 
-// Merge returns what two readings of one organization show together. Whoever is in either of them
-// is there: users who are in one only have SeenOnce. Of two versions of one row the later reading
-// has the right one, and so has it of everything that is no list of people.
+// Merge combines two readings of one organization. The result has every user and every invitation that is in s or in
+// later. If both readings have a user or an invitation, the result has the version of later. SeenOnce is true for a
+// user that only one reading has. Access and everything else that cannot be combined is that of later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -18,47 +18,47 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	if merged.Self.IsZero() {
 		merged.Self = s.Self
 	}
-	merged.Users = union(s.Users, later.Users, func(u *User) rowKey { return rowKey{id: u.ID, email: u.Email.Key()} },
-		func(u *User) { u.SeenOnce = true })
-	merged.Invitations = union(s.Invitations, later.Invitations, func(i *Invitation) rowKey {
-		return rowKey{id: i.ID, email: i.Invited.Key(), created: i.Created}
-	}, func(*Invitation) {})
+	merged.Users = union(s.Users, later.Users,
+		func(u *User) rowKey { return newRowKey(u.ID, u.Email, time.Time{}) }, func(u *User) { u.SeenOnce = true })
+	merged.Invitations = union(s.Invitations, later.Invitations,
+		func(i *Invitation) rowKey { return newRowKey(i.ID, i.Invited, i.Created) }, func(*Invitation) {})
 	return merged
 }
 
-// rowKey identifies a row by its id or, where it has none, by the address and the time of it.
+// rowKey identifies a user or an invitation in a list.
 type rowKey struct {
 	id, email string
 	created   time.Time
 }
 
-// union returns the rows of later and, after them, those that only earlier has. It calls once for each row that only
-// one of them has.
-func union[T any](earlier, later []T, key func(*T) rowKey, once func(*T)) []T {
-	identify := func(row *T) rowKey {
-		k := key(row)
-		if k.id != "" {
-			return rowKey{id: k.id}
-		}
-		return k
+// newRowKey returns a key with the id alone or, if there is no id, with the address and the time.
+func newRowKey(id string, email Address, created time.Time) rowKey {
+	if id != "" {
+		return rowKey{id: id}
 	}
-	before := make(map[rowKey]bool, len(earlier))
+	return rowKey{email: email.Key(), created: created}
+}
+
+// union returns the rows of later and, after them, the rows that only earlier has. It calls markOnce with each row
+// that is in only one of the lists.
+func union[T any](earlier, later []T, key func(*T) rowKey, markOnce func(*T)) []T {
+	inEarlier := make(map[rowKey]bool, len(earlier))
 	for i := range earlier {
-		before[identify(&earlier[i])] = true
+		inEarlier[key(&earlier[i])] = true
 	}
 	all := make([]T, 0, max(len(earlier), len(later)))
-	seen := make(map[rowKey]bool, len(later))
+	inLater := make(map[rowKey]bool, len(later))
 	for _, row := range later {
-		k := identify(&row)
-		seen[k] = true
-		if !before[k] {
-			once(&row)
+		k := key(&row)
+		inLater[k] = true
+		if !inEarlier[k] {
+			markOnce(&row)
 		}
 		all = append(all, row)
 	}
 	for _, row := range earlier {
-		if !seen[identify(&row)] {
-			once(&row)
+		if !inLater[key(&row)] {
+			markOnce(&row)
 			all = append(all, row)
 		}
 	}

@@ -7,18 +7,18 @@ import (
 	"sync"
 )
 
-// entity is a character as HTML escapes it. Without the semicolon it is only text that looks like one.
+// entity matches an escaped character of HTML. The semicolon is required, so that text such as "R&D" stays the same.
 var entity = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});`)
 })
 
-// maxEscapes is how often a text may have been escaped, one time over the other.
+// maxEscapes is how often a text may have been escaped for HTML, one time after the other.
 const maxEscapes = 3
 
-// Unescape returns s as people write it, where s was escaped for HTML, once or up to three times.
+// Unescape removes the HTML escapes of s. It also handles text that was escaped two or three times.
 func Unescape(s string) string {
 	for range maxEscapes {
-		if !strings.Contains(s, "&") || !strings.Contains(s, ";") { // nearly all, and cheaply
+		if !strings.Contains(s, "&") || !strings.Contains(s, ";") { // the fast way for nearly all texts
 			return s
 		}
 		unescaped := entity().ReplaceAllStringFunc(s, html.UnescapeString)

@@ -1,14 +1,14 @@
 package org
 
-// Verdict is what the API says to one kind of request.
+// Verdict is how the API answers one kind of request of a key.
 type Verdict string
 
 // The verdicts.
 const (
 	VerdictAllowed   Verdict = "allowed"
 	VerdictForbidden Verdict = "forbidden" // 403
-	VerdictRefused   Verdict = "refused"   // 401: the key itself
+	VerdictRefused   Verdict = "refused"   // 401: the key does not work
 	VerdictMissing   Verdict = "missing"   // 404
-	VerdictFailed    Verdict = "error"     // any other status, no answer, or one that cannot be read
-	VerdictUntried   Verdict = "untried"   // there was nothing to ask for
+	VerdictFailed    Verdict = "error"     // any other status, no answer, or an answer that cannot be read
+	VerdictUntried   Verdict = "untried"   // no request was made
 )
