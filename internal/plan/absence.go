@@ -7,14 +7,15 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// visibility is what one reading of the organization could see. What it could not see is not assumed: the table "When
-// a list does not show somebody" in docs/decisions.md has a row for each visibility.
+// visibility says what a reading of the organization could see. The section "When a list does not show somebody" in
+// docs/decisions.md has a table with a line for each visibility.
 type visibility struct {
-	// users is true when the list of users was read, suspended when that of the suspended ones was read too.
+	// users is true if the key can list users, suspended if it can list suspended users.
 	users, suspended bool
-	// accepted is true when the list of invitations shows at least one that was accepted: then it does not forget them.
+	// accepted is true if the list of invitations shows at least one accepted invitation. This proves that the API keeps
+	// accepted invitations in the list.
 	accepted bool
-	// organization is true when something that the API returned names the organization.
+	// organization is true if an answer of the API names the organization.
 	organization bool
 }
 
@@ -22,36 +23,37 @@ func visibilityOf(s org.Snapshot) visibility {
 	return visibility{
 		users: s.UsersSeen, suspended: s.SuspendedSeen, organization: s.PinConfirmed,
 		accepted: slices.ContainsFunc(s.Invitations,
-			func(row org.Invitation) bool { return row.Status == org.StatusAccepted }),
+			func(inv org.Invitation) bool { return inv.Status == org.StatusAccepted }),
 	}
 }
 
-// past is what is known of a person who is not in the list of users.
-type past int
+// priorStatus is what the ledger and the invitations say about a person who is not in the list of users.
+type priorStatus int
 
 const (
-	// neverSeen: neither the ledger nor an accepted invitation knows of them.
-	neverSeen past = iota
-	// mailedBefore: the ledger knows of a mail to them since they were last known not to be a member.
+	// neverSeen means that the ledger has no mail to the person, and that the person was never a member.
+	neverSeen priorStatus = iota
+	// mailedBefore means that the ledger has a mail to the person, and that the person was never a member.
 	mailedBefore
-	// memberBefore: the ledger saw them as a member, or an accepted invitation names them.
+	// memberBefore means that the ledger says that the person was a member, or that an invitation of them was accepted.
 	memberBefore
 )
 
-// mayHide reports whether a person who is not in the list of users and has no invitation in the list of
-// invitations may be a member all the same. Such a person is not mailed.
-func (v visibility) mayHide(before past) bool {
+// mayHide reports whether a person may be a member although neither the list of users nor the list of invitations
+// shows them. orgsync does not mail such a person.
+func (v visibility) mayHide(before priorStatus) bool {
 	if v.users {
 		return !v.suspended && before == memberBefore // they may be suspended
 	}
 	return !v.accepted || before != neverSeen
 }
 
-// allowsTaking reports whether users may be suspended or removed, and access taken from them. pinned is true when the
-// roster names an organization; without one there is nothing to confirm.
+// allowsTaking reports whether orgsync may suspend or remove users and take access from them. pinned is true if the
+// roster names an organization, which an answer of the API must confirm.
 func (v visibility) allowsTaking(pinned bool) bool { return v.users && (v.organization || !pinned) }
 
-// notices returns what a person should know about what the reading could not see. pin is the roster's.
+// notices returns a notice for each thing that the reading could not see. pin is the organization that the roster
+// names.
 func (v visibility) notices(pin string) []Notice {
 	var notices []Notice
 	if !v.users {
@@ -66,11 +68,12 @@ func (v visibility) notices(pin string) []Notice {
 	return notices
 }
 
-// pastOf returns what is known of p, who is not seen as a user. What was before orgsync removed p does not count.
-func pastOf(p *person) past {
-	accepted := func(row *org.Invitation) bool { return row.Status == org.StatusAccepted }
+// priorStatusOf returns the prior status of p, who is not in the list of users. It ignores what happened before
+// orgsync removed p.
+func priorStatusOf(p *person) priorStatus {
+	isAccepted := func(inv *org.Invitation) bool { return inv.Status == org.StatusAccepted }
 	switch {
-	case p.record.Joined && !p.record.Removed || slices.ContainsFunc(p.invitations, accepted):
+	case p.record.Joined && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted):
 		return memberBefore
 	case len(p.record.Mails) > 0:
 		return mailedBefore
@@ -78,16 +81,16 @@ func pastOf(p *person) past {
 	return neverSeen
 }
 
-// holdUnknown decides about p where nobody can see whether p is a member, and reports whether it
-// did. p is held, unless --reinvite names p, or the roster has hidden_members: invite and p was
-// never mailed.
-func (ix *index) holdUnknown(p *person, d *decision) bool {
-	before := pastOf(p)
+// decidePossiblyHidden decides about p if p may be a member whom the key cannot see. Otherwise it returns false and
+// decides nothing. The mail to p is held, with two exceptions: --reinvite names p, or the roster has `hidden_members:
+// invite` and p was never mailed.
+func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
+	before := priorStatusOf(p)
 	if !ix.visible.mayHide(before) {
 		return false
 	}
 	if ix.possiblyHidden == nil {
-		ix.possiblyHidden = p // they may be in under an address that nobody knows
+		ix.possiblyHidden = p
 	}
 	if p.reinvite || ix.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !p.record.EverMailed {
 		reason := NotInvited

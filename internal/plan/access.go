@@ -12,75 +12,28 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// maxCandidates is how many names a problem offers.
+// maxCandidates is how many existing names a notice about an unknown name lists.
 const maxCandidates = 10
 
-// holdings has the groups, roles and policies of each user. Deleted groups are left out.
-type holdings struct {
-	last map[string]int // by user id: the place in all
-	all  []holding
-}
-
-type holding struct {
-	access     *org.Access
-	membership string
-	before     int // the user's one before this; -1: none
-}
+// holdings has the groups, roles and policies of each user, by user id, in the order of the snapshot. It leaves out
+// deleted groups.
+type holdings map[string][]*org.Access
 
 func holdingsOf(all []org.Access) holdings {
-	h := holdings{last: map[string]int{}}
-	for i := range slices.Backward(all) {
+	h := holdings{}
+	for i := range all {
 		if all[i].Deleted {
 			continue
 		}
-		h.all = slices.Grow(h.all, len(all[i].Holders))
-		for user, membership := range all[i].Holders {
-			before, has := h.last[user]
-			if !has {
-				before = -1
-			}
-			h.last[user] = len(h.all)
-			h.all = append(h.all, holding{&all[i], membership, before})
+		for user := range all[i].Holders {
+			h[user] = append(h[user], &all[i])
 		}
 	}
 	return h
 }
 
-// userHoldings is what one user has.
-type userHoldings struct {
-	all  []holding
-	last int // -1: none
-}
-
-func (h holdings) of(user string) userHoldings {
-	if last, has := h.last[user]; has {
-		return userHoldings{h.all, last}
-	}
-	return userHoldings{last: -1}
-}
-
-// access yields it in the order of the snapshot, with the API's id of each membership.
-func (t userHoldings) access() iter.Seq2[*org.Access, string] {
-	return func(yield func(*org.Access, string) bool) {
-		for i := t.last; i >= 0; i = t.all[i].before {
-			if !yield(t.all[i].access, t.all[i].membership) {
-				return
-			}
-		}
-	}
-}
-
-func (t userHoldings) contain(wanted *org.Access) bool {
-	for a := range t.access() {
-		if a == wanted {
-			return true
-		}
-	}
-	return false
-}
-
-// WantedAccess returns the access that r names, with the ids that its names had in earlier runs: a plan must know who
-// has a group that was renamed, too.
+// WantedAccess returns the access that r names. If the ledger has an id for a name, the result has this id too, so
+// that the reading also finds who has a group, role or policy that was renamed.
 func WantedAccess(r *roster.Roster, m org.Memory) org.Wanted {
 	wanted := r.RequiredAccess()
 	for kind, names := range wanted {
@@ -93,20 +46,20 @@ func WantedAccess(r *roster.Roster, m org.Memory) org.Wanted {
 	return wanted
 }
 
-// catalog is what the names in the roster mean in the organization.
+// catalog has the groups, roles and policies that the names in the roster stand for.
 type catalog struct {
 	byName map[org.Kind]map[string]*org.Access
-	// named has all that the roster names somewhere: nothing else is revoked.
+	// named has all access that the roster names somewhere. orgsync revokes no other access.
 	named map[*org.Access]bool
-	// unknown has the kinds of which the organization lacks at least one name.
+	// unknown has the kinds for which the roster has a name that cannot be used.
 	unknown map[org.Kind]bool
 	notices []Notice
 	facts   []org.Fact
 }
 
-// catalog looks up every name in the roster. A name that the organization lacks, or cannot give,
-// becomes one notice with all the places that use it.
-func (ix *index) catalog() catalog {
+// lookUpNames looks up every name of access in the roster. A name that cannot be used becomes one notice with all the
+// places that use it.
+func (ix *index) lookUpNames() catalog {
 	cat := catalog{
 		byName: map[org.Kind]map[string]*org.Access{}, named: map[*org.Access]bool{}, unknown: map[org.Kind]bool{},
 	}
@@ -123,7 +76,7 @@ func (ix *index) catalog() catalog {
 	return cat
 }
 
-// references yields every name of a kind of access that the roster has, also those that a team gives to nobody at
+// references yields every name of a kind of access in the roster, also the names in a team that has no members at
 // present.
 func (ix *index) references(kind org.Kind) iter.Seq[roster.Ref] {
 	return func(yield func(roster.Ref) bool) {
@@ -144,7 +97,7 @@ func (ix *index) references(kind org.Kind) iter.Seq[roster.Ref] {
 	}
 }
 
-// placesOf returns where the roster has a name, each place once, sorted.
+// placesOf returns the places where the roster has a name, sorted and without duplicates.
 func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
 	var places []roster.Position
 	for ref := range ix.references(kind) {
@@ -156,21 +109,22 @@ func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
 	return slices.Compact(places)
 }
 
-// addName looks up one name of the roster. One that the organization lacks is looked up by the id that it had before,
-// since the group may have been renamed.
+// addName looks up one name of the roster and adds the result to cat. If the organization lacks the name, addName
+// looks up the id that the name had in an earlier run, because the group, role or policy may have been renamed.
 func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
-	known := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
+	earlierID := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	a, problem := lookUp(ix.in.Snapshot.Access, kind, name)
+	// exists is also true for a name that cannot be used, for example because two groups have it.
 	exists := slices.ContainsFunc(ix.in.Snapshot.Access, func(a org.Access) bool {
 		return a.Kind == kind && (a.ID == name || a.Is(name))
 	})
 	switch {
-	case a == nil && known != "" && !exists: // else there are several of that name
-		if a, _ = lookUp(ix.in.Snapshot.Access, kind, known); a != nil {
+	case a == nil && earlierID != "" && !exists:
+		if a, _ = lookUp(ix.in.Snapshot.Access, kind, earlierID); a != nil {
 			text := fmt.Sprintf("the %s %q is now named %q", kind, name, a.Name)
 			cat.notices = append(cat.notices, unknownAccess(text, ix.placesOf(kind, name), a.ID))
 		}
-	case a != nil && a.ID != known && a.ID != name:
+	case a != nil && a.ID != earlierID && a.ID != name:
 		cat.facts = append(cat.facts, org.Fact{
 			Kind: org.FactAccess, Access: org.AccessName{Kind: kind, Name: name}, AccessID: a.ID,
 		})
@@ -188,13 +142,14 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	cat.named[a] = true
 }
 
-// unknownAccess returns the notice about a name that the roster has at places.
+// unknownAccess returns an UnknownAccess notice. places are where the roster has the name. id is the id of the access
+// if it was found under another name, otherwise "".
 func unknownAccess(text string, places []roster.Position, id string) Notice {
 	return Notice{Kind: UnknownAccess, Source: places[0].Source(), Text: text, Places: places, AccessID: id}
 }
 
-// missingPermission returns a sentence about settings of the roster that need the list of users, if the key may not
-// read it; "" otherwise.
+// missingPermission returns a sentence about the settings of the roster that need the list of users, which the key
+// may not read; "" if there are no such settings or the key may read the list.
 func (ix *index) missingPermission() string {
 	if ix.visible.users {
 		return ""
@@ -218,8 +173,8 @@ func (ix *index) missingPermission() string {
 		strings.Join(asks, " and "))
 }
 
-// lookUp returns the access that name means, or a sentence that says why there is none that can be
-// given.
+// lookUp returns the access of a kind whose name or id is name. If the name cannot be used, it returns nil and a text
+// that says why.
 func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) {
 	var named []*org.Access
 	var deleted bool
@@ -249,7 +204,7 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 		}
 		slices.Sort(ids)
 		return nil, fmt.Sprintf("the organization has %d %s named %q: name one by its id (%s)", len(named), kind.Plural(),
-			name, list(ids))
+			name, quoteFirst(ids))
 	case len(named) == 1 && named[0].Assumable:
 		return nil, fmt.Sprintf(
 			"the role %q is assumable: it is taken on for a session and cannot be attached to a person", name)
@@ -260,7 +215,7 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 	case len(others) == 0:
 		return nil, fmt.Sprintf("the organization has no %s named %q, nor any other", kind, name)
 	}
-	// Whoever mixed up the case finds the right name first.
+	// If only upper and lower case are wrong, the right name comes first.
 	slices.SortFunc(others, func(a, b string) int {
 		fold := func(s string) int {
 			if strings.EqualFold(s, name) {
@@ -270,11 +225,11 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 		}
 		return cmp.Or(cmp.Compare(fold(a), fold(b)), cmp.Compare(a, b))
 	})
-	return nil, fmt.Sprintf("the organization has no %s named %q; it has %s", kind, name, list(others))
+	return nil, fmt.Sprintf("the organization has no %s named %q; it has %s", kind, name, quoteFirst(others))
 }
 
-// list joins the first names for a sentence, quoted as data.
-func list(names []string) string {
+// quoteFirst returns a text with the first names, quoted, and the number of the other names.
+func quoteFirst(names []string) string {
 	more := len(names) - maxCandidates
 	quoted := make([]string, 0, maxCandidates)
 	for _, n := range names[:min(len(names), maxCandidates)] {
@@ -286,22 +241,22 @@ func list(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// decideAccess decides what p, if a member, may do. It looks only at fields that the roster
-// manages.
+// decideAccess decides how the access of p must change, if p is a member. It leaves out kinds of access that the
+// roster does not manage for p. A suspended member has a change only if orgsync ends the suspension.
 func (ix *index) decideAccess(p *person, cat catalog, d *decision) {
-	wanted := p.user != nil && !p.ended && (!p.user.Suspended || len(d.changes) > 0)
-	if !wanted || p.isUnderOtherAddress() { // who has that address is not sure enough to give or take anything
+	isActive := p.user != nil && !p.ended && (!p.user.Suspended || len(d.changes) > 0)
+	if !isActive || p.isUnderOtherAddress() { // a user with an unknown address may be another person
 		return
 	}
 	if api := p.APIEnabled; api != nil && p.user.APIEnabled != nil && *p.user.APIEnabled != *api {
 		if *api || ix.mayTakeFrom(p.user) {
 			d.change(p, Update, APIAccessDiffers, Detail{APIEnabled: api})
-		} else { // the one behind the key may not lose it: the key would not work any more
+		} else {
 			d.note(p, Notice{Kind: ExtraAccess, UserID: p.user.ID, Text: apiAccess})
-			ix.keepsAPI = true
+			ix.someoneKeepsAPI = true
 		}
 	}
-	has := ix.access.of(p.user.ID)
+	has := ix.access[p.user.ID]
 	for _, kind := range org.Kinds {
 		named := p.Refs(kind)
 		if named == nil {
@@ -315,10 +270,10 @@ func (ix *index) decideAccess(p *person, cat catalog, d *decision) {
 				continue
 			}
 			if want[a.ID] {
-				continue // named twice, by name and by id
+				continue // the roster has both the name and the id
 			}
 			want[a.ID] = true
-			if !has.contain(a) {
+			if !slices.Contains(has, a) {
 				d.changes = append(d.changes, p.grant(Detail{Kind: kind, Name: a.Name, ID: a.ID}))
 			}
 		}
@@ -326,30 +281,30 @@ func (ix *index) decideAccess(p *person, cat catalog, d *decision) {
 	}
 }
 
-// grant returns the change that gives p, a user, a group, role or policy.
+// grant returns the change that gives p, who is a user, the group, role or policy of d.
 func (p *person) grant(d Detail) Change {
 	return Change{Action: Grant, Reason: MissingAccess, Email: p.Email, Source: p.At.Source(), UserID: p.user.ID,
 		Detail: d}
 }
 
-// mayTakeFrom reports whether a group, a role, a policy or API access may be taken from the member u.
+// mayTakeFrom reports whether orgsync may take a group, a role, a policy or API access from the member u. It takes
+// nothing from the user of the API key, because the key could stop working.
 func (ix *index) mayTakeFrom(u *org.User) bool {
 	return ix.visible.allowsTaking(ix.in.Roster.Organization != "") && ix.selfKnown && !u.SeenOnce && !ix.isExempt(u)
 }
 
-// decideExtraAccess decides about access of one kind that p has beyond the roster. Only what the
-// roster names for somebody is revoked; other groups, roles and policies are managed elsewhere.
-// Nothing of a kind is revoked while the organization lacks a name of it, because what p has may
-// be just that, renamed.
-func (ix *index) decideExtraAccess(p *person, has userHoldings, kind org.Kind, want map[string]bool, cat catalog,
+// decideExtraAccess decides about access of one kind that p has and the roster does not give them. It revokes only
+// access that the roster names for somebody, because all other access is managed without the roster. It revokes
+// nothing of a kind if the organization lacks one of the names: p may have that access under a new name.
+func (ix *index) decideExtraAccess(p *person, has []*org.Access, kind org.Kind, want map[string]bool, cat catalog,
 	d *decision) {
 	revoke := ix.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && !cat.unknown[kind] && ix.mayTakeFrom(p.user)
-	for a, membership := range has.access() {
+	for _, a := range has {
 		if a.Kind != kind || want[a.ID] {
 			continue
 		}
 		if revoke && cat.named[a] {
-			d.change(p, Revoke, MoreAccess, Detail{Kind: kind, Name: a.Name, ID: a.ID, Membership: membership})
+			d.change(p, Revoke, MoreAccess, Detail{Kind: kind, Name: a.Name, ID: a.ID, Membership: a.Holders[p.user.ID]})
 			continue
 		}
 		d.note(p, Notice{Kind: ExtraAccess, UserID: p.user.ID, Text: fmt.Sprintf("%s %s", kind, a.Name)})

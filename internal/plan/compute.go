@@ -9,25 +9,25 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Input is everything that a decision depends on. Compute changes none of it.
+// Input is everything that a plan depends on. [Compute] does not change it.
 type Input struct {
 	Roster   *roster.Roster
 	Snapshot org.Snapshot
 	Memory   org.Memory
-	// InviteLeft invites people again who were members once and are gone.
+	// InviteLeft is --invite-left: invite people again who were members and left.
 	InviteLeft bool
-	// Reinvite are people whose mails are counted from zero, by address or alias.
+	// Reinvite is --reinvite: count the mails to these people of the roster from zero. An address may be an alias.
 	Reinvite []org.Address
-	// Resend are people of the roster whose pending invitation is sent again, by address or alias.
+	// Resend is --resend: send the pending invitations of these people of the roster again. An address may be an alias.
 	Resend []org.Address
-	// Only are the people whom the changes are limited to, by an address of the roster or that of
-	// an unlisted user or invitation; empty: everybody.
+	// Only is --only: limit the changes to the people, unlisted users and unlisted invitations with these addresses. An
+	// empty list means everybody.
 	Only []org.Address
-	// MaxInvites, MaxRemovals and MaxRevokes take the place of the roster's limits; nil leaves those.
+	// MaxInvites, MaxRemovals and MaxRevokes override the limits of the roster. nil means the limit of the roster.
 	MaxInvites, MaxRemovals, MaxRevokes *int
 }
 
-// Compute decides. It is total: whatever the input, there is a plan, and the same one for the same input in any order.
+// Compute makes a plan. It never fails. The order of the people and lists in the input has no effect on the plan.
 func Compute(in Input) Plan {
 	ix := newIndex(in)
 	result := Plan{
@@ -39,7 +39,7 @@ func Compute(in Input) Plan {
 			MaxRevokes:  orElse(in.MaxRevokes, in.Roster.Settings.MaxRevokes),
 		},
 	}
-	cat := ix.catalog()
+	cat := ix.lookUpNames()
 	result.Problems = ix.duplicateEntries
 	result.Needs = ix.missingPermission()
 	result.Notices = append(result.Notices, cat.notices...)
@@ -75,8 +75,8 @@ func Compute(in Input) Plan {
 	return result
 }
 
-// preallocate makes room for one notice per invited person and one change per person who is not
-// invited.
+// preallocate reserves memory for the people who are not members: one notice for each person who has an invitation,
+// and one change for each person who has none. For a large roster, this halves the memory that the plan needs.
 func (ix *index) preallocate(result *Plan) {
 	notices, changes := 0, 0
 	for i := range ix.people {
@@ -91,7 +91,7 @@ func (ix *index) preallocate(result *Plan) {
 	result.Notices, result.Changes = slices.Grow(result.Notices, notices), slices.Grow(result.Changes, changes)
 }
 
-// trimEmpty sets empty lists to nil.
+// trimEmpty sets the lists to nil that preallocate reserved and that stayed empty.
 func (p *Plan) trimEmpty() {
 	if len(p.Notices) == 0 {
 		p.Notices = nil
@@ -101,7 +101,6 @@ func (p *Plan) trimEmpty() {
 	}
 }
 
-// add adds one person's decision to the plan.
 func (p *Plan) add(d decision) {
 	if len(d.changes) == 0 {
 		p.Unchanged++
@@ -115,11 +114,11 @@ func (p *Plan) add(d decision) {
 	p.Facts = append(p.Facts, d.facts...)
 }
 
-// sort puts the plan into its order.
+// sort sorts the lists of p in the orders that [Plan] documents.
 func (p *Plan) sort() {
 	byPerson := func(a, b Change) int {
 		if byKey := cmp.Compare(a.Email.Key(), b.Email.Key()); byKey != 0 {
-			return byKey // nearly always, and the rest takes longer
+			return byKey // the fast way for nearly all pairs
 		}
 		return cmp.Or(
 			cmp.Compare(slices.Index(order, a.Action), slices.Index(order, b.Action)),
@@ -146,20 +145,20 @@ func (p *Plan) sort() {
 			cmp.Compare(a.AccessID, b.AccessID),
 		)
 	})
-	// One person's facts stay in the order in which they were found: the ledger takes them in that order.
+	// The facts about one person keep their order, because the ledger applies them in this order.
 	slices.SortStableFunc(p.Facts, func(a, b org.Fact) int { return cmp.Compare(a.Email, b.Email) })
 }
 
-// order is the order in which the changes of one person are carried out: membership, then access,
-// taking away last.
+// order is the order in which the changes of one person are sent: first membership, then access. Changes that take
+// something away come last.
 var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend, Remove}
 
-// unlistedPersonFacts returns a fact for each person whom the ledger knows and the roster no longer
-// lists: if they return, their mails are counted from zero.
+// unlistedPersonFacts returns a fact for each person whom the ledger knows and the roster no longer lists. If such a
+// person returns, their mails are counted from zero.
 func (ix *index) unlistedPersonFacts() []org.Fact {
 	var facts []org.Fact
-	forget := func(key string) {
-		// A person who was only suspended or removed is not one of them.
+	addFact := func(key string) {
+		// The ledger may also know people whom orgsync only suspended or removed. They need no fact.
 		if r := ix.in.Memory.People[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
 			facts = append(facts, org.Fact{Kind: org.FactUnlisted, Email: key})
 		}
@@ -167,27 +166,27 @@ func (ix *index) unlistedPersonFacts() []org.Fact {
 	for i := range ix.people {
 		if p := &ix.people[i]; p.ended {
 			for _, key := range p.keys {
-				forget(key)
+				addFact(key)
 			}
 		}
 	}
-	if ix.remembered == len(ix.in.Memory.People) {
-		return facts // all of it is of somebody in the roster
+	if ix.addressesInLedger == len(ix.in.Memory.People) {
+		return facts // the roster has every address of the ledger
 	}
 	for key := range ix.in.Memory.People {
 		if ix.byKey[key] == nil {
-			forget(key)
+			addFact(key)
 		}
 	}
 	return facts
 }
 
-// isPast reports whether t is over by the server's clock. The zero time, which is unknown, never
-// is.
+// isPast reports whether t is before the server's time. The zero time is unknown, and never past.
 func (ix *index) isPast(t time.Time) bool {
 	return !t.IsZero() && ix.in.Snapshot.Now.After(t)
 }
 
+// orElse returns *p; otherwise if p is nil.
 func orElse[T any](p *T, otherwise T) T {
 	if p != nil {
 		return *p

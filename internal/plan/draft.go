@@ -11,44 +11,49 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// DraftRoster drafts a roster of the people who are in the organization or can still accept an invitation to it.
-// in.Roster may be empty; people whom it lists are left out. So is everybody who would be mailed or unsuspended by
-// being listed, and the key's own user, unless there is nobody else. Comments of the draft name these people, and
-// everything that a roster cannot say.
+// DraftRoster drafts a roster of the people who are in the organization or can still accept an invitation to it. It
+// leaves out these people, and comments of the draft name them:
+//   - people whom [Compute] would mail or unsuspend if the roster listed them;
+//   - people who may have an invitation, if orgsync cannot tell whether they can still accept it;
+//   - the key's own user, unless there is nobody else.
 //
-// [Compute] has no change for a roster that is written from the draft, with two exceptions: it removes people whom
-// orgsync itself suspended, if the roster says so, and it gives people what in.Roster's defaults give everybody.
+// It also leaves out people whom in.Roster lists already. in.Roster may have no people. Other comments name what a
+// roster cannot express.
 //
-// in.Snapshot has all holders of all access but that of the kinds in unseen, which could not be read.
-func DraftRoster(in Input, unseen []org.Kind) roster.Draft {
+// For a roster that is written from the draft, [Compute] makes no changes, with two exceptions. It removes people
+// whom orgsync itself suspended, if the roster says so. It gives people the access that in.Roster's defaults give
+// everybody.
+//
+// in.Snapshot must have all holders of all groups, roles and policies. It lacks the kinds in hidden, which the key
+// may not read.
+func DraftRoster(in Input, hidden []org.Kind) roster.Draft {
 	ix := newIndex(in)
-	inv := drafter{in: in, unseen: unseen, held: ix.access, names: map[*org.Access]string{}}
-	entries := inv.draft(ix, inv.candidates(ix))
+	dr := drafter{in: in, hidden: hidden, access: ix.access, names: map[*org.Access]string{}}
+	entries := dr.draftEntries(ix, dr.candidates(ix))
 	switch self := in.Snapshot.Self; {
 	case self.IsZero() || ix.byKey[self.Key()] != nil:
 	case len(entries) == 0 && len(in.Roster.People) == 0 && ix.selfKnown:
-		entries = inv.keep([]roster.Person{{Email: self}}) // a roster has to have somebody
+		entries = dr.draftUnchanged([]roster.Person{{Email: self}}) // a roster must list at least one person
 	default:
-		inv.remark("%s is not listed: orgsync never suspends or removes the user of the API key", self)
+		dr.remark("%s is not listed: orgsync never suspends or removes the user of the API key", self)
 	}
-	inv.remarkAccess()
-	return roster.Draft{Organization: in.Snapshot.Organization, At: in.Snapshot.Now, Comments: inv.remarks,
+	dr.remarkAccess()
+	return roster.Draft{Organization: in.Snapshot.Organization, At: in.Snapshot.Now, Comments: dr.remarks,
 		Entries: entries}
 }
 
-// drafter makes a draft.
+// drafter describes what people have in the organization in the form of a roster. It collects remarks about
+// everything that a roster cannot express.
 type drafter struct {
 	in      Input
-	unseen  []org.Kind
+	hidden  []org.Kind // the kinds of access that the key may not read
 	remarks []string
-	// held is what each user has.
-	held holdings
-	// names are what the roster calls groups, roles and policies; "" for those that it cannot name.
-	names map[*org.Access]string
+	access  holdings
+	names   map[*org.Access]string // the results of rosterName
 }
 
-// candidates are the people who may belong into the roster, one for each address.
-func (inv *drafter) candidates(ix *index) []roster.Person {
+// candidates returns the people who may belong in the roster, one for each address.
+func (dr *drafter) candidates(ix *index) []roster.Person {
 	var people []roster.Person
 	known := map[string]bool{}
 	add := func(a org.Address) {
@@ -58,12 +63,12 @@ func (inv *drafter) candidates(ix *index) []roster.Person {
 		}
 	}
 	var services, unreadable []string
-	aliases := map[string]*person{} // the listed people whom the users may be, by user id
+	aliases := map[string]*person{} // by user id: the person of the roster who may be this user
 	for i := range ix.people {
 		p := &ix.people[i]
 		var d decision
 		ix.decideMembership(p, &d)
-		if !d.has(PossibleAlias) {
+		if !d.hasNotice(PossibleAlias) {
 			continue
 		}
 		for _, u := range ix.possibleAliases(p) {
@@ -78,52 +83,53 @@ func (inv *drafter) candidates(ix *index) []roster.Person {
 		case u.Email.IsZero():
 			unreadable = append(unreadable, cmp.Or(u.Name, u.ID))
 		case aliases[u.ID] != nil:
-			inv.remark("%s may be %s, who is listed and whose invitation vanished: make it an alias, or list it by hand",
+			dr.remark("%s may be %s, who is listed and whose invitation vanished: make it an alias, or list it by hand",
 				u.Email, aliases[u.ID].Email)
 			known[u.Email.Key()] = true
 		case isUnaccepted(u):
-			isTheirs := func(row org.Invitation) bool { return row.Invited.Equal(u.Email) }
-			if !slices.ContainsFunc(ix.unlistedInvitations, isTheirs) {
-				inv.remark("%s has not accepted an invitation, and none is listed for them", u.Email)
+			isForUser := func(inv org.Invitation) bool { return inv.Invited.Equal(u.Email) }
+			if !slices.ContainsFunc(ix.unlistedInvitations, isForUser) {
+				dr.remark("%s has not accepted an invitation, and none is listed for them", u.Email)
 			}
 		case !ix.isSelf(u):
 			add(u.Email)
 		}
 	}
-	inv.remarkList("service users are not listed", services)
-	inv.remarkList("users with an address that cannot be read are not listed", unreadable)
+	dr.remarkList("service users are not listed", services)
+	dr.remarkList("users with an address that cannot be read are not listed", unreadable)
 	self := ix.in.Snapshot.Self
-	for _, row := range ix.unlistedInvitations {
-		open := row.Status == org.StatusPending || row.Status == org.StatusExpired
+	for _, inv := range ix.unlistedInvitations {
+		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired
 		switch {
-		case !open && (row.Status != org.StatusAccepted || ix.in.Snapshot.UsersSeen):
-		case !self.IsZero() && (row.Invited.Equal(self) || row.Registered.Equal(self)):
-		case !row.Invited.IsZero():
-			add(row.Invited)
-		case !ix.isPast(row.ExpiresAt()):
-			inv.remark("the invitation %s is for an address that cannot be read", row.ID)
+		case !open && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersSeen):
+		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
+		case !inv.Invited.IsZero():
+			add(inv.Invited)
+		case !ix.isPast(inv.ExpiresAt()):
+			dr.remark("the invitation %s is for an address that cannot be read", inv.ID)
 		}
 	}
 	return people
 }
 
-// listing returns the index of the organization as if people were in the roster too.
-func (inv *drafter) listing(people []roster.Person) *index {
-	in, r := inv.in, *inv.in.Roster
+// indexWith returns an index for a roster that also lists people.
+func (dr *drafter) indexWith(people []roster.Person) *index {
+	in, r := dr.in, *dr.in.Roster
 	r.People = slices.Concat(r.People, people)
 	in.Roster = &r
 	return newIndex(in)
 }
 
-// keep drafts the entries, sorted by address, of those of people who can be listed without any change for them. Leaving
-// somebody out can make their invitations another's, so it is asked again until everybody stays.
-func (inv *drafter) keep(people []roster.Person) []roster.Entry {
+// draftUnchanged drafts entries for the people who can be listed without causing a mail or another change. It leaves
+// out all others, and sorts the entries by address. After it has left somebody out, their invitations may belong to
+// another person. So it decides again about all who are left, until it leaves out nobody.
+func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 	for {
 		asked := make(map[org.Address]bool, len(people))
 		for _, entry := range people {
 			asked[entry.Email] = true
 		}
-		ix := inv.listing(people)
+		ix := dr.indexWith(people)
 		var kept []roster.Person
 		var entries []roster.Entry
 		var expired []string
@@ -136,20 +142,20 @@ func (inv *drafter) keep(people []roster.Person) []roster.Entry {
 			ix.decideMembership(p, &d)
 			switch state := d.state(p); {
 			case p.user != nil && p.user.Suspended && p.record.Suspended:
-				inv.remark("%s is not listed: orgsync suspended them, and listing them would end that", strings.Join(p.keys, ", "))
-			case state == StateMember, state == StateSuspended, d.waiting() != "":
+				dr.remark("%s is not listed: orgsync suspended them, and listing them would end that", strings.Join(p.keys, ", "))
+			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":
 				kept = append(kept, *p.Person)
-				entries = append(entries, inv.entry(ix, p, d))
+				entries = append(entries, dr.draftEntry(ix, p, d))
 			case state == StateExpired, state == StateGaveUp:
 				expired = append(expired, p.Email.String())
 			case state == StatePending:
-				inv.remark("%s is not listed: they may have been mailed, but the answer was lost", p.Email)
+				dr.remark("%s is not listed: they may have been mailed, but the answer was lost", p.Email)
 			default:
-				inv.remark("%s is not listed, because it is not clear whether they can still accept: look at their invitation",
+				dr.remark("%s is not listed, because it is not clear whether they can still accept: look at their invitation",
 					p.Email)
 			}
 		}
-		inv.remarkList("not listed, because their invitation expired and apply would send a new one", expired)
+		dr.remarkList("not listed, because their invitation expired and apply would send a new one", expired)
 		if len(kept) == len(people) {
 			return entries
 		}
@@ -157,8 +163,9 @@ func (inv *drafter) keep(people []roster.Person) []roster.Entry {
 	}
 }
 
-// waiting is the invitation that the person can still accept; "" when there is none.
-func (d *decision) waiting() string {
+// openInvitationID returns the id of the invitation that the person can still accept; "" if there is none, and
+// "unknown" if the id is not known.
+func (d *decision) openInvitationID() string {
 	for _, n := range d.notices {
 		if n.Kind == Waiting {
 			return cmp.Or(n.InvitationID, "unknown")
@@ -167,55 +174,56 @@ func (d *decision) waiting() string {
 	return ""
 }
 
-// draft makes entries of people, until everybody can be listed as they are.
-func (inv *drafter) draft(before *index, people []roster.Person) []roster.Entry {
+// draftEntries drafts entries for people. It joins addresses of one person, and starts again until nothing more is to
+// join.
+func (dr *drafter) draftEntries(before *index, people []roster.Person) []roster.Entry {
 	for {
-		entries := inv.keep(people)
-		if people = inv.join(before, entries); len(people) == len(entries) {
+		entries := dr.draftUnchanged(people)
+		if people = dr.joinAddresses(before, entries); len(people) == len(entries) {
 			return entries
 		}
 	}
 }
 
-// join makes one person of all who claim the same user, by the address or by an invitation that was
-// accepted with it. It leaves out people who would take a user or an invitation from somebody who
-// is listed already.
-func (inv *drafter) join(before *index, entries []roster.Entry) []roster.Person {
+// joinAddresses makes one person of all entries that match the same user, by the address or by an invitation that was
+// accepted with the user's address. It leaves out people who match a user or an invitation of a person whom the
+// roster lists already. before is the index without the entries.
+func (dr *drafter) joinAddresses(before *index, entries []roster.Entry) []roster.Person {
 	people := make([]roster.Person, len(entries))
-	place := map[string]int{} // of each address, in people
+	place := map[string]int{} // by the key of an address: the index in people
 	for i, e := range entries {
 		people[i] = roster.Person{Email: e.Email, Aliases: e.Aliases}
 		for _, a := range e.Addresses() {
 			place[a.Key()] = i
 		}
 	}
-	ix := inv.listing(people)
+	ix := dr.indexWith(people)
 	gone := map[int]bool{}
 	leaveOut := func(p, listed *person) {
 		if i, added := place[p.Email.Key()]; added && !gone[i] {
-			inv.remark("%s is one more address of %s, who is listed: make it an alias", p.Email, listed.Email)
+			dr.remark("%s is one more address of %s, who is listed: make it an alias", p.Email, listed.Email)
 			gone[i] = true
 		}
 	}
 	owners := map[string]*person{}
 	for i := range before.people {
-		for _, row := range before.people[i].invitations {
-			owners[row.ID] = &before.people[i]
+		for _, inv := range before.people[i].invitations {
+			owners[inv.ID] = &before.people[i]
 		}
 	}
-	accepted := map[string][]*person{} // by the address that it was done with
+	accepted := map[string][]*person{} // by the key of the address that accepted the invitation
 	for i := range ix.people {
 		p := &ix.people[i]
-		for _, row := range p.invitations {
-			if listed := owners[row.ID]; listed != nil {
+		for _, inv := range p.invitations {
+			if listed := owners[inv.ID]; listed != nil {
 				leaveOut(p, listed)
 			}
-			if key := acceptedBy(row); key != "" {
+			if key := acceptedBy(inv); key != "" {
 				accepted[key] = append(accepted[key], p)
 			}
 		}
 	}
-	for _, key := range inv.users(accepted) {
+	for _, key := range dr.userKeys(accepted) {
 		claimants := accepted[key]
 		p := ix.byKey[key]
 		switch {
@@ -229,43 +237,44 @@ func (inv *drafter) join(before *index, entries []roster.Entry) []roster.Person 
 		isListed := func(p *person) bool { _, added := place[p.Email.Key()]; return !added }
 		listed := slices.IndexFunc(claimants, isListed)
 		for _, other := range claimants {
-			switch {
-			case listed >= 0:
+			if listed >= 0 {
 				leaveOut(other, claimants[listed])
-			default:
-				to, from := place[p.Email.Key()], place[other.Email.Key()]
-				if to == from || gone[to] || gone[from] {
-					continue
-				}
-				people[to].Aliases = slices.Concat(people[to].Aliases, people[from].Addresses())
-				gone[from] = true
+				continue
 			}
+			to, from := place[p.Email.Key()], place[other.Email.Key()]
+			if to == from || gone[to] || gone[from] {
+				continue
+			}
+			people[to].Aliases = slices.Concat(people[to].Aliases, people[from].Addresses())
+			gone[from] = true
 		}
 	}
-	return inv.without(gone, people)
+	return dr.remove(gone, people)
 }
 
-// users are the keys of the users' addresses. Where users cannot be listed, whoever accepted counts as one.
-func (inv *drafter) users(accepted map[string][]*person) []string {
-	if !inv.in.Snapshot.UsersSeen {
+// userKeys returns the keys of the addresses of all users. If the key cannot list users, it returns the keys of
+// accepted, the addresses that accepted an invitation.
+func (dr *drafter) userKeys(accepted map[string][]*person) []string {
+	if !dr.in.Snapshot.UsersSeen {
 		return slices.Sorted(maps.Keys(accepted))
 	}
 	var keys []string
-	for _, u := range inv.in.Snapshot.Users {
+	for _, u := range dr.in.Snapshot.Users {
 		keys = append(keys, u.Email.Key())
 	}
 	return keys
 }
 
-// without are the people whose place is not among gone, each with as many aliases as an entry may have.
-func (inv *drafter) without(gone map[int]bool, people []roster.Person) []roster.Person {
+// remove returns people without those whose index is in gone. It also removes aliases if a person has more than an
+// entry may have.
+func (dr *drafter) remove(gone map[int]bool, people []roster.Person) []roster.Person {
 	var left []roster.Person
 	for i, p := range people {
 		if gone[i] {
 			continue
 		}
 		if more := len(p.Aliases) - roster.MaxAliases; more > 0 {
-			inv.remark("%s has %d addresses more than an entry may have", p.Email, more)
+			dr.remark("%s has %d addresses more than an entry may have", p.Email, more)
 			p.Aliases = p.Aliases[:roster.MaxAliases]
 		}
 		left = append(left, p)
@@ -273,17 +282,17 @@ func (inv *drafter) without(gone map[int]bool, people []roster.Person) []roster.
 	return left
 }
 
-// entry drafts what the roster says of p, who stays as they are.
-func (inv *drafter) entry(ix *index, p *person, d decision) roster.Entry {
+// draftEntry returns an entry that causes no change for p.
+func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 	e := roster.Entry{Person: *p.Person}
-	if allowed := inv.in.Roster.Settings.AllowedDomains; len(allowed) > 0 {
+	if allowed := dr.in.Roster.Settings.AllowedDomains; len(allowed) > 0 {
 		outside := func(a org.Address) bool { return !slices.Contains(allowed, a.Domain()) }
 		e.External = outside(p.Email) || slices.ContainsFunc(p.Aliases, outside)
 	}
 	if p.user == nil {
-		for _, row := range p.invitations {
-			if row.ID == d.waiting() {
-				e.APIEnabled = row.APIEnabled
+		for _, inv := range p.invitations {
+			if inv.ID == d.openInvitationID() {
+				e.APIEnabled = inv.APIEnabled
 			}
 		}
 		return e
@@ -291,13 +300,13 @@ func (inv *drafter) entry(ix *index, p *person, d decision) roster.Entry {
 	if p.user.Suspended {
 		e.Comments = append(e.Comments, "suspended: orgsync leaves that as it is")
 	}
-	for _, row := range p.invitations {
-		if row.Registered.Equal(p.user.Email) && ix.byKey[row.Invited.Key()] == nil && !row.Invited.IsZero() {
-			e.Comments = append(e.Comments, fmt.Sprintf("invited as %s", row.Invited))
+	for _, inv := range p.invitations {
+		if inv.Registered.Equal(p.user.Email) && ix.byKey[inv.Invited.Key()] == nil && !inv.Invited.IsZero() {
+			e.Comments = append(e.Comments, fmt.Sprintf("invited as %s", inv.Invited))
 		}
 	}
 	if len(p.Aliases) > 0 {
-		for _, u := range inv.in.Snapshot.Users {
+		for _, u := range dr.in.Snapshot.Users {
 			if u.ID != p.user.ID && ix.byKey[u.Email.Key()] == p {
 				e.Comments = append(e.Comments, fmt.Sprintf("the user %s is the same person, and what that user may do is not "+
 					"listed here", u.Email))
@@ -306,25 +315,25 @@ func (inv *drafter) entry(ix *index, p *person, d decision) roster.Entry {
 	}
 	e.Name, e.APIEnabled = p.user.Name, p.user.APIEnabled
 	for _, kind := range org.Kinds {
-		refs, why := inv.refs(kind, p.user.ID)
+		refs, why := dr.draftRefs(kind, p.user.ID)
 		if why != "" {
 			e.Comments = append(e.Comments, why)
 		}
 		*e.List(kind) = refs
 	}
-	if given := inv.byDefault(p.user); len(given) > 0 {
+	if given := dr.missingDefaults(p.user); len(given) > 0 {
 		e.Comments = append(e.Comments, "the roster's defaults give them what they do not have: "+strings.Join(given, ", "))
 	}
 	return e
 }
 
-// byDefault is what u lacks of the access that the roster gives everybody: an entry cannot say that somebody is without
-// it.
-func (inv *drafter) byDefault(u *org.User) []string {
+// missingDefaults returns the access that the roster's defaults give everybody and u does not have. An entry cannot
+// take access away that the defaults give.
+func (dr *drafter) missingDefaults(u *org.User) []string {
 	var given []string
 	for _, kind := range org.Kinds {
-		for _, ref := range inv.in.Roster.Defaults.Refs(kind) {
-			a, _ := lookUp(inv.in.Snapshot.Access, kind, ref.Name)
+		for _, ref := range dr.in.Roster.Defaults.Refs(kind) {
+			a, _ := lookUp(dr.in.Snapshot.Access, kind, ref.Name)
 			if a == nil || u.Suspended {
 				continue
 			}
@@ -336,14 +345,15 @@ func (inv *drafter) byDefault(u *org.User) []string {
 	return given
 }
 
-// refs names all that the user has of a kind; nil when there is nothing, or when the roster cannot name all of it: a
-// kind is managed whole or not at all.
-func (inv *drafter) refs(kind org.Kind, user string) (refs []roster.Ref, why string) {
-	for a := range inv.held.of(user).access() {
+// draftRefs returns the names of all groups, roles or policies that the user has. If a roster cannot list all of
+// them, it returns nil, because an entry manages all access of a kind or none. why is then a comment for the entry,
+// otherwise "".
+func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why string) {
+	for _, a := range dr.access[user] {
 		if a.Kind != kind {
 			continue
 		}
-		name := inv.name(a)
+		name := dr.rosterName(a)
 		if name == "" {
 			return nil, fmt.Sprintf("has the %s %q, which a roster cannot name, so that no %s are listed here", kind,
 				cmp.Or(a.Name, a.ID), kind.Plural())
@@ -358,9 +368,10 @@ func (inv *drafter) refs(kind org.Kind, user string) (refs []roster.Ref, why str
 	return refs, ""
 }
 
-// name is what a roster calls a: its name or, where that means another or several, its id; "" when neither will do.
-func (inv *drafter) name(a *org.Access) string {
-	name, known := inv.names[a]
+// rosterName returns the text by which a roster can name a: its name if no other access of the kind has the same
+// name, otherwise its id; "" if a roster can use neither.
+func (dr *drafter) rosterName(a *org.Access) string {
+	name, known := dr.names[a]
 	if known {
 		return name
 	}
@@ -368,26 +379,26 @@ func (inv *drafter) name(a *org.Access) string {
 		if !roster.IsValidName(text) {
 			continue
 		}
-		if found, _ := lookUp(inv.in.Snapshot.Access, a.Kind, text); found == a {
+		if found, _ := lookUp(dr.in.Snapshot.Access, a.Kind, text); found == a {
 			name = text
 			break
 		}
 	}
-	inv.names[a] = name
+	dr.names[a] = name
 	return name
 }
 
-// remarkAccess tells what the entries do not say about groups, roles and policies.
-func (inv *drafter) remarkAccess() {
-	s := inv.in.Snapshot
+// remarkAccess adds remarks about groups, roles and policies that the entries cannot express.
+func (dr *drafter) remarkAccess() {
+	s := dr.in.Snapshot
 	if !s.UsersSeen {
-		inv.remark("the key may not list users: everybody who accepted an invitation is listed, without their access")
+		dr.remark("the key may not list users: everybody who accepted an invitation is listed, without their access")
 	}
 	if !s.SuspendedSeen {
-		inv.remark("the key cannot list suspended users")
+		dr.remark("the key cannot list suspended users")
 	}
-	for _, kind := range inv.unseen {
-		inv.remark("the key may not read %s: none are listed", kind.Plural())
+	for _, kind := range dr.hidden {
+		dr.remark("the key may not read %s: none are listed", kind.Plural())
 	}
 	byID := map[org.Kind][]string{}
 	var deleted, assumable []string
@@ -398,23 +409,23 @@ func (inv *drafter) remarkAccess() {
 			deleted = append(deleted, cmp.Or(a.Name, a.ID))
 		case a.Assumable:
 			assumable = append(assumable, cmp.Or(a.Name, a.ID))
-		case inv.names[a] == a.ID && a.Name != a.ID:
+		case dr.names[a] == a.ID && a.Name != a.ID:
 			byID[a.Kind] = append(byID[a.Kind], fmt.Sprintf("%s is %q", a.ID, a.Name))
 		}
 	}
 	for _, kind := range org.Kinds {
-		inv.remarkList(kind.Plural()+" that share their name with others are listed by their id", byID[kind])
+		dr.remarkList(kind.Plural()+" that share their name with others are listed by their id", byID[kind])
 	}
-	inv.remarkList("deleted groups have no members", deleted)
-	inv.remarkList("assumable roles are taken on for a session and cannot be given to a person", assumable)
+	dr.remarkList("deleted groups have no members", deleted)
+	dr.remarkList("assumable roles are taken on for a session and cannot be given to a person", assumable)
 }
 
-func (inv *drafter) remark(format string, args ...any) {
-	inv.remarks = append(inv.remarks, fmt.Sprintf(format, args...))
+func (dr *drafter) remark(format string, args ...any) {
+	dr.remarks = append(dr.remarks, fmt.Sprintf(format, args...))
 }
 
-// remarkList adds a remark about many, and names the first of them.
-func (inv *drafter) remarkList(what string, names []string) {
+// remarkList adds a remark that begins with what and has up to 20 of the names. It adds none if there are no names.
+func (dr *drafter) remarkList(what string, names []string) {
 	const most = 20
 	if len(names) == 0 {
 		return
@@ -424,5 +435,5 @@ func (inv *drafter) remarkList(what string, names []string) {
 	if n := len(names) - most; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	inv.remark("%s: %s%s", what, strings.Join(names[:min(most, len(names))], ", "), more)
+	dr.remark("%s: %s%s", what, strings.Join(names[:min(most, len(names))], ", "), more)
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Fingerprint is equal for plans that would do the same to the same organization, whenever they were made: "sha256:"
-// and 64 hexadecimal digits. Notices do not count.
+// Fingerprint returns "sha256:" and 64 hexadecimal digits. It is the same for all plans with the same organization
+// and the same changes and held changes. Notices and the time of the plan do not count.
 func (p Plan) Fingerprint() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", p.Organization.ID)
@@ -20,13 +20,13 @@ func (p Plan) Fingerprint() string {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// identity is one line that is equal for changes that do the same for the same reason.
+// identity returns a line that is the same for changes that do the same for the same reason.
 func (c Change) identity() string {
 	api := "-"
 	if c.Detail.APIEnabled != nil {
 		api = fmt.Sprint(*c.Detail.APIEnabled)
 	}
-	// %q keeps the fields apart whatever is in them.
+	// %q keeps fields apart even if they contain spaces or quotes.
 	return fmt.Sprintf("%q %q %q %q %q %q %q %q %q", c.Action, c.Reason, c.Email.Key(), c.UserID, c.InvitationID,
 		api, c.Detail.Kind, c.Detail.Name, c.Detail.ID)
 }

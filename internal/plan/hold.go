@@ -10,22 +10,23 @@ import (
 )
 
 const (
-	// After refusalsInARow refused runs in a row, a person is tried only once in each retryRefused.
-	refusalsInARow = 3
-	retryRefused   = 24 * time.Hour
-	// flappingWithin is how close two removals of one person are that show that somebody else lists them.
+	// If the API refused to mail a person in maxRefusals runs in a row, orgsync tries only once in retryRefusedAfter.
+	maxRefusals       = 3
+	retryRefusedAfter = 24 * time.Hour
+	// flappingWithin is the longest time between two removals of one person that shows that two rosters disagree about
+	// them.
 	flappingWithin = 7 * 24 * time.Hour
-	// tolerance is how much earlier than its time a daily thing may be done: cron does not start at the same second.
+	// tolerance is how much too early a daily run may be, because cron does not start at the same second each day.
 	tolerance = time.Hour
-	// maxAliasesNamed is how many users a notice names as possible aliases.
+	// maxAliasesNamed is how many addresses a notice lists.
 	maxAliasesNamed = 3
-	// notAccepted replaces the status word if the user row says that an invitation waits.
-	notAccepted = "not accepted yet"
+	// statusNotAccepted is the text of a NeedsAttention notice about a user who has not accepted the invitation.
+	statusNotAccepted = "not accepted yet"
 )
 
-// holdMail takes the mail to p back, if one was decided, where it should wait for a person or for a
-// day, and says why. --reinvite overrides all of this: a person asked for the mail by name. --only
-// overrides the last two, which wait for a day.
+// holdMail removes the mail to p from d if it must wait, and adds a notice that says why. It does nothing if there is
+// no mail, or if --reinvite names p, because then somebody asked for this mail. --only overrides the last two
+// reasons, which wait for a certain time.
 func (ix *index) holdMail(p *person, d *decision) {
 	if len(d.changes) == 0 || p.reinvite {
 		return
@@ -38,7 +39,7 @@ func (ix *index) holdMail(p *person, d *decision) {
 	case ix.notePossibleAlias(p, d, nil):
 	case !p.only && !p.Until.IsZero() && now.Add(org.InvitationLife).After(p.EndsAt()):
 		d.note(p, Notice{Kind: EndedSoon, Text: p.Until.Format(time.DateOnly)})
-	case !p.only && p.record.Refusals >= refusalsInARow && now.Sub(p.record.RefusedAt) < retryRefused-tolerance:
+	case !p.only && p.record.Refusals >= maxRefusals && now.Sub(p.record.RefusedAt) < retryRefusedAfter-tolerance:
 		d.note(p, Notice{Kind: RefusedMail, Since: p.record.RefusedAt, Text: p.record.RefusedText})
 	default:
 		return
@@ -46,8 +47,8 @@ func (ix *index) holdMail(p *person, d *decision) {
 	d.changes = d.changes[:0]
 }
 
-// waitForFirstDay takes the mail to p back, if one was decided or is held, and says so, as long as
-// p's first day is to come. Nothing overrides this but another day in the roster.
+// waitForFirstDay removes the mail to p from d if the first day of p has not begun, and adds a notice that says so.
+// The mail may have been decided or held. The result is true if there was such a mail. No flag overrides this.
 func (ix *index) waitForFirstDay(p *person, d *decision) bool {
 	if !p.NotYet(ix.in.Snapshot.Now) || len(d.changes) == 0 && !slices.ContainsFunc(d.notices, Notice.Holds) {
 		return false
@@ -58,14 +59,15 @@ func (ix *index) waitForFirstDay(p *person, d *decision) bool {
 	return true
 }
 
-// noteEndsSoon says that p's last day comes, unless p is not invited because of it.
+// noteEndsSoon adds a notice if the last day of p is near, unless the notice EndedSoon says so already.
 func (ix *index) noteEndsSoon(p *person, d *decision) {
-	if p.EndsSoon(ix.in.Snapshot.Now) && !d.has(EndedSoon) {
+	if p.EndsSoon(ix.in.Snapshot.Now) && !d.hasNotice(EndedSoon) {
 		d.note(p, Notice{Kind: EndsSoon, Text: p.Until.Format(time.DateOnly)})
 	}
 }
 
-// isFlapping reports whether orgsync removed p twice within a few days, and lately: another roster does not list them.
+// isFlapping reports whether orgsync removed p twice within flappingWithin, and the second time within flappingWithin
+// of now. Then another roster probably does not list p.
 func (ix *index) isFlapping(p *person) bool {
 	removals := p.record.Removals
 	if len(removals) < 2 {
@@ -75,23 +77,19 @@ func (ix *index) isFlapping(p *person) bool {
 	return last.Sub(removals[len(removals)-2].At) <= flappingWithin && ix.in.Snapshot.Now.Sub(last) <= flappingWithin
 }
 
-// possibleAliases returns the users who may be p under an address that the roster does not name, sorted by address: the
-// row of a mail to p vanished, and they appeared since.
+// possibleAliases returns the users who may be p under an address that the roster does not name, sorted by address.
+// They appeared after a mail to p whose invitation is no longer in the list.
 func (ix *index) possibleAliases(p *person) []*org.User {
-	first := 0 // the place of the first mail that has no row
 	for _, m := range p.record.Mails {
-		if !m.Lost && !p.hasRow(m.InvitationID) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
-			first = max(m.Sequence, p.record.Reinvited) // --reinvite came later: the users who were visible then are not new
-			break
+		if !m.Lost && !p.hasInvitation(m.InvitationID) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
+			// A user who was there at the last --reinvite does not count, because --reinvite asked for a mail nevertheless.
+			return ix.newcomersSince(max(m.Sequence, p.record.Reinvited))
 		}
 	}
-	if first == 0 {
-		return nil
-	}
-	return ix.newcomersSince(first)
+	return nil
 }
 
-// newcomersSince returns the newcomers who appeared since a place in the ledger's order, sorted by address.
+// newcomersSince returns the newcomers who appeared after the line sequence of the ledger, sorted by address.
 func (ix *index) newcomersSince(sequence int) []*org.User {
 	var since []*org.User
 	for _, u := range ix.newcomers() {
@@ -102,8 +100,8 @@ func (ix *index) newcomersSince(sequence int) []*org.User {
 	return since
 }
 
-// nameAliases returns the first addresses of people who may be the same person as another one.
-func nameAliases[E any](people []E, address func(E) org.Address) string {
+// firstAddresses returns the first maxAliasesNamed addresses of people, separated by commas.
+func firstAddresses[E any](people []E, address func(E) org.Address) string {
 	named := make([]string, 0, maxAliasesNamed)
 	for _, p := range people[:min(len(people), maxAliasesNamed)] {
 		named = append(named, address(p).String())
@@ -111,14 +109,14 @@ func nameAliases[E any](people []E, address func(E) org.Address) string {
 	return strings.Join(named, ", ")
 }
 
-// notePossibleAlias notes the possible aliases of p, and reports whether there are any. vanished is the mail whose
-// invitation vanished before it expired; nil if there is none, and then a mail is held.
+// notePossibleAlias adds a notice about the possible aliases of p, and reports whether there are any. vanished is a
+// mail whose invitation is still valid but no longer in the list. If it is nil, the notice says that a mail is held.
 func (ix *index) notePossibleAlias(p *person, d *decision, vanished *org.Mail) bool {
 	users := ix.possibleAliases(p)
 	if len(users) == 0 {
 		return false
 	}
-	text := nameAliases(users, func(u *org.User) org.Address { return u.Email })
+	text := firstAddresses(users, func(u *org.User) org.Address { return u.Email })
 	n := Notice{Kind: PossibleAlias, Text: text}
 	if vanished != nil {
 		n.Expires, n.ExpiresEstimated = vanished.ExpiresAt(), vanished.ExpiresEstimated()
@@ -130,23 +128,22 @@ func (ix *index) notePossibleAlias(p *person, d *decision, vanished *org.Mail) b
 	return true
 }
 
-// newcomers returns the users who are in the organization under an address that the roster does not name and may be
-// somebody whom it does name, sorted by address.
+// newcomers returns the unlisted users who may be a person of the roster under another address, sorted by address.
 func (ix *index) newcomers() []*org.User {
-	if ix.mayBeAliases == nil { // few plans need it
-		ix.mayBeAliases = []*org.User{}
+	if ix.cachedNewcomers == nil { // computed only on demand, because few plans need it
+		ix.cachedNewcomers = []*org.User{}
 		for i := range ix.unlistedUsers {
 			u := &ix.unlistedUsers[i]
 			if !u.Service && !u.Email.IsZero() && !isUnaccepted(u) && !ix.isSelf(u) && !ix.isKnownToLedger(u) &&
 				ix.endedAs(u) == nil {
-				ix.mayBeAliases = append(ix.mayBeAliases, u)
+				ix.cachedNewcomers = append(ix.cachedNewcomers, u)
 			}
 		}
-		slices.SortFunc(ix.mayBeAliases, func(a, b *org.User) int {
+		slices.SortFunc(ix.cachedNewcomers, func(a, b *org.User) int {
 			return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.ID, b.ID))
 		})
 	}
-	return ix.mayBeAliases
+	return ix.cachedNewcomers
 }
 
 // isUnderOtherAddress reports whether p is in the organization under an address that the roster does not name.
@@ -154,19 +151,19 @@ func (p *person) isUnderOtherAddress() bool {
 	return p.user != nil && !slices.Contains(p.keys, p.user.Email.Key())
 }
 
-// noteOtherAddress says that p, a user, has an address that the roster does not name.
+// noteOtherAddress adds a notice if p is in the organization under an address that the roster does not name.
 func (ix *index) noteOtherAddress(p *person, d *decision) {
 	if p.isUnderOtherAddress() {
 		d.note(p, Notice{Kind: OtherAddress, UserID: p.user.ID, Text: p.user.Email.String()})
 	}
 }
 
-// unreadableRow returns p's newest invitation that waits or expired and has a date that cannot be read; nil when there
-// is none.
-func (p *person) unreadableRow() *org.Invitation {
-	for _, row := range slices.Backward(p.invitations) {
-		if row.DateUnreadable && (row.Status == org.StatusPending || row.Status == org.StatusExpired) {
-			return row
+// unreadableInvitation returns the newest pending or expired invitation of p that has an unreadable date; nil if
+// there is none.
+func (p *person) unreadableInvitation() *org.Invitation {
+	for _, inv := range slices.Backward(p.invitations) {
+		if inv.DateUnreadable && (inv.Status == org.StatusPending || inv.Status == org.StatusExpired) {
+			return inv
 		}
 	}
 	return nil

@@ -8,17 +8,16 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// decideUnlisted decides about users and invitations that are not in the roster. By default they
-// are only reported. Service users, the key's own user, protected people and the last
-// administrators are never suspended or removed, and nobody is unless the roster names the
-// organization and the key's own user is known.
+// decideUnlisted decides about users and invitations that are not in the roster. By default it only reports them. It
+// never suspends or removes service users, the key's own user, protected people and the last administrators. It
+// suspends and removes nobody if the roster does not name the organization, or if the key's own user is not known.
 func (ix *index) decideUnlisted(result *Plan) {
 	policy := ix.in.Roster.Settings.Unlisted
 	if policy != roster.UnlistedSuspend && policy != roster.UnlistedRemove {
 		policy = roster.UnlistedReport
 	}
 	mayTake := policy != roster.UnlistedReport || ix.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke
-	if (mayTake || ix.keepsAPI) && ix.in.Snapshot.UsersSeen && !ix.selfKnown {
+	if (mayTake || ix.someoneKeepsAPI) && ix.in.Snapshot.UsersSeen && !ix.selfKnown {
 		result.Notices = append(result.Notices, Notice{Kind: SelfUnseen})
 		policy = roster.UnlistedReport
 	}
@@ -33,15 +32,15 @@ func (ix *index) decideUnlisted(result *Plan) {
 		ix.possiblyHidden = ix.possiblyAccepted
 	}
 	lastAdmins := ix.lastAdmins()
-	leaves := map[*person]bool{}
-	mayBeUnseen := false
+	changed := map[*person]bool{} // people whose last day is over and whose user has a change
+	keptUnknown := false          // a user stays because they may be a person of the roster
 	for i := range ix.unlistedUsers {
 		u := &ix.unlistedUsers[i]
 		if u.Service || ix.isSelf(u) {
 			continue
 		}
 		if !u.Suspended {
-			result.Facts = append(result.Facts, ix.active(u.Email.Key(), ix.in.Memory.People[u.Email.Key()])...)
+			result.Facts = append(result.Facts, ix.activeFacts(u.Email.Key(), ix.in.Memory.People[u.Email.Key()])...)
 		}
 		n := Notice{Kind: Unlisted, Email: u.Email, UserID: u.ID, Text: u.Name}
 		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}
@@ -52,12 +51,11 @@ func (ix *index) decideUnlisted(result *Plan) {
 		}
 		switch {
 		case policy == roster.UnlistedReport || ix.isExempt(u) || lastAdmins[u.ID] || u.Email.IsZero() || u.ID == "" ||
-			ix.isListed(u),
-			u.SeenOnce, isUnaccepted(u):
+			ix.isListed(u) || u.SeenOnce || isUnaccepted(u):
 			result.Notices = append(result.Notices, n)
 		case ix.possiblyHidden != nil && !ix.isKnownToLedger(u):
 			result.Notices = append(result.Notices, n)
-			mayBeUnseen = true
+			keptUnknown = true
 		case policy == roster.UnlistedSuspend && u.Suspended:
 		case p == nil && !ix.isNamed(u) && ix.waitsForRemoval(u, &n):
 			result.Notices = append(result.Notices, n)
@@ -70,31 +68,31 @@ func (ix *index) decideUnlisted(result *Plan) {
 			continue
 		}
 		result.Changes = append(result.Changes, change)
-		if p != nil && !leaves[p] {
-			leaves[p] = true
+		if p != nil && !changed[p] {
+			changed[p] = true
 			result.Unchanged--
 		}
 	}
-	if mayBeUnseen {
+	if keptUnknown {
 		result.Notices = append(result.Notices, Notice{Kind: UnlistedKept, Email: ix.possiblyHidden.Email,
 			Source: ix.possiblyHidden.At.Source()})
 	}
-	for _, row := range ix.unlistedInvitations {
-		if row.Status == org.StatusPending && !ix.isPast(row.ExpiresAt()) {
-			result.Notices = append(result.Notices, Notice{Kind: Unlisted, Email: row.Invited, InvitationID: row.ID,
-				Expires: row.ExpiresAt(), ExpiresEstimated: !row.ExpiresAt().Equal(row.Expires)})
+	for _, inv := range ix.unlistedInvitations {
+		if inv.Status == org.StatusPending && !ix.isPast(inv.ExpiresAt()) {
+			result.Notices = append(result.Notices, Notice{Kind: Unlisted, Email: inv.Invited, InvitationID: inv.ID,
+				Expires: inv.ExpiresAt(), ExpiresEstimated: !inv.ExpiresAt().Equal(inv.Expires)})
 		}
 	}
 }
 
-// waitsForRemoval reports whether u has to be seen unlisted for longer before being suspended or
-// removed, and sets the time in n. That concerns users whom the ledger never saw in a roster.
+// waitsForRemoval reports whether u may not be suspended or removed yet, because u has not been unlisted for long
+// enough. It sets RemovalAfter of n then. Users who were in a roster, by the ledger, do not wait.
 func (ix *index) waitsForRemoval(u *org.User, n *Notice) bool {
-	listed := func(key string) bool {
+	wasListed := func(key string) bool {
 		r := ix.in.Memory.People[key]
 		return r.Joined || r.Unlisted || r.EverMailed || len(r.Mails) > 0
 	}
-	if slices.ContainsFunc(ix.knownAddresses(u), listed) {
+	if slices.ContainsFunc(ix.knownAddresses(u), wasListed) {
 		return false
 	}
 	now, since := ix.in.Snapshot.Now, ix.in.Snapshot.Now
@@ -109,37 +107,37 @@ func (ix *index) waitsForRemoval(u *org.User, n *Notice) bool {
 	return true
 }
 
-// unlistedUserFacts returns the facts about unlisted users: who is seen for the first time, and who is
-// gone.
+// unlistedUserFacts returns a fact for each unlisted user whom the ledger does not have, and for each unlisted user
+// of the ledger who is gone.
 func (ix *index) unlistedUserFacts() []org.Fact {
 	if !ix.visible.users {
 		return nil
 	}
 	var facts []org.Fact
-	here := map[string]bool{}
+	present := map[string]bool{}
 	for i := range ix.unlistedUsers {
 		u := &ix.unlistedUsers[i]
 		if u.Service || u.ID == "" || isUnaccepted(u) || ix.isSelf(u) {
 			continue
 		}
-		here[u.ID] = true
+		present[u.ID] = true
 		if _, known := ix.in.Memory.Unlisted[u.ID]; !known {
 			facts = append(facts, org.Fact{Kind: org.FactUnlistedUser, Email: u.Email.Key(), UserID: u.ID})
 		}
 	}
 	if !ix.visible.suspended {
-		return facts // who is not there may be suspended
+		return facts // users who are not in the list may be suspended
 	}
 	for _, id := range slices.Sorted(maps.Keys(ix.in.Memory.Unlisted)) {
-		if !here[id] {
+		if !present[id] {
 			facts = append(facts, org.Fact{Kind: org.FactUserGone, UserID: id})
 		}
 	}
 	return facts
 }
 
-// protectedUnseen returns a notice for each protected address that belongs to nobody: it is perhaps
-// misspelled, and then the intended person is not protected.
+// protectedUnseen returns a notice for each protected address that belongs to nobody. The address may be misspelled,
+// and then the intended person is not protected.
 func (ix *index) protectedUnseen() []Notice {
 	seen := map[string]bool{}
 	for i := range ix.in.Snapshot.Users {
@@ -147,8 +145,8 @@ func (ix *index) protectedUnseen() []Notice {
 			seen[key] = true
 		}
 	}
-	for _, row := range ix.in.Snapshot.Invitations {
-		seen[row.Invited.Key()] = true
+	for _, inv := range ix.in.Snapshot.Invitations {
+		seen[inv.Invited.Key()] = true
 	}
 	var notices []Notice
 	for _, a := range ix.in.Roster.Settings.Protected {
@@ -159,37 +157,39 @@ func (ix *index) protectedUnseen() []Notice {
 	return notices
 }
 
-// isListed reports whether one of the addresses that u is known by is in the roster.
+// isListed reports whether the roster has one of the known addresses of u, for a person whose last day is not over.
 func (ix *index) isListed(u *org.User) bool {
 	return slices.ContainsFunc(ix.knownAddresses(u), func(key string) bool {
 		return ix.byKey[key] != nil && !ix.byKey[key].ended
 	})
 }
 
-// isKnownToLedger reports whether the ledger knows u as a member, as suspended or as invited under
-// u's own address, so that u is not another person of the roster under a new address. A user whom orgsync removed
-// before is not counted: the account may be back by an invitation to another person.
+// isKnownToLedger reports whether the ledger has u under u's own address as a member, as suspended, or as invited by
+// a mail that has not expired. Then u is not another person of the roster under a new address. The result is false if
+// orgsync removed u, because u may be back by an invitation to another person.
 func (ix *index) isKnownToLedger(u *org.User) bool {
 	r := ix.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !ix.isPast(m.ExpiresAt()) })
 	return !r.Removed && (r.Joined || r.Suspended || invited)
 }
 
-// isExempt reports whether u is never suspended or removed and loses no access.
+// isExempt reports whether orgsync never suspends or removes u, and never takes access from u.
 func (ix *index) isExempt(u *org.User) bool {
 	isProtected := func(key string) bool { return ix.protected[key] }
 	return u.Service || ix.isSelf(u) || slices.ContainsFunc(ix.knownAddresses(u), isProtected)
 }
 
-// knownAddresses returns the keys of all addresses that u is known by: u's own, those of
-// invitations that u accepted, those in the ledger, and those that the roster lists for the same
-// person.
+// knownAddresses returns the keys of all known addresses of u:
+//   - the address of u;
+//   - the addresses of the invitations that u accepted;
+//   - the addresses that the ledger has for the id of u;
+//   - the other addresses that the roster has for the person with one of these addresses.
 func (ix *index) knownAddresses(u *org.User) []string {
-	if ix.invitedAs == nil { // few plans need it
+	if ix.invitedAs == nil { // computed only on demand, because few plans need it
 		ix.invitedAs, ix.rememberedAs = map[string][]string{}, map[string][]string{}
-		for _, row := range ix.in.Snapshot.Invitations {
-			if key := acceptedBy(&row); key != "" {
-				ix.invitedAs[key] = append(ix.invitedAs[key], row.Invited.Key())
+		for _, inv := range ix.in.Snapshot.Invitations {
+			if key := acceptedBy(&inv); key != "" {
+				ix.invitedAs[key] = append(ix.invitedAs[key], inv.Invited.Key())
 			}
 		}
 		for key, r := range ix.in.Memory.People {
@@ -199,7 +199,7 @@ func (ix *index) knownAddresses(u *org.User) []string {
 		}
 		for _, known := range []map[string][]string{ix.invitedAs, ix.rememberedAs} {
 			for _, keys := range known {
-				slices.Sort(keys) // the order of input never matters
+				slices.Sort(keys) // so that the order of the input makes no difference
 			}
 		}
 	}
@@ -212,8 +212,7 @@ func (ix *index) knownAddresses(u *org.User) []string {
 	return keys
 }
 
-// endedAs returns the person of the roster who is u and whose last day is over; nil if there is
-// none.
+// endedAs returns the person of the roster who is u, if the last day of this person is over; otherwise nil.
 func (ix *index) endedAs(u *org.User) *person {
 	for _, key := range ix.knownAddresses(u) {
 		if p := ix.byKey[key]; p != nil && p.ended {
@@ -228,8 +227,8 @@ func (ix *index) isSelf(u *org.User) bool {
 	return !u.Email.IsZero() && u.Email.Equal(ix.in.Snapshot.Self)
 }
 
-// lastAdmins returns the ids of unlisted users who may manage users, if nobody who may would remain
-// without them; otherwise nil. It sees ACLs only: rights that come from policies cannot be seen.
+// lastAdmins returns the ids of the unlisted users who can manage users, if nobody else can. Otherwise it returns
+// nil. It considers only ACLs, because the API does not show rights that come from policies.
 func (ix *index) lastAdmins() map[string]bool {
 	leaving := map[string]bool{}
 	for i := range ix.unlistedUsers {
@@ -238,7 +237,7 @@ func (ix *index) lastAdmins() map[string]bool {
 		}
 	}
 	for i := range ix.in.Snapshot.Users {
-		// A user whom only one of two readings shows may be gone.
+		// A user whom only one of two readings showed may be gone.
 		if u := &ix.in.Snapshot.Users[i]; canManageUsers(u) && !u.Service && !u.SeenOnce && !leaving[u.ID] {
 			return nil // somebody remains
 		}

@@ -8,23 +8,23 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Limits are the most that one run may do: the roster's, or what a flag put in their place.
+// Limits has the limits of one run, from the roster or from flags.
 type Limits struct {
-	// MaxInvites bounds invitation mails, MaxRemovals people suspended or removed, and MaxRevokes changes that take access
+	// MaxInvites limits invitation mails, MaxRemovals suspensions and removals, and MaxRevokes changes that take access
 	// from members. 0 allows none.
 	MaxInvites, MaxRemovals, MaxRevokes int
 }
 
-// LimitError says that a plan holds more than one run may do.
+// LimitError says that a plan has more changes of one type than one run may make.
 type LimitError struct {
-	// What is counted, in the singular, and Many in the plural; "" adds an s.
+	// What names one such change. Many names several; if it is "", their name is What with an s.
 	What, Many     string
 	Planned, Limit int
-	// Setting is the roster's line and Flag the flag that lift the limit.
+	// Setting is the roster's key for the limit, and Flag is the flag for it.
 	Setting, Flag string
 }
 
-// Error prints both numbers.
+// Error returns a message with both numbers.
 func (e *LimitError) Error() string {
 	what := cmp.Or(e.Many, e.What+"s")
 	if e.Planned == 1 {
@@ -33,8 +33,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("the plan has %d %s, but the limit for one run is %d", e.Planned, what, e.Limit)
 }
 
-// CheckLimits counts the changes that would run, those of held people included because they may run too. The
-// error is a [*LimitError].
+// CheckLimits returns a [*LimitError] if p has more changes than its limits allow. Held mails count too, because they
+// may be sent.
 func (p Plan) CheckLimits() error {
 	mails, removals, revokes := len(p.Held), 0, 0
 	for _, c := range p.Changes {
@@ -65,17 +65,15 @@ func (p Plan) CheckLimits() error {
 	return nil
 }
 
-// NeedsError says that the roster asks for something that the API key may not do.
+// NeedsError says that the roster needs something that the API key may not do.
 type NeedsError struct {
-	// What is Plan.Needs.
-	What string
+	What string // Plan.Needs
 }
 
-// Error is what the roster asks for, and that the key may not do it.
+// Error returns e.What.
 func (e *NeedsError) Error() string { return e.What }
 
-// Err returns why p must not be carried out at all, a [*NeedsError] or a [*roster.ProblemsError]; nil when nothing says
-// so.
+// Err returns an error if p must not be carried out: a [*NeedsError] or a [*roster.ProblemsError].
 func (p Plan) Err() error {
 	switch {
 	case p.Needs != "":
@@ -86,16 +84,16 @@ func (p Plan) Err() error {
 	return nil
 }
 
-// UnknownAccessError says that the organization lacks groups, roles or policies that the roster names.
+// UnknownAccessError says that the organization lacks groups, roles or policies that the roster names, or has them in
+// a form that cannot be used.
 type UnknownAccessError struct {
-	// Names is how many.
+	// Names is the number of these names.
 	Names int
-	// Missing are those of which the organization has none with that name, so that creating them
-	// helps.
+	// Missing has the names that do not exist in the organization, so that it helps to create them.
 	Missing []org.AccessName
 }
 
-// Error counts the names; the notices of the plan say which.
+// Error returns a message with the number of names. The notices of the plan have the names.
 func (e *UnknownAccessError) Error() string {
 	if e.Names == 1 {
 		return "the organization lacks 1 group, role or policy that the roster names"
@@ -103,8 +101,8 @@ func (e *UnknownAccessError) Error() string {
 	return fmt.Sprintf("the organization lacks %d groups, roles and policies that the roster names", e.Names)
 }
 
-// CheckAccess returns an [*UnknownAccessError] if the organization lacks a group, role or policy that the roster names.
-// The rest of such a plan can be carried out.
+// CheckAccess returns an [*UnknownAccessError] if the roster names a group, role or policy that cannot be used. The
+// other changes of such a plan can be made.
 func (p Plan) CheckAccess() error {
 	names := 0
 	var missing []org.AccessName
@@ -123,10 +121,10 @@ func (p Plan) CheckAccess() error {
 	return &UnknownAccessError{names, missing}
 }
 
-// LacksAccess reports whether c is a grant that the organization lacks the group, role or policy for.
+// LacksAccess reports whether c grants a group, role or policy that the organization lacks.
 func (c Change) LacksAccess() bool { return c.Action == Grant && c.Detail.ID == "" }
 
-// TakesAccess reports whether c takes access from a member who stays one.
+// TakesAccess reports whether c takes access from a member who stays a member.
 func (c Change) TakesAccess() bool {
 	return c.Action == Revoke || c.Action == Update && c.Detail.APIEnabled != nil && !*c.Detail.APIEnabled
 }

@@ -7,32 +7,34 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// decision is what is decided for one person.
+// decision has the part of a plan that is about one person.
 type decision struct {
-	changes []Change
-	held    *Change // what would be done if it were known that the person was not mailed
-	// ungrantable are as in Plan.
+	changes     []Change
+	held        *Change // the mail that is needed if an earlier lost mail was not sent
 	ungrantable []Change
 	notices     []Notice
 	facts       []org.Fact
 }
 
-// reset empties d and keeps the allocated slices.
+// reset empties d but keeps the memory of its slices.
 func (d *decision) reset() {
 	*d = decision{changes: d.changes[:0], ungrantable: d.ungrantable[:0], notices: d.notices[:0], facts: d.facts[:0]}
 }
 
-// decideMembership decides whether p is mailed, into an empty d. Its steps are the lines of the
-// table in docs/decisions.md, from top to bottom: a member needs no mail, a person who can still
-// accept waits, a person who may have been mailed is held, a person who left or declined is
-// reported, a person whose invitation expired is invited again, and only a person who was never
-// invited is invited.
+// decideMembership decides whether p is mailed. d must be empty. The cases are those of the table in
+// docs/decisions.md, from top to bottom:
+//   - A member needs no mail.
+//   - A person who can still accept an invitation needs no mail.
+//   - The mail to a person who may have been mailed already is held.
+//   - A person whose invitation expired is invited again.
+//   - A person who left or declined is reported.
+//   - A person who was never invited is invited.
 func (ix *index) decideMembership(p *person, d *decision) {
 	switch {
 	case p.ended:
 		return
 	case p.user != nil && p.user.Suspended && p.record.Suspended && !p.isUnderOtherAddress():
-		// This tool suspended them, and the roster wants them back.
+		// orgsync suspended them, and the roster lists them again.
 		d.change(p, Unsuspend, ListedAgain, Detail{})
 		ix.noteJoined(p, d)
 		return
@@ -46,7 +48,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		ix.noteJoined(p, d)
 		known := ix.knownKeys(p)
 		for _, key := range known {
-			d.facts = append(d.facts, ix.active(key, ix.historyOf(p, known, key))...)
+			d.facts = append(d.facts, ix.activeFacts(key, ix.recordUnder(p, known, key))...)
 		}
 		return
 	}
@@ -60,23 +62,23 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 	unsettled := ix.resolveLostMails(p, d)
 	if ix.possiblyHidden == nil && slices.ContainsFunc(p.record.Mails,
-		func(m org.Mail) bool { return !p.hasRow(m.InvitationID) }) {
+		func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }) {
 		ix.possiblyHidden = p
 	}
 	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
 		ix.possiblyAccepted = p
 	}
-	if row := p.unreadableRow(); row != nil {
-		d.note(p, Notice{Kind: NeedsAttention, InvitationID: row.ID, Since: row.Created, Text: row.StatusText +
+	if inv := p.unreadableInvitation(); inv != nil {
+		d.note(p, Notice{Kind: NeedsAttention, InvitationID: inv.ID, Since: inv.Created, Text: inv.StatusText +
 			", with a date that cannot be read"})
 		return
 	}
-	if live := ix.openInvitations(p); len(live) > 0 {
-		newest := live[len(live)-1]
+	if open := ix.openInvitations(p); len(open) > 0 {
+		newest := open[len(open)-1]
 		expires, estimated := ix.expiry(p, newest)
 		d.note(p, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: expires,
 			ExpiresEstimated: estimated})
-		for _, older := range live[:len(live)-1] {
+		for _, older := range open[:len(open)-1] {
 			expires, estimated := ix.expiry(p, older)
 			d.note(p, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: expires,
 				ExpiresEstimated: estimated})
@@ -91,7 +93,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		return
 	}
 	if p.unaccepted != nil && len(p.invitations) == 0 && !p.reinvite {
-		d.note(p, Notice{Kind: NeedsAttention, UserID: p.unaccepted.ID, Text: notAccepted})
+		d.note(p, Notice{Kind: NeedsAttention, UserID: p.unaccepted.ID, Text: statusNotAccepted})
 	} else {
 		ix.decideAfterExpiry(p, d)
 		if !ix.waitForFirstDay(p, d) {
@@ -99,7 +101,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		}
 	}
 	if unsettled != nil {
-		// What would be done stays known, so that apply can do it as soon as it is sure that nothing went out.
+		// Keep the mail, so that apply can send it as soon as it is certain that the lost mail was not sent.
 		d.notices = nil
 		if len(d.changes) > 0 {
 			d.held, d.changes = &d.changes[0], nil
@@ -108,19 +110,18 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 }
 
-// decideAfterExpiry decides for a person who is not a member and has no invitation that can be
-// accepted.
+// decideAfterExpiry decides whether to mail p, who is not a member and has no invitation that can be accepted.
 func (ix *index) decideAfterExpiry(p *person, d *decision) {
-	newest := p.newestRow()
+	newest := p.newestInvitation()
 	last := p.lastMail()
 	acceptedSince := last != nil && newest != nil && newest.Status == org.StatusAccepted &&
 		newest.Responded.After(last.At)
-	// The last mail is newer than all that the list shows: its invitation expired and vanished, or was accepted and
-	// forgotten.
+	// If vanished is true, the last mail is newer than every invitation in the list. Its invitation expired or was
+	// accepted, and the list no longer shows it.
 	vanished := last != nil && !acceptedSince &&
-		(newest == nil || last.At.After(newest.Created) && !p.hasRow(last.InvitationID))
+		(newest == nil || last.At.After(newest.Created) && !p.hasInvitation(last.InvitationID))
 	switch {
-	case (newest == nil || vanished) && ix.holdUnknown(p, d):
+	case (newest == nil || vanished) && ix.decidePossiblyHidden(p, d):
 	case vanished:
 		ix.inviteAgain(p, d, last.InvitationID)
 	case newest == nil && (p.record.Joined || p.record.Removed):
@@ -129,44 +130,45 @@ func (ix *index) decideAfterExpiry(p *person, d *decision) {
 		d.invite(p, Invite, NotInvited, "")
 	case newest.Status == org.StatusPending || newest.Status == org.StatusExpired:
 		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {
-			ix.decideAfterLeaving(p, d, "") // they joined by another invitation, after this one was sent
+			ix.decideAfterLeaving(p, d, "") // after this invitation was sent, they joined by another one
 			return
 		}
 		ix.inviteAgain(p, d, newest.ID)
 	case newest.Status == org.StatusAccepted:
 		ix.decideAfterLeaving(p, d, newest.ID)
 	case p.reinvite && (newest.Status == org.StatusDeclined || newest.Status == org.StatusCancelled):
-		// Named by a person on purpose, and no invitation can be accepted: a new one, since only pending ones are renewed.
+		// Send a new invitation, because only a pending invitation can be renewed.
 		d.invite(p, Invite, NotInvited, "")
 	default:
 		d.note(p, Notice{Kind: NeedsAttention, InvitationID: newest.ID, Since: newest.Responded, Text: newest.StatusText})
 	}
 }
 
-// inviteAgain decides for a person whose last invitation expired. id is that invitation.
+// inviteAgain decides whether to mail p, whose last invitation expired. id is the id of that invitation.
 func (ix *index) inviteAgain(p *person, d *decision, id string) {
 	if ix.noteGaveUp(p, d, id) {
 		return
 	}
 	if !p.renewable(id) {
-		id = "" // it went to another of the person's addresses: renewing would mail that one
+		id = "" // a renewal would go to another address of the person
 	}
 	d.invite(p, Reinvite, Expired, id)
 }
 
-// decideAfterLeaving decides for a person who accepted once and is not seen as a user. id is the
-// accepted invitation; "" if only the ledger knows. Where users are hidden, a person with an
+// decideAfterLeaving decides whether to mail p, who was a member and is not in the list of users. id is the id of the
+// accepted invitation; "" if only the ledger says that p was a member. If the key cannot list users, a person with an
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	removed := p.record.Removed && p.mailOf(id) == nil
 	if ix.possiblyHidden == nil && !removed && (p.record.UserID == "" || p.mailOf(id) != nil) {
-		// with an invitation of this tool's they may have joined as somebody else than the last time
+		// p may have joined as another user: the ledger has no user id for p, or p accepted an invitation that orgsync sent
+		// after it last saw p as a member.
 		ix.possiblyHidden = p
 	}
 	switch {
 	case !ix.visible.users && !removed && id != "":
-		ix.noteJoined(p, d) // acceptance counts as membership
-	case !removed && ix.holdUnknown(p, d):
+		ix.noteJoined(p, d)
+	case !removed && ix.decidePossiblyHidden(p, d):
 	case !ix.in.InviteLeft && !removed, ix.justAccepted(p):
 		d.note(p, Notice{Kind: Left, InvitationID: id})
 	case ix.noteGaveUp(p, d, id):
@@ -175,13 +177,14 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	}
 }
 
-// justAccepted reports whether p accepted so recently that the list of users may not show it yet.
+// justAccepted reports whether p accepted an invitation so recently that the list of users may not show p yet.
 func (ix *index) justAccepted(p *person) bool {
-	row := p.newestRow()
-	return row != nil && row.Status == org.StatusAccepted && ix.in.Snapshot.Now.Sub(row.Responded) < org.SettleAfter
+	inv := p.newestInvitation()
+	return inv != nil && inv.Status == org.StatusAccepted && ix.in.Snapshot.Now.Sub(inv.Responded) < org.SettleAfter
 }
 
-// noteGaveUp reports whether p got as many mails as the roster allows, and adds the notice if so.
+// noteGaveUp reports whether p got as many mails without an answer as the roster allows. If so, it adds a notice. id
+// is the id of the last invitation; "" if it is not known.
 func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
 	mails, since := p.rounds()
 	if mails < ix.in.Roster.Settings.ReinviteRounds {
@@ -193,53 +196,52 @@ func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
 
 // openInvitations returns the invitations of p that can still be accepted, oldest first.
 func (ix *index) openInvitations(p *person) []*org.Invitation {
-	past := func(row *org.Invitation) bool {
-		open := row.Status == org.StatusPending || row.Status == org.StatusExpired && p.renewed(row)
-		return !open || ix.isPast(ix.expiryOf(p, row))
+	isOver := func(inv *org.Invitation) bool {
+		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired && p.wasRenewed(inv)
+		return !open || ix.isPast(ix.expiryOf(p, inv))
 	}
-	if !slices.ContainsFunc(p.invitations, past) {
+	if !slices.ContainsFunc(p.invitations, isOver) {
 		return p.invitations
 	}
-	return slices.DeleteFunc(slices.Clone(p.invitations), past)
+	return slices.DeleteFunc(slices.Clone(p.invitations), isOver)
 }
 
-// renewed reports whether a mail renewed row after the state that the list shows: the list may lag.
-func (p *person) renewed(row *org.Invitation) bool {
-	m := p.mailOf(row.ID)
-	return m != nil && !row.ExpiresAt().After(m.At)
+// wasRenewed reports whether the ledger has a mail that renewed inv after it expired. The list may not show this yet.
+func (p *person) wasRenewed(inv *org.Invitation) bool {
+	m := p.mailOf(inv.ID)
+	return m != nil && !inv.ExpiresAt().After(m.At)
 }
 
-// expiry returns when row expires, and whether that is estimated because the server gave no date.
-func (ix *index) expiry(p *person, row *org.Invitation) (at time.Time, estimated bool) {
-	at = ix.expiryOf(p, row)
-	if m := p.mailOf(row.ID); m != nil && m.ExpiresAt().Equal(at) && !row.ExpiresAt().Equal(at) {
+// expiry returns when inv expires, and whether this is an estimate because the server gave no date.
+func (ix *index) expiry(p *person, inv *org.Invitation) (at time.Time, estimated bool) {
+	at = ix.expiryOf(p, inv)
+	if m := p.mailOf(inv.ID); m != nil && m.ExpiresAt().Equal(at) && !inv.ExpiresAt().Equal(at) {
 		return at, m.ExpiresEstimated()
 	}
-	return at, !at.IsZero() && !row.Expires.Equal(at)
+	return at, !at.IsZero() && !inv.Expires.Equal(at)
 }
 
-// expiryOf returns when row expires, by the list or by a later mail in the ledger.
-func (ix *index) expiryOf(p *person, row *org.Invitation) time.Time {
-	expiryOf := row.ExpiresAt()
-	if m := p.mailOf(row.ID); m != nil && m.ExpiresAt().After(expiryOf) {
-		return m.ExpiresAt()
+// expiryOf returns when inv expires: the later time of the list and of the last mail in the ledger.
+func (ix *index) expiryOf(p *person, inv *org.Invitation) time.Time {
+	at := inv.ExpiresAt()
+	if m := p.mailOf(inv.ID); m != nil {
+		return org.Later(at, m.ExpiresAt())
 	}
-	return expiryOf
+	return at
 }
 
-// renewable reports whether the invitation id was sent to the address that the roster lists first.
+// renewable reports whether the invitation id was sent to the `email` of the entry and not to an alias.
 func (p *person) renewable(id string) bool {
-	for _, row := range p.invitations {
-		if row.ID == id && !row.Invited.IsZero() {
-			return row.Invited.Equal(p.Email)
+	for _, inv := range p.invitations {
+		if inv.ID == id && !inv.Invited.IsZero() {
+			return inv.Invited.Equal(p.Email)
 		}
 	}
 	m := p.mailOf(id)
 	return m == nil || m.Email == p.Email.Key()
 }
 
-// mailOf returns the last mail for the invitation id that was certainly sent; nil if the ledger has
-// none.
+// mailOf returns the last mail of the invitation id that was certainly sent; nil if the ledger has none.
 func (p *person) mailOf(id string) *org.Mail {
 	for i := len(p.record.Mails) - 1; i >= 0; i-- {
 		if m := &p.record.Mails[i]; m.InvitationID == id && !m.Lost {
@@ -259,38 +261,37 @@ func (p *person) lastMail() *org.Mail {
 	return nil
 }
 
-// unseenMail returns the last mail that was certainly sent if the list does not show its
-// invitation; otherwise nil.
+// unseenMail returns the last mail that was certainly sent, if the list does not show its invitation; otherwise nil.
 func (p *person) unseenMail() *org.Mail {
 	m := p.lastMail()
-	if m == nil || p.hasRow(m.InvitationID) {
+	if m == nil || p.hasInvitation(m.InvitationID) {
 		return nil
 	}
 	return m
 }
 
-func (p *person) hasRow(id string) bool {
-	return slices.ContainsFunc(p.invitations, func(row *org.Invitation) bool { return row.ID == id })
+func (p *person) hasInvitation(id string) bool {
+	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool { return inv.ID == id })
 }
 
-// newestRow returns the newest invitation in the list; nil if there is none. An invitation that was
-// accepted after the newest was sent comes first, and so does any accepted one where the server
-// gives no dates: a person who accepted once is not mailed again without being asked for.
-func (p *person) newestRow() *org.Invitation {
+// newestInvitation returns the newest invitation of p in the list; nil if there is none. It prefers an older
+// invitation that p accepted after the newest one was sent. If the newest one has no dates, it prefers any accepted
+// invitation. So orgsync does not mail a person again who accepted.
+func (p *person) newestInvitation() *org.Invitation {
 	if len(p.invitations) == 0 {
 		return nil
 	}
 	newest := p.invitations[len(p.invitations)-1]
-	for _, row := range slices.Backward(p.invitations) {
-		if row.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || row.Responded.After(newest.Created)) {
-			return row
+	for _, inv := range slices.Backward(p.invitations) {
+		if inv.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || inv.Responded.After(newest.Created)) {
+			return inv
 		}
 	}
 	return newest
 }
 
-// rounds counts the mails to p that went unanswered, from the ledger and the list together. since
-// is when the first of them was sent.
+// rounds returns how many mails to p got no answer, by the ledger and the list together. since is when the first of
+// these mails was sent; zero if it is not known.
 func (p *person) rounds() (mails int, since time.Time) {
 	if p.reinvite {
 		return 0, time.Time{}
@@ -306,19 +307,19 @@ func (p *person) rounds() (mails int, since time.Time) {
 			earliest(m.At)
 		}
 	}
-	for _, row := range p.invitations {
-		silent := row.Status == org.StatusPending || row.Status == org.StatusExpired
-		if !silent || p.mailOf(row.ID) != nil || p.record.RoundsResetSequence > 0 &&
-			!row.Created.After(p.record.RoundsResetAt) {
+	for _, inv := range p.invitations {
+		unanswered := inv.Status == org.StatusPending || inv.Status == org.StatusExpired
+		if !unanswered || p.mailOf(inv.ID) != nil || p.record.RoundsResetSequence > 0 &&
+			!inv.Created.After(p.record.RoundsResetAt) {
 			continue
 		}
 		mails++
-		earliest(row.Created)
+		earliest(inv.Created)
 	}
 	return mails, since
 }
 
-// invite adds the change that mails p. id is the invitation to be renewed; "" for a new one.
+// invite adds a change that mails p. id is the id of the invitation to renew; "" for a new invitation.
 func (d *decision) invite(p *person, a Action, r Reason, id string) {
 	api := p.APIEnabled != nil && *p.APIEnabled
 	d.changes = append(d.changes, Change{
@@ -326,18 +327,17 @@ func (d *decision) invite(p *person, a Action, r Reason, id string) {
 	})
 }
 
-// change adds a change to p, who is a user.
+// change adds a change of p, who is a user.
 func (d *decision) change(p *person, a Action, r Reason, detail Detail) {
 	d.changes = append(d.changes, Change{Action: a, Reason: r, Email: p.Email, Source: p.At.Source(), UserID: p.user.ID,
 		Detail: detail})
 }
 
-// has reports whether there is a notice of a kind.
-func (d *decision) has(kind NoticeKind) bool {
+func (d *decision) hasNotice(kind NoticeKind) bool {
 	return slices.ContainsFunc(d.notices, func(n Notice) bool { return n.Kind == kind })
 }
 
-// mails reports whether the person is mailed.
+// mails reports whether d has a change that mails the person.
 func (d *decision) mails() bool {
 	return slices.ContainsFunc(d.changes, func(c Change) bool { return c.Action.Mails() })
 }
@@ -348,8 +348,8 @@ func (d *decision) note(p *person, n Notice) {
 	d.notices = append(d.notices, n)
 }
 
-// knownKeys returns the keys under which the ledger may know p: the roster's, and those that p
-// accepted with.
+// knownKeys returns the keys under which the ledger may know p: first those of the roster, then the key of p's user,
+// and the keys that p accepted invitations with.
 func (ix *index) knownKeys(p *person) []string {
 	keys := p.keys
 	more := func(key string) {
@@ -360,67 +360,67 @@ func (ix *index) knownKeys(p *person) []string {
 	if p.user != nil {
 		more(p.user.Email.Key())
 	}
-	for _, row := range p.invitations {
-		more(acceptedBy(row))
+	for _, inv := range p.invitations {
+		more(acceptedBy(inv))
 	}
 	return keys
 }
 
-// noteJoined adds the facts that p is a member and which user p is. Then a later absence means that
-// p left, and p is recognised even when the list forgets how p accepted. Only addresses that the
-// server itself connects with the user count: an alias holds only as long as the roster lists it.
+// noteJoined adds the facts that p is a member and which user p is. If p is absent later, these facts say that p
+// left. If the list no longer shows the accepted invitation, they still say which user p is. The facts name the user
+// only for addresses that an answer of the API connects with the user. An alias may be wrong, and counts only while
+// the roster has it.
 func (ix *index) noteJoined(p *person, d *decision) {
 	known := ix.knownKeys(p)
 	for i, key := range known {
-		r := ix.historyOf(p, known, key)
-		id, news := "", false
-		switch own := i < len(p.keys); {
-		case p.user == nil: // by an accepted invitation, where users cannot be listed
-			news = i == 0 && !p.record.Joined
-		case r.UserID == p.user.ID || p.isIn(key):
+		r := ix.recordUnder(p, known, key)
+		id, isNew := "", false
+		switch inRoster := i < len(p.keys); {
+		case p.user == nil: // the key cannot list users, and p accepted an invitation
+			isNew = i == 0 && !p.record.Joined
+		case r.UserID == p.user.ID || p.joinedAs(key):
 			id = p.user.ID
-			news = own && (!r.Joined || r.UserID != id || ix.invitedSince(p, r.JoinedAt))
+			isNew = inRoster && (!r.Joined || r.UserID != id || ix.invitedSince(p, r.JoinedAt))
 		}
-		// Whatever was mailed, to whichever of the addresses, is answered.
-		if news || r.Removed || len(r.Mails) > 0 {
+		// A member has answered all mails, whichever address they went to.
+		if isNew || r.Removed || len(r.Mails) > 0 {
 			d.facts = append(d.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: id})
 		}
 	}
 }
 
-// isIn reports whether the server says that p's user has the address key: as its own address, or
-// because an invitation to key was accepted with it.
-func (p *person) isIn(key string) bool {
+// joinedAs reports whether an answer of the API connects p's user with the address key: it is the user's address, or
+// an invitation to it was accepted with the user's address.
+func (p *person) joinedAs(key string) bool {
 	in := p.user.Email.Key()
-	return key == in || slices.ContainsFunc(p.invitations, func(row *org.Invitation) bool {
-		if acceptedBy(row) != in {
+	return key == in || slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
+		if acceptedBy(inv) != in {
 			return false
 		}
-		m := p.mailOf(row.ID)
-		return row.Invited.Key() == key || m != nil && m.Email == key
+		m := p.mailOf(inv.ID)
+		return inv.Invited.Key() == key || m != nil && m.Email == key
 	})
 }
 
-// invitedSince reports whether an invitation that p did not accept is newer than t. Then the ledger
-// has to record again that p is a member; otherwise that invitation would cause p to be invited
-// again after leaving.
+// invitedSince reports whether p has an invitation that is newer than t and was not accepted. Then the ledger must
+// record again that p is a member. Otherwise this invitation would cause orgsync to invite p again after p leaves.
 func (ix *index) invitedSince(p *person, t time.Time) bool {
-	return slices.ContainsFunc(p.invitations, func(row *org.Invitation) bool {
-		return row.Status != org.StatusAccepted && row.Created.After(t) && !row.Created.After(ix.in.Snapshot.Now)
+	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
+		return inv.Status != org.StatusAccepted && inv.Created.After(t) && !inv.Created.After(ix.in.Snapshot.Now)
 	})
 }
 
-// historyOf returns what the ledger knows of p, a user, under key.
-func (ix *index) historyOf(p *person, known []string, key string) org.PersonRecord {
+// recordUnder returns what the ledger knows of p, who is a member, under key. known are the keys from knownKeys.
+func (ix *index) recordUnder(p *person, known []string, key string) org.PersonRecord {
 	if len(known) == 1 {
-		return *p.record // nearly everybody is known by one, and that has been looked up
+		return *p.record // the fast way for nearly everybody
 	}
 	return ix.in.Memory.People[key]
 }
 
-// active returns the fact that the user under key is no longer suspended, if the ledger thinks so.
-// It returns none within 15 minutes of the suspension, because the list may lag.
-func (ix *index) active(key string, r org.PersonRecord) []org.Fact {
+// activeFacts returns the fact that the suspension of the user with the address key ended, if the ledger has the user
+// as suspended. It returns none within 15 minutes of the suspension, because the list may lag.
+func (ix *index) activeFacts(key string, r org.PersonRecord) []org.Fact {
 	if !r.Suspended || ix.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
 		return nil
 	}

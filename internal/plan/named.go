@@ -12,29 +12,26 @@ import (
 
 // The causes of a [NotMailed] notice.
 const (
-	// NotMailedMember: the person is a member already.
+	// NotMailedMember means that the person is a member already.
 	NotMailedMember = "member"
-	// NotMailedEnded: the person's last day is over.
+	// NotMailedEnded means that the person's last day is over.
 	NotMailedEnded = "ended"
-	// NotMailedPending: --reinvite names them, and their invitation can still be accepted.
+	// NotMailedPending means that --reinvite names a person whose invitation can still be accepted.
 	NotMailedPending = "pending"
-	// NotMailedRecently: --resend names them, and their last mail is less than [org.SettleAfter]
-	// old.
+	// NotMailedRecently means that --resend names a person whose last mail is less than [org.SettleAfter] old.
 	NotMailedRecently = "recent_mail"
-	// NotMailedUnsettled: --resend names them, and it is not known yet whether their last mail went
-	// out.
+	// NotMailedUnsettled means that --resend names a person, and it is not known yet whether their last mail was sent.
 	NotMailedUnsettled = "unsettled"
-	// NotMailedNotListed: --resend names them, and the list does not show the invitation that the
-	// ledger knows of.
+	// NotMailedNotListed means that --resend names a person, and the list does not show the invitation that the ledger
+	// has.
 	NotMailedNotListed = "not_listed"
-	// NotMailedOtherAddress: --resend names them, and their invitation went to another of their
-	// addresses.
+	// NotMailedOtherAddress means that --resend names a person whose invitation went to an alias.
 	NotMailedOtherAddress = "other_address"
 )
 
-// decideResend decides, for a person whom --resend names, whether row, which can still be accepted,
-// is sent again. unsettled is true while it is not known whether an earlier mail went out.
-func (ix *index) decideResend(p *person, d *decision, row *org.Invitation, unsettled bool) {
+// decideResend decides whether to send inv again, if --resend names p. inv is the newest invitation of p that can
+// still be accepted. unsettled is true if it is not known yet whether an earlier mail was sent.
+func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unsettled bool) {
 	if !p.resend {
 		return
 	}
@@ -42,30 +39,29 @@ func (ix *index) decideResend(p *person, d *decision, row *org.Invitation, unset
 	switch {
 	case unsettled:
 		cause = NotMailedUnsettled
-	case ix.in.Snapshot.Now.Sub(p.lastMailed(row)) < org.SettleAfter:
+	case ix.in.Snapshot.Now.Sub(p.lastMailed(inv)) < org.SettleAfter:
 		cause = NotMailedRecently
-	case !p.renewable(row.ID):
+	case !p.renewable(inv.ID):
 		cause = NotMailedOtherAddress
 	default:
-		d.invite(p, Reinvite, Requested, row.ID)
-		d.changes[len(d.changes)-1].Detail.Expires = ix.expiryOf(p, row)
+		d.invite(p, Reinvite, Requested, inv.ID)
+		d.changes[len(d.changes)-1].Detail.Expires = ix.expiryOf(p, inv)
 		return
 	}
-	d.note(p, Notice{Kind: NotMailed, InvitationID: row.ID, Since: p.lastMailed(row), Text: cause})
+	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: p.lastMailed(inv), Text: cause})
 }
 
-// lastMailed returns when p was last mailed or, where the ledger knows of nothing later, when row
-// was made.
-func (p *person) lastMailed(row *org.Invitation) time.Time {
-	last := row.Created
+// lastMailed returns the time of the last mail to p in the ledger, or the time when inv was created if it is later.
+func (p *person) lastMailed(inv *org.Invitation) time.Time {
+	last := inv.Created
 	for _, m := range p.record.Mails {
 		last = org.Later(last, m.At)
 	}
 	return last
 }
 
-// noteNotMailed says why p is not mailed although --reinvite or --resend names them, unless another
-// notice does.
+// noteNotMailed adds a notice that says why p is not mailed although --reinvite or --resend names p. It adds none if
+// another notice says this already.
 func (ix *index) noteNotMailed(p *person, d *decision) {
 	if !p.reinvite && !p.resend || d.held != nil || d.mails() {
 		return
@@ -79,10 +75,10 @@ func (ix *index) noteNotMailed(p *person, d *decision) {
 	default:
 		waits := slices.IndexFunc(d.notices, func(n Notice) bool { return n.Kind == Waiting })
 		switch {
-		case d.has(NotMailed) || waits < 0 && len(d.notices) > 0:
+		case d.hasNotice(NotMailed) || waits < 0 && len(d.notices) > 0:
 			return
 		case waits < 0:
-			n.Text = NotMailedMember // by an accepted invitation, where users cannot be listed
+			n.Text = NotMailedMember // the key cannot list users, and the person accepted an invitation
 		default:
 			waiting := d.notices[waits]
 			n.Text, n.InvitationID = NotMailedPending, waiting.InvitationID
@@ -95,21 +91,20 @@ func (ix *index) noteNotMailed(p *person, d *decision) {
 	d.note(p, n)
 }
 
-// UnknownName is an address that --only names and nobody has.
+// UnknownName is an address in --only that nobody has.
 type UnknownName struct {
 	Address org.Address
-	// Nearest is the most similar address of the roster, or of an unlisted user or invitation; ""
-	// if none is similar.
+	// Nearest is the most similar address of the roster, or of an unlisted user or invitation; "" if none is similar.
 	Nearest string
 }
 
-// UnknownNameError says that --only names addresses that nobody has.
+// UnknownNameError says that --only has addresses that nobody has.
 type UnknownNameError struct {
-	// Name is the first of them.
+	// Name is the first of these addresses.
 	Name UnknownName
 }
 
-// Error says which address it is, and which was probably meant.
+// Error returns a message with the address and the most similar one.
 func (e *UnknownNameError) Error() string {
 	text := fmt.Sprintf("--only: nobody in the roster or the organization has the address %s", e.Name.Address)
 	if e.Name.Nearest != "" {
@@ -118,8 +113,8 @@ func (e *UnknownNameError) Error() string {
 	return text
 }
 
-// CheckNames returns an [*UnknownNameError] if --only names an address that nobody has. Such a plan
-// must not be carried out.
+// CheckNames returns an [*UnknownNameError] if --only has an address that nobody has. Such a plan must not be carried
+// out.
 func (p Plan) CheckNames() error {
 	if len(p.UnknownNames) == 0 {
 		return nil
@@ -127,9 +122,9 @@ func (p Plan) CheckNames() error {
 	return &UnknownNameError{p.UnknownNames[0]}
 }
 
-// isNamed reports whether --only names the unlisted user u: by the user's own address, since any
-// other may be somebody else's by now, or by an address of the roster's entry whose last day is
-// over.
+// isNamed reports whether --only selects the unlisted user u. It does so by the user's own address, or by an address
+// of the roster's entry of u whose last day is over. Other known addresses of u do not count, because they may belong
+// to somebody else by now.
 func (ix *index) isNamed(u *org.User) bool {
 	if len(ix.in.Only) == 0 || u.Email.IsZero() {
 		return false
@@ -141,8 +136,8 @@ func (ix *index) isNamed(u *org.User) bool {
 	return p != nil && p.only
 }
 
-// selectNamed leaves only the changes to the people whom --only names in p, and marks the notices
-// about others.
+// selectNamed moves the changes that --only does not select to NotSelected, and marks the notices about other people.
+// It does nothing without --only.
 func (ix *index) selectNamed(result *Plan) {
 	result.Resend, result.Reinvite = sortedAddresses(ix.in.Resend), sortedAddresses(ix.in.Reinvite)
 	if len(ix.in.Only) == 0 {
@@ -175,8 +170,7 @@ func (ix *index) selectNamed(result *Plan) {
 	}
 }
 
-// selectedKeys returns the keys of all addresses of the people, users and invitations that --only
-// names.
+// selectedKeys returns the keys of all addresses of the people, users and invitations that --only selects.
 func (ix *index) selectedKeys() map[string]bool {
 	selected := map[string]bool{}
 	for i := range ix.people {
@@ -194,15 +188,15 @@ func (ix *index) selectedKeys() map[string]bool {
 			selected[u.Email.Key()] = true
 		}
 	}
-	for _, row := range ix.unlistedInvitations {
-		if slices.ContainsFunc(ix.in.Only, row.Invited.Equal) {
-			selected[row.Invited.Key()] = true
+	for _, inv := range ix.unlistedInvitations {
+		if slices.ContainsFunc(ix.in.Only, inv.Invited.Equal) {
+			selected[inv.Invited.Key()] = true
 		}
 	}
 	return selected
 }
 
-// namedPlaces returns where the roster names the access of the people whom --only names.
+// namedPlaces returns the places where the roster names the access of the people that --only selects.
 func (ix *index) namedPlaces() map[roster.Position]bool {
 	places := map[roster.Position]bool{}
 	for i := range ix.people {
@@ -219,7 +213,7 @@ func (ix *index) namedPlaces() map[roster.Position]bool {
 	return places
 }
 
-// namableAddresses returns the addresses that --only may name.
+// namableAddresses returns all addresses that --only may have, sorted and without duplicates.
 func (ix *index) namableAddresses() []string {
 	var all []string
 	for i := range ix.people {
@@ -230,14 +224,14 @@ func (ix *index) namableAddresses() []string {
 	for i := range ix.unlistedUsers {
 		all = append(all, ix.unlistedUsers[i].Email.String())
 	}
-	for _, row := range ix.unlistedInvitations {
-		all = append(all, row.Invited.String())
+	for _, inv := range ix.unlistedInvitations {
+		all = append(all, inv.Invited.String())
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// sortedAddresses returns each address once, sorted by key; nil for none.
+// sortedAddresses returns list sorted by key and without duplicates; nil if it is empty.
 func sortedAddresses(list []org.Address) []org.Address {
 	list = slices.SortedFunc(slices.Values(list), func(a, b org.Address) int {
 		return cmp.Or(cmp.Compare(a.Key(), b.Key()), cmp.Compare(a.String(), b.String()))

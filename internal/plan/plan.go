@@ -1,7 +1,7 @@
-// Package plan decides what has to change so that the organization is as the roster says. It is pure: what it knows
-// comes in as values (the time too), what it decides goes out as values, and equal input gives an equal plan.
+// Package plan decides what must change so that the organization agrees with the roster. It reads and writes nothing:
+// all facts, including the time, are in its input, and the same input always gives the same plan.
 //
-// The table of decisions is in docs/decisions.md; [Compute] is that table.
+// docs/decisions.md has the table of the decisions that [Compute] makes.
 package plan
 
 import (
@@ -14,7 +14,7 @@ import (
 // Action is what a change does.
 type Action string
 
-// The actions, in the order in which one person's are carried out.
+// The actions, in the order in which the changes of one person are sent.
 const (
 	Invite    Action = "invite"
 	Reinvite  Action = "reinvite"
@@ -26,10 +26,10 @@ const (
 	Remove    Action = "remove"
 )
 
-// Actions are all actions, in the order in which summaries name them.
+// Actions lists all actions in the order in which summaries show them.
 var Actions = []Action{Invite, Reinvite, Update, Grant, Revoke, Suspend, Unsuspend, Remove}
 
-// Mails reports whether a sends a mail to a person.
+// Mails reports whether a sends an invitation mail.
 func (a Action) Mails() bool { return a == Invite || a == Reinvite }
 
 // Reason is why a change is needed.
@@ -39,121 +39,129 @@ type Reason string
 const (
 	NotInvited Reason = "not_invited"
 	Expired    Reason = "expired"
-	// ListedAgain: somebody whom this tool removed, or who left and is wanted back, is in the roster again.
+	// ListedAgain means that the person was a member before: orgsync invites them again, or ends the suspension that it
+	// made.
 	ListedAgain Reason = "listed_again"
-	// APIAccessDiffers: the roster manages API access and wants the other value.
+	// APIAccessDiffers means that the roster manages the API access of the person and has the other value.
 	APIAccessDiffers Reason = "api_access_differs"
-	// MissingAccess: lacks a group, role or policy of the roster.
+	// MissingAccess means that the person lacks a group, role or policy that the roster gives them.
 	MissingAccess Reason = "missing_access"
-	// MoreAccess: has a group, role or policy beyond the roster.
+	// MoreAccess means that the person has a group, role or policy that the roster does not give them.
 	MoreAccess Reason = "extra_access"
-	// NotListed: in the organization, but not in the roster.
+	// NotListed means that the user is in the organization but not in the roster.
 	NotListed Reason = "unlisted"
-	// Requested: --resend asked for the mail of a pending invitation again.
+	// Requested means that --resend asked for a pending invitation to be sent again.
 	Requested Reason = "requested"
 )
 
-// Detail is what a change sends beyond the person. Which fields are set depends on the action.
+// Detail has the parameters of a change. Which fields are set depends on the action.
 type Detail struct {
-	// APIEnabled is what an invitation or an update asks for.
+	// APIEnabled is the API access that an invitation or an update sets.
 	APIEnabled *bool
-	// Kind, Name and ID name the group, role or policy of a grant or revoke.
+	// Kind, Name and ID are those of the group, role or policy that is granted or revoked.
 	Kind     org.Kind
 	Name, ID string
-	// Membership is what the API calls a membership that is revoked.
+	// Membership is the id that the API needs to revoke the access: the value in [org.Access.Holders].
 	Membership string
-	// Expires is when the pending invitation that is sent again expires by now; zero when unknown.
-	// Only with Requested.
+	// Expires is when the pending invitation expires if it is not sent again; zero if unknown. Only with Requested.
 	Expires time.Time
 }
 
-// Change is one thing to do to one person.
+// Change is one change to one person.
 type Change struct {
 	Action Action
 	Reason Reason
-	// Email is the person's, written as in the roster or, for unlisted people, as the server has it.
+	// Email is the person's address, written as in the roster. For unlisted users it is the address in the organization.
 	Email org.Address
-	// Source is the file:line of the person's entry; "" for people without one.
+	// Source is the file:line of the person's entry; "" for people without an entry.
 	Source string
-	// UserID and InvitationID are "" where they do not apply.
+	// UserID and InvitationID are "" if they do not apply.
 	UserID       string
 	InvitationID string
 	Detail       Detail
 }
 
-// NoticeKind is what a notice is about.
+// NoticeKind is the kind of a notice.
 type NoticeKind string
 
 // The kinds of notices.
 const (
-	// Waiting: invited, the invitation can still be accepted.
+	// Waiting means that the person was invited and can still accept.
 	Waiting NoticeKind = "waiting"
-	// GaveUp: as many mails as the roster allows went unanswered.
+	// GaveUp means that the person got as many mails without an answer as the roster allows.
 	GaveUp NoticeKind = "gave_up"
-	// NeedsAttention: the invitation was declined or cancelled, or its status is not understood. With a UserID the address
-	// is that of a service user.
+	// NeedsAttention means that the invitation was declined or cancelled, or that its status or a date of it is not
+	// understood. With a UserID, the person's address is that of a service user or of a user who has not accepted.
 	NeedsAttention NoticeKind = "needs_attention"
-	// Left: accepted once, and is no longer in the organization.
+	// Left means that the person was a member and is no longer in the organization.
 	Left NoticeKind = "left"
-	// SuspendedUser: in the roster, but suspended.
+	// SuspendedUser means that a person of the roster is suspended.
 	SuspendedUser NoticeKind = "suspended"
-	// Unlisted: in the organization or invited, but not in the roster.
+	// Unlisted means that a user or an open invitation does not belong to anybody in the roster.
 	Unlisted NoticeKind = "unlisted"
-	// DuplicateInvitation: several invitations of one person can be accepted.
+	// DuplicateInvitation means that the person has several invitations that can be accepted. The notice is about an
+	// older one.
 	DuplicateInvitation NoticeKind = "duplicate_invitation"
-	// Unsettled: may have been mailed by an earlier run whose answer was lost; held back until that is known.
+	// Unsettled means that the answer to an earlier mail was lost. The next mail is held until orgsync knows whether the
+	// earlier one was sent.
 	Unsettled NoticeKind = "unsettled"
-	// MembersUnseen: the key may not list users; invitations alone were judged.
+	// MembersUnseen means that the key may not list users, so that orgsync decides by the invitations alone.
 	MembersUnseen NoticeKind = "members_unseen"
-	// SuspendedUnseen: the list of suspended users cannot be read; somebody suspended may look like somebody who left.
+	// SuspendedUnseen means that suspended users cannot be listed, so that a suspended user may look like a person who
+	// left.
 	SuspendedUnseen NoticeKind = "suspended_unseen"
-	// OtherAddress: accepted with an address that the roster does not name; Text is that address.
+	// OtherAddress means that the person is a member under an address that the roster does not name. Text is this
+	// address.
 	OtherAddress NoticeKind = "other_address"
-	// ExtraAccess: a listed person has a group, role or policy beyond the roster.
+	// ExtraAccess means that the person has access that the roster does not give them. Text names it.
 	ExtraAccess NoticeKind = "extra_access"
-	// SelfUnseen: the key's own user cannot be told from others, so nobody is suspended or removed and nothing is taken
-	// from anybody.
+	// SelfUnseen means that orgsync does not know which user is the key's own, so it takes nothing from anybody and
+	// suspends and removes nobody.
 	SelfUnseen NoticeKind = "self_unseen"
-	// ProtectedUnseen: the roster protects an address that nobody has, perhaps a misspelt one.
+	// ProtectedUnseen means that the roster protects an address that nobody has. The address may be misspelled.
 	ProtectedUnseen NoticeKind = "protected_unseen"
-	// UnknownMembership: nobody can see whether this person of the roster is a member, so they are not mailed.
+	// UnknownMembership means that the key cannot see whether the person is a member, so the mail to them is held.
 	UnknownMembership NoticeKind = "unknown_membership"
-	// PossibleAlias: the invitation of this person vanished, and a user whom the roster does not name appeared since; Text
-	// is that user's address, or several. With Expires the person's invitation is still valid and nothing is held.
+	// PossibleAlias means that the list no longer shows the invitation of the person, and that an unlisted user appeared
+	// after the mail. The user may be this person. Text has the address of the user, or several addresses. If Expires is
+	// set, the invitation is still valid, and no mail is held.
 	PossibleAlias NoticeKind = "possible_alias"
-	// RefusedMail: the API refused to mail this person several times; Text is what it said. Tried again once a day.
+	// RefusedMail means that the API refused to mail the person in several runs. orgsync tries again once a day. Text is
+	// the last answer.
 	RefusedMail NoticeKind = "refused"
-	// Flapping: orgsync removed this person twice in a few days and the roster lists them again, so another roster may be
-	// removing them. Text names the roster files of the last removal, Since is its time.
+	// Flapping means that orgsync removed the person twice in a few days and the roster lists them again. Another roster
+	// may be removing them. Text names the roster files of the last removal, and Since is its time.
 	Flapping NoticeKind = "flapping"
-	// UnknownAccess: the organization lacks a group, role or policy that the roster names; Text says which, Places where
-	// the roster names it. With AccessID it was found by its id, under another name.
+	// UnknownAccess means that the roster names a group, role or policy that cannot be used. Text says why, and Places
+	// says where the roster names it. With an AccessID it was renamed: orgsync found it by its id and uses it.
 	UnknownAccess NoticeKind = "unknown_access"
-	// PinUnconfirmed: nothing that the API shows confirms that the key belongs to the roster's organization; Text is the
-	// pin.
+	// PinUnconfirmed means that no answer of the API confirms that the key belongs to the organization of the roster.
+	// Text is the `organization` line.
 	PinUnconfirmed NoticeKind = "pin_unconfirmed"
-	// NewLedger: the organization has invitations and the ledger is empty: it is new, or it was lost.
+	// NewLedger means that the ledger is empty although the organization has invitations. The ledger is new, or it was
+	// lost.
 	NewLedger NoticeKind = "new_ledger"
-	// EndedSoon: this person is not invited because the invitation would outlive their last day; Text is that day.
+	// EndedSoon means that the person is not invited, because an invitation would expire after their last day. Text is
+	// that day.
 	EndedSoon NoticeKind = "ended_soon"
-	// NotYet: this person is not invited before their first day; Text is that day.
+	// NotYet means that the person is not invited, because their first day has not begun. Text is that day.
 	NotYet NoticeKind = "not_yet"
-	// EndsSoon: this person's last day is at most seven days away; Text is that day.
+	// EndsSoon means that the person's last day is at most seven days away. Text is that day.
 	EndsSoon NoticeKind = "ends_soon"
-	// SameName: this person may be an unlisted user, or have an unlisted invitation: they have the
-	// same name, or an address that is spelled alike. Text is that address, or several.
+	// SameName means that the person may be an unlisted user, or have an unlisted invitation: the names are equal, or
+	// the addresses are spelled alike. Text has the address, or several addresses.
 	SameName NoticeKind = "same_name"
-	// UnlistedKept: this person of the roster may have joined with an address that is not known, so unlisted users about
-	// whom nothing is known are only reported.
+	// UnlistedKept means that this person of the roster may have joined under an unknown address. Therefore orgsync only
+	// reports unlisted users that the ledger does not know.
 	UnlistedKept NoticeKind = "unlisted_kept"
-	// NotMailed: --reinvite or --resend names this person, and the plan has no mail for them; Text
-	// is the cause, one of the NotMailed constants.
+	// NotMailed means that --reinvite or --resend names the person, and the plan has no mail for them. Text is the
+	// cause, one of the NotMailed constants.
 	NotMailed NoticeKind = "not_mailed"
-	// Limit: apply would refuse this plan.
+	// Limit means that the plan has more changes than one run may make, so that apply refuses it. Text says which.
 	Limit NoticeKind = "limit"
 )
 
-// NoticeKinds are all kinds of notices.
+// NoticeKinds lists all kinds of notices.
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen,
 	SuspendedUnseen,
@@ -161,41 +169,41 @@ var NoticeKinds = []NoticeKind{
 	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, SameName, UnlistedKept, NotMailed, Limit,
 }
 
-// Notice is something that a person should know and orgsync does not change.
+// Notice is a fact about a person or the whole run that a person should know and that is not a change.
 type Notice struct {
 	Kind NoticeKind
-	// Email is the zero Address for notices about the whole run, and for rows whose address cannot be read.
+	// Email is the zero Address if the notice is about the whole run, or if the address cannot be read.
 	Email org.Address
-	// Source is the file:line of the person's entry; "" for people without one.
+	// Source is the file:line of the person's entry; "" for people without an entry.
 	Source string
-	// UserID and InvitationID are what it is about; "" where they do not apply.
+	// UserID and InvitationID are the ids of the user and the invitation that the notice is about; "" if there are none.
 	UserID       string
 	InvitationID string
-	// Expires is when a waiting invitation expires, Since when the matter began; zero when unknown.
+	// Expires is when the invitation expires. Since is when the state that the notice reports began. Both are zero if
+	// they do not apply or are unknown.
 	Expires time.Time
 	Since   time.Time
-	// ExpiresEstimated is true when the server gave no date for Expires.
+	// ExpiresEstimated is true if the server gave no date for Expires.
 	ExpiresEstimated bool
-	// RemovalAfter is when an unlisted user may be suspended or removed; zero when nothing waits for a time.
+	// RemovalAfter is when orgsync may suspend or remove an unlisted user; zero if nothing waits for a time.
 	RemovalAfter time.Time
-	// Places are the places in the roster that the notice is about, sorted; nil for all but UnknownAccess.
+	// Places has the places in the roster that the notice is about, sorted. Only with UnknownAccess.
 	Places []roster.Position
-	// AccessID is the id of the group, role or policy that was found; "" when there is none.
+	// AccessID is the id of the group, role or policy that was found; "" if there is none. Only with UnknownAccess.
 	AccessID string
-	// Missing is the group, role or policy of UnknownAccess if the organization has none of that
-	// name; zero if it has one that cannot be used.
+	// Missing is the name that no group, role or policy in the organization has. It is zero if one has the name but
+	// cannot be used. Only with UnknownAccess.
 	Missing org.AccessName
-	// Mails is how many mails went unanswered; 0 when that is not what the notice is about.
+	// Mails is the number of mails without an answer. Only with GaveUp.
 	Mails int
-	// Text is what cannot be told in the fields above: the server's own word for a status, the numbers of a limit, the
-	// name of a stranger. It is data.
+	// Text has what no other field expresses, for example the server's word for a status, the numbers of a limit, or the
+	// name of an unlisted user. It may be any text.
 	Text string
-	// NotSelected is true when --only names other people. Such a notice does not count for exit
-	// codes.
+	// NotSelected is true if --only names other people. Such a notice has no effect on the exit code.
 	NotSelected bool
 }
 
-// Holds reports whether n says that something the roster asks for is not done until a person acts or more is known.
+// Holds reports whether n says that something in the roster is not done until a person acts or more is known.
 func (n Notice) Holds() bool {
 	if n.NotSelected {
 		return false
@@ -212,41 +220,42 @@ func (n Notice) Holds() bool {
 	}
 }
 
-// Plan is the decision: what to do, what to know, what to remember.
+// Plan has the changes that a roster needs, the notices for people, and the facts for later runs.
 type Plan struct {
 	Organization org.Organization
-	// Now is the server's time that the plan was judged by.
+	// Now is the server's time for which the plan was made.
 	Now time.Time
-	// Changes are sorted by the canonical address, then by the order of actions.
+	// Changes are sorted by the key of the address, then in the order in which they are sent.
 	Changes []Change
-	// Notices are sorted by canonical address, then kind, then invitation; those about the whole run come first.
+	// Notices are sorted by the key of the address, the kind, and the invitation. Notices about the whole run come
+	// first.
 	Notices []Notice
-	// Held are the changes that unsettled people would need if they were not mailed; never part of Changes, in the same
-	// order.
+	// Held has the mails that unsettled people need if their lost mail was not sent. It is sorted like Changes, which
+	// does not have these mails.
 	Held []Change
-	// Only are the addresses that --only named, sorted; nil: everybody is selected. Resend and
-	// Reinvite are those of the flags of these names, sorted.
+	// Only, Resend and Reinvite are the addresses in the flags with these names, sorted by key. nil means that the flag
+	// is not set.
 	Only, Resend, Reinvite []org.Address
-	// NotSelected are the changes to people whom --only does not name, in the order of Changes.
-	// They are never part of Changes, and no limit counts them.
+	// NotSelected has the changes of people that --only does not select, sorted like Changes. Changes does not have
+	// them, and they do not count for the limits.
 	NotSelected []Change
-	// UnknownNames are the addresses of Only that nobody has.
+	// UnknownNames has the addresses in Only that nobody has.
 	UnknownNames []UnknownName
-	// Facts are what a run that holds the ledger should remember, sorted by address.
+	// Facts has what a run that has the lock should record in the ledger, sorted by address.
 	Facts []org.Fact
-	// Unchanged counts the people of the roster who have no change.
+	// Unchanged is the number of people of the roster without a change.
 	Unchanged int
-	// Ungrantable are the grants to members that the organization lacks the group, role or policy for. They are never
-	// sent, and never part of Changes.
+	// Ungrantable has the grants to members whose group, role or policy the organization lacks. They are never sent, and
+	// Changes does not have them.
 	Ungrantable []Change
-	// Problems are mistakes in the roster that only the organization shows: two entries that are one person. A plan with
+	// Problems has mistakes of the roster that only the organization shows: two entries that are one person. A plan with
 	// problems must not be carried out.
 	Problems []roster.Problem
-	// Needs is what the roster asks for and the API key may not do, in a sentence; "" when there is nothing. Such a plan
-	// must not be carried out.
+	// Needs is a sentence about what the roster needs and the API key may not do; "" if there is nothing. A plan with
+	// Needs must not be carried out.
 	Needs string
-	// Ended are the people of the roster whose last day is over, by key.
+	// Ended has the people of the roster whose last day is over, by key.
 	Ended map[string]bool
-	// Limits bound what apply may carry out of this plan.
+	// Limits has the limits for carrying out this plan.
 	Limits Limits
 }

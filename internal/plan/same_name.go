@@ -8,29 +8,28 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// unlistedAddress is that of an unlisted user, or of an unlisted invitation that can be accepted.
+// unlistedAddress is the address of an unlisted user, or of an unlisted invitation that can be accepted.
 type unlistedAddress struct {
 	address org.Address
 	userID  string // "" for an invitation
 }
 
-// noteSameName says that p, who is to be invited or has an invitation, may be somebody who is in
-// the organization or invited under an address that the roster does not name: they have the same
-// name, or an address that is spelled alike.
+// noteSameName adds a notice if p may be an unlisted user, or may have an unlisted invitation: the names are equal,
+// or the addresses are spelled alike. It does so only for people who have an invitation or get one.
 func (ix *index) noteSameName(p *person, d *decision) {
-	invited := d.mails() || d.held != nil || d.has(Waiting)
-	if !invited || d.has(PossibleAlias) {
+	invited := d.mails() || d.held != nil || d.hasNotice(Waiting)
+	if !invited || d.hasNotice(PossibleAlias) {
 		return
 	}
-	if ix.unlistedBySame == nil { // few plans need it
-		ix.unlistedBySame = ix.indexUnlisted()
+	if ix.unlistedBySameKey == nil { // computed only on demand, because few plans need it
+		ix.unlistedBySameKey = ix.indexUnlisted()
 	}
-	if len(ix.unlistedBySame) == 0 {
+	if len(ix.unlistedBySameKey) == 0 {
 		return
 	}
 	var same []unlistedAddress
 	for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
-		same = append(same, ix.unlistedBySame[key]...)
+		same = append(same, ix.unlistedBySameKey[key]...)
 	}
 	if len(same) == 0 {
 		return
@@ -40,15 +39,15 @@ func (ix *index) noteSameName(p *person, d *decision) {
 		return cmp.Or(cmp.Compare(a.address.Key(), b.address.Key()), -cmp.Compare(a.userID, b.userID))
 	})
 	same = slices.CompactFunc(same, func(a, b unlistedAddress) bool { return a.address.Equal(b.address) })
-	n := Notice{Kind: SameName, Text: nameAliases(same, func(u unlistedAddress) org.Address { return u.address })}
+	n := Notice{Kind: SameName, Text: firstAddresses(same, func(u unlistedAddress) org.Address { return u.address })}
 	if len(same) == 1 {
 		n.UserID = same[0].userID
 	}
 	d.note(p, n)
 }
 
-// indexUnlisted returns the unlisted users, and the unlisted invitations that can be accepted, by
-// what a person is recognised by.
+// indexUnlisted returns the addresses of unlisted users and of unlisted invitations that can be accepted, by the keys
+// of [roster.SameKeys].
 func (ix *index) indexUnlisted() map[string][]unlistedAddress {
 	bySame := map[string][]unlistedAddress{}
 	add := func(name string, one unlistedAddress) {
@@ -62,10 +61,10 @@ func (ix *index) indexUnlisted() map[string][]unlistedAddress {
 			add(u.Name, unlistedAddress{u.Email, u.ID})
 		}
 	}
-	for _, row := range ix.unlistedInvitations {
-		open := row.Status == org.StatusPending && !ix.isPast(row.ExpiresAt())
-		if open && !row.Invited.IsZero() && ix.byKey[row.Invited.Key()] == nil {
-			add("", unlistedAddress{address: row.Invited})
+	for _, inv := range ix.unlistedInvitations {
+		open := inv.Status == org.StatusPending && !ix.isPast(inv.ExpiresAt())
+		if open && !inv.Invited.IsZero() && ix.byKey[inv.Invited.Key()] == nil {
+			add("", unlistedAddress{address: inv.Invited})
 		}
 	}
 	return bySame

@@ -14,20 +14,21 @@ import (
 // savedVersion changes when a field of a saved plan is renamed, removed or given another meaning.
 const savedVersion = "1"
 
-// Saved is a plan as it was saved for a later apply. Only its fingerprint counts there; the changes are kept to show
-// what differs.
+// Saved is a plan that was saved for a later apply. If the fingerprint of the plan of the later apply differs, the
+// changes serve to show the difference.
 type Saved struct {
 	Organization org.Organization
-	// Made is the server's time that the plan was judged by.
+	// Made is the server's time for which the plan was made.
 	Made time.Time
 	// Changes and Held are those of the plan.
 	Changes []Change
 	Held    []Change
-	// Only, Resend and Reinvite are those of the plan: a fresh one is made with them.
+	// Only, Resend and Reinvite are the flags with which the plan was made. The later apply makes its plan with them
+	// too.
 	Only, Resend, Reinvite []org.Address
 }
 
-// Fingerprint is that of the plan that was saved.
+// Fingerprint returns the fingerprint of the plan that was saved.
 func (s Saved) Fingerprint() string {
 	return Plan{Organization: s.Organization, Changes: s.Changes, Held: s.Held}.Fingerprint()
 }
@@ -63,7 +64,7 @@ type savedChange struct {
 	ID           string   `json:"id,omitempty"`
 }
 
-// Save is p as a JSON document that [ReadSaved] reads.
+// Save returns p as a JSON document that [ReadSaved] reads.
 func (p Plan) Save() ([]byte, error) {
 	doc := savedPlan{
 		FormatVersion: savedVersion, Fingerprint: p.Fingerprint(), Made: p.Now,
@@ -98,8 +99,8 @@ func save(c Change) savedChange {
 	}
 }
 
-// ReadSaved reads what [Plan.Save] made. Whatever else the data is, and a plan that does not give its own fingerprint,
-// is an error that says so.
+// ReadSaved reads a document of [Plan.Save]. It returns an error if data is anything else, or if the fingerprint in
+// it does not fit the changes in it. The errors refer to the document as "it".
 func ReadSaved(data []byte) (Saved, error) {
 	var doc savedPlan
 	dec := json.NewDecoder(strings.NewReader(string(data)))
@@ -144,7 +145,7 @@ func ReadSaved(data []byte) (Saved, error) {
 	return s, nil
 }
 
-// reasons are those that a plan gives.
+// reasons lists the reasons of all changes.
 var reasons = []Reason{NotInvited, Expired, ListedAgain, APIAccessDiffers, MissingAccess, MoreAccess, NotListed,
 	Requested}
 
@@ -158,7 +159,7 @@ func restore(c savedChange) (Change, error) {
 		return Change{}, fmt.Errorf("unknown kind of access %q", c.Kind)
 	}
 	var email org.Address
-	if c.Email != "" { // somebody's whose address cannot be read
+	if c.Email != "" { // it is empty if the address of the user cannot be read
 		var err error
 		if email, err = org.ParseAddress(c.Email); err != nil {
 			return Change{}, fmt.Errorf("%q: %w", c.Email, err)
@@ -170,22 +171,22 @@ func restore(c savedChange) (Change, error) {
 	}, nil
 }
 
-// StaleError says that a saved plan is not what would be done now.
+// StaleError says that the plan that apply made differs from the saved plan.
 type StaleError struct {
 	// Saved and Fresh are the organizations of the two plans.
 	Saved, Fresh org.Organization
-	// Made is when the saved plan was made.
+	// Made is the server's time for which the saved plan was made.
 	Made time.Time
-	// OnlySaved and OnlyFresh are what only one of them would do. Both are empty when the difference is in who is held
-	// back, or in the organization alone.
+	// OnlySaved and OnlyFresh have the changes that only one of the plans has. Both are empty if the plans differ only
+	// in the held mails or in the organization.
 	OnlySaved, OnlyFresh []Change
 }
 
-// Error counts the differences.
+// Error returns a message with both organizations, or with the numbers of different changes.
 func (e *StaleError) Error() string {
 	if e.Saved.ID != e.Fresh.ID {
-		return fmt.Sprintf("the plan was saved for the organization %q, and this key acts on %q", name(e.Saved),
-			name(e.Fresh))
+		return fmt.Sprintf("the plan was saved for the organization %q, and this key acts on %q", label(e.Saved),
+			label(e.Fresh))
 	}
 	if len(e.OnlySaved)+len(e.OnlyFresh) == 0 {
 		return "the saved plan is out of date: a fresh one holds back other people"
@@ -194,14 +195,15 @@ func (e *StaleError) Error() string {
 		len(e.OnlyFresh))
 }
 
-func name(o org.Organization) string {
+// label returns the name of o or, if it has none, the id.
+func label(o org.Organization) string {
 	if o.Name != "" {
 		return o.Name
 	}
 	return o.ID
 }
 
-// CheckStale returns a [*StaleError] if p is not the plan that was saved.
+// CheckStale returns a [*StaleError] if p differs from the saved plan s.
 func (p Plan) CheckStale(s Saved) error {
 	if p.Fingerprint() == s.Fingerprint() {
 		return nil
@@ -212,7 +214,7 @@ func (p Plan) CheckStale(s Saved) error {
 	}
 }
 
-// difference are the changes of list that other does not have.
+// difference returns the changes of list that other does not have.
 func difference(list, other []Change) []Change {
 	has := make(map[string]bool, len(other))
 	for _, c := range other {

@@ -8,74 +8,76 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// State is where a person of the roster stands.
+// State is the state of a person of the roster.
 type State string
 
 // The states.
 const (
-	// StateMember is in the organization.
+	// StateMember means that the person is in the organization.
 	StateMember State = "member"
-	// StatePending was invited and can still accept, or may have been mailed and is held back until that is known.
+	// StatePending means that the person can still accept an invitation, or that it is not known yet whether an earlier
+	// mail to them was sent.
 	StatePending State = "pending"
-	// StateExpired let the last invitation expire and is to be invited again.
+	// StateExpired means that the last invitation of the person expired, and that orgsync will invite them again.
 	StateExpired State = "expired"
-	// StateGaveUp got as many mails as the roster allows.
+	// StateGaveUp means that the person got as many mails without an answer as the roster allows.
 	StateGaveUp State = "gave_up"
-	// StateLeft was a member once.
+	// StateLeft means that the person was a member and is no longer in the organization.
 	StateLeft State = "left"
-	// StateSuspended is in the organization, suspended.
+	// StateSuspended means that the person is in the organization and suspended.
 	StateSuspended State = "suspended"
-	// StateNeedsAttention declined, has an invitation that was cancelled or is not understood, or the address of a service
-	// user.
+	// StateNeedsAttention means that somebody must look at the person. For example, the person declined, or the mail to
+	// them is held.
 	StateNeedsAttention State = "needs_attention"
-	// StateNotInvited was never invited.
+	// StateNotInvited means that the person was never invited.
 	StateNotInvited State = "not_invited"
 )
 
-// States are all states, from the one that needs a person most to the one that needs nothing.
+// States lists all states, from the state that needs a person's attention most to the state that needs none.
 var States = []State{
 	StateNeedsAttention, StateGaveUp, StateLeft, StateSuspended, StateNotInvited, StateExpired, StatePending, StateMember,
 }
 
-// PersonStatus is where one person of the roster stands, as the plan sees it.
+// PersonStatus is the state of one person of the roster, with details for people.
 type PersonStatus struct {
-	// Email and Name are the roster's; Name may be "". Source is the file:line of the entry.
+	// Email and Name are those of the roster; Name may be "". Source is the file:line of the entry.
 	Email  org.Address
 	Name   string
 	Source string
 	State  State
-	// Ended is true when the person's last day is over: then they count as unlisted. State is member or suspended for who
-	// is in the organization all the same, else not_invited.
+	// Ended is true if the person's last day is over. If their user is still in the organization, State is StateMember
+	// or StateSuspended, otherwise StateNotInvited.
 	Ended bool
-	// From is the person's first day, as midnight UTC at its beginning; zero: it has none.
+	// From is the beginning of the person's first day in UTC; zero if there is none.
 	From time.Time
-	// Until is the person's last day, as midnight UTC at its beginning; zero: no end.
+	// Until is the beginning of the person's last day in UTC; zero if there is none.
 	Until time.Time
-	// InvitationID is that of the invitation that counts; "" when there is none.
+	// InvitationID is the id of the invitation that decides the state; "" if there is none.
 	InvitationID string
-	// Invited, Expires and Responded are the invitation's times; zero when unknown.
+	// Invited, Expires and Responded are the times of this invitation; zero if unknown.
 	Invited, Expires, Responded time.Time
-	// ExpiresEstimated is true when the server gave no date for Expires.
+	// ExpiresEstimated is true if the server gave no date for Expires.
 	ExpiresEstimated bool
-	// Rounds is how many mails went unanswered.
+	// Rounds is the number of mails without an answer.
 	Rounds int
-	// FirstMail is when the first of those was sent or, with no such mail, the invitation; zero when unknown.
+	// FirstMail is when the first of these mails was sent. If there are none, it is the same as Invited. It is zero if
+	// unknown.
 	FirstMail time.Time
-	// UserID is "" for who is not in the organization.
+	// UserID is "" for people who are not in the organization.
 	UserID string
-	// Groups, Roles and Policies are what the person has, as far as was read; APIEnabled is nil when unknown.
+	// Groups, Roles and Policies have the access of the person, as far as orgsync read it. APIEnabled is nil if unknown.
 	Groups, Roles, Policies []string
 	APIEnabled              *bool
-	// Teams are the person's teams now, each once, in the order of the roster. Until of a membership
-	// is its last day; zero: no end.
+	// Teams has the current teams of the person, each once, in the order of the roster. Until of a membership is its
+	// last day; zero if there is none.
 	Teams []roster.Membership
-	// Wanted are the names of the access that the roster gives, Missing those that the person lacks: "API access", "group
-	// platform".
+	// Wanted names the access that the roster gives the person, and Missing the access that they lack, for example "API
+	// access" or "group platform".
 	Wanted, Missing []string
 }
 
-// Unanswered reports whether the person was invited and is not a member: the invitation is pending
-// or expired, was declined, or is not understood.
+// Unanswered reports whether the person was invited and is not a member: their invitation is pending, expired,
+// declined, or not understood.
 func (s PersonStatus) Unanswered() bool {
 	switch s.State {
 	case StatePending, StateExpired, StateGaveUp, StateNeedsAttention:
@@ -85,17 +87,17 @@ func (s PersonStatus) Unanswered() bool {
 	return false
 }
 
-// PersonStatuses tells where each person of the roster stands, sorted by canonical address, by the rules that
-// [Compute] decides by.
+// PersonStatuses returns the status of each person of the roster, sorted by the key of the address. It decides by the
+// same rules as [Compute].
 func PersonStatuses(in Input) []PersonStatus {
 	ix := newIndex(in)
-	cat := ix.catalog()
-	standings := make([]PersonStatus, 0, len(ix.people))
-	overdue := map[*person]*org.User{}
+	cat := ix.lookUpNames()
+	statuses := make([]PersonStatus, 0, len(ix.people))
+	endedUsers := map[*person]*org.User{}
 	for i := range ix.unlistedUsers {
 		u := &ix.unlistedUsers[i]
-		if p := ix.endedAs(u); p != nil && !u.Service && (overdue[p] == nil || overdue[p].Suspended) {
-			overdue[p] = u
+		if p := ix.endedAs(u); p != nil && !u.Service && (endedUsers[p] == nil || endedUsers[p].Suspended) {
+			endedUsers[p] = u
 		}
 	}
 	for i := range ix.people {
@@ -103,19 +105,20 @@ func PersonStatuses(in Input) []PersonStatus {
 		var d decision
 		ix.decideMembership(p, &d)
 		if p.ended {
-			p.user = overdue[p]
+			p.user = endedUsers[p]
 		}
 		s := PersonStatus{
 			Email: p.Email, Name: p.Name, Source: p.At.Source(), Ended: p.ended, From: p.From, Until: p.Until, State: d.state(p),
-			UserID: userID(p),
-			Teams:  currentTeams(p.Person),
+			Teams: currentTeams(p.Person),
 		}
-		if p.user == nil { // what members got was answered
+		if p.user != nil {
+			s.UserID = p.user.ID
+		} else { // a member has answered all mails
 			s.Rounds, s.FirstMail = p.rounds()
 		}
-		if row := p.newestRow(); row != nil {
-			s.InvitationID, s.Invited, s.Responded = row.ID, row.Created, row.Responded
-			s.Expires, s.ExpiresEstimated = ix.expiry(p, row)
+		if inv := p.newestInvitation(); inv != nil {
+			s.InvitationID, s.Invited, s.Responded = inv.ID, inv.Created, inv.Responded
+			s.Expires, s.ExpiresEstimated = ix.expiry(p, inv)
 		} else if m := p.lastMail(); m != nil {
 			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.ExpiresAt(), m.ExpiresEstimated()
 		}
@@ -124,7 +127,7 @@ func PersonStatuses(in Input) []PersonStatus {
 				continue
 			}
 			if n.InvitationID != s.InvitationID {
-				s.Responded = time.Time{} // to another invitation
+				s.Responded = time.Time{} // it belongs to another invitation
 			}
 			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = n.InvitationID, n.Since, n.Expires, n.ExpiresEstimated
 		}
@@ -132,13 +135,12 @@ func PersonStatuses(in Input) []PersonStatus {
 			s.FirstMail = s.Invited
 		}
 		ix.describeAccess(p, cat, &s)
-		standings = append(standings, s)
+		statuses = append(statuses, s)
 	}
-	return standings
+	return statuses
 }
 
-// currentTeams returns the memberships of p, whose ended ones are left out already: one for each
-// team, the one that lasts longest.
+// currentTeams returns one membership of p for each team: the membership that ends last. p has no ended memberships.
 func currentTeams(p *roster.Person) []roster.Membership {
 	var teams []roster.Membership
 	for _, m := range p.Teams {
@@ -153,14 +155,7 @@ func currentTeams(p *roster.Person) []roster.Membership {
 	return teams
 }
 
-func userID(p *person) string {
-	if p.user == nil {
-		return ""
-	}
-	return p.user.ID
-}
-
-// state names what was decided.
+// state returns the state of p that d shows.
 func (d *decision) state(p *person) State {
 	switch {
 	case p.user != nil && p.user.Suspended:
@@ -183,7 +178,7 @@ func (d *decision) state(p *person) State {
 				return StateExpired
 			}
 			return StateNotInvited
-		default: // does not tell where they stand
+		default: // does not decide the state
 		}
 	}
 	for _, change := range d.changes {
@@ -195,14 +190,14 @@ func (d *decision) state(p *person) State {
 		}
 	}
 	if len(d.changes) == 0 && !p.ended {
-		return StateMember // by an accepted invitation, where users cannot be listed
+		return StateMember // the key cannot list users, and the person accepted an invitation
 	}
 	return StateNotInvited
 }
 
 const apiAccess = "API access"
 
-// describeAccess fills in what p has, and what the roster gives.
+// describeAccess sets in s the access that p has, and the access that the roster gives p.
 func (ix *index) describeAccess(p *person, cat catalog, s *PersonStatus) {
 	if p.APIEnabled != nil && *p.APIEnabled {
 		s.Wanted = append(s.Wanted, apiAccess)
@@ -229,7 +224,7 @@ func (ix *index) describeAccess(p *person, cat catalog, s *PersonStatus) {
 		return
 	}
 	s.APIEnabled = p.user.APIEnabled
-	for a := range ix.access.of(p.user.ID).access() {
+	for _, a := range ix.access[p.user.ID] {
 		switch a.Kind {
 		case org.KindGroup:
 			s.Groups = append(s.Groups, a.Name)

@@ -10,73 +10,74 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// index is the input of a plan, arranged by person.
+// index is the input of a plan, arranged by person. It also caches results for the rules.
 type index struct {
 	in Input
-	// people are the roster's, sorted by address; those whose last day is over are among them, without rows or user.
+	// people are the people of the roster, sorted by the key of the address. People whose last day is over are among
+	// them, without invitations and user.
 	people []person
-	// byKey finds a person by the key of the address or of an alias.
+	// byKey has the person for the key of each address and alias.
 	byKey map[string]*person
-	// remembered is of how many of the people's addresses something is remembered; -1: not counted.
-	remembered int
-	// protected are the keys of those who are never suspended, removed or revoked.
+	// addressesInLedger is the number of addresses of people that the ledger knows. It is -1, for unknown, if the roster
+	// has an address twice.
+	addressesInLedger int
+	// protected has the keys of the addresses whose users orgsync never suspends or removes, and from whom it takes no
+	// access.
 	protected map[string]bool
-	// duplicateEntries are entries of the roster that turned out to be one user.
+	// duplicateEntries has a problem for each entry of the roster that is the same user as another entry.
 	duplicateEntries []roster.Problem
-	// unlistedUsers and unlistedInvitations belong to nobody in the roster.
+	// unlistedUsers and unlistedInvitations match nobody in the roster, or people whose last day is over.
 	unlistedUsers       []org.User
 	unlistedInvitations []org.Invitation
-	// invitedAs are the keys of the addresses that were invited, by the key of the one that accepted; rememberedAs are the
-	// keys under which the ledger remembers a user, by the user's id. nil before somebody asks; see knownAddresses.
+	// invitedAs has, by the key of the address that accepted, the keys of the addresses that were invited. rememberedAs
+	// has, by user id, the keys that the ledger has for the user. knownAddresses computes both; before, they are nil.
 	invitedAs, rememberedAs map[string][]string
-	// selfKnown is true if one of the users is known to be the user of the API key.
+	// selfKnown is true if the user of the API key is among the users.
 	selfKnown bool
-	// keepsAPI is true if somebody keeps API access that the roster does not give.
-	keepsAPI bool
-	// lastSeen is the result of witness; nil until it is asked.
-	lastSeen *org.Mail
-	// access is the groups, roles and policies of each user.
-	access holdings
-	// visible says which lists the reading could see.
-	visible visibility
-	// mayBeAliases are the unlisted users who may be somebody of the roster; nil before newcomers was asked.
-	mayBeAliases []*org.User
-	// unlistedBySame are the unlisted addresses by what a person is recognised by; nil before
-	// noteSameName asked.
-	unlistedBySame map[string][]unlistedAddress
-	// possiblyHidden is the first person who may be a member under an address that nobody
-	// knows: they were mailed and the list shows nothing of it, or they accepted and match no user.
-	// possiblyAccepted is the first who may be, if the list forgets accepted invitations. nil: nobody.
+	// someoneKeepsAPI is true if a member keeps API access that the roster does not give, because orgsync may not take
+	// it.
+	someoneKeepsAPI bool
+	// witnessMail is the result of witness; nil before its first call.
+	witnessMail *org.Mail
+	access      holdings
+	visible     visibility
+	// cachedNewcomers is the result of newcomers; nil before its first call.
+	cachedNewcomers []*org.User
+	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
+	unlistedBySameKey map[string][]unlistedAddress
+	// possiblyHidden is the first person who may be a member under an unknown address: they were mailed and the list
+	// shows nothing of the mail, or they were a member and match no user. possiblyAccepted is the first person who may
+	// be one if the list does not show accepted invitations. They are nil if there is nobody.
 	possiblyHidden, possiblyAccepted *person
 }
 
-// person is an entry of the roster and everything that is known about the person.
+// person is an entry of the roster with everything that is known about the person.
 type person struct {
 	*roster.Person
-	// keys are the canonical keys of all the person's addresses.
-	keys  []string
+	// keys are the keys of all addresses of the person in the roster, the `email` of the entry first.
+	keys []string
+	// ended is true if the person's last day is over.
 	ended bool
-	// reinvite is true when --reinvite names the person.
-	reinvite bool
-	// resend and only are true when the flags of these names name the person.
-	resend, only bool
-	// service is the service user who has the person's address; nil when there is none, as there should be.
+	// reinvite, resend and only are true if the flags with these names select the person.
+	reinvite, resend, only bool
+	// service is the service user who has an address of the person; nil if there is none, as it should be.
 	service *org.User
-	// user is nil for people who are not in the organization, as far as can be seen.
+	// user is the user of the person; nil if the person is not in the organization, or the key cannot list users.
 	user *org.User
-	// unaccepted is the user who has the person's address and has not accepted the invitation; nil when there is none.
+	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
 	unaccepted *org.User
-	// invitations are the person's invitations, oldest first.
+	// invitations are the invitations of the person in the list, oldest first.
 	invitations     []*org.Invitation
-	invitationCount int // their number, counted before they are assigned
-	// record is what is remembered of the person. Its mails may be those of the input, which nobody changes.
+	invitationCount int // the number of invitations; only assignInvitations uses it
+	// record has what the ledger knows of the person. Its mails may share memory with the input, so nobody may change
+	// them.
 	record *org.PersonRecord
 }
 
-// noRecord is the record of all people that the ledger does not know. Nobody changes it.
+// noRecord is the record of all people that the ledger does not know. Nobody may change it.
 var noRecord = &org.PersonRecord{}
 
-// newIndex matches users and invitations to the people of the roster.
+// newIndex makes the index of in, and matches users and invitations to the people of the roster.
 func newIndex(in Input) *index {
 	ix := &index{
 		in:        in,
@@ -111,10 +112,10 @@ func newIndex(in Input) *index {
 		}
 		var found int
 		p.record, found = mergeHistories(in.Memory, p.keys, in.Snapshot.Now)
-		ix.remembered += found
+		ix.addressesInLedger += found
 	}
 	if len(ix.byKey) < addresses {
-		ix.remembered = -1 // somebody is listed twice, and counted so
+		ix.addressesInLedger = -1 // the loop counted an address twice
 	}
 	for _, a := range in.Reinvite {
 		if p := ix.byKey[a.Key()]; p != nil {
@@ -126,12 +127,12 @@ func newIndex(in Input) *index {
 			p.resend = true
 		}
 	}
-	ix.assignRows()
+	ix.assignInvitations()
 	ix.assignUsers()
 	for i := range ix.people {
 		p := &ix.people[i]
 		p.only = slices.ContainsFunc(in.Only, func(a org.Address) bool {
-			// also by an address that the roster does not name, if the person is in the organization under it
+			// The address may also be that of the person's user, which the roster need not have.
 			return ix.byKey[a.Key()] == p || p.user != nil && p.user.Email.Equal(a)
 		})
 	}
@@ -143,41 +144,41 @@ func newIndex(in Input) *index {
 	return ix
 }
 
-// assignRows matches each invitation to a person: by the invited address, by the address that
-// accepted it or, because the server may write addresses in its own way, by the id that the ledger
-// has for the person. What matches nobody is unlisted.
-func (ix *index) assignRows() {
-	rows := ix.in.Snapshot.Invitations
-	owners := make([]*person, len(rows))
-	var byID map[string]*person // made for the first invitation that matches no address
+// assignInvitations matches each invitation to a person: by the invited address, by the address that accepted it, or
+// by the invitation id that the ledger has for the person. The id helps if the server writes addresses in its own
+// way. Invitations that match nobody are unlisted.
+func (ix *index) assignInvitations() {
+	invitations := ix.in.Snapshot.Invitations
+	owners := make([]*person, len(invitations))
+	var byID map[string]*person // computed only if an invitation matches no address
 	owned := 0
-	for i := range rows {
-		p := ix.byKey[rows[i].Invited.Key()]
+	for i := range invitations {
+		p := ix.byKey[invitations[i].Invited.Key()]
 		if p == nil {
-			p = ix.byKey[acceptedBy(&rows[i])]
+			p = ix.byKey[acceptedBy(&invitations[i])]
 		}
 		if p == nil {
 			if byID == nil {
 				byID = ix.peopleByInvitationID()
 			}
-			p = byID[rows[i].ID]
+			p = byID[invitations[i].ID]
 		}
 		if p == nil || p.ended {
-			ix.unlistedInvitations = append(ix.unlistedInvitations, rows[i])
+			ix.unlistedInvitations = append(ix.unlistedInvitations, invitations[i])
 			continue
 		}
 		owners[i] = p
 		p.invitationCount++
 		owned++
 	}
-	all := make([]*org.Invitation, owned) // everybody's, one after another
+	all := make([]*org.Invitation, owned) // the memory for the lists of all people
 	for i := range ix.people {
 		p := &ix.people[i]
 		p.invitations, all = all[:0:p.invitationCount], all[p.invitationCount:]
 	}
 	for i, p := range owners {
 		if p != nil {
-			p.invitations = append(p.invitations, &rows[i])
+			p.invitations = append(p.invitations, &invitations[i])
 		}
 	}
 	for i := range ix.people {
@@ -187,7 +188,7 @@ func (ix *index) assignRows() {
 	}
 }
 
-// peopleByInvitationID returns the person for each invitation id that the ledger knows.
+// peopleByInvitationID returns the person for each invitation id in the ledger.
 func (ix *index) peopleByInvitationID() map[string]*person {
 	byID := map[string]*person{}
 	for i := range ix.people {
@@ -200,25 +201,25 @@ func (ix *index) peopleByInvitationID() map[string]*person {
 	return byID
 }
 
-// assignUsers matches each user to a person: by the address, by the address that accepted the
-// person's invitation or, where the list forgets accepted invitations, by the user id in the
-// ledger.
+// assignUsers matches each user to a person: by the address, by the address that accepted the person's invitation, or
+// by the user id in the ledger. The user id helps if the list does not show accepted invitations. Users who match
+// nobody are unlisted.
 func (ix *index) assignUsers() {
-	registered := ix.peopleByAcceptedAddress()
-	for key, claimants := range registered {
+	accepted := ix.peopleByAcceptedAddress()
+	for key, claimants := range accepted {
 		if !ix.in.Snapshot.UsersSeen {
-			ix.ownerOf(key, claimants) // whoever accepted counts as a user
+			ix.ownerOf(key, claimants) // only for the problems that it adds
 		}
 	}
-	var known map[string]*person // made for the first user who is nobody by their address
+	var byUserID map[string]*person // computed only if an address of a user matches nobody
 	for i := range ix.in.Snapshot.Users {
 		u := &ix.in.Snapshot.Users[i]
-		p := ix.ownerOf(u.Email.Key(), registered[u.Email.Key()])
-		if p == nil || p.ended { // a last day ends nobody who is listed under another address as well
-			if known == nil {
-				known = ix.joinedBefore()
+		p := ix.ownerOf(u.Email.Key(), accepted[u.Email.Key()])
+		if p == nil || p.ended { // a person whose last day is over may have another entry
+			if byUserID == nil {
+				byUserID = ix.peopleByUserID()
 			}
-			if last := known[u.ID]; last != nil {
+			if last := byUserID[u.ID]; last != nil {
 				p = last
 			}
 		}
@@ -239,8 +240,8 @@ func (ix *index) assignUsers() {
 	}
 }
 
-// prefers reports whether a counts as the person rather than b, where both users match: the one who
-// is not suspended comes first, then the one with an address of the roster.
+// prefers reports whether user a rather than user b is the user of p, if both match: first a user who is not
+// suspended, then a user with an address of the roster.
 func (p *person) prefers(a, b *org.User) bool {
 	ownA, ownB := slices.Contains(p.keys, a.Email.Key()), slices.Contains(p.keys, b.Email.Key())
 	switch {
@@ -252,37 +253,35 @@ func (p *person) prefers(a, b *org.User) bool {
 	return a.ID < b.ID
 }
 
-// peopleByAcceptedAddress returns the people whose invitations were accepted, by the key of the address that
-// accepted them.
+// peopleByAcceptedAddress returns the people with accepted invitations, by the key of the address that accepted.
 func (ix *index) peopleByAcceptedAddress() map[string][]*person {
-	registered := map[string][]*person{}
+	accepted := map[string][]*person{}
 	for i := range ix.people {
 		p := &ix.people[i]
-		for _, row := range p.invitations {
-			if key := acceptedBy(row); key != "" && !slices.Contains(registered[key], p) {
-				registered[key] = append(registered[key], p)
+		for _, inv := range p.invitations {
+			if key := acceptedBy(inv); key != "" && !slices.Contains(accepted[key], p) {
+				accepted[key] = append(accepted[key], p)
 			}
 		}
 	}
-	return registered
+	return accepted
 }
 
-// acceptedBy returns the key of the address that accepted the invitation row; "" if it was not
-// accepted. Only an accepted invitation says which user the invited person is: a declined one may
-// name the user who declined it.
-func acceptedBy(row *org.Invitation) string {
-	if row.Status != org.StatusAccepted {
+// acceptedBy returns the key of the address that accepted inv; "" if inv was not accepted. A declined invitation may
+// have such an address too, but it does not say which user the invited person is.
+func acceptedBy(inv *org.Invitation) string {
+	if inv.Status != org.StatusAccepted {
 		return ""
 	}
-	return row.Registered.Key()
+	return inv.Registered.Key()
 }
 
-// isUnaccepted reports whether u was invited and has not accepted yet, so that u is not a member.
+// isUnaccepted reports whether u was invited and has not accepted yet. Then u is not a member.
 func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
-// ownerOf returns the person who is the user with the address key: the one who lists the address or,
-// if nobody does, the first whose invitation it accepted. If others claim it too, one person has
-// several entries, which is a problem of the roster.
+// ownerOf returns the person who is the user with the address key: the person whose entry has the address or, if
+// there is none, the first of claimants. claimants are the people whose invitations this address accepted. If there
+// is more than one such person, the roster has several entries for one person, and ownerOf adds a problem for each.
 func (ix *index) ownerOf(key string, claimants []*person) *person {
 	owner := ix.byKey[key]
 	if owner == nil && len(claimants) > 0 {
@@ -297,30 +296,30 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 			text = fmt.Sprintf("%q accepted as %q, as did %q, who is listed at %s", other.Email, key, owner.Email,
 				owner.At.Source())
 		}
-		ix.duplicateEntries = append(ix.duplicateEntries, roster.Problem{At: other.At,
-			Text: text + ": one person needs one " +
-				"entry, with the other address as an alias"})
+		ix.duplicateEntries = append(ix.duplicateEntries, roster.Problem{
+			At: other.At, Text: text + ": one person needs one entry, with the other address as an alias",
+		})
 	}
 	return owner
 }
 
-// joinedBefore returns the person for each user id that the ledger knows.
-func (ix *index) joinedBefore() map[string]*person {
-	known := map[string]*person{}
+// peopleByUserID returns the person for each user id in the ledger.
+func (ix *index) peopleByUserID() map[string]*person {
+	byID := map[string]*person{}
 	for i := range ix.people {
 		if id := ix.people[i].record.UserID; id != "" {
-			known[id] = &ix.people[i]
+			byID[id] = &ix.people[i]
 		}
 	}
-	return known
+	return byID
 }
 
-// mergeRegistered adds what the ledger knows of people under the address that they accepted with,
-// which the roster need not list: whether orgsync suspended or removed them.
+// mergeRegistered adds to the records of people what the ledger has under the addresses of their users: whether
+// orgsync suspended or removed them. The roster need not have these addresses.
 func (ix *index) mergeRegistered() {
 	for i := range ix.people {
 		p := &ix.people[i]
-		for _, key := range ix.knownKeys(p)[len(p.keys):] { // the others' memory is there already
+		for _, key := range ix.knownKeys(p)[len(p.keys):] { // mergeHistories has merged the roster's keys
 			r, found := ix.in.Memory.People[key]
 			if !found {
 				continue
@@ -334,82 +333,79 @@ func (ix *index) mergeRegistered() {
 	}
 }
 
-// mergeHistories joins what the ledger knows of a person under all their addresses. It also returns
-// under how many of them the ledger knows something.
-func mergeHistories(memory org.Memory, keys []string, now time.Time) (joined *org.PersonRecord, remembered int) {
-	inOrder := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
-	ahead := func(m org.Mail) bool { return m.At.After(now) }
+// mergeHistories merges what the ledger has under all addresses of a person. known is the number of these addresses
+// that the ledger has.
+func mergeHistories(memory org.Memory, keys []string, now time.Time) (merged *org.PersonRecord, known int) {
+	bySequence := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
+	isInFuture := func(m org.Mail) bool { return m.At.After(now) }
 	isKnown := func(key string) bool { _, found := memory.People[key]; return found }
 	if !slices.ContainsFunc(keys, isKnown) {
 		return noRecord, 0
 	}
-	if r := memory.People[keys[0]]; len(keys) == 1 && slices.IsSortedFunc(r.Mails, inOrder) &&
-		!slices.ContainsFunc(r.Mails, ahead) {
-		r.Mails, r.Unlisted = slices.Clip(r.Mails), false // nearly everybody's memory is as it is in the ledger
-		if r.RoundsResetSequence <= 0 {
-			r.RoundsResetSequence, r.RoundsResetAt = 0, time.Time{}
-		}
+	// The fast way for nearly everybody: there is nothing to merge.
+	if r := memory.People[keys[0]]; len(keys) == 1 && slices.IsSortedFunc(r.Mails, bySequence) &&
+		!slices.ContainsFunc(r.Mails, isInFuture) {
+		r.Mails = slices.Clip(r.Mails)
 		return &r, 1
 	}
-	joined = &org.PersonRecord{}
+	merged = &org.PersonRecord{}
 	for _, key := range keys {
 		r, found := memory.People[key]
 		if !found {
 			continue
 		}
-		remembered++
+		known++
 		for _, m := range r.Mails {
-			if ahead(m) {
-				// A clock was wrong when this was written. It counts as sent now, so that nobody is mailed twice.
+			if isInFuture(m) {
+				// A clock was wrong when orgsync recorded this mail. It counts as sent now, so that nobody is mailed twice.
 				m.At = now
 				if m.Expires.After(now.Add(org.InvitationLife)) {
 					m.Expires = time.Time{}
 				}
 			}
-			joined.Mails = append(joined.Mails, m)
+			merged.Mails = append(merged.Mails, m)
 		}
-		joined.Joined = joined.Joined || r.Joined
-		joined.JoinedAt = org.Later(joined.JoinedAt, r.JoinedAt)
-		joined.UserID = cmp.Or(joined.UserID, r.UserID)
-		joined.Suspended = joined.Suspended || r.Suspended
-		joined.SuspendedAt = org.Later(joined.SuspendedAt, r.SuspendedAt)
+		merged.Joined = merged.Joined || r.Joined
+		merged.JoinedAt = org.Later(merged.JoinedAt, r.JoinedAt)
+		merged.UserID = cmp.Or(merged.UserID, r.UserID)
+		merged.Suspended = merged.Suspended || r.Suspended
+		merged.SuspendedAt = org.Later(merged.SuspendedAt, r.SuspendedAt)
 		switch {
 		case !r.EverMailed:
-		case joined.EverMailed:
-			joined.OnlyMail = 0
+		case merged.EverMailed:
+			merged.OnlyMail = 0
 		default:
-			joined.EverMailed, joined.OnlyMail = true, r.OnlyMail
+			merged.EverMailed, merged.OnlyMail = true, r.OnlyMail
 		}
-		addRemovals(joined, r)
-		if r.RefusedAt.After(joined.RefusedAt) {
-			joined.Refusals, joined.RefusedAt, joined.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
+		addRemovals(merged, r)
+		if r.RefusedAt.After(merged.RefusedAt) {
+			merged.Refusals, merged.RefusedAt, merged.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
 		}
-		joined.AssumedNotSent = joined.AssumedNotSent || r.AssumedNotSent
-		joined.Reinvited = max(joined.Reinvited, r.Reinvited)
-		if r.RoundsResetSequence > joined.RoundsResetSequence {
-			joined.RoundsResetSequence, joined.RoundsResetAt = r.RoundsResetSequence, r.RoundsResetAt
+		merged.AssumedNotSent = merged.AssumedNotSent || r.AssumedNotSent
+		merged.Reinvited = max(merged.Reinvited, r.Reinvited)
+		if r.RoundsResetSequence > merged.RoundsResetSequence {
+			merged.RoundsResetSequence, merged.RoundsResetAt = r.RoundsResetSequence, r.RoundsResetAt
 		}
 	}
-	slices.SortFunc(joined.Mails, inOrder)
-	return joined, remembered
+	slices.SortFunc(merged.Mails, bySequence)
+	return merged, known
 }
 
-// addRemovals adds to `to` what r says about removals.
-func addRemovals(to *org.PersonRecord, r org.PersonRecord) {
-	to.Removed = to.Removed || r.Removed
-	to.RemovedAt = org.Later(to.RemovedAt, r.RemovedAt)
-	to.RemovedSequence = max(to.RemovedSequence, r.RemovedSequence)
-	if len(r.Removals) == 0 {
+// addRemovals adds to record what other has about removals.
+func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
+	record.Removed = record.Removed || other.Removed
+	record.RemovedAt = org.Later(record.RemovedAt, other.RemovedAt)
+	record.RemovedSequence = max(record.RemovedSequence, other.RemovedSequence)
+	if len(other.Removals) == 0 {
 		return
 	}
-	all := slices.Concat(to.Removals, r.Removals)
+	all := slices.Concat(record.Removals, other.Removals)
 	slices.SortStableFunc(all, func(a, b org.Removal) int { return a.At.Compare(b.At) })
-	to.Removals = all[max(0, len(all)-2):]
+	record.Removals = all[max(0, len(all)-2):]
 }
 
-// forgetBeforeRemoval drops what happened before orgsync removed p: mails, and invitations that can
-// no longer be accepted. A person who was removed and is listed again is invited again, whatever
-// came before.
+// forgetBeforeRemoval removes what happened before orgsync removed p: mails, and invitations that can no longer be
+// accepted. A person who was removed and is listed again is invited again, whatever happened before.
 func (p *person) forgetBeforeRemoval() {
 	if !p.record.Removed {
 		return
@@ -418,8 +414,8 @@ func (p *person) forgetBeforeRemoval() {
 		return m.Sequence < p.record.RemovedSequence
 	})
 	since := func(t time.Time) bool { return t.After(p.record.RemovedAt) }
-	p.invitations = slices.DeleteFunc(slices.Clone(p.invitations), func(row *org.Invitation) bool {
-		mailed := slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.InvitationID == row.ID })
-		return row.Status != org.StatusPending && !mailed && !since(row.Created) && !since(row.Responded)
+	p.invitations = slices.DeleteFunc(slices.Clone(p.invitations), func(inv *org.Invitation) bool {
+		mailed := slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.InvitationID == inv.ID })
+		return inv.Status != org.StatusPending && !mailed && !since(inv.Created) && !since(inv.Responded)
 	})
 }

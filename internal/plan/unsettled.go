@@ -7,23 +7,23 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// resolveLostMails looks at the mails to p whose answer was lost. It adds a fact for each that the list
-// shows, and for each that certainly was not sent, and updates p's mails accordingly. It returns
-// the last mail that is still open; nil if there is none.
+// resolveLostMails decides about the lost mails to p. It updates p's mails, and adds a fact for each mail that the
+// list shows and for each mail that was certainly not sent. It returns the last mail about which nothing is certain
+// yet; nil if there is none.
 func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) {
 	if !slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.Lost }) {
 		return nil
 	}
 	kept := make([]org.Mail, 0, len(p.record.Mails))
-	var facts []org.Fact // one for each of them, oldest first; without a kind if nothing is known
+	var facts []org.Fact // one for each lost mail, oldest first; its Kind is "" if nothing is known
 	for _, m := range p.record.Mails {
 		if !m.Lost {
 			kept = append(kept, m)
 			continue
 		}
-		if row := p.invitationFor(m); row != nil {
-			facts = append(facts, org.Fact{Kind: org.FactFound, Email: m.Email, InvitationID: row.ID, Expires: row.Expires})
-			m.Lost, m.InvitationID, m.Expires = false, row.ID, row.Expires
+		if inv := p.invitationFor(m); inv != nil {
+			facts = append(facts, org.Fact{Kind: org.FactFound, Email: m.Email, InvitationID: inv.ID, Expires: inv.Expires})
+			m.Lost, m.InvitationID, m.Expires = false, inv.ID, inv.Expires
 			kept = append(kept, m)
 			continue
 		}
@@ -35,7 +35,7 @@ func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) 
 				p.record.EverMailed = false
 			}
 		case sentUnknowable:
-			// The mail counts as sent, and the next one goes out when this one would have expired.
+			// The mail counts as sent. The next mail is sent after the invitation of this one would have expired.
 			m.Lost = false
 			kept = append(kept, m)
 			facts = append(facts, org.Fact{Email: m.Email})
@@ -46,13 +46,13 @@ func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) 
 		}
 	}
 	p.record.Mails = kept
-	d.facts = append(d.facts, lastFacts(facts)...)
+	d.facts = append(d.facts, applicableFacts(facts)...)
 	return unsettled
 }
 
-// lastFacts returns the facts, newest mail first, up to the first mail of which nothing is known. A fact names no mail:
-// the ledger applies it to the last one to the address that is still lost.
-func lastFacts(facts []org.Fact) []org.Fact {
+// applicableFacts returns the facts, those about the newest mail first, up to the first mail of each address about
+// which nothing is known. A fact does not name its mail: the ledger applies it to the last lost mail to the address.
+func applicableFacts(facts []org.Fact) []org.Fact {
 	var last []org.Fact
 	unknown := map[string]bool{}
 	for _, f := range slices.Backward(facts) {
@@ -66,20 +66,20 @@ func lastFacts(facts []org.Fact) []org.Fact {
 	return last
 }
 
-// absence is what it means that the list does not show a mail whose answer was lost.
+// absence says what it means that the list does not show a lost mail.
 type absence int
 
 const (
-	sentUnknown absence = iota // may become sure
-	notSent
-	sentUnknowable // the list could not show it if it had been sent
+	sentUnknown    absence = iota // a later reading may decide it
+	notSent                       // the mail was certainly not sent
+	sentUnknowable                // no later reading can decide it
 )
 
-// judgeAbsence decides whether m, which the list does not show, was sent. It was not sent if the list
-// shows a later mail, or if more time has passed than a list can lag. The list says nothing in three cases:
-//   - The invitation may have expired: the list may leave those out.
+// judgeAbsence decides whether m, a lost mail that the list does not show, was sent. It was not sent if there is a
+// witness, or if more time has passed than a list can lag. But the list says nothing about m in these cases:
+//   - The invitation may have expired. The list may not show expired invitations.
 //   - m may have renewed an invitation that has no dates.
-//   - The list forgets accepted invitations, and an unlisted user appeared since.
+//   - The list does not show accepted invitations, and an unlisted user appeared after m.
 func (ix *index) judgeAbsence(p *person, m org.Mail) absence {
 	age := ix.in.Snapshot.Now.Sub(m.At)
 	if age >= org.InvitationLife-org.SettleAfter {
@@ -88,110 +88,109 @@ func (ix *index) judgeAbsence(p *person, m org.Mail) absence {
 	if ix.mayBeSameAddress(m) {
 		return sentUnknown
 	}
-	undated := func(row *org.Invitation) bool { return row.Expires.IsZero() && p.mayBeRenewed(row, m) }
+	undated := func(inv *org.Invitation) bool { return inv.Expires.IsZero() && p.mayHaveRenewed(inv, m) }
 	if slices.ContainsFunc(p.invitations, undated) {
 		if age >= org.SettleAfter {
 			return sentUnknowable
 		}
 		return sentUnknown
 	}
-	// What was sent before the server was surely done with m shows nothing about m.
+	// A mail that was sent while the server could still act on m is no witness.
 	last := ix.witness()
 	witnessed := last.Sequence > m.LostSequence && !last.At.Before(m.ServerMayActUntil)
-	// Where the list may forget accepted invitations, it may have been accepted: by a user who appeared since or, where
-	// users are hidden, by anybody.
-	accepted := !ix.visible.accepted && (!ix.visible.users || len(ix.newcomersSince(m.Sequence)) > 0)
+	// If the list does not show accepted invitations, the invitation of m may have been accepted: by a user who appeared
+	// after m or, if the key cannot list users, by anybody.
+	mayBeAccepted := !ix.visible.accepted && (!ix.visible.users || len(ix.newcomersSince(m.Sequence)) > 0)
 	switch {
-	case age < org.SettleAfter && (accepted || !witnessed):
+	case age < org.SettleAfter && (mayBeAccepted || !witnessed):
 		return sentUnknown
-	case accepted:
+	case mayBeAccepted:
 		return sentUnknowable
 	}
 	return notSent
 }
 
-// mayBeSameAddress reports whether an unlisted invitation may belong to m: it was created at about
-// the same time, and its address cannot be read or differs from m's only in dots and plus-tags. The
-// documents do not say how the server writes addresses.
+// mayBeSameAddress reports whether an unlisted invitation may belong to m: it was created at about the same time, and
+// its address cannot be read or differs from m's only in dots and plus-tags. Vultr does not document how the server
+// writes addresses.
 func (ix *index) mayBeSameAddress(m org.Mail) bool {
-	return slices.ContainsFunc(ix.unlistedInvitations, func(row org.Invitation) bool {
-		if ix.byKey[row.Invited.Key()] != nil || !row.Invited.IsZero() && bare(row.Invited.Key()) != bare(m.Email) {
-			return false // it is known whose it is, or whose it is not
+	return slices.ContainsFunc(ix.unlistedInvitations, func(inv org.Invitation) bool {
+		key := inv.Invited.Key()
+		if ix.byKey[key] != nil || key != "" && withoutDotsAndTag(key) != withoutDotsAndTag(m.Email) {
+			return false // the address belongs to another person, or to a person of the roster
 		}
-		apart := row.Created.Sub(m.At).Abs()
-		return row.Created.IsZero() || apart <= org.SettleAfter
+		return inv.Created.IsZero() || inv.Created.Sub(m.At).Abs() <= org.SettleAfter
 	})
 }
 
-// bare returns the key of an address without dots and plus-tag before the @.
-func bare(key string) string {
+// withoutDotsAndTag returns the key of an address without the dots and the plus-tag before the @.
+func withoutDotsAndTag(key string) string {
 	local, domain, _ := strings.Cut(key, "@")
 	local, _, _ = strings.Cut(local, "+")
 	return strings.ReplaceAll(local, ".", "") + "@" + domain
 }
 
-// invitationFor returns the invitation that shows that the lost mail m was sent; nil if there is none. It
-// expires later than any earlier mail could or, where the server gives no dates, is pending and
+// invitationFor returns the invitation that proves that the lost mail m was sent; nil if there is none. Such an
+// invitation expires later than the invitation of any earlier mail. If the server gives no dates, it is pending and
 // belongs to no other mail.
 func (p *person) invitationFor(m org.Mail) *org.Invitation {
-	for i := range p.invitations {
-		row := p.invitations[i]
-		own := p.mailOf(row.ID)
+	for _, inv := range p.invitations {
+		own := p.mailOf(inv.ID)
 		if own != nil && own.Sequence > m.Sequence {
 			continue // the invitation belongs to a later mail
 		}
-		before := !row.Created.IsZero() && row.Created.Before(m.At.Add(-org.SettleAfter))
-		if !m.Resend && (own != nil || before) && !row.Expires.After(m.At) {
+		isOlder := !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
+		if !m.Resend && (own != nil || isOlder) && !inv.Expires.After(m.At) {
 			continue // the invitation existed before m, and was not renewed
 		}
-		if !m.Resend && own != nil && !row.Expires.IsZero() && !row.Expires.After(own.ExpiresAt()) {
+		if !m.Resend && own != nil && !inv.Expires.IsZero() && !inv.Expires.After(own.ExpiresAt()) {
 			continue // it was not renewed either: it was declined or cancelled before it expired
 		}
-		if answered(row) && !row.Responded.After(m.At) {
+		if isAnswered(inv) && !inv.Responded.After(m.At) {
 			continue // it was answered before m was sent
 		}
-		expires := row.ExpiresAt()
+		expires := inv.ExpiresAt()
 		if !m.RenewedFrom.IsZero() && !expires.After(m.RenewedFrom) {
-			continue // it was valid when it was to be renewed, and its date has not changed
+			continue // it was valid when m asked for its renewal, and its date has not changed
 		}
-		undated := expires.IsZero() && row.Status == org.StatusPending && own == nil && !m.Resend
+		undated := expires.IsZero() && inv.Status == org.StatusPending && own == nil && !m.Resend
 		if undated || expires.After(m.At) {
-			return row
+			return inv
 		}
 	}
 	return nil
 }
 
-// mayBeRenewed reports whether m may have renewed row: the invitation that m names or, if the list does not show that
-// one any more, another, because the server may give a renewed invitation a new id. A mail that names none may have
-// renewed any, because the server may renew an expired invitation when asked for a new one.
-func (p *person) mayBeRenewed(row *org.Invitation, m org.Mail) bool {
-	if m.Resend && p.hasRow(m.InvitationID) {
-		return row.ID == m.InvitationID
+// mayHaveRenewed reports whether m may have renewed inv. If m renewed an invitation that the list still shows, this
+// is the only one. If the list no longer shows it, inv may be the same invitation, because the server may give a
+// renewed invitation a new id. If m was a new invitation, the server may have renewed an expired one instead.
+func (p *person) mayHaveRenewed(inv *org.Invitation, m org.Mail) bool {
+	if m.Resend && p.hasInvitation(m.InvitationID) {
+		return inv.ID == m.InvitationID
 	}
-	return !answered(row)
+	return !isAnswered(inv)
 }
 
-// answered reports whether row was accepted, declined or cancelled.
-func answered(row *org.Invitation) bool {
-	return row.Status == org.StatusAccepted || row.Status == org.StatusDeclined || row.Status == org.StatusCancelled
+// isAnswered reports whether inv was accepted, declined or cancelled.
+func isAnswered(inv *org.Invitation) bool {
+	return inv.Status == org.StatusAccepted || inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
 }
 
-// witness returns the latest mail, in the order of sending, that the list shows: what the server
-// did before it would show too. The zero Mail means that none shows.
+// witness returns the last mail that the list shows, in the order of sending. The list would also show every mail
+// that the server sent before. The result is the zero Mail if the list shows none.
 func (ix *index) witness() org.Mail {
-	if ix.lastSeen == nil { // few plans need it
-		ix.lastSeen = new(lastVisible(ix.in.Memory, ix.in.Snapshot.Invitations))
+	if ix.witnessMail == nil { // computed only on demand, because few plans need it
+		ix.witnessMail = new(lastVisible(ix.in.Memory, ix.in.Snapshot.Invitations))
 	}
-	return *ix.lastSeen
+	return *ix.witnessMail
 }
 
-// lastVisible returns the latest mail whose answer named an invitation among rows; the zero Mail if
-// there is none.
-func lastVisible(memory org.Memory, rows []org.Invitation) org.Mail {
-	byID := make(map[string]*org.Invitation, len(rows))
-	for i := range rows {
-		byID[rows[i].ID] = &rows[i]
+// lastVisible returns the last mail, in the order of sending, whose answer named one of the invitations; the zero
+// Mail if there is none. It leaves out mails that the invitation does not prove.
+func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
+	byID := make(map[string]*org.Invitation, len(invitations))
+	for i := range invitations {
+		byID[invitations[i].ID] = &invitations[i]
 	}
 	var last org.Mail
 	for _, r := range memory.People {
@@ -199,7 +198,7 @@ func lastVisible(memory org.Memory, rows []org.Invitation) org.Mail {
 			if m.Lost || m.Found || m.Sequence <= last.Sequence {
 				continue
 			}
-			if row := byID[m.InvitationID]; row != nil && provesSent(*row, m) {
+			if inv := byID[m.InvitationID]; inv != nil && provesSent(*inv, m) {
 				last = m
 			}
 		}
@@ -207,9 +206,9 @@ func lastVisible(memory org.Memory, rows []org.Invitation) org.Mail {
 	return last
 }
 
-// provesSent reports whether row, which has the id of m, proves that m was sent. A new invitation proves it by
-// being there. A renewed one was there before, so only its new expiration date proves it.
-func provesSent(row org.Invitation, m org.Mail) bool {
-	renewed := m.Resend || !row.Created.IsZero() && row.Created.Before(m.At.Add(-org.SettleAfter))
-	return !renewed || m.Expires.After(m.At) && m.Expires.After(m.RenewedFrom) && !row.Expires.Before(m.Expires)
+// provesSent reports whether inv, which has the id of m, proves that m was sent. A new invitation proves it by being
+// in the list. A renewed invitation was in the list before, so only its new expiration date proves it.
+func provesSent(inv org.Invitation, m org.Mail) bool {
+	renewed := m.Resend || !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
+	return !renewed || m.Expires.After(m.At) && m.Expires.After(m.RenewedFrom) && !inv.Expires.Before(m.Expires)
 }
