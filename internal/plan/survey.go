@@ -67,8 +67,7 @@ type person struct {
 	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
 	unaccepted *org.User
 	// invitations are the invitations of the person in the list, oldest first.
-	invitations     []*org.Invitation
-	invitationCount int // the number of invitations; only assignInvitations uses it
+	invitations []*org.Invitation
 	// record has what the ledger knows of the person. Its mails may share memory with the input, so nobody may change
 	// them.
 	record *org.PersonRecord
@@ -86,9 +85,7 @@ func newIndex(in Input) *index {
 		protected: map[string]bool{},
 		visible:   visibilityOf(in.Snapshot),
 	}
-	for i := range in.Snapshot.Users {
-		ix.selfKnown = ix.selfKnown || ix.isSelf(&in.Snapshot.Users[i])
-	}
+	ix.selfKnown = slices.ContainsFunc(in.Snapshot.Users, func(u org.User) bool { return ix.isSelf(&u) })
 	for _, a := range in.Roster.Settings.Protected {
 		ix.protected[a.Key()] = true
 	}
@@ -148,38 +145,24 @@ func newIndex(in Input) *index {
 // by the invitation id that the ledger has for the person. The id helps if the server writes addresses in its own
 // way. Invitations that match nobody are unlisted.
 func (ix *index) assignInvitations() {
-	invitations := ix.in.Snapshot.Invitations
-	owners := make([]*person, len(invitations))
 	var byID map[string]*person // computed only if an invitation matches no address
-	owned := 0
-	for i := range invitations {
-		p := ix.byKey[invitations[i].Invited.Key()]
+	for i := range ix.in.Snapshot.Invitations {
+		inv := &ix.in.Snapshot.Invitations[i]
+		p := ix.byKey[inv.Invited.Key()]
 		if p == nil {
-			p = ix.byKey[acceptedBy(&invitations[i])]
+			p = ix.byKey[acceptedBy(inv)]
 		}
 		if p == nil {
 			if byID == nil {
 				byID = ix.peopleByInvitationID()
 			}
-			p = byID[invitations[i].ID]
+			p = byID[inv.ID]
 		}
 		if p == nil || p.ended {
-			ix.unlistedInvitations = append(ix.unlistedInvitations, invitations[i])
+			ix.unlistedInvitations = append(ix.unlistedInvitations, *inv)
 			continue
 		}
-		owners[i] = p
-		p.invitationCount++
-		owned++
-	}
-	all := make([]*org.Invitation, owned) // the memory for the lists of all people
-	for i := range ix.people {
-		p := &ix.people[i]
-		p.invitations, all = all[:0:p.invitationCount], all[p.invitationCount:]
-	}
-	for i, p := range owners {
-		if p != nil {
-			p.invitations = append(p.invitations, &invitations[i])
-		}
+		p.invitations = append(p.invitations, inv)
 	}
 	for i := range ix.people {
 		slices.SortFunc(ix.people[i].invitations, func(a, b *org.Invitation) int {
