@@ -1,12 +1,13 @@
-// Package apply carries a plan out, each mail exactly once.
+// Package apply carries out a plan, and sends each mail exactly once.
 //
-// The first change goes out alone: only an answer that is understood lets the rest go out at once.
-// Whatever answer is broken on the way is set aside, and the server may still act on such a request
-// for [org.ActWithin]. The last mail of the run is kept back until that is over, as the witness.
-// Full readings and new plans settle what was set aside, by the same rules that decide everything else.
-// A person who needs nothing any more was mailed. A person who still needs the mail, although a later mail is
-// visible, was not mailed: it is sent again, one after another. Everybody else is left to later runs. How a lost
-// answer is judged is in plan/unsettled.go.
+// The first change is sent alone. It is the canary: the other changes are sent only after an answer was understood.
+//
+// If the answer to a change is lost, the server may still act on the request for [org.ActWithin]. Therefore the last
+// mail of the run waits until this time is over, so that it can be a witness (see [org.Mail]) for the lost mails.
+//
+// To settle the changes whose answer was lost, the run reads the organization and makes a new plan. A mail that the
+// new plan does not need was sent. A mail that the new plan needs again was certainly not sent, and the run sends it
+// once more. All other lost mails are left to later runs. plan/unsettled.go has the rules for lost mails.
 package apply
 
 import (
@@ -24,131 +25,131 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// maxLostCanaries is how many first changes in a row may go unanswered before the run stops.
+// maxLostCanaries is the number of canaries in a row without an answer after which the run stops.
 const maxLostCanaries = 3
 
-// API is what a run needs of the organization's API. Its errors are *[org.CallError].
+// API is the part of the organization's API that a run needs. All errors are of the type *[org.CallError].
 //
-// A call that has begun is finished although ctx ends, so that its answer is not lost; one that has
-// not is not begun.
+// If ctx ends, a call that has begun its request is finished, so that its answer is not lost. A call that has not
+// begun its request returns an error.
 type API interface {
 	Invite(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
-	// InviteWithBoolean is Invite in another wording, for errors of Invite that have RetryWithBoolean.
+	// InviteWithBoolean is like Invite, but sends apiEnabled in another form. It is for use after an error of Invite
+	// with RetryWithBoolean.
 	InviteWithBoolean(ctx context.Context, to org.Address, apiEnabled bool) (org.Receipt, error)
 	Resend(ctx context.Context, invitationID string, to org.Address) (org.Receipt, error)
-	// Edit makes a change other than a mail, and returns how many requests it took.
+	// Edit makes a change that sends no mail, and returns the number of requests that were sent.
 	Edit(ctx context.Context, e org.Edit) (requests int, err error)
 }
 
-// Options are what a run works with. API, Ledger, Read and Replan are needed.
+// Options are the options of [Run]. API, Ledger, Read and Replan are required.
 type Options struct {
 	API    API
 	Ledger *ledger.Ledger
 	// Read reads the organization.
 	Read func(context.Context) (org.Snapshot, error)
-	// Replan decides again, by the rules that the plan was made with.
+	// Replan makes a new plan by the rules of the first plan.
 	Replan func(org.Snapshot, org.Memory) plan.Plan
-	// Concurrency is how many changes are carried out at the same time, at most; less than 1 means
-	// 1.
+	// Concurrency is the maximum number of people whose changes are sent at the same time. Less than 1 means 1.
 	Concurrency int
-	// Progress is told of each change as it is concluded, from any goroutine, one at a time; nil
-	// tells nobody.
+	// Progress is called with the result of each change when it is known. It is called from any goroutine, but never
+	// twice at the same time. It may be nil.
 	Progress func(ChangeResult)
-	// Order gives the place of a person in the roster: mails are sent in this order. nil: in the
-	// plan's.
+	// Order returns the place of a person in the roster. Mails are sent in this order, or in the order of the plan if
+	// Order is nil.
 	Order func(org.Address) int
-	// Snapshot is the reading that the plan was made from, and ReadInvitations reads the list of
-	// invitations again, once after the first mail of several: people who were invited by somebody
-	// else meanwhile are not mailed. nil: nobody looks.
+	// Snapshot is the reading from which the plan was made. ReadInvitations reads the list of invitations. If the run
+	// has several mails, it calls ReadInvitations after the first mail and drops the mails to people whom somebody else
+	// has invited. If ReadInvitations is nil, the run does not check this.
 	Snapshot        org.Snapshot
 	ReadInvitations func(context.Context) ([]org.Invitation, error)
-	// SettleWait is how long the run may wait at its end to settle mails whose answer was lost; 0:
-	// not at all, a later run settles them.
+	// SettleWait limits how long the run may wait at its end to settle lost mails. With 0 it does not wait, and later
+	// runs settle them.
 	SettleWait time.Duration
-	// Waiting is called before each wait for such mails; nil: nobody is told.
+	// Waiting is called before each wait for lost mails. It may be nil.
 	Waiting func(Wait)
 }
 
 // Wait is a pause before the next reading of the organization.
 type Wait struct {
-	// Mails is how many mails are waited for.
+	// Mails is the number of lost mails that the run waits for.
 	Mails int
 	// Until is the local time of the next reading.
 	Until time.Time
 }
 
-// run is one run under way.
+// run is the state of one call of Run.
 type run struct {
 	opts Options
 	org  org.Organization
-	// sending ends when nothing new may start; its cause says why.
+	// sending ends when no new request may start. Its cause says why.
 	sending context.Context
 	stop    context.CancelCauseFunc
 
-	items []*item // the plan's changes and, after them, those of held people
-	// changes are the changes of items, in their order. There may be many, so this is their only copy: it
-	// becomes the result.
+	items []*item // the changes of the plan and, after them, the held mails and the ungrantable changes
+	// changes has the changes of items in the same order. There may be many, so this is the only copy: it becomes the
+	// result.
 	changes []ChangeResult
-	// last is the mail that is kept back to be the witness for those whose answer is lost; nil:
-	// none is, or it was sent.
-	last *item
-	// deadline is the local time until which the run may wait; zero before it settles.
+	// keptBack is the mail that is sent last, to be the witness for lost mails; nil if there is none or it was sent.
+	keptBack *item
+	// deadline is the local time until which settle may wait; zero before settle.
 	deadline time.Time
-	// readings is how often the organization was read to settle something, besides the readings
-	// that were waited for.
+	// readings counts the readings of the organization that settled changes, without the readings after a wait.
 	readings int
-	// fresh is the plan of the last reading; nil: there was none.
-	fresh *plan.Plan
-	// usersSeen and suspendedSeen are false when the plan was made without a list of users, or of
-	// the suspended ones.
+	// freshPlan is the plan of the last reading; nil if there was no reading.
+	freshPlan *plan.Plan
+	// usersSeen and suspendedSeen are false if the first plan was made without a list of users, or of suspended users.
 	usersSeen, suspendedSeen bool
 
 	mu sync.Mutex
-	// current is true when nothing was sent since the organization was last read.
-	current      bool
-	lostAt       time.Time          // the local time of the last mail whose answer was lost; zero: none was
-	begun        int                // changes begun so far, which numbers them
-	answered     int                // the last change begun that was answered
-	unanswered   []int              // those begun after it that were not
-	refusals     int                // mails refused in a row, all with the same answer
-	refusal      string             // that answer, without the address
-	mailsStopped error              // why no more mails are sent; nil: they are
-	forbidden    map[editKind]error // what the key may not do, and the answer that said so
+	// upToDate is true if nothing was sent after the last reading.
+	upToDate bool
+	// lostAt is the local time of the last lost mail; zero if there is none.
+	lostAt time.Time
+	// begun counts the changes that were begun, and numbers them. lastAnswered is the highest number of a change that
+	// was answered. unanswered has the higher numbers of the changes whose answer was lost.
+	begun, lastAnswered int
+	unanswered          []int
+	// refusalsInRow counts the mails in a row that were refused with the same answer, apart from the address.
+	// lastRefusal is this answer.
+	refusalsInRow int
+	lastRefusal   string
+	mailsStopped  error              // why no more mails are sent; nil if mails may be sent
+	forbidden     map[editKind]error // the kinds of edits that the key may not make, each with the answer that said so
 }
 
-// editKind is what a key may or may not do as a whole.
+// editKind is a kind of edits that a key may make or not.
 type editKind struct {
 	op   org.EditOp
 	kind org.Kind
 }
 
-// item is one change on its way.
+// item is a change with its progress.
 type item struct {
 	*ChangeResult
 	state stage
-	held  bool // not in the plan's changes: the person may have been mailed by an earlier run
-	sends int  // how often it was sent in this run
-	// readFailed is true when Err says already that reading what came of it failed, too.
+	held  bool // the mail is held by the plan, because the person may have been mailed by an earlier run
+	sends int  // how often this run sent the change
+	// readFailed is true if Err already says that the reading that should settle the change failed.
 	readFailed bool
-	// doubtful is true when a mail to the person was refused before, or was lost and found not to
-	// have been sent.
+	// doubtful is true if an earlier mail to the person was refused, or was lost and assumed not sent.
 	doubtful bool
-	// previous is the same person's change before this one; nil: none.
+	// previous is the change of the same person before this change; nil if there is none.
 	previous *item
 }
 
-// stage is how far an item is.
+// stage is the stage of an item.
 type stage int
 
 const (
 	waiting   stage = iota
-	concluded       // Outcome stands
-	ambiguous       // the server may have acted; a reading decides
-	rejected        // the server said no; a reading shows whether that is because nothing is needed
-	blocked         // has to wait for a change before it, which is not done
+	concluded       // Outcome is final
+	ambiguous       // the answer was lost, and a reading must settle the change
+	rejected        // the server refused the change, and a reading must show whether it was needed
+	blocked         // the change must wait for an earlier change of the person, which is not done
 )
 
-// Run carries p out and returns the outcome of every change. It begins nothing new once ctx ends.
+// Run carries out p and returns the result of every change. It starts no new request after ctx ends.
 func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	r := &run{opts: o, org: p.Organization, forbidden: map[editKind]error{}}
 	r.sending, r.stop = context.WithCancelCause(ctx)
@@ -171,10 +172,10 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 			Err: fmt.Errorf("grant %s the %s %q: the organization lacks it", c.Email, c.Detail.Kind, c.Detail.Name),
 		}).state = concluded
 	}
-	noted := func(kind plan.NoticeKind) bool {
+	hasNotice := func(kind plan.NoticeKind) bool {
 		return slices.ContainsFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == kind })
 	}
-	r.usersSeen, r.suspendedSeen = !noted(plan.MembersUnseen), !noted(plan.SuspendedUnseen)
+	r.usersSeen, r.suspendedSeen = !hasNotice(plan.MembersUnseen), !hasNotice(plan.SuspendedUnseen)
 
 	if err := r.begin(p); err != nil {
 		r.stop(err)
@@ -182,13 +183,13 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 		r.confirmRemovals(ctx)
 		memory := r.opts.Ledger.Memory()
 		r.noteEarlierLosses(memory, p.Now)
-		r.sendRest(r.canary(ctx, r.keepBack(r.byPerson(planned, memory))))
+		r.sendRest(r.sendCanaries(ctx, r.keepBack(r.groupByPerson(planned, memory))))
 		r.settle(ctx)
 	}
 	return r.result(ctx, p.Notices)
 }
 
-// addItem adds an item for c. The run's changes have room for it.
+// addItem adds an item for c. r.changes must have capacity for it, because items point into it.
 func (r *run) addItem(c ChangeResult) *item {
 	r.changes = append(r.changes, c)
 	it := &item{ChangeResult: &r.changes[len(r.changes)-1]}
@@ -196,7 +197,7 @@ func (r *run) addItem(c ChangeResult) *item {
 	return it
 }
 
-// watchLease stops the run once its lease is lost.
+// watchLease stops the run when its lease is lost.
 func (r *run) watchLease() {
 	select {
 	case <-r.opts.Ledger.Lost():
@@ -205,7 +206,8 @@ func (r *run) watchLease() {
 	}
 }
 
-// begin makes sure that the ledger can be written before anything is sent.
+// begin records the beginning of the run and the facts of p in the ledger. If the ledger cannot be written, it
+// returns an error, and nothing may be sent.
 func (r *run) begin(p plan.Plan) error {
 	if len(p.Changes) > 0 {
 		mails := 0
@@ -221,12 +223,12 @@ func (r *run) begin(p plan.Plan) error {
 	return r.opts.Ledger.RecordFacts(p.Facts)
 }
 
-// byPerson returns the changes of each person in their order, without those that a second reading
-// concluded already. People who are mailed are in the order of the roster. People whose last mail
-// was lost or refused come last: the server may fail for them again, and as canaries they would
-// stop everybody. A person who is mailed comes first, because only the answer to a mail says which
-// organization the key acts on.
-func (r *run) byPerson(items []*item, memory org.Memory) [][]*item {
+// groupByPerson groups the changes by person, without the changes that confirmRemovals concluded, and puts the people
+// into the order of sending:
+//   - A person who is mailed comes first, because only the answer to a mail says on which organization the key acts.
+//   - The people who are mailed are in the order of the roster.
+//   - Doubtful people come last. The server may fail for them again, and as canaries they would delay everybody else.
+func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
 		record := memory.People[it.Email.Key()]
@@ -239,61 +241,52 @@ func (r *run) byPerson(items []*item, memory org.Memory) [][]*item {
 		}
 	}
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
-	slices.SortStableFunc(people, func(a, b []*item) int {
-		last := func(p []*item) int {
-			if p[0].doubtful {
-				return 1
-			}
-			return 0
-		}
-		return last(a) - last(b)
-	})
-	r.inRosterOrder(people)
+	slices.SortStableFunc(people, compareDoubt)
+	r.sortByRoster(people)
 	if i := slices.IndexFunc(people, func(p []*item) bool { return p[0].Action.Mails() }); i > 0 {
 		first := people[i]
-		copy(people[1:i+1], people[:i])
-		people[0] = first
+		people = slices.Insert(slices.Delete(people, i, i+1), 0, first)
 	}
 	return people
 }
 
-// inRosterOrder puts the people who are mailed into the roster's order. All others keep their
-// places.
-func (r *run) inRosterOrder(people [][]*item) {
+// sortByRoster sorts the people who are mailed by their place in the roster, doubtful people last. All others keep
+// their places.
+func (r *run) sortByRoster(people [][]*item) {
 	if r.opts.Order == nil {
 		return
 	}
-	type place struct {
-		person   []*item
-		doubtful bool
-		order    int
-	}
 	var places []int
-	var mailed []place
+	var mailed [][]*item
 	for i, person := range people {
-		if it := person[0]; it.Action.Mails() {
+		if person[0].Action.Mails() {
 			places = append(places, i)
-			mailed = append(mailed, place{person, it.doubtful, r.opts.Order(it.Email)})
+			mailed = append(mailed, person)
 		}
 	}
-	slices.SortStableFunc(mailed, func(a, b place) int {
-		switch {
-		case a.doubtful && !b.doubtful:
-			return 1
-		case b.doubtful && !a.doubtful:
-			return -1
-		}
-		return cmp.Compare(a.order, b.order)
+	slices.SortStableFunc(mailed, func(a, b []*item) int {
+		return cmp.Or(compareDoubt(a, b), cmp.Compare(r.opts.Order(a[0].Email), r.opts.Order(b[0].Email)))
 	})
 	for i, at := range places {
-		people[at] = mailed[i].person
+		people[at] = mailed[i]
 	}
 }
 
-// keepBack removes the last mail from people and keeps it: sent after all others, it is the witness
-// for mails whose answer is lost. It is not the canary and, if possible, not for a doubtful person.
-// A single mail is kept back only if it is the only change, because otherwise it is the canary, and only
-// if the server may still act on a mail of an earlier run.
+// compareDoubt orders people so that doubtful people come last.
+func compareDoubt(a, b []*item) int {
+	switch {
+	case a[0].doubtful == b[0].doubtful:
+		return 0
+	case a[0].doubtful:
+		return 1
+	}
+	return -1
+}
+
+// keepBack removes the last mail from people and sets r.keptBack. This mail is sent after all others, to be the
+// witness for lost mails. It is not the canary, and not a mail to a doubtful person if there is a choice. If there is
+// only one mail, it is kept back only if it is the only change and the server may still act on a lost mail of an
+// earlier run.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {
@@ -305,19 +298,19 @@ func (r *run) keepBack(people [][]*item) [][]*item {
 		}
 	}
 	if mails > 1 || mails == 1 && len(people) == 1 && !r.lostAt.IsZero() {
-		r.last = people[at][0]
+		r.keptBack = people[at][0]
 		return slices.Delete(people, at, at+1)
 	}
 	return people
 }
 
-// canary carries out one change after another until an answer is understood, and returns the
-// changes that are left.
-func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
-	lost := 0
+// sendCanaries sends one change after another until an answer is understood, and returns the changes that are left.
+// It returns nil if the run was stopped or no changes are left.
+func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
+	lost := 0 // in a row
 	for i, person := range people {
 		for j, it := range person {
-			if it.state == concluded { // a reading showed that the mail is needed no more
+			if it.state == concluded { // a reading showed that the mail is no longer needed
 				continue
 			}
 			switch failure := r.carryOut(it, it.Change); failure {
@@ -327,12 +320,12 @@ func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 				}
 				return append([][]*item{person[j+1:]}, people[i+1:]...)
 			case org.Lost, org.Unreadable:
-				// One read tells what came of it before anybody else is touched.
+				// Settle this change before the next one is sent.
 				lost++
 				if failure == org.Unreadable || lost == maxLostCanaries {
 					r.stop(fmt.Errorf("the first changes were not answered in a way that can be understood: %w", it.Err))
 				}
-				if r.readings == maxReadings-1 { // the last one is for what is set aside by now
+				if r.readings == maxReadings-1 { // keep the last reading for settle
 					r.stop(fmt.Errorf("the first changes were not answered, in spite of %d readings: %w", r.readings, it.Err))
 					return nil
 				}
@@ -349,9 +342,9 @@ func (r *run) canary(ctx context.Context, people [][]*item) [][]*item {
 	return nil
 }
 
-// sendRest carries out the changes of people at the same time, those of doubtful people after those
-// of others. Where no answer was lost by then, the mail that was kept back goes out before theirs,
-// and the last of theirs is kept back.
+// sendRest sends the changes of all people, those of doubtful people after those of others. If no answer was lost
+// before the doubtful people, it first sends the mail that was kept back, and keeps back the last mail to a doubtful
+// person instead.
 func (r *run) sendRest(people [][]*item) {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	isDoubtful := func(p []*item) bool { return p[0].doubtful && p[0].Action.Mails() }
@@ -362,19 +355,19 @@ func (r *run) sendRest(people [][]*item) {
 	}
 	r.fanOut(people[:first])
 	rest := people[first:]
-	if it := r.last; it != nil && !it.doubtful && r.lostAt.IsZero() && r.sending.Err() == nil {
+	if it := r.keptBack; it != nil && !it.doubtful && r.lostAt.IsZero() && r.sending.Err() == nil {
 		r.carryOut(it, it.Change)
 		at := len(rest) - 1
 		for !isDoubtful(rest[at]) {
 			at--
 		}
-		r.last = rest[at][0]
+		r.keptBack = rest[at][0]
 		rest = slices.Delete(rest, at, at+1)
 	}
 	r.fanOut(rest)
 }
 
-// fanOut carries out the changes of people at the same time, those of one person one after another.
+// fanOut sends the changes of several people at the same time, and the changes of one person one after another.
 func (r *run) fanOut(people [][]*item) {
 	var g errgroup.Group
 	g.SetLimit(max(1, r.opts.Concurrency))
@@ -385,7 +378,7 @@ func (r *run) fanOut(people [][]*item) {
 		g.Go(func() error {
 			for _, it := range person {
 				if it.state != concluded {
-					r.carryOut(it, it.Change) // one person's failure is in the item and stops nobody else
+					r.carryOut(it, it.Change) // a failure is recorded in the item and does not stop other people
 				}
 			}
 			return nil
@@ -394,7 +387,7 @@ func (r *run) fanOut(people [][]*item) {
 	_ = g.Wait() // no function of the group returns an error
 }
 
-// conclude sets the outcome of it.
+// conclude sets the final outcome of it.
 func (r *run) conclude(it *item, o Outcome, err error) {
 	it.state, it.Outcome, it.Err = concluded, o, err
 	if r.opts.Progress != nil && it.isReported() {
@@ -404,21 +397,18 @@ func (r *run) conclude(it *item, o Outcome, err error) {
 	}
 }
 
-// isReported reports whether it is a change of the result: one of the plan, or one that was sent.
+// isReported reports whether it is part of the result. A held mail is not, unless it was sent.
 func (it *item) isReported() bool { return !it.held || it.sends > 0 }
 
-// result assembles the Result.
+// result concludes all items and returns the Result.
 func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
-	var res Result
-	if err := context.Cause(r.sending); err != nil {
-		res.Stopped = err
-	}
-	kept := r.changes[:0] // no longer than the items before it
+	res := Result{Stopped: context.Cause(r.sending)}
+	reported := r.changes[:0] // overwrites only changes of items that the loop has passed
 	for _, it := range r.items {
 		switch {
 		case it.state == concluded:
 		case it.held && it.sends == 0:
-			continue // its notice says so
+			continue // the person has a notice
 		case it.state == ambiguous:
 			r.conclude(it, Unknown, it.Err)
 		case it.state == rejected:
@@ -427,20 +417,19 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 			r.conclude(it, Skipped, cmp.Or(it.Err, res.Stopped, context.Cause(ctx)))
 		}
 		if it.isReported() {
-			kept = append(kept, *it.ChangeResult)
+			reported = append(reported, *it.ChangeResult)
 		}
 	}
-	res.Changes = kept
+	res.Changes = reported
 	slices.SortStableFunc(res.Changes, func(a, b ChangeResult) int { return cmp.Compare(a.Email.Key(), b.Email.Key()) })
 	res.Notices = r.lastNotices(planned, res.Changes)
 	return res
 }
 
-// lastNotices are the notices of the last reading. What became of a mail of this run is said by its
-// change: about people with such a change there are only the notices that the plan had, unless they
-// are about an earlier mail.
+// lastNotices returns the notices of the last reading. The results of this run's mails say more about the people who
+// were mailed than these notices. So for these people, it returns the notices of the first plan, without Unsettled.
 func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.Notice {
-	if r.fresh == nil {
+	if r.freshPlan == nil {
 		return planned
 	}
 	mailed := map[string]bool{}
@@ -449,8 +438,8 @@ func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.
 			mailed[c.Email.Key()] = true
 		}
 	}
-	notices := slices.DeleteFunc(slices.Clone(r.fresh.Notices), func(n plan.Notice) bool {
-		// The last two are about the first plan of a run.
+	notices := slices.DeleteFunc(slices.Clone(r.freshPlan.Notices), func(n plan.Notice) bool {
+		// Only the first plan of a run says something about its limits and about a new ledger.
 		return mailed[n.Email.Key()] || n.Kind == plan.Limit || n.Kind == plan.NewLedger
 	})
 	for _, n := range planned {

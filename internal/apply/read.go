@@ -8,10 +8,11 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// ReadAndPlan reads the organization with read and decides with decide. A list that comes in several pages
-// may miss somebody who moves from one page to another meanwhile: where such a reading leads to a
-// mail, takes something from somebody, or shows that a lost mail was not sent, the organization is
-// read once more, and the plan is made from both readings together.
+// ReadAndPlan reads the organization with read and makes a plan with decide. It returns both.
+//
+// A list with several pages may miss a user or an invitation that moves to another page during the reading. If there
+// is such a list and needsTwoReadings is true for the plan, ReadAndPlan reads the organization again, and makes the
+// plan from both readings together.
 func ReadAndPlan(
 	ctx context.Context, read func(context.Context) (org.Snapshot, error), decide func(org.Snapshot) plan.Plan,
 ) (org.Snapshot, plan.Plan, error) {
@@ -31,8 +32,8 @@ func ReadAndPlan(
 	return snapshot, decide(snapshot), nil
 }
 
-// needsTwoReadings reports whether p mails a person, takes something from one, or concludes that a lost mail was not
-// sent.
+// needsTwoReadings reports whether p sends a mail, takes something from somebody, or concludes that a lost mail was
+// not sent.
 func needsTwoReadings(p plan.Plan) bool {
 	mailsOrTakes := func(c plan.Change) bool {
 		return c.Action.Mails() || c.Action == plan.Suspend || c.Action == plan.Remove || c.TakesAccess()

@@ -7,50 +7,49 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// Outcome is what became of one change.
+// Outcome is the result of one change.
 type Outcome string
 
 // The outcomes.
 const (
-	// Done: the organization is as the change wanted it, by the server's answer or by what a read
-	// showed.
+	// Done means that the organization has what the change asked for, by the server's answer or by a reading.
 	Done Outcome = "done"
-	// Failed: the change was surely not carried out, or the server refused it.
+	// Failed means that the change was certainly not made, or that the server refused it. It also means a mail that was
+	// sent for another organization.
 	Failed Outcome = "failed"
-	// Unknown: a request went out, and it is not known whether the server acted. After a mail, later
-	// runs hold the person back until that is known.
+	// Unknown means that a request was sent, and it is not known whether the server acted. After an unknown mail, later
+	// runs hold the mails to the person until it is known.
 	Unknown Outcome = "unknown"
-	// Skipped: nothing was sent, or only a renewal that the server refused.
+	// Skipped means that nothing was sent, or only a renewal that the server refused.
 	Skipped Outcome = "skipped"
 )
 
-// ChangeResult is a change and what became of it.
+// ChangeResult is a change with its outcome.
 type ChangeResult struct {
 	plan.Change
 	Outcome Outcome
-	// InvitationID is the invitation after the change; "" where there is none or it is not known.
-	// It takes the place of the change's own, which was the invitation before.
+	// InvitationID is the id of the invitation after the change; "" if there is none or it is not known. The
+	// InvitationID of Change is the id before the change.
 	InvitationID string
-	// Err says why the outcome is not Done; nil with Done.
+	// Err says why Outcome is not Done; nil if it is Done.
 	Err error
-	// Requests counts the requests that were sent for this change.
+	// Requests is the number of requests that were sent for this change.
 	Requests int
 }
 
-// Result is what a run did.
+// Result is the result of a run.
 type Result struct {
-	// Changes are those of the plan, in its order, and among them those for people who were held
-	// back and could be settled.
+	// Changes has the changes of the plan and the held mails that were sent, sorted by the key of the address.
 	Changes []ChangeResult
-	// Notices are those of the last reading of the run, or the plan's if there was none. For people who were
-	// mailed in this run, the plan's notices are kept.
+	// Notices has the notices of the last reading of the run, or those of the plan if there was none. For people who
+	// were mailed in this run, it has the notices of the plan.
 	Notices []plan.Notice
-	// Stopped is why the run ended before its plan did; nil when it did not. A signal's or a
-	// deadline's is the context's cause.
+	// Stopped says why the run ended early; nil if it did not. After a signal or a time limit it is the cause of the
+	// context.
 	Stopped error
 }
 
-// Count is how many changes came to o.
+// Count returns the number of changes with the outcome o.
 func (r Result) Count(o Outcome) int {
 	n := 0
 	for _, c := range r.Changes {
@@ -61,14 +60,14 @@ func (r Result) Count(o Outcome) int {
 	return n
 }
 
-// WrongOrganizationError says that a mail went out for another organization than the plan's. It ends a run.
+// WrongOrganizationError says that a mail was sent for another organization than the plan's. It stops the run.
 type WrongOrganizationError struct {
 	To org.Address
-	// Sent is the organization that the server named in its answer, Meant that of the plan.
+	// Sent is the organization in the server's answer, Meant is that of the plan.
 	Sent, Meant org.Organization
 }
 
-// Error names both.
+// Error returns a message with both organizations.
 func (e *WrongOrganizationError) Error() string {
 	return fmt.Sprintf("invite %s: the invitation went out for the organization %s (%s), not for %s (%s)",
 		e.To, e.Sent.ID, e.Sent.Name, e.Meant.ID, e.Meant.Name)

@@ -17,23 +17,22 @@ import (
 )
 
 const (
-	// unauthorized is the HTTP status of a key that does not work.
+	// unauthorized is the HTTP status for a key that does not work.
 	unauthorized = 401
-	// maxUnanswered is how many changes in a row may go unanswered, beyond those in flight, before
+	// maxUnanswered and Options.Concurrency together are the number of changes in a row without an answer after which
 	// the run stops.
 	maxUnanswered = 10
-	// maxRefusals is how many mails in a row may be refused with the same answer before no more are
-	// sent.
+	// maxRefusals is the number of mails in a row, refused with the same answer, after which no more mails are sent.
 	maxRefusals = 5
 )
 
-// carryOut sends what change asks for, which is the item's own or a later plan's, and concludes the
-// item or marks it as ambiguous or rejected. The failure is 0 if the answer was understood.
+// carryOut sends change, and concludes the item or marks it as ambiguous, rejected or blocked. change is the item's
+// own change or the same change of a later plan. The result is 0 if the answer was understood.
 func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	if r.sending.Err() != nil {
 		return org.NotSent
 	}
-	if err := r.mayNot(change); err != nil {
+	if err := r.checkForbidden(change); err != nil {
 		outcome := Skipped
 		if it.sends > 0 {
 			outcome = Failed
@@ -49,7 +48,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	}
 	it.sends++
 	it.readFailed = false
-	number := r.start()
+	number := r.nextNumber()
 	inv, err := r.send(it, change)
 	failure := failureOf(err)
 	switch {
@@ -74,8 +73,8 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		}
 	case failure == org.Denied:
 		r.conclude(it, Failed, err)
-		r.deny(change, err)
-	case r.sending.Err() != nil: // waiting for its turn was cut short
+		r.noteDenied(change, err)
+	case r.sending.Err() != nil: // the run ended while the request waited for its turn
 		it.sends--
 		it.Err = err
 	default:
@@ -89,8 +88,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	return failure
 }
 
-// waitsFor returns a grant that has to be done before it, because nothing is taken from a person
-// while its replacement is missing; nil if there is none.
+// waitsFor returns a grant of the same person that must be done before it; nil if there is none. orgsync revokes
+// nothing from a person as long as a grant of the plan is not done, so that a person who moves from one group to
+// another always has one of them.
 func (it *item) waitsFor() *item {
 	if it.Action != plan.Revoke {
 		return nil
@@ -103,48 +103,47 @@ func (it *item) waitsFor() *item {
 	return nil
 }
 
-// send makes the requests that change asks for.
+// send makes the requests for change. It tries another request if the server refuses the first one in a way that
+// allows this.
 func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 	if !change.Action.Mails() {
-		return org.Invitation{}, r.sendEdit(it, r.edit(change))
+		return org.Invitation{}, r.sendEdit(it, r.toEdit(change))
 	}
 	if change.Action == plan.Reinvite && change.InvitationID != "" {
-		inv, err := r.mail(it, ledger.Resend, change, func(ctx context.Context) (org.Receipt, error) {
+		inv, err := r.sendMail(it, ledger.Resend, change, func(ctx context.Context) (org.Receipt, error) {
 			return r.opts.API.Resend(ctx, change.InvitationID, change.Email)
 		})
 		if failureOf(err) != org.Refused || change.Reason == plan.Requested {
 			return inv, err
 		}
-		// The documents disagree on whether an expired invitation can be renewed; a new one always
-		// can be sent.
+		// Vultr's documents disagree on whether an expired invitation can be renewed. A new one can always be sent.
 	}
 	invite := func(api func(context.Context, org.Address, bool) (org.Receipt, error)) (org.Invitation, error) {
-		return r.mail(it, ledger.Invite, change, func(ctx context.Context) (org.Receipt, error) {
+		return r.sendMail(it, ledger.Invite, change, func(ctx context.Context) (org.Receipt, error) {
 			return api(ctx, change.Email, *change.Detail.APIEnabled)
 		})
 	}
 	inv, err := invite(r.opts.API.Invite)
-	var call *org.CallError
-	if !errors.As(err, &call) || !call.RetryWithBoolean {
+	if call, ok := errors.AsType[*org.CallError](err); !ok || !call.RetryWithBoolean {
 		return inv, err
 	}
 	inv, again := invite(r.opts.API.InviteWithBoolean)
 	if failure := failureOf(again); failure == org.Refused || failure == org.NotSent && r.sending.Err() != nil {
-		return inv, err // the wording was not to blame, or this run will not know
+		return inv, err // the form was not the reason for the refusal, or the run ended before the second request
 	}
 	return inv, again
 }
 
-// mail sends one mail of change between its two lines in the ledger.
-func (r *run) mail(
+// sendMail records the intent of one mail in the ledger, sends it, and records its outcome.
+func (r *run) sendMail(
 	it *item, action ledger.Action, change plan.Change, send func(context.Context) (org.Receipt, error),
 ) (org.Invitation, error) {
-	key, previous := it.Email.Key(), change.InvitationID // the invitation before it; "" if there is none
+	key, previous := it.Email.Key(), change.InvitationID // previous is "" if there is no earlier invitation
 	intend := func() error { return r.opts.Ledger.RecordIntent(key) }
 	if action == ledger.Resend {
 		intend = func() error { return r.opts.Ledger.RecordRenewalIntent(key, previous, change.Detail.Expires) }
 	}
-	gated := r.gate()
+	gated := r.gatedContext()
 	if err := intend(); err != nil {
 		return org.Invitation{}, err
 	}
@@ -152,22 +151,22 @@ func (r *run) mail(
 	r.stopIfLost()
 	it.Requests += receipt.Requests
 	if err == nil && previous != "" && receipt.Invitation.ID == previous {
-		action = ledger.Resend // the server took the one that was there for the new one
+		action = ledger.Resend // the server renewed the earlier invitation
 	}
 	if failed := r.opts.Ledger.RecordOutcome(action, key, outcomeOf(err), receipt.Invitation,
 		refusalText(err)); failed != nil {
-		r.stop(failed) // the mail may be out: the next run sees its intent, and checks
+		r.stop(failed) // the ledger has the intent, so the next run treats the mail as lost
 	}
 	return receipt.Invitation, err
 }
 
-// errAnnouncedLongAgo says that a request has waited for its turn so long that later runs believe that it
-// was not sent.
+// errAnnouncedLongAgo says that a request waited too long after its announcement. Later runs assume that it was not
+// sent.
 var errAnnouncedLongAgo = fmt.Errorf("it waited longer than %v to be sent", org.SendWithin)
 
-// gate returns the context of a request that is about to be announced. The request is sent only while
-// the run has its lease, and soon after the announcement.
-func (r *run) gate() context.Context {
+// gatedContext returns the context for a request that is about to be announced. It stops the request if the run has
+// lost its lease, or if too much time has passed since the announcement.
+func (r *run) gatedContext() context.Context {
 	announced := time.Now()
 	return org.WithGate(r.sending, func() error {
 		if state.Elapsed(announced) > org.SendWithin {
@@ -184,9 +183,9 @@ func (r *run) stopIfLost() {
 	}
 }
 
-// sendEdit makes one edit between its two lines in the ledger.
+// sendEdit records the intent of one edit in the ledger, sends it, and records its outcome.
 func (r *run) sendEdit(it *item, e org.Edit) error {
-	gated := r.gate()
+	gated := r.gatedContext()
 	if err := r.opts.Ledger.RecordEditIntent(e); err != nil {
 		return err
 	}
@@ -199,8 +198,8 @@ func (r *run) sendEdit(it *item, e org.Edit) error {
 	return err
 }
 
-// edit is a change other than a mail, in the words of the API.
-func (r *run) edit(c plan.Change) org.Edit {
+// toEdit returns c, a change that sends no mail, in the form for the API.
+func (r *run) toEdit(c plan.Change) org.Edit {
 	e := org.Edit{
 		Op: org.EditOp(c.Action), Who: c.Email, UserID: c.UserID, Organization: r.org.ID,
 		Kind: c.Detail.Kind, ID: c.Detail.ID, Membership: c.Detail.Membership,
@@ -211,7 +210,7 @@ func (r *run) edit(c plan.Change) org.Edit {
 	return e
 }
 
-// outcomeOf returns what the ledger records for a request that ended with err.
+// outcomeOf returns the outcome that the ledger records for a request that ended with err.
 func outcomeOf(err error) ledger.Outcome {
 	if err == nil {
 		return ledger.Sent
@@ -226,29 +225,28 @@ func outcomeOf(err error) ledger.Outcome {
 	}
 }
 
-// refusalText is what the API said when it refused one request; "" for any other err.
+// refusalText returns the text with which the API refused one request; "" for any other err.
 func refusalText(err error) string {
-	var call *org.CallError
-	if !errors.As(err, &call) || call.Failure != org.Refused {
+	call, ok := errors.AsType[*org.CallError](err)
+	if !ok || call.Failure != org.Refused {
 		return ""
 	}
 	return cmp.Or(call.Message, fmt.Sprintf("HTTP %d", call.Status))
 }
 
-// failureOf returns the kind of failure; 0 for nil and for errors that are not the API's.
+// failureOf returns the failure of err; 0 if err is nil or not from the API.
 func failureOf(err error) org.Failure {
-	var call *org.CallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*org.CallError](err); ok {
 		return call.Failure
 	}
 	return 0
 }
 
-// deny records that the key may not do what change asks for. A key that does not work, or may not
-// invite, ends the run; a kind of edit that it may not make is not tried again.
-func (r *run) deny(change plan.Change, err error) {
-	var call *org.CallError
-	if change.Action.Mails() || errors.As(err, &call) && call.Status == unauthorized {
+// noteDenied records that the key may not make change. If the key does not work or may not invite, it stops the run.
+// Otherwise it forbids all edits of this kind.
+func (r *run) noteDenied(change plan.Change, err error) {
+	call, ok := errors.AsType[*org.CallError](err)
+	if change.Action.Mails() || ok && call.Status == unauthorized {
 		r.stop(err)
 		return
 	}
@@ -257,30 +255,30 @@ func (r *run) deny(change plan.Change, err error) {
 	r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}] = err
 }
 
-// countRefusals notes how a mail ended. After several refusals in a row, with no success between
-// and with the same answer but for the address, no more mails are sent: the organization is full,
-// say. Other changes go on.
+// countRefusals counts refused mails. After maxRefusals mails in a row that were refused with the same answer, no
+// more mails are sent, because the organization may be full. A mail that was sent resets the number. Other changes go
+// on.
 func (r *run) countRefusals(to org.Address, f org.Failure, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var call *org.CallError
+	call, ok := errors.AsType[*org.CallError](err)
 	switch {
 	case f == 0:
-		r.refusals = 0
-	case f == org.Refused && errors.As(err, &call):
+		r.refusalsInRow = 0
+	case f == org.Refused && ok:
 		answer := fmt.Sprintf("HTTP %d: %s", call.Status, withoutAddress(call.Message, to))
-		if r.refusals++; answer != r.refusal {
-			r.refusals, r.refusal = 1, answer
+		if r.refusalsInRow++; answer != r.lastRefusal {
+			r.refusalsInRow, r.lastRefusal = 1, answer
 		}
-		if r.refusals == maxRefusals && r.mailsStopped == nil {
+		if r.refusalsInRow == maxRefusals && r.mailsStopped == nil {
 			r.mailsStopped = fmt.Errorf("the API refused %d invitation mails in a row, so no more were tried: %s",
 				maxRefusals, answer)
 		}
-	default: // a lost answer says neither yes nor no
+	default: // a lost answer is neither a refusal nor a success
 	}
 }
 
-// withoutAddress is text with "(address)" in the place of a, however it is capitalized.
+// withoutAddress returns text with "(address)" instead of a. Upper and lower case make no difference.
 func withoutAddress(text string, a org.Address) string {
 	if a.IsZero() {
 		return text
@@ -288,8 +286,8 @@ func withoutAddress(text string, a org.Address) string {
 	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(a.String())).ReplaceAllLiteralString(text, "(address)")
 }
 
-// mayNot returns why the key may not do what change asks for; nil if nothing says so.
-func (r *run) mayNot(change plan.Change) error {
+// checkForbidden returns an error if no more mails may be sent, or if the key may not make this kind of edit.
+func (r *run) checkForbidden(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if change.Action.Mails() {
@@ -298,26 +296,26 @@ func (r *run) mayNot(change plan.Change) error {
 	return r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}]
 }
 
-// start numbers a change that begins.
-func (r *run) start() int {
+// nextNumber returns the number of a change that begins.
+func (r *run) nextNumber() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.current = false
+	r.upToDate = false
 	r.begun++
 	return r.begun
 }
 
-// countUnanswered stops the run when the API answers nobody any more. It counts in the order in which changes
-// began: an early answer that comes late says nothing about now.
+// countUnanswered stops the run if the API no longer answers. It counts changes in the order in which they began,
+// because a late answer to an early change says nothing about the present.
 func (r *run) countUnanswered(number int, f org.Failure, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if f != org.Lost && f != org.Unreadable {
-		r.answered = max(r.answered, number)
+		r.lastAnswered = max(r.lastAnswered, number)
 	} else {
 		r.unanswered = append(r.unanswered, number)
 	}
-	r.unanswered = slices.DeleteFunc(r.unanswered, func(n int) bool { return n < r.answered })
+	r.unanswered = slices.DeleteFunc(r.unanswered, func(n int) bool { return n < r.lastAnswered })
 	if len(r.unanswered) == maxUnanswered+r.opts.Concurrency {
 		r.stop(fmt.Errorf("%d changes in a row were not answered: %w", len(r.unanswered), err))
 	}

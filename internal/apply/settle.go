@@ -14,31 +14,31 @@ import (
 )
 
 const (
-	// maxSends is how often one change is carried out in one run, at most: the second time only
-	// when the first surely came to nothing. For a mail, each may take several requests; see send.
+	// maxSends is how often one run sends a change, at most. It sends a change again only if the first time certainly
+	// had no effect. Sending a mail once may take several requests; see send.
 	maxSends = 2
-	// maxReadings is how often a run reads the organization to settle mails and edits, besides the
-	// readings that it waits for.
+	// maxReadings is how often a run reads the organization to settle changes, without the readings after a wait.
 	maxReadings = 12
 )
 
-// grace is how long after a loss a mail is sent that is to be the witness for it: the server's
-// clock, which is known to a second, must say so too.
-const grace = org.ActWithin + 2*time.Second
+// witnessDelay is how long after the last lost mail the witness is sent. The server's clock is known to a second, so
+// the two seconds more make sure that ActWithin is over by this clock too.
+const witnessDelay = org.ActWithin + 2*time.Second
 
-// readAfter is how long after a loss a run that waits reads the organization; after the last of
-// these it does so each minute.
-var readAfter = []time.Duration{30 * time.Second, time.Minute, grace}
+// readAfter has the times after the last lost mail at which a waiting run reads the organization. After the last of
+// them, it reads once a minute.
+var readAfter = []time.Duration{30 * time.Second, time.Minute, witnessDelay}
 
-// noteEarlierLosses notes until when the server may act on mails of an earlier run. memory is the
-// ledger's, now the server's time.
+// noteEarlierLosses sets lostAt if the server may still act on a lost mail of an earlier run. It does nothing if the
+// plan holds no mail. now is the server's time.
 func (r *run) noteEarlierLosses(memory org.Memory, now time.Time) {
 	if !slices.ContainsFunc(r.items, func(it *item) bool { return it.held }) {
 		return
 	}
 	for _, record := range memory.People {
 		for _, m := range record.Mails {
-			// After a takeover the mail may still be sent for a while. A greater difference is due to a wrong clock.
+			// The earlier run may send the mail up to SendWithin after its announcement, even if it lost its lease. If left is
+			// longer than longest, a clock was wrong.
 			longest := org.SendWithin + org.ActWithin + time.Minute
 			if left := m.ServerMayActUntil.Sub(now); m.Lost && left > 0 && left <= longest {
 				r.noteLoss(org.ActWithin - left)
@@ -47,7 +47,7 @@ func (r *run) noteEarlierLosses(memory org.Memory, now time.Time) {
 	}
 }
 
-// noteLoss notes that the answer to a mail was lost, so long ago.
+// noteLoss records that a mail was lost this long ago.
 func (r *run) noteLoss(ago time.Duration) {
 	at := time.Now().Add(-ago)
 	r.mu.Lock()
@@ -57,42 +57,42 @@ func (r *run) noteLoss(ago time.Duration) {
 	}
 }
 
-// settle sends the mail that was kept back, and reads until nothing is set aside, or until waiting
-// longer is not allowed or of no use.
+// settle sends the mail that was kept back, and settles the changes whose answer was lost. It reads the organization
+// until all of them are settled, or until there is no time left or another reading cannot help.
 func (r *run) settle(ctx context.Context) {
 	r.deadline = time.Now().Add(r.opts.SettleWait)
 	if end, ok := ctx.Deadline(); ok && end.Before(r.deadline) {
 		r.deadline = end
 	}
 	for waited := false; ; {
-		if it := r.last; it != nil && r.sending.Err() == nil && !r.mustWait(it) {
-			r.last = nil
+		if it := r.keptBack; it != nil && r.sending.Err() == nil && !r.mustWait(it) {
+			r.keptBack = nil
 			r.carryOut(it, it.Change)
 		}
 		if ctx.Err() != nil || !slices.ContainsFunc(r.items, r.canBeSettled) {
 			return
 		}
 		progress := false
-		if !waited && !r.current {
+		if !waited && !r.upToDate {
 			r.readings++
 		}
-		if waited || !r.current && r.readings <= maxReadings {
+		if waited || !r.upToDate && r.readings <= maxReadings {
 			progress = r.reconcileOnce(ctx)
 		}
-		if progress || r.last != nil && r.sending.Err() == nil && !r.mustWait(r.last) {
+		if progress || r.keptBack != nil && r.sending.Err() == nil && !r.mustWait(r.keptBack) {
 			waited = false
 			continue
 		}
-		if waited = r.wait(ctx); !waited {
+		if waited = r.waitForReading(ctx); !waited {
 			return
 		}
 	}
 }
 
-// wait waits for the next reading and reports whether there is to be one: mails are unsettled, the
-// run goes on, and there is time for it.
-func (r *run) wait(ctx context.Context) bool {
-	mails := r.ambiguous(nil)
+// waitForReading waits until the time of the next reading. It returns false if there should be no other reading: no
+// mail is lost, the run was stopped, or there is no time left.
+func (r *run) waitForReading(ctx context.Context) bool {
+	mails := r.countAmbiguous(nil)
 	next := r.nextReading()
 	if mails == 0 || r.sending.Err() != nil || next.After(r.deadline) {
 		return false
@@ -110,7 +110,7 @@ func (r *run) wait(ctx context.Context) bool {
 	}
 }
 
-// nextReading is the local time at which a run that waits reads next.
+// nextReading returns the local time of the next reading of a waiting run.
 func (r *run) nextReading() time.Time {
 	now := time.Now()
 	for _, after := range readAfter {
@@ -121,31 +121,31 @@ func (r *run) nextReading() time.Time {
 	return now.Add(time.Minute)
 }
 
-// mustWait reports whether it, a mail that is to be sent after all others, has to wait, since the
-// server may still act on one whose answer was lost. It need not where there is no time for that.
+// mustWait reports whether it, a mail that is sent after all others to be their witness, must wait because the server
+// may still act on a lost mail. It need not wait if there is no time for this.
 func (r *run) mustWait(it *item) bool {
-	over := r.lostAt.Add(grace)
-	return r.ambiguous(it) > 0 && time.Now().Before(over) && !over.After(r.deadline)
+	over := r.lostAt.Add(witnessDelay)
+	return r.countAmbiguous(it) > 0 && time.Now().Before(over) && !over.After(r.deadline)
 }
 
-// ambiguous is how many mails there are, besides that of an item, of which nobody knows whether
-// they were sent.
-func (r *run) ambiguous(but *item) int {
+// countAmbiguous returns the number of mails that may have been sent, without that of the item except.
+func (r *run) countAmbiguous(except *item) int {
 	n := 0
 	for _, it := range r.items {
-		if it != but && it.Action.Mails() && (it.state == ambiguous || it.held && it.state == waiting && r.canBeSettled(it)) {
+		mayBeSent := it.state == ambiguous || it.held && it.state == waiting && r.canBeSettled(it)
+		if it != except && it.Action.Mails() && mayBeSent {
 			n++
 		}
 	}
 	return n
 }
 
-// canBeSettled reports whether a reading may settle it. What an earlier run left open can be settled
-// once this one has sent a mail, which is a witness for it, or is about to.
+// canBeSettled reports whether a reading may settle it. A held mail can be settled only if this run sends a mail,
+// which can be the witness.
 func (r *run) canBeSettled(it *item) bool {
 	if it.held {
 		mailed := func(other *item) bool { return other.Action.Mails() && other.Outcome == Done && other.Requests > 0 }
-		return it.state != concluded && (r.last != nil || slices.ContainsFunc(r.items, mailed))
+		return it.state != concluded && (r.keptBack != nil || slices.ContainsFunc(r.items, mailed))
 	}
 	if it.state == blocked {
 		grant := it.waitsFor()
@@ -154,12 +154,11 @@ func (r *run) canBeSettled(it *item) bool {
 	return it.state == ambiguous || it.state == rejected
 }
 
-// reconcileOnce reads the organization once, decides again and settles by that decision what it can. It
-// sends once more what surely was not sent, one after another, so that each can be a witness for
-// those before; progress is true if it did, since another reading may tell more then.
+// reconcileOnce reads the organization, makes a new plan, and settles by it what can be settled. It sends changes
+// again that were certainly not made. These mails go out one after another, so that each can be a witness for the
+// mails before it. progress is true if it sent something, because another reading may settle more then.
 func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
-	var denied *org.CallError
-	if errors.As(context.Cause(r.sending), &denied) && denied.Failure == org.Denied {
+	if failureOf(context.Cause(r.sending)) == org.Denied {
 		return false
 	}
 	open := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !r.canBeSettled(it) })
@@ -173,9 +172,9 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 		}
 		return false
 	}
-	r.current, r.fresh = true, &fresh
-	// Rounds that were to be counted from zero were reset when the run began; doing it again would forget the
-	// mails of this run.
+	r.upToDate, r.freshPlan = true, &fresh
+	// Leave out FactReset, which the run recorded when it began. A second one would also reset the count of this run's
+	// mails.
 	facts := slices.DeleteFunc(slices.Clone(fresh.Facts), func(f org.Fact) bool { return f.Kind == org.FactReset })
 	if err := r.opts.Ledger.RecordFacts(facts); err != nil {
 		r.stop(err)
@@ -187,8 +186,8 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 		users[snapshot.Users[i].ID] = &snapshot.Users[i]
 	}
 	r.dropUnneeded(fresh)
-	var again []*item // mails that were not sent, and the changes that send them
-	var changes []plan.Change
+	var again []*item         // mails that were certainly not sent
+	var changes []plan.Change // the changes that send these mails again
 	for _, it := range open {
 		needed, mayBeMailed := sameChange(fresh.Changes, it.Change), sameChange(fresh.Held, it.Change)
 		mails := it.Action.Mails()
@@ -197,11 +196,11 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 			continue
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
 			needed == nil && !mails && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
-			// Not because it was done: their last day is over, what was to be given is there no
-			// more, or less can be seen than before.
+			// The change is not needed, but it was not made. For example, the person's last day is over, or the group no
+			// longer exists.
 			r.conclude(it, Failed, it.Err)
-		case needed == nil && it.state == ambiguous && mails && isOpen(memory.People[it.Email.Key()]):
-			continue // it counts as sent, since nobody will ever be able to tell
+		case needed == nil && it.state == ambiguous && mails && isLastMailLost(memory.People[it.Email.Key()]):
+			continue // the mail counts as sent, because no later reading can settle it
 		case needed == nil:
 			r.concludeUnneeded(it, fresh.Notices)
 		case it.state == rejected || it.sends >= maxSends:
@@ -216,10 +215,10 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 	}
 	for i, it := range again {
 		if r.sending.Err() != nil {
-			it.state = waiting // it was not sent, and will not be
+			it.state = waiting // so that its outcome is Skipped
 			continue
 		}
-		if i == len(again)-1 && r.last == nil && r.mustWait(it) {
+		if i == len(again)-1 && r.keptBack == nil && r.mustWait(it) {
 			break
 		}
 		before := it.sends
@@ -229,15 +228,15 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 	return progress
 }
 
-// isOpen reports whether nobody knows, by what is remembered of a person, what became of the last
-// mail to them.
-func isOpen(r org.PersonRecord) bool {
+// isLastMailLost reports whether it is unknown, by the ledger, what happened to the last mail to the person of r.
+func isLastMailLost(r org.PersonRecord) bool {
 	return len(r.Mails) > 0 && r.Mails[len(r.Mails)-1].Lost
 }
 
-// read reads the organization. A reading that sees fewer lists than the plan's is an error: it
-// would take a person who accepted once for a member, and a suspended one for gone.
-func (r *run) read(ctx context.Context) (org.Snapshot, error) {
+// readSameLists reads the organization. It returns an error if the reading lacks a list that the reading for the plan
+// had. Without the list of users, a person who accepted once would look like a member. Without the list of suspended
+// users, a suspended person would look like a person who left.
+func (r *run) readSameLists(ctx context.Context) (org.Snapshot, error) {
 	snapshot, err := r.opts.Read(ctx)
 	switch {
 	case err != nil:
@@ -249,13 +248,15 @@ func (r *run) read(ctx context.Context) (org.Snapshot, error) {
 	return snapshot, err
 }
 
-// readAndPlan reads the organization and decides again.
+// readAndPlan reads the organization and makes a new plan.
 func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) {
-	return ReadAndPlan(ctx, r.read, func(s org.Snapshot) plan.Plan { return r.opts.Replan(s, r.opts.Ledger.Memory()) })
+	return ReadAndPlan(ctx, r.readSameLists, func(s org.Snapshot) plan.Plan {
+		return r.opts.Replan(s, r.opts.Ledger.Memory())
+	})
 }
 
-// editTookEffect reports whether the organization is as an edit wanted it; u is its user, nil when there is
-// none. That a fresh plan does not want the edit any more need not mean that it was made.
+// editTookEffect reports whether the organization has what the change edit asked for. u is the user of edit; nil if
+// the user is not in the organization. A new plan without the edit does not prove that the edit was made.
 func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 	switch edit.Action {
 	case plan.Grant, plan.Revoke:
@@ -277,10 +278,10 @@ func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 	}
 }
 
-// confirmRemovals reads the organization once more before people are suspended or removed, and
-// skips those whom the second plan keeps. Lists are read at the same time, so the list of users may
-// be newer than that of the invitations: a person who accepts under an unknown address meanwhile is
-// unlisted in one and pending in the other.
+// confirmRemovals reads the organization again before people are suspended or removed, and skips the people whom the
+// second plan keeps. The reason is that lists are read at the same time, so the list of users may be newer than the
+// list of invitations. If a person accepts under an unknown address meanwhile, they are an unlisted user in one list
+// and pending in the other.
 func (r *run) confirmRemovals(ctx context.Context) {
 	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool {
 		return it.Action != plan.Suspend && it.Action != plan.Remove
@@ -299,9 +300,8 @@ func (r *run) confirmRemovals(ctx context.Context) {
 	}
 }
 
-// skipInvited reads the list of invitations once more and drops the mails to people whom somebody
-// else invited since the plan was made, where there is more than one mail. A list that cannot be
-// read drops nobody.
+// skipInvited reads the list of invitations again, and drops the mails to people whom somebody else has invited since
+// the plan was made. It does nothing if no other mail is left, or if the list cannot be read.
 func (r *run) skipInvited(ctx context.Context) {
 	if r.opts.ReadInvitations == nil || !slices.ContainsFunc(r.items, isUnsentMail) {
 		return
@@ -315,21 +315,21 @@ func (r *run) skipInvited(ctx context.Context) {
 	r.dropUnneeded(r.opts.Replan(r.opts.Snapshot.Merge(later), r.opts.Ledger.Memory()))
 }
 
-// dropUnneeded concludes the mails that were not sent and that a fresh plan does not need any more:
-// done where the person can accept an invitation.
+// dropUnneeded concludes the mails that were not sent and that the new plan does not need. A mail is done if the
+// person has an invitation that can be accepted. Otherwise it is skipped.
 func (r *run) dropUnneeded(fresh plan.Plan) {
 	for _, it := range r.items {
 		if !isUnsentMail(it) || sameChange(fresh.Changes, it.Change) != nil {
 			continue
 		}
-		if it == r.last {
-			r.last = nil
+		if it == r.keptBack {
+			r.keptBack = nil
 		}
 		i := slices.IndexFunc(fresh.Notices, func(n plan.Notice) bool {
 			return n.Kind == plan.Waiting && n.Email.Equal(it.Email)
 		})
 		if i < 0 {
-			r.conclude(it, Skipped, fmt.Errorf("invite %s: %w", it.Email, errChanged))
+			r.conclude(it, Skipped, fmt.Errorf("invite %s: %w", it.Email, errNotNeeded))
 			continue
 		}
 		it.InvitationID = fresh.Notices[i].InvitationID
@@ -337,22 +337,22 @@ func (r *run) dropUnneeded(fresh plan.Plan) {
 	}
 }
 
-// isUnsentMail reports whether it is a mail of the plan that is still to be sent.
+// isUnsentMail reports whether it is a mail of the plan that was not sent yet.
 func isUnsentMail(it *item) bool {
 	return it.Action.Mails() && !it.held && it.state == waiting && it.sends == 0
 }
 
-// errChanged is why a mail is not sent that was needed when the run began.
-var errChanged = errors.New("somebody else changed their invitation or membership while this run was under way")
+// errNotNeeded says why a mail is no longer needed.
+var errNotNeeded = errors.New("somebody else changed their invitation or membership while this run was under way")
 
-// errNoLongerUnlisted is why somebody is not let go after all.
+// errNoLongerUnlisted says why a person is not suspended or removed after all.
 var errNoLongerUnlisted = errors.New("by a second reading they are not to go")
 
-// concludeUnneeded concludes an item that is needed no more: by the read, the organization is as the change
-// wanted it.
+// concludeUnneeded concludes a change that the new plan does not need. The change is done, unless a notice about the
+// person gives another reason why the new plan does not need it.
 func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
 	if !it.Action.Mails() && it.state == ambiguous {
-		if err := r.opts.Ledger.RecordEditOutcome(r.edit(it.Change), ledger.Sent); err != nil {
+		if err := r.opts.Ledger.RecordEditOutcome(r.toEdit(it.Change), ledger.Sent); err != nil {
 			r.stop(err)
 		}
 	}
@@ -368,13 +368,13 @@ func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
 			}
 			it.InvitationID = n.InvitationID
 		case plan.Unsettled:
-			return // nothing would be done if it were known, but it is not known
+			return // it is still unknown whether the mail was sent
 		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp, plan.RefusedMail, plan.EndedSoon,
 			plan.NotYet:
 			r.conclude(it, Failed, it.Err)
 			return
 		default:
-			if n.Holds() { // the mail is still wanted, and waits for something
+			if n.Holds() { // the mail is still needed, and waits for something
 				r.conclude(it, Failed, it.Err)
 				return
 			}
@@ -383,8 +383,8 @@ func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
 	r.conclude(it, Done, nil)
 }
 
-// sameChange returns the change in changes that does what c does; nil if there is none. A new invitation
-// and a renewal count as the same.
+// sameChange returns the change in changes that has the same effect as c; nil if there is none. A new invitation has
+// the same effect as a renewal. changes must be sorted by the key of the address.
 func sameChange(changes []plan.Change, c plan.Change) *plan.Change {
 	i, _ := slices.BinarySearchFunc(changes, c.Email.Key(), func(c plan.Change, key string) int {
 		return cmp.Compare(c.Email.Key(), key)
