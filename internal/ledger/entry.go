@@ -10,68 +10,67 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// version is the version of the lines that this package writes and the greatest that it reads.
+// version is the version of the lines that this package writes. It reads no lines with a greater version.
 const version = 1
 
-// Action is what a line is about: a mail, another edit, or something learned by reading.
+// Action is the subject of a line: a mail, an edit, a fact, or the ledger itself.
 type Action string
 
-// The actions that are no other package's. Edits are those of [org.EditOp] and facts those of [org.FactKind], under the
-// same names.
+// The actions that only the ledger has. The other actions are the values of [org.EditOp] and [org.FactKind].
 const (
 	Invite Action = "invite" // a mail with a new invitation
-	Resend Action = "resend" // a mail that renews one
-	Run    Action = "run"    // a run begins; the line shows that the storage can be written to
-	// Retired: the ledger has moved; Object says where to. Its line has a version of its own, so that
-	// programs that do not know it refuse the ledger too.
+	Resend Action = "resend" // a mail that renews an invitation
+	Run    Action = "run"    // the beginning of a run; the line proves that the storage can be written
+	// Retired says that the ledger has moved to the place in Object. Its line has its own version, so that older
+	// versions of orgsync refuse the ledger too.
 	Retired Action = "retired"
 )
 
 // retiredVersion is the version of a line with [Retired].
 const retiredVersion = 2
 
-// Outcome is how a mail or an edit ended.
+// Outcome is the result of a mail or an edit.
 type Outcome string
 
 // The outcomes.
 const (
-	// Sent: the server said so.
+	// Sent means that the server confirmed it, or that a reading showed it.
 	Sent Outcome = "sent"
-	// Refused: the server said no.
+	// Refused means that the server refused it.
 	Refused Outcome = "refused"
-	// NotSent: it surely did not reach the server.
+	// NotSent means that the server certainly did not act.
 	NotSent Outcome = "not_sent"
-	// Lost means what Abandoned does. Earlier versions wrote it.
+	// Lost means the same as Abandoned. Earlier versions of orgsync wrote it.
 	Lost Outcome = "lost"
-	// Abandoned: nobody knows, and the server may act on it until [org.ActWithin] after this line.
+	// Abandoned means that the answer was lost. The server may act until [org.ActWithin] after the time of this line.
 	Abandoned Outcome = "abandoned"
 )
 
-// Entry is one line of the ledger. A mail or an edit has two: the intent, without an outcome, before it is sent, and
-// the outcome after.
+// Entry is one line of the ledger. A mail or an edit has two lines: the intent before it is sent, and the outcome
+// after it. The intent has no Outcome.
 type Entry struct {
 	Version      int       `json:"v"`
-	Organization string    `json:"organization_id"` // its id
-	Run          string    `json:"run"`             // a random name for the run that wrote the line
+	Organization string    `json:"organization_id"` // the id
+	Run          string    `json:"run"`             // a random name of the run that wrote the line
 	Time         time.Time `json:"time"`            // the server's
-	Email        string    `json:"email,omitempty"` // the canonical key; "" with [Run]
+	Email        string    `json:"email,omitempty"` // the canonical key; "" if the line is not about a person
 	Action       Action    `json:"action"`
 	Outcome      Outcome   `json:"outcome,omitempty"`
 	InvitationID string    `json:"invitation_id,omitempty"`
-	// Object is the id of what an edit grants or revokes, of the user who joined, was seen unlisted, or is suspended or
-	// removed, or of the access that a roster names.
+	// Object is an id: of the group, role or policy of a grant, a revocation or an [org.FactAccess], or of the user of a
+	// suspension, a removal or a fact about a user. With [Retired] it is the new place of the ledger.
 	Object string `json:"object_id,omitempty"`
-	// Expires is when the invitation expires, in the server's words; zero when it did not say. In
-	// the intent of a [Resend] it is when the pending invitation expires without it.
+	// Expires is when the invitation expires, by the answer; zero if the answer does not say. In the intent of a
+	// [Resend], it is when the pending invitation would expire without this mail.
 	Expires time.Time `json:"expires_at,omitzero"`
-	// Kind and Name are how the roster names the access; only with [org.FactAccess].
+	// Kind and Name are those of the access in the roster. Only with [org.FactAccess].
 	Kind org.Kind `json:"kind,omitempty"`
 	Name string   `json:"name,omitempty"`
-	// Roster names the roster files of the run; only with suspensions and removals.
+	// Roster names the roster files of the run. Only with suspensions and removals.
 	Roster string `json:"roster,omitempty"`
-	// Message is what the API said when it refused to mail one person.
+	// Message is the text with which the API refused a mail to one person.
 	Message string `json:"message,omitempty"`
-	// Number counts the lines of a run from 1, so that no two lines are equal unless one is a copy. 0: an older line.
+	// Number counts the lines of a run from 1. So two equal lines are copies of one line. Old lines have the number 0.
 	Number int `json:"n,omitempty,string"`
 }
 
@@ -79,16 +78,16 @@ type Entry struct {
 func (e Entry) appendLine(buf []byte) []byte {
 	line, err := json.Marshal(e)
 	if err != nil {
-		// Only a year beyond 9999 can do this, and times come from checked input.
+		// This happens only for a year after 9999, which no checked input has.
 		panic(fmt.Sprintf("ledger entry cannot be written as JSON: %v", err))
 	}
 	return append(append(buf, line...), '\n')
 }
 
-// parseLine reads one line. A line without the fields that every line has is damaged. It shares
-// equal texts with the line before.
+// parseLine reads one line. It returns an error if the line lacks a field that every line has. If a text is equal to
+// that of the line before, the entries share the memory.
 func parseLine(line []byte, before Entry) (Entry, error) {
-	if e, ok := parseOwn(line, before); ok {
+	if e, ok := parseFast(line, before); ok {
 		return e, nil
 	}
 	var e Entry
@@ -101,9 +100,9 @@ func parseLine(line []byte, before Entry) (Entry, error) {
 	return e, nil
 }
 
-// parseOwn reads a line in exactly the form that appendLine writes, which is nearly every line,
-// five times as fast as encoding/json: a ledger may have a million. ok is false for any other form.
-func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
+// parseFast reads a line that has exactly the form that appendLine writes. It is five times as fast as encoding/json,
+// because a ledger may have a million lines. ok is false for any other form.
+func parseFast(line []byte, before Entry) (e Entry, ok bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"v":1`))
 	if !ok {
 		return Entry{}, false
@@ -147,9 +146,9 @@ func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
 		e.Expires.UnmarshalText(expires) != nil {
 		return Entry{}, false
 	}
-	e.Organization, e.Run, e.Email = shared(organization, before.Organization), shared(run, before.Run),
-		shared(email, before.Email)
-	e.Action, e.Outcome = shared(action, before.Action), shared(outcome, before.Outcome)
+	e.Organization, e.Run, e.Email = reuse(organization, before.Organization), reuse(run, before.Run),
+		reuse(email, before.Email)
+	e.Action, e.Outcome = reuse(action, before.Action), reuse(outcome, before.Outcome)
 	e.InvitationID, e.Object = string(invitation), string(object)
 	e.Kind, e.Name, e.Roster, e.Message = org.Kind(kind), string(name), string(files), string(message)
 	if number != nil {
@@ -162,16 +161,16 @@ func parseOwn(line []byte, before Entry) (e Entry, ok bool) {
 	return e, true
 }
 
-// shared is text, in the memory of one that is the same.
-func shared[T ~string](text []byte, same T) T {
+// reuse returns same if text is equal to it, and otherwise text. So equal texts share their memory.
+func reuse[T ~string](text []byte, same T) T {
 	if string(text) == string(same) {
 		return same
 	}
 	return T(text)
 }
 
-// cutPlain cuts a JSON string, whose opening quote is gone already, off text. Only one of printable ASCII without
-// escapes is plain.
+// cutPlain cuts text after the closing quote of a JSON string. text begins after the opening quote. plain is false if
+// the string is not complete, or has escapes or other characters than printable ASCII.
 func cutPlain(text []byte) (value, rest []byte, plain bool) {
 	for i, b := range text {
 		switch {
@@ -184,7 +183,7 @@ func cutPlain(text []byte) (value, rest []byte, plain bool) {
 	return nil, nil, false
 }
 
-// Announces reports whether a line without an outcome announces something that is about to be sent.
+// Announces reports whether e is about a mail or an edit. Such a line without an outcome announces a request.
 func (e Entry) Announces() bool {
 	if e.Action == Invite || e.Action == Resend {
 		return true

@@ -9,9 +9,8 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// History returns what the ledger has about one person, oldest first, without a lease: the lines about
-// any of keys, the canonical keys of the person's addresses. Errors are those of [Read]; lines that
-// cannot be read are left out.
+// History returns the lines of the ledger about one person, oldest first. keys are the canonical keys of the person's
+// addresses. It needs no lease. The errors are those of [Read]. It leaves out lines that cannot be read.
 func History(ctx context.Context, store state.Store, organization string, keys ...string) ([]Entry, error) {
 	var entries []Entry
 	_, err := Entries(ctx, store, organization, func(e Entry) {
@@ -22,9 +21,9 @@ func History(ctx context.Context, store state.Store, organization string, keys .
 	return entries, err
 }
 
-// Entries passes every line of the ledger to take, oldest first, also those that it left out for size
-// where the store keeps them. A ledger in a folder does not, so it may begin late. A ledger that has
-// moved can be read too; movedTo is where to. The error is that of [Read].
+// Entries calls take with every line of the ledger, oldest first. If the store keeps the lines that compaction
+// removed, it includes these lines; a folder does not keep them. If the ledger has moved, Entries still reads the old
+// lines, and movedTo is the new place. Other errors are those of [Read].
 func Entries(ctx context.Context, store state.Store, organization string, take func(Entry)) (movedTo string,
 	err error) {
 	archived, err := store.Archived(ctx)
@@ -34,8 +33,8 @@ func Entries(ctx context.Context, store state.Store, organization string, take f
 	if _, err := parseContent(archived, organization, take); err != nil {
 		return "", err
 	}
-	var moved *RetiredError
-	if _, err = readContent(ctx, store, organization, take); errors.As(err, &moved) {
+	_, err = readContent(ctx, store, organization, take)
+	if moved, ok := errors.AsType[*RetiredError](err); ok {
 		return moved.To, nil
 	}
 	return "", err

@@ -1,9 +1,9 @@
-// Package ledger is the append-only memory of the mails that were sent, and the lock that keeps runs apart. It
-// remembers what the API may forget: an intent is on disk before a mail is sent and its outcome after, so that
-// whatever happens in between, the next run knows who may have been mailed.
+// Package ledger keeps the memory of the mails that orgsync sent, and the lock that allows one run at a time. The API
+// may forget what happened. Therefore orgsync writes the intent of a mail to the ledger before it sends the mail, and
+// the outcome after it. Lines are only added. If a run dies, the next run knows who may have been mailed.
 //
-// What the API says about the organization is right, not the ledger. Without the ledger, orgsync no longer knows
-// which people it has mailed.
+// If the API and the ledger disagree about the organization, the API is right. If the ledger is lost, orgsync no
+// longer knows which people it has mailed.
 package ledger
 
 import (
@@ -23,30 +23,31 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// compactAt is the size in bytes from which a ledger is compacted when that at least halves it.
+// compactAt is the size in bytes above which Open compacts a ledger, if this removes at least half of its lines.
 const compactAt = 1 << 20
 
-// lineRoom is more than one line takes, in bytes, but for an address that is nearly all "&", which JSON escapes.
-const lineRoom = 1 << 10
+// maxLine is more than the length of a line in bytes. Only a line with an address that consists mostly of "&" can be
+// longer, because JSON escapes this character.
+const maxLine = 1 << 10
 
-// Options say who opens a ledger.
+// Options are the options of [Open].
 type Options struct {
-	// Organization is the id that every line carries.
+	// Organization is the id of the organization. Every line has it.
 	Organization string
-	// Now is the server's clock. It must not be nil.
+	// Now returns the server's time. It must not be nil.
 	Now func() time.Time
-	// LockTimeout is how long to wait for another run's lock; 0: not at all.
+	// LockTimeout is how long to wait if another run has the lock. With 0, Open does not wait.
 	LockTimeout time.Duration
-	// Holder is what another run is told about this one.
+	// Holder describes this run to other runs.
 	Holder state.Holder
-	// Roster names the roster files of the run, for lines about people who are suspended or removed.
+	// Roster names the roster files of the run. Lines about suspensions and removals have these names.
 	Roster string
 }
 
-// Ledger is an open ledger, held by this process alone. It is safe for use by many goroutines.
+// Ledger is an open ledger, whose lease this process has. Its methods may be called from several goroutines.
 //
-// Methods that add to it return when the lines are on disk. After a write that failed nothing is
-// written any more, and they all return that error. Addresses are canonical keys.
+// A method that adds lines returns after the lines are stored. After one such method has failed to write, no method
+// writes anything more, and all of them return the same error. Email addresses are canonical keys.
 type Ledger struct {
 	lease    state.Lease
 	opts     Options
@@ -54,19 +55,19 @@ type Ledger struct {
 	warnings []string
 
 	mu       sync.Mutex
-	flushed  *sync.Cond // a batch was written, or could not be
+	flushed  *sync.Cond // signals that flush has ended
 	replayed *replayer
-	empty    bool   // there was no line when it was opened
-	pending  []byte // lines taken in, not yet written
-	taken    int    // lines taken in
-	written  int    // of those, written
+	empty    bool   // the ledger had no line when it was opened
+	pending  []byte // lines that are not written yet
+	queued   int    // the number of lines that append received
+	written  int    // the number of these lines that are written
 	writing  bool
-	err      error // why nothing can be written any more
+	err      error // why nothing can be written any more; nil while lines can be written
 }
 
-// Open acquires the lease of the ledger in store and reads it. It repairs an incomplete last line, sets
-// a ledger with damaged lines aside, and compacts a large one. The error is a *[state.LockedError] if
-// another run has the lease, and a *[RetiredError] if the ledger has moved.
+// Open acquires the lease of the ledger in store and reads the ledger. It removes an incomplete last line, keeps a
+// copy of a ledger with damaged lines, and compacts a large ledger. The error is a *[state.LockedError] if another
+// run has the lease, and a *[RetiredError] if the ledger has moved.
 func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error) {
 	lease, err := store.Acquire(ctx, opts.Holder, opts.LockTimeout)
 	if err != nil {
@@ -81,24 +82,23 @@ func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error)
 	return l, nil
 }
 
-// Read returns what is remembered, without a lease and without repairing anything, for commands that
-// write nothing. The warnings are about damage that the next run with a lease repairs. A last line that
-// is incomplete is none: a run may be writing it.
+// Read returns the memory without a lease, for commands that write nothing. The warnings are about damage that the
+// next [Open] repairs. There is no warning about an incomplete last line, because a run may be writing it.
 func Read(ctx context.Context, store state.Store, organization string) (org.Memory, []string, error) {
-	f := newReplayer(store.HolderMayOutliveLease())
-	c, err := readContent(ctx, store, organization, f.add)
+	r := newReplayer(store.HolderMayOutliveLease())
+	c, err := readContent(ctx, store, organization, r.add)
 	if err != nil {
 		return org.Memory{}, nil, err
 	}
-	c.torn = false
-	memory := f.memory()
-	memory.Empty = f.lines == 0
+	c.incomplete = false
+	memory := r.memory()
+	memory.Empty = r.lines == 0
 	return memory, c.warnings(""), nil
 }
 
-// load reads what is there and leaves it whole. survives is that of the store.
-func (l *Ledger) load(survives bool) error {
-	l.replayed = newReplayer(survives)
+// load reads the ledger, and rewrites it if it is damaged or large.
+func (l *Ledger) load(holderMayOutliveLease bool) error {
+	l.replayed = newReplayer(holderMayOutliveLease)
 	c, err := parseContent(l.lease.Content(), l.opts.Organization, l.replayed.add)
 	if err != nil {
 		return err
@@ -119,16 +119,16 @@ func (l *Ledger) load(survives bool) error {
 	}
 	switch {
 	case compact:
-		l.replayed = newReplayer(survives)
+		l.replayed = newReplayer(holderMayOutliveLease)
 	case len(l.warnings) == 0:
 		return nil
 	}
 	var lines []byte
-	place := 0
+	number := 0
 	for line, e := range c.entries() {
-		place++
+		number++
 		if compact {
-			if len(needed) == 0 || needed[0] != place {
+			if len(needed) == 0 || needed[0] != number {
 				continue
 			}
 			needed = needed[1:]
@@ -142,9 +142,9 @@ func (l *Ledger) load(survives bool) error {
 	return nil
 }
 
-// limitFuture writes a line with the time of now if the ledger holds times in the future, because a
-// clock was wrong. From then on what they say counts as having happened by now, so that no mail
-// waits for them to pass.
+// limitFuture adds a line with the current time if the ledger has times an hour or more in the future, because a
+// clock was wrong. The replay of this line sets all later times to the current time. So no mail waits until these
+// times have passed.
 func (l *Ledger) limitFuture() error {
 	if l.replayed.lines == 0 || l.replayed.latest.Sub(l.opts.Now()) < time.Hour {
 		return nil
@@ -153,10 +153,10 @@ func (l *Ledger) limitFuture() error {
 	return l.append(Entry{Action: Run})
 }
 
-// Warnings returns, in plain sentences, what was repaired on opening and what was lost.
+// Warnings returns sentences about the problems that Open found and repaired.
 func (l *Ledger) Warnings() []string { return slices.Clone(l.warnings) }
 
-// Memory returns what is remembered now, including what this run added.
+// Memory returns the memory, including the lines that this run added.
 func (l *Ledger) Memory() org.Memory {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -165,25 +165,25 @@ func (l *Ledger) Memory() org.Memory {
 	return memory
 }
 
-// Begin records that a run with so many mails and edits begins. It fails if the ledger cannot be
-// written or has no room for what the run will add, so that nothing is sent then.
+// Begin records that a run with this many mails and edits begins. It returns an error if the ledger cannot be
+// written, or has no room for the lines of the run. Then nothing may be sent.
 func (l *Ledger) Begin(mails, edits int) error {
-	// A mail can take an intent and an outcome for renewing and the same for a new invitation in either wording, an edit
-	// one of each, times maxSends.
-	if err := l.lease.Reserve((1 + 12*mails + 4*edits) * lineRoom); err != nil {
+	// apply sends a change up to twice. Each time, a mail may take three requests: a renewal, and a new invitation in
+	// two forms. An edit takes one request. Each request has two lines.
+	if err := l.lease.Reserve((1 + 12*mails + 4*edits) * maxLine); err != nil {
 		return err
 	}
 	return l.append(Entry{Action: Run})
 }
 
-// Check returns nil while the run may send something: its lease is not over. It compares clocks, so that
-// it is right in a process that was paused.
+// Check returns nil while the run may send requests, because it has its lease. Otherwise it returns the reason. It
+// compares clocks, so it is right even if the process was paused.
 func (l *Ledger) Check() error { return l.lease.Check() }
 
-// Lost is closed once the run may not send anything any more; [Ledger.Check] returns why.
+// Lost returns a channel that is closed when the run may send no more requests. [Ledger.Check] returns the reason.
 func (l *Ledger) Lost() <-chan struct{} { return l.lease.Lost() }
 
-// RecordFacts records facts, those of one person in their order.
+// RecordFacts records facts. The facts about one person must be in their order.
 func (l *Ledger) RecordFacts(facts []org.Fact) error {
 	if len(facts) == 0 {
 		return nil
@@ -198,31 +198,32 @@ func (l *Ledger) RecordFacts(facts []org.Fact) error {
 	return l.append(entries...)
 }
 
-// RecordIntent records that a new invitation is about to be sent. It may be sent only after this returned nil.
+// RecordIntent records that a new invitation is about to be sent to email. Do not send it if RecordIntent returns an
+// error.
 func (l *Ledger) RecordIntent(email string) error {
 	return l.append(Entry{Email: email, Action: Invite})
 }
 
-// RecordRenewalIntent records that invitationID is about to be sent again. It may be sent only after this
-// returned nil. expires is when it expires by now, if it is still valid; else zero.
+// RecordRenewalIntent records that the invitation invitationID is about to be sent again. Do not send it if
+// RecordRenewalIntent returns an error. expires is when the invitation expires without this mail; zero if it has
+// expired.
 func (l *Ledger) RecordRenewalIntent(email, invitationID string, expires time.Time) error {
 	return l.append(Entry{Email: email, Action: Resend, InvitationID: invitationID, Expires: expires})
 }
 
-// RecordOutcome records how the mail ended that was intended last for this address, and what its answer
-// said about the invitation; the zero Invitation means nothing. action is what was done: the server
-// may have renewed an invitation though a new one was asked for. message is what the API said when
-// it refused to mail this one person; "" with any other outcome.
+// RecordOutcome records the outcome of the mail to email whose intent was recorded last. inv is the invitation in the
+// answer; zero if the answer has none. action is Resend if the server renewed an invitation, also if orgsync asked
+// for a new one. message is the text with which the API refused this one mail; "" with other outcomes.
 func (l *Ledger) RecordOutcome(action Action, email string, outcome Outcome, inv org.Invitation, message string) error {
 	return l.append(Entry{
 		Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires, Message: message,
 	})
 }
 
-// RecordEditIntent records that an edit is about to be made.
+// RecordEditIntent records that an edit is about to be sent.
 func (l *Ledger) RecordEditIntent(e org.Edit) error { return l.append(l.editEntry(e, "")) }
 
-// RecordEditOutcome records how an edit ended, by its answer or by what a reading showed.
+// RecordEditOutcome records the outcome of an edit, by its answer or by a later reading.
 func (l *Ledger) RecordEditOutcome(e org.Edit, outcome Outcome) error {
 	return l.append(l.editEntry(e, outcome))
 }
@@ -238,8 +239,8 @@ func (l *Ledger) editEntry(e org.Edit, outcome Outcome) Entry {
 // Close ends the lease. A second call does nothing.
 func (l *Ledger) Close() error { return l.lease.Release() }
 
-// append writes entries so that they survive a crash. Lines that come while others are being written go out together
-// in the next write, so that many writers need few syncs. After one failed write there is no other.
+// append writes entries so that they survive a crash. While a batch is being written, the lines of all callers are
+// collected and form the next batch. So many goroutines need few writes to the disk.
 func (l *Ledger) append(entries ...Entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -247,13 +248,13 @@ func (l *Ledger) append(entries ...Entry) error {
 		return l.err
 	}
 	for _, e := range entries {
-		l.taken++
+		l.queued++
 		e.Version, e.Organization, e.Run, e.Time = version, l.opts.Organization, l.run, l.opts.Now().UTC()
-		e.Number = l.taken
+		e.Number = l.queued
 		l.pending = e.appendLine(l.pending)
 		l.replayed.add(e)
 	}
-	mine := l.taken
+	mine := l.queued
 	for l.written < mine && l.err == nil {
 		if l.writing {
 			l.flushed.Wait()
@@ -267,9 +268,9 @@ func (l *Ledger) append(entries ...Entry) error {
 	return nil
 }
 
-// flush writes all that is pending. The caller holds the mutex, which is let go while the storage works.
+// flush writes all pending lines. The caller must hold the mutex. flush unlocks it while the storage writes.
 func (l *Ledger) flush() {
-	batch, upTo := l.pending, l.taken
+	batch, upTo := l.pending, l.queued
 	l.pending, l.writing = nil, true
 	l.mu.Unlock()
 	err := l.lease.Append(batch)
@@ -283,16 +284,16 @@ func (l *Ledger) flush() {
 	l.flushed.Broadcast()
 }
 
-// content is a ledger as it was read.
+// content is the result of reading the lines of a ledger.
 type content struct {
-	raw     []byte
-	lines   [][]byte // the lines that can be read, each once, without their ends
-	copies  int      // lines that stand there once more, as after a restore into the same file
-	damaged []int    // numbers of the lines that cannot be read, from 1
-	torn    bool     // the last line is incomplete: the machine stopped while it was written
+	raw        []byte
+	lines      [][]byte // the lines that can be read, each once, without line ends
+	duplicates int      // the number of further copies of these lines, for example after a restore into the same file
+	damaged    []int    // the numbers of the lines that cannot be read, from 1
+	incomplete bool     // the last line is incomplete, for example because the machine stopped during the write
 }
 
-// readContent reads the lines of store, as [parseContent] does.
+// readContent reads the ledger in store and calls parseContent.
 func readContent(ctx context.Context, store state.Store, organization string, take func(Entry)) (*content, error) {
 	raw, err := store.Read(ctx)
 	if err != nil {
@@ -301,9 +302,9 @@ func readContent(ctx context.Context, store state.Store, organization string, ta
 	return parseContent(raw, organization, take)
 }
 
-// parseContent passes each line of raw that can be read to take. Lines of another organization or of a
-// later version are an error, because going on without them could mail people again. So is the line that
-// says that the ledger has moved.
+// parseContent calls take with each line of raw that can be read. Of equal lines, it uses only the first one. It
+// returns an error for a line of another organization or of a later version, because without such a line orgsync
+// could mail people again. It returns a [*RetiredError] if the ledger has moved.
 func parseContent(raw []byte, organization string, take func(Entry)) (*content, error) {
 	c := &content{raw: raw}
 	number := 0
@@ -315,7 +316,7 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		e, err := parseLine(line, before)
 		switch {
 		case err != nil && !whole:
-			c.torn = true
+			c.incomplete = true
 		case err != nil:
 			c.damaged = append(c.damaged, number)
 		case e.Action == Retired:
@@ -325,18 +326,18 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		case e.Organization != organization:
 			return nil, fmt.Errorf("read the ledger: line %d belongs to the organization %.40q, not to %q", number,
 				e.Organization, organization)
-		case seen.has(line):
-			c.copies++
+		case seen.wasSeen(line):
+			c.duplicates++
 		default:
 			take(e)
 			c.lines = append(c.lines, line)
-			before, c.torn = e, !whole
+			before, c.incomplete = e, !whole
 		}
 	}
 	return c, nil
 }
 
-// entries are the lines that can be read, without their ends, and what they say.
+// entries yields the lines that can be read, without their line ends, and their entries.
 func (c *content) entries() iter.Seq2[[]byte, Entry] {
 	return func(yield func([]byte, Entry) bool) {
 		var before Entry
@@ -352,7 +353,7 @@ func (c *content) entries() iter.Seq2[[]byte, Entry] {
 	}
 }
 
-// lineSet finds lines that were seen before.
+// lineSet finds lines that are equal to an earlier line.
 type lineSet struct {
 	seed  maphash.Seed
 	lines map[uint64][]byte
@@ -360,28 +361,28 @@ type lineSet struct {
 
 func newLineSet() lineSet { return lineSet{maphash.MakeSeed(), map[uint64][]byte{}} }
 
-// has reports whether an equal line was seen before, and remembers line.
-func (s lineSet) has(line []byte) bool {
+// wasSeen reports whether line is equal to an earlier line, and adds line to s.
+func (s lineSet) wasSeen(line []byte) bool {
 	sum := maphash.Bytes(s.seed, line)
 	if first, found := s.lines[sum]; found {
-		return bytes.Equal(first, line) // of two lines with one sum the second is kept, and its copies are not found
+		return bytes.Equal(first, line) // of two lines with one sum the second is kept, and its duplicates are not found
 	}
 	s.lines[sum] = line
 	return false
 }
 
-// warnings returns what is wrong with c. setAside is where the damaged ledger was put; "" if it was
-// left where it is.
+// warnings returns sentences about the damage of c. setAside is the place where the damaged ledger was kept; "" if no
+// copy was made.
 func (c *content) warnings(setAside string) []string {
 	var warnings []string
-	if c.torn {
+	if c.incomplete {
 		warnings = append(warnings, "the last line of the ledger was incomplete, as after a power cut; no mail was sent "+
 			"because of it")
 	}
-	if c.copies > 0 {
+	if c.duplicates > 0 {
 		lines := "1 line of the ledger is there twice; it counts once"
-		if c.copies > 1 {
-			lines = fmt.Sprintf("%d lines of the ledger are there twice; each counts once", c.copies)
+		if c.duplicates > 1 {
+			lines = fmt.Sprintf("%d lines of the ledger are there twice; each counts once", c.duplicates)
 		}
 		warnings = append(warnings, lines)
 	}

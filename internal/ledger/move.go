@@ -12,35 +12,37 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// RetiredError says that a ledger is not used any more, because it has moved.
+// RetiredError says that a ledger is no longer used, because it has moved.
 type RetiredError struct {
-	// To is where it has moved to, as in --state.
+	// To is the new place, in the form of --state.
 	To string
 }
 
-// Error names the new place.
+// Error returns a message with the new place.
 func (e *RetiredError) Error() string {
 	return fmt.Sprintf("this ledger is not used any more: it has moved to %.200s", e.To)
 }
 
-// CopyOptions say how [Copy] copies.
+// CopyOptions are the options of [Copy].
 type CopyOptions struct {
-	// Organization is whose ledger it is.
+	// Organization is the id of the organization.
 	Organization string
-	// Holder is what other runs are told about this one, LockTimeout how long to wait for each lock.
+	// Holder describes this run to other runs. LockTimeout is how long to wait for each of the two locks.
 	Holder      state.Holder
 	LockTimeout time.Duration
-	// RetireTo ends the source with a line that names the target, as in --state; "" leaves it as it is.
+	// RetireTo is the place of the target, in the form of --state. It is for the line that ends the source. With "",
+	// Copy does not change the source.
 	RetireTo string
-	// Now is the time of that line.
+	// Now is the time of this line.
 	Now time.Time
 }
 
-// ErrTargetDiffers says that the target has lines that the source lacks.
+// ErrTargetDiffers says that the target has lines that the source does not have.
 var ErrTargetDiffers = errors.New("the target has entries that the source lacks")
 
-// Copy copies a ledger as it is, line by line, while it holds both leases, reads what it wrote, and
-// returns the number of lines. The error is [ErrTargetDiffers] if lines of the target would be lost.
+// Copy copies the lines of a ledger, and returns their number. During this time it has both leases. It reads the copy
+// to compare it with the source. If the target has lines that the source does not have, the error is
+// [ErrTargetDiffers], and nothing is copied.
 func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, err error) {
 	source, err := from.Acquire(ctx, o.Holder, o.LockTimeout)
 	if err != nil {
@@ -48,7 +50,7 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 	}
 	defer func() { err = errors.Join(err, source.Release()) }()
 	content := source.Content()
-	content = content[:bytes.LastIndexByte(content, '\n')+1] // without a line that a power cut left incomplete
+	content = content[:bytes.LastIndexByte(content, '\n')+1] // leave out an incomplete last line
 	if _, err := parseContent(content, o.Organization, func(Entry) {}); err != nil {
 		return 0, err
 	}
@@ -80,11 +82,11 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 	return bytes.Count(content, []byte{'\n'}), nil
 }
 
-// retire ends the source, whose whole lines are content, with a line that names the new place, and makes sure that it
-// can be read.
+// retire adds a line with the new place to the source, and reads the source to check this line. content is what was
+// copied of the source.
 func retire(ctx context.Context, from state.Store, source state.Lease, content []byte, o CopyOptions) error {
 	if len(content) < len(source.Content()) {
-		if err := source.Replace(content); err != nil { // an incomplete line would swallow the one that is appended
+		if err := source.Replace(content); err != nil { // the new line must not continue an incomplete one
 			return err
 		}
 	}
@@ -102,7 +104,7 @@ func retire(ctx context.Context, from state.Store, source state.Lease, content [
 	return cmp.Or(err, errors.New("the source is copied, but it does not say that it has moved: remove it"))
 }
 
-// isPrefix reports whether content begins with the whole lines of start.
+// isPrefix reports whether content begins with start, and start has only complete lines.
 func isPrefix(start, content []byte) bool {
 	return bytes.HasPrefix(content, start) && (len(start) == 0 || start[len(start)-1] == '\n')
 }

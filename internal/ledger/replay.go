@@ -8,90 +8,89 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// replayer turns lines, one after another, into what is remembered. The number of a line, from 1,
-// is the order that witnesses are judged by.
+// replayer turns the lines of a ledger, one after another, into the memory. It numbers the lines from 1. The numbers
+// are the sequence numbers of [org.Memory].
 type replayer struct {
-	// survives is true if a run may still be alive when the next one begins: it was paused, and another
-	// machine took its lease over.
-	survives bool
+	// holderMayOutliveLease is true if a run may still be alive when the next run begins, because another machine took
+	// over its lease.
+	holderMayOutliveLease bool
 
-	lines  int
-	run    string // of the last line
-	people map[string]*person
-	opened []*person // those with an intent of the last run
-	latest time.Time // of all lines so far
-	// unlisted and access are the lines of the sightings and of the names, as in org.Memory.
-	unlisted map[string]mark
-	access   map[org.AccessName]namedAccess
+	lines     int    // the number of lines so far
+	lastRun   string // the run of the last line
+	people    map[string]*person
+	announced []*person // people with an intent of the last run
+	latest    time.Time // the latest time of all lines so far
+	unlisted  map[string]mark
+	access    map[org.AccessName]namedAccess
 }
 
-// namedAccess is an id that a roster's name had, and the line that says so.
+// namedAccess is the id of a group, role or policy that a roster named, and the line that recorded it.
 type namedAccess struct {
 	id   string
 	line int
 }
 
-// person is a [org.PersonRecord] while it is built.
+// person is the [org.PersonRecord] that is built, with the lines that recorded it.
 type person struct {
-	mails     []*mail
-	open      *mail // the intent of the last run without an outcome
-	countFrom int
-	since     time.Time
-	// The lines that recorded it.
+	mails []*mail
+	open  *mail // the mail that the last run announced and that has no outcome yet; nil if there is none
+	// roundsFrom is the line after which mails count as rounds, and roundsFromAt is its time. resetLine is the same
+	// line. It is 0 if a [org.FactJoined] moved roundsFrom, because joined has the line then.
+	roundsFrom   int
+	roundsFromAt time.Time
+	resetLine    int
+
 	joined, suspended, removed mark
-	before                     mark // what suspended or removed was before the last intent
-	// The lines that recorded it; 0 if none did.
-	unlisted       int
-	assumedNotSent int
-	reset          int // the one that moved countFrom
-	// reinvited is the line of the last --reinvite.
-	reinvited int
-	userID    string
-	// everMailed is the last mail that went out or may have, and mailedBefore the one before the last intent.
-	everMailed, mailedBefore mailLines
-	removals                 []removal
-	refused                  refusals
+	markBefore                 mark // the value of suspended or removed before the last intent
+	// These are the lines that recorded the fields of org.PersonRecord with these names, or 0.
+	unlistedLine, assumedNotSentLine, reinvitedLine int
+	userID                                          string
+	// lastMail is the last mail that was sent or may have been sent. previousMail is that mail before the last intent.
+	lastMail, previousMail mailLines
+	removals               []removal
+	refused                refusals
 }
 
-// mailLines are the lines of one mail; zero: there is none.
+// mailLines has the lines of the intent and the outcome of a mail. They are 0 if there is no such line.
 type mailLines struct{ intent, outcome int }
 
-// removal is an org.Removal and the line that says so.
+// removal is an [org.Removal] with the line that recorded it.
 type removal struct {
 	org.Removal
 	line int
 }
 
-// refusals counts the runs in a row in which the server refused to mail a person.
+// refusals has the refusals of a person in [org.PersonRecord]. A run counts once.
 type refusals struct {
 	count int
-	run   string
+	run   string // the run of the last refusal
 	at    time.Time
 	text  string
-	lines []int // of the last three
+	lines []int // the last keptRefusals lines
 }
 
-// keptRefusals is how many refusals of a person survive compaction, and keptRemovals how many removals.
 const (
+	// keptRefusals is the number of refusals of a person that compaction keeps.
 	keptRefusals = 3
+	// keptRemovals is the number of removals of a person that the memory has.
 	keptRemovals = 2
 )
 
-// mark is the line that recorded something, and its time; zero if no line did.
+// mark is a line that recorded something, and its time; zero if there is no such line.
 type mark struct {
 	line int
 	at   time.Time
 }
 
-// mail is a [org.Mail] with the line of its outcome.
+// mail is an [org.Mail] with the line of its outcome, or 0.
 type mail struct {
 	org.Mail
 	outcome int
 }
 
-func newReplayer(survives bool) *replayer {
+func newReplayer(holderMayOutliveLease bool) *replayer {
 	return &replayer{
-		survives: survives, people: map[string]*person{}, unlisted: map[string]mark{},
+		holderMayOutliveLease: holderMayOutliveLease, people: map[string]*person{}, unlisted: map[string]mark{},
 		access: map[org.AccessName]namedAccess{},
 	}
 }
@@ -99,15 +98,15 @@ func newReplayer(survives bool) *replayer {
 // add replays the next line.
 func (r *replayer) add(e Entry) {
 	r.lines++
-	if e.Run != r.run {
-		// The run before is over. What it left without an outcome was lost before anything of this run was sent.
-		for _, p := range r.opened {
+	if e.Run != r.lastRun {
+		// The run before is over. Its mails without an outcome were lost before this run sent anything.
+		for _, p := range r.announced {
 			if m := p.open; m != nil {
 				m.LostSequence, m.ServerMayActUntil = r.lines, r.lastSend(m, e.Time).Add(org.ActWithin)
 				p.open = nil
 			}
 		}
-		r.opened, r.run = r.opened[:0], e.Run
+		r.announced, r.lastRun = r.announced[:0], e.Run
 		if e.Time.Before(r.latest) {
 			r.limitTimes(e.Time)
 		}
@@ -129,7 +128,7 @@ func (r *replayer) add(e Entry) {
 		if e.Action != Action(org.EditRemove) || e.Outcome == Sent {
 			delete(r.unlisted, e.Object)
 		}
-	default: // says nothing about users or access
+	default: // the action is not about unlisted users or access
 	}
 	if e.Email == "" {
 		return
@@ -144,60 +143,60 @@ func (r *replayer) add(e Entry) {
 		r.addMail(p, e)
 	case Action(org.FactJoined):
 		p.joined, p.userID = mark{r.lines, e.Time}, e.Object
-		p.mails, p.countFrom, p.since, p.reset, p.assumedNotSent = nil, r.lines, e.Time, 0, 0
-		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // until then the list may not show the removal yet
+		p.mails, p.roundsFrom, p.roundsFromAt, p.resetLine, p.assumedNotSentLine = nil, r.lines, e.Time, 0, 0
+		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // before, the list may not show the removal yet
 			p.removed = mark{}
 		}
 	case Action(org.FactActive):
 		p.suspended = mark{}
 	case Action(org.FactUnlisted):
-		p.unlisted, p.countFrom, p.since, p.reset = r.lines, r.lines, e.Time, r.lines
+		p.unlistedLine, p.roundsFrom, p.roundsFromAt, p.resetLine = r.lines, r.lines, e.Time, r.lines
 	case Action(org.FactReset):
-		p.countFrom, p.since, p.reset, p.reinvited = r.lines, e.Time, r.lines, r.lines
+		p.roundsFrom, p.roundsFromAt, p.resetLine, p.reinvitedLine = r.lines, e.Time, r.lines, r.lines
 	case Action(org.FactFound):
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, r.lines
-			if p.everMailed.intent == m.Sequence {
-				p.everMailed.outcome = r.lines
+			if p.lastMail.intent == m.Sequence {
+				p.lastMail.outcome = r.lines
 			}
 		}
 	case Action(org.FactAbsent):
-		p.assumedNotSent = r.lines
+		p.assumedNotSentLine = r.lines
 		if m := p.lastLost(); m != nil {
-			if p.everMailed.intent == m.Sequence {
-				p.everMailed = p.mailedBefore
+			if p.lastMail.intent == m.Sequence {
+				p.lastMail = p.previousMail
 			}
 			p.drop(m)
 		}
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
 		p.recordRemoval(e, r.lines)
-	default: // other edits leave nothing to remember
+	default: // other actions are not part of the memory
 	}
 }
 
-// lastSend returns when m, which the run before announced and did not conclude, may last have been sent.
+// lastSend returns the last time at which m may have been sent. The run before announced m and recorded no outcome.
 // begun is when the next run began.
 func (r *replayer) lastSend(m *mail, begun time.Time) time.Time {
-	if r.survives {
+	if r.holderMayOutliveLease {
 		return org.Later(begun, m.At.Add(org.SendWithin))
 	}
 	return begun
 }
 
-// recordRemoval replays a suspension, the end of one, or a removal. An intent counts until its
-// outcome says that nothing was done, because a run that died may have done it. A later refusal
-// does not undo what an earlier request did, or may have done.
+// recordRemoval replays a suspension, the end of a suspension, or a removal. An intent counts as done until its
+// outcome says otherwise, because a run that died may have made the change. If the server refuses the change, the
+// state before the intent is restored: an earlier request may have made the change.
 func (p *person) recordRemoval(e Entry, line int) {
 	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) {
-		p.suspended = mark{} // a removed person is not suspended either
+		p.suspended = mark{} // a removal ends a suspension too
 	}
 	if e.Action == Action(org.EditUnsuspend) {
 		return
 	}
-	gone := &p.suspended
+	current := &p.suspended
 	if e.Action == Action(org.EditRemove) {
-		gone = &p.removed
+		current = &p.removed
 		if e.Outcome == Sent {
 			p.removals = append(p.removals, removal{org.Removal{At: e.Time, Roster: e.Roster}, line})
 			p.removals = p.removals[max(0, len(p.removals)-keptRemovals):]
@@ -205,15 +204,15 @@ func (p *person) recordRemoval(e Entry, line int) {
 	}
 	switch e.Outcome {
 	case "":
-		p.before, *gone = *gone, mark{line, e.Time}
+		p.markBefore, *current = *current, mark{line, e.Time}
 	case Refused, NotSent:
-		*gone = p.before
+		*current = p.markBefore
 	default:
-		*gone = mark{line, e.Time}
+		*current = mark{line, e.Time}
 	}
 }
 
-// addMail replays an intent or its outcome.
+// addMail replays the intent or the outcome of a mail.
 func (r *replayer) addMail(p *person, e Entry) {
 	if e.Outcome == "" {
 		m := &mail{Mail: org.Mail{
@@ -221,44 +220,44 @@ func (r *replayer) addMail(p *person, e Entry) {
 			RenewedFrom: e.Expires, Sequence: r.lines, Lost: true, LostSequence: math.MaxInt, At: e.Time,
 		}}
 		p.mails = append(p.mails, m)
-		p.unlisted = 0
+		p.unlistedLine = 0
 		p.open = m
-		p.mailedBefore, p.everMailed = p.everMailed, mailLines{intent: r.lines}
-		r.opened = append(r.opened, p)
+		p.previousMail, p.lastMail = p.lastMail, mailLines{intent: r.lines}
+		r.announced = append(r.announced, p)
 		return
 	}
 	m := p.open
 	if m == nil {
-		// Its intent cannot be read any more. When the mail was sent is not known then, so that it is no witness.
+		// The intent is missing. Found is true because the time of the mail is not known, so it must be no witness.
 		m = &mail{Mail: org.Mail{Email: e.Email, Resend: e.Action == Resend, Sequence: r.lines, Lost: true,
 			Found: e.Outcome == Sent, At: e.Time}}
 		p.mails = append(p.mails, m)
-		p.unlisted = 0
+		p.unlistedLine = 0
 	}
 	p.open = nil
 	m.outcome = r.lines
 	switch e.Outcome {
 	case Refused, NotSent:
-		if p.everMailed == (mailLines{intent: m.Sequence}) {
-			p.everMailed = p.mailedBefore
+		if p.lastMail == (mailLines{intent: m.Sequence}) {
+			p.lastMail = p.previousMail
 		}
 		if e.Message != "" {
 			p.refused.add(e, r.lines)
 		}
 	default:
-		p.everMailed, p.refused = mailLines{m.Sequence, r.lines}, refusals{}
+		p.lastMail, p.refused = mailLines{m.Sequence, r.lines}, refusals{}
 	}
 	switch e.Outcome {
 	case Sent:
 		m.Lost, m.LostSequence, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
-		m.Resend = e.Action == Resend // whatever was asked for
-		if !e.Expires.After(m.At) {   // it went out at some time between the two lines
+		m.Resend = e.Action == Resend // the server may have renewed an invitation instead of making a new one
+		if !e.Expires.After(m.At) {   // estimate: the mail was sent before the time of this line
 			m.Expires, m.Estimated = e.Time.Add(org.InvitationLife), true
 		}
 	case Refused, NotSent:
 		p.drop(m)
 	default:
-		// Lost, abandoned, and whatever a later version may call it.
+		// Lost, Abandoned, and outcomes that a later version may write.
 		m.LostSequence, m.At, m.ServerMayActUntil = r.lines, e.Time, e.Time.Add(org.ActWithin)
 		if e.InvitationID != "" {
 			m.InvitationID = e.InvitationID
@@ -266,8 +265,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 }
 
-// lastLost returns the last mail whose answer was lost; nil if there is none. Facts name no mail, and are about this
-// one.
+// lastLost returns the last lost mail; nil if there is none. Facts do not name a mail, and are about this one.
 func (p *person) lastLost() *mail {
 	for _, m := range slices.Backward(p.mails) {
 		if m.Lost {
@@ -277,7 +275,8 @@ func (p *person) lastLost() *mail {
 	return nil
 }
 
-// add counts a refusal, once for each run: a renewal and the new invitation after it may both be refused.
+// add counts a refusal, but only once for each run, because a run may get two refusals for one person: for a renewal
+// and for the new invitation after it.
 func (r *refusals) add(e Entry, line int) {
 	if r.count == 0 || r.run != e.Run {
 		r.count++
@@ -289,8 +288,8 @@ func (r *refusals) add(e Entry, line int) {
 	r.run, r.at, r.text = e.Run, e.Time, e.Message
 }
 
-// limitTimes replays that a run began at the time t: what earlier lines say happened before,
-// whatever their times are. A clock was wrong when they were written.
+// limitTimes sets all later times to t, because a new run began at t. Earlier lines with later times were written
+// with a wrong clock.
 func (r *replayer) limitTimes(t time.Time) {
 	limit := func(at *time.Time) bool {
 		if !at.After(t) {
@@ -305,10 +304,10 @@ func (r *replayer) limitTimes(t time.Time) {
 				m.Expires = time.Time{}
 			}
 			if late := r.lastSend(m, t).Add(org.ActWithin); m.ServerMayActUntil.After(late) {
-				m.ServerMayActUntil = late // later than any mail that was sent before, so that none of them is a witness
+				m.ServerMayActUntil = late // still later than any earlier mail, so that none of them is a witness
 			}
 		}
-		for _, at := range []*time.Time{&p.since, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.at} {
+		for _, at := range []*time.Time{&p.roundsFromAt, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.at} {
 			limit(at)
 		}
 		for i := range p.removals {
@@ -326,7 +325,7 @@ func (p *person) drop(gone *mail) {
 	p.mails = slices.DeleteFunc(p.mails, func(m *mail) bool { return m == gone })
 }
 
-// memory returns what is remembered now.
+// memory returns the memory after the lines so far.
 func (r *replayer) memory() org.Memory {
 	memory := org.Memory{
 		People:   make(map[string]org.PersonRecord, len(r.people)),
@@ -340,15 +339,16 @@ func (r *replayer) memory() org.Memory {
 		memory.Access[name] = named.id
 	}
 	for key, p := range r.people {
-		record := org.PersonRecord{RoundsResetSequence: p.countFrom, RoundsResetAt: p.since, Reinvited: p.reinvited,
-			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID, Suspended: p.suspended.line > 0,
-			SuspendedAt: p.suspended.at,
-			Removed:     p.removed.line > 0, Unlisted: p.unlisted > 0, AssumedNotSent: p.assumedNotSent > 0,
-			RemovedAt: p.removed.at, RemovedSequence: p.removed.line, EverMailed: p.everMailed.intent > 0,
+		record := org.PersonRecord{
+			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, Reinvited: p.reinvitedLine,
+			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID,
+			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
+			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
+			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.at, RefusedText: p.refused.text,
 		}
-		if p.mailedBefore.intent == 0 {
-			record.OnlyMail = p.everMailed.intent
+		if p.previousMail.intent == 0 {
+			record.OnlyMail = p.lastMail.intent
 		}
 		for _, removed := range p.removals {
 			record.Removals = append(record.Removals, removed.Removal)
@@ -357,19 +357,19 @@ func (r *replayer) memory() org.Memory {
 			record.Mails = make([]org.Mail, 0, len(p.mails))
 		}
 		for _, m := range p.mails {
-			shown := m.Mail
-			if m.outcome == 0 {
-				shown.At = shown.At.Add(org.SendWithin)
+			recorded := m.Mail
+			if m.outcome == 0 { // the mail may have been sent until then
+				recorded.At = recorded.At.Add(org.SendWithin)
 			}
-			record.Mails = append(record.Mails, shown)
+			record.Mails = append(record.Mails, recorded)
 		}
 		memory.People[key] = record
 	}
 	return memory
 }
 
-// needed returns the numbers of the lines that the memory depends on, in order. Mails that no
-// longer count as rounds and whose invitation expired before now are not among them.
+// needed returns the numbers of the lines that the memory depends on, in order. It leaves out mails that no longer
+// count as rounds and whose invitation expired before now.
 func (r *replayer) needed(now time.Time) []int {
 	var lines []int
 	keep := func(line int) {
@@ -384,10 +384,10 @@ func (r *replayer) needed(now time.Time) []int {
 		keep(named.line)
 	}
 	for _, p := range r.people {
-		keep(p.everMailed.intent)
-		keep(p.everMailed.outcome)
-		keep(p.mailedBefore.intent)
-		keep(p.mailedBefore.outcome)
+		keep(p.lastMail.intent)
+		keep(p.lastMail.outcome)
+		keep(p.previousMail.intent)
+		keep(p.previousMail.outcome)
 		for _, removed := range p.removals {
 			keep(removed.line)
 		}
@@ -395,14 +395,14 @@ func (r *replayer) needed(now time.Time) []int {
 			keep(line)
 		}
 		keep(p.joined.line)
-		keep(p.unlisted)
-		keep(p.assumedNotSent)
-		keep(p.reset)
-		keep(p.reinvited)
+		keep(p.unlistedLine)
+		keep(p.assumedNotSentLine)
+		keep(p.resetLine)
+		keep(p.reinvitedLine)
 		keep(p.suspended.line)
 		keep(p.removed.line)
 		for _, m := range p.mails {
-			if m.Sequence < p.countFrom && !m.Lost && now.After(m.ExpiresAt()) {
+			if m.Sequence < p.roundsFrom && !m.Lost && now.After(m.ExpiresAt()) {
 				continue
 			}
 			keep(m.Sequence)
