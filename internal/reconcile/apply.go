@@ -15,22 +15,23 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// ErrOrganizationChanged says that what was approved is not what would be done any more.
+// ErrOrganizationChanged says that the plan that was shown and approved is out of date.
 var ErrOrganizationChanged = errors.New("the organization has changed since the plan was shown: nothing was sent")
 
-// ApplyOptions are what [Session.Apply] works with, beside the session. Approve is needed.
+// ApplyOptions are the options of [Session.Apply]. Approve is required.
 type ApplyOptions struct {
-	// Saved is the plan that is carried out, or none; nil: whatever the fresh plan says.
+	// Saved is the plan that must be carried out. If the new plan differs from it, nothing is sent. nil means that there
+	// is no saved plan.
 	Saved *plan.Saved
-	// Planned is told of the decision before anything is refused or sent; nil: nobody is.
+	// Planned is called with the plan before the plan is refused or carried out. It may be nil.
 	Planned func(Decision)
-	// Approve returns nil if p is to be carried out.
+	// Approve returns nil if p may be carried out. Otherwise its error becomes the Stopped of the result.
 	Approve func(ctx context.Context, p plan.Plan) error
-	// Asks is true if Approve will ask a person. Then the plan is made without the lock, so that nobody is
-	// held up by a question, and made once more with it.
+	// Asks is true if Approve asks a person. Apply then makes the plan for Approve without the lock, so that other runs
+	// do not wait for the answer. After the answer, it takes the lock and makes the plan again.
 	Asks bool
-	// Holder is what other runs are told about this one, LockTimeout how long to wait for another run's lock, and
-	// RosterName what the ledger calls the roster.
+	// Holder describes this run to other runs. LockTimeout is how long to wait if another run has the lock. RosterName
+	// is the name of the roster in the ledger.
 	Holder      state.Holder
 	LockTimeout time.Duration
 	RosterName  string
@@ -41,8 +42,8 @@ type ApplyOptions struct {
 	Waiting     func(apply.Wait)
 }
 
-// Apply takes the lock, decides and carries the plan out. A plan that is refused gives a result in which every change
-// is skipped, and Stopped is why. The error is that there is no plan.
+// Apply takes the lock, makes a plan and carries it out. If the plan is refused, every change of the result is
+// skipped, and Stopped of the result says why. The error says why there is no plan.
 func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.Result, error) {
 	if o.Saved != nil {
 		s.opts.Rules.addSaved(o.Saved)
@@ -50,31 +51,32 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	var shown *plan.Plan
 	if o.Asks {
 		d, err := s.Plan(ctx)
-		if err != nil && (o.Saved == nil || !errors.As(err, new(*plan.UnknownNameError))) { // see below
+		// If a person whom a saved plan names is gone, the saved plan is out of date, and approve says so.
+		if err != nil && (o.Saved == nil || !errors.As(err, new(*plan.UnknownNameError))) {
 			return plan.Plan{}, apply.Result{}, err
 		}
-		if stopped := o.refuse(ctx, d); stopped != nil {
+		if stopped := o.approve(ctx, d); stopped != nil {
 			return d.Plan, skipAll(d.Plan, stopped), nil
 		}
 		shown = &d.Plan
 	}
-	book, err := ledger.Open(ctx, s.store, ledger.Options{
+	openLedger, err := ledger.Open(ctx, s.store, ledger.Options{
 		Organization: s.Organization.ID, Now: s.opts.Provider.Now, LockTimeout: o.LockTimeout, Holder: o.Holder,
 		Roster: o.RosterName,
 	})
 	if err != nil {
 		return plan.Plan{}, apply.Result{}, WithCause(ctx, asStateError(err))
 	}
-	defer func() { s.release(book) }()
-	s.warn(book.Warnings())
-	read := s.reader(book.Memory())
+	defer func() { s.release(openLedger) }()
+	s.warn(openLedger.Warnings())
+	read := s.reader(openLedger.Memory())
 	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(snapshot org.Snapshot) plan.Plan {
-		return plan.Compute(s.input(snapshot, book.Memory()))
+		return plan.Compute(s.input(snapshot, openLedger.Memory()))
 	})
 	if err == nil {
 		err = p.Err()
 	}
-	if err == nil && o.Saved == nil { // a person whom a saved plan names may be gone since; then it is out of date
+	if err == nil && o.Saved == nil { // as above
 		err = p.CheckNames()
 	}
 	switch {
@@ -83,14 +85,14 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	case err != nil:
 		return *shown, skipAll(*shown, WithCause(ctx, err)), nil
 	case shown == nil:
-		if stopped := o.refuse(ctx, Decision{s.input(snapshot, book.Memory()), p}); stopped != nil {
+		if stopped := o.approve(ctx, Decision{s.input(snapshot, openLedger.Memory()), p}); stopped != nil {
 			return p, skipAll(p, stopped), nil
 		}
 	case p.Fingerprint() != shown.Fingerprint():
 		return *shown, skipAll(*shown, ErrOrganizationChanged), nil
 	}
 	result := apply.Run(ctx, p, apply.Options{
-		API: s.opts.Provider, Ledger: book, Read: read,
+		API: s.opts.Provider, Ledger: openLedger, Read: read,
 		Replan: func(snapshot org.Snapshot, memory org.Memory) plan.Plan {
 			return plan.Compute(s.input(snapshot, memory))
 		},
@@ -98,52 +100,49 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		Snapshot: snapshot, ReadInvitations: s.opts.Provider.Invitations, Order: rosterOrder(s.opts.Roster),
 	})
 	if errors.As(result.Stopped, new(*state.LostError)) {
-		// Ending the lease shows whether another run has it, which a run that was paused cannot know.
-		s.release(book)
-		result.Stopped = book.Check()
+		// A run that was paused does not know whether another run has the lease. Releasing the lease finds out.
+		s.release(openLedger)
+		result.Stopped = openLedger.Check()
 	}
 	if errors.As(result.Stopped, new(*fs.PathError)) || errors.As(result.Stopped, new(*state.Problem)) {
-		result.Stopped = asStateError(result.Stopped) // the only files that a run touches are the ledger's
+		result.Stopped = asStateError(result.Stopped) // a run uses no other files than those of the ledger
 	}
 	return p, result, nil
 }
 
-// refuse tells the caller of a decision and returns why it is not carried out; nil if it is.
-func (o ApplyOptions) refuse(ctx context.Context, d Decision) error {
+// approve calls Planned and Approve, and checks the limits and the saved plan. It returns why the plan of d must not
+// be carried out; nil if it may be.
+func (o ApplyOptions) approve(ctx context.Context, d Decision) error {
 	if o.Planned != nil {
 		o.Planned(d)
 	}
-	if err := checkRefused(d.Plan, o.Saved); err != nil {
+	if o.Saved != nil {
+		if err := d.Plan.CheckStale(*o.Saved); err != nil {
+			return err
+		}
+	}
+	if err := d.Plan.CheckLimits(); err != nil {
 		return err
 	}
 	return o.Approve(ctx, d.Plan)
 }
 
-// release ends the lease of book. Every line is stored already; other runs may only have to wait.
-func (s *Session) release(book *ledger.Ledger) {
-	if err := book.Close(); err != nil && !errors.As(err, new(*state.LostError)) {
+// release ends the lease of openLedger. A failure is only a warning, because the ledger has every line already.
+func (s *Session) release(openLedger *ledger.Ledger) {
+	if err := openLedger.Close(); err != nil && !errors.As(err, new(*state.LostError)) {
 		s.warn([]string{"the lock was not released, so the next run may have to wait for it: " + err.Error()})
 	}
 }
 
-// addSaved adds the people whom the flags of a saved plan named.
+// addSaved adds the people from the flags with which saved was made.
 func (r *Rules) addSaved(saved *plan.Saved) {
 	r.Only = saved.Only
 	r.Resend = slices.Concat(r.Resend, saved.Resend)
 	r.Reinvite = slices.Concat(r.Reinvite, saved.Reinvite)
 }
 
-// checkRefused returns why p is refused before the first write; nil when it is not.
-func checkRefused(p plan.Plan, saved *plan.Saved) error {
-	if saved != nil {
-		if err := p.CheckStale(*saved); err != nil {
-			return err
-		}
-	}
-	return p.CheckLimits()
-}
 
-// skipAll is the result of a plan that is not carried out.
+// skipAll returns the result of a plan that is not carried out. err says why.
 func skipAll(p plan.Plan, err error) apply.Result {
 	r := apply.Result{Notices: p.Notices, Stopped: err}
 	for _, c := range p.Changes {
@@ -153,7 +152,7 @@ func skipAll(p plan.Plan, err error) apply.Result {
 	return r
 }
 
-// rosterOrder returns the place of a person in r.
+// rosterOrder returns a function that returns the place of a person in r.
 func rosterOrder(r *roster.Roster) func(org.Address) int {
 	places := make(map[string]int, len(r.People))
 	for i := range r.People {

@@ -1,5 +1,5 @@
-// Package reconcile holds what the commands do with an organization: plan, apply, show where people stand, draft a
-// roster. It reads no flags and prints nothing.
+// Package reconcile has the steps of the commands that work with an organization: make a plan, carry it out, show the
+// state of each person, draft a roster. It reads no flags and prints nothing.
 package reconcile
 
 import (
@@ -17,70 +17,73 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// Provider is the API of the organization. Its errors are *[org.CallError] or *[org.PinError].
+// Provider is the API of the organization. An error wraps a *[org.CallError] or a *[org.PinError], unless it says
+// that the key shows no organization.
 type Provider interface {
 	apply.API
-	// Identify returns the organization that the key acts on. pin is the roster's; "" for none.
+	// Identify returns the organization on which the key acts. pin is the `organization` line of the roster; "" if it
+	// has none.
 	Identify(ctx context.Context, pin string) (org.Organization, error)
-	// ReadAhead is Identify, with a reading that goes on meanwhile; snapshot waits for it.
+	// ReadAhead is like Identify, but also starts ReadOrganization. snapshot waits for the result.
 	ReadAhead(ctx context.Context, pin string, wanted org.Wanted) (
-		in org.Organization, snapshot func() (org.Snapshot, error), err error,
+		organization org.Organization, snapshot func() (org.Snapshot, error), err error,
 	)
-	// ReadOrganization reads what a plan is made from.
+	// ReadOrganization reads everything that a plan needs. wanted is the access whose holders it reads.
 	ReadOrganization(ctx context.Context, pin string, wanted org.Wanted) (org.Snapshot, error)
-	// ReadAll reads all groups, roles and policies too; unseen are the kinds that the key may not read.
-	ReadAll(ctx context.Context, pin string) (s org.Snapshot, unseen []org.Kind, err error)
-	// Invitations lists the invitations.
+	// ReadAll reads everything, including the holders of all groups, roles and policies. hidden has the kinds that the
+	// key may not read.
+	ReadAll(ctx context.Context, pin string) (s org.Snapshot, hidden []org.Kind, err error)
 	Invitations(ctx context.Context) ([]org.Invitation, error)
-	// Invitation reads one invitation.
 	Invitation(ctx context.Context, id string) (org.Invitation, error)
-	// Now is the server's clock.
+	// Now returns the server's time.
 	Now() time.Time
 }
 
-// Rules are what a run decides by, beside the roster.
+// Rules are the flags that decide about a plan, besides the roster. Each is the field of [plan.Input] with the same
+// name.
 type Rules struct {
-	// InviteLeft, Reinvite, Resend and Only are those of [plan.Input].
-	InviteLeft             bool
-	Reinvite, Resend, Only []org.Address
-	// MaxInvites, MaxRemovals and MaxRevokes take the place of the roster's limits; nil leaves those.
+	InviteLeft                          bool
+	Reinvite, Resend, Only              []org.Address
 	MaxInvites, MaxRemovals, MaxRevokes *int
 }
 
-// Options are what a session works with. All but AfterReading and Warn are needed.
+// Options are the options of a session. Identified, AfterReading and Warn may be nil. All others are required.
 type Options struct {
 	Provider Provider
 	Roster   *roster.Roster
 	Rules    Rules
-	// Store returns where the ledger of an organization is kept.
+	// Store returns the place for the ledger of an organization.
 	Store func(org.Organization) (state.Store, error)
-	// Identified is called once the organization is known, before anything is decided. It may change the roster's pin.
+	// Identified is called when the organization is known, before anything is decided. It may change the `organization`
+	// of Roster.
 	Identified func(org.Organization)
-	// AfterReading is called after each reading; nil: nobody is told.
+	// AfterReading is called after each reading.
 	AfterReading func()
-	// Warn is told of damage in the ledger, in a sentence; nil: nobody is told.
+	// Warn is called with a sentence about damage of the ledger.
 	Warn func(text string)
 }
 
-// Session is one organization, as one run works with it.
+// Session is the work of one run with one organization.
 type Session struct {
 	opts Options
-	// Organization is the one that the key acts on.
+	// Organization is the organization on which the key acts.
 	Organization org.Organization
 	store        state.Store
-	ahead        func() (org.Snapshot, error) // a reading that goes on already; nil: none
+	// startedReading waits for the reading that OpenAhead started; nil if there is none.
+	startedReading func() (org.Snapshot, error)
 }
 
-// StateError is trouble with what orgsync remembers.
+// StateError is an error of the ledger or its place.
 type StateError struct{ Err error }
 
-// Error returns the message of Err.
+// Error returns the message of e.Err.
 func (e *StateError) Error() string { return e.Err.Error() }
 
-// Unwrap returns it.
+// Unwrap returns e.Err.
 func (e *StateError) Unwrap() error { return e.Err }
 
-// asStateError returns err as a [*StateError]; nil for nil. That another run holds the lock is no trouble.
+// asStateError returns err as a [*StateError]; nil for nil. It does not change an error that says that another run
+// has the lock or took it, because then nothing is wrong with the ledger.
 func asStateError(err error) error {
 	if err == nil || errors.As(err, new(*StateError)) || errors.As(err, new(*state.LockedError)) ||
 		errors.As(err, new(*state.LostError)) {
@@ -89,7 +92,7 @@ func asStateError(err error) error {
 	return &StateError{err}
 }
 
-// WithCause returns err with the cause of ctx, where ctx ended and err does not say why.
+// WithCause adds the cause of ctx to err, if ctx has ended and err does not have its cause.
 func WithCause(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	if cause == nil || err == nil || errors.Is(err, cause) {
@@ -98,56 +101,53 @@ func WithCause(ctx context.Context, err error) error {
 	return fmt.Errorf("%w, at: %w", cause, err)
 }
 
-// Open finds out which organization the key acts on.
+// Open finds out on which organization the key acts, and returns a session for it.
 func Open(ctx context.Context, o Options) (*Session, error) {
-	in, err := o.Provider.Identify(ctx, o.Roster.Organization)
+	organization, err := o.Provider.Identify(ctx, o.Roster.Organization)
 	if err != nil {
 		return nil, WithCause(ctx, err)
 	}
-	return open(o, in, nil)
+	return newSession(o, organization, nil)
 }
 
-// OpenAhead is [Open], and reads the organization at the same time, for a [Session.Plan] that follows. The reading ends
-// with ctx.
+// OpenAhead is like [Open], but also starts to read the organization, for a [Session.Plan] that follows. The reading
+// ends with ctx.
 func OpenAhead(ctx context.Context, o Options) (*Session, error) {
-	in, snapshot, err := o.Provider.ReadAhead(ctx, o.Roster.Organization, o.Roster.RequiredAccess())
+	organization, snapshot, err := o.Provider.ReadAhead(ctx, o.Roster.Organization, o.Roster.RequiredAccess())
 	if err != nil {
 		return nil, WithCause(ctx, err)
 	}
-	return open(o, in, snapshot)
+	return newSession(o, organization, snapshot)
 }
 
-func open(o Options, in org.Organization, ahead func() (org.Snapshot, error)) (*Session, error) {
-	s := &Session{opts: o, Organization: in, ahead: ahead}
+func newSession(
+	o Options, organization org.Organization, startedReading func() (org.Snapshot, error),
+) (*Session, error) {
+	s := &Session{opts: o, Organization: organization, startedReading: startedReading}
 	if o.Identified != nil {
-		o.Identified(in)
+		o.Identified(organization)
 	}
-	store, err := o.Store(in)
+	store, err := o.Store(organization)
 	if err != nil {
-		s.endReading()
+		if startedReading != nil {
+			_, _ = startedReading() // wait, so that the reading reports no progress after this error
+		}
 		return nil, asStateError(err)
 	}
 	s.store = store
 	return s, nil
 }
 
-// endReading waits for the reading that goes on, if there is one: nothing is to be shown of it any more.
-func (s *Session) endReading() {
-	if s.ahead != nil {
-		_, _ = s.ahead()
-	}
-}
-
-// reader returns a function that reads the organization, as memory has it.
+// reader returns a function that reads the organization for a plan. memory has the ids of access that was renamed.
 func (s *Session) reader(memory org.Memory) func(context.Context) (org.Snapshot, error) {
 	wanted := plan.WantedAccess(s.opts.Roster, memory)
 	return func(ctx context.Context) (org.Snapshot, error) {
 		if s.opts.AfterReading != nil {
 			defer s.opts.AfterReading()
 		}
-		if ahead := s.ahead; ahead != nil {
-			s.ahead = nil
-			if snapshot, err := ahead(); err != nil || !s.lacksHolders(snapshot, wanted) {
+		if started := s.startedReading; started != nil {
+			s.startedReading = nil
+			if snapshot, err := started(); err != nil || !s.lacksHolders(snapshot, wanted) {
 				return snapshot, err
 			}
 		}
@@ -155,14 +155,14 @@ func (s *Session) reader(memory org.Memory) func(context.Context) (org.Snapshot,
 	}
 }
 
-// lacksHolders reports whether a wanted group, role or policy may have been read without all its holders. The reading
-// ahead begins before the memory is known, and so cannot know the ids of groups that were renamed.
+// lacksHolders reports whether snapshot may lack holders of access that wanted has. The reading of OpenAhead starts
+// before the memory is known. So it cannot know the ids of groups, roles and policies that were renamed.
 func (s *Session) lacksHolders(snapshot org.Snapshot, wanted org.Wanted) bool {
 	read := s.opts.Roster.RequiredAccess()
 	return slices.ContainsFunc(snapshot.Access, func(a org.Access) bool { return wanted.Has(a) && !read.Has(a) })
 }
 
-// memory reads what earlier runs remember of the organization, without a lock.
+// memory reads the memory from the ledger, without the lock.
 func (s *Session) memory(ctx context.Context) (org.Memory, error) {
 	memory, warnings, err := ledger.Read(ctx, s.store, s.Organization.ID)
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *Session) warn(texts []string) {
 	}
 }
 
-// input is what the planner decides from.
+// input returns the input for a plan.
 func (s *Session) input(snapshot org.Snapshot, memory org.Memory) plan.Input {
 	rules := s.opts.Rules
 	return plan.Input{
@@ -191,15 +191,14 @@ func (s *Session) input(snapshot org.Snapshot, memory org.Memory) plan.Input {
 	}
 }
 
-// Decision is a plan and what it was made from.
+// Decision is a plan with its input.
 type Decision struct {
 	Input plan.Input
 	Plan  plan.Plan
 }
 
-// Plan reads the organization and decides. The error is a *[plan.NeedsError], a
-// *[roster.ProblemsError] or a *[plan.UnknownNameError] where the plan must not be carried out
-// whatever else it holds.
+// Plan reads the organization and makes a plan. If the plan must not be carried out, it returns the plan and an
+// error: a *[plan.NeedsError], a *[roster.ProblemsError] or a *[plan.UnknownNameError].
 func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {
@@ -217,21 +216,21 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	return Decision{s.input(snapshot, memory), p}, err
 }
 
-// Drift is how a roster differs from what its people have in the organization.
+// Drift has the differences between a roster and the access that its people have in the organization.
 type Drift struct {
 	Updates []roster.Update
-	// Remarks are sentences about what no update can say.
+	// Remarks are sentences about differences that no update can express.
 	Remarks []string
 }
 
-// Draft reads everything, drafts a roster of the people who are not in the session's, and compares
-// those who are with the organization.
+// Draft reads everything. It drafts a roster of the people who are not in the roster of the session, and compares the
+// people who are in it with the organization.
 func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {
 		return roster.Draft{}, Drift{}, err
 	}
-	snapshot, unseen, err := s.opts.Provider.ReadAll(ctx, s.opts.Roster.Organization)
+	snapshot, hidden, err := s.opts.Provider.ReadAll(ctx, s.opts.Roster.Organization)
 	if s.opts.AfterReading != nil {
 		s.opts.AfterReading()
 	}
@@ -240,12 +239,12 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	}
 	in := s.input(snapshot, memory)
 	var drift Drift
-	drift.Updates, drift.Remarks = plan.Drift(in, unseen)
-	return plan.DraftRoster(in, unseen), drift, nil
+	drift.Updates, drift.Remarks = plan.Drift(in, hidden)
+	return plan.DraftRoster(in, hidden), drift, nil
 }
 
-// Status reads the organization once, and returns where each person of the roster stands beside the decision about
-// them.
+// Status reads the organization once, makes a plan, and returns the status of each person of the roster with the
+// plan.
 func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {
@@ -263,12 +262,12 @@ func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, er
 	return d, plan.PersonStatuses(d.Input), nil
 }
 
-// Invitation reads one invitation by its id, which may be asked for though the list leaves it out.
+// Invitation reads the invitation with this id. It also finds invitations that the list leaves out.
 func (s *Session) Invitation(ctx context.Context, id string) (org.Invitation, error) {
 	return s.opts.Provider.Invitation(ctx, id)
 }
 
-// History returns what the ledger has of a person, oldest first.
+// History returns the lines of the ledger about p, oldest first.
 func (s *Session) History(ctx context.Context, p *roster.Person) ([]ledger.Entry, error) {
 	var keys []string
 	for _, own := range p.Addresses() {
