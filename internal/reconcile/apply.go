@@ -141,7 +141,6 @@ func (r *Rules) addSaved(saved *plan.Saved) {
 	r.Reinvite = slices.Concat(r.Reinvite, saved.Reinvite)
 }
 
-
 // skipAll returns the result of a plan that is not carried out. err says why.
 func skipAll(p plan.Plan, err error) apply.Result {
 	r := apply.Result{Notices: p.Notices, Stopped: err}
