@@ -5,9 +5,10 @@
 // If the answer to a change is lost, the server may still act on the request for [org.ActWithin]. Therefore the last
 // mail of the run waits until this time is over, so that it can be a witness (see [org.Mail]) for the lost mails.
 //
-// To settle the changes whose answer was lost, the run reads the organization and makes a new plan. A mail that the
-// new plan does not need was sent. A mail that the new plan needs again was certainly not sent, and the run sends it
-// once more. All other lost mails are left to later runs. plan/unsettled.go has the rules for lost mails.
+// To settle the changes whose answer was lost, the run reads the organization and makes a new plan. If the new plan
+// does not need a lost mail, the mail was sent or is no longer wanted. If the new plan still needs it, the mail was
+// certainly not sent, and the run sends it once more. If the new plan holds the mail, a later run settles it.
+// plan/unsettled.go has the rules for lost mails.
 package apply
 
 import (
@@ -225,7 +226,8 @@ func (r *run) begin(p plan.Plan) error {
 
 // groupByPerson groups the changes by person, without the changes that confirmRemovals concluded, and puts the people
 // into the order of sending:
-//   - A person who is mailed comes first, because only the answer to a mail says on which organization the key acts.
+//   - The first person is one who is mailed, if there is one. Only the answer to a mail says on which organization the
+//     key acts.
 //   - The people who are mailed are in the order of the roster.
 //   - Doubtful people come last. The server may fail for them again, and as canaries they would delay everybody else.
 func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -117,24 +116,25 @@ func (l *Ledger) load(holderMayOutliveLease bool) error {
 		needed = l.replayed.needed(l.opts.Now())
 		compact = 2*len(needed) <= l.replayed.lines
 	}
-	switch {
-	case compact:
-		l.replayed = newReplayer(holderMayOutliveLease)
-	case len(l.warnings) == 0:
+	if !compact && len(l.warnings) == 0 {
 		return nil
 	}
-	var lines []byte
-	number := 0
-	for line, e := range c.entries() {
-		number++
-		if compact {
-			if len(needed) == 0 || needed[0] != number {
-				continue
-			}
-			needed = needed[1:]
-			l.replayed.add(e)
+	kept := c.lines
+	if compact {
+		kept = make([][]byte, len(needed))
+		for i, number := range needed {
+			kept[i] = c.lines[number-1]
 		}
+	}
+	var lines []byte
+	for _, line := range kept {
 		lines = append(append(lines, line...), '\n')
+	}
+	if compact {
+		l.replayed = newReplayer(holderMayOutliveLease)
+		if _, err := parseContent(lines, l.opts.Organization, l.replayed.add); err != nil {
+			return err
+		}
 	}
 	if err := l.lease.Replace(lines); err != nil {
 		return fmt.Errorf("rewrite the ledger: %w", err)
@@ -337,22 +337,6 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 	return c, nil
 }
 
-// entries yields the lines that can be read, without their line ends, and their entries.
-func (c *content) entries() iter.Seq2[[]byte, Entry] {
-	return func(yield func([]byte, Entry) bool) {
-		var before Entry
-		for _, line := range c.lines {
-			e, err := parseLine(line, before)
-			if err != nil {
-				continue
-			}
-			if before = e; !yield(line, e) {
-				return
-			}
-		}
-	}
-}
-
 // lineSet finds lines that are equal to an earlier line.
 type lineSet struct {
 	seed  maphash.Seed
@@ -365,7 +349,7 @@ func newLineSet() lineSet { return lineSet{maphash.MakeSeed(), map[uint64][]byte
 func (s lineSet) wasSeen(line []byte) bool {
 	sum := maphash.Bytes(s.seed, line)
 	if first, found := s.lines[sum]; found {
-		return bytes.Equal(first, line) // of two lines with one sum the second is kept, and its duplicates are not found
+		return bytes.Equal(first, line) // if two different lines have the same sum, copies of the second one are not found
 	}
 	s.lines[sum] = line
 	return false

@@ -124,8 +124,10 @@ func (r *replayer) add(e Entry) {
 	case Action(org.FactAccess):
 		r.access[org.AccessName{Kind: e.Kind, Name: e.Name}] = namedAccess{e.Object, r.lines}
 		return
-	case Action(org.FactJoined), Action(org.EditRemove):
-		if e.Action != Action(org.EditRemove) || e.Outcome == Sent {
+	case Action(org.FactJoined):
+		delete(r.unlisted, e.Object)
+	case Action(org.EditRemove):
+		if e.Outcome == Sent {
 			delete(r.unlisted, e.Object)
 		}
 	default: // the action is not about unlisted users or access

@@ -16,7 +16,8 @@ var eastAsian = map[string]bool{"Han": true, "Hiragana": true, "Katakana": true,
 // text completes a sentence that begins with the address. Only letters within the part before the @, or within one
 // label of the domain, are compared with each other.
 func (a Address) LookAlike() string {
-	if isASCII(a.key) && !strings.Contains(a.key, "xn--") {
+	isNotASCII := func(r rune) bool { return r > unicode.MaxASCII }
+	if !strings.ContainsFunc(a.key, isNotASCII) && !strings.Contains(a.key, "xn--") {
 		return ""
 	}
 	local, domain, _ := strings.Cut(a.spelling, "@")
@@ -64,15 +65,6 @@ func scriptOf(r rune) string {
 		}
 	}
 	return ""
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] > unicode.MaxASCII {
-			return false
-		}
-	}
-	return true
 }
 
 // GoogleMailbox returns a key that is the same for all addresses of one mailbox at gmail.com or googlemail.com; ""

@@ -51,7 +51,7 @@ func Compute(in Input) Plan {
 		p := &ix.people[i]
 		d.reset()
 		ix.decideMembership(p, &d)
-		ix.noteNotMailed(p, &d)
+		d.noteNotMailed(p)
 		ix.noteEndsSoon(p, &d)
 		ix.noteSameName(p, &d)
 		ix.decideAccess(p, cat, &d)

@@ -328,13 +328,16 @@ func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 }
 
 // missingDefaults returns the access that the roster's defaults give everybody and u does not have. An entry cannot
-// take access away that the defaults give.
+// take access away that the defaults give. It returns nil for a suspended user, whose access orgsync does not change.
 func (dr *drafter) missingDefaults(u *org.User) []string {
+	if u.Suspended {
+		return nil
+	}
 	var given []string
 	for _, kind := range org.Kinds {
 		for _, ref := range dr.in.Roster.Defaults.Refs(kind) {
 			a, _ := lookUp(dr.in.Snapshot.Access, kind, ref.Name)
-			if a == nil || u.Suspended {
+			if a == nil {
 				continue
 			}
 			if _, has := a.Holders[u.ID]; !has {

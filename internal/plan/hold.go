@@ -152,7 +152,7 @@ func (p *person) isUnderOtherAddress() bool {
 }
 
 // noteOtherAddress adds a notice if p is in the organization under an address that the roster does not name.
-func (ix *index) noteOtherAddress(p *person, d *decision) {
+func (d *decision) noteOtherAddress(p *person) {
 	if p.isUnderOtherAddress() {
 		d.note(p, Notice{Kind: OtherAddress, UserID: p.user.ID, Text: p.user.Email.String()})
 	}

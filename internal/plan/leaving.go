@@ -204,7 +204,7 @@ func (ix *index) knownAddresses(u *org.User) []string {
 		}
 	}
 	keys := slices.Concat([]string{u.Email.Key()}, ix.invitedAs[u.Email.Key()], ix.rememberedAs[u.ID])
-	for _, key := range keys[:len(keys):len(keys)] {
+	for _, key := range keys {
 		if p := ix.byKey[key]; p != nil {
 			keys = append(keys, p.keys...)
 		}

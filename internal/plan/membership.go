@@ -39,14 +39,14 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		ix.noteJoined(p, d)
 		return
 	case p.user != nil && p.user.Suspended:
-		ix.noteOtherAddress(p, d)
+		d.noteOtherAddress(p)
 		d.note(p, Notice{Kind: SuspendedUser, UserID: p.user.ID})
 		ix.noteJoined(p, d)
 		return
 	case p.user != nil:
-		ix.noteOtherAddress(p, d)
+		d.noteOtherAddress(p)
 		ix.noteJoined(p, d)
-		known := ix.knownKeys(p)
+		known := p.knownKeys()
 		for _, key := range known {
 			d.facts = append(d.facts, ix.activeFacts(key, ix.recordUnder(p, known, key))...)
 		}
@@ -75,11 +75,11 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 	if open := ix.openInvitations(p); len(open) > 0 {
 		newest := open[len(open)-1]
-		expires, estimated := ix.expiry(p, newest)
+		expires, estimated := p.expiry(newest)
 		d.note(p, Notice{Kind: Waiting, InvitationID: newest.ID, Since: newest.Created, Expires: expires,
 			ExpiresEstimated: estimated})
 		for _, older := range open[:len(open)-1] {
-			expires, estimated := ix.expiry(p, older)
+			expires, estimated := p.expiry(older)
 			d.note(p, Notice{Kind: DuplicateInvitation, InvitationID: older.ID, Expires: expires,
 				ExpiresEstimated: estimated})
 		}
@@ -198,7 +198,7 @@ func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
 func (ix *index) openInvitations(p *person) []*org.Invitation {
 	isOver := func(inv *org.Invitation) bool {
 		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired && p.wasRenewed(inv)
-		return !open || ix.isPast(ix.expiryOf(p, inv))
+		return !open || ix.isPast(p.expiresAt(inv))
 	}
 	if !slices.ContainsFunc(p.invitations, isOver) {
 		return p.invitations
@@ -213,16 +213,16 @@ func (p *person) wasRenewed(inv *org.Invitation) bool {
 }
 
 // expiry returns when inv expires, and whether this is an estimate because the server gave no date.
-func (ix *index) expiry(p *person, inv *org.Invitation) (at time.Time, estimated bool) {
-	at = ix.expiryOf(p, inv)
+func (p *person) expiry(inv *org.Invitation) (at time.Time, estimated bool) {
+	at = p.expiresAt(inv)
 	if m := p.mailOf(inv.ID); m != nil && m.ExpiresAt().Equal(at) && !inv.ExpiresAt().Equal(at) {
 		return at, m.ExpiresEstimated()
 	}
 	return at, !at.IsZero() && !inv.Expires.Equal(at)
 }
 
-// expiryOf returns when inv expires: the later time of the list and of the last mail in the ledger.
-func (ix *index) expiryOf(p *person, inv *org.Invitation) time.Time {
+// expiresAt returns when inv expires: the later time of the list and of the last mail in the ledger.
+func (p *person) expiresAt(inv *org.Invitation) time.Time {
 	at := inv.ExpiresAt()
 	if m := p.mailOf(inv.ID); m != nil {
 		return org.Later(at, m.ExpiresAt())
@@ -350,7 +350,7 @@ func (d *decision) note(p *person, n Notice) {
 
 // knownKeys returns the keys under which the ledger may know p: first those of the roster, then the key of p's user,
 // and the keys that p accepted invitations with.
-func (ix *index) knownKeys(p *person) []string {
+func (p *person) knownKeys() []string {
 	keys := p.keys
 	more := func(key string) {
 		if key != "" && !slices.Contains(keys, key) {
@@ -371,7 +371,7 @@ func (ix *index) knownKeys(p *person) []string {
 // only for addresses that an answer of the API connects with the user. An alias may be wrong, and counts only while
 // the roster has it.
 func (ix *index) noteJoined(p *person, d *decision) {
-	known := ix.knownKeys(p)
+	known := p.knownKeys()
 	for i, key := range known {
 		r := ix.recordUnder(p, known, key)
 		id, isNew := "", false

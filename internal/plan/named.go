@@ -45,7 +45,7 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 		cause = NotMailedOtherAddress
 	default:
 		d.invite(p, Reinvite, Requested, inv.ID)
-		d.changes[len(d.changes)-1].Detail.Expires = ix.expiryOf(p, inv)
+		d.changes[len(d.changes)-1].Detail.Expires = p.expiresAt(inv)
 		return
 	}
 	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: p.lastMailed(inv), Text: cause})
@@ -62,7 +62,7 @@ func (p *person) lastMailed(inv *org.Invitation) time.Time {
 
 // noteNotMailed adds a notice that says why p is not mailed although --reinvite or --resend names p. It adds none if
 // another notice says this already.
-func (ix *index) noteNotMailed(p *person, d *decision) {
+func (d *decision) noteNotMailed(p *person) {
 	if !p.reinvite && !p.resend || d.held != nil || d.mails() {
 		return
 	}

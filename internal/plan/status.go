@@ -118,7 +118,7 @@ func PersonStatuses(in Input) []PersonStatus {
 		}
 		if inv := p.newestInvitation(); inv != nil {
 			s.InvitationID, s.Invited, s.Responded = inv.ID, inv.Created, inv.Responded
-			s.Expires, s.ExpiresEstimated = ix.expiry(p, inv)
+			s.Expires, s.ExpiresEstimated = p.expiry(inv)
 		} else if m := p.lastMail(); m != nil {
 			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.ExpiresAt(), m.ExpiresEstimated()
 		}

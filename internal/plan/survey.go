@@ -302,7 +302,7 @@ func (ix *index) peopleByUserID() map[string]*person {
 func (ix *index) mergeRegistered() {
 	for i := range ix.people {
 		p := &ix.people[i]
-		for _, key := range ix.knownKeys(p)[len(p.keys):] { // mergeHistories has merged the roster's keys
+		for _, key := range p.knownKeys()[len(p.keys):] { // mergeHistories has merged the roster's keys
 			r, found := ix.in.Memory.People[key]
 			if !found {
 				continue
