@@ -3,7 +3,7 @@
 // The first change is sent alone. It is the canary: the other changes are sent only after an answer was understood.
 //
 // If the answer to a change is lost, the server may still act on the request for [org.ActWithin]. Therefore the last
-// mail of the run waits until this time is over, so that it can be a witness (see [org.Mail]) for the lost mails.
+// mail of the run waits until this time is over. Then it can be a witness for the lost mails (see [org.Mail]).
 //
 // To settle the changes whose answer was lost, the run reads the organization and makes a new plan. If the new plan
 // does not need a lost mail, the mail was sent or is no longer wanted. If the new plan still needs it, the mail was
@@ -60,8 +60,8 @@ type Options struct {
 	// Order is nil.
 	Order func(org.Address) int
 	// Snapshot is the reading from which the plan was made. ReadInvitations reads the list of invitations. If the run
-	// has several mails, it calls ReadInvitations after the first mail and drops the mails to people whom somebody else
-	// has invited. If ReadInvitations is nil, the run does not check this.
+	// has several mails, it calls ReadInvitations after the first mail. Then it drops the mails to people whom somebody
+	// else has invited. If ReadInvitations is nil, the run does not check this.
 	Snapshot        org.Snapshot
 	ReadInvitations func(context.Context) ([]org.Invitation, error)
 	// SettleWait limits how long the run may wait at its end to settle lost mails. With 0 it does not wait, and later
@@ -286,9 +286,8 @@ func compareDoubt(a, b []*item) int {
 }
 
 // keepBack removes the last mail from people and sets r.keptBack. This mail is sent after all others, to be the
-// witness for lost mails. It is not the canary, and not a mail to a doubtful person if there is a choice. If there is
-// only one mail, it is kept back only if it is the only change and the server may still act on a lost mail of an
-// earlier run.
+// witness for lost mails. It is not the canary, and not a mail to a doubtful person if there is a choice. A single
+// mail is kept back only if it is the only change, and if the server may still act on a lost mail of an earlier run.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {
@@ -345,8 +344,8 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 }
 
 // sendRest sends the changes of all people, those of doubtful people after those of others. If no answer was lost
-// before the doubtful people, it first sends the mail that was kept back, and keeps back the last mail to a doubtful
-// person instead.
+// before the doubtful people, it sends the mail that was kept back before theirs. Instead, it keeps back the last
+// mail to a doubtful person.
 func (r *run) sendRest(people [][]*item) {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	isDoubtful := func(p []*item) bool { return p[0].doubtful && p[0].Action.Mails() }

@@ -11,8 +11,8 @@ import (
 // ReadAndPlan reads the organization with read and makes a plan with decide. It returns both.
 //
 // A list with several pages may miss a user or an invitation that moves to another page during the reading. If there
-// is such a list and needsTwoReadings is true for the plan, ReadAndPlan reads the organization again, and makes the
-// plan from both readings together.
+// is such a list, and if needsTwoReadings is true for the plan, ReadAndPlan reads the organization again. It then
+// makes the plan from both readings together.
 func ReadAndPlan(
 	ctx context.Context, read func(context.Context) (org.Snapshot, error), decide func(org.Snapshot) plan.Plan,
 ) (org.Snapshot, plan.Plan, error) {

@@ -89,8 +89,8 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 }
 
 // waitsFor returns a grant of the same person that must be done before it; nil if there is none. orgsync revokes
-// nothing from a person as long as a grant of the plan is not done, so that a person who moves from one group to
-// another always has one of them.
+// nothing from a person as long as a grant of the plan is not done. So a person who moves from one group to another
+// always has one of them.
 func (it *item) waitsFor() *item {
 	if it.Action != plan.Revoke {
 		return nil
@@ -256,8 +256,7 @@ func (r *run) noteDenied(change plan.Change, err error) {
 }
 
 // countRefusals counts refused mails. After maxRefusals mails in a row that were refused with the same answer, no
-// more mails are sent, because the organization may be full. A mail that was sent resets the number. Other changes go
-// on.
+// more mails are sent. The organization may be full. A mail that was sent resets the number. Other changes go on.
 func (r *run) countRefusals(to org.Address, f org.Failure, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

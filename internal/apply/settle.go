@@ -121,8 +121,8 @@ func (r *run) nextReading() time.Time {
 	return now.Add(time.Minute)
 }
 
-// mustWait reports whether it, a mail that is sent after all others to be their witness, must wait because the server
-// may still act on a lost mail. It need not wait if there is no time for this.
+// mustWait reports whether the mail it must wait, because the server may still act on a lost mail. The mail is sent
+// after all others, to be their witness. If there is no time for this, it need not wait.
 func (r *run) mustWait(it *item) bool {
 	over := r.lostAt.Add(witnessDelay)
 	return r.countAmbiguous(it) > 0 && time.Now().Before(over) && !over.After(r.deadline)
@@ -279,9 +279,9 @@ func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 }
 
 // confirmRemovals reads the organization again before people are suspended or removed, and skips the people whom the
-// second plan keeps. The reason is that lists are read at the same time, so the list of users may be newer than the
-// list of invitations. If a person accepts under an unknown address meanwhile, they are an unlisted user in one list
-// and pending in the other.
+// second plan keeps. Lists are read at the same time. So the list of users may be newer than the list of invitations.
+// If a person accepts under an unknown address meanwhile, they are an unlisted user in one list and pending in the
+// other.
 func (r *run) confirmRemovals(ctx context.Context) {
 	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool {
 		return it.Action != plan.Suspend && it.Action != plan.Remove

@@ -142,9 +142,9 @@ func (l *Ledger) load(holderMayOutliveLease bool) error {
 	return nil
 }
 
-// limitFuture adds a line with the current time if the ledger has times an hour or more in the future, because a
-// clock was wrong. The replay of this line sets all later times to the current time. So no mail waits until these
-// times have passed.
+// limitFuture adds a line with the current time if the ledger has times an hour or more in the future. A clock was
+// wrong then. The replay of this line sets all later times to the current time. So no mail waits until these times
+// have passed.
 func (l *Ledger) limitFuture() error {
 	if l.replayed.lines == 0 || l.replayed.latest.Sub(l.opts.Now()) < time.Hour {
 		return nil
@@ -303,8 +303,8 @@ func readContent(ctx context.Context, store state.Store, organization string, ta
 }
 
 // parseContent calls take with each line of raw that can be read. Of equal lines, it uses only the first one. It
-// returns an error for a line of another organization or of a later version, because without such a line orgsync
-// could mail people again. It returns a [*RetiredError] if the ledger has moved.
+// returns an error for a line of another organization or of a later version. Without such a line, orgsync could mail
+// people again. It returns a [*RetiredError] if the ledger has moved.
 func parseContent(raw []byte, organization string, take func(Entry)) (*content, error) {
 	c := &content{raw: raw}
 	number := 0

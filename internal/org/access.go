@@ -35,9 +35,8 @@ type Access struct {
 	Deleted bool
 	// Assumable is true for a role that is used for a session. Vultr documents no way to attach such a role to a person.
 	Assumable bool
-	// Holders has an entry for each user who has the access directly, not through a group. The key is the user id. The
-	// value is the id of the membership that a request to revoke the access must send, which is mostly the user id
-	// again.
+	// Holders has an entry for each user who has the access directly, not through a group. The key is the user id. A
+	// request to revoke the access must send the value, the id of the membership. It is mostly the user id again.
 	Holders map[string]string
 }
 

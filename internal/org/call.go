@@ -56,8 +56,8 @@ type CallError struct {
 	// Target is the address or id that the operation is about; "" for lists.
 	Target  string
 	Failure Failure
-	// RetryWithBoolean is true if an invitation was Refused, and the server may accept its api_enabled in the other form
-	// that Vultr documents, as a boolean.
+	// RetryWithBoolean is true if an invitation was Refused, and another form of the request may help. Vultr also
+	// documents api_enabled as a boolean.
 	RetryWithBoolean bool
 	// Status is the HTTP status; 0 if no answer came. It is 429 too if the call was given up because of such answers.
 	Status int

@@ -3,8 +3,8 @@ package org
 import "time"
 
 // SettleAfter is the longest time that a list of the API may lag, as orgsync assumes. If the list does not show a
-// lost mail, orgsync waits this long before it mails the person again, unless a witness proves earlier that the mail
-// was not sent. [Mail] explains these words.
+// lost mail, orgsync waits this long before it mails the person again. It waits less long if a witness proves that
+// the mail was not sent. [Mail] explains these words.
 const SettleAfter = 15 * time.Minute
 
 // SendWithin is how long after its announcement in the ledger a mail may be sent. If the run that announced a mail
@@ -93,9 +93,9 @@ type PersonRecord struct {
 	Suspended bool
 	// Removed is true after orgsync removed the person, or may have, until orgsync sees them as a member again.
 	Removed bool
-	// AssumedNotSent is true after orgsync decided that a lost mail to the person was not sent, because the list did not
-	// show the invitation. It is false again after orgsync has seen the person as a member. Until then, the person may
-	// have received the mail and accepted.
+	// AssumedNotSent is true after orgsync decided that a lost mail to the person was not sent. It is false again after
+	// orgsync has seen the person as a member. The reason for the decision is that the list did not show the invitation.
+	// But the person may have accepted it already.
 	AssumedNotSent bool
 	// Unlisted is true after a run saw that the roster no longer lists the person, until the next mail to the person.
 	Unlisted bool

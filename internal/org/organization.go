@@ -108,15 +108,15 @@ type Snapshot struct {
 	SuspendedSeen bool
 	// Self is the address of the key's own user, from GET /v2/account; zero if the API does not show it.
 	Self Address
-	// Access has all groups, roles and policies of the kinds that the reading asked for. If the reading did not ask for
-	// one of them by name or id, its Holders has only the users that the list itself shows.
+	// Access has all groups, roles and policies of the kinds that the reading asked for. Holders is complete only if the
+	// reading asked for this group, role or policy by name or id. Otherwise it has the users that the list shows.
 	Access []Access
 	// Invitations has all invitations that the server lists. It may leave out expired or accepted invitations.
 	Invitations []Invitation
 }
 
-// PinError says that the key acts on another organization than the roster names, or that the roster must name one of
-// several organizations.
+// PinError says that the key acts on another organization than the roster names. Or the key can see several
+// organizations, and the roster must name one of them.
 type PinError struct {
 	// Pin is the `organization` line of the roster. It is "" if the roster has no such line and the key can see several
 	// organizations.

@@ -32,8 +32,8 @@ func holdingsOf(all []org.Access) holdings {
 	return h
 }
 
-// WantedAccess returns the access that r names. If the ledger has an id for a name, the result has this id too, so
-// that the reading also finds who has a group, role or policy that was renamed.
+// WantedAccess returns the access that r names. If the ledger has an id for a name, the result has this id too. So
+// the reading also finds the holders of a group, role or policy that was renamed.
 func WantedAccess(r *roster.Roster, m org.Memory) org.Wanted {
 	wanted := r.RequiredAccess()
 	for kind, names := range wanted {
@@ -76,8 +76,7 @@ func (ix *index) lookUpNames() catalog {
 	return cat
 }
 
-// references yields every name of a kind of access in the roster, also the names in a team that has no members at
-// present.
+// references yields every name of a kind of access in the roster. It includes the names in teams without members.
 func (ix *index) references(kind org.Kind) iter.Seq[roster.Ref] {
 	return func(yield func(roster.Ref) bool) {
 		for i := range ix.people {
@@ -110,7 +109,7 @@ func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
 }
 
 // addName looks up one name of the roster and adds the result to cat. If the organization lacks the name, addName
-// looks up the id that the name had in an earlier run, because the group, role or policy may have been renamed.
+// looks up the id that the name had in an earlier run. The group, role or policy may have been renamed.
 func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	earlierID := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	a, problem := lookUp(ix.in.Snapshot.Access, kind, name)

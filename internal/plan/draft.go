@@ -185,9 +185,9 @@ func (dr *drafter) draftEntries(before *index, people []roster.Person) []roster.
 	}
 }
 
-// joinAddresses makes one person of all entries that match the same user, by the address or by an invitation that was
-// accepted with the user's address. It leaves out people who match a user or an invitation of a person whom the
-// roster lists already. before is the index without the entries.
+// joinAddresses makes one person of all entries that match the same user. An entry matches by an address, or by an
+// invitation that was accepted with the user's address. It leaves out people who match a user or an invitation of a
+// person whom the roster lists already. before is the index without the entries.
 func (dr *drafter) joinAddresses(before *index, entries []roster.Entry) []roster.Person {
 	people := make([]roster.Person, len(entries))
 	place := map[string]int{} // by the key of an address: the index in people

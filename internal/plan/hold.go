@@ -47,8 +47,8 @@ func (ix *index) holdMail(p *person, d *decision) {
 	d.changes = d.changes[:0]
 }
 
-// waitForFirstDay removes the mail to p from d if the first day of p has not begun, and adds a notice that says so.
-// The mail may have been decided or held. The result is true if there was such a mail. No flag overrides this.
+// waitForFirstDay removes the mail to p from d if the first day of p has not begun. It then adds a notice. The mail
+// may have been decided or held. The result is true if there was such a mail. No flag overrides this.
 func (ix *index) waitForFirstDay(p *person, d *decision) bool {
 	if !p.NotYet(ix.in.Snapshot.Now) || len(d.changes) == 0 && !slices.ContainsFunc(d.notices, Notice.Holds) {
 		return false

@@ -107,8 +107,8 @@ func (ix *index) waitsForRemoval(u *org.User, n *Notice) bool {
 	return true
 }
 
-// unlistedUserFacts returns a fact for each unlisted user whom the ledger does not have, and for each unlisted user
-// of the ledger who is gone.
+// unlistedUserFacts returns a fact for each unlisted user who is not in the ledger. It also returns a fact for each
+// unlisted user of the ledger who is gone.
 func (ix *index) unlistedUserFacts() []org.Fact {
 	if !ix.visible.users {
 		return nil
@@ -164,9 +164,9 @@ func (ix *index) isListed(u *org.User) bool {
 	})
 }
 
-// isKnownToLedger reports whether the ledger has u under u's own address as a member, as suspended, or as invited by
-// a mail that has not expired. Then u is not another person of the roster under a new address. The result is false if
-// orgsync removed u, because u may be back by an invitation to another person.
+// isKnownToLedger reports whether the ledger has u as a member, as suspended, or as invited by a mail that has not
+// expired. Only the address of u itself counts. Then u is not another person of the roster under a new address. The
+// result is false if orgsync removed u, because u may be back by an invitation to another person.
 func (ix *index) isKnownToLedger(u *org.User) bool {
 	r := ix.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !ix.isPast(m.ExpiresAt()) })

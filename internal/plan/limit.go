@@ -84,8 +84,8 @@ func (p Plan) Err() error {
 	return nil
 }
 
-// UnknownAccessError says that the organization lacks groups, roles or policies that the roster names, or has them in
-// a form that cannot be used.
+// UnknownAccessError says that the roster names groups, roles or policies that the organization lacks or that cannot
+// be used.
 type UnknownAccessError struct {
 	// Names is the number of these names.
 	Names int

@@ -161,8 +161,7 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	removed := p.record.Removed && p.mailOf(id) == nil
 	if ix.possiblyHidden == nil && !removed && (p.record.UserID == "" || p.mailOf(id) != nil) {
-		// p may have joined as another user: the ledger has no user id for p, or p accepted an invitation that orgsync sent
-		// after it last saw p as a member.
+		// p may have joined as another user: the ledger has no user id for p, or orgsync invited p again and p accepted.
 		ix.possiblyHidden = p
 	}
 	switch {
@@ -418,8 +417,8 @@ func (ix *index) recordUnder(p *person, known []string, key string) org.PersonRe
 	return ix.in.Memory.People[key]
 }
 
-// activeFacts returns the fact that the suspension of the user with the address key ended, if the ledger has the user
-// as suspended. It returns none within 15 minutes of the suspension, because the list may lag.
+// activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
+// It returns none within 15 minutes of the suspension, because the list may lag.
 func (ix *index) activeFacts(key string, r org.PersonRecord) []org.Fact {
 	if !r.Suspended || ix.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
 		return nil

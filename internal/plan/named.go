@@ -51,7 +51,7 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: p.lastMailed(inv), Text: cause})
 }
 
-// lastMailed returns the time of the last mail to p in the ledger, or the time when inv was created if it is later.
+// lastMailed returns the time of the last mail to p in the ledger. If inv was created later, it returns that time.
 func (p *person) lastMailed(inv *org.Invitation) time.Time {
 	last := inv.Created
 	for _, m := range p.record.Mails {

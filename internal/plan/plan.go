@@ -115,8 +115,8 @@ const (
 	OtherAddress NoticeKind = "other_address"
 	// ExtraAccess means that the person has access that the roster does not give them. Text names it.
 	ExtraAccess NoticeKind = "extra_access"
-	// SelfUnseen means that orgsync does not know which user is the key's own, so it takes nothing from anybody and
-	// suspends and removes nobody.
+	// SelfUnseen means that orgsync does not know which user is the key's own. Therefore it takes nothing from anybody,
+	// and suspends and removes nobody.
 	SelfUnseen NoticeKind = "self_unseen"
 	// ProtectedUnseen means that the roster protects an address that nobody has. The address may be misspelled.
 	ProtectedUnseen NoticeKind = "protected_unseen"
@@ -196,8 +196,8 @@ type Notice struct {
 	Missing org.AccessName
 	// Mails is the number of mails without an answer. Only with GaveUp.
 	Mails int
-	// Text has what no other field expresses, for example the server's word for a status, the numbers of a limit, or the
-	// name of an unlisted user. It may be any text.
+	// Text has what no other field expresses. Examples are the server's word for a status, the numbers of a limit, or
+	// the name of an unlisted user. It may be any text.
 	Text string
 	// NotSelected is true if --only names other people. Such a notice has no effect on the exit code.
 	NotSelected bool

@@ -15,8 +15,8 @@ type State string
 const (
 	// StateMember means that the person is in the organization.
 	StateMember State = "member"
-	// StatePending means that the person can still accept an invitation, or that it is not known yet whether an earlier
-	// mail to them was sent.
+	// StatePending means that the person can still accept an invitation. It also means that it is not known yet whether
+	// an earlier mail to them was sent.
 	StatePending State = "pending"
 	// StateExpired means that the last invitation of the person expired, and that orgsync will invite them again.
 	StateExpired State = "expired"
@@ -71,8 +71,8 @@ type PersonStatus struct {
 	// Teams has the current teams of the person, each once, in the order of the roster. Until of a membership is its
 	// last day; zero if there is none.
 	Teams []roster.Membership
-	// Wanted names the access that the roster gives the person, and Missing the access that they lack, for example "API
-	// access" or "group platform".
+	// Wanted names the access that the roster gives the person, for example "API access" or "group platform". Missing
+	// names the part of it that the person lacks.
 	Wanted, Missing []string
 }
 

@@ -264,7 +264,7 @@ func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
 // ownerOf returns the person who is the user with the address key: the person whose entry has the address or, if
 // there is none, the first of claimants. claimants are the people whose invitations this address accepted. If there
-// is more than one such person, the roster has several entries for one person, and ownerOf adds a problem for each.
+// are several such people, they are several entries for one person. Then ownerOf adds problems of the roster.
 func (ix *index) ownerOf(key string, claimants []*person) *person {
 	owner := ix.byKey[key]
 	if owner == nil && len(claimants) > 0 {

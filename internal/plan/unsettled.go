@@ -7,8 +7,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// resolveLostMails decides about the lost mails to p. It updates p's mails, and adds a fact for each mail that the
-// list shows and for each mail that was certainly not sent. It returns the last mail about which nothing is certain
+// resolveLostMails decides about the lost mails to p. It updates p's mails. For each mail that the list shows, and
+// for each mail that was certainly not sent, it adds a fact. It returns the last mail about which nothing is certain
 // yet; nil if there is none.
 func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) {
 	if !slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.Lost }) {
@@ -50,8 +50,9 @@ func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) 
 	return unsettled
 }
 
-// applicableFacts returns the facts, those about the newest mail first, up to the first mail of each address about
-// which nothing is known. A fact does not name its mail: the ledger applies it to the last lost mail to the address.
+// applicableFacts returns the facts in the order from the newest mail to the oldest. For each address it stops at the
+// first mail about which nothing is known. A fact does not name its mail: the ledger applies it to the last lost mail
+// to the address.
 func applicableFacts(facts []org.Fact) []org.Fact {
 	var last []org.Fact
 	unknown := map[string]bool{}
@@ -162,8 +163,8 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 }
 
 // mayHaveRenewed reports whether m may have renewed inv. If m renewed an invitation that the list still shows, this
-// is the only one. If the list no longer shows it, inv may be the same invitation, because the server may give a
-// renewed invitation a new id. If m was a new invitation, the server may have renewed an expired one instead.
+// is the only one. If the list no longer shows it, inv may be the same invitation: the server may give a renewed
+// invitation a new id. If m was a new invitation, the server may have renewed an expired one instead.
 func (p *person) mayHaveRenewed(inv *org.Invitation, m org.Mail) bool {
 	if m.Resend && p.hasInvitation(m.InvitationID) {
 		return inv.ID == m.InvitationID

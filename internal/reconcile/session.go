@@ -82,8 +82,8 @@ func (e *StateError) Error() string { return e.Err.Error() }
 // Unwrap returns e.Err.
 func (e *StateError) Unwrap() error { return e.Err }
 
-// asStateError returns err as a [*StateError]; nil for nil. It does not change an error that says that another run
-// has the lock or took it, because then nothing is wrong with the ledger.
+// asStateError returns err as a [*StateError]; nil for nil. If err says that another run has the lock or took it,
+// nothing is wrong with the ledger. Then it returns err unchanged.
 func asStateError(err error) error {
 	if err == nil || errors.As(err, new(*StateError)) || errors.As(err, new(*state.LockedError)) ||
 		errors.As(err, new(*state.LostError)) {
@@ -223,8 +223,8 @@ type Drift struct {
 	Remarks []string
 }
 
-// Draft reads everything. It drafts a roster of the people who are not in the roster of the session, and compares the
-// people who are in it with the organization.
+// Draft reads everything. It drafts a roster of the people who are not in the roster of the session. It compares the
+// people who are in this roster with the organization.
 func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	memory, err := s.memory(ctx)
 	if err != nil {
