@@ -186,12 +186,11 @@ func cutPlain(text []byte) (value, rest []byte, plain bool) {
 
 // Announces reports whether e is about a mail or an edit. Such a line without an outcome announces a request.
 func (e Entry) Announces() bool {
-	if e.Action == Invite || e.Action == Resend {
+	switch e.Action {
+	case Invite, Resend, Action(org.EditUpdate), Action(org.EditGrant), Action(org.EditRevoke), Action(org.EditSuspend),
+		Action(org.EditUnsuspend), Action(org.EditRemove):
 		return true
+	default:
+		return false
 	}
-	switch org.EditOp(e.Action) {
-	case org.EditUpdate, org.EditGrant, org.EditRevoke, org.EditSuspend, org.EditUnsuspend, org.EditRemove:
-		return true
-	}
-	return false
 }

@@ -282,7 +282,7 @@ func (dr *drafter) remove(gone map[int]bool, people []roster.Person) []roster.Pe
 	return left
 }
 
-// draftEntry returns an entry that causes no change for p.
+// draftEntry returns an entry with the access that p has.
 func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 	e := roster.Entry{Person: *p.Person}
 	if allowed := dr.in.Roster.Settings.AllowedDomains; len(allowed) > 0 {

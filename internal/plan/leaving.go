@@ -12,21 +12,7 @@ import (
 // never suspends or removes service users, the key's own user, protected people and the last administrators. It
 // suspends and removes nobody if the roster does not name the organization, or if the key's own user is not known.
 func (ix *index) decideUnlisted(result *Plan) {
-	policy := ix.in.Roster.Settings.Unlisted
-	if policy != roster.UnlistedSuspend && policy != roster.UnlistedRemove {
-		policy = roster.UnlistedReport
-	}
-	mayTake := policy != roster.UnlistedReport || ix.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke
-	if (mayTake || ix.someoneKeepsAPI) && ix.in.Snapshot.UsersSeen && !ix.selfKnown {
-		result.Notices = append(result.Notices, Notice{Kind: SelfUnseen})
-		policy = roster.UnlistedReport
-	}
-	if mayTake && ix.in.Snapshot.UsersSeen {
-		result.Notices = append(result.Notices, ix.protectedUnseen()...)
-	}
-	if pinned := ix.in.Roster.Organization != ""; !pinned || !ix.visible.allowsTaking(pinned) {
-		policy = roster.UnlistedReport
-	}
+	policy := ix.unlistedPolicy(result)
 	result.Facts = append(result.Facts, ix.unlistedUserFacts()...)
 	if ix.possiblyHidden == nil && !ix.visible.accepted {
 		ix.possiblyHidden = ix.possiblyAccepted
@@ -83,6 +69,28 @@ func (ix *index) decideUnlisted(result *Plan) {
 				Expires: inv.ExpiresAt(), ExpiresEstimated: !inv.ExpiresAt().Equal(inv.Expires)})
 		}
 	}
+}
+
+// unlistedPolicy returns the setting `unlisted` of the roster, or [roster.UnlistedReport] if orgsync may not suspend
+// or remove anybody. It adds notices about an unknown user of the key and about unknown protected addresses, if the
+// roster asks orgsync to take something from people.
+func (ix *index) unlistedPolicy(result *Plan) roster.UnlistedPolicy {
+	policy := ix.in.Roster.Settings.Unlisted
+	if policy != roster.UnlistedSuspend && policy != roster.UnlistedRemove {
+		policy = roster.UnlistedReport
+	}
+	mayTake := policy != roster.UnlistedReport || ix.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke
+	if (mayTake || ix.someoneKeepsAPI) && ix.visible.users && !ix.selfKnown {
+		result.Notices = append(result.Notices, Notice{Kind: SelfUnseen})
+		policy = roster.UnlistedReport
+	}
+	if mayTake && ix.visible.users {
+		result.Notices = append(result.Notices, ix.protectedUnseen()...)
+	}
+	if pinned := ix.in.Roster.Organization != ""; !pinned || !ix.visible.allowsTaking(pinned) {
+		policy = roster.UnlistedReport
+	}
+	return policy
 }
 
 // waitsForRemoval reports whether u may not be suspended or removed yet, because u has not been unlisted for long

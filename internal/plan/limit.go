@@ -47,19 +47,14 @@ func (p Plan) CheckLimits() error {
 			revokes++
 		}
 	}
-	if mails > p.Limits.MaxInvites {
-		return &LimitError{What: "invitation mail", Planned: mails, Limit: p.Limits.MaxInvites, Setting: "max_invites",
-			Flag: "--max-invites"}
-	}
-	if removals > p.Limits.MaxRemovals {
-		return &LimitError{What: "removal", Planned: removals, Limit: p.Limits.MaxRemovals, Setting: "max_removals",
-			Flag: "--max-removals"}
-	}
-	if revokes > p.Limits.MaxRevokes {
-		return &LimitError{
-			What: "change that takes access away", Many: "changes that take access away", Planned: revokes,
-			Limit:   p.Limits.MaxRevokes,
-			Setting: "max_revokes", Flag: "--max-revokes",
+	for _, e := range []LimitError{
+		{What: "invitation mail", Planned: mails, Limit: p.Limits.MaxInvites, Setting: "max_invites", Flag: "--max-invites"},
+		{What: "removal", Planned: removals, Limit: p.Limits.MaxRemovals, Setting: "max_removals", Flag: "--max-removals"},
+		{What: "change that takes access away", Many: "changes that take access away", Planned: revokes,
+			Limit: p.Limits.MaxRevokes, Setting: "max_revokes", Flag: "--max-revokes"},
+	} {
+		if e.Planned > e.Limit {
+			return &e
 		}
 	}
 	return nil
