@@ -52,7 +52,7 @@ type Entry struct {
 	Version      int       `json:"v"`
 	Organization string    `json:"organization_id"` // the id
 	Run          string    `json:"run"`             // a random name of the run that wrote the line
-	Time         time.Time `json:"time"`            // the server's
+	Time         time.Time `json:"time"`            // the server's time
 	Email        string    `json:"email,omitempty"` // the canonical key; "" if the line is not about a person
 	Action       Action    `json:"action"`
 	Outcome      Outcome   `json:"outcome,omitempty"`
@@ -102,7 +102,7 @@ func parseLine(line []byte, before Entry) (Entry, error) {
 }
 
 // parseFast reads a line that has exactly the form that appendLine writes. It is five times as fast as encoding/json,
-// because a ledger may have a million lines. ok is false for any other form.
+// which matters for a ledger with a million lines. ok is false for any other form.
 func parseFast(line []byte, before Entry) (e Entry, ok bool) {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"v":1`))
 	if !ok {

@@ -82,8 +82,8 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 	return bytes.Count(content, []byte{'\n'}), nil
 }
 
-// retire adds a line with the new place to the source, and reads the source to check this line. content is what was
-// copied of the source.
+// retire adds a line with the new place to the source, and reads the source to check this line. content has the
+// complete lines of the source.
 func retire(ctx context.Context, from state.Store, source state.Lease, content []byte, o CopyOptions) error {
 	if len(content) < len(source.Content()) {
 		if err := source.Replace(content); err != nil { // the new line must not continue an incomplete one

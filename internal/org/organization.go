@@ -43,8 +43,8 @@ type User struct {
 // InvitationStatus is the status of an invitation.
 type InvitationStatus string
 
-// The statuses. Vultr documents only pending and accepted (how-to-invite-a-user-to-an-organization). The words for
-// the next three are guesses from similar APIs. StatusUnknown stands for any other word.
+// The statuses. Vultr documents only pending and accepted (how-to-invite-a-user-to-an-organization). StatusExpired,
+// StatusDeclined and StatusCancelled are guesses from similar APIs. StatusUnknown stands for any other word.
 const (
 	StatusPending   InvitationStatus = "pending"
 	StatusAccepted  InvitationStatus = "accepted"
@@ -71,8 +71,8 @@ type Invitation struct {
 	Created    time.Time
 	Responded  time.Time
 	Expires    time.Time
-	// DateUnreadable is true if a date of the server has an unknown form. orgsync does not guess such a date, and sends
-	// no mail because of it.
+	// DateUnreadable is true if a date of the server has an unknown form. orgsync does not guess such a date. If the
+	// date matters, it sends the person no mail.
 	DateUnreadable bool
 }
 

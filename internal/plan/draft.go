@@ -174,8 +174,7 @@ func (d *decision) openInvitationID() string {
 	return ""
 }
 
-// draftEntries drafts entries for people. It joins addresses of one person, and starts again until nothing more is to
-// join.
+// draftEntries drafts entries for people. It joins the addresses of one person, until there is nothing left to join.
 func (dr *drafter) draftEntries(before *index, people []roster.Person) []roster.Entry {
 	for {
 		entries := dr.draftUnchanged(people)

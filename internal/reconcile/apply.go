@@ -110,8 +110,8 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	return p, result, nil
 }
 
-// approve calls Planned and Approve, and checks the limits and the saved plan. It returns why the plan of d must not
-// be carried out; nil if it may be.
+// approve calls Planned, compares the plan with the saved plan, checks the limits, and calls Approve. It returns why
+// the plan of d must not be carried out; nil if it may be.
 func (o ApplyOptions) approve(ctx context.Context, d Decision) error {
 	if o.Planned != nil {
 		o.Planned(d)
