@@ -164,9 +164,9 @@ const (
 // NoticeKinds lists all kinds of notices.
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen,
-	SuspendedUnseen,
-	OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias, RefusedMail, Flapping,
-	UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, SameName, UnlistedKept, NotMailed, Limit,
+	SuspendedUnseen, OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias,
+	RefusedMail, Flapping, UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, SameName, UnlistedKept,
+	NotMailed, Limit,
 }
 
 // Notice is a fact about a person or the whole run that a person should know and that is not a change.
