@@ -164,7 +164,7 @@ func (a *app) printState(doc stateDocument) error {
 		if l := o.Lock; l != nil {
 			lock = fmt.Sprintf("process %d on %s since %s", l.PID, clean(l.Host), l.Since.UTC().Format(time.RFC3339))
 			if l.ID != "" {
-				lock += fmt.Sprintf(", id %s, last sign of life %d s ago", l.ID, l.SilentSeconds)
+				lock += fmt.Sprintf(", id %s, last sign of life %d s ago by the clock of this machine", l.ID, l.SilentSeconds)
 			}
 		}
 		fmt.Fprintf(a.stdout, "  Lock: %s\n", lock)

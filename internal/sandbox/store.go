@@ -28,7 +28,7 @@ func (e *StateError) Error() string { return fmt.Sprintf("sandbox state %s: %v",
 func (e *StateError) Unwrap() error { return e.Err }
 
 // ErrForeign means that the file contains something other than a world, not just a damaged world.
-var ErrForeign = errors.New("the file holds something else than a simulation")
+var ErrForeign = errors.New("the file is not a simulation")
 
 // ErrNoSimulation means that the file does not exist, and that [Options.MustExist] is set.
 var ErrNoSimulation = errors.New("there is no simulation in this file")

@@ -85,9 +85,9 @@ func TestDamagedStateFile(t *testing.T) {
 		"no id": {strings.Replace(string(good), `"organization":{"id":`, `"organization":{"x":`, 1),
 			"no organization"},
 		"no owner":     {strings.Replace(string(good), `"owner_id":`, `"x":`, 1), "no owner"},
-		"a list":       {`[]`, "something else than a simulation"},
-		"a roster":     {"users:\n  - email: ada@example.com\n", "something else than a simulation"},
-		"a saved plan": {`{"format_version": "1"}`, "something else than a simulation"},
+		"a list":       {`[]`, "not a simulation"},
+		"a roster":     {"users:\n  - email: ada@example.com\n", "not a simulation"},
+		"a saved plan": {`{"format_version": "1"}`, "not a simulation"},
 		"empty rows":   {strings.Replace(string(good), `"versions":[`, `"versions":[],"x":[`, 1), "the file is damaged"},
 	}
 	for name, test := range tests {
@@ -100,7 +100,7 @@ func TestDamagedStateFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := sandbox.New(sandbox.Options{File: file})
-			if unknownFile := strings.HasPrefix(test.want, "something else"); errors.Is(err, sandbox.ErrForeign) != unknownFile {
+			if unknownFile := strings.HasPrefix(test.want, "not a simulation"); errors.Is(err, sandbox.ErrForeign) != unknownFile {
 				t.Errorf("error %v is ErrForeign: %v", err, !unknownFile)
 			}
 			var trouble *sandbox.StateError

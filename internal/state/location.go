@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -81,19 +82,19 @@ func ParseLocation(text string) (Location, error) {
 	return Location{}, &Problem{fmt.Errorf("there is no kind of state %q", clip(scheme)), locationForms}
 }
 
-// clip returns the first 40 bytes of a text that is repeated in an error.
-func clip(text string) string { return text[:min(len(text), 40)] }
+// clip returns the first 40 bytes of a text that is repeated in an error, without half a character.
+func clip(text string) string { return strings.ToValidUTF8(text[:min(len(text), 40)], "") }
 
 // checkParameters returns an error if a parameter is not among known, or has several values.
 func checkParameters(query url.Values, known []string) error {
-	for name, values := range query {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if !slices.Contains(known, name) {
 			return &Problem{
 				fmt.Errorf("the URL of the state has the unknown parameter %q", clip(name)),
 				"known parameters: " + strings.Join(known, ", "),
 			}
 		}
-		if len(values) != 1 {
+		if len(query[name]) != 1 {
 			return &Problem{fmt.Errorf("the URL of the state has the parameter %q more than once", clip(name)), locationForms}
 		}
 	}

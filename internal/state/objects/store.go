@@ -55,16 +55,22 @@ func (s *Store) Read(ctx context.Context) ([]byte, error) {
 
 // Archived returns the lines that were removed from the ledger to make it smaller, oldest first.
 func (s *Store) Archived(ctx context.Context) ([]byte, error) {
+	failed := func(err error) ([]byte, error) {
+		return nil, fmt.Errorf("read the archive of the shared state %s: %w", s.place(), err)
+	}
 	infos, err := s.list(ctx, archiveFolder, "", 0)
+	if err != nil {
+		return failed(err)
+	}
 	var lines []byte
 	for _, info := range infos {
 		object, err := s.get(ctx, s.relative(info.Key))
 		if err != nil {
-			return nil, fmt.Errorf("read the archive of the shared state %s: %w", s.place(), err)
+			return failed(err)
 		}
 		lines = append(lines, object...)
 	}
-	return lines, err
+	return lines, nil
 }
 
 // newID returns a random name of 12 letters and digits. It is short because people type the id of a
@@ -261,9 +267,12 @@ func isMadeOf(object []byte, pieces [][]byte) bool {
 
 // Inspect describes the store, as [state.Store] says.
 func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
+	failed := func(err error) (state.Inspection, error) {
+		return state.Inspection{}, fmt.Errorf("read the shared state %s: %w", s.place(), err)
+	}
 	r, err := s.read(ctx, nil)
 	if err != nil {
-		return state.Inspection{}, fmt.Errorf("read the shared state %s: %w", s.place(), err)
+		return failed(err)
 	}
 	i := state.Inspection{Place: s.place(), Bytes: Size(r.lines), Segments: r.number - r.base}
 	if r.held() {
@@ -274,7 +283,7 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	}
 	old, err := s.list(ctx, logFolder, "", cleanAtOnce)
 	if err != nil {
-		return state.Inspection{}, err
+		return failed(err)
 	}
 	unneeded := 0
 	for _, info := range old {
@@ -291,30 +300,19 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 
 // Unlock ends the lease with this id. The caller must know that the run that holds the lease is dead.
 // Unlock waits for longer than the time between two signs of life. It returns a *[state.Problem] if the
-// run has given a sign of life, or if the lease with this id has already ended. holder is the run that
-// calls Unlock.
+// run has given a sign of life, or if the lease with this id has ended. holder is the run that calls
+// Unlock.
 func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) error {
-	before, err := s.read(ctx, nil)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read the shared state %s: %w", s.place(), err)
-	case !before.held():
-		return &state.Problem{
-			Err:    fmt.Errorf("unlock %s: no run holds the lock", s.place()),
-			Advice: "there is nothing to unlock: start the run that you want",
-		}
-	case before.leaseID != id:
-		return &state.Problem{
-			Err:    fmt.Errorf("unlock %s: the lock has the id %s, not %.40q", s.place(), before.leaseID, id),
-			Advice: "another run has it now: 'orgsync state show' prints who and since when",
-		}
+	before, err := s.readHeld(ctx, id, "no run holds the lock")
+	if err != nil {
+		return err
 	}
 	if err := sleep(ctx, s.times.Beat+s.times.Poll); err != nil {
 		return context.Cause(ctx)
 	}
-	after, err := s.read(ctx, nil)
+	after, err := s.readHeld(ctx, id, "the run has released the lock")
 	if err != nil {
-		return fmt.Errorf("read the shared state %s: %w", s.place(), err)
+		return err
 	}
 	alive := &state.Problem{
 		Err:    fmt.Errorf("unlock %s: the run that holds the lock is alive", s.place()),
@@ -337,13 +335,37 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 	return err
 }
 
+// readHeld reads the log, and returns a *[state.Problem] unless the lease with this id holds the lock.
+// notHeld is the text for a lock that nobody holds.
+func (s *Store) readHeld(ctx context.Context, id, notHeld string) (*logState, error) {
+	r, err := s.read(ctx, nil)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the shared state %s: %w", s.place(), err)
+	case !r.held():
+		return nil, &state.Problem{
+			Err:    fmt.Errorf("unlock %s: %s", s.place(), notHeld),
+			Advice: "there is nothing to unlock: start the run that you want",
+		}
+	case r.leaseID != id:
+		return nil, &state.Problem{
+			Err:    fmt.Errorf("unlock %s: the lock has the id %s, not %.40q", s.place(), r.leaseID, id),
+			Advice: "'orgsync state show' prints the id, and the run that has the lock",
+		}
+	}
+	return r, nil
+}
+
 // Organizations returns the ids of the organizations that have an object in o.
 func Organizations(ctx context.Context, o Objects) ([]string, error) {
 	var ids []string
 	for after := ""; ; {
 		first, err := o.List(ctx, "", after, 1)
-		if err != nil || len(first) == 0 {
-			return ids, err
+		if err != nil {
+			return nil, fmt.Errorf("list the organizations in %s: %w", o.Place(), err)
+		}
+		if len(first) == 0 {
+			return ids, nil
 		}
 		id, _, ok := strings.Cut(first[0].Key, "/")
 		if !ok {

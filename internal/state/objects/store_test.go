@@ -533,6 +533,60 @@ func TestUnlock(t *testing.T) {
 	})
 }
 
+// TestUnlockEnded checks that Unlock reports a run as alive only if the lock still has the id.
+func TestUnlockEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		first := acquire(t, newStore(memory))
+		s := newStore(memory)
+		i, err := s.Inspect(t.Context())
+		must(t, err)
+		go func() {
+			time.Sleep(5 * time.Second)
+			must(t, first.Release())
+		}()
+		if err := s.Unlock(t.Context(), i.ID, state.Holder{}); err == nil ||
+			!strings.Contains(err.Error(), "has released the lock") {
+			t.Errorf("unlocked a run that ended: %v", err)
+		}
+		second := acquire(t, newStore(memory))
+		i, err = s.Inspect(t.Context())
+		must(t, err)
+		go func() {
+			time.Sleep(2 * time.Second)
+			must(t, second.Release())
+			acquire(t, newStore(memory))
+		}()
+		if err := s.Unlock(t.Context(), i.ID, state.Holder{}); err == nil || strings.Contains(err.Error(), "alive") ||
+			!strings.Contains(err.Error(), "the lock has the id") {
+			t.Errorf("unlocked a run that ended before another began: %v", err)
+		}
+	})
+}
+
+// TestInspectNamesThePlace checks that the errors of every request name the place.
+func TestInspectNamesThePlace(t *testing.T) {
+	t.Parallel()
+	for name, use := range map[string]func(s *objects.Store) error{
+		"archive": func(s *objects.Store) error { _, err := s.Archived(t.Context()); return err },
+		"inspect": func(s *objects.Store) error { _, err := s.Inspect(t.Context()); return err },
+	} {
+		for n := range 4 {
+			calls := 0
+			s := newStore(&statetest.Faulty{Objects: &statetest.Memory{}, Fault: func(op, _ string) statetest.Fault {
+				if calls++; op == "list" && calls == n+1 {
+					return statetest.Fault{Err: errors.New("denied"), Skip: true}
+				}
+				return statetest.Fault{}
+			}})
+			if err := use(s); err != nil && !strings.Contains(err.Error(), "memory/") {
+				t.Errorf("%s: the error of list %d does not name the place: %v", name, n+1, err)
+			}
+		}
+	}
+}
+
 func TestOrganizations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
