@@ -282,7 +282,7 @@ func TestHistoryThreeLostAndOneStays(t *testing.T) {
 		if n := c.posts(); n != 3 || o.Stopped == nil {
 			t.Errorf("%d mails were asked for, stopped by %v", n, o.Stopped)
 		}
-		if n := strings.Count(o.Changes[0].Err.Error(), "failed too"); n != 1 {
+		if n := strings.Count(o.Changes[0].Err.Error(), "also failed"); n != 1 {
 			t.Errorf("says %d times that nothing can be read: %v", n, o.Changes[0].Err)
 		}
 	})

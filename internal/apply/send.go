@@ -79,7 +79,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		it.Err = err
 	default:
 		r.conclude(it, Failed, err)
-		r.stop(fmt.Errorf("nothing gets through to the API any more: %w", err))
+		r.stop(fmt.Errorf("no request reaches the API any more: %w", err))
 	}
 	if change.Action.Mails() {
 		r.countRefusals(it.Email, failure, err)
@@ -315,7 +315,7 @@ func (r *run) countUnanswered(number int, f org.Failure, err error) {
 		r.unanswered = append(r.unanswered, number)
 	}
 	r.unanswered = slices.DeleteFunc(r.unanswered, func(n int) bool { return n < r.lastAnswered })
-	if len(r.unanswered) == maxUnanswered+r.opts.Concurrency {
+	if len(r.unanswered) == maxUnanswered+max(1, r.opts.Concurrency) {
 		r.stop(fmt.Errorf("%d changes in a row were not answered: %w", len(r.unanswered), err))
 	}
 }

@@ -167,7 +167,7 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 		for _, it := range open {
 			if it.state == ambiguous && !it.readFailed {
 				it.readFailed = true
-				it.Err = fmt.Errorf("%w; reading what came of it failed too: %w", it.Err, err)
+				it.Err = fmt.Errorf("%w; reading the organization to find out also failed: %w", it.Err, err)
 			}
 		}
 		return false
@@ -295,7 +295,7 @@ func (r *run) confirmRemovals(ctx context.Context) {
 	}
 	for _, it := range leaving {
 		if sameChange(fresh.Changes, it.Change) == nil {
-			r.conclude(it, Skipped, fmt.Errorf("look again before letting %s go: %w", it.Email, err))
+			r.conclude(it, Skipped, fmt.Errorf("%s %s: a second reading does not confirm it: %w", it.Action, it.Email, err))
 		}
 	}
 }
@@ -346,7 +346,7 @@ func isUnsentMail(it *item) bool {
 var errNotNeeded = errors.New("somebody else changed their invitation or membership while this run was under way")
 
 // errNoLongerUnlisted says why a person is not suspended or removed after all.
-var errNoLongerUnlisted = errors.New("by a second reading they are not to go")
+var errNoLongerUnlisted = errors.New("the second plan does not have this change")
 
 // concludeUnneeded concludes a change that the new plan does not need. The change is done, unless a notice about the
 // person gives another reason why the new plan does not need it.

@@ -81,6 +81,8 @@ var failures = []struct {
 		"run again"},
 	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.WrongOrganizationError{}}, exitUnfinished,
 		"before you run again"},
+	{"several organizations of one name", &org.PinError{Pin: "Acme", Have: []org.Organization{{ID: "1", Name: "Acme"},
+		{ID: "2", Name: "Acme"}}}, exitRefused, "by its id"},
 	{"several organizations", &org.PinError{Have: make([]org.Organization, 2)}, exitRefused, "organization: NAME"},
 	{"nobody to import", errNobodyToList, exitError, "write a roster by hand"},
 	{"key file", withStep(stepReadKey, fs.ErrNotExist), exitError, "--api-key-file"},

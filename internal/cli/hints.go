@@ -218,6 +218,8 @@ func (a *app) hint(err error) string {
 			"key of the right organization"
 	case errors.As(err, &pin) && pin.Pin == "":
 		return "name the organization in the roster, as in organization: NAME, or by its id"
+	case pin != nil && pin.IsAmbiguous():
+		return "name the organization in the roster by its id"
 	case pin != nil:
 		return "use a key of the roster's organization, or fix the `organization` line of the roster"
 	case errors.As(err, &tried) && tried.step == stepReadCSV:

@@ -138,6 +138,20 @@ func (e *PinError) Error() string {
 		return fmt.Sprintf("the key shows several organizations, %s, and the roster names none of them",
 			strings.Join(names, ", "))
 	}
+	if e.IsAmbiguous() {
+		return fmt.Sprintf("the key shows several organizations of the name %q: %s", e.Pin, strings.Join(names, ", "))
+	}
 	return fmt.Sprintf("the roster is for the organization %q, but the key belongs to %s", e.Pin,
 		strings.Join(names, ", "))
+}
+
+// IsAmbiguous reports whether the key can see several organizations with the name in the roster.
+func (e *PinError) IsAmbiguous() bool {
+	named := 0
+	for _, o := range e.Have {
+		if e.Pin != "" && o.Is(e.Pin) {
+			named++
+		}
+	}
+	return named > 1
 }
