@@ -51,7 +51,7 @@ func TestBounded(t *testing.T) {
 	t.Parallel()
 	var kept bytes.Buffer
 	ended := 0
-	w := &limitedWriter{to: &kept, room: 5, full: func() { ended++ }}
+	w := &limitedWriter{to: &kept, room: 5, overflow: func() { ended++ }}
 	for _, s := range []string{"abc", "de", "", "f", "g"} {
 		if n, err := w.Write([]byte(s)); n != len(s) || err != nil {
 			t.Errorf("Write(%q) = %d, %v", s, n, err)
