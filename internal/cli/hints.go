@@ -81,7 +81,7 @@ func withStep(s step, err error) error {
 	return &stepError{s, err}
 }
 
-// stepHint returns what to do about an error of a step; "" if the error itself says enough, for
+// stepHint returns the hint for an error of a step; "" if the error itself says enough, for
 // example that a file is named twice.
 func stepHint(tried *stepError) string {
 	missing := errors.Is(tried, fs.ErrNotExist)
@@ -155,8 +155,8 @@ var (
 	errNotAccepted = errors.New("not confirmed: nothing was changed")
 )
 
-// printErrorAndHint writes err and its hint on stderr. If err is about an invalid roster, it first
-// writes each problem on its own line, unless the result on stdout already lists the problems.
+// printErrorAndHint writes err and its hint to stderr. For an invalid roster, it first writes each
+// problem on its own line, unless stdout already has the problems.
 func (a *app) printErrorAndHint(err error) {
 	line := err.Error()
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
@@ -182,7 +182,7 @@ func (a *app) printMessage(text string) {
 	_ = document.Sentence(a.stderr, text, errorWidth, a.windowWidth(a.stderr))
 }
 
-// hint returns what to do about err; "" if the error itself says enough. The first case that matches
+// hint returns the hint for err; "" if the error itself says enough. The first case that matches
 // decides. A variable that errors.As sets in one case stays set for the cases below.
 func (a *app) hint(err error) string {
 	var (
@@ -309,7 +309,7 @@ func (a *app) hint(err error) string {
 // lacks. Only apply has --yes, so has("yes") means that the command may send mails.
 func (a *app) has(flag string) bool { return a.command != nil && a.command.Flags().Lookup(flag) != nil }
 
-// planFileHint returns what to do about an argument of apply that is not a plan.
+// planFileHint returns the hint for an argument of apply that is not a plan.
 func (a *app) planFileHint(e *planFileError) string {
 	word := shellword.Quote(e.file)
 	info, err := os.Stat(e.file)
@@ -349,7 +349,7 @@ func createTexts(missing []org.AccessName) []string {
 	return lists
 }
 
-// sandboxHint returns what to do about an error of the file that holds the simulation.
+// sandboxHint returns the hint for an error of the file that holds the simulation.
 func sandboxHint(err error) string {
 	switch {
 	case errors.Is(err, sandbox.ErrNoSimulation):
@@ -373,7 +373,7 @@ func isUnwritable(err error) bool {
 		errors.Is(err, syscall.ENOTDIR)
 }
 
-// stateHint returns what to do about an error of the ledger or its place.
+// stateHint returns the hint for an error of the ledger or its place.
 func stateHint(err error) string {
 	switch {
 	case errors.Is(err, errNoStateFolder):
@@ -391,7 +391,7 @@ func stateHint(err error) string {
 		"least as new as the version that wrote the ledger, or restore a copy of the ledger"
 }
 
-// callHint returns what to do about a failed call to the API.
+// callHint returns the hint for a failed call to the API.
 func (a *app) callHint(call *org.CallError) string {
 	var lookup *net.DNSError
 	switch {

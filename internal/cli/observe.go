@@ -178,8 +178,8 @@ func (a *app) logChange(c apply.ChangeResult) {
 	a.log.Info("change", attrs...)
 }
 
-// logNotices logs each notice. It does not if people read the log next to a report in text, which
-// shows the notices already, unless the log level is info or lower.
+// logNotices logs each notice. It does nothing if people see the log next to a report in text, which
+// already shows the notices, and the log level is above info.
 func (a *app) logNotices(notices []plan.Notice) {
 	shown := a.isTerminal(a.stdout) || a.output == "text" && a.logFormat == "text"
 	if shown && !a.log.Enabled(context.Background(), slog.LevelInfo) {

@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/shellword"
 )
 
-// adviceError is an error of the command line, with advice that says what to type instead.
+// adviceError is an error of the command line, with advice for a better command line.
 type adviceError struct {
 	err    error
 	advice string
@@ -25,9 +25,12 @@ type adviceError struct {
 func (e *adviceError) Error() string { return e.err.Error() }
 func (e *adviceError) Unwrap() error { return e.err }
 
-// suggestFlag adds a suggestion to err, an error about a flag of cmd. For an unknown flag, it suggests
-// the flag that does the same as a flag of other tools, a flag with the same environment variable, a
-// flag with a similar name, or the commands that have the flag.
+// suggestFlag adds a suggestion to err, an error about a flag of cmd. For an unknown flag, it makes the
+// first suggestion that it finds:
+//   - the flag that does the same as a flag of another tool
+//   - a flag of cmd with the same environment variable
+//   - a flag of cmd with a similar name
+//   - the commands that have the flag
 func suggestFlag(cmd *cobra.Command, err error) error {
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		f := missing.GetFlag()
@@ -177,8 +180,7 @@ func adviseFormat(cmd *cobra.Command, format string) string {
 	return "to choose the format: --output FORMAT (-o), the " + usage
 }
 
-// adviseArgument returns what to type instead of an argument that cmd does not accept; "" if there is
-// no suggestion.
+// adviseArgument returns advice about an argument that cmd does not accept; "" if there is none.
 func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
 	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
 	word := shellword.Quote(arg)

@@ -50,8 +50,8 @@ type (
 		Title  string
 		Blocks []Block
 	}
-	// Details are similar sections, for example one for each person. Section makes section i only
-	// when it is written, because Markdown has room for only a few.
+	// Details are similar sections, for example one for each person. Section makes section i when it
+	// is needed: Markdown has room for only a few, and thousands of histories would need much memory.
 	Details struct {
 		Count   int
 		Section func(i int) Section

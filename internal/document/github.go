@@ -14,11 +14,13 @@ import (
 // drops further annotations.
 const maxAnnotations = 10
 
-// WriteGitHub writes d as workflow commands of GitHub Actions, which annotate lines of the roster. It
-// writes a notice for each change, a warning for each notice of the report that somebody should act
-// on, and an error for each problem of the roster, or a warning for each warning about it. The most
-// urgent are the first. It writes all errors, but only as many notices and warnings as GitHub shows.
-// The names of files become relative to the folder dir. The error is from w.
+// WriteGitHub writes d as workflow commands of GitHub Actions, which annotate lines of the roster:
+//   - a notice of GitHub for each change, the most urgent first
+//   - a warning for each notice of d that somebody should act on
+//   - an error for each problem of the roster, and a warning for each warning about it
+//
+// It writes all errors, but only as many notices and warnings as GitHub shows. The names of files
+// become relative to the folder dir. The error is from w.
 func WriteGitHub(w io.Writer, d Document, dir string) error {
 	out := newPrinter(w, 0, false)
 	var changes, warnings []Annotation

@@ -1,5 +1,5 @@
-// Package ping reports the start and the end of a run to a dead-man's switch, a service that raises an
-// alarm after a failed run, or if it gets no report for too long.
+// Package ping reports the start and the end of a run to a dead-man's switch. This is a service that
+// raises an alarm if a run fails, or if it gets no report for too long.
 //
 // The protocol is that of healthchecks.io (healthchecks.io/docs/http_api): a GET of URL/start at the
 // start, of URL after a success, and of URL/<exit code> after a failure. The requests contain nothing

@@ -75,9 +75,8 @@ func clean(s string, width int, breakCommands bool) string {
 // here, "::name" also matches after a space, because each word of a report may begin a line.
 var commands = regexp.MustCompile(`(##[A-Za-z0-9]*)(\[)|((?:^| )::)([A-Za-z])`)
 
-// isClean reports whether s has only printable ASCII characters, single spaces only between words, and
-// no "::" or "##", which may begin a command to a CI runner. Such text is clean. Other text may be clean
-// too.
+// isClean reports whether s is certainly clean. Such text has only printable ASCII characters, single
+// spaces only between words, and no "::" or "##", which may begin a command to a CI runner.
 func isClean(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) &&
 		!strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") &&

@@ -294,11 +294,11 @@ func WriteJSON(w io.Writer, v any) error {
 	return err
 }
 
-// Escape returns doc, a JSON document or lines of a log, in a form that is safe on terminals and in
-// the logs of CI. It replaces invisible characters except line feeds by \u escapes. Some commands to
-// a CI runner count anywhere in a line, for example "##[group]": Escape replaces their "[" by bracket.
-// In JSON, both occur only in strings. The value of a JSON document therefore stays the same if
-// bracket is an escape of "[".
+// Escape makes doc safe for terminals and for the logs of CI. doc is a JSON document or lines of a log.
+// Escape replaces invisible characters except line feeds by \u escapes. Some commands to a CI runner
+// count anywhere in a line, for example "##[group]": Escape replaces their "[" by bracket. In JSON,
+// both occur only in strings. The value of a JSON document therefore stays the same if bracket is an
+// escape of "[".
 func Escape(doc []byte, bracket string) []byte {
 	out := make([]byte, 0, len(doc))
 	for len(doc) > 0 {

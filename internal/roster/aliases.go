@@ -14,9 +14,9 @@ const (
 	maxAliasNodesPerByte = 3
 )
 
-// checkAliases returns a problem if an alias refers to a node that contains the alias, or if a file of
-// size bytes has too many nodes with its aliases expanded. It visits each node once, and expands
-// nothing.
+// checkAliases returns a problem if an alias refers to a node that contains the alias. It also returns
+// a problem if a file of size bytes would have too many nodes with its aliases expanded. It visits each
+// node once, and expands nothing.
 func checkAliases(file string, root *yaml.Node, size int) *Problem {
 	c := aliasCounter{file: file, limit: maxAliasNodes + maxAliasNodesPerByte*size, expanded: make(map[*yaml.Node]int)}
 	return c.count(root)

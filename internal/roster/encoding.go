@@ -58,8 +58,8 @@ func lineProblem(data []byte) string {
 	return ""
 }
 
-// isInvisible reports whether r is a control character (also a line feed or a tab), another line
-// break, a mark that reverses the direction of text, a byte-order mark or not a character. It returns
+// isInvisible reports whether r is one of these invisible characters: a control character, a line
+// break, a mark that reverses the direction of text, a byte-order mark or a noncharacter. It returns
 // false for marks that some scripts need, such as joiners and left-to-right marks.
 func isInvisible(r rune) bool {
 	switch {

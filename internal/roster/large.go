@@ -133,17 +133,15 @@ func splitPeople(data []byte, size int) (peopleParts, bool) {
 		p.rest[i].text = data[start:append(starts, end)[i+1]]
 	}
 	lines := bytes.Count(data[starts[0]:end], []byte("\n"))
-	p.frame = slices.Concat(data[:starts[0]], emptyLines(lines), data[end:])
+	p.frame = slices.Concat(data[:starts[0]], bytes.Repeat([]byte("\n"), lines), data[end:])
 	return p, true
 }
-
-func emptyLines(n int) []byte { return bytes.Repeat([]byte("\n"), n) }
 
 // parse returns the list in a part. The positions of its nodes are positions in the file.
 func (p peoplePart) parse(file string) (*yaml.Node, *Problem) {
 	n, problem := parseDocument(file, p.text)
 	if problem != nil { // parse again below empty lines, so that the problem has its position in the file
-		return parseDocument(file, append(emptyLines(p.line-1), p.text...))
+		return parseDocument(file, append(bytes.Repeat([]byte("\n"), p.line-1), p.text...))
 	}
 	addLines(n, p.line-1)
 	return n, nil

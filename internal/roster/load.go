@@ -16,8 +16,8 @@ const MaxFile = 64 << 20
 // by name. It skips files and folders whose names begin with a dot.
 //
 // If there are problems inside files, the error is a [*ProblemsError] with all problems of all files.
-// Other errors name a path. They say that a file cannot be read, that a folder has no roster, that a
-// file only looks like a roster (see [IsRoster]) or that paths name a file twice.
+// Other errors name a path: a file cannot be read, a folder has no roster, a file only looks like a
+// roster (see [IsRoster]), or paths name a file twice.
 func Load(paths []string) (*Roster, error) {
 	files, err := Files(paths)
 	if err != nil {

@@ -97,8 +97,9 @@ func findLastLine(lines [][]byte, root, users *yaml.Node, indent int) int {
 	return end
 }
 
-// fitLines returns lines with the line ends of data, so that they can be added at an offset after a
-// line end or at the end of data. If data has no line end there, fitLines puts one before lines.
+// fitLines returns lines in a form that can be inserted into data at an offset. The offset must be
+// after a line end or at the end of data. The result has the line ends of data. If data has no line
+// end before the offset, the result begins with one.
 func fitLines(data []byte, at int, lines string) string {
 	before := data[:at]
 	hasLineEnd := bytes.HasSuffix(before, []byte("\n"))

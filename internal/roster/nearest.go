@@ -32,8 +32,8 @@ var nameNormalizer = strings.NewReplacer("_", "", "-", "", " ", "")
 // normalizeName returns name in lower case without dashes, underscores and spaces.
 func normalizeName(name string) string { return nameNormalizer.Replace(strings.ToLower(name)) }
 
-// editDistance returns the number of characters that must be added, removed, replaced or swapped with
-// their neighbour to change a into b (the optimal string alignment distance).
+// editDistance returns the optimal string alignment distance. This is the number of characters to
+// add, remove, replace or swap with their neighbour, so that a becomes b.
 func editDistance(a, b string) int {
 	s, t := []rune(a), []rune(b)
 	before, last, row := make([]int, len(t)+1), make([]int, len(t)+1), make([]int, len(t)+1)

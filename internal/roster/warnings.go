@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// Warnings returns problems of a valid roster that are probably mistakes: last days that are over at
-// now, last days without an effect, because the settings only report unlisted people or extra access,
-// people who are in a team twice, and addresses that look like other addresses.
+// Warnings returns probable mistakes in a valid roster:
+//   - last days that are over at now
+//   - last days without an effect, because the settings only report unlisted people or extra access
+//   - people who are in a team twice
+//   - addresses that look like other addresses, and people who share a mailbox
 func (r *Roster) Warnings(now time.Time) []Problem {
 	return slices.Concat(r.endWarnings(now), r.teamWarnings(now), r.lookAlikeWarnings())
 }

@@ -58,9 +58,9 @@ func (s *Set) AddKey(text string) {
 	}
 }
 
-// AddArgument adds the parts of an argument or a variable that may be secret. These are words that look
-// like an API key, because somebody may have confused two arguments, and the password and the path of
-// a URL. If the argument or its value names a file, AddArgument adds nothing.
+// AddArgument adds the parts of an argument or a variable that may be secret. One kind is words that
+// look like an API key: somebody may have put the key in the wrong place. The other kind is the
+// password and the path of a URL. If the argument or its value names a file, AddArgument adds nothing.
 func (s *Set) AddArgument(argument string) {
 	values := []string{argument}
 	if strings.HasPrefix(argument, "-") {
