@@ -344,7 +344,9 @@ func compareTeams(before, after *roster.Roster, matches, removed []*roster.Perso
 			previous = &roster.Team{}
 			team(current.Name).Kind = Added
 		}
-		if fields := compareTeamFields(previous, current); len(fields) > 0 {
+		description := Field{Name: Description, From: previous.Description, To: current.Description}
+		fields := differing(append([]Field{description}, compareAccess(previous, current)...))
+		if len(fields) > 0 {
 			team(current.Name).Fields = fields
 		}
 	}
@@ -380,12 +382,6 @@ func compareTeams(before, after *roster.Roster, matches, removed []*roster.Perso
 		list = append(list, *t)
 	}
 	return list
-}
-
-// compareTeamFields returns the differences in the description and the access of a team.
-func compareTeamFields(before, after *roster.Team) []Field {
-	description := Field{Name: Description, From: before.Description, To: after.Description}
-	return differing(append([]Field{description}, compareAccess(before, after)...))
 }
 
 // compareSettings returns the differences in the organization, the state and the settings.

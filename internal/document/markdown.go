@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/orgsync/orgsync/internal/printable"
 )
@@ -68,7 +70,7 @@ func code(s string) string {
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if r > ' ' && r < 0x7f && !printable.IsAlphanumeric(r) {
+		if r < utf8.RuneSelf && (unicode.IsPunct(r) || unicode.IsSymbol(r)) {
 			fmt.Fprintf(&b, "&#%d;", r)
 		} else {
 			b.WriteRune(r)

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/orgsync/orgsync/internal/printable"
@@ -20,9 +18,6 @@ import (
 
 // ErrNotInstalled means that there is no program git.
 var ErrNotInstalled = errors.New("git is not installed, or not in the PATH")
-
-// objectID matches the id of an object in a SHA-1 or SHA-256 repository.
-var objectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) })
 
 // ReadFiles returns the file that spec names or, if spec names a folder, the roster files in it. spec
 // has the form REF:PATH, for the repository of the working directory. ReadFiles only reads objects: it
@@ -136,7 +131,8 @@ func resolveObject(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	id := strings.TrimSpace(string(out))
-	if !objectID().MatchString(id) {
+	// An id has 40 hexadecimal digits in a SHA-1 repository, and 64 in a SHA-256 repository.
+	if len(id) < 40 || strings.Trim(id, "0123456789abcdef") != "" {
 		return "", fmt.Errorf("git answered %q, which is not an object id", printable.Clean(id, 80))
 	}
 	return id, nil

@@ -137,11 +137,6 @@ func escapeSequenceLen(s string) int {
 	return len(s) - len(rest)
 }
 
-// IsAlphanumeric reports whether r is an ASCII letter or digit.
-func IsAlphanumeric(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-}
-
 // JoinOr returns words with commas between them, and "or" before the last word. There must be at least
 // one word.
 func JoinOr(words []string) string { return joinWords(words, " or ") }

@@ -160,14 +160,16 @@ const (
 )
 
 var (
-	yamlErrorRegexp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
-	})
-	anchorErrorRegexp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
-	})
-	tabRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ -]*\t`) })
+	yamlErrorRegexp   = lazyRegexp(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
+	anchorErrorRegexp = lazyRegexp(`^unknown anchor '(.*)' referenced$`)
+	tabRegexp         = lazyRegexp(`^[ -]*\t`)
 )
+
+// lazyRegexp returns a function that compiles pattern at its first call. Most runs need only a few of
+// the regular expressions.
+func lazyRegexp(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // syntaxProblem returns the problem for err, with which yaml.v3 stopped while it read from lines.
 func syntaxProblem(file string, lines *lineReader, err error) *Problem {

@@ -19,7 +19,7 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	}
 	root, problem := parseFile(file, data)
 	if problem != nil {
-		return nil, &ProblemsError{Problems: []Problem{*problem}}
+		return nil, newProblemsError([]Problem{*problem})
 	}
 	users := valueOf(root, "users")
 	lines := bytes.SplitAfter(data, []byte("\n"))

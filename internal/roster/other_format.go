@@ -5,20 +5,16 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
 
 var (
-	tomlRegexp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^(\[\[?[A-Za-z0-9_."-]+\]\]?|[A-Za-z0-9_"-]+\s*=\s*["'\[{0-9tf].*)\s*$`)
-	})
-	csvHeaderRegexp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)^[^:{}\[\]]*(^|[,;\t"])\s*(e-?mail|mail|address)[^:{}\[\]]*$`)
-	})
+	tomlRegexp = lazyRegexp(
+		`(?m)^(\[\[?[A-Za-z0-9_."-]+\]\]?|[A-Za-z0-9_"-]+\s*=\s*["'\[{0-9tf].*)\s*$`)
+	csvHeaderRegexp = lazyRegexp(
+		`(?i)^[^:{}\[\]]*(^|[,;\t"])\s*(e-?mail|mail|address)[^:{}\[\]]*$`)
 )
 
 // otherFormatProblem returns a problem if a file is probably not YAML, but CSV, TOML or a list of

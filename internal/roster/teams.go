@@ -30,7 +30,7 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 			d.addProblem(name, "the name of a team must be text, not %s", describeNode(name))
 			continue
 		case name.Tag == mergeTag:
-			d.addProblem(name, `merge keys ("<<") are not supported: put what people share under "defaults"`)
+			d.addProblem(name, mergeKeyProblem)
 			continue
 		case name.Tag == nullTag:
 			d.addProblem(name, "a team has no name: put it in quotes if this is meant as one")

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -359,9 +357,7 @@ func (e *editor) replaceScalar(n *yaml.Node, text string) {
 }
 
 // quotedRegexp matches a text in double or single quotes that ends on the same line.
-var quotedRegexp = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
-})
+var quotedRegexp = lazyRegexp(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
 
 // span returns the offsets of the beginning and the end of a scalar or an alias. end is -1 if the node
 // has several lines, or if it is neither plain nor in quotes.

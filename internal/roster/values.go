@@ -3,11 +3,9 @@ package roster
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -23,6 +21,8 @@ const (
 	textTag  = "!!str"
 	mergeTag = "!!merge"
 )
+
+const mergeKeyProblem = `merge keys ("<<") are not supported: put what people share under "defaults"`
 
 // scalarNode returns a node for a text that does not come from YAML.
 func scalarNode(text string, at Position) *yaml.Node {
@@ -64,7 +64,7 @@ func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name
 		case name.Kind != yaml.ScalarNode:
 			d.addProblem(name, "a key must be a plain word, not %s", describeNode(name))
 		case name.Tag == mergeTag:
-			d.addProblem(name, `merge keys ("<<") are not supported: put what people share under "defaults"`)
+			d.addProblem(name, mergeKeyProblem)
 		case k == nil && s == &rosterKeys && strings.HasPrefix(name.Value, ignoredPrefix):
 		case k == nil:
 			if meant := d.reportUnknownKey(name, s); !present.has(meant) {
@@ -291,7 +291,7 @@ func parseDuration(s string) (time.Duration, bool) {
 }
 
 var (
-	durationRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(durationPattern) })
+	durationRegexp = lazyRegexp(durationPattern)
 	durationUnits  = map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}
 )
 
