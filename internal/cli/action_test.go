@@ -22,8 +22,8 @@ import (
 
 var expression = regexp.MustCompile(`\$\{\{ *([^}]*?) *\}\}`)
 
-// runner is a workflow's machine for the steps of action.yml: its folders and files, and a gh that keeps comments in a
-// folder.
+// runner simulates the machine that runs the steps of action.yml. It has folders and files, and a program gh that
+// keeps comments in a folder.
 type runner struct {
 	steps     []any
 	inputs    map[string]string
@@ -62,7 +62,7 @@ func newRunner(t *testing.T) *runner {
 		return path
 	}
 	file("bin/gh", fakeGH, 0o700)
-	// As actions/checkout leaves it: the repository may belong to somebody else.
+	// After actions/checkout, the repository may belong to another user.
 	home := filepath.Dir(file("home/.gitconfig", "[safe]\n\tdirectory = *\n", 0o600))
 	file("comments/list.json",
 		`[{"id": 12, "user": {"login": "mallory"}, "body": "<!-- orgsync: plan-orgsync -->\nmine"}]`, 0o600)
@@ -88,7 +88,7 @@ func output(t *testing.T, program string, args ...string) string {
 	return string(out)
 }
 
-// fakeGH knows the calls of the action, and keeps the comments of the pull request in a file.
+// fakeGH accepts the calls of the action, and keeps the comments of the pull request in a file.
 const fakeGH = `#!/usr/bin/env bash
 set -euo pipefail
 printf '%s\n' "$*" >>"$COMMENTS/calls"
@@ -108,7 +108,7 @@ case "$*" in
 esac
 `
 
-// step runs the step of that name as the runner does, and gives its exit code and what it wrote to the log.
+// step runs the step with this name like the runner of GitHub, and returns its exit code and its log.
 func (r *runner) step(t *testing.T, name string) (int, string) {
 	t.Helper()
 	i := slices.IndexFunc(r.steps, func(s any) bool { return at(s, "name") == name })
@@ -138,8 +138,8 @@ func (r *runner) step(t *testing.T, name string) (int, string) {
 	return cmd.ProcessState.ExitCode(), log.String()
 }
 
-// environment is that of every program on the machine. Nothing of the test's own gets in: in a hook of git it names
-// another repository.
+// environment returns the environment of every program on the machine. It has no variables of the test process: in
+// a hook of git, they name another repository.
 func (r *runner) environment() []string {
 	var all []string
 	for name, value := range r.variables {
@@ -148,7 +148,7 @@ func (r *runner) environment() []string {
 	return all
 }
 
-// evaluate puts values in the place of expressions, as the runner does before a step begins.
+// evaluate replaces expressions by their values, as the runner does before a step begins.
 func (r *runner) evaluate(t *testing.T, text string) string {
 	t.Helper()
 	return expression.ReplaceAllStringFunc(text, func(e string) string {
@@ -186,7 +186,7 @@ func (r *runner) git(t *testing.T, args ...string) {
 	}
 }
 
-// comments are those of the pull request that the action wrote, but for their markers, by what the markers name.
+// comments returns the comments that the action wrote, without their markers, by the names in the markers.
 func (r *runner) comments(t *testing.T) map[string]string {
 	t.Helper()
 	var list []struct {
@@ -208,7 +208,7 @@ func (r *runner) comments(t *testing.T) map[string]string {
 	return own
 }
 
-// TestActionText: no input becomes part of a script, and only the step that runs orgsync has the key.
+// TestActionText checks that no input becomes part of a script, and that only the step that runs orgsync has the key.
 func TestActionText(t *testing.T) {
 	t.Parallel()
 	doc := sampleYAML(t, "../../action.yml")
@@ -238,7 +238,7 @@ func TestActionText(t *testing.T) {
 	}
 }
 
-// TestAction runs the steps of action.yml in a made-up runner, with the real program.
+// TestAction runs the steps of action.yml in a simulated runner, with the real program.
 func TestAction(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t)
@@ -266,7 +266,7 @@ func TestAction(t *testing.T) {
 		return log
 	}
 
-	// The first pull request: the roster is new. Then one that adds somebody, and one with a mistake.
+	// The first pull request adds the roster. The next one adds a person, and the last one has a mistake.
 	r.git(t, "init", "-q")
 	r.git(t, "commit", "-q", "--allow-empty", "-m", "begin")
 	r.write(t, "users.yaml", "users:\n  - email: ada@example.com\n")
@@ -299,7 +299,8 @@ func TestAction(t *testing.T) {
 		t.Errorf("the comment says\n%s", comment)
 	}
 
-	// One comment, changed in place, and gone when there is nothing left to do. No key: nothing is read.
+	// There is one comment, which is changed in place, and deleted when there is nothing left to do. Without a key,
+	// nothing is read.
 	do(1, map[string]string{"command": "plan"})
 	do(0, map[string]string{"command": "plan", "api-key": "key-of-the-action"})
 	if comment := r.comments(t)["plan-orgsync"]; !strings.Contains(comment, "2 to invite") {
@@ -323,7 +324,7 @@ func TestAction(t *testing.T) {
 		t.Errorf("the base is not there, and it says\n%s", log)
 	}
 
-	// Hostile inputs are arguments like any other.
+	// Hostile inputs become single arguments.
 	const hostile = "a $(touch PWNED) `touch PWNED` '; touch PWNED; \"&.yaml"
 	r.write(t, hostile, "users:\n  - email: ada@example.com\n")
 	r.inputs["name"] = "x --> $(touch PWNED)\n`touch PWNED`"

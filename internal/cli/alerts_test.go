@@ -10,7 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// alertRules are rules of Prometheus, as far as this test looks at them.
+// alertRules has the parts of rules of Prometheus that the test needs.
 type alertRules struct {
 	Groups []struct {
 		Rules []struct {
@@ -21,7 +21,7 @@ type alertRules struct {
 	}
 }
 
-// alertCases are the cases of promtool, as far as this test looks at them.
+// alertCases has the parts of cases of promtool that the test needs.
 type alertCases struct {
 	Tests []struct {
 		AlertRuleTest []struct {
@@ -44,8 +44,8 @@ func decodeYAML[T any](t *testing.T, file string) (T, []byte) {
 	return v, data
 }
 
-// TestAlerts: the rules use only metrics and kinds of notices that exist, the docs show them as they
-// are, and promtool has for each alert a case that fires and one that does not. .ci/run runs promtool.
+// TestAlerts checks that the rules use only metrics and kinds of notices that exist, and that the documentation shows
+// the same rules. For each alert, promtool must have a case that fires, and a case that does not fire.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join("..", "..", "deploy", "prometheus")

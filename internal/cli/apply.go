@@ -56,8 +56,8 @@ plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
   orgsync apply --reinvite ada@example.com
   orgsync apply --sandbox --roster users.example.yaml`,
 		Args: func(_ *cobra.Command, args []string) error {
-			// an unset variable in a script; without a PLANFILE, apply would send a plan that nobody
-			// reviewed
+			// In a script, "" is probably an unset variable. Without a PLANFILE, apply would carry out a
+			// plan that nobody reviewed.
 			if len(args) == 1 && args[0] == "" {
 				return errors.New(`PLANFILE is "": must be a file written by 'orgsync plan --out'`)
 			}
@@ -90,9 +90,9 @@ plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
 	return cmd
 }
 
-// applyGCPercent is how much the heap of apply grows between two collections, in percent. The run waits for
-// the API nearly all the time, so memory counts for more than processor time: with 20,000 people the
-// default of 100 takes half as much memory again.
+// applyGCPercent is how much the heap of apply grows between two garbage collections, in percent.
+// apply waits for the API nearly all the time, so it trades processor time for memory: with 20,000
+// people, Go's default of 100 needs 1.5 times as much memory.
 const applyGCPercent = 25
 
 func (a *app) apply(ctx context.Context) error {
@@ -117,8 +117,8 @@ func (a *app) apply(ctx context.Context) error {
 		Approve: func(ctx context.Context, p plan.Plan) error {
 			err := a.confirmPlan(ctx, p)
 			if err == nil {
-				// The reader of the log or the report may go away; changes under way must still be finished and
-				// recorded.
+				// From now on, a closed pipe at stdout or stderr must not end the process: changes in flight must
+				// be finished and recorded.
 				signal.Ignore(syscall.SIGPIPE)
 				a.progress.show(applying, 0, len(p.Changes))
 			}
@@ -133,11 +133,11 @@ func (a *app) apply(ctx context.Context) error {
 	return a.printResult(p, r, result)
 }
 
-// asks reports whether a person can be asked.
+// asks reports whether apply asks before it changes something.
 func (a *app) asks() bool { return a.isTerminal(a.stdin) && !a.yes }
 
-// confirmPlan shows p and asks whether to apply it, when it has changes and a person can answer. A
-// simulation always shows its plan. The error is errNotAccepted when the answer is no.
+// confirmPlan shows p and asks whether to apply it, if p has changes and a person can answer. In a
+// simulation, it shows p also if nobody can answer. It returns errNotAccepted if the answer is no.
 func (a *app) confirmPlan(ctx context.Context, p plan.Plan) error {
 	ask := a.asks()
 	if len(p.Changes) == 0 || !ask && (!a.sandbox.On || a.quiet) {
@@ -194,8 +194,8 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	return errors.Join(runErr, err)
 }
 
-// possiblyApplied reports whether the server acted on c, or may have. That includes a failure after
-// a request that the server did not reject, such as an invitation to another organization.
+// possiblyApplied reports whether the server acted on c, or may have acted. Some failed changes
+// count too: for example, the server sent an invitation, but to another organization.
 func possiblyApplied(c apply.ChangeResult) bool {
 	switch c.Outcome {
 	case apply.Done, apply.Unknown:
@@ -207,8 +207,7 @@ func possiblyApplied(c apply.ChangeResult) bool {
 	}
 }
 
-// resultError returns the error that the run ends with, given its result; nil when everything was
-// done.
+// resultError returns the error that a run with the result r ends with; nil if everything was done.
 func (a *app) resultError(r apply.Result) error {
 	undone, failed := 0, 0
 	for _, c := range r.Changes {

@@ -20,8 +20,8 @@ const nameWidth = 40
 // rosterFiles are the file name extensions that shells offer for a roster, besides folders.
 var rosterFiles = []string{"yaml", "yml"}
 
-// completeFiles lets shells complete up to most arguments with folders and files of these
-// extensions.
+// completeFiles returns a function that completes up to most arguments with folders, and with files
+// that have one of these extensions.
 func completeFiles(most int, extensions ...string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) >= most {
@@ -31,16 +31,16 @@ func completeFiles(most int, extensions ...string) cobra.CompletionFunc {
 	}
 }
 
-// completePeople offers the addresses in the roster, except those of people in named or args, which
-// were given already. It offers nothing when the roster cannot be read: completion is no place for
-// its problems.
+// completePeople offers the addresses in the roster that begin with prefix. It leaves out people whom
+// named or args already name. If the roster cannot be read, it offers nothing, because a completion
+// cannot show an error.
 func (a *app) completePeople(
-	cmd *cobra.Command, named []org.Address, args []string, begun string,
+	cmd *cobra.Command, named []org.Address, args []string, prefix string,
 ) ([]string, cobra.ShellCompDirective) {
 	if f := cmd.Flags().Lookup("roster"); !f.Changed {
 		_ = setFlagFromEnvironment(f, a.getenv)
 	}
-	paths := slices.Sorted(slices.Values(a.rosters)) // cobra reads the flags twice when it completes
+	paths := slices.Sorted(slices.Values(a.rosters)) // each path twice: for a completion, cobra parses flags twice
 	r, err := roster.Load(slices.Compact(paths))
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -56,27 +56,28 @@ func (a *app) completePeople(
 			continue
 		}
 		for _, who := range addresses {
-			offers = appendOffer(offers, begun, who.String(), p.Name)
+			offers = appendOffer(offers, prefix, who.String(), p.Name)
 		}
 	}
 	return offers, cobra.ShellCompDirectiveNoFileComp
 }
 
-// appendOffer appends an address to offers if it begins with begun. One that needs quoting is a mistake, or an attack.
-func appendOffer(offers []string, begun, address, name string) []string {
-	if !strings.HasPrefix(address, begun) || shellword.Quote(address) != address {
+// appendOffer appends address to offers if it begins with prefix. It leaves out an address that needs
+// quoting in a shell, because such an address is a mistake or an attack.
+func appendOffer(offers []string, prefix, address, name string) []string {
+	if !strings.HasPrefix(address, prefix) || shellword.Quote(address) != address {
 		return offers
 	}
 	return append(offers, cobra.CompletionWithDesc(address, printable.Clean(name, nameWidth)))
 }
 
-// disableFileCompletion stops shells from offering files for arguments and flags whose value is no
+// disableFileCompletion stops shells from offering files for arguments and flags that do not name a
 // file or folder.
 func disableFileCompletion(cmd *cobra.Command) {
 	if cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
-	none := func(f *pflag.Flag) {
+	offerNothing := func(f *pflag.Flag) {
 		_, has := cmd.GetFlagCompletionFunc(f.Name)
 		kind, _ := pflag.UnquoteUsage(f)
 		if has || slices.Contains([]string{"file", "folder", "path"}, kind) {
@@ -84,15 +85,15 @@ func disableFileCompletion(cmd *cobra.Command) {
 		}
 		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions)
 	}
-	cmd.PersistentFlags().VisitAll(none)
-	cmd.Flags().VisitAll(none)
+	cmd.PersistentFlags().VisitAll(offerNothing)
+	cmd.Flags().VisitAll(offerNothing)
 	for _, below := range cmd.Commands() {
 		disableFileCompletion(below)
 	}
 }
 
-// addCompletionCommand adds cobra's command that prints scripts for shells, with exit codes in its
-// help.
+// addCompletionCommand adds cobra's command that prints completion scripts for shells. It adds the
+// exit codes to the help of the command.
 func addCompletionCommand(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	cmd, _, err := root.Find([]string{"completion"})

@@ -18,7 +18,8 @@ import (
 // maxKeyFile is the maximum size of a key file, in bytes. A key is far shorter.
 const maxKeyFile = 64 << 10
 
-// connect returns a client of the real API, or of a simulated one that runs until stop is called.
+// connect returns a client of the API or, with --sandbox, of a simulated API in this process. Unless
+// there is an error, the caller must call stop at the end.
 func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), err error) {
 	config := vultr.Config{
 		BaseURL: a.apiURL, UserAgent: "orgsync/" + buildVersion(), Rate: a.rate, Concurrency: a.concurrency,
@@ -41,8 +42,9 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 	return client, stop, nil
 }
 
-// openSession connects and opens a session for the roster r. Unless there is an error, the caller
-// must call stop at the end.
+// openSession connects, opens the state and opens a session for the roster r. open is
+// [reconcile.Open] or [reconcile.OpenAhead]. Unless there is an error, the caller must call stop at
+// the end.
 func (a *app) openSession(
 	ctx context.Context, r *roster.Roster, open func(context.Context, reconcile.Options) (*reconcile.Session, error),
 ) (session *reconcile.Session, stop func(), err error) {
@@ -51,7 +53,7 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	a.run.stats = client.Stats
-	places, _, err := a.openNamedState(ctx, r.State)
+	places, _, err := a.openOwnState(ctx, r.State)
 	if err != nil {
 		stop()
 		return nil, nil, err
@@ -76,8 +78,8 @@ func (a *app) openSession(
 	return session, stop, nil
 }
 
-// setOrganization records the organization for logs and metrics. A simulated one counts as pinned,
-// so that a roster that removes people can be tried.
+// setOrganization records the organization for logs and metrics, and writes the header. It pins r to
+// a simulated organization, because only a pinned roster may remove people.
 func (a *app) setOrganization(in org.Organization, r *roster.Roster) {
 	if a.sandbox.On {
 		r.Organization = in.ID
@@ -88,8 +90,8 @@ func (a *app) setOrganization(in org.Organization, r *roster.Roster) {
 	}
 }
 
-// readKey returns the API key, from the key file when there is one and otherwise from the
-// environment.
+// readKey returns the API key, which it reads from the file of --api-key-file or, without this flag,
+// from VULTR_API_KEY. Without a key, the error is errNoKey.
 func (a *app) readKey(ctx context.Context) (string, error) {
 	if a.apiKeyFile == "" {
 		key := a.getenv("VULTR_API_KEY")
@@ -121,7 +123,8 @@ func (a *app) readKey(ctx context.Context) (string, error) {
 		return "", withStep(stepReadKey, fmt.Errorf("%w: %s is empty", errNoKey, a.apiKeyFile))
 	}
 	a.secrets.AddKey(key)
-	// Windows has no such modes. A group may read it: systemd and Kubernetes give secrets to a group.
+	// Windows has no such modes. The group may read the file, because systemd and Kubernetes give
+	// secrets to a group.
 	if runtime.GOOS != "windows" && info != nil && info.Mode().IsRegular() && info.Mode().Perm()&0o007 != 0 {
 		a.log.Warn("other users of this machine may read the key file; run chmod 600 on it", "file", a.apiKeyFile, "mode",
 			info.Mode().String())

@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/report"
 )
 
-// metricSet holds the values of each label of each metric.
+// metricSet has the values of each label of each metric.
 type metricSet map[string]map[string]map[string]bool
 
 var (
@@ -57,7 +57,7 @@ func writtenMetrics(t *testing.T) metricSet {
 	return all
 }
 
-// unknownIn returns the metrics, labels and values of labels that text, which holds expressions, uses and m lacks.
+// unknownIn returns the metrics, labels and values that the expressions in text use, but that m does not have.
 func (m metricSet) unknownIn(text string) []string {
 	var unknown []string
 	for _, name := range metricName.FindAllString(text, -1) {
@@ -105,7 +105,7 @@ func TestUnknownIn(t *testing.T) {
 
 type dataSource struct{ Type, UID string }
 
-// dashboard is one of Grafana, as far as this test looks at it. Command dashboard in .ci checks all of it.
+// dashboard has the parts of a dashboard of Grafana that the test needs. The program .ci/dashboard checks all parts.
 type dashboard struct {
 	Templating struct {
 		List []struct {
@@ -126,9 +126,9 @@ type dashboard struct {
 	}
 }
 
-// TestDashboard: the dashboard uses only metrics, labels and values that orgsync writes, of the data source and the
-// organization that are chosen above it. No panel covers another one. With the path of promtool in PROMTOOL, that
-// program parses the expressions.
+// TestDashboard checks that the dashboard uses only metrics, labels and values that orgsync writes. It must use the
+// data source and the organization that a person has selected. Panels must not overlap. If PROMTOOL has the path of
+// promtool, this program parses the expressions.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	var d dashboard

@@ -32,7 +32,7 @@ func sample(t *testing.T, file string) string {
 	return string(text)
 }
 
-// sampleYAML is a sample as maps, lists and scalars, and its well-formed keys are unique.
+// sampleYAML returns a sample as maps, lists and scalars. A sample must be one YAML document with unique keys.
 func sampleYAML(t *testing.T, file string) any {
 	t.Helper()
 	decoder := yaml.NewDecoder(strings.NewReader(sample(t, file)))
@@ -46,7 +46,7 @@ func sampleYAML(t *testing.T, file string) any {
 	return doc
 }
 
-// at follows keys and indexes into a document; nil when there is nothing.
+// at returns the value at a path of keys and indices in a document; nil if there is none.
 func at(doc any, path ...any) any {
 	for _, step := range path {
 		switch step := step.(type) {
@@ -74,7 +74,7 @@ func words(doc any) []string {
 	return all
 }
 
-// understand lets the program's own flags take in a command line, and gives what they were set to.
+// understand parses a command line with the flags of the program, and returns their values.
 func understand(t *testing.T, args []string) *app {
 	t.Helper()
 	a := &app{Environment: Environment{isTerminal: noTerminal}, log: slog.New(slog.DiscardHandler)}
@@ -93,7 +93,7 @@ func understand(t *testing.T, args []string) *app {
 }
 
 var (
-	// invocation is orgsync with a subcommand, up to what a shell ends a command with.
+	// invocation matches a call of orgsync, up to the end of the command in a shell.
 	invocation = regexp.MustCompile(
 		`(?m)(?:^|[\s/'"])orgsync["']?[ ` +
 			`]+((?:apply|completion|diff|doctor|fmt|history|import|init|plan|` +
@@ -107,7 +107,7 @@ var (
 	word      = regexp.MustCompile(`(?:"[^"]*"|'[^']*'|[^\s"'])+`)
 )
 
-// shellWords splits a command line as a shell does, as far as pages and samples need it.
+// shellWords splits a command line like a shell. It supports only the syntax in pages and samples.
 func shellWords(line string) []string {
 	var all []string
 	for _, w := range word.FindAllString(space.ReplaceAllString(line, ""), -1) {
@@ -119,8 +119,8 @@ func shellWords(line string) []string {
 	return all
 }
 
-// commandLines are the arguments of each call of orgsync in a text. Where a line of shell begins with orgsync, the
-// command counts even if there is none of that name.
+// commandLines returns the arguments of each call of orgsync in a text. If a line of shell begins with orgsync, it
+// counts even if orgsync does not have the command.
 func commandLines(text string) [][]string {
 	var lines [][]string
 	for _, m := range invocation.FindAllStringSubmatch(mentioned.ReplaceAllString(text, ""), -1) {
@@ -134,7 +134,7 @@ func commandLines(text string) [][]string {
 	return lines
 }
 
-// exists lets the program find the command and the flags of what a text says about them; arguments may be left out.
+// exists fails the test if the program does not have the command and the flags. Arguments may be missing.
 func exists(t *testing.T, args []string) {
 	t.Helper()
 	a := &app{Environment: Environment{isTerminal: func(any) bool { return false }}, log: slog.New(slog.DiscardHandler)}
@@ -154,7 +154,7 @@ func exists(t *testing.T, args []string) {
 	}
 }
 
-// TestSampleCommands: whatever a sample or a page about cron runs exists, and holds no secret.
+// TestSampleCommands checks that the commands of samples and of the page about cron exist, and have no secret.
 func TestSampleCommands(t *testing.T) {
 	t.Parallel()
 	root := (&app{Environment: Environment{isTerminal: noTerminal}, log: slog.New(slog.DiscardHandler)}).rootCommand()
@@ -194,7 +194,7 @@ func TestSampleCommands(t *testing.T) {
 				}
 			}
 			for _, m := range shouting.FindAllStringSubmatch(text, -1) {
-				// any key opens the sandbox
+				// the sandbox accepts every key
 				if !strings.Contains(m[1], "$") && !strings.Contains(m[1], "masked") && m[1] != "sandbox" {
 					t.Errorf("a key is written in the open: %s", m[0])
 				}
@@ -210,7 +210,7 @@ func TestSampleCommands(t *testing.T) {
 	}
 }
 
-// unit reads a unit file: the values of each key of a section, in order.
+// unit returns the values of each key in a section of a unit file, in their order.
 func unit(t *testing.T, file string) map[string][]string {
 	t.Helper()
 	keys, section := map[string][]string{}, ""
@@ -229,7 +229,7 @@ func unit(t *testing.T, file string) map[string][]string {
 	return keys
 }
 
-// TestSystemd: the units are what systemd takes, and keep the program from what it does not need.
+// TestSystemd checks that systemd accepts the units, and that they deny the program what it does not need.
 func TestSystemd(t *testing.T) {
 	t.Parallel()
 	service, timer := unit(t, deploy+"systemd/orgsync@.service"), unit(t, deploy+"systemd/orgsync@.timer")
@@ -272,7 +272,7 @@ func TestSystemd(t *testing.T) {
 	units := []string{filepath.Join(dir, "orgsync@example.service"), filepath.Join(dir, "orgsync@example.timer")}
 	for i, text := range []string{sample(t, deploy+"systemd/orgsync@.service"),
 		sample(t, deploy+"systemd/orgsync@.timer")} {
-		// Any program will do: systemd looks whether it is there.
+		// systemd checks only that the program exists, so any program is enough.
 		if err := os.WriteFile(units[i], []byte(strings.Replace(text, "ExecStart="+command[0], "ExecStart="+analyze, 1)),
 			0o600); err != nil {
 			t.Fatal(err)
@@ -289,10 +289,10 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
-// lastWords is how long a run may take to end: the time for requests in flight and for two pings of its switch.
+// lastWords is the maximum time that a run needs to end, for requests in flight and two pings of its switch.
 const lastWords = 10*time.Second + 2*10*time.Second
 
-// TestKubernetes: one run at a time, as nobody, with nothing that it does not need.
+// TestKubernetes checks that only one run at a time is possible, and that it has no rights that it does not need.
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
 	const dir = deploy + "kubernetes/"
@@ -352,7 +352,7 @@ func TestKubernetes(t *testing.T) {
 	}
 }
 
-// TestKubernetesSharedState: the component takes away what the volume of the state needs, and nothing else.
+// TestKubernetesSharedState checks that the component removes only the volume of the state.
 func TestKubernetesSharedState(t *testing.T) {
 	t.Parallel()
 	const dir = deploy + "kubernetes/"
@@ -385,7 +385,7 @@ func TestKubernetesSharedState(t *testing.T) {
 	}
 }
 
-// TestDockerfile: a static program on nothing, as nobody.
+// TestDockerfile checks that the image has only a static program, which does not run as root.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
 	var last []string // instructions of the last stage
@@ -427,8 +427,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// TestDockerignore: files that git ignores are not sent to Docker, and all others are. Docker's patterns begin at the
-// root.
+// TestDockerignore checks that Docker gets all files except those that git ignores. The patterns of Docker start at
+// the root.
 func TestDockerignore(t *testing.T) {
 	t.Parallel()
 	lines := func(file string) []string {
@@ -450,8 +450,8 @@ func TestDockerignore(t *testing.T) {
 	}
 }
 
-// TestPipelines: the samples for CI run one at a time, give no key to what is not merged, and tolerate what the next
-// run fixes.
+// TestPipelines checks that the samples for CI run one job at a time, give the key only to merged code, and do not
+// fail if the next run fixes the problem.
 func TestPipelines(t *testing.T) {
 	t.Parallel()
 	t.Run("gitlab", func(t *testing.T) {
@@ -545,15 +545,15 @@ func TestPipelines(t *testing.T) {
 			commands); diff != "" {
 			t.Errorf("commands (-want +got):\n%s", diff)
 		}
-		// The page about it shows the same file.
+		// The page about the pipeline shows the same file.
 		if readme := sample(t, "../../docs/github.md"); !strings.Contains(readme, "```yaml\n"+sample(t, file)+"```\n") {
 			t.Errorf("the workflow in docs/github.md is not %s", file)
 		}
 	})
 }
 
-// TestDriftWorkflow: the job with the key can write nothing, and the job that can write runs nothing
-// that was built. The second one opens one pull request if the roster changes, and none otherwise.
+// TestDriftWorkflow checks that the job with the key cannot write, and that the job that can write runs no built
+// program. The second job opens a pull request only if the roster changes.
 func TestDriftWorkflow(t *testing.T) {
 	t.Parallel()
 	doc := sampleYAML(t, deploy+"github-drift.yml")
@@ -633,8 +633,8 @@ func TestDriftWorkflow(t *testing.T) {
 	}
 }
 
-// checkTip runs what a job of GitLab's does before orgsync in a clone of an old commit, as a job
-// that is retried has it, and wants the roster to be the newest.
+// checkTip runs the commands of a job of GitLab that come before orgsync, in a clone of an old commit, which a
+// retried job has. The roster must then be the newest.
 func checkTip(t *testing.T, script []string) {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
@@ -663,7 +663,7 @@ func checkTip(t *testing.T, script []string) {
 	}
 }
 
-// TestPagesApplyTheTip: so do the jobs that pages show.
+// TestPagesApplyTheTip checks that the jobs in pages also use the newest roster.
 func TestPagesApplyTheTip(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../docs/*.md")
@@ -702,14 +702,15 @@ func TestPagesApplyTheTip(t *testing.T) {
 	}
 }
 
-// used is a line of a workflow that uses an action; pinnedAction is one at a commit, with its version as a comment.
+// used matches a line of a workflow that uses an action. pinnedAction matches an action at a commit, with its version
+// as a comment.
 var (
 	used         = regexp.MustCompile(`(?m)\buses: *([^\s"',}]+)(.*)$`)
 	pinnedAction = regexp.MustCompile(`^[\w.-]+/[\w./-]+@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)$`)
 )
 
-// TestPinnedActions: workflows, action, samples and pages use other people's actions at a commit, which nobody can
-// exchange as they can a tag, and name its version. Only orgsync's own action is left to the reader to pin.
+// TestPinnedActions checks that workflows, samples and pages pin actions of other projects to a commit, because a tag
+// can be moved. A comment must name the version. Readers pin the action of orgsync themselves.
 func TestPinnedActions(t *testing.T) {
 	t.Parallel()
 	var files []string
@@ -741,8 +742,8 @@ func TestPinnedActions(t *testing.T) {
 	}
 }
 
-// TestWorkflows: in the project's own workflows, jobs that may write run nothing that was built or downloaded, and no
-// expression is part of a script.
+// TestWorkflows checks the workflows of the project. Jobs that may write must not run built or downloaded programs,
+// and no expression may be part of a script.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../.github/workflows/*.yml")
@@ -780,7 +781,7 @@ func mayWrite(permissions map[string]any) bool {
 	return false
 }
 
-// TestReleaseNotes: a release is described by its part of the changelog, and there is none without.
+// TestReleaseNotes checks that the notes of a release are its part of the changelog, and that they are required.
 func TestReleaseNotes(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")

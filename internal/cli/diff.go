@@ -72,15 +72,15 @@ func loadRosterFrom(ctx context.Context, path string) (*roster.Roster, error) {
 	return roster.Parse(files)
 }
 
-// joinProblems returns the error of reading two rosters. When both are invalid, it holds the
-// problems of both.
+// joinProblems returns one error for the errors of reading two rosters, each of which may be nil. If
+// both rosters are invalid, the error has the problems of both.
 func joinProblems(first, second error) error {
 	a, ok := errors.AsType[*roster.ProblemsError](first)
 	b, too := errors.AsType[*roster.ProblemsError](second)
 	switch {
 	case ok && too:
 		return &roster.ProblemsError{Problems: append(a.Problems[:len(a.Problems):len(a.Problems)], b.Problems...)}
-	case ok && second != nil: // a roster that cannot be read comes first
+	case ok && second != nil: // the second roster could not even be read
 		return second
 	case first != nil:
 		return first

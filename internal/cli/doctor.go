@@ -53,15 +53,15 @@ name, id and token in the saved answers.`,
 	return cmd
 }
 
-// unableError says why orgsync cannot plan with this key. Whatever its cause, doctor exits with 1:
-// the check-up itself refused nothing.
+// unableError says why orgsync cannot plan with this key. doctor always exits with 1 for it, even if
+// the cause has another exit code in other commands: doctor itself refused nothing.
 type unableError struct{ err error }
 
 func (e *unableError) Error() string { return "nothing can be planned with this key: " + e.err.Error() }
 func (e *unableError) Unwrap() error { return e.err }
 
-// doctor checks the key, and compares its organization with that of the roster when there is one.
-// With rosterRequired, a roster that cannot be read is an error.
+// doctor checks the key, and compares its organization with the organization of the roster if there
+// is one. If rosterRequired is true, a roster that cannot be read is an error.
 func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired bool) error {
 	out := report.Doctor{Run: report.Run{Command: "doctor"}, Recorded: record, Verbose: verbose}
 	pin := ""
@@ -107,8 +107,8 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 	return err
 }
 
-// sandboxDialect returns the --dialect argument that makes the simulated API behave like the one
-// checked; "" when that is unknown.
+// sandboxDialect returns the --dialect argument that makes the simulated API behave like the API that
+// doctor checked; "" if the key was not accepted, or if no such argument exists.
 func sandboxDialect(found doctor.Checkup) string {
 	if found.Key != org.VerdictAllowed {
 		return ""
@@ -119,7 +119,7 @@ func sandboxDialect(found doctor.Checkup) string {
 			continue
 		}
 		axis := t.Axis + "=" + t.Seen[0]
-		if _, err := sandbox.ParseDialect(axis); err == nil { // the simulation does not have every trait
+		if _, err := sandbox.ParseDialect(axis); err == nil { // the simulation does not have every axis of doctor
 			axes = append(axes, axis)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// TestDoctorDialects: the dialect that a check-up proposes for the simulation is the one that it was made of, as far as
-// reading can tell. Nothing but GETs is sent.
+// TestDoctorDialects checks that doctor suggests the dialect of the simulated API, except for axes that no read
+// request shows. doctor must send only GET requests.
 func TestDoctorDialects(t *testing.T) {
 	t.Parallel()
 	for _, named := range sandbox.Dialects() {
@@ -55,10 +55,10 @@ func TestDoctorDialects(t *testing.T) {
 			}
 
 			want := named.Dialect
-			// These show only when something is sent, or removed.
+			// Only requests that write or remove something show these axes.
 			want.ResendID, want.ResendLapsed, want.InviteLapsed, want.Duplicate, want.Member = "", "", "", "", ""
 			want.InvitedEmail, want.Patch, want.Removal, want.Asking = "", "", "", ""
-			// An invitation that vanished looks like one that never existed.
+			// An invitation that vanished looks like an invitation that never existed.
 			if want.Lapsed == sandbox.LapsedVanish {
 				want.Lapsed = ""
 			}

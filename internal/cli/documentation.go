@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Commands returns the commands that have a page in the documentation, the root first. They are for
-// reading only: running one is an error.
+// Commands returns the commands that have a page in the documentation; the root is the first. The
+// caller must only read them: they have no streams to run with.
 func Commands() []*cobra.Command {
 	a := &app{Environment: Environment{
 		name: "orgsync", stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" },

@@ -12,17 +12,17 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// environmentPrefix begins the name of each variable that sets a flag, except for those of
-// [nameForEnvironment].
+// environmentPrefix is the start of the standard name of each variable that sets a flag.
 const environmentPrefix = "ORGSYNC_"
 
 // environmentNames holds the environment variables that orgsync knows.
 type environmentNames struct {
 	// known maps each name to the flag that it sets.
 	known map[string]string
-	// instead maps a plausible but wrong name to the right one: ORGSYNC_API_URL to VULTR_API_URL.
+	// instead maps a plausible but wrong name to the right name, for example ORGSYNC_API_URL to
+	// VULTR_API_URL.
 	instead map[string]string
-	// forOneRun holds the flags that no variable sets, by the name that the variable would have.
+	// forOneRun maps the name that a variable would have to a flag that no variable sets.
 	forOneRun map[string]string
 }
 
@@ -35,10 +35,10 @@ func environmentNamesOf(root *cobra.Command) environmentNames {
 	eachFlag(root, func(f *pflag.Flag) {
 		standard, name := standardEnvironmentName(f), environmentName(f)
 		switch {
-		case f.Annotations[withoutEnvironment] != nil:
+		case f.Annotations[noVariableAnnotation] != nil:
 			names.forOneRun[standard] = "--" + f.Name
 		case name != "":
-			names.known[name] = cmp.Or(names.known[name], "--"+f.Name) // --file has the variable of --sandbox
+			names.known[name] = cmp.Or(names.known[name], "--"+f.Name) // --sandbox and --file have the same variable
 			if name != standard {
 				names.instead[standard] = name
 			}
@@ -47,12 +47,12 @@ func environmentNamesOf(root *cobra.Command) environmentNames {
 	return names
 }
 
-// suggest returns the variable that name was probably meant to be; "" when none is similar.
+// suggest returns the known variable that is most similar to name; "" if none is similar.
 func (n environmentNames) suggest(name string) string {
 	if instead := n.instead[name]; instead != "" {
 		return instead
 	}
-	// All share the prefix, so compare only the text after it.
+	// Compare without the prefix, which most names share.
 	var candidates []string
 	for known := range n.known {
 		if rest, ok := strings.CutPrefix(known, environmentPrefix); ok {
@@ -66,9 +66,9 @@ func (n environmentNames) suggest(name string) string {
 	return ""
 }
 
-// warnUnknownEnvironment logs a warning for each variable with orgsync's prefix that sets nothing,
-// such as a misspelled one: otherwise a limit that has no effect would go unnoticed. It does not
-// log the value, which may be a secret.
+// warnUnknownEnvironment logs a warning for each variable that has orgsync's prefix but sets no flag.
+// Otherwise, nobody would notice that a misspelled limit has no effect. It does not log values,
+// because they may be secret.
 func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 	if a.environ == nil {
 		return

@@ -8,8 +8,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// TestUnknownEnvironment: a variable that is meant for orgsync and sets nothing is warned about,
-// with the one that was likely meant, and without its value.
+// TestUnknownEnvironment checks the warning about a variable that is meant for orgsync but sets no flag. It must name
+// the most similar variable, and must not contain the value.
 func TestUnknownEnvironment(t *testing.T) {
 	t.Parallel()
 	const unknown = "unknown environment variable ignored"

@@ -62,7 +62,8 @@ const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 EXIT STATUS
 {{.}}{{end}}`
 
-// exitStatus returns the annotation that makes a command's help list its exit codes: those of every command, and more.
+// exitStatus returns the annotations of a command. They make its help list the exit codes 0 and 1,
+// which every command has, and more.
 func exitStatus(more ...int) map[string]string {
 	var b strings.Builder
 	for _, code := range append([]int{exitDone, exitError}, more...) {
@@ -74,8 +75,8 @@ func exitStatus(more ...int) map[string]string {
 	return map[string]string{"exit": b.String()}
 }
 
-// exitLines returns each exit code with its meaning, in lines of at most 80 characters. All lines of a code but the
-// first begin with seven spaces.
+// exitLines maps each exit code to its lines in help texts: the code and its meaning, folded to 80
+// columns.
 var exitLines = sync.OnceValue(func() map[int]string {
 	const width = 80
 	const indent = "       "
@@ -87,17 +88,18 @@ var exitLines = sync.OnceValue(func() map[int]string {
 	return lines
 })
 
-// errChanges is not a failure: it makes --detailed-exitcode exit with 2 when there are, or were,
-// changes.
+// errChanges makes a run with --detailed-exitcode exit with 2, because plan found changes or apply
+// made changes. It is not a failure.
 var errChanges = errors.New("there are changes")
 
 // unfinishedError says that an apply did not finish its plan.
 type unfinishedError struct {
-	undone, unsettled int
-	failed            int   // undone changes that the server rejected
-	notInvited        int   // people who are not invited for another reason
-	missingAccess     error // a plan.UnknownAccessError, or nil
-	err               error // why the run stopped; nil when it ran to its end
+	undone        int   // changes that are not made
+	failed        int   // the changes among undone that were tried and failed
+	unsettled     int   // people for whom it is unknown whether a mail was sent
+	notInvited    int   // people who are not invited for another reason, which a notice gives
+	missingAccess error // a plan.UnknownAccessError, or nil
+	err           error // why the run stopped; nil if it ran to its end
 }
 
 func (e *unfinishedError) Error() string {
@@ -163,7 +165,7 @@ func exitCode(err error) int {
 	return exitError
 }
 
-// isTakenOver reports whether another run took the lock over from this one.
+// isTakenOver reports whether err says that another run took the lock from this run.
 func isTakenOver(err error) bool {
 	lost, ok := errors.AsType[*state.LostError](err)
 	return ok && lost.Err == nil
@@ -175,8 +177,8 @@ func is[E error](err error) bool {
 	return ok
 }
 
-// printError writes the error that a run ends with to stdout, in the format of --output, when no
-// result was written there.
+// printError writes the error of a run to stdout if the format of --output can show it: in JSON and
+// for GitHub always, in Markdown only the problems of a roster.
 func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 	switch a.output {
 	case "json":
@@ -194,7 +196,7 @@ func (a *app) printError(cmd *cobra.Command, code int, err error) error {
 	return nil
 }
 
-// finish reports err with a hint and returns the exit code.
+// finish prints err with a hint, unless err is nil or errChanges, and returns the exit code.
 func (a *app) finish(cmd *cobra.Command, err error) int {
 	a.command = cmd
 	code := exitCode(err)
@@ -202,7 +204,7 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 		return code
 	}
 	if !a.isTerminal(a.stderr) {
-		a.writeHeader(a.stderr) // nothing was written to stdout, and the error is looked up by its time too
+		a.writeHeader(a.stderr) // it has the time, by which people look for the error in a log
 	}
 	if !a.reported {
 		err = errors.Join(err, a.printError(cmd, code, err))

@@ -27,7 +27,7 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// failures are the errors that a user can meet, each with its exit code and with a part of what is said to do about it.
+// failures are the errors that a user can meet, each with its exit code and a part of its hint.
 var failures = []struct {
 	name string
 	err  error
@@ -142,8 +142,8 @@ func findCommand(t *testing.T, a *app, path string) *cobra.Command {
 	return cmd
 }
 
-// TestHintsElsewhere: a hint is true wherever it is shown. Each case is an error of a command that has
-// met a hint of another error, or of another command.
+// TestHintsElsewhere checks that a hint is right for the command. In each case, an error once had the hint of another
+// error or of another command.
 func TestHintsElsewhere(t *testing.T) {
 	t.Parallel()
 	interrupted, late := &signalError{os.Interrupt}, &timeoutError{time.Minute}
@@ -153,7 +153,7 @@ func TestHintsElsewhere(t *testing.T) {
 	tests := []struct {
 		name, command string
 		err           error
-		// not are parts of other hints; want is a part of the right one, and "" if none may be shown.
+		// not has parts of wrong hints. want is a part of the right hint; "" if there must be no hint.
 		not  []string
 		want string
 	}{
@@ -236,7 +236,7 @@ func TestHintsElsewhere(t *testing.T) {
 	})
 }
 
-// TestExplainClean: an error's text may hold what a server said.
+// TestExplainClean checks that text of a server in an error is clean.
 func TestExplainClean(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer

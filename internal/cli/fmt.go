@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// errUnformatted says that --check found files that fmt would change.
+// errUnformatted says that fmt --check found files that fmt would change.
 var errUnformatted = errors.New("not formatted")
 
 func (a *app) fmtCommand() *cobra.Command {
@@ -51,7 +51,8 @@ formatted. If there is such a file, fmt exits with 6.`,
 	return cmd
 }
 
-// formatRosters formats the files of a roster, or with check says which it would change.
+// formatRosters formats the roster files, and prints the names of the files that it changes. With
+// check, it changes nothing, and returns errUnformatted if it would change a file.
 func (a *app) formatRosters(ctx context.Context, check bool) error {
 	paths := a.rosters
 	files, err := interruptible(ctx, "find roster files", func() ([]string, error) { return roster.Files(paths) })
@@ -89,8 +90,8 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 	return nil
 }
 
-// rewriteFile replaces the text of a file that exists, and keeps its permissions. A link stays a
-// link.
+// rewriteFile replaces the text of an existing file, and keeps its permissions. If file is a symbolic
+// link, rewriteFile replaces the file that it points to.
 func rewriteFile(file string, text []byte) error {
 	file, err := filepath.EvalSymlinks(file)
 	if err != nil {

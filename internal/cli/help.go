@@ -14,13 +14,12 @@ import (
 
 func init() { cobra.EnableCommandSorting = false } // commands are listed in the order of their use
 
-// addHelpTopics adds the topics of 'orgsync help' that are not commands. All other commands must have
-// been added before.
+// addHelpTopics adds the topics of 'orgsync help' that are not commands.
 func addHelpTopics(root *cobra.Command) {
 	add := func(topic, short string, text func() string) {
 		cmd := &cobra.Command{Use: topic, Short: short}
 		cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
-			cmd.Long = text() // only now: most runs show no topic
+			cmd.Long = text() // made only when it is shown, because few runs show a topic
 			root.HelpFunc()(cmd, args)
 		})
 		root.AddCommand(cmd)
@@ -63,7 +62,7 @@ ALSO READ
 `)
 	var forOneRun []string
 	for name, flag := range environment.forOneRun {
-		if environment.known[name] == "" { // else it is another command's flag
+		if environment.known[name] == "" { // otherwise another command has a flag of this name with a variable
 			forOneRun = append(forOneRun, flag)
 		}
 	}
@@ -97,7 +96,7 @@ JSON Schema of rosters, for editors. 'orgsync init' writes this roster:
 	return b.String()
 }
 
-// eachFlag calls do with the flags of cmd and of the commands below it, each once.
+// eachFlag calls do once for each flag of cmd and of its subcommands.
 func eachFlag(cmd *cobra.Command, do func(*pflag.Flag)) {
 	cmd.PersistentFlags().VisitAll(do)
 	cmd.LocalNonPersistentFlags().VisitAll(do)

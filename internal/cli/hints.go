@@ -30,10 +30,10 @@ import (
 // errorWidth is the maximum width of one line of an error, in columns.
 const errorWidth = 600
 
-// clean returns text from outside for a line of output.
+// clean makes text from outside safe to print, and cuts it to errorWidth columns.
 func clean(text string) string { return printable.Clean(text, errorWidth) }
 
-// usageError is a command line or an environment variable that orgsync does not understand.
+// usageError is an error in the arguments, flags or environment variables of a command.
 type usageError struct {
 	command string
 	err     error
@@ -42,8 +42,8 @@ type usageError struct {
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// step is a part of a command whose errors share a hint: it depends on what was tried rather than
-// on what went wrong.
+// step is a part of a command. For many errors, the hint depends on the step in which the error
+// happened rather than on the error.
 type step int
 
 const (
@@ -81,8 +81,8 @@ func withStep(s step, err error) error {
 	return &stepError{s, err}
 }
 
-// stepHint returns what to do about an error of a step; "" when the error says it itself, such as a
-// file that is named twice.
+// stepHint returns the hint for an error of a step; "" if the error itself says enough, for
+// example that a file is named twice.
 func stepHint(tried *stepError) string {
 	missing := errors.Is(tried, fs.ErrNotExist)
 	denied := errors.Is(tried, fs.ErrPermission)
@@ -155,8 +155,8 @@ var (
 	errNotAccepted = errors.New("not confirmed: nothing was changed")
 )
 
-// printErrorAndHint writes err on stderr, with every problem of a roster on its own line, and then
-// what to do about it.
+// printErrorAndHint writes err and its hint to stderr. For an invalid roster, it first writes each
+// problem on its own line, unless stdout already has the problems.
 func (a *app) printErrorAndHint(err error) {
 	line := err.Error()
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
@@ -182,8 +182,8 @@ func (a *app) printMessage(text string) {
 	_ = document.Sentence(a.stderr, text, errorWidth, a.windowWidth(a.stderr))
 }
 
-// hint returns what to do about err; "" when there is nothing to add to the error. The first case that fits counts;
-// what a case has found stays set for those below it.
+// hint returns the hint for err; "" if the error itself says enough. The first case that matches
+// decides. A variable that errors.As sets in one case stays set for the cases below.
 func (a *app) hint(err error) string {
 	var (
 		problem    *state.Problem
@@ -239,7 +239,7 @@ func (a *app) hint(err error) string {
 		return "give the key's user the permission iam.user.*, or remove these settings from the roster"
 	case errors.As(err, &lacking):
 		create := "create what is missing in Vultr's console"
-		if lists := missingLists(lacking.Missing); len(lists) > 0 {
+		if lists := createTexts(lacking.Missing); len(lists) > 0 {
 			create = "in Vultr's console, " + strings.Join(lists, "; ")
 		}
 		return create + "; or correct the names in the roster; 'orgsync apply' makes all other changes"
@@ -307,11 +307,11 @@ func (a *app) hint(err error) string {
 	return ""
 }
 
-// has reports whether the command that runs has a flag: a hint names no flag that it lacks. Only
-// apply, which mails people, has --yes.
+// has reports whether the running command has a flag. A hint must not name a flag that the command
+// lacks. Only apply has --yes, so has("yes") means that the command may send mails.
 func (a *app) has(flag string) bool { return a.command != nil && a.command.Flags().Lookup(flag) != nil }
 
-// planFileHint returns what to do about an argument of apply that is not a plan.
+// planFileHint returns the hint for an argument of apply that is not a plan.
 func (a *app) planFileHint(e *planFileError) string {
 	word := shellword.Quote(e.file)
 	info, err := os.Stat(e.file)
@@ -319,9 +319,9 @@ func (a *app) planFileHint(e *planFileError) string {
 	case isTable(e.file):
 		return "to make a roster of it: orgsync import --csv " + word
 	case isRosterName(e.file), err == nil && info.IsDir():
-		return "to use it as the roster: orgsync apply" + a.simulationWords() + " --roster " + word
+		return "to use it as the roster: orgsync apply" + a.sandboxArgument() + " --roster " + word
 	case err != nil && looksLikeAddress(e.file):
-		return "to act on one person: orgsync apply" + a.simulationWords() + " --only " + word
+		return "to act on one person: orgsync apply" + a.sandboxArgument() + " --only " + word
 	case a.sandbox.On:
 		return "PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write " +
 			"--sandbox=FILE as one word"
@@ -331,8 +331,9 @@ func (a *app) planFileHint(e *planFileError) string {
 	return "save a plan with 'orgsync plan --out FILE', and name that file"
 }
 
-// missingLists returns what to create, as in `create these 2 groups: "everyone", "platform"`.
-func missingLists(missing []org.AccessName) []string {
+// createTexts returns a text for each kind of access in missing, such as
+// `create these 2 groups: "everyone", "platform"`.
+func createTexts(missing []org.AccessName) []string {
 	names := map[org.Kind][]string{}
 	for _, m := range missing {
 		names[m.Kind] = append(names[m.Kind], fmt.Sprintf("%q", m.Name))
@@ -350,7 +351,7 @@ func missingLists(missing []org.AccessName) []string {
 	return lists
 }
 
-// sandboxHint returns what to do about an error of the simulation's state file.
+// sandboxHint returns the hint for an error of the file that holds the simulation.
 func sandboxHint(err error) string {
 	switch {
 	case errors.Is(err, sandbox.ErrNoSimulation):
@@ -374,7 +375,7 @@ func isUnwritable(err error) bool {
 		errors.Is(err, syscall.ENOTDIR)
 }
 
-// stateHint returns what to do about an error of the ledger or its place.
+// stateHint returns the hint for an error of the ledger or its place.
 func stateHint(err error) string {
 	switch {
 	case errors.Is(err, errNoStateFolder):
@@ -392,7 +393,7 @@ func stateHint(err error) string {
 		"least as new as the version that wrote the ledger, or restore a copy of the ledger"
 }
 
-// callHint returns what to do about a failed call to the API.
+// callHint returns the hint for a failed call to the API.
 func (a *app) callHint(call *org.CallError) string {
 	var lookup *net.DNSError
 	switch {

@@ -22,12 +22,12 @@ import (
 	"github.com/orgsync/orgsync/internal/state/backend"
 )
 
-// historyOptions say what 'history' shows.
+// historyOptions selects the entries that history shows.
 type historyOptions struct {
-	keys         []string // canonical keys of addresses; none: everybody
-	since, until string
-	action       string // "" for all
-	organization string // "" if the state holds one
+	keys         []string // the keys of addresses (see org.Address.Key); empty to show everybody
+	since, until string   // as [parseMoment] reads them
+	action       string   // "" to show all actions
+	organization string   // "" for the only organization of the state
 }
 
 func (a *app) historyCommand() *cobra.Command {
@@ -86,7 +86,8 @@ the ledger is in a bucket or a database, orgsync keeps all lines.`,
 	return cmd
 }
 
-// parseMoment returns the time that text names, now for an age of 0; the zero time for "".
+// parseMoment parses a date, a time, or an age, which it subtracts from now. For "", it returns the
+// zero time.
 func parseMoment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -104,7 +105,7 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	return now.Add(-age), nil
 }
 
-// historyEntry is one event in the JSON form.
+// historyEntry is an entry of the ledger in the JSON form.
 type historyEntry struct {
 	Time         time.Time `json:"time"`
 	Email        string    `json:"email,omitempty"`
@@ -124,9 +125,6 @@ type historyDocument struct {
 	OrganizationID string         `json:"organization_id"`
 	Entries        []historyEntry `json:"entries"`
 }
-
-// unanswered is the outcome of what was announced and never concluded.
-const unanswered = "unanswered"
 
 func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions, since, until time.Time) error {
 	id, err := a.pickOrganization(ctx, b, o.organization)
@@ -154,8 +152,8 @@ func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions,
 	return a.printHistory(entries, all > 0)
 }
 
-// errNoLedgerOf returns the error for an organization that a state has no ledger of. have are the
-// organizations that it has ledgers of.
+// errNoLedgerOf returns the error for an organization of which the state has no ledger. have holds
+// the ids of the organizations of which it has one.
 func errNoLedgerOf(named string, have []string) error {
 	text := fmt.Sprintf("the state holds no ledger of the organization %.40q", named)
 	if len(have) > 0 {
@@ -164,7 +162,8 @@ func errNoLedgerOf(named string, have []string) error {
 	return &usageError{"orgsync history", errors.New(text)}
 }
 
-// pickOrganization returns the organization that is meant; "" if the state holds none.
+// pickOrganization returns the id of the organization to show. This is named or, if named is "", the
+// only organization in the state. The id is "" if the state has no organization.
 func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named string) (string, error) {
 	ids, err := b.Organizations(ctx)
 	switch {
@@ -184,41 +183,43 @@ func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named st
 	return "", nil
 }
 
-// readHistory returns the events of a ledger, oldest first. What a mail or an edit announced is left out
-// where its outcome follows.
+// readHistory returns the entries of a ledger, oldest first, without the entries for whole runs. The
+// ledger has two entries for a mail or an edit, one before the request and one after the answer.
+// readHistory returns one entry for the two: the second, at the place of the first.
 func readHistory(ctx context.Context, b *backend.Backend, organization string) ([]historyEntry, error) {
 	store, err := b.Store(organization)
 	if err != nil {
 		return nil, err
 	}
-	type announced struct{ run, email, object string }
-	open := map[announced]int{} // the place of what was announced
-	var events []historyEntry
+	type request struct{ run, email, object string }
+	unanswered := map[request]int{} // the index in entries
+	var entries []historyEntry
 	_, err = ledger.Entries(ctx, store, organization, func(e ledger.Entry) {
 		if e.Action == ledger.Run {
 			return
 		}
-		event := historyEntry{
+		entry := historyEntry{
 			Time: e.Time, Email: e.Email, Action: string(e.Action), Outcome: string(e.Outcome), InvitationID: e.InvitationID,
 			ObjectID: e.Object, Kind: string(e.Kind), Name: e.Name, Message: e.Message, Run: e.Run,
 		}
-		key := announced{e.Run, e.Email, e.Object}
-		switch place, there := open[key]; {
+		key := request{e.Run, e.Email, e.Object}
+		switch i, found := unanswered[key]; {
 		case e.Outcome == "" && e.Announces():
-			event.Outcome = unanswered
-			open[key] = len(events)
-			events = append(events, event)
-		case e.Outcome != "" && there:
-			delete(open, key)
-			events[place] = event
+			entry.Outcome = "unanswered" // unless the second entry follows
+			unanswered[key] = len(entries)
+			entries = append(entries, entry)
+		case e.Outcome != "" && found:
+			delete(unanswered, key)
+			entries[i] = entry
 		default:
-			events = append(events, event)
+			entries = append(entries, entry)
 		}
 	})
-	return events, err
+	return entries, err
 }
 
-// printHistory prints a table. filtered is true if the ledger has entries that the command line leaves out.
+// printHistory prints a table of entries. filtered is true if the ledger has entries that the
+// command line leaves out.
 func (a *app) printHistory(entries []historyEntry, filtered bool) error {
 	if len(entries) == 0 {
 		text := "The ledger has no entries."
@@ -238,7 +239,7 @@ func (a *app) printHistory(entries []historyEntry, filtered bool) error {
 	return table.Flush()
 }
 
-// detail returns what an event is about.
+// detail returns the text of the column DETAIL.
 func (e historyEntry) detail() string {
 	parts := []string{}
 	for _, part := range []string{e.Kind, e.Name, e.InvitationID, e.ObjectID, e.Message} {
@@ -255,10 +256,9 @@ func (a *app) printHistoryCSV(entries []historyEntry) error {
 		"message", "run"})
 	for _, e := range entries {
 		row := []string{e.Time.UTC().Format(time.RFC3339), e.Email, e.Action, e.Outcome, e.InvitationID, e.ObjectID,
-			e.Kind, e.Name,
-			e.Message, e.Run}
+			e.Kind, e.Name, e.Message, e.Run}
 		for i := range row {
-			row[i] = cell(row[i])
+			row[i] = escapeCell(row[i])
 		}
 		_ = w.Write(row)
 	}
@@ -266,8 +266,9 @@ func (a *app) printHistoryCSV(entries []historyEntry) error {
 	return w.Error()
 }
 
-// cell returns text for a CSV file. Spreadsheets would run a text that begins like a formula.
-func cell(text string) string {
+// escapeCell returns text for a CSV file. It puts a quote before text that begins like a formula,
+// because a spreadsheet would run the formula.
+func escapeCell(text string) string {
 	text = clean(text)
 	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
 		return "'" + text

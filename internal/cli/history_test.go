@@ -12,8 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
-// TestHistoryEscapes checks that what the API said reaches neither the terminal nor a CI runner as
-// anything but letters, in every format.
+// TestHistoryEscapes checks that text of the API does not act on a terminal or a CI runner, in every format.
 func TestHistoryEscapes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)

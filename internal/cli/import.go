@@ -20,18 +20,12 @@ import (
 
 // importOptions holds the options that only import has.
 type importOptions struct {
-	// merge is the file to add people to; "" makes a new roster. roster is the whole roster that the
-	// file is part of, when it has more files.
-	merge  string
-	roster []string
-	// csv is the file to read people from; "" reads the organization.
-	csv string
-	// access updates the access of people whom the merge file lists.
-	access bool
-	// byTeam makes a team of each group.
-	byTeam bool
-	// pin names the organization when no roster does.
-	pin string
+	merge  string   // the file to add people to; "" to print a new roster
+	roster []string // the files of the whole roster that merge is part of; empty if merge is the only file
+	csv    string   // the file to read people from; "" to read the organization
+	access bool     // whether to update the access of people in merge
+	byTeam bool     // whether to make a team of each group
+	pin    string   // the organization, if the roster does not name one
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -80,7 +74,7 @@ before import reads it.`,
   orgsync import --merge teams/new.yaml --roster teams/ > new.yaml`,
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// The variable may be set for the other commands.
+			// ORGSYNC_ROSTER without --merge is no mistake: it may be set for other commands.
 			byEnvironment := a.getenv(environmentName(cmd.Flags().Lookup("roster"))) != ""
 			if len(o.roster) > 0 && o.merge == "" && !byEnvironment {
 				return &usageError{cmd.CommandPath(), errors.New("--roster names the roster that the file of --merge is part " +
@@ -118,7 +112,7 @@ before import reads it.`,
 	return cmd
 }
 
-// errNobodyToList says that import found nobody to list in a roster.
+// errNobodyToList says that import found no people for a new roster.
 var errNobodyToList = errors.New("the organization has no people to list")
 
 func (a *app) importRoster(ctx context.Context, o importOptions) error {
@@ -141,7 +135,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	switch {
 	case o.merge != "":
 		var remarks []string
-		if o.access { // first: the positions are those of the file as it is
+		if o.access { // before roster.Merge, because drift has the positions of people in the file
 			if text, remarks, err = a.updateAccess(o.merge, text, drift); err != nil {
 				return err
 			}
@@ -151,7 +145,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		}
 		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellword.Quote(o.merge), len(draft.Entries))
 		draft.Comments = append(draft.Comments, remarks...)
-		for _, remark := range draft.Comments { // they do not belong in somebody's existing file
+		for _, remark := range draft.Comments { // on stderr, so that they do not end up in the existing file
 			fmt.Fprintf(a.stderr, "- %s\n", clean(remark))
 		}
 	case len(draft.Entries) == 0:
@@ -165,8 +159,8 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	return err
 }
 
-// updateAccess returns text, that of the --merge file, with what its people have in the
-// organization, and remarks about the rest.
+// updateAccess returns text, the content of the --merge file, with the access that its people have in
+// the organization. It also returns remarks about differences that it did not write into text.
 func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]byte, []string, error) {
 	var updates []roster.Update
 	left := 0
@@ -190,7 +184,8 @@ func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]b
 	return text, slices.Concat(failed, drift.Remarks), nil
 }
 
-// importCSV prints a roster made from a CSV file, or a roster with the people of the file added.
+// importCSV prints a new roster with the people of the --csv file. With --merge, it prints the
+// existing roster with these people added.
 func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	data, err := interruptible(ctx, "read "+o.csv, func() ([]byte, error) { return os.ReadFile(o.csv) })
 	if err != nil {
@@ -238,10 +233,10 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 }
 
 // loadExisting returns the roster that import adds people to, and the text of the --merge file.
-// Without --merge the roster has no people.
+// Without --merge, the roster has no people, and the text is nil.
 func (a *app) loadExisting(ctx context.Context, o importOptions) (*roster.Roster, []byte, error) {
 	if a.sandbox.On {
-		o.pin = "" // loadRoster drops the roster's pin in the same way
+		o.pin = "" // loadRoster also ignores the pin of the roster in a simulation
 	}
 	if o.merge == "" {
 		return &roster.Roster{Organization: o.pin}, nil, nil

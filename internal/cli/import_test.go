@@ -37,7 +37,7 @@ func populated(t *testing.T, o sandbox.Options, before func(*http.Request)) *wor
 	return w
 }
 
-// write puts a file into the world's folder and gives its path.
+// write writes a file into the folder of the world and returns its path.
 func (w *world) write(name, text string) string {
 	w.t.Helper()
 	file := filepath.Join(w.dir, name)
@@ -66,7 +66,7 @@ const people = `users:
     groups: [everyone]
 `
 
-// TestImport: the roster has everybody, and planning it changes nothing, whatever it says about everybody else.
+// TestImport checks that the roster has everybody, and that a plan with this roster has no changes.
 func TestImport(t *testing.T) {
 	t.Parallel()
 	for _, d := range sandbox.Dialects() {
@@ -89,7 +89,7 @@ func TestImport(t *testing.T) {
 			head, users, _ := strings.Cut(text, "\nusers:\n")
 			users = "users:\n" + users
 			want := people
-			// Some dialects do not report this.
+			// Some dialects do not have this fact.
 			if p := d.Dialect.Permissions; p == sandbox.PermissionsNull || p == sandbox.PermissionsText ||
 				p == sandbox.PermissionsList {
 				want = strings.Replace(want, "Cleo@example.com\n    api_enabled: true\n", "Cleo@example.com\n", 1)
@@ -128,7 +128,7 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// TestImportMergeOfSeveral checks that a key for several organizations needs one named, by the roster or by the flag.
+// TestImportMergeOfSeveral checks that the roster or the flag must name the organization if the key has several.
 func TestImportMergeOfSeveral(t *testing.T) {
 	t.Parallel()
 	w := populated(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: sandbox.OrganizationsSeveral}}, nil)
@@ -139,7 +139,7 @@ func TestImportMergeOfSeveral(t *testing.T) {
 	w.want(w.run(t.Context(), "import", "--merge", file, "--organization", "Other Org"), exitDone, 0)
 }
 
-// TestImportNobody: an organization of the key's own user alone is a roster of that user.
+// TestImportNobody checks that an organization with only the user of the key gives a roster of this user.
 func TestImportNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -149,13 +149,13 @@ func TestImportNobody(t *testing.T) {
 		t.Errorf("the owner is not listed:\n%s", &w.stdout)
 	}
 	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
-	// Where not even that user can be seen there is nobody.
+	// If the key cannot see this user either, there is nobody to list.
 	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/users"})
 	w.want(w.run(t.Context(), "import"), exitError, 0)
 	w.wantStderr("the organization has no people to list")
 }
 
-// TestImportForbidden: what the key may not read is not made up.
+// TestImportForbidden checks that import leaves out what the key may not read.
 func TestImportForbidden(t *testing.T) {
 	t.Parallel()
 	w := populated(t, sandbox.Options{}, nil)
@@ -174,7 +174,7 @@ func TestImportForbidden(t *testing.T) {
 	}
 	w.write("users.yaml", got)
 	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
-	// Half a reading gives nothing at all.
+	// An incomplete read prints no roster.
 	w.api.ClearFaults()
 	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusUnauthorized, Path: "/v2/policies"})
 	w.want(w.run(t.Context(), "import"), exitError, 0)
@@ -225,7 +225,7 @@ func TestImportMerge(t *testing.T) {
 		t.Errorf("nothing says what the defaults give:\n%s", got)
 	}
 
-	// Once more there is nobody to add.
+	// The second time, there is nobody to add.
 	w.want(w.run(t.Context(), "import", "--merge", file), exitDone, 0)
 	if got := w.stdout.String(); got != want {
 		t.Errorf("merged again it is\n%s", got)

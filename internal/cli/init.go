@@ -23,9 +23,9 @@ var starterRoster []byte
 // defaultRoster is the roster that commands read if no flag names one.
 const defaultRoster = "users.yaml"
 
-// workflow is a file that runs orgsync in CI: its place in a repository, and its text.
-type workflow struct {
-	file string
+// newFile is a file that init writes.
+type newFile struct {
+	name string
 	text []byte
 }
 
@@ -67,33 +67,34 @@ instead of init. The roster then lists these members.`,
 	return cmd
 }
 
-// init writes the first roster to file and, for a service, the CI file.
+// init writes the first roster to file. Unless service is "", it also writes the CI file of that
+// service.
 func (a *app) init(file, service string) error {
-	written := []workflow{{file, starterRoster}}
+	files := []newFile{{file, starterRoster}}
 	switch service {
 	case "github":
-		written = append(written, workflow{filepath.Join(".github", "workflows", "members.yml"), samples.GitHubWorkflow})
+		files = append(files, newFile{filepath.Join(".github", "workflows", "members.yml"), samples.GitHubWorkflow})
 	case "gitlab":
-		written = append(written, workflow{".gitlab-ci.yml", samples.GitLabPipeline})
+		files = append(files, newFile{".gitlab-ci.yml", samples.GitLabPipeline})
 	}
-	if len(written) > 1 && filepath.Clean(file) != defaultRoster {
+	if len(files) > 1 && filepath.Clean(file) != defaultRoster {
 		return withStep(stepInit, fmt.Errorf("--workflow needs the roster in %s, where the CI file looks for it, not in %s",
 			defaultRoster, file))
 	}
-	for _, w := range written { // before the first is written
-		if _, err := os.Lstat(w.file); err == nil {
-			return withStep(stepInit, fmt.Errorf("write %s: %w", w.file, fs.ErrExist))
+	for _, f := range files { // check all names before writing the first file
+		if _, err := os.Lstat(f.name); err == nil {
+			return withStep(stepInit, fmt.Errorf("write %s: %w", f.name, fs.ErrExist))
 		}
 	}
-	for i, w := range written {
-		if i > 0 { // the folders of a CI file are always the same
-			err := os.MkdirAll(filepath.Dir(w.file), 0o755) //nolint:gosec // as git makes them: they hold no secret
+	for i, f := range files {
+		if i > 0 { // only for the CI file: if the folder of the roster is missing, its name may be misspelled
+			err := os.MkdirAll(filepath.Dir(f.name), 0o755) //nolint:gosec // as git makes them: they hold no secret
 			if err != nil {
 				return withStep(stepInit, err)
 			}
 		}
-		if err := createFile(w.file, w.text); err != nil {
-			return withStep(stepInit, fmt.Errorf("write %s: %w", w.file, err))
+		if err := createFile(f.name, f.text); err != nil {
+			return withStep(stepInit, fmt.Errorf("write %s: %w", f.name, err))
 		}
 	}
 	a.reported = true
@@ -101,8 +102,8 @@ func (a *app) init(file, service string) error {
 	if filepath.Clean(file) != defaultRoster {
 		option = " --roster " + shellword.Quote(file)
 	}
-	for _, w := range written {
-		fmt.Fprintf(a.stdout, "Wrote %s.\n", w.file)
+	for _, f := range files {
+		fmt.Fprintf(a.stdout, "Wrote %s.\n", f.name)
 	}
 	fmt.Fprintf(a.stdout, `
 Next:
@@ -116,7 +117,7 @@ Next:
 	return nil
 }
 
-// createFile writes a file that does not exist yet.
+// createFile writes a new file. If the file exists, it returns fs.ErrExist.
 func createFile(file string, text []byte) error {
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	f, err := os.OpenFile(file, flags, 0o644) //nolint:gosec // as editors make them: the text is the same for everybody

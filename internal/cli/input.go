@@ -10,8 +10,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// readRoster reads the roster in paths. An invalid roster is a [roster.ProblemsError]; one that
-// cannot be read is a stepError.
+// readRoster reads the roster in paths. Its error is a [roster.ProblemsError] if the roster is
+// invalid, and otherwise a stepError.
 func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 	r, err := interruptible(ctx, "read roster", func() (*roster.Roster, error) { return roster.Load(paths) })
 	if err != nil && !is[*roster.ProblemsError](err) {
@@ -20,9 +20,9 @@ func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 	return r, err
 }
 
-// loadRoster reads the roster that the flags name, for a command that then reads the organization.
-// People given by --reinvite and --resend must be in it and, where --only is given, among those. A
-// simulation ignores its pin.
+// loadRoster reads the roster that --roster names. It returns an error if --reinvite or --resend
+// names a person who is not in the roster, or whom --only leaves out. In a simulation, it removes
+// the pin (the name of the organization) from the roster.
 func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	r, err := readRoster(ctx, a.rosters...)
 	if err != nil {
@@ -35,12 +35,12 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 		return nil, err
 	}
 	if a.sandbox.On {
-		r.Organization = "" // a pin guards real organizations, and the simulated one is not one of them
+		r.Organization = "" // the pin names a real organization, and the simulated one has another name
 	}
 	return r, nil
 }
 
-// checkNamed returns an error if a flag names somebody who is not in r, or somebody who is left out by --only.
+// checkNamed returns an error if flag names a person who is not in r, or whom --only leaves out.
 func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) error {
 	for _, who := range people {
 		p := r.Find(who)
@@ -55,7 +55,7 @@ func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) er
 	return nil
 }
 
-// newRun returns what a report says about a command that worked with r.
+// newRun returns the part of a report that names the command and describes its roster r.
 func newRun(command string, r *roster.Roster) report.Run {
 	run := report.Run{Command: command, Files: r.Files, People: len(r.People), Teams: len(r.Teams)}
 	if run.Teams == 0 {
@@ -73,8 +73,8 @@ func newRun(command string, r *roster.Roster) report.Run {
 	return run
 }
 
-// errNotInRoster returns the error that the roster has no person with the address who, with a
-// similar address that it has.
+// errNotInRoster returns an error which says that r has no person with the address who. If r has a
+// similar address, the error suggests that address.
 func errNotInRoster(r *roster.Roster, who org.Address) error {
 	err := fmt.Errorf("the roster has no person with the address %s", who)
 	if near := r.Nearest(who); near != "" {
@@ -83,11 +83,11 @@ func errNotInRoster(r *roster.Roster, who org.Address) error {
 	return withStep(stepFindPerson, err)
 }
 
-// interruptible returns the result of read or, when ctx ends first, the cause of that. A read of a
-// file or a terminal cannot be cancelled, and may never return: nobody writes to a pipe, or the server of a
-// network folder is down. So read goes on in the background and must not share anything with the
-// caller.
-func interruptible[T any](ctx context.Context, what string, read func() (T, error)) (T, error) {
+// interruptible returns the result of read. If ctx ends first, it returns the cause of ctx, and task
+// says in the error what was interrupted. A read of a file or a terminal cannot be cancelled, and
+// may never return: a pipe may have no writer, or the server of a network folder may be down. read
+// then goes on in the background, so it must not share data with the caller.
+func interruptible[T any](ctx context.Context, task string, read func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -102,6 +102,6 @@ func interruptible[T any](ctx context.Context, what string, read func() (T, erro
 		return r.value, r.err
 	case <-ctx.Done():
 		var none T
-		return none, fmt.Errorf("%w, at: %s", context.Cause(ctx), what)
+		return none, fmt.Errorf("%w, at: %s", context.Cause(ctx), task)
 	}
 }

@@ -20,8 +20,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// crowd is a roster of n people in a folder of its own, and a simulated API that calls posted with each mail that
-// arrives.
+// crowd returns a roster of n people in a folder, and a simulated API that calls posted for each mail.
 func crowd(t *testing.T, n int, o sandbox.Options, posted func()) (dir string, env []string, api *sandbox.Server) {
 	t.Helper()
 	dir = t.TempDir()
@@ -63,8 +62,8 @@ func expectOneMailEach(t *testing.T, api *sandbox.Server, n int) {
 	}
 }
 
-// TestKilled kills the real program again and again, at moments that are different each time, while it invites 200
-// people; the list of invitations is up to date in one world and five minutes behind in the other.
+// TestKilled kills the real program again and again, at random moments, while it invites 200 people. The list of
+// invitations is up to date in one simulation, and five minutes behind in the other.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	for _, lag := range []time.Duration{0, 5 * time.Minute} {
@@ -130,7 +129,7 @@ func expectNobodyTwice(t *testing.T, api *sandbox.Server) {
 	}
 }
 
-// TestThreeAtOnce checks that of three runs at the same time one works, and the others name the run that has the lock.
+// TestThreeAtOnce starts three runs at the same time. One must work, and the others must name the run with the lock.
 func TestThreeAtOnce(t *testing.T) {
 	t.Parallel()
 	first, others := make(chan struct{}), make(chan struct{})

@@ -16,9 +16,9 @@ func newLog(w io.Writer, level slog.Level, format string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(escapingWriter{w, " ["}, options))
 }
 
-// escapingWriter escapes what slog does not: bidirectional and some control characters in JSON, DEL
-// in text. It also writes bracket in place of the "[" of "##[", which a CI runner would take for a
-// command. slog writes each record as a whole.
+// escapingWriter escapes characters that slog leaves unchanged: bidirectional and some control
+// characters in JSON, and DEL in text. In "##[", which begins a command of a CI runner, it replaces
+// the "[" by bracket. This works because slog writes each record with one call of Write.
 type escapingWriter struct {
 	w       io.Writer
 	bracket string

@@ -11,8 +11,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// TestMistakes holds what people type who know other tools, or who have not read the help: the error
-// says what was given, and the hint what to type instead.
+// TestMistakes has command lines of people who know other tools, or who have not read the help. The error must quote
+// the mistake, and the hint must suggest a correct command line.
 func TestMistakes(t *testing.T) {
 	// Not parallel: it changes the working directory.
 	w := newWorld(t, sandbox.Options{}, nil)

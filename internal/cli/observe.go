@@ -21,38 +21,31 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// runRecord is what a run has found out so far, for the log, the metrics file and the dead-man's
+// runRecord holds what is known about the run so far, for the log, the metrics file and the dead-man's
 // switch.
 type runRecord struct {
 	report.Metrics
 	began time.Time
 	stats func() vultr.Stats // nil until there is a client
-	state string             // where ledger and lock are kept; "" until they are opened
+	state string             // the place of the ledger and the lock; "" until it is opened
 }
 
-// maxMetricsFile is the maximum size, in bytes, of a file that is read as the metrics of the run
-// before; they have a few thousand.
+// maxMetricsFile is the maximum size of an existing metrics file, in bytes. orgsync writes only a few
+// thousand, so a larger file is not a metrics file of orgsync.
 const maxMetricsFile = 1 << 20
 
-// addMetricsFlag adds --metrics-file.
-func (a *app) addMetricsFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.metricsFile, "metrics-file", "",
-		"write metrics for Prometheus' textfile collector to this `file`, as in orgsync.prom; each run replaces the file")
-	_ = cmd.MarkFlagFilename("metrics-file", "prom")
-}
-
-// recordPlan records the plan. The states of people are needed for the metrics only, and take as
-// long to work out as the plan.
+// recordPlan keeps the plan for the log and the metrics. It computes the states of people only if
+// there is a metrics file, because this takes as long as planning.
 func (a *app) recordPlan(d reconcile.Decision) {
-	p := d.Plan // not all of d, whose input may be garbage soon
+	p := d.Plan // a copy, because a pointer into d would keep the input of the plan in memory
 	a.run.Plan = &p
 	if a.metricsFile != "" {
 		a.run.Statuses = plan.PersonStatuses(d.Input)
 	}
 }
 
-// observe runs a command, with a log, metrics and pings of its beginning and end. A failure of
-// these is a warning and does not change the result of the run.
+// observe calls do, the work of cmd. Around it, observe writes the log and the metrics, and notifies
+// the dead-man's switch. If one of these fails, observe logs a warning, and the result stays the same.
 func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error {
 	ctx := cmd.Context()
 	pings, err := a.newPing()
@@ -62,7 +55,7 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 	a.run = runRecord{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
 	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated",
 		a.sandbox.On, "state", a.stateName())
-	a.beginRun(cmd.Name())
+	a.planHeader(cmd.Name())
 	a.sendPing(pings, "start", func() error { return pings.Start(ctx) })
 
 	err = do(ctx)
@@ -79,7 +72,7 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 			a.log.Warn("the metrics were not written", "error", err)
 		}
 	}
-	last := context.WithoutCancel(ctx) // a run that was interrupted still reports its end
+	last := context.WithoutCancel(ctx) // an interrupted run also reports its end
 	if code := a.run.Code; succeeded(code) {
 		a.sendPing(pings, "success", func() error { return pings.Success(last) })
 	} else {
@@ -88,11 +81,11 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 	return err
 }
 
-// succeeded reports whether a run with this exit code did its work.
+// succeeded reports whether an exit code means that the run did all its work.
 func succeeded(code int) bool { return code == exitDone || code == exitChanges }
 
-// newPing returns the dead-man's switch; nil when none is set, and in a simulation, which says
-// nothing about the real job.
+// newPing returns the dead-man's switch of --ping; nil without this flag. It is also nil in a
+// simulation, because a simulation does not show that the real job works.
 func (a *app) newPing() (*ping.Switch, error) {
 	a.ping = strings.TrimSpace(a.ping) // a secret that was made from a file may end with a line break
 	if a.ping == "" {
@@ -108,7 +101,8 @@ func (a *app) newPing() (*ping.Switch, error) {
 	return s, nil
 }
 
-// sendPing notifies the dead-man's switch with send. A failure is only logged.
+// sendPing notifies the dead-man's switch by calling send, and logs a failure. It does nothing if to
+// is nil.
 func (a *app) sendPing(to *ping.Switch, what string, send func() error) {
 	if to == nil {
 		return
@@ -140,7 +134,7 @@ func (a *app) writeMetrics() error {
 	if err := report.MetricsText(&text, m); err != nil {
 		return fmt.Errorf("write the metrics: %w", err)
 	}
-	// Whoever collects metrics is another user, and there is no address in them.
+	// Every user may read the file: the collector runs as another user, and metrics have no addresses.
 	if err := maybe.WriteFile(a.metricsFile, []byte(a.secrets.Redact(text.String())), 0o644); err != nil {
 		return fmt.Errorf("write the metrics: %w", err)
 	}
@@ -157,11 +151,12 @@ func (a *app) trackChanges() func(apply.ChangeResult) {
 		a.logChange(c)
 		done++
 		planned := len(a.run.Plan.Changes)
-		a.progress.show(applying, done, max(done, planned)) // mails that are settled during the run add changes
+		a.progress.show(applying, done, max(done, planned)) // the run may add changes to the plan, see apply/settle.go
 	}
 }
 
-// trackWait logs and shows that the run waits for lost answers before it reads again.
+// trackWait logs and shows that the run waits, because answers to mails were lost, before it reads
+// the organization again.
 func (a *app) trackWait(w apply.Wait) {
 	a.log.Info("waiting for mails whose answer was lost", "mails", w.Mails, "until", w.Until.UTC().Truncate(time.Second))
 	a.progress.wait(w.Mails, w.Until)
@@ -183,8 +178,8 @@ func (a *app) logChange(c apply.ChangeResult) {
 	a.log.Info("change", attrs...)
 }
 
-// logNotices logs each notice, unless the log is text and stands beside a report that is text too:
-// that shows them already, those of a kind together.
+// logNotices logs each notice. It does nothing if people see the log next to a report in text, which
+// already shows the notices, and the log level is above info.
 func (a *app) logNotices(notices []plan.Notice) {
 	shown := a.isTerminal(a.stdout) || a.output == "text" && a.logFormat == "text"
 	if shown && !a.log.Enabled(context.Background(), slog.LevelInfo) {

@@ -27,8 +27,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// metric is the value of the one line of a metrics file that begins with name and holds all labels; "" when there is
-// none.
+// metric returns the value in the line of a metrics file that begins with name and has all labels; "" if there is
+// no such line.
 func metric(t *testing.T, file, name string, labels ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -60,7 +60,7 @@ func mode(t *testing.T, file string) os.FileMode {
 	return info.Mode()
 }
 
-// TestMetricsFile: every run that began leaves its metrics, and a failed one keeps what it cannot know.
+// TestMetricsFile checks that every run writes metrics, and that a failed run keeps values that it cannot know.
 func TestMetricsFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -93,7 +93,7 @@ func TestMetricsFile(t *testing.T) {
 		t.Errorf("the file has the mode %v, want %v", got, want)
 	}
 
-	// A run that ends before it knows anything, one that is refused, and one that is denied in the middle.
+	// Three runs: one fails at once, one is refused, and one loses its permission while it reads.
 	for _, failing := range []struct {
 		name string
 		code int
@@ -125,14 +125,14 @@ func TestMetricsFile(t *testing.T) {
 	w.want(w.run(t.Context(), "apply", "--rate", "fast"), exitError, 3) // never began
 	want("orgsync_last_run_exit_code", "1")
 
-	// Planning is another job.
+	// plan counts as another job.
 	w.want(w.run(t.Context(), "plan", "--metrics-file", filepath.Join(w.dir, "plan.prom")), exitDone, 3)
 	file = filepath.Join(w.dir, "plan.prom")
 	want("orgsync_last_run_changes", "3", `action="reinvite"`, `outcome="planned"`, `command="plan"`)
 	want("orgsync_people", "3", `state="expired"`)
 }
 
-// TestMetricsFileTrouble: metrics that cannot be written are a warning, and a file of somebody else stays as it is.
+// TestMetricsFileTrouble checks that a failure to write metrics is a warning, and that other files are not replaced.
 func TestMetricsFileTrouble(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -181,7 +181,7 @@ func (l *listener) want(t *testing.T, want ...string) {
 	l.requests = nil
 }
 
-// TestPing: the dead-man's switch hears of start and end, whatever the end is, and changes nothing.
+// TestPing checks that the dead-man's switch gets the start and every kind of end, and does not change the result.
 func TestPing(t *testing.T) {
 	t.Parallel()
 	const start, success = "GET /secret-of-the-switch/start", "GET /secret-of-the-switch"
@@ -230,7 +230,7 @@ func TestPing(t *testing.T) {
 var varying = regexp.MustCompile(
 	`(time|version|duration|invitation_id|organization_id|requests|roster|state)=("[^"]*"|\S+)`)
 
-// TestLogLines: what happened, in one line a change.
+// TestLogLines checks that the log has a line for each change.
 func TestLogLines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -276,7 +276,7 @@ func TestLogLines(t *testing.T) {
 	}
 }
 
-// FuzzLog: whatever comes from outside, a record is one line that can be read, and shows nothing that acts.
+// FuzzLog checks that with any text from outside, a record is one valid line that does not act on a terminal.
 func FuzzLog(f *testing.F) {
 	for _, s := range []string{"plain", "a\nlevel=ERROR msg=forged", "\x1b[31mred\x1b]0;t\a", "\u202eevil\u2066",
 		"\u009b2J", "a\"b\\c", "\x7f", "\xff", "\u2028"} {

@@ -17,7 +17,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// pictures are where the README's come from.
+// pictures is the folder of the pictures of the README.
 const pictures = "../../docs/pictures/"
 
 var shown = regexp.MustCompile(`\(docs/pictures/([^)]+)\.(?:svg|png)\)`)
@@ -112,12 +112,12 @@ func TestPictures(t *testing.T) {
 	}
 }
 
-// wordsOf are the words of s, with what differs from day to day made equal.
+// wordsOf returns the words of s. Words that differ from day to day become equal.
 func wordsOf(s string) string {
 	return strings.Join(strings.Fields(scrubbed(s)), " ")
 }
 
-// textOfPage are the texts of a web page, without its style, with what differs from day to day made equal.
+// textOfPage returns the texts of a web page without its style. Words that differ from day to day become equal.
 func textOfPage(t *testing.T, page string) []string {
 	t.Helper()
 	var texts []string
@@ -141,7 +141,7 @@ func textOfPage(t *testing.T, page string) []string {
 	}
 }
 
-// textOf is the text of an SVG file, with a line feed after each text element.
+// textOf returns the text of an SVG file, with a line feed after each text element.
 func textOf(t *testing.T, file string) string {
 	t.Helper()
 	f, err := os.Open(file)

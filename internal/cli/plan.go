@@ -73,7 +73,7 @@ func (a *app) plan(ctx context.Context) error {
 	return nil
 }
 
-// printPlan prints a plan for r. lacking is the error that the run ends with; nil when there is none.
+// printPlan prints a plan for r. lacking is the error with which the run will end; it may be nil.
 func (a *app) printPlan(p plan.Plan, r *roster.Roster, lacking error) error {
 	a.reported = true
 	if len(p.Changes) == 0 && a.isSilent() {

@@ -12,14 +12,14 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// maxPlanFile is the maximum size of a saved plan, in bytes: it has room for a change for each of
-// 200,000 people.
+// maxPlanFile is the maximum size of a saved plan, in bytes. It is enough for changes to 200,000
+// people.
 const maxPlanFile = 128 << 20
 
-// errNotPlan says that a file exists and is not a plan, but a roster, for example.
+// errNotPlan says that an existing file is not a plan, but for example a roster.
 var errNotPlan = errors.New("the file is not a plan")
 
-// errNotRegular says that the path is something that must not be replaced by a file, such as
+// errNotRegular says that a path must not be replaced by a file, because it is for example
 // /dev/null.
 var errNotRegular = errors.New("it is not a regular file")
 
@@ -34,8 +34,8 @@ func (e *planFileError) Error() string {
 }
 func (e *planFileError) Unwrap() error { return e.err }
 
-// savePlan writes p to file as a whole or not at all. Only this user may read the file, because it
-// contains addresses.
+// savePlan writes p to file. If that fails, the old file stays as it was. Only this user may read the
+// new file, because it contains addresses.
 func savePlan(file string, p plan.Plan) error {
 	data, err := p.Save()
 	if err == nil {
@@ -53,8 +53,7 @@ func savePlan(file string, p plan.Plan) error {
 	return nil
 }
 
-// checkReplaceable returns errNotRegular for anything that a file must not replace, and nil for a
-// file or nothing.
+// checkReplaceable returns errNotRegular if file exists and is not a regular file.
 func checkReplaceable(file string) error {
 	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 		return errNotRegular
@@ -62,11 +61,11 @@ func checkReplaceable(file string) error {
 	return nil
 }
 
-// checkMayBePlan returns errNotPlan for a file that cannot be a plan, and nil for one that may be a
-// plan, is empty or does not exist.
+// checkMayBePlan returns errNotPlan if the content of file cannot be a plan. A file that is empty or
+// does not exist is no error.
 func checkMayBePlan(file string) error {
-	begin, err := readUpTo(file, 1)
-	if err == nil && len(begin) > 0 && begin[0] != '{' {
+	first, err := readUpTo(file, 1)
+	if err == nil && len(first) > 0 && first[0] != '{' {
 		return errNotPlan
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -75,8 +74,9 @@ func checkMayBePlan(file string) error {
 	return err
 }
 
-// replaceFile replaces file by a new one with these permissions, owned by this user whatever the old one was.
-// renameio's maybe.WriteFile would keep the old mode.
+// replaceFile replaces file by a new file with these permissions, which belongs to this user. A
+// reader always sees a whole file, old or new. maybe.WriteFile of renameio is no alternative,
+// because it keeps the permissions of the old file.
 func replaceFile(file string, data []byte, permissions fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"*")
 	if err != nil {
@@ -99,7 +99,7 @@ func replaceFile(file string, data []byte, permissions fs.FileMode) error {
 	return nil
 }
 
-// savedPlan returns the plan file that apply was given; nil when there is none.
+// savedPlan reads the PLANFILE of apply; it returns nil if there is none.
 func (a *app) savedPlan(ctx context.Context) (*plan.Saved, error) {
 	if a.planFile == "" {
 		return nil, nil
@@ -129,12 +129,12 @@ func readPlanFile(file string) ([]byte, error) {
 	return data, err
 }
 
-// readUpTo reads at most the first most bytes of a file.
-func readUpTo(file string, most int64) ([]byte, error) {
+// readUpTo reads the first limit bytes of a file, or fewer if the file is smaller.
+func readUpTo(file string, limit int64) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
+	return io.ReadAll(io.LimitReader(f, limit))
 }

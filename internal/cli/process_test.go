@@ -31,7 +31,7 @@ func process(t *testing.T, dir string, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestServe: what `sandbox serve` prints makes the program work against it, and a signal ends it in good order.
+// TestServe checks that the output of 'sandbox serve' makes the program use it, and that a signal ends it cleanly.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -79,7 +79,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestProcessSignals: signals reach the real program.
+// TestProcessSignals checks that signals reach the real program.
 func TestProcessSignals(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -100,7 +100,7 @@ func TestProcessSignals(t *testing.T) {
 	}
 }
 
-// TestIgnoredSignal: what was started with nohup outlives its terminal.
+// TestIgnoredSignal checks that a run under nohup continues when its terminal closes.
 func TestIgnoredSignal(t *testing.T) {
 	t.Parallel()
 	cmd, stderr := hanging(t, func(p *os.Process) {
@@ -112,7 +112,7 @@ func TestIgnoredSignal(t *testing.T) {
 	}
 }
 
-// TestServeEverywhere: what listens at all addresses is found at one that orgsync sends a key to without TLS.
+// TestServeEverywhere checks that for a listener on all addresses, localAddress returns an address on this machine.
 func TestServeEverywhere(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
@@ -129,7 +129,7 @@ func TestServeEverywhere(t *testing.T) {
 	}
 }
 
-// TestPipe: the first signal ends a run that waits for a pipe into which nobody writes.
+// TestPipe checks that the first signal ends a run that waits for a pipe without a writer.
 func TestPipe(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
@@ -161,7 +161,7 @@ func TestPipe(t *testing.T) {
 			case <-time.After(time.Minute):
 				t.Fatal("the signal was not heard")
 			}
-			// Whoever was left behind reads an empty pipe.
+			// A reader that is still there then reads an empty pipe.
 			if f, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
 				_ = f.Close()
 			}
@@ -169,7 +169,7 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// TestSecondSignal: the first signal waits for what is in flight, the second does not.
+// TestSecondSignal checks that the first signal waits for requests in flight, and that the second does not.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -193,7 +193,7 @@ func TestSecondSignal(t *testing.T) {
 	<-posted
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	// When the first one has been heard cannot be seen from here, so one follows another.
+	// The test cannot know when the first signal was handled, so it sends signals repeatedly.
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -214,8 +214,8 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// hanging starts a program, which is to plan, against an API that never answers, and calls back with the process once
-// it asks.
+// hanging starts the program with an API that never answers. After the first request, it calls a function with the
+// process.
 func hanging(t *testing.T, asked func(*os.Process), program string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	dir := t.TempDir()
@@ -252,7 +252,7 @@ func hanging(t *testing.T, asked func(*os.Process), program string, args ...stri
 	return cmd, stderr
 }
 
-// TestInvocationName: what is suggested to run again is there to be run.
+// TestInvocationName checks that the suggested command exists.
 func TestInvocationName(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{

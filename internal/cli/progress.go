@@ -14,18 +14,19 @@ import (
 	"github.com/orgsync/orgsync/internal/secrets"
 )
 
-// progress is a line on a terminal that shows how much of the current work is done; it disappears
-// at the end. A nil progress shows nothing. It is safe for concurrent use.
+// progress is a line on a terminal that shows how much of the current work is done. The line
+// disappears at the end. A nil progress shows nothing. A progress is safe for concurrent use.
 type progress struct {
 	out io.Writer
 
-	mu    sync.Mutex
-	work  string        // the label of the bar
-	lines *mpb.Progress // nil while there is no bar
-	bar   *mpb.Bar
+	mu        sync.Mutex
+	work      string        // the label of the bar
+	container *mpb.Progress // draws the bar, and the lines above it; nil while there is no bar
+	bar       *mpb.Bar
 }
 
-// newProgress returns nil when nobody would see a bar, or none is wanted.
+// newProgress returns a progress on stderr. It returns nil with --no-progress, and if stderr is not a
+// terminal that can show a bar.
 func (a *app) newProgress() *progress {
 	if a.noProgress || !a.isTerminal(a.stderr) || a.getenv("TERM") == "dumb" {
 		return nil
@@ -33,7 +34,8 @@ func (a *app) newProgress() *progress {
 	return &progress{out: secrets.Unwrap(a.stderr)}
 }
 
-// show shows that done of the known steps of work are done. Different work starts a new bar.
+// show draws a bar with the label work, which says that done of known steps are done. If work differs
+// from the last call, a new bar starts.
 func (p *progress) show(work string, done, known int) {
 	if p == nil {
 		return
@@ -43,15 +45,15 @@ func (p *progress) show(work string, done, known int) {
 	if p.work != work {
 		p.end()
 	}
-	if p.lines == nil {
+	if p.container == nil {
 		p.begin(work, done)
 	}
 	p.bar.SetTotal(int64(known), false)
 	p.bar.SetCurrent(int64(done))
 }
 
-// wait shows that the answers to so many mails were lost, and the time until the next reading,
-// until something else is shown.
+// wait shows the number of mails whose answer was lost, and counts down to until, when orgsync reads
+// the organization again. The line disappears with the next call of show or clear.
 func (p *progress) wait(mails int, until time.Time) {
 	if p == nil {
 		return
@@ -61,28 +63,28 @@ func (p *progress) wait(mails int, until time.Time) {
 	p.end()
 	what := document.Pluralize(mails, "mail was", "mails were")
 	p.work = "Waiting"
-	p.lines = mpb.New(mpb.WithConsoleWriter(console{cupwriter.New(p.out, false), p.out}))
-	p.bar = p.lines.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
+	p.container = mpb.New(mpb.WithConsoleWriter(console{cupwriter.New(p.out, false), p.out}))
+	p.bar = p.container.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 		left := max(0, time.Until(until)).Round(time.Second)
 		return fmt.Sprintf("Waiting to know whether %s sent; reading again in %v", what, left)
 	})))
 }
 
-// barWidth is the maximum width of the bar itself, in columns; a narrow window leaves it less.
+// barWidth is the maximum width of the bar without its texts, in columns.
 const barWidth = 40
 
 func (p *progress) begin(work string, done int) {
 	p.work = work
-	p.lines = mpb.New(mpb.WithConsoleWriter(console{cupwriter.New(p.out, false), p.out}), mpb.WithWidth(barWidth))
-	// With a total of 0 the bar does not end by itself: more steps may become known.
-	p.bar = p.lines.AddBar(0,
+	p.container = mpb.New(mpb.WithConsoleWriter(console{cupwriter.New(p.out, false), p.out}), mpb.WithWidth(barWidth))
+	// With a total of 0, the bar does not end by itself. The total may grow after all steps are done.
+	p.bar = p.container.AddBar(0,
 		mpb.PrependDecorators(decor.Name(work+" "), decor.CountersNoUnit("%d/%d")),
 		mpb.AppendDecorators(decor.Any(paceText(time.Now(), int64(done)))),
 	)
 }
 
-// console returns to the start of the line before it draws, where the terminal may have echoed a
-// key, as in ^C.
+// console is a cupwriter.Writer that overwrites a key which the terminal has echoed, such as ^C: it
+// returns to the start of the line before it draws.
 type console struct {
 	*cupwriter.Writer
 	out io.Writer
@@ -95,8 +97,8 @@ func (c console) Flush(lines int) error {
 	return c.Writer.Flush(lines)
 }
 
-// paceText returns a function that shows the steps a second since the bar began, and the time that
-// is left at that pace. before is how many steps were done when the bar began.
+// paceText returns a function for the text beside a bar: the number of steps in a second since began,
+// and the time that is left at this pace. before is the number of steps that were done at began.
 func paceText(began time.Time, before int64) func(decor.Statistics) string {
 	return func(s decor.Statistics) string {
 		n, took := s.Current-before, time.Since(began)
@@ -108,7 +110,7 @@ func paceText(began time.Time, before int64) func(decor.Statistics) string {
 	}
 }
 
-// clear removes the bar, so that the next output has the terminal to itself.
+// clear removes the bar, so that other output does not mix with it.
 func (p *progress) clear() {
 	if p == nil {
 		return
@@ -119,16 +121,16 @@ func (p *progress) clear() {
 }
 
 func (p *progress) end() {
-	if p.lines == nil {
+	if p.container == nil {
 		return
 	}
 	p.bar.Abort(true)
-	p.lines.Wait()
-	p.lines, p.bar = nil, nil
+	p.container.Wait()
+	p.container, p.bar = nil, nil
 }
 
-// writerAbove returns a writer of whole lines to w, the terminal of the bar. While there is a bar,
-// the lines go above it.
+// writerAbove returns a writer to w, the terminal of the bar. While there is a bar, the writer puts
+// lines above the bar. Each call of Write must write a whole line.
 func (p *progress) writerAbove(w io.Writer) io.Writer {
 	if p == nil {
 		return w
@@ -144,10 +146,10 @@ type aboveBar struct {
 func (a aboveBar) Write(line []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.lines != nil {
-		if n, err := a.lines.Write(line); err == nil {
+	if a.container != nil {
+		if n, err := a.container.Write(line); err == nil {
 			return n, nil
 		}
 	}
-	return a.w.Write(line) // no bar, or one whose terminal is gone
+	return a.w.Write(line) // there is no bar, or its terminal is closed
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// window is a terminal that a program writes to, with what it wrote.
+// window is a terminal, and the output of a program on it.
 type window struct {
 	t *testing.T
 	*os.File
@@ -77,7 +77,7 @@ func (w *window) start(cmd *exec.Cmd) {
 	}()
 }
 
-// shows is closed once the window has shown text.
+// shows returns a channel that is closed after the window has shown text.
 func (w *window) shows(text string) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,7 +94,7 @@ func (w *window) String() string {
 
 var sequences = regexp.MustCompile(`\x1b\[(\d*)([A-Za-z])|\r|\n|[^\x1b\r\n]+`)
 
-// left is what a terminal still shows at the end of text.
+// left returns what a terminal still shows at the end of text.
 func left(t *testing.T, text string) string {
 	t.Helper()
 	lines, row, column := []string{""}, 0, 0
@@ -122,7 +122,7 @@ func left(t *testing.T, text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// held is an API that answers a request of a method only when the channel for it is closed, or gives something.
+// held is an API that answers a request only after it receives from the channel for the method.
 func held(t *testing.T, w *world, until map[string]<-chan struct{}) string {
 	t.Helper()
 	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -155,8 +155,8 @@ func exitsWith(t *testing.T, err error) int {
 	return failed.ExitCode()
 }
 
-// TestProgress: a terminal is shown how far reading and applying are, in its width; nothing of it is left at the end,
-// and the log is whole.
+// TestProgress checks that a terminal shows the progress of reading and applying. The bar must fit into the window and
+// disappear at the end, and the log must be complete.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -197,7 +197,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestNoProgress: who does not want a bar, or cannot see one, gets no trace of it.
+// TestNoProgress checks that there is no trace of a bar with --no-progress, and if there is no terminal for it.
 func TestNoProgress(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -244,7 +244,7 @@ func TestNoProgress(t *testing.T) {
 	})
 }
 
-// TestProgressSignal: a bar does not keep a run from ending, and is gone with it.
+// TestProgressSignal checks that a run with a bar ends after a signal, and that the bar disappears.
 func TestProgressSignal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -267,7 +267,7 @@ func TestProgressSignal(t *testing.T) {
 	}
 }
 
-// TestProgressEcho: what the terminal itself writes when somebody presses Ctrl-C does not tear the bar.
+// TestProgressEcho checks that the echo of Ctrl-C on the terminal does not damage the bar.
 func TestProgressEcho(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -298,7 +298,7 @@ func TestProgressEcho(t *testing.T) {
 	}
 }
 
-// TestProgressTerminalGone: who closes the window does not stop what the run is doing.
+// TestProgressTerminalGone checks that a run continues after its window is closed.
 func TestProgressTerminalGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -315,7 +315,7 @@ func TestProgressTerminalGone(t *testing.T) {
 	}
 }
 
-// TestWaitIsShown: the line says what is waited for, and is gone when something else is shown.
+// TestWaitIsShown checks that the line names the reason for the wait, and disappears with the next output.
 func TestWaitIsShown(t *testing.T) {
 	t.Parallel()
 	for mails, want := range map[int]string{1: "whether 1 mail was sent; reading again in 10m0s",

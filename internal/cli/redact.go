@@ -36,7 +36,7 @@ func (a *app) redactStreams() (flush func()) {
 		return isTerminal(stream)
 	}
 	return func() {
-		_ = stdout.Flush() // the code that wrote the report has reported a closed stream
+		_ = stdout.Flush() // if a stream is closed, the code that wrote the result has reported this error
 		_ = stderr.Flush()
 	}
 }

@@ -17,18 +17,21 @@ import (
 	"github.com/orgsync/orgsync/internal/shellword"
 )
 
-// Environment is everything outside the process that a run uses.
+// Environment holds the arguments, the streams, the variables and the clock of a run. Tests replace
+// them.
 type Environment struct {
-	// name is the command by which a person runs this program.
+	// name is the command that starts this program again, for suggestions to the user.
 	name           string
 	args           []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	environ        func() []string // as os.Environ; nil to check no variable
-	// isTerminal reports whether one of the three streams is a terminal.
+	// environ returns all variables, as os.Environ does. If it is nil, no variable is checked for
+	// secrets or for a misspelled name.
+	environ func() []string
+	// isTerminal reports whether stream (stdin, stdout or stderr) is a terminal.
 	isTerminal func(stream any) bool
-	// after is time.After, or a test's replacement.
+	// after is time.After, except in tests.
 	after func(time.Duration) <-chan time.Time
 }
 
@@ -37,27 +40,28 @@ type app struct {
 	Environment
 	settings
 	log *slog.Logger
-	// command is the command that runs; nil until arguments, flags and environment variables are parsed.
+	// command is the command that runs. It is nil until arguments, flags and environment variables are
+	// parsed.
 	command *cobra.Command
 	// secrets are redacted from all output.
 	secrets secrets.Set
 	// progress is nil when no progress is shown.
 	progress *progress
-	// planFile is the saved plan that apply must follow; "" when there is none.
+	// planFile is the PLANFILE argument of apply; "" if there is none.
 	planFile string
-	// run is what the log, the metrics and the dead-man's switch report about this run.
+	// run holds the facts about this run for the log, the metrics and the dead-man's switch.
 	run runRecord
-	// header is the name of the command whose run begins with a line about it; "" when there is none, or
-	// when it is written.
-	header string
-	// headed is true once that line is written.
-	headed bool
-	// reported is true once a command has written its result: nothing else may then go to stdout.
+	// headerCommand is the name of the command in the header, the line that writeHeader writes at the
+	// start of the output. It is "" if this run has no header, or if the header is already written.
+	headerCommand string
+	// headerWritten is true after writeHeader has written the header.
+	headerWritten bool
+	// reported is true after a command has written its result. Nothing else may go to stdout then.
 	reported bool
 }
 
-// Run does what the arguments say and returns the exit code. When ctx ends, its cause is the reason
-// the run reports.
+// Run runs the command that the arguments name, and returns the exit code. If ctx ends, the run
+// stops and reports the cause of ctx as its error.
 func Run(ctx context.Context, s Environment) int {
 	a := &app{Environment: s, log: slog.New(slog.DiscardHandler)}
 	defer a.redactStreams()()
@@ -92,7 +96,7 @@ Put the API key into the environment variable VULTR_API_KEY. Most flags have an
 environment variable too: see 'orgsync help environment'.`,
 		Example:       `  orgsync init && orgsync apply --sandbox`,
 		Annotations:   exitStatus(exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
-		SilenceErrors: true, // finish prints them with a hint
+		SilenceErrors: true, // finish prints errors, with a hint
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.checkStateFlags(cmd); err != nil {
@@ -125,7 +129,8 @@ environment variable too: see 'orgsync help environment'.`,
 	root.SetVersionTemplate(versionLine())
 	a.addGlobalFlags(root)
 	root.SetHelpTemplate(helpTemplate)
-	// cobra's own template, folded to the width of the window; pflag also takes 0 as no limit.
+	// This is cobra's own template, except that it folds the help of flags to the width of the window.
+	// To pflag, as to windowWidth, 0 means no limit.
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ",
 		fmt.Sprintf(".FlagUsagesWrapped %d ", a.windowWidth(a.stdout))))
 	root.SetFlagErrorFunc(suggestFlag)
@@ -147,15 +152,16 @@ environment variable too: see 'orgsync help environment'.`,
 	addCompletionCommand(root)
 	addHelpTopics(root)
 	if len(a.args) > 0 && (a.args[0] == cobra.ShellCompRequestCmd || a.args[0] == cobra.ShellCompNoDescRequestCmd) {
-		eachFlag(root, func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") }) // shells show it as it is
+		// In a usage, backquotes mark the name of the value for pflag. A shell would show them.
+		eachFlag(root, func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") })
 	} else {
 		eachFlag(root, addEnvironmentName)
 	}
 	return root
 }
 
-// addHelpCommand gives root cobra's help command, except that an unknown topic is an error like any
-// other.
+// addHelpCommand adds cobra's help command to root, and makes it return an error for an unknown
+// topic. cobra's own command prints the help of root then, and exits with 0.
 func addHelpCommand(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	help, _, err := root.Find([]string{"help"})
@@ -177,8 +183,9 @@ func addHelpCommand(root *cobra.Command) {
 	}
 }
 
-// invocationName returns the command by which a person can run this program again, given its path.
-// What `go run` built is in Go's build cache or deleted afterwards, so for that it is the command itself.
+// invocationName returns the command that starts this program again, given the path of the program.
+// `go run` leaves the program in Go's build cache, or deletes it afterwards. For such a path, the
+// result is therefore the `go run` command.
 func invocationName(path string) string {
 	folder := filepath.Base(filepath.Dir(path))
 	isCached := len(folder) == 2*sha256.Size+len("-d") && strings.HasSuffix(folder, "-d")

@@ -22,7 +22,7 @@ import (
 	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
-// world is a folder with a roster, a simulated API, and the program run in this process against it.
+// world is a folder with a roster, and a simulated API that the program in this process uses.
 type world struct {
 	t       *testing.T
 	dir     string
@@ -37,7 +37,7 @@ type world struct {
 
 const threePeople = "users:\n  - email: ada@example.com\n  - email: bob@example.com\n  - email: cleo@example.com\n"
 
-// newWorld serves a simulated API; before, when not nil, sees every request first.
+// newWorld serves a simulated API. If before is not nil, it gets every request first.
 func newWorld(t *testing.T, o sandbox.Options, before func(*http.Request)) *world {
 	t.Helper()
 	o.RateLimit = -1
@@ -95,7 +95,7 @@ func (w *world) run(ctx context.Context, args ...string) int {
 	return code
 }
 
-// mails is how many mails went out.
+// mails returns the number of mails that were sent.
 func (w *world) mails() int {
 	n := 0
 	for _, mails := range w.api.Mails() {
@@ -121,7 +121,7 @@ func (w *world) wantStderr(parts ...string) {
 	}
 }
 
-// TestConfirm: apply asks on a terminal, and only yes is yes.
+// TestConfirm checks that apply asks on a terminal, and that only y and yes mean yes.
 func TestConfirm(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -227,7 +227,7 @@ func (i *interrupting) Read(p []byte) (int, error) {
 	return i.Reader.Read(p)
 }
 
-// result is what a script may look at in a report.
+// result has the fields of a report that a script may use.
 type result struct {
 	Changes []struct{ Email, Outcome, Error string }
 	Notices []struct{ Kind string }
@@ -247,7 +247,7 @@ func (w *world) result() result {
 	return r
 }
 
-// TestSignal: what is in flight when a signal comes is finished and reported, nothing new begins.
+// TestSignal checks that after a signal, requests in flight are finished and reported, and no new request starts.
 func TestSignal(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -283,7 +283,7 @@ func TestSignal(t *testing.T) {
 	})
 }
 
-// TestTimeout: the time for the whole run ends it as a signal would.
+// TestTimeout checks that --timeout ends a run in the same way as a signal.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	hang := sandbox.Fault{Kind: sandbox.FaultHang}
@@ -312,12 +312,12 @@ func TestLocked(t *testing.T) {
 	w.want(w.run(t.Context(), "apply"), exitLocked, 0)
 	w.wantStderr("4711", "elsewhere", "2026-11-23T10:00:00Z", "hint: wait until the other run has ended")
 	w.want(w.run(t.Context(), "plan"), exitDone, 0) // takes no lock
-	// Who has time waits until the other run is done.
+	// With --lock-timeout, a run waits until the other run has ended.
 	time.AfterFunc(150*time.Millisecond, func() { _ = other.Close() })
 	w.want(w.run(t.Context(), "apply", "--lock-timeout", "10m"), exitDone, 3)
 }
 
-// TestUnsettled: who may have been mailed is neither mailed again nor forgotten.
+// TestUnsettled checks that people who may have been mailed are reported, and not mailed again.
 func TestUnsettled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{ListLag: time.Hour}, nil)
@@ -338,7 +338,7 @@ func TestUnsettled(t *testing.T) {
 	if held != sent {
 		t.Errorf("%d people are held back, want %d:\n%s", held, sent, &w.stdout)
 	}
-	// With a roster of nobody but the unsettled ones there is no other mail that could show what came of theirs.
+	// If the roster has only the unsettled people, no other mail can show whether their mails were sent.
 	var only strings.Builder
 	only.WriteString("users:\n")
 	for email := range w.api.Mails() {
@@ -351,7 +351,7 @@ func TestUnsettled(t *testing.T) {
 	w.wantStderr("it is unknown whether they were mailed")
 }
 
-// TestStateFolder: what cannot be remembered is not sent.
+// TestStateFolder checks that a run sends nothing if it cannot write its ledger.
 func TestStateFolder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -366,7 +366,7 @@ func TestStateFolder(t *testing.T) {
 	w.wantStderr("neither XDG_STATE_HOME nor HOME is set", "--state-dir")
 }
 
-// TestColored: a terminal gets colours, unless somebody asks for none.
+// TestColored checks that a terminal gets colours, unless a flag or a variable turns them off.
 func TestColored(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -399,7 +399,7 @@ func TestColored(t *testing.T) {
 	}
 }
 
-// TestRequests: a run needs a handful of reads and one request for each mail, whatever the flags.
+// TestRequests checks that a run needs only a few reads and one request for each mail, with any flags.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	var posts, gets atomic.Int32
@@ -416,7 +416,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestInviteOnlyKey: a key that may see nothing but organizations and invitations does the membership work.
+// TestInviteOnlyKey checks that orgsync can invite with a key that sees only organizations and invitations.
 func TestInviteOnlyKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{}, nil)

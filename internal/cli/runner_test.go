@@ -15,13 +15,12 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// runnerCommand is what a runner of GitHub or Azure takes for a command in a line of a log.
+// runnerCommand matches a command to the runner of GitHub or Azure in a line of a log.
 var runnerCommand = regexp.MustCompile(`(?m)##[A-Za-z]*\[|^\s*::[A-Za-z]`)
 
 const commands = "##[group]a ##vso[task.setvariable x=y]b\r\n::error::c\n  ::add-mask::d\r::warning::e #\u200b#[debug]f"
 
-// TestNoRunnerCommands: whatever a server says, nothing that is printed is a command to the runner
-// of a pipeline.
+// TestNoRunnerCommands checks that text of a server never becomes a command to a CI runner.
 func TestNoRunnerCommands(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,8 +58,8 @@ func TestNoRunnerCommands(t *testing.T) {
 	}
 }
 
-// TestNoRunnerCommandsFromFiles: nor are names of files and what stands in a roster, as in a pull
-// request of somebody else.
+// TestNoRunnerCommandsFromFiles checks that names of files and texts in a roster never become a command to a CI runner.
+// Both may come from a stranger's pull request.
 func TestNoRunnerCommandsFromFiles(t *testing.T) {
 	// Not parallel: it changes the working directory.
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -87,8 +86,8 @@ func TestNoRunnerCommandsFromFiles(t *testing.T) {
 	}
 }
 
-// TestLogHoldsNoRunnerCommand: a line of the log is none either, and a program that reads it gets
-// every character.
+// TestLogHoldsNoRunnerCommand checks that a line of the log has no command to a CI runner, and still has every
+// character for a program.
 func TestLogHoldsNoRunnerCommand(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {

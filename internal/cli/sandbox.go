@@ -32,7 +32,7 @@ simulation sends no mail, and nothing leaves this machine.`,
 	f := cmd.PersistentFlags()
 	f.Var(flagvalue.Sandbox(&a.sandbox, "path"), "file", "file of the simulated organization ($ORGSYNC_SANDBOX; "+
 		"default sandbox.json in the state folder)")
-	_ = f.SetAnnotation("file", nameForEnvironment, []string{"ORGSYNC_SANDBOX"})
+	_ = f.SetAnnotation("file", variableAnnotation, []string{"ORGSYNC_SANDBOX"})
 	a.addStateFlag(f)
 	cmd.AddCommand(
 		a.serveCommand(), a.acceptCommand(),
@@ -131,7 +131,8 @@ func (a *app) acceptCommand() *cobra.Command {
 	return cmd
 }
 
-// personCommand returns a command that acts as one person.
+// personCommand returns a command that calls do with the address of one person. done is the end of a
+// sentence that says what happened to the person.
 func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server, who string) error) *cobra.Command {
 	return &cobra.Command{
 		Use:               name + " EMAIL",
@@ -222,22 +223,22 @@ func (a *app) showCommand() *cobra.Command {
 	}
 }
 
-// simulationName returns the organization and the file that a command acts on.
+// simulationName returns the name of the organization of s, and the file that holds it.
 func (a *app) simulationName(s *sandbox.Server) string {
-	file, _ := a.sandboxFile() // it was found to open s
+	file, _ := a.sandboxFile() // the error is nil, because s is already open
 	return fmt.Sprintf("%s, %s", printable.Clean(s.World().Organization.Name, nameWidth), clean(file))
 }
 
-// printSimulated writes what a command did, and on which simulation.
+// printSimulated writes done, a sentence about what the command did, and the name of the simulation.
 func (a *app) printSimulated(s *sandbox.Server, done string) error {
 	_, err := fmt.Fprintf(a.stdout, "%s\nSimulation: %s\n", done, a.simulationName(s))
 	return err
 }
 
-// completeSimulated offers the people of the simulation: those with a pending invitation, or the users
-// but for the owner.
+// completeSimulated returns a function that offers people of the simulation. If invited is true, they
+// are the people with a pending invitation; otherwise, they are the users without the owner.
 func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		for _, flag := range []string{"file", "state-dir"} {
 			if f := cmd.Flags().Lookup(flag); f != nil && !f.Changed {
 				_ = setFlagFromEnvironment(f, a.getenv)
@@ -251,12 +252,12 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 		w := s.World()
 		for _, i := range w.Invitations {
 			if invited && i.State == "pending" {
-				offers = appendOffer(offers, begun, i.Email, "")
+				offers = appendOffer(offers, prefix, i.Email, "")
 			}
 		}
 		for _, u := range w.Users {
 			if !invited && !u.Owner {
-				offers = appendOffer(offers, begun, u.Email, u.Name)
+				offers = appendOffer(offers, prefix, u.Email, u.Name)
 			}
 		}
 		return offers, cobra.ShellCompDirectiveNoFileComp
@@ -265,9 +266,9 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 
 // show writes the state of the simulation as tables.
 func (a *app) show(w sandbox.World) error {
-	const wide = 60
+	const maxWidth = 60 // of a column
 	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, wide), w.Organization.ID,
+	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, maxWidth), w.Organization.ID,
 		document.FormatTime(w.Now))
 	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
 	for _, u := range w.Users {
@@ -279,14 +280,14 @@ func (a *app) show(w sandbox.World) error {
 			state = "owner"
 		}
 		access := strings.Join(slices.Concat(u.Groups, u.Roles, u.Policies), ", ")
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", printable.Clean(u.Email, wide), printable.Clean(u.Name, wide), state,
-			printable.Clean(access, wide))
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", printable.Clean(u.Email, maxWidth), printable.Clean(u.Name, maxWidth), state,
+			printable.Clean(access, maxWidth))
 	}
 	if len(w.Invitations) > 0 {
 		fmt.Fprintf(out, "\nINVITATION\tSTATE\tSENT\tEXPIRES\tID\n")
 	}
 	for _, i := range w.Invitations {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, wide), i.State, document.FormatTime(i.Created),
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, maxWidth), i.State, document.FormatTime(i.Created),
 			document.FormatTime(i.Expires), i.ID)
 	}
 	return out.Flush()

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"orgsync": program})
 }
 
-// program is the whole of cmd/orgsync.
+// program runs the same code as cmd/orgsync.
 func program() {
 	if os.Getenv("TEST_LEASE") == "short" { // so that tests need not wait for the times of real runs
 		objects.DefaultTimes = statetest.ShortTimes
@@ -43,8 +43,8 @@ func program() {
 	os.Exit(code)
 }
 
-// hearSignals lets programs begin with the signals that tests send them, also where the tests are run in the background
-// of a script or by nohup: an ignored signal is handed down, one that is heard is not.
+// hearSignals makes sure that programs get the signals of tests. If the tests run in the background of a script or
+// under nohup, a signal may be ignored. A process inherits ignored signals, but not signals with a handler.
 func hearSignals() {
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		if signal.Ignored(s) {
@@ -117,7 +117,7 @@ func scrub(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(scrubbed(ts.ReadFile(args[0]))), 0o600))
 }
 
-// scrubbed returns text with what differs from run to run made equal.
+// scrubbed returns text in which words that differ from run to run become equal.
 func scrubbed(text string) string {
 	for _, s := range scrubs {
 		text = s.pattern.ReplaceAllString(text, s.with)

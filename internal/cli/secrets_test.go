@@ -13,10 +13,10 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// shapedKey has the shape of Vultr's keys.
+// shapedKey has the form of an API key of Vultr.
 const shapedKey = "7QXW4NZK2VTH6RBM3CPL5YDGJ8FSA9EU2KVT"
 
-// noKey fails the test where text shows the key, in any letter case, or its beginning.
+// noKey fails the test if text has the key in any letter case, or its beginning.
 func noKey(t *testing.T, text string) {
 	t.Helper()
 	if strings.Contains(strings.ToUpper(text), shapedKey[:8]) {
@@ -24,8 +24,8 @@ func noKey(t *testing.T, text string) {
 	}
 }
 
-// TestKeyInTheWrongPlace: a key that was given where something else belongs is in no error, whether
-// or not it is in the environment as well.
+// TestKeyInTheWrongPlace checks that no error shows a key that was given in the place of something else, whether or
+// not it is also in the environment.
 func TestKeyInTheWrongPlace(t *testing.T) {
 	t.Parallel()
 	lines := []string{
@@ -80,7 +80,7 @@ func TestKeyInTheWrongPlace(t *testing.T) {
 	}
 }
 
-// TestKeyInTheEnvironment: the same for variables of flags.
+// TestKeyInTheEnvironment checks that no error shows a key in the variable of a flag.
 func TestKeyInTheEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
@@ -108,7 +108,7 @@ func TestKeyGivenAsFile(t *testing.T) {
 	}
 	w.wantStderr("orgsync: read the API key: --api-key-file must name a file, but its value looks like the key itself\n",
 		"hint: --api-key-file")
-	// A file is a file, whatever its name.
+	// A file may have the name of a key.
 	file := filepath.Join(w.dir, shapedKey)
 	if err := os.WriteFile(file, []byte("key-of-the-test\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -123,8 +123,7 @@ func TestKeyGivenAsFile(t *testing.T) {
 	w.wantStderr(shapedKey + " is empty")
 }
 
-// TestPingAddressNotPrinted: the URL of a dead-man's switch is as good as a password, also where it
-// is given to something else.
+// TestPingAddressNotPrinted checks that the URL of a dead-man's switch is secret, also in the place of something else.
 func TestPingAddressNotPrinted(t *testing.T) {
 	t.Parallel()
 	const secret = "0b1f4d5e-6a7b-4c8d-9e0f-a1b2c3d4e5f6"
@@ -145,8 +144,8 @@ func TestPingAddressNotPrinted(t *testing.T) {
 	}
 }
 
-// TestKeyFromTheServer: a server that repeats the key, as it is or with characters in it that
-// cannot be seen, does not get it printed, nor into the metrics.
+// TestKeyFromTheServer checks that the key is not printed, and not in the metrics, if a server repeats it. The server
+// may put invisible characters into the key.
 func TestKeyFromTheServer(t *testing.T) {
 	t.Parallel()
 	altered := strings.Join(strings.Split(shapedKey, ""), "\u200b")

@@ -29,7 +29,7 @@ type settings struct {
 	noProgress bool
 	quiet      bool
 	stateDir   string
-	state      string // "" for the roster's, or the state folder
+	state      string // the place of the ledger; "" if the roster or stateDir decides
 
 	apiURL         string
 	apiKeyFile     string
@@ -53,17 +53,18 @@ type settings struct {
 var formats = []string{"text", "json"}
 
 const (
-	// nameForEnvironment annotates a flag with the name of its environment variable, when that is not
-	// the standard one.
-	nameForEnvironment = "environment"
-	// withoutEnvironment annotates a flag that no environment variable sets.
-	withoutEnvironment = "without environment"
+	// variableAnnotation holds the environment variable of a flag, if the variable does not have the
+	// standard name.
+	variableAnnotation = "environment"
+	// noVariableAnnotation marks a flag that no environment variable sets.
+	noVariableAnnotation = "without environment"
 )
 
 // markWithoutEnvironment removes the environment variable of a flag that is meant for one run. In a
-// unit file or a pipeline, it would act in every run: --reinvite would mail someone every hour.
+// unit file or a pipeline, a variable would act in every run: with --reinvite, it would mail
+// somebody every hour.
 func markWithoutEnvironment(f *pflag.FlagSet, flag string) {
-	if err := f.SetAnnotation(flag, withoutEnvironment, []string{"true"}); err != nil {
+	if err := f.SetAnnotation(flag, noVariableAnnotation, []string{"true"}); err != nil {
 		panic(err) // the flag does not exist
 	}
 }
@@ -88,7 +89,7 @@ func addBoolFlag(f *pflag.FlagSet, to *bool, name, usage string) {
 	addShortBoolFlag(f, to, name, "", usage)
 }
 
-// addShortBoolFlag is addBoolFlag for a flag that has a letter too.
+// addShortBoolFlag adds a flag like those of [addBoolFlag] that also has a one-letter name.
 func addShortBoolFlag(f *pflag.FlagSet, to *bool, name, letter, usage string) {
 	f.VarPF(flagvalue.Bool(to), name, letter, usage).NoOptDefVal = "true"
 }
@@ -117,10 +118,11 @@ func (a *app) addStateFlag(f *pflag.FlagSet) {
 	_ = cobra.MarkFlagDirname(f, "state-dir")
 }
 
-// addTimeoutFlag adds --timeout, and ends the context of cmd when that time is over; of names what it limits.
-func (a *app) addTimeoutFlag(cmd *cobra.Command, of string) {
+// addTimeoutFlag adds --timeout. After this time, the context of cmd ends with a *[timeoutError] as
+// its cause. For the help of the flag, limited is the name of what the time limits.
+func (a *app) addTimeoutFlag(cmd *cobra.Command, limited string) {
 	a.timeout = 30 * time.Minute
-	cmd.Flags().Var(flagvalue.Duration(&a.timeout, time.Millisecond), "timeout", "time limit of the whole "+of)
+	cmd.Flags().Var(flagvalue.Duration(&a.timeout, time.Millisecond), "timeout", "time limit of the whole "+limited)
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithTimeoutCause(cmd.Context(), a.timeout, &timeoutError{a.timeout})
@@ -130,12 +132,10 @@ func (a *app) addTimeoutFlag(cmd *cobra.Command, of string) {
 	}
 }
 
-// addLockTimeoutFlag adds --lock-timeout.
 func (a *app) addLockTimeoutFlag(cmd *cobra.Command) {
 	cmd.Flags().Var(flagvalue.Duration(&a.lockTimeout, 0), "lock-timeout", "how long to wait if another run has the lock")
 }
 
-// addStateURLFlag adds --state.
 func (a *app) addStateURLFlag(f *pflag.FlagSet) {
 	f.StringVar(&a.state, "state", "", "folder or `URL` of the ledger and the lock; a URL has the form "+
 		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the place after state: in the roster, "+
@@ -144,7 +144,7 @@ func (a *app) addStateURLFlag(f *pflag.FlagSet) {
 
 // addConnectionFlags adds the flags of all commands that call the API.
 func (a *app) addConnectionFlags(cmd *cobra.Command) {
-	// at 400 ms a request, 8 in flight are just 20 a second
+	// If a request takes up to 500 ms, 10 requests in flight are enough for 20 requests a second.
 	a.apiURL, a.rate, a.concurrency = "https://api.vultr.com", 20, 10
 	a.requestTimeout = 30 * time.Second
 	f := cmd.Flags()
@@ -152,7 +152,7 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	a.addStateURLFlag(f)
 	f.StringVar(&a.apiURL, "api-url", a.apiURL, "`URL` of the API ($VULTR_API_URL); plain http is accepted only "+
 		"for a loopback address")
-	_ = f.SetAnnotation("api-url", nameForEnvironment, []string{"VULTR_API_URL"})
+	_ = f.SetAnnotation("api-url", variableAnnotation, []string{"VULTR_API_URL"})
 	f.StringVar(&a.apiKeyFile, "api-key-file", "", "`file` that holds the API key (default: orgsync reads the key from "+
 		"$VULTR_API_KEY)")
 	f.VarPF(flagvalue.Sandbox(&a.sandbox, "bool"), "sandbox", "",
@@ -165,10 +165,11 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	a.addTimeoutFlag(cmd, "run")
 }
 
-// addOrganizationFlags adds the flags that plan and apply share.
-func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
+// addOrganizationFlags adds the flags that plan and apply share. moreFormats are the formats of
+// --output in addition to the common ones.
+func (a *app) addOrganizationFlags(cmd *cobra.Command, moreFormats ...string) {
 	a.addRosterFlag(cmd)
-	a.addOutputFlag(cmd, formats...)
+	a.addOutputFlag(cmd, moreFormats...)
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
 	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors if there are no changes")
@@ -183,7 +184,9 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 	a.addPeopleFlag(cmd, &a.rules.Resend, "resend", "send this person's pending invitation again; repeatable")
 	a.addPeopleFlag(cmd, &a.rules.Reinvite, "reinvite",
 		"invite this person again if they have no pending invitation, and count their mails from zero; repeatable")
-	a.addMetricsFlag(cmd)
+	f.StringVar(&a.metricsFile, "metrics-file", "",
+		"write metrics for Prometheus' textfile collector to this `file`, as in orgsync.prom; each run replaces the file")
+	_ = cmd.MarkFlagFilename("metrics-file", "prom")
 	addBoolFlag(f, &a.rules.InviteLeft, "invite-left", "invite people again if they were members and left")
 }
 
@@ -191,14 +194,14 @@ func (a *app) addOrganizationFlags(cmd *cobra.Command, formats ...string) {
 func (a *app) addPeopleFlag(cmd *cobra.Command, to *[]org.Address, name, usage string) {
 	cmd.Flags().Var(flagvalue.NewSlice(to, "email", org.ParseAddress), name, usage)
 	markWithoutEnvironment(cmd.Flags(), name)
-	_ = cmd.RegisterFlagCompletionFunc(name, func(cmd *cobra.Command, _ []string, begun string) ([]string,
+	_ = cmd.RegisterFlagCompletionFunc(name, func(cmd *cobra.Command, _ []string, prefix string) ([]string,
 		cobra.ShellCompDirective) {
-		return a.completePeople(cmd, *to, nil, begun)
+		return a.completePeople(cmd, *to, nil, prefix)
 	})
 }
 
-// noArguments returns an error when there are arguments, with what is probably meant: a file after
-// --sandbox, a roster or a person.
+// noArguments returns an error if there are arguments. The error suggests the flag that the first
+// argument was probably meant for, such as --roster for a file.
 func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -210,7 +213,7 @@ func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// exactArgs returns a check that the arguments are exactly those that names lists.
+// exactArgs returns a check that there is one argument for each of names.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == len(names) {
@@ -228,8 +231,8 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// setFlagsFromEnvironment sets every flag that the command line leaves out and an environment
-// variable sets. An empty variable counts as not set.
+// setFlagsFromEnvironment sets each flag that the command line does not set and that has an
+// environment variable. An empty variable counts as not set.
 func setFlagsFromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
 	var err error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -240,9 +243,8 @@ func setFlagsFromEnvironment(flags *pflag.FlagSet, getenv func(string) string) e
 	return err
 }
 
-// readOutputFlag finds the wanted format of the result when the command line or the environment is
-// wrong elsewhere and was not read to its end: then a script that asks for JSON gets the error as
-// JSON.
+// readOutputFlag sets --output after an error of the command line or the environment. Such an error
+// ends the parsing early, but a script that asks for JSON must still get the error as JSON.
 func (a *app) readOutputFlag(cmd *cobra.Command) {
 	output := cmd.Flags().Lookup("output")
 	if output == nil {
@@ -278,18 +280,19 @@ func setFlagFromEnvironment(f *pflag.Flag, getenv func(string) string) error {
 	return nil
 }
 
-// environmentName returns the environment variable that sets f; "" when none does, as for --help.
+// environmentName returns the environment variable that sets f; "" if f has none, as --help.
 func environmentName(f *pflag.Flag) string {
-	if own := f.Annotations[nameForEnvironment]; len(own) > 0 {
+	if own := f.Annotations[variableAnnotation]; len(own) > 0 {
 		return own[0]
 	}
-	if f.Name == "help" || f.Annotations[withoutEnvironment] != nil {
+	if f.Name == "help" || f.Annotations[noVariableAnnotation] != nil {
 		return ""
 	}
 	return standardEnvironmentName(f)
 }
 
-// standardEnvironmentName returns the variable that f has unless an annotation says otherwise.
+// standardEnvironmentName returns the environment variable that f has without annotations, for
+// example ORGSYNC_MAX_INVITES for --max-invites.
 func standardEnvironmentName(f *pflag.Flag) string {
 	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }

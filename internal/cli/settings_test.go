@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/shellword"
 )
 
-// parse gives the settings that a command would run with.
+// parse returns the settings with which a command would run.
 func parse(t *testing.T, env map[string]string, args ...string) (settings, error) {
 	t.Helper()
 	a := &app{Environment: Environment{
@@ -136,7 +136,7 @@ func addresses(all ...string) []org.Address {
 	return out
 }
 
-// TestSettingsRefused: what is wrong is refused with what would be right.
+// TestSettingsRefused checks that the error about a wrong value says which values are allowed.
 func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ args, want string }{
@@ -190,7 +190,7 @@ func TestSettingsRefused(t *testing.T) {
 	}
 }
 
-// TestShellWord: what is suggested for pasting is one word to a shell, whatever is in an address or a path.
+// TestShellWord checks that an address or a path in a suggested command is one word for a shell.
 func TestShellWord(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ in, want string }{

@@ -26,10 +26,10 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// stops is how often a run is stopped at a random moment, for each storage.
+// stops is the number of times that a run is stopped at a random moment, for each storage.
 var stops = flag.Int("stops", 8, "how often a run is stopped at a random moment, for each storage")
 
-// realTimes lets leases have the times of real runs, which takes a minute for each run that is stopped.
+// realTimes makes leases as long as in real runs. The test then takes a minute for each stopped run.
 var realTimes = flag.Bool("real-times", false, "let leases have the times of real runs")
 
 // sharedState is a storage for one test.
@@ -38,8 +38,7 @@ type sharedState struct {
 	server string // host and port
 }
 
-// sharedStates returns the storages of ORGSYNC_TEST_S3 and ORGSYNC_TEST_POSTGRES, each with a place that
-// is empty.
+// sharedStates returns an empty place in each of the storages of ORGSYNC_TEST_S3 and ORGSYNC_TEST_POSTGRES.
 func sharedStates(t *testing.T) map[string]sharedState {
 	t.Helper()
 	s3, database := os.Getenv("ORGSYNC_TEST_S3"), os.Getenv("ORGSYNC_TEST_POSTGRES")
@@ -65,7 +64,7 @@ func sharedStates(t *testing.T) map[string]sharedState {
 	}
 }
 
-// through returns s reached by another host and port.
+// through returns s with another host and port in its URL.
 func (s sharedState) through(address string) sharedState {
 	return sharedState{strings.ReplaceAll(s.url, s.server, address), address}
 }
@@ -95,8 +94,8 @@ func exitCodeOf(t *testing.T, err error) int {
 	return failed.ExitCode()
 }
 
-// TestSharedThreeMachines: of three machines at once one works, the others name its run; with time to
-// wait, all of them are done.
+// TestSharedThreeMachines runs orgsync on three machines at the same time. One must work, and the others must name its
+// run. With --lock-timeout, all must finish.
 func TestSharedThreeMachines(t *testing.T) {
 	t.Parallel()
 	for name, s := range sharedStates(t) {
@@ -129,8 +128,8 @@ func TestSharedThreeMachines(t *testing.T) {
 	}
 }
 
-// TestSharedKilled: a run is killed midway, and the list of invitations lags. Another machine takes its
-// lock over, nobody is mailed twice, and later everybody has one mail.
+// TestSharedKilled kills a run midway, while the list of invitations lags. Another machine must take over the lock.
+// Nobody may get two mails, and in the end everybody must have one.
 func TestSharedKilled(t *testing.T) {
 	t.Parallel()
 	for name, s := range sharedStates(t) {
@@ -170,9 +169,9 @@ func TestSharedKilled(t *testing.T) {
 	}
 }
 
-// TestSharedStopped: a run is stopped at a random moment, another machine takes over and finishes, and the
-// first goes on. Nobody is mailed twice. With the times of real leases every stop is midway: some people are
-// mailed by then, and others are not.
+// TestSharedStopped stops a run at a random moment. Another machine takes over the lock and finishes, and then the
+// first run continues. Nobody may get two mails. With the times of real leases, each stop is midway: some people have
+// a mail by then, and others do not.
 func TestSharedStopped(t *testing.T) {
 	t.Parallel()
 	people := 30
@@ -238,7 +237,7 @@ func TestSharedStopped(t *testing.T) {
 	}
 }
 
-// proxy passes connections on until it is cut.
+// proxy forwards connections until it is cut.
 type proxy struct {
 	listener net.Listener
 	target   string
@@ -279,7 +278,7 @@ func (p *proxy) serve() {
 	}
 }
 
-// set cuts all connections, or lets new ones through.
+// set cuts all connections, or allows new connections.
 func (p *proxy) set(cut bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -290,8 +289,8 @@ func (p *proxy) set(cut bool) {
 	p.open = nil
 }
 
-// TestSharedStorageCut: the storage goes away midway, for a moment or for good. Nothing more is sent
-// than was announced, nobody is mailed twice, and the next run finishes.
+// TestSharedStorageCut cuts the connection to the storage midway, for a moment or permanently. The run may send only
+// mails that the ledger has, nobody may get two mails, and the next run must finish.
 func TestSharedStorageCut(t *testing.T) {
 	t.Parallel()
 	for name, s := range sharedStates(t) {
@@ -330,7 +329,7 @@ func TestSharedStorageCut(t *testing.T) {
 	}
 }
 
-// TestSharedSessionEnded: an administrator ends the database sessions midway.
+// TestSharedSessionEnded checks a run whose database sessions an administrator ends midway.
 func TestSharedSessionEnded(t *testing.T) {
 	t.Parallel()
 	s := sharedStates(t)["postgres"]

@@ -21,11 +21,11 @@ import (
 // sandboxKey is the API key of the simulated API. It is no secret.
 const sandboxKey = "sandbox"
 
-// shutdownTimeout is how long a simulated API that is stopped waits for requests in flight.
+// shutdownTimeout is how long 'sandbox serve' waits for requests in flight before it exits.
 const shutdownTimeout = 5 * time.Second
 
-// openSandbox opens the simulated API with the state file that the settings name. It makes that file
-// unless o.MustExist is set: a misspelled name would begin another simulation.
+// openSandbox opens the simulated API with the file of [app.sandboxFile]. If the file does not exist,
+// openSandbox creates it. With o.MustExist, a missing file is an error: its name may be misspelled.
 func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
 	file, err := a.sandboxFile()
 	if err != nil {
@@ -35,7 +35,8 @@ func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
 	return sandbox.New(o)
 }
 
-// sandboxFile returns the state file of the simulation.
+// sandboxFile returns the file that holds the simulation: --sandbox=FILE, or sandbox.json in the state
+// folder.
 func (a *app) sandboxFile() (string, error) {
 	if a.sandbox.File != "" {
 		return a.sandbox.File, nil
@@ -46,11 +47,12 @@ func (a *app) sandboxFile() (string, error) {
 
 // startSandbox runs the simulated API in this process until stop is called.
 func (a *app) startSandbox() (url string, stop func(), err error) {
-	// A plan that is saved is for the organization that apply then finds.
+	// apply, the only command with --yes, creates the file of the simulation. plan --out does so too,
+	// because apply must find the organization for which the plan was saved.
 	creates := a.has("yes") || a.out != ""
 	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey, MustExist: !creates})
 	if errors.Is(err, sandbox.ErrNoSimulation) && a.sandbox.File == "" {
-		s, err = sandbox.New(sandbox.Options{Key: sandboxKey}) // a new organization, as apply would make it
+		s, err = sandbox.New(sandbox.Options{Key: sandboxKey}) // a new organization in memory, without a file
 	}
 	if err != nil {
 		return "", nil, err
@@ -60,7 +62,7 @@ func (a *app) startSandbox() (url string, stop func(), err error) {
 		return "", nil, fmt.Errorf("start the simulated API: %w", err)
 	}
 	server := a.newServer(s)
-	go func() { _ = server.Serve(listener) }() // returns after Close; a client sees any other error
+	go func() { _ = server.Serve(listener) }() // ends with Close; if it ends early, the client gets an error
 	if !a.quiet {
 		a.printMessage("This is a simulation: no mail is sent, and nothing leaves this machine.")
 		fmt.Fprintln(a.stderr)
@@ -93,8 +95,8 @@ func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) erro
 	return nil
 }
 
-// localAddress returns the address by which this machine reaches a listener, also one on all
-// addresses: orgsync sends a key over plain HTTP to this machine only.
+// localAddress returns the address at which this machine reaches a listener. For a listener on all
+// addresses, the host is localhost, because orgsync sends a key over plain HTTP only to this machine.
 func localAddress(at net.Addr) string {
 	host, port, err := net.SplitHostPort(at.String())
 	if ip := net.ParseIP(host); err != nil || !ip.IsUnspecified() {
@@ -108,7 +110,8 @@ func (a *app) newServer(s *sandbox.Server) *http.Server {
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
 }
 
-// printNextSteps suggests commands that continue the simulation after a run.
+// printNextSteps suggests commands that continue the simulation after a run. It prints nothing if
+// nobody has a pending invitation.
 func (a *app) printNextSteps(r apply.Result) {
 	var who org.Address
 	for _, n := range r.Notices {
@@ -126,7 +129,7 @@ func (a *app) printNextSteps(r apply.Result) {
 	if who.IsZero() {
 		return
 	}
-	state, again := "", a.name+" apply"+a.simulationWords()
+	state, again := "", a.name+" apply"+a.sandboxArgument()
 	if a.sandbox.File != "" {
 		state = " --file " + shellword.Quote(a.sandbox.File)
 	}

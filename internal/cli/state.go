@@ -16,7 +16,8 @@ import (
 
 var errNoStateFolder = errors.New("there is no state folder: neither XDG_STATE_HOME nor HOME is set")
 
-// stateFolder returns the folder of the ledgers, the locks and the simulation.
+// stateFolder returns the folder of the ledgers, the locks and the simulation. Its error wraps
+// errNoStateFolder.
 func (a *app) stateFolder() (string, error) {
 	if a.stateDir != "" {
 		return a.stateDir, nil
@@ -31,37 +32,38 @@ func (a *app) stateFolder() (string, error) {
 	return "", &reconcile.StateError{Err: errNoStateFolder}
 }
 
-// location returns where ledgers and locks are kept: --state if it is set, else the roster's state, else
-// the state folder. A roster that names another place than --state is refused: two runs with different
-// ledgers mail everybody twice. A simulation always uses the state folder.
-func (a *app) location(roster string) (state.Location, error) {
-	if a.sandbox.On || a.state == "" && roster == "" {
+// location returns the place of the ledgers and locks: --state if it is set, otherwise rosterState
+// (the place that the roster names) if it is not "", otherwise the state folder. If --state and the
+// roster name different places, location returns an otherStateError: two runs with different ledgers
+// would mail everybody twice. A simulation always uses the state folder.
+func (a *app) location(rosterState string) (state.Location, error) {
+	if a.sandbox.On || a.state == "" && rosterState == "" {
 		folder, err := a.stateFolder()
 		return state.Location{Kind: state.Folder, Path: folder}, err
 	}
-	if roster == "" {
+	if rosterState == "" {
 		return state.ParseLocation(a.state)
 	}
-	wanted, err := state.ParseLocation(roster)
+	inRoster, err := state.ParseLocation(rosterState)
 	if err != nil || a.state == "" {
-		return wanted, err
+		return inRoster, err
 	}
-	told, err := state.ParseLocation(a.state)
-	if err == nil && told.String() != wanted.String() {
-		err = &otherStateError{told: told, wanted: wanted}
+	inFlag, err := state.ParseLocation(a.state)
+	if err == nil && inFlag.String() != inRoster.String() {
+		err = &otherStateError{inFlag: inFlag, inRoster: inRoster}
 	}
-	return told, err
+	return inFlag, err
 }
 
-// otherStateError says that a run was told another state than its roster names.
-type otherStateError struct{ told, wanted state.Location }
+// otherStateError says that --state and the roster name different places.
+type otherStateError struct{ inFlag, inRoster state.Location }
 
 func (e *otherStateError) Error() string {
-	return fmt.Sprintf("this run keeps its state in %s, and the roster names %s", e.told, e.wanted)
+	return fmt.Sprintf("this run keeps its state in %s, and the roster names %s", e.inFlag, e.inRoster)
 }
 
-// stateName returns where ledger and lock are kept, for the log and the first line of a run; "unknown" if
-// that cannot be told.
+// stateName returns the place of the ledger and the lock, for the log and the header. Before
+// openState has opened it, the place is a guess without the roster, or "unknown".
 func (a *app) stateName() string {
 	if a.run.state != "" {
 		return a.run.state
@@ -73,10 +75,10 @@ func (a *app) stateName() string {
 	return l.String()
 }
 
-// openNamedState opens the state of a run whose roster names this place; "" when it names none. The caller must call
-// Close at the end, unless there is an error.
-func (a *app) openNamedState(ctx context.Context, roster string) (*backend.Backend, state.Location, error) {
-	l, err := a.location(roster)
+// openOwnState opens the place that [app.location] returns for rosterState. The caller must call Close
+// at the end, unless there is an error.
+func (a *app) openOwnState(ctx context.Context, rosterState string) (*backend.Backend, state.Location, error) {
+	l, err := a.location(rosterState)
 	if err != nil {
 		return nil, l, err
 	}
@@ -84,7 +86,7 @@ func (a *app) openNamedState(ctx context.Context, roster string) (*backend.Backe
 	return b, l, err
 }
 
-// openState opens a location. The caller must call Close at the end, unless there is an error.
+// openState opens the place l. The caller must call Close at the end, unless there is an error.
 func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend, error) {
 	b, err := backend.Open(ctx, l, a.getenv)
 	if err != nil {
@@ -94,8 +96,8 @@ func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend
 	return b, nil
 }
 
-// rosterName returns the absolute paths of the first files of a roster and how many more there are,
-// as the ledger names the roster of a run.
+// rosterName returns the name of a roster in the ledger: the absolute paths of up to five files, and
+// the number of the other files.
 func rosterName(files []string) string {
 	var absolute []string
 	first, more := document.FirstOf(files, 5)

@@ -32,7 +32,7 @@ organization. orgsync keeps the state in a folder, a bucket or a database: see
 	return cmd
 }
 
-// addStateFlags adds the flags of commands that need the state and nothing else.
+// addStateFlags adds the flags of commands that need only the state.
 func (a *app) addStateFlags(cmd *cobra.Command) {
 	a.addRosterFlag(cmd)
 	a.addStateFlag(cmd.Flags())
@@ -40,21 +40,20 @@ func (a *app) addStateFlags(cmd *cobra.Command) {
 	a.addTimeoutFlag(cmd, "command")
 }
 
-// withState opens the state for a command that needs no roster, and calls do with it until --timeout is
-// over: the place of --state, else the one that the roster names if there is a roster, else the state
-// folder.
+// withState opens the state, calls do with it and closes it. Like [app.location], it looks for the
+// place of the state in the roster too, but a roster that does not exist is no error.
 func (a *app) withState(ctx context.Context, do func(context.Context, *backend.Backend, state.Location) error) error {
-	named := ""
+	rosterState := ""
 	if a.state == "" {
 		r, err := a.loadRoster(ctx)
 		switch {
 		case err == nil:
-			named = r.State
+			rosterState = r.State
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
 	}
-	b, l, err := a.openNamedState(ctx, named)
+	b, l, err := a.openOwnState(ctx, rosterState)
 	if err != nil {
 		return err
 	}
@@ -86,7 +85,7 @@ type stateDocument struct {
 	Organizations []stateInspection `json:"organizations"`
 }
 
-// stateInspection is one organization in it.
+// stateInspection is the JSON form of the ledger and the lock of one organization.
 type stateInspection struct {
 	OrganizationID string     `json:"organization_id"`
 	Place          string     `json:"place"`
@@ -98,7 +97,7 @@ type stateInspection struct {
 	Notes          []string   `json:"notes"`
 }
 
-// stateLock is the lock that a run holds.
+// stateLock is the JSON form of a lock that a run holds.
 type stateLock struct {
 	ID            string    `json:"id,omitempty"`
 	PID           int       `json:"pid"`
@@ -130,7 +129,7 @@ func (a *app) showState(ctx context.Context, b *backend.Backend, l state.Locatio
 	return a.printState(doc)
 }
 
-// inspect returns what is known about the ledger of one organization.
+// inspect reads the ledger and the lock of one organization.
 func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspection, error) {
 	store, err := b.Store(id)
 	if err != nil {
@@ -256,7 +255,7 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 	return nil
 }
 
-// copyLedger copies the ledger of one organization.
+// copyLedger copies the ledger of one organization, and returns its number of lines.
 func copyLedger(ctx context.Context, source, target *backend.Backend, o ledger.CopyOptions) (lines int, err error) {
 	from, err := source.Store(o.Organization)
 	if err != nil {
@@ -337,12 +336,12 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 	}}
 }
 
-// stateFailed returns err as an error of the state.
+// stateFailed returns err as a StateError, with the cause of ctx if ctx has ended.
 func stateFailed(ctx context.Context, err error) error {
 	return &reconcile.StateError{Err: reconcile.WithCause(ctx, err)}
 }
 
-// thisProcess is what other runs are told about this one.
+// thisProcess describes this process as the holder of a lock, for other runs.
 func thisProcess() state.Holder {
 	host, err := os.Hostname()
 	if err != nil {
@@ -355,8 +354,8 @@ var errPasswordOnCommandLine = errors.New(
 	"the URL of the state has a password, which every user of this machine can read in the list of processes; " +
 		"set ORGSYNC_STATE, PGPASSWORD or a password file instead")
 
-// checkStateFlags checks what was said about the state on the command line, before the environment is
-// read.
+// checkStateFlags checks --state and --state-dir on the command line. It must be called before the
+// flags are set from the environment.
 func (a *app) checkStateFlags(cmd *cobra.Command) error {
 	place, folder := cmd.Flags().Lookup("state"), cmd.Flags().Lookup("state-dir")
 	switch {
@@ -369,11 +368,12 @@ func (a *app) checkStateFlags(cmd *cobra.Command) error {
 		}
 		return err
 	}
-	place.Changed = folder.Changed // a flag wins over the environment variable of the other
+	place.Changed = folder.Changed // so that --state-dir overrides ORGSYNC_STATE
 	return nil
 }
 
-// parseArgumentLocation returns the location that an argument names.
+// parseArgumentLocation parses a location from the command line. It refuses a URL with a password,
+// because every user of the machine can read command lines.
 func parseArgumentLocation(text string) (state.Location, error) {
 	l, err := state.ParseLocation(text)
 	if err == nil && l.Password() {

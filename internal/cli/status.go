@@ -69,11 +69,11 @@ summary.`,
   orgsync status --watch --timeout 2h
   orgsync status --output html > status.html
   orgsync status --output markdown >> "$GITHUB_STEP_SUMMARY"`,
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-			return a.completePeople(cmd, nil, args, begun)
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return a.completePeople(cmd, nil, args, prefix)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.watch && (a.output == "html" || a.output == "markdown") { // one after another, they are not a page
+			if o.watch && (a.output == "html" || a.output == "markdown") { // several reports in a row are not one page
 				return &usageError{cmd.CommandPath(), fmt.Errorf("--watch cannot print %s: run 'orgsync status --output %s' each "+
 					"time, or use --watch with --output text or json", a.output, a.output)}
 			}
@@ -118,9 +118,9 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 		}
 		o.addresses[i] = p.Email
 	}
-	a.beginRun("status")
+	a.planHeader("status")
 	if o.watch {
-		a.progress = nil // every report shows the progress already
+		a.progress = nil // otherwise a bar would appear with each read
 	}
 	session, stop, err := a.openSession(ctx, r, reconcile.Open)
 	if err != nil {
@@ -142,7 +142,7 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 // readStatus reads the organization and returns the state of the people that o selects.
 func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *roster.Roster,
 	o statusOptions) (report.Status, error) {
-	decision, standings, err := session.Status(ctx)
+	decision, statuses, err := session.Status(ctx)
 	if err != nil {
 		return report.Status{}, err
 	}
@@ -152,32 +152,35 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 	for _, t := range r.Teams {
 		s.Teams = append(s.Teams, t.Name)
 	}
-	selected := map[string]bool{"": true} // by key; notices without a person are about the whole organization
-	for _, standing := range standings {
+	selected := map[string]bool{} // by the keys of addresses
+	for _, status := range statuses {
 		switch {
-		case s.Detailed && !slices.ContainsFunc(o.addresses, standing.Email.Equal):
+		case s.Detailed && !slices.ContainsFunc(o.addresses, status.Email.Equal):
 			continue
-		case o.stale > 0 && !standing.Unanswered():
+		case o.stale > 0 && !status.Unanswered():
 			continue
-		case o.stale > 0 && standing.FirstMail.IsZero():
+		case o.stale > 0 && status.FirstMail.IsZero():
 			s.Undated++
 			continue
-		case o.stale > 0 && p.Now.Sub(standing.FirstMail) <= o.stale:
+		case o.stale > 0 && p.Now.Sub(status.FirstMail) <= o.stale:
 			continue
 		}
-		selected[standing.Email.Key()] = true
-		person := report.Person{PersonStatus: standing}
+		selected[status.Email.Key()] = true
+		person := report.Person{PersonStatus: status}
 		if s.Detailed {
-			if err := a.addDetail(ctx, session, r.Find(standing.Email), &person); err != nil {
+			if err := a.addDetail(ctx, session, r.Find(status.Email), &person); err != nil {
 				return report.Status{}, err
 			}
 		}
 		s.People = append(s.People, person)
 	}
 	for _, n := range p.Notices {
-		wide := n.Email.IsZero() && n.Kind != plan.MembersUnseen && n.Kind != plan.SuspendedUnseen
+		shown := selected[n.Email.Key()]
+		if n.Email.IsZero() { // the notice is about the organization; these two explain states of people
+			shown = n.Kind == plan.MembersUnseen || n.Kind == plan.SuspendedUnseen
+		}
 		switch {
-		case selected[n.Email.Key()] && !wide:
+		case shown:
 			s.Notices = append(s.Notices, n)
 		case n.Kind == plan.Unlisted && s.Everybody():
 			s.Unlisted = append(s.Unlisted, n)
@@ -191,8 +194,10 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 	return s, nil
 }
 
-// addDetail adds to p the API's answer for the person's invitation, and the person's history in the
-// ledger.
+// addDetail adds to p the answer of the API for the person's invitation, and the person's history in
+// the ledger. If the API does not return the invitation, addDetail keeps the error in p, because the
+// list of invitations already gave the state. Other errors end the run, for example a key that the
+// API no longer accepts.
 func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed *roster.Person,
 	p *report.Person) error {
 	if p.InvitationID != "" {
@@ -201,7 +206,7 @@ func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed 
 			(!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.IsHidden(err)) {
 			return err
 		}
-		p.Verified = &report.Verification{Invitation: invitation, Problem: err} // the list already gave their state
+		p.Verified = &report.Verification{Invitation: invitation, Problem: err}
 	}
 	var err error
 	p.History, err = session.History(ctx, listed)
@@ -215,12 +220,12 @@ func (a *app) printStatus(w io.Writer, s report.Status) error {
 	return a.writeDocument(w, report.StatusDocument(s))
 }
 
-// watch reads and prints the status until nobody is pending. A terminal is redrawn each time;
-// elsewhere, a status is printed when it differs from the one before.
+// watch reads and prints the status until nobody is pending. It redraws a terminal after each read.
+// Other output gets a status only if it differs from the status before.
 func (a *app) watch(ctx context.Context, read func() (report.Status, error)) error {
 	redraw := a.output == "text" && a.isTerminal(a.stdout) && a.getenv("TERM") != "dumb"
 	var before []byte
-	pending := -1 // unknown before the first read
+	pending := -1 // the number is unknown before the first read
 	for {
 		s, err := read()
 		if err != nil {
@@ -232,13 +237,13 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 				pending++
 			}
 		}
-		timeless := s
-		timeless.Now = time.Time{} // differs each time
-		var seen, text bytes.Buffer
-		if err := errors.Join(report.StatusJSON(&seen, timeless), a.printStatus(&text, s)); err != nil {
+		withoutTime := s
+		withoutTime.Now = time.Time{} // differs after each read
+		var current, text bytes.Buffer
+		if err := errors.Join(report.StatusJSON(&current, withoutTime), a.printStatus(&text, s)); err != nil {
 			return err
 		}
-		if redraw || !bytes.Equal(seen.Bytes(), before) {
+		if redraw || !bytes.Equal(current.Bytes(), before) {
 			if redraw {
 				fmt.Fprint(a.stdout, "\x1b[H\x1b[2J") // to the upper left, and clear (ECMA-48, 8.3.21 and 8.3.39)
 			} else if before != nil && a.output == "text" {
@@ -249,7 +254,7 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 				return err
 			}
 		}
-		before = seen.Bytes()
+		before = current.Bytes()
 		if pending == 0 {
 			return nil
 		}
@@ -261,8 +266,8 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 	}
 }
 
-// watchError returns the error that --watch ends with. When --timeout ended it, that is how many
-// people are still pending.
+// watchError returns the error with which --watch ends because of err. If --timeout ended it, the
+// error says how many people are still pending.
 func watchError(ctx context.Context, pending int, err error) error {
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
 		return fmt.Errorf("%s still pending: %w", document.Pluralize(pending, "person is", "people are"), cause)

@@ -19,7 +19,7 @@ import (
 	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
-// ticks makes the waits of --watch pass at once; each does what comes next, and then nothing any more.
+// ticks makes the waits of --watch end at once. Each wait calls the next function, as long as there is one.
 func ticks(steps ...func()) func(time.Duration) <-chan time.Time {
 	return func(time.Duration) <-chan time.Time {
 		if len(steps) == 0 {
@@ -41,7 +41,7 @@ func (w *world) accept(who string) func() {
 	}
 }
 
-// invited is a world in which everybody was mailed.
+// invited returns a world in which everybody was mailed.
 func invited(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, sandbox.Options{}, nil)
@@ -65,7 +65,7 @@ func (w *world) states() map[string]string {
 	return got
 }
 
-// TestWatch: a new table when something has changed, and an end when nobody is pending.
+// TestWatch checks that --watch prints a new table after a change, and ends when nobody is pending.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	nothing := func() {}
@@ -189,7 +189,7 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// TestStatusWritesNothing: no request that writes, no state folder, no lock.
+// TestStatusWritesNothing checks that status sends no request that writes, and makes no state folder and no lock.
 func TestStatusWritesNothing(t *testing.T) {
 	t.Parallel()
 	var writes atomic.Int32
@@ -364,7 +364,7 @@ func TestStatusPage(t *testing.T) {
 	for _, tt := range tests {
 		w.write("users.yaml", tt.settings+threePeople)
 		w.want(w.run(t.Context(), append([]string{"status", "-o", "html"}, tt.args...)...), exitDone, 0)
-		// An address has marks where it may be broken.
+		// The page has elements in an address where it may be broken.
 		got := strings.NewReplacer(`<span class="piece">`, "", "</span>", "", "<wbr>", "").Replace(w.stdout.String())
 		for _, part := range tt.want {
 			if !strings.Contains(got, part) {
@@ -378,7 +378,7 @@ func TestStatusPage(t *testing.T) {
 		}
 	}
 
-	// Pages one after the other are none, so that nothing is even asked of the server.
+	// Several pages in a row are not a page, so the command ends before its first request.
 	requests.Store(0)
 	w.want(w.run(t.Context(), "status", "--watch", "-o", "html"), exitError, 0)
 	w.wantStderr("--watch cannot print html: run 'orgsync status --output html' each time")
@@ -406,7 +406,7 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// TestStatusExits: as plan does.
+// TestStatusExits checks the exit codes of status.
 func TestStatusExits(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/shellword"
 )
 
-// adviceError is an error of the command line with what to type instead.
+// adviceError is an error of the command line, with advice for a better command line.
 type adviceError struct {
 	err    error
 	advice string
@@ -25,9 +25,12 @@ type adviceError struct {
 func (e *adviceError) Error() string { return e.err.Error() }
 func (e *adviceError) Unwrap() error { return e.err }
 
-// suggestFlag returns the error of a flag with what to type instead. For an unknown flag that is
-// what a flag of other tools is called here, a flag with a similar name, one with the same
-// environment variable, or the command that has the flag.
+// suggestFlag adds a suggestion to err, an error about a flag of cmd. For an unknown flag, it makes the
+// first suggestion that it finds:
+//   - the flag that does the same as a flag of another tool
+//   - a flag of cmd with the same environment variable
+//   - a flag of cmd with a similar name
+//   - the commands that have the flag
 func suggestFlag(cmd *cobra.Command, err error) error {
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		f := missing.GetFlag()
@@ -44,7 +47,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	name := unknown.GetSpecifiedName()
 	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
 		err = fmt.Errorf("unknown flag: -%s", name)
-		if len(letters) > 1 { // probably one dash too few, as in -json
+		if len(letters) > 1 { // probably a dash is missing, as in -json
 			name, _, _ = strings.Cut(letters, "=")
 			err = fmt.Errorf("unknown flag: -%s", name)
 			if f := cmd.Flags().Lookup(name); f != nil {
@@ -90,12 +93,13 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 // foreignWord is a flag or a command that other tools have.
 type foreignWord struct {
 	names string // separated by spaces
-	// flag is the flag that a command must have for the advice to fit it; "" if it fits every command.
+	// flag is a flag that only the commands have for which the advice is right; "" if the advice is
+	// right for every command.
 	flag   string
 	advice string // what to type instead
 }
 
-// Names with an advice for each of several commands.
+// These names have several rows in foreignFlags, because the advice depends on the command.
 const (
 	dryRunNames  = "dry-run dryrun what-if check preview n"
 	fileNames    = "f file filename config c i input users"
@@ -103,7 +107,7 @@ const (
 	forceNames   = "force auto-approve assume-yes no-input non-interactive no-confirm batch yes y"
 )
 
-// foreignFlags are the flags of other tools. The first row that fits counts.
+// foreignFlags are the flags of other tools. The first matching row decides.
 var foreignFlags = []foreignWord{
 	{dryRunNames, "yes", "to see what apply would do: orgsync plan"},
 	{dryRunNames, "out", "plan never changes anything: leave the flag out"},
@@ -148,7 +152,8 @@ var foreignCommands = []foreignWord{
 		"set the key in VULTR_API_KEY, or name a file with --api-key-file; then: orgsync doctor"},
 }
 
-// adviseForeign returns what to type instead of name; "" when no other tool has it, or cmd has nothing like it.
+// adviseForeign returns the advice of the first row of words that has name and is right for cmd; "" if
+// there is none. cmd may be nil if no row depends on the command.
 func adviseForeign(words []foreignWord, cmd *cobra.Command, name string) string {
 	for _, w := range words {
 		if slices.Contains(strings.Fields(w.names), name) && (w.flag == "" || cmd.Flags().Lookup(w.flag) != nil) {
@@ -158,8 +163,8 @@ func adviseForeign(words []foreignWord, cmd *cobra.Command, name string) string 
 	return ""
 }
 
-// adviseFormat returns how to choose the format that a flag such as --json names; "" for any other flag, and if
-// cmd has no formats.
+// adviseFormat returns how to choose a format, if format is the name of a flag such as --json by which
+// other tools choose it. Otherwise, or if cmd has no --output, it returns "".
 func adviseFormat(cmd *cobra.Command, format string) string {
 	output := cmd.Flags().Lookup("output")
 	isFormat := slices.Contains([]string{"json", "markdown", "html", "csv", "yaml", "format", "out-format"}, format)
@@ -175,8 +180,7 @@ func adviseFormat(cmd *cobra.Command, format string) string {
 	return "to choose the format: --output FORMAT (-o), the " + usage
 }
 
-// adviseArgument returns what to type instead of an argument that cmd has no use for; "" when
-// that is not known.
+// adviseArgument returns advice about an argument that cmd does not accept; "" if there is none.
 func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
 	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
 	word := shellword.Quote(arg)
@@ -188,18 +192,18 @@ func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
 	case cmd.Name() == "import":
 		return "to write a first roster: orgsync import > users.yaml; to update one: orgsync import --merge users.yaml"
 	case has("only") && looksLikeAddress(arg):
-		return fmt.Sprintf("to act on one person: %s%s --only %s", cmd.CommandPath(), a.simulationWords(), word)
+		return fmt.Sprintf("to act on one person: %s%s --only %s", cmd.CommandPath(), a.sandboxArgument(), word)
 	case has("roster"):
-		return fmt.Sprintf("to use it as the roster: %s%s --roster %s", cmd.CommandPath(), a.simulationWords(), word)
+		return fmt.Sprintf("to use it as the roster: %s%s --roster %s", cmd.CommandPath(), a.sandboxArgument(), word)
 	case has("file"):
 		return fmt.Sprintf("to name the file of the simulation: %s --file %s", cmd.CommandPath(), word)
 	}
 	return ""
 }
 
-// simulationWords returns the --sandbox that a suggested command needs, so that nobody who tries
-// things is led to a real run; "" when the run is real.
-func (a *app) simulationWords() string {
+// sandboxArgument returns the --sandbox of this run, with a space before it; "" if the run is not a
+// simulation. It goes into suggested commands, which must not lead from a simulation to a real run.
+func (a *app) sandboxArgument() string {
 	switch {
 	case !a.sandbox.On:
 		return ""
@@ -211,23 +215,24 @@ func (a *app) simulationWords() string {
 
 func looksLikeAddress(arg string) bool { return strings.Contains(arg, "@") }
 
-// isTable reports whether a file is a table or a list by its name, which 'orgsync import --csv' reads.
+// isTable reports whether file has the name of a table or a list, which 'orgsync import --csv' reads.
 func isTable(file string) bool {
 	return slices.Contains([]string{".csv", ".tsv", ".txt"}, strings.ToLower(filepath.Ext(file)))
 }
 
-// isRosterName reports whether a file is a roster by its name.
+// isRosterName reports whether file has the name of a roster file.
 func isRosterName(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml"}, strings.ToLower(filepath.Ext(file)))
 }
 
-// needSubcommand makes a command that only has subcommands print its help, and refuse any other argument.
+// needSubcommand makes cmd, which does nothing without a subcommand, print its help. An argument that
+// is not a subcommand is an error.
 func needSubcommand(cmd *cobra.Command) {
 	cmd.Args, cmd.RunE = noSubcommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
-// noSubcommand returns an error for any argument of a command that only has subcommands, and
-// suggests the one that was probably meant.
+// noSubcommand returns an error if a command that does nothing without a subcommand has arguments. The
+// error suggests similar subcommands.
 func noSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -236,8 +241,8 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 	return suggestCommand(fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()), cmd.SuggestionsFor(args[0]))
 }
 
-// suggestRoot puts the suggestions that cobra adds to the error of an unknown command on one line, or says what to
-// type instead of a command of another tool.
+// suggestRoot rewrites cobra's error about an unknown command: it puts cobra's suggestions on one
+// line. For a command of other tools, it suggests instead the command that does the same here.
 func suggestRoot(err error) error {
 	said, suggested, found := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
 	_, rest, _ := strings.Cut(said, `unknown command "`)

@@ -32,7 +32,7 @@ func (a *app) windowWidth(stream io.Writer) int {
 			return w
 		}
 	}
-	return 80 // the usual width, for a terminal that does not report one
+	return 80 // the terminal does not report its width
 }
 
 // useColor reports whether output to stream may have colours. --color overrides NO_COLOR
@@ -47,18 +47,18 @@ func (a *app) useColor(stream io.Writer) bool {
 	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.isTerminal(stream)
 }
 
-// beginRun makes the run of a command begin with a line about it when there is no terminal: its text
-// then goes to a log, in which somebody looks for it by its time.
-func (a *app) beginRun(command string) {
+// planHeader makes writeHeader write a header for this run of command, if the output is text and there
+// is no terminal. The output then probably goes to a log, in which people look for a run by its time.
+func (a *app) planHeader(command string) {
 	if a.output == "text" && !a.isTerminal(a.stdin) && !a.isTerminal(a.stdout) {
-		a.header = command
+		a.headerCommand = command
 	}
 }
 
-// writeHeader writes the line that the run begins with to w, unless it is written already: the time,
-// the version, the command, the organization as far as it is known, the roster and the state folder.
+// writeHeader writes the header of the run to w, if the run has a header that is not written yet. The
+// header is a line with the time, the version, the command, the organization, the roster and the state.
 func (a *app) writeHeader(w io.Writer) {
-	if a.header == "" {
+	if a.headerCommand == "" {
 		return
 	}
 	in, files := "unknown", clean(strings.Join(a.rosters, ", "))
@@ -66,15 +66,15 @@ func (a *app) writeHeader(w io.Writer) {
 		in = strings.TrimSpace(clean(o.Name) + " (" + clean(o.ID) + ")")
 	}
 	fmt.Fprintf(w, "%s orgsync %s %s: organization %s, roster %s, state %s\n", time.Now().UTC().Format(time.RFC3339),
-		buildVersion(), a.header, in, files, clean(a.stateName()))
-	a.header, a.headed = "", true
+		buildVersion(), a.headerCommand, in, files, clean(a.stateName()))
+	a.headerCommand, a.headerWritten = "", true
 }
 
-// isSilent reports whether a run that changes nothing prints nothing. JSON and annotations are for
-// programs, which expect a result.
+// isSilent reports whether a run that changes nothing prints nothing. With --quiet, that is so for
+// text and Markdown. The other formats are for programs, which expect a result.
 func (a *app) isSilent() bool { return a.quiet && (a.output == "text" || a.output == "markdown") }
 
-// writeDocument writes d to w, which is stdout or on its way there, in the format of --output.
+// writeDocument writes d to w in the format of --output. w is stdout, or a buffer for stdout.
 func (a *app) writeDocument(w io.Writer, d document.Document) error {
 	switch a.output {
 	case "markdown":
@@ -86,14 +86,14 @@ func (a *app) writeDocument(w io.Writer, d document.Document) error {
 		return document.WriteGitHub(w, d, dir)
 	}
 	a.writeHeader(a.stdout)
-	if a.headed {
+	if a.headerWritten {
 		d.Organization = org.Organization{} // the header names it
 	}
 	return document.WriteText(w, d, a.windowWidth(a.stdout), a.useColor(a.stdout))
 }
 
-// readConfirmation reads the answer to a question, one line from stdin. Only "y" and "yes" mean
-// yes; an empty line and the end of input mean no. When ctx ends first, the error is its cause.
+// readConfirmation reads the answer to a question, one line from stdin, and reports whether it is "y"
+// or "yes". An empty line and the end of input mean no. If ctx ends first, the error is its cause.
 func (a *app) readConfirmation(ctx context.Context) (bool, error) {
 	line, err := interruptible(ctx, "read the answer", func() (string, error) {
 		line, _ := bufio.NewReader(io.LimitReader(a.stdin, 100)).ReadString('\n')

@@ -43,8 +43,8 @@ nothing.`,
 	return cmd
 }
 
-// argumentsOrRosterFlag refuses a roster that is named in both ways. The environment is not read yet:
-// arguments override it, as the flag does.
+// argumentsOrRosterFlag returns an error if both arguments and --roster name the roster. The
+// environment variable of --roster is no error: it is read later, and arguments override it.
 func argumentsOrRosterFlag(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 && cmd.Flags().Changed("roster") {
 		return errors.New("name the roster either by arguments or by --roster, not both")
@@ -55,7 +55,7 @@ func argumentsOrRosterFlag(cmd *cobra.Command, args []string) error {
 func (a *app) validate(ctx context.Context) error {
 	r, err := readRoster(ctx, a.rosters...)
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok && a.output == "text" {
-		a.reported = true // here the problems are the result
+		a.reported = true // the problems are the result of validate
 		return errors.Join(err, a.writeDocument(a.stdout, report.ProblemsDocument(invalid.Problems)))
 	}
 	if err != nil {

@@ -45,7 +45,6 @@ func (a *app) version() error {
 	}{report.NewHeader("version"), b.Version, commit, b.Modified, b.Go, b.Platform})
 }
 
-// versionLine returns the version as text.
 func versionLine() string {
 	return readBuild().String() + "\n"
 }
@@ -64,8 +63,8 @@ func readBuild() build {
 // build holds what a program knows about how it was built.
 type build struct {
 	Version  string // a tag, the commit with its date, or "(devel)"
-	Commit   string // "" when the Go tool found no repository and the version names no commit
-	Modified bool   // the source differs from the commit
+	Commit   string // "" if the Go tool found no repository and the version names no commit
+	Modified bool   // whether the source differs from the commit
 	Go       string // the Go release
 	Platform string // system and architecture
 }
@@ -74,8 +73,8 @@ type build struct {
 // names the commit.
 var pseudoVersion = regexp.MustCompile(`^v.*\d{14}-([0-9a-f]{12})(?:\+.*)?$`)
 
-// newBuild returns the build that the Go tool stamped into a program; info is nil when it stamped
-// nothing.
+// newBuild returns the facts that the Go tool stamped into the program as info. info is nil if the
+// tool stamped nothing.
 func newBuild(info *debug.BuildInfo) build {
 	b := build{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info == nil {

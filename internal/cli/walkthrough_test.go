@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// ran is a call of orgsync in a script, typed one on a page; redirections are the shell's. On a page, outputs are the
-// blocks with what a program printed, and yamlBlocks those with rosters.
+// ran matches a call of orgsync in a script, and typed matches a call on a page, without redirections. outputs
+// matches the blocks of a page with the output of a program, and yamlBlocks matches the blocks with rosters.
 var (
 	ran        = regexp.MustCompile(`(?m)^(?:exec|exits \d+) (orgsync .*)$`)
 	typed      = regexp.MustCompile(`(?m)^ *(?:go run \./cmd/)?(orgsync [^>\n]*[^> \n])`)
@@ -19,7 +19,7 @@ var (
 	yamlBlocks = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 )
 
-// TestWalkthrough: who types the commands of a page one after another does what a script does, in its order.
+// TestWalkthrough checks that the commands of a page are the commands of a script, in the same order.
 func TestWalkthrough(t *testing.T) {
 	t.Parallel()
 	for page, name := range map[string]string{"docs/walkthrough.md": "whole_way", "README.md": "readme"} {
@@ -37,7 +37,7 @@ func TestWalkthrough(t *testing.T) {
 			if len(want) < 8 {
 				t.Errorf("the page has %d commands", len(want))
 			}
-			// The script may do more between them.
+			// The script may have more commands in between.
 			var got []string
 			for _, command := range script {
 				if len(got) < len(want) && command == want[len(got)] {

@@ -1,5 +1,5 @@
-// Package diff compares two rosters, for people who review a change. It is pure: it does not know
-// the organization, so what a run would do is up to the plan.
+// Package diff compares two rosters, for people who review a change. It does not know the
+// organization, so it cannot say what a run would do: that is the task of package plan.
 package diff
 
 import (
@@ -13,16 +13,16 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Kind is what happens to a person between the rosters.
+// Kind is the kind of a difference between the rosters, for a person or a team.
 type Kind string
 
-// The kinds, in the order in which reports list them.
+// The kinds, in the order of reports.
 const (
 	Added   Kind = "added"
 	Removed Kind = "removed"
 	Changed Kind = "changed"
-	// SpellingOnly means that only the spelling of addresses changes, for example upper and lower
-	// case.
+	// SpellingOnly means that only the spelling of addresses changes, for example between upper and
+	// lower case.
 	SpellingOnly Kind = "respelt"
 )
 
@@ -32,27 +32,28 @@ var Kinds = []Kind{Added, Removed, Changed, SpellingOnly}
 // Person is a person who differs between the rosters.
 type Person struct {
 	Kind Kind
-	// Email and Name are from the new roster; for Removed from the old one. Name may be "".
+	// Email and Name are from the new roster. If Kind is Removed, they are from the old roster. Name
+	// may be "".
 	Email org.Address
 	Name  string
 	// Source is the file:line of the entry in the same roster.
 	Source string
-	// Fields has the differences; for Added everything that the entry or the defaults set, for
-	// Removed nothing.
+	// Fields has the differences. If Kind is Added, it has everything that the entry or the defaults
+	// set. If Kind is Removed, it is empty.
 	Fields []Field
-	// SameName is the address of a removed person who has the name of this one, who was added, or
-	// an address that is spelled alike: perhaps they are one person. The zero Address: there is
-	// none.
+	// SameName is the address of a removed person who may be the same as this added person, because
+	// they have the same name or similar addresses (see [roster.SameKeys]). It is zero if there is no
+	// such person.
 	SameName org.Address
 }
 
-// FieldName names a field by the key that the roster uses.
+// FieldName is the name of a field. If the roster has a key for the field, it is the name of this key.
 type FieldName string
 
 // The fields of a person.
 const (
-	// Email means that another address is invited. The same address in another spelling is
-	// [Spelling].
+	// Email means that orgsync invites another address. If only the spelling of the address differs,
+	// the field is [Spelling].
 	Email      FieldName = "email"
 	Spelling   FieldName = "spelling"
 	APIEnabled FieldName = "api_enabled"
@@ -68,7 +69,7 @@ const (
 	Note       FieldName = "note"
 )
 
-// Description is a field of a team, beside its groups, roles and policies.
+// Description is a field of a team. The other fields of a team are Groups, Roles and Policies.
 const Description FieldName = "description"
 
 // The fields of the settings.
@@ -87,53 +88,53 @@ const (
 	Protected      FieldName = "protected"
 )
 
-// Field is one difference. Values are in the form that a roster uses.
+// Field is the difference of one field. Values have the form that they have in a roster.
 type Field struct {
 	Name FieldName
-	// Team is the team whose membership the field is about, for Until and Note; "" for a field of
-	// the person.
+	// Team is the name of a team if the field is the Until or the Note of a membership. Otherwise, it
+	// is "".
 	Team string
-	// From and To are the old and the new value of a field with one value; "" if there is none.
+	// From and To are the old and the new value of a field that is not a list; "" if there is none.
 	From, To string
 	// Removed and Added are the items that a list loses and gains.
 	Removed, Added []string
-	// Managing is true if access becomes managed, false if it is no longer managed, and nil if
-	// that does not change, for a person of kind Added, and for other fields.
+	// Managing is true if orgsync manages the access from now on, and false if orgsync no longer
+	// manages it. It is nil if this does not change, for an added person, and for other fields.
 	Managing *bool
-	// Loosens is true for a setting that allows a run to do more than before, or to act on another
-	// organization.
+	// Loosens is true if the field is a setting, and its new value allows a run to do more than
+	// before, or to act on another organization.
 	Loosens bool
 }
 
-// Difference has everything that differs between two rosters.
+// Difference has all differences between two rosters.
 type Difference struct {
-	// Settings are in the order of the keys in a roster.
+	// Settings are the settings that differ, in the order of the keys in a roster.
 	Settings []Field
-	// People are sorted by kind, then by canonical address.
+	// People are the people who differ, sorted by kind and then by the keys of their addresses.
 	People []Person
-	// Teams are sorted by name.
+	// Teams are the teams that differ, sorted by name.
 	Teams []Team
 	// Unchanged is the number of people who do not differ.
 	Unchanged int
-	// Unlisted is the policy of the new roster for unlisted people, such as those that were
-	// removed from it.
+	// Unlisted is the policy of the new roster for unlisted people. It applies to removed people.
 	Unlisted roster.UnlistedPolicy
-	// Warnings are about the new roster. Compare leaves them empty, because they depend on the
-	// day.
+	// Warnings are the warnings about the new roster. The caller sets them: they depend on the day,
+	// and Compare has no clock.
 	Warnings []roster.Problem
 }
 
-// Team is a team that differs between the rosters: whose members, access or description do.
+// Team is a team whose members, access or description differ between the rosters.
 type Team struct {
 	// Kind is Added, Removed or Changed.
 	Kind Kind
 	Name string
-	// Source is the file:line of the team in the new roster; for Removed in the old one.
+	// Source is the file:line of the team in the new roster. If Kind is Removed, it is from the old
+	// roster.
 	Source string
-	// Joined and Left are people, by the addresses of the new roster and of the old one, sorted.
-	// They do not hold people who are in the team in both rosters under different addresses.
+	// Joined has the people who join the team, by their addresses in the new roster, sorted. Left has
+	// the people who leave it, by their addresses in the old roster, sorted.
 	Joined, Left []org.Address
-	// Fields are Description and the access that the team gives.
+	// Fields are the differences of Description, Groups, Roles and Policies.
 	Fields []Field
 }
 
@@ -148,13 +149,13 @@ func (d Difference) Count(k Kind) int {
 	return n
 }
 
-// Compare returns what changes from before to after. A person of after is matched to the person of
-// before with the same email or, if there is none, with an address or alias in common. It does not
-// change the rosters.
+// Compare returns the differences between the rosters before and after. Two entries belong to the same
+// person if they have the same email. Other entries belong to the same person if they have an address
+// or alias in common. Compare does not change the rosters.
 func Compare(before, after *roster.Roster) Difference {
 	d := Difference{Settings: compareSettings(before, after), Unlisted: after.Settings.Unlisted}
 	matches, removed := matchPeople(before.People, after.People)
-	removedBySame := indexRemoved(removed)
+	removedByKey := indexBySameKeys(removed)
 	for i := range after.People {
 		current, previous := &after.People[i], matches[i]
 		p := Person{Kind: Added, Email: current.Email, Name: current.Name, Source: current.At.Source()}
@@ -164,7 +165,7 @@ func Compare(before, after *roster.Roster) Difference {
 				p.Fields[i].Managing = nil // all access of a new person is new
 			}
 			p.Fields = slices.DeleteFunc(p.Fields, func(f Field) bool { return f.Name == Name })
-			if other := findSame(removedBySame, current); other != nil {
+			if other := findSame(removedByKey, current); other != nil {
 				p.SameName = other.Email
 			}
 		} else {
@@ -193,30 +194,31 @@ func Compare(before, after *roster.Roster) Difference {
 	return d
 }
 
-// indexRemoved returns the people who were removed by what a person is recognised by. The first in
-// the roster counts.
-func indexRemoved(removed []*roster.Person) map[string]*roster.Person {
-	bySame := make(map[string]*roster.Person)
-	for _, p := range slices.Backward(removed) {
+// indexBySameKeys returns people by the keys of [roster.SameKeys]. If several people have a key, it
+// returns the first of them.
+func indexBySameKeys(people []*roster.Person) map[string]*roster.Person {
+	byKey := make(map[string]*roster.Person)
+	for _, p := range slices.Backward(people) {
 		for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
-			bySame[key] = p
+			byKey[key] = p
 		}
 	}
-	return bySame
+	return byKey
 }
 
-// findSame returns the removed person who may be p; nil if there is none.
-func findSame(removed map[string]*roster.Person, p *roster.Person) *roster.Person {
+// findSame returns a removed person who may be the same person as p; nil if there is none.
+func findSame(removedByKey map[string]*roster.Person, p *roster.Person) *roster.Person {
 	for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
-		if other := removed[key]; other != nil {
+		if other := removedByKey[key]; other != nil {
 			return other
 		}
 	}
 	return nil
 }
 
-// matchPeople returns, for each person of after, the matching person of before, or nil, and the
-// people of before who match nobody. No person of before is matched twice.
+// matchPeople returns, for each person of after, the entry of the same person in before, or nil if
+// there is none. removed are the people of before who are not in after. Each person of before matches
+// at most one person of after.
 func matchPeople(before, after []roster.Person) (matches, removed []*roster.Person) {
 	byEmail, byAddress := make(map[string]*roster.Person), make(map[string]*roster.Person)
 	for i := range before {
@@ -252,7 +254,7 @@ func matchPeople(before, after []roster.Person) (matches, removed []*roster.Pers
 	return matches, removed
 }
 
-// compareFields returns the differences between two entries of one person.
+// compareFields returns the differences between two entries of the same person.
 func compareFields(before, after *roster.Person) []Field {
 	email := Field{Name: Spelling, From: before.Email.String(), To: after.Email.String()}
 	if !before.Email.Equal(after.Email) {
@@ -282,15 +284,14 @@ func compareFields(before, after *roster.Person) []Field {
 	))
 }
 
-// differing returns the fields that differ.
 func differing(fields []Field) []Field {
 	return slices.DeleteFunc(fields, func(f Field) bool {
 		return f.From == f.To && len(f.Removed)+len(f.Added) == 0 && f.Managing == nil
 	})
 }
 
-// compareMemberships returns the differences between the teams of one person: those left and
-// joined, and what differs in a membership.
+// compareMemberships returns fields for the teams of a person: one for the teams that the person joins
+// and leaves, and two for each membership in after. It also returns fields without a difference.
 func compareMemberships(before, after []roster.Membership) []Field {
 	find := func(list []roster.Membership, team string) roster.Membership {
 		if i := slices.IndexFunc(list, func(m roster.Membership) bool { return m.Team == team }); i >= 0 {
@@ -309,7 +310,7 @@ func compareMemberships(before, after []roster.Membership) []Field {
 	return fields
 }
 
-// teamNames returns the teams of memberships, each once.
+// teamNames returns the names of the teams of memberships, without duplicates.
 func teamNames(memberships []roster.Membership) []string {
 	var names []string
 	for _, m := range memberships {
@@ -320,8 +321,7 @@ func teamNames(memberships []roster.Membership) []string {
 	return names
 }
 
-// compareTeams returns the teams that differ. matches has the person of before for each person of
-// after, and removed the people of before who match nobody.
+// compareTeams returns the teams that differ. matches and removed are from [matchPeople].
 func compareTeams(before, after *roster.Roster, matches, removed []*roster.Person) []Team {
 	changed := make(map[string]*Team)
 	team := func(name string) *Team {
@@ -344,7 +344,9 @@ func compareTeams(before, after *roster.Roster, matches, removed []*roster.Perso
 			previous = &roster.Team{}
 			team(current.Name).Kind = Added
 		}
-		if fields := compareTeamFields(previous, current); len(fields) > 0 {
+		description := Field{Name: Description, From: previous.Description, To: current.Description}
+		fields := differing(append([]Field{description}, compareAccess(previous, current)...))
+		if len(fields) > 0 {
 			team(current.Name).Fields = fields
 		}
 	}
@@ -382,13 +384,7 @@ func compareTeams(before, after *roster.Roster, matches, removed []*roster.Perso
 	return list
 }
 
-// compareTeamFields returns the differences in what a team is for and gives.
-func compareTeamFields(before, after *roster.Team) []Field {
-	description := Field{Name: Description, From: before.Description, To: after.Description}
-	return differing(append([]Field{description}, compareAccess(before, after)...))
-}
-
-// compareSettings returns the differences between the settings, and the organization.
+// compareSettings returns the differences in the organization, the state and the settings.
 func compareSettings(before, after *roster.Roster) []Field {
 	from, to := &before.Settings, &after.Settings
 	domains := Field{Name: AllowedDomains}
@@ -431,12 +427,13 @@ func compareSettings(before, after *roster.Roster) []Field {
 	})
 }
 
-// severity returns the rank of a policy by how much it does to people, from 0 for report.
+// severity returns the rank of a policy, from 0 for UnlistedReport to 2 for UnlistedRemove.
 func severity(p roster.UnlistedPolicy) int {
 	return slices.Index([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove}, p)
 }
 
-// compareAccess compares the groups, roles and policies of two people or two teams; nil means not managed.
+// compareAccess returns a field for the groups, the roles and the policies of two people or two teams.
+// It also returns fields without a difference.
 func compareAccess(before, after interface {
 	Refs(kind org.Kind) []roster.Ref
 }) []Field {
@@ -450,7 +447,8 @@ func compareAccess(before, after interface {
 	return list
 }
 
-// managementChange returns whether access is managed now, or nil if that does not change.
+// managementChange returns the value of [Field.Managing]. before and after say whether the access is
+// managed in the two rosters.
 func managementChange(before, after bool) *bool {
 	if before == after {
 		return nil
@@ -466,7 +464,7 @@ func refNames(refs []roster.Ref) []string {
 	return list
 }
 
-// difference returns the items that only one of two lists has.
+// difference returns the items that are only in before, and the items that are only in after.
 func difference(before, after []string) (removed, added []string) {
 	return subtract(before, after), subtract(after, before)
 }
@@ -476,7 +474,8 @@ func subtract(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
 }
 
-// compareAddresses compares lists of addresses, regardless of spelling.
+// compareAddresses returns a field for two lists of addresses. Different spellings of an address are
+// equal.
 func compareAddresses(name FieldName, before, after []org.Address) Field {
 	only := func(list, other []org.Address) []string {
 		var rest []string
@@ -497,7 +496,7 @@ func formatBool(b *bool) string {
 	return strconv.FormatBool(*b)
 }
 
-// formatTrue returns "true", or "" for false, which is the default.
+// formatTrue returns "true" if b is true. For false, which is the default, it returns "".
 func formatTrue(b bool) string {
 	if b {
 		return "true"
@@ -505,8 +504,8 @@ func formatTrue(b bool) string {
 	return ""
 }
 
-// formatLastDay returns the last day that the entry of p sets; "" if there is none. That of a
-// membership is a field of its own.
+// formatLastDay returns the last day in the entry of p; "" if there is none. A last day from a
+// membership does not count, because it has a field of its own.
 func formatLastDay(p *roster.Person) string {
 	if p.OnlyInTeams {
 		return ""

@@ -180,7 +180,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// Each person is in the difference exactly once, whatever moves between addresses and aliases.
+// Each person is in the difference exactly once, even if addresses become aliases, or aliases become addresses.
 func TestCompareCountsEveryPersonOnce(t *testing.T) {
 	t.Parallel()
 	rosters := rapid.Custom(func(t *rapid.T) *roster.Roster {
@@ -221,7 +221,7 @@ func TestCompareCountsEveryPersonOnce(t *testing.T) {
 	})
 }
 
-// TestCompareTeams: who joins and leaves, what a membership and a team say, and the state.
+// TestCompareTeams checks differences of teams and memberships, and of the state.
 func TestCompareTeams(t *testing.T) {
 	t.Parallel()
 	before := read(t, `

@@ -1,4 +1,5 @@
-// Package document has results in words, and writes them as text, Markdown, a web page and annotations.
+// Package document defines documents, and writes them as text, Markdown, a web page or annotations of
+// GitHub.
 package document
 
 import (
@@ -10,28 +11,31 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// A Document is one result in words, in no format yet. A builder such as report.PlanDocument makes it,
-// and [WriteText], [WriteMarkdown], [WriteHTML] and [WriteGitHub] write it in a format.
+// A Document is the result of a command in words. It does not depend on a format: [WriteText],
+// [WriteMarkdown], [WriteHTML] and [WriteGitHub] write it in a format.
 //
-// Texts hold the program's own words, and text from outside only as [OutsideWithin] returns it.
+// The texts of a document are the program's own words. Text from outside may only be in them as
+// [OutsideWithin] returns it.
 type Document struct {
-	// Title names the command, as in "orgsync plan". A document with nothing but a summary has none.
+	// Title names the command, as in "orgsync plan". It is "" if the document has only a summary.
 	Title        string
 	Organization org.Organization
-	// Made is the server's time of the reading that the document is about; zero when there was none.
+	// Made is the time of the server's clock at which the organization was read; zero if it was not
+	// read.
 	Made time.Time
 	// Summary is the result in one line.
 	Summary string
-	// NotSelected is a sentence on the changes that --only leaves out; "" when there are none.
+	// NotSelected is a sentence about the changes that --only leaves out; "" if there are none.
 	NotSelected string
-	// Stopped is a sentence on why the run did not finish, and Next are sentences on what to do next.
-	// Only Markdown has them: beside text, the error of the run and its hint say the same.
+	// Stopped is a sentence about the reason why the run did not finish. Next are sentences about
+	// the next steps. Only Markdown shows both. Below text, the error of the run and its hint say the
+	// same.
 	Stopped string
 	Next    []string
-	// Blocks are in the order of text, whose end a terminal shows; a page, which is read from its
-	// beginning, has the last one first.
+	// Blocks are in the order for a terminal, where people see the end first. A web page has the
+	// last block first.
 	Blocks []Block
-	// Nothing is true when nobody needs to read the document: Markdown and annotations are then empty,
+	// Nothing is true if nobody needs to read the document. Markdown and annotations are then empty,
 	// so that a workflow can skip or delete its comment.
 	Nothing bool
 }
@@ -41,61 +45,64 @@ type Document struct {
 type Block any
 
 type (
-	// A Section is blocks under a heading.
+	// A Section is a part of a document with a heading.
 	Section struct {
 		Title  string
 		Blocks []Block
 	}
-	// Details are sections that are alike, such as one for each person. They are made when they are
-	// needed: Markdown has room for a few.
+	// Details are similar sections, for example one for each person. Section makes section i when it
+	// is needed: Markdown has room for only a few, and thousands of histories would need much memory.
 	Details struct {
 		Count   int
 		Section func(i int) Section
 	}
-	// A Paragraph is sentences.
+	// A Paragraph is a paragraph of sentences.
 	Paragraph []string
-	// A List is sentences that are alike.
+	// A List is a bulleted list.
 	List []string
-	// Facts are what is known about one thing.
+	// Facts are the facts about a person.
 	Facts []Fact
 	// A Command is a command line to copy.
 	Command string
 )
 
-// A Fact is a name and what it stands for.
+// A Fact is a name with a value.
 type Fact struct {
-	What string
-	Cell
+	What string // the name
+	Cell        // the value
 }
 
-// A Table is rows of cells.
+// A Table is a table with a title.
 type Table struct {
-	// Title and Caption are for a page. Text and Markdown do without.
+	// Title and Caption appear only on a web page.
 	Title, Caption string
 	Columns        []Column
 	Rows           []Row
-	// Groups are the titles of groups of rows, in order. Where rows name a group, Markdown has a table
-	// for each; text has one table. A group that is not in Groups comes first.
+	// Groups are the names of the groups of rows, in the order of Markdown, which has a table for each
+	// group. A group that is not in Groups comes first. Text has one table for all groups.
 	Groups []string
-	// Headed is true when text has the heads of the columns too.
+	// Headed is true if text also has the heads of the columns.
 	Headed bool
-	// Most is how many rows text and Markdown show; 0 is all of them.
+	// Most is the maximum number of rows in text and Markdown; 0 means no maximum.
 	Most int
-	// Complete is the output format that has all rows; "" is text.
+	// Complete is the output format that has all rows; "" means text.
 	Complete string
 }
 
 // A Column is a column of a table.
 type Column struct {
 	Head string
-	// Drop says when a narrow window leaves the column out: 1 goes first; 0 is never left out.
+	// Drop is the order in which columns are left out if the window is narrow: the column with 1 is
+	// the first. A column with 0 always stays.
 	Drop int
-	// Min is the width that a narrow window may cut the cells to, in columns; 0 is never cut.
+	// Min is the width in columns of the window to which cells may be cut if the window is narrow. If
+	// it is 0, the cells must not be cut.
 	Min int
-	// Prose is true for the column of sentences, of which a table has at most one. It is folded in a
-	// narrow window.
+	// Prose is true for the column of sentences, which is folded if the window is narrow. A table
+	// has at most one such column.
 	Prose bool
-	// NotOnPage is true for a column whose cells a page has as notes of other cells.
+	// NotOnPage is true if a web page does not have the column, because other cells have its texts
+	// as notes.
 	NotOnPage bool
 }
 
@@ -103,64 +110,67 @@ type Column struct {
 type Row struct {
 	Group string
 	Cells []Cell
-	// People is how many people the row is about when they are several.
+	// People is the number of people in the row; 0 means one person.
 	People int
-	// At is the place in the roster that an annotation has: "CHANGE PERSON: WHY", by the first three cells.
+	// At is the position of the annotation for the row. The first three cells are its text, in the
+	// form "CHANGE PERSON: WHY".
 	At roster.Position
-	// Urgent rows come first among annotations.
+	// Urgent is true if the annotation comes before others.
 	Urgent bool
 }
 
-// A Cell is one text of a table.
+// A Cell is a cell of a table.
 type Cell struct {
 	Text string
-	// Glyph repeats the meaning of the text in one character for a terminal, Color in a colour.
+	// Glyph and Color repeat the meaning of the text on a terminal, as a character and as a colour.
 	Glyph string
 	Color Color
-	// Page is what a page shows beyond the text; nil: nothing. It is apart because a plan may have 20,000 rows.
+	// Page has more about the cell for a web page. It is nil in most cells, to save memory, because
+	// a plan may have 20,000 rows.
 	Page *PageCell
 }
 
-// PageCell is what a page shows of a cell beyond its text.
+// PageCell has more about a cell for a web page.
 type PageCell struct {
-	// State is true for the state of a person, which is shown with a mark.
+	// State is true if the text is the state of a person, which has a mark on the page.
 	State bool
-	// Time is the time that the text is about; zero when it is about none.
+	// Time is the time in the text; zero if the text has no time.
 	Time time.Time
-	// Person is true for the address of a person. It is shown with Name, which may be "".
+	// Person is true if the text is the address of a person. Name is the person's name; it may be "".
 	Person bool
 	Name   string
-	// Notes are lines below the text, for which only a page has room.
+	// Notes are lines below the text.
 	Notes []Cell
 }
 
-// Problems are problems of a roster or warnings about it, each with its place.
+// Problems are problems of a roster or, if Warning is true, warnings about it.
 type Problems struct {
 	List    []roster.Problem
 	Warning bool
 }
 
-// Notices are notices in words, the most urgent first.
+// Notices are the groups of notices. The most urgent are the first.
 type Notices []NoticeGroup
 
-// A NoticeGroup is one notice, or several of one kind.
+// A NoticeGroup is a notice, or several notices of one kind.
 type NoticeGroup struct {
-	// Text is a sentence about all of them, and Items are the people it is about when it is about
-	// several.
-	Text  string
+	// Text is a sentence about all notices of the group.
+	Text string
+	// Items are the people of the notices; empty if the group has only one notice.
 	Items []string
-	Count int
-	// Calm is true when nobody needs to act.
+	Count int // the number of notices
+	// Calm is true if nobody needs to act.
 	Calm bool
-	// Each has the sentence of each notice alone.
+	// Each has the sentence for each single notice.
 	Each []Annotation
 }
 
-// Tiles count people by state. Only a page shows them: the summary has the same numbers.
+// Tiles are the numbers of people in each state. Only a web page shows them, because the summary has
+// the same numbers.
 type Tiles []Tile
 
-// A Tile counts the people in a state. A tile beside the others counts people who are not in the
-// roster.
+// A Tile is the number of people in a state. If Beside is true, it is the number of people who are not
+// in the roster.
 type Tile struct {
 	Count         int
 	Word, Meaning string
@@ -168,24 +178,24 @@ type Tile struct {
 	Beside        bool
 }
 
-// A Timeline shows when things end, soonest first. Only a page shows it: the table has the same
-// times.
+// A Timeline has points in time, the soonest first. Only a web page shows it, because the table has
+// the same times.
 type Timeline struct {
 	Title, Caption string
-	From           time.Time
+	From           time.Time // the beginning of the line
 	Points         []TimePoint
 }
 
-// A TimePoint is a time and the people it is about.
+// A TimePoint is a time with the people for whom something happens then.
 type TimePoint struct {
 	When   Cell
 	People []Cell
 }
 
-// A Color is an ANSI colour; 0 is none.
+// A Color is an ANSI colour; 0 means no colour.
 type Color int
 
-// The colours, by their number in a terminal.
+// The colours. The values are the parameters of the ANSI sequence "Select Graphic Rendition".
 const (
 	Red    Color = 31
 	Green  Color = 32
@@ -193,21 +203,22 @@ const (
 	Faint  Color = 2
 )
 
-// The marks around text from outside. [printable.Clean] drops such characters, so that no text from outside
-// holds one.
+// The marks around text from outside. Such text cannot contain a mark, because [printable.Clean]
+// removes these characters.
 const (
 	outsideBegin = "\x02"
 	outsideEnd   = "\x03"
 )
 
-// Outside returns a name from outside, such as an address, as [OutsideWithin] does.
+// Outside calls [OutsideWithin] with the width for an address or a name.
 func Outside(s string) string { return OutsideWithin(s, AddressWidth) }
 
-// OutsideMessage returns a sentence from outside as [OutsideWithin] does.
+// OutsideMessage calls [OutsideWithin] with the width for a message.
 func OutsideMessage(s string) string { return OutsideWithin(s, MessageWidth) }
 
-// OutsideWithin returns text from outside for use among a document's own words: cleaned, at most width
-// columns wide, and marked, so that every format can escape it. It returns "" when nothing is left.
+// OutsideWithin returns text from outside in the form for the texts of a document: cleaned, cut to
+// width columns, and with marks around it, so that each format can escape it. It returns "" if the
+// text has no printable characters.
 func OutsideWithin(s string, width int) string {
 	if s = printable.CleanKeepingCommands(s, width); s == "" {
 		return ""
@@ -215,8 +226,8 @@ func OutsideWithin(s string, width int) string {
 	return outsideBegin + s + outsideEnd
 }
 
-// escapeOutside returns text without its marks, with own applied to the document's own words and
-// escape to each text from outside.
+// escapeOutside returns text without the marks. It replaces the program's own words by the result of
+// own, and each text from outside by the result of escape.
 func escapeOutside(text string, own, escape func(string) string) string {
 	var b strings.Builder
 	for text != "" {
@@ -232,10 +243,10 @@ func escapeOutside(text string, own, escape func(string) string) string {
 	return b.String()
 }
 
-// Plain returns text for a terminal or a log.
+// Plain returns text without the marks, for a terminal or a log.
 func Plain(text string) string {
 	return escapeOutside(text, same, func(s string) string { return printable.Clean(s, len(s)+1) })
 }
 
-// same returns s: a document's own words have no markup, and no format escapes them but HTML.
+// same returns s. It is for the program's own words, which only HTML must escape.
 func same(s string) string { return s }

@@ -10,15 +10,17 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// maxAnnotations is how many annotations of each kind GitHub shows for one step; it silently drops
-// the others.
+// maxAnnotations is the number of annotations of each kind that GitHub shows for a step. It silently
+// drops further annotations.
 const maxAnnotations = 10
 
-// WriteGitHub writes d as workflow commands of GitHub Actions: a notice for each change, a warning
-// for each notice that somebody should act on, and a warning or an error for each problem of a
-// roster, each at its place. The most urgent come first, and no more are written than GitHub shows,
-// except for errors. Files are named relative to the folder dir. Nothing is written when there is
-// nothing to report. The error is w's.
+// WriteGitHub writes d as workflow commands of GitHub Actions, which annotate lines of the roster:
+//   - a notice of GitHub for each change, the most urgent first
+//   - a warning for each notice of d that somebody should act on
+//   - an error for each problem of the roster, and a warning for each warning about it
+//
+// It writes all errors, but only as many notices and warnings as GitHub shows. The names of files
+// become relative to the folder dir. The error is from w.
 func WriteGitHub(w io.Writer, d Document, dir string) error {
 	out := newPrinter(w, 0, false)
 	var changes, warnings []Annotation
@@ -55,27 +57,28 @@ func WriteGitHub(w io.Writer, d Document, dir string) error {
 	return out.w.Flush()
 }
 
-// Annotation is a text at a place. The zero place is none; a column of 0 means the whole line.
+// Annotation is a text about a position in a roster. If the position is zero, the annotation has none.
+// If its column is 0, the annotation is about the whole line.
 type Annotation struct {
 	At   roster.Position
 	Text string
 }
 
-// annotate writes as many annotations as GitHub shows. When there are more, the last one says how
-// many there are, and of what.
-func (p *printer) annotate(kind string, list []Annotation, what, dir string) {
+// annotate writes as many annotations of list as GitHub shows. If there are more, the last one says
+// how many more there are. nouns is the plural of the things in list.
+func (p *printer) annotate(kind string, list []Annotation, nouns, dir string) {
 	shown := list
 	if len(list) > maxAnnotations {
 		shown = append(list[:maxAnnotations-1:maxAnnotations-1],
-			Annotation{Text: fmt.Sprintf("… and %d more %s: --output text shows them all", len(list)-maxAnnotations+1, what)})
+			Annotation{Text: fmt.Sprintf("… and %d more %s: --output text shows them all", len(list)-maxAnnotations+1, nouns)})
 	}
 	for _, a := range shown {
 		p.line(a.command(kind, dir))
 	}
 }
 
-// command returns a as one line that GitHub's runner acts on. The escapes are those of
-// actions/toolkit, packages/core/src/command.ts.
+// command returns the workflow command for a, which is one line. The escapes are from
+// packages/core/src/command.ts in actions/toolkit.
 func (a Annotation) command(kind, dir string) string {
 	var properties []string
 	file := propertyEscapes.Replace(dropInvisible(filepath.ToSlash(relativeTo(dir, a.At.File))))
@@ -107,8 +110,8 @@ func dropInvisible(s string) string {
 	}, s)
 }
 
-// relativeTo returns the path of file relative to the folder dir when it is inside dir, and file
-// itself otherwise.
+// relativeTo returns the path of file relative to the folder dir. If file is not inside dir, it
+// returns file.
 func relativeTo(dir, file string) string {
 	full := file
 	if !filepath.IsAbs(full) {

@@ -19,14 +19,13 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// The rules of a page:
-//   - It is one file that loads nothing: no script, picture or font. Its one style sheet is allowed
-//     by its hash and everything else is refused (Content Security Policy, level 3), so no element
-//     has a style attribute.
-//   - Text from outside is cleaned, and appears between tags, never inside one; it is escaped.
-//   - Colour only repeats what a word says.
-//   - A table that becomes a list on a phone states its ARIA roles: browsers drop them when CSS
-//     changes the layout of a table.
+// The rules of a web page:
+//   - It is one file that loads nothing: no script, picture or font. The Content Security Policy
+//     (level 3) allows only the style sheet, by its hash. No element may have a style attribute.
+//   - Text from outside is cleaned and escaped. It appears only between tags, never inside a tag.
+//   - Colour only repeats the meaning of a word.
+//   - A table that becomes a list on a phone has explicit ARIA roles, because browsers drop the
+//     implicit roles if CSS changes the layout of a table.
 
 //go:embed page/page.html.tmpl
 var pageMarkup string
@@ -34,7 +33,7 @@ var pageMarkup string
 //go:embed page/page.css
 var pageStyle string
 
-// pageTemplate is parsed when it is first asked for, so that other commands do not wait for it.
+// pageTemplate parses the template at the first call, so that other commands do not wait for it.
 var pageTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
 		"html": pageText, "kind": blockKind, "table": pageTable, "tone": Color.tone, "stamp": stamp, "head": Capitalize,
@@ -42,8 +41,9 @@ var pageTemplate = sync.OnceValue(func() *template.Template {
 	}).Parse(pageMarkup))
 })
 
-// WriteHTML writes d, the document of status, as a web page of one file, for screens of any width and for paper. It
-// writes nothing when the page cannot be made; any other error is w's. A page has no lists, commands and problems.
+// WriteHTML writes d as a web page in one file, for screens of any width and for paper. d must be the
+// document of 'orgsync status': a page has no lists, commands and problems. The error is from w, or
+// says that the page cannot be made; WriteHTML then writes nothing.
 func WriteHTML(w io.Writer, d Document) error {
 	sum := sha256.Sum256([]byte(pageStyle))
 	policy := fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'",
@@ -64,7 +64,7 @@ func WriteHTML(w io.Writer, d Document) error {
 	return err
 }
 
-// page holds what the template shows.
+// page is the data of the template.
 type page struct {
 	Document
 	Style    template.CSS
@@ -73,7 +73,7 @@ type page struct {
 	Sections []pageSection
 }
 
-// Name returns the name of the organization or, when it has none, its id.
+// Name returns the name of the organization or, if it has none, the id.
 func (p page) Name() string {
 	return cmp.Or(printable.Clean(p.Organization.Name, AddressWidth), printable.Clean(p.Organization.ID, AddressWidth),
 		"without a name")
@@ -82,7 +82,7 @@ func (p page) Name() string {
 // ID returns the id of the organization.
 func (p page) ID() string { return Outside(p.Organization.ID) }
 
-// MadeAt returns the time of the reading.
+// MadeAt returns the time at which the organization was read.
 func (p page) MadeAt() Cell { return TimeCell(p.Made) }
 
 // pageSection is a part of the page under a heading.
@@ -109,11 +109,11 @@ func newPageSection(b Block, number int) pageSection {
 	return s
 }
 
-// blockKind returns the name of b's type.
+// blockKind returns the name of the type of b, for example "Table".
 func blockKind(b Block) string { return strings.TrimPrefix(fmt.Sprintf("%T", b), "document.") }
 
-// pageText returns text for a page. Text from outside is isolated, so that text that runs from right
-// to left does not reorder the words around it.
+// pageText returns text as HTML. Text from outside is in a bdi element, so that text from right to
+// left does not change the order of the words around it.
 func pageText(text string) template.HTML {
 	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
 		s = Plain(OutsideWithin(s, 2*len(s)))
@@ -124,10 +124,11 @@ func pageText(text string) template.HTML {
 	}))
 }
 
-// maxPiece is the number of characters up to which a piece of an address stays on one line.
+// maxPiece is the maximum number of characters in a piece of an address that stays on one line.
 const maxPiece = 24
 
-// pageAddress returns an address that is broken only after "@" and ".", where it has to be broken.
+// pageAddress returns an address as HTML that a browser breaks only after "@" and ".". A piece longer
+// than maxPiece may be broken anywhere.
 func pageAddress(s string) string {
 	var b strings.Builder
 	for s != "" {
@@ -148,10 +149,10 @@ func pageAddress(s string) string {
 	return b.String()
 }
 
-// stamp returns t for machines.
+// stamp returns t in the form of the attribute datetime.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// tone returns the class of the style sheet for c.
+// tone returns the class for c in the style sheet.
 func (c Color) tone() string {
 	switch c {
 	case Red:
@@ -165,7 +166,7 @@ func (c Color) tone() string {
 	}
 }
 
-// pageTable returns t with the columns that a page shows.
+// pageTable returns t with only the columns that a page shows.
 func pageTable(t Table) Table {
 	rows := t.Rows
 	var columns []int
@@ -182,7 +183,8 @@ func pageTable(t Table) Table {
 	return t
 }
 
-// tileShare places a tile in a bar of all people, in percent.
+// tileShare is the part of a tile in a bar of all people. Start and Share are in percent of the length
+// of the bar.
 type tileShare struct {
 	Tile
 	Start, Share float64
@@ -207,21 +209,21 @@ func tileShares(tiles Tiles) []tileShare {
 	return shares
 }
 
-// pageTimeline is a timeline with places in percent of its length.
+// pageTimeline is a timeline with the places of its points and ticks, in percent of its length.
 type pageTimeline struct {
 	Timeline
 	Ticks  []tick
-	Places []float64
+	Places []float64 // of the points
 }
 
-// tick is midnight of a day on the timeline.
+// tick marks a midnight (UTC) on a timeline.
 type tick struct {
-	At            float64
+	At            float64 // the place, in percent
 	Label, Anchor string
 }
 
-// newPageTimeline returns t from its beginning to its last point. It is at least as long as an
-// invitation is valid.
+// newPageTimeline returns t as a line from t.From to the last point. The line is at least as long as
+// an invitation is valid.
 func newPageTimeline(t Timeline) pageTimeline {
 	length := org.InvitationLife
 	for _, p := range t.Points {
@@ -232,10 +234,11 @@ func newPageTimeline(t Timeline) pageTimeline {
 	return pageTimeline{t, dayTicks(t.From, length, place), Mapped(t.Points, placeOf)}
 }
 
-// dayTicks returns the midnights on a timeline, or as many of them as there is room for.
+// dayTicks returns ticks for the midnights on a timeline. If there are too many midnights, it leaves
+// some out at regular distances.
 func dayTicks(from time.Time, length time.Duration, place func(time.Time) float64) []tick {
-	const most, day = 4, 24 * time.Hour
-	step := (length/day + most - 1) / most * day
+	const maxTicks, day = 4, 24 * time.Hour
+	step := (length/day + maxTicks - 1) / maxTicks * day
 	var ticks []tick
 	for t := from.UTC().Truncate(day).Add(day); !t.After(from.Add(length)); t = t.Add(step) {
 		at, anchor := place(t), "middle"

@@ -6,24 +6,26 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// The rules of every report in Markdown (GitHub's; GitLab's reads it the same way):
-//   - Text from outside appears only as [code]: nothing in it can become a link, a mention, HTML or
+// The rules of a report in the Markdown of GitHub, which GitLab shows in the same way:
+//   - Text from outside appears only as [code], so that it cannot become a link, a mention, HTML or
 //     a table cell.
-//   - A report begins with a line of its own words and a blank line, and ends with a blank line. An
-//     HTML block runs to the next blank line (CommonMark, 4.6) and code is not recognized in it:
-//     without the blank line, a report that is appended to another could end up in one.
-//   - A report stays below MaxMarkdown, and says how much it leaves out.
+//   - A report begins with a line of the program's own words and a blank line, and ends with a blank
+//     line. An HTML block ends only at a blank line, and Markdown in it is not recognized (CommonMark,
+//     4.6). Without the blank lines, the escapes of a report after an HTML block would have no effect.
+//   - A report is not larger than MaxMarkdown, and says how much it leaves out.
 
-// MaxMarkdown is the maximum size of a report in bytes. GitHub accepts 65,536 characters in a
-// comment; the rest is room for what the workflow that posts it adds.
+// MaxMarkdown is the maximum size of a report in bytes. GitHub accepts comments of up to 65,536
+// characters, and a workflow may add text to the report.
 const MaxMarkdown = 60_000
 
-// WriteMarkdown writes d for a comment on a pull request or a job summary. It writes nothing when
-// nobody needs to read d. The error is w's.
+// WriteMarkdown writes d as Markdown for a comment on a pull request or for a job summary. It writes
+// nothing if d.Nothing is true. The error is from w.
 func WriteMarkdown(w io.Writer, d Document) error {
 	if d.Nothing {
 		return nil
@@ -55,20 +57,20 @@ func WriteMarkdown(w io.Writer, d Document) error {
 	return err
 }
 
-// markdown returns text with all that is from outside as code.
+// markdown returns text with each text from outside as code.
 func markdown(text string) string { return escapeOutside(text, same, code) }
 
-// code returns clean text from outside as code, in which Markdown recognizes no markup. Text that
-// contains a character that would end the code or a table cell is written as HTML with every
-// punctuation mark as a number. So is text that a GitHub runner would take for a command in a log,
-// in the old form that counts anywhere in a line.
+// code returns clean text from outside as code, in which Markdown recognizes no markup. It uses HTML,
+// with each punctuation mark as a number, if the text has a character that would end the code or a
+// table cell. It also does so if a CI runner would recognize a command in the text (see
+// [printable.RunnerCommand]).
 func code(s string) string {
 	if !strings.ContainsAny(s, "`|\\") && !printable.RunnerCommand.MatchString(s) {
 		return "`" + s + "`"
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if r > ' ' && r < 0x7f && !printable.IsAlphanumeric(r) {
+		if r < utf8.RuneSelf && (unicode.IsPunct(r) || unicode.IsSymbol(r)) {
 			fmt.Fprintf(&b, "&#%d;", r)
 		} else {
 			b.WriteRune(r)
@@ -77,17 +79,16 @@ func code(s string) string {
 	return "<code>" + b.String() + "</code>"
 }
 
-// piece is a part of a report that can be cut: rows, with text before and after them.
+// piece is a part of a report. Its rows can be cut, but not its head and its tail.
 type piece struct {
-	head string
-	rows []string
-	tail string
-	// omitted is how many rows are left out, and complete the output that has them all; "" is text.
-	omitted  int
-	complete string
+	head     string
+	rows     []string
+	tail     string
+	omitted  int    // the number of rows that are left out
+	complete string // the output format that has all rows; "" means text
 }
 
-// omittedNoteSize is the room, in bytes, kept in each piece for the note on omitted rows.
+// omittedNoteSize is the number of bytes that each piece reserves for the note about omitted rows.
 const omittedNoteSize = 100
 
 func markdownPieces(blocks []Block) []piece {
@@ -125,8 +126,8 @@ func markdownSection(s Section) []piece {
 	return append([]piece{{head: "\n#### " + markdown(s.Title) + "\n"}}, markdownPieces(s.Blocks)...)
 }
 
-// markdownDetails returns the pieces of each section, until half of the room is used up; the other
-// sections are only counted.
+// markdownDetails returns the pieces of the first sections, which use up to half of MaxMarkdown. It
+// only counts the other sections.
 func markdownDetails(details Details) []piece {
 	var pieces []piece
 	room := MaxMarkdown / 2
@@ -143,7 +144,7 @@ func markdownDetails(details Details) []piece {
 	return pieces
 }
 
-// bullets returns the rows of a list.
+// bullets returns lines as the items of a list.
 func bullets(lines []string) []string {
 	var rows []string
 	for _, line := range lines {
@@ -187,8 +188,8 @@ func markdownTables(t Table) []piece {
 	return pieces
 }
 
-// markdownTable returns a table of the given rows of t. A column that says what the title says is
-// left out.
+// markdownTable returns a table with rows, which are rows of t. It leaves out a column if the title
+// contains the text of each of its cells.
 func markdownTable(t Table, title string, rows []Row) piece {
 	p := piece{head: "\n", complete: t.Complete}
 	if title != "" {
@@ -220,7 +221,7 @@ func markdownTable(t Table, title string, rows []Row) piece {
 
 func markdownRow(cells []string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
 
-// markdownNotices returns the notices in a part of the page that is folded until it is opened.
+// markdownNotices returns the notices in an element that is collapsed until a reader opens it.
 func markdownNotices(groups Notices) piece {
 	all, calm := 0, 0
 	var rows []string
@@ -246,8 +247,8 @@ func markdownNotices(groups Notices) piece {
 	return piece{head: "\n<details><summary>" + title + "</summary>\n\n", rows: rows, tail: "\n</details>\n"}
 }
 
-// cutPieces cuts pieces so that they need at most room bytes. Short pieces stay whole and the long
-// ones get equal shares of the rest, so that a thousand invitations do not push out three removals.
+// cutPieces cuts pieces so that they need at most room bytes. Short pieces stay whole, and long pieces
+// share the remaining room equally. A thousand invitations therefore do not push out three removals.
 func cutPieces(pieces []piece, room int) {
 	order := make([]*piece, len(pieces))
 	size := make(map[*piece]int)
@@ -271,7 +272,7 @@ func cutPieces(pieces []piece, room int) {
 	}
 }
 
-// markdownText returns the text of pieces in order.
+// markdownText returns the text of pieces, with notes about the rows that are left out.
 func markdownText(pieces []piece) string {
 	var text strings.Builder
 	for _, b := range pieces {

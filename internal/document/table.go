@@ -9,34 +9,33 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// maxAlignedWidth is the width up to which cells are aligned: one very long address must not push
-// all the reasons out of sight.
+// maxAlignedWidth is the maximum width of a cell that is aligned. A wider cell, such as a very long
+// address, does not make its column wider.
 const maxAlignedWidth = 44
 
-// minProseWidth is the minimum width of a column of sentences. With less room, each sentence goes
-// below its row.
+// minProseWidth is the minimum width of a column of sentences. If there is less room, the sentences go
+// below their rows.
 const minProseWidth = 20
 
-// grid is a table as a window of some width shows it.
+// grid is a table with the columns and widths for a window.
 type grid struct {
 	columns []Column
-	headed  bool // the first row holds the heads of the columns
+	headed  bool // whether the first row has the heads of the columns
 	rows    [][]cell
 	widths  []int
-	// prose is the number of the column of sentences; -1 when there is none.
-	prose int
-	// below is true when the sentences go below their rows.
-	below bool
+	prose   int  // the index of the column of sentences; -1 if there is none
+	below   bool // whether the sentences go below their rows
 }
 
-// cell is one clean text in a grid. Only the text is measured, never the codes of its colour.
+// cell is a clean text in a grid. The text does not have the codes of its colour, so that its width can
+// be measured.
 type cell struct {
 	text  string
 	color Color
 }
 
-// table writes t with its columns aligned. In a window that is too narrow, it leaves columns out,
-// cuts cells and folds sentences, as far as the columns allow, and at last writes each sentence
+// table writes t with aligned columns. If the window is too narrow, it leaves columns out, cuts cells
+// and folds sentences, as far as the columns allow. If that is not enough, it writes each sentence
 // below its row.
 func (p *printer) table(t Table) {
 	rows, more := FirstOf(t.Rows, t.Most)
@@ -50,7 +49,7 @@ func (p *printer) table(t Table) {
 	}
 }
 
-// columnsWithText returns the numbers of the columns that have a text in some row.
+// columnsWithText returns the indices of the columns that have text in at least one row.
 func (t Table) columnsWithText() []int {
 	var columns []int
 	for i := range t.Columns {
@@ -89,14 +88,15 @@ func newGrid(t Table, rows []Row) *grid {
 	return g
 }
 
-// fit chooses the columns and their widths for a window of width columns; below 1 sets no limit.
+// fit chooses the columns and their widths for a window of width columns. A width below 1 means no
+// limit.
 func (g *grid) fit(width int) {
 	if width < 1 {
 		return
 	}
-	for next := range len(g.columns) {
-		i := slices.IndexFunc(g.columns, func(c Column) bool { return c.Drop == next+1 })
-		if g.fits(width) || i < g.prose && g.leastWidth() <= width {
+	for order := range len(g.columns) {
+		i := slices.IndexFunc(g.columns, func(c Column) bool { return c.Drop == order+1 })
+		if g.fits(width) || i < g.prose && g.minWidth() <= width {
 			break
 		}
 		if i >= 0 {
@@ -107,24 +107,24 @@ func (g *grid) fit(width int) {
 		return
 	}
 	g.measure(true)
-	g.below = g.leastWidth() > width
-	spare := width - g.leastWidth()
+	g.below = g.minWidth() > width
+	spare := width - g.minWidth()
 	for i, c := range g.columns {
 		if c.Min == 0 {
 			continue
 		}
 		least := min(g.widths[i], c.Min)
-		to := max(1, min(g.widths[i], least+spare))
-		spare -= to - least
-		g.widths[i] = to
+		w := max(1, min(g.widths[i], least+spare))
+		spare -= w - least
+		g.widths[i] = w
 		for _, row := range g.rows {
-			row[i].text = printable.Clean(row[i].text, to)
+			row[i].text = printable.Clean(row[i].text, w)
 		}
 	}
 }
 
-// measure sets the width of each column to that of its widest cell, except for cells that are too
-// wide to be aligned. With cut, these count in columns that can be cut.
+// measure sets the width of each column to the width of its widest cell. Cells wider than
+// maxAlignedWidth do not count, unless cut is true and the cells of the column may be cut.
 func (g *grid) measure(cut bool) {
 	g.widths = make([]int, len(g.columns))
 	for _, row := range g.rows {
@@ -136,7 +136,7 @@ func (g *grid) measure(cut bool) {
 	}
 }
 
-// fits reports whether every row, aligned, fits into a window of width columns.
+// fits reports whether every aligned row fits into a window of width columns.
 func (g *grid) fits(width int) bool {
 	for _, row := range g.rows {
 		if printable.Width((&printer{}).alignedRow(row, g.widths)) > width {
@@ -146,8 +146,8 @@ func (g *grid) fits(width int) bool {
 	return true
 }
 
-// leastWidth returns the width of the narrowest window that the columns fit into.
-func (g *grid) leastWidth() int {
+// minWidth returns the minimum width of a window into which the columns fit.
+func (g *grid) minWidth() int {
 	total := 0
 	for i, c := range g.columns {
 		w := g.widths[i]
@@ -164,7 +164,7 @@ func (g *grid) leastWidth() int {
 	return total
 }
 
-// drop leaves out column i.
+// drop removes the column i.
 func (g *grid) drop(i int) {
 	g.columns = slices.Delete(slices.Clone(g.columns), i, i+1)
 	g.widths = slices.Delete(g.widths, i, i+1)
@@ -176,7 +176,7 @@ func (g *grid) drop(i int) {
 	}
 }
 
-// marginOf returns where column i begins.
+// marginOf returns the number of columns of the window to the left of the column i.
 func (g *grid) marginOf(i int) int {
 	margin := 2
 	for _, w := range g.widths[:i] {
@@ -185,14 +185,14 @@ func (g *grid) marginOf(i int) int {
 	return margin
 }
 
-// row writes one row of g.
+// row writes a row of g. isHead is true for the heads of the columns.
 func (p *printer) row(g *grid, row []cell, isHead bool) {
 	if p.width < 1 || g.prose < 0 || printable.Width((&printer{}).alignedRow(row, g.widths)) <= p.width {
 		p.line(p.alignedRow(row, g.widths))
 		return
 	}
 	prose, margin := g.prose, g.marginOf(g.prose)
-	aligned := prose == len(row)-1 // columns after the sentences are not folded
+	aligned := prose == len(row)-1 // a sentence can only be folded if it is in the last column
 	for i, c := range row[:prose] {
 		aligned = aligned && printable.Width(c.text) <= g.widths[i]
 	}
@@ -212,7 +212,7 @@ func (p *printer) row(g *grid, row []cell, isHead bool) {
 	}
 }
 
-// alignedRow returns a row as one line.
+// alignedRow returns a row as one line, with its cells aligned to widths.
 func (p *printer) alignedRow(row []cell, widths []int) string {
 	var line strings.Builder
 	line.WriteString("  ")
@@ -227,7 +227,8 @@ func (p *printer) alignedRow(row []cell, widths []int) string {
 
 const belowIndent = "      "
 
-// belowRow writes a row of a table with heads, and its last cell below it with the head before it.
+// belowRow writes a row of a table with heads. The sentence, which is the last cell, goes below the
+// row, after the head of its column.
 func (p *printer) belowRow(g *grid, row []cell, isHead bool) {
 	p.line(p.alignedRow(row[:g.prose], g.widths))
 	last := row[g.prose]
@@ -240,8 +241,8 @@ func (p *printer) belowRow(g *grid, row []cell, isHead bool) {
 	}
 }
 
-// stackedRow writes as many cells of a row side by side as fit, and the others below. The sentence
-// begins on a line of its own.
+// stackedRow writes a row over several lines, with as many cells on each line as fit. prose is the
+// index of the sentence, which begins on a line of its own.
 func (p *printer) stackedRow(row []cell, prose int) {
 	line, used := "", 0
 	for i, c := range row {
@@ -270,8 +271,8 @@ func (p *printer) stackedRow(row []cell, prose int) {
 	}
 }
 
-// Fold breaks text into lines of at most width columns: between words, and inside words that are
-// wider. A width below 1 counts as 1.
+// Fold breaks text into lines of at most width columns. It breaks between words, and inside words that
+// are wider than a line. A width below 1 counts as 1.
 func Fold(text string, width int) []string {
 	width = max(1, width)
 	var lines []string
@@ -293,7 +294,8 @@ func Fold(text string, width int) []string {
 	return append(lines, line)
 }
 
-// breakBefore returns n, or one character less if a line would then begin like a command to GitHub's runner.
+// breakBefore returns the offset in word before which a line may be broken. This is n, or the character
+// before it if the new line would otherwise look like a command to GitHub's runner.
 func breakBefore(word string, n int) int {
 	if rest := word[n:]; len(rest) < 3 || !strings.HasPrefix(rest, "::") || rest[2] == ':' {
 		return n
@@ -304,7 +306,8 @@ func breakBefore(word string, n int) int {
 	return n
 }
 
-// prefixLen returns how many bytes of word fit into width columns, at least one character.
+// prefixLen returns the length in bytes of the beginning of word that fits into width columns. It is
+// at least one character.
 func prefixLen(word string, width int) int {
 	columns := 0
 	for i, r := range word {

@@ -9,8 +9,8 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// TestFold: every letter, in order; lines of at most the width; a word is broken only where a whole line is too short
-// for it.
+// TestFold checks that Fold keeps every letter in order, that no line is too wide, and that Fold breaks only words that
+// are wider than a line.
 func TestFold(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -49,7 +49,7 @@ func TestFold(t *testing.T) {
 	})
 }
 
-// TestFoldMakesNoCommand: no line begins like a command to GitHub's runner because a word was broken there.
+// TestFoldMakesNoCommand checks that no line after a broken word begins like a command to GitHub's runner.
 func TestFoldMakesNoCommand(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"file=x::y", "ü::error", "a::b::c", "abcdefgh::warning::x"} {

@@ -10,8 +10,8 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// WriteText writes d for a person to read in a window of width columns; a width below 1 sets no
-// limit. The error is w's.
+// WriteText writes d as text for a window of width columns. A width below 1 means no limit. The error
+// is from w.
 func WriteText(w io.Writer, d Document, width int, colored bool) error {
 	out := newPrinter(w, width, colored)
 	isTable := func(b Block) bool { _, ok := b.(Table); return ok }
@@ -29,17 +29,17 @@ func WriteText(w io.Writer, d Document, width int, colored bool) error {
 	return out.w.Flush()
 }
 
-// Sentence writes text from anywhere, cleaned and cut to room columns, and folded into lines of
-// width columns; a width below 1 does not fold. The error is w's.
-func Sentence(w io.Writer, text string, room, width int) error {
+// Sentence writes text, which may come from outside. It cleans the text, cuts it to limit columns, and
+// folds it into lines of width columns. A width below 1 means one line. The error is from w.
+func Sentence(w io.Writer, text string, limit, width int) error {
 	out := newPrinter(w, width, false)
-	out.paragraph(printable.Clean(text, room))
+	out.paragraph(printable.Clean(text, limit))
 	return out.w.Flush()
 }
 
-// Steps writes commands, each with a comment beside it or, in a narrow window, above it: a command
-// stays on one line, so that it can be copied. The commands must be orgsync's own text. The error
-// is w's.
+// Steps writes pairs of a command and a comment for a window of width columns. The comment goes beside
+// the command or, if the window is too narrow, above it. A command stays on one line, so that people
+// can copy it. The texts must be the program's own words. The error is from w.
 func Steps(w io.Writer, steps [][2]string, width int) error {
 	out := newPrinter(w, width, false)
 	command, comment := 0, 0
@@ -57,15 +57,13 @@ func Steps(w io.Writer, steps [][2]string, width int) error {
 	return out.w.Flush()
 }
 
-// printer writes lines. After the first error of its writer it writes no more, and w.Flush returns
-// that error.
+// printer writes lines. After the first error of the writer, it writes nothing more, and w.Flush
+// returns this error.
 type printer struct {
-	w *bufio.Writer
-	// width is the width of the window in columns; below 1 there is no limit.
-	width   int
-	colored bool
-	// gapBefore is true when a blank line comes before the next line.
-	gapBefore bool
+	w         *bufio.Writer
+	width     int // the width of the window in columns; below 1 means no limit
+	colored   bool
+	gapBefore bool // whether a blank line comes before the next line
 }
 
 func newPrinter(w io.Writer, width int, colored bool) *printer {
@@ -77,14 +75,14 @@ func (p *printer) line(s string) {
 		p.gapBefore = false
 		fmt.Fprintln(p.w)
 	}
-	fmt.Fprintln(p.w, s) // a bufio.Writer keeps its first error for Flush
+	fmt.Fprintln(p.w, s) // Flush returns the error
 }
 
 // paragraph writes a sentence, folded to the width of the window.
 func (p *printer) paragraph(s string) { p.wrapped("", s) }
 
-// wrapped writes text with an indent, folded to the width of the window. Lines after the first are
-// indented two columns more.
+// wrapped writes text after indent, folded to the width of the window. Lines after the first have two
+// more spaces.
 func (p *printer) wrapped(indent, text string) {
 	text = Plain(text)
 	if p.width < 1 {
@@ -100,7 +98,7 @@ func (p *printer) wrapped(indent, text string) {
 	}
 }
 
-// paint returns text in colour c.
+// paint returns s with the codes of the colour c, unless the output has no colours.
 func (p *printer) paint(s string, c Color) string {
 	if !p.colored || c == 0 || s == "" {
 		return s
@@ -136,7 +134,7 @@ func (p *printer) blocks(blocks []Block) {
 			p.problems(b)
 		case Notices:
 			p.notices(b)
-		default: // tiles and timelines repeat what the table says
+		default: // tiles and timelines repeat facts of the table
 			continue
 		}
 		p.gapBefore = true
@@ -148,8 +146,8 @@ func (p *printer) section(s Section) {
 	p.blocks(s.Blocks)
 }
 
-// problems writes each problem on one line of its own, as file:line:column: text, which editors
-// find their way by.
+// problems writes each problem on a line of its own. Editors understand the form
+// "file:line:column: text".
 func (p *printer) problems(list Problems) {
 	for _, one := range list.List {
 		text, c := ": ", Color(0)

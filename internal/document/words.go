@@ -14,11 +14,11 @@ const (
 	MessageWidth = 300
 )
 
-// MaxShown is how many things that are alike are shown before the others are only counted.
+// MaxShown is the maximum number of items in a list. The list only counts further items.
 const MaxShown = 10
 
-// FirstOf returns the first elements of list, at most n of them, and how many more there are. An n
-// of 0 sets no limit.
+// FirstOf returns the first n elements of list, and the number of the other elements. If n is 0, it
+// returns the whole list.
 func FirstOf[E any](list []E, n int) ([]E, int) {
 	if n == 0 || len(list) <= n {
 		return list, 0
@@ -26,7 +26,7 @@ func FirstOf[E any](list []E, n int) ([]E, int) {
 	return list[:n:n], len(list) - n
 }
 
-// Mapped returns f of each element of list; a list that is never nil.
+// Mapped returns a list with the result of f for each element of list. The new list is never nil.
 func Mapped[A, B any](list []A, f func(A) B) []B {
 	out := make([]B, len(list))
 	for i, one := range list {
@@ -35,12 +35,12 @@ func Mapped[A, B any](list []A, f func(A) B) []B {
 	return out
 }
 
-// OrganizationLabel returns the name and id of o; "" when it has neither.
+// OrganizationLabel returns the name and the id of o, marked as text from outside; "" if o has neither.
 func OrganizationLabel(o org.Organization) string {
 	return strings.TrimSpace(Outside(o.Name) + Parenthesize(Outside(o.ID)))
 }
 
-// Capitalize returns word with its first letter, an ASCII one, in upper case.
+// Capitalize returns word with its first letter in upper case. The first letter must be ASCII.
 func Capitalize(word string) string {
 	if word == "" {
 		return ""
@@ -53,15 +53,15 @@ func Pluralize(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, SingularOrPlural(n, one, many))
 }
 
-// Parenthesize returns text that is already escaped in parentheses, after a space; "" for "".
-func Parenthesize(shown string) string {
-	if shown == "" {
+// Parenthesize returns a space and text in parentheses; "" if text is "".
+func Parenthesize(text string) string {
+	if text == "" {
 		return ""
 	}
-	return " (" + shown + ")"
+	return " (" + text + ")"
 }
 
-// SingularOrPlural returns one when n is 1, and many for any other number.
+// SingularOrPlural returns one if n is 1, and otherwise many.
 func SingularOrPlural(n int, one, many string) string {
 	if n == 1 {
 		return one
@@ -77,5 +77,5 @@ func FormatTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
-// TimeCell returns t to the minute.
+// TimeCell returns a cell with t to the minute.
 func TimeCell(t time.Time) Cell { return Cell{Text: FormatTime(t), Page: &PageCell{Time: t}} }

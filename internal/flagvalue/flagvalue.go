@@ -1,4 +1,5 @@
-// Package flagvalue has the kinds of values of flags. Each checks itself, and its errors say which values are allowed.
+// Package flagvalue has types for the values of flags. They check what a user wrote, and their errors
+// say which values are allowed.
 package flagvalue
 
 import (
@@ -15,18 +16,18 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// A Value checks itself. It implements the Value of package pflag.
+// A Value is the value of a flag. It implements pflag.Value.
 type Value[T any] struct {
-	to    *T
-	kind  string // the placeholder in help texts
-	parse func(string) (T, error)
-	show  func(T) string // nil to print it as fmt does
+	to     *T
+	kind   string // the placeholder in help texts
+	parse  func(string) (T, error)
+	format func(T) string // nil to format the value with fmt.Sprint
 }
 
 // Type returns the placeholder in help texts.
 func (v Value[T]) Type() string { return v.kind }
 
-// Set checks s and takes it.
+// Set parses s and stores the result. If s is invalid, the value stays the same.
 func (v Value[T]) Set(s string) error {
 	parsed, err := v.parse(strings.TrimSpace(s))
 	if err == nil {
@@ -35,18 +36,18 @@ func (v Value[T]) Set(s string) error {
 	return err
 }
 
-// String returns the value as help texts show it.
+// String returns the value in the form for help texts.
 func (v Value[T]) String() string {
-	if v.to == nil { // pflag also calls this on the zero value
+	if v.to == nil { // pflag also calls String on the zero Value
 		return ""
 	}
-	if v.show != nil {
-		return v.show(*v.to)
+	if v.format != nil {
+		return v.format(*v.to)
 	}
 	return fmt.Sprint(*v.to)
 }
 
-// Choice returns a value that is one of words.
+// Choice returns a Value that must be one of words.
 func Choice(to *string, kind string, words ...string) Value[string] {
 	return Value[string]{to: to, kind: kind, parse: func(s string) (string, error) {
 		if !slices.Contains(words, s) {
@@ -56,7 +57,7 @@ func Choice(to *string, kind string, words ...string) Value[string] {
 	}}
 }
 
-// Bool returns a value that is true or false.
+// Bool returns a Value that must be true or false.
 func Bool(to *bool) Value[bool] {
 	return Value[bool]{to: to, kind: "bool", parse: func(s string) (bool, error) {
 		on, err := strconv.ParseBool(s)
@@ -67,7 +68,7 @@ func Bool(to *bool) Value[bool] {
 	}}
 }
 
-// Rate returns a value in requests a second, above 0.
+// Rate returns a Value for a number of requests in a second, above 0.
 func Rate(to *float64) Value[float64] {
 	return Value[float64]{to: to, kind: "n", parse: func(s string) (float64, error) {
 		n, err := strconv.ParseFloat(s, 64)
@@ -78,18 +79,18 @@ func Rate(to *float64) Value[float64] {
 	}}
 }
 
-// Int returns a whole number from least to most.
-func Int(to *int, least, most int) Value[int] {
+// Int returns a Value for a whole number from lowest to highest.
+func Int(to *int, lowest, highest int) Value[int] {
 	return Value[int]{to: to, kind: "n", parse: func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
-		if err != nil || n < least || n > most {
-			return 0, fmt.Errorf("must be a whole number from %d to %d", least, most)
+		if err != nil || n < lowest || n > highest {
+			return 0, fmt.Errorf("must be a whole number from %d to %d", lowest, highest)
 		}
 		return n, nil
 	}}
 }
 
-// OptionalInt returns a whole number from 0 up; it is nil until it is set.
+// OptionalInt returns a Value for a whole number of at least 0. The number is nil until Set sets it.
 func OptionalInt(to **int) Value[*int] {
 	return Value[*int]{
 		to: to, kind: "n",
@@ -100,7 +101,7 @@ func OptionalInt(to **int) Value[*int] {
 			}
 			return &n, nil
 		},
-		show: func(n *int) string {
+		format: func(n *int) string {
 			if n == nil {
 				return ""
 			}
@@ -109,8 +110,8 @@ func OptionalInt(to **int) Value[*int] {
 	}
 }
 
-// parseDuration returns a time with its unit, which may be days, as in 90s, 12h, 3d or 1d12h. A
-// roster and the flags write it alike.
+// parseDuration parses a duration such as 90s, 12h, 3d or 1d12h. A roster has the same form of
+// durations.
 func parseDuration(s string) (time.Duration, error) {
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
@@ -127,18 +128,19 @@ func parseDuration(s string) (time.Duration, error) {
 	return time.Duration(n)*24*time.Hour + d, err
 }
 
-// Duration returns a duration of at least least.
-func Duration(to *time.Duration, least time.Duration) Value[time.Duration] {
+// Duration returns a Value for a duration of at least shortest.
+func Duration(to *time.Duration, shortest time.Duration) Value[time.Duration] {
 	return Value[time.Duration]{to: to, kind: "duration", parse: func(s string) (time.Duration, error) {
 		d, err := parseDuration(s)
-		if err != nil || d < least {
-			return 0, fmt.Errorf("must be a time of at least %v with its unit, as in 90s, 5m, 12h or 3d", least)
+		if err != nil || d < shortest {
+			return 0, fmt.Errorf("must be a time of at least %v with its unit, as in 90s, 5m, 12h or 3d", shortest)
 		}
 		return d, nil
 	}}
 }
 
-// Age returns a duration above 0, which is not shown until it is set.
+// Age returns a Value for a duration above 0. The duration is 0 until Set sets it; help texts then show
+// no default.
 func Age(to *time.Duration) Value[time.Duration] {
 	return Value[time.Duration]{
 		to: to, kind: "duration",
@@ -149,7 +151,7 @@ func Age(to *time.Duration) Value[time.Duration] {
 			}
 			return d, nil
 		},
-		show: func(d time.Duration) string {
+		format: func(d time.Duration) string {
 			if d == 0 {
 				return ""
 			}
@@ -158,7 +160,7 @@ func Age(to *time.Duration) Value[time.Duration] {
 	}
 }
 
-// Listen returns a HOST:PORT.
+// Listen returns a Value for an address of the form HOST:PORT.
 func Listen(to *string) Value[string] {
 	return Value[string]{to: to, kind: "address", parse: func(s string) (string, error) {
 		if _, port, err := net.SplitHostPort(s); err == nil {
@@ -177,7 +179,7 @@ func Listen(to *string) Value[string] {
 	}}
 }
 
-// LogLevel returns one of slog's levels, written by its name.
+// LogLevel returns a Value for a level of the log, one of LogLevels.
 func LogLevel(to *slog.Level) Value[slog.Level] {
 	return Value[slog.Level]{
 		to: to, kind: "level",
@@ -188,50 +190,50 @@ func LogLevel(to *slog.Level) Value[slog.Level] {
 			}
 			return level, nil
 		},
-		show: func(l slog.Level) string { return strings.ToLower(l.String()) },
+		format: func(l slog.Level) string { return strings.ToLower(l.String()) },
 	}
 }
 
 // LogLevels are the names of the levels of the log.
 var LogLevels = []string{"debug", "info", "warn", "error"}
 
-// A Simulation says whether to simulate, and in which file.
+// A Simulation says whether a command uses the simulated organization, and in which file this is.
 type Simulation struct {
 	On   bool
-	File string // "" for the default
+	File string // "" for the default file
 }
 
-// Sandbox returns the value of --sandbox: true, false, or the file to simulate in.
+// Sandbox returns a Value for --sandbox: true, false, or the file of the simulated organization.
 func Sandbox(to *Simulation, kind string) Value[Simulation] {
 	return Value[Simulation]{
 		to: to, kind: kind,
 		parse: func(s string) (Simulation, error) {
 			switch strings.ToLower(s) {
-			case "true", "1": // a bare --sandbox, or the usual values of an environment variable
+			case "true", "1": // --sandbox without a value, or the usual values of an environment variable
 				return Simulation{On: true}, nil
 			case "false", "0":
 				return Simulation{}, nil
 			case "": // an unset variable in a script must not turn a simulation into a real run
 				return Simulation{}, errors.New("must be true, false or a file")
-			// these are meant as true or false: as file names, they would simulate a run that was meant to
-			// be real
+			// These probably mean true or false. As file names, "no" and "off" would turn a real run into a
+			// simulation.
 			case "yes", "no", "on", "off":
 				return Simulation{}, fmt.Errorf("must be true, false or a file; a file of that name is ./%s", s)
 			}
 			return Simulation{On: true, File: s}, nil
 		},
-		show: func(s Simulation) string { return s.File },
+		format: func(s Simulation) string { return s.File },
 	}
 }
 
-// A Slice is a flag that may be repeated; in its environment variable, commas or line feeds
-// separate the values.
+// A Slice is the value of a flag that may be repeated. In the environment variable of the flag, commas
+// or line feeds separate the values.
 type Slice[T any] struct {
 	Value[[]T]
-	started *bool // false while to holds the default, which the first value replaces
+	started *bool // whether Set was called, so that the slice no longer holds the default
 }
 
-// Set adds a value; the first one replaces the default.
+// Set parses s and appends the result. The first call replaces the default.
 func (v Slice[T]) Set(s string) error {
 	if !*v.started {
 		*v.to, *v.started = nil, true
@@ -239,7 +241,7 @@ func (v Slice[T]) Set(s string) error {
 	return v.Value.Set(s)
 }
 
-// SetAll adds every value of an environment variable.
+// SetAll calls Set with each value of an environment variable.
 func (v Slice[T]) SetAll(s string) error {
 	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == '\n' }) {
 		if strings.TrimSpace(part) == "" {
@@ -252,7 +254,7 @@ func (v Slice[T]) SetAll(s string) error {
 	return nil
 }
 
-// NewSlice returns a slice whose values parse reads.
+// NewSlice returns a Slice whose elements parse parses.
 func NewSlice[T any](to *[]T, kind string, parse func(string) (T, error)) Slice[T] {
 	return Slice[T]{
 		started: new(bool),
@@ -262,7 +264,7 @@ func NewSlice[T any](to *[]T, kind string, parse func(string) (T, error)) Slice[
 				one, err := parse(s)
 				return append(slices.Clip(*to), one), err
 			},
-			show: func(all []T) string {
+			format: func(all []T) string {
 				words := make([]string, len(all))
 				for i, one := range all {
 					words[i] = fmt.Sprint(one)
@@ -273,7 +275,7 @@ func NewSlice[T any](to *[]T, kind string, parse func(string) (T, error)) Slice[
 	}
 }
 
-// ParsePath returns s, which must not be empty.
+// ParsePath returns s. It returns an error if s is empty.
 func ParsePath(s string) (string, error) {
 	if s == "" {
 		return "", errors.New("must be a file or a folder")

@@ -7,26 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// ErrNotInstalled is the error when there is no git.
+// ErrNotInstalled means that there is no program git.
 var ErrNotInstalled = errors.New("git is not installed, or not in the PATH")
 
-// objectID matches the id of an object, in SHA-1 and SHA-256 repositories.
-var objectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) })
-
-// ReadFiles returns the file, or the roster files of the folder, that spec names as REF:PATH in
-// the repository of the working directory. It only reads objects: no hook, filter or other program
-// of the repository runs.
+// ReadFiles returns the file that spec names or, if spec names a folder, the roster files in it. spec
+// has the form REF:PATH, for the repository of the working directory. ReadFiles only reads objects: it
+// does not run hooks, filters or other programs of the repository.
 func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	ref, path, found := strings.Cut(spec, ":")
 	if !found || path == "" {
@@ -59,13 +54,14 @@ func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	return nil, fmt.Errorf("%q is neither a file nor a folder", path)
 }
 
-// readTree returns the files that [roster.Load] would read from a folder, in the same order.
+// readTree returns the files that [roster.Load] would read from the folder tree, in the same order.
+// name is the name of the folder in the names of the files.
 func readTree(ctx context.Context, name, tree string) ([]roster.File, error) {
 	list, err := run(ctx, "ls-tree", "-r", "-z", tree)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) > roster.MaxFile { // the list was cut off
+	if len(list) > roster.MaxFile { // run cut the list off
 		return nil, errors.New("the folder has too many files")
 	}
 	type blob struct{ path, id string }
@@ -113,8 +109,8 @@ func readTree(ctx context.Context, name, tree string) ([]roster.File, error) {
 	return files, nil
 }
 
-// checkRef returns an error when ref cannot name a commit. As a second guard, git gets it after
-// --end-of-options.
+// checkRef returns an error if ref cannot name a commit. It makes sure that git does not read ref as an
+// option. --end-of-options in resolveObject is a second guard.
 func checkRef(ref string) error {
 	switch {
 	case ref == "":
@@ -127,27 +123,29 @@ func checkRef(ref string) error {
 	return nil
 }
 
-// resolveObject returns the id of the object that name means. It is the only call that passes user
-// input to git.
+// resolveObject returns the id of the object that name names. Only this function passes text from the
+// user to git.
 func resolveObject(ctx context.Context, name string) (string, error) {
 	out, err := run(ctx, "rev-parse", "--verify", "--end-of-options", name)
 	if err != nil {
 		return "", err
 	}
 	id := strings.TrimSpace(string(out))
-	if !objectID().MatchString(id) {
+	// An id has 40 hexadecimal digits in a SHA-1 repository, and 64 in a SHA-256 repository.
+	if len(id) < 40 || strings.Trim(id, "0123456789abcdef") != "" {
 		return "", fmt.Errorf("git answered %q, which is not an object id", printable.Clean(id, 80))
 	}
 	return id, nil
 }
 
-// run runs git in the working directory and returns its output, cut off just beyond the maximum
-// size of a roster file. The error is what git reports.
+// run runs git in the working directory and returns its output. It cuts the output off one byte after
+// the maximum size of a roster file. The error has the message of git.
 func run(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-pager", "--no-replace-objects"}, args...)...)
-	// No network access, no prompts, and messages in English, which can be searched for.
+	// These variables prevent network access and prompts, and make messages English, so that people can
+	// search for them.
 	cmd.Env = append(cmd.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limitedWriter{&stdout, roster.MaxFile + 1, stop}, &limitedWriter{&stderr, 4096, func() {}}
@@ -155,31 +153,31 @@ func run(ctx context.Context, args ...string) ([]byte, error) {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, ErrNotInstalled
-	case stdout.Len() > roster.MaxFile: // roster.Parse returns the error
+	case stdout.Len() > roster.MaxFile: // no error here: roster.Parse returns one for a file of this size
 		return stdout.Bytes(), nil
 	case err != nil:
-		said, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
-		if said == "" {
+		message, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
+		if message == "" {
 			return nil, fmt.Errorf("git %s: %w", args[0], err)
 		}
-		return nil, errors.New("git says: " + strings.TrimPrefix(said, "fatal: "))
+		return nil, errors.New("git says: " + strings.TrimPrefix(message, "fatal: "))
 	}
 	return stdout.Bytes(), nil
 }
 
-// limitedWriter keeps the first room bytes that are written to it, and calls full at the first byte
-// beyond them.
+// limitedWriter writes the first bytes to a buffer, as long as there is room, and drops the others. It
+// calls overflow when it drops bytes.
 type limitedWriter struct {
-	to   *bytes.Buffer
-	room int
-	full func()
+	to       *bytes.Buffer
+	room     int // in bytes
+	overflow func()
 }
 
 func (b *limitedWriter) Write(p []byte) (int, error) {
 	kept := p[:min(len(p), b.room)]
 	b.to.Write(kept)
 	if b.room -= len(kept); len(kept) < len(p) {
-		b.full()
+		b.overflow()
 	}
 	return len(p), nil
 }

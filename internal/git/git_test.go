@@ -16,7 +16,7 @@ func TestNoGit(t *testing.T) {
 	}
 }
 
-// What git gets behind --end-of-options is refused before where it cannot be the name of a commit.
+// A text that cannot name a commit is refused before git gets it.
 func TestCheckRef(t *testing.T) {
 	t.Parallel()
 	for _, ref := range []string{"main", "origin/main", "HEAD~3", "HEAD^{/fix}", "v1.0", "feature/ünïcode", "main@{1}"} {
@@ -33,7 +33,7 @@ func TestCheckRef(t *testing.T) {
 	}
 }
 
-// Should a name that looks like an option ever come this far, git still takes it for a name.
+// If git gets a name that looks like an option, git still reads it as a name.
 func TestResolveTakesNoOptions(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip(err)
@@ -51,7 +51,7 @@ func TestBounded(t *testing.T) {
 	t.Parallel()
 	var kept bytes.Buffer
 	ended := 0
-	w := &limitedWriter{to: &kept, room: 5, full: func() { ended++ }}
+	w := &limitedWriter{to: &kept, room: 5, overflow: func() { ended++ }}
 	for _, s := range []string{"abc", "de", "", "f", "g"} {
 		if n, err := w.Write([]byte(s)); n != len(s) || err != nil {
 			t.Errorf("Write(%q) = %d, %v", s, n, err)

@@ -1,8 +1,9 @@
-// Package ping tells a dead-man's switch of a run: that it began, and how it ended. The switch raises the alarm when it
-// hears of a failure, or of nothing for too long.
+// Package ping reports the start and the end of a run to a dead-man's switch. This is a service that
+// raises an alarm if a run fails, or if it gets no report for too long.
 //
-// It speaks as healthchecks.io does (healthchecks.io/docs/http_api): a GET of URL/start, of URL after a success, of
-// URL/<exit code> after a failure. Nothing but the program's name and version is sent along.
+// The protocol is that of healthchecks.io (healthchecks.io/docs/http_api): a GET of URL/start at the
+// start, of URL after a success, and of URL/<exit code> after a failure. The requests contain nothing
+// else but the name and the version of the program.
 package ping
 
 import (
@@ -18,25 +19,28 @@ import (
 )
 
 const (
-	// timeout bounds one try, from connecting to the end of the answer.
+	// timeout is the time limit of one try, from the connection to the end of the answer.
 	timeout = 10 * time.Second
-	// maxTries is how often one message is sent, at most.
+	// maxTries is the maximum number of requests for one report.
 	maxTries = 2
-	// maxAnswer is how much of an answer is read before the connection is given up.
+	// maxAnswer is the maximum number of bytes that are read of an answer.
 	maxAnswer = 64 << 10
 )
 
-// Switch is a dead-man's switch. Its URL is as good as a password, since who has it can say that all is well: it is in
-// no error, and printing a Switch cannot show it.
+// Switch is a dead-man's switch. Its URL is a secret, because anybody who knows it can report success.
+// Errors do not contain it, and printing a Switch does not show it.
 type Switch struct {
-	host      string
+	host string
+	// address returns the URL with more elements of the path. It is a function, because fmt would
+	// print a URL.
 	address   func(more ...string) *url.URL
 	userAgent string
 	transport http.RoundTripper
 }
 
-// New makes a switch of its URL; it sends nothing. userAgent names the program and its version; a nil transport means
-// one of its own (TLS 1.2 and up, proxy from the environment). The error does not repeat the URL.
+// New returns a switch with the URL address, and sends nothing. userAgent is the name and the version
+// of the program. If transport is nil, the switch uses TLS 1.2 or later, and the proxy from the
+// environment. The error does not contain the URL.
 func New(address, userAgent string, transport http.RoundTripper) (*Switch, error) {
 	u, err := url.Parse(address)
 	switch {
@@ -50,25 +54,27 @@ func New(address, userAgent string, transport http.RoundTripper) (*Switch, error
 		transport = &http.Transport{
 			Proxy:             http.ProxyFromEnvironment,
 			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
-			DisableKeepAlives: true, // between start and end a server would close the connection anyway
+			DisableKeepAlives: true, // before the end of the run, a server would close the connection anyway
 		}
 	}
 	return &Switch{host: u.Host, address: u.JoinPath, userAgent: userAgent, transport: transport}, nil
 }
 
-// Host is host and port of the URL; the rest of it is secret.
+// Host returns the host and the port of the URL. The rest of the URL is secret.
 func (s *Switch) Host() string { return s.host }
 
-// Start says that a run begins. The error says why that was not heard; it never holds more of the URL than the host.
+// Start reports that a run starts. An error means that the switch probably did not get the report. It
+// contains no part of the URL except the host.
 func (s *Switch) Start(ctx context.Context) error { return s.get(ctx, "start") }
 
-// Success says that the run did its work. The error is as that of [Switch.Start].
+// Success reports that the run succeeded. The error is like that of [Switch.Start].
 func (s *Switch) Success(ctx context.Context) error { return s.get(ctx) }
 
-// Failure says that the run ended with an exit code other than 0. The error is as that of [Switch.Start].
+// Failure reports that the run failed with this exit code. The error is like that of [Switch.Start].
 func (s *Switch) Failure(ctx context.Context, code int) error { return s.get(ctx, strconv.Itoa(code)) }
 
-// get tries until the message was heard, or the server refused it for good.
+// get sends a report. It tries again if a network error or the answer of the server suggests that
+// another try may succeed.
 func (s *Switch) get(ctx context.Context, more ...string) error {
 	var err error
 	for range maxTries {
@@ -85,7 +91,7 @@ func (s *Switch) try(ctx context.Context, to *url.URL) (again bool, err error) {
 	defer cancel()
 	req := (&http.Request{Method: http.MethodGet, URL: to,
 		Header: http.Header{"User-Agent": {s.userAgent}}}).WithContext(ctx)
-	// RoundTrip and not http.Client.Do: a redirect would take the URL to somebody else, and is an answer like any other.
+	// http.Client.Do would follow redirects, and could send the secret URL to another server.
 	res, err := s.transport.RoundTrip(req)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -94,7 +100,7 @@ func (s *Switch) try(ctx context.Context, to *url.URL) (again bool, err error) {
 		return true, err
 	}
 	defer res.Body.Close()
-	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer) // heard is heard, whatever else is said
+	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer) // only the status matters
 	switch code := res.StatusCode; {
 	case code >= 200 && code < 300:
 		return false, nil

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// transport answers requests without a network and keeps what was asked.
+// transport answers requests without a network, and records them.
 type transport struct {
 	answer func(*http.Request) (*http.Response, error)
 	asked  []string
@@ -108,7 +108,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestSlow: a switch that does not answer costs a run 10 seconds twice, and nothing once the run is ended.
+// TestSlow checks that a switch that does not answer delays a run by 20 seconds, or until ctx ends.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	t.Run("no answer", func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestSlow(t *testing.T) {
 	})
 }
 
-// endless is an answer without an end.
+// endless is an answer that never ends.
 type endless struct{ read int }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -156,7 +156,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestEndlessAnswer: a success is heard by its status, whatever is said on and on.
+// TestEndlessAnswer checks that the status decides about the success, even if the answer never ends.
 func TestEndlessAnswer(t *testing.T) {
 	t.Parallel()
 	body := &endless{}
@@ -171,7 +171,7 @@ func TestEndlessAnswer(t *testing.T) {
 	}
 }
 
-// TestOwnTransport: over a real connection, and to a server that is gone.
+// TestOwnTransport checks the default transport over a real connection, and with a server that is gone.
 func TestOwnTransport(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))

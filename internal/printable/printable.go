@@ -1,4 +1,4 @@
-// Package printable makes text from outside fit to print, and lists of words.
+// Package printable makes text from outside safe to print, and joins words into lists.
 package printable
 
 import (
@@ -10,36 +10,35 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// terminal measures text regardless of the locale, so that a report is the same wherever it is
-// printed.
+// terminal measures text. It does not depend on the locale, so that a report is the same everywhere.
 var terminal = &runewidth.Condition{StrictEmojiNeutral: true}
 
-// Width returns the columns that s takes in a terminal.
+// Width returns the number of columns that s needs on a terminal.
 func Width(s string) int { return terminal.StringWidth(s) }
 
-// RunnerCommand matches what old versions of GitHub's runner, Azure's and TeamCity's take for a command wherever it is
-// in a line.
+// RunnerCommand matches the beginning of a command anywhere in a line to some CI runners: those of
+// Azure and TeamCity, and old versions of GitHub's runner.
 var RunnerCommand = regexp.MustCompile(`##[A-Za-z0-9]*\[`)
 
 const ellipsis = "…"
 
-// Clean returns s, which is text from outside (an address, a name, a note, a server's message), in
-// a form that is safe to show on one line. It drops terminal sequences and control, bidirectional
-// and other invisible characters, turns each run of white space into one space, and ends text that
-// is wider than width columns in an ellipsis. A width below 1 gives "". It puts a space into
-// anything that a CI runner would take for a command, such as "##[group]" or "::error::".
+// Clean returns s in a form that is safe to print on one line. s is text from outside: an address, a
+// name, a note or a message of a server. Clean removes terminal sequences and control, bidirectional
+// and other invisible characters. It replaces each sequence of white space by one space. It cuts text
+// that is wider than width columns, and puts an ellipsis at the end. If width is below 1, the result is
+// "". It puts a space into text that a CI runner would recognize as a command, such as "##[group]" or
+// "::error::".
 //
-// All text from outside that reaches a terminal must pass through it.
+// All text from outside must pass through Clean before it reaches a terminal.
 func Clean(s string, width int) string { return clean(s, width, true) }
 
-// CleanKeepingCommands returns what [Clean] returns, but leaves commands of a CI runner whole, for a format that
-// escapes them.
+// CleanKeepingCommands is like [Clean], but does not put a space into commands to a CI runner. It is
+// for formats that escape such commands.
 func CleanKeepingCommands(s string, width int) string { return clean(s, width, false) }
 
-// clean is Clean if breakCommands is true, else CleanKeepingCommands.
 func clean(s string, width int, breakCommands bool) string {
 	if len(s) <= width && isClean(s) {
-		return s // nearly every text
+		return s // a fast path, because nearly every text is clean
 	}
 	var b strings.Builder
 	space := false
@@ -51,7 +50,7 @@ func clean(s string, width int, breakCommands bool) string {
 		r, n := utf8.DecodeRuneInString(s) // an invalid byte is decoded as U+FFFD, which can be shown
 		s = s[n:]
 		if unicode.IsSpace(r) {
-			space = b.Len() > 0 // no space at the beginning
+			space = b.Len() > 0 // a result never begins with a space
 			continue
 		}
 		if !unicode.IsPrint(r) {
@@ -70,26 +69,28 @@ func clean(s string, width int, breakCommands bool) string {
 	return truncate(text, width)
 }
 
-// commands matches the beginnings of commands to CI runners. GitHub's and Azure's runners look for "##[" and "##vso["
-// anywhere in a line (actions/runner, ActionCommand.TryParse), TeamCity's for "##teamcity[". GitHub's also looks for
-// "::name" at the beginning of a line, which any word of a report may be.
+// commands matches the beginnings of commands to CI runners. The runners of GitHub and Azure look for
+// "##[" and "##vso[" anywhere in a line (actions/runner, ActionCommand.TryParse). The runner of
+// TeamCity looks for "##teamcity[". GitHub's runner also looks for "::name" at the beginning of a line;
+// here, "::name" also matches after a space, because each word of a report may begin a line.
 var commands = regexp.MustCompile(`(##[A-Za-z0-9]*)(\[)|((?:^| )::)([A-Za-z])`)
 
-// isClean reports whether s certainly has nothing to be cleaned: it is ASCII, with single spaces between words only,
-// and without the characters that begin commands to CI runners.
+// isClean reports whether s is certainly clean. Such text has only printable ASCII characters, single
+// spaces only between words, and no "::" or "##", which may begin a command to a CI runner.
 func isClean(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) &&
 		!strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") &&
 		!strings.Contains(s, "  ") && !strings.Contains(s, "::") && !strings.Contains(s, "##")
 }
 
-// RuneWidth returns the columns that r counts as, at least 1. A mark without a width of its own counts as one:
-// otherwise a thousand of them on one letter would count as a single column.
+// RuneWidth returns the number of columns that r counts as, at least 1. A combining mark, which has no
+// width, counts as 1. Otherwise, a letter with a thousand marks would count as a single column.
 func RuneWidth(r rune) int { return max(1, terminal.RuneWidth(r)) }
 
-// truncate returns clean text, cut with an ellipsis at its end if it is wider than width columns.
+// truncate returns clean text. If it is wider than width columns, truncate cuts it and puts an ellipsis
+// at the end.
 func truncate(s string, width int) string {
-	columns, cut := 0, 0 // cut is the end of the text that fits beside an ellipsis
+	columns, cut := 0, 0 // cut is the end of the text before the ellipsis
 	for i, r := range s {
 		if columns < width {
 			cut = i
@@ -104,9 +105,9 @@ func truncate(s string, width int) string {
 	return s
 }
 
-// escapeSequenceLen returns the length in bytes of the terminal sequence that s begins with; 0 if
-// it begins with none (ECMA-48, 5.4 and 5.6). A sequence without an end counts only as far as it is
-// valid, and never beyond its line, so that it cannot swallow the text after it.
+// escapeSequenceLen returns the length in bytes of the terminal sequence at the beginning of s; 0 if
+// there is none (ECMA-48, 5.4 and 5.6). If the sequence does not end, only its valid part counts, and
+// never more than the line. Otherwise, the text after it would be lost.
 func escapeSequenceLen(s string) int {
 	var rest string
 	switch {
@@ -122,7 +123,7 @@ func escapeSequenceLen(s string) int {
 		end := strings.IndexAny(rest, "\a\x1b\u009c\r\n")
 		switch {
 		case end < 0:
-			return 2 // without an end, only the introducer is dropped
+			return 2 // the string has no end: only the two characters that begin it count
 		case strings.HasPrefix(rest[end:], "\x1b\\"), strings.HasPrefix(rest[end:], "\u009c"):
 			rest = rest[end+2:]
 		case rest[end] == '\a':
@@ -136,15 +137,12 @@ func escapeSequenceLen(s string) int {
 	return len(s) - len(rest)
 }
 
-// IsAlphanumeric reports whether r is an ASCII letter or digit.
-func IsAlphanumeric(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-}
-
-// JoinOr returns words, at least one, with commas between them and "or" before the last one.
+// JoinOr returns words with commas between them, and "or" before the last word. There must be at least
+// one word.
 func JoinOr(words []string) string { return joinWords(words, " or ") }
 
-// JoinAnd returns words, at least one, with commas between them and "and" before the last one.
+// JoinAnd returns words with commas between them, and "and" before the last word. There must be at
+// least one word.
 func JoinAnd(words []string) string { return joinWords(words, " and ") }
 
 func joinWords(words []string, last string) string {

@@ -62,7 +62,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// runnerCommand is what a runner of GitHub or Azure, or TeamCity, takes for a command in a line of a log.
+// runnerCommand matches a command to the runner of GitHub, Azure or TeamCity in a line of a log.
 var runnerCommand = regexp.MustCompile(`##[A-Za-z]*\[|(?:^|\s)::[A-Za-z]`)
 
 func FuzzClean(f *testing.F) {

@@ -12,10 +12,10 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// ApplyDocument returns the result of applying p in words: every change with its outcome and, when
-// it is not done, what went wrong; then the notices, one line that sums up, and what to do next.
-// Pending people are only counted, and days that come are left out: an hourly run does not need to name
-// them every hour.
+// ApplyDocument returns a document about the result r of applying p. It has each change with its
+// outcome and, if the change failed, the error. It also has the notices, a summary and the next steps.
+// It only counts pending people, and leaves out first and last days that are still to come. Otherwise,
+// an hourly run would name them each hour.
 func ApplyDocument(p plan.Plan, r apply.Result) document.Document {
 	d := document.Document{
 		Title: "orgsync apply", Organization: p.Organization, Made: p.Now, Summary: resultSummary(p, r),
@@ -26,20 +26,20 @@ func ApplyDocument(p plan.Plan, r apply.Result) document.Document {
 		d.Blocks = append(d.Blocks, resultTable(r))
 	}
 	d.Blocks = appendNotices(d.Blocks, withoutNotices(selectedNotices(r.Notices), func(n plan.Notice) bool {
-		// The error of the run says its limit already.
+		// The error of the run already names the limit.
 		return isWaiting(n) || n.Kind == plan.NotYet || n.Kind == plan.EndsSoon || n.Kind == plan.Limit
 	}), p.Now)
 	return d
 }
 
-// undoneFirst are the outcomes, in the order in which Markdown shows them.
+// undoneFirst has all outcomes in the order in which Markdown shows them.
 var undoneFirst = []apply.Outcome{apply.Failed, apply.Unknown, apply.Skipped, apply.Done}
 
 var outcomeColors = map[apply.Outcome]document.Color{
 	apply.Failed: document.Red, apply.Unknown: document.Yellow, apply.Skipped: document.Faint,
 }
 
-// resultTable returns one row for each change: action, person, outcome, and why.
+// resultTable returns a table with a row for each change.
 func resultTable(r apply.Result) document.Table {
 	t := document.Table{Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "outcome"},
 		{Head: "why", Prose: true}}}
@@ -59,7 +59,7 @@ func resultTable(r apply.Result) document.Table {
 		style := actionStyles[c.Action]
 		word, outcome := style.word, document.Cell{Text: string(c.Outcome), Color: outcomeColors[c.Outcome]}
 		if c.Outcome == apply.Done {
-			word, outcome = style.past, document.Cell{} // the word says it
+			word, outcome = style.past, document.Cell{} // the word already says that the change is done
 		}
 		t.Rows = append(t.Rows, document.Row{Group: title(c.Action, c.Outcome), Cells: []document.Cell{
 			{Text: word, Glyph: style.glyph, Color: style.color},
@@ -70,8 +70,8 @@ func resultTable(r apply.Result) document.Table {
 	return t
 }
 
-// resultSummary returns one line that counts the changes of r, the result of applying p: by action
-// what was done, and by outcome what was not.
+// resultSummary returns one line about r, the result of applying p. It counts the changes that are
+// done by action, and the other changes by outcome.
 func resultSummary(p plan.Plan, r apply.Result) string {
 	if len(r.Changes) == 0 {
 		return nothingToDo(p.Unchanged, r.Notices)
@@ -95,7 +95,7 @@ func resultSummary(p plan.Plan, r apply.Result) string {
 	return nothing + strings.Join(counts, ", ") + "." + unchangedText(countUnchanged(p, r))
 }
 
-// countByOutcome returns how many changes of r there are of each outcome and action.
+// countByOutcome returns the number of changes in r for each outcome and action.
 func countByOutcome(r apply.Result) map[apply.Outcome]map[plan.Action]int {
 	n := map[apply.Outcome]map[plan.Action]int{}
 	for _, c := range r.Changes {
@@ -107,7 +107,7 @@ func countByOutcome(r apply.Result) map[apply.Outcome]map[plan.Action]int {
 	return n
 }
 
-// stopText returns why the run stopped before all its changes were made; "" when it did not stop.
+// stopText returns a sentence about the reason why the run stopped early; "" if it did not stop.
 func stopText(r apply.Result) string {
 	if r.Stopped == nil {
 		return ""
@@ -115,12 +115,11 @@ func stopText(r apply.Result) string {
 	return "Stopped: " + document.OutsideMessage(r.Stopped.Error()) + "."
 }
 
-// anySent reports whether the run began any change of r.
+// anySent reports whether the run began at least one change of r.
 func anySent(r apply.Result) bool { return r.Count(apply.Skipped) < len(r.Changes) }
 
-// outcomeText returns the reason for c or, when it is not done, what went wrong. A change that was
-// skipped because the run stopped shows its reason: the cause of the stop is said once, in
-// stopText.
+// outcomeText returns the error of c or, if c has none, the reason for c. It also returns the reason
+// if c was skipped because the run stopped: the report has the cause of the stop once, from stopText.
 func outcomeText(c apply.ChangeResult, stopped error) string {
 	if c.Outcome == apply.Skipped && stopped != nil {
 		return "planned because: " + reasonText(c.Change, false)
@@ -130,7 +129,7 @@ func outcomeText(c apply.ChangeResult, stopped error) string {
 	}
 	s, prefix := c.Err.Error(), ""
 	if call, ok := errors.AsType[*org.CallError](c.Err); ok {
-		s = strings.TrimPrefix(s, call.Op+" "+call.Target+": ") // the line shows both already
+		s = strings.TrimPrefix(s, call.Op+" "+call.Target+": ") // the row already shows the action and the person
 		if c.Outcome == apply.Unknown {
 			prefix = "the answer was " + call.Failure.String() + ": "
 		}
@@ -138,8 +137,8 @@ func outcomeText(c apply.ChangeResult, stopped error) string {
 	return prefix + document.OutsideMessage(s)
 }
 
-// nextSteps returns what to do after r. It returns nothing when r was refused before the first
-// change: then the error says what to do.
+// nextSteps returns sentences about the next steps after r. If the run ended before the first change,
+// it returns none, because the hint of the error says what to do.
 func nextSteps(r apply.Result) []string {
 	if !anySent(r) {
 		return nil
@@ -159,8 +158,8 @@ func nextSteps(r apply.Result) []string {
 	return next
 }
 
-// countUnchanged returns how many people of the roster have no change in r. The plan counts people
-// whose mail is unsettled as unchanged; the run may settle some of them and make their change.
+// countUnchanged returns the number of people of the roster who have no change in r. The plan counts
+// people with an unsettled mail as unchanged, but r may have changes to such people.
 func countUnchanged(p plan.Plan, r apply.Result) int {
 	changed := map[string]bool{}
 	for _, c := range p.Changes {

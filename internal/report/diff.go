@@ -11,9 +11,9 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// DiffDocument returns d in words: the settings, with a warning for each change that loosens a
-// limit; then the people who differ, and one line that sums up. People who have the same difference
-// share a line when they are many.
+// DiffDocument returns a document about d. It has the changes of settings, with a warning for each
+// change that loosens a limit, then the people and teams that differ, the warnings and a summary. If
+// many people have the same difference, they share a row.
 func DiffDocument(d diff.Difference) document.Document {
 	doc := document.Document{Title: "orgsync diff", Summary: summarizeDiff(d),
 		Nothing: len(d.Settings)+len(d.People)+len(d.Teams) == 0}
@@ -47,8 +47,8 @@ func settingsTable(settings []diff.Field) document.Table {
 	return t
 }
 
-// differencesTable returns a row for each person, and one row for many people who change in the same
-// way, as after a change of the defaults.
+// differencesTable returns a table with a row for each person who differs. Many people who change in
+// the same way, for example because the defaults changed, share a row.
 func differencesTable(d diff.Difference) document.Table {
 	t := document.Table{Columns: []document.Column{
 		{Head: "change"}, {Head: "person"}, {Head: "what", Prose: true}, {Head: "entry", Drop: 1},
@@ -66,9 +66,9 @@ func differencesTable(d diff.Difference) document.Table {
 	for i, p := range d.People {
 		who := document.Outside(p.Email.String()) + document.Parenthesize(document.Outside(p.Name))
 		source, people := p.Source, 1
-		if same := alike[words[i]]; p.Kind == diff.Changed && len(same) >= minSharedLine {
+		if same := alike[words[i]]; p.Kind == diff.Changed && len(same) >= minShared {
 			if same[0] != p.Email.String() {
-				continue // the first of them gets the shared line
+				continue // the shared row is in the place of the first of these people
 			}
 			who, source, people = fmt.Sprintf("%d people: %s", len(same), summarizeList(same)), "", len(same)
 		}
@@ -81,7 +81,8 @@ func differencesTable(d diff.Difference) document.Table {
 	return t
 }
 
-// teamsTable returns a row for each team that differs, as in "billing  + ada@example.com, - bob@example.com".
+// teamsTable returns a table with a row for each team that differs, as in
+// "billing  + ada@example.com, - bob@example.com".
 func teamsTable(teams []diff.Team) document.Table {
 	t := document.Table{Columns: []document.Column{{Head: "team"}, {Head: "change", Prose: true},
 		{Head: "place", Drop: 1}}}
@@ -94,7 +95,7 @@ func teamsTable(teams []diff.Team) document.Table {
 	return t
 }
 
-// teamChanges returns how t differs.
+// teamChanges returns a text about the differences of t.
 func teamChanges(t diff.Team) string {
 	var words []string
 	switch t.Kind {
@@ -109,7 +110,7 @@ func teamChanges(t diff.Team) string {
 		sign   string
 		people []org.Address
 	}{{"+ ", t.Joined}, {"- ", t.Left}} {
-		if len(one.people) >= minSharedLine {
+		if len(one.people) >= minShared {
 			members = append(members, one.sign+document.Pluralize(len(one.people), "person", "people"))
 			continue
 		}
@@ -153,10 +154,11 @@ func summarizeDiff(d diff.Difference) string {
 	return settings + "People: " + strings.Join(append(counts, fmt.Sprintf("%d unchanged", d.Unchanged)), ", ") + "."
 }
 
-// minSharedLine is how many people must have the same difference to share a line.
-const minSharedLine = 10
+// minShared is the minimum number of people with the same difference who share a row.
+const minShared = 10
 
-// personText returns how p differs.
+// personText returns a text about the differences of p or, if p is removed, about the consequence.
+// unlisted is the policy of the new roster.
 func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
 	if p.Kind == diff.Removed {
 		switch unlisted {
@@ -184,7 +186,8 @@ var plurals = map[diff.FieldName][2]string{
 	diff.Aliases:  {"alias", "aliases"},
 }
 
-// fieldText returns how the field f differs, for a person who was added or changed.
+// fieldText returns a text about the difference f of a person or team. kind is the difference of the
+// person or team: Added or Changed.
 func fieldText(f diff.Field, kind diff.Kind) string {
 	from, to := document.Outside(f.From), document.Outside(f.To)
 	if f.Team != "" {
@@ -215,7 +218,7 @@ func fieldText(f diff.Field, kind diff.Kind) string {
 	}
 }
 
-// listText is fieldText for a field that is a list.
+// listText is like fieldText, for a field that is a list.
 func listText(f diff.Field, kind diff.Kind) string {
 	one, many := plurals[f.Name][0], plurals[f.Name][1]
 	switch {
@@ -244,7 +247,7 @@ func listText(f diff.Field, kind diff.Kind) string {
 	return strings.Join(words, "; ")
 }
 
-// apiAccessText is fieldText for API access.
+// apiAccessText is like fieldText, for API access.
 func apiAccessText(f diff.Field, kind diff.Kind) string {
 	has := f.To == "true"
 	switch {
@@ -264,19 +267,18 @@ func apiAccessText(f diff.Field, kind diff.Kind) string {
 	return "loses API access"
 }
 
-// textForChange returns comes for a value that was added, goes for one that was removed, and
-// becomes for one that was replaced.
-func textForChange(from, to, comes, goes, becomes string) string {
+// textForChange returns added if from is "", removed if to is "", and otherwise replaced.
+func textForChange(from, to, added, removed, replaced string) string {
 	switch {
 	case from == "":
-		return comes
+		return added
 	case to == "":
-		return goes
+		return removed
 	}
-	return becomes
+	return replaced
 }
 
-// settingText returns how the setting f differs.
+// settingText returns a text about the difference f of a setting.
 func settingText(f diff.Field) string {
 	if len(f.Removed)+len(f.Added) == 0 {
 		from, to := document.Outside(f.From), document.Outside(f.To)
@@ -292,7 +294,7 @@ func settingText(f diff.Field) string {
 	return strings.Join(words, "; ")
 }
 
-// loosenings says what is allowed by a setting that became looser.
+// loosenings has, for each setting that became looser, a text about what the new value allows.
 var loosenings = map[diff.FieldName]string{
 	diff.Organization: "orgsync would act on another organization",
 	diff.State: "a run knows only what is in the ledger there: people whom earlier runs mailed may be mailed " +
@@ -309,7 +311,7 @@ var loosenings = map[diff.FieldName]string{
 	diff.AllowedDomains: "people in more mail domains may be invited",
 }
 
-// looseningText returns what is allowed by a setting that became looser.
+// looseningText returns a text about what a setting that became looser allows.
 func looseningText(f diff.Field) string {
 	switch {
 	case f.Name == diff.Organization && f.To == "":

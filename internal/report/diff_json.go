@@ -8,7 +8,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// The fields are printed in this order. A nil pointer is printed as null: there is no value.
+// diffDocument is the JSON form of the differences between two rosters.
 type diffDocument struct {
 	Header
 	Old      rosterSummary `json:"old"`
@@ -21,13 +21,12 @@ type diffDocument struct {
 }
 
 type personDiff struct {
-	Change diff.Kind `json:"change"`
-	Email  string    `json:"email"`
-	Name   *string   `json:"name"`
-	Source string    `json:"source"`
-	Fields []field   `json:"fields"`
-	// SameName is left out when there is none.
-	SameName string `json:"same_name,omitempty"`
+	Change   diff.Kind `json:"change"`
+	Email    string    `json:"email"`
+	Name     *string   `json:"name"`
+	Source   string    `json:"source"`
+	Fields   []field   `json:"fields"`
+	SameName string    `json:"same_name,omitempty"`
 }
 
 type teamDiff struct {
@@ -41,13 +40,13 @@ type teamDiff struct {
 
 type field struct {
 	Field diff.FieldName `json:"field"`
-	// Team is left out unless the field is about a membership.
+	// Team is the team if the field is about a membership.
 	Team    string   `json:"team,omitempty"`
 	From    *string  `json:"from"`
 	To      *string  `json:"to"`
 	Removed []string `json:"removed,omitempty"`
 	Added   []string `json:"added,omitempty"`
-	// Managed is left out when it does not change.
+	// Managed is nil if it does not change.
 	Managed *bool `json:"managed,omitempty"`
 }
 
@@ -65,7 +64,8 @@ type diffSummary struct {
 	Unchanged int `json:"unchanged"`
 }
 
-// DiffJSON writes d, the differences between the rosters of two runs, as one JSON document. The error is w's.
+// DiffJSON writes d as one JSON document. older and newer describe the two rosters. The error is from
+// w.
 func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 	doc := diffDocument{
 		Header: NewHeader(newer.Command), Old: newRosterSummary(older), New: newRosterSummary(newer),

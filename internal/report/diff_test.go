@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// warnings are two of a roster, one with text that tries to act on what shows it.
+// warnings are two warnings about a roster. The text of one tries to act on the program that shows it.
 func warnings() []roster.Problem {
 	return []roster.Problem{
 		{At: roster.Position{File: "users.yaml", Line: 12, Column: 5}, Text: "the last day of 2 people has no effect"},
@@ -25,7 +25,7 @@ func warnings() []roster.Problem {
 	}
 }
 
-// manyDiffer is a comparison in which everything happens at once.
+// manyDiffer is a comparison with every kind of difference.
 func manyDiffer() diff.Difference {
 	d := diff.Difference{
 		Settings: []diff.Field{
@@ -87,7 +87,7 @@ func manyDiffer() diff.Difference {
 	return d
 }
 
-// What apply would do to those who are no longer listed is said as the new roster has it.
+// The text about removed people depends on the policy of the new roster.
 func TestDiffRemoved(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[roster.UnlistedPolicy]string{
@@ -116,7 +116,7 @@ func TestDiffMarkdownBound(t *testing.T) {
 	if err := document.WriteMarkdown(&buf, DiffDocument(d)); err != nil {
 		t.Fatal(err)
 	}
-	// the short table leaves its share to the long one
+	// the long table gets the room that the short table does not need
 	if n := buf.Len(); n >= document.MaxMarkdown || n < document.MaxMarkdown*9/10 {
 		t.Errorf("%d bytes", n)
 	}
@@ -128,7 +128,7 @@ func TestDiffMarkdownBound(t *testing.T) {
 	}
 }
 
-// FuzzDiff: with any text from outside, a comparison has the lines that it has with a harmless one.
+// FuzzDiff checks that text from outside does not change the number of lines of a comparison.
 func FuzzDiff(f *testing.F) {
 	for _, s := range printabletest.Hostile {
 		f.Add(s)

@@ -13,23 +13,23 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Doctor holds what a report says about a check-up beyond its findings.
+// Doctor has the facts about a run of doctor that are not in its findings.
 type Doctor struct {
 	Run
-	// Dialect is the argument that makes the simulated API behave like this one; "" when it is
-	// unknown.
+	// Dialect is the --dialect argument that makes the simulated API behave like this API; "" if it
+	// is unknown.
 	Dialect string
-	// Recorded is the folder that the answers were recorded in; "" when they were not recorded.
+	// Recorded is the folder with the recorded answers; "" if the answers were not recorded.
 	Recorded string
-	// Verbose is true to show also what the check-up could not see.
+	// Verbose is true if the report also lists everything that doctor could not check.
 	Verbose bool
-	// Note says why there was no roster to compare with; "" when there was one.
+	// Note says why there was no roster to compare with; "" if there was one.
 	Note string
 }
 
-// DoctorDocument returns c in words: which account and organization the key belongs to, the answer
-// to each request, how the API behaves, what orgsync therefore cannot do, and the verdict. What the
-// check-up could not see is only counted, unless d is verbose.
+// DoctorDocument returns a document about c. It names the account and the organization of the key, the
+// answer to each request, the behaviour of the API, and what orgsync therefore cannot do. Unless
+// d.Verbose is true, it only counts what doctor could not check.
 func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	doc := document.Document{Title: "orgsync doctor", Summary: verdictText(c),
 		Blocks: []document.Block{document.Paragraph(keySentences(c))}}
@@ -82,7 +82,7 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	return doc
 }
 
-// verdictText returns the result of a check-up in one or two sentences.
+// verdictText returns one or two sentences about the result of c.
 func verdictText(c doctor.Checkup) string {
 	if c.Unable != nil {
 		return "With this key, orgsync cannot plan anything."
@@ -143,7 +143,7 @@ func endpointTable(endpoints []doctor.Endpoint) document.Table {
 	return t
 }
 
-// answerText returns what the server answered about e, beyond the verdict.
+// answerText returns a text about the answer of the API for e, without the verdict.
 func answerText(e doctor.Endpoint) string {
 	said := document.OutsideMessage(e.Message)
 	if e.Status >= 300 {
@@ -174,12 +174,12 @@ func traitTable(traits []doctor.Trait) document.Table {
 	return t
 }
 
-// serverList returns what the headers of the answers say about the server: its clock and its rate
+// serverList returns facts about the server from the headers of its answers: its clock and its rate
 // limit.
 func serverList(c doctor.Checkup) document.List {
 	clock := "no answer had a date: orgsync uses the clock of this machine"
 	if c.Ahead != nil {
-		const precision = 2 * time.Second // a date has whole seconds, and the answer took time to arrive
+		const precision = 2 * time.Second // a Date header has whole seconds, and the answer takes time to arrive
 		side := "ahead of"
 		if *c.Ahead < 0 {
 			side = "behind"
@@ -211,7 +211,7 @@ func serverList(c doctor.Checkup) document.List {
 func limitText(l doctor.Limit) string {
 	// The detail may name organizations.
 	detail := document.OutsideWithin(l.Detail, 2*document.MessageWidth)
-	many := "" // the kind of access that it is about, if any
+	many := "" // the plural of the kind of access that l is about, if any
 	if kind := org.Kind(l.Detail); slices.Contains(org.Kinds, kind) {
 		many = kind.Plural()
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// The fields are printed in this order. A nil pointer is printed as null: there is no value.
+// checkup is the JSON form of the findings of doctor.
 type checkup struct {
 	Header
 	GeneratedAt   *string           `json:"generated_at"`
@@ -56,7 +56,7 @@ type limit struct {
 	Message string           `json:"message"`
 }
 
-// DoctorJSON writes c as one JSON document. The error is w's.
+// DoctorJSON writes c as one JSON document. The error is from w.
 func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 	doc := checkup{
 		Header: NewHeader(d.Command), GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,

@@ -13,7 +13,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// examined is a check-up that finds something of everything.
+// examined is a result of doctor with every kind of finding.
 func examined() doctor.Checkup {
 	ahead := 3*24*time.Hour + time.Hour + 400*time.Millisecond
 	c := doctor.Checkup{
@@ -59,7 +59,7 @@ func examined() doctor.Checkup {
 	return c
 }
 
-// rejected is a check-up of a key that does not work.
+// rejected is the result of doctor for a key that does not work.
 func rejected() (Doctor, doctor.Checkup) {
 	unable := &org.CallError{Op: "list invitations", Failure: org.Denied, Status: 401, Message: "Invalid API token"}
 	d := Doctor{Run: Run{Command: "doctor",

@@ -55,7 +55,7 @@ func TestGitHubEscapes(t *testing.T) {
 	}
 }
 
-// GitHub shows ten annotations of a kind: the tenth says how many there are beyond.
+// GitHub shows ten annotations of a kind. The tenth gives the number of the others.
 func TestGitHubBound(t *testing.T) {
 	t.Parallel()
 	for _, people := range []int{0, 1, 10, 11, 2000} {
@@ -84,7 +84,7 @@ func TestGitHubBound(t *testing.T) {
 
 var workflowCommand = regexp.MustCompile(`^::(error|warning|notice)( file=[^:,]+(,line=\d+)(,col=\d+)?)?::[^\r\n]*$`)
 
-// FuzzGitHub: whatever the text, each line is one command of ours, and nothing in it acts on a terminal.
+// FuzzGitHub checks that with any text, each line is a command of orgsync, and nothing in it acts on a terminal.
 func FuzzGitHub(f *testing.F) {
 	for _, s := range printabletest.Hostile {
 		f.Add(s, s)

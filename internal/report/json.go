@@ -18,17 +18,18 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Header has the fields that every JSON document begins with.
+// Header has the first fields of every JSON document.
 type Header struct {
 	FormatVersion string `json:"format_version"`
 	Command       string `json:"command"`
 }
 
-// NewHeader returns the header for a command. The version changes when a field is renamed, removed or gets
-// another meaning, but not when one is added.
+// NewHeader returns the header for a command. If a field is renamed or removed or gets another
+// meaning, the version must change. A new field does not change it.
 func NewHeader(command string) Header { return Header{"1", command} }
 
-// The fields are printed in this order. A nil pointer is printed as null: there is no value.
+// jsonDocument is the JSON form of a plan or a result. JSON has the fields in this order. A field
+// without a value is a nil pointer, which becomes null.
 type jsonDocument struct {
 	Header
 	GeneratedAt  *string       `json:"generated_at"`
@@ -121,7 +122,7 @@ type failure struct {
 	Code     int       `json:"code"`
 	Message  string    `json:"message"`
 	Problems []problem `json:"problems,omitempty"`
-	// OnlySaved and OnlyFresh are the differences between a saved plan and a fresh one.
+	// OnlySaved and OnlyFresh are the differences between a saved plan and a fresh plan.
 	OnlySaved []change `json:"only_in_saved_plan,omitempty"`
 	OnlyFresh []change `json:"only_in_fresh_plan,omitempty"`
 }
@@ -137,7 +138,7 @@ type place struct {
 	Column int    `json:"column"`
 }
 
-// PlanJSON writes p as one JSON document. The error is w's.
+// PlanJSON writes p as one JSON document. The error is from w.
 func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 	d := newDocument(run, p, p.Notices)
 	d.Changes = newChanges(run, p.Changes)
@@ -145,8 +146,8 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 	return WriteJSON(w, d)
 }
 
-// ApplyJSON writes the result of applying p as one JSON document: the plan's, with outcomes. The
-// error is w's.
+// ApplyJSON writes the result r of applying p as one JSON document. It has the fields of [PlanJSON] and
+// the outcomes. The error is from w.
 func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	d := newDocument(run, p, r.Notices)
 	d.Changes = document.Mapped(r.Changes, func(c apply.ChangeResult) change {
@@ -167,7 +168,8 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	return WriteJSON(w, d)
 }
 
-// ValidJSON writes that a roster is valid, and the warnings about it. The error is w's.
+// ValidJSON writes a JSON document about a valid roster, with the warnings about it. The error is from
+// w.
 func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 	return WriteJSON(w, struct {
 		Header
@@ -176,7 +178,6 @@ func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 	}{NewHeader(run.Command), newRosterSummary(run), document.Mapped(warnings, newWarning)})
 }
 
-// warning is a warning about a roster.
 type warning struct {
 	place
 	Text string `json:"text"`
@@ -184,8 +185,8 @@ type warning struct {
 
 func newWarning(w roster.Problem) warning { return warning{place(w.At), w.Text} }
 
-// ErrorJSON writes why a run failed before it had a plan, with every problem of a roster.
-// run.Err must not be nil. The error is w's.
+// ErrorJSON writes a JSON document about run.Err, which must not be nil, for a run that failed before
+// it had a result. If the roster is invalid, the document has its problems. The error is from w.
 func ErrorJSON(w io.Writer, run Run) error {
 	return WriteJSON(w, struct {
 		Header
@@ -262,7 +263,7 @@ func newFailure(run Run) *failure {
 	return out
 }
 
-// orNull returns nil, which JSON prints as null, for "".
+// orNull returns a pointer to s. For "", it returns nil, which becomes null in JSON.
 func orNull(s string) *string {
 	if s == "" {
 		return nil
@@ -270,7 +271,7 @@ func orNull(s string) *string {
 	return &s
 }
 
-// orEmpty returns s, or an empty list for nil, which JSON would print as null.
+// orEmpty returns s. For nil, which would become null in JSON, it returns an empty list.
 func orEmpty(s []string) []string {
 	if s == nil {
 		return []string{}
@@ -278,12 +279,13 @@ func orEmpty(s []string) []string {
 	return s
 }
 
-// WriteJSON writes v as indented JSON. Characters that a terminal could act on are escaped rather
-// than dropped, so that a program gets every character. The error is w's, or that v cannot be written.
+// WriteJSON writes v as indented JSON. It escapes characters that a terminal could act on (see
+// [Escape]), so that a program still gets every character. The error is from w, or says that v cannot
+// be encoded.
 func WriteJSON(w io.Writer, v any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false) // an address with & in it stays readable
+	enc.SetEscapeHTML(false) // so that an address with & in it stays readable
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode the report: %w", err)
@@ -292,10 +294,11 @@ func WriteJSON(w io.Writer, v any) error {
 	return err
 }
 
-// Escape returns doc, JSON or lines of a log, with invisible characters other than line feeds, such as
-// control and bidirectional ones, as \u escapes, and with bracket in place of the "[" of any command to
-// a CI runner that counts anywhere in a line, such as "##[group]". JSON has both in strings only: its
-// value does not change if bracket is a way to write "[" in one.
+// Escape makes doc safe for terminals and for the logs of CI. doc is a JSON document or lines of a log.
+// Escape replaces invisible characters except line feeds by \u escapes. Some commands to a CI runner
+// count anywhere in a line, for example "##[group]": Escape replaces their "[" by bracket. In JSON,
+// both occur only in strings. The value of a JSON document therefore stays the same if bracket is an
+// escape of "[".
 func Escape(doc []byte, bracket string) []byte {
 	out := make([]byte, 0, len(doc))
 	for len(doc) > 0 {

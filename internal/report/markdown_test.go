@@ -26,7 +26,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// However much there is, a comment takes it, short tables stay whole, and what is cut is counted.
+// A large report fits into a comment. Short tables stay whole, and cut tables give the number of missing rows.
 func TestMarkdownBound(t *testing.T) {
 	t.Parallel()
 	for _, people := range []int{100, 1000, 20_000} {
@@ -73,11 +73,11 @@ func TestMarkdownBound(t *testing.T) {
 	}
 }
 
-// codePiece is what code makes of text, and of nothing else in a report.
+// codePiece matches text from outside as code writes it.
 var codePiece = regexp.MustCompile("`[^`|\\\\]+`|<code>([^!-~]|[0-9A-Za-z]|&#[0-9]+;)+</code>")
 
-// FuzzMarkdown: with any text from outside, a report has the lines and the markup that it has with a harmless one, and
-// the text nowhere but in code.
+// FuzzMarkdown checks that text from outside does not change the lines and the markup of a report, and that the text
+// is only in code.
 func FuzzMarkdown(f *testing.F) {
 	for _, s := range printabletest.Hostile {
 		f.Add(s)
@@ -107,7 +107,7 @@ func FuzzMarkdown(f *testing.F) {
 	})
 }
 
-// outcomeWith is a plan with s wherever text comes from outside, and what became of it.
+// outcomeWith returns a plan and its result, with s in each place for text from outside.
 func outcomeWith(s string) (plan.Plan, apply.Result) {
 	ada := address("ada@example.com")
 	p := plan.Plan{
@@ -129,7 +129,7 @@ func outcomeWith(s string) (plan.Plan, apply.Result) {
 	return p, r
 }
 
-// checkupWith is a check-up with s wherever text comes from outside.
+// checkupWith returns a result of doctor with s in each place for text from outside.
 func checkupWith(s string) (Doctor, doctor.Checkup) {
 	c := examined()
 	c.Organization = org.Organization{ID: s, Name: s}
@@ -150,7 +150,7 @@ func checkupWith(s string) (Doctor, doctor.Checkup) {
 	return Doctor{Dialect: "dates=sql", Recorded: s, Note: s}, c
 }
 
-// markdownWith is every report in Markdown with s wherever text comes from outside.
+// markdownWith returns every report in Markdown, with s in each place for text from outside.
 func markdownWith(t *testing.T, s string) []string {
 	t.Helper()
 	p, r := outcomeWith(s)
@@ -187,7 +187,7 @@ func markdownWith(t *testing.T, s string) []string {
 	return reports
 }
 
-// Whatever a report is appended to, and whatever is appended to it, HTML of the one does not reach into the other.
+// If reports are joined, the HTML of one report does not continue in the next report.
 func TestMarkdownStandsBesideOthers(t *testing.T) {
 	t.Parallel()
 	for i, report := range markdownWith(t, "from outside") {
@@ -202,8 +202,8 @@ func TestMarkdownStandsBesideOthers(t *testing.T) {
 	}
 }
 
-// However many people there are and however much is known of each, a status stays below the bound; who leaves and what
-// needs somebody is told of, and what is cut is counted, with the output that has it.
+// A status with many people, or with much about each person, is not larger than MaxMarkdown. It has the people who
+// leave and the notices. A cut part gives the number of missing rows, and the format that has them.
 func TestStatusMarkdownBound(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("`日", 1000)
@@ -275,7 +275,7 @@ func TestStatusMarkdownBound(t *testing.T) {
 	}
 }
 
-// Who leaves is not in the text at all, and that is not where to look for the rest of them.
+// A cut table names a format that has all rows. Text does not have them either.
 func TestStatusMarkdownManyLeave(t *testing.T) {
 	t.Parallel()
 	s := surveyed()
@@ -291,7 +291,7 @@ func TestStatusMarkdownManyLeave(t *testing.T) {
 	}
 }
 
-// TestStatusMarkdownTells: whatever the text says of somebody, in whichever column, Markdown says too.
+// TestStatusMarkdownTells checks that Markdown has everything that the text has about a person.
 func TestStatusMarkdownTells(t *testing.T) {
 	t.Parallel()
 	marks := strings.NewReplacer("`", "", "<code>", "", "</code>", "", "|", " ", ":", " ")
@@ -311,7 +311,7 @@ func TestStatusMarkdownTells(t *testing.T) {
 	}
 }
 
-// A check-up stays below the bound too, and the command to try is at its end.
+// A report of doctor is not larger than MaxMarkdown, and has the suggested command at its end.
 func TestDoctorMarkdownBound(t *testing.T) {
 	t.Parallel()
 	d, c := checkupWith(strings.Repeat("`日", 1000))

@@ -19,44 +19,46 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// Metrics are the values that one run exports to Prometheus. Values that the run could not
-// determine are nil or zero, and left out.
+// Metrics are the values that a run exports to Prometheus. A value that the run could not determine is
+// nil or zero, and MetricsText leaves it out.
 type Metrics struct {
-	// Command is the subcommand, as in "apply".
-	Command string
-	// Organization is the one that the run was about.
+	// Command is the subcommand, for example "apply".
+	Command      string
 	Organization org.Organization
-	// Ended is when this run ended, and Succeeded when the last successful run ended, both by this
-	// machine's clock, because Prometheus compares them with its own. A zero Succeeded is written
-	// as 0: no successful run is known.
-	Ended, Succeeded time.Time
-	Duration         time.Duration
+	// Ended is the time at which this run ended, by the clock of this machine, because Prometheus
+	// compares it with its own clock.
+	Ended time.Time
+	// Succeeded is the time at which the last successful run ended. MetricsText writes 0 if it is
+	// zero, because no successful run is known.
+	Succeeded time.Time
+	Duration  time.Duration
 	// Code is the exit code.
 	Code int
-	// Requests counts the requests that may have reached the API, Throttled those that were answered with
-	// 429.
+	// Requests is the number of requests that may have reached the API, and Throttled is the number
+	// of requests that the API answered with 429.
 	Requests, Throttled int
-	// Statuses are the states of the people of the roster when the run read the organization.
+	// Statuses are the states of the people of the roster at the time when the run read the
+	// organization.
 	Statuses []plan.PersonStatus
-	// Plan is set by a run that only plans, Result by one that applies a plan.
+	// Plan is the plan of the run. Result is the result of applying it; nil if the run only planned.
 	Plan   *plan.Plan
 	Result *apply.Result
 }
 
-// The names of the metrics that a later run looks for.
+// The names of the metrics that a later run reads with KeepPrevious.
 const (
 	lastSuccess      = "orgsync_last_success_timestamp_seconds"
 	organizationInfo = "orgsync_organization_info"
 )
 
-// planned is shown as the outcome of changes that were only planned.
+// planned is the outcome of changes that the run only planned.
 const planned apply.Outcome = "planned"
 
-// MetricsText writes m in the text format of Prometheus. Its labels have a bounded number of
-// values, and none identifies a person. The error is w's.
+// MetricsText writes m in the text format of Prometheus. The labels have a bounded number of values,
+// and no label identifies a person. The error is from w.
 //
-// The format is a few lines, written here by hand: the client library would make the program a
-// sixth larger.
+// MetricsText does not use the client library of Prometheus, because the library would make the
+// program a sixth larger.
 func MetricsText(w io.Writer, m Metrics) error {
 	out := metricWriter{bufio.NewWriter(w), m.labels()}
 	out.gauge(lastSuccess, "When the last successful run ended (exit code 0 or 2); 0 means never.",
@@ -106,8 +108,8 @@ func (m *Metrics) writeChanges(out *metricWriter) {
 	}
 }
 
-// peopleByState counts people by their state after the run. People whose last day has passed are
-// not counted here: the notices count them as unlisted.
+// peopleByState returns the number of people in each state after the run. It does not count people
+// whose last day has passed, because they already count as unlisted in the notices.
 func (m *Metrics) peopleByState() map[plan.State]int {
 	after := map[string]plan.State{}
 	if m.Result != nil {
@@ -123,9 +125,9 @@ func (m *Metrics) peopleByState() map[plan.State]int {
 	}
 	n := map[plan.State]int{}
 	for _, s := range m.Statuses {
-		switch state, moved := after[s.Email.Key()]; {
+		switch state, changed := after[s.Email.Key()]; {
 		case s.Ended:
-		case moved:
+		case changed:
 			n[state]++
 		default:
 			n[s.State]++
@@ -156,9 +158,10 @@ func (m *Metrics) labels() string {
 		m.Command)
 }
 
-// KeepPrevious copies from previous, the metrics of the run before, what m lacks: the organization,
-// and when a run for the same organization and command last succeeded. It returns false when
-// previous is neither empty nor written by [MetricsText]: then the file belongs to something else.
+// KeepPrevious copies values that m lacks from previous, the metrics of the previous run. These values
+// are the organization, and the time of the last success of the same command in the same organization.
+// It returns false if previous is neither empty nor written by [MetricsText], so that the file must
+// not be replaced.
 func (m *Metrics) KeepPrevious(previous string) bool {
 	if previous == "" {
 		return true
@@ -193,17 +196,18 @@ var (
 	})
 )
 
-// label returns one label with its value, escaped as the format requires.
+// label returns a label with its escaped value in the text format of Prometheus.
 func label(name, value string) string {
 	return name + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
 }
 
-// unescapeLabel undoes the escapes of label.
+// unescapeLabel returns a value that label has escaped.
 func unescapeLabel(value string) string {
 	return strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n").Replace(value)
 }
 
-// formatSeconds returns t as Prometheus writes times; "0" for the zero time.
+// formatSeconds returns t as seconds since 1970, the form of times in Prometheus; "0" for the zero
+// time.
 func formatSeconds(t time.Time) string {
 	if t.IsZero() {
 		return "0"
@@ -211,18 +215,17 @@ func formatSeconds(t time.Time) string {
 	return fmt.Sprintf("%d.%03d", t.Unix(), t.Nanosecond()/1e6)
 }
 
-// metricWriter writes metrics whose first labels are the same. Its writer keeps its first error for
-// Flush.
+// metricWriter writes metrics. Flush returns the first error of its Writer.
 type metricWriter struct {
 	*bufio.Writer
-	labels string
+	labels string // the labels of every metric
 }
 
 func (w *metricWriter) head(name, help string) {
 	fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
 }
 
-// sample writes one value; more holds names and values of labels beyond the common ones.
+// sample writes a value. more has the names and values of further labels, in turn.
 func (w *metricWriter) sample(name, value string, more ...string) {
 	labels := w.labels
 	for pair := range slices.Chunk(more, 2) {
@@ -236,11 +239,11 @@ func (w *metricWriter) gauge(name, help, value string) {
 	w.sample(name, value)
 }
 
-// writeCounts writes n, with a zero for each of all that was not counted: to Prometheus, a
-// missing value looks the same as a missing run.
-func writeCounts[K ~string](w *metricWriter, name, help, by string, all []K, n map[K]int) {
+// writeCounts writes a metric with a value for each of keys, which is the value of the label. A key
+// that counts lacks has the value 0: Prometheus cannot distinguish a missing value from a missing run.
+func writeCounts[K ~string](w *metricWriter, name, help, label string, keys []K, counts map[K]int) {
 	w.head(name, help)
-	for _, k := range all {
-		w.sample(name, strconv.Itoa(n[k]), by, string(k))
+	for _, k := range keys {
+		w.sample(name, strconv.Itoa(counts[k]), label, string(k))
 	}
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// finished are the metrics of an apply in which everything happened at once.
+// finished are the metrics of an apply with every outcome.
 func finished() Metrics {
 	p := busy()
 	done := func(a plan.Action, who string) apply.ChangeResult {
@@ -166,8 +166,8 @@ func TestMetricsText(t *testing.T) {
 	}
 }
 
-// TestMetricsZeros: what did not happen is 0, so that an alert need not guess what a missing value means. What was not
-// found out is missing.
+// TestMetricsZeros checks that a count of nothing is 0, so that an alert does not have to interpret a missing value.
+// Only a value that the run could not determine is missing.
 func TestMetricsZeros(t *testing.T) {
 	t.Parallel()
 	m := finished()
@@ -193,7 +193,7 @@ func TestMetricsZeros(t *testing.T) {
 	}
 }
 
-// TestMetricsKeep: a run that fails keeps what the file said before, and nothing of others.
+// TestMetricsKeep checks that a failed run keeps values of the file, except those of other organizations and commands.
 func TestMetricsKeep(t *testing.T) {
 	t.Parallel()
 	odd := finished()
@@ -275,7 +275,7 @@ func FuzzMetrics(f *testing.F) {
 	})
 }
 
-// TestMetricsDocumented: the page about cron names every metric, and none that there is not.
+// TestMetricsDocumented checks that the page about cron names exactly the metrics that exist.
 func TestMetricsDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "cron.md"))

@@ -15,7 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// onlyAda is a plan with --only for Ada, who is to be invited, and with so many changes to other people.
+// onlyAda returns a plan with --only for Ada, whom it invites, and with some changes to other people.
 func onlyAda(others int) plan.Plan {
 	ada := org.MustParseAddress("ada@example.com")
 	p := plan.Plan{
@@ -30,7 +30,7 @@ func onlyAda(others int) plan.Plan {
 	return p
 }
 
-// TestNotSelected: what --only leaves out is counted and named on one line, and its notices are for JSON only.
+// TestNotSelected checks that one line counts and names what --only leaves out, and that only JSON has its notices.
 func TestNotSelected(t *testing.T) {
 	t.Parallel()
 	for others, want := range map[int]string{

@@ -13,48 +13,50 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// noticeWords are the words for one notice.
+// noticeWords are the words for a notice.
 type noticeWords struct {
-	// one is a sentence about this notice alone.
+	// one is the sentence for a single notice.
 	one string
-	// many is what follows their number in a sentence about several notices; "" for a notice that is
-	// never shown with others. Notices with the same words are shown together.
+	// many is the sentence for several notices, without their number at the beginning. Notices with
+	// the same many are one entry of the report. "" means that the notice always has an entry of its
+	// own.
 	many string
-	// item is how one is listed below such a sentence; "" is the address.
+	// item is the text of this notice in the list below the sentence of many; "" for the address.
 	item string
 }
 
-// noticeText is what the words of a notice are made of. The texts are those of the notice, marked as
-// text from outside.
+// noticeText has a notice and the texts for its words. Text from outside has passed through the
+// functions of package document.
 type noticeText struct {
 	plan.Notice
-	who, said, invitation string
-	now                   time.Time
+	who        string // the address of the person
+	said       string // Notice.Text
+	invitation string // the id of the invitation, in parentheses
+	now        time.Time
 }
 
-// noticeStyle holds how notices of one kind are shown.
+// noticeStyle is the appearance of the notices of a kind.
 type noticeStyle struct {
 	kind  plan.NoticeKind
 	level noticeLevel
 	words func(noticeText) noticeWords
 }
 
-// noticeLevel is how much notices of a kind need a person.
+// noticeLevel is the urgency of notices of a kind.
 type noticeLevel int
 
 const (
-	// calm: nobody needs to act. A pending person needs nobody, nor does a limit of what the key can
-	// list.
+	// calm means that nobody needs to act.
 	calm noticeLevel = iota
-	// ordinary: somebody should look at it.
+	// ordinary means that somebody should look at the notice.
 	ordinary
-	// pressing: it stays until somebody acts, or it holds something back.
+	// pressing means that the notice stays until somebody acts, or that orgsync holds a change back.
 	pressing
 )
 
-// noticeStyles are the styles of all kinds, the most urgent first.
+// noticeStyles are the styles of all kinds. The most urgent kinds are the first.
 var noticeStyles = []noticeStyle{
-	{plan.Limit, pressing, filled(noticeWords{one: "apply would refuse this: {said}"})},
+	{plan.Limit, pressing, template(noticeWords{one: "apply would refuse this: {said}"})},
 	{plan.UnknownAccess, pressing, func(n noticeText) noticeWords {
 		at := document.Parenthesize(summarizeList(document.Mapped(n.Places, roster.Position.String)))
 		if n.AccessID != "" {
@@ -62,49 +64,49 @@ var noticeStyles = []noticeStyle{
 		}
 		return noticeWords{one: n.said + at}
 	}},
-	{plan.PinUnconfirmed, pressing, filled(noticeWords{
+	{plan.PinUnconfirmed, pressing, template(noticeWords{
 		one: "orgsync cannot confirm that this key belongs to the organization {said}",
 	})},
-	{plan.NewLedger, pressing, filled(noticeWords{
+	{plan.NewLedger, pressing, template(noticeWords{
 		one: "the ledger is empty although the organization has invitations: if orgsync ran before, restore its " +
 			"ledger, which was lost",
 	})},
-	{plan.MembersUnseen, calm, filled(noticeWords{
+	{plan.MembersUnseen, calm, template(noticeWords{
 		one: "this key may not list users: everyone who accepted an invitation counts as a member",
 	})},
-	{plan.SuspendedUnseen, calm, filled(noticeWords{
+	{plan.SuspendedUnseen, calm, template(noticeWords{
 		one: "this key cannot list suspended users: a suspended user may look like someone who left",
 	})},
-	{plan.SelfUnseen, pressing, filled(noticeWords{
+	{plan.SelfUnseen, pressing, template(noticeWords{
 		one: "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
 			"and no access is taken away",
 	})},
-	{plan.ProtectedUnseen, pressing, filled(noticeWords{
+	{plan.ProtectedUnseen, pressing, template(noticeWords{
 		one: "{who} is protected in the roster, but no user has that address: " +
 			"the intended person is not protected; check the spelling",
 		many: "addresses are protected in the roster, but no user has them: " +
 			"the intended people are not protected; check the spelling",
 	})},
-	{plan.UnlistedKept, ordinary, filled(noticeWords{
+	{plan.UnlistedKept, ordinary, template(noticeWords{
 		one: "{who} may have joined under an address that is not in the roster: " +
 			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
 		many: "people may have joined under addresses that are not in the roster: " +
 			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
 	})},
-	{plan.SameName, pressing, filled(noticeWords{
+	{plan.SameName, pressing, template(noticeWords{
 		one: "{who} " + sameNameText("{said}"),
 		many: "people may be the same as others who are not in the roster: " +
 			"if so, add the line aliases: [ADDRESS] to their entry",
 		item: "{who} as {said}",
 	})},
-	{plan.Unsettled, pressing, filled(noticeWords{
+	{plan.Unsettled, pressing, template(noticeWords{
 		one: "{who} may have been sent an invitation mail{at}, but the answer was lost: " +
 			"they get no other mail until orgsync knows",
 		many: "people may have been sent an invitation mail, but the answer was lost: " +
 			"they get no other mail until orgsync knows",
 		item: "{who}{at}",
 	})},
-	{plan.UnknownMembership, pressing, filled(noticeWords{
+	{plan.UnknownMembership, pressing, template(noticeWords{
 		one: "{who} is not invited, because this key cannot see whether they are a member already; " +
 			"to invite them: --reinvite {who}",
 		many: "people are not invited, because this key cannot see whether they are members already; " +
@@ -134,7 +136,7 @@ var noticeStyles = []noticeStyle{
 			item: n.who + ", " + last,
 		}
 	}},
-	{plan.RefusedMail, pressing, filled(noticeWords{
+	{plan.RefusedMail, pressing, template(noticeWords{
 		one: `{who} cannot be invited: the API says "{said}"; orgsync tries again once a day, ` +
 			"or at once with --reinvite {who}",
 		many: "people cannot be invited; orgsync tries again once a day, or at once with --reinvite EMAIL",
@@ -151,34 +153,34 @@ var noticeStyles = []noticeStyle{
 			item: n.who + ", " + mails,
 		}
 	}},
-	{plan.Left, ordinary, filled(noticeWords{
+	{plan.Left, ordinary, template(noticeWords{
 		one:  "{who} joined and has left; --invite-left invites them again",
 		many: "people joined and have left; --invite-left invites them again",
 	})},
-	{plan.SuspendedUser, ordinary, filled(noticeWords{
+	{plan.SuspendedUser, ordinary, template(noticeWords{
 		one: "{who} is suspended but in the roster", many: "people are suspended but in the roster",
 	})},
-	{plan.EndedSoon, ordinary, filled(noticeWords{
+	{plan.EndedSoon, ordinary, template(noticeWords{
 		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
 			"to invite them: --reinvite {who}",
 		many: "people are not invited, because an invitation is valid for three days and would outlive their last day; " +
 			"to invite someone: --reinvite EMAIL",
 		item: "{who}, last day {said}",
 	})},
-	{plan.DuplicateInvitation, ordinary, filled(noticeWords{
+	{plan.DuplicateInvitation, ordinary, template(noticeWords{
 		one:  "{who} can still accept an older invitation too{invitation}",
 		many: "older invitations can still be accepted, although these people have a newer one",
 		item: "{who}{invitation}",
 	})},
 	{plan.Unlisted, ordinary, unlistedWords},
-	{plan.OtherAddress, ordinary, filled(noticeWords{
+	{plan.OtherAddress, ordinary, template(noticeWords{
 		one: "{who} joined as {said} and gets no access under that address: " +
 			"if this is the same person, add the line aliases: [{said}] to their entry",
 		many: "people joined under another address and get no access under it: " +
 			"if it is the same person, add the line aliases: [ADDRESS] to their entry",
 		item: "{who} as {said}",
 	})},
-	{plan.ExtraAccess, ordinary, filled(noticeWords{
+	{plan.ExtraAccess, ordinary, template(noticeWords{
 		one:  "{who} has more access than the roster gives: {said}",
 		many: "people have more access than the roster gives",
 		item: "{who}: {said}",
@@ -187,12 +189,12 @@ var noticeStyles = []noticeStyle{
 		why := notMailedText(n)
 		return noticeWords{one: n.who + " gets no mail: " + why, many: "people get no mail", item: n.who + ": " + why}
 	}},
-	{plan.EndsSoon, calm, filled(noticeWords{
+	{plan.EndsSoon, calm, template(noticeWords{
 		one:  "the last day of {who} is {said}: from the next day on they count as not in the roster",
 		many: "people have their last day soon: from the next day on they count as not in the roster",
 		item: "{who}, last day {said}",
 	})},
-	{plan.NotYet, calm, filled(noticeWords{
+	{plan.NotYet, calm, template(noticeWords{
 		one:  "{who} is not invited before {said}, their first day",
 		many: "people are not invited before their first day",
 		item: "{who}, {said}",
@@ -210,9 +212,9 @@ var noticeStyles = []noticeStyle{
 	}},
 }
 
-// filled returns a function for words in which {who}, {said}, {invitation} and {at}, the time since when, stand for
-// texts of the notice.
-func filled(words noticeWords) func(noticeText) noticeWords {
+// template returns a function that fills in words: it replaces {who}, {said}, {invitation} and {at} by
+// texts of the notice. {at} is " at" and the time Since.
+func template(words noticeWords) func(noticeText) noticeWords {
 	return func(n noticeText) noticeWords {
 		texts := strings.NewReplacer("{who}", n.who, "{said}", n.said, "{invitation}", n.invitation, "{at}", atText(n.Since))
 		return noticeWords{texts.Replace(words.one), words.many, texts.Replace(words.item)}
@@ -243,15 +245,15 @@ func needsAttentionWords(n noticeText) noticeWords {
 	}
 }
 
-// sameNameText returns what to do about a new person who may be the same as somebody with the address
-// other.
+// sameNameText returns the end of a sentence about a new person who may be the same person as other,
+// an address.
 func sameNameText(other string) string {
 	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to "+
 		"their entry",
 		other, other)
 }
 
-// notMailedText returns why --reinvite or --resend sends nothing, and what to do about it.
+// notMailedText returns the reason why --reinvite or --resend sends no mail, and what to do about it.
 func notMailedText(n noticeText) string {
 	switch n.Text {
 	case plan.NotMailedMember:
@@ -308,13 +310,13 @@ func unlistedWords(n noticeText) noticeWords {
 	}
 }
 
-// styleOfNotice returns the style of a kind of notice, and its place among them.
+// styleOfNotice returns the style of a kind of notice, and its index in noticeStyles.
 func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 	i := slices.IndexFunc(noticeStyles, func(s noticeStyle) bool { return s.kind == kind })
 	return noticeStyles[i], i
 }
 
-// wordsOf returns the words for n. Times left are counted from now.
+// wordsOf returns the words for n. Remaining times count from now.
 func wordsOf(n plan.Notice, now time.Time) noticeWords {
 	text := noticeText{
 		Notice: n, now: now, who: document.Outside(n.Email.String()), said: document.OutsideMessage(n.Text),
@@ -329,8 +331,8 @@ func wordsOf(n plan.Notice, now time.Time) noticeWords {
 	return words
 }
 
-// appendNotices appends notices in words to blocks, if there are any, with those together that have
-// the same words. Times left are counted from now.
+// appendNotices appends a block with notices to blocks, unless there are no notices. Notices with the
+// same words are one group. Remaining times count from now.
 func appendNotices(blocks []document.Block, notices []plan.Notice, now time.Time) []document.Block {
 	if len(notices) == 0 {
 		return blocks
@@ -342,13 +344,13 @@ func appendNotices(blocks []document.Block, notices []plan.Notice, now time.Time
 	sorted := sortedByAddress(notices, func(n *plan.Notice) org.Address { return n.Email })
 	slices.SortStableFunc(sorted, func(a, b *plan.Notice) int { return cmp.Compare(rank(a), rank(b)) })
 	var groups document.Notices
-	place := map[string]int{} // of each group that has several notices or may get them
+	index := map[string]int{} // the index in groups, by the words for several notices
 	for _, n := range sorted {
 		words := wordsOf(*n, now)
-		i, found := place[words.many]
+		i, found := index[words.many]
 		if !found || words.many == "" {
 			i = len(groups)
-			place[words.many] = i
+			index[words.many] = i
 			groups = append(groups, document.NoticeGroup{Text: words.one, Calm: !needsAction(*n)})
 		}
 		g := &groups[i]
@@ -361,29 +363,31 @@ func appendNotices(blocks []document.Block, notices []plan.Notice, now time.Time
 	}
 	for i := range groups {
 		if groups[i].Count == 1 {
-			groups[i].Items = nil // the sentence names the person
+			groups[i].Items = nil // the sentence already names the person
 		}
 	}
 	return append(blocks, groups)
 }
 
-// needsAction reports whether somebody should look at n or act on it.
+// needsAction reports whether somebody should look at n or act on it. It returns false if --only leaves
+// the person out.
 func needsAction(n plan.Notice) bool {
 	style, _ := styleOfNotice(n.Kind)
 	return style.level != calm && !n.NotSelected
 }
 
-// selectedNotices returns notices without those about people whom --only leaves out, and changes none of them.
+// selectedNotices returns a copy of notices without the notices about people whom --only leaves out.
 func selectedNotices(notices []plan.Notice) []plan.Notice {
 	return withoutNotices(notices, func(n plan.Notice) bool { return n.NotSelected })
 }
 
-// withoutNotices returns the notices for which drop is false, and copies them only if it drops any.
+// withoutNotices returns a copy of notices without the notices for which drop returns true.
 func withoutNotices(notices []plan.Notice, drop func(plan.Notice) bool) []plan.Notice {
 	return slices.DeleteFunc(slices.Clone(notices), drop)
 }
 
-// IsPressing reports whether notices of this kind stay until somebody acts.
+// IsPressing reports whether notices of this kind stay until somebody acts, or say that orgsync holds
+// a change back.
 func IsPressing(kind plan.NoticeKind) bool {
 	style, _ := styleOfNotice(kind)
 	return style.level == pressing

@@ -14,7 +14,7 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// manyUnlisted is a plan without changes in an organization with 150 invitations that are not in the roster.
+// manyUnlisted returns a plan without changes, for an organization with 150 unlisted invitations.
 func manyUnlisted() plan.Plan {
 	p := plan.Plan{Organization: acme, Now: now, Unchanged: 8}
 	for i := range 150 {

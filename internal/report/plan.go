@@ -13,8 +13,8 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// PlanDocument returns p in words: the changes with their reasons, the notices, and one line that
-// counts the changes.
+// PlanDocument returns a document about p. It has the changes with their reasons, the notices and a
+// summary.
 func PlanDocument(p plan.Plan) document.Document {
 	d := document.Document{
 		Title: "orgsync plan", Organization: p.Organization, Made: p.Now, Summary: planSummary(p),
@@ -28,7 +28,8 @@ func PlanDocument(p plan.Plan) document.Document {
 	return d
 }
 
-// StaleDocument returns how a saved plan differs from a fresh one, and that nothing was sent.
+// StaleDocument returns a document about the difference between a saved plan and a fresh plan. It says
+// that nothing was sent.
 func StaleDocument(e *plan.StaleError) document.Document {
 	d := document.Document{Title: "orgsync apply",
 		Summary: "Nothing was sent: " + document.OutsideMessage(e.Error()) + "."}
@@ -43,7 +44,7 @@ func StaleDocument(e *plan.StaleError) document.Document {
 		if len(part.changes) > 0 {
 			t := changeTable(part.changes)
 			for i := range t.Rows {
-				t.Rows[i].Group = "" // one table under the title
+				t.Rows[i].Group = "" // so that Markdown also has one table under the title
 			}
 			d.Blocks = append(d.Blocks, document.Section{Title: part.title, Blocks: []document.Block{t}})
 		}
@@ -51,7 +52,7 @@ func StaleDocument(e *plan.StaleError) document.Document {
 	return d
 }
 
-// notSelectedText returns a sentence about the changes that --only leaves out; "" when there are none.
+// notSelectedText returns a sentence about the changes that --only leaves out; "" if there are none.
 func notSelectedText(p plan.Plan) string {
 	if len(p.NotSelected) == 0 {
 		return ""
@@ -66,8 +67,7 @@ func notSelectedText(p plan.Plan) string {
 		summarizeList(people))
 }
 
-// changeTable returns one row for each change, in the natural order of addresses: action, person,
-// reason, and place in the roster.
+// changeTable returns a table with a row for each change, in the order of [compareAddresses].
 func changeTable(changes []plan.Change) document.Table {
 	t := document.Table{
 		Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "why", Prose: true}, {Head: "entry", Drop: 1}},
@@ -90,9 +90,9 @@ func changeTable(changes []plan.Change) document.Table {
 	return t
 }
 
-// Question writes the question that a person answers before p is applied: how many mails, removals
-// and other changes in which organization. The plan must have changes. The line is left open for
-// the answer. The error is w's.
+// Question writes the question whether to apply p, with the numbers of mails, removals and other
+// changes. p must have changes. width is the width of the window in columns; 0 means no limit. The
+// last line has no line end, so that the answer goes on the same line. The error is from w.
 func Question(w io.Writer, p plan.Plan, width int) error {
 	n := countByAction(p.Changes)
 	var parts []string
@@ -120,7 +120,7 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 		document.AddressWidth), "the organization")
 	lines := []string{document.Capitalize(printable.JoinAnd(parts)) + " in " + in + "? [y/N]"}
 	if width > 0 {
-		lines = document.Fold(lines[0], width-1) // leave room for the space before the answer
+		lines = document.Fold(lines[0], width-1) // the space before the answer needs a column
 	}
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+" ")
 	return err
@@ -141,7 +141,7 @@ func planSummary(p plan.Plan) string {
 	return strings.Join(counts, ", ") + "." + unchangedText(p.Unchanged)
 }
 
-// countByAction returns how many changes there are of each action.
+// countByAction returns the number of changes for each action.
 func countByAction(changes []plan.Change) map[plan.Action]int {
 	n := map[plan.Action]int{}
 	for _, c := range changes {
@@ -150,8 +150,9 @@ func countByAction(changes []plan.Change) map[plan.Action]int {
 	return n
 }
 
-// nothingToDo returns the line for a run without changes. It says "for now" when a mail's outcome
-// is unknown, because a later run may then have something to do.
+// nothingToDo returns the summary of a run without changes. people is the number of people without a
+// change. The summary says "for now" if the outcome of a mail is unknown, because a later run may then
+// have something to do.
 func nothingToDo(people int, notices []plan.Notice) string {
 	waiting, unsettled := 0, 0
 	for _, n := range notices {

@@ -8,7 +8,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// ProblemsDocument returns the problems of a roster.
+// ProblemsDocument returns a document with the problems of a roster.
 func ProblemsDocument(problems []roster.Problem) document.Document {
 	return document.Document{
 		Title:  "The roster has " + document.Pluralize(len(problems), "problem", "problems"),
@@ -16,8 +16,8 @@ func ProblemsDocument(problems []roster.Problem) document.Document {
 	}
 }
 
-// ErrorDocument returns err as problems: every problem of a roster at its place, and any other error
-// without one.
+// ErrorDocument returns a document about err. If err is a [*roster.ProblemsError], the document has
+// its problems. Otherwise, it has one problem without a position.
 func ErrorDocument(err error) document.Document {
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
 		return ProblemsDocument(invalid.Problems)
@@ -25,7 +25,7 @@ func ErrorDocument(err error) document.Document {
 	return document.Document{Blocks: []document.Block{document.Problems{List: []roster.Problem{{Text: err.Error()}}}}}
 }
 
-// ValidDocument returns that a roster is valid, and the warnings about it.
+// ValidDocument returns a document which says that a roster is valid, with the warnings about it.
 func ValidDocument(run Run, warnings []roster.Problem) document.Document {
 	n := document.Pluralize(len(warnings), "warning", "warnings")
 	d := document.Document{Title: "The roster is valid, with " + n, Nothing: len(warnings) == 0}

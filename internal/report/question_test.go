@@ -8,7 +8,7 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// TestQuestion: who answers yes has read how many are mailed, removed and suspended, and where.
+// TestQuestion checks that the question has the numbers of mails, removals and suspensions, and the organization.
 func TestQuestion(t *testing.T) {
 	t.Parallel()
 	of := func(actions ...plan.Action) plan.Plan {

@@ -1,27 +1,29 @@
-// Package report renders plans, results, comparisons, check-ups and the state of people: for people
-// as text, Markdown and a web page, for programs as JSON, GitHub annotations and metrics. It
-// decides nothing. Text from outside passes through [printable.Clean] before it is shown.
+// Package report turns plans, results, comparisons of rosters, the findings of doctor and the state of
+// people into reports. It builds documents for people (see package document), and writes JSON and
+// metrics for programs. It decides nothing. In documents, text from outside has passed through
+// [printable.Clean].
 package report
 
 import "time"
 
-// Run holds what a report says about a run beyond its plan and result.
+// Run has the facts about a run that are not in its plan or its result.
 type Run struct {
-	// Command is the subcommand, as in "plan".
+	// Command is the subcommand, for example "plan".
 	Command string
-	// Files are the roster's files, and People the number of people in them.
-	Files  []string
-	People int
-	// Teams is the number of teams in the roster.
-	Teams int
-	// TeamsOf holds the names of the teams of each person who is in one, by canonical address.
+	// Files are the names of the roster files.
+	Files []string
+	// People is the number of people in the roster, and Teams is the number of teams.
+	People, Teams int
+	// TeamsOf maps the key of a person's address (see [org.Address.Key]) to the names of the person's
+	// teams.
 	TeamsOf map[string][]string
-	// Code and Err are the exit code and the error that the run ends with; Err is nil when there is none.
+	// Code is the exit code of the run.
 	Code int
-	Err  error
+	// Err is the error with which the run ends; nil if there is none.
+	Err error
 }
 
-// timestamp returns t as reports for programs write it, RFC 3339 in UTC; nil for the zero time.
+// timestamp returns t in the form of JSON documents, RFC 3339 in UTC; nil for the zero time.
 func timestamp(t time.Time) *string {
 	if t.IsZero() {
 		return nil

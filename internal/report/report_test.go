@@ -33,7 +33,7 @@ var (
 
 func address(s string) org.Address { return org.MustParseAddress(s) }
 
-// busy is a plan in which everything happens at once.
+// busy is a plan with every kind of change and notice.
 func busy() plan.Plan {
 	return plan.Plan{
 		Organization: acme,
@@ -94,7 +94,7 @@ func busy() plan.Plan {
 	}
 }
 
-// mixed is what became of busy: every outcome, and one person who was held back and then settled.
+// mixed is the result of busy, with every outcome, and with one unsettled person whom the run settled.
 func mixed() apply.Result {
 	p := busy()
 	r := apply.Result{
@@ -128,7 +128,7 @@ func mixed() apply.Result {
 	return r
 }
 
-// long is a plan for people whose addresses are as long as they get.
+// long returns a plan for people with very long addresses.
 func long() plan.Plan {
 	p := busy()
 	p.Notices = p.Notices[3:4]
@@ -138,7 +138,7 @@ func long() plan.Plan {
 	return p
 }
 
-// all gives every change of p the same outcome.
+// all returns a result in which every change of p has the same outcome.
 func all(p plan.Plan, o apply.Outcome, err error) apply.Result {
 	r := apply.Result{Notices: p.Notices, Stopped: err}
 	for _, c := range p.Changes {
@@ -329,7 +329,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// checkGolden compares got with the file of that name in testdata, or writes it there with -update.
+// checkGolden compares got with a file in testdata. With -update, it writes got into the file.
 func checkGolden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -347,7 +347,7 @@ func checkGolden(t *testing.T, name, got string) {
 	}
 }
 
-// FuzzErrorJSON: a program gets every character back, and a terminal none that it could act on.
+// FuzzErrorJSON checks that a program gets every character, and that no character acts on a terminal.
 func FuzzErrorJSON(f *testing.F) {
 	for _, s := range []string{"list users: HTTP 500", "a\x1b[31m\r\nb", "\u202ea\u2066", "\u009b1m", "\xff\xfe",
 		"\U000e0041", `"\`, "<&>", "日本語"} {

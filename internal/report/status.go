@@ -15,64 +15,67 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// Status holds the state of the people of a roster.
+// Status is the state of the people of a roster.
 type Status struct {
 	Organization org.Organization
 	// Now is the server's time when the organization was read.
 	Now time.Time
-	// People are the people shown, sorted by address.
+	// People are the people in the report.
 	People []Person
-	// Notices are about these people, or about the organization as a whole.
+	// Notices are the notices about these people, or about the organization.
 	Notices []plan.Notice
-	// Stale is the minimum waiting time of the people shown; 0 shows everybody. Undated counts
-	// people without an answer who are left out because the time of their first mail is unknown.
-	Stale   time.Duration
+	// Stale is the time that people in the report have waited at least; 0 if the report has
+	// everybody.
+	Stale time.Duration
+	// Undated is the number of people without an answer whom Stale leaves out, because the time of
+	// their first mail is unknown.
 	Undated int
-	// ByTeam is true when the tables show people by team, and people who are in several teams once
-	// for each. Teams holds the names of all teams of the roster.
+	// ByTeam is true if tables list people by team. People who are in several teams then appear in
+	// each of their teams.
 	ByTeam bool
-	Teams  []string
-	// Detailed is true when everything known about each person is shown, instead of one line each.
+	// Teams are the names of all teams of the roster.
+	Teams []string
+	// Detailed is true if the report has a section with everything that is known about each person,
+	// instead of a table of people.
 	Detailed bool
 	// Unlisted are the notices about people who are in the organization, or invited to it, but not
-	// in the roster. Leaving are the changes that would suspend or remove such people. They are set
-	// only when [Status.Everybody] is true.
+	// in the roster. It is set only if [Status.Everybody] is true.
 	Unlisted []plan.Notice
-	Leaving  []plan.Change
+	// Leaving are the changes that would suspend or remove such people. It is set only if
+	// [Status.Everybody] is true.
+	Leaving []plan.Change
 }
 
-// Everybody reports whether s covers all people of the roster.
+// Everybody reports whether the report has all people of the roster, without details.
 func (s Status) Everybody() bool { return !s.Detailed && s.Stale == 0 }
 
-// Person is the state of one person, with what was looked up about them.
+// Person is the state of a person, with facts from other sources.
 type Person struct {
 	plan.PersonStatus
-	// Verified is the API's answer for the person's invitation, read by its id; nil when it was not
-	// read.
+	// Verified is the answer of the API for the invitation of the person, read by its id; nil if it
+	// was not read.
 	Verified *Verification
-	// History holds the person's lines of the ledger, oldest first. It is set only when
+	// History has the entries of the ledger about the person, oldest first. It is set only if
 	// [Status.Detailed] is true.
 	History []ledger.Entry
 }
 
-// Verification is the API's answer for one invitation. Problem is why it could not be read; nil when it was read.
+// Verification is the answer of the API for an invitation.
 type Verification struct {
 	org.Invitation
+	// Problem is the error of reading the invitation; nil if it was read.
 	Problem error
 }
 
-// stateStyle holds how a state is shown: its word for one person and for several, and what it
-// means.
+// stateStyle is the appearance of a state.
 type stateStyle struct {
-	word, plural string
+	word, plural string // for one person and for several people
 	color        document.Color
-	// needsPerson is true for a state that somebody must act on: the summary then names the people
-	// in it.
-	needsPerson bool
-	meaning     string
+	needsPerson  bool // whether somebody must act; the summary then names the people
+	meaning      string
 }
 
-// People whose last day has passed are shown in one of these states instead of their own.
+// People whose last day has passed appear in one of these states instead of their own state.
 const (
 	stateEnded       plan.State = "ended"
 	stateEndedMember plan.State = "overdue"
@@ -92,7 +95,7 @@ var stateStyles = map[plan.State]stateStyle{
 	stateEnded:           {"ended", "ended", document.Faint, false, "last day passed"},
 }
 
-// state returns the state that p is shown in.
+// state returns the state in which p appears.
 func (p Person) state() plan.State {
 	switch {
 	case p.Ended && p.State == plan.StateMember:
@@ -103,8 +106,8 @@ func (p Person) state() plan.State {
 	return p.State
 }
 
-// since returns when a member joined and, for anybody else, when their first mail was sent. It is
-// zero when that is unknown, and for people whose last day has passed.
+// since returns the time at which a member joined or, for other people, the time of the first mail
+// without an answer. It is zero if the time is unknown, and for people whose last day has passed.
 func (p Person) since() time.Time {
 	switch p.state() {
 	case stateEnded, stateEndedMember:
@@ -116,8 +119,8 @@ func (p Person) since() time.Time {
 	}
 }
 
-// StatusDocument returns s in words: the state of each person, or everything known about each; then
-// people who are not in the roster, the notices, and one line that sums up.
+// StatusDocument returns a document about s. It has the people in s, the people who are not in the
+// roster, the notices and a summary.
 func StatusDocument(s Status) document.Document {
 	d := document.Document{Title: "orgsync status", Organization: s.Organization, Made: s.Now, Summary: statusSummary(s)}
 	people := slices.SortedStableFunc(slices.Values(s.People), func(a, b Person) int {
@@ -130,7 +133,7 @@ func StatusDocument(s Status) document.Document {
 	} else if len(people) > 0 {
 		d.Blocks = append(d.Blocks, peopleTable(s, people))
 	}
-	if timeline := expiryTimeline(s.Now, people); len(timeline.Points) > 1 { // one time is in the table already
+	if timeline := expiryTimeline(s.Now, people); len(timeline.Points) > 1 { // a single time is already in the table
 		d.Blocks = append(d.Blocks, timeline)
 	}
 	if rows := unlistedRows(s.Leaving, unlisted); len(rows) > 0 {
@@ -147,14 +150,14 @@ func StatusDocument(s Status) document.Document {
 	return d
 }
 
-// splitNotices returns the notices to show, and those about people who are not in the roster. The
-// notices that only repeat that a person is pending are left out.
+// splitNotices returns the notices about people who are not in the roster, and the other notices. It
+// leaves out notices which say that a person has not answered, because the state already says so.
 func (s Status) splitNotices() (notices, unlisted []plan.Notice) {
 	unlisted = slices.Clip(s.Unlisted)
 	for _, n := range s.Notices {
 		switch {
 		case isWaiting(n):
-		case n.Kind == plan.Unlisted && s.Everybody(): // someone whose last day has passed
+		case n.Kind == plan.Unlisted && s.Everybody(): // the last day of a person in the roster has passed
 			unlisted = append(unlisted, n)
 		default:
 			notices = append(notices, n)
@@ -163,13 +166,14 @@ func (s Status) splitNotices() (notices, unlisted []plan.Notice) {
 	return notices, unlisted
 }
 
-// minPersonWidth is the width, in columns, that an address keeps in a narrow window.
-const minPersonWidth = 24
+// The minimum widths of columns in a narrow window.
+const (
+	minPersonWidth = 24
+	minTeamWidth   = 12
+)
 
-// minTeamWidth is the same for the name of a team.
-const minTeamWidth = 12
-
-// peopleTable returns a row for each person. What one can act on stays in a narrow window.
+// peopleTable returns a table with a row for each person. In a narrow window, it keeps the columns that
+// people can act on.
 func peopleTable(s Status, people []Person) document.Table {
 	t := document.Table{
 		Title: "Everybody in the roster", Headed: true,
@@ -200,7 +204,7 @@ func peopleTable(s Status, people []Person) document.Table {
 	return t
 }
 
-// row returns the person's row in the table of people.
+// row returns the row of p in the table of people.
 func (p Person) row(now time.Time) document.Row {
 	state := p.stateCell()
 	var since, expires, mails, access, lacks document.Cell
@@ -226,21 +230,21 @@ func (p Person) row(now time.Time) document.Row {
 	return document.Row{Cells: []document.Cell{person, state, since, expires, mails, access, lacks}}
 }
 
-// cell returns the person's address and name.
+// cell returns a cell with the address and the name of p.
 func (p Person) cell() document.Cell {
 	page := &document.PageCell{Person: true, Name: document.Outside(p.Name)}
 	return document.Cell{Text: document.Outside(p.Email.String()), Page: page}
 }
 
-// stateCell returns the words for p's state; for a state that this version does not know, its name.
+// stateCell returns a cell with the word for the state of p.
 func (p Person) stateCell() document.Cell {
 	style := stateStyles[p.state()]
 	return document.Cell{Text: cmp.Or(style.word, document.Outside(string(p.State))),
 		Color: style.color, Page: &document.PageCell{State: true}}
 }
 
-// accessCell returns how much of the roster's access the person has, as in "1 of 2"; "" when the
-// roster gives none. An invitation gives no access before it is accepted.
+// accessCell returns a cell that says how much of the access in the roster p has, as in "1 of 2". The
+// cell is empty if the roster gives p no access.
 func (p Person) accessCell() document.Cell {
 	if len(p.Wanted) == 0 {
 		return document.Cell{}
@@ -261,13 +265,13 @@ func (p Person) accessCell() document.Cell {
 	return c
 }
 
-// joinNames returns the names of list in one text.
+// joinNames returns a text with the names in list, which come from outside.
 func joinNames(list []string) string {
 	return document.OutsideMessage(strings.Join(list, ", "))
 }
 
-// expiryTimeline returns when pending invitations expire, soonest first. Invitations that expire in
-// the same minute share a point.
+// expiryTimeline returns a timeline of the times at which pending invitations expire. Invitations that
+// expire in the same minute share a point.
 func expiryTimeline(now time.Time, people []Person) document.Timeline {
 	t := document.Timeline{
 		Title: "Pending invitations", From: now,
@@ -291,8 +295,8 @@ func expiryTimeline(now time.Time, people []Person) document.Timeline {
 	return t
 }
 
-// tiles counts people by state, with states that need nobody first, and people who are not in the
-// roster.
+// tiles returns a tile with the number of people for each state, and one for the people who are not in
+// the roster. The states on which nobody must act are the first.
 func (s Status) tiles(unlisted int) document.Tiles {
 	n := map[plan.State]int{}
 	for _, p := range s.People {
@@ -326,8 +330,8 @@ func unlistedTable(rows []document.Row) document.Table {
 	}
 }
 
-// unlistedRows returns a row for each person who is not in the roster, with those first whom apply
-// suspends or removes.
+// unlistedRows returns a row for each person who is not in the roster. The people whom apply would
+// suspend or remove are the first.
 func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row {
 	var rows []document.Row
 	add := func(person document.Cell, name, what string, expires time.Time, next string) {
@@ -360,8 +364,8 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row 
 	return rows
 }
 
-// statusSummary returns one line that counts people by state, with the states that need somebody
-// first.
+// statusSummary returns one line that counts people by state. The states on which somebody must act
+// are the first.
 func statusSummary(s Status) string {
 	by := map[plan.State][]string{}
 	for _, p := range s.People {
@@ -411,7 +415,7 @@ func statusSummary(s Status) string {
 	return line
 }
 
-// section returns everything that is known about p.
+// section returns a section with everything that is known about p.
 func (p Person) section(now time.Time) document.Section {
 	title := document.Outside(p.Email.String())
 	if name := document.Outside(p.Name); name != "" {
@@ -436,7 +440,7 @@ func (p Person) section(now time.Time) document.Section {
 	return s
 }
 
-// facts returns everything known about p except the address, the name and the history.
+// facts returns everything that is known about p, except the address, the name and the history.
 func (p Person) facts(now time.Time) document.Facts {
 	facts := document.Facts{{What: "state", Cell: p.stateCell()}}
 	add := func(what, text string) {
@@ -471,7 +475,7 @@ func (p Person) facts(now time.Time) document.Facts {
 	return facts
 }
 
-// teamTexts returns the names of teams, each with the last day of a membership that has one.
+// teamTexts returns the names of teams. If a membership has a last day, it is behind the name.
 func teamTexts(teams []roster.Membership) []string {
 	var texts []string
 	for _, m := range teams {
@@ -484,35 +488,35 @@ func teamTexts(teams []roster.Membership) []string {
 	return texts
 }
 
-// inTeam is a person as a member of one team; team is "" for a person without one.
-type inTeam struct {
+// teamMember is a person as a member of a team.
+type teamMember struct {
 	Person
-	team string
+	team string // "" for a person without a team
 }
 
-// byTeam returns the people of s once for each of their teams, in the order of the names of teams,
-// and people without a team last.
-func (s Status) byTeam() []inTeam {
-	var people []inTeam
+// byTeam returns the people of s, sorted by the names of their teams. A person in several teams is in
+// the list several times. People without a team are the last.
+func (s Status) byTeam() []teamMember {
+	var members []teamMember
 	for _, p := range s.People {
 		if len(p.Teams) == 0 {
-			people = append(people, inTeam{Person: p})
+			members = append(members, teamMember{Person: p})
 			continue
 		}
-		for _, text := range p.Teams {
-			people = append(people, inTeam{p, text.Team})
+		for _, m := range p.Teams {
+			members = append(members, teamMember{p, m.Team})
 		}
 	}
-	slices.SortStableFunc(people, func(a, b inTeam) int {
+	slices.SortStableFunc(members, func(a, b teamMember) int {
 		if (a.team == "") != (b.team == "") {
 			return cmp.Compare(b.team, a.team)
 		}
 		return cmp.Compare(a.team, b.team)
 	})
-	return people
+	return members
 }
 
-// text returns what the API answered, or why it could not be asked.
+// text returns the answer of the API in words, or the error of reading the invitation.
 func (v *Verification) text() string {
 	if v.Problem != nil {
 		return "no: " + document.OutsideMessage(v.Problem.Error())

@@ -28,7 +28,7 @@ import (
 
 var screenshots = flag.String("screenshots", "", "write how the pages look to PNG files in this `folder`")
 
-// surveyed is staffed with people beyond the roster.
+// surveyed is staffed with people who are not in the roster.
 func surveyed() Status {
 	s := staffed()
 	s.Notices = append(s.Notices, plan.Notice{Kind: plan.Unlisted, Email: address("kay@example.com"), UserID: "user-kay",
@@ -58,7 +58,7 @@ func pageOf(t *testing.T, s Status) string {
 	return buf.String()
 }
 
-// pages are those that the tests look at.
+// pages are the pages of the tests.
 func pages() map[string]Status {
 	stale := staffed()
 	stale.Stale, stale.Undated, stale.People, stale.Notices = 14*24*time.Hour, 2, stale.People[3:5], stale.Notices[3:]
@@ -78,7 +78,7 @@ func TestPageGolden(t *testing.T) {
 	for name, s := range pages() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// The style is in its own file, and would be read again and again.
+			// The golden files leave out the style sheet, which is a file in the repository.
 			got := pageOf(t, s)
 			_, rest, _ := strings.Cut(got, "<style>")
 			style, _, _ := strings.Cut(rest, "</style>")
@@ -90,7 +90,7 @@ func TestPageGolden(t *testing.T) {
 	}
 }
 
-// TestPageTells: whatever the text says of somebody, the page says too.
+// TestPageTells checks that the page has everything that the text has about a person.
 func TestPageTells(t *testing.T) {
 	t.Parallel()
 	for name, s := range pages() {
@@ -190,7 +190,7 @@ func elements(doc *html.Node) []string {
 	return all
 }
 
-// pagesWith are pages with these texts wherever text comes from outside, each of them in each such place.
+// pagesWith returns pages with these texts, so that each text is in each place for text from outside.
 func pagesWith(texts ...string) []Status {
 	whole, detailed := surveyed(), one()
 	for _, status := range []*Status{&whole, &detailed} {
@@ -226,12 +226,12 @@ func pagesWith(texts ...string) []Status {
 	return []Status{whole, detailed}
 }
 
-// repeated is list as often as n need be, all of it at least once.
+// repeated returns list repeated so often that it has at least n items.
 func repeated[E any](list []E, n int) []E {
 	return slices.Clip(slices.Repeat(list, 1+n/len(list)))
 }
 
-// FuzzStatusHTML: with any text from outside, a page has the very elements that it has with a harmless one.
+// FuzzStatusHTML checks that text from outside does not change the elements of a page.
 func FuzzStatusHTML(f *testing.F) {
 	for _, s := range printabletest.Hostile {
 		f.Add(s)

@@ -8,7 +8,8 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// The fields are printed in this order. A nil pointer is printed as null: the value is not known.
+// statusPerson is the JSON form of the state of a person. A nil pointer means that the value is not
+// known.
 type statusPerson struct {
 	Email        string        `json:"email"`
 	State        plan.State    `json:"state"`
@@ -35,18 +36,18 @@ type statusPerson struct {
 	History      []event       `json:"history,omitempty"`
 }
 
-// membership is a team that a person is in now.
+// membership is the JSON form of a membership that has not ended.
 type membership struct {
 	Team   string `json:"team"`
 	Until  string `json:"until,omitempty"`
 	Source string `json:"source"`
 }
 
-// teamPeople is a team with the addresses of its members.
+// teamPeople is the JSON form of a team.
 type teamPeople struct {
-	Team    *string        `json:"team"`
-	Members []string       `json:"members"`
-	States  map[string]int `json:"states"`
+	Team    *string        `json:"team"`    // nil for the people without a team
+	Members []string       `json:"members"` // addresses
+	States  map[string]int `json:"states"`  // the number of members in each state
 }
 
 type verification struct {
@@ -75,8 +76,8 @@ type unlistedPerson struct {
 	Action       *plan.Action `json:"action"`
 }
 
-// newUnlisted returns the people who are not in the roster, with those first whom apply suspends or
-// removes; a list that is never nil.
+// newUnlisted returns the people who are not in the roster. The people whom apply would suspend or
+// remove are the first. The list is never nil.
 func newUnlisted(s Status) []unlistedPerson {
 	out := []unlistedPerson{}
 	for _, c := range s.Leaving {
@@ -96,7 +97,7 @@ func newUnlisted(s Status) []unlistedPerson {
 	return out
 }
 
-// StatusJSON writes s as one JSON document. The error is w's.
+// StatusJSON writes s as one JSON document. The error is from w.
 func StatusJSON(w io.Writer, s Status) error {
 	people := make([]statusPerson, 0, len(s.People))
 	for _, p := range s.People {
@@ -135,14 +136,14 @@ func StatusJSON(w io.Writer, s Status) error {
 	}{NewHeader("status"), timestamp(s.Now), newOrganization(s.Organization), people, newTeams(s), newUnlisted(s)})
 }
 
-// newTeams returns every team of the roster with its members and how many of them are in each
-// state, and people without a team last; nil unless s is by team.
+// newTeams returns every team of the roster, and then the people without a team if there are any. It
+// returns nil unless s.ByTeam is true.
 func newTeams(s Status) []teamPeople {
 	if !s.ByTeam {
 		return nil
 	}
 	var teams []teamPeople
-	index := make(map[string]int) // "" is for people without a team
+	index := make(map[string]int) // in teams, by name; "" is the name for people without a team
 	add := func(name string) {
 		index[name] = len(teams)
 		teams = append(teams, teamPeople{Team: orNull(name), Members: []string{}, States: map[string]int{}})

@@ -66,7 +66,7 @@ func staffed() Status {
 	}
 }
 
-// one is a person in detail.
+// one is a status with the details of one person.
 func one() Status {
 	s := staffed()
 	s.Detailed, s.Notices = true, nil
@@ -175,7 +175,7 @@ func TestStatusWidth(t *testing.T) {
 	}
 }
 
-// TestStatusJSONKeys: what a program may rely on: every field is there, and no list is null.
+// TestStatusJSONKeys checks that every field is present and that no list is null, because programs rely on it.
 func TestStatusJSONKeys(t *testing.T) {
 	t.Parallel()
 	keys := []string{
@@ -224,7 +224,7 @@ func TestShortSpan(t *testing.T) {
 	}
 }
 
-// FuzzStatusText: nothing from outside reaches the terminal as anything but letters.
+// FuzzStatusText checks that text from outside does not act on a terminal.
 func FuzzStatusText(f *testing.F) {
 	for _, s := range printabletest.Hostile {
 		f.Add(s, 80)

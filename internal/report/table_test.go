@@ -20,8 +20,8 @@ import (
 
 var painting = regexp.MustCompile(`\x1b\[\d+m`)
 
-// TestWindow: in a window of any width no line of a plan or an apply report is wider, nothing that is said is lost but
-// the place in the roster, and colours say nothing that the words do not.
+// TestWindow checks reports of plan and apply in windows of any width. No line is wider than the window, only the place
+// in the roster may be missing, and colours only repeat the meaning of words.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	address := rapid.Custom(func(t *rapid.T) org.Address {
@@ -76,7 +76,7 @@ func TestWindow(t *testing.T) {
 	})
 }
 
-// FuzzPlanText: nothing from outside reaches a terminal of any width as anything but letters, on lines that fit it.
+// FuzzPlanText checks that text from outside does not act on a terminal, and that lines fit into its width.
 func FuzzPlanText(f *testing.F) {
 	for _, s := range printabletest.Hostile {
 		f.Add(s, 40)

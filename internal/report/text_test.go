@@ -17,8 +17,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// FuzzText: with any text from outside, a report for a terminal has the lines that it has with a harmless one, and one
-// for a program is one document; neither has a character that cannot be seen.
+// FuzzText checks that text from outside does not change the number of lines of a text report, and that a JSON report
+// is one document. Neither has invisible characters.
 func FuzzText(f *testing.F) {
 	for _, s := range printabletest.Hostile {
 		f.Add(s)
@@ -49,8 +49,8 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// reportsWith is every report for a terminal, and every one for a program, with s wherever text comes from outside.
-// That of the state of people has a target of its own.
+// reportsWith returns every report in text and in JSON, with s in each place for text from outside. It leaves out
+// status, which has a fuzz target of its own.
 func reportsWith(t *testing.T, s string) (texts, documents []string) {
 	t.Helper()
 	p, r := outcomeWith(s)

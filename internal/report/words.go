@@ -14,11 +14,13 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// actionStyle holds how an action is shown: its word, and its word once it is done. The glyph and
-// the word carry the meaning; the colour only repeats it.
+// actionStyle is the appearance of an action. The colour only repeats the meaning of the glyph and the
+// word.
 type actionStyle struct {
-	glyph, word, past string
-	color             document.Color
+	glyph string
+	word  string // for a change that is planned
+	past  string // for a change that is done
+	color document.Color
 }
 
 var actionStyles = map[plan.Action]actionStyle{
@@ -32,8 +34,8 @@ var actionStyles = map[plan.Action]actionStyle{
 	plan.Remove:    {"-", "remove", "removed", document.Red},
 }
 
-// reasonText returns why c is needed or, when it is done, why it was; including any API access that
-// the mail brings.
+// reasonText returns the reason for c, in the past tense if c is done. If c gives API access, the text
+// says so.
 func reasonText(c plan.Change, done bool) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
 	access := string(c.Detail.Kind) + " " + document.Outside(c.Detail.Name)
@@ -77,8 +79,7 @@ func reasonText(c plan.Change, done bool) string {
 	return why
 }
 
-// formatDeadline returns t and how long it is from now, as in "2026-05-01 12:00 UTC (1 day 4
-// hours)".
+// formatDeadline returns t and the time from now until t, as in "2026-05-01 12:00 UTC (1 day 4 hours)".
 func formatDeadline(t, now time.Time) string {
 	return fmt.Sprintf("%s (%s)", document.FormatTime(t), formatDuration(t.Sub(now)))
 }
@@ -102,7 +103,8 @@ func formatDuration(d time.Duration) string {
 	return document.Pluralize(minutes, "minute", "minutes")
 }
 
-// unchangedText returns how many people of the roster have no change, as a sentence; "" for nobody.
+// unchangedText returns a sentence, with a space before it, which says that n people of the roster
+// have no change; "" if n is 0.
 func unchangedText(n int) string {
 	if n == 0 {
 		return ""
@@ -110,7 +112,7 @@ func unchangedText(n int) string {
 	return " " + document.Pluralize(n, "person", "people") + " unchanged."
 }
 
-// sinceText returns " since" and the day of t; "" for the zero time.
+// sinceText returns " since" and the day of t in UTC; "" for the zero time.
 func sinceText(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -134,10 +136,11 @@ func atText(t time.Time) string {
 	return " at " + document.FormatTime(t)
 }
 
-// maxInSentence is how many things that are alike a sentence lists before the others are only counted.
+// maxInSentence is the maximum number of items that a sentence lists. It only counts further items.
 const maxInSentence = 5
 
-// summarizeList returns the first of list, text from outside, and how many more there are.
+// summarizeList returns the first items of list, which is text from outside, and the number of the
+// other items.
 func summarizeList(list []string) string {
 	first, more := document.FirstOf(list, maxInSentence)
 	s := strings.Join(document.Mapped(first, document.Outside), ", ")
@@ -147,7 +150,8 @@ func summarizeList(list []string) string {
 	return s
 }
 
-// estimatedText returns the word before a time that the server did not give.
+// estimatedText returns the word before a time; "" if the server gave the time, so that it is not
+// estimated.
 func estimatedText(estimated bool) string {
 	if estimated {
 		return "about "
@@ -155,7 +159,8 @@ func estimatedText(estimated bool) string {
 	return ""
 }
 
-// sortedByAddress returns pointers to the elements of list, which may be many and large, sorted by address.
+// sortedByAddress returns pointers to the elements of list, sorted by address. It does not copy the
+// elements, because they may be many and large.
 func sortedByAddress[E any](list []E, address func(*E) org.Address) []*E {
 	sorted := make([]*E, len(list))
 	for i := range list {
@@ -165,11 +170,11 @@ func sortedByAddress[E any](list []E, address func(*E) org.Address) []*E {
 	return sorted
 }
 
-// compareAddresses compares addresses in the order that people expect: numbers by their value.
+// compareAddresses compares addresses in the order of [compareNatural].
 func compareAddresses(a, b org.Address) int { return compareNatural(a.Key(), b.Key()) }
 
-// compareNatural compares a and b with runs of digits as numbers, so that "person2" comes before
-// "person10".
+// compareNatural compares a and b byte by byte, but compares sequences of digits as numbers.
+// "person2" therefore comes before "person10".
 func compareNatural(a, b string) int {
 	for a != "" && b != "" {
 		x, y := digitsOf(a), digitsOf(b)
@@ -189,10 +194,11 @@ func compareNatural(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// digitsOf returns the digits that s begins with.
+// digitsOf returns the digits at the beginning of s.
 func digitsOf(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }
 
-// parseSource returns the place that a plan writes as file:line; the zero place when s is none.
+// parseSource parses a position of the form file:line (see [roster.Position.Source]). For other text,
+// it returns the zero position.
 func parseSource(s string) roster.Position {
 	i := strings.LastIndexByte(s, ':')
 	if i < 0 {

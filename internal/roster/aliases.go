@@ -6,15 +6,17 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// A file may expand to maxAliasNodes nodes, and maxAliasNodesPerByte more for each of its bytes:
-// enough for all people to share long lists, but not enough for a small file to fill the memory.
+// With its aliases expanded, a file may have maxAliasNodes nodes, and maxAliasNodesPerByte more for
+// each of its bytes. This is enough for people who share long lists, but a small file cannot fill the
+// memory.
 const (
 	maxAliasNodes        = 100_000
 	maxAliasNodesPerByte = 3
 )
 
-// checkAliases returns a problem if an alias refers to a node that contains it, or if the aliases
-// expand to too many nodes for a file of size bytes. It visits each node once and expands nothing.
+// checkAliases returns a problem if an alias refers to a node that contains the alias. It also returns
+// a problem if a file of size bytes would have too many nodes with its aliases expanded. It visits each
+// node once, and expands nothing.
 func checkAliases(file string, root *yaml.Node, size int) *Problem {
 	c := aliasCounter{file: file, limit: maxAliasNodes + maxAliasNodesPerByte*size, expanded: make(map[*yaml.Node]int)}
 	return c.count(root)
@@ -26,11 +28,11 @@ type aliasCounter struct {
 	limit int
 	// total is the number of nodes so far.
 	total int
-	// expanded has the number of nodes in each anchored node that was counted to its end.
+	// expanded maps each node with an anchor to its number of nodes, as soon as that is known.
 	expanded map[*yaml.Node]int
 }
 
-// count adds n and the nodes below it, and returns the first problem.
+// count adds n and the nodes below it to the total, and returns the first problem.
 func (c *aliasCounter) count(n *yaml.Node) *Problem {
 	at := Position{c.file, n.Line, n.Column}
 	if n.Kind == yaml.AliasNode {

@@ -8,7 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// rosterOf is a roster of so many people, each with some of the fields.
+// rosterOf returns a roster of n people, each with some of the fields.
 func rosterOf(people int) []byte {
 	var b bytes.Buffer
 	b.WriteString("settings:\n  allowed_domains: [example.com]\ndefaults:\n  groups: [everyone]\nusers:\n")
@@ -19,7 +19,7 @@ func rosterOf(people int) []byte {
 	return b.Bytes()
 }
 
-// The decoder, next to what yaml.v3 alone needs to build the nodes of the same roster.
+// The benchmark measures the decoder and, for comparison, the time in which yaml.v3 alone builds the nodes.
 func BenchmarkLoad(b *testing.B) {
 	full := rosterOf(10_000)
 	var short bytes.Buffer

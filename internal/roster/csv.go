@@ -21,8 +21,9 @@ var csvColumns = []string{"email", "name", "groups", "roles", "policies", "api_e
 const maxCSVPeople = 200_000
 
 // ParseCSV returns the people of a CSV file with a header line, or of a plain list of addresses.
-// Columns are separated by commas, semicolons or tabs; lists inside a column by semicolons. file is
-// the name of the file for problems, which are returned as one [*ProblemsError].
+// Commas, semicolons or tabs separate columns; semicolons separate the items of a list in a column.
+// file is the name of the file in problems. If the file has problems, the error is a
+// [*ProblemsError]. The only other error is about a file larger than [MaxFile].
 func ParseCSV(file string, data []byte) ([]Entry, error) {
 	if len(data) > MaxFile {
 		return nil, tooLargeError(file)
@@ -37,7 +38,7 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 	c := &csvReader{decoder: *newDecoder(), reader: csv.NewReader(bytes.NewReader(data))}
 	c.file = file
 	c.reader.Comma = csvDelimiter(data)
-	c.reader.FieldsPerRecord = -1 // checked here, with a message that says more
+	c.reader.FieldsPerRecord = -1 // read checks this number, with a better message
 	c.reader.TrimLeadingSpace = c.reader.Comma != '\t'
 	entries := c.read()
 	if len(c.problems) == 0 && len(entries) == 0 {
@@ -62,11 +63,11 @@ func csvDelimiter(data []byte) rune {
 	return best
 }
 
-// csvReader reads a CSV file. It collects problems and addresses as the decoder of a roster does.
+// csvReader reads a CSV file. Its decoder collects the problems and the addresses.
 type csvReader struct {
 	decoder
 	reader *csv.Reader
-	// columns are the keys of the columns, in their order; nil for one that is unknown.
+	// columns are the keys of the columns in their order; nil for an unknown column.
 	columns []*key
 }
 
@@ -90,7 +91,7 @@ func (c *csvReader) read() []Entry {
 			return entries
 		}
 		if !slices.ContainsFunc(record, func(s string) bool { return strings.TrimSpace(s) != "" }) {
-			continue // as spreadsheets write below the last person
+			continue // spreadsheets write empty lines below the last person
 		}
 		if len(entries) == maxCSVPeople {
 			c.problems.add(c.at(0), "the file has more than %d people", maxCSVPeople)
@@ -105,13 +106,13 @@ func (c *csvReader) read() []Entry {
 	}
 }
 
-// at returns the position of a field of the last record.
+// at returns the position of a field of the current record.
 func (c *csvReader) at(field int) Position {
 	line, column := c.reader.FieldPos(field)
 	return Position{c.file, line, column}
 }
 
-// addError adds a problem for an error of encoding/csv; nil adds none.
+// addError adds a problem for an error of encoding/csv. It does nothing if err is nil.
 func (c *csvReader) addError(err error) {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		c.problems.add(Position{c.file, parse.Line, max(parse.Column, 1)},
@@ -119,7 +120,8 @@ func (c *csvReader) addError(err error) {
 	}
 }
 
-// readHeader reads the names of the columns. It reports whether all are known and one is "email".
+// readHeader reads the names of the columns, and adds a problem unless all names are known and one of
+// them is "email". It reports whether there is no problem.
 func (c *csvReader) readHeader(header []string) bool {
 	for i, name := range header {
 		name = strings.TrimSpace(name)
@@ -150,7 +152,7 @@ func (c *csvReader) readHeader(header []string) bool {
 // addressColumn returns the index of the column "email"; -1 if there is none.
 func (c *csvReader) addressColumn() int { return slices.Index(c.columns, personKeys.find("email")) }
 
-// readPerson reads one line as the entry of a roster with these keys.
+// readPerson reads a line as if it were an entry of users with the keys in c.columns.
 func (c *csvReader) readPerson(record []string) Entry {
 	entry := &yaml.Node{Kind: yaml.MappingNode}
 	for i, value := range record {
@@ -173,7 +175,8 @@ func (c *csvReader) readPerson(record []string) Entry {
 	return e
 }
 
-// listNode returns a list that is one value. A name that is in it twice counts once.
+// listNode returns the list in the field value, whose items are separated by semicolons. A duplicate
+// name is left out. Duplicates of addresses stay, and become problems.
 func listNode(k *key, value string, at Position) *yaml.Node {
 	list := &yaml.Node{Kind: yaml.SequenceNode, Line: at.Line, Column: at.Column}
 	for item := range strings.SplitSeq(value, ";") {
@@ -186,8 +189,8 @@ func listNode(k *key, value string, at Position) *yaml.Node {
 	return list
 }
 
-// Outside returns the addresses of people that are in none of the domains, and marks these people
-// as external; none if domains is empty.
+// Outside returns the addresses in entries that are outside the allowed domains, and sets External in
+// their entries. If domains is empty, every domain is allowed.
 func Outside(entries []Entry, domains []string) []org.Address {
 	var outside []org.Address
 	if len(domains) == 0 {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A CSV file gives the same roster whatever program wrote it.
+// A CSV file gives the same roster in the forms of different programs.
 func TestParseCSV(t *testing.T) {
 	t.Parallel()
 	const want = `users:
@@ -61,7 +61,7 @@ func TestParseCSV(t *testing.T) {
 	}
 }
 
-// Every problem of a CSV file has its place and says what to do.
+// Every problem of a CSV file has a position and says what to do.
 func TestParseCSVProblems(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, want string }{
@@ -104,7 +104,7 @@ func TestParseCSVProblems(t *testing.T) {
 	}
 }
 
-// FuzzCSV: whatever the bytes, no panic, and what is accepted makes a valid roster of the same people.
+// FuzzCSV checks that no file causes a panic, and that a valid file gives a valid roster of the same people.
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{"email,name\nada@example.com,Ada\n", "email;groups\nada@example.com;\"a;b\"\n",
 		"ada@example.com\n", "\"", "email\n\"\n", "email\ta\n"} {
@@ -126,7 +126,7 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
-// Other forms of rosters get the command that helps. A YAML file is never taken for one.
+// For another format, the problem names the command that helps. YAML never has this problem.
 func TestForeignFiles(t *testing.T) {
 	t.Parallel()
 	const isCSV, isTOML, isList = "this is a CSV file", "this is a TOML file", "this is a plain list of addresses"

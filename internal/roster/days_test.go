@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestDays: the first and the last day belong to the membership, in UTC, whatever zone the time is told in.
+// TestDays checks that the first and the last day, in UTC, belong to the membership, in every time zone of now.
 func TestDays(t *testing.T) {
 	t.Parallel()
 	day := func(d int) time.Time { return time.Date(2027, 3, d, 0, 0, 0, 0, time.UTC) }

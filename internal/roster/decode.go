@@ -15,17 +15,18 @@ type decoder struct {
 	problems problemList
 	// file is the name of the file being read.
 	file string
-	// alias is the outermost alias that the decoder followed to the current node; nil if there is
+	// alias is the outermost alias that the decoder followed to the current node; nil if it followed
 	// none.
 	alias *yaml.Node
-	// setAt has the positions of the keys that only one file may have.
+	// setAt maps the keys that only one file may have to their positions.
 	setAt map[string]Position
-	// addresses has the addresses and aliases of all people read so far, by canonical key.
+	// addresses has the addresses and aliases of all people read so far. Its keys are those of
+	// [org.Address.Key].
 	addresses map[string]firstUse
-	// unlistedAt is the position of the setting "unlisted".
+	// unlistedAt is the position of the value of the setting "unlisted".
 	unlistedAt Position
-	// teamAt has the places of the teams in roster.Teams, by name.
-	teamAt map[string]int
+	// teamIndex maps the name of a team to its index in roster.Teams.
+	teamIndex map[string]int
 	// members are the memberships of all teams read so far.
 	members []member
 	// hasUsers, hasMembers and hasOrganization are true if some file has the key, even with a wrong
@@ -35,14 +36,13 @@ type decoder struct {
 	size int
 	// largeFile is the size in bytes from which a file is read in parts of at least partSize bytes.
 	largeFile, partSize int
-	// rest are the people of the file being read who are not yet among its nodes.
+	// rest has the people of the file being read whom parseFrame left out of its nodes.
 	rest []peoplePart
-	// incomplete is true if some file could not be read to its end, so that nothing can be
-	// reported as missing.
+	// incomplete is true if a file could not be read to its end. Nothing is then reported as missing.
 	incomplete bool
 }
 
-// firstUse is where a value first appeared, for messages about duplicates.
+// firstUse is the first appearance of a value, for problems about duplicates.
 type firstUse struct {
 	at       Position
 	spelling string
@@ -53,7 +53,7 @@ func newDecoder() *decoder {
 		roster:    &Roster{Settings: defaultSettings},
 		setAt:     make(map[string]Position),
 		addresses: make(map[string]firstUse),
-		teamAt:    make(map[string]int),
+		teamIndex: make(map[string]int),
 		largeFile: largeFile,
 		partSize:  partSize,
 	}
@@ -70,7 +70,7 @@ func (d *decoder) decodeFile(file string, data []byte) {
 		root, problem = parseFile(file, data)
 	}
 	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
-		if otherFormat := foreignProblem(file, data); otherFormat != nil {
+		if otherFormat := otherFormatProblem(file, data); otherFormat != nil {
 			root, problem = nil, otherFormat
 		}
 	}
@@ -183,7 +183,8 @@ func (d *decoder) decodePeople(k *key, list *yaml.Node) {
 	})
 }
 
-// decodeEntry reads an entry of users or, with the keys in s, of members: an address, or a mapping with one.
+// decodeEntry reads an entry of users or members: an address, or a mapping with the keys of s. If the
+// entry has no valid address, the Email of the result is zero.
 func (d *decoder) decodeEntry(n *yaml.Node, s *section) Person {
 	p := Person{At: d.position(n)}
 	switch {
@@ -197,7 +198,8 @@ func (d *decoder) decodeEntry(n *yaml.Node, s *section) Person {
 	return p
 }
 
-// decodeEmail returns the address of an entry. Only an entry of users must have one that no other has.
+// decodeEmail returns the address of an entry with the keys of s; the zero address if it is invalid.
+// A duplicate is invalid in users, but not in members.
 func (d *decoder) decodeEmail(n *yaml.Node, s *section) org.Address {
 	if s == &memberKeys {
 		return d.decodeAddress(n)
@@ -205,8 +207,8 @@ func (d *decoder) decodeEmail(n *yaml.Node, s *section) org.Address {
 	return d.decodeNewAddress(n, d.addresses)
 }
 
-// decodePerson reads a mapping with the keys in s: an entry of users or of members, or the defaults.
-// It returns the keys that are present.
+// decodePerson reads a mapping with the keys of s into p: an entry of users or members, or the
+// defaults. It returns the keys that are present.
 func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys {
 	var fromAt Position
 	present := d.decodeMapping(n, s, func(k *key, _, v *yaml.Node) {
@@ -239,7 +241,8 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys 
 	return present
 }
 
-// finish checks what needs all files, and merges the teams and the defaults into each person.
+// finish does the checks that need all files, and merges the access of the teams and the defaults
+// into each person. It returns a [*ProblemsError] if any file has a problem.
 func (d *decoder) finish() (*Roster, error) {
 	d.joinTeams()
 	if !d.incomplete {

@@ -13,8 +13,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// parseFile returns the root node of a file, checked and safe to walk; nil if the file is empty.
-// Both results are set if only a part of the file can be read.
+// parseFile returns the root node of a file; nil if the file is empty. It has checked the encoding,
+// and that the aliases are safe to follow. If only the beginning of the file can be read, parseFile
+// returns both a node and a problem.
 func parseFile(file string, data []byte) (*yaml.Node, *Problem) {
 	data, problem := checkEncoding(file, data)
 	if problem != nil {
@@ -29,8 +30,9 @@ func parseFile(file string, data []byte) (*yaml.Node, *Problem) {
 	return root, problem
 }
 
-// parseDocument returns the root node of the one document of a file, with aliases not expanded; nil
-// if the file has none. If there is a second document, the first is returned with a problem.
+// parseDocument returns the root node of a file that has one YAML document; nil if the file is empty.
+// It does not expand aliases. If there is a second document, it returns the first document and a
+// problem.
 func parseDocument(file string, data []byte) (*yaml.Node, *Problem) {
 	lines := &lineReader{data: data}
 	dec := yaml.NewDecoder(lines)
@@ -53,9 +55,9 @@ func parseDocument(file string, data []byte) (*yaml.Node, *Problem) {
 	return document.Content[0], nil
 }
 
-// lineReader is an [io.Reader] that returns at most one line for each call, so that its offset
-// shows how far yaml.v3 read before it stopped: its errors often name only the line where the
-// enclosing list or mapping begins.
+// lineReader is an [io.Reader] that returns at most one line for each call. Its offset therefore
+// shows at which line yaml.v3 stopped with an error. The errors of yaml.v3 often name only the line
+// where the enclosing list or mapping begins.
 type lineReader struct {
 	data   []byte
 	offset int
@@ -79,8 +81,8 @@ func (r *lineReader) lastLine() int {
 	return bytes.Count(r.data[:max(r.offset-1, 0)], []byte("\n")) + 1
 }
 
-// text returns everything from the beginning of a line to the end of the file.
-func (r *lineReader) text(line int) []byte {
+// textFrom returns the text from the beginning of a line to the end of the file.
+func (r *lineReader) textFrom(line int) []byte {
 	text := r.data
 	for range line - 1 {
 		_, text, _ = bytes.Cut(text, []byte("\n"))
@@ -88,23 +90,23 @@ func (r *lineReader) text(line int) []byte {
 	return text
 }
 
-// position returns the place of the first character of a line that is no space.
+// position returns the position of the first character of a line that is not a space.
 func (r *lineReader) position(file string, line int) Position {
-	text := r.text(line)
+	text := r.textFrom(line)
 	return Position{file, line, len(text) - len(bytes.TrimLeft(text, " ")) + 1}
 }
 
-// lastPlace returns the last place of text in what was read.
-func (r *lineReader) lastPlace(file, text string) Position {
+// lastPositionOf returns the position of the last occurrence of text among the lines that were read.
+func (r *lineReader) lastPositionOf(file, text string) Position {
 	before := r.data[:max(bytes.LastIndex(r.data[:r.offset], []byte(text)), 0)]
 	lineStart := bytes.LastIndexByte(before, '\n') + 1
 	return Position{file, bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[lineStart:]) + 1}
 }
 
-// errPanic is the error for a panic of yaml.v3: some files make it panic.
+// errPanic is the error for a file that makes yaml.v3 panic.
 var errPanic = errors.New("the YAML parser cannot read this: write it in a simpler way")
 
-// decodeNode is dec.Decode, but returns errPanic instead of panicking.
+// decodeNode calls dec.Decode. If that panics, decodeNode returns errPanic.
 func decodeNode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -114,8 +116,8 @@ func decodeNode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 	return dec.Decode(n)
 }
 
-// parserErrors has plain words for the errors of yaml.v3's parser, which name the line where the
-// enclosing list or mapping begins. The place where reading stopped is more useful.
+// parserErrors maps errors of yaml.v3's parser to problems in plain words. These errors name the line
+// where the enclosing list or mapping begins. The line where reading stopped is more useful.
 var parserErrors = map[string]string{
 	unclosedList:                          `a "," or "]" is missing in this line or above it`,
 	unclosedMapping:                       `a "," or "}" is missing in this line or above it`,
@@ -126,8 +128,8 @@ var parserErrors = map[string]string{
 	"found undefined tag handle":          `a text that begins with "!" needs quotes`,
 }
 
-// scannerErrors has plain words for the errors of yaml.v3's scanner, which name the line where the
-// wrong text begins, or none if it is the first line.
+// scannerErrors maps errors of yaml.v3's scanner to problems in plain words. These errors name the
+// line where the wrong text begins, or no line if it is the first.
 var scannerErrors = map[string]string{
 	"block sequence entries are not allowed in this context": `a list cannot begin here: put the "-" on a ` +
 		`line of its own`,
@@ -158,16 +160,18 @@ const (
 )
 
 var (
-	yamlErrorRegexp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
-	})
-	anchorErrorRegexp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
-	})
-	tabRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[ -]*\t`) })
+	yamlErrorRegexp   = lazyRegexp(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
+	anchorErrorRegexp = lazyRegexp(`^unknown anchor '(.*)' referenced$`)
+	tabRegexp         = lazyRegexp(`^[ -]*\t`)
 )
 
-// syntaxProblem returns where and why yaml.v3 stopped with err while it read from lines.
+// lazyRegexp returns a function that compiles pattern at its first call. Most runs need only a few of
+// the regular expressions.
+func lazyRegexp(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
+// syntaxProblem returns the problem for err, with which yaml.v3 stopped while it read from lines.
 func syntaxProblem(file string, lines *lineReader, err error) *Problem {
 	last := lines.lastLine()
 	if errors.Is(err, errPanic) {
@@ -178,7 +182,7 @@ func syntaxProblem(file string, lines *lineReader, err error) *Problem {
 	reason := parts[2]
 	if match := anchorErrorRegexp().FindStringSubmatch(reason); match != nil {
 		alias := "*" + match[1]
-		return &Problem{lines.lastPlace(file, alias),
+		return &Problem{lines.lastPositionOf(file, alias),
 			fmt.Sprintf(`the alias %s names no anchor above it: a text that begins with "*" needs quotes`, quote(alias))}
 	}
 	text, isParserError := parserErrors[reason]
@@ -199,8 +203,8 @@ func syntaxProblem(file string, lines *lineReader, err error) *Problem {
 	switch {
 	case !isScannerError:
 		text = "this is not valid YAML: " + truncate(reason)
-	case text == tabProblem, reason == noToken && tabRegexp().Match(lines.text(at.Line)):
-		return &Problem{lines.lastPlace(file, "\t"), tabProblem}
+	case text == tabProblem, reason == noToken && tabRegexp().Match(lines.textFrom(at.Line)):
+		return &Problem{lines.lastPositionOf(file, "\t"), tabProblem}
 	}
 	return &Problem{at, text}
 }

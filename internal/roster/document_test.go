@@ -11,7 +11,7 @@ type panicking struct{}
 
 func (panicking) Read([]byte) (int, error) { panic("in the middle of reading") }
 
-// A panic in yaml.v3 is a problem with a place.
+// A panic in yaml.v3 becomes a problem with a position.
 func TestPanicIsProblem(t *testing.T) {
 	t.Parallel()
 	lines := &lineReader{data: []byte("users:\n  - email: ada@example.com\n")}

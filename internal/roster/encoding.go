@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// checkEncoding returns the text of a file without its byte-order mark. It returns a problem for
-// the first thing that makes people and programs see different lines: an encoding other than
-// UTF-8, a control character, a line break that only some programs know, a mark that reverses the
-// direction of text.
+// checkEncoding returns the text of a file without its byte-order mark. It returns a problem for the
+// first place at which people and programs may see different text: an encoding other than UTF-8, a
+// control character, a line break that only some programs know, a mark that reverses the direction
+// of text.
 func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 	if bytes.HasPrefix(data, []byte("\xff\xfe\x00\x00")) || bytes.HasPrefix(data, []byte("\x00\x00\xfe\xff")) {
 		return nil, &Problem{Position{file, 1, 1}, "the file is in UTF-32: save it as UTF-8"}
@@ -45,10 +45,11 @@ func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 	return data, nil
 }
 
-// lineProblem returns why no line may begin like data; "" if it may.
+// lineProblem returns the problem of the line at the beginning of data; "" if it has none.
 func lineProblem(data []byte) string {
 	switch {
-	// yaml.v3 refuses YAML 1.2, and its time grows with the square of the number of %TAG lines.
+	// yaml.v3 refuses "%YAML 1.2", and needs a time that grows with the square of the number of %TAG
+	// lines.
 	case bytes.HasPrefix(data, []byte("%YAML")), bytes.HasPrefix(data, []byte("%TAG")):
 		return "%YAML and %TAG lines are not supported: remove this line"
 	case bytes.HasPrefix(data, []byte("<<<<<<< ")):
@@ -57,9 +58,9 @@ func lineProblem(data []byte) string {
 	return ""
 }
 
-// isInvisible reports whether r is a control character, a line break other than a line feed, a
-// mark that reverses the direction of text, a byte-order mark or not a character. Marks that some
-// scripts need (joiners, left-to-right) are allowed.
+// isInvisible reports whether r is one of these invisible characters: a control character, a line
+// break, a mark that reverses the direction of text, a byte-order mark or a noncharacter. It returns
+// false for marks that some scripts need, such as joiners and left-to-right marks.
 func isInvisible(r rune) bool {
 	switch {
 	case r < ' ', r >= 0x7f && r < 0xa0, // controls

@@ -12,7 +12,7 @@ func TestInvisible(t *testing.T) {
 			t.Errorf("%U counts as visible", r)
 		}
 	}
-	// The joiners and the plain direction marks belong to the spelling of names.
+	// Some names need joiners and direction marks.
 	for _, r := range []rune{' ', '~', 0xa0, 'é', 0x200c, 0x200d, 0x200e, 0x200f, '例', 0x1f642} {
 		if isInvisible(r) {
 			t.Errorf("%U counts as invisible", r)

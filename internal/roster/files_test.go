@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write what the rosters under testdata g
 
 const testdata = "../../testdata/rosters"
 
-// cases are the files and folders under a folder of testdata, by name.
+// cases returns the files and folders in a folder of testdata, by name.
 func cases(t testing.TB, folder string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(testdata, folder))
@@ -35,7 +35,7 @@ func cases(t testing.TB, folder string) map[string]string {
 	return found
 }
 
-// checkGolden compares got with the file, or writes it there with -update.
+// checkGolden compares got with the file. With -update, it writes got into the file.
 func checkGolden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
@@ -52,7 +52,7 @@ func checkGolden(t *testing.T, file, got string) {
 	}
 }
 
-// Each roster under bad gives exactly the lines of its .want file.
+// Each roster in bad has exactly the problems in its .want file.
 func TestBadRosters(t *testing.T) {
 	t.Parallel()
 	bad := cases(t, "bad")
@@ -77,7 +77,7 @@ func TestBadRosters(t *testing.T) {
 	}
 }
 
-// Each roster under good gives exactly the structure of its .json file.
+// Each roster in good is read as its .json file says.
 func TestGoodRosters(t *testing.T) {
 	t.Parallel()
 	for name, path := range cases(t, "good") {
@@ -92,7 +92,7 @@ func TestGoodRosters(t *testing.T) {
 	}
 }
 
-// asJSON shows a roster as a golden file has it: places in short, paths from the folder of the rosters.
+// asJSON returns a roster in the form of a golden file, with short positions and relative paths.
 func asJSON(t *testing.T, r *Roster) string {
 	t.Helper()
 	type person struct {
@@ -116,7 +116,7 @@ func asJSON(t *testing.T, r *Roster) string {
 		}
 		return " until " + t.Format(time.DateOnly)
 	}
-	// A list that is nil stays nil: it means something else than an empty one.
+	// A nil list stays nil, because it does not mean the same as an empty list.
 	refs := func(list []Ref) []string {
 		if list == nil {
 			return nil

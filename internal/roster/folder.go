@@ -6,20 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 )
 
-// lookalike matches names that have the ending of a roster or of JSON, at their end or before
-// something like ".bak" or "~".
-var lookalike = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\.(ya?ml|json)($|[^\pL\pN])`) })
+// lookalike matches names with the extension of a YAML or JSON file, also if something like ".bak" or
+// "~" follows the extension.
+var lookalike = lazyRegexp(`(?i)\.(ya?ml|json)($|[^\pL\pN])`)
 
-// IsRoster reports whether a file of a roster folder is read, by its name without the folder. A file
-// that only looks like a roster, such as users.json or users.yaml.bak, is an error: someone may believe
-// that it is read, and people who are listed only in such a file would be unlisted. shown is how the
-// error names the file.
+// IsRoster reports whether orgsync reads a file of a roster folder. name is the name of the file
+// without the folder; shown is the name of the file in the error. A file that only looks like a
+// roster, such as users.json or users.yaml.bak, is an error: somebody may believe that orgsync reads
+// it, and people who are listed only there would count as unlisted.
 func IsRoster(name, shown string) (bool, error) {
 	lower := strings.ToLower(name)
 	if ext := filepath.Ext(lower); ext == ".yaml" || ext == ".yml" {
@@ -33,9 +31,9 @@ func IsRoster(name, shown string) (bool, error) {
 	return false, nil
 }
 
-// IsHidden reports whether the name of a file or folder, without its folder, begins with a dot.
-// Hidden files and folders are not read: editors keep locks and copies in them, git its objects,
-// and mounted volumes their versions.
+// IsHidden reports whether the name of a file or folder begins with a dot. orgsync does not read
+// hidden files and folders: they hold the locks and copies of editors, the objects of git, and the
+// versions of mounted volumes.
 func IsHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // findFiles returns path itself or, if it is a folder, the roster files in it and in its
@@ -61,9 +59,9 @@ func findFiles(path string) ([]string, error) {
 	return files, err
 }
 
-// findFilesIn returns the roster files of a folder and its subfolders, sorted by name; the files
-// of a subfolder are at its place. It follows links; parents are the folders above and this one,
-// to which a link must not lead back. Whatever may be a roster but cannot be read is an error.
+// findFilesIn returns the roster files of a folder and its subfolders, sorted by name. It follows
+// links. parents are this folder and the folders above it: a link to one of them is an error.
+// Something that may be a roster but cannot be read is an error too.
 func findFilesIn(folder string, parents []fs.FileInfo) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {

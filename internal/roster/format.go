@@ -12,11 +12,11 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Format returns data, the text of a roster file, in its usual form. People are sorted by address
-// within each block of a list; blank lines and comments on a line of their own end a block. White
-// space at the end of lines, additional blank lines and additional spaces after ":" are removed.
-// Nothing else changes, and nothing that would change the meaning. The error is a [*ProblemsError]
-// if data is not YAML.
+// Format returns data, the text of a roster file, in its usual form. It sorts people by address within
+// each block of a list; blank lines and comments on a line of their own divide a list into blocks. It
+// removes white space at the end of lines, additional blank lines and additional spaces after ":". If
+// a step would change the meaning of the file, Format skips the step. If data is not YAML, the error
+// is a [*ProblemsError].
 func Format(file string, data []byte) ([]byte, error) {
 	root, problem := parseFile(file, data)
 	if problem != nil {
@@ -30,14 +30,15 @@ func Format(file string, data []byte) ([]byte, error) {
 		changed := step(out, root)
 		after, problem := parseFile(file, changed)
 		if problem != nil || !samePeople(root, after) {
-			continue // an anchor would be below its alias, or a text has several lines
+			continue // for example, an anchor would be below its alias, or a text has several lines
 		}
 		out, root = changed, after
 	}
 	return out, nil
 }
 
-// samePeople reports whether two files differ in nothing but the order of people. It sorts the people of both.
+// samePeople reports whether a and b have the same content, except for the order of people. It sorts
+// the people of both.
 func samePeople(a, b *yaml.Node) bool {
 	if b == nil {
 		return false
@@ -50,7 +51,7 @@ func samePeople(a, b *yaml.Node) bool {
 	return equalNodes(a, b)
 }
 
-// peopleLists returns the list of users and the lists of members.
+// peopleLists returns the list of users and the lists of members in a file.
 func peopleLists(root *yaml.Node) []*yaml.Node {
 	lists := []*yaml.Node{valueOf(root, "users")}
 	for _, team := range pairs(valueOf(root, "teams")) {
@@ -59,7 +60,7 @@ func peopleLists(root *yaml.Node) []*yaml.Node {
 	return slices.DeleteFunc(lists, func(n *yaml.Node) bool { return n == nil || n.Kind != yaml.SequenceNode })
 }
 
-// pairs yields the keys and values of a mapping; none for another node or nil.
+// pairs yields the keys and values of a mapping. It yields nothing if n is another node or nil.
 func pairs(n *yaml.Node) iter.Seq2[string, *yaml.Node] {
 	return func(yield func(string, *yaml.Node) bool) {
 		for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
@@ -80,7 +81,7 @@ func valueOf(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// itemKey returns the canonical address of an entry; "" if it has none.
+// itemKey returns the key of the address of an entry (see [org.Address.Key]); "" if it has none.
 func itemKey(n *yaml.Node) string {
 	if email := valueOf(n, "email"); email != nil {
 		n = email
@@ -92,7 +93,7 @@ func itemKey(n *yaml.Node) string {
 	return a.Key()
 }
 
-// sortPeople returns data with people sorted by address within their blocks.
+// sortPeople returns data with people sorted by address within their blocks. root is the node of data.
 func sortPeople(data []byte, root *yaml.Node) []byte {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	if last := len(lines) - 1; len(lines[last]) == 0 {
@@ -101,7 +102,7 @@ func sortPeople(data []byte, root *yaml.Node) []byte {
 		lines[last] = append(slices.Clip(lines[last]), lineEnd(data)...)
 	}
 	for _, list := range peopleLists(root) {
-		if list.Style&yaml.FlowStyle == 0 { // one line or more for each person
+		if list.Style&yaml.FlowStyle == 0 { // each person has lines of their own
 			sortList(lines, list)
 		}
 	}
@@ -116,21 +117,21 @@ func lineEnd(data []byte) string {
 	return "\n"
 }
 
-// item is an entry with its lines.
-type item struct {
+// entryLines is an entry of a list of people: the key of its address, and its lines.
+type entryLines struct {
 	key   string
 	lines [][]byte
 }
 
-// sortList sorts the entries of one list, in place.
+// sortList sorts the lines of the entries of one list, in place.
 func sortList(lines [][]byte, list *yaml.Node) {
 	for _, n := range list.Content {
 		if dashBefore(lines[n.Line-1], n) == "" {
-			return // a "-" on a line of its own
+			return // the "-" is on a line of its own
 		}
 	}
-	var block []item
-	begin := 0 // of the block
+	var block []entryLines
+	begin := 0 // the index of the first line of block
 	for i, n := range list.Content {
 		start, isLast := n.Line-1, i+1 == len(list.Content)
 		var end int
@@ -139,17 +140,17 @@ func sortList(lines [][]byte, list *yaml.Node) {
 		} else {
 			end = list.Content[i+1].Line - 1
 		}
-		last := end // of what belongs to the entry
-		for last > start+1 && isBoundary(lines[last-1]) {
-			last--
+		ownEnd := end // without the blank lines and comments below the entry
+		for ownEnd > start+1 && isBoundary(lines[ownEnd-1]) {
+			ownEnd--
 		}
 		if block == nil {
 			begin = start
 		}
-		// The lines are copied: sorting writes over them.
-		block = append(block, item{itemKey(n), slices.Clone(lines[start:last])})
-		if last < end || itemKey(n) == "" || isLast {
-			slices.SortStableFunc(block, func(a, b item) int { return cmp.Compare(a.key, b.key) })
+		// The lines are cloned, because the sorted lines are copied over them.
+		block = append(block, entryLines{itemKey(n), slices.Clone(lines[start:ownEnd])})
+		if ownEnd < end || itemKey(n) == "" || isLast {
+			slices.SortStableFunc(block, func(a, b entryLines) int { return cmp.Compare(a.key, b.key) })
 			for _, one := range block {
 				begin += copy(lines[begin:], one.lines)
 			}
@@ -158,7 +159,8 @@ func sortList(lines [][]byte, list *yaml.Node) {
 	}
 }
 
-// dashBefore returns what is before the item n of a list on its line, as in "  - "; "" if it is not just the "-".
+// dashBefore returns the text before the item n of a list on its line, such as "  - ". It returns ""
+// if this text is not only a "-" with spaces.
 func dashBefore(line []byte, n *yaml.Node) string {
 	before := string(line[:min(n.Column-1, len(line))])
 	if strings.TrimSpace(before) != "-" {
@@ -167,8 +169,8 @@ func dashBefore(line []byte, n *yaml.Node) string {
 	return before
 }
 
-// lastLine returns the index of the last line of the last entry of a list, which begins at the line
-// first: the line before the next one that is indented as little as its "-".
+// lastLine returns the index of the last line of the last entry of a list. first is the index of the
+// first line of this entry. The entry ends before the next line that is indented no more than its "-".
 func lastLine(lines [][]byte, first int) int {
 	indent := indentation(lines[first])
 	end := first
@@ -193,14 +195,14 @@ func isBoundary(line []byte) bool {
 	return len(text) == 0 || text[0] == '#'
 }
 
-// normalizeSpacing returns data without white space that means nothing. Lines of literal and folded
-// texts stay as they are.
+// normalizeSpacing returns data without white space that means nothing. It does not change the lines
+// of literal and folded texts. root is the node of data.
 func normalizeSpacing(data []byte, root *yaml.Node) []byte {
 	end := lineEnd(data)
 	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
 	keep := make([]bool, len(lines)+1)
-	markTexts(root, keep, lines)
-	spaceAfterKeys(root, lines)
+	markTextLines(root, keep, lines)
+	normalizeSpaceAfterKeys(root, lines)
 	var out []string
 	for i, line := range lines {
 		if keep[i] {
@@ -219,8 +221,8 @@ func normalizeSpacing(data []byte, root *yaml.Node) []byte {
 	return []byte(strings.Join(out, end) + end)
 }
 
-// markTexts marks the lines of literal and folded texts.
-func markTexts(n *yaml.Node, keep []bool, lines []string) {
+// markTextLines sets keep for the lines of literal and folded texts in n.
+func markTextLines(n *yaml.Node, keep []bool, lines []string) {
 	if n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		indent := indentation([]byte(lines[n.Line-1]))
 		for i := n.Line; i < len(lines); i++ {
@@ -231,15 +233,15 @@ func markTexts(n *yaml.Node, keep []bool, lines []string) {
 		}
 	}
 	for _, child := range n.Content {
-		markTexts(child, keep, lines)
+		markTextLines(child, keep, lines)
 	}
 }
 
-// spaceAfterKeys leaves one space between the ":" of a key and its value.
-func spaceAfterKeys(n *yaml.Node, lines []string) {
-	for i := len(n.Content) - 1; i >= 0; i-- { // from the end, so that columns before it stay
+// normalizeSpaceAfterKeys leaves one space between the ":" of a key in n and its value.
+func normalizeSpaceAfterKeys(n *yaml.Node, lines []string) {
+	for i := len(n.Content) - 1; i >= 0; i-- { // backward, because a change moves the columns behind it
 		child := n.Content[i]
-		spaceAfterKeys(child, lines)
+		normalizeSpaceAfterKeys(child, lines)
 		if n.Kind != yaml.MappingNode || n.Style&yaml.FlowStyle != 0 || i%2 == 0 || child.Line != n.Content[i-1].Line ||
 			child.Kind != yaml.ScalarNode || child.Style&yaml.TaggedStyle != 0 || child.Anchor != "" {
 			continue

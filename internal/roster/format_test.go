@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// People are sorted within their blocks, white space that means nothing goes, everything else stays.
+// Format sorts people within their blocks, removes white space that means nothing, and keeps the rest.
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, before, want string }{
@@ -68,7 +68,7 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// FuzzFormat: the same people with the same content, and nothing more to do the second time.
+// FuzzFormat checks that Format keeps the content, and that a second Format changes nothing.
 func FuzzFormat(f *testing.F) {
 	err := filepath.WalkDir(testdata, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Whatever the bytes: no panic, an end, and either people with addresses or problems with places.
+// No file causes a panic or an endless loop. Each gives people with addresses, or problems with positions.
 func FuzzLoad(f *testing.F) {
 	err := filepath.WalkDir(testdata, func(path string, entry fs.DirEntry, err error) error {
 		if ext := filepath.Ext(path); err != nil || entry.IsDir() || ext != ".yaml" && ext != ".yml" {
@@ -51,7 +51,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// checkRoster holds a roster to what the planner relies on.
+// checkRoster checks the properties of a roster on which the planner relies.
 func checkRoster(t *testing.T, r *Roster) {
 	t.Helper()
 	if len(r.People) == 0 {

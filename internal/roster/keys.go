@@ -24,21 +24,20 @@ const (
 	durationKind              // a time with its unit, from 0s to maxDuration
 	choiceKind                // one of choices
 	addressKind               // a mail address
-	namesKind                 // a list of texts; a list has min to max items, without a maximum if max is 0
+	namesKind                 // a list of texts; lists have min to max items, or no maximum if max is 0
 	domainsKind               // a list of mail domains
 	addressesKind             // a list of mail addresses
 	peopleKind                // a list of entries with the keys of section
-	entryKind                 // an item of such a list: a mapping, or an address alone
+	entryKind                 // an item of a list of peopleKind: a mapping, or only an address
 	mappingKind               // a mapping with the keys of section
 	teamsKind                 // a mapping of team names to mappings with the keys of section
 )
 
-// kinds has, for each kind, the node that such a value has in YAML, the kind of the items of a list, and a phrase for
-// the valid values, after "must be". Phrases that depend on the key are in expected.
+// kinds describes the values of each kind.
 var kinds = [...]struct {
-	node     yaml.Kind
-	item     kind
-	expected string
+	node     yaml.Kind // the kind of the YAML node
+	item     kind      // the kind of the items of a list
+	expected string    // a phrase for the valid values, after "must be"; "" if the phrase depends on the key
 }{
 	textKind:      {yaml.ScalarNode, 0, "text"},
 	longTextKind:  {yaml.ScalarNode, 0, "text"},
@@ -57,26 +56,24 @@ var kinds = [...]struct {
 	teamsKind:     {yaml.MappingNode, mappingKind, "a mapping, with the name of each team as a key"},
 }
 
-// key describes a key of a roster, or an item of the list that is its value: its kind and its
-// bounds.
+// key describes the values of a key of a roster or, if item is true, the items of such a value.
 type key struct {
 	name     string
 	kind     kind
 	min, max int
 	choices  []string
-	// access is what a list of names is about.
+	// access is the kind of access that a list of names gives.
 	access org.Kind
 	// section has the keys of the mappings in the value.
 	section *section
 	// defaultValue is the value of a key that is left out; nil if there is no single value.
 	defaultValue any
-	// description is shown by editors.
+	// description is the text that editors show.
 	description string
-	// item is true for an item of the list.
-	item bool
+	item        bool
 }
 
-// String returns how problems name k.
+// String returns the name of k in problems.
 func (k *key) String() string {
 	switch {
 	case k.name == "":
@@ -91,7 +88,7 @@ func (k *key) String() string {
 
 // section is a mapping in a roster, with the keys that it may have.
 type section struct {
-	// place says where the mapping is, for messages.
+	// place is a phrase for the place of the mapping in the file, for messages.
 	place string
 	keys  []key
 }
@@ -199,7 +196,8 @@ var (
 	sections = []*section{&rosterKeys, &settingsKeys, &defaultsKeys, &personKeys, &teamKeys, &memberKeys}
 )
 
-// ignoredPrefix begins the keys at the top of a file that are ignored: a place for YAML anchors.
+// ignoredPrefix is the prefix of keys at the top of a file that orgsync ignores. Such a key can hold
+// YAML anchors.
 const ignoredPrefix = "x-"
 
 // Bounds of an entry.
@@ -212,17 +210,18 @@ const (
 	maxPersonName = 200
 )
 
-// maxState is the maximum length of the place of the ledger, in characters.
+// maxState is the maximum length of the key "state", in characters.
 const maxState = 2000
 
-// maxDuration is the longest time that a setting may have.
+// maxDuration is the maximum of a setting that is a duration.
 const maxDuration = 365 * 24 * time.Hour
 
 // maxName is the maximum length of the name or id of an organization, group, role or policy, in
 // characters.
 const maxName = 255
 
-// accessLists returns the keys of groups, roles and policies. description is that of groups.
+// accessLists returns the keys groups, roles and policies. description is the description of groups;
+// the others get the same text with their own name.
 func accessLists(description string) []key {
 	var keys []key
 	for _, kind := range org.Kinds {
@@ -234,7 +233,7 @@ func accessLists(description string) []key {
 	return keys
 }
 
-// find returns the key of s with the name; nil if there is none.
+// find returns the key of s with this name; nil if there is none.
 func (s *section) find(name string) *key {
 	for i := range s.keys {
 		if s.keys[i].name == name {
@@ -244,7 +243,7 @@ func (s *section) find(name string) *key {
 	return nil
 }
 
-// items returns the key for the items of a list, or for the values of a mapping of teams.
+// items returns the key that describes an item of the value of k, a list or a mapping of teams.
 func (k *key) items() *key {
 	return &key{name: k.name, kind: kinds[k.kind].item, section: k.section, max: maxName, item: true}
 }

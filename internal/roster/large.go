@@ -10,18 +10,20 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// yaml.v3 builds the nodes of a whole document before it returns the first one. Those of 20,000 people take more
-// memory than the rest of a run, so a large file is read in parts, if that cannot change what it says.
+// yaml.v3 builds the nodes of a whole document before it returns the first node. The nodes of 20,000
+// people need more memory than the rest of a run. A large file is therefore read in parts, unless
+// this could change its meaning.
 const (
 	// largeFile is the size in bytes from which a file is read in parts.
 	largeFile = 1 << 20
-	// partSize is the minimum size of a part in bytes, but for the last one.
+	// partSize is the minimum size of a part in bytes. Only the last part may be smaller.
 	partSize = 64 << 10
 )
 
-// isSimpleLine reports whether a line ends all that it begins: a key, an item of a list or both, with a value on the
-// same line or none, and perhaps a comment. Anchors, block texts, "?" keys, and quotes or brackets that stay open are
-// not simple. A regular expression would take a tenth of the time of a plan.
+// isSimpleLine reports whether a line can be read without the lines around it. Such a line has a key,
+// an item of a list or both, perhaps with a value that ends on the line, and perhaps a comment. Lines
+// with anchors, block texts, "?" keys, and quotes or brackets that stay open are not simple. There is
+// no regular expression here, because it would take a tenth of the time of a plan.
 func isSimpleLine(line []byte) bool {
 	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 	if bytes.IndexByte(text, '\r') >= 0 {
@@ -57,7 +59,7 @@ func isSimpleLine(line []byte) bool {
 	return len(rest) == 0 || rest[0] == '#'
 }
 
-// isKeyName reports whether text is like the name of a key of a roster.
+// isKeyName reports whether text has only characters that occur in the keys of a roster.
 func isKeyName(text []byte) bool {
 	return len(text) > 0 && !bytes.ContainsFunc(text, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
 }
@@ -67,29 +69,28 @@ func isSpecial(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("@., _-", r)
 }
 
-// peopleParts is a large file, split between the people under "users".
+// peopleParts is a large file that is split between the people in "users".
 type peopleParts struct {
-	// frame is the file with only the first person. The lines of the others are empty.
+	// frame is the file with only the first person. The lines of the other people are empty.
 	frame []byte
 	// firstLine is the number of the line where the first person begins.
 	firstLine int
-	// rest are the lists of all other people, and people is their number.
-	rest   []peoplePart
-	people int
+	rest      []peoplePart // the other people
+	people    int          // the number of the other people
 }
 
-// peoplePart is a list of people, and the number of its first line in the file.
+// peoplePart is a part of a file: a list of people, and the number of its first line in the file.
 type peoplePart struct {
 	text []byte
 	line int
 }
 
-// splitPeople splits a file between its people, into parts of at least size bytes. It returns false if the file has
-// no second part, or if some line under "users" is not simple.
+// splitPeople splits a file between its people, into parts of at least size bytes. It returns false if
+// there is only one person in "users", or if a line in "users" is not simple.
 func splitPeople(data []byte, size int) (peopleParts, bool) {
 	var p peopleParts
-	var starts []int // of the parts
-	var entry []byte // how the first line of each person begins; nil above the first person
+	var starts []int // the offsets of the parts
+	var entry []byte // the beginning of the first line of each person; nil before the first person
 	line, offset, end := 0, 0, len(data)
 	inUsers := false
 	for text := range bytes.Lines(data) {
@@ -106,7 +107,7 @@ func splitPeople(data []byte, size int) (peopleParts, bool) {
 		isBlank := len(trimmed) == 0 || trimmed[0] == '#'
 		isEntry := entry != nil && bytes.HasPrefix(text, entry)
 		if entry != nil && indent == 0 && !isBlank && !isEntry {
-			end = start // at the next key of the file
+			end = start // the next key of the file begins here
 			break
 		}
 		switch {
@@ -132,24 +133,21 @@ func splitPeople(data []byte, size int) (peopleParts, bool) {
 		p.rest[i].text = data[start:append(starts, end)[i+1]]
 	}
 	lines := bytes.Count(data[starts[0]:end], []byte("\n"))
-	p.frame = slices.Concat(data[:starts[0]], emptyLines(lines), data[end:])
+	p.frame = slices.Concat(data[:starts[0]], bytes.Repeat([]byte("\n"), lines), data[end:])
 	return p, true
 }
 
-// emptyLines returns n empty lines.
-func emptyLines(n int) []byte { return bytes.Repeat([]byte("\n"), n) }
-
-// parse returns the nodes of a part, with their lines in the file.
+// parse returns the list in a part. The positions of its nodes are positions in the file.
 func (p peoplePart) parse(file string) (*yaml.Node, *Problem) {
 	n, problem := parseDocument(file, p.text)
-	if problem != nil { // once more, so that it has its line in the file too
-		return parseDocument(file, append(emptyLines(p.line-1), p.text...))
+	if problem != nil { // parse again below empty lines, so that the problem has its position in the file
+		return parseDocument(file, append(bytes.Repeat([]byte("\n"), p.line-1), p.text...))
 	}
 	addLines(n, p.line-1)
 	return n, nil
 }
 
-// addLines moves n and all nodes below it down by some lines.
+// addLines adds lines to the line numbers of n and all nodes below it.
 func addLines(n *yaml.Node, lines int) {
 	n.Line += lines
 	for _, below := range n.Content {
@@ -157,8 +155,8 @@ func addLines(n *yaml.Node, lines int) {
 	}
 }
 
-// parseFrame returns the root node of a large file with only its first person, and keeps the other people in d.rest;
-// nil if the file must be read as a whole.
+// parseFrame returns the root node of a large file with only the first person of its users, and puts
+// the other people into d.rest. It returns nil if the file must be read as a whole.
 func (d *decoder) parseFrame(data []byte) *yaml.Node {
 	if len(data) < d.largeFile {
 		return nil
@@ -174,7 +172,7 @@ func (d *decoder) parseFrame(data []byte) *yaml.Node {
 	users := valueOf(root, "users")
 	if problem != nil || users == nil || users.Kind != yaml.SequenceNode || len(users.Content) != 1 ||
 		users.Content[0].Line != p.firstLine {
-		return nil // the frame has not just the first person
+		return nil // the frame does not have exactly the first person
 	}
 	d.roster.People = slices.Grow(d.roster.People, 1+p.people)
 	if len(d.addresses) == 0 {

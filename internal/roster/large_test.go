@@ -11,7 +11,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// parseWhole and parseParts read a file after another one, as a whole and split between any two people.
+// parseWhole and parseParts read a file after another file, as a whole and split between any two people.
 func parseWhole(data []byte) (*Roster, error) { return parseWith(data, len(data)+1) }
 func parseParts(data []byte) (*Roster, error) { return parseWith(data, 0) }
 

@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 )
 
-// MaxFile is the maximum size of a file, in bytes: more than any roster needs.
+// MaxFile is the maximum size of a file, in bytes. No roster needs more.
 const MaxFile = 64 << 20
 
-// Load reads the roster that the files and folders in paths form together. Of a folder it reads
-// every *.yaml and *.yml file, in any letter case and in all subfolders, sorted by name. Files and
-// folders whose names begin with a dot are not read.
+// Load reads the roster in paths, which name files and folders. All files together are one roster. In
+// a folder, Load reads every *.yaml and *.yml file, in any letter case and also in subfolders, sorted
+// by name. It skips files and folders whose names begin with a dot.
 //
-// A file that cannot be read, a folder without a roster, a file that only looks like one (see
-// [IsRoster]) and a file that is named twice are plain errors that name the path. Problems
-// inside the files are returned as one [*ProblemsError], with all problems of all files.
+// If there are problems inside files, the error is a [*ProblemsError] with all problems of all files.
+// Other errors name a path: a file cannot be read, a folder has no roster, a file only looks like a
+// roster (see [IsRoster]), or paths name a file twice.
 func Load(paths []string) (*Roster, error) {
 	files, err := Files(paths)
 	if err != nil {
@@ -34,15 +34,16 @@ func Load(paths []string) (*Roster, error) {
 	return d.finish()
 }
 
-// File is a roster file that was not read from a folder, for example one from a git commit.
+// File is the content of a roster file from another source than the file system, such as git.
 type File struct {
-	// Name is how problems and plans name the file.
+	// Name is the name of the file in problems and plans.
 	Name string
 	Data []byte
 }
 
-// Parse reads the roster that files, at least one, form together. A file larger than [MaxFile] is
-// a plain error; problems inside the files are returned as one [*ProblemsError].
+// Parse reads the roster in files; there must be at least one. All files together are one roster. If
+// there are problems inside files, the error is a [*ProblemsError] with all problems of all files.
+// The only other error is about a file larger than [MaxFile].
 func Parse(files []File) (*Roster, error) {
 	d := newDecoder()
 	for _, f := range files {
@@ -54,7 +55,8 @@ func Parse(files []File) (*Roster, error) {
 	return d.finish()
 }
 
-// Files returns the roster files of the files and folders in paths, in the order in which [Load] merges them.
+// Files returns the names of all files that [Load] reads for paths, in the order in which Load merges
+// them.
 func Files(paths []string) ([]string, error) {
 	if len(paths) == 0 {
 		return nil, errors.New("no file or folder is given")
@@ -78,7 +80,7 @@ func Files(paths []string) ([]string, error) {
 	return files, nil
 }
 
-// readFile returns the content of a file of at most MaxFile bytes.
+// readFile returns the content of a file. A file larger than MaxFile is an error.
 func readFile(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// write puts a file under a folder of the test and gives its path.
+// write writes a file into a folder of the test and returns its path.
 func write(t *testing.T, folder, name, text string) string {
 	t.Helper()
 	path := filepath.Join(folder, name)
@@ -24,11 +24,11 @@ func write(t *testing.T, folder, name, text string) string {
 
 const oneUser = "users:\n  - email: ada@example.com\n"
 
-// What is wrong with the files themselves is a plain error that names the path.
+// A problem with a file as a whole is not a ProblemsError, but an error that names the path.
 func TestLoadPlainErrors(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		// paths prepares a folder and says what to load.
+		// paths prepares a folder and returns the paths to load.
 		paths func(t *testing.T, folder string) []string
 		want  string
 		is    error
@@ -254,7 +254,7 @@ func symlink(t *testing.T, to, path string) {
 	}
 }
 
-// loaded are the addresses of the people that path names, in their order.
+// loaded returns the addresses of the people in the roster path, in their order.
 func loaded(t *testing.T, path string) string {
 	t.Helper()
 	r, err := Load([]string{path})
@@ -268,7 +268,7 @@ func loaded(t *testing.T, path string) string {
 	return strings.Join(all, " ")
 }
 
-// Nobody leaves the roster because a file moves to a subfolder, or because of how its ending is written.
+// A file is also read in a subfolder, and with an extension in capital letters.
 func TestLoadSubfolders(t *testing.T) {
 	t.Parallel()
 	person := func(name string) string { return "users:\n  - email: " + name + "@example.com\n" }
@@ -300,7 +300,7 @@ func TestLoadSubfolders(t *testing.T) {
 	}
 }
 
-// What stands beside rosters in a repository does no harm, and hidden files and folders are not read.
+// Other files of a repository in the folder are no error, and hidden files and folders are not read.
 func TestLoadLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -322,7 +322,7 @@ func TestLoadLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// A file that looks like a roster and is not read would make its people unlisted without a word.
+// A file that only looks like a roster is an error. Otherwise, its people would silently be unlisted.
 func TestLoadRefusesLookalikes(t *testing.T) {
 	t.Parallel()
 	names := []string{
@@ -349,7 +349,7 @@ func TestLoadRefusesLookalikes(t *testing.T) {
 	}
 }
 
-// A small file that stands for a huge one is refused at once and without the memory that it asks for.
+// A small file that expands to a huge one is refused at once, and does not fill the memory.
 func TestLoadBoundsAliases(t *testing.T) {
 	// Not parallel: it measures what it allocates.
 	for _, name := range []string{"alias-billion-laughs", "alias-quadratic", "alias-recursion-deep", "yaml-too-deep"} {
@@ -373,7 +373,7 @@ func TestLoadBoundsAliases(t *testing.T) {
 	}
 }
 
-// A file that shares a long list among many people, as a company might, is within the bound.
+// A long list that many people share does not exceed the limit.
 func TestLoadSharedListIsFine(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
@@ -394,7 +394,7 @@ func TestLoadSharedListIsFine(t *testing.T) {
 	}
 }
 
-// The example that newcomers begin with is a good roster.
+// The example roster is valid.
 func TestExampleRoster(t *testing.T) {
 	t.Parallel()
 	r, err := Load([]string{"../../users.example.yaml"})
@@ -432,5 +432,5 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// parse reads a roster that is one file.
+// parse reads a roster of one file.
 func parse(file string, data []byte) (*Roster, error) { return Parse([]File{{file, data}}) }

@@ -10,16 +10,16 @@ import (
 )
 
 // Merge returns data, the text of a roster file, with entries added at the end of its users. A file
-// that has teams only gets a list of users. It changes no other byte. file is the name of the file for errors: a
-// [*ProblemsError] if data cannot be read, and a plain error with a position if its users are not a list to which lines
-// can be added.
+// that has only teams gets a list of users. All other bytes stay the same. file is the name of the
+// file in errors. The error is a [*ProblemsError] if data is not YAML. Another error with a position
+// says that Merge cannot add lines to the list of users.
 func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	if len(entries) == 0 {
 		return data, nil
 	}
 	root, problem := parseFile(file, data)
 	if problem != nil {
-		return nil, &ProblemsError{Problems: []Problem{*problem}}
+		return nil, newProblemsError([]Problem{*problem})
 	}
 	users := valueOf(root, "users")
 	lines := bytes.SplitAfter(data, []byte("\n"))
@@ -60,8 +60,8 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 		Position{file, last + 1, 1})
 }
 
-// findIndentation returns the spaces before the "-" of the first item that has its "-" and its
-// first key on one line.
+// findIndentation returns the spaces before the "-" of the first item that begins on the same line as
+// its "-". found is false if there is no such item.
 func findIndentation(lines [][]byte, users *yaml.Node) (indent string, found bool) {
 	for _, item := range users.Content {
 		if indent, _, found = strings.Cut(dashBefore(lines[item.Line-1], item), "-"); found {
@@ -71,12 +71,12 @@ func findIndentation(lines [][]byte, users *yaml.Node) (indent string, found boo
 	return "", false
 }
 
-// findLastLine returns the index of the last line that belongs to users. A comment that is
-// indented as far as the list, or less, may be about what follows; a deeper one belongs to the
-// last entry or is part of a text.
+// findLastLine returns the index of the last line that belongs to users. A comment at the end belongs
+// to users only if it is indented more than the "-" of the list. Otherwise, it may be about the lines
+// below.
 func findLastLine(lines [][]byte, root, users *yaml.Node, indent int) int {
 	end := len(lines)
-	first := users.Content[len(users.Content)-1].Line - 1 // of the last entry
+	first := users.Content[len(users.Content)-1].Line - 1 // the first line of the last entry
 	for i := 0; i < len(root.Content); i += 2 {
 		if next := root.Content[i].Line - 1; next > first && next < end {
 			end = next
@@ -84,7 +84,7 @@ func findLastLine(lines [][]byte, root, users *yaml.Node, indent int) int {
 	}
 	for i := first; i < end; i++ {
 		if bytes.HasPrefix(lines[i], []byte("...")) || bytes.HasPrefix(lines[i], []byte("---")) {
-			end = i // of the document
+			end = i // the document ends here
 		}
 	}
 	for end--; end > first; end-- {
@@ -97,8 +97,9 @@ func findLastLine(lines [][]byte, root, users *yaml.Node, indent int) int {
 	return end
 }
 
-// fitLines returns lines as they can be added to data at an offset, behind the end of a line or of the file: with
-// the same line ends.
+// fitLines returns lines in a form that can be inserted into data at an offset. The offset must be
+// after a line end or at the end of data. The result has the line ends of data. If data has no line
+// end before the offset, the result begins with one.
 func fitLines(data []byte, at int, lines string) string {
 	before := data[:at]
 	hasLineEnd := bytes.HasSuffix(before, []byte("\n"))
@@ -111,7 +112,8 @@ func fitLines(data []byte, at int, lines string) string {
 	return lines
 }
 
-// isExtension reports whether merged has the content of old followed by entries, or by a list of users with them.
+// isExtension reports whether merged has the content of old, with entries at the end of its users. If
+// old has no list of users, merged must have a new list at its end.
 func isExtension(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
 	root, problem := parseFile(file, merged)
 	users := valueOf(root, "users")

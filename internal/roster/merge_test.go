@@ -11,7 +11,7 @@ import (
 var newcomer = Entry{Person: Person{Email: address("new@example.com"), Access: Access{Groups: refs("platform")}},
 	Comments: []string{"invited"}}
 
-// mergeTests are rosters with an X where the newcomer belongs, or with the words of the error.
+// mergeTests are rosters with an X at the place of the new person, or with the text of the error.
 var mergeTests = []struct {
 	name, file, err string
 }{
@@ -69,7 +69,7 @@ func TestMerge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The dash of the last entry tells how far the newcomer is indented.
+			// The new person is indented like the dash of the last entry.
 			dash := before[strings.LastIndex("\n"+before[:strings.LastIndex(before, "- ")], "\n"):]
 			indent := dash[:strings.Index(dash, "-")]
 			lines := indent + "# invited\n" + indent + "- email: new@example.com\n" + indent + "  groups: [platform]\n" +

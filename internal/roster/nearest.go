@@ -7,19 +7,19 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Nearest returns the candidate that is most similar to name; "" if none is similar enough. Case,
-// dashes, underscores and spaces are ignored, because people mix them up.
+// Nearest returns the candidate that is most similar to name; "" if none is similar enough. It ignores
+// case, dashes, underscores and spaces, because people mix them up.
 func Nearest(name string, candidates []string) string {
-	const farthest = 2
+	const maxDistance = 2
 	name = normalizeName(name)
-	best, bestDistance := "", farthest+1
+	best, bestDistance := "", maxDistance+1
 	for _, c := range candidates {
 		target := normalizeName(c)
-		// Very different lengths are skipped before the slow comparison.
-		if max(len(name)-len(target), len(target)-len(name)) > farthest {
+		// editDistance is slow, so skip a candidate of a very different length.
+		if max(len(name)-len(target), len(target)-len(name)) > maxDistance {
 			continue
 		}
-		// In a short word, less than half of the characters may differ.
+		// In a short name, less than half of the characters may differ.
 		if d := editDistance(name, target); d < bestDistance && 2*d < len(target) {
 			best, bestDistance = c, d
 		}
@@ -27,13 +27,13 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-var joiners = strings.NewReplacer("_", "", "-", "", " ", "")
+var nameNormalizer = strings.NewReplacer("_", "", "-", "", " ", "")
 
 // normalizeName returns name in lower case without dashes, underscores and spaces.
-func normalizeName(name string) string { return joiners.Replace(strings.ToLower(name)) }
+func normalizeName(name string) string { return nameNormalizer.Replace(strings.ToLower(name)) }
 
-// editDistance returns how many characters must be added, removed, replaced or swapped with their
-// neighbour to turn a into b (optimal string alignment).
+// editDistance returns the optimal string alignment distance. This is the number of characters to
+// add, remove, replace or swap with their neighbour, so that a becomes b.
 func editDistance(a, b string) int {
 	s, t := []rune(a), []rune(b)
 	before, last, row := make([]int, len(t)+1), make([]int, len(t)+1), make([]int, len(t)+1)
@@ -79,9 +79,9 @@ func (r *Roster) Nearest(a org.Address) string {
 	return Nearest(a.String(), all)
 }
 
-// SameKeys returns what a person is recognised by under another address: the name, if there is one,
-// and the addresses without the characters that people spell differently before the @. Two people
-// who share one of these may be one person.
+// SameKeys returns keys of a person with this name and these addresses. Two people who share a key may
+// be the same person with another address. One key is the name, unless it is empty. The other keys are
+// the addresses without ".", "-" and "_" before the @, and without a part that begins with "+".
 func SameKeys(name string, addresses ...org.Address) []string {
 	var keys []string
 	if words := strings.Fields(strings.ToLower(org.Unescape(name))); len(words) > 0 {
@@ -90,12 +90,13 @@ func SameKeys(name string, addresses ...org.Address) []string {
 	for _, a := range addresses {
 		local, domain, found := strings.Cut(a.Key(), "@")
 		local, _, _ = strings.Cut(local, "+")
-		if local = spelling.Replace(local); found && local != "" {
+		if local = localNormalizer.Replace(local); found && local != "" {
 			keys = append(keys, "address "+local+"@"+domain)
 		}
 	}
 	return keys
 }
 
-// spelling removes the characters of a local part that people leave out or swap.
-var spelling = strings.NewReplacer(".", "", "-", "", "_", "")
+// localNormalizer removes the characters of a local part (the part before the @) that people often
+// leave out or mix up.
+var localNormalizer = strings.NewReplacer(".", "", "-", "", "_", "")

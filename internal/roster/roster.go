@@ -1,6 +1,6 @@
 // Package roster reads the files that list the people of an organization, and reports every problem
-// in them with its position. It does not use the network: whether the organization has the groups,
-// roles and policies of a roster is not checked here.
+// in them with its position. It does not use the network, so it does not check whether the
+// organization has the groups, roles and policies of a roster.
 package roster
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// defaultSettings are those of a roster that sets none.
+// defaultSettings are the settings of a roster that has no settings.
 var defaultSettings = Settings{
 	MaxInvites:     100,
 	MaxRemovals:    5,
@@ -27,47 +27,46 @@ var defaultSettings = Settings{
 
 // Roster is the merged content of all roster files.
 type Roster struct {
-	// Files are the files read, in the order they were merged.
+	// Files are the names of the files, in the order in which they were merged.
 	Files []string
 	// Organization is the name or id of the only organization to act on; "" allows any.
 	Organization string
-	// State is where the ledger and the lock are kept, without secrets; "" if the roster does not
-	// say.
+	// State is the place of the ledger and the lock, without secrets; "" if the roster names none.
 	State    string
 	Settings Settings
 	// Defaults has the access that every person gets. It is already merged into People.
 	Defaults Person
-	// People are those of "users", in the order of the files, followed by people whom only teams
-	// list. No two have an address or alias in common.
+	// People are the people in "users", in the order of the files, followed by people whom only
+	// teams list. Two people never have an address or alias in common.
 	People []Person
-	// Teams are in the order of the files.
+	// Teams are the teams in the order of the files.
 	Teams []Team
 }
 
-// Team is a number of people who get the same access. [Person.Teams] says who they are.
+// Team is a team of people who get the same access. The members are in [Person.Teams].
 type Team struct {
 	Name        string
 	Description string
-	// Access is what membership gives. If some team has a list that is not nil, even an empty one,
-	// that kind is managed for all people of the roster: whoever leaves a team must not keep what it
-	// gave.
+	// Access is the access that the members get. If a team has a list that is not nil, even an empty
+	// list, this kind of access is managed for all people of the roster. Otherwise, a person who
+	// leaves a team would keep its access.
 	Access
 	// At is the position of the name.
 	At Position
 }
 
-// Access is groups, roles and policies. Nil means not managed: they are not changed. Empty but not nil
-// means that a person must have none.
+// Access is groups, roles and policies. A list that is nil is not managed: orgsync does not change
+// this kind of access. A list that is empty but not nil means that a person must have none.
 type Access struct {
 	Groups   []Ref
 	Roles    []Ref
 	Policies []Ref
 }
 
-// Refs returns the groups, roles or policies; nil if they are not managed.
+// Refs returns the list of this kind; nil if the kind is not managed.
 func (a *Access) Refs(kind org.Kind) []Ref { return *a.List(kind) }
 
-// List returns the list of groups, roles or policies, to change it.
+// List returns a pointer to the list of this kind, with which a caller can change the list.
 func (a *Access) List(kind org.Kind) *[]Ref {
 	switch kind {
 	case org.KindGroup:
@@ -102,8 +101,8 @@ type Settings struct {
 	// MaxRevokes is the maximum number of changes in one run that revoke access of members; 0
 	// allows none.
 	MaxRevokes int
-	// UnlistedAfter is how long a user who is in no roster that the ledger knows must be unlisted
-	// before they are suspended or removed; 0 means at once.
+	// UnlistedAfter is the waiting time before orgsync suspends or removes an unlisted user whom the
+	// ledger never saw in a roster; 0 means no wait.
 	UnlistedAfter time.Duration
 	HiddenMembers HiddenMembersPolicy
 	// ReinviteRounds is the maximum number of invitation mails to a person who never answers, at
@@ -125,8 +124,8 @@ const (
 	UnlistedRemove  UnlistedPolicy = "remove"
 )
 
-// HiddenMembersPolicy says what happens to people in the roster whose membership the API key
-// cannot see.
+// HiddenMembersPolicy says what happens to people in the roster if the API key cannot see whether
+// they are members.
 type HiddenMembersPolicy string
 
 // The policies for hidden members; HiddenMembersHold is the default.
@@ -154,19 +153,20 @@ type Person struct {
 	Note    string
 	// External is true if the address is intentionally outside the allowed domains.
 	External bool
-	// From is the first day of the membership, as midnight UTC at its beginning; zero means that it
-	// has begun.
+	// From is the person's first day in the organization, as midnight UTC at its beginning; zero
+	// means that it has already begun.
 	From time.Time
 	// Until is the person's last day in the organization, as midnight UTC at its beginning; zero
 	// means no end. For people whom only teams list, it is the last day of their last membership.
 	Until time.Time
-	// APIEnabled is nil if neither the entry nor the defaults set it: then it is not changed.
+	// APIEnabled says whether the person may use the API. It is nil if neither the entry nor the
+	// defaults set it; orgsync then does not change the API access of a member.
 	APIEnabled *bool
-	// Access is the defaults followed by that of the entry and that of the teams, without
+	// Access is the access of the defaults, then of the entry and then of the teams, without
 	// duplicates.
 	Access
-	// Teams are the memberships, in the order of the files, also those that have ended. See
-	// [Person.On].
+	// Teams are all memberships in the order of the files, even those that have ended (see
+	// [Person.On]).
 	Teams []Membership
 	// OnlyInTeams is true if "users" does not list the person.
 	OnlyInTeams bool
@@ -174,13 +174,14 @@ type Person struct {
 	At Position
 }
 
-// Addresses returns the address that is invited, followed by the aliases.
+// Addresses returns the address to which orgsync sends invitations, followed by the aliases.
 func (p *Person) Addresses() []org.Address {
 	return append([]org.Address{p.Email}, p.Aliases...)
 }
 
-// On returns p as they are at now: without the memberships that have ended and the access that only
-// these gave. Kinds of access stay managed. It returns p itself if no membership has ended.
+// On returns p without the memberships that have ended at now, and without the access that only these
+// gave. A list of access may become empty, but it does not become nil. If no membership has ended, On
+// returns p itself.
 func (p *Person) On(now time.Time) *Person {
 	ended := func(m Membership) bool { return isOver(m.Until, now) }
 	if !slices.ContainsFunc(p.Teams, ended) {
@@ -195,18 +196,18 @@ func (p *Person) On(now time.Time) *Person {
 	return &current
 }
 
-// Compare returns a negative number, 0 or a positive number if p is before, at or after other, by
-// file, line and column.
+// Compare returns a negative number if p is before other, 0 if they are equal, and otherwise a
+// positive number. It compares the file, the line and then the column.
 func (p Position) Compare(other Position) int {
 	return cmp.Or(cmp.Compare(p.File, other.File), cmp.Compare(p.Line, other.Line), cmp.Compare(p.Column, other.Column))
 }
 
-// Ref is the name or id of a group, a role or a policy, and where the roster has it.
+// Ref is the name or id of a group, a role or a policy, with its position in the roster.
 type Ref struct {
 	Name string
 	At   Position
-	// Until is the last day on which the person has it, if only memberships with a last day give
-	// it; zero means no end.
+	// Until is the last day on which the person has this access, because only memberships with a
+	// last day give it; zero means no end.
 	Until time.Time
 }
 
@@ -220,11 +221,11 @@ type Position struct {
 // String returns file:line:column.
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// Source returns file:line, as plans show it.
+// Source returns file:line, the form in which plans show a position.
 func (p Position) Source() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
-// RequiredAccess returns the names of the groups, roles and policies in r, sorted. A kind that r
-// manages for nobody is missing.
+// RequiredAccess returns the sorted names of the groups, roles and policies in r. A kind that r does
+// not manage has no key in the result.
 func (r *Roster) RequiredAccess() org.Wanted {
 	required := org.Wanted{}
 	add := func(a *Access) {

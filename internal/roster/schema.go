@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Schema returns the JSON Schema (draft 2020-12) of one roster file, for editors. It is made from
-// the same table of keys that the decoder uses.
+// Schema returns the JSON Schema (draft 2020-12) of a roster file, for editors. Schema makes it from
+// the table of keys that the decoder uses.
 //
-// The schema accepts all that the decoder accepts, except a value of exactly the maximum length
-// with white space around it. It also accepts more: rules about several places or files, about
-// YAML itself and about the calendar are checked by the decoder only. It does not require "users",
-// because a file may be one of several.
+// The schema accepts every file that the decoder accepts, with one exception: a value of exactly the
+// maximum length with white space around it. The schema also accepts some files that the decoder
+// refuses. Only the decoder checks rules about several places or files, about YAML itself and about
+// the calendar. The schema does not require "users", because a file may be one of several.
 func Schema() []byte {
 	root := rosterKeys.schema()
 	root.Schema = "https://json-schema.org/draft/2020-12/schema"
@@ -27,7 +27,7 @@ func Schema() []byte {
 	if err := enc.Encode(root); err != nil {
 		panic(err) // cannot happen: the schema has only text, numbers and lists of them
 	}
-	return ascii(buf.Bytes())
+	return toASCII(buf.Bytes())
 }
 
 // schema is a JSON Schema. Empty fields are omitted.
@@ -50,7 +50,8 @@ type schema struct {
 	PatternProperties properties `json:"patternProperties,omitempty"`
 	PropertyNames     *schema    `json:"propertyNames,omitempty"`
 	Required          []string   `json:"required,omitempty"`
-	// AdditionalProperties is false if the keys are listed, or the schema of the values of all keys.
+	// AdditionalProperties is false if Properties lists all keys. Otherwise, it is the schema of the
+	// values of all keys.
 	AdditionalProperties any     `json:"additionalProperties,omitempty"`
 	MinProperties        int     `json:"minProperties,omitempty"`
 	Items                *schema `json:"items,omitempty"`
@@ -61,7 +62,7 @@ type schema struct {
 	Examples             []any   `json:"examples,omitempty"`
 }
 
-// properties are the keys of a mapping, in the order of the table.
+// properties are the keys of a mapping, in the order of the table of keys.
 type properties []property
 
 type property struct {
@@ -69,7 +70,7 @@ type property struct {
 	value schema
 }
 
-// MarshalJSON returns an object with the properties in their order.
+// MarshalJSON returns a JSON object that has the properties in their order.
 func (p properties) MarshalJSON() ([]byte, error) {
 	members := make([]string, len(p))
 	for i, one := range p {
@@ -82,36 +83,38 @@ func (p properties) MarshalJSON() ([]byte, error) {
 	return []byte("{" + strings.Join(members, ",") + "}"), nil
 }
 
-// Parts of patterns. They mean the same in the regular expressions of Go and of JavaScript, and
-// exclude the characters for which isInvisible is true.
+// Parts of patterns. They mean the same in the regular expressions of Go and of JavaScript.
 const (
-	unseen = "\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
+	// invisible has the characters for which isInvisible is true.
+	invisible = "\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
 	// blank has the spaces and the characters without a width, which no address may have.
 	blank = "\\s\\xa0\\xad\u1680\u2000-\u200f\u202f\u205f-\u2065\u206a-\u206f\u3000" +
 		"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
-	// space has the characters for which [unicode.IsSpace] is true, and around matches what is
-	// trimmed; \s differs in Go and JavaScript.
-	space  = "\\t-\\r \\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-	around = `[` + space + `]*`
+	// space has the characters for which [unicode.IsSpace] is true; \s is different in Go and in
+	// JavaScript. outerSpace matches the white space that the decoder removes from a value.
+	space      = "\\t-\\r \\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+	outerSpace = `[` + space + `]*`
 
-	word = `[^` + unseen + blank + `.@<>"(),:;\[\]\\]+`
-	// label has ASCII letters, digits and "-", and all other characters.
-	label  = `[^` + unseen + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+`
+	localWord = `[^` + invisible + blank + `.@<>"(),:;\[\]\\]+`
+	// label matches a part of a domain. Of the ASCII characters, it may have only letters, digits and
+	// "-".
+	label  = `[^` + invisible + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+`
 	domain = label + `(\.` + label + `)+`
 
-	linePattern = `^` + around + `[^` + space + unseen + `]([^` + unseen + `]*[^` + space + unseen + `])?` +
-		around + `$`
-	prosePattern   = `^` + around + `[^` + space + unseen + `]([^` + unseen + `]|[\n\t])*` + around + `$`
-	addressPattern = `^` + around + word + `(\.` + word + `)*@` + domain + around + `$`
-	domainPattern  = `^` + around + domain + around + `$`
+	linePattern = `^` + outerSpace + `[^` + space + invisible + `]([^` + invisible + `]*[^` + space + invisible + `])?` +
+		outerSpace + `$`
+	prosePattern   = `^` + outerSpace + `[^` + space + invisible + `]([^` + invisible + `]|[\n\t])*` + outerSpace + `$`
+	addressPattern = `^` + outerSpace + localWord + `(\.` + localWord + `)*@` + domain + outerSpace + `$`
+	domainPattern  = `^` + outerSpace + domain + outerSpace + `$`
 	datePattern    = `^[2-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
-	// durationPattern has no maximum, because a pattern cannot add.
+	// durationPattern does not check the maximum, because a pattern cannot add numbers.
 	durationPattern = `^([0-9]+[dhms])+$`
 	flagPattern     = `^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|[Nn][Oo])$`
 )
 
-// maxCharacters is the maximum length of an address in characters; the real limit is in bytes.
-const maxCharacters = 254
+// maxAddress is the maximum length of an address, in characters. The decoder has the same limit, but
+// in bytes.
+const maxAddress = 254
 
 // schema returns the schema of the value of k.
 func (k *key) schema() schema {
@@ -136,7 +139,7 @@ func (k *key) schema() schema {
 	case choiceKind:
 		s.Enum = k.choices
 	case addressKind:
-		s.Type, s.Pattern, s.MaxLength = "string", addressPattern, maxCharacters
+		s.Type, s.Pattern, s.MaxLength = "string", addressPattern, maxAddress
 		s.PatternErrorMessage = "must be " + k.expected()
 	case mappingKind:
 		section := k.section.schema()
@@ -174,11 +177,11 @@ func (s *section) schema() schema {
 	return out
 }
 
-// ascii returns a JSON document with all other characters as \u escapes: the patterns have many
-// invisible ones.
-func ascii(doc []byte) []byte {
+// toASCII returns a JSON document in which all characters that are not ASCII are \u escapes, because
+// many of them are invisible.
+func toASCII(doc []byte) []byte {
 	var out strings.Builder
-	for _, r := range string(doc) { // all are at most U+FFFF
+	for _, r := range string(doc) { // all characters are at most U+FFFF
 		if r == '\n' || r >= ' ' && r < 0x7f {
 			out.WriteRune(r)
 		} else {

@@ -39,7 +39,7 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 	return compiled
 }
 
-// Why the schema lets a bad roster pass: only the decoder can tell.
+// The reasons why the schema accepts some invalid rosters: only the decoder can check them.
 const (
 	inTheYAML   = "a matter of how the file is written: what an editor makes of it as values is in order"
 	manyPlaces  = "concerns two places, and a schema looks at one at a time"
@@ -104,7 +104,7 @@ var schemaAccepts = map[string]string{
 	"yaml-tag-str":           inTheYAML,
 }
 
-// The schema accepts every good roster, and refuses every bad one but those that are listed with the reason.
+// The schema accepts every valid roster. It refuses every invalid roster, except those that have a reason.
 func TestSchemaAgreesWithDecoder(t *testing.T) {
 	t.Parallel()
 	compiled := compileSchema(t)
@@ -153,7 +153,7 @@ func TestSchemaAcceptsExample(t *testing.T) {
 	}
 }
 
-// errNoValues is what a file is that cannot be read as YAML: a schema is about values.
+// errNoValues means that a file is not YAML, so that it has no values that the schema could check.
 var errNoValues = errors.New("the file has no values")
 
 // checkBySchema checks a file, or each file of a folder, as an editor would.
@@ -179,7 +179,7 @@ func checkBySchema(t *testing.T, s *jsonschema.Schema, path string) error {
 	return nil
 }
 
-// plainValue is n as JSON has it: what an editor checks. Dates are text there (YAML 1.2 knows none), and so are keys.
+// plainValue returns n as a JSON value, which an editor checks. Dates (not in YAML 1.2) and keys become text.
 func plainValue(n *yaml.Node) any {
 	if n == nil {
 		return nil
@@ -214,7 +214,7 @@ func plainValue(n *yaml.Node) any {
 	return n.Value
 }
 
-// What cannot be seen is the same to the decoder and to the patterns.
+// The decoder and the patterns of the schema refuse the same invisible characters.
 func TestSchemaPatterns(t *testing.T) {
 	t.Parallel()
 	line, prose := regexp.MustCompile(linePattern), regexp.MustCompile(prosePattern)
@@ -235,7 +235,7 @@ func TestSchemaPatterns(t *testing.T) {
 	}
 }
 
-// Every key of the table is told of, and every value that stands for a missing one is what the decoder takes.
+// Every key has a description, and every default in the schema is the default of the decoder.
 func TestSchemaTellsOfEveryKey(t *testing.T) {
 	t.Parallel()
 	for _, s := range sections {
@@ -266,7 +266,7 @@ func TestSchemaTellsOfEveryKey(t *testing.T) {
 	}
 }
 
-// FuzzSchema: what the decoder accepts, the schema accepts, but for white space at a bound.
+// FuzzSchema checks that the schema accepts what the decoder accepts, except for white space at a maximum length.
 func FuzzSchema(f *testing.F) {
 	err := filepath.WalkDir(filepath.Join(testdata, "good"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {

@@ -11,7 +11,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// member is a membership whose person is not known before all files are read.
+// member is a membership with the address of the person. joinTeams finds the person after all files
+// are read.
 type member struct {
 	Membership
 	email org.Address
@@ -29,7 +30,7 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 			d.addProblem(name, "the name of a team must be text, not %s", describeNode(name))
 			continue
 		case name.Tag == mergeTag:
-			d.addProblem(name, `merge keys ("<<") are not supported: put what people share under "defaults"`)
+			d.addProblem(name, mergeKeyProblem)
 			continue
 		case name.Tag == nullTag:
 			d.addProblem(name, "a team has no name: put it in quotes if this is meant as one")
@@ -39,18 +40,18 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 			continue
 		}
 		d.checkTag(name)
-		if first, found := d.teamAt[text]; found {
+		if first, found := d.teamIndex[text]; found {
 			d.addProblem(name, "the team %s is already set at %v: a team is in one place only, put all members there",
 				quote(text), d.roster.Teams[first].At)
 			continue
 		}
-		d.teamAt[text] = len(d.roster.Teams)
+		d.teamIndex[text] = len(d.roster.Teams)
 		d.roster.Teams = append(d.roster.Teams, Team{Name: text, At: d.position(name)})
 		d.followAlias(value, func(v *yaml.Node) {
 			if d.checkValue(item, v) {
 				d.decodeTeam(v, &d.roster.Teams[len(d.roster.Teams)-1])
 			} else {
-				d.hasMembers = true // there may be some in it
+				d.hasMembers = true // the invalid team may have members
 			}
 		})
 	}
@@ -76,8 +77,8 @@ func (d *decoder) decodeTeam(n *yaml.Node, t *Team) {
 	d.hasMembers = d.hasMembers || present.has("members") && !empty
 }
 
-// joinTeams gives each membership to its person, by address or alias. People whom no entry lists
-// are added.
+// joinTeams adds each membership to the person who has its address or alias. If no entry of users
+// lists the person, joinTeams adds the person to the roster.
 func (d *decoder) joinTeams() {
 	if len(d.members) == 0 {
 		return
@@ -109,7 +110,7 @@ func (d *decoder) joinTeams() {
 	d.roster.People = people
 }
 
-// laterEnd returns the later of two last days; zero, which is no end, is the latest.
+// laterEnd returns the later of two last days. Zero means no end, and is later than any day.
 func laterEnd(a, b time.Time) time.Time {
 	if a.IsZero() || b.IsZero() {
 		return time.Time{}
@@ -120,13 +121,13 @@ func laterEnd(a, b time.Time) time.Time {
 	return a
 }
 
-// checkTeamAccess adds a problem if all memberships together give more access than the files are
-// large enough for: a small file must not fill the memory.
+// checkTeamAccess adds a problem if all memberships together give too much access for the size of the
+// files. Otherwise, a small file could fill the memory.
 func (d *decoder) checkTeamAccess() {
 	limit, total := maxAliasNodes+maxAliasNodesPerByte*d.size, 0
 	for i := range d.roster.People {
 		for _, m := range d.roster.People[i].Teams {
-			team := &d.roster.Teams[d.teamAt[m.Team]]
+			team := &d.roster.Teams[d.teamIndex[m.Team]]
 			if total += len(team.Groups) + len(team.Roles) + len(team.Policies); total > limit {
 				d.problems.add(m.At, "the teams give people more than %d groups, roles and policies in all: give what "+
 					`everybody has under "defaults", or make fewer teams`, limit)
@@ -136,9 +137,8 @@ func (d *decoder) checkTeamAccess() {
 	}
 }
 
-// mergeAccess gives each person the access of the defaults and of their teams. A kind that some
-// team manages is managed for everybody: otherwise people would keep what a team gave them when
-// they leave it.
+// mergeAccess adds the access of the defaults and of the teams to each person. A kind of access that
+// one team manages is managed for everybody. Otherwise, people who leave a team would keep its access.
 func (d *decoder) mergeAccess() {
 	defaults := &d.roster.Defaults
 	managed := make(map[org.Kind]bool)
@@ -162,45 +162,45 @@ func (d *decoder) mergeAccess() {
 	}
 }
 
-// mergeRefs returns the refs of the defaults, those of an entry and those that memberships give, without duplicates;
-// nil if nothing manages the kind.
+// mergeRefs returns the refs of the defaults, then own, the refs of an entry, and then the refs of the
+// memberships, without duplicates. It returns nil if none of these has a list of this kind.
 func (d *decoder) mergeRefs(kind org.Kind, own []Ref, memberships []Membership) []Ref {
 	var merged []Ref
-	var places map[string]int // of the names in merged; nil while people may share merged
+	var indices map[string]int // of the names in merged; nil while merged is one of the original lists
 	add := func(given []Ref, until time.Time) {
 		switch {
 		case given == nil:
 			return
 		case merged == nil && until.IsZero():
-			merged = slices.Clip(given) // most people have one list only, often that of a team
+			merged = slices.Clip(given) // not a copy: most people have only one list, often the list of a team
 			return
-		case places == nil:
+		case indices == nil:
 			merged = append(make([]Ref, 0, len(merged)+len(given)), merged...)
-			places = make(map[string]int, len(merged)+len(given))
+			indices = make(map[string]int, len(merged)+len(given))
 			for i, r := range merged {
-				places[r.Name] = i
+				indices[r.Name] = i
 			}
 		}
 		for _, r := range given {
 			r.Until = until
-			if i, has := places[r.Name]; has {
+			if i, found := indices[r.Name]; found {
 				merged[i].Until = laterEnd(merged[i].Until, until)
 				continue
 			}
-			places[r.Name] = len(merged)
+			indices[r.Name] = len(merged)
 			merged = append(merged, r)
 		}
 	}
 	add(d.roster.Defaults.Refs(kind), time.Time{})
 	add(own, time.Time{})
 	for _, m := range memberships {
-		add(d.roster.Teams[d.teamAt[m.Team]].Refs(kind), m.Until)
+		add(d.roster.Teams[d.teamIndex[m.Team]].Refs(kind), m.Until)
 	}
 	return merged
 }
 
-// decodeState returns the place of the ledger; "" if it is invalid. Problems do not quote it,
-// because it may hold a secret.
+// decodeState returns the place of the ledger; "" if it is invalid. Its problems do not quote the
+// value, because it may contain a secret.
 func (d *decoder) decodeState(k *key, n *yaml.Node) string {
 	text := d.decodeText(k, n)
 	if !strings.Contains(text, "://") {
@@ -223,7 +223,7 @@ func (d *decoder) decodeState(k *key, n *yaml.Node) string {
 	return text
 }
 
-// isSecretName reports whether a parameter of a URL has a name that secrets have.
+// isSecretName reports whether the name of a URL parameter suggests that its value is a secret.
 func isSecretName(name string) bool {
 	name = normalizeName(name)
 	return slices.ContainsFunc([]string{"password", "passwd", "secret", "token", "accesskey"}, func(word string) bool {

@@ -11,7 +11,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// A membership gives access until its last day, in UTC, and no longer. The kinds stay managed.
+// A membership gives access until its last day in UTC. After this day, the kinds of access stay managed.
 func TestOn(t *testing.T) {
 	t.Parallel()
 	r, err := parse("users.yaml", []byte(`
@@ -70,7 +70,7 @@ teams:
 	}
 }
 
-// The access of a team that several people share is not changed by what one of them has beyond it.
+// People share the list of a team. More access of one person must not change the list of the others.
 func TestTeamAccessIsShared(t *testing.T) {
 	t.Parallel()
 	r, err := parse("users.yaml", []byte(`
@@ -105,7 +105,7 @@ users: [cyd@example.com]
 	}
 }
 
-// What only a team without members names is required too: it may be revoked.
+// The access of a team without members is also required, because orgsync may revoke it.
 func TestRequiredAccessOfEmptyTeams(t *testing.T) {
 	t.Parallel()
 	r, err := parse("users.yaml", []byte("teams: {old: {groups: [legacy], roles: []}}\nusers: [ada@example.com]\n"))
@@ -118,7 +118,7 @@ func TestRequiredAccessOfEmptyTeams(t *testing.T) {
 	}
 }
 
-// A small file cannot fill the memory through teams that give many people much.
+// A small file with teams cannot fill the memory.
 func TestTeamsAreBounded(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -16,29 +14,31 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Update is how an entry must change so that it says what the person has in the organization.
+// Update describes how an entry must change, so that the roster has the access that the person has in
+// the organization.
 type Update struct {
 	Email org.Address
 	// At is the position of the entry.
 	At Position
-	// OnlyInTeams is that of [Person].
+	// OnlyInTeams is true if "users" does not list the person.
 	OnlyInTeams bool
-	// APIEnabled is the new value; nil if it does not change.
+	// APIEnabled is the new value of api_enabled; nil if it does not change.
 	APIEnabled *bool
-	// Add and Remove are names that the lists of the entry gain and lose.
+	// Add has the names to add to the lists of the entry, and Remove has the names to remove.
 	Add, Remove map[org.Kind][]string
-	// Left is true if the person joined once and is no longer in the organization.
+	// Left is true if the person was a member and is no longer in the organization. The entry then
+	// gets a comment, and does not change otherwise.
 	Left bool
 }
 
-// leftMark begins the comment above the entry of a person who left.
+// leftMark is the beginning of the comment above the entry of a person who left.
 const leftMark = "# left the organization"
 
-// UpdateAccess returns data, the text of a roster file, with the updates of entries of this file.
-// Only values that change are written; comments, order and everything else stay byte for byte.
-// People whom only teams list get an entry below the others if they have more than the teams give.
-// failed has a sentence for each update that must be made by hand. file is the name of the file in
-// positions. The error is that of [Merge].
+// UpdateAccess returns data, the text of a roster file, with the updates of its entries. It writes
+// only values that change; all other bytes stay the same. A person whom only teams list gets an entry
+// at the end of users, with the access that the teams do not give. failed has a sentence for each
+// update that somebody must make by hand. file is the name of the file in positions. The errors are
+// those of [Merge].
 func UpdateAccess(file string, data []byte, updates []Update) (text []byte, failed []string, err error) {
 	var added []Entry
 	var inPlace []Update
@@ -49,10 +49,10 @@ func UpdateAccess(file string, data []byte, updates []Update) (text []byte, fail
 			inPlace = append(inPlace, u)
 		}
 	}
-	// From the end of the file: an update moves only what is below it.
+	// Start at the end of the file, so that an update does not move the entries of the next updates.
 	slices.SortStableFunc(inPlace, func(a, b Update) int { return b.At.Compare(a.At) })
 	changed, problems := applyUpdates(file, data, inPlace)
-	if changed == nil { // together they are not what was wanted: find the one that is not
+	if changed == nil { // the result would be wrong: make each update on its own, to skip the one that fails
 		changed, problems = data, make([]string, len(inPlace))
 		for i := range inPlace {
 			one, problem := applyUpdates(file, changed, inPlace[i:i+1])
@@ -71,7 +71,7 @@ func UpdateAccess(file string, data []byte, updates []Update) (text []byte, fail
 	return text, failed, err
 }
 
-// entry returns an entry with what the person has beyond their teams.
+// entry returns a new entry with the access that the teams of the person do not give.
 func (u Update) entry() Entry {
 	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled}}
 	for kind, names := range u.Add {
@@ -82,7 +82,7 @@ func (u Update) entry() Entry {
 	return e
 }
 
-// edit replaces the bytes from begin to end.
+// edit replaces the bytes from the offset begin to the offset end by text.
 type edit struct {
 	begin, end int
 	text       string
@@ -90,29 +90,29 @@ type edit struct {
 
 // editor changes the entries of a file.
 type editor struct {
-	data  []byte
-	lines []int // the offset of each line
-	edits []edit
-	// problem is why the last entry cannot be changed; "" if it can.
-	problem string
+	data    []byte
+	lines   []int // the offset of each line
+	edits   []edit
+	problem string // the reason why the current entry cannot be changed; "" if there is none
 }
 
-// applyUpdates returns data with the updates that can be made, and for each update why it cannot
-// be made, or "". The data is nil if the result would differ in something else too.
+// applyUpdates returns data with the updates that it can make, and for each update the reason why it
+// cannot make the update; "" if it can. The data is nil if the result would be wrong, because more
+// than the updated values would change.
 func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string) {
 	problems := make([]string, len(updates))
 	root, problem := parseFile(file, data)
 	if problem != nil || len(updates) == 0 {
 		return data, problems
 	}
-	mark := len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
-	e := &editor{data: data, lines: []int{mark}}
+	byteOrderMark := len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
+	e := &editor{data: data, lines: []int{byteOrderMark}}
 	for i, b := range data {
 		if b == '\n' {
 			e.lines = append(e.lines, i+1)
 		}
 	}
-	entries := entriesByPlace(root)
+	entries := entriesByPosition(root)
 	made := make(map[*yaml.Node]Update)
 	for i, u := range updates {
 		node, before := entries[[2]int{u.At.Line, u.At.Column}], len(e.edits)
@@ -139,8 +139,8 @@ func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string)
 	return changed, problems
 }
 
-// entriesByPlace returns the entries of users and of teams by line and column.
-func entriesByPlace(root *yaml.Node) map[[2]int]*yaml.Node {
+// entriesByPosition returns the entries of users and of teams by line and column.
+func entriesByPosition(root *yaml.Node) map[[2]int]*yaml.Node {
 	entries := make(map[[2]int]*yaml.Node)
 	for _, list := range peopleLists(root) {
 		for _, item := range list.Content {
@@ -152,7 +152,7 @@ func entriesByPlace(root *yaml.Node) map[[2]int]*yaml.Node {
 	return entries
 }
 
-// offset returns the place in the data of the beginning of n.
+// offset returns the offset of n in the data.
 func (e *editor) offset(n *yaml.Node) int {
 	begin := e.lines[n.Line-1]
 	for range n.Column - 1 {
@@ -162,10 +162,11 @@ func (e *editor) offset(n *yaml.Node) int {
 	return begin
 }
 
-// lineStart returns the offset of the line that n begins on, and lineLimit the one behind it.
+// lineStart returns the offset of the line on which n begins.
 func (e *editor) lineStart(n *yaml.Node) int { return e.lines[n.Line-1] }
 
-func (e *editor) lineLimit(n *yaml.Node) int {
+// nextLineStart returns the offset of the line below the line on which n begins.
+func (e *editor) nextLineStart(n *yaml.Node) int {
 	if n.Line < len(e.lines) {
 		return e.lines[n.Line]
 	}
@@ -189,7 +190,8 @@ func (e *editor) apply() []byte {
 	return append(out, e.data[at:]...)
 }
 
-// markLeft adds the comment that the person left, above the entry, unless it is there.
+// markLeft adds a comment above the entry n, which says that the person left. It does nothing if the
+// comment is already there.
 func (e *editor) markLeft(n *yaml.Node) {
 	start := e.lineStart(n)
 	indent, _, isFirst := strings.Cut(dashBefore(e.data[start:], n), "-")
@@ -209,7 +211,7 @@ func (e *editor) markLeft(n *yaml.Node) {
 
 // update changes the lists and the API access of the entry n.
 func (e *editor) update(n *yaml.Node, u Update) {
-	var fields []string // those that the entry lacks, as YAML
+	var fields []string // the keys that the entry does not have yet, with their values, as YAML
 	if u.APIEnabled != nil {
 		value := strconv.FormatBool(*u.APIEnabled)
 		if old := valueOf(n, "api_enabled"); old == nil {
@@ -254,7 +256,7 @@ func (e *editor) update(n *yaml.Node, u Update) {
 	}
 }
 
-// addLines adds lines that begin with prefix below the line on which n begins.
+// addLines adds lines below the line on which n begins. Each line gets the prefix.
 func (e *editor) addLines(n *yaml.Node, prefix string, lines []string) {
 	if len(lines) == 0 {
 		return
@@ -263,8 +265,8 @@ func (e *editor) addLines(n *yaml.Node, prefix string, lines []string) {
 	for _, line := range lines {
 		text += prefix + line + "\n"
 	}
-	limit := e.lineLimit(n)
-	e.replace(limit, limit, fitLines(e.data, limit, text))
+	end := e.nextLineStart(n)
+	e.replace(end, end, fitLines(e.data, end, text))
 }
 
 // updateList changes a list of names.
@@ -288,7 +290,8 @@ func (e *editor) updateList(n *yaml.Node, add, remove []string) {
 	}
 }
 
-// updateFlowList changes a list in brackets. Names that stay keep their spelling.
+// updateFlowList changes a list in brackets. The other names keep their form, for example their
+// quotes.
 func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
 	begin := e.offset(n)
 	var texts []string
@@ -334,7 +337,7 @@ func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
 		return
 	}
 	for _, item := range removed {
-		e.replace(e.lineStart(item), e.lineLimit(item), "")
+		e.replace(e.lineStart(item), e.nextLineStart(item), "")
 	}
 	names := make([]string, len(add))
 	for i, name := range add {
@@ -354,15 +357,13 @@ func (e *editor) replaceScalar(n *yaml.Node, text string) {
 }
 
 // quotedRegexp matches a text in double or single quotes that ends on the same line.
-var quotedRegexp = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
-})
+var quotedRegexp = lazyRegexp(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
 
-// span returns the offsets of a scalar or an alias and of what is behind it; the latter is -1 if it has several lines
-// or another form than plain or in quotes.
+// span returns the offsets of the beginning and the end of a scalar or an alias. end is -1 if the node
+// has several lines, or if it is neither plain nor in quotes.
 func (e *editor) span(n *yaml.Node) (begin, end int) {
 	begin = e.offset(n)
-	text := e.data[begin:e.lineLimit(n)]
+	text := e.data[begin:e.nextLineStart(n)]
 	switch {
 	case n.Kind == yaml.AliasNode:
 		return begin, begin + 1 + len(n.Value)
@@ -376,8 +377,8 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 	return begin, -1
 }
 
-// areUpdated reports whether after is before with the updates of these entries, and nothing else. It removes the users
-// of both.
+// areUpdated reports whether after differs from before only by the updates of entries, which are nodes
+// in before. It removes the users of both.
 func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
 	if after == nil {
 		return false
@@ -399,7 +400,7 @@ func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
 	return equalNodes(before, after)
 }
 
-// isUpdated reports whether after is the entry before with an update, and nothing else.
+// isUpdated reports whether the entry after differs from the entry before only by the update u.
 func isUpdated(before, after *yaml.Node, u Update) bool {
 	if itemKey(after) != u.Email.Key() {
 		return false
@@ -428,7 +429,7 @@ func isUpdated(before, after *yaml.Node, u Update) bool {
 	return true
 }
 
-// namesWithout returns the texts of a list, without those in remove; nil for nil.
+// namesWithout returns the names in the list n without those in remove; nil if n is nil.
 func namesWithout(n *yaml.Node, remove []string) []string {
 	if n != nil && n.Kind == yaml.AliasNode {
 		n = n.Alias

@@ -12,7 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// drifted is a roster in which everything differs that can be changed in place; driftWant is what becomes of it.
+// drifted is a roster with every difference that can be changed in place; driftWant is the result.
 const (
 	drifted = `# Our people.
 defaults: {groups: [everyone]}
@@ -76,7 +76,7 @@ x-shared: [a]
 `
 )
 
-// driftUpdates are what differs, with the positions that r has.
+// driftUpdates returns the differences, with the positions in r.
 func driftUpdates(t *testing.T, r *Roster) []Update {
 	t.Helper()
 	yes, no := true, false
@@ -100,7 +100,7 @@ func driftUpdates(t *testing.T, r *Roster) []Update {
 	return updates
 }
 
-// Only the values that change are written, in every form of an entry, with LF and CRLF and a mark of byte order.
+// UpdateAccess writes only values that change, in every form of an entry, with LF, CRLF and a byte-order mark.
 func TestUpdateAccess(t *testing.T) {
 	t.Parallel()
 	// The anchor is above its alias, as YAML needs it.
@@ -127,7 +127,7 @@ func TestUpdateAccess(t *testing.T) {
 			if diff := cmp.Diff(form(want), string(got)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			// The marks are made once.
+			// A second update adds no second comment.
 			after, err := parse("users.yaml", got)
 			if err != nil {
 				t.Fatal(err)
@@ -146,7 +146,7 @@ func TestUpdateAccess(t *testing.T) {
 	}
 }
 
-// What cannot be written in place without changing something else is left, and reported.
+// UpdateAccess skips and reports an update that would change something else.
 func TestUpdateAccessByHand(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ entry, want string }{
@@ -184,7 +184,7 @@ func TestUpdateAccessByHand(t *testing.T) {
 	}
 }
 
-// FuzzUpdateAccess: whatever the file, only the entry's access changes, or the file stays as it is.
+// FuzzUpdateAccess checks that only the access of the entry changes, or that the file stays the same.
 func FuzzUpdateAccess(f *testing.F) {
 	f.Add([]byte("users:\n  - email: ada@example.com\n    groups: [a]\n"))
 	f.Add([]byte("users: [ada@example.com, {email: bob@example.com, groups: [\"a\"], api_enabled: no}]\n"))
@@ -229,7 +229,7 @@ func FuzzUpdateAccess(f *testing.F) {
 	})
 }
 
-// TestAreUpdated: a change of anything but the access of the updated entries is seen.
+// TestAreUpdated checks that areUpdated notices any change except the access of the updated entries.
 func TestAreUpdated(t *testing.T) {
 	t.Parallel()
 	const before = "defaults: {groups: [all]}\nusers:\n  - {email: ada@example.com, name: Ada, groups: [old]}\n  - " +

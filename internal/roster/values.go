@@ -3,11 +3,9 @@ package roster
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -17,19 +15,22 @@ import (
 	"github.com/orgsync/orgsync/internal/printable"
 )
 
-// Tags that yaml.v3 gives to nodes without a tag.
+// Tags that yaml.v3 gives to nodes that have no tag in the file.
 const (
 	nullTag  = "!!null"
 	textTag  = "!!str"
 	mergeTag = "!!merge"
 )
 
-// scalarNode returns a text at a position, for values that are not from YAML.
+const mergeKeyProblem = `merge keys ("<<") are not supported: put what people share under "defaults"`
+
+// scalarNode returns a node for a text that does not come from YAML.
 func scalarNode(text string, at Position) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: textTag, Value: text, Line: at.Line, Column: at.Column}
 }
 
-// position returns the position of n or, behind an alias, of the outermost alias.
+// position returns the position of n or, if the decoder followed an alias to n, of the outermost
+// alias.
 func (d *decoder) position(n *yaml.Node) Position {
 	if d.alias != nil {
 		n = d.alias
@@ -42,8 +43,8 @@ func (d *decoder) addProblem(n *yaml.Node, format string, args ...any) {
 	d.problems.add(d.position(n), format, args...)
 }
 
-// presentKeys are the keys of a mapping by name, with the node of the key; nil for a misspelt key,
-// which counts as the key that was probably meant.
+// presentKeys maps the names of the keys of a mapping to the nodes of the keys. A misspelled key
+// counts as the key that was probably meant, with a nil node.
 type presentKeys map[string]*yaml.Node
 
 func (p presentKeys) has(name string) bool {
@@ -51,9 +52,9 @@ func (p presentKeys) has(name string) bool {
 	return found
 }
 
-// decodeMapping calls read, with the node of the key and that of the value, for each key of n that
-// s has and whose value is of the right kind. It returns the keys that are present, even if their
-// values are wrong.
+// decodeMapping calls read for each key of n that s knows and whose value has the right kind. name is
+// the node of the key, and v is the node of the value. It adds problems for other keys and values. It
+// returns the keys that are present, even if their values are wrong.
 func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name, v *yaml.Node)) presentKeys {
 	present := make(presentKeys)
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -63,7 +64,7 @@ func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name
 		case name.Kind != yaml.ScalarNode:
 			d.addProblem(name, "a key must be a plain word, not %s", describeNode(name))
 		case name.Tag == mergeTag:
-			d.addProblem(name, `merge keys ("<<") are not supported: put what people share under "defaults"`)
+			d.addProblem(name, mergeKeyProblem)
 		case k == nil && s == &rosterKeys && strings.HasPrefix(name.Value, ignoredPrefix):
 		case k == nil:
 			if meant := d.reportUnknownKey(name, s); !present.has(meant) {
@@ -84,8 +85,8 @@ func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name
 	return present
 }
 
-// reportUnknownKey reports a key that s does not have. It returns the key that was probably meant,
-// or "".
+// reportUnknownKey adds a problem for a key that s does not know. It returns the key that was probably
+// meant; "" if there is none.
 func (d *decoder) reportUnknownKey(name *yaml.Node, s *section) string {
 	var places []string
 	for _, other := range sections {
@@ -112,8 +113,8 @@ func (d *decoder) reportUnknownKey(name *yaml.Node, s *section) string {
 	return near
 }
 
-// decodeItems calls read for each item of the list n that is of the right kind; item describes
-// what an item must be.
+// decodeItems calls read for each item of the list n, the value of k, that has the right kind. item
+// is the key that describes an item (see [key.items]). It adds problems for other items.
 func (d *decoder) decodeItems(k *key, n *yaml.Node, read func(item *key, v *yaml.Node)) {
 	if len(n.Content) < k.min {
 		d.addProblem(n, "%s is empty: it needs at least one entry", k)
@@ -133,7 +134,7 @@ func (d *decoder) decodeItems(k *key, n *yaml.Node, read func(item *key, v *yaml
 	}
 }
 
-// followAlias calls read with n or, if n is an alias, with the node that it refers to.
+// followAlias calls read with n or, if n is an alias, with the node to which the alias refers.
 func (d *decoder) followAlias(n *yaml.Node, read func(n *yaml.Node)) {
 	if n.Kind != yaml.AliasNode {
 		read(n)
@@ -147,7 +148,7 @@ func (d *decoder) followAlias(n *yaml.Node, read func(n *yaml.Node)) {
 	d.alias = outer
 }
 
-// checkValue reports whether n can be read as a value of k, and adds a problem if not.
+// checkValue reports whether n has the right kind for a value of k, and otherwise adds a problem.
 func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 	switch {
 	case !d.checkTag(n):
@@ -169,8 +170,8 @@ func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 	return false
 }
 
-// checkTag reports whether n has no explicit tag, and adds a problem if it has one: a tag could
-// give a value a meaning that readers of the file do not see.
+// checkTag reports whether n has no tag in the file, and otherwise adds a problem. A tag could give a
+// value a meaning that readers of the file do not notice.
 func (d *decoder) checkTag(n *yaml.Node) bool {
 	if n.Style&yaml.TaggedStyle == 0 {
 		return true
@@ -183,7 +184,7 @@ func (d *decoder) checkTag(n *yaml.Node) bool {
 	return false
 }
 
-// decodeText returns text without the white space around it; "" if it is invalid.
+// decodeText returns a text without the white space around it; "" if the text is invalid.
 func (d *decoder) decodeText(k *key, n *yaml.Node) string {
 	s := strings.TrimSpace(n.Value)
 	if problem := k.textProblem(s); problem != "" {
@@ -193,8 +194,8 @@ func (d *decoder) decodeText(k *key, n *yaml.Node) string {
 	return s
 }
 
-// textProblem returns why s, which is trimmed, is not a valid text for k, as the end of a sentence
-// that begins with the key; "" if it is valid.
+// textProblem returns the problem of s, a text without white space around it, as a value of k; "" if s
+// is valid. The problem is the end of a sentence that begins with the key.
 func (k *key) textProblem(s string) string {
 	if s == "" {
 		return "is empty"
@@ -234,7 +235,7 @@ func (d *decoder) decodeNumber(k *key, n *yaml.Node) int {
 		d.addProblem(n, "%s must be a number: remove the quotes", k)
 		return k.min
 	}
-	// YAML readers disagree about other forms: 0x1f, 010, 1_000.
+	// YAML readers disagree about other forms, such as 0x1f, 010 and 1_000.
 	if err != nil || strconv.Itoa(i) != n.Value || i < k.min || i > k.max {
 		d.reportInvalid(k, n)
 		return k.min
@@ -251,7 +252,7 @@ func (d *decoder) decodeDate(k *key, n *yaml.Node) time.Time {
 		d.addProblem(n, "%s is %s, which is not a date in the calendar", k, n.Value)
 	case err != nil:
 		d.reportInvalid(k, n)
-	// Earlier years are typing errors, and 0001-01-01 would be the zero time, which means no end.
+	// An earlier year is a typing error, and 0001-01-01 is the zero time, which means no day.
 	case day.Year() < 2000:
 		d.addProblem(n, "%s is %s: years before 2000 are not allowed", k, n.Value)
 	default:
@@ -260,7 +261,7 @@ func (d *decoder) decodeDate(k *key, n *yaml.Node) time.Time {
 	return time.Time{}
 }
 
-// decodeDuration returns a time with its unit; 0 if it is invalid.
+// decodeDuration returns a duration such as 24h; 0 if it is invalid.
 func (d *decoder) decodeDuration(k *key, n *yaml.Node) time.Duration {
 	value, ok := parseDuration(n.Value)
 	if !ok {
@@ -269,8 +270,8 @@ func (d *decoder) decodeDuration(k *key, n *yaml.Node) time.Duration {
 	return value
 }
 
-// parseDuration returns the sum of the parts of a time such as 24h, 90m or 1d12h. It returns false
-// for other text and for more than maxDuration.
+// parseDuration parses a duration such as 24h, 90m or 1d12h. It returns false for other text and for
+// more than maxDuration.
 func parseDuration(s string) (time.Duration, bool) {
 	if !durationRegexp().MatchString(s) {
 		return 0, false
@@ -290,12 +291,12 @@ func parseDuration(s string) (time.Duration, bool) {
 }
 
 var (
-	durationRegexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(durationPattern) })
+	durationRegexp = lazyRegexp(durationPattern)
 	durationUnits  = map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}
 )
 
-// FormatDuration returns d in the form that a roster uses, in hours and smaller units, such as
-// 24h, 1h30m or 0s.
+// FormatDuration returns d in the form of a roster, with hours as the largest unit, such as 24h, 1h30m
+// or 0s.
 func FormatDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -307,7 +308,7 @@ func FormatDuration(d time.Duration) string {
 	return s
 }
 
-// decodeChoice returns one of the choices of k; the first if the value is invalid.
+// decodeChoice returns one of the choices of k; the first choice if the value is invalid.
 func (d *decoder) decodeChoice(k *key, n *yaml.Node) string {
 	if slices.Contains(k.choices, n.Value) {
 		return n.Value
@@ -320,12 +321,12 @@ func (d *decoder) decodeChoice(k *key, n *yaml.Node) string {
 	return k.choices[0]
 }
 
-// reportInvalid adds the problem that n is not a valid value for k.
+// reportInvalid adds a problem which says that n is not a valid value for k.
 func (d *decoder) reportInvalid(k *key, n *yaml.Node) {
 	d.addProblem(n, "%s must be %s, not %s", k, k.expected(), quote(n.Value))
 }
 
-// decodeAddress returns a mail address; the zero one if it is invalid.
+// decodeAddress returns a mail address; the zero address if it is invalid.
 func (d *decoder) decodeAddress(n *yaml.Node) org.Address {
 	a, err := org.ParseAddress(n.Value)
 	if err != nil {
@@ -334,19 +335,19 @@ func (d *decoder) decodeAddress(n *yaml.Node) org.Address {
 	return a
 }
 
-// decodeNewAddress returns an address that is not yet in seen, and adds it there; the zero one if it is invalid or a
-// duplicate.
+// decodeNewAddress returns an address that is not yet in seen, and adds it to seen. It returns the
+// zero address if n is invalid or a duplicate.
 func (d *decoder) decodeNewAddress(n *yaml.Node, seen map[string]firstUse) org.Address {
 	a := d.decodeAddress(n)
-	if a.IsZero() || !d.isFirst(seen, n, a.Key(), a.String()) {
+	if a.IsZero() || !d.addFirst(seen, n, a.Key(), a.String()) {
 		return org.Address{}
 	}
 	return a
 }
 
-// isFirst reports whether seen has no value with the canonical form key, and adds it there. It adds a problem if seen
-// has one, perhaps in another spelling.
-func (d *decoder) isFirst(seen map[string]firstUse, n *yaml.Node, key, value string) bool {
+// addFirst adds value to seen, and reports whether it was not yet there. If it was, addFirst adds a
+// problem. key is the form in which values are compared: all spellings of a value have the same key.
+func (d *decoder) addFirst(seen map[string]firstUse, n *yaml.Node, key, value string) bool {
 	first, found := seen[key]
 	switch {
 	case !found:
@@ -384,7 +385,7 @@ func (d *decoder) decodeDomains(k *key, n *yaml.Node) []string {
 		a, err := org.ParseAddress("anybody@" + s)
 		if err != nil {
 			d.addProblem(v, "%s is not a mail domain such as example.com", quote(s))
-		} else if d.isFirst(seen, v, a.Domain(), s) {
+		} else if d.addFirst(seen, v, a.Domain(), s) {
 			list = append(list, a.Domain())
 		}
 	})
@@ -394,9 +395,9 @@ func (d *decoder) decodeDomains(k *key, n *yaml.Node) []string {
 	return list
 }
 
-// decodeRefs returns a list of names without duplicates. It is never nil: an empty list means that
-// the person must have none. A name behind an alias has the position where the name itself is
-// written.
+// decodeRefs returns a list of names without duplicates. The list is never nil, because an empty list
+// means that the person must have none. If a name is behind an alias, its position is the place of
+// the name, not of the alias.
 func (d *decoder) decodeRefs(k *key, n *yaml.Node) []Ref {
 	list := make([]Ref, 0, min(len(n.Content), k.max))
 	d.decodeItems(k, n, func(k *key, v *yaml.Node) {
@@ -410,7 +411,7 @@ func (d *decoder) decodeRefs(k *key, n *yaml.Node) []Ref {
 	return list
 }
 
-// describeNode returns what n is, for messages.
+// describeNode returns a phrase for the kind of n, for messages.
 func describeNode(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -433,15 +434,15 @@ func describeNode(n *yaml.Node) string {
 	return "text"
 }
 
-// quote returns data from the file for messages: quoted, escaped and truncated.
+// quote returns text from a file for messages: in quotes, escaped and truncated.
 func quote(s string) string { return strconv.Quote(truncate(s)) }
 
 // truncate returns at most 60 characters of s, with "…" if it is longer.
 func truncate(s string) string {
-	const most = 60
+	const limit = 60
 	shown := 0
 	for i := range s {
-		if shown == most {
+		if shown == limit {
 			return s[:i] + "…"
 		}
 		shown++

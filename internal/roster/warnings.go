@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// Warnings returns what is valid in r but probably a mistake: last days that have no effect,
-// because unlisted people or extra access are only reported, last days that are over at now, people
-// who are in a team twice, and addresses that may be taken for others.
+// Warnings returns probable mistakes in a valid roster:
+//   - last days that are over at now
+//   - last days without an effect, because the settings only report unlisted people or extra access
+//   - people who are in a team twice
+//   - addresses that look like other addresses, and people who share a mailbox
 func (r *Roster) Warnings(now time.Time) []Problem {
 	return slices.Concat(r.endWarnings(now), r.teamWarnings(now), r.lookAlikeWarnings())
 }
 
-// lookAlikeWarnings returns the warnings about addresses that look like others, and about people
+// lookAlikeWarnings returns warnings about addresses that look like other addresses, and about people
 // who share a mailbox.
 func (r *Roster) lookAlikeWarnings() problemList {
 	var list problemList
@@ -39,11 +41,11 @@ func (r *Roster) lookAlikeWarnings() problemList {
 	return list
 }
 
-// endWarnings returns the warnings about the last days of people.
+// endWarnings returns warnings about the last days of people.
 func (r *Roster) endWarnings(now time.Time) problemList {
 	var list problemList
 	var first *Person // the first person who has a last day
-	ending := 0       // how many have one
+	ending := 0       // the number of people who have a last day
 	for i := range r.People {
 		p := &r.People[i]
 		if p.Until.IsZero() {
@@ -71,7 +73,7 @@ func (r *Roster) endWarnings(now time.Time) problemList {
 	return append([]Problem{noEffect}, list...)
 }
 
-// teamWarnings returns the warnings about memberships, in the order of people.
+// teamWarnings returns warnings about memberships, in the order of people.
 func (r *Roster) teamWarnings(now time.Time) problemList {
 	var list problemList
 	hasEnd := false

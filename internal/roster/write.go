@@ -17,24 +17,25 @@ import (
 
 // Draft is the content of a new roster file.
 type Draft struct {
-	// Organization is the organization that the roster is for; the zero value leaves it out.
+	// Organization is the organization of the roster; the zero value leaves it out.
 	Organization org.Organization
-	// At is when the organization was read; zero if unknown.
+	// At is the time at which the organization was read; zero if it is unknown.
 	At time.Time
-	// File is the file that the people are from; "" if they are from the organization.
+	// File is the name of the CSV file that the people come from; "" if they come from the
+	// organization.
 	File string
-	// Comments are sentences about what the entries leave out. Each becomes one line, whatever
-	// characters it has.
+	// Comments are sentences about things that the entries leave out. Each becomes one line, even if
+	// it has line feeds.
 	Comments []string
 	Entries  []Entry
-	// ByTeam makes a team of each group, with the people who have it. An entry of "users" is then
-	// written only for people who are in no team, or about whom it says more.
+	// ByTeam makes a team of each group, with the people who are in the group. A person is then in
+	// "users" only if they are in no group, or if their entry has more than an address and groups.
 	ByTeam bool
 }
 
-// Entry is a person of a new roster file. Invalid characters in the name are removed. The addresses
-// and refs must be valid (see [IsValidName]), and no list may have more than its maximum number of
-// items.
+// Entry is a person in a new roster file. The addresses and refs must be valid (see [IsValidName]),
+// and no list may have more than its maximum number of items. The name may have invalid characters;
+// they are removed.
 type Entry struct {
 	Person
 	// Comments are written above the entry.
@@ -48,7 +49,7 @@ func IsValidName(s string) bool {
 	return utf8.ValidString(s) && s == strings.TrimSpace(s) && item.textProblem(s) == ""
 }
 
-// schemaLine tells editors which schema to use.
+// schemaLine names the JSON Schema for editors.
 const schemaLine = "# yaml-language-server: $schema=./roster.schema.json\n"
 
 // YAML returns the text of a roster file, which [Load] can read.
@@ -91,8 +92,8 @@ func (d Draft) YAML() []byte {
 	return b.Bytes()
 }
 
-// writeTeams writes a team for each group, sorted by name, with the people who have it. It returns
-// the entries that are still needed, without groups.
+// writeTeams writes a team for each group, sorted by name, with the people in the group. It returns
+// the entries that "users" still needs, without groups.
 func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
 	members := make(map[string][]Entry)
 	var rest []Entry
@@ -134,8 +135,8 @@ func flowList(names []string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(text, "l: "), "\n")
 }
 
-// writeOrganization writes the id of the organization, which stays the same if it is renamed, and
-// its name as a comment.
+// writeOrganization writes the id of the organization, with the name as a comment. Unlike the name,
+// the id never changes. Without a valid id, it writes the name.
 func writeOrganization(b *bytes.Buffer, o org.Organization) {
 	switch {
 	case IsValidName(o.ID):
@@ -151,7 +152,7 @@ func writeOrganization(b *bytes.Buffer, o org.Organization) {
 	b.WriteString("\n\n")
 }
 
-// write writes e as an item of a list with the indentation.
+// write writes e as an item of a list, with indent before each line.
 func (e Entry) write(b *bytes.Buffer, indent string) {
 	for _, r := range e.Comments {
 		writeComment(b, indent, r)
@@ -193,7 +194,7 @@ func refNames(refs []Ref) []quotedText {
 	return list
 }
 
-// quotedText is text that is quoted where YAML requires it.
+// quotedText is text that is marshaled with quotes if YAML requires them.
 type quotedText string
 
 // MarshalYAML quotes "<<", which yaml.v3 writes without quotes but reads as a merge key.

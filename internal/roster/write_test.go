@@ -16,7 +16,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// sameSpelling lets cmp look at addresses.
+// sameSpelling makes cmp compare addresses by their spelling.
 var sameSpelling = cmp.Comparer(func(a, b org.Address) bool { return a == b })
 
 func refs(names ...string) []Ref {
@@ -83,7 +83,7 @@ users:
 	}
 }
 
-// TestDraftByTeam: a group is a team, and whoever is in one and has nothing else needs no entry.
+// TestDraftByTeam checks that each group becomes a team, and that people with nothing but groups have no entry.
 func TestDraftByTeam(t *testing.T) {
 	t.Parallel()
 	d := Draft{ByTeam: true, Entries: []Entry{
@@ -133,8 +133,7 @@ func TestNameable(t *testing.T) {
 	}
 }
 
-// FuzzDraft: whatever a server calls people, groups and organizations, the roster says what was put in and nothing
-// else.
+// FuzzDraft checks that a roster with any names of people, groups and organizations has exactly these names.
 func FuzzDraft(f *testing.F) {
 	for _, s := range []string{
 		"Ada", "a: b", "# no", "- email: eve@example.com", "x\nusers: []", "\"", "'", "[a, b]", "{a: b}", "*a", "&a",
@@ -206,7 +205,7 @@ func FuzzDraft(f *testing.F) {
 	})
 }
 
-// FuzzMerge: into any roster whatsoever: the people who are added and nothing else, or an error.
+// FuzzMerge checks that Merge adds exactly the new people to any roster, or returns an error.
 func FuzzMerge(f *testing.F) {
 	err := filepath.WalkDir(testdata, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {

@@ -1,4 +1,4 @@
-// Package secrets keeps texts that must not be printed, and redacts them in what is printed.
+// Package secrets redacts API keys, passwords and other secrets in output.
 package secrets
 
 import (
@@ -14,33 +14,32 @@ import (
 )
 
 const (
-	// minSecret is the minimum length of a secret in bytes: a shorter text may be a common word.
+	// minSecret is the minimum length of a secret, in bytes. A shorter text may be a common word.
 	minSecret = 12
-	// minCut is the minimum length, in bytes, of the beginning of a secret that is redacted when the
-	// text is cut off after it.
+	// minCut is the minimum length, in bytes, of a part that is redacted if an ellipsis replaces the
+	// rest of a secret.
 	minCut = 8
-	// maxInvisible is the maximum length of the invisible characters between two characters of a
-	// secret, in bytes.
+	// maxInvisible is the maximum length, in bytes, of the invisible characters between two
+	// characters of a secret.
 	maxInvisible = 1 << 10
 
-	// KeyLabel is printed in place of an API key.
+	// KeyLabel replaces an API key in the output.
 	KeyLabel = "[the API key]"
-	// Label is printed in place of any other secret.
+	// Label replaces any other secret in the output.
 	Label = "[secret]"
 )
 
-// A Set is texts that must not be printed: the API key, even when it was given in place of
-// something else, and the secret parts of URLs. The zero value has none. It is safe for concurrent
-// use.
+// A Set is a set of secrets. The zero value is empty. A Set is safe for concurrent use.
 type Set struct {
 	mu   sync.RWMutex
 	list []secret
 }
 
-// secret is a text in lower case, and the label that is printed instead.
+// secret is a secret in lower case, and the label that replaces it.
 type secret struct{ text, label string }
 
-// Add adds a text, in any letter case. It ignores a text that is too short to be a secret.
+// Add adds a secret. Upper and lower case make no difference. Add ignores a text that is too short for
+// a secret.
 func (s *Set) Add(text, label string) {
 	if len(text) < minSecret {
 		return
@@ -50,17 +49,18 @@ func (s *Set) Add(text, label string) {
 	s.list = append(s.list, secret{strings.ToLower(text), label})
 }
 
-// AddKey adds an API key as it is written in a file or a variable.
+// AddKey adds an API key from a file or a variable, perhaps with quotes or the word Bearer.
 func (s *Set) AddKey(text string) {
 	text = strings.TrimSpace(text)
 	s.Add(text, KeyLabel)
-	for part := range strings.FieldsSeq(text) { // as in "Bearer KEY"
+	for part := range strings.FieldsSeq(text) {
 		s.Add(strings.Trim(part, `"'`), KeyLabel)
 	}
 }
 
-// AddArgument adds what may be secret in an argument or a variable: anything that has the shape of
-// a key and is not the name of a file, and all parts of a URL except its scheme and host.
+// AddArgument adds the parts of an argument or a variable that may be secret. One kind is words that
+// look like an API key: somebody may have put the key in the wrong place. The other kind is the
+// password and the path of a URL. If the argument or its value names a file, AddArgument adds nothing.
 func (s *Set) AddArgument(argument string) {
 	values := []string{argument}
 	if strings.HasPrefix(argument, "-") {
@@ -81,13 +81,13 @@ func (s *Set) AddArgument(argument string) {
 		}
 	}
 	if scheme := strings.Index(argument, "://"); scheme >= 0 {
-		s.addURL(argument[scheme:], namesPlace(argument[:scheme]))
+		s.addURL(argument[scheme:], isPathPublic(argument[:scheme]))
 	}
 }
 
-// namesPlace reports whether the path of a URL with this scheme, which text ends with, names a place and
-// is no secret.
-func namesPlace(text string) bool {
+// isPathPublic reports whether text ends with the scheme of a URL whose path is not secret, because it
+// is the place of a ledger.
+func isPathPublic(text string) bool {
 	for _, scheme := range []string{"s3", "postgres", "postgresql", "file"} {
 		if before, ok := strings.CutSuffix(text, scheme); ok && (before == "" || strings.HasSuffix(before, "=")) {
 			return true
@@ -96,14 +96,14 @@ func namesPlace(text string) bool {
 	return false
 }
 
-// addURL adds the secrets of a URL, which begins with its "://". With placed, its path is no secret.
-func (s *Set) addURL(rest string, placed bool) {
+// addURL adds the secrets in the rest of a URL, which begins with "://".
+func (s *Set) addURL(rest string, pathIsPublic bool) {
 	rest = strings.TrimPrefix(rest, "://")
 	authority, path := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, path = rest[:i], rest[i+1:]
 	}
-	if !placed {
+	if !pathIsPublic {
 		s.Add(path, Label)
 	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
@@ -115,12 +115,12 @@ func (s *Set) addURL(rest string, placed bool) {
 	}
 }
 
-// looksLikeKey reports whether text has the shape of a Vultr API key: at least 20 capital letters
-// and digits.
+// looksLikeKey reports whether text has the form of a Vultr API key: at least 20 characters, which are
+// capital letters and digits.
 func looksLikeKey(text string) bool {
-	const capitals, figures = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
-	return len(text) >= 20 && strings.Trim(text, capitals+figures) == "" &&
-		strings.ContainsAny(text, capitals) && strings.ContainsAny(text, figures)
+	const capitals, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	return len(text) >= 20 && strings.Trim(text, capitals+digits) == "" &&
+		strings.ContainsAny(text, capitals) && strings.ContainsAny(text, digits)
 }
 
 // Contains reports whether text is one of the secrets.
@@ -141,9 +141,9 @@ func (s *Set) Redact(text string) string {
 	return string(out)
 }
 
-// replace returns data with a label in place of each secret. It leaves out the end of data that
-// could become a secret with more data, and returns the length of that part as held. With ends
-// true, no more data follows and nothing is left out.
+// replace returns data with a label in place of each secret. If ends is false, more data may follow.
+// replace then leaves out the end of data that may be the beginning of a secret, and returns the
+// length of this end as held.
 func (s *Set) replace(data []byte, ends bool) (out []byte, held int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -154,7 +154,7 @@ func (s *Set) replace(data []byte, ends bool) (out []byte, held int) {
 	for _, one := range s.list {
 		first += one.text[:1] + strings.ToUpper(one.text[:1])
 	}
-	begin := 0 // start of the data that is not in out yet
+	begin := 0 // the start of the data that is not in out yet
 	for at := 0; ; {
 		next := bytes.IndexAny(data[at:], first)
 		if next < 0 {
@@ -186,18 +186,18 @@ func (s *Set) replace(data []byte, ends bool) (out []byte, held int) {
 	return append(out, data[begin:]...), 0
 }
 
-// match returns the length of the secret at the beginning of data; 0 if there is none. The secret
-// also matches with invisible characters in it, and when an ellipsis replaces its end. open reports
-// whether more data may change the answer.
+// match returns the length of the secret s at the beginning of data; 0 if data does not begin with s.
+// The secret also matches if it has invisible characters in it, or if an ellipsis replaces its end.
+// open is true if more data may change the result.
 func (s secret) match(data []byte) (n int, open bool) {
 	for i := range len(s.text) {
 		if i > 0 {
-			for unseen := 0; ; {
+			for invisible := 0; ; {
 				length, open := invisiblePrefix(data[n:])
 				if open {
 					return 0, true
 				}
-				if unseen += length; length == 0 || unseen > maxInvisible {
+				if invisible += length; length == 0 || invisible > maxInvisible {
 					break
 				}
 				n += length
@@ -223,9 +223,9 @@ func (s secret) match(data []byte) (n int, open bool) {
 	return n, false
 }
 
-// invisiblePrefix returns the length of one invisible character, escaped or not, or of one terminal
-// sequence at the beginning of data; 0 if there is none. open reports whether more data may change
-// the answer.
+// invisiblePrefix returns the length of an invisible character at the beginning of data; 0 if there is
+// none. An escape of such a character and a terminal sequence also count. open is true if more data
+// may change the result.
 func invisiblePrefix(data []byte) (n int, open bool) {
 	if len(data) == 0 {
 		return 0, false
@@ -259,8 +259,9 @@ func invisiblePrefix(data []byte) (n int, open bool) {
 	return len(data) - len(rest) + 1, false
 }
 
-// decodeEscape returns the character whose escape data begins with, as in \u200b or \x1b, and the
-// length of the escape; 0 if there is none. The backslash may be escaped itself.
+// decodeEscape decodes an escape such as \u200b or \x1b at the beginning of data. n is the length of
+// the escape; 0 if there is none. The backslash may be escaped too. open is true if more data may
+// change the result.
 func decodeEscape(data []byte) (r rune, n int, open bool) {
 	rest := bytes.TrimLeft(data, `\`)
 	slashes := len(data) - len(rest)
@@ -284,20 +285,20 @@ func decodeEscape(data []byte) (r rune, n int, open bool) {
 	return rune(code), slashes + 1 + digits, false
 }
 
-// Writer returns a writer that passes everything but the secrets on to to.
+// Writer returns a writer that writes to to, with a label in place of each secret.
 func (s *Set) Writer(to io.Writer) *Writer { return &Writer{secrets: s, to: to} }
 
-// A Writer redacts secrets, also those split over two writes: it holds what may be the
-// beginning of one. It is safe for concurrent use.
+// A Writer redacts secrets, even if a secret is split over several calls of Write: it holds back text
+// that may be the beginning of a secret. A Writer is safe for concurrent use.
 type Writer struct {
 	secrets *Set
 	to      io.Writer
 
 	mu   sync.Mutex
-	held []byte
+	held []byte // the text that is held back
 }
 
-// Write passes on p without its secrets. It returns an error of the stream.
+// Write writes p with a label in place of each secret. The error is from the underlying writer.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -315,7 +316,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush writes what is held. Nothing may be written afterwards.
+// Flush writes the text that is held back. The caller must not call Write afterwards.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -328,7 +329,7 @@ func (w *Writer) Flush() error {
 	return err
 }
 
-// Unwrap returns the stream behind a [Writer], and any other stream unchanged.
+// Unwrap returns the underlying writer of a [Writer]. It returns any other stream unchanged.
 func Unwrap(stream io.Writer) io.Writer {
 	if w, ok := stream.(*Writer); ok {
 		return w.to

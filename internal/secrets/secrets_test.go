@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestWriter: a secret is found however the writes cut it, and everything else passes as
-// it is.
+// TestWriter checks that a secret is redacted even if it is split over several writes. Other text stays the same.
 func TestWriter(t *testing.T) {
 	t.Parallel()
 	s := &Set{}
@@ -63,8 +62,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// TestWriterHoldsLittle: what cannot begin a secret is written at once, such as a
-// question.
+// TestWriterHoldsLittle checks that text which cannot begin a secret is written at once. A question needs this.
 func TestWriterHoldsLittle(t *testing.T) {
 	t.Parallel()
 	s := &Set{}

@@ -1,7 +1,7 @@
-// Package printabletest has texts from outside that try to act on what shows them.
+// Package printabletest has texts that try to act on the program that shows them, for tests.
 package printabletest
 
-// Hostile are the texts. Every fuzz target begins with them.
+// Hostile are such texts. Every fuzz target starts from them.
 var Hostile = []string{
 	"ada@example.com",
 	"\x1b[31mred\x1b[0m \x1b]0;title\a \u009b2J",

@@ -5,25 +5,21 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
 
 var (
-	tomlRegexp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^(\[\[?[A-Za-z0-9_."-]+\]\]?|[A-Za-z0-9_"-]+\s*=\s*["'\[{0-9tf].*)\s*$`)
-	})
-	csvHeaderRegexp = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)^[^:{}\[\]]*(^|[,;\t"])\s*(e-?mail|mail|address)[^:{}\[\]]*$`)
-	})
+	tomlRegexp = lazyRegexp(
+		`(?m)^(\[\[?[A-Za-z0-9_."-]+\]\]?|[A-Za-z0-9_"-]+\s*=\s*["'\[{0-9tf].*)\s*$`)
+	csvHeaderRegexp = lazyRegexp(
+		`(?i)^[^:{}\[\]]*(^|[,;\t"])\s*(e-?mail|mail|address)[^:{}\[\]]*$`)
 )
 
-// foreignProblem returns the problem for a file that is not YAML but another form of roster that
-// people have, with the command that helps; nil if it is none.
-func foreignProblem(file string, data []byte) *Problem {
+// otherFormatProblem returns a problem if a file is probably not YAML, but CSV, TOML or a list of
+// addresses. The problem names the command that helps. Otherwise, otherFormatProblem returns nil.
+func otherFormatProblem(file string, data []byte) *Problem {
 	at := Position{file, 1, 1}
 	convert := fmt.Sprintf("'orgsync import --csv %s > users.yaml' makes a roster of it", file)
 	text := strings.TrimSpace(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
@@ -44,8 +40,8 @@ func foreignProblem(file string, data []byte) *Problem {
 	return nil
 }
 
-// isAddressList reports whether every line of text, but for empty ones and comments, is a mail
-// address, perhaps with a comma or semicolon behind it.
+// isAddressList reports whether text is a list of mail addresses, separated by white space, commas or
+// semicolons. It may also have comments.
 func isAddressList(text string) bool {
 	found := false
 	for word := range addressWords(text) {
@@ -57,7 +53,8 @@ func isAddressList(text string) bool {
 	return found
 }
 
-// addressWords yields the words of a plain list of addresses. Lines that begin with "#" are comments.
+// addressWords yields the words of a list of addresses. It skips lines that begin with "#", which are
+// comments.
 func addressWords(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for line := range strings.Lines(text) {
