@@ -263,7 +263,7 @@ func TestRunRequests(t *testing.T) {
 }
 
 // Each endpoint has the answer to its requests, and the limit that follows from the answer.
-func TestRunVerdicts(t *testing.T) {
+func TestCheckupVerdicts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		path, name string
@@ -381,7 +381,7 @@ func TestRunAgreesWithReading(t *testing.T) {
 }
 
 // A checkup reports a refused key, and a login page or redirect instead of the API, as what it is.
-func TestRunSurroundings(t *testing.T) {
+func TestCheckupOfServer(t *testing.T) {
 	t.Parallel()
 	kinds := func(found Checkup) (kinds []LimitKind) {
 		for _, l := range found.Limits {

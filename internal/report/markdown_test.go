@@ -188,7 +188,7 @@ func markdownWith(t *testing.T, s string) []string {
 }
 
 // If reports are joined, the HTML of one report does not continue in the next report.
-func TestMarkdownStandsBesideOthers(t *testing.T) {
+func TestMarkdownOfJoinedReports(t *testing.T) {
 	t.Parallel()
 	for i, report := range markdownWith(t, "from outside") {
 		lines := strings.Split(report, "\n")
@@ -291,8 +291,8 @@ func TestStatusMarkdownManyLeave(t *testing.T) {
 	}
 }
 
-// TestStatusMarkdownTells checks that Markdown has everything that the text has about a person.
-func TestStatusMarkdownTells(t *testing.T) {
+// TestStatusMarkdownHasWholeStatus checks that Markdown has everything that the text has about a person.
+func TestStatusMarkdownHasWholeStatus(t *testing.T) {
 	t.Parallel()
 	marks := strings.NewReplacer("`", "", "<code>", "", "</code>", "", "|", " ", ":", " ")
 	plain := func(s string) string { return strings.Join(strings.Fields(marks.Replace(html.UnescapeString(s))), " ") }

@@ -90,8 +90,8 @@ func TestPageGolden(t *testing.T) {
 	}
 }
 
-// TestPageTells checks that the page has everything that the text has about a person.
-func TestPageTells(t *testing.T) {
+// TestPageHasWholeStatus checks that the page has everything that the text has about a person.
+func TestPageHasWholeStatus(t *testing.T) {
 	t.Parallel()
 	for name, s := range pages() {
 		t.Run(name, func(t *testing.T) {

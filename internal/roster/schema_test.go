@@ -236,7 +236,7 @@ func TestSchemaPatterns(t *testing.T) {
 }
 
 // Every key has a description, and every default in the schema is the default of the decoder.
-func TestSchemaTellsOfEveryKey(t *testing.T) {
+func TestSchemaHasEveryKey(t *testing.T) {
 	t.Parallel()
 	for _, s := range sections {
 		for _, k := range s.keys {

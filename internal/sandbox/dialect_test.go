@@ -244,7 +244,7 @@ func TestListKeys(t *testing.T) {
 	}
 }
 
-func TestWhatIsListed(t *testing.T) {
+func TestListedInvitations(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		dialect sandbox.Dialect

@@ -263,7 +263,7 @@ func TestTruncateWithoutBody(t *testing.T) {
 	}
 }
 
-func TestWhichRequestsAreStruck(t *testing.T) {
+func TestRequestsThatFaultsHit(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		fault sandbox.Fault

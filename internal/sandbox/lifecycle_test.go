@@ -120,7 +120,7 @@ func TestDriveUnknownPeople(t *testing.T) {
 	}
 }
 
-func TestInvitationLapsesAndIsResent(t *testing.T) {
+func TestInvitationExpiresAndIsResent(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, sandbox.Options{})
 	id := invite(t, s, "ada@example.com")

@@ -88,9 +88,9 @@ func TestEmptyListIsAnArray(t *testing.T) {
 	}
 }
 
-// TestPagesShowOneMoment changes the world between two pages. The second page must show the world before the
+// TestPagesShowOneSnapshot changes the world between two pages. The second page must show the world before the
 // change.
-func TestPagesShowOneMoment(t *testing.T) {
+func TestPagesShowOneSnapshot(t *testing.T) {
 	t.Parallel()
 	s := crowd(t, 6, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish,
 		Accepted: sandbox.AcceptedVanish}})

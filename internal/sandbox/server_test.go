@@ -168,7 +168,7 @@ func TestFreshWorld(t *testing.T) {
 	}
 }
 
-func TestDateIsTheWorldsClock(t *testing.T) {
+func TestDateIsSimulatedTime(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, sandbox.Options{})
 	if err := s.Advance(36 * time.Hour); err != nil {

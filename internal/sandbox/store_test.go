@@ -55,7 +55,7 @@ func TestStateFile(t *testing.T) {
 	}
 }
 
-func TestStateFileIsMadeAnew(t *testing.T) {
+func TestStateFileIsReplaced(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")
 	s := newServer(t, sandbox.Options{File: file})

@@ -131,9 +131,9 @@ var answerMembers = map[string]string{
 	`"data":{"status":"active"}`:           "",
 }
 
-// TestAnswersThatSayError checks that an answer with the status 200 and an error in its body is not
+// TestAnswersWithError checks that an answer with the status 200 and an error in its body is not
 // a success. A list in it is not used. After a write, it is unknown whether the server acted.
-func TestAnswersThatSayError(t *testing.T) {
+func TestAnswersWithError(t *testing.T) {
 	t.Parallel()
 	for members, words := range answerMembers {
 		t.Run(members, func(t *testing.T) {
@@ -187,9 +187,9 @@ func checkAnswer(t *testing.T, op, body, words string, err error) {
 	}
 }
 
-// TestObjectsThatSayNoError checks that the state of an object is not treated as an error of the
+// TestObjectsWithoutError checks that the state of an object is not treated as an error of the
 // request.
-func TestObjectsThatSayNoError(t *testing.T) {
+func TestObjectsWithoutError(t *testing.T) {
 	t.Parallel()
 	for body, words := range map[string]string{
 		`{"id":"u1","email":"ada@example.com","status":false}`:              "",

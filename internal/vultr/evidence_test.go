@@ -149,9 +149,9 @@ func TestPinConfirmed(t *testing.T) {
 	}
 }
 
-// TestListsThatCannotBeTrue checks that a list without users is an error. The key belongs to a
+// TestImpossibleLists checks that a list without users is an error. The key belongs to a
 // user, so there must be one.
-func TestListsThatCannotBeTrue(t *testing.T) {
+func TestImpossibleLists(t *testing.T) {
 	t.Parallel()
 	const groups, members = "/v2/groups", "/v2/groups/g1/members"
 	wanted := org.Wanted{org.KindGroup: {"platform"}}

@@ -215,7 +215,7 @@ func TestGovultrTraps(t *testing.T) {
 }
 
 // This is another reason, tested with fake time: govultr waits for Retry-After without a maximum.
-func TestGovultrWaitsForEver(t *testing.T) {
+func TestGovultrWaitsWithoutLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		requests := 0

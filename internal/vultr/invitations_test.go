@@ -50,7 +50,7 @@ func TestInvitation(t *testing.T) {
 
 // The how-to page and govultr have different formats of api_enabled. The client keeps the format
 // that the server has accepted once. Until then, a bad request may be caused by the format.
-func TestWording(t *testing.T) {
+func TestFormatOfAPIEnabled(t *testing.T) {
 	t.Parallel()
 	const words, flag = `"yes"`, `true`
 	for name, test := range map[string]struct {

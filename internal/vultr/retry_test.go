@@ -366,7 +366,7 @@ func TestCancelledInFlight(t *testing.T) {
 
 // A request that has waited too long for its turn is not sent, because its line in the ledger would
 // be too old.
-func TestWriteDoesNotWaitForEver(t *testing.T) {
+func TestWriteWaitsForLimitedTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start, last := time.Now(), time.Duration(0)

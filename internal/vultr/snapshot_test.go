@@ -166,7 +166,7 @@ func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
 
 // The holders of something that cannot be given are not requested. A server may answer such a
 // request with an error, which would stop the run.
-func TestHoldersOfWhatCannotBeGiven(t *testing.T) {
+func TestHoldersOfUnusableAccess(t *testing.T) {
 	t.Parallel()
 	api, c := staffed(t, sandbox.Dialect{})
 	if err := api.DeleteGroup("platform"); err != nil {

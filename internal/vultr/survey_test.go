@@ -26,7 +26,7 @@ func TestExample(t *testing.T) {
 }
 
 // These forms are not in the simulated API.
-func TestTraits(t *testing.T) {
+func TestObservedForms(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
 	tests := []struct{ name, row, axis, want string }{
