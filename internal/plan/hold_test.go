@@ -79,6 +79,12 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "eve@example.com")
 			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UserID: "u1"}
 		}, "reinvite"},
+		{"a stranger joined since, and orgsync suspended them", func(in *plan.Input) {
+			remember(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Snapshot.Users[0].Suspended = true
+			in.Memory.People["countess@home.example"] = org.PersonRecord{Suspended: true, Unlisted: true, UserID: "u1"}
+		}, "possible_alias"},
 		{"a stranger, and --reinvite names the person", func(in *plan.Input) {
 			remember(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")

@@ -172,13 +172,14 @@ func (ix *index) isListed(u *org.User) bool {
 	})
 }
 
-// isKnownToLedger reports whether the ledger has u as a member, as suspended, or as invited by a mail that has not
-// expired. Only the address of u itself counts. Then u is not another person of the roster under a new address. The
-// result is false if orgsync removed u, because u may be back by an invitation to another person.
+// isKnownToLedger reports whether the ledger has u as a member, or as invited by a mail that has not expired. Only the
+// address of u itself counts. Then u is not another person of the roster under a new address. The result is false if
+// orgsync removed u, because u may be back by an invitation to another person. That orgsync suspended u does not show
+// who u is.
 func (ix *index) isKnownToLedger(u *org.User) bool {
 	r := ix.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !ix.isPast(m.ExpiresAt()) })
-	return !r.Removed && (r.Joined || r.Suspended || invited)
+	return !r.Removed && (r.Joined || invited)
 }
 
 // isExempt reports whether orgsync never suspends or removes u, and never takes access from u.
