@@ -100,8 +100,8 @@ func TestDamagedStateFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := sandbox.New(sandbox.Options{File: file})
-			if foreign := strings.HasPrefix(test.want, "not a simulation"); errors.Is(err, sandbox.ErrForeign) != foreign {
-				t.Errorf("error %v is ErrForeign: %v", err, !foreign)
+			if other := strings.HasPrefix(test.want, "not a simulation"); errors.Is(err, sandbox.ErrForeign) != other {
+				t.Errorf("error %v is ErrForeign: %v", err, !other)
 			}
 			var trouble *sandbox.StateError
 			if !errors.As(err, &trouble) || trouble.File != file || !strings.Contains(err.Error(), test.want) {
