@@ -67,7 +67,7 @@ ALSO READ
 		}
 	}
 	slices.Sort(forOneRun)
-	fmt.Fprintf(&b, "\n%s are for one run and have no variable.\n", printable.JoinAnd(forOneRun))
+	fmt.Fprintf(&b, "\nThese flags are for one run, and have no variable:\n  %s\n", printable.JoinAnd(forOneRun))
 	return b.String()
 }
 
