@@ -162,7 +162,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 // updateAccess returns text, the content of the --merge file, with the access that its people have in
 // the organization. It also returns remarks about differences that it did not write into text.
 func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]byte, []string, error) {
-	var updates []roster.Update
+	var updates []roster.AccessUpdate
 	left := 0
 	for _, u := range drift.Updates {
 		if filepath.Clean(u.At.File) != filepath.Clean(file) {
@@ -217,7 +217,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	entries = slices.DeleteFunc(entries, func(e roster.Entry) bool {
 		return slices.ContainsFunc(e.Addresses(), func(who org.Address) bool { return listed[who.Key()] })
 	})
-	outside := roster.Outside(entries, r.Settings.AllowedDomains)
+	outside := roster.MarkExternal(entries, r.Settings.AllowedDomains)
 	if text, err = roster.Merge(o.merge, text, entries); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (a *app) openState(ctx context.Context, l state.Location) (*backend.Backend
 // the number of the other files.
 func rosterName(files []string) string {
 	var absolute []string
-	first, more := document.FirstOf(files, 5)
+	first, more := document.Truncate(files, 5)
 	for _, file := range first {
 		if path, err := filepath.Abs(file); err == nil {
 			file = path

@@ -42,7 +42,7 @@ type Person struct {
 	// set. If Kind is Removed, it is empty.
 	Fields []Field
 	// SameName is the address of a removed person who may be the same as this added person, because
-	// they have the same name or similar addresses (see [roster.SameKeys]). It is zero if there is no
+	// they have the same name or similar addresses (see [roster.IdentityKeys]). It is zero if there is no
 	// such person.
 	SameName org.Address
 }
@@ -194,12 +194,12 @@ func Compare(before, after *roster.Roster) Difference {
 	return d
 }
 
-// indexBySameKeys returns people by the keys of [roster.SameKeys]. If several people have a key, it
+// indexBySameKeys returns people by the keys of [roster.IdentityKeys]. If several people have a key, it
 // returns the first of them.
 func indexBySameKeys(people []*roster.Person) map[string]*roster.Person {
 	byKey := make(map[string]*roster.Person)
 	for _, p := range slices.Backward(people) {
-		for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
+		for _, key := range roster.IdentityKeys(p.Name, p.Addresses()...) {
 			byKey[key] = p
 		}
 	}
@@ -208,7 +208,7 @@ func indexBySameKeys(people []*roster.Person) map[string]*roster.Person {
 
 // findSame returns a removed person who may be the same person as p; nil if there is none.
 func findSame(removedByKey map[string]*roster.Person, p *roster.Person) *roster.Person {
-	for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
+	for _, key := range roster.IdentityKeys(p.Name, p.Addresses()...) {
 		if other := removedByKey[key]; other != nil {
 			return other
 		}

@@ -15,14 +15,14 @@ import (
 // [WriteMarkdown], [WriteHTML] and [WriteGitHub] write it in a format.
 //
 // The texts of a document are the program's own words. Text from outside may only be in them as
-// [OutsideWithin] returns it.
+// [MarkWithin] returns it.
 type Document struct {
 	// Title names the command, as in "orgsync plan". It is "" if the document has only a summary.
 	Title        string
 	Organization org.Organization
-	// Made is the time of the server's clock at which the organization was read; zero if it was not
+	// ReadAt is the time of the server's clock at which the organization was read; zero if it was not
 	// read.
-	Made time.Time
+	ReadAt time.Time
 	// Summary is the result in one line.
 	Summary string
 	// NotSelected is a sentence about the changes that --only leaves out; "" if there are none.
@@ -35,9 +35,9 @@ type Document struct {
 	// Blocks are in the order for a terminal, where people see the end first. A web page has the
 	// last block first.
 	Blocks []Block
-	// Nothing is true if nobody needs to read the document. Markdown and annotations are then empty,
+	// Unneeded is true if nobody needs to read the document. Markdown and annotations are then empty,
 	// so that a workflow can skip or delete its comment.
-	Nothing bool
+	Unneeded bool
 }
 
 // A Block is a part of a document: a [Section], [Details], [Paragraph], [List], [Facts], [Table],
@@ -68,7 +68,7 @@ type (
 
 // A Fact is a name with a value.
 type Fact struct {
-	What string // the name
+	Name string // the name
 	Cell        // the value
 }
 
@@ -81,12 +81,12 @@ type Table struct {
 	// Groups are the names of the groups of rows, in the order of Markdown, which has a table for each
 	// group. A group that is not in Groups comes first. Text has one table for all groups.
 	Groups []string
-	// Headed is true if text also has the heads of the columns.
-	Headed bool
-	// Most is the maximum number of rows in text and Markdown; 0 means no maximum.
-	Most int
-	// Complete is the output format that has all rows; "" means text.
-	Complete string
+	// ShowHeads is true if text also has the heads of the columns.
+	ShowHeads bool
+	// MaxRows is the maximum number of rows in text and Markdown; 0 means no maximum.
+	MaxRows int
+	// CompleteFormat is the output format that has all rows; "" means text.
+	CompleteFormat string
 }
 
 // A Column is a column of a table.
@@ -169,13 +169,13 @@ type NoticeGroup struct {
 // the same numbers.
 type Tiles []Tile
 
-// A Tile is the number of people in a state. If Beside is true, it is the number of people who are not
+// A Tile is the number of people in a state. If Unlisted is true, it is the number of people who are not
 // in the roster.
 type Tile struct {
 	Count         int
 	Word, Meaning string
 	Color         Color
-	Beside        bool
+	Unlisted      bool
 }
 
 // A Timeline has points in time, the soonest first. Only a web page shows it, because the table has
@@ -210,16 +210,16 @@ const (
 	outsideEnd   = "\x03"
 )
 
-// Outside calls [OutsideWithin] with the width for an address or a name.
-func Outside(s string) string { return OutsideWithin(s, AddressWidth) }
+// MarkName calls [MarkWithin] with the width for an address or a name.
+func MarkName(s string) string { return MarkWithin(s, AddressWidth) }
 
-// OutsideMessage calls [OutsideWithin] with the width for a message.
-func OutsideMessage(s string) string { return OutsideWithin(s, MessageWidth) }
+// MarkMessage calls [MarkWithin] with the width for a message.
+func MarkMessage(s string) string { return MarkWithin(s, MessageWidth) }
 
-// OutsideWithin returns text from outside in the form for the texts of a document: cleaned, cut to
+// MarkWithin returns text from outside in the form for the texts of a document: cleaned, cut to
 // width columns, and with marks around it, so that each format can escape it. It returns "" if the
 // text has no printable characters.
-func OutsideWithin(s string, width int) string {
+func MarkWithin(s string, width int) string {
 	if s = printable.CleanKeepingCommands(s, width); s == "" {
 		return ""
 	}

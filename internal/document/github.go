@@ -43,7 +43,7 @@ func WriteGitHub(w io.Writer, d Document, dir string) error {
 			}
 		case Problems:
 			for _, one := range b.List {
-				a := Annotation{one.At, OutsideMessage(one.Text)}
+				a := Annotation{one.At, MarkMessage(one.Text)}
 				if b.Warning {
 					warnings = append(warnings, a)
 				} else {

@@ -80,10 +80,10 @@ func (p page) Name() string {
 }
 
 // ID returns the id of the organization.
-func (p page) ID() string { return Outside(p.Organization.ID) }
+func (p page) ID() string { return MarkName(p.Organization.ID) }
 
 // MadeAt returns the time at which the organization was read.
-func (p page) MadeAt() Cell { return TimeCell(p.Made) }
+func (p page) MadeAt() Cell { return TimeCell(p.ReadAt) }
 
 // pageSection is a part of the page under a heading.
 type pageSection struct {
@@ -116,7 +116,7 @@ func blockKind(b Block) string { return strings.TrimPrefix(fmt.Sprintf("%T", b),
 // left does not change the order of the words around it.
 func pageText(text string) template.HTML {
 	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
-		s = Plain(OutsideWithin(s, 2*len(s)))
+		s = Plain(MarkWithin(s, 2*len(s)))
 		if strings.Contains(s, "@") && !strings.Contains(s, " ") {
 			return "<bdi>" + pageAddress(s) + "</bdi>"
 		}
@@ -176,9 +176,9 @@ func pageTable(t Table) Table {
 		}
 	}
 	pick := func(i int) Column { return t.Columns[i] }
-	t.Columns, t.Rows = Mapped(columns, pick), nil
+	t.Columns, t.Rows = Map(columns, pick), nil
 	for _, r := range rows {
-		t.Rows = append(t.Rows, Row{Cells: Mapped(columns, func(i int) Cell { return r.Cells[i] })})
+		t.Rows = append(t.Rows, Row{Cells: Map(columns, func(i int) Cell { return r.Cells[i] })})
 	}
 	return t
 }
@@ -193,14 +193,14 @@ type tileShare struct {
 func tileShares(tiles Tiles) []tileShare {
 	total := 0
 	for _, t := range tiles {
-		if !t.Beside {
+		if !t.Unlisted {
 			total += t.Count
 		}
 	}
 	var shares []tileShare
 	start := 0.0
 	for _, t := range tiles {
-		if !t.Beside {
+		if !t.Unlisted {
 			share := 100 * float64(t.Count) / float64(total)
 			shares = append(shares, tileShare{t, start, share})
 			start += share
@@ -231,7 +231,7 @@ func newPageTimeline(t Timeline) pageTimeline {
 	}
 	place := func(at time.Time) float64 { return 100 * max(0, float64(at.Sub(t.From))/float64(length)) }
 	placeOf := func(p TimePoint) float64 { return place(p.When.Page.Time) }
-	return pageTimeline{t, dayTicks(t.From, length, place), Mapped(t.Points, placeOf)}
+	return pageTimeline{t, dayTicks(t.From, length, place), Map(t.Points, placeOf)}
 }
 
 // dayTicks returns ticks for the midnights on a timeline. If there are too many midnights, it leaves

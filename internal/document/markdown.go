@@ -25,9 +25,9 @@ import (
 const MaxMarkdown = 60_000
 
 // WriteMarkdown writes d as Markdown for a comment on a pull request or for a job summary. It writes
-// nothing if d.Nothing is true. The error is from w.
+// nothing if d.Unneeded is true. The error is from w.
 func WriteMarkdown(w io.Writer, d Document) error {
-	if d.Nothing {
+	if d.Unneeded {
 		return nil
 	}
 	head := markdown(d.Summary) + "\n"
@@ -106,7 +106,7 @@ func markdownPieces(blocks []Block) []piece {
 		case Facts:
 			var lines []string
 			for _, f := range b {
-				lines = append(lines, f.What+": "+f.Text)
+				lines = append(lines, f.Name+": "+f.Text)
 			}
 			pieces = append(pieces, piece{head: "\n" + strings.Join(bullets(lines), "")})
 		case Table:
@@ -162,7 +162,7 @@ func (p Problems) table() Table {
 	t := Table{Columns: []Column{{Head: "place"}, {Head: what}}}
 	for _, one := range p.List {
 		t.Rows = append(t.Rows, Row{Cells: []Cell{
-			{Text: Outside(one.At.String())}, {Text: OutsideMessage(one.Text)},
+			{Text: MarkName(one.At.String())}, {Text: MarkMessage(one.Text)},
 		}})
 	}
 	return t
@@ -191,7 +191,7 @@ func markdownTables(t Table) []piece {
 // markdownTable returns a table with rows, which are rows of t. It leaves out a column if the title
 // contains the text of each of its cells.
 func markdownTable(t Table, title string, rows []Row) piece {
-	p := piece{head: "\n", complete: t.Complete}
+	p := piece{head: "\n", complete: t.CompleteFormat}
 	if title != "" {
 		people := 0
 		for _, r := range rows {
@@ -208,7 +208,7 @@ func markdownTable(t Table, title string, rows []Row) piece {
 		}
 	}
 	p.head += markdownRow(heads) + strings.Repeat("|---", len(heads)) + "|\n"
-	rows, p.omitted = FirstOf(rows, t.Most)
+	rows, p.omitted = Truncate(rows, t.MaxRows)
 	for _, r := range rows {
 		var cells []string
 		for _, i := range columns {
@@ -231,7 +231,7 @@ func markdownNotices(groups Notices) piece {
 			calm += g.Count
 		}
 		row := bullets([]string{g.Text})[0]
-		items, more := FirstOf(g.Items, MaxShown)
+		items, more := Truncate(g.Items, MaxShown)
 		for _, item := range bullets(items) {
 			row += "  " + item
 		}

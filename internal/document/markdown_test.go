@@ -20,7 +20,7 @@ func TestCode(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := markdown(OutsideWithin(tt.in, 80)); got != tt.want {
+			if got := markdown(MarkWithin(tt.in, 80)); got != tt.want {
 				t.Errorf("code(%q) = %q, want %q", tt.in, got, tt.want)
 			}
 		})

@@ -38,11 +38,11 @@ type cell struct {
 // and folds sentences, as far as the columns allow. If that is not enough, it writes each sentence
 // below its row.
 func (p *printer) table(t Table) {
-	rows, more := FirstOf(t.Rows, t.Most)
+	rows, more := Truncate(t.Rows, t.MaxRows)
 	g := newGrid(t, rows)
 	g.fit(p.width)
 	for i, row := range g.rows {
-		p.row(g, row, t.Headed && i == 0)
+		p.row(g, row, t.ShowHeads && i == 0)
 	}
 	if more > 0 {
 		p.line(fmt.Sprintf("  and %d more", more))
@@ -61,7 +61,7 @@ func (t Table) columnsWithText() []int {
 }
 
 func newGrid(t Table, rows []Row) *grid {
-	g := &grid{headed: t.Headed, prose: -1}
+	g := &grid{headed: t.ShowHeads, prose: -1}
 	columns := t.columnsWithText()
 	var heads []cell
 	for i, column := range columns {
@@ -72,7 +72,7 @@ func newGrid(t Table, rows []Row) *grid {
 		g.columns = append(g.columns, c)
 		heads = append(heads, cell{strings.ToUpper(c.Head), Faint})
 	}
-	if t.Headed {
+	if t.ShowHeads {
 		g.rows = append(g.rows, heads)
 	}
 	g.rows = slices.Grow(g.rows, len(rows))

@@ -161,7 +161,7 @@ func (p *printer) problems(list Problems) {
 func (p *printer) notices(groups Notices) {
 	for _, g := range groups {
 		p.wrapped("  ", g.Text)
-		items, more := FirstOf(g.Items, MaxShown)
+		items, more := Truncate(g.Items, MaxShown)
 		for _, item := range items {
 			p.wrapped("    ", "- "+item)
 		}
@@ -175,7 +175,7 @@ func (p *printer) notices(groups Notices) {
 func (f Facts) table() Table {
 	t := Table{Columns: []Column{{}, {Prose: true}}}
 	for _, one := range f {
-		t.Rows = append(t.Rows, Row{Cells: []Cell{{Text: one.What}, one.Cell}})
+		t.Rows = append(t.Rows, Row{Cells: []Cell{{Text: one.Name}, one.Cell}})
 	}
 	return t
 }

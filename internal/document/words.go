@@ -17,17 +17,17 @@ const (
 // MaxShown is the maximum number of items in a list. The list only counts further items.
 const MaxShown = 10
 
-// FirstOf returns the first n elements of list, and the number of the other elements. If n is 0, it
+// Truncate returns the first n elements of list, and the number of the other elements. If n is 0, it
 // returns the whole list.
-func FirstOf[E any](list []E, n int) ([]E, int) {
+func Truncate[E any](list []E, n int) ([]E, int) {
 	if n == 0 || len(list) <= n {
 		return list, 0
 	}
 	return list[:n:n], len(list) - n
 }
 
-// Mapped returns a list with the result of f for each element of list. The new list is never nil.
-func Mapped[A, B any](list []A, f func(A) B) []B {
+// Map returns a list with the result of f for each element of list. The new list is never nil.
+func Map[A, B any](list []A, f func(A) B) []B {
 	out := make([]B, len(list))
 	for i, one := range list {
 		out[i] = f(one)
@@ -37,7 +37,7 @@ func Mapped[A, B any](list []A, f func(A) B) []B {
 
 // OrganizationLabel returns the name and the id of o, marked as text from outside; "" if o has neither.
 func OrganizationLabel(o org.Organization) string {
-	return strings.TrimSpace(Outside(o.Name) + Parenthesize(Outside(o.ID)))
+	return strings.TrimSpace(MarkName(o.Name) + Parenthesize(MarkName(o.ID)))
 }
 
 // Capitalize returns word with its first letter in upper case. The first letter must be ASCII.

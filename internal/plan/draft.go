@@ -38,7 +38,7 @@ func DraftRoster(in Input, hidden []org.Kind) roster.Draft {
 		dr.remark("%s is not listed: orgsync never suspends or removes the user of the API key", self)
 	}
 	dr.remarkAccess()
-	return roster.Draft{Organization: in.Snapshot.Organization, At: in.Snapshot.Now, Comments: dr.remarks,
+	return roster.Draft{Organization: in.Snapshot.Organization, ReadAt: in.Snapshot.Now, Comments: dr.remarks,
 		Entries: entries}
 }
 

@@ -242,8 +242,8 @@ func TestInventory(t *testing.T) {
 			if diff := cmp.Diff(tt.want, lines(d)); diff != "" {
 				t.Errorf("draft (-want +got):\n%s", diff)
 			}
-			if d.Organization != in.Snapshot.Organization || !d.At.Equal(now) {
-				t.Errorf("the draft is of %+v at %v", d.Organization, d.At)
+			if d.Organization != in.Snapshot.Organization || !d.ReadAt.Equal(now) {
+				t.Errorf("the draft is of %+v at %v", d.Organization, d.ReadAt)
 			}
 			before.Roster.People = append(before.Roster.People, people(d)...)
 			expectNoChange(t, plan.Compute(strict(before)), tt.goes)

@@ -11,7 +11,7 @@ import (
 // organization. The remarks are sentences about differences that an entry cannot express. Drift ignores kinds of
 // access that the roster does not manage for a person. in.Snapshot must have all holders of all groups, roles and
 // policies. It lacks the kinds in hidden, which the key may not read.
-func Drift(in Input, hidden []org.Kind) (updates []roster.Update, remarks []string) {
+func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks []string) {
 	ix := newIndex(in)
 	dr := drafter{in: in, hidden: hidden, access: ix.access, names: map[*org.Access]string{}}
 	cat := ix.lookUpNames()
@@ -19,7 +19,7 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.Update, remarks []stri
 		p := &ix.people[i]
 		var decided decision
 		ix.decideMembership(p, &decided)
-		u := roster.Update{Email: p.Email, At: p.At, OnlyInTeams: p.OnlyInTeams}
+		u := roster.AccessUpdate{Email: p.Email, At: p.At, OnlyInTeams: p.OnlyInTeams}
 		switch {
 		case p.ended:
 		case p.user == nil:
@@ -36,7 +36,7 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.Update, remarks []stri
 }
 
 // compareAccess sets in u how the access in the entry of p, a member, must change.
-func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.Update) {
+func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate) {
 	if api := p.user.APIEnabled; p.APIEnabled != nil && api != nil && *api != *p.APIEnabled {
 		u.APIEnabled = api
 	}

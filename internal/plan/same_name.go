@@ -28,7 +28,7 @@ func (ix *index) noteSameName(p *person, d *decision) {
 		return
 	}
 	var same []unlistedAddress
-	for _, key := range roster.SameKeys(p.Name, p.Addresses()...) {
+	for _, key := range roster.IdentityKeys(p.Name, p.Addresses()...) {
 		same = append(same, ix.unlistedBySameKey[key]...)
 	}
 	if len(same) == 0 {
@@ -47,11 +47,11 @@ func (ix *index) noteSameName(p *person, d *decision) {
 }
 
 // indexUnlisted returns the addresses of unlisted users and of unlisted invitations that can be accepted, by the keys
-// of [roster.SameKeys].
+// of [roster.IdentityKeys].
 func (ix *index) indexUnlisted() map[string][]unlistedAddress {
 	bySame := map[string][]unlistedAddress{}
 	add := func(name string, one unlistedAddress) {
-		for _, key := range roster.SameKeys(name, one.address) {
+		for _, key := range roster.IdentityKeys(name, one.address) {
 			bySame[key] = append(bySame[key], one)
 		}
 	}

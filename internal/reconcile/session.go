@@ -218,7 +218,7 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 
 // Drift has the differences between a roster and the access that its people have in the organization.
 type Drift struct {
-	Updates []roster.Update
+	Updates []roster.AccessUpdate
 	// Remarks are sentences about differences that no update can express.
 	Remarks []string
 }

@@ -18,9 +18,9 @@ import (
 // an hourly run would name them each hour.
 func ApplyDocument(p plan.Plan, r apply.Result) document.Document {
 	d := document.Document{
-		Title: "orgsync apply", Organization: p.Organization, Made: p.Now, Summary: resultSummary(p, r),
+		Title: "orgsync apply", Organization: p.Organization, ReadAt: p.Now, Summary: resultSummary(p, r),
 		NotSelected: notSelectedText(p), Stopped: stopText(r), Next: nextSteps(r),
-		Nothing: len(r.Changes) == 0 && r.Stopped == nil && !slices.ContainsFunc(r.Notices, needsAction),
+		Unneeded: len(r.Changes) == 0 && r.Stopped == nil && !slices.ContainsFunc(r.Notices, needsAction),
 	}
 	if len(r.Changes) > 0 {
 		d.Blocks = append(d.Blocks, resultTable(r))
@@ -63,7 +63,7 @@ func resultTable(r apply.Result) document.Table {
 		}
 		t.Rows = append(t.Rows, document.Row{Group: title(c.Action, c.Outcome), Cells: []document.Cell{
 			{Text: word, Glyph: style.glyph, Color: style.color},
-			{Text: document.Outside(c.Email.String())}, outcome,
+			{Text: document.MarkName(c.Email.String())}, outcome,
 			{Text: outcomeText(*c, r.Stopped)},
 		}})
 	}
@@ -112,7 +112,7 @@ func stopText(r apply.Result) string {
 	if r.Stopped == nil {
 		return ""
 	}
-	return "Stopped: " + document.OutsideMessage(r.Stopped.Error()) + "."
+	return "Stopped: " + document.MarkMessage(r.Stopped.Error()) + "."
 }
 
 // anySent reports whether the run began at least one change of r.
@@ -134,7 +134,7 @@ func outcomeText(c apply.ChangeResult, stopped error) string {
 			prefix = "the answer was " + call.Failure.String() + ": "
 		}
 	}
-	return prefix + document.OutsideMessage(s)
+	return prefix + document.MarkMessage(s)
 }
 
 // nextSteps returns sentences about the next steps after r. If the run ended before the first change,

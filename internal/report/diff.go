@@ -16,7 +16,7 @@ import (
 // many people have the same difference, they share a row.
 func DiffDocument(d diff.Difference) document.Document {
 	doc := document.Document{Title: "orgsync diff", Summary: summarizeDiff(d),
-		Nothing: len(d.Settings)+len(d.People)+len(d.Teams) == 0}
+		Unneeded: len(d.Settings)+len(d.People)+len(d.Teams) == 0}
 	if len(d.Settings) > 0 {
 		doc.Blocks = append(doc.Blocks, document.Section{Title: "Settings",
 			Blocks: []document.Block{settingsTable(d.Settings)}})
@@ -41,7 +41,7 @@ func settingsTable(settings []diff.Field) document.Table {
 		if f.Loosens {
 			warning.Text = "warning: " + looseningText(f)
 		}
-		name := document.Cell{Text: document.Outside(string(f.Name))}
+		name := document.Cell{Text: document.MarkName(string(f.Name))}
 		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{name, {Text: settingText(f)}, warning}})
 	}
 	return t
@@ -64,7 +64,7 @@ func differencesTable(d diff.Difference) document.Table {
 		}
 	}
 	for i, p := range d.People {
-		who := document.Outside(p.Email.String()) + document.Parenthesize(document.Outside(p.Name))
+		who := document.MarkName(p.Email.String()) + document.Parenthesize(document.MarkName(p.Name))
 		source, people := p.Source, 1
 		if same := alike[words[i]]; p.Kind == diff.Changed && len(same) >= minShared {
 			if same[0] != p.Email.String() {
@@ -75,7 +75,7 @@ func differencesTable(d diff.Difference) document.Table {
 		style := diffStyles[p.Kind]
 		t.Rows = append(t.Rows, document.Row{Group: document.Capitalize(style.word), People: people, Cells: []document.Cell{
 			{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: words[i]},
-			{Text: document.Outside(source), Color: document.Faint},
+			{Text: document.MarkName(source), Color: document.Faint},
 		}})
 	}
 	return t
@@ -88,8 +88,8 @@ func teamsTable(teams []diff.Team) document.Table {
 		{Head: "place", Drop: 1}}}
 	for _, team := range teams {
 		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{
-			{Text: document.Outside(team.Name)}, {Text: teamChanges(team)},
-			{Text: document.Outside(team.Source), Color: document.Faint},
+			{Text: document.MarkName(team.Name)}, {Text: teamChanges(team)},
+			{Text: document.MarkName(team.Source), Color: document.Faint},
 		}})
 	}
 	return t
@@ -115,7 +115,7 @@ func teamChanges(t diff.Team) string {
 			continue
 		}
 		for _, a := range one.people {
-			members = append(members, one.sign+document.Outside(a.String()))
+			members = append(members, one.sign+document.MarkName(a.String()))
 		}
 	}
 	if len(members) > 0 {
@@ -170,8 +170,8 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
 			return "apply would only report them"
 		}
 	}
-	words := document.Mapped(p.Fields, func(f diff.Field) string { return fieldText(f, p.Kind) })
-	if other := document.Outside(p.SameName.String()); other != "" {
+	words := document.Map(p.Fields, func(f diff.Field) string { return fieldText(f, p.Kind) })
+	if other := document.MarkName(p.SameName.String()); other != "" {
 		words = append(words, sameNameText(other))
 	}
 	return strings.Join(words, "; ")
@@ -189,11 +189,11 @@ var plurals = map[diff.FieldName][2]string{
 // fieldText returns a text about the difference f of a person or team. kind is the difference of the
 // person or team: Added or Changed.
 func fieldText(f diff.Field, kind diff.Kind) string {
-	from, to := document.Outside(f.From), document.Outside(f.To)
+	from, to := document.MarkName(f.From), document.MarkName(f.To)
 	if f.Team != "" {
 		name := f
 		name.Team = ""
-		return fieldText(name, kind) + " in the team " + document.Outside(f.Team)
+		return fieldText(name, kind) + " in the team " + document.MarkName(f.Team)
 	}
 	switch f.Name {
 	case diff.Description, diff.Name, diff.Note:
@@ -281,7 +281,7 @@ func textForChange(from, to, added, removed, replaced string) string {
 // settingText returns a text about the difference f of a setting.
 func settingText(f diff.Field) string {
 	if len(f.Removed)+len(f.Added) == 0 {
-		from, to := document.Outside(f.From), document.Outside(f.To)
+		from, to := document.MarkName(f.From), document.MarkName(f.To)
 		return textForChange(from, to, to+" (was not set)", "not set (was "+from+")", to+" (was "+from+")")
 	}
 	var words []string

@@ -69,17 +69,17 @@ type diffSummary struct {
 func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 	doc := diffDocument{
 		Header: NewHeader(newer.Command), Old: newRosterSummary(older), New: newRosterSummary(newer),
-		Settings: document.Mapped(d.Settings, func(f diff.Field) setting { return setting{newField(f), f.Loosens} }),
-		People: document.Mapped(d.People, func(p diff.Person) personDiff {
+		Settings: document.Map(d.Settings, func(f diff.Field) setting { return setting{newField(f), f.Loosens} }),
+		People: document.Map(d.People, func(p diff.Person) personDiff {
 			return personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source,
-				Fields: document.Mapped(p.Fields, newField), SameName: p.SameName.String()}
+				Fields: document.Map(p.Fields, newField), SameName: p.SameName.String()}
 		}),
-		Teams: document.Mapped(d.Teams, func(t diff.Team) teamDiff {
+		Teams: document.Map(d.Teams, func(t diff.Team) teamDiff {
 			return teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source,
-				Joined: document.Mapped(t.Joined, org.Address.String), Left: document.Mapped(t.Left, org.Address.String),
-				Fields: document.Mapped(t.Fields, newField)}
+				Joined: document.Map(t.Joined, org.Address.String), Left: document.Map(t.Left, org.Address.String),
+				Fields: document.Map(t.Fields, newField)}
 		}),
-		Warnings: document.Mapped(d.Warnings, newWarning),
+		Warnings: document.Map(d.Warnings, newWarning),
 		Summary: diffSummary{
 			d.Count(diff.Added), d.Count(diff.Removed), d.Count(diff.Changed), d.Count(diff.SpellingOnly), len(d.Settings),
 			d.Unchanged,

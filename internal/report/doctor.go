@@ -37,15 +37,15 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 		doc.Blocks = append(doc.Blocks, document.Section{Title: title, Blocks: blocks})
 	}
 	if len(c.Organizations) > 1 {
-		shown, more := document.FirstOf(c.Organizations, document.MaxShown)
-		labels := document.Mapped(shown, document.OrganizationLabel)
+		shown, more := document.Truncate(c.Organizations, document.MaxShown)
+		labels := document.Map(shown, document.OrganizationLabel)
 		if more > 0 {
 			labels = append(labels, fmt.Sprintf("and %d more", more))
 		}
 		add(fmt.Sprintf("It lists %d organizations", len(c.Organizations)), document.List(labels))
 	}
 	if d.Note != "" {
-		doc.Blocks = append(doc.Blocks, document.Paragraph{document.OutsideMessage(d.Note)})
+		doc.Blocks = append(doc.Blocks, document.Paragraph{document.MarkMessage(d.Note)})
 	}
 	unseen := 0
 	if !d.Verbose {
@@ -68,7 +68,7 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	}
 	add("The server", serverList(c))
 	if len(c.Limits) > 0 {
-		add("What orgsync therefore cannot do", document.List(document.Mapped(c.Limits, limitText)))
+		add("What orgsync therefore cannot do", document.List(document.Map(c.Limits, limitText)))
 	}
 	if d.Dialect != "" {
 		add("To try orgsync against a simulated API that behaves like this",
@@ -77,7 +77,7 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 	if d.Recorded != "" {
 		doc.Blocks = append(doc.Blocks, document.Paragraph{fmt.Sprintf(
 			"The answers are recorded in %s, with all personal data replaced; see README.txt there.",
-			document.Outside(d.Recorded))})
+			document.MarkName(d.Recorded))})
 	}
 	return doc
 }
@@ -106,7 +106,7 @@ func keySentences(c doctor.Checkup) []string {
 		lines = append(lines, "It is unknown whether the key works: no request got a usable answer.")
 	}
 	if !c.Self.IsZero() {
-		lines = append(lines, "It belongs to the account of "+document.Outside(c.Self.String())+".")
+		lines = append(lines, "It belongs to the account of "+document.MarkName(c.Self.String())+".")
 	}
 	switch {
 	case c.Organization != (org.Organization{}):
@@ -137,7 +137,7 @@ func endpointTable(endpoints []doctor.Endpoint) document.Table {
 		}
 		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{
 			{Text: e.Name}, {Text: string(e.Verdict), Color: verdictColors[e.Verdict]}, {Text: latency}, {Text: answerText(e)},
-			{Text: document.OutsideMessage("GET " + e.Path), Color: document.Faint},
+			{Text: document.MarkMessage("GET " + e.Path), Color: document.Faint},
 		}})
 	}
 	return t
@@ -145,7 +145,7 @@ func endpointTable(endpoints []doctor.Endpoint) document.Table {
 
 // answerText returns a text about the answer of the API for e, without the verdict.
 func answerText(e doctor.Endpoint) string {
-	said := document.OutsideMessage(e.Message)
+	said := document.MarkMessage(e.Message)
 	if e.Status >= 300 {
 		said = strings.TrimSuffix(fmt.Sprintf("HTTP %d: %s", e.Status, said), ": ")
 	}
@@ -153,7 +153,7 @@ func answerText(e doctor.Endpoint) string {
 	case org.VerdictAllowed:
 		return document.Pluralize(e.Rows, "item", "items") + " on " + document.Pluralize(max(1, e.Pages), "page", "pages")
 	case org.VerdictForbidden:
-		return "it probably needs " + cmp.Or(document.Outside(e.Permission), "an administrator's key") + "; " + said
+		return "it probably needs " + cmp.Or(document.MarkName(e.Permission), "an administrator's key") + "; " + said
 	case org.VerdictUntried:
 		return "there was nothing to read"
 	default:
@@ -164,7 +164,7 @@ func answerText(e doctor.Endpoint) string {
 func traitTable(traits []doctor.Trait) document.Table {
 	t := document.Table{Columns: []document.Column{{Head: "axis"}, {Head: "seen"}, {Head: "about", Prose: true}}}
 	for _, one := range traits {
-		seen := document.Cell{Text: document.OutsideMessage(strings.Join(one.Seen, ", "))}
+		seen := document.Cell{Text: document.MarkMessage(strings.Join(one.Seen, ", "))}
 		if len(one.Seen) == 0 {
 			seen = document.Cell{Text: "not seen", Color: document.Faint}
 		}
@@ -199,7 +199,7 @@ func serverList(c doctor.Checkup) document.List {
 		lines = append(lines, "no rate limit headers were seen")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.RateHeaders)) {
-		lines = append(lines, document.OutsideMessage(name+": "+c.RateHeaders[name]))
+		lines = append(lines, document.MarkMessage(name+": "+c.RateHeaders[name]))
 	}
 	if c.Throttled > 0 {
 		lines = append(lines, document.Pluralize(c.Throttled, "answer was", "answers were")+" 429: too many requests")
@@ -210,7 +210,7 @@ func serverList(c doctor.Checkup) document.List {
 // limitText returns l as a sentence.
 func limitText(l doctor.Limit) string {
 	// The detail may name organizations.
-	detail := document.OutsideWithin(l.Detail, 2*document.MessageWidth)
+	detail := document.MarkWithin(l.Detail, 2*document.MessageWidth)
 	many := "" // the plural of the kind of access that l is about, if any
 	if kind := org.Kind(l.Detail); slices.Contains(org.Kinds, kind) {
 		many = kind.Plural()

@@ -62,19 +62,19 @@ func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 		Header: NewHeader(d.Command), GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
 		Self:          orNull(c.Self.String()),
 		Organization:  newOrganization(c.Organization),
-		Organizations: document.Mapped(c.Organizations, newOrganization),
-		Endpoints: document.Mapped(c.Endpoints, func(e doctor.Endpoint) endpoint {
+		Organizations: document.Map(c.Organizations, newOrganization),
+		Endpoints: document.Map(c.Endpoints, func(e doctor.Endpoint) endpoint {
 			return endpoint{
 				Name: e.Name, Path: e.Path, Verdict: e.Verdict, Permission: orNull(e.Permission), Status: e.Status,
 				Message: orNull(e.Message), Requests: e.Requests, Pages: e.Pages, Rows: e.Rows,
 				Latency: float64(e.Latency.Round(100*time.Microsecond)) / float64(time.Millisecond),
 			}
 		}),
-		Dialect: document.Mapped(c.Traits, func(t doctor.Trait) trait {
+		Dialect: document.Map(c.Traits, func(t doctor.Trait) trait {
 			return trait{Axis: t.Axis, About: t.About, Seen: orEmpty(t.Seen)}
 		}),
 		Sandbox: d.Dialect, RateHeaders: map[string]string{}, Throttled: c.Throttled,
-		Limits: document.Mapped(c.Limits, func(l doctor.Limit) limit {
+		Limits: document.Map(c.Limits, func(l doctor.Limit) limit {
 			return limit{Kind: l.Kind, Detail: orNull(l.Detail), Message: document.Plain(limitText(l))}
 		}),
 		Recorded: orNull(d.Recorded), Error: newFailure(d.Run),

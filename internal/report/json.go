@@ -150,7 +150,7 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 // the outcomes. The error is from w.
 func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 	d := newDocument(run, p, r.Notices)
-	d.Changes = document.Mapped(r.Changes, func(c apply.ChangeResult) change {
+	d.Changes = document.Map(r.Changes, func(c apply.ChangeResult) change {
 		out := newChange(run, c.Change)
 		out.InvitationID = orNull(c.InvitationID)
 		out.outcome = &outcome{Outcome: c.Outcome, Requests: c.Requests}
@@ -159,7 +159,7 @@ func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
 		}
 		return out
 	})
-	changes := document.Mapped(r.Changes, func(c apply.ChangeResult) plan.Change { return c.Change })
+	changes := document.Map(r.Changes, func(c apply.ChangeResult) plan.Change { return c.Change })
 	d.Summary = newSummary(changes, countUnchanged(p, r))
 	d.Summary.outcomes = &outcomes{
 		Done: r.Count(apply.Done), Failed: r.Count(apply.Failed),
@@ -175,7 +175,7 @@ func ValidJSON(w io.Writer, run Run, warnings []roster.Problem) error {
 		Header
 		Roster   rosterSummary `json:"roster"`
 		Warnings []warning     `json:"warnings"`
-	}{NewHeader(run.Command), newRosterSummary(run), document.Mapped(warnings, newWarning)})
+	}{NewHeader(run.Command), newRosterSummary(run), document.Map(warnings, newWarning)})
 }
 
 type warning struct {
@@ -201,9 +201,9 @@ func newDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
 		Organization: newOrganization(p.Organization),
 		Roster:       newRosterSummary(run),
 		Fingerprint:  p.Fingerprint(),
-		Only:         document.Mapped(p.Only, org.Address.String),
+		Only:         document.Map(p.Only, org.Address.String),
 		NotSelected:  newChanges(run, p.NotSelected),
-		Notices:      document.Mapped(notices, newNotice),
+		Notices:      document.Map(notices, newNotice),
 		Error:        newFailure(run),
 	}
 }
@@ -213,7 +213,7 @@ func newNotice(n plan.Notice) notice {
 		Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
 		Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
 		Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID,
-		Places: document.Mapped(n.Places, roster.Position.String), NotSelected: n.NotSelected,
+		Places: document.Map(n.Places, roster.Position.String), NotSelected: n.NotSelected,
 	}
 }
 
@@ -235,7 +235,7 @@ func newChange(run Run, c plan.Change) change {
 }
 
 func newChanges(run Run, changes []plan.Change) []change {
-	return document.Mapped(changes, func(c plan.Change) change { return newChange(run, c) })
+	return document.Map(changes, func(c plan.Change) change { return newChange(run, c) })
 }
 
 func newSummary(changes []plan.Change, unchanged int) summary {
@@ -253,7 +253,7 @@ func newFailure(run Run) *failure {
 	}
 	out := &failure{Code: run.Code, Message: run.Err.Error()}
 	if invalid, ok := errors.AsType[*roster.ProblemsError](run.Err); ok {
-		out.Problems = document.Mapped(invalid.Problems, func(p roster.Problem) problem {
+		out.Problems = document.Map(invalid.Problems, func(p roster.Problem) problem {
 			return problem{place(p.At), p.Text}
 		})
 	}

@@ -58,7 +58,7 @@ const (
 var noticeStyles = []noticeStyle{
 	{plan.Limit, pressing, template(noticeWords{one: "apply would refuse this: {said}"})},
 	{plan.UnknownAccess, pressing, func(n noticeText) noticeWords {
-		at := document.Parenthesize(summarizeList(document.Mapped(n.Places, roster.Position.String)))
+		at := document.Parenthesize(summarizeList(document.Map(n.Places, roster.Position.String)))
 		if n.AccessID != "" {
 			return noticeWords{one: n.said + ": change the name in the roster" + at}
 		}
@@ -319,8 +319,8 @@ func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 // wordsOf returns the words for n. Remaining times count from now.
 func wordsOf(n plan.Notice, now time.Time) noticeWords {
 	text := noticeText{
-		Notice: n, now: now, who: document.Outside(n.Email.String()), said: document.OutsideMessage(n.Text),
-		invitation: document.Parenthesize(document.Outside(n.InvitationID)),
+		Notice: n, now: now, who: document.MarkName(n.Email.String()), said: document.MarkMessage(n.Text),
+		invitation: document.Parenthesize(document.MarkName(n.InvitationID)),
 	}
 	if text.who == "" {
 		text.who = "someone whose address cannot be read"

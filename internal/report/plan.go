@@ -17,9 +17,9 @@ import (
 // summary.
 func PlanDocument(p plan.Plan) document.Document {
 	d := document.Document{
-		Title: "orgsync plan", Organization: p.Organization, Made: p.Now, Summary: planSummary(p),
+		Title: "orgsync plan", Organization: p.Organization, ReadAt: p.Now, Summary: planSummary(p),
 		NotSelected: notSelectedText(p),
-		Nothing:     len(p.Changes) == 0 && !slices.ContainsFunc(p.Notices, needsAction),
+		Unneeded:    len(p.Changes) == 0 && !slices.ContainsFunc(p.Notices, needsAction),
 	}
 	if len(p.Changes) > 0 {
 		d.Blocks = append(d.Blocks, changeTable(p.Changes))
@@ -32,7 +32,7 @@ func PlanDocument(p plan.Plan) document.Document {
 // that nothing was sent.
 func StaleDocument(e *plan.StaleError) document.Document {
 	d := document.Document{Title: "orgsync apply",
-		Summary: "Nothing was sent: " + document.OutsideMessage(e.Error()) + "."}
+		Summary: "Nothing was sent: " + document.MarkMessage(e.Error()) + "."}
 	made := atText(e.Made)
 	if made != "" {
 		made = ", made" + made
@@ -77,12 +77,12 @@ func changeTable(changes []plan.Change) document.Table {
 	}
 	t.Rows = make([]document.Row, 0, len(changes))
 	for _, c := range sortedByAddress(changes, func(c *plan.Change) org.Address { return c.Email }) {
-		style, who, why := actionStyles[c.Action], document.Outside(c.Email.String()), reasonText(*c, false)
+		style, who, why := actionStyles[c.Action], document.MarkName(c.Email.String()), reasonText(*c, false)
 		t.Rows = append(t.Rows, document.Row{
 			Group: document.Capitalize(style.word),
 			Cells: []document.Cell{
 				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
-				{Text: document.Outside(c.Source), Color: document.Faint},
+				{Text: document.MarkName(c.Source), Color: document.Faint},
 			},
 			At: parseSource(c.Source), Urgent: style.glyph == "-",
 		})

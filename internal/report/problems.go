@@ -28,7 +28,7 @@ func ErrorDocument(err error) document.Document {
 // ValidDocument returns a document which says that a roster is valid, with the warnings about it.
 func ValidDocument(run Run, warnings []roster.Problem) document.Document {
 	n := document.Pluralize(len(warnings), "warning", "warnings")
-	d := document.Document{Title: "The roster is valid, with " + n, Nothing: len(warnings) == 0}
+	d := document.Document{Title: "The roster is valid, with " + n, Unneeded: len(warnings) == 0}
 	end := "."
 	if len(warnings) > 0 {
 		d.Blocks = []document.Block{document.Problems{List: warnings, Warning: true}}

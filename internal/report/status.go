@@ -122,7 +122,7 @@ func (p Person) since() time.Time {
 // StatusDocument returns a document about s. It has the people in s, the people who are not in the
 // roster, the notices and a summary.
 func StatusDocument(s Status) document.Document {
-	d := document.Document{Title: "orgsync status", Organization: s.Organization, Made: s.Now, Summary: statusSummary(s)}
+	d := document.Document{Title: "orgsync status", Organization: s.Organization, ReadAt: s.Now, Summary: statusSummary(s)}
 	people := slices.SortedStableFunc(slices.Values(s.People), func(a, b Person) int {
 		return compareAddresses(a.Email, b.Email)
 	})
@@ -176,7 +176,7 @@ const (
 // people can act on.
 func peopleTable(s Status, people []Person) document.Table {
 	t := document.Table{
-		Title: "Everybody in the roster", Headed: true,
+		Title: "Everybody in the roster", ShowHeads: true,
 		Caption: "Since: when a member joined; for others, when the first unanswered mail was sent. " +
 			"Mails: invitation mails without an answer.",
 		Columns: []document.Column{
@@ -198,7 +198,7 @@ func peopleTable(s Status, people []Person) document.Table {
 	s.People = people
 	for _, p := range s.byTeam() {
 		row := p.row(s.Now)
-		row.Cells = slices.Insert(row.Cells, 0, document.Cell{Text: cmp.Or(document.Outside(p.team), "-")})
+		row.Cells = slices.Insert(row.Cells, 0, document.Cell{Text: cmp.Or(document.MarkName(p.team), "-")})
 		t.Rows = append(t.Rows, row)
 	}
 	return t
@@ -232,14 +232,14 @@ func (p Person) row(now time.Time) document.Row {
 
 // cell returns a cell with the address and the name of p.
 func (p Person) cell() document.Cell {
-	page := &document.PageCell{Person: true, Name: document.Outside(p.Name)}
-	return document.Cell{Text: document.Outside(p.Email.String()), Page: page}
+	page := &document.PageCell{Person: true, Name: document.MarkName(p.Name)}
+	return document.Cell{Text: document.MarkName(p.Email.String()), Page: page}
 }
 
 // stateCell returns a cell with the word for the state of p.
 func (p Person) stateCell() document.Cell {
 	style := stateStyles[p.state()]
-	return document.Cell{Text: cmp.Or(style.word, document.Outside(string(p.State))),
+	return document.Cell{Text: cmp.Or(style.word, document.MarkName(string(p.State))),
 		Color: style.color, Page: &document.PageCell{State: true}}
 }
 
@@ -267,7 +267,7 @@ func (p Person) accessCell() document.Cell {
 
 // joinNames returns a text with the names in list, which come from outside.
 func joinNames(list []string) string {
-	return document.OutsideMessage(strings.Join(list, ", "))
+	return document.MarkMessage(strings.Join(list, ", "))
 }
 
 // expiryTimeline returns a timeline of the times at which pending invitations expire. Invitations that
@@ -314,7 +314,7 @@ func (s Status) tiles(unlisted int) document.Tiles {
 	}
 	if unlisted > 0 {
 		tiles = append(tiles, document.Tile{Count: unlisted, Word: "not in the roster",
-			Meaning: "in the organization, or invited", Color: document.Red, Beside: true})
+			Meaning: "in the organization, or invited", Color: document.Red, Unlisted: true})
 	}
 	return tiles
 }
@@ -326,7 +326,7 @@ func unlistedTable(rows []document.Row) document.Table {
 			{Head: "person", Min: minPersonWidth}, {Head: "what"}, {Head: "expires", Drop: 1},
 			{Head: "what happens", Prose: true},
 		},
-		Rows: rows, Headed: true, Most: document.MaxShown, Complete: "html",
+		Rows: rows, ShowHeads: true, MaxRows: document.MaxShown, CompleteFormat: "html",
 	}
 }
 
@@ -335,7 +335,7 @@ func unlistedTable(rows []document.Row) document.Table {
 func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row {
 	var rows []document.Row
 	add := func(person document.Cell, name, what string, expires time.Time, next string) {
-		person.Page = &document.PageCell{Person: true, Name: document.Outside(name)}
+		person.Page = &document.PageCell{Person: true, Name: document.MarkName(name)}
 		rows = append(rows, document.Row{Cells: []document.Cell{person, {Text: what}, document.TimeCell(expires),
 			{Text: next}}})
 	}
@@ -344,10 +344,10 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row 
 		if c.Source != "" {
 			next += ": their last day has passed"
 		}
-		add(document.Cell{Text: document.Outside(c.Email.String())}, "", "user", time.Time{}, next)
+		add(document.Cell{Text: document.MarkName(c.Email.String())}, "", "user", time.Time{}, next)
 	}
 	for _, n := range sortedByAddress(unlisted, func(n *plan.Notice) org.Address { return n.Email }) {
-		person := document.Cell{Text: cmp.Or(document.Outside(n.Email.String()), "an address that cannot be read")}
+		person := document.Cell{Text: cmp.Or(document.MarkName(n.Email.String()), "an address that cannot be read")}
 		switch {
 		case n.UserID == "":
 			add(person, "", "invitation", n.Expires, "the API cannot cancel it")
@@ -417,11 +417,11 @@ func statusSummary(s Status) string {
 
 // section returns a section with everything that is known about p.
 func (p Person) section(now time.Time) document.Section {
-	title := document.Outside(p.Email.String())
-	if name := document.Outside(p.Name); name != "" {
+	title := document.MarkName(p.Email.String())
+	if name := document.MarkName(p.Name); name != "" {
 		title += ", " + name
 	}
-	s := document.Section{Title: title + document.Parenthesize(document.Outside(p.Source)),
+	s := document.Section{Title: title + document.Parenthesize(document.MarkName(p.Source)),
 		Blocks: []document.Block{p.facts(now)}}
 	if len(p.History) == 0 {
 		s.Blocks = append(s.Blocks, document.Paragraph{"The ledger has no entries for this person."})
@@ -433,8 +433,8 @@ func (p Person) section(now time.Time) document.Section {
 		when := document.TimeCell(e.Time)
 		when.Color = document.Faint
 		t.Rows = append(t.Rows,
-			document.Row{Cells: []document.Cell{when, {Text: document.Outside(string(e.Action))},
-				{Text: document.Outside(string(e.Outcome))}, {Text: document.Outside(cmp.Or(e.InvitationID, e.Object))}}})
+			document.Row{Cells: []document.Cell{when, {Text: document.MarkName(string(e.Action))},
+				{Text: document.MarkName(string(e.Outcome))}, {Text: document.MarkName(cmp.Or(e.InvitationID, e.Object))}}})
 	}
 	s.Blocks = append(s.Blocks, document.Paragraph{"From the ledger:"}, t)
 	return s
@@ -442,13 +442,13 @@ func (p Person) section(now time.Time) document.Section {
 
 // facts returns everything that is known about p, except the address, the name and the history.
 func (p Person) facts(now time.Time) document.Facts {
-	facts := document.Facts{{What: "state", Cell: p.stateCell()}}
+	facts := document.Facts{{Name: "state", Cell: p.stateCell()}}
 	add := func(what, text string) {
 		if text != "" {
-			facts = append(facts, document.Fact{What: what, Cell: document.Cell{Text: text}})
+			facts = append(facts, document.Fact{Name: what, Cell: document.Cell{Text: text}})
 		}
 	}
-	add("invitation", document.OutsideMessage(p.InvitationID))
+	add("invitation", document.MarkMessage(p.InvitationID))
 	add("invited", document.FormatTime(p.Invited))
 	if p.State == plan.StatePending && !p.Expires.IsZero() {
 		add("expires", estimatedText(p.ExpiresEstimated)+formatDeadline(p.Expires, now))
@@ -463,7 +463,7 @@ func (p Person) facts(now time.Time) document.Facts {
 	if p.Rounds > 0 {
 		add("unanswered", document.Pluralize(p.Rounds, "mail", "mails")+sinceText(p.FirstMail))
 	}
-	add("user", document.OutsideMessage(p.UserID))
+	add("user", document.MarkMessage(p.UserID))
 	if p.APIEnabled != nil {
 		add("API access", map[bool]string{true: "yes", false: "no"}[*p.APIEnabled])
 	}
@@ -519,11 +519,11 @@ func (s Status) byTeam() []teamMember {
 // text returns the answer of the API in words, or the error of reading the invitation.
 func (v *Verification) text() string {
 	if v.Problem != nil {
-		return "no: " + document.OutsideMessage(v.Problem.Error())
+		return "no: " + document.MarkMessage(v.Problem.Error())
 	}
-	said := "the API says " + document.OutsideMessage(strconv.Quote(v.StatusText))
+	said := "the API says " + document.MarkMessage(strconv.Quote(v.StatusText))
 	if !v.Registered.IsZero() {
-		said += " by " + document.OutsideMessage(v.Registered.String())
+		said += " by " + document.MarkMessage(v.Registered.String())
 	}
 	return said + atText(v.Responded)
 }

@@ -38,7 +38,7 @@ var actionStyles = map[plan.Action]actionStyle{
 // says so.
 func reasonText(c plan.Change, done bool) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
-	access := string(c.Detail.Kind) + " " + document.Outside(c.Detail.Name)
+	access := string(c.Detail.Kind) + " " + document.MarkName(c.Detail.Name)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
@@ -142,8 +142,8 @@ const maxInSentence = 5
 // summarizeList returns the first items of list, which is text from outside, and the number of the
 // other items.
 func summarizeList(list []string) string {
-	first, more := document.FirstOf(list, maxInSentence)
-	s := strings.Join(document.Mapped(first, document.Outside), ", ")
+	first, more := document.Truncate(list, maxInSentence)
+	s := strings.Join(document.Map(first, document.MarkName), ", ")
 	if more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	}

@@ -189,9 +189,9 @@ func listNode(k *key, value string, at Position) *yaml.Node {
 	return list
 }
 
-// Outside returns the addresses in entries that are outside the allowed domains, and sets External in
+// MarkExternal returns the addresses in entries that are outside the allowed domains, and sets External in
 // their entries. If domains is empty, every domain is allowed.
-func Outside(entries []Entry, domains []string) []org.Address {
+func MarkExternal(entries []Entry, domains []string) []org.Address {
 	var outside []org.Address
 	if len(domains) == 0 {
 		return nil

@@ -79,10 +79,10 @@ func (r *Roster) Nearest(a org.Address) string {
 	return Nearest(a.String(), all)
 }
 
-// SameKeys returns keys of a person with this name and these addresses. Two people who share a key may
+// IdentityKeys returns keys of a person with this name and these addresses. Two people who share a key may
 // be the same person with another address. One key is the name, unless it is empty. The other keys are
 // the addresses without ".", "-" and "_" before the @, and without a part that begins with "+".
-func SameKeys(name string, addresses ...org.Address) []string {
+func IdentityKeys(name string, addresses ...org.Address) []string {
 	var keys []string
 	if words := strings.Fields(strings.ToLower(org.Unescape(name))); len(words) > 0 {
 		keys = append(keys, "name "+strings.Join(words, " "))

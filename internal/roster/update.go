@@ -14,9 +14,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Update describes how an entry must change, so that the roster has the access that the person has in
+// AccessUpdate describes how an entry must change, so that the roster has the access that the person has in
 // the organization.
-type Update struct {
+type AccessUpdate struct {
 	Email org.Address
 	// At is the position of the entry.
 	At Position
@@ -39,9 +39,9 @@ const leftMark = "# left the organization"
 // at the end of users, with the access that the teams do not give. failed has a sentence for each
 // update that somebody must make by hand. file is the name of the file in positions. The errors are
 // those of [Merge].
-func UpdateAccess(file string, data []byte, updates []Update) (text []byte, failed []string, err error) {
+func UpdateAccess(file string, data []byte, updates []AccessUpdate) (text []byte, failed []string, err error) {
 	var added []Entry
-	var inPlace []Update
+	var inPlace []AccessUpdate
 	for _, u := range updates {
 		if u.OnlyInTeams && !u.Left {
 			added = append(added, u.entry())
@@ -50,7 +50,7 @@ func UpdateAccess(file string, data []byte, updates []Update) (text []byte, fail
 		}
 	}
 	// Start at the end of the file, so that an update does not move the entries of the next updates.
-	slices.SortStableFunc(inPlace, func(a, b Update) int { return b.At.Compare(a.At) })
+	slices.SortStableFunc(inPlace, func(a, b AccessUpdate) int { return b.At.Compare(a.At) })
 	changed, problems := applyUpdates(file, data, inPlace)
 	if changed == nil { // the result would be wrong: make each update on its own, to skip the one that fails
 		changed, problems = data, make([]string, len(inPlace))
@@ -72,7 +72,7 @@ func UpdateAccess(file string, data []byte, updates []Update) (text []byte, fail
 }
 
 // entry returns a new entry with the access that the teams of the person do not give.
-func (u Update) entry() Entry {
+func (u AccessUpdate) entry() Entry {
 	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled}}
 	for kind, names := range u.Add {
 		for _, name := range names {
@@ -99,7 +99,7 @@ type editor struct {
 // applyUpdates returns data with the updates that it can make, and for each update the reason why it
 // cannot make the update; "" if it can. The data is nil if the result would be wrong, because more
 // than the updated values would change.
-func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string) {
+func applyUpdates(file string, data []byte, updates []AccessUpdate) ([]byte, []string) {
 	problems := make([]string, len(updates))
 	root, problem := parseFile(file, data)
 	if problem != nil || len(updates) == 0 {
@@ -113,7 +113,7 @@ func applyUpdates(file string, data []byte, updates []Update) ([]byte, []string)
 		}
 	}
 	entries := entriesByPosition(root)
-	made := make(map[*yaml.Node]Update)
+	made := make(map[*yaml.Node]AccessUpdate)
 	for i, u := range updates {
 		node, before := entries[[2]int{u.At.Line, u.At.Column}], len(e.edits)
 		if e.problem = ""; node == nil {
@@ -210,7 +210,7 @@ func (e *editor) markLeft(n *yaml.Node) {
 }
 
 // update changes the lists and the API access of the entry n.
-func (e *editor) update(n *yaml.Node, u Update) {
+func (e *editor) update(n *yaml.Node, u AccessUpdate) {
 	var fields []string // the keys that the entry does not have yet, with their values, as YAML
 	if u.APIEnabled != nil {
 		value := strconv.FormatBool(*u.APIEnabled)
@@ -379,7 +379,7 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 
 // areUpdated reports whether after differs from before only by the updates of entries, which are nodes
 // in before. It removes the users of both.
-func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
+func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]AccessUpdate) bool {
 	if after == nil {
 		return false
 	}
@@ -401,7 +401,7 @@ func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]Update) bool {
 }
 
 // isUpdated reports whether the entry after differs from the entry before only by the update u.
-func isUpdated(before, after *yaml.Node, u Update) bool {
+func isUpdated(before, after *yaml.Node, u AccessUpdate) bool {
 	if itemKey(after) != u.Email.Key() {
 		return false
 	}

@@ -77,11 +77,11 @@ x-shared: [a]
 )
 
 // driftUpdates returns the differences, with the positions in r.
-func driftUpdates(t *testing.T, r *Roster) []Update {
+func driftUpdates(t *testing.T, r *Roster) []AccessUpdate {
 	t.Helper()
 	yes, no := true, false
 	const group, role, policy = org.KindGroup, org.KindRole, org.KindPolicy
-	updates := []Update{
+	updates := []AccessUpdate{
 		{Email: address("gone@example.com"), Left: true},
 		{Email: address("ada@example.com"), APIEnabled: &yes,
 			Add:    map[org.Kind][]string{group: {"new"}, role: {"reader"}, policy: {"billing", "a, b"}},
@@ -132,7 +132,7 @@ func TestUpdateAccess(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var left []Update
+			var left []AccessUpdate
 			for _, u := range driftUpdates(t, after) {
 				if u.Left {
 					left = append(left, u)
@@ -166,10 +166,11 @@ func TestUpdateAccessByHand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var updates []Update
+			var updates []AccessUpdate
 			for _, who := range []string{"ada@example.com", "zoe@example.com"} {
 				p := r.Find(address(who))
-				updates = append(updates, Update{Email: p.Email, At: p.At, Remove: map[org.Kind][]string{org.KindGroup: {"old"}}})
+				updates = append(updates, AccessUpdate{Email: p.Email, At: p.At,
+					Remove: map[org.Kind][]string{org.KindGroup: {"old"}}})
 			}
 			got, failed, err := UpdateAccess("users.yaml", []byte(text), updates)
 			if err != nil || len(failed) != 1 || !strings.Contains(failed[0], tt.want) ||
@@ -197,9 +198,9 @@ func FuzzUpdateAccess(f *testing.F) {
 		}
 		p := before.People[0]
 		yes := true
-		u := Update{Email: p.Email, At: p.At, APIEnabled: &yes, Add: map[org.Kind][]string{org.KindGroup: {"new: one"}},
+		u := AccessUpdate{Email: p.Email, At: p.At, APIEnabled: &yes, Add: map[org.Kind][]string{org.KindGroup: {"new: one"}},
 			Remove: map[org.Kind][]string{org.KindGroup: {"a"}}}
-		got, failed, err := UpdateAccess("users.yaml", data, []Update{u})
+		got, failed, err := UpdateAccess("users.yaml", data, []AccessUpdate{u})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +235,7 @@ func TestAreUpdated(t *testing.T) {
 	t.Parallel()
 	const before = "defaults: {groups: [all]}\nusers:\n  - {email: ada@example.com, name: Ada, groups: [old]}\n  - " +
 		"{email: bob@example.com, groups: [b]}\n"
-	u := Update{Email: address("ada@example.com"), Add: map[org.Kind][]string{org.KindGroup: {"new"}},
+	u := AccessUpdate{Email: address("ada@example.com"), Add: map[org.Kind][]string{org.KindGroup: {"new"}},
 		Remove: map[org.Kind][]string{org.KindGroup: {"old"}}}
 	for name, tt := range map[string]struct {
 		old, new string
@@ -260,7 +261,7 @@ func TestAreUpdated(t *testing.T) {
 			t.Fatal(problem, second)
 		}
 		users := valueOf(root, "users")
-		if got := areUpdated(root, after, map[*yaml.Node]Update{users.Content[0]: u}); got != tt.want {
+		if got := areUpdated(root, after, map[*yaml.Node]AccessUpdate{users.Content[0]: u}); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

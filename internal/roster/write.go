@@ -19,8 +19,8 @@ import (
 type Draft struct {
 	// Organization is the organization of the roster; the zero value leaves it out.
 	Organization org.Organization
-	// At is the time at which the organization was read; zero if it is unknown.
-	At time.Time
+	// ReadAt is the time at which the organization was read; zero if it is unknown.
+	ReadAt time.Time
 	// File is the name of the CSV file that the people come from; "" if they come from the
 	// organization.
 	File string
@@ -61,8 +61,8 @@ func (d Draft) YAML() []byte {
 		writeComment(&b, "", "The people of "+d.File+", as read by 'orgsync import --csv'.")
 	} else {
 		about := "The people of an organization, as read by 'orgsync import'"
-		if !d.At.IsZero() {
-			about += " on " + d.At.UTC().Format(time.DateOnly)
+		if !d.ReadAt.IsZero() {
+			about += " on " + d.ReadAt.UTC().Format(time.DateOnly)
 		}
 		writeComment(&b, "", about+". Applying this file changes nothing.")
 		lists := "People without a list of groups, roles or policies have none; orgsync does not change theirs."

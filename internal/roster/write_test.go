@@ -34,7 +34,7 @@ func TestDraft(t *testing.T) {
 	yes, no := true, false
 	d := Draft{
 		Organization: org.Organization{ID: "9a1e0000-0000-4000-8000-000000000001", Name: "Example\nOrg"},
-		At:           time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC),
+		ReadAt:       time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC),
 		Comments:     []string{"owner@example.com is the key's own user", "a service user: ci\nusers: []"},
 		Entries: []Entry{
 			{Person: Person{
