@@ -24,7 +24,7 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 	config := vultr.Config{
 		BaseURL: a.apiURL, UserAgent: "orgsync/" + buildVersion(), Rate: a.rate, Concurrency: a.concurrency,
 		RequestTimeout: a.requestTimeout, Log: a.log,
-		Reading: func(done, known int) { a.progress.show("Reading", done, known) },
+		ListProgress: func(done, known int) { a.progress.show("Reading", done, known) },
 	}
 	stop = func() {}
 	if a.sandbox.On {

@@ -63,7 +63,7 @@ func (e *unableError) Unwrap() error { return e.err }
 // doctor checks the key, and compares its organization with the organization of the roster if there
 // is one. If rosterRequired is true, a roster that cannot be read is an error.
 func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired bool) error {
-	out := report.Doctor{Run: report.Run{Command: "doctor"}, Recorded: record, Verbose: verbose}
+	out := report.DoctorRun{Run: report.Run{Command: "doctor"}, Recorded: record, Verbose: verbose}
 	pin := ""
 	switch r, err := a.loadRoster(ctx); {
 	case err == nil:
@@ -89,8 +89,8 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 	if err != nil {
 		return reconcile.WithCause(ctx, err)
 	}
-	if found.Unable != nil {
-		err = &unableError{found.Unable}
+	if found.PlanError != nil {
+		err = &unableError{found.PlanError}
 		out.Code, out.Err = exitCode(err), err
 	}
 	out.Dialect = sandboxDialect(found)

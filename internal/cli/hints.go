@@ -281,7 +281,7 @@ func (a *app) hint(err error) string {
 		return "answer y to apply the plan, or pass --yes"
 	case errors.Is(err, reconcile.ErrOrganizationChanged):
 		return "run again and review the new plan"
-	case errors.Is(err, vultr.ErrKey):
+	case errors.Is(err, vultr.ErrInvalidKey):
 		if a.apiKeyFile != "" {
 			return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that holds only the key, on one line"
 		}

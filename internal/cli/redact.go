@@ -12,7 +12,7 @@ import (
 func (a *app) redactStreams() (flush func()) {
 	a.secrets.AddKey(a.getenv("VULTR_API_KEY"))
 	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD"} {
-		a.secrets.Add(a.getenv(name), secrets.Label)
+		a.secrets.Add(a.getenv(name), secrets.OtherLabel)
 	}
 	for _, argument := range a.args {
 		a.secrets.AddArgument(argument)

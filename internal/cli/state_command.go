@@ -139,7 +139,7 @@ func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspectio
 	if err != nil {
 		return stateInspection{}, err
 	}
-	doc := stateInspection{OrganizationID: id, Place: i.Place, Bytes: i.Bytes, Segments: i.Segments,
+	doc := stateInspection{OrganizationID: id, Place: i.Place, Bytes: i.Bytes, Segments: i.ObjectsSinceBase,
 		Notes: append([]string{}, i.Notes...)}
 	if i.Held {
 		doc.Lock = &stateLock{

@@ -160,7 +160,7 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		case o.stale > 0 && !status.Unanswered():
 			continue
 		case o.stale > 0 && status.FirstMail.IsZero():
-			s.Undated++
+			s.UnknownWait++
 			continue
 		case o.stale > 0 && p.Now.Sub(status.FirstMail) <= o.stale:
 			continue
@@ -203,7 +203,7 @@ func (a *app) addDetail(ctx context.Context, session *reconcile.Session, listed 
 	if p.InvitationID != "" {
 		invitation, err := session.Invitation(ctx, p.InvitationID)
 		if call, ok := errors.AsType[*org.CallError](err); err != nil &&
-			(!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.IsHidden(err)) {
+			(!ok || ctx.Err() != nil || call.Failure == org.Denied && !vultr.IsForbiddenOrMissing(err)) {
 			return err
 		}
 		p.Verified = &report.Verification{Invitation: invitation, Problem: err}

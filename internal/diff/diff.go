@@ -98,9 +98,9 @@ type Field struct {
 	From, To string
 	// Removed and Added are the items that a list loses and gains.
 	Removed, Added []string
-	// Managing is true if orgsync manages the access from now on, and false if orgsync no longer
+	// ManagedNow is true if orgsync manages the access from now on, and false if orgsync no longer
 	// manages it. It is nil if this does not change, for an added person, and for other fields.
-	Managing *bool
+	ManagedNow *bool
 	// Loosens is true if the field is a setting, and its new value allows a run to do more than
 	// before, or to act on another organization.
 	Loosens bool
@@ -162,7 +162,7 @@ func Compare(before, after *roster.Roster) Difference {
 		if previous == nil {
 			p.Fields = compareFields(&roster.Person{Email: current.Email}, current)
 			for i := range p.Fields {
-				p.Fields[i].Managing = nil // all access of a new person is new
+				p.Fields[i].ManagedNow = nil // all access of a new person is new
 			}
 			p.Fields = slices.DeleteFunc(p.Fields, func(f Field) bool { return f.Name == Name })
 			if other := findSame(removedByKey, current); other != nil {
@@ -264,7 +264,7 @@ func compareFields(before, after *roster.Person) []Field {
 		email,
 		{
 			Name: APIEnabled, From: formatBool(before.APIEnabled), To: formatBool(after.APIEnabled),
-			Managing: managementChange(before.APIEnabled != nil, after.APIEnabled != nil),
+			ManagedNow: managementChange(before.APIEnabled != nil, after.APIEnabled != nil),
 		},
 	}
 	list = append(list, compareAccess(before, after)...)
@@ -286,7 +286,7 @@ func compareFields(before, after *roster.Person) []Field {
 
 func differing(fields []Field) []Field {
 	return slices.DeleteFunc(fields, func(f Field) bool {
-		return f.From == f.To && len(f.Removed)+len(f.Added) == 0 && f.Managing == nil
+		return f.From == f.To && len(f.Removed)+len(f.Added) == 0 && f.ManagedNow == nil
 	})
 }
 
@@ -440,7 +440,7 @@ func compareAccess(before, after interface {
 	var list []Field
 	for _, kind := range org.Kinds {
 		from, to := before.Refs(kind), after.Refs(kind)
-		f := Field{Name: FieldName(kind.Plural()), Managing: managementChange(from != nil, to != nil)}
+		f := Field{Name: FieldName(kind.Plural()), ManagedNow: managementChange(from != nil, to != nil)}
 		f.Removed, f.Added = difference(refNames(from), refNames(to))
 		list = append(list, f)
 	}

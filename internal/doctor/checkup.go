@@ -102,16 +102,16 @@ type Checkup struct {
 	// Endpoints are in the order in which they are reported.
 	Endpoints []Endpoint
 	Traits    []Trait
-	// Ahead is the server's time minus the local time; nil if no answer had a Date.
-	Ahead *time.Duration
+	// ClockAhead is the server's time minus the local time; nil if no answer had a Date.
+	ClockAhead *time.Duration
 	// RateHeaders has the last value of each header about rate limits. The values are safe to print,
 	// but may be any text.
 	RateHeaders map[string]string
 	// Throttled is the number of answers 429.
 	Throttled int
 	Limits    []Limit
-	// Unable is the reason why nothing can be planned with this key; nil if a plan is possible.
-	Unable error
+	// PlanError is the reason why nothing can be planned with this key; nil if a plan is possible.
+	PlanError error
 }
 
 // Run checks the API. pin is the key `organization` of the roster, "" if there is none. Run writes the
@@ -143,14 +143,14 @@ func describeEndpoint(c *vultr.Client, e *vultr.Endpoint) Endpoint {
 	}
 	for _, x := range e.Exchanges {
 		if x.Status != 0 {
-			out.Latency = max(out.Latency, x.Took)
+			out.Latency = max(out.Latency, x.Duration)
 		}
 	}
 	if out.Verdict == org.VerdictForbidden {
 		out.Permission = e.Permission
 	}
 	if out.Verdict != org.VerdictAllowed && len(e.Exchanges) > 0 {
-		out.Message = c.Clean(e.Message())
+		out.Message = c.CleanText(e.Message())
 	}
 	return out
 }

@@ -183,9 +183,9 @@ func TestRunDialects(t *testing.T) {
 			if diff := gocmp.Diff(wantTraits(named.Dialect), seen(found)); diff != "" {
 				t.Errorf("traits (-want +got):\n%s", diff)
 			}
-			if found.Key != org.VerdictAllowed || found.Unable != nil || found.Organization.ID != world.Organization.ID ||
+			if found.Key != org.VerdictAllowed || found.PlanError != nil || found.Organization.ID != world.Organization.ID ||
 				found.Self.String() != "owner@example.com" {
-				t.Errorf("key %s, organization %+v, self %s: %v", found.Key, found.Organization, found.Self, found.Unable)
+				t.Errorf("key %s, organization %+v, self %s: %v", found.Key, found.Organization, found.Self, found.PlanError)
 			}
 			missing := named.Dialect.SuspendedEndpoint == sandbox.SuspendedEndpointMissing
 			rows := map[string]int{"account": 1, "one invitation": 1, "users": 13, "groups": 4, "users of one role": 3,
@@ -317,8 +317,8 @@ func TestCheckupVerdicts(t *testing.T) {
 					if s.status != 403 {
 						continue
 					}
-					if got := found.Unable == nil; got != test.able {
-						t.Errorf("able: %v (%v)", got, found.Unable)
+					if got := found.PlanError == nil; got != test.able {
+						t.Errorf("able: %v (%v)", got, found.PlanError)
 					}
 					var want []Limit
 					if test.limit != "" {
@@ -362,15 +362,15 @@ func TestRunAgreesWithReading(t *testing.T) {
 						found, err := Run(t.Context(), inProcess(t, api), pin, nil)
 						_, reading := inProcess(t, api).ReadOrganization(t.Context(), pin, nil)
 						api.ClearFaults()
-						if err != nil || (found.Unable == nil) != (reading == nil) {
+						if err != nil || (found.PlanError == nil) != (reading == nil) {
 							t.Errorf("%s %d with the pin %q: the check-up gives %v (%v), reading %v", fault.Kind, fault.Status, pin,
-								found.Unable, err, reading)
+								found.PlanError, err, reading)
 						}
 						told := slices.ContainsFunc(found.Limits, func(l Limit) bool {
 							return slices.Contains([]LimitKind{LimitInvitationsUnseen, LimitOrganization, LimitListFailed}, l.Kind)
 						})
-						if told != (found.Unable != nil) {
-							t.Errorf("%s %d with the pin %q: %v, and the limits are %v", fault.Kind, fault.Status, pin, found.Unable,
+						if told != (found.PlanError != nil) {
+							t.Errorf("%s %d with the pin %q: %v, and the limits are %v", fault.Kind, fault.Status, pin, found.PlanError,
 								found.Limits)
 						}
 					}
@@ -395,8 +395,8 @@ func TestCheckupOfServer(t *testing.T) {
 			api := peopled(t, sandbox.Options{})
 			api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401})
 			found := mustRun(t, inProcess(t, api), "", nil)
-			if found.Key != org.VerdictRefused || asCallError(t, found.Unable).Status != 401 {
-				t.Errorf("key %s: %v", found.Key, found.Unable)
+			if found.Key != org.VerdictRefused || asCallError(t, found.PlanError).Status != 401 {
+				t.Errorf("key %s: %v", found.Key, found.PlanError)
 			}
 			if diff := gocmp.Diff([]LimitKind{LimitKeyRefused, LimitInvitationsUnseen}, kinds(found)); diff != "" {
 				t.Errorf("limits (-want +got):\n%s", diff)
@@ -445,8 +445,8 @@ func TestCheckupOfServer(t *testing.T) {
 				api.ServeHTTP(w, r)
 			}))
 			found := mustRun(t, c, "", nil)
-			if found.Ahead == nil || found.Ahead.Round(time.Minute) != 73*time.Hour {
-				t.Errorf("the clock is ahead by %v", found.Ahead)
+			if found.ClockAhead == nil || found.ClockAhead.Round(time.Minute) != 73*time.Hour {
+				t.Errorf("the clock is ahead by %v", found.ClockAhead)
 			}
 			if diff := gocmp.Diff(map[string]string{"Retry-After": "7", "X-Ratelimit-Remaining": "29"},
 				found.RateHeaders); diff != "" || found.Throttled != 1 {
@@ -467,8 +467,8 @@ func TestCheckupOfServer(t *testing.T) {
 			answerJSON(w, recorder.Code, recorder.Body.String())
 		}))
 		found := mustRun(t, c, "", nil)
-		if diff := gocmp.Diff([]LimitKind{LimitClockUnseen}, kinds(found)); diff != "" || found.Ahead != nil {
-			t.Errorf("ahead %v, limits (-want +got):\n%s", found.Ahead, diff)
+		if diff := gocmp.Diff([]LimitKind{LimitClockUnseen}, kinds(found)); diff != "" || found.ClockAhead != nil {
+			t.Errorf("ahead %v, limits (-want +got):\n%s", found.ClockAhead, diff)
 		}
 	})
 	t.Run("several organizations, none named", func(t *testing.T) {
@@ -478,9 +478,9 @@ func TestCheckupOfServer(t *testing.T) {
 		own := api.World().Organization
 		want := fmt.Sprintf("; its invitations are for %q (%s)", own.Name, own.ID)
 		var pin *org.PinError
-		if !errors.As(found.Unable, &pin) || len(found.Organizations) != 2 ||
+		if !errors.As(found.PlanError, &pin) || len(found.Organizations) != 2 ||
 			!strings.HasSuffix(found.Limits[0].Detail, want) {
-			t.Errorf("unable: %v; organizations %v; limits %v", found.Unable, found.Organizations, found.Limits)
+			t.Errorf("unable: %v; organizations %v; limits %v", found.PlanError, found.Organizations, found.Limits)
 		}
 		if e := found.Endpoints[5]; e.Name != "suspended users" || e.Verdict != org.VerdictUntried {
 			t.Errorf("without an organization, %+v", e)

@@ -27,8 +27,8 @@ func (d *diagnosis) addLimit(kind LimitKind, detail string) {
 func diagnose(c *vultr.Client, s *vultr.Survey) Checkup {
 	d := &diagnosis{client: c, survey: s, Checkup: Checkup{
 		At: s.At, Organization: s.Found.Organization, Organizations: s.Found.Organizations, Self: s.Found.Self,
-		Unable: s.Found.Err,
-		Traits: s.Traits(),
+		PlanError: s.Found.Err,
+		Traits:    s.Traits(),
 	}}
 	d.addObservations()
 	d.addLimits()
@@ -42,14 +42,14 @@ func (d *diagnosis) addLimits() {
 		d.addLimit(LimitKeyRefused, "")
 	}
 	if x := d.findNonAPIAnswer(); x != nil {
-		d.addLimit(LimitIntercepted, d.client.Clean(x.Text()))
+		d.addLimit(LimitIntercepted, d.client.CleanText(x.Text()))
 	}
 	switch {
 	case !s.Invitations.Allowed():
 		d.addLimit(LimitInvitationsUnseen, "")
-		d.Unable = s.Invitations.Err
-	case d.Unable != nil:
-		d.addLimit(LimitOrganization, d.client.Redact(d.Unable.Error()+d.organizationHint()))
+		d.PlanError = s.Invitations.Err
+	case d.PlanError != nil:
+		d.addLimit(LimitOrganization, d.client.Redact(d.PlanError.Error()+d.organizationHint()))
 	}
 	if d.Key != org.VerdictAllowed {
 		return // all other limits would have the same cause
@@ -64,7 +64,7 @@ func (d *diagnosis) addLimits() {
 	} {
 		if !e.Allowed() && !slices.Contains(e.tolerated, e.Verdict()) {
 			d.addLimit(LimitListFailed, e.Name)
-			d.Unable = cmp.Or(d.Unable, e.Err)
+			d.PlanError = cmp.Or(d.PlanError, e.Err)
 		}
 	}
 
@@ -85,7 +85,7 @@ func (d *diagnosis) addLimits() {
 	}
 	d.addAccessLimits()
 	d.addInvitationLimits()
-	if d.Ahead == nil {
+	if d.ClockAhead == nil {
 		d.addLimit(LimitClockUnseen, "")
 	}
 }
@@ -139,7 +139,7 @@ func (d *diagnosis) addInvitationLimits() {
 	for _, i := range d.survey.Found.Invitations {
 		switch {
 		case i.Status == org.StatusUnknown && i.StatusText != "" && len(unknown) < maxUnknownWords:
-			unknown = append(unknown, d.client.Clean(i.StatusText))
+			unknown = append(unknown, d.client.CleanText(i.StatusText))
 		case i.Status == org.StatusPending:
 			pending++
 			if !i.ExpiresAt().IsZero() {
@@ -187,13 +187,13 @@ func (d *diagnosis) addObservations() {
 			}
 			for _, name := range rateHeaders {
 				if value := x.Header.Get(name); value != "" {
-					d.RateHeaders[name] = d.client.Clean(value)
+					d.RateHeaders[name] = d.client.CleanText(value)
 				}
 			}
 			date, ok := vultr.ParseDate(x.Header.Get("Date"))
-			if ok && (fastest < 0 || x.Took < fastest) {
-				fastest = x.Took
-				d.Ahead = new(date.Sub(x.At))
+			if ok && (fastest < 0 || x.Duration < fastest) {
+				fastest = x.Duration
+				d.ClockAhead = new(date.Sub(x.At))
 			}
 		}
 	}

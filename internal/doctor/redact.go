@@ -110,7 +110,7 @@ func (r *redactor) replace(core, name string) string {
 			return fmt.Sprintf("%s00-0000-4000-8000-%012x", idPrefix, r.next("uuid"))
 		case hexDigits().MatchString(core):
 			return idPrefix + fmt.Sprintf("%0*x", len(core)-len(idPrefix), r.next(fmt.Sprint("hex", len(core))))
-		case vultr.IsID(core): // so the replacement must be valid in a path too
+		case vultr.IsValidID(core): // so the replacement must be valid in a path too
 			return fmt.Sprint("text-", r.next("text"))
 		}
 		return fmt.Sprint("text ", r.next("text"))

@@ -116,7 +116,7 @@ func shape(s org.Snapshot) map[string]int {
 	}
 	for _, i := range s.Invitations {
 		n["invitations "+string(i.Status)]++
-		note("invitations with an id", vultr.IsID(i.ID))
+		note("invitations with an id", vultr.IsValidID(i.ID))
 		note("invitations that expired", !i.ExpiresAt().IsZero() && !i.ExpiresAt().After(s.Now))
 		note("invitations without an end", i.ExpiresAt().IsZero())
 		note("invitations answered", !i.Responded.IsZero())
@@ -154,7 +154,7 @@ func pinOf(t *testing.T, c *vultr.Client) string {
 // lasting returns a checkup without the values that differ between runs, and without texts that may
 // have been replaced.
 func lasting(found Checkup) Checkup {
-	found.At, found.Ahead = time.Time{}, nil
+	found.At, found.ClockAhead = time.Time{}, nil
 	found.Organization, found.Organizations, found.Self = org.Organization{}, nil, org.Address{}
 	found.Endpoints = slices.Clone(found.Endpoints)
 	for i := range found.Endpoints {
@@ -164,7 +164,7 @@ func lasting(found Checkup) Checkup {
 	for i := range found.Limits {
 		found.Limits[i].Detail = ""
 	}
-	found.Unable = nil
+	found.PlanError = nil
 	return found
 }
 
@@ -237,8 +237,8 @@ func TestReplayTrouble(t *testing.T) {
 					t.Fatal(err)
 				}
 				want, got := mustRun(t, inProcess(t, api), "", recorder), mustRun(t, inProcess(t, replay(t, dir)), "", nil)
-				if able := name != "portal"; (want.Unable == nil) != able || (got.Unable == nil) != able {
-					t.Errorf("unable: %v, and replayed: %v", want.Unable, got.Unable)
+				if able := name != "portal"; (want.PlanError == nil) != able || (got.PlanError == nil) != able {
+					t.Errorf("unable: %v, and replayed: %v", want.PlanError, got.PlanError)
 				}
 				if diff := gocmp.Diff(lasting(want), lasting(got)); diff != "" {
 					t.Errorf("the check-up says something else (-live +recorded):\n%s", diff)
@@ -294,7 +294,7 @@ func TestRecordings(t *testing.T) {
 // describe returns a text with everything about a recording that the test compares.
 func describe(found Checkup, s org.Snapshot, err error) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "key %s, able %t\n", found.Key, found.Unable == nil)
+	fmt.Fprintf(&b, "key %s, able %t\n", found.Key, found.PlanError == nil)
 	for _, e := range found.Endpoints {
 		fmt.Fprintf(&b, "%s: %s, status %d, %d rows on %d pages\n", e.Name, e.Verdict, e.Status, e.Rows, e.Pages)
 	}

@@ -165,7 +165,7 @@ func TestLeaseLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, api, store := options(t)
-			lost := &state.LostError{Place: "memory", To: state.Holder{PID: 7, Host: "other"}}
+			lost := &state.LostError{Place: "memory", NewHolder: state.Holder{PID: 7, Host: "other"}}
 			var checks atomic.Int32
 			store.OnCheck = func() error {
 				if mails := len(api.Mails()); mails > c.sent || mails == c.sent && int(checks.Add(1)) > c.checks {

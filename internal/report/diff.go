@@ -222,11 +222,11 @@ func fieldText(f diff.Field, kind diff.Kind) string {
 func listText(f diff.Field, kind diff.Kind) string {
 	one, many := plurals[f.Name][0], plurals[f.Name][1]
 	switch {
-	case f.Managing != nil && !*f.Managing:
+	case f.ManagedNow != nil && !*f.ManagedNow:
 		return many + " are no longer managed, and stay as they are"
-	case f.Managing != nil && len(f.Added) == 0:
+	case f.ManagedNow != nil && len(f.Added) == 0:
 		return many + " are managed from now on: none"
-	case f.Managing != nil:
+	case f.ManagedNow != nil:
 		return many + " are managed from now on: " + summarizeList(f.Added)
 	case kind == diff.Added && len(f.Added) == 0:
 		return "no " + many

@@ -90,5 +90,5 @@ func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 
 func newField(f diff.Field) field {
 	return field{Field: f.Name, Team: f.Team, From: orNull(f.From), To: orNull(f.To), Removed: f.Removed, Added: f.Added,
-		Managed: f.Managing}
+		Managed: f.ManagedNow}
 }

@@ -60,17 +60,17 @@ func manyDiffer() diff.Difference {
 			{Kind: diff.Changed, Email: address("dan@example.com"), Source: "users.yaml:22", Fields: []diff.Field{
 				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Removed: []string{"legacy"},
 					Added: []string{"platform"}},
-				{Name: diff.Roles, Managing: &no, Removed: []string{"deployer"}}, {Name: diff.Policies, Managing: &yes},
+				{Name: diff.Roles, ManagedNow: &no, Removed: []string{"deployer"}}, {Name: diff.Policies, ManagedNow: &yes},
 				{Name: diff.From, From: "2029-01-04", To: "2029-02-01"}, {Name: diff.Until, From: "2030-03-31", To: "2031-03-31"},
 				{Name: diff.Name, From: "Dan", To: "Daniel"}, {Name: diff.Note, From: "old"}}},
 			{Kind: diff.Changed, Email: address("eve@example.com"), Source: "users.yaml:25", Fields: []diff.Field{
 				{Name: diff.APIEnabled, From: "false", To: "true"}, {Name: diff.From, From: "2029-01-04"},
 				{Name: diff.Until, From: "2030-03-31"}, {Name: diff.External, From: "true"}}},
 			{Kind: diff.Changed, Email: address("fay@example.com"), Source: "users.yaml:27", Fields: []diff.Field{
-				{Name: diff.APIEnabled, To: "true", Managing: &yes}, {Name: diff.Groups, Added: []string{"everyone"},
-					Managing: &yes}}},
+				{Name: diff.APIEnabled, To: "true", ManagedNow: &yes}, {Name: diff.Groups, Added: []string{"everyone"},
+					ManagedNow: &yes}}},
 			{Kind: diff.Changed, Email: address("gil@example.com"), Source: "users.yaml:29",
-				Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", Managing: &no}}},
+				Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", ManagedNow: &no}}},
 		},
 		Warnings:  warnings(),
 		Unchanged: 12,
@@ -151,7 +151,7 @@ func FuzzDiff(f *testing.F) {
 				}
 				for _, name := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Aliases} {
 					p.Fields = append(p.Fields, diff.Field{Name: name, Removed: []string{text}, Added: []string{text, text}},
-						diff.Field{Name: name, Added: []string{text}, Managing: &yes})
+						diff.Field{Name: name, Added: []string{text}, ManagedNow: &yes})
 				}
 				d.People = append(d.People, p)
 			}

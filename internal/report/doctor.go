@@ -13,8 +13,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Doctor has the facts about a run of doctor that are not in its findings.
-type Doctor struct {
+// DoctorRun has the facts about a run of doctor that are not in its findings.
+type DoctorRun struct {
 	Run
 	// Dialect is the --dialect argument that makes the simulated API behave like this API; "" if it
 	// is unknown.
@@ -30,7 +30,7 @@ type Doctor struct {
 // DoctorDocument returns a document about c. It names the account and the organization of the key, the
 // answer to each request, the behaviour of the API, and what orgsync therefore cannot do. Unless
 // d.Verbose is true, it only counts what doctor could not check.
-func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
+func DoctorDocument(d DoctorRun, c doctor.Checkup) document.Document {
 	doc := document.Document{Title: "orgsync doctor", Summary: verdictText(c),
 		Blocks: []document.Block{document.Paragraph(keySentences(c))}}
 	add := func(title string, blocks ...document.Block) {
@@ -84,7 +84,7 @@ func DoctorDocument(d Doctor, c doctor.Checkup) document.Document {
 
 // verdictText returns one or two sentences about the result of c.
 func verdictText(c doctor.Checkup) string {
-	if c.Unable != nil {
+	if c.PlanError != nil {
 		return "With this key, orgsync cannot plan anything."
 	}
 	can := "The key can read everything that a plan needs."
@@ -178,13 +178,13 @@ func traitTable(traits []doctor.Trait) document.Table {
 // limit.
 func serverList(c doctor.Checkup) document.List {
 	clock := "no answer had a date: orgsync uses the clock of this machine"
-	if c.Ahead != nil {
+	if c.ClockAhead != nil {
 		const precision = 2 * time.Second // a Date header has whole seconds, and the answer takes time to arrive
 		side := "ahead of"
-		if *c.Ahead < 0 {
+		if *c.ClockAhead < 0 {
 			side = "behind"
 		}
-		switch ahead := *c.Ahead; {
+		switch ahead := *c.ClockAhead; {
 		case ahead.Abs() < precision:
 			clock = "its clock agrees with the clock of this machine"
 		case ahead.Abs() < time.Minute:

@@ -57,9 +57,9 @@ type limit struct {
 }
 
 // DoctorJSON writes c as one JSON document. The error is from w.
-func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
+func DoctorJSON(w io.Writer, d DoctorRun, c doctor.Checkup) error {
 	doc := checkup{
-		Header: NewHeader(d.Command), GeneratedAt: timestamp(c.At), Able: c.Unable == nil, Key: c.Key,
+		Header: NewHeader(d.Command), GeneratedAt: timestamp(c.At), Able: c.PlanError == nil, Key: c.Key,
 		Self:          orNull(c.Self.String()),
 		Organization:  newOrganization(c.Organization),
 		Organizations: document.Map(c.Organizations, newOrganization),
@@ -82,8 +82,8 @@ func DoctorJSON(w io.Writer, d Doctor, c doctor.Checkup) error {
 	if len(d.Files) > 0 {
 		doc.Roster = new(newRosterSummary(d.Run))
 	}
-	if c.Ahead != nil {
-		doc.ClockAhead = new(c.Ahead.Round(time.Second).Seconds())
+	if c.ClockAhead != nil {
+		doc.ClockAhead = new(c.ClockAhead.Round(time.Second).Seconds())
 	}
 	maps.Copy(doc.RateHeaders, c.RateHeaders)
 	return WriteJSON(w, doc)

@@ -17,7 +17,8 @@ import (
 func examined() doctor.Checkup {
 	ahead := 3*24*time.Hour + time.Hour + 400*time.Millisecond
 	c := doctor.Checkup{
-		At: now, Key: org.VerdictAllowed, Organization: acme, Self: address("owner@example.com"), Ahead: &ahead, Throttled: 1,
+		At: now, Key: org.VerdictAllowed, Organization: acme, Self: address("owner@example.com"), ClockAhead: &ahead,
+		Throttled:     1,
 		Organizations: []org.Organization{acme, {ID: "o-2", Name: "Other\x1b[31m Org"}},
 		Endpoints: []doctor.Endpoint{
 			{Name: "organizations", Path: "/v2/organizations", Verdict: org.VerdictAllowed, Status: 200, Requests: 1, Pages: 1,
@@ -60,12 +61,12 @@ func examined() doctor.Checkup {
 }
 
 // rejected is the result of doctor for a key that does not work.
-func rejected() (Doctor, doctor.Checkup) {
+func rejected() (DoctorRun, doctor.Checkup) {
 	unable := &org.CallError{Op: "list invitations", Failure: org.Denied, Status: 401, Message: "Invalid API token"}
-	d := Doctor{Run: Run{Command: "doctor",
+	d := DoctorRun{Run: Run{Command: "doctor",
 		Code: 1, Err: errors.New("nothing can be planned with this key")}, Note: "There is no roster."}
 	return d, doctor.Checkup{
-		At: now, Key: org.VerdictRefused, Unable: unable, Ahead: new(-5 * time.Second),
+		At: now, Key: org.VerdictRefused, PlanError: unable, ClockAhead: new(-5 * time.Second),
 		Endpoints: []doctor.Endpoint{{Name: "invitations", Path: "/v2/invitation", Verdict: org.VerdictRefused, Status: 401,
 			Message: "Invalid API token", Requests: 1, Latency: time.Millisecond}},
 		Limits: []doctor.Limit{{Kind: doctor.LimitKeyRefused}, {Kind: doctor.LimitInvitationsUnseen}},
@@ -99,7 +100,7 @@ func TestServer(t *testing.T) {
 		-59 * time.Second:        "its clock is 59 seconds behind the clock of this machine",
 		-2 * time.Hour:           "its clock is 2 hours behind the clock of this machine; orgsync uses the server's",
 	} {
-		if got := serverList(doctor.Checkup{Ahead: &ahead}); got[0] != want {
+		if got := serverList(doctor.Checkup{ClockAhead: &ahead}); got[0] != want {
 			t.Errorf("%v reads %q, want %q", ahead, got[0], want)
 		}
 	}

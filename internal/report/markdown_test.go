@@ -130,7 +130,7 @@ func outcomeWith(s string) (plan.Plan, apply.Result) {
 }
 
 // checkupWith returns a result of doctor with s in each place for text from outside.
-func checkupWith(s string) (Doctor, doctor.Checkup) {
+func checkupWith(s string) (DoctorRun, doctor.Checkup) {
 	c := examined()
 	c.Organization = org.Organization{ID: s, Name: s}
 	c.Organizations = []org.Organization{c.Organization, acme}
@@ -147,7 +147,7 @@ func checkupWith(s string) (Doctor, doctor.Checkup) {
 		}
 	}
 	c.RateHeaders = map[string]string{s: s}
-	return Doctor{Dialect: "dates=sql", Recorded: s, Note: s}, c
+	return DoctorRun{Dialect: "dates=sql", Recorded: s, Note: s}, c
 }
 
 // markdownWith returns every report in Markdown, with s in each place for text from outside.

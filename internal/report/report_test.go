@@ -256,25 +256,25 @@ func TestGolden(t *testing.T) {
 		{"invalid.github", func(w io.Writer) error { return document.WriteGitHub(w, ErrorDocument(invalid), "/") }},
 		{"error.github", func(w io.Writer) error { return document.WriteGitHub(w, ErrorDocument(refusal), "/") }},
 		{"doctor.txt", func(w io.Writer) error {
-			return document.WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"},
+			return document.WriteText(w, DoctorDocument(DoctorRun{Run: run, Dialect: "dates=sql", Recorded: "recording"},
 				examined()), 0, false)
 		}},
 		{"doctor-verbose.txt", func(w io.Writer) error {
-			return document.WriteText(w, DoctorDocument(Doctor{Run: run, Verbose: true}, examined()), 0, false)
+			return document.WriteText(w, DoctorDocument(DoctorRun{Run: run, Verbose: true}, examined()), 0, false)
 		}},
 		{"doctor-40.txt", func(w io.Writer) error {
-			return document.WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"},
+			return document.WriteText(w, DoctorDocument(DoctorRun{Run: run, Dialect: "dates=sql", Recorded: "recording"},
 				examined()), 40, false)
 		}},
 		{"doctor-80.txt", func(w io.Writer) error {
-			return document.WriteText(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"},
+			return document.WriteText(w, DoctorDocument(DoctorRun{Run: run, Dialect: "dates=sql", Recorded: "recording"},
 				examined()), 80, false)
 		}},
 		{"doctor.json", func(w io.Writer) error {
-			return DoctorJSON(w, Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined())
+			return DoctorJSON(w, DoctorRun{Run: run, Dialect: "dates=sql", Recorded: "recording"}, examined())
 		}},
 		{"doctor.md", func(w io.Writer) error {
-			return document.WriteMarkdown(w, DoctorDocument(Doctor{Run: run, Dialect: "dates=sql", Recorded: "recording"},
+			return document.WriteMarkdown(w, DoctorDocument(DoctorRun{Run: run, Dialect: "dates=sql", Recorded: "recording"},
 				examined()))
 		}},
 		{"doctor-refused.md", func(w io.Writer) error {

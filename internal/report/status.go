@@ -27,9 +27,9 @@ type Status struct {
 	// Stale is the time that people in the report have waited at least; 0 if the report has
 	// everybody.
 	Stale time.Duration
-	// Undated is the number of people without an answer whom Stale leaves out, because the time of
+	// UnknownWait is the number of people without an answer whom Stale leaves out, because the time of
 	// their first mail is unknown.
-	Undated int
+	UnknownWait int
 	// ByTeam is true if tables list people by team. People who are in several teams then appear in
 	// each of their teams.
 	ByTeam bool
@@ -390,8 +390,8 @@ func statusSummary(s Status) string {
 	if len(parts) > 0 {
 		line += ": " + strings.Join(parts, ", ")
 	}
-	if s.Undated > 0 {
-		line += fmt.Sprintf("; for %d more it is not known how long they have waited", s.Undated)
+	if s.UnknownWait > 0 {
+		line += fmt.Sprintf("; for %d more it is not known how long they have waited", s.UnknownWait)
 	}
 	line += "."
 	if _, unlisted := s.splitNotices(); len(s.Leaving)+len(unlisted) > 0 {

@@ -61,7 +61,7 @@ func pageOf(t *testing.T, s Status) string {
 // pages are the pages of the tests.
 func pages() map[string]Status {
 	stale := staffed()
-	stale.Stale, stale.Undated, stale.People, stale.Notices = 14*24*time.Hour, 2, stale.People[3:5], stale.Notices[3:]
+	stale.Stale, stale.UnknownWait, stale.People, stale.Notices = 14*24*time.Hour, 2, stale.People[3:5], stale.Notices[3:]
 	settled := staffed()
 	settled.People, settled.Notices = settled.People[1:2], nil
 	return map[string]Status{

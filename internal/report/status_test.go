@@ -87,7 +87,7 @@ func one() Status {
 func TestStatusGolden(t *testing.T) {
 	t.Parallel()
 	stale := staffed()
-	stale.Stale, stale.Undated, stale.People, stale.Notices = 14*24*time.Hour, 2, stale.People[3:5], stale.Notices[3:]
+	stale.Stale, stale.UnknownWait, stale.People, stale.Notices = 14*24*time.Hour, 2, stale.People[3:5], stale.Notices[3:]
 	nobody := Status{Organization: acme, Now: now, Stale: 36 * time.Hour}
 	tests := []struct {
 		name    string

@@ -60,12 +60,12 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 	run := Run{Command: "apply", Files: []string{s}, Code: 4, Err: stale}
 	broken := run
 	broken.Code, broken.Err = 6, problems
-	doctor := Doctor{Run: run, Dialect: "documented", Recorded: s, Note: s}
+	doctor := DoctorRun{Run: run, Dialect: "documented", Recorded: s, Note: s}
 	checkup := examined()
 	checkup.Self, checkup.Organization, checkup.Organizations = org.Address{}, org.Organization{ID: s, Name: s},
 		[]org.Organization{{ID: s, Name: s}, acme}
 	checkup.RateHeaders = map[string]string{"Retry-After": s}
-	checkup.Unable = errors.New(s)
+	checkup.PlanError = errors.New(s)
 	for i := range checkup.Endpoints {
 		checkup.Endpoints[i].Message = s
 	}

@@ -25,8 +25,8 @@ const (
 
 	// KeyLabel replaces an API key in the output.
 	KeyLabel = "[the API key]"
-	// Label replaces any other secret in the output.
-	Label = "[secret]"
+	// OtherLabel replaces any other secret in the output.
+	OtherLabel = "[secret]"
 )
 
 // A Set is a set of secrets. The zero value is empty. A Set is safe for concurrent use.
@@ -104,13 +104,13 @@ func (s *Set) addURL(rest string, pathIsPublic bool) {
 		authority, path = rest[:i], rest[i+1:]
 	}
 	if !pathIsPublic {
-		s.Add(path, Label)
+		s.Add(path, OtherLabel)
 	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		_, password, _ := strings.Cut(authority[:at], ":")
-		s.Add(password, Label)
+		s.Add(password, OtherLabel)
 		if plain, err := url.PathUnescape(password); err == nil && plain != password {
-			s.Add(plain, Label)
+			s.Add(plain, OtherLabel)
 		}
 	}
 }

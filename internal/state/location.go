@@ -158,14 +158,14 @@ func parsePostgres(u *url.URL, query url.Values) (Location, error) {
 	mode := query.Get("sslmode")
 	if (mode == "disable" || mode == "allow" || mode == "prefer") && host != "" && !loopback.Is(host) &&
 		!strings.HasPrefix(host, "/") {
-		return Location{}, ErrUnencrypted()
+		return Location{}, UnencryptedError()
 	}
 	l.server = "postgres://" + net.JoinHostPort(strings.ToLower(host), port) + "/" + strings.Trim(u.Path, "/")
 	return l, nil
 }
 
-// ErrUnencrypted returns the error for a connection to PostgreSQL that would not be encrypted.
-func ErrUnencrypted() error {
+// UnencryptedError returns the error for a connection to PostgreSQL that would not be encrypted.
+func UnencryptedError() error {
 	return &Problem{
 		errors.New("the connection to PostgreSQL would not be encrypted, which would show the ledger to the network"),
 		"add sslmode=verify-full (or require) to the URL; only a server on this machine may go without",

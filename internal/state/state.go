@@ -95,8 +95,8 @@ func (e *LockedError) Error() string {
 type LostError struct {
 	// Place is the place of the lock.
 	Place string
-	// To is the run that took over the lease; the zero Holder if it is unknown or there is none.
-	To Holder
+	// NewHolder is the run that took over the lease; the zero Holder if it is unknown or there is none.
+	NewHolder Holder
 	// Err is the reason why the lease may be lost; nil if another run has certainly taken it over.
 	Err error
 }
@@ -107,8 +107,8 @@ func (e *LostError) Error() string {
 		return fmt.Sprintf("the lock %s may be lost, so nothing more is sent: %v", e.Place, e.Err)
 	}
 	text := fmt.Sprintf("another run has taken over the lock %s, so nothing more is sent", e.Place)
-	if e.To.PID != 0 {
-		text += fmt.Sprintf(": process %d on %s", e.To.PID, e.To.Host)
+	if e.NewHolder.PID != 0 {
+		text += fmt.Sprintf(": process %d on %s", e.NewHolder.PID, e.NewHolder.Host)
 	}
 	return text
 }
@@ -141,9 +141,9 @@ type Inspection struct {
 	Holder Holder
 	ID     string
 	Silent time.Duration
-	// Segments is the number of objects since the ledger was last written as one object; 0 if the
+	// ObjectsSinceBase is the number of objects since the ledger was last written as one object; 0 if the
 	// ledger is a file.
-	Segments int
+	ObjectsSinceBase int
 	// Notes are plain sentences about the store that people should read.
 	Notes []string
 }

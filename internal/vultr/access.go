@@ -93,7 +93,7 @@ func (c *Client) readAccess(
 		g.Go(func() (err error) {
 			match := func(a org.Access) bool { return all || wanted.Has(a) }
 			byKind[i], err = c.readKind(ctx, kind, match)
-			if hidden[i] = all && IsHidden(err); hidden[i] {
+			if hidden[i] = all && IsForbiddenOrMissing(err); hidden[i] {
 				return nil
 			}
 			return err

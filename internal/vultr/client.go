@@ -51,12 +51,12 @@ type Config struct {
 	Transport http.RoundTripper
 	// Log gets one debug line per request; nil means none.
 	Log *slog.Logger
-	// Reading is called during reads, to show their progress; nil means no calls. done is
+	// ListProgress is called during reads, to show their progress; nil means no calls. done is
 	// the number of list requests that were answered since the client was created. known is the
 	// number of list requests that all lists need, as far as that is known: a list counts as one
-	// request until its first page says how many rows there are. The client calls Reading from any
-	// goroutine, but never concurrently. Reading must not call the client.
-	Reading func(done, known int)
+	// request until its first page says how many rows there are. The client calls ListProgress from any
+	// goroutine, but never concurrently. ListProgress must not call the client.
+	ListProgress func(done, known int)
 }
 
 // Client calls the API with one key. It is safe for concurrent use.
@@ -120,7 +120,7 @@ func New(cfg Config) (*Client, error) {
 		slots:     newSemaphore(cfg.Concurrency),
 		limiter:   newLimiter(cfg.Rate),
 		log:       cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
-		reads:     progress{report: cfg.Reading},
+		reads:     progress{report: cfg.ListProgress},
 		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Key) },
 		redact:    keyRedactor(cfg.Key),
 	}, nil
@@ -156,16 +156,17 @@ func isPort(s string) bool {
 	return s == "" || err == nil && n >= 1 && n <= math.MaxUint16
 }
 
-// ErrKey is in the chain of each error of [New] about a key that cannot be an API key.
-var ErrKey = errors.New("the API key")
+// ErrInvalidKey is in the chain of each error of [New] about a key that cannot be an API key.
+var ErrInvalidKey = errors.New("the API key")
 
 func checkKey(key string) error {
 	if key == "" {
-		return fmt.Errorf("%w is empty", ErrKey)
+		return fmt.Errorf("%w is empty", ErrInvalidKey)
 	}
 	for _, b := range []byte(key) {
 		if b <= ' ' || b > '~' {
-			return fmt.Errorf("%w contains a space, a control character or a letter outside ASCII, which no key has", ErrKey)
+			return fmt.Errorf("%w contains a space, a control character or a letter outside ASCII, which no key has",
+				ErrInvalidKey)
 		}
 	}
 	return nil

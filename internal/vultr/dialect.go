@@ -335,7 +335,7 @@ func (t traits) addMembers(group fields, list, users []fields) {
 
 // Traits returns all axes in a fixed order, with the values in the answers of the survey.
 func (s *Survey) Traits() []Trait {
-	t := newTraits(s.client.Clean)
+	t := newTraits(s.client.CleanText)
 	for _, e := range s.Endpoints() {
 		for _, x := range e.Exchanges {
 			if x.ok() {

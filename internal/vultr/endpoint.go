@@ -14,15 +14,15 @@ import (
 
 // Exchange is a request and its answer, without any interpretation.
 type Exchange struct {
-	Method string
-	Path   string
-	Query  url.Values
-	At     time.Time // when the answer was read; by the local clock
-	Took   time.Duration
-	Status int // 0: no answer came
-	Header http.Header
-	Body   []byte // as much as was read, without the key
-	top    fields // the body as a JSON object; nil if it is none
+	Method   string
+	Path     string
+	Query    url.Values
+	At       time.Time // when the answer was read; by the local clock
+	Duration time.Duration
+	Status   int // 0: no answer came
+	Header   http.Header
+	Body     []byte // as much as was read, without the key
+	top      fields // the body as a JSON object; nil if it is none
 }
 
 func (x Exchange) ok() bool { return x.Status/100 == 2 && x.top != nil && !x.IsHTML() }
@@ -37,7 +37,7 @@ func (x Exchange) IsIntercepted() bool { return x.Status/100 == 3 || x.Status !=
 func (x Exchange) IsThrottled() bool { return x.Status == http.StatusTooManyRequests }
 
 // Text returns the error text of an answer that is not a success. It comes from the server: pass it
-// to [Client.Clean] before you print it.
+// to [Client.CleanText] before you print it.
 func (x Exchange) Text() string {
 	return failureText(answer{status: x.Status, header: x.Header}, x.Body)
 }
@@ -58,7 +58,7 @@ func (c *Client) notifyObserver(ctx context.Context, q call, start time.Time, a 
 		return
 	}
 	x := Exchange{Method: q.method, Path: q.path, Query: q.query, At: time.Now(), Status: a.status, Header: a.header}
-	x.Took = x.At.Sub(start)
+	x.Duration = x.At.Sub(start)
 	x.Body = []byte(c.redact(string(body)))
 	x.top = decodeObject(x.Body)
 	f(x)
@@ -165,7 +165,7 @@ func (e *Endpoint) Pages() int {
 }
 
 // Message returns the error text of the server, or says what was wrong with its answer. Pass it to
-// [Client.Clean] before you print it. Message panics if no request was sent.
+// [Client.CleanText] before you print it. Message panics if no request was sent.
 func (e *Endpoint) Message() string {
 	if failure, ok := errors.AsType[*org.CallError](e.Err); ok {
 		if failure.Err == nil {

@@ -30,9 +30,9 @@ func failureOfStatus(status int) org.Failure {
 	return org.Refused
 }
 
-// IsHidden reports whether err means that the key may not read something (403), or that the API does
+// IsForbiddenOrMissing reports whether err means that the key may not read something (403), or that the API does
 // not have it (404).
-func IsHidden(err error) bool {
+func IsForbiddenOrMissing(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
@@ -84,10 +84,10 @@ func describeHTML(body []byte) string {
 // Redact returns text without the key.
 func (c *Client) Redact(text string) string { return c.redact(text) }
 
-// Clean returns a text from the server as one printable line of at most 200 characters, without the
+// CleanText returns a text from the server as one printable line of at most 200 characters, without the
 // key. It removes the key before it shortens the text, because a short part of the key at the end of
 // a text cannot be found.
-func (c *Client) Clean(text string) string { return shorten(c.redact(text)) }
+func (c *Client) CleanText(text string) string { return shorten(c.redact(text)) }
 
 // shorten returns s as one printable line of at most 200 characters.
 func shorten(s string) string {

@@ -115,7 +115,7 @@ func (c *Client) Invitation(ctx context.Context, id string) (org.Invitation, err
 	invitation := decodeInvitation(a.fields.unwrap("invitation"))
 	if invitation.ID != id {
 		return org.Invitation{}, q.failed(org.Unreadable, a.status,
-			c.Clean(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
+			c.CleanText(fmt.Sprintf("the answer is about the invitation %q", invitation.ID)), nil)
 	}
 	return invitation, nil
 }
@@ -131,7 +131,7 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 	}
 	receipt.Invitation, err = decodeSent(a.fields, to, c.Now())
 	if err != nil {
-		return receipt, q.failed(org.Unreadable, a.status, c.Clean(err.Error()), nil)
+		return receipt, q.failed(org.Unreadable, a.status, c.CleanText(err.Error()), nil)
 	}
 	return receipt, nil
 }
@@ -142,7 +142,7 @@ func (c *Client) mail(ctx context.Context, to org.Address, q call) (org.Receipt,
 func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, error) {
 	top = top.unwrap("invitation")
 	invitation := decodeInvitation(top)
-	if !IsID(invitation.ID) {
+	if !IsValidID(invitation.ID) {
 		invitation.ID = ""
 		return invitation, errors.New("the answer has no usable invitation id")
 	}

@@ -99,7 +99,7 @@ type listRead[T any] struct {
 // readPages reads the pages of l once, each with at most size rows.
 func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size int) (listRead[T], error) {
 	unreadable := func(a answer, message string) (listRead[T], error) {
-		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.Clean(message), nil)
+		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.CleanText(message), nil)
 	}
 	r := listRead[T]{total: -1}
 	index := map[string]int{}              // of each row in r.rows, by rowID

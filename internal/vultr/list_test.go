@@ -405,7 +405,7 @@ func TestReading(t *testing.T) {
 			defer server.Close()
 			var told [][2]int
 			cfg := testConfig(server.URL)
-			cfg.Reading = func(done, known int) { told = append(told, [2]int{done, known}) }
+			cfg.ListProgress = func(done, known int) { told = append(told, [2]int{done, known}) }
 			if _, err := list(t.Context(), mustNew(t, cfg), users); (err != nil) != (tt.pages == nil) {
 				t.Fatal(err)
 			}

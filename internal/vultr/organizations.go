@@ -68,7 +68,7 @@ func (c *Client) identify(
 func resolveOrganization(
 	have []org.Organization, err error, pin string, readInvitations func() ([]org.Invitation, error),
 ) (identity, error) {
-	if err != nil && !IsHidden(err) {
+	if err != nil && !IsForbiddenOrMissing(err) {
 		return identity{}, err
 	}
 	if len(have) > 0 {

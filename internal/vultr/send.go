@@ -135,7 +135,7 @@ func (c *Client) interpret(q call, a answer, body []byte, err error) (answer, *o
 	case a.status == 0:
 		return a, q.failed(org.NotSent, 0, "", err)
 	case failure != 0:
-		return a, q.failed(failure, a.status, c.Clean(failureText(a, body)), nil)
+		return a, q.failed(failure, a.status, c.CleanText(failureText(a, body)), nil)
 	case errors.Is(err, errTooLarge):
 		return a, q.failed(org.Unreadable, a.status, "", err)
 	case err != nil:
@@ -148,12 +148,12 @@ func (c *Client) interpret(q call, a answer, body []byte, err error) (answer, *o
 	case a.fields == nil && !hasAtMost(body, maxMembers):
 		return a, q.failed(org.Unreadable, a.status, "", errTooMany)
 	case a.fields == nil, isHTML(a.header):
-		return a, q.failed(org.Unreadable, a.status, c.Clean(describeNonJSON(a, body)), nil)
+		return a, q.failed(org.Unreadable, a.status, c.CleanText(describeNonJSON(a, body)), nil)
 	}
 	// A status 2xx and an error text contradict each other. So the failure is Unreadable and not
 	// Refused: a later read finds out whether the server acted.
 	if text := a.errorText(); text != "" {
-		return a, q.failed(org.Unreadable, a.status, c.Clean("the answer says: "+text), nil)
+		return a, q.failed(org.Unreadable, a.status, c.CleanText("the answer says: "+text), nil)
 	}
 	// The clock counts only answers of the API itself: the error page of a gateway has the time of
 	// the gateway. It does not count writes, because one machine may answer all of them.
@@ -265,16 +265,16 @@ func isHTML(h http.Header) bool {
 // pathID returns id, or an error if id cannot be one segment of a path. Ids come from the server,
 // and "../x" or "" would change the path.
 func pathID(id string) (string, error) {
-	if !IsID(id) {
+	if !IsValidID(id) {
 		return "", fmt.Errorf("the id %q cannot be used in a request", shorten(id))
 	}
 	return id, nil
 }
 
-// IsID reports whether id can be an id of the API: at most 128 ASCII letters, digits, dots, hyphens
+// IsValidID reports whether id can be an id of the API: at most 128 ASCII letters, digits, dots, hyphens
 // and underscores, but not "." or "..". The ids of the API are UUIDs, and 13 hexadecimal digits for
 // older users.
-func IsID(id string) bool {
+func IsValidID(id string) bool {
 	if id == "" || len(id) > 128 || id == "." || id == ".." {
 		return false
 	}

@@ -119,7 +119,7 @@ func (c *Client) readOrganization(
 			return fmt.Errorf("list suspended users: %w", err)
 		}
 		suspended, paged[2], err = listPages(ctx, c, suspendedUsers(id))
-		if IsHidden(err) {
+		if IsForbiddenOrMissing(err) {
 			return nil
 		}
 		s.SuspendedSeen = err == nil

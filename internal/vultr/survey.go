@@ -136,7 +136,7 @@ func (s *Survey) run(ctx context.Context, pin string) {
 			})
 		}
 	}
-	if at := slices.IndexFunc(listed, func(i org.Invitation) bool { return IsID(i.ID) }); at >= 0 {
+	if at := slices.IndexFunc(listed, func(i org.Invitation) bool { return IsValidID(i.ID) }); at >= 0 {
 		second.Go(func() {
 			_, s.Invitation.Err = c.Invitation(withObserver(ctx, s.Invitation.observe), listed[at].ID)
 		})
@@ -171,7 +171,7 @@ func chooseExample(rows []accessRow) *accessRow {
 	var best *accessRow
 	for i := range rows {
 		row := &rows[i]
-		if row.Deleted || row.Assumable || !IsID(row.ID) {
+		if row.Deleted || row.Assumable || !IsValidID(row.ID) {
 			continue
 		}
 		if best == nil || len(row.holders()) > len(best.holders()) {

@@ -105,7 +105,7 @@ const accountPath = "/v2/account"
 // if the answer has no address.
 func (c *Client) readSelf(ctx context.Context) (org.Address, error) {
 	a, err := c.read(ctx, call{op: "read the account", path: accountPath})
-	if IsHidden(err) {
+	if IsForbiddenOrMissing(err) {
 		return org.Address{}, nil
 	}
 	if err != nil {

@@ -33,7 +33,7 @@ func (s *Store) makeBase(ctx context.Context, log logState, holder state.Holder)
 		Version: recordVersion, Kind: kindBase, Number: log.number, Lease: log.lease, LeaseID: log.leaseID, Holder: holder,
 		Nonce: newID(), Released: log.released, Takeovers: log.takeovers, lines: log.lines,
 	}
-	return s.create(ctx, numbered(baseFolder, log.number), rec.encode(), time.Now(), s.times.Dead)
+	return s.create(ctx, numbered(baseFolder, log.number), rec.encode(), time.Now(), s.times.TakeoverAfter)
 }
 
 // needsBase reports whether a base would save later runs many reads. The caller must hold l.writing.
@@ -99,7 +99,7 @@ func (s *Store) clean(ctx context.Context, lease int, takeovers []int) {
 		for _, info := range infos {
 			name := s.relative(info.Key)
 			number, _ := numberIn(name, folders[i])
-			if s.isUnneeded(number, info, r, s.times.Keep) || folders[i] == signFolder && number < lease {
+			if s.isUnneeded(number, info, r, s.times.Retention) || folders[i] == signFolder && number < lease {
 				names = append(names, name)
 			}
 		}

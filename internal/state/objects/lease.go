@@ -56,7 +56,7 @@ func newLease(ctx context.Context, s *Store, r *logState, first record, start ti
 // start starts a goroutine that gives signs of life until the lease is lost.
 func (l *lease) start() {
 	l.work.Go(func() {
-		ticker := time.NewTicker(l.store.times.Beat)
+		ticker := time.NewTicker(l.store.times.SignInterval)
 		defer ticker.Stop()
 		end := time.NewTimer(0)
 		defer end.Stop()
@@ -83,7 +83,7 @@ func (l *lease) start() {
 func (l *lease) left() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.store.times.Dead - l.store.times.Margin - state.Elapsed(l.confirmed)
+	return l.store.times.TakeoverAfter - l.store.times.SafetyMargin - state.Elapsed(l.confirmed)
 }
 
 // beat gives a sign of life.
@@ -122,7 +122,7 @@ func (l *lease) Check() error {
 func (l *lease) checkLocked() error {
 	t := l.store.times
 	silent := state.Elapsed(l.confirmed)
-	if l.err == nil && silent >= t.Dead-t.Margin {
+	if l.err == nil && silent >= t.TakeoverAfter-t.SafetyMargin {
 		l.loseLocked(&state.LostError{
 			Place: l.store.place(),
 			Err:   fmt.Errorf("no sign of life reached the storage for %v", silent.Round(time.Second)),
@@ -177,12 +177,12 @@ func (l *lease) writeLocked(rec record) error {
 // the time of one request. After any error, the lease is lost.
 func (l *lease) createNext(data [][]byte) error {
 	start := time.Now()
-	patience := max(l.store.times.Request, l.left())
+	patience := max(l.store.times.RequestTimeout, l.left())
 	err := l.store.create(l.ctx, numbered(logFolder, l.log.number+1), data, start, patience)
 	taken, isTaken := errors.AsType[*takenError](err)
 	switch {
 	case isTaken:
-		lost := &takenOverError{&state.LostError{Place: l.store.place(), To: taken.by.Holder}}
+		lost := &takenOverError{&state.LostError{Place: l.store.place(), NewHolder: taken.by.Holder}}
 		l.lose(lost)
 		return lost
 	case err != nil:
@@ -211,7 +211,7 @@ func (l *lease) Replace(lines []byte) error {
 	}
 	if removed := missingLines(l.log.lines.join(), lines); len(removed) > 0 {
 		name := numbered(archiveFolder, l.log.number)
-		if err := l.store.create(l.ctx, name, [][]byte{removed}, time.Now(), l.store.times.Request); err != nil {
+		if err := l.store.create(l.ctx, name, [][]byte{removed}, time.Now(), l.store.times.RequestTimeout); err != nil {
 			return fmt.Errorf("write to the shared state: %w", err)
 		}
 	}

@@ -41,7 +41,7 @@ func TestLateConfirmation(t *testing.T) {
 					return newLease(t.Context(), s, &logState{}, record{Kind: kindLease, Number: 1, LeaseID: "a"}, time.Now())
 				}
 				inTime, late := newTestLease(), newTestLease()
-				end := s.times.Dead - s.times.Margin // 30 s
+				end := s.times.TakeoverAfter - s.times.SafetyMargin // 30 s
 				time.Sleep(end - 15*time.Second)
 				if err := errors.Join(write(inTime), inTime.Check()); err != nil { // confirmed 5 s before the end
 					t.Fatal(err)

@@ -316,7 +316,7 @@ func (s *Store) list(ctx context.Context, folder, after string, limit int) (info
 // repetition of do must be harmless.
 func (s *Store) retry(ctx context.Context, do func(context.Context) error) error {
 	const tries = 4
-	pause := s.times.Request / 100
+	pause := s.times.RequestTimeout / 100
 	for try := 1; ; try++ {
 		err := s.limited(ctx, do)
 		if !errors.Is(err, ErrUnknown) || try == tries || sleep(ctx, pause) != nil {
@@ -328,7 +328,7 @@ func (s *Store) retry(ctx context.Context, do func(context.Context) error) error
 
 // limited calls do with a context that ends after the maximum time of one request.
 func (s *Store) limited(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.times.Request)
+	ctx, cancel := context.WithTimeout(ctx, s.times.RequestTimeout)
 	defer cancel()
 	return do(ctx)
 }

@@ -31,9 +31,9 @@ type Objects interface {
 	Delete(ctx context.Context, key string) error
 	// Place names the storage for people, without a secret.
 	Place() string
-	// Unproven reports whether the storage may ignore the condition of Create: then several requests at
+	// MayIgnoreConditions reports whether the storage may ignore the condition of Create: then several requests at
 	// the same time could make the same object. The first use of such a storage tests it.
-	Unproven() bool
+	MayIgnoreConditions() bool
 }
 
 // Size returns the size of an object that is made from pieces, in bytes.
@@ -65,22 +65,22 @@ var (
 
 // Times are the durations in the life of a lease. Tests use short ones.
 type Times struct {
-	// Beat is the time between two signs of life of the holder.
-	Beat time.Duration
-	// Dead is the time without a sign of life after which another run may take over the lease.
-	Dead time.Duration
-	// Margin is the time before the end of Dead in which the holder begins nothing new.
-	Margin time.Duration
-	// Request is the maximum time of one request.
-	Request time.Duration
-	// Poll is the time between two checks of a run that waits for the lease.
-	Poll time.Duration
-	// Keep is how long unneeded objects are kept, because another run may still be reading them.
-	Keep time.Duration
+	// SignInterval is the time between two signs of life of the holder.
+	SignInterval time.Duration
+	// TakeoverAfter is the time without a sign of life after which another run may take over the lease.
+	TakeoverAfter time.Duration
+	// SafetyMargin is the time before the end of TakeoverAfter in which the holder begins nothing new.
+	SafetyMargin time.Duration
+	// RequestTimeout is the maximum time of one request.
+	RequestTimeout time.Duration
+	// PollInterval is the time between two checks of a run that waits for the lease.
+	PollInterval time.Duration
+	// Retention is how long unneeded objects are kept, because another run may still be reading them.
+	Retention time.Duration
 }
 
 // DefaultTimes are the times of real runs, not of tests.
 var DefaultTimes = Times{
-	Beat: 10 * time.Second, Dead: 45 * time.Second, Margin: 15 * time.Second, Request: 10 * time.Second,
-	Poll: time.Second, Keep: 24 * time.Hour,
+	SignInterval: 10 * time.Second, TakeoverAfter: 45 * time.Second, SafetyMargin: 15 * time.Second,
+	RequestTimeout: 10 * time.Second, PollInterval: time.Second, Retention: 24 * time.Hour,
 }

@@ -29,7 +29,7 @@ func errUnconditional(place string) error {
 
 // checkConditional checks that the storage refuses to create the object probeKey, which already exists.
 // If this is the first use of the storage, the object does not exist yet. Then checkConditional creates
-// it, and calls prove if the storage is [Objects.Unproven].
+// it, and calls prove if the storage [Objects.MayIgnoreConditions].
 func (s *Store) checkConditional(ctx context.Context) error {
 	create := func() error {
 		return s.retry(ctx, func(ctx context.Context) error {
@@ -38,7 +38,7 @@ func (s *Store) checkConditional(ctx context.Context) error {
 	}
 	err := create()
 	if err == nil { // this is the first use, or a rule of the storage has deleted the object
-		if s.objects.Unproven() {
+		if s.objects.MayIgnoreConditions() {
 			err = s.prove(ctx)
 		}
 		if err != nil {

@@ -138,7 +138,7 @@ type signOfLife struct {
 }
 
 // watch checks once whether the holder of the lease is dead or has released the lease. Then it returns
-// the log. If the holder is alive, watch waits for Times.Poll and returns nil. The error is a
+// the log. If the holder is alive, watch waits for Times.PollInterval and returns nil. The error is a
 // *[state.LockedError] if the holder is alive at the deadline.
 func (c *candidate) watch(ctx context.Context) (*logState, error) {
 	s := c.store
@@ -159,19 +159,19 @@ func (c *candidate) watch(ctx context.Context) (*logState, error) {
 	if at := r.waits[waitFolder+c.id]; !at.IsZero() && at.After(r.sign) {
 		silent = at.Sub(r.sign)
 	}
-	if silent > s.times.Dead {
+	if silent > s.times.TakeoverAfter {
 		return r, nil
 	}
 	// If the clock of the storage does not move, the local clock decides.
 	if current := (signOfLife{r.number, r.lease, r.sign}); current != c.lastSign {
 		c.lastSign, c.signSince = current, time.Now()
-	} else if time.Since(c.signSince) > s.times.Dead {
+	} else if time.Since(c.signSince) > s.times.TakeoverAfter {
 		return r, nil
 	}
-	if !time.Now().Add(s.times.Poll).Before(c.deadline) {
+	if !time.Now().Add(s.times.PollInterval).Before(c.deadline) {
 		return nil, &state.LockedError{Place: s.place(), Holder: r.holder, ID: r.leaseID, Silent: silent}
 	}
-	return nil, sleep(ctx, s.times.Poll)
+	return nil, sleep(ctx, s.times.PollInterval)
 }
 
 // deleteWaitObject deletes the object of the candidate in waitFolder, if it has made one.
@@ -195,13 +195,13 @@ func (c *candidate) take(ctx context.Context, r *logState, readStart time.Time) 
 		rec.Ignored = r.number
 	}
 	start := time.Now()
-	if err := s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), start, s.times.Dead); err != nil {
+	if err := s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), start, s.times.TakeoverAfter); err != nil {
 		return nil, err
 	}
 	l := newLease(ctx, s, r, rec, start)
 	// This run may have been paused after its read. Other runs may then have made a newer base and
 	// deleted old records, so that the number was free again, and nobody would read the new record.
-	if state.Elapsed(readStart) >= s.times.Dead-s.times.Margin {
+	if state.Elapsed(readStart) >= s.times.TakeoverAfter-s.times.SafetyMargin {
 		_ = l.Release()
 		return nil, errTaken
 	}
@@ -221,7 +221,7 @@ var errTaken = errors.New("another run has written to the log")
 // was made, and if not, tries again with the same bytes. It stops trying when the duration patience has
 // passed since start. The error is a *[takenError] if the object exists with other bytes.
 func (s *Store) create(ctx context.Context, name string, data [][]byte, start time.Time, patience time.Duration) error {
-	pause := s.times.Request / 100
+	pause := s.times.RequestTimeout / 100
 	for {
 		err := s.limited(ctx, func(ctx context.Context) error { return s.objects.Create(ctx, s.key(name), data...) })
 		if err == nil {
@@ -249,7 +249,7 @@ func (s *Store) create(ctx context.Context, name string, data [][]byte, start ti
 			}
 			return err
 		}
-		pause = min(2*pause, s.times.Request/5)
+		pause = min(2*pause, s.times.RequestTimeout/5)
 	}
 }
 
@@ -274,7 +274,7 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	if err != nil {
 		return failed(err)
 	}
-	i := state.Inspection{Place: s.place(), Bytes: Size(r.lines), Segments: r.number - r.base}
+	i := state.Inspection{Place: s.place(), Bytes: Size(r.lines), ObjectsSinceBase: r.number - r.base}
 	if r.held() {
 		i.Held, i.Holder, i.ID, i.Silent = true, r.holder, r.leaseID, max(0, time.Since(r.sign))
 	}
@@ -287,7 +287,7 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	}
 	unneeded := 0
 	for _, info := range old {
-		if n, ok := numberIn(s.relative(info.Key), logFolder); ok && s.isUnneeded(n, info, r, 2*s.times.Keep) {
+		if n, ok := numberIn(s.relative(info.Key), logFolder); ok && s.isUnneeded(n, info, r, 2*s.times.Retention) {
 			unneeded++
 		}
 	}
@@ -307,7 +307,7 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 	if err != nil {
 		return err
 	}
-	if err := sleep(ctx, s.times.Beat+s.times.Poll); err != nil {
+	if err := sleep(ctx, s.times.SignInterval+s.times.PollInterval); err != nil {
 		return context.Cause(ctx)
 	}
 	after, err := s.readHeld(ctx, id, "the run has released the lock")
@@ -328,7 +328,7 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 	if after.damaged {
 		rec.Ignored = after.number
 	}
-	err = s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), time.Now(), s.times.Dead)
+	err = s.create(ctx, numbered(logFolder, rec.Number), rec.encode(), time.Now(), s.times.TakeoverAfter)
 	if errors.Is(err, errTaken) {
 		return alive
 	}

@@ -180,7 +180,7 @@ func TestTakeover(t *testing.T) {
 		}
 		wire.set(false)
 		var lost *state.LostError
-		if err := first.Append([]byte("b\n")); !errors.As(err, &lost) || lost.To.Host != "build-2" {
+		if err := first.Append([]byte("b\n")); !errors.As(err, &lost) || lost.NewHolder.Host != "build-2" {
 			t.Errorf("append after the takeover: %v", err)
 		}
 		if err := first.Check(); !errors.As(err, &lost) || lost.Err != nil {
@@ -619,8 +619,8 @@ func TestLateSignOfLife(t *testing.T) {
 			return statetest.Fault{}
 		}}
 		s := objects.New(wire, "o1", objects.Times{
-			Beat: 14 * time.Second, Dead: 45 * time.Second, Margin: 15 * time.Second, Request: 10 * time.Second,
-			Poll: time.Second, Keep: time.Hour,
+			SignInterval: 14 * time.Second, TakeoverAfter: 45 * time.Second, SafetyMargin: 15 * time.Second,
+			RequestTimeout: 10 * time.Second, PollInterval: time.Second, Retention: time.Hour,
 		})
 		l := acquire(t, s)
 		time.Sleep(29 * time.Second)

@@ -59,7 +59,7 @@ func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool f
 	}
 	c := config.ConnConfig
 	if !requireEncryption(c) {
-		return nil, nil, state.ErrUnencrypted()
+		return nil, nil, state.UnencryptedError()
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 5 * time.Second
@@ -100,9 +100,9 @@ func requireEncryption(c *pgx.ConnConfig) bool {
 
 func (t *table) Place() string { return t.place }
 
-// Unproven returns false, because the primary key of the table makes sure that only one request can
+// MayIgnoreConditions returns false, because the primary key of the table makes sure that only one request can
 // create an object. Each run checks that the table has the primary key, by creating an object that exists.
-func (t *table) Unproven() bool { return false }
+func (t *table) MayIgnoreConditions() bool { return false }
 
 func (t *table) Create(ctx context.Context, key string, data ...[]byte) error {
 	size := objects.Size(data)

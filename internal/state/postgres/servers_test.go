@@ -23,6 +23,6 @@ func TestServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(closePool)
-	statetest.Objects(t, o)
-	statetest.Lease(t, o)
+	statetest.TestObjects(t, o)
+	statetest.TestLease(t, o)
 }

@@ -104,8 +104,8 @@ func newCredentials(getenv func(string) string) *credentials.Credentials {
 
 func (b *bucket) Place() string { return b.place }
 
-// Unproven returns true, because some storages ignore the condition.
-func (b *bucket) Unproven() bool { return true }
+// MayIgnoreConditions returns true, because some storages ignore the condition.
+func (b *bucket) MayIgnoreConditions() bool { return true }
 
 func (b *bucket) Create(ctx context.Context, key string, data ...[]byte) error {
 	o := putOptions()

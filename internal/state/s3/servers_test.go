@@ -22,6 +22,6 @@ func TestServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	statetest.Objects(t, o)
-	statetest.Lease(t, o)
+	statetest.TestObjects(t, o)
+	statetest.TestLease(t, o)
 }

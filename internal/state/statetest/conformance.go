@@ -17,13 +17,13 @@ import (
 
 // ShortTimes are the times of a lease for tests that use the real clock.
 var ShortTimes = objects.Times{
-	Beat: 200 * time.Millisecond, Dead: 3 * time.Second, Margin: time.Second, Request: time.Second,
-	Poll: 100 * time.Millisecond, Keep: time.Hour,
+	SignInterval: 200 * time.Millisecond, TakeoverAfter: 3 * time.Second, SafetyMargin: time.Second,
+	RequestTimeout: time.Second, PollInterval: 100 * time.Millisecond, Retention: time.Hour,
 }
 
-// Objects tests that o does what the interface [objects.Objects] requires. It makes objects for a new
+// TestObjects tests that o does what the interface [objects.Objects] requires. It makes objects for a new
 // organization only.
-func Objects(t *testing.T, o objects.Objects) {
+func TestObjects(t *testing.T, o objects.Objects) {
 	t.Helper()
 	id := newOrganization()
 	key := func(name string) string { return id + "/" + name }
@@ -169,8 +169,8 @@ func Objects(t *testing.T, o objects.Objects) {
 // newOrganization returns the id of an organization that has no objects yet.
 func newOrganization() string { return "t-" + strings.ToLower(rand.Text()[:10]) }
 
-// Lease tests that a store on o does what [state.Store] and [state.Lease] require. It takes some seconds.
-func Lease(t *testing.T, o objects.Objects) {
+// TestLease tests that a store on o does what [state.Store] and [state.Lease] require. It takes some seconds.
+func TestLease(t *testing.T, o objects.Objects) {
 	t.Helper()
 	id := newOrganization()
 	ctx := t.Context()
@@ -194,8 +194,8 @@ func Lease(t *testing.T, o objects.Objects) {
 	}
 	store := objects.New(o, id, ShortTimes)
 	var locked *state.LockedError
-	if _, err := store.Acquire(ctx, state.Holder{PID: 2}, ShortTimes.Dead+time.Second); !errors.As(err, &locked) ||
-		locked.Holder.Host != "one" {
+	_, err = store.Acquire(ctx, state.Holder{PID: 2}, ShortTimes.TakeoverAfter+time.Second)
+	if !errors.As(err, &locked) || locked.Holder.Host != "one" {
 		t.Errorf("a second run: %v", err)
 	}
 	mu.Lock()
@@ -212,7 +212,7 @@ func Lease(t *testing.T, o objects.Objects) {
 	cut = false
 	mu.Unlock()
 	var lost *state.LostError
-	if err := first.Append([]byte("x\n")); !errors.As(err, &lost) || lost.To.Host != "two" {
+	if err := first.Append([]byte("x\n")); !errors.As(err, &lost) || lost.NewHolder.Host != "two" {
 		t.Errorf("append after the takeover: %v", err)
 	}
 	_ = first.Release()

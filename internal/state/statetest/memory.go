@@ -33,8 +33,8 @@ type object struct {
 // Place returns "memory".
 func (m *Memory) Place() string { return "memory" }
 
-// Unproven returns true, so that tests also run the check of an unproven storage.
-func (m *Memory) Unproven() bool { return true }
+// MayIgnoreConditions returns true, so that tests also run the check of an unproven storage.
+func (m *Memory) MayIgnoreConditions() bool { return true }
 
 // Create implements [objects.Objects].
 func (m *Memory) Create(ctx context.Context, key string, data ...[]byte) error {

@@ -10,6 +10,6 @@ import (
 // TestMemory runs the conformance tests on the storage in memory, which other tests use.
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	statetest.Objects(t, &statetest.Memory{})
-	synctest.Test(t, func(t *testing.T) { statetest.Lease(t, &statetest.Memory{}) })
+	statetest.TestObjects(t, &statetest.Memory{})
+	synctest.Test(t, func(t *testing.T) { statetest.TestLease(t, &statetest.Memory{}) })
 }
