@@ -16,8 +16,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// withoutInvitations returns a function for with.reading. It marks every reading as one of several pages. From
-// each reading for whose number missing is true, it deletes the invitations to the address who.
+// withoutInvitations returns a function for with.reading. It marks every reading as one of several pages. If
+// missing(n) is true, it also deletes the invitations to the address who from the n-th reading.
 func withoutInvitations(who string, missing func(n int) bool) func(n int, s *org.Snapshot) {
 	return func(n int, s *org.Snapshot) {
 		s.Paged = true
