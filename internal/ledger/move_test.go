@@ -15,7 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// mailed is a ledger in which these people were mailed.
+// mailed returns the store of a ledger in which each of people has one mail.
 func mailed(t *testing.T, people ...string) *ledgertest.Store {
 	t.Helper()
 	s := &ledgertest.Store{}
@@ -28,7 +28,8 @@ func mailed(t *testing.T, people ...string) *ledgertest.Store {
 	return s
 }
 
-// TestCopy: a ledger is copied as it is, more of it later, and never over entries that the source lacks.
+// TestCopy: a ledger is copied as it is, and can be copied again after it grew. It is not copied over a ledger with
+// other lines.
 func TestCopy(t *testing.T) {
 	t.Parallel()
 	from, to := mailed(t, "ada@example.com"), &ledgertest.Store{}
@@ -62,8 +63,8 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestRetire: a ledger that has moved refuses runs and readers, names the new place, and can still be
-// read for its history. Programs that do not know the line refuse it for its version.
+// TestRetire: a ledger that was moved refuses runs and readers, and names the new place. Its history can still be
+// read. Older programs refuse the last line because of its version.
 func TestRetire(t *testing.T) {
 	t.Parallel()
 	from := mailed(t, "ada@example.com")
@@ -90,7 +91,8 @@ func TestRetire(t *testing.T) {
 	}
 }
 
-// TestRetireIncompleteLine: a source whose last line a power cut left incomplete refuses runs too.
+// TestRetireIncompleteLine: a ledger whose last line is incomplete after a power cut can be moved, and then refuses
+// runs.
 func TestRetireIncompleteLine(t *testing.T) {
 	t.Parallel()
 	from := mailed(t, "ada@example.com")
@@ -112,7 +114,7 @@ func TestRetireIncompleteLine(t *testing.T) {
 	}
 }
 
-// unreliable is a store whose reading can fail or give something else than what was written.
+// unreliable is a store whose Read can be replaced.
 type unreliable struct {
 	*ledgertest.Store
 	read func() ([]byte, error)
@@ -125,7 +127,7 @@ func (u *unreliable) Read(ctx context.Context) ([]byte, error) {
 	return u.Store.Read(ctx)
 }
 
-// TestCopyFails: whatever fails, the error says so, no lock stays, and the source can be used as before.
+// TestCopyFails: if a copy fails, the error has the cause, and neither ledger stays locked.
 func TestCopyFails(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left on device")
@@ -152,7 +154,7 @@ func TestCopyFails(t *testing.T) {
 			to.read = func() ([]byte, error) { return nil, nil }
 		}, "the copy differs from the source"},
 		"the source is full": {func(from, _ *unreliable) { from.OnAppend = fails }, full.Error()},
-		"the source does not say that it moved": {func(from, _ *unreliable) {
+		"the source does not keep the line about the move": {func(from, _ *unreliable) {
 			from.read = func() ([]byte, error) { return nil, nil }
 		}, "remove it"},
 	} {
@@ -178,13 +180,13 @@ func TestCopyFails(t *testing.T) {
 	}
 }
 
-// TestPausedRuns: where a run may have been paused, a mail that it announced and did not conclude may
-// have left until 5 minutes after the announcement, also when another run began earlier.
+// TestPausedRuns: a run that may only be paused can send a mail without an outcome until 5 minutes after the intent.
+// The next run may begin earlier, and does not change this.
 func TestPausedRuns(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		paused bool
-		begins time.Duration // after the announcement
+		begins time.Duration // when the next run begins, after the intent
 		want   time.Duration
 	}{
 		{false, time.Minute, time.Minute + org.ActWithin},
@@ -203,8 +205,8 @@ func TestPausedRuns(t *testing.T) {
 	}
 }
 
-// TestReadBesideARun: a reader meets half a line while a run writes it, and that is no damage.
-func TestReadBesideARun(t *testing.T) {
+// TestReadDuringARun: a reader may find an incomplete last line while a run writes it. This is no damage.
+func TestReadDuringARun(t *testing.T) {
 	t.Parallel()
 	s := mailed(t, "ada@example.com")
 	must(t, s.Append([]byte(`{"v":1,"organization_id":"o1","run":"r","ti`)))
