@@ -11,8 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// aloneCommand is the argument with which this program starts itself to do one thing, so that the cost of this one thing
-// can be measured.
+// aloneCommand is the argument with which this program starts itself to do one thing, so that the cost of this one
+// thing can be measured.
 const aloneCommand = "alone"
 
 // alone does one thing: "measure" runs and measures a process, "nothing" does nothing, "open" opens a ledger, and

@@ -86,8 +86,8 @@ func (a *api) mailed(people int) (twice, none int) {
 	return twice, people - len(mails)
 }
 
-// replay answers each GET with a recorded answer of the simulated API, after the latency. So the server needs hardly any
-// processor time.
+// replay answers each GET with a recorded answer of the simulated API, after the latency. So the server needs hardly
+// any processor time.
 type replay struct {
 	simulated *sandbox.Server
 	latency   time.Duration

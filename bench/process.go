@@ -39,8 +39,8 @@ type measures struct {
 
 // measure runs a process to its end. A failed process is not an error: see Code.
 //
-// A small process of this program starts the process and measures it. On Linux, the peak memory of a process is at least
-// that of the process that started it, and this one holds all answers of a large organization.
+// A small process of this program starts the process and measures it. On Linux, the peak memory of a process is at
+// least that of the process that started it, and this one holds all answers of a large organization.
 func (b *bench) measure(env []string, program string, args ...string) (cost, error) {
 	result := filepath.Join(b.scratch, "measures.json")
 	var out, firstError bytes.Buffer

@@ -86,8 +86,8 @@ func (b *bench) states() error {
 	return nil
 }
 
-// stateAtRate measures the best of several runs that invite people at 28 requests per second, and the run after it, which
-// has nothing to do.
+// stateAtRate measures the best of several runs that invite people at 28 requests per second, and the run after it,
+// which has nothing to do.
 func (b *bench) stateAtRate(place storage, people, runs int) error {
 	var best stateRun
 	for range runs {

@@ -50,8 +50,8 @@ func (r *referee) fill(p *roster.Person) {
 	}
 }
 
-// awaitMidnight waits until no day begins within d, so that no first or last day begins or ends for that long. It waits a
-// few minutes more, because invitations expire at full hours of the history.
+// awaitMidnight waits until no day begins within d, so that no first or last day begins or ends for that long. It
+// waits a few minutes more, because invitations expire at full hours of the history.
 func (r *referee) awaitMidnight(d time.Duration) {
 	midnight := r.Now().Truncate(24 * time.Hour).Add(24 * time.Hour)
 	if left := midnight.Sub(r.Now()); left <= d {
