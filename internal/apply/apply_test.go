@@ -169,7 +169,7 @@ func TestMatrix(t *testing.T) {
 									t.Errorf("%s: second run: %v, %s, stopped by %v", d.Name, again.err, again.counts(), again.Stopped)
 								}
 							}
-							c.expectEverybodyOnce()
+							c.expectOneMailEach()
 							c.checkInvariants()
 							if todo := c.changes(); len(todo) > 0 {
 								t.Errorf("%s: still to do: %v", d.Name, todo)
@@ -222,7 +222,7 @@ func TestSingleFaultIsSettledInSameRun(t *testing.T) {
 					if run.Stopped != nil || run.counts() != "20/0/0/0" {
 						t.Errorf("stopped by %v, %s (done/failed/unknown/skipped)", run.Stopped, run.counts())
 					}
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 					c.checkInvariants()
 				})
 			})
@@ -264,7 +264,7 @@ func TestCanary(t *testing.T) {
 				tt.fault.Method = http.MethodPost
 				c.AddFault(tt.fault)
 				run := c.apply(with{})
-				if n := c.posts(); n != tt.posts {
+				if n := c.postCount(); n != tt.posts {
 					t.Errorf("%d mails were asked for, want %d", n, tt.posts)
 				}
 				if run.counts() != tt.counts {
@@ -351,7 +351,7 @@ func TestWitness(t *testing.T) {
 		if len(run.Changes) != 0 || len(run.notices(plan.Unsettled)) != 0 || len(run.notices(plan.Waiting)) != 20 {
 			t.Errorf("third run: %+v, %+v", run.Changes, run.Notices)
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -378,7 +378,7 @@ func TestNoWitness(t *testing.T) {
 			if run := c.apply(with{}); run.counts() != "1/0/0/0" {
 				t.Errorf("third run: %s", run.counts())
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	})
 	t.Run("a later mail, in the same run", func(t *testing.T) {
@@ -390,7 +390,7 @@ func TestNoWitness(t *testing.T) {
 			if run.counts() != "2/0/0/0" || len(run.notices(plan.Unsettled)) != 0 {
 				t.Errorf("third run: %s, %+v", run.counts(), run.Notices)
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	})
 }
@@ -419,7 +419,7 @@ func TestKilledWhileListLags(t *testing.T) {
 				if todo := c.changes(); len(todo) > 0 {
 					t.Errorf("still to do: %v", todo)
 				}
-				c.expectEverybodyOnce()
+				c.expectOneMailEach()
 				c.checkInvariants()
 			})
 		})
@@ -434,7 +434,7 @@ func TestKeyRevokedMidway(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, manyPeople(100)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401, From: 40})
 		run := c.apply(with{})
-		if n := c.posts(); n > 40+8 {
+		if n := c.postCount(); n > 40+8 {
 			t.Errorf("%d mails were asked for", n)
 		}
 		if len(run.Changes) != 100 || run.Count(apply.Done) < 30 || run.Count(apply.Skipped) < 50 ||
@@ -448,7 +448,7 @@ func TestKeyRevokedMidway(t *testing.T) {
 		if run := c.apply(with{}); run.Count(apply.Done) != len(run.Changes) {
 			t.Errorf("later run: %s", run.counts())
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -503,7 +503,7 @@ func TestInterrupted(t *testing.T) {
 				c.wire.Before = nil
 				must(t, c.Advance(21*time.Minute))
 				c.apply(with{})
-				c.expectEverybodyOnce()
+				c.expectOneMailEach()
 			})
 		})
 	}
@@ -535,7 +535,7 @@ func TestSimultaneousRuns(t *testing.T) {
 		if worked != 1 || locked != 2 {
 			t.Errorf("%d worked, %d were locked out", worked, locked)
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -629,7 +629,7 @@ func TestSentTwiceAtMost(t *testing.T) {
 		c.wire.Before = nil
 		must(t, c.Advance(21*time.Minute))
 		c.apply(with{})
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -659,14 +659,14 @@ func TestStorageFails(t *testing.T) {
 					return 0, nil
 				}
 				run := c.apply(with{})
-				if !errors.Is(run.Stopped, full) || c.posts() != tt.posts || run.Count(apply.Done) != tt.posts ||
+				if !errors.Is(run.Stopped, full) || c.postCount() != tt.posts || run.Count(apply.Done) != tt.posts ||
 					run.Count(apply.Skipped) != 20-tt.posts {
-					t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.posts(), run.counts())
+					t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.postCount(), run.counts())
 				}
 				c.store.OnAppend = nil
 				must(t, c.Advance(21*time.Minute))
 				c.apply(with{})
-				c.expectEverybodyOnce()
+				c.expectOneMailEach()
 			})
 		})
 	}
@@ -675,8 +675,8 @@ func TestStorageFails(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
 			c.store.OnReserve = func(int) error { return full }
-			if run := c.apply(with{}); !errors.Is(run.Stopped, full) || c.posts() != 0 || run.Count(apply.Skipped) != 20 {
-				t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.posts(), run.counts())
+			if run := c.apply(with{}); !errors.Is(run.Stopped, full) || c.postCount() != 0 || run.Count(apply.Skipped) != 20 {
+				t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.postCount(), run.counts())
 			}
 		})
 	})
@@ -718,8 +718,8 @@ func TestStorageFailsWhileSettling(t *testing.T) {
 					return 0, nil
 				}
 				run := c.apply(with{})
-				if !errors.Is(run.Stopped, full) || c.writes() != tt.writes || run.Count(tt.want) != 1 {
-					t.Errorf("stopped by %v after %d writes: %s", run.Stopped, c.writes(), run.counts())
+				if !errors.Is(run.Stopped, full) || c.writeCount() != tt.writes || run.Count(tt.want) != 1 {
+					t.Errorf("stopped by %v after %d writes: %s", run.Stopped, c.writeCount(), run.counts())
 				}
 				c.store.OnAppend = nil
 				c.ClearFaults()
@@ -764,12 +764,12 @@ func TestAPIStopsAnswering(t *testing.T) {
 		run := c.apply(with{})
 		// Up to 8 requests are in flight at three times: with the last answered one, after ten unanswered ones, and
 		// when the run stops.
-		if n := c.posts(); n > 20+10+3*8 || run.Stopped == nil || run.Count(apply.Done) != 20 {
+		if n := c.postCount(); n > 20+10+3*8 || run.Stopped == nil || run.Count(apply.Done) != 20 {
 			t.Errorf("%d mails were asked for, %s, stopped by %v", n, run.counts(), run.Stopped)
 		}
 		c.ClearFaults()
 		c.apply(with{})
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 

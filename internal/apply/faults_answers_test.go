@@ -44,16 +44,16 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 							}
 							for _, who := range []string{ada, bob} {
 								if n := o.notice(plan.Waiting, who); n != nil && len(c.Mails()[who]) == 0 {
-									t.Errorf("an invitation of %s is waited for until %v, and there is none", who, n.Expires)
+									t.Errorf("the notice has an invitation of %s until %v, and there is none", who, n.Expires)
 								}
 							}
-							if !acted && len(c.Mails()[ada]) == 0 && o.exit() == 0 {
+							if !acted && len(c.Mails()[ada]) == 0 && o.exitCode() == 0 {
 								t.Error("exit code 0, and ada has no mail")
 							}
 						})
 						c.ClearFaults()
 						c.applyTimes(3, 30*time.Minute, with{}, func(int, outcome) {})
-						c.expectEverybodyOnce()
+						c.expectOneMailEach()
 					})
 				})
 			}
@@ -124,8 +124,9 @@ func TestFaultA11ErrorBesideAList(t *testing.T) {
 						c.AddFault(sandbox.Fault{
 							Method: http.MethodGet, Path: list, Kind: sandbox.FaultErrorInside, Says: shape, Beside: beside,
 						})
-						if o := c.run(with{}); o.exit() != 1 || c.writes() > 0 {
-							t.Errorf("%s, beside the answer %v: exit code %d, %d requests that write", shape, beside, o.exit(), c.writes())
+						if o := c.run(with{}); o.exitCode() != 1 || c.writeCount() > 0 {
+							t.Errorf("%s, beside the answer %v: exit code %d, %d requests that write", shape, beside, o.exitCode(),
+								c.writeCount())
 						}
 						c.ClearFaults()
 						c.expect(c.run(with{}), 0, ada, "waiting")
@@ -165,7 +166,7 @@ func TestFaultA11ErrorBesideAMail(t *testing.T) {
 						must(t, c.Advance(10*time.Minute))
 						c.run(with{})
 					}
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 				})
 			}
 		}
@@ -207,12 +208,12 @@ func TestFaultA11ErrorBesideAnEdit(t *testing.T) {
 						if len(o.Changes) != 1 || o.Changes[0].Action != action || (o.Changes[0].Outcome == apply.Done) != acted {
 							t.Errorf("%s, acted %v: %+v", shape, acted, o.Changes)
 						}
-						if o.exit() != 3 { // the first answer of the run was not understood
-							t.Errorf("%s, acted %v: exit code %d", shape, acted, o.exit())
+						if o.exitCode() != 3 { // the first answer of the run was not understood
+							t.Errorf("%s, acted %v: exit code %d", shape, acted, o.exitCode())
 						}
 						c.ClearFaults()
 						c.run(with{})
-						if o := c.run(with{}); o.exit() != 0 || len(o.Changes) > 0 {
+						if o := c.run(with{}); o.exitCode() != 0 || len(o.Changes) > 0 {
 							t.Errorf("%s, acted %v: the change is not done in the end: %+v", shape, acted, o.Changes)
 						}
 					})
@@ -295,8 +296,8 @@ func TestFaultA12ListChangesBetweenPages(t *testing.T) {
 						})
 						for range 3 {
 							o := c.run(with{})
-							if c.posts() > 0 || o.exit() != 0 {
-								t.Fatalf("exit code %d, %d mails were asked for", o.exit(), c.posts())
+							if c.postCount() > 0 || o.exitCode() != 0 {
+								t.Fatalf("exit code %d, %d mails were asked for", o.exitCode(), c.postCount())
 							}
 							must(t, c.Advance(time.Hour))
 						}
@@ -366,14 +367,14 @@ func TestFaultA13EmptyListOfUsers(t *testing.T) {
 					if kept {
 						c.run(with{})
 					}
-					wrote := c.writes()
+					wrote := c.writeCount()
 					for _, path := range hide {
 						c.failReading(path, http.StatusNotFound)
 					}
 					c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/users", Kind: sandbox.FaultEmptyList})
 					c.applyTimes(3, 30*time.Hour, with{inviteLeft: true}, func(_ int, o outcome) {
-						if o.exit() != 1 || c.writes() > wrote {
-							t.Errorf("exit code %d, %d requests that write: %v", o.exit(), c.writes()-wrote, o.err)
+						if o.exitCode() != 1 || c.writeCount() > wrote {
+							t.Errorf("exit code %d, %d requests that write: %v", o.exitCode(), c.writeCount()-wrote, o.err)
 						}
 					})
 				})
@@ -406,15 +407,15 @@ func TestFaultA14DateFormats(t *testing.T) {
 	}
 	for name, form := range map[string]func(time.Time) string{
 		"zone": nil, "unix": nil, "rfc1123": nil, "php": nil, "sql": nil, // dialects
-		"no zone":      layout("2006-01-02T15:04:05"),
-		"microseconds": layout("2006-01-02T15:04:05.000000Z"),
-		"slashes":      layout("2006/01/02 15:04:05"),
-		"UTC":          layout("2006-01-02 15:04:05 UTC"),
-		"date(1)":      layout("Mon Jan _2 15:04:05 UTC 2006"),
-		"RFC 850":      layout("Monday, 02-Jan-06 15:04:05 GMT"),
-		"unix as text": func(t time.Time) string { return fmt.Sprintf("%q", fmt.Sprint(t.Unix())) },
-		"milliseconds": func(t time.Time) string { return fmt.Sprint(t.UnixMilli()) },
-		"far west": func(t time.Time) string {
+		"no zone":           layout("2006-01-02T15:04:05"),
+		"microseconds":      layout("2006-01-02T15:04:05.000000Z"),
+		"slashes":           layout("2006/01/02 15:04:05"),
+		"UTC":               layout("2006-01-02 15:04:05 UTC"),
+		"date(1)":           layout("Mon Jan _2 15:04:05 UTC 2006"),
+		"RFC 850":           layout("Monday, 02-Jan-06 15:04:05 GMT"),
+		"unix time as text": func(t time.Time) string { return fmt.Sprintf("%q", fmt.Sprint(t.Unix())) },
+		"milliseconds":      func(t time.Time) string { return fmt.Sprint(t.UnixMilli()) },
+		"a negative UTC offset": func(t time.Time) string {
 			return t.In(time.FixedZone("", -9*60*60)).Format(`"2006-01-02T15:04:05-0700"`)
 		},
 	} {
@@ -489,8 +490,8 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 						if !kept {
 							c.loseLedger()
 						}
-						if o.exit() != 0 || o.Stopped != nil {
-							t.Errorf("exit code %d, stopped by %v", o.exit(), o.Stopped)
+						if o.exitCode() != 0 || o.Stopped != nil {
+							t.Errorf("exit code %d, stopped by %v", o.exitCode(), o.Stopped)
 						}
 						if i == 1 {
 							for _, who := range people {
@@ -503,7 +504,7 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 							t.Errorf("%d changes, unlisted %v", len(o.Changes), o.notices(plan.Unlisted))
 						}
 					})
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 					for _, who := range people {
 						c.expectUser(who, "everyone")
 					}

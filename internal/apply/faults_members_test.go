@@ -49,8 +49,8 @@ func TestFaultA5UserNotAccepted(t *testing.T) {
 					// ada is not removed when she is no longer in the roster.
 					c.setRoster(zoe)
 					c.applyTimes(3, 30*time.Hour, with{}, func(_ int, o outcome) {
-						if o.exit() != 0 || len(o.Changes) > 0 {
-							t.Errorf("exit code %d, %d changes", o.exit(), len(o.Changes))
+						if o.exitCode() != 0 || len(o.Changes) > 0 {
+							t.Errorf("exit code %d, %d changes", o.exitCode(), len(o.Changes))
 						}
 					})
 					c.setRoster(ada, zoe)
@@ -84,8 +84,8 @@ func TestFaultA6MemberUnderAnotherAddress(t *testing.T) {
 					must(t, c.AcceptAs(ada, home))
 					c.applyTimes(20, 20*time.Hour, with{}, func(i int, o outcome) {
 						n := o.notice(plan.PossibleAlias, ada)
-						if n == nil || n.Text != home || n.Holds() != (i > 3) || (o.exit() == 3) != (i > 3) {
-							t.Errorf("run %d: exit code %d, %+v", i, o.exit(), n)
+						if n == nil || n.Text != home || n.Holds() != (i > 3) || (o.exitCode() == 3) != (i > 3) {
+							t.Errorf("run %d: exit code %d, %+v", i, o.exitCode(), n)
 						}
 						c.expectUser(home)
 						if c.user(home).Suspended {

@@ -58,8 +58,8 @@ func (c *company) applyTimes(n int, every time.Duration, w with, look func(i int
 	}
 }
 
-// exit returns the exit code of the command.
-func (o outcome) exit() int {
+// exitCode returns the exit code of the command.
+func (o outcome) exitCode() int {
 	holds := slices.ContainsFunc(o.Notices, plan.Notice.Holds)
 	acted := slices.ContainsFunc(o.Changes, func(c apply.ChangeResult) bool {
 		return c.Outcome == apply.Done || c.Requests > 0
@@ -113,9 +113,9 @@ func (o outcome) notice(kind plan.NoticeKind, who string) *plan.Notice {
 // expect fails the test unless the run has the exit code, and [outcome.about] returns about for the person.
 func (c *company) expect(o outcome, exit int, who, about string) {
 	c.t.Helper()
-	if got := o.about(who); o.exit() != exit || got != about {
+	if got := o.about(who); o.exitCode() != exit || got != about {
 		c.t.Errorf("%s: exit code %d, %s: %s; want %d, %s (%v)",
-			c.Now().Format("Jan 2 15:04"), o.exit(), who, got, exit, about, o.err)
+			c.Now().Format("Jan 2 15:04"), o.exitCode(), who, got, exit, about, o.err)
 	}
 }
 
@@ -148,8 +148,8 @@ func (c *company) expectUser(email string, groups ...string) {
 	}
 }
 
-// writes returns the number of requests that reached the API and change something.
-func (c *company) writes() int {
+// writeCount returns the number of requests that reached the API and change something.
+func (c *company) writeCount() int {
 	n := 0
 	for _, r := range c.Requests() {
 		if r.Method != http.MethodGet {
@@ -199,8 +199,8 @@ func TestFaultA1UnacceptedInvitationNamesAnotherUser(t *testing.T) {
 						if i == 0 {
 							c.expect(o, 0, ada, first)
 						}
-						if o.exit() != 0 {
-							t.Errorf("exit code %d: %v", o.exit(), o.err)
+						if o.exitCode() != 0 {
+							t.Errorf("exit code %d: %v", o.exitCode(), o.err)
 						}
 						c.expectUser(mallory)
 						if c.user(mallory).APIEnabled {
@@ -273,8 +273,8 @@ func TestFaultA1UserOfAnotherAddressGetsNothing(t *testing.T) {
 				c.expect(c.run(with{}), 0, ada, "other_address, suspended")
 				must(t, c.Unsuspend(home))
 				c.roster.People[0].Aliases = []org.Address{org.MustParseAddress(home)}
-				if o := c.run(with{}); o.exit() != 0 {
-					t.Errorf("exit code %d", o.exit())
+				if o := c.run(with{}); o.exitCode() != 0 {
+					t.Errorf("exit code %d", o.exitCode())
 				}
 				c.expectUser(home, "platform")
 				c.expectMails(ada, mails)
@@ -307,8 +307,8 @@ func TestFaultA2HiddenMembers(t *testing.T) {
 						c.expect(o, 3, who, "unknown_membership")
 					}
 				})
-				if c.writes() > 0 {
-					t.Errorf("%d requests that write", c.writes())
+				if c.writeCount() > 0 {
+					t.Errorf("%d requests that write", c.writeCount())
 				}
 				c.run(with{reinvite: []string{zoe}}) // an operator decides to mail zoe
 				c.expectMails(zoe, 1)
@@ -336,11 +336,11 @@ func TestFaultA2HiddenMembers(t *testing.T) {
 							if !kept {
 								c.loseLedger()
 							}
-							if i > 0 && o.exit() != 3 {
-								t.Errorf("exit code %d, want 3 because people may be missing", o.exit())
+							if i > 0 && o.exitCode() != 3 {
+								t.Errorf("exit code %d, want 3 because people may be missing", o.exitCode())
 							}
 						})
-						c.expectEverybodyOnce()
+						c.expectOneMailEach()
 					})
 				}
 			}
@@ -356,7 +356,7 @@ func TestFaultA2HiddenMembers(t *testing.T) {
 			c.run(with{})
 			must(t, c.Accept(ada))
 			c.applyTimes(3, time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "nothing") })
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	})
 }
@@ -412,7 +412,7 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 					}
 				}
 				if name == "refused at first" || fault == nil || fault.After {
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 				}
 			})
 		})
@@ -445,7 +445,7 @@ func TestFaultA3HiddenSuspendedUsers(t *testing.T) {
 						c.loseLedger()
 					}
 					c.failReading(suspendedList, hidden)
-					asked := c.posts()
+					asked := c.postCount()
 					c.applyTimes(6, 20*time.Hour, with{}, func(_ int, o outcome) {
 						if known == "by nothing" { // orgsync cannot know that ada is suspended
 							if o.notice(plan.SuspendedUnseen, "") == nil {
@@ -457,8 +457,8 @@ func TestFaultA3HiddenSuspendedUsers(t *testing.T) {
 					})
 					if known != "by nothing" {
 						c.expect(c.run(with{inviteLeft: true}), 3, ada, "unknown_membership")
-						if c.posts() > asked {
-							t.Errorf("%d mails were asked for", c.posts()-asked)
+						if c.postCount() > asked {
+							t.Errorf("%d mails were asked for", c.postCount()-asked)
 						}
 					}
 					c.ClearFaults()

@@ -254,8 +254,8 @@ func (c *company) mailCount() int {
 	return all
 }
 
-// posts returns the number of POST requests that reached the API.
-func (c *company) posts() int {
+// postCount returns the number of POST requests that reached the API.
+func (c *company) postCount() int {
 	n := 0
 	for _, r := range c.Requests() {
 		if r.Method == http.MethodPost {
@@ -281,8 +281,8 @@ func (c *company) checkInvariants() {
 	}
 }
 
-// expectEverybodyOnce fails the test unless each person of the roster has exactly one mail, and nobody else has any.
-func (c *company) expectEverybodyOnce() {
+// expectOneMailEach fails the test unless each person of the roster has exactly one mail, and nobody else has any.
+func (c *company) expectOneMailEach() {
 	c.t.Helper()
 	mails := c.Mails()
 	for _, p := range c.roster.People {

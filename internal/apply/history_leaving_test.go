@@ -249,7 +249,7 @@ func TestHistoryRemovedWhileJoining(t *testing.T) {
 			}
 			for _, change := range o.Changes {
 				if change.Outcome == apply.Done {
-					t.Errorf("%s %s, who is bob", change.Action, change.Email)
+					t.Errorf("%s %s: this user is bob", change.Action, change.Email)
 				}
 			}
 		})
@@ -289,7 +289,7 @@ func TestHistoryThreeLostAndOneStays(t *testing.T) {
 		c.AddFault(sandbox.Fault{Method: "POST", Path: "/v2/*", Kind: sandbox.FaultDrop})
 		o := c.apply(with{})
 		c.logOutcome(o)
-		if n := c.posts(); n != 3 || o.Stopped == nil {
+		if n := c.postCount(); n != 3 || o.Stopped == nil {
 			t.Errorf("%d mails were asked for, stopped by %v", n, o.Stopped)
 		}
 		if n := strings.Count(o.Changes[0].Err.Error(), "failed too"); n != 1 {
@@ -370,7 +370,7 @@ func TestHistoryAddressChangedAndNoLedger(t *testing.T) {
 		o := c.apply(with{})
 		c.logOutcome(o)
 		for _, ch := range o.Changes {
-			t.Errorf("%s %s, who is bob", ch.Action, ch.Email)
+			t.Errorf("%s %s: this user is bob", ch.Action, ch.Email)
 		}
 	})
 }
@@ -454,7 +454,7 @@ func TestHistoryWrongAliasForOneRun(t *testing.T) {
 		c.roster.People[0].Groups = refs("everyone")
 		must(t, c.Advance(time.Hour))
 		c.logOutcome(c.apply(with{}))
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 		for _, r := range c.Requests() {
 			if r.Method == http.MethodPost && r.Path != invitePath {
 				t.Errorf("%s: zoe got the access of bob", r.Path)
@@ -483,7 +483,7 @@ func TestHistoryAcceptedWithTheFormerAddress(t *testing.T) {
 			o := c.apply(with{})
 			c.logOutcome(o)
 			for _, ch := range o.Changes {
-				t.Errorf("%s %s, who is bob", ch.Action, ch.Email)
+				t.Errorf("%s %s: this user is bob", ch.Action, ch.Email)
 			}
 		}
 	})
@@ -509,7 +509,7 @@ func TestHistoryLostAndAcceptedWithAnotherAddress(t *testing.T) {
 			c.logOutcome(o)
 			for _, ch := range o.Changes {
 				if ch.Action == plan.Remove {
-					t.Errorf("%s %s, who is bob", ch.Action, ch.Email)
+					t.Errorf("%s %s: this user is bob", ch.Action, ch.Email)
 				}
 			}
 		}
@@ -544,7 +544,7 @@ func TestHistoryAcceptedWithAnotherAccount(t *testing.T) {
 			o := c.apply(with{})
 			c.logOutcome(o)
 			for _, ch := range o.Changes {
-				t.Errorf("%s %s, who is bob", ch.Action, ch.Email)
+				t.Errorf("%s %s: this user is bob", ch.Action, ch.Email)
 			}
 		}
 	})

@@ -236,7 +236,7 @@ func TestHistoryInvalidInvitationID(t *testing.T) {
 			must(t, c.Advance(24*time.Hour))
 		}
 		if all := c.mailCount(); all == 0 {
-			t.Error("nobody was mailed in three days")
+			t.Error("no mail was sent in three days")
 		}
 	})
 }
@@ -499,7 +499,7 @@ func TestHistoryAcceptedInvitationIsDropped(t *testing.T) {
 		c.logOutcome(o)
 		for _, ch := range o.Changes {
 			if ch.Action == plan.Remove {
-				t.Errorf("%s, who is bob, was removed", ch.Email)
+				t.Errorf("%s was removed: this user is bob", ch.Email)
 			}
 		}
 	})
@@ -519,7 +519,7 @@ func TestHistoryRemovedRightAfterJoining(t *testing.T) {
 		c.logOutcome(o)
 		for _, ch := range o.Changes {
 			if ch.Action == plan.Remove {
-				t.Errorf("%s, who is bob, was removed", ch.Email)
+				t.Errorf("%s was removed: this user is bob", ch.Email)
 			}
 		}
 	})
@@ -771,7 +771,7 @@ func TestHistoryServerActsAfterTimeOut(t *testing.T) {
 		c.checkInvariants()
 		must(t, c.Advance(15*time.Minute))
 		c.logOutcome(c.apply(with{}))
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -803,7 +803,7 @@ func TestHistoryServerActsAfterKill(t *testing.T) {
 		c.checkInvariants()
 		must(t, c.Advance(20*time.Minute))
 		c.logOutcome(c.apply(with{}))
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -1178,7 +1178,7 @@ func TestHistoryLostMailInTheFuture(t *testing.T) {
 		c.logOutcome(c.apply(with{}))
 		time.Sleep(20 * time.Minute)
 		c.logOutcome(c.apply(with{}))
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 

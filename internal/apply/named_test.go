@@ -69,11 +69,11 @@ func TestOnlyChangesSelectedPeople(t *testing.T) {
 		if d := cmp.Diff([]string{"invite ada@example.com done", "remove mallory@example.com done"}, done); d != "" {
 			t.Errorf("-want +got:\n%s", d)
 		}
-		if o.exit() != 0 || len(o.plan.NotSelected) != 2 {
-			t.Errorf("exit code %d, not selected: %v", o.exit(), o.plan.NotSelected)
+		if o.exitCode() != 0 || len(o.plan.NotSelected) != 2 {
+			t.Errorf("exit code %d, not selected: %v", o.exitCode(), o.plan.NotSelected)
 		}
 		if c.user(mallory) != nil || c.user(zoe) == nil {
-			t.Error("mallory stays, or zoe is gone")
+			t.Error("want mallory removed, and zoe not removed")
 		}
 		for who, want := range map[string]int{ada: 1, "bob@example.com": 0, "cyd@example.com": 0} {
 			c.expectMails(who, want)
@@ -94,15 +94,15 @@ func TestOnlyWithHeldMailOfSomebodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{ListLag: 10 * time.Minute}, ada)
 		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
-		if o := c.run(with{settleWait: leaveToLaterRun}); o.exit() != 3 {
-			t.Errorf("exit code %d", o.exit())
+		if o := c.run(with{settleWait: leaveToLaterRun}); o.exitCode() != 3 {
+			t.Errorf("exit code %d", o.exitCode())
 		}
 		c.setRoster(ada, "bob@example.com")
 		o := c.run(with{only: []string{"bob@example.com"}})
 		c.expect(o, 0, "bob@example.com", "invite done")
 		must(t, c.Advance(20*time.Minute))
 		c.expect(c.run(with{}), 0, ada, "waiting")
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -232,11 +232,11 @@ func TestResendRefused(t *testing.T) {
 			c.run(with{})
 			must(t, c.Advance(time.Hour))
 			c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultStatus, Status: status})
-			posts := c.posts()
+			posts := c.postCount()
 			o := c.run(with{resend: []string{ada}})
 			c.expect(o, 3, ada, "reinvite failed, waiting")
 			c.expectMails(ada, 1)
-			if n := c.posts() - posts; n != 1 {
+			if n := c.postCount() - posts; n != 1 {
 				t.Errorf("HTTP %d: %d requests", status, n)
 			}
 			c.expect(c.run(with{}), 0, ada, "waiting")
@@ -340,6 +340,6 @@ func TestFirstDay(t *testing.T) {
 		c.expect(c.run(with{}), 0, ada, "not_yet")
 		must(t, c.Advance(3*time.Second))
 		c.expect(c.run(with{}), 0, ada, "invite done")
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }

@@ -85,7 +85,7 @@ func TestInvitationBetweenPagesWhileSettling(t *testing.T) {
 		if run.counts() != "5/0/0/0" || witnessed < 2 {
 			t.Errorf("%s (done/failed/unknown/skipped) after %d readings with the witness", run.counts(), witnessed)
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 

@@ -96,7 +96,7 @@ func TestOrganizationIsFull(t *testing.T) {
 func TestDifferentRefusalsDoNotStopMails(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string]func(n int, who string) string{
-		"other words each time": func(n int, _ string) string { return fmt.Sprint("refused for the reason ", n) },
+		"another text each time": func(n int, _ string) string { return fmt.Sprint("refused for the reason ", n) },
 		"a success after four": func(n int, _ string) string {
 			if n%5 == 0 {
 				return ""

@@ -53,7 +53,7 @@ func TestServerActsLate(t *testing.T) {
 						t.Errorf("%v late: %s (done/failed/unknown/skipped), stopped by %v", late, run.counts(), run.Stopped)
 					}
 					time.Sleep(2 * time.Minute)
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 					c.checkInvariants()
 				})
 			}
@@ -83,7 +83,7 @@ func TestServerActsLateAfterAnyBrokenAnswer(t *testing.T) {
 					}
 					time.Sleep(2 * time.Minute)
 					c.apply(with{})
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 				})
 			}
 		})
@@ -115,7 +115,7 @@ func TestLastMailIsTheWitness(t *testing.T) {
 			if took := time.Since(lost); took < 2*time.Minute || took > 130*time.Second {
 				t.Errorf("the run ended %v after the loss", took)
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	}
 }
@@ -139,7 +139,7 @@ func TestWitnessLost(t *testing.T) {
 		if run := c.apply(with{}); run.counts() != "2/0/0/0" {
 			t.Errorf("later run: %s", run.counts())
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -189,7 +189,7 @@ func TestSettledByInvitation(t *testing.T) {
 		if took := time.Since(start); took > 40*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -223,7 +223,7 @@ func TestStoppedWhileWaiting(t *testing.T) {
 			t.Errorf("next run: %s", run.counts())
 		}
 		time.Sleep(2 * time.Minute)
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
@@ -289,7 +289,7 @@ func TestWitnessForAnEarlierRun(t *testing.T) {
 				c.logOutcome(run)
 				t.Errorf("paused %v: %s (done/failed/unknown/skipped)", tt.paused, run.counts())
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	}
 }
