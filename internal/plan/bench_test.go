@@ -38,7 +38,7 @@ func BenchmarkCompute(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if p := plan.Compute(in); len(p.Changes) != 0 {
-					b.Fatal("there is something to do")
+					b.Fatal("the plan has changes")
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/person")

@@ -353,9 +353,9 @@ func TestUnlistedAfter(t *testing.T) {
 	}
 }
 
-// TestSightings: the plan has a fact for each user who is unlisted for the first time, and for each unlisted user of
-// the ledger who is gone or listed.
-func TestSightings(t *testing.T) {
+// TestUnlistedUserFacts: the plan has a fact for each user who is unlisted for the first time. It also has one for
+// each unlisted user of the ledger who is gone or listed.
+func TestUnlistedUserFacts(t *testing.T) {
 	t.Parallel()
 	in := staffInput()
 	in.Snapshot.Users = append(in.Snapshot.Users, user("u-eve", "eve@example.com"), user("u-zed", "zed@example.com"))
@@ -458,9 +458,9 @@ func TestUnknownAccess(t *testing.T) {
 	}
 }
 
-// TestAccessIsRemembered: the plan has a fact with the id of each name that the roster uses and the ledger does not
+// TestAccessFacts: the plan has a fact with the id of each name that the roster uses and the ledger does not
 // have.
-func TestAccessIsRemembered(t *testing.T) {
+func TestAccessFacts(t *testing.T) {
 	t.Parallel()
 	in := staffInput()
 	in.Roster.People[0].Groups, in.Roster.People[0].Roles = refs("everyone", "g2"), refs("deployer")

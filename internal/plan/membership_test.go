@@ -874,9 +874,9 @@ func TestMembership(t *testing.T) {
 	}
 }
 
-// TestJoined: the plan has a fact that a person joined as a user, under each address that the server links to this
+// TestJoinedFacts: the plan has a fact that a person joined as a user, under each address that the server links to this
 // user.
-func TestJoined(t *testing.T) {
+func TestJoinedFacts(t *testing.T) {
 	t.Parallel()
 	const countess = "countess@home.example"
 	mailed := func(userID string) org.PersonRecord {

@@ -29,8 +29,8 @@ func mailOrReason(p plan.Plan) string {
 	return "nothing said"
 }
 
-// TestNamedForAMail checks what --resend and --reinvite do for a person, and the reason if they send no mail.
-func TestNamedForAMail(t *testing.T) {
+// TestResendAndReinvite checks what --resend and --reinvite do for a person, and the reason if they send no mail.
+func TestResendAndReinvite(t *testing.T) {
 	t.Parallel()
 	const ada = "ada@example.com"
 	pending := func(in *plan.Input, sentAt float64) {

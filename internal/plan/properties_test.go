@@ -208,7 +208,7 @@ func TestNeverTouched(t *testing.T) {
 			}
 		}
 		if gone["u-ada"] || gone["u-bob"] {
-			t.Fatal("somebody who is listed leaves")
+			t.Fatal("a listed person is suspended or removed")
 		}
 		before, after := 0, 0
 		for _, u := range in.Snapshot.Users {

@@ -14,64 +14,69 @@ import (
 func TestStates(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
+		name string
 		want plan.State
 		in   func(*plan.Input)
 	}{
-		{plan.StateNotInvited, func(*plan.Input) {}},
-		{plan.StatePending, func(in *plan.Input) {
+		{"not invited", plan.StateNotInvited, func(*plan.Input) {}},
+		{"pending, by the list", plan.StatePending, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}},
-		{plan.StatePending, func(in *plan.Input) { addMails(in, lost(1, -1.0/60)) }},
-		{plan.StateExpired, func(in *plan.Input) {
+		{"pending, by a mail whose answer was lost a minute ago", plan.StatePending, func(in *plan.Input) {
+			addMails(in, lost(1, -1.0/60))
+		}},
+		{"expired", plan.StateExpired, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -80)}
 		}},
-		{plan.StateGaveUp, func(in *plan.Input) {
+		{"expired, after the last mail that the roster allows", plan.StateGaveUp, func(in *plan.Input) {
 			in.Roster.Settings.ReinviteRounds = 1
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -80)}
 		}},
-		{plan.StateLeft, func(in *plan.Input) {
+		{"accepted and left", plan.StateLeft, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
 		}},
-		{plan.StateLeft, func(in *plan.Input) { in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true} }},
-		{plan.StateNeedsAttention, func(in *plan.Input) {
+		{"removed by orgsync, and not invited yet", plan.StateLeft, func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
+		}},
+		{"declined", plan.StateNeedsAttention, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -80)}
 		}},
-		{plan.StateMember, func(in *plan.Input) { in.Snapshot.Users = []org.User{user("u1", ada)} }},
-		{plan.StateMember, func(in *plan.Input) {
+		{"a member", plan.StateMember, func(in *plan.Input) { in.Snapshot.Users = []org.User{user("u1", ada)} }},
+		{"a member, by an accepted invitation where users cannot be listed", plan.StateMember, func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
 		}},
-		{plan.StateSuspended, func(in *plan.Input) {
+		{"suspended", plan.StateSuspended, func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Suspended = true
 			in.Snapshot.Users = []org.User{u}
 		}},
-		{plan.StateNotInvited, func(in *plan.Input) {
+		{"not invited, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 		}},
-		{plan.StateMember, func(in *plan.Input) {
+		{"a member whose last day is over", plan.StateMember, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 		}},
-		{plan.StateMember, func(in *plan.Input) {
+		{"a member under another address whose last day is over", plan.StateMember, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			r := invitation("i1", ada, org.StatusAccepted, -80)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations, in.Snapshot.Users = []org.Invitation{r}, []org.User{user("u1", "countess@home.example")}
 		}},
-		{plan.StateSuspended, func(in *plan.Input) {
+		{"suspended, and the last day is over", plan.StateSuspended, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			u := user("u1", ada)
 			u.Suspended = true
 			in.Snapshot.Users = []org.User{u}
 		}},
 	}
-	for i, tt := range tests {
+	for _, tt := range tests {
 		in := newInput()
 		tt.in(&in)
 		got := plan.PersonStatuses(in)
 		if len(got) != 1 || got[0].State != tt.want {
-			t.Errorf("case %d: got %+v, want %s", i, got, tt.want)
+			t.Errorf("%s: got %+v, want %s", tt.name, got, tt.want)
 		}
 	}
 }

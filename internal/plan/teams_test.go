@@ -79,7 +79,7 @@ func TestRevokeOnlyWhatIsNamed(t *testing.T) {
 		"extra_access bob@example.com group everyone", "extra_access bob@example.com role deployer",
 	}
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
-		t.Errorf("named for nobody (-want +got):\n%s", diff)
+		t.Errorf("not named by the roster (-want +got):\n%s", diff)
 	}
 	want[1] = "revoke bob@example.com extra_access group everyone as m-bob"
 	in.Roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: refs("everyone")}}}
