@@ -10,8 +10,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// ledgerWithMails returns the store of a ledger in which each of people has one mail.
-func ledgerWithMails(tb testing.TB, people int) *ledgertest.Store {
+// largeLedger returns the store of a ledger in which a number of people have one mail each.
+func largeLedger(tb testing.TB, people int) *ledgertest.Store {
 	tb.Helper()
 	store := &ledgertest.Store{}
 	l, err := ledger.Open(tb.Context(), store, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
@@ -38,7 +38,7 @@ func ledgerWithMails(tb testing.TB, people int) *ledgertest.Store {
 // BenchmarkOpen opens a ledger of 20,000 lines.
 func BenchmarkOpen(b *testing.B) {
 	const people = 10_000
-	store := ledgerWithMails(b, people)
+	store := largeLedger(b, people)
 	b.ReportAllocs()
 	for b.Loop() {
 		l, err := ledger.Open(b.Context(), store, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})

@@ -15,8 +15,8 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// mailed returns the store of a ledger in which each of people has one mail.
-func mailed(t *testing.T, people ...string) *ledgertest.Store {
+// ledgerWithMails returns the store of a ledger in which these people have one mail each.
+func ledgerWithMails(t *testing.T, people ...string) *ledgertest.Store {
 	t.Helper()
 	s := &ledgertest.Store{}
 	l := open(t, s, 0)
@@ -32,7 +32,7 @@ func mailed(t *testing.T, people ...string) *ledgertest.Store {
 // other lines.
 func TestCopy(t *testing.T) {
 	t.Parallel()
-	from, to := mailed(t, "ada@example.com"), &ledgertest.Store{}
+	from, to := ledgerWithMails(t, "ada@example.com"), &ledgertest.Store{}
 	o := ledger.CopyOptions{Organization: "o1", Now: at(5)}
 	for range 2 {
 		if lines, err := ledger.Copy(t.Context(), from, to, o); err != nil || lines != 2 {
@@ -52,7 +52,7 @@ func TestCopy(t *testing.T) {
 	if diff := cmp.Diff(source, target); diff != "" {
 		t.Errorf("the copy (-source +target):\n%s", diff)
 	}
-	other := mailed(t, "cyd@example.com")
+	other := ledgerWithMails(t, "cyd@example.com")
 	if _, err := ledger.Copy(t.Context(), from, other, o); !errors.Is(err, ledger.ErrTargetDiffers) {
 		t.Errorf("copied over entries of another ledger: %v", err)
 	}
@@ -67,7 +67,7 @@ func TestCopy(t *testing.T) {
 // read. Older programs refuse the last line because of its version.
 func TestRetire(t *testing.T) {
 	t.Parallel()
-	from := mailed(t, "ada@example.com")
+	from := ledgerWithMails(t, "ada@example.com")
 	o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
 	if _, err := ledger.Copy(t.Context(), from, &ledgertest.Store{}, o); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestRetire(t *testing.T) {
 // runs.
 func TestRetireIncompleteLine(t *testing.T) {
 	t.Parallel()
-	from := mailed(t, "ada@example.com")
+	from := ledgerWithMails(t, "ada@example.com")
 	l := open(t, from, 1)
 	from.OnAppend = func(lines []byte) (int, error) { return len(lines) / 2, errors.New("power cut") }
 	if err := l.RecordIntent("bob@example.com"); err == nil {
@@ -159,7 +159,7 @@ func TestCopyFails(t *testing.T) {
 		}, "remove it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			from, to := &unreliable{Store: mailed(t, "ada@example.com")}, &unreliable{Store: &ledgertest.Store{}}
+			from, to := &unreliable{Store: ledgerWithMails(t, "ada@example.com")}, &unreliable{Store: &ledgertest.Store{}}
 			c.prepare(from, to)
 			o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
 			if lines, err := ledger.Copy(t.Context(), from, to, o); err == nil || lines != 0 ||
@@ -208,7 +208,7 @@ func TestPausedRuns(t *testing.T) {
 // TestReadDuringARun: a reader may find an incomplete last line while a run writes it. This is no damage.
 func TestReadDuringARun(t *testing.T) {
 	t.Parallel()
-	s := mailed(t, "ada@example.com")
+	s := ledgerWithMails(t, "ada@example.com")
 	must(t, s.Append([]byte(`{"v":1,"organization_id":"o1","run":"r","ti`)))
 	memory, warnings, err := ledger.Read(t.Context(), s, "o1")
 	if err != nil || len(warnings) != 0 || len(memory.People) != 1 {
