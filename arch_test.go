@@ -743,7 +743,7 @@ var V int
 	}
 }
 
-func TestUnexplained(t *testing.T) {
+func TestUnexplainedModules(t *testing.T) {
 	t.Parallel()
 	goMod := `module example.com/m
 

@@ -122,8 +122,8 @@ func onlyFolder(t *testing.T, files fs.FS) fs.FS {
 	return inner
 }
 
-// openDeb returns the files that a package for Debian installs. Such a package is an archive in the format of ar, with
-// a header of 60 bytes before each file, and its files begin at even places.
+// openDeb returns the files that a package for Debian installs. Such a package is an archive in the format of ar. It
+// has a header of 60 bytes before each file, and each header begins at an even offset.
 func openDeb(t *testing.T, file string) fs.FS {
 	t.Helper()
 	data, err := os.ReadFile(file)
