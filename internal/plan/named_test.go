@@ -3,6 +3,7 @@ package plan_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -289,7 +290,7 @@ func TestOnlyKeepsOtherChanges(t *testing.T) {
 			t.Fatalf("the selected (-want +got):\n%s", d)
 		}
 		both := slices.Concat(p.Changes, p.NotSelected)
-		slices.SortStableFunc(both, func(a, b plan.Change) int { return compareKeys(a, b) })
+		slices.SortStableFunc(both, func(a, b plan.Change) int { return strings.Compare(a.Email.Key(), b.Email.Key()) })
 		if d := cmp.Diff(all.Changes, both, compareAddresses, cmpopts.EquateEmpty()); d != "" {
 			t.Fatalf("the selected and the rest (-want +got):\n%s", d)
 		}
@@ -305,16 +306,6 @@ func TestOnlyKeepsOtherChanges(t *testing.T) {
 			}
 		}
 	})
-}
-
-func compareKeys(a, b plan.Change) int {
-	switch {
-	case a.Email.Key() < b.Email.Key():
-		return -1
-	case a.Email.Key() > b.Email.Key():
-		return 1
-	}
-	return 0
 }
 
 // TestOnlyAndLimits: changes that --only does not select do not count for limits.
