@@ -452,8 +452,8 @@ func TestKeyRevokedMidway(t *testing.T) {
 	})
 }
 
-// TestInterrupted: an interrupted run sends nothing new. It waits for the requests in flight and reports them, and a
-// later run mails the rest.
+// TestInterrupted: an interrupted run sends nothing new. It waits at most 10 seconds for the requests in flight and
+// reports them. A later run mails the rest.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	why := errors.New("interrupted")

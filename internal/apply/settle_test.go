@@ -227,7 +227,7 @@ func TestStoppedWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestSettleWait: a run keeps no mail back if --settle-wait is too short for a witness. The run never takes longer
+// TestSettleWait: a run keeps no mail back if --settle-wait is too short for a witness, and it does not wait longer
 // than --settle-wait.
 func TestSettleWait(t *testing.T) {
 	t.Parallel()

@@ -12,8 +12,9 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// inputWithVisible returns an input in which only some lists can be read. visible has a letter for each list: u for
-// the users, s for the suspended users, a for an accepted invitation of another person, o for the organizations.
+// inputWithVisible returns an input in which only some things can be seen. visible has a letter for each of them. u
+// is for the users, s for the suspended users, and a for an accepted invitation of another person. o means that the
+// key acts on the organization of the roster.
 func inputWithVisible(visible string) plan.Input {
 	in := newInput()
 	in.Roster.Organization, in.Roster.Settings.Unlisted = "Example Org", roster.UnlistedRemove

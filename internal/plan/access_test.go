@@ -290,8 +290,8 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestUnchanged: a person whose last day is over counts as one changed person of the roster, even if they have two
-// users.
+// TestUnchanged: a person whose last day is over counts as one changed person if orgsync suspends or removes them,
+// even if they have two users.
 func TestUnchanged(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[roster.UnlistedPolicy]int{roster.UnlistedReport: 2, roster.UnlistedSuspend: 1,
