@@ -105,7 +105,7 @@ var packageRules = []packageRule{
 		std: []string{"strings"},
 	},
 	{
-		// Where ledgers are kept, and what such a place promises. It knows no line of a ledger.
+		// The interface of a store for ledgers. It does not know the format of a ledger line.
 		dir:     "internal/state",
 		project: []string{"internal/loopback"},
 	},
@@ -115,7 +115,7 @@ var packageRules = []packageRule{
 		modules: []string{"github.com/gofrs/flock", "github.com/google/renameio/v2"},
 	},
 	{
-		// The log that is the lock, over five operations of any storage.
+		// The lock, which is a log on five operations of any object storage.
 		dir:     "internal/state/objects",
 		project: []string{"internal/state"},
 		modules: []string{"golang.org/x/sync/errgroup"},
@@ -137,7 +137,7 @@ var packageRules = []packageRule{
 		},
 	},
 	{
-		// Pure: nothing here can reach a file, the network, a logger or a context.
+		// Pure: no file, network, logger or context.
 		dir: "internal/plan",
 		std: []string{
 			"cmp", "crypto/sha256", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "slices", "sort",
@@ -147,13 +147,13 @@ var packageRules = []packageRule{
 		project: []string{"internal/org", "internal/roster"},
 	},
 	{
-		// Pure, as plan is.
+		// Pure, like internal/plan.
 		dir:     "internal/diff",
 		std:     []string{"cmp", "maps", "slices", "strconv", "time"},
 		project: []string{"internal/org", "internal/roster"},
 	},
 	{
-		// The use cases: no printing, and nothing of the command line.
+		// The use cases. They do not print, and do not depend on the command line.
 		dir: "internal/reconcile",
 		std: []string{"context", "errors", "fmt", "io/fs", "slices", "time"},
 		project: []string{"internal/apply", "internal/ledger", "internal/org", "internal/plan", "internal/roster",
@@ -180,16 +180,16 @@ var packageRules = []packageRule{
 		},
 	},
 	{
-		// A dead-man's switch is no API: it never sees the key, and shares nothing with who does.
+		// A dead-man's switch must never get the key, so it shares no code with packages that have it.
 		dir: "internal/ping",
 	},
 	{
-		// Users run it without an account and tests trust it, so it shares no code of this project with what it tests.
+		// Users run it without an account, and tests rely on it. So it shares no code with the packages that it tests.
 		dir:     "internal/sandbox",
 		modules: []string{"github.com/gofrs/flock"},
 	},
 	{
-		// Measures the program from outside, beside what people use instead.
+		// Measures the program from outside, and compares it with other tools.
 		dir:     "bench",
 		project: []string{"internal/ledger", "internal/sandbox", "internal/state", "internal/state/backend"},
 		modules: []string{"github.com/vultr/govultr/v3", "gopkg.in/yaml.v3"},
@@ -200,7 +200,7 @@ var packageRules = []packageRule{
 		project: []string{"internal/cli"},
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	},
-	// The packages below are only for tests, so no row above names them.
+	// The packages below are only for tests, so no rule above allows them.
 	{
 		dir: "internal/printable/printabletest",
 	},
@@ -240,34 +240,35 @@ var restrictedUses = []restrictedUse{
 	{
 		"net/http", nil, []string{"internal/ping", "internal/vultr", "internal/sandbox", "internal/sandbox/sandboxtest",
 			"internal/cli/simulate.go", "internal/state/s3", "bench"},
-		"HTTP is spoken in one place",
+		"only a few packages may make HTTP requests",
 	},
-	{"github.com/spf13/cobra/doc", nil, []string{"internal/tools/manual"}, "what makes pages is not in the program"},
+	{"github.com/spf13/cobra/doc", nil, []string{"internal/tools/manual"},
+		"the program does not contain the generator of its pages"},
 	{
 		"time", []string{"Now", "Since", "Until"}, []string{"internal/apply/settle.go", "internal/apply/send.go",
 			"internal/vultr", "internal/sandbox", "internal/state", "internal/state/objects", "internal/state/statetest",
 			"internal/cli", "bench"},
-		"time is the server's, and handed in",
+		"use the time of the server, which is passed in",
 	},
 	{
 		"time", []string{"After", "AfterFunc", "NewTicker", "NewTimer", "Tick"},
 		[]string{"internal/apply/settle.go", "internal/vultr", "internal/sandbox", "internal/state/objects",
-			"internal/state/statetest", "internal/cli", "bench"}, "deciding does not wait",
+			"internal/state/statetest", "internal/cli", "bench"}, "this package may not wait",
 	},
 	{"time", []string{"Sleep"}, nil, "a sleep cannot be interrupted: wait for a timer or the context"},
 	{"os", []string{"Exit"}, []string{"cmd/orgsync/main.go", "bench/main.go", "internal/tools/manual/main.go"},
-		"leaving skips every defer"},
-	{"log", []string{"Fatal", "Fatalf", "Fatalln", "Print", "Printf", "Println"}, nil, "a *slog.Logger is handed in"},
+		"os.Exit skips deferred calls"},
+	{"log", []string{"Fatal", "Fatalf", "Fatalln", "Print", "Printf", "Println"}, nil,
+		"use the *slog.Logger that is passed in"},
 	{
 		"os", []string{"Stdin", "Stdout", "Stderr", "Getenv", "LookupEnv", "Environ"}, []string{"internal/cli", "bench",
 			"internal/tools/manual/main.go"},
-		"streams and environment are handed in",
+		"use the streams and the environment that are passed in",
 	},
-	{"fmt", []string{"Print", "Printf", "Println"}, nil, "it prints past the streams that were handed in"},
-	{module + "internal/roster", []string{"Load", "Parse"}, []string{"internal/cli"}, "the others take the roster's " +
-		"types only"},
+	{"fmt", []string{"Print", "Printf", "Println"}, nil, "print to the streams that are passed in"},
+	{module + "internal/roster", []string{"Load", "Parse"}, []string{"internal/cli"}, "only the command reads rosters"},
 	{module + "internal/doctor", []string{"Run", "NewRecorder"}, []string{"internal/cli"},
-		"the report takes the check-up's types only"},
+		"only the command runs the checks"},
 }
 
 // bannedFileNames has words that do not say what a package or file contains.
@@ -280,11 +281,13 @@ var bannedText = []string{
 	"proxy.golang" + ".org", "sum.golang" + ".org", "index.golang" + ".org", "registry.npmjs" + ".org", "pypi" + ".org",
 }
 
-// check returns the broken rules of one file, each with its position. Paths have slashes and begin at the root.
+// check returns a problem for each rule that the file breaks, with its position. The path of the file has slashes and
+// begins at the root of the repository.
 func check(file string, src []byte) []string {
 	var problems []string
 	for _, text := range bannedText {
-		if i := bytes.Index(src, []byte(text)); i >= 0 && !bytes.Contains(src, []byte{0}) { // a built program holds paths
+		// A built program may contain such paths.
+		if i := bytes.Index(src, []byte(text)); i >= 0 && !bytes.Contains(src, []byte{0}) {
 			problems = append(problems, fmt.Sprintf("%s:%d: contains %q", file, 1+bytes.Count(src[:i], []byte("\n")), text))
 		}
 	}
@@ -303,7 +306,7 @@ func check(file string, src []byte) []string {
 	checkName(file, f, report)
 	checkImports(file, f, report)
 	if !strings.HasSuffix(file, "_test.go") {
-		checkTouches(file, f, report)
+		checkRestrictedUses(file, f, report)
 		checkComments(f, report)
 	}
 	return problems
@@ -315,7 +318,7 @@ func checkName(file string, f *ast.File, report reporter) {
 	words := strings.FieldsFunc(strings.TrimSuffix(file, ".go"), func(r rune) bool { return r == '/' || r == '_' })
 	for _, word := range append(words, f.Name.Name) {
 		if slices.Contains(bannedFileNames, word) {
-			report(f.Package, "%q says nothing: name it by what is inside", word)
+			report(f.Package, "%q does not describe the contents", word)
 			return
 		}
 	}
@@ -324,7 +327,7 @@ func checkName(file string, f *ast.File, report reporter) {
 func checkImports(file string, f *ast.File, report reporter) {
 	i := slices.IndexFunc(packageRules, func(r packageRule) bool { return r.dir == path.Dir(file) })
 	if i < 0 {
-		report(f.Package, "package %s has no row in the table of packages", path.Dir(file))
+		report(f.Package, "package %s has no rule in packageRules", path.Dir(file))
 		return
 	}
 	r, test := packageRules[i], strings.HasSuffix(file, "_test.go")
@@ -347,12 +350,12 @@ func checkImports(file string, f *ast.File, report reporter) {
 			report(spec.Pos(), "%s may not import %s", r.dir, imp)
 		}
 		if spec.Name != nil && spec.Name.Name == "." {
-			report(spec.Pos(), "imports %s with a dot, which hides what is used", imp)
+			report(spec.Pos(), "imports %s with a dot, which hides where names come from", imp)
 		}
 	}
 }
 
-func checkTouches(file string, f *ast.File, report reporter) {
+func checkRestrictedUses(file string, f *ast.File, report reporter) {
 	pkgs := map[string]string{} // by the name that the file gives them
 	for _, spec := range f.Imports {
 		imp := importPath(spec)
@@ -396,7 +399,8 @@ func checkComments(f *ast.File, report reporter) {
 		return // exports nothing
 	}
 	want := func(name *ast.Ident, comments ...*ast.CommentGroup) {
-		hasText := func(c *ast.CommentGroup) bool { return strings.TrimSpace(c.Text()) != "" } // a directive tells nothing
+		// A comment that is only a directive has no text.
+		hasText := func(c *ast.CommentGroup) bool { return strings.TrimSpace(c.Text()) != "" }
 		if name.IsExported() && !slices.ContainsFunc(comments, hasText) {
 			report(name.Pos(), "%s has no comment", name.Name)
 		}
@@ -440,7 +444,7 @@ func receiver(e ast.Expr) string {
 func importPath(spec *ast.ImportSpec) string {
 	imp, err := strconv.Unquote(spec.Path.Value)
 	if err != nil {
-		panic(err) // the parser lets none through
+		panic(err) // the parser accepts only quoted paths
 	}
 	return imp
 }
@@ -452,9 +456,9 @@ func within(imp string, packages []string) bool {
 
 var requirement = regexp.MustCompile(`(?m)^(?:require)?[ \t]+(\S+\.\S+) v\S+$`)
 
-// unexplained returns the direct dependencies of a go.mod for which no line of the text has the name in backticks,
-// followed by a reason.
-func unexplained(goMod, text string) (direct int, missing []string) {
+// unexplainedModules returns the number of direct dependencies in a go.mod, and those that text does not explain. A
+// dependency is explained by a line that has its name in backticks and a reason after it.
+func unexplainedModules(goMod, text string) (direct int, missing []string) {
 	matches := requirement.FindAllStringSubmatch(strings.ReplaceAll(goMod, "\r", ""), -1)
 	for _, m := range matches {
 		reason := regexp.MustCompile("`" + regexp.QuoteMeta(m[1]) + "`" + `.*\pL.* \pL.* \pL`)
@@ -494,7 +498,7 @@ func TestRules(t *testing.T) {
 	}
 	for _, r := range packageRules {
 		if !withGoFiles[r.dir] {
-			t.Errorf("the table of packages names %s, which has no Go files", r.dir)
+			t.Errorf("packageRules has %s, which has no Go files", r.dir)
 		}
 	}
 }
@@ -509,12 +513,12 @@ func TestDependenciesExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	direct, missing := unexplained(string(goMod), string(contributing))
+	direct, missing := unexplainedModules(string(goMod), string(contributing))
 	if direct == 0 {
 		t.Error("go.mod names no direct dependency: run go mod tidy")
 	}
 	for _, m := range missing {
-		t.Errorf("CONTRIBUTING.md does not say why `%s` is there", m)
+		t.Errorf("CONTRIBUTING.md does not explain the dependency `%s`", m)
 	}
 }
 
@@ -559,7 +563,7 @@ func TestPackageTable(t *testing.T) {
 		}
 		slices.Sort(names)
 		if diff := cmp.Diff(r.allowedNames(), names, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("imports of %s (-table of packages +CONTRIBUTING.md):\n%s", r.dir, diff)
+			t.Errorf("imports of %s (-packageRules +CONTRIBUTING.md):\n%s", r.dir, diff)
 		}
 	}
 }
@@ -611,32 +615,32 @@ func TestRulesCanFail(t *testing.T) {
 		},
 		{
 			"unknown package", "internal/new/x.go", "package new\n",
-			[]string{"internal/new/x.go:1: package internal/new has no row in the table of packages"},
+			[]string{"internal/new/x.go:1: package internal/new has no rule in packageRules"},
 		},
 		{"code at the root", "x.go", "package orgsync\n", []string{"x.go:1: the root holds tests only"}},
 		{
 			"dot", "internal/org/x.go", "package org\n\nimport . \"time\"\n",
-			[]string{"internal/org/x.go:3: imports time with a dot, which hides what is used"},
+			[]string{"internal/org/x.go:3: imports time with a dot, which hides where names come from"},
 		},
 
 		{
 			"http", "internal/report/x.go", "package report\n\nimport _ \"net/http/httptest\"\n",
-			[]string{"internal/report/x.go:3: may not import net/http/httptest: HTTP is spoken in one place"},
+			[]string{"internal/report/x.go:3: may not import net/http/httptest: only a few packages may make HTTP requests"},
 		},
 		{
 			"http in another command", "internal/cli/plan.go", "package main\n\nimport _ \"net/http\"\n",
-			[]string{"internal/cli/plan.go:3: may not import net/http: HTTP is spoken in one place"},
+			[]string{"internal/cli/plan.go:3: may not import net/http: only a few packages may make HTTP requests"},
 		},
 		{"http in the simulation", "internal/cli/simulate.go", "package main\n\nimport _ \"net/http\"\n", nil},
 		{
 			"clock", "internal/plan/x.go", "package plan\n\nimport clock \"time\"\n\nvar now = clock.Now\n",
-			[]string{"internal/plan/x.go:5: may not use time.Now: time is the server's, and handed in"},
+			[]string{"internal/plan/x.go:5: may not use time.Now: use the time of the server, which is passed in"},
 		},
 		{"clock in a command", "internal/cli/x.go", "package main\n\nimport \"time\"\n\nvar now = time.Now\n", nil},
 		{"clock in a test", "internal/plan/x_test.go", "package plan\n\nimport \"time\"\n\nvar now = time.Now\n", nil},
 		{
 			"timer", "internal/plan/x.go", "package plan\n\nimport \"time\"\n\nvar t = time.NewTimer(1)\n",
-			[]string{"internal/plan/x.go:5: may not use time.NewTimer: deciding does not wait"},
+			[]string{"internal/plan/x.go:5: may not use time.NewTimer: this package may not wait"},
 		},
 		{
 			"sleep", "internal/vultr/x.go", "package vultr\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n",
@@ -645,42 +649,41 @@ func TestRulesCanFail(t *testing.T) {
 		},
 		{
 			"exit", "internal/cli/plan.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n",
-			[]string{"internal/cli/plan.go:5: may not use os.Exit: leaving skips every defer"},
+			[]string{"internal/cli/plan.go:5: may not use os.Exit: os.Exit skips deferred calls"},
 		},
 		{"exit in main", "cmd/orgsync/main.go", "package main\n\nimport \"os\"\n\nfunc f() { os.Exit(1) }\n", nil},
 		{
 			"log", "cmd/orgsync/main.go", "package main\n\nimport \"log\"\n\nfunc f() { log.Fatal() }\n",
-			[]string{"cmd/orgsync/main.go:5: may not use log.Fatal: a *slog.Logger is handed in"},
+			[]string{"cmd/orgsync/main.go:5: may not use log.Fatal: use the *slog.Logger that is passed in"},
 		},
 		{
 			"environment", "internal/vultr/x.go", "package vultr\n\nimport \"os\"\n\nvar key = os.Getenv(\"KEY\")\n",
-			[]string{"internal/vultr/x.go:5: may not use os.Getenv: streams and environment are handed in"},
+			[]string{"internal/vultr/x.go:5: may not use os.Getenv: use the streams and the environment that are passed in"},
 		},
 		{
 			"print", "internal/cli/x.go", "package main\n\nimport \"fmt\"\n\nfunc f() { fmt.Println() }\n",
-			[]string{"internal/cli/x.go:5: may not use fmt.Println: it prints past the streams that were handed in"},
+			[]string{"internal/cli/x.go:5: may not use fmt.Println: print to the streams that are passed in"},
 		},
 		{
 			"reading the roster", "internal/plan/x.go", "package plan\n\nimport \"" + module + "internal/roster\"\n\nvar load " +
 				"= roster.Load\n",
-			[]string{"internal/plan/x.go:5: may not use " + module + "internal/roster.Load: the others take the roster's " +
-				"types only"},
+			[]string{"internal/plan/x.go:5: may not use " + module + "internal/roster.Load: only the command reads rosters"},
 		},
 
 		{
 			"file name", "internal/org/test_helpers_test.go", "package org\n",
-			[]string{`internal/org/test_helpers_test.go:1: "helpers" says nothing: name it by what is inside`},
+			[]string{`internal/org/test_helpers_test.go:1: "helpers" does not describe the contents`},
 		},
 		{
 			"folder name", "internal/util/x.go", "package util\n",
 			[]string{
-				`internal/util/x.go:1: "util" says nothing: name it by what is inside`,
-				"internal/util/x.go:1: package internal/util has no row in the table of packages",
+				`internal/util/x.go:1: "util" does not describe the contents`,
+				"internal/util/x.go:1: package internal/util has no rule in packageRules",
 			},
 		},
 		{
 			"package name", "internal/org/x.go", "package common\n",
-			[]string{`internal/org/x.go:1: "common" says nothing: name it by what is inside`},
+			[]string{`internal/org/x.go:1: "common" does not describe the contents`},
 		},
 
 		{
@@ -740,7 +743,7 @@ var V int
 	}
 }
 
-func TestUnexplained(t *testing.T) {
+func TestUnexplainedModules(t *testing.T) {
 	t.Parallel()
 	goMod := `module example.com/m
 
@@ -757,9 +760,9 @@ require (
 `
 	text := "- `example.com/told`: reads YAML with places\n- `example.com/bare`\n- example.com/told/v2 is a good thing\n" +
 		"- `example.com/single` helps\n"
-	direct, missing := unexplained(goMod, text)
+	direct, missing := unexplainedModules(goMod, text)
 	want := []string{"example.com/single", "example.com/bare", "example.com/told/v2"}
 	if diff := cmp.Diff(want, missing); diff != "" || direct != 4 {
-		t.Errorf("unexplained() = %d, (-want +got):\n%s", direct, diff)
+		t.Errorf("unexplainedModules() = %d, (-want +got):\n%s", direct, diff)
 	}
 }

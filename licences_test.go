@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite THIRD_PARTY_LICENSES")
 
-// goTool runs the Go tool in dir with settings of the environment, and gives what it prints.
+// goTool runs the Go tool in dir with additional environment variables, and returns its output.
 func goTool(t *testing.T, dir string, environment []string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
@@ -33,8 +33,8 @@ func goTool(t *testing.T, dir string, environment []string, args ...string) stri
 	return string(out)
 }
 
-// downloaded is the folder of each module, by its path.
-func downloaded(t *testing.T, modules []string) map[string]string {
+// moduleFolders returns the folder of each module, by its path.
+func moduleFolders(t *testing.T, modules []string) map[string]string {
 	t.Helper()
 	dirs := map[string]string{}
 	decoder := json.NewDecoder(strings.NewReader(goTool(t, ".", nil, append([]string{"mod", "download", "-json"},
@@ -49,11 +49,11 @@ func downloaded(t *testing.T, modules []string) map[string]string {
 	return dirs
 }
 
-// legal are the names of files that go along with a program, as their authors ask.
-var legal = regexp.MustCompile(`(?i)^((?:un)?licen[cs]e|copying|notice|patents)([.-].*)?$`)
+// licenceFile matches the names of files that must be distributed with a program.
+var licenceFile = regexp.MustCompile(`(?i)^((?:un)?licen[cs]e|copying|notice|patents)([.-].*)?$`)
 
-// legalTexts are the licences and notices at the top of a module, by file name.
-func legalTexts(t *testing.T, dir string) map[string]string {
+// licenceTexts returns the licences and notices at the top of a module, by file name.
+func licenceTexts(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -61,7 +61,7 @@ func legalTexts(t *testing.T, dir string) map[string]string {
 	}
 	texts := map[string]string{}
 	for _, e := range entries {
-		if !e.Type().IsRegular() || !legal.MatchString(e.Name()) {
+		if !e.Type().IsRegular() || !licenceFile.MatchString(e.Name()) {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
@@ -73,8 +73,8 @@ func legalTexts(t *testing.T, dir string) map[string]string {
 	return texts
 }
 
-// linked are the modules whose code is in the program on any of the systems of a release.
-func linked(t *testing.T) []string {
+// modulesInProgram returns the modules whose code is in the program on any system of a release.
+func modulesInProgram(t *testing.T) []string {
 	t.Helper()
 	var modules []string
 	for _, system := range []string{"linux", "darwin", "windows"} {
@@ -86,11 +86,11 @@ func linked(t *testing.T) []string {
 	return slices.Compact(modules)
 }
 
-// TestThirdPartyLicenses: what is handed out with the program holds the licence of everything in it.
+// TestThirdPartyLicenses: THIRD_PARTY_LICENSES has the licences of all code in the program.
 func TestThirdPartyLicenses(t *testing.T) {
 	t.Parallel()
-	modules := linked(t)
-	dirs := downloaded(t, modules)
+	modules := modulesInProgram(t)
+	dirs := moduleFolders(t, modules)
 	var b strings.Builder
 	b.WriteString("orgsync is under the licence in LICENSE. The program also holds code of others, under the terms that " +
 		"follow.\n" +
@@ -108,10 +108,10 @@ func TestThirdPartyLicenses(t *testing.T) {
 			fmt.Fprintf(&b, "\n%[1]s\n%[2]s: %[3]s\n%[1]s\n\n%[4]s", strings.Repeat("=", 120), name, file, texts[file])
 		}
 	}
-	// An installation of Go need not have these at hand; golang.org/x has the very same.
-	part("The Go standard library", legalTexts(t, dirs["golang.org/x/net"]))
+	// An installation of Go may lack its licence. The modules of golang.org/x have the same one.
+	part("The Go standard library", licenceTexts(t, dirs["golang.org/x/net"]))
 	for _, m := range modules {
-		part(m, legalTexts(t, dirs[m]))
+		part(m, licenceTexts(t, dirs[m]))
 	}
 	const file = "THIRD_PARTY_LICENSES"
 	if *update {
@@ -129,10 +129,10 @@ func TestThirdPartyLicenses(t *testing.T) {
 	}
 }
 
-// licences are told by what only they say.
+// licences has licences, each with a phrase that only its text has.
 var licences = []struct {
 	name string
-	says *regexp.Regexp
+	text *regexp.Regexp
 }{
 	{"Apache-2.0", regexp.MustCompile(`Apache License\s+Version 2\.0|Licensed under the Apache License, Version 2\.0`)},
 	{"BSD-3-Clause", regexp.MustCompile(`Redistribution and use in source and binary forms[\s\S]*Neither the name`)},
@@ -141,10 +141,11 @@ var licences = []struct {
 	{"MPL-2.0", regexp.MustCompile(`Mozilla Public License,? [Vv]ersion 2\.0`)},
 }
 
-// named is a dependency in CONTRIBUTING.md. Its licences end the entry, which may go on in indented lines.
-var named = regexp.MustCompile("(?m)^- `([^`]+)`: .*(?:\n  .*)*\\(([^()]+)\\)$")
+// dependencyEntry matches the entry of a dependency in CONTRIBUTING.md. The entry ends with its licences. It may
+// continue on indented lines.
+var dependencyEntry = regexp.MustCompile("(?m)^- `([^`]+)`: .*(?:\n  .*)*\\(([^()]+)\\)$")
 
-// TestLicencesNamed: the licence that CONTRIBUTING.md names is the one that the module has.
+// TestLicencesNamed: CONTRIBUTING.md names the licences that each module has.
 func TestLicencesNamed(t *testing.T) {
 	t.Parallel()
 	contributing, err := os.ReadFile("CONTRIBUTING.md")
@@ -156,19 +157,19 @@ func TestLicencesNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{}
-	for _, m := range named.FindAllStringSubmatch(strings.ReplaceAll(string(contributing), "\r", ""), -1) {
+	for _, m := range dependencyEntry.FindAllStringSubmatch(strings.ReplaceAll(string(contributing), "\r", ""), -1) {
 		want[m[1]] = m[2]
 	}
 	var modules []string
 	for _, m := range requirement.FindAllStringSubmatch(strings.ReplaceAll(string(goMod), "\r", ""), -1) {
 		modules = append(modules, m[1])
 	}
-	for module, dir := range downloaded(t, modules) {
+	for module, dir := range moduleFolders(t, modules) {
 		var texts strings.Builder
-		for _, text := range legalTexts(t, dir) {
+		for _, text := range licenceTexts(t, dir) {
 			texts.WriteString(text)
 		}
-		if got := strings.Join(recognized(texts.String()), " and "); got != sorted(want[module]) {
+		if got := strings.Join(licencesIn(texts.String()), " and "); got != sorted(want[module]) {
 			t.Errorf("%s is under %q, and CONTRIBUTING.md says %q", module, got, want[module])
 		}
 	}
@@ -180,11 +181,11 @@ func sorted(names string) string {
 	return strings.Join(list, " and ")
 }
 
-// recognized are the names of the licences in a text.
-func recognized(text string) []string {
+// licencesIn returns the names of the licences in a text.
+func licencesIn(text string) []string {
 	var names []string
 	for _, l := range licences {
-		if l.says.MatchString(text) {
+		if l.text.MatchString(text) {
 			names = append(names, l.name)
 		}
 	}

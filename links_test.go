@@ -17,17 +17,17 @@ import (
 )
 
 var (
-	// fence begins and ends a block of code in Markdown, span is code within a line.
+	// fence matches the first or last line of a code block in Markdown, span matches code within a line.
 	fence = regexp.MustCompile("^ *(```|~~~)")
 	span  = regexp.MustCompile("`+[^`]+`+")
-	// target is where a link or a picture leads, in the line or at the end of the page.
+	// target matches the target of a link or a picture, in the text or in a definition at the end of the page.
 	target  = regexp.MustCompile(`\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)|^\[[^\]]+\]: (\S+)`)
 	heading = regexp.MustCompile(`^#{1,6} +(.+?) *#*$`)
-	// linkedWords is a link within a heading, of which only the words count.
+	// linkedWords matches a link within a heading. GitHub uses only its text for the name of the heading.
 	linkedWords = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 )
 
-// prose are the lines of a page in Markdown; those of blocks of code are empty.
+// prose returns the lines of a Markdown page. The lines of code blocks are empty.
 func prose(page string) []string {
 	lines := strings.Split(strings.ReplaceAll(page, "\r", ""), "\n")
 	inside := false
@@ -41,7 +41,7 @@ func prose(page string) []string {
 	return lines
 }
 
-// anchors are the names that GitHub gives the headings of a page.
+// anchors returns the names that GitHub gives the headings of a page.
 func anchors(page string) []string {
 	var names []string
 	count := map[string]int{}
@@ -68,11 +68,11 @@ func anchors(page string) []string {
 	return names
 }
 
-// ownPage is the beginning of a link to a file or folder of the repository, in the web.
+// ownPage matches the beginning of a URL of a file or folder of this repository.
 var ownPage = regexp.MustCompile(`^https://github\.com/orgsync/orgsync/(?:blob|tree)/main/`)
 
-// deadLinks are the links of a page that lead to no file, folder or heading of the project, each with its place. Links
-// into the repository in the web are looked up in source; other links into the web are not followed.
+// deadLinks returns the links of a page that lead to no file, folder or heading of the project, with their positions.
+// URLs of this repository are looked up in source. Other URLs are not checked.
 func deadLinks(source, project fs.FS, file string) ([]string, error) {
 	page, err := fs.ReadFile(project, file)
 	if err != nil {
@@ -111,7 +111,7 @@ func deadLinks(source, project fs.FS, file string) ([]string, error) {
 	return dead, nil
 }
 
-// TestLinks follows the links from one page of the project to another.
+// TestLinks checks all links in the Markdown pages of the project.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	project, pages := os.DirFS("."), 0
@@ -169,7 +169,7 @@ func TestLinksCanFail(t *testing.T) {
 	}
 }
 
-// TestCitedTests: the tests that the pages name as proof are there, in the files that they name.
+// TestCitedTests: the tests that docs/security.md and docs/taking-away.md cite exist in the cited files.
 func TestCitedTests(t *testing.T) {
 	t.Parallel()
 	code := regexp.MustCompile("`([^` ]+)`")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The rows of the map in CONTRIBUTING.md name files that exist, and so do the paths in the table of additions.
+// TestMap: the files exist that the map and the table of additions in CONTRIBUTING.md name.
 func TestMap(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("CONTRIBUTING.md")

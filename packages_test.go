@@ -19,11 +19,11 @@ import (
 	"testing/fstest"
 )
 
-// dist is the variable with the folder of a release, which .ci/run sets.
+// dist is the environment variable with the folder of a release. .ci/run sets it.
 const dist = "RELEASE_DIST"
 
-// TestReleaseFiles: each archive and each package for Debian holds the program, its licences and its pages, and the
-// links of the pages lead to files that are in it.
+// TestReleaseFiles: each archive and each Debian package has the program, its licences and its pages. The links of
+// the pages lead to files in the archive or package.
 func TestReleaseFiles(t *testing.T) {
 	t.Parallel()
 	folder := os.Getenv(dist)
@@ -69,7 +69,7 @@ func TestReleaseFiles(t *testing.T) {
 	}
 }
 
-// checkLinks follows the links of all pages of a release.
+// checkLinks checks the links of all pages of a release.
 func checkLinks(t *testing.T, release fs.FS) {
 	t.Helper()
 	pages := 0
@@ -89,7 +89,7 @@ func checkLinks(t *testing.T, release fs.FS) {
 	}
 }
 
-// openTar returns the files of an archive, without its outermost folder.
+// openTar returns the files in the single folder of a tar archive.
 func openTar(t *testing.T, file string) fs.FS {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -122,8 +122,8 @@ func onlyFolder(t *testing.T, files fs.FS) fs.FS {
 	return inner
 }
 
-// openDeb returns the files that a package for Debian installs. Such a package is an archive in the format of ar, with
-// a header of 60 bytes before each file, and its files begin at even places.
+// openDeb returns the files that a package for Debian installs. Such a package is an archive in the format of ar. It
+// has a header of 60 bytes before each file, and each header begins at an even offset.
 func openDeb(t *testing.T, file string) fs.FS {
 	t.Helper()
 	data, err := os.ReadFile(file)

@@ -14,10 +14,10 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// arrow is a line of a state diagram of Mermaid.
+// arrow matches a transition in a Mermaid state diagram.
 var arrow = regexp.MustCompile(`(?m)^ +(\S+) --> (\S+?)(: .*)?$`)
 
-// TestStateDiagram: the diagram in docs/decisions.md has the states that there are, and a way leads to each.
+// TestStateDiagram: the diagram in docs/decisions.md has all states, and each state can be reached.
 func TestStateDiagram(t *testing.T) {
 	t.Parallel()
 	_, after, found := strings.Cut(read(t, "docs/decisions.md"), "```mermaid\nstateDiagram-v2\n")
@@ -48,10 +48,10 @@ func TestStateDiagram(t *testing.T) {
 	}
 }
 
-// picture is one in Markdown: its words for those who cannot see it, and its file.
+// picture matches a picture in Markdown, with its alternative text and its file.
 var picture = regexp.MustCompile(`!\[([^\]]*)\]\(([^)]+)\)`)
 
-// TestPicturesOfReadme: each is there, and is told to those who cannot see it.
+// TestPicturesOfReadme: each picture of the README exists and has an alternative text.
 func TestPicturesOfReadme(t *testing.T) {
 	t.Parallel()
 	pictures := picture.FindAllStringSubmatch(read(t, "README.md"), -1)
@@ -60,7 +60,7 @@ func TestPicturesOfReadme(t *testing.T) {
 	}
 	for _, p := range pictures {
 		if len(p[1]) < 40 {
-			t.Errorf("%s is told in %q", p[2], p[1])
+			t.Errorf("the alternative text of %s is too short: %q", p[2], p[1])
 		}
 		begin := map[string]string{".svg": "<?xml ", ".png": "\x89PNG"}[filepath.Ext(p[2])]
 		if begin == "" || !strings.HasPrefix(read(t, p[2]), begin) {
@@ -78,7 +78,7 @@ func read(t *testing.T, file string) string {
 	return string(content)
 }
 
-// TestDocsIndex: the index of the documentation has every page.
+// TestDocsIndex: the index of the documentation has every page, and the README is short.
 func TestDocsIndex(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("docs/*.md")

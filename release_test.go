@@ -16,9 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// inProgram are the modules whose code is in the program for Linux. What stands in go.mod beside them is for tests, or
-// for other systems: nothing is carried along that is not used.
-var inProgram = []string{
+// expectedModules has the modules whose code is in the program for Linux. The other modules in go.mod are for tests
+// or for other systems.
+var expectedModules = []string{
 	"github.com/VividCortex/ewma",
 	"github.com/acarl005/stripansi",
 	"github.com/cespare/xxhash/v2",
@@ -62,10 +62,10 @@ var inProgram = []string{
 	"gopkg.in/yaml.v3",
 }
 
-// largest is how many bytes the program for Linux may have.
-const largest = 25_000_000
+// maxProgramSize is the maximum size of the program for Linux, in bytes.
+const maxProgramSize = 25_000_000
 
-// buildRelease builds the program in dir for Linux, as a release is built, and gives its file.
+// buildRelease builds the program in dir for Linux, as a release is built, and returns the path of its file.
 func buildRelease(t *testing.T, dir string, environment ...string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "orgsync")
@@ -74,7 +74,7 @@ func buildRelease(t *testing.T, dir string, environment ...string) string {
 	return program
 }
 
-// TestProgram: the program holds what it needs, and no more.
+// TestProgram: the program for Linux contains only the expected modules, and is not larger than maxProgramSize.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	program := buildRelease(t, ".")
@@ -87,21 +87,21 @@ func TestProgram(t *testing.T) {
 		modules = append(modules, m.Path)
 	}
 	slices.Sort(modules)
-	if diff := cmp.Diff(inProgram, modules); diff != "" {
+	if diff := cmp.Diff(expectedModules, modules); diff != "" {
 		t.Errorf("modules in the program (-want +got):\n%s", diff)
 	}
 	file, err := os.Stat(program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d bytes, of at most %d", file.Size(), largest)
-	if file.Size() > largest {
-		t.Errorf("the program has %d bytes, more than %d", file.Size(), largest)
+	t.Logf("%d bytes, of at most %d", file.Size(), maxProgramSize)
+	if file.Size() > maxProgramSize {
+		t.Errorf("the program has %d bytes, more than %d", file.Size(), maxProgramSize)
 	}
 }
 
-// TestReproducible: the same source gives the same bytes, wherever and whenever it is built. Once with what is in the
-// caches of this machine, once with an empty one, another folder of modules, and files of another age.
+// TestReproducible: two builds of the same source give the same bytes. The first build uses the caches of this
+// machine. The second has another folder, older files, an empty build cache, and another path of the module cache.
 func TestReproducible(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

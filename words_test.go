@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// bannedWords has bookish words and phrases, each with a plain word to use instead. They are banned in comments, texts,
-// documentation and scripts.
+// bannedWords has bookish words and phrases that comments, texts, documentation and scripts may not use. Each has a
+// plain word to use instead.
 var bannedWords = map[string]string{
 	"anew":               "again",
 	"afresh":             "again",
@@ -86,8 +86,7 @@ func findBanned(file string, line int, text string) []string {
 	return problems
 }
 
-// findBannedInGo checks comments, texts with a space, and identifiers that are not exported. Texts without a space are
-// values.
+// findBannedInGo checks comments, texts with a space, and identifiers. Texts without a space are not prose.
 func findBannedInGo(file string, src []byte) []string {
 	var problems []string
 	var s scanner.Scanner

@@ -15,14 +15,14 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// TestGrowth holds every step to a flat cost: ten times the people may take ten times the allocations, and a request
-// for each page. Neither depends on the machine or on how busy it is.
+// TestGrowth: ten times the people need at most ten times the allocations in each step. The number of allocations
+// does not depend on the machine or its load.
 func TestGrowth(t *testing.T) {
 	steps := []struct {
 		name string
-		// step prepares for so many people, and gives what is counted.
+		// step prepares the data of a number of people, and returns the function whose allocations are counted.
 		step func(t *testing.T, people int) func()
-		most float64 // allocations for each person
+		most float64 // the allowed allocations for each person
 	}{
 		{"roster", rosterStep, 45},
 		{"reading", readingStep, 120},
@@ -54,7 +54,7 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// TestRequestsGrowWithPages: ten times the people take the requests that their pages take, and not one more.
+// TestRequestsGrowWithPages: a reading makes one request for each page of the lists, and no other requests.
 func TestRequestsGrowWithPages(t *testing.T) {
 	t.Parallel()
 	for _, people := range []int{500, 5_000} {
@@ -97,7 +97,8 @@ func readingStep(t *testing.T, people int) func() {
 	}
 }
 
-// input is what a plan for so many people is made from; nothing is to be done but an invitation of every fourth.
+// input returns the input of a plan for a number of people. The plan invites every fourth person, and has no other
+// changes.
 func input(t *testing.T, people int) plan.Input {
 	o := organizationOf(t, people)
 	s, err := o.client(t).ReadOrganization(t.Context(), "", o.wanted())
@@ -141,8 +142,8 @@ func ledgerStep(t *testing.T, people int) func() {
 			t.Error(err)
 			return
 		}
-		if remembered := len(l.Memory().People); remembered != people {
-			t.Errorf("%d people are remembered of %d", remembered, people)
+		if known := len(l.Memory().People); known != people {
+			t.Errorf("the memory has %d people, want %d", known, people)
 		}
 		if err := l.Close(); err != nil {
 			t.Error(err)

@@ -19,7 +19,7 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// TestDefaultConcurrency: the floors are those of the concurrency that the program has by default.
+// TestDefaultConcurrency: the benchmarks use the default of the flag --concurrency of apply.
 func TestDefaultConcurrency(t *testing.T) {
 	t.Parallel()
 	for _, cmd := range cli.Commands() {
@@ -27,26 +27,26 @@ func TestDefaultConcurrency(t *testing.T) {
 			continue
 		}
 		if got := cmd.Flags().Lookup("concurrency").DefValue; got != strconv.Itoa(defaultConcurrency) {
-			t.Errorf("it is %s, not %d", got, defaultConcurrency)
+			t.Errorf("the default is %s, not %d", got, defaultConcurrency)
 		}
 		return
 	}
 	t.Error("there is no command apply")
 }
 
-// TestPace holds apply to the pace that rate and latency allow, on fake time, so that only its own order of doing
-// things can lose any: 1,000 people take little longer than their requests and one latency. Five answers have to come
-// one after another: which organization it is, so that its lock can be taken, then its lists, the first mail, the
-// invitations once more, and the last mail, which is kept back as the witness for answers that are lost.
+// TestPace checks, in fake time, that inviting 1,000 people takes little longer than its requests at the given rate,
+// plus one latency. Five answers must come one after another. They are the organization, whose lock the run takes,
+// the lists, the first mail, the invitations again, and the last mail. The run keeps the last mail back as the
+// witness for lost mails.
 func TestPace(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		rate        float64
 		latency     time.Duration
 		concurrency int
-		most        float64
+		most        float64 // the allowed time, as a multiple of the minimum
 	}{
-		// With the default rate and concurrency.
+		// The first three cases have the default rate and concurrency.
 		{20, 20 * time.Millisecond, 10, 1.02},
 		{20, 120 * time.Millisecond, 10, 1.02},
 		{20, 400 * time.Millisecond, 10, 1.04},
@@ -107,14 +107,16 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// TestReadingPace holds a reading to the pace of its longest list, on fake time: the other lists must not hold that up.
+// TestReadingPace checks, in fake time, that a reading takes little longer than the pages of its longest list. The
+// other lists must not delay it.
 func TestReadingPace(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		people int
-		most   float64
+		most   float64 // the allowed time, as a multiple of the time for the longest list
 	}{
-		{1_000, 2}, // 27 requests, of which 10 may be in flight: three or four rounds for the two pages of the longest list
+		// 27 requests, 10 of them at a time, take three or four times one latency. The longest list has two pages.
+		{1_000, 2},
 		{20_000, 1.05},
 	} {
 		t.Run(strconv.Itoa(test.people), func(t *testing.T) {

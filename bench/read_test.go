@@ -24,7 +24,7 @@ func organizationOf(tb testing.TB, people int) *organization {
 	return o
 }
 
-// client speaks to the organization without a network.
+// client returns a client of the organization that does not use the network.
 func (o *organization) client(tb testing.TB) *vultr.Client {
 	tb.Helper()
 	client, err := vultr.New(vultr.Config{
@@ -37,7 +37,7 @@ func (o *organization) client(tb testing.TB) *vultr.Client {
 	return client
 }
 
-// wanted is what the roster names.
+// wanted returns the access that the roster names.
 func (o *organization) wanted() org.Wanted {
 	wanted := org.Wanted{}
 	for i := range groups {
@@ -46,7 +46,7 @@ func (o *organization) wanted() org.Wanted {
 	return wanted
 }
 
-// BenchmarkPlan does all that plan does for 20,000 people, without a process and a network of its own.
+// BenchmarkPlan reads, plans and prints for 20,000 people, without a process and without a network.
 func BenchmarkPlan(b *testing.B) {
 	const people = 20_000
 	o := organizationOf(b, people)

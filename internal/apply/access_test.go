@@ -24,14 +24,14 @@ func refs(names ...string) []roster.Ref {
 	return refs
 }
 
-// nameGroups adds a team without members that names groups, so that they may be revoked.
+// nameGroups adds a team without members that names groups. orgsync may revoke only access that the roster names.
 func (c *company) nameGroups(names ...string) {
 	c.roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: refs(names...)}}}
 }
 
-// give makes everybody in the roster a member of everyone, a deployer with the billing policy, and lets them use the
-// API.
-func (c *company) give() {
+// giveAccess gives each person of the roster the group everyone, the role deployer, the policy billing and API
+// access.
+func (c *company) giveAccess() {
 	yes := true
 	for i := range c.roster.People {
 		p := &c.roster.People[i]
@@ -39,7 +39,8 @@ func (c *company) give() {
 	}
 }
 
-// expectAccess fails the test unless these users, and no others but the owner, have exactly what give gives.
+// expectAccess fails the test unless exactly these users have the access of [company.giveAccess]. Users beside them,
+// except the owner and suspended users, fail the test too.
 func (c *company) expectAccess(users ...string) {
 	c.t.Helper()
 	got := map[string]string{}
@@ -57,8 +58,9 @@ func (c *company) expectAccess(users ...string) {
 	}
 }
 
-// done fails the test unless the run did these changes and no others.
-func (c *company) done(run outcome, want ...string) {
+// expectChanges fails the test unless the run did exactly these changes, for example "grant ada@example.com
+// everyone".
+func (c *company) expectChanges(run outcome, want ...string) {
 	c.t.Helper()
 	if run.err != nil || run.Stopped != nil {
 		c.t.Fatalf("%v, stopped by %v", run.err, run.Stopped)
@@ -79,10 +81,10 @@ func (c *company) done(run outcome, want ...string) {
 	}
 }
 
-// TestFromInvitedToGone is a person's whole way, in every dialect: three are invited, two accept, one of them with
-// another address, and get their access; one leaves the roster and is suspended, comes back, and is removed at the end
-// of their time.
-func TestFromInvitedToGone(t *testing.T) {
+// TestFromInvitationToRemoval follows three people in every dialect. All are invited, and two of them accept, one
+// with another address. Both get their access. One of them leaves the roster and is suspended. She is listed again,
+// and is removed after her last day.
+func TestFromInvitationToRemoval(t *testing.T) {
 	t.Parallel()
 	for _, d := range sandbox.Dialects() {
 		t.Run(d.Name, func(t *testing.T) {
@@ -90,8 +92,8 @@ func TestFromInvitedToGone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const ada, bob, cy, home = "ada@example.com", "bob@example.com", "cy@example.com", "bob@home.example"
 				c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, ada, bob, cy)
-				c.give()
-				c.done(c.apply(with{}), "invite "+ada, "invite "+bob, "invite "+cy)
+				c.giveAccess()
+				c.expectChanges(c.apply(with{}), "invite "+ada, "invite "+bob, "invite "+cy)
 				must(t, c.Accept(ada))
 				must(t, c.AcceptAs(bob, home))
 				access := func(who string, api bool) []string {
@@ -101,42 +103,42 @@ func TestFromInvitedToGone(t *testing.T) {
 					}
 					return all
 				}
-				// Until the roster names bob@home.example, that user is given nothing.
-				c.done(c.apply(with{}), access(ada, true)...)
+				// The user bob@home.example gets nothing until the roster names the address.
+				c.expectChanges(c.apply(with{}), access(ada, true)...)
 				c.roster.People[1].Aliases = []org.Address{org.MustParseAddress(home)}
-				// Whether an invitation's api_enabled reaches the user is the server's business.
+				// In some dialects the user already has the api_enabled of the invitation.
 				run := c.apply(with{})
-				c.done(run, access(bob, len(run.Changes) == 3)...)
+				c.expectChanges(run, access(bob, len(run.Changes) == 3)...)
 				c.expectAccess(ada, home)
-				c.done(c.apply(with{}))
+				c.expectChanges(c.apply(with{}))
 
 				// Ada leaves the roster.
 				people := c.roster.People
 				c.roster.People, c.roster.Settings.Unlisted = people[1:], roster.UnlistedSuspend
-				c.done(c.apply(with{}), "suspend "+ada)
+				c.expectChanges(c.apply(with{}), "suspend "+ada)
 				c.expectAccess(home)
-				c.done(c.apply(with{}))
-				// She comes back.
+				c.expectChanges(c.apply(with{}))
+				// Ada is listed again.
 				c.roster.People = people
 				run = c.apply(with{})
 				if d.Dialect.SuspendedEndpoint != "" && d.Dialect.Suspended == sandbox.SuspendedListed {
-					return // nothing shows who is suspended; see the notice suspended_unseen
+					return // no list has the suspended users; see the notice suspended_unseen
 				}
-				c.done(run, "unsuspend "+ada)
+				c.expectChanges(run, "unsuspend "+ada)
 				c.expectAccess(ada, home)
-				c.done(c.apply(with{}))
-				// Her time ends.
+				c.expectChanges(c.apply(with{}))
+				// Ada's last day ends.
 				c.roster.Settings.Unlisted = roster.UnlistedRemove
 				c.roster.People[0].Until = c.Now().UTC().Truncate(24 * time.Hour)
-				c.done(c.apply(with{}))
+				c.expectChanges(c.apply(with{}))
 				must(t, c.Advance(24*time.Hour))
-				c.done(c.apply(with{}), "remove "+ada)
+				c.expectChanges(c.apply(with{}), "remove "+ada)
 				c.expectAccess(home)
-				c.done(c.apply(with{}))
-				// She is wanted back after all.
+				c.expectChanges(c.apply(with{}))
+				// Ada has no last day any more.
 				c.roster.People[0].Until = time.Time{}
-				c.done(c.apply(with{}), "invite "+ada)
-				c.done(c.apply(with{}))
+				c.expectChanges(c.apply(with{}), "invite "+ada)
+				c.expectChanges(c.apply(with{}))
 				if n := len(c.Mails()[ada]); n != 2 {
 					t.Errorf("%d mails to %s", n, ada)
 				}
@@ -148,32 +150,33 @@ func TestFromInvitedToGone(t *testing.T) {
 	}
 }
 
-// TestAccessUnderFaults: in every dialect, granting and revoking is settled by reading as well; nothing is left behind
-// by a fault that passes.
+// TestAccessUnderFaults: a temporary fault of grants and revocations is settled by a reading. In every dialect, the
+// users have the wanted access in the end.
 func TestAccessUnderFaults(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults() {
 		if f.Kind == sandbox.FaultWrongPerson || f.Kind == sandbox.FaultNoID {
-			continue // the answers to edits name nobody
+			continue // the answers to edits name no person
 		}
-		t.Run(name(f), func(t *testing.T) {
+		t.Run(faultName(f), func(t *testing.T) {
 			t.Parallel()
 			dialects := []sandbox.NamedDialect{
 				{Name: "members with ids of their own", Dialect: sandbox.Dialect{MemberID: sandbox.MemberIDOwn}},
-				{Name: "and direct relations", Dialect: sandbox.Dialect{MemberID: sandbox.MemberIDOwn,
-					Relations: sandbox.RelationsDirect}},
+				{Name: "members with ids of their own, and direct relations", Dialect: sandbox.Dialect{
+					MemberID: sandbox.MemberIDOwn, Relations: sandbox.RelationsDirect,
+				}},
 			}
 			if !testing.Short() {
 				dialects = append(dialects, sandbox.Dialects()...)
 			}
 			for _, d := range dialects {
 				if d.Dialect.GroupMembers == sandbox.GroupMembersCapped {
-					// who is beyond the cap is not seen in a group that the roster does not name
+					// A capped list of group members does not show all of them.
 					d.Dialect.GroupMembers = sandbox.GroupMembersAll
 				}
 				synctest.Test(t, func(t *testing.T) {
-					c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, many(10)...)
-					c.give()
+					c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, manyPeople(10)...)
+					c.giveAccess()
 					c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 					c.nameGroups("platform")
 					var users []string
@@ -196,16 +199,16 @@ func TestAccessUnderFaults(t *testing.T) {
 						t.Errorf("%s: second run: %s", d.Name, run.counts())
 					}
 					c.expectAccess(users...)
-					c.done(c.apply(with{}))
+					c.expectChanges(c.apply(with{}))
 				})
 			}
 		})
 	}
 }
 
-// TestNothingIsTakenBeforeItIsReplaced: who moves from one group to another keeps the old one until they have the new
+// TestGrantBeforeRevoke: a person who moves from one group to another keeps the old group until they have the new
 // one.
-func TestNothingIsTakenBeforeItIsReplaced(t *testing.T) {
+func TestGrantBeforeRevoke(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault  sandbox.Fault
@@ -223,7 +226,7 @@ func TestNothingIsTakenBeforeItIsReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{}, many(2)...)
+				c := newCompany(t, sandbox.Options{}, manyPeople(2)...)
 				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 				c.nameGroups("platform")
 				for i := range c.roster.People {
@@ -251,18 +254,18 @@ func TestNothingIsTakenBeforeItIsReplaced(t *testing.T) {
 				}
 				c.ClearFaults()
 				c.apply(with{})
-				c.done(c.apply(with{}))
+				c.expectChanges(c.apply(with{}))
 			})
 		})
 	}
 }
 
-// TestKeyMayNotGrant: a key that may not give access still invites.
+// TestKeyMayNotGrant: a key that may not grant access can still invite people.
 func TestKeyMayNotGrant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(20)...)
-		c.give()
+		c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
+		c.giveAccess()
 		for _, p := range c.roster.People[:10] {
 			_, err := c.AddUser(sandbox.User{Email: p.Email.String(), APIEnabled: true})
 			must(t, err)
@@ -278,12 +281,12 @@ func TestKeyMayNotGrant(t *testing.T) {
 	})
 }
 
-// TestKeyRevokedForEdits: a key that does not work any more ends the run, whatever it was used for.
-func TestKeyRevokedForEdits(t *testing.T) {
+// TestKeyRevokedDuringEdits: the answer 401 to a grant ends the run, as the answer 401 to a mail does.
+func TestKeyRevokedDuringEdits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(20)...)
-		c.give()
+		c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
+		c.giveAccess()
 		for _, p := range c.roster.People {
 			_, err := c.AddUser(sandbox.User{Email: p.Email.String()})
 			must(t, err)
@@ -297,12 +300,13 @@ func TestKeyRevokedForEdits(t *testing.T) {
 	})
 }
 
-// TestCanaryIsAMail: only the answer to a mail tells which organization the key acts on, so it comes first.
+// TestCanaryIsAMail: the first change of a run is a mail. Only the answer to a mail shows which organization the key
+// acts on.
 func TestCanaryIsAMail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(20)...)
-		c.give()
+		c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
+		c.giveAccess()
 		for _, p := range c.roster.People[:10] {
 			_, err := c.AddUser(sandbox.User{Email: p.Email.String()})
 			must(t, err)
@@ -324,12 +328,12 @@ func TestCanaryIsAMail(t *testing.T) {
 	})
 }
 
-// TestRequestsDoNotGrowWithPeople: 900 people in one group.
+// TestRequestsDoNotGrowWithPeople: a plan for 900 people in one group takes at most 20 requests.
 func TestRequestsDoNotGrowWithPeople(t *testing.T) {
 	t.Parallel()
 	for _, d := range sandbox.Dialects() {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, many(900)...)
+			c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, manyPeople(900)...)
 			for i := range c.roster.People {
 				c.roster.People[i].Groups = refs("everyone")
 				_, err := c.AddUser(sandbox.User{Email: c.roster.People[i].Email.String(), Groups: []string{"everyone"}})
@@ -345,12 +349,12 @@ func TestRequestsDoNotGrowWithPeople(t *testing.T) {
 	}
 }
 
-// TestLeavingIsLimited: the limit counts the very changes.
-func TestLeavingIsLimited(t *testing.T) {
+// TestRemovalsAreLimited: a plan with more removals than max_removals is refused.
+func TestRemovalsAreLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "ada@example.com")
-		c.join(many(6)...)
+		c.addMembers(manyPeople(6)...)
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		snapshot, err := c.client(with{concurrency: 1}).ReadOrganization(t.Context(), pin, nil)
 		must(t, err)

@@ -22,8 +22,8 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// TestMainJob is the main job in every dialect: everybody who can be found in an organization, and exactly the right
-// mails, once.
+// TestMainJob applies one roster twice in every dialect. The people of the roster are, for example, not invited,
+// pending, expired or members. Exactly the right people are mailed, and only by the first run.
 func TestMainJob(t *testing.T) {
 	t.Parallel()
 	for _, d := range sandbox.Dialects() {
@@ -47,7 +47,7 @@ func TestMainJob(t *testing.T) {
 					_, err := c.AddUser(sandbox.User{Email: email})
 					must(t, err)
 				}
-				// In a list without dates only the ledger could tell that an invitation expired, and it does not know this one.
+				// In a list without dates only the ledger can show that an invitation expired. It does not know this one.
 				want := map[string]int{"new@example.com": 1, "lapsed@example.com": 1}
 				if d.Dialect.Dates == sandbox.DatesEmpty && d.Dialect.Lapsed == sandbox.LapsedPending {
 					delete(want, "lapsed@example.com")
@@ -74,13 +74,13 @@ func TestMainJob(t *testing.T) {
 				if all := c.mailCount(); all != len(want) {
 					t.Errorf("%d mails after the second run", all)
 				}
-				c.check()
+				c.checkInvariants()
 			})
 		})
 	}
 }
 
-// faults are all the ways in which an answer to a mail is lost, each with and without the server having acted.
+// faults returns all faults that can lose the answer to a mail. Each occurs before the server acts and after it.
 func faults() []sandbox.Fault {
 	var all []sandbox.Fault
 	for _, f := range []sandbox.Fault{
@@ -108,7 +108,8 @@ func faults() []sandbox.Fault {
 	return all
 }
 
-func name(f sandbox.Fault) string {
+// faultName returns the name of a subtest with the fault f.
+func faultName(f sandbox.Fault) string {
 	n := string(f.Kind)
 	if f.Status != 0 {
 		n += fmt.Sprint(" ", f.Status)
@@ -122,12 +123,12 @@ func name(f sandbox.Fault) string {
 	return n + " before"
 }
 
-// fullMatrix plays TestMatrix with more people and more places where a fault strikes. It takes minutes; CI does it.
-var fullMatrix = flag.Bool("full", false, "play the whole of TestMatrix")
+// fullMatrix runs TestMatrix with more people and more positions of the fault. This takes minutes. CI sets it.
+var fullMatrix = flag.Bool("full", false, "run TestMatrix with all positions of the faults")
 
-// TestMatrix lets every fault strike every k-th mail in every dialect: after at most two runs, the second an hour later
-// and without the fault, everybody has exactly one mail. From the second mail on a fault that passes leaves nothing
-// behind in the first run; the first mail of all is the canary, whose answer must be understood.
+// TestMatrix checks that in every dialect everybody has exactly one mail after at most two runs. In the first run a
+// fault hits every k-th mail. The second run is an hour later, without the fault. The test logs how many dialects
+// needed the second run.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	ks, people := []int{2}, 12
@@ -141,12 +142,12 @@ func TestMatrix(t *testing.T) {
 		for i, f := range faults() {
 			cells[i] = map[string]string{}
 			for _, k := range ks {
-				t.Run(fmt.Sprintf("%s/every %d", name(f), k), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/every %d", faultName(f), k), func(t *testing.T) {
 					t.Parallel()
 					first, second := 0, 0
 					for _, d := range dialects {
 						synctest.Test(t, func(t *testing.T) {
-							c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, many(people)...)
+							c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, manyPeople(people)...)
 							every := f
 							every.Every, every.From = k, k
 							c.AddFault(every)
@@ -162,14 +163,14 @@ func TestMatrix(t *testing.T) {
 							} else {
 								second++
 								c.ClearFaults()
-								// It may be that nothing was sent after the last fault, and then there is no witness.
+								// If no mail was sent after the last fault, there is no witness. Only a later run can settle it.
 								must(t, c.Advance(time.Hour))
 								if again := c.apply(with{}); again.err != nil || again.Count(apply.Done) != len(again.Changes) {
 									t.Errorf("%s: second run: %v, %s, stopped by %v", d.Name, again.err, again.counts(), again.Stopped)
 								}
 							}
-							c.expectEverybodyOnce()
-							c.check()
+							c.expectOneMailEach()
+							c.checkInvariants()
 							if todo := c.changes(); len(todo) > 0 {
 								t.Errorf("%s: still to do: %v", d.Name, todo)
 							}
@@ -190,7 +191,7 @@ func TestMatrix(t *testing.T) {
 		fmt.Fprintf(&table, "%12s", fmt.Sprintf("every %d.", k))
 	}
 	for i, f := range faults() {
-		fmt.Fprintf(&table, "\n%-24s", name(f))
+		fmt.Fprintf(&table, "\n%-24s", faultName(f))
 		for _, k := range ks {
 			fmt.Fprintf(&table, "%12s", cells[i][fmt.Sprint(k)])
 		}
@@ -198,10 +199,10 @@ func TestMatrix(t *testing.T) {
 	t.Log(table.String())
 }
 
-// TestPassingFaultLeavesNothing: a fault that strikes any mail but the last is settled in the same run, whether the
-// server acted before, acts late or never acts. (For the last there is no witness, see TestNoWitness; an answer of the
-// canary that cannot be understood stops the run, see TestCanary.)
-func TestPassingFaultLeavesNothing(t *testing.T) {
+// TestSingleFaultIsSettledInSameRun: a fault that occurs once is settled in the same run. This holds if the server
+// acted before, acts late or never acts. Two cases are left out. A lost last mail has no witness, see TestNoWitness.
+// An unclear answer to the canary stops the run, see TestCanary.
+func TestSingleFaultIsSettledInSameRun(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults() {
 		for _, from := range []int{1, 2, 5} {
@@ -212,24 +213,25 @@ func TestPassingFaultLeavesNothing(t *testing.T) {
 			if from == 1 && garbled {
 				continue
 			}
-			t.Run(fmt.Sprintf("%s/mail %d", name(f), from), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/mail %d", faultName(f), from), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, many(20)...)
+					c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, manyPeople(20)...)
 					c.AddFault(f)
 					run := c.apply(with{})
 					if run.Stopped != nil || run.counts() != "20/0/0/0" {
 						t.Errorf("stopped by %v, %s (done/failed/unknown/skipped)", run.Stopped, run.counts())
 					}
-					c.expectEverybodyOnce()
-					c.check()
+					c.expectOneMailEach()
+					c.checkInvariants()
 				})
 			})
 		}
 	}
 }
 
-// TestCanary: the first mail goes out alone, and what its answer says decides whether there are others.
+// TestCanary: the first mail is sent alone, and the other mails are sent only after an answer that shows no general
+// problem.
 func TestCanary(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -240,14 +242,15 @@ func TestCanary(t *testing.T) {
 	}{
 		{"401", sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401}, 1, "0/1/0/19"},
 		{"403", sandbox.Fault{Kind: sandbox.FaultForbid}, 1, "0/1/0/19"},
-		{"a page", sandbox.Fault{Kind: sandbox.FaultHTML}, 1, "0/0/1/19"},
-		{"a page, and the server acted", sandbox.Fault{Kind: sandbox.FaultHTML, After: true}, 1, "1/0/0/19"},
+		{"an HTML page", sandbox.Fault{Kind: sandbox.FaultHTML}, 1, "0/0/1/19"},
+		{"an HTML page, and the server acted", sandbox.Fault{Kind: sandbox.FaultHTML, After: true}, 1, "1/0/0/19"},
 		{"another person", sandbox.Fault{Kind: sandbox.FaultWrongPerson}, 1, "0/0/1/19"},
 		{"another organization", sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true}, 1, "0/1/0/19"},
 		{"no id", sandbox.Fault{Kind: sandbox.FaultNoID, After: true}, 1, "1/0/0/19"},
 		{"an empty answer", sandbox.Fault{Kind: sandbox.FaultEmpty}, 1, "0/0/1/19"},
 		{"every one refused", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 409}, 5, "0/5/0/15"},
-		{"every one a bad request, in both wordings", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 400}, 10, "0/5/0/15"},
+		{"every one refused as a bad request, in both forms", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 400}, 10,
+			"0/5/0/15"},
 		{"no answer", sandbox.Fault{Kind: sandbox.FaultDrop}, 3, "0/0/3/17"},
 		{"no answer, and the server acted", sandbox.Fault{Kind: sandbox.FaultDrop, After: true}, 3, "3/0/0/17"},
 		{"500", sandbox.Fault{Kind: sandbox.FaultStatus}, 3, "0/0/3/17"},
@@ -257,11 +260,11 @@ func TestCanary(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{Latency: time.Second}, many(20)...)
+				c := newCompany(t, sandbox.Options{Latency: time.Second}, manyPeople(20)...)
 				tt.fault.Method = http.MethodPost
 				c.AddFault(tt.fault)
 				run := c.apply(with{})
-				if n := c.posts(); n != tt.posts {
+				if n := c.postCount(); n != tt.posts {
 					t.Errorf("%d mails were asked for, want %d", n, tt.posts)
 				}
 				if run.counts() != tt.counts {
@@ -275,13 +278,14 @@ func TestCanary(t *testing.T) {
 	}
 }
 
-// TestOneRefusalStopsNobody: what concerns one person fails that one change, wherever it stands.
-func TestOneRefusalStopsNobody(t *testing.T) {
+// TestOneRefusalDoesNotStopTheRun: if the server refuses one mail, only this change fails. Its position in the run
+// makes no difference.
+func TestOneRefusalDoesNotStopTheRun(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 404, 409, 422} {
 		for _, from := range []int{1, 2, 7} {
 			synctest.Test(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{}, many(10)...)
+				c := newCompany(t, sandbox.Options{}, manyPeople(10)...)
 				c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: status, Method: http.MethodPost, From: from, Times: 1})
 				run := c.apply(with{concurrency: 1})
 				if run.counts() != "9/1/0/0" || run.Stopped != nil {
@@ -297,12 +301,12 @@ func TestOneRefusalStopsNobody(t *testing.T) {
 	}
 }
 
-// TestRefusedBecauseInvited: a refusal is checked by reading. Here somebody else invited the person between the plan
-// and the mail.
+// TestRefusedBecauseInvited: a run reads the organization after a refusal. Here somebody else invited the person
+// between the plan and the mail, so the change counts as done.
 func TestRefusedBecauseInvited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(3)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(3)...)
 		first := true
 		c.wire.Before = func(r *http.Request) error {
 			if r.Method == http.MethodPost && first {
@@ -327,11 +331,12 @@ func TestRefusedBecauseInvited(t *testing.T) {
 	})
 }
 
-// TestWitness: with a list that lags, an answer that was lost stays unknown, and nobody is mailed again.
+// TestWitness: if the list lags, a lost mail stays unknown until a later mail is listed, and the person is not mailed
+// again.
 func TestWitness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute}, many(20)...)
+		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute}, manyPeople(20)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, From: 5, Times: 1})
 		run := c.apply(with{})
 		if run.counts() != "19/0/1/0" {
@@ -346,12 +351,12 @@ func TestWitness(t *testing.T) {
 		if len(run.Changes) != 0 || len(run.notices(plan.Unsettled)) != 0 || len(run.notices(plan.Waiting)) != 20 {
 			t.Errorf("third run: %+v, %+v", run.Changes, run.Notices)
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestNoWitness: the only mail of a run is lost before the server acted. Nobody can know, so it is held back until a
-// later mail shows in the list, or for 15 minutes.
+// TestNoWitness: the only mail of a run is lost, and the server did not act. The next mail to the person is held
+// until a later mail is listed, or for 15 minutes.
 func TestNoWitness(t *testing.T) {
 	t.Parallel()
 	lose := func(t *testing.T) *company {
@@ -373,25 +378,25 @@ func TestNoWitness(t *testing.T) {
 			if run := c.apply(with{}); run.counts() != "1/0/0/0" {
 				t.Errorf("third run: %s", run.counts())
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	})
 	t.Run("a later mail, in the same run", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			c := lose(t)
-			c.list("ada@example.com", "bob@example.com")
+			c.setRoster("ada@example.com", "bob@example.com")
 			run := c.apply(with{})
 			if run.counts() != "2/0/0/0" || len(run.notices(plan.Unsettled)) != 0 {
 				t.Errorf("third run: %s, %+v", run.counts(), run.Notices)
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	})
 }
 
-// TestKilledWhileListLags kills a run of 200 invitations somewhere, with a list five minutes behind: the next runs mail
-// nobody twice, and in the end everybody has one mail.
+// TestKilledWhileListLags kills a run of 200 invitations at some step, while the list lags by five minutes. Later
+// runs mail nobody twice, and in the end everybody has one mail.
 func TestKilledWhileListLags(t *testing.T) {
 	t.Parallel()
 	for _, at := range []int{1, 2, 3, 50, 51, 52, 150, 399} {
@@ -401,10 +406,10 @@ func TestKilledWhileListLags(t *testing.T) {
 				c := newCompany(t, sandbox.Options{
 					ListLag: 5 * time.Minute, Latency: 100 * time.Millisecond,
 					Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
-				}, many(200)...)
+				}, manyPeople(200)...)
 				k := c.killAfter(at, 0)
 				c.apply(with{rate: 100})
-				k.revive()
+				k.restore()
 				run := c.apply(with{rate: 100})
 				if run.err != nil || run.Stopped != nil {
 					t.Fatalf("second run: %v, %v", run.err, run.Stopped)
@@ -414,21 +419,22 @@ func TestKilledWhileListLags(t *testing.T) {
 				if todo := c.changes(); len(todo) > 0 {
 					t.Errorf("still to do: %v", todo)
 				}
-				c.expectEverybodyOnce()
-				c.check()
+				c.expectOneMailEach()
+				c.checkInvariants()
 			})
 		})
 	}
 }
 
-// TestKeyRevokedMidway: the run ends after the requests in flight, reports everybody, and a later run finishes.
+// TestKeyRevokedMidway: a key that is revoked during a run ends the run after the requests in flight. The result has
+// all people, and a later run mails the rest.
 func TestKeyRevokedMidway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, many(100)...)
+		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, manyPeople(100)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401, From: 40})
 		run := c.apply(with{})
-		if n := c.posts(); n > 40+8 {
+		if n := c.postCount(); n > 40+8 {
 			t.Errorf("%d mails were asked for", n)
 		}
 		if len(run.Changes) != 100 || run.Count(apply.Done) < 30 || run.Count(apply.Skipped) < 50 ||
@@ -442,14 +448,15 @@ func TestKeyRevokedMidway(t *testing.T) {
 		if run := c.apply(with{}); run.Count(apply.Done) != len(run.Changes) {
 			t.Errorf("later run: %s", run.counts())
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestInterrupted: nothing new starts, what is in flight ends and is reported, and a later run finishes.
+// TestInterrupted: an interrupted run sends nothing new. It waits at most 10 seconds for the requests in flight and
+// reports them. A later run mails the rest.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	why := errors.New("told to stop")
+	why := errors.New("interrupted")
 	for _, tt := range []struct {
 		name    string
 		latency time.Duration
@@ -463,7 +470,7 @@ func TestInterrupted(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{Latency: tt.latency}, many(60)...)
+				c := newCompany(t, sandbox.Options{Latency: tt.latency}, manyPeople(60)...)
 				ctx, stop := context.WithCancelCause(t.Context())
 				var stopped time.Time
 				var mu sync.Mutex
@@ -496,17 +503,17 @@ func TestInterrupted(t *testing.T) {
 				c.wire.Before = nil
 				must(t, c.Advance(21*time.Minute))
 				c.apply(with{})
-				c.expectEverybodyOnce()
+				c.expectOneMailEach()
 			})
 		})
 	}
 }
 
-// TestAtOnce: of runs at the same time one works and the others are told who does.
-func TestAtOnce(t *testing.T) {
+// TestSimultaneousRuns: of three runs at the same time one applies the plan. The others end with [state.LockedError].
+func TestSimultaneousRuns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, many(30)...)
+		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, manyPeople(30)...)
 		var mu sync.Mutex
 		worked, locked := 0, 0
 		var wg sync.WaitGroup
@@ -528,12 +535,13 @@ func TestAtOnce(t *testing.T) {
 		if worked != 1 || locked != 2 {
 			t.Errorf("%d worked, %d were locked out", worked, locked)
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestRounds lets invitations expire, in every dialect: four mails, three days apart, and no fifth; then --reinvite,
-// and the way out of the roster and in again, start over.
+// TestRounds checks the number of mails in every dialect. A person who does not answer gets four mails, three days
+// apart, and no fifth. The number starts over with --reinvite, and when a person is listed again after a run without
+// them.
 func TestRounds(t *testing.T) {
 	t.Parallel()
 	for _, d := range sandbox.Dialects() {
@@ -541,7 +549,7 @@ func TestRounds(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, "ada@example.com", "bob@example.com")
-				live := func(days int) {
+				applyForDays := func(days int) {
 					for range days * 4 {
 						must(t, c.Advance(6*time.Hour))
 						if run := c.apply(with{}); run.Count(apply.Done) != len(run.Changes) {
@@ -549,15 +557,15 @@ func TestRounds(t *testing.T) {
 						}
 					}
 				}
-				mails := func(who string, want int) {
+				expectMails := func(who string, want int) {
 					t.Helper()
 					if got := len(c.Mails()[who]); got != want {
 						t.Errorf("%s has %d mails, want %d", who, got, want)
 					}
 				}
-				live(30)
-				mails("ada@example.com", 4)
-				mails("bob@example.com", 4)
+				applyForDays(30)
+				expectMails("ada@example.com", 4)
+				expectMails("bob@example.com", 4)
 				run := c.apply(with{})
 				if gave := run.notices(plan.GaveUp); len(gave) != 2 {
 					t.Errorf("gave up on %v: %+v", gave, run.Notices)
@@ -568,32 +576,32 @@ func TestRounds(t *testing.T) {
 					}
 				}
 				if d.Dialect.ResendLapsed == sandbox.ResendLapsedSent && d.Dialect.Dates != sandbox.DatesEmpty {
-					// Where the list tells what came of it, a lost answer makes no difference.
+					// In these dialects the list shows whether the mail was sent, so a lost answer makes no difference.
 					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
 				}
 				c.apply(with{reinvite: []string{"ada@example.com"}})
-				mails("ada@example.com", 5)
-				live(30)
-				mails("ada@example.com", 8)
-				mails("bob@example.com", 4)
+				expectMails("ada@example.com", 5)
+				applyForDays(30)
+				expectMails("ada@example.com", 8)
+				expectMails("bob@example.com", 4)
 
-				c.list("ada@example.com")
-				live(1)
-				c.list("ada@example.com", "bob@example.com")
-				live(30)
-				mails("ada@example.com", 8)
-				mails("bob@example.com", 8)
-				c.check()
+				c.setRoster("ada@example.com")
+				applyForDays(1)
+				c.setRoster("ada@example.com", "bob@example.com")
+				applyForDays(30)
+				expectMails("ada@example.com", 8)
+				expectMails("bob@example.com", 8)
+				c.checkInvariants()
 			})
 		})
 	}
 }
 
-// TestSentTwiceAtMost: a mail that surely came to nothing is sent once more in a run, and not a third time.
+// TestSentTwiceAtMost: if a mail was certainly not sent, the run sends it once more, but not a third time.
 func TestSentTwiceAtMost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, many(20)...)
+		c := newCompany(t, sandbox.Options{Latency: 100 * time.Millisecond}, manyPeople(20)...)
 		cut := map[string]int{"p003@": 100, "p005@": 1} // the second mail to p005 is the witness for the second one to p003
 		var mu sync.Mutex
 		c.wire.Before = func(r *http.Request) error {
@@ -621,11 +629,11 @@ func TestSentTwiceAtMost(t *testing.T) {
 		c.wire.Before = nil
 		must(t, c.Advance(21*time.Minute))
 		c.apply(with{})
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestStorageFails: a ledger that cannot be written stops a run before its first mail or, later, before the next one.
+// TestStorageFails: if the ledger cannot be written, the run stops before its next mail.
 func TestStorageFails(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left on device")
@@ -642,7 +650,7 @@ func TestStorageFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{}, many(20)...)
+				c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
 				appends := 0
 				c.store.OnAppend = func(lines []byte) (int, error) {
 					if appends++; appends > tt.after {
@@ -651,52 +659,52 @@ func TestStorageFails(t *testing.T) {
 					return 0, nil
 				}
 				run := c.apply(with{})
-				if !errors.Is(run.Stopped, full) || c.posts() != tt.posts || run.Count(apply.Done) != tt.posts ||
+				if !errors.Is(run.Stopped, full) || c.postCount() != tt.posts || run.Count(apply.Done) != tt.posts ||
 					run.Count(apply.Skipped) != 20-tt.posts {
-					t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.posts(), run.counts())
+					t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.postCount(), run.counts())
 				}
 				c.store.OnAppend = nil
 				must(t, c.Advance(21*time.Minute))
 				c.apply(with{})
-				c.expectEverybodyOnce()
+				c.expectOneMailEach()
 			})
 		})
 	}
 	t.Run("no room for the whole run", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{}, many(20)...)
+			c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
 			c.store.OnReserve = func(int) error { return full }
-			if run := c.apply(with{}); !errors.Is(run.Stopped, full) || c.posts() != 0 || run.Count(apply.Skipped) != 20 {
-				t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.posts(), run.counts())
+			if run := c.apply(with{}); !errors.Is(run.Stopped, full) || c.postCount() != 0 || run.Count(apply.Skipped) != 20 {
+				t.Errorf("stopped by %v after %d mails: %s", run.Stopped, c.postCount(), run.counts())
 			}
 		})
 	})
 }
 
-// TestStorageFailsWhileSettling: a ledger that cannot be written stops a run before an edit, and while the run settles
-// an edit or a mail whose answer was lost.
+// TestStorageFailsWhileSettling: a ledger that cannot be written stops a run before an edit. It also stops a run that
+// settles an edit or a mail whose answer was lost.
 func TestStorageFailsWhileSettling(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left on device")
 	for _, tt := range []struct {
 		name   string
-		line   string // what the line has that cannot be written
-		nth    int    // and how often the line was written before
+		line   string // a text in the line that cannot be written
+		nth    int    // the number of such lines that can be written first
 		writes int
 		want   apply.Outcome
 	}{
 		{"before an edit", `"action":"grant"`, 0, 0, apply.Skipped},
-		{"what a reading shows of an edit", `"action":"grant"`, 2, 1, apply.Done},
-		{"what a reading shows of a mail", `"action":"found"`, 0, 1, apply.Unknown},
+		{"after a reading that shows an edit", `"action":"grant"`, 2, 1, apply.Done},
+		{"after a reading that shows a mail", `"action":"found"`, 0, 1, apply.Unknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{}, many(1)...)
+				c := newCompany(t, sandbox.Options{}, manyPeople(1)...)
 				if strings.Contains(tt.line, "grant") {
-					c.join(many(1)...)
-					c.giveFirst("everyone")
+					c.addMembers(manyPeople(1)...)
+					c.setFirstGroups("everyone")
 				}
 				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, After: true, Times: 1})
 				written := 0
@@ -710,8 +718,8 @@ func TestStorageFailsWhileSettling(t *testing.T) {
 					return 0, nil
 				}
 				run := c.apply(with{})
-				if !errors.Is(run.Stopped, full) || c.writes() != tt.writes || run.Count(tt.want) != 1 {
-					t.Errorf("stopped by %v after %d writes: %s", run.Stopped, c.writes(), run.counts())
+				if !errors.Is(run.Stopped, full) || c.writeCount() != tt.writes || run.Count(tt.want) != 1 {
+					t.Errorf("stopped by %v after %d writes: %s", run.Stopped, c.writeCount(), run.counts())
 				}
 				c.store.OnAppend = nil
 				c.ClearFaults()
@@ -720,17 +728,17 @@ func TestStorageFailsWhileSettling(t *testing.T) {
 				if todo := c.changes(); len(todo) > 0 {
 					t.Errorf("still to do once the ledger can be written: %v", todo)
 				}
-				c.check()
+				c.checkInvariants()
 			})
 		})
 	}
 }
 
-// TestOrganizationIDInCapitals: the answer to a mail can have the id of the organization in capitals.
+// TestOrganizationIDInCapitals: the answer to a mail may write the id of the organization in capitals.
 func TestOrganizationIDInCapitals(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(3)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(3)...)
 		c.rewrite(func(req *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			if req.Method == http.MethodGet {
 				return rec
@@ -747,29 +755,30 @@ func TestOrganizationIDInCapitals(t *testing.T) {
 	})
 }
 
-// TestApiDiesMidway: when nothing answers any more the run ends instead of trying everybody.
-func TestApiDiesMidway(t *testing.T) {
+// TestAPIStopsAnswering: if the API stops answering, the run ends early and does not try everybody.
+func TestAPIStopsAnswering(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(200)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(200)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 21})
 		run := c.apply(with{})
-		// Each time 8 are under way: beside the last that is answered, when ten more were not, and when it stops.
-		if n := c.posts(); n > 20+10+3*8 || run.Stopped == nil || run.Count(apply.Done) != 20 {
+		// Up to 8 requests are in flight at three times: with the last answered one, after ten unanswered ones, and
+		// when the run stops.
+		if n := c.postCount(); n > 20+10+3*8 || run.Stopped == nil || run.Count(apply.Done) != 20 {
 			t.Errorf("%d mails were asked for, %s, stopped by %v", n, run.counts(), run.Stopped)
 		}
 		c.ClearFaults()
 		c.apply(with{})
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestClockOff: a local clock days off changes nothing, since time is the server's.
-func TestClockOff(t *testing.T) {
+// TestWrongLocalClock: a local clock that is days off changes nothing, because orgsync uses the time of the server.
+func TestWrongLocalClock(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-100 * time.Hour, 100 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{Now: func() time.Time { return time.Now().Add(off) }}, many(5)...)
+			c := newCompany(t, sandbox.Options{Now: func() time.Time { return time.Now().Add(off) }}, manyPeople(5)...)
 			c.apply(with{})
 			must(t, c.Advance(71*time.Hour))
 			if run := c.apply(with{}); len(run.Changes) != 0 {
@@ -779,17 +788,17 @@ func TestClockOff(t *testing.T) {
 			if run := c.apply(with{}); run.counts() != "5/0/0/0" {
 				t.Errorf("off by %v: after 73 hours: %s", off, run.counts())
 			}
-			c.check()
+			c.checkInvariants()
 		})
 	}
 }
 
-// TestConcurrencyIsACeiling: never more requests in flight than asked for.
-func TestConcurrencyIsACeiling(t *testing.T) {
+// TestConcurrencyLimit: a run never has more requests in flight than --concurrency allows.
+func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 3, 8} {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{Latency: time.Second}, many(40)...)
+			c := newCompany(t, sandbox.Options{Latency: time.Second}, manyPeople(40)...)
 			c.apply(with{concurrency: n})
 			if peak := c.PeakInFlight(); peak > n || n > 3 && peak < n {
 				t.Errorf("--concurrency %d: %d in flight", n, peak)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
@@ -18,17 +19,18 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// Before, an answer to a mail that describes an expired invitation counted as a mail sent, so that
-// nobody was mailed for three days, and the end of the invitation that was shown was made up.
+// TestFaultA10AnswerDescribesAnExpiredInvitation: an answer to a mail that has an expired invitation does not show
+// that a mail was sent. Before, it counted as a sent mail. Then nobody was mailed for three days, and the report had
+// a wrong date.
 func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{lostInvite, "/v2/invitation*"} {
+	for _, path := range []string{invitePath, "/v2/invitation*"} {
 		for _, acted := range []bool{false, true} {
 			for _, resend := range []string{sandbox.ResendLapsedSent, sandbox.ResendLapsed404} {
 				t.Run(fmt.Sprint(path, acted, resend), func(t *testing.T) {
 					t.Parallel()
-					bubble(t, func(t *testing.T) {
-						c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+					synctest.Test(t, func(t *testing.T) {
+						c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
 							ResendLapsed: resend, Duplicate: sandbox.DuplicateSecond,
 						}}, ada, bob)
 						_, err := c.AddInvitation(sandbox.Invitation{Email: bob, State: "expired"})
@@ -42,16 +44,16 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 							}
 							for _, who := range []string{ada, bob} {
 								if n := o.notice(plan.Waiting, who); n != nil && len(c.Mails()[who]) == 0 {
-									t.Errorf("an invitation of %s is waited for until %v, and there is none", who, n.Expires)
+									t.Errorf("the notice has an invitation of %s until %v, and there is none", who, n.Expires)
 								}
 							}
-							if !acted && len(c.Mails()[ada]) == 0 && o.exit() == 0 {
+							if !acted && len(c.Mails()[ada]) == 0 && o.exitCode() == 0 {
 								t.Error("exit code 0, and ada has no mail")
 							}
 						})
 						c.ClearFaults()
 						c.applyTimes(3, 30*time.Minute, with{}, func(int, outcome) {})
-						c.expectEverybodyOnce()
+						c.expectOneMailEach()
 					})
 				})
 			}
@@ -59,12 +61,15 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 	}
 }
 
-// Before, an end that the server did not name was shown like one that it did.
-func TestFaultA10EndsThatTheServerDidNotName(t *testing.T) {
+// TestFaultA10ExpirationNotInAnswer: an expiration that the server does not name is marked as estimated. Before, it
+// looked like one that the server names.
+func TestFaultA10ExpirationNotInAnswer(t *testing.T) {
 	t.Parallel()
 	for _, named := range []string{sandbox.ExpirationTold, sandbox.ExpirationNull, sandbox.ExpirationEmpty} {
-		bubble(t, func(t *testing.T) {
-			c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: named, Accepted: sandbox.AcceptedVanish}}, ada)
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
+				Expiration: named, Accepted: sandbox.AcceptedVanish,
+			}}, ada)
 			c.run(with{})
 			for range 2 { // with the invitation in the list, and without
 				must(t, c.Advance(time.Hour))
@@ -78,7 +83,7 @@ func TestFaultA10EndsThatTheServerDidNotName(t *testing.T) {
 	}
 }
 
-// errorShapes are the forms in which an API says in a success that it did not succeed.
+// errorShapes has the bodies with which an API can report an error in an answer with the status 200.
 var errorShapes = []string{
 	`{"error": {"code": 7}}`, `{"error": ["no"]}`, `{"error": "no"}`, `{"error": true}`, `{"error": 5}`,
 	`{"errors": [{"detail": "no"}]}`, `{"errors": {"email": ["no"]}}`, `{"errors": "no"}`,
@@ -88,8 +93,8 @@ var errorShapes = []string{
 	`{"code": 503, "message": "no"}`,
 }
 
-// Before, an error in a 200 counted as an empty list: pending people were mailed again, and members
-// invited.
+// TestFaultA11ErrorBesideAList: a list with an error in an answer with the status 200 ends the run. Before, it
+// counted as an empty list. Then pending people were mailed again, and members were invited.
 func TestFaultA11ErrorBesideAList(t *testing.T) {
 	t.Parallel()
 	for _, list := range []string{
@@ -100,27 +105,28 @@ func TestFaultA11ErrorBesideAList(t *testing.T) {
 		t.Run(list, func(t *testing.T) {
 			t.Parallel()
 			shapes := errorShapes
-			if list != "/v2/invitation" && list != "/v2/users" { // every shape is read by the same code
+			if list != "/v2/invitation" && list != "/v2/users" { // the same code reads every shape in all lists
 				shapes = []string{shapes[0], `{"status": false}`}
 			}
 			for _, shape := range shapes {
 				for _, beside := range []bool{false, true} { // beside the right answer, or beside an empty list
-					bubble(t, func(t *testing.T) {
-						c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+					synctest.Test(t, func(t *testing.T) {
+						c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
 							Duplicate: sandbox.DuplicateSecond, Suspended: sandbox.SuspendedListed,
 						}}, ada, bob, zoe)
 						c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
-						c.giveFirst("everyone")
+						c.setFirstGroups("everyone")
 						c.roster.People[0].Roles, c.roster.People[0].Policies = refs("deployer"), refs("billing")
-						c.join(zoe, mallory)
+						c.addMembers(zoe, mallory)
 						must(t, c.Suspend(zoe))
 						_, err := c.AddInvitation(sandbox.Invitation{Email: ada})
 						must(t, err)
 						c.AddFault(sandbox.Fault{
 							Method: http.MethodGet, Path: list, Kind: sandbox.FaultErrorInside, Says: shape, Beside: beside,
 						})
-						if o := c.run(with{}); o.exit() != 1 || c.writes() > 0 {
-							t.Errorf("%s, beside the answer %v: exit code %d, %d requests that write", shape, beside, o.exit(), c.writes())
+						if o := c.run(with{}); o.exitCode() != 1 || c.writeCount() > 0 {
+							t.Errorf("%s, beside the answer %v: exit code %d, %d requests that write", shape, beside, o.exitCode(),
+								c.writeCount())
 						}
 						c.ClearFaults()
 						c.expect(c.run(with{}), 0, ada, "waiting")
@@ -133,16 +139,19 @@ func TestFaultA11ErrorBesideAList(t *testing.T) {
 	}
 }
 
-// Before, an error in a 200 to an invitation that was not a text was overlooked.
+// TestFaultA11ErrorBesideAMail: a mail whose answer has the status 200 and an error is not counted as sent. Before,
+// orgsync missed an error that was not a text.
 func TestFaultA11ErrorBesideAMail(t *testing.T) {
 	t.Parallel()
 	for _, shape := range errorShapes {
 		for _, acted := range []bool{false, true} {
 			for _, times := range []int{1, 2, 0} {
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(4)...)
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
+						Duplicate: sandbox.DuplicateSecond,
+					}}, manyPeople(4)...)
 					c.AddFault(sandbox.Fault{
-						Method: http.MethodPost, Path: lostInvite, Kind: sandbox.FaultErrorInside, Says: shape, Beside: true,
+						Method: http.MethodPost, Path: invitePath, Kind: sandbox.FaultErrorInside, Says: shape, Beside: true,
 						After: acted, From: 2, Times: times,
 					})
 					o := c.run(with{})
@@ -157,39 +166,40 @@ func TestFaultA11ErrorBesideAMail(t *testing.T) {
 						must(t, c.Advance(10*time.Minute))
 						c.run(with{})
 					}
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 				})
 			}
 		}
 	}
 }
 
-// Before, a suspension that was answered with an error in a 200 was reported as done.
+// TestFaultA11ErrorBesideAnEdit: an edit whose answer has the status 200 and an error counts as done only if the
+// server acted. Before, a suspension with such an answer was reported as done.
 func TestFaultA11ErrorBesideAnEdit(t *testing.T) {
 	t.Parallel()
 	for action, prepare := range map[plan.Action]func(c *company){
-		plan.Suspend:   func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedSuspend; c.join(bob) },
-		plan.Remove:    func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedRemove; c.join(bob) },
+		plan.Suspend:   func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedSuspend; c.addMembers(bob) },
+		plan.Remove:    func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedRemove; c.addMembers(bob) },
 		plan.Unsuspend: suspendedByOrgsync,
-		plan.Grant:     func(c *company) { c.giveFirst("everyone") },
+		plan.Grant:     func(c *company) { c.setFirstGroups("everyone") },
 		plan.Update:    func(c *company) { c.roster.People[0].APIEnabled = new(true) },
 		plan.Revoke: func(c *company) {
 			c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 			c.nameGroups("everyone")
 			_, err := c.AddUser(sandbox.User{Email: bob, Groups: []string{"everyone"}})
 			must(c.t, err)
-			c.list(bob)
-			c.giveFirst()
+			c.setRoster(bob)
+			c.setFirstGroups()
 		},
 	} {
 		t.Run(string(action), func(t *testing.T) {
 			t.Parallel()
 			for _, shape := range errorShapes {
 				for _, acted := range []bool{false, true} {
-					bubble(t, func(t *testing.T) {
-						c := newFault(t, sandbox.Options{}, zoe)
+					synctest.Test(t, func(t *testing.T) {
+						c := newDefaultCompany(t, sandbox.Options{}, zoe)
 						c.roster.Settings.UnlistedAfter = 0
-						c.join(zoe)
+						c.addMembers(zoe)
 						prepare(c)
 						for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 							c.AddFault(sandbox.Fault{Method: method, Kind: sandbox.FaultErrorInside, Says: shape, After: acted})
@@ -198,13 +208,13 @@ func TestFaultA11ErrorBesideAnEdit(t *testing.T) {
 						if len(o.Changes) != 1 || o.Changes[0].Action != action || (o.Changes[0].Outcome == apply.Done) != acted {
 							t.Errorf("%s, acted %v: %+v", shape, acted, o.Changes)
 						}
-						if o.exit() != 3 { // the first answer of the run was not understood
-							t.Errorf("%s, acted %v: exit code %d", shape, acted, o.exit())
+						if o.exitCode() != 3 { // the first answer of the run was not understood
+							t.Errorf("%s, acted %v: exit code %d", shape, acted, o.exitCode())
 						}
 						c.ClearFaults()
 						c.run(with{})
-						if o := c.run(with{}); o.exit() != 0 || len(o.Changes) > 0 {
-							t.Errorf("%s, acted %v: it is not done in the end: %+v", shape, acted, o.Changes)
+						if o := c.run(with{}); o.exitCode() != 0 || len(o.Changes) > 0 {
+							t.Errorf("%s, acted %v: the change is not done in the end: %+v", shape, acted, o.Changes)
 						}
 					})
 				}
@@ -213,17 +223,17 @@ func TestFaultA11ErrorBesideAnEdit(t *testing.T) {
 	}
 }
 
-// suspendedByOrgsync lets orgsync suspend bob, and lists him again.
+// suspendedByOrgsync lets orgsync suspend bob, and then lists him again.
 func suspendedByOrgsync(c *company) {
 	c.roster.Settings.Unlisted = roster.UnlistedSuspend
-	c.join(bob)
+	c.addMembers(bob)
 	c.run(with{})
 	must(c.t, c.Advance(time.Hour))
-	c.list(bob, zoe)
+	c.setRoster(bob, zoe)
 }
 
-// move lets something happen each time when the first page of a list was read.
-func (c *company) move(list string, happen func(n int)) {
+// afterFirstPage calls happen each time after the first page of a list was read. n counts the calls from 1.
+func (c *company) afterFirstPage(list string, happen func(n int)) {
 	var n atomic.Int32
 	c.wire.After = func(r *http.Request) error {
 		if r.Method == http.MethodGet && r.URL.Path == list && !r.URL.Query().Has("cursor") {
@@ -233,25 +243,26 @@ func (c *company) move(list string, happen func(n int)) {
 	}
 }
 
-// Before, one row that went and one that came between two pages left the total as it was: a pending
-// person was not seen, and mailed again.
-func TestFaultA12RowsThatMoveBetweenPages(t *testing.T) {
+// TestFaultA12ListChangesBetweenPages: no person of the roster is mailed if invitations or users come and go between
+// two pages. Before, one new and one deleted invitation left the total as it was. A pending person was missing, and
+// was mailed again.
+func TestFaultA12ListChangesBetweenPages(t *testing.T) {
 	t.Parallel()
 	dialect := sandbox.Dialect{
 		Paging: sandbox.PagingOffset, Declined: sandbox.DeclinedVanish, Duplicate: sandbox.DuplicateSecond,
 	}
 	for _, list := range []string{"/v2/invitation", "/v2/users"} {
 		for moved := 1; moved <= 3; moved++ {
-			for before := 1; before <= 6; before++ { // rows of strangers before those of the roster's people
+			for before := 1; before <= 6; before++ { // sets how many unlisted people are listed first
 				t.Run(fmt.Sprint(list, moved, before), func(t *testing.T) {
 					t.Parallel()
-					bubble(t, func(t *testing.T) {
-						c := newFault(t, sandbox.Options{Dialect: dialect, PageCap: 5}, many(11)...)
+					synctest.Test(t, func(t *testing.T) {
+						c := newDefaultCompany(t, sandbox.Options{Dialect: dialect, PageCap: 5}, manyPeople(11)...)
 						came, went := 0, 0
 						stranger := func(n int) string { return fmt.Sprintf("s%02d@home.example", n) }
 						add := func(who string) {
 							if list == "/v2/users" {
-								c.join(who)
+								c.addMembers(who)
 								return
 							}
 							_, err := c.AddInvitation(sandbox.Invitation{Email: who})
@@ -261,10 +272,10 @@ func TestFaultA12RowsThatMoveBetweenPages(t *testing.T) {
 						for range before + 12 {
 							come()
 						}
-						for _, who := range many(11) {
+						for _, who := range manyPeople(11) {
 							add(who)
 						}
-						for range 12 - before { // those that will go stand before the people
+						for range 12 - before { // removes unlisted people that are listed first
 							if list == "/v2/users" {
 								must(t, c.Leave(stranger(went)))
 							} else {
@@ -272,7 +283,7 @@ func TestFaultA12RowsThatMoveBetweenPages(t *testing.T) {
 							}
 							went++
 						}
-						c.move(list, func(int) {
+						c.afterFirstPage(list, func(int) {
 							for range moved {
 								if list == "/v2/users" {
 									must(t, c.Leave(stranger(went)))
@@ -285,8 +296,8 @@ func TestFaultA12RowsThatMoveBetweenPages(t *testing.T) {
 						})
 						for range 3 {
 							o := c.run(with{})
-							if c.posts() > 0 || o.exit() != 0 {
-								t.Fatalf("exit code %d, %d mails were asked for", o.exit(), c.posts())
+							if c.postCount() > 0 || o.exitCode() != 0 {
+								t.Fatalf("exit code %d, %d mails were asked for", o.exitCode(), c.postCount())
 							}
 							must(t, c.Advance(time.Hour))
 						}
@@ -297,14 +308,15 @@ func TestFaultA12RowsThatMoveBetweenPages(t *testing.T) {
 	}
 }
 
-// Before, one reading was enough to take somebody out who was not in it.
-func TestFaultA12NotTouchedUnlessBothReadingsShowThem(t *testing.T) {
+// TestFaultA12NotRemovedIfMissingInOneReading: a user whom only one of two readings has is not removed. Before, one
+// reading was enough for a removal.
+func TestFaultA12NotRemovedIfMissingInOneReading(t *testing.T) {
 	t.Parallel()
 	for missing := 1; missing <= 2; missing++ {
-		bubble(t, func(t *testing.T) {
-			c := newFault(t, sandbox.Options{}, zoe)
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, zoe)
 			c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
-			c.join(zoe, mallory, bob)
+			c.addMembers(zoe, mallory, bob)
 			hide := func(n int, s *org.Snapshot) {
 				s.Paged = true
 				if n == missing {
@@ -320,7 +332,8 @@ func TestFaultA12NotTouchedUnlessBothReadingsShowThem(t *testing.T) {
 	}
 }
 
-// Before, an empty list of users was believed, and 20 members were mailed.
+// TestFaultA13EmptyListOfUsers: an empty list of users ends the run if another answer shows that there are users.
+// Before, orgsync believed the list, and mailed 20 members.
 func TestFaultA13EmptyListOfUsers(t *testing.T) {
 	t.Parallel()
 	for shown, hide := range map[string][]string{
@@ -332,10 +345,12 @@ func TestFaultA13EmptyListOfUsers(t *testing.T) {
 		for _, kept := range []bool{true, false} {
 			t.Run(fmt.Sprint(shown, kept), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, many(20)...)
-					c.giveFirst("everyone")
-					for _, who := range many(20) {
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
+						Suspended: sandbox.SuspendedListed,
+					}}, manyPeople(20)...)
+					c.setFirstGroups("everyone")
+					for _, who := range manyPeople(20) {
 						_, err := c.AddUser(sandbox.User{Email: who, Groups: []string{"everyone"}})
 						must(t, err)
 					}
@@ -352,14 +367,14 @@ func TestFaultA13EmptyListOfUsers(t *testing.T) {
 					if kept {
 						c.run(with{})
 					}
-					wrote := c.writes()
+					wrote := c.writeCount()
 					for _, path := range hide {
-						c.hide(path, http.StatusNotFound)
+						c.failReading(path, http.StatusNotFound)
 					}
 					c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/users", Kind: sandbox.FaultEmptyList})
 					c.applyTimes(3, 30*time.Hour, with{inviteLeft: true}, func(_ int, o outcome) {
-						if o.exit() != 1 || c.writes() > wrote {
-							t.Errorf("exit code %d, %d requests that write: %v", o.exit(), c.writes()-wrote, o.err)
+						if o.exitCode() != 1 || c.writeCount() > wrote {
+							t.Errorf("exit code %d, %d requests that write: %v", o.exitCode(), c.writeCount()-wrote, o.err)
 						}
 					})
 				})
@@ -368,7 +383,7 @@ func TestFaultA13EmptyListOfUsers(t *testing.T) {
 	}
 }
 
-// rfcDate finds a date as the documented dialect writes it.
+// rfcDate matches a date of the documented dialect.
 var rfcDate = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"`)
 
 // writeDates makes the API write dates in another form.
@@ -383,35 +398,35 @@ func (c *company) writeDates(form func(time.Time) string) {
 	})
 }
 
-// Before, dates in any form but two counted as no date, so that expired invitations were waited for
-// without end.
-func TestFaultA14FormsOfDates(t *testing.T) {
+// TestFaultA14DateFormats: orgsync reads dates in all these formats. Before, it read two formats, and counted other
+// dates as missing. It then waited for expired invitations without end.
+func TestFaultA14DateFormats(t *testing.T) {
 	t.Parallel()
 	layout := func(layout string) func(time.Time) string {
 		return func(t time.Time) string { return `"` + t.Format(layout) + `"` }
 	}
 	for name, form := range map[string]func(time.Time) string{
 		"zone": nil, "unix": nil, "rfc1123": nil, "php": nil, "sql": nil, // dialects
-		"no zone":      layout("2006-01-02T15:04:05"),
-		"microseconds": layout("2006-01-02T15:04:05.000000Z"),
-		"slashes":      layout("2006/01/02 15:04:05"),
-		"UTC":          layout("2006-01-02 15:04:05 UTC"),
-		"date(1)":      layout("Mon Jan _2 15:04:05 UTC 2006"),
-		"RFC 850":      layout("Monday, 02-Jan-06 15:04:05 GMT"),
-		"unix as text": func(t time.Time) string { return fmt.Sprintf("%q", fmt.Sprint(t.Unix())) },
-		"milliseconds": func(t time.Time) string { return fmt.Sprint(t.UnixMilli()) },
-		"far west": func(t time.Time) string {
+		"no zone":           layout("2006-01-02T15:04:05"),
+		"microseconds":      layout("2006-01-02T15:04:05.000000Z"),
+		"slashes":           layout("2006/01/02 15:04:05"),
+		"UTC":               layout("2006-01-02 15:04:05 UTC"),
+		"date(1)":           layout("Mon Jan _2 15:04:05 UTC 2006"),
+		"RFC 850":           layout("Monday, 02-Jan-06 15:04:05 GMT"),
+		"unix time as text": func(t time.Time) string { return fmt.Sprintf("%q", fmt.Sprint(t.Unix())) },
+		"milliseconds":      func(t time.Time) string { return fmt.Sprint(t.UnixMilli()) },
+		"a negative UTC offset": func(t time.Time) string {
 			return t.In(time.FixedZone("", -9*60*60)).Format(`"2006-01-02T15:04:05-0700"`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				d := sandbox.Dialect{}
 				if form == nil {
 					d.Dates = name
 				}
-				c := newFault(t, sandbox.Options{Dialect: d}, ada)
+				c := newDefaultCompany(t, sandbox.Options{Dialect: d}, ada)
 				if form != nil {
 					c.writeDates(form)
 				}
@@ -419,7 +434,7 @@ func TestFaultA14FormsOfDates(t *testing.T) {
 				begin := c.Now()
 				for c.Now().Sub(begin) < 60*time.Hour {
 					must(t, c.Advance(10*time.Hour-time.Minute))
-					c.loseLedger() // the list alone has to tell
+					c.loseLedger() // the list alone must show the invitation
 					c.expect(c.run(with{}), 0, ada, "waiting")
 				}
 				must(t, c.Advance(3*time.Hour))
@@ -432,15 +447,18 @@ func TestFaultA14FormsOfDates(t *testing.T) {
 	}
 }
 
-// Before, a date that was there and could not be read counted as none.
+// TestFaultA14UnreadableDates: a person whose invitation has an unreadable date needs attention. Before, such a date
+// counted as missing.
 func TestFaultA14UnreadableDates(t *testing.T) {
 	t.Parallel()
 	for _, date := range []string{
 		`"next Tuesday"`, `"2026-13-45"`, `"04.06.2026"`, `{"when": "soon"}`, `["2026"]`, `true`, `-5`,
 	} {
 		for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedMarked} {
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: expiry, Duplicate: sandbox.DuplicateSecond}}, ada)
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
+					Lapsed: expiry, Duplicate: sandbox.DuplicateSecond,
+				}}, ada)
 				_, err := c.AddInvitation(sandbox.Invitation{Email: ada})
 				must(t, err)
 				c.writeDates(func(time.Time) string { return date })
@@ -451,7 +469,8 @@ func TestFaultA14UnreadableDates(t *testing.T) {
 	}
 }
 
-// Before, members and pending people whose addresses the API escapes were mailed four times.
+// TestFaultA15EscapedAddresses: people whose addresses the API escapes are found in the lists. Before, such members
+// and pending people were mailed four times.
 func TestFaultA15EscapedAddresses(t *testing.T) {
 	t.Parallel()
 	people := []string{"o'brien@example.com", "r&d@example.com"}
@@ -459,8 +478,8 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 		for _, kept := range []bool{true, false} {
 			t.Run(fmt.Sprint(escape, kept), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
 						Escape: escape, Duplicate: sandbox.DuplicateSecond, Accepted: sandbox.AcceptedVanish,
 					}}, people...)
 					c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
@@ -471,8 +490,8 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 						if !kept {
 							c.loseLedger()
 						}
-						if o.exit() != 0 || o.Stopped != nil {
-							t.Errorf("exit code %d, stopped by %v", o.exit(), o.Stopped)
+						if o.exitCode() != 0 || o.Stopped != nil {
+							t.Errorf("exit code %d, stopped by %v", o.exitCode(), o.Stopped)
 						}
 						if i == 1 {
 							for _, who := range people {
@@ -485,7 +504,7 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 							t.Errorf("%d changes, unlisted %v", len(o.Changes), o.notices(plan.Unlisted))
 						}
 					})
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 					for _, who := range people {
 						c.expectUser(who, "everyone")
 					}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -15,32 +16,32 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// Before, a roster that was pinned to the id of another organization, which nothing contradicted,
-// mailed everybody from the wrong one.
-func TestFaultA16PinThatNothingConfirms(t *testing.T) {
+// TestFaultA16UnconfirmedPin: if nothing confirms the organization of the roster, orgsync removes nobody. If it is the
+// wrong organization, orgsync stops after one mail. Before, it mailed everybody from the wrong organization.
+func TestFaultA16UnconfirmedPin(t *testing.T) {
 	t.Parallel()
 	const other = "aaaaaaaa-0000-4000-8000-000000000000"
 	for _, hidden := range []int{403, 404} {
 		for name, test := range map[string]struct {
-			own         bool // the pin is right
+			own         bool // the roster names the right organization
 			organized   bool // the key may list organizations
-			invitations bool // there are some
+			invitations bool // the list of invitations is not empty
 			exit, mails int
 			unconfirmed bool
 		}{
-			"the organization's own, nothing confirms it":    {own: true, mails: 9, unconfirmed: true},
-			"the organization's own, an invitation names it": {own: true, invitations: true, mails: 9},
-			"another one's, nothing contradicts it":          {exit: 3, mails: 1, unconfirmed: true},
-			"another one's, an invitation contradicts it":    {invitations: true, exit: 4},
-			"another one's, the organizations contradict it": {organized: true, exit: 4},
+			"the right organization, without a confirmation":        {own: true, mails: 9, unconfirmed: true},
+			"the right organization, an invitation confirms it":     {own: true, invitations: true, mails: 9},
+			"a wrong organization, without a contradiction":         {exit: 3, mails: 1, unconfirmed: true},
+			"a wrong organization, an invitation contradicts it":    {invitations: true, exit: 4},
+			"a wrong organization, the organizations contradict it": {organized: true, exit: 4},
 		} {
 			t.Run(fmt.Sprint(hidden, name), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{}, many(9)...)
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{}, manyPeople(9)...)
 					c.roster.Organization = other
 					c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
-					c.join(mallory)
+					c.addMembers(mallory)
 					if test.own {
 						c.roster.Organization = c.World().Organization.ID
 					}
@@ -49,23 +50,23 @@ func TestFaultA16PinThatNothingConfirms(t *testing.T) {
 						must(t, err)
 					}
 					if !test.organized {
-						c.hide("/v2/organizations", hidden)
+						c.failReading("/v2/organizations", hidden)
 					}
-					c.hide(suspendedList, http.StatusNotFound)
+					c.failReading(suspendedList, http.StatusNotFound)
 					o := c.run(with{})
-					if o.exit() != test.exit || c.mailCount() != test.mails {
+					if o.exitCode() != test.exit || c.mailCount() != test.mails {
 						t.Errorf("exit code %d, %d mails, want %d and %d: %v, %v",
-							o.exit(), c.mailCount(), test.exit, test.mails, o.err, o.Stopped)
+							o.exitCode(), c.mailCount(), test.exit, test.mails, o.err, o.Stopped)
 					}
 					if (o.notice(plan.PinUnconfirmed, "") != nil) != test.unconfirmed {
-						t.Errorf("said that nothing confirms the pin: %v", !test.unconfirmed)
+						t.Errorf("notice about the unconfirmed organization: %v", !test.unconfirmed)
 					}
 					if test.unconfirmed || test.exit == 4 {
-						c.expectUser(mallory) // nobody is removed
+						c.expectUser(mallory) // is not removed
 					}
-					if test.exit == 3 { // what the first answer told counts from then on
-						if again := c.run(with{}); again.exit() != 4 || c.mailCount() != test.mails {
-							t.Errorf("the next run: exit code %d, %d mails", again.exit(), c.mailCount())
+					if test.exit == 3 { // the ledger has the organization of the first answer
+						if again := c.run(with{}); again.exitCode() != 4 || c.mailCount() != test.mails {
+							t.Errorf("the next run: exit code %d, %d mails", again.exitCode(), c.mailCount())
 						}
 					}
 				})
@@ -74,30 +75,31 @@ func TestFaultA16PinThatNothingConfirms(t *testing.T) {
 	}
 }
 
-// Before, nobody was told that a ledger had been lost.
+// TestFaultA17LostLedger: a notice reports a lost ledger. Before, orgsync did not report it.
 func TestFaultA17LostLedger(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada)
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
 		if o := c.run(with{}); o.notice(plan.NewLedger, "") != nil {
 			t.Error("a notice on first use of a new organization")
 		}
 		for range 2 {
 			must(t, c.Advance(time.Hour))
 			c.loseLedger()
-			if o := c.run(with{}); o.notice(plan.NewLedger, "") == nil || o.exit() != 0 {
-				t.Errorf("exit code %d, nobody is told", o.exit())
+			if o := c.run(with{}); o.notice(plan.NewLedger, "") == nil || o.exitCode() != 0 {
+				t.Errorf("exit code %d, or no notice", o.exitCode())
 			}
 		}
 	})
 }
 
-// Before, a ledger with each line twice gave up too early, since each mail counted twice.
+// TestFaultA17DoubledLedger: a ledger with repeated lines does not count a mail twice. Before, orgsync gave up too
+// early with such a ledger.
 func TestFaultA17DoubledLedger(t *testing.T) {
 	t.Parallel()
 	for name, double := range map[string]func(string) string{
-		"twice": func(s string) string { return s + s },
-		"three": func(s string) string { return s + s + s },
+		"twice":       func(s string) string { return s + s },
+		"three times": func(s string) string { return s + s + s },
 		"each line twice": func(s string) string {
 			var b strings.Builder
 			for line := range strings.Lines(s) {
@@ -111,8 +113,8 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 		},
 	} {
 		for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedVanish} {
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: expiry}}, ada)
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: expiry}}, ada)
 				for mails := range 6 {
 					c.run(with{})
 					content, err := c.store.Read(t.Context())
@@ -130,8 +132,8 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 	}
 }
 
-// Before, a ledger with times in the future let a second mail out, or made a person wait for as
-// long.
+// TestFaultA17TimesInTheFuture: a ledger with times in the future causes no second mail, and does not make people
+// wait longer. Before, orgsync sent a second mail, or did not mail people again in time.
 func TestFaultA17TimesInTheFuture(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{2 * time.Hour, 100 * time.Hour, 365 * 24 * time.Hour} {
@@ -139,8 +141,8 @@ func TestFaultA17TimesInTheFuture(t *testing.T) {
 			for _, lost := range []bool{false, true} { // the answer to the first mail
 				t.Run(fmt.Sprint(ahead, expiry, lost), func(t *testing.T) {
 					t.Parallel()
-					bubble(t, func(t *testing.T) {
-						c := newFault(t, sandbox.Options{ListLag: 10 * time.Minute, Dialect: sandbox.Dialect{
+					synctest.Test(t, func(t *testing.T) {
+						c := newDefaultCompany(t, sandbox.Options{ListLag: 10 * time.Minute, Dialect: sandbox.Dialect{
 							Lapsed: expiry, Accepted: sandbox.AcceptedVanish, Duplicate: sandbox.DuplicateSecond,
 						}}, ada, bob)
 						wrong := true
@@ -152,7 +154,7 @@ func TestFaultA17TimesInTheFuture(t *testing.T) {
 						})
 						if lost {
 							c.AddFault(sandbox.Fault{
-								Method: http.MethodPost, Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1,
+								Method: http.MethodPost, Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1,
 							})
 						}
 						c.run(with{settleWait: leaveToLaterRun})
@@ -163,7 +165,7 @@ func TestFaultA17TimesInTheFuture(t *testing.T) {
 							must(t, c.Advance(10*time.Hour))
 							c.run(with{})
 						}
-						c.check()
+						c.checkInvariants()
 						for _, who := range []string{ada, bob} {
 							c.expectMails(who, 1)
 						}
@@ -171,7 +173,7 @@ func TestFaultA17TimesInTheFuture(t *testing.T) {
 							must(t, c.Advance(12*time.Hour))
 							c.run(with{})
 						}
-						c.check()
+						c.checkInvariants()
 						for _, who := range []string{ada, bob} {
 							if n := len(c.Mails()[who]); n < 2 {
 								t.Errorf("%s waits without end: %d mails", who, n)
@@ -184,27 +186,28 @@ func TestFaultA17TimesInTheFuture(t *testing.T) {
 	}
 }
 
-// Before, changes that take access from members knew no limit: one run made 300 of them.
-func TestFaultB1TooMuchIsTakenAway(t *testing.T) {
+// TestFaultB1RevokesAreLimited: max_revokes limits the changes that take access from members. Before, there was no
+// limit, and one run made 300 such changes.
+func TestFaultB1RevokesAreLimited(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		revokes, api int
 		limit        int
 		refused      bool
 	}{
-		"300 revocations":         {revokes: 300, limit: 25, refused: true},
-		"one too many":            {revokes: 26, limit: 25, refused: true},
-		"as many as are allowed":  {revokes: 25, limit: 25},
-		"API access switched off": {api: 26, limit: 25, refused: true},
-		"both together":           {revokes: 20, api: 6, limit: 25, refused: true},
-		"both, allowed":           {revokes: 19, api: 6, limit: 25},
-		"none allowed":            {revokes: 1, limit: 0, refused: true},
+		"300 revocations":                                    {revokes: 300, limit: 25, refused: true},
+		"one too many":                                       {revokes: 26, limit: 25, refused: true},
+		"as many as are allowed":                             {revokes: 25, limit: 25},
+		"API access switched off":                            {api: 26, limit: 25, refused: true},
+		"revocations and API access, one too many":           {revokes: 20, api: 6, limit: 25, refused: true},
+		"revocations and API access, as many as are allowed": {revokes: 19, api: 6, limit: 25},
+		"none allowed":                                       {revokes: 1, limit: 0, refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				people := many(test.revokes + test.api)
-				c := newFault(t, sandbox.Options{}, append(people, ada)...)
+			synctest.Test(t, func(t *testing.T) {
+				people := manyPeople(test.revokes + test.api)
+				c := newDefaultCompany(t, sandbox.Options{}, append(people, ada)...)
 				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 				c.nameGroups("everyone")
 				c.roster.Settings.MaxRevokes, c.roster.Settings.MaxRemovals = test.limit, 0
@@ -224,8 +227,8 @@ func TestFaultB1TooMuchIsTakenAway(t *testing.T) {
 					if test.refused {
 						want = 4
 					}
-					if o.exit() != want || test.refused && c.writes() > 0 {
-						t.Errorf("exit code %d, %d requests that write", o.exit(), c.writes())
+					if o.exitCode() != want || test.refused && c.writeCount() > 0 {
+						t.Errorf("exit code %d, %d requests that write", o.exitCode(), c.writeCount())
 					}
 				})
 				if !test.refused {
@@ -238,17 +241,20 @@ func TestFaultB1TooMuchIsTakenAway(t *testing.T) {
 	}
 }
 
-// Before, one renamed or deleted group stopped every invitation.
-func TestFaultB2AGroupIsRenamedOrDeleted(t *testing.T) {
+// TestFaultB2GroupRenamedOrDeleted: people are still invited if a group is renamed or deleted. Before, such a group
+// stopped every invitation.
+func TestFaultB2GroupRenamedOrDeleted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		happen func(c *company) error
-		known  bool // to the ledger, by its id
-		gone   bool // not found by its id either
+		known  bool // the ledger has the id of the group
+		gone   bool // the group is not found by its id either
 	}{
-		"renamed, and known":     {func(c *company) error { return c.RenameGroup("platform", "infra") }, true, false},
-		"renamed, and not known": {func(c *company) error { return c.RenameGroup("platform", "infra") }, false, true},
-		"deleted, and known":     {func(c *company) error { return c.DeleteGroup("platform") }, true, true},
+		"renamed, with its id in the ledger": {func(c *company) error { return c.RenameGroup("platform", "infra") },
+			true, false},
+		"renamed, without its id in the ledger": {func(c *company) error { return c.RenameGroup("platform", "infra") },
+			false, true},
+		"deleted, with its id in the ledger": {func(c *company) error { return c.DeleteGroup("platform") }, true, true},
 		"misspelled": {func(c *company) error {
 			c.roster.People[0].Groups = refs("Platform")
 			return nil
@@ -256,8 +262,8 @@ func TestFaultB2AGroupIsRenamedOrDeleted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{}, ada, bob, zoe)
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{}, ada, bob, zoe)
 				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 				c.nameGroups("everyone")
 				for i := range 2 {
@@ -274,15 +280,15 @@ func TestFaultB2AGroupIsRenamedOrDeleted(t *testing.T) {
 				}
 				isEveryone := func(r roster.Ref) bool { return r.Name == "everyone" }
 				c.roster.People[0].Groups = slices.DeleteFunc(slices.Clone(c.roster.People[0].Groups), isEveryone)
-				c.add("new@example.com")
+				c.addToRoster("new@example.com")
 				o := c.run(with{})
 				c.expectMails("new@example.com", 1)
 				n := o.notice(plan.UnknownAccess, "")
-				if n == nil || n.Holds() != test.gone || (o.exit() == 3) != test.gone {
-					t.Errorf("exit code %d, %+v", o.exit(), n)
+				if n == nil || n.Holds() != test.gone || (o.exitCode() == 3) != test.gone {
+					t.Errorf("exit code %d, %+v", o.exitCode(), n)
 				}
 				groups := c.user(ada).Groups
-				if test.gone { // nobody loses anything of that kind
+				if test.gone { // orgsync revokes no group of anybody
 					if !slices.Contains(groups, "everyone") {
 						t.Errorf("ada lost a group: %v", groups)
 					}
@@ -296,8 +302,8 @@ func TestFaultB2AGroupIsRenamedOrDeleted(t *testing.T) {
 	}
 }
 
-// add adds people to the roster.
-func (c *company) add(people ...string) {
+// addToRoster adds people to the roster.
+func (c *company) addToRoster(people ...string) {
 	for _, who := range people {
 		c.roster.People = append(c.roster.People, roster.Person{
 			Email: org.MustParseAddress(who), At: roster.Position{File: "users.yaml", Line: 99, Column: 5},
@@ -305,17 +311,17 @@ func (c *company) add(people ...string) {
 	}
 }
 
-// Before, an address that the API refuses was tried at each run, which ended with exit code 3 each
-// time.
-func TestFaultB9AnAddressThatIsRefused(t *testing.T) {
+// TestFaultB9RefusedAddress: an address that the API refuses is tried less often, and runs between the tries end with
+// exit code 0. Before, each run tried it and ended with exit code 3.
+func TestFaultB9RefusedAddress(t *testing.T) {
 	t.Parallel()
 	for _, every := range []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour} {
 		t.Run(fmt.Sprint(every), func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{}, ada, bob)
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{}, ada, bob)
 				tried := map[string]int{}
-				c.refuse(func(_ int, who string) string {
+				c.refuseMails(func(_ int, who string) string {
 					tried[who]++
 					if who == ada {
 						return "no such mailbox: " + who
@@ -344,7 +350,7 @@ func TestFaultB9AnAddressThatIsRefused(t *testing.T) {
 					t.Errorf("tried %d times in five days", refused)
 				}
 				if refused < min(runs, 3+3) {
-					t.Errorf("tried %d times in five days: forgotten", refused)
+					t.Errorf("tried only %d times in five days", refused)
 				}
 				c.run(with{reinvite: []string{ada}})
 				if tried[ada] != refused+1 {
@@ -356,17 +362,18 @@ func TestFaultB9AnAddressThatIsRefused(t *testing.T) {
 	}
 }
 
-// Before, in an organization that is full everybody was tried each hour, and seats went by chance.
-func TestFaultB9AFullOrganization(t *testing.T) {
+// TestFaultB9FullOrganization: if the organization is full, a run stops mailing after a few refusals. Free seats go
+// to people in the order of the roster. Before, each run tried everybody, and seats went to people at random.
+func TestFaultB9FullOrganization(t *testing.T) {
 	t.Parallel()
 	for _, concurrency := range []int{1, 8} {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			people := []string{"z@example.com", "y@example.com", "x@example.com", "w@example.com"}
-			people = append(people, many(30)...)
-			c := newFault(t, sandbox.Options{}, people...)
+			people = append(people, manyPeople(30)...)
+			c := newDefaultCompany(t, sandbox.Options{}, people...)
 			seats, tried := 2, 0
 			var seated []string
-			c.refuse(func(_ int, who string) string {
+			c.refuseMails(func(_ int, who string) string {
 				tried++
 				if len(seated) >= seats {
 					return "no seat is left for " + who
@@ -375,18 +382,17 @@ func TestFaultB9AFullOrganization(t *testing.T) {
 				return ""
 			})
 			o := c.run(with{concurrency: concurrency})
-			// Answers overtake each other: a run that sends several mails at once may see four refusals before
-			// each of the two successes, and has others under way when it sees the fifth refusal in a row.
+			// Answers overtake each other. A run that sends several mails at once may get four refusals before each of the
+			// two successes. It has other mails in flight when it gets the fifth refusal in a row.
 			limit := 2 + 5
 			if concurrency > 1 {
 				limit += 2*(5-1) + concurrency - 1
 			}
-			if o.exit() != 3 || tried > limit || concurrency == 1 && !slices.Equal(seated, people[:2]) {
+			if o.exitCode() != 3 || tried > limit || concurrency == 1 && !slices.Equal(seated, people[:2]) {
 				t.Errorf("exit code %d, %d mails were tried, at most %d should be, the seats went to %v",
-					o.exit(), tried, limit, seated)
+					o.exitCode(), tried, limit, seated)
 			}
-			// A seat each day: nobody who was refused once is forgotten, and nobody takes more than
-			// one.
+			// With one more seat each day, each person gets a seat, and nobody takes more than one.
 			for range 60 {
 				must(t, c.Advance(24*time.Hour))
 				seats++
@@ -398,7 +404,7 @@ func TestFaultB9AFullOrganization(t *testing.T) {
 			if len(seated) != len(people) {
 				t.Errorf("%d of %d people got a seat", len(seated), len(people))
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
@@ -14,20 +15,21 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// Before, a user who had not accepted yet counted as a member, so that nobody invited them again.
-func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
+// TestFaultA5UserNotAccepted: a user who has not accepted yet is not a member. Before, such users counted as members,
+// and were never invited again.
+func TestFaultA5UserNotAccepted(t *testing.T) {
 	t.Parallel()
 	for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
 		for _, kept := range []bool{true, false} {
 			t.Run(fmt.Sprint(expiry, " ledger ", kept), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
 						InviteAccepted: sandbox.InviteAcceptedInvited, Lapsed: expiry, Duplicate: sandbox.DuplicateSecond,
 					}}, ada, zoe)
 					c.roster.Settings.Unlisted = roster.UnlistedRemove
-					c.giveFirst("platform")
-					c.join(zoe)
+					c.setFirstGroups("platform")
+					c.addMembers(zoe)
 					c.expect(c.run(with{}), 0, ada, "invite done")
 					again := map[bool]string{false: "reinvite done", true: "needs_attention"}[expiry == sandbox.LapsedVanish]
 					for _, want := range []string{"waiting", "waiting", "waiting", again} {
@@ -41,18 +43,18 @@ func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 					must(t, err)
 					for line := range strings.Lines(string(content)) {
 						if strings.Contains(line, ada) && strings.Contains(line, `"joined"`) {
-							t.Errorf("written down as a member: %s", line)
+							t.Errorf("the ledger has her as a member: %s", line)
 						}
 					}
-					// Nor is she removed as somebody who is not in the roster.
-					c.list(zoe)
+					// ada is not removed when she is no longer in the roster.
+					c.setRoster(zoe)
 					c.applyTimes(3, 30*time.Hour, with{}, func(_ int, o outcome) {
-						if o.exit() != 0 || len(o.Changes) > 0 {
-							t.Errorf("exit code %d, %d changes", o.exit(), len(o.Changes))
+						if o.exitCode() != 0 || len(o.Changes) > 0 {
+							t.Errorf("exit code %d, %d changes", o.exitCode(), len(o.Changes))
 						}
 					})
-					c.list(ada, zoe)
-					c.giveFirst("platform")
+					c.setRoster(ada, zoe)
+					c.setFirstGroups("platform")
 					c.run(with{reinvite: []string{ada}})
 					must(t, c.Accept(ada))
 					c.run(with{})
@@ -63,27 +65,27 @@ func TestFaultA5AUserWhoHasNotAccepted(t *testing.T) {
 	}
 }
 
-// Before, somebody who had accepted with another address was mailed three times more where the list
-// forgets who accepted.
-func TestFaultA6InUnderAnotherAddress(t *testing.T) {
+// TestFaultA6MemberUnderAnotherAddress: a person who may be a member under another address is reported and not
+// mailed. Before, they got three more mails if the list drops accepted invitations.
+func TestFaultA6MemberUnderAnotherAddress(t *testing.T) {
 	t.Parallel()
 	for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
 		for _, policy := range []roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove} {
 			t.Run(fmt.Sprint(expiry, " ", policy), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
 						Accepted: sandbox.AcceptedVanish, Lapsed: expiry, Duplicate: sandbox.DuplicateSecond,
 					}}, ada, zoe)
 					c.roster.Settings.Unlisted = policy
-					c.join(zoe)
+					c.addMembers(zoe)
 					c.run(with{})
 					must(t, c.Advance(time.Hour))
 					must(t, c.AcceptAs(ada, home))
 					c.applyTimes(20, 20*time.Hour, with{}, func(i int, o outcome) {
 						n := o.notice(plan.PossibleAlias, ada)
-						if n == nil || n.Text != home || n.Holds() != (i > 3) || (o.exit() == 3) != (i > 3) {
-							t.Errorf("run %d: exit code %d, %+v", i, o.exit(), n)
+						if n == nil || n.Text != home || n.Holds() != (i > 3) || (o.exitCode() == 3) != (i > 3) {
+							t.Errorf("run %d: exit code %d, %+v", i, o.exitCode(), n)
 						}
 						c.expectUser(home)
 						if c.user(home).Suspended {
@@ -99,25 +101,25 @@ func TestFaultA6InUnderAnotherAddress(t *testing.T) {
 	}
 }
 
-// Before, nobody asked whether a stranger had come before the mail or after it: those who were
-// there before hold nobody back.
-func TestFaultA6StrangersFromBefore(t *testing.T) {
+// TestFaultA6UsersFromBeforeTheMail: an unlisted user holds a mail only if the user came after the earlier mail to
+// the person. Before, orgsync did not compare the times.
+func TestFaultA6UsersFromBeforeTheMail(t *testing.T) {
 	t.Parallel()
 	for _, seen := range []bool{true, false} { // by an earlier run
-		bubble(t, func(t *testing.T) {
-			c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
 				Accepted: sandbox.AcceptedVanish, Lapsed: sandbox.LapsedVanish,
 			}}, zoe)
-			c.join(zoe, home)
+			c.addMembers(zoe, home)
 			if seen {
 				c.run(with{})
 			}
-			c.list(ada, zoe)
+			c.setRoster(ada, zoe)
 			c.expect(c.run(with{}), 0, ada, "invite done")
 			must(t, c.Advance(80*time.Hour))
 			c.expect(c.run(with{}), 0, ada, "reinvite done")
 			c.expectMails(ada, 2)
-			c.join(mallory) // who came after the first mail and the second
+			c.addMembers(mallory) // comes after the first mail and the second
 			must(t, c.Advance(80*time.Hour))
 			o := c.run(with{})
 			c.expect(o, 3, ada, "possible_alias")
@@ -130,26 +132,26 @@ func TestFaultA6StrangersFromBefore(t *testing.T) {
 	}
 }
 
-// Before, and found by these histories, somebody was mailed three times more: the answer to ada's
-// mail was lost, she accepted with another address before anybody looked again, and a list that
-// forgets who accepted made the mail look like one that was never sent.
-func TestFaultA6LostAndAcceptedWithAnotherAddress(t *testing.T) {
+// TestFaultA6AcceptedWithAnotherAddressAfterLostAnswer: the answer to ada's mail is lost, and she accepts with
+// another address before the next run. She is not mailed again while that user is there. Before, she got three more
+// mails. The list drops accepted invitations, so the mail looked like one that was never sent.
+func TestFaultA6AcceptedWithAnotherAddressAfterLostAnswer(t *testing.T) {
 	t.Parallel()
 	for _, others := range []int{0, 2} {
 		for _, after := range []time.Duration{3 * time.Minute, 20 * time.Minute, 50 * time.Hour} {
 			t.Run(fmt.Sprint(others, after), func(t *testing.T) {
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
 						Accepted: sandbox.AcceptedVanish, Duplicate: sandbox.DuplicateSecond,
-					}}, append([]string{ada}, many(others)...)...)
+					}}, append([]string{ada}, manyPeople(others)...)...)
 					k := c.killAfterWrite(1)
 					c.run(with{concurrency: 1})
-					k.revive()
+					k.restore()
 					must(t, c.AcceptAs(ada, home))
 					must(t, c.Advance(after))
 					c.applyTimes(12, 20*time.Hour, with{}, func(_ int, o outcome) {
 						if o.notice(plan.PossibleAlias, ada) == nil && o.notice(plan.Unsettled, ada) == nil {
-							t.Errorf("%s: nobody is told: %s", c.Now(), o.about(ada))
+							t.Errorf("%s: no notice: %s", c.Now(), o.about(ada))
 						}
 						for _, ch := range o.Changes {
 							if ch.Email.String() == ada && ch.Outcome == apply.Done {
@@ -167,18 +169,18 @@ func TestFaultA6LostAndAcceptedWithAnotherAddress(t *testing.T) {
 	}
 }
 
-// Before, somebody who had accepted with another address was removed at once when the ledger was
-// lost, and mailed again.
-func TestFaultA7RemovedWithALostLedger(t *testing.T) {
+// TestFaultA7LostLedgerDoesNotRemoveAtOnce: after the ledger is lost, a person who accepted with another address is
+// not removed within a day. Before, they were removed at once and mailed again.
+func TestFaultA7LostLedgerDoesNotRemoveAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []roster.UnlistedPolicy{roster.UnlistedSuspend, roster.UnlistedRemove} {
 		for _, accepted := range []string{sandbox.AcceptedVanish, sandbox.AcceptedListed} {
 			t.Run(fmt.Sprint(policy, " ", accepted), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, ada, zoe)
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, ada, zoe)
 					c.roster.Settings.Unlisted = policy
-					c.join(zoe)
+					c.addMembers(zoe)
 					c.run(with{})
 					must(t, c.AcceptAs(ada, home))
 					c.run(with{})
@@ -188,14 +190,14 @@ func TestFaultA7RemovedWithALostLedger(t *testing.T) {
 						c.expectUser(home)
 						n := o.notice(plan.Unlisted, home)
 						switch {
-						case accepted == sandbox.AcceptedListed: // ada, as the list says
+						case accepted == sandbox.AcceptedListed: // the list shows that this user is ada
 							c.expect(o, 0, ada, "other_address")
 						case n == nil || n.RemovalAfter.Sub(begin).Abs() > 24*time.Hour+time.Minute:
-							t.Errorf("run %d: nobody is told when: %+v", i, n)
+							t.Errorf("run %d: the notice has not the right time of the removal: %+v", i, n)
 						}
 					})
 					if u := c.user(home); u == nil || u.Suspended {
-						t.Error("gone within a day")
+						t.Error("removed or suspended within a day")
 					}
 				})
 			})
@@ -203,22 +205,22 @@ func TestFaultA7RemovedWithALostLedger(t *testing.T) {
 	}
 }
 
-// Before, everybody who was not in the roster was taken out at once, whether the ledger had ever
-// seen them in one or not.
-func TestFaultA7WhoWaitsADay(t *testing.T) {
+// TestFaultA7Wait: unlisted_after delays only the removal of users who were in no roster before. Before,
+// orgsync removed all unlisted users at once.
+func TestFaultA7Wait(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada, bob, "cy@example.com")
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada, bob, "cy@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.roster.People[2].Until = c.Now().Truncate(24*time.Hour).AddDate(0, 0, 1)
-		c.join(ada, bob, "cy@example.com", mallory)
+		c.addMembers(ada, bob, "cy@example.com", mallory)
 		c.run(with{})
 		must(t, c.Advance(2*time.Hour))
-		c.list(ada, bob)
+		c.setRoster(ada, bob)
 		c.roster.People = append(c.roster.People[:1], roster.Person{
 			Email: org.MustParseAddress("cy@example.com"), Until: c.Now().Truncate(24*time.Hour).AddDate(0, 0, -1),
 		})
-		o := c.run(with{}) // bob was listed, cy's last day is over, and mallory came from nowhere
+		o := c.run(with{}) // bob was listed, cy's last day is over, and mallory was in no roster
 		c.expect(o, 0, bob, "remove done")
 		c.expect(o, 0, "cy@example.com", "remove done")
 		c.expect(o, 0, mallory, "unlisted")
@@ -231,8 +233,8 @@ func TestFaultA7WhoWaitsADay(t *testing.T) {
 	})
 }
 
-// Before, somebody who was invited, taken off the roster, let in late and removed was never invited
-// again when they were listed again.
+// TestFaultA8RemovedAndListedAgain: a person who accepts after they left the roster is removed, and is invited when
+// they are listed again. Before, such people were never invited again.
 func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 	t.Parallel()
 	for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
@@ -241,19 +243,19 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 				for _, late := range []time.Duration{time.Hour, 71 * time.Hour} {
 					t.Run(fmt.Sprint(accepted, as, answer, late), func(t *testing.T) {
 						t.Parallel()
-						bubble(t, func(t *testing.T) {
-							c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, ada, zoe)
+						synctest.Test(t, func(t *testing.T) {
+							c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, ada, zoe)
 							c.roster.Settings.Unlisted = roster.UnlistedRemove
-							c.join(zoe)
+							c.addMembers(zoe)
 							c.run(with{})
-							c.list(zoe)
+							c.setRoster(zoe)
 							must(t, c.Advance(late))
 							c.run(with{})
 							must(t, c.AcceptAs(ada, as))
 							if answer != "" {
 								c.AddFault(sandbox.Fault{Method: http.MethodDelete, Kind: answer, After: true})
 							}
-							for range 4 { // somebody with an address that nobody knows goes after a day
+							for range 4 { // a user with an unknown address is removed after a day
 								must(t, c.Advance(12*time.Hour))
 								c.run(with{})
 							}
@@ -261,10 +263,10 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 								t.Fatal("not removed")
 							}
 							c.ClearFaults()
-							c.list(ada, zoe)
+							c.setRoster(ada, zoe)
 							must(t, c.Advance(time.Hour))
 							c.run(with{})
-							must(t, c.Advance(73*time.Hour)) // as long as her first mail may still be answered, for all that is known
+							must(t, c.Advance(73*time.Hour)) // until the invitation of her first mail has expired
 							c.run(with{})
 							if n := len(c.Mails()[ada]); n < 2 {
 								t.Errorf("%d mails: removed by orgsync, listed again, and not invited", n)
@@ -280,36 +282,36 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 	}
 }
 
-// Before, two rosters with one ledger removed and mailed a person in turns without end, and each
-// run ended with exit code 0.
+// TestFaultA9TwoRostersInTurns: if two rosters with one ledger remove and invite a person in turns, the mails stop
+// and a notice names the other roster. Before, this went on without end, and each run ended with exit code 0.
 func TestFaultA9TwoRostersInTurns(t *testing.T) {
 	t.Parallel()
 	for _, every := range []time.Duration{time.Hour, 12 * time.Hour, 40 * time.Hour} {
 		for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
 			t.Run(fmt.Sprint(every, accepted), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}})
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}})
 					c.roster.Settings.Unlisted = roster.UnlistedRemove
-					c.join(zoe)
+					c.addMembers(zoe)
 					var mailed []time.Time
-					told := false
+					reported := false
 					c.applyTimes(int(10*24*time.Hour/every), every, with{}, func(i int, _ outcome) {
-						c.list(ada, zoe)
+						c.setRoster(ada, zoe)
 						o := c.run(with{files: "ours.yaml"})
 						if strings.HasSuffix(o.about(ada), "invite done") {
 							mailed = append(mailed, c.Now())
 						}
 						if n := o.notice(plan.Flapping, ada); n != nil {
-							told = true
+							reported = true
 							c.expect(o, 3, ada, "flapping")
 							if n.Text != "theirs.yaml" || n.Since.IsZero() {
-								t.Errorf("the notice does not say by which roster: %+v", n)
+								t.Errorf("the notice does not name the other roster: %+v", n)
 							}
 						}
 						_ = c.Accept(ada)
 						must(t, c.Advance(20*time.Minute))
-						c.list(zoe)
+						c.setRoster(zoe)
 						c.run(with{files: "theirs.yaml"})
 					})
 					// Two removals within a week hold the next mail for a week.
@@ -319,8 +321,8 @@ func TestFaultA9TwoRostersInTurns(t *testing.T) {
 							break
 						}
 					}
-					if !told {
-						t.Error("nobody is told")
+					if !reported {
+						t.Error("no notice reports it")
 					}
 				})
 			})
@@ -328,16 +330,16 @@ func TestFaultA9TwoRostersInTurns(t *testing.T) {
 	}
 }
 
-// Before, nobody had looked at two rosters with a ledger each: whoever one of them removes has
-// left, for all that the other knows, and is not mailed.
+// TestFaultA9TwoLedgers: two rosters that each have a ledger mail each person once. If one roster removes a person,
+// the other reports that they left, and does not mail them.
 func TestFaultA9TwoLedgers(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{})
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{})
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		var ours, other []byte
 		turn := func(ledger *[]byte, who string) outcome {
-			c.list(who)
+			c.setRoster(who)
 			must(t, c.store.Replace(*ledger))
 			o := c.run(with{})
 			content, err := c.store.Read(t.Context())
@@ -349,7 +351,7 @@ func TestFaultA9TwoLedgers(t *testing.T) {
 			o := turn(&ours, ada)
 			about := o.about(ada)
 			if about != "invite done" && about != "waiting" && about != "left" && c.user(ada) == nil {
-				t.Errorf("%s: nobody is told: %s", c.Now(), about)
+				t.Errorf("%s: no notice: %s", c.Now(), about)
 			}
 			turn(&other, zoe)
 			_, _ = c.Accept(ada), c.Accept(zoe)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
@@ -16,22 +17,21 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// The histories of this file and the other faults_*_test.go went wrong before: somebody was mailed
-// twice, forgotten, let in or thrown out. Each test is named after what happened, and plays it in
-// several ways.
+// The tests of this file and of the other faults_*_test.go repeat faults that orgsync once had. It mailed people twice,
+// or never, or gave access to the wrong users, or removed members. Each test repeats one fault in several variants.
 
 const (
 	ada     = "ada@example.com"
 	bob     = "bob@example.com"
 	zoe     = "zoe@example.com"
 	home    = "countess@home.example" // the other address of ada
-	mallory = "mallory@example.com"   // not a colleague
+	mallory = "mallory@example.com"   // belongs to no person of the roster
 
 	suspendedList = "/v2/organizations/{id}/suspended-users"
 )
 
-// newFault begins a history with the settings of a roster that names none.
-func newFault(t *testing.T, o sandbox.Options, people ...string) *company {
+// newDefaultCompany returns a company whose roster has the default settings.
+func newDefaultCompany(t *testing.T, o sandbox.Options, people ...string) *company {
 	t.Helper()
 	c := newCompany(t, o, people...)
 	c.roster.Settings = roster.Settings{
@@ -40,16 +40,16 @@ func newFault(t *testing.T, o sandbox.Options, people ...string) *company {
 	return c
 }
 
-// run is one run as the command makes it, with the checks before it.
+// run makes one run with all checks of the command before it, and logs its outcome.
 func (c *company) run(w with) outcome {
 	c.t.Helper()
 	w.refuse = true
 	o := c.apply(w)
-	c.log(o)
+	c.logOutcome(o)
 	return o
 }
 
-// applyTimes makes n runs, and lets time pass after each.
+// applyTimes makes n runs. It calls look with each outcome, and lets time pass after each run.
 func (c *company) applyTimes(n int, every time.Duration, w with, look func(i int, o outcome)) {
 	c.t.Helper()
 	for i := range n {
@@ -58,8 +58,8 @@ func (c *company) applyTimes(n int, every time.Duration, w with, look func(i int
 	}
 }
 
-// exit is the code that the command ends with.
-func (o outcome) exit() int {
+// exitCode returns the exit code of the command.
+func (o outcome) exitCode() int {
 	holds := slices.ContainsFunc(o.Notices, plan.Notice.Holds)
 	acted := slices.ContainsFunc(o.Changes, func(c apply.ChangeResult) bool {
 		return c.Outcome == apply.Done || c.Requests > 0
@@ -80,7 +80,7 @@ func (o outcome) exit() int {
 	return 0
 }
 
-// about is what the run did and said about one person: "invite done", "waiting", "nothing".
+// about returns the changes and notices about one person, for example "invite done", "waiting" or "nothing".
 func (o outcome) about(who string) string {
 	var said []string
 	for _, ch := range o.Changes {
@@ -99,8 +99,8 @@ func (o outcome) about(who string) string {
 	return strings.Join(said, ", ")
 }
 
-// notice is the first notice of a kind about somebody, "" for the whole run; nil when there is
-// none.
+// notice returns the first notice of a kind about a person, or about the whole run if who is "". It is nil if there
+// is none.
 func (o outcome) notice(kind plan.NoticeKind, who string) *plan.Notice {
 	for i, n := range o.Notices {
 		if n.Kind == kind && n.Email.String() == who {
@@ -110,16 +110,16 @@ func (o outcome) notice(kind plan.NoticeKind, who string) *plan.Notice {
 	return nil
 }
 
-// expect fails the test unless the run ended with that exit code and said that about somebody.
+// expect fails the test unless the run has the exit code, and [outcome.about] returns about for the person.
 func (c *company) expect(o outcome, exit int, who, about string) {
 	c.t.Helper()
-	if got := o.about(who); o.exit() != exit || got != about {
+	if got := o.about(who); o.exitCode() != exit || got != about {
 		c.t.Errorf("%s: exit code %d, %s: %s; want %d, %s (%v)",
-			c.Now().Format("Jan 2 15:04"), o.exit(), who, got, exit, about, o.err)
+			c.Now().Format("Jan 2 15:04"), o.exitCode(), who, got, exit, about, o.err)
 	}
 }
 
-// expectMails fails the test unless somebody has so many mails.
+// expectMails fails the test unless the person has this number of mails.
 func (c *company) expectMails(who string, want int) {
 	c.t.Helper()
 	if got := len(c.Mails()[who]); got != want {
@@ -127,7 +127,7 @@ func (c *company) expectMails(who string, want int) {
 	}
 }
 
-// user is the user with that address; nil when there is none.
+// user returns the user with an address; nil if there is none.
 func (c *company) user(email string) *sandbox.User {
 	for _, u := range c.World().Users {
 		if strings.EqualFold(u.Email, email) {
@@ -137,8 +137,7 @@ func (c *company) user(email string) *sandbox.User {
 	return nil
 }
 
-// expectUser fails the test unless there is a user with that address who has just these groups, in
-// words.
+// expectUser fails the test unless there is a user with the address who has exactly these groups.
 func (c *company) expectUser(email string, groups ...string) {
 	c.t.Helper()
 	switch u := c.user(email); {
@@ -149,8 +148,8 @@ func (c *company) expectUser(email string, groups ...string) {
 	}
 }
 
-// writes is how many requests that change something reached the API.
-func (c *company) writes() int {
+// writeCount returns the number of requests that reached the API and change something.
+func (c *company) writeCount() int {
 	n := 0
 	for _, r := range c.Requests() {
 		if r.Method != http.MethodGet {
@@ -163,20 +162,21 @@ func (c *company) writes() int {
 // loseLedger empties the ledger.
 func (c *company) loseLedger() { must(c.t, c.store.Replace(nil)) }
 
-// give makes the first person of the roster one of these groups.
-func (c *company) giveFirst(groups ...string) { c.roster.People[0].Groups = refs(groups...) }
+// setFirstGroups sets the groups of the first person of the roster.
+func (c *company) setFirstGroups(groups ...string) { c.roster.People[0].Groups = refs(groups...) }
 
-// hide makes reading a path fail with a status.
-func (c *company) hide(path string, status int) {
+// failReading makes each GET request for a path fail with a status.
+func (c *company) failReading(path string, status int) {
 	c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: path, Kind: sandbox.FaultStatus, Status: status})
 }
 
-// hideUsers makes the key one that may not list users.
-func (c *company) hideUsers() { c.hide("/v2/users", http.StatusForbidden) }
+// hideUsers makes the API refuse to list users.
+func (c *company) hideUsers() { c.failReading("/v2/users", http.StatusForbidden) }
 
-// Before, mallory got ada's admin group and API access because ada's declined invitation named her,
-// and with mallory in the roster herself each run ended with exit code 6.
-func TestFaultA1AnUnacceptedInvitationNamesSomebodyElse(t *testing.T) {
+// TestFaultA1UnacceptedInvitationNamesAnotherUser: ada's invitation was not accepted, and names mallory as the
+// registered user. mallory gets nothing of ada's access. Before, mallory got ada's admin group and API access. With
+// mallory in the roster, each run ended with exit code 6.
+func TestFaultA1UnacceptedInvitationNamesAnotherUser(t *testing.T) {
 	t.Parallel()
 	for state, first := range map[string]string{
 		"declined": "needs_attention", "cancelled": "needs_attention", "expired": "reinvite done", "pending": "waiting",
@@ -184,23 +184,23 @@ func TestFaultA1AnUnacceptedInvitationNamesSomebodyElse(t *testing.T) {
 		for _, listed := range []bool{false, true} {
 			t.Run(fmt.Sprint(state, " listed ", listed), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
 					people := []string{ada}
 					if listed {
 						people = append(people, mallory)
 					}
-					c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedMarked}}, people...)
-					c.giveFirst("platform")
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedMarked}}, people...)
+					c.setFirstGroups("platform")
 					c.roster.People[0].APIEnabled = new(true)
-					c.join(mallory)
+					c.addMembers(mallory)
 					_, err := c.AddInvitation(sandbox.Invitation{Email: ada, State: state, Registered: mallory})
 					must(t, err)
 					c.applyTimes(3, 24*time.Hour, with{}, func(i int, o outcome) {
 						if i == 0 {
 							c.expect(o, 0, ada, first)
 						}
-						if o.exit() != 0 {
-							t.Errorf("exit code %d: %v", o.exit(), o.err)
+						if o.exitCode() != 0 {
+							t.Errorf("exit code %d: %v", o.exitCode(), o.err)
 						}
 						c.expectUser(mallory)
 						if c.user(mallory).APIEnabled {
@@ -216,14 +216,14 @@ func TestFaultA1AnUnacceptedInvitationNamesSomebodyElse(t *testing.T) {
 	}
 }
 
-// Before, somebody who declined what orgsync had sent to ada was taken for ada, so that ada was
-// never invited again even by name.
-func TestFaultA1DeclinedBySomebodyElse(t *testing.T) {
+// TestFaultA1DeclinedByAnotherUser: a user who declines ada's invitation is not taken for ada. Before, they were, and
+// --reinvite did not invite ada either.
+func TestFaultA1DeclinedByAnotherUser(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada)
-		c.giveFirst("platform")
-		c.join(mallory)
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.setFirstGroups("platform")
+		c.addMembers(mallory)
 		c.expect(c.run(with{}), 0, ada, "invite done")
 		must(t, c.DeclineAs(ada, mallory))
 		c.applyTimes(4, 24*time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "needs_attention") })
@@ -237,21 +237,21 @@ func TestFaultA1DeclinedBySomebodyElse(t *testing.T) {
 	})
 }
 
-// Before, a user whose address the roster does not name got the access of the person whose
-// invitation they had accepted.
-func TestFaultA1AnotherAddressGetsNothing(t *testing.T) {
+// TestFaultA1UserOfAnotherAddressGetsNothing: a user whose address the roster does not name gets no access, even if
+// they accepted a person's invitation. Before, they got the access of that person.
+func TestFaultA1UserOfAnotherAddressGetsNothing(t *testing.T) {
 	t.Parallel()
-	for _, known := range []string{"accepted what orgsync sent", "was there with access before"} {
+	for _, known := range []string{"accepted an invitation of orgsync", "had access before"} {
 		t.Run(known, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{}, ada, bob)
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{}, ada, bob)
 				c.roster.Settings.Unlisted, c.roster.Settings.ExtraAccess = roster.UnlistedRemove, roster.ExtraAccessRevoke
 				c.nameGroups("everyone")
-				c.giveFirst("platform")
-				c.join(bob)
+				c.setFirstGroups("platform")
+				c.addMembers(bob)
 				var before []string
-				if known == "accepted what orgsync sent" {
+				if known == "accepted an invitation of orgsync" {
 					c.expect(c.run(with{}), 0, ada, "invite done")
 					must(t, c.AcceptAs(ada, home))
 				} else {
@@ -273,8 +273,8 @@ func TestFaultA1AnotherAddressGetsNothing(t *testing.T) {
 				c.expect(c.run(with{}), 0, ada, "other_address, suspended")
 				must(t, c.Unsuspend(home))
 				c.roster.People[0].Aliases = []org.Address{org.MustParseAddress(home)}
-				if o := c.run(with{}); o.exit() != 0 {
-					t.Errorf("exit code %d", o.exit())
+				if o := c.run(with{}); o.exitCode() != 0 {
+					t.Errorf("exit code %d", o.exitCode())
 				}
 				c.expectUser(home, "platform")
 				c.expectMails(ada, mails)
@@ -283,10 +283,10 @@ func TestFaultA1AnotherAddressGetsNothing(t *testing.T) {
 	}
 }
 
-// Before, a key that may not list users and a list of pending invitations only made members look
-// like people to be invited: on first use all of them were mailed, and whoever accepted was mailed
-// three times more.
-func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
+// TestFaultA2HiddenMembers: the key may not list users, and the list of invitations drops accepted ones. Then orgsync
+// does not mail people who may be members. Before, the first run mailed all members, and people who accepted got
+// three more mails.
+func TestFaultA2HiddenMembers(t *testing.T) {
 	t.Parallel()
 	people := []string{ada, bob, zoe}
 	pendingOnly := sandbox.Options{Dialect: sandbox.Dialect{
@@ -295,22 +295,22 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 	t.Run("first use", func(t *testing.T) {
 		t.Parallel()
 		for _, suspended := range []bool{false, true} {
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, pendingOnly, people...)
-				c.join(ada, bob)
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, pendingOnly, people...)
+				c.addMembers(ada, bob)
 				c.hideUsers()
-				if suspended { // cannot be listed either
-					c.hide(suspendedList, http.StatusForbidden)
+				if suspended { // suspended users cannot be listed either
+					c.failReading(suspendedList, http.StatusForbidden)
 				}
 				c.applyTimes(4, 80*time.Hour, with{}, func(_ int, o outcome) {
 					for _, who := range people {
 						c.expect(o, 3, who, "unknown_membership")
 					}
 				})
-				if c.writes() > 0 {
-					t.Errorf("%d requests that write", c.writes())
+				if c.writeCount() > 0 {
+					t.Errorf("%d requests that write", c.writeCount())
 				}
-				c.run(with{reinvite: []string{zoe}}) // named by a person
+				c.run(with{reinvite: []string{zoe}}) // an operator decides to mail zoe
 				c.expectMails(zoe, 1)
 			})
 		}
@@ -320,27 +320,27 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 		for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedVanish} {
 			for _, kept := range []bool{true, false} {
 				for _, seen := range []bool{true, false} {
-					bubble(t, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
 						o := pendingOnly
 						o.Dialect.Lapsed = expiry
-						c := newFault(t, o, people...)
+						c := newDefaultCompany(t, o, people...)
 						c.run(with{})
 						for _, who := range people {
 							must(t, c.Accept(who))
 						}
 						if seen {
-							c.run(with{}) // writes down that they joined
+							c.run(with{}) // records that they joined
 						}
 						c.hideUsers()
 						c.applyTimes(6, 80*time.Hour, with{}, func(i int, o outcome) {
 							if !kept {
 								c.loseLedger()
 							}
-							if i > 0 && o.exit() != 3 {
-								t.Errorf("exit code %d: nobody is told that people may be missing", o.exit())
+							if i > 0 && o.exitCode() != 3 {
+								t.Errorf("exit code %d, want 3 because people may be missing", o.exitCode())
 							}
 						})
-						c.expectEverybodyOnce()
+						c.expectOneMailEach()
 					})
 				}
 			}
@@ -348,24 +348,24 @@ func TestFaultA2MembersWhomTheKeyCannotSee(t *testing.T) {
 	})
 	t.Run("where accepted invitations are listed", func(t *testing.T) {
 		t.Parallel()
-		bubble(t, func(t *testing.T) {
-			c := newFault(t, sandbox.Options{}, people...)
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, people...)
 			_, err := c.AddInvitation(sandbox.Invitation{Email: "somebody@example.com", State: "accepted"})
 			must(t, err)
 			c.hideUsers()
 			c.run(with{})
 			must(t, c.Accept(ada))
 			c.applyTimes(3, time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, ada, "nothing") })
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	})
 }
 
-// Before, there was no way to mail people whom the key cannot see but to mail all of them again and
-// again.
+// TestFaultA2HiddenMembersAreMailedOnceAtMost: the setting `hidden_members: invite` mails each person at most once.
+// Before, the only choice was to mail all of them again and again.
 func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 	t.Parallel()
-	post := func(f sandbox.Fault) *sandbox.Fault { f.Method, f.Path = http.MethodPost, lostInvite; return &f }
+	post := func(f sandbox.Fault) *sandbox.Fault { f.Method, f.Path = http.MethodPost, invitePath; return &f }
 	for name, fault := range map[string]*sandbox.Fault{
 		"nothing goes wrong": nil,
 		"answers lost, the server acted": post(sandbox.Fault{
@@ -380,11 +380,11 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
 					Accepted: sandbox.AcceptedVanish, Declined: sandbox.DeclinedVanish, Lapsed: sandbox.LapsedVanish,
 					Duplicate: sandbox.DuplicateSecond,
-				}}, many(6)...)
+				}}, manyPeople(6)...)
 				c.roster.Settings.HiddenMembers = roster.HiddenMembersInvite
 				c.hideUsers()
 				if fault != nil {
@@ -401,7 +401,7 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 					case 0:
 						_ = c.Accept("p001@example.com")
 					case 3:
-						c.roster.People = listed[1:] // off the roster for one run
+						c.roster.People = listed[1:] // the first person is not listed for one run
 					case 4:
 						c.roster.People = listed
 					}
@@ -412,29 +412,30 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 					}
 				}
 				if name == "refused at first" || fault == nil || fault.After {
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 				}
 			})
 		})
 	}
 }
 
-// Before, somebody who was suspended by hand was mailed where the key cannot list suspended users.
-func TestFaultA3SuspendedAndUnseen(t *testing.T) {
+// TestFaultA3HiddenSuspendedUsers: a person who is suspended by hand is not mailed if the key cannot list suspended
+// users. Before, they were mailed.
+func TestFaultA3HiddenSuspendedUsers(t *testing.T) {
 	t.Parallel()
 	for _, hidden := range []int{http.StatusForbidden, http.StatusNotFound} {
 		for _, known := range []string{"by the ledger", "by an accepted invitation", "by both", "by nothing"} {
 			t.Run(fmt.Sprint(hidden, " ", known), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
 					d := sandbox.Dialect{
 						Suspended: sandbox.SuspendedListed, Duplicate: sandbox.DuplicateSecond, Accepted: sandbox.AcceptedVanish,
 					}
 					if known == "by an accepted invitation" || known == "by both" {
 						d.Accepted = sandbox.AcceptedListed
 					}
-					c := newFault(t, sandbox.Options{Dialect: d}, ada, zoe)
-					c.join(zoe)
+					c := newDefaultCompany(t, sandbox.Options{Dialect: d}, ada, zoe)
+					c.addMembers(zoe)
 					c.run(with{})
 					must(t, c.Accept(ada))
 					must(t, c.Advance(time.Hour))
@@ -443,12 +444,12 @@ func TestFaultA3SuspendedAndUnseen(t *testing.T) {
 					if known == "by an accepted invitation" || known == "by nothing" {
 						c.loseLedger()
 					}
-					c.hide(suspendedList, hidden)
-					asked := c.posts()
+					c.failReading(suspendedList, hidden)
+					asked := c.postCount()
 					c.applyTimes(6, 20*time.Hour, with{}, func(_ int, o outcome) {
-						if known == "by nothing" { // nobody can know
+						if known == "by nothing" { // orgsync cannot know that ada is suspended
 							if o.notice(plan.SuspendedUnseen, "") == nil {
-								t.Error("nobody is told that suspended users cannot be seen")
+								t.Error("no notice reports that suspended users cannot be listed")
 							}
 							return
 						}
@@ -456,8 +457,8 @@ func TestFaultA3SuspendedAndUnseen(t *testing.T) {
 					})
 					if known != "by nothing" {
 						c.expect(c.run(with{inviteLeft: true}), 3, ada, "unknown_membership")
-						if c.posts() > asked {
-							t.Errorf("%d mails were asked for", c.posts()-asked)
+						if c.postCount() > asked {
+							t.Errorf("%d mails were asked for", c.postCount()-asked)
 						}
 					}
 					c.ClearFaults()

@@ -20,10 +20,11 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// pin is the organization of every simulated API.
+// pin is the name of the organization that every simulated API has, and that every roster names.
 const pin = "Example Org"
 
-// company is a roster, a simulated API and a ledger, joined by the real client. It lives in a synctest bubble.
+// company joins a roster, a simulated API and a ledger by the real client. Tests use it with fake time, inside
+// synctest.Test.
 type company struct {
 	t *testing.T
 	*sandbox.Server
@@ -44,12 +45,12 @@ func newCompany(t *testing.T, o sandbox.Options, people ...string) *company {
 	c := &company{t: t, Server: server, store: &ledgertest.Store{}, wire: &sandboxtest.Transport{Handler: server}}
 	c.roster.Organization = pin
 	c.roster.Settings = roster.Settings{MaxInvites: 1000, MaxRemovals: 5, MaxRevokes: 1000, ReinviteRounds: 4}
-	c.list(people...)
+	c.setRoster(people...)
 	return c
 }
 
-// list makes people the roster's.
-func (c *company) list(people ...string) {
+// setRoster replaces the people of the roster.
+func (c *company) setRoster(people ...string) {
 	c.roster.People = nil
 	for i, p := range people {
 		c.roster.People = append(c.roster.People, roster.Person{
@@ -58,8 +59,8 @@ func (c *company) list(people ...string) {
 	}
 }
 
-// join makes people members, whom nobody invited.
-func (c *company) join(people ...string) {
+// addMembers adds people as members, without an invitation.
+func (c *company) addMembers(people ...string) {
 	c.t.Helper()
 	for _, who := range people {
 		_, err := c.AddUser(sandbox.User{Email: who})
@@ -67,8 +68,8 @@ func (c *company) join(people ...string) {
 	}
 }
 
-// many are n people.
-func many(n int) []string {
+// manyPeople returns n addresses.
+func manyPeople(n int) []string {
 	people := make([]string, n)
 	for i := range people {
 		people[i] = fmt.Sprintf("p%03d@example.com", i)
@@ -76,7 +77,7 @@ func many(n int) []string {
 	return people
 }
 
-// with says how one run differs from the usual.
+// with has the options of one run.
 type with struct {
 	concurrency int
 	rate        float64
@@ -87,25 +88,26 @@ type with struct {
 	key         string
 	ctx         context.Context
 	progress    func(apply.ChangeResult)
-	settleWait  time.Duration // 0: 5 minutes, as on the command line; leaveToLaterRun: 0
+	settleWait  time.Duration // 0 is 5 minutes, as on the command line; leaveToLaterRun is no wait
 	waiting     func(apply.Wait)
-	reading     func(n int, s *org.Snapshot) // changes what the n-th reading shows
-	refuse      bool                         // the plan is checked first, as the command does it
+	reading     func(n int, s *org.Snapshot) // changes the n-th reading, counted from 1
+	refuse      bool                         // a plan that the command refuses gives outcome.err, not outcome.refused
 	files       string                       // the names of the roster files
 }
 
-// leaveToLaterRun is --settle-wait 0.
+// leaveToLaterRun is the value of with.settleWait for --settle-wait 0.
 const leaveToLaterRun = -1 * time.Nanosecond
 
-// outcome is what one run came to.
+// outcome is the result of one run.
 type outcome struct {
 	apply.Result
 	plan plan.Plan
-	err  error // the run did not get as far as applying
-	// refused is why the plan was not carried out, as the command line says it; nil: it was.
+	err  error // why the run ended before it applied the plan; nil if it applied it
+	// refused is the error with which the command refuses the plan; nil if it does not refuse it.
 	refused error
 }
 
+// notices returns the addresses of the notices of one kind.
 func (o outcome) notices(kind plan.NoticeKind) []string {
 	var who []string
 	for _, n := range o.Notices {
@@ -116,7 +118,7 @@ func (o outcome) notices(kind plan.NoticeKind) []string {
 	return who
 }
 
-// counts is "done/failed/unknown/skipped".
+// counts returns the numbers of changes as "done/failed/unknown/skipped".
 func (o outcome) counts() string {
 	return fmt.Sprintf("%d/%d/%d/%d", o.Count(apply.Done), o.Count(apply.Failed), o.Count(apply.Unknown),
 		o.Count(apply.Skipped))
@@ -137,7 +139,7 @@ func (c *company) client(w with) *vultr.Client {
 	return client
 }
 
-// apply is one run of `orgsync apply`.
+// apply makes one run of `orgsync apply`.
 func (c *company) apply(w with) outcome {
 	c.t.Helper()
 	ctx := w.ctx
@@ -176,7 +178,7 @@ func (c *company) apply(w with) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	if err := invalid(p); err != nil {
+	if err := checkPlan(p); err != nil {
 		if w.refuse {
 			return outcome{plan: p, err: err}
 		}
@@ -204,8 +206,8 @@ func addresses(texts []string) []org.Address {
 	return list
 }
 
-// unfit is why the command line carries nothing of p out; nil when it does.
-func invalid(p plan.Plan) error {
+// checkPlan returns the error with which the command refuses to apply p; nil if it does not refuse it.
+func checkPlan(p plan.Plan) error {
 	switch {
 	case p.Needs != "":
 		return &plan.NeedsError{What: p.Needs}
@@ -215,8 +217,8 @@ func invalid(p plan.Plan) error {
 	return p.CheckLimits()
 }
 
-// changes is the plan that a run would carry out now, as "invite ada@example.com", and what would keep it from being
-// one.
+// changes returns the changes of the plan that a run would make now, such as "invite ada@example.com", and the
+// problems of the plan.
 func (c *company) changes() []string {
 	c.t.Helper()
 	client := c.client(with{concurrency: 1})
@@ -243,7 +245,7 @@ func (c *company) changes() []string {
 	return lines
 }
 
-// mailCount is how many mails went out.
+// mailCount returns the number of mails that were sent.
 func (c *company) mailCount() int {
 	all := 0
 	for _, mails := range c.Mails() {
@@ -252,8 +254,8 @@ func (c *company) mailCount() int {
 	return all
 }
 
-// posts is how many requests that write reached the API.
-func (c *company) posts() int {
+// postCount returns the number of POST requests that reached the API.
+func (c *company) postCount() int {
 	n := 0
 	for _, r := range c.Requests() {
 		if r.Method == http.MethodPost {
@@ -263,8 +265,9 @@ func (c *company) posts() int {
 	return n
 }
 
-// check fails the test for what must never happen, whatever else does.
-func (c *company) check() {
+// checkInvariants fails the test if orgsync sent an undocumented request. It also fails the test if somebody got a
+// second mail while the first invitation was valid.
+func (c *company) checkInvariants() {
 	c.t.Helper()
 	for _, v := range c.Violations() {
 		c.t.Errorf("undocumented request: %s %s: %s", v.Method, v.Path, v.Violation)
@@ -278,8 +281,8 @@ func (c *company) check() {
 	}
 }
 
-// expectEverybodyOnce fails the test unless each of the roster has exactly one mail.
-func (c *company) expectEverybodyOnce() {
+// expectOneMailEach fails the test unless each person of the roster has exactly one mail, and nobody else has any.
+func (c *company) expectOneMailEach() {
 	c.t.Helper()
 	mails := c.Mails()
 	for _, p := range c.roster.People {
@@ -292,7 +295,7 @@ func (c *company) expectEverybodyOnce() {
 	}
 }
 
-// must is for things that have to work.
+// must fails the test at once if err is not nil.
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -300,7 +303,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// sorted is a sorted copy.
+// sorted returns a sorted copy of s.
 func sorted(s []string) []string {
 	s = slices.Clone(s)
 	slices.Sort(s)

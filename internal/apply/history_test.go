@@ -23,10 +23,10 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// The histories of this file are sequences of events that each broke a promise once: a second mail, somebody forgotten,
-// somebody let in or thrown out, a report that was not true.
+// The tests of this file are sequences of events that orgsync once handled wrongly. It sent a second mail, never mailed
+// a person, removed a member, gave access to the wrong user, or reported something false.
 
-// rewrite changes what the API answers. Several requests call f at once.
+// rewrite changes each answer of the API by f. Several requests may call f at the same time.
 func (c *company) rewrite(f func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder) {
 	inner := c.wire.Handler
 	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,8 @@ func (c *company) rewrite(f func(r *http.Request, rec *httptest.ResponseRecorder
 	})
 }
 
-func (c *company) log(o outcome) {
+// logOutcome logs the changes and notices of a run.
+func (c *company) logOutcome(o outcome) {
 	c.t.Helper()
 	c.t.Logf("err=%v stopped=%v counts=%s", o.err, o.Stopped, o.counts())
 	for _, ch := range o.Changes {
@@ -53,7 +54,7 @@ func (c *company) log(o outcome) {
 	}
 }
 
-// expectNobodySuspended fails the test if somebody whom orgsync suspended, and the roster lists again, stays suspended.
+// expectNobodySuspended fails the test if a notice reports a suspended person of the roster.
 func (c *company) expectNobodySuspended(o outcome) {
 	c.t.Helper()
 	for _, who := range o.notices(plan.SuspendedUser) {
@@ -61,9 +62,9 @@ func (c *company) expectNobodySuspended(o outcome) {
 	}
 }
 
-// between lets something happen, once, after the list at first was read and before that at second is. It reports
-// whether it did.
-func (c *company) between(first, second string, happen func() error) *atomic.Bool {
+// runBetween calls happen once, after the list first was read and before the list second is read. The result becomes
+// true when the call begins.
+func (c *company) runBetween(first, second string, happen func() error) *atomic.Bool {
 	var happened atomic.Bool
 	wait := make(chan struct{})
 	read := sync.OnceFunc(func() { close(wait) })
@@ -84,16 +85,14 @@ func (c *company) between(first, second string, happen func() error) *atomic.Boo
 	return &happened
 }
 
-// bubble plays on fake time.
-func bubble(t *testing.T, f func(t *testing.T)) { t.Helper(); synctest.Test(t, f) }
+const invitePath = "/v2/invitation"
 
-const lostInvite = "/v2/invitation"
-
-// orgsync removes somebody within the life of the invitation they accepted; they are listed again; the answer to the
-// new invitation is lost and the list lags by 5 minutes.
-func TestHistoryAcceptedRowIsTakenForLostMail(t *testing.T) {
+// TestHistoryAcceptedInvitationIsNotTheLostMail: orgsync removes bob while the invitation that he accepted is still
+// valid by its date. He is listed again. The answer to the new invitation is lost, and the list lags by 5 minutes. He
+// must not get a second mail.
+func TestHistoryAcceptedInvitationIsNotTheLostMail(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute,
 			Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
@@ -102,13 +101,13 @@ func TestHistoryAcceptedRowIsTakenForLostMail(t *testing.T) {
 		must(t, c.Accept("bob@example.com"))
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
-		c.list("zoe@example.com")
-		c.log(c.apply(with{})) // bob removed
+		c.setRoster("zoe@example.com")
+		c.logOutcome(c.apply(with{})) // bob removed
 		must(t, c.Advance(time.Hour))
-		c.list("bob@example.com", "zoe@example.com")
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.setRoster("bob@example.com", "zoe@example.com")
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
 		before := c.Now()
-		c.log(c.apply(with{}))
+		c.logOutcome(c.apply(with{}))
 		n := 0
 		for _, m := range c.Mails()["bob@example.com"] {
 			if !m.At.Before(before) {
@@ -121,19 +120,20 @@ func TestHistoryAcceptedRowIsTakenForLostMail(t *testing.T) {
 	})
 }
 
-// declined, --reinvite, answer lost, list lags.
+// TestHistoryDeclinedReinvite: bob declined an invitation, and --reinvite names him. The answer to the mail is lost,
+// and the list lags. He must not get a second mail.
 func TestHistoryDeclinedReinvite(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute,
 			Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
 		must(t, c.Decline("bob@example.com"))
 		must(t, c.Advance(time.Hour))
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
 		before := c.Now()
-		c.log(c.apply(with{reinvite: []string{"bob@example.com"}}))
+		c.logOutcome(c.apply(with{reinvite: []string{"bob@example.com"}}))
 		n := 0
 		for _, m := range c.Mails()["bob@example.com"] {
 			if !m.At.Before(before) {
@@ -146,12 +146,13 @@ func TestHistoryDeclinedReinvite(t *testing.T) {
 	})
 }
 
-// renewing does not move expiration_date in answers and lists.
+// TestHistoryRenewalKeepsExpiration: a renewal does not change the expiration_date in answers and lists. Nobody must
+// get a second mail within three days.
 func TestHistoryRenewalKeepsExpiration(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"renewed without a new date", "epoch"} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				c := newCompany(t, sandbox.Options{}, "bob@example.com")
 				var mu sync.Mutex
 				first := ""
@@ -178,24 +179,24 @@ func TestHistoryRenewalKeepsExpiration(t *testing.T) {
 					rec.Body = bytes.NewBufferString(b)
 					return rec
 				})
-				c.log(c.apply(with{}))
+				c.logOutcome(c.apply(with{}))
 				if name != "epoch" {
 					must(t, c.Advance(73*time.Hour))
 				}
 				for range 5 {
-					c.log(c.apply(with{}))
+					c.logOutcome(c.apply(with{}))
 					must(t, c.Advance(time.Minute))
 				}
-				c.check()
+				c.checkInvariants()
 			})
 		})
 	}
 }
 
-// a date whose UTC form lies beyond 9999.
+// TestHistoryYear10000: orgsync must not panic on a date that is after the year 9999 in UTC.
 func TestHistoryYear10000(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		defer func() {
 			if p := recover(); p != nil {
 				t.Errorf("panic: %v", p)
@@ -213,14 +214,15 @@ func TestHistoryYear10000(t *testing.T) {
 			rec.Body = bytes.NewBufferString(b)
 			return rec
 		})
-		c.log(c.apply(with{}))
+		c.logOutcome(c.apply(with{}))
 	})
 }
 
-// one expired invitation with an id that cannot stand in a path stops everybody, forever.
-func TestHistoryOddIDStopsEverybody(t *testing.T) {
+// TestHistoryInvalidInvitationID: one expired invitation has an id that is not valid in a path. Other people must
+// still be mailed.
+func TestHistoryInvalidInvitationID(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "aaa@example.com", "bob@example.com", "cat@example.com")
 		inv, err := c.AddInvitation(sandbox.Invitation{Email: "aaa@example.com", State: "expired",
 			Created: c.Now().Add(-80 * time.Hour)})
@@ -230,55 +232,57 @@ func TestHistoryOddIDStopsEverybody(t *testing.T) {
 			return rec
 		})
 		for range 3 {
-			c.log(c.apply(with{}))
+			c.logOutcome(c.apply(with{}))
 			must(t, c.Advance(24*time.Hour))
 		}
 		if all := c.mailCount(); all == 0 {
-			t.Error("nobody was mailed in three days")
+			t.Error("no mail was sent in three days")
 		}
 	})
 }
 
-// the intent is written long before the request leaves: throttled, then killed; the list lags by 10 minutes.
+// TestHistoryIntentOlderThanRequest: the intent is written long before the request is sent, because the API throttles
+// it. Then the run is killed, and the list lags by 10 minutes. The next run must not send a second mail.
 func TestHistoryIntentOlderThanRequest(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: 10 * time.Minute,
 			Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultThrottle, RetryAfter: "60", Times: 4})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultThrottle, RetryAfter: "60", Times: 4})
 		k := c.killAfterWrite(5)
 		start := c.Now()
 		ctx, cancel := context.WithCancel(t.Context())
-		c.log(c.apply(with{concurrency: 1, ctx: ctx}))
+		c.logOutcome(c.apply(with{concurrency: 1, ctx: ctx}))
 		cancel()
-		k.revive()
+		k.restore()
 		t.Log("mail at", c.Mails()["bob@example.com"][0].At.Sub(start), "killed at", c.Now().Sub(start))
 		must(t, c.Advance(start.Add(15*time.Minute+5*time.Second).Sub(c.Now())))
 		t.Log("second run at", c.Now().Sub(start))
-		c.log(c.apply(with{}))
-		c.check()
+		c.logOutcome(c.apply(with{}))
+		c.checkInvariants()
 	})
 }
 
-// orgsync removed bob, he is listed again, invited, accepts; users lag behind invitations (or are read first).
+// TestHistoryJustAccepted: orgsync removed bob. He is listed again, is invited and accepts. The list of users is read
+// before he accepts, the list of invitations after it. He must not be invited again.
 func TestHistoryJustAccepted(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
 		must(t, c.Accept("bob@example.com"))
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
-		c.list("zoe@example.com")
+		c.setRoster("zoe@example.com")
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
-		c.list("bob@example.com", "zoe@example.com")
-		c.log(c.apply(with{}))
+		c.setRoster("bob@example.com", "zoe@example.com")
+		c.logOutcome(c.apply(with{}))
 		must(t, c.Advance(time.Hour))
 		// Bob accepts between the reading of the users and that of the invitations.
-		c.between("/v2/users", "/v2/invitation", func() error { return c.Accept("bob@example.com") })
-		c.log(c.apply(with{}))
+		c.runBetween("/v2/users", "/v2/invitation", func() error { return c.Accept("bob@example.com") })
+		c.logOutcome(c.apply(with{}))
 		var posts int
 		for _, r := range c.Requests() {
 			if r.Method == "POST" && r.Path == "/v2/invitation" {
@@ -292,11 +296,12 @@ func TestHistoryJustAccepted(t *testing.T) {
 	})
 }
 
-// a group is deleted while the run is under way: before the grant, or after it and before its answer.
+// TestHistoryGroupDeleted: a group is deleted during the run, before the grant, or after the grant and before its
+// answer. The grant must not be reported as done.
 func TestHistoryGroupDeleted(t *testing.T) {
 	t.Parallel()
 	for _, before := range []bool{true, false} {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			c := newCompany(t, sandbox.Options{}, "bob@example.com")
 			_, err := c.AddUser(sandbox.User{Email: "bob@example.com"})
 			must(t, err)
@@ -315,7 +320,7 @@ func TestHistoryGroupDeleted(t *testing.T) {
 				return nil
 			}
 			o := c.apply(with{})
-			c.log(o)
+			c.logOutcome(o)
 			if o.Count(apply.Done) > 0 {
 				t.Error("reported as done, and the group does not exist")
 			}
@@ -323,28 +328,30 @@ func TestHistoryGroupDeleted(t *testing.T) {
 	}
 }
 
-// the last day of a person ends between sending and settling.
-func TestHistoryUntilMidnight(t *testing.T) {
+// TestHistoryLastDayEndsDuringRun: the last day of a person ends between the lost mail and the reading that settles
+// it. The mail must not be reported as done.
+func TestHistoryLastDayEndsDuringRun(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		day := c.Now().Truncate(24 * time.Hour)
 		c.roster.People[0].Until = day
 		must(t, c.Advance(day.Add(24*time.Hour-2*time.Second).Sub(c.Now())))
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Status: 500,
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, Status: 500,
 			Delay: 5 * time.Second, Times: 1})
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		if all := c.mailCount(); all == 0 && o.Count(apply.Done) > 0 {
 			t.Error("reported as done, and nobody was mailed")
 		}
 	})
 }
 
-// one answer of a broken gateway has a wrong Date.
-func TestHistoryDateOfGateway(t *testing.T) {
+// TestHistoryWrongDateOfGateway: one answer of a broken gateway has a wrong Date header. Nobody must get a second
+// mail.
+func TestHistoryWrongDateOfGateway(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "aaa@example.com", "bob@example.com")
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
@@ -363,92 +370,96 @@ func TestHistoryDateOfGateway(t *testing.T) {
 			}
 			inner.ServeHTTP(w, r)
 		})
-		c.log(c.apply(with{}))
-		c.check()
+		c.logOutcome(c.apply(with{}))
+		c.checkInvariants()
 	})
 }
 
-// primary and alias are swapped after the invitation expired.
-func TestHistoryAliasSwapped(t *testing.T) {
+// TestHistoryFormerAddressAsAlias: after an invitation expires, the entry gets a new address, and the old one becomes
+// its alias. The new address must be mailed.
+func TestHistoryFormerAddressAsAlias(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "aold@example.com", "bold@example.com", "cold@example.com")
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
-		c.list("anew@example.com", "bnew@example.com", "cnew@example.com", "zoe@example.com")
+		c.setRoster("anew@example.com", "bnew@example.com", "cnew@example.com", "zoe@example.com")
 		for i, old := range []string{"aold@example.com", "bold@example.com", "cold@example.com"} {
 			c.roster.People[i].Aliases = []org.Address{org.MustParseAddress(old)}
 		}
 		for i := range 4 {
 			t.Log("run", i)
-			c.log(c.apply(with{}))
+			c.logOutcome(c.apply(with{}))
 			must(t, c.Advance(time.Hour))
 		}
 		if len(c.Mails()["anew@example.com"]) == 0 {
 			t.Error("the address of the roster is never mailed; the renewed invitation went to the old one")
 		}
-		c.check()
+		c.checkInvariants()
 	})
 }
 
-// an older mail that counts as sent, and a later lost one that surely was not.
+// TestHistoryRoundsForgotten: a person has an older mail that counts as sent, and a later lost mail that was
+// certainly not sent. The older mail must still count for reinvite_rounds.
 func TestHistoryRoundsForgotten(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, "bob@example.com")
 		c.roster.Settings.ReinviteRounds = 2
 		k := c.killAfterWrite(1)
 		c.apply(with{concurrency: 1})
-		k.revive()
+		k.restore()
 		t.Log("mails", c.Mails()["bob@example.com"])
 		c.ClearFaults()
 		must(t, c.Advance(80*time.Hour))
 		// never reaches the server
 		c.AddFault(sandbox.Fault{Method: "POST", Kind: sandbox.FaultDrop})
-		c.log(c.apply(with{}))
+		c.logOutcome(c.apply(with{}))
 		c.ClearFaults()
 		for range 8 {
 			must(t, c.Advance(20*time.Minute))
-			c.log(c.apply(with{}))
+			c.logOutcome(c.apply(with{}))
 			must(t, c.Advance(20*time.Minute))
-			c.log(c.apply(with{}))
+			c.logOutcome(c.apply(with{}))
 			must(t, c.Advance(73*time.Hour))
 		}
-		if most := c.mostMails(); most > 2 {
+		if most := c.maxMailsPerPerson(); most > 2 {
 			t.Errorf("%d mails, the roster allows 2", most)
 		}
 	})
 }
 
-// killed between a suspension and its outcome.
+// TestHistoryKilledSuspension: a run is killed after a suspension and before its outcome is recorded. bob is listed
+// again, and orgsync must end the suspension.
 func TestHistoryKilledSuspension(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "zoe@example.com")
-		c.join("bob@example.com", "zoe@example.com")
+		c.addMembers("bob@example.com", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedSuspend
 		k := c.killAfterWrite(1)
-		c.log(c.apply(with{}))
-		k.revive()
+		c.logOutcome(c.apply(with{}))
+		k.restore()
 		must(t, c.Advance(time.Hour))
-		c.log(c.apply(with{}))
-		c.list("bob@example.com", "zoe@example.com")
+		c.logOutcome(c.apply(with{}))
+		c.setRoster("bob@example.com", "zoe@example.com")
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		c.expectNobodySuspended(o)
 	})
 }
 
-// orgsync suspends, an administrator unsuspends, later an administrator suspends on purpose.
-func TestHistoryUnsuspendsAdminsSuspension(t *testing.T) {
+// TestHistoryAdministratorSuspendsLater: orgsync suspends bob, and an administrator ends this. Months later an
+// administrator suspends him. orgsync must not end this suspension.
+func TestHistoryAdministratorSuspendsLater(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "zoe@example.com")
-		c.join("bob@example.com", "zoe@example.com")
+		c.addMembers("bob@example.com", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedSuspend
-		c.log(c.apply(with{})) // bob suspended by orgsync
+		c.logOutcome(c.apply(with{})) // bob suspended by orgsync
 		must(t, c.Unsuspend("bob@example.com"))
-		c.list("bob@example.com", "zoe@example.com")
+		c.setRoster("bob@example.com", "zoe@example.com")
 		for range 3 { // months as an ordinary member
 			must(t, c.Advance(30*24*time.Hour))
 			c.apply(with{})
@@ -456,7 +467,7 @@ func TestHistoryUnsuspendsAdminsSuspension(t *testing.T) {
 		must(t, c.Suspend("bob@example.com")) // on purpose
 		must(t, c.Advance(time.Hour))
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		for _, ch := range o.Changes {
 			if ch.Action == plan.Unsuspend {
 				t.Error("orgsync ended a suspension that was not its own")
@@ -465,16 +476,17 @@ func TestHistoryUnsuspendsAdminsSuspension(t *testing.T) {
 	})
 }
 
-// a member who registered with another address; later the accepted invitation is no longer listed.
-func TestHistoryRemovedBecauseRowVanished(t *testing.T) {
+// TestHistoryAcceptedInvitationIsDropped: a member registered with another address, and the list drops the accepted
+// invitation later. The member must not be removed.
+func TestHistoryAcceptedInvitationIsDropped(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
 		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		must(t, c.Advance(time.Hour))
-		c.log(c.apply(with{}))
+		c.logOutcome(c.apply(with{}))
 		// The API forgets accepted invitations after a while.
 		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			if r.Method == "GET" && r.URL.Path == "/v2/invitation" {
@@ -484,61 +496,62 @@ func TestHistoryRemovedBecauseRowVanished(t *testing.T) {
 		})
 		must(t, c.Advance(90*24*time.Hour))
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		for _, ch := range o.Changes {
 			if ch.Action == plan.Remove {
-				t.Errorf("%s, who is bob, was removed", ch.Email)
+				t.Errorf("%s was removed: this user is bob", ch.Email)
 			}
 		}
 	})
 }
 
-// the same where accepted invitations vanish at once.
+// TestHistoryRemovedRightAfterJoining: a member registered with another address, and the list drops accepted
+// invitations at once. The member must not be removed.
 func TestHistoryRemovedRightAfterJoining(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.apply(with{})
 		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		must(t, c.Advance(time.Hour))
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		for _, ch := range o.Changes {
 			if ch.Action == plan.Remove {
-				t.Errorf("%s, who is bob, was removed", ch.Email)
+				t.Errorf("%s was removed: this user is bob", ch.Email)
 			}
 		}
 	})
 }
 
-// a ledger line from a time when the clock was far ahead (no Date, wrong local clock).
+// TestHistoryMailFromTheFuture: the ledger has a mail with a time far in the future, because a clock was wrong. The
+// mail counts as sent now. The person must not wait longer than for other mails.
 func TestHistoryMailFromTheFuture(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, "bob@example.com")
-		o := c.apply(with{})
-		_ = o
+		c.apply(with{})
 		content, err := c.store.Read(t.Context())
 		must(t, err)
 		year := c.Now().Format(`"2006-`) // with its quote: an id may hold the same digits
 		must(t, c.store.Replace([]byte(strings.ReplaceAll(string(content), year, `"2099-`))))
 		must(t, c.Advance(30*24*time.Hour))
-		o = c.apply(with{})
-		c.log(o)
+		o := c.apply(with{})
+		c.logOutcome(o)
 		if all := c.mailCount(); all != 1 {
-			t.Errorf("%d mails: a time in the future counts as now, and that mail is still valid", all)
+			t.Errorf("%d mails, want one: a time in the future counts as now, and that mail is still valid", all)
 		}
 		must(t, c.Advance(73*time.Hour))
-		c.log(c.apply(with{}))
+		c.logOutcome(c.apply(with{}))
 		if all := c.mailCount(); all != 2 {
-			t.Errorf("%d mails: bob waits until 2099", all)
+			t.Errorf("%d mails, want two: bob must not wait until 2099", all)
 		}
 	})
 }
 
-// mostMails is how many mails one person got at most.
-func (c *company) mostMails() int {
+// maxMailsPerPerson returns the highest number of mails that one person got.
+func (c *company) maxMailsPerPerson() int {
 	most := 0
 	for _, mails := range c.Mails() {
 		most = max(most, len(mails))
@@ -546,42 +559,43 @@ func (c *company) mostMails() int {
 	return most
 }
 
-// orgsync suspended the user under an alias and unsuspended them under the primary address; later an administrator
-// suspends them.
+// TestHistoryUnsuspendAlias: orgsync suspends a user under an alias, and ends this under the primary address. Later
+// an administrator suspends the user, and orgsync must not end this suspension.
 func TestHistoryUnsuspendAlias(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "zoe@example.com")
-		c.join("bob@home.example", "zoe@example.com")
+		c.addMembers("bob@home.example", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedSuspend
-		c.log(c.apply(with{})) // suspended
+		c.logOutcome(c.apply(with{})) // suspended
 		must(t, c.Advance(time.Hour))
-		c.list("bob@example.com", "zoe@example.com")
+		c.setRoster("bob@example.com", "zoe@example.com")
 		c.roster.People[0].Aliases = []org.Address{org.MustParseAddress("bob@home.example")}
-		c.log(c.apply(with{})) // unsuspended by orgsync
+		c.logOutcome(c.apply(with{})) // unsuspended by orgsync
 		must(t, c.Advance(time.Hour))
 		c.apply(with{})
 		must(t, c.Suspend("bob@home.example"))
 		must(t, c.Advance(time.Hour))
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		for _, ch := range o.Changes {
 			t.Errorf("%s %s: an administrator's suspension was undone", ch.Action, ch.Email)
 		}
 	})
 }
 
-// removed under the registered address, listed again, back, leaves on their own.
-func TestHistoryRemovedForEver(t *testing.T) {
+// TestHistoryLeftAfterRemoval: orgsync removes a user under their registered address. They are listed again, accept,
+// and later leave on their own. They must not be invited again without --invite-left.
+func TestHistoryLeftAfterRemoval(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "zoe@example.com")
-		c.join("bob@home.example", "zoe@example.com")
+		c.addMembers("bob@home.example", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		c.log(c.apply(with{}))
-		c.list("bob@example.com", "zoe@example.com")
+		c.logOutcome(c.apply(with{}))
+		c.setRoster("bob@example.com", "zoe@example.com")
 		c.roster.People[0].Aliases = []org.Address{org.MustParseAddress("bob@home.example")}
-		c.log(c.apply(with{})) // invited
+		c.logOutcome(c.apply(with{})) // invited
 		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		must(t, c.Advance(time.Hour))
 		for range 3 {
@@ -592,17 +606,18 @@ func TestHistoryRemovedForEver(t *testing.T) {
 		must(t, c.Leave("bob@home.example"))
 		must(t, c.Advance(time.Hour))
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		for _, ch := range o.Changes {
-			t.Errorf("%s %s %s: who left on their own is invited again without --invite-left", ch.Action, ch.Reason, ch.Email)
+			t.Errorf("%s %s %s: bob left on his own, and is invited again without --invite-left", ch.Action, ch.Reason,
+				ch.Email)
 		}
 	})
 }
 
-// a date in 9999 makes the report fail.
+// TestHistoryJSONYear10000: a date in the year 9999 must not make the JSON report fail.
 func TestHistoryJSONYear10000(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull}}, "bob@example.com")
 		_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com"})
 		must(t, err)
@@ -612,7 +627,7 @@ func TestHistoryJSONYear10000(t *testing.T) {
 			return rec
 		})
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		var b bytes.Buffer
 		if err := report.PlanJSON(&b, report.Run{Command: "plan"}, o.plan); err != nil {
 			t.Errorf("plan -o json: %v; printed %q", err, b.String())
@@ -620,10 +635,11 @@ func TestHistoryJSONYear10000(t *testing.T) {
 	})
 }
 
-// invite-left is set for good, the API gives no dates: rounds are not counted.
+// TestHistoryInviteLeftRounds: every run has --invite-left, and the API has no dates. Mails to a person who left must
+// still count for reinvite_rounds.
 func TestHistoryInviteLeftRounds(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Dates: sandbox.DatesEmpty}}, "bob@example.com")
 		c.roster.Settings.ReinviteRounds = 2
 		c.apply(with{})
@@ -641,7 +657,8 @@ func TestHistoryInviteLeftRounds(t *testing.T) {
 	})
 }
 
-// the key's own user cannot be found among the users.
+// TestHistorySelfNotAmongUsers: the list of users does not have the address of the key's own user. The plan must have
+// no change.
 func TestHistorySelfNotAmongUsers(t *testing.T) {
 	t.Parallel()
 	in := plan.Input{
@@ -649,7 +666,7 @@ func TestHistorySelfNotAmongUsers(t *testing.T) {
 			Settings: roster.Settings{Unlisted: roster.UnlistedRemove, MaxRemovals: 5, MaxInvites: 5}},
 		Snapshot: org.Snapshot{
 			Organization: org.Organization{ID: "o1"}, Now: time.Now(), UsersSeen: true, SuspendedSeen: true,
-			Self: org.MustParseAddress("o.wner@gmail.example"), // GET /v2/account spells it in another way than GET /v2/users
+			Self: org.MustParseAddress("o.wner@gmail.example"), // GET /v2/account writes it in another way than GET /v2/users
 			Users: []org.User{{ID: "u1", Email: org.MustParseAddress("owner@gmail.example"), Admin: true},
 				{ID: "u2", Email: org.MustParseAddress("ada@example.com"), Admin: true}},
 		},
@@ -659,9 +676,11 @@ func TestHistorySelfNotAmongUsers(t *testing.T) {
 	}
 }
 
+// TestHistoryUppercasePin: the roster names the organization by its id in capitals. Two people must be mailed, and
+// later readings must work.
 func TestHistoryUppercasePin(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com", "cat@example.com")
 		id := c.World().Organization.ID
 		c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/organizations", Kind: sandbox.FaultForbid})
@@ -674,11 +693,12 @@ func TestHistoryUppercasePin(t *testing.T) {
 		defer book.Close()
 		s, err := cl.ReadOrganization(t.Context(), up, nil)
 		must(t, err)
-		dec := func(s org.Snapshot, m org.Memory) plan.Plan {
+		decide := func(s org.Snapshot, m org.Memory) plan.Plan {
 			return plan.Compute(plan.Input{Roster: &c.roster, Snapshot: s, Memory: m})
 		}
-		r := apply.Run(t.Context(), dec(s, book.Memory()), apply.Options{API: cl, Ledger: book, Concurrency: 2, Replan: dec})
-		c.log(outcome{Result: r})
+		r := apply.Run(t.Context(), decide(s, book.Memory()), apply.Options{API: cl, Ledger: book, Concurrency: 2,
+			Replan: decide})
+		c.logOutcome(outcome{Result: r})
 		_, err = cl.ReadOrganization(t.Context(), up, nil)
 		if err != nil || len(c.Mails()) != 2 {
 			t.Errorf("then: %v; %d people were mailed", err, len(c.Mails()))
@@ -686,8 +706,8 @@ func TestHistoryUppercasePin(t *testing.T) {
 	})
 }
 
-// late makes the server act on the nth mail only some time after the client has given up waiting for the answer.
-func (c *company) late(nth int, after time.Duration) {
+// actLate makes the server act on the nth mail only after the client has given up waiting for the answer.
+func (c *company) actLate(nth int, after time.Duration) {
 	inner := c.wire.Handler
 	var mails atomic.Int32
 	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -700,7 +720,7 @@ func (c *company) late(nth int, after time.Duration) {
 		go func() {
 			time.Sleep(after)
 			ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-			cancel() // nobody waits for the answer
+			cancel() // the client does not wait for the answer
 			again := r.Clone(ctx)
 			again.Body = io.NopCloser(bytes.NewReader(body))
 			defer func() { _ = recover() }() // of a fault that drops the connection
@@ -710,16 +730,17 @@ func (c *company) late(nth int, after time.Duration) {
 	})
 }
 
-// one machine behind the API has a clock of its own; which list it answers differs.
+// TestHistoryOneWrongClock: one of the machines behind the API has a wrong clock. Each case is another list that this
+// machine answers. Everybody must get one mail.
 func TestHistoryOneWrongClock(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/v2/account", "/v2/users", "/v2/invitation", "/v2/organizations"} {
 		for _, off := range []time.Duration{100 * 24 * time.Hour, -100 * 24 * time.Hour} {
-			bubble(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute}, many(3)...)
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute}, manyPeople(3)...)
 				c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 					if r.URL.Path == path && r.Method == http.MethodGet {
-						time.Sleep(time.Second) // it is the last to answer
+						time.Sleep(time.Second) // so this answer is the last one
 						rec.Header().Set("Date", c.Now().Add(off).Format(http.TimeFormat))
 					}
 					return rec
@@ -728,7 +749,7 @@ func TestHistoryOneWrongClock(t *testing.T) {
 					c.apply(with{})
 					must(t, c.Advance(time.Hour))
 				}
-				c.check()
+				c.checkInvariants()
 				if all := c.mailCount(); all != 3 {
 					t.Errorf("%s is off by %v: %d mails to 3 people", path, off, all)
 				}
@@ -737,28 +758,30 @@ func TestHistoryOneWrongClock(t *testing.T) {
 	}
 }
 
-// the client gives up after 30 s, and the server acts on the mail 10 s later; in between others are mailed, and show.
+// TestHistoryServerActsAfterTimeOut: the client gives up after 30 s, and the server acts on the mail 10 s later. In
+// between other people are mailed, and the list shows these mails. Everybody must get one mail.
 func TestHistoryServerActsAfterTimeOut(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(5)...)
-		c.late(1, 10*time.Second)
-		c.log(c.apply(with{}))
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, manyPeople(5)...)
+		c.actLate(1, 10*time.Second)
+		c.logOutcome(c.apply(with{}))
 		time.Sleep(time.Minute)
-		c.log(c.apply(with{}))
-		c.check()
+		c.logOutcome(c.apply(with{}))
+		c.checkInvariants()
 		must(t, c.Advance(15*time.Minute))
-		c.log(c.apply(with{}))
-		c.expectEverybodyOnce()
+		c.logOutcome(c.apply(with{}))
+		c.expectOneMailEach()
 	})
 }
 
-// the same when the run is killed while it waits, and the next one begins at once.
+// TestHistoryServerActsAfterKill: the run is killed while it waits for an answer, and the next run begins at once.
+// The server acts on the mail later. Everybody must get one mail.
 func TestHistoryServerActsAfterKill(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, many(5)...)
-		c.late(1, 10*time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, manyPeople(5)...)
+		c.actLate(1, 10*time.Second)
 		c.wire.After = func(r *http.Request) error {
 			if r.Method == http.MethodPost {
 				return errKilled
@@ -771,31 +794,32 @@ func TestHistoryServerActsAfterKill(t *testing.T) {
 			}
 			return 0, nil
 		}
-		c.log(c.apply(with{}))
+		c.logOutcome(c.apply(with{}))
 		c.wire.After, c.store.OnAppend = nil, nil
 		c.store.Unlock()
-		c.log(c.apply(with{}))
+		c.logOutcome(c.apply(with{}))
 		time.Sleep(time.Minute)
-		c.log(c.apply(with{}))
-		c.check()
+		c.logOutcome(c.apply(with{}))
+		c.checkInvariants()
 		must(t, c.Advance(20*time.Minute))
-		c.log(c.apply(with{}))
-		c.expectEverybodyOnce()
+		c.logOutcome(c.apply(with{}))
+		c.expectOneMailEach()
 	})
 }
 
-// the answer to a mail is lost, it is unknown whether it went out, and nothing would be done if it were known that it
-// did not: in the meantime an administrator cancelled the expired invitation.
+// TestHistoryUnsettledReportedAsDone: the answer to a mail is lost, and the mail is unsettled. In the meantime an
+// administrator cancelled the expired invitation, so the next plan has no change. The mail must not be reported as
+// done.
 func TestHistoryUnsettledReportedAsDone(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedMarked,
 			ResendLapsed: sandbox.ResendLapsed400}}, "bob@example.com")
 		inv, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "expired",
 			Created: c.Now().Add(-80 * time.Hour)})
 		must(t, err)
 		must(t, c.Advance(time.Hour))
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, Times: 1})
 		var posted atomic.Bool
 		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			if r.Method == http.MethodPost {
@@ -807,21 +831,22 @@ func TestHistoryUnsettledReportedAsDone(t *testing.T) {
 			return rec
 		})
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		if c.mailCount() == 0 && o.Count(apply.Done) > 0 {
 			t.Errorf("reported as done, and nobody was mailed (%s)", inv.ID)
 		}
 	})
 }
 
-// the server breaks whenever it is asked to invite one of three people, who come first.
-func TestHistoryThreeStopEverybody(t *testing.T) {
+// TestHistoryThreeLostMailsStopNobody: requests for the first three people never get an answer. The other two people
+// must be mailed by later runs.
+func TestHistoryThreeLostMailsStopNobody(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "a1@example.com", "a2@example.com", "a3@example.com", "bob@example.com",
 			"cat@example.com")
 		c.wire.Before = func(r *http.Request) error {
-			if r.Method == http.MethodPost && r.URL.Path == lostInvite {
+			if r.Method == http.MethodPost && r.URL.Path == invitePath {
 				var b bytes.Buffer
 				_, _ = b.ReadFrom(r.Body)
 				if strings.Contains(b.String(), `"a`) && strings.Contains(b.String(), "@") &&
@@ -833,20 +858,21 @@ func TestHistoryThreeStopEverybody(t *testing.T) {
 			return nil
 		}
 		for range 4 {
-			c.log(c.apply(with{}))
+			c.logOutcome(c.apply(with{}))
 			must(t, c.Advance(time.Hour))
 		}
 		if c.mailCount() != 2 {
-			t.Errorf("%d mails in four hours, and two people could have had theirs", c.mailCount())
+			t.Errorf("%d mails in four hours, want two", c.mailCount())
 		}
-		c.check()
+		c.checkInvariants()
 	})
 }
 
-// the server spells an address in a way of its own, and the answer that would tell the id is lost.
-func TestHistoryRespelledAndLost(t *testing.T) {
+// TestHistoryRewrittenAddressAndLostAnswer: the server rewrites an address, and the answer with the id of the
+// invitation is lost. The person must not get a second mail.
+func TestHistoryRewrittenAddressAndLostAnswer(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}},
 			"bob+vultr@example.com")
 		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
@@ -860,45 +886,46 @@ func TestHistoryRespelledAndLost(t *testing.T) {
 			return nil
 		}
 		for range 5 {
-			c.log(c.apply(with{}))
+			c.logOutcome(c.apply(with{}))
 			c.wire.After = nil
 			must(t, c.Advance(20*time.Minute))
 		}
-		c.check()
+		c.checkInvariants()
 	})
 }
 
-// bob was removed and is wanted back; the answer to the invitation is lost, and then the key may not list users any
-// more.
-func TestHistoryUsersUnseenMidway(t *testing.T) {
+// TestHistoryUsersHiddenMidway: a person who left is invited with --invite-left, and the answer is lost. From the
+// next reading on, the key may not list users. The mail must not be reported as done.
+func TestHistoryUsersHiddenMidway(t *testing.T) {
 	t.Parallel()
 	for _, acted := range []bool{false, true} {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute,
 				Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 			now := c.Now()
 			_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "accepted",
 				Created: now.Add(-100 * time.Hour), Responded: now.Add(-90 * time.Hour)})
 			must(t, err)
-			c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: acted, Times: 1})
+			c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: acted, Times: 1})
 			c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/users", Kind: sandbox.FaultForbid, From: 2})
 			o := c.apply(with{inviteLeft: true})
-			c.log(o)
+			c.logOutcome(o)
 			if o.Count(apply.Done) > 0 {
-				t.Error("reported as done, and nobody can know")
+				t.Error("reported as done, and no reading shows it")
 			}
 			c.ClearFaults()
 			must(t, c.Advance(time.Minute))
-			c.log(c.apply(with{inviteLeft: true}))
-			c.check()
+			c.logOutcome(c.apply(with{inviteLeft: true}))
+			c.checkInvariants()
 		})
 	}
 }
 
-// renewing and inviting are refused, and meanwhile an administrator cancels the expired invitation.
+// TestHistoryRefusedReportedAsDone: the server refuses to renew an invitation and to invite the person. In the
+// meantime an administrator cancels the expired invitation. The mail must be reported as failed.
 func TestHistoryRefusedReportedAsDone(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "expired"})
 		must(t, err)
@@ -914,19 +941,20 @@ func TestHistoryRefusedReportedAsDone(t *testing.T) {
 			return rec
 		})
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		if o.counts() != "0/1/0/0" {
 			t.Errorf("%s, and nobody was mailed", o.counts())
 		}
 	})
 }
 
-// the run is told to stop right after the server refused the first wording of an invitation.
-func TestHistoryStoppedBetweenWordings(t *testing.T) {
+// TestHistoryStoppedBetweenFormsOfRequest: the run is stopped after the server refused the first form of an
+// invitation request. The run must not try the second form.
+func TestHistoryStoppedBetweenFormsOfRequest(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Status: 400})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, Status: 400})
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		c.wire.After = func(r *http.Request) error {
@@ -936,57 +964,59 @@ func TestHistoryStoppedBetweenWordings(t *testing.T) {
 			return nil
 		}
 		o := c.apply(with{ctx: ctx})
-		c.log(o)
+		c.logOutcome(o)
 		if o.counts() != "0/1/0/0" || o.Changes[0].Requests != 1 {
 			t.Errorf("%s, and one request was sent and refused", o.counts())
 		}
 	})
 }
 
-// three first changes are not answered, but not in a row: the server says no to one in between.
+// TestHistoryThreeLostNotInARow: the first three lost mails are not in a row, because the server refuses a mail
+// between them. The run must not stop.
 func TestHistoryThreeLostNotInARow(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(6)...)
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Status: 409, From: 3, Times: 1})
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, From: 1, Times: 3})
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, manyPeople(6)...)
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, Status: 409, From: 3, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, From: 1, Times: 3})
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		if o.Stopped != nil || o.counts() != "5/1/0/0" {
 			t.Errorf("%s, stopped by %v", o.counts(), o.Stopped)
 		}
-		c.check()
+		c.checkInvariants()
 	})
 }
 
-// bob has declined what an administrator sent by hand; a few minutes later --reinvite names him, the answer is lost,
-// and the list lags.
+// TestHistoryDeclinedBeforeTheMail: bob declined an invitation of an administrator. A few minutes later --reinvite
+// names him, the answer is lost, and the list lags. He must not get a second mail.
 func TestHistoryDeclinedBeforeTheMail(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute,
 			Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, "bob@example.com")
 		_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com"})
 		must(t, err)
 		must(t, c.Decline("bob@example.com"))
 		must(t, c.Advance(14*time.Minute))
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
 		o := c.apply(with{reinvite: []string{"bob@example.com"}})
-		c.log(o)
+		c.logOutcome(o)
 		must(t, c.Advance(20*time.Minute))
-		c.log(c.apply(with{}))
+		c.logOutcome(c.apply(with{}))
 		if n := c.mailCount(); n != 1 {
 			t.Errorf("%d mails", n)
 		}
 	})
 }
 
-// all writes go to a machine whose clock is months ahead.
+// TestHistoryWrongClockOfWrites: the clock of the machine that answers all writes is months ahead. People must still
+// get their second mail after three days.
 func TestHistoryWrongClockOfWrites(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull,
-			Lapsed: sandbox.LapsedVanish}}, many(20)...)
+			Lapsed: sandbox.LapsedVanish}}, manyPeople(20)...)
 		c.oddClock(writes)
 		c.apply(with{concurrency: 1})
 		must(t, c.Advance(time.Hour))
@@ -995,14 +1025,15 @@ func TestHistoryWrongClockOfWrites(t *testing.T) {
 		if o := c.apply(with{}); o.counts() != "20/0/0/0" || c.mailCount() != 40 {
 			t.Errorf("%s, and %d mails, want two for each of 20 people", o.counts(), c.mailCount())
 		}
-		c.check()
+		c.checkInvariants()
 	})
 }
 
-// the server breaks on three people, whose mails a run found not to be sent after it had sent the last one.
-func TestHistoryThreeStopEverybodyEveryOtherTime(t *testing.T) {
+// TestHistoryThreeServerErrorsStopNobody: the server fails for three people. A run finds out that they were not
+// mailed only after it sent its last mail. New people must be mailed by the first run that has them.
+func TestHistoryThreeServerErrorsStopNobody(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "a1@example.com", "a2@example.com", "a3@example.com", "ada@example.com")
 		inner := c.wire.Handler
 		c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -1022,23 +1053,24 @@ func TestHistoryThreeStopEverybodyEveryOtherTime(t *testing.T) {
 			must(t, c.Advance(time.Hour))
 			people := append([]string{"a1@example.com", "a2@example.com", "a3@example.com", "ada@example.com"},
 				"bob@example.com", "cy@example.com", "dan@example.com", "eve@example.com")
-			c.list(people[:5+i]...)
+			c.setRoster(people[:5+i]...)
 			o := c.apply(with{})
 			if len(c.Mails()[next]) != 1 {
-				c.log(o)
-				t.Errorf("%s is not mailed by the first run that may", next)
+				c.logOutcome(o)
+				t.Errorf("%s is not mailed by the first run that has them", next)
 			}
 			must(t, c.Advance(time.Hour))
 		}
 	})
 }
 
-// the answer to a renewal is lost, the list tells no end of it, and the run takes so long that nobody can ever tell.
-func TestHistoryNobodyCanEverTell(t *testing.T) {
+// TestHistoryNeverCertain: the answer to a renewal is lost, and the list has no expiration. The run takes so long
+// that no later reading can settle the mail. It must be reported as unknown.
+func TestHistoryNeverCertain(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: sandbox.ExpirationNull,
-			Lapsed: sandbox.LapsedMarked}}, many(45)...)
+			Lapsed: sandbox.LapsedMarked}}, manyPeople(45)...)
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
 		c.AddFault(sandbox.Fault{Method: "POST", Path: "/v2/invitation/*", Kind: sandbox.FaultDrop, From: 2, Times: 1})
@@ -1046,43 +1078,44 @@ func TestHistoryNobodyCanEverTell(t *testing.T) {
 			From: 3})
 		o := c.apply(with{concurrency: 1})
 		if o.counts() != "44/0/1/0" || len(c.Mails()["p001@example.com"]) != 1 {
-			c.log(o)
-			t.Errorf("%s: nobody knows whether the second person was mailed", o.counts())
+			c.logOutcome(o)
+			t.Errorf("%s: want the mail to the second person unknown", o.counts())
 		}
 	})
 }
 
-// the list lags and has no dates; the answer to one mail is lost, and the next invitation is an old one renewed, which
-// the list had before.
+// TestHistoryRenewedInsteadOfNew: the list lags and has no dates, and the answer to one mail is lost. For the next
+// mail the server renews an old invitation, which the list already has. This is no witness, so nobody must get a
+// second mail.
 func TestHistoryRenewedInsteadOfNew(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{
 			Dates: sandbox.DatesEmpty, Lapsed: sandbox.LapsedMarked, ResendLapsed: sandbox.ResendLapsed404,
 			InviteLapsed: sandbox.InviteLapsedSame, Duplicate: sandbox.DuplicateSecond,
 		}}, "ada@example.com", "cy@example.com")
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
-		c.list("ada@example.com", "bob@example.com", "cy@example.com")
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, From: 2, Times: 1})
+		c.setRoster("ada@example.com", "bob@example.com", "cy@example.com")
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, From: 2, Times: 1})
 		o := c.apply(with{concurrency: 1})
-		if c.log(o); len(c.Mails()["bob@example.com"]) != 1 || len(c.Mails()["cy@example.com"]) != 2 {
+		if c.logOutcome(o); len(c.Mails()["bob@example.com"]) != 1 || len(c.Mails()["cy@example.com"]) != 2 {
 			t.Errorf("mails: %v", c.Mails())
 		}
 	})
 }
 
-// the answer to a second mail is lost, and the server never acted; meanwhile somebody joins with an address that may be
-// the person's. The mail is held then, and is not reported as done.
+// TestHistoryHeldReportedAsDone: the answer to a second mail is lost, and the server never acts. In the meantime a
+// user joins who may be the same person, so the next plan holds the mail. It must not be reported as done.
 func TestHistoryHeldReportedAsDone(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, "bob@example.com")
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
-		c.list("bob@example.com", "zoe@example.com")
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, Times: 1})
-		join := sync.OnceFunc(func() { c.join("bobby@home.example") })
+		c.setRoster("bob@example.com", "zoe@example.com")
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, Times: 1})
+		join := sync.OnceFunc(func() { c.addMembers("bobby@home.example") })
 		c.wire.Before = func(r *http.Request) error {
 			if r.Method == http.MethodPost {
 				join()
@@ -1090,7 +1123,7 @@ func TestHistoryHeldReportedAsDone(t *testing.T) {
 			return nil
 		}
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		for _, change := range o.Changes {
 			if change.Email.String() == "bob@example.com" && change.Outcome == apply.Done {
 				t.Error("bob is held, and his mail is reported as done")
@@ -1102,56 +1135,58 @@ func TestHistoryHeldReportedAsDone(t *testing.T) {
 	})
 }
 
-// bob accepts with an address that nobody knows, and the list forgets it. He is taken out of the roster by mistake, for
-// one run, and is put in again: he may still be in.
-func TestHistoryAliasOutAndIn(t *testing.T) {
+// TestHistoryMemberUnderUnknownAddressListedAgain: bob accepts with an unknown address, and the list drops the
+// invitation. By mistake he is not listed for one run. When he is listed again he may still be a member, and must not
+// be mailed.
+func TestHistoryMemberUnderUnknownAddressListedAgain(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com",
 			"zoe@example.com")
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
 		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
-		c.list("zoe@example.com")
+		c.setRoster("zoe@example.com")
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
-		c.list("bob@example.com", "zoe@example.com")
+		c.setRoster("bob@example.com", "zoe@example.com")
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		if n := len(c.Mails()["bob@example.com"]); n != 1 || len(o.notices(plan.PossibleAlias)) != 1 {
-			t.Errorf("bob is in as bob@home.example, and has %d mails", n)
+			t.Errorf("bob is a member as bob@home.example, and has %d mails", n)
 		}
 	})
 }
 
-// the answer to one mail is lost, and the server acts half a minute later; the list lags, and the ledger's times are in
-// the future. A mail that was sent a moment after the lost one is no witness, although both count as sent now.
-func TestHistoryLostInTheFuture(t *testing.T) {
+// TestHistoryLostMailInTheFuture: the answer to one mail is lost, and the server acts half a minute later. The list
+// lags, and the times in the ledger are in the future, so all mails count as sent now. A mail that was sent a moment
+// after the lost one must still be no witness.
+func TestHistoryLostMailInTheFuture(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{
 			ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
-		}, many(4)...)
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultStatus, Late: 30 * time.Second, From: 2,
+		}, manyPeople(4)...)
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, Late: 30 * time.Second, From: 2,
 			Times: 1})
-		c.log(c.apply(with{concurrency: 1, settleWait: leaveToLaterRun}))
+		c.logOutcome(c.apply(with{concurrency: 1, settleWait: leaveToLaterRun}))
 		content, err := c.store.Read(t.Context())
 		must(t, err)
-		must(t, c.store.Replace(inTheFuture(t, content)))
+		must(t, c.store.Replace(shiftTimes(t, content)))
 		time.Sleep(time.Minute)
-		c.list(many(5)...)
-		c.log(c.apply(with{}))
+		c.setRoster(manyPeople(5)...)
+		c.logOutcome(c.apply(with{}))
 		time.Sleep(20 * time.Minute)
-		c.log(c.apply(with{}))
-		c.expectEverybodyOnce()
+		c.logOutcome(c.apply(with{}))
+		c.expectOneMailEach()
 	})
 }
 
-// ledgerTime is the time of a line.
+// ledgerTime matches the time of a ledger line.
 var ledgerTime = regexp.MustCompile(`"time":"[^"]*"`)
 
-// inTheFuture is a ledger that was written with a clock that was 1000 hours ahead.
-func inTheFuture(t *testing.T, content []byte) []byte {
+// shiftTimes returns the ledger with all times 1000 hours later.
+func shiftTimes(t *testing.T, content []byte) []byte {
 	t.Helper()
 	return ledgerTime.ReplaceAllFunc(content, func(field []byte) []byte {
 		at, err := time.Parse(`"time":"`+time.RFC3339Nano+`"`, string(field))
@@ -1160,11 +1195,11 @@ func inTheFuture(t *testing.T, content []byte) []byte {
 	})
 }
 
-// --reinvite names bob while his invitation can be accepted, so that nothing is sent. Then he accepts with an address
-// that nobody knows, and the list forgets it.
+// TestHistoryAliasAfterReinvite: --reinvite names bob while his invitation is pending, so nothing is sent. Then he
+// accepts with an unknown address, and the list drops the invitation. He must not be mailed.
 func TestHistoryAliasAfterReinvite(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "bob@example.com")
 		c.apply(with{})
 		must(t, c.Advance(time.Hour))
@@ -1172,9 +1207,9 @@ func TestHistoryAliasAfterReinvite(t *testing.T) {
 		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
 		must(t, c.Advance(80*time.Hour))
 		o := c.apply(with{})
-		c.log(o)
+		c.logOutcome(o)
 		if n := len(c.Mails()["bob@example.com"]); n != 1 || len(o.notices(plan.PossibleAlias)) != 1 {
-			t.Errorf("bob is in as bob@home.example, and has %d mails", n)
+			t.Errorf("bob is a member as bob@home.example, and has %d mails", n)
 		}
 	})
 }

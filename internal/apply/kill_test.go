@@ -9,17 +9,18 @@ import (
 
 var errKilled = errors.New("killed")
 
-// killer ends a run as kill -9 does: from one step of the ledger or the wire on, nothing has an effect any more.
+// killer ends a run as kill -9 does. After the last step, the run writes nothing to the ledger and the wire.
 type killer struct {
 	c    *company
 	mu   sync.Mutex
-	left int // steps to live; negative: forever
-	torn int // of the lines that are written at the last step, in percent
+	left int // steps until the run is killed; negative if steps do not kill it
+	torn int // how much of the last write is written, in percent
 	dead bool
 }
 
-// killAfter lets the next run live for the given number of steps: each is a write to the ledger, a request that reaches
-// the server or an answer that reaches the client. If the last step is a write, torn percent of it are written.
+// killAfter kills the next run after the given number of steps. A step is a write to the ledger, a request that
+// reaches the server or an answer that reaches the client. If the last step is a write, torn percent of it are
+// written.
 func (c *company) killAfter(steps, torn int) *killer {
 	k := &killer{c: c, left: steps, torn: torn}
 	c.store.OnAppend = k.onAppend
@@ -28,7 +29,7 @@ func (c *company) killAfter(steps, torn int) *killer {
 	return k
 }
 
-// killAfterWrite kills the next run when the server has acted on the nth request that writes, before the answer
+// killAfterWrite kills the next run after the server has acted on the nth request that writes, and before the answer
 // arrives.
 func (c *company) killAfterWrite(nth int32) *killer {
 	k := c.killAfter(-1, 0)
@@ -48,13 +49,13 @@ func (k *killer) die() {
 	k.dead = true
 }
 
-// revive ends the killing; the lock of the dead falls.
-func (k *killer) revive() {
+// restore lets later runs live, and releases the lock of the killed run.
+func (k *killer) restore() {
 	k.c.store.OnAppend, k.c.wire.Before, k.c.wire.After = nil, nil, nil
 	k.c.store.Unlock()
 }
 
-// step is an error for the dead.
+// step counts one step. It returns errKilled if the run is dead.
 func (k *killer) step() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -73,7 +74,7 @@ func (k *killer) onAppend(lines []byte) (int, error) {
 	alive := !k.dead
 	k.mu.Unlock()
 	if err := k.step(); err != nil {
-		if alive { // this very write was the last thing it did
+		if alive { // this write is the last step
 			return len(lines) * k.torn / 100, err
 		}
 		return 0, err

@@ -177,7 +177,7 @@ func (r *referee) choose(other bool) {
 	if other {
 		people = r.script.Others
 	}
-	r.list(slices.DeleteFunc(slices.Clone(people), func(who string) bool { return r.out[who] })...)
+	r.setRoster(slices.DeleteFunc(slices.Clone(people), func(who string) bool { return r.out[who] })...)
 	for i := range r.roster.People {
 		p := &r.roster.People[i]
 		r.fill(p)
@@ -241,7 +241,7 @@ func (r *referee) mishap(what string) {
 		must(r.t, r.store.Replace(append(content, content...)))
 		return
 	case "future":
-		must(r.t, r.store.Replace(inTheFuture(r.t, content)))
+		must(r.t, r.store.Replace(shiftTimes(r.t, content)))
 		for _, who := range r.script.People {
 			r.countedFrom[who] = r.counts() // the age of a lost mail is now unknown
 		}
@@ -293,7 +293,7 @@ func (r *referee) episode(e episode) {
 	defer func() { r.wire.Handler = handler }()
 	r.oddClock(e.WrongClock)
 	if e.Late > 0 {
-		r.late(e.Late, e.LateBy)
+		r.actLate(e.Late, e.LateBy)
 	}
 	ctx, stop := context.WithCancel(r.t.Context())
 	defer stop()
@@ -365,7 +365,7 @@ func (r *referee) episode(e episode) {
 		r.owed = until
 	}
 	if k != nil {
-		k.revive()
+		k.restore()
 	} else {
 		r.wire.Before = nil
 	}
@@ -660,7 +660,7 @@ func play(t *testing.T, s script) []string {
 		r.roster.Settings.Protected = append(r.roster.Settings.Protected, org.MustParseAddress(who))
 	}
 	if s.PageCap > 0 {
-		r.join(mover)
+		r.addMembers(mover)
 		_, err := r.AddInvitation(sandbox.Invitation{Email: mover})
 		must(t, err)
 	}

@@ -138,7 +138,7 @@ func drawScript(t *rapid.T) script {
 		Unlisted: pick(t, "unlisted", roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove),
 		Limit:    pick(t, "limit", -1, -1, 10),
 		ClockOff: draw("clock off", 0, 0, 100*time.Hour, -100*time.Hour),
-		People:   many(rapid.IntRange(1, 12).Draw(t, "people")),
+		People:   manyPeople(rapid.IntRange(1, 12).Draw(t, "people")),
 	}
 	if rapid.IntRange(0, 2).Draw(t, "mixed") == 0 {
 		s.Dialect = mixDialects(t, named)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,11 +15,11 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// The histories of this file are runs that a person makes for somebody: with --only and --resend.
+// The tests of this file are runs that an operator makes for one person, with --only, --resend or --reinvite.
 
 const resendPath = "/v2/invitation/{id}/resend"
 
-// ledgerLines are the actions and outcomes in the ledger about one person, as "resend sent".
+// ledgerLines returns the actions and outcomes of the ledger lines about one person, such as "resend sent".
 func (c *company) ledgerLines(who string) []string {
 	c.t.Helper()
 	content, err := c.store.Read(c.t.Context())
@@ -40,7 +41,8 @@ func (c *company) ledgerLines(who string) []string {
 	return lines
 }
 
-// expectResends fails the test unless Ada got so many mails in all, the last of them with the invitation sent again.
+// expectResends fails the test unless ada has this number of mails. The last one of several must be the first
+// invitation that was sent again.
 func (c *company) expectResends(want int) {
 	c.t.Helper()
 	mails := c.Mails()[ada]
@@ -49,67 +51,68 @@ func (c *company) expectResends(want int) {
 	}
 }
 
-// TestOnlyDoesExactlyThat: of a plan with invitations, removals and access to give, a run with --only does what it
-// names, exits 0 whatever the others need, and learns about everybody.
-func TestOnlyDoesExactlyThat(t *testing.T) {
+// TestOnlyChangesSelectedPeople: a run with --only makes only the changes of the named people. Its exit code is 0
+// although other people need changes, and it records facts about everybody.
+func TestOnlyChangesSelectedPeople(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada, "bob@example.com", "cyd@example.com", "dee@example.com")
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada, "bob@example.com", "cyd@example.com", "dee@example.com")
 		c.roster.Settings.Unlisted, c.roster.Settings.MaxInvites, c.roster.Settings.MaxRemovals = roster.UnlistedRemove, 1, 1
-		c.join(mallory, zoe, "dee@example.com")
-		c.expect(c.run(with{}), 4, ada, "nothing") // three mails, and one run may do one
+		c.addMembers(mallory, zoe, "dee@example.com")
+		c.expect(c.run(with{}), 4, ada, "nothing") // the plan has more mails than max_invites allows
 
 		o := c.run(with{only: []string{"Ada@Example.com", mallory}})
-		var did []string
+		var done []string
 		for _, ch := range o.Changes {
-			did = append(did, string(ch.Action)+" "+ch.Email.String()+" "+string(ch.Outcome))
+			done = append(done, string(ch.Action)+" "+ch.Email.String()+" "+string(ch.Outcome))
 		}
-		if d := cmp.Diff([]string{"invite ada@example.com done", "remove mallory@example.com done"}, did); d != "" {
+		if d := cmp.Diff([]string{"invite ada@example.com done", "remove mallory@example.com done"}, done); d != "" {
 			t.Errorf("-want +got:\n%s", d)
 		}
-		if o.exit() != 0 || len(o.plan.NotSelected) != 2 {
-			t.Errorf("exit code %d, not selected: %v", o.exit(), o.plan.NotSelected)
+		if o.exitCode() != 0 || len(o.plan.NotSelected) != 2 {
+			t.Errorf("exit code %d, not selected: %v", o.exitCode(), o.plan.NotSelected)
 		}
 		if c.user(mallory) != nil || c.user(zoe) == nil {
-			t.Error("mallory stays, or zoe is gone")
+			t.Error("want mallory removed, and zoe not removed")
 		}
 		for who, want := range map[string]int{ada: 1, "bob@example.com": 0, "cyd@example.com": 0} {
 			c.expectMails(who, want)
 		}
 		if lines := c.ledgerLines("dee@example.com"); !slices.Contains(lines, "joined") {
-			t.Errorf("nothing is learnt about dee: %v", lines)
+			t.Errorf("the ledger does not have dee as a member: %v", lines)
 		}
 		if lines := c.ledgerLines(zoe); !slices.Contains(lines, "unlisted_user") {
-			t.Errorf("nothing is learnt about zoe: %v", lines)
+			t.Errorf("the ledger does not have zoe as an unlisted user: %v", lines)
 		}
 	})
 }
 
-// TestOnlyBesidePeopleWhoAreHeld: an unsettled mail of somebody else neither counts nor is touched, and is settled
-// later.
-func TestOnlyBesidePeopleWhoAreHeld(t *testing.T) {
+// TestOnlyWithHeldMailOfSomebodyElse: with --only, an unsettled mail to another person has no effect on the exit
+// code. A later run settles this mail.
+func TestOnlyWithHeldMailOfSomebodyElse(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{ListLag: 10 * time.Minute}, ada)
-		c.AddFault(sandbox.Fault{Method: "POST", Path: lostInvite, Kind: sandbox.FaultDrop, After: true, Times: 1})
-		if o := c.run(with{settleWait: leaveToLaterRun}); o.exit() != 3 {
-			t.Errorf("exit code %d", o.exit())
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{ListLag: 10 * time.Minute}, ada)
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		if o := c.run(with{settleWait: leaveToLaterRun}); o.exitCode() != 3 {
+			t.Errorf("exit code %d", o.exitCode())
 		}
-		c.list(ada, "bob@example.com")
+		c.setRoster(ada, "bob@example.com")
 		o := c.run(with{only: []string{"bob@example.com"}})
 		c.expect(o, 0, "bob@example.com", "invite done")
 		must(t, c.Advance(20*time.Minute))
 		c.expect(c.run(with{}), 0, ada, "waiting")
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestResendOnceInAWhile: the mail goes out again and counts as one; within 15 minutes no other does.
-func TestResendOnceInAWhile(t *testing.T) {
+// TestResendInterval: --resend sends an invitation again, and this counts as a mail. Within 15 minutes after a mail,
+// --resend sends nothing.
+func TestResendInterval(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{sandbox.ResendSameID, sandbox.ResendNewID} {
-		bubble(t, func(t *testing.T) {
-			c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{ResendID: id}}, ada, "bob@example.com")
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{ResendID: id}}, ada, "bob@example.com")
 			c.roster.Settings.ReinviteRounds = 2
 			c.run(with{})
 			resend := with{resend: []string{ada}}
@@ -125,16 +128,17 @@ func TestResendOnceInAWhile(t *testing.T) {
 			if d := cmp.Diff([]string{"invite", "invite sent", "resend", "resend sent"}, c.ledgerLines(ada)); d != "" {
 				t.Errorf("-want +got:\n%s", d)
 			}
-			must(t, c.Advance(80*time.Hour)) // it counted: there is no third
+			must(t, c.Advance(80*time.Hour)) // the renewal counted, so there is no third mail
 			c.expect(c.run(with{}), 0, ada, "gave_up")
 			c.expectResends(2)
 		})
 	}
 }
 
-// TestResendOfOneDeclinedMeanwhile: the server does not send the invitation again, and the list does not show it any
-// more. The ledger still counts on it, but the mail was not sent.
-func TestResendOfOneDeclinedMeanwhile(t *testing.T) {
+// TestResendAfterDecline: the person declines before the server gets the request to send the invitation again. The
+// server sends nothing, and the list drops the invitation. The change fails, although the ledger still has the
+// invitation.
+func TestResendAfterDecline(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
 		"refused":         {},
@@ -142,8 +146,8 @@ func TestResendOfOneDeclinedMeanwhile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{Dialect: sandbox.Dialect{Declined: sandbox.DeclinedVanish}}, ada)
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Declined: sandbox.DeclinedVanish}}, ada)
 				c.run(with{})
 				must(t, c.Advance(time.Hour))
 				if fault.Kind != "" {
@@ -163,11 +167,11 @@ func TestResendOfOneDeclinedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestResendAgainAfterAWhile: 15 minutes after the last mail, it goes out once more.
-func TestResendAgainAfterAWhile(t *testing.T) {
+// TestResendAfter15Minutes: --resend sends an invitation again 15 minutes after the last mail.
+func TestResendAfter15Minutes(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada)
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
 		for mails := range 3 {
 			c.run(with{resend: []string{ada}})
 			c.expectResends(mails + 1)
@@ -176,8 +180,8 @@ func TestResendAgainAfterAWhile(t *testing.T) {
 	})
 }
 
-// TestResendUnsettled: while it is not known whether the mail went out again, another run does not send it. The run
-// that lost the answer says so, or finds the mail by the date that moved.
+// TestResendUnsettled: a run does not send an invitation again while an earlier such mail is unsettled. The run that
+// lost the answer reports this, or finds the mail by the later date in the list.
 func TestResendUnsettled(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -185,23 +189,23 @@ func TestResendUnsettled(t *testing.T) {
 		after bool // the server acted
 		lag   time.Duration
 		wait  time.Duration
-		// what the run says, and a second one 10 minutes and a third 20 minutes later
+		// what outcome.about returns for the first run, for a second one 10 minutes later and for a third 20 minutes later
 		first, second, third string
-		exit, mails          int
+		exit, mails          int // exit is the exit code of the first run
 	}{
-		{name: "sent, seen at once", after: true, first: "reinvite done, waiting", second: "not_mailed, waiting",
+		{name: "sent, listed at once", after: true, first: "reinvite done, waiting", second: "not_mailed, waiting",
 			third: "reinvite done, waiting", mails: 3},
 		{name: "sent, the list lags", after: true, lag: 13 * time.Minute, first: "reinvite unknown, waiting", exit: 3,
 			second: "not_mailed, waiting", third: "reinvite done, waiting", mails: 3},
 		{name: "not sent, left to a later run", wait: leaveToLaterRun, first: "reinvite unknown, waiting", exit: 3,
 			second: "not_mailed, waiting", third: "reinvite done, waiting", mails: 2},
-		{name: "not sent, and the wait is no proof", first: "reinvite unknown, waiting", exit: 3,
+		{name: "not sent, and the wait does not prove it", first: "reinvite unknown, waiting", exit: 3,
 			second: "not_mailed, waiting", third: "reinvite done, waiting", mails: 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{ListLag: test.lag}, ada)
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{ListLag: test.lag}, ada)
 				c.run(with{})
 				must(t, c.Advance(time.Hour))
 				began := c.Now()
@@ -218,20 +222,21 @@ func TestResendUnsettled(t *testing.T) {
 	}
 }
 
-// TestResendRefused: the run says so and sends no new invitation in its place, which it does for one that expired.
+// TestResendRefused: if the server refuses to send a pending invitation again, the change fails, and orgsync sends no
+// new invitation. After the invitation expires, orgsync sends a new one.
 func TestResendRefused(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict} {
-		bubble(t, func(t *testing.T) {
-			c := newFault(t, sandbox.Options{}, ada)
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, ada)
 			c.run(with{})
 			must(t, c.Advance(time.Hour))
 			c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultStatus, Status: status})
-			posts := c.posts()
+			posts := c.postCount()
 			o := c.run(with{resend: []string{ada}})
 			c.expect(o, 3, ada, "reinvite failed, waiting")
 			c.expectMails(ada, 1)
-			if n := c.posts() - posts; n != 1 {
+			if n := c.postCount() - posts; n != 1 {
 				t.Errorf("HTTP %d: %d requests", status, n)
 			}
 			c.expect(c.run(with{}), 0, ada, "waiting")
@@ -242,11 +247,11 @@ func TestResendRefused(t *testing.T) {
 	}
 }
 
-// TestResendAccepted: a person who has accepted is not mailed, and a notice says why.
+// TestResendAccepted: a person who has accepted is not mailed, and a notice reports the reason.
 func TestResendAccepted(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada)
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
 		c.run(with{})
 		must(t, c.Advance(time.Hour))
 		must(t, c.Accept(ada))
@@ -258,11 +263,11 @@ func TestResendAccepted(t *testing.T) {
 	})
 }
 
-// TestResendIsLimited: the mail counts for max_invites.
+// TestResendIsLimited: an invitation that is sent again counts for max_invites.
 func TestResendIsLimited(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada)
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
 		c.run(with{})
 		must(t, c.Advance(time.Hour))
 		c.roster.Settings.MaxInvites = 0
@@ -271,8 +276,8 @@ func TestResendIsLimited(t *testing.T) {
 	})
 }
 
-// TestResendActsLate: the answer to a renewal is lost, and the server acts on it half a minute later. However the list
-// shows renewed invitations, and whoever is mailed in the same run, no second renewal goes out.
+// TestResendActsLate: the answer to a renewal is lost, and the server acts on it half a minute later. In every
+// dialect no second renewal is sent, even if other people are mailed in the same run.
 func TestResendActsLate(t *testing.T) {
 	t.Parallel()
 	for _, d := range []sandbox.Dialect{
@@ -281,8 +286,8 @@ func TestResendActsLate(t *testing.T) {
 		{ResendID: sandbox.ResendNewID, Dates: sandbox.DatesEmpty},
 	} {
 		for _, lag := range []time.Duration{0, 30 * time.Second} {
-			bubble(t, func(t *testing.T) {
-				c := newFault(t, sandbox.Options{ListLag: lag, Dialect: d}, ada, "bob@example.com", "cyd@example.com")
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{ListLag: lag, Dialect: d}, ada, "bob@example.com", "cyd@example.com")
 				_, err := c.AddInvitation(sandbox.Invitation{Email: ada, Created: c.Now().Add(-time.Hour)})
 				must(t, err)
 				must(t, c.Advance(time.Hour))
@@ -297,11 +302,11 @@ func TestResendActsLate(t *testing.T) {
 	}
 }
 
-// TestResendKilled: a run that dies between the two lines leaves an unsettled mail, as any other does.
+// TestResendKilled: a run that is killed between the intent and the outcome of a renewal leaves an unsettled mail.
 func TestResendKilled(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada)
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
 		c.run(with{})
 		must(t, c.Advance(time.Hour))
 		c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultDrop, Times: 1})
@@ -321,11 +326,12 @@ func TestResendKilled(t *testing.T) {
 	})
 }
 
-// TestFirstDay: nobody is invited before their first day begins, in UTC by the server's clock, whatever a flag says.
+// TestFirstDay: nobody is invited before their first day begins, in UTC by the server's clock. Flags do not change
+// this.
 func TestFirstDay(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		c := newFault(t, sandbox.Options{}, ada, "bob@example.com")
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada, "bob@example.com")
 		tomorrow := c.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
 		c.roster.People[0].From = tomorrow
 		c.expect(c.run(with{}), 0, ada, "not_yet")
@@ -334,6 +340,6 @@ func TestFirstDay(t *testing.T) {
 		c.expect(c.run(with{}), 0, ada, "not_yet")
 		must(t, c.Advance(3*time.Second))
 		c.expect(c.run(with{}), 0, ada, "invite done")
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }

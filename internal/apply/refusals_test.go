@@ -18,16 +18,16 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// refuse makes the API refuse the mails for which words gives some. n counts the mails from 1.
-func (c *company) refuse(words func(n int, who string) string) {
+// refuseMails makes the API refuse each mail for which words returns a text. n counts the mails from 1.
+func (c *company) refuseMails(words func(n int, who string) string) {
 	n := 0
 	var mu sync.Mutex
 	inner := c.wire.Handler
 	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && r.URL.Path == lostInvite {
+		if r.Method == http.MethodPost && r.URL.Path == invitePath {
 			var body bytes.Buffer
 			_, _ = body.ReadFrom(r.Body)
-			who := cutOut(body.String(), `"email_invited":"`, `"`)
+			who := textBetween(body.String(), `"email_invited":"`, `"`)
 			mu.Lock()
 			n++
 			text := words(n, who)
@@ -47,25 +47,25 @@ func (c *company) refuse(words func(n int, who string) string) {
 	})
 }
 
-// cutOut is what stands in text after one mark and before the next.
-func cutOut(text, after, before string) string {
+// textBetween returns the part of text between the first after and the next before.
+func textBetween(text, after, before string) string {
 	_, text, _ = strings.Cut(text, after)
 	text, _, _ = strings.Cut(text, before)
 	return text
 }
 
-// TestOrganizationIsFull: after five refusals in a row that say the same but for the address,
-// nobody else is tried. That is said once, and changes other than mails go on.
+// TestOrganizationIsFull: after five refusals in a row with the same text, apart from the address, the run sends no
+// more mails. The skipped mails share one error, and changes other than mails go on.
 func TestOrganizationIsFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(40)...)
-		c.join(many(40)[30:]...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(40)...)
+		c.addMembers(manyPeople(40)[30:]...)
 		for i := range c.roster.People[30:] {
 			c.roster.People[30+i].Groups = refs("everyone")
 		}
 		tried := 0
-		c.refuse(func(n int, who string) string {
+		c.refuseMails(func(n int, who string) string {
 			if tried = n; n <= 10 {
 				return ""
 			}
@@ -86,17 +86,17 @@ func TestOrganizationIsFull(t *testing.T) {
 			}
 		}
 		if len(errs) != 1 {
-			t.Errorf("said by %d errors: %v", len(errs), errs)
+			t.Errorf("the skipped mails have %d errors: %v", len(errs), errs)
 		}
 	})
 }
 
-// TestRefusalsThatStopNobody: refusals with words of their own, or with a success between them,
-// stop nobody.
-func TestRefusalsThatStopNobody(t *testing.T) {
+// TestDifferentRefusalsDoNotStopMails: refusals with different texts, or with a success between them, do not stop the
+// mails.
+func TestDifferentRefusalsDoNotStopMails(t *testing.T) {
 	t.Parallel()
 	for name, words := range map[string]func(n int, who string) string{
-		"other words each time": func(n int, _ string) string { return fmt.Sprint("refused for the reason ", n) },
+		"another text each time": func(n int, _ string) string { return fmt.Sprint("refused for the reason ", n) },
 		"a success after four": func(n int, _ string) string {
 			if n%5 == 0 {
 				return ""
@@ -107,8 +107,8 @@ func TestRefusalsThatStopNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newCompany(t, sandbox.Options{}, many(20)...)
-				c.refuse(words)
+				c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
+				c.refuseMails(words)
 				if run := c.apply(with{concurrency: 1}); run.Count(apply.Skipped) > 0 {
 					t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
 				}
@@ -117,15 +117,15 @@ func TestRefusalsThatStopNobody(t *testing.T) {
 	}
 }
 
-// TestRosterOrder: mails are sent in the order of the roster and reported in that of addresses.
-// People who were refused before come last.
+// TestRosterOrder: mails are sent in the order of the roster, and reported in the order of the addresses. Mails to
+// people who were refused before are sent last.
 func TestRosterOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "d@example.com")
 		var asked []string
 		refused := "d@example.com"
-		c.refuse(func(_ int, who string) string {
+		c.refuseMails(func(_ int, who string) string {
 			asked = append(asked, who)
 			if who == refused {
 				return "refused"
@@ -134,51 +134,51 @@ func TestRosterOrder(t *testing.T) {
 		})
 		c.apply(with{})
 		refused, asked = "", nil
-		c.list("d@example.com", "e@example.com", "b@example.com", "c@example.com", "a@example.com")
+		c.setRoster("d@example.com", "e@example.com", "b@example.com", "c@example.com", "a@example.com")
 		run := c.apply(with{concurrency: 1})
 		want := []string{"e@example.com", "b@example.com", "c@example.com", "a@example.com", "d@example.com"}
 		if !slices.Equal(asked, want) || run.counts() != "5/0/0/0" {
 			t.Errorf("mailed %v, want %v; %s (done/failed/unknown/skipped)", asked, want, run.counts())
 		}
-		var told []string
+		var reported []string
 		for _, change := range run.Changes {
-			told = append(told, change.Email.String())
+			reported = append(reported, change.Email.String())
 		}
-		if !slices.IsSorted(told) {
-			t.Errorf("reported %v", told)
+		if !slices.IsSorted(reported) {
+			t.Errorf("reported %v", reported)
 		}
 	})
 }
 
-// TestWitnessIsNobodyRefused: where an answer was lost, somebody who was refused before is not the
-// witness.
-func TestWitnessIsNobodyRefused(t *testing.T) {
+// TestRefusedMailIsNoWitness: the run does not keep the mail to a person who was refused before as the witness for a
+// lost mail.
+func TestRefusedMailIsNoWitness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "d@example.com")
-		c.refuse(func(_ int, who string) string {
+		c.refuseMails(func(_ int, who string) string {
 			if who == "d@example.com" {
 				return "refused"
 			}
 			return ""
 		})
 		c.apply(with{})
-		c.list("d@example.com", "e@example.com", "b@example.com", "c@example.com")
+		c.setRoster("d@example.com", "e@example.com", "b@example.com", "c@example.com")
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 1})
 		if run := c.apply(with{concurrency: 1}); run.counts() != "3/1/0/0" {
-			c.log(run)
+			c.logOutcome(run)
 			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
 		}
 	})
 }
 
-// TestThirdRefusalIsAFailure: a mail that is refused for the third time is not done because the plan makes it wait for
-// a day.
+// TestThirdRefusalIsAFailure: a mail that is refused for the third time fails. The next plan holds it for a day, but
+// that does not make it done.
 func TestThirdRefusalIsAFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "d@example.com")
-		c.refuse(func(int, string) string { return "no such mailbox" })
+		c.refuseMails(func(int, string) string { return "no such mailbox" })
 		for n := range 3 {
 			if run := c.apply(with{}); run.counts() != "0/1/0/0" {
 				t.Errorf("refusal %d: %s (done/failed/unknown/skipped)", n+1, run.counts())
@@ -188,12 +188,12 @@ func TestThirdRefusalIsAFailure(t *testing.T) {
 	})
 }
 
-// TestLostWhereMembersAreHidden: a mail that was lost is neither done nor sent again where nobody can see whether it
-// was accepted. The server did not act here, and the person is reported until somebody names them.
-func TestLostWhereMembersAreHidden(t *testing.T) {
+// TestLostMailToHiddenMember: if the key may not list users, a lost mail is neither done nor sent again. The server
+// did not act here. Each run reports the person.
+func TestLostMailToHiddenMember(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, many(3)...)
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, manyPeople(3)...)
 		c.roster.Settings.HiddenMembers = roster.HiddenMembersInvite
 		c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/users", Kind: sandbox.FaultForbid})
 		c.AddFault(sandbox.Fault{Method: http.MethodPost, Kind: sandbox.FaultDrop, From: 2, Times: 1})
@@ -207,8 +207,8 @@ func TestLostWhereMembersAreHidden(t *testing.T) {
 			}
 		}
 		if run := c.apply(with{concurrency: 1}); !slices.Contains(run.notices(plan.UnknownMembership), "p001@example.com") {
-			c.log(run)
-			t.Error("p001@example.com is forgotten")
+			c.logOutcome(run)
+			t.Error("p001@example.com is not reported")
 		}
 	})
 }

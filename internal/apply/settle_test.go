@@ -16,11 +16,10 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// secondMails is an API that sends a second mail to somebody who is invited twice.
+// secondMails makes the API send a second mail to a person who is invited twice.
 var secondMails = sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}
 
-// brokenAnswers are all ways in which the answer to a mail is lost before the server has acted on
-// it.
+// brokenAnswers returns faults that lose the answer to a mail before the server has acted on it.
 func brokenAnswers() []sandbox.Fault {
 	var all []sandbox.Fault
 	for _, f := range faults() {
@@ -36,8 +35,8 @@ func brokenAnswers() []sandbox.Fault {
 	return all
 }
 
-// TestServerActsLate: every k-th answer is lost by a reset, and the server acts up to 100 s later.
-// One run mails each of 100 people once and knows it.
+// TestServerActsLate: every k-th answer is lost by a connection reset, and the server acts up to 100 s later. One run
+// mails each of 100 people once, and reports all mails as done.
 func TestServerActsLate(t *testing.T) {
 	t.Parallel()
 	for k := 2; k <= 20; k++ {
@@ -47,31 +46,31 @@ func TestServerActsLate(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					c := newCompany(t, sandbox.Options{
 						Latency: 100 * time.Millisecond, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
-					}, many(100)...)
+					}, manyPeople(100)...)
 					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: k, Every: k, Late: late})
 					run := c.apply(with{})
 					if run.Stopped != nil || run.counts() != "100/0/0/0" {
 						t.Errorf("%v late: %s (done/failed/unknown/skipped), stopped by %v", late, run.counts(), run.Stopped)
 					}
 					time.Sleep(2 * time.Minute)
-					c.expectEverybodyOnce()
-					c.check()
+					c.expectOneMailEach()
+					c.checkInvariants()
 				})
 			}
 		})
 	}
 }
 
-// TestAnyBrokenAnswerMayActLate: whatever broke the answer to one mail, a mail sent a moment after
-// it is no witness.
-func TestAnyBrokenAnswerMayActLate(t *testing.T) {
+// TestServerActsLateAfterAnyBrokenAnswer: a mail that is sent a moment after a lost mail is no witness. The kind of
+// the fault makes no difference.
+func TestServerActsLateAfterAnyBrokenAnswer(t *testing.T) {
 	t.Parallel()
 	for _, f := range brokenAnswers() {
-		t.Run(name(f), func(t *testing.T) {
+		t.Run(faultName(f), func(t *testing.T) {
 			t.Parallel()
 			for _, settleWait := range []time.Duration{leaveToLaterRun, 5 * time.Minute} {
 				synctest.Test(t, func(t *testing.T) {
-					c := newCompany(t, secondMails, many(20)...)
+					c := newCompany(t, secondMails, manyPeople(20)...)
 					f.From, f.Times, f.Late = 3, 1, 100*time.Second
 					c.AddFault(f)
 					run := c.apply(with{settleWait: settleWait})
@@ -84,21 +83,21 @@ func TestAnyBrokenAnswerMayActLate(t *testing.T) {
 					}
 					time.Sleep(2 * time.Minute)
 					c.apply(with{})
-					c.expectEverybodyOnce()
+					c.expectOneMailEach()
 				})
 			}
 		})
 	}
 }
 
-// TestLastMailIsTheWitness: one answer is lost and the server never acts. The run keeps its last
-// mail back until the server can no longer act on the lost one; that mail then shows that the lost
-// one was not sent, so it is sent again.
+// TestLastMailIsTheWitness: one answer is lost, and the server never acts. The run keeps back its last mail until the
+// server can no longer act on the lost one. Then the last mail shows that the lost one was not sent, and the run
+// sends it again.
 func TestLastMailIsTheWitness(t *testing.T) {
 	t.Parallel()
 	for _, from := range []int{1, 2, 19} {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, secondMails, many(20)...)
+			c := newCompany(t, secondMails, manyPeople(20)...)
 			var lost time.Time
 			c.wire.Before = func(r *http.Request) error {
 				if r.Method == http.MethodPost {
@@ -116,17 +115,17 @@ func TestLastMailIsTheWitness(t *testing.T) {
 			if took := time.Since(lost); took < 2*time.Minute || took > 130*time.Second {
 				t.Errorf("the run ended %v after the loss", took)
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	}
 }
 
-// TestWitnessLost: the answer to the last mail is lost as well. Nobody waits for a witness that
-// does not come, and a later run settles both.
+// TestWitnessLost: the answer to the last mail is lost as well. The run does not wait for this witness, and a later
+// run settles both mails.
 func TestWitnessLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(20)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Every: 15, Times: 2})
 		start := time.Now()
 		run := c.apply(with{})
@@ -140,12 +139,12 @@ func TestWitnessLost(t *testing.T) {
 		if run := c.apply(with{}); run.counts() != "2/0/0/0" {
 			t.Errorf("later run: %s", run.counts())
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestSettleReadings: a run whose only mail was lost reads at 0, 30, 60 and 120 s and then each
-// minute, and tells what it waits for.
+// TestSettleReadings: a run whose only mail was lost reads the organization after 0, 30, 60 and 120 s, and then each
+// minute. It reports each wait.
 func TestSettleReadings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -162,8 +161,8 @@ func TestSettleReadings(t *testing.T) {
 			}
 			return nil
 		}
-		var told []apply.Wait
-		run := c.apply(with{waiting: func(w apply.Wait) { told = append(told, w) }})
+		var waits []apply.Wait
+		run := c.apply(with{waiting: func(w apply.Wait) { waits = append(waits, w) }})
 		if run.counts() != "0/0/1/0" {
 			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
 		}
@@ -171,14 +170,14 @@ func TestSettleReadings(t *testing.T) {
 		if fmt.Sprint(read) != fmt.Sprint(want) {
 			t.Errorf("read at %v, want %v", read, want)
 		}
-		if len(told) != len(want)-1 || told[0].Mails != 1 || !told[0].Until.After(lost) {
-			t.Errorf("told %+v", told)
+		if len(waits) != len(want)-1 || waits[0].Mails != 1 || !waits[0].Until.After(lost) {
+			t.Errorf("waits %+v", waits)
 		}
 	})
 }
 
-// TestSettledByARow: the wait ends as soon as the list shows the mail.
-func TestSettledByARow(t *testing.T) {
+// TestSettledByInvitation: the wait ends as soon as the list shows the lost mail.
+func TestSettledByInvitation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "ada@example.com")
@@ -190,17 +189,17 @@ func TestSettledByARow(t *testing.T) {
 		if took := time.Since(start); took > 40*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestStoppedWhileWaiting: a run that is told to stop leaves what it waits for, and the mail that
-// it kept back, to the next one.
+// TestStoppedWhileWaiting: a run that is stopped while it waits leaves the lost mail, and the mail that it kept back,
+// to the next run.
 func TestStoppedWhileWaiting(t *testing.T) {
 	t.Parallel()
-	why := errors.New("told to stop")
+	why := errors.New("interrupted")
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, secondMails, many(20)...)
+		c := newCompany(t, secondMails, manyPeople(20)...)
 		c.AddFault(sandbox.Fault{
 			Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1, Late: 100 * time.Second,
 		})
@@ -218,23 +217,23 @@ func TestStoppedWhileWaiting(t *testing.T) {
 				t.Errorf("%s is skipped: %v", change.Email, change.Err)
 			}
 		}
-		// It finds the one, and sends the other.
+		// The next run finds the lost mail, and sends the one that was kept back.
 		if run := c.apply(with{}); run.counts() != "1/0/0/0" || len(run.notices(plan.Unsettled)) > 0 {
-			c.log(run)
+			c.logOutcome(run)
 			t.Errorf("next run: %s", run.counts())
 		}
 		time.Sleep(2 * time.Minute)
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestWaitFitsTheSettleWait: where there is no time to wait for a witness nothing is kept back, and
-// a time limit ends the wait.
-func TestWaitFitsTheSettleWait(t *testing.T) {
+// TestSettleWait: a run keeps no mail back if --settle-wait is too short for a witness, and it does not wait longer
+// than --settle-wait.
+func TestSettleWait(t *testing.T) {
 	t.Parallel()
 	for _, wait := range []time.Duration{leaveToLaterRun, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{}, many(20)...)
+			c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
 			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1})
 			start := time.Now()
 			run := c.apply(with{settleWait: wait})
@@ -248,12 +247,12 @@ func TestWaitFitsTheSettleWait(t *testing.T) {
 	}
 }
 
-// TestTimeLimitBoundsTheWait: a run whose time ends before the wait does ends in time, and nothing
-// is kept back till then.
+// TestTimeLimitBoundsTheWait: a run whose time limit ends before a witness is possible keeps no mail back, and ends
+// in time.
 func TestTimeLimitBoundsTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(20)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1})
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 		defer cancel()
@@ -263,9 +262,9 @@ func TestTimeLimitBoundsTheWait(t *testing.T) {
 	})
 }
 
-// TestWitnessForAnEarlierRun: a run that died a moment ago is settled by the one after it, which
-// keeps its mail back. If the first one may only be paused, its mail is settled too, if the run may wait for as long as
-// that mail may still leave.
+// TestWitnessForAnEarlierRun: a run settles the mail of an earlier run that was killed a moment before. It keeps back
+// its own mail as the witness. If the earlier run may only be paused, it could still send its mail. Then this run
+// settles that mail only if it may wait long enough.
 func TestWitnessForAnEarlierRun(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -283,66 +282,67 @@ func TestWitnessForAnEarlierRun(t *testing.T) {
 				return k.step()
 			}
 			c.apply(with{concurrency: 1})
-			k.revive()
-			c.list("ada@example.com", "bob@example.com")
+			k.restore()
+			c.setRoster("ada@example.com", "bob@example.com")
 			run := c.apply(with{settleWait: tt.settleWait})
 			if len(run.plan.Held) != 1 || run.counts() != "2/0/0/0" || len(run.notices(plan.Unsettled)) > 0 {
-				c.log(run)
+				c.logOutcome(run)
 				t.Errorf("paused %v: %s (done/failed/unknown/skipped)", tt.paused, run.counts())
 			}
-			c.expectEverybodyOnce()
+			c.expectOneMailEach()
 		})
 	}
 }
 
-// TestNotSentAndStopped: a mail that a reading shows was not sent counts as skipped when the run has stopped by then.
+// TestNotSentAndStopped: if a reading after the end of the run shows that a mail was not sent, it counts as skipped.
 func TestNotSentAndStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(5)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(5)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 3, Times: 1})
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true, Method: http.MethodPost, From: 5,
 			Times: 1})
 		run := c.apply(with{concurrency: 1})
 		if run.Stopped == nil || run.counts() != "3/1/0/1" {
-			c.log(run)
+			c.logOutcome(run)
 			t.Errorf("%s (done/failed/unknown/skipped), stopped by %v", run.counts(), run.Stopped)
 		}
 	})
 }
 
-// newCompanyWithLostMail returns a company in which the answer to the mail to ada was lost, and two people are listed
-// since.
+// newCompanyWithLostMail returns a company in which the answer to the mail to ada was lost. Two more people are in
+// the roster since then.
 func newCompanyWithLostMail(t *testing.T) *company {
 	t.Helper()
 	c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "ada@example.com")
 	c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
 	c.apply(with{settleWait: leaveToLaterRun})
-	c.list("ada@example.com", "bob@example.com", "cy@example.com")
+	c.setRoster("ada@example.com", "bob@example.com", "cy@example.com")
 	return c
 }
 
-// TestProgressIsTheResult: progress is told of the changes of the result, and of no others.
-func TestProgressIsTheResult(t *testing.T) {
+// TestProgressMatchesResult: Options.Progress gets as many changes as the result has, even if the plan has a held
+// mail.
+func TestProgressMatchesResult(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompanyWithLostMail(t)
-		var told []string
-		run := c.apply(with{progress: func(r apply.ChangeResult) { told = append(told, r.Email.String()) }})
-		if len(run.plan.Held) != 1 || len(told) != len(run.Changes) {
-			t.Errorf("held %v; progress was told of %v, the result has %d changes", run.plan.Held, told, len(run.Changes))
+		var got []string
+		run := c.apply(with{progress: func(r apply.ChangeResult) { got = append(got, r.Email.String()) }})
+		if len(run.plan.Held) != 1 || len(got) != len(run.Changes) {
+			t.Errorf("held %v; Progress got %v, the result has %d changes", run.plan.Held, got, len(run.Changes))
 		}
 	})
 }
 
-// TestNoticesAreOfTheLastReading: somebody whose earlier mail shows in the reading after the canary
-// is not reported as unsettled, whatever that reading was made for.
+// TestNoticesAreOfTheLastReading: the result has the notices of the last reading. Here the reading after the canary
+// shows an earlier lost mail, so the person is not reported as unsettled.
 func TestNoticesAreOfTheLastReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompanyWithLostMail(t)
-		// The canary's answer takes until the list shows ada, and is not understood, so that the
-		// run stops after one reading.
+		// The canary is answered after the list shows ada. The answer is not understood, so the run stops after one
+		// reading.
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultHTML, Method: http.MethodPost, Times: 1, Delay: 20 * time.Second})
 		must(t, c.Advance(45*time.Second))
 		run := c.apply(with{})
@@ -358,12 +358,12 @@ func TestNoticesAreOfTheLastReading(t *testing.T) {
 	})
 }
 
-// TestNoticesOfPeopleWhoWereMailed: the changes say what became of them, so that they have no
-// notices besides, also where the organization was read again.
+// TestNoticesOfPeopleWhoWereMailed: the result has no notices about people who were mailed in this run, even after
+// another reading. Their changes already have the outcome.
 func TestNoticesOfPeopleWhoWereMailed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(10)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(10)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 3, Times: 1})
 		if run := c.apply(with{settleWait: leaveToLaterRun}); run.counts() != "9/0/1/0" || len(run.Notices) > 0 {
 			t.Errorf("%s (done/failed/unknown/skipped), notices %+v", run.counts(), run.Notices)
@@ -371,12 +371,12 @@ func TestNoticesOfPeopleWhoWereMailed(t *testing.T) {
 	})
 }
 
-// TestReadingsAreBounded: answers that are lost and refused in turn cost a few readings, not one
-// for each person.
+// TestReadingsAreBounded: if answers are lost and refused in turn, the run makes a few readings, not one for each
+// person.
 func TestReadingsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(100)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(100)...)
 		mails, readings := 0, 0
 		c.wire.Before = func(r *http.Request) error {
 			switch {
@@ -389,7 +389,7 @@ func TestReadingsAreBounded(t *testing.T) {
 			}
 			return nil
 		}
-		// Each refusal has words of its own.
+		// Each refusal has another text.
 		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			if r.Method == http.MethodPost {
 				rec = httptest.NewRecorder()
@@ -405,19 +405,18 @@ func TestReadingsAreBounded(t *testing.T) {
 	})
 }
 
-// TestInvitedMeanwhile: people whom somebody else invited between the plan and the first mail are
-// not mailed as well. The list of invitations is read once more after the first mail, where there
-// is more than one.
+// TestInvitedMeanwhile: people whom somebody else invites between the plan and the first mail are not mailed. The run
+// reads the list of invitations again after its first mail, if it has more than one.
 func TestInvitedMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, secondMails, many(12)...)
+		c := newCompany(t, secondMails, manyPeople(12)...)
 		posts, lists := 0, 0
 		c.wire.Before = func(r *http.Request) error {
 			switch {
 			case r.Method == http.MethodPost:
 				if posts++; posts == 1 {
-					for _, who := range many(12)[5:] {
+					for _, who := range manyPeople(12)[5:] {
 						_, err := c.AddInvitation(sandbox.Invitation{Email: who})
 						must(t, err)
 					}
@@ -429,7 +428,7 @@ func TestInvitedMeanwhile(t *testing.T) {
 		}
 		run := c.apply(with{concurrency: 1})
 		if run.counts() != "12/0/0/0" || c.mailCount() != 5 || lists != 1 {
-			c.log(run)
+			c.logOutcome(run)
 			t.Errorf("%s (done/failed/unknown/skipped), %d mails, %d more readings of the invitations",
 				run.counts(), c.mailCount(), lists)
 		}
@@ -454,12 +453,12 @@ func TestInvitedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestInvitedWhileWaiting: the mail that is kept back is not sent to somebody whom a reading shows
-// as invited by then.
+// TestInvitedWhileWaiting: the run does not send the mail that it kept back if a reading shows that the person is
+// invited by then.
 func TestInvitedWhileWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, secondMails, many(3)...)
+		c := newCompany(t, secondMails, manyPeople(3)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 1})
 		run := c.apply(with{waiting: func(apply.Wait) {
 			if c.mailCount() == 1 {
@@ -468,18 +467,18 @@ func TestInvitedWhileWaiting(t *testing.T) {
 			}
 		}})
 		if run.counts() != "2/0/1/0" || len(c.Mails()["p002@example.com"]) > 0 {
-			c.log(run)
+			c.logOutcome(run)
 			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
 		}
 	})
 }
 
-// TestDeclinedMeanwhile: whose invitation came and went meanwhile is neither mailed nor reported as
-// done.
+// TestDeclinedMeanwhile: a person who is invited by somebody else and declines during the run is neither mailed nor
+// reported as done.
 func TestDeclinedMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, many(3)...)
+		c := newCompany(t, sandbox.Options{}, manyPeople(3)...)
 		once := sync.OnceFunc(func() {
 			_, err := c.AddInvitation(sandbox.Invitation{Email: "p001@example.com", State: "declined"})
 			must(t, err)
@@ -492,7 +491,7 @@ func TestDeclinedMeanwhile(t *testing.T) {
 		}
 		run := c.apply(with{concurrency: 1})
 		if run.counts() != "2/0/0/1" || len(c.Mails()["p001@example.com"]) > 0 || run.Changes[1].Err == nil {
-			c.log(run)
+			c.logOutcome(run)
 			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
 		}
 	})

@@ -10,8 +10,8 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// full is a ledger in which so many people got one mail.
-func full(tb testing.TB, people int) *ledgertest.Store {
+// largeLedger returns the store of a ledger in which a number of people have one mail each.
+func largeLedger(tb testing.TB, people int) *ledgertest.Store {
 	tb.Helper()
 	store := &ledgertest.Store{}
 	l, err := ledger.Open(tb.Context(), store, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
@@ -38,7 +38,7 @@ func full(tb testing.TB, people int) *ledgertest.Store {
 // BenchmarkOpen opens a ledger of 20,000 lines.
 func BenchmarkOpen(b *testing.B) {
 	const people = 10_000
-	store := full(b, people)
+	store := largeLedger(b, people)
 	b.ReportAllocs()
 	for b.Loop() {
 		l, err := ledger.Open(b.Context(), store, ledger.Options{Organization: "o1", Now: func() time.Time { return start }})
@@ -52,7 +52,7 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(2*people), "ns/line")
 }
 
-// BenchmarkAppend writes the two lines of a mail to storage that costs nothing.
+// BenchmarkAppend records the two lines of a mail in a store that keeps them in memory.
 func BenchmarkAppend(b *testing.B) {
 	l, err := ledger.Open(b.Context(), &ledgertest.Store{}, ledger.Options{Organization: "o1",
 		Now: func() time.Time { return start }})

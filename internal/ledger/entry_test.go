@@ -12,7 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// FuzzParseLine: a line that is read the quick way says what encoding/json reads in it.
+// FuzzParseLine: for each line that parseFast accepts, encoding/json reads the same entry.
 func FuzzParseLine(f *testing.F) {
 	at := time.Date(2026, 6, 10, 12, 0, 0, 123456789, time.UTC)
 	for _, e := range []Entry{
@@ -46,8 +46,9 @@ func FuzzParseLine(f *testing.F) {
 	})
 }
 
-// TestParseOwn: the lines of this version are read the quick way, or opening a large ledger takes long.
-func TestParseOwn(t *testing.T) {
+// TestParseFastReadsOwnLines: parseFast accepts the lines that this version writes. Otherwise, opening a large ledger
+// takes long.
+func TestParseFastReadsOwnLines(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 	for _, e := range []Entry{
@@ -64,8 +65,8 @@ func TestParseOwn(t *testing.T) {
 	}
 }
 
-// TestLineRoom: what is reserved for a line is enough for the longest.
-func TestLineRoom(t *testing.T) {
+// TestMaxLine: no line is longer than maxLine, which is the space that the ledger reserves for it.
+func TestMaxLine(t *testing.T) {
 	t.Parallel()
 	id := strings.Repeat("x", 128)
 	at := time.Date(2026, 6, 10, 12, 0, 0, 123456789, time.UTC)

@@ -20,7 +20,7 @@ func TestHistory(t *testing.T) {
 	must(t, l.RecordIntent("bob@example.com"))
 	must(t, l.RecordOutcome(ledger.Invite, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
 	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: "ada@home.example"}}))
-	// Without the lock, which another run holds.
+	// History is read without the lock, which another run has.
 	got, err := ledger.History(t.Context(), s, "o1", "ada@example.com", "ada@home.example")
 	must(t, err)
 	lines := []string{}

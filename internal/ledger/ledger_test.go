@@ -22,7 +22,7 @@ import (
 
 var start = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 
-// open opens the ledger of o1 in s at the hour given.
+// open opens the ledger of the organization o1 in s, at an hour after start.
 func open(t *testing.T, s state.Store, hour float64) *ledger.Ledger {
 	t.Helper()
 	l, err := ledger.Open(t.Context(), s, ledger.Options{
@@ -38,7 +38,7 @@ func open(t *testing.T, s state.Store, hour float64) *ledger.Ledger {
 
 func at(hour float64) time.Time { return start.Add(time.Duration(hour * float64(time.Hour))) }
 
-// must is for writes that have to work.
+// must fails the test at once if err is not nil.
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -46,22 +46,22 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func each(steps ...error) error { return errors.Join(steps...) }
-
-// mail announces and concludes a mail.
+// mail records the intent and the outcome of a mail.
 func mail(l *ledger.Ledger, who string, o ledger.Outcome, inv org.Invitation) error {
-	return each(l.RecordIntent(who), l.RecordOutcome(ledger.Invite, who, o, inv, ""))
+	return errors.Join(l.RecordIntent(who), l.RecordOutcome(ledger.Invite, who, o, inv, ""))
 }
 
-// edit announces and concludes a change to Ada other than a mail.
+// edit records the intent and the outcome of an edit of ada.
 func edit(l *ledger.Ledger, op org.EditOp, o ledger.Outcome) error {
 	e := org.Edit{Op: op, Who: org.MustParseAddress("ada@example.com"), UserID: "u1"}
-	return each(l.RecordEditIntent(e), l.RecordEditOutcome(e, o))
+	return errors.Join(l.RecordEditIntent(e), l.RecordEditOutcome(e, o))
 }
 
-// ignoreEmpty leaves out whether there was a ledger before, which only reading it tells.
+// ignoreEmpty ignores Memory.Empty, because only a ledger that is read from the store knows it.
 var ignoreEmpty = cmpopts.IgnoreFields(org.Memory{}, "Empty")
 
+// TestMemory compares the memory after a number of runs. It also checks that the open ledger and the ledger read from
+// the store have the same memory.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	const ada, bob = "ada@example.com", "bob@example.com"
@@ -76,44 +76,45 @@ func TestMemory(t *testing.T) {
 		{"a mail that was sent", runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) }},
 			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1,
 				At: at(0), Expires: at(72)}}}}}},
-		{"a mail that was renewed", runs{func(l *ledger.Ledger) error {
-			return each(l.RecordRenewalIntent(ada, "i1", time.Time{}), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
+		{"an invitation that was renewed", runs{func(l *ledger.Ledger) error {
+			return errors.Join(l.RecordRenewalIntent(ada, "i1", time.Time{}), l.RecordOutcome(ledger.Resend, ada,
+				ledger.Sent, i1, ""))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Resend: true,
 			InvitationID: "i1",
 			Sequence:     1, At: at(0), Expires: at(72)}}}}}},
-		{"a new one was asked for, and the old one renewed", runs{func(l *ledger.Ledger) error {
-			return each(l.RecordIntent(ada), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
+		{"a new invitation was requested, and the server renewed the old one", runs{func(l *ledger.Ledger) error {
+			return errors.Join(l.RecordIntent(ada), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Resend: true,
 			InvitationID: "i1",
 			Sequence:     1, At: at(0), Expires: at(72)}}}}}},
-		{"refused and never sent", runs{func(l *ledger.Ledger) error {
-			return each(mail(l, ada, ledger.Refused, org.Invitation{}), mail(l, bob, ledger.NotSent, org.Invitation{}))
+		{"one mail refused, and one not sent", runs{func(l *ledger.Ledger) error {
+			return errors.Join(mail(l, ada, ledger.Refused, org.Invitation{}), mail(l, bob, ledger.NotSent, org.Invitation{}))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, bob: {}}}},
-		{"an answer that was lost, in a line of an earlier version",
+		{"an answer that was lost, by a line of an earlier version",
 			runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) }},
 			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true,
 				LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
-		{"a request that was given up",
+		{"a request without an answer",
 			runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Abandoned, org.Invitation{}) }},
 			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true,
 				LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
-		{"a request that was given up, then found", runs{func(l *ledger.Ledger) error {
-			return each(mail(l, ada, ledger.Abandoned, org.Invitation{}),
+		{"a request without an answer, and the mail was found later", runs{func(l *ledger.Ledger) error {
+			return errors.Join(mail(l, ada, ledger.Abandoned, org.Invitation{}),
 				l.RecordFacts([]org.Fact{{Kind: org.FactFound, Email: ada, InvitationID: "i1", Expires: at(72)}}))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1",
 			Sequence: 1,
 			Found:    true, At: at(0), Expires: at(72)}}}}}},
-		{"an answer about somebody else keeps its id",
+		{"a lost answer with the id of an invitation",
 			runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{ID: "i7"}) }},
 			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i7", Sequence: 1,
 				Lost: true, LostSequence: 2, ServerMayActUntil: at(0).Add(org.ActWithin), At: at(0)}}}}}},
-		{"killed between intent and outcome",
+		{"killed between the intent and the outcome",
 			runs{func(l *ledger.Ledger) error { return l.RecordIntent(ada) }},
 			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true,
 				LostSequence: math.MaxInt, At: at(0).Add(org.SendWithin)}}}}}},
-		{"what the killed run sent later is no witness, what the next one sends is", runs{
+		{"a mail without an outcome is lost when the next run begins, and a later mail of the same run is no witness", runs{
 			func(l *ledger.Ledger) error {
-				return each(l.RecordIntent(ada), mail(l, bob, ledger.Sent, i1))
+				return errors.Join(l.RecordIntent(ada), mail(l, bob, ledger.Sent, i1))
 			},
 			func(l *ledger.Ledger) error { return l.Begin(1, 0) },
 		}, org.Memory{People: map[string]org.PersonRecord{
@@ -129,22 +130,23 @@ func TestMemory(t *testing.T) {
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, InvitationID: "i1",
 			Sequence: 1,
 			Found:    true, At: at(0), Expires: at(72)}}}}}},
-		{"lost, then surely absent", runs{
+		{"lost, then certainly not sent", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}}) },
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true}}}},
-		{"surely absent, and joined all the same", runs{
+		{"certainly not sent, and joined later", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error {
 				return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}, {Kind: org.FactJoined, Email: ada}})
 			},
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 4,
 			RoundsResetAt: at(1)}}}},
-		{"removed, and seen right after", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditRemove, ledger.Sent), l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}))
+		{"removed, and listed right after", runs{func(l *ledger.Ledger) error {
+			return errors.Join(edit(l, org.EditRemove, ledger.Sent), l.RecordFacts([]org.Fact{{Kind: org.FactJoined,
+				Email: ada}}))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, Joined: true, JoinedAt: at(0),
 			RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
-		{"removed, and seen an hour later", runs{
+		{"removed, and listed an hour later", runs{
 			func(l *ledger.Ledger) error { return edit(l, org.EditRemove, ledger.Sent) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3,
@@ -155,34 +157,34 @@ func TestMemory(t *testing.T) {
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3,
 			RoundsResetAt: at(1)}}}},
 		{"suspended, and a second request is refused", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
+			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0)}}}},
-		{"removed, and a second request finds nobody", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditRemove, ledger.Lost), edit(l, org.EditRemove, ledger.Refused))
+		{"removed, and a second request is refused", runs{func(l *ledger.Ledger) error {
+			return errors.Join(edit(l, org.EditRemove, ledger.Lost), edit(l, org.EditRemove, ledger.Refused))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true}}}},
 		{"neither suspended nor removed", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditSuspend, ledger.Refused), edit(l, org.EditRemove, ledger.NotSent))
+			return errors.Join(edit(l, org.EditSuspend, ledger.Refused), edit(l, org.EditRemove, ledger.NotSent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
 		{"suspended, and then removed", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Sent))
+			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true}}}},
-		{"suspended, and perhaps removed", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Lost))
+		{"suspended, and the answer to the removal was lost", runs{func(l *ledger.Ledger) error {
+			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Lost))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0), Removed: true}}}},
-		{"suspended, and perhaps not any more", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Lost))
+		{"suspended, and the answer to the unsuspension was lost", runs{func(l *ledger.Ledger) error {
+			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Lost))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0)}}}},
-		{"suspended, and not any more", runs{func(l *ledger.Ledger) error {
-			return each(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
+		{"suspended, and unsuspended", runs{func(l *ledger.Ledger) error {
+			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
-		{"out of the roster", runs{
+		{"no longer in the roster", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {
 			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
 			RoundsResetSequence: 3, RoundsResetAt: at(1), Unlisted: true,
 		}}}},
-		{"out of the roster and in again", runs{
+		{"no longer in the roster, and listed again", runs{
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {
@@ -191,7 +193,7 @@ func TestMemory(t *testing.T) {
 		}}}},
 		{"rounds reset", runs{
 			func(l *ledger.Ledger) error {
-				return each(mail(l, ada, ledger.Sent, i1), l.RecordFacts([]org.Fact{{Kind: org.FactReset, Email: ada}}))
+				return errors.Join(mail(l, ada, ledger.Sent, i1), l.RecordFacts([]org.Fact{{Kind: org.FactReset, Email: ada}}))
 			},
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {
 			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
@@ -210,10 +212,10 @@ func TestMemory(t *testing.T) {
 				readBack, warnings, err := ledger.Read(t.Context(), store, "o1")
 				must(t, err)
 				if len(warnings) > 0 {
-					t.Errorf("warnings about a whole ledger: %q", warnings)
+					t.Errorf("warnings about an undamaged ledger: %q", warnings)
 				}
 				if diff := cmp.Diff(readBack, inProcess, ignoreEmpty); diff != "" {
-					t.Errorf("what is read differs from what was remembered (-read +remembered):\n%s", diff)
+					t.Errorf("the memory that is read differs from that of the run (-read +run):\n%s", diff)
 				}
 			}
 			got, _, err := ledger.Read(t.Context(), store, "o1")
@@ -227,8 +229,9 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestLostMailIsAsLateAsCanBe: it may have left until its answer was given up, long after it was announced.
-func TestLostMailIsAsLateAsCanBe(t *testing.T) {
+// TestLostMailCountsFromItsOutcome: a lost mail counts as sent at the time of its outcome, long after its intent. It
+// may have been sent until then.
+func TestLostMailCountsFromItsOutcome(t *testing.T) {
 	t.Parallel()
 	minutes := 0
 	l, err := ledger.Open(t.Context(), &ledgertest.Store{}, ledger.Options{Organization: "o1", Now: func() time.Time {
@@ -238,13 +241,14 @@ func TestLostMailIsAsLateAsCanBe(t *testing.T) {
 	must(t, err)
 	must(t, mail(l, "ada@example.com", ledger.Lost, org.Invitation{}))
 	if got := l.Memory().People["ada@example.com"].Mails[0].At; !got.Equal(start.Add(2 * time.Minute)) {
-		t.Errorf("it counts as sent at %v, and was given up at %v", got, start.Add(2*time.Minute))
+		t.Errorf("it counts as sent at %v, and its outcome is from %v", got, start.Add(2*time.Minute))
 	}
 	must(t, l.Close())
 }
 
-// TestUndatedMailEndsLate: it may have left until it was answered, and its invitation lives three days from then.
-func TestUndatedMailEndsLate(t *testing.T) {
+// TestUndatedMailExpiresAfterItsOutcome: a mail without an expiration expires three days after the time of its
+// outcome. It may have been sent until then.
+func TestUndatedMailExpiresAfterItsOutcome(t *testing.T) {
 	t.Parallel()
 	minutes := 0
 	l, err := ledger.Open(t.Context(), &ledgertest.Store{}, ledger.Options{Organization: "o1", Now: func() time.Time {
@@ -275,9 +279,9 @@ func TestTornLastLine(t *testing.T) {
 		if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], "incomplete") {
 			t.Fatalf("cut at byte %d: warnings %q", cut, w)
 		}
-		// A torn outcome leaves the mail lost; one that lacks only its line end is whole.
+		// Without a complete outcome the mail is lost. An outcome that lacks only its line end is complete.
 		if m := l.Memory().People["ada@example.com"].Mails; len(m) != 1 || m[0].Lost != (cut < len(content)-1) {
-			t.Fatalf("cut at byte %d: remembered %+v", cut, m)
+			t.Fatalf("cut at byte %d: the memory has %+v", cut, m)
 		}
 		must(t, l.Begin(0, 0))
 		must(t, l.Close())
@@ -285,7 +289,7 @@ func TestTornLastLine(t *testing.T) {
 			t.Fatalf("cut at byte %d: not repaired: %q", cut, w)
 		}
 		if len(s.Aside()) != 0 {
-			t.Fatalf("cut at byte %d: set aside what is only torn", cut)
+			t.Fatalf("cut at byte %d: a ledger with an incomplete last line was set aside", cut)
 		}
 	}
 }
@@ -314,7 +318,7 @@ func TestDamagedMiddle(t *testing.T) {
 		t.Errorf("opening warns %q", w)
 	}
 	if m := l.Memory(); len(m.People["bob@example.com"].Mails) != 1 {
-		t.Errorf("what is whole is forgotten: %+v", m)
+		t.Errorf("the undamaged lines are lost: %+v", m)
 	}
 	if a := s.Aside(); len(a) != 1 || !bytes.Equal(a[0], damaged) {
 		t.Errorf("set aside %q", a)
@@ -325,8 +329,8 @@ func TestDamagedMiddle(t *testing.T) {
 	}
 }
 
-// TestDamagedIntent: an outcome whose announcement cannot be read still tells that somebody was mailed, or may have
-// been.
+// TestDamagedIntent: if the intent of a mail cannot be read, its outcome still shows that the person was mailed, or
+// may have been mailed.
 func TestDamagedIntent(t *testing.T) {
 	t.Parallel()
 	for outcome, want := range map[ledger.Outcome][]org.Mail{
@@ -351,7 +355,7 @@ func TestDamagedIntent(t *testing.T) {
 	}
 }
 
-func TestForeignLines(t *testing.T) {
+func TestLinesOfOtherOrganizationOrVersion(t *testing.T) {
 	t.Parallel()
 	for name, line := range map[string]string{
 		"another organization": `{"v":1,"organization_id":"o2","run":"r","time":"2026-06-10T12:00:00Z",` +
@@ -397,7 +401,7 @@ func TestNothingIsWrittenAfterAFailure(t *testing.T) {
 	must(t, l.Close())
 	l = open(t, s, 1)
 	if m := l.Memory(); len(m.People) != 1 {
-		t.Errorf("remembers %v", m.People)
+		t.Errorf("the memory has %v", m.People)
 	}
 }
 
@@ -410,8 +414,8 @@ func TestBeginNeedsRoom(t *testing.T) {
 	if err := l.Begin(10, 5); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
-	// What they can take at the most: two lines for renewing a mail, two for a new invitation, two for it in the other
-	// wording, two for an edit, and all of it twice.
+	// A mail may need 12 lines: two each for a renewal, for a new invitation and for its other form, and all of them
+	// twice. An edit may need four lines: two, and both of them twice.
 	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 180) + ".example"
 	must(t, l.RecordRenewalIntent(long, strings.Repeat("0", 36), time.Time{}))
 	content, _ := s.Read(t.Context())
@@ -420,7 +424,7 @@ func TestBeginNeedsRoom(t *testing.T) {
 	}
 }
 
-// TestManyWriters shows that lines of many goroutines are all written, in few batches, and each before its call
+// TestManyWriters: lines of many goroutines are all written, in a few batches. Each line is written before its call
 // returns.
 func TestManyWriters(t *testing.T) {
 	t.Parallel()
@@ -428,7 +432,7 @@ func TestManyWriters(t *testing.T) {
 		batches := 0
 		s := &ledgertest.Store{OnAppend: func([]byte) (int, error) {
 			batches++
-			time.Sleep(10 * time.Millisecond) // a disk that takes its time
+			time.Sleep(10 * time.Millisecond) // like a slow disk
 			return 0, nil
 		}}
 		l := open(t, s, 0)
@@ -444,7 +448,7 @@ func TestManyWriters(t *testing.T) {
 		}
 		wg.Wait()
 		if m := l.Memory(); len(m.People) != 100 {
-			t.Errorf("%d people remembered", len(m.People))
+			t.Errorf("the memory has %d people", len(m.People))
 		}
 		if batches > 3 {
 			t.Errorf("%d writes for lines that came together", batches)
@@ -452,8 +456,8 @@ func TestManyWriters(t *testing.T) {
 	})
 }
 
-// TestCompaction lets many runs go by, in which people are mailed, join, leave the roster and come back, and looks at
-// what is kept.
+// TestCompaction makes 200 runs with mails, and in some of them people join and leave the roster. The ledger must
+// stay small and lose nothing that the planner needs.
 func TestCompaction(t *testing.T) {
 	t.Parallel()
 	s := &ledgertest.Store{}
@@ -464,14 +468,14 @@ func TestCompaction(t *testing.T) {
 		if before != nil {
 			if diff := cmp.Diff(*before, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence"),
 				cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "Mails", "OnlyMail", "Reinvited")); diff != "" {
-				t.Fatalf("run %d remembers something else (-before +after):\n%s", run, diff)
+				t.Fatalf("run %d has another memory (-before +after):\n%s", run, diff)
 			}
 		}
 		must(t, l.Begin(30, 0))
 		for i := range 30 {
 			who := fmt.Sprintf("p%d@example.com", i)
 			if run == 150 && i == 7 {
-				must(t, l.RecordIntent(who)) // and killed
+				must(t, l.RecordIntent(who)) // the run is killed before the outcome
 				continue
 			}
 			must(t, l.RecordIntent(who))
@@ -497,12 +501,13 @@ func TestCompaction(t *testing.T) {
 		}
 	}
 	if lost != 1 {
-		t.Errorf("%d lost mails are remembered, one was", lost)
+		t.Errorf("the memory has %d lost mails, want 1", lost)
 	}
 }
 
-// TestCompactionKeepsMarks: where rounds begin, and who is out of the roster, is still known.
-func TestCompactionKeepsMarks(t *testing.T) {
+// TestCompactionKeepsRoundsAndUnlistedPeople: after compaction, the ledger still has the reset of mail counts, and
+// the people who left the roster.
+func TestCompactionKeepsRoundsAndUnlistedPeople(t *testing.T) {
 	t.Parallel()
 	s := &ledgertest.Store{}
 	l := open(t, s, 0)
@@ -528,12 +533,12 @@ func TestCompactionKeepsMarks(t *testing.T) {
 	}
 	after := l.Memory()
 	if _, known := after.People["ben@example.com"]; known {
-		t.Error("refused mails are remembered")
+		t.Error("the memory has a person with refused mails only")
 	}
 	for who, r := range after.People {
 		for _, m := range r.Mails {
 			if counts := m.Sequence > r.RoundsResetSequence; counts {
-				t.Errorf("%s: a mail from before counts as a round", who)
+				t.Errorf("%s: a mail from before the reset counts", who)
 			}
 		}
 		if r.Unlisted != before.People[who].Unlisted || r.AssumedNotSent != before.People[who].AssumedNotSent ||
@@ -542,11 +547,11 @@ func TestCompactionKeepsMarks(t *testing.T) {
 		}
 	}
 	if len(after.People) != 4 {
-		t.Errorf("%d people are remembered, want 4", len(after.People))
+		t.Errorf("the memory has %d people, want 4", len(after.People))
 	}
 }
 
-// TestCompactionKeepsFacts: what is known besides mails is the same before and after compaction.
+// TestCompactionKeepsFacts: compaction does not change what the ledger knows besides mails.
 func TestCompactionKeepsFacts(t *testing.T) {
 	t.Parallel()
 	s := &ledgertest.Store{}
@@ -586,10 +591,9 @@ func TestCompactionKeepsFacts(t *testing.T) {
 	}
 }
 
-// TestLateUntilByAnEarlierClock: the clock of a run is known to a second, so that it may be a little
-// before that of the last one. The server may act on a mail whose answer was lost for as long all
-// the same.
-func TestLateUntilByAnEarlierClock(t *testing.T) {
+// TestServerMayActUntilWithEarlierClock: the clock of a run may be earlier than the clock of the run before. The time
+// in which the server may act on a lost mail is not shorter because of this.
+func TestServerMayActUntilWithEarlierClock(t *testing.T) {
 	t.Parallel()
 	for _, earlier := range []time.Duration{0, time.Second, 1000 * time.Hour} {
 		s := &ledgertest.Store{}

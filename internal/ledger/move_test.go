@@ -15,8 +15,8 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
-// mailed is a ledger in which these people were mailed.
-func mailed(t *testing.T, people ...string) *ledgertest.Store {
+// ledgerWithMails returns the store of a ledger in which these people have one mail each.
+func ledgerWithMails(t *testing.T, people ...string) *ledgertest.Store {
 	t.Helper()
 	s := &ledgertest.Store{}
 	l := open(t, s, 0)
@@ -28,10 +28,11 @@ func mailed(t *testing.T, people ...string) *ledgertest.Store {
 	return s
 }
 
-// TestCopy: a ledger is copied as it is, more of it later, and never over entries that the source lacks.
+// TestCopy: a ledger is copied as it is, and can be copied again after it grew. It is not copied over a ledger with
+// other lines.
 func TestCopy(t *testing.T) {
 	t.Parallel()
-	from, to := mailed(t, "ada@example.com"), &ledgertest.Store{}
+	from, to := ledgerWithMails(t, "ada@example.com"), &ledgertest.Store{}
 	o := ledger.CopyOptions{Organization: "o1", Now: at(5)}
 	for range 2 {
 		if lines, err := ledger.Copy(t.Context(), from, to, o); err != nil || lines != 2 {
@@ -51,7 +52,7 @@ func TestCopy(t *testing.T) {
 	if diff := cmp.Diff(source, target); diff != "" {
 		t.Errorf("the copy (-source +target):\n%s", diff)
 	}
-	other := mailed(t, "cyd@example.com")
+	other := ledgerWithMails(t, "cyd@example.com")
 	if _, err := ledger.Copy(t.Context(), from, other, o); !errors.Is(err, ledger.ErrTargetDiffers) {
 		t.Errorf("copied over entries of another ledger: %v", err)
 	}
@@ -62,11 +63,11 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestRetire: a ledger that has moved refuses runs and readers, names the new place, and can still be
-// read for its history. Programs that do not know the line refuse it for its version.
+// TestRetire: a ledger that was moved refuses runs and readers, and names the new place. Its history can still be
+// read. Older programs refuse the last line because of its version.
 func TestRetire(t *testing.T) {
 	t.Parallel()
-	from := mailed(t, "ada@example.com")
+	from := ledgerWithMails(t, "ada@example.com")
 	o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
 	if _, err := ledger.Copy(t.Context(), from, &ledgertest.Store{}, o); err != nil {
 		t.Fatal(err)
@@ -90,10 +91,11 @@ func TestRetire(t *testing.T) {
 	}
 }
 
-// TestRetireIncompleteLine: a source whose last line a power cut left incomplete refuses runs too.
+// TestRetireIncompleteLine: a ledger whose last line is incomplete after a power cut can be moved, and then refuses
+// runs.
 func TestRetireIncompleteLine(t *testing.T) {
 	t.Parallel()
-	from := mailed(t, "ada@example.com")
+	from := ledgerWithMails(t, "ada@example.com")
 	l := open(t, from, 1)
 	from.OnAppend = func(lines []byte) (int, error) { return len(lines) / 2, errors.New("power cut") }
 	if err := l.RecordIntent("bob@example.com"); err == nil {
@@ -112,7 +114,7 @@ func TestRetireIncompleteLine(t *testing.T) {
 	}
 }
 
-// unreliable is a store whose reading can fail or give something else than what was written.
+// unreliable is a store whose Read can be replaced.
 type unreliable struct {
 	*ledgertest.Store
 	read func() ([]byte, error)
@@ -125,7 +127,7 @@ func (u *unreliable) Read(ctx context.Context) ([]byte, error) {
 	return u.Store.Read(ctx)
 }
 
-// TestCopyFails: whatever fails, the error says so, no lock stays, and the source can be used as before.
+// TestCopyFails: if a copy fails, the error has the cause, and neither ledger stays locked.
 func TestCopyFails(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left on device")
@@ -152,12 +154,12 @@ func TestCopyFails(t *testing.T) {
 			to.read = func() ([]byte, error) { return nil, nil }
 		}, "the copy differs from the source"},
 		"the source is full": {func(from, _ *unreliable) { from.OnAppend = fails }, full.Error()},
-		"the source does not say that it moved": {func(from, _ *unreliable) {
+		"the source does not keep the line about the move": {func(from, _ *unreliable) {
 			from.read = func() ([]byte, error) { return nil, nil }
 		}, "remove it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			from, to := &unreliable{Store: mailed(t, "ada@example.com")}, &unreliable{Store: &ledgertest.Store{}}
+			from, to := &unreliable{Store: ledgerWithMails(t, "ada@example.com")}, &unreliable{Store: &ledgertest.Store{}}
 			c.prepare(from, to)
 			o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
 			if lines, err := ledger.Copy(t.Context(), from, to, o); err == nil || lines != 0 ||
@@ -178,13 +180,13 @@ func TestCopyFails(t *testing.T) {
 	}
 }
 
-// TestPausedRuns: where a run may have been paused, a mail that it announced and did not conclude may
-// have left until 5 minutes after the announcement, also when another run began earlier.
+// TestPausedRuns: a run that may only be paused can send a mail without an outcome until 5 minutes after the intent.
+// The next run may begin earlier, and does not change this.
 func TestPausedRuns(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		paused bool
-		begins time.Duration // after the announcement
+		begins time.Duration // when the next run begins, after the intent
 		want   time.Duration
 	}{
 		{false, time.Minute, time.Minute + org.ActWithin},
@@ -203,10 +205,10 @@ func TestPausedRuns(t *testing.T) {
 	}
 }
 
-// TestReadBesideARun: a reader meets half a line while a run writes it, and that is no damage.
-func TestReadBesideARun(t *testing.T) {
+// TestReadDuringARun: a reader may find an incomplete last line while a run writes it. This is no damage.
+func TestReadDuringARun(t *testing.T) {
 	t.Parallel()
-	s := mailed(t, "ada@example.com")
+	s := ledgerWithMails(t, "ada@example.com")
 	must(t, s.Append([]byte(`{"v":1,"organization_id":"o1","run":"r","ti`)))
 	memory, warnings, err := ledger.Read(t.Context(), s, "o1")
 	if err != nil || len(warnings) != 0 || len(memory.People) != 1 {

@@ -15,7 +15,7 @@ func TestMerge(t *testing.T) {
 	user := func(id string, once, suspended bool) org.User {
 		return org.User{ID: id, Email: org.MustParseAddress(id + "@example.com"), SeenOnce: once, Suspended: suspended}
 	}
-	row := func(id string, status org.InvitationStatus) org.Invitation {
+	invitation := func(id string, status org.InvitationStatus) org.Invitation {
 		return org.Invitation{ID: id, Invited: org.MustParseAddress("ada@example.com"), Status: status, Created: at(0)}
 	}
 	group := func(holder string) []org.Access {
@@ -25,22 +25,23 @@ func TestMerge(t *testing.T) {
 		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true,
 		SuspendedSeen: true,
 		Self:          org.MustParseAddress("self@example.com"), Access: group("u1"),
-		Users:       []org.User{user("u1", false, false), user("u2", false, false)},
-		Invitations: []org.Invitation{row("i1", org.StatusPending), row("i2", org.StatusPending), row("", org.StatusPending)},
+		Users: []org.User{user("u1", false, false), user("u2", false, false)},
+		Invitations: []org.Invitation{invitation("i1", org.StatusPending), invitation("i2", org.StatusPending),
+			invitation("", org.StatusPending)},
 	}
 	second := org.Snapshot{
 		Now: at(1), UsersSeen: true, Access: group("u2"),
 		Users: []org.User{user("u2", false, true), user("u3", false, false)},
-		Invitations: []org.Invitation{row("i2", org.StatusAccepted), row("i3", org.StatusPending),
-			row("", org.StatusPending)},
+		Invitations: []org.Invitation{invitation("i2", org.StatusAccepted), invitation("i3", org.StatusPending),
+			invitation("", org.StatusPending)},
 	}
 	want := org.Snapshot{
 		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true,
 		Self: org.MustParseAddress("self@example.com"), Access: group("u2"),
 		Users: []org.User{user("u2", false, true), user("u3", true, false), user("u1", true, false)},
 		Invitations: []org.Invitation{
-			row("i2", org.StatusAccepted), row("i3", org.StatusPending), row("", org.StatusPending),
-			row("i1", org.StatusPending),
+			invitation("i2", org.StatusAccepted), invitation("i3", org.StatusPending), invitation("", org.StatusPending),
+			invitation("i1", org.StatusPending),
 		},
 	}
 	compareAddresses := cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })

@@ -12,10 +12,11 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// absence is an organization that shows only what visible says: u the users, s the suspended users, a an accepted
-// invitation of somebody else, o the organization.
-func absence(visible string) plan.Input {
-	in := world()
+// inputWithVisible returns an input in which only some things can be seen. visible has a letter for each of them. u
+// is for the users, s for the suspended users, and a for an accepted invitation of another person. o means that the
+// key acts on the organization of the roster.
+func inputWithVisible(visible string) plan.Input {
+	in := newInput()
 	in.Roster.Organization, in.Roster.Settings.Unlisted = "Example Org", roster.UnlistedRemove
 	in.Snapshot.Self = org.MustParseAddress("owner@example.com")
 	in.Snapshot.UsersSeen = strings.Contains(visible, "u")
@@ -26,12 +27,13 @@ func absence(visible string) plan.Input {
 		in.Memory.Unlisted = map[string]org.Sighting{"u-zed": {Sequence: 1, At: hours(-25)}}
 	}
 	if strings.Contains(visible, "a") {
-		in.Snapshot.Invitations = []org.Invitation{row("i-zed", "zed@example.com", org.StatusAccepted, -200)}
+		in.Snapshot.Invitations = []org.Invitation{invitation("i-zed", "zed@example.com", org.StatusAccepted, -200)}
 	}
 	return in
 }
 
-// about returns what p does and says about who, without facts: "invite", "unknown_membership", or "nothing".
+// about returns the actions and notices of p about the address who, for example "invite", "unknown_membership" or
+// "nothing".
 func about(p plan.Plan, who string) string {
 	var said []string
 	for _, c := range p.Changes {
@@ -50,20 +52,22 @@ func about(p plan.Plan, who string) string {
 	return strings.Join(said, " ")
 }
 
-// TestAbsence has a row for each line of the table "When a list does not show somebody" in docs/decisions.md, and a
-// column for each of its columns.
+// TestAbsence checks the table "When a list does not show somebody" in docs/decisions.md. It has a case for each row
+// of the table, and a field for each column.
 func TestAbsence(t *testing.T) {
 	t.Parallel()
 	const hold = "unknown_membership"
 	tests := []struct {
 		visible string
-		// What happens to somebody who is not seen as a user: never heard of, mailed by an invitation that expired and
-		// vanished, mailed by one that the list shows as expired, known to the ledger as a member, named by an accepted
-		// invitation ("": the list shows none).
+		// The first five fields are the decision about a person who is not in the list of users. The person was never
+		// invited (never), or had an invitation that expired and is not listed (vanished) or is listed (expired). The
+		// ledger has the person as a member (member), or an accepted invitation names them (accepted). If accepted is "",
+		// the list has no accepted invitations.
 		never, vanished, expired, member, accepted string
-		// What happens to an unlisted user, and to a member who lacks one group and has another beyond the roster.
+		// unlisted is the decision about an unlisted user. access is the decision about a member who lacks one wanted
+		// group and has another group.
 		unlisted, access string
-		notices          string
+		notices          string // about the whole plan
 	}{
 		{"usao", "invite", "reinvite", "reinvite", "left", "left", "remove", "grant revoke", ""},
 		{"usa ", "invite", "reinvite", "reinvite", "left", "left", "unlisted", "grant extra_access", "pin_unconfirmed"},
@@ -92,28 +96,30 @@ func TestAbsence(t *testing.T) {
 				if want == "" {
 					return
 				}
-				in := absence(tt.visible)
+				in := inputWithVisible(tt.visible)
 				prepare(&in)
 				if got := about(plan.Compute(in), ada); got != want {
 					t.Errorf("%s: %s, want %s", column, got, want)
 				}
 			}
-			check("never heard of", tt.never, func(*plan.Input) {})
-			check("mailed, expired and vanished", tt.vanished, func(in *plan.Input) { remember(in, sent(1, "i1", -80)) })
-			check("mailed, listed as expired", tt.expired, func(in *plan.Input) {
-				remember(in, sent(1, "i1", -80))
-				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i1", ada, org.StatusExpired, -80))
+			check("never invited", tt.never, func(*plan.Input) {})
+			check("mailed, and the expired invitation is not listed", tt.vanished, func(in *plan.Input) {
+				addMails(in, sent(1, "i1", -80))
 			})
-			check("known as a member", tt.member, func(in *plan.Input) {
+			check("mailed, and the invitation is listed as expired", tt.expired, func(in *plan.Input) {
+				addMails(in, sent(1, "i1", -80))
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -80))
+			})
+			check("a member, by the ledger", tt.member, func(in *plan.Input) {
 				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-300), EverMailed: true}
 			})
-			check("accepted", tt.accepted, func(in *plan.Input) {
-				in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i1", ada, org.StatusAccepted, -80))
+			check("the invitation is accepted", tt.accepted, func(in *plan.Input) {
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusAccepted, -80))
 			})
-			in := absence(tt.visible)
-			in.Roster.People[0].Groups = named("everyone")
+			in := inputWithVisible(tt.visible)
+			in.Roster.People[0].Groups = refs("everyone")
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: named("platform")}}}
+			in.Roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: refs("platform")}}}
 			in.Snapshot.Access = []org.Access{
 				{Kind: org.KindGroup, ID: "g1", Name: "everyone"},
 				{Kind: org.KindGroup, ID: "g2", Name: "platform", Holders: map[string]string{"u-ada": "m-ada"}},
@@ -145,8 +151,8 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
-// TestHiddenMembers: hidden_members: invite mails people who are held once, and once more only if --reinvite names
-// them.
+// TestHiddenMembers: the setting `hidden_members: invite` mails a person who may be a member once. They are mailed
+// again only if --reinvite names them.
 func TestHiddenMembers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -155,21 +161,23 @@ func TestHiddenMembers(t *testing.T) {
 		in            func(*plan.Input)
 		want          string
 	}{
-		{"never mailed, hold", "s", "", func(*plan.Input) {}, "unknown_membership"},
+		{"never mailed, hidden_members: hold", "s", "", func(*plan.Input) {}, "unknown_membership"},
 		{"never mailed", "s", roster.HiddenMembersInvite, func(*plan.Input) {}, "invite"},
 		{"mailed before", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
-			remember(in, sent(1, "i1", -80))
+			addMails(in, sent(1, "i1", -80))
 			in.Memory.People[ada] = org.PersonRecord{Mails: in.Memory.People[ada].Mails, EverMailed: true}
 		}, "unknown_membership"},
 		{"mailed before, and a member since", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true}
 		}, "unknown_membership"},
-		{"mailed before, and named", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
+		{"mailed before, named by --reinvite", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true}
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 		}, "invite"},
-		{"named, hold", "s", "", func(in *plan.Input) { in.Reinvite = []org.Address{org.MustParseAddress(ada)} }, "invite"},
-		{"a member before, suspended users hidden, and named", "uo", "", func(in *plan.Input) {
+		{"named by --reinvite, hidden_members: hold", "s", "", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+		}, "invite"},
+		{"a member before, suspended users hidden, named by --reinvite", "uo", "", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true}
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 		}, "invite"},
@@ -178,15 +186,15 @@ func TestHiddenMembers(t *testing.T) {
 			in.InviteLeft = true
 		}, "unknown_membership"},
 		{"a mail that is still valid", "s", roster.HiddenMembersInvite,
-			func(in *plan.Input) { remember(in, sent(1, "i1", -10)) }, "waiting"},
+			func(in *plan.Input) { addMails(in, sent(1, "i1", -10)) }, "waiting"},
 		{"an invitation that is still valid", "s", "", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}, "waiting"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in := absence(tt.visible)
+			in := inputWithVisible(tt.visible)
 			in.Roster.Settings.HiddenMembers = tt.policy
 			tt.in(&in)
 			if got := about(plan.Compute(in), ada); got != tt.want {
@@ -196,8 +204,8 @@ func TestHiddenMembers(t *testing.T) {
 	}
 }
 
-// TestOnlyAcceptedInvitationsNameUsers: an invitation that was declined, cancelled or is anything else but accepted
-// says nothing about the user whose address it names.
+// TestOnlyAcceptedInvitationsNameUsers: only an accepted invitation shows that the user with the registered address
+// is the invited person.
 func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
 	t.Parallel()
 	for _, status := range []org.InvitationStatus{
@@ -205,14 +213,14 @@ func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
-			in := staff()
+			in := staffInput()
 			in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4)}
-			in.Roster.People[0].Groups = named("platform")
+			in.Roster.People[0].Groups = refs("platform")
 			yes := true
 			in.Roster.People[0].APIEnabled = &yes
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, UserID: "u-bob"}}}
 			in.Snapshot.Users[0] = user("u-mallory", "mallory@example.com")
-			r := row("i1", ada, status, -10)
+			r := invitation("i1", ada, status, -10)
 			r.Registered = org.MustParseAddress("mallory@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			p := plan.Compute(in)
@@ -227,7 +235,7 @@ func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
 			if got := about(p, "mallory@example.com"); got != "unlisted" {
 				t.Errorf("mallory: %s, want unlisted", got)
 			}
-			// Nor is she ada if she is listed herself.
+			// If mallory is listed too, the plan has no problem that both entries are one user.
 			in.Roster.People = append(in.Roster.People, person("mallory@example.com", 9))
 			if p := plan.Compute(in); len(p.Problems) > 0 {
 				t.Errorf("problems: %v", p.Problems)
@@ -236,37 +244,37 @@ func TestOnlyAcceptedInvitationsNameUsers(t *testing.T) {
 	}
 }
 
-// TestOtherAddress: who accepted with an address that the roster does not name is in, is neither mailed nor removed,
-// and gets and loses nothing until the alias is listed.
+// TestOtherAddress: a person who accepted with an address that the roster does not name is neither mailed nor
+// removed. Their access does not change until the address is an alias.
 func TestOtherAddress(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	for _, access := range []*bool{&yes, &no} {
-		in := staff()
+		in := staffInput()
 		in.Roster.Settings.Unlisted, in.Roster.Settings.ExtraAccess = roster.UnlistedRemove, roster.ExtraAccessRevoke
-		in.Roster.Teams = namedSomewhere()
+		in.Roster.Teams = teamWithAccess()
 		in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4)}
-		in.Roster.People[0].Groups, in.Roster.People[0].APIEnabled = named("platform"), access
+		in.Roster.People[0].Groups, in.Roster.People[0].APIEnabled = refs("platform"), access
 		enabled := !*access
 		in.Snapshot.Users[0] = user("u-ada", "countess@home.example")
 		in.Snapshot.Users[0].APIEnabled = &enabled
 		in.Snapshot.Access[0].Holders["u-ada"] = "m-ada"
 		in.Memory.People[ada] = org.PersonRecord{}
-		r := row("i1", ada, org.StatusAccepted, -10)
+		r := invitation("i1", ada, org.StatusAccepted, -10)
 		r.Registered = org.MustParseAddress("countess@home.example")
 		in.Snapshot.Invitations = []org.Invitation{r}
 		want := []string{"other_address ada@example.com countess@home.example"}
-		if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+		if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 			t.Errorf("without the alias (-want +got):\n%s", diff)
 		}
 		in.Roster.People[0] = person(ada, 3, "countess@home.example")
-		in.Roster.People[0].Groups, in.Roster.People[0].APIEnabled = named("platform"), access
+		in.Roster.People[0].Groups, in.Roster.People[0].APIEnabled = refs("platform"), access
 		want = []string{
 			fmt.Sprint("update ada@example.com api_access_differs ", *access), "grant ada@example.com missing_access group " +
 				"platform",
 			"revoke ada@example.com extra_access group everyone as m-ada",
 		}
-		if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+		if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 			t.Errorf("with the alias (-want +got):\n%s", diff)
 		}
 	}

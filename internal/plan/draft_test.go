@@ -14,9 +14,9 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// found is an organization of which nobody is listed.
-func found() plan.Input {
-	in := staff()
+// inputWithoutRoster returns the input of [staffInput] with an empty roster.
+func inputWithoutRoster() plan.Input {
+	in := staffInput()
 	in.Roster.People = nil
 	yes := true
 	in.Snapshot.Users[0].Name, in.Snapshot.Users[1].APIEnabled = "Ada", &yes
@@ -25,8 +25,8 @@ func found() plan.Input {
 	return in
 }
 
-// lines tells a draft in words.
-func lines(d roster.Draft) []string {
+// describeDraft returns a line for each entry and comment of a draft.
+func describeDraft(d roster.Draft) []string {
 	var all []string
 	names := func(label string, refs []roster.Ref) string {
 		text := ""
@@ -68,13 +68,15 @@ const (
 	aboutRole  = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
 )
 
-func TestInventory(t *testing.T) {
+// TestDraftRoster compares drafts of `orgsync import`. It also checks that a roster with the draft plans no change,
+// even with strict settings.
+func TestDraftRoster(t *testing.T) {
 	t.Parallel()
 	const adaLine, bobLine = "ada@example.com (Ada)", "bob@example.com api true group everyone role deployer"
 	others := []string{aboutRobot, aboutOwner, aboutGone, aboutRole}
-	with := func(people ...string) []string { return append(people, others...) }
+	withOthers := func(people ...string) []string { return append(people, others...) }
 	accepted := func(id, from, as string) org.Invitation {
-		r := row(id, from, org.StatusAccepted, -80)
+		r := invitation(id, from, org.StatusAccepted, -80)
 		r.Registered = org.MustParseAddress(as)
 		return r
 	}
@@ -87,28 +89,30 @@ func TestInventory(t *testing.T) {
 		in     func(*plan.Input)
 		unseen []org.Kind
 		want   []string
-		goes   string // who is removed all the same
+		goes   string // the address of the only person whom the plan still removes
 	}{
-		{"members", func(*plan.Input) {}, nil, with(adaLine, bobLine), ""},
-		{"who can still accept", func(in *plan.Input) {
+		{"members", func(*plan.Input) {}, nil, withOthers(adaLine, bobLine), ""},
+		{"people with a pending invitation", func(in *plan.Input) {
 			no := false
-			r := row("i1", "cy@example.com", org.StatusPending, -10)
+			r := invitation("i1", "cy@example.com", org.StatusPending, -10)
 			r.APIEnabled = &no
-			in.Snapshot.Invitations = []org.Invitation{r, row("i2", ada, org.StatusPending, -10)}
-		}, nil, with(adaLine, bobLine, "cy@example.com api false"), ""},
-		{"whose invitation expired", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{r, invitation("i2", ada, org.StatusPending, -10)}
+		}, nil, withOthers(adaLine, bobLine, "cy@example.com api false"), ""},
+		{"people with an expired invitation", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{
-				row("i1", "cy@example.com", org.StatusPending, -80), row("i2", "dee@example.com", org.StatusExpired, -10),
-				row("i3", "eve@example.com", org.StatusDeclined, -10), row("i4", "flo@example.com", org.StatusAccepted, -80),
+				invitation("i1", "cy@example.com", org.StatusPending, -80),
+				invitation("i2", "dee@example.com", org.StatusExpired, -10),
+				invitation("i3", "eve@example.com", org.StatusDeclined, -10),
+				invitation("i4", "flo@example.com", org.StatusAccepted, -80),
 			}
 		}, nil, []string{adaLine, bobLine, aboutRobot, "# not listed, because their invitation expired and apply would " +
 			"send a new one: cy@example.com, dee@example.com", aboutOwner, aboutGone, aboutRole}, ""},
-		{"who was mailed again, as the ledger knows", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", "cy@example.com", org.StatusPending, -80)}
+		{"a person who was mailed again, by the ledger", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "cy@example.com", org.StatusPending, -80)}
 			in.Memory = org.Memory{
 				People: map[string]org.PersonRecord{"cy@example.com": {Mails: []org.Mail{{Email: "cy@example.com",
 					InvitationID: "i1", Resend: true, Sequence: 1, At: hours(-1)}}}}}
-		}, nil, with(adaLine, bobLine, "cy@example.com"), ""},
+		}, nil, withOthers(adaLine, bobLine, "cy@example.com"), ""},
 		{"suspended", func(in *plan.Input) {
 			in.Snapshot.Users[0].Suspended, in.Snapshot.Users[1].Suspended = true, true
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Suspended: true}}}
@@ -119,16 +123,17 @@ func TestInventory(t *testing.T) {
 		}, "bob@example.com"},
 		{"accepted with another address", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada)}
-		}, nil, with(adaLine+" # invited as adele@example.com", bobLine), ""},
-		{"accepted with another address, and invited once more", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com",
-				org.StatusPending, -10)}
-		}, nil, with(adaLine+" alias adele@example.com", bobLine), ""},
+		}, nil, withOthers(adaLine+" # invited as adele@example.com", bobLine), ""},
+		{"accepted with another address, and invited again", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada),
+				invitation("i2", "adele@example.com", org.StatusPending, -10)}
+		}, nil, withOthers(adaLine+" alias adele@example.com", bobLine), ""},
 		{"two users of one person", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "bob@example.com", ada)}
-		}, nil, with(adaLine + " alias bob@example.com # the user bob@example.com is the same person, and what that user " +
-			"may do is not listed here"), ""},
-		{"names of several", func(in *plan.Input) {
+		}, nil,
+			withOthers(adaLine + " alias bob@example.com # the user bob@example.com is the same person, and what that user " +
+				"may do is not listed here"), ""},
+		{"names that several groups or policies have", func(in *plan.Input) {
 			in.Snapshot.Access[3].Holders, in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""},
 				map[string]string{"u-ada": ""}
 			in.Snapshot.Access[7].Name = "read\nonly"
@@ -137,38 +142,39 @@ func TestInventory(t *testing.T) {
 			`# groups that share their name with others are listed by their id: g4 is "twins"`,
 			`# policies that share their name with others are listed by their id: p1 is "read\nonly"`, aboutGone, aboutRole,
 		}, ""},
-		{"what cannot be named", func(in *plan.Input) {
+		{"names that a roster cannot have", func(in *plan.Input) {
 			in.Snapshot.Access[0].Name, in.Snapshot.Access[0].ID = "every\none", "g\x00"
 			in.Snapshot.Access[6].Holders = map[string]string{"u-ada": ""}
-		}, nil, with(
+		}, nil, withOthers(
 			adaLine+` # has the role "auditor", which a roster cannot name, so that no roles are listed here`,
 			`bob@example.com api true role deployer # has the group "every\none", which a roster cannot name, so that no `+
 				`groups are listed here`,
 		), ""},
-		{"unseen", func(in *plan.Input) {
+		{"roles and policies cannot be read", func(in *plan.Input) {
 			in.Snapshot.Access = in.Snapshot.Access[:5]
 			in.Snapshot.SuspendedSeen = false
 		}, []org.Kind{org.KindRole, org.KindPolicy}, []string{
 			adaLine, "bob@example.com api true group everyone", aboutRobot, aboutOwner, "# the key cannot list suspended users",
 			"# the key may not read roles: none are listed", "# the key may not read policies: none are listed", aboutGone,
 		}, ""},
-		{"users unseen", func(in *plan.Input) {
+		{"users cannot be listed", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
-			in.Snapshot.Invitations = []org.Invitation{accepted("i1", ada, ada), row("i2", "cy@example.com", org.StatusPending,
-				-10), row("i3", "dee@example.com", org.StatusDeclined, -10)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", ada, ada),
+				invitation("i2", "cy@example.com", org.StatusPending, -10),
+				invitation("i3", "dee@example.com", org.StatusDeclined, -10)}
 		}, nil, []string{
 			ada, "cy@example.com", aboutOwner, "# the key may not list users: everybody who accepted an invitation is listed, " +
 				"without their access", aboutGone, aboutRole,
 		}, ""},
-		{"nobody but the key's own user", func(in *plan.Input) {
+		{"no users except the key's own user", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[2:]
 		}, nil, []string{"owner@example.com", aboutRobot, aboutGone, aboutRole}, ""},
 		{"the key's own user is unknown", func(in *plan.Input) {
 			in.Snapshot.Self = org.Address{}
 		}, nil, []string{adaLine, bobLine, "owner@example.com", aboutRobot, aboutGone, aboutRole}, ""},
 		{"invitations of the key's own user", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", "owner@example.com", org.StatusPending, -10)}
-		}, nil, with(adaLine, bobLine), ""},
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "owner@example.com", org.StatusPending, -10)}
+		}, nil, withOthers(adaLine, bobLine), ""},
 		{"addresses that cannot be read", func(in *plan.Input) {
 			in.Snapshot.Users[0].Email = org.Address{}
 			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Status: org.StatusPending}}
@@ -184,11 +190,12 @@ func TestInventory(t *testing.T) {
 					Kind: org.KindGroup, ID: fmt.Sprint("x", i), Name: fmt.Sprint("x", i), Holders: map[string]string{"u-ada": ""},
 				})
 			}
-		}, nil, with(adaLine+" # has 101 groups, more than an entry may have, so that none are listed here", bobLine), ""},
+		}, nil, withOthers(adaLine+" # has 101 groups, more than an entry may have, so that none are listed here",
+			bobLine), ""},
 		{"more addresses than an entry may have", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
 			for i := range 22 {
-				r := row(fmt.Sprint("i", i), fmt.Sprintf("x%02d@example.com", i), org.StatusAccepted, -10)
+				r := invitation(fmt.Sprint("i", i), fmt.Sprintf("x%02d@example.com", i), org.StatusAccepted, -10)
 				r.Registered = org.MustParseAddress(ada)
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
 			}
@@ -199,34 +206,34 @@ func TestInventory(t *testing.T) {
 			aboutRole,
 		}, ""},
 
-		{"who is listed already", func(in *plan.Input) {
+		{"people who are listed already", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person("adele@example.com", 3), person("owner@example.com", 4)}
-			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com",
-				org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada),
+				invitation("i2", "adele@example.com", org.StatusPending, -10)}
 		}, nil, []string{bobLine, aboutRobot, aboutGone, aboutRole}, ""},
-		{"whose last day is over", func(in *plan.Input) {
+		{"people whose last day is over", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
 			in.Roster.People[0].Until = hours(-100)
-		}, nil, with(bobLine), ada},
-		{"one more address of somebody listed", func(in *plan.Input) {
+		}, nil, withOthers(bobLine), ada},
+		{"another address of a listed person", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
-			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada), row("i2", "adele@example.com",
-				org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada),
+				invitation("i2", "adele@example.com", org.StatusPending, -10)}
 		}, nil, []string{
 			bobLine, aboutRobot, "# adele@example.com is one more address of ada@example.com, who is listed: make it an alias",
 			aboutOwner, aboutGone, aboutRole,
 		}, ""},
-		{"whom the defaults of the roster give something", func(in *plan.Input) {
+		{"people who get access from the defaults of the roster", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person("zoe@example.com", 3)}
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"zoe@example.com": {Joined: true}}}
-			in.Roster.Defaults.Groups, in.Roster.Defaults.Policies = named("g1", "nosuch"), named("read-only")
+			in.Roster.Defaults.Groups, in.Roster.Defaults.Policies = refs("g1", "nosuch"), refs("read-only")
 			in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""}
-			in.Snapshot.Invitations = []org.Invitation{row("i1", "cy@example.com", org.StatusPending, -10)}
-		}, nil, with(
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "cy@example.com", org.StatusPending, -10)}
+		}, nil, withOthers(
 			adaLine+" policy read-only # the roster's defaults give them what they do not have: group everyone",
 			bobLine+" # the roster's defaults give them what they do not have: policy read-only", "cy@example.com",
 		), ""},
-		{"outside of the allowed domains", func(in *plan.Input) {
+		{"addresses outside of the allowed domains", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
 			in.Roster.Settings.AllowedDomains = []string{"example.com"}
 			in.Snapshot.Users[3].Service, in.Snapshot.Users[3].Email = false, org.MustParseAddress("guest@partner.example")
@@ -235,23 +242,23 @@ func TestInventory(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in := found()
+			in := inputWithoutRoster()
 			tt.in(&in)
 			before := clone(in)
 			d := plan.DraftRoster(in, tt.unseen)
-			if diff := cmp.Diff(tt.want, lines(d)); diff != "" {
+			if diff := cmp.Diff(tt.want, describeDraft(d)); diff != "" {
 				t.Errorf("draft (-want +got):\n%s", diff)
 			}
 			if d.Organization != in.Snapshot.Organization || !d.ReadAt.Equal(now) {
 				t.Errorf("the draft is of %+v at %v", d.Organization, d.ReadAt)
 			}
-			before.Roster.People = append(before.Roster.People, people(d)...)
-			expectNoChange(t, plan.Compute(strict(before)), tt.goes)
+			before.Roster.People = append(before.Roster.People, draftPeople(d)...)
+			expectNoChange(t, plan.Compute(withStrictSettings(before)), tt.goes)
 		})
 	}
 }
 
-func people(d roster.Draft) []roster.Person {
+func draftPeople(d roster.Draft) []roster.Person {
 	var all []roster.Person
 	for _, e := range d.Entries {
 		all = append(all, e.Person)
@@ -259,17 +266,17 @@ func people(d roster.Draft) []roster.Person {
 	return all
 }
 
-// strict is in with a roster that tolerates nothing beyond it.
-func strict(in plan.Input) plan.Input {
+// withStrictSettings returns in with a roster that allows no users and no access beside it.
+func withStrictSettings(in plan.Input) plan.Input {
 	in.Roster.Organization = "Example Org"
 	in.Roster.Settings.Unlisted, in.Roster.Settings.ExtraAccess = roster.UnlistedRemove, roster.ExtraAccessRevoke
 	if !in.Snapshot.UsersSeen {
-		in.Roster.Settings.Unlisted = roster.UnlistedReport // which could not be carried out
+		in.Roster.Settings.Unlisted = roster.UnlistedReport // because a removal needs the list of users
 	}
 	return in
 }
 
-// expectNoChange fails the test if p does anything, but remove those whom orgsync itself suspended.
+// expectNoChange fails the test if p has changes, other than the removal of users whom orgsync suspended.
 func expectNoChange(t interface{ Errorf(string, ...any) }, p plan.Plan, suspended ...string) {
 	for _, c := range p.Changes {
 		if c.Action != plan.Remove || !slices.Contains(suspended, c.Email.Key()) {
@@ -281,9 +288,8 @@ func expectNoChange(t interface{ Errorf(string, ...any) }, p plan.Plan, suspende
 	}
 }
 
-// TestInventoryPlansNothing: whatever there is, a roster made from it plans no change, though nobody may be there, or
-// have anything, beyond it.
-func TestInventoryPlansNothing(t *testing.T) {
+// TestDraftPlansNoChange: a roster that is made from any organization plans no change, even with strict settings.
+func TestDraftPlansNoChange(t *testing.T) {
 	t.Parallel()
 	statuses := []org.InvitationStatus{
 		org.StatusPending, org.StatusPending, org.StatusAccepted, org.StatusAccepted, org.StatusExpired, org.StatusDeclined,
@@ -299,7 +305,7 @@ func TestInventoryPlansNothing(t *testing.T) {
 			return org.MustParseAddress(rapid.SampledFrom(pool).Draw(t, label))
 		}
 		chance := func(label string, in int) bool { return rapid.IntRange(1, in).Draw(t, label) == 1 }
-		in := world()
+		in := newInput()
 		in.Roster.People = nil
 		in.Snapshot.Self = address("self")
 		in.Snapshot.UsersSeen = !chance("users unseen", 8)
@@ -315,8 +321,8 @@ func TestInventoryPlansNothing(t *testing.T) {
 				in.Snapshot.Users = append(in.Snapshot.Users, u)
 			}
 		}
-		for i := range rapid.IntRange(0, 8).Draw(t, "rows") {
-			r := row(fmt.Sprint("i", i), ada, rapid.SampledFrom(statuses).Draw(t, "status"),
+		for i := range rapid.IntRange(0, 8).Draw(t, "invitations") {
+			r := invitation(fmt.Sprint("i", i), ada, rapid.SampledFrom(statuses).Draw(t, "status"),
 				float64(rapid.IntRange(-100, -1).Draw(t, "sent")))
 			r.Invited, r.Registered = address("invited"), org.Address{}
 			if r.Status == org.StatusAccepted || chance("registered", 4) {
@@ -357,7 +363,7 @@ func TestInventoryPlansNothing(t *testing.T) {
 			}
 		}
 
-		// A roster of some of them, to be merged into; what it plans anyway is not the draft's doing.
+		// The roster may already have some of the people. The changes that it plans without the draft do not count.
 		listed := map[string]bool{}
 		for i, who := range pool[:6] {
 			if chance("listed", 6) {
@@ -365,9 +371,9 @@ func TestInventoryPlansNothing(t *testing.T) {
 				listed[who] = true
 			}
 		}
-		alone := plan.Compute(strict(clone(in)))
+		alone := plan.Compute(withStrictSettings(clone(in)))
 		draft, merged := plan.DraftRoster(in, unseen), clone(in)
-		merged.Roster.People = append(merged.Roster.People, people(draft)...)
+		merged.Roster.People = append(merged.Roster.People, draftPeople(draft)...)
 		var suspended []string
 		for _, r := range draft.Comments {
 			if who, found := strings.CutSuffix(r, " is not listed: orgsync suspended them, and listing them would end "+
@@ -375,7 +381,7 @@ func TestInventoryPlansNothing(t *testing.T) {
 				suspended = append(suspended, strings.Split(who, ", ")...)
 			}
 		}
-		p := plan.Compute(strict(merged))
+		p := plan.Compute(withStrictSettings(merged))
 		if len(listed) > 0 {
 			same := func(a, b plan.Change) bool {
 				return a.Action == b.Action && a.Email.Equal(b.Email) && a.Detail.ID == b.Detail.ID
@@ -390,17 +396,17 @@ func TestInventoryPlansNothing(t *testing.T) {
 	})
 }
 
-// TestDraftSaysWhoIsLeftOut: people whose invitation cannot be judged are named in a comment.
-func TestDraftSaysWhoIsLeftOut(t *testing.T) {
+// TestDraftNamesOmittedPeople: a comment names people who are omitted because of the state of their invitation.
+func TestDraftNamesOmittedPeople(t *testing.T) {
 	t.Parallel()
-	in := world()
+	in := newInput()
 	in.Roster.People = nil
-	unreadable := row("i1", "bob@example.com", org.StatusPending, -10)
+	unreadable := invitation("i1", "bob@example.com", org.StatusPending, -10)
 	unreadable.DateUnreadable = true
-	in.Snapshot.Invitations = []org.Invitation{unreadable, row("i2", "cyd@example.com", org.StatusPending, -10)}
+	in.Snapshot.Invitations = []org.Invitation{unreadable, invitation("i2", "cyd@example.com", org.StatusPending, -10)}
 	for i := range 25 {
 		in.Snapshot.Invitations = append(in.Snapshot.Invitations,
-			row(fmt.Sprintf("old-%02d", i), fmt.Sprintf("p%02d@example.com", i), org.StatusPending, -100))
+			invitation(fmt.Sprintf("old-%02d", i), fmt.Sprintf("p%02d@example.com", i), org.StatusPending, -100))
 	}
 	in.Memory.People["p00@example.com"] = org.PersonRecord{Mails: []org.Mail{
 		{Email: "p00@example.com", Sequence: 1, Lost: true, LostSequence: 2, At: now,

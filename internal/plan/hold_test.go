@@ -11,8 +11,8 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// TestHeldMails has a case for each line of the table "Mails that wait" in docs/decisions.md, and for what does not
-// wait.
+// TestHeldMails has a case for each row of the table "Mails that wait" in docs/decisions.md, and cases in which the
+// mail does not wait.
 func TestHeldMails(t *testing.T) {
 	t.Parallel()
 	byName := func(in *plan.Input) { in.Reinvite = []org.Address{org.MustParseAddress(ada)} }
@@ -32,66 +32,66 @@ func TestHeldMails(t *testing.T) {
 		in   func(*plan.Input)
 		want string
 	}{
-		{"an invitation expired and vanished, and a stranger joined since", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+		{"an expired invitation is not listed, and an unlisted user joined since", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-50)}}
 		}, "possible_alias"},
-		{"the same, and this reading is the first that shows the stranger", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+		{"an expired invitation is not listed, and an unlisted user is new in this reading", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")
 		}, "possible_alias"},
-		{"the same, suspended", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+		{"an expired invitation is not listed, and the unlisted user is suspended", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")
 			in.Snapshot.Users[0].Suspended = true
 		}, "possible_alias"},
-		{"the stranger was there before the mail", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+		{"the unlisted user was there before the mail", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 3, At: hours(-90)}}
 		}, "reinvite"},
-		{"there before the first mail, not before the second", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -160), sent(9, "i2", -80))
+		{"the unlisted user came between two mails", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -160), sent(9, "i2", -80))
 			joined(in, "u1", "countess@home.example")
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-100)}}
 		}, "possible_alias"},
-		{"the list still shows the invitation", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -80)}
+		{"an unlisted user joined, and the expired invitation is still listed", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
 			joined(in, "u1", "countess@home.example")
 		}, "reinvite"},
-		{"the invitation that vanished is still valid", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -10))
+		{"an unlisted user joined, and the invitation that is not listed is still valid", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -10))
 			joined(in, "u1", "countess@home.example")
 		}, "possible_alias waiting"},
-		{"it vanished from a list that may lag", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -0.1))
+		{"an unlisted user joined, and the list may not show the invitation yet", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -0.1))
 			joined(in, "u1", "countess@home.example")
 		}, "waiting"},
 		{"a service user joined since", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "robot@example.com")
 			in.Snapshot.Users[0].Service = true
 		}, "reinvite"},
-		{"the ledger knows the stranger as a member of earlier", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+		{"the ledger has the unlisted user as a former member of the roster", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "eve@example.com")
 			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UserID: "u1"}
 		}, "reinvite"},
-		{"a stranger joined since, and orgsync suspended them", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+		{"an unlisted user joined, and orgsync suspended them", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")
 			in.Snapshot.Users[0].Suspended = true
 			in.Memory.People["countess@home.example"] = org.PersonRecord{Suspended: true, Unlisted: true, UserID: "u1"}
 		}, "possible_alias"},
-		{"a stranger, and --reinvite names the person", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -80))
+		{"an unlisted user joined, and --reinvite names the person", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")
 			byName(in)
 		}, "reinvite"},
-		{"a stranger, and --reinvite named the person before", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -160), sent(11, "i2", -80))
+		{"an unlisted user joined, and --reinvite named the person before", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -160), sent(11, "i2", -80))
 			joined(in, "u1", "countess@home.example")
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-100)}}
 			r := in.Memory.People[ada]
@@ -142,17 +142,17 @@ func TestHeldMails(t *testing.T) {
 		{"a user who has not accepted, and a mail that is still valid", func(in *plan.Input) {
 			joined(in, "u1", ada)
 			in.Snapshot.Users[0].Accepted = new(bool)
-			remember(in, sent(1, "i1", -10))
+			addMails(in, sent(1, "i1", -10))
 		}, "waiting"},
 		{"a user who has not accepted, and a pending invitation", func(in *plan.Input) {
 			joined(in, "u1", ada)
 			in.Snapshot.Users[0].Accepted = new(bool)
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}, "waiting"},
 		{"a user who has not accepted, and an invitation that expired", func(in *plan.Input) {
 			joined(in, "u1", ada)
 			in.Snapshot.Users[0].Accepted = new(bool)
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -80)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -80)}
 		}, "reinvite"},
 
 		{"a pending invitation with a date that cannot be read", func(in *plan.Input) {
@@ -167,7 +167,7 @@ func TestHeldMails(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in := world()
+			in := newInput()
 			tt.in(&in)
 			if got := about(plan.Compute(in), ada); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
@@ -176,11 +176,12 @@ func TestHeldMails(t *testing.T) {
 	}
 }
 
-// TestPossibleAliasNamesBoth: the notice names the person and the user, and several users.
+// TestPossibleAliasNamesBoth: the notice has the address of the person, and the addresses of all users who may be the
+// person.
 func TestPossibleAliasNamesBoth(t *testing.T) {
 	t.Parallel()
-	in := world()
-	remember(&in, sent(5, "i1", -80))
+	in := newInput()
+	addMails(&in, sent(5, "i1", -80))
 	in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
 	find := func() plan.Notice {
 		for _, n := range plan.Compute(in).Notices {
@@ -205,12 +206,12 @@ func TestPossibleAliasNamesBoth(t *testing.T) {
 	}
 }
 
-// TestListedAgainAfterRemoval: somebody whom orgsync removed and the roster lists again is invited again, whatever came
-// before.
+// TestListedAgainAfterRemoval: a person whom orgsync removed is invited when the roster lists them again. Events
+// before the removal make no difference.
 func TestListedAgainAfterRemoval(t *testing.T) {
 	t.Parallel()
 	before := func(status org.InvitationStatus) []org.Invitation {
-		r := row("i1", ada, status, -60)
+		r := invitation("i1", ada, status, -60)
 		r.Responded = hours(-50)
 		return []org.Invitation{r}
 	}
@@ -219,16 +220,16 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 		in   func(*plan.Input, *org.PersonRecord)
 		want string
 	}{
-		{"nothing else", func(*plan.Input, *org.PersonRecord) {}, "invite"},
-		{"a mail from before, still valid by its date", func(_ *plan.Input, r *org.PersonRecord) {
+		{"only removed", func(*plan.Input, *org.PersonRecord) {}, "invite"},
+		{"mailed before, and the mail is still valid by its date", func(_ *plan.Input, r *org.PersonRecord) {
 			r.Mails = []org.Mail{sent(1, "i1", -60)}
 		}, "invite"},
-		{"mails from before, more than the roster allows", func(_ *plan.Input, r *org.PersonRecord) {
+		{"mailed before, more often than the roster allows", func(_ *plan.Input, r *org.PersonRecord) {
 			for seq := range 5 {
 				r.Mails = append(r.Mails, sent(seq+1, "i1", -400))
 			}
 		}, "invite"},
-		{"a mail from before whose answer was lost",
+		{"mailed before, and the answer was lost",
 			func(_ *plan.Input, r *org.PersonRecord) { r.Mails = []org.Mail{lost(1, -60)} }, "invite"},
 		{"accepted before", func(in *plan.Input,
 			_ *org.PersonRecord) {
@@ -245,20 +246,20 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 			"invite"},
 		{"expired before", func(in *plan.Input, _ *org.PersonRecord) { in.Snapshot.Invitations = before(org.StatusExpired) },
 			"invite"},
-		{"of a status nobody knows, before",
+		{"invited before, with an unknown status",
 			func(in *plan.Input, _ *org.PersonRecord) { in.Snapshot.Invitations = before(org.StatusUnknown) }, "invite"},
 		{"mailed since", func(_ *plan.Input, r *org.PersonRecord) { r.Mails = []org.Mail{sent(12, "i2", -10)} }, "waiting"},
-		{"invited by hand since", func(in *plan.Input, _ *org.PersonRecord) {
-			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusPending, -10)}
+		{"invited by an administrator since", func(in *plan.Input, _ *org.PersonRecord) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusPending, -10)}
 		}, "waiting"},
 		{"declined since", func(in *plan.Input, _ *org.PersonRecord) {
-			in.Snapshot.Invitations = []org.Invitation{row("i3", ada, org.StatusDeclined, -10)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusDeclined, -10)}
 		}, "needs_attention"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in := world()
+			in := newInput()
 			r := org.PersonRecord{Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9, EverMailed: true}
 			tt.in(&in, &r)
 			in.Memory.People[ada] = r
@@ -275,8 +276,8 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 	}
 }
 
-// TestUnlistedAfter: a user whom the ledger never saw in a roster is taken out only after having been seen unlisted for
-// that long, with an hour's tolerance; all others go at once.
+// TestUnlistedAfter: a user who was in no roster, by the ledger, is removed after they were unlisted for
+// unlisted_after. The tolerance is one hour. Other unlisted users are removed at once.
 func TestUnlistedAfter(t *testing.T) {
 	t.Parallel()
 	const eve = "eve@example.com"
@@ -290,25 +291,25 @@ func TestUnlistedAfter(t *testing.T) {
 		after time.Time
 	}{
 		{"never seen before", func(*plan.Input) {}, "unlisted", hours(24)},
-		{"seen ten hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-10) }, "unlisted", hours(14)},
-		{"seen 22 hours and a half ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-22.5) }, "unlisted", hours(1.5)},
+		{"seen 10 hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-10) }, "unlisted", hours(14)},
+		{"seen 22.5 hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-22.5) }, "unlisted", hours(1.5)},
 		{"seen 23 hours ago", func(in *plan.Input) { in.Memory.Unlisted = seen(-23) }, "remove", time.Time{}},
-		{"seen at a time that is yet to come", func(in *plan.Input) { in.Memory.Unlisted = seen(500) }, "unlisted",
+		{"seen at a time in the future", func(in *plan.Input) { in.Memory.Unlisted = seen(500) }, "unlisted",
 			hours(24)},
-		{"an hour, seen half an hour ago", func(in *plan.Input) {
+		{"unlisted_after is an hour, seen 30 minutes ago", func(in *plan.Input) {
 			in.Roster.Settings.UnlistedAfter = time.Hour
 			in.Memory.Unlisted = seen(-0.5)
 		}, "unlisted", hours(0.5)},
-		{"an hour, seen 45 minutes ago", func(in *plan.Input) {
+		{"unlisted_after is an hour, seen 45 minutes ago", func(in *plan.Input) {
 			in.Roster.Settings.UnlistedAfter = time.Hour
 			in.Memory.Unlisted = seen(-0.75)
 		}, "remove", time.Time{}},
-		{"at once", func(in *plan.Input) { in.Roster.Settings.UnlistedAfter = 0 }, "remove", time.Time{}},
-		{"a week", func(in *plan.Input) {
+		{"unlisted_after is 0", func(in *plan.Input) { in.Roster.Settings.UnlistedAfter = 0 }, "remove", time.Time{}},
+		{"unlisted_after is a week", func(in *plan.Input) {
 			in.Roster.Settings.UnlistedAfter = 168 * time.Hour
 			in.Memory.Unlisted = seen(-100)
 		}, "unlisted", hours(68)},
-		{"suspend waits too", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend }, "unlisted",
+		{"a suspension waits too", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend }, "unlisted",
 			hours(24)},
 		{"seen in the roster as a member", func(in *plan.Input) {
 			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
@@ -324,7 +325,7 @@ func TestUnlistedAfter(t *testing.T) {
 			p.Until = hours(-100)
 			in.Roster.People = append(in.Roster.People, p)
 		}, "remove", time.Time{}},
-		{"suspended by this tool as unlisted before", func(in *plan.Input) {
+		{"suspended by orgsync as unlisted before", func(in *plan.Input) {
 			in.Memory.Unlisted = seen(-50)
 			in.Memory.People[eve] = org.PersonRecord{Suspended: true}
 			in.Snapshot.Users[len(in.Snapshot.Users)-1].Suspended = true
@@ -341,7 +342,7 @@ func TestUnlistedAfter(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in := staff()
+			in := staffInput()
 			in.Roster.Settings.Unlisted, in.Roster.Settings.UnlistedAfter = roster.UnlistedRemove, 24*time.Hour
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eve", eve))
 			tt.in(&in)
@@ -358,10 +359,11 @@ func TestUnlistedAfter(t *testing.T) {
 	}
 }
 
-// TestSightings: who is seen unlisted for the first time is remembered, and who is gone is forgotten.
-func TestSightings(t *testing.T) {
+// TestUnlistedUserFacts: the plan has a fact for each user who is unlisted for the first time. It also has one for
+// each unlisted user of the ledger who is gone or listed.
+func TestUnlistedUserFacts(t *testing.T) {
 	t.Parallel()
-	in := staff()
+	in := staffInput()
 	in.Snapshot.Users = append(in.Snapshot.Users, user("u-eve", "eve@example.com"), user("u-zed", "zed@example.com"))
 	in.Memory.Unlisted = map[string]org.Sighting{"u-zed": {Sequence: 1}, "u-gone": {Sequence: 2}, "u-ada": {Sequence: 3}}
 	want := []org.Fact{
@@ -371,25 +373,26 @@ func TestSightings(t *testing.T) {
 	if diff := cmp.Diff(want, plan.Compute(in).Facts); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
-	// Who is not there may be suspended, where that cannot be seen; and where nobody can be seen nothing is known.
+	// If suspended users cannot be listed, a user who is not in the list may be suspended, so they do not count as gone.
 	in.Snapshot.SuspendedSeen = false
 	if diff := cmp.Diff(want[2:], plan.Compute(in).Facts); diff != "" {
-		t.Errorf("facts without the suspended (-want +got):\n%s", diff)
+		t.Errorf("facts without suspended users (-want +got):\n%s", diff)
 	}
+	// If users cannot be listed, the plan has no facts about them.
 	in.Snapshot.UsersSeen, in.Snapshot.Users = false, nil
 	if facts := plan.Compute(in).Facts; len(facts) > 0 {
 		t.Errorf("facts without users: %v", facts)
 	}
 }
 
-// TestMaxRevokes: everything that takes access from a member counts, and only that.
+// TestMaxRevokes: all changes that take access from a member count for max_revokes, and no others.
 func TestMaxRevokes(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
-	in := staff()
+	in := staffInput()
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-	in.Roster.Teams = namedSomewhere()
-	in.Roster.People[1].Groups, in.Roster.People[1].Roles, in.Roster.People[1].APIEnabled = named("platform"), named(), &no
+	in.Roster.Teams = teamWithAccess()
+	in.Roster.People[1].Groups, in.Roster.People[1].Roles, in.Roster.People[1].APIEnabled = refs("platform"), refs(), &no
 	in.Roster.People[0].APIEnabled = &yes
 	in.Snapshot.Users[0].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
 	for limit, refused := range map[int]bool{0: true, 2: true, 3: false, 25: false} {
@@ -411,13 +414,13 @@ func TestMaxRevokes(t *testing.T) {
 	}
 }
 
-// TestUnknownAccess: a name that the organization lacks concerns that access only.
+// TestUnknownAccess: a group that the organization lacks stops only grants of this group and revocations of groups.
 func TestUnknownAccess(t *testing.T) {
 	t.Parallel()
 	at := func(line int) roster.Position { return roster.Position{File: "users.yaml", Line: line, Column: 9} }
-	in := staff()
+	in := staffInput()
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-	in.Roster.Teams = namedSomewhere()
+	in.Roster.Teams = teamWithAccess()
 	in.Roster.People[0].Groups = []roster.Ref{{Name: "ops", At: at(12)}, {Name: "platform", At: at(13)}}
 	in.Roster.People[1].Groups = []roster.Ref{{Name: "ops", At: at(11)}}
 	in.Roster.People[1].Roles = []roster.Ref{}
@@ -429,7 +432,7 @@ func TestUnknownAccess(t *testing.T) {
 		"extra_access bob@example.com group everyone", // it may be ops, renamed
 		"ungrantable ada@example.com missing_access group ops", "ungrantable bob@example.com missing_access group ops",
 	}
-	if diff := cmp.Diff(want, inWords(p)); diff != "" {
+	if diff := cmp.Diff(want, describe(p)); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]roster.Position{at(11), at(12)}, p.Notices[0].Places); diff != "" {
@@ -439,7 +442,7 @@ func TestUnknownAccess(t *testing.T) {
 		"roster names" {
 		t.Errorf("CheckAccess: %v", err)
 	}
-	// The ledger knows its id: it is found under its new name.
+	// The ledger has the id of the group, so the group is found under its new name.
 	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "ops"}: "g1",
 		{Kind: org.KindGroup, Name: "platform"}: "g2"}
 	p = plan.Compute(in)
@@ -448,7 +451,7 @@ func TestUnknownAccess(t *testing.T) {
 		"revoke bob@example.com extra_access role deployer as u-bob",
 		`unknown_access  the group "ops" is now named "everyone"`,
 	}
-	if diff := cmp.Diff(want, inWords(p)); diff != "" {
+	if diff := cmp.Diff(want, describe(p)); diff != "" {
 		t.Errorf("after a rename (-want +got):\n%s", diff)
 	}
 	if err := p.CheckAccess(); err != nil {
@@ -461,11 +464,12 @@ func TestUnknownAccess(t *testing.T) {
 	}
 }
 
-// TestAccessIsRemembered: the id of each name that the roster uses is a fact, until the ledger knows it.
-func TestAccessIsRemembered(t *testing.T) {
+// TestAccessFacts: the plan has a fact with the id of each name that the roster uses and the ledger does not
+// have.
+func TestAccessFacts(t *testing.T) {
 	t.Parallel()
-	in := staff()
-	in.Roster.People[0].Groups, in.Roster.People[0].Roles = named("everyone", "g2"), named("deployer")
+	in := staffInput()
+	in.Roster.People[0].Groups, in.Roster.People[0].Roles = refs("everyone", "g2"), refs("deployer")
 	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindRole, Name: "deployer"}: "r1"}
 	in.Memory.Unlisted = map[string]org.Sighting{}
 	var got []org.Fact
@@ -481,28 +485,28 @@ func TestAccessIsRemembered(t *testing.T) {
 	}
 }
 
-// TestNothingIsTakenFromWhomOneReadingLacks: a member whom only one of two readings shows loses nothing.
-func TestNothingIsTakenFromWhomOneReadingLacks(t *testing.T) {
+// TestNothingIsTakenFromUserOfOneReading: nothing is revoked from a member whom only one of two readings has.
+func TestNothingIsTakenFromUserOfOneReading(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
-	in := staff()
+	in := staffInput()
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-	in.Roster.Teams = namedSomewhere()
-	in.Roster.People[1].Groups, in.Roster.People[1].APIEnabled = named("platform"), &no
+	in.Roster.Teams = teamWithAccess()
+	in.Roster.People[1].Groups, in.Roster.People[1].APIEnabled = refs("platform"), &no
 	in.Snapshot.Users[1].APIEnabled, in.Snapshot.Users[1].SeenOnce = &yes, true
 	want := []string{
 		"grant bob@example.com missing_access group platform", "extra_access bob@example.com API access",
 		"extra_access bob@example.com group everyone",
 	}
-	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 }
 
-// TestNewLedger: an organization with invitations and an empty ledger is worth a notice.
+// TestNewLedger: the plan has a notice if the ledger is empty and the organization has invitations.
 func TestNewLedger(t *testing.T) {
 	t.Parallel()
-	has := func(in plan.Input) bool {
+	hasNotice := func(in plan.Input) bool {
 		for _, n := range plan.Compute(in).Notices {
 			if n.Kind == plan.NewLedger {
 				return true
@@ -510,53 +514,55 @@ func TestNewLedger(t *testing.T) {
 		}
 		return false
 	}
-	in := world()
+	in := newInput()
 	in.Memory.Empty = true
-	if has(in) {
-		t.Error("a notice though nobody was ever invited")
+	if hasNotice(in) {
+		t.Error("a notice although nobody was ever invited")
 	}
-	in.Snapshot.Invitations = []org.Invitation{row("i1", "zed@example.com", org.StatusExpired, -100)}
-	if !has(in) {
+	in.Snapshot.Invitations = []org.Invitation{invitation("i1", "zed@example.com", org.StatusExpired, -100)}
+	if !hasNotice(in) {
 		t.Error("no notice")
 	}
 	in.Memory.Empty = false
-	if has(in) {
-		t.Error("a notice though there is a ledger")
+	if hasNotice(in) {
+		t.Error("a notice although there is a ledger")
 	}
 }
 
-// TestEstimatedExpiry: a date that the server did not give is marked.
+// TestEstimatedExpiry: an expiration that the server did not name is marked as estimated, in notices and in the
+// status.
 func TestEstimatedExpiry(t *testing.T) {
 	t.Parallel()
-	undated := row("i1", ada, org.StatusPending, -10)
+	undated := invitation("i1", ada, org.StatusPending, -10)
 	undated.Expires = time.Time{}
 	estimated := sent(1, "i1", -10)
 	estimated.Estimated = true
 	tests := []struct {
-		name string
-		rows []org.Invitation
-		mail *org.Mail
-		want bool
+		name        string
+		invitations []org.Invitation
+		mail        *org.Mail
+		want        bool
 	}{
-		{"by the list", []org.Invitation{row("i1", ada, org.StatusPending, -10)}, nil, false},
-		{"by the list, without an end", []org.Invitation{undated}, nil, true},
-		{"by the ledger, as the server said", nil, new(sent(1, "i1", -10)), false},
-		{"by the ledger, reckoned", nil, &estimated, true},
-		{"by the list, and the ledger reckoned", []org.Invitation{row("i1", ada, org.StatusPending, -10)}, &estimated, false},
+		{"by the list", []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}, nil, false},
+		{"by the list, without an expiration", []org.Invitation{undated}, nil, true},
+		{"by the ledger, named by the server", nil, new(sent(1, "i1", -10)), false},
+		{"by the ledger, estimated", nil, &estimated, true},
+		{"by the list, and estimated in the ledger", []org.Invitation{invitation("i1", ada, org.StatusPending, -10)},
+			&estimated, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in := world()
-			in.Snapshot.Invitations = tt.rows
-			for _, i := range tt.rows { // the same for an older invitation of the person, and for somebody unlisted
+			in := newInput()
+			in.Snapshot.Invitations = tt.invitations
+			for _, i := range tt.invitations { // also for an older invitation of the person, and for an unlisted one
 				i.ID, i.Created = i.ID+" older", i.Created.Add(-time.Hour)
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, i)
 				i.ID, i.Invited = i.ID+" unlisted", org.MustParseAddress("eve@example.com")
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, i)
 			}
 			if tt.mail != nil {
-				remember(&in, *tt.mail)
+				addMails(&in, *tt.mail)
 			}
 			notices := plan.Compute(in).Notices
 			for _, n := range notices {
@@ -564,7 +570,7 @@ func TestEstimatedExpiry(t *testing.T) {
 					t.Errorf("%s: estimated: %v, want %v", n.Kind, n.ExpiresEstimated, tt.want)
 				}
 			}
-			if want := 1 + 2*len(tt.rows); len(notices) != want {
+			if want := 1 + 2*len(tt.invitations); len(notices) != want {
 				t.Errorf("%d notices, want %d: %v", len(notices), want, notices)
 			}
 			if s := plan.PersonStatuses(in); s[0].ExpiresEstimated != tt.want {

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// notMailed returns what a plan with one person does and says, and the cause where nobody is mailed.
-func notMailed(p plan.Plan) string {
+// mailOrReason returns the mail that p sends, or the text of the notice that no mail is sent. p is a plan for one
+// person.
+func mailOrReason(p plan.Plan) string {
 	for _, n := range p.Notices {
 		if n.Kind == plan.NotMailed {
 			return "not mailed: " + n.Text
@@ -28,12 +30,12 @@ func notMailed(p plan.Plan) string {
 	return "nothing said"
 }
 
-// TestNamedForAMail: what --resend and --reinvite do for one person, and the cause where they send nothing.
-func TestNamedForAMail(t *testing.T) {
+// TestResendAndReinvite checks what --resend and --reinvite do for a person, and the reason if they send no mail.
+func TestResendAndReinvite(t *testing.T) {
 	t.Parallel()
 	const ada = "ada@example.com"
 	pending := func(in *plan.Input, sentAt float64) {
-		in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, sentAt)}
+		in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, sentAt)}
 	}
 	tests := []struct {
 		name             string
@@ -44,44 +46,46 @@ func TestNamedForAMail(t *testing.T) {
 		{"pending", func(in *plan.Input) { pending(in, -1) }, "reinvite requested i1", "not mailed: pending"},
 		{"pending, by a mail of this ledger", func(in *plan.Input) {
 			pending(in, -1)
-			remember(in, sent(5, "i1", -1))
+			addMails(in, sent(5, "i1", -1))
 		}, "reinvite requested i1", "not mailed: pending"},
 		{"invited 15 minutes ago", func(in *plan.Input) { pending(in, -0.25) }, "reinvite requested i1",
 			"not mailed: pending"},
-		{"invited 14 minutes ago by hand", func(in *plan.Input) { pending(in, -14.0/60) }, "not mailed: recent_mail",
+		{"invited 14 minutes ago by an administrator", func(in *plan.Input) {
+			pending(in, -14.0/60)
+		}, "not mailed: recent_mail",
 			"not mailed: pending"},
 		{"sent again 14 minutes ago", func(in *plan.Input) {
 			pending(in, -10)
 			m := sent(5, "i1", -14.0/60)
 			m.Resend = true
-			remember(in, m)
+			addMails(in, m)
 		}, "not mailed: recent_mail", "not mailed: pending"},
 		{"sent again a minute ago, and the answer was lost", func(in *plan.Input) {
 			pending(in, -10)
 			m := lost(5, -1.0/60)
 			m.Resend, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
-			remember(in, sent(3, "i1", -10), m)
+			addMails(in, sent(3, "i1", -10), m)
 		}, "not mailed: unsettled", "not mailed: pending"},
 		{"sent again 16 minutes ago, the answer was lost and the date is the same", func(in *plan.Input) {
 			pending(in, -10)
 			m := lost(5, -16.0/60)
 			m.Resend, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
-			remember(in, sent(3, "i1", -10), m)
+			addMails(in, sent(3, "i1", -10), m)
 		}, "reinvite requested i1", "not mailed: pending"},
-		{"the mail is known and not listed", func(in *plan.Input) { remember(in, sent(5, "i1", -10)) },
+		{"the ledger has the mail, and the list does not", func(in *plan.Input) { addMails(in, sent(5, "i1", -10)) },
 			"not mailed: not_listed", "not mailed: pending"},
-		{"pending at an alias", func(in *plan.Input) {
+		{"pending under an alias", func(in *plan.Input) {
 			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("a@home.example")}
-			in.Snapshot.Invitations = []org.Invitation{row("i1", "a@home.example", org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "a@home.example", org.StatusPending, -10)}
 		}, "not mailed: other_address", "not mailed: pending"},
 		{"expired", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -80)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
 		}, "reinvite expired i1", "reinvite expired i1"},
 		{"a member", func(in *plan.Input) { in.Snapshot.Users = append(in.Snapshot.Users, user("u1", ada)) },
 			"not mailed: member", "not mailed: member"},
 		{"their last day is over", func(in *plan.Input) { in.Roster.People[0].Until = hours(-48).Truncate(24 * time.Hour) },
 			"not mailed: ended", "not mailed: ended"},
-		{"suspended, which has a notice of its own", func(in *plan.Input) {
+		{"suspended, which has another notice", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Suspended = true
 			in.Snapshot.Users = append(in.Snapshot.Users, u)
@@ -91,7 +95,7 @@ func TestNamedForAMail(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for flag, want := range map[string]string{"resend": tt.resend, "reinvite": tt.reinvite, "": "nothing said"} {
-				in := world()
+				in := newInput()
 				in.Roster.People = []roster.Person{person(ada, 1)}
 				tt.in(&in)
 				who := []org.Address{org.MustParseAddress("ADA@example.com")}
@@ -102,8 +106,8 @@ func TestNamedForAMail(t *testing.T) {
 					in.Reinvite = who
 				}
 				p := plan.Compute(in)
-				got := notMailed(p)
-				if flag == "" { // nothing is said to people who did not ask
+				got := mailOrReason(p)
+				if flag == "" { // without a flag there is no such notice
 					if slices.ContainsFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == plan.NotMailed }) {
 						t.Errorf("without a flag: %s", got)
 					}
@@ -117,8 +121,8 @@ func TestNamedForAMail(t *testing.T) {
 	}
 }
 
-// TestLostRenewalOfAPendingInvitation: only a later date in the list shows that the mail went out, and such a mail is a
-// witness only where the date moved.
+// TestLostRenewalOfAPendingInvitation: a lost renewal of a pending invitation was sent only if the list has a later
+// date.
 func TestLostRenewalOfAPendingInvitation(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -129,12 +133,12 @@ func TestLostRenewalOfAPendingInvitation(t *testing.T) {
 		{"the date is the same", 62, nil},
 		{"the date is later", 71.9, []org.FactKind{org.FactFound}},
 	} {
-		in := world()
+		in := newInput()
 		in.Roster.People = []roster.Person{person("ada@example.com", 1)}
 		m := lost(5, -0.1)
 		m.Email, m.Resend, m.InvitationID, m.RenewedFrom = "ada@example.com", true, "i1", hours(62)
-		remember(&in, sent(3, "i1", -10), m)
-		listed := row("i1", "ada@example.com", org.StatusPending, -10)
+		addMails(&in, sent(3, "i1", -10), m)
+		listed := invitation("i1", "ada@example.com", org.StatusPending, -10)
 		listed.Expires = hours(tt.expires)
 		in.Snapshot.Invitations = []org.Invitation{listed}
 		var got []org.FactKind
@@ -147,22 +151,22 @@ func TestLostRenewalOfAPendingInvitation(t *testing.T) {
 	}
 }
 
-// TestRenewalAsWitness: that bob's invitation was sent again shows that the list is fresh only if its date moved.
+// TestRenewalAsWitness: the renewal of bob's invitation is a witness only if its date in the list is later.
 func TestRenewalAsWitness(t *testing.T) {
 	t.Parallel()
 	for moved, want := range map[bool]int{true: 0, false: 1} {
-		in := world()
+		in := newInput()
 		in.Roster.People = []roster.Person{person("ada@example.com", 1), person("bob@example.com", 2)}
 		m := lost(3, -0.2)
 		m.Email = "ada@example.com"
-		remember(&in, m)
+		addMails(&in, m)
 		renewed := sent(7, "i2", -0.05)
 		renewed.Email, renewed.Resend, renewed.RenewedFrom, renewed.Expires = "bob@example.com", true, hours(62), hours(62)
 		if moved {
 			renewed.Expires = hours(71.95)
 		}
 		in.Memory.People["bob@example.com"] = org.PersonRecord{Mails: []org.Mail{renewed}}
-		listed := row("i2", "bob@example.com", org.StatusPending, -10)
+		listed := invitation("i2", "bob@example.com", org.StatusPending, -10)
 		listed.Expires = renewed.Expires
 		in.Snapshot.Invitations = []org.Invitation{listed}
 		if p := plan.Compute(in); len(p.Held) != want {
@@ -171,19 +175,18 @@ func TestRenewalAsWitness(t *testing.T) {
 	}
 }
 
-// TestOnly: whom --only selects, and what it overrides.
+// TestOnly checks which changes --only selects, and which waits it skips.
 func TestOnly(t *testing.T) {
 	t.Parallel()
 	base := func() plan.Input {
-		in := staff()
+		in := staffInput()
 		in.Roster.Settings.Unlisted, in.Roster.Settings.UnlistedAfter = roster.UnlistedRemove, 24*time.Hour
 		cyd := person("cyd@example.com", 9, "cyd@home.example")
 		in.Roster.People = append(in.Roster.People, cyd, person("dee@example.com", 10))
 		in.Snapshot.Users = append(in.Snapshot.Users, user("u-x", "xena@example.com"), user("u-y", "yan@example.com"))
-		in.Snapshot.Invitations = append(in.Snapshot.Invitations, row("i-z", "zoe@example.com", org.StatusPending, -1))
-		for _, key := range []string{"yan@example.com"} { // known from a roster: no waiting
-			in.Memory.People = map[string]org.PersonRecord{key: {Joined: true, Unlisted: true, UserID: "u-y"}}
-		}
+		in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i-z", "zoe@example.com", org.StatusPending, -1))
+		// yan was in a roster, by the ledger, so the removal does not wait.
+		in.Memory.People = map[string]org.PersonRecord{"yan@example.com": {Joined: true, Unlisted: true, UserID: "u-y"}}
 		return in
 	}
 	for _, tt := range []struct {
@@ -197,18 +200,19 @@ func TestOnly(t *testing.T) {
 		{name: "an alias", only: []string{"cyd@home.example"}, want: []string{"invite cyd@example.com"}},
 		{name: "several", only: []string{"cyd@example.com", "dee@example.com", "yan@example.com"},
 			want: []string{"invite cyd@example.com", "invite dee@example.com", "remove yan@example.com"}},
-		{name: "an unlisted user who would have to wait goes at once", only: []string{"xena@example.com"},
+		{name: "an unlisted user who would have to wait is removed at once", only: []string{"xena@example.com"},
 			want: []string{"remove xena@example.com"}},
 		{name: "an unlisted invitation", only: []string{"zoe@example.com"}},
 		{name: "a member with nothing to change", only: []string{"ada@example.com"}},
-		{name: "nobody", only: []string{"dea@example.com"},
+		{name: "an address that is similar to one in the roster", only: []string{"dea@example.com"},
 			unknown: []plan.UnknownName{{org.MustParseAddress("dea@example.com"), "dee@example.com"}}},
-		{name: "an unlisted user, misspelled", only: []string{"xenia@example.com", "dee@example.com"},
+		{name: "an address that is similar to one of an unlisted user", only: []string{"xenia@example.com",
+			"dee@example.com"},
 			want:    []string{"invite dee@example.com"},
 			unknown: []plan.UnknownName{{org.MustParseAddress("xenia@example.com"), "xena@example.com"}}},
-		{name: "nobody like that", only: []string{"quentin@nowhere.example"},
+		{name: "an address that is similar to no other", only: []string{"quentin@nowhere.example"},
 			unknown: []plan.UnknownName{{Address: org.MustParseAddress("quentin@nowhere.example")}}},
-		{name: "a last day that is over, by the roster's address", only: []string{"eve@example.com"},
+		{name: "a person whose last day is over, by the address in the roster", only: []string{"eve@example.com"},
 			want: []string{"remove evelyn@example.com"},
 			change: func(in *plan.Input) {
 				eve := person("eve@example.com", 11)
@@ -217,26 +221,26 @@ func TestOnly(t *testing.T) {
 				in.Roster.People = append(in.Roster.People, eve)
 				in.Snapshot.Users = append(in.Snapshot.Users, user("u-e", "evelyn@example.com"))
 			}},
-		{name: "the unlisted user's own address counts, not one they accepted", only: []string{"old@example.com"},
+		{name: "the address of an invitation that an unlisted user accepted is not theirs", only: []string{"old@example.com"},
 			change: func(in *plan.Input) {
-				r := row("i-o", "old@example.com", org.StatusAccepted, -100)
+				r := invitation("i-o", "old@example.com", org.StatusAccepted, -100)
 				r.Registered = org.MustParseAddress("yan@example.com")
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
 			}},
 		{name: "the address that a person has in the organization", only: []string{"cy@other.example"},
 			change: func(in *plan.Input) {
 				in.Snapshot.Users = append(in.Snapshot.Users, user("u-c", "cy@other.example"))
-				r := row("i-c", "cyd@example.com", org.StatusAccepted, -100)
+				r := invitation("i-c", "cyd@example.com", org.StatusAccepted, -100)
 				r.Registered = org.MustParseAddress("cy@other.example")
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
 			}},
-		{name: "whose last day is near", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
+		{name: "a person whose last day is near", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
 			change: func(in *plan.Input) { in.Roster.People[len(in.Roster.People)-1].Until = now.Truncate(24 * time.Hour) }},
-		{name: "who was refused today", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
+		{name: "a person who was refused today", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
 			change: func(in *plan.Input) {
 				in.Memory.People["dee@example.com"] = org.PersonRecord{Refusals: 3, RefusedAt: hours(-1)}
 			}},
-		{name: "who was removed twice is held all the same", only: []string{"dee@example.com"},
+		{name: "a person who was removed twice is still held", only: []string{"dee@example.com"},
 			change: func(in *plan.Input) {
 				in.Memory.People["dee@example.com"] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-2),
 					Removals: []org.Removal{{At: hours(-20)}, {At: hours(-2)}}}
@@ -269,12 +273,12 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// TestOnlyLeavesTheRest: with --only every change is either about the people it names or among those that are not
-// selected; what is learnt is the same, and nothing about the others counts.
-func TestOnlyLeavesTheRest(t *testing.T) {
+// TestOnlyKeepsOtherChanges: --only splits the changes of the plan into the changes of the selected people and the
+// rest. The facts are the same as without --only, and notices about other people do not count.
+func TestOnlyKeepsOtherChanges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		in := anyInput(t)
+		in := drawInput(t)
 		all := plan.Compute(in)
 		who := org.MustParseAddress(rapid.SampledFrom([]string{"ada", "bob", "eve"}).Draw(t, "only") + "@example.com")
 		in.Only = []org.Address{who}
@@ -286,7 +290,7 @@ func TestOnlyLeavesTheRest(t *testing.T) {
 			t.Fatalf("the selected (-want +got):\n%s", d)
 		}
 		both := slices.Concat(p.Changes, p.NotSelected)
-		slices.SortStableFunc(both, func(a, b plan.Change) int { return cmpKeys(a, b) })
+		slices.SortStableFunc(both, func(a, b plan.Change) int { return strings.Compare(a.Email.Key(), b.Email.Key()) })
 		if d := cmp.Diff(all.Changes, both, compareAddresses, cmpopts.EquateEmpty()); d != "" {
 			t.Fatalf("the selected and the rest (-want +got):\n%s", d)
 		}
@@ -304,20 +308,10 @@ func TestOnlyLeavesTheRest(t *testing.T) {
 	})
 }
 
-func cmpKeys(a, b plan.Change) int {
-	switch {
-	case a.Email.Key() < b.Email.Key():
-		return -1
-	case a.Email.Key() > b.Email.Key():
-		return 1
-	}
-	return 0
-}
-
-// TestOnlyAndLimits: what is not selected does not count for limits.
+// TestOnlyAndLimits: changes that --only does not select do not count for limits.
 func TestOnlyAndLimits(t *testing.T) {
 	t.Parallel()
-	in := world()
+	in := newInput()
 	in.Roster.People = []roster.Person{person("ada@example.com", 1), person("bob@example.com", 2)}
 	one := 1
 	in.MaxInvites = &one
@@ -334,7 +328,7 @@ func TestOnlyAndLimits(t *testing.T) {
 	}
 	unsettled := lost(3, -0.1)
 	unsettled.Email = "ada@example.com"
-	remember(&in, unsettled)
+	addMails(&in, unsettled)
 	if p := plan.Compute(in); len(p.Held) > 0 || p.CheckLimits() != nil {
 		t.Errorf("held: %v, %v", p.Held, p.CheckLimits())
 	}
@@ -344,11 +338,12 @@ func TestOnlyAndLimits(t *testing.T) {
 	}
 }
 
-// TestOnlyAndUnknownAccess: a group that the organization lacks counts if a selected person's entry names it.
+// TestOnlyAndUnknownAccess: with --only, a group that the organization lacks matters only if the entry of a selected
+// person names it.
 func TestOnlyAndUnknownAccess(t *testing.T) {
 	t.Parallel()
 	for who, counts := range map[string]bool{"ada@example.com": true, "bob@example.com": false} {
-		in := staff()
+		in := staffInput()
 		for i := range in.Roster.People {
 			in.Roster.People[i].Groups = nil
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestNoticeKinds: the list has every constant of the type, in the order in which they are declared.
+// TestNoticeKinds: NoticeKinds has every constant of its type, in the order of their declarations.
 func TestNoticeKinds(t *testing.T) {
 	t.Parallel()
 	f, err := parser.ParseFile(token.NewFileSet(), "plan.go", nil, parser.SkipObjectResolution)

@@ -15,12 +15,12 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// compareAddresses lets cmp look at addresses, spelling included.
+// compareAddresses lets cmp compare addresses, including upper and lower case.
 var compareAddresses = cmp.Comparer(func(a, b org.Address) bool { return a == b })
 
-// anyInput draws an organization of a few people in which anything can be true of anybody.
-func anyInput(t *rapid.T) plan.Input {
-	in := world()
+// drawInput draws an organization of five people in any combination of states.
+func drawInput(t *rapid.T) plan.Input {
+	in := newInput()
 	in.Roster.People = nil
 	in.Roster.Settings.ReinviteRounds = rapid.IntRange(1, 4).Draw(t, "rounds")
 	in.Snapshot.UsersSeen = rapid.Bool().Draw(t, "users seen")
@@ -40,8 +40,8 @@ func anyInput(t *rapid.T) plan.Input {
 			u.Suspended = rapid.Bool().Draw(t, name+" suspended")
 			in.Snapshot.Users = append(in.Snapshot.Users, u)
 		}
-		for j := range rapid.IntRange(0, 3).Draw(t, name+" rows") {
-			r := row(fmt.Sprint("i-", name, j), email, rapid.SampledFrom(statuses).Draw(t, "status"),
+		for j := range rapid.IntRange(0, 3).Draw(t, name+" invitations") {
+			r := invitation(fmt.Sprint("i-", name, j), email, rapid.SampledFrom(statuses).Draw(t, "status"),
 				float64(rapid.IntRange(-300, -1).Draw(t, "sent")))
 			if rapid.Bool().Draw(t, "undated") {
 				r.Expires = org.Invitation{}.Expires
@@ -55,7 +55,7 @@ func anyInput(t *rapid.T) plan.Input {
 			if rapid.Bool().Draw(t, "lost") {
 				m.Lost, m.LostSequence, m.InvitationID = true, seq+1, ""
 			}
-			remember(&in, m)
+			addMails(&in, m)
 		}
 	}
 	if rapid.Bool().Draw(t, "reinvite") {
@@ -82,7 +82,7 @@ func clone(in plan.Input) plan.Input {
 func TestOrderOfInputDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		in := anyInput(t)
+		in := drawInput(t)
 		shuffled := clone(in)
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "shuffle"), 1))
 		r.Shuffle(len(shuffled.Roster.People), func(i, j int) {
@@ -103,10 +103,10 @@ func TestOrderOfInputDoesNotMatter(t *testing.T) {
 	})
 }
 
-func TestInputIsLeftAsItIs(t *testing.T) {
+func TestComputeDoesNotChangeItsInput(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		in := anyInput(t)
+		in := drawInput(t)
 		before := clone(in)
 		plan.Compute(in)
 		if diff := cmp.Diff(before, in, compareAddresses, cmpopts.EquateEmpty()); diff != "" {
@@ -115,12 +115,12 @@ func TestInputIsLeftAsItIs(t *testing.T) {
 	})
 }
 
-// TestNobodyTwice: at most one mail to a person, none to a member, to a stranger or to somebody who is waiting, and
-// everybody of the roster is accounted for.
-func TestNobodyTwice(t *testing.T) {
+// TestNoSecondMail: a plan has at most one mail to a person, and only to people of the roster. It has none to members
+// and to people with a pending invitation. Each person of the roster is changed or unchanged.
+func TestNoSecondMail(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		in := anyInput(t)
+		in := drawInput(t)
 		p := plan.Compute(in)
 		listed := map[string]bool{}
 		for _, person := range in.Roster.People {
@@ -150,23 +150,23 @@ func TestNobodyTwice(t *testing.T) {
 	})
 }
 
-// TestNeverTouched: whatever the roster and the organization say, protected people, service users and the key's own
-// user are not suspended, removed or revoked; nobody is when the key's own user is not known; nobody who is listed
-// leaves; and an administrator remains if there was one.
+// TestNeverTouched: in any organization, orgsync never suspends, removes or revokes anything from protected people,
+// service users and the key's own user. If the key's own user is not known, this holds for everybody. Listed people
+// are not removed, and one administrator remains.
 func TestNeverTouched(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		in := staff()
+		in := staffInput()
 		in.Roster.People = append([]roster.Person{}, in.Roster.People...)
 		in.Roster.Settings.Unlisted = rapid.SampledFrom([]roster.UnlistedPolicy{roster.UnlistedReport, roster.UnlistedSuspend,
 			roster.UnlistedRemove}).Draw(t, "unlisted")
 		in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-		in.Roster.Teams = namedSomewhere()
+		in.Roster.Teams = teamWithAccess()
 		never := map[string]bool{"owner@example.com": true}
 		if rapid.IntRange(0, 3).Draw(t, "self unseen") == 0 {
 			in.Snapshot.Self = org.Address{}
 		}
-		for i := range rapid.IntRange(0, 5).Draw(t, "strangers") {
+		for i := range rapid.IntRange(0, 5).Draw(t, "unlisted users") {
 			u := user(fmt.Sprint("u-", i), fmt.Sprintf("s%d@example.com", i))
 			u.Service = rapid.IntRange(0, 3).Draw(t, "service") == 0
 			u.Suspended = rapid.IntRange(0, 3).Draw(t, "suspended") == 0
@@ -177,18 +177,18 @@ func TestNeverTouched(t *testing.T) {
 			}
 		}
 		for i, p := range in.Roster.People {
-			in.Roster.People[i].Groups = named()
+			in.Roster.People[i].Groups = refs()
 			if rapid.Bool().Draw(t, "protected") {
 				in.Roster.Settings.Protected = append(in.Roster.Settings.Protected, p.Email)
 				never[p.Email.Key()] = true
 			}
 		}
-		if rapid.Bool().Draw(t, "stranger protected") {
+		if rapid.Bool().Draw(t, "unlisted user protected") {
 			in.Roster.Settings.Protected = append(in.Roster.Settings.Protected, org.MustParseAddress("S1@example.com"))
 			never["s1@example.com"] = true
 		}
-		if rapid.Bool().Draw(t, "stranger protected under another address") {
-			r := row("i1", "boss@example.com", org.StatusAccepted, -100)
+		if rapid.Bool().Draw(t, "unlisted user protected under another address") {
+			r := invitation("i1", "boss@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("s2@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = append(in.Roster.Settings.Protected, r.Invited)
@@ -208,7 +208,7 @@ func TestNeverTouched(t *testing.T) {
 			}
 		}
 		if gone["u-ada"] || gone["u-bob"] {
-			t.Fatal("somebody who is listed leaves")
+			t.Fatal("a listed person is suspended or removed")
 		}
 		before, after := 0, 0
 		for _, u := range in.Snapshot.Users {
@@ -227,7 +227,7 @@ func TestNeverTouched(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
-	in := world()
+	in := newInput()
 	p := plan.Compute(in)
 	later := clone(in)
 	later.Snapshot.Now = hours(1)
@@ -242,8 +242,8 @@ func TestFingerprint(t *testing.T) {
 		"another person":       func(p *plan.Plan) { p.Changes[0].Email = org.MustParseAddress("bob@example.com") },
 		"another invitation":   func(p *plan.Plan) { p.Changes[0].InvitationID = "i1" },
 		"another access":       func(p *plan.Plan) { p.Changes[0].Detail.APIEnabled = &yes },
-		"held back":            func(p *plan.Plan) { p.Changes, p.Held = nil, p.Changes },
-		"nothing":              func(p *plan.Plan) { p.Changes = nil },
+		"a held mail":          func(p *plan.Plan) { p.Changes, p.Held = nil, p.Changes },
+		"no changes":           func(p *plan.Plan) { p.Changes = nil },
 	} {
 		q := p
 		q.Changes = slices.Clone(p.Changes)
@@ -268,7 +268,7 @@ func TestCheckLimits(t *testing.T) {
 			"the plan has 4 invitation mails, but the limit for one run is 3"},
 		{"held people may be mailed too", plan.Plan{Changes: people(3), Held: people(1), Limits: plan.Limits{MaxInvites: 3}},
 			"the plan has 4 invitation mails, but the limit for one run is 3"},
-		{"both kinds of mail", plan.Plan{Changes: []plan.Change{{Action: plan.Invite}, {Action: plan.Reinvite}},
+		{"invitations and renewals", plan.Plan{Changes: []plan.Change{{Action: plan.Invite}, {Action: plan.Reinvite}},
 			Limits: plan.Limits{MaxInvites: 1}}, "the plan has 2 invitation mails, but the limit for one run is 1"},
 		{"removals", plan.Plan{Changes: []plan.Change{{Action: plan.Remove}, {Action: plan.Suspend}},
 			Limits: plan.Limits{MaxRemovals: 1}}, "the plan has 2 removals, but the limit for one run is 1"},

@@ -12,11 +12,11 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// TestSameName: a new person and an unlisted address that may be one person's.
+// TestSameName: a notice reports that a new person of the roster and an unlisted address may belong to one person.
 func TestSameName(t *testing.T) {
 	t.Parallel()
 	const ada = "ada@example.com"
-	named := func(id, email, name string) org.User {
+	userWithName := func(id, email, name string) org.User {
 		u := user(id, email)
 		u.Name = name
 		return u
@@ -27,71 +27,72 @@ func TestSameName(t *testing.T) {
 		want []string
 	}{
 		{"the same name", func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada  lovelace"))
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada  lovelace"))
 		}, []string{"countess@home.example u1"}},
 		{"the same name, invited and not answered yet", func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "ada lovelace"))
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "ada lovelace"))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}, []string{"countess@home.example u1"}},
 		{"another name", func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada Byron"))
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Byron"))
 		}, nil},
 		{"no name on either side", func(in *plan.Input) {
 			in.Roster.People[0].Name = ""
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u1", "countess@home.example"))
 		}, nil},
-		{"the address, spelled in another way", func(in *plan.Input) {
+		{"the address, written in another way", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u1", "A_d.a+vultr@example.com"))
 		}, []string{"A_d.a+vultr@example.com u1"}},
 		{"the address at another domain", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u1", "ada@example.org"))
 		}, nil},
-		{"an invitation to an address that is spelled alike", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", "a.da@example.com", org.StatusPending, -10)}
+		{"an invitation to a similar address", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "a.da@example.com", org.StatusPending, -10)}
 		}, []string{"a.da@example.com "}},
-		{"such an invitation that expired", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", "a.da@example.com", org.StatusPending, -100)}
+		{"an expired invitation to a similar address", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "a.da@example.com", org.StatusPending, -100)}
 		}, nil},
-		{"several", func(in *plan.Input) {
+		{"several users with the same name", func(in *plan.Input) {
 			for i, email := range []string{"d@x.example", "c@x.example", "b@x.example", "a@x.example"} {
-				in.Snapshot.Users = append(in.Snapshot.Users, named(fmt.Sprint("u", i), email, "Ada Lovelace"))
+				in.Snapshot.Users = append(in.Snapshot.Users, userWithName(fmt.Sprint("u", i), email, "Ada Lovelace"))
 			}
 		}, []string{"a@x.example, b@x.example, c@x.example "}},
-		{"declined: they are not invited again", func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada Lovelace"))
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -10)}
+		{"the person declined, so they are not invited again", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -10)}
 		}, nil},
-		{"a member already", func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, user("u0", ada), named("u1", "countess@home.example", "Ada Lovelace"))
+		{"the person is already a member", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u0", ada), userWithName("u1", "countess@home.example",
+				"Ada Lovelace"))
 		}, nil},
 		{"the other one is in the roster too", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
-			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada Lovelace"))
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, nil},
 		{"the other one's last day is over", func(in *plan.Input) {
 			other := person("countess@home.example", 9)
 			other.Until = hours(-48).Truncate(24 * time.Hour)
 			in.Roster.People = append(in.Roster.People, other)
-			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada Lovelace"))
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, nil},
 		{"a service user", func(in *plan.Input) {
-			robot := named("u1", "countess@home.example", "Ada Lovelace")
+			robot := userWithName("u1", "countess@home.example", "Ada Lovelace")
 			robot.Service = true
 			in.Snapshot.Users = append(in.Snapshot.Users, robot)
 		}, nil},
 		{"the key's own user", func(in *plan.Input) {
 			in.Snapshot.Self = org.MustParseAddress("countess@home.example")
-			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada Lovelace"))
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, nil},
-		{"their invitation vanished, which says more", func(in *plan.Input) {
-			remember(in, sent(5, "i1", -10))
-			in.Snapshot.Users = append(in.Snapshot.Users, named("u1", "countess@home.example", "Ada Lovelace"))
+		{"the invitation of the person is not listed, which has another notice", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -10))
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in := world()
+			in := newInput()
 			in.Roster.People = []roster.Person{person(ada, 1)}
 			in.Roster.People[0].Name = "Ada Lovelace"
 			tt.in(&in)

@@ -14,13 +14,14 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-var mails = cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
+var compareAddressTexts = cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
 
-// What is saved comes back, but for what the API calls a membership: a fresh plan has it again.
-func TestSavedComesBack(t *testing.T) {
+// TestReadSavedReturnsSavedPlan: [plan.ReadSaved] returns the plan that was saved, without the ids of memberships. A
+// new plan has these ids again.
+func TestReadSavedReturnsSavedPlan(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		in := anyInput(t)
+		in := drawInput(t)
 		named := []org.Address{org.MustParseAddress("Ada@example.com"), org.MustParseAddress("eve@example.com")}
 		in.Only = rapid.SampledFrom([][]org.Address{nil, named}).Draw(t, "only")
 		in.Resend = rapid.SampledFrom([][]org.Address{nil, named}).Draw(t, "resend")
@@ -40,7 +41,7 @@ func TestSavedComesBack(t *testing.T) {
 		}
 		want := plan.Saved{Organization: p.Organization, Made: p.Now, Changes: p.Changes, Held: p.Held,
 			Only: p.Only, Resend: p.Resend, Reinvite: p.Reinvite}
-		if d := cmp.Diff(want, s, mails); d != "" {
+		if d := cmp.Diff(want, s, compareAddressTexts); d != "" {
 			t.Errorf("-want +got:\n%s", d)
 		}
 		if err := p.CheckStale(s); err != nil {
@@ -49,7 +50,7 @@ func TestSavedComesBack(t *testing.T) {
 	})
 }
 
-func onePlan() plan.Plan {
+func examplePlan() plan.Plan {
 	return plan.Plan{
 		Organization: org.Organization{ID: "org-1", Name: "Example Org"}, Now: now,
 		Changes: []plan.Change{
@@ -62,7 +63,7 @@ func onePlan() plan.Plan {
 
 func TestCheckStale(t *testing.T) {
 	t.Parallel()
-	saved, err := onePlan().Save()
+	saved, err := examplePlan().Save()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,22 +85,26 @@ func TestCheckStale(t *testing.T) {
 			p.Unchanged = 7
 		}, nil, nil, ""},
 		{"the entry moved in its file", func(p *plan.Plan) { p.Changes[0].Source = "users.yaml:9" }, nil, nil, ""},
-		{"one less", func(p *plan.Plan) { p.Changes = p.Changes[1:] }, []string{"invite ada@example.com"}, nil,
+		{"one change less", func(p *plan.Plan) { p.Changes = p.Changes[1:] }, []string{"invite ada@example.com"}, nil,
 			"no longer needed: 1, new ones: 0"},
-		{"one more", func(p *plan.Plan) { p.Changes = append(p.Changes, eve) }, nil, []string{"invite eve@example.com"},
+		{"one change more", func(p *plan.Plan) {
+			p.Changes = append(p.Changes, eve)
+		}, nil, []string{"invite eve@example.com"},
 			"no longer needed: 0, new ones: 1"},
 		{"for another reason", func(p *plan.Plan) { p.Changes[0].Reason = plan.ListedAgain },
 			[]string{"invite ada@example.com"}, []string{"invite ada@example.com"}, "out of date"},
-		{"nothing left", func(p *plan.Plan) { p.Changes = nil }, []string{"invite ada@example.com", "remove bob@example.com"},
+		{"no changes left", func(p *plan.Plan) {
+			p.Changes = nil
+		}, []string{"invite ada@example.com", "remove bob@example.com"},
 			nil, "no longer needed: 2"},
-		{"held back", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil, "holds back other people"},
+		{"a held mail more", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil, "holds back other people"},
 		{"another organization", func(p *plan.Plan) { p.Organization = org.Organization{ID: "org-2"} }, nil, nil,
 			`saved for the organization "Example Org", and this key acts on "org-2"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := onePlan()
+			p := examplePlan()
 			tt.change(&p)
 			err := p.CheckStale(s)
 			if tt.want == "" {
@@ -129,7 +134,7 @@ func TestCheckStale(t *testing.T) {
 
 func TestReadSavedRefuses(t *testing.T) {
 	t.Parallel()
-	data, err := onePlan().Save()
+	data, err := examplePlan().Save()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,9 +179,10 @@ func TestReadSavedRefuses(t *testing.T) {
 	}
 }
 
-// Whatever the bytes: no panic, and what is accepted has words that this program knows and comes back the same.
+// FuzzReadSaved: [plan.ReadSaved] does not panic on any bytes. A plan that it accepts has known actions, and can be
+// saved and read again.
 func FuzzReadSaved(f *testing.F) {
-	data, err := onePlan().Save()
+	data, err := examplePlan().Save()
 	if err != nil {
 		f.Fatal(err)
 	}

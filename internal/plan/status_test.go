@@ -14,74 +14,79 @@ import (
 func TestStates(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
+		name string
 		want plan.State
 		in   func(*plan.Input)
 	}{
-		{plan.StateNotInvited, func(*plan.Input) {}},
-		{plan.StatePending, func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10)}
+		{"not invited", plan.StateNotInvited, func(*plan.Input) {}},
+		{"pending, by the list", plan.StatePending, func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}},
-		{plan.StatePending, func(in *plan.Input) { remember(in, lost(1, -1.0/60)) }},
-		{plan.StateExpired, func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -80)}
+		{"pending, by a mail whose answer was lost a minute ago", plan.StatePending, func(in *plan.Input) {
+			addMails(in, lost(1, -1.0/60))
 		}},
-		{plan.StateGaveUp, func(in *plan.Input) {
+		{"expired", plan.StateExpired, func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -80)}
+		}},
+		{"expired, after the last mail that the roster allows", plan.StateGaveUp, func(in *plan.Input) {
 			in.Roster.Settings.ReinviteRounds = 1
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -80)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -80)}
 		}},
-		{plan.StateLeft, func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -80)}
+		{"accepted and left", plan.StateLeft, func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
 		}},
-		{plan.StateLeft, func(in *plan.Input) { in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true} }},
-		{plan.StateNeedsAttention, func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusDeclined, -80)}
+		{"removed by orgsync, and not invited yet", plan.StateLeft, func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 		}},
-		{plan.StateMember, func(in *plan.Input) { in.Snapshot.Users = []org.User{user("u1", ada)} }},
-		{plan.StateMember, func(in *plan.Input) {
+		{"declined", plan.StateNeedsAttention, func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -80)}
+		}},
+		{"a member", plan.StateMember, func(in *plan.Input) { in.Snapshot.Users = []org.User{user("u1", ada)} }},
+		{"a member, by an accepted invitation where users cannot be listed", plan.StateMember, func(in *plan.Input) {
 			in.Snapshot.UsersSeen = false
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusAccepted, -80)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
 		}},
-		{plan.StateSuspended, func(in *plan.Input) {
+		{"suspended", plan.StateSuspended, func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Suspended = true
 			in.Snapshot.Users = []org.User{u}
 		}},
-		{plan.StateNotInvited, func(in *plan.Input) {
+		{"not invited, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 		}},
-		{plan.StateMember, func(in *plan.Input) {
+		{"a member whose last day is over", plan.StateMember, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 		}},
-		{plan.StateMember, func(in *plan.Input) {
+		{"a member under another address whose last day is over", plan.StateMember, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
-			r := row("i1", ada, org.StatusAccepted, -80)
+			r := invitation("i1", ada, org.StatusAccepted, -80)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations, in.Snapshot.Users = []org.Invitation{r}, []org.User{user("u1", "countess@home.example")}
 		}},
-		{plan.StateSuspended, func(in *plan.Input) {
+		{"suspended, and the last day is over", plan.StateSuspended, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			u := user("u1", ada)
 			u.Suspended = true
 			in.Snapshot.Users = []org.User{u}
 		}},
 	}
-	for i, tt := range tests {
-		in := world()
+	for _, tt := range tests {
+		in := newInput()
 		tt.in(&in)
 		got := plan.PersonStatuses(in)
 		if len(got) != 1 || got[0].State != tt.want {
-			t.Errorf("case %d: got %+v, want %s", i, got, tt.want)
+			t.Errorf("%s: got %+v, want %s", tt.name, got, tt.want)
 		}
 	}
 }
 
-func TestStandings(t *testing.T) {
+func TestPersonStatuses(t *testing.T) {
 	t.Parallel()
 	yes := true
-	in := staff()
+	in := staffInput()
 	in.Roster.People = append(in.Roster.People, person("cy@example.com", 5))
-	in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("everyone", "platform"), named("deployer")
+	in.Roster.People[1].Groups, in.Roster.People[1].Roles = refs("everyone", "platform"), refs("deployer")
 	in.Snapshot.Users[1].APIEnabled = &yes
 	in.Memory.People["cy@example.com"] = org.PersonRecord{Mails: []org.Mail{
 		{Email: "cy@example.com", InvitationID: "i1", Sequence: 1, At: hours(-80)},
@@ -100,12 +105,12 @@ func TestStandings(t *testing.T) {
 		},
 	}
 	if diff := cmp.Diff(want, plan.PersonStatuses(in), compareAddresses); diff != "" {
-		t.Errorf("standings (-want +got):\n%s", diff)
+		t.Errorf("statuses (-want +got):\n%s", diff)
 	}
 }
 
-// TestStandingOfAnInvitation: times are those of the invitation that counts.
-func TestStandingOfAnInvitation(t *testing.T) {
+// TestStatusOfInvitation: the times of a status are those of the invitation that counts.
+func TestStatusOfInvitation(t *testing.T) {
 	t.Parallel()
 	answered := func(i org.Invitation) org.Invitation {
 		i.Responded = hours(-2)
@@ -118,45 +123,45 @@ func TestStandingOfAnInvitation(t *testing.T) {
 	}{
 		{"accepted", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusAccepted, -80))}
+			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusAccepted, -80))}
 		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
 			Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
-		{"accepted, which no run has seen yet", func(in *plan.Input) {
-			remember(in, sent(1, "i0", -200), sent(3, "i1", -80))
+		{"accepted since the last run", func(in *plan.Input) {
+			addMails(in, sent(1, "i0", -200), sent(3, "i1", -80))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
-			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusAccepted, -80))}
+			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusAccepted, -80))}
 		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
 			Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
-		{"one can be accepted, a newer one was declined", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -10),
-				answered(row("i2", ada, org.StatusDeclined, -5))}
+		{"one invitation is pending, a newer one was declined", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10),
+				answered(invitation("i2", ada, org.StatusDeclined, -5))}
 		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-10), Expires: hours(62), Rounds: 1,
 			FirstMail: hours(-10)}},
 		{"the second of two mails", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusPending, -100),
-				row("i2", ada, org.StatusPending, -10)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -100),
+				invitation("i2", ada, org.StatusPending, -10)}
 		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i2", Invited: hours(-10), Expires: hours(62), Rounds: 2,
 			FirstMail: hours(-100)}},
 		{"declined", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{answered(row("i1", ada, org.StatusDeclined, -80))}
+			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
 		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8),
 			Responded: hours(-2), FirstMail: hours(-80)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			in := world()
+			in := newInput()
 			tt.in(&in)
 			tt.want.Email, tt.want.Source = org.MustParseAddress(ada), "users.yaml:3"
 			if diff := cmp.Diff([]plan.PersonStatus{tt.want}, plan.PersonStatuses(in), compareAddresses); diff != "" {
-				t.Errorf("standing (-want +got):\n%s", diff)
+				t.Errorf("status (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestStandingWithAPIAccess: API access is wanted and missing like any other.
-func TestStandingWithAPIAccess(t *testing.T) {
+// TestStatusWithAPIAccess: the status has API access among the wanted and the missing access.
+func TestStatusWithAPIAccess(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	wants := []string{"API access"}
@@ -167,7 +172,7 @@ func TestStandingWithAPIAccess(t *testing.T) {
 		{nil, &no, nil, nil}, {&no, &yes, nil, nil}, {&yes, &yes, wants, nil}, {&yes, &no, wants, wants},
 		{&yes, nil, wants, nil},
 	} {
-		in := world()
+		in := newInput()
 		u := user("u1", ada)
 		u.APIEnabled = tt.user
 		in.Roster.People[0].APIEnabled, in.Snapshot.Users = tt.roster, []org.User{u}
@@ -181,15 +186,16 @@ func TestStandingWithAPIAccess(t *testing.T) {
 	}
 }
 
-// TestStatusOfExpiredBeforeLastDay: a person whose invitation expired shortly before their last day was invited.
+// TestStatusOfExpiredBeforeLastDay: a person whose invitation expired shortly before their last day has the state
+// expired, not not_invited.
 func TestStatusOfExpiredBeforeLastDay(t *testing.T) {
 	t.Parallel()
-	in := world()
+	in := newInput()
 	in.Roster.People[0].Until = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
 	if s := plan.PersonStatuses(in); s[0].State != plan.StateNotInvited {
 		t.Errorf("without an invitation: %s", s[0].State)
 	}
-	in.Snapshot.Invitations = []org.Invitation{row("i1", ada, org.StatusExpired, -80)}
+	in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
 	if s := plan.PersonStatuses(in); s[0].State != plan.StateExpired {
 		t.Errorf("with an expired invitation: %s", s[0].State)
 	}

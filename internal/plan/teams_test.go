@@ -12,7 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// parseRoster reads a roster that is one file.
+// parseRoster parses a roster of one file.
 func parseRoster(t *testing.T, text string) *roster.Roster {
 	t.Helper()
 	r, err := roster.Parse([]roster.File{{Name: "users.yaml", Data: []byte(text)}})
@@ -22,8 +22,8 @@ func parseRoster(t *testing.T, text string) *roster.Roster {
 	return r
 }
 
-// TestMembershipEnds: after the last day of a membership its access is no longer given, and is
-// revoked if the roster says so. The person stays in while something else lists them.
+// TestMembershipEnds: after the last day of a membership, its access is no longer granted. It is revoked if the
+// roster asks for this. The person stays a member of the organization while another membership or entry lists them.
 func TestMembershipEnds(t *testing.T) {
 	t.Parallel()
 	const text = `
@@ -38,14 +38,15 @@ teams:
 		name, roster, now string
 		want              []string
 	}{
-		{"before", text, "2027-02-28 23:00:00", []string{
+		{"before the last days", text, "2027-02-28 23:00:00", []string{
 			"grant ada@example.com missing_access group platform", "grant bob@example.com missing_access group platform",
 		}},
-		{"one has ended", text, "2027-03-01 00:00:00", []string{"grant ada@example.com missing_access group platform"}},
-		{"all have ended", text, "2027-04-01 00:00:00", []string{
+		{"one membership has ended", text, "2027-03-01 00:00:00",
+			[]string{"grant ada@example.com missing_access group platform"}},
+		{"all memberships have ended", text, "2027-04-01 00:00:00", []string{
 			"grant ada@example.com missing_access group platform", "suspend bob@example.com unlisted",
 		}},
-		{"all have ended, and an entry lists them", text + inUsers, "2027-04-01 00:00:00", []string{
+		{"all memberships have ended, and an entry lists them", text + inUsers, "2027-04-01 00:00:00", []string{
 			"grant ada@example.com missing_access group platform",
 			"revoke bob@example.com extra_access group everyone as m-bob",
 			"revoke bob@example.com extra_access role deployer as u-bob",
@@ -57,45 +58,44 @@ teams:
 			if err != nil {
 				t.Fatal(err)
 			}
-			in := staff()
+			in := staffInput()
 			in.Roster, in.Snapshot.Now = parseRoster(t, tt.roster), now
 			p := plan.Compute(in)
-			if diff := cmp.Diff(tt.want, inWords(plan.Plan{Changes: p.Changes})); diff != "" {
+			if diff := cmp.Diff(tt.want, describe(plan.Plan{Changes: p.Changes})); diff != "" {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestRevokeOnlyWhatIsNamed: a group, role or policy that the roster names for nobody is reported,
-// never revoked.
+// TestRevokeOnlyWhatIsNamed: a group, role or policy that the roster does not name is reported and never revoked.
 func TestRevokeOnlyWhatIsNamed(t *testing.T) {
 	t.Parallel()
-	in := staff()
-	in.Roster.People[1].Groups, in.Roster.People[1].Roles = named("platform"), named()
+	in := staffInput()
+	in.Roster.People[1].Groups, in.Roster.People[1].Roles = refs("platform"), refs()
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 	want := []string{
 		"grant bob@example.com missing_access group platform",
 		"extra_access bob@example.com group everyone", "extra_access bob@example.com role deployer",
 	}
-	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
-		t.Errorf("named for nobody (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("not named by the roster (-want +got):\n%s", diff)
 	}
 	want[1] = "revoke bob@example.com extra_access group everyone as m-bob"
-	in.Roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: named("everyone")}}}
-	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+	in.Roster.Teams = []roster.Team{{Name: "others", Access: roster.Access{Groups: refs("everyone")}}}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("named by a team without members (-want +got):\n%s", diff)
 	}
 	in.Roster.Teams[0].Groups = []roster.Ref{{Name: "g1"}} // by its id
-	if diff := cmp.Diff(want, inWords(plan.Compute(in))); diff != "" {
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("named by its id (-want +got):\n%s", diff)
 	}
 }
 
-// TestTeamsOfStandings: the teams of each person are those that they are in at the time of the reading.
-func TestTeamsOfStandings(t *testing.T) {
+// TestStatusTeams: the status of a person has the teams of which they are a member at the time of the reading.
+func TestStatusTeams(t *testing.T) {
 	t.Parallel()
-	in := staff()
+	in := staffInput()
 	in.Roster = parseRoster(t, `
 teams:
   ops:
@@ -124,11 +124,11 @@ teams:
 	}
 }
 
-// TestLeavingATeam: what a team gave is revoked from people who leave it, though nothing else gives
-// them access of that kind.
+// TestLeavingATeam: the access of a team is revoked from people who leave it, even if nothing else gives them access
+// of this kind.
 func TestLeavingATeam(t *testing.T) {
 	t.Parallel()
-	in := staff()
+	in := staffInput()
 	in.Roster = parseRoster(t, `
 organization: Example Org
 settings: {extra_access: revoke}
@@ -139,16 +139,16 @@ users: [owner@example.com]
 `)
 	want := []string{"grant ada@example.com missing_access role deployer", "revoke bob@example.com extra_access role " +
 		"deployer as u-bob"}
-	if diff := cmp.Diff(want, inWords(plan.Plan{Changes: plan.Compute(in).Changes})); diff != "" {
+	if diff := cmp.Diff(want, describe(plan.Plan{Changes: plan.Compute(in).Changes})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-// TestMissingAccess: what can be created is listed, and nothing that exists already.
+// TestMissingAccess: the error lists the names that can be created, but not names that exist already.
 func TestMissingAccess(t *testing.T) {
 	t.Parallel()
-	in := staff()
-	in.Roster.People[0].Groups, in.Roster.People[0].Roles = named("ops", "twins", "gone"), named("auditor", "writer")
+	in := staffInput()
+	in.Roster.People[0].Groups, in.Roster.People[0].Roles = refs("ops", "twins", "gone"), refs("auditor", "writer")
 	err := plan.Compute(in).CheckAccess()
 	lacking, ok := errors.AsType[*plan.UnknownAccessError](err)
 	if !ok {

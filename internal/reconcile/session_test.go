@@ -23,13 +23,13 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
-// options are those of a session with a simulated API and two people to be invited.
+// options returns the options of a session with a simulated API and a roster of two people who are not invited yet.
 func options(t *testing.T) (reconcile.Options, *sandbox.Server, *ledgertest.Store) {
 	t.Helper()
-	return optionsIn(t, sandbox.Options{})
+	return optionsFor(t, sandbox.Options{})
 }
 
-func optionsIn(t *testing.T, world sandbox.Options) (reconcile.Options, *sandbox.Server, *ledgertest.Store) {
+func optionsFor(t *testing.T, world sandbox.Options) (reconcile.Options, *sandbox.Server, *ledgertest.Store) {
 	t.Helper()
 	api, err := sandbox.New(world)
 	if err != nil {
@@ -63,7 +63,8 @@ func open(t *testing.T, o reconcile.Options) *reconcile.Session {
 	return s
 }
 
-// TestApply: what is planned is carried out, by the same rules, and then there is nothing to do.
+// TestApply: a session applies its plan, and the next plan has no changes. The status and the history have the
+// invited people.
 func TestApply(t *testing.T) {
 	t.Parallel()
 	o, api, _ := options(t)
@@ -83,17 +84,18 @@ func TestApply(t *testing.T) {
 			t.Errorf("the next plan has %d changes, %v", len(d.Plan.Changes), err)
 		}
 	}
-	if _, standings, err := open(t, o).Status(t.Context()); err != nil || len(standings) != 2 ||
-		standings[0].State != plan.StatePending {
-		t.Errorf("status: %+v, %v", standings, err)
+	if _, statuses, err := open(t, o).Status(t.Context()); err != nil || len(statuses) != 2 ||
+		statuses[0].State != plan.StatePending {
+		t.Errorf("status: %+v, %v", statuses, err)
 	}
 	if lines, err := open(t, o).History(t.Context(), &o.Roster.People[0]); err != nil || len(lines) != 2 {
 		t.Errorf("the ledger has %d lines about one person, %v", len(lines), err)
 	}
 }
 
-// TestNothingIsSentThatWasNotApproved: neither after a no, nor when the organization changed while a person was asked.
-func TestNothingIsSentThatWasNotApproved(t *testing.T) {
+// TestNothingIsSentWithoutApproval: a run sends nothing if the plan is not approved. It also sends nothing if the
+// organization changed while a person was asked.
+func TestNothingIsSentWithoutApproval(t *testing.T) {
 	t.Parallel()
 	refusal := errors.New("no")
 	for name, want := range map[string]error{"refused": refusal, "changed": reconcile.ErrOrganizationChanged} {
@@ -121,7 +123,8 @@ func TestNothingIsSentThatWasNotApproved(t *testing.T) {
 	}
 }
 
-// TestFullDisk: that the ledger cannot be written is trouble with the state, before a mail and between two.
+// TestFullDisk: a ledger that cannot be written stops the run with a [reconcile.StateError], before its first mail
+// and before a later one.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	for name, fails := range map[string]int{"at once": 1, "later": 4} {
@@ -144,7 +147,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestLocked: another run's lock is no trouble with the state.
+// TestLocked: the lock of another run is not a [reconcile.StateError].
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	o, _, store := options(t)
@@ -157,7 +160,7 @@ func TestLocked(t *testing.T) {
 	}
 }
 
-// TestLeaseLost: once the lease is lost nothing more is sent, and the result says why.
+// TestLeaseLost: a run that loses its lease stops with this error, and sends nothing more.
 func TestLeaseLost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ checks, sent int }{"before the first mail": {0, 0},
@@ -187,7 +190,7 @@ func TestLeaseLost(t *testing.T) {
 	}
 }
 
-// slowStore is a store that can be read only until the context ends.
+// slowStore is a store whose Read waits until the context ends.
 type slowStore struct{ *ledgertest.Store }
 
 func (slowStore) Read(ctx context.Context) ([]byte, error) {
@@ -195,8 +198,9 @@ func (slowStore) Read(ctx context.Context) ([]byte, error) {
 	return nil, ctx.Err()
 }
 
-// TestInterruptedWhileTheLedgerIsRead: each command says why it ended, also if it waited for the ledger.
-func TestInterruptedWhileTheLedgerIsRead(t *testing.T) {
+// TestInterruptedWhileReadingLedger: a command that is interrupted while it reads the ledger returns the cause of the
+// interruption.
+func TestInterruptedWhileReadingLedger(t *testing.T) {
 	t.Parallel()
 	o, _, store := options(t)
 	o.Store = func(org.Organization) (state.Store, error) { return slowStore{store}, nil }
@@ -223,11 +227,11 @@ func TestInterruptedWhileTheLedgerIsRead(t *testing.T) {
 	}
 }
 
-// TestRenamedGroup: a group that was renamed is found by its id, and those who are in it already are not added again,
-// although the list of groups names only its first members.
+// TestRenamedGroup: a renamed group is found by its id, and its members are not added again. Here the list of groups
+// has only the first members of each group.
 func TestRenamedGroup(t *testing.T) {
 	t.Parallel()
-	o, api, _ := optionsIn(t, sandbox.Options{Dialect: sandbox.Dialect{GroupMembers: sandbox.GroupMembersCapped}})
+	o, api, _ := optionsFor(t, sandbox.Options{Dialect: sandbox.Dialect{GroupMembers: sandbox.GroupMembersCapped}})
 	if _, err := api.AddGroup(sandbox.Group{Name: "crew"}); err != nil {
 		t.Fatal(err)
 	}

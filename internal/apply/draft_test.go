@@ -19,24 +19,25 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// census is a random organization. It is drawn as a whole before it is played, so that it can be played on fake time.
-type census struct {
+// drawnOrganization is a random organization. It is drawn completely before it is built, because it is built in fake
+// time.
+type drawnOrganization struct {
 	Dialect     sandbox.Dialect
 	Groups      []sandbox.Group
 	Roles       []sandbox.Role
 	Policies    []sandbox.Policy
 	Users       []sandbox.User
-	Invitations []invited
-	Gone        []string // groups that are deleted in the end
+	Invitations []drawnInvitation
+	Deleted     []string // the names of groups that are deleted in the end
 }
 
-// invited is an invitation and what became of it.
-type invited struct {
+// drawnInvitation is an invitation in its last state.
+type drawnInvitation struct {
 	Email, As string
-	Fate      string // pending, expired, declined, cancelled, accepted
+	State     string // pending, expired, declined, cancelled or accepted
 }
 
-// oddNames are what people call groups, roles, policies and themselves.
+// oddNames has unusual names of groups, roles, policies and people.
 var oddNames = []string{
 	"plain", "two words", "a: b", "# no", "[x, y]", "yes", "123", "<<", "*star", "!bang", "%pct", "'quoted'", "\"quoted\"",
 	" padded ", "new\nline", "bell\a",
@@ -52,16 +53,16 @@ var oddAddresses = []string{
 	"&and@example.com", "?what@example.com", "=eq@example.com",
 }
 
-func drawCensus(t *rapid.T) census {
+func drawOrganization(t *rapid.T) drawnOrganization {
 	named := sandbox.Dialects()
-	c := census{Dialect: named[rapid.IntRange(0, len(named)-1).Draw(t, "dialect")].Dialect}
+	c := drawnOrganization{Dialect: named[rapid.IntRange(0, len(named)-1).Draw(t, "dialect")].Dialect}
 	chance := func(label string, in int) bool { return rapid.IntRange(1, in).Draw(t, label) == 1 }
 	name := func() string { return rapid.SampledFrom(oddNames).Draw(t, "name") }
 	for i := range rapid.IntRange(0, 4).Draw(t, "groups") {
 		g := sandbox.Group{ID: fmt.Sprint("group-", i), Name: name()}
 		c.Groups = append(c.Groups, g)
 		if chance("deleted", 6) {
-			c.Gone = append(c.Gone, g.Name)
+			c.Deleted = append(c.Deleted, g.Name)
 		}
 	}
 	for i := range rapid.IntRange(0, 3).Draw(t, "roles") {
@@ -73,14 +74,14 @@ func drawCensus(t *rapid.T) census {
 	people := rapid.Permutation(oddAddresses).Draw(t, "people")[:rapid.IntRange(0, 10).Draw(t, "how many")]
 	for _, who := range people {
 		if chance("invited", 2) {
-			i := invited{Email: who, Fate: rapid.SampledFrom([]string{"accepted", "accepted", "pending", "pending", "expired",
-				"declined", "cancelled"}).Draw(t, "fate")}
-			if i.Fate == "accepted" && chance("with another address", 2) {
+			i := drawnInvitation{Email: who, State: rapid.SampledFrom([]string{"accepted", "accepted", "pending", "pending",
+				"expired", "declined", "cancelled"}).Draw(t, "state")}
+			if i.State == "accepted" && chance("with another address", 2) {
 				i.As = "home-" + strings.TrimLeft(strings.ToLower(who), "#*!{`%-~|&?=")
 			}
 			c.Invitations = append(c.Invitations, i)
 			if chance("again", 3) {
-				c.Invitations = append(c.Invitations, invited{Email: who, Fate: "pending"})
+				c.Invitations = append(c.Invitations, drawnInvitation{Email: who, State: "pending"})
 			}
 			continue
 		}
@@ -106,8 +107,8 @@ func drawCensus(t *rapid.T) census {
 	return c
 }
 
-// settle makes the organization.
-func (c census) settle(t *testing.T) *company {
+// build creates the organization in a simulated API.
+func (c drawnOrganization) build(t *testing.T) *company {
 	world := newCompany(t, sandbox.Options{Dialect: c.Dialect})
 	for _, g := range c.Groups {
 		_, err := world.AddGroup(g)
@@ -126,25 +127,25 @@ func (c census) settle(t *testing.T) *company {
 		must(t, err)
 	}
 	for _, i := range c.Invitations {
-		in := sandbox.Invitation{Email: i.Email, State: i.Fate}
-		if i.Fate == "accepted" {
+		in := sandbox.Invitation{Email: i.Email, State: i.State}
+		if i.State == "accepted" {
 			in.State = ""
 		}
 		if _, err := world.AddInvitation(in); err != nil {
 			t.Fatal(err)
 		}
-		if i.Fate == "accepted" {
+		if i.State == "accepted" {
 			must(t, world.AcceptAs(i.Email, i.As))
 		}
 	}
-	for _, name := range c.Gone {
-		_ = world.DeleteGroup(name) // of several with one name, one
+	for _, name := range c.Deleted {
+		_ = world.DeleteGroup(name) // if several groups have the name, this deletes one
 	}
 	return world
 }
 
-// inventory is what `orgsync import` makes of the organization, but for those whom the company's roster lists.
-func (c *company) inventory() roster.Draft {
+// draftRoster returns the draft of `orgsync import` for the people whom the roster does not have.
+func (c *company) draftRoster() roster.Draft {
 	c.t.Helper()
 	client := c.client(with{concurrency: 4})
 	snapshot, unseen, err := client.ReadAll(c.t.Context(), pin)
@@ -154,8 +155,8 @@ func (c *company) inventory() roster.Draft {
 	return plan.DraftRoster(plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}, unseen)
 }
 
-// load makes text the company's roster.
-func (c *company) load(text []byte) {
+// loadRoster replaces the roster by text.
+func (c *company) loadRoster(text []byte) {
 	c.t.Helper()
 	file := filepath.Join(c.t.TempDir(), "users.yaml")
 	must(c.t, os.WriteFile(file, text, 0o600))
@@ -166,24 +167,24 @@ func (c *company) load(text []byte) {
 	c.roster = *r
 }
 
-// strict lets nobody be there, and have anything, beyond the roster.
-func strict(text []byte) []byte {
+// withStrictSettings returns text with settings that allow no users and no access beside the roster.
+func withStrictSettings(text []byte) []byte {
 	return append(slices.Clone(text), "\nsettings: {unlisted: remove, extra_access: revoke}\n"...)
 }
 
-// TestImportThenPlan: whatever there is, in every dialect, a roster made from it plans no change, though nobody may be
-// there, or have anything, beyond it; and nobody who is there is missing from it.
+// TestImportThenPlan: a roster that `orgsync import` makes from any organization plans no change, even with strict
+// settings. It has every user except service users and the owner.
 func TestImportThenPlan(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		drawn := drawCensus(rt)
+		drawn := drawOrganization(rt)
 		var broken []string
 		var text []byte
 		synctest.Test(t, func(t *testing.T) {
-			c := drawn.settle(t)
-			text = c.inventory().YAML()
-			for _, as := range [][]byte{text, strict(text)} {
-				c.load(as)
+			c := drawn.build(t)
+			text = c.draftRoster().YAML()
+			for _, as := range [][]byte{text, withStrictSettings(text)} {
+				c.loadRoster(as)
 				for _, change := range c.changes() {
 					broken = append(broken, "planning gives "+change)
 				}
@@ -206,22 +207,22 @@ func TestImportThenPlan(t *testing.T) {
 				}
 				want := !u.Service
 				if u.Owner {
-					want = listed && len(c.roster.People) == 1 // only if there is nobody else
+					want = listed && len(c.roster.People) == 1 // the owner is listed only if there is nobody else
 				}
 				if listed != want {
 					broken = append(broken, fmt.Sprintf("%s: listed is %t", u.Email, listed))
 				}
 			}
-			// Somebody else's roster gets the same people.
-			c.load([]byte("users:\n  - email: somebody@else.example\n"))
-			entries := c.inventory().Entries
+			// A roster with another person gets the same people.
+			c.loadRoster([]byte("users:\n  - email: somebody@else.example\n"))
+			entries := c.draftRoster().Entries
 			merged, err := roster.Merge("users.yaml", []byte("users:\n  - email: somebody@else.example # stays\n"), entries)
 			must(t, err)
-			c.load(strict(append(merged, "organization: "+world.Organization.ID+"\n"...)))
+			c.loadRoster(withStrictSettings(append(merged, "organization: "+world.Organization.ID+"\n"...)))
 			if changes := c.changes(); !slices.Equal(changes, []string{"invite somebody@else.example"}) {
 				broken = append(broken, fmt.Sprintf("planning the merged roster gives %q", changes))
 			}
-			c.check()
+			c.checkInvariants()
 		})
 		if len(broken) > 0 {
 			rt.Fatalf("%s\n%s\nin %+v", strings.Join(broken, "\n"), text, drawn)
@@ -229,11 +230,11 @@ func TestImportThenPlan(t *testing.T) {
 	})
 }
 
-// TestApplyThenPlan: whatever the roster wants of whatever organization, what was applied is planned no more.
+// TestApplyThenPlan: for any roster and any organization, a plan after `orgsync apply` has no changes.
 func TestApplyThenPlan(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		drawn := drawCensus(rt)
+		drawn := drawOrganization(rt)
 		type wish struct {
 			who                     string
 			groups, roles, policies []string
@@ -254,7 +255,7 @@ func TestApplyThenPlan(t *testing.T) {
 		}
 		var wishes []wish
 		for _, who := range oddAddresses {
-			service := func(u sandbox.User) bool { return u.Service && u.Email == who } // whom nobody can invite
+			service := func(u sandbox.User) bool { return u.Service && u.Email == who }
 			if !chance("wanted", 3) || slices.ContainsFunc(drawn.Users, service) {
 				continue
 			}
@@ -274,7 +275,7 @@ func TestApplyThenPlan(t *testing.T) {
 			"extra access")
 		var broken []string
 		synctest.Test(t, func(t *testing.T) {
-			c := drawn.settle(t)
+			c := drawn.build(t)
 			list := func(some []string) []roster.Ref {
 				if some == nil {
 					return nil
@@ -290,13 +291,13 @@ func TestApplyThenPlan(t *testing.T) {
 				})
 			}
 			c.roster.Settings.MaxRemovals, c.roster.Settings.Unlisted, c.roster.Settings.ExtraAccess = 100, unlisted, extra
-			for range 2 { // the second time everybody has accepted
+			for range 2 { // in the second round everybody has accepted
 				run := c.apply(with{})
 				if run.err != nil || len(run.plan.Problems) > 0 {
 					if len(run.plan.Problems) == 0 {
 						broken = append(broken, fmt.Sprint(run.err))
 					}
-					return // two entries that are one user
+					return // two entries match one user
 				}
 				if n := run.Count(apply.Done); n != len(run.Changes) {
 					broken = append(broken, fmt.Sprintf("%d of %d changes are done: %v", n, len(run.Changes), run.Stopped))
@@ -305,7 +306,7 @@ func TestApplyThenPlan(t *testing.T) {
 					broken = append(broken, fmt.Sprintf("after %d changes were done, planning gives %q", len(run.Changes), changes))
 				}
 				for _, w := range wishes {
-					_ = c.Accept(w.who) // who is pending
+					_ = c.Accept(w.who) // does nothing for people who have no pending invitation
 				}
 			}
 			for _, v := range c.Violations() {

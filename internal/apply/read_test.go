@@ -16,12 +16,12 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// hide makes the readings with a number for which in is true come in pages, and without the
-// invitations of who.
-func hide(who string, in func(n int) bool) func(n int, s *org.Snapshot) {
+// withoutInvitations returns a function for with.reading. It marks every reading as one of several pages. If
+// missing(n) is true, it also deletes the invitations to the address who from the n-th reading.
+func withoutInvitations(who string, missing func(n int) bool) func(n int, s *org.Snapshot) {
 	return func(n int, s *org.Snapshot) {
 		s.Paged = true
-		if in(n) {
+		if missing(n) {
 			s.Invitations = slices.DeleteFunc(s.Invitations, func(i org.Invitation) bool {
 				return i.Invited.String() == who
 			})
@@ -29,16 +29,16 @@ func hide(who string, in func(n int) bool) func(n int, s *org.Snapshot) {
 	}
 }
 
-// TestRowBetweenPages: an invitation that one of two readings misses, since it moved from one page
-// to another, is seen in the other, and nobody is mailed again.
-func TestRowBetweenPages(t *testing.T) {
+// TestInvitationBetweenPages: one of two readings misses an invitation that moved from one page to another. The other
+// reading has it, so the person is not mailed again.
+func TestInvitationBetweenPages(t *testing.T) {
 	t.Parallel()
 	for missing := 1; missing <= 2; missing++ {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCompany(t, secondMails, "ada@example.com", "bob@example.com")
 			_, err := c.AddInvitation(sandbox.Invitation{Email: "ada@example.com"})
 			must(t, err)
-			run := c.apply(with{reading: hide("ada@example.com", func(n int) bool { return n == missing })})
+			run := c.apply(with{reading: withoutInvitations("ada@example.com", func(n int) bool { return n == missing })})
 			if run.counts() != "1/0/0/0" || c.mailCount() != 1 {
 				t.Errorf("missing in reading %d: %s (done/failed/unknown/skipped), mails %v", missing, run.counts(), c.Mails())
 			}
@@ -46,9 +46,9 @@ func TestRowBetweenPages(t *testing.T) {
 	}
 }
 
-// TestRowBetweenPagesOfOneWhoHasNotAccepted: where people who were invited are users, nothing is to be sent to one of
-// them. That a lost mail was not sent is all the same concluded only from two readings.
-func TestRowBetweenPagesOfOneWhoHasNotAccepted(t *testing.T) {
+// TestInvitationBetweenPagesOfUnacceptedUser: in this dialect an invited person is a user who has not accepted, so
+// the plan has no mail for them. orgsync still needs two readings to conclude that a lost mail was not sent.
+func TestInvitationBetweenPagesOfUnacceptedUser(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := sandbox.Options{Dialect: sandbox.Dialect{InviteAccepted: sandbox.InviteAcceptedInvited}}
@@ -61,36 +61,37 @@ func TestRowBetweenPagesOfOneWhoHasNotAccepted(t *testing.T) {
 			last = now
 			return first
 		}
-		run := c.apply(with{settleWait: 20 * time.Minute, reading: hide("ada@example.com", firstOfTwo)})
+		run := c.apply(with{settleWait: 20 * time.Minute, reading: withoutInvitations("ada@example.com", firstOfTwo)})
 		if run.counts() != "1/0/0/0" || c.mailCount() != 1 {
 			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
 		}
 	})
 }
 
-// TestRowBetweenPagesWhileSettling: the same for the reading that shows the witness for a mail
-// whose answer was lost.
-func TestRowBetweenPagesWhileSettling(t *testing.T) {
+// TestInvitationBetweenPagesWhileSettling: the reading that has the witness for a lost mail may miss the invitation
+// of the lost mail. The second reading has it.
+func TestInvitationBetweenPagesWhileSettling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, secondMails, many(5)...)
+		c := newCompany(t, secondMails, manyPeople(5)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, From: 2, Times: 1})
-		witnessed := 0
+		witnessed := 0 // the readings with the witness
 		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
 			if len(s.Invitations) == 5 {
 				witnessed++
 			}
-			hide("p001@example.com", func(int) bool { return witnessed < 2 })(n, s)
+			withoutInvitations("p001@example.com", func(int) bool { return witnessed < 2 })(n, s)
 		}})
 		if run.counts() != "5/0/0/0" || witnessed < 2 {
 			t.Errorf("%s (done/failed/unknown/skipped) after %d readings with the witness", run.counts(), witnessed)
 		}
-		c.expectEverybodyOnce()
+		c.expectOneMailEach()
 	})
 }
 
-// TestLookBeforeAHeldMail: what is held may be sent in the same run, so that it counts as a mail.
-func TestLookBeforeAHeldMail(t *testing.T) {
+// TestReadAndPlanReadsTwiceForHeldMail: a held mail may be sent in the same run, so [apply.ReadAndPlan] reads twice
+// for it.
+func TestReadAndPlanReadsTwiceForHeldMail(t *testing.T) {
 	t.Parallel()
 	readings := 0
 	read := func(context.Context) (org.Snapshot, error) {
@@ -104,9 +105,9 @@ func TestLookBeforeAHeldMail(t *testing.T) {
 	}
 }
 
-// TestLookReadsTwice: lists in pages are read twice only before a mail, or before something is
-// taken from somebody.
-func TestLookReadsTwice(t *testing.T) {
+// TestReadAndPlanReadsTwice: orgsync reads lists with several pages twice only before it mails somebody or takes
+// something from somebody.
+func TestReadAndPlanReadsTwice(t *testing.T) {
 	t.Parallel()
 	paged := func(_ int, s *org.Snapshot) { s.Paged = true }
 	for name, tt := range map[string]struct {
@@ -114,25 +115,28 @@ func TestLookReadsTwice(t *testing.T) {
 		reading  func(int, *org.Snapshot)
 		readings int // before the first change
 	}{
-		"a mail":           {func(c *company) { c.list("ada@example.com") }, paged, 2},
-		"a mail, one page": {func(c *company) { c.list("ada@example.com") }, nil, 1},
+		"a mail":           {func(c *company) { c.setRoster("ada@example.com") }, paged, 2},
+		"a mail, one page": {func(c *company) { c.setRoster("ada@example.com") }, nil, 1},
 		"nothing to do":    {func(*company) {}, paged, 1},
 		"a grant": {func(c *company) {
-			c.list("bob@example.com")
+			c.setRoster("bob@example.com")
 			c.roster.People[0].Groups = refs("everyone")
 		}, paged, 1},
-		// Before somebody is removed the organization is read again in any case.
+		// Before a removal, the run reads the organization again in any case.
 		"a removal": {func(c *company) {
 			c.roster.Settings.Unlisted = roster.UnlistedRemove
-			c.list("cy@example.com")
+			c.setRoster("cy@example.com")
 		}, paged, 4},
-		"API access": {func(c *company) { c.list("bob@example.com"); c.roster.People[0].APIEnabled = new(bool) }, paged, 2},
+		"API access": {func(c *company) {
+			c.setRoster("bob@example.com")
+			c.roster.People[0].APIEnabled = new(bool)
+		}, paged, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := newCompany(t, sandbox.Options{}, "cy@example.com")
-				c.join("cy@example.com")
+				c.addMembers("cy@example.com")
 				_, err := c.AddUser(sandbox.User{Email: "bob@example.com", APIEnabled: true})
 				must(t, err)
 				tt.prepare(c)
