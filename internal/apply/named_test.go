@@ -167,6 +167,30 @@ func TestResendAfterDecline(t *testing.T) {
 	}
 }
 
+// TestResendDroppedBeforeItIsSent: the person declines after the plan was made, and the run notices this before it
+// sends their mail. Nothing was sent, so the change is not reported as done.
+func TestResendDroppedBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Declined: sandbox.DeclinedVanish}}, bob)
+		c.run(with{})
+		must(t, c.Advance(time.Hour))
+		c.setRoster(ada, bob)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
+		declined := false
+		c.wire.Before = func(req *http.Request) error {
+			if req.Method == http.MethodPost && !declined { // the mail to ada, after which the run reads the lists again
+				declined = true
+				must(t, c.Decline(bob))
+			}
+			return nil
+		}
+		o := c.run(with{resend: []string{bob}})
+		c.expect(o, 3, bob, "reinvite skipped, waiting")
+		c.expectMails(bob, 1)
+	})
+}
+
 // TestResendAfter15Minutes: --resend sends an invitation again 15 minutes after the last mail.
 func TestResendAfter15Minutes(t *testing.T) {
 	t.Parallel()

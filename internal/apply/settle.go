@@ -316,7 +316,8 @@ func (r *run) skipInvited(ctx context.Context) {
 }
 
 // dropUnneeded concludes the mails that were not sent and that the new plan does not need. A mail is done if the
-// person has an invitation that can be accepted. Otherwise it is skipped.
+// person has an invitation that can be accepted, and a mail of --resend if this invitation was renewed. Otherwise it is
+// skipped.
 func (r *run) dropUnneeded(fresh plan.Plan) {
 	for _, it := range r.items {
 		if !isUnsentMail(it) || sameChange(fresh.Changes, it.Change) != nil {
@@ -326,7 +327,7 @@ func (r *run) dropUnneeded(fresh plan.Plan) {
 			r.keptBack = nil
 		}
 		i := slices.IndexFunc(fresh.Notices, func(n plan.Notice) bool {
-			return n.Kind == plan.Waiting && n.Email.Equal(it.Email)
+			return n.Kind == plan.Waiting && n.Email.Equal(it.Email) && !isStillToResend(it, n)
 		})
 		if i < 0 {
 			r.conclude(it, Skipped, fmt.Errorf("invite %s: %w", it.Email, errNotNeeded))
@@ -337,13 +338,18 @@ func (r *run) dropUnneeded(fresh plan.Plan) {
 	}
 }
 
+// isStillToResend reports whether it is a mail of --resend and the invitation in the notice was not renewed.
+func isStillToResend(it *item, waiting plan.Notice) bool {
+	return it.Reason == plan.Requested && !waiting.Expires.After(it.Detail.Expires)
+}
+
 // isUnsentMail reports whether it is a mail of the plan that was not sent yet.
 func isUnsentMail(it *item) bool {
 	return it.Action.Mails() && !it.held && it.state == waiting && it.sends == 0
 }
 
 // errNotNeeded says why a mail is no longer needed.
-var errNotNeeded = errors.New("somebody else changed their invitation or membership while this run was under way")
+var errNotNeeded = errors.New("their invitation or membership has changed since the plan was made")
 
 // errNoLongerUnlisted says why a person is not suspended or removed after all.
 var errNoLongerUnlisted = errors.New("the second plan does not have this change")
@@ -362,7 +368,7 @@ func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
 		}
 		switch n.Kind {
 		case plan.Waiting:
-			if it.Reason == plan.Requested && !n.Expires.After(it.Detail.Expires) {
+			if isStillToResend(it, n) {
 				r.conclude(it, Failed, it.Err) // the invitation may still be open, but it was not sent again
 				return
 			}
