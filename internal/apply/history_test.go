@@ -114,8 +114,8 @@ func TestHistoryAcceptedInvitationIsNotTheLostMail(t *testing.T) {
 				n++
 			}
 		}
-		if n > 1 {
-			t.Errorf("bob got %d mails within minutes: %v", n, c.Mails()["bob@example.com"])
+		if n != 1 {
+			t.Errorf("bob got %d mails within minutes, want 1: %v", n, c.Mails()["bob@example.com"])
 		}
 	})
 }
@@ -140,8 +140,8 @@ func TestHistoryDeclinedReinvite(t *testing.T) {
 				n++
 			}
 		}
-		if n > 1 {
-			t.Errorf("bob got %d mails: %v", n, c.Mails()["bob@example.com"])
+		if n != 1 {
+			t.Errorf("bob got %d mails, want 1: %v", n, c.Mails()["bob@example.com"])
 		}
 	})
 }
@@ -281,17 +281,19 @@ func TestHistoryJustAccepted(t *testing.T) {
 		c.logOutcome(c.apply(with{}))
 		must(t, c.Advance(time.Hour))
 		// Bob accepts between the reading of the users and that of the invitations.
-		c.runBetween("/v2/users", "/v2/invitation", func() error { return c.Accept("bob@example.com") })
+		accepted := c.runBetween("/v2/users", "/v2/invitation", func() error { return c.Accept("bob@example.com") })
 		c.logOutcome(c.apply(with{}))
+		if !accepted.Load() {
+			t.Fatal("bob did not accept between the two readings")
+		}
 		var posts int
 		for _, r := range c.Requests() {
 			if r.Method == "POST" && r.Path == "/v2/invitation" {
 				posts++
 			}
 		}
-		t.Logf("invitation posts: %d (want 3: bob, zoe, bob again)", posts)
-		if posts > 3 {
-			t.Error("a member who has just accepted was invited again")
+		if posts != 3 {
+			t.Errorf("%d requests to invite people, want 3: bob, zoe, bob again", posts)
 		}
 	})
 }
@@ -341,8 +343,8 @@ func TestHistoryLastDayEndsDuringRun(t *testing.T) {
 			Delay: 5 * time.Second, Times: 1})
 		o := c.apply(with{})
 		c.logOutcome(o)
-		if all := c.mailCount(); all == 0 && o.Count(apply.Done) > 0 {
-			t.Error("reported as done, and nobody was mailed")
+		if all := c.mailCount(); all != o.Count(apply.Done) {
+			t.Errorf("%d people were mailed, %d changes are reported as done", all, o.Count(apply.Done))
 		}
 	})
 }
@@ -371,6 +373,9 @@ func TestHistoryWrongDateOfGateway(t *testing.T) {
 			inner.ServeHTTP(w, r)
 		})
 		c.logOutcome(c.apply(with{}))
+		if n := asked.Load(); n < 4 {
+			t.Errorf("the account was requested %d times, so no answer had the wrong date", n)
+		}
 		c.checkInvariants()
 	})
 }
@@ -423,8 +428,8 @@ func TestHistoryRoundsForgotten(t *testing.T) {
 			c.logOutcome(c.apply(with{}))
 			must(t, c.Advance(73*time.Hour))
 		}
-		if most := c.maxMailsPerPerson(); most > 2 {
-			t.Errorf("%d mails, the roster allows 2", most)
+		if most := c.maxMailsPerPerson(); most != 2 {
+			t.Errorf("%d mails, want the 2 that the roster allows", most)
 		}
 	})
 }
@@ -651,8 +656,8 @@ func TestHistoryInviteLeftRounds(t *testing.T) {
 			c.apply(with{inviteLeft: true})
 			must(t, c.Advance(73*time.Hour))
 		}
-		if all := c.mailCount(); all > 3 {
-			t.Errorf("%d mails after leaving, the roster allows 2", all-1)
+		if all := c.mailCount(); all != 3 {
+			t.Errorf("%d mails after leaving, want the 2 that the roster allows", all-1)
 		}
 	})
 }
@@ -832,8 +837,8 @@ func TestHistoryUnsettledReportedAsDone(t *testing.T) {
 		})
 		o := c.apply(with{})
 		c.logOutcome(o)
-		if c.mailCount() == 0 && o.Count(apply.Done) > 0 {
-			t.Errorf("reported as done, and nobody was mailed (%s)", inv.ID)
+		if all := c.mailCount(); all != o.Count(apply.Done) {
+			t.Errorf("%d people were mailed, %d changes are reported as done (%s)", all, o.Count(apply.Done), inv.ID)
 		}
 	})
 }
@@ -849,9 +854,8 @@ func TestHistoryThreeLostMailsStopNobody(t *testing.T) {
 			if r.Method == http.MethodPost && r.URL.Path == invitePath {
 				var b bytes.Buffer
 				_, _ = b.ReadFrom(r.Body)
-				if strings.Contains(b.String(), `"a`) && strings.Contains(b.String(), "@") &&
-					(strings.Contains(b.String(), "a1@") || strings.Contains(b.String(), "a2@") ||
-						strings.Contains(b.String(), "a3@")) {
+				if strings.Contains(b.String(), "a1@") || strings.Contains(b.String(), "a2@") ||
+					strings.Contains(b.String(), "a3@") {
 					return errKilled
 				}
 			}
