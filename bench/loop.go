@@ -18,7 +18,7 @@ const loopPeople = 200
 
 // loops compares orgsync with a program that people could write today: a loop over govultr, alone or in ten goroutines.
 func (b *bench) loops() error {
-	everyTenth := []sandbox.Fault{{Method: http.MethodPost, Path: "/v2/invitation", Every: 10, After: true,
+	everyTenth := []sandbox.Fault{{Method: http.MethodPost, Path: "/v2/invitation", Every: 10, ActFirst: true,
 		Kind: sandbox.FaultDrop}}
 	for _, broken := range []bool{false, true} {
 		for _, latency := range latencies {

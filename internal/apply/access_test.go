@@ -218,10 +218,11 @@ func TestGrantBeforeRevoke(t *testing.T) {
 		"granted": {sandbox.Fault{}, "4/0/0/0", "[everyone]"},
 		"refused": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict},
 			"0/2/0/2", "[platform]"},
-		"forbidden":                          {sandbox.Fault{Kind: sandbox.FaultForbid}, "0/1/0/3", "[platform]"},
-		"never answered":                     {sandbox.Fault{Kind: sandbox.FaultDrop}, "0/2/0/2", "[platform]"},
-		"not answered, and the server acted": {sandbox.Fault{Kind: sandbox.FaultDrop, After: true}, "4/0/0/0", "[everyone]"},
-		"not answered once":                  {sandbox.Fault{Kind: sandbox.FaultDrop, Times: 1}, "4/0/0/0", "[everyone]"},
+		"forbidden":      {sandbox.Fault{Kind: sandbox.FaultForbid}, "0/1/0/3", "[platform]"},
+		"never answered": {sandbox.Fault{Kind: sandbox.FaultDrop}, "0/2/0/2", "[platform]"},
+		"not answered, and the server acted": {sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true}, "4/0/0/0",
+			"[everyone]"},
+		"not answered once": {sandbox.Fault{Kind: sandbox.FaultDrop, Times: 1}, "4/0/0/0", "[everyone]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -311,7 +312,7 @@ func TestCanaryIsAMail(t *testing.T) {
 			_, err := c.AddUser(sandbox.User{Email: p.Email.String()})
 			must(t, err)
 		}
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true, Path: "/v2/invitation",
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, ActFirst: true, Path: "/v2/invitation",
 			Method: http.MethodPost})
 		run := c.apply(with{})
 		if run.Stopped == nil || run.counts() != "0/1/0/49" {

@@ -97,7 +97,7 @@ func faults() []sandbox.Fault {
 		{Kind: sandbox.FaultRedirect},
 	} {
 		for _, after := range []bool{false, true} {
-			f.Method, f.Path, f.After = http.MethodPost, "/v2/invitation*", after
+			f.Method, f.Path, f.ActFirst = http.MethodPost, "/v2/invitation*", after
 			all = append(all, f)
 		}
 	}
@@ -117,7 +117,7 @@ func faultName(f sandbox.Fault) string {
 	if f.Kind == sandbox.FaultThrottle {
 		return n + fmt.Sprintf(" %q", f.RetryAfter)
 	}
-	if f.After {
+	if f.ActFirst {
 		return n + " after"
 	}
 	return n + " before"
@@ -243,16 +243,16 @@ func TestCanary(t *testing.T) {
 		{"401", sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401}, 1, "0/1/0/19"},
 		{"403", sandbox.Fault{Kind: sandbox.FaultForbid}, 1, "0/1/0/19"},
 		{"an HTML page", sandbox.Fault{Kind: sandbox.FaultHTML}, 1, "0/0/1/19"},
-		{"an HTML page, and the server acted", sandbox.Fault{Kind: sandbox.FaultHTML, After: true}, 1, "1/0/0/19"},
+		{"an HTML page, and the server acted", sandbox.Fault{Kind: sandbox.FaultHTML, ActFirst: true}, 1, "1/0/0/19"},
 		{"another person", sandbox.Fault{Kind: sandbox.FaultWrongPerson}, 1, "0/0/1/19"},
-		{"another organization", sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true}, 1, "0/1/0/19"},
-		{"no id", sandbox.Fault{Kind: sandbox.FaultNoID, After: true}, 1, "1/0/0/19"},
+		{"another organization", sandbox.Fault{Kind: sandbox.FaultWrongOrganization, ActFirst: true}, 1, "0/1/0/19"},
+		{"no id", sandbox.Fault{Kind: sandbox.FaultNoID, ActFirst: true}, 1, "1/0/0/19"},
 		{"an empty answer", sandbox.Fault{Kind: sandbox.FaultEmpty}, 1, "0/0/1/19"},
 		{"every one refused", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 409}, 5, "0/5/0/15"},
 		{"every one refused as a bad request, in both forms", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 400}, 10,
 			"0/5/0/15"},
 		{"no answer", sandbox.Fault{Kind: sandbox.FaultDrop}, 3, "0/0/3/17"},
-		{"no answer, and the server acted", sandbox.Fault{Kind: sandbox.FaultDrop, After: true}, 3, "3/0/0/17"},
+		{"no answer, and the server acted", sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true}, 3, "3/0/0/17"},
 		{"500", sandbox.Fault{Kind: sandbox.FaultStatus}, 3, "0/0/3/17"},
 		{"429 forever", sandbox.Fault{Kind: sandbox.FaultThrottle}, 8, "0/1/0/19"},
 	}
@@ -337,7 +337,7 @@ func TestWitness(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: 5 * time.Minute}, manyPeople(20)...)
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, From: 5, Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 5, Times: 1})
 		run := c.apply(with{})
 		if run.counts() != "19/0/1/0" {
 			t.Errorf("first run: %s", run.counts())
@@ -577,7 +577,7 @@ func TestRounds(t *testing.T) {
 				}
 				if d.Dialect.ResendLapsed == sandbox.ResendLapsedSent && d.Dialect.Dates != sandbox.DatesEmpty {
 					// In these dialects the list shows whether the mail was sent, so a lost answer makes no difference.
-					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
+					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
 				}
 				c.apply(with{reinvite: []string{"ada@example.com"}})
 				expectMails("ada@example.com", 5)
@@ -706,7 +706,7 @@ func TestStorageFailsWhileSettling(t *testing.T) {
 					c.addMembers(manyPeople(1)...)
 					c.setFirstGroups("everyone")
 				}
-				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, After: true, Times: 1})
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, ActFirst: true, Times: 1})
 				written := 0
 				c.store.OnAppend = func(lines []byte) (int, error) {
 					if !bytes.Contains(lines, []byte(tt.line)) {

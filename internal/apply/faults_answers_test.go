@@ -35,7 +35,7 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 						}}, ada, bob)
 						_, err := c.AddInvitation(sandbox.Invitation{Email: bob, State: "expired"})
 						must(t, err)
-						c.AddFault(sandbox.Fault{Method: http.MethodPost, Path: path, Kind: sandbox.FaultExpired, After: acted})
+						c.AddFault(sandbox.Fault{Method: http.MethodPost, Path: path, Kind: sandbox.FaultExpired, ActFirst: acted})
 						c.applyTimes(4, 30*time.Minute, with{}, func(_ int, o outcome) {
 							for _, ch := range o.Changes {
 								if n := len(c.Mails()[ch.Email.String()]); (ch.Outcome == apply.Done) != (n > 0) {
@@ -122,7 +122,7 @@ func TestFaultA11ErrorBesideAList(t *testing.T) {
 						_, err := c.AddInvitation(sandbox.Invitation{Email: ada})
 						must(t, err)
 						c.AddFault(sandbox.Fault{
-							Method: http.MethodGet, Path: list, Kind: sandbox.FaultErrorInside, Says: shape, Beside: beside,
+							Method: http.MethodGet, Path: list, Kind: sandbox.FaultErrorInside, Body: shape, KeepRest: beside,
 						})
 						if o := c.run(with{}); o.exitCode() != 1 || c.writeCount() > 0 {
 							t.Errorf("%s, beside the answer %v: exit code %d, %d requests that write", shape, beside, o.exitCode(),
@@ -151,8 +151,8 @@ func TestFaultA11ErrorBesideAMail(t *testing.T) {
 						Duplicate: sandbox.DuplicateSecond,
 					}}, manyPeople(4)...)
 					c.AddFault(sandbox.Fault{
-						Method: http.MethodPost, Path: invitePath, Kind: sandbox.FaultErrorInside, Says: shape, Beside: true,
-						After: acted, From: 2, Times: times,
+						Method: http.MethodPost, Path: invitePath, Kind: sandbox.FaultErrorInside, Body: shape, KeepRest: true,
+						ActFirst: acted, From: 2, Times: times,
 					})
 					o := c.run(with{})
 					for _, ch := range o.Changes {
@@ -202,7 +202,7 @@ func TestFaultA11ErrorBesideAnEdit(t *testing.T) {
 						c.addMembers(zoe)
 						prepare(c)
 						for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
-							c.AddFault(sandbox.Fault{Method: method, Kind: sandbox.FaultErrorInside, Says: shape, After: acted})
+							c.AddFault(sandbox.Fault{Method: method, Kind: sandbox.FaultErrorInside, Body: shape, ActFirst: acted})
 						}
 						o := c.run(with{})
 						if len(o.Changes) != 1 || o.Changes[0].Action != action || (o.Changes[0].Outcome == apply.Done) != acted {

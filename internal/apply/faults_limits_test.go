@@ -154,7 +154,7 @@ func TestFaultA17TimesInTheFuture(t *testing.T) {
 						})
 						if lost {
 							c.AddFault(sandbox.Fault{
-								Method: http.MethodPost, Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1,
+								Method: http.MethodPost, Path: invitePath, Kind: sandbox.FaultDrop, ActFirst: true, Times: 1,
 							})
 						}
 						c.run(with{settleWait: leaveToLaterRun})

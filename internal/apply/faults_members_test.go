@@ -239,7 +239,7 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 	t.Parallel()
 	for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
 		for _, as := range []string{ada, home} {
-			for _, answer := range []sandbox.Kind{"", sandbox.FaultDrop, sandbox.FaultErrorInside} {
+			for _, answer := range []sandbox.FaultKind{"", sandbox.FaultDrop, sandbox.FaultErrorInside} {
 				for _, late := range []time.Duration{time.Hour, 71 * time.Hour} {
 					t.Run(fmt.Sprint(accepted, as, answer, late), func(t *testing.T) {
 						t.Parallel()
@@ -253,7 +253,7 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 							c.run(with{})
 							must(t, c.AcceptAs(ada, as))
 							if answer != "" {
-								c.AddFault(sandbox.Fault{Method: http.MethodDelete, Kind: answer, After: true})
+								c.AddFault(sandbox.Fault{Method: http.MethodDelete, Kind: answer, ActFirst: true})
 							}
 							for range 4 { // a user with an unknown address is removed after a day
 								must(t, c.Advance(12*time.Hour))

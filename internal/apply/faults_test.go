@@ -369,13 +369,13 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 	for name, fault := range map[string]*sandbox.Fault{
 		"nothing goes wrong": nil,
 		"answers lost, the server acted": post(sandbox.Fault{
-			Kind: sandbox.FaultDrop, After: true, From: 2, Every: 2, Times: 2,
+			Kind: sandbox.FaultDrop, ActFirst: true, From: 2, Every: 2, Times: 2,
 		}),
 		"answers lost, it did not act": post(sandbox.Fault{Kind: sandbox.FaultDrop, From: 2, Every: 2, Times: 2}),
 		"every first answer is lost":   post(sandbox.Fault{Kind: sandbox.FaultDrop, Times: 1}),
 		"refused at first":             post(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 409, Times: 3}),
 		"a gateway answers": post(sandbox.Fault{
-			Kind: sandbox.FaultHTML, Status: 502, Late: 4 * time.Second, Times: 1,
+			Kind: sandbox.FaultHTML, Status: 502, ActAfter: 4 * time.Second, Times: 1,
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -411,7 +411,7 @@ func TestFaultA2HiddenMembersAreMailedOnceAtMost(t *testing.T) {
 						t.Errorf("%s has %d mails", who, len(mails))
 					}
 				}
-				if name == "refused at first" || fault == nil || fault.After {
+				if name == "refused at first" || fault == nil || fault.ActFirst {
 					c.expectOneMailEach()
 				}
 			})

@@ -78,7 +78,7 @@ func TestHistoryRemovedTwice(t *testing.T) {
 		c.apply(with{})
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.setRoster("zoe@example.com")
-		c.AddFault(sandbox.Fault{Method: "DELETE", Path: "/v2/*", Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "DELETE", Path: "/v2/*", Kind: sandbox.FaultDrop, ActFirst: true, Times: 1})
 		c.logOutcome(c.apply(with{}))
 		must(t, c.Advance(time.Hour))
 		c.setRoster("zoe@example.com", "bob@example.com")
@@ -98,7 +98,7 @@ func TestHistorySuspendedTwice(t *testing.T) {
 		c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "zoe@example.com")
 		c.addMembers("bob@example.com", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedSuspend
-		c.AddFault(sandbox.Fault{Method: "PUT", Path: "/v2/*", Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "PUT", Path: "/v2/*", Kind: sandbox.FaultDrop, ActFirst: true, Times: 1})
 		c.AddFault(sandbox.Fault{Method: "PUT", Path: "/v2/*", Kind: sandbox.FaultStatus, Status: 409, From: 2, Times: 1})
 		c.logOutcome(c.apply(with{}))
 		must(t, c.Advance(time.Hour))
@@ -168,7 +168,7 @@ func TestHistorySuspensionNotListed(t *testing.T) {
 			SuspendedEndpoint: sandbox.SuspendedEndpointMissing}}, "zoe@example.com")
 		c.addMembers("bob@example.com", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedSuspend
-		c.AddFault(sandbox.Fault{Method: "PUT", Path: "/v2/*", Kind: sandbox.FaultDrop, After: true})
+		c.AddFault(sandbox.Fault{Method: "PUT", Path: "/v2/*", Kind: sandbox.FaultDrop, ActFirst: true})
 		o := c.apply(with{})
 		c.logOutcome(o)
 		if o.counts() != "1/0/0/0" {
@@ -260,7 +260,7 @@ func TestHistoryRemovedWhileJoining(t *testing.T) {
 // of the plan must be sent.
 func TestHistorySecondReadingFails(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []sandbox.Kind{sandbox.FaultForbid, sandbox.FaultDrop} {
+	for _, kind := range []sandbox.FaultKind{sandbox.FaultForbid, sandbox.FaultDrop} {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCompany(t, sandbox.Options{}, "zoe@example.com")
 			_, err := c.AddUser(sandbox.User{Email: "bob@example.com"})
@@ -498,7 +498,7 @@ func TestHistoryLostAndAcceptedWithAnotherAddress(t *testing.T) {
 			"zoe@example.com")
 		c.addMembers("zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, ActFirst: true, Times: 1})
 		c.AddFault(sandbox.Fault{Method: "GET", Path: invitePath, Kind: sandbox.FaultDrop, From: 2})
 		c.logOutcome(c.apply(with{}))
 		c.ClearFaults()

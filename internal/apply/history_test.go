@@ -105,7 +105,7 @@ func TestHistoryAcceptedInvitationIsNotTheLostMail(t *testing.T) {
 		c.logOutcome(c.apply(with{})) // bob removed
 		must(t, c.Advance(time.Hour))
 		c.setRoster("bob@example.com", "zoe@example.com")
-		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, ActFirst: true, Times: 1})
 		before := c.Now()
 		c.logOutcome(c.apply(with{}))
 		n := 0
@@ -131,7 +131,7 @@ func TestHistoryDeclinedReinvite(t *testing.T) {
 		must(t, c.Advance(time.Hour))
 		must(t, c.Decline("bob@example.com"))
 		must(t, c.Advance(time.Hour))
-		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, ActFirst: true, Times: 1})
 		before := c.Now()
 		c.logOutcome(c.apply(with{reinvite: []string{"bob@example.com"}}))
 		n := 0
@@ -670,7 +670,7 @@ func TestHistorySelfNotAmongUsers(t *testing.T) {
 		Roster: &roster.Roster{Organization: "o1", People: []roster.Person{{Email: org.MustParseAddress("ada@example.com")}},
 			Settings: roster.Settings{Unlisted: roster.UnlistedRemove, MaxRemovals: 5, MaxInvites: 5}},
 		Snapshot: org.Snapshot{
-			Organization: org.Organization{ID: "o1"}, Now: time.Now(), UsersSeen: true, SuspendedSeen: true,
+			Organization: org.Organization{ID: "o1"}, Now: time.Now(), UsersVisible: true, SuspendedVisible: true,
 			Self: org.MustParseAddress("o.wner@gmail.example"), // GET /v2/account writes it in another way than GET /v2/users
 			Users: []org.User{{ID: "u1", Email: org.MustParseAddress("owner@gmail.example"), Admin: true},
 				{ID: "u2", Email: org.MustParseAddress("ada@example.com"), Admin: true}},
@@ -910,7 +910,7 @@ func TestHistoryUsersHiddenMidway(t *testing.T) {
 			_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", State: "accepted",
 				Created: now.Add(-100 * time.Hour), Responded: now.Add(-90 * time.Hour)})
 			must(t, err)
-			c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: acted, Times: 1})
+			c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, ActFirst: acted, Times: 1})
 			c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/users", Kind: sandbox.FaultForbid, From: 2})
 			o := c.apply(with{inviteLeft: true})
 			c.logOutcome(o)
@@ -1003,7 +1003,7 @@ func TestHistoryDeclinedBeforeTheMail(t *testing.T) {
 		must(t, err)
 		must(t, c.Decline("bob@example.com"))
 		must(t, c.Advance(14*time.Minute))
-		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, ActFirst: true, Times: 1})
 		o := c.apply(with{reinvite: []string{"bob@example.com"}})
 		c.logOutcome(o)
 		must(t, c.Advance(20*time.Minute))
@@ -1101,7 +1101,8 @@ func TestHistoryRenewedInsteadOfNew(t *testing.T) {
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
 		c.setRoster("ada@example.com", "bob@example.com", "cy@example.com")
-		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, From: 2, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, ActFirst: true, From: 2,
+			Times: 1})
 		o := c.apply(with{concurrency: 1})
 		if c.logOutcome(o); len(c.Mails()["bob@example.com"]) != 1 || len(c.Mails()["cy@example.com"]) != 2 {
 			t.Errorf("mails: %v", c.Mails())
@@ -1171,8 +1172,8 @@ func TestHistoryLostMailInTheFuture(t *testing.T) {
 		c := newCompany(t, sandbox.Options{
 			ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
 		}, manyPeople(4)...)
-		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, Late: 30 * time.Second, From: 2,
-			Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, ActAfter: 30 * time.Second,
+			From: 2, Times: 1})
 		c.logOutcome(c.apply(with{concurrency: 1, settleWait: leaveToLaterRun}))
 		content, err := c.store.Read(t.Context())
 		must(t, err)

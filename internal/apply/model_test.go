@@ -353,7 +353,7 @@ func (r *referee) episode(e episode) {
 	wg.Wait()
 	lateBy := time.Duration(0)
 	for _, f := range e.Faults {
-		lateBy = max(lateBy, f.Late)
+		lateBy = max(lateBy, f.ActAfter)
 	}
 	if e.Late > 0 {
 		lateBy += e.LateBy

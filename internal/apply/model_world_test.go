@@ -210,7 +210,7 @@ func drawScript(t *rapid.T) script {
 				f.Method, f.Path = "", ""
 			}
 			if mayActLate(f) {
-				f.Late = draw("acts late", 0, 0, time.Second, 30*time.Second, 100*time.Second)
+				f.ActAfter = draw("acts late", 0, 0, time.Second, 30*time.Second, 100*time.Second)
 			}
 			e.Faults = append(e.Faults, f)
 		}
@@ -229,7 +229,7 @@ func drawScript(t *rapid.T) script {
 		}
 		lateBy = max(lateBy, e.LateBy)
 		for i := range e.Faults { // a fault may also hit the late mail: even then the server acts within ActWithin
-			e.Faults[i].Late = min(e.Faults[i].Late, org.ActWithin-time.Second-lateBy)
+			e.Faults[i].ActAfter = min(e.Faults[i].ActAfter, org.ActWithin-time.Second-lateBy)
 		}
 		e.SettleWait = draw("settle wait", leaveToLaterRun, 5*time.Minute, 5*time.Minute, 20*time.Minute)
 		if rapid.IntRange(0, 5).Draw(t, "odd clock") == 0 {
@@ -364,7 +364,7 @@ func mayActLate(f sandbox.Fault) bool {
 	case sandbox.FaultThrottle, sandbox.FaultForbid, sandbox.FaultSlow:
 		return false
 	default:
-		return !f.After && f.Status != http.StatusConflict
+		return !f.ActFirst && f.Status != http.StatusConflict
 	}
 }
 
@@ -377,10 +377,10 @@ func otherFaults() []sandbox.Fault {
 		{Kind: sandbox.FaultForbid, Status: 401},
 		{Kind: sandbox.FaultStatus, Status: 409},
 		{Kind: sandbox.FaultStatus, Status: 504},
-		{Kind: sandbox.FaultStatus, Status: 504, After: true},
+		{Kind: sandbox.FaultStatus, Status: 504, ActFirst: true},
 		{Kind: sandbox.FaultSlow, Delay: 5 * time.Second},
 		{Kind: sandbox.FaultSlow, Delay: 40 * time.Second},
-		{Kind: sandbox.FaultSlow, Delay: 40 * time.Second, After: true},
+		{Kind: sandbox.FaultSlow, Delay: 40 * time.Second, ActFirst: true},
 	} {
 		f.Method, f.Path = http.MethodPost, "/v2/invitation*"
 		all = append(all, f)

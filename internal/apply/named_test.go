@@ -93,7 +93,7 @@ func TestOnlyWithHeldMailOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{ListLag: 10 * time.Minute}, ada)
-		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, After: true, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultDrop, ActFirst: true, Times: 1})
 		if o := c.run(with{settleWait: leaveToLaterRun}); o.exitCode() != 3 {
 			t.Errorf("exit code %d", o.exitCode())
 		}
@@ -142,7 +142,7 @@ func TestResendAfterDecline(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
 		"refused":         {},
-		"answer was lost": {Kind: sandbox.FaultStatus, After: true, Method: http.MethodPost, Path: resendPath},
+		"answer was lost": {Kind: sandbox.FaultStatus, ActFirst: true, Method: http.MethodPost, Path: resendPath},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,7 +176,7 @@ func TestResendDroppedBeforeItIsSent(t *testing.T) {
 		c.run(with{})
 		must(t, c.Advance(time.Hour))
 		c.setRoster(ada, bob)
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
 		declined := false
 		c.wire.Before = func(req *http.Request) error {
 			if req.Method == http.MethodPost && !declined { // the mail to ada, after which the run reads the lists again
@@ -233,7 +233,7 @@ func TestResendUnsettled(t *testing.T) {
 				c.run(with{})
 				must(t, c.Advance(time.Hour))
 				began := c.Now()
-				c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultDrop, After: test.after, Times: 1})
+				c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultDrop, ActFirst: test.after, Times: 1})
 				resend := with{resend: []string{ada}, settleWait: test.wait}
 				c.expect(c.run(resend), test.exit, ada, test.first)
 				must(t, c.Advance(10*time.Minute-c.Now().Sub(began)))
@@ -316,7 +316,7 @@ func TestResendActsLate(t *testing.T) {
 				must(t, err)
 				must(t, c.Advance(time.Hour))
 				c.AddFault(sandbox.Fault{Method: "POST", Path: resendPath, Kind: sandbox.FaultStatus, Times: 1,
-					Late: 30 * time.Second})
+					ActAfter: 30 * time.Second})
 				c.run(with{resend: []string{ada}})
 				if mails := c.Mails()[ada]; len(mails) != 1 {
 					t.Errorf("%+v, lag %v: renewed at %v, want once", d, lag, mails)

@@ -53,7 +53,7 @@ func TestInvitationBetweenPagesOfUnacceptedUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := sandbox.Options{Dialect: sandbox.Dialect{InviteAccepted: sandbox.InviteAcceptedInvited}}
 		c := newCompany(t, o, "ada@example.com")
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultHang, After: true, Method: http.MethodPost, Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultHang, ActFirst: true, Method: http.MethodPost, Times: 1})
 		var last time.Time
 		firstOfTwo := func(int) bool {
 			now := c.Now()
@@ -74,7 +74,7 @@ func TestInvitationBetweenPagesWhileSettling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, secondMails, manyPeople(5)...)
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, From: 2, Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 2, Times: 1})
 		witnessed := 0 // the readings with the witness
 		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
 			if len(s.Invitations) == 5 {

@@ -240,9 +240,9 @@ func (r *run) readSameLists(ctx context.Context) (org.Snapshot, error) {
 	snapshot, err := r.opts.Read(ctx)
 	switch {
 	case err != nil:
-	case r.usersSeen && !snapshot.UsersSeen:
+	case r.usersSeen && !snapshot.UsersVisible:
 		err = errors.New("the API key may not list users any more")
-	case r.suspendedSeen && !snapshot.SuspendedSeen:
+	case r.suspendedSeen && !snapshot.SuspendedVisible:
 		err = errors.New("suspended users cannot be listed any more")
 	}
 	return snapshot, err

@@ -23,7 +23,7 @@ var secondMails = sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.Du
 func brokenAnswers() []sandbox.Fault {
 	var all []sandbox.Fault
 	for _, f := range faults() {
-		if !f.After && f.Kind != sandbox.FaultThrottle {
+		if !f.ActFirst && f.Kind != sandbox.FaultThrottle {
 			all = append(all, f)
 		}
 	}
@@ -47,7 +47,7 @@ func TestServerActsLate(t *testing.T) {
 					c := newCompany(t, sandbox.Options{
 						Latency: 100 * time.Millisecond, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
 					}, manyPeople(100)...)
-					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: k, Every: k, Late: late})
+					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: k, Every: k, ActAfter: late})
 					run := c.apply(with{})
 					if run.Stopped != nil || run.counts() != "100/0/0/0" {
 						t.Errorf("%v late: %s (done/failed/unknown/skipped), stopped by %v", late, run.counts(), run.Stopped)
@@ -71,7 +71,7 @@ func TestServerActsLateAfterAnyBrokenAnswer(t *testing.T) {
 			for _, settleWait := range []time.Duration{leaveToLaterRun, 5 * time.Minute} {
 				synctest.Test(t, func(t *testing.T) {
 					c := newCompany(t, secondMails, manyPeople(20)...)
-					f.From, f.Times, f.Late = 3, 1, 100*time.Second
+					f.From, f.Times, f.ActAfter = 3, 1, 100*time.Second
 					c.AddFault(f)
 					run := c.apply(with{settleWait: settleWait})
 					want := "20/0/0/0"
@@ -181,7 +181,7 @@ func TestSettledByInvitation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "ada@example.com")
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1, Late: 4 * time.Second})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1, ActAfter: 4 * time.Second})
 		start := time.Now()
 		if run := c.apply(with{}); run.counts() != "1/0/0/0" {
 			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
@@ -201,7 +201,7 @@ func TestStoppedWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, secondMails, manyPeople(20)...)
 		c.AddFault(sandbox.Fault{
-			Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1, Late: 100 * time.Second,
+			Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1, ActAfter: 100 * time.Second,
 		})
 		ctx, stop := context.WithCancelCause(t.Context())
 		start := time.Now()
@@ -300,7 +300,7 @@ func TestNotSentAndStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, manyPeople(5)...)
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 3, Times: 1})
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, After: true, Method: http.MethodPost, From: 5,
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, ActFirst: true, Method: http.MethodPost, From: 5,
 			Times: 1})
 		run := c.apply(with{concurrency: 1})
 		if run.Stopped == nil || run.counts() != "3/1/0/1" {
@@ -315,7 +315,7 @@ func TestNotSentAndStopped(t *testing.T) {
 func newCompanyWithLostMail(t *testing.T) *company {
 	t.Helper()
 	c := newCompany(t, sandbox.Options{ListLag: time.Minute}, "ada@example.com")
-	c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, After: true, Method: http.MethodPost, Times: 1})
+	c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
 	c.apply(with{settleWait: leaveToLaterRun})
 	c.setRoster("ada@example.com", "bob@example.com", "cy@example.com")
 	return c

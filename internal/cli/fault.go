@@ -35,9 +35,9 @@ func parseFault(s string) (sandbox.Fault, error) {
 		case strings.HasPrefix(word, "/"):
 			key, f.Path = "the path", word
 		case slices.Contains(faultWords, word):
-			key, f.Kind = "what happens", sandbox.Kind(word)
+			key, f.Kind = "what happens", sandbox.FaultKind(word)
 		case word == "after":
-			f.After = true
+			f.ActFirst = true
 		case key == "from":
 			err = flagvalue.Int(&f.From, 1, 1_000_000).Set(text)
 		case key == "every":
@@ -49,7 +49,7 @@ func parseFault(s string) (sandbox.Fault, error) {
 		case key == "delay":
 			err = flagvalue.Duration(&f.Delay, time.Millisecond).Set(text)
 		case key == "late":
-			err = flagvalue.Duration(&f.Late, time.Millisecond).Set(text)
+			err = flagvalue.Duration(&f.ActAfter, time.Millisecond).Set(text)
 		default:
 			return sandbox.Fault{}, fmt.Errorf("has the unknown word %s; one of its words must be %s", strconv.Quote(word),
 				printable.JoinOr(faultWords))
@@ -68,7 +68,7 @@ func parseFault(s string) (sandbox.Fault, error) {
 	if f.Kind == sandbox.FaultSlow && f.Delay == 0 {
 		return sandbox.Fault{}, errors.New("slow needs a delay, as in delay=5s")
 	}
-	if f.Late > 0 && (f.After || f.Kind == sandbox.FaultSlow) {
+	if f.ActAfter > 0 && (f.ActFirst || f.Kind == sandbox.FaultSlow) {
 		return sandbox.Fault{}, errors.New("late cannot be combined with after or slow: the server acts once")
 	}
 	return f, nil

@@ -357,7 +357,7 @@ func sandboxHint(err error) string {
 	case errors.Is(err, sandbox.ErrNoSimulation):
 		return "check the name of the file; 'orgsync apply --sandbox', 'orgsync sandbox serve' and 'orgsync sandbox reset' " +
 			"make a simulation"
-	case errors.Is(err, sandbox.ErrForeign):
+	case errors.Is(err, sandbox.ErrNotSimulation):
 		return "name the file of a simulation with --sandbox=FILE, or with --file in 'orgsync sandbox'"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk, and run again"

@@ -321,7 +321,7 @@ func TestLocked(t *testing.T) {
 func TestUnsettled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{ListLag: time.Hour}, nil)
-	w.api.AddFault(sandbox.Fault{Method: http.MethodPost, Kind: sandbox.FaultDrop, After: true})
+	w.api.AddFault(sandbox.Fault{Method: http.MethodPost, Kind: sandbox.FaultDrop, ActFirst: true})
 	w.want(w.run(t.Context(), "apply", "-o", "json", "--request-timeout", "5s"), exitUnfinished, w.mails())
 	sent := w.mails()
 	if r := w.result(); sent == 0 || r.Summary.Unknown != sent || r.Error.Code != exitUnfinished {

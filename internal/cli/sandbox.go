@@ -189,7 +189,7 @@ func (a *app) resetCommand() *cobra.Command {
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.openSandbox(sandbox.Options{})
-			if damaged, ok := errors.AsType[*sandbox.StateError](err); ok && !errors.Is(err, sandbox.ErrForeign) {
+			if damaged, ok := errors.AsType[*sandbox.StateError](err); ok && !errors.Is(err, sandbox.ErrNotSimulation) {
 				// Reset replaces a damaged state file. A file that is no state file was named by mistake.
 				if err := os.Remove(damaged.File); err != nil {
 					return err

@@ -411,7 +411,7 @@ func TestCheckupOfServer(t *testing.T) {
 				api := peopled(t, sandbox.Options{})
 				api.AddFault(fault)
 				found := mustRun(t, inProcess(t, api), "", nil)
-				words := map[sandbox.Kind]string{
+				words := map[sandbox.FaultKind]string{
 					sandbox.FaultHTML:     "an HTML page (Just a moment…)",
 					sandbox.FaultRedirect: "a redirect to https://portal.example/login, which is not followed",
 				}[fault.Kind]

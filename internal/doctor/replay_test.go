@@ -95,8 +95,8 @@ func shape(s org.Snapshot) map[string]int {
 	}
 	note("organization known", s.Organization.ID != "")
 	note("self known", !s.Self.IsZero())
-	note("users seen", s.UsersSeen)
-	note("suspended users seen", s.SuspendedSeen)
+	note("users seen", s.UsersVisible)
+	note("suspended users seen", s.SuspendedVisible)
 	domains := map[string]bool{}
 	for _, u := range s.Users {
 		n["users"]++

@@ -197,7 +197,7 @@ func TestMemory(t *testing.T) {
 			},
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {
 			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
-			RoundsResetSequence: 3, RoundsResetAt: at(0), Reinvited: 3,
+			RoundsResetSequence: 3, RoundsResetAt: at(0), ReinvitedSequence: 3,
 		}}}},
 	}
 	for _, tt := range tests {
@@ -221,7 +221,7 @@ func TestMemory(t *testing.T) {
 			got, _, err := ledger.Read(t.Context(), store, "o1")
 			must(t, err)
 			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty(), ignoreEmpty, cmpopts.IgnoreFields(org.PersonRecord{},
-				"EverMailed", "OnlyMail", "RemovedAt", "RemovedSequence", "Removals"), cmpopts.IgnoreFields(org.Mail{},
+				"EverMailed", "OnlyMailSequence", "RemovedAt", "RemovedSequence", "Removals"), cmpopts.IgnoreFields(org.Mail{},
 				"Estimated")); diff != "" {
 				t.Errorf("memory (-want +got):\n%s", diff)
 			}
@@ -467,7 +467,7 @@ func TestCompaction(t *testing.T) {
 		l := open(t, s, float64(run))
 		if before != nil {
 			if diff := cmp.Diff(*before, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence"),
-				cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "Mails", "OnlyMail", "Reinvited")); diff != "" {
+				cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "Mails", "OnlyMailSequence", "ReinvitedSequence")); diff != "" {
 				t.Fatalf("run %d has another memory (-before +after):\n%s", run, diff)
 			}
 		}

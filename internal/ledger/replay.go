@@ -342,7 +342,7 @@ func (r *replayer) memory() org.Memory {
 	}
 	for key, p := range r.people {
 		record := org.PersonRecord{
-			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, Reinvited: p.reinvitedLine,
+			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID,
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
 			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
@@ -350,7 +350,7 @@ func (r *replayer) memory() org.Memory {
 			Refusals: p.refused.count, RefusedAt: p.refused.at, RefusedText: p.refused.text,
 		}
 		if p.previousMail.intent == 0 {
-			record.OnlyMail = p.lastMail.intent
+			record.OnlyMailSequence = p.lastMail.intent
 		}
 		for _, removed := range p.removals {
 			record.Removals = append(record.Removals, removed.Removal)

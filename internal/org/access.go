@@ -43,7 +43,7 @@ type Access struct {
 // Is reports whether name, which is from a roster, is the id or the name of a. HTML escapes in names make no
 // difference: the API may escape names, and a roster may have copied them from the API.
 func (a Access) Is(name string) bool {
-	return name == a.ID || Unescape(name) == strings.TrimSpace(Unescape(a.Name))
+	return name == a.ID || UnescapeHTML(name) == strings.TrimSpace(UnescapeHTML(a.Name))
 }
 
 // Wanted is the access that a roster manages: the names or ids in the roster, for each kind. If a kind is not among

@@ -73,8 +73,8 @@ type PersonRecord struct {
 	Mails []Mail
 	// RoundsResetSequence is the line of the ledger after which mails count as rounds; 0 if all mails count.
 	RoundsResetSequence int
-	// Reinvited is the line of the ledger with the last --reinvite of the person; 0 if there was none.
-	Reinvited int
+	// ReinvitedSequence is the line of the ledger with the last --reinvite of the person; 0 if there was none.
+	ReinvitedSequence int
 	// RoundsResetAt is the server's time of RoundsResetSequence. Invitations in the list that are not newer do not count
 	// as rounds. It is zero if all count.
 	RoundsResetAt time.Time
@@ -101,9 +101,9 @@ type PersonRecord struct {
 	Unlisted bool
 	// EverMailed is true if a mail to the person was sent or may have been sent, at any time.
 	EverMailed bool
-	// OnlyMail is the Sequence of the person's only mail, if EverMailed is true because of this mail alone; 0 if there
-	// were several mails. If the mail was not sent after all, the person was never mailed.
-	OnlyMail int
+	// OnlyMailSequence is the Sequence of the person's only mail, if EverMailed is true because of this mail alone; 0 if
+	// there were several mails. If the mail was not sent after all, the person was never mailed.
+	OnlyMailSequence int
 	// RemovedAt is the server's time of Removed.
 	RemovedAt time.Time
 	// RemovedSequence is the line of the ledger that recorded Removed. A mail with a smaller Sequence was sent before

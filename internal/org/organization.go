@@ -17,7 +17,7 @@ type Organization struct {
 // Is reports whether pin, the `organization` line of a roster, is the id or the name of o. Upper and lower case make
 // no difference. HTML escapes in names make none either.
 func (o Organization) Is(pin string) bool {
-	name := func(s string) string { return strings.TrimSpace(Unescape(s)) }
+	name := func(s string) string { return strings.TrimSpace(UnescapeHTML(s)) }
 	return o.ID != "" && strings.EqualFold(pin, o.ID) || o.Name != "" && strings.EqualFold(name(pin), name(o.Name))
 }
 
@@ -102,10 +102,10 @@ type Snapshot struct {
 	Paged bool
 	// Users has each user once, including the suspended users.
 	Users []User
-	// UsersSeen is false if the key may not list users (403). Users is empty then.
-	UsersSeen bool
-	// SuspendedSeen is false if the suspended users cannot be listed (403, 404).
-	SuspendedSeen bool
+	// UsersVisible is false if the key may not list users (403). Users is empty then.
+	UsersVisible bool
+	// SuspendedVisible is false if the suspended users cannot be listed (403, 404).
+	SuspendedVisible bool
 	// Self is the address of the key's own user, from GET /v2/account; zero if the API does not show it.
 	Self Address
 	// Access has all groups, roles and policies of the kinds that the reading asked for. Holders is complete only if the

@@ -13,8 +13,8 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged.Now = Later(s.Now, later.Now)
 	merged.PinConfirmed = s.PinConfirmed || later.PinConfirmed
 	merged.Paged = s.Paged || later.Paged
-	merged.UsersSeen = s.UsersSeen && later.UsersSeen
-	merged.SuspendedSeen = s.SuspendedSeen && later.SuspendedSeen
+	merged.UsersVisible = s.UsersVisible && later.UsersVisible
+	merged.SuspendedVisible = s.SuspendedVisible && later.SuspendedVisible
 	if merged.Self.IsZero() {
 		merged.Self = s.Self
 	}

@@ -22,21 +22,21 @@ func TestMerge(t *testing.T) {
 		return []org.Access{{Kind: org.KindGroup, ID: "g", Holders: map[string]string{holder: holder}}}
 	}
 	first := org.Snapshot{
-		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true,
-		SuspendedSeen: true,
-		Self:          org.MustParseAddress("self@example.com"), Access: group("u1"),
+		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersVisible: true,
+		SuspendedVisible: true,
+		Self:             org.MustParseAddress("self@example.com"), Access: group("u1"),
 		Users: []org.User{user("u1", false, false), user("u2", false, false)},
 		Invitations: []org.Invitation{invitation("i1", org.StatusPending), invitation("i2", org.StatusPending),
 			invitation("", org.StatusPending)},
 	}
 	second := org.Snapshot{
-		Now: at(1), UsersSeen: true, Access: group("u2"),
+		Now: at(1), UsersVisible: true, Access: group("u2"),
 		Users: []org.User{user("u2", false, true), user("u3", false, false)},
 		Invitations: []org.Invitation{invitation("i2", org.StatusAccepted), invitation("i3", org.StatusPending),
 			invitation("", org.StatusPending)},
 	}
 	want := org.Snapshot{
-		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersSeen: true,
+		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersVisible: true,
 		Self: org.MustParseAddress("self@example.com"), Access: group("u2"),
 		Users: []org.User{user("u2", false, true), user("u3", true, false), user("u1", true, false)},
 		Invitations: []org.Invitation{

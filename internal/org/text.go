@@ -15,8 +15,8 @@ var entity = sync.OnceValue(func() *regexp.Regexp {
 // maxEscapes is how often a text may have been escaped for HTML, one time after the other.
 const maxEscapes = 3
 
-// Unescape removes the HTML escapes of s. It also handles text that was escaped two or three times.
-func Unescape(s string) string {
+// UnescapeHTML removes the HTML escapes of s. It also handles text that was escaped two or three times.
+func UnescapeHTML(s string) string {
 	for range maxEscapes {
 		if !strings.Contains(s, "&") || !strings.Contains(s, ";") { // the fast way for nearly all texts
 			return s

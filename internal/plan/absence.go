@@ -21,7 +21,7 @@ type visibility struct {
 
 func visibilityOf(s org.Snapshot) visibility {
 	return visibility{
-		users: s.UsersSeen, suspended: s.SuspendedSeen, organization: s.PinConfirmed,
+		users: s.UsersVisible, suspended: s.SuspendedVisible, organization: s.PinConfirmed,
 		accepted: slices.ContainsFunc(s.Invitations,
 			func(inv org.Invitation) bool { return inv.Status == org.StatusAccepted }),
 	}

@@ -19,10 +19,10 @@ func inputWithVisible(visible string) plan.Input {
 	in := newInput()
 	in.Roster.Organization, in.Roster.Settings.Unlisted = "Example Org", roster.UnlistedRemove
 	in.Snapshot.Self = org.MustParseAddress("owner@example.com")
-	in.Snapshot.UsersSeen = strings.Contains(visible, "u")
-	in.Snapshot.SuspendedSeen = strings.Contains(visible, "s")
+	in.Snapshot.UsersVisible = strings.Contains(visible, "u")
+	in.Snapshot.SuspendedVisible = strings.Contains(visible, "s")
 	in.Snapshot.PinConfirmed = strings.Contains(visible, "o")
-	if in.Snapshot.UsersSeen {
+	if in.Snapshot.UsersVisible {
 		in.Snapshot.Users = []org.User{user("u-owner", "owner@example.com"), user("u-zed", "zed@example.com")}
 		in.Memory.Unlisted = map[string]org.Sighting{"u-zed": {Sequence: 1, At: hours(-25)}}
 	}
@@ -124,7 +124,7 @@ func TestAbsence(t *testing.T) {
 				{Kind: org.KindGroup, ID: "g1", Name: "everyone"},
 				{Kind: org.KindGroup, ID: "g2", Name: "platform", Holders: map[string]string{"u-ada": "m-ada"}},
 			}
-			if in.Snapshot.UsersSeen {
+			if in.Snapshot.UsersVisible {
 				in.Snapshot.Users = append(in.Snapshot.Users, user("u-ada", ada))
 			}
 			p := plan.Compute(in)

@@ -262,7 +262,7 @@ func TestAccess(t *testing.T) {
 			"left ada@example.com ", "left bob@example.com ",
 		}},
 		{"a key that may not list users", func(in *plan.Input) {
-			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
+			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			in.Roster.People[0].Groups = refs("everyone")
 			in.Roster.Settings.Unlisted = roster.UnlistedRemove
 		}, []string{

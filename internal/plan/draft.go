@@ -101,7 +101,7 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	for _, inv := range ix.unlistedInvitations {
 		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired
 		switch {
-		case !open && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersSeen):
+		case !open && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
 		case !inv.Invited.IsZero():
 			add(inv.Invited)
@@ -254,7 +254,7 @@ func (dr *drafter) joinAddresses(before *index, entries []roster.Entry) []roster
 // userKeys returns the keys of the addresses of all users. If the key cannot list users, it returns the keys of
 // accepted, the addresses that accepted an invitation.
 func (dr *drafter) userKeys(accepted map[string][]*person) []string {
-	if !dr.in.Snapshot.UsersSeen {
+	if !dr.in.Snapshot.UsersVisible {
 		return slices.Sorted(maps.Keys(accepted))
 	}
 	var keys []string
@@ -393,10 +393,10 @@ func (dr *drafter) rosterName(a *org.Access) string {
 // remarkAccess adds remarks about groups, roles and policies that the entries cannot express.
 func (dr *drafter) remarkAccess() {
 	s := dr.in.Snapshot
-	if !s.UsersSeen {
+	if !s.UsersVisible {
 		dr.remark("the key may not list users: everybody who accepted an invitation is listed, without their access")
 	}
-	if !s.SuspendedSeen {
+	if !s.SuspendedVisible {
 		dr.remark("the key cannot list suspended users")
 	}
 	for _, kind := range dr.hidden {

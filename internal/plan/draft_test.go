@@ -152,13 +152,13 @@ func TestDraftRoster(t *testing.T) {
 		), ""},
 		{"roles and policies cannot be read", func(in *plan.Input) {
 			in.Snapshot.Access = in.Snapshot.Access[:5]
-			in.Snapshot.SuspendedSeen = false
+			in.Snapshot.SuspendedVisible = false
 		}, []org.Kind{org.KindRole, org.KindPolicy}, []string{
 			adaLine, "bob@example.com api true group everyone", aboutRobot, aboutOwner, "# the key cannot list suspended users",
 			"# the key may not read roles: none are listed", "# the key may not read policies: none are listed", aboutGone,
 		}, ""},
 		{"users cannot be listed", func(in *plan.Input) {
-			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
+			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", ada, ada),
 				invitation("i2", "cy@example.com", org.StatusPending, -10),
 				invitation("i3", "dee@example.com", org.StatusDeclined, -10)}
@@ -193,7 +193,7 @@ func TestDraftRoster(t *testing.T) {
 		}, nil, withOthers(adaLine+" # has 101 groups, more than an entry may have, so that none are listed here",
 			bobLine), ""},
 		{"more addresses than an entry may have", func(in *plan.Input) {
-			in.Snapshot.Users, in.Snapshot.UsersSeen = nil, false
+			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			for i := range 22 {
 				r := invitation(fmt.Sprint("i", i), fmt.Sprintf("x%02d@example.com", i), org.StatusAccepted, -10)
 				r.Registered = org.MustParseAddress(ada)
@@ -270,7 +270,7 @@ func draftPeople(d roster.Draft) []roster.Person {
 func withStrictSettings(in plan.Input) plan.Input {
 	in.Roster.Organization = "Example Org"
 	in.Roster.Settings.Unlisted, in.Roster.Settings.ExtraAccess = roster.UnlistedRemove, roster.ExtraAccessRevoke
-	if !in.Snapshot.UsersSeen {
+	if !in.Snapshot.UsersVisible {
 		in.Roster.Settings.Unlisted = roster.UnlistedReport // because a removal needs the list of users
 	}
 	return in
@@ -308,8 +308,8 @@ func TestDraftPlansNoChange(t *testing.T) {
 		in := newInput()
 		in.Roster.People = nil
 		in.Snapshot.Self = address("self")
-		in.Snapshot.UsersSeen = !chance("users unseen", 8)
-		if in.Snapshot.UsersSeen {
+		in.Snapshot.UsersVisible = !chance("users unseen", 8)
+		if in.Snapshot.UsersVisible {
 			for i := range rapid.IntRange(0, 6).Draw(t, "users") {
 				u := org.User{
 					ID: fmt.Sprint("u", i), Email: address("user"), Service: chance("service", 6), Suspended: chance("suspended", 5),

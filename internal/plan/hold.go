@@ -83,7 +83,7 @@ func (ix *index) possibleAliases(p *person) []*org.User {
 	for _, m := range p.record.Mails {
 		if !m.Lost && !p.hasInvitation(m.InvitationID) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
 			// A user who was there at the last --reinvite does not count, because --reinvite asked for a mail nevertheless.
-			return ix.newcomersSince(max(m.Sequence, p.record.Reinvited))
+			return ix.newcomersSince(max(m.Sequence, p.record.ReinvitedSequence))
 		}
 	}
 	return nil

@@ -95,7 +95,7 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "countess@home.example")
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-100)}}
 			r := in.Memory.People[ada]
-			r.RoundsResetSequence, r.Reinvited = 10, 10
+			r.RoundsResetSequence, r.ReinvitedSequence = 10, 10
 			in.Memory.People[ada] = r
 		}, "reinvite"},
 
@@ -374,12 +374,12 @@ func TestUnlistedUserFacts(t *testing.T) {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
 	// If suspended users cannot be listed, a user who is not in the list may be suspended, so they do not count as gone.
-	in.Snapshot.SuspendedSeen = false
+	in.Snapshot.SuspendedVisible = false
 	if diff := cmp.Diff(want[2:], plan.Compute(in).Facts); diff != "" {
 		t.Errorf("facts without suspended users (-want +got):\n%s", diff)
 	}
 	// If users cannot be listed, the plan has no facts about them.
-	in.Snapshot.UsersSeen, in.Snapshot.Users = false, nil
+	in.Snapshot.UsersVisible, in.Snapshot.Users = false, nil
 	if facts := plan.Compute(in).Facts; len(facts) > 0 {
 		t.Errorf("facts without users: %v", facts)
 	}

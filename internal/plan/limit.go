@@ -68,8 +68,8 @@ type NeedsError struct {
 // Error returns e.What.
 func (e *NeedsError) Error() string { return e.What }
 
-// Err returns an error if p must not be carried out: a [*NeedsError] or a [*roster.ProblemsError].
-func (p Plan) Err() error {
+// CheckProblems returns an error if p must not be carried out: a [*NeedsError] or a [*roster.ProblemsError].
+func (p Plan) CheckProblems() error {
 	switch {
 	case p.Needs != "":
 		return &NeedsError{What: p.Needs}

@@ -28,7 +28,7 @@ func newInput() plan.Input {
 			Settings: roster.Settings{MaxInvites: 100, MaxRemovals: 5, MaxRevokes: 25, ReinviteRounds: 4},
 		},
 		Snapshot: org.Snapshot{
-			Organization: org.Organization{ID: "o1", Name: "Example Org"}, Now: now, UsersSeen: true, SuspendedSeen: true,
+			Organization: org.Organization{ID: "o1", Name: "Example Org"}, Now: now, UsersVisible: true, SuspendedVisible: true,
 			PinConfirmed: true,
 		},
 		Memory: org.Memory{People: map[string]org.PersonRecord{}},
@@ -402,7 +402,7 @@ func TestMembership(t *testing.T) {
 				`at users.yaml:3: one person needs one entry, with the other address as an alias`,
 		}},
 		{"two entries match one user, and users cannot be listed", func(in *plan.Input) {
-			in.Snapshot.UsersSeen = false
+			in.Snapshot.UsersVisible = false
 			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
 			r := invitation("i1", ada, org.StatusAccepted, -10)
 			r.Registered = org.MustParseAddress("countess@home.example")
@@ -544,7 +544,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"not_yet "}},
 		{"the first day is tomorrow, and users cannot be listed", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
-			in.Snapshot.UsersSeen = false
+			in.Snapshot.UsersVisible = false
 		}, []string{"members_unseen ", "not_yet "}},
 		{"the first day is tomorrow, and a mail is unsettled", func(in *plan.Input) {
 			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
@@ -580,28 +580,28 @@ func TestMembership(t *testing.T) {
 		}, []string{"reinvite expired i1"}},
 
 		{"users cannot be listed, accepted", func(in *plan.Input) {
-			in.Snapshot.UsersSeen = false
+			in.Snapshot.UsersVisible = false
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, accepted, and removed by orgsync", func(in *plan.Input) {
-			in.Snapshot.UsersSeen = false
+			in.Snapshot.UsersVisible = false
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -100)}
 		}, []string{"invite listed_again ", "members_unseen "}},
 		{"users cannot be listed, removed by orgsync, mailed since, and accepted", func(in *plan.Input) {
-			in.Snapshot.UsersSeen = false
+			in.Snapshot.UsersVisible = false
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, a member by the ledger", func(in *plan.Input) {
-			in.Snapshot.UsersSeen = false
+			in.Snapshot.UsersVisible = false
 			in.Memory.People[ada] = org.PersonRecord{Joined: true}
 		}, []string{"members_unseen ", "unknown_membership "}},
 		{"users cannot be listed, not invited", func(in *plan.Input) {
-			in.Snapshot.UsersSeen = false
+			in.Snapshot.UsersVisible = false
 		}, []string{"members_unseen ", "unknown_membership "}},
 		{"suspended users cannot be listed", func(in *plan.Input) {
-			in.Snapshot.SuspendedSeen = false
+			in.Snapshot.SuspendedVisible = false
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{"suspended_unseen "}},
@@ -967,7 +967,7 @@ func TestProblemsInOrder(t *testing.T) {
 	t.Parallel()
 	for range 20 {
 		in := newInput()
-		in.Snapshot.UsersSeen = false
+		in.Snapshot.UsersVisible = false
 		in.Roster.People = nil
 		for i := range 6 {
 			email := fmt.Sprintf("p%d@example.com", i)

@@ -23,7 +23,7 @@ func drawInput(t *rapid.T) plan.Input {
 	in := newInput()
 	in.Roster.People = nil
 	in.Roster.Settings.ReinviteRounds = rapid.IntRange(1, 4).Draw(t, "rounds")
-	in.Snapshot.UsersSeen = rapid.Bool().Draw(t, "users seen")
+	in.Snapshot.UsersVisible = rapid.Bool().Draw(t, "users seen")
 	in.InviteLeft = rapid.Bool().Draw(t, "invite left")
 	statuses := []org.InvitationStatus{
 		org.StatusPending, org.StatusAccepted, org.StatusExpired, org.StatusDeclined, org.StatusCancelled, org.StatusUnknown,

@@ -43,7 +43,7 @@ func TestStates(t *testing.T) {
 		}},
 		{"a member", plan.StateMember, func(in *plan.Input) { in.Snapshot.Users = []org.User{user("u1", ada)} }},
 		{"a member, by an accepted invitation where users cannot be listed", plan.StateMember, func(in *plan.Input) {
-			in.Snapshot.UsersSeen = false
+			in.Snapshot.UsersVisible = false
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
 		}},
 		{"suspended", plan.StateSuspended, func(in *plan.Input) {

@@ -190,7 +190,7 @@ func (ix *index) peopleByInvitationID() map[string]*person {
 func (ix *index) assignUsers() {
 	accepted := ix.peopleByAcceptedAddress()
 	for key, claimants := range accepted {
-		if !ix.in.Snapshot.UsersSeen {
+		if !ix.in.Snapshot.UsersVisible {
 			ix.ownerOf(key, claimants) // only for the problems that it adds
 		}
 	}
@@ -356,16 +356,16 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) (merged *or
 		switch {
 		case !r.EverMailed:
 		case merged.EverMailed:
-			merged.OnlyMail = 0
+			merged.OnlyMailSequence = 0
 		default:
-			merged.EverMailed, merged.OnlyMail = true, r.OnlyMail
+			merged.EverMailed, merged.OnlyMailSequence = true, r.OnlyMailSequence
 		}
 		addRemovals(merged, r)
 		if r.RefusedAt.After(merged.RefusedAt) {
 			merged.Refusals, merged.RefusedAt, merged.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
 		}
 		merged.AssumedNotSent = merged.AssumedNotSent || r.AssumedNotSent
-		merged.Reinvited = max(merged.Reinvited, r.Reinvited)
+		merged.ReinvitedSequence = max(merged.ReinvitedSequence, r.ReinvitedSequence)
 		if r.RoundsResetSequence > merged.RoundsResetSequence {
 			merged.RoundsResetSequence, merged.RoundsResetAt = r.RoundsResetSequence, r.RoundsResetAt
 		}

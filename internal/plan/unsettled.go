@@ -31,7 +31,7 @@ func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) 
 		case notSent:
 			facts = append(facts, org.Fact{Kind: org.FactAbsent, Email: m.Email})
 			p.record.AssumedNotSent = true
-			if m.Sequence == p.record.OnlyMail {
+			if m.Sequence == p.record.OnlyMailSequence {
 				p.record.EverMailed = false
 			}
 		case sentUnknowable:

@@ -74,7 +74,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		return plan.Compute(s.input(snapshot, openLedger.Memory()))
 	})
 	if err == nil {
-		err = p.Err()
+		err = p.CheckProblems()
 	}
 	if err == nil && o.Saved == nil { // as above
 		err = p.CheckNames()

@@ -210,7 +210,7 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	if err != nil {
 		return Decision{}, WithCause(ctx, err)
 	}
-	if err = p.Err(); err == nil {
+	if err = p.CheckProblems(); err == nil {
 		err = p.CheckNames()
 	}
 	return Decision{s.input(snapshot, memory), p}, err
@@ -256,7 +256,7 @@ func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, er
 	}
 	d := Decision{Input: s.input(snapshot, memory)}
 	d.Plan = plan.Compute(d.Input)
-	if err := d.Plan.Err(); err != nil {
+	if err := d.Plan.CheckProblems(); err != nil {
 		return Decision{}, nil, err
 	}
 	return d, plan.PersonStatuses(d.Input), nil

@@ -84,7 +84,7 @@ func (r *Roster) Nearest(a org.Address) string {
 // the addresses without ".", "-" and "_" before the @, and without a part that begins with "+".
 func IdentityKeys(name string, addresses ...org.Address) []string {
 	var keys []string
-	if words := strings.Fields(strings.ToLower(org.Unescape(name))); len(words) > 0 {
+	if words := strings.Fields(strings.ToLower(org.UnescapeHTML(name))); len(words) > 0 {
 		keys = append(keys, "name "+strings.Join(words, " "))
 	}
 	for _, a := range addresses {

@@ -15,74 +15,74 @@ import (
 	"time"
 )
 
-// Kind is the kind of a fault.
-type Kind string
+// FaultKind is the kind of a fault.
+type FaultKind string
 
-// The kinds of faults. "The right answer" is the answer without the fault. Unless Fault.After is set, it comes from
+// The kinds of faults. "The right answer" is the answer without the fault. Unless Fault.ActFirst is set, it comes from
 // a copy of the world, so that the world does not change.
 const (
 	// FaultStatus answers Fault.Status (0: 500) with a JSON error.
-	FaultStatus Kind = "status"
+	FaultStatus FaultKind = "status"
 	// FaultForbid answers Fault.Status (0: 403) with a JSON error that says that the key may not do this.
-	FaultForbid Kind = "forbid"
+	FaultForbid FaultKind = "forbid"
 	// FaultThrottle answers 429 with Fault.RetryAfter.
-	FaultThrottle Kind = "throttle"
+	FaultThrottle FaultKind = "throttle"
 	// FaultDrop drops the connection without an answer.
-	FaultDrop Kind = "drop"
+	FaultDrop FaultKind = "drop"
 	// FaultTruncate sends half of the body and drops the connection, with the Content-Length of a longer body. If
 	// there is no connection, because the handler is called directly, the body is shorter than its Content-Length.
 	// If there is no body, this fault is FaultDrop.
-	FaultTruncate Kind = "truncate"
+	FaultTruncate FaultKind = "truncate"
 	// FaultHalf sends the first half of the JSON as a complete body.
-	FaultHalf Kind = "half"
+	FaultHalf FaultKind = "half"
 	// FaultHTML answers 200 (or Fault.Status) with a web page.
-	FaultHTML Kind = "html"
+	FaultHTML FaultKind = "html"
 	// FaultEmpty answers with the right status (or Fault.Status) and an empty body.
-	FaultEmpty Kind = "empty"
+	FaultEmpty FaultKind = "empty"
 	// FaultHang does not answer for Fault.Delay (0: until the context of the request ends, because the client gives
 	// up), and then drops the connection.
-	FaultHang Kind = "hang"
-	// FaultSlow gives the right answer after Fault.Delay. Without After, the server acts after the delay, also if the
-	// client gives up before. With After, the server acts at once, and only the answer is late.
-	FaultSlow Kind = "slow"
+	FaultHang FaultKind = "hang"
+	// FaultSlow gives the right answer after Fault.Delay. Without ActFirst, the server acts after the delay, also if the
+	// client gives up before. With ActFirst, the server acts at once, and only the answer is late.
+	FaultSlow FaultKind = "slow"
 	// FaultRedirect answers Fault.Status (0: 302) with Fault.Location ("": /elsewhere).
-	FaultRedirect Kind = "redirect"
+	FaultRedirect FaultKind = "redirect"
 	// FaultWrongPerson gives the right answer about stranger@example.net.
-	FaultWrongPerson Kind = "wrong_person"
+	FaultWrongPerson FaultKind = "wrong_person"
 	// FaultWrongOrganization gives the right answer with another org_id and org_name.
-	FaultWrongOrganization Kind = "wrong_organization"
+	FaultWrongOrganization FaultKind = "wrong_organization"
 	// FaultNoID gives the right answer with an empty id.
-	FaultNoID Kind = "no_id"
+	FaultNoID FaultKind = "no_id"
 	// FaultRowAdded shows a page of a list as if a row had been added to an earlier page after that page was read.
 	// The page begins with the last row of the page before, and the total is one more. It has no effect on the first
 	// page.
-	FaultRowAdded Kind = "row_added"
+	FaultRowAdded FaultKind = "row_added"
 	// FaultRowRemoved shows a page of a list as if a row of an earlier page had been removed after that page was
 	// read. One row is on no page, and the total is one less. It has no effect on the first page.
-	FaultRowRemoved Kind = "row_removed"
+	FaultRowRemoved FaultKind = "row_removed"
 	// FaultRepeatCursor gives the cursor of the requested page as the cursor of the next page.
-	FaultRepeatCursor Kind = "repeat_cursor"
+	FaultRepeatCursor FaultKind = "repeat_cursor"
 	// FaultWrongTotal adds 3 to meta.total, also if the dialect would leave out meta.
-	FaultWrongTotal Kind = "wrong_total"
+	FaultWrongTotal FaultKind = "wrong_total"
 	// FaultEmptyList shows a list without rows, with a total of 0.
-	FaultEmptyList Kind = "empty_list"
+	FaultEmptyList FaultKind = "empty_list"
 	// FaultErrorInside answers with the right status and a body that has an error. It adds the members of
-	// Fault.Says, a JSON object ("": an error), to the body of the right answer. With After or Fault.Beside, it
+	// Fault.Body, a JSON object ("": an error), to the body of the right answer. With ActFirst or Fault.KeepRest, it
 	// keeps the other members of the body. Otherwise, it empties lists, and removes the other members. It has no
 	// effect on a refusal. An answer without a body gets one.
-	FaultErrorInside Kind = "error_inside"
+	FaultErrorInside FaultKind = "error_inside"
 	// FaultExpired gives the right answer about an invitation that expired an hour ago.
-	FaultExpired Kind = "expired"
+	FaultExpired FaultKind = "expired"
 )
 
-var kinds = []Kind{
+var kinds = []FaultKind{
 	FaultStatus, FaultForbid, FaultThrottle, FaultDrop, FaultTruncate, FaultHalf, FaultHTML, FaultEmpty, FaultHang,
 	FaultSlow, FaultRedirect, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultRowAdded, FaultRowRemoved,
 	FaultRepeatCursor, FaultWrongTotal, FaultEmptyList, FaultErrorInside, FaultExpired,
 }
 
-// StrangerEmail is the address in answers with FaultWrongPerson.
-const StrangerEmail = "stranger@example.net"
+// WrongPersonEmail is the address in answers with FaultWrongPerson.
+const WrongPersonEmail = "stranger@example.net"
 
 // strangerOrganization is the org_id in answers with FaultWrongOrganization.
 const strangerOrganization = "00000000-0000-4000-8000-000000000000"
@@ -101,16 +101,16 @@ type Fault struct {
 	Every int
 	// Times is the maximum number of requests that fail; 0 means no maximum.
 	Times int
-	// After means that the server acts on the request, and only the answer is wrong. Otherwise, the world does not
+	// ActFirst means that the server acts on the request, and only the answer is wrong. Otherwise, the world does not
 	// change.
-	After bool
-	// Late makes the server act on the request after all, this long after the client has seen the fault; 0 means
-	// never. Late has no effect on reads, with After, or with FaultSlow.
-	Late time.Duration
+	ActFirst bool
+	// ActAfter makes the server act on the request after all, this long after the client has seen the fault; 0 means
+	// never. ActAfter has no effect on reads, with ActFirst, or with FaultSlow.
+	ActAfter time.Duration
 
-	// Kind is the kind of the fault. The fields Status, Location, Says and Beside are described at the kinds that
+	// Kind is the kind of the fault. The fields Status, Location, Body and KeepRest are described at the kinds that
 	// use them.
-	Kind   Kind
+	Kind   FaultKind
 	Status int
 	// RetryAfter is the value of the header Retry-After; "" means no header. "date+5s" means an HTTP date 5 s after
 	// the time of the world.
@@ -118,11 +118,11 @@ type Fault struct {
 	// Delay is how long the client waits for the answer or the end of the connection, with any kind.
 	Delay    time.Duration
 	Location string
-	Says     string
-	Beside   bool
+	Body     string
+	KeepRest bool
 }
 
-// AddFault adds a fault, which applies to requests from now on. It panics if the kind, RetryAfter or Says is invalid:
+// AddFault adds a fault, which applies to requests from now on. It panics if the kind, RetryAfter or Body is invalid:
 // a test with a fault that never happens would prove nothing.
 func (s *Server) AddFault(f Fault) {
 	if !slices.Contains(kinds, f.Kind) {
@@ -133,8 +133,8 @@ func (s *Server) AddFault(f Fault) {
 			panic(fmt.Sprintf("sandbox: Retry-After %q: %v", f.RetryAfter, err))
 		}
 	}
-	if f.Says != "" && json.Unmarshal([]byte(f.Says), &object{}) != nil {
-		panic(fmt.Sprintf("sandbox: %q is no JSON object", f.Says))
+	if f.Body != "" && json.Unmarshal([]byte(f.Body), &object{}) != nil {
+		panic(fmt.Sprintf("sandbox: %q is no JSON object", f.Body))
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -196,7 +196,7 @@ func (f *rule) isDue() bool {
 // actsLate reports whether the server acts on a request after the client has seen the fault. status is the status of
 // the right answer. If the client sees a refusal, the server must never act on the request.
 func (f *rule) actsLate(method string, status int) bool {
-	if f.Late <= 0 || !f.usesCopy() || method == http.MethodGet {
+	if f.ActAfter <= 0 || !f.usesCopy() || method == http.MethodGet {
 		return false
 	}
 	switch f.Kind {
@@ -209,7 +209,7 @@ func (f *rule) actsLate(method string, status int) bool {
 }
 
 // usesCopy reports whether the right answer comes from a copy of the world.
-func (f *rule) usesCopy() bool { return !f.After && f.Kind != FaultSlow }
+func (f *rule) usesCopy() bool { return !f.ActFirst && f.Kind != FaultSlow }
 
 const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body><h1>Please " +
 	"wait</h1></body></html>\n"
@@ -218,7 +218,7 @@ const waitingPage = "<!DOCTYPE html><html><head><title>Just a moment…</title><
 // context of the request.
 func (f *rule) corrupt(client context.Context, a *answer) {
 	switch {
-	case f.Kind == FaultSlow && !f.After: // serve has waited before the server acted
+	case f.Kind == FaultSlow && !f.ActFirst: // serve has waited before the server acted
 	case f.Kind == FaultHang && f.Delay == 0:
 		<-client.Done()
 	default:
@@ -255,7 +255,7 @@ func (f *rule) corrupt(client context.Context, a *answer) {
 	case FaultEmpty:
 		a.status, a.body = status(a.status), nil
 	case FaultErrorInside:
-		a.insertError(f.Says, f.After || f.Beside)
+		a.insertError(f.Body, f.ActFirst || f.KeepRest)
 	case FaultRedirect:
 		a.status, a.body = status(http.StatusFound), nil
 		a.header.Set("Location", cmp.Or(f.Location, "/elsewhere"))

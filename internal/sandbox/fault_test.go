@@ -90,7 +90,7 @@ func TestFaultKinds(t *testing.T) {
 		"redirect 307": {sandbox.Fault{Kind: sandbox.FaultRedirect, Status: 307, Location: "http://127.0.0.1:1/"},
 			is(307, func(a got) bool { return a.header.Get("Location") == "http://127.0.0.1:1/" })},
 		"wrong person": {sandbox.Fault{Kind: sandbox.FaultWrongPerson},
-			is(201, field("email_invited", sandbox.StrangerEmail))},
+			is(201, field("email_invited", sandbox.WrongPersonEmail))},
 		"wrong org": {sandbox.Fault{Kind: sandbox.FaultWrongOrganization}, is(201, field("org_name", "Strange Org"))},
 		"no id":     {sandbox.Fault{Kind: sandbox.FaultNoID}, is(201, field("id", ""))},
 		"expired": {
@@ -101,7 +101,7 @@ func TestFaultKinds(t *testing.T) {
 			said, _ := a.object["error"].(map[string]any)
 			return said["code"] == 500.
 		})},
-		"error inside, its own": {sandbox.Fault{Kind: sandbox.FaultErrorInside, Says: `{"success": false}`},
+		"error inside, its own": {sandbox.Fault{Kind: sandbox.FaultErrorInside, Body: `{"success": false}`},
 			is(201, func(a got) bool {
 				return a.object["success"] == false && a.object["error"] == nil
 			})},
@@ -116,7 +116,7 @@ func TestFaultKinds(t *testing.T) {
 				client := server.Client()
 				client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 				fault := test.fault
-				fault.After, fault.Times = after, 1
+				fault.ActFirst, fault.Times = after, 1
 				s.AddFault(fault)
 				a, err := send(client, "POST", server.URL+"/v2/invitation", inviteText("ada@example.com", "yes"))
 				test.check(t, a, err)
@@ -147,7 +147,7 @@ func TestErrorInside(t *testing.T) {
 	t.Parallel()
 	for _, beside := range []bool{false, true} {
 		s := world(t, sandbox.Dialect{})
-		s.AddFault(sandbox.Fault{Kind: sandbox.FaultErrorInside, After: beside})
+		s.AddFault(sandbox.Fault{Kind: sandbox.FaultErrorInside, ActFirst: beside})
 		a := request(t, s, "GET", "/v2/users", "")
 		want := 0
 		if beside {
@@ -236,8 +236,8 @@ func TestUntouchedWorld(t *testing.T) {
 
 func TestWrongUser(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[sandbox.Kind][]any{
-		sandbox.FaultWrongPerson: {"member", sandbox.StrangerEmail}, sandbox.FaultNoID: {"", "accepted@example.com"},
+	for kind, want := range map[sandbox.FaultKind][]any{
+		sandbox.FaultWrongPerson: {"member", sandbox.WrongPersonEmail}, sandbox.FaultNoID: {"", "accepted@example.com"},
 	} {
 		s := world(t, sandbox.Dialect{})
 		s.AddFault(sandbox.Fault{Kind: kind})
@@ -251,7 +251,7 @@ func TestTruncateWithoutBody(t *testing.T) {
 	s := world(t, sandbox.Dialect{})
 	server := httptest.NewServer(s)
 	defer server.Close()
-	s.AddFault(sandbox.Fault{Kind: sandbox.FaultTruncate, After: true})
+	s.AddFault(sandbox.Fault{Kind: sandbox.FaultTruncate, ActFirst: true})
 	path := "/v2/organizations/" + s.World().Organization.ID + "/user/member"
 	if a, err := send(server.Client(), "DELETE", server.URL+path, ""); err == nil {
 		t.Errorf("%d %s", a.status, a.body)
@@ -364,7 +364,7 @@ func TestHangAndSlow(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			mails := map[bool]int{true: 1}[after]
 			s := newServer(t, sandbox.Options{})
-			s.AddFault(sandbox.Fault{Kind: sandbox.FaultHang, After: after})
+			s.AddFault(sandbox.Fault{Kind: sandbox.FaultHang, ActFirst: after})
 			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			if status, took := call(s, ctx); status != 0 || took != 30*time.Second || len(s.Mails()) != mails {
 				t.Errorf("hang, after %v: %d in %v, %d mails", after, status, took, len(s.Mails()))
@@ -372,13 +372,13 @@ func TestHangAndSlow(t *testing.T) {
 			cancel()
 
 			s = newServer(t, sandbox.Options{})
-			s.AddFault(sandbox.Fault{Kind: sandbox.FaultHang, After: after, Delay: time.Minute})
+			s.AddFault(sandbox.Fault{Kind: sandbox.FaultHang, ActFirst: after, Delay: time.Minute})
 			if status, took := call(s, t.Context()); status != 0 || took != time.Minute || len(s.Mails()) != mails {
 				t.Errorf("hang for a minute, after %v: %d in %v, %d mails", after, status, took, len(s.Mails()))
 			}
 
 			s = newServer(t, sandbox.Options{})
-			s.AddFault(sandbox.Fault{Kind: sandbox.FaultSlow, After: after, Delay: time.Minute})
+			s.AddFault(sandbox.Fault{Kind: sandbox.FaultSlow, ActFirst: after, Delay: time.Minute})
 			early := make(chan int, 1)
 			go func() {
 				time.Sleep(time.Second)
@@ -458,8 +458,8 @@ func TestListFaults(t *testing.T) {
 // TestFaultActsLate checks that the server acts some time after the fault, and not before.
 func TestFaultActsLate(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []sandbox.Kind{sandbox.FaultDrop, sandbox.FaultStatus, sandbox.FaultTruncate, sandbox.FaultHTML,
-		sandbox.FaultHang} {
+	for _, kind := range []sandbox.FaultKind{sandbox.FaultDrop, sandbox.FaultStatus, sandbox.FaultTruncate,
+		sandbox.FaultHTML, sandbox.FaultHang} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -467,7 +467,7 @@ func TestFaultActsLate(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.AddFault(sandbox.Fault{Kind: kind, Delay: time.Second, Late: time.Minute, Times: 1})
+				s.AddFault(sandbox.Fault{Kind: kind, Delay: time.Second, ActAfter: time.Minute, Times: 1})
 				req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/invitation",
 					strings.NewReader(`{"email_invited": "ada@example.com", "permissions": {"api_enabled": "yes"}}`))
 				req.Header.Set("Authorization", "Bearer K3Y")

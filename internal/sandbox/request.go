@@ -38,7 +38,7 @@ type call struct {
 }
 
 // hasFault reports whether the answer must have a fault of this kind.
-func (c *call) hasFault(kind Kind) bool { return c.fault != nil && c.fault.Kind == kind }
+func (c *call) hasFault(kind FaultKind) bool { return c.fault != nil && c.fault.Kind == kind }
 
 const maxBody = 1 << 20
 

@@ -18,7 +18,7 @@ type Request struct {
 	// Limited means that the request was refused because of [Options.RateLimit].
 	Limited bool
 	// Fault is the kind of the fault of the request; "" if there is none.
-	Fault Kind
+	Fault FaultKind
 	// Violation says in which way the documents do not describe the request; "" if they do.
 	Violation string
 }

@@ -114,7 +114,7 @@ func (c *call) invitationObject(i Invitation, m moment) object {
 	}
 	switch {
 	case c.hasFault(FaultWrongPerson):
-		o["email_invited"], o["email_registered"] = StrangerEmail, ""
+		o["email_invited"], o["email_registered"] = WrongPersonEmail, ""
 	case c.hasFault(FaultWrongOrganization):
 		o["org_id"], o["org_name"] = strangerOrganization, "Strange Org"
 	case c.hasFault(FaultNoID):

@@ -116,7 +116,7 @@ func (c *call) userObject(u User) object {
 	}
 	switch {
 	case c.hasFault(FaultWrongPerson):
-		o["email"] = StrangerEmail
+		o["email"] = WrongPersonEmail
 	case c.hasFault(FaultNoID):
 		o["id"] = ""
 	}

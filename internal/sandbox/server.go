@@ -85,7 +85,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fault != nil {
 		s.log.update(func() { q.Fault = fault.Kind })
 		if actLate != nil {
-			defer time.AfterFunc(fault.Late, actLate) // deferred, because Late begins when the client sees the fault
+			defer time.AfterFunc(fault.ActAfter, actLate) // deferred, because Late begins when the client sees the fault
 		}
 		fault.corrupt(r.Context(), &a)
 	}
@@ -110,7 +110,7 @@ func (s *Server) serve(r *http.Request, q *Request) (a answer, fault *rule, actL
 	}
 	fault = s.faults.find(r, c.route)
 	c.fault = fault
-	if fault != nil && fault.Kind == FaultSlow && !fault.After {
+	if fault != nil && fault.Kind == FaultSlow && !fault.ActFirst {
 		pause(r.Context(), fault.Delay)
 	}
 	lateCall := *c

@@ -27,8 +27,8 @@ func (e *StateError) Error() string { return fmt.Sprintf("sandbox state %s: %v",
 // Unwrap returns Err.
 func (e *StateError) Unwrap() error { return e.Err }
 
-// ErrForeign means that the file contains something other than a world, not just a damaged world.
-var ErrForeign = errors.New("the file is not a simulation")
+// ErrNotSimulation means that the file contains something other than a world, not just a damaged world.
+var ErrNotSimulation = errors.New("the file is not a simulation")
 
 // ErrNoSimulation means that the file does not exist, and that [Options.MustExist] is set.
 var ErrNoSimulation = errors.New("there is no simulation in this file")
@@ -149,7 +149,7 @@ func (s *store) refresh() error {
 		return nil
 	}
 	if !info.Mode().IsRegular() { // a read from a pipe might wait forever, and a read from /dev/zero never end
-		return &StateError{s.file, fmt.Errorf("%w: it is no regular file", ErrForeign)}
+		return &StateError{s.file, fmt.Errorf("%w: it is no regular file", ErrNotSimulation)}
 	}
 	data, err := os.ReadFile(s.file)
 	if err != nil {
@@ -168,7 +168,7 @@ func decodeState(data []byte) (*state, error) {
 	st := &state{}
 	err := json.Unmarshal(data, st)
 	if text := bytes.TrimSpace(data); len(text) > 0 && text[0] != '{' || errors.As(err, new(*json.UnmarshalTypeError)) {
-		return nil, ErrForeign
+		return nil, ErrNotSimulation
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the file is damaged: %w", err)

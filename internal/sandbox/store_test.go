@@ -100,7 +100,7 @@ func TestDamagedStateFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := sandbox.New(sandbox.Options{File: file})
-			if other := strings.HasPrefix(test.want, "not a simulation"); errors.Is(err, sandbox.ErrForeign) != other {
+			if other := strings.HasPrefix(test.want, "not a simulation"); errors.Is(err, sandbox.ErrNotSimulation) != other {
 				t.Errorf("error %v is ErrForeign: %v", err, !other)
 			}
 			var trouble *sandbox.StateError

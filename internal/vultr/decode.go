@@ -116,7 +116,7 @@ func (f fields) is(name string, want bool) bool {
 }
 
 // name returns the name of a person or thing under key, without the escapes that the API may add.
-func (f fields) name(key string) string { return strings.TrimSpace(org.Unescape(f.text(key))) }
+func (f fields) name(key string) string { return strings.TrimSpace(org.UnescapeHTML(f.text(key))) }
 
 // address returns the address under name, without the escapes that the API may add; the zero
 // Address if there is none. An address that is valid only without its backslashes was escaped.

@@ -115,11 +115,11 @@ func learnWording(t *testing.T, c *Client) {
 
 func checkSnapshot(t *testing.T, d sandbox.Dialect, world sandbox.World, got org.Snapshot) {
 	t.Helper()
-	if got.Organization.ID != world.Organization.ID || got.Self.String() != "owner@example.com" || !got.UsersSeen {
-		t.Errorf("organization %+v, self %s, users seen: %v", got.Organization, got.Self, got.UsersSeen)
+	if got.Organization.ID != world.Organization.ID || got.Self.String() != "owner@example.com" || !got.UsersVisible {
+		t.Errorf("organization %+v, self %s, users seen: %v", got.Organization, got.Self, got.UsersVisible)
 	}
-	if want := d.SuspendedEndpoint != sandbox.SuspendedEndpointMissing; got.SuspendedSeen != want {
-		t.Errorf("suspended users seen: %v, want %v", got.SuspendedSeen, want)
+	if want := d.SuspendedEndpoint != sandbox.SuspendedEndpointMissing; got.SuspendedVisible != want {
+		t.Errorf("suspended users seen: %v, want %v", got.SuspendedVisible, want)
 	}
 	wantUsers, gotUsers := map[string]string{}, map[string]string{}
 	for _, u := range world.Users {
@@ -170,7 +170,7 @@ func TestDialectsTimesFaults(t *testing.T) {
 		failure  org.Failure // 0: done
 		requests int
 	}
-	faults := map[sandbox.Kind]want{
+	faults := map[sandbox.FaultKind]want{
 		sandbox.FaultStatus:            {org.Lost, 1},
 		sandbox.FaultForbid:            {org.Denied, 1},
 		sandbox.FaultThrottle:          {0, 2},
@@ -200,9 +200,9 @@ func TestDialectsTimesFaults(t *testing.T) {
 						}
 						name := fmt.Sprintf("%s-%v", kind, after)
 						to := org.MustParseAddress(strings.ReplaceAll(name, "_", "-") + "@example.com")
-						delay := map[sandbox.Kind]time.Duration{sandbox.FaultSlow: 20 * time.Second,
+						delay := map[sandbox.FaultKind]time.Duration{sandbox.FaultSlow: 20 * time.Second,
 							sandbox.FaultHang: 2 * time.Minute}[kind]
-						api.AddFault(sandbox.Fault{Kind: kind, After: after, Method: "POST", Times: 1, RetryAfter: "date+5s",
+						api.AddFault(sandbox.Fault{Kind: kind, ActFirst: after, Method: "POST", Times: 1, RetryAfter: "date+5s",
 							Delay: delay})
 						receipt, err := c.Invite(t.Context(), to, true)
 						api.ClearFaults()

@@ -139,7 +139,7 @@ func TestReadOrganization(t *testing.T) {
 			{ID: "u3", Service: true},
 			{ID: "u4", Email: org.MustParseAddress("kim@example.com"), Suspended: true},
 		},
-		UsersSeen: true, SuspendedSeen: true, PinConfirmed: true, Self: ada,
+		UsersVisible: true, SuspendedVisible: true, PinConfirmed: true, Self: ada,
 		Invitations: []org.Invitation{
 			{ID: "i1", Invited: org.MustParseAddress("eve@example.com"), OrgID: "o1", Status: org.StatusPending,
 				StatusText: "Pending"},
@@ -156,15 +156,15 @@ func TestReadOrganization(t *testing.T) {
 		{name: "all there", change: func(world) {}, want: func(*org.Snapshot) {}},
 		{
 			name: "users forbidden", change: func(w world) { w["/v2/users"] = 403 },
-			want: func(s *org.Snapshot) { s.Users, s.UsersSeen = nil, false },
+			want: func(s *org.Snapshot) { s.Users, s.UsersVisible = nil, false },
 		},
 		{
 			name: "suspended users forbidden", change: func(w world) { w[suspendedPath] = 403 },
-			want: func(s *org.Snapshot) { s.Users[1].Suspended, s.Users, s.SuspendedSeen = false, s.Users[:3], false },
+			want: func(s *org.Snapshot) { s.Users[1].Suspended, s.Users, s.SuspendedVisible = false, s.Users[:3], false },
 		},
 		{
 			name: "suspended users missing", change: func(w world) { delete(w, suspendedPath) },
-			want: func(s *org.Snapshot) { s.Users[1].Suspended, s.Users, s.SuspendedSeen = false, s.Users[:3], false },
+			want: func(s *org.Snapshot) { s.Users[1].Suspended, s.Users, s.SuspendedVisible = false, s.Users[:3], false },
 		},
 		{name: "account forbidden", change: func(w world) { w["/v2/account"] = 403 },
 			want: func(s *org.Snapshot) { s.Self = org.Address{} }},
@@ -184,7 +184,7 @@ func TestReadOrganization(t *testing.T) {
 			name: "organization without an id", change: func(w world) { w[orgsPath] = `{"orgs":[{"name":"Example Org"}]}` },
 			want: func(s *org.Snapshot) {
 				s.Organization.ID = ""
-				s.Users[1].Suspended, s.Users, s.SuspendedSeen = false, s.Users[:3], false
+				s.Users[1].Suspended, s.Users, s.SuspendedVisible = false, s.Users[:3], false
 			},
 		},
 		{name: "users missing", change: func(w world) { delete(w, "/v2/users") }, words: "list users: HTTP 404"},

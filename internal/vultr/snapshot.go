@@ -18,8 +18,8 @@ import (
 // [Client.Identify].
 //
 // Some lists may be missing without an error:
-//   - If the key may not list users (403), UsersSeen is false.
-//   - If the key may not read suspended users, or the API has no such list (403, 404), SuspendedSeen
+//   - If the key may not list users (403), UsersVisible is false.
+//   - If the key may not read suspended users, or the API has no such list (403, 404), SuspendedVisible
 //     is false.
 //   - If the same is true of the account, Self is zero.
 //   - If the same is true of the organizations, the organization is found as [Client.Identify] says.
@@ -93,7 +93,7 @@ func (c *Client) readOrganization(
 		if hasStatus(err, http.StatusForbidden) {
 			return nil
 		}
-		s.UsersSeen = err == nil
+		s.UsersVisible = err == nil
 		return err
 	})
 	g.Go(func() (err error) {
@@ -122,16 +122,16 @@ func (c *Client) readOrganization(
 		if IsForbiddenOrMissing(err) {
 			return nil
 		}
-		s.SuspendedSeen = err == nil
+		s.SuspendedVisible = err == nil
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return org.Snapshot{}, nil, err
 	}
 	isOwn := func(i org.Invitation) bool { return i.OrgID != "" && strings.EqualFold(i.OrgID, s.Organization.ID) }
-	s.PinConfirmed = s.PinConfirmed || s.SuspendedSeen || slices.ContainsFunc(s.Invitations, isOwn)
+	s.PinConfirmed = s.PinConfirmed || s.SuspendedVisible || slices.ContainsFunc(s.Invitations, isOwn)
 	s.Paged = slices.Contains(paged[:], true)
-	if s.UsersSeen {
+	if s.UsersVisible {
 		if err := checkUsers(s, suspended, access); err != nil {
 			return org.Snapshot{}, nil, err
 		}
