@@ -17,6 +17,9 @@ type entry struct {
 	Alias bool
 	// From and Until are the first and the last day, in days after the day on which the history begins; 0 means none.
 	From, Until int
+	// TeamUntil is the last day of the person in the team that gives them their access; 0 means that this day has no
+	// end.
+	TeamUntil int
 }
 
 func (s *script) drawEntries(t *rapid.T) {
@@ -31,6 +34,9 @@ func (s *script) drawEntries(t *rapid.T) {
 			if e.Until > 0 {
 				e.From = min(e.From, e.Until)
 			}
+		}
+		if rapid.Bool().Draw(t, "leaves the team") {
+			e.TeamUntil = rapid.IntRange(1, 6).Draw(t, "team until")
 		}
 		s.Entries[who] = e
 	}
@@ -48,6 +54,34 @@ func (r *referee) fill(p *roster.Person) {
 	if e.Until > 0 {
 		p.Until = r.firstDay.AddDate(0, 0, e.Until)
 	}
+	var last time.Time
+	if e.TeamUntil > 0 {
+		last = r.firstDay.AddDate(0, 0, e.TeamUntil)
+	}
+	p.Teams = []roster.Membership{{Team: "team", Until: last, At: p.At}}
+	access := r.script.Access
+	if access.API != "" {
+		p.APIEnabled = new(access.API == "on")
+	}
+	for kind, names := range map[org.Kind][]string{
+		org.KindGroup: access.Groups, org.KindRole: access.Roles, org.KindPolicy: access.Policies,
+	} {
+		if names == nil {
+			continue
+		}
+		given := refs(names...)
+		for i := range given {
+			given[i].Until = last
+		}
+		*p.List(kind) = given
+	}
+}
+
+// isOutOfTeam reports whether the team gives nothing to who any more, also by the lists that a run may have read
+// before.
+func (r *referee) isOutOfTeam(who string) bool {
+	last := r.script.Entries[who].TeamUntil
+	return last > 0 && r.Now().After(r.firstDay.AddDate(0, 0, last+1).Add(time.Hour))
 }
 
 // awaitMidnight waits until no day begins within d, so that no first or last day begins or ends for that long. It

@@ -179,21 +179,7 @@ func (r *referee) choose(other bool) {
 	}
 	r.setRoster(slices.DeleteFunc(slices.Clone(people), func(who string) bool { return r.out[who] })...)
 	for i := range r.roster.People {
-		p := &r.roster.People[i]
-		r.fill(p)
-		if api := r.script.Access.API; api != "" {
-			p.APIEnabled = new(api == "on")
-		}
-		for _, kind := range []struct {
-			names []string
-			refs  *[]roster.Ref
-		}{
-			{r.script.Access.Groups, &p.Groups}, {r.script.Access.Roles, &p.Roles}, {r.script.Access.Policies, &p.Policies},
-		} {
-			if kind.names != nil {
-				*kind.refs = refs(kind.names...)
-			}
-		}
+		r.fill(&r.roster.People[i])
 	}
 	for _, who := range r.script.People {
 		switch listed := r.names(who); {

@@ -325,8 +325,14 @@ func (r *referee) judge() {
 		given := in && is.APIEnabled && !was.APIEnabled || was.Suspended && in && !is.Suspended
 		for _, what := range holds(is) {
 			given = given || !slices.Contains(holds(was), what)
-			if in && !slices.Contains(holds(was), what) && !r.script.Access.names(what) {
+			if !in || slices.Contains(holds(was), what) {
+				continue
+			}
+			if !r.script.Access.names(what) {
 				r.fault("(g) %s was given the %s, which no roster names", who, what)
+			}
+			if r.isOutOfTeam(who) && len(r.sameAddress) == 0 && !lately {
+				r.fault("(g) %s was given the %s after their last day in the team", who, what)
 			}
 		}
 		if given && !r.named[who] && !lately {
