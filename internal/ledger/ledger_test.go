@@ -467,7 +467,8 @@ func TestCompaction(t *testing.T) {
 		l := open(t, s, float64(run))
 		if before != nil {
 			if diff := cmp.Diff(*before, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence"),
-				cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "Mails", "OnlyMailSequence", "ReinvitedSequence")); diff != "" {
+				cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "Mails", "OnlyMailSequence",
+					"ReinvitedSequence")); diff != "" {
 				t.Fatalf("run %d has another memory (-before +after):\n%s", run, diff)
 			}
 		}
