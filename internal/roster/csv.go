@@ -32,10 +32,16 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 	if problem != nil {
 		return nil, newProblemsError([]Problem{*problem})
 	}
+	var places []Position
 	if isAddressList(string(data)) {
-		data = []byte("email\n" + strings.Join(slices.Collect(addressWords(string(data))), "\n") + "\n")
+		table := []byte("email\n")
+		for at, address := range addressWords(string(data)) {
+			places = append(places, Position{file, at.Line, at.Column})
+			table = append(append(table, address...), '\n')
+		}
+		data = table
 	}
-	c := &csvReader{decoder: *newDecoder(), reader: csv.NewReader(bytes.NewReader(data))}
+	c := &csvReader{decoder: *newDecoder(), reader: csv.NewReader(bytes.NewReader(data)), places: places}
 	c.file = file
 	c.reader.Comma = csvDelimiter(data)
 	c.reader.FieldsPerRecord = -1 // read checks this number, with a better message
@@ -69,6 +75,10 @@ type csvReader struct {
 	reader *csv.Reader
 	// columns are the keys of the columns in their order; nil for an unknown column.
 	columns []*key
+	// places has the positions of the addresses in a plain list, of which reader reads one at a time; nil
+	// for a CSV file.
+	places  []Position
+	records int // the number of records read after the header
 }
 
 func (c *csvReader) read() []Entry {
@@ -83,6 +93,7 @@ func (c *csvReader) read() []Entry {
 	var entries []Entry
 	for {
 		record, err := c.reader.Read()
+		c.records++
 		if errors.Is(err, io.EOF) {
 			return entries
 		}
@@ -108,6 +119,9 @@ func (c *csvReader) read() []Entry {
 
 // at returns the position of a field of the current record.
 func (c *csvReader) at(field int) Position {
+	if c.places != nil && c.records > 0 {
+		return c.places[c.records-1]
+	}
 	line, column := c.reader.FieldPos(field)
 	return Position{c.file, line, column}
 }

@@ -104,6 +104,30 @@ func TestParseCSVProblems(t *testing.T) {
 	}
 }
 
+// TestPlainListPositions checks that problems of a plain list name the places in the list, not those in the CSV file that
+// orgsync makes of it.
+func TestPlainListPositions(t *testing.T) {
+	t.Parallel()
+	_, err := ParseCSV("list.txt", []byte("# our people\r\n\r\nada@example.com, bob@example.com\r\n\t ada@example.com\r\n"))
+	if want := `list.txt:4:3: "ada@example.com" is already listed at list.txt:3:1`; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// TestLongNote checks that a roster made from CSV has the whole note.
+func TestLongNote(t *testing.T) {
+	t.Parallel()
+	note := strings.Repeat("x", 1000)
+	entries, err := ParseCSV("people.csv", []byte("email,note\nada@example.com,"+note+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := parse("users.yaml", Draft{File: "people.csv", Entries: entries}.YAML())
+	if err != nil || r.People[0].Note != note {
+		t.Errorf("%v, %d characters of %d", err, len(r.People[0].Note), len(note))
+	}
+}
+
 // FuzzCSV checks that no file causes a panic, and that a valid file gives a valid roster of the same people.
 func FuzzCSV(f *testing.F) {
 	for _, s := range []string{"email,name\nada@example.com,Ada\n", "email;groups\nada@example.com;\"a;b\"\n",

@@ -166,7 +166,7 @@ var (
 			description: "Last day in the organization, in UTC, as in 2027-03-31. From the next day on, the " +
 				"person counts as not in the roster."},
 		{name: "external", kind: boolKind, defaultValue: false, description: "Allows an address outside allowed_domains."},
-		{name: "note", kind: longTextKind, max: 1000, description: "A note for people who review this file. It is " +
+		{name: "note", kind: longTextKind, max: maxNote, description: "A note for people who review this file. It is " +
 			"not sent anywhere."},
 	})}
 	accessKeys = slices.Concat([]key{
@@ -190,7 +190,7 @@ var (
 			"entry for the person, orgsync sends the invitation to this address."},
 		{name: "until", kind: dateKind, description: "Last day in this team, in UTC, as in 2027-03-31. From " +
 			"the next day on, the team gives the person no access."},
-		{name: "note", kind: longTextKind, max: 1000, description: "A note for people who review this file. It is " +
+		{name: "note", kind: longTextKind, max: maxNote, description: "A note for people who review this file. It is " +
 			"not sent anywhere."},
 	}}
 	sections = []*section{&rosterKeys, &settingsKeys, &defaultsKeys, &personKeys, &teamKeys, &memberKeys}
@@ -206,8 +206,9 @@ const (
 	MaxRefs = 100
 	// MaxAliases is the maximum number of aliases.
 	MaxAliases = 20
-	// maxPersonName is the maximum length of a name, in characters.
+	// maxPersonName is the maximum length of a name, and maxNote that of a note, in characters.
 	maxPersonName = 200
+	maxNote       = 1000
 )
 
 // maxState is the maximum length of the key "state", in characters.

@@ -44,7 +44,7 @@ func otherFormatProblem(file string, data []byte) *Problem {
 // semicolons. It may also have comments.
 func isAddressList(text string) bool {
 	found := false
-	for word := range addressWords(text) {
+	for _, word := range addressWords(text) {
 		if _, err := org.ParseAddress(word); err != nil {
 			return false
 		}
@@ -53,16 +53,22 @@ func isAddressList(text string) bool {
 	return found
 }
 
-// addressWords yields the words of a list of addresses. It skips lines that begin with "#", which are
-// comments.
-func addressWords(text string) iter.Seq[string] {
-	return func(yield func(string) bool) {
+// addressWords yields the words of a list of addresses, each with its line and column. It skips lines that
+// begin with "#", which are comments.
+func addressWords(text string) iter.Seq2[Position, string] {
+	return func(yield func(Position, string) bool) {
+		at := Position{}
 		for line := range strings.Lines(text) {
-			if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			at.Line++
+			trimmed := strings.TrimSpace(line)
+			if strings.HasPrefix(trimmed, "#") {
 				continue
 			}
-			for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(",; \t", r) }) {
-				if !yield(word) {
+			end := strings.Index(line, trimmed)
+			for word := range strings.FieldsFuncSeq(trimmed, func(r rune) bool { return strings.ContainsRune(",; \t", r) }) {
+				start := end + strings.Index(line[end:], word)
+				at.Column, end = start+1, start+len(word)
+				if !yield(at, word) {
 					return
 				}
 			}

@@ -171,7 +171,7 @@ func (e Entry) write(b *bytes.Buffer, indent string) {
 	}{
 		Email: quotedText(e.Email.String()), Name: quotedText(toOneLine(e.Name, maxPersonName)), APIEnabled: e.APIEnabled,
 		Groups: refNames(e.Groups), Roles: refNames(e.Roles), Policies: refNames(e.Policies), External: e.External,
-		Note: quotedText(toOneLine(e.Note, maxComment)),
+		Note: quotedText(toOneLine(e.Note, maxNote)),
 	}
 	if !e.Until.IsZero() { // a date needs no quotes
 		item.Until = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!timestamp", Value: e.Until.Format(time.DateOnly)}
