@@ -73,7 +73,7 @@ func (r *referee) fill(p *roster.Person) {
 		for i := range given {
 			given[i].Until = last
 		}
-		*p.List(kind) = given
+		*p.RefsPointer(kind) = given
 	}
 }
 

@@ -78,7 +78,7 @@ plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
 			return a.observe(cmd, a.apply)
 		},
 	}
-	a.addOrganizationFlags(cmd, "markdown")
+	a.addPlanFlags(cmd, "markdown")
 	addShortBoolFlag(cmd.Flags(), &a.yes, "yes", "y", "apply the plan without asking")
 	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch; apply reports its start, success or "+
 		"failure to this URL; to hide the URL from other users, set it in $ORGSYNC_PING")

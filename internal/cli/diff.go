@@ -60,8 +60,8 @@ func loadRosterFrom(ctx context.Context, path string) (*roster.Roster, error) {
 	spec, ok := strings.CutPrefix(path, "git:")
 	if !ok {
 		r, err := readRoster(ctx, path)
-		if tried, ok := errors.AsType[*stepError](err); ok {
-			err = withStep(stepCompare, tried.err)
+		if atStep, ok := errors.AsType[*stepError](err); ok {
+			err = withStep(stepCompare, atStep.err)
 		}
 		return r, err
 	}

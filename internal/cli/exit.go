@@ -177,9 +177,9 @@ func is[E error](err error) bool {
 	return ok
 }
 
-// printError writes the error of a run to stdout if the format of --output can show it: in JSON and
+// printErrorReport writes the error of a run to stdout if the format of --output can show it: in JSON and
 // for GitHub always, in Markdown only the problems of a roster.
-func (a *app) printError(cmd *cobra.Command, code int, err error) error {
+func (a *app) printErrorReport(cmd *cobra.Command, code int, err error) error {
 	switch a.output {
 	case "json":
 		command := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
@@ -207,7 +207,7 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 		a.writeHeader(a.stderr) // it has the time, by which people look for the error in a log
 	}
 	if !a.reported {
-		err = errors.Join(err, a.printError(cmd, code, err))
+		err = errors.Join(err, a.printErrorReport(cmd, code, err))
 	}
 	a.printErrorAndHint(err)
 	return code

@@ -83,10 +83,10 @@ func withStep(s step, err error) error {
 
 // stepHint returns the hint for an error of a step; "" if the error itself says enough, for
 // example that a file is named twice.
-func stepHint(tried *stepError) string {
-	missing := errors.Is(tried, fs.ErrNotExist)
-	denied := errors.Is(tried, fs.ErrPermission)
-	switch tried.step {
+func stepHint(atStep *stepError) string {
+	missing := errors.Is(atStep, fs.ErrNotExist)
+	denied := errors.Is(atStep, fs.ErrPermission)
+	switch atStep.step {
 	case stepReadKey:
 		return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that you may read and that holds only the key"
 	case stepMakeClient:
@@ -106,7 +106,7 @@ func stepHint(tried *stepError) string {
 	case stepFindPerson:
 		return "'orgsync status' without an address lists everybody in the roster"
 	case stepSavePlan:
-		if errors.Is(tried, errNotPlan) || errors.Is(tried, errNotRegular) {
+		if errors.Is(atStep, errNotPlan) || errors.Is(atStep, errNotRegular) {
 			return "the existing file was not replaced; name another one with --out (ORGSYNC_OUT), as in --out plan.json"
 		}
 		return "--out (ORGSYNC_OUT) must name a file in an existing folder that you may write to"
@@ -123,7 +123,7 @@ func stepHint(tried *stepError) string {
 			return "OLD and NEW must be files that you may read, folders of *.yaml and *.yml files, or git:REF:PATH"
 		}
 	case stepInit:
-		if errors.Is(tried, fs.ErrExist) {
+		if errors.Is(atStep, fs.ErrExist) {
 			return "orgsync init never replaces a file: it was left as it is, and nothing was written; name another " +
 				"roster, or move the existing file away"
 		}
@@ -135,13 +135,13 @@ func stepHint(tried *stepError) string {
 			return "ROSTER must be files that you may write to, or folders of *.yaml and *.yml files"
 		}
 	case stepReadCSV:
-		if is[*roster.ProblemsError](tried) {
+		if is[*roster.ProblemsError](atStep) {
 			return "fix the file and run again; its first line names the columns, as in email,name,groups, or it is a plain " +
 				"list of addresses"
 		}
 		return "--csv must name a file that you may read"
 	case stepListen:
-		if errors.Is(tried, syscall.EADDRINUSE) {
+		if errors.Is(atStep, syscall.EADDRINUSE) {
 			return "another program listens there: stop it, or name another port with --listen (ORGSYNC_LISTEN); port 0 " +
 				"picks a free one"
 		}
@@ -156,7 +156,7 @@ var (
 )
 
 // printErrorAndHint writes err and its hint to stderr. For an invalid roster, it first writes each
-// problem on its own line, unless stdout already has the problems.
+// problem on its own line, unless stdout already shows the problems to people.
 func (a *app) printErrorAndHint(err error) {
 	line := err.Error()
 	if invalid, ok := errors.AsType[*roster.ProblemsError](err); ok {
@@ -164,7 +164,7 @@ func (a *app) printErrorAndHint(err error) {
 			_ = document.WriteText(a.stderr, report.ProblemsDocument(invalid.Problems), 0, false)
 		}
 		what := "roster"
-		if tried, ok := errors.AsType[*stepError](err); ok && tried.step == stepReadCSV {
+		if atStep, ok := errors.AsType[*stepError](err); ok && atStep.step == stepReadCSV {
 			what = "CSV file"
 		}
 		line = "the " + what + " has " + document.Pluralize(len(invalid.Problems), "problem", "problems")
@@ -192,7 +192,7 @@ func (a *app) hint(err error) string {
 		limit      *plan.LimitError
 		planFile   *planFileError
 		pin        *org.PinError
-		tried      *stepError
+		atStep     *stepError
 		lacking    *plan.UnknownAccessError
 		locked     *state.LockedError
 		unfinished *unfinishedError
@@ -222,14 +222,14 @@ func (a *app) hint(err error) string {
 		return "name the organization in the roster by its id"
 	case pin != nil:
 		return "use a key of the roster's organization, or fix the `organization` line of the roster"
-	case errors.As(err, &tried) && tried.step == stepReadCSV:
-		return stepHint(tried)
+	case errors.As(err, &atStep) && atStep.step == stepReadCSV:
+		return stepHint(atStep)
 	case is[*roster.ProblemsError](err) && !a.reported:
 		hint := "fix the roster and run again"
 		if a.has("api-url") {
 			hint += "; 'orgsync validate' checks everything that can be checked without a key"
 		}
-		if a.has("yes") {
+		if a.isApply() {
 			hint = "nothing was sent; " + hint
 		}
 		return hint
@@ -259,12 +259,12 @@ func (a *app) hint(err error) string {
 	case is[*ledger.RetiredError](err):
 		return "use the new place: name it with --state (ORGSYNC_STATE) in every job"
 	case is[*signalError](err):
-		if !a.has("yes") { // there is nothing to continue
+		if !a.isApply() { // there is nothing to continue
 			return ""
 		}
 		return "run again to continue: nobody is mailed twice"
 	case is[*timeoutError](err):
-		if !a.has("yes") {
+		if !a.isApply() {
 			return "allow more time with --timeout"
 		}
 		return "run again to continue, or allow more time with --timeout"
@@ -301,14 +301,17 @@ func (a *app) hint(err error) string {
 		return "run again in 15 minutes: finished changes are not repeated, and unclear ones are settled by then"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk that the output goes to, and run again"
-	case tried != nil:
-		return stepHint(tried)
+	case atStep != nil:
+		return stepHint(atStep)
 	}
 	return ""
 }
 
+// isApply reports whether the running command is apply, the only command that sends mails.
+func (a *app) isApply() bool { return a.command != nil && a.command.Name() == "apply" }
+
 // has reports whether the running command has a flag. A hint must not name a flag that the command
-// lacks. Only apply has --yes, so has("yes") means that the command may send mails.
+// lacks.
 func (a *app) has(flag string) bool { return a.command != nil && a.command.Flags().Lookup(flag) != nil }
 
 // planFileHint returns the hint for an argument of apply that is not a plan.
@@ -316,7 +319,7 @@ func (a *app) planFileHint(e *planFileError) string {
 	word := shellword.Quote(e.file)
 	info, err := os.Stat(e.file)
 	switch {
-	case isTable(e.file):
+	case isCSVName(e.file):
 		return "to make a roster of it: orgsync import --csv " + word
 	case isRosterName(e.file), err == nil && info.IsDir():
 		return "to use it as the roster: orgsync apply" + a.sandboxArgument() + " --roster " + word

@@ -70,7 +70,7 @@ the ledger is in a bucket or a database, orgsync keeps all lines.`,
 			})
 		},
 	}
-	a.addStateFlags(cmd)
+	a.addStateCommandFlags(cmd)
 	a.addOutputFlag(cmd, "csv")
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "", "show only entries from this `time` on: a date, a time as in "+

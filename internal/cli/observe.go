@@ -55,7 +55,7 @@ func (a *app) observe(cmd *cobra.Command, do func(context.Context) error) error 
 	a.run = runRecord{began: time.Now(), Metrics: report.Metrics{Command: cmd.Name()}}
 	a.log.Info("run started", "command", cmd.Name(), "version", buildVersion(), "roster", a.rosters, "simulated",
 		a.sandbox.On, "state", a.stateName())
-	a.planHeader(cmd.Name())
+	a.enableHeader(cmd.Name())
 	a.sendPing(pings, "start", func() error { return pings.Start(ctx) })
 
 	err = do(ctx)
@@ -178,8 +178,8 @@ func (a *app) logChange(c apply.ChangeResult) {
 	a.log.Info("change", attrs...)
 }
 
-// logNotices logs each notice. It does nothing if people see the log next to a report in text, which
-// already shows the notices, and the log level is above info.
+// logNotices logs each notice. It does nothing if the log level is above info and people already see the
+// notices in the report: stdout is a terminal, or both the report and the log are text.
 func (a *app) logNotices(notices []plan.Notice) {
 	shown := a.isTerminal(a.stdout) || a.output == "text" && a.logFormat == "text"
 	if shown && !a.log.Enabled(context.Background(), slog.LevelInfo) {

@@ -36,7 +36,7 @@ github annotates the lines of the roster.`,
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.observe(cmd, a.plan) },
 	}
-	a.addOrganizationFlags(cmd, "markdown", "github")
+	a.addPlanFlags(cmd, "markdown", "github")
 	cmd.Flags().StringVar(&a.out, "out", "", "save the plan to this `file`, for 'orgsync apply FILE'")
 	_ = cmd.MarkFlagFilename("out", "json")
 	return cmd

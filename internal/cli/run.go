@@ -41,7 +41,7 @@ type app struct {
 	settings
 	log *slog.Logger
 	// command is the command that runs. It is nil until arguments, flags and environment variables are
-	// parsed.
+	// parsed, so if it is still nil after a run, the error of the run is a usage error.
 	command *cobra.Command
 	// secrets are redacted from all output.
 	secrets secrets.Set
@@ -56,7 +56,8 @@ type app struct {
 	headerCommand string
 	// headerWritten is true after writeHeader has written the header.
 	headerWritten bool
-	// reported is true after a command has written its result. Nothing else may go to stdout then.
+	// reported is true after a command has written its result, or stdout shows the problems of a roster to
+	// people. Nothing else may go to stdout then, and stderr does not repeat the problems.
 	reported bool
 }
 
@@ -113,6 +114,7 @@ environment variable too: see 'orgsync help environment'.`,
 				}
 			}
 			a.progress = a.newProgress()
+			// a.stderr redacts, but its lines would break the progress bar. Redact before the bar sees the lines.
 			lines := a.secrets.Writer(a.progress.writerAbove(secrets.Unwrap(a.stderr)))
 			a.log = newLog(lines, a.logLevel, a.logFormat)
 			if cmd.Name() != cobra.ShellCompRequestCmd && cmd.Name() != cobra.ShellCompNoDescRequestCmd {

@@ -33,7 +33,7 @@ simulation sends no mail, and nothing leaves this machine.`,
 	f.Var(flagvalue.Sandbox(&a.sandbox, "path"), "file", "file of the simulated organization ($ORGSYNC_SANDBOX; "+
 		"default sandbox.json in the state folder)")
 	_ = f.SetAnnotation("file", variableAnnotation, []string{"ORGSYNC_SANDBOX"})
-	a.addStateFlag(f)
+	a.addStateDirFlag(f)
 	cmd.AddCommand(
 		a.serveCommand(), a.acceptCommand(),
 		a.personCommand("decline", "Decline a person's invitation", "declined", (*sandbox.Server).Decline),

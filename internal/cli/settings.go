@@ -112,7 +112,7 @@ func (a *app) addRosterFlag(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("roster", rosterFiles...)
 }
 
-func (a *app) addStateFlag(f *pflag.FlagSet) {
+func (a *app) addStateDirFlag(f *pflag.FlagSet) {
 	f.StringVar(&a.stateDir, "state-dir", "", "state `folder`, for the ledger, the lock and the simulated organization "+
 		"(default $XDG_STATE_HOME/orgsync or, if XDG_STATE_HOME is not set, ~/.local/state/orgsync)")
 	_ = cobra.MarkFlagDirname(f, "state-dir")
@@ -136,7 +136,7 @@ func (a *app) addLockTimeoutFlag(cmd *cobra.Command) {
 	cmd.Flags().Var(flagvalue.Duration(&a.lockTimeout, 0), "lock-timeout", "how long to wait if another run has the lock")
 }
 
-func (a *app) addStateURLFlag(f *pflag.FlagSet) {
+func (a *app) addStateFlag(f *pflag.FlagSet) {
 	f.StringVar(&a.state, "state", "", "folder or `URL` of the ledger and the lock; a URL has the form "+
 		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the place after state: in the roster, "+
 		"else the state folder)")
@@ -148,8 +148,8 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	a.apiURL, a.rate, a.concurrency = "https://api.vultr.com", 20, 10
 	a.requestTimeout = 30 * time.Second
 	f := cmd.Flags()
+	a.addStateDirFlag(f)
 	a.addStateFlag(f)
-	a.addStateURLFlag(f)
 	f.StringVar(&a.apiURL, "api-url", a.apiURL, "`URL` of the API ($VULTR_API_URL); plain http is accepted only "+
 		"for a loopback address")
 	_ = f.SetAnnotation("api-url", variableAnnotation, []string{"VULTR_API_URL"})
@@ -165,9 +165,9 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	a.addTimeoutFlag(cmd, "run")
 }
 
-// addOrganizationFlags adds the flags that plan and apply share. moreFormats are the formats of
+// addPlanFlags adds the flags that plan and apply share. moreFormats are the formats of
 // --output in addition to the common ones.
-func (a *app) addOrganizationFlags(cmd *cobra.Command, moreFormats ...string) {
+func (a *app) addPlanFlags(cmd *cobra.Command, moreFormats ...string) {
 	a.addRosterFlag(cmd)
 	a.addOutputFlag(cmd, moreFormats...)
 	a.addConnectionFlags(cmd)

@@ -47,9 +47,9 @@ func (a *app) sandboxFile() (string, error) {
 
 // startSandbox runs the simulated API in this process until stop is called.
 func (a *app) startSandbox() (url string, stop func(), err error) {
-	// apply, the only command with --yes, creates the file of the simulation. plan --out does so too,
-	// because apply must find the organization for which the plan was saved.
-	creates := a.has("yes") || a.out != ""
+	// apply creates the file of the simulation. plan --out does so too, because apply must find the
+	// organization for which the plan was saved.
+	creates := a.isApply() || a.out != ""
 	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey, MustExist: !creates})
 	if errors.Is(err, sandbox.ErrNoSimulation) && a.sandbox.File == "" {
 		s, err = sandbox.New(sandbox.Options{Key: sandboxKey}) // a new organization in memory, without a file

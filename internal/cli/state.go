@@ -75,9 +75,9 @@ func (a *app) stateName() string {
 	return l.String()
 }
 
-// openOwnState opens the place that [app.location] returns for rosterState. The caller must call Close
+// openChosenState opens the place that [app.location] returns for rosterState. The caller must call Close
 // at the end, unless there is an error.
-func (a *app) openOwnState(ctx context.Context, rosterState string) (*backend.Backend, state.Location, error) {
+func (a *app) openChosenState(ctx context.Context, rosterState string) (*backend.Backend, state.Location, error) {
 	l, err := a.location(rosterState)
 	if err != nil {
 		return nil, l, err

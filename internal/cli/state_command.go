@@ -32,11 +32,11 @@ organization. orgsync keeps the state in a folder, a bucket or a database: see
 	return cmd
 }
 
-// addStateFlags adds the flags of commands that need only the state.
-func (a *app) addStateFlags(cmd *cobra.Command) {
+// addStateCommandFlags adds the flags of commands that need only the state.
+func (a *app) addStateCommandFlags(cmd *cobra.Command) {
 	a.addRosterFlag(cmd)
+	a.addStateDirFlag(cmd.Flags())
 	a.addStateFlag(cmd.Flags())
-	a.addStateURLFlag(cmd.Flags())
 	a.addTimeoutFlag(cmd, "command")
 }
 
@@ -53,7 +53,7 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 			return err
 		}
 	}
-	b, l, err := a.openOwnState(ctx, rosterState)
+	b, l, err := a.openChosenState(ctx, rosterState)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (a *app) stateShowCommand() *cobra.Command {
 		Args: a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.withState(cmd.Context(), a.showState) },
 	}
-	a.addStateFlags(cmd)
+	a.addStateCommandFlags(cmd)
 	a.addOutputFlag(cmd)
 	return cmd
 }
@@ -293,7 +293,7 @@ there is nothing to unlock.`,
 			})
 		},
 	}
-	a.addStateFlags(cmd)
+	a.addStateCommandFlags(cmd)
 	return cmd
 }
 

@@ -81,7 +81,7 @@ summary.`,
 				who, err := org.ParseAddress(arg)
 				if err != nil {
 					err = fmt.Errorf("EMAIL is %q: %w", arg, err)
-					if a.sandbox.On || isRosterName(arg) || isTable(arg) {
+					if a.sandbox.On || isRosterName(arg) || isCSVName(arg) {
 						err = &adviceError{err, a.adviseArgument(cmd, arg)}
 					}
 					return &usageError{cmd.CommandPath(), err}
@@ -118,7 +118,7 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 		}
 		o.addresses[i] = p.Email
 	}
-	a.planHeader("status")
+	a.enableHeader("status")
 	if o.watch {
 		a.progress = nil // otherwise a bar would appear with each read
 	}

@@ -64,7 +64,7 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 		if !f.Hidden {
 			own = append(own, f.Name)
 		}
-		if environmentName(f) == environmentName(&pflag.Flag{Name: name}) {
+		if environmentName(f) == environmentName(&pflag.Flag{Name: name}) { // such as --sandbox and --file
 			near = f.Name
 		}
 	})
@@ -93,8 +93,8 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 // foreignWord is a flag or a command that other tools have.
 type foreignWord struct {
 	names string // separated by spaces
-	// flag is a flag that only the commands have for which the advice is right; "" if the advice is
-	// right for every command.
+	// flag is a flag that the command must have for the advice; "" means that the advice is for every
+	// command. Only apply has the flag "yes", and only plan has "out".
 	flag   string
 	advice string // what to type instead
 }
@@ -187,7 +187,7 @@ func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
 	switch {
 	case a.sandbox.On && !looksLikeAddress(arg) && !isRosterName(arg) && has("sandbox"):
 		return fmt.Sprintf("to name the file of the simulation: %s --sandbox=%s", cmd.CommandPath(), word)
-	case has("roster") && isTable(arg):
+	case has("roster") && isCSVName(arg):
 		return "to make a roster of it: orgsync import --csv " + word
 	case cmd.Name() == "import":
 		return "to write a first roster: orgsync import > users.yaml; to update one: orgsync import --merge users.yaml"
@@ -215,8 +215,8 @@ func (a *app) sandboxArgument() string {
 
 func looksLikeAddress(arg string) bool { return strings.Contains(arg, "@") }
 
-// isTable reports whether file has the name of a table or a list, which 'orgsync import --csv' reads.
-func isTable(file string) bool {
+// isCSVName reports whether file has the name of a table or a list, which 'orgsync import --csv' reads.
+func isCSVName(file string) bool {
 	return slices.Contains([]string{".csv", ".tsv", ".txt"}, strings.ToLower(filepath.Ext(file)))
 }
 

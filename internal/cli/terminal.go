@@ -47,9 +47,9 @@ func (a *app) useColor(stream io.Writer) bool {
 	return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && a.isTerminal(stream)
 }
 
-// planHeader makes writeHeader write a header for this run of command, if the output is text and there
+// enableHeader makes writeHeader write a header for this run of command, if the output is text and there
 // is no terminal. The output then probably goes to a log, in which people look for a run by its time.
-func (a *app) planHeader(command string) {
+func (a *app) enableHeader(command string) {
 	if a.output == "text" && !a.isTerminal(a.stdin) && !a.isTerminal(a.stdout) {
 		a.headerCommand = command
 	}

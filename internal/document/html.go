@@ -82,8 +82,8 @@ func (p page) Name() string {
 // ID returns the id of the organization.
 func (p page) ID() string { return MarkName(p.Organization.ID) }
 
-// MadeAt returns the time at which the organization was read.
-func (p page) MadeAt() Cell { return TimeCell(p.ReadAt) }
+// ReadAtCell returns the time at which the organization was read.
+func (p page) ReadAtCell() Cell { return TimeCell(p.ReadAt) }
 
 // pageSection is a part of the page under a heading.
 type pageSection struct {
@@ -116,7 +116,7 @@ func blockKind(b Block) string { return strings.TrimPrefix(fmt.Sprintf("%T", b),
 // left does not change the order of the words around it.
 func pageText(text string) template.HTML {
 	return template.HTML(escapeOutside(text, template.HTMLEscapeString, func(s string) string {
-		s = Plain(MarkWithin(s, 2*len(s)))
+		s = Plain(MarkWithin(s, 2*len(s))) // s may still have commands to CI runners: Plain removes them
 		if strings.Contains(s, "@") && !strings.Contains(s, " ") {
 			return "<bdi>" + pageAddress(s) + "</bdi>"
 		}

@@ -94,6 +94,8 @@ func (g *grid) fit(width int) {
 	if width < 1 {
 		return
 	}
+	// Columns are dropped in their order until all columns fit. If no column that may be dropped is to the right
+	// of the sentences, it is enough that the columns fit with the sentences folded.
 	for order := range len(g.columns) {
 		i := slices.IndexFunc(g.columns, func(c Column) bool { return c.Drop == order+1 })
 		if g.fits(width) || i < g.prose && g.minWidth() <= width {

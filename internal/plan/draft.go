@@ -318,7 +318,7 @@ func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 		if why != "" {
 			e.Comments = append(e.Comments, why)
 		}
-		*e.List(kind) = refs
+		*e.RefsPointer(kind) = refs
 	}
 	if given := dr.missingDefaults(p.user); len(given) > 0 {
 		e.Comments = append(e.Comments, "the roster's defaults give them what they do not have: "+strings.Join(given, ", "))

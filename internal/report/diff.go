@@ -15,6 +15,7 @@ import (
 // change that loosens a limit, then the people and teams that differ, the warnings and a summary. If
 // many people have the same difference, they share a row.
 func DiffDocument(d diff.Difference) document.Document {
+	// Warnings about the new roster alone need no comment on a pull request.
 	doc := document.Document{Title: "orgsync diff", Summary: summarizeDiff(d),
 		Unneeded: len(d.Settings)+len(d.People)+len(d.Teams) == 0}
 	if len(d.Settings) > 0 {

@@ -140,7 +140,7 @@ type place struct {
 
 // PlanJSON writes p as one JSON document. The error is from w.
 func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
-	d := newDocument(run, p, p.Notices)
+	d := newJSONDocument(run, p, p.Notices)
 	d.Changes = newChanges(run, p.Changes)
 	d.Summary = newSummary(p.Changes, p.Unchanged)
 	return WriteJSON(w, d)
@@ -149,7 +149,7 @@ func PlanJSON(w io.Writer, run Run, p plan.Plan) error {
 // ApplyJSON writes the result r of applying p as one JSON document. It has the fields of [PlanJSON] and
 // the outcomes. The error is from w.
 func ApplyJSON(w io.Writer, run Run, p plan.Plan, r apply.Result) error {
-	d := newDocument(run, p, r.Notices)
+	d := newJSONDocument(run, p, r.Notices)
 	d.Changes = document.Map(r.Changes, func(c apply.ChangeResult) change {
 		out := newChange(run, c.Change)
 		out.InvitationID = orNull(c.InvitationID)
@@ -194,7 +194,7 @@ func ErrorJSON(w io.Writer, run Run) error {
 	}{NewHeader(run.Command), newFailure(run)})
 }
 
-func newDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
+func newJSONDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
 	return jsonDocument{
 		Header:       NewHeader(run.Command),
 		GeneratedAt:  timestamp(p.Now),

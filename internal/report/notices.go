@@ -25,8 +25,8 @@ type noticeWords struct {
 	item string
 }
 
-// noticeText has a notice and the texts for its words. Text from outside has passed through the
-// functions of package document.
+// noticeText has a notice and the texts for its words. Text from outside in who, said and invitation is
+// marked for a document. The fields of the notice itself are as they came from outside.
 type noticeText struct {
 	plan.Notice
 	who        string // the address of the person

@@ -1,7 +1,7 @@
 // Package report turns plans, results, comparisons of rosters, the findings of doctor and the state of
 // people into reports. It builds documents for people (see package document), and writes JSON and
-// metrics for programs. It decides nothing. In documents, text from outside has passed through
-// [printable.Clean].
+// metrics for programs. It decides nothing. In documents, text from outside is marked by
+// [document.MarkName], [document.MarkMessage] or [document.MarkWithin].
 package report
 
 import "time"

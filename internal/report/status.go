@@ -95,8 +95,8 @@ var stateStyles = map[plan.State]stateStyle{
 	stateEnded:           {"ended", "ended", document.Faint, false, "last day passed"},
 }
 
-// state returns the state in which p appears.
-func (p Person) state() plan.State {
+// shownState returns the shownState in which p appears.
+func (p Person) shownState() plan.State {
 	switch {
 	case p.Ended && p.State == plan.StateMember:
 		return stateEndedMember
@@ -109,7 +109,7 @@ func (p Person) state() plan.State {
 // since returns the time at which a member joined or, for other people, the time of the first mail
 // without an answer. It is zero if the time is unknown, and for people whose last day has passed.
 func (p Person) since() time.Time {
-	switch p.state() {
+	switch p.shownState() {
 	case stateEnded, stateEndedMember:
 		return time.Time{}
 	case plan.StateMember, plan.StateSuspended:
@@ -208,7 +208,7 @@ func peopleTable(s Status, people []Person) document.Table {
 func (p Person) row(now time.Time) document.Row {
 	state := p.stateCell()
 	var since, expires, mails, access, lacks document.Cell
-	if p.state() == plan.StatePending && !p.Expires.IsZero() {
+	if p.shownState() == plan.StatePending && !p.Expires.IsZero() {
 		left := p.Expires.Sub(now)
 		expires.Text = formatShortDuration(left)
 		state.Page.Notes = []document.Cell{{Text: "expires in " + formatDuration(left)}}
@@ -238,7 +238,7 @@ func (p Person) cell() document.Cell {
 
 // stateCell returns a cell with the word for the state of p.
 func (p Person) stateCell() document.Cell {
-	style := stateStyles[p.state()]
+	style := stateStyles[p.shownState()]
 	return document.Cell{Text: cmp.Or(style.word, document.MarkName(string(p.State))),
 		Color: style.color, Page: &document.PageCell{State: true}}
 }
@@ -278,7 +278,7 @@ func expiryTimeline(now time.Time, people []Person) document.Timeline {
 		Caption: "Invitations that can still be accepted, soonest expiry first. All times are in UTC.",
 	}
 	pending := slices.DeleteFunc(slices.Clone(people), func(p Person) bool {
-		return p.state() != plan.StatePending || p.Expires.IsZero()
+		return p.shownState() != plan.StatePending || p.Expires.IsZero()
 	})
 	slices.SortStableFunc(pending, func(a, b Person) int {
 		return a.Expires.Truncate(time.Minute).Compare(b.Expires.Truncate(time.Minute))
@@ -300,7 +300,7 @@ func expiryTimeline(now time.Time, people []Person) document.Timeline {
 func (s Status) tiles(unlisted int) document.Tiles {
 	n := map[plan.State]int{}
 	for _, p := range s.People {
-		n[p.state()]++
+		n[p.shownState()]++
 	}
 	order := slices.Clone(plan.States)
 	slices.Reverse(order)
@@ -369,7 +369,7 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row 
 func statusSummary(s Status) string {
 	by := map[plan.State][]string{}
 	for _, p := range s.People {
-		by[p.state()] = append(by[p.state()], p.Email.String())
+		by[p.shownState()] = append(by[p.shownState()], p.Email.String())
 	}
 	var parts []string
 	for _, state := range slices.Concat([]plan.State{stateEndedMember}, plan.States, []plan.State{stateEnded}) {

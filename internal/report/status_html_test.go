@@ -101,12 +101,12 @@ func TestPageHasWholeStatus(t *testing.T) {
 			for _, p := range s.People {
 				want = append(want, p.Email.String(), printable.Clean(p.Name, document.AddressWidth))
 				if !s.Detailed {
-					want = append(want, stateStyles[p.state()].word, document.Plain(p.row(s.Now).Cells[2].Text))
+					want = append(want, stateStyles[p.shownState()].word, document.Plain(p.row(s.Now).Cells[2].Text))
 				}
 				if !p.Ended {
 					want = append(want, document.Plain(joinNames(p.Missing)))
 				}
-				if p.state() == plan.StatePending {
+				if p.shownState() == plan.StatePending {
 					want = append(want, formatDuration(p.Expires.Sub(s.Now)))
 				}
 				for _, f := range p.facts(s.Now) {

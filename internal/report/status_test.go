@@ -166,7 +166,7 @@ func TestStatusWidth(t *testing.T) {
 		}
 		for i, p := range s.People {
 			said := strings.Join(strings.Fields(rows[i+1]), " ")
-			for _, part := range []string{stateStyles[p.state()].word, document.Plain(p.row(s.Now).Cells[6].Text)} {
+			for _, part := range []string{stateStyles[p.shownState()].word, document.Plain(p.row(s.Now).Cells[6].Text)} {
 				if !strings.HasPrefix(said, p.Email.String()[:1]) || !strings.Contains(said, part) {
 					t.Errorf("at %d columns the row of %s lacks %q: %q", width, p.Email, part, said)
 				}

@@ -139,8 +139,7 @@ func atText(t time.Time) string {
 // maxInSentence is the maximum number of items that a sentence lists. It only counts further items.
 const maxInSentence = 5
 
-// summarizeList returns the first items of list, which is text from outside, and the number of the
-// other items.
+// summarizeList returns the first items of list, which is text from outside, as in "a, b and 3 more".
 func summarizeList(list []string) string {
 	first, more := document.Truncate(list, maxInSentence)
 	s := strings.Join(document.Map(first, document.MarkName), ", ")

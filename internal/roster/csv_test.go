@@ -104,11 +104,12 @@ func TestParseCSVProblems(t *testing.T) {
 	}
 }
 
-// TestPlainListPositions checks that problems of a plain list name the places in the list, not those in the CSV file that
-// orgsync makes of it.
+// TestPlainListPositions checks that problems of a plain list name the places in the list, not those in the CSV file
+// that orgsync makes of it.
 func TestPlainListPositions(t *testing.T) {
 	t.Parallel()
-	_, err := ParseCSV("list.txt", []byte("# our people\r\n\r\nada@example.com, bob@example.com\r\n\t ada@example.com\r\n"))
+	text := "# our people\r\n\r\nada@example.com, bob@example.com\r\n\t ada@example.com\r\n"
+	_, err := ParseCSV("list.txt", []byte(text))
 	if want := `list.txt:4:3: "ada@example.com" is already listed at list.txt:3:1`; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -29,8 +29,8 @@ type decoder struct {
 	teamIndex map[string]int
 	// members are the memberships of all teams read so far.
 	members []member
-	// hasUsers, hasMembers and hasOrganization are true if some file has the key, even with a wrong
-	// value.
+	// hasUsers and hasOrganization are true if some file has the key, even with a wrong value. hasMembers
+	// is true if some team has members, or may have them: its members, the team or "teams" are invalid.
 	hasUsers, hasMembers, hasOrganization bool
 	// size is the size of all files read so far, in bytes.
 	size int
@@ -69,6 +69,7 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	if root == nil {
 		root, problem = parseFile(file, data)
 	}
+	// The file is not YAML, or it is only one text.
 	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
 		if otherFormat := otherFormatProblem(file, data); otherFormat != nil {
 			root, problem = nil, otherFormat
@@ -79,7 +80,7 @@ func (d *decoder) decodeFile(file string, data []byte) {
 		d.incomplete = true
 	}
 	switch {
-	case problem != nil && (root == nil || root.Tag == nullTag):
+	case problem != nil && (root == nil || root.Tag == nullTag): // the problem says everything
 	case root == nil || root.Tag == nullTag || root.Kind == yaml.MappingNode && len(root.Content) == 0:
 		d.problems.add(Position{file, 1, 1}, `the file is empty: a roster needs at least a list of "users"`)
 		d.incomplete = true
@@ -231,7 +232,7 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys 
 			enabled := d.decodeBool(k, v)
 			p.APIEnabled = &enabled
 		case "groups", "roles", "policies":
-			*p.List(k.access) = d.decodeRefs(k, v)
+			*p.RefsPointer(k.access) = d.decodeRefs(k, v)
 		}
 	})
 	if !p.Until.IsZero() && p.From.After(p.Until) {

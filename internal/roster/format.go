@@ -29,7 +29,7 @@ func Format(file string, data []byte) ([]byte, error) {
 	for _, step := range []func([]byte, *yaml.Node) []byte{sortPeople, normalizeSpacing} {
 		changed := step(out, root)
 		after, problem := parseFile(file, changed)
-		if problem != nil || !samePeople(root, after) {
+		if problem != nil || !equalExceptOrder(root, after) {
 			continue // for example, an anchor would be below its alias, or a text has several lines
 		}
 		out, root = changed, after
@@ -37,9 +37,9 @@ func Format(file string, data []byte) ([]byte, error) {
 	return out, nil
 }
 
-// samePeople reports whether a and b have the same content, except for the order of people. It sorts
+// equalExceptOrder reports whether a and b have the same content, except for the order of people. It sorts
 // the people of both.
-func samePeople(a, b *yaml.Node) bool {
+func equalExceptOrder(a, b *yaml.Node) bool {
 	if b == nil {
 		return false
 	}

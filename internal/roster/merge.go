@@ -49,7 +49,7 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	at := len(bytes.Join(lines[:last+1], nil))
 	merged := slices.Concat(data[:at], []byte(fitLines(data, at, added.String())), data[at:])
 	switch {
-	case isExtension(file, merged, root, entries):
+	case onlyAddsEntries(file, merged, root, entries):
 		return merged, nil
 	case users == nil:
 		return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add `+
@@ -112,9 +112,9 @@ func fitLines(data []byte, at int, lines string) string {
 	return lines
 }
 
-// isExtension reports whether merged has the content of old, with entries at the end of its users. If
+// onlyAddsEntries reports whether merged has the content of old, with entries at the end of its users. If
 // old has no list of users, merged must have a new list at its end.
-func isExtension(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
+func onlyAddsEntries(file string, merged []byte, old *yaml.Node, entries []Entry) bool {
 	root, problem := parseFile(file, merged)
 	users := valueOf(root, "users")
 	if problem != nil || users == nil {

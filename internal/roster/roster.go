@@ -64,10 +64,10 @@ type Access struct {
 }
 
 // Refs returns the list of this kind; nil if the kind is not managed.
-func (a *Access) Refs(kind org.Kind) []Ref { return *a.List(kind) }
+func (a *Access) Refs(kind org.Kind) []Ref { return *a.RefsPointer(kind) }
 
-// List returns a pointer to the list of this kind, with which a caller can change the list.
-func (a *Access) List(kind org.Kind) *[]Ref {
+// RefsPointer returns a pointer to the list of this kind, with which a caller can change the list.
+func (a *Access) RefsPointer(kind org.Kind) *[]Ref {
 	switch kind {
 	case org.KindGroup:
 		return &a.Groups
@@ -190,7 +190,7 @@ func (p *Person) On(now time.Time) *Person {
 	current := *p
 	current.Teams = slices.DeleteFunc(slices.Clone(p.Teams), ended)
 	for _, kind := range org.Kinds {
-		refs := current.List(kind)
+		refs := current.RefsPointer(kind)
 		*refs = slices.DeleteFunc(slices.Clone(*refs), func(r Ref) bool { return isOver(r.Until, now) })
 	}
 	return &current

@@ -109,7 +109,7 @@ const (
 	datePattern    = `^[2-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
 	// durationPattern does not check the maximum, because a pattern cannot add numbers.
 	durationPattern = `^([0-9]+[dhms])+$`
-	flagPattern     = `^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|[Nn][Oo])$`
+	boolPattern     = `^([Tt][Rr][Uu][Ee]|[Yy][Ee][Ss]|[Ff][Aa][Ll][Ss][Ee]|[Nn][Oo])$`
 )
 
 // maxAddress is the maximum length of an address, in characters. The decoder has the same limit, but
@@ -127,7 +127,7 @@ func (k *key) schema() schema {
 		s.Type, s.Pattern, s.MaxLength = "string", prosePattern, k.max
 		s.PatternErrorMessage = "must be text, without invisible characters"
 	case boolKind:
-		s.AnyOf = []schema{{Type: "boolean"}, {Type: "string", Pattern: flagPattern}}
+		s.AnyOf = []schema{{Type: "boolean"}, {Type: "string", Pattern: boolPattern}}
 	case numberKind:
 		s.Type, s.Minimum, s.Maximum = "integer", &k.min, &k.max
 	case dateKind:

@@ -64,7 +64,7 @@ func (d *decoder) decodeTeam(n *yaml.Node, t *Team) {
 		case "description":
 			t.Description = d.decodeText(k, v)
 		case "groups", "roles", "policies":
-			*t.List(k.access) = d.decodeRefs(k, v)
+			*t.RefsPointer(k.access) = d.decodeRefs(k, v)
 		case "members":
 			empty = len(v.Content) == 0
 			d.decodeItems(k, v, func(k *key, v *yaml.Node) {
@@ -153,7 +153,7 @@ func (d *decoder) mergeAccess() {
 			p.APIEnabled = defaults.APIEnabled
 		}
 		for _, kind := range org.Kinds {
-			refs := p.List(kind)
+			refs := p.RefsPointer(kind)
 			*refs = d.mergeRefs(kind, *refs, p.Teams)
 			if *refs == nil && managed[kind] {
 				*refs = []Ref{}

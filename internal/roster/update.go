@@ -76,7 +76,7 @@ func (u AccessUpdate) entry() Entry {
 	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled}}
 	for kind, names := range u.Add {
 		for _, name := range names {
-			*e.List(kind) = append(e.Refs(kind), Ref{Name: name})
+			*e.RefsPointer(kind) = append(e.Refs(kind), Ref{Name: name})
 		}
 	}
 	return e
@@ -133,7 +133,7 @@ func applyUpdates(file string, data []byte, updates []AccessUpdate) ([]byte, []s
 	}
 	changed := e.apply()
 	after, problem := parseFile(file, changed)
-	if problem != nil || !areUpdated(root, after, made) {
+	if problem != nil || !differsOnlyByUpdates(root, after, made) {
 		return nil, problems
 	}
 	return changed, problems
@@ -377,9 +377,9 @@ func (e *editor) span(n *yaml.Node) (begin, end int) {
 	return begin, -1
 }
 
-// areUpdated reports whether after differs from before only by the updates of entries, which are nodes
+// differsOnlyByUpdates reports whether after differs from before only by the updates of entries, which are nodes
 // in before. It removes the users of both.
-func areUpdated(before, after *yaml.Node, updates map[*yaml.Node]AccessUpdate) bool {
+func differsOnlyByUpdates(before, after *yaml.Node, updates map[*yaml.Node]AccessUpdate) bool {
 	if after == nil {
 		return false
 	}

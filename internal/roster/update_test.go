@@ -230,8 +230,8 @@ func FuzzUpdateAccess(f *testing.F) {
 	})
 }
 
-// TestAreUpdated checks that areUpdated notices any change except the access of the updated entries.
-func TestAreUpdated(t *testing.T) {
+// TestDiffersOnlyByUpdates checks that areUpdated notices any change except the access of the updated entries.
+func TestDiffersOnlyByUpdates(t *testing.T) {
 	t.Parallel()
 	const before = "defaults: {groups: [all]}\nusers:\n  - {email: ada@example.com, name: Ada, groups: [old]}\n  - " +
 		"{email: bob@example.com, groups: [b]}\n"
@@ -261,7 +261,7 @@ func TestAreUpdated(t *testing.T) {
 			t.Fatal(problem, second)
 		}
 		users := valueOf(root, "users")
-		if got := areUpdated(root, after, map[*yaml.Node]AccessUpdate{users.Content[0]: u}); got != tt.want {
+		if got := differsOnlyByUpdates(root, after, map[*yaml.Node]AccessUpdate{users.Content[0]: u}); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
