@@ -11,7 +11,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -74,7 +73,11 @@ func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error)
 	}
 	l := &Ledger{lease: lease, opts: opts, run: rand.Text()}
 	l.flushed = sync.NewCond(&l.mu)
-	if err := errors.Join(l.load(store.HolderMayOutliveLease()), l.limitFuture()); err != nil {
+	err = l.load(store.HolderMayOutliveLease())
+	if err == nil {
+		err = l.limitFuture()
+	}
+	if err != nil {
 		_ = lease.Release()
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -88,6 +89,24 @@ func TestRetire(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
 	if last := lines[len(lines)-1]; !strings.HasPrefix(last, `{"v":2,`) {
 		t.Errorf("the last line is %s", last)
+	}
+}
+
+// TestRetiredLedgerInTheFuture: nothing is added to a ledger that moved, also if its times are in the future.
+func TestRetiredLedgerInTheFuture(t *testing.T) {
+	t.Parallel()
+	from := ledgerWithMails(t, "ada@example.com")
+	o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
+	if _, err := ledger.Copy(t.Context(), from, &ledgertest.Store{}, o); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := from.Read(t.Context())
+	early := func() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+	if _, err := ledger.Open(t.Context(), from, ledger.Options{Organization: "o1", Now: early}); err == nil {
+		t.Error("the ledger that moved can be opened")
+	}
+	if after, _ := from.Read(t.Context()); !bytes.Equal(before, after) {
+		t.Errorf("lines were added: %s", bytes.TrimPrefix(after, before))
 	}
 }
 
