@@ -189,8 +189,8 @@ func (ix *index) peopleByInvitationID() map[string]*person {
 // nobody are unlisted.
 func (ix *index) assignUsers() {
 	accepted := ix.peopleByAcceptedAddress()
-	for key, claimants := range accepted {
-		if !ix.in.Snapshot.UsersVisible {
+	if !ix.in.Snapshot.UsersVisible {
+		for key, claimants := range accepted {
 			ix.ownerOf(key, claimants) // only for the problems that it adds
 		}
 	}
@@ -264,7 +264,8 @@ func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
 // ownerOf returns the person who is the user with the address key: the person whose entry has the address or, if
 // there is none, the first of claimants. claimants are the people whose invitations this address accepted. If there
-// are several such people, they are several entries for one person. Then ownerOf adds problems of the roster.
+// are several such people, they are several entries for one person. Then ownerOf adds problems of the roster, each of
+// them once, although several users may have the address.
 func (ix *index) ownerOf(key string, claimants []*person) *person {
 	owner := ix.byKey[key]
 	if owner == nil && len(claimants) > 0 {
@@ -279,9 +280,12 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 			text = fmt.Sprintf("%q accepted as %q, as did %q, who is listed at %s", other.Email, key, owner.Email,
 				owner.At.Source())
 		}
-		ix.duplicateEntries = append(ix.duplicateEntries, roster.Problem{
+		problem := roster.Problem{
 			At: other.At, Text: text + ": one person needs one entry, with the other address as an alias",
-		})
+		}
+		if !slices.Contains(ix.duplicateEntries, problem) {
+			ix.duplicateEntries = append(ix.duplicateEntries, problem)
+		}
 	}
 	return owner
 }
