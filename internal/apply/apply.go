@@ -1,13 +1,14 @@
 // Package apply carries out a plan, and sends each mail exactly once.
 //
-// The first change is sent alone. It is the canary: the other changes are sent only after an answer was understood.
+// The first change is sent alone. It is the canary. If it fails, the next change becomes the canary. The other changes
+// are sent only after a canary was done.
 //
 // If the answer to a change is lost, the server may still act on the request for [org.ActWithin]. Therefore the last
 // mail of the run waits until this time is over. Then it can be a witness for the lost mails (see [org.Mail]).
 //
 // To settle the changes whose answer was lost, the run reads the organization and makes a new plan. If the new plan
-// does not need a lost mail, the mail was sent or is no longer wanted. If the new plan still needs it, the mail was
-// certainly not sent, and the run sends it once more. If the new plan holds the mail, a later run settles it.
+// does not need a lost mail, the mail was sent or is no longer wanted. If the new plan still needs it, the mail counts
+// as not sent, and the run sends it once more. If the new plan holds the mail, a later run settles it.
 // plan/unsettled.go has the rules for lost mails.
 package apply
 
@@ -105,7 +106,8 @@ type run struct {
 	mu sync.Mutex
 	// upToDate is true if nothing was sent after the last reading.
 	upToDate bool
-	// lostAt is the local time of the last lost mail; zero if there is none.
+	// lostAt is the latest local time from which the server may act for [org.ActWithin] on a lost mail; zero if no mail
+	// is lost. After a killed run, it may be in the future.
 	lostAt time.Time
 	// begun counts the changes that were begun, and numbers them. lastAnswered is the highest number of a change that
 	// was answered. unanswered has the higher numbers of the changes whose answer was lost.
@@ -201,7 +203,7 @@ func (r *run) addItem(c ChangeResult) *item {
 // watchLease stops the run when its lease is lost.
 func (r *run) watchLease() {
 	select {
-	case <-r.opts.Ledger.Lost():
+	case <-r.opts.Ledger.LeaseLost():
 		r.stop(r.opts.Ledger.Check())
 	case <-r.sending.Done():
 	}
@@ -305,7 +307,7 @@ func (r *run) keepBack(people [][]*item) [][]*item {
 	return people
 }
 
-// sendCanaries sends one change after another until an answer is understood, and returns the changes that are left.
+// sendCanaries sends one change after another until a change is done, and returns the changes that are left.
 // It returns nil if the run was stopped or no changes are left.
 func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 	lost := 0 // in a row
@@ -331,7 +333,7 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 					return nil
 				}
 				r.readings++
-				r.reconcileOnce(ctx)
+				r.settleOnce(ctx)
 			case org.Refused, org.Denied, org.NotSent:
 				lost = 0
 			}

@@ -27,7 +27,8 @@ const (
 )
 
 // carryOut sends change, and concludes the item or marks it as ambiguous, rejected or blocked. change is the item's
-// own change or the same change of a later plan. The result is 0 if the answer was understood.
+// own change or the same change of a later plan. The result is 0 if the change is done. If no request was sent, it is
+// Refused for a change that waits for a grant, Denied for an edit that the key may not make, and otherwise NotSent.
 func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	if r.sending.Err() != nil {
 		return org.NotSent
@@ -52,7 +53,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	inv, err := r.send(it, change)
 	failure := failureOf(err)
 	switch {
-	case failure == 0 && err != nil: // the ledger failed; nothing was sent
+	case failure == 0 && err != nil: // the ledger failed, so the next request of the change was not sent
 		r.stop(err)
 		return org.NotSent
 	case failure == 0:
@@ -148,7 +149,7 @@ func (r *run) sendMail(
 		return org.Invitation{}, err
 	}
 	receipt, err := send(gated)
-	r.stopIfLost()
+	r.stopIfLeaseLost()
 	it.Requests += receipt.Requests
 	if err == nil && previous != "" && receipt.Invitation.ID == previous {
 		action = ledger.Resend // the server renewed the earlier invitation
@@ -176,8 +177,8 @@ func (r *run) gatedContext() context.Context {
 	})
 }
 
-// stopIfLost stops the run if its lease is lost.
-func (r *run) stopIfLost() {
+// stopIfLeaseLost stops the run if its lease is lost.
+func (r *run) stopIfLeaseLost() {
 	if err := r.opts.Ledger.Check(); err != nil {
 		r.stop(err)
 	}
@@ -190,7 +191,7 @@ func (r *run) sendEdit(it *item, e org.Edit) error {
 		return err
 	}
 	requests, err := r.opts.API.Edit(gated, e)
-	r.stopIfLost()
+	r.stopIfLeaseLost()
 	it.Requests += requests
 	if failed := r.opts.Ledger.RecordEditOutcome(e, outcomeOf(err)); failed != nil {
 		r.stop(failed)

@@ -38,7 +38,7 @@ func (r *run) noteEarlierLosses(memory org.Memory, now time.Time) {
 	for _, record := range memory.People {
 		for _, m := range record.Mails {
 			// The earlier run may send the mail up to SendWithin after its announcement, even if it lost its lease. If left is
-			// longer than longest, a clock was wrong.
+			// longer than longest, which allows for clocks that differ by a minute, a clock was wrong.
 			longest := org.SendWithin + org.ActWithin + time.Minute
 			if left := m.ServerMayActUntil.Sub(now); m.Lost && left > 0 && left <= longest {
 				r.noteLoss(org.ActWithin - left)
@@ -72,12 +72,14 @@ func (r *run) settle(ctx context.Context) {
 		if ctx.Err() != nil || !slices.ContainsFunc(r.items, r.canBeSettled) {
 			return
 		}
+		// Read if something was sent since the last reading, or after a wait. If this settled or sent something, or the
+		// mail that was kept back may go now, begin again without a wait.
 		progress := false
 		if !waited && !r.upToDate {
 			r.readings++
 		}
 		if waited || !r.upToDate && r.readings <= maxReadings {
-			progress = r.reconcileOnce(ctx)
+			progress = r.settleOnce(ctx)
 		}
 		if progress || r.keptBack != nil && r.sending.Err() == nil && !r.mustWait(r.keptBack) {
 			waited = false
@@ -154,10 +156,10 @@ func (r *run) canBeSettled(it *item) bool {
 	return it.state == ambiguous || it.state == rejected
 }
 
-// reconcileOnce reads the organization, makes a new plan, and settles by it what can be settled. It sends changes
-// again that were certainly not made. These mails go out one after another, so that each can be a witness for the
+// settleOnce reads the organization, makes a new plan, and settles by it what can be settled. It sends changes
+// again that count as not made. These mails go out one after another, so that each can be a witness for the
 // mails before it. progress is true if it sent something, because another reading may settle more then.
-func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
+func (r *run) settleOnce(ctx context.Context) (progress bool) {
 	if failureOf(context.Cause(r.sending)) == org.Denied {
 		return false
 	}
@@ -186,7 +188,7 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 		users[snapshot.Users[i].ID] = &snapshot.Users[i]
 	}
 	r.dropUnneeded(fresh)
-	var again []*item         // mails that were certainly not sent
+	var again []*item         // mails that count as not sent
 	var changes []plan.Change // the changes that send these mails again
 	for _, it := range open {
 		needed, mayBeMailed := sameChange(fresh.Changes, it.Change), sameChange(fresh.Held, it.Change)
@@ -219,7 +221,7 @@ func (r *run) reconcileOnce(ctx context.Context) (progress bool) {
 			continue
 		}
 		if i == len(again)-1 && r.keptBack == nil && r.mustWait(it) {
-			break
+			break // the last mail waits, so that it can be the witness for the others
 		}
 		before := it.sends
 		r.carryOut(it, changes[i])

@@ -204,7 +204,7 @@ func readHistory(ctx context.Context, b *backend.Backend, organization string) (
 		}
 		key := request{e.Run, e.Email, e.Object}
 		switch i, found := unanswered[key]; {
-		case e.Outcome == "" && e.Announces():
+		case e.Announces():
 			entry.Outcome = "unanswered" // unless the second entry follows
 			unanswered[key] = len(entries)
 			entries = append(entries, entry)

@@ -91,7 +91,7 @@ type Checkup struct {
 	// At is the server's time at the end of the requests.
 	At time.Time
 	// Key is [org.VerdictAllowed] if at least one request was allowed. Otherwise, it is
-	// [org.VerdictRefused] if the API did not accept the key, or else [org.VerdictFailed].
+	// [org.VerdictBadKey] if the API did not accept the key, or else [org.VerdictFailed].
 	Key org.Verdict
 	// Organization is the organization that the key acts on; zero if it is unknown.
 	Organization org.Organization

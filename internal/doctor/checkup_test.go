@@ -289,7 +289,7 @@ func TestCheckupVerdicts(t *testing.T) {
 		status  int
 		verdict org.Verdict
 	}{
-		{401, org.VerdictRefused}, {403, org.VerdictForbidden}, {404, org.VerdictMissing}, {418, org.VerdictFailed},
+		{401, org.VerdictBadKey}, {403, org.VerdictForbidden}, {404, org.VerdictMissing}, {418, org.VerdictFailed},
 		{500, org.VerdictFailed},
 	}
 	for _, test := range tests {
@@ -395,7 +395,7 @@ func TestCheckupOfServer(t *testing.T) {
 			api := peopled(t, sandbox.Options{})
 			api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401})
 			found := mustRun(t, inProcess(t, api), "", nil)
-			if found.Key != org.VerdictRefused || asCallError(t, found.PlanError).Status != 401 {
+			if found.Key != org.VerdictBadKey || asCallError(t, found.PlanError).Status != 401 {
 				t.Errorf("key %s: %v", found.Key, found.PlanError)
 			}
 			if diff := gocmp.Diff([]LimitKind{LimitKeyRefused, LimitInvitationsUnseen}, kinds(found)); diff != "" {

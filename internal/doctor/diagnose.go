@@ -38,7 +38,7 @@ func diagnose(c *vultr.Client, s *vultr.Survey) Checkup {
 // addLimits sets Key, Limits and Unable.
 func (d *diagnosis) addLimits() {
 	s := d.survey
-	if d.Key = d.keyVerdict(); d.Key == org.VerdictRefused {
+	if d.Key = d.keyVerdict(); d.Key == org.VerdictBadKey {
 		d.addLimit(LimitKeyRefused, "")
 	}
 	if x := d.findNonAPIAnswer(); x != nil {
@@ -97,7 +97,7 @@ func (d *diagnosis) keyVerdict() org.Verdict {
 		switch verdict := e.Verdict(); {
 		case verdict == org.VerdictAllowed:
 			return verdict
-		case verdict == org.VerdictRefused:
+		case verdict == org.VerdictBadKey:
 			key = verdict
 		}
 	}

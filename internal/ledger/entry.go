@@ -184,8 +184,11 @@ func cutPlain(text []byte) (value, rest []byte, plain bool) {
 	return nil, nil, false
 }
 
-// Announces reports whether e is about a mail or an edit. Such a line without an outcome announces a request.
+// Announces reports whether e announces the request for a mail or an edit.
 func (e Entry) Announces() bool {
+	if e.Outcome != "" {
+		return false
+	}
 	switch e.Action {
 	case Invite, Resend, Action(org.EditUpdate), Action(org.EditGrant), Action(org.EditRevoke), Action(org.EditSuspend),
 		Action(org.EditUnsuspend), Action(org.EditRemove):

@@ -24,8 +24,7 @@ import (
 // compactAt is the size in bytes above which Open compacts a ledger, if this removes at least half of its lines.
 const compactAt = 1 << 20
 
-// maxLine is more than the length of a line in bytes. Only a line with an address that consists mostly of "&" can be
-// longer, because JSON escapes this character.
+// maxLine is an estimate of the longest usual line in bytes, to reserve room.
 const maxLine = 1 << 10
 
 // Options are the options of [Open].
@@ -183,8 +182,8 @@ func (l *Ledger) Begin(mails, edits int) error {
 // compares clocks, so it is right even if the process was paused.
 func (l *Ledger) Check() error { return l.lease.Check() }
 
-// Lost returns a channel that is closed when the run may send no more requests. [Ledger.Check] returns the reason.
-func (l *Ledger) Lost() <-chan struct{} { return l.lease.Lost() }
+// LeaseLost returns a channel that is closed when the run may send no more requests. [Ledger.Check] returns the reason.
+func (l *Ledger) LeaseLost() <-chan struct{} { return l.lease.Lost() }
 
 // RecordFacts records facts. The facts about one person must be in their order.
 func (l *Ledger) RecordFacts(facts []org.Fact) error {

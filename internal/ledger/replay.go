@@ -34,11 +34,9 @@ type namedAccess struct {
 type person struct {
 	mails []*mail
 	open  *mail // the mail that the last run announced and that has no outcome yet; nil if there is none
-	// roundsFrom is the line after which mails count as rounds, and roundsFromAt is its time. resetLine is the same
-	// line. It is 0 if a [org.FactJoined] moved roundsFrom, because joined has the line then.
+	// roundsFrom is the line after which mails count as rounds, and roundsFromAt is its time.
 	roundsFrom   int
 	roundsFromAt time.Time
-	resetLine    int
 
 	joined, suspended, removed mark
 	markBefore                 mark // the value of suspended or removed before the last intent
@@ -145,16 +143,16 @@ func (r *replayer) add(e Entry) {
 		r.addMail(p, e)
 	case Action(org.FactJoined):
 		p.joined, p.userID = mark{r.lines, e.Time}, e.Object
-		p.mails, p.roundsFrom, p.roundsFromAt, p.resetLine, p.assumedNotSentLine = nil, r.lines, e.Time, 0, 0
+		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
 		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // before, the list may not show the removal yet
 			p.removed = mark{}
 		}
 	case Action(org.FactActive):
 		p.suspended = mark{}
 	case Action(org.FactUnlisted):
-		p.unlistedLine, p.roundsFrom, p.roundsFromAt, p.resetLine = r.lines, r.lines, e.Time, r.lines
+		p.unlistedLine, p.roundsFrom, p.roundsFromAt = r.lines, r.lines, e.Time
 	case Action(org.FactReset):
-		p.roundsFrom, p.roundsFromAt, p.resetLine, p.reinvitedLine = r.lines, e.Time, r.lines, r.lines
+		p.roundsFrom, p.roundsFromAt, p.reinvitedLine = r.lines, e.Time, r.lines
 	case Action(org.FactFound):
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
@@ -399,7 +397,7 @@ func (r *replayer) needed(now time.Time) []int {
 		keep(p.joined.line)
 		keep(p.unlistedLine)
 		keep(p.assumedNotSentLine)
-		keep(p.resetLine)
+		keep(p.roundsFrom)
 		keep(p.reinvitedLine)
 		keep(p.suspended.line)
 		keep(p.removed.line)

@@ -35,8 +35,8 @@ func ParseAddress(s string) (Address, error) {
 	for _, r := range s {
 		switch {
 		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '@':
-		// This case is first because it is the fastest, and nearly all characters belong to it. The printable ASCII
-		// characters that need quotes (RFC 5322, 3.2.3).
+			// This case is first because it is the fastest, and nearly all characters belong to it.
+		// The printable ASCII characters that need quotes (RFC 5322, 3.2.3).
 		case strings.ContainsRune(` <>"(),:;[\]`, r):
 			if strings.ContainsAny(s, "<>") {
 				return Address{}, errors.New("the address has a name or angle brackets with it: only local@domain is read")

@@ -40,7 +40,8 @@ type Mail struct {
 	// Found is true if the answer was lost, and later a reading found an invitation that fits the mail. Such a mail is
 	// no witness, because somebody else may have made the invitation.
 	Found bool
-	// LostSequence is the line of the ledger after which a witness must have been announced. Only set if Lost is true.
+	// LostSequence is the line of the ledger after which a witness must have been announced. It is math.MaxInt while the
+	// run that sent the mail may still be running, so that there is no witness. Only set if Lost is true.
 	LostSequence int
 	// ServerMayActUntil is the server's time until which the server may act on the mail. A mail that was announced
 	// earlier is no witness. It is zero while the run that sent the mail may still be running. Only set if Lost is true.

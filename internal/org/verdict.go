@@ -7,7 +7,7 @@ type Verdict string
 const (
 	VerdictAllowed   Verdict = "allowed"
 	VerdictForbidden Verdict = "forbidden" // 403
-	VerdictRefused   Verdict = "refused"   // 401: the key does not work
+	VerdictBadKey    Verdict = "refused"   // 401: the key does not work
 	VerdictMissing   Verdict = "missing"   // 404
 	VerdictFailed    Verdict = "error"     // any other status, no answer, or an answer that cannot be read
 	VerdictUntried   Verdict = "untried"   // no request was made

@@ -82,17 +82,19 @@ func (ix *index) isFlapping(p *person) bool {
 func (ix *index) possibleAliases(p *person) []*org.User {
 	for _, m := range p.record.Mails {
 		if !m.Lost && !p.hasInvitation(m.InvitationID) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter {
-			// A user who was there at the last --reinvite does not count, because --reinvite asked for a mail nevertheless.
-			return ix.newcomersSince(max(m.Sequence, p.record.ReinvitedSequence))
+			// A user who was there at the last --reinvite does not count, because --reinvite asked for a mail
+			// nevertheless.
+			return ix.unidentifiedSince(max(m.Sequence, p.record.ReinvitedSequence))
 		}
 	}
 	return nil
 }
 
-// newcomersSince returns the newcomers who appeared after the line sequence of the ledger, sorted by address.
-func (ix *index) newcomersSince(sequence int) []*org.User {
+// unidentifiedSince returns the unidentified users who appeared after the line sequence of the ledger, sorted by
+// address.
+func (ix *index) unidentifiedSince(sequence int) []*org.User {
 	var since []*org.User
-	for _, u := range ix.newcomers() {
+	for _, u := range ix.unidentifiedUsers() {
 		if seen, known := ix.in.Memory.Unlisted[u.ID]; !known || seen.Sequence > sequence {
 			since = append(since, u)
 		}
@@ -128,22 +130,23 @@ func (ix *index) notePossibleAlias(p *person, d *decision, vanished *org.Mail) b
 	return true
 }
 
-// newcomers returns the unlisted users who may be a person of the roster under another address, sorted by address.
-func (ix *index) newcomers() []*org.User {
-	if ix.cachedNewcomers == nil { // computed only on demand, because few plans need it
-		ix.cachedNewcomers = []*org.User{}
+// unidentifiedUsers returns the unlisted users who may be a person of the roster under another address, sorted by
+// address.
+func (ix *index) unidentifiedUsers() []*org.User {
+	if ix.cachedUnidentified == nil { // computed only on demand, because few plans need it
+		ix.cachedUnidentified = []*org.User{}
 		for i := range ix.unlistedUsers {
 			u := &ix.unlistedUsers[i]
 			if !u.Service && !u.Email.IsZero() && !isUnaccepted(u) && !ix.isSelf(u) && !ix.isKnownToLedger(u) &&
 				ix.endedAs(u) == nil {
-				ix.cachedNewcomers = append(ix.cachedNewcomers, u)
+				ix.cachedUnidentified = append(ix.cachedUnidentified, u)
 			}
 		}
-		slices.SortFunc(ix.cachedNewcomers, func(a, b *org.User) int {
+		slices.SortFunc(ix.cachedUnidentified, func(a, b *org.User) int {
 			return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.ID, b.ID))
 		})
 	}
-	return ix.cachedNewcomers
+	return ix.cachedUnidentified
 }
 
 // isUnderOtherAddress reports whether p is in the organization under an address that the roster does not name.

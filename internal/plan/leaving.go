@@ -14,8 +14,8 @@ import (
 func (ix *index) decideUnlisted(result *Plan) {
 	policy := ix.unlistedPolicy(result)
 	result.Facts = append(result.Facts, ix.unlistedUserFacts()...)
-	if ix.possiblyHidden == nil && !ix.visible.accepted {
-		ix.possiblyHidden = ix.possiblyAccepted
+	if ix.maybeUnlisted == nil && !ix.visible.accepted {
+		ix.maybeUnlisted = ix.possiblyAccepted
 	}
 	lastAdmins := ix.lastAdmins()
 	changed := map[*person]bool{} // people whose last day is over and whose user has a change
@@ -39,7 +39,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 		case policy == roster.UnlistedReport || ix.isExempt(u) || lastAdmins[u.ID] || u.Email.IsZero() || u.ID == "" ||
 			ix.isListed(u) || u.SeenOnce || isUnaccepted(u):
 			result.Notices = append(result.Notices, n)
-		case ix.possiblyHidden != nil && !ix.isKnownToLedger(u):
+		case ix.maybeUnlisted != nil && !ix.isKnownToLedger(u):
 			result.Notices = append(result.Notices, n)
 			keptUnknown = true
 		case policy == roster.UnlistedSuspend && u.Suspended:
@@ -60,8 +60,8 @@ func (ix *index) decideUnlisted(result *Plan) {
 		}
 	}
 	if keptUnknown {
-		result.Notices = append(result.Notices, Notice{Kind: UnlistedKept, Email: ix.possiblyHidden.Email,
-			Source: ix.possiblyHidden.At.Source()})
+		result.Notices = append(result.Notices, Notice{Kind: UnlistedKept, Email: ix.maybeUnlisted.Email,
+			Source: ix.maybeUnlisted.At.Source()})
 	}
 	for _, inv := range ix.unlistedInvitations {
 		if inv.Status == org.StatusPending && !ix.isPast(inv.ExpiresAt()) {

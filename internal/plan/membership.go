@@ -21,8 +21,9 @@ func (d *decision) reset() {
 	*d = decision{changes: d.changes[:0], ungrantable: d.ungrantable[:0], notices: d.notices[:0], facts: d.facts[:0]}
 }
 
-// decideMembership decides whether p is mailed. d must be empty. The cases are those of the table in
-// docs/decisions.md, from top to bottom:
+// decideMembership decides whether p is mailed, and whether the suspension of p ends. d must be empty. It must be
+// called once for each person, before decideUnlisted: it updates the mails of p, and records in ix who may be an
+// unlisted user. The cases are those of the table in docs/decisions.md, from top to bottom:
 //   - A member needs no mail.
 //   - A person who can still accept an invitation needs no mail.
 //   - The mail to a person who may have been mailed already is held.
@@ -36,16 +37,16 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	case p.user != nil && p.user.Suspended && p.record.Suspended && !p.isUnderOtherAddress():
 		// orgsync suspended them, and the roster lists them again.
 		d.change(p, Unsuspend, ListedAgain, Detail{})
-		ix.noteJoined(p, d)
+		ix.addJoinedFacts(p, d)
 		return
 	case p.user != nil && p.user.Suspended:
 		d.noteOtherAddress(p)
 		d.note(p, Notice{Kind: SuspendedUser, UserID: p.user.ID})
-		ix.noteJoined(p, d)
+		ix.addJoinedFacts(p, d)
 		return
 	case p.user != nil:
 		d.noteOtherAddress(p)
-		ix.noteJoined(p, d)
+		ix.addJoinedFacts(p, d)
 		known := p.knownKeys()
 		for _, key := range known {
 			d.facts = append(d.facts, ix.activeFacts(key, ix.recordUnder(p, known, key))...)
@@ -61,9 +62,9 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
 	}
 	unsettled := ix.resolveLostMails(p, d)
-	if ix.possiblyHidden == nil && slices.ContainsFunc(p.record.Mails,
+	if ix.maybeUnlisted == nil && slices.ContainsFunc(p.record.Mails,
 		func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }) {
-		ix.possiblyHidden = p
+		ix.maybeUnlisted = p
 	}
 	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
 		ix.possiblyAccepted = p
@@ -95,7 +96,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	if p.unaccepted != nil && len(p.invitations) == 0 && !p.reinvite {
 		d.note(p, Notice{Kind: NeedsAttention, UserID: p.unaccepted.ID, Text: statusNotAccepted})
 	} else {
-		ix.decideAfterExpiry(p, d)
+		ix.decideWithoutInvitation(p, d)
 		if !ix.waitForFirstDay(p, d) {
 			ix.holdMail(p, d)
 		}
@@ -110,9 +111,9 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 }
 
-// decideAfterExpiry decides whether to mail p, who is not a member and has no invitation that can be accepted.
-func (ix *index) decideAfterExpiry(p *person, d *decision) {
-	newest := p.newestInvitation()
+// decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
+func (ix *index) decideWithoutInvitation(p *person, d *decision) {
+	newest := p.decidingInvitation()
 	last := p.lastMail()
 	acceptedSince := last != nil && newest != nil && newest.Status == org.StatusAccepted &&
 		newest.Responded.After(last.At)
@@ -160,13 +161,13 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	removed := p.record.Removed && p.mailOf(id) == nil
-	if ix.possiblyHidden == nil && !removed && (p.record.UserID == "" || p.mailOf(id) != nil) {
+	if ix.maybeUnlisted == nil && !removed && (p.record.UserID == "" || p.mailOf(id) != nil) {
 		// p may have joined as another user: the ledger has no user id for p, or orgsync invited p again and p accepted.
-		ix.possiblyHidden = p
+		ix.maybeUnlisted = p
 	}
 	switch {
 	case !ix.visible.users && !removed && id != "":
-		ix.noteJoined(p, d)
+		ix.addJoinedFacts(p, d)
 	case !removed && ix.decidePossiblyHidden(p, d):
 	case !ix.in.InviteLeft && !removed, ix.justAccepted(p):
 		d.note(p, Notice{Kind: Left, InvitationID: id})
@@ -178,7 +179,7 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 
 // justAccepted reports whether p accepted an invitation so recently that the list of users may not show p yet.
 func (ix *index) justAccepted(p *person) bool {
-	inv := p.newestInvitation()
+	inv := p.decidingInvitation()
 	return inv != nil && inv.Status == org.StatusAccepted && ix.in.Snapshot.Now.Sub(inv.Responded) < org.SettleAfter
 }
 
@@ -240,7 +241,7 @@ func (p *person) renewable(id string) bool {
 	return m == nil || m.Email == p.Email.Key()
 }
 
-// mailOf returns the last mail of the invitation id that was certainly sent; nil if the ledger has none.
+// mailOf returns the last mail of the invitation id that was sent or counts as sent; nil if the ledger has none.
 func (p *person) mailOf(id string) *org.Mail {
 	for i := len(p.record.Mails) - 1; i >= 0; i-- {
 		if m := &p.record.Mails[i]; m.InvitationID == id && !m.Lost {
@@ -250,7 +251,7 @@ func (p *person) mailOf(id string) *org.Mail {
 	return nil
 }
 
-// lastMail returns the last mail that was certainly sent; nil if the ledger has none.
+// lastMail returns the last mail that was sent or counts as sent; nil if the ledger has none.
 func (p *person) lastMail() *org.Mail {
 	for i := len(p.record.Mails) - 1; i >= 0; i-- {
 		if m := &p.record.Mails[i]; !m.Lost {
@@ -260,7 +261,8 @@ func (p *person) lastMail() *org.Mail {
 	return nil
 }
 
-// unseenMail returns the last mail that was certainly sent, if the list does not show its invitation; otherwise nil.
+// unseenMail returns the last mail that was sent or counts as sent, if the list does not show its invitation;
+// otherwise nil.
 func (p *person) unseenMail() *org.Mail {
 	m := p.lastMail()
 	if m == nil || p.hasInvitation(m.InvitationID) {
@@ -273,10 +275,10 @@ func (p *person) hasInvitation(id string) bool {
 	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool { return inv.ID == id })
 }
 
-// newestInvitation returns the newest invitation of p in the list; nil if there is none. It prefers an older
+// decidingInvitation returns the newest invitation of p in the list; nil if there is none. It prefers an older
 // invitation that p accepted after the newest one was sent. If the newest one has no dates, it prefers any accepted
 // invitation. So orgsync does not mail a person again who accepted.
-func (p *person) newestInvitation() *org.Invitation {
+func (p *person) decidingInvitation() *org.Invitation {
 	if len(p.invitations) == 0 {
 		return nil
 	}
@@ -365,11 +367,11 @@ func (p *person) knownKeys() []string {
 	return keys
 }
 
-// noteJoined adds the facts that p is a member and which user p is. If p is absent later, these facts say that p
+// addJoinedFacts adds the facts that p is a member and which user p is. If p is absent later, these facts say that p
 // left. If the list no longer shows the accepted invitation, they still say which user p is. The facts name the user
 // only for addresses that an answer of the API connects with the user. An alias may be wrong, and counts only while
 // the roster has it.
-func (ix *index) noteJoined(p *person, d *decision) {
+func (ix *index) addJoinedFacts(p *person, d *decision) {
 	known := p.knownKeys()
 	for i, key := range known {
 		r := ix.recordUnder(p, known, key)

@@ -137,7 +137,7 @@ func (ix *index) isNamed(u *org.User) bool {
 }
 
 // selectNamed moves the changes that --only does not select to NotSelected, and marks the notices about other people.
-// It does nothing without --only.
+// Without --only, it only copies the addresses of --resend and --reinvite into the plan.
 func (ix *index) selectNamed(result *Plan) {
 	result.Resend, result.Reinvite = sortedAddresses(ix.in.Resend), sortedAddresses(ix.in.Reinvite)
 	if len(ix.in.Only) == 0 {

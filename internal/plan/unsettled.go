@@ -8,8 +8,8 @@ import (
 )
 
 // resolveLostMails decides about the lost mails to p. It updates p's mails. For each mail that the list shows, and
-// for each mail that was certainly not sent, it adds a fact. It returns the last mail about which nothing is certain
-// yet; nil if there is none.
+// for each mail that counts as not sent, it adds a fact. It returns the last mail about which nothing is known yet; nil
+// if there is none.
 func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) {
 	if !slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.Lost }) {
 		return nil
@@ -72,15 +72,16 @@ type absence int
 
 const (
 	sentUnknown    absence = iota // a later reading may decide it
-	notSent                       // the mail was certainly not sent
+	notSent                       // the mail counts as not sent
 	sentUnknowable                // no later reading can decide it
 )
 
 // judgeAbsence decides whether m, a lost mail that the list does not show, was sent. It was not sent if there is a
 // witness, or if more time has passed than a list can lag. But the list says nothing about m in these cases:
 //   - The invitation may have expired. The list may not show expired invitations.
-//   - m may have renewed an invitation that has no dates.
-//   - The list does not show accepted invitations, and an unlisted user appeared after m.
+//   - An unlisted invitation may be that of m, because the server may have changed the address.
+//   - m may have renewed an invitation that has no expiration date.
+//   - The list does not show accepted invitations, and an unlisted user appeared after m or the key cannot list users.
 func (ix *index) judgeAbsence(p *person, m org.Mail) absence {
 	age := ix.in.Snapshot.Now.Sub(m.At)
 	if age >= org.InvitationLife-org.SettleAfter {
@@ -101,7 +102,7 @@ func (ix *index) judgeAbsence(p *person, m org.Mail) absence {
 	witnessed := last.Sequence > m.LostSequence && !last.At.Before(m.ServerMayActUntil)
 	// If the list does not show accepted invitations, the invitation of m may have been accepted: by a user who appeared
 	// after m or, if the key cannot list users, by anybody.
-	mayBeAccepted := !ix.visible.accepted && (!ix.visible.users || len(ix.newcomersSince(m.Sequence)) > 0)
+	mayBeAccepted := !ix.visible.accepted && (!ix.visible.users || len(ix.unidentifiedSince(m.Sequence)) > 0)
 	switch {
 	case age < org.SettleAfter && (mayBeAccepted || !witnessed):
 		return sentUnknown
@@ -132,7 +133,7 @@ func withoutDotsAndTag(key string) string {
 }
 
 // invitationFor returns the invitation that proves that the lost mail m was sent; nil if there is none. Such an
-// invitation expires later than the invitation of any earlier mail. If the server gives no dates, it is pending and
+// invitation is new since m, or expires later than it did before m. If the server gives no dates, it is pending and
 // belongs to no other mail.
 func (p *person) invitationFor(m org.Mail) *org.Invitation {
 	for _, inv := range p.invitations {

@@ -100,7 +100,7 @@ func keySentences(c doctor.Checkup) []string {
 	switch c.Key {
 	case org.VerdictAllowed:
 		lines = append(lines, "The key works.")
-	case org.VerdictRefused:
+	case org.VerdictBadKey:
 		lines = append(lines, "The key does not work: the API rejects it.")
 	default:
 		lines = append(lines, "It is unknown whether the key works: no request got a usable answer.")
@@ -119,8 +119,8 @@ func keySentences(c doctor.Checkup) []string {
 
 var verdictColors = map[org.Verdict]document.Color{
 	org.VerdictAllowed: document.Green, org.VerdictForbidden: document.Yellow, org.VerdictMissing: document.Yellow,
-	org.VerdictRefused: document.Red,
-	org.VerdictFailed:  document.Red, org.VerdictUntried: document.Faint,
+	org.VerdictBadKey: document.Red,
+	org.VerdictFailed: document.Red, org.VerdictUntried: document.Faint,
 }
 
 func endpointTable(endpoints []doctor.Endpoint) document.Table {

@@ -34,7 +34,7 @@ func examined() doctor.Checkup {
 				Message: "No", Requests: 1, Latency: time.Millisecond},
 			{Name: "roles", Path: "/v2/roles", Verdict: org.VerdictFailed, Status: 200, Message: "an HTML page (Sign in) " +
 				"instead of JSON", Requests: 4, Latency: time.Millisecond},
-			{Name: "policies", Path: "/v2/policies", Verdict: org.VerdictRefused, Status: 401, Message: "Invalid API token",
+			{Name: "policies", Path: "/v2/policies", Verdict: org.VerdictBadKey, Status: 401, Message: "Invalid API token",
 				Requests: 1, Latency: time.Millisecond},
 		},
 		Traits: []doctor.Trait{
@@ -66,8 +66,8 @@ func rejected() (DoctorRun, doctor.Checkup) {
 	d := DoctorRun{Run: Run{Command: "doctor",
 		Code: 1, Err: errors.New("nothing can be planned with this key")}, Note: "There is no roster."}
 	return d, doctor.Checkup{
-		At: now, Key: org.VerdictRefused, PlanError: unable, ClockAhead: new(-5 * time.Second),
-		Endpoints: []doctor.Endpoint{{Name: "invitations", Path: "/v2/invitation", Verdict: org.VerdictRefused, Status: 401,
+		At: now, Key: org.VerdictBadKey, PlanError: unable, ClockAhead: new(-5 * time.Second),
+		Endpoints: []doctor.Endpoint{{Name: "invitations", Path: "/v2/invitation", Verdict: org.VerdictBadKey, Status: 401,
 			Message: "Invalid API token", Requests: 1, Latency: time.Millisecond}},
 		Limits: []doctor.Limit{{Kind: doctor.LimitKeyRefused}, {Kind: doctor.LimitInvitationsUnseen}},
 	}

@@ -230,7 +230,8 @@ func FuzzUpdateAccess(f *testing.F) {
 	})
 }
 
-// TestDiffersOnlyByUpdates checks that differsOnlyByUpdates notices any change except the access of the updated entries.
+// TestDiffersOnlyByUpdates checks that differsOnlyByUpdates notices any change except the access of the updated
+// entries.
 func TestDiffersOnlyByUpdates(t *testing.T) {
 	t.Parallel()
 	const before = "defaults: {groups: [all]}\nusers:\n  - {email: ada@example.com, name: Ada, groups: [old]}\n  - " +

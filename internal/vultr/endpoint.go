@@ -104,7 +104,7 @@ func (e *Endpoint) Verdict() org.Verdict {
 	case len(e.Exchanges) == 0:
 		return org.VerdictUntried
 	case status == http.StatusUnauthorized:
-		return org.VerdictRefused
+		return org.VerdictBadKey
 	case status == http.StatusForbidden:
 		return org.VerdictForbidden
 	case status == http.StatusNotFound:

@@ -14,7 +14,7 @@ import (
 type index struct {
 	in Input
 	// people are the people of the roster, sorted by the key of the address. People whose last day is over are among
-	// them, without invitations and user.
+	// them, without invitations and user. PersonStatuses adds their users.
 	people []person
 	// byKey has the person for the key of each address and alias.
 	byKey map[string]*person
@@ -41,14 +41,14 @@ type index struct {
 	witnessMail *org.Mail
 	access      holdings
 	visible     visibility
-	// cachedNewcomers is the result of newcomers; nil before its first call.
-	cachedNewcomers []*org.User
+	// cachedUnidentified is the result of unidentifiedUsers; nil before its first call.
+	cachedUnidentified []*org.User
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
 	unlistedBySameKey map[string][]unlistedAddress
-	// possiblyHidden is the first person who may be a member under an unknown address: they were mailed and the list
+	// maybeUnlisted is the first person who may be a member under an unknown address: they were mailed and the list
 	// shows nothing of the mail, or they were a member and match no user. possiblyAccepted is the first person who may
 	// be one if the list does not show accepted invitations. They are nil if there is nobody.
-	possiblyHidden, possiblyAccepted *person
+	maybeUnlisted, possiblyAccepted *person
 }
 
 // person is an entry of the roster with everything that is known about the person.

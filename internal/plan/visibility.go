@@ -89,8 +89,8 @@ func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
 	if !ix.visible.mayHide(before) {
 		return false
 	}
-	if ix.possiblyHidden == nil {
-		ix.possiblyHidden = p
+	if ix.maybeUnlisted == nil {
+		ix.maybeUnlisted = p
 	}
 	if p.reinvite || ix.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !p.record.EverMailed {
 		reason := NotInvited
