@@ -365,3 +365,24 @@ func TestRemovalsAreLimited(t *testing.T) {
 		}
 	})
 }
+
+// TestGrantBeforeSuspension: the answer to a grant is lost, and somebody suspends the member before the run reads the
+// organization to settle the grant. The grant took effect, so it is done.
+func TestGrantBeforeSuspension(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.addMembers(ada)
+		c.setFirstGroups("platform")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
+		inner := c.wire.Handler
+		c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				defer func() { must(t, c.Suspend(ada)) }()
+			}
+			inner.ServeHTTP(w, r)
+		})
+		o := c.run(with{})
+		c.expect(o, 0, ada, "grant done, suspended")
+	})
+}

@@ -356,13 +356,17 @@ var errNotNeeded = errors.New("their invitation or membership has changed since 
 // errNoLongerUnlisted says why a person is not suspended or removed after all.
 var errNoLongerUnlisted = errors.New("the second plan does not have this change")
 
-// concludeUnneeded concludes a change that the new plan does not need. The change is done, unless a notice about the
-// person gives another reason why the new plan does not need it.
+// concludeUnneeded concludes a change that the new plan does not need. An edit must have taken effect, so it is done. A
+// mail is done, unless a notice about the person gives another reason why the new plan does not need it.
 func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
-	if !it.Action.Mails() && it.state == ambiguous {
-		if err := r.opts.Ledger.RecordEditOutcome(r.toEdit(it.Change), ledger.Sent); err != nil {
-			r.stop(err)
+	if !it.Action.Mails() {
+		if it.state == ambiguous {
+			if err := r.opts.Ledger.RecordEditOutcome(r.toEdit(it.Change), ledger.Sent); err != nil {
+				r.stop(err)
+			}
 		}
+		r.conclude(it, Done, nil)
+		return
 	}
 	for _, n := range notices {
 		if !n.Email.Equal(it.Email) {
