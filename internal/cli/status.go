@@ -107,6 +107,7 @@ summary.`,
 }
 
 func (a *app) status(ctx context.Context, o statusOptions) error {
+	a.enableHeader("status")
 	r, err := a.loadRoster(ctx)
 	if err != nil {
 		return err
@@ -118,7 +119,6 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 		}
 		o.addresses[i] = p.Email
 	}
-	a.enableHeader("status")
 	if o.watch {
 		a.progress = nil // otherwise a bar would appear with each read
 	}
