@@ -75,22 +75,23 @@ var packageRules = []packageRule{
 	},
 	{
 		dir:     "internal/org",
+		project: []string{"internal/lazyregexp"},
 		modules: []string{"golang.org/x/net/idna", "golang.org/x/text/unicode/norm"},
 	},
 	{
 		dir:     "internal/roster",
-		project: []string{"internal/org", "internal/printable"},
+		project: []string{"internal/lazyregexp", "internal/org", "internal/printable"},
 		modules: []string{"gopkg.in/yaml.v3"},
 	},
 	{
 		dir:     "internal/vultr",
-		project: []string{"internal/loopback", "internal/org"},
+		project: []string{"internal/lazyregexp", "internal/loopback", "internal/org"},
 		modules: []string{"github.com/vultr/govultr/v3", "golang.org/x/sync", "golang.org/x/time/rate"},
 	},
 	{
 		// Makes no request itself: internal/vultr does.
 		dir:     "internal/doctor",
-		project: []string{"internal/org", "internal/vultr"},
+		project: []string{"internal/lazyregexp", "internal/org", "internal/vultr"},
 	},
 	{
 		dir:     "internal/ledger",
@@ -99,6 +100,10 @@ var packageRules = []packageRule{
 	{
 		dir: "internal/loopback",
 		std: []string{"net/netip", "strings"},
+	},
+	{
+		dir: "internal/lazyregexp",
+		std: []string{"regexp", "sync"},
 	},
 	{
 		dir: "internal/shellword",
@@ -175,8 +180,8 @@ var packageRules = []packageRule{
 	{
 		dir: "internal/report",
 		project: []string{
-			"internal/apply", "internal/diff", "internal/doctor", "internal/document", "internal/ledger", "internal/org",
-			"internal/plan", "internal/printable", "internal/roster",
+			"internal/apply", "internal/diff", "internal/doctor", "internal/document", "internal/lazyregexp",
+			"internal/ledger", "internal/org", "internal/plan", "internal/printable", "internal/roster",
 		},
 	},
 	{

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
@@ -64,7 +65,7 @@ together with the output of 'orgsync doctor', from which you may strike what you
 To make a test of it, put the folder into testdata/recorded.
 `
 
-var recordingName = lazyRegexp(`^[0-9]{3,}-[a-z-]+\.json$`)
+var recordingName = lazyregexp.New(`^[0-9]{3,}-[a-z-]+\.json$`)
 
 // NewRecorder returns a recorder that writes to the folder dir. It creates the folder with the mode
 // 0700, or deletes an earlier recording in it. It returns an error if the folder has anything else.
@@ -161,7 +162,7 @@ func (r *redactor) query(query url.Values) string {
 }
 
 // contentType matches the media types of JSON, and those that proxies and login pages usually send.
-var contentType = lazyRegexp(`^(application/([a-z.]{1,40}\+)?json|text/(html|plain))(; ?charset=(utf-8|UTF-8))?$`)
+var contentType = lazyregexp.New(`^(application/([a-z.]{1,40}\+)?json|text/(html|plain))(; ?charset=(utf-8|UTF-8))?$`)
 
 // headers returns the headers that are recorded: those that say how to read the answer, what its date
 // is, and when to try again. It leaves out values that may be personal.

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/vultr"
 )
@@ -63,16 +62,10 @@ var keptWords = func() map[string]bool {
 var countingKeys = []string{"total", "status", "api_enabled", "active", "service_user", "invite_accepted",
 	"max_session_duration", "per_page"}
 
-// lazyRegexp returns a function that compiles a pattern on its first call. Only doctor needs the
-// patterns, and compiling them would slow down the start of all commands.
-func lazyRegexp(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}
-
 var (
-	fieldName = lazyRegexp(`^[a-z_]{1,40}$`)
-	hexDigits = lazyRegexp(`^[0-9a-f]{8,64}$`)
-	digits    = lazyRegexp(`^[0-9]{1,64}$`)
+	fieldName = lazyregexp.New(`^[a-z_]{1,40}$`)
+	hexDigits = lazyregexp.New(`^[0-9a-f]{8,64}$`)
+	digits    = lazyregexp.New(`^[0-9]{1,64}$`)
 )
 
 // idPrefix begins the replacements of hexadecimal ids, so that people recognize them. It has only

@@ -2,15 +2,13 @@ package org
 
 import (
 	"html"
-	"regexp"
 	"strings"
-	"sync"
+
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 )
 
 // entity matches an escaped character of HTML. The semicolon is required, so that text such as "R&D" stays the same.
-var entity = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});`)
-})
+var entity = lazyregexp.New(`&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});`)
 
 // maxEscapes is how often a text may have been escaped for HTML, one time after the other.
 const maxEscapes = 3

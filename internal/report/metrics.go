@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
@@ -187,13 +186,9 @@ func (m *Metrics) KeepPrevious(previous string) bool {
 const quoted = `"((?:[^"\\\n]|\\.)*)"`
 
 var (
-	successLine = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^` + lastSuccess + `\{organization=` + quoted + `,command=` + quoted +
-			`\} ([0-9.]{1,20})$`)
-	})
-	nameLine = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?m)^` + organizationInfo + `\{.*,name=` + quoted + `\} 1$`)
-	})
+	successLine = lazyregexp.New(`(?m)^` + lastSuccess + `\{organization=` + quoted + `,command=` + quoted +
+		`\} ([0-9.]{1,20})$`)
+	nameLine = lazyregexp.New(`(?m)^` + organizationInfo + `\{.*,name=` + quoted + `\} 1$`)
 )
 
 // label returns a label with its escaped value in the text format of Prometheus.

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
-	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 )
 
 // parseFile returns the root node of a file; nil if the file is empty. It has checked the encoding,
@@ -160,16 +160,10 @@ const (
 )
 
 var (
-	yamlErrorRegexp   = lazyRegexp(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
-	anchorErrorRegexp = lazyRegexp(`^unknown anchor '(.*)' referenced$`)
-	tabRegexp         = lazyRegexp(`^[ -]*\t`)
+	yamlErrorRegexp   = lazyregexp.New(`^(?:yaml: )?(?:line ([0-9]+): )?(.*)`)
+	anchorErrorRegexp = lazyregexp.New(`^unknown anchor '(.*)' referenced$`)
+	tabRegexp         = lazyregexp.New(`^[ -]*\t`)
 )
-
-// lazyRegexp returns a function that compiles pattern at its first call. Most runs need only a few of
-// the regular expressions.
-func lazyRegexp(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}
 
 // syntaxProblem returns the problem for err, with which yaml.v3 stopped while it read from lines.
 func syntaxProblem(file string, lines *lineReader, err error) *Problem {

@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 )
 
 // lookalike matches names with the extension of a YAML or JSON file, also if something like ".bak" or
 // "~" follows the extension.
-var lookalike = lazyRegexp(`(?i)\.(ya?ml|json)($|[^\pL\pN])`)
+var lookalike = lazyregexp.New(`(?i)\.(ya?ml|json)($|[^\pL\pN])`)
 
 // IsRoster reports whether orgsync reads a file of a roster folder. name is the name of the file
 // without the folder; shown is the name of the file in the error. A file that only looks like a

@@ -7,13 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
 var (
-	tomlRegexp = lazyRegexp(
+	tomlRegexp = lazyregexp.New(
 		`(?m)^(\[\[?[A-Za-z0-9_."-]+\]\]?|[A-Za-z0-9_"-]+\s*=\s*["'\[{0-9tf].*)\s*$`)
-	csvHeaderRegexp = lazyRegexp(
+	csvHeaderRegexp = lazyregexp.New(
 		`(?i)^[^:{}\[\]]*(^|[,;\t"])\s*(e-?mail|mail|address)[^:{}\[\]]*$`)
 )
 

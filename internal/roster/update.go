@@ -11,6 +11,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -357,7 +358,7 @@ func (e *editor) replaceScalar(n *yaml.Node, text string) {
 }
 
 // quotedRegexp matches a text in double or single quotes that ends on the same line.
-var quotedRegexp = lazyRegexp(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
+var quotedRegexp = lazyregexp.New(`^("(?:[^"\\]|\\.)*")|^('(?:[^']|'')*')(?:[^']|$)`)
 
 // span returns the offsets of the beginning and the end of a scalar or an alias. end is -1 if the node
 // has several lines, or if it is neither plain nor in quotes.

@@ -11,6 +11,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
 )
@@ -291,7 +292,7 @@ func parseDuration(s string) (time.Duration, bool) {
 }
 
 var (
-	durationRegexp = lazyRegexp(durationPattern)
+	durationRegexp = lazyregexp.New(durationPattern)
 	durationUnits  = map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}
 )
 

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 )
 
 // date returns the time under name, in UTC; zero if there is none. understood is false if there is
@@ -64,14 +64,8 @@ func isZeroDate(text string) bool {
 
 // isoDate matches a date with a time of day as ISO 8601 and databases write it. The groups are the
 // day, the time, the seconds, the name of the zone, and the hours and minutes of its offset.
-var isoDate = lazyRegexp(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
+var isoDate = lazyregexp.New(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:[.,]\d{1,9})?)?` +
 	` ?(?i:(z|utc|gmt)|([+-]\d{2}):?(\d{2})?)?$`)
-
-// lazyRegexp returns a function that compiles a pattern on its first call. Most commands need none of
-// the patterns, and compiling them all would slow down the start of the program.
-func lazyRegexp(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}
 
 // namedDates are layouts with the names of days and months: those of HTTP (RFC 9110, 5.6.7), and
 // those of the C function ctime and the program date.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -72,7 +73,7 @@ func describeNonJSON(a answer, body []byte) string {
 	return "an answer that is not a JSON object"
 }
 
-var titleTag = lazyRegexp(`(?is)<title[^>]*>(.*?)</title>`)
+var titleTag = lazyregexp.New(`(?is)<title[^>]*>(.*?)</title>`)
 
 func describeHTML(body []byte) string {
 	if title := titleTag().FindSubmatch(body[:min(len(body), maxErrorBody)]); title != nil {

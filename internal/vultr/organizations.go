@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -96,7 +97,7 @@ func resolveOrganization(
 // IsUUID reports whether s is a UUID. The ids of organizations are UUIDs (SPEC).
 func IsUUID(s string) bool { return uuid().MatchString(s) }
 
-var uuid = lazyRegexp(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var uuid = lazyregexp.New(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // chooseOrganization returns the organization of have that matches pin. If pin is "", have must have
 // only one. Any other case is an [*org.PinError].
