@@ -32,21 +32,17 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 	if problem != nil {
 		return nil, newProblemsError([]Problem{*problem})
 	}
-	var places []Position
-	if isAddressList(string(data)) {
-		table := []byte("email\n")
-		for at, address := range addressWords(string(data)) {
-			places = append(places, Position{file, at.Line, at.Column})
-			table = append(append(table, address...), '\n')
-		}
-		data = table
-	}
-	c := &csvReader{decoder: *newDecoder(), reader: csv.NewReader(bytes.NewReader(data)), places: places}
+	c := &csvReader{decoder: *newDecoder(), reader: csv.NewReader(bytes.NewReader(data))}
 	c.file = file
 	c.reader.Comma = csvDelimiter(data)
 	c.reader.FieldsPerRecord = -1 // read checks this number, with a better message
 	c.reader.TrimLeadingSpace = c.reader.Comma != '\t'
-	entries := c.read()
+	var entries []Entry
+	if text := string(data); isAddressList(text) {
+		entries = c.readAddresses(text)
+	} else {
+		entries = c.read()
+	}
 	if len(c.problems) == 0 && len(entries) == 0 {
 		c.problems.add(Position{file, 1, 1}, "the file has no people: it needs a line with column names, one of which "+
 			`is "email", and a line for each person`)
@@ -75,10 +71,6 @@ type csvReader struct {
 	reader *csv.Reader
 	// columns are the keys of the columns in their order; nil for an unknown column.
 	columns []*key
-	// places has the positions of the addresses in a plain list, of which reader reads one at a time; nil
-	// for a CSV file.
-	places  []Position
-	records int // the number of records read after the header
 }
 
 func (c *csvReader) read() []Entry {
@@ -93,7 +85,6 @@ func (c *csvReader) read() []Entry {
 	var entries []Entry
 	for {
 		record, err := c.reader.Read()
-		c.records++
 		if errors.Is(err, io.EOF) {
 			return entries
 		}
@@ -105,7 +96,7 @@ func (c *csvReader) read() []Entry {
 			continue // spreadsheets write empty lines below the last person
 		}
 		if len(entries) == maxCSVPeople {
-			c.problems.add(c.at(0), "the file has more than %d people", maxCSVPeople)
+			c.addTooMany(c.at(0))
 			return entries
 		}
 		if extra := len(record) - len(c.columns); extra > 0 {
@@ -119,9 +110,6 @@ func (c *csvReader) read() []Entry {
 
 // at returns the position of a field of the current record.
 func (c *csvReader) at(field int) Position {
-	if c.places != nil && c.records > 0 {
-		return c.places[c.records-1]
-	}
 	line, column := c.reader.FieldPos(field)
 	return Position{c.file, line, column}
 }
@@ -184,9 +172,35 @@ func (c *csvReader) readPerson(record []string) Entry {
 	if c.addressColumn() >= len(record) {
 		c.problems.add(c.at(0), "the line has no address")
 	}
-	e := Entry{Person: Person{At: c.at(0)}}
+	return c.decodeEntry(entry, c.at(0))
+}
+
+// readAddresses reads a plain list of addresses as if each were an entry of users.
+func (c *csvReader) readAddresses(text string) []Entry {
+	var entries []Entry
+	for at, address := range addressWords(text) {
+		at.File = c.file
+		if len(entries) == maxCSVPeople {
+			c.addTooMany(at)
+			break
+		}
+		entries = append(entries, c.decodeEntry(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
+			scalarNode("email", at), scalarNode(address, at),
+		}}, at))
+	}
+	return entries
+}
+
+// decodeEntry decodes an entry of users that begins at a position of the file.
+func (c *csvReader) decodeEntry(entry *yaml.Node, at Position) Entry {
+	e := Entry{Person: Person{At: at}}
 	c.decodePerson(entry, &personKeys, &e.Person)
 	return e
+}
+
+// addTooMany adds a problem for the first person above the maximum.
+func (c *csvReader) addTooMany(at Position) {
+	c.problems.add(at, "the file has more than %d people", maxCSVPeople)
 }
 
 // listNode returns the list in the field value, whose items are separated by semicolons. A duplicate

@@ -48,9 +48,14 @@ func (s *Store) place() string {
 func (s *Store) Read(ctx context.Context) ([]byte, error) {
 	r, err := s.read(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read the shared state %s: %w", s.place(), err)
+		return nil, s.readError(err)
 	}
 	return r.lines.join(), nil
+}
+
+// readError returns err with the place that could not be read.
+func (s *Store) readError(err error) error {
+	return fmt.Errorf("read the shared state %s: %w", s.place(), err)
 }
 
 // Archived returns the lines that were removed from the ledger to make it smaller, oldest first.
@@ -267,12 +272,9 @@ func isMadeOf(object []byte, pieces [][]byte) bool {
 
 // Inspect describes the store, as [state.Store] says.
 func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
-	failed := func(err error) (state.Inspection, error) {
-		return state.Inspection{}, fmt.Errorf("read the shared state %s: %w", s.place(), err)
-	}
 	r, err := s.read(ctx, nil)
 	if err != nil {
-		return failed(err)
+		return state.Inspection{}, s.readError(err)
 	}
 	i := state.Inspection{Place: s.place(), Bytes: Size(r.lines), ObjectsSinceBase: r.number - r.base}
 	if r.held() {
@@ -283,7 +285,7 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	}
 	old, err := s.list(ctx, logFolder, "", cleanAtOnce)
 	if err != nil {
-		return failed(err)
+		return state.Inspection{}, s.readError(err)
 	}
 	unneeded := 0
 	for _, info := range old {
@@ -341,7 +343,7 @@ func (s *Store) readHeld(ctx context.Context, id, notHeld string) (*logState, er
 	r, err := s.read(ctx, nil)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read the shared state %s: %w", s.place(), err)
+		return nil, s.readError(err)
 	case !r.held():
 		return nil, &state.Problem{
 			Err:    fmt.Errorf("unlock %s: %s", s.place(), notHeld),
