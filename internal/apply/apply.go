@@ -154,6 +154,7 @@ const (
 
 // Run carries out p and returns the result of every change. It starts no new request after ctx ends.
 func Run(ctx context.Context, p plan.Plan, o Options) Result {
+	o.Concurrency = max(1, o.Concurrency)
 	r := &run{opts: o, org: p.Organization, forbidden: map[editKind]error{}}
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
@@ -373,7 +374,7 @@ func (r *run) sendRest(people [][]*item) {
 // fanOut sends the changes of several people at the same time, and the changes of one person one after another.
 func (r *run) fanOut(people [][]*item) {
 	var g errgroup.Group
-	g.SetLimit(max(1, r.opts.Concurrency))
+	g.SetLimit(r.opts.Concurrency)
 	for _, person := range people {
 		if r.sending.Err() != nil {
 			break

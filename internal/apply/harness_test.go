@@ -160,7 +160,7 @@ func (c *company) apply(w with) outcome {
 	}
 	defer book.Close()
 	readings := 0
-	wanted := plan.WantedAccess(&c.roster, book.Memory())
+	wanted := plan.WantedAccess(c.roster.RequiredAccess(), book.Memory())
 	read := func(ctx context.Context) (org.Snapshot, error) {
 		snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, wanted)
 		if readings++; w.reading != nil && err == nil {
@@ -230,7 +230,7 @@ func (c *company) changes() []string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	snapshot, err := client.ReadOrganization(c.t.Context(), organization.ID, plan.WantedAccess(&c.roster, memory))
+	snapshot, err := client.ReadOrganization(c.t.Context(), organization.ID, plan.WantedAccess(c.roster.RequiredAccess(), memory))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -385,11 +385,11 @@ func TestHistoryWrongDateOfGateway(t *testing.T) {
 func TestHistoryFormerAddressAsAlias(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, "aold@example.com", "bold@example.com", "cold@example.com")
+		c := newCompany(t, sandbox.Options{}, "a-old@example.com", "b-old@example.com", "c-old@example.com")
 		c.apply(with{})
 		must(t, c.Advance(80*time.Hour))
-		c.setRoster("anew@example.com", "bnew@example.com", "cnew@example.com", "zoe@example.com")
-		for i, old := range []string{"aold@example.com", "bold@example.com", "cold@example.com"} {
+		c.setRoster("a-new@example.com", "b-new@example.com", "c-new@example.com", "zoe@example.com")
+		for i, old := range []string{"a-old@example.com", "b-old@example.com", "c-old@example.com"} {
 			c.roster.People[i].Aliases = []org.Address{org.MustParseAddress(old)}
 		}
 		for i := range 4 {
@@ -397,7 +397,7 @@ func TestHistoryFormerAddressAsAlias(t *testing.T) {
 			c.logOutcome(c.apply(with{}))
 			must(t, c.Advance(time.Hour))
 		}
-		if len(c.Mails()["anew@example.com"]) == 0 {
+		if len(c.Mails()["a-new@example.com"]) == 0 {
 			t.Error("the address of the roster is never mailed; the renewed invitation went to the old one")
 		}
 		c.checkInvariants()

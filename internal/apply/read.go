@@ -36,7 +36,7 @@ func ReadAndPlan(
 // not sent.
 func needsTwoReadings(p plan.Plan) bool {
 	mailsOrTakes := func(c plan.Change) bool {
-		return c.Action.Mails() || c.Action == plan.Suspend || c.Action == plan.Remove || c.TakesAccess()
+		return c.Action.Mails() || c.Action.SuspendsOrRemoves() || c.TakesAccess()
 	}
 	isAbsent := func(f org.Fact) bool { return f.Kind == org.FactAbsent }
 	return len(p.Held) > 0 || slices.ContainsFunc(p.Changes, mailsOrTakes) || slices.ContainsFunc(p.Facts, isAbsent)

@@ -316,7 +316,7 @@ func (r *run) countUnanswered(number int, f org.Failure, err error) {
 		r.unanswered = append(r.unanswered, number)
 	}
 	r.unanswered = slices.DeleteFunc(r.unanswered, func(n int) bool { return n < r.lastAnswered })
-	if len(r.unanswered) == maxUnanswered+max(1, r.opts.Concurrency) {
+	if len(r.unanswered) == maxUnanswered+r.opts.Concurrency {
 		r.stop(fmt.Errorf("%d changes in a row were not answered: %w", len(r.unanswered), err))
 	}
 }

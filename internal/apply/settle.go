@@ -285,9 +285,7 @@ func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 // If a person accepts under an unknown address meanwhile, they are an unlisted user in one list and pending in the
 // other.
 func (r *run) confirmRemovals(ctx context.Context) {
-	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool {
-		return it.Action != plan.Suspend && it.Action != plan.Remove
-	})
+	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !it.Action.SuspendsOrRemoves() })
 	if len(leaving) == 0 {
 		return
 	}

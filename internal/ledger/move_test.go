@@ -64,15 +64,22 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestRetire: a ledger that was moved refuses runs and readers, and names the new place. Its history can still be
-// read. Older programs refuse the last line because of its version.
-func TestRetire(t *testing.T) {
-	t.Parallel()
+// movedLedger returns a ledger that was moved to a bucket.
+func movedLedger(t *testing.T) *ledgertest.Store {
+	t.Helper()
 	from := ledgerWithMails(t, "ada@example.com")
 	o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
 	if _, err := ledger.Copy(t.Context(), from, &ledgertest.Store{}, o); err != nil {
 		t.Fatal(err)
 	}
+	return from
+}
+
+// TestRetire: a ledger that was moved refuses runs and readers, and names the new place. Its history can still be
+// read. Older programs refuse the last line because of its version.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	from := movedLedger(t)
 	_, openErr := ledger.Open(t.Context(), from, ledger.Options{Organization: "o1", Now: time.Now})
 	_, _, readErr := ledger.Read(t.Context(), from, "o1")
 	for _, err := range []error{openErr, readErr} {
@@ -95,11 +102,7 @@ func TestRetire(t *testing.T) {
 // TestRetiredLedgerInTheFuture: nothing is added to a ledger that moved, also if its times are in the future.
 func TestRetiredLedgerInTheFuture(t *testing.T) {
 	t.Parallel()
-	from := ledgerWithMails(t, "ada@example.com")
-	o := ledger.CopyOptions{Organization: "o1", Now: at(5), RetireTo: "s3://bucket/orgsync"}
-	if _, err := ledger.Copy(t.Context(), from, &ledgertest.Store{}, o); err != nil {
-		t.Fatal(err)
-	}
+	from := movedLedger(t)
 	before, _ := from.Read(t.Context())
 	early := func() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 	if _, err := ledger.Open(t.Context(), from, ledger.Options{Organization: "o1", Now: early}); err == nil {

@@ -32,11 +32,12 @@ func holdingsOf(all []org.Access) holdings {
 	return h
 }
 
-// WantedAccess returns the access that r names. If the ledger has an id for a name, the result has this id too. So
-// the reading also finds the holders of a group, role or policy that was renamed.
-func WantedAccess(r *roster.Roster, m org.Memory) org.Wanted {
-	wanted := r.RequiredAccess()
-	for kind, names := range wanted {
+// WantedAccess returns the names of required, each with the id that it has in the ledger, so that the reading also finds
+// who has a group, role or policy that was renamed. required is that of the roster; it stays as it is.
+func WantedAccess(required org.Wanted, m org.Memory) org.Wanted {
+	wanted := make(org.Wanted, len(required))
+	for kind, names := range required {
+		wanted[kind] = slices.Clip(names)
 		for _, name := range names {
 			if id := m.Access[org.AccessName{Kind: kind, Name: name}]; id != "" {
 				wanted[kind] = append(wanted[kind], id)

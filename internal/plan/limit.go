@@ -41,7 +41,7 @@ func (p Plan) CheckLimits() error {
 		switch {
 		case c.Action.Mails():
 			mails++
-		case c.Action == Suspend || c.Action == Remove:
+		case c.Action.SuspendsOrRemoves():
 			removals++
 		case c.TakesAccess():
 			revokes++

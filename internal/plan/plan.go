@@ -32,6 +32,9 @@ var Actions = []Action{Invite, Reinvite, Update, Grant, Revoke, Suspend, Unsuspe
 // Mails reports whether a sends an invitation mail.
 func (a Action) Mails() bool { return a == Invite || a == Reinvite }
 
+// SuspendsOrRemoves reports whether a suspends or removes a user.
+func (a Action) SuspendsOrRemoves() bool { return a == Suspend || a == Remove }
+
 // Reason is why a change is needed.
 type Reason string
 

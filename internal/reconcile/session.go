@@ -69,6 +69,8 @@ type Session struct {
 	// Organization is the organization on which the key acts.
 	Organization org.Organization
 	store        state.Store
+	// required is the access that the roster names. The reading that OpenAhead started reads only this access.
+	required org.Wanted
 	// startedReading waits for the reading that OpenAhead started; nil if there is none.
 	startedReading func() (org.Snapshot, error)
 }
@@ -107,23 +109,24 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, WithCause(ctx, err)
 	}
-	return newSession(o, organization, nil)
+	return newSession(o, organization, o.Roster.RequiredAccess(), nil)
 }
 
 // OpenAhead is like [Open], but also starts to read the organization, for a [Session.Plan] that follows. The reading
 // ends with ctx.
 func OpenAhead(ctx context.Context, o Options) (*Session, error) {
-	organization, snapshot, err := o.Provider.ReadAhead(ctx, o.Roster.Organization, o.Roster.RequiredAccess())
+	required := o.Roster.RequiredAccess()
+	organization, snapshot, err := o.Provider.ReadAhead(ctx, o.Roster.Organization, required)
 	if err != nil {
 		return nil, WithCause(ctx, err)
 	}
-	return newSession(o, organization, snapshot)
+	return newSession(o, organization, required, snapshot)
 }
 
 func newSession(
-	o Options, organization org.Organization, startedReading func() (org.Snapshot, error),
+	o Options, organization org.Organization, required org.Wanted, startedReading func() (org.Snapshot, error),
 ) (*Session, error) {
-	s := &Session{opts: o, Organization: organization, startedReading: startedReading}
+	s := &Session{opts: o, Organization: organization, required: required, startedReading: startedReading}
 	if o.Identified != nil {
 		o.Identified(organization)
 	}
@@ -140,7 +143,7 @@ func newSession(
 
 // reader returns a function that reads the organization for a plan. memory has the ids of access that was renamed.
 func (s *Session) reader(memory org.Memory) func(context.Context) (org.Snapshot, error) {
-	wanted := plan.WantedAccess(s.opts.Roster, memory)
+	wanted := plan.WantedAccess(s.required, memory)
 	return func(ctx context.Context) (org.Snapshot, error) {
 		if s.opts.AfterReading != nil {
 			defer s.opts.AfterReading()
@@ -158,8 +161,7 @@ func (s *Session) reader(memory org.Memory) func(context.Context) (org.Snapshot,
 // lacksHolders reports whether snapshot may lack holders of access that wanted has. The reading of OpenAhead starts
 // before the memory is known. So it cannot know the ids of groups, roles and policies that were renamed.
 func (s *Session) lacksHolders(snapshot org.Snapshot, wanted org.Wanted) bool {
-	read := s.opts.Roster.RequiredAccess()
-	return slices.ContainsFunc(snapshot.Access, func(a org.Access) bool { return wanted.Has(a) && !read.Has(a) })
+	return slices.ContainsFunc(snapshot.Access, func(a org.Access) bool { return wanted.Has(a) && !s.required.Has(a) })
 }
 
 // memory reads the memory from the ledger, without the lock.
