@@ -61,7 +61,7 @@ type Options struct {
 	// Order is nil.
 	Order func(org.Address) int
 	// Snapshot is the reading from which the plan was made. ReadInvitations reads the list of invitations. If the run
-	// has several mails, it calls ReadInvitations after the first mail. Then it drops the mails to people whom somebody
+	// has several mails, it calls ReadInvitations after the first mail. Then it drops the mails to people that somebody
 	// else has invited. If ReadInvitations is nil, the run does not check this.
 	Snapshot        org.Snapshot
 	ReadInvitations func(context.Context) ([]org.Invitation, error)

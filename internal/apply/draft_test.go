@@ -144,7 +144,7 @@ func (c drawnOrganization) build(t *testing.T) *company {
 	return world
 }
 
-// draftRoster returns the draft of `orgsync import` for the people whom the roster does not have.
+// draftRoster returns the draft of `orgsync import` for the people that the roster does not have.
 func (c *company) draftRoster() roster.Draft {
 	c.t.Helper()
 	client := c.client(with{concurrency: 4})

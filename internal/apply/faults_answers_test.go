@@ -308,7 +308,7 @@ func TestFaultA12ListChangesBetweenPages(t *testing.T) {
 	}
 }
 
-// TestFaultA12NotRemovedIfMissingInOneReading: a user whom only one of two readings has is not removed. Before, one
+// TestFaultA12NotRemovedIfMissingInOneReading: a user that only one of two readings has is not removed. Before, one
 // reading was enough for a removal.
 func TestFaultA12NotRemovedIfMissingInOneReading(t *testing.T) {
 	t.Parallel()

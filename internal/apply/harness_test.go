@@ -230,7 +230,8 @@ func (c *company) changes() []string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	snapshot, err := client.ReadOrganization(c.t.Context(), organization.ID, plan.WantedAccess(c.roster.RequiredAccess(), memory))
+	wanted := plan.WantedAccess(c.roster.RequiredAccess(), memory)
+	snapshot, err := client.ReadOrganization(c.t.Context(), organization.ID, wanted)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -105,8 +105,8 @@ func (r *referee) isEnded(who string) bool {
 	})
 }
 
-// days holds (m): nobody is mailed before the first day or after the last day, and nobody whom no flag named is mailed
-// when the invitation would outlive the last day.
+// days checks (m): nobody is mailed before the first day or after the last day. Only a person that a flag named is
+// mailed if the invitation would expire after the last day.
 func (r *referee) days(who string, mail sandbox.Mail) {
 	e := r.script.Entries[who]
 	if r.wasAsked(who, mail) {

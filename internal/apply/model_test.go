@@ -461,8 +461,8 @@ func (r *referee) leaving(change apply.ChangeResult) {
 	}
 	who := change.Email.Key()
 	for _, p := range r.roster.People {
-		isTheirs := elsewhere(p.Email.Key()) == who && (r.known[p.Email.Key()] || len(p.Aliases) > 0)
-		if (p.Email.Key() == who || isTheirs) && !p.Ended(r.Now()) {
+		isOtherAddress := elsewhere(p.Email.Key()) == who && (r.known[p.Email.Key()] || len(p.Aliases) > 0)
+		if (p.Email.Key() == who || isOtherAddress) && !p.Ended(r.Now()) {
 			r.fault("(e) %s is listed, and %s took place: %s", p.Email, change.Action, who)
 		}
 	}
@@ -593,17 +593,17 @@ func (r *referee) finish() {
 			r.fault("(b) still to do in the very end: %v", todo)
 		}
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for _, n := range last.Notices {
 		switch n.Kind {
 		case plan.OtherAddress, plan.Left, plan.NeedsAttention, plan.GaveUp, plan.Waiting, plan.PossibleAlias,
 			plan.Flapping, plan.RefusedMail, plan.UnknownMembership, plan.NotYet, plan.EndedSoon:
-			told[n.Email.Key()] = true
+			reported[n.Email.Key()] = true
 		default: // the notice does not say why the person is not invited
 		}
 	}
 	for _, p := range r.roster.People {
-		if who := p.Email.Key(); !p.Ended(r.Now()) && !r.isIn(who) && !told[who] && !(hidden != "" && r.accepted(who)) {
+		if who := p.Email.Key(); !p.Ended(r.Now()) && !r.isIn(who) && !reported[who] && !(hidden != "" && r.accepted(who)) {
 			r.fault("(b) %s is forgotten: neither in, nor invited, nor in a notice", who)
 		}
 	}

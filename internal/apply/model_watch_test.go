@@ -52,12 +52,12 @@ type watch struct {
 	// removed has the times when a run removed a person and reported it.
 	removed map[string][]time.Time
 
-	mu      sync.Mutex
-	pages   int
-	moved   int
-	playing episode // the episode that is being played
-	hidden  bool
-	told    []string // the members that runs asked to invite
+	mu           sync.Mutex
+	pages        int
+	moved        int
+	playing      episode // the episode that is being played
+	hidden       bool
+	membersAsked []string // the members that runs asked to invite
 }
 
 func newWatch() watch {
@@ -192,7 +192,7 @@ func (r *referee) look(req *http.Request) {
 		neverSeen := r.isSuspendedUnseen(u) && !r.seen[strings.ToLower(u.Email)]
 		isAsked := strings.EqualFold(u.Email, asked.Email) || strings.EqualFold(u.Email, alias)
 		if isAsked && !neverSeen && !(u.Suspended && r.invitesUnseen("")) {
-			r.told = append(r.told, asked.Email)
+			r.membersAsked = append(r.membersAsked, asked.Email)
 		}
 	}
 }
@@ -246,9 +246,9 @@ func (r *referee) conclude(e episode, outcomes []outcome, lateBy time.Duration, 
 	if until := r.Now().Add(lateBy); lateBy > 0 && until.After(r.actsUntil) {
 		r.actsUntil = until
 	}
-	if len(r.told) > 0 {
-		r.fault("(l) asked to invite %v, who are in", r.told)
-		r.told = nil
+	if len(r.membersAsked) > 0 {
+		r.fault("(l) asked to invite %v, who are in", r.membersAsked)
+		r.membersAsked = nil
 	}
 	r.judge()
 	now := r.users()

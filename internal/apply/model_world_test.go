@@ -113,7 +113,7 @@ type episode struct {
 	Moves       string // the path of the list whose rows move
 }
 
-// writes stands for all requests that change something.
+// writes means all requests that change something.
 const writes = "writes"
 
 // deed is something that a person, an administrator or the author of the roster does.
@@ -236,7 +236,7 @@ func drawScript(t *rapid.T) script {
 			e.WrongClock = pick(t, "wrong clock",
 				"/v2/account", "/v2/users", "/v2/invitation", "/v2/organizations", writes)
 		}
-		if e.AtOnce == 1 && rapid.IntRange(0, 5).Draw(t, "anew") == 0 {
+		if e.AtOnce == 1 && rapid.IntRange(0, 5).Draw(t, "reinvites") == 0 {
 			e.Reinvite = []string{rapid.SampledFrom(s.People).Draw(t, "reinvite")}
 		}
 		if len(e.Reinvite) == 0 && rapid.IntRange(0, 5).Draw(t, "some only") == 0 {

@@ -280,7 +280,7 @@ func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 	}
 }
 
-// confirmRemovals reads the organization again before people are suspended or removed, and skips the people whom the
+// confirmRemovals reads the organization again before people are suspended or removed, and skips the people that the
 // second plan keeps. Lists are read at the same time. So the list of users may be newer than the list of invitations.
 // If a person accepts under an unknown address meanwhile, they are an unlisted user in one list and pending in the
 // other.
@@ -300,7 +300,7 @@ func (r *run) confirmRemovals(ctx context.Context) {
 	}
 }
 
-// skipInvited reads the list of invitations again, and drops the mails to people whom somebody else has invited since
+// skipInvited reads the list of invitations again, and drops the mails to people that somebody else has invited since
 // the plan was made. It does nothing if no other mail is left, or if the list cannot be read.
 func (r *run) skipInvited(ctx context.Context) {
 	if r.opts.ReadInvitations == nil || !slices.ContainsFunc(r.items, isUnsentMail) {

@@ -405,7 +405,7 @@ func TestReadingsAreBounded(t *testing.T) {
 	})
 }
 
-// TestInvitedMeanwhile: people whom somebody else invites between the plan and the first mail are not mailed. The run
+// TestInvitedMeanwhile: people that somebody else invites between the plan and the first mail are not mailed. The run
 // reads the list of invitations again after its first mail, if it has more than one.
 func TestInvitedMeanwhile(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ func completeFiles(most int, extensions ...string) cobra.CompletionFunc {
 	}
 }
 
-// completePeople offers the addresses in the roster that begin with prefix. It leaves out people whom
+// completePeople offers the addresses in the roster that begin with prefix. It leaves out people that
 // named or args already name. If the roster cannot be read, it offers nothing, because a completion
 // cannot show an error.
 func (a *app) completePeople(

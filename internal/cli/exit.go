@@ -96,7 +96,7 @@ var errChanges = errors.New("there are changes")
 type unfinishedError struct {
 	undone        int   // changes that are not made
 	failed        int   // the changes among undone that were tried and failed
-	unsettled     int   // people for whom it is unknown whether a mail was sent
+	unsettled     int   // people who may or may not have been mailed
 	notInvited    int   // people who are not invited for another reason, which a notice gives
 	missingAccess error // a plan.UnknownAccessError, or nil
 	err           error // why the run stopped; nil if it ran to its end

@@ -21,7 +21,7 @@ func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 }
 
 // loadRoster reads the roster that --roster names. It returns an error if --reinvite or --resend
-// names a person who is not in the roster, or whom --only leaves out. In a simulation, it removes
+// names a person who is not in the roster, or a person that --only leaves out. In a simulation, it removes
 // the pin (the name of the organization) from the roster.
 func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	r, err := readRoster(ctx, a.rosters...)
@@ -40,7 +40,7 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	return r, nil
 }
 
-// checkNamed returns an error if flag names a person who is not in r, or whom --only leaves out.
+// checkNamed returns an error if flag names a person who is not in r, or a person that --only leaves out.
 func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) error {
 	for _, who := range people {
 		p := r.Find(who)

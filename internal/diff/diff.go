@@ -399,7 +399,7 @@ func compareSettings(before, after *roster.Roster) []Field {
 		// Adding the key organization restricts a run; changing or removing it allows another
 		// organization.
 		{Name: Organization, From: before.Organization, To: after.Organization, Loosens: before.Organization != ""},
-		// With another state, a run does not know whom earlier runs mailed.
+		// With another state, a run does not know which people earlier runs mailed.
 		{Name: State, From: before.State, To: after.State, Loosens: true},
 		domains,
 		number(MaxInvites, from.MaxInvites, to.MaxInvites),

@@ -366,10 +366,10 @@ func TestRunAgreesWithReading(t *testing.T) {
 							t.Errorf("%s %d with the pin %q: the check-up gives %v (%v), reading %v", fault.Kind, fault.Status, pin,
 								found.PlanError, err, reading)
 						}
-						told := slices.ContainsFunc(found.Limits, func(l Limit) bool {
+						reported := slices.ContainsFunc(found.Limits, func(l Limit) bool {
 							return slices.Contains([]LimitKind{LimitInvitationsUnseen, LimitOrganization, LimitListFailed}, l.Kind)
 						})
-						if told != (found.PlanError != nil) {
+						if reported != (found.PlanError != nil) {
 							t.Errorf("%s %d with the pin %q: %v, and the limits are %v", fault.Kind, fault.Status, pin, found.PlanError,
 								found.Limits)
 						}

@@ -160,7 +160,7 @@ func (p *pairs) note(original, replacement string) error {
 		return fmt.Errorf("%q is replaced by %q and by %q", original, was, replacement)
 	}
 	if was, ok := p.back[replacement]; ok && was != original {
-		return fmt.Errorf("%q stands for %q and for %q", replacement, was, original)
+		return fmt.Errorf("%q replaces %q and %q", replacement, was, original)
 	}
 	p.there[original], p.back[replacement] = replacement, original
 	return nil
@@ -482,7 +482,7 @@ func TestRecordingHasNoKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			told := fmt.Sprintf("%+v", mustRun(t, newClient(t, echo, key), "", recorder))
+			output := fmt.Sprintf("%+v", mustRun(t, newClient(t, echo, key), "", recorder))
 			files, err := filepath.Glob(filepath.Join(dir, "*"))
 			if err != nil || len(files) < 8 {
 				t.Fatalf("files %v, %v", files, err)
@@ -492,10 +492,10 @@ func TestRecordingHasNoKey(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				told += string(content)
+				output += string(content)
 			}
-			if at := strings.Index(strings.ToLower(told), strings.ToLower(key[1:])); at >= 0 {
-				t.Errorf("the key is told: …%s…", told[max(0, at-100):min(len(told), at+100)])
+			if at := strings.Index(strings.ToLower(output), strings.ToLower(key[1:])); at >= 0 {
+				t.Errorf("the key is in the output: …%s…", output[max(0, at-100):min(len(output), at+100)])
 			}
 		})
 	}

@@ -186,7 +186,7 @@ type Timeline struct {
 	Points         []TimePoint
 }
 
-// A TimePoint is a time with the people for whom something happens then.
+// A TimePoint is a time with the people who are affected then, for example because their invitations expire.
 type TimePoint struct {
 	When   Cell
 	People []Cell

@@ -157,7 +157,7 @@ type FactKind string
 const (
 	// FactJoined says that the person is a member. If the person is absent later, they left or were removed.
 	FactJoined FactKind = "joined"
-	// FactActive says that the person, whom orgsync had suspended, is no longer suspended.
+	// FactActive says that orgsync had suspended the person, and that they are no longer suspended.
 	FactActive FactKind = "active"
 	// FactUnlisted says that the person is no longer in the roster. If they return, their mails are counted from zero.
 	FactUnlisted FactKind = "unlisted"

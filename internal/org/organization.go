@@ -44,7 +44,7 @@ type User struct {
 type InvitationStatus string
 
 // The statuses. Vultr documents only pending and accepted (how-to-invite-a-user-to-an-organization). StatusExpired,
-// StatusDeclined and StatusCancelled are guesses from similar APIs. StatusUnknown stands for any other word.
+// StatusDeclined and StatusCancelled are guesses from similar APIs. StatusUnknown means any other word.
 const (
 	StatusPending   InvitationStatus = "pending"
 	StatusAccepted  InvitationStatus = "accepted"

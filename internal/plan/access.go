@@ -32,8 +32,8 @@ func holdingsOf(all []org.Access) holdings {
 	return h
 }
 
-// WantedAccess returns the names of required, each with the id that it has in the ledger, so that the reading also finds
-// who has a group, role or policy that was renamed. required is that of the roster; it stays as it is.
+// WantedAccess returns the names of required, each with the id that it has in the ledger, so that the reading also
+// finds who has a group, role or policy that was renamed. required is that of the roster; it stays as it is.
 func WantedAccess(required org.Wanted, m org.Memory) org.Wanted {
 	wanted := make(org.Wanted, len(required))
 	for kind, names := range required {
@@ -47,7 +47,7 @@ func WantedAccess(required org.Wanted, m org.Memory) org.Wanted {
 	return wanted
 }
 
-// catalog has the groups, roles and policies that the names in the roster stand for.
+// catalog has the groups, roles and policies that the names in the roster mean.
 type catalog struct {
 	byName map[org.Kind]map[string]*org.Access
 	// named has all access that the roster names somewhere. orgsync revokes no other access.

@@ -153,12 +153,12 @@ func (p *Plan) sort() {
 // something away come last.
 var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend, Remove}
 
-// unlistedPersonFacts returns a fact for each person whom the ledger knows and the roster no longer lists. If such a
+// unlistedPersonFacts returns a fact for each person that the ledger knows and the roster no longer lists. If such a
 // person returns, their mails are counted from zero.
 func (ix *index) unlistedPersonFacts() []org.Fact {
 	var facts []org.Fact
 	addFact := func(key string) {
-		// The ledger may also know people whom orgsync only suspended or removed. They need no fact.
+		// The ledger may also know people that orgsync only suspended or removed. They need no fact.
 		if r := ix.in.Memory.People[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
 			facts = append(facts, org.Fact{Kind: org.FactUnlisted, Email: key})
 		}

@@ -13,15 +13,15 @@ import (
 
 // DraftRoster drafts a roster of the people who are in the organization or can still accept an invitation to it. It
 // leaves out these people, and comments of the draft name them:
-//   - people whom [Compute] would mail or unsuspend if the roster listed them;
+//   - people that [Compute] would mail or unsuspend if the roster listed them;
 //   - people who may have an invitation, if orgsync cannot tell whether they can still accept it;
 //   - the key's own user, unless there is nobody else.
 //
-// It also leaves out people whom in.Roster lists already. in.Roster may have no people. Other comments name what a
+// It also leaves out people that in.Roster lists already. in.Roster may have no people. Other comments name what a
 // roster cannot express.
 //
 // For a roster that is written from the draft, [Compute] makes no changes, with two exceptions. It removes people
-// whom orgsync itself suspended, if the roster says so. It gives people the access that in.Roster's defaults give
+// that orgsync itself suspended, if the roster says so. It gives people the access that in.Roster's defaults give
 // everybody.
 //
 // in.Snapshot must have all holders of all groups, roles and policies. It lacks the kinds in hidden, which the key
@@ -186,7 +186,7 @@ func (dr *drafter) draftEntries(before *index, people []roster.Person) []roster.
 
 // joinAddresses makes one person of all entries that match the same user. An entry matches by an address, or by an
 // invitation that was accepted with the user's address. It leaves out people who match a user or an invitation of a
-// person whom the roster lists already. before is the index without the entries.
+// person that the roster lists already. before is the index without the entries.
 func (dr *drafter) joinAddresses(before *index, entries []roster.Entry) []roster.Person {
 	people := make([]roster.Person, len(entries))
 	place := map[string]int{} // by the key of an address: the index in people

@@ -89,7 +89,7 @@ func TestDraftRoster(t *testing.T) {
 		in     func(*plan.Input)
 		unseen []org.Kind
 		want   []string
-		goes   string // the address of the only person whom the plan still removes
+		goes   string // the address of the only person that the plan still removes
 	}{
 		{"members", func(*plan.Input) {}, nil, withOthers(adaLine, bobLine), ""},
 		{"people with a pending invitation", func(in *plan.Input) {
@@ -276,7 +276,7 @@ func withStrictSettings(in plan.Input) plan.Input {
 	return in
 }
 
-// expectNoChange fails the test if p has changes, other than the removal of users whom orgsync suspended.
+// expectNoChange fails the test if p has changes, other than the removal of users that orgsync suspended.
 func expectNoChange(t interface{ Errorf(string, ...any) }, p plan.Plan, suspended ...string) {
 	for _, c := range p.Changes {
 		if c.Action != plan.Remove || !slices.Contains(suspended, c.Email.Key()) {

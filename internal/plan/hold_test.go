@@ -206,7 +206,7 @@ func TestPossibleAliasNamesBoth(t *testing.T) {
 	}
 }
 
-// TestListedAgainAfterRemoval: a person whom orgsync removed is invited when the roster lists them again. Events
+// TestListedAgainAfterRemoval: a person that orgsync removed is invited when the roster lists them again. Events
 // before the removal make no difference.
 func TestListedAgainAfterRemoval(t *testing.T) {
 	t.Parallel()
@@ -485,7 +485,7 @@ func TestAccessFacts(t *testing.T) {
 	}
 }
 
-// TestNothingIsTakenFromUserOfOneReading: nothing is revoked from a member whom only one of two readings has.
+// TestNothingIsTakenFromUserOfOneReading: nothing is revoked from a member that only one of two readings has.
 func TestNothingIsTakenFromUserOfOneReading(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false

@@ -21,8 +21,8 @@ type index struct {
 	// addressesInLedger is the number of addresses of people that the ledger knows. It is -1, for unknown, if the roster
 	// has an address twice.
 	addressesInLedger int
-	// protected has the keys of the addresses whose users orgsync never suspends or removes, and from whom it takes no
-	// access.
+	// protected has keys of addresses. orgsync never suspends or removes users with these addresses, and takes no access
+	// from them.
 	protected map[string]bool
 	// duplicateEntries has a problem for each entry of the roster that is the same user as another entry.
 	duplicateEntries []roster.Problem

@@ -246,7 +246,7 @@ func (ix *index) lastAdmins() map[string]bool {
 		}
 	}
 	for i := range ix.in.Snapshot.Users {
-		// A user whom only one of two readings showed may be gone.
+		// A user that only one of two readings showed may be gone.
 		if u := &ix.in.Snapshot.Users[i]; canManageUsers(u) && !u.Service && !u.SeenOnce && !leaving[u.ID] {
 			return nil // somebody remains
 		}

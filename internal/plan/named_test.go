@@ -221,7 +221,7 @@ func TestOnly(t *testing.T) {
 				in.Roster.People = append(in.Roster.People, eve)
 				in.Snapshot.Users = append(in.Snapshot.Users, user("u-e", "evelyn@example.com"))
 			}},
-		{name: "the address of an invitation that an unlisted user accepted is not theirs", only: []string{"old@example.com"},
+		{name: "an unlisted user is not named by the address of their invitation", only: []string{"old@example.com"},
 			change: func(in *plan.Input) {
 				r := invitation("i-o", "old@example.com", org.StatusAccepted, -100)
 				r.Registered = org.MustParseAddress("yan@example.com")

@@ -81,7 +81,7 @@ func priorStatusOf(p *person) priorStatus {
 	return neverSeen
 }
 
-// decidePossiblyHidden decides about p if p may be a member whom the key cannot see. Otherwise it returns false and
+// decidePossiblyHidden decides about p if p may be a member that the key cannot see. Otherwise it returns false and
 // decides nothing. The mail to p is held, with two exceptions: --reinvite names p, or the roster has `hidden_members:
 // invite` and p was never mailed.
 func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {

@@ -51,7 +51,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	var shown *plan.Plan
 	if o.Asks {
 		d, err := s.Plan(ctx)
-		// If a person whom a saved plan names is gone, the saved plan is out of date, and approve says so.
+		// If a person that a saved plan names is gone, the saved plan is out of date, and approve says so.
 		if err != nil && (o.Saved == nil || !errors.As(err, new(*plan.UnknownNameError))) {
 			return plan.Plan{}, apply.Result{}, err
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/orgsync/orgsync/internal/plan"
 )
 
-// onlyAda returns a plan with --only for Ada, whom it invites, and with some changes to other people.
+// onlyAda returns a plan with --only for Ada. It invites Ada, and has some changes to other people.
 func onlyAda(others int) plan.Plan {
 	ada := org.MustParseAddress("ada@example.com")
 	p := plan.Plan{
@@ -75,7 +75,7 @@ func TestNotSelected(t *testing.T) {
 	}
 }
 
-// TestNamedNotices are the sentences about people whom a flag or a day of the roster names.
+// TestNamedNotices are the sentences about people that a flag or a day of the roster names.
 func TestNamedNotices(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)

@@ -376,7 +376,7 @@ func needsAction(n plan.Notice) bool {
 	return style.level != calm && !n.NotSelected
 }
 
-// selectedNotices returns a copy of notices without the notices about people whom --only leaves out.
+// selectedNotices returns a copy of notices without the notices about people that --only leaves out.
 func selectedNotices(notices []plan.Notice) []plan.Notice {
 	return withoutNotices(notices, func(n plan.Notice) bool { return n.NotSelected })
 }

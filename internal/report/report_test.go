@@ -94,7 +94,7 @@ func busy() plan.Plan {
 	}
 }
 
-// mixed is the result of busy, with every outcome, and with one unsettled person whom the run settled.
+// mixed is the result of busy, with every outcome, and with one unsettled person that the run settled.
 func mixed() apply.Result {
 	p := busy()
 	r := apply.Result{

@@ -27,7 +27,7 @@ type Status struct {
 	// Stale is the time that people in the report have waited at least; 0 if the report has
 	// everybody.
 	Stale time.Duration
-	// UnknownWait is the number of people without an answer whom Stale leaves out, because the time of
+	// UnknownWait is the number of people without an answer that Stale leaves out, because the time of
 	// their first mail is unknown.
 	UnknownWait int
 	// ByTeam is true if tables list people by team. People who are in several teams then appear in
@@ -330,7 +330,7 @@ func unlistedTable(rows []document.Row) document.Table {
 	}
 }
 
-// unlistedRows returns a row for each person who is not in the roster. The people whom apply would
+// unlistedRows returns a row for each person who is not in the roster. The people that apply would
 // suspend or remove are the first.
 func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row {
 	var rows []document.Row

@@ -76,7 +76,7 @@ type unlistedPerson struct {
 	Action       *plan.Action `json:"action"`
 }
 
-// newUnlisted returns the people who are not in the roster. The people whom apply would suspend or
+// newUnlisted returns the people who are not in the roster. The people that apply would suspend or
 // remove are the first. The list is never nil.
 func newUnlisted(s Status) []unlistedPerson {
 	out := []unlistedPerson{}

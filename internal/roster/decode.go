@@ -36,7 +36,7 @@ type decoder struct {
 	size int
 	// largeFile is the size in bytes from which a file is read in parts of at least partSize bytes.
 	largeFile, partSize int
-	// rest has the people of the file being read whom parseFrame left out of its nodes.
+	// rest has the people of the file being read that parseFrame left out of its nodes.
 	rest []peoplePart
 	// incomplete is true if a file could not be read to its end. Nothing is then reported as missing.
 	incomplete bool

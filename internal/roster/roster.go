@@ -36,7 +36,7 @@ type Roster struct {
 	Settings Settings
 	// Defaults has the access that every person gets. It is already merged into People.
 	Defaults Person
-	// People are the people in "users", in the order of the files, followed by people whom only
+	// People are the people in "users", in the order of the files, followed by people that only
 	// teams list. Two people never have an address or alias in common.
 	People []Person
 	// Teams are the teams in the order of the files.
@@ -101,7 +101,7 @@ type Settings struct {
 	// MaxRevokes is the maximum number of changes in one run that revoke access of members; 0
 	// allows none.
 	MaxRevokes int
-	// UnlistedAfter is the waiting time before orgsync suspends or removes an unlisted user whom the
+	// UnlistedAfter is the waiting time before orgsync suspends or removes an unlisted user that the
 	// ledger never saw in a roster; 0 means no wait.
 	UnlistedAfter time.Duration
 	HiddenMembers HiddenMembersPolicy
@@ -157,7 +157,7 @@ type Person struct {
 	// means that it has already begun.
 	From time.Time
 	// Until is the person's last day in the organization, as midnight UTC at its beginning; zero
-	// means no end. For people whom only teams list, it is the last day of their last membership.
+	// means no end. For people that only teams list, it is the last day of their last membership.
 	Until time.Time
 	// APIEnabled says whether the person may use the API. It is nil if neither the entry nor the
 	// defaults set it; orgsync then does not change the API access of a member.

@@ -259,7 +259,7 @@ func TestSchemaHasEveryKey(t *testing.T) {
 	for _, s := range sections {
 		for _, k := range s.keys {
 			if k.defaultValue != got[k.name] {
-				t.Errorf("the table says that %v stands for a missing %s, and the decoder takes %v", k.defaultValue, k.name,
+				t.Errorf("the table has the default %v for %s, and the decoder uses %v", k.defaultValue, k.name,
 					got[k.name])
 			}
 		}

@@ -36,7 +36,7 @@ type AccessUpdate struct {
 const leftMark = "# left the organization"
 
 // UpdateAccess returns data, the text of a roster file, with the updates of its entries. It writes
-// only values that change; all other bytes stay the same. A person whom only teams list gets an entry
+// only values that change; all other bytes stay the same. A person that only teams list gets an entry
 // at the end of users, with the access that the teams do not give. failed has a sentence for each
 // update that somebody must make by hand. file is the name of the file in positions. The errors are
 // those of [Merge].

@@ -285,7 +285,7 @@ func TestGroupsByRequest(t *testing.T) {
 
 	absent := world(t, sandbox.Dialect{StatusField: sandbox.StatusAbsent})
 	bare := request(t, absent, "POST", "/v2/groups", `{"display_name": "ops"}`).object["group"].(map[string]any)
-	if _, told := bare["status"]; told {
+	if _, found := bare["status"]; found {
 		t.Error("status=absent: the answer to a change has a status")
 	}
 

@@ -355,7 +355,7 @@ func TestDecodeUser(t *testing.T) {
 		},
 		{"accepted, as a word", `{"id":"u1","invite_accepted":"yes"}`, org.User{ID: "u1", Accepted: new(true)}},
 		{"not accepted, as a number", `{"id":"u1","invite_accepted":0}`, org.User{ID: "u1", Accepted: new(false)}},
-		{"acceptance not told", `{"id":"u1","invite_accepted":null}`, org.User{ID: "u1"}},
+		{"acceptance unknown", `{"id":"u1","invite_accepted":null}`, org.User{ID: "u1"}},
 		{"acceptance of another kind", `{"id":"u1","invite_accepted":"2026-06-01"}`, org.User{ID: "u1"}},
 		{"nothing", `{}`, org.User{}},
 	}

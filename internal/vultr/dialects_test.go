@@ -152,7 +152,7 @@ func checkSnapshot(t *testing.T, d sandbox.Dialect, world sandbox.World, got org
 		rows[i.ID] = i.Invited.Key() + " " + string(i.Status)
 		switch {
 		case d.Dates == sandbox.DatesEmpty && !i.ExpiresAt().IsZero():
-			t.Errorf("%s expires at %v, though the server tells no dates", i.Invited, i.ExpiresAt())
+			t.Errorf("%s expires at %v, although the server gives no dates", i.Invited, i.ExpiresAt())
 		case d.Dates != sandbox.DatesEmpty && !i.ExpiresAt().Equal(expires[i.ID]):
 			t.Errorf("%s expires at %v, want %v", i.Invited, i.ExpiresAt(), expires[i.ID])
 		}
@@ -196,7 +196,7 @@ func TestDialectsTimesFaults(t *testing.T) {
 				for _, kind := range slices.Sorted(maps.Keys(faults)) {
 					for _, after := range []bool{false, true} {
 						if kind == sandbox.FaultThrottle && after {
-							continue // a server that answers 429 after it acted cannot be told from one that did not
+							continue // a server that answers 429 after it acted looks like one that did not act
 						}
 						name := fmt.Sprintf("%s-%v", kind, after)
 						to := org.MustParseAddress(strings.ReplaceAll(name, "_", "-") + "@example.com")

@@ -104,7 +104,7 @@ func TestPinConfirmed(t *testing.T) {
 			change: world{orgsPath: 403, invitationPath: row(`"org_id":"o1"`)}, confirmed: true, identified: true,
 		},
 		{
-			name: "hidden, an invitation tells only a name", pin: uuidA,
+			name: "hidden, an invitation has only a name", pin: uuidA,
 			change: world{orgsPath: 403, invitationPath: row(`"org_name":"Example Org"`)}, identified: true,
 		},
 		{

@@ -202,7 +202,7 @@ func TestAnswerToAnInvitation(t *testing.T) {
 						}
 						answerJSON(w, 201, body)
 					}))
-					if _, err := list(t.Context(), c, users); err != nil { // tells the server's time
+					if _, err := list(t.Context(), c, users); err != nil { // has the server's time
 						t.Fatal(err)
 					}
 					sent, err := c.Invite(t.Context(), ada, true)

@@ -109,7 +109,7 @@ func TestKeyIsRedacted(t *testing.T) {
 				for _, echo := range []string{encoded, encoded[:10] + "\n" + encoded[10:]} {
 					got := redact("sent " + echo + " here")
 					begin, end := strings.Index(text, key), strings.Index(text, key)+len(key)
-					left := encoded[(begin+2)/3*4 : end/3*4] // what tells of nothing but the key
+					left := encoded[(begin+2)/3*4 : end/3*4] // a part that comes from the key alone
 					for i := 0; i+8 <= len(left); i++ {
 						if strings.Contains(got, left[i:i+8]) {
 							t.Errorf("%s of %q: %q is left in %q", name, text, left[i:i+8], got)

@@ -168,7 +168,7 @@ func TestList(t *testing.T) {
 			words: `row 2 of "users" is not an object`},
 		{name: "text row", pages: []string{`{"users":["a"]}`}, words: `row 1 of "users" is not an object`},
 		{
-			name: "rows without ids are told apart by what they say",
+			name: "rows without ids differ by their contents",
 			pages: []string{`{"users":[{"email":"a@example.com"},{"email":"b@example.com"},{"email":"a@example.com"}],` +
 				`"meta":{"total":2}}`},
 			want: ":a@example.com :b@example.com",
@@ -403,14 +403,14 @@ func TestReading(t *testing.T) {
 				left = left[1:]
 			}))
 			defer server.Close()
-			var told [][2]int
+			var progress [][2]int
 			cfg := testConfig(server.URL)
-			cfg.ListProgress = func(done, known int) { told = append(told, [2]int{done, known}) }
+			cfg.ListProgress = func(done, known int) { progress = append(progress, [2]int{done, known}) }
 			if _, err := list(t.Context(), mustNew(t, cfg), users); (err != nil) != (tt.pages == nil) {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, told); diff != "" {
-				t.Errorf("told (-want +got):\n%s", diff)
+			if diff := cmp.Diff(tt.want, progress); diff != "" {
+				t.Errorf("progress (-want +got):\n%s", diff)
 			}
 		})
 	}

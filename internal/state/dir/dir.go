@@ -147,7 +147,7 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 		return nil, &state.LockedError{Place: s.file(lockFile), Holder: s.holder()}
 	}
 	l := &lease{Store: s, lock: lock}
-	// This file only tells other runs who holds the lock. The lock itself is in the kernel.
+	// This file only shows other runs which run holds the lock. The lock itself is in the kernel.
 	if note, err := json.Marshal(holder); err == nil {
 		err = maybe.WriteFile(s.file(holderFile), append(note, '\n'), 0o600)
 		if err != nil {

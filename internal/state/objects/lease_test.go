@@ -56,7 +56,7 @@ func TestLateConfirmation(t *testing.T) {
 				select {
 				case <-late.Lost():
 				default:
-					t.Error("nobody is told that the lease has ended")
+					t.Error("Lost does not report that the lease has ended")
 				}
 			})
 		})
