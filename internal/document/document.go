@@ -152,17 +152,36 @@ type Problems struct {
 // Notices are the groups of notices. The most urgent are the first.
 type Notices []NoticeGroup
 
-// A NoticeGroup is a notice, or several notices of one kind.
+// A NoticeGroup is a notice, or several notices of one kind. There may be thousands of them, so a
+// format asks only for the texts that it writes.
 type NoticeGroup struct {
 	// Text is a sentence about all notices of the group.
-	Text string
-	// Items are the people of the notices; empty if the group has only one notice.
-	Items []string
+	Text  string
 	Count int // the number of notices
 	// Calm is true if nobody needs to act.
 	Calm bool
-	// Each has the sentence for each single notice.
-	Each []Annotation
+	// Item returns the text of the notice i in a list below Text.
+	Item func(i int) string
+	// Annotation returns the sentence for the notice i alone.
+	Annotation func(i int) Annotation
+}
+
+// Items returns the list below Text with at most limit notices, and the number of the other notices.
+// If the group has only one notice, the list is empty, because Text already names the person.
+func (g NoticeGroup) Items(limit int) (items []string, more int) {
+	if g.Count == 1 {
+		return nil, 0
+	}
+	for i := range min(g.Count, limit) {
+		items = append(items, g.Item(i))
+	}
+	return items, g.Count - len(items)
+}
+
+// AllItems returns the list below Text with all notices.
+func (g NoticeGroup) AllItems() []string {
+	items, _ := g.Items(g.Count)
+	return items
 }
 
 // Tiles are the numbers of people in each state. Only a web page shows them, because the summary has

@@ -23,29 +23,30 @@ const maxAnnotations = 10
 // become relative to the folder dir. The error is from w.
 func WriteGitHub(w io.Writer, d Document, dir string) error {
 	out := newPrinter(w, 0, false)
-	var changes, warnings []Annotation
+	var changes, warnings annotations
 	for _, b := range d.Blocks {
 		switch b := b.(type) {
 		case Table:
 			for _, urgent := range []bool{true, false} {
 				for _, r := range b.Rows {
 					if r.Urgent == urgent {
-						text := Capitalize(r.Cells[0].Text) + " " + r.Cells[1].Text + ": " + r.Cells[2].Text
-						changes = append(changes, Annotation{r.At, text})
+						changes.add(1, func(int) Annotation {
+							return Annotation{r.At, Capitalize(r.Cells[0].Text) + " " + r.Cells[1].Text + ": " + r.Cells[2].Text}
+						})
 					}
 				}
 			}
 		case Notices:
 			for _, g := range b {
 				if !g.Calm {
-					warnings = append(warnings, g.Each...)
+					warnings.add(g.Count, g.Annotation)
 				}
 			}
 		case Problems:
 			for _, one := range b.List {
 				a := Annotation{one.At, MarkMessage(one.Text)}
 				if b.Warning {
-					warnings = append(warnings, a)
+					warnings.add(1, func(int) Annotation { return a })
 				} else {
 					out.line(a.command("error", dir))
 				}
@@ -64,13 +65,28 @@ type Annotation struct {
 	Text string
 }
 
+// annotations are annotations of one kind: the first ones, as many as GitHub shows, and the number of
+// all.
+type annotations struct {
+	first []Annotation
+	count int
+}
+
+// add adds n annotations. It calls one only for those that GitHub shows.
+func (list *annotations) add(n int, one func(i int) Annotation) {
+	for i := range min(n, maxAnnotations-len(list.first)) {
+		list.first = append(list.first, one(i))
+	}
+	list.count += n
+}
+
 // annotate writes as many annotations of list as GitHub shows. If there are more, the last one says
 // how many more there are. nouns is the plural of the things in list.
-func (p *printer) annotate(kind string, list []Annotation, nouns, dir string) {
-	shown := list
-	if len(list) > maxAnnotations {
-		shown = append(list[:maxAnnotations-1:maxAnnotations-1],
-			Annotation{Text: fmt.Sprintf("… and %d more %s: --output text shows them all", len(list)-maxAnnotations+1, nouns)})
+func (p *printer) annotate(kind string, list annotations, nouns, dir string) {
+	shown := list.first
+	if list.count > maxAnnotations {
+		more := list.count - maxAnnotations + 1
+		shown[maxAnnotations-1] = Annotation{Text: fmt.Sprintf("… and %d more %s: --output text shows them all", more, nouns)}
 	}
 	for _, a := range shown {
 		p.line(a.command(kind, dir))

@@ -231,7 +231,7 @@ func markdownNotices(groups Notices) piece {
 			calm += g.Count
 		}
 		row := bullets([]string{g.Text})[0]
-		items, more := Truncate(g.Items, MaxShown)
+		items, more := g.Items(MaxShown)
 		for _, item := range bullets(items) {
 			row += "  " + item
 		}

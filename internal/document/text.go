@@ -161,7 +161,7 @@ func (p *printer) problems(list Problems) {
 func (p *printer) notices(groups Notices) {
 	for _, g := range groups {
 		p.wrapped("  ", g.Text)
-		items, more := Truncate(g.Items, MaxShown)
+		items, more := g.Items(MaxShown)
 		for _, item := range items {
 			p.wrapped("    ", "- "+item)
 		}

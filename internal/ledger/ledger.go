@@ -8,7 +8,6 @@ package ledger
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -194,7 +193,10 @@ func (l *Ledger) RecordFacts(facts []org.Fact) error {
 	for i, f := range facts {
 		entries[i] = Entry{
 			Email: f.Email, Action: Action(f.Kind), InvitationID: f.InvitationID, Expires: f.Expires,
-			Object: cmp.Or(f.UserID, f.AccessID), Kind: f.Access.Kind, Name: f.Access.Name,
+			Object: f.UserID,
+		}
+		if f.Access != nil {
+			entries[i].Object, entries[i].Kind, entries[i].Name = f.Access.ID, f.Access.Kind, f.Access.Name
 		}
 	}
 	return l.append(entries...)

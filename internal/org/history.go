@@ -151,6 +151,12 @@ type AccessName struct {
 	Name string
 }
 
+// NamedAccess is the id that the group, role or policy with this name in a roster has.
+type NamedAccess struct {
+	AccessName
+	ID string
+}
+
 // FactKind is a kind of [Fact].
 type FactKind string
 
@@ -189,7 +195,6 @@ type Fact struct {
 	// UserID is the id of the user. Only with FactJoined, FactUnlistedUser and FactUserGone. With FactJoined it is "" if
 	// no answer of the API connects the address with a user.
 	UserID string
-	// Access and AccessID are the name and the id of a group, role or policy. Only with FactAccess.
-	Access   AccessName
-	AccessID string
+	// Access is a group, role or policy that the roster names. Only with FactAccess, otherwise nil.
+	Access *NamedAccess
 }

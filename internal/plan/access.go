@@ -122,30 +122,29 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	case a == nil && earlierID != "" && !exists:
 		if a, _ = lookUp(ix.in.Snapshot.Access, kind, earlierID); a != nil {
 			text := fmt.Sprintf("the %s %q is now named %q", kind, name, a.Name)
-			cat.notices = append(cat.notices, unknownAccess(text, ix.placesOf(kind, name), a.ID))
+			cat.notices = append(cat.notices, unknownAccess(text, UnknownAccessName{Places: ix.placesOf(kind, name),
+				AccessID: a.ID}))
 		}
 	case a != nil && a.ID != earlierID && a.ID != name:
 		cat.facts = append(cat.facts, org.Fact{
-			Kind: org.FactAccess, Access: org.AccessName{Kind: kind, Name: name}, AccessID: a.ID,
+			Kind: org.FactAccess, Access: &org.NamedAccess{AccessName: org.AccessName{Kind: kind, Name: name}, ID: a.ID},
 		})
 	}
 	if a == nil {
 		cat.unknown[kind] = true
-		n := unknownAccess(problem, ix.placesOf(kind, name), "")
+		unknown := UnknownAccessName{Places: ix.placesOf(kind, name)}
 		if !exists {
-			n.Missing = org.AccessName{Kind: kind, Name: name}
+			unknown.Missing = org.AccessName{Kind: kind, Name: name}
 		}
-		cat.notices = append(cat.notices, n)
+		cat.notices = append(cat.notices, unknownAccess(problem, unknown))
 		return
 	}
 	cat.byName[kind][name] = a
 	cat.named[a] = true
 }
 
-// unknownAccess returns an UnknownAccess notice. places are where the roster has the name. id is the id of the access
-// if it was found under another name, otherwise "".
-func unknownAccess(text string, places []roster.Position, id string) Notice {
-	return Notice{Kind: UnknownAccess, Source: places[0].Source(), Text: text, Places: places, AccessID: id}
+func unknownAccess(text string, name UnknownAccessName) Notice {
+	return Notice{Kind: UnknownAccess, Source: name.Places[0].Source(), Text: text, Unknown: &name}
 }
 
 // missingPermission returns a sentence about the settings of the roster that need the list of users, which the key

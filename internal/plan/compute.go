@@ -78,10 +78,13 @@ func Compute(in Input) Plan {
 // preallocate reserves memory for the people who are not members: one notice for each person who has an invitation,
 // and one change for each person who has none. For a large roster, this halves the memory that the plan needs.
 func (ix *index) preallocate(result *Plan) {
-	notices, changes := 0, 0
+	notices, changes, facts := 0, 0, 0
 	for i := range ix.people {
 		switch p := &ix.people[i]; {
-		case p.user != nil || p.ended:
+		case p.ended:
+		case p.user != nil && !p.record.Joined:
+			facts++
+		case p.user != nil:
 		case len(p.invitations) > 0:
 			notices++
 		default:
@@ -89,6 +92,7 @@ func (ix *index) preallocate(result *Plan) {
 		}
 	}
 	result.Notices, result.Changes = slices.Grow(result.Notices, notices), slices.Grow(result.Changes, changes)
+	result.Facts = slices.Grow(result.Facts, facts)
 }
 
 // trimEmpty sets the lists to nil that preallocate reserved and that stayed empty.
@@ -142,7 +146,6 @@ func (p *Plan) sort() {
 			cmp.Compare(a.InvitationID, b.InvitationID),
 			cmp.Compare(a.UserID, b.UserID),
 			cmp.Compare(a.Text, b.Text),
-			cmp.Compare(a.AccessID, b.AccessID),
 		)
 	})
 	// The facts about one person keep their order, because the ledger applies them in this order.

@@ -435,7 +435,7 @@ func TestUnknownAccess(t *testing.T) {
 	if diff := cmp.Diff(want, describe(p)); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]roster.Position{at(11), at(12)}, p.Notices[0].Places); diff != "" {
+	if diff := cmp.Diff([]roster.Position{at(11), at(12)}, p.Notices[0].Unknown.Places); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
 	if err := p.CheckAccess(); err == nil || err.Error() != "the organization lacks 1 group, role or policy that the "+
@@ -478,8 +478,8 @@ func TestAccessFacts(t *testing.T) {
 			got = append(got, f)
 		}
 	}
-	want := []org.Fact{{Kind: org.FactAccess, Access: org.AccessName{Kind: org.KindGroup, Name: "everyone"},
-		AccessID: "g1"}}
+	want := []org.Fact{{Kind: org.FactAccess, Access: &org.NamedAccess{
+		AccessName: org.AccessName{Kind: org.KindGroup, Name: "everyone"}, ID: "g1"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}

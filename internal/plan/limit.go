@@ -106,8 +106,8 @@ func (p Plan) CheckAccess() error {
 			continue
 		}
 		names++
-		if n.Missing.Name != "" {
-			missing = append(missing, n.Missing)
+		if n.Unknown.Missing.Name != "" {
+			missing = append(missing, n.Unknown.Missing)
 		}
 	}
 	if names == 0 {

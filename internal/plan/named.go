@@ -163,7 +163,7 @@ func (ix *index) selectNamed(result *Plan) {
 	for i := range result.Notices {
 		switch n := &result.Notices[i]; {
 		case n.Kind == UnknownAccess:
-			n.NotSelected = !slices.ContainsFunc(n.Places, func(at roster.Position) bool { return named[at] })
+			n.NotSelected = !slices.ContainsFunc(n.Unknown.Places, func(at roster.Position) bool { return named[at] })
 		case n.Kind == Unlisted || !n.Email.IsZero():
 			n.NotSelected = !selected[n.Email.Key()]
 		}

@@ -190,13 +190,8 @@ type Notice struct {
 	ExpiresEstimated bool
 	// RemovalAfter is when orgsync may suspend or remove an unlisted user; zero if nothing waits for a time.
 	RemovalAfter time.Time
-	// Places has the places in the roster that the notice is about, sorted. Only with UnknownAccess.
-	Places []roster.Position
-	// AccessID is the id of the group, role or policy that was found; "" if there is none. Only with UnknownAccess.
-	AccessID string
-	// Missing is the name that no group, role or policy in the organization has. It is zero if one has the name but
-	// cannot be used. Only with UnknownAccess.
-	Missing org.AccessName
+	// Unknown is the name of access that the notice is about. Only with UnknownAccess, otherwise nil.
+	Unknown *UnknownAccessName
 	// Mails is the number of mails without an answer. Only with GaveUp.
 	Mails int
 	// Text has what no other field expresses. Examples are the server's word for a status, the numbers of a limit, or
@@ -204,6 +199,17 @@ type Notice struct {
 	Text string
 	// NotSelected is true if --only names other people. Such a notice has no effect on the exit code.
 	NotSelected bool
+}
+
+// UnknownAccessName is a name of a group, role or policy in the roster that cannot be used.
+type UnknownAccessName struct {
+	// Places has the places in the roster that use the name, sorted.
+	Places []roster.Position
+	// AccessID is the id of the group, role or policy if it was found under another name, otherwise "".
+	AccessID string
+	// Missing is the name, if nothing in the organization has it. It is zero if something has the name but cannot be
+	// used.
+	Missing org.AccessName
 }
 
 // Holds reports whether n says that something in the roster is not done until a person acts or more is known.
@@ -217,7 +223,7 @@ func (n Notice) Holds() bool {
 	case PossibleAlias:
 		return n.Expires.IsZero()
 	case UnknownAccess:
-		return n.AccessID == ""
+		return n.Unknown.AccessID == ""
 	default:
 		return false
 	}

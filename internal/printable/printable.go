@@ -78,9 +78,14 @@ var commands = regexp.MustCompile(`(##[A-Za-z0-9]*)(\[)|((?:^| )::)([A-Za-z])`)
 // isClean reports whether s is certainly clean. Such text has only printable ASCII characters, single
 // spaces only between words, and no "::" or "##", which may begin a command to a CI runner.
 func isClean(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) &&
-		!strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") &&
-		!strings.Contains(s, "  ") && !strings.Contains(s, "::") && !strings.Contains(s, "##")
+	for i := range len(s) {
+		c := s[i]
+		isRepeated := i > 0 && c == s[i-1]
+		if c < ' ' || c > '~' || isRepeated && (c == ' ' || c == ':' || c == '#') {
+			return false
+		}
+	}
+	return !strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ")
 }
 
 // RuneWidth returns the number of columns that r counts as, at least 1. A combining mark, which has no

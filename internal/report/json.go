@@ -209,12 +209,15 @@ func newJSONDocument(run Run, p plan.Plan, notices []plan.Notice) jsonDocument {
 }
 
 func newNotice(n plan.Notice) notice {
-	return notice{
+	out := notice{
 		Kind: n.Kind, Email: orNull(n.Email.String()), InvitationID: orNull(n.InvitationID), ExpiresAt: timestamp(n.Expires),
 		Source: n.Source, UserID: n.UserID, Since: timestamp(n.Since), Mails: n.Mails, Message: n.Text,
-		Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), AccessID: n.AccessID,
-		Places: document.Map(n.Places, roster.Position.String), NotSelected: n.NotSelected,
+		Estimated: n.ExpiresEstimated, RemovalAfter: timestamp(n.RemovalAfter), NotSelected: n.NotSelected,
 	}
+	if name := n.Unknown; name != nil {
+		out.AccessID, out.Places = name.AccessID, document.Map(name.Places, roster.Position.String)
+	}
+	return out
 }
 
 func newOrganization(o org.Organization) organization {

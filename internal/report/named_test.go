@@ -90,6 +90,9 @@ func TestNamedNotices(t *testing.T) {
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedPending, Expires: now.Add(25 * time.Hour)},
 			"ada@example.com gets no mail: they can still accept their invitation until 2026-06-11 13:00 UTC (1 day 1 hour); " +
 				"to send it again now: --resend ada@example.com"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedPending, Expires: now.Add(time.Hour), ExpiresEstimated: true},
+			"ada@example.com gets no mail: they can still accept their invitation until about 2026-06-10 13:00 UTC (1 hour); " +
+				"to send it again now: --resend ada@example.com"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedPending},
 			"ada@example.com gets no mail: they can still accept their invitation; to send it again now: --resend " +
 				"ada@example.com"},
@@ -114,7 +117,7 @@ func TestNamedNotices(t *testing.T) {
 				"aliases: [a.da@example.com] to their entry"},
 	} {
 		tt.notice.Email = org.MustParseAddress("ada@example.com")
-		if d := cmp.Diff(tt.want, document.Plain(wordsOf(tt.notice, now).one)); d != "" {
+		if d := cmp.Diff(tt.want, document.Plain(fillIn(wordsOf(tt.notice).one, tt.notice, now))); d != "" {
 			t.Errorf("%s %s (-want +got):\n%s", tt.notice.Kind, tt.notice.Text, d)
 		}
 	}

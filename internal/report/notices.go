@@ -13,33 +13,24 @@ import (
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
-// noticeWords are the words for a notice.
+// noticeWords are the words for a notice. Names in braces stand for texts of the notice, which
+// [fillIn] fills in. There may be thousands of notices, and a report fills in few of them.
 type noticeWords struct {
 	// one is the sentence for a single notice.
 	one string
-	// many is the sentence for several notices, without their number at the beginning. Notices with
-	// the same many are one entry of the report. "" means that the notice always has an entry of its
-	// own.
+	// many is the sentence for several notices, without their number at the beginning. It has no names
+	// in braces. Notices with the same many are one entry of the report. "" means that the notice always
+	// has an entry of its own.
 	many string
 	// item is the text of this notice in the list below the sentence of many; "" for the address.
 	item string
-}
-
-// noticeText has a notice and the texts for its words. Text from outside in who, said and invitation is
-// marked for a document. The fields of the notice itself are as they came from outside.
-type noticeText struct {
-	plan.Notice
-	who        string // the address of the person
-	said       string // Notice.Text
-	invitation string // the id of the invitation, in parentheses
-	now        time.Time
 }
 
 // noticeStyle is the appearance of the notices of a kind.
 type noticeStyle struct {
 	kind  plan.NoticeKind
 	level noticeLevel
-	words func(noticeText) noticeWords
+	words func(plan.Notice) noticeWords
 }
 
 // noticeLevel is the urgency of notices of a kind.
@@ -56,192 +47,211 @@ const (
 
 // noticeStyles are the styles of all kinds. The most urgent kinds are the first.
 var noticeStyles = []noticeStyle{
-	{plan.Limit, pressing, template(noticeWords{one: "apply would refuse this: {said}"})},
-	{plan.UnknownAccess, pressing, func(n noticeText) noticeWords {
-		at := document.Parenthesize(summarizeList(document.Map(n.Places, roster.Position.String)))
-		if n.AccessID != "" {
-			return noticeWords{one: n.said + ": change the name in the roster" + at}
+	{plan.Limit, pressing, always(noticeWords{one: "apply would refuse this: {said}"})},
+	{plan.UnknownAccess, pressing, func(n plan.Notice) noticeWords {
+		if n.Unknown != nil && n.Unknown.AccessID != "" {
+			return noticeWords{one: "{said}: change the name in the roster{(places)}"}
 		}
-		return noticeWords{one: n.said + at}
+		return noticeWords{one: "{said}{(places)}"}
 	}},
-	{plan.PinUnconfirmed, pressing, template(noticeWords{
+	{plan.PinUnconfirmed, pressing, always(noticeWords{
 		one: "orgsync cannot confirm that this key belongs to the organization {said}",
 	})},
-	{plan.NewLedger, pressing, template(noticeWords{
+	{plan.NewLedger, pressing, always(noticeWords{
 		one: "the ledger is empty although the organization has invitations: if orgsync ran before, restore its " +
 			"ledger, which was lost",
 	})},
-	{plan.MembersUnseen, calm, template(noticeWords{
+	{plan.MembersUnseen, calm, always(noticeWords{
 		one: "this key may not list users: everyone who accepted an invitation counts as a member",
 	})},
-	{plan.SuspendedUnseen, calm, template(noticeWords{
+	{plan.SuspendedUnseen, calm, always(noticeWords{
 		one: "this key cannot list suspended users: a suspended user may look like someone who left",
 	})},
-	{plan.SelfUnseen, pressing, template(noticeWords{
+	{plan.SelfUnseen, pressing, always(noticeWords{
 		one: "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
 			"and no access is taken away",
 	})},
-	{plan.ProtectedUnseen, pressing, template(noticeWords{
+	{plan.ProtectedUnseen, pressing, always(noticeWords{
 		one: "{who} is protected in the roster, but no user has that address: " +
 			"the intended person is not protected; check the spelling",
 		many: "addresses are protected in the roster, but no user has them: " +
 			"the intended people are not protected; check the spelling",
 	})},
-	{plan.UnlistedKept, ordinary, template(noticeWords{
+	{plan.UnlistedKept, ordinary, always(noticeWords{
 		one: "{who} may have joined under an address that is not in the roster: " +
 			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
 		many: "people may have joined under addresses that are not in the roster: " +
 			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
 	})},
-	{plan.SameName, pressing, template(noticeWords{
+	{plan.SameName, pressing, always(noticeWords{
 		one: "{who} " + sameNameText("{said}"),
 		many: "people may be the same as others who are not in the roster: " +
 			"if so, add the line aliases: [ADDRESS] to their entry",
 		item: "{who} as {said}",
 	})},
-	{plan.Unsettled, pressing, template(noticeWords{
+	{plan.Unsettled, pressing, always(noticeWords{
 		one: "{who} may have been sent an invitation mail{at}, but the answer was lost: " +
 			"they get no other mail until orgsync knows",
 		many: "people may have been sent an invitation mail, but the answer was lost: " +
 			"they get no other mail until orgsync knows",
 		item: "{who}{at}",
 	})},
-	{plan.UnknownMembership, pressing, template(noticeWords{
+	{plan.UnknownMembership, pressing, always(noticeWords{
 		one: "{who} is not invited, because this key cannot see whether they are a member already; " +
 			"to invite them: --reinvite {who}",
 		many: "people are not invited, because this key cannot see whether they are members already; " +
 			"to invite someone: --reinvite EMAIL",
 	})},
-	{plan.PossibleAlias, pressing, func(n noticeText) noticeWords {
+	{plan.PossibleAlias, pressing, func(n plan.Notice) noticeWords {
 		words := noticeWords{
-			one: fmt.Sprintf("%s may have joined as %s, because their invitation is gone: "+
-				"if so, add the line aliases: [%s] to their entry", n.who, n.said, n.said),
+			one: "{who} may have joined as {said}, because their invitation is gone: " +
+				"if so, add the line aliases: [{said}] to their entry",
 			many: "people may have joined under another address, because their invitation is gone: " +
 				"if so, add the line aliases: [ADDRESS] to their entry",
-			item: n.who + " as " + n.said,
+			item: "{who} as {said}",
 		}
 		if n.Expires.IsZero() {
-			words.one += "; if not, invite them again with --reinvite " + n.who
+			words.one += "; if not, invite them again with --reinvite {who}"
 			words.many += "; if not, invite them again with --reinvite EMAIL"
 		}
 		return words
 	}},
-	{plan.Flapping, pressing, func(n noticeText) noticeWords {
-		last := "last" + atText(n.Since) + " with the roster " + cmp.Or(n.said, "of another run")
+	{plan.Flapping, pressing, func(n plan.Notice) noticeWords {
+		last := "last{at} with the roster {said}"
+		if document.MarkMessage(n.Text) == "" {
+			last = "last{at} with the roster of another run"
+		}
 		return noticeWords{
-			one: fmt.Sprintf("%s was removed twice within a week, %s, but this roster lists them: "+
-				"list them in all rosters of this organization or in none, or invite them with --reinvite %s", n.who, last, n.who),
+			one: "{who} was removed twice within a week, " + last + ", but this roster lists them: " +
+				"list them in all rosters of this organization or in none, or invite them with --reinvite {who}",
 			many: "people were removed twice within a week, but this roster lists them: " +
 				"list them in all rosters of this organization or in none, or invite them with --reinvite EMAIL",
-			item: n.who + ", " + last,
+			item: "{who}, " + last,
 		}
 	}},
-	{plan.RefusedMail, pressing, template(noticeWords{
+	{plan.RefusedMail, pressing, always(noticeWords{
 		one: `{who} cannot be invited: the API says "{said}"; orgsync tries again once a day, ` +
 			"or at once with --reinvite {who}",
 		many: "people cannot be invited; orgsync tries again once a day, or at once with --reinvite EMAIL",
 		item: `{who}: the API says "{said}"`,
 	})},
 	{plan.NeedsAttention, pressing, needsAttentionWords},
-	{plan.GaveUp, pressing, func(n noticeText) noticeWords {
-		mails := document.Pluralize(n.Mails, "invitation mail", "invitation mails") + sinceText(n.Since)
-		return noticeWords{
-			one: fmt.Sprintf("%s got %s and never answered: no more will be sent; to invite them again: --reinvite %s",
-				n.who, mails, n.who),
-			many: "people never answered their invitation mails: no more will be sent; " +
-				"to invite someone again: --reinvite EMAIL",
-			item: n.who + ", " + mails,
-		}
-	}},
-	{plan.Left, ordinary, template(noticeWords{
+	{plan.GaveUp, pressing, always(noticeWords{
+		one: "{who} got {mails}{since} and never answered: no more will be sent; to invite them again: --reinvite {who}",
+		many: "people never answered their invitation mails: no more will be sent; " +
+			"to invite someone again: --reinvite EMAIL",
+		item: "{who}, {mails}{since}",
+	})},
+	{plan.Left, ordinary, always(noticeWords{
 		one:  "{who} joined and has left; --invite-left invites them again",
 		many: "people joined and have left; --invite-left invites them again",
 	})},
-	{plan.SuspendedUser, ordinary, template(noticeWords{
+	{plan.SuspendedUser, ordinary, always(noticeWords{
 		one: "{who} is suspended but in the roster", many: "people are suspended but in the roster",
 	})},
-	{plan.EndedSoon, ordinary, template(noticeWords{
+	{plan.EndedSoon, ordinary, always(noticeWords{
 		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
 			"to invite them: --reinvite {who}",
 		many: "people are not invited, because an invitation is valid for three days and would outlive their last day; " +
 			"to invite someone: --reinvite EMAIL",
 		item: "{who}, last day {said}",
 	})},
-	{plan.DuplicateInvitation, ordinary, template(noticeWords{
-		one:  "{who} can still accept an older invitation too{invitation}",
+	{plan.DuplicateInvitation, ordinary, always(noticeWords{
+		one:  "{who} can still accept an older invitation too{(invitation)}",
 		many: "older invitations can still be accepted, although these people have a newer one",
-		item: "{who}{invitation}",
+		item: "{who}{(invitation)}",
 	})},
 	{plan.Unlisted, ordinary, unlistedWords},
-	{plan.OtherAddress, ordinary, template(noticeWords{
+	{plan.OtherAddress, ordinary, always(noticeWords{
 		one: "{who} joined as {said} and gets no access under that address: " +
 			"if this is the same person, add the line aliases: [{said}] to their entry",
 		many: "people joined under another address and get no access under it: " +
 			"if it is the same person, add the line aliases: [ADDRESS] to their entry",
 		item: "{who} as {said}",
 	})},
-	{plan.ExtraAccess, ordinary, template(noticeWords{
+	{plan.ExtraAccess, ordinary, always(noticeWords{
 		one:  "{who} has more access than the roster gives: {said}",
 		many: "people have more access than the roster gives",
 		item: "{who}: {said}",
 	})},
-	{plan.NotMailed, ordinary, func(n noticeText) noticeWords {
+	{plan.NotMailed, ordinary, func(n plan.Notice) noticeWords {
 		why := notMailedText(n)
-		return noticeWords{one: n.who + " gets no mail: " + why, many: "people get no mail", item: n.who + ": " + why}
+		return noticeWords{one: "{who} gets no mail: " + why, many: "people get no mail", item: "{who}: " + why}
 	}},
-	{plan.EndsSoon, calm, template(noticeWords{
+	{plan.EndsSoon, calm, always(noticeWords{
 		one:  "the last day of {who} is {said}: from the next day on they count as not in the roster",
 		many: "people have their last day soon: from the next day on they count as not in the roster",
 		item: "{who}, last day {said}",
 	})},
-	{plan.NotYet, calm, template(noticeWords{
+	{plan.NotYet, calm, always(noticeWords{
 		one:  "{who} is not invited before {said}, their first day",
 		many: "people are not invited before their first day",
 		item: "{who}, {said}",
 	})},
-	{plan.Waiting, calm, func(n noticeText) noticeWords {
+	{plan.Waiting, calm, func(n plan.Notice) noticeWords {
 		words := noticeWords{
-			one:  n.who + " was invited and has not answered yet",
+			one:  "{who} was invited and has not answered yet",
 			many: "people were invited and have not answered yet",
 		}
 		if !n.Expires.IsZero() {
-			until := estimatedText(n.ExpiresEstimated) + formatDeadline(n.Expires, n.now)
-			words.one, words.item = n.who+" was invited and has until "+until+" to accept", n.who+", can accept until "+until
+			words.one = "{who} was invited and has until {until} to accept"
+			words.item = "{who}, can accept until {until}"
 		}
 		return words
 	}},
 }
 
-// template returns a function that fills in words: it replaces {who}, {said}, {invitation} and {at} by
-// texts of the notice. {at} is " at" and the time Since.
-func template(words noticeWords) func(noticeText) noticeWords {
-	return func(n noticeText) noticeWords {
-		texts := strings.NewReplacer("{who}", n.who, "{said}", n.said, "{invitation}", n.invitation, "{at}", atText(n.Since))
-		return noticeWords{texts.Replace(words.one), words.many, texts.Replace(words.item)}
-	}
+// always returns a function that returns words.
+func always(words noticeWords) func(plan.Notice) noticeWords {
+	return func(plan.Notice) noticeWords { return words }
 }
 
-func needsAttentionWords(n noticeText) noticeWords {
+// fillIn returns words with texts of n in place of the names in braces. A name in parentheses stands
+// for a space and the text in parentheses. Remaining times count from now. Text from outside is marked
+// for a document.
+func fillIn(words string, n plan.Notice, now time.Time) string {
+	said, until, places := document.MarkMessage(n.Text), "", ""
+	if n.Unknown != nil {
+		places = summarizeList(document.Map(n.Unknown.Places, roster.Position.String))
+	}
+	if !n.Expires.IsZero() {
+		until = estimatedText(n.ExpiresEstimated) + formatDeadline(n.Expires, now)
+	}
+	return strings.NewReplacer(
+		"{who}", cmp.Or(document.MarkName(n.Email.String()), "someone whose address cannot be read"),
+		"{said}", said,
+		"{(said)}", document.Parenthesize(said),
+		"{(invitation)}", document.Parenthesize(document.MarkName(n.InvitationID)),
+		"{(places)}", document.Parenthesize(places),
+		"{mails}", document.Pluralize(n.Mails, "invitation mail", "invitation mails"),
+		"{at}", atText(n.Since),
+		"{since}", sinceText(n.Since),
+		"{until}", until,
+		"{removal}", document.FormatTime(n.RemovalAfter),
+	).Replace(words)
+}
+
+func needsAttentionWords(n plan.Notice) noticeWords {
 	switch {
-	case n.UserID != "" && n.said != "":
+	case n.UserID != "" && n.Text != "":
 		return noticeWords{
-			one: n.who + " is listed as a user who has not accepted an invitation, but no invitation is listed: " +
+			one: "{who} is listed as a user who has not accepted an invitation, but no invitation is listed: " +
 				"orgsync changes nothing; check it in Vultr's console",
 			many: "people are listed as users who have not accepted an invitation, but no invitation is listed: " +
 				"orgsync changes nothing; check them in Vultr's console",
 		}
 	case n.UserID != "":
 		return noticeWords{
-			one:  n.who + " is the address of a service user, who needs no invitation: remove it from the roster",
+			one:  "{who} is the address of a service user, who needs no invitation: remove it from the roster",
 			many: "addresses are those of service users, who need no invitation: remove them from the roster",
 		}
 	}
 	return noticeWords{
-		one: fmt.Sprintf("%s has an invitation%s with the status \"%s\": "+
-			"orgsync changes nothing; check it in Vultr's console", n.who, n.invitation, n.said),
+		one: `{who} has an invitation{(invitation)} with the status "{said}": ` +
+			"orgsync changes nothing; check it in Vultr's console",
 		many: "invitations were declined or cancelled, or have a status that orgsync does not understand: " +
 			"orgsync changes nothing; check them in Vultr's console",
-		item: fmt.Sprintf("%s%s: \"%s\"", n.who, n.invitation, n.said),
+		item: `{who}{(invitation)}: "{said}"`,
 	}
 }
 
@@ -254,7 +264,7 @@ func sameNameText(other string) string {
 }
 
 // notMailedText returns the reason why --reinvite or --resend sends no mail, and what to do about it.
-func notMailedText(n noticeText) string {
+func notMailedText(n plan.Notice) string {
 	switch n.Text {
 	case plan.NotMailedMember:
 		return "they are a member already"
@@ -263,50 +273,49 @@ func notMailedText(n noticeText) string {
 	case plan.NotMailedPending:
 		until := ""
 		if !n.Expires.IsZero() {
-			until = " until " + formatDeadline(n.Expires, n.now)
+			until = " until {until}"
 		}
-		return fmt.Sprintf("they can still accept their invitation%s; to send it again now: --resend %s", until, n.who)
+		return "they can still accept their invitation" + until + "; to send it again now: --resend {who}"
 	case plan.NotMailedRecently:
-		return fmt.Sprintf("their last mail was sent%s; the next one can be sent 15 minutes after that", atText(n.Since))
+		return "their last mail was sent{at}; the next one can be sent 15 minutes after that"
 	case plan.NotMailedUnsettled:
-		return fmt.Sprintf("a mail may have been sent%s, but the answer was lost; try again 15 minutes after that mail",
-			atText(n.Since))
+		return "a mail may have been sent{at}, but the answer was lost; try again 15 minutes after that mail"
 	case plan.NotMailedNotListed:
 		return "their invitation is not listed, so it cannot be sent again; if they did not accept it, a new one is sent " +
 			"when it has expired"
 	case plan.NotMailedOtherAddress:
 		return "their invitation was sent to another of their addresses; a new one is sent when it has expired"
 	}
-	return n.said
+	return "{said}"
 }
 
-func unlistedWords(n noticeText) noticeWords {
-	in := n.who + " is in the organization but not in the roster" + document.Parenthesize(n.said)
+func unlistedWords(n plan.Notice) noticeWords {
+	const in = "{who} is in the organization but not in the roster{(said)}"
 	switch {
 	case n.UserID == "":
 		return noticeWords{
-			one: fmt.Sprintf("%s has an invitation%s but is not in the roster: the API cannot cancel it; "+
-				"if they accept, apply removes them only if the roster has 'unlisted: remove'", n.who, n.invitation),
+			one: "{who} has an invitation{(invitation)} but is not in the roster: the API cannot cancel it; " +
+				"if they accept, apply removes them only if the roster has 'unlisted: remove'",
 			many: "people have an invitation but are not in the roster: the API cannot cancel it; " +
 				"if they accept, apply removes them only if the roster has 'unlisted: remove'",
-			item: n.who + n.invitation,
+			item: "{who}{(invitation)}",
 		}
 	case !n.Since.IsZero():
 		return noticeWords{
-			one: n.who + " is still in the organization, but their last day has passed:" + sinceText(n.Since) +
-				" they count as not in the roster",
+			one: "{who} is still in the organization, but their last day has passed:{since} " +
+				"they count as not in the roster",
 			many: "people are still in the organization, but their last day has passed: they count as not in the roster",
-			item: n.who + "," + sinceText(n.Since),
+			item: "{who},{since}",
 		}
 	case !n.RemovalAfter.IsZero():
 		return noticeWords{
-			one:  in + ": apply suspends or removes them, but not before " + document.FormatTime(n.RemovalAfter),
+			one:  in + ": apply suspends or removes them, but not before {removal}",
 			many: "people are in the organization but not in the roster: apply suspends or removes them later",
-			item: n.who + document.Parenthesize(n.said) + ", not before " + document.FormatTime(n.RemovalAfter),
+			item: "{who}{(said)}, not before {removal}",
 		}
 	}
 	return noticeWords{
-		one: in, many: "people are in the organization but not in the roster", item: n.who + document.Parenthesize(n.said),
+		one: in, many: "people are in the organization but not in the roster", item: "{who}{(said)}",
 	}
 }
 
@@ -316,18 +325,11 @@ func styleOfNotice(kind plan.NoticeKind) (noticeStyle, int) {
 	return noticeStyles[i], i
 }
 
-// wordsOf returns the words for n. Remaining times count from now.
-func wordsOf(n plan.Notice, now time.Time) noticeWords {
-	text := noticeText{
-		Notice: n, now: now, who: document.MarkName(n.Email.String()), said: document.MarkMessage(n.Text),
-		invitation: document.Parenthesize(document.MarkName(n.InvitationID)),
-	}
-	if text.who == "" {
-		text.who = "someone whose address cannot be read"
-	}
+// wordsOf returns the words for n.
+func wordsOf(n plan.Notice) noticeWords {
 	style, _ := styleOfNotice(n.Kind)
-	words := style.words(text)
-	words.item = cmp.Or(words.item, text.who)
+	words := style.words(n)
+	words.item = cmp.Or(words.item, "{who}")
 	return words
 }
 
@@ -343,30 +345,40 @@ func appendNotices(blocks []document.Block, notices []plan.Notice, now time.Time
 	}
 	sorted := sortedByAddress(notices, func(n *plan.Notice) org.Address { return n.Email })
 	slices.SortStableFunc(sorted, func(a, b *plan.Notice) int { return cmp.Compare(rank(a), rank(b)) })
-	var groups document.Notices
+	var groups [][]*plan.Notice
 	index := map[string]int{} // the index in groups, by the words for several notices
 	for _, n := range sorted {
-		words := wordsOf(*n, now)
-		i, found := index[words.many]
-		if !found || words.many == "" {
+		many := wordsOf(*n).many
+		i, found := index[many]
+		if !found || many == "" {
 			i = len(groups)
-			index[words.many] = i
-			groups = append(groups, document.NoticeGroup{Text: words.one, Calm: !needsAction(*n)})
+			index[many] = i
+			groups = append(groups, nil)
 		}
-		g := &groups[i]
-		g.Count++
-		g.Items = append(g.Items, words.item)
-		g.Each = append(g.Each, document.Annotation{At: parseSource(n.Source), Text: words.one})
-		if g.Count > 1 {
-			g.Text = fmt.Sprintf("%d %s", g.Count, words.many)
-		}
+		groups[i] = append(groups[i], n)
 	}
-	for i := range groups {
-		if groups[i].Count == 1 {
-			groups[i].Items = nil // the sentence already names the person
-		}
+	return append(blocks, document.Notices(document.Map(groups, func(group []*plan.Notice) document.NoticeGroup {
+		return noticeGroup(group, now)
+	})))
+}
+
+// noticeGroup returns the entry of a report for notices with the same words.
+func noticeGroup(notices []*plan.Notice, now time.Time) document.NoticeGroup {
+	one := func(i int) string { return fillIn(wordsOf(*notices[i]).one, *notices[i], now) }
+	g := document.NoticeGroup{
+		Count: len(notices),
+		Calm:  !needsAction(*notices[0]),
+		Item:  func(i int) string { return fillIn(wordsOf(*notices[i]).item, *notices[i], now) },
+		Annotation: func(i int) document.Annotation {
+			return document.Annotation{At: parseSource(notices[i].Source), Text: one(i)}
+		},
 	}
-	return append(blocks, groups)
+	if g.Count == 1 {
+		g.Text = one(0)
+	} else {
+		g.Text = fmt.Sprintf("%d %s", g.Count, wordsOf(*notices[0]).many)
+	}
+	return g
 }
 
 // needsAction reports whether somebody should look at n or act on it. It returns false if --only leaves
@@ -376,13 +388,16 @@ func needsAction(n plan.Notice) bool {
 	return style.level != calm && !n.NotSelected
 }
 
-// selectedNotices returns a copy of notices without the notices about people that --only leaves out.
+// selectedNotices returns notices without the notices about people that --only leaves out.
 func selectedNotices(notices []plan.Notice) []plan.Notice {
 	return withoutNotices(notices, func(n plan.Notice) bool { return n.NotSelected })
 }
 
-// withoutNotices returns a copy of notices without the notices for which drop returns true.
+// withoutNotices returns notices without the notices for which drop returns true.
 func withoutNotices(notices []plan.Notice, drop func(plan.Notice) bool) []plan.Notice {
+	if !slices.ContainsFunc(notices, drop) {
+		return notices
+	}
 	return slices.DeleteFunc(slices.Clone(notices), drop)
 }
 

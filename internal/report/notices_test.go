@@ -67,7 +67,7 @@ func TestNoticesGrouped(t *testing.T) {
 	}
 }
 
-// TestNoticeStyles checks that every kind of notice has words of its own, that only what is about the whole run is
+// TestNoticeStyles checks that every kind of notice has words of its own, that no name in braces is left in them, that only what is about the whole run is
 // never shown with others, and that docs/cron.md names the kinds that are logged as warnings.
 func TestNoticeStyles(t *testing.T) {
 	t.Parallel()
@@ -88,9 +88,16 @@ func TestNoticeStyles(t *testing.T) {
 		if IsPressing(kind) != strings.Contains(listed, "`"+string(kind)+"`") {
 			t.Errorf("%s is logged as a warning: %t; docs/cron.md lists %q", kind, IsPressing(kind), listed)
 		}
-		words := wordsOf(plan.Notice{Kind: kind, Email: address("ada@example.com"), Text: "said"}, now)
-		if words.one == "" || (words.many == "") != whole[kind] {
-			t.Errorf("%s reads %q, and several %q", kind, words.one, words.many)
+		for _, n := range []plan.Notice{
+			{Text: "said"}, {UserID: "u1"}, {UserID: "u1", RemovalAfter: now}, {Since: now, UserID: "u1"}, {Expires: now},
+			{Unknown: &plan.UnknownAccessName{AccessID: "g1"}},
+		} {
+			n.Kind, n.Email = kind, address("ada@example.com")
+			words := wordsOf(n)
+			filled := fillIn(words.one, n, now) + fillIn(words.item, n, now) + words.many
+			if words.one == "" || (words.many == "") != whole[kind] || strings.ContainsAny(filled, "{}") {
+				t.Errorf("%s reads %q, and several %q", kind, filled, words.many)
+			}
 		}
 	}
 }

@@ -120,7 +120,7 @@ func TestPageHasWholeStatus(t *testing.T) {
 			}
 			for _, n := range s.Notices {
 				if n.Kind != plan.Waiting && n.Kind != plan.Unlisted {
-					want = append(want, document.Plain(wordsOf(n, s.Now).one))
+					want = append(want, document.Plain(fillIn(wordsOf(n).one, n, s.Now)))
 				}
 			}
 			for _, n := range append(s.Notices, s.Unlisted...) {

@@ -176,14 +176,14 @@ func compareAddresses(a, b org.Address) int { return compareNatural(a.Key(), b.K
 // "person2" therefore comes before "person10".
 func compareNatural(a, b string) int {
 	for a != "" && b != "" {
-		x, y := digitsOf(a), digitsOf(b)
-		if x == "" || y == "" {
+		if !isDigit(a[0]) || !isDigit(b[0]) {
 			if c := cmp.Compare(a[0], b[0]); c != 0 {
 				return c
 			}
 			a, b = a[1:], b[1:]
 			continue
 		}
+		x, y := digitsOf(a), digitsOf(b)
 		m, n := strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
 		if c := cmp.Or(cmp.Compare(len(m), len(n)), cmp.Compare(m, n)); c != 0 {
 			return c
@@ -192,6 +192,8 @@ func compareNatural(a, b string) int {
 	}
 	return cmp.Compare(len(a), len(b))
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // digitsOf returns the digits at the beginning of s.
 func digitsOf(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }

@@ -22,13 +22,16 @@ func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 	problem := func(i int, text string) *Problem {
 		return &Problem{Position{file, line, utf8.RuneCount(data[lineStart:i]) + 1}, text}
 	}
-	for i, r := range string(data) {
+	for i, size := 0, 0; i < len(data); i += size {
+		var r rune
+		r, size = utf8.DecodeRune(data[i:])
 		if i == lineStart {
 			if text := lineProblem(data[i:]); text != "" {
 				return nil, problem(i, text)
 			}
 		}
 		switch {
+		case r >= ' ' && r <= '~': // nearly all characters
 		case r == '\n':
 			line, lineStart = line+1, i+1
 		case r == '\t', r == '\r' && bytes.HasPrefix(data[i+1:], []byte("\n")):
@@ -36,7 +39,7 @@ func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 			return nil, problem(i, "a carriage return without a line feed: save the file with LF or CRLF line ends")
 		case r == 0:
 			return nil, problem(i, "a NUL byte: if the file is in UTF-16, save it as UTF-8")
-		case r == utf8.RuneError && !bytes.HasPrefix(data[i:], []byte("\ufffd")):
+		case r == utf8.RuneError && size == 1:
 			return nil, problem(i, fmt.Sprintf("the byte 0x%02x is not UTF-8: save the file as UTF-8", data[i]))
 		case isInvisible(r):
 			return nil, problem(i, fmt.Sprintf("invisible character %U: remove it", r))
