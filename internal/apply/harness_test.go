@@ -170,8 +170,8 @@ func (c *company) apply(w with) outcome {
 	}
 	decide := func(s org.Snapshot, m org.Memory) plan.Plan {
 		return plan.Compute(plan.Input{
-			Roster: &c.roster, Snapshot: s, Memory: m, InviteLeft: w.inviteLeft,
-			Reinvite: addresses(w.reinvite), Only: addresses(w.only), Resend: addresses(w.resend),
+			Roster: &c.roster, Snapshot: s, Memory: m, Flags: plan.Flags{InviteLeft: w.inviteLeft,
+				Reinvite: addresses(w.reinvite), Only: addresses(w.only), Resend: addresses(w.resend)},
 		})
 	}
 	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })

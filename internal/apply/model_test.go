@@ -597,7 +597,7 @@ func (r *referee) finish() {
 	for _, n := range last.Notices {
 		switch n.Kind {
 		case plan.OtherAddress, plan.Left, plan.NeedsAttention, plan.GaveUp, plan.Waiting, plan.PossibleAlias,
-			plan.Flapping, plan.RefusedMail, plan.UnknownMembership, plan.NotYet, plan.EndedSoon:
+			plan.Flapping, plan.RefusedMail, plan.UnknownMembership, plan.NotYet, plan.EndsTooSoon:
 			reported[n.Email.Key()] = true
 		default: // the notice does not say why the person is not invited
 		}

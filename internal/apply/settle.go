@@ -379,7 +379,7 @@ func (r *run) concludeUnneeded(it *item, notices []plan.Notice) {
 			it.InvitationID = n.InvitationID
 		case plan.Unsettled:
 			return // it is still unknown whether the mail was sent
-		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp, plan.RefusedMail, plan.EndedSoon,
+		case plan.Left, plan.NeedsAttention, plan.SuspendedUser, plan.GaveUp, plan.RefusedMail, plan.EndsTooSoon,
 			plan.NotYet:
 			r.conclude(it, Failed, it.Err)
 			return

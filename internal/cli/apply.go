@@ -64,7 +64,7 @@ plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
 			if len(args) > 1 {
 				return fmt.Errorf("apply needs at most one PLANFILE, but also got %q", args[1])
 			}
-			if len(args) == 1 && len(a.rules.Only) > 0 {
+			if len(args) == 1 && len(a.planFlags.Only) > 0 {
 				return errors.New("--only cannot be used with a PLANFILE: give it to 'orgsync plan --out', which saves the " +
 					"selected changes alone")
 			}

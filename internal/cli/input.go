@@ -28,10 +28,10 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkNamed(r, "--reinvite", a.rules.Reinvite); err != nil {
+	if err := a.checkNamed(r, "--reinvite", a.planFlags.Reinvite); err != nil {
 		return nil, err
 	}
-	if err := a.checkNamed(r, "--resend", a.rules.Resend); err != nil {
+	if err := a.checkNamed(r, "--resend", a.planFlags.Resend); err != nil {
 		return nil, err
 	}
 	if a.sandbox.On {
@@ -48,7 +48,7 @@ func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) er
 			return fmt.Errorf("%s: %w", flag, errNotInRoster(r, who))
 		}
 		selected := func(only org.Address) bool { return slices.ContainsFunc(p.Addresses(), only.Equal) }
-		if len(a.rules.Only) > 0 && !slices.ContainsFunc(a.rules.Only, selected) {
+		if len(a.planFlags.Only) > 0 && !slices.ContainsFunc(a.planFlags.Only, selected) {
 			return fmt.Errorf("%s names %s, and --only leaves them out: name them with --only too", flag, who)
 		}
 	}

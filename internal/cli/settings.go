@@ -14,8 +14,8 @@ import (
 
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
-	"github.com/orgsync/orgsync/internal/reconcile"
 )
 
 // settings holds the values of all flags, of every command.
@@ -41,7 +41,7 @@ type settings struct {
 
 	out              string // "" when the plan is not saved
 	detailedExitCode bool
-	rules            reconcile.Rules
+	planFlags        plan.Flags
 	yes              bool
 	lockTimeout      time.Duration
 	settleWait       time.Duration
@@ -174,20 +174,20 @@ func (a *app) addPlanFlags(cmd *cobra.Command, moreFormats ...string) {
 	f := cmd.Flags()
 	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors if there are no changes")
 	addBoolFlag(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
-	f.Var(flagvalue.OptionalInt(&a.rules.MaxInvites), "max-invites",
+	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxInvites), "max-invites",
 		"maximum number of invitation mails in one run (default: the roster's max_invites)")
-	f.Var(flagvalue.OptionalInt(&a.rules.MaxRemovals), "max-removals",
+	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxRemovals), "max-removals",
 		"maximum number of people that one run suspends or removes (default: the roster's max_removals)")
-	f.Var(flagvalue.OptionalInt(&a.rules.MaxRevokes), "max-revokes",
+	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxRevokes), "max-revokes",
 		"maximum number of changes by which one run takes access from members (default: the roster's max_revokes)")
-	a.addPeopleFlag(cmd, &a.rules.Only, "only", "make changes only to this person; repeatable")
-	a.addPeopleFlag(cmd, &a.rules.Resend, "resend", "send this person's pending invitation again; repeatable")
-	a.addPeopleFlag(cmd, &a.rules.Reinvite, "reinvite",
+	a.addPeopleFlag(cmd, &a.planFlags.Only, "only", "make changes only to this person; repeatable")
+	a.addPeopleFlag(cmd, &a.planFlags.Resend, "resend", "send this person's pending invitation again; repeatable")
+	a.addPeopleFlag(cmd, &a.planFlags.Reinvite, "reinvite",
 		"invite this person again if they have no pending invitation, and count their mails from zero; repeatable")
 	f.StringVar(&a.metricsFile, "metrics-file", "",
 		"write metrics for Prometheus' textfile collector to this `file`, as in orgsync.prom; each run replaces the file")
 	_ = cmd.MarkFlagFilename("metrics-file", "prom")
-	addBoolFlag(f, &a.rules.InviteLeft, "invite-left", "invite people again if they were members and left")
+	addBoolFlag(f, &a.planFlags.InviteLeft, "invite-left", "invite people again if they were members and left")
 }
 
 // addPeopleFlag adds a flag that names people for one run.

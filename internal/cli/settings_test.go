@@ -12,7 +12,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
-	"github.com/orgsync/orgsync/internal/reconcile"
+	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
 
@@ -68,7 +68,7 @@ func TestSettings(t *testing.T) {
 				apiURL:   "https://x.example", apiKeyFile: "k", sandbox: flagvalue.Simulation{On: true, File: "f"}, rate: 0.5,
 				concurrency:    1,
 				requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true,
-				rules: reconcile.Rules{
+				planFlags: plan.Flags{
 					MaxInvites: &two, MaxRemovals: &nine, MaxRevokes: &thirty, InviteLeft: true,
 					Reinvite: addresses("ada@example.com", "bob@example.com"), Resend: addresses("eve@example.com"),
 					Only: addresses("joe@example.com"),
@@ -91,8 +91,8 @@ func TestSettings(t *testing.T) {
 			apiURL:   "https://x.example", apiKeyFile: "k", sandbox: flagvalue.Simulation{On: true, File: "f"}, rate: 0.5,
 			concurrency:    1,
 			requestTimeout: 5 * time.Second, timeout: time.Hour, detailedExitCode: true,
-			rules: reconcile.Rules{MaxInvites: &two, MaxRemovals: &nine, MaxRevokes: &thirty, InviteLeft: true},
-			yes:   true, lockTimeout: time.Minute,
+			planFlags: plan.Flags{MaxInvites: &two, MaxRemovals: &nine, MaxRevokes: &thirty, InviteLeft: true},
+			yes:       true, lockTimeout: time.Minute,
 		}},
 		{"flag before environment", map[string]string{"ORGSYNC_ROSTER": "env.yaml", "ORGSYNC_RATE": "1",
 			"VULTR_API_URL": "https://env.example"},
@@ -110,8 +110,8 @@ func TestSettings(t *testing.T) {
 			defaults},
 		{"sandbox on as other switches are", nil, "plan --sandbox=TRUE",
 			with(func(s *settings) { s.sandbox = flagvalue.Simulation{On: true} })},
-		{"no limit is not zero", nil, "plan --max-invites 0", with(func(s *settings) { s.rules.MaxInvites = new(int) })},
-		{"no revoke at all", nil, "plan --max-revokes 0", with(func(s *settings) { s.rules.MaxRevokes = new(int) })},
+		{"no limit is not zero", nil, "plan --max-invites 0", with(func(s *settings) { s.planFlags.MaxInvites = new(int) })},
+		{"no revoke at all", nil, "plan --max-revokes 0", with(func(s *settings) { s.planFlags.MaxRevokes = new(int) })},
 		{"no wait at the end", nil, "apply --settle-wait 0", with(func(s *settings) { s.settleWait = 0 })},
 	}
 	for _, tt := range tests {

@@ -79,12 +79,12 @@ func TestMemory(t *testing.T) {
 		{"an invitation that was renewed", runs{func(l *ledger.Ledger) error {
 			return errors.Join(l.RecordRenewalIntent(ada, "i1", time.Time{}), l.RecordOutcome(ledger.Resend, ada,
 				ledger.Sent, i1, ""))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Resend: true,
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Renewal: true,
 			InvitationID: "i1",
 			Sequence:     1, At: at(0), Expires: at(72)}}}}}},
 		{"a new invitation was requested, and the server renewed the old one", runs{func(l *ledger.Ledger) error {
 			return errors.Join(l.RecordIntent(ada), l.RecordOutcome(ledger.Resend, ada, ledger.Sent, i1, ""))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Resend: true,
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Renewal: true,
 			InvitationID: "i1",
 			Sequence:     1, At: at(0), Expires: at(72)}}}}}},
 		{"one mail refused, and one not sent", runs{func(l *ledger.Ledger) error {

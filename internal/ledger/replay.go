@@ -216,7 +216,7 @@ func (p *person) recordRemoval(e Entry, line int) {
 func (r *replayer) addMail(p *person, e Entry) {
 	if e.Outcome == "" {
 		m := &mail{Mail: org.Mail{
-			Email: e.Email, Resend: e.Action == Resend, InvitationID: e.InvitationID,
+			Email: e.Email, Renewal: e.Action == Resend, InvitationID: e.InvitationID,
 			RenewedFrom: e.Expires, Sequence: r.lines, Lost: true, LostSequence: math.MaxInt, At: e.Time,
 		}}
 		p.mails = append(p.mails, m)
@@ -229,7 +229,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 	m := p.open
 	if m == nil {
 		// The intent is missing. Found is true because the time of the mail is not known, so it must be no witness.
-		m = &mail{Mail: org.Mail{Email: e.Email, Resend: e.Action == Resend, Sequence: r.lines, Lost: true,
+		m = &mail{Mail: org.Mail{Email: e.Email, Renewal: e.Action == Resend, Sequence: r.lines, Lost: true,
 			Found: e.Outcome == Sent, At: e.Time}}
 		p.mails = append(p.mails, m)
 		p.unlistedLine = 0
@@ -250,8 +250,8 @@ func (r *replayer) addMail(p *person, e Entry) {
 	switch e.Outcome {
 	case Sent:
 		m.Lost, m.LostSequence, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
-		m.Resend = e.Action == Resend // the server may have renewed an invitation instead of making a new one
-		if !e.Expires.After(m.At) {   // estimate: the mail was sent before the time of this line
+		m.Renewal = e.Action == Resend // the server may have renewed an invitation instead of making a new one
+		if !e.Expires.After(m.At) {    // estimate: the mail was sent before the time of this line
 			m.Expires, m.Estimated = e.Time.Add(org.InvitationLife), true
 		}
 	case Refused, NotSent:

@@ -24,8 +24,8 @@ const ActWithin = 2 * time.Minute
 type Mail struct {
 	// Email is the canonical key of the address that the mail was for.
 	Email string
-	// Resend is true if the mail renewed an invitation, false if it was a new invitation.
-	Resend bool
+	// Renewal is true if the mail renewed an invitation, false if it was a new invitation.
+	Renewal bool
 	// InvitationID is the id of the invitation; "" if it is not known. If a renewal is lost, it may be the id of the
 	// invitation that was to be renewed.
 	InvitationID string

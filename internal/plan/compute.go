@@ -14,6 +14,11 @@ type Input struct {
 	Roster   *roster.Roster
 	Snapshot org.Snapshot
 	Memory   org.Memory
+	Flags
+}
+
+// Flags are the flags of a run that decide about a plan, besides the roster.
+type Flags struct {
 	// InviteLeft is --invite-left: invite people again who were members and left.
 	InviteLeft bool
 	// Reinvite is --reinvite: count the mails to these people of the roster from zero. An address may be an alias.
@@ -66,6 +71,7 @@ func Compute(in Input) Plan {
 		result.Notices = append(result.Notices, Notice{Kind: NewLedger})
 	}
 	result.Facts = append(result.Facts, ix.unlistedPersonFacts()...)
+	result.Resend, result.Reinvite = sortedAddresses(in.Resend), sortedAddresses(in.Reinvite)
 	ix.selectNamed(&result)
 	result.trimEmpty()
 	result.sort()
@@ -172,9 +178,6 @@ func (ix *index) unlistedPersonFacts() []org.Fact {
 				addFact(key)
 			}
 		}
-	}
-	if ix.addressesInLedger == len(ix.in.Memory.People) {
-		return facts // the roster has every address of the ledger
 	}
 	for key := range ix.in.Memory.People {
 		if ix.byKey[key] == nil {

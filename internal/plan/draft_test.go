@@ -111,7 +111,7 @@ func TestDraftRoster(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "cy@example.com", org.StatusPending, -80)}
 			in.Memory = org.Memory{
 				People: map[string]org.PersonRecord{"cy@example.com": {Mails: []org.Mail{{Email: "cy@example.com",
-					InvitationID: "i1", Resend: true, Sequence: 1, At: hours(-1)}}}}}
+					InvitationID: "i1", Renewal: true, Sequence: 1, At: hours(-1)}}}}}
 		}, nil, withOthers(adaLine, bobLine, "cy@example.com"), ""},
 		{"suspended", func(in *plan.Input) {
 			in.Snapshot.Users[0].Suspended, in.Snapshot.Users[1].Suspended = true, true

@@ -38,7 +38,7 @@ func (ix *index) holdMail(p *person, d *decision) {
 		d.note(p, Notice{Kind: Flapping, Since: last.At, Text: last.Roster})
 	case ix.notePossibleAlias(p, d, nil):
 	case !p.only && !p.Until.IsZero() && now.Add(org.InvitationLife).After(p.EndsAt()):
-		d.note(p, Notice{Kind: EndedSoon, Text: p.Until.Format(time.DateOnly)})
+		d.note(p, Notice{Kind: EndsTooSoon, Text: p.Until.Format(time.DateOnly)})
 	case !p.only && p.record.Refusals >= maxRefusals && now.Sub(p.record.RefusedAt) < retryRefusedAfter-tolerance:
 		d.note(p, Notice{Kind: RefusedMail, Since: p.record.RefusedAt, Text: p.record.RefusedText})
 	default:
@@ -61,7 +61,7 @@ func (ix *index) waitForFirstDay(p *person, d *decision) bool {
 
 // noteEndsSoon adds a notice if the last day of p is near, unless the notice EndedSoon says so already.
 func (ix *index) noteEndsSoon(p *person, d *decision) {
-	if p.EndsSoon(ix.in.Snapshot.Now) && !d.hasNotice(EndedSoon) {
+	if p.EndsSoon(ix.in.Snapshot.Now) && !d.hasNotice(EndsTooSoon) {
 		d.note(p, Notice{Kind: EndsSoon, Text: p.Until.Format(time.DateOnly)})
 	}
 }

@@ -18,9 +18,6 @@ type index struct {
 	people []person
 	// byKey has the person for the key of each address and alias.
 	byKey map[string]*person
-	// addressesInLedger is the number of addresses of people that the ledger knows. It is -1, for unknown, if the roster
-	// has an address twice.
-	addressesInLedger int
 	// protected has keys of addresses. orgsync never suspends or removes users with these addresses, and takes no access
 	// from them.
 	protected map[string]bool
@@ -107,12 +104,7 @@ func newIndex(in Input) *index {
 		for _, key := range p.keys {
 			ix.byKey[key] = p
 		}
-		var found int
-		p.record, found = mergeHistories(in.Memory, p.keys, in.Snapshot.Now)
-		ix.addressesInLedger += found
-	}
-	if len(ix.byKey) < addresses {
-		ix.addressesInLedger = -1 // the loop counted an address twice
+		p.record = mergeHistories(in.Memory, p.keys, in.Snapshot.Now)
 	}
 	for _, a := range in.Reinvite {
 		if p := ix.byKey[a.Key()]; p != nil {
@@ -320,28 +312,26 @@ func (ix *index) mergeRegistered() {
 	}
 }
 
-// mergeHistories merges what the ledger has under all addresses of a person. known is the number of these addresses
-// that the ledger has.
-func mergeHistories(memory org.Memory, keys []string, now time.Time) (merged *org.PersonRecord, known int) {
+// mergeHistories merges what the ledger has under all addresses of a person.
+func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.PersonRecord {
 	bySequence := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
 	isInFuture := func(m org.Mail) bool { return m.At.After(now) }
 	isKnown := func(key string) bool { _, found := memory.People[key]; return found }
 	if !slices.ContainsFunc(keys, isKnown) {
-		return noRecord, 0
+		return noRecord
 	}
 	// The fast way for nearly everybody: there is nothing to merge.
 	if r := memory.People[keys[0]]; len(keys) == 1 && slices.IsSortedFunc(r.Mails, bySequence) &&
 		!slices.ContainsFunc(r.Mails, isInFuture) {
 		r.Mails = slices.Clip(r.Mails)
-		return &r, 1
+		return &r
 	}
-	merged = &org.PersonRecord{}
+	merged := &org.PersonRecord{}
 	for _, key := range keys {
 		r, found := memory.People[key]
 		if !found {
 			continue
 		}
-		known++
 		for _, m := range r.Mails {
 			if isInFuture(m) {
 				// A clock was wrong when orgsync recorded this mail. It counts as sent now, so that nobody is mailed twice.
@@ -375,7 +365,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) (merged *or
 		}
 	}
 	slices.SortFunc(merged.Mails, bySequence)
-	return merged, known
+	return merged
 }
 
 // addRemovals adds to record what other has about removals.

@@ -26,7 +26,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 			continue
 		}
 		if !u.Suspended {
-			result.Facts = append(result.Facts, ix.activeFacts(u.Email.Key(), ix.in.Memory.People[u.Email.Key()])...)
+			result.Facts = append(result.Facts, ix.activeFacts(u.Email.Key())...)
 		}
 		n := Notice{Kind: Unlisted, Email: u.Email, UserID: u.ID, Text: u.Name}
 		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}

@@ -47,9 +47,8 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	case p.user != nil:
 		d.noteOtherAddress(p)
 		ix.addJoinedFacts(p, d)
-		known := p.knownKeys()
-		for _, key := range known {
-			d.facts = append(d.facts, ix.activeFacts(key, ix.recordUnder(p, known, key))...)
+		for _, key := range p.knownKeys() {
+			d.facts = append(d.facts, ix.activeFacts(key)...)
 		}
 		return
 	}
@@ -372,9 +371,8 @@ func (p *person) knownKeys() []string {
 // only for addresses that an answer of the API connects with the user. An alias may be wrong, and counts only while
 // the roster has it.
 func (ix *index) addJoinedFacts(p *person, d *decision) {
-	known := p.knownKeys()
-	for i, key := range known {
-		r := ix.recordUnder(p, known, key)
+	for i, key := range p.knownKeys() {
+		r := ix.in.Memory.People[key]
 		id, isNew := "", false
 		switch inRoster := i < len(p.keys); {
 		case p.user == nil: // the key cannot list users, and p accepted an invitation
@@ -411,17 +409,10 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 	})
 }
 
-// recordUnder returns what the ledger knows of p, who is a member, under key. known are the keys from knownKeys.
-func (ix *index) recordUnder(p *person, known []string, key string) org.PersonRecord {
-	if len(known) == 1 {
-		return *p.record // the fast way for nearly everybody
-	}
-	return ix.in.Memory.People[key]
-}
-
 // activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
 // It returns none within 15 minutes of the suspension, because the list may lag.
-func (ix *index) activeFacts(key string, r org.PersonRecord) []org.Fact {
+func (ix *index) activeFacts(key string) []org.Fact {
+	r := ix.in.Memory.People[key]
 	if !r.Suspended || ix.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
 		return nil
 	}

@@ -312,7 +312,7 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
 				RoundsResetAt: hours(-200)}
 			m := sent(5, "i1", -100)
-			m.Resend = true
+			m.Renewal = true
 			addMails(in, m)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -210)}
 		}, []string{"reinvite expired i1"}},
@@ -624,13 +624,13 @@ func TestMembership(t *testing.T) {
 		}, []string{"waiting i1"}},
 		{"renewed, and the list still has the old date", func(in *plan.Input) {
 			m := sent(1, "i1", -1)
-			m.Resend = true
+			m.Renewal = true
 			addMails(in, m)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -100)}
 		}, []string{"waiting i1"}},
 		{"renewed, and the list still marks the invitation as expired", func(in *plan.Input) {
 			m := sent(1, "i1", -1)
-			m.Resend = true
+			m.Renewal = true
 			addMails(in, m)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -100)}
 		}, []string{"waiting i1"}},
@@ -717,7 +717,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"invite not_invited ", "unlisted a.da@example.com i9", "fact absent " + ada}},
 		{"answer to a renewal lost long ago, and the list has a later renewal", func(in *plan.Input) {
 			first, second := lost(1, -100), sent(3, "i1", -1)
-			first.InvitationID, first.Resend, second.Resend = "i1", true, true
+			first.InvitationID, first.Renewal, second.Renewal = "i1", true, true
 			addMails(in, first, second)
 			r := invitation("i1", ada, org.StatusPending, -300)
 			r.Expires = hours(71)
@@ -740,7 +740,7 @@ func TestMembership(t *testing.T) {
 		{"answer lost, and the later mail is a renewal without a new date", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)
-			bob.Email, bob.Resend, bob.Expires = "bob@example.com", true, hours(-1)
+			bob.Email, bob.Renewal, bob.Expires = "bob@example.com", true, hours(-1)
 			addMails(in, lost(1, -1.0/60), bob)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -73)}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
@@ -789,7 +789,7 @@ func TestMembership(t *testing.T) {
 			bob := sent(5, "i5", -1.0/60)
 			bob.Email = "bob@example.com"
 			m := lost(3, -1.0/60)
-			m.Resend, m.InvitationID = true, "i1"
+			m.Renewal, m.InvitationID = true, "i1"
 			addMails(in, sent(1, "i1", -100), m, bob)
 			in.Snapshot.Invitations = []org.Invitation{
 				invitation("i1", ada, org.StatusPending, -100), invitation("i5", "bob@example.com", org.StatusPending, -1.0/60),
@@ -797,7 +797,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"reinvite expired i1", "waiting bob@example.com i5", "fact absent " + ada}},
 		{"answer to a renewal lost, and the invitation has a new date", func(in *plan.Input) {
 			m := lost(3, -1)
-			m.Resend, m.InvitationID = true, "i1"
+			m.Renewal, m.InvitationID = true, "i1"
 			addMails(in, sent(1, "i1", -100), m)
 			r := invitation("i1", ada, org.StatusPending, -100)
 			r.Expires = hours(71)
@@ -805,7 +805,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"waiting i1", "fact found " + ada}},
 		{"answer to a renewal lost, and the list has no dates", func(in *plan.Input) {
 			m := lost(3, -1)
-			m.Resend, m.InvitationID = true, "i1"
+			m.Renewal, m.InvitationID = true, "i1"
 			first := sent(1, "i1", -100)
 			first.Expires = time.Time{}
 			addMails(in, first, m)
@@ -816,7 +816,7 @@ func TestMembership(t *testing.T) {
 		{"answer lost, and a renewal without its new date in the list is no witness", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)
-			bob.Email, bob.Resend = "bob@example.com", true
+			bob.Email, bob.Renewal = "bob@example.com", true
 			addMails(in, lost(1, -1.0/60), bob)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -100)}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},

@@ -137,9 +137,8 @@ func (ix *index) isNamed(u *org.User) bool {
 }
 
 // selectNamed moves the changes that --only does not select to NotSelected, and marks the notices about other people.
-// Without --only, it only copies the addresses of --resend and --reinvite into the plan.
+// It does nothing without --only.
 func (ix *index) selectNamed(result *Plan) {
-	result.Resend, result.Reinvite = sortedAddresses(ix.in.Resend), sortedAddresses(ix.in.Reinvite)
 	if len(ix.in.Only) == 0 {
 		return
 	}

@@ -57,19 +57,19 @@ func TestResendAndReinvite(t *testing.T) {
 		{"sent again 14 minutes ago", func(in *plan.Input) {
 			pending(in, -10)
 			m := sent(5, "i1", -14.0/60)
-			m.Resend = true
+			m.Renewal = true
 			addMails(in, m)
 		}, "not mailed: recent_mail", "not mailed: pending"},
 		{"sent again a minute ago, and the answer was lost", func(in *plan.Input) {
 			pending(in, -10)
 			m := lost(5, -1.0/60)
-			m.Resend, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
+			m.Renewal, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
 			addMails(in, sent(3, "i1", -10), m)
 		}, "not mailed: unsettled", "not mailed: pending"},
 		{"sent again 16 minutes ago, the answer was lost and the date is the same", func(in *plan.Input) {
 			pending(in, -10)
 			m := lost(5, -16.0/60)
-			m.Resend, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
+			m.Renewal, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
 			addMails(in, sent(3, "i1", -10), m)
 		}, "reinvite requested i1", "not mailed: pending"},
 		{"the ledger has the mail, and the list does not", func(in *plan.Input) { addMails(in, sent(5, "i1", -10)) },
@@ -136,7 +136,7 @@ func TestLostRenewalOfAPendingInvitation(t *testing.T) {
 		in := newInput()
 		in.Roster.People = []roster.Person{person("ada@example.com", 1)}
 		m := lost(5, -0.1)
-		m.Email, m.Resend, m.InvitationID, m.RenewedFrom = "ada@example.com", true, "i1", hours(62)
+		m.Email, m.Renewal, m.InvitationID, m.RenewedFrom = "ada@example.com", true, "i1", hours(62)
 		addMails(&in, sent(3, "i1", -10), m)
 		listed := invitation("i1", "ada@example.com", org.StatusPending, -10)
 		listed.Expires = hours(tt.expires)
@@ -161,7 +161,7 @@ func TestRenewalAsWitness(t *testing.T) {
 		m.Email = "ada@example.com"
 		addMails(&in, m)
 		renewed := sent(7, "i2", -0.05)
-		renewed.Email, renewed.Resend, renewed.RenewedFrom, renewed.Expires = "bob@example.com", true, hours(62), hours(62)
+		renewed.Email, renewed.Renewal, renewed.RenewedFrom, renewed.Expires = "bob@example.com", true, hours(62), hours(62)
 		if moved {
 			renewed.Expires = hours(71.95)
 		}

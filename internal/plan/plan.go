@@ -144,9 +144,9 @@ const (
 	// NewLedger means that the ledger is empty although the organization has invitations. The ledger is new, or it was
 	// lost.
 	NewLedger NoticeKind = "new_ledger"
-	// EndedSoon means that the person is not invited, because an invitation would expire after their last day. Text is
+	// EndsTooSoon means that the person is not invited, because an invitation would expire after their last day. Text is
 	// that day.
-	EndedSoon NoticeKind = "ended_soon"
+	EndsTooSoon NoticeKind = "ended_soon"
 	// NotYet means that the person is not invited, because their first day has not begun. Text is that day.
 	NotYet NoticeKind = "not_yet"
 	// EndsSoon means that the person's last day is at most seven days away. Text is that day.
@@ -168,7 +168,7 @@ const (
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen,
 	SuspendedUnseen, OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias,
-	RefusedMail, Flapping, UnknownAccess, PinUnconfirmed, NewLedger, EndedSoon, NotYet, EndsSoon, SameName, UnlistedKept,
+	RefusedMail, Flapping, UnknownAccess, PinUnconfirmed, NewLedger, EndsTooSoon, NotYet, EndsSoon, SameName, UnlistedKept,
 	NotMailed, Limit,
 }
 

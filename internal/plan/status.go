@@ -173,7 +173,7 @@ func (d *decision) state(p *person) State {
 			return StateLeft
 		case NeedsAttention, UnknownMembership, PossibleAlias, Flapping, RefusedMail:
 			return StateNeedsAttention
-		case EndedSoon, NotYet:
+		case EndsTooSoon, NotYet:
 			if len(p.invitations) > 0 || len(p.record.Mails) > 0 {
 				return StateExpired
 			}

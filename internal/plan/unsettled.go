@@ -142,10 +142,10 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 			continue // the invitation belongs to a later mail
 		}
 		isOlder := !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
-		if !m.Resend && (own != nil || isOlder) && !inv.Expires.After(m.At) {
+		if !m.Renewal && (own != nil || isOlder) && !inv.Expires.After(m.At) {
 			continue // the invitation existed before m, and was not renewed
 		}
-		if !m.Resend && own != nil && !inv.Expires.IsZero() && !inv.Expires.After(own.ExpiresAt()) {
+		if !m.Renewal && own != nil && !inv.Expires.IsZero() && !inv.Expires.After(own.ExpiresAt()) {
 			continue // it was not renewed either: it was declined or cancelled before it expired
 		}
 		if isAnswered(inv) && !inv.Responded.After(m.At) {
@@ -155,7 +155,7 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 		if !m.RenewedFrom.IsZero() && !expires.After(m.RenewedFrom) {
 			continue // it was valid when m asked for its renewal, and its date has not changed
 		}
-		undated := expires.IsZero() && inv.Status == org.StatusPending && own == nil && !m.Resend
+		undated := expires.IsZero() && inv.Status == org.StatusPending && own == nil && !m.Renewal
 		if undated || expires.After(m.At) {
 			return inv
 		}
@@ -167,7 +167,7 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 // is the only one. If the list no longer shows it, inv may be the same invitation: the server may give a renewed
 // invitation a new id. If m was a new invitation, the server may have renewed an expired one instead.
 func (p *person) mayHaveRenewed(inv *org.Invitation, m org.Mail) bool {
-	if m.Resend && p.hasInvitation(m.InvitationID) {
+	if m.Renewal && p.hasInvitation(m.InvitationID) {
 		return inv.ID == m.InvitationID
 	}
 	return !isAnswered(inv)
@@ -211,6 +211,6 @@ func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 // provesSent reports whether inv, which has the id of m, proves that m was sent. A new invitation proves it by being
 // in the list. A renewed invitation was in the list before, so only its new expiration date proves it.
 func provesSent(inv org.Invitation, m org.Mail) bool {
-	renewed := m.Resend || !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
+	renewed := m.Renewal || !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
 	return !renewed || m.Expires.After(m.At) && m.Expires.After(m.RenewedFrom) && !inv.Expires.Before(m.Expires)
 }

@@ -46,7 +46,7 @@ type ApplyOptions struct {
 // skipped, and Stopped of the result says why. The error says why there is no plan.
 func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.Result, error) {
 	if o.Saved != nil {
-		s.opts.Rules.addSaved(o.Saved)
+		addSaved(&s.opts.Flags, o.Saved)
 	}
 	var shown *plan.Plan
 	if o.Asks {
@@ -71,7 +71,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	s.warn(openLedger.Warnings())
 	read := s.reader(openLedger.Memory())
 	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(snapshot org.Snapshot) plan.Plan {
-		return plan.Compute(s.input(snapshot, openLedger.Memory()))
+		return s.compute(snapshot, openLedger.Memory())
 	})
 	if err == nil {
 		err = p.CheckProblems()
@@ -92,10 +92,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		return *shown, skipAll(*shown, ErrOrganizationChanged), nil
 	}
 	result := apply.Run(ctx, p, apply.Options{
-		API: s.opts.Provider, Ledger: openLedger, Read: read,
-		Replan: func(snapshot org.Snapshot, memory org.Memory) plan.Plan {
-			return plan.Compute(s.input(snapshot, memory))
-		},
+		API: s.opts.Provider, Ledger: openLedger, Read: read, Replan: s.compute,
 		Concurrency: o.Concurrency, Progress: o.Progress, SettleWait: o.SettleWait, Waiting: o.Waiting,
 		Snapshot: snapshot, ReadInvitations: s.opts.Provider.Invitations, Order: rosterOrder(s.opts.Roster),
 	})
@@ -134,11 +131,11 @@ func (s *Session) release(openLedger *ledger.Ledger) {
 	}
 }
 
-// addSaved adds the people from the flags with which saved was made.
-func (r *Rules) addSaved(saved *plan.Saved) {
-	r.Only = saved.Only
-	r.Resend = slices.Concat(r.Resend, saved.Resend)
-	r.Reinvite = slices.Concat(r.Reinvite, saved.Reinvite)
+// addSaved adds to flags the people from the flags with which saved was made.
+func addSaved(flags *plan.Flags, saved *plan.Saved) {
+	flags.Only = saved.Only
+	flags.Resend = slices.Concat(flags.Resend, saved.Resend)
+	flags.Reinvite = slices.Concat(flags.Reinvite, saved.Reinvite)
 }
 
 // skipAll returns the result of a plan that is not carried out. err says why.

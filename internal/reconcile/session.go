@@ -39,19 +39,11 @@ type Provider interface {
 	Now() time.Time
 }
 
-// Rules are the flags that decide about a plan, besides the roster. Each is the field of [plan.Input] with the same
-// name.
-type Rules struct {
-	InviteLeft                          bool
-	Reinvite, Resend, Only              []org.Address
-	MaxInvites, MaxRemovals, MaxRevokes *int
-}
-
 // Options are the options of a session. Identified, AfterReading and Warn may be nil. All others are required.
 type Options struct {
 	Provider Provider
 	Roster   *roster.Roster
-	Rules    Rules
+	Flags    plan.Flags
 	// Store returns the place for the ledger of an organization.
 	Store func(org.Organization) (state.Store, error)
 	// Identified is called when the organization is known, before anything is decided. It may change the `organization`
@@ -185,12 +177,12 @@ func (s *Session) warn(texts []string) {
 
 // input returns the input for a plan.
 func (s *Session) input(snapshot org.Snapshot, memory org.Memory) plan.Input {
-	rules := s.opts.Rules
-	return plan.Input{
-		Roster: s.opts.Roster, Snapshot: snapshot, Memory: memory, InviteLeft: rules.InviteLeft,
-		Reinvite: rules.Reinvite, Resend: rules.Resend, Only: rules.Only,
-		MaxInvites: rules.MaxInvites, MaxRemovals: rules.MaxRemovals, MaxRevokes: rules.MaxRevokes,
-	}
+	return plan.Input{Roster: s.opts.Roster, Snapshot: snapshot, Memory: memory, Flags: s.opts.Flags}
+}
+
+// compute makes a plan.
+func (s *Session) compute(snapshot org.Snapshot, memory org.Memory) plan.Plan {
+	return plan.Compute(s.input(snapshot, memory))
 }
 
 // Decision is a plan with its input.
@@ -207,7 +199,7 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 		return Decision{}, err
 	}
 	snapshot, p, err := apply.ReadAndPlan(ctx, s.reader(memory), func(snapshot org.Snapshot) plan.Plan {
-		return plan.Compute(s.input(snapshot, memory))
+		return s.compute(snapshot, memory)
 	})
 	if err != nil {
 		return Decision{}, WithCause(ctx, err)

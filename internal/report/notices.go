@@ -149,7 +149,7 @@ var noticeStyles = []noticeStyle{
 	{plan.SuspendedUser, ordinary, always(noticeWords{
 		one: "{who} is suspended but in the roster", many: "people are suspended but in the roster",
 	})},
-	{plan.EndedSoon, ordinary, always(noticeWords{
+	{plan.EndsTooSoon, ordinary, always(noticeWords{
 		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
 			"to invite them: --reinvite {who}",
 		many: "people are not invited, because an invitation is valid for three days and would outlive their last day; " +
