@@ -64,15 +64,8 @@ type refusals struct {
 	run   string // the run of the last refusal
 	at    time.Time
 	text  string
-	lines []int // the last keptRefusals lines
+	lines []int // the last org.KeptRefusals lines
 }
-
-const (
-	// keptRefusals is the number of refusals of a person that compaction keeps.
-	keptRefusals = 3
-	// keptRemovals is the number of removals of a person that the memory has.
-	keptRemovals = 2
-)
 
 // mark is a line that recorded something, and its time; zero if there is no such line.
 type mark struct {
@@ -199,7 +192,7 @@ func (p *person) recordRemoval(e Entry, line int) {
 		current = &p.removed
 		if e.Outcome == Sent {
 			p.removals = append(p.removals, removal{org.Removal{At: e.Time, Roster: e.Roster}, line})
-			p.removals = p.removals[max(0, len(p.removals)-keptRemovals):]
+			p.removals = p.removals[max(0, len(p.removals)-org.KeptRemovals):]
 		}
 	}
 	switch e.Outcome {
@@ -284,7 +277,7 @@ func (r *refusals) add(e Entry, line int) {
 	} else {
 		r.lines[len(r.lines)-1] = line
 	}
-	r.lines = r.lines[max(0, len(r.lines)-keptRefusals):]
+	r.lines = r.lines[max(0, len(r.lines)-org.KeptRefusals):]
 	r.run, r.at, r.text = e.Run, e.Time, e.Message
 }
 

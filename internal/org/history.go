@@ -68,6 +68,13 @@ func (m Mail) ExpiresAt() time.Time {
 	return m.At.Add(InvitationLife)
 }
 
+// KeptRefusals and KeptRemovals are how many of a person's last refusals and removals the ledger keeps. The rules of a
+// plan need no more.
+const (
+	KeptRefusals = 3
+	KeptRemovals = 2
+)
+
 // PersonRecord is what the ledger knows about one person. A round is a mail that got no answer.
 type PersonRecord struct {
 	// Mails has the mails since orgsync last saw the person as a member, in the order of sending.
@@ -110,7 +117,7 @@ type PersonRecord struct {
 	// RemovedSequence is the line of the ledger that recorded Removed. A mail with a smaller Sequence was sent before
 	// the removal.
 	RemovedSequence int
-	// Removals has the last two removals of the person by orgsync, oldest first.
+	// Removals has the last removals of the person by orgsync, at most KeptRemovals, oldest first.
 	Removals []Removal
 	// Refusals counts the runs in a row in which the server refused to mail the person. RefusedAt is the server's time
 	// of the last refusal. RefusedText is the answer to it: one line of limited length, which may contain anything.

@@ -265,7 +265,7 @@ func (ix *index) decideAccess(p *person, cat catalog, d *decision) {
 		for _, ref := range named {
 			a := cat.byName[kind][ref.Name]
 			if a == nil {
-				d.ungrantable = append(d.ungrantable, p.grant(Detail{Kind: kind, Name: ref.Name}))
+				d.ungrantable = append(d.ungrantable, p.change(Grant, MissingAccess, Detail{Kind: kind, Name: ref.Name}))
 				continue
 			}
 			if want[a.ID] {
@@ -273,17 +273,11 @@ func (ix *index) decideAccess(p *person, cat catalog, d *decision) {
 			}
 			want[a.ID] = true
 			if !slices.Contains(has, a) {
-				d.changes = append(d.changes, p.grant(Detail{Kind: kind, Name: a.Name, ID: a.ID}))
+				d.changes = append(d.changes, p.change(Grant, MissingAccess, Detail{Kind: kind, Name: a.Name, ID: a.ID}))
 			}
 		}
 		ix.decideExtraAccess(p, has, kind, want, cat, d)
 	}
-}
-
-// grant returns the change that gives p, who is a user, the group, role or policy of d.
-func (p *person) grant(d Detail) Change {
-	return Change{Action: Grant, Reason: MissingAccess, Email: p.Email, Source: p.At.Source(), UserID: p.user.ID,
-		Detail: d}
 }
 
 // mayTakeFrom reports whether orgsync may take a group, a role, a policy or API access from the member u. It takes

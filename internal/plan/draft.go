@@ -99,9 +99,8 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	dr.remarkList("users with an address that cannot be read are not listed", unreadable)
 	self := ix.in.Snapshot.Self
 	for _, inv := range ix.unlistedInvitations {
-		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired
 		switch {
-		case !open && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
+		case !isUnanswered(&inv) && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
 		case !inv.Invited.IsZero():
 			add(inv.Invited)

@@ -11,7 +11,7 @@ import (
 
 const (
 	// If the API refused to mail a person in maxRefusals runs in a row, orgsync tries only once in retryRefusedAfter.
-	maxRefusals       = 3
+	maxRefusals       = org.KeptRefusals
 	retryRefusedAfter = 24 * time.Hour
 	// flappingWithin is the longest time between two removals of one person that shows that two rosters disagree about
 	// them.
@@ -165,7 +165,7 @@ func (d *decision) noteOtherAddress(p *person) {
 // there is none.
 func (p *person) unreadableInvitation() *org.Invitation {
 	for _, inv := range slices.Backward(p.invitations) {
-		if inv.DateUnreadable && (inv.Status == org.StatusPending || inv.Status == org.StatusExpired) {
+		if inv.DateUnreadable && isUnanswered(inv) {
 			return inv
 		}
 	}

@@ -378,7 +378,7 @@ func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
 	}
 	all := slices.Concat(record.Removals, other.Removals)
 	slices.SortStableFunc(all, func(a, b org.Removal) int { return a.At.Compare(b.At) })
-	record.Removals = all[max(0, len(all)-2):]
+	record.Removals = all[max(0, len(all)-org.KeptRemovals):]
 }
 
 // forgetBeforeRemoval removes what happened before orgsync removed p: mails, and invitations that can no longer be

@@ -64,7 +64,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 			Source: ix.maybeUnlisted.At.Source()})
 	}
 	for _, inv := range ix.unlistedInvitations {
-		if inv.Status == org.StatusPending && !ix.isPast(inv.ExpiresAt()) {
+		if ix.canBeAccepted(&inv) {
 			result.Notices = append(result.Notices, Notice{Kind: Unlisted, Email: inv.Invited, InvitationID: inv.ID,
 				Expires: inv.ExpiresAt(), ExpiresEstimated: !inv.ExpiresAt().Equal(inv.Expires)})
 		}

@@ -128,7 +128,7 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 		ix.decideAfterLeaving(p, d, "")
 	case newest == nil:
 		d.invite(p, Invite, NotInvited, "")
-	case newest.Status == org.StatusPending || newest.Status == org.StatusExpired:
+	case isUnanswered(newest):
 		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {
 			ix.decideAfterLeaving(p, d, "") // after this invitation was sent, they joined by another one
 			return
@@ -191,6 +191,16 @@ func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
 	}
 	d.note(p, Notice{Kind: GaveUp, InvitationID: id, Mails: mails, Since: since})
 	return true
+}
+
+// isUnanswered reports whether inv is pending or expired.
+func isUnanswered(inv *org.Invitation) bool {
+	return inv.Status == org.StatusPending || inv.Status == org.StatusExpired
+}
+
+// canBeAccepted reports whether inv, an invitation of nobody in the roster, can still be accepted.
+func (ix *index) canBeAccepted(inv *org.Invitation) bool {
+	return inv.Status == org.StatusPending && !ix.isPast(inv.ExpiresAt())
 }
 
 // openInvitations returns the invitations of p that can still be accepted, oldest first.
@@ -308,8 +318,7 @@ func (p *person) rounds() (mails int, since time.Time) {
 		}
 	}
 	for _, inv := range p.invitations {
-		unanswered := inv.Status == org.StatusPending || inv.Status == org.StatusExpired
-		if !unanswered || p.mailOf(inv.ID) != nil || p.record.RoundsResetSequence > 0 &&
+		if !isUnanswered(inv) || p.mailOf(inv.ID) != nil || p.record.RoundsResetSequence > 0 &&
 			!inv.Created.After(p.record.RoundsResetAt) {
 			continue
 		}
@@ -327,10 +336,14 @@ func (d *decision) invite(p *person, a Action, r Reason, id string) {
 	})
 }
 
+// change returns a change of p, who is a user.
+func (p *person) change(a Action, r Reason, detail Detail) Change {
+	return Change{Action: a, Reason: r, Email: p.Email, Source: p.At.Source(), UserID: p.user.ID, Detail: detail}
+}
+
 // change adds a change of p, who is a user.
 func (d *decision) change(p *person, a Action, r Reason, detail Detail) {
-	d.changes = append(d.changes, Change{Action: a, Reason: r, Email: p.Email, Source: p.At.Source(), UserID: p.user.ID,
-		Detail: detail})
+	d.changes = append(d.changes, p.change(a, r, detail))
 }
 
 func (d *decision) hasNotice(kind NoticeKind) bool {

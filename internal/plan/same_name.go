@@ -62,8 +62,7 @@ func (ix *index) indexUnlisted() map[string][]unlistedAddress {
 		}
 	}
 	for _, inv := range ix.unlistedInvitations {
-		open := inv.Status == org.StatusPending && !ix.isPast(inv.ExpiresAt())
-		if open && !inv.Invited.IsZero() && ix.byKey[inv.Invited.Key()] == nil {
+		if ix.canBeAccepted(&inv) && !inv.Invited.IsZero() && ix.byKey[inv.Invited.Key()] == nil {
 			add("", unlistedAddress{address: inv.Invited})
 		}
 	}
