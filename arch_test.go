@@ -181,7 +181,7 @@ var packageRules = []packageRule{
 		dir: "internal/report",
 		project: []string{
 			"internal/apply", "internal/diff", "internal/doctor", "internal/document", "internal/lazyregexp",
-			"internal/ledger", "internal/org", "internal/plan", "internal/printable", "internal/roster",
+			"internal/ledger", "internal/org", "internal/plan", "internal/printable", "internal/roster", "internal/state",
 		},
 	},
 	{

@@ -1,14 +1,10 @@
 package cli
 
 import (
-	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,51 +101,38 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	return now.Add(-age), nil
 }
 
-// historyEntry is an entry of the ledger in the JSON form.
-type historyEntry struct {
-	Time         time.Time `json:"time"`
-	Email        string    `json:"email,omitempty"`
-	Action       string    `json:"action"`
-	Outcome      string    `json:"outcome,omitempty"`
-	InvitationID string    `json:"invitation_id,omitempty"`
-	ObjectID     string    `json:"object_id,omitempty"`
-	Kind         string    `json:"kind,omitempty"`
-	Name         string    `json:"name,omitempty"`
-	Message      string    `json:"message,omitempty"`
-	Run          string    `json:"run"`
-}
-
-// historyDocument is the JSON form of 'history'.
-type historyDocument struct {
-	report.Header
-	OrganizationID string         `json:"organization_id"`
-	Entries        []historyEntry `json:"entries"`
-}
-
 func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions, since, until time.Time) error {
 	id, err := a.pickOrganization(ctx, b, o.organization)
 	if err != nil {
 		return err
 	}
-	entries := []historyEntry{}
+	h := report.History{OrganizationID: id}
 	if id != "" {
-		if entries, err = readHistory(ctx, b, id); err != nil {
+		if h.Entries, err = readHistory(ctx, b, id); err != nil {
 			return stateFailed(ctx, err)
 		}
 	}
-	all := len(entries)
-	entries = slices.DeleteFunc(entries, func(e historyEntry) bool {
-		return len(o.keys) > 0 && !slices.Contains(o.keys, e.Email) || o.action != "" && e.Action != o.action ||
+	h.Filtered = len(h.Entries) > 0
+	h.Entries = slices.DeleteFunc(h.Entries, func(e ledger.Entry) bool {
+		return len(o.keys) > 0 && !slices.Contains(o.keys, e.Email) || o.action != "" && string(e.Action) != o.action ||
 			!since.IsZero() && e.Time.Before(since) || !until.IsZero() && !e.Time.Before(until)
 	})
 	a.reported = true
 	switch a.output {
 	case "json":
-		return report.WriteJSON(a.stdout, historyDocument{report.NewHeader("history"), id, entries})
+		return report.HistoryJSON(a.stdout, h)
 	case "csv":
-		return a.printHistoryCSV(entries)
+		return report.HistoryCSV(a.stdout, h)
 	}
-	return a.printHistory(entries, all > 0)
+	return a.writeDocument(a.stdout, report.HistoryDocument(h))
+}
+
+func readHistory(ctx context.Context, b *backend.Backend, organization string) ([]ledger.Entry, error) {
+	store, err := b.Store(organization)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Requests(ctx, store, organization)
 }
 
 // errNoLedgerOf returns the error for an organization of which the state has no ledger. have holds
@@ -181,97 +164,4 @@ func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named st
 		return ids[0], nil
 	}
 	return "", nil
-}
-
-// readHistory returns the entries of a ledger, oldest first, without the entries for whole runs. The
-// ledger has two entries for a mail or an edit, one before the request and one after the answer.
-// readHistory returns one entry for the two: the second, at the place of the first.
-func readHistory(ctx context.Context, b *backend.Backend, organization string) ([]historyEntry, error) {
-	store, err := b.Store(organization)
-	if err != nil {
-		return nil, err
-	}
-	type request struct{ run, email, object string }
-	unanswered := map[request]int{} // the index in entries
-	var entries []historyEntry
-	_, err = ledger.Entries(ctx, store, organization, func(e ledger.Entry) {
-		if e.Action == ledger.Run {
-			return
-		}
-		entry := historyEntry{
-			Time: e.Time, Email: e.Email, Action: string(e.Action), Outcome: string(e.Outcome), InvitationID: e.InvitationID,
-			ObjectID: e.Object, Kind: string(e.Kind), Name: e.Name, Message: e.Message, Run: e.Run,
-		}
-		key := request{e.Run, e.Email, e.Object}
-		switch i, found := unanswered[key]; {
-		case e.Announces():
-			entry.Outcome = "unanswered" // unless the second entry follows
-			unanswered[key] = len(entries)
-			entries = append(entries, entry)
-		case e.Outcome != "" && found:
-			delete(unanswered, key)
-			entries[i] = entry
-		default:
-			entries = append(entries, entry)
-		}
-	})
-	return entries, err
-}
-
-// printHistory prints a table of entries. filtered is true if the ledger has entries that the
-// command line leaves out.
-func (a *app) printHistory(entries []historyEntry, filtered bool) error {
-	if len(entries) == 0 {
-		text := "The ledger has no entries."
-		if filtered {
-			text = "No entry of the ledger fits."
-		}
-		_, err := fmt.Fprintln(a.stdout, text)
-		return err
-	}
-	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "TIME\tEMAIL\tACTION\tOUTCOME\tDETAIL\tRUN")
-	for _, e := range entries {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Time.UTC().Format(time.RFC3339),
-			clean(cmp.Or(e.Email, "-")), e.Action, cmp.Or(e.Outcome, "-"), clean(cmp.Or(e.detail(), "-")),
-			printable.Clean(e.Run[:min(len(e.Run), 8)], 8))
-	}
-	return table.Flush()
-}
-
-// detail returns the text of the column DETAIL.
-func (e historyEntry) detail() string {
-	parts := []string{}
-	for _, part := range []string{e.Kind, e.Name, e.InvitationID, e.ObjectID, e.Message} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, " ")
-}
-
-func (a *app) printHistoryCSV(entries []historyEntry) error {
-	w := csv.NewWriter(a.stdout)
-	_ = w.Write([]string{"time", "email", "action", "outcome", "invitation_id", "object_id", "kind", "name",
-		"message", "run"})
-	for _, e := range entries {
-		row := []string{e.Time.UTC().Format(time.RFC3339), e.Email, e.Action, e.Outcome, e.InvitationID, e.ObjectID,
-			e.Kind, e.Name, e.Message, e.Run}
-		for i := range row {
-			row[i] = escapeCell(row[i])
-		}
-		_ = w.Write(row)
-	}
-	w.Flush()
-	return w.Error()
-}
-
-// escapeCell returns text for a CSV file. It puts a quote before text that begins like a formula,
-// because a spreadsheet would run the formula.
-func escapeCell(text string) string {
-	text = clean(text)
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -76,105 +76,38 @@ func (a *app) stateShowCommand() *cobra.Command {
 	return cmd
 }
 
-// stateDocument is the JSON form of 'state show'.
-type stateDocument struct {
-	report.Header
-	State         string            `json:"state"`
-	Kind          string            `json:"kind"`
-	Shared        bool              `json:"shared"`
-	Organizations []stateInspection `json:"organizations"`
-}
-
-// stateInspection is the JSON form of the ledger and the lock of one organization.
-type stateInspection struct {
-	OrganizationID string     `json:"organization_id"`
-	Place          string     `json:"place"`
-	Entries        int        `json:"entries"`
-	Bytes          int        `json:"bytes"`
-	Segments       int        `json:"segments"`
-	Lock           *stateLock `json:"lock"`
-	MovedTo        string     `json:"moved_to,omitempty"`
-	Notes          []string   `json:"notes"`
-}
-
-// stateLock is the JSON form of a lock that a run holds.
-type stateLock struct {
-	ID            string    `json:"id,omitempty"`
-	PID           int       `json:"pid"`
-	Host          string    `json:"host"`
-	Since         time.Time `json:"since"`
-	SilentSeconds int       `json:"silent_seconds"`
-}
-
 func (a *app) showState(ctx context.Context, b *backend.Backend, l state.Location) error {
-	doc := stateDocument{
-		Header: report.NewHeader("state show"), State: l.String(), Kind: string(l.Kind), Shared: l.Shared(),
-		Organizations: []stateInspection{},
-	}
 	ids, err := b.Organizations(ctx)
 	if err != nil {
 		return stateFailed(ctx, err)
 	}
+	s := report.State{Location: l}
 	for _, id := range ids {
-		i, err := inspect(ctx, b, id)
+		o, err := inspect(ctx, b, id)
 		if err != nil {
 			return stateFailed(ctx, err)
 		}
-		doc.Organizations = append(doc.Organizations, i)
+		s.Organizations = append(s.Organizations, o)
 	}
 	a.reported = true
 	if a.output == "json" {
-		return report.WriteJSON(a.stdout, doc)
+		return report.StateJSON(a.stdout, s)
 	}
-	return a.printState(doc)
+	return a.writeDocument(a.stdout, report.StateDocument(s))
 }
 
 // inspect reads the ledger and the lock of one organization.
-func inspect(ctx context.Context, b *backend.Backend, id string) (stateInspection, error) {
+func inspect(ctx context.Context, b *backend.Backend, id string) (report.OrganizationState, error) {
+	o := report.OrganizationState{ID: id}
 	store, err := b.Store(id)
 	if err != nil {
-		return stateInspection{}, err
+		return o, err
 	}
-	i, err := store.Inspect(ctx)
-	if err != nil {
-		return stateInspection{}, err
+	if o.Inspection, err = store.Inspect(ctx); err != nil {
+		return o, err
 	}
-	doc := stateInspection{OrganizationID: id, Place: i.Place, Bytes: i.Bytes, Segments: i.ObjectsSinceBase,
-		Notes: append([]string{}, i.Notes...)}
-	if i.Held {
-		doc.Lock = &stateLock{
-			ID: i.ID, PID: i.Holder.PID, Host: i.Holder.Host, Since: i.Holder.Start, SilentSeconds: int(i.Silent.Seconds()),
-		}
-	}
-	doc.MovedTo, err = ledger.Entries(ctx, store, id, func(ledger.Entry) { doc.Entries++ })
-	return doc, err
-}
-
-func (a *app) printState(doc stateDocument) error {
-	fmt.Fprintf(a.stdout, "State: %s (%s)\n", clean(doc.State), doc.Kind)
-	if len(doc.Organizations) == 0 {
-		_, err := fmt.Fprintln(a.stdout, "It holds no ledger yet.")
-		return err
-	}
-	for _, o := range doc.Organizations {
-		fmt.Fprintf(a.stdout, "\nOrganization %s\n", clean(o.OrganizationID))
-		fmt.Fprintf(a.stdout, "  Ledger: %d entries, %d bytes\n", o.Entries, o.Bytes)
-		lock := "free"
-		if l := o.Lock; l != nil {
-			lock = fmt.Sprintf("process %d on %s since %s", l.PID, clean(l.Host), l.Since.UTC().Format(time.RFC3339))
-			if l.ID != "" {
-				lock += fmt.Sprintf(", id %s, last sign of life %d s ago by the clock of this machine", l.ID, l.SilentSeconds)
-			}
-		}
-		fmt.Fprintf(a.stdout, "  Lock: %s\n", lock)
-		if o.MovedTo != "" {
-			fmt.Fprintf(a.stdout, "  Moved to: %s\n", clean(o.MovedTo))
-		}
-		for _, note := range o.Notes {
-			fmt.Fprintf(a.stdout, "  Note: %s\n", clean(note))
-		}
-	}
-	return nil
+	o.MovedTo, err = ledger.Entries(ctx, store, id, func(ledger.Entry) { o.Entries++ })
+	return o, err
 }
 
 func (a *app) stateCopyCommand() *cobra.Command {

@@ -44,6 +44,9 @@ const (
 	Lost Outcome = "lost"
 	// Abandoned means that the answer was lost. The server may act until [org.ActWithin] after the time of this line.
 	Abandoned Outcome = "abandoned"
+	// Unanswered means that the run ended before it recorded an outcome. Only [Requests] uses it, and the ledger does
+	// not have it.
+	Unanswered Outcome = "unanswered"
 )
 
 // Entry is one line of the ledger. A mail or an edit has two lines: the intent before it is sent, and the outcome

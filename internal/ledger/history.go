@@ -21,6 +21,34 @@ func History(ctx context.Context, store state.Store, organization string, keys .
 	return entries, err
 }
 
+// Requests returns the lines of the ledger, oldest first, without the lines about whole runs. The ledger has two lines
+// for a mail or an edit, one before the request and one after the answer. Requests returns one line for the two: the
+// second, at the place of the first. If there is no second line, the outcome is [Unanswered]. The errors are those of
+// [Entries].
+func Requests(ctx context.Context, store state.Store, organization string) ([]Entry, error) {
+	type request struct{ run, email, object string }
+	unanswered := map[request]int{} // the index in entries
+	var entries []Entry
+	_, err := Entries(ctx, store, organization, func(e Entry) {
+		if e.Action == Run {
+			return
+		}
+		key := request{e.Run, e.Email, e.Object}
+		switch i, found := unanswered[key]; {
+		case e.Announces():
+			e.Outcome = Unanswered // unless the second line follows
+			unanswered[key] = len(entries)
+			entries = append(entries, e)
+		case e.Outcome != "" && found:
+			delete(unanswered, key)
+			entries[i] = e
+		default:
+			entries = append(entries, e)
+		}
+	})
+	return entries, err
+}
+
 // Entries calls take with every line of the ledger, oldest first. If the store keeps the lines that compaction
 // removed, it includes these lines; a folder does not keep them. If the ledger has moved, Entries still reads the old
 // lines, and movedTo is the new place. Other errors are those of [Read].

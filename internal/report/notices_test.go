@@ -67,8 +67,9 @@ func TestNoticesGrouped(t *testing.T) {
 	}
 }
 
-// TestNoticeStyles checks that every kind of notice has words of its own, that no name in braces is left in them, that only what is about the whole run is
-// never shown with others, and that docs/cron.md names the kinds that are logged as warnings.
+// TestNoticeStyles checks that every kind of notice has words of its own, and that no name in braces is left in them.
+// It checks that only notices about the whole run are never shown with others, and that docs/cron.md names the kinds
+// that are logged as warnings.
 func TestNoticeStyles(t *testing.T) {
 	t.Parallel()
 	whole := map[plan.NoticeKind]bool{

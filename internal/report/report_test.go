@@ -230,6 +230,14 @@ func TestGolden(t *testing.T) {
 			return DiffJSON(w, Run{Files: []string{"git:main:users.yaml"}, People: 23},
 				Run{Command: "diff", Files: run.Files, People: 24}, manyDiffer())
 		}},
+		{"history.txt", func(w io.Writer) error { return document.WriteText(w, HistoryDocument(ledgerLines()), 0, false) }},
+		{"history-60.txt", func(w io.Writer) error {
+			return document.WriteText(w, HistoryDocument(ledgerLines()), 60, false)
+		}},
+		{"history.csv", func(w io.Writer) error { return HistoryCSV(w, ledgerLines()) }},
+		{"history.json", func(w io.Writer) error { return HistoryJSON(w, ledgerLines()) }},
+		{"state.txt", func(w io.Writer) error { return document.WriteText(w, StateDocument(twoLedgers()), 0, false) }},
+		{"state.json", func(w io.Writer) error { return StateJSON(w, twoLedgers()) }},
 		{"stale.txt", func(w io.Writer) error { return document.WriteText(w, StaleDocument(outdated), 0, false) }},
 		{"stale-40.txt", func(w io.Writer) error { return document.WriteText(w, StaleDocument(outdated), 40, false) }},
 		{"stale.md", func(w io.Writer) error { return document.WriteMarkdown(w, StaleDocument(outdated)) }},
