@@ -70,7 +70,7 @@ var isoDate = lazyregexp.New(`^(\d{4}[-/]\d{2}[-/]\d{2})[Tt ](\d{2}:\d{2})(:\d{2
 // namedDates are layouts with the names of days and months: those of HTTP (RFC 9110, 5.6.7), and
 // those of the C function ctime and the program date.
 var namedDates = []string{
-	"Mon, 2 Jan 2006 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 -0700", time.RFC850, time.ANSIC, time.UnixDate,
+	"Mon, 2 Jan 2006 15:04:05 -0700", "Mon, 2 Jan 2006 15:04:05 MST", time.RFC850, time.ANSIC, time.UnixDate,
 }
 
 // ParseDate returns a date with a time of day, in UTC, and reports whether text is one. A date
@@ -95,14 +95,15 @@ func ParseDate(text string) (time.Time, bool) {
 		return inRange(t)
 	}
 	for _, layout := range namedDates {
-		t, err := time.Parse(layout, text)
+		// In the location UTC, the result does not depend on the zone of this machine.
+		t, err := time.ParseInLocation(layout, text, time.UTC)
 		if err != nil {
 			continue
 		}
-		if name, offset := t.Zone(); offset != 0 || name == "" || name == "UTC" || name == "GMT" {
-			return inRange(t)
+		if name, _ := t.Zone(); strings.Contains(layout, "MST") && name != "UTC" && name != "GMT" {
+			return time.Time{}, false
 		}
-		return time.Time{}, false
+		return inRange(t)
 	}
 	return time.Time{}, false
 }

@@ -194,12 +194,19 @@ func TestDates(t *testing.T) {
 		`"Mon, 01 Jun 2026 10:00:00 GMT"`:       read,
 		`"Mon, 1 Jun 2026 10:00:00 UTC"`:        read,
 		`"Mon, 01 Jun 2026 12:00:00 +0200"`:     read,
+		`"Mon, 01 Jun 2026 10:00:00 +0000"`:     read,
+		`"Mon, 01 Jun 2026 10:00:00 -0000"`:     read,
+		`"Mon, 01 Jun 2026 10:15:00 +0015"`:     read,
 		`"Monday, 01-Jun-26 10:00:00 GMT"`:      read,
 		`"Mon Jun  1 10:00:00 2026"`:            read,
 		`"Mon Jun 1 10:00:00 2026"`:             read,
 		`"Mon Jun  1 10:00:00 UTC 2026"`:        read,
 		`{"date":"2026-06-01 10:00:00.000000","timezone_type":3,"timezone":"UTC"}`:    read,
 		`{"date":"2026-06-01 12:00:00.000000","timezone_type":1,"timezone":"+02:00"}`: read,
+
+		`"Mon, 01 Jun 2026 05:00:00 GMT-5"`: unreadable, // Go would read it as 05:00 UTC
+		`"Mon, 01 Jun 2026 12:00:00 GMT+2"`: unreadable,
+		`"Mon Jun  1 10:00:00 CST 2026"`:    unreadable,
 
 		`null`:                            absent,
 		`""`:                              absent,
