@@ -3,11 +3,15 @@ package org
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 )
 
 // maxAddress is the maximum length of an address in bytes. RFC 5321, 4.5.3.1, allows 256 bytes with angle brackets.
@@ -45,9 +49,7 @@ func ParseAddress(s string) (Address, error) {
 				return Address{}, errors.New("the address has a space in it")
 			}
 			return Address{}, fmt.Errorf("the address holds the character %q, which no plain address has", r)
-		// IsPrint is false for controls, bidirectional marks, zero-width characters and every space but U+0020. The two
-		// tables have the other invisible characters. With them, two different addresses would look the same.
-		case !unicode.IsPrint(r), unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+		case isForbidden(r):
 			return Address{}, fmt.Errorf("the address holds the character %U, which no plain address has", r)
 		}
 	}
@@ -79,13 +81,52 @@ func ParseAddress(s string) (Address, error) {
 		}
 	}
 	key := s
-	if lower := strings.ToLower(local); lower != local || ascii != domain {
-		key = lower + "@" + ascii
+	if canonical := canonicalLocal(local); canonical != local || ascii != domain {
+		key = canonical + "@" + ascii
 	}
 	if len(key) > maxAddress {
 		return Address{}, fmt.Errorf("the address is longer than %d bytes with its domain in ASCII form", maxAddress)
 	}
 	return Address{spelling: s, key: key}, nil
+}
+
+// isForbidden reports whether r is an invisible character. IsPrint is false for controls, bidirectional marks,
+// zero-width characters and every space but U+0020. The two tables have the others. With such characters, two
+// different addresses would look the same.
+func isForbidden(r rune) bool {
+	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// canonicalLocal returns the canonical form of the part before the @. The API may write an address in another form
+// than people do: with an accent as a character of its own, or with characters escaped as in a URL.
+func canonicalLocal(local string) string {
+	for strings.Contains(local, "%") {
+		decoded := decodePercent(local)
+		if decoded == local {
+			break
+		}
+		local = decoded
+	}
+	local = strings.ToLower(local)
+	if isNotASCII := func(r rune) bool { return r > unicode.MaxASCII }; strings.ContainsFunc(local, isNotASCII) {
+		local = norm.NFC.String(strings.ToLower(norm.NFC.String(local)))
+	}
+	return local
+}
+
+// percentEscapes matches the escapes of characters that encoders of URLs escape and addresses may have (RFC 3986,
+// 2.1 and 2.2). The escapes of letters that are not ASCII have several bytes.
+var percentEscapes = lazyregexp.New("(?i)(?:%(?:2[13467abf]|3[df]|5e|60|7[bcde]|[89a-f][0-9a-f]))+")
+
+// decodePercent returns s without the escapes that percentEscapes matches.
+func decodePercent(s string) string {
+	return percentEscapes().ReplaceAllStringFunc(s, func(escaped string) string {
+		decoded, err := url.PathUnescape(escaped)
+		if err != nil || !utf8.ValidString(decoded) || strings.ContainsFunc(decoded, isForbidden) {
+			return escaped
+		}
+		return decoded
+	})
 }
 
 // domains maps and checks domain names by the rules for DNS look-ups (UTS 46), and checks the lengths that DNS
@@ -121,7 +162,8 @@ func MustParseAddress(s string) Address {
 // String returns a as it was given, without white space around it; "" for the zero Address.
 func (a Address) String() string { return a.spelling }
 
-// Key returns the canonical key of a: a in lower case, with the domain in IDNA ASCII form; "" for the zero Address.
+// Key returns the canonical key of a: a in lower case, with accents joined to their letters, without the escapes of
+// URLs, and with the domain in IDNA ASCII form; "" for the zero Address.
 // The key keeps dots and plus-tags, because only the mail server of the domain knows what they mean.
 func (a Address) Key() string { return a.key }
 

@@ -33,6 +33,12 @@ func TestParseAddress(t *testing.T) {
 		"dotted capital i":       {"ada@İ.example", "ada@İ.example", "ada@xn--i-9bb.example"},
 		"full-width domain":      {"ada@ｅｘａｍｐｌｅ.com", "ada@ｅｘａｍｐｌｅ.com", "ada@example.com"},
 		"unicode local part":     {"Zoë@example.com", "Zoë@example.com", "zoë@example.com"},
+		"accent of its own":      {"Zoe\u0308@example.com", "Zoe\u0308@example.com", "zoë@example.com"},
+		"escaped as in a URL":    {"o%27brien%2Bx@example.com", "o%27brien%2Bx@example.com", "o'brien+x@example.com"},
+		"escaped letter":         {"Zo%C3%8B@example.com", "Zo%C3%8B@example.com", "zoë@example.com"},
+		"escaped twice":          {"a%2%2127b@example.com", "a%2%2127b@example.com", "a%2!27b@example.com"},
+		"no escape":              {"a%40b%zz%25%c3@example.com", "a%40b%zz%25%c3@example.com", "a%40b%zz%25%c3@example.com"},
+		"escaped invisible":      {"a%E2%80%8Bb@example.com", "a%E2%80%8Bb@example.com", "a%e2%80%8bb@example.com"},
 		"longest label": {"ada@" + strings.Repeat("a", 63) + ".example", "ada@" + strings.Repeat("a", 63) +
 			".example", "ada@" + strings.Repeat("a", 63) + ".example"},
 		"longest": {strings.Repeat("a", 242) + "@example.com", strings.Repeat("a", 242) + "@example.com",

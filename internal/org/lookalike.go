@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // eastAsian has the scripts that may occur together, also with Latin letters (Unicode Technical Standard 39, 5.2,
@@ -28,9 +26,6 @@ func (a Address) LookAlike() string {
 		if first, other, letter := mixedScripts(part); other != "" {
 			return fmt.Sprintf("mixes %s and %s letters (%U)", first, other, letter)
 		}
-	}
-	if !norm.NFC.IsNormalString(local) {
-		return "has a letter and its accent as two characters, so it is not equal to the address with one"
 	}
 	return ""
 }

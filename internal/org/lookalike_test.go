@@ -9,11 +9,10 @@ import (
 func TestLookAlike(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"ada@example.com":         "",
-		"o'brien+x_1@example.com": "",
-		"josé@example.com":        "",
-		"jose\u0301@example.com": "has a letter and its accent as two characters, so it is not equal to the address " +
-			"with one",
+		"ada@example.com":           "",
+		"o'brien+x_1@example.com":   "",
+		"josé@example.com":          "",
+		"jose\u0301@example.com":    "",
 		"\u0430da@example.com":      "mixes Cyrillic and Latin letters (U+0064)",
 		"ad\u0430@example.com":      "mixes Latin and Cyrillic letters (U+0430)",
 		"ada@ex\u0430mple.com":      "mixes Latin and Cyrillic letters (U+0430)",

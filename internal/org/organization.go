@@ -23,12 +23,15 @@ func (o Organization) Is(pin string) bool {
 
 // User is a user of the organization: a person or a service.
 type User struct {
-	ID         string
-	Email      Address // zero if the server gave no valid address, as for some service users
-	Name       string
-	APIEnabled *bool // nil if the server did not say
-	Service    bool  // a service user, which orgsync never invites
-	Suspended  bool
+	ID    string
+	Email Address // zero if the server gave no valid address, as for some service users
+	// Unidentified is true if the server gave no address, or one in an unknown form. The user may then be anybody in the
+	// roster. It is false for service users.
+	Unidentified bool
+	Name         string
+	APIEnabled   *bool // nil if the server did not say
+	Service      bool  // a service user, which orgsync never invites
+	Suspended    bool
 	// Admin is true if the ACLs of the user allow them to manage users. Policies may allow it too, which Admin does not
 	// say.
 	Admin bool
@@ -60,17 +63,20 @@ const InvitationLife = 72 * time.Hour
 
 // Invitation is an invitation in the organization's list. Times are zero if the server gave none.
 type Invitation struct {
-	ID         string
-	Invited    Address // zero if the server's text is not a valid address
-	Registered Address // the address of the user who answered the invitation; zero if there is none
-	OrgID      string  // "" if the server did not say
-	OrgName    string
-	Status     InvitationStatus
-	StatusText string // the server's word for the status, which may be any text
-	APIEnabled *bool  // nil if the server did not say
-	Created    time.Time
-	Responded  time.Time
-	Expires    time.Time
+	ID      string
+	Invited Address // zero if the server's text is not a valid address
+	// Unidentified is true if the server gave no invited address, or one in an unknown form. The invitation may then be
+	// for anybody in the roster.
+	Unidentified bool
+	Registered   Address // the address of the user who answered the invitation; zero if there is none
+	OrgID        string  // "" if the server did not say
+	OrgName      string
+	Status       InvitationStatus
+	StatusText   string // the server's word for the status, which may be any text
+	APIEnabled   *bool  // nil if the server did not say
+	Created      time.Time
+	Responded    time.Time
+	Expires      time.Time
 	// DateUnreadable is true if a date of the server has an unknown form. orgsync does not guess such a date. If the
 	// date matters, it sends the person no mail.
 	DateUnreadable bool

@@ -63,6 +63,8 @@ type person struct {
 	user *org.User
 	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
 	unaccepted *org.User
+	// unidentified is true if the ledger knows the person as a user whose address can no longer be read.
+	unidentified bool
 	// invitations are the invitations of the person in the list, oldest first.
 	invitations []*org.Invitation
 	// record has what the ledger knows of the person. Its mails may share memory with the input, so nobody may change
@@ -152,6 +154,7 @@ func (ix *index) assignInvitations() {
 		}
 		if p == nil || p.ended {
 			ix.unlistedInvitations = append(ix.unlistedInvitations, *inv)
+			ix.visible.unidentified = ix.visible.unidentified || p == nil && inv.Unidentified && ix.canBeAccepted(inv)
 			continue
 		}
 		p.invitations = append(p.invitations, inv)
@@ -200,6 +203,13 @@ func (ix *index) assignUsers() {
 		}
 		if p != nil && u.Service {
 			p.service = u
+		}
+		switch {
+		case !u.Unidentified:
+		case p != nil:
+			p.unidentified = true
+		default:
+			ix.visible.unidentified = true
 		}
 		if p != nil && !p.ended && isUnaccepted(u) {
 			p.unaccepted = u

@@ -17,6 +17,9 @@ type visibility struct {
 	accepted bool
 	// organization is true if an answer of the API names the organization.
 	organization bool
+	// unidentified is true if a user or a pending invitation has no address that can be read, and the ledger does not
+	// know it by its id. It may belong to anybody in the roster.
+	unidentified bool
 }
 
 func visibilityOf(s org.Snapshot) visibility {
@@ -42,6 +45,9 @@ const (
 // mayHide reports whether a person may be a member although neither the list of users nor the list of invitations
 // shows them. orgsync does not mail such a person.
 func (v visibility) mayHide(before priorStatus) bool {
+	if v.unidentified {
+		return true
+	}
 	if v.users {
 		return !v.suspended && before == memberBefore // they may be suspended
 	}
@@ -81,12 +87,16 @@ func priorStatusOf(p *person) priorStatus {
 	return neverSeen
 }
 
+// NoAddress is the cause of an [UnknownMembership] notice if the key may see everything, but a user or an invitation
+// has no address that can be read.
+const NoAddress = "no_address"
+
 // decidePossiblyHidden decides about p if p may be a member that the key cannot see. Otherwise it returns false and
 // decides nothing. The mail to p is held, with two exceptions: --reinvite names p, or the roster has `hidden_members:
 // invite` and p was never mailed.
 func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
 	before := priorStatusOf(p)
-	if !ix.visible.mayHide(before) {
+	if !ix.visible.mayHide(before) && !p.unidentified {
 		return false
 	}
 	if ix.maybeUnlisted == nil {
@@ -100,6 +110,10 @@ func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
 		d.invite(p, Invite, reason, "")
 		return true
 	}
-	d.note(p, Notice{Kind: UnknownMembership})
+	n := Notice{Kind: UnknownMembership}
+	if p.unidentified || ix.visible.unidentified {
+		n.Text = NoAddress
+	}
+	d.note(p, n)
 	return true
 }

@@ -151,6 +151,70 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
+// TestUnidentified: a user or an invitation without a readable address may belong to anybody whom the ledger and the
+// lists do not show.
+func TestUnidentified(t *testing.T) {
+	t.Parallel()
+	const bob, held = "bob@example.com", "unknown_membership"
+	nobody := org.User{ID: "u9", Name: "Somebody", Unidentified: true}
+	pending := invitation("i9", ada, org.StatusPending, -10)
+	pending.Invited, pending.Unidentified = org.Address{}, true
+	tests := []struct {
+		name    string
+		in      func(*plan.Input)
+		ada, bo string
+	}{
+		{"nobody", func(*plan.Input) {}, "invite", "invite"},
+		{"a user", func(in *plan.Input) { in.Snapshot.Users = append(in.Snapshot.Users, nobody) }, held, held},
+		{"a user who has not accepted", func(in *plan.Input) {
+			u := nobody
+			u.Accepted = new(false)
+			in.Snapshot.Users = append(in.Snapshot.Users, u)
+		}, held, held},
+		{"a user that the ledger knows", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Memory.People = map[string]org.PersonRecord{ada: {Joined: true, UserID: "u9"}}
+			in.InviteLeft = true
+		}, held, "invite"},
+		{"a user, and hidden_members: invite", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Roster.Settings.HiddenMembers = roster.HiddenMembersInvite
+		}, "invite", "invite"},
+		{"a user, and --reinvite", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+		}, "invite", held},
+		{"a pending invitation", func(in *plan.Input) {
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending)
+		}, held, held},
+		{"a pending invitation that the ledger knows", func(in *plan.Input) {
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending)
+			addMails(in, sent(1, "i9", -10))
+		}, "waiting", "invite"},
+		{"an invitation that can no longer be accepted", func(in *plan.Input) {
+			old := pending
+			old.Created, old.Expires = hours(-100), hours(-28)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, old)
+		}, "invite", "invite"},
+		{"a user, and an invitation that can be accepted", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
+		}, "waiting", held},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := inputWithVisible("usao")
+			in.Roster.People = append(in.Roster.People, person(bob, 9))
+			tt.in(&in)
+			p := plan.Compute(in)
+			if diff := cmp.Diff([]string{tt.ada, tt.bo}, []string{about(p, ada), about(p, bob)}); diff != "" {
+				t.Errorf("ada and bob (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestHiddenMembers: the setting `hidden_members: invite` mails a person who may be a member once. They are mailed
 // again only if --reinvite names them.
 func TestHiddenMembers(t *testing.T) {

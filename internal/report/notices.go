@@ -96,12 +96,18 @@ var noticeStyles = []noticeStyle{
 			"they get no other mail until orgsync knows",
 		item: "{who}{at}",
 	})},
-	{plan.UnknownMembership, pressing, always(noticeWords{
-		one: "{who} is not invited, because this key cannot see whether they are a member already; " +
-			"to invite them: --reinvite {who}",
-		many: "people are not invited, because this key cannot see whether they are members already; " +
-			"to invite someone: --reinvite EMAIL",
-	})},
+	{plan.UnknownMembership, pressing, func(n plan.Notice) noticeWords {
+		why := "this key cannot see whether they are a member already"
+		whyMany := "this key cannot see whether they are members already"
+		if n.Text == plan.NoAddress {
+			why = "a user or an invitation in the organization has no address that can be read, and may be theirs"
+			whyMany = why
+		}
+		return noticeWords{
+			one:  "{who} is not invited, because " + why + "; to invite them: --reinvite {who}",
+			many: "people are not invited, because " + whyMany + "; to invite someone: --reinvite EMAIL",
+		}
+	}},
 	{plan.PossibleAlias, pressing, func(n plan.Notice) noticeWords {
 		words := noticeWords{
 			one: "{who} may have joined as {said}, because their invitation is gone: " +
@@ -292,7 +298,7 @@ func notMailedText(n plan.Notice) string {
 func unlistedWords(n plan.Notice) noticeWords {
 	const in = "{who} is in the organization but not in the roster{(said)}"
 	switch {
-	case n.UserID == "":
+	case n.InvitationID != "":
 		return noticeWords{
 			one: "{who} has an invitation{(invitation)} but is not in the roster: the API cannot cancel it; " +
 				"if they accept, apply removes them only if the roster has 'unlisted: remove'",

@@ -35,9 +35,7 @@ func TestWarnings(t *testing.T) {
 				"users.yaml:5:5: the last day of Bob@example.com was 2001-01-01: the person counts as unlisted"},
 		{"look-alikes", "users:\n  - {email: ad\u0430@example.com, aliases: [\"jose\u0301@example.com\"]}\n",
 			"users.yaml:2:5: ad\u0430@example.com mixes Latin and Cyrillic letters (U+0430): check that it is the address you " +
-				"mean\n" +
-				"users.yaml:2:5: jose\u0301@example.com has a letter and its accent as two characters, so it is not equal to the " +
-				"address with one: check that it is the address you mean"},
+				"mean"},
 		{"one mailbox at Google", "users:\n  - {email: a.da@gmail.com, aliases: [ada@googlemail.com]}\n  - email: " +
 			"bob@gmail.com\n" +
 			"  - {email: ada@example.com, aliases: [ada+x@googlemail.com]}\n",

@@ -33,11 +33,6 @@ func (r accessRow) holders() []holderRow {
 	return holders
 }
 
-// isGiven reports whether a user has r directly, and not only through a group.
-func (r accessRow) isGiven() bool {
-	return slices.ContainsFunc(r.holders(), func(h holderRow) bool { return !h.inherited && !h.inactive })
-}
-
 // holderRow is a user who has a group, role or policy. The API may leave out any of the fields that
 // identify the user.
 type holderRow struct {

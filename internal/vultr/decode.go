@@ -118,20 +118,6 @@ func (f fields) is(name string, want bool) bool {
 // name returns the name of a person or thing under key, without the escapes that the API may add.
 func (f fields) name(key string) string { return strings.TrimSpace(org.UnescapeHTML(f.text(key))) }
 
-// address returns the address under name, without the escapes that the API may add; the zero
-// Address if there is none. An address that is valid only without its backslashes was escaped.
-func (f fields) address(name string) org.Address {
-	text := f.name(name)
-	a, err := org.ParseAddress(text)
-	if err != nil && strings.Contains(text, `\`) {
-		a, err = org.ParseAddress(strings.ReplaceAll(text, `\`, ""))
-	}
-	if err != nil {
-		return org.Address{}
-	}
-	return a
-}
-
 // These bounds limit the memory that an answer takes. Many small values take a hundred times as much
 // memory after decoding, and a compressed answer of a few KiB may have millions of them. The bounds
 // are far above any real answer of the API.

@@ -69,6 +69,7 @@ func TestDecodeInvitation(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			test.want.Unidentified = test.want.Invited.IsZero()
 			if diff := cmp.Diff(test.want, decodeInvitation(decodeFields(t, test.json)), cmp.Comparer(sameAddress)); diff != "" {
 				t.Errorf("invitation (-want +got):\n%s", diff)
 			}
@@ -292,6 +293,21 @@ func TestEscapedTexts(t *testing.T) {
 		`ada&nosuch;@example.com`:         "", // no plain address
 		`ada&lt;x@example.com`:            "",
 		`ada&#8203;@example.com`:          "",
+		`o&#039brien@example.com`:         "o'brien@example.com",
+		`o%27brien@example.com`:           "o'brien@example.com",
+		`ada%40example.com`:               "ada@example.com",
+		`o%27brien%40example.com`:         "o'brien@example.com",
+		`Ada <ada@example.com>`:           "ada@example.com",
+		`<ada@example.com>`:               "ada@example.com",
+		`\"Ada, Dr.\" <ada@example.com>`:  "ada@example.com",
+		`\"ada+x\"@example.com`:           "ada+x@example.com",
+		`mailto:ada@example.com`:          "ada@example.com",
+		`ada@example.com.`:                "ada@example.com",
+		`ada@example.com\u200b`:           "ada@example.com",
+		`ju\u0308rgen@example.com`:        "jürgen@example.com",
+		`ada x@example.com`:               "ada+x@example.com",
+		`ada@x, bob@example.com`:          "",
+		`ada@example.com <eve@evil.test>`: "",
 	} {
 		row := decodeFields(t, `{"id":"i1","email":"`+text+`","email_invited":"`+text+`","email_registered":"`+text+`"}`)
 		i := decodeInvitation(row)
@@ -369,6 +385,7 @@ func TestDecodeUser(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			test.want.Unidentified = test.want.Email.IsZero() && !test.want.Service
 			if diff := cmp.Diff(test.want, decodeUser(decodeFields(t, test.json)), cmp.Comparer(sameAddress)); diff != "" {
 				t.Errorf("user (-want +got):\n%s", diff)
 			}
@@ -441,13 +458,36 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+// TestUnidentified checks which texts leave open to whom a row belongs.
+func TestUnidentified(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`"ada@example.com"`: false, `"Ada <ada@example.com>"`: false,
+		// These addresses belong to people who cannot be in a roster.
+		`"a..b@example.com"`: false, `"root@localhost"`: false,
+		`""`: true, `null`: true, `7`: true, `"Ada"`: true, `"ada[at]example.com"`: true, `"{ada@example.com}"`: true,
+		`"ada@example.com, bob@example.com"`: true,
+	} {
+		row := decodeFields(t, `{"id":"x1","email":`+text+`,"email_invited":`+text+`}`)
+		if user, invitation := decodeUser(row), decodeInvitation(row); user.Unidentified != want ||
+			invitation.Unidentified != want {
+			t.Errorf("%s is unidentified: user %t, invitation %t; want %t", text, user.Unidentified, invitation.Unidentified, want)
+		}
+	}
+	if u := decodeUser(decodeFields(t, `{"id":"s1","service_user":true}`)); u.Unidentified {
+		t.Error("a service user needs no address")
+	}
+}
+
 // TestBackslashes checks that an address with backslashes is the same as the address without them.
 func TestBackslashes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`o\'brien@example.com`: "o'brien@example.com", `o\\\'brien@example.com`: "o'brien@example.com",
-		`a\b@example.com`:      "ab@example.com",
-		`"ada\@x"@example.com`: "",
+		`a\b@example.com`:          "ab@example.com",
+		`"ada\@x"@example.com`:     "",
+		`o\u0027brien@example.com`: "o'brien@example.com", `o\\u0027brien@example.com`: "o'brien@example.com",
+		`o\x27brien@example.com`: "o'brien@example.com", `ada\u0040example.com`: "ada@example.com",
 	} {
 		if got := decodeFields(t, `{"email":`+strconv.Quote(text)+`}`).address("email").String(); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)

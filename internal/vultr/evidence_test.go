@@ -149,56 +149,42 @@ func TestPinConfirmed(t *testing.T) {
 	}
 }
 
-// TestImpossibleLists checks that a list without users is an error. The key belongs to a
-// user, so there must be one.
+// TestImpossibleLists checks that a list of users that cannot be true is an error. The key belongs to a user, so there
+// must be one.
 func TestImpossibleLists(t *testing.T) {
 	t.Parallel()
-	const groups, members = "/v2/groups", "/v2/groups/g1/members"
-	wanted := org.Wanted{org.KindGroup: {"platform"}}
-	group := world{groups: `{"groups":[{"id":"g1","display_name":"platform"}]}`}
-	suspended := world{suspendedPath: `{"users":[{"id":"u4","email":"kim@example.com"}],"meta":{"total":1}}`}
+	const empty = "the list is empty, but the key belongs to a user of the organization"
+	const nobody = "no user in the list has an address that can be read"
+	const noRow = "a row of the list has no id and no address"
+	usersOf := func(rows string) world { return world{"/v2/users": `{"users":[` + rows + `],"meta":{"total":1}}`} }
+	invitationsOf := func(rows string) world {
+		return usersOf(`{"id":"u2","email":"bob@example.com"}`).with(world{invitationPath: `{"invites":[` + rows + `]}`})
+	}
 	for name, test := range map[string]struct {
 		change world
 		words  string // in the error; "" where there is none
 	}{
-		"no users beside the account's": {
-			world{}, `the list is empty, but the key belongs to "ada@example.com"`,
-		},
-		"no users beside suspended ones": {
-			suspended.with(world{"/v2/account": 403}), "the list is empty, but 1 user is suspended",
-		},
-		"no users beside a group's members": {
-			world{"/v2/account": 403, members: `{"members":[{"id":"u1"}]}`},
-			`the list is empty, but the group "platform" has members`,
-		},
-		"no users beside a group's members in the list of groups": {
-			world{"/v2/account": 403, members: 404,
-				groups: `{"groups":[{"id":"g1","display_name":"platform","members":[{"id":"u1"}]}]}`},
-			`the list is empty, but the group "platform" has members`,
-		},
-		"no users beside an accepted invitation": {
-			world{"/v2/account": 403,
-				invitationPath: `{"invites":[{"id":"i1","org_id":"o1","email_invited":"ada@example.com",` +
-					`"invite_status":"Accepted"}]}`},
-			"the list is empty, but an invitation was accepted",
-		},
-		"null": {
-			world{"/v2/users": `{"users":null,"meta":{"total":0}}`}, "the list is empty",
-		},
-		"no users and nobody else": {world{"/v2/account": 403}, ""},
-		"no users, and members taken out": {
-			world{"/v2/account": 403, members: `{"members":[{"id":"u1","active":false}]}`}, "",
-		},
-		"no users, account without anyone": {world{"/v2/account": `{"account":{}}`}, ""},
+		"no users":                         {world{}, empty},
+		"no users, account hidden":         {world{"/v2/account": 403}, empty},
+		"no users, account without anyone": {world{"/v2/account": `{"account":{}}`}, empty},
+		"null":                             {world{"/v2/users": `{"users":null,"meta":{"total":0}}`}, empty},
 		"users hidden":                     {world{"/v2/users": 403}, ""},
-		"users hidden, one is suspended":   {suspended.with(world{"/v2/users": 403}), ""},
-		"users without the account's":      {world{"/v2/users": `{"users":[{"id":"u2"}],"meta":{"total":1}}`}, ""},
+		"users without the account's":      {usersOf(`{"id":"u2","email":"bob@example.com"}`), ""},
+		"users without an address":         {usersOf(`{"id":"u2"},{"id":"u3","email":null}`), nobody},
+		"another name of the address":      {usersOf(`{"id":"u2","email_address":"ada@example.com"}`), nobody},
+		"only service users":               {usersOf(`{"id":"u2","service_user":true}`), ""},
+		"an address of no mailbox":         {usersOf(`{"id":"u2","email":"root@localhost"}`), ""},
+		"one of two has an address":        {usersOf(`{"id":"u2"},{"id":"u3","email":"bob@example.com"}`), ""},
+		"wrapped users":                    {usersOf(`{"user":{"id":"u2","email":"ada@example.com"}}`), noRow},
+		"empty user":                       {usersOf(`{}`), noRow},
+		"an error as a user":               {usersOf(`{"message":"Access denied"}`), noRow},
+		"wrapped invitations":              {invitationsOf(`{"invitation":{"id":"i1"}}`), noRow},
+		"an invitation without an address": {invitationsOf(`{"id":"i1","org_id":"o1"}`), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := smallWorld().with(world{"/v2/users": noUsers, members: `{"members":[]}`}).with(group).with(
-				test.change).client(t)
-			s, err := c.ReadOrganization(t.Context(), "", wanted)
+			c := smallWorld().with(world{"/v2/users": noUsers}).with(test.change).client(t)
+			s, err := c.ReadOrganization(t.Context(), "", nil)
 			survey, surveyErr := c.Survey(t.Context(), "")
 			if surveyErr != nil {
 				t.Fatal(surveyErr)
@@ -210,15 +196,16 @@ func TestImpossibleLists(t *testing.T) {
 				return
 			}
 			failure, ok := errors.AsType[*org.CallError](err)
-			if !ok || failure.Op != "list users" || failure.Failure != org.Unreadable || !strings.Contains(failure.Message,
+			if !ok || failure.Failure != org.Unreadable || !strings.Contains(failure.Message,
 				test.words) {
 				t.Errorf("%v, want unreadable with %q", err, test.words)
 			}
 			if diff := cmp.Diff(org.Snapshot{}, s, cmp.Comparer(sameAddress)); diff != "" {
 				t.Errorf("half a snapshot beside the error:\n%s", diff)
 			}
-			if got := survey.Users.Err; got == nil || !strings.Contains(got.Error(), test.words) {
-				t.Errorf("the survey finds %v, want %q", got, test.words)
+			found := errors.Join(survey.Users.Err, survey.Invitations.Err)
+			if found == nil || !strings.Contains(found.Error(), test.words) {
+				t.Errorf("the survey finds %v, want %q", found, test.words)
 			}
 		})
 	}

@@ -16,10 +16,11 @@ import (
 const invitationPath = "/v2/invitation"
 
 var invitations = listing[org.Invitation]{
-	op:     "list invitations",
-	path:   invitationPath,
-	keys:   []string{"invitations", "invites"}, // SPEC, govultr
-	decode: decodeInvitation,
+	op:      "list invitations",
+	path:    invitationPath,
+	keys:    []string{"invitations", "invites"}, // SPEC, govultr
+	decode:  decodeInvitation,
+	isEmpty: func(i org.Invitation) bool { return i.ID == "" && i.Invited.IsZero() },
 }
 
 // apiEnabledFormat is the form of api_enabled in the request for an invitation, which says whether
@@ -190,6 +191,7 @@ func decodeInvitation(f fields) org.Invitation {
 		OrgName:    intern(f.name("org_name")),
 		APIEnabled: decodePermissions(f).flag("api_enabled"),
 	}
+	invitation.Unidentified = f.isUnidentified("email_invited", invitation.Invited)
 	var created, responded, expires bool
 	invitation.Created, created = f.date("date_created")
 	invitation.Responded, responded = f.date("date_responded")

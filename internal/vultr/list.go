@@ -33,6 +33,9 @@ type listing[T any] struct {
 	// page has rows under several keys, all of them count.
 	keys   []string
 	decode func(fields) T
+	// isEmpty reports whether a row has nothing that identifies it. Such a row is an error. nil means that
+	// no row is empty.
+	isEmpty func(T) bool
 }
 
 // list reads all pages of l, and returns all rows or an error. A list is complete if
@@ -143,6 +146,9 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		// Decode the rows page by page, so that undecoded rows do not add up in memory.
 		for _, row := range p.rows {
 			decoded, id := l.decode(row), row.rowID()
+			if l.isEmpty != nil && l.isEmpty(decoded) {
+				return unreadable(a, "a row of the list has no id and no address")
+			}
 			if i, seen := index[id]; seen {
 				r.rows[i] = decoded
 				continue

@@ -143,7 +143,7 @@ func TestReadOrganization(t *testing.T) {
 		Invitations: []org.Invitation{
 			{ID: "i1", Invited: org.MustParseAddress("eve@example.com"), OrgID: "o1", Status: org.StatusPending,
 				StatusText: "Pending"},
-			{ID: "i2", Status: org.StatusPending, StatusText: "Pending"},
+			{ID: "i2", Unidentified: true, Status: org.StatusPending, StatusText: "Pending"},
 		},
 	}
 	tests := []struct {
@@ -177,7 +177,7 @@ func TestReadOrganization(t *testing.T) {
 			change: func(w world) { w[orgsPath] = 403; w[invitationPath] = `{"invites":[{"id":"i1","org_id":"o1"}]}` },
 			want: func(s *org.Snapshot) {
 				s.Organization.Name = ""
-				s.Invitations = []org.Invitation{{ID: "i1", OrgID: "o1", Status: org.StatusUnknown}}
+				s.Invitations = []org.Invitation{{ID: "i1", Unidentified: true, OrgID: "o1", Status: org.StatusUnknown}}
 			},
 		},
 		{
@@ -251,8 +251,8 @@ func TestListsAreReadTogether(t *testing.T) {
 			asked.Wait()
 		}
 		answers := map[string]string{
-			orgsPath: oneOrg, "/v2/users": noUsers, suspendedPath: noUsers, invitationPath: `{"invites":[]}`,
-			"/v2/account": `{}`,
+			orgsPath: oneOrg, "/v2/users": `{"users":[{"id":"u1","email":"ada@example.com"}]}`, suspendedPath: noUsers,
+			invitationPath: `{"invites":[]}`, "/v2/account": `{}`,
 		}
 		if !json.Valid([]byte(answers[r.URL.Path])) {
 			t.Errorf("%s was asked for", r.URL.Path)

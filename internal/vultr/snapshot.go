@@ -132,7 +132,7 @@ func (c *Client) readOrganization(
 	s.PinConfirmed = s.PinConfirmed || s.SuspendedVisible || slices.ContainsFunc(s.Invitations, isOwn)
 	s.Paged = slices.Contains(paged[:], true)
 	if s.UsersVisible {
-		if err := checkUsers(s, suspended, access); err != nil {
+		if err := checkUsers(s.Users); err != nil {
 			return org.Snapshot{}, nil, err
 		}
 		s.Users = withSuspended(s.Users, suspended)

@@ -94,8 +94,6 @@ func (c *Client) Survey(ctx context.Context, pin string) (*Survey, error) {
 // run sends the requests, first those that need no id.
 func (s *Survey) run(ctx context.Context, pin string) {
 	c, found := s.client, &s.Found
-	var suspended []org.User
-
 	var first sync.WaitGroup
 	first.Go(func() { found.Organizations = observeList(ctx, c, &s.Organizations, organizations) })
 	first.Go(func() { found.Self, s.Account.Err = c.readSelf(withObserver(ctx, s.Account.observe)) })
@@ -142,12 +140,11 @@ func (s *Survey) run(ctx context.Context, pin string) {
 		})
 	}
 	if id, err := pathID(found.Organization.ID); err == nil {
-		second.Go(func() { suspended = observeList(ctx, c, &s.Suspended, suspendedUsers(id)) })
+		second.Go(func() { observeList(ctx, c, &s.Suspended, suspendedUsers(id)) })
 	}
 	second.Wait()
 	if s.Users.Allowed() {
-		snapshot := org.Snapshot{Users: found.Users, Self: found.Self, Invitations: listed}
-		s.Users.Err = checkUsers(snapshot, suspended, slices.Concat(rows...))
+		s.Users.Err = checkUsers(found.Users)
 	}
 	for _, single := range []*Endpoint{&s.Account, &s.Invitation} {
 		if single.Allowed() {

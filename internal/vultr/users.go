@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,22 +11,27 @@ import (
 )
 
 var users = listing[org.User]{
-	op:     "list users",
-	path:   "/v2/users",
-	keys:   []string{"users"},
-	decode: decodeUser,
+	op:      "list users",
+	path:    "/v2/users",
+	keys:    []string{"users"},
+	decode:  decodeUser,
+	isEmpty: isEmptyUser,
 }
 
 // suspendedUsers is the list of the suspended users of an organization; its id has been checked by
 // pathID.
 func suspendedUsers(organization string) listing[org.User] {
 	return listing[org.User]{
-		op:     "list suspended users",
-		path:   "/v2/organizations/" + organization + "/suspended-users",
-		keys:   []string{"users"},
-		decode: decodeUser,
+		op:      "list suspended users",
+		path:    "/v2/organizations/" + organization + "/suspended-users",
+		keys:    []string{"users"},
+		decode:  decodeUser,
+		isEmpty: isEmptyUser,
 	}
 }
+
+// isEmptyUser reports whether a row has nothing that identifies a user.
+func isEmptyUser(u org.User) bool { return u.ID == "" && u.Email.IsZero() }
 
 func decodeUser(f fields) org.User {
 	u := org.User{
@@ -38,6 +42,7 @@ func decodeUser(f fields) org.User {
 		Accepted:   f.flag("invite_accepted"),
 		Service:    f.is("service_user", true),
 	}
+	u.Unidentified = !u.Service && f.isUnidentified("email", u.Email)
 	if u.Name == "" {
 		u.Name = strings.TrimSpace(f.name("first_name") + " " + f.name("last_name"))
 	}
@@ -74,29 +79,22 @@ func withSuspended(all, suspended []org.User) []org.User {
 	return all
 }
 
-// checkUsers returns an error if the list of users is empty, but something else that was read shows
-// that the organization has users.
-func checkUsers(s org.Snapshot, suspended []org.User, access []accessRow) error {
-	if len(s.Users) > 0 {
-		return nil
-	}
-	accepted := func(i org.Invitation) bool { return i.Status == org.StatusAccepted }
+// checkUsers returns an error if the list of users cannot be true: it is empty although the key belongs
+// to a user, or it does not say who any of the people are.
+func checkUsers(users []org.User) error {
 	message := ""
-	switch i := slices.IndexFunc(access, accessRow.isGiven); {
-	case !s.Self.IsZero():
-		message = fmt.Sprintf("the key belongs to %q", s.Self)
-	case len(suspended) == 1:
-		message = "1 user is suspended"
-	case len(suspended) > 1:
-		message = fmt.Sprintf("%d users are suspended", len(suspended))
-	case i >= 0:
-		message = fmt.Sprintf("the %s %q has members", access[i].Kind, shorten(access[i].Name))
-	case slices.ContainsFunc(s.Invitations, accepted):
-		message = "an invitation was accepted"
+	isService := func(u org.User) bool { return u.Service }
+	people := slices.DeleteFunc(slices.Clone(users), isService)
+	isIdentified := func(u org.User) bool { return !u.Unidentified }
+	switch {
+	case len(users) == 0:
+		message = "the list is empty, but the key belongs to a user of the organization"
+	case len(people) > 0 && !slices.ContainsFunc(people, isIdentified):
+		message = "no user in the list has an address that can be read"
 	default:
 		return nil
 	}
-	return call{op: users.op}.failed(org.Unreadable, 0, "the list is empty, but "+message, nil)
+	return call{op: "list users"}.failed(org.Unreadable, 0, message, nil)
 }
 
 const accountPath = "/v2/account"

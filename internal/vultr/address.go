@@ -1,0 +1,94 @@
+package vultr
+
+import (
+	"html"
+	"net/mail"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/orgsync/orgsync/internal/lazyregexp"
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// address returns the address under name; the zero Address if there is none. The documents do not say
+// how the API writes addresses. So address removes what an API may add to an address, one kind after the
+// other, until the rest is an address.
+func (f fields) address(name string) org.Address {
+	text := f.name(name)
+	if strings.Contains(text, "&#") { // the escape of a number, without its semicolon
+		text = strings.TrimSpace(html.UnescapeString(text))
+	}
+	for _, simplify := range addressForms {
+		if a, err := org.ParseAddress(text); err == nil {
+			return a
+		}
+		text = simplify(text)
+	}
+	a, _ := org.ParseAddress(text)
+	return a
+}
+
+// addressForms remove one kind of addition to an address each.
+var addressForms = []func(string) string{unescapeBackslashes, unescapeWhole, unwrapMailbox, trimAddress, restorePlus}
+
+// unescapeBackslashes returns text without backslashes: \u0027 becomes ', and \' becomes '.
+func unescapeBackslashes(text string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, `\`)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		escaped := text[len(before):]
+		r, size := backslashEscape(escaped)
+		if r == utf8.RuneError {
+			text = strings.TrimLeft(rest, `\`)
+			continue
+		}
+		b.WriteRune(r)
+		text = escaped[size:]
+	}
+}
+
+// unescapeWhole returns an address of which also the @ is escaped as in a URL.
+func unescapeWhole(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil && !strings.Contains(text, "@") {
+		return plain
+	}
+	return text
+}
+
+// unwrapMailbox returns the address in a mailbox, such as Ada <ada@example.com>, "ada"@example.com or
+// mailto:ada@example.com.
+func unwrapMailbox(text string) string {
+	if len(text) > len("mailto:") && strings.EqualFold(text[:len("mailto:")], "mailto:") {
+		text, _, _ = strings.Cut(text[len("mailto:"):], "?")
+	}
+	if mailbox, err := mail.ParseAddress(text); err == nil {
+		return mailbox.Address
+	}
+	return text
+}
+
+// trimAddress removes invisible characters at the ends of an address, and the dot at the end of a domain.
+func trimAddress(text string) string {
+	isInvisible := func(r rune) bool { return !unicode.IsGraphic(r) }
+	return strings.TrimSuffix(strings.TrimFunc(text, isInvisible), ".")
+}
+
+// restorePlus returns an address in which a decoder of forms made a space of the plus.
+func restorePlus(text string) string { return strings.ReplaceAll(text, " ", "+") }
+
+// plainAddress matches text that is certainly no other form of an address of a roster: it has no
+// character that an API may have added.
+var plainAddress = lazyregexp.New(`^[a-zA-Z0-9._+-]+@[a-zA-Z0-9.-]+$`)
+
+// isUnidentified reports whether a row does not say to which address it belongs, so that it may belong
+// to anybody. a is the address under name. A plain text that is no valid address, such as a@localhost,
+// identifies somebody who cannot be in a roster.
+func (f fields) isUnidentified(name string, a org.Address) bool {
+	return a.IsZero() && !plainAddress().MatchString(f.text(name))
+}
