@@ -80,7 +80,7 @@ var packageRules = []packageRule{
 	},
 	{
 		dir:     "internal/roster",
-		project: []string{"internal/lazyregexp", "internal/org", "internal/printable"},
+		project: []string{"internal/lazyregexp", "internal/org", "internal/printable", "internal/state"},
 		modules: []string{"gopkg.in/yaml.v3"},
 	},
 	{
@@ -112,7 +112,7 @@ var packageRules = []packageRule{
 	{
 		// The interface of a store for ledgers. It does not know the format of a ledger line.
 		dir:     "internal/state",
-		project: []string{"internal/loopback"},
+		project: []string{"internal/lazyregexp", "internal/loopback"},
 	},
 	{
 		dir:     "internal/state/dir",

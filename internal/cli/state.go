@@ -20,7 +20,8 @@ var errNoStateFolder = errors.New("there is no state folder: neither XDG_STATE_H
 // errNoStateFolder.
 func (a *app) stateFolder() (string, error) {
 	if a.stateDir != "" {
-		return a.stateDir, nil
+		l, err := state.ParseFolder(a.stateDir)
+		return l.Path, err
 	}
 	// A relative path counts as not set (XDG Base Directory Specification, 0.8).
 	if base := a.getenv("XDG_STATE_HOME"); filepath.IsAbs(base) {
@@ -49,7 +50,7 @@ func (a *app) location(rosterState string) (state.Location, error) {
 		return inRoster, err
 	}
 	inFlag, err := state.ParseLocation(a.state)
-	if err == nil && inFlag.String() != inRoster.String() {
+	if err == nil && !inFlag.Is(inRoster) {
 		err = &otherStateError{inFlag: inFlag, inRoster: inRoster}
 	}
 	return inFlag, err

@@ -136,7 +136,7 @@ still uses FROM could mail people again.`,
 				}
 				places[i] = l
 			}
-			if places[0].String() == places[1].String() {
+			if places[0].Is(places[1]) {
 				return &usageError{cmd.CommandPath(), errors.New("FROM and TO are the same place")}
 			}
 			return a.copyState(cmd.Context(), places[0], places[1], retire)
@@ -172,7 +172,7 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 	}
 	o := ledger.CopyOptions{Holder: thisProcess(), LockTimeout: a.lockTimeout, Now: time.Now()}
 	if retire {
-		o.RetireTo = to.String()
+		o.RetireTo = to.Argument()
 	}
 	for _, id := range ids {
 		o.Organization = id

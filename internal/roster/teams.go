@@ -1,14 +1,18 @@
 package roster
 
 import (
+	"errors"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // member is a membership with the address of the person. joinTeams finds the person after all files
@@ -199,31 +203,50 @@ func (d *decoder) mergeRefs(kind org.Kind, own []Ref, memberships []Membership) 
 	return merged
 }
 
-// decodeState returns the place of the ledger; "" if it is invalid. Its problems do not quote the
-// value, because it may contain a secret.
+// decodeState returns the place of the ledger; "" if it is invalid. A relative folder counts from the
+// folder of the roster file, so that it does not depend on where orgsync is started. Problems do not
+// quote the value, because it may contain a secret.
 func (d *decoder) decodeState(k *key, n *yaml.Node) string {
 	text := d.decodeText(k, n)
-	if !strings.Contains(text, "://") {
-		return text // a folder
-	}
-	u, err := url.Parse(text)
-	if err != nil {
-		d.addProblem(n, `%s is not a valid URL: it must be like s3://bucket/orgsync or postgres://user@host/database`, k)
+	if text == "" {
 		return ""
 	}
-	_, hasSecret := u.User.Password()
-	for name := range u.Query() {
-		hasSecret = hasSecret || isSecretName(name)
-	}
-	if hasSecret {
+	if hasSecret(text) {
 		d.addProblem(n, `%s holds a secret: remove it here, and replace the secret if this file was shared; orgsync reads `+
 			`secrets from the environment`, k)
 		return ""
 	}
+	location, err := state.ParseLocation(text)
+	if problem, ok := errors.AsType[*state.Problem](err); ok {
+		d.addProblem(n, "%s: %v; %s", k, problem, problem.Advice)
+		return ""
+	}
+	if location.Kind == state.Folder && !strings.Contains(text, "://") && !filepath.IsAbs(text) {
+		return filepath.Join(filepath.Dir(d.file), text)
+	}
 	return text
 }
 
-// isSecretName reports whether the name of a URL parameter suggests that its value is a secret.
+// settingNames matches the names of settings in a URL or a connection string, as in name=value.
+var settingNames = lazyregexp.New(`([\w-]+)\s*=`)
+
+// hasSecret reports whether the place of a ledger has a password, or a setting whose name suggests a
+// secret.
+func hasSecret(text string) bool {
+	for _, match := range settingNames().FindAllStringSubmatch(text, -1) {
+		if isSecretName(match[1]) {
+			return true
+		}
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	_, hasPassword := u.User.Password()
+	return hasPassword
+}
+
+// isSecretName reports whether the name of a setting suggests that its value is a secret.
 func isSecretName(name string) bool {
 	name = normalizeName(name)
 	return slices.ContainsFunc([]string{"password", "passwd", "secret", "token", "accesskey"}, func(word string) bool {

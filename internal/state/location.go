@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/loopback"
 )
 
@@ -37,7 +38,7 @@ type Location struct {
 	PathStyle                        bool
 
 	URL    string // the connection string, which may have a password; for Postgres
-	server string // URL without user, password and parameters
+	server string // what identifies the database in URL, without a password
 }
 
 // postgresParameters are the parameters that the URL of a database may have.
@@ -57,7 +58,7 @@ func ParseLocation(text string) (Location, error) {
 	case text == "" || strings.ContainsAny(text, "\x00\r\n"):
 		return Location{}, &Problem{errors.New("the state is empty or has control characters"), locationForms}
 	case !hasScheme:
-		return Location{Kind: Folder, Path: filepath.Clean(text)}, nil
+		return ParseFolder(text)
 	}
 	u, err := url.Parse(text)
 	if err != nil {
@@ -80,6 +81,25 @@ func ParseLocation(text string) (Location, error) {
 		return parsePostgres(u, query)
 	}
 	return Location{}, &Problem{fmt.Errorf("there is no kind of state %q", clip(scheme)), locationForms}
+}
+
+// notFolder matches text that was probably meant as a URL or as the settings of a database. It may have
+// a password.
+var notFolder = lazyregexp.New(`(?i)^(?:s3|postgres|postgresql|file):|(?:^|\s)(?:password|host|dbname|user)\s*=|` +
+	`^[^/\\]*:[^/\\]*@`)
+
+// ParseFolder returns the location of a folder. An error is a *[Problem], which does not contain text.
+func ParseFolder(text string) (Location, error) {
+	switch {
+	case notFolder().MatchString(text):
+		return Location{}, &Problem{errors.New("the state is neither a folder nor a URL of a known form"), locationForms}
+	case text == "~" || strings.HasPrefix(text, "~/"):
+		return Location{}, &Problem{
+			errors.New("the folder of the state begins with ~, which is the home folder only in a shell"),
+			"write the whole path",
+		}
+	}
+	return Location{Kind: Folder, Path: filepath.Clean(text)}, nil
 }
 
 // clip returns the first 40 bytes of a text that is repeated in an error, without half a character.
@@ -153,14 +173,28 @@ func parsePostgres(u *url.URL, query url.Values) (Location, error) {
 		return Location{}, err
 	}
 	l := Location{Kind: Postgres, URL: u.String()}
-	host := cmp.Or(u.Hostname(), query.Get("host"))
-	port := cmp.Or(u.Port(), query.Get("port"), "5432")
+	service := query.Get("service")
+	// As in libpq, parameters come before the parts of the URL, and a service may have all settings.
+	host := cmp.Or(query.Get("host"), u.Hostname())
+	port := cmp.Or(query.Get("port"), u.Port())
+	database := strings.Trim(u.Path, "/")
+	if service == "" {
+		port = cmp.Or(port, "5432")
+		database = cmp.Or(database, u.User.Username()) // the default of libpq
+	}
 	mode := query.Get("sslmode")
 	if (mode == "disable" || mode == "allow" || mode == "prefer") && host != "" && !loopback.Is(host) &&
 		!strings.HasPrefix(host, "/") {
 		return Location{}, UnencryptedError()
 	}
-	l.server = "postgres://" + net.JoinHostPort(strings.ToLower(host), port) + "/" + strings.Trim(u.Path, "/")
+	l.server = "postgres://" + strings.ToLower(host)
+	if port != "" {
+		l.server = "postgres://" + net.JoinHostPort(strings.ToLower(host), port)
+	}
+	l.server += "/" + database
+	if service != "" {
+		l.server += "?service=" + url.QueryEscape(service)
+	}
 	return l, nil
 }
 
@@ -186,8 +220,51 @@ func (l Location) Password() bool {
 // Shared reports whether several machines can use the location.
 func (l Location) Shared() bool { return l.Kind != Folder }
 
-// String returns the location without user and password. Two locations with the same string are the
-// same place.
+// Is reports whether l and other are the same place.
+func (l Location) Is(other Location) bool { return l.Kind == other.Kind && l.identity() == other.identity() }
+
+// identity returns a text that is the same for all locations of one place.
+func (l Location) identity() string {
+	if l.Kind == Folder {
+		return l.Argument()
+	}
+	return l.String()
+}
+
+// Argument returns the location in the form of the flag --state, without a password. The path of a folder
+// is absolute.
+func (l Location) Argument() string {
+	switch l.Kind {
+	case S3:
+		parameters := url.Values{}
+		for name, value := range map[string]string{"endpoint": l.Endpoint, "region": l.Region} {
+			if value != "" {
+				parameters.Set(name, value)
+			}
+		}
+		if l.PathStyle {
+			parameters.Set("path_style", "true")
+		}
+		u := url.URL{Scheme: "s3", Host: l.Bucket, Path: l.Prefix, RawQuery: parameters.Encode()}
+		return u.String()
+	case Postgres:
+		u, err := url.Parse(l.URL)
+		if err != nil {
+			return l.server
+		}
+		if u.User != nil {
+			u.User = url.User(u.User.Username())
+		}
+		return u.String()
+	case Folder:
+		if path, err := filepath.Abs(l.Path); err == nil {
+			return path
+		}
+	}
+	return l.String()
+}
+
+// String returns the location without user and password, for people.
 func (l Location) String() string {
 	switch l.Kind {
 	case S3:

@@ -2,11 +2,61 @@ package state_test
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/orgsync/orgsync/internal/state"
 )
+
+// TestSamePlace checks which texts are the same place.
+func TestSamePlace(t *testing.T) {
+	t.Parallel()
+	here, err := filepath.Abs("state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"state", here, true},
+		{"state", "./state/", true},
+		{"state", "state2", false},
+		{"s3://b/x?region=a", "s3://b/x?region=b&path_style=true", true},
+		{"s3://b/x", "s3://b/y", false},
+		{"postgres:///?service=a", "postgres:///?service=b", false},
+		{"postgres://u@h/x", "postgres://v:p4ssw0rd-long@H:5432/x?sslmode=require", true},
+		{"postgres://u@h", "postgres://v@h", false},
+		{"postgres://u@h/x?host=a", "postgres://u@h/x?host=b", false},
+	} {
+		a, errA := state.ParseLocation(tt.a)
+		b, errB := state.ParseLocation(tt.b)
+		if got := a.Is(b); errA != nil || errB != nil || got != tt.want {
+			t.Errorf("%s is %s: %t, %v, %v", tt.a, tt.b, got, errA, errB)
+		}
+	}
+}
+
+// TestArgument checks that the form for --state names the same place, and has no password.
+func TestArgument(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"/var/lib/orgsync": "/var/lib/orgsync",
+		"s3://b/x?region=a&path_style=true&endpoint=https://s3.example": "s3://b/x?endpoint=https%3A%2F%2Fs3.example&" +
+			"path_style=true&region=a",
+		"postgres://u:p4ssw0rd-long@h/x?service=a": "postgres://u@h/x?service=a",
+	} {
+		l, err := state.ParseLocation(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := state.ParseLocation(l.Argument())
+		if l.Argument() != want || err != nil || !again.Is(l) {
+			t.Errorf("%s: %s, want %s; %v", text, l.Argument(), want, err)
+		}
+	}
+}
 
 // TestParseLocation checks which locations are valid, and that no string and no error has a
 // password.
@@ -30,6 +80,18 @@ func TestParseLocation(t *testing.T) {
 		{text: "postgres://u:p4ssw0rd-long@DB.example/x", want: "postgres://db.example:5432/x", kind: state.Postgres},
 		{text: "postgresql://u@db.example:6432/x?sslmode=require", want: "postgres://db.example:6432/x",
 			kind: state.Postgres},
+		{text: "postgres://u@db.example/x?host=Other.example&port=6432", want: "postgres://other.example:6432/x",
+			kind: state.Postgres},
+		{text: "postgres://u@db.example", want: "postgres://db.example:5432/u", kind: state.Postgres},
+		{text: "postgres:///?service=a", want: "postgres:///?service=a", kind: state.Postgres},
+		{text: "C:/orgsync", want: "C:/orgsync", kind: state.Folder},
+		{text: "a@b/c:d", want: "a@b/c:d", kind: state.Folder},
+		{text: "host=db user=u password=p4ssw0rd-long dbname=x", problem: "neither a folder nor a URL"},
+		{text: "dbname = x", problem: "neither a folder nor a URL"},
+		{text: "postgres:/u:p4ssw0rd-long@db/x", problem: "neither a folder nor a URL"},
+		{text: "S3:bucket/x", problem: "neither a folder nor a URL"},
+		{text: "u:p4ssw0rd-long@db.example/x", problem: "neither a folder nor a URL"},
+		{text: "~/orgsync", problem: "begins with ~"},
 		{text: "postgres:///x?host=/run/postgresql", want: "postgres:///run/postgresql:5432/x", kind: state.Postgres},
 		{text: "", problem: "empty"},
 		{text: "a\nb", problem: "control characters"},
