@@ -107,6 +107,8 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 			}
 			return b.String()
 		},
+		"a copy with other line ends": func(s string) string { return s + strings.ReplaceAll(s, "\n", "\r\n") },
+		"a copy with spaces":          func(s string) string { return s + strings.ReplaceAll(s, `":`, `": `) },
 		"a copy of the first half": func(s string) string {
 			lines := slices.Collect(strings.Lines(s))
 			return strings.Join(lines[:len(lines)/2], "") + s

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/reconcile"
@@ -66,8 +67,9 @@ var failures = []struct {
 		"--state-dir"},
 	{"full disk", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}}, exitError,
 		"free space"},
-	{"damaged ledger", &reconcile.StateError{Err: errors.New("read the ledger: line 1 was written by a later version")},
-		exitError, "at least as new as the version that wrote the ledger"},
+	{"limit of the size of a file", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.EFBIG}},
+		exitError, "keep the ledger as it is"},
+	{"ledger of a later version", &reconcile.StateError{Err: &ledger.ContentError{Line: 1}}, exitError, "at least as new as the version that wrote the ledger"},
 	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError,
 		"--state-dir"},
 	{"roster that may not be read", withStep(stepReadRoster, fs.ErrPermission), exitError, "may read"},
@@ -196,8 +198,10 @@ func TestHintsElsewhere(t *testing.T) {
 		{"a refused request", "apply", call(422, nil), []string{"later"}, "--log-level debug"},
 		{"an address in use", "sandbox serve", withStep(stepListen, syscall.EADDRINUSE), []string{"must be HOST:PORT"},
 			"another program listens there"},
-		{"a damaged ledger", "apply", &reconcile.StateError{Err: errors.New("damaged")}, []string{"--state-dir"},
-			"do not start with an empty ledger"},
+		{"a ledger of a later version", "apply", &reconcile.StateError{Err: &ledger.ContentError{Line: 1}},
+			[]string{"--state-dir"}, "do not start with an empty ledger"},
+		{"a ledger that cannot be written", "apply", &reconcile.StateError{Err: syscall.EFBIG},
+			[]string{"restore", "empty", "--state-dir"}, "keep the ledger as it is"},
 		{"storage that does not answer", "apply", &reconcile.StateError{Err: fmt.Errorf("%w: refused", state.ErrNoAnswer)},
 			[]string{"restore", "empty one", "--state-dir"}, "check the network"},
 		{"an organization without a ledger", "history", errNoLedgerOf("x", []string{"north", "south"}),

@@ -298,7 +298,7 @@ func (a *app) hint(err error) string {
 	case unfinished != nil && unfinished.failed > 0:
 		return "fix the cause of what failed, then run again: finished changes are not repeated"
 	case unfinished != nil:
-		return "run again in 15 minutes: finished changes are not repeated, and unclear ones are settled by then"
+		return "run again in 20 minutes: finished changes are not repeated, and unclear ones are settled by then"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk that the output goes to, and run again"
 	case atStep != nil:
@@ -386,14 +386,16 @@ func stateHint(err error) string {
 	case errors.Is(err, state.ErrNoAnswer):
 		return "check the network, and the place of the ledger: --state (ORGSYNC_STATE), or state in the roster; then run " +
 			"again"
+	case is[*ledger.ContentError](err):
+		return "the ledger remembers who was mailed: do not start with an empty ledger; use a version of orgsync that is at " +
+			"least as new as the version that wrote the ledger, or restore a copy of the ledger"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk: orgsync sends nothing that it cannot write to its ledger"
 	case isUnwritable(err):
 		return "orgsync keeps its ledger there: let the user that runs it write to that folder; before the first run you " +
 			"can name another one with --state-dir"
 	}
-	return "the ledger remembers who was mailed: do not start with an empty ledger; use a version of orgsync that is at " +
-		"least as new as the version that wrote the ledger, or restore a copy of the ledger"
+	return "keep the ledger as it is, because it remembers who was mailed; fix the cause, and run again"
 }
 
 // callHint returns the hint for a failed call to the API.

@@ -317,7 +317,7 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 	for line := range bytes.Lines(raw) {
 		number++
 		line, whole := bytes.CutSuffix(line, []byte{'\n'})
-		e, err := parseLine(line, before)
+		e, canonical, err := parseLine(line, before)
 		switch {
 		case err != nil && !whole:
 			c.incomplete = true
@@ -326,11 +326,11 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		case e.Action == Retired:
 			return nil, &RetiredError{To: e.Object}
 		case e.Version > version:
-			return nil, fmt.Errorf("read the ledger: line %d was written by a later version of orgsync", number)
+			return nil, &ContentError{number, "was written by a later version of orgsync"}
 		case e.Organization != organization:
-			return nil, fmt.Errorf("read the ledger: line %d belongs to the organization %.40q, not to %q", number,
-				e.Organization, organization)
-		case seen.wasSeen(line):
+			return nil, &ContentError{number, fmt.Sprintf("belongs to the organization %.40q, not to %q", e.Organization,
+				organization)}
+		case seen.wasSeen(canonical):
 			c.duplicates++
 		default:
 			take(e)
@@ -339,6 +339,17 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		}
 	}
 	return c, nil
+}
+
+// ContentError says that a ledger has a line that this run must not ignore.
+type ContentError struct {
+	Line    int    // the number of the line, from 1
+	problem string // what is wrong with it
+}
+
+// Error returns a message with the line and its problem.
+func (e *ContentError) Error() string {
+	return fmt.Sprintf("read the ledger: line %d %s", e.Line, e.problem)
 }
 
 // lineSet finds lines that are equal to an earlier line.

@@ -117,7 +117,11 @@ func (s *store) locked(f func() error) error {
 	if s.file == "" {
 		return f()
 	}
-	lock := flock.New(s.file+".lock", flock.SetPermissions(0o600))
+	name := s.file + ".lock"
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return &StateError{s.file, fmt.Errorf("its lock %s is not a regular file", name)} // to open a pipe could take forever
+	}
+	lock := flock.New(name, flock.SetPermissions(0o600))
 	if err := lock.Lock(); err != nil {
 		return &StateError{s.file, err}
 	}

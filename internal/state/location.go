@@ -221,7 +221,9 @@ func (l Location) Password() bool {
 func (l Location) Shared() bool { return l.Kind != Folder }
 
 // Is reports whether l and other are the same place.
-func (l Location) Is(other Location) bool { return l.Kind == other.Kind && l.identity() == other.identity() }
+func (l Location) Is(other Location) bool {
+	return l.Kind == other.Kind && l.identity() == other.identity()
+}
 
 // identity returns a text that is the same for all locations of one place.
 func (l Location) identity() string {

@@ -4,7 +4,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/dir"
@@ -45,7 +44,7 @@ func (b *Backend) Store(organization string) (state.Store, error) {
 	if b.objects == nil {
 		return dir.New(b.location.Path, organization)
 	}
-	if organization == "" || len(organization) > 128 || strings.ContainsAny(organization, "/\\ \x00\r\n~") {
+	if !objects.IsKeyPart(organization) {
 		return nil, fmt.Errorf("keep a ledger for the organization %.40q: its id cannot be part of a key", organization)
 	}
 	return objects.New(b.objects, organization, objects.DefaultTimes), nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/orgsync/orgsync/internal/shellword"
@@ -29,17 +30,48 @@ func checkFolder(folder string) error {
 	if !info.IsDir() || runtime.GOOS == "windows" {
 		return nil // MkdirAll returns an error if it is not a folder; Windows has no such modes
 	}
+	return checkMode(info, "the state folder "+folder, folder)
+}
+
+// checkFile returns a *[state.Problem] if a file of the state folder is not a regular file, or if other users
+// could change it. It returns nil if the file does not exist yet.
+func checkFile(file string) error {
+	info, err := os.Lstat(file)
+	word := shellword.Quote(file)
+	switch {
+	case err != nil: // the caller finds out when it opens the file
+		return nil
+	case info.Mode()&fs.ModeSymlink != 0 && filepath.Base(file) == ledgerFile:
+		return &state.Problem{
+			Err: fmt.Errorf("%s is not a regular file but a link", file),
+			Advice: fmt.Sprintf("look where it leads; if that is the ledger, put the ledger itself in its place: "+
+				`mv "$(readlink -f %s)" %[1]s; otherwise remove the link: rm %[1]s`, word),
+		}
+	case !info.Mode().IsRegular():
+		return &state.Problem{
+			Err:    fmt.Errorf("%s is not a regular file (%s)", file, info.Mode().Type()),
+			Advice: "orgsync did not make it; look at it, then remove it: rm " + word,
+		}
+	case runtime.GOOS == "windows": // it has no such modes
+		return nil
+	}
+	return checkMode(info, file, file)
+}
+
+// checkMode returns a *[state.Problem] if other users may write to path. name is its name in the error.
+func checkMode(info fs.FileInfo, name, path string) error {
 	mode := info.Mode().Perm()
+	const why = "a forged ledger lets people be mailed twice or forgotten; run: "
 	switch {
 	case mode&0o002 != 0:
 		return &state.Problem{
-			Err:    fmt.Errorf("every user of this machine may write to the state folder %s (mode %04o)", folder, mode),
-			Advice: "a forged ledger lets people be mailed twice or forgotten; run: chmod o-w " + shellword.Quote(folder),
+			Err:    fmt.Errorf("every user of this machine may write to %s (mode %04o)", name, mode),
+			Advice: why + "chmod o-w " + shellword.Quote(path),
 		}
 	case mode&0o020 != 0 && belongsToOwnGroup(info):
 		return &state.Problem{
-			Err:    fmt.Errorf("all users of this process's group may write to the state folder %s (mode %04o)", folder, mode),
-			Advice: "a forged ledger lets people be mailed twice or forgotten; run: chmod g-w " + shellword.Quote(folder),
+			Err:    fmt.Errorf("all users of this process's group may write to %s (mode %04o)", name, mode),
+			Advice: why + "chmod g-w " + shellword.Quote(path),
 		}
 	}
 	return nil

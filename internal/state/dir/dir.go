@@ -17,7 +17,6 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2/maybe"
 
-	"github.com/orgsync/orgsync/internal/shellword"
 	"github.com/orgsync/orgsync/internal/state"
 )
 
@@ -81,12 +80,8 @@ func (s *Store) check() error {
 		}
 	}
 	for _, name := range []string{ledgerFile, lockFile, holderFile, reserveFile} {
-		info, err := os.Lstat(s.file(name))
-		if err == nil && !info.Mode().IsRegular() {
-			return &state.Problem{
-				Err:    fmt.Errorf("%s is not a regular file (%s)", s.file(name), info.Mode().Type()),
-				Advice: fmt.Sprintf("orgsync did not make it; look at it, then remove it: rm %s", shellword.Quote(s.file(name))),
-			}
+		if err := checkFile(s.file(name)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -209,8 +204,16 @@ func (l *lease) Check() error { return nil }
 func (l *lease) Release() error { return l.lock.Unlock() }
 
 func (l *lease) Reserve(n int) error {
-	// The name is always the same, so that killed runs leave at most one such file.
-	f, err := openRegular(l.file(reserveFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC)
+	// The name is always the same, so that killed runs leave at most one such file. It is made anew, because the old
+	// file may have another name too, which would lose its content.
+	err := os.Remove(l.file(reserveFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	var f *os.File
+	if err == nil {
+		f, err = openRegular(l.file(reserveFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY)
+	}
 	if err != nil {
 		return fmt.Errorf("write to the state folder: %w", err)
 	}

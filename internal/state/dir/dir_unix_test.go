@@ -29,7 +29,10 @@ func TestUnsafeFolders(t *testing.T) {
 		"world-writable folder":       {func(d string) error { return os.Chmod(in(d, ""), 0o707) }, "chmod o-w"},
 		"group-writable folder":       {func(d string) error { return os.Chmod(in(d, ""), 0o770) }, "chmod g-w"},
 		"ledger is a pipe":            {func(d string) error { return syscall.Mkfifo(in(d, "ledger.jsonl"), 0o600) }, "rm "},
-		"ledger is a link":            {func(d string) error { return os.Symlink(victim, in(d, "ledger.jsonl")) }, "rm "},
+		"ledger is a link":            {func(d string) error { return os.Symlink(victim, in(d, "ledger.jsonl")) }, "mv "},
+		"world-writable ledger":       {func(d string) error { return makeFile(in(d, "ledger.jsonl"), 0o606) }, "chmod o-w"},
+		"group-writable ledger":       {func(d string) error { return makeFile(in(d, "ledger.jsonl"), 0o660) }, "chmod g-w"},
+		"world-writable lock":         {func(d string) error { return makeFile(in(d, "lock"), 0o666) }, "chmod o-w"},
 		"reserve is a link":           {func(d string) error { return os.Symlink(victim, in(d, "reserve")) }, "rm "},
 		"lock is a link":              {func(d string) error { return os.Symlink(victim, in(d, "lock")) }, "rm "},
 		"lock is a pipe":              {func(d string) error { return syscall.Mkfifo(in(d, "lock"), 0o600) }, "rm "},
@@ -54,6 +57,28 @@ func TestUnsafeFolders(t *testing.T) {
 				t.Errorf("the file that a link names has %q, %v", text, err)
 			}
 		})
+	}
+}
+
+// makeFile makes an empty file with this mode, whatever the umask is.
+func makeFile(name string, mode os.FileMode) error {
+	return errors.Join(os.WriteFile(name, nil, mode), os.Chmod(name, mode))
+}
+
+// TestReserveIsALink checks that a file that has the name of the reserve file as a second name keeps its content.
+func TestReserveIsALink(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	folder := filepath.Join(stateDir, "o1")
+	other := filepath.Join(stateDir, "other")
+	must(t, os.Mkdir(folder, 0o700))
+	must(t, os.WriteFile(other, []byte("precious"), 0o600))
+	must(t, os.Link(other, filepath.Join(folder, "reserve")))
+	lease, err := newStore(t, stateDir).Acquire(t.Context(), state.Holder{}, 0)
+	must(t, err)
+	must(t, errors.Join(lease.Reserve(1<<12), lease.Release()))
+	if text, err := os.ReadFile(other); err != nil || string(text) != "precious" {
+		t.Errorf("the other name has %q, %v", text, err)
 	}
 }
 

@@ -110,7 +110,7 @@ func gapError(first, last int) error {
 	return &state.Problem{
 		Err: errors.New(text),
 		Advice: "without them it is not known who was mailed: check whether the storage has a rule that deletes old " +
-			"objects, restore them from a backup, or move to a new place with 'orgsync state copy'",
+			"objects, and restore them from a backup; a new place begins with an empty ledger",
 	}
 }
 

@@ -358,7 +358,13 @@ func (s *Store) readHeld(ctx context.Context, id, notHeld string) (*logState, er
 	return r, nil
 }
 
-// Organizations returns the ids of the organizations that have an object in o.
+// IsKeyPart reports whether the id of an organization can be part of a key.
+func IsKeyPart(id string) bool {
+	return id != "" && len(id) <= 128 && !strings.ContainsAny(id, "/\\ \x00\r\n~")
+}
+
+// Organizations returns the ids of the organizations that have a ledger in o. Other programs may keep objects in the
+// same place.
 func Organizations(ctx context.Context, o Objects) ([]string, error) {
 	var ids []string
 	for after := ""; ; {
@@ -374,7 +380,19 @@ func Organizations(ctx context.Context, o Objects) ([]string, error) {
 			after = first[0].Key
 			continue
 		}
-		ids = append(ids, id)
-		after = id + "/~" // is greater than all keys of this organization
+		after = id + "0" // the character after "/": greater than all keys that begin with "id/"
+		if !IsKeyPart(id) {
+			continue
+		}
+		for _, folder := range []string{logFolder, baseFolder} {
+			records, err := o.List(ctx, id+"/"+folder, "", 1)
+			if err != nil {
+				return nil, fmt.Errorf("list the organizations in %s: %w", o.Place(), err)
+			}
+			if len(records) > 0 {
+				ids = append(ids, id)
+				break
+			}
+		}
 	}
 }

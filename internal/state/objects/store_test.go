@@ -587,6 +587,7 @@ func TestInspectNamesThePlace(t *testing.T) {
 	}
 }
 
+// TestOrganizations checks that only ids with a ledger are organizations, whatever other programs keep beside them.
 func TestOrganizations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -595,6 +596,9 @@ func TestOrganizations(t *testing.T) {
 			l, err := objects.New(memory, id, objects.DefaultTimes).Acquire(t.Context(), state.Holder{}, 0)
 			must(t, err)
 			must(t, l.Release())
+		}
+		for _, foreign := range []string{"fotos/Übersicht.txt", "docs/~$a.docx", "my photos/a.txt", "photos/a.txt", "plain"} {
+			must(t, memory.Put(t.Context(), foreign, []byte("x")))
 		}
 		ids, err := objects.Organizations(t.Context(), memory)
 		if slices.Sort(ids); err != nil || !slices.Equal(ids, []string{"b", "o1", "o10"}) {
