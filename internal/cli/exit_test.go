@@ -69,6 +69,7 @@ var failures = []struct {
 		"free space"},
 	{"limit of the size of a file", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.EFBIG}},
 		exitError, "keep the ledger as it is"},
+	{"organization without an id", reconcile.ErrNoOrganizationID, exitError, "by its id"},
 	{"ledger of a later version", &reconcile.StateError{Err: &ledger.ContentError{Line: 1}}, exitError, "at least as new as the version that wrote the ledger"},
 	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError,
 		"--state-dir"},

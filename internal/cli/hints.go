@@ -279,6 +279,8 @@ func (a *app) hint(err error) string {
 		return "install git, or compare two files: orgsync diff OLD.yaml NEW.yaml"
 	case errors.Is(err, errNotAccepted):
 		return "answer y to apply the plan, or pass --yes"
+	case errors.Is(err, reconcile.ErrNoOrganizationID):
+		return "name the organization in the roster by its id, as in organization: ID"
 	case errors.Is(err, reconcile.ErrOrganizationChanged):
 		return "run again and review the new plan"
 	case errors.Is(err, vultr.ErrInvalidKey):

@@ -108,7 +108,7 @@ type Snapshot struct {
 	Paged bool
 	// Users has each user once, including the suspended users.
 	Users []User
-	// UsersVisible is false if the key may not list users (403). Users is empty then.
+	// UsersVisible is false if the key may not list users (403). Users then has only suspended users.
 	UsersVisible bool
 	// SuspendedVisible is false if the suspended users cannot be listed (403, 404).
 	SuspendedVisible bool

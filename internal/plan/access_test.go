@@ -320,6 +320,18 @@ func TestUnlistedUsers(t *testing.T) {
 		{"suspend", func(in *plan.Input) { in.Roster.Settings.Unlisted = roster.UnlistedSuspend },
 			[]string{"suspend eve@example.com unlisted"}},
 		{"remove", func(in *plan.Input) {}, []string{"remove eve@example.com unlisted"}},
+		{"the user may have accepted an invitation whose status is not understood", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			inv := invitation("i1", "eva@example.com", org.StatusUnknown, -10)
+			inv.StatusText, inv.Registered = "Joined", org.MustParseAddress("eve@example.com")
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, []string{"needs_attention eva@example.com Joined", "unlisted eve@example.com "}},
+		{"the user declined an invitation", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			inv := invitation("i1", "eva@example.com", org.StatusDeclined, -10)
+			inv.Registered = org.MustParseAddress("eve@example.com")
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, []string{"remove eve@example.com unlisted", "needs_attention eva@example.com declined"}},
 		{"suspend a user who is suspended", func(in *plan.Input) {
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
 			in.Snapshot.Users[4].Suspended = true

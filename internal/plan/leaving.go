@@ -37,7 +37,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 		}
 		switch {
 		case policy == roster.UnlistedReport || ix.isExempt(u) || lastAdmins[u.ID] || u.Email.IsZero() || u.ID == "" ||
-			ix.isListed(u) || u.SeenOnce || isUnaccepted(u):
+			ix.mayBeListed(u) || u.SeenOnce || isUnaccepted(u):
 			result.Notices = append(result.Notices, n)
 		case ix.maybeUnlisted != nil && !ix.isKnownToLedger(u):
 			result.Notices = append(result.Notices, n)
@@ -165,11 +165,27 @@ func (ix *index) protectedUnseen() []Notice {
 	return notices
 }
 
-// isListed reports whether the roster has one of the known addresses of u, for a person whose last day is not over.
-func (ix *index) isListed(u *org.User) bool {
-	return slices.ContainsFunc(ix.knownAddresses(u), func(key string) bool {
+// mayBeListed reports whether the roster has one of the possible addresses of u, for a person whose last day is not
+// over.
+func (ix *index) mayBeListed(u *org.User) bool {
+	return slices.ContainsFunc(ix.possibleAddresses(u), func(key string) bool {
 		return ix.byKey[key] != nil && !ix.byKey[key].ended
 	})
+}
+
+// possibleAddresses returns the known addresses of u, and the addresses of invitations that name u and may have been
+// accepted. An invitation whose status is not understood does not prove who u is, but may not be ignored before
+// something is taken from u.
+func (ix *index) possibleAddresses(u *org.User) []string {
+	keys := ix.knownAddresses(u)
+	for i := range ix.in.Snapshot.Invitations {
+		inv := &ix.in.Snapshot.Invitations[i]
+		wasRefused := inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
+		if !inv.Registered.IsZero() && inv.Registered.Equal(u.Email) && !wasRefused {
+			keys = append(keys, inv.Invited.Key())
+		}
+	}
+	return keys
 }
 
 // isKnownToLedger reports whether the ledger has u as a member, or as invited by a mail that has not expired. Only the
@@ -185,7 +201,7 @@ func (ix *index) isKnownToLedger(u *org.User) bool {
 // isExempt reports whether orgsync never suspends or removes u, and never takes access from u.
 func (ix *index) isExempt(u *org.User) bool {
 	isProtected := func(key string) bool { return ix.protected[key] }
-	return u.Service || ix.isSelf(u) || slices.ContainsFunc(ix.knownAddresses(u), isProtected)
+	return u.Service || ix.isSelf(u) || slices.ContainsFunc(ix.possibleAddresses(u), isProtected)
 }
 
 // knownAddresses returns the keys of all known addresses of u:

@@ -57,6 +57,10 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		d.note(p, Notice{Kind: NeedsAttention, UserID: p.service.ID})
 		return
 	}
+	if self := ix.in.Snapshot.Self; !self.IsZero() && slices.Contains(p.keys, self.Key()) {
+		ix.addJoinedFacts(p, d) // the account names the user of the key, who is a member
+		return
+	}
 	if p.reinvite {
 		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
 	}
@@ -113,6 +117,9 @@ func (ix *index) decideMembership(p *person, d *decision) {
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
 func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	newest := p.decidingInvitation()
+	if ix.maybeUnlisted == nil && newest != nil && newest.Status == org.StatusUnknown {
+		ix.maybeUnlisted = p
+	}
 	last := p.lastMail()
 	acceptedSince := last != nil && newest != nil && newest.Status == org.StatusAccepted &&
 		newest.Responded.After(last.At)
@@ -285,15 +292,16 @@ func (p *person) hasInvitation(id string) bool {
 }
 
 // decidingInvitation returns the newest invitation of p in the list; nil if there is none. It prefers an older
-// invitation that p accepted after the newest one was sent. If the newest one has no dates, it prefers any accepted
-// invitation. So orgsync does not mail a person again who accepted.
+// invitation that p accepted after the newest one was sent, or at an unknown time. If the newest one has no dates, it
+// prefers any accepted invitation. So orgsync does not mail a person again who accepted.
 func (p *person) decidingInvitation() *org.Invitation {
 	if len(p.invitations) == 0 {
 		return nil
 	}
 	newest := p.invitations[len(p.invitations)-1]
 	for _, inv := range slices.Backward(p.invitations) {
-		if inv.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || inv.Responded.After(newest.Created)) {
+		isLater := inv.Responded.IsZero() || inv.Responded.After(newest.Created)
+		if inv.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || isLater) {
 			return inv
 		}
 	}

@@ -133,6 +133,21 @@ func TestMembership(t *testing.T) {
 		{"pending", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}, []string{"waiting i1"}},
+		{"the user of the key, who is not in the list", func(in *plan.Input) {
+			in.Snapshot.Self = org.MustParseAddress("ADA@example.com")
+		}, []string{"fact joined " + ada}},
+		{"users hidden, an invitation accepted at an unknown time, and a later one expired", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			accepted := invitation("i1", ada, org.StatusAccepted, -200)
+			in.Snapshot.Invitations = []org.Invitation{accepted, invitation("i2", ada, org.StatusPending, -80)}
+		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users hidden, and the list of suspended users has the person", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			u := user("u1", ada)
+			u.Suspended = true
+			in.Snapshot.Users = []org.User{u}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eve@example.com", org.StatusAccepted, -200)}
+		}, []string{"members_unseen ", "suspended u1", "fact joined " + ada}},
 		{"pending at the last second", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -72)}
 		}, []string{"waiting i1"}},
@@ -701,6 +716,14 @@ func TestMembership(t *testing.T) {
 			r.Invited = org.Address{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"held invite not_invited ", "unlisted i9", "unsettled "}},
+		{"answer lost, and the list has a masked address", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "a***@example.com", org.StatusPending, -1)}
+		}, []string{"held invite not_invited ", "unlisted a***@example.com i9", "unsettled "}},
+		{"answer lost, and the list has another masked address", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "b***@example.com", org.StatusPending, -1)}
+		}, []string{"invite not_invited ", "unlisted b***@example.com i9", "fact absent " + ada}},
 		{"answer lost, and a similar address was invited at another time", func(in *plan.Input) {
 			addMails(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "ada+x@example.com", org.StatusPending, -2)}

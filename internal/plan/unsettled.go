@@ -113,22 +113,36 @@ func (ix *index) judgeAbsence(p *person, m org.Mail) absence {
 }
 
 // mayBeSameAddress reports whether an unlisted invitation may belong to m: it was created at about the same time, and
-// its address cannot be read or differs from m's only in dots and plus-tags. Vultr does not document how the server
-// writes addresses.
+// its address cannot be read or may be another form of m's. Vultr does not document how the server writes addresses.
 func (ix *index) mayBeSameAddress(m org.Mail) bool {
 	return slices.ContainsFunc(ix.unlistedInvitations, func(inv org.Invitation) bool {
 		key := inv.Invited.Key()
-		if ix.byKey[key] != nil || key != "" && withoutDotsAndTag(key) != withoutDotsAndTag(m.Email) {
+		if ix.byKey[key] != nil || key != "" && !mayBeSameMailbox(key, m.Email) {
 			return false // the address belongs to another person, or to a person of the roster
 		}
 		return inv.Created.IsZero() || inv.Created.Sub(m.At).Abs() <= org.SettleAfter
 	})
 }
 
-// withoutDotsAndTag returns the key of an address without the dots and the plus-tag before the @.
+// mayBeSameMailbox reports whether two keys of addresses may be one mailbox: they differ only in dots, plus-tags and
+// the names of Google's domain, or asterisks in a hide a part of b.
+func mayBeSameMailbox(a, b string) bool {
+	first, last, isMasked := strings.Cut(a, "*")
+	if isMasked {
+		last = last[strings.LastIndexByte(last, '*')+1:]
+		return len(first)+len(last) <= len(b) && strings.HasPrefix(b, first) && strings.HasSuffix(b, last)
+	}
+	return withoutDotsAndTag(a) == withoutDotsAndTag(b)
+}
+
+// withoutDotsAndTag returns the key of an address without the dots and the plus-tag before the @, and with one name
+// for Google's domain.
 func withoutDotsAndTag(key string) string {
 	local, domain, _ := strings.Cut(key, "@")
 	local, _, _ = strings.Cut(local, "+")
+	if domain == "googlemail.com" {
+		domain = "gmail.com"
+	}
 	return strings.ReplaceAll(local, ".", "") + "@" + domain
 }
 

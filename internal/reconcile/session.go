@@ -86,6 +86,9 @@ func asStateError(err error) error {
 	return &StateError{err}
 }
 
+// ErrNoOrganizationID says that the API shows no id of the organization, which the ledger needs.
+var ErrNoOrganizationID = errors.New("the API shows no id of the organization on which the key acts")
+
 // WithCause adds the cause of ctx to err, if ctx has ended and err does not have its cause.
 func WithCause(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
@@ -122,12 +125,17 @@ func newSession(
 	if o.Identified != nil {
 		o.Identified(organization)
 	}
-	store, err := o.Store(organization)
+	var store state.Store
+	err := ErrNoOrganizationID
+	if organization.ID != "" {
+		store, err = o.Store(organization)
+		err = asStateError(err)
+	}
 	if err != nil {
 		if startedReading != nil {
 			_, _ = startedReading() // wait, so that the reading reports no progress after this error
 		}
-		return nil, asStateError(err)
+		return nil, err
 	}
 	s.store = store
 	return s, nil

@@ -221,10 +221,29 @@ func decodePermissions(f fields) fields {
 // statusOf returns the status for the text of the server. Without a text, an invitation counts as
 // accepted only if it has both a registered address and a response date. If it has only one of
 // them, it may have been declined, or the address may have had an account before. The status is then
-// unknown, so that no mail is sent on a guess.
+// unknown, so that no mail is sent on a guess. For the same reason, it is unknown if the text says that
+// nobody has answered but the invitation has both.
 func statusOf(i org.Invitation) org.InvitationStatus {
-	switch strings.ToLower(i.StatusText) {
-	case "pending", "invite pending": // the words of the web console
+	isAnswered := !i.Registered.IsZero() && !i.Responded.IsZero()
+	status := wordStatus(i.StatusText)
+	switch {
+	case i.StatusText == "" && isAnswered:
+		return org.StatusAccepted
+	case isAnswered && (status == org.StatusPending || status == org.StatusExpired):
+		return org.StatusUnknown
+	}
+	return status
+}
+
+// wordStatus returns the status for a word of the server. The words of the web console begin with
+// "Invite".
+func wordStatus(text string) org.InvitationStatus {
+	words := strings.Fields(strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(text)))
+	if len(words) == 2 && (words[0] == "invite" || words[0] == "invitation") {
+		words = words[1:]
+	}
+	switch strings.Join(words, " ") {
+	case "pending":
 		return org.StatusPending
 	case "accepted":
 		return org.StatusAccepted
@@ -234,10 +253,6 @@ func statusOf(i org.Invitation) org.InvitationStatus {
 		return org.StatusDeclined
 	case "cancelled", "canceled", "revoked":
 		return org.StatusCancelled
-	case "":
-		if !i.Registered.IsZero() && !i.Responded.IsZero() {
-			return org.StatusAccepted
-		}
 	}
 	return org.StatusUnknown
 }

@@ -135,8 +135,8 @@ func (c *Client) readOrganization(
 		if err := checkUsers(s.Users); err != nil {
 			return org.Snapshot{}, nil, err
 		}
-		s.Users = withSuspended(s.Users, suspended)
 	}
+	s.Users = withSuspended(s.Users, suspended)
 	s.Access = withHolders(access, s.Users)
 	if err := checkSameOrganization(s.Organization, pin, s.Invitations); err != nil {
 		return org.Snapshot{}, nil, err
