@@ -26,6 +26,9 @@ const (
 	Retired Action = "retired"
 )
 
+// wrongClock is the Kind of a line of a [Run] that found times in the future: a clock was wrong before.
+const wrongClock org.Kind = "wrong_clock"
+
 // retiredVersion is the version of a line with [Retired].
 const retiredVersion = 2
 
@@ -67,7 +70,8 @@ type Entry struct {
 	// Expires is when the invitation expires, by the answer; zero if the answer does not say. In the intent of a
 	// [Resend], it is when the pending invitation would expire without this mail.
 	Expires time.Time `json:"expires_at,omitzero"`
-	// Kind and Name are those of the access in the roster. Only with [org.FactAccess].
+	// Kind and Name are those of the access in the roster. Only with [org.FactAccess]. With [Run], the Kind may be
+	// wrongClock.
 	Kind org.Kind `json:"kind,omitempty"`
 	Name string   `json:"name,omitempty"`
 	// Roster names the roster files of the run. Only with suspensions and removals.

@@ -23,6 +23,9 @@ import (
 // compactAt is the size in bytes above which Open compacts a ledger, if this removes at least half of its lines.
 const compactAt = 1 << 20
 
+// maxIncomplete is the maximum length of a line whose write was interrupted, in bytes.
+const maxIncomplete = 16 << 10
+
 // maxLine is an estimate of the longest usual line in bytes, to reserve room.
 const maxLine = 1 << 10
 
@@ -151,7 +154,7 @@ func (l *Ledger) limitFuture() error {
 		return nil
 	}
 	l.warnings = append(l.warnings, "the ledger holds times in the future, because a clock was wrong; they count as now")
-	return l.append(Entry{Action: Run})
+	return l.append(Entry{Action: Run, Kind: wrongClock})
 }
 
 // Warnings returns sentences about the problems that Open found and repaired.
@@ -319,7 +322,7 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		line, whole := bytes.CutSuffix(line, []byte{'\n'})
 		e, canonical, err := parseLine(line, before)
 		switch {
-		case err != nil && !whole:
+		case err != nil && !whole && isIncomplete(line):
 			c.incomplete = true
 		case err != nil:
 			c.damaged = append(c.damaged, number)
@@ -350,6 +353,14 @@ type ContentError struct {
 // Error returns a message with the line and its problem.
 func (e *ContentError) Error() string {
 	return fmt.Sprintf("read the ledger: line %d %s", e.Line, e.problem)
+}
+
+// isIncomplete reports whether line may be the beginning of a line whose write was interrupted. Otherwise the end of
+// the ledger is damaged. A line has no other line in it, and no zeros, which some disks leave after a power cut.
+func isIncomplete(line []byte) bool {
+	const begin = `{"v":`
+	return bytes.HasPrefix(line, []byte(begin)[:min(len(line), len(begin))]) && len(line) <= maxIncomplete &&
+		bytes.Count(line, []byte(begin)) <= 1 && bytes.IndexByte(line, 0) < 0
 }
 
 // lineSet finds lines that are equal to an earlier line.

@@ -50,7 +50,11 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 	}
 	defer func() { err = errors.Join(err, source.Release()) }()
 	content := source.Content()
-	content = content[:bytes.LastIndexByte(content, '\n')+1] // leave out an incomplete last line
+	whole := bytes.LastIndexByte(content, '\n') + 1
+	if !isIncomplete(content[whole:]) {
+		return 0, errors.New("the end of the ledger is damaged; 'orgsync apply' repairs it and keeps a copy")
+	}
+	content = content[:whole]
 	if _, err := parseContent(content, o.Organization, func(Entry) {}); err != nil {
 		return 0, err
 	}
@@ -59,13 +63,19 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, target.Release()) }()
-	if !isPrefix(target.Content(), content) {
+	present := target.Content()
+	if !bytes.HasPrefix(content, present) {
 		return 0, ErrTargetDiffers
 	}
-	if rest := content[len(target.Content()):]; len(rest) > 0 {
-		if err := target.Append(rest); err != nil {
-			return 0, err
-		}
+	switch rest := content[len(present):]; {
+	case len(rest) == 0:
+	case len(present) > 0 && present[len(present)-1] == '\n':
+		err = target.Append(rest)
+	default: // a copy that breaks off must not leave a part that looks whole, as an earlier copy may have done
+		err = target.Replace(content)
+	}
+	if err != nil {
+		return 0, err
 	}
 	written, err := to.Read(ctx)
 	if err != nil {
@@ -102,9 +112,4 @@ func retire(ctx context.Context, from state.Store, source state.Lease, content [
 		return nil
 	}
 	return cmp.Or(err, errors.New("the source is copied, but it does not say that it has moved: remove it"))
-}
-
-// isPrefix reports whether content begins with start, and start has only complete lines.
-func isPrefix(start, content []byte) bool {
-	return bytes.HasPrefix(content, start) && (len(start) == 0 || start[len(start)-1] == '\n')
 }

@@ -149,6 +149,22 @@ func (u *unreliable) Read(ctx context.Context) ([]byte, error) {
 	return u.Store.Read(ctx)
 }
 
+// TestCopyGoesOn: a copy that broke off in the middle of a line can be repeated.
+func TestCopyGoesOn(t *testing.T) {
+	t.Parallel()
+	from := ledgerWithMails(t, "ada@example.com", "bob@example.com")
+	whole, err := from.Read(t.Context())
+	must(t, err)
+	for part := range len(whole) {
+		to := &ledgertest.Store{}
+		must(t, to.Replace(whole[:part]))
+		_, err := ledger.Copy(t.Context(), from, to, ledger.CopyOptions{Organization: "o1", Now: at(5)})
+		if got, readErr := to.Read(t.Context()); err != nil || readErr != nil || !bytes.Equal(got, whole) {
+			t.Fatalf("after %d bytes: %v, %v", part, err, readErr)
+		}
+	}
+}
+
 // TestCopyFails: if a copy fails, the error has the cause, and neither ledger stays locked.
 func TestCopyFails(t *testing.T) {
 	t.Parallel()
@@ -168,7 +184,17 @@ func TestCopyFails(t *testing.T) {
 			must(t, from.Replace([]byte(`{"v":1,"organization_id":"o9","run":"r","time":"2026-06-10T12:00:00Z",`+
 				`"action":"run"}`+"\n")))
 		}, "o9"},
-		"the target is full": {func(_, to *unreliable) { to.OnAppend = fails }, full.Error()},
+		"the target is full": {func(from, to *unreliable) {
+			lines, err := from.Read(t.Context())
+			must(t, err)
+			must(t, to.Replace(lines[:bytes.IndexByte(lines, '\n')+1]))
+			to.OnAppend = fails
+		}, full.Error()},
+		"the end of the source is damaged": {func(from, _ *unreliable) {
+			lines, err := from.Read(t.Context())
+			must(t, err)
+			must(t, from.Replace(bytes.ReplaceAll(lines, []byte("\n"), nil)))
+		}, "damaged"},
 		"the target is not readable": {func(_, to *unreliable) {
 			to.read = func() ([]byte, error) { return nil, full }
 		}, full.Error()},

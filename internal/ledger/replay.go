@@ -15,13 +15,14 @@ type replayer struct {
 	// over its lease.
 	holderMayOutliveLease bool
 
-	lines     int    // the number of lines so far
-	lastRun   string // the run of the last line
-	people    map[string]*person
-	announced []*person // people with an intent of the last run
-	latest    time.Time // the latest time of all lines so far
-	unlisted  map[string]mark
-	access    map[org.AccessName]namedAccess
+	lines      int    // the number of lines so far
+	lastRun    string // the run of the last line
+	people     map[string]*person
+	announced  []*person // people with an intent of the last run
+	latest     time.Time // the latest time of all lines so far
+	unlisted   map[string]mark
+	access     map[org.AccessName]namedAccess
+	clockLines []int // the lines that say that a clock was wrong
 }
 
 // namedAccess is the id of a group, role or policy that a roster named, and the line that recorded it.
@@ -98,9 +99,10 @@ func (r *replayer) add(e Entry) {
 			}
 		}
 		r.announced, r.lastRun = r.announced[:0], e.Run
-		if e.Time.Before(r.latest) {
-			r.limitTimes(e.Time)
-		}
+	}
+	if e.Action == Run && e.Kind == wrongClock {
+		r.limitTimes(e.Time)
+		r.clockLines = append(r.clockLines, r.lines)
 	}
 	r.latest = org.Later(r.latest, e.Time)
 	switch e.Action {
@@ -281,8 +283,8 @@ func (r *refusals) add(e Entry, line int) {
 	r.run, r.at, r.text = e.Run, e.Time, e.Message
 }
 
-// limitTimes sets all later times to t, because a new run began at t. Earlier lines with later times were written
-// with a wrong clock.
+// limitTimes sets all later times to t. A run found out at t that earlier lines were written with a wrong clock. A
+// line that is only older than the line before it is no reason: somebody may have appended a ledger that was lost.
 func (r *replayer) limitTimes(t time.Time) {
 	limit := func(at *time.Time) bool {
 		if !at.After(t) {
@@ -369,6 +371,9 @@ func (r *replayer) needed(now time.Time) []int {
 		if line > 0 {
 			lines = append(lines, line)
 		}
+	}
+	for _, line := range r.clockLines {
+		keep(line)
 	}
 	for _, seen := range r.unlisted {
 		keep(seen.line)

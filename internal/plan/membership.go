@@ -267,14 +267,16 @@ func (p *person) mailOf(id string) *org.Mail {
 	return nil
 }
 
-// lastMail returns the last mail that was sent or counts as sent; nil if the ledger has none.
+// lastMail returns the mail with the latest time that was sent or counts as sent; nil if the ledger has none. The
+// order of the lines does not decide, because somebody may have appended a ledger that was lost.
 func (p *person) lastMail() *org.Mail {
-	for i := len(p.record.Mails) - 1; i >= 0; i-- {
-		if m := &p.record.Mails[i]; !m.Lost {
-			return m
+	var last *org.Mail
+	for i := range p.record.Mails {
+		if m := &p.record.Mails[i]; !m.Lost && (last == nil || !m.At.Before(last.At)) {
+			last = m
 		}
 	}
-	return nil
+	return last
 }
 
 // unseenMail returns the last mail that was sent or counts as sent, if the list does not show its invitation;

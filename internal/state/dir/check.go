@@ -63,6 +63,11 @@ func checkMode(info fs.FileInfo, name, path string) error {
 	mode := info.Mode().Perm()
 	const why = "a forged ledger lets people be mailed twice or forgotten; run: "
 	switch {
+	case mode&0o002 != 0 && info.Mode()&fs.ModeSticky != 0: // such as /tmp, which other programs need as it is
+		return &state.Problem{
+			Err:    fmt.Errorf("every user of this machine may write to %s", name),
+			Advice: "use a folder of its own, which is kept: a forged ledger lets people be mailed twice or forgotten",
+		}
 	case mode&0o002 != 0:
 		return &state.Problem{
 			Err:    fmt.Errorf("every user of this machine may write to %s (mode %04o)", name, mode),

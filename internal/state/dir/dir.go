@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -59,8 +60,15 @@ func Organizations(stateDir string) ([]string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if _, err := os.Lstat(filepath.Join(stateDir, e.Name(), ledgerFile)); err == nil && isFolderName(e.Name()) {
+		if !isFolderName(e.Name()) {
+			continue
+		}
+		_, statErr := os.Lstat(filepath.Join(stateDir, e.Name(), ledgerFile))
+		switch {
+		case statErr == nil:
 			ids = append(ids, e.Name())
+		case e.Type()&fs.ModeSymlink != 0, !errors.Is(statErr, fs.ErrNotExist) && !errors.Is(statErr, syscall.ENOTDIR):
+			return nil, statErr // there may be a ledger that this user cannot see
 		}
 	}
 	return ids, err

@@ -243,7 +243,7 @@ func (l *lease) SetAside(damaged []byte, at time.Time) (string, error) {
 	err := l.store.retry(l.ctx, func(ctx context.Context) error {
 		return l.store.objects.Put(ctx, l.store.key(name), damaged)
 	})
-	return l.store.place() + "/" + name, err
+	return l.store.placeOf(name), err
 }
 
 // Reserve returns nil, because a storage does not say how much room it has.

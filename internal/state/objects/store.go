@@ -35,9 +35,15 @@ func New(o Objects, organization string, t Times) *Store {
 func (s *Store) HolderMayOutliveLease() bool { return true }
 
 // place names the store for people.
-func (s *Store) place() string {
+func (s *Store) place() string { return s.placeOf("") }
+
+// placeOf names an object of the store, or the store itself if name is "".
+func (s *Store) placeOf(name string) string {
 	path, parameters, found := strings.Cut(s.objects.Place(), "?")
 	place := strings.TrimSuffix(path, "/") + "/" + s.organization
+	if name != "" {
+		place += "/" + name
+	}
 	if found {
 		place += "?" + parameters
 	}
