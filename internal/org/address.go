@@ -63,6 +63,8 @@ func ParseAddress(s string) (Address, error) {
 		return Address{}, errors.New("the address has nothing before the @")
 	case domain == "":
 		return Address{}, errors.New("the address has nothing after the @")
+	case strings.ContainsFunc(local, becomesASCII):
+		return Address{}, errors.New("the part before the @ has a character that looks like an ASCII letter")
 	case local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, ".."):
 		return Address{}, errors.New("the part before the @ begins or ends with a dot, or has two in a row")
 	case !strings.Contains(domain, "."):
@@ -95,6 +97,14 @@ func ParseAddress(s string) (Address, error) {
 // different addresses would look the same.
 func isForbidden(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// becomesASCII reports whether the canonical form of a character that is not ASCII is ASCII, as that of the Kelvin
+// sign. Otherwise two different mailboxes would have the same key.
+func becomesASCII(r rune) bool {
+	return r > unicode.MaxASCII && strings.ContainsFunc(norm.NFC.String(string(r)), func(r rune) bool {
+		return r <= unicode.MaxASCII
+	})
 }
 
 // canonicalLocal returns the canonical form of the part before the @. The API may write an address in another form

@@ -101,7 +101,7 @@ func TestDraftRoster(t *testing.T) {
 		{"people with an expired invitation", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{
 				invitation("i1", "cy@example.com", org.StatusPending, -80),
-				invitation("i2", "dee@example.com", org.StatusExpired, -10),
+				invitation("i2", "dee@example.com", org.StatusExpired, -80),
 				invitation("i3", "eve@example.com", org.StatusDeclined, -10),
 				invitation("i4", "flo@example.com", org.StatusAccepted, -80),
 			}

@@ -213,7 +213,9 @@ func (ix *index) canBeAccepted(inv *org.Invitation) bool {
 // openInvitations returns the invitations of p that can still be accepted, oldest first.
 func (ix *index) openInvitations(p *person) []*org.Invitation {
 	isOver := func(inv *org.Invitation) bool {
-		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired && p.wasRenewed(inv)
+		// An expired invitation whose date is in the future may have been renewed.
+		open := inv.Status == org.StatusPending ||
+			inv.Status == org.StatusExpired && (p.wasRenewed(inv) || !inv.Expires.IsZero())
 		return !open || ix.isPast(p.expiresAt(inv))
 	}
 	if !slices.ContainsFunc(p.invitations, isOver) {

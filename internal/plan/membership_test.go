@@ -177,6 +177,11 @@ func TestMembership(t *testing.T) {
 		}, []string{"reinvite expired i1"}},
 		{"marked expired before its time", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -10)}
+		}, []string{"waiting i1"}},
+		{"marked expired, without a date of the end", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusExpired, -10)
+			inv.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"reinvite expired i1"}},
 		{"expired, and no longer listed", func(in *plan.Input) {
 			addMails(in, sent(1, "i1", -73))

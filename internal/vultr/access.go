@@ -130,7 +130,9 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, match func(org.Acc
 // has none either (404), the members in the list of groups are kept.
 func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	kind := accessKinds[row.Kind]
-	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder}
+	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder,
+		// A user may have a role both directly and through a group.
+		rowID: func(f fields) string { return string(f.encode()) }}
 	id, err := pathID(row.ID)
 	if err != nil {
 		return call{op: q.op}.failed(org.NotSent, 0, "", err)
@@ -144,12 +146,16 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 		}
 		return nil
 	}
+	if hasStatus(err, http.StatusNotFound) { // it was deleted after the list was read
+		row.Deleted = true
+		return nil
+	}
 	row.fetched, row.embedded = rows, nil
 	return err
 }
 
 // withHolders returns the access in rows with its holders. It matches each holder to a user by the
-// user id or, if the only id is that of the membership, by the address. It leaves out holders who
+// user id or, if the only id is that of the membership, by this id or the address. It leaves out holders who
 // are not users, who have the access through a group, or who were removed from the group.
 func withHolders(rows []accessRow, users []org.User) []org.Access {
 	if len(rows) == 0 {
@@ -171,7 +177,10 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 		holders := row.holders()
 		all[i].Holders = make(map[string]string, len(holders))
 		for _, h := range holders {
-			u := cmp.Or(byID[h.userID], byID[h.id], byEmail[h.email.Key()])
+			u := byID[h.userID]
+			if h.userID == "" {
+				u = cmp.Or(byID[h.id], byEmail[h.email.Key()])
+			}
 			// A removed member may stay in the list as inactive, because the member can be restored
 			// (SPEC). A suspended member is inactive too, but still a member.
 			if u == nil || u.ID == "" || h.inherited || h.inactive && !u.Suspended {
@@ -185,26 +194,34 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 
 func decodeGroup(f fields) accessRow {
 	row := accessRow{Access: org.Access{Kind: org.KindGroup, ID: f.text("id"), Name: f.name("display_name")}}
-	row.Deleted = strings.EqualFold(f.text("status"), "deleted")
+	row.Deleted = f.isDeleted()
 	row.embedded = f["members"]
 	return row
 }
 
 func decodeRole(f fields) accessRow {
 	return accessRow{Access: org.Access{
-		Kind: org.KindRole, ID: f.text("id"), Name: f.name("name"),
+		Kind: org.KindRole, ID: f.text("id"), Name: f.name("name"), Deleted: f.isDeleted(),
 		Assumable: strings.EqualFold(f.text("role_type"), "assumable"),
 	}}
 }
 
 func decodePolicy(f fields) accessRow {
-	return accessRow{Access: org.Access{Kind: org.KindPolicy, ID: f.text("id"), Name: f.name("name")}}
+	return accessRow{Access: org.Access{Kind: org.KindPolicy, ID: f.text("id"), Name: f.name("name"),
+		Deleted: f.isDeleted()}}
+}
+
+// isDeleted reports whether a row is about something that was deleted and can be restored.
+func (f fields) isDeleted() bool {
+	deleted, understood := f.date("date_deleted")
+	return strings.EqualFold(f.text("status"), "deleted") || f.is("deleted", true) || !deleted.IsZero() || !understood
 }
 
 func decodeHolder(f fields) holderRow {
 	assignment := f.text("assignment_type") // of govultr; SPEC lists direct assignments only
 	return holderRow{
 		id: f.text("id"), userID: f.text("user_id"), email: f.address("email"),
-		inherited: assignment != "" && !strings.EqualFold(assignment, "direct"), inactive: f.is("active", false),
+		inherited: assignment != "" && !strings.EqualFold(assignment, "direct"),
+		inactive:  f.is("active", false) || f.isDeleted(),
 	}
 }

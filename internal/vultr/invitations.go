@@ -200,6 +200,12 @@ func decodeInvitation(f fields) org.Invitation {
 	// The documents explain invite_status. They do not explain status, which may be beside it.
 	invitation.StatusText = intern(cmp.Or(f.text("invite_status"), f.text("status")))
 	invitation.Status = statusOf(invitation)
+	if other := wordStatus(f.text("status")); invitation.Status == org.StatusPending ||
+		invitation.Status == org.StatusExpired {
+		if other == org.StatusAccepted || other == org.StatusDeclined || other == org.StatusCancelled {
+			invitation.Status = org.StatusUnknown // one field says that it was answered, the other that it was not
+		}
+	}
 	return invitation
 }
 

@@ -1,15 +1,20 @@
 package vultr
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
+	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -36,6 +41,8 @@ type listing[T any] struct {
 	// isEmpty reports whether a row has nothing that identifies it. Such a row is an error. nil means that
 	// no row is empty.
 	isEmpty func(T) bool
+	// rowID returns the identity of a row, to find rows that are there twice. nil means [fields.rowID].
+	rowID func(fields) string
 }
 
 // list reads all pages of l, and returns all rows or an error. A list is complete if
@@ -63,6 +70,9 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 	size := perPage
 	for try := 1; ; try++ {
 		r, err := readPages(ctx, c, q, l, size)
+		if try > 1 && IsForbiddenOrMissing(err) {
+			err = q.readInPart(err)
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -90,6 +100,16 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 	}
 }
 
+// readInPart returns the error for a list that could no longer be read after a part of it was read. It must
+// not look like the error for a list that the key may not read. err is the error of the request.
+func (q call) readInPart(err error) error {
+	message := "only a part of the list could be read"
+	if failure, ok := errors.AsType[*org.CallError](err); ok {
+		message += fmt.Sprintf(": HTTP %d: %s", failure.Status, failure.Message)
+	}
+	return q.failed(org.Unreadable, 0, message, nil)
+}
+
 // listRead is the result of one attempt to read a list, from the first page to the last.
 type listRead[T any] struct {
 	rows         []T
@@ -105,6 +125,10 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.CleanText(message), nil)
 	}
 	r := listRead[T]{total: -1}
+	rowID := l.rowID
+	if rowID == nil {
+		rowID = fields.rowID
+	}
 	index := map[string]int{}              // of each row in r.rows, by rowID
 	requested := map[string]bool{"": true} // cursors
 	pages, known := 0, 1
@@ -118,13 +142,21 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 	}()
 	for range maxPages {
 		a, err := page()
-		if err != nil {
+		switch {
+		case pages > 0 && IsForbiddenOrMissing(err):
+			return listRead[T]{}, q.readInPart(err)
+		case err != nil:
 			return listRead[T]{}, err
+		case a.status != http.StatusOK && a.status != http.StatusNonAuthoritativeInfo:
+			return unreadable(a, "the status does not mean that this is the whole page")
 		}
 		pages++
 		r.paged = pages > 1
 		c.reads.count(1, 0)
 		p, err := decodeMeta(a.fields)
+		if err == nil && p.next == "" {
+			err = checkNoNextPage(a)
+		}
 		if err != nil {
 			return unreadable(a, err.Error())
 		}
@@ -145,7 +177,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		}
 		// Decode the rows page by page, so that undecoded rows do not add up in memory.
 		for _, row := range p.rows {
-			decoded, id := l.decode(row), row.rowID()
+			decoded, id := l.decode(row), rowID(row)
 			if l.isEmpty != nil && l.isEmpty(decoded) {
 				return unreadable(a, "a row of the list has no id and no address")
 			}
@@ -243,12 +275,37 @@ func decodeMeta(top fields) (listPage, error) {
 	}
 	if next, named := meta.object("links")["next"]; named {
 		p.next = meta.object("links").text("next")
-		p.isLast = string(next) == `""` || string(next) == "null"
+		p.isLast = slices.Contains([]string{`""`, "null", "false", "0"}, string(next))
+		if p.isLast {
+			p.next = ""
+		}
 		if p.next == "" && !p.isLast {
 			return listPage{}, fmt.Errorf("meta.links.next is %s, which is not a cursor", next)
 		}
 	}
 	return p, nil
+}
+
+// nextPageName matches names of members by which APIs say that a list goes on.
+var nextPageName = lazyregexp.New(`(?i)next|more|partial|truncated|incomplete`)
+
+// checkNoNextPage returns an error if an answer says that the list goes on, in a form that this client does
+// not know.
+func checkNoNextPage(a answer) error {
+	meta := a.fields.object("meta")
+	for _, o := range []fields{a.fields, a.fields.object("links"), meta, meta.object("links")} {
+		for name, value := range o {
+			isNothing := slices.Contains([]string{`""`, "null", "false", "0", "[]", "{}"}, string(value))
+			if nextPageName().MatchString(name) && !isNothing {
+				return fmt.Errorf("%q says that the list goes on, in an unknown form", shorten(name))
+			}
+		}
+	}
+	if kindOf(meta["links"]) == "list" && bytes.Contains(meta["links"], []byte(`"next"`)) ||
+		strings.Contains(strings.ToLower(strings.Join(a.header.Values("Link"), ",")), `rel="next"`) {
+		return errors.New("the answer says that the list goes on, in an unknown form")
+	}
+	return nil
 }
 
 // decodeRows decodes the rows, which are under one or more of keys.

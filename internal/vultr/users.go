@@ -47,8 +47,17 @@ func decodeUser(f fields) org.User {
 		u.Name = strings.TrimSpace(f.name("first_name") + " " + f.name("last_name"))
 	}
 	// status is a bool in SPEC's example. SPEC does not say that false means suspended, so the client
-	// reads the list of suspended users too.
-	u.Suspended = f.is("status", false) || strings.EqualFold(f.text("status"), "suspended")
+	// reads the list of suspended users too. A user whose status is not understood counts as suspended:
+	// such a user is not mailed and gets no access.
+	switch strings.ToLower(f.text("status")) {
+	case "", "true", "1", "active", "enabled":
+	case "invited", "pending":
+		u.Accepted = new(false)
+	default:
+		u.Suspended = true
+	}
+	suspended, understood := f.date("date_suspended")
+	u.Suspended = u.Suspended || f.is("suspended", true) || !suspended.IsZero() || !understood
 	// manage_users is the legacy ACL of users who may manage other users (SPEC). A policy may allow
 	// that too, so other users may be admins as well.
 	if raw := f["acls"]; hasAtMost(raw, maxMembers) {
@@ -64,13 +73,17 @@ func decodeUser(f fields) org.User {
 // withSuspended returns the users of both lists, without duplicates. The documents do not say
 // whether the list of all users includes suspended users.
 func withSuspended(all, suspended []org.User) []org.User {
-	index := make(map[string]int, len(all)) // by id
+	byID, byEmail := make(map[string]int, len(all)), make(map[string]int, len(all)) // indices in all
 	for i, u := range all {
-		index[u.ID] = i
+		byID[strings.ToLower(u.ID)], byEmail[u.Email.Key()] = i, i
 	}
 	for _, u := range suspended {
 		u.Suspended = true
-		if i, listed := index[u.ID]; listed && u.ID != "" {
+		i, listed := byID[strings.ToLower(u.ID)]
+		if u.ID == "" {
+			i, listed = byEmail[u.Email.Key()]
+		}
+		if listed {
 			all[i].Suspended = true
 			continue
 		}
