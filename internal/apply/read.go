@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -25,11 +26,27 @@ func ReadAndPlan(
 		return snapshot, p, nil
 	}
 	later, err := read(ctx)
+	if err == nil {
+		err = checkSameLists(snapshot.UsersVisible, snapshot.SuspendedVisible, later)
+	}
 	if err != nil {
 		return org.Snapshot{}, plan.Plan{}, err
 	}
 	snapshot = snapshot.Merge(later)
 	return snapshot, decide(snapshot), nil
+}
+
+// checkSameLists returns an error if a reading lacks a list that an earlier reading had. Without the list of users, a
+// person who accepted once would look like a member. Without the list of suspended users, a suspended person would look
+// like a person who left.
+func checkSameLists(hadUsers, hadSuspended bool, later org.Snapshot) error {
+	switch {
+	case hadUsers && !later.UsersVisible:
+		return errors.New("the API key may not list users any more")
+	case hadSuspended && !later.SuspendedVisible:
+		return errors.New("suspended users cannot be listed any more")
+	}
+	return nil
 }
 
 // needsTwoReadings reports whether p sends a mail, takes something from somebody, or concludes that a lost mail was

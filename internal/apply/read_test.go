@@ -105,6 +105,29 @@ func TestReadAndPlanReadsTwiceForHeldMail(t *testing.T) {
 	}
 }
 
+// TestReadAndPlanNeedsBothReadings: if the second reading lacks a list that the first one had, there is no plan.
+func TestReadAndPlanNeedsBothReadings(t *testing.T) {
+	t.Parallel()
+	whole := org.Snapshot{Paged: true, UsersVisible: true, SuspendedVisible: true}
+	for name, change := range map[string]func(*org.Snapshot){
+		"users":           func(s *org.Snapshot) { s.UsersVisible = false },
+		"suspended users": func(s *org.Snapshot) { s.SuspendedVisible = false },
+	} {
+		later := whole
+		change(&later)
+		readings := []org.Snapshot{whole, later}
+		read := func(context.Context) (org.Snapshot, error) {
+			next := readings[0]
+			readings = readings[1:]
+			return next, nil
+		}
+		mail := plan.Plan{Changes: []plan.Change{{Action: plan.Invite}}}
+		if _, p, err := apply.ReadAndPlan(t.Context(), read, func(org.Snapshot) plan.Plan { return mail }); err == nil {
+			t.Errorf("%s hidden in the second reading: %+v", name, p)
+		}
+	}
+}
+
 // TestReadAndPlanReadsTwice: orgsync reads lists with several pages twice only before it mails somebody or takes
 // something from somebody.
 func TestReadAndPlanReadsTwice(t *testing.T) {

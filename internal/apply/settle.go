@@ -236,16 +236,11 @@ func isLastMailLost(r org.PersonRecord) bool {
 }
 
 // readSameLists reads the organization. It returns an error if the reading lacks a list that the reading for the plan
-// had. Without the list of users, a person who accepted once would look like a member. Without the list of suspended
-// users, a suspended person would look like a person who left.
+// had.
 func (r *run) readSameLists(ctx context.Context) (org.Snapshot, error) {
 	snapshot, err := r.opts.Read(ctx)
-	switch {
-	case err != nil:
-	case r.usersSeen && !snapshot.UsersVisible:
-		err = errors.New("the API key may not list users any more")
-	case r.suspendedSeen && !snapshot.SuspendedVisible:
-		err = errors.New("suspended users cannot be listed any more")
+	if err == nil {
+		err = checkSameLists(r.usersSeen, r.suspendedSeen, snapshot)
 	}
 	return snapshot, err
 }

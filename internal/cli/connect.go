@@ -53,7 +53,7 @@ func (a *app) openSession(
 		return nil, nil, err
 	}
 	a.run.stats = client.Stats
-	places, _, err := a.openChosenState(ctx, r.State)
+	places, _, err := a.openChosenState(ctx, r.StatePlace())
 	if err != nil {
 		stop()
 		return nil, nil, err

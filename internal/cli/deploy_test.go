@@ -332,7 +332,13 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got[0], got[1])
 		}
 	}
+	if group := at(pod, "securityContext", "runAsGroup"); group == at(pod, "securityContext", "fsGroup") {
+		t.Errorf("every process of the group %v may write to the volume, so orgsync refuses it", group)
+	}
 	a := understand(t, words(at(container, "args")))
+	if mount := at(container, "volumeMounts", 2, "mountPath"); filepath.Dir(a.stateDir) != mount {
+		t.Errorf("the state is in %s, want a folder that orgsync makes below %v", a.stateDir, mount)
+	}
 	if limit, _ := at(job, "activeDeadlineSeconds").(int); time.Duration(limit)*time.Second <= a.timeout {
 		t.Errorf("Kubernetes ends it after %d s, and --timeout is %v", limit, a.timeout)
 	}
@@ -345,7 +351,7 @@ func TestKubernetes(t *testing.T) {
 			return file == at(m, "mountPath") || filepath.Dir(file) == at(m, "mountPath") && at(m, "readOnly") == true
 		})
 	}
-	for _, file := range []string{a.rosters[0], a.apiKeyFile, a.stateDir} {
+	for _, file := range []string{a.rosters[0], a.apiKeyFile, filepath.Dir(a.stateDir)} {
 		if !mounted(file) {
 			t.Errorf("%s is not mounted", file)
 		}

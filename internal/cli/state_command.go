@@ -48,7 +48,7 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 		r, err := a.loadRoster(ctx)
 		switch {
 		case err == nil:
-			rosterState = r.State
+			rosterState = r.StatePlace()
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
@@ -82,18 +82,26 @@ func (a *app) showState(ctx context.Context, b *backend.Backend, l state.Locatio
 		return stateFailed(ctx, err)
 	}
 	s := report.State{Location: l}
+	var failed error
 	for _, id := range ids {
 		o, err := inspect(ctx, b, id)
 		if err != nil {
-			return stateFailed(ctx, err)
+			failed = errors.Join(failed, fmt.Errorf("organization %s: %w", id, err))
+			continue
 		}
 		s.Organizations = append(s.Organizations, o)
+	}
+	if failed != nil && (a.output == "json" || len(s.Organizations) == 0) {
+		return stateFailed(ctx, failed)
 	}
 	a.reported = true
 	if a.output == "json" {
 		return report.StateJSON(a.stdout, s)
 	}
-	return a.writeDocument(a.stdout, report.StateDocument(s))
+	if err := a.writeDocument(a.stdout, report.StateDocument(s)); err != nil || failed == nil {
+		return err
+	}
+	return stateFailed(ctx, failed)
 }
 
 // inspect reads the ledger and the lock of one organization.
@@ -255,6 +263,7 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 	if err != nil {
 		return stateFailed(ctx, err)
 	}
+	var failed error
 	for _, organization := range ids {
 		store, err := b.Store(organization)
 		if err != nil {
@@ -262,7 +271,8 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 		}
 		i, err := store.Inspect(ctx)
 		if err != nil {
-			return stateFailed(ctx, err)
+			failed = errors.Join(failed, fmt.Errorf("organization %s: %w", organization, err))
+			continue
 		}
 		unlocker, ok := store.(interface {
 			Unlock(ctx context.Context, id string, holder state.Holder) error
@@ -276,6 +286,9 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 		_, err = fmt.Fprintf(a.stdout, "The lock of the organization %s is free. Mails that the run announced are settled "+
 			"by the next runs.\n", clean(organization))
 		return err
+	}
+	if failed != nil {
+		return stateFailed(ctx, failed)
 	}
 	return &reconcile.StateError{Err: &state.Problem{
 		Err: fmt.Errorf("no run holds a lock with the id %.40q in %s", id, l), Advice: "'orgsync state show' prints who " +

@@ -92,20 +92,20 @@ func (e Entry) appendLine(buf []byte) []byte {
 	return append(append(buf, line...), '\n')
 }
 
-// parseLine reads one line. canonical is the line as appendLine writes it, without the line end: a program that copied
-// the ledger may have changed the white space. parseLine returns an error if the line lacks a field that every line
-// has. If a text is equal to that of the line before, the entries share the memory.
-func parseLine(line []byte, before Entry) (e Entry, canonical []byte, err error) {
+// parseLine reads one line. It returns an error if the line lacks a field that every line has. If a text is equal to
+// that of the line before, the entries share the memory.
+func parseLine(line []byte, before Entry) (Entry, error) {
 	if e, ok := parseFast(line, before); ok {
-		return e, line, nil
+		return e, nil
 	}
+	var e Entry
 	if err := json.Unmarshal(line, &e); err != nil {
-		return Entry{}, nil, err
+		return Entry{}, err
 	}
 	if e.Version < 1 || e.Action == "" || e.Time.IsZero() {
-		return Entry{}, nil, fmt.Errorf("not a line of this ledger: %.80q", bytes.TrimSpace(line))
+		return Entry{}, fmt.Errorf("not a line of this ledger: %.80q", bytes.TrimSpace(line))
 	}
-	return e, bytes.TrimSuffix(e.appendLine(nil), []byte{'\n'}), nil
+	return e, nil
 }
 
 // parseFast reads a line that has exactly the form that appendLine writes. It is five times as fast as encoding/json,

@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -320,7 +319,7 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 	for line := range bytes.Lines(raw) {
 		number++
 		line, whole := bytes.CutSuffix(line, []byte{'\n'})
-		e, canonical, err := parseLine(line, before)
+		e, err := parseLine(line, before)
 		switch {
 		case err != nil && !whole && isIncomplete(line):
 			c.incomplete = true
@@ -333,7 +332,7 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		case e.Organization != organization:
 			return nil, &ContentError{number, fmt.Sprintf("belongs to the organization %.40q, not to %q", e.Organization,
 				organization)}
-		case seen.wasSeen(canonical):
+		case seen.wasSeen(e, line):
 			c.duplicates++
 		default:
 			take(e)
@@ -355,6 +354,12 @@ func (e *ContentError) Error() string {
 	return fmt.Sprintf("read the ledger: line %d %s", e.Line, e.problem)
 }
 
+// isLine reports whether text is a line of a ledger.
+func isLine(text []byte) bool {
+	_, err := parseLine(text, Entry{})
+	return err == nil
+}
+
 // isIncomplete reports whether line may be the beginning of a line whose write was interrupted. Otherwise the end of
 // the ledger is damaged. A line has no other line in it, and no zeros, which some disks leave after a power cut.
 func isIncomplete(line []byte) bool {
@@ -363,22 +368,32 @@ func isIncomplete(line []byte) bool {
 		bytes.Count(line, []byte(begin)) <= 1 && bytes.IndexByte(line, 0) < 0
 }
 
-// lineSet finds lines that are equal to an earlier line.
+// lineSet finds copies of lines. A program that made a copy may have changed the white space and the escapes, so a
+// line is known by its run and its number. Old lines have no number, and are compared as they are.
 type lineSet struct {
-	seed  maphash.Seed
-	lines map[uint64][]byte
+	numbered map[lineID]bool
+	others   map[string]bool
 }
 
-func newLineSet() lineSet { return lineSet{maphash.MakeSeed(), map[uint64][]byte{}} }
+type lineID struct {
+	run    string
+	number int
+}
 
-// wasSeen reports whether line is equal to an earlier line, and adds line to s.
-func (s lineSet) wasSeen(line []byte) bool {
-	sum := maphash.Bytes(s.seed, line)
-	if first, found := s.lines[sum]; found {
-		return bytes.Equal(first, line) // if two different lines have the same sum, copies of the second one are not found
+func newLineSet() lineSet { return lineSet{map[lineID]bool{}, map[string]bool{}} }
+
+// wasSeen reports whether line, which is the entry e, is a copy of an earlier line, and adds it to s.
+func (s lineSet) wasSeen(e Entry, line []byte) bool {
+	if e.Number == 0 {
+		text := string(line)
+		seen := s.others[text]
+		s.others[text] = true
+		return seen
 	}
-	s.lines[sum] = line
-	return false
+	id := lineID{e.Run, e.Number}
+	seen := s.numbered[id]
+	s.numbered[id] = true
+	return seen
 }
 
 // warnings returns sentences about the damage of c. setAside is the place where the damaged ledger was kept; "" if no

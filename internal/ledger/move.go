@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/state"
@@ -51,10 +52,15 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 	defer func() { err = errors.Join(err, source.Release()) }()
 	content := source.Content()
 	whole := bytes.LastIndexByte(content, '\n') + 1
-	if !isIncomplete(content[whole:]) {
+	switch last := content[whole:]; {
+	case len(last) == 0:
+	case isLine(last): // only its line end is missing
+		content = append(slices.Clip(content), '\n')
+	case isIncomplete(last):
+		content = content[:whole]
+	default:
 		return 0, errors.New("the end of the ledger is damaged; 'orgsync apply' repairs it and keeps a copy")
 	}
-	content = content[:whole]
 	if _, err := parseContent(content, o.Organization, func(Entry) {}); err != nil {
 		return 0, err
 	}
@@ -63,6 +69,9 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, target.Release()) }()
+	if _, err := parseContent(target.Content(), o.Organization, func(Entry) {}); err != nil {
+		return 0, fmt.Errorf("the target: %w", err)
+	}
 	present := target.Content()
 	if !bytes.HasPrefix(content, present) {
 		return 0, ErrTargetDiffers
@@ -95,7 +104,7 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 // retire adds a line with the new place to the source, and reads the source to check this line. content has the
 // complete lines of the source.
 func retire(ctx context.Context, from state.Store, source state.Lease, content []byte, o CopyOptions) error {
-	if len(content) < len(source.Content()) {
+	if !bytes.Equal(content, source.Content()) {
 		if err := source.Replace(content); err != nil { // the new line must not continue an incomplete one
 			return err
 		}

@@ -61,6 +61,8 @@ type CallError struct {
 	RetryWithBoolean bool
 	// Status is the HTTP status; 0 if no answer came. It is 429 too if the call was given up because of such answers.
 	Status int
+	// WebPage is true if the answer was a web page. Then it does not come from the API.
+	WebPage bool
 	// Message is the error text of the server, or says what is wrong with its answer. It is one line of limited length,
 	// and may contain anything.
 	Message string

@@ -31,7 +31,10 @@ type User struct {
 	Name         string
 	APIEnabled   *bool // nil if the server did not say
 	Service      bool  // a service user, which orgsync never invites
-	Suspended    bool
+	// ServiceUnknown is true if the user may be a service user. Then orgsync takes nothing from the user, unless the
+	// ledger knows the user as a person.
+	ServiceUnknown bool
+	Suspended      bool
 	// Admin is true if the ACLs of the user allow them to manage users. Policies may allow it too, which Admin does not
 	// say.
 	Admin bool

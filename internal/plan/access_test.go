@@ -326,6 +326,13 @@ func TestUnlistedUsers(t *testing.T) {
 			inv.StatusText, inv.Registered = "Joined", org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"needs_attention eva@example.com Joined", "unlisted eve@example.com "}},
+		{"the user may be a service user", func(in *plan.Input) {
+			in.Snapshot.Users[4].ServiceUnknown = true
+		}, []string{"unlisted eve@example.com "}},
+		{"the user may be a service user, but the ledger knows them", func(in *plan.Input) {
+			in.Snapshot.Users[4].ServiceUnknown = true
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: in.Snapshot.Users[4].ID}
+		}, []string{"remove eve@example.com unlisted"}},
 		{"the user declined an invitation", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			inv := invitation("i1", "eva@example.com", org.StatusDeclined, -10)

@@ -37,7 +37,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 		}
 		switch {
 		case policy == roster.UnlistedReport || ix.isExempt(u) || lastAdmins[u.ID] || u.Email.IsZero() || u.ID == "" ||
-			ix.mayBeListed(u) || u.SeenOnce || isUnaccepted(u):
+			ix.mayBeListed(u) || ix.mayBeService(u) || u.SeenOnce || isUnaccepted(u):
 			result.Notices = append(result.Notices, n)
 		case ix.maybeUnlisted != nil && !ix.isKnownToLedger(u):
 			result.Notices = append(result.Notices, n)
@@ -163,6 +163,15 @@ func (ix *index) protectedUnseen() []Notice {
 		}
 	}
 	return notices
+}
+
+// mayBeService reports whether u may be a service user, and the ledger does not know u as a person.
+func (ix *index) mayBeService(u *org.User) bool {
+	if !u.ServiceUnknown {
+		return false
+	}
+	_ = ix.knownAddresses(u)
+	return len(ix.rememberedAs[u.ID]) == 0
 }
 
 // mayBeListed reports whether the roster has one of the possible addresses of u, for a person whose last day is not

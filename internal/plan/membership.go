@@ -259,26 +259,25 @@ func (p *person) renewable(id string) bool {
 	return m == nil || m.Email == p.Email.Key()
 }
 
-// mailOf returns the last mail of the invitation id that was sent or counts as sent; nil if the ledger has none.
+// mailOf returns the mail of the invitation id with the latest time that was sent or counts as sent; nil if the ledger
+// has none.
 func (p *person) mailOf(id string) *org.Mail {
-	for i := len(p.record.Mails) - 1; i >= 0; i-- {
-		if m := &p.record.Mails[i]; m.InvitationID == id && !m.Lost {
-			return m
-		}
-	}
-	return nil
+	return p.latestMail(func(m *org.Mail) bool { return m.InvitationID == id })
 }
 
-// lastMail returns the mail with the latest time that was sent or counts as sent; nil if the ledger has none. The
-// order of the lines does not decide, because somebody may have appended a ledger that was lost.
-func (p *person) lastMail() *org.Mail {
-	var last *org.Mail
+// lastMail returns the mail with the latest time that was sent or counts as sent; nil if the ledger has none.
+func (p *person) lastMail() *org.Mail { return p.latestMail(func(*org.Mail) bool { return true }) }
+
+// latestMail returns the mail with the latest time that was sent or counts as sent and for which is returns true; nil
+// if there is none. The order of the lines does not decide, because somebody may have appended a ledger that was lost.
+func (p *person) latestMail(is func(*org.Mail) bool) *org.Mail {
+	var latest *org.Mail
 	for i := range p.record.Mails {
-		if m := &p.record.Mails[i]; !m.Lost && (last == nil || !m.At.Before(last.At)) {
-			last = m
+		if m := &p.record.Mails[i]; !m.Lost && is(m) && (latest == nil || !m.At.Before(latest.At)) {
+			latest = m
 		}
 	}
-	return last
+	return latest
 }
 
 // unseenMail returns the last mail that was sent or counts as sent, if the list does not show its invitation;

@@ -6,8 +6,10 @@ package roster
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -31,8 +33,10 @@ type Roster struct {
 	Files []string
 	// Organization is the name or id of the only organization to act on; "" allows any.
 	Organization string
-	// State is the place of the ledger and the lock, without secrets; "" if the roster names none.
-	State    string
+	// State is the place of the ledger and the lock, without secrets; "" if the roster names none. StateFile
+	// is the file that names it. See also [Roster.StatePlace].
+	State, StateFile string
+
 	Settings Settings
 	// Defaults has the access that every person gets. It is already merged into People.
 	Defaults Person
@@ -172,6 +176,16 @@ type Person struct {
 	OnlyInTeams bool
 	// At is the position of the entry or, if OnlyInTeams, of the first membership.
 	At Position
+}
+
+// StatePlace returns State. A relative folder counts from the folder of StateFile, so that it does not
+// depend on where orgsync is started.
+func (r *Roster) StatePlace() string {
+	isDevice := strings.HasPrefix(r.StateFile, "/dev/") // such as /dev/stdin
+	if r.State == "" || strings.Contains(r.State, "://") || filepath.IsAbs(r.State) || isDevice {
+		return r.State
+	}
+	return filepath.Join(filepath.Dir(r.StateFile), r.State)
 }
 
 // Addresses returns the address to which orgsync sends invitations, followed by the aliases.

@@ -24,7 +24,7 @@ func TestStateFolder(t *testing.T) {
 		r, err := roster.Parse([]roster.File{{
 			Name: filepath.Join("rosters", "users.yaml"), Data: []byte("state: " + place + "\nusers: [ada@example.com]\n"),
 		}})
-		if err != nil || r.State != want {
+		if err != nil || r.State != place || r.StatePlace() != want {
 			t.Errorf("%s: %+v, %v; want %s", place, r, err, want)
 		}
 	}

@@ -3,7 +3,6 @@ package roster
 import (
 	"errors"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -203,9 +202,8 @@ func (d *decoder) mergeRefs(kind org.Kind, own []Ref, memberships []Membership) 
 	return merged
 }
 
-// decodeState returns the place of the ledger; "" if it is invalid. A relative folder counts from the
-// folder of the roster file, so that it does not depend on where orgsync is started. Problems do not
-// quote the value, because it may contain a secret.
+// decodeState returns the place of the ledger; "" if it is invalid. Problems do not quote the value,
+// because it may contain a secret.
 func (d *decoder) decodeState(k *key, n *yaml.Node) string {
 	text := d.decodeText(k, n)
 	if text == "" {
@@ -216,14 +214,12 @@ func (d *decoder) decodeState(k *key, n *yaml.Node) string {
 			`secrets from the environment`, k)
 		return ""
 	}
-	location, err := state.ParseLocation(text)
+	_, err := state.ParseLocation(text)
 	if problem, ok := errors.AsType[*state.Problem](err); ok {
 		d.addProblem(n, "%s: %v; %s", k, problem, problem.Advice)
 		return ""
 	}
-	if location.Kind == state.Folder && !strings.Contains(text, "://") && !filepath.IsAbs(text) {
-		return filepath.Join(filepath.Dir(d.file), text)
-	}
+	d.roster.StateFile = d.file
 	return text
 }
 

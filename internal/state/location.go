@@ -85,8 +85,8 @@ func ParseLocation(text string) (Location, error) {
 
 // notFolder matches text that was probably meant as a URL or as the settings of a database. It may have
 // a password.
-var notFolder = lazyregexp.New(`(?i)^(?:s3|postgres|postgresql|file):|(?:^|\s)(?:password|host|dbname|user)\s*=|` +
-	`^[^/\\]*:[^/\\]*@`)
+var notFolder = lazyregexp.New(`(?i)^(?:s3|postgres|postgresql|file)(?::|//)|^//|:[^@]*@|` +
+	`(?:^|\s)\w*(?:password|service|host|port|dbname|user)\w*\s*=`)
 
 // ParseFolder returns the location of a folder. An error is a *[Problem], which does not contain text.
 func ParseFolder(text string) (Location, error) {
@@ -171,6 +171,10 @@ func parseS3(u *url.URL, query url.Values) (Location, error) {
 func parsePostgres(u *url.URL, query url.Values) (Location, error) {
 	if err := checkParameters(query, postgresParameters); err != nil {
 		return Location{}, err
+	}
+	if strings.Contains(u.Path, "@") { // a slash in the password
+		return Location{}, &Problem{errors.New("the name of the database in the URL of the state has an @"),
+			"set the password in PGPASSWORD or in a password file; in a URL, write %2F for a slash in it"}
 	}
 	l := Location{Kind: Postgres, URL: u.String()}
 	service := query.Get("service")

@@ -179,7 +179,10 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 		for _, h := range holders {
 			u := byID[h.userID]
 			if h.userID == "" {
-				u = cmp.Or(byID[h.id], byEmail[h.email.Key()])
+				u = byID[h.id]
+				if u == nil || !h.email.IsZero() && !h.email.Equal(u.Email) { // the id may be that of the membership
+					u = byEmail[h.email.Key()]
+				}
 			}
 			// A removed member may stay in the list as inactive, because the member can be restored
 			// (SPEC). A suspended member is inactive too, but still a member.

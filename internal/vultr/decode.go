@@ -97,13 +97,12 @@ func decodeText(raw json.RawMessage) string {
 // row of a list.
 func intern(text string) string { return unique.Make(text).Value() }
 
-// flag returns the bool under name, which may also be "yes" or "no", or 1 or 0; nil for anything
-// else.
+// flag returns the bool under name, which may also be one of the words below; nil for anything else.
 func (f fields) flag(name string) *bool {
 	switch strings.ToLower(f.text(name)) {
-	case "true", "yes", "1":
+	case "true", "yes", "1", "on", "enabled":
 		return new(true)
-	case "false", "no", "0":
+	case "false", "no", "0", "off", "disabled":
 		return new(false)
 	}
 	return nil

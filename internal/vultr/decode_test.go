@@ -389,11 +389,21 @@ func TestDecodeUser(t *testing.T) {
 		{"acceptance unknown", `{"id":"u1","invite_accepted":null}`, org.User{ID: "u1"}},
 		{"acceptance of another kind", `{"id":"u1","invite_accepted":"2026-06-01"}`, org.User{ID: "u1"}},
 		{"nothing", `{}`, org.User{}},
+		{"invited by the status", `{"id":"u1","status":"Invited"}`, org.User{ID: "u1", Accepted: new(false)}},
+		{"another word for the status", `{"id":"u1","status":"locked"}`, org.User{ID: "u1", Suspended: true}},
+		{"active by a word", `{"id":"u1","status":"Active"}`, org.User{ID: "u1"}},
+		{"suspended by a flag", `{"id":"u1","suspended":true}`, org.User{ID: "u1", Suspended: true}},
+		{"suspended by a date", `{"id":"u1","date_suspended":"2026-06-01T10:00:00Z"}`, org.User{ID: "u1", Suspended: true}},
+		{"an administrator by the name of the mapping", `{"id":"u1","acls":["user.acl.ManageUsers"]}`,
+			org.User{ID: "u1", Admin: true}},
+		{"an administrator by a text", `{"id":"u1","acls":"subscriptions,manage_users"}`, org.User{ID: "u1", Admin: true}},
+		{"no administrator", `{"id":"u1","acls":["manage_billing","users"]}`, org.User{ID: "u1"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			test.want.Unidentified = test.want.Email.IsZero() && !test.want.Service
+			test.want.ServiceUnknown = !test.want.Service && !strings.Contains(test.json, "service_user")
 			if diff := cmp.Diff(test.want, decodeUser(decodeFields(t, test.json)), cmp.Comparer(sameAddress)); diff != "" {
 				t.Errorf("user (-want +got):\n%s", diff)
 			}
@@ -464,6 +474,30 @@ func FuzzText(f *testing.F) {
 			t.Errorf("the text of %s is %q, want %q", value, got, want)
 		}
 	})
+}
+
+// TestWithSuspended checks how users of the list of suspended users are found in the list of all users.
+func TestWithSuspended(t *testing.T) {
+	t.Parallel()
+	ada, bob := org.MustParseAddress("ada@example.com"), org.MustParseAddress("bob@example.com")
+	for name, suspended := range map[string]org.User{
+		"by the id":                {ID: "u1"},
+		"by the id in other case":  {ID: "U1", Email: bob},
+		"by the address, no id":    {Email: ada},
+		"by the id, other address": {ID: "u1", Email: bob},
+	} {
+		all := withSuspended([]org.User{{ID: "u1", Email: ada}, {ID: "u2", Email: bob}}, []org.User{suspended})
+		if len(all) != 2 || !all[0].Suspended || all[1].Suspended {
+			t.Errorf("%s: %+v", name, all)
+		}
+	}
+	unknown := org.User{ID: "u3", ServiceUnknown: true}
+	for says, want := range map[bool]bool{true: false, false: true} {
+		all := withSuspended([]org.User{{ID: "u1", ServiceUnknown: says}}, []org.User{unknown})
+		if all[0].ServiceUnknown || all[1].ServiceUnknown != want {
+			t.Errorf("the other list leaves it open: %t: %+v", says, all)
+		}
+	}
 }
 
 // TestUnidentified checks which texts leave open to whom a row belongs.

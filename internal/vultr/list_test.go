@@ -2,6 +2,7 @@ package vultr
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/org"
 )
 
 // userPage returns a page with users with these ids. It has no meta if meta is "".
@@ -61,6 +64,14 @@ func TestList(t *testing.T) {
 			want:  "a b", asked: []string{"", "7"},
 		},
 		{name: "null cursor", pages: []string{userPage("a b c", `{"total":3,"links":{"next":null}}`)}, want: "a b c"},
+		{name: "cursor false", pages: []string{userPage("a b c", `{"total":3,"links":{"next":false}}`)}, want: "a b c"},
+		{name: "cursor 0", pages: []string{userPage("a b c", `{"total":3,"links":{"next":0}}`)}, want: "a b c"},
+		{name: "more pages by another name", pages: []string{userPage("a", `{"next_cursor":"x"}`)}, words: "goes on"},
+		{name: "more pages by a flag", pages: []string{`{"users":[{"id":"a"}],"has_more":true}`}, words: "goes on"},
+		{name: "links at the top", pages: []string{`{"users":[{"id":"a"}],"links":{"Next":"x"}}`}, words: "goes on"},
+		{name: "links as a list", pages: []string{userPage("a", `{"links":[{"rel":"next","cursor":"x"}]}`)}, words: "goes on"},
+		{name: "no more pages by other names", pages: []string{`{"users":[{"id":"a"}],"has_more":false,"next_page":null}`},
+			want: "a"},
 		{name: "no cursor", pages: []string{userPage("a b c", `{"total":3,"links":{}}`)}, want: "a b c"},
 		{name: "null links", pages: []string{userPage("a b c", `{"total":3,"links":null}`)}, want: "a b c"},
 		{name: "links as PHP writes nothing", pages: []string{userPage("a b c", `{"total":"3","links":[]}`)}, want: "a b c"},
@@ -236,6 +247,48 @@ func TestListWithoutEnd(t *testing.T) {
 			t.Errorf("list gives %v after %d pages", err, n)
 		}
 	})
+}
+
+// TestListInPart checks that a list of which only a part can be read does not look like a list that the key may not read.
+func TestListInPart(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]http.HandlerFunc{
+		"403": status(403, `{"error":"no"}`), "404": status(404, `{"error":"no"}`),
+		"206": status(206, userPage("b", `{"total":2,"links":{"next":""}}`)),
+	} {
+		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.FormValue("cursor") == "" {
+				answerJSON(w, 200, userPage("a", `{"total":2,"links":{"next":"c"}}`))
+				return
+			}
+			second(w, r)
+		})
+		rows, err := list(t.Context(), c, users)
+		failure, ok := errors.AsType[*org.CallError](err)
+		if !ok || failure.Failure != org.Unreadable || IsForbiddenOrMissing(err) || rows != nil {
+			t.Errorf("%s on the second page: %v, %v", name, rows, err)
+		}
+	}
+}
+
+// TestWebPageIsNoPermission checks that a web page with a status says nothing about the key.
+func TestWebPageIsNoPermission(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/v2/users", suspendedPath, "/v2/account"} {
+		for _, code := range []int{403, 404} {
+			w := smallWorld()
+			c := newTestClient(t, func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == path {
+					htmlPage(code, "<title>Blocked</title>")(rw, r)
+					return
+				}
+				answerJSON(rw, 200, w[r.URL.Path].(string))
+			})
+			if s, err := c.ReadOrganization(t.Context(), "o1", nil); err == nil || !strings.Contains(err.Error(), "Blocked") {
+				t.Errorf("%d at %s: %+v, %v", code, path, s, err)
+			}
+		}
+	}
 }
 
 // TestListEndsItsRequests checks that the next page is requested while a page is decoded, and that

@@ -138,7 +138,7 @@ func TestReadOrganization(t *testing.T) {
 			{ID: "u1", Email: ada},
 			{ID: "u2", Email: bob, Suspended: true},
 			{ID: "u3", Service: true},
-			{ID: "u4", Email: org.MustParseAddress("kim@example.com"), Suspended: true},
+			{ID: "u4", Email: org.MustParseAddress("kim@example.com"), ServiceUnknown: true, Suspended: true},
 		},
 		UsersVisible: true, SuspendedVisible: true, PinConfirmed: true, Self: ada,
 		Invitations: []org.Invitation{
@@ -159,6 +159,7 @@ func TestReadOrganization(t *testing.T) {
 			name: "users forbidden", change: func(w world) { w["/v2/users"] = 403 },
 			want: func(s *org.Snapshot) {
 				s.Users, s.UsersVisible = slices.DeleteFunc(s.Users, func(u org.User) bool { return !u.Suspended }), false
+				s.Users[1].ServiceUnknown = false // no list says who is a service user
 			},
 		},
 		{

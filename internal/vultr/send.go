@@ -135,7 +135,9 @@ func (c *Client) interpret(q call, a answer, body []byte, err error) (answer, *o
 	case a.status == 0:
 		return a, q.failed(org.NotSent, 0, "", err)
 	case failure != 0:
-		return a, q.failed(failure, a.status, c.CleanText(failureText(a, body)), nil)
+		failed := q.failed(failure, a.status, c.CleanText(failureText(a, body)), nil)
+		failed.WebPage = isHTML(a.header)
+		return a, failed
 	case errors.Is(err, errTooLarge):
 		return a, q.failed(org.Unreadable, a.status, "", err)
 	case err != nil:

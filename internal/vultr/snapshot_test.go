@@ -133,6 +133,10 @@ func TestHolders(t *testing.T) {
 		{"somebody else", `{"id":"u3","email":"eve@example.com"}`, map[string]string{}},
 		{"a user without an id", `{"id":"m2","email":"nobody@example.com"}`, map[string]string{}},
 		{"nobody", `{}`, map[string]string{}},
+		{"a membership whose id is that of another user", `{"id":"u2","email":"ada@example.com"}`,
+			map[string]string{"u1": "u2"}},
+		{"an earlier user with the same address", `{"user_id":"u9","email":"ada@example.com"}`, map[string]string{}},
+		{"deleted", `{"user_id":"u1","status":"deleted"}`, map[string]string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -164,6 +168,22 @@ func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
 	isUsable := func(a org.Access) bool { return a.Kind == org.KindRole && a.Name == "deployer" && !a.Deleted }
 	if err != nil || slices.ContainsFunc(s.Access, isUsable) {
 		t.Errorf("nobody knows who has the role, and it can be used: %+v, %v", s.Access, err)
+	}
+}
+
+// TestHolderTwice checks that a user who has a role both directly and through a group has it directly.
+func TestHolderTwice(t *testing.T) {
+	t.Parallel()
+	const direct, inherited = `{"id":"u1","assignment_type":"direct"}`, `{"id":"u1","assignment_type":"inherited"}`
+	for _, rows := range []string{direct + "," + inherited, inherited + "," + direct} {
+		c := smallWorld().with(world{
+			"/v2/roles":          `{"roles":[{"id":"r1","name":"deployer"},{"id":"r2","name":"deployer","status":"deleted"}]}`,
+			"/v2/roles/r1/users": `{"assignments":[` + rows + `],"meta":{"total":2}}`,
+		}).client(t)
+		s, err := c.ReadOrganization(t.Context(), "o1", org.Wanted{org.KindRole: {"deployer"}})
+		if err != nil || len(s.Access) != 2 || len(s.Access[0].Holders) != 1 || !s.Access[1].Deleted {
+			t.Errorf("%s: %+v, %v", rows, s.Access, err)
+		}
 	}
 }
 

@@ -3,9 +3,9 @@ package vultr
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -35,12 +35,13 @@ func isEmptyUser(u org.User) bool { return u.ID == "" && u.Email.IsZero() }
 
 func decodeUser(f fields) org.User {
 	u := org.User{
-		ID:         f.text("id"),
-		Email:      f.address("email"),
-		Name:       f.name("name"),
-		APIEnabled: f.flag("api_enabled"),
-		Accepted:   f.flag("invite_accepted"),
-		Service:    f.is("service_user", true),
+		ID:             f.text("id"),
+		Email:          f.address("email"),
+		Name:           f.name("name"),
+		APIEnabled:     f.flag("api_enabled"),
+		Accepted:       f.flag("invite_accepted"),
+		Service:        f.is("service_user", true),
+		ServiceUnknown: f.flag("service_user") == nil,
 	}
 	u.Unidentified = !u.Service && f.isUnidentified("email", u.Email)
 	if u.Name == "" {
@@ -60,22 +61,27 @@ func decodeUser(f fields) org.User {
 	u.Suspended = u.Suspended || f.is("suspended", true) || !suspended.IsZero() || !understood
 	// manage_users is the legacy ACL of users who may manage other users (SPEC). A policy may allow
 	// that too, so other users may be admins as well.
-	if raw := f["acls"]; hasAtMost(raw, maxMembers) {
-		var acls []string
-		_ = json.Unmarshal(raw, &acls) // a value of another type counts as no ACLs
-		u.Admin = slices.Contains(acls, "manage_users")
-	} else { // too many to decode
-		u.Admin = bytes.Contains(raw, []byte(`"manage_users"`))
+	// Only the letters count, because the documents write the ACL in several ways. Admin only keeps people.
+	onlyLetters := func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
 	}
+	u.Admin = bytes.Contains(bytes.Map(onlyLetters, f["acls"]), []byte("manageusers"))
 	return u
 }
 
 // withSuspended returns the users of both lists, without duplicates. The documents do not say
-// whether the list of all users includes suspended users.
+// whether the list of all users includes suspended users. If only the list of all users says who is a
+// service user (govultr), this is unknown for users who are only in the other list.
 func withSuspended(all, suspended []org.User) []org.User {
 	byID, byEmail := make(map[string]int, len(all)), make(map[string]int, len(all)) // indices in all
+	saysService := false
 	for i, u := range all {
 		byID[strings.ToLower(u.ID)], byEmail[u.Email.Key()] = i, i
+		saysService = saysService || !u.ServiceUnknown
+		all[i].ServiceUnknown = false
 	}
 	for _, u := range suspended {
 		u.Suspended = true
@@ -87,6 +93,7 @@ func withSuspended(all, suspended []org.User) []org.User {
 			all[i].Suspended = true
 			continue
 		}
+		u.ServiceUnknown = u.ServiceUnknown && saysService
 		all = append(all, u)
 	}
 	return all

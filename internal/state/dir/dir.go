@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -63,13 +62,21 @@ func Organizations(stateDir string) ([]string, error) {
 		if !isFolderName(e.Name()) {
 			continue
 		}
-		_, statErr := os.Lstat(filepath.Join(stateDir, e.Name(), ledgerFile))
-		switch {
-		case statErr == nil:
-			ids = append(ids, e.Name())
-		case e.Type()&fs.ModeSymlink != 0, !errors.Is(statErr, fs.ErrNotExist) && !errors.Is(statErr, syscall.ENOTDIR):
-			return nil, statErr // there may be a ledger that this user cannot see
+		folder := filepath.Join(stateDir, e.Name())
+		info, err := os.Stat(folder)
+		if err == nil && !info.IsDir() {
+			continue
 		}
+		if err == nil { // an error may hide a ledger: this user may not look at it, or a link leads to a disk that is gone
+			_, err = os.Lstat(filepath.Join(folder, ledgerFile))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, e.Name())
 	}
 	return ids, err
 }
@@ -212,7 +219,7 @@ func (l *lease) Check() error { return nil }
 func (l *lease) Release() error { return l.lock.Unlock() }
 
 func (l *lease) Reserve(n int) error {
-	// The name is always the same, so that killed runs leave at most one such file. It is made anew, because the old
+	// The name is always the same, so that killed runs leave at most one such file. It is made again, because the old
 	// file may have another name too, which would lose its content.
 	err := os.Remove(l.file(reserveFile))
 	if errors.Is(err, fs.ErrNotExist) {

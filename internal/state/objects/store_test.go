@@ -597,8 +597,8 @@ func TestOrganizations(t *testing.T) {
 			must(t, err)
 			must(t, l.Release())
 		}
-		for _, foreign := range []string{"fotos/Übersicht.txt", "docs/~$a.docx", "my photos/a.txt", "photos/a.txt", "plain"} {
-			must(t, memory.Put(t.Context(), foreign, []byte("x")))
+		for _, key := range []string{"fotos/Übersicht.txt", "docs/~$a.docx", "my photos/a.txt", "photos/a.txt", "plain"} {
+			must(t, memory.Put(t.Context(), key, []byte("x")))
 		}
 		ids, err := objects.Organizations(t.Context(), memory)
 		if slices.Sort(ids); err != nil || !slices.Equal(ids, []string{"b", "o1", "o10"}) {
