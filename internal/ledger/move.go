@@ -69,7 +69,14 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, target.Release()) }()
-	if _, err := parseContent(target.Content(), o.Organization, func(Entry) {}); err != nil {
+	_, err = parseContent(target.Content(), o.Organization, func(Entry) {})
+	if moved, ok := errors.AsType[*RetiredError](err); ok {
+		return 0, &state.Problem{
+			Err:    fmt.Errorf("the ledger in the target has moved to %.200s", moved.To),
+			Advice: "to move it back, first move that old ledger out of the target; or copy to an empty place",
+		}
+	}
+	if err != nil {
 		return 0, fmt.Errorf("the target: %w", err)
 	}
 	present := target.Content()
