@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -329,7 +330,7 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 			return nil, &RetiredError{To: e.Object}
 		case e.Version > version:
 			return nil, &ContentError{number, "was written by a later version of orgsync"}
-		case e.Organization != organization:
+		case !strings.EqualFold(e.Organization, organization):
 			return nil, &ContentError{number, fmt.Sprintf("belongs to the organization %.40q, not to %q", e.Organization,
 				organization)}
 		case seen.wasSeen(e, line):

@@ -190,6 +190,10 @@ func TestCopyFails(t *testing.T) {
 			must(t, to.Replace(lines[:bytes.IndexByte(lines, '\n')+1]))
 			to.OnAppend = fails
 		}, full.Error()},
+		"the target has moved": {func(_, to *unreliable) {
+			must(t, to.Replace([]byte(`{"v":2,"organization_id":"o1","run":"r","time":"2026-06-10T12:00:00Z",`+
+				`"action":"retired","object_id":"s3://elsewhere"}`+"\n")))
+		}, "has moved to s3://elsewhere"},
 		"the end of the source is damaged": {func(from, _ *unreliable) {
 			lines, err := from.Read(t.Context())
 			must(t, err)

@@ -63,7 +63,8 @@ type person struct {
 	user *org.User
 	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
 	unaccepted *org.User
-	// unidentified is true if the ledger knows the person as a user whose address can no longer be read.
+	// unidentified is true if the ledger knows the person as a user whose address can no longer be read, or if the person
+	// has a group, role or policy without being in the list of users.
 	unidentified bool
 	// invitations are the invitations of the person in the list, oldest first.
 	invitations []*org.Invitation
@@ -120,6 +121,11 @@ func newIndex(in Input) *index {
 	}
 	ix.assignInvitations()
 	ix.assignUsers()
+	for _, a := range in.Snapshot.OtherHolders {
+		if p := ix.byKey[a.Key()]; p != nil && p.user == nil && !p.record.Removed {
+			p.unidentified = true
+		}
+	}
 	for i := range ix.people {
 		p := &ix.people[i]
 		p.only = slices.ContainsFunc(in.Only, func(a org.Address) bool {

@@ -176,6 +176,9 @@ func TestUnidentified(t *testing.T) {
 			in.Memory.People = map[string]org.PersonRecord{ada: {Joined: true, UserID: "u9"}}
 			in.InviteLeft = true
 		}, held, "invite"},
+		{"somebody in a group who is not in the list of users", func(in *plan.Input) {
+			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
+		}, held, "invite"},
 		{"a user, and hidden_members: invite", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Roster.Settings.HiddenMembers = roster.HiddenMembersInvite

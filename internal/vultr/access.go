@@ -156,10 +156,11 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 
 // withHolders returns the access in rows with its holders. It matches each holder to a user by the
 // user id or, if the only id is that of the membership, by this id or the address. It leaves out holders who
-// are not users, who have the access through a group, or who were removed from the group.
-func withHolders(rows []accessRow, users []org.User) []org.Access {
+// are not users, who have the access through a group, or who were removed from the group. others has the
+// addresses of active holders who are not users.
+func withHolders(rows []accessRow, users []org.User) (all []org.Access, others []org.Address) {
 	if len(rows) == 0 {
-		return nil
+		return nil, nil
 	}
 	byID := make(map[string]*org.User, len(users))
 	byEmail := make(map[string]*org.User, len(users))
@@ -171,7 +172,7 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 			byEmail[users[i].Email.Key()] = &users[i]
 		}
 	}
-	all := make([]org.Access, len(rows))
+	all = make([]org.Access, len(rows))
 	for i, row := range rows {
 		all[i] = row.Access
 		holders := row.holders()
@@ -184,6 +185,9 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 					u = byEmail[h.email.Key()]
 				}
 			}
+			if u == nil && !h.inactive && !h.email.IsZero() {
+				others = append(others, h.email)
+			}
 			// A removed member may stay in the list as inactive, because the member can be restored
 			// (SPEC). A suspended member is inactive too, but still a member.
 			if u == nil || u.ID == "" || h.inherited || h.inactive && !u.Suspended {
@@ -192,7 +196,7 @@ func withHolders(rows []accessRow, users []org.User) []org.Access {
 			all[i].Holders[u.ID] = cmp.Or(h.id, u.ID) // the id of the membership
 		}
 	}
-	return all
+	return all, others
 }
 
 func decodeGroup(f fields) accessRow {

@@ -137,7 +137,7 @@ func (c *Client) readOrganization(
 		}
 	}
 	s.Users = withSuspended(s.Users, suspended)
-	s.Access = withHolders(access, s.Users)
+	s.Access, s.OtherHolders = withHolders(access, s.Users)
 	if err := checkSameOrganization(s.Organization, pin, s.Invitations); err != nil {
 		return org.Snapshot{}, nil, err
 	}

@@ -142,7 +142,8 @@ func TestHolders(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			rows := []accessRow{{fetched: []holderRow{decodeHolder(decodeFields(t, tt.json))}}}
-			if diff := cmp.Diff(tt.want, withHolders(rows, users)[0].Holders); diff != "" {
+			access, _ := withHolders(rows, users)
+			if diff := cmp.Diff(tt.want, access[0].Holders); diff != "" {
 				t.Errorf("holders (-want +got):\n%s", diff)
 			}
 		})

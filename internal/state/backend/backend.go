@@ -4,6 +4,8 @@ package backend
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/dir"
@@ -42,6 +44,13 @@ func (b *Backend) Close() { b.close() }
 // folder or a part of a key.
 func (b *Backend) Store(organization string) (state.Store, error) {
 	if b.objects == nil {
+		// The API may write an id in another case than before.
+		if existing, err := dir.Organizations(b.location.Path); err == nil {
+			isSame := func(id string) bool { return strings.EqualFold(id, organization) }
+			if i := slices.IndexFunc(existing, isSame); i >= 0 && !slices.Contains(existing, organization) {
+				organization = existing[i]
+			}
+		}
 		return dir.New(b.location.Path, organization)
 	}
 	if !objects.IsKeyPart(organization) {
