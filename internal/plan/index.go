@@ -26,9 +26,11 @@ type index struct {
 	// unlistedUsers and unlistedInvitations match nobody in the roster, or people whose last day is over.
 	unlistedUsers       []org.User
 	unlistedInvitations []org.Invitation
-	// invitedAs has, by the key of the address that accepted, the keys of the addresses that were invited. rememberedAs
-	// has, by user id, the keys that the ledger has for the user. knownAddresses computes both; before, they are nil.
-	invitedAs, rememberedAs map[string][]string
+	// invitedAs has, by the key of the address that accepted, the keys of the addresses that were invited.
+	// perhapsInvitedAs has the same for invitations that name a user and whose status does not say that the user
+	// accepted. rememberedAs has, by user id, the keys that the ledger has for the user. knownAddresses computes all of
+	// them; before, they are nil.
+	invitedAs, perhapsInvitedAs, rememberedAs map[string][]string
 	// selfKnown is true if the user of the API key is among the users.
 	selfKnown bool
 	// someoneKeepsAPI is true if a member keeps API access that the roster does not give, because orgsync may not take

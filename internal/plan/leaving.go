@@ -37,7 +37,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 		}
 		switch {
 		case policy == roster.UnlistedReport || ix.isExempt(u) || lastAdmins[u.ID] || u.Email.IsZero() || u.ID == "" ||
-			ix.mayBeListed(u) || ix.mayBeService(u) || u.SeenOnce || isUnaccepted(u):
+			ix.mayBeListed(u) || u.ServiceUnknown && !ix.wasListed(u) || u.SeenOnce || isUnaccepted(u):
 			result.Notices = append(result.Notices, n)
 		case ix.maybeUnlisted != nil && !ix.isKnownToLedger(u):
 			result.Notices = append(result.Notices, n)
@@ -96,11 +96,7 @@ func (ix *index) unlistedPolicy(result *Plan) roster.UnlistedPolicy {
 // waitsForRemoval reports whether u may not be suspended or removed yet, because u has not been unlisted for long
 // enough. It sets RemovalAfter of n then. Users who were in a roster, by the ledger, do not wait.
 func (ix *index) waitsForRemoval(u *org.User, n *Notice) bool {
-	wasListed := func(key string) bool {
-		r := ix.in.Memory.People[key]
-		return r.Joined || r.Unlisted || r.EverMailed || len(r.Mails) > 0
-	}
-	if slices.ContainsFunc(ix.knownAddresses(u), wasListed) {
+	if ix.wasListed(u) {
 		return false
 	}
 	now, since := ix.in.Snapshot.Now, ix.in.Snapshot.Now
@@ -113,6 +109,14 @@ func (ix *index) waitsForRemoval(u *org.User, n *Notice) bool {
 	}
 	n.RemovalAfter = after
 	return true
+}
+
+// wasListed reports whether u was in a roster, by the ledger.
+func (ix *index) wasListed(u *org.User) bool {
+	return slices.ContainsFunc(ix.knownAddresses(u), func(key string) bool {
+		r := ix.in.Memory.People[key]
+		return r.Joined || r.Unlisted || r.EverMailed || len(r.Mails) > 0
+	})
 }
 
 // unlistedUserFacts returns a fact for each unlisted user who is not in the ledger. It also returns a fact for each
@@ -165,15 +169,6 @@ func (ix *index) protectedUnseen() []Notice {
 	return notices
 }
 
-// mayBeService reports whether u may be a service user, and the ledger does not know u as a person.
-func (ix *index) mayBeService(u *org.User) bool {
-	if !u.ServiceUnknown {
-		return false
-	}
-	_ = ix.knownAddresses(u)
-	return len(ix.rememberedAs[u.ID]) == 0
-}
-
 // mayBeListed reports whether the roster has one of the possible addresses of u, for a person whose last day is not
 // over.
 func (ix *index) mayBeListed(u *org.User) bool {
@@ -186,15 +181,8 @@ func (ix *index) mayBeListed(u *org.User) bool {
 // accepted. An invitation whose status is not understood does not prove who u is, but may not be ignored before
 // something is taken from u.
 func (ix *index) possibleAddresses(u *org.User) []string {
-	keys := ix.knownAddresses(u)
-	for i := range ix.in.Snapshot.Invitations {
-		inv := &ix.in.Snapshot.Invitations[i]
-		wasRefused := inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
-		if !inv.Registered.IsZero() && inv.Registered.Equal(u.Email) && !wasRefused {
-			keys = append(keys, inv.Invited.Key())
-		}
-	}
-	return keys
+	keys := ix.knownAddresses(u) // computes perhapsInvitedAs
+	return append(keys, ix.perhapsInvitedAs[u.Email.Key()]...)
 }
 
 // isKnownToLedger reports whether the ledger has u as a member, or as invited by a mail that has not expired. Only the
@@ -220,10 +208,16 @@ func (ix *index) isExempt(u *org.User) bool {
 //   - the other addresses that the roster has for the person with one of these addresses.
 func (ix *index) knownAddresses(u *org.User) []string {
 	if ix.invitedAs == nil { // computed only on demand, because few plans need it
-		ix.invitedAs, ix.rememberedAs = map[string][]string{}, map[string][]string{}
+		ix.invitedAs, ix.perhapsInvitedAs = map[string][]string{}, map[string][]string{}
+		ix.rememberedAs = map[string][]string{}
 		for _, inv := range ix.in.Snapshot.Invitations {
-			if key := acceptedBy(&inv); key != "" {
-				ix.invitedAs[key] = append(ix.invitedAs[key], inv.Invited.Key())
+			as := ix.perhapsInvitedAs
+			if inv.Status == org.StatusAccepted {
+				as = ix.invitedAs
+			}
+			wasRefused := inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
+			if key := inv.Registered.Key(); key != "" && !wasRefused {
+				as[key] = append(as[key], inv.Invited.Key())
 			}
 		}
 		for key, r := range ix.in.Memory.People {
