@@ -19,6 +19,9 @@ import (
 // ErrNotInstalled means that there is no program git.
 var ErrNotInstalled = errors.New("git is not installed, or not in the PATH")
 
+// errNoObject means that the repository has no object of a name.
+var errNoObject = errors.New("the repository has no such object")
+
 // ReadFiles returns the file that spec names or, if spec names a folder, the roster files in it. spec
 // has the form REF:PATH, for the repository of the working directory. ReadFiles only reads objects: it
 // does not run hooks, filters or other programs of the repository.
@@ -33,11 +36,20 @@ func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	if strings.ContainsFunc(path, unicode.IsControl) {
 		return nil, errors.New("the path contains a control character")
 	}
-	if _, err := resolveObject(ctx, ref+"^{commit}"); err != nil {
+	switch _, err := resolveObject(ctx, ref+"^{commit}"); {
+	case errors.Is(err, errNoObject):
+		return nil, fmt.Errorf("the repository has no commit %q", ref)
+	case err != nil:
 		return nil, fmt.Errorf("find the commit %q: %w", ref, err)
 	}
 	id, err := resolveObject(ctx, spec)
-	if err != nil {
+	switch isRelative := strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../"); {
+	case errors.Is(err, errNoObject) && isRelative:
+		return nil, fmt.Errorf("%q has no file or folder %q", ref, path)
+	case errors.Is(err, errNoObject):
+		return nil, fmt.Errorf("%q has no file or folder %q: the path counts from the top of the repository, "+
+			"or with ./ from here", ref, path)
+	case err != nil:
 		return nil, fmt.Errorf("find %q in %q: %w", path, ref, err)
 	}
 	kind, err := run(ctx, "cat-file", "-t", id)
@@ -57,7 +69,8 @@ func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 // readTree returns the files that [roster.Load] would read from the folder tree, in the same order.
 // name is the name of the folder in the names of the files.
 func readTree(ctx context.Context, name, tree string) ([]roster.File, error) {
-	list, err := run(ctx, "ls-tree", "-r", "-z", tree)
+	// Without --full-tree, git lists only what is below the path of the working directory.
+	list, err := run(ctx, "ls-tree", "--full-tree", "-r", "-z", tree)
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +136,15 @@ func checkRef(ref string) error {
 	return nil
 }
 
-// resolveObject returns the id of the object that name names. Only this function passes text from the
-// user to git.
+// resolveObject returns the id of the object that name names, or [errNoObject]. Only this function
+// passes text from the user to git.
 func resolveObject(ctx context.Context, name string) (string, error) {
-	out, err := run(ctx, "rev-parse", "--verify", "--end-of-options", name)
+	// With --quiet, git says nothing if there is no such object, and exits with 1. It still reports other
+	// errors, with another exit code.
+	out, err := run(ctx, "rev-parse", "--quiet", "--verify", "--end-of-options", name)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 1 {
+		return "", errNoObject
+	}
 	if err != nil {
 		return "", err
 	}
