@@ -154,7 +154,7 @@ var packageRules = []packageRule{
 	{
 		// Pure, like internal/plan.
 		dir:     "internal/diff",
-		std:     []string{"cmp", "maps", "slices", "strconv", "time"},
+		std:     []string{"cmp", "maps", "slices", "strconv", "strings", "time"},
 		project: []string{"internal/org", "internal/roster"},
 	},
 	{

@@ -21,8 +21,8 @@ func (a *app) diffCommand() *cobra.Command {
 		Use:   "diff OLD NEW",
 		Short: "Show what changes between two rosters",
 		Long: `Compares two rosters, OLD and NEW. diff shows people who are added or removed,
-people whose access or addresses change, teams that change, and settings that
-change. diff needs no API key and sends nothing.
+people whose access, last days or addresses change, teams that change, and
+settings that change. diff needs no API key and sends nothing.
 
 OLD and NEW are files or folders. To read a file or folder from the git
 repository of the working directory, write git:REF:PATH. REF names a commit, for

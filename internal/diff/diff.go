@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -98,12 +99,22 @@ type Field struct {
 	From, To string
 	// Removed and Added are the items that a list loses and gains.
 	Removed, Added []string
+	// Ends has the access of a person whose last day differs. It includes new access that has a last day.
+	Ends []End
 	// ManagedNow is true if orgsync manages the access from now on, and false if orgsync no longer
 	// manages it. It is nil if this does not change, for an added person, and for other fields.
 	ManagedNow *bool
 	// Loosens is true if the field is a setting, and its new value allows a run to do more than
 	// before, or to act on another organization.
 	Loosens bool
+}
+
+// End is the difference of the last day of access. Only memberships that end give access with a last day.
+type End struct {
+	// Name is the name of the group, the role or the policy.
+	Name string
+	// From and To are the old and the new last day; "" if there is none. From is also "" for new access.
+	From, To string
 }
 
 // Difference has all differences between two rosters.
@@ -277,7 +288,8 @@ func compareFields(before, after *roster.Person) []Field {
 	}
 	return differing(append(list,
 		Field{Name: From, From: formatDate(before.From), To: formatDate(after.From)},
-		Field{Name: Until, From: formatLastDay(before), To: formatLastDay(after)},
+		// Also for people that only teams list: it says when they are no longer in the roster.
+		Field{Name: Until, From: formatDate(before.Until), To: formatDate(after.Until)},
 		Field{Name: External, From: formatTrue(before.External), To: formatTrue(after.External)},
 		Field{Name: Name, From: before.Name, To: after.Name},
 		Field{Name: Note, From: before.Note, To: after.Note},
@@ -286,28 +298,49 @@ func compareFields(before, after *roster.Person) []Field {
 
 func differing(fields []Field) []Field {
 	return slices.DeleteFunc(fields, func(f Field) bool {
-		return f.From == f.To && len(f.Removed)+len(f.Added) == 0 && f.ManagedNow == nil
+		return f.From == f.To && len(f.Removed)+len(f.Added)+len(f.Ends) == 0 && f.ManagedNow == nil
 	})
 }
 
 // compareMemberships returns fields for the teams of a person: one for the teams that the person joins
-// and leaves, and two for each membership in after. It also returns fields without a difference.
+// and leaves, and two for each team in after. It also returns fields without a difference.
 func compareMemberships(before, after []roster.Membership) []Field {
-	find := func(list []roster.Membership, team string) roster.Membership {
-		if i := slices.IndexFunc(list, func(m roster.Membership) bool { return m.Team == team }); i >= 0 {
-			return list[i]
-		}
-		return roster.Membership{}
-	}
+	previous, current := joinMemberships(before), joinMemberships(after)
 	fields := []Field{{Name: Teams}}
 	fields[0].Removed, fields[0].Added = difference(teamNames(before), teamNames(after))
 	for _, team := range teamNames(after) {
-		from, to := find(before, team), find(after, team)
+		from, to := previous[team], current[team]
 		fields = append(fields,
-			Field{Name: Until, Team: team, From: formatDate(from.Until), To: formatDate(to.Until)},
-			Field{Name: Note, Team: team, From: from.Note, To: to.Note})
+			Field{Name: Until, Team: team, From: formatDate(from.until), To: formatDate(to.until)},
+			Field{Name: Note, Team: team, From: strings.Join(from.notes, "; "), To: strings.Join(to.notes, "; ")})
 	}
 	return fields
+}
+
+// membership is what all lines of a person in one team say together.
+type membership struct {
+	until time.Time // the latest of the last days; zero means no end
+	notes []string  // sorted, without duplicates
+}
+
+// joinMemberships returns the memberships of a person by team. A person who is in a team twice stays
+// until the later end.
+func joinMemberships(list []roster.Membership) map[string]membership {
+	byTeam := make(map[string]membership, len(list))
+	for _, m := range list {
+		joined, found := byTeam[m.Team]
+		switch {
+		case !found || m.Until.IsZero():
+			joined.until = m.Until
+		case !joined.until.IsZero() && m.Until.After(joined.until):
+			joined.until = m.Until
+		}
+		if at, found := slices.BinarySearch(joined.notes, m.Note); !found && m.Note != "" {
+			joined.notes = slices.Insert(joined.notes, at, m.Note)
+		}
+		byTeam[m.Team] = joined
+	}
+	return byTeam
 }
 
 // teamNames returns the names of the teams of memberships, without duplicates.
@@ -442,7 +475,27 @@ func compareAccess(before, after interface {
 		from, to := before.Refs(kind), after.Refs(kind)
 		f := Field{Name: FieldName(kind.Plural()), ManagedNow: managementChange(from != nil, to != nil)}
 		f.Removed, f.Added = difference(refNames(from), refNames(to))
+		f.Ends = compareEnds(from, to)
 		list = append(list, f)
+	}
+	return list
+}
+
+// compareEnds returns the access in after whose last day is not the same in before.
+func compareEnds(before, after []roster.Ref) []End {
+	ends := func(r roster.Ref) bool { return !r.Until.IsZero() }
+	if !slices.ContainsFunc(before, ends) && !slices.ContainsFunc(after, ends) {
+		return nil // the usual case, and the lists may be long
+	}
+	var list []End
+	for _, to := range after {
+		var from roster.Ref
+		if i := slices.IndexFunc(before, func(r roster.Ref) bool { return r.Name == to.Name }); i >= 0 {
+			from = before[i]
+		}
+		if !from.Until.Equal(to.Until) {
+			list = append(list, End{Name: to.Name, From: formatDate(from.Until), To: formatDate(to.Until)})
+		}
 	}
 	return list
 }
@@ -502,15 +555,6 @@ func formatTrue(b bool) string {
 		return "true"
 	}
 	return ""
-}
-
-// formatLastDay returns the last day in the entry of p; "" if there is none. A last day from a
-// membership does not count, because it has a field of its own.
-func formatLastDay(p *roster.Person) string {
-	if p.OnlyInTeams {
-		return ""
-	}
-	return formatDate(p.Until)
 }
 
 func formatDate(t time.Time) string {

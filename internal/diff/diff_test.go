@@ -2,7 +2,9 @@ package diff
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -75,6 +77,15 @@ func TestPeople(t *testing.T) {
 			Field{Name: Roles, ManagedNow: &yes})},
 		{"policies no longer managed", with("policies: [p]"), ada, person(Changed, "ada@example.com",
 			Field{Name: Policies, Removed: []string{"p"}, ManagedNow: &no})},
+		{"added, only in a team", "users: [{email: bob@example.com}]", "users: [{email: bob@example.com}]\nteams: {t: " +
+			"{groups: [], members: [{email: ada@example.com, until: 2027-01-01}]}, u: {groups: [g], members: " +
+			"[{email: ada@example.com, until: 2028-01-01}]}}",
+			[]Person{{Kind: Added, Email: org.MustParseAddress("ada@example.com"), Source: "users.yaml:2", Fields: []Field{
+				{Name: Groups, Added: []string{"g"}, Ends: []End{{Name: "g", To: "2028-01-01"}}},
+				{Name: Teams, Added: []string{"t", "u"}}, {Name: Until, Team: "t", To: "2027-01-01"},
+				{Name: Until, Team: "u", To: "2028-01-01"}, {Name: Until, To: "2028-01-01"}}},
+				{Kind: Changed, Email: org.MustParseAddress("bob@example.com"), Source: "users.yaml:1",
+					Fields: []Field{{Name: Groups, ManagedNow: &yes}}}}},
 		{"set by the defaults", ada, "defaults: {groups: [all]}\n" + ada,
 			[]Person{{Kind: Changed, Email: org.MustParseAddress("ada@example.com"),
 				Source: "users.yaml:3", Fields: []Field{{Name: Groups, Added: []string{"all"}, ManagedNow: &yes}}}}},
@@ -270,9 +281,12 @@ users:
 			{Name: Email, From: "cleo@example.com", To: "cleo.new@example.com"},
 			{Name: Aliases, Added: []string{"cleo@example.com"}}}},
 		{Kind: Changed, Email: address("dan@example.com"), Source: "users.yaml:6", Fields: []Field{
-			{Name: Groups, Added: []string{"finance", "new"}}, {Name: Teams, Added: []string{"new"}},
+			{Name: Groups, Added: []string{"finance", "new"}, Ends: []End{
+				{Name: "billing", From: "2027-01-31", To: "2027-03-31"}, {Name: "finance", To: "2027-03-31"}}},
+			{Name: Teams, Added: []string{"new"}},
 			{Name: Until, Team: "billing", From: "2027-01-31", To: "2027-03-31"}, {Name: Note, Team: "billing", From: "a",
-				To: "b"}}},
+				To: "b"},
+			{Name: Until, From: "2027-01-31"}}},
 	}
 	if d := cmp.Diff(wantPeople, got.People, spelling, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("people (-want +got):\n%s", d)
@@ -284,4 +298,145 @@ users:
 	if same := Compare(after, after); len(same.Teams) > 0 {
 		t.Errorf("a roster differs from itself: %+v", same.Teams)
 	}
+}
+
+// TestEnds checks that everything is compared that decides when somebody's time in the organization, or
+// their access, ends. Each case is compared in both directions.
+func TestEnds(t *testing.T) {
+	t.Parallel()
+	const day, later = "2027-01-01", "2028-01-01"
+	const bob = "  - bob@example.com\n"
+	const team = "teams:\n  t: {groups: [admin], members: [{email: ada@example.com, until: 2027-01-01}]}\n"
+	const manages = "  m: {groups: []}\n" // so that groups are managed with and without the team t
+	ends := func(from, to string) []Field {
+		return []Field{{Name: Groups, Ends: []End{{Name: "admin", From: from, To: to}}}}
+	}
+	until := func(team, from, to string) Field { return Field{Name: Until, Team: team, From: from, To: to} }
+	tests := []struct {
+		name, before, after string
+		there, back         []Field
+	}{
+		{"users lists somebody of a team",
+			"teams:\n  t: {members: [{email: ada@example.com, until: 2027-01-01}]}\nusers:\n" + bob,
+			"teams:\n  t: {members: [{email: ada@example.com, until: 2027-01-01}]}\nusers:\n" + bob + "  - ada@example.com\n",
+			[]Field{until("", day, "")}, []Field{until("", "", day)}},
+		{"the entry gives what a team gave", team + "users: [ada@example.com]\n",
+			team + "users: [{email: ada@example.com, groups: [admin]}]\n", ends(day, ""), ends("", day)},
+		{"the defaults give what a team gave", team + "users: [ada@example.com]\n",
+			team + "users: [ada@example.com]\ndefaults: {groups: [admin]}\n", ends(day, ""), ends("", day)},
+		{"another team gives what a team gave", team + "  u: {members: [ada@example.com]}\n",
+			team + "  u: {groups: [admin], members: [ada@example.com]}\n", ends(day, ""), ends("", day)},
+		{"another team gives it for longer", team + "  u: {members: [{email: ada@example.com, until: 2028-01-01}]}\n",
+			team + "  u: {groups: [admin], members: [{email: ada@example.com, until: 2028-01-01}]}\n",
+			ends(day, later), ends(later, day)},
+		{"access that ends is new", "users: [ada@example.com]\nteams:\n" + manages,
+			team + manages + "users: [ada@example.com]\n",
+			[]Field{{Name: Groups, Added: []string{"admin"}, Ends: []End{{Name: "admin", To: day}}},
+				{Name: Teams, Added: []string{"t"}}, until("t", "", day)},
+			[]Field{{Name: Groups, Removed: []string{"admin"}}, {Name: Teams, Removed: []string{"t"}}}},
+		{"a second line without an end, in one team",
+			"teams:\n  t: {members: [{email: ada@example.com, until: 2027-01-01}]}\n",
+			"teams:\n  t: {members: [{email: ada@example.com, until: 2027-01-01}, ada@example.com]}\n",
+			[]Field{until("t", day, ""), until("", day, "")}, []Field{until("t", "", day), until("", "", day)}},
+		{"a second line with a later end, in one team", team + "users: [ada@example.com]\n",
+			"teams:\n  t:\n    groups: [admin]\n    members:\n      - {email: ada@example.com, until: 2028-01-01}\n" +
+				"      - {email: ada@example.com, until: 2027-01-01}\nusers: [ada@example.com]\n",
+			append(ends(day, later), until("t", day, later)), append(ends(later, day), until("t", later, day))},
+		{"a second line with an earlier end, in one team",
+			"teams:\n  t: {members: [ada@example.com]}\n",
+			"teams:\n  t: {members: [{email: ada@example.com, until: 2027-01-01}, ada@example.com]}\n", nil, nil},
+		{"the note of a second line, in one team", "teams:\n  t: {members: [{email: ada@example.com, note: a}]}\n",
+			"teams:\n  t: {members: [{email: ada@example.com, note: b}, {email: ada@example.com, note: a}]}\n",
+			[]Field{{Name: Note, Team: "t", From: "a", To: "a; b"}}, []Field{{Name: Note, Team: "t", From: "a; b", To: "a"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			before, after := read(t, tt.before), read(t, tt.after)
+			for _, direction := range []struct {
+				got  Difference
+				want []Field
+			}{{Compare(before, after), tt.there}, {Compare(after, before), tt.back}} {
+				var got []Field
+				for _, p := range direction.got.People {
+					if p.Kind != Changed || p.Email.String() != "ada@example.com" {
+						t.Errorf("another person differs: %+v", p)
+					}
+					got = append(got, p.Fields...)
+				}
+				if d := cmp.Diff(direction.want, got, cmpopts.EquateEmpty()); d != "" {
+					t.Errorf("-want +got:\n%s", d)
+				}
+			}
+		})
+	}
+}
+
+// If a person is not in the difference, the two rosters give the person the same on every day.
+func TestUnchangedOnEveryDay(t *testing.T) {
+	t.Parallel()
+	const address = "ada@example.com"
+	ends := []string{"", ", until: 2027-01-01", ", until: 2027-02-01"}
+	groups := []string{"", ", groups: []", ", groups: [a]", ", groups: [a, b]"}
+	lines := []string{""}
+	for _, end := range ends {
+		lines = append(lines, "{email: ada@example.com"+end+"}, ")
+	}
+	entries := []string{""}
+	for _, end := range ends {
+		for _, g := range groups {
+			entries = append(entries, "- {email: ada@example.com"+end+g+"}")
+		}
+	}
+	parts := [][]string{entries, groups, groups, lines, lines, groups, lines} // a roster has one of each list
+	const form = `
+users:
+  - zoe@example.com
+  %s
+defaults: {api_enabled: false%s}
+teams:
+  t: {description: x%s, members: [%s%szoe@example.com]}
+  u: {description: x%s, members: [%szoe@example.com]}
+`
+	parse := func(t *rapid.T, choice []int) *roster.Roster {
+		var values []any
+		for i, part := range parts {
+			values = append(values, part[choice[i]])
+		}
+		return read(t, fmt.Sprintf(form, values...))
+	}
+	// onDay says what r gives to ada on the day.
+	onDay := func(r *roster.Roster, day string) string {
+		now, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range r.People {
+			if p := r.People[i].On(now); p.Email.String() == address && !p.Ended(now) {
+				names := refNames(p.Groups)
+				slices.Sort(names)
+				return fmt.Sprintf("managed %t, groups %v", p.Groups != nil, names)
+			}
+		}
+		return "not in the roster"
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		choice := make([]int, len(parts))
+		for i := range parts {
+			choice[i] = rapid.IntRange(0, len(parts[i])-1).Draw(t, "part")
+		}
+		before := parse(t, choice)
+		i := rapid.IntRange(0, len(parts)-1).Draw(t, "changed")
+		choice[i] = rapid.IntRange(0, len(parts[i])-1).Draw(t, "new part")
+		after := parse(t, choice)
+		isAda := func(p Person) bool { return p.Email.String() == address }
+		if slices.ContainsFunc(Compare(before, after).People, isAda) {
+			return
+		}
+		for _, day := range []string{"2026-12-31", "2027-01-15", "2027-02-15"} {
+			if was, is := onDay(before, day), onDay(after, day); was != is {
+				t.Errorf("no difference, but on %s: %s before, %s after", day, was, is)
+			}
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/orgsync/orgsync/internal/diff"
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -171,7 +172,22 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
 			return "apply would only report them"
 		}
 	}
-	words := document.Map(p.Fields, func(f diff.Field) string { return fieldText(f, p.Kind) })
+	var words []string
+	lastEnd := -1 // the index of the last field with a last day
+	for i, f := range p.Fields {
+		if f.Name == diff.Until || len(f.Ends) > 0 {
+			lastEnd = i
+		}
+	}
+	for i, f := range p.Fields {
+		hasText := f.Name != diff.Until && (f.ManagedNow != nil || len(f.Ends) == 0 || len(f.Removed)+len(f.Added) > 0)
+		if hasText {
+			words = append(words, fieldText(f, p.Kind))
+		}
+		if i == lastEnd {
+			words = append(words, endTexts(p.Fields)...)
+		}
+	}
 	if other := document.MarkName(p.SameName.String()); other != "" {
 		words = append(words, sameNameText(other))
 	}
@@ -187,8 +203,57 @@ var plurals = map[diff.FieldName][2]string{
 	diff.Aliases:  {"alias", "aliases"},
 }
 
+// endTexts returns a text about each difference between last days in fields. Everything of a person
+// that has the same difference is in one text, as in "until 2027-03-31 with the group vpn and in the
+// organization".
+func endTexts(fields []diff.Field) []string {
+	type change struct{ from, to string }
+	var changes []change
+	names := make(map[change]map[diff.FieldName][]string) // the name of the organization is ""
+	add := func(c change, field diff.FieldName, name string) {
+		if names[c] == nil {
+			names[c] = make(map[diff.FieldName][]string)
+			changes = append(changes, c)
+		}
+		names[c][field] = append(names[c][field], name)
+	}
+	for _, f := range fields {
+		for _, end := range f.Ends {
+			add(change{end.From, end.To}, f.Name, end.Name)
+		}
+		switch {
+		case f.Name == diff.Until && f.Team != "":
+			add(change{f.From, f.To}, diff.Teams, f.Team)
+		case f.Name == diff.Until:
+			add(change{f.From, f.To}, diff.Until, "")
+		}
+	}
+	isLone := len(changes) == 1 && len(names[changes[0]]) == 1
+	return document.Map(changes, func(c change) string {
+		from, to := document.MarkName(c.from), document.MarkName(c.to)
+		text := textForChange(from, to, "until "+to, "no last day any more (was "+from+")", "until "+to+" instead of "+from)
+		var places []string
+		for _, field := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Teams} {
+			preposition := "with the "
+			if field == diff.Teams {
+				preposition = "in the "
+			}
+			if list := names[c][field]; len(list) > 0 {
+				word := document.SingularOrPlural(len(list), plurals[field][0], plurals[field][1])
+				places = append(places, preposition+word+" "+summarizeList(list))
+			}
+		}
+		if isOrganization := len(names[c][diff.Until]) > 0; isOrganization && isLone {
+			return text // nothing else has a last day here, so it can only be this one
+		} else if isOrganization {
+			places = append(places, "in the organization")
+		}
+		return text + " " + printable.JoinAnd(places)
+	})
+}
+
 // fieldText returns a text about the difference f of a person or team. kind is the difference of the
-// person or team: Added or Changed.
+// person or team: Added or Changed. The texts about last days are those of [endTexts].
 func fieldText(f diff.Field, kind diff.Kind) string {
 	from, to := document.MarkName(f.From), document.MarkName(f.To)
 	if f.Team != "" {
@@ -209,8 +274,6 @@ func fieldText(f diff.Field, kind diff.Kind) string {
 	case diff.From:
 		return textForChange(from, to, "not invited before "+to, "invited at once (was from "+from+")",
 			"first day "+to+" instead of "+from)
-	case diff.Until:
-		return textForChange(from, to, "until "+to, "no last day any more (was "+from+")", "until "+to+" instead of "+from)
 	case diff.External:
 		return textForChange(from, to, "outside the allowed domains on purpose",
 			"no longer outside the allowed domains on purpose", "")

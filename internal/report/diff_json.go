@@ -46,8 +46,16 @@ type field struct {
 	To      *string  `json:"to"`
 	Removed []string `json:"removed,omitempty"`
 	Added   []string `json:"added,omitempty"`
+	// Ends has the access whose last day differs.
+	Ends []end `json:"ends,omitempty"`
 	// Managed is nil if it does not change.
 	Managed *bool `json:"managed,omitempty"`
+}
+
+type end struct {
+	Name string  `json:"name"`
+	From *string `json:"from"`
+	To   *string `json:"to"`
 }
 
 type setting struct {
@@ -90,5 +98,6 @@ func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 
 func newField(f diff.Field) field {
 	return field{Field: f.Name, Team: f.Team, From: orNull(f.From), To: orNull(f.To), Removed: f.Removed, Added: f.Added,
+		Ends:    document.Map(f.Ends, func(e diff.End) end { return end{e.Name, orNull(e.From), orNull(e.To)} }),
 		Managed: f.ManagedNow}
 }

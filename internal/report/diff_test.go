@@ -71,6 +71,14 @@ func manyDiffer() diff.Difference {
 					ManagedNow: &yes}}},
 			{Kind: diff.Changed, Email: address("gil@example.com"), Source: "users.yaml:29",
 				Fields: []diff.Field{{Name: diff.APIEnabled, From: "true", ManagedNow: &no}}},
+			{Kind: diff.Changed, Email: address("ivy@example.com"), Source: "users.yaml:31", Fields: []diff.Field{
+				{Name: diff.Groups, Added: []string{"finance"}, Ends: []diff.End{
+					{Name: "billing", From: "2030-03-31", To: "2031-03-31"}, {Name: "finance", To: "2031-03-31"},
+					{Name: "vpn", From: "2030-03-31", To: "2031-03-31"}}},
+				{Name: diff.Roles, Ends: []diff.End{{Name: "deployer", From: "2030-03-31"}}},
+				{Name: diff.Until, Team: "billing", From: "2030-03-31", To: "2031-03-31"},
+				{Name: diff.Note, Team: "billing", To: "ticket 124"},
+				{Name: diff.Until, From: "2030-03-31", To: "2031-03-31"}, {Name: diff.Note, From: "old"}}},
 		},
 		Warnings:  warnings(),
 		Unchanged: 12,
@@ -99,6 +107,44 @@ func TestDiffRemoved(t *testing.T) {
 		d := diff.Difference{People: []diff.Person{{Kind: diff.Removed, Email: address("bob@example.com")}}, Unlisted: policy}
 		if err := document.WriteText(&buf, DiffDocument(d), 0, false); err != nil || !strings.Contains(buf.String(), want) {
 			t.Errorf("%s: %v, want %q in:\n%s", policy, err, want, &buf)
+		}
+	}
+}
+
+// TestDiffEnds checks the text about last days. People who only see the text must see when somebody's
+// access and time in the organization end.
+func TestDiffEnds(t *testing.T) {
+	t.Parallel()
+	const day, later = "2027-01-01", "2028-01-01"
+	admin := func(from, to string) diff.Field {
+		return diff.Field{Name: diff.Groups, Ends: []diff.End{{Name: "admin", From: from, To: to}}}
+	}
+	tests := []struct {
+		kind   diff.Kind
+		fields []diff.Field
+		want   string
+	}{
+		{diff.Changed, []diff.Field{{Name: diff.Until, From: day}}, "no last day any more (was 2027-01-01)"},
+		{diff.Changed, []diff.Field{{Name: diff.Until, To: day}}, "until 2027-01-01"},
+		{diff.Changed, []diff.Field{admin(day, "")}, "no last day any more (was 2027-01-01) with the group admin"},
+		{diff.Changed, []diff.Field{admin("", day)}, "until 2027-01-01 with the group admin"},
+		{diff.Changed, []diff.Field{admin(day, later)}, "until 2028-01-01 instead of 2027-01-01 with the group admin"},
+		{diff.Changed, []diff.Field{{Name: diff.Until, Team: "t", From: day}, {Name: diff.Until, From: day}},
+			"no last day any more (was 2027-01-01) in the team t and in the organization"},
+		{diff.Changed, []diff.Field{{Name: diff.Until, Team: "t", From: day}, {Name: diff.Until, From: later}},
+			"no last day any more (was 2027-01-01) in the team t; no last day any more (was 2028-01-01) in the organization"},
+		{diff.Added, []diff.Field{{Name: diff.Policies, Added: []string{"p", "q"}, Ends: []diff.End{{Name: "p", To: day},
+			{Name: "q", To: day}}}, {Name: diff.Teams, Added: []string{"t"}}, {Name: diff.Until, Team: "t", To: day},
+			{Name: diff.Until, To: day}},
+			"policies p, q; team t; until 2027-01-01 with the policies p, q, in the team t and in the organization"},
+	}
+	for _, tt := range tests {
+		d := diff.Difference{People: []diff.Person{{Kind: tt.kind, Email: address("ada@example.com"), Source: "u.yaml:1",
+			Fields: tt.fields}}}
+		var buf bytes.Buffer
+		err := document.WriteText(&buf, DiffDocument(d), 0, false)
+		if err != nil || !strings.Contains(buf.String(), "  ada@example.com  "+tt.want+"  u.yaml:1\n") {
+			t.Errorf("%v, want %q in:\n%s", err, tt.want, &buf)
 		}
 	}
 }
@@ -151,7 +197,8 @@ func FuzzDiff(f *testing.F) {
 				}
 				for _, name := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Aliases} {
 					p.Fields = append(p.Fields, diff.Field{Name: name, Removed: []string{text}, Added: []string{text, text}},
-						diff.Field{Name: name, Added: []string{text}, ManagedNow: &yes})
+						diff.Field{Name: name, Added: []string{text}, ManagedNow: &yes},
+						diff.Field{Name: name, Ends: []diff.End{{Name: text, From: text}}})
 				}
 				d.People = append(d.People, p)
 			}
