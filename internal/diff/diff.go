@@ -99,6 +99,12 @@ type Field struct {
 	From, To string
 	// Removed and Added are the items that a list loses and gains.
 	Removed, Added []string
+	// Kept has the items of Removed that a run would not take away from people who have them, as far as
+	// the rosters show. It is empty if the field is not a list of access.
+	Kept []string
+	// KeptBecause is the reason. If the field is APIEnabled, it is the reason why a run would not take API
+	// access away. It is "" if nothing is kept.
+	KeptBecause KeptReason
 	// Ends has the access of a person whose last day differs. It includes new access that has a last day.
 	Ends []End
 	// ManagedNow is true if orgsync manages the access from now on, and false if orgsync no longer
@@ -108,6 +114,20 @@ type Field struct {
 	// before, or to act on another organization.
 	Loosens bool
 }
+
+// KeptReason says why a run would not take access away although the new roster no longer gives it.
+type KeptReason string
+
+// The reasons.
+const (
+	// KeptBySetting means that the settings of the new roster only report extra access.
+	KeptBySetting KeptReason = "extra_access"
+	// KeptProtected means that the person is protected.
+	KeptProtected KeptReason = "protected"
+	// KeptUnnamed means that the new roster names the access nowhere. A run revokes only access that the
+	// roster names.
+	KeptUnnamed KeptReason = "not_named"
+)
 
 // End is the difference of the last day of access. Only memberships that end give access with a last day.
 type End struct {
@@ -129,6 +149,9 @@ type Difference struct {
 	Unchanged int
 	// Unlisted is the policy of the new roster for unlisted people. It applies to removed people.
 	Unlisted roster.UnlistedPolicy
+	// MayBePart is true if the new roster names no organization. Its files may then be a part of a
+	// roster, with the settings in another part.
+	MayBePart bool
 	// Warnings are the warnings about the new roster. The caller sets them: they depend on the day,
 	// and Compare has no clock.
 	Warnings []roster.Problem
@@ -164,9 +187,11 @@ func (d Difference) Count(k Kind) int {
 // person if they have the same email. Other entries belong to the same person if they have an address
 // or alias in common. Compare does not change the rosters.
 func Compare(before, after *roster.Roster) Difference {
-	d := Difference{Settings: compareSettings(before, after), Unlisted: after.Settings.Unlisted}
+	d := Difference{Settings: compareSettings(before, after), Unlisted: after.Settings.Unlisted,
+		MayBePart: after.Organization == ""}
 	matches, removed := matchPeople(before.People, after.People)
 	removedByKey := indexBySameKeys(removed)
+	keeps := newKeeper(after)
 	for i := range after.People {
 		current, previous := &after.People[i], matches[i]
 		p := Person{Kind: Added, Email: current.Email, Name: current.Name, Source: current.At.Source()}
@@ -181,6 +206,7 @@ func Compare(before, after *roster.Roster) Difference {
 			}
 		} else {
 			p.Fields = compareFields(previous, current)
+			keeps.mark(p.Fields, current)
 			if len(p.Fields) == 0 {
 				d.Unchanged++
 				continue
@@ -196,6 +222,9 @@ func Compare(before, after *roster.Roster) Difference {
 		d.People = append(d.People, Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source()})
 	}
 	d.Teams = compareTeams(before, after, matches, removed)
+	for _, t := range d.Teams {
+		keeps.mark(t.Fields, nil)
+	}
 	slices.SortStableFunc(d.People, func(a, b Person) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)),
@@ -204,6 +233,57 @@ func Compare(before, after *roster.Roster) Difference {
 	})
 	return d
 }
+
+// keeper knows which access a run would not take away. These are the rules of package plan, as far as
+// they need only the roster.
+type keeper struct {
+	revokes   bool
+	protected []org.Address
+	named     org.Wanted // all access that the roster names; only set if revokes is true
+}
+
+// newKeeper returns a keeper for runs with the roster r.
+func newKeeper(r *roster.Roster) keeper {
+	k := keeper{revokes: r.Settings.ExtraAccess == roster.ExtraAccessRevoke, protected: r.Settings.Protected}
+	if k.revokes {
+		k.named = r.RequiredAccess()
+	}
+	return k
+}
+
+// mark sets Kept and KeptBecause in the fields of the person p or, if p is nil, of a team.
+func (k keeper) mark(fields []Field, p *roster.Person) {
+	isProtected := p != nil && slices.ContainsFunc(p.Addresses(), func(a org.Address) bool {
+		return slices.ContainsFunc(k.protected, a.Equal)
+	})
+	for i := range fields {
+		f := &fields[i]
+		if f.Name == APIEnabled && f.To == "false" && isProtected {
+			f.KeptBecause = KeptProtected // extra_access is not about API access
+		}
+		at := slices.IndexFunc(org.Kinds, func(kind org.Kind) bool { return f.Name == fieldOf(kind) })
+		if at < 0 || f.ManagedNow != nil || len(f.Removed) == 0 {
+			continue
+		}
+		switch {
+		case isProtected:
+			f.Kept, f.KeptBecause = f.Removed, KeptProtected
+		case !k.revokes:
+			f.Kept, f.KeptBecause = f.Removed, KeptBySetting
+		default:
+			f.Kept = slices.DeleteFunc(slices.Clone(f.Removed), func(name string) bool {
+				_, isNamed := slices.BinarySearch(k.named[org.Kinds[at]], name)
+				return isNamed
+			})
+			if len(f.Kept) > 0 {
+				f.KeptBecause = KeptUnnamed
+			}
+		}
+	}
+}
+
+// fieldOf returns the field for a kind of access.
+func fieldOf(kind org.Kind) FieldName { return FieldName(kind.Plural()) }
 
 // indexBySameKeys returns people by the keys of [roster.IdentityKeys]. If several people have a key, it
 // returns the first of them.
@@ -473,7 +553,7 @@ func compareAccess(before, after interface {
 	var list []Field
 	for _, kind := range org.Kinds {
 		from, to := before.Refs(kind), after.Refs(kind)
-		f := Field{Name: FieldName(kind.Plural()), ManagedNow: managementChange(from != nil, to != nil)}
+		f := Field{Name: fieldOf(kind), ManagedNow: managementChange(from != nil, to != nil)}
 		f.Removed, f.Added = difference(refNames(from), refNames(to))
 		f.Ends = compareEnds(from, to)
 		list = append(list, f)

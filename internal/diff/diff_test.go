@@ -71,7 +71,7 @@ func TestPeople(t *testing.T) {
 		{"API access no longer managed", with("api_enabled: no"), ada, person(Changed, "ada@example.com",
 			Field{Name: APIEnabled, From: "false", ManagedNow: &no})},
 		{"groups", with("groups: [a, b]"), with("groups: [b, c]"), person(Changed, "ada@example.com",
-			Field{Name: Groups, Removed: []string{"a"}, Added: []string{"c"}})},
+			Field{Name: Groups, Removed: []string{"a"}, Added: []string{"c"}, Kept: []string{"a"}, KeptBecause: KeptBySetting})},
 		{"another order of groups", with("groups: [a, b]"), with("groups: [b, a]"), nil},
 		{"roles managed, empty list", ada, with("roles: []"), person(Changed, "ada@example.com",
 			Field{Name: Roles, ManagedNow: &yes})},
@@ -276,7 +276,8 @@ users:
 		{Kind: Changed, Email: address("ada@example.com"), Source: "users.yaml:6", Fields: []Field{
 			{Name: Groups, Added: []string{"billing", "finance"}}, {Name: Teams, Added: []string{"billing"}}}},
 		{Kind: Changed, Email: address("bob@example.com"), Source: "users.yaml:12", Fields: []Field{
-			{Name: Groups, Removed: []string{"billing"}}, {Name: Teams, Removed: []string{"billing", "old"}}}},
+			{Name: Groups, Removed: []string{"billing"}, Kept: []string{"billing"}, KeptBecause: KeptBySetting},
+			{Name: Teams, Removed: []string{"billing", "old"}}}},
 		{Kind: Changed, Email: address("cleo.new@example.com"), Source: "users.yaml:11", Fields: []Field{
 			{Name: Email, From: "cleo@example.com", To: "cleo.new@example.com"},
 			{Name: Aliases, Added: []string{"cleo@example.com"}}}},
@@ -333,7 +334,8 @@ func TestEnds(t *testing.T) {
 			team + manages + "users: [ada@example.com]\n",
 			[]Field{{Name: Groups, Added: []string{"admin"}, Ends: []End{{Name: "admin", To: day}}},
 				{Name: Teams, Added: []string{"t"}}, until("t", "", day)},
-			[]Field{{Name: Groups, Removed: []string{"admin"}}, {Name: Teams, Removed: []string{"t"}}}},
+			[]Field{{Name: Groups, Removed: []string{"admin"}, Kept: []string{"admin"}, KeptBecause: KeptBySetting},
+				{Name: Teams, Removed: []string{"t"}}}},
 		{"a second line without an end, in one team",
 			"teams:\n  t: {members: [{email: ada@example.com, until: 2027-01-01}]}\n",
 			"teams:\n  t: {members: [{email: ada@example.com, until: 2027-01-01}, ada@example.com]}\n",
@@ -369,6 +371,73 @@ func TestEnds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestKept checks which access stays although the roster no longer gives it to a person or a team.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	const revoke = "settings: {extra_access: revoke}\n"
+	const protects = "settings: {extra_access: revoke, protected: [ADA@home.example]}\n"
+	const bob = "  - {email: bob@example.com, groups: [a]}\n"
+	ada := func(groups string) string {
+		return "users:\n  - {email: ada@example.com, aliases: [ada@home.example], groups: [" + groups + "]}\n"
+	}
+	lost := func(reason KeptReason, removed []string, kept ...string) []Field {
+		return []Field{{Name: Groups, Removed: removed, Kept: kept, KeptBecause: reason}}
+	}
+	ab := []string{"a", "b"}
+	tests := []struct {
+		name, before, after string
+		want                []Field
+	}{
+		{"the setting is report", ada("a, b") + bob, ada("") + bob, lost(KeptBySetting, ab, "a", "b")},
+		{"somebody else has it", ada("a, b") + bob, revoke + ada("") + bob, lost(KeptUnnamed, ab, "b")},
+		{"nobody has it", ada("a, b"), revoke + ada(""), lost(KeptUnnamed, ab, "a", "b")},
+		{"a team without members has it", ada("a, b"),
+			revoke + ada("") + "teams: {t: {groups: [b, a], members: []}}\n", lost("", ab)},
+		{"a role of the same name", ada("a"), revoke + ada("") + "teams: {t: {roles: [a], members: []}}\n",
+			append(lost(KeptUnnamed, []string{"a"}, "a"), Field{Name: Roles, ManagedNow: new(true)})},
+		{"protected", ada("a") + bob, protects + ada("") + bob, lost(KeptProtected, []string{"a"}, "a")},
+		{"protected in the old roster only", protects + ada("a") + bob, revoke + ada("") + bob, lost("", []string{"a"})},
+		{"no longer managed", "users:\n  - {email: ada@example.com, groups: [a]}\n", revoke + "users: [ada@example.com]\n",
+			[]Field{{Name: Groups, Removed: []string{"a"}, ManagedNow: new(false)}}},
+		{"teams and aliases are no access", "users:\n  - {email: ada@example.com, aliases: [ada@home.example]}\nteams:\n" +
+			"  t: {members: [ada@example.com]}\n", "users: [ada@example.com]\n",
+			[]Field{{Name: Teams, Removed: []string{"t"}}, {Name: Aliases, Removed: []string{"ada@home.example"}}}},
+		{"API access", "users: [{email: ada@example.com, api_enabled: yes}]\n",
+			"users: [{email: ada@example.com, api_enabled: no}]\n", []Field{{Name: APIEnabled, From: "true", To: "false"}}},
+		{"API access of a protected person", "users: [{email: ada@example.com, api_enabled: yes}]\n",
+			"settings: {protected: [ada@example.com]}\nusers: [{email: ada@example.com, api_enabled: no}]\n",
+			[]Field{{Name: APIEnabled, From: "true", To: "false", KeptBecause: KeptProtected}}},
+		{"API access for a protected person", "users: [{email: ada@example.com, api_enabled: no}]\n",
+			"settings: {protected: [ada@example.com]}\nusers: [{email: ada@example.com, api_enabled: yes}]\n",
+			[]Field{{Name: APIEnabled, From: "false", To: "true"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := Compare(read(t, tt.before), read(t, tt.after)).People
+			if len(got) != 1 {
+				t.Fatalf("people: %+v", got)
+			}
+			if d := cmp.Diff(tt.want, got[0].Fields, cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+	// A roster without an organization may be one of several files, whose settings are elsewhere.
+	if !Compare(read(t, ada("")), read(t, ada(""))).MayBePart {
+		t.Error("a roster without an organization cannot be a part")
+	}
+	if Compare(read(t, ada("")), read(t, "organization: A\n"+ada(""))).MayBePart {
+		t.Error("a roster with an organization may be a part")
+	}
+	const team = "teams: {t: {groups: [%s], members: [bob@example.com]}, u: {groups: [b], members: []}}\n"
+	got := Compare(read(t, fmt.Sprintf(team, "a, b, c")), read(t, revoke+fmt.Sprintf(team, "c"))).Teams
+	want := []Team{{Kind: Changed, Name: "t", Source: "users.yaml:2", Fields: lost(KeptUnnamed, ab, "a")}}
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("teams (-want +got):\n%s", d)
 	}
 }
 

@@ -27,7 +27,7 @@ func DiffDocument(d diff.Difference) document.Document {
 		doc.Blocks = append(doc.Blocks, differencesTable(d))
 	}
 	if len(d.Teams) > 0 {
-		doc.Blocks = append(doc.Blocks, document.Section{Title: "Teams", Blocks: []document.Block{teamsTable(d.Teams)}})
+		doc.Blocks = append(doc.Blocks, document.Section{Title: "Teams", Blocks: []document.Block{teamsTable(d)}})
 	}
 	if len(d.Warnings) > 0 {
 		doc.Blocks = append(doc.Blocks, document.Section{Title: "Warnings",
@@ -60,7 +60,7 @@ func differencesTable(d diff.Difference) document.Table {
 	}
 	words, alike := make([]string, len(d.People)), make(map[string][]string)
 	for i, p := range d.People {
-		words[i] = personText(p, d.Unlisted)
+		words[i] = personText(p, d)
 		if p.Kind == diff.Changed {
 			alike[words[i]] = append(alike[words[i]], p.Email.String())
 		}
@@ -85,20 +85,21 @@ func differencesTable(d diff.Difference) document.Table {
 
 // teamsTable returns a table with a row for each team that differs, as in
 // "billing  + ada@example.com, - bob@example.com".
-func teamsTable(teams []diff.Team) document.Table {
+func teamsTable(d diff.Difference) document.Table {
 	t := document.Table{Columns: []document.Column{{Head: "team"}, {Head: "change", Prose: true},
 		{Head: "place", Drop: 1}}}
-	for _, team := range teams {
+	for _, team := range d.Teams {
 		t.Rows = append(t.Rows, document.Row{Cells: []document.Cell{
-			{Text: document.MarkName(team.Name)}, {Text: teamChanges(team)},
+			{Text: document.MarkName(team.Name)}, {Text: teamChanges(team, d.MayBePart)},
 			{Text: document.MarkName(team.Source), Color: document.Faint},
 		}})
 	}
 	return t
 }
 
-// teamChanges returns a text about the differences of t.
-func teamChanges(t diff.Team) string {
+// teamChanges returns a text about the differences of t. mayBePart is that of the difference of the
+// rosters.
+func teamChanges(t diff.Team, mayBePart bool) string {
 	var words []string
 	switch t.Kind {
 	case diff.Added:
@@ -124,7 +125,7 @@ func teamChanges(t diff.Team) string {
 		words = append(words, strings.Join(members, ", "))
 	}
 	for _, f := range t.Fields {
-		words = append(words, fieldText(f, t.Kind))
+		words = append(words, fieldText(f, t.Kind)+keptText(f, mayBePart))
 	}
 	return strings.Join(words, "; ")
 }
@@ -159,15 +160,17 @@ func summarizeDiff(d diff.Difference) string {
 // minShared is the minimum number of people with the same difference who share a row.
 const minShared = 10
 
-// personText returns a text about the differences of p or, if p is removed, about the consequence.
-// unlisted is the policy of the new roster.
-func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
+// personText returns a text about the differences of p or, if p is removed, about the consequence. d is
+// the difference of the rosters.
+func personText(p diff.Person, d diff.Difference) string {
 	if p.Kind == diff.Removed {
-		switch unlisted {
-		case roster.UnlistedRemove:
+		switch {
+		case d.Unlisted == roster.UnlistedRemove:
 			return "apply would remove them from the organization, unless they are protected"
-		case roster.UnlistedSuspend:
+		case d.Unlisted == roster.UnlistedSuspend:
 			return "apply would suspend them, unless they are protected"
+		case d.MayBePart:
+			return "apply would only report them, unless another file of the roster sets unlisted"
 		default:
 			return "apply would only report them"
 		}
@@ -182,7 +185,7 @@ func personText(p diff.Person, unlisted roster.UnlistedPolicy) string {
 	for i, f := range p.Fields {
 		hasText := f.Name != diff.Until && (f.ManagedNow != nil || len(f.Ends) == 0 || len(f.Removed)+len(f.Added) > 0)
 		if hasText {
-			words = append(words, fieldText(f, p.Kind))
+			words = append(words, fieldText(f, p.Kind)+keptText(f, d.MayBePart))
 		}
 		if i == lastEnd {
 			words = append(words, endTexts(p.Fields)...)
@@ -309,6 +312,34 @@ func listText(f diff.Field, kind diff.Kind) string {
 		words = append(words, loses+" the "+document.SingularOrPlural(len(f.Removed), one, many)+" "+summarizeList(f.Removed))
 	}
 	return strings.Join(words, "; ")
+}
+
+// keptText returns a remark about access that a run would not take away, to be added to the text about
+// f; "" if there is no such access.
+func keptText(f diff.Field, mayBePart bool) string {
+	if f.KeptBecause == "" {
+		return ""
+	}
+	pronoun := "it"
+	if len(f.Kept) > 1 {
+		pronoun = "them"
+	}
+	what := pronoun
+	if len(f.Kept) < len(f.Removed) {
+		what = summarizeList(f.Kept)
+	}
+	text := "apply would not take " + what + " away"
+	switch {
+	case f.KeptBecause == diff.KeptProtected:
+		text += ": the person is protected"
+	case f.KeptBecause == diff.KeptUnnamed:
+		text += ": the new roster names " + pronoun + " nowhere"
+	case mayBePart:
+		text += ", unless another file of the roster sets extra_access"
+	default:
+		text += ": extra_access is report"
+	}
+	return " (" + text + ")"
 }
 
 // apiAccessText is like fieldText, for API access.

@@ -58,8 +58,8 @@ func manyDiffer() diff.Difference {
 				{Name: diff.Email, From: "cleo@example.com", To: "cleo@new.example"},
 				{Name: diff.Aliases, Added: []string{"cleo@example.com"}}}},
 			{Kind: diff.Changed, Email: address("dan@example.com"), Source: "users.yaml:22", Fields: []diff.Field{
-				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Removed: []string{"legacy"},
-					Added: []string{"platform"}},
+				{Name: diff.APIEnabled, From: "true", To: "false"}, {Name: diff.Groups, Removed: []string{"legacy", "old"},
+					Added: []string{"platform"}, Kept: []string{"old"}, KeptBecause: diff.KeptUnnamed},
 				{Name: diff.Roles, ManagedNow: &no, Removed: []string{"deployer"}}, {Name: diff.Policies, ManagedNow: &yes},
 				{Name: diff.From, From: "2029-01-04", To: "2029-02-01"}, {Name: diff.Until, From: "2030-03-31", To: "2031-03-31"},
 				{Name: diff.Name, From: "Dan", To: "Daniel"}, {Name: diff.Note, From: "old"}}},
@@ -98,15 +98,66 @@ func manyDiffer() diff.Difference {
 // The text about removed people depends on the policy of the new roster.
 func TestDiffRemoved(t *testing.T) {
 	t.Parallel()
-	for policy, want := range map[roster.UnlistedPolicy]string{
-		roster.UnlistedReport:  "only report them",
-		roster.UnlistedSuspend: "apply would suspend them",
-		roster.UnlistedRemove:  "apply would remove them",
+	for _, tt := range []struct {
+		policy    roster.UnlistedPolicy
+		mayBePart bool
+		want      string
+	}{
+		{roster.UnlistedReport, false, "apply would only report them  u.yaml"},
+		{roster.UnlistedReport, true,
+			"apply would only report them, unless another file of the roster sets unlisted  u.yaml"},
+		{roster.UnlistedSuspend, false, "apply would suspend them, unless they are protected  u.yaml"},
+		{roster.UnlistedRemove, false, "apply would remove them from the organization, unless they are protected  u.yaml"},
 	} {
 		var buf bytes.Buffer
-		d := diff.Difference{People: []diff.Person{{Kind: diff.Removed, Email: address("bob@example.com")}}, Unlisted: policy}
-		if err := document.WriteText(&buf, DiffDocument(d), 0, false); err != nil || !strings.Contains(buf.String(), want) {
-			t.Errorf("%s: %v, want %q in:\n%s", policy, err, want, &buf)
+		d := diff.Difference{Unlisted: tt.policy, MayBePart: tt.mayBePart,
+			People: []diff.Person{{Kind: diff.Removed, Email: address("bob@example.com"), Source: "u.yaml:1"}}}
+		err := document.WriteText(&buf, DiffDocument(d), 0, false)
+		if err != nil || !strings.Contains(buf.String(), tt.want) {
+			t.Errorf("%s: %v, want %q in:\n%s", tt.policy, err, tt.want, &buf)
+		}
+	}
+}
+
+// TestDiffKept checks the text about access that the roster no longer gives, and that a run would not
+// take away.
+func TestDiffKept(t *testing.T) {
+	t.Parallel()
+	groups := func(reason diff.KeptReason, kept ...string) diff.Field {
+		return diff.Field{Name: diff.Groups, Removed: []string{"a", "b"}, Kept: kept, KeptBecause: reason}
+	}
+	tests := []struct {
+		field     diff.Field
+		mayBePart bool
+		want      string
+	}{
+		{groups(""), true, "loses the groups a, b"},
+		{groups(diff.KeptUnnamed, "b"), true,
+			"loses the groups a, b (apply would not take b away: the new roster names it nowhere)"},
+		{groups(diff.KeptUnnamed, "a", "b"), false,
+			"loses the groups a, b (apply would not take them away: the new roster names them nowhere)"},
+		{groups(diff.KeptBySetting, "a", "b"), false,
+			"loses the groups a, b (apply would not take them away: extra_access is report)"},
+		{groups(diff.KeptBySetting, "a", "b"), true,
+			"loses the groups a, b (apply would not take them away, unless another file of the roster sets extra_access)"},
+		{groups(diff.KeptProtected, "a", "b"), true,
+			"loses the groups a, b (apply would not take them away: the person is protected)"},
+		{diff.Field{Name: diff.Roles, Removed: []string{"r"}, Kept: []string{"r"}, KeptBecause: diff.KeptUnnamed}, false,
+			"loses the role r (apply would not take it away: the new roster names it nowhere)"},
+		{diff.Field{Name: diff.APIEnabled, From: "true", To: "false", KeptBecause: diff.KeptProtected}, false,
+			"loses API access (apply would not take it away: the person is protected)"},
+	}
+	for _, tt := range tests {
+		fields := []diff.Field{tt.field}
+		d := diff.Difference{MayBePart: tt.mayBePart, Unlisted: roster.UnlistedReport,
+			People: []diff.Person{{Kind: diff.Changed, Email: address("ada@example.com"), Source: "u.yaml:1", Fields: fields}},
+			Teams:  []diff.Team{{Kind: diff.Changed, Name: "t", Source: "u.yaml:2", Fields: fields}}}
+		var buf bytes.Buffer
+		err := document.WriteText(&buf, DiffDocument(d), 0, false)
+		for _, want := range []string{"  ada@example.com  " + tt.want + "  u.yaml:1\n", "  t  " + tt.want + "  u.yaml:2\n"} {
+			if err != nil || !strings.Contains(buf.String(), want) {
+				t.Errorf("%v, want %q in:\n%s", err, want, &buf)
+			}
 		}
 	}
 }
@@ -198,6 +249,7 @@ func FuzzDiff(f *testing.F) {
 				for _, name := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Aliases} {
 					p.Fields = append(p.Fields, diff.Field{Name: name, Removed: []string{text}, Added: []string{text, text}},
 						diff.Field{Name: name, Added: []string{text}, ManagedNow: &yes},
+						diff.Field{Name: name, Removed: []string{text, "b"}, Kept: []string{text}, KeptBecause: diff.KeptUnnamed},
 						diff.Field{Name: name, Ends: []diff.End{{Name: text, From: text}}})
 				}
 				d.People = append(d.People, p)

@@ -86,7 +86,8 @@ func decoded(t *testing.T, name string, text []byte) any {
 // mayBeMissing are fields that the page says are left out where they do not apply.
 var mayBeMissing = []string{".notices[].source", ".notices[].since", ".changes[].detail.api_enabled",
 	".settings[].loosens",
-	".people[].fields[].removed", ".people[].fields[].added"}
+	".people[].fields[].removed", ".people[].fields[].added", ".people[].fields[].kept",
+	".people[].fields[].kept_because"}
 
 // notNull are fields that always have a value.
 var notNull = regexp.MustCompile(
