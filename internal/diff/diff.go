@@ -443,6 +443,7 @@ func compareTeams(before, after *roster.Roster, matches, removed []*roster.Perso
 		}
 		return changed[name]
 	}
+	wasManaged, isManaged := managedKinds(before), managedKinds(after)
 	old := make(map[string]*roster.Team, len(before.Teams))
 	for i := range before.Teams {
 		old[before.Teams[i].Name] = &before.Teams[i]
@@ -458,7 +459,14 @@ func compareTeams(before, after *roster.Roster, matches, removed []*roster.Perso
 			team(current.Name).Kind = Added
 		}
 		description := Field{Name: Description, From: previous.Description, To: current.Description}
-		fields := differing(append([]Field{description}, compareAccess(previous, current)...))
+		access := compareAccess(previous, current)
+		for i, kind := range org.Kinds {
+			if access[i].ManagedNow != nil { // the team has a list in one roster only
+				id := teamKind{current.Name, kind}
+				access[i].ManagedNow = managementChange(wasManaged(id), isManaged(id))
+			}
+		}
+		fields := differing(append([]Field{description}, access...))
 		if len(fields) > 0 {
 			team(current.Name).Fields = fields
 		}
@@ -495,6 +503,34 @@ func compareTeams(before, after *roster.Roster, matches, removed []*roster.Perso
 		list = append(list, *t)
 	}
 	return list
+}
+
+// teamKind is a kind of access in a team.
+type teamKind struct {
+	team string
+	kind org.Kind
+}
+
+// managedKinds returns a function that reports whether r manages a kind of access for members of a team.
+// A list of the defaults or of any team manages this kind for everybody, and a list of an entry manages
+// it for one person.
+func managedKinds(r *roster.Roster) func(teamKind) bool {
+	forAll, forMember := make(map[org.Kind]bool), make(map[teamKind]bool)
+	for _, kind := range org.Kinds {
+		forAll[kind] = r.Defaults.Refs(kind) != nil ||
+			slices.ContainsFunc(r.Teams, func(t roster.Team) bool { return t.Refs(kind) != nil })
+		if forAll[kind] {
+			continue
+		}
+		for i := range r.People {
+			for _, m := range r.People[i].Teams {
+				if r.People[i].Refs(kind) != nil {
+					forMember[teamKind{m.Team, kind}] = true
+				}
+			}
+		}
+	}
+	return func(id teamKind) bool { return forAll[id.kind] || forMember[id] }
 }
 
 // compareSettings returns the differences in the organization, the state and the settings.

@@ -264,7 +264,7 @@ users:
 			Left:   []org.Address{address("bob@example.com"), address("eve@example.com")},
 			Fields: []Field{{Name: Groups, Added: []string{"finance"}}}},
 		{Kind: Added, Name: "new", Source: "users.yaml:7", Joined: []org.Address{address("dan@example.com")},
-			Fields: []Field{{Name: Groups, Added: []string{"new"}, ManagedNow: new(true)}}},
+			Fields: []Field{{Name: Groups, Added: []string{"new"}}}},
 		{Kind: Removed, Name: "old", Source: "users.yaml:6", Left: []org.Address{address("bob@example.com")}},
 		{Kind: Changed, Name: "platform", Source: "users.yaml:8", Fields: []Field{{Name: Description, From: "Runs it"}}},
 	}
@@ -298,6 +298,56 @@ users:
 	}
 	if same := Compare(after, after); len(same.Teams) > 0 {
 		t.Errorf("a roster differs from itself: %+v", same.Teams)
+	}
+}
+
+// A team begins to manage access only if nothing in the old roster managed it, because one list is
+// enough to manage the access of everybody.
+func TestManagedByTeams(t *testing.T) {
+	t.Parallel()
+	const ada = "users: [ada@example.com]\n"
+	team := func(name, groups string) string {
+		return "  " + name + ": {" + groups + "members: [ada@example.com]}\n"
+	}
+	none, a := team("t", ""), team("t", "groups: [a], ")
+	tests := []struct {
+		name, before, after string
+		there, back         []Field
+	}{
+		{"the first list", ada + "teams:\n" + none + team("u", ""), ada + "teams:\n" + a + team("u", ""),
+			[]Field{{Name: Groups, Added: []string{"a"}, ManagedNow: new(true)}},
+			[]Field{{Name: Groups, Removed: []string{"a"}, ManagedNow: new(false)}}},
+		{"another team has a list", ada + "teams:\n" + none + team("u", "groups: [b], "),
+			ada + "teams:\n" + a + team("u", "groups: [b], "), []Field{{Name: Groups, Added: []string{"a"}}},
+			[]Field{{Name: Groups, Removed: []string{"a"}, Kept: []string{"a"}, KeptBecause: KeptBySetting}}},
+		{"the defaults have a list", "defaults: {groups: []}\n" + ada + "teams:\n" + none,
+			"defaults: {groups: []}\n" + ada + "teams:\n" + a, []Field{{Name: Groups, Added: []string{"a"}}},
+			[]Field{{Name: Groups, Removed: []string{"a"}, Kept: []string{"a"}, KeptBecause: KeptBySetting}}},
+		{"the entry of a member has a list", "users: [{email: ada@example.com, groups: []}]\nteams:\n" + none,
+			"users: [{email: ada@example.com, groups: []}]\nteams:\n" + a,
+			[]Field{{Name: Groups, Added: []string{"a"}}},
+			[]Field{{Name: Groups, Removed: []string{"a"}, Kept: []string{"a"}, KeptBecause: KeptBySetting}}},
+		{"another entry has a list", "users: [ada@example.com, {email: bob@example.com, groups: []}]\nteams:\n" + none,
+			"users: [ada@example.com, {email: bob@example.com, groups: []}]\nteams:\n" + a,
+			[]Field{{Name: Groups, Added: []string{"a"}, ManagedNow: new(true)}},
+			[]Field{{Name: Groups, Removed: []string{"a"}, ManagedNow: new(false)}}},
+		{"an empty list, and another team has one", ada + "teams:\n" + none + team("u", "groups: [b], "),
+			ada + "teams:\n" + team("t", "groups: [], ") + team("u", "groups: [b], "), nil, nil},
+	}
+	for _, tt := range tests {
+		before, after := read(t, tt.before), read(t, tt.after)
+		for _, direction := range []struct {
+			got  Difference
+			want []Field
+		}{{Compare(before, after), tt.there}, {Compare(after, before), tt.back}} {
+			var got []Field
+			for _, team := range direction.got.Teams {
+				got = append(got, team.Fields...)
+			}
+			if d := cmp.Diff(direction.want, got, cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.name, d)
+			}
+		}
 	}
 }
 
