@@ -14,14 +14,18 @@ import (
 	"github.com/orgsync/orgsync/internal/state"
 )
 
+// afterStop is how long a run that was stopped may go on using the storage: the answer to a request in flight
+// may take 10 seconds, and its outcome is written then. So a storage that hangs delays the end only this long.
+const afterStop = 20 * time.Second
+
 // lease is a [state.Lease] on a [Store].
 type lease struct {
 	store  *Store
 	number int // the number of its first record
 	id     string
 	holder state.Holder
-	// ctx ends at Release, not with the context of the run: after a signal, the run still writes the
-	// outcomes of requests in flight.
+	// ctx ends at Release, or afterStop after the context of the run: after a signal, the run still writes
+	// the outcomes of requests in flight.
 	ctx     context.Context
 	stop    context.CancelFunc // ends ctx
 	content []byte             // the ledger when the lease began
@@ -49,7 +53,22 @@ func newLease(ctx context.Context, s *Store, r *logState, first record, start ti
 	}
 	l.log.lines = blocks{l.content}
 	l.log.add(first)
-	l.ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var timer *time.Timer
+	unwatch := context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		timer = time.AfterFunc(afterStop, cancel)
+	})
+	l.ctx, l.stop = detached, func() {
+		unwatch()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if timer != nil {
+			timer.Stop()
+		}
+		cancel()
+	}
 	return l
 }
 

@@ -340,6 +340,28 @@ func TestStorageGoesAway(t *testing.T) {
 	})
 }
 
+// TestStopWhileStorageHangs checks that a run that is stopped ends soon, also if the storage does not answer.
+func TestStopWhileStorageHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		wire := newPartitioned(memory)
+		ctx, stop := context.WithCancel(t.Context())
+		l, err := newStore(wire).Acquire(ctx, state.Holder{}, 0)
+		must(t, err)
+		wire.set(true)
+		begin := time.Now()
+		stop()
+		if err := l.Append([]byte("a\n")); err == nil {
+			t.Error("a line was written")
+		}
+		_ = l.Release()
+		if took := time.Since(begin); took > 25*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // TestHalfWrittenRecord checks that a damaged record is ignored if it is the last one. Any other
 // damaged record is an error.
 func TestHalfWrittenRecord(t *testing.T) {
