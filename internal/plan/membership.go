@@ -322,8 +322,13 @@ func (p *person) rounds() (mails int, since time.Time) {
 			since = t
 		}
 	}
+	wasAnswered := func(m org.Mail) bool {
+		return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
+			return inv.ID == m.InvitationID && isAnswered(inv)
+		})
+	}
 	for _, m := range p.record.Mails {
-		if !m.Lost && m.Sequence > p.record.RoundsResetSequence {
+		if !m.Lost && m.Sequence > p.record.RoundsResetSequence && !wasAnswered(m) {
 			mails++
 			earliest(m.At)
 		}

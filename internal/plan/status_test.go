@@ -142,6 +142,11 @@ func TestStatusOfInvitation(t *testing.T) {
 				invitation("i2", ada, org.StatusPending, -10)}
 		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i2", Invited: hours(-10), Expires: hours(62), Rounds: 2,
 			FirstMail: hours(-100)}},
+		{"declined, after a mail by orgsync", func(in *plan.Input) {
+			addMails(in, sent(1, "i1", -80))
+			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
+		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8),
+			Responded: hours(-2), FirstMail: hours(-80)}},
 		{"declined", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
 		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8),
