@@ -389,8 +389,8 @@ func stateHint(err error) string {
 		return "check the network, and the place of the ledger: --state (ORGSYNC_STATE), or state in the roster; then run " +
 			"again"
 	case is[*ledger.ContentError](err):
-		return "the ledger remembers who was mailed: do not start with an empty ledger; use a version of orgsync that is at " +
-			"least as new as the version that wrote the ledger, or restore a copy of the ledger"
+		return "the ledger remembers who was mailed: do not start with an empty ledger; use a version of orgsync that " +
+			"is at least as new as the version that wrote the ledger, or restore a copy of the ledger"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk: orgsync sends nothing that it cannot write to its ledger"
 	case isUnwritable(err):
@@ -405,8 +405,8 @@ func (a *app) callHint(call *org.CallError) string {
 	var lookup *net.DNSError
 	switch {
 	case call.WebPage && call.Status < 500:
-		return "the answer is a web page, so it does not come from the API: check --api-url (VULTR_API_URL) and HTTPS_PROXY, " +
-			"and whether a firewall or a proxy refuses this machine"
+		return "the answer is a web page, so it does not come from the API: check --api-url (VULTR_API_URL) and " +
+			"HTTPS_PROXY, and whether a firewall or a proxy refuses this machine"
 	case call.Status == 401:
 		return "the key was not accepted: check VULTR_API_KEY or --api-key-file, and in Vultr's console whether the key " +
 			"exists and may be used from this IP address"

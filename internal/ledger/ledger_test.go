@@ -567,8 +567,10 @@ func TestCompactionKeepsFacts(t *testing.T) {
 	l := open(t, s, 3)
 	must(t, l.RecordFacts([]org.Fact{
 		{Kind: org.FactUnlistedUser, Email: "eve@example.com", UserID: "u7"},
-		{Kind: org.FactAccess, Access: &org.NamedAccess{AccessName: org.AccessName{Kind: org.KindGroup, Name: "platform"}, ID: "g1"}},
-		{Kind: org.FactAccess, Access: &org.NamedAccess{AccessName: org.AccessName{Kind: org.KindRole, Name: "platform"}, ID: "r1"}},
+		{Kind: org.FactAccess, Access: &org.NamedAccess{
+			AccessName: org.AccessName{Kind: org.KindGroup, Name: "platform"}, ID: "g1"}},
+		{Kind: org.FactAccess, Access: &org.NamedAccess{
+			AccessName: org.AccessName{Kind: org.KindRole, Name: "platform"}, ID: "r1"}},
 	}))
 	must(t, l.Close())
 	want, _, err := ledger.Read(t.Context(), s, "o1")

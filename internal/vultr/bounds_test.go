@@ -111,7 +111,8 @@ func TestSmallAnswersStaySmall(t *testing.T) {
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	rows := func(n int) string {
-		return `{"users":[` + strings.TrimSuffix(strings.Repeat(`{"id":"u","name":"a, \\\"b\\\", [c","acls":["a","b"]},`, n), ",") +
+		const row = `{"id":"u","name":"a, \\\"b\\\", [c","acls":["a","b"]},`
+		return `{"users":[` + strings.TrimSuffix(strings.Repeat(row, n), ",") +
 			`],"meta":{"total":1}}`
 	}
 	for n, ok := range map[int]bool{1: true, perPage: true, maxRows: true, maxRows + 1: false} {

@@ -513,7 +513,8 @@ func TestUnidentified(t *testing.T) {
 		row := decodeFields(t, `{"id":"x1","email":`+text+`,"email_invited":`+text+`}`)
 		if user, invitation := decodeUser(row), decodeInvitation(row); user.Unidentified != want ||
 			invitation.Unidentified != want {
-			t.Errorf("%s is unidentified: user %t, invitation %t; want %t", text, user.Unidentified, invitation.Unidentified, want)
+			t.Errorf("%s is unidentified: user %t, invitation %t; want %t", text, user.Unidentified, invitation.Unidentified,
+				want)
 		}
 	}
 	if u := decodeUser(decodeFields(t, `{"id":"s1","service_user":true}`)); u.Unidentified {

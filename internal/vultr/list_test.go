@@ -69,7 +69,8 @@ func TestList(t *testing.T) {
 		{name: "more pages by another name", pages: []string{userPage("a", `{"next_cursor":"x"}`)}, words: "goes on"},
 		{name: "more pages by a flag", pages: []string{`{"users":[{"id":"a"}],"has_more":true}`}, words: "goes on"},
 		{name: "links at the top", pages: []string{`{"users":[{"id":"a"}],"links":{"Next":"x"}}`}, words: "goes on"},
-		{name: "links as a list", pages: []string{userPage("a", `{"links":[{"rel":"next","cursor":"x"}]}`)}, words: "goes on"},
+		{name: "links as a list", pages: []string{userPage("a", `{"links":[{"rel":"next","cursor":"x"}]}`)},
+			words: "goes on"},
 		{name: "no more pages by other names", pages: []string{`{"users":[{"id":"a"}],"has_more":false,"next_page":null}`},
 			want: "a"},
 		{name: "no cursor", pages: []string{userPage("a b c", `{"total":3,"links":{}}`)}, want: "a b c"},
@@ -249,7 +250,8 @@ func TestListWithoutEnd(t *testing.T) {
 	})
 }
 
-// TestListInPart checks that a list of which only a part can be read does not look like a list that the key may not read.
+// TestListInPart checks that a list of which only a part can be read does not look like a list that the key may not
+// read.
 func TestListInPart(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]http.HandlerFunc{
