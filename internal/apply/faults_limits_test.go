@@ -134,6 +134,32 @@ func TestFaultA17DoubledLedger(t *testing.T) {
 	}
 }
 
+// TestFaultA17FoundLedger: a ledger that was lost is found and added to the ledger that took its place. Then the old
+// mails are not the last ones, and nobody is mailed again.
+func TestFaultA17FoundLedger(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"documented", "undated", "no-dates"} {
+		dialect, err := sandbox.ParseDialect(name)
+		must(t, err)
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: dialect}, ada)
+			c.run(with{})
+			lost, err := c.store.Read(t.Context())
+			must(t, err)
+			must(t, c.store.Replace(nil))
+			must(t, c.Advance(73*time.Hour))
+			c.run(with{})
+			c.expectMails(ada, 2)
+			newer, err := c.store.Read(t.Context())
+			must(t, err)
+			must(t, c.store.Replace(slices.Concat(newer, lost)))
+			must(t, c.Advance(time.Hour))
+			c.run(with{})
+			c.expectMails(ada, 2)
+		})
+	}
+}
+
 // TestFaultA17TimesInTheFuture: a ledger with times in the future causes no second mail, and does not make people
 // wait longer. Before, orgsync sent a second mail, or did not mail people again in time.
 func TestFaultA17TimesInTheFuture(t *testing.T) {
