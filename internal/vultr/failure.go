@@ -32,14 +32,15 @@ func failureOfStatus(status int) org.Failure {
 }
 
 // IsForbiddenOrMissing reports whether err means that the key may not read something (403), or that the API does
-// not have it (404). A web page with such a status says nothing about the key: it comes from a proxy or a firewall.
+// not have it (404). A web page with status 403 says nothing about the key: it comes from a proxy or a firewall.
 func IsForbiddenOrMissing(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
 func hasStatus(err error, status int) bool {
 	failure, ok := errors.AsType[*org.CallError](err)
-	return ok && failure.Status == status && !failure.WebPage
+	isBlocked := failure != nil && failure.WebPage && failure.Status == http.StatusForbidden
+	return ok && failure.Status == status && !isBlocked
 }
 
 // failureText returns the error text of an answer that is not a success: its `error` (SPEC, 4xx) or
