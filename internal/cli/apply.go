@@ -55,14 +55,18 @@ plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
   orgsync apply --resend ada@example.com
   orgsync apply --reinvite ada@example.com
   orgsync apply --sandbox --roster users.example.yaml`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
 			// In a script, "" is probably an unset variable. Without a PLANFILE, apply would carry out a
 			// plan that nobody reviewed.
 			if len(args) == 1 && args[0] == "" {
 				return errors.New(`PLANFILE is "": must be a file written by 'orgsync plan --out'`)
 			}
 			if len(args) > 1 {
-				return fmt.Errorf("apply needs at most one PLANFILE, but also got %q", args[1])
+				err := fmt.Errorf("apply needs at most one PLANFILE, but also got %q", args[1])
+				if isRosterName(args[1]) {
+					return &adviceError{err, a.adviseRoster(cmd, args[1], args)}
+				}
+				return err
 			}
 			if len(args) == 1 && len(a.planFlags.Only) > 0 {
 				return errors.New("--only cannot be used with a PLANFILE: give it to 'orgsync plan --out', which saves the " +

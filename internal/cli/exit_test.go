@@ -176,6 +176,7 @@ func TestHintsElsewhere(t *testing.T) {
 		{"a comparison with a file that is too large", "diff", withStep(stepCompare, errors.New("too large")),
 			[]string{"OLD and NEW"}, ""},
 		{"a file that fmt finds twice", "fmt", withStep(stepFormat, errors.New("named twice")), []string{"may write"}, ""},
+		{"files that are not formatted", "fmt", errUnformatted, []string{"orgsync fmt"}, "without --check"},
 		{"init over a roster", "init", withStep(stepInit, fs.ErrExist), []string{"remove"}, "never replaces a file"},
 		{"init in no folder", "init", withStep(stepInit, fs.ErrNotExist), []string{"never replaces"}, "existing folder"},
 		{"init for a CI file", "init", withStep(stepInit, errors.New("--workflow needs the roster in users.yaml")),

@@ -244,7 +244,7 @@ func (a *app) hint(err error) string {
 		}
 		return create + "; or correct the names in the roster; 'orgsync apply' makes all other changes"
 	case errors.Is(err, errUnformatted):
-		return "run 'orgsync fmt' to format them"
+		return "to format them, run the same command without --check"
 	case errors.As(err, &locked) && locked.ID != "":
 		return "wait until the other run has ended, or allow more time with --lock-timeout; a lock whose run has died can " +
 			"be taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
@@ -324,9 +324,9 @@ func (a *app) planFileHint(e *planFileError) string {
 	case isCSVName(e.file):
 		return "to make a roster of it: orgsync import --csv " + word
 	case isRosterName(e.file), err == nil && info.IsDir():
-		return "to use it as the roster: orgsync apply" + a.sandboxArgument() + " --roster " + word
+		return a.adviseRoster(a.command, e.file, []string{e.file})
 	case err != nil && looksLikeAddress(e.file):
-		return "to act on one person: orgsync apply" + a.sandboxArgument() + " --only " + word
+		return "to act on one person: --only " + word
 	case a.sandbox.On:
 		return "PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write " +
 			"--sandbox=FILE as one word"

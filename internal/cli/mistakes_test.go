@@ -39,7 +39,7 @@ func TestMistakes(t *testing.T) {
 	}{
 		{
 			"apply users.yaml", "read the plan file users.yaml: " + notAPlan,
-			"to use it as the roster: orgsync apply --roster users.yaml", exitError,
+			"to use it as the roster: --roster users.yaml", exitError,
 		},
 		{
 			"apply people.csv", "read the plan file people.csv: " + notAPlan,
@@ -51,7 +51,7 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"apply .", "read the plan file .: is a directory",
-			"to use it as the roster: orgsync apply --roster .", exitError,
+			"to use it as the roster: --roster .", exitError,
 		},
 		{
 			"apply notes.md", "read the plan file notes.md: " + notAPlan,
@@ -59,7 +59,7 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"apply ada@example.com", "read the plan file ada@example.com: no such file or directory",
-			"to act on one person: orgsync apply --only ada@example.com", exitError,
+			"to act on one person: --only ada@example.com", exitError,
 		},
 		{
 			"apply nosuch.json", "read the plan file nosuch.json: no such file or directory",
@@ -67,40 +67,72 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"plan users.yaml", `plan has no arguments, but got "users.yaml"`,
-			"to use it as the roster: orgsync plan --roster users.yaml", exitError,
+			"to use it as the roster: --roster users.yaml", exitError,
 		},
 		{
 			"plan ada@example.com", `plan has no arguments, but got "ada@example.com"`,
-			"to act on one person: orgsync plan --only ada@example.com", exitError,
+			"to act on one person: --only ada@example.com", exitError,
 		},
 		{
 			"plan --sandbox trial.json", `plan has no arguments, but got "trial.json"`,
-			"to name the file of the simulation: orgsync plan --sandbox=trial.json", exitError,
+			"to name the file of the simulation: --sandbox=trial.json", exitError,
 		},
 		{
 			"plan --sandbox users.yaml", `plan has no arguments, but got "users.yaml"`,
-			"to use it as the roster: orgsync plan --sandbox --roster users.yaml", exitError,
+			"to use it as the roster: --roster users.yaml", exitError,
 		},
 		{
 			"apply --sandbox=trial.json people.yaml", "read the plan file people.yaml: no such file or directory",
-			"to use it as the roster: orgsync apply --sandbox=trial.json --roster people.yaml", exitError,
+			"to use it as the roster: --roster people.yaml", exitError,
 		},
 		{
 			"apply --sandbox=trial.json nosuch.json", "read the plan file nosuch.json: no such file or directory",
 			"PLANFILE must be a plan saved with 'orgsync plan --out'; to name the file of a simulation, write --sandbox=FILE " +
 				"as one word", exitError,
 		},
+		{ // the shell replaced tt/*.yaml by these names
+			"plan -r tt/a.yaml tt/b.yaml tt/c.yaml", `plan has no arguments, but got "tt/b.yaml"`,
+			"a roster of several files needs --roster before each of them: --roster tt/a.yaml --roster tt/b.yaml " +
+				"--roster tt/c.yaml", exitError,
+		},
+		{
+			"plan tt/a.yaml tt/b.yaml", `plan has no arguments, but got "tt/a.yaml"`,
+			"a roster of several files needs --roster before each of them: --roster tt/a.yaml --roster tt/b.yaml", exitError,
+		},
+		{
+			"plan -r 1.yaml 2.yaml 3.yaml 4.yaml 5.yaml 6.yaml 7.yaml 8.yaml 9.yaml 10.yaml 11.yaml",
+			`plan has no arguments, but got "2.yaml"`,
+			"a roster of several files needs --roster before each of them, or the name of their folder", exitError,
+		},
+		{
+			"apply -y -r tt/a.yaml tt/b.yaml", "read the plan file tt/b.yaml: no such file or directory",
+			"a roster of several files needs --roster before each of them: --roster tt/a.yaml --roster tt/b.yaml", exitError,
+		},
+		{
+			"apply -r tt/a.yaml tt/b.yaml tt/c.yaml", `apply needs at most one PLANFILE, but also got "tt/c.yaml"`,
+			"a roster of several files needs --roster before each of them: --roster tt/a.yaml --roster tt/b.yaml " +
+				"--roster tt/c.yaml", exitError,
+		},
+		{
+			"status -r tt/a.yaml tt/b.yaml tt/c.yaml", `EMAIL is "tt/b.yaml": the address has no @`,
+			"a roster of several files needs --roster before each of them: --roster tt/a.yaml --roster tt/b.yaml " +
+				"--roster tt/c.yaml", exitError,
+		},
 		{
 			"status users.yaml", `EMAIL is "users.yaml": the address has no @`,
-			"to use it as the roster: orgsync status --roster users.yaml", exitError,
+			"to use it as the roster: --roster users.yaml", exitError,
 		},
 		{
 			"status --sandbox trial.json", `EMAIL is "trial.json": the address has no @`,
-			"to name the file of the simulation: orgsync status --sandbox=trial.json", exitError,
+			"to name the file of the simulation: --sandbox=trial.json", exitError,
 		},
 		{
 			"import users.yaml", `import has no arguments, but got "users.yaml"`,
-			"to write a first roster: orgsync import > users.yaml; to update one: orgsync import --merge users.yaml", exitError,
+			"to print it with the missing people added: --merge users.yaml", exitError,
+		},
+		{
+			"import new.yaml", `import has no arguments, but got "new.yaml"`,
+			"to write a first roster: > new.yaml; to update one: --merge FILE", exitError,
 		},
 		{
 			"import people.csv", `import has no arguments, but got "people.csv"`,
@@ -108,11 +140,11 @@ func TestMistakes(t *testing.T) {
 		},
 		{
 			"doctor users.yaml", `doctor has no arguments, but got "users.yaml"`,
-			"to use it as the roster: orgsync doctor --roster users.yaml", exitError,
+			"to use it as the roster: --roster users.yaml", exitError,
 		},
 		{
 			"sandbox reset trial.json", `reset has no arguments, but got "trial.json"`,
-			"to name the file of the simulation: orgsync sandbox reset --file trial.json", exitError,
+			"to name the file of the simulation: --file trial.json", exitError,
 		},
 		{
 			"version now", `version has no arguments, but got "now"`,

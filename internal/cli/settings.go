@@ -207,7 +207,7 @@ func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	err := fmt.Errorf("%s has no arguments, but got %q", cmd.Name(), args[0])
-	if advice := a.adviseArgument(cmd, args[0]); advice != "" {
+	if advice := a.adviseArgument(cmd, args[0], args); advice != "" {
 		return &adviceError{err, advice}
 	}
 	return err

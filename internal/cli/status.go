@@ -82,7 +82,7 @@ summary.`,
 				if err != nil {
 					err = fmt.Errorf("EMAIL is %q: %w", arg, err)
 					if a.sandbox.On || isRosterName(arg) || isCSVName(arg) {
-						err = &adviceError{err, a.adviseArgument(cmd, arg)}
+						err = &adviceError{err, a.adviseArgument(cmd, arg, args)}
 					}
 					return &usageError{cmd.CommandPath(), err}
 				}

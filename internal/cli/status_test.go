@@ -290,7 +290,7 @@ func TestStatusOfOne(t *testing.T) {
 		{"no address", func(*world) {}, []string{"ada"}, exitError, []string{`orgsync: EMAIL is "ada": the address has no @`,
 			"orgsync status --help"}},
 		{"a file after --sandbox", func(*world) {}, []string{"--sandbox", "state.json"}, exitError,
-			[]string{"hint: to name the file of the simulation: orgsync status --sandbox=state.json"}},
+			[]string{"hint: to name the file of the simulation: --sandbox=state.json"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

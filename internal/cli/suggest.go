@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -180,25 +181,61 @@ func adviseFormat(cmd *cobra.Command, format string) string {
 	return "to choose the format: --output FORMAT (-o), the " + usage
 }
 
-// adviseArgument returns advice about an argument that cmd does not accept; "" if there is none.
-func (a *app) adviseArgument(cmd *cobra.Command, arg string) string {
+// adviseArgument returns advice about arg, one of the arguments args, which cmd does not accept; "" if
+// there is none. The advice names only the words to write instead of the argument. A whole command
+// would lack the other flags of this run. A person who copies it would act on another roster, with
+// another ledger or on the real organization.
+func (a *app) adviseArgument(cmd *cobra.Command, arg string, args []string) string {
 	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
 	word := shellword.Quote(arg)
 	switch {
 	case a.sandbox.On && !looksLikeAddress(arg) && !isRosterName(arg) && has("sandbox"):
-		return fmt.Sprintf("to name the file of the simulation: %s --sandbox=%s", cmd.CommandPath(), word)
+		return "to name the file of the simulation: --sandbox=" + word
 	case has("roster") && isCSVName(arg):
 		return "to make a roster of it: orgsync import --csv " + word
 	case cmd.Name() == "import":
-		return "to write a first roster: orgsync import > users.yaml; to update one: orgsync import --merge users.yaml"
+		if _, err := os.Stat(arg); err == nil { // the shell would empty it if it were the output
+			return "to print it with the missing people added: --merge " + word
+		}
+		return "to write a first roster: > " + word + "; to update one: --merge FILE"
 	case has("only") && looksLikeAddress(arg):
-		return fmt.Sprintf("to act on one person: %s%s --only %s", cmd.CommandPath(), a.sandboxArgument(), word)
+		return "to act on one person: --only " + word
 	case has("roster"):
-		return fmt.Sprintf("to use it as the roster: %s%s --roster %s", cmd.CommandPath(), a.sandboxArgument(), word)
+		return a.adviseRoster(cmd, arg, args)
 	case has("file"):
-		return fmt.Sprintf("to name the file of the simulation: %s --file %s", cmd.CommandPath(), word)
+		return "to name the file of the simulation: --file " + word
 	}
 	return ""
+}
+
+// maxAdvisedFiles is the maximum number of files in the advice of adviseRoster. With more files, the
+// advice might be cut, and a roster without some of its files has fewer people.
+const maxAdvisedFiles = 10
+
+// adviseRoster returns how to use arg, one of the arguments args, as the roster. A shell may have
+// replaced a pattern after --roster by several names. The files are then one roster. With only some of
+// them, the people of the others would count as people who are not in the roster.
+func (a *app) adviseRoster(cmd *cobra.Command, arg string, args []string) string {
+	var files []string
+	if cmd.Flags().Changed("roster") {
+		files = append(files, a.rosters...)
+	}
+	for _, other := range args {
+		if other == arg || isRosterName(other) {
+			files = append(files, other)
+		}
+	}
+	if len(files) <= 1 {
+		return "to use it as the roster: --roster " + shellword.Quote(arg)
+	}
+	advice := "a roster of several files needs --roster before each of them"
+	if len(files) > maxAdvisedFiles {
+		return advice + ", or the name of their folder"
+	}
+	for i, file := range files {
+		files[i] = "--roster " + shellword.Quote(file)
+	}
+	return advice + ": " + strings.Join(files, " ")
 }
 
 // sandboxArgument returns the --sandbox of this run, with a space before it; "" if the run is not a

@@ -207,7 +207,7 @@ func (e *editor) markLeft(n *yaml.Node) {
 		}
 	}
 	e.replace(start, start, fitLines(e.data, start, indent+leftMark+": remove the entry, or invite them again with "+
-		"--invite-left\n"))
+		"--invite-left --only EMAIL\n"))
 }
 
 // update changes the lists and the API access of the entry n.
