@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 var (
@@ -22,7 +24,7 @@ var (
 // addresses. The problem names the command that helps. Otherwise, otherFormatProblem returns nil.
 func otherFormatProblem(file string, data []byte) *Problem {
 	at := Position{file, 1, 1}
-	convert := fmt.Sprintf("'orgsync import --csv %s > users.yaml' makes a roster of it", file)
+	convert := convertCommand(file) + " makes a roster of it"
 	text := strings.TrimSpace(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	first, _, _ := strings.Cut(text, "\n")
 	first = strings.TrimSpace(first)
@@ -39,6 +41,34 @@ func otherFormatProblem(file string, data []byte) *Problem {
 		return &Problem{at, "this is a TOML file, and a roster is YAML: 'orgsync init' writes one to start from"}
 	}
 	return nil
+}
+
+// convertCommand returns the command that makes a roster of a CSV file or a list of addresses. It is
+// safe to copy: the file that it writes is new.
+func convertCommand(file string) string {
+	word := shellword.Quote(file)
+	command := "orgsync import --csv " + word + " > " + newRosterName(file)
+	if word == file { // otherwise, these quotes would be mistaken for the quotes of the word
+		command = "'" + command + "'"
+	}
+	return command
+}
+
+// newRosterName returns a name for a new roster, which is not the name of file or of another existing
+// file. A shell empties a file that a command writes to, before the command can read it.
+func newRosterName(file string) string {
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("roster-%d.yaml", i)
+		switch i {
+		case 0:
+			name = "users.yaml"
+		case 1:
+			name = "roster.yaml"
+		}
+		if _, err := os.Lstat(name); err != nil && name != filepath.Clean(file) {
+			return name
+		}
+	}
 }
 
 // isAddressList reports whether text is a list of mail addresses, separated by white space, commas or
