@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
@@ -63,6 +65,14 @@ func (e *unableError) Unwrap() error { return e.err }
 // doctor checks the key, and compares its organization with the organization of the roster if there
 // is one. If rosterRequired is true, a roster that cannot be read is an error.
 func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired bool) error {
+	// The name of a file that --record writes: all of them end in .json.
+	if folder := roster.FolderOf(a.rosters, filepath.Join(record, "users.json")); record != "" && folder != "" {
+		return &adviceError{
+			fmt.Errorf("--record %s: the files would be in the folder %s of the roster, and orgsync could not read this roster",
+				record, folder),
+			"name a folder outside of the roster, or put a dot in front of its name",
+		}
+	}
 	out := report.DoctorRun{Run: report.Run{Command: "doctor"}, Recorded: record, Verbose: verbose}
 	pin := ""
 	switch r, err := a.loadRoster(ctx); {

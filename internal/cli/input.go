@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -24,6 +25,9 @@ func readRoster(ctx context.Context, paths ...string) (*roster.Roster, error) {
 // names a person who is not in the roster, or a person that --only leaves out. In a simulation, it removes
 // the pin (the name of the organization) from the roster.
 func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
+	if err := a.checkOutsideRoster(); err != nil {
+		return nil, err
+	}
 	r, err := readRoster(ctx, a.rosters...)
 	if err != nil {
 		return nil, err
@@ -38,6 +42,30 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 		r.Organization = "" // the pin names a real organization, and the simulated one has another name
 	}
 	return r, nil
+}
+
+// checkOutsideRoster returns an error if a file that this run may write would make the roster
+// unreadable.
+func (a *app) checkOutsideRoster() error {
+	files := map[string]string{"--out": a.out, "--metrics-file": a.metricsFile}
+	if a.sandbox.On {
+		files["--sandbox"] = a.sandbox.File
+	}
+	for _, flag := range slices.Sorted(maps.Keys(files)) {
+		folder := roster.FolderOf(a.rosters, files[flag])
+		if files[flag] == "" || folder == "" {
+			continue
+		}
+		if flag == "--metrics-file" {
+			a.metricsFile = "" // a run that fails writes it too
+		}
+		return &adviceError{
+			fmt.Errorf("%s %s: the file would be in the folder %s of the roster, and orgsync could not read this roster",
+				flag, files[flag], folder),
+			"name a file outside of the folder, or put a dot in front of its name",
+		}
+	}
+	return nil
 }
 
 // checkNamed returns an error if flag names a person who is not in r, or a person that --only leaves out.

@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/plan"
 )
@@ -42,7 +44,7 @@ func savePlan(file string, p plan.Plan) error {
 		err = checkReplaceable(file)
 	}
 	if err == nil {
-		err = checkMayBePlan(file)
+		err = checkIsPlan(file)
 	}
 	if err == nil {
 		err = replaceFile(file, data, 0o600)
@@ -61,17 +63,26 @@ func checkReplaceable(file string) error {
 	return nil
 }
 
-// checkMayBePlan returns errNotPlan if the content of file cannot be a plan. A file that is empty or
-// does not exist is no error.
-func checkMayBePlan(file string) error {
-	first, err := readUpTo(file, 1)
-	if err == nil && len(first) > 0 && first[0] != '{' {
+// checkIsPlan returns errNotPlan if file is not a saved plan, but for example a ledger, a simulation or a
+// roster that is written as JSON. A file that is empty or does not exist is no error. A plan that
+// another version saved, or that somebody edited, is a plan here: it may be replaced.
+func checkIsPlan(file string) error {
+	data, err := readPlanFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil || len(data) == 0:
+		return err
+	}
+	var saved struct {
+		FormatVersion string    `json:"format_version"`
+		Fingerprint   string    `json:"fingerprint"`
+		Made          time.Time `json:"made_at"`
+	}
+	if json.Unmarshal(data, &saved) != nil || saved.FormatVersion == "" || saved.Fingerprint == "" || saved.Made.IsZero() {
 		return errNotPlan
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // replaceFile replaces file by a new file with these permissions, which belongs to this user. A

@@ -173,3 +173,39 @@ func asJSON(t *testing.T, r *Roster) string {
 	}
 	return strings.ReplaceAll(string(got), filepath.Join(testdata, "good")+string(filepath.Separator), "") + "\n"
 }
+
+func TestFolderOf(t *testing.T) {
+	// Not parallel: it changes the working directory.
+	root := t.TempDir()
+	t.Chdir(root)
+	for _, folder := range []string{"teams/north", "teams/.git", "other"} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("teams", "link"); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ paths, file, want string }{
+		{"teams", "teams/plan.json", "teams"},
+		{"teams", "teams/plan.yml", "teams"},
+		{"teams", filepath.Join(root, "teams/north/PLAN.JSON"), "teams"},
+		{"other teams", "./other/../teams/missing/plan.json", "teams"},
+		{"link", "teams/plan.json", "link"},
+		{"teams", "link/north/plan.json", "teams"},
+		{".", "plan.json", "."},
+		{"teams", "plan.json", ""},
+		{"teams", "teams.json", ""},
+		{"teams", "other/plan.json", ""},
+		{"teams", "teams/plan", ""},
+		{"teams", "teams/.plan.json", ""},
+		{"teams", "teams/.git/plan.json", ""},
+		{"teams/users.yaml missing", "teams/plan.json", ""},
+		{"teams", "", ""},
+	}
+	for _, tt := range tests {
+		if got := FolderOf(strings.Fields(tt.paths), tt.file); got != tt.want {
+			t.Errorf("FolderOf(%q, %q) = %q, want %q", tt.paths, tt.file, got, tt.want)
+		}
+	}
+}

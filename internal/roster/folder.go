@@ -38,6 +38,49 @@ func IsRoster(name, shown string) (bool, error) {
 // versions of mounted volumes.
 func IsHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
+// FolderOf returns the folder in paths that a file belongs to, if orgsync would read the file as a part
+// of the roster, or refuse the roster because of the file. Otherwise, it returns "". The file need not
+// exist.
+func FolderOf(paths []string, file string) string {
+	if is, err := IsRoster(filepath.Base(file), file); !is && err == nil {
+		return ""
+	}
+	at, err := realPath(file)
+	if err != nil {
+		return ""
+	}
+	for _, path := range paths {
+		folder, err := filepath.EvalSymlinks(path)
+		if err == nil {
+			folder, err = filepath.Abs(folder)
+		}
+		if info, statErr := os.Stat(path); err != nil || statErr != nil || !info.IsDir() {
+			continue
+		}
+		below, err := filepath.Rel(folder, at)
+		if err != nil || below == ".." || strings.HasPrefix(below, ".."+string(filepath.Separator)) {
+			continue
+		}
+		if !slices.ContainsFunc(strings.Split(below, string(filepath.Separator)), IsHidden) {
+			return path
+		}
+	}
+	return ""
+}
+
+// realPath returns the absolute path of a file without links. The end of the path need not exist.
+func realPath(file string) (string, error) {
+	at, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(filepath.Dir(at))
+	if errors.Is(err, fs.ErrNotExist) && filepath.Dir(at) != at {
+		real, err = realPath(filepath.Dir(at))
+	}
+	return filepath.Join(real, filepath.Base(at)), err
+}
+
 // findFiles returns path itself or, if it is a folder, the roster files in it and in its
 // subfolders.
 func findFiles(path string) ([]string, error) {
