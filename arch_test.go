@@ -182,7 +182,8 @@ var packageRules = []packageRule{
 		dir: "internal/report",
 		project: []string{
 			"internal/apply", "internal/diff", "internal/doctor", "internal/document", "internal/lazyregexp",
-			"internal/ledger", "internal/org", "internal/plan", "internal/printable", "internal/roster", "internal/state",
+			"internal/ledger", "internal/org", "internal/plan", "internal/printable", "internal/roster",
+			"internal/shellword", "internal/state",
 		},
 	},
 	{

@@ -10,7 +10,9 @@ import (
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/shellword"
 )
 
 // noticeWords are the words for a notice. Names in braces stand for texts of the notice, which
@@ -84,7 +86,7 @@ var noticeStyles = []noticeStyle{
 			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
 	})},
 	{plan.SameName, pressing, always(noticeWords{
-		one: "{who} " + sameNameText("{said}"),
+		one: "{who} " + sameNameSentence("{said}", "{alias}"),
 		many: "people may be the same as others who are not in the roster: " +
 			"if so, add the line aliases: [ADDRESS] to their entry",
 		item: "{who} as {said}",
@@ -104,20 +106,20 @@ var noticeStyles = []noticeStyle{
 			whyMany = why
 		}
 		return noticeWords{
-			one:  "{who} is not invited, because " + why + "; to invite them: --reinvite {who}",
+			one:  "{who} is not invited, because " + why + "; to invite them: --reinvite {word}",
 			many: "people are not invited, because " + whyMany + "; to invite someone: --reinvite EMAIL",
 		}
 	}},
 	{plan.PossibleAlias, pressing, func(n plan.Notice) noticeWords {
 		words := noticeWords{
 			one: "{who} may have joined as {said}, because their invitation is gone: " +
-				"if so, add the line aliases: [{said}] to their entry",
+				"if so, add the line aliases: [{alias}] to their entry",
 			many: "people may have joined under another address, because their invitation is gone: " +
 				"if so, add the line aliases: [ADDRESS] to their entry",
 			item: "{who} as {said}",
 		}
 		if n.Expires.IsZero() {
-			words.one += "; if not, invite them again with --reinvite {who}"
+			words.one += "; if not, invite them again with --reinvite {word}"
 			words.many += "; if not, invite them again with --reinvite EMAIL"
 		}
 		return words
@@ -129,7 +131,7 @@ var noticeStyles = []noticeStyle{
 		}
 		return noticeWords{
 			one: "{who} was removed twice within a week, " + last + ", but this roster lists them: " +
-				"list them in all rosters of this organization or in none, or invite them with --reinvite {who}",
+				"list them in all rosters of this organization or in none, or invite them with --reinvite {word}",
 			many: "people were removed twice within a week, but this roster lists them: " +
 				"list them in all rosters of this organization or in none, or invite them with --reinvite EMAIL",
 			item: "{who}, " + last,
@@ -137,13 +139,13 @@ var noticeStyles = []noticeStyle{
 	}},
 	{plan.RefusedMail, pressing, always(noticeWords{
 		one: `{who} cannot be invited: the API says "{said}"; orgsync tries again once a day, ` +
-			"or at once with --reinvite {who}",
+			"or at once with --reinvite {word}",
 		many: "people cannot be invited; orgsync tries again once a day, or at once with --reinvite EMAIL",
 		item: `{who}: the API says "{said}"`,
 	})},
 	{plan.NeedsAttention, pressing, needsAttentionWords},
 	{plan.GaveUp, pressing, always(noticeWords{
-		one: "{who} got {mails}{since} and never answered: no more will be sent; to invite them again: --reinvite {who}",
+		one: "{who} got {mails}{since} and never answered: no more will be sent; to invite them again: --reinvite {word}",
 		many: "people never answered their invitation mails: no more will be sent; " +
 			"to invite someone again: --reinvite EMAIL",
 		item: "{who}, {mails}{since}",
@@ -157,7 +159,7 @@ var noticeStyles = []noticeStyle{
 	})},
 	{plan.EndsTooSoon, ordinary, always(noticeWords{
 		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
-			"to invite them: --reinvite {who}",
+			"to invite them: --reinvite {word}",
 		many: "people are not invited, because an invitation is valid for three days and would outlive their last day; " +
 			"to invite someone: --reinvite EMAIL",
 		item: "{who}, last day {said}",
@@ -170,7 +172,7 @@ var noticeStyles = []noticeStyle{
 	{plan.Unlisted, ordinary, unlistedWords},
 	{plan.OtherAddress, ordinary, always(noticeWords{
 		one: "{who} joined as {said} and gets no access under that address: " +
-			"if this is the same person, add the line aliases: [{said}] to their entry",
+			"if this is the same person, add the line aliases: [{alias}] to their entry",
 		many: "people joined under another address and get no access under it: " +
 			"if it is the same person, add the line aliases: [ADDRESS] to their entry",
 		item: "{who} as {said}",
@@ -226,6 +228,8 @@ func fillIn(words string, n plan.Notice, now time.Time) string {
 	return strings.NewReplacer(
 		"{who}", cmp.Or(document.MarkName(n.Email.String()), "someone whose address cannot be read"),
 		"{said}", said,
+		"{word}", quoteAddress(n.Email),
+		"{alias}", document.MarkMessage(quoteAlias(n.Text)),
 		"{(said)}", document.Parenthesize(said),
 		"{(invitation)}", document.Parenthesize(document.MarkName(n.InvitationID)),
 		"{(places)}", document.Parenthesize(places),
@@ -263,10 +267,32 @@ func needsAttentionWords(n plan.Notice) noticeWords {
 
 // sameNameText returns the end of a sentence about a new person who may be the same person as other,
 // an address.
-func sameNameText(other string) string {
+func sameNameText(other string) string { return sameNameSentence(other, quoteAlias(other)) }
+
+// sameNameSentence is [sameNameText] with alias, the address as an item of a list in YAML.
+func sameNameSentence(other, alias string) string {
 	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to "+
 		"their entry",
-		other, other)
+		other, alias)
+}
+
+// quoteAlias returns an address, which may be marked for a document, as an item of a list in YAML. It
+// adds quotes only if some character of the address may have a meaning in YAML.
+func quoteAlias(address string) string {
+	if !strings.ContainsAny(address, "!#$%&'*/=?^`{|}~,:[]\"") {
+		return address
+	}
+	return "'" + strings.ReplaceAll(address, "'", "''") + "'"
+}
+
+// quoteAddress returns an address as a word of a shell, marked for a document. A part of an address is
+// another address, so that an address that does not fit into a report becomes a placeholder.
+func quoteAddress(a org.Address) string {
+	word := shellword.Quote(a.String())
+	if a.IsZero() || printable.Clean(word, document.AddressWidth) != word {
+		return "EMAIL"
+	}
+	return document.MarkName(word)
 }
 
 // notMailedText returns the reason why --reinvite or --resend sends no mail, and what to do about it.
@@ -281,7 +307,7 @@ func notMailedText(n plan.Notice) string {
 		if !n.Expires.IsZero() {
 			until = " until {until}"
 		}
-		return "they can still accept their invitation" + until + "; to send it again now: --resend {who}"
+		return "they can still accept their invitation" + until + "; to send it again now: --resend {word}"
 	case plan.NotMailedRecently:
 		return "their last mail was sent{at}; the next one can be sent 15 minutes after that"
 	case plan.NotMailedUnsettled:

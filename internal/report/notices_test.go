@@ -103,6 +103,44 @@ func TestNoticeStyles(t *testing.T) {
 	}
 }
 
+// TestNoticesQuoteAddresses checks that an address in the value of a suggested flag is quoted for a shell, and in a
+// suggested line for YAML. The address may come from a stranger's pull request.
+func TestNoticesQuoteAddresses(t *testing.T) {
+	t.Parallel()
+	const hostile, item = "`id`@example.com", "*a#{b}'c@example.com"
+	kinds := map[plan.NoticeKind]bool{}
+	for _, kind := range plan.NoticeKinds {
+		for _, n := range []plan.Notice{{Text: item}, {Text: plan.NotMailedPending}, {Text: plan.NoAddress}} {
+			n.Kind, n.Email = kind, address(hostile)
+			text := strings.NewReplacer("\x02", "", "\x03", "").Replace(fillIn(wordsOf(n).one, n, now))
+			for _, flag := range []string{"--reinvite ", "--resend ", "--only "} {
+				if _, word, found := strings.Cut(text, flag); found {
+					kinds[kind] = true
+					if !strings.HasPrefix(word, "'"+hostile+"'") {
+						t.Errorf("%s: %s", kind, text)
+					}
+				}
+			}
+			if _, word, found := strings.Cut(text, "aliases: ["); found && n.Text == item {
+				kinds[kind] = true
+				if !strings.HasPrefix(word, "'*a#{b}''c@example.com']") {
+					t.Errorf("%s: %s", kind, text)
+				}
+			}
+		}
+	}
+	if len(kinds) < 8 {
+		t.Errorf("only the notices %v suggest a flag or a line", kinds)
+	}
+	long := plan.Notice{Kind: plan.GaveUp, Email: address(strings.Repeat("$", 64) + "@" + strings.Repeat("a.", 60) + "example")}
+	if text := fillIn(wordsOf(long).one, long, now); !strings.HasSuffix(text, "--reinvite EMAIL") {
+		t.Errorf("an address that does not fit: %s", text)
+	}
+	if text := sameNameText(document.MarkName(item)); !strings.Contains(text, "aliases: ['") {
+		t.Errorf("in a comparison: %s", text)
+	}
+}
+
 func TestCompareNatural(t *testing.T) {
 	t.Parallel()
 	ordered := []string{"", "a", "a1", "a2", "a2b", "a10", "a10@x", "a010b", "b"}
