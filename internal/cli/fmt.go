@@ -61,7 +61,7 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 	}
 	changed := 0
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := interruptible(ctx, "read "+file, func() ([]byte, error) { return readRosterText(file) })
 		if err == nil && ctx.Err() != nil {
 			err = reconcile.WithCause(ctx, ctx.Err())
 		}
@@ -89,6 +89,10 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 	}
 	return nil
 }
+
+// readRosterText returns the content of a roster or CSV file. Of a file that is too large, it returns the
+// beginning, which the package roster refuses too.
+func readRosterText(file string) ([]byte, error) { return readUpTo(file, roster.MaxFile+1) }
 
 // rewriteFile replaces the text of an existing file, and keeps its permissions. If file is a symbolic
 // link, rewriteFile replaces the file that it points to.

@@ -139,7 +139,9 @@ func stepHint(atStep *stepError) string {
 			return "fix the file and run again; its first line names the columns, as in email,name,groups, or it is a plain " +
 				"list of addresses"
 		}
-		return "--csv must name a file that you may read"
+		if missing || denied || is[*fs.PathError](atStep) {
+			return "--csv must name a file that you may read"
+		}
 	case stepListen:
 		if errors.Is(atStep, syscall.EADDRINUSE) {
 			return "another program listens there: stop it, or name another port with --listen (ORGSYNC_LISTEN); port 0 " +
@@ -211,7 +213,7 @@ func (a *app) hint(err error) string {
 	case is[*plan.StaleError](err):
 		return "save a new plan with 'orgsync plan --out' and review it; give apply the same --roster and --invite-left as " +
 			"plan: the file has the other flags"
-	case errors.As(err, &planFile):
+	case errors.As(err, &planFile) && !isStopped(err):
 		return a.planFileHint(planFile)
 	case is[*apply.WrongOrganizationError](err):
 		return "before you run again, find out in Vultr's console which organization this key invites people to; use a " +
@@ -222,7 +224,7 @@ func (a *app) hint(err error) string {
 		return "name the organization in the roster by its id"
 	case pin != nil:
 		return "use a key of the roster's organization, or fix the `organization` line of the roster"
-	case errors.As(err, &atStep) && atStep.step == stepReadCSV:
+	case errors.As(err, &atStep) && atStep.step == stepReadCSV && !isStopped(err):
 		return stepHint(atStep)
 	case is[*roster.ProblemsError](err) && !a.reported:
 		hint := "fix the roster and run again"
@@ -308,6 +310,10 @@ func (a *app) hint(err error) string {
 	}
 	return ""
 }
+
+// isStopped reports whether err says that a signal or --timeout ended the run. Such an error says
+// nothing about the file that was being read.
+func isStopped(err error) bool { return is[*signalError](err) || is[*timeoutError](err) }
 
 // isApply reports whether the running command is apply, the only command that sends mails.
 func (a *app) isApply() bool { return a.command != nil && a.command.Name() == "apply" }

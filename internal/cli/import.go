@@ -187,7 +187,7 @@ func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]b
 // importCSV prints a new roster with the people of the --csv file. With --merge, it prints the
 // existing roster with these people added.
 func (a *app) importCSV(ctx context.Context, o importOptions) error {
-	data, err := interruptible(ctx, "read "+o.csv, func() ([]byte, error) { return os.ReadFile(o.csv) })
+	data, err := interruptible(ctx, "read "+o.csv, func() ([]byte, error) { return readRosterText(o.csv) })
 	if err != nil {
 		return withStep(stepReadCSV, fmt.Errorf("--csv: %w", err))
 	}
@@ -261,7 +261,7 @@ func (a *app) loadExisting(ctx context.Context, o importOptions) (*roster.Roster
 	if !slices.ContainsFunc(r.Files, isMerged) {
 		return nil, nil, withStep(stepMerge, fmt.Errorf("--merge %s: this file is not part of the roster", o.merge))
 	}
-	text, err := os.ReadFile(o.merge)
+	text, err := readRosterText(o.merge)
 	if err != nil {
 		return nil, nil, withStep(stepReadRoster, fmt.Errorf("read roster: %w", err))
 	}

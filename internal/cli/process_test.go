@@ -133,11 +133,14 @@ func TestServeEverywhere(t *testing.T) {
 func TestPipe(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
-		"roster":    {"validate", "--roster", "pipe"},
-		"planning":  {"plan", "--roster", "pipe"},
-		"key":       {"plan", "--api-key-file", "pipe"},
-		"plan file": {"apply", "pipe"},
-		"old":       {"diff", "pipe", "users.yaml"},
+		"roster":     {"validate", "--roster", "pipe"},
+		"planning":   {"plan", "--roster", "pipe"},
+		"key":        {"plan", "--api-key-file", "pipe"},
+		"plan file":  {"apply", "pipe"},
+		"old":        {"diff", "pipe", "users.yaml"},
+		"formatting": {"fmt", "pipe"},
+		"checking":   {"fmt", "--check", "pipe"},
+		"table":      {"import", "--csv", "pipe"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,6 +161,9 @@ func TestPipe(t *testing.T) {
 			select {
 			case code := <-ended:
 				w.want(code, exitTerminated, 0)
+				if _, hint, _ := strings.Cut(w.stderr.String(), "hint: "); hint != "" && !strings.HasPrefix(hint, "run again") {
+					t.Errorf("the hint is for another error: %s", hint)
+				}
 			case <-time.After(time.Minute):
 				t.Fatal("the signal was not heard")
 			}

@@ -16,8 +16,11 @@ import (
 // each block of a list; blank lines and comments on a line of their own divide a list into blocks. It
 // removes white space at the end of lines, additional blank lines and additional spaces after ":". If
 // a step would change the meaning of the file, Format skips the step. If data is not YAML, the error
-// is a [*ProblemsError].
+// is a [*ProblemsError]. The only other error is about a file larger than [MaxFile].
 func Format(file string, data []byte) ([]byte, error) {
+	if len(data) > MaxFile {
+		return nil, tooLargeError(file)
+	}
 	root, problem := parseFile(file, data)
 	if problem != nil {
 		return nil, newProblemsError([]Problem{*problem})

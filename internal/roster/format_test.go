@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,4 +118,17 @@ func FuzzFormat(f *testing.F) {
 			t.Errorf("people (-before +after):\n%s\n%q\n%q", diff, data, formatted)
 		}
 	})
+}
+
+// TestSizeLimit checks that fmt and import --csv refuse a file that is too large for a roster.
+func TestSizeLimit(t *testing.T) {
+	t.Parallel()
+	data := make([]byte, MaxFile+1)
+	_, err := Format("users.yaml", data)
+	_, csvErr := ParseCSV("users.yaml", data)
+	for _, err := range []error{err, csvErr} {
+		if err == nil || !strings.Contains(err.Error(), "users.yaml is larger than 64 MiB") {
+			t.Errorf("%.200v", err)
+		}
+	}
 }
