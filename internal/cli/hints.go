@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -180,7 +181,7 @@ func (a *app) printErrorAndHint(err error) {
 // printMessage writes text on stderr, folded to the width of the window.
 func (a *app) printMessage(text string) {
 	// Redact before the text is cut and folded: a part of a secret would no longer be recognized.
-	text = a.secrets.Redact(printable.Clean(text, len(text)))
+	text = a.secrets.Redact(printable.Clean(text, math.MaxInt))
 	_ = document.Sentence(a.stderr, text, errorWidth, a.windowWidth(a.stderr))
 }
 

@@ -86,6 +86,31 @@ func TestNoRunnerCommandsFromFiles(t *testing.T) {
 	}
 }
 
+// TestNamesWithCommandsAreComplete checks that an error keeps its end if a space is put into each of many commands.
+func TestNamesWithCommandsAreComplete(t *testing.T) {
+	// Not parallel: it changes the working directory.
+	w := newWorld(t, sandbox.Options{}, nil)
+	t.Chdir(w.dir)
+	name := strings.Repeat("::x ##[y] ", 20) + "end"
+	w.run(t.Context(), "validate", name)
+	if !strings.Contains(w.stderr.String(), "end: no such file or directory\n") {
+		t.Errorf("the end is missing:\n%s", &w.stderr)
+	}
+	w.write("a.yaml", "users: [ada@example.com]\n")
+	other := filepath.Join(w.dir, strings.Repeat("::x ##[y] ", 9)+".yaml")
+	if err := os.WriteFile(other, []byte("users: [ada@example.com]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t.Context(), "validate", "a.yaml", filepath.Base(other), "--output", "github")
+	if !strings.Contains(w.stdout.String(), "is already listed at a.yaml:1:9") {
+		t.Errorf("the annotation has no other place:\n%s", &w.stdout)
+	}
+	w.run(t.Context(), "validate", filepath.Base(other), "a.yaml", "--output", "github")
+	if !strings.Contains(w.stdout.String(), ".yaml:1:9\n") {
+		t.Errorf("the end of the place is missing:\n%s", &w.stdout)
+	}
+}
+
 // TestLogHoldsNoRunnerCommand checks that a line of the log has no command to a CI runner, and still has every
 // character for a program.
 func TestLogHoldsNoRunnerCommand(t *testing.T) {

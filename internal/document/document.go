@@ -3,6 +3,7 @@
 package document
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -264,7 +265,7 @@ func escapeOutside(text string, own, escape func(string) string) string {
 
 // Plain returns text without the marks, for a terminal or a log.
 func Plain(text string) string {
-	return escapeOutside(text, same, func(s string) string { return printable.Clean(s, len(s)+1) })
+	return escapeOutside(text, same, func(s string) string { return printable.Clean(s, math.MaxInt) })
 }
 
 // same returns s. It is for the program's own words, which only HTML must escape.
