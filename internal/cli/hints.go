@@ -125,8 +125,7 @@ func stepHint(atStep *stepError) string {
 		}
 	case stepInit:
 		if errors.Is(atStep, fs.ErrExist) {
-			return "orgsync init never replaces a file: it was left as it is, and nothing was written; name another " +
-				"roster, or move the existing file away"
+			return neverReplaces + "; name another roster, or move the existing file away"
 		}
 		if missing || denied {
 			return "name a file in an existing folder that you may write to"

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,9 @@ var starterRoster []byte
 // defaultRoster is the roster that commands read if no flag names one.
 const defaultRoster = "users.yaml"
 
+// neverReplaces is the beginning of a hint for an existing file.
+const neverReplaces = "orgsync init never replaces a file: it was left as it is, and nothing was written"
+
 // newFile is a file that init writes.
 type newFile struct {
 	name string
@@ -36,8 +40,8 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Write a first roster",
 		Long: `Writes a roster with comments and two sample people to FILE, and prints what to
 do next. Without FILE, init writes users.yaml. With --workflow, init also writes
-the file that runs orgsync in CI. init never replaces a file. init needs no API
-key and sends nothing.
+the file that runs orgsync in CI. init never replaces a file: if users.yaml
+exists, init --workflow keeps it. init needs no API key and sends nothing.
 
 If your organization has members already, run 'orgsync import > users.yaml'
 instead of init. The roster then lists these members.`,
@@ -81,12 +85,26 @@ func (a *app) init(file, service string) error {
 		return withStep(stepInit, fmt.Errorf("--workflow needs the roster in %s, where the CI file looks for it, not in %s",
 			defaultRoster, file))
 	}
-	for _, f := range files { // check all names before writing the first file
-		if _, err := os.Lstat(f.name); err == nil {
+	kept := false             // whether the roster was there before
+	for i, f := range files { // check all names before writing the first file
+		_, err := os.Lstat(f.name)
+		switch {
+		case err != nil:
+		case i > 0:
+			return &adviceError{
+				withStep(stepInit, fmt.Errorf("write %s: %w", f.name, fs.ErrExist)),
+				neverReplaces + "; move the existing file away",
+			}
+		case service != "": // to write the CI file for this roster
+			kept = true
+		default:
 			return withStep(stepInit, fmt.Errorf("write %s: %w", f.name, fs.ErrExist))
 		}
 	}
 	for i, f := range files {
+		if i == 0 && kept {
+			continue
+		}
 		if i > 0 { // only for the CI file: if the folder of the roster is missing, its name may be misspelled
 			err := os.MkdirAll(filepath.Dir(f.name), 0o755) //nolint:gosec // as git makes them: they hold no secret
 			if err != nil {
@@ -102,19 +120,27 @@ func (a *app) init(file, service string) error {
 	if filepath.Clean(file) != defaultRoster {
 		option = " --roster " + shellword.Quote(file)
 	}
-	for _, f := range files {
-		fmt.Fprintf(a.stdout, "Wrote %s.\n", f.name)
+	var text strings.Builder
+	validate := "after you replaced the sample people with yours"
+	for i, f := range files {
+		if i == 0 && kept {
+			validate = "checks the roster"
+			fmt.Fprintf(&text, "Kept %s.\n", f.name)
+		} else {
+			fmt.Fprintf(&text, "Wrote %s.\n", f.name)
+		}
 	}
-	fmt.Fprintf(a.stdout, `
+	fmt.Fprintf(&text, `
 Next:
-  orgsync validate%[1]s          after you replaced the sample people with yours
+  orgsync validate%[1]s          %[2]s
   orgsync apply --sandbox%[1]s   tries it on a simulated organization, without a key
   orgsync plan%[1]s              shows what would change in yours; needs VULTR_API_KEY
-`, option)
+`, option, validate)
 	if service != "" {
-		fmt.Fprint(a.stdout, "\nThe comments in the CI file say which secret it needs.\n")
+		text.WriteString("\nThe comments in the CI file say which secret it needs.\n")
 	}
-	return nil
+	_, err := a.stdout.Write([]byte(text.String()))
+	return err
 }
 
 // createFile writes a new file. If the file exists, it returns fs.ErrExist.
