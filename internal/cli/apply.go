@@ -193,7 +193,8 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	}
 	if err != nil && slices.ContainsFunc(result.Changes, possiblyApplied) {
 		// Changes were made, and the report of them was lost.
-		return &unfinishedError{err: errors.Join(runErr, fmt.Errorf("print the report: %w", err))}
+		allDone := runErr == nil || errors.Is(runErr, errChanges)
+		return &unfinishedError{err: errors.Join(runErr, &lostReportError{err, allDone})}
 	}
 	return errors.Join(runErr, err)
 }

@@ -130,6 +130,15 @@ func (e *unfinishedError) Error() string {
 
 func (e *unfinishedError) Unwrap() error { return e.err }
 
+// lostReportError says that the report of an apply that made changes could not be printed.
+type lostReportError struct {
+	err     error
+	allDone bool // whether all changes of the plan were made
+}
+
+func (e *lostReportError) Error() string { return "print the report: " + e.err.Error() }
+func (e *lostReportError) Unwrap() error { return e.err }
+
 // timeoutError is the cause of a context that --timeout ended.
 type timeoutError struct{ after time.Duration }
 

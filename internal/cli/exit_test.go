@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,6 +145,59 @@ func findCommand(t *testing.T, a *app, path string) *cobra.Command {
 		t.Fatal(err)
 	}
 	return cmd
+}
+
+// fullDisk is an output that cannot be written.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestLostOutput checks that a command whose output is lost does not exit with 0, and that its hint is about that.
+func TestLostOutput(t *testing.T) {
+	t.Parallel()
+	const free = "hint: free space on the disk that the output goes to"
+	tests := []struct {
+		args string
+		code int
+		want string
+	}{
+		{"fmt untidy.yaml", exitError, free},
+		{"fmt --check untidy.yaml", exitInvalid, "1 file is not formatted"},
+		{"init new.yaml", exitError, free},
+		{"import --csv people.csv", exitError, free},
+		{"validate", exitError, free},
+		{"state copy state copied", exitError, free},
+		{"state copy state retired --retire", exitError, free},
+		{"apply --only ada@example.com --state-dir other", exitUnfinished, free + "; the changes are made, and the ledger " +
+			"has them: 'orgsync status' shows the result"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sandbox.Options{}, nil)
+			w.write("untidy.yaml", "users:\n  - bob@example.com  \n  - ada@example.com\n")
+			w.write("people.csv", "ada@example.com\n")
+			if strings.HasPrefix(tt.args, "state") {
+				w.run(t.Context(), "apply", "--state-dir", filepath.Join(w.dir, "state"), "--only", "ada@example.com")
+			}
+			args := strings.Fields(tt.args)
+			for i, arg := range args {
+				if filepath.Ext(arg) == ".yaml" || filepath.Ext(arg) == ".csv" || i > 1 && !strings.ContainsAny(arg, "-@") {
+					args[i] = filepath.Join(w.dir, arg)
+				}
+			}
+			w.output = fullDisk{}
+			code := w.run(t.Context(), args...)
+			if stderr := strings.Join(strings.Fields(w.stderr.String()), " "); code != tt.code || !strings.Contains(stderr, tt.want) {
+				t.Errorf("exit code %d, want %d with %q:\n%s", code, tt.code, tt.want, &w.stderr)
+			}
+			if tt.args == "fmt untidy.yaml" {
+				if w.output = nil; w.run(t.Context(), "fmt", "--check", args[1]) != exitDone {
+					t.Error("the file is not formatted")
+				}
+			}
+		})
+	}
 }
 
 // TestHintsElsewhere checks that a hint is right for the command. In each case, an error once had the hint of another

@@ -60,6 +60,7 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 		return withStep(stepFormat, err)
 	}
 	changed := 0
+	out := &keptErrorWriter{w: a.stdout} // an error does not keep the other files from being formatted
 	for _, file := range files {
 		data, err := interruptible(ctx, "read "+file, func() ([]byte, error) { return readRosterText(file) })
 		if err == nil && ctx.Err() != nil {
@@ -82,12 +83,12 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 			}
 		}
 		a.reported = true
-		fmt.Fprintln(a.stdout, clean(file))
+		fmt.Fprintln(out, clean(file))
 	}
 	if check && changed > 0 {
 		return fmt.Errorf("%s %w", document.Pluralize(changed, "file is", "files are"), errUnformatted)
 	}
-	return nil
+	return out.err
 }
 
 // readRosterText returns the content of a roster or CSV file. Of a file that is too large, it returns the

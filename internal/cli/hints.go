@@ -198,6 +198,7 @@ func (a *app) hint(err error) string {
 		lacking    *plan.UnknownAccessError
 		locked     *state.LockedError
 		unfinished *unfinishedError
+		lost       *lostReportError
 		call       *org.CallError
 	)
 	switch {
@@ -297,6 +298,12 @@ func (a *app) hint(err error) string {
 	case errors.As(err, &unfinished) && unfinished.undone == 0 && unfinished.unsettled == 0 && unfinished.err == nil:
 		// All changes were made: only people or access that notices are about are missing.
 		return "the notices say what to do for each of them"
+	case errors.As(err, &lost) && lost.allDone:
+		hint := "the changes are made, and the ledger has them: 'orgsync status' shows the result"
+		if errors.Is(lost, syscall.ENOSPC) {
+			hint = "free space on the disk that the output goes to; " + hint
+		}
+		return hint
 	case errors.As(err, &call):
 		return a.callHint(call)
 	case unfinished != nil && unfinished.failed > 0:

@@ -31,6 +31,7 @@ type world struct {
 	stdin   io.Reader
 	screens []any // streams that are terminals
 	after   func(time.Duration) <-chan time.Time
+	output  io.Writer // stdout; nil for the buffer
 	stdout  bytes.Buffer
 	stderr  bytes.Buffer
 }
@@ -66,8 +67,12 @@ func (w *world) run(ctx context.Context, args ...string) int {
 	w.t.Helper()
 	w.stdout.Reset()
 	w.stderr.Reset()
+	stdout := w.output
+	if stdout == nil {
+		stdout = &w.stdout
+	}
 	code := Run(ctx, Environment{
-		name: "orgsync", args: args, stdin: w.stdin, stdout: &w.stdout, stderr: &w.stderr,
+		name: "orgsync", args: args, stdin: w.stdin, stdout: stdout, stderr: &w.stderr,
 		getenv: func(name string) string { return w.env[name] },
 		environ: func() []string {
 			var list []string

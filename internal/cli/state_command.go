@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -179,32 +181,34 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 		}}
 	}
 	o := ledger.CopyOptions{Holder: thisProcess(), LockTimeout: a.lockTimeout, Now: time.Now()}
-	if err := a.copyLedgers(ctx, ids, source, target, to, o); err != nil || !retire {
-		return err
+	out := &keptErrorWriter{w: a.stdout}
+	if err := a.copyLedgers(ctx, out, ids, source, target, to, o); err != nil || !retire {
+		return cmp.Or(err, out.err)
 	}
 	// No ledger is retired before all are copied. This copies the lines that runs have added since.
 	o.RetireTo = to.Argument()
-	if err := a.copyLedgers(ctx, ids, source, target, to, o); err != nil {
+	if err := a.copyLedgers(ctx, out, ids, source, target, to, o); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "Runs that still use %s refuse from now on.\n", clean(from.String()))
-	return nil
+	fmt.Fprintf(out, "Runs that still use %s refuse from now on.\n", clean(from.String()))
+	return out.err
 }
 
-// copyLedgers copies the ledgers of organizations. It leaves out those that an earlier copy has retired.
-func (a *app) copyLedgers(ctx context.Context, ids []string, source, target *backend.Backend, to state.Location,
-	o ledger.CopyOptions) error {
+// copyLedgers copies the ledgers of organizations, and writes to out what it copied. It leaves out
+// those that an earlier copy has retired.
+func (a *app) copyLedgers(ctx context.Context, out io.Writer, ids []string, source, target *backend.Backend,
+	to state.Location, o ledger.CopyOptions) error {
 	for _, id := range ids {
 		o.Organization = id
 		lines, err := copyLedger(ctx, source, target, o)
 		retired, isRetired := errors.AsType[*ledger.RetiredError](err)
 		switch {
 		case isRetired && retired.To == to.Argument():
-			fmt.Fprintf(a.stdout, "%s: has moved to %s already\n", clean(id), clean(to.String()))
+			fmt.Fprintf(out, "%s: has moved to %s already\n", clean(id), clean(to.String()))
 		case err != nil:
 			return stateFailed(ctx, fmt.Errorf("copy the ledger of the organization %s: %w", id, err))
 		case o.RetireTo == "":
-			fmt.Fprintf(a.stdout, "%s: %d entries copied to %s\n", clean(id), lines, clean(to.String()))
+			fmt.Fprintf(out, "%s: %d entries copied to %s\n", clean(id), lines, clean(to.String()))
 		}
 	}
 	return nil
