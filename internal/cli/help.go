@@ -30,6 +30,17 @@ func addHelpTopics(root *cobra.Command) {
 	add("roster", "What a roster file looks like", rosterHelp)
 }
 
+// helpTopics returns the topics of 'orgsync help' that are not commands. cobra suggests only commands.
+func helpTopics(root *cobra.Command) []string {
+	var topics []string
+	for _, cmd := range root.Commands() {
+		if cmd.IsAdditionalHelpTopicCommand() {
+			topics = append(topics, cmd.Name())
+		}
+	}
+	return topics
+}
+
 // environmentHelp lists the environment variables that orgsync knows.
 func environmentHelp(root *cobra.Command) string {
 	environment := environmentNamesOf(root)

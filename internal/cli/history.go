@@ -14,6 +14,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/report"
+	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/backend"
 )
@@ -24,6 +25,27 @@ type historyOptions struct {
 	since, until string   // as [parseMoment] reads them
 	action       string   // "" to show all actions
 	organization string   // "" for the only organization of the state
+}
+
+// historyActions are the values of --action: the actions of the ledger, except for those of lines about
+// whole runs, which history leaves out.
+var historyActions = []string{
+	string(ledger.Invite), string(ledger.Resend), string(org.EditUpdate), string(org.EditGrant), string(org.EditRevoke),
+	string(org.EditSuspend), string(org.EditUnsuspend), string(org.EditRemove), string(org.FactJoined),
+	string(org.FactActive), string(org.FactUnlisted), string(org.FactReset), string(org.FactFound),
+	string(org.FactAbsent), string(org.FactUnlistedUser), string(org.FactUserGone), string(org.FactAccess),
+	string(ledger.Retired),
+}
+
+// checkAction returns an error if action is neither empty nor an action of the ledger.
+func checkAction(action string) error {
+	if action == "" || slices.Contains(historyActions, action) {
+		return nil
+	}
+	if near := roster.Nearest(action, historyActions); near != "" {
+		return fmt.Errorf("--action is %q: did you mean %s?", action, near)
+	}
+	return fmt.Errorf("--action is %q: must be %s", action, printable.JoinOr(historyActions))
 }
 
 func (a *app) historyCommand() *cobra.Command {
@@ -53,6 +75,9 @@ the ledger is in a bucket or a database, orgsync keeps all lines.`,
 				}
 				o.keys = append(o.keys, who.Key())
 			}
+			if err := checkAction(o.action); err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
 			since, err := parseMoment(o.since, time.Now())
 			if err != nil {
 				return &usageError{cmd.CommandPath(), fmt.Errorf("--since is %q: %w", o.since, err)}
@@ -76,6 +101,7 @@ the ledger is in a bucket or a database, orgsync keeps all lines.`,
 	f.StringVar(&o.action, "action", "", "show only entries with this `action`, such as invite, resend, grant or joined")
 	f.StringVar(&o.organization, "organization", "", "`id` of the organization, if there are ledgers of "+
 		"several organizations")
+	completeValues(cmd, "action", historyActions)
 	for _, name := range []string{"since", "until", "action", "organization"} {
 		markWithoutEnvironment(f, name)
 	}

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
@@ -40,5 +43,28 @@ func TestHistoryEscapes(t *testing.T) {
 			strings.Contains(out, "##[") {
 			t.Errorf("%s: %q", format, out)
 		}
+	}
+}
+
+// TestHistoryActions checks that --action accepts each action in docs/ledger.md that history shows.
+func TestHistoryActions(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/ledger.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "| `action` | meaning |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var documented []string
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		for i, word := range strings.Split(cells[min(1, len(cells)-1)], "`") {
+			if i%2 == 1 && word != "run" { // history leaves out lines about whole runs
+				documented = append(documented, word)
+			}
+		}
+	}
+	if diff := cmp.Diff(documented, historyActions); diff != "" {
+		t.Errorf("(-docs/ledger.md +--action):\n%s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,11 +46,17 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 }
 
 // checkOutsideRoster returns an error if a file that this run may write would make the roster
-// unreadable.
+// unreadable, or has no name.
 func (a *app) checkOutsideRoster() error {
 	files := map[string]string{"--out": a.out, "--metrics-file": a.metricsFile}
 	if a.sandbox.On {
 		files["--sandbox"] = a.sandbox.File
+	}
+	if a.out == "-" {
+		return &adviceError{
+			errors.New("--out -: a name is needed, because the plan is not written to the standard output"),
+			"name a file, as in --out plan.json",
+		}
 	}
 	for _, flag := range slices.Sorted(maps.Keys(files)) {
 		folder := roster.FolderOf(a.rosters, files[flag])

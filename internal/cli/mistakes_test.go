@@ -281,6 +281,39 @@ func TestMistakes(t *testing.T) {
 			"write --rate N", exitError,
 		},
 		{
+			"fmt --write users.yaml", "unknown flag: --write",
+			"fmt changes the files: leave the flag out; to change nothing: --check", exitError,
+		},
+		{
+			"fmt -w", "unknown flag: -w",
+			"fmt changes the files: leave the flag out; to change nothing: --check", exitError,
+		},
+		{
+			"history --action foo", `--action is "foo": must be invite, resend, update, grant, revoke, suspend, unsuspend, ` +
+				"remove, joined, active, unlisted, reset, found, absent, unlisted_user, user_gone, access or retired",
+			"'orgsync history --help' shows its arguments and flags", exitError,
+		},
+		{
+			"history --action invited", `--action is "invited": did you mean invite?`,
+			"'orgsync history --help' shows its arguments and flags", exitError,
+		},
+		{
+			"help exit-code", `unknown command "exit-code" for "orgsync": did you mean exit-codes?`,
+			"'orgsync --help' shows its arguments and flags", exitError,
+		},
+		{
+			"help rooster", `unknown command "rooster" for "orgsync": did you mean roster?`,
+			"'orgsync --help' shows its arguments and flags", exitError,
+		},
+		{
+			"init -", "FILE is -: init writes a file, and not to the standard output",
+			"'orgsync init --help' shows its arguments and flags", exitError,
+		},
+		{
+			"plan --sandbox --out -", "--out -: a name is needed, because the plan is not written to the standard output",
+			"name a file, as in --out plan.json", exitError,
+		},
+		{
 			"apply --org Acme", "unknown flag: --org",
 			"the roster names the organization: organization: NAME", exitError,
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/secrets"
 	"github.com/orgsync/orgsync/internal/shellword"
 )
@@ -178,7 +179,12 @@ func addHelpCommand(root *cobra.Command) {
 			err = noSubcommand(topic, rest)
 		}
 		if err != nil {
-			return &usageError{root.CommandPath(), suggestRoot(err)}
+			if near := roster.Nearest(strings.Join(args, " "), helpTopics(root)); near != "" {
+				err = suggestCommand(fmt.Errorf("unknown command %q for %q", args[0], root.CommandPath()), []string{near})
+			} else {
+				err = suggestRoot(err)
+			}
+			return &usageError{root.CommandPath(), err}
 		}
 		show(cmd, args)
 		return nil

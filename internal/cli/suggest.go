@@ -116,6 +116,7 @@ var foreignFlags = []foreignWord{
 	{fileNames, "file", "to name the file of the simulation: --file FILE"},
 	{verboseNames, "verbose", "to see everything: --verbose"},
 	{verboseNames, "", "to see more: --log-level info, or --log-level debug for each request"},
+	{"w write in-place", "check", "fmt changes the files: leave the flag out; to change nothing: --check"},
 	{"silent s", "quiet", "to print less: --quiet (-q)"},
 	{"V", "", "to see the version: orgsync version"},
 	{forceNames, "out",
