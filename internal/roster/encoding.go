@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// byteOrderMark is how some programs begin files in UTF-8.
+var byteOrderMark = []byte("\ufeff")
+
 // checkEncoding returns the text of a file without its byte-order mark. It returns a problem for the
 // first place at which people and programs may see different text: an encoding other than UTF-8, a
 // control character, a line break that only some programs know, a mark that reverses the direction
@@ -17,7 +20,7 @@ func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return nil, &Problem{Position{file, 1, 1}, "the file is in UTF-16: save it as UTF-8"}
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	line, lineStart := 1, 0
 	problem := func(i int, text string) *Problem {
 		return &Problem{Position{file, line, utf8.RuneCount(data[lineStart:i]) + 1}, text}

@@ -28,7 +28,8 @@ func Format(file string, data []byte) ([]byte, error) {
 	if root == nil || root.Kind != yaml.MappingNode {
 		return data, nil
 	}
-	out := data
+	// The columns of the nodes do not count a byte-order mark.
+	out, hasMark := bytes.CutPrefix(data, byteOrderMark)
 	for _, step := range []func([]byte, *yaml.Node) []byte{sortPeople, normalizeSpacing} {
 		changed := step(out, root)
 		after, problem := parseFile(file, changed)
@@ -36,6 +37,9 @@ func Format(file string, data []byte) ([]byte, error) {
 			continue // for example, an anchor would be below its alias, or a text has several lines
 		}
 		out, root = changed, after
+	}
+	if hasMark {
+		out = slices.Concat(byteOrderMark, out)
 	}
 	return out, nil
 }

@@ -132,3 +132,24 @@ func TestSizeLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestFormatByteOrderMark checks that fmt keeps a byte-order mark, and formats the rest as without it.
+func TestFormatByteOrderMark(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"organization: Example Org\nusers:\n  - ada@example.com\n",
+		"organization:   Example Org\nusers:\n  - bob@example.com  \n  - ada@example.com\n\n",
+		"users:\n  - bob@example.com\n  - ada@example.com",
+		"",
+	} {
+		const mark = "\ufeff"
+		want, err := Format("users.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Format("users.yaml", []byte(mark+text))
+		if err != nil || string(got) != mark+string(want) {
+			t.Errorf("%q becomes %q, want %q (%v)", mark+text, got, mark+string(want), err)
+		}
+	}
+}

@@ -25,7 +25,7 @@ var (
 func otherFormatProblem(file string, data []byte) *Problem {
 	at := Position{file, 1, 1}
 	convert := convertCommand(file) + " makes a roster of it"
-	text := strings.TrimSpace(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
+	text := strings.TrimSpace(string(bytes.TrimPrefix(data, byteOrderMark)))
 	first, _, _ := strings.Cut(text, "\n")
 	first = strings.TrimSpace(first)
 	extension := strings.ToLower(filepath.Ext(file))

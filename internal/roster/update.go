@@ -106,8 +106,8 @@ func applyUpdates(file string, data []byte, updates []AccessUpdate) ([]byte, []s
 	if problem != nil || len(updates) == 0 {
 		return data, problems
 	}
-	byteOrderMark := len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
-	e := &editor{data: data, lines: []int{byteOrderMark}}
+	markLen := len(data) - len(bytes.TrimPrefix(data, byteOrderMark))
+	e := &editor{data: data, lines: []int{markLen}}
 	for i, b := range data {
 		if b == '\n' {
 			e.lines = append(e.lines, i+1)
