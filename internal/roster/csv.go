@@ -92,9 +92,11 @@ func (c *csvReader) read() []Entry {
 			c.addError(err)
 			return entries
 		}
-		if !slices.ContainsFunc(record, func(s string) bool { return strings.TrimSpace(s) != "" }) {
+		filled := withoutEmptyEnd(record)
+		if len(filled) == 0 {
 			continue // spreadsheets write empty lines below the last person
 		}
+		record = record[:min(len(record), max(len(filled), len(c.columns)))]
 		if len(entries) == maxCSVPeople {
 			c.addTooMany(c.at(0))
 			return entries
@@ -106,6 +108,15 @@ func (c *csvReader) read() []Entry {
 		}
 		entries = append(entries, c.readPerson(record))
 	}
+}
+
+// withoutEmptyEnd returns record without the empty fields at its end. Spreadsheets write empty columns
+// behind the last column.
+func withoutEmptyEnd(record []string) []string {
+	for len(record) > 0 && strings.TrimSpace(record[len(record)-1]) == "" {
+		record = record[:len(record)-1]
+	}
+	return record
 }
 
 // at returns the position of a field of the current record.
@@ -125,7 +136,7 @@ func (c *csvReader) addError(err error) {
 // readHeader reads the names of the columns, and adds a problem unless all names are known and one of
 // them is "email". It reports whether there is no problem.
 func (c *csvReader) readHeader(header []string) bool {
-	for i, name := range header {
+	for i, name := range withoutEmptyEnd(header) {
 		name = strings.TrimSpace(name)
 		var k *key
 		for _, known := range csvColumns {
@@ -135,6 +146,8 @@ func (c *csvReader) readHeader(header []string) bool {
 		}
 		near := Nearest(name, csvColumns)
 		switch {
+		case name == "":
+			c.problems.add(c.at(i), "this column has no name: remove it, or give it one")
 		case k == nil && near != "":
 			c.problems.add(c.at(i), "unknown column %s: did you mean %s?", quote(name), quote(near))
 		case k == nil:

@@ -62,6 +62,33 @@ func TestParseCSV(t *testing.T) {
 	}
 }
 
+// TestParseCSVEmptyColumns checks that columns without a name and without values at the end do no harm. Spreadsheets
+// write them.
+func TestParseCSVEmptyColumns(t *testing.T) {
+	t.Parallel()
+	want, err := ParseCSV("people.csv", []byte("email,groups\nada@example.com,x\nbob@example.com\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		"email,groups\nada@example.com,x,,,\nbob@example.com,,,\n",
+		"email,groups,\nada@example.com,x,\nbob@example.com,,\n",
+		"email,groups, ,,\nada@example.com,x,,\nbob@example.com,,,, ,\n,,,,,\n",
+		"email;groups;;\nada@example.com;x;;\nbob@example.com;;;\n",
+		"email\tgroups\t\nada@example.com\tx\t\t\nbob@example.com\t\t\t\n",
+	} {
+		got, err := ParseCSV("people.csv", []byte(text))
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		file := func(entries []Entry) string { return string(Draft{File: "people.csv", Entries: entries}.YAML()) }
+		if diff := cmp.Diff(file(want), file(got)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
 // Every problem of a CSV file has a position and says what to do.
 func TestParseCSVProblems(t *testing.T) {
 	t.Parallel()
@@ -87,6 +114,11 @@ func TestParseCSVProblems(t *testing.T) {
 				`people.csv:6:1: "ADA@example.com" is the same as "ada@example.com", already listed at people.csv:5:1`},
 		{"too many columns", "email,name\nada@example.com,Lovelace, Ada\n",
 			`people.csv:2:27: the line has 3 columns, and the header has 2: put quotes around a value with "," in it`},
+		{"a value without a column", "email,name,\nada@example.com,Ada,x,\n",
+			`people.csv:2:21: the line has 3 columns, and the header has 2: put quotes around a value with "," in it`},
+		{"a column without a name", "email,,name\nada@example.com,,Ada\n",
+			"people.csv:1:7: this column has no name: remove it, or give it one"},
+		{"a header without names", ",,\nAda,x,\n", `people.csv:1:1: no column is named "email"`},
 		{"quotes", "email,name\nada@example.com,\"Ada\" L.\n",
 			`people.csv:2:21: the quotes are wrong: a value with quotes in it is written as "like ""this"""`},
 		{"UTF-16", "\xff\xfee\x00m\x00", "people.csv:1:1: the file is in UTF-16: save it as UTF-8"},
