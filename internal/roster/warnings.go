@@ -89,7 +89,9 @@ func (r *Roster) teamWarnings(now time.Time) problemList {
 			if m.Until.IsZero() {
 				continue
 			}
-			if !hasEnd && r.Settings.ExtraAccess != ExtraAccessRevoke {
+			// Then no access is left to revoke.
+			endsWithPerson := r.Settings.Unlisted != UnlistedReport && !p.Until.IsZero() && !m.Until.Before(p.Until)
+			if !hasEnd && !endsWithPerson && r.Settings.ExtraAccess != ExtraAccessRevoke {
 				hasEnd = true
 				list.add(m.At, "after the last day of %s in the team %s nothing is revoked: settings.extra_access is %q, so "+
 					"access that a team no longer gives is only reported; use %q to revoke it", p.Email, quote(m.Team),

@@ -53,6 +53,16 @@ func TestWarnings(t *testing.T) {
 			`users.yaml:2:19: after the last day of ada@example.com in the team "ops" nothing is revoked: ` +
 				`settings.extra_access ` +
 				`is "report", so access that a team no longer gives is only reported; use "revoke" to revoke it`},
+		{"the only membership ends, and with it the person",
+			remove + "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-12-10}]}\n", ""},
+		{"a membership ends with the person", remove + "teams:\n  ops: {members: [{email: ada@example.com, until: " +
+			"2027-01-31}]}\nusers: [{email: ada@example.com, until: 2026-12-31}]\n", ""},
+		{"one of two memberships ends before the person",
+			remove + "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-12-10}]}\n" +
+				"  dev: {members: [{email: ada@example.com, until: 2026-12-20}]}\n",
+			`users.yaml:4:19: after the last day of ada@example.com in the team "ops" nothing is revoked: ` +
+				`settings.extra_access ` +
+				`is "report", so access that a team no longer gives is only reported; use "revoke" to revoke it`},
 		{"a membership has ended", revoke + "teams:\n  ops: {members: [{email: ada@example.com, until: " +
 			"2026-11-27}]}\nusers: [ada@example.com]\n",
 			`users.yaml:4:19: the last day of ada@example.com in the team "ops" was 2026-11-27: the team gives them no access`},
