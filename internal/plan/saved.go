@@ -185,6 +185,10 @@ type StaleError struct {
 // Error returns a message with both organizations, or with the numbers of different changes.
 func (e *StaleError) Error() string {
 	if e.Saved.ID != e.Fresh.ID {
+		if name := e.Saved.Name; name != "" && name == e.Fresh.Name {
+			return fmt.Sprintf("the plan was saved for the organization %q (%s), and this key acts on another one with this "+
+				"name (%s)", name, e.Saved.ID, e.Fresh.ID)
+		}
 		return fmt.Sprintf("the plan was saved for the organization %q, and this key acts on %q", label(e.Saved),
 			label(e.Fresh))
 	}

@@ -212,3 +212,26 @@ func FuzzReadSaved(f *testing.F) {
 		}
 	})
 }
+
+// TestStaleOrganizations checks that an error about another organization tells the two apart.
+func TestStaleOrganizations(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		saved, fresh org.Organization
+		want         string
+	}{
+		{org.Organization{ID: "o1", Name: "A"}, org.Organization{ID: "o2", Name: "B"},
+			`the plan was saved for the organization "A", and this key acts on "B"`},
+		{org.Organization{ID: "o1", Name: "A"}, org.Organization{ID: "o2", Name: "A"},
+			`the plan was saved for the organization "A" (o1), and this key acts on another one with this name (o2)`},
+		{org.Organization{ID: "o1"}, org.Organization{ID: "o2", Name: "B"},
+			`the plan was saved for the organization "o1", and this key acts on "B"`},
+		{org.Organization{ID: "o1"}, org.Organization{ID: "o2"},
+			`the plan was saved for the organization "o1", and this key acts on "o2"`},
+	}
+	for _, tt := range tests {
+		if got := (&plan.StaleError{Saved: tt.saved, Fresh: tt.fresh}).Error(); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}

@@ -38,8 +38,12 @@ func TestNotSelected(t *testing.T) {
 		1: "Not selected: 1 change, for p0@example.com.",
 		7: "Not selected: 7 changes, for p0@example.com, p1@example.com, p2@example.com, p3@example.com, p4@example.com " +
 			"and 2 more.",
+		12: "Not selected: 12 changes, for p0@example.com, p1@example.com, p2@example.com, p3@example.com, p4@example.com " +
+			"and 7 more.",
 	} {
 		p := onlyAda(others)
+		// As in a plan: byte by byte, so that p10 is before p2.
+		slices.SortFunc(p.NotSelected, func(a, b plan.Change) int { return strings.Compare(a.Email.Key(), b.Email.Key()) })
 		var text, markdown, asJSON bytes.Buffer
 		for _, err := range []error{
 			document.WriteText(&text, PlanDocument(p), 0, false), document.WriteMarkdown(&markdown, PlanDocument(p)),

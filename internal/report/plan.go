@@ -58,7 +58,7 @@ func notSelectedText(p plan.Plan) string {
 		return ""
 	}
 	var people []string
-	for _, c := range p.NotSelected {
+	for _, c := range sortedByAddress(p.NotSelected, func(c *plan.Change) org.Address { return c.Email }) {
 		if who := c.Email.String(); len(people) == 0 || people[len(people)-1] != who {
 			people = append(people, who)
 		}
