@@ -349,12 +349,16 @@ func (a *app) planFileHint(e *planFileError) string {
 	return "save a plan with 'orgsync plan --out FILE', and name that file"
 }
 
+// namesWidth is the maximum width of the names of one kind of access in a hint, in columns. The names of
+// all kinds must leave room for the advice after them.
+const namesWidth = 120
+
 // createTexts returns a text for each kind of access in missing, such as
-// `create these 2 groups: "everyone", "platform"`.
+// `create these 2 groups: "everyone", "platform"`. If there are many names, the text only counts some.
 func createTexts(missing []org.AccessName) []string {
 	names := map[org.Kind][]string{}
 	for _, m := range missing {
-		names[m.Kind] = append(names[m.Kind], fmt.Sprintf("%q", m.Name))
+		names[m.Kind] = append(names[m.Kind], fmt.Sprintf("%q", printable.Clean(m.Name, namesWidth/2)))
 	}
 	var lists []string
 	for _, kind := range org.Kinds {
@@ -363,10 +367,22 @@ func createTexts(missing []org.AccessName) []string {
 		case 1:
 			lists = append(lists, fmt.Sprintf("create the %s %s", kind, list[0]))
 		default:
-			lists = append(lists, fmt.Sprintf("create these %d %s: %s", len(list), kind.Plural(), strings.Join(list, ", ")))
+			lists = append(lists, fmt.Sprintf("create these %d %s: %s", len(list), kind.Plural(), joinNames(list)))
 		}
 	}
 	return lists
+}
+
+// joinNames joins names, and only counts those that do not fit into namesWidth.
+func joinNames(names []string) string {
+	text := names[0]
+	for i, name := range names[1:] {
+		if printable.Width(text)+printable.Width(name) > namesWidth {
+			return fmt.Sprintf("%s and %d more", text, len(names)-1-i)
+		}
+		text += ", " + name
+	}
+	return text
 }
 
 // sandboxHint returns the hint for an error of the file that holds the simulation.
