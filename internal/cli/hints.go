@@ -452,6 +452,8 @@ func (a *app) callHint(call *org.CallError) string {
 			"fewer requests"
 	case call.Status >= 500:
 		return "the problem is on the server's side: run again later"
+	case isAtProxy(call):
+		return "the proxy cannot be reached: check the network, and HTTPS_PROXY; NO_PROXY names the hosts that need no proxy"
 	case errors.As(call, &lookup):
 		return "the name of the API's host cannot be resolved: check the network, and --api-url (VULTR_API_URL)"
 	case errors.Is(call, syscall.ECONNREFUSED):
@@ -469,6 +471,13 @@ func (a *app) callHint(call *org.CallError) string {
 		return "the API refused this request, for the reason above; --log-level debug shows every request"
 	}
 	return "run again later; --log-level debug shows every request"
+}
+
+// isAtProxy reports whether err is from the connection to a proxy. For this, net/http has an error of the
+// package net with an operation of its own.
+func isAtProxy(err error) bool {
+	operation, ok := errors.AsType[*net.OpError](err)
+	return ok && operation.Op == "proxyconnect"
 }
 
 func isTLS(err error) bool {
