@@ -52,7 +52,8 @@ names the columns. The column email is required. The columns name, groups,
 roles, policies, api_enabled, aliases, until and note are optional. Separate
 columns by commas, semicolons or tabs. Separate the items of a list by
 semicolons. If semicolons also separate the columns, put the list in double
-quotes. The file can also be a plain list of addresses.
+quotes. Empty columns at the end are ignored. The file can also be a plain list
+of addresses.
 
 With --merge FILE, import prints the roster FILE. People who are missing in the
 roster are added at the end of users. All other bytes of FILE stay the same.

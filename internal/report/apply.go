@@ -23,7 +23,7 @@ func ApplyDocument(p plan.Plan, r apply.Result) document.Document {
 		Unneeded: len(r.Changes) == 0 && r.Stopped == nil && !slices.ContainsFunc(r.Notices, needsAction),
 	}
 	if len(r.Changes) > 0 {
-		d.Blocks = append(d.Blocks, resultTable(r))
+		d.Blocks = append(d.Blocks, resultTable(r, p.Reinvite))
 	}
 	d.Blocks = appendNotices(d.Blocks, withoutNotices(selectedNotices(r.Notices), func(n plan.Notice) bool {
 		// The error of the run already names the limit.
@@ -39,8 +39,8 @@ var outcomeColors = map[apply.Outcome]document.Color{
 	apply.Failed: document.Red, apply.Unknown: document.Yellow, apply.Skipped: document.Faint,
 }
 
-// resultTable returns a table with a row for each change.
-func resultTable(r apply.Result) document.Table {
+// resultTable returns a table with a row for each change. reinvite has the people whom --reinvite names.
+func resultTable(r apply.Result, reinvite []org.Address) document.Table {
 	t := document.Table{Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "outcome"},
 		{Head: "why", Prose: true}}}
 	title := func(a plan.Action, o apply.Outcome) string {
@@ -64,7 +64,7 @@ func resultTable(r apply.Result) document.Table {
 		t.Rows = append(t.Rows, document.Row{Group: title(c.Action, c.Outcome), Cells: []document.Cell{
 			{Text: word, Glyph: style.glyph, Color: style.color},
 			{Text: document.MarkName(c.Email.String())}, outcome,
-			{Text: outcomeText(*c, r.Stopped)},
+			{Text: outcomeText(*c, r.Stopped, reinvite)},
 		}})
 	}
 	return t
@@ -120,12 +120,12 @@ func anySent(r apply.Result) bool { return r.Count(apply.Skipped) < len(r.Change
 
 // outcomeText returns the error of c or, if c has none, the reason for c. It also returns the reason
 // if c was skipped because the run stopped: the report has the cause of the stop once, from stopText.
-func outcomeText(c apply.ChangeResult, stopped error) string {
+func outcomeText(c apply.ChangeResult, stopped error, reinvite []org.Address) string {
 	if c.Outcome == apply.Skipped && stopped != nil {
-		return "planned because: " + reasonText(c.Change, false)
+		return "planned because: " + reasonText(c.Change, false, reinvite)
 	}
 	if c.Err == nil {
-		return reasonText(c.Change, c.Outcome == apply.Done)
+		return reasonText(c.Change, c.Outcome == apply.Done, reinvite)
 	}
 	s, prefix := c.Err.Error(), ""
 	if call, ok := errors.AsType[*org.CallError](c.Err); ok {

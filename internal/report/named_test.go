@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
@@ -76,6 +78,43 @@ func TestNotSelected(t *testing.T) {
 	var out bytes.Buffer
 	if err := document.WriteMarkdown(&out, PlanDocument(p)); err != nil || out.Len() > 0 {
 		t.Errorf("a comment though nothing that is selected needs anybody: %v\n%s", err, &out)
+	}
+}
+
+// TestReasonsOfReinvite checks that a person whom --reinvite names does not count as never invited: they may have
+// declined an earlier invitation.
+func TestReasonsOfReinvite(t *testing.T) {
+	t.Parallel()
+	ada, bob := org.MustParseAddress("ada@example.com"), org.MustParseAddress("bob@example.com")
+	api := true
+	p := plan.Plan{Reinvite: []org.Address{ada}, Changes: []plan.Change{
+		{Action: plan.Invite, Reason: plan.NotInvited, Email: ada, Detail: plan.Detail{APIEnabled: &api}},
+		{Action: plan.Invite, Reason: plan.NotInvited, Email: bob},
+	}}
+	r := apply.Result{Changes: []apply.ChangeResult{
+		{Change: p.Changes[0], Outcome: apply.Done}, {Change: p.Changes[1], Outcome: apply.Done},
+	}}
+	stopped := apply.Result{Stopped: errors.New("stopped"), Changes: []apply.ChangeResult{
+		{Change: p.Changes[0], Outcome: apply.Skipped}, {Change: p.Changes[1], Outcome: apply.Done},
+	}}
+	for _, tt := range []struct {
+		document document.Document
+		want     string
+	}{
+		{PlanDocument(p), "ada@example.com requested with --reinvite, with API access|bob@example.com not invited yet"},
+		{ApplyDocument(p, r),
+			"ada@example.com requested with --reinvite, with API access|bob@example.com was not invited before"},
+		{ApplyDocument(p, stopped), "ada@example.com skipped planned because: requested with --reinvite, with API access"},
+	} {
+		var out bytes.Buffer
+		if err := document.WriteText(&out, tt.document, 0, false); err != nil {
+			t.Fatal(err)
+		}
+		for want := range strings.SplitSeq(tt.want, "|") {
+			if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), want) {
+				t.Errorf("not %q:\n%s", want, &out)
+			}
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func PlanDocument(p plan.Plan) document.Document {
 		Unneeded:    len(p.Changes) == 0 && !slices.ContainsFunc(p.Notices, needsAction),
 	}
 	if len(p.Changes) > 0 {
-		d.Blocks = append(d.Blocks, changeTable(p.Changes))
+		d.Blocks = append(d.Blocks, changeTable(p.Changes, p.Reinvite))
 	}
 	d.Blocks = appendNotices(d.Blocks, selectedNotices(p.Notices), p.Now)
 	return d
@@ -42,7 +42,7 @@ func StaleDocument(e *plan.StaleError) document.Document {
 		changes []plan.Change
 	}{{"Only in the saved plan" + made, e.OnlySaved}, {"Only in a fresh plan", e.OnlyFresh}} {
 		if len(part.changes) > 0 {
-			t := changeTable(part.changes)
+			t := changeTable(part.changes, nil)
 			for i := range t.Rows {
 				t.Rows[i].Group = "" // so that Markdown also has one table under the title
 			}
@@ -67,8 +67,9 @@ func notSelectedText(p plan.Plan) string {
 		summarizeList(people))
 }
 
-// changeTable returns a table with a row for each change, in the order of [compareAddresses].
-func changeTable(changes []plan.Change) document.Table {
+// changeTable returns a table with a row for each change, in the order of [compareAddresses]. reinvite has
+// the people whom --reinvite names.
+func changeTable(changes []plan.Change, reinvite []org.Address) document.Table {
 	t := document.Table{
 		Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "why", Prose: true}, {Head: "entry", Drop: 1}},
 	}
@@ -77,7 +78,7 @@ func changeTable(changes []plan.Change) document.Table {
 	}
 	t.Rows = make([]document.Row, 0, len(changes))
 	for _, c := range sortedByAddress(changes, func(c *plan.Change) org.Address { return c.Email }) {
-		style, who, why := actionStyles[c.Action], document.MarkName(c.Email.String()), reasonText(*c, false)
+		style, who, why := actionStyles[c.Action], document.MarkName(c.Email.String()), reasonText(*c, false, reinvite)
 		t.Rows = append(t.Rows, document.Row{
 			Group: document.Capitalize(style.word),
 			Cells: []document.Cell{

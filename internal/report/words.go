@@ -35,14 +35,17 @@ var actionStyles = map[plan.Action]actionStyle{
 }
 
 // reasonText returns the reason for c, in the past tense if c is done. If c gives API access, the text
-// says so.
-func reasonText(c plan.Change, done bool) string {
+// says so. reinvite has the people whom --reinvite names.
+func reasonText(c plan.Change, done bool, reinvite []org.Address) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
 	access := string(c.Detail.Kind) + " " + document.MarkName(c.Detail.Name)
 	var why string
 	switch c.Reason {
 	case plan.NotInvited:
-		if why = "not invited yet"; done {
+		switch why = "not invited yet"; {
+		case slices.ContainsFunc(reinvite, c.Email.Equal): // they may have declined an invitation
+			why = "requested with --reinvite"
+		case done:
 			why = "was not invited before"
 		}
 	case plan.Expired:
