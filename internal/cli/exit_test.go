@@ -169,13 +169,16 @@ func TestHintForManyNames(t *testing.T) {
 		if !strings.HasSuffix(hint, "; or correct the names in the roster; 'orgsync apply' makes all other changes\n") {
 			t.Errorf("%s: the end is missing: %s", name, hint)
 		}
-		if !strings.Contains(hint, "create these 8000 groups: \"") || !strings.Contains(hint, " more; create these 8000 roles: ") {
-			t.Errorf("%s: %s", name, hint)
+		for _, want := range []string{"create these 8000 groups: \"", " more; create these 8000 roles: "} {
+			if !strings.Contains(hint, want) {
+				t.Errorf("%s: not %q: %s", name, want, hint)
+			}
 		}
 	}
-	if got := createTexts([]org.AccessName{{Kind: org.KindGroup, Name: "a"}, {Kind: org.KindGroup, Name: "b"},
-		{Kind: org.KindRole, Name: "c"}}); !slices.Equal(got, []string{`create these 2 groups: "a", "b"`, `create the role "c"`}) {
-		t.Errorf("%q", got)
+	few := []org.AccessName{{Kind: org.KindGroup, Name: "a"}, {Kind: org.KindGroup, Name: "b"}, {Kind: org.KindRole, Name: "c"}}
+	want := []string{`create these 2 groups: "a", "b"`, `create the role "c"`}
+	if got := createTexts(few); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -220,7 +223,8 @@ func TestLostOutput(t *testing.T) {
 			}
 			w.output = fullDisk{}
 			code := w.run(t.Context(), args...)
-			if stderr := strings.Join(strings.Fields(w.stderr.String()), " "); code != tt.code || !strings.Contains(stderr, tt.want) {
+			stderr := strings.Join(strings.Fields(w.stderr.String()), " ")
+			if code != tt.code || !strings.Contains(stderr, tt.want) {
 				t.Errorf("exit code %d, want %d with %q:\n%s", code, tt.code, tt.want, &w.stderr)
 			}
 			if tt.args == "fmt untidy.yaml" {

@@ -132,7 +132,8 @@ func TestNoticesQuoteAddresses(t *testing.T) {
 	if len(kinds) < 8 {
 		t.Errorf("only the notices %v suggest a flag or a line", kinds)
 	}
-	long := plan.Notice{Kind: plan.GaveUp, Email: address(strings.Repeat("$", 64) + "@" + strings.Repeat("a.", 60) + "example")}
+	tooWide := strings.Repeat("$", 64) + "@" + strings.Repeat("a.", 60) + "example"
+	long := plan.Notice{Kind: plan.GaveUp, Email: address(tooWide)}
 	if text := fillIn(wordsOf(long).one, long, now); !strings.HasSuffix(text, "--reinvite EMAIL") {
 		t.Errorf("an address that does not fit: %s", text)
 	}
