@@ -49,8 +49,12 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 // unreadable, or has no name.
 func (a *app) checkOutsideRoster() error {
 	files := map[string]string{"--out": a.out, "--metrics-file": a.metricsFile}
-	if a.sandbox.On {
+	switch {
+	case !a.sandbox.On:
+	case a.sandbox.File != "":
 		files["--sandbox"] = a.sandbox.File
+	default:
+		files["--state-dir"], _ = a.sandboxFile() // the run soon ends with the error
 	}
 	if a.out == "-" {
 		return &adviceError{
@@ -69,7 +73,7 @@ func (a *app) checkOutsideRoster() error {
 		return &adviceError{
 			fmt.Errorf("%s %s: the file would be in the folder %s of the roster, and orgsync could not read this roster",
 				flag, files[flag], folder),
-			"name a file outside of the folder, or put a dot in front of its name",
+			"name a place outside of the folder, or put a dot in front of its name",
 		}
 	}
 	return nil

@@ -67,12 +67,14 @@ func checkReplaceable(file string) error {
 // roster that is written as JSON. A file that is empty or does not exist is no error. A plan that
 // another version saved, or that somebody edited, is a plan here: it may be replaced.
 func checkIsPlan(file string) error {
-	data, err := readPlanFile(file)
+	data, err := readUpTo(file, maxPlanFile+1)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil || len(data) == 0:
 		return err
+	case len(data) > maxPlanFile:
+		return errNotPlan
 	}
 	var saved struct {
 		FormatVersion string    `json:"format_version"`
