@@ -53,7 +53,7 @@ func (a *app) checkOutsideRoster() error {
 	case !a.sandbox.On:
 	case a.sandbox.File != "":
 		files["--sandbox"] = a.sandbox.File
-	default:
+	case a.createsSandbox():
 		files["--state-dir"], _ = a.sandboxFile() // the run soon ends with the error
 	}
 	if a.out == "-" {

@@ -45,12 +45,13 @@ func (a *app) sandboxFile() (string, error) {
 	return filepath.Join(dir, "sandbox.json"), err
 }
 
+// createsSandbox reports whether the command creates the file of the simulation. apply does. plan --out
+// does so too, because apply must find the organization for which the plan was saved.
+func (a *app) createsSandbox() bool { return a.isApply() || a.out != "" }
+
 // startSandbox runs the simulated API in this process until stop is called.
 func (a *app) startSandbox() (url string, stop func(), err error) {
-	// apply creates the file of the simulation. plan --out does so too, because apply must find the
-	// organization for which the plan was saved.
-	creates := a.isApply() || a.out != ""
-	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey, MustExist: !creates})
+	s, err := a.openSandbox(sandbox.Options{Key: sandboxKey, MustExist: !a.createsSandbox()})
 	if errors.Is(err, sandbox.ErrNoSimulation) && a.sandbox.File == "" {
 		s, err = sandbox.New(sandbox.Options{Key: sandboxKey}) // a new organization in memory, without a file
 	}
