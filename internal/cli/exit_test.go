@@ -175,7 +175,9 @@ func TestHintForManyNames(t *testing.T) {
 			}
 		}
 	}
-	few := []org.AccessName{{Kind: org.KindGroup, Name: "a"}, {Kind: org.KindGroup, Name: "b"}, {Kind: org.KindRole, Name: "c"}}
+	few := []org.AccessName{
+		{Kind: org.KindGroup, Name: "a"}, {Kind: org.KindGroup, Name: "b"}, {Kind: org.KindRole, Name: "c"},
+	}
 	want := []string{`create these 2 groups: "a", "b"`, `create the role "c"`}
 	if got := createTexts(few); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
