@@ -513,3 +513,46 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestUnknownStatusInAnswer: the server sends the mail, and gives its invitation a status that orgsync does not know,
+// in the answer and in the list. The list shows that the mail was sent, so it is not failed. Before, the run ended with
+// exit code 1, as if nothing had been sent.
+func TestUnknownStatusInAnswer(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{"Sent", "Resent"} {
+		for _, expired := range []bool{false, true} {
+			for _, dates := range []string{sandbox.ExpirationTold, sandbox.ExpirationNull} {
+				t.Run(fmt.Sprint(word, expired, dates), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
+							Duplicate: sandbox.DuplicateSecond, Expiration: dates,
+						}}, ada)
+						if expired {
+							_, err := c.AddInvitation(sandbox.Invitation{Email: ada, State: "expired"})
+							must(t, err)
+						}
+						c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+							if len(c.Mails()[ada]) > 0 {
+								body := regexp.MustCompile(`"[Pp]ending"`).ReplaceAll(rec.Body.Bytes(), []byte(`"`+word+`"`))
+								rec.Body = bytes.NewBuffer(body)
+							}
+							return rec
+						})
+						o := c.run(with{})
+						want := apply.Done
+						if expired && dates == sandbox.ExpirationNull {
+							want = apply.Unknown // only a new date would prove that the mail was sent
+						}
+						if ch := o.Changes[0]; ch.Outcome != want || o.exitCode() != 3 || want == apply.Done && ch.InvitationID == "" {
+							t.Errorf("%s, invitation %q, exit code %d", ch.Outcome, ch.InvitationID, o.exitCode())
+						}
+						must(t, c.Advance(time.Hour))
+						c.run(with{})
+						c.expectMails(ada, 1)
+					})
+				})
+			}
+		}
+	}
+}

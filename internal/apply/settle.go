@@ -183,6 +183,7 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 		return false
 	}
 	memory := r.opts.Ledger.Memory()
+	shown := shownMails(facts)
 	users := make(map[string]*org.User, len(snapshot.Users))
 	for i := range snapshot.Users {
 		users[snapshot.Users[i].ID] = &snapshot.Users[i]
@@ -193,7 +194,13 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 	for _, it := range open {
 		needed, mayBeMailed := sameChange(fresh.Changes, it.Change), sameChange(fresh.Held, it.Change)
 		mails := it.Action.Mails()
+		invitation, isShown := shown[it.Email.Key()]
 		switch {
+		case isShown && it.state == ambiguous && mails:
+			// The mail was sent, whatever the plan says now. For example, the invitation has a status that orgsync does not
+			// know, or the person has declined it already.
+			it.InvitationID = invitation
+			r.conclude(it, Done, nil)
 		case mayBeMailed != nil:
 			continue
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
@@ -228,6 +235,22 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 		progress = progress || it.sends > before
 	}
 	return progress
+}
+
+// shownMails returns, by the key of the address, the id of the invitation with which the list shows the last lost mail
+// to this address. If the list does not show this mail, there is no id.
+func shownMails(facts []org.Fact) map[string]string {
+	shown, judged := map[string]string{}, map[string]bool{}
+	for _, f := range facts { // those about one address begin with the last mail; see applicableFacts in package plan
+		if f.Kind != org.FactFound && f.Kind != org.FactAbsent || judged[f.Email] {
+			continue
+		}
+		judged[f.Email] = true
+		if f.Kind == org.FactFound {
+			shown[f.Email] = f.InvitationID
+		}
+	}
+	return shown
 }
 
 // isLastMailLost reports whether it is unknown, by the ledger, what happened to the last mail to the person of r.
