@@ -52,7 +52,7 @@ func TestFaultA10AnswerDescribesAnExpiredInvitation(t *testing.T) {
 							}
 						})
 						c.ClearFaults()
-						c.applyTimes(3, 30*time.Minute, with{}, func(int, outcome) {})
+						c.applyTimes(3, 12*time.Hour, with{}, func(int, outcome) {}) // mails that failed three times wait for a day
 						c.expectOneMailEach()
 					})
 				})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -211,4 +212,87 @@ func TestLostMailToHiddenMember(t *testing.T) {
 			t.Error("p001@example.com is not reported")
 		}
 	})
+}
+
+// renewInPlace makes the API send the mail of a renewal without a new date, in the answer and in the list.
+func (c *company) renewInPlace(expires time.Time) {
+	date := regexp.MustCompile(`"expiration_date":"[^"]*"`)
+	c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+		old := fmt.Sprintf(`"expiration_date":%q`, expires.Format(time.RFC3339))
+		rec.Body = bytes.NewBuffer(date.ReplaceAll(rec.Body.Bytes(), []byte(old)))
+		return rec
+	})
+}
+
+// TestMailsThatLookUnsent: each mail is sent, but nothing shows it, so each counts as not sent. After three runs, the
+// person gets at most one mail a day. Before, they got one in every run.
+func TestMailsThatLookUnsent(t *testing.T) {
+	t.Parallel()
+	for name, hide := range map[string]func(c *company){
+		"a renewal does not change the date": func(c *company) {
+			_, err := c.AddInvitation(sandbox.Invitation{Email: ada, State: "expired"})
+			must(c.t, err)
+			c.renewInPlace(c.Now().Add(-time.Hour).UTC())
+		},
+		"the list has another address, and no answer has an id": func(c *company) {
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultNoID, Method: http.MethodPost, ActFirst: true})
+			c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+				rec.Body = bytes.NewBuffer(bytes.ReplaceAll(rec.Body.Bytes(), []byte(ada), []byte(zoe)))
+				return rec
+			})
+		},
+	} {
+		for _, wait := range []time.Duration{leaveToLaterRun, 5 * time.Minute, 20 * time.Minute} {
+			t.Run(fmt.Sprint(name, wait), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, ada)
+					c.roster.Settings.ReinviteRounds = 100
+					hide(c)
+					const days = 5
+					c.applyTimes(24*days, time.Hour, with{settleWait: wait}, func(int, outcome) {})
+					if n := len(c.Mails()[ada]); n > 6+days {
+						t.Errorf("%d mails in %d days", n, days)
+					}
+					if o := c.run(with{}); o.notice(plan.RefusedMail, ada) == nil || o.exitCode() != 3 {
+						t.Errorf("exit code %d, %s", o.exitCode(), o.about(ada))
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestLostMailsAreTriedAgain: the server loses each mail for some runs, and does not act on it. Later, the person is
+// mailed within a day, and with --only at once.
+func TestLostMailsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, only := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, ada)
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost})
+			c.applyTimes(6, time.Hour, with{settleWait: leaveToLaterRun}, func(i int, o outcome) {
+				want := "invite unknown"
+				if i >= 3 {
+					want = "refused"
+				}
+				if got := o.about(ada); got != want {
+					t.Errorf("run %d: %s, want %s", i+1, got, want)
+				}
+			})
+			c.ClearFaults()
+			if only {
+				c.expect(c.run(with{only: []string{ada}}), 0, ada, "invite done")
+				return
+			}
+			c.applyTimes(24, time.Hour, with{}, func(int, outcome) {})
+			c.expectMails(ada, 1)
+			// The row is over: a mail that is lost now is tried again soon.
+			must(t, c.Advance(80*time.Hour))
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+			c.run(with{settleWait: leaveToLaterRun})
+			must(t, c.Advance(time.Hour))
+			c.expect(c.run(with{}), 0, ada, "reinvite done")
+		})
+	}
 }

@@ -68,6 +68,9 @@ func TestMemory(t *testing.T) {
 	const ada, bob = "ada@example.com", "bob@example.com"
 	i1 := org.Invitation{ID: "i1", Expires: at(72)}
 	type runs []func(*ledger.Ledger) error
+	absent := func(l *ledger.Ledger) error {
+		return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}})
+	}
 	tests := []struct {
 		name string
 		runs runs // run number n is at hour n
@@ -134,7 +137,48 @@ func TestMemory(t *testing.T) {
 		{"lost, then certainly not sent", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}}) },
-		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true, Refusals: 1, RefusedAt: at(0)}}}},
+		{"certainly not sent in two runs, and twice in a third", runs{
+			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
+			func(l *ledger.Ledger) error {
+				return errors.Join(absent(l), mail(l, ada, ledger.Lost, org.Invitation{}))
+			},
+			func(l *ledger.Ledger) error {
+				return errors.Join(absent(l), mail(l, ada, ledger.Lost, org.Invitation{}), absent(l),
+					mail(l, ada, ledger.Lost, org.Invitation{}))
+			},
+			absent,
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true, Refusals: 3, RefusedAt: at(2)}}}},
+		{"certainly not sent, and lost again", runs{
+			func(l *ledger.Ledger) error {
+				return errors.Join(mail(l, ada, ledger.Lost, org.Invitation{}), absent(l),
+					mail(l, ada, ledger.Lost, org.Invitation{}))
+			},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true, Refusals: 1, RefusedAt: at(0),
+			Mails: []org.Mail{{Email: ada, Sequence: 4, Lost: true, LostSequence: 5, RefusalCounted: true,
+				At: at(0), ServerMayActUntil: at(0).Add(org.ActWithin)}}}}}},
+		{"refused, then certainly not sent in another run", runs{
+			func(l *ledger.Ledger) error {
+				return errors.Join(l.RecordIntent(ada),
+					l.RecordOutcome(ledger.Invite, ada, ledger.Refused, org.Invitation{}, "no such mailbox"))
+			},
+			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
+			absent,
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true, Refusals: 2, RefusedAt: at(1)}}}},
+		{"certainly not sent, and a later lost mail is found", runs{
+			func(l *ledger.Ledger) error {
+				return errors.Join(mail(l, ada, ledger.Lost, org.Invitation{}), absent(l),
+					mail(l, ada, ledger.Lost, org.Invitation{}), l.RecordFacts([]org.Fact{{Kind: org.FactFound, Email: ada,
+						InvitationID: "i1", Expires: at(72)}}))
+			},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true, Mails: []org.Mail{{
+			Email: ada, InvitationID: "i1", Sequence: 4, Found: true, At: at(0), Expires: at(72)}}}}}},
+		{"certainly not sent, and a later mail is sent", runs{
+			func(l *ledger.Ledger) error {
+				return errors.Join(mail(l, ada, ledger.Lost, org.Invitation{}), absent(l), mail(l, ada, ledger.Sent, i1))
+			},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {AssumedNotSent: true, Mails: []org.Mail{{
+			Email: ada, InvitationID: "i1", Sequence: 4, At: at(0), Expires: at(72)}}}}}},
 		{"certainly not sent, and joined later", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) },
 			func(l *ledger.Ledger) error {
@@ -562,6 +606,12 @@ func TestCompactionKeepsFacts(t *testing.T) {
 		must(t, l.RecordIntent("fay@example.com"))
 		must(t, l.RecordOutcome(ledger.Invite, "fay@example.com", ledger.Refused, org.Invitation{}, "no such mailbox"))
 		must(t, edit(l, org.EditRemove, ledger.Sent)) // ada
+		must(t, mail(l, "gil@example.com", ledger.Lost, org.Invitation{}))
+		must(t, l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: "gil@example.com"}}))
+		must(t, l.RecordIntent("hal@example.com")) // the run ended before the outcome
+		must(t, l.Close())
+		l = open(t, s, float64(run)+0.5)
+		must(t, l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: "hal@example.com"}}))
 		must(t, l.Close())
 	}
 	l := open(t, s, 3)
@@ -576,7 +626,9 @@ func TestCompactionKeepsFacts(t *testing.T) {
 	want, _, err := ledger.Read(t.Context(), s, "o1")
 	must(t, err)
 	ada, fay := want.People["ada@example.com"], want.People["fay@example.com"]
-	if len(ada.Removals) != 2 || fay.Refusals != 3 || len(want.Unlisted) != 1 || len(want.Access) != 2 {
+	gil, hal := want.People["gil@example.com"], want.People["hal@example.com"]
+	if len(ada.Removals) != 2 || fay.Refusals != 3 || gil.Refusals != 3 || hal.Refusals != 3 ||
+		len(want.Unlisted) != 1 || len(want.Access) != 2 {
 		t.Fatalf("the memory is not what the test needs: %+v", want)
 	}
 	l = open(t, s, 4)

@@ -62,10 +62,15 @@ type removal struct {
 // refusals has the refusals of a person in [org.PersonRecord]. A run counts once.
 type refusals struct {
 	count int
-	run   string // the run of the last refusal
-	at    time.Time
-	text  string
-	lines []int // the last org.KeptRefusals lines
+	last  refusal
+	lines [][]int // the lines of the last org.KeptRefusals refusals
+}
+
+// refusal is a mail that the server refused, or that was lost and counts as not sent.
+type refusal struct {
+	run  string // the run that sent the mail
+	at   time.Time
+	text string // the answer; "" if the mail was lost
 }
 
 // mark is a line that recorded something, and its time; zero if there is no such line.
@@ -74,10 +79,19 @@ type mark struct {
 	at   time.Time
 }
 
-// mail is an [org.Mail] with the line of its outcome, or 0.
+// mail is an [org.Mail] with the run that sent it and the line of its outcome, or 0.
 type mail struct {
 	org.Mail
+	run     string
 	outcome int
+}
+
+// lastAt returns the time of m or, if it has no outcome, the last time at which it may have been sent.
+func (m *mail) lastAt() time.Time {
+	if m.outcome == 0 {
+		return m.At.Add(org.SendWithin)
+	}
+	return m.At
 }
 
 func newReplayer(holderMayOutliveLease bool) *replayer {
@@ -139,6 +153,7 @@ func (r *replayer) add(e Entry) {
 	case Action(org.FactJoined):
 		p.joined, p.userID = mark{r.lines, e.Time}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
+		p.refused = refusals{}
 		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // before, the list may not show the removal yet
 			p.removed = mark{}
 		}
@@ -152,6 +167,7 @@ func (r *replayer) add(e Entry) {
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, r.lines
+			p.refused = refusals{}
 			if p.lastMail.intent == m.Sequence {
 				p.lastMail.outcome = r.lines
 			}
@@ -162,6 +178,9 @@ func (r *replayer) add(e Entry) {
 			if p.lastMail.intent == m.Sequence {
 				p.lastMail = p.previousMail
 			}
+			// The mail may have been sent all the same, for example if the list writes the address in another way. So the
+			// person must not get such a mail in every run.
+			p.refused.add(refusal{m.run, m.lastAt(), ""}, m.Sequence, m.outcome, r.lines)
 			p.drop(m)
 		}
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
@@ -210,7 +229,7 @@ func (p *person) recordRemoval(e Entry, line int) {
 // addMail replays the intent or the outcome of a mail.
 func (r *replayer) addMail(p *person, e Entry) {
 	if e.Outcome == "" {
-		m := &mail{Mail: org.Mail{
+		m := &mail{run: e.Run, Mail: org.Mail{
 			Email: e.Email, Renewal: e.Action == Resend, InvitationID: e.InvitationID,
 			RenewedFrom: e.Expires, Sequence: r.lines, Lost: true, LostSequence: math.MaxInt, At: e.Time,
 		}}
@@ -224,7 +243,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 	m := p.open
 	if m == nil {
 		// The intent is missing. Found is true because the time of the mail is not known, so it must be no witness.
-		m = &mail{Mail: org.Mail{Email: e.Email, Renewal: e.Action == Resend, Sequence: r.lines, Lost: true,
+		m = &mail{run: e.Run, Mail: org.Mail{Email: e.Email, Renewal: e.Action == Resend, Sequence: r.lines, Lost: true,
 			Found: e.Outcome == Sent, At: e.Time}}
 		p.mails = append(p.mails, m)
 		p.unlistedLine = 0
@@ -237,16 +256,17 @@ func (r *replayer) addMail(p *person, e Entry) {
 			p.lastMail = p.previousMail
 		}
 		if e.Message != "" {
-			p.refused.add(e, r.lines)
+			p.refused.add(refusal{e.Run, e.Time, e.Message}, r.lines)
 		}
 	default:
-		p.lastMail, p.refused = mailLines{m.Sequence, r.lines}, refusals{}
+		p.lastMail = mailLines{m.Sequence, r.lines}
 	}
 	switch e.Outcome {
 	case Sent:
 		m.Lost, m.LostSequence, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
 		m.Renewal = e.Action == Resend // the server may have renewed an invitation instead of making a new one
-		if !e.Expires.After(m.At) {    // estimate: the mail was sent before the time of this line
+		p.refused = refusals{}
+		if !e.Expires.After(m.At) { // estimate: the mail was sent before the time of this line
 			m.Expires, m.Estimated = e.Time.Add(org.InvitationLife), true
 		}
 	case Refused, NotSent:
@@ -271,17 +291,20 @@ func (p *person) lastLost() *mail {
 }
 
 // add counts a refusal, but only once for each run, because a run may get two refusals for one person: for a renewal
-// and for the new invitation after it.
-func (r *refusals) add(e Entry, line int) {
-	if r.count == 0 || r.run != e.Run {
-		r.count++
-		r.lines = append(r.lines, line)
+// and for the new invitation after it. lines are the lines of its mail, or 0.
+func (r *refusals) add(last refusal, lines ...int) {
+	if r.counts(last.run) {
+		r.lines[len(r.lines)-1] = lines
 	} else {
-		r.lines[len(r.lines)-1] = line
+		r.count++
+		r.lines = append(r.lines, lines)
 	}
 	r.lines = r.lines[max(0, len(r.lines)-org.KeptRefusals):]
-	r.run, r.at, r.text = e.Run, e.Time, e.Message
+	r.last = last
 }
+
+// counts reports whether r counts the run already.
+func (r *refusals) counts(run string) bool { return r.count > 0 && r.last.run == run }
 
 // limitTimes sets all later times to t. A run found out at t that earlier lines were written with a wrong clock. A
 // line that is only older than the line before it is no reason: somebody may have appended a ledger that was lost.
@@ -302,7 +325,7 @@ func (r *replayer) limitTimes(t time.Time) {
 				m.ServerMayActUntil = late // still later than any earlier mail, so that none of them is a witness
 			}
 		}
-		for _, at := range []*time.Time{&p.roundsFromAt, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.at} {
+		for _, at := range []*time.Time{&p.roundsFromAt, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.last.at} {
 			limit(at)
 		}
 		for i := range p.removals {
@@ -340,7 +363,7 @@ func (r *replayer) memory() org.Memory {
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
 			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
-			Refusals: p.refused.count, RefusedAt: p.refused.at, RefusedText: p.refused.text,
+			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,
 		}
 		if p.previousMail.intent == 0 {
 			record.OnlyMailSequence = p.lastMail.intent
@@ -353,9 +376,8 @@ func (r *replayer) memory() org.Memory {
 		}
 		for _, m := range p.mails {
 			recorded := m.Mail
-			if m.outcome == 0 { // the mail may have been sent until then
-				recorded.At = recorded.At.Add(org.SendWithin)
-			}
+			recorded.At = m.lastAt()
+			recorded.RefusalCounted = m.Lost && p.refused.counts(m.run)
 			record.Mails = append(record.Mails, recorded)
 		}
 		memory.People[key] = record
@@ -389,8 +411,10 @@ func (r *replayer) needed(now time.Time) []int {
 		for _, removed := range p.removals {
 			keep(removed.line)
 		}
-		for _, line := range p.refused.lines {
-			keep(line)
+		for _, refused := range p.refused.lines {
+			for _, line := range refused {
+				keep(line)
+			}
 		}
 		keep(p.joined.line)
 		keep(p.unlistedLine)

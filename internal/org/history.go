@@ -43,6 +43,9 @@ type Mail struct {
 	// LostSequence is the line of the ledger after which a witness must have been announced. It is math.MaxInt while the
 	// run that sent the mail may still be running, so that there is no witness. Only set if Lost is true.
 	LostSequence int
+	// RefusalCounted is true if [PersonRecord.Refusals] already counts the run that sent the mail. Only set if Lost is
+	// true.
+	RefusalCounted bool
 	// ServerMayActUntil is the server's time until which the server may act on the mail. A mail that was announced
 	// earlier is no witness. It is zero while the run that sent the mail may still be running. Only set if Lost is true.
 	ServerMayActUntil time.Time
@@ -119,8 +122,10 @@ type PersonRecord struct {
 	RemovedSequence int
 	// Removals has the last removals of the person by orgsync, at most KeptRemovals, oldest first.
 	Removals []Removal
-	// Refusals counts the runs in a row in which the server refused to mail the person. RefusedAt is the server's time
-	// of the last refusal. RefusedText is the answer to it: one line of limited length, which may contain anything.
+	// Refusals counts the runs in a row that failed to mail the person: the server refused the mail, or the mail was lost
+	// and orgsync decided that it was not sent. A mail that was sent ends the row. RefusedAt is the server's time of the
+	// last of these mails. RefusedText is the answer to it: one line of limited length, which may contain anything. It is
+	// "" if the mail was lost.
 	Refusals    int
 	RefusedAt   time.Time
 	RefusedText string

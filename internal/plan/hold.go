@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// If the API refused to mail a person in maxRefusals runs in a row, orgsync tries only once in retryRefusedAfter.
+	// If maxRefusals runs in a row failed to mail a person, orgsync tries only once in retryRefusedAfter. A mail that
+	// counts as not sent is such a failure: if this was wrong each time, the person would get a mail in every run.
 	maxRefusals       = org.KeptRefusals
 	retryRefusedAfter = 24 * time.Hour
 	// flappingWithin is the longest time between two removals of one person that shows that two rosters disagree about

@@ -27,6 +27,12 @@ func TestHeldMails(t *testing.T) {
 	refused := func(in *plan.Input, times int, last float64) {
 		in.Memory.People[ada] = org.PersonRecord{Refusals: times, RefusedAt: hours(last), RefusedText: "no such mailbox"}
 	}
+	lost := func(in *plan.Input, at float64, counted bool) {
+		record := in.Memory.People[ada]
+		record.Mails = []org.Mail{{Email: ada, Sequence: 5, Lost: true, LostSequence: 6, RefusalCounted: counted,
+			At: hours(at), ServerMayActUntil: hours(at).Add(org.ActWithin)}}
+		in.Memory.People[ada] = record
+	}
 	tests := []struct {
 		name string
 		in   func(*plan.Input)
@@ -128,6 +134,18 @@ func TestHeldMails(t *testing.T) {
 			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
 		}, "flapping"},
 		{"refused twice, an hour ago", func(in *plan.Input) { refused(in, 2, -1) }, "invite"},
+		{"two mails count as not sent, and now a third one", func(in *plan.Input) {
+			refused(in, 2, -3)
+			lost(in, -1, false)
+		}, "refused"},
+		{"a mail counts as not sent, in a run that counts already", func(in *plan.Input) {
+			refused(in, 2, -3)
+			lost(in, -1, true)
+		}, "invite"},
+		{"three mails count as not sent, the last of them a day ago", func(in *plan.Input) {
+			refused(in, 2, -26)
+			lost(in, -24, false)
+		}, "invite"},
 		{"refused nine times, 22 hours ago", func(in *plan.Input) { refused(in, 9, -22) }, "refused"},
 		{"refused nine times, about a day ago", func(in *plan.Input) { refused(in, 9, -23.5) }, "invite"},
 		{"refused, and --reinvite names the person", func(in *plan.Input) {

@@ -129,8 +129,8 @@ const (
 	// after the mail. The user may be this person. Text has the address of the user, or several addresses. If Expires is
 	// set, the invitation is still valid, and no mail is held.
 	PossibleAlias NoticeKind = "possible_alias"
-	// RefusedMail means that the API refused to mail the person in several runs. orgsync tries again once a day. Text is
-	// the last answer.
+	// RefusedMail means that several runs failed to mail the person: the API refused the mails, or they were lost and
+	// count as not sent. orgsync tries again once a day. Text is the last answer; "" if the last mail was lost.
 	RefusedMail NoticeKind = "refused"
 	// Flapping means that orgsync removed the person twice in a few days and the roster lists them again. Another roster
 	// may be removing them. Text names the roster files of the last removal, and Since is its time.
@@ -220,6 +220,8 @@ func (n Notice) Holds() bool {
 	switch n.Kind {
 	case Unsettled, UnknownMembership, Flapping:
 		return true
+	case RefusedMail:
+		return n.Text == "" // it is not certain that the last mail was not sent
 	case PossibleAlias:
 		return n.Expires.IsZero()
 	case UnknownAccess:

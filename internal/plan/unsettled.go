@@ -31,6 +31,7 @@ func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) 
 		case notSent:
 			facts = append(facts, org.Fact{Kind: org.FactAbsent, Email: m.Email})
 			p.record.AssumedNotSent = true
+			countAbsence(p.record, m)
 			if m.Sequence == p.record.OnlyMailSequence {
 				p.record.EverMailed = false
 			}
@@ -48,6 +49,16 @@ func (ix *index) resolveLostMails(p *person, d *decision) (unsettled *org.Mail) 
 	p.record.Mails = kept
 	d.facts = append(d.facts, applicableFacts(facts)...)
 	return unsettled
+}
+
+// countAbsence counts in r that the mail m counts as not sent. The ledger does the same when the fact is recorded.
+func countAbsence(r *org.PersonRecord, m org.Mail) {
+	if !m.RefusalCounted {
+		r.Refusals++
+	}
+	if !m.At.Before(r.RefusedAt) {
+		r.RefusedAt, r.RefusedText = m.At, ""
+	}
 }
 
 // applicableFacts returns the facts in the order from the newest mail to the oldest. For each address it stops at the

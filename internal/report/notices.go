@@ -137,12 +137,25 @@ var noticeStyles = []noticeStyle{
 			item: "{who}, " + last,
 		}
 	}},
-	{plan.RefusedMail, pressing, always(noticeWords{
-		one: `{who} cannot be invited: the API says "{said}"; orgsync tries again once a day, ` +
-			"or at once with --reinvite {word}",
-		many: "people cannot be invited; orgsync tries again once a day, or at once with --reinvite EMAIL",
-		item: `{who}: the API says "{said}"`,
-	})},
+	{plan.RefusedMail, pressing, func(n plan.Notice) noticeWords {
+		if n.Text == "" {
+			return noticeWords{
+				one: "several runs could not confirm an invitation mail to {who}: the answer to the last mail{at} was lost " +
+					"or not understood, and the list of invitations does not show this mail; " +
+					"orgsync tries again once a day, or at once with --reinvite {word}",
+				many: "people have no confirmed invitation mail after several runs: the answer to the last mail was lost " +
+					"or not understood, and the list of invitations does not show this mail; " +
+					"orgsync tries again once a day, or at once with --reinvite EMAIL",
+				item: "{who}, last mail{at}",
+			}
+		}
+		return noticeWords{
+			one: `{who} cannot be invited: the API says "{said}"; orgsync tries again once a day, ` +
+				"or at once with --reinvite {word}",
+			many: "people cannot be invited; orgsync tries again once a day, or at once with --reinvite EMAIL",
+			item: `{who}: the API says "{said}"`,
+		}
+	}},
 	{plan.NeedsAttention, pressing, needsAttentionWords},
 	{plan.GaveUp, pressing, always(noticeWords{
 		one: "{who} got {mails}{since} and never answered: no more will be sent; to invite them again: --reinvite {word}",
