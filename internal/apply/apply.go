@@ -317,13 +317,25 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 			if it.state == concluded { // a reading showed that the mail is no longer needed
 				continue
 			}
+			rest := func() [][]*item { return append([][]*item{person[j+1:]}, people[i+1:]...) }
 			switch failure := r.carryOut(it, it.Change); failure {
 			case 0:
 				if it.Action.Mails() {
 					r.skipInvited(ctx)
 				}
-				return append([][]*item{person[j+1:]}, people[i+1:]...)
+				return rest()
 			case org.Lost, org.Unreadable:
+				if isUnconfirmed(it.Err) { // the API works, so this is no reason to stop
+					lost = 0
+					if r.readings == maxReadings-1 {
+						continue
+					}
+					r.readings++
+					if r.settleOnce(ctx); it.Outcome == Done && r.sending.Err() == nil {
+						return rest()
+					}
+					break
+				}
 				// Settle this change before the next one is sent.
 				lost++
 				if failure == org.Unreadable || lost == maxLostCanaries {

@@ -3,10 +3,12 @@ package apply_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -554,5 +556,93 @@ func TestUnknownStatusInAnswer(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// answerEdits makes the server answer edits with the status 200 and a text. If acts is false for an edit, the server
+// does not act on it.
+func (c *company) answerEdits(text string, acts func(r *http.Request) bool) {
+	inner := c.wire.Handler
+	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet || strings.HasPrefix(r.URL.Path, invitePath):
+			inner.ServeHTTP(w, r)
+			return
+		case acts(r):
+			inner.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, text)
+	})
+}
+
+// TestEditAnsweredWithText: a server answers an edit with the status 200 and a text, and did not act. The change is
+// failed, and everything else goes on. Before, it was done in every run.
+func TestEditAnsweredWithText(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{"message": "Cannot remove the owner"}`, `{"detail": "nope"}`, `{"removed": false}`, `{"status": "skipped"}`,
+		`{"user": {"error": "no"}}`,
+	} {
+		for _, lag := range []time.Duration{0, 30 * time.Second} {
+			t.Run(fmt.Sprint(text, lag), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c := newDefaultCompany(t, sandbox.Options{ListLag: lag}, ada, bob)
+					c.addMembers(ada, bob, mallory, zoe)
+					must(t, c.Advance(time.Hour))
+					c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+					c.setFirstGroups("everyone")
+					id := c.user(mallory).ID
+					c.answerEdits(text, func(r *http.Request) bool { return !strings.Contains(r.URL.Path, id) })
+					o := c.run(with{})
+					if o.Stopped != nil || o.exitCode() != 3 || o.about(mallory) != "remove failed" {
+						t.Errorf("stopped by %v, exit code %d, %s", o.Stopped, o.exitCode(), o.about(mallory))
+					}
+					if done := o.about(ada) + ", " + o.about(zoe); lag == 0 && done != "grant done, remove done" {
+						t.Errorf("the others: %s", done)
+					}
+					if c.user(zoe) != nil || c.user(mallory) == nil {
+						t.Error("the wrong user was removed")
+					}
+					must(t, c.Advance(time.Hour))
+					c.expect(c.run(with{}), 3, mallory, "remove failed")
+					c.expectUser(ada, "everyone")
+				})
+			})
+		}
+	}
+}
+
+// TestManyEditsAnsweredWithText: a server that answers every edit with a text stops no run. It does not act on the
+// first edits, which are made once more.
+func TestManyEditsAnsweredWithText(t *testing.T) {
+	t.Parallel()
+	for _, idle := range []int{0, 5, 30} {
+		synctest.Test(t, func(t *testing.T) {
+			people := manyPeople(40)
+			c := newDefaultCompany(t, sandbox.Options{}, people...)
+			c.addMembers(people...)
+			for i := range c.roster.People {
+				c.roster.People[i].Groups = refs("everyone")
+			}
+			refused := map[string]bool{}
+			for _, who := range people[:idle] {
+				refused[c.user(who).ID] = true
+			}
+			c.answerEdits(`{"message": "The user was added"}`, func(r *http.Request) bool {
+				body, err := io.ReadAll(r.Body)
+				must(t, err)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				return !refused[textBetween(string(body), `"user_id":"`, `"`)]
+			})
+			o := c.run(with{})
+			if o.Count(apply.Done) != 40-idle || o.Count(apply.Skipped) != 0 || o.Stopped != nil {
+				t.Errorf("%d idle: %s (done/failed/unknown/skipped), stopped by %v", idle, o.counts(), o.Stopped)
+			}
+			if want := 40 - idle; c.writeCount() != want {
+				t.Errorf("%d idle: the server acted on %d edits, want %d", idle, c.writeCount(), want)
+			}
+		})
 	}
 }

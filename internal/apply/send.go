@@ -243,6 +243,12 @@ func failureOf(err error) org.Failure {
 	return 0
 }
 
+// isUnconfirmed reports whether err is that of an edit whose answer does not confirm it.
+func isUnconfirmed(err error) bool {
+	call, ok := errors.AsType[*org.CallError](err)
+	return ok && call.Unconfirmed
+}
+
 // noteDenied records that the key may not make change. If the key does not work or may not invite, it stops the run.
 // Otherwise it forbids all edits of this kind.
 func (r *run) noteDenied(change plan.Change, err error) {
@@ -310,7 +316,7 @@ func (r *run) nextNumber() int {
 func (r *run) countUnanswered(number int, f org.Failure, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if f != org.Lost && f != org.Unreadable {
+	if f != org.Lost && f != org.Unreadable || isUnconfirmed(err) {
 		r.lastAnswered = max(r.lastAnswered, number)
 	} else {
 		r.unanswered = append(r.unanswered, number)

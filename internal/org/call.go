@@ -59,6 +59,9 @@ type CallError struct {
 	// RetryWithBoolean is true if an invitation was Refused, and another form of the request may help. Vultr also
 	// documents api_enabled as a boolean.
 	RetryWithBoolean bool
+	// Unconfirmed is true if an edit was answered like a success, but with a text that may say that it was not made. Then
+	// Failure is Unreadable. The API works, and only a reading of the organization shows whether the edit was made.
+	Unconfirmed bool
 	// Status is the HTTP status; 0 if no answer came. It is 429 too if the call was given up because of such answers.
 	Status int
 	// WebPage is true if the answer was a web page. Then it does not come from the API.

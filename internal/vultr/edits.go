@@ -3,15 +3,19 @@ package vultr
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
 
 // Edit makes one change other than a mail, and returns the number of requests that may have
 // reached the server, also with an error. It repeats and completes requests as [Client.Invite]
-// does. An error is an [*org.CallError].
+// does. An error is an [*org.CallError]. It is Unconfirmed if the answer is a success with a text that may say that the
+// edit was not made, such as "Cannot remove the owner".
 //
 // Removing a user ends their membership (DELETE /v2/organizations/{org}/user/{user}); their
 // account remains.
@@ -20,8 +24,45 @@ func (c *Client) Edit(ctx context.Context, e org.Edit) (requests int, err error)
 	if err := q.setRequest(e); err != nil {
 		return 0, q.failed(org.Refused, 0, "", err)
 	}
-	_, requests, err = c.write(ctx, q)
-	return requests, err
+	a, requests, err := c.write(ctx, q)
+	if err != nil || a.fields.confirmsEdit() {
+		return requests, err
+	}
+	failure := q.failed(org.Unreadable, a.status, c.CleanText("the answer says: "+textIn(a.fields.encode())), nil)
+	failure.Unconfirmed = true
+	return requests, failure
+}
+
+// confirmsEdit reports whether the answer f to an edit says no more than that the edit was made. It
+// may be empty, or have an object of the organization, or a word for success. Any other text may
+// say that the edit was not made.
+func (f fields) confirmsEdit() bool {
+	if f.isObject() {
+		return true
+	}
+	confirmed := true
+	for name, raw := range f {
+		member, text := memberName(name), strings.ToLower(f.text(name))
+		switch kind := kindOf(raw); {
+		case successMembers[member] && f.is(name, true), statusMembers[member] && successWords[text]:
+			return true
+		case errorMembers[member], member == "meta": // errorText found no error in it
+		case statusMembers[member] && strings.IndexAny(text, "0123456789") == 0: // no error either, and perhaps beside a text
+		case kind == "null", kind == "text" && text == "":
+		case kind == "object" && (isEmptyObject(raw) || f.object(name).isObject()):
+		case kind == "list" && isListOfObjects(raw):
+		default:
+			confirmed = false
+		}
+	}
+	return confirmed
+}
+
+func isEmptyObject(raw json.RawMessage) bool { return len(decodeObject(raw)) == 0 }
+
+// isListOfObjects reports whether raw is a list of objects of the organization; it may be empty.
+func isListOfObjects(raw json.RawMessage) bool {
+	return !slices.ContainsFunc(decodeElements(raw), func(e json.RawMessage) bool { return !decodeObject(e).isObject() })
 }
 
 var editNames = map[org.EditOp]string{

@@ -90,6 +90,31 @@ func TestEditAnswers(t *testing.T) {
 	}
 }
 
+// TestUnconfirmedEdits checks that an answer 2xx whose text may say no is not a success. Only a reading shows whether
+// the edit was made.
+func TestUnconfirmedEdits(t *testing.T) {
+	t.Parallel()
+	for body, unconfirmed := range map[string]bool{
+		`{"message":"Cannot remove the owner"}`: true, `{"detail":"nope"}`: true, `{"reason":"nope"}`: true,
+		`{"removed":false}`: true, `{"deleted":0}`: true, `{"status":"skipped"}`: true, `{"status":"partial"}`: true,
+		`{"user":{"error":"no"}}`: true, `{"user":{"message":"no such user"}}`: true, `{"warnings":["nope"]}`: true,
+		`{"code":200,"message":"User not found"}`: true, `{"id":"u1","message":"User not found"}`: true,
+		`{"id":"u1","email":"ada@example.com"}`: false, `{"user":{"id":"u1"}}`: false, `{"members":[{"id":"m1"}]}`: false,
+		`{"status":"204 No Content"}`: false, `{"code":0}`: false, `{"meta":{"total":0}}`: false, `{"data":{}}`: false,
+		`{"message":""}`: false, `{"message":null}`: false, `{"status":200}`: false,
+		`{"success":true,"message":"done"}`: false, `{"status":"ok","message":"done"}`: false, `{"result":"deleted"}`: false,
+	} {
+		for name, e := range edits() {
+			c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+			n, err := c.Edit(t.Context(), e)
+			failure, failed := errors.AsType[*org.CallError](err)
+			if n != 1 || failed != unconfirmed || failed && (failure.Failure != org.Unreadable || !failure.Unconfirmed) {
+				t.Errorf("%s, answered with %q: %d requests, %v", name, body, n, err)
+			}
+		}
+	}
+}
+
 // TestEditOfOddIDs checks that no request is sent if an id would change the path.
 func TestEditOfOddIDs(t *testing.T) {
 	t.Parallel()
