@@ -64,12 +64,13 @@ func history(lines int, organization string) []byte {
 		for i := range people {
 			at = at.Add(time.Millisecond)
 			stamp := at.Format(time.RFC3339Nano)
-			text = fmt.Appendf(text, `{"v":1,"organization_id":%q,"run":"RUN%d","time":%q,"email":%q,"action":"invite"}`+"\n",
-				organization, round, stamp, email(i))
+			text = fmt.Appendf(text,
+				`{"v":1,"organization_id":%q,"run":"RUN%d","time":%q,"email":%q,"action":"invite","n":"%d"}`+"\n",
+				organization, round, stamp, email(i), 2*i+1)
 			text = fmt.Appendf(text,
 				`{"v":1,"organization_id":%q,"run":"RUN%d","time":%q,"email":%q,"action":"invite","outcome":"sent",`+
-					`"invitation_id":"%08x-0000-4000-8000-%012x","expires_at":%q}`+"\n",
-				organization, round, stamp, email(i), round, i, at.AddDate(0, 0, 3).Format(time.RFC3339Nano))
+					`"invitation_id":"%08x-0000-4000-8000-%012x","expires_at":%q,"n":"%d"}`+"\n",
+				organization, round, stamp, email(i), round, i, at.AddDate(0, 0, 3).Format(time.RFC3339Nano), 2*i+2)
 		}
 	}
 	return text
