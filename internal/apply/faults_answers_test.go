@@ -559,6 +559,32 @@ func TestUnknownStatusInAnswer(t *testing.T) {
 	}
 }
 
+// TestAnsweredInvitationIsRenewed: the server renews an invitation that was answered before, and keeps the old answer
+// in it. Before, the mail was failed, the run stopped, and the person was never invited again.
+func TestAnsweredInvitationIsRenewed(t *testing.T) {
+	t.Parallel()
+	for _, dates := range []string{sandbox.ExpirationTold, sandbox.ExpirationNull} {
+		t.Run(dates, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Expiration: dates}}, ada)
+				responded := regexp.MustCompile(`"date_responded":[^,}]*`)
+				registered := regexp.MustCompile(`"email_registered":[^,}]*`)
+				before := c.Now().AddDate(0, 0, -30).UTC().Format(time.RFC3339)
+				c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+					body := responded.ReplaceAll(rec.Body.Bytes(), []byte(fmt.Sprintf(`"date_responded":%q`, before)))
+					rec.Body = bytes.NewBuffer(registered.ReplaceAll(body, []byte(fmt.Sprintf(`"email_registered":%q`, ada))))
+					return rec
+				})
+				c.expect(c.run(with{}), 0, ada, "invite done")
+				must(t, c.Advance(76*time.Hour))
+				c.expect(c.run(with{}), 0, ada, "reinvite done")
+				c.expectMails(ada, 2)
+			})
+		})
+	}
+}
+
 // answerEdits makes the server answer edits with the status 200 and a text. If acts is false for an edit, the server
 // does not act on it.
 func (c *company) answerEdits(text string, acts func(r *http.Request) bool) {

@@ -26,8 +26,8 @@ const (
 )
 
 // holdMail removes the mail to p from d if it must wait, and adds a notice that says why. It does nothing if there is
-// no mail, or if --reinvite names p, because then somebody asked for this mail. --only overrides the last two
-// reasons, which wait for a certain time.
+// no mail, or if --reinvite names p, because then somebody asked for this mail. --only overrides EndsTooSoon and
+// RefusedMail, which wait for a certain time, but not if a lost mail is the reason: it may have been sent.
 func (ix *index) holdMail(p *person, d *decision) {
 	if len(d.changes) == 0 || p.reinvite {
 		return
@@ -40,7 +40,7 @@ func (ix *index) holdMail(p *person, d *decision) {
 	case ix.notePossibleAlias(p, d, nil):
 	case !p.only && !p.Until.IsZero() && now.Add(org.InvitationLife).After(p.EndsAt()):
 		d.note(p, Notice{Kind: EndsTooSoon, Text: p.Until.Format(time.DateOnly)})
-	case !p.only && p.record.Refusals >= maxRefusals && now.Sub(p.record.RefusedAt) < retryRefusedAfter-tolerance:
+	case (!p.only || p.record.RefusedText == "") && p.record.Refusals >= maxRefusals && now.Sub(p.record.RefusedAt) < retryRefusedAfter-tolerance:
 		d.note(p, Notice{Kind: RefusedMail, Since: p.record.RefusedAt, Text: p.record.RefusedText})
 	default:
 		return

@@ -138,6 +138,11 @@ func TestHeldMails(t *testing.T) {
 			refused(in, 2, -3)
 			lost(in, -1, false)
 		}, "refused"},
+		{"two mails count as not sent, and now a third one, and --only", func(in *plan.Input) {
+			refused(in, 2, -3)
+			lost(in, -1, false)
+			in.Only = []org.Address{org.MustParseAddress(ada)}
+		}, "refused"},
 		{"a mail counts as not sent, in a run that counts already", func(in *plan.Input) {
 			refused(in, 2, -3)
 			lost(in, -1, true)

@@ -116,7 +116,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
 func (ix *index) decideWithoutInvitation(p *person, d *decision) {
-	newest := p.decidingInvitation()
+	newest := ix.decidingInvitation(p)
 	if ix.maybeUnlisted == nil && newest != nil && newest.Status == org.StatusUnknown {
 		ix.maybeUnlisted = p
 	}
@@ -135,6 +135,8 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 		ix.decideAfterLeaving(p, d, "")
 	case newest == nil:
 		d.invite(p, Invite, NotInvited, "")
+	case isUnanswered(newest) && (p.unidentified || ix.visible.unidentified) && !ix.mayMailHidden(p):
+		ix.holdHidden(p, d)
 	case isUnanswered(newest):
 		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {
 			ix.decideAfterLeaving(p, d, "") // after this invitation was sent, they joined by another one
@@ -185,7 +187,7 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 
 // justAccepted reports whether p accepted an invitation so recently that the list of users may not show p yet.
 func (ix *index) justAccepted(p *person) bool {
-	inv := p.decidingInvitation()
+	inv := ix.decidingInvitation(p)
 	return inv != nil && inv.Status == org.StatusAccepted && ix.in.Snapshot.Now.Sub(inv.Responded) < org.SettleAfter
 }
 
@@ -297,13 +299,19 @@ func (p *person) hasInvitation(id string) bool {
 // decidingInvitation returns the newest invitation of p in the list; nil if there is none. It prefers an older
 // invitation that p accepted after the newest one was sent, or at an unknown time. If the newest one has no dates, it
 // prefers any accepted invitation. So orgsync does not mail a person again who accepted.
-func (p *person) decidingInvitation() *org.Invitation {
+//
+// The unknown time does not count if orgsync mailed p after the accepted invitation was made, and the key can see all
+// users: orgsync mailed p because p had left.
+func (ix *index) decidingInvitation(p *person) *org.Invitation {
 	if len(p.invitations) == 0 {
 		return nil
 	}
 	newest := p.invitations[len(p.invitations)-1]
+	last := p.lastMail()
 	for _, inv := range slices.Backward(p.invitations) {
-		isLater := inv.Responded.IsZero() || inv.Responded.After(newest.Created)
+		mailedSince := last != nil && last.InvitationID != inv.ID && last.At.After(inv.Created) &&
+			ix.visible.users && ix.visible.suspended
+		isLater := inv.Responded.IsZero() && !mailedSince || inv.Responded.After(newest.Created)
 		if inv.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || isLater) {
 			return inv
 		}

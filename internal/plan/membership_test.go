@@ -141,6 +141,12 @@ func TestMembership(t *testing.T) {
 			accepted := invitation("i1", ada, org.StatusAccepted, -200)
 			in.Snapshot.Invitations = []org.Invitation{accepted, invitation("i2", ada, org.StatusPending, -80)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"accepted at an unknown time, left, and invited again, which expired", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 5
+			accepted := invitation("i1", ada, org.StatusAccepted, -200)
+			in.Snapshot.Invitations = []org.Invitation{accepted, invitation("i2", ada, org.StatusPending, -80)}
+			addMails(in, sent(1, "i2", -80))
+		}, []string{"reinvite expired i2"}},
 		{"users hidden, and the list of suspended users has the person", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			u := user("u1", ada)

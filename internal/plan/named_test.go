@@ -238,7 +238,8 @@ func TestOnly(t *testing.T) {
 			change: func(in *plan.Input) { in.Roster.People[len(in.Roster.People)-1].Until = now.Truncate(24 * time.Hour) }},
 		{name: "a person who was refused today", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
 			change: func(in *plan.Input) {
-				in.Memory.People["dee@example.com"] = org.PersonRecord{Refusals: 3, RefusedAt: hours(-1)}
+				in.Memory.People["dee@example.com"] = org.PersonRecord{Refusals: 3, RefusedAt: hours(-1),
+					RefusedText: "no such mailbox"}
 			}},
 		{name: "a person who was removed twice is still held", only: []string{"dee@example.com"},
 			change: func(in *plan.Input) {

@@ -116,7 +116,7 @@ func PersonStatuses(in Input) []PersonStatus {
 		} else { // a member has answered all mails
 			s.Rounds, s.FirstMail = p.rounds()
 		}
-		if inv := p.decidingInvitation(); inv != nil {
+		if inv := ix.decidingInvitation(p); inv != nil {
 			s.InvitationID, s.Invited, s.Responded = inv.ID, inv.Created, inv.Responded
 			s.Expires, s.ExpiresEstimated = p.expiry(inv)
 		} else if m := p.lastMail(); m != nil {

@@ -99,21 +99,34 @@ func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
 	if !ix.visible.mayHide(before) && !p.unidentified {
 		return false
 	}
+	if !ix.mayMailHidden(p) {
+		ix.holdHidden(p, d)
+		return true
+	}
 	if ix.maybeUnlisted == nil {
 		ix.maybeUnlisted = p
 	}
-	if p.reinvite || ix.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !p.record.EverMailed {
-		reason := NotInvited
-		if before == memberBefore {
-			reason = ListedAgain
-		}
-		d.invite(p, Invite, reason, "")
-		return true
+	reason := NotInvited
+	if before == memberBefore {
+		reason = ListedAgain
+	}
+	d.invite(p, Invite, reason, "")
+	return true
+}
+
+// mayMailHidden reports whether orgsync mails p although p may be a member.
+func (ix *index) mayMailHidden(p *person) bool {
+	return p.reinvite || ix.in.Roster.Settings.HiddenMembers == roster.HiddenMembersInvite && !p.record.EverMailed
+}
+
+// holdHidden holds the mail to p, who may be a member.
+func (ix *index) holdHidden(p *person, d *decision) {
+	if ix.maybeUnlisted == nil {
+		ix.maybeUnlisted = p
 	}
 	n := Notice{Kind: UnknownMembership}
 	if p.unidentified || ix.visible.unidentified {
 		n.Text = NoAddress
 	}
 	d.note(p, n)
-	return true
 }

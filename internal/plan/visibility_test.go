@@ -179,6 +179,19 @@ func TestUnidentified(t *testing.T) {
 		{"somebody in a group who is not in the list of users", func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
 		}, held, "invite"},
+		{"a user, and an invitation that expired", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -80))
+		}, held, held},
+		{"an expired invitation, and the person is in a group and not in the list of users", func(in *plan.Input) {
+			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -80))
+		}, held, "invite"},
+		{"a user, an invitation that expired, and --reinvite", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -80))
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+		}, "reinvite", held},
 		{"a user, and hidden_members: invite", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Roster.Settings.HiddenMembers = roster.HiddenMembersInvite

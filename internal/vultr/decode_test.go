@@ -82,6 +82,7 @@ func sameAddress(a, b org.Address) bool { return a == b }
 func TestInvitationStatus(t *testing.T) {
 	t.Parallel()
 	const responded, registered = `"date_responded":"2026-06-01T10:00:00Z"`, `"email_registered":"me@home.example"`
+	const renewed = `"date_created":"2026-06-01T09:00:00Z","expiration_date":"2026-07-04T10:00:00Z"`
 	tests := []struct {
 		json string
 		want org.InvitationStatus
@@ -99,6 +100,11 @@ func TestInvitationStatus(t *testing.T) {
 		{`{"invite_status":"Pending",` + responded + `,` + registered + `}`, org.StatusUnknown, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `,` + registered + `}`, org.StatusUnknown, "Expired"},
 		{`{"invite_status":"Pending",` + registered + `}`, org.StatusPending, "Pending"},
+		{`{"invite_status":"Pending","status":"accepted"}`, org.StatusUnknown, "Pending"},
+		// It was answered, and sent again after that. The server keeps the old answer.
+		{`{"invite_status":"Pending",` + responded + `,` + registered + `,` + renewed + `}`, org.StatusPending, "Pending"},
+		{`{"invite_status":"Expired",` + responded + `,` + registered + `,` + renewed + `}`, org.StatusExpired, "Expired"},
+		{`{"invite_status":"Pending","status":"accepted",` + responded + `,` + renewed + `}`, org.StatusPending, "Pending"},
 		{`{"invite_status":"expired"}`, org.StatusExpired, "expired"},
 		{`{"invite_status":"Declined"}`, org.StatusDeclined, "Declined"},
 		{`{"invite_status":"Rejected"}`, org.StatusDeclined, "Rejected"},

@@ -150,6 +150,9 @@ func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, erro
 	if !invitation.Invited.Equal(to) {
 		return invitation, fmt.Errorf("the answer is about %q", top.text("email_invited"))
 	}
+	if status := wordStatus(invitation.StatusText); status == org.StatusPending {
+		invitation.Status = status // the mail was sent just now, so any answer in it is older
+	}
 	return invitation, checkOpen(invitation, top, now)
 }
 
@@ -200,13 +203,27 @@ func decodeInvitation(f fields) org.Invitation {
 	// The documents explain invite_status. They do not explain status, which may be beside it.
 	invitation.StatusText = intern(cmp.Or(f.text("invite_status"), f.text("status")))
 	invitation.Status = statusOf(invitation)
-	if other := wordStatus(f.text("status")); invitation.Status == org.StatusPending ||
-		invitation.Status == org.StatusExpired {
-		if other == org.StatusAccepted || other == org.StatusDeclined || other == org.StatusCancelled {
-			invitation.Status = org.StatusUnknown // one field says that it was answered, the other that it was not
-		}
+	if (invitation.Status == org.StatusPending || invitation.Status == org.StatusExpired) &&
+		!wasSentAgain(invitation) && saysAnswered(invitation, wordStatus(f.text("status"))) {
+		invitation.Status = org.StatusUnknown // one field says that it was answered, the other that it was not
 	}
 	return invitation
+}
+
+// saysAnswered reports whether a field of i other than its status says that somebody answered i. other is the
+// status of the second field for it.
+func saysAnswered(i org.Invitation, other org.InvitationStatus) bool {
+	return !i.Registered.IsZero() && !i.Responded.IsZero() ||
+		other == org.StatusAccepted || other == org.StatusDeclined || other == org.StatusCancelled
+}
+
+// wasSentAgain reports whether i was sent after somebody answered it. The server may keep the old answer.
+func wasSentAgain(i org.Invitation) bool {
+	sent := i.Created
+	if !i.Expires.IsZero() {
+		sent = i.Expires.Add(-org.InvitationLife)
+	}
+	return !i.Responded.IsZero() && i.Responded.Before(sent)
 }
 
 // Invitations returns all invitations that the API lists. The caller must check that they are for
@@ -227,18 +244,12 @@ func decodePermissions(f fields) fields {
 // statusOf returns the status for the text of the server. Without a text, an invitation counts as
 // accepted only if it has both a registered address and a response date. If it has only one of
 // them, it may have been declined, or the address may have had an account before. The status is then
-// unknown, so that no mail is sent on a guess. For the same reason, it is unknown if the text says that
-// nobody has answered but the invitation has both.
+// unknown, so that no mail is sent on a guess.
 func statusOf(i org.Invitation) org.InvitationStatus {
-	isAnswered := !i.Registered.IsZero() && !i.Responded.IsZero()
-	status := wordStatus(i.StatusText)
-	switch {
-	case i.StatusText == "" && isAnswered:
+	if i.StatusText == "" && !i.Registered.IsZero() && !i.Responded.IsZero() {
 		return org.StatusAccepted
-	case isAnswered && (status == org.StatusPending || status == org.StatusExpired):
-		return org.StatusUnknown
 	}
-	return status
+	return wordStatus(i.StatusText)
 }
 
 // wordStatus returns the status for a word of the server. The words of the web console begin with
