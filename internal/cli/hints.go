@@ -433,8 +433,8 @@ func stateHint(err error) string {
 func (a *app) callHint(call *org.CallError) string {
 	var lookup *net.DNSError
 	switch {
-	case call.WebPage && call.Status < 500:
-		return "the answer is a web page, so it does not come from the API: check --api-url (VULTR_API_URL) and " +
+	case call.NotFromAPI && call.Status < 500:
+		return "the answer does not look like one of the API: check --api-url (VULTR_API_URL) and " +
 			"HTTPS_PROXY, and whether a firewall or a proxy refuses this machine"
 	case call.Status == 401:
 		return "the key was not accepted: check VULTR_API_KEY or --api-key-file, and in Vultr's console whether the key " +

@@ -64,8 +64,9 @@ type CallError struct {
 	Unconfirmed bool
 	// Status is the HTTP status; 0 if no answer came. It is 429 too if the call was given up because of such answers.
 	Status int
-	// WebPage is true if the answer was a web page. Then it does not come from the API.
-	WebPage bool
+	// NotFromAPI is true if the answer was a web page, or a 403 without the error text of the API. Then it probably comes
+	// from a proxy or a firewall.
+	NotFromAPI bool
 	// Message is the error text of the server, or says what is wrong with its answer. It is one line of limited length,
 	// and may contain anything.
 	Message string

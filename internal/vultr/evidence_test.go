@@ -233,7 +233,7 @@ func TestEachListOnce(t *testing.T) {
 							time.Sleep(time.Second)
 						}
 						if status, ok := w[r.URL.Path].(int); ok {
-							answerJSON(rw, status, "")
+							answerJSON(rw, status, `{"error":"no"}`)
 							return
 						}
 						answerJSON(rw, 200, w[r.URL.Path].(string))
@@ -281,7 +281,7 @@ func TestReadAheadFails(t *testing.T) {
 						time.Sleep(time.Second)
 					}
 					if status, ok := w[r.URL.Path].(int); ok {
-						answerJSON(rw, status, "")
+						answerJSON(rw, status, `{"error":"no"}`)
 						return
 					}
 					answerJSON(rw, 200, w[r.URL.Path].(string))

@@ -32,15 +32,24 @@ func failureOfStatus(status int) org.Failure {
 }
 
 // IsForbiddenOrMissing reports whether err means that the key may not read something (403), or that the API does
-// not have it (404). A web page with status 403 says nothing about the key: it comes from a proxy or a firewall.
+// not have it (404). A 403 that does not come from the API says nothing about the key.
 func IsForbiddenOrMissing(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
 func hasStatus(err error, status int) bool {
 	failure, ok := errors.AsType[*org.CallError](err)
-	isBlocked := failure != nil && failure.WebPage && failure.Status == http.StatusForbidden
+	isBlocked := failure != nil && failure.NotFromAPI && failure.Status == http.StatusForbidden
 	return ok && failure.Status == status && !isBlocked
+}
+
+// isFromAPI reports whether an answer that is not a success comes from the API, as far as it shows. The answers of
+// the API have the member error and often the status (SPEC, 4xx), whatever their content type is. Other answers are
+// doubted only if they are web pages, or if they have status 403, which proxies and firewalls send.
+func isFromAPI(a answer, body []byte) bool {
+	f := decodeObject(body)
+	return f.errorText() != "" || f != nil && wholeNumber(f.text("status")) == a.status ||
+		!isHTML(a.header) && a.status != http.StatusForbidden
 }
 
 // failureText returns the error text of an answer that is not a success: its `error` (SPEC, 4xx) or

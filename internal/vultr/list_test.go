@@ -273,20 +273,36 @@ func TestListInPart(t *testing.T) {
 	}
 }
 
-// TestWebPageIsNoPermission checks that a web page with status 403 says nothing about the key.
-func TestWebPageIsNoPermission(t *testing.T) {
+// TestForbiddenByProxy checks that a 403 without the error text of the API says nothing about the key, and that the
+// content type makes no difference for an error text of the API.
+func TestForbiddenByProxy(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/v2/users", suspendedPath, "/v2/account"} {
-		w := smallWorld()
-		c := newTestClient(t, func(rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == path {
-				htmlPage(403, "<title>Blocked</title>")(rw, r)
-				return
+	asPage := func(body string) http.HandlerFunc { return htmlPage(403, body) }
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		isAPI  bool
+	}{
+		"page":                        {asPage("<title>Blocked</title>"), false},
+		"nothing":                     {status(403, ""), false},
+		"text":                        {status(403, "Forbidden"), false},
+		"list":                        {status(403, `["error"]`), false},
+		"object without error":        {status(403, `{"blocked":true}`), false},
+		"error":                       {status(403, `{"error":"no"}`), true},
+		"error with the content type": {asPage(`{"error":"no","status":403}`), true},
+		"status":                      {status(403, `{"status":403}`), true},
+	} {
+		for _, path := range []string{"/v2/users", suspendedPath, "/v2/account"} {
+			w := smallWorld()
+			c := newTestClient(t, func(rw http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == path {
+					tt.answer(rw, r)
+					return
+				}
+				answerJSON(rw, 200, w[r.URL.Path].(string))
+			})
+			if s, err := c.ReadOrganization(t.Context(), "o1", nil); (err == nil) != tt.isAPI {
+				t.Errorf("%s for %s: %+v, %v", name, path, s, err)
 			}
-			answerJSON(rw, 200, w[r.URL.Path].(string))
-		})
-		if s, err := c.ReadOrganization(t.Context(), "o1", nil); err == nil || !strings.Contains(err.Error(), "Blocked") {
-			t.Errorf("%s: %+v, %v", path, s, err)
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (c *Client) interpret(q call, a answer, body []byte, err error) (answer, *o
 		return a, q.failed(org.NotSent, 0, "", err)
 	case failure != 0:
 		failed := q.failed(failure, a.status, c.CleanText(failureText(a, body)), nil)
-		failed.WebPage = isHTML(a.header)
+		failed.NotFromAPI = !isFromAPI(a, body)
 		return a, failed
 	case errors.Is(err, errTooLarge):
 		return a, q.failed(org.Unreadable, a.status, "", err)
