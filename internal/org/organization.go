@@ -28,13 +28,18 @@ type User struct {
 	// Unidentified is true if the server gave no address, or one in an unknown form. The user may then be anybody in the
 	// roster. It is false for service users.
 	Unidentified bool
-	Name         string
-	APIEnabled   *bool // nil if the server did not say
-	Service      bool  // a service user, which orgsync never invites
+	// AddressMissing is true if the server gave no text at all for the address. It is false for service users.
+	AddressMissing bool
+	Name           string
+	APIEnabled     *bool // nil if the server did not say
+	Service        bool  // a service user, which orgsync never invites
 	// ServiceUnknown is true if the user may be a service user. Then orgsync takes nothing from the user, unless the
 	// ledger knows the user as a person.
 	ServiceUnknown bool
 	Suspended      bool
+	// StatusText is the server's status of the user if it is a word that orgsync does not understand; otherwise "". Then
+	// Suspended is true.
+	StatusText string
 	// Admin is true if the ACLs of the user allow them to manage users. Policies may allow it too, which Admin does not
 	// say.
 	Admin bool

@@ -343,6 +343,10 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
 			in.Snapshot.Users[4].Suspended = true
 		}, []string{}},
+		{"suspend a user whose status is not understood", func(in *plan.Input) {
+			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
+			in.Snapshot.Users[4].Suspended, in.Snapshot.Users[4].StatusText = true, "Locked"
+		}, []string{"unlisted eve@example.com "}},
 		{"remove a user who is suspended", func(in *plan.Input) { in.Snapshot.Users[4].Suspended = true },
 			[]string{"remove eve@example.com unlisted"}},
 		{"the last day of the user is over", func(in *plan.Input) {

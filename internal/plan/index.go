@@ -65,9 +65,10 @@ type person struct {
 	user *org.User
 	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
 	unaccepted *org.User
-	// unidentified is true if the ledger knows the person as a user whose address can no longer be read, or if the person
-	// has a group, role or policy without being in the list of users.
+	// unidentified is true if the ledger knows the person as a user whose address can no longer be read.
 	unidentified bool
+	// holdsAccess is true if the person has a group, role or policy without being in the list of users.
+	holdsAccess bool
 	// invitations are the invitations of the person in the list, oldest first.
 	invitations []*org.Invitation
 	// record has what the ledger knows of the person. Its mails may share memory with the input, so nobody may change
@@ -125,7 +126,7 @@ func newIndex(in Input) *index {
 	ix.assignUsers()
 	for _, a := range in.Snapshot.OtherHolders {
 		if p := ix.byKey[a.Key()]; p != nil && p.user == nil && !p.record.Removed {
-			p.unidentified = true
+			p.holdsAccess = true
 		}
 	}
 	for i := range ix.people {

@@ -37,7 +37,8 @@ func (ix *index) decideUnlisted(result *Plan) {
 		}
 		switch {
 		case policy == roster.UnlistedReport || ix.isExempt(u) || lastAdmins[u.ID] || u.Email.IsZero() || u.ID == "" ||
-			ix.mayBeListed(u) || u.ServiceUnknown && !ix.wasListed(u) || u.SeenOnce || isUnaccepted(u):
+			ix.mayBeListed(u) || u.ServiceUnknown && !ix.wasListed(u) || u.SeenOnce || isUnaccepted(u) ||
+			policy == roster.UnlistedSuspend && u.StatusText != "":
 			result.Notices = append(result.Notices, n)
 		case ix.maybeUnlisted != nil && !ix.isKnownToLedger(u):
 			result.Notices = append(result.Notices, n)

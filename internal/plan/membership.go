@@ -41,7 +41,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		return
 	case p.user != nil && p.user.Suspended:
 		d.noteOtherAddress(p)
-		d.note(p, Notice{Kind: SuspendedUser, UserID: p.user.ID})
+		d.note(p, Notice{Kind: SuspendedUser, UserID: p.user.ID, Text: p.user.StatusText})
 		ix.addJoinedFacts(p, d)
 		return
 	case p.user != nil:
@@ -59,6 +59,9 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 	if self := ix.in.Snapshot.Self; !self.IsZero() && slices.Contains(p.keys, self.Key()) {
 		ix.addJoinedFacts(p, d) // the account names the user of the key, who is a member
+		if p.APIEnabled != nil || len(p.Groups)+len(p.Roles)+len(p.Policies) > 0 {
+			d.note(p, Notice{Kind: NeedsAttention, Text: KeyUserNotListed})
+		}
 		return
 	}
 	if p.reinvite {
@@ -135,7 +138,7 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 		ix.decideAfterLeaving(p, d, "")
 	case newest == nil:
 		d.invite(p, Invite, NotInvited, "")
-	case isUnanswered(newest) && (p.unidentified || ix.visible.unidentified) && !ix.mayMailHidden(p):
+	case isUnanswered(newest) && (p.unidentified || p.holdsAccess || ix.visible.unidentified) && !ix.mayMailHidden(p):
 		ix.holdHidden(p, d)
 	case isUnanswered(newest):
 		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {

@@ -91,12 +91,20 @@ func priorStatusOf(p *person) priorStatus {
 // has no address that can be read.
 const NoAddress = "no_address"
 
+// HoldsAccess is the cause of an [UnknownMembership] notice if the person has a group, role or policy and is not in the
+// list of users.
+const HoldsAccess = "holds_access"
+
+// KeyUserNotListed is the cause of a [NeedsAttention] notice about the user of the API key, who is in the roster and
+// not in the list of users. So orgsync cannot give them access.
+const KeyUserNotListed = "key_user_not_listed"
+
 // decidePossiblyHidden decides about p if p may be a member that the key cannot see. Otherwise it returns false and
 // decides nothing. The mail to p is held, with two exceptions: --reinvite names p, or the roster has `hidden_members:
 // invite` and p was never mailed.
 func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
 	before := priorStatusOf(p)
-	if !ix.visible.mayHide(before) && !p.unidentified {
+	if !ix.visible.mayHide(before) && !p.unidentified && !p.holdsAccess {
 		return false
 	}
 	if !ix.mayMailHidden(p) {
@@ -125,7 +133,10 @@ func (ix *index) holdHidden(p *person, d *decision) {
 		ix.maybeUnlisted = p
 	}
 	n := Notice{Kind: UnknownMembership}
-	if p.unidentified || ix.visible.unidentified {
+	switch {
+	case p.holdsAccess:
+		n.Text = HoldsAccess
+	case p.unidentified || ix.visible.unidentified:
 		n.Text = NoAddress
 	}
 	d.note(p, n)

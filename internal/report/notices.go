@@ -101,8 +101,12 @@ var noticeStyles = []noticeStyle{
 	{plan.UnknownMembership, pressing, func(n plan.Notice) noticeWords {
 		why := "this key cannot see whether they are a member already"
 		whyMany := "this key cannot see whether they are members already"
-		if n.Text == plan.NoAddress {
+		switch n.Text {
+		case plan.NoAddress:
 			why = "a user or an invitation in the organization has no address that can be read, and may be theirs"
+			whyMany = why
+		case plan.HoldsAccess:
+			why = "they have a group, role or policy, although the list of users does not have them"
 			whyMany = why
 		}
 		return noticeWords{
@@ -167,9 +171,17 @@ var noticeStyles = []noticeStyle{
 		one:  "{who} joined and has left; --invite-left invites them again",
 		many: "people joined and have left; --invite-left invites them again",
 	})},
-	{plan.SuspendedUser, ordinary, always(noticeWords{
-		one: "{who} is suspended but in the roster", many: "people are suspended but in the roster",
-	})},
+	{plan.SuspendedUser, ordinary, func(n plan.Notice) noticeWords {
+		if n.Text != "" {
+			return noticeWords{
+				one: `{who} has the status "{said}", which orgsync does not understand: ` +
+					"they count as suspended and get no access",
+				many: "people have a status that orgsync does not understand: they count as suspended and get no access",
+				item: `{who}: "{said}"`,
+			}
+		}
+		return noticeWords{one: "{who} is suspended but in the roster", many: "people are suspended but in the roster"}
+	}},
 	{plan.EndsTooSoon, ordinary, always(noticeWords{
 		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
 			"to invite them: --reinvite {word}",
@@ -256,6 +268,12 @@ func fillIn(words string, n plan.Notice, now time.Time) string {
 
 func needsAttentionWords(n plan.Notice) noticeWords {
 	switch {
+	case n.Text == plan.KeyUserNotListed:
+		return noticeWords{
+			one: "{who} is the user of the API key, but is not in the list of users: orgsync cannot give them the access " +
+				"that the roster names; give it in Vultr's console, or remove it from the roster",
+			many: "people have this API key, but are not in the list of users: orgsync cannot give them access",
+		}
 	case n.UserID != "" && n.Text != "":
 		return noticeWords{
 			one: "{who} is listed as a user who has not accepted an invitation, but no invitation is listed: " +

@@ -153,3 +153,23 @@ func TestCompareNatural(t *testing.T) {
 		}
 	}
 }
+
+// TestCausesInNotices checks that a notice whose text is a cause says it in words, and not the name of the cause.
+func TestCausesInNotices(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		notice plan.Notice
+		want   string
+	}{
+		{plan.Notice{Kind: plan.UnknownMembership, Text: plan.HoldsAccess}, "because they have a group, role or policy"},
+		{plan.Notice{Kind: plan.NeedsAttention, Text: plan.KeyUserNotListed}, "is the user of the API key"},
+		{plan.Notice{Kind: plan.SuspendedUser, UserID: "u1", Text: "Locked"}, `the status "`},
+	} {
+		tt.notice.Email = address("ada@example.com")
+		words := wordsOf(tt.notice)
+		text := fillIn(words.one, tt.notice, now)
+		if !strings.Contains(text, tt.want) || strings.Contains(text+words.many, "_") {
+			t.Errorf("%s: %q, and several %q", tt.notice.Kind, text, words.many)
+		}
+	}
+}

@@ -166,7 +166,7 @@ func withHolders(rows []accessRow, users []org.User) (all []org.Access, others [
 	byEmail := make(map[string]*org.User, len(users))
 	for i := range users {
 		if users[i].ID != "" {
-			byID[users[i].ID] = &users[i]
+			byID[strings.ToLower(users[i].ID)] = &users[i]
 		}
 		if !users[i].Email.IsZero() {
 			byEmail[users[i].Email.Key()] = &users[i]
@@ -178,9 +178,9 @@ func withHolders(rows []accessRow, users []org.User) (all []org.Access, others [
 		holders := row.holders()
 		all[i].Holders = make(map[string]string, len(holders))
 		for _, h := range holders {
-			u := byID[h.userID]
+			u := byID[strings.ToLower(h.userID)]
 			if h.userID == "" {
-				u = byID[h.id]
+				u = byID[strings.ToLower(h.id)]
 				if u == nil || !h.email.IsZero() && !h.email.Equal(u.Email) { // the id may be that of the membership
 					u = byEmail[h.email.Key()]
 				}

@@ -396,7 +396,8 @@ func TestDecodeUser(t *testing.T) {
 		{"acceptance of another kind", `{"id":"u1","invite_accepted":"2026-06-01"}`, org.User{ID: "u1"}},
 		{"nothing", `{}`, org.User{}},
 		{"invited by the status", `{"id":"u1","status":"Invited"}`, org.User{ID: "u1", Accepted: new(false)}},
-		{"another word for the status", `{"id":"u1","status":"locked"}`, org.User{ID: "u1", Suspended: true}},
+		{"another word for the status", `{"id":"u1","status":"Locked"}`,
+			org.User{ID: "u1", Suspended: true, StatusText: "Locked"}},
 		{"active by a word", `{"id":"u1","status":"Active"}`, org.User{ID: "u1"}},
 		{"suspended by a flag", `{"id":"u1","suspended":true}`, org.User{ID: "u1", Suspended: true}},
 		{"suspended by a date", `{"id":"u1","date_suspended":"2026-06-01T10:00:00Z"}`, org.User{ID: "u1", Suspended: true}},
@@ -410,6 +411,7 @@ func TestDecodeUser(t *testing.T) {
 			t.Parallel()
 			test.want.Unidentified = test.want.Email.IsZero() && !test.want.Service
 			test.want.ServiceUnknown = !test.want.Service && !strings.Contains(test.json, "service_user")
+			test.want.AddressMissing = test.want.Unidentified
 			if diff := cmp.Diff(test.want, decodeUser(decodeFields(t, test.json)), cmp.Comparer(sameAddress)); diff != "" {
 				t.Errorf("user (-want +got):\n%s", diff)
 			}
@@ -502,6 +504,18 @@ func TestWithSuspended(t *testing.T) {
 		all := withSuspended([]org.User{{ID: "u1", ServiceUnknown: says}}, []org.User{unknown})
 		if all[0].ServiceUnknown || all[1].ServiceUnknown != want {
 			t.Errorf("the other list leaves it open: %t: %+v", says, all)
+		}
+	}
+	nobody := org.User{ID: "u3", ServiceUnknown: true, Unidentified: true}
+	for _, missing := range []bool{true, false} {
+		nobody.AddressMissing = missing
+		all := withSuspended([]org.User{{ID: "u1"}, nobody}, []org.User{{ID: "u4", ServiceUnknown: true, Unidentified: true,
+			AddressMissing: missing}})
+		if all[1].Unidentified == missing || all[2].Unidentified == missing {
+			t.Errorf("service users have no address, missing %t: %+v", missing, all)
+		}
+		if all := withSuspended([]org.User{nobody}, nil); !all[0].Unidentified {
+			t.Errorf("no list says who is a service user: %+v", all)
 		}
 	}
 }

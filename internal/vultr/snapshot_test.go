@@ -121,6 +121,7 @@ func TestHolders(t *testing.T) {
 		name, json string
 		want       map[string]string
 	}{
+		{"an id in upper case", `{"id":"rel-1","user_id":"U1","email":"ada@example.com"}`, map[string]string{"u1": "rel-1"}},
 		{"a relationship", `{"id":"rel-1","user_id":"u1"}`, map[string]string{"u1": "rel-1"}},
 		{"a member", `{"id":"u1"}`, map[string]string{"u1": "u1"}},
 		{"a membership with an id of its own", `{"id":"m1","email":"ADA@example.com"}`, map[string]string{"u1": "m1"}},

@@ -44,6 +44,7 @@ func decodeUser(f fields) org.User {
 		ServiceUnknown: f.flag("service_user") == nil,
 	}
 	u.Unidentified = !u.Service && f.isUnidentified("email", u.Email)
+	u.AddressMissing = !u.Service && f.text("email") == ""
 	if u.Name == "" {
 		u.Name = strings.TrimSpace(f.name("first_name") + " " + f.name("last_name"))
 	}
@@ -54,8 +55,10 @@ func decodeUser(f fields) org.User {
 	case "", "true", "1", "active", "enabled":
 	case "invited", "pending":
 		u.Accepted = new(false)
-	default:
+	case "suspended", "false", "0", "inactive", "disabled":
 		u.Suspended = true
+	default:
+		u.Suspended, u.StatusText = true, intern(f.text("status"))
 	}
 	suspended, understood := f.date("date_suspended")
 	u.Suspended = u.Suspended || f.is("suspended", true) || !suspended.IsZero() || !understood
@@ -81,6 +84,9 @@ func withSuspended(all, suspended []org.User) []org.User {
 	for i, u := range all {
 		byID[strings.ToLower(u.ID)], byEmail[u.Email.Key()] = i, i
 		saysService = saysService || !u.ServiceUnknown
+	}
+	for i := range all {
+		all[i].Unidentified = all[i].Unidentified && !(saysService && isUnknownService(all[i]))
 		all[i].ServiceUnknown = false
 	}
 	for _, u := range suspended {
@@ -94,10 +100,15 @@ func withSuspended(all, suspended []org.User) []org.User {
 			continue
 		}
 		u.ServiceUnknown = u.ServiceUnknown && saysService
+		u.Unidentified = u.Unidentified && !isUnknownService(u)
 		all = append(all, u)
 	}
 	return all
 }
+
+// isUnknownService reports whether u is probably a service user: u has no address, and the row does not say whether u
+// is one, although other rows do.
+func isUnknownService(u org.User) bool { return u.ServiceUnknown && u.AddressMissing }
 
 // checkUsers returns an error if the list of users cannot be true: it is empty although the key belongs
 // to a user, or it does not say who any of the people are.
