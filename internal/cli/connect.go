@@ -48,12 +48,16 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 func (a *app) openSession(
 	ctx context.Context, r *roster.Roster, open func(context.Context, reconcile.Options) (*reconcile.Session, error),
 ) (session *reconcile.Session, stop func(), err error) {
+	place, err := r.StatePlace()
+	if err != nil {
+		return nil, nil, err
+	}
 	client, stop, err := a.connect(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	a.run.stats = client.Stats
-	places, _, err := a.openChosenState(ctx, r.StatePlace())
+	places, _, err := a.openChosenState(ctx, place)
 	if err != nil {
 		stop()
 		return nil, nil, err

@@ -72,6 +72,7 @@ var failures = []struct {
 	{"limit of the size of a file", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.EFBIG}},
 		exitError, "keep the ledger as it is"},
 	{"organization without an id", reconcile.ErrNoOrganizationID, exitError, "by its id"},
+	{"state of a linked roster", &roster.LinkedStateError{File: "a.yaml", State: "state"}, exitError, "whole path"},
 	{"ledger of a later version", &reconcile.StateError{Err: &ledger.ContentError{Line: 1}}, exitError,
 		"at least as new as the version that wrote the ledger"},
 	{"simulation in a folder that may not be written to", &sandbox.StateError{File: "x", Err: fs.ErrPermission}, exitError,

@@ -282,6 +282,8 @@ func (a *app) hint(err error) string {
 		return "install git, or compare two files: orgsync diff OLD.yaml NEW.yaml"
 	case errors.Is(err, errNotAccepted):
 		return "answer y to apply the plan, or pass --yes"
+	case is[*roster.LinkedStateError](err):
+		return "write the whole path of the folder, or name the file that the link points to with --roster"
 	case errors.Is(err, reconcile.ErrNoOrganizationID):
 		return "name the organization in the roster by its id, as in organization: ID"
 	case errors.Is(err, reconcile.ErrOrganizationChanged):

@@ -50,7 +50,9 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 		r, err := a.loadRoster(ctx)
 		switch {
 		case err == nil:
-			rosterState = r.StatePlace()
+			if rosterState, err = r.StatePlace(); err != nil {
+				return err
+			}
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -96,6 +98,7 @@ func (e Entry) appendLine(buf []byte) []byte {
 // that of the line before, the entries share the memory.
 func parseLine(line []byte, before Entry) (Entry, error) {
 	if e, ok := parseFast(line, before); ok {
+		e.Email = currentKey(e.Email)
 		return e, nil
 	}
 	var e Entry
@@ -105,7 +108,21 @@ func parseLine(line []byte, before Entry) (Entry, error) {
 	if e.Version < 1 || e.Action == "" || e.Time.IsZero() {
 		return Entry{}, fmt.Errorf("not a line of this ledger: %.80q", bytes.TrimSpace(line))
 	}
+	e.Email = currentKey(e.Email)
 	return e, nil
+}
+
+// currentKey returns the key of an address that an earlier version wrote, whose keys kept escapes and the form of
+// letters with accents.
+func currentKey(key string) string {
+	if !strings.ContainsFunc(key, func(r rune) bool { return r == '%' || r >= utf8.RuneSelf }) {
+		return key
+	}
+	a, err := org.ParseAddress(key)
+	if err != nil {
+		return key
+	}
+	return a.Key()
 }
 
 // parseFast reads a line that has exactly the form that appendLine writes. It is five times as fast as encoding/json,

@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -76,5 +77,24 @@ func TestMaxLine(t *testing.T) {
 	}.appendLine(nil)
 	if len(line) > maxLine {
 		t.Errorf("a line takes %d bytes, and %d are reserved", len(line), maxLine)
+	}
+}
+
+// TestCurrentKey: the lines of earlier versions, whose keys had escapes and letters in two parts, are about the same
+// people as new lines.
+func TestCurrentKey(t *testing.T) {
+	t.Parallel()
+	for old, want := range map[string]string{
+		"ada@example.com": "ada@example.com", "": "",
+		"o%27brien@example.com":    "o'brien@example.com",
+		"ju\u0308rgen@example.com": "j\u00fcrgen@example.com",
+		"100%@example.com":         "100%@example.com",
+		"no address \u00fc":        "no address \u00fc",
+	} {
+		line := fmt.Sprintf(`{"v":1,"organization_id":"o1","run":"A","time":"2026-06-01T10:00:00Z","email":%q,"action":"invite"}`,
+			old)
+		if e, err := parseLine([]byte(line), Entry{}); err != nil || e.Email != want {
+			t.Errorf("%q is read as %q, %v; want %q", old, e.Email, err, want)
+		}
 	}
 }

@@ -6,6 +6,8 @@ package roster
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -179,13 +181,25 @@ type Person struct {
 }
 
 // StatePlace returns State. A relative folder counts from the folder of StateFile, so that it does not
-// depend on where orgsync is started.
-func (r *Roster) StatePlace() string {
+// depend on where orgsync is started. If StateFile is a link, a relative folder is an error: the same roster would
+// have another ledger in the folder of each link.
+func (r *Roster) StatePlace() (string, error) {
 	isDevice := strings.HasPrefix(r.StateFile, "/dev/") // such as /dev/stdin
 	if r.State == "" || strings.Contains(r.State, "://") || filepath.IsAbs(r.State) || isDevice {
-		return r.State
+		return r.State, nil
 	}
-	return filepath.Join(filepath.Dir(r.StateFile), r.State)
+	if info, err := os.Lstat(r.StateFile); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return "", &LinkedStateError{r.StateFile, r.State}
+	}
+	return filepath.Join(filepath.Dir(r.StateFile), r.State), nil
+}
+
+// LinkedStateError says that a relative folder of the state has no fixed place, because its roster file is a link.
+type LinkedStateError struct{ File, State string }
+
+// Error returns a message with the state and the file.
+func (e *LinkedStateError) Error() string {
+	return fmt.Sprintf("the state %q counts from the folder of %s, but this file is a link", e.State, e.File)
 }
 
 // Addresses returns the address to which orgsync sends invitations, followed by the aliases.

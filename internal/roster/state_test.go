@@ -1,6 +1,8 @@
 package roster_test
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -24,8 +26,36 @@ func TestStateFolder(t *testing.T) {
 		r, err := roster.Parse([]roster.File{{
 			Name: filepath.Join("rosters", "users.yaml"), Data: []byte("state: " + place + "\nusers: [ada@example.com]\n"),
 		}})
-		if err != nil || r.State != place || r.StatePlace() != want {
-			t.Errorf("%s: %+v, %v; want %s", place, r, err, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.StatePlace(); err != nil || r.State != place || got != want {
+			t.Errorf("%s: %q, %v; want %s", place, got, err, want)
+		}
+	}
+}
+
+// TestStateFolderOfLink checks that a roster does not get one ledger for each link to it.
+func TestStateFolderOfLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for place, isError := range map[string]bool{"state": true, dir: false, "s3://bucket/orgsync": false} {
+		file, link := filepath.Join(dir, "users.yaml"), filepath.Join(t.TempDir(), "users.yaml")
+		if err := os.WriteFile(file, []byte("state: "+place+"\nusers: [ada@example.com]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(file, link); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]bool{file: false, link: isError} {
+			r, err := roster.Load([]string{name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = r.StatePlace()
+			if _, linked := errors.AsType[*roster.LinkedStateError](err); linked != want {
+				t.Errorf("%s in %s: %v", place, name, err)
+			}
 		}
 	}
 }
