@@ -285,7 +285,8 @@ func (a *app) hint(err error) string {
 	case is[*roster.LinkedStateError](err):
 		return "write the whole path of the folder, or name the file that the link points to with --roster"
 	case errors.Is(err, reconcile.ErrNoOrganizationID):
-		return "name the organization in the roster by its id, as in organization: ID"
+		return "name the organization in the roster by its id, as in organization: ID; if this is not enough, save the " +
+			"answers of the API with 'orgsync doctor --record DIR' and report them"
 	case errors.Is(err, reconcile.ErrOrganizationChanged):
 		return "run again and review the new plan"
 	case errors.Is(err, vultr.ErrInvalidKey):

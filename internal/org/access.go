@@ -31,7 +31,8 @@ type Access struct {
 	Kind Kind
 	ID   string
 	Name string
-	// Deleted is true for a group that was deleted but is still listed. Nobody can be added to such a group.
+	// Deleted is true if the access was deleted but is still listed. It is also true for a role or policy of which the
+	// API does not say who has it (404). Nobody can be given such access.
 	Deleted bool
 	// Assumable is true for a role that is used for a session. Vultr documents no way to attach such a role to a person.
 	Assumable bool

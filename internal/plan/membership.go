@@ -217,10 +217,11 @@ func (ix *index) canBeAccepted(inv *org.Invitation) bool {
 
 // openInvitations returns the invitations of p that can still be accepted, oldest first.
 func (ix *index) openInvitations(p *person) []*org.Invitation {
+	// An expired invitation whose date is in the future may have been renewed, unless the date is too far away.
+	latest := ix.in.Snapshot.Now.Add(org.InvitationLife + org.SettleAfter)
 	isOver := func(inv *org.Invitation) bool {
-		// An expired invitation whose date is in the future may have been renewed.
-		open := inv.Status == org.StatusPending ||
-			inv.Status == org.StatusExpired && (p.wasRenewed(inv) || !inv.Expires.IsZero())
+		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired &&
+			(p.wasRenewed(inv) || !inv.Expires.IsZero() && !inv.Expires.After(latest))
 		return !open || ix.isPast(p.expiresAt(inv))
 	}
 	if !slices.ContainsFunc(p.invitations, isOver) {

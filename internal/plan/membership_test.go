@@ -188,6 +188,11 @@ func TestMembership(t *testing.T) {
 		{"marked expired before its time", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -10)}
 		}, []string{"waiting i1"}},
+		{"marked expired, with a date that is too far away", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusExpired, -80)
+			inv.Expires = time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, []string{"reinvite expired i1"}},
 		{"marked expired, without a date of the end", func(in *plan.Input) {
 			inv := invitation("i1", ada, org.StatusExpired, -10)
 			inv.Expires = time.Time{}

@@ -146,7 +146,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 		}
 		return nil
 	}
-	if hasStatus(err, http.StatusNotFound) { // it was deleted after the list was read
+	if hasStatus(err, http.StatusNotFound) { // it was probably deleted after the list was read
 		row.Deleted = true
 		return nil
 	}
