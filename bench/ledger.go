@@ -21,7 +21,7 @@ func openStore(ctx context.Context, location, organization string) (s state.Stor
 	if err != nil {
 		return nil, nil, err
 	}
-	if s, err = place.Store(organization); err != nil {
+	if s, err = place.Store(ctx, organization); err != nil {
 		place.Close()
 		return nil, nil, err
 	}

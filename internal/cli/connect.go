@@ -69,7 +69,9 @@ func (a *app) openSession(
 	}
 	session, err = open(ctx, reconcile.Options{
 		Provider: client, Roster: r, AfterReading: a.progress.clear,
-		Store:      func(in org.Organization) (state.Store, error) { return places.Store(in.ID) },
+		Store: func(ctx context.Context, in org.Organization) (state.Store, error) {
+			return places.Store(ctx, in.ID)
+		},
 		Flags:      a.planFlags,
 		Identified: func(in org.Organization) { a.setOrganization(in, r) },
 		Warn:       func(text string) { a.log.Warn(text) },

@@ -154,7 +154,7 @@ func (a *app) history(ctx context.Context, b *backend.Backend, o historyOptions,
 }
 
 func readHistory(ctx context.Context, b *backend.Backend, organization string) ([]ledger.Entry, error) {
-	store, err := b.Store(organization)
+	store, err := b.Store(ctx, organization)
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func (a *app) showState(ctx context.Context, b *backend.Backend, l state.Locatio
 // inspect reads the ledger and the lock of one organization.
 func inspect(ctx context.Context, b *backend.Backend, id string) (report.OrganizationState, error) {
 	o := report.OrganizationState{ID: id}
-	store, err := b.Store(id)
+	store, err := b.Store(ctx, id)
 	if err != nil {
 		return o, err
 	}
@@ -218,11 +218,11 @@ func (a *app) copyLedgers(ctx context.Context, out io.Writer, ids []string, sour
 
 // copyLedger copies the ledger of one organization, and returns its number of lines.
 func copyLedger(ctx context.Context, source, target *backend.Backend, o ledger.CopyOptions) (lines int, err error) {
-	from, err := source.Store(o.Organization)
+	from, err := source.Store(ctx, o.Organization)
 	if err != nil {
 		return 0, err
 	}
-	to, err := target.Store(o.Organization)
+	to, err := target.Store(ctx, o.Organization)
 	if err != nil {
 		return 0, err
 	}
@@ -271,7 +271,7 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 	}
 	var failed error
 	for _, organization := range ids {
-		store, err := b.Store(organization)
+		store, err := b.Store(ctx, organization)
 		if err != nil {
 			return err
 		}

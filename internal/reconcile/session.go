@@ -45,7 +45,7 @@ type Options struct {
 	Roster   *roster.Roster
 	Flags    plan.Flags
 	// Store returns the place for the ledger of an organization.
-	Store func(org.Organization) (state.Store, error)
+	Store func(context.Context, org.Organization) (state.Store, error)
 	// Identified is called when the organization is known, before anything is decided. It may change the `organization`
 	// of Roster.
 	Identified func(org.Organization)
@@ -104,7 +104,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, WithCause(ctx, err)
 	}
-	return newSession(o, organization, o.Roster.RequiredAccess(), nil)
+	return newSession(ctx, o, organization, o.Roster.RequiredAccess(), nil)
 }
 
 // OpenAhead is like [Open], but also starts to read the organization, for a [Session.Plan] that follows. The reading
@@ -115,11 +115,12 @@ func OpenAhead(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, WithCause(ctx, err)
 	}
-	return newSession(o, organization, required, snapshot)
+	return newSession(ctx, o, organization, required, snapshot)
 }
 
 func newSession(
-	o Options, organization org.Organization, required org.Wanted, startedReading func() (org.Snapshot, error),
+	ctx context.Context, o Options, organization org.Organization, required org.Wanted,
+	startedReading func() (org.Snapshot, error),
 ) (*Session, error) {
 	s := &Session{opts: o, Organization: organization, required: required, startedReading: startedReading}
 	if o.Identified != nil {
@@ -128,8 +129,8 @@ func newSession(
 	var store state.Store
 	err := ErrNoOrganizationID
 	if organization.ID != "" {
-		store, err = o.Store(organization)
-		err = asStateError(err)
+		store, err = o.Store(ctx, organization)
+		err = WithCause(ctx, asStateError(err))
 	}
 	if err != nil {
 		if startedReading != nil {

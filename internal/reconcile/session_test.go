@@ -48,7 +48,8 @@ func optionsFor(t *testing.T, world sandbox.Options) (reconcile.Options, *sandbo
 	}
 	store := &ledgertest.Store{}
 	return reconcile.Options{
-		Provider: client, Roster: r, Store: func(org.Organization) (state.Store, error) { return store, nil },
+		Provider: client, Roster: r,
+		Store: func(context.Context, org.Organization) (state.Store, error) { return store, nil },
 	}, api, store
 }
 
@@ -203,7 +204,7 @@ func (slowStore) Read(ctx context.Context) ([]byte, error) {
 func TestInterruptedWhileReadingLedger(t *testing.T) {
 	t.Parallel()
 	o, _, store := options(t)
-	o.Store = func(org.Organization) (state.Store, error) { return slowStore{store}, nil }
+	o.Store = func(context.Context, org.Organization) (state.Store, error) { return slowStore{store}, nil }
 	for name, call := range map[string]func(context.Context, *reconcile.Session) error{
 		"plan": func(ctx context.Context, s *reconcile.Session) error {
 			_, err := s.Plan(ctx)

@@ -4,8 +4,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/dir"
@@ -40,23 +38,17 @@ func Open(ctx context.Context, l state.Location, getenv func(string) string) (*B
 // Close ends the connections.
 func (b *Backend) Close() { b.close() }
 
-// Store returns the store of an organization. It returns an error if the id cannot be the name of a
-// folder or a part of a key.
-func (b *Backend) Store(organization string) (state.Store, error) {
+// Store returns the store of an organization. The API may write an id in another case than before. So if b has no
+// ledger of exactly this id, but one of an id that differs only in case, Store returns the store of that id. It
+// returns an error if the id cannot be the name of a folder or a part of a key.
+func (b *Backend) Store(ctx context.Context, organization string) (state.Store, error) {
 	if b.objects == nil {
-		// The API may write an id in another case than before.
-		if existing, err := dir.Organizations(b.location.Path); err == nil {
-			isSame := func(id string) bool { return strings.EqualFold(id, organization) }
-			if i := slices.IndexFunc(existing, isSame); i >= 0 && !slices.Contains(existing, organization) {
-				organization = existing[i]
-			}
-		}
-		return dir.New(b.location.Path, organization)
+		return dir.Find(b.location.Path, organization)
 	}
 	if !objects.IsKeyPart(organization) {
 		return nil, fmt.Errorf("keep a ledger for the organization %.40q: its id cannot be part of a key", organization)
 	}
-	return objects.New(b.objects, organization, objects.DefaultTimes), nil
+	return objects.Find(ctx, b.objects, organization, objects.DefaultTimes)
 }
 
 // Organizations returns the ids of the organizations that have a ledger in b.

@@ -12,7 +12,8 @@ import (
 	"github.com/orgsync/orgsync/internal/state/backend"
 )
 
-// TestCaseOfOrganization checks that an organization has one ledger, in whatever case the API writes its id.
+// TestCaseOfOrganization checks that an organization has one ledger, in whatever case the API writes its id. A link
+// that leads nowhere in the same folder makes no difference.
 func TestCaseOfOrganization(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -20,8 +21,11 @@ func TestCaseOfOrganization(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink(filepath.Join(folder, "gone"), filepath.Join(folder, "a-link")); err != nil {
+		t.Skip(err) // Windows
+	}
 	for i, id := range []string{"D3E18D8D", "d3e18d8d"} {
-		store, err := b.Store(id)
+		store, err := b.Store(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +44,20 @@ func TestCaseOfOrganization(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if folders, err := filepath.Glob(filepath.Join(folder, "*")); err != nil || len(folders) != 1 {
+	if folders, err := filepath.Glob(filepath.Join(folder, "*")); err != nil || len(folders) != 2 {
 		t.Errorf("folders %q, %v", folders, err)
+	}
+}
+
+// TestUnreadableFolder checks that a folder whose names cannot be read is an error: it may have the ledger under an id
+// in another case.
+func TestUnreadableFolder(t *testing.T) {
+	t.Parallel()
+	b, err := backend.Open(t.Context(), state.Location{Kind: state.Folder, Path: "a\x00b"}, os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Store(t.Context(), "o1"); err == nil {
+		t.Error("no error")
 	}
 }

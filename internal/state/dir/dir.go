@@ -51,6 +51,26 @@ func New(stateDir, organizationID string) (*Store, error) {
 	return &Store{path: filepath.Join(stateDir, organizationID)}, nil
 }
 
+// Find is like [New], but if stateDir has no folder of exactly this name, it returns the store in the folder whose name
+// differs only in case. It looks only at the names in stateDir, because not every folder there must be readable.
+func Find(stateDir, organizationID string) (*Store, error) {
+	entries, err := os.ReadDir(stateDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look for the ledger: %w", err)
+	}
+	name := organizationID
+	for _, e := range entries {
+		if e.Name() == organizationID {
+			name = organizationID
+			break
+		}
+		if strings.EqualFold(e.Name(), organizationID) {
+			name = e.Name()
+		}
+	}
+	return New(stateDir, name)
+}
+
 // Organizations returns the ids of the organizations that have a ledger in stateDir.
 func Organizations(stateDir string) ([]string, error) {
 	entries, err := os.ReadDir(stateDir)

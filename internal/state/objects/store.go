@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,31 @@ type Store struct {
 // New returns the store of an organization. Its id must be valid as a part of a key, without a slash.
 func New(o Objects, organization string, t Times) *Store {
 	return &Store{objects: o, organization: organization, times: t}
+}
+
+// Find is like [New], but if o has no ledger of exactly this id, it returns the store of an id that has a ledger and
+// differs only in case.
+func Find(ctx context.Context, o Objects, organization string, t Times) (*Store, error) {
+	s := New(o, organization, t)
+	// Almost always, this one request is enough. A list of all organizations needs several.
+	for _, folder := range []string{logFolder, baseFolder} {
+		records, err := s.list(ctx, folder, "", 1)
+		if err != nil {
+			return nil, s.readError(err)
+		}
+		if len(records) > 0 {
+			return s, nil
+		}
+	}
+	ids, err := organizations(ctx, o, t)
+	if err != nil {
+		return nil, err
+	}
+	isSame := func(id string) bool { return strings.EqualFold(id, organization) }
+	if i := slices.IndexFunc(ids, isSame); i >= 0 && !slices.Contains(ids, organization) {
+		s = New(o, ids[i], t)
+	}
+	return s, nil
 }
 
 // HolderMayOutliveLease returns true: a paused run may continue after another run has taken over its
@@ -372,9 +398,20 @@ func IsKeyPart(id string) bool {
 // Organizations returns the ids of the organizations that have a ledger in o. Other programs may keep objects in the
 // same place.
 func Organizations(ctx context.Context, o Objects) ([]string, error) {
+	return organizations(ctx, o, DefaultTimes)
+}
+
+func organizations(ctx context.Context, o Objects, t Times) ([]string, error) {
 	var ids []string
+	list := func(prefix, after string) (infos []Info, err error) {
+		err = New(o, "", t).retry(ctx, func(ctx context.Context) error {
+			infos, err = o.List(ctx, prefix, after, 1)
+			return err
+		})
+		return infos, err
+	}
 	for after := ""; ; {
-		first, err := o.List(ctx, "", after, 1)
+		first, err := list("", after)
 		if err != nil {
 			return nil, fmt.Errorf("list the organizations in %s: %w", o.Place(), err)
 		}
@@ -391,7 +428,7 @@ func Organizations(ctx context.Context, o Objects) ([]string, error) {
 			continue
 		}
 		for _, folder := range []string{logFolder, baseFolder} {
-			records, err := o.List(ctx, id+"/"+folder, "", 1)
+			records, err := list(id+"/"+folder, "")
 			if err != nil {
 				return nil, fmt.Errorf("list the organizations in %s: %w", o.Place(), err)
 			}

@@ -697,3 +697,46 @@ func TestPausedBeforeAcquiring(t *testing.T) {
 		}
 	})
 }
+
+// TestFind checks that an organization has one ledger, in whatever case the API writes its id. If there are ledgers of
+// ids that differ only in case, the exact id wins. If the list fails, there is no store.
+func TestFind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		find := func(id string) *objects.Store {
+			t.Helper()
+			s, err := objects.Find(t.Context(), memory, id, objects.DefaultTimes)
+			must(t, err)
+			return s
+		}
+		add := func(s *objects.Store, line string) {
+			t.Helper()
+			l := acquire(t, s)
+			must(t, l.Append([]byte(line)))
+			must(t, l.Release())
+		}
+		add(find("O1-a"), "first\n")
+		if got := content(t, find("o1-A")); got != "first\n" {
+			t.Errorf("the id in another case: %q", got)
+		}
+		add(find("o1-b"), "of another organization\n")
+		add(objects.New(memory, "o1-A", objects.DefaultTimes), "second\n")
+		if got := content(t, find("o1-A")); got != "second\n" {
+			t.Errorf("the exact id: %q", got)
+		}
+		o, c := count(memory)
+		if _, err := objects.Find(t.Context(), o, "O1-a", objects.DefaultTimes); err != nil || len(c.requests) != 1 {
+			t.Errorf("requests %q, %v", c.requests, err)
+		}
+		failing := &statetest.Faulty{Objects: memory, Fault: func(_, key string) statetest.Fault {
+			if key == "" {
+				return statetest.Fault{Err: objects.ErrUnknown, Skip: true}
+			}
+			return statetest.Fault{}
+		}}
+		if _, err := objects.Find(t.Context(), failing, "O2", objects.DefaultTimes); !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("a list that fails: %v", err)
+		}
+	})
+}
