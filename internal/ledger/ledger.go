@@ -29,6 +29,9 @@ const maxIncomplete = 16 << 10
 // maxLine is an estimate of the longest usual line in bytes, to reserve room.
 const maxLine = 1 << 10
 
+// namesPerLine is the maximum number of runs that a line with wrongClock names, so that the line is not too long.
+const namesPerLine = 100
+
 // Options are the options of [Open].
 type Options struct {
 	// Organization is the id of the organization. Every line has it.
@@ -147,14 +150,23 @@ func (l *Ledger) load(holderMayOutliveLease bool) error {
 }
 
 // limitFuture adds a line with the current time if the ledger has times an hour or more in the future. A clock was
-// wrong then. The replay of this line sets all later times to the current time. So no mail waits until these times
-// have passed.
+// wrong then. The line names the runs that wrote times in the future. Its replay sets all later times of these runs to
+// the current time. So no mail waits until these times have passed.
 func (l *Ledger) limitFuture() error {
-	if l.replayed.lines == 0 || l.replayed.latest.Sub(l.opts.Now()) < time.Hour {
+	if l.replayed.lines == 0 {
+		return nil
+	}
+	now := l.opts.Now()
+	names, latest := l.replayed.runsAfter(now)
+	if latest.Sub(now) < time.Hour {
 		return nil
 	}
 	l.warnings = append(l.warnings, "the ledger holds times in the future, because a clock was wrong; they count as now")
-	return l.append(Entry{Action: Run, Kind: wrongClock})
+	var lines []Entry
+	for some := range slices.Chunk(names, namesPerLine) {
+		lines = append(lines, Entry{Action: Run, Kind: wrongClock, Object: strings.Join(some, " ")})
+	}
+	return l.append(lines...)
 }
 
 // Warnings returns sentences about the problems that Open found and repaired.

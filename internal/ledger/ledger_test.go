@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -717,5 +718,77 @@ func TestServerMayActUntilWithEarlierClock(t *testing.T) {
 			}
 		}
 		must(t, next.Close())
+	}
+}
+
+// TestFoundLedgerOfWrongClock: somebody appends a ledger that was lost, and in which a run found times in the future,
+// to the ledger that replaced it. Only the times of the run with the wrong clock are limited, also after a copy of this
+// run that comes first. A line that names no run, as earlier versions wrote it, limits nothing.
+func TestFoundLedgerOfWrongClock(t *testing.T) {
+	t.Parallel()
+	found, s := &ledgertest.Store{}, &ledgertest.Store{}
+	l := open(t, found, 5000)
+	must(t, mail(l, "ada@example.com", ledger.Sent, org.Invitation{ID: "i1", Expires: at(72)}))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactUnlistedUser, Email: "fay@example.com", UserID: "u8"}}))
+	must(t, l.Close())
+	before, err := found.Read(t.Context())
+	must(t, err)
+	l = open(t, found, 1)
+	if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], "times in the future") {
+		t.Errorf("warnings %q", w)
+	}
+	must(t, l.Close())
+	must(t, open(t, found, 1).Close()) // writes nothing: the times are not in the future any more
+	after, err := found.Read(t.Context())
+	must(t, err)
+	line := after[len(before):]
+	l = open(t, s, 100)
+	must(t, mail(l, "bob@example.com", ledger.Sent, org.Invitation{ID: "i2", Expires: at(172)}))
+	must(t, mail(l, "cat@example.com", ledger.Abandoned, org.Invitation{}))
+	must(t, edit(l, org.EditRemove, ledger.Sent)) // ada
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactUnlistedUser, Email: "eve@example.com", UserID: "u7"}}))
+	must(t, l.Close())
+	newer, err := s.Read(t.Context())
+	must(t, err)
+	earlier := regexp.MustCompile(`"object_id":"[^"]*",`).ReplaceAll(line, nil)
+	for name, c := range map[string]struct {
+		content  []byte
+		adaHours float64
+	}{
+		"alone":                         {after, 1},
+		"appended":                      {slices.Concat(newer, after), 1},
+		"appended to a copy":            {slices.Concat(before, newer, line), 1},
+		"appended line only":            {slices.Concat(newer, line), 0},
+		"appended line that names none": {slices.Concat(newer, earlier), 0},
+		"names none":                    {slices.Concat(before, earlier), 5000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if bytes.Count(c.content, []byte("wrong_clock")) != 1 {
+				t.Fatalf("not one line about a clock:\n%s", c.content)
+			}
+			s := &ledgertest.Store{}
+			lease, err := s.Acquire(t.Context(), state.Holder{}, 0)
+			must(t, err)
+			must(t, lease.Replace(c.content))
+			must(t, lease.Release())
+			memory, _, err := ledger.Read(t.Context(), s, "o1")
+			must(t, err)
+			if c.adaHours > 0 {
+				ada := memory.People["ada@example.com"].Mails
+				if len(ada) != 1 || !ada[0].At.Equal(at(c.adaHours)) || !memory.Unlisted["u8"].At.Equal(at(c.adaHours)) {
+					t.Errorf("ada %+v, unlisted %+v", ada, memory.Unlisted)
+				}
+			}
+			if !bytes.Contains(c.content, []byte("bob")) {
+				return
+			}
+			bob, cat := memory.People["bob@example.com"].Mails, memory.People["cat@example.com"].Mails
+			if len(bob) != 1 || !bob[0].At.Equal(at(100)) || !bob[0].Expires.Equal(at(172)) ||
+				len(cat) != 1 || !cat[0].ServerMayActUntil.Equal(at(100).Add(org.ActWithin)) ||
+				!memory.People["ada@example.com"].RemovedAt.Equal(at(100)) || !memory.Unlisted["u7"].At.Equal(at(100)) {
+				t.Errorf("bob %+v, cat %+v, %+v", bob, cat, memory)
+			}
+		})
 	}
 }

@@ -3,6 +3,8 @@ package ledger
 import (
 	"math"
 	"slices"
+	"sort"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -15,14 +17,26 @@ type replayer struct {
 	// over its lease.
 	holderMayOutliveLease bool
 
-	lines      int    // the number of lines so far
-	lastRun    string // the run of the last line
+	lines      int // the number of lines so far
+	runs       map[string]*run
+	begins     []begin // where another run begins, in the order of the lines
 	people     map[string]*person
 	announced  []*person // people with an intent of the last run
-	latest     time.Time // the latest time of all lines so far
 	unlisted   map[string]mark
 	access     map[org.AccessName]namedAccess
 	clockLines []int // the lines that say that a clock was wrong
+}
+
+// run is a run that wrote lines.
+type run struct {
+	name   string
+	latest time.Time // the latest time of its lines
+}
+
+// begin is the first line of several lines of one run.
+type begin struct {
+	line int
+	run  *run
 }
 
 // namedAccess is the id of a group, role or policy that a roster named, and the line that recorded it.
@@ -96,15 +110,15 @@ func (m *mail) lastAt() time.Time {
 
 func newReplayer(holderMayOutliveLease bool) *replayer {
 	return &replayer{
-		holderMayOutliveLease: holderMayOutliveLease, people: map[string]*person{}, unlisted: map[string]mark{},
-		access: map[org.AccessName]namedAccess{},
+		holderMayOutliveLease: holderMayOutliveLease, runs: map[string]*run{}, people: map[string]*person{},
+		unlisted: map[string]mark{}, access: map[org.AccessName]namedAccess{},
 	}
 }
 
 // add replays the next line.
 func (r *replayer) add(e Entry) {
 	r.lines++
-	if e.Run != r.lastRun {
+	if len(r.begins) == 0 || e.Run != r.begins[len(r.begins)-1].run.name {
 		// The run before is over. Its mails without an outcome were lost before this run sent anything.
 		for _, p := range r.announced {
 			if m := p.open; m != nil {
@@ -112,13 +126,18 @@ func (r *replayer) add(e Entry) {
 				p.open = nil
 			}
 		}
-		r.announced, r.lastRun = r.announced[:0], e.Run
+		r.announced = r.announced[:0]
+		if r.runs[e.Run] == nil {
+			r.runs[e.Run] = &run{name: e.Run}
+		}
+		r.begins = append(r.begins, begin{r.lines, r.runs[e.Run]})
 	}
 	if e.Action == Run && e.Kind == wrongClock {
-		r.limitTimes(e.Time)
+		r.limitTimes(strings.Fields(e.Object), e.Time)
 		r.clockLines = append(r.clockLines, r.lines)
 	}
-	r.latest = org.Later(r.latest, e.Time)
+	current := r.begins[len(r.begins)-1].run
+	current.latest = org.Later(current.latest, e.Time)
 	switch e.Action {
 	case Action(org.FactUnlistedUser):
 		if _, seen := r.unlisted[e.Object]; !seen {
@@ -306,11 +325,42 @@ func (r *refusals) add(last refusal, lines ...int) {
 // counts reports whether r counts the run already.
 func (r *refusals) counts(run string) bool { return r.count > 0 && r.last.run == run }
 
-// limitTimes sets all later times to t. A run found out at t that earlier lines were written with a wrong clock. A
-// line that is only older than the line before it is no reason: somebody may have appended a ledger that was lost.
-func (r *replayer) limitTimes(t time.Time) {
-	limit := func(at *time.Time) bool {
-		if !at.After(t) {
+// runsAfter returns the names of the runs whose lines have times after now, and the latest of these times.
+func (r *replayer) runsAfter(now time.Time) (names []string, latest time.Time) {
+	for name, wrote := range r.runs {
+		if wrote.latest.After(now) {
+			names, latest = append(names, name), org.Later(latest, wrote.latest)
+		}
+	}
+	slices.Sort(names)
+	return names, latest
+}
+
+// runOf returns the name of the run that wrote a line; "" for the line 0.
+func (r *replayer) runOf(line int) string {
+	after := sort.Search(len(r.begins), func(i int) bool { return r.begins[i].line > line })
+	if after == 0 {
+		return ""
+	}
+	return r.begins[after-1].run.name
+}
+
+// limitTimes sets all later times of these runs to t. A run found out at t that the clock of these runs was wrong. The
+// other runs keep their times, also if they are later than t: somebody may have appended a ledger that was lost to a
+// newer ledger. Earlier versions wrote lines without names. They limit nothing, because a mail that seems old causes a
+// second mail, and because the next run limits the times that are still in the future.
+func (r *replayer) limitTimes(names []string, t time.Time) {
+	wrong := map[string]bool{}
+	for _, name := range names {
+		if wrote := r.runs[name]; wrote != nil && wrote.latest.After(t) {
+			wrong[name], wrote.latest = true, t
+		}
+	}
+	if len(wrong) == 0 {
+		return
+	}
+	limit := func(at *time.Time, run string) bool {
+		if !at.After(t) || !wrong[run] {
 			return false
 		}
 		*at = t
@@ -318,25 +368,27 @@ func (r *replayer) limitTimes(t time.Time) {
 	}
 	for _, p := range r.people {
 		for _, m := range p.mails {
-			if limit(&m.At) && m.Expires.After(t.Add(org.InvitationLife)) {
+			if limit(&m.At, m.run) && m.Expires.After(t.Add(org.InvitationLife)) {
 				m.Expires = time.Time{}
 			}
-			if late := r.lastSend(m, t).Add(org.ActWithin); m.ServerMayActUntil.After(late) {
+			if late := r.lastSend(m, t).Add(org.ActWithin); m.ServerMayActUntil.After(late) &&
+				(wrong[m.run] || wrong[r.runOf(m.LostSequence)]) {
 				m.ServerMayActUntil = late // still later than any earlier mail, so that none of them is a witness
 			}
 		}
-		for _, at := range []*time.Time{&p.roundsFromAt, &p.joined.at, &p.suspended.at, &p.removed.at, &p.refused.last.at} {
-			limit(at)
+		for _, recorded := range []*mark{&p.joined, &p.suspended, &p.removed, &p.markBefore} {
+			limit(&recorded.at, r.runOf(recorded.line))
 		}
-		for i := range p.removals {
-			limit(&p.removals[i].At)
+		limit(&p.roundsFromAt, r.runOf(p.roundsFrom))
+		limit(&p.refused.last.at, p.refused.last.run)
+		for i, removed := range p.removals {
+			limit(&p.removals[i].At, r.runOf(removed.line))
 		}
 	}
 	for id, seen := range r.unlisted {
-		limit(&seen.at)
+		limit(&seen.at, r.runOf(seen.line))
 		r.unlisted[id] = seen
 	}
-	r.latest = t
 }
 
 func (p *person) drop(gone *mail) {
