@@ -84,9 +84,9 @@ func ParseLocation(text string) (Location, error) {
 }
 
 // notFolder matches text that was probably meant as a URL or as the settings of a database. It may have
-// a password.
-var notFolder = lazyregexp.New(`(?i)^(?:s3|postgres|postgresql|file)(?::|//)|^//|:[^@]*@|` +
-	`(?:^|\s)\w*(?:password|service|host|port|dbname|user)\w*\s*=`)
+// a password. It does not match a path with colons and @ after its first slash, or a path on a drive of Windows.
+var notFolder = lazyregexp.New(`(?is)^(?:s3|postgres|postgresql|file)(?::|//)|^//[^/]*(?::.*)?@|` +
+	`^[^/\\:]?:(?:[^/\\].*)?@|^[^/\\:]{2,}:.*@|(?:^|\s)\w*(?:password|service|host|port|dbname|user)\w*\s*=`)
 
 // ParseFolder returns the location of a folder. An error is a *[Problem], which does not contain text.
 func ParseFolder(text string) (Location, error) {
