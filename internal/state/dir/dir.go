@@ -71,7 +71,8 @@ func Find(stateDir, organizationID string) (*Store, error) {
 	return New(stateDir, name)
 }
 
-// Organizations returns the ids of the organizations that have a ledger in stateDir.
+// Organizations returns the ids of the organizations that have a ledger in stateDir. The error is a *[state.Problem] if
+// an entry of stateDir cannot be read.
 func Organizations(stateDir string) ([]string, error) {
 	entries, err := os.ReadDir(stateDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,7 +95,8 @@ func Organizations(stateDir string) ([]string, error) {
 			}
 		}
 		if err != nil {
-			return nil, err
+			return nil, &state.Problem{Err: err, Advice: "this entry of the state folder may hold a ledger: let the user that " +
+				"runs orgsync read it; if it holds no ledger, move it out of the state folder"}
 		}
 		ids = append(ids, e.Name())
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/dir"
 )
 
 // TestUnsafeFolders checks that folders to which other users may write, links and special files are
@@ -95,4 +96,19 @@ func TestGroupOfVolume(t *testing.T) {
 	must(t, os.Chmod(folder, 0o770))
 	l := open(t, newStore(t, stateDir))
 	must(t, l.Begin(1, 0))
+}
+
+// TestUnreadableNeighbour checks that the advice for an entry of the state folder that cannot be read is about this
+// entry.
+func TestUnreadableNeighbour(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(stateDir, "o1"), 0o700))
+	must(t, os.Symlink(filepath.Join(stateDir, "gone"), filepath.Join(stateDir, "other")))
+	ids, err := dir.Organizations(stateDir)
+	var problem *state.Problem
+	if !errors.As(err, &problem) || !strings.Contains(err.Error(), filepath.Join(stateDir, "other")) ||
+		!strings.Contains(problem.Advice, "may hold a ledger") {
+		t.Errorf("%q, %v", ids, err)
+	}
 }
