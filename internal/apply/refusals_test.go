@@ -264,10 +264,10 @@ func TestMailsThatLookUnsent(t *testing.T) {
 }
 
 // TestLostMailsAreTriedAgain: the server loses each mail for some runs, and does not act on it. Later, the person is
-// mailed within a day, and with --only at once.
+// mailed within a day, and with --reinvite at once, but not with --only: the lost mails may have been sent.
 func TestLostMailsAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	for _, only := range []bool{false, true} {
+	for _, byName := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			c := newDefaultCompany(t, sandbox.Options{}, ada)
 			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost})
@@ -281,8 +281,9 @@ func TestLostMailsAreTriedAgain(t *testing.T) {
 				}
 			})
 			c.ClearFaults()
-			if only {
-				c.expect(c.run(with{only: []string{ada}}), 0, ada, "invite done")
+			if byName {
+				c.expect(c.run(with{only: []string{ada}}), 3, ada, "refused")
+				c.expect(c.run(with{reinvite: []string{ada}}), 0, ada, "invite done")
 				return
 			}
 			c.applyTimes(24, time.Hour, with{}, func(int, outcome) {})

@@ -91,8 +91,8 @@ func TestCurrentKey(t *testing.T) {
 		"100%@example.com":         "100%@example.com",
 		"no address \u00fc":        "no address \u00fc",
 	} {
-		line := fmt.Sprintf(`{"v":1,"organization_id":"o1","run":"A","time":"2026-06-01T10:00:00Z","email":%q,"action":"invite"}`,
-			old)
+		line := fmt.Sprintf(
+			`{"v":1,"organization_id":"o1","run":"A","time":"2026-06-01T10:00:00Z","email":%q,"action":"invite"}`, old)
 		if e, err := parseLine([]byte(line), Entry{}); err != nil || e.Email != want {
 			t.Errorf("%q is read as %q, %v; want %q", old, e.Email, err, want)
 		}

@@ -40,7 +40,8 @@ func (ix *index) holdMail(p *person, d *decision) {
 	case ix.notePossibleAlias(p, d, nil):
 	case !p.only && !p.Until.IsZero() && now.Add(org.InvitationLife).After(p.EndsAt()):
 		d.note(p, Notice{Kind: EndsTooSoon, Text: p.Until.Format(time.DateOnly)})
-	case (!p.only || p.record.RefusedText == "") && p.record.Refusals >= maxRefusals && now.Sub(p.record.RefusedAt) < retryRefusedAfter-tolerance:
+	case p.record.Refusals >= maxRefusals && now.Sub(p.record.RefusedAt) < retryRefusedAfter-tolerance &&
+		(!p.only || p.record.RefusedText == ""):
 		d.note(p, Notice{Kind: RefusedMail, Since: p.record.RefusedAt, Text: p.record.RefusedText})
 	default:
 		return
