@@ -206,7 +206,9 @@ func (a *app) copyLedgers(ctx context.Context, out io.Writer, ids []string, sour
 		retired, isRetired := errors.AsType[*ledger.RetiredError](err)
 		switch {
 		case isRetired && retired.To == to.Argument():
-			fmt.Fprintf(out, "%s: has moved to %s already\n", clean(id), clean(to.String()))
+			if o.RetireTo == "" { // otherwise, the copy before said it
+				fmt.Fprintf(out, "%s: has moved to %s already\n", clean(id), clean(to.String()))
+			}
 		case err != nil:
 			return stateFailed(ctx, fmt.Errorf("copy the ledger of the organization %s: %w", id, err))
 		case o.RetireTo == "":
