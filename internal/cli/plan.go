@@ -24,8 +24,9 @@ the exit code stays the same.
 With --out FILE, orgsync also saves the plan. After you have reviewed the plan,
 'orgsync apply FILE' carries out exactly this plan. If the plan has changed
 since, apply changes nothing. If FILE exists, orgsync replaces it only if it is
-empty or a saved plan. FILE must not be in a folder of the roster, unless its
-name begins with a dot.
+empty or a saved plan. In a folder of the roster, the name of FILE must not look
+like the name of a roster, as plan.json does. A name that begins with a dot, such
+as .plan.json, is allowed.
 
 For a pull request, --output markdown prints a comment. If there are no changes,
 and no notices that somebody should act on, the comment is empty. --output

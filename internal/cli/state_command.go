@@ -192,7 +192,7 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 	if err := a.copyLedgers(ctx, out, ids, source, target, to, o); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Runs that still use %s refuse from now on.\n", clean(from.String()))
+	fmt.Fprintf(out, "Runs that still use %s refuse to start from now on.\n", clean(from.String()))
 	return out.err
 }
 

@@ -47,8 +47,8 @@ func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	case errors.Is(err, errNoObject) && isRelative:
 		return nil, fmt.Errorf("%q has no file or folder %q", ref, path)
 	case errors.Is(err, errNoObject):
-		return nil, fmt.Errorf("%q has no file or folder %q: the path counts from the top of the repository, "+
-			"or with ./ from here", ref, path)
+		return nil, fmt.Errorf("%q has no file or folder %q: the path starts at the top of the repository; "+
+			"a path with ./ starts at the working directory", ref, path)
 	case err != nil:
 		return nil, fmt.Errorf("find %q in %q: %w", path, ref, err)
 	}

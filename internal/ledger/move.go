@@ -72,8 +72,9 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 	_, err = parseContent(target.Content(), o.Organization, func(Entry) {})
 	if moved, ok := errors.AsType[*RetiredError](err); ok {
 		return 0, &state.Problem{
-			Err:    fmt.Errorf("the ledger in the target has moved to %.200s", moved.To),
-			Advice: "to move it back, first move that old ledger out of the target; or copy to an empty place",
+			Err: fmt.Errorf("the ledger in the target has moved to %.200s", moved.To),
+			Advice: "copy to an empty place; or, to copy the ledger back to the target, first move the old ledger out of the " +
+				"target",
 		}
 	}
 	if err != nil {

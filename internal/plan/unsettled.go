@@ -136,7 +136,7 @@ func (ix *index) mayBeSameAddress(m org.Mail) bool {
 }
 
 // mayBeSameMailbox reports whether two keys of addresses may be one mailbox: they differ only in dots, plus-tags and
-// the names of Google's domain, or asterisks in a hide a part of b.
+// the names of Google's domain, or a is b with asterisks in place of a part.
 func mayBeSameMailbox(a, b string) bool {
 	first, last, isMasked := strings.Cut(a, "*")
 	if isMasked {

@@ -106,7 +106,7 @@ var noticeStyles = []noticeStyle{
 			why = "a user or an invitation in the organization has no address that can be read, and may be theirs"
 			whyMany = why
 		case plan.HoldsAccess:
-			why = "they have a group, role or policy, although the list of users does not have them"
+			why = "they have a group, role or policy but are not in the list of users"
 			whyMany = why
 		}
 		return noticeWords{
@@ -144,12 +144,10 @@ var noticeStyles = []noticeStyle{
 	{plan.RefusedMail, pressing, func(n plan.Notice) noticeWords {
 		if n.Text == "" {
 			return noticeWords{
-				one: "several runs could not confirm an invitation mail to {who}: the answer to the last mail{at} was lost " +
-					"or not understood, and the list of invitations does not show this mail; " +
-					"orgsync tries again once a day, or at once with --reinvite {word}",
-				many: "people have no confirmed invitation mail after several runs: the answer to the last mail was lost " +
-					"or not understood, and the list of invitations does not show this mail; " +
-					"orgsync tries again once a day, or at once with --reinvite EMAIL",
+				one: "orgsync mailed {who} in several runs, but no mail is confirmed: the answer to the last mail{at} was lost " +
+					"or unclear, and the list does not show the mail; orgsync tries again once a day; to try now: --reinvite {word}",
+				many: "people were mailed in several runs, but no mail is confirmed: the answer to the last mail was lost " +
+					"or unclear, and the list does not show the mail; orgsync tries again once a day; to try now: --reinvite EMAIL",
 				item: "{who}, last mail{at}",
 			}
 		}
@@ -271,8 +269,8 @@ func needsAttentionWords(n plan.Notice) noticeWords {
 	case n.Text == plan.KeyUserNotListed:
 		return noticeWords{
 			one: "{who} is the user of the API key, but is not in the list of users: orgsync cannot give them the access " +
-				"that the roster names; give it in Vultr's console, or remove it from the roster",
-			many: "people have this API key, but are not in the list of users: orgsync cannot give them access",
+				"in the roster; give it in Vultr's console, or remove this access from the roster",
+			many: "people are users of the API key, but are not in the list of users: orgsync cannot give them access",
 		}
 	case n.UserID != "" && n.Text != "":
 		return noticeWords{
@@ -316,8 +314,9 @@ func quoteAlias(address string) string {
 	return "'" + strings.ReplaceAll(address, "'", "''") + "'"
 }
 
-// quoteAddress returns an address as a word of a shell, marked for a document. A part of an address is
-// another address, so that an address that does not fit into a report becomes a placeholder.
+// quoteAddress returns an address as a word of a shell, marked for a document. An address that does not
+// fit into a report becomes the placeholder EMAIL, because a part of it would be the address of somebody
+// else.
 func quoteAddress(a org.Address) string {
 	word := shellword.Quote(a.String())
 	if a.IsZero() || printable.Clean(word, document.AddressWidth) != word {

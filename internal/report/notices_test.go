@@ -161,7 +161,7 @@ func TestCausesInNotices(t *testing.T) {
 		notice plan.Notice
 		want   string
 	}{
-		{plan.Notice{Kind: plan.UnknownMembership, Text: plan.HoldsAccess}, "because they have a group, role or policy"},
+		{plan.Notice{Kind: plan.UnknownMembership, Text: plan.HoldsAccess}, "because they have a group, role or policy but"},
 		{plan.Notice{Kind: plan.NeedsAttention, Text: plan.KeyUserNotListed}, "is the user of the API key"},
 		{plan.Notice{Kind: plan.SuspendedUser, UserID: "u1", Text: "Locked"}, `the status "`},
 	} {

@@ -173,8 +173,10 @@ func parsePostgres(u *url.URL, query url.Values) (Location, error) {
 		return Location{}, err
 	}
 	if strings.Contains(u.Path, "@") { // a slash in the password
-		return Location{}, &Problem{errors.New("the name of the database in the URL of the state has an @"),
-			"set the password in PGPASSWORD or in a password file; in a URL, write %2F for a slash in it"}
+		return Location{}, &Problem{
+			errors.New("the URL of the state has an @ after a slash: the password probably has a slash"),
+			"set the password in PGPASSWORD or in a password file; or write %2F for each slash of the password in the URL",
+		}
 	}
 	l := Location{Kind: Postgres, URL: u.String()}
 	service := query.Get("service")

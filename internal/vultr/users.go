@@ -64,7 +64,8 @@ func decodeUser(f fields) org.User {
 	u.Suspended = u.Suspended || f.is("suspended", true) || !suspended.IsZero() || !understood
 	// manage_users is the legacy ACL of users who may manage other users (SPEC). A policy may allow
 	// that too, so other users may be admins as well.
-	// Only the letters count, because the documents write the ACL in several ways. Admin only keeps people.
+	// Only the letters count, because the documents write the ACL in several ways. orgsync uses Admin only
+	// so that it does not take away the last users who can manage users.
 	onlyLetters := func(r rune) rune {
 		if unicode.IsLetter(r) {
 			return unicode.ToLower(r)

@@ -61,12 +61,13 @@ func checkFile(file string) error {
 // checkMode returns a *[state.Problem] if other users may write to path. name is its name in the error.
 func checkMode(info fs.FileInfo, name, path string) error {
 	mode := info.Mode().Perm()
-	const why = "a forged ledger lets people be mailed twice or forgotten; run: "
+	const why = "with a forged ledger, people are mailed twice or not at all; run: "
 	switch {
 	case mode&0o002 != 0 && info.Mode()&fs.ModeSticky != 0: // such as /tmp, which other programs need as it is
 		return &state.Problem{
-			Err:    fmt.Errorf("every user of this machine may write to %s", name),
-			Advice: "use a folder of its own, which is kept: a forged ledger lets people be mailed twice or forgotten",
+			Err: fmt.Errorf("every user of this machine may write to %s", name),
+			Advice: "use a folder that only orgsync uses and that no restart empties: with a forged ledger, people are " +
+				"mailed twice or not at all",
 		}
 	case mode&0o002 != 0:
 		return &state.Problem{
