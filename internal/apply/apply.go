@@ -135,6 +135,8 @@ type item struct {
 	sends int  // how often this run sent the change
 	// readFailed is true if Err already says that the reading that should settle the change failed.
 	readFailed bool
+	// unconfirmed is the error of a request whose answer did not confirm the edit; nil if there is none.
+	unconfirmed error
 	// doubtful is true if an earlier mail to the person was refused, or was lost and assumed not sent.
 	doubtful bool
 	// previous is the change of the same person before this change; nil if there is none.

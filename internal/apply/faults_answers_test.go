@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -671,4 +673,47 @@ func TestManyEditsAnsweredWithText(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEditDoneButAnsweredWithText: a server makes an edit and answers with a text, and its lists lag. The edit is made
+// once more, and the server refuses that. The outcome is not known, and the next run finds that the edit is done.
+func TestEditDoneButAnsweredWithText(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.addMembers(ada)
+		must(t, c.Advance(time.Hour))
+		c.setFirstGroups("everyone")
+		inner, edits := c.wire.Handler, 0
+		var mu sync.Mutex
+		groups, lagsUntil := map[string]*httptest.ResponseRecorder{}, c.Now().Add(10*time.Minute)
+		c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.Method == http.MethodGet {
+				rec := groups[r.URL.String()]
+				if isGroup := strings.HasPrefix(r.URL.Path, "/v2/groups"); rec == nil || !isGroup || c.Now().After(lagsUntil) {
+					rec = httptest.NewRecorder()
+					inner.ServeHTTP(rec, r)
+					groups[r.URL.String()] = rec
+				}
+				maps.Copy(w.Header(), rec.Header())
+				w.WriteHeader(rec.Code)
+				_, _ = w.Write(rec.Body.Bytes())
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			if edits++; edits > 1 {
+				w.WriteHeader(http.StatusConflict)
+				fmt.Fprint(w, `{"error":"The user is a member already"}`)
+				return
+			}
+			inner.ServeHTTP(httptest.NewRecorder(), r)
+			fmt.Fprint(w, `{"message":"The user was added"}`)
+		})
+		c.expect(c.run(with{}), 3, ada, "grant unknown")
+		must(t, c.Advance(time.Hour))
+		c.expect(c.run(with{}), 0, ada, "nothing")
+		c.expectUser(ada, "everyone")
+	})
 }

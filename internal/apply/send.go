@@ -69,6 +69,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		it.state, it.Err = rejected, err
 	case failure == org.Lost || failure == org.Unreadable:
 		it.state, it.Err = ambiguous, err
+		if isUnconfirmed(err) {
+			it.unconfirmed = err
+		}
 		if change.Action.Mails() {
 			r.noteLoss(0)
 		}

@@ -212,6 +212,8 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			continue // the mail counts as sent, because no later reading can settle it
 		case needed == nil:
 			r.concludeUnneeded(it, fresh.Notices)
+		case it.state == rejected && it.unconfirmed != nil: // perhaps because the request before did it
+			r.conclude(it, Unknown, it.unconfirmed)
 		case it.state == rejected || it.sends >= maxSends:
 			r.conclude(it, Failed, it.Err)
 		case mails:

@@ -48,7 +48,7 @@ func (a *app) connect(ctx context.Context) (client *vultr.Client, stop func(), e
 func (a *app) openSession(
 	ctx context.Context, r *roster.Roster, open func(context.Context, reconcile.Options) (*reconcile.Session, error),
 ) (session *reconcile.Session, stop func(), err error) {
-	place, err := r.StatePlace()
+	place, err := a.statePlaceOf(r)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/reconcile"
+	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/state"
 	"github.com/orgsync/orgsync/internal/state/backend"
 )
@@ -54,6 +55,21 @@ func (a *app) location(rosterState string) (state.Location, error) {
 		err = &otherStateError{inFlag: inFlag, inRoster: inRoster}
 	}
 	return inFlag, err
+}
+
+// statePlaceOf returns the place that the roster r names for the state; "" if it names none. A linked roster
+// may only have a relative place if it does not decide where the ledger is: --state does, or the
+// simulation has its own folder.
+func (a *app) statePlaceOf(r *roster.Roster) (string, error) {
+	place, err := r.StatePlace()
+	linked, isLinked := errors.AsType[*roster.LinkedStateError](err)
+	switch {
+	case isLinked && a.sandbox.On:
+		return "", nil
+	case isLinked && a.state != "":
+		return filepath.Join(filepath.Dir(linked.File), linked.State), nil
+	}
+	return place, err
 }
 
 // otherStateError says that --state and the roster name different places.

@@ -50,7 +50,7 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 		r, err := a.loadRoster(ctx)
 		switch {
 		case err == nil:
-			if rosterState, err = r.StatePlace(); err != nil {
+			if rosterState, err = a.statePlaceOf(r); err != nil {
 				return err
 			}
 		case !errors.Is(err, fs.ErrNotExist):

@@ -81,10 +81,13 @@ type Invitation struct {
 	OrgName      string
 	Status       InvitationStatus
 	StatusText   string // the server's word for the status, which may be any text
-	APIEnabled   *bool  // nil if the server did not say
-	Created      time.Time
-	Responded    time.Time
-	Expires      time.Time
+	// StatusIfSentAgain is set if Status is StatusUnknown because one field says that somebody answered the invitation
+	// and another that nobody did. It is the status if orgsync sent the invitation again after the answer.
+	StatusIfSentAgain InvitationStatus
+	APIEnabled        *bool // nil if the server did not say
+	Created           time.Time
+	Responded         time.Time
+	Expires           time.Time
 	// DateUnreadable is true if a date of the server has an unknown form. orgsync does not guess such a date. If the
 	// date matters, it sends the person no mail.
 	DateUnreadable bool

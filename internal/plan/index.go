@@ -166,6 +166,12 @@ func (ix *index) assignInvitations() {
 			ix.visible.unidentified = ix.visible.unidentified || p == nil && inv.Unidentified && ix.canBeAccepted(inv)
 			continue
 		}
+		if m := p.mailOf(inv.ID); inv.StatusIfSentAgain != "" && !inv.Responded.IsZero() && m != nil &&
+			m.At.After(inv.Responded) {
+			sentAgain := *inv
+			sentAgain.Status = inv.StatusIfSentAgain
+			inv = &sentAgain
+		}
 		p.invitations = append(p.invitations, inv)
 	}
 	for i := range ix.people {
@@ -213,11 +219,10 @@ func (ix *index) assignUsers() {
 		if p != nil && u.Service {
 			p.service = u
 		}
-		switch {
-		case !u.Unidentified:
-		case p != nil:
+		switch isKnown := p != nil && u.Email.IsZero() && !u.Service; {
+		case isKnown: // by its id
 			p.unidentified = true
-		default:
+		case u.Unidentified:
 			ix.visible.unidentified = true
 		}
 		if p != nil && !p.ended && isUnaccepted(u) {

@@ -217,11 +217,12 @@ func (ix *index) canBeAccepted(inv *org.Invitation) bool {
 
 // openInvitations returns the invitations of p that can still be accepted, oldest first.
 func (ix *index) openInvitations(p *person) []*org.Invitation {
-	// An expired invitation whose date is in the future may have been renewed, unless the date is too far away.
+	// An expired invitation whose date is in the future may have been renewed. If the date is too far away, only a mail
+	// in the ledger shows this.
 	latest := ix.in.Snapshot.Now.Add(org.InvitationLife + org.SettleAfter)
 	isOver := func(inv *org.Invitation) bool {
 		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired &&
-			(p.wasRenewed(inv) || !inv.Expires.IsZero() && !inv.Expires.After(latest))
+			(p.wasRenewed(inv) || !inv.Expires.IsZero() && (!inv.Expires.After(latest) || ix.wasMailedLately(p, inv)))
 		return !open || ix.isPast(p.expiresAt(inv))
 	}
 	if !slices.ContainsFunc(p.invitations, isOver) {
@@ -234,6 +235,12 @@ func (ix *index) openInvitations(p *person) []*org.Invitation {
 func (p *person) wasRenewed(inv *org.Invitation) bool {
 	m := p.mailOf(inv.ID)
 	return m != nil && !inv.ExpiresAt().After(m.At)
+}
+
+// wasMailedLately reports whether the ledger has a mail of inv that was sent less than 72 hours ago.
+func (ix *index) wasMailedLately(p *person, inv *org.Invitation) bool {
+	m := p.mailOf(inv.ID)
+	return m != nil && !ix.isPast(m.At.Add(org.InvitationLife))
 }
 
 // expiry returns when inv expires, and whether this is an estimate because the server gave no date.
@@ -304,8 +311,8 @@ func (p *person) hasInvitation(id string) bool {
 // invitation that p accepted after the newest one was sent, or at an unknown time. If the newest one has no dates, it
 // prefers any accepted invitation. So orgsync does not mail a person again who accepted.
 //
-// The unknown time does not count if orgsync mailed p after the accepted invitation was made, and the key can see all
-// users: orgsync mailed p because p had left.
+// The unknown time does not count if orgsync mailed p after the accepted invitation could no longer be accepted, and if
+// the key can see all users: orgsync mailed p because p had left.
 func (ix *index) decidingInvitation(p *person) *org.Invitation {
 	if len(p.invitations) == 0 {
 		return nil
@@ -313,8 +320,8 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 	newest := p.invitations[len(p.invitations)-1]
 	last := p.lastMail()
 	for _, inv := range slices.Backward(p.invitations) {
-		mailedSince := last != nil && last.InvitationID != inv.ID && last.At.After(inv.Created) &&
-			ix.visible.users && ix.visible.suspended
+		mailedSince := last != nil && last.InvitationID != inv.ID && !inv.ExpiresAt().IsZero() &&
+			last.At.After(inv.ExpiresAt()) && ix.visible.users && ix.visible.suspended
 		isLater := inv.Responded.IsZero() && !mailedSince || inv.Responded.After(newest.Created)
 		if inv.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || isLater) {
 			return inv

@@ -193,6 +193,32 @@ func TestMembership(t *testing.T) {
 			inv.Expires = time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"reinvite expired i1"}},
+		{"marked expired after a renewal that is valid for longer than usual", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusExpired, -80)
+			inv.Expires = hours(75)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			m := sent(1, "i1", -1)
+			m.Expires = hours(75)
+			addMails(in, m)
+		}, []string{"waiting i1"}},
+		{"answered and pending, and mailed again since", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusUnknown, -10)
+			inv.Responded, inv.StatusIfSentAgain = hours(-20), org.StatusPending
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -10))
+		}, []string{"waiting i1"}},
+		{"answered and pending, and mailed before", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusUnknown, -10)
+			inv.Responded, inv.StatusIfSentAgain = hours(-9), org.StatusPending
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -10))
+		}, []string{"needs_attention i1"}},
+		{"answered at an unknown time and pending", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusUnknown, -10)
+			inv.StatusIfSentAgain = org.StatusPending
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -10))
+		}, []string{"needs_attention i1"}},
 		{"marked expired, without a date of the end", func(in *plan.Input) {
 			inv := invitation("i1", ada, org.StatusExpired, -10)
 			inv.Expires = time.Time{}

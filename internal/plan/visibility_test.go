@@ -176,6 +176,11 @@ func TestUnidentified(t *testing.T) {
 			in.Memory.People = map[string]org.PersonRecord{ada: {Joined: true, UserID: "u9"}}
 			in.InviteLeft = true
 		}, held, "invite"},
+		{"a user that the ledger knows, and who may be a service user", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, org.User{ID: "u9", AddressMissing: true})
+			in.Memory.People = map[string]org.PersonRecord{ada: {Joined: true, UserID: "u9"}}
+			in.InviteLeft = true
+		}, held, "invite"},
 		{"somebody in a group who is not in the list of users", func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
 		}, held, "invite"},

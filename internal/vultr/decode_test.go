@@ -104,7 +104,9 @@ func TestInvitationStatus(t *testing.T) {
 		// It was answered, and sent again after that. The server keeps the old answer.
 		{`{"invite_status":"Pending",` + responded + `,` + registered + `,` + renewed + `}`, org.StatusPending, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `,` + registered + `,` + renewed + `}`, org.StatusExpired, "Expired"},
-		{`{"invite_status":"Pending","status":"accepted",` + responded + `,` + renewed + `}`, org.StatusPending, "Pending"},
+		{`{"invite_status":"Pending","status":"accepted",` + responded + `,` + renewed + `}`, org.StatusUnknown, "Pending"},
+		{`{"invite_status":"Pending",` + responded + `,` + registered + `,"expiration_date":"2026-06-04T12:00:00Z"}`,
+			org.StatusUnknown, "Pending"},
 		{`{"invite_status":"expired"}`, org.StatusExpired, "expired"},
 		{`{"invite_status":"Declined"}`, org.StatusDeclined, "Declined"},
 		{`{"invite_status":"Rejected"}`, org.StatusDeclined, "Rejected"},
@@ -128,6 +130,10 @@ func TestInvitationStatus(t *testing.T) {
 		got := decodeInvitation(decodeFields(t, test.json))
 		if got.Status != test.want || got.StatusText != test.text {
 			t.Errorf("%s: status %q, text %q; want %q, %q", test.json, got.Status, got.StatusText, test.want, test.text)
+		}
+		isUnclear := got.Status == org.StatusUnknown && (got.StatusText == "Pending" || got.StatusText == "Expired")
+		if isUnclear != (got.StatusIfSentAgain != "") {
+			t.Errorf("%s: if it was sent again, its status is %q", test.json, got.StatusIfSentAgain)
 		}
 	}
 }
@@ -499,6 +505,13 @@ func TestWithSuspended(t *testing.T) {
 			t.Errorf("%s: %+v", name, all)
 		}
 	}
+	odd := org.User{ID: "u1", StatusText: "Locked", Suspended: true}
+	for _, listed := range [][]org.User{nil, {odd}} {
+		all := withSuspended(listed, []org.User{odd})
+		if all[0].StatusText != "" || !all[0].Suspended {
+			t.Errorf("the list of suspended users says that the user is suspended: %+v", all)
+		}
+	}
 	unknown := org.User{ID: "u3", ServiceUnknown: true}
 	for says, want := range map[bool]bool{true: false, false: true} {
 		all := withSuspended([]org.User{{ID: "u1", ServiceUnknown: says}}, []org.User{unknown})
@@ -514,8 +527,10 @@ func TestWithSuspended(t *testing.T) {
 		if all[1].Unidentified == missing || all[2].Unidentified == missing {
 			t.Errorf("service users have no address, missing %t: %+v", missing, all)
 		}
-		if all := withSuspended([]org.User{nobody}, nil); !all[0].Unidentified {
-			t.Errorf("no list says who is a service user: %+v", all)
+		for _, others := range [][]org.User{nil, {{ID: "u1", Service: true}}} {
+			if all := withSuspended(append(others, nobody), []org.User{nobody}); !all[len(others)].Unidentified {
+				t.Errorf("no list says who is a person: %+v", all)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -44,12 +45,14 @@ func hasStatus(err error, status int) bool {
 }
 
 // isFromAPI reports whether an answer that is not a success comes from the API, as far as it shows. The answers of
-// the API have the member error and often the status (SPEC, 4xx), whatever their content type is. Other answers are
-// doubted only if they are web pages, or if they have status 403, which proxies and firewalls send.
+// the API have the member error and often the status (SPEC, 4xx), whatever their content type is. Other APIs explain
+// an error in another member. Other answers are doubted only if they are web pages, or if they have status 403, which
+// proxies and firewalls send.
 func isFromAPI(a answer, body []byte) bool {
 	f := decodeObject(body)
+	explains := func(member string) bool { return f.text(member) != "" }
 	return f.errorText() != "" || f != nil && wholeNumber(f.text("status")) == a.status ||
-		!isHTML(a.header) && a.status != http.StatusForbidden
+		!isHTML(a.header) && (a.status != http.StatusForbidden || slices.ContainsFunc(descriptions, explains))
 }
 
 // failureText returns the error text of an answer that is not a success: its `error` (SPEC, 4xx) or

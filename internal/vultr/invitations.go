@@ -151,7 +151,7 @@ func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, erro
 		return invitation, fmt.Errorf("the answer is about %q", top.text("email_invited"))
 	}
 	if status := wordStatus(invitation.StatusText); status == org.StatusPending {
-		invitation.Status = status // the mail was sent just now, so any answer in it is older
+		invitation.Status, invitation.StatusIfSentAgain = status, "" // sent just now, so any answer in it is older
 	}
 	return invitation, checkOpen(invitation, top, now)
 }
@@ -203,27 +203,26 @@ func decodeInvitation(f fields) org.Invitation {
 	// The documents explain invite_status. They do not explain status, which may be beside it.
 	invitation.StatusText = intern(cmp.Or(f.text("invite_status"), f.text("status")))
 	invitation.Status = statusOf(invitation)
-	if (invitation.Status == org.StatusPending || invitation.Status == org.StatusExpired) &&
-		!wasSentAgain(invitation) && saysAnswered(invitation, wordStatus(f.text("status"))) {
-		invitation.Status = org.StatusUnknown // one field says that it was answered, the other that it was not
+	if invitation.Status == org.StatusPending || invitation.Status == org.StatusExpired {
+		// One field may say that the invitation was answered, and the other that it was not.
+		other := wordStatus(f.text("status"))
+		isAnswered := !invitation.Registered.IsZero() && !invitation.Responded.IsZero()
+		if other == org.StatusAccepted || other == org.StatusDeclined || other == org.StatusCancelled ||
+			isAnswered && !wasSentAgain(invitation) {
+			invitation.Status, invitation.StatusIfSentAgain = org.StatusUnknown, invitation.Status
+		}
 	}
 	return invitation
 }
 
-// saysAnswered reports whether a field of i other than its status says that somebody answered i. other is the
-// status of the second field for it.
-func saysAnswered(i org.Invitation, other org.InvitationStatus) bool {
-	return !i.Registered.IsZero() && !i.Responded.IsZero() ||
-		other == org.StatusAccepted || other == org.StatusDeclined || other == org.StatusCancelled
-}
-
-// wasSentAgain reports whether i was sent after somebody answered it. The server may keep the old answer.
+// wasSentAgain reports whether i was certainly sent after somebody answered it. The server may keep the old answer.
 func wasSentAgain(i org.Invitation) bool {
+	const zones = 14 * time.Hour // two dates without a zone may differ by so much
 	sent := i.Created
 	if !i.Expires.IsZero() {
 		sent = i.Expires.Add(-org.InvitationLife)
 	}
-	return !i.Responded.IsZero() && i.Responded.Before(sent)
+	return !i.Responded.IsZero() && i.Responded.Before(sent.Add(-zones))
 }
 
 // Invitations returns all invitations that the API lists. The caller must check that they are for

@@ -287,6 +287,8 @@ func TestForbiddenByProxy(t *testing.T) {
 		"text":                        {status(403, "Forbidden"), false},
 		"list":                        {status(403, `["error"]`), false},
 		"object without error":        {status(403, `{"blocked":true}`), false},
+		"message":                     {status(403, `{"message":"Forbidden"}`), true},
+		"message in a page":           {asPage(`{"message":"Forbidden"}`), false},
 		"error":                       {status(403, `{"error":"no"}`), true},
 		"error with the content type": {asPage(`{"error":"no","status":403}`), true},
 		"status":                      {status(403, `{"status":403}`), true},

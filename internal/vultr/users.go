@@ -81,34 +81,35 @@ func decodeUser(f fields) org.User {
 // service user (govultr), this is unknown for users who are only in the other list.
 func withSuspended(all, suspended []org.User) []org.User {
 	byID, byEmail := make(map[string]int, len(all)), make(map[string]int, len(all)) // indices in all
-	saysService := false
+	saysService, saysPerson := false, false
 	for i, u := range all {
 		byID[strings.ToLower(u.ID)], byEmail[u.Email.Key()] = i, i
 		saysService = saysService || !u.ServiceUnknown
+		saysPerson = saysPerson || !u.ServiceUnknown && !u.Service
 	}
 	for i := range all {
-		all[i].Unidentified = all[i].Unidentified && !(saysService && isUnknownService(all[i]))
+		all[i].Unidentified = all[i].Unidentified && !(saysPerson && isUnknownService(all[i]))
 		all[i].ServiceUnknown = false
 	}
 	for _, u := range suspended {
-		u.Suspended = true
+		u.Suspended, u.StatusText = true, ""
 		i, listed := byID[strings.ToLower(u.ID)]
 		if u.ID == "" {
 			i, listed = byEmail[u.Email.Key()]
 		}
 		if listed {
-			all[i].Suspended = true
+			all[i].Suspended, all[i].StatusText = true, ""
 			continue
 		}
 		u.ServiceUnknown = u.ServiceUnknown && saysService
-		u.Unidentified = u.Unidentified && !isUnknownService(u)
+		u.Unidentified = u.Unidentified && !(saysPerson && isUnknownService(u))
 		all = append(all, u)
 	}
 	return all
 }
 
 // isUnknownService reports whether u is probably a service user: u has no address, and the row does not say whether u
-// is one, although other rows do.
+// is one. If rows say of people that they are no service users, every person has such a row.
 func isUnknownService(u org.User) bool { return u.ServiceUnknown && u.AddressMissing }
 
 // checkUsers returns an error if the list of users cannot be true: it is empty although the key belongs

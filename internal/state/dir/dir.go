@@ -55,6 +55,13 @@ func New(stateDir, organizationID string) (*Store, error) {
 // differs only in case. It looks only at the names in stateDir, because not every folder there must be readable.
 func Find(stateDir, organizationID string) (*Store, error) {
 	entries, err := os.ReadDir(stateDir)
+	if errors.Is(err, fs.ErrPermission) { // a folder that cannot be listed may still have a folder that can be used
+		if s, newErr := New(stateDir, organizationID); newErr == nil {
+			if _, statErr := os.Lstat(s.path); statErr == nil {
+				return s, nil
+			}
+		}
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("look for the ledger: %w", err)
 	}

@@ -112,3 +112,22 @@ func TestUnreadableNeighbour(t *testing.T) {
 		t.Errorf("%q, %v", ids, err)
 	}
 }
+
+// TestFindInUnlistableFolder checks that a state folder that may be entered but not listed can be used, if the folder
+// of the organization is there.
+func TestFindInUnlistableFolder(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may list every folder")
+	}
+	stateDir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(stateDir, "o1"), 0o700))
+	must(t, os.Chmod(stateDir, 0o311))
+	t.Cleanup(func() { _ = os.Chmod(stateDir, 0o700) })
+	if _, err := dir.Find(stateDir, "o1"); err != nil {
+		t.Error(err)
+	}
+	if _, err := dir.Find(stateDir, "o2"); err == nil {
+		t.Error("o2 may be there in another case")
+	}
+}
