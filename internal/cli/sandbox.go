@@ -60,9 +60,9 @@ and a key. If you run these commands in a shell, orgsync and other clients use
 the simulated API in that shell. It accepts every key.
 
 Vultr's documents leave open how the API answers in some cases. A dialect is one
-way in which the API may answer. It has one value for each axis. An axis is one
-detail of the API, such as the form of dates. docs/sandbox.md lists dialects and
-axes.
+way in which the API may answer. An axis is one detail of the API, such as the
+form of dates. A dialect has one value for each axis. docs/sandbox.md lists
+dialects and axes.
 
 A fault is a list of words in one argument. Exactly one word says what goes
 wrong:

@@ -103,8 +103,8 @@ var noticeStyles = []noticeStyle{
 		whyMany := "this key cannot see whether they are members already"
 		switch n.Text {
 		case plan.NoAddress:
-			why = "a user or an invitation in the organization has no address that can be read, and may be theirs"
-			whyMany = why
+			why = "the organization has a user or an invitation without a readable address, and it may belong to this person"
+			whyMany = "the organization has users or invitations without a readable address, and they may belong to these people"
 		case plan.HoldsAccess:
 			why = "they have a group, role or policy but are not in the list of users"
 			whyMany = why
