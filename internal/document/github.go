@@ -86,7 +86,8 @@ func (p *printer) annotate(kind string, list annotations, nouns, dir string) {
 	shown := list.first
 	if list.count > maxAnnotations {
 		more := list.count - maxAnnotations + 1
-		shown[maxAnnotations-1] = Annotation{Text: fmt.Sprintf("… and %d more %s: --output text shows them all", more, nouns)}
+		text := fmt.Sprintf("… and %d more %s: --output text shows them all", more, nouns)
+		shown[maxAnnotations-1] = Annotation{Text: text}
 	}
 	for _, a := range shown {
 		p.line(a.command(kind, dir))

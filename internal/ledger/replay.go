@@ -197,7 +197,7 @@ func (r *replayer) add(e Entry) {
 			if p.lastMail.intent == m.Sequence {
 				p.lastMail = p.previousMail
 			}
-			// The mail may have been sent all the same, for example if the list writes the address in another way. So the
+			// The mail may have been sent in spite of this, for example if the list writes the address in another way. So the
 			// person must not get such a mail in every run.
 			p.refused.add(refusal{m.run, m.lastAt(), ""}, m.Sequence, m.outcome, r.lines)
 			p.drop(m)
@@ -347,7 +347,7 @@ func (r *replayer) runOf(line int) string {
 
 // limitTimes sets all later times of these runs to t. A run found out at t that the clock of these runs was wrong. The
 // other runs keep their times, also if they are later than t: somebody may have appended a ledger that was lost to a
-// newer ledger. Earlier versions wrote lines without names. They limit nothing, because a mail that seems old causes a
+// newer ledger. The lines of earlier versions name no runs. They limit nothing, because a mail that seems old causes a
 // second mail, and because the next run limits the times that are still in the future.
 func (r *replayer) limitTimes(names []string, t time.Time) {
 	wrong := map[string]bool{}

@@ -61,7 +61,7 @@ func (ix *index) waitForFirstDay(p *person, d *decision) bool {
 	return true
 }
 
-// noteEndsSoon adds a notice if the last day of p is near, unless the notice EndedSoon says so already.
+// noteEndsSoon adds a notice if the last day of p is near, unless the notice EndsTooSoon says so already.
 func (ix *index) noteEndsSoon(p *person, d *decision) {
 	if p.EndsSoon(ix.in.Snapshot.Now) && !d.hasNotice(EndsTooSoon) {
 		d.note(p, Notice{Kind: EndsSoon, Text: p.Until.Format(time.DateOnly)})

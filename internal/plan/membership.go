@@ -138,7 +138,7 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 		ix.decideAfterLeaving(p, d, "")
 	case newest == nil:
 		d.invite(p, Invite, NotInvited, "")
-	case isUnanswered(newest) && (p.unidentified || p.holdsAccess || ix.visible.unidentified) && !ix.mayMailHidden(p):
+	case isUnanswered(newest) && ix.mayBeUnidentified(p) && !ix.mayMailHidden(p):
 		ix.holdHidden(p, d)
 	case isUnanswered(newest):
 		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {

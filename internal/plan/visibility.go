@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -45,9 +46,6 @@ const (
 // mayHide reports whether a person may be a member although neither the list of users nor the list of invitations
 // shows them. orgsync does not mail such a person.
 func (v visibility) mayHide(before priorStatus) bool {
-	if v.unidentified {
-		return true
-	}
 	if v.users {
 		return !v.suspended && before == memberBefore // they may be suspended
 	}
@@ -104,22 +102,25 @@ const KeyUserNotListed = "key_user_not_listed"
 // invite` and p was never mailed.
 func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
 	before := priorStatusOf(p)
-	if !ix.visible.mayHide(before) && !p.unidentified && !p.holdsAccess {
+	if !ix.visible.mayHide(before) && !ix.mayBeUnidentified(p) {
 		return false
 	}
 	if !ix.mayMailHidden(p) {
 		ix.holdHidden(p, d)
 		return true
 	}
-	if ix.maybeUnlisted == nil {
-		ix.maybeUnlisted = p
-	}
+	ix.maybeUnlisted = cmp.Or(ix.maybeUnlisted, p)
 	reason := NotInvited
 	if before == memberBefore {
 		reason = ListedAgain
 	}
 	d.invite(p, Invite, reason, "")
 	return true
+}
+
+// mayBeUnidentified reports whether a row may be about p although it does not say who it is about.
+func (ix *index) mayBeUnidentified(p *person) bool {
+	return p.unidentified || p.holdsAccess || ix.visible.unidentified
 }
 
 // mayMailHidden reports whether orgsync mails p although p may be a member.
@@ -129,9 +130,7 @@ func (ix *index) mayMailHidden(p *person) bool {
 
 // holdHidden holds the mail to p, who may be a member.
 func (ix *index) holdHidden(p *person, d *decision) {
-	if ix.maybeUnlisted == nil {
-		ix.maybeUnlisted = p
-	}
+	ix.maybeUnlisted = cmp.Or(ix.maybeUnlisted, p)
 	n := Notice{Kind: UnknownMembership}
 	switch {
 	case p.holdsAccess:

@@ -151,7 +151,7 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
-// TestUnidentified: a user or an invitation without a readable address may belong to anybody whom the ledger and the
+// TestUnidentified: a user or an invitation without a readable address may belong to anybody that the ledger and the
 // lists do not show.
 func TestUnidentified(t *testing.T) {
 	t.Parallel()

@@ -39,7 +39,7 @@ var outcomeColors = map[apply.Outcome]document.Color{
 	apply.Failed: document.Red, apply.Unknown: document.Yellow, apply.Skipped: document.Faint,
 }
 
-// resultTable returns a table with a row for each change. reinvite has the people whom --reinvite names.
+// resultTable returns a table with a row for each change. reinvite has the people that --reinvite names.
 func resultTable(r apply.Result, reinvite []org.Address) document.Table {
 	t := document.Table{Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "outcome"},
 		{Head: "why", Prose: true}}}

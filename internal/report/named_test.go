@@ -81,7 +81,7 @@ func TestNotSelected(t *testing.T) {
 	}
 }
 
-// TestReasonsOfReinvite checks that a person whom --reinvite names does not count as never invited: they may have
+// TestReasonsOfReinvite checks that a person that --reinvite names does not count as never invited: they may have
 // declined an earlier invitation.
 func TestReasonsOfReinvite(t *testing.T) {
 	t.Parallel()

@@ -68,7 +68,7 @@ func notSelectedText(p plan.Plan) string {
 }
 
 // changeTable returns a table with a row for each change, in the order of [compareAddresses]. reinvite has
-// the people whom --reinvite names.
+// the people that --reinvite names.
 func changeTable(changes []plan.Change, reinvite []org.Address) document.Table {
 	t := document.Table{
 		Columns: []document.Column{{Head: "change"}, {Head: "person"}, {Head: "why", Prose: true}, {Head: "entry", Drop: 1}},

@@ -35,7 +35,7 @@ var actionStyles = map[plan.Action]actionStyle{
 }
 
 // reasonText returns the reason for c, in the past tense if c is done. If c gives API access, the text
-// says so. reinvite has the people whom --reinvite names.
+// says so. reinvite has the people that --reinvite names.
 func reasonText(c plan.Change, done bool, reinvite []org.Address) string {
 	wantsAPI := c.Detail.APIEnabled != nil && *c.Detail.APIEnabled
 	access := string(c.Detail.Kind) + " " + document.MarkName(c.Detail.Name)

@@ -535,7 +535,7 @@ func TestWithSuspended(t *testing.T) {
 	}
 }
 
-// TestUnidentified checks which texts leave open to whom a row belongs.
+// TestUnidentified checks which texts do not say which person a row is about.
 func TestUnidentified(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,28 +55,23 @@ func New(stateDir, organizationID string) (*Store, error) {
 // Find is like [New], but if stateDir has no folder of exactly this name, it returns the store in the folder whose name
 // differs only in case. It looks only at the names in stateDir, because not every folder there must be readable.
 func Find(stateDir, organizationID string) (*Store, error) {
-	entries, err := os.ReadDir(stateDir)
-	if errors.Is(err, fs.ErrPermission) { // a folder that cannot be listed may still have a folder that can be used
-		if s, newErr := New(stateDir, organizationID); newErr == nil {
-			if _, statErr := os.Lstat(s.path); statErr == nil {
-				return s, nil
-			}
-		}
+	s, err := New(stateDir, organizationID)
+	if err != nil {
+		return nil, err
 	}
+	if _, err := os.Lstat(s.path); err == nil { // also in a state folder that cannot be listed
+		return s, nil
+	}
+	entries, err := os.ReadDir(stateDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("look for the ledger: %w", err)
 	}
-	name := organizationID
-	for _, e := range entries {
-		if e.Name() == organizationID {
-			name = organizationID
-			break
-		}
+	for _, e := range slices.Backward(entries) {
 		if strings.EqualFold(e.Name(), organizationID) {
-			name = e.Name()
+			return New(stateDir, e.Name())
 		}
 	}
-	return New(stateDir, name)
+	return s, nil
 }
 
 // Organizations returns the ids of the organizations that have a ledger in stateDir. The error is a *[state.Problem] if
