@@ -65,6 +65,14 @@ const (
 	StatusUnknown   InvitationStatus = "unknown"
 )
 
+// IsAnswered reports whether s is accepted, declined or cancelled.
+func (s InvitationStatus) IsAnswered() bool {
+	return s == StatusAccepted || s == StatusDeclined || s == StatusCancelled
+}
+
+// IsUnanswered reports whether s is pending or expired.
+func (s InvitationStatus) IsUnanswered() bool { return s == StatusPending || s == StatusExpired }
+
 // InvitationLife is how long an invitation can be accepted after it was sent (docs.vultr.com,
 // what-is-the-validity-period-of-an-organization-invitation).
 const InvitationLife = 72 * time.Hour

@@ -100,7 +100,7 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	self := ix.in.Snapshot.Self
 	for _, inv := range ix.unlistedInvitations {
 		switch {
-		case !isUnanswered(&inv) && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
+		case !inv.Status.IsUnanswered() && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
 		case !inv.Invited.IsZero():
 			add(inv.Invited)

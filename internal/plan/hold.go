@@ -167,7 +167,7 @@ func (d *decision) noteOtherAddress(p *person) {
 // there is none.
 func (p *person) unreadableInvitation() *org.Invitation {
 	for _, inv := range slices.Backward(p.invitations) {
-		if inv.DateUnreadable && isUnanswered(inv) {
+		if inv.DateUnreadable && inv.Status.IsUnanswered() {
 			return inv
 		}
 	}

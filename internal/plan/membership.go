@@ -138,9 +138,9 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 		ix.decideAfterLeaving(p, d, "")
 	case newest == nil:
 		d.invite(p, Invite, NotInvited, "")
-	case isUnanswered(newest) && ix.mayBeUnidentified(p) && !ix.mayMailHidden(p):
+	case newest.Status.IsUnanswered() && ix.mayBeUnidentified(p) && !ix.mayMailHidden(p):
 		ix.holdHidden(p, d)
-	case isUnanswered(newest):
+	case newest.Status.IsUnanswered():
 		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {
 			ix.decideAfterLeaving(p, d, "") // after this invitation was sent, they joined by another one
 			return
@@ -203,11 +203,6 @@ func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
 	}
 	d.note(p, Notice{Kind: GaveUp, InvitationID: id, Mails: mails, Since: since})
 	return true
-}
-
-// isUnanswered reports whether inv is pending or expired.
-func isUnanswered(inv *org.Invitation) bool {
-	return inv.Status == org.StatusPending || inv.Status == org.StatusExpired
 }
 
 // canBeAccepted reports whether inv, an invitation of nobody in the roster, can still be accepted.
@@ -343,7 +338,7 @@ func (p *person) rounds() (mails int, since time.Time) {
 	}
 	wasAnswered := func(m org.Mail) bool {
 		return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
-			return inv.ID == m.InvitationID && isAnswered(inv)
+			return inv.ID == m.InvitationID && inv.Status.IsAnswered()
 		})
 	}
 	for _, m := range p.record.Mails {
@@ -353,7 +348,7 @@ func (p *person) rounds() (mails int, since time.Time) {
 		}
 	}
 	for _, inv := range p.invitations {
-		if !isUnanswered(inv) || p.mailOf(inv.ID) != nil || p.record.RoundsResetSequence > 0 &&
+		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || p.record.RoundsResetSequence > 0 &&
 			!inv.Created.After(p.record.RoundsResetAt) {
 			continue
 		}

@@ -173,7 +173,7 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 		if !m.Renewal && own != nil && !inv.Expires.IsZero() && !inv.Expires.After(own.ExpiresAt()) {
 			continue // it was not renewed either: it was declined or cancelled before it expired
 		}
-		if isAnswered(inv) && !inv.Responded.After(m.At) {
+		if inv.Status.IsAnswered() && !inv.Responded.After(m.At) {
 			continue // it was answered before m was sent
 		}
 		expires := inv.ExpiresAt()
@@ -195,12 +195,7 @@ func (p *person) mayHaveRenewed(inv *org.Invitation, m org.Mail) bool {
 	if m.Renewal && p.hasInvitation(m.InvitationID) {
 		return inv.ID == m.InvitationID
 	}
-	return !isAnswered(inv)
-}
-
-// isAnswered reports whether inv was accepted, declined or cancelled.
-func isAnswered(inv *org.Invitation) bool {
-	return inv.Status == org.StatusAccepted || inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
+	return !inv.Status.IsAnswered()
 }
 
 // witness returns the last mail that the list shows, in the order of sending. The list would also show every mail

@@ -203,12 +203,10 @@ func decodeInvitation(f fields) org.Invitation {
 	// The documents explain invite_status. They do not explain status, which may be beside it.
 	invitation.StatusText = intern(cmp.Or(f.text("invite_status"), f.text("status")))
 	invitation.Status = statusOf(invitation)
-	if invitation.Status == org.StatusPending || invitation.Status == org.StatusExpired {
+	if invitation.Status.IsUnanswered() {
 		// One field may say that the invitation was answered, and the other that it was not.
-		other := wordStatus(f.text("status"))
 		isAnswered := !invitation.Registered.IsZero() && !invitation.Responded.IsZero()
-		if other == org.StatusAccepted || other == org.StatusDeclined || other == org.StatusCancelled ||
-			isAnswered && !wasSentAgain(invitation) {
+		if wordStatus(f.text("status")).IsAnswered() || isAnswered && !wasSentAgain(invitation) {
 			invitation.Status, invitation.StatusIfSentAgain = org.StatusUnknown, invitation.Status
 		}
 	}

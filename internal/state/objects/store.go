@@ -36,14 +36,12 @@ func New(o Objects, organization string, t Times) *Store {
 func Find(ctx context.Context, o Objects, organization string, t Times) (*Store, error) {
 	s := New(o, organization, t)
 	// Almost always, this one request is enough. A list of all organizations needs several.
-	for _, folder := range []string{logFolder, baseFolder} {
-		records, err := s.list(ctx, folder, "", 1)
-		if err != nil {
-			return nil, s.readError(err)
-		}
-		if len(records) > 0 {
-			return s, nil
-		}
+	exists, err := s.exists(ctx)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	if exists {
+		return s, nil
 	}
 	ids, err := organizations(ctx, o, t)
 	if err != nil {
@@ -403,15 +401,12 @@ func Organizations(ctx context.Context, o Objects) ([]string, error) {
 
 func organizations(ctx context.Context, o Objects, t Times) ([]string, error) {
 	var ids []string
-	list := func(prefix, after string) (infos []Info, err error) {
-		err = New(o, "", t).retry(ctx, func(ctx context.Context) error {
-			infos, err = o.List(ctx, prefix, after, 1)
+	for after := ""; ; {
+		var first []Info
+		err := New(o, "", t).retry(ctx, func(ctx context.Context) (err error) {
+			first, err = o.List(ctx, "", after, 1)
 			return err
 		})
-		return infos, err
-	}
-	for after := ""; ; {
-		first, err := list("", after)
 		if err != nil {
 			return nil, fmt.Errorf("list the organizations in %s: %w", o.Place(), err)
 		}
@@ -427,15 +422,22 @@ func organizations(ctx context.Context, o Objects, t Times) ([]string, error) {
 		if !IsKeyPart(id) {
 			continue
 		}
-		for _, folder := range []string{logFolder, baseFolder} {
-			records, err := list(id+"/"+folder, "")
-			if err != nil {
-				return nil, fmt.Errorf("list the organizations in %s: %w", o.Place(), err)
-			}
-			if len(records) > 0 {
-				ids = append(ids, id)
-				break
-			}
+		exists, err := New(o, id, t).exists(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the organizations in %s: %w", o.Place(), err)
+		}
+		if exists {
+			ids = append(ids, id)
 		}
 	}
+}
+
+// exists reports whether s has a record of a ledger.
+func (s *Store) exists(ctx context.Context) (bool, error) {
+	for _, folder := range []string{logFolder, baseFolder} {
+		if records, err := s.list(ctx, folder, "", 1); err != nil || len(records) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
