@@ -218,7 +218,7 @@ func TestGrantBeforeRevoke(t *testing.T) {
 		"granted": {sandbox.Fault{}, "4/0/0/0", "[everyone]"},
 		"refused": {sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict},
 			"0/2/0/2", "[platform]"},
-		"forbidden":      {sandbox.Fault{Kind: sandbox.FaultForbid}, "0/1/0/3", "[platform]"},
+		"forbidden":      {sandbox.Fault{Kind: sandbox.FaultForbid}, "0/2/0/2", "[platform]"},
 		"never answered": {sandbox.Fault{Kind: sandbox.FaultDrop}, "0/2/0/2", "[platform]"},
 		"not answered, and the server acted": {sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true}, "4/0/0/0",
 			"[everyone]"},
@@ -261,7 +261,8 @@ func TestGrantBeforeRevoke(t *testing.T) {
 	}
 }
 
-// TestKeyMayNotGrant: a key that may not grant access can still invite people.
+// TestKeyMayNotGrant: a key that may not grant access can still invite people. After five denials, the other grants are
+// not tried.
 func TestKeyMayNotGrant(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -273,11 +274,35 @@ func TestKeyMayNotGrant(t *testing.T) {
 		}
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodPost, Path: "/v2/groups*"})
 		run := c.apply(with{concurrency: 1})
-		if run.Stopped != nil || run.counts() != "30/1/0/9" {
+		if run.Stopped != nil || run.counts() != "30/5/0/5" {
 			t.Errorf("%s, stopped by %v", run.counts(), run.Stopped)
 		}
 		if all := c.mailCount(); all != 10 {
 			t.Errorf("%d mails", all)
+		}
+	})
+}
+
+// TestOwnerIsNotRemoved: the API answers 403 to the removal of one user, and allows the others. They are removed, in
+// whatever order the users come.
+func TestOwnerIsNotRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.addMembers(ada)
+		c.addMembers(manyPeople(20)...)
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+		c.roster.Settings.MaxRemovals = 100
+		for _, u := range c.World().Users {
+			if u.Email == "p000@example.com" || u.Email == "p010@example.com" {
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodDelete,
+					Path: "/v2/organizations/" + c.World().Organization.ID + "/user/" + u.ID})
+			}
+		}
+		o := c.run(with{concurrency: 1})
+		if o.counts() != "18/2/0/0" || o.exitCode() != 3 {
+			c.logOutcome(o)
+			t.Errorf("exit code %d, %s (done/failed/unknown/skipped)", o.exitCode(), o.counts())
 		}
 	})
 }

@@ -117,11 +117,19 @@ type run struct {
 	// lastRefusal is this answer.
 	refusalsInRow int
 	lastRefusal   string
-	mailsStopped  error              // why no more mails are sent; nil if mails may be sent
-	forbidden     map[editKind]error // the kinds of edits that the key may not make, each with the answer that said so
+	mailsStopped  error // why no more mails are sent; nil if mails may be sent
+	denials       map[editKind]*denials
 }
 
-// editKind is a kind of edits that a key may make or not.
+// denials says how often the API denied one kind of edits, and with which error the last time. keyMay is true if it
+// allowed at least one.
+type denials struct {
+	number int
+	last   error
+	keyMay bool
+}
+
+// editKind is a kind of edits that need the same permission of the key.
 type editKind struct {
 	op   org.EditOp
 	kind org.Kind
@@ -137,7 +145,7 @@ type item struct {
 	readFailed bool
 	// unconfirmed is the error of a request whose answer did not confirm the edit; nil if there is none.
 	unconfirmed error
-	// doubtful is true if an earlier mail to the person was refused, or was lost and assumed not sent.
+	// doubtful is true if an earlier mail to the person was refused or denied, or was lost and assumed not sent.
 	doubtful bool
 	// previous is the change of the same person before this change; nil if there is none.
 	previous *item
@@ -157,7 +165,7 @@ const (
 // Run carries out p and returns the result of every change. It starts no new request after ctx ends.
 func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	o.Concurrency = max(1, o.Concurrency)
-	r := &run{opts: o, org: p.Organization, forbidden: map[editKind]error{}}
+	r := &run{opts: o, org: p.Organization, denials: map[editKind]*denials{}}
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
 	go r.watchLease()
@@ -239,7 +247,7 @@ func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
 		record := memory.People[it.Email.Key()]
-		it.doubtful = record.AssumedNotSent || record.Refusals > 0
+		it.doubtful = record.AssumedNotSent || record.Refusals > 0 || record.Denied
 		if it.previous == nil {
 			people = append(people, nil)
 		}

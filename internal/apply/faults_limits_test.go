@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -269,8 +270,8 @@ func TestFaultB1RevokesAreLimited(t *testing.T) {
 	}
 }
 
-// TestFaultB2GroupRenamedOrDeleted: people are still invited if a group is renamed or deleted. Before, such a group
-// stopped every invitation.
+// TestFaultB2GroupRenamedOrDeleted: people are still invited if a group is renamed, deleted or cannot be read. Before,
+// such a group stopped every invitation.
 func TestFaultB2GroupRenamedOrDeleted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -285,6 +286,18 @@ func TestFaultB2GroupRenamedOrDeleted(t *testing.T) {
 		"deleted, with its id in the ledger": {func(c *company) error { return c.DeleteGroup("platform") }, true, true},
 		"misspelled": {func(c *company) error {
 			c.roster.People[0].Groups = refs("Platform")
+			return nil
+		}, true, true},
+		"its members may not be read": {func(c *company) error {
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodGet,
+				Path: "/v2/groups/" + c.groupID("platform") + "/members"})
+			return nil
+		}, true, true},
+		"its id cannot be used in a request": {func(c *company) error {
+			c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+				rec.Body = bytes.NewBuffer(bytes.ReplaceAll(rec.Body.Bytes(), []byte(c.groupID("platform")), []byte("a/../b")))
+				return rec
+			})
 			return nil
 		}, true, true},
 	} {
@@ -328,6 +341,17 @@ func TestFaultB2GroupRenamedOrDeleted(t *testing.T) {
 			})
 		})
 	}
+}
+
+// groupID returns the id of the group with this name.
+func (c *company) groupID(name string) string {
+	for _, g := range c.World().Groups {
+		if g.Name == name {
+			return g.ID
+		}
+	}
+	c.t.Fatalf("there is no group %s", name)
+	return ""
 }
 
 // addToRoster adds people to the roster.

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -296,4 +297,59 @@ func TestLostMailsAreTriedAgain(t *testing.T) {
 			c.expect(c.run(with{}), 0, ada, "reinvite done")
 		})
 	}
+}
+
+// TestKeyMayNotRenew: the key may invite people but not send invitations again. People whose invitation expired get a
+// new one, and nobody else has to wait because of them.
+func TestKeyMayNotRenew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, ada, bob, zoe)
+		for _, who := range []string{ada, bob} {
+			_, err := c.AddInvitation(sandbox.Invitation{Email: who, State: "expired"})
+			must(t, err)
+		}
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/invitation/{id}/resend"})
+		o := c.run(with{})
+		c.expect(o, 0, ada, "reinvite done")
+		c.expect(o, 0, bob, "reinvite done")
+		c.expect(o, 0, zoe, "invite done")
+		for _, who := range []string{ada, bob, zoe} {
+			c.expectMails(who, 1)
+		}
+		must(t, c.Advance(time.Hour))
+		if o := c.run(with{resend: []string{ada}}); o.exitCode() == 0 || len(c.Mails()[ada]) != 1 {
+			t.Errorf("--resend: exit code %d, %d mails", o.exitCode(), len(c.Mails()[ada]))
+		}
+	})
+}
+
+// TestOnePersonIsDenied: the API answers 403 to the mail to one person and allows all others. The run that meets this
+// stops, because the key may have lost its permission. The next run mails everybody else.
+func TestOnePersonIsDenied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, manyPeople(10)...)
+		const denied = "p000@example.com"
+		inner := c.wire.Handler
+		c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if r.Method == http.MethodPost && bytes.Contains(body, []byte(denied)) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusForbidden)
+				fmt.Fprint(w, `{"error": "You may not invite this person", "status": 403}`)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			inner.ServeHTTP(w, r)
+		})
+		c.run(with{})
+		for range 8 {
+			must(t, c.Advance(time.Hour))
+			c.expect(c.run(with{}), 3, denied, "invite failed")
+		}
+		if n := c.mailCount(); n != 9 {
+			t.Errorf("%d mails, want 9", n)
+		}
+	})
 }

@@ -22,8 +22,13 @@ const (
 	// maxUnanswered and Options.Concurrency together are the number of changes in a row without an answer after which
 	// the run stops.
 	maxUnanswered = 10
+	// forbidden is the HTTP status for something that the key may not do.
+	forbidden = 403
 	// maxRefusals is the number of mails in a row, refused with the same answer, after which no more mails are sent.
 	maxRefusals = 5
+	// maxDenials is the number of edits of one kind that the API denies before orgsync assumes that the key may make
+	// none of this kind. Fewer may be about a person or a group: the owner cannot be removed by anybody.
+	maxDenials = 5
 )
 
 // carryOut sends change, and concludes the item or marks it as ambiguous, rejected or blocked. change is the item's
@@ -65,6 +70,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 			return org.Denied
 		}
 		r.conclude(it, Done, nil)
+		r.noteAllowed(change)
 	case failure == org.Refused:
 		it.state, it.Err = rejected, err
 	case failure == org.Lost || failure == org.Unreadable:
@@ -117,10 +123,11 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 		inv, err := r.sendMail(it, ledger.Resend, change, func(ctx context.Context) (org.Receipt, error) {
 			return r.opts.API.Resend(ctx, change.InvitationID, change.Email)
 		})
-		if failureOf(err) != org.Refused || change.Reason == plan.Requested {
+		if failureOf(err) != org.Refused && !isForbidden(err) || change.Reason == plan.Requested {
 			return inv, err
 		}
-		// Vultr's documents disagree on whether an expired invitation can be renewed. A new one can always be sent.
+		// Vultr's documents disagree on whether an expired invitation can be renewed, and the key may lack the permission
+		// for this. A new invitation may still be possible.
 	}
 	invite := func(api func(context.Context, org.Address, bool) (org.Receipt, error)) (org.Invitation, error) {
 		return r.sendMail(it, ledger.Invite, change, func(ctx context.Context) (org.Receipt, error) {
@@ -252,8 +259,13 @@ func isUnconfirmed(err error) bool {
 	return ok && call.Unconfirmed
 }
 
-// noteDenied records that the key may not make change. If the key does not work or may not invite, it stops the run.
-// Otherwise it forbids all edits of this kind.
+// isForbidden reports whether the API says in err that the key may not do this.
+func isForbidden(err error) bool {
+	call, ok := errors.AsType[*org.CallError](err)
+	return ok && call.Status == forbidden && !call.NotFromAPI
+}
+
+// noteDenied records that the API denied change. If the key does not work or may not invite, it stops the run.
 func (r *run) noteDenied(change plan.Change, err error) {
 	call, ok := errors.AsType[*org.CallError](err)
 	if change.Action.Mails() || ok && call.Status == unauthorized {
@@ -262,7 +274,25 @@ func (r *run) noteDenied(change plan.Change, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}] = err
+	d := r.denialsOf(change)
+	d.number++
+	d.last = err
+}
+
+// noteAllowed records that the key may make edits like change. Later denials are then about a person or a group.
+func (r *run) noteAllowed(change plan.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.denialsOf(change).keyMay = true
+}
+
+// denialsOf returns the denials of the edits that are like change. The caller must hold r.mu.
+func (r *run) denialsOf(change plan.Change) *denials {
+	kind := editKind{org.EditOp(change.Action), change.Detail.Kind}
+	if r.denials[kind] == nil {
+		r.denials[kind] = &denials{}
+	}
+	return r.denials[kind]
 }
 
 // countRefusals counts refused mails. After maxRefusals mails in a row that were refused with the same answer, no
@@ -295,14 +325,17 @@ func withoutAddress(text string, a org.Address) string {
 	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(a.String())).ReplaceAllLiteralString(text, "(address)")
 }
 
-// checkForbidden returns an error if no more mails may be sent, or if the key may not make this kind of edit.
+// checkForbidden returns an error if no more mails may be sent, or if the key may make no edits of this kind.
 func (r *run) checkForbidden(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if change.Action.Mails() {
 		return r.mailsStopped
 	}
-	return r.forbidden[editKind{org.EditOp(change.Action), change.Detail.Kind}]
+	if d := r.denialsOf(change); d.number >= maxDenials && !d.keyMay {
+		return d.last
+	}
+	return nil
 }
 
 // nextNumber returns the number of a change that begins.

@@ -92,9 +92,9 @@ func TestMemory(t *testing.T) {
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Renewal: true,
 			InvitationID: "i1",
 			Sequence:     1, At: at(0), Expires: at(72)}}}}}},
-		{"one mail refused, and one not sent", runs{func(l *ledger.Ledger) error {
+		{"one mail denied, and one not sent", runs{func(l *ledger.Ledger) error {
 			return errors.Join(mail(l, ada, ledger.Refused, org.Invitation{}), mail(l, bob, ledger.NotSent, org.Invitation{}))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, bob: {}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Denied: true}, bob: {}}}},
 		{"an answer that was lost, by a line of an earlier version",
 			runs{func(l *ledger.Ledger) error { return mail(l, ada, ledger.Lost, org.Invitation{}) }},
 			org.Memory{People: map[string]org.PersonRecord{ada: {Mails: []org.Mail{{Email: ada, Sequence: 1, Lost: true,
@@ -568,7 +568,7 @@ func TestCompactionKeepsRoundsAndUnlistedPeople(t *testing.T) {
 	must(t, mail(l, "dan@example.com", ledger.Lost, org.Invitation{}))
 	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: "dan@example.com"}}))
 	for range 4000 {
-		must(t, mail(l, "ben@example.com", ledger.Refused, org.Invitation{}))
+		must(t, mail(l, "ben@example.com", ledger.NotSent, org.Invitation{}))
 	}
 	before := l.Memory()
 	must(t, l.Close())
@@ -580,7 +580,7 @@ func TestCompactionKeepsRoundsAndUnlistedPeople(t *testing.T) {
 	}
 	after := l.Memory()
 	if _, known := after.People["ben@example.com"]; known {
-		t.Error("the memory has a person with refused mails only")
+		t.Error("the memory has a person with mails only that were not sent")
 	}
 	for who, r := range after.People {
 		for _, m := range r.Mails {
@@ -616,6 +616,7 @@ func TestCompactionKeepsFacts(t *testing.T) {
 		must(t, l.Close())
 	}
 	l := open(t, s, 3)
+	must(t, mail(l, "ian@example.com", ledger.Refused, org.Invitation{}))
 	must(t, l.RecordFacts([]org.Fact{
 		{Kind: org.FactUnlistedUser, Email: "eve@example.com", UserID: "u7"},
 		{Kind: org.FactAccess, Access: &org.NamedAccess{
@@ -628,13 +629,13 @@ func TestCompactionKeepsFacts(t *testing.T) {
 	must(t, err)
 	ada, fay := want.People["ada@example.com"], want.People["fay@example.com"]
 	gil, hal := want.People["gil@example.com"], want.People["hal@example.com"]
-	if len(ada.Removals) != 2 || fay.Refusals != 3 || gil.Refusals != 3 || hal.Refusals != 3 ||
+	if len(ada.Removals) != 2 || !want.People["ian@example.com"].Denied || fay.Refusals != 3 || gil.Refusals != 3 || hal.Refusals != 3 ||
 		len(want.Unlisted) != 1 || len(want.Access) != 2 {
 		t.Fatalf("the memory is not what the test needs: %+v", want)
 	}
 	l = open(t, s, 4)
 	for range 4000 {
-		must(t, mail(l, "ben@example.com", ledger.Refused, org.Invitation{}))
+		must(t, mail(l, "ben@example.com", ledger.NotSent, org.Invitation{}))
 	}
 	must(t, l.Close())
 	long, _ := s.Read(t.Context())

@@ -78,6 +78,8 @@ type refusals struct {
 	count int
 	last  refusal
 	lines [][]int // the lines of the last org.KeptRefusals refusals
+	// deniedLine is the line that says that the server denied the last mail; 0 if it did not.
+	deniedLine int
 }
 
 // refusal is a mail that the server refused, or that was lost and counts as not sent.
@@ -274,8 +276,11 @@ func (r *replayer) addMail(p *person, e Entry) {
 		if p.lastMail == (mailLines{intent: m.Sequence}) {
 			p.lastMail = p.previousMail
 		}
-		if e.Message != "" {
+		switch {
+		case e.Message != "":
 			p.refused.add(refusal{e.Run, e.Time, e.Message}, r.lines)
+		case e.Outcome == Refused:
+			p.refused.deniedLine = r.lines
 		}
 	default:
 		p.lastMail = mailLines{m.Sequence, r.lines}
@@ -416,6 +421,7 @@ func (r *replayer) memory() org.Memory {
 			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,
+			Denied: p.refused.deniedLine > 0,
 		}
 		if p.previousMail.intent == 0 {
 			record.OnlyMailSequence = p.lastMail.intent
@@ -468,6 +474,7 @@ func (r *replayer) needed(now time.Time) []int {
 				keep(line)
 			}
 		}
+		keep(p.refused.deniedLine)
 		keep(p.joined.line)
 		keep(p.unlistedLine)
 		keep(p.assumedNotSentLine)

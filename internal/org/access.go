@@ -31,8 +31,9 @@ type Access struct {
 	Kind Kind
 	ID   string
 	Name string
-	// Deleted is true if the access was deleted but is still listed. It is also true for a role or policy of which the
-	// API does not say who has it (404). Nobody can be given such access.
+	// Deleted is true if the access was deleted but is still listed. It is also true if its id cannot be used in a
+	// request, or if the API does not say who has it (403; for a role or policy also 404). Nobody can be given such
+	// access.
 	Deleted bool
 	// Assumable is true for a role that is used for a session. Vultr documents no way to attach such a role to a person.
 	Assumable bool

@@ -129,6 +129,9 @@ type PersonRecord struct {
 	Refusals    int
 	RefusedAt   time.Time
 	RefusedText string
+	// Denied is true if the server answered 401 or 403 to the last mail. This may be about the key or about the person,
+	// so it does not count for Refusals.
+	Denied bool
 }
 
 // Removal is one removal of a person from the organization by orgsync.

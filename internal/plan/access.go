@@ -209,8 +209,6 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 			"the role %q is assumable: it is taken on for a session and cannot be attached to a person", name)
 	case len(named) == 1:
 		return named[0], ""
-	case deleted && kind == org.KindGroup:
-		return nil, fmt.Sprintf("the group %q was deleted", name)
 	case deleted:
 		return nil, fmt.Sprintf("the %s %q was deleted, or the API does not say who has it", kind, name)
 	case len(others) == 0:

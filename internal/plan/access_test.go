@@ -241,7 +241,8 @@ func TestAccess(t *testing.T) {
 		}},
 		{"a deleted group", func(in *plan.Input) {
 			in.Roster.People[0].Groups = refs("gone")
-		}, []string{`unknown_access  the group "gone" was deleted`, "ungrantable ada@example.com missing_access group gone"}},
+		}, []string{`unknown_access  the group "gone" was deleted, or the API does not say who has it`,
+			"ungrantable ada@example.com missing_access group gone"}},
 		{"a role that was deleted, or of which the API does not say who has it", func(in *plan.Input) {
 			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindRole, ID: "r9", Name: "old", Deleted: true})
 			in.Roster.People[0].Roles = refs("old")

@@ -70,8 +70,8 @@ var accessKinds = map[org.Kind]accessKind{
 
 // readAccess reads the groups, roles and policies of the wanted kinds, and the holders of those that
 // wanted names. It reads the holders of a whole group, role or policy, so the number of requests
-// does not depend on the number of people in the roster. A list that the key may not read is an
-// error, because the roster needs it.
+// does not depend on the number of people in the roster. If the key may not read the list of groups,
+// roles or policies, that is an error, because the roster needs it.
 //
 // If all is true, readAccess reads all kinds and all holders. unseen then has the kinds that the key
 // may not read, or that the API does not have.
@@ -86,8 +86,7 @@ func (c *Client) readAccess(
 			continue
 		}
 		g.Go(func() (err error) {
-			match := func(a org.Access) bool { return all || wanted.Has(a) }
-			byKind[i], err = c.readKind(ctx, kind, match)
+			byKind[i], err = c.readKind(ctx, kind, wanted, all)
 			if hidden[i] = all && IsForbiddenOrMissing(err); hidden[i] {
 				return nil
 			}
@@ -105,9 +104,10 @@ func (c *Client) readAccess(
 	return slices.Concat(byKind...), unseen, nil
 }
 
-// readKind reads all groups, roles or policies, and the holders of those for which match returns
-// true. Deleted groups have no holders. Assumable roles cannot be given to people.
-func (c *Client) readKind(ctx context.Context, kind org.Kind, match func(org.Access) bool) ([]accessRow, error) {
+// readKind reads all groups, roles or policies, and the holders of those that wanted names or, if all is true, of all.
+// Deleted groups have no holders. Assumable roles cannot be given to people. If the key may not read the holders of
+// one that wanted names, it counts as deleted, so that the other access of the roster can still be given.
+func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted, all bool) ([]accessRow, error) {
 	rows, err := list(ctx, c, accessKinds[kind].list)
 	if err != nil {
 		return nil, err
@@ -115,10 +115,18 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, match func(org.Acc
 	g, ctx := errgroup.WithContext(ctx)
 	for j := range rows {
 		row := &rows[j]
-		if row.Deleted || row.Assumable || !match(row.Access) {
+		row.Deleted = row.Deleted || !IsValidID(row.ID) // without a usable id, nobody can get it
+		if row.Deleted || row.Assumable || !all && !wanted.Has(row.Access) {
 			continue
 		}
-		g.Go(func() error { return c.readHolders(ctx, row) })
+		g.Go(func() error {
+			err := c.readHolders(ctx, row)
+			if !all && IsForbiddenOrMissing(err) {
+				row.Deleted = true
+				return nil
+			}
+			return err
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -133,11 +141,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder,
 		// A user may have a role both directly and through a group.
 		rowID: func(f fields) string { return string(f.encode()) }}
-	id, err := pathID(row.ID)
-	if err != nil {
-		return call{op: q.op}.failed(org.NotSent, 0, "", err)
-	}
-	q.path = kind.list.path + "/" + id + "/" + kind.holders
+	q.path = kind.list.path + "/" + row.ID + "/" + kind.holders
 	rows, err := list(ctx, c, q)
 	if row.Kind == org.KindGroup && hasStatus(err, http.StatusNotFound) {
 		if !isBoundedList(row.embedded, maxElements) {
@@ -201,8 +205,9 @@ func withHolders(rows []accessRow, users []org.User) (all []org.Access, others [
 
 func decodeGroup(f fields) accessRow {
 	row := accessRow{Access: org.Access{Kind: org.KindGroup, ID: f.text("id"), Name: f.name("display_name")}}
-	row.Deleted = f.isDeleted()
-	row.embedded = f["members"]
+	if row.Deleted = f.isDeleted(); !row.Deleted { // a deleted group does not show who is in the organization
+		row.embedded = f["members"]
+	}
 	return row
 }
 
