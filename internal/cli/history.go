@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -171,17 +172,18 @@ func errNoLedgerOf(named string, have []string) error {
 	return &usageError{"orgsync history", errors.New(text)}
 }
 
-// pickOrganization returns the id of the organization to show. This is named or, if named is "", the
-// only organization in the state. The id is "" if the state has no organization.
+// pickOrganization returns the id of the organization to show. This is named, in which upper and lower case make no
+// difference, or, if named is "", the only organization in the state. The id is "" if the state has no organization.
 func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named string) (string, error) {
 	ids, err := b.Organizations(ctx)
+	at := slices.IndexFunc(ids, func(id string) bool { return strings.EqualFold(id, named) })
 	switch {
 	case err != nil:
 		return "", stateFailed(ctx, err)
-	case named != "" && !slices.Contains(ids, named):
+	case named != "" && at < 0:
 		return "", errNoLedgerOf(named, ids)
 	case named != "":
-		return named, nil
+		return ids[at], nil
 	case len(ids) > 1:
 		return "", &usageError{"orgsync history", fmt.Errorf(
 			"the state holds the ledgers of %d organizations; name one with --organization: %s", len(ids),

@@ -37,7 +37,7 @@ func TestHistoryEscapes(t *testing.T) {
 		}
 	}
 	for _, format := range formats {
-		w.want(w.run(t.Context(), "history", "--output", format), exitDone, 0)
+		w.want(w.run(t.Context(), "history", "--output", format, "--organization", "O1"), exitDone, 0)
 		out := w.stdout.String()
 		if !strings.Contains(out, "ada@example.com") || strings.ContainsAny(out, "\u202e\u009b") || format == "json" &&
 			strings.Contains(out, "##[") {

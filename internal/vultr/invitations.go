@@ -21,6 +21,7 @@ var invitations = listing[org.Invitation]{
 	keys:    []string{"invitations", "invites"}, // SPEC, govultr
 	decode:  decodeInvitation,
 	isEmpty: func(i org.Invitation) bool { return i.ID == "" && i.Invited.IsZero() },
+	address: func(i org.Invitation) org.Address { return i.Invited },
 }
 
 // apiEnabledFormat is the form of api_enabled in the request for an invitation, which says whether

@@ -43,13 +43,17 @@ type listing[T any] struct {
 	isEmpty func(T) bool
 	// rowID returns the identity of a row, to find rows that are there twice. nil means [fields.rowID].
 	rowID func(fields) string
+	// address returns the address of a row; nil if rows have none. If two rows have the same id and different
+	// addresses, the list is read again. If they still have, it is an error, because one of the people would be missing.
+	address func(T) org.Address
 }
 
 // list reads all pages of l, and returns all rows or an error. A list is complete if
 //   - every page was answered,
 //   - no cursor was repeated,
-//   - there are at least as many different rows as the server counts, and
-//   - the count was the same on every page: otherwise rows have moved, and one may be missing.
+//   - there are at least as many different rows as the server counts,
+//   - the count was the same on every page: otherwise rows have moved, and one may be missing,
+//   - rows with the same id have the same address.
 //
 // Rows with different ids are different rows. If several rows have the same id, the last one counts.
 //
@@ -88,11 +92,14 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 				maxListReads)
 		case r.countChanged:
 			message = fmt.Sprintf("the number of rows changed between pages, in each of %d attempts", maxListReads)
+		case r.sharedID != "":
+			message = fmt.Sprintf("two rows with different addresses have the id %q, in each of %d attempts", r.sharedID,
+				maxListReads)
 		default:
 			return r.rows, r.paged, nil
 		}
 		if try == maxListReads {
-			return nil, false, q.failed(org.Unreadable, 0, message, nil)
+			return nil, false, q.failed(org.Unreadable, 0, c.CleanText(message), nil)
 		}
 		if err := sleep(ctx, backoff(try, nil)); err != nil {
 			return nil, false, q.failed(org.NotSent, 0, "", err)
@@ -117,6 +124,8 @@ type listRead[T any] struct {
 	countChanged bool // the count was not the same on every page
 	paged        bool // there was more than one page
 	endUnknown   bool // more pages may follow the last page that was read
+	// sharedID is an id of two rows with different addresses; "" if there is none.
+	sharedID string
 }
 
 // readPages reads the pages of l once, each with at most size rows.
@@ -182,6 +191,9 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 				return unreadable(a, "a row of the list has no id and no address")
 			}
 			if i, seen := index[id]; seen {
+				if l.address != nil && !l.address(r.rows[i]).Equal(l.address(decoded)) {
+					r.sharedID = id
+				}
 				r.rows[i] = decoded
 				continue
 			}

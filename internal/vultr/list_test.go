@@ -108,10 +108,25 @@ func TestList(t *testing.T) {
 		{
 			name: "a row on two pages counts once, as it was last",
 			pages: []string{
+				`{"users":[{"id":"a"},{"id":"b"}],"meta":{"total":3,"links":{"next":"x"}}}`,
+				`{"users":[{"id":"b","name":"new"},{"id":"c"}],"meta":{"total":3}}`,
+			},
+			want: "a b c",
+		},
+		{
+			name: "an address changed between pages at first",
+			pages: []string{
 				userPage("a b", `{"total":3,"links":{"next":"x"}}`),
 				`{"users":[{"id":"b","email":"new@example.com"},{"id":"c"}],"meta":{"total":3}}`,
+				`{"users":[{"id":"a"},{"id":"b","email":"new@example.com"}],"meta":{"total":3,"links":{"next":"x"}}}`,
+				userPage("c", `{"total":3}`),
 			},
 			want: "a b:new@example.com c",
+		},
+		{
+			name:  "two people share an id, and the server does not count",
+			pages: []string{`{"users":[{"id":"a","email":"ada@example.com"},{"id":"a","email":"bob@example.com"}]}`},
+			words: `two rows with different addresses have the id "a", in each of 3 attempts`,
 		},
 		{
 			name: "a row moved away at first",

@@ -16,6 +16,7 @@ var users = listing[org.User]{
 	keys:    []string{"users"},
 	decode:  decodeUser,
 	isEmpty: isEmptyUser,
+	address: addressOfUser,
 }
 
 // suspendedUsers is the list of the suspended users of an organization; its id has been checked by
@@ -27,11 +28,14 @@ func suspendedUsers(organization string) listing[org.User] {
 		keys:    []string{"users"},
 		decode:  decodeUser,
 		isEmpty: isEmptyUser,
+		address: addressOfUser,
 	}
 }
 
 // isEmptyUser reports whether a row has nothing that identifies a user.
 func isEmptyUser(u org.User) bool { return u.ID == "" && u.Email.IsZero() }
+
+func addressOfUser(u org.User) org.Address { return u.Email }
 
 func decodeUser(f fields) org.User {
 	u := org.User{
