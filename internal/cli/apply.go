@@ -34,19 +34,19 @@ away, and suspends or removes people who are not in the roster.
 
 On a terminal, orgsync shows the plan and asks before it changes anything. With
 --yes, or without a terminal as in cron, orgsync does not ask. You can run apply
-again and again: each run makes only the changes that are still missing.
+as often as you like. Each run makes only the changes that are still missing.
 
-orgsync records what it sends in its ledger. A lock lets only one run at a time
-change the organization.
+orgsync records each mail and each change in its ledger. A lock prevents two
+runs from changing the organization at the same time.
 
---only limits the changes to the people that it names. --resend sends a pending
-invitation again. If --resend or --reinvite sends no mail, a notice says why.
+If --resend or --reinvite sends no mail, a notice says why.
 
-PLANFILE is a plan that 'orgsync plan --out PLANFILE' saved. If you name one,
-apply makes a new plan with the --only, --resend and --reinvite of the saved
-plan. If the saved plan was made with --invite-left, give this flag to apply
-too. If the new plan is equal to the saved plan, orgsync carries it out. If the
-plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
+PLANFILE is a plan that 'orgsync plan --out PLANFILE' saved. apply makes a new
+plan and compares it with the saved plan. If the plans are equal, orgsync
+carries out the plan. If they differ, orgsync shows the difference, changes
+nothing, and exits with 4. apply uses the --only, --resend and --reinvite of the
+saved plan. If you made the saved plan with --invite-left, give this flag to
+apply too.`,
 		Annotations: exitStatus(exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
 		Example: `  orgsync apply
   orgsync apply --yes --output json
@@ -89,8 +89,8 @@ plans differ, orgsync shows the difference, changes nothing, and exits with 4.`,
 	a.addLockTimeoutFlag(cmd)
 	a.settleWait = 5 * time.Minute
 	cmd.Flags().Var(flagvalue.Duration(&a.settleWait, 0), "settle-wait",
-		"if the answer to a mail was lost, how long the run waits at its end to find out whether the mail was sent; "+
-			"0 leaves this to a later run")
+		"if the API's answer to a mail was lost: how long the run waits at its end to find out whether the mail was "+
+			"sent; with 0, a later run finds out")
 	return cmd
 }
 

@@ -20,14 +20,14 @@ func (a *app) diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Show what changes between two rosters",
-		Long: `Compares two rosters, OLD and NEW. diff shows people who are added or removed,
-people whose access, last days or addresses change, teams that change, and
-settings that change. diff needs no API key and sends nothing.
+		Long: `Compares two rosters, OLD and NEW. diff shows people who are added or removed.
+It also shows changes of access, last days, addresses, teams and settings. diff
+needs no API key and sends nothing.
 
 OLD and NEW are files or folders. To read a file or folder from the git
-repository of the working directory, write git:REF:PATH. REF names a commit, for
-example by a branch or a tag. PATH is relative to the top of the repository. If
-PATH begins with ./, it is relative to the working directory.`,
+repository of the working directory, write git:REF:PATH. REF is a commit, a
+branch or a tag. PATH is relative to the top of the repository. If PATH begins
+with ./, it is relative to the working directory.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
   orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown

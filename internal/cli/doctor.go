@@ -24,18 +24,18 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Check the key, what it may read, and how the API behaves",
 		Long: `Sends each kind of read request that orgsync uses, and changes nothing. doctor
 reports whether the key works, and which organization the key belongs to. It
-shows the answer to each request. Vultr's documents leave some behaviour of the
-API open: doctor shows how your API behaves there, and what orgsync cannot do
-because of this.
+shows the answer to each request. Vultr's documents leave some points of the API
+open. For these points, doctor shows how the API behaves, and what orgsync
+cannot do because of that.
 
-doctor needs no roster. If there is a roster that names an organization, doctor
+doctor needs no roster. If there is a roster with an organization, doctor
 compares this organization with the organization of the key.
 
 For an issue, --output markdown prints tables. The tables name the account and
 the organization of the key. Check the tables before you publish them.
 
-For a bug report, --record saves the answers. doctor replaces every address,
-name, id and token in the saved answers.`,
+For a bug report, --record saves the answers. In the saved answers, doctor
+replaces every address, name, id and token.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync doctor
   orgsync doctor --record recording

@@ -24,15 +24,15 @@ func (a *app) fmtCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt [ROSTER...]",
 		Short: "Sort and tidy roster files",
-		Long: `Sorts the people of each list by address, removes white space that means
-nothing, and prints the names of the files that it changed. Blank lines, and
-comments on a line of their own, divide a list into blocks. fmt sorts people
-within their block, and leaves these comments where they are. It does not change
-lists that are written on one line. Without arguments, fmt formats users.yaml,
-or the files that --roster names. fmt needs no API key.
+		Long: `Sorts the people of each list by address, and removes unnecessary white space.
+fmt prints the names of the files that it changed. Blank lines, and comments on
+their own line, divide a list into blocks. fmt sorts people only within their
+block, and does not move these comments. It does not change lists that are
+written on one line. Without arguments, fmt formats users.yaml, or the files
+that --roster names. fmt needs no API key.
 
-With --check, fmt changes no file. It prints the names of the files that are not
-formatted. If there is such a file, fmt exits with 6.`,
+With --check, fmt changes no file. It prints the names of unformatted files. If
+there is an unformatted file, fmt exits with 6.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync fmt
   orgsync fmt teams/

@@ -59,10 +59,10 @@ VARIABLES
 	b.WriteString(`
 ALSO READ
   NO_COLOR, TERM=dumb          no colours, unless you give --color always
-  XDG_STATE_HOME               if --state-dir is not set, the state folder is the
-                               folder orgsync in this folder
+  XDG_STATE_HOME               without --state-dir, the state folder is
+                               $XDG_STATE_HOME/orgsync
   HOME                         if XDG_STATE_HOME is not set either, the state
-                               folder is .local/state/orgsync in this folder
+                               folder is $HOME/.local/state/orgsync
   USERPROFILE                  replaces HOME if HOME is not set, as on Windows
   AWS_ACCESS_KEY_ID and others the credentials for a state in a bucket
   PGPASSWORD                   the password for a state in PostgreSQL
@@ -86,7 +86,7 @@ ALSO READ
 func exitCodesHelp() string {
 	var b strings.Builder
 	b.WriteString("An exit code means the same in all commands. Most commands use only some of the\n" +
-		"codes. After '->', each code has a line that says what to do.\n\n")
+		"codes. For each code, the line after '->' says what to do.\n\n")
 	for _, code := range slices.Sorted(maps.Keys(exitTexts)) {
 		fmt.Fprintf(&b, "%s       -> %s\n", exitLines()[code], exitTexts[code].todo)
 	}

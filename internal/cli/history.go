@@ -55,15 +55,15 @@ func (a *app) historyCommand() *cobra.Command {
 		Use:   "history [EMAIL...]",
 		Short: "Show what orgsync did for each person, when, and in which run",
 		Long: `Reads the ledger, orgsync's record of the mails and changes that it sent.
-history prints each mail, and each change of access or membership. It also
-prints when a person joined the organization or left the roster. history needs
-no API key.
+history prints each mail and each change of access or membership. It also prints
+when people joined the organization or left the roster. history needs no API
+key.
 
 The outcome "unanswered" means that the run ended before it recorded the answer
 of the API.
 
-If the ledger is in a folder, orgsync sometimes removes old lines from it. If
-the ledger is in a bucket or a database, orgsync keeps all lines.`,
+In a bucket or a database, the ledger keeps all lines. In a folder, orgsync
+sometimes removes old lines.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync history ada@example.com
   orgsync history --since 14d --action invite
@@ -97,8 +97,8 @@ the ledger is in a bucket or a database, orgsync keeps all lines.`,
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "", "show only entries from this `time` on: a date, a time as in "+
 		"2026-01-31T08:00:00Z, or an age as in 14d")
-	f.StringVar(&o.until, "until", "", "show only entries before this `time`, written as for --since; a date means its "+
-		"beginning in UTC")
+	f.StringVar(&o.until, "until", "", "show only entries before this `time`, in a form of --since; a date means the "+
+		"start of the day in UTC")
 	f.StringVar(&o.action, "action", "", "show only entries with this `action`, such as invite, resend, grant or joined")
 	f.StringVar(&o.organization, "organization", "", "`id` of the organization, if there are ledgers of "+
 		"several organizations")

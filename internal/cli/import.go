@@ -36,36 +36,35 @@ func (a *app) importCommand() *cobra.Command {
 		Long: `Prints a roster that describes the organization. The roster lists the members,
 and the people who can still accept an invitation. It does not list service
 users, the user of the API key, or members whom orgsync suspended. The roster
-has the groups, roles and policies of each person. Comments name the people whom
-import leaves out, and the things that a roster cannot express. import changes
+has the groups, roles and policies of each person. Comments name the people who
+are not in the roster, and things that a roster cannot express. import changes
 nothing in the organization. If you run plan with this roster right away, the
 plan has no changes.
 
-import reads all groups, roles and policies, and the members of each of them. If
-the organization has many groups, roles or policies, import needs many requests.
+import reads the members of every group, role and policy. If the organization
+has many of them, import needs many requests.
 
-With --by-team, each group becomes a team, which lists the members of the group.
+With --by-team, each group becomes a team with the members of the group.
 
-With --csv, import reads people from a CSV file, such as an export of a
-spreadsheet, and does not read the organization. The first line of the file
-names the columns. The column email is required. The columns name, groups,
-roles, policies, api_enabled, aliases, until and note are optional. Separate
-columns by commas, semicolons or tabs. Separate the items of a list by
-semicolons. If semicolons also separate the columns, put the list in double
-quotes. Empty columns at the end are ignored. The file can also be a plain list
-of addresses.
+With --csv, import reads people from a CSV file instead of the organization. The
+first line of the file names the columns. The column email is required. The
+columns name, groups, roles, policies, api_enabled, aliases, until and note are
+optional. Separate columns by commas, semicolons or tabs. Separate the items of
+a list by semicolons. If semicolons also separate the columns, put the list in
+double quotes. Empty columns at the end are ignored. The file can also be a
+plain list of addresses.
 
-With --merge FILE, import prints the roster FILE. People who are missing in the
-roster are added at the end of users. All other bytes of FILE stay the same.
+With --merge FILE, import prints the roster FILE. It adds missing people at the
+end of users. The rest of FILE stays the same.
 
-With --merge FILE --access, import also updates the access of people in FILE to
-the access that they have in the organization. import updates only access that
-the roster manages (see docs/roster.md). Above each person who left the
-organization, import puts a comment. deploy/github-drift.yml is a scheduled job
-that opens a pull request with these updates.
+With --merge FILE --access, import also changes the access of people in FILE to
+the access that they have in the organization. It changes only access that the
+roster manages (see docs/roster.md). It marks each person who left the
+organization with a comment. deploy/github-drift.yml is a scheduled job that
+opens a pull request with these updates.
 
-Do not redirect the output into FILE itself. Otherwise, the shell empties FILE
-before import reads it.`,
+Do not redirect the output to FILE: the shell would empty FILE before import
+reads it.`,
 		Annotations: exitStatus(exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync import > users.yaml
   orgsync import --csv people.csv > users.yaml
@@ -101,11 +100,11 @@ before import reads it.`,
 	_ = cmd.MarkFlagFilename("csv", "csv", "tsv", "txt")
 	f.StringVar(&o.merge, "merge", "", "roster `file` to print with the missing people added")
 	f.VarP(flagvalue.NewSlice(&o.roster, "path", flagvalue.ParsePath), "roster", "r",
-		"with --merge, if FILE is one of several roster files: the files or folders of the whole roster; repeatable")
-	addBoolFlag(f, &o.byTeam, "by-team", "make a team of each group, with the members of the group")
+		"with --merge: the files or folders of the whole roster, if FILE is one of several files; repeatable")
+	addBoolFlag(f, &o.byTeam, "by-team", "make each group a team with the members of the group")
 	addBoolFlag(f, &o.access, "access",
-		"with --merge: also update the access of people in FILE to the access that they have in the organization, and "+
-			"mark people who left")
+		"with --merge: also change the access of people in FILE to their access in the organization, and mark people "+
+			"who left")
 	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key sees several organizations "+
 		"and no roster names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)

@@ -38,10 +38,10 @@ func (a *app) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Write a first roster",
-		Long: `Writes a roster with comments and two sample people to FILE, and prints what to
-do next. Without FILE, init writes users.yaml. With --workflow, init also writes
-the file that runs orgsync in CI. init never replaces a file: if users.yaml
-exists, init --workflow keeps it. init needs no API key and sends nothing.
+		Long: `Writes a roster with comments and two sample people to FILE, and prints the next
+steps. Without FILE, init writes users.yaml. With --workflow, init also writes
+the file that runs orgsync in CI. If users.yaml exists, init --workflow keeps
+it. init never replaces a file. init needs no API key and sends nothing.
 
 If your organization has members already, run 'orgsync import > users.yaml'
 instead of init. The roster then lists these members.`,

@@ -18,19 +18,19 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what apply would do",
 		Long: `Reads the roster and the organization. plan prints each change that apply would
 make, and the reason for each change. plan changes nothing, and does not wait
-for the lock of another run. If the plan exceeds a limit, a notice says so, and
-the exit code stays the same.
+for the lock of another run. If the plan exceeds a limit, plan prints a notice.
+The exit code stays the same.
 
-With --out FILE, orgsync also saves the plan. After you have reviewed the plan,
-'orgsync apply FILE' carries out exactly this plan. If the plan has changed
-since, apply changes nothing. If FILE exists, orgsync replaces it only if it is
-empty or a saved plan. In a folder of the roster, the name of FILE must not look
-like the name of a roster, as plan.json does. A name that begins with a dot, such
-as .plan.json, is allowed.
+With --out FILE, orgsync also saves the plan. 'orgsync apply FILE' carries out
+exactly this plan. If the plan has changed since then, apply changes nothing. If
+FILE exists, orgsync replaces it only if it is empty or a saved plan. If FILE is
+in a folder of the roster, give it a name that begins with a dot, such as
+.plan.json. orgsync refuses names such as plan.json there, because they look
+like a roster.
 
-For a pull request, --output markdown prints a comment. If there are no changes,
-and no notices that somebody should act on, the comment is empty. --output
-github annotates the lines of the roster.`,
+For a pull request, --output markdown prints a comment. The comment is empty if
+there are no changes and no notices that need action. --output github annotates
+the lines of the roster.`,
 		Annotations: exitStatus(exitChanges, exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync plan
   orgsync plan --roster teams/ --output json

@@ -88,14 +88,15 @@ organization through the Vultr API, and invites people who are in the roster but
 not in the organization. If an invitation has expired, orgsync invites the
 person again. While an invitation is valid, only --resend sends a second mail.
 orgsync gives members the groups, roles and policies that the roster names for
-them. It takes something away only if the roster asks for that.
+them. It takes access away, and suspends or removes people, only if the roster
+asks for it.
 
-First write a roster: see 'orgsync init --help'. Then 'orgsync plan' shows what
+Start with a roster: see 'orgsync init --help'. 'orgsync plan' shows what
 'orgsync apply' would do, and changes nothing. To try orgsync without an
 account, add --sandbox.
 
-Put the API key into the environment variable VULTR_API_KEY. Most flags have an
-environment variable too: see 'orgsync help environment'.`,
+Put the API key into the environment variable VULTR_API_KEY. 'orgsync help
+environment' lists all environment variables.`,
 		Example:       `  orgsync init && orgsync apply --sandbox`,
 		Annotations:   exitStatus(exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
 		SilenceErrors: true, // finish prints errors, with a hint

@@ -24,8 +24,8 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Short:       "Simulate the Vultr API, to try things without an account",
 		Annotations: exitStatus(),
 		Long: `The simulated API keeps one organization in a file. With --sandbox, commands
-such as 'orgsync plan' and 'orgsync apply' use this organization. The
-subcommands act as the people of the organization, and move its clock. The
+such as 'orgsync plan' and 'orgsync apply' use this organization. With the
+subcommands, you act as the people of the organization, and move its clock. The
 simulation sends no mail, and nothing leaves this machine.`,
 	}
 	needSubcommand(cmd)
@@ -55,9 +55,10 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:         "serve",
 		Short:       "Serve the simulated API over HTTP until interrupted",
 		Annotations: exitStatus(),
-		Long: `Serves the simulated API. serve prints shell commands that set the API's address
-and a key. If you run these commands in a shell, orgsync and other clients use
-the simulated API in that shell. It accepts every key.
+		Long: `Serves the simulated API. serve prints shell commands that set the address of
+the API and a key. Run these commands in another shell. orgsync and other
+clients then use the simulated API in that shell. The simulated API accepts
+every key.
 
 Vultr's documents leave open how the API answers in some cases. A dialect is one
 way in which the API may answer. An axis is one detail of the API, such as the

@@ -16,8 +16,8 @@ in the first line of the roster:
 
   # yaml-language-server: $schema=./roster.schema.json
 
-The schema cannot find every problem. For example, it does not find a person who
-is listed twice. 'orgsync validate' finds such people.`,
+The schema does not find every problem, for example a person who is listed
+twice. 'orgsync validate' finds all problems.`,
 		Annotations: exitStatus(),
 		Example:     `  orgsync schema > roster.schema.json`,
 		Args:        a.noArguments,

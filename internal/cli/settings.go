@@ -72,16 +72,16 @@ func markWithoutEnvironment(f *pflag.FlagSet, flag string) {
 func (a *app) addGlobalFlags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	a.logLevel, a.logFormat, a.color = slog.LevelWarn, "text", "auto"
-	f.Var(flagvalue.LogLevel(&a.logLevel), "log-level", "lowest `level` of the log, which goes "+
-		"to stderr: "+printable.JoinOr(flagvalue.LogLevels))
+	f.Var(flagvalue.LogLevel(&a.logLevel), "log-level", "lowest `level` of the messages in the log: "+
+		printable.JoinOr(flagvalue.LogLevels)+"; the log goes to stderr")
 	f.Var(flagvalue.Choice(&a.logFormat, "format", "text", "json"), "log-format", "`format` of the log: text or json")
 	f.Var(flagvalue.Choice(&a.color, "when", "auto", "always", "never"), "color",
 		"when to use colours: auto, always or never; auto uses them on a terminal, unless NO_COLOR or TERM=dumb is set")
 	completeValues(cmd, "log-level", flagvalue.LogLevels)
 	completeValues(cmd, "log-format", []string{"text", "json"})
 	completeValues(cmd, "color", []string{"auto", "always", "never"})
-	addBoolFlag(f, &a.noProgress, "no-progress", "hide the progress bar; without this flag, a terminal shows the bar, "+
-		"unless TERM=dumb is set")
+	addBoolFlag(f, &a.noProgress, "no-progress", "hide the progress bar; it appears only on a terminal, and not with "+
+		"TERM=dumb")
 }
 
 // addBoolFlag adds a flag that is true when it is given without a value.
@@ -177,9 +177,9 @@ func (a *app) addPlanFlags(cmd *cobra.Command, moreFormats ...string) {
 	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxInvites), "max-invites",
 		"maximum number of invitation mails in one run (default: the roster's max_invites)")
 	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxRemovals), "max-removals",
-		"maximum number of people that one run suspends or removes (default: the roster's max_removals)")
+		"maximum number of people whom one run suspends or removes (default: the roster's max_removals)")
 	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxRevokes), "max-revokes",
-		"maximum number of changes by which one run takes access from members (default: the roster's max_revokes)")
+		"maximum number of changes in one run that take access from members (default: the roster's max_revokes)")
 	a.addPeopleFlag(cmd, &a.planFlags.Only, "only", "make changes only to this person; repeatable")
 	a.addPeopleFlag(cmd, &a.planFlags.Resend, "resend", "send this person's pending invitation again; repeatable")
 	a.addPeopleFlag(cmd, &a.planFlags.Reinvite, "reinvite",

@@ -24,9 +24,10 @@ func (a *app) stateCommand() *cobra.Command {
 		Use:   "state",
 		Short: "Show or copy the ledger, and end a lock",
 		Long: `The state is the ledger and the lock. The ledger is orgsync's record of the
-mails and changes that it sent. The lock lets only one run at a time change the
-organization. orgsync keeps the state in a folder, a bucket or a database: see
---state in 'orgsync state show --help'. These commands need no API key.`,
+mails and changes that it sent. The lock prevents two runs from changing the
+organization at the same time. orgsync keeps the state in a folder, a bucket or
+a database: see --state in 'orgsync state show --help'. These commands need no
+API key.`,
 		Annotations: exitStatus(),
 	}
 	needSubcommand(cmd)
@@ -130,11 +131,11 @@ func (a *app) stateCopyCommand() *cobra.Command {
 		Long: `Copies the ledgers of all organizations from FROM to TO. FROM and TO are
 folders, or URLs in the form s3://BUCKET/PREFIX?endpoint=URL or
 postgres://USER@HOST/DATABASE. During the copy, orgsync locks FROM and TO. Then
-orgsync compares the copy with the original. If TO has entries that FROM lacks,
-orgsync refuses to copy.
+orgsync compares the copy with the original. If TO has entries that are not in
+FROM, orgsync refuses to copy.
 
-With --retire, orgsync adds a last line that names TO to each ledger in FROM.
-Runs that still use FROM then refuse to start. Without --retire, a run that
+With --retire, orgsync adds a last line to each ledger in FROM. This line names
+TO. Runs that still use FROM then refuse to start. Without --retire, a run that
 still uses FROM could mail people again.`,
 		Annotations: exitStatus(exitLocked, exitInterrupted),
 		Example:     `  orgsync state copy ~/.local/state/orgsync s3://bucket/orgsync --retire`,
@@ -239,14 +240,14 @@ func copyLedger(ctx context.Context, source, target *backend.Backend, o ledger.C
 func (a *app) stateUnlockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock ID",
-		Short: "End the lock of a run that is known to be dead",
+		Short: "End the lock of a run that died",
 		Long: `Ends a lock in a bucket or a database. 'orgsync state show' prints the ID of the
-lock. If a run died, other runs can take its lock 45 seconds after its last sign
-of life. Use unlock if you do not want to wait so long. unlock watches the lock
-for 11 seconds. If the run is alive, unlock refuses.
+lock. You rarely need unlock: 45 seconds after a run died, other runs can take
+its lock. unlock watches the lock for 11 seconds, and refuses if the run is
+alive.
 
-If the state is in a folder, the lock ends with the process of the run, and
-there is nothing to unlock.`,
+If the state is in a folder, the lock ends with the process of the run. You
+never need unlock there.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example:     `  orgsync state unlock k3jq5zt7w2ab --state s3://bucket/orgsync`,
 		Args:        exactArgs("ID"),

@@ -47,19 +47,19 @@ prints:
 - the number of invitation mails without an answer
 - how much of the access in the roster the person has
 
-If you give neither EMAIL nor --stale, status also lists people who are not in
-the roster, but are in the organization or invited to it. status changes
-nothing, and does not wait for the lock of another run.
+Without EMAIL and --stale, status also lists people who are in the organization,
+or invited to it, but are not in the roster. status changes nothing, and does
+not wait for the lock of another run.
 
-EMAIL is an address or an alias in the roster. If you name people in this way,
-status prints everything that is known about these people. To be sure of the
-state of their invitations, status also reads each invitation by its id.
+EMAIL is an address or an alias in the roster. For each EMAIL, status prints
+everything that is known about the person. It also reads the person's invitation
+by its id, to be sure of its state.
 
 With --by team, the table has one part for each team. People who are in several
 teams appear in each of their teams.
 
-With -o html, status prints a web page in one file, which also has a timeline of
-the invitations. With -o markdown, status prints text for an issue or a job
+With -o html, status prints a web page in one file. The page also has a timeline
+of the invitations. With -o markdown, status prints text for an issue or a job
 summary.`,
 		Annotations: exitStatus(exitRefused, exitInvalid, exitInterrupted),
 		Example: `  orgsync status

@@ -18,9 +18,9 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check roster files",
 		Long: `Checks files and folders as one roster. validate prints every problem with its
 place, as file:line:column. Without arguments, validate checks users.yaml, or
-the files that --roster names. validate needs no API key and sends nothing. If
-the roster is valid, validate warns about probable mistakes, for example a last
-day that has passed.
+the files that --roster names. validate needs no API key and sends nothing. In a
+valid roster, validate warns about probable mistakes, for example a last day
+that is over.
 
 In GitHub Actions, --output github annotates each problem and each warning at
 its line of the pull request. For a valid roster without warnings, it prints
