@@ -324,32 +324,35 @@ func TestKeyMayNotRenew(t *testing.T) {
 	})
 }
 
-// TestOnePersonIsDenied: the API answers 403 to the mail to one person and allows all others. The run that meets this
-// stops, because the key may have lost its permission. The next run mails everybody else.
+// TestOnePersonIsDenied: the API always answers 403 or 429 to the mail to one person, and allows all others. The run
+// that meets this stops, because the answer may be about the key. The next run mails everybody else.
 func TestOnePersonIsDenied(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newDefaultCompany(t, sandbox.Options{}, manyPeople(10)...)
-		const denied = "p000@example.com"
-		inner := c.wire.Handler
-		c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			if r.Method == http.MethodPost && bytes.Contains(body, []byte(denied)) {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(http.StatusForbidden)
-				fmt.Fprint(w, `{"error": "You may not invite this person", "status": 403}`)
-				return
+	for _, status := range []int{http.StatusForbidden, http.StatusTooManyRequests} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, manyPeople(10)...)
+			const denied = "p000@example.com"
+			inner := c.wire.Handler
+			c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				if r.Method == http.MethodPost && bytes.Contains(body, []byte(denied)) {
+					w.Header().Set("Content-Type", "application/json")
+					w.Header().Set("Retry-After", "3600")
+					w.WriteHeader(status)
+					fmt.Fprintf(w, `{"error": "You may not invite this person now", "status": %d}`, status)
+					return
+				}
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				inner.ServeHTTP(w, r)
+			})
+			c.run(with{})
+			for range 8 {
+				must(t, c.Advance(time.Hour))
+				c.expect(c.run(with{}), 3, denied, "invite failed")
 			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			inner.ServeHTTP(w, r)
+			if n := c.mailCount(); n != 9 {
+				t.Errorf("HTTP %d: %d mails, want 9", status, n)
+			}
 		})
-		c.run(with{})
-		for range 8 {
-			must(t, c.Advance(time.Hour))
-			c.expect(c.run(with{}), 3, denied, "invite failed")
-		}
-		if n := c.mailCount(); n != 9 {
-			t.Errorf("%d mails, want 9", n)
-		}
-	})
+	}
 }

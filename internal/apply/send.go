@@ -24,6 +24,8 @@ const (
 	maxUnanswered = 10
 	// forbidden is the HTTP status for something that the key may not do.
 	forbidden = 403
+	// tooManyRequests is the HTTP status for a request that must wait. The limit may be one for each address.
+	tooManyRequests = 429
 	// maxRefusals is the number of mails in a row, refused with the same answer, after which no more mails are sent.
 	maxRefusals = 5
 	// maxDenials is the number of edits of one kind that the API denies before orgsync assumes that the key may make
@@ -236,10 +238,11 @@ func outcomeOf(err error) ledger.Outcome {
 	}
 }
 
-// refusalText returns the text with which the API refused one request; "" for any other err.
+// refusalText returns the text with which the API refused one request, or answered it with 429 until the run gave up;
+// "" for any other err.
 func refusalText(err error) string {
 	call, ok := errors.AsType[*org.CallError](err)
-	if !ok || call.Failure != org.Refused {
+	if !ok || call.Failure != org.Refused && call.Status != tooManyRequests {
 		return ""
 	}
 	return cmp.Or(call.Message, fmt.Sprintf("HTTP %d", call.Status))

@@ -277,9 +277,9 @@ func (r *replayer) addMail(p *person, e Entry) {
 			p.lastMail = p.previousMail
 		}
 		switch {
-		case e.Message != "":
+		case e.Outcome == Refused && e.Message != "":
 			p.refused.add(refusal{e.Run, e.Time, e.Message}, r.lines)
-		case e.Outcome == Refused:
+		case e.Outcome == Refused || e.Message != "":
 			p.refused.deniedLine = r.lines
 		}
 	default:

@@ -129,8 +129,8 @@ type PersonRecord struct {
 	Refusals    int
 	RefusedAt   time.Time
 	RefusedText string
-	// Denied is true if the server answered 401 or 403 to the last mail. This may be about the key or about the person,
-	// so it does not count for Refusals.
+	// Denied is true if the server answered the last mail with 401, 403, or 429 until the run gave up. This may be about
+	// the key or about the person, so it does not count for Refusals.
 	Denied bool
 }
 
