@@ -118,6 +118,7 @@ type run struct {
 	refusalsInRow int
 	lastRefusal   string
 	mailsStopped  error // why no more mails are sent; nil if mails may be sent
+	mailed        bool  // the server accepted a mail of this run
 	denials       map[editKind]*denials
 }
 
@@ -145,8 +146,8 @@ type item struct {
 	readFailed bool
 	// unconfirmed is the error of a request whose answer did not confirm the edit; nil if there is none.
 	unconfirmed error
-	// doubtful is true if an earlier mail to the person was refused or denied, or was lost and assumed not sent.
-	doubtful bool
+	// failedAt is when the last change to the person failed in an earlier run; zero if it did not fail.
+	failedAt time.Time
 	// previous is the change of the same person before this change; nil if there is none.
 	previous *item
 }
@@ -239,15 +240,15 @@ func (r *run) begin(p plan.Plan) error {
 
 // groupByPerson groups the changes by person, without the changes that confirmRemovals concluded, and puts the people
 // into the order of sending:
-//   - The first person is one who is mailed, if there is one. Only the answer to a mail says on which organization the
-//     key acts.
+//   - The first person is one who is mailed, if there is one without a failed change. Only the answer to a mail says on
+//     which organization the key acts.
 //   - The people who are mailed are in the order of the roster.
-//   - Doubtful people come last. The server may fail for them again, and as canaries they would delay everybody else.
+//   - People whose last change failed come last, those first for whom the longest time has passed. The server may fail
+//     for them again, and as canaries they would hold everybody else back, in run after run.
 func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
-		record := memory.People[it.Email.Key()]
-		it.doubtful = record.AssumedNotSent || record.Refusals > 0 || record.Denied
+		it.failedAt = memory.People[it.Email.Key()].FailedAt
 		if it.previous == nil {
 			people = append(people, nil)
 		}
@@ -256,17 +257,18 @@ func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 		}
 	}
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
-	slices.SortStableFunc(people, compareDoubt)
+	slices.SortStableFunc(people, compareFailures)
 	r.sortByRoster(people)
-	if i := slices.IndexFunc(people, func(p []*item) bool { return p[0].Action.Mails() }); i > 0 {
+	canBeFirst := func(p []*item) bool { return p[0].Action.Mails() && p[0].failedAt.IsZero() }
+	if i := slices.IndexFunc(people, canBeFirst); i > 0 {
 		first := people[i]
 		people = slices.Insert(slices.Delete(people, i, i+1), 0, first)
 	}
 	return people
 }
 
-// sortByRoster sorts the people who are mailed by their place in the roster, doubtful people last. All others keep
-// their places.
+// sortByRoster sorts the people who are mailed by their place in the roster, but those whose last change failed as
+// compareFailures says. All others keep their places.
 func (r *run) sortByRoster(people [][]*item) {
 	if r.opts.Order == nil {
 		return
@@ -280,34 +282,26 @@ func (r *run) sortByRoster(people [][]*item) {
 		}
 	}
 	slices.SortStableFunc(mailed, func(a, b []*item) int {
-		return cmp.Or(compareDoubt(a, b), cmp.Compare(r.opts.Order(a[0].Email), r.opts.Order(b[0].Email)))
+		return cmp.Or(compareFailures(a, b), cmp.Compare(r.opts.Order(a[0].Email), r.opts.Order(b[0].Email)))
 	})
 	for i, at := range places {
 		people[at] = mailed[i]
 	}
 }
 
-// compareDoubt orders people so that doubtful people come last.
-func compareDoubt(a, b []*item) int {
-	switch {
-	case a[0].doubtful == b[0].doubtful:
-		return 0
-	case a[0].doubtful:
-		return 1
-	}
-	return -1
-}
+// compareFailures orders people by the time of their last failed change. People without one come first.
+func compareFailures(a, b []*item) int { return a[0].failedAt.Compare(b[0].failedAt) }
 
 // keepBack removes the last mail from people and sets r.keptBack. This mail is sent after all others, to be the
-// witness for lost mails. It is not the canary, and not a mail to a doubtful person if there is a choice. A single
-// mail is kept back only if it is the only change, and if the server may still act on a lost mail of an earlier run.
+// witness for lost mails. It is not the canary, and the last change of the person did not fail, if there is a choice. A
+// single mail is kept back only if it is the only change, and if the server may still act on a lost mail of an earlier run.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {
 		if !person[0].Action.Mails() {
 			continue
 		}
-		if mails++; mails <= 2 || !person[0].doubtful || people[at][0].doubtful {
+		if mails++; mails <= 2 || person[0].failedAt.IsZero() || !people[at][0].failedAt.IsZero() {
 			at = i
 		}
 	}
@@ -368,29 +362,27 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 	return nil
 }
 
-// sendRest sends the changes of all people, those of doubtful people after those of others. If no answer was lost
-// before the doubtful people, it sends the mail that was kept back before theirs. Instead, it keeps back the last
-// mail to a doubtful person.
+// sendRest sends the changes of all people, and those of people whose last change failed after the others. If no answer
+// was lost before them, it sends the mail that was kept back before theirs. Instead, it keeps back the last of their
+// mails.
 func (r *run) sendRest(people [][]*item) {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
-	isDoubtful := func(p []*item) bool { return p[0].doubtful && p[0].Action.Mails() }
-	first := slices.IndexFunc(people, isDoubtful)
-	if first < 0 {
-		r.fanOut(people)
-		return
+	others := slices.IndexFunc(people, func(p []*item) bool { return !p[0].failedAt.IsZero() })
+	if others < 0 {
+		others = len(people)
 	}
-	r.fanOut(people[:first])
-	rest := people[first:]
-	if it := r.keptBack; it != nil && !it.doubtful && r.lostAt.IsZero() && r.sending.Err() == nil {
-		r.carryOut(it, it.Change)
-		at := len(rest) - 1
-		for !isDoubtful(rest[at]) {
-			at--
+	r.fanOut(people[:others])
+	failed := people[others:]
+	if it := r.keptBack; it != nil && it.failedAt.IsZero() && r.lostAt.IsZero() && r.sending.Err() == nil {
+		for at, person := range slices.Backward(failed) {
+			if person[0].Action.Mails() {
+				r.carryOut(it, it.Change)
+				r.keptBack, failed = person[0], slices.Delete(failed, at, at+1)
+				break
+			}
 		}
-		r.keptBack = rest[at][0]
-		rest = slices.Delete(rest, at, at+1)
 	}
-	r.fanOut(rest)
+	r.fanOut(failed)
 }
 
 // fanOut sends the changes of several people at the same time, and the changes of one person one after another.

@@ -3,7 +3,6 @@ package apply_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -322,37 +321,4 @@ func TestKeyMayNotRenew(t *testing.T) {
 			t.Errorf("--resend: exit code %d, %d mails", o.exitCode(), len(c.Mails()[ada]))
 		}
 	})
-}
-
-// TestOnePersonIsDenied: the API always answers 403 or 429 to the mail to one person, and allows all others. The run
-// that meets this stops, because the answer may be about the key. The next run mails everybody else.
-func TestOnePersonIsDenied(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{http.StatusForbidden, http.StatusTooManyRequests} {
-		synctest.Test(t, func(t *testing.T) {
-			c := newDefaultCompany(t, sandbox.Options{}, manyPeople(10)...)
-			const denied = "p000@example.com"
-			inner := c.wire.Handler
-			c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				body, _ := io.ReadAll(r.Body)
-				if r.Method == http.MethodPost && bytes.Contains(body, []byte(denied)) {
-					w.Header().Set("Content-Type", "application/json")
-					w.Header().Set("Retry-After", "3600")
-					w.WriteHeader(status)
-					fmt.Fprintf(w, `{"error": "You may not invite this person now", "status": %d}`, status)
-					return
-				}
-				r.Body = io.NopCloser(bytes.NewReader(body))
-				inner.ServeHTTP(w, r)
-			})
-			c.run(with{})
-			for range 8 {
-				must(t, c.Advance(time.Hour))
-				c.expect(c.run(with{}), 3, denied, "invite failed")
-			}
-			if n := c.mailCount(); n != 9 {
-				t.Errorf("HTTP %d: %d mails, want 9", status, n)
-			}
-		})
-	}
 }

@@ -167,7 +167,7 @@ func (r *run) sendMail(
 		action = ledger.Resend // the server renewed the earlier invitation
 	}
 	if failed := r.opts.Ledger.RecordOutcome(action, key, outcomeOf(err), receipt.Invitation,
-		refusalText(err)); failed != nil {
+		r.refusalText(err)); failed != nil {
 		r.stop(failed) // the ledger has the intent, so the next run treats the mail as lost
 	}
 	return receipt.Invitation, err
@@ -228,8 +228,12 @@ func outcomeOf(err error) ledger.Outcome {
 	if err == nil {
 		return ledger.Sent
 	}
+	call, _ := errors.AsType[*org.CallError](err)
 	switch failureOf(err) {
 	case org.NotSent:
+		if call.Status == tooManyRequests {
+			return ledger.Refused
+		}
 		return ledger.NotSent
 	case org.Refused, org.Denied:
 		return ledger.Refused
@@ -238,11 +242,13 @@ func outcomeOf(err error) ledger.Outcome {
 	}
 }
 
-// refusalText returns the text with which the API refused one request, or answered it with 429 until the run gave up;
-// "" for any other err.
-func refusalText(err error) string {
+// refusalText returns the text with which the API refused one mail; "" for any other err. A denied mail counts as
+// refused if the server accepted another mail of this run, because then the key may invite.
+func (r *run) refusalText(err error) string {
 	call, ok := errors.AsType[*org.CallError](err)
-	if !ok || call.Failure != org.Refused && call.Status != tooManyRequests {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !ok || call.Failure != org.Refused && !(r.mailed && outcomeOf(err) == ledger.Refused) {
 		return ""
 	}
 	return cmp.Or(call.Message, fmt.Sprintf("HTTP %d", call.Status))
@@ -268,24 +274,31 @@ func isForbidden(err error) bool {
 	return ok && call.Status == forbidden && !call.NotFromAPI
 }
 
-// noteDenied records that the API denied change. If the key does not work or may not invite, it stops the run.
+// noteDenied records that the API denied change. If the key does not work or may not invite anybody, it stops the run.
 func (r *run) noteDenied(change plan.Change, err error) {
 	call, ok := errors.AsType[*org.CallError](err)
-	if change.Action.Mails() || ok && call.Status == unauthorized {
-		r.stop(err)
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	switch {
+	case ok && call.Status == unauthorized, change.Action.Mails() && !r.mailed:
+		r.stop(err)
+		return
+	case change.Action.Mails(): // the key may invite others
+		return
+	}
 	d := r.denialsOf(change)
 	d.number++
 	d.last = err
 }
 
-// noteAllowed records that the key may make edits like change. Later denials are then about a person or a group.
+// noteAllowed records that the key may make changes like change. Later denials are then about a person or a group.
 func (r *run) noteAllowed(change plan.Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if change.Action.Mails() {
+		r.mailed = true
+		return
+	}
 	r.denialsOf(change).keyMay = true
 }
 

@@ -78,7 +78,7 @@ type Entry struct {
 	Name string   `json:"name,omitempty"`
 	// Roster names the roster files of the run. Only with suspensions and removals.
 	Roster string `json:"roster,omitempty"`
-	// Message is the text with which the API refused a mail to one person, or answered it with 429 until the run gave up.
+	// Message is the text with which the API refused a mail to one person.
 	Message string `json:"message,omitempty"`
 	// Number counts the lines of a run from 1. So two equal lines are copies of one line. Old lines have the number 0.
 	Number int `json:"n,omitempty,string"`

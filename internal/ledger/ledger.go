@@ -232,7 +232,7 @@ func (l *Ledger) RecordRenewalIntent(email, invitationID string, expires time.Ti
 
 // RecordOutcome records the outcome of the mail to email whose intent was recorded last. inv is the invitation in the
 // answer; zero if the answer has none. action is Resend if the server renewed an invitation, also if orgsync asked
-// for a new one. message is the text with which the API refused this one mail, or answered it with 429; otherwise "".
+// for a new one. message is the text with which the API refused this one mail; "" with other outcomes.
 func (l *Ledger) RecordOutcome(action Action, email string, outcome Outcome, inv org.Invitation, message string) error {
 	return l.append(Entry{
 		Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires, Message: message,

@@ -62,6 +62,17 @@ type person struct {
 	lastMail, previousMail mailLines
 	removals               []removal
 	refused                refusals
+	// intent is the line of the last intent. failed is the last change that failed; zero if there is none.
+	intent int
+	failed failure
+}
+
+// failure is a change that the server did not make, or perhaps did not make.
+type failure struct {
+	run            string // the run that sent the change
+	action, object string
+	at             time.Time
+	intent, line   int // the lines of the intent and the outcome; or 0 and the line that says that a mail was not sent
 }
 
 // mailLines has the lines of the intent and the outcome of a mail. They are 0 if there is no such line.
@@ -78,8 +89,6 @@ type refusals struct {
 	count int
 	last  refusal
 	lines [][]int // the lines of the last org.KeptRefusals refusals
-	// deniedLine is the line that says that the server denied the last mail; 0 if it did not.
-	deniedLine int
 }
 
 // refusal is a mail that the server refused, or that was lost and counts as not sent.
@@ -168,13 +177,14 @@ func (r *replayer) add(e Entry) {
 		p = &person{}
 		r.people[e.Email] = p
 	}
+	p.noteFailure(e, r.lines)
 	switch e.Action {
 	case Invite, Resend:
 		r.addMail(p, e)
 	case Action(org.FactJoined):
 		p.joined, p.userID = mark{r.lines, e.Time}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
-		p.refused = refusals{}
+		p.refused, p.failed = refusals{}, failure{}
 		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // before, the list may not show the removal yet
 			p.removed = mark{}
 		}
@@ -188,13 +198,14 @@ func (r *replayer) add(e Entry) {
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, r.lines
-			p.refused = refusals{}
+			p.refused, p.failed = refusals{}, failure{}
 			if p.lastMail.intent == m.Sequence {
 				p.lastMail.outcome = r.lines
 			}
 		}
 	case Action(org.FactAbsent):
 		p.assumedNotSentLine = r.lines
+		p.failed = failure{run: e.Run, at: e.Time, line: r.lines}
 		if m := p.lastLost(); m != nil {
 			if p.lastMail.intent == m.Sequence {
 				p.lastMail = p.previousMail
@@ -207,6 +218,22 @@ func (r *replayer) add(e Entry) {
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
 		p.recordRemoval(e, r.lines)
 	default: // other actions are not part of the memory
+	}
+}
+
+// noteFailure replays whether the change of e failed. A mail that was sent ends the failure, because the person has no
+// other change in this run. Another change ends only its own failure, or that of an earlier run.
+func (p *person) noteFailure(e Entry, line int) {
+	isMail := e.Action == Invite || e.Action == Resend
+	action, object := string(e.Action), e.Object
+	switch {
+	case e.Outcome == "": // the next outcome has its intent before it; a fact has none
+		p.intent = line
+	case e.Outcome == NotSent:
+	case e.Outcome != Sent:
+		p.failed = failure{e.Run, action, object, e.Time, p.intent, line}
+	case isMail || p.failed.run != e.Run || p.failed.action == action && p.failed.object == object:
+		p.failed = failure{}
 	}
 }
 
@@ -276,11 +303,8 @@ func (r *replayer) addMail(p *person, e Entry) {
 		if p.lastMail == (mailLines{intent: m.Sequence}) {
 			p.lastMail = p.previousMail
 		}
-		switch {
-		case e.Outcome == Refused && e.Message != "":
+		if e.Message != "" {
 			p.refused.add(refusal{e.Run, e.Time, e.Message}, r.lines)
-		case e.Outcome == Refused || e.Message != "":
-			p.refused.deniedLine = r.lines
 		}
 	default:
 		p.lastMail = mailLines{m.Sequence, r.lines}
@@ -386,6 +410,7 @@ func (r *replayer) limitTimes(names []string, t time.Time) {
 		}
 		limit(&p.roundsFromAt, r.runOf(p.roundsFrom))
 		limit(&p.refused.last.at, p.refused.last.run)
+		limit(&p.failed.at, p.failed.run)
 		for i, removed := range p.removals {
 			limit(&p.removals[i].At, r.runOf(removed.line))
 		}
@@ -421,7 +446,7 @@ func (r *replayer) memory() org.Memory {
 			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,
-			Denied: p.refused.deniedLine > 0,
+			FailedAt: p.failed.at,
 		}
 		if p.previousMail.intent == 0 {
 			record.OnlyMailSequence = p.lastMail.intent
@@ -474,7 +499,8 @@ func (r *replayer) needed(now time.Time) []int {
 				keep(line)
 			}
 		}
-		keep(p.refused.deniedLine)
+		keep(p.failed.intent)
+		keep(p.failed.line)
 		keep(p.joined.line)
 		keep(p.unlistedLine)
 		keep(p.assumedNotSentLine)

@@ -129,9 +129,9 @@ type PersonRecord struct {
 	Refusals    int
 	RefusedAt   time.Time
 	RefusedText string
-	// Denied is true if the server answered the last mail with 401, 403, or 429 until the run gave up. This may be about
-	// the key or about the person, so it does not count for Refusals.
-	Denied bool
+	// FailedAt is the time of the last change to the person that failed: the server refused it, or did not answer, or a
+	// lost mail counts as not sent. It is zero if a later run made a change.
+	FailedAt time.Time
 }
 
 // Removal is one removal of a person from the organization by orgsync.
