@@ -240,11 +240,10 @@ func (r *run) begin(p plan.Plan) error {
 
 // groupByPerson groups the changes by person, without the changes that confirmRemovals concluded, and puts the people
 // into the order of sending:
-//   - The first person is one who is mailed, if there is one without a failed change. Only the answer to a mail says on
-//     which organization the key acts.
-//   - The people who are mailed are in the order of the roster.
 //   - People whose last change failed come last, those first for whom the longest time has passed. The server may fail
 //     for them again, and as canaries they would hold everybody else back, in run after run.
+//   - Mails come before other changes. Only the answer to a mail says on which organization the key acts.
+//   - Mails are in the order of the roster, other changes in the order of the plan.
 func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
 	for _, it := range items {
@@ -257,40 +256,23 @@ func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 		}
 	}
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
-	slices.SortStableFunc(people, compareFailures)
-	r.sortByRoster(people)
-	canBeFirst := func(p []*item) bool { return p[0].Action.Mails() && p[0].failedAt.IsZero() }
-	if i := slices.IndexFunc(people, canBeFirst); i > 0 {
-		first := people[i]
-		people = slices.Insert(slices.Delete(people, i, i+1), 0, first)
-	}
+	slices.SortStableFunc(people, func(a, b []*item) int {
+		first, second := a[0], b[0]
+		switch {
+		case !first.failedAt.Equal(second.failedAt):
+			return first.failedAt.Compare(second.failedAt) // the zero time comes first
+		case first.Action.Mails() != second.Action.Mails():
+			if first.Action.Mails() {
+				return -1
+			}
+			return 1
+		case first.Action.Mails() && r.opts.Order != nil:
+			return cmp.Compare(r.opts.Order(first.Email), r.opts.Order(second.Email))
+		}
+		return 0
+	})
 	return people
 }
-
-// sortByRoster sorts the people who are mailed by their place in the roster, but those whose last change failed as
-// compareFailures says. All others keep their places.
-func (r *run) sortByRoster(people [][]*item) {
-	if r.opts.Order == nil {
-		return
-	}
-	var places []int
-	var mailed [][]*item
-	for i, person := range people {
-		if person[0].Action.Mails() {
-			places = append(places, i)
-			mailed = append(mailed, person)
-		}
-	}
-	slices.SortStableFunc(mailed, func(a, b []*item) int {
-		return cmp.Or(compareFailures(a, b), cmp.Compare(r.opts.Order(a[0].Email), r.opts.Order(b[0].Email)))
-	})
-	for i, at := range places {
-		people[at] = mailed[i]
-	}
-}
-
-// compareFailures orders people by the time of their last failed change. People without one come first.
-func compareFailures(a, b []*item) int { return a[0].failedAt.Compare(b[0].failedAt) }
 
 // keepBack removes the last mail from people and sets r.keptBack. This mail is sent after all others, to be the
 // witness for lost mails. It is not the canary, and the last change of the person did not fail, if there is a choice. A
