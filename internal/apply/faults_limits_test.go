@@ -293,6 +293,11 @@ func TestFaultB2GroupRenamedOrDeleted(t *testing.T) {
 				Path: "/v2/groups/" + c.groupID("platform") + "/members"})
 			return nil
 		}, true, true},
+		"its members cannot be read because of an error of the server": {func(c *company) error {
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusInternalServerError,
+				Method: http.MethodGet, Path: "/v2/groups/" + c.groupID("platform") + "/members"})
+			return nil
+		}, true, true},
 		"its id cannot be used in a request": {func(c *company) error {
 			c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 				rec.Body = bytes.NewBuffer(bytes.ReplaceAll(rec.Body.Bytes(), []byte(c.groupID("platform")), []byte("a/../b")))

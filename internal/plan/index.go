@@ -280,15 +280,15 @@ func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
 // ownerOf returns the person who is the user with the address key: the person whose entry has the address or, if
 // there is none, the first of claimants. claimants are the people whose invitations this address accepted. If there
-// are several such people, they are several entries for one person. Then ownerOf adds problems of the roster, each of
-// them once, although several users may have the address.
+// are several such people, they are several entries for one person, unless each of them has a user of their own. Then
+// ownerOf adds problems of the roster, each of them once, although several users may have the address.
 func (ix *index) ownerOf(key string, claimants []*person) *person {
 	owner := ix.byKey[key]
 	if owner == nil && len(claimants) > 0 {
 		owner = claimants[0]
 	}
 	for _, other := range claimants {
-		if other == owner {
+		if other == owner || ix.hasUserOfOwn(other) {
 			continue
 		}
 		text := fmt.Sprintf("%q accepted as %q, who is listed at %s", other.Email, key, owner.At.Source())
@@ -296,14 +296,21 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 			text = fmt.Sprintf("%q accepted as %q, as did %q, who is listed at %s", other.Email, key, owner.Email,
 				owner.At.Source())
 		}
-		problem := roster.Problem{
-			At: other.At, Text: text + ": one person needs one entry, with the other address as an alias",
-		}
+		problem := roster.Problem{At: other.At, Text: fmt.Sprintf("%s: one person needs one entry, with the other address as "+
+			"an alias; for two people, invite %s in Vultr's console", text, other.Email)}
 		if !slices.Contains(ix.duplicateEntries, problem) {
 			ix.duplicateEntries = append(ix.duplicateEntries, problem)
 		}
 	}
 	return owner
+}
+
+// hasUserOfOwn reports whether the organization has a user with an address that the roster has for p. Then an
+// invitation of p that another address accepted does not say that both addresses are one person.
+func (ix *index) hasUserOfOwn(p *person) bool {
+	return slices.ContainsFunc(ix.in.Snapshot.Users, func(u org.User) bool {
+		return ix.byKey[u.Email.Key()] == p && !isUnaccepted(&u) && !u.Service
+	})
 }
 
 // peopleByUserID returns the person for each user id in the ledger.

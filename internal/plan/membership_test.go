@@ -117,7 +117,8 @@ func acceptAsOneAddress(in *plan.Input, users ...org.User) {
 var oneEntryTwice = []string{
 	"other_address u1", "left bob@example.com i2",
 	`users.yaml:9:5: "bob@example.com" accepted as "countess@home.example", as did "ada@example.com", who is listed ` +
-		`at users.yaml:3: one person needs one entry, with the other address as an alias`,
+		`at users.yaml:3: one person needs one entry, with the other address as an alias; for two people, invite ` +
+		`bob@example.com in Vultr's console`,
 }
 
 // TestMembership has a case for each row of the tables in docs/decisions.md that are about the state of a person.
@@ -466,8 +467,18 @@ func TestMembership(t *testing.T) {
 		}, []string{
 			"left i1",
 			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one ` +
-				`person needs one entry, with the other address as an alias`,
+				`person needs one entry, with the other address as an alias; for two people, invite ada@example.com in ` +
+				`Vultr's console`,
 		}},
+		{"an invitation was accepted by a user of another entry, and the person has a user too", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
+			r := invitation("i1", ada, org.StatusAccepted, -10)
+			r.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example"), user("u2", ada)}
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, UserID: "u2"},
+				"countess@home.example": {Joined: true, UserID: "u1"}}}
+		}, []string{}},
 		{"two entries match one user with a third address", func(in *plan.Input) {
 			acceptAsOneAddress(in, user("u1", "countess@home.example"))
 		}, oneEntryTwice},
@@ -484,7 +495,8 @@ func TestMembership(t *testing.T) {
 		}, []string{
 			"invite countess@home.example not_invited ", "members_unseen ",
 			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one ` +
-				`person needs one entry, with the other address as an alias`,
+				`person needs one entry, with the other address as an alias; for two people, invite ada@example.com in ` +
+				`Vultr's console`,
 		}},
 		{"a member with an invitation still pending", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}

@@ -105,8 +105,8 @@ func (c *Client) readAccess(
 }
 
 // readKind reads all groups, roles or policies, and the holders of those that wanted names or, if all is true, of all.
-// Deleted groups have no holders. Assumable roles cannot be given to people. If the key may not read the holders of
-// one that wanted names, it counts as deleted, so that the other access of the roster can still be given.
+// Deleted groups have no holders. Assumable roles cannot be given to people. If the API answers that it does not show
+// the holders of one that wanted names, it counts as deleted, so that the other access of the roster can still be given.
 func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted, all bool) ([]accessRow, error) {
 	rows, err := list(ctx, c, accessKinds[kind].list)
 	if err != nil {
@@ -121,7 +121,7 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted,
 		}
 		g.Go(func() error {
 			err := c.readHolders(ctx, row)
-			if !all && IsForbiddenOrMissing(err) {
+			if !all && isAnswerOfAPI(err) {
 				row.Deleted = true
 				return nil
 			}
@@ -139,8 +139,9 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted,
 func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	kind := accessKinds[row.Kind]
 	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder,
-		// A user may have a role both directly and through a group.
-		rowID: func(f fields) string { return string(f.encode()) }}
+		// A user may have a role both directly and through a group, or through two groups.
+		mayRepeat: true,
+		rowID:     func(f fields) string { return string(f.encode()) }}
 	q.path = kind.list.path + "/" + row.ID + "/" + kind.holders
 	rows, err := list(ctx, c, q)
 	if row.Kind == org.KindGroup && hasStatus(err, http.StatusNotFound) {

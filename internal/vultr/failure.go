@@ -38,6 +38,14 @@ func IsForbiddenOrMissing(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
+// isAnswerOfAPI reports whether err is an answer with which the API failed one request. An answer that is about all
+// requests, such as 401, is none.
+func isAnswerOfAPI(err error) bool {
+	failure, ok := errors.AsType[*org.CallError](err)
+	return ok && !failure.NotFromAPI && failure.Status >= 400 && failure.Status != http.StatusUnauthorized &&
+		failure.Status != http.StatusTooManyRequests
+}
+
 func hasStatus(err error, status int) bool {
 	failure, ok := errors.AsType[*org.CallError](err)
 	isBlocked := failure != nil && failure.NotFromAPI && failure.Status == http.StatusForbidden

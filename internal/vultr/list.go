@@ -43,6 +43,9 @@ type listing[T any] struct {
 	isEmpty func(T) bool
 	// rowID returns the identity of a row, to find rows that are there twice. nil means [fields.rowID].
 	rowID func(fields) string
+	// mayRepeat is true if the server may count a row twice that is on a page twice. Otherwise, such a row may be there
+	// instead of another one.
+	mayRepeat bool
 	// address returns the address of a row; nil if rows have none. If two rows have the same id and different
 	// addresses, the list is read again. If they still have, it is an error, because one of the people would be missing.
 	address func(T) org.Address
@@ -87,7 +90,7 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 			continue
 		case r.endUnknown:
 			message = "the answer does not say whether the list goes on"
-		case len(r.rows) < r.total:
+		case len(r.rows)+r.repeated < r.total:
 			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts", r.total, len(r.rows),
 				maxListReads)
 		case r.countChanged:
@@ -121,6 +124,7 @@ func (q call) readInPart(err error) error {
 type listRead[T any] struct {
 	rows         []T
 	total        int  // the last count of the server; -1: none
+	repeated     int  // the rows that are the same as an earlier row of their page, if the server may count them
 	countChanged bool // the count was not the same on every page
 	paged        bool // there was more than one page
 	endUnknown   bool // more pages may follow the last page that was read
@@ -184,6 +188,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		if r.rows == nil {
 			r.rows = make([]T, 0, max(len(p.rows), min(p.total, maxReserved)))
 		}
+		firstOfPage := len(r.rows)
 		// Decode the rows page by page, so that undecoded rows do not add up in memory.
 		for _, row := range p.rows {
 			decoded, id := l.decode(row), rowID(row)
@@ -193,6 +198,9 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 			if i, seen := index[id]; seen {
 				if l.address != nil && !l.address(r.rows[i]).Equal(l.address(decoded)) {
 					r.sharedID = id
+				}
+				if l.mayRepeat && i >= firstOfPage {
+					r.repeated++
 				}
 				r.rows[i] = decoded
 				continue
