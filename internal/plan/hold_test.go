@@ -340,6 +340,15 @@ func TestUnlistedAfter(t *testing.T) {
 		{"seen in the roster as a member, under another address", func(in *plan.Input) {
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
 		}, "remove", time.Time{}},
+		{"seen in the roster as a member, and a person with almost the same address is invited", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("e.ve@example.com", 9))
+			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
+		}, "unlisted", hours(24)},
+		{"the same, seen unlisted 23 hours ago", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("e.ve@example.com", 9))
+			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Memory.Unlisted = seen(-23)
+		}, "remove", time.Time{}},
 		{"mailed when they were in the roster", func(in *plan.Input) {
 			in.Memory.People[eve] = org.PersonRecord{Unlisted: true, EverMailed: true}
 		}, "remove", time.Time{}},

@@ -44,6 +44,8 @@ type index struct {
 	cachedUnidentified []*org.User
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
 	unlistedBySameKey map[string][]unlistedAddress
+	// mayBeRenamed has the ids of the unlisted users that a SameName notice is about.
+	mayBeRenamed map[string]bool
 	// maybeUnlisted is the first person who may be a member under an unknown address: they were mailed and the list
 	// shows nothing of the mail, or they were a member and match no user. possiblyAccepted is the first person who may
 	// be one if the list does not show accepted invitations. They are nil if there is nobody.
@@ -85,7 +87,7 @@ func newIndex(in Input) *index {
 		in:        in,
 		people:    make([]person, 0, len(in.Roster.People)),
 		byKey:     make(map[string]*person, len(in.Roster.People)),
-		protected: map[string]bool{},
+		protected: map[string]bool{}, mayBeRenamed: map[string]bool{},
 		visible:   visibilityOf(in.Snapshot),
 	}
 	ix.selfKnown = slices.ContainsFunc(in.Snapshot.Users, func(u org.User) bool { return ix.isSelf(&u) })

@@ -95,9 +95,10 @@ func (ix *index) unlistedPolicy(result *Plan) roster.UnlistedPolicy {
 }
 
 // waitsForRemoval reports whether u may not be suspended or removed yet, because u has not been unlisted for long
-// enough. It sets RemovalAfter of n then. Users who were in a roster, by the ledger, do not wait.
+// enough. It sets RemovalAfter of n then. Users who were in a roster, by the ledger, do not wait, unless they may be in
+// the roster under a new address.
 func (ix *index) waitsForRemoval(u *org.User, n *Notice) bool {
-	if ix.wasListed(u) {
+	if ix.wasListed(u) && !ix.mayBeRenamed[u.ID] {
 		return false
 	}
 	now, since := ix.in.Snapshot.Now, ix.in.Snapshot.Now

@@ -15,7 +15,8 @@ type unlistedAddress struct {
 }
 
 // noteSameName adds a notice if p may be an unlisted user, or may have an unlisted invitation: the names are equal,
-// or the addresses are spelled alike. It does so only for people who have an invitation or get one.
+// or the addresses are spelled alike. It does so only for people who have an invitation or get one. Such users are not
+// suspended or removed at once, because somebody may have changed their address in the roster.
 func (ix *index) noteSameName(p *person, d *decision) {
 	invited := d.mails() || d.held != nil || d.hasNotice(Waiting)
 	if !invited || d.hasNotice(PossibleAlias) {
@@ -39,6 +40,9 @@ func (ix *index) noteSameName(p *person, d *decision) {
 		return cmp.Or(cmp.Compare(a.address.Key(), b.address.Key()), -cmp.Compare(a.userID, b.userID))
 	})
 	same = slices.CompactFunc(same, func(a, b unlistedAddress) bool { return a.address.Equal(b.address) })
+	for _, one := range same {
+		ix.mayBeRenamed[one.userID] = true
+	}
 	n := Notice{Kind: SameName, Text: firstAddresses(same, func(u unlistedAddress) org.Address { return u.address })}
 	if len(same) == 1 {
 		n.UserID = same[0].userID
