@@ -19,7 +19,7 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		p := &ix.people[i]
 		var decided decision
 		ix.decideMembership(p, &decided)
-		u := roster.AccessUpdate{Email: p.Email, At: p.At, OnlyInTeams: p.OnlyInTeams}
+		u := roster.AccessUpdate{Email: p.Email, At: p.At, OnlyInTeams: p.OnlyInTeams, Until: p.Until}
 		switch {
 		case p.ended:
 		case p.user == nil:

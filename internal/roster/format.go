@@ -13,8 +13,9 @@ import (
 )
 
 // Format returns data, the text of a roster file, in its usual form. It sorts people by address within
-// each block of a list; blank lines and comments on a line of their own divide a list into blocks. It
-// removes white space at the end of lines, additional blank lines and additional spaces after ":". If
+// each block of a list; blank lines and comments on a line of their own divide a list into blocks. But a
+// comment directly above an entry that has its address moves with the entry, as does a comment directly
+// below it that is indented more than its "-". Format removes white space at the end of lines, additional blank lines and additional spaces after ":". If
 // a step would change the meaning of the file, Format skips the step. If data is not YAML, the error
 // is a [*ProblemsError]. The only other error is about a file larger than [MaxFile].
 func Format(file string, data []byte) ([]byte, error) {
@@ -90,6 +91,9 @@ func valueOf(n *yaml.Node, key string) *yaml.Node {
 
 // itemKey returns the key of the address of an entry (see [org.Address.Key]); "" if it has none.
 func itemKey(n *yaml.Node) string {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
 	if email := valueOf(n, "email"); email != nil {
 		n = email
 	}
@@ -139,31 +143,61 @@ func sortList(lines [][]byte, list *yaml.Node) {
 	}
 	var block []entryLines
 	begin := 0 // the index of the first line of block
-	for i, n := range list.Content {
-		start, isLast := n.Line-1, i+1 == len(list.Content)
-		var end int
-		if isLast {
-			end = lastLine(lines, start) + 1
-		} else {
-			end = list.Content[i+1].Line - 1
+	sortBlock := func() {
+		slices.SortStableFunc(block, func(a, b entryLines) int { return cmp.Compare(a.key, b.key) })
+		for _, one := range block {
+			begin += copy(lines[begin:], one.lines)
 		}
-		ownEnd := end // without the blank lines and comments below the entry
-		for ownEnd > start+1 && isBoundary(lines[ownEnd-1]) {
-			ownEnd--
+		block = nil
+	}
+	last := -1 // the index of the last line of the entry before
+	for i, n := range list.Content {
+		key, first := itemKey(n), firstLineOfEntry(lines, n, last+1)
+		if first > last+1 || key == "" { // other lines are between the two entries, or nobody knows where this one belongs
+			sortBlock()
 		}
 		if block == nil {
-			begin = start
+			begin = first
 		}
+		end := lastLine(lines, n.Line-1)
+		if i+1 < len(list.Content) {
+			end = list.Content[i+1].Line - 2
+		}
+		last = lastLineOfEntry(lines, n, end)
 		// The lines are cloned, because the sorted lines are copied over them.
-		block = append(block, entryLines{itemKey(n), slices.Clone(lines[start:ownEnd])})
-		if ownEnd < end || itemKey(n) == "" || isLast {
-			slices.SortStableFunc(block, func(a, b entryLines) int { return cmp.Compare(a.key, b.key) })
-			for _, one := range block {
-				begin += copy(lines[begin:], one.lines)
-			}
-			block = nil
+		block = append(block, entryLines{key, slices.Clone(lines[first : last+1])})
+		if key == "" {
+			sortBlock()
 		}
 	}
+	sortBlock()
+}
+
+// firstLineOfEntry returns the index of the first line of the entry n. Comments directly above it belong to it from the
+// first one that has its address. least is the smallest possible index.
+func firstLineOfEntry(lines [][]byte, n *yaml.Node, least int) int {
+	first, key := n.Line-1, itemKey(n)
+	isKey := func(word string) bool { return strings.EqualFold(strings.Trim(word, ".,:;()<>\"'`"), key) }
+	for i := first - 1; i >= least && bytes.HasPrefix(bytes.TrimSpace(lines[i]), []byte("#")); i-- {
+		if key != "" && slices.ContainsFunc(strings.Fields(string(lines[i])), isKey) {
+			first = i
+		}
+	}
+	return first
+}
+
+// lastLineOfEntry returns the index of the last line of the entry n. Comments directly below it belong to it if they
+// are indented more than its "-". end is the largest possible index.
+func lastLineOfEntry(lines [][]byte, n *yaml.Node, end int) int {
+	first := n.Line - 1
+	last := end
+	for last > first && isBoundary(lines[last]) {
+		last--
+	}
+	for last < end && len(bytes.TrimSpace(lines[last+1])) > 0 && indentation(lines[last+1]) > indentation(lines[first]) {
+		last++
+	}
+	return last
 }
 
 // dashBefore returns the text before the item n of a list on its line, such as "  - ". It returns ""
@@ -176,8 +210,8 @@ func dashBefore(line []byte, n *yaml.Node) string {
 	return before
 }
 
-// lastLine returns the index of the last line of the last entry of a list. first is the index of the
-// first line of this entry. The entry ends before the next line that is indented no more than its "-".
+// lastLine returns the index of the last line of the last entry of a list, with the comments below it. first is the
+// index of the first line of this entry. The entry ends before the next line that is indented no more than its "-".
 func lastLine(lines [][]byte, first int) int {
 	indent := indentation(lines[first])
 	end := first
@@ -250,7 +284,8 @@ func normalizeSpaceAfterKeys(n *yaml.Node, lines []string) {
 		child := n.Content[i]
 		normalizeSpaceAfterKeys(child, lines)
 		if n.Kind != yaml.MappingNode || n.Style&yaml.FlowStyle != 0 || i%2 == 0 || child.Line != n.Content[i-1].Line ||
-			child.Kind != yaml.ScalarNode || child.Style&yaml.TaggedStyle != 0 || child.Anchor != "" {
+			child.Kind != yaml.ScalarNode || child.Style&yaml.TaggedStyle != 0 || child.Anchor != "" ||
+			child.Value == "" && child.Style == 0 { // there is no value, and the column is that of a comment
 			continue
 		}
 		text := []rune(lines[child.Line-1])

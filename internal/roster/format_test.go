@@ -37,6 +37,18 @@ func TestFormat(t *testing.T) {
 			"b@example.com\r\n"},
 		{"a key follows", "users:\n- b@example.com\n- a@example.com\n# what\ndefaults:\n  groups: [x]\n",
 			"users:\n- a@example.com\n- b@example.com\n# what\ndefaults:\n  groups: [x]\n"},
+		{"a comment with the address of the entry below", "users:\n  # people\n  # B@example.com: left\n  - b@example.com\n" +
+			"  - a@example.com\n",
+			"users:\n  # people\n  - a@example.com\n  # B@example.com: left\n  - b@example.com\n"},
+		{"a comment with the address of another entry", "users:\n  - c@example.com\n  # not bb@example.com\n  - b@example.com\n" +
+			"  - a@example.com\n",
+			"users:\n  - c@example.com\n  # not bb@example.com\n  - a@example.com\n  - b@example.com\n"},
+		{"a key that is a comment", "users:\n  - email: b@example.com\n    # until: 2027-01-01\n  - a@example.com\n    # note: x\n",
+			"users:\n  - a@example.com\n    # note: x\n  - email: b@example.com\n    # until: 2027-01-01\n"},
+		{"a comment below a blank line", "users:\n  - b@example.com\n\n    # here\n  - a@example.com\n", ""},
+		{"an entry behind an alias", "x-b: &b {email: b@example.com}\nusers:\n  - c@example.com\n  - *b\n  - a@example.com\n",
+			"x-b: &b {email: b@example.com}\nusers:\n  - a@example.com\n  - *b\n  - c@example.com\n"},
+		{"a key without a value", "x-a:\n  b:    # nothing\nusers:\n  - a@example.com\n", ""},
 		{"a literal text", "users:\n  - email: b@example.com\n    note: |\n      two  \n\n\n      lines\n  - a@example.com\n",
 			"users:\n  - a@example.com\n  - email: b@example.com\n    note: |\n      two  \n\n\n      lines\n"},
 		{"a text over several lines", "users:\n  - email: b@example.com\n    note: \"a\n\n\n      b\"\n", ""},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -21,8 +22,10 @@ type AccessUpdate struct {
 	Email org.Address
 	// At is the position of the entry.
 	At Position
-	// OnlyInTeams is true if "users" does not list the person.
+	// OnlyInTeams is true if "users" does not list the person. Until is then the last day that the teams give the
+	// person; zero if there is none.
 	OnlyInTeams bool
+	Until       time.Time
 	// APIEnabled is the new value of api_enabled; nil if it does not change.
 	APIEnabled *bool
 	// Add has the names to add to the lists of the entry, and Remove has the names to remove.
@@ -32,8 +35,9 @@ type AccessUpdate struct {
 	Left bool
 }
 
-// leftMark is the beginning of the comment above the entry of a person who left.
-const leftMark = "# left the organization"
+// leftMark returns the beginning of the comment above the entry of a person who left. It has the address, so that
+// [Format] moves the comment with the entry.
+func leftMark(who org.Address) string { return "# " + who.String() + " left the organization" }
 
 // UpdateAccess returns data, the text of a roster file, with the updates of its entries. It writes
 // only values that change; all other bytes stay the same. A person that only teams list gets an entry
@@ -74,7 +78,8 @@ func UpdateAccess(file string, data []byte, updates []AccessUpdate) (text []byte
 
 // entry returns a new entry with the access that the teams of the person do not give.
 func (u AccessUpdate) entry() Entry {
-	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled}}
+	// Without the last day of the teams, the new entry would keep the person in the roster for ever.
+	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled, Until: u.Until}}
 	for kind, names := range u.Add {
 		for _, name := range names {
 			*e.RefsPointer(kind) = append(e.Refs(kind), Ref{Name: name})
@@ -122,7 +127,7 @@ func applyUpdates(file string, data []byte, updates []AccessUpdate) ([]byte, []s
 		} else if _, found := made[node]; found {
 			e.problem = "the entry changes twice"
 		} else if u.Left {
-			e.markLeft(node)
+			e.markLeft(node, u.Email)
 		} else {
 			e.update(node, u)
 		}
@@ -193,7 +198,7 @@ func (e *editor) apply() []byte {
 
 // markLeft adds a comment above the entry n, which says that the person left. It does nothing if the
 // comment is already there.
-func (e *editor) markLeft(n *yaml.Node) {
+func (e *editor) markLeft(n *yaml.Node, who org.Address) {
 	start := e.lineStart(n)
 	indent, _, isFirst := strings.Cut(dashBefore(e.data[start:], n), "-")
 	if !isFirst {
@@ -202,11 +207,11 @@ func (e *editor) markLeft(n *yaml.Node) {
 	}
 	if n.Line > 1 {
 		above := strings.TrimSpace(string(e.data[e.lines[n.Line-2]:start]))
-		if strings.HasPrefix(above, leftMark) {
+		if strings.HasPrefix(above, leftMark(who)) {
 			return
 		}
 	}
-	e.replace(start, start, fitLines(e.data, start, indent+leftMark+": remove the entry, or invite them again with "+
+	e.replace(start, start, fitLines(e.data, start, indent+leftMark(who)+": remove the entry, or invite them again with "+
 		"--invite-left --only EMAIL\n"))
 }
 
