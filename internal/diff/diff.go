@@ -46,6 +46,11 @@ type Person struct {
 	// they have the same name or similar addresses (see [roster.IdentityKeys]). It is zero if there is no
 	// such person.
 	SameName org.Address
+	// AliasOf is the address of the entry of the new roster that has an address of this removed person as an alias, so
+	// that the person stays in the roster. It is zero if there is none.
+	AliasOf org.Address
+	// Protected is true if the new roster protects this removed person.
+	Protected bool
 }
 
 // FieldName is the name of a field. If the roster has a key for the field, it is the name of this key.
@@ -218,8 +223,20 @@ func Compare(before, after *roster.Roster) Difference {
 		}
 		d.People = append(d.People, p)
 	}
+	byAddress := make(map[string]*roster.Person)
+	for i := range after.People {
+		for _, a := range after.People[i].Addresses() {
+			byAddress[a.Key()] = &after.People[i]
+		}
+	}
 	for _, p := range removed {
-		d.People = append(d.People, Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source()})
+		one := Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source(), Protected: keeps.protects(p)}
+		for _, a := range slices.Backward(p.Addresses()) {
+			if other := byAddress[a.Key()]; other != nil {
+				one.AliasOf = other.Email
+			}
+		}
+		d.People = append(d.People, one)
 	}
 	d.Teams = compareTeams(before, after, matches, removed)
 	for _, t := range d.Teams {
@@ -251,11 +268,14 @@ func newKeeper(r *roster.Roster) keeper {
 	return k
 }
 
+// protects reports whether the roster protects p.
+func (k keeper) protects(p *roster.Person) bool {
+	return slices.ContainsFunc(p.Addresses(), func(a org.Address) bool { return slices.ContainsFunc(k.protected, a.Equal) })
+}
+
 // mark sets Kept and KeptBecause in the fields of the person p or, if p is nil, of a team.
 func (k keeper) mark(fields []Field, p *roster.Person) {
-	isProtected := p != nil && slices.ContainsFunc(p.Addresses(), func(a org.Address) bool {
-		return slices.ContainsFunc(k.protected, a.Equal)
-	})
+	isProtected := p != nil && k.protects(p)
 	for i := range fields {
 		f := &fields[i]
 		if f.Name == APIEnabled && f.To == "false" && isProtected {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	pathpkg "path"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,8 +44,8 @@ func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 		return nil, fmt.Errorf("find the commit %q: %w", ref, err)
 	}
 	id, err := resolveObject(ctx, spec)
-	switch isRelative := strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../"); {
-	case errors.Is(err, errNoObject) && isRelative:
+	switch {
+	case errors.Is(err, errNoObject) && isRelative(path):
 		return nil, fmt.Errorf("%q has no file or folder %q", ref, path)
 	case errors.Is(err, errNoObject):
 		return nil, fmt.Errorf("%q has no file or folder %q: the path starts at the top of the repository; "+
@@ -58,17 +59,20 @@ func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	}
 	switch name := "git:" + spec; strings.TrimSpace(string(kind)) {
 	case "blob":
+		if isLink(ctx, ref, path) {
+			return nil, errLink(path, linkMode)
+		}
 		data, err := run(ctx, "cat-file", "blob", id)
 		return []roster.File{{Name: name, Data: data}}, err
 	case "tree":
-		return readTree(ctx, name, id)
+		return readTree(ctx, name, id, func(link, target string) bool { return isFile(ctx, ref, path, link, target) })
 	}
 	return nil, fmt.Errorf("%q is neither a file nor a folder", path)
 }
 
 // readTree returns the files that [roster.Load] would read from the folder tree, in the same order.
-// name is the name of the folder in the names of the files.
-func readTree(ctx context.Context, name, tree string) ([]roster.File, error) {
+// name is the name of the folder in the names of the files. isFile reports whether a link of the folder leads to a file.
+func readTree(ctx context.Context, name, tree string, isFile func(link, target string) bool) ([]roster.File, error) {
 	// Without --full-tree, git lists only what is below the path of the working directory.
 	list, err := run(ctx, "ls-tree", "--full-tree", "-r", "-z", tree)
 	if err != nil {
@@ -94,10 +98,12 @@ func readTree(ctx context.Context, name, tree string) ([]roster.File, error) {
 		case fields[1] == "commit":
 			return nil, fmt.Errorf("%q is a submodule (mode %s): orgsync does not read submodules",
 				path, fields[0])
-		case !plain && (isRoster || !strings.Contains(base, ".")):
-			// A link without an extension may lead to a folder.
-			return nil, fmt.Errorf("%q is not a plain file (mode %s): orgsync does not follow links in git",
-				path, fields[0])
+		case !plain:
+			// The folder behind a link would be read by roster.Load.
+			target, readErr := run(ctx, "cat-file", "blob", fields[2])
+			if isRoster || readErr != nil || !isFile(path, string(target)) {
+				return nil, errLink(path, fields[0])
+			}
 		case err != nil:
 			return nil, err
 		case plain && isRoster:
@@ -120,6 +126,39 @@ func readTree(ctx context.Context, name, tree string) ([]roster.File, error) {
 		files = append(files, roster.File{Name: strings.TrimSuffix(name, "/") + "/" + b.path, Data: data})
 	}
 	return files, nil
+}
+
+// isRelative reports whether path starts at the working directory. Other paths start at the top of the repository.
+func isRelative(path string) bool { return strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../") }
+
+// linkMode is the mode of a symbolic link (git-fast-import(1), filemodify).
+const linkMode = "120000"
+
+func errLink(path, mode string) error {
+	return fmt.Errorf("%q is not a plain file (mode %s): orgsync does not follow links in git", path, mode)
+}
+
+// isLink reports whether path is a symbolic link in the commit ref.
+func isLink(ctx context.Context, ref, path string) bool {
+	args := []string{"ls-tree", "-z"}
+	if !isRelative(path) {
+		args = append(args, "--full-tree")
+	}
+	entry, err := run(ctx, append(args, ref, "--", path)...)
+	return err == nil && strings.HasPrefix(string(entry), linkMode+" ")
+}
+
+// isFile reports whether the target of a link is a file in the commit ref. link is the path of the link in folder.
+func isFile(ctx context.Context, ref, folder, link, target string) bool {
+	if isRelative(folder) {
+		prefix, err := run(ctx, "rev-parse", "--show-prefix")
+		if err != nil {
+			return false
+		}
+		folder = strings.TrimSuffix(string(prefix), "\n") + folder
+	}
+	kind, err := run(ctx, "cat-file", "-t", ref+":"+pathpkg.Join(folder, pathpkg.Dir(link), target))
+	return err == nil && !pathpkg.IsAbs(target) && strings.TrimSpace(string(kind)) == "blob"
 }
 
 // checkRef returns an error if ref cannot name a commit. It makes sure that git does not read ref as an

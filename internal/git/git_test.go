@@ -3,6 +3,7 @@ package git
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -59,5 +60,66 @@ func TestBounded(t *testing.T) {
 	}
 	if kept.String() != "abcde" || ended != 2 {
 		t.Errorf("kept %q, ended %d times", &kept, ended)
+	}
+}
+
+// TestLinks checks that a link that [roster.Load] would follow is an error, and that no other link is one.
+func TestLinks(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"r/sub", "other"} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"r/a.yaml", "r/sub/b.yaml", "other/c.yaml", "r/notes.md", "other/README.md"} {
+		if err := os.WriteFile(file, []byte("users: [ada@example.com]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git := func(args ...string) {
+		t.Helper()
+		args = append([]string{"-c", "user.name=A", "-c", "user.email=a@example.com"}, args...)
+		if out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "--quiet")
+	for _, tt := range []struct {
+		link, target string
+		refused      bool
+	}{
+		{"r/more.d", "../other", true},
+		{"r/more.d", "sub", true},
+		{"r/more.yaml", "a.yaml", true},
+		{"r/more", "sub", true},
+		{"r/README.md", "notes.md", false},
+		{"r/sub/README.md", "../../other/README.md", false},
+		{"r/sub/README.md", "/etc/passwd", true},
+		{"r/gone.d", "nowhere", true},
+		{"users.yaml", "r/a.yaml", false}, // outside the folder
+	} {
+		if err := os.Symlink(tt.target, tt.link); err != nil {
+			t.Fatal(err)
+		}
+		git("add", ".")
+		git("commit", "--quiet", "--message", "link")
+		for _, spec := range []string{"HEAD:r", "HEAD:./r"} {
+			files, err := ReadFiles(t.Context(), spec)
+			if refused := err != nil && strings.Contains(err.Error(), "does not follow links"); refused != tt.refused ||
+				!refused && len(files) != 2 {
+				t.Errorf("%s -> %s: %d files, %v", tt.link, tt.target, len(files), err)
+			}
+		}
+		for _, spec := range []string{"HEAD:" + tt.link, "HEAD:./" + tt.link} {
+			if _, err := ReadFiles(t.Context(), spec); err == nil || !strings.Contains(err.Error(), "does not follow links") {
+				t.Errorf("%s -> %s: %v", spec, tt.target, err)
+			}
+		}
+		if err := os.Remove(tt.link); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

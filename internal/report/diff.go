@@ -165,10 +165,14 @@ const minShared = 10
 func personText(p diff.Person, d diff.Difference) string {
 	if p.Kind == diff.Removed {
 		switch {
+		case !p.AliasOf.IsZero():
+			return "is now an alias of " + document.MarkName(p.AliasOf.String())
+		case p.Protected:
+			return "apply would only report them: they are protected"
 		case d.Unlisted == roster.UnlistedRemove:
-			return "apply would remove them from the organization, unless they are protected"
+			return "apply would remove them from the organization"
 		case d.Unlisted == roster.UnlistedSuspend:
-			return "apply would suspend them, unless they are protected"
+			return "apply would suspend them"
 		case d.MayBePart:
 			return "apply would only report them, unless another file of the roster sets unlisted"
 		default:

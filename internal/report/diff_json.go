@@ -21,12 +21,14 @@ type diffDocument struct {
 }
 
 type personDiff struct {
-	Change   diff.Kind `json:"change"`
-	Email    string    `json:"email"`
-	Name     *string   `json:"name"`
-	Source   string    `json:"source"`
-	Fields   []field   `json:"fields"`
-	SameName string    `json:"same_name,omitempty"`
+	Change    diff.Kind `json:"change"`
+	Email     string    `json:"email"`
+	Name      *string   `json:"name"`
+	Source    string    `json:"source"`
+	Fields    []field   `json:"fields"`
+	SameName  string    `json:"same_name,omitempty"`
+	AliasOf   string    `json:"alias_of,omitempty"`
+	Protected bool      `json:"protected,omitempty"`
 }
 
 type teamDiff struct {
@@ -83,7 +85,8 @@ func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 		Settings: document.Map(d.Settings, func(f diff.Field) setting { return setting{newField(f), f.Loosens} }),
 		People: document.Map(d.People, func(p diff.Person) personDiff {
 			return personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source,
-				Fields: document.Map(p.Fields, newField), SameName: p.SameName.String()}
+				Fields: document.Map(p.Fields, newField), SameName: p.SameName.String(),
+				AliasOf: p.AliasOf.String(), Protected: p.Protected}
 		}),
 		Teams: document.Map(d.Teams, func(t diff.Team) teamDiff {
 			return teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source,

@@ -102,16 +102,20 @@ func TestDiffRemoved(t *testing.T) {
 		policy    roster.UnlistedPolicy
 		mayBePart bool
 		want      string
+		person    diff.Person
 	}{
-		{roster.UnlistedReport, false, "apply would only report them  u.yaml"},
+		{roster.UnlistedRemove, false, "is now an alias of ada@example.com  u.yaml",
+			diff.Person{AliasOf: address("ada@example.com")}},
+		{roster.UnlistedRemove, false, "apply would only report them: they are protected  u.yaml", diff.Person{Protected: true}},
+		{roster.UnlistedReport, false, "apply would only report them  u.yaml", diff.Person{}},
 		{roster.UnlistedReport, true,
-			"apply would only report them, unless another file of the roster sets unlisted  u.yaml"},
-		{roster.UnlistedSuspend, false, "apply would suspend them, unless they are protected  u.yaml"},
-		{roster.UnlistedRemove, false, "apply would remove them from the organization, unless they are protected  u.yaml"},
+			"apply would only report them, unless another file of the roster sets unlisted  u.yaml", diff.Person{}},
+		{roster.UnlistedSuspend, false, "apply would suspend them  u.yaml", diff.Person{}},
+		{roster.UnlistedRemove, false, "apply would remove them from the organization  u.yaml", diff.Person{}},
 	} {
 		var buf bytes.Buffer
-		d := diff.Difference{Unlisted: tt.policy, MayBePart: tt.mayBePart,
-			People: []diff.Person{{Kind: diff.Removed, Email: address("bob@example.com"), Source: "u.yaml:1"}}}
+		tt.person.Kind, tt.person.Email, tt.person.Source = diff.Removed, address("bob@example.com"), "u.yaml:1"
+		d := diff.Difference{Unlisted: tt.policy, MayBePart: tt.mayBePart, People: []diff.Person{tt.person}}
 		err := document.WriteText(&buf, DiffDocument(d), 0, false)
 		if err != nil || !strings.Contains(buf.String(), tt.want) {
 			t.Errorf("%s: %v, want %q in:\n%s", tt.policy, err, tt.want, &buf)
