@@ -119,15 +119,15 @@ type run struct {
 	lastRefusal   string
 	mailsStopped  error // why no more mails are sent; nil if mails may be sent
 	mailed        bool  // the server accepted a mail of this run
-	denials       map[editKind]*denials
+	permissions   map[editKind]*permission
 }
 
-// denials says how often the API denied one kind of edits, and with which error the last time. keyMay is true if it
-// allowed at least one.
-type denials struct {
-	number int
-	last   error
-	keyMay bool
+// permission is what a run knows of the key's permission for one kind of edits. denied is the last answer that denied
+// one; nil if there is none. allowed is true if the API allowed one. Then a denial is about a person or a group: for
+// example, nobody can remove the owner.
+type permission struct {
+	denied  error
+	allowed bool
 }
 
 // editKind is a kind of edits that need the same permission of the key.
@@ -166,7 +166,7 @@ const (
 // Run carries out p and returns the result of every change. It starts no new request after ctx ends.
 func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	o.Concurrency = max(1, o.Concurrency)
-	r := &run{opts: o, org: p.Organization, denials: map[editKind]*denials{}}
+	r := &run{opts: o, org: p.Organization, permissions: map[editKind]*permission{}}
 	r.sending, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
 	go r.watchLease()

@@ -28,9 +28,6 @@ const (
 	tooManyRequests = 429
 	// maxRefusals is the number of mails in a row, refused with the same answer, after which no more mails are sent.
 	maxRefusals = 5
-	// maxDenials is the number of edits of one kind that the API denies before orgsync assumes that the key may make
-	// none of this kind. Fewer may be about a person or a group: the owner cannot be removed by anybody.
-	maxDenials = 5
 )
 
 // carryOut sends change, and concludes the item or marks it as ambiguous, rejected or blocked. change is the item's
@@ -85,7 +82,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		}
 	case failure == org.Denied:
 		r.conclude(it, Failed, err)
-		r.noteDenied(change, err)
+		r.noteDenied(it, change, err)
 	case r.sending.Err() != nil: // the run ended while the request waited for its turn
 		it.sends--
 		it.Err = err
@@ -167,7 +164,7 @@ func (r *run) sendMail(
 		action = ledger.Resend // the server renewed the earlier invitation
 	}
 	if failed := r.opts.Ledger.RecordOutcome(action, key, outcomeOf(err), receipt.Invitation,
-		r.refusalText(err)); failed != nil {
+		r.refusalText(it, err)); failed != nil {
 		r.stop(failed) // the ledger has the intent, so the next run treats the mail as lost
 	}
 	return receipt.Invitation, err
@@ -242,13 +239,13 @@ func outcomeOf(err error) ledger.Outcome {
 	}
 }
 
-// refusalText returns the text with which the API refused one mail; "" for any other err. A denied mail counts as
-// refused if the server accepted another mail of this run, because then the key may invite.
-func (r *run) refusalText(err error) string {
+// refusalText returns the text with which the API refused the mail it; "" for any other err. A mail that was denied
+// because of the person counts as refused.
+func (r *run) refusalText(it *item, err error) string {
 	call, ok := errors.AsType[*org.CallError](err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !ok || call.Failure != org.Refused && !(r.mailed && outcomeOf(err) == ledger.Refused) {
+	if !ok || call.Failure != org.Refused && !(r.isAboutPerson(it) && outcomeOf(err) == ledger.Refused) {
 		return ""
 	}
 	return cmp.Or(call.Message, fmt.Sprintf("HTTP %d", call.Status))
@@ -274,22 +271,24 @@ func isForbidden(err error) bool {
 	return ok && call.Status == forbidden && !call.NotFromAPI
 }
 
-// noteDenied records that the API denied change. If the key does not work or may not invite anybody, it stops the run.
-func (r *run) noteDenied(change plan.Change, err error) {
+// noteDenied records that the API denied change. If the key does not work or may not invite, it stops the run.
+func (r *run) noteDenied(it *item, change plan.Change, err error) {
 	call, ok := errors.AsType[*org.CallError](err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case ok && call.Status == unauthorized, change.Action.Mails() && !r.mailed:
+	case ok && call.Status == unauthorized, change.Action.Mails() && !r.isAboutPerson(it):
 		r.stop(err)
 		return
-	case change.Action.Mails(): // the key may invite others
+	case change.Action.Mails():
 		return
 	}
-	d := r.denialsOf(change)
-	d.number++
-	d.last = err
+	r.permissionFor(change).denied = err
 }
+
+// isAboutPerson reports whether the denial of the mail it is about the person and not about the key: the last mail to
+// them failed too, and the server accepted another mail of this run. The caller must hold r.mu.
+func (r *run) isAboutPerson(it *item) bool { return r.mailed && !it.failedAt.IsZero() }
 
 // noteAllowed records that the key may make changes like change. Later denials are then about a person or a group.
 func (r *run) noteAllowed(change plan.Change) {
@@ -299,16 +298,16 @@ func (r *run) noteAllowed(change plan.Change) {
 		r.mailed = true
 		return
 	}
-	r.denialsOf(change).keyMay = true
+	r.permissionFor(change).allowed = true
 }
 
-// denialsOf returns the denials of the edits that are like change. The caller must hold r.mu.
-func (r *run) denialsOf(change plan.Change) *denials {
+// permissionFor returns what the run knows of the key's permission for edits like change. The caller must hold r.mu.
+func (r *run) permissionFor(change plan.Change) *permission {
 	kind := editKind{org.EditOp(change.Action), change.Detail.Kind}
-	if r.denials[kind] == nil {
-		r.denials[kind] = &denials{}
+	if r.permissions[kind] == nil {
+		r.permissions[kind] = &permission{}
 	}
-	return r.denials[kind]
+	return r.permissions[kind]
 }
 
 // countRefusals counts refused mails. After maxRefusals mails in a row that were refused with the same answer, no
@@ -348,8 +347,8 @@ func (r *run) checkForbidden(change plan.Change) error {
 	if change.Action.Mails() {
 		return r.mailsStopped
 	}
-	if d := r.denialsOf(change); d.number >= maxDenials && !d.keyMay {
-		return d.last
+	if p := r.permissionFor(change); !p.allowed {
+		return p.denied
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/doctor"
+	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
@@ -49,7 +50,7 @@ replaces every address, name, id and token.`,
 	a.addOutputFlag(cmd, "markdown")
 	a.addConnectionFlags(cmd)
 	addBoolFlag(cmd.Flags(), &verbose, "verbose", "also list everything that could not be checked")
-	cmd.Flags().StringVar(&record, "record", "", "save the API's answers in this new or empty `folder`, with all "+
+	cmd.Flags().Var(flagvalue.Path(&record, "folder"), "record", "save the API's answers in this new or empty `folder`, with all "+
 		"personal data replaced")
 	_ = cmd.MarkFlagDirname("record")
 	return cmd

@@ -82,7 +82,6 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 				return withStep(stepFormat, fmt.Errorf("write %s: %w", file, err))
 			}
 		}
-		a.reported = true
 		fmt.Fprintln(out, clean(file))
 	}
 	if check && changed > 0 {

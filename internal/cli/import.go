@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -96,9 +95,9 @@ reads it.`,
 	}
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.csv, "csv", "", "read people from this CSV `file` instead of the organization; no key is needed")
+	f.Var(flagvalue.Path(&o.csv, "file"), "csv", "read people from this CSV `file` instead of the organization; no key is needed")
 	_ = cmd.MarkFlagFilename("csv", "csv", "tsv", "txt")
-	f.StringVar(&o.merge, "merge", "", "roster `file` to print with the missing people added")
+	f.Var(flagvalue.Path(&o.merge, "file"), "merge", "roster `file` to print with the missing people added")
 	f.VarP(flagvalue.NewSlice(&o.roster, "path", flagvalue.ParsePath), "roster", "r",
 		"with --merge: the files or folders of the whole roster, if FILE is one of several files; repeatable")
 	addBoolFlag(f, &o.byTeam, "by-team", "make each group a team with the members of the group")
@@ -159,13 +158,20 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	return err
 }
 
+// isSameFile reports whether two paths lead to one file.
+func isSameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
 // updateAccess returns text, the content of the --merge file, with the access that its people have in
 // the organization. It also returns remarks about differences that it did not write into text.
 func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]byte, []string, error) {
 	var updates []roster.AccessUpdate
 	left := 0
 	for _, u := range drift.Updates {
-		if filepath.Clean(u.At.File) != filepath.Clean(file) {
+		if !isSameFile(u.At.File, file) {
 			continue
 		}
 		updates = append(updates, u)
@@ -257,7 +263,7 @@ func (a *app) loadExisting(ctx context.Context, o importOptions) (*roster.Roster
 		return nil, nil, err
 	}
 	r.Organization = cmp.Or(r.Organization, o.pin)
-	isMerged := func(file string) bool { return filepath.Clean(file) == filepath.Clean(o.merge) }
+	isMerged := func(file string) bool { return isSameFile(file, o.merge) }
 	if !slices.ContainsFunc(r.Files, isMerged) {
 		return nil, nil, withStep(stepMerge, fmt.Errorf("--merge %s: this file is not part of the roster", o.merge))
 	}

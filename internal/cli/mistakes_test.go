@@ -66,6 +66,14 @@ func TestMistakes(t *testing.T) {
 			"save a plan with 'orgsync plan --out FILE', and name that file", exitError,
 		},
 		{
+			"import --csv=", `invalid argument "" for "--csv" flag: must be a file or a folder`,
+			"'orgsync import --help' shows its arguments and flags", exitError,
+		},
+		{
+			"plan --out=", `invalid argument "" for "--out" flag: must be a file or a folder`,
+			"'orgsync plan --help' shows its arguments and flags", exitError,
+		},
+		{
 			"plan users.yaml", `plan has no arguments, but got "users.yaml"`,
 			"to use it as the roster: --roster users.yaml", exitError,
 		},

@@ -57,6 +57,12 @@ func Choice(to *string, kind string, words ...string) Value[string] {
 	}}
 }
 
+// Path returns a Value for the path of a file or a folder. It may not be empty: in a script, "" is probably a variable
+// that is not set.
+func Path(to *string, kind string) Value[string] {
+	return Value[string]{to: to, kind: kind, parse: ParsePath}
+}
+
 // Bool returns a Value that must be true or false.
 func Bool(to *bool) Value[bool] {
 	return Value[bool]{to: to, kind: "bool", parse: func(s string) (bool, error) {

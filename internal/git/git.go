@@ -129,7 +129,9 @@ func readTree(ctx context.Context, name, tree string, isFile func(link, target s
 }
 
 // isRelative reports whether path starts at the working directory. Other paths start at the top of the repository.
-func isRelative(path string) bool { return strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../") }
+func isRelative(path string) bool {
+	return strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../")
+}
 
 // linkMode is the mode of a symbolic link (git-fast-import(1), filemodify).
 const linkMode = "120000"

@@ -88,7 +88,7 @@ func newIndex(in Input) *index {
 		people:    make([]person, 0, len(in.Roster.People)),
 		byKey:     make(map[string]*person, len(in.Roster.People)),
 		protected: map[string]bool{}, mayBeRenamed: map[string]bool{},
-		visible:   visibilityOf(in.Snapshot),
+		visible: visibilityOf(in.Snapshot),
 	}
 	ix.selfKnown = slices.ContainsFunc(in.Snapshot.Users, func(u org.User) bool { return ix.isSelf(&u) })
 	for _, a := range in.Roster.Settings.Protected {

@@ -78,7 +78,7 @@ func UpdateAccess(file string, data []byte, updates []AccessUpdate) (text []byte
 
 // entry returns a new entry with the access that the teams of the person do not give.
 func (u AccessUpdate) entry() Entry {
-	// Without the last day of the teams, the new entry would keep the person in the roster for ever.
+	// Without the last day of the teams, the new entry would keep the person in the roster forever.
 	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled, Until: u.Until}}
 	for kind, names := range u.Add {
 		for _, name := range names {
