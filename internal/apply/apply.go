@@ -275,8 +275,9 @@ func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 }
 
 // keepBack removes the last mail from people and sets r.keptBack. This mail is sent after all others, to be the
-// witness for lost mails. It is not the canary, and the last change of the person did not fail, if there is a choice. A
-// single mail is kept back only if it is the only change, and if the server may still act on a lost mail of an earlier run.
+// witness for lost mails. It is not the canary, and the last change of the person did not fail, if there is a choice.
+// A single mail is kept back only if it is the only change, and if the server may still act on a lost mail of an
+// earlier run.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {

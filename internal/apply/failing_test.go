@@ -15,8 +15,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// The tests of this file have a person, a group or a mail for which the API never makes the change. Nobody else may have
-// to wait for this change in run after run.
+// The tests of this file have a person, a group or a mail for which the API never makes the change. Nobody else may
+// have to wait for this change in run after run.
 
 // answer is an answer of the API that does not make a change.
 type answer struct {
@@ -67,7 +67,7 @@ func TestGrantAlwaysFails(t *testing.T) {
 					failing := people[:1]
 					texts := []string{people[0]}
 					if ofGroup {
-						failing, texts = people[:6], []string{c.groupID("platform")}
+						failing, texts = people[:6], []string{c.platformID()}
 					}
 					for i := range c.roster.People {
 						c.roster.People[i].Groups = refs("everyone")

@@ -290,17 +290,17 @@ func TestFaultB2GroupRenamedOrDeleted(t *testing.T) {
 		}, true, true},
 		"its members may not be read": {func(c *company) error {
 			c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodGet,
-				Path: "/v2/groups/" + c.groupID("platform") + "/members"})
+				Path: "/v2/groups/" + c.platformID() + "/members"})
 			return nil
 		}, true, true},
 		"its members cannot be read because of an error of the server": {func(c *company) error {
 			c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusInternalServerError,
-				Method: http.MethodGet, Path: "/v2/groups/" + c.groupID("platform") + "/members"})
+				Method: http.MethodGet, Path: "/v2/groups/" + c.platformID() + "/members"})
 			return nil
 		}, true, true},
 		"its id cannot be used in a request": {func(c *company) error {
 			c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
-				rec.Body = bytes.NewBuffer(bytes.ReplaceAll(rec.Body.Bytes(), []byte(c.groupID("platform")), []byte("a/../b")))
+				rec.Body = bytes.NewBuffer(bytes.ReplaceAll(rec.Body.Bytes(), []byte(c.platformID()), []byte("a/../b")))
 				return rec
 			})
 			return nil
@@ -348,15 +348,10 @@ func TestFaultB2GroupRenamedOrDeleted(t *testing.T) {
 	}
 }
 
-// groupID returns the id of the group with this name.
-func (c *company) groupID(name string) string {
-	for _, g := range c.World().Groups {
-		if g.Name == name {
-			return g.ID
-		}
-	}
-	c.t.Fatalf("there is no group %s", name)
-	return ""
+// platformID returns the id of the group "platform".
+func (c *company) platformID() string {
+	groups := c.World().Groups
+	return groups[slices.IndexFunc(groups, func(g sandbox.Group) bool { return g.Name == "platform" })].ID
 }
 
 // addToRoster adds people to the roster.

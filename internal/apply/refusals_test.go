@@ -303,7 +303,8 @@ func TestLostMailsAreTriedAgain(t *testing.T) {
 func TestKeyMayNotRenew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}}, ada, bob, zoe)
+		dialect := sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}
+		c := newDefaultCompany(t, sandbox.Options{Dialect: dialect}, ada, bob, zoe)
 		for _, who := range []string{ada, bob} {
 			_, err := c.AddInvitation(sandbox.Invitation{Email: who, State: "expired"})
 			must(t, err)

@@ -50,7 +50,7 @@ replaces every address, name, id and token.`,
 	a.addOutputFlag(cmd, "markdown")
 	a.addConnectionFlags(cmd)
 	addBoolFlag(cmd.Flags(), &verbose, "verbose", "also list everything that could not be checked")
-	cmd.Flags().Var(flagvalue.Path(&record, "folder"), "record", "save the API's answers in this new or empty `folder`, with all "+
+	cmd.Flags().Var(flagvalue.Path(&record), "record", "save the API's answers in this new or empty `folder`, with all "+
 		"personal data replaced")
 	_ = cmd.MarkFlagDirname("record")
 	return cmd

@@ -95,9 +95,9 @@ reads it.`,
 	}
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	f.Var(flagvalue.Path(&o.csv, "file"), "csv", "read people from this CSV `file` instead of the organization; no key is needed")
+	f.Var(flagvalue.Path(&o.csv), "csv", "read people from this CSV `file` instead of the organization; no key is needed")
 	_ = cmd.MarkFlagFilename("csv", "csv", "tsv", "txt")
-	f.Var(flagvalue.Path(&o.merge, "file"), "merge", "roster `file` to print with the missing people added")
+	f.Var(flagvalue.Path(&o.merge), "merge", "roster `file` to print with the missing people added")
 	f.VarP(flagvalue.NewSlice(&o.roster, "path", flagvalue.ParsePath), "roster", "r",
 		"with --merge: the files or folders of the whole roster, if FILE is one of several files; repeatable")
 	addBoolFlag(f, &o.byTeam, "by-team", "make each group a team with the members of the group")

@@ -41,7 +41,7 @@ the lines of the roster.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.observe(cmd, a.plan) },
 	}
 	a.addPlanFlags(cmd, "markdown", "github")
-	cmd.Flags().Var(flagvalue.Path(&a.out, "file"), "out", "save the plan to this `file`, for 'orgsync apply FILE'")
+	cmd.Flags().Var(flagvalue.Path(&a.out), "out", "save the plan to this `file`, for 'orgsync apply FILE'")
 	_ = cmd.MarkFlagFilename("out", "json")
 	return cmd
 }

@@ -113,8 +113,8 @@ func (a *app) addRosterFlag(cmd *cobra.Command) {
 }
 
 func (a *app) addStateDirFlag(f *pflag.FlagSet) {
-	f.Var(flagvalue.Path(&a.stateDir, "folder"), "state-dir", "state `folder`, for the ledger, the lock and the simulated organization "+
-		"(default $XDG_STATE_HOME/orgsync or, if XDG_STATE_HOME is not set, ~/.local/state/orgsync)")
+	f.Var(flagvalue.Path(&a.stateDir), "state-dir", "state `folder`, for the ledger, the lock and the simulated "+
+		"organization (default $XDG_STATE_HOME/orgsync or, if XDG_STATE_HOME is not set, ~/.local/state/orgsync)")
 	_ = cobra.MarkFlagDirname(f, "state-dir")
 }
 
@@ -153,8 +153,8 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	f.StringVar(&a.apiURL, "api-url", a.apiURL, "`URL` of the API ($VULTR_API_URL); plain http is accepted only "+
 		"for a loopback address")
 	_ = f.SetAnnotation("api-url", variableAnnotation, []string{"VULTR_API_URL"})
-	f.Var(flagvalue.Path(&a.apiKeyFile, "file"), "api-key-file", "`file` that holds the API key (default: orgsync reads the key from "+
-		"$VULTR_API_KEY)")
+	f.Var(flagvalue.Path(&a.apiKeyFile), "api-key-file", "`file` that holds the API key (default: orgsync reads the "+
+		"key from $VULTR_API_KEY)")
 	f.VarPF(flagvalue.Sandbox(&a.sandbox, "bool"), "sandbox", "",
 		"use a simulated organization instead of the API; --sandbox=FILE keeps this organization in FILE (default "+
 			"sandbox.json in the state folder)").NoOptDefVal = "true"

@@ -270,7 +270,8 @@ func newKeeper(r *roster.Roster) keeper {
 
 // protects reports whether the roster protects p.
 func (k keeper) protects(p *roster.Person) bool {
-	return slices.ContainsFunc(p.Addresses(), func(a org.Address) bool { return slices.ContainsFunc(k.protected, a.Equal) })
+	isProtected := func(a org.Address) bool { return slices.ContainsFunc(k.protected, a.Equal) }
+	return slices.ContainsFunc(p.Addresses(), isProtected)
 }
 
 // mark sets Kept and KeptBecause in the fields of the person p or, if p is nil, of a team.

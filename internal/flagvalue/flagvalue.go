@@ -59,9 +59,7 @@ func Choice(to *string, kind string, words ...string) Value[string] {
 
 // Path returns a Value for the path of a file or a folder. It may not be empty: in a script, "" is probably a variable
 // that is not set.
-func Path(to *string, kind string) Value[string] {
-	return Value[string]{to: to, kind: kind, parse: ParsePath}
-}
+func Path(to *string) Value[string] { return Value[string]{to: to, kind: "path", parse: ParsePath} }
 
 // Bool returns a Value that must be true or false.
 func Bool(to *bool) Value[bool] {

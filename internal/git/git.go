@@ -71,7 +71,8 @@ func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 }
 
 // readTree returns the files that [roster.Load] would read from the folder tree, in the same order.
-// name is the name of the folder in the names of the files. isFile reports whether a link of the folder leads to a file.
+// name is the name of the folder in the names of the files. isFile reports whether a link of the
+// folder leads to a file.
 func readTree(ctx context.Context, name, tree string, isFile func(link, target string) bool) ([]roster.File, error) {
 	// Without --full-tree, git lists only what is below the path of the working directory.
 	list, err := run(ctx, "ls-tree", "--full-tree", "-r", "-z", tree)

@@ -415,7 +415,8 @@ func (dr *drafter) remarkAccess() {
 		}
 	}
 	for _, kind := range org.Kinds {
-		dr.remarkList(kind.Plural()+" whose name a roster cannot use, or that share it with others, are listed by their id", byID[kind])
+		dr.remarkList(kind.Plural()+" whose name a roster cannot have, or that is not unique, are listed by their id",
+			byID[kind])
 	}
 	dr.remarkList("deleted groups have no members", deleted)
 	dr.remarkList("assumable roles are taken on for a session and cannot be given to a person", assumable)

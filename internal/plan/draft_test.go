@@ -139,8 +139,9 @@ func TestDraftRoster(t *testing.T) {
 			in.Snapshot.Access[7].Name = "read\nonly"
 		}, nil, []string{
 			adaLine + " group g4 policy p1", bobLine, aboutRobot, aboutOwner,
-			`# groups whose name a roster cannot use, or that share it with others, are listed by their id: g4 is "twins"`,
-			`# policies whose name a roster cannot use, or that share it with others, are listed by their id: p1 is "read\nonly"`, aboutGone, aboutRole,
+			`# groups whose name a roster cannot have, or that is not unique, are listed by their id: g4 is "twins"`,
+			`# policies whose name a roster cannot have, or that is not unique, are listed by their id: p1 is "read\nonly"`,
+			aboutGone, aboutRole,
 		}, ""},
 		{"names that a roster cannot have", func(in *plan.Input) {
 			in.Snapshot.Access[0].Name, in.Snapshot.Access[0].ID = "every\none", "g\x00"

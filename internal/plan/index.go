@@ -298,8 +298,8 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 			text = fmt.Sprintf("%q accepted as %q, as did %q, who is listed at %s", other.Email, key, owner.Email,
 				owner.At.Source())
 		}
-		problem := roster.Problem{At: other.At, Text: fmt.Sprintf("%s: one person needs one entry, with the other address as "+
-			"an alias; for two people, invite %s in Vultr's console", text, other.Email)}
+		problem := roster.Problem{At: other.At, Text: fmt.Sprintf("%s: one person needs one entry, with the other address "+
+			"as an alias; for two people, invite %s in Vultr's console", text, other.Email)}
 		if !slices.Contains(ix.duplicateEntries, problem) {
 			ix.duplicateEntries = append(ix.duplicateEntries, problem)
 		}

@@ -106,7 +106,8 @@ func TestDiffRemoved(t *testing.T) {
 	}{
 		{roster.UnlistedRemove, false, "is now an alias of ada@example.com  u.yaml",
 			diff.Person{AliasOf: address("ada@example.com")}},
-		{roster.UnlistedRemove, false, "apply would only report them: they are protected  u.yaml", diff.Person{Protected: true}},
+		{roster.UnlistedRemove, false, "apply would only report them: they are protected  u.yaml",
+			diff.Person{Protected: true}},
 		{roster.UnlistedReport, false, "apply would only report them  u.yaml", diff.Person{}},
 		{roster.UnlistedReport, true,
 			"apply would only report them, unless another file of the roster sets unlisted  u.yaml", diff.Person{}},

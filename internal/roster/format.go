@@ -12,12 +12,13 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Format returns data, the text of a roster file, in its usual form. It sorts people by address within
-// each block of a list; blank lines and comments on a line of their own divide a list into blocks. But a
-// comment directly above an entry that has its address moves with the entry, as does a comment directly
-// below it that is indented more than its "-". Format removes white space at the end of lines, additional blank lines and additional spaces after ":". If
-// a step would change the meaning of the file, Format skips the step. If data is not YAML, the error
-// is a [*ProblemsError]. The only other error is about a file larger than [MaxFile].
+// Format returns data, the text of a roster file, in its usual form. It sorts people by address
+// within each block of a list; blank lines and comments on a line of their own divide a list into
+// blocks. But a comment directly above an entry that has its address moves with the entry, as does
+// a comment directly below it that is indented more than its "-". Format removes white space at the
+// end of lines, additional blank lines and additional spaces after ":". If a step would change the
+// meaning of the file, Format skips the step. If data is not YAML, the error is a [*ProblemsError].
+// The only other error is about a file larger than [MaxFile].
 func Format(file string, data []byte) ([]byte, error) {
 	if len(data) > MaxFile {
 		return nil, tooLargeError(file)

@@ -40,10 +40,11 @@ func TestFormat(t *testing.T) {
 		{"a comment with the address of the entry below", "users:\n  # people\n  # B@example.com: left\n  - b@example.com\n" +
 			"  - a@example.com\n",
 			"users:\n  # people\n  - a@example.com\n  # B@example.com: left\n  - b@example.com\n"},
-		{"a comment with the address of another entry", "users:\n  - c@example.com\n  # not bb@example.com\n  - b@example.com\n" +
-			"  - a@example.com\n",
+		{"a comment with the address of another entry", "users:\n  - c@example.com\n  # not bb@example.com\n" +
+			"  - b@example.com\n  - a@example.com\n",
 			"users:\n  - c@example.com\n  # not bb@example.com\n  - a@example.com\n  - b@example.com\n"},
-		{"a key that is a comment", "users:\n  - email: b@example.com\n    # until: 2027-01-01\n  - a@example.com\n    # note: x\n",
+		{"a key that is a comment", "users:\n  - email: b@example.com\n    # until: 2027-01-01\n  - a@example.com\n" +
+			"    # note: x\n",
 			"users:\n  - a@example.com\n    # note: x\n  - email: b@example.com\n    # until: 2027-01-01\n"},
 		{"a comment below a blank line", "users:\n  - b@example.com\n\n    # here\n  - a@example.com\n", ""},
 		{"an entry behind an alias", "x-b: &b {email: b@example.com}\nusers:\n  - c@example.com\n  - *b\n  - a@example.com\n",

@@ -104,9 +104,10 @@ func (c *Client) readAccess(
 	return slices.Concat(byKind...), unseen, nil
 }
 
-// readKind reads all groups, roles or policies, and the holders of those that wanted names or, if all is true, of all.
-// Deleted groups have no holders. Assumable roles cannot be given to people. If the API answers that it does not show
-// the holders of one that wanted names, it counts as deleted, so that the other access of the roster can still be given.
+// readKind reads all groups, roles or policies, and the holders of those that wanted names or, if
+// all is true, of all. Deleted groups have no holders. Assumable roles cannot be given to people.
+// If the API answers that it does not show the holders of one that wanted names, it counts as
+// deleted, so that the other access of the roster can still be given.
 func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted, all bool) ([]accessRow, error) {
 	rows, err := list(ctx, c, accessKinds[kind].list)
 	if err != nil {
