@@ -211,8 +211,8 @@ func (e *editor) markLeft(n *yaml.Node, who org.Address) {
 			return
 		}
 	}
-	e.replace(start, start, fitLines(e.data, start, indent+leftMark(who)+": remove the entry, or invite them again with "+
-		"--invite-left --only EMAIL\n"))
+	e.replace(start, start, fitLines(e.data, start, indent+leftMark(who)+
+		": remove them from the roster, or use --invite-left --only EMAIL\n"))
 }
 
 // update changes the lists and the API access of the entry n.

@@ -46,7 +46,7 @@ defaults: {groups: [everyone]}
 teams:
   ops:
     members:
-      # tom@example.com left the organization: remove the entry, or invite them again with --invite-left --only EMAIL
+      # tom@example.com left the organization: remove them from the roster, or use --invite-left --only EMAIL
       - tom@example.com # on call
       - tia@example.com
 users:
@@ -68,7 +68,7 @@ users:
     groups: [q]
     note: |
       # not a comment
-  # gone@example.com left the organization: remove the entry, or invite them again with --invite-left --only EMAIL
+  # gone@example.com left the organization: remove them from the roster, or use --invite-left --only EMAIL
   - email: gone@example.com
   - email: tia@example.com
     groups: [z]
