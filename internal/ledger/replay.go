@@ -58,10 +58,11 @@ type person struct {
 	// These are the lines that recorded the fields of org.PersonRecord with these names, or 0.
 	unlistedLine, assumedNotSentLine, reinvitedLine int
 	userID                                          string
-	// lastMail is the last mail that was sent or may have been sent. previousMail is that mail before the last intent.
-	lastMail, previousMail mailLines
-	removals               []removal
-	refused                refusals
+	// lastMail is the last mail that was sent or may have been sent. previousMail is the one before it, and olderMail
+	// the one before that.
+	lastMail, previousMail, olderMail mailLines
+	removals                          []removal
+	refused                           refusals
 	// intent is the line of the last intent. failed is the last change that failed; zero if there is none.
 	intent int
 	failed failure
@@ -104,11 +105,11 @@ type mark struct {
 	at   time.Time
 }
 
-// mail is an [org.Mail] with the run that sent it and the line of its outcome, or 0.
+// mail is an [org.Mail] with the run that sent it and the lines of its outcome and of its lost answer, or 0.
 type mail struct {
 	org.Mail
-	run     string
-	outcome int
+	run           string
+	outcome, lost int
 }
 
 // lastAt returns the time of m or, if it has no outcome, the last time at which it may have been sent.
@@ -199,8 +200,10 @@ func (r *replayer) add(e Entry) {
 			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, r.lines
 			p.refused, p.failed = refusals{}, failure{}
-			if p.lastMail.intent == m.Sequence {
-				p.lastMail.outcome = r.lines
+			for _, sent := range []*mailLines{&p.lastMail, &p.previousMail, &p.olderMail} {
+				if sent.intent == m.Sequence {
+					sent.outcome = r.lines
+				}
 			}
 		}
 	case Action(org.FactAbsent):
@@ -208,7 +211,7 @@ func (r *replayer) add(e Entry) {
 		p.failed = failure{run: e.Run, at: e.Time, line: r.lines}
 		if m := p.lastLost(); m != nil {
 			if p.lastMail.intent == m.Sequence {
-				p.lastMail = p.previousMail
+				p.lastMail, p.previousMail = p.previousMail, p.olderMail
 			}
 			// The mail may have been sent in spite of this, for example if the list writes the address in another way. So the
 			// person must not get such a mail in every run.
@@ -284,7 +287,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 		p.mails = append(p.mails, m)
 		p.unlistedLine = 0
 		p.open = m
-		p.previousMail, p.lastMail = p.lastMail, mailLines{intent: r.lines}
+		p.olderMail, p.previousMail, p.lastMail = p.previousMail, p.lastMail, mailLines{intent: r.lines}
 		r.announced = append(r.announced, p)
 		return
 	}
@@ -301,7 +304,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 	switch e.Outcome {
 	case Refused, NotSent:
 		if p.lastMail == (mailLines{intent: m.Sequence}) {
-			p.lastMail = p.previousMail
+			p.lastMail, p.previousMail = p.previousMail, p.olderMail
 		}
 		if e.Message != "" {
 			p.refused.add(refusal{e.Run, e.Time, e.Message}, r.lines)
@@ -321,7 +324,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 		p.drop(m)
 	default:
 		// Lost, Abandoned, and outcomes that a later version may write.
-		m.LostSequence, m.At, m.ServerMayActUntil = r.lines, e.Time, e.Time.Add(org.ActWithin)
+		m.lost, m.LostSequence, m.At, m.ServerMayActUntil = r.lines, r.lines, e.Time, e.Time.Add(org.ActWithin)
 		if e.InvitationID != "" {
 			m.InvitationID = e.InvitationID
 		}
@@ -499,8 +502,12 @@ func (r *replayer) needed(now time.Time) []int {
 				keep(line)
 			}
 		}
-		keep(p.failed.intent)
-		keep(p.failed.line)
+		switch org.EditOp(p.failed.action) {
+		case org.EditSuspend, org.EditUnsuspend, org.EditRemove: // these lines without later ones would mean something else
+		default:
+			keep(p.failed.intent)
+			keep(p.failed.line)
+		}
 		keep(p.joined.line)
 		keep(p.unlistedLine)
 		keep(p.assumedNotSentLine)
@@ -513,6 +520,7 @@ func (r *replayer) needed(now time.Time) []int {
 				continue
 			}
 			keep(m.Sequence)
+			keep(m.lost)
 			keep(m.outcome)
 		}
 	}

@@ -1,0 +1,118 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/org"
+)
+
+// drawEntries draws the lines of some runs. Each change has its two lines, but a run may end between them. Nobody gets a
+// mail while it is not known whether the mail before was sent.
+func drawEntries(t *rapid.T) []Entry {
+	var entries []Entry
+	now := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+	people := rapid.SampledFrom([]string{"ada@example.com", "bob@example.com"})
+	outcomes := rapid.SampledFrom([]Outcome{Sent, Refused, NotSent, Abandoned})
+	lost := map[string]bool{}
+	for run := range rapid.IntRange(1, 6).Draw(t, "runs") {
+		name := fmt.Sprint("run", run)
+		add := func(e Entry) {
+			now = now.Add(time.Duration(rapid.IntRange(0, 600).Draw(t, "seconds")) * time.Second)
+			e.Run, e.Time, e.Organization = name, now, "o1"
+			entries = append(entries, e)
+		}
+		now = now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "hours")) * time.Hour)
+		add(Entry{Action: Run})
+		for range rapid.IntRange(0, 6).Draw(t, "changes") {
+			who := people.Draw(t, "who")
+			killed := rapid.IntRange(0, 9).Draw(t, "killed") == 0
+			change := Entry{Email: who}
+			switch kind := rapid.IntRange(0, 9).Draw(t, "kind"); {
+			case lost[who]:
+				fact := rapid.SampledFrom([]org.FactKind{org.FactJoined, org.FactFound, org.FactAbsent})
+				add(Entry{Email: who, Action: Action(fact.Draw(t, "settled")), InvitationID: "i-found"})
+				lost[who] = false
+				continue
+			case kind < 4:
+				change.Action = rapid.SampledFrom([]Action{Invite, Resend}).Draw(t, "mail")
+			case kind < 7:
+				op := rapid.SampledFrom([]org.EditOp{org.EditGrant, org.EditSuspend, org.EditUnsuspend, org.EditRemove})
+				change.Action, change.Object = Action(op.Draw(t, "edit")), "u-"+who
+			default:
+				fact := rapid.SampledFrom([]org.FactKind{org.FactJoined, org.FactActive, org.FactReset})
+				add(Entry{Email: who, Action: Action(fact.Draw(t, "fact"))})
+				continue
+			}
+			add(change)
+			isMail := change.Action == Invite || change.Action == Resend
+			if killed {
+				lost[who] = isMail
+				break
+			}
+			change.Outcome = outcomes.Draw(t, "outcome")
+			lost[who] = isMail && change.Outcome == Abandoned
+			switch {
+			case isMail && change.Outcome == Sent:
+				change.InvitationID, change.Expires = fmt.Sprint("i", len(entries)), now.Add(org.InvitationLife)
+			case isMail && change.Outcome == Refused && rapid.Bool().Draw(t, "text"):
+				change.Message = "no such mailbox"
+			}
+			add(change)
+		}
+	}
+	return entries
+}
+
+// replay returns the memory after the entries, and the lines that a compaction at now keeps.
+func replay(entries []Entry, now time.Time) (org.Memory, []Entry) {
+	r := newReplayer(false)
+	for _, e := range entries {
+		r.add(e)
+	}
+	var kept []Entry
+	for _, number := range r.needed(now) {
+		kept = append(kept, entries[number-1])
+	}
+	return r.memory(), kept
+}
+
+// TestCompactionKeepsMemory: the lines that a compaction keeps have the same memory as all lines, apart from the
+// numbers of lines, from mails that count for nothing any more, from the end of the last killed run, which may seem
+// later, and from FailedAt, which only decides about the order of sending.
+func TestCompactionKeepsMemory(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		entries := drawEntries(t)
+		now := entries[len(entries)-1].Time.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "later")) * time.Hour)
+		before, kept := replay(entries, now)
+		after, _ := replay(kept, now)
+		for _, memory := range []org.Memory{before, after} {
+			for who, p := range memory.People {
+				p.FailedAt = time.Time{}
+				p.Mails = slices.DeleteFunc(p.Mails, func(m org.Mail) bool {
+					return m.Sequence < p.RoundsResetSequence && !m.Lost && now.After(m.ExpiresAt())
+				})
+				if memory.People[who] = p; cmp.Equal(p, org.PersonRecord{}, cmpopts.EquateEmpty()) {
+					delete(memory.People, who)
+				}
+			}
+		}
+		diff := cmp.Diff(before, after, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence",
+			"ServerMayActUntil"), cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "ReinvitedSequence", "OnlyMailSequence",
+			"RemovedSequence"))
+		if diff != "" {
+			for i, e := range entries {
+				t.Logf("%d %s %s %s %s %s kept=%v", i+1, e.Time.Format("15:04:05"), e.Run, e.Email, e.Action, e.Outcome,
+					slices.Contains(kept, e))
+			}
+			t.Fatalf("the memory (-all lines +kept lines):\n%s", diff)
+		}
+	})
+}
