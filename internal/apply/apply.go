@@ -358,7 +358,7 @@ func (r *run) sendRest(people [][]*item) {
 	failed := people[others:]
 	if it := r.keptBack; it != nil && it.failedAt.IsZero() && r.lostAt.IsZero() && r.sending.Err() == nil {
 		for at, person := range slices.Backward(failed) {
-			if person[0].Action.Mails() {
+			if isUnsentMail(person[0]) { // a reading may have shown that it is no longer needed
 				r.carryOut(it, it.Change)
 				r.keptBack, failed = person[0], slices.Delete(failed, at, at+1)
 				break

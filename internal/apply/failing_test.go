@@ -162,3 +162,60 @@ func TestRemovalAlwaysFails(t *testing.T) {
 		})
 	}
 }
+
+// TestSomebodyElseInvitesThem: after the first mail of a run, the list shows that somebody else has invited a person
+// whose last mail failed. The run does not mail this person.
+func TestSomebodyElseInvitesThem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dialect := sandbox.Dialect{Duplicate: sandbox.DuplicateSecond}
+		c := newDefaultCompany(t, sandbox.Options{Dialect: dialect}, ada, zoe)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodPost, From: 2,
+			Times: 1})
+		c.run(with{concurrency: 1})
+		must(t, c.Advance(time.Hour))
+		c.addToRoster(bob, "new@example.com")
+		inner, invited := c.wire.Handler, false
+		c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner.ServeHTTP(w, r)
+			if r.Method == http.MethodPost && !invited {
+				invited = true
+				_, err := c.AddInvitation(sandbox.Invitation{Email: zoe})
+				must(t, err)
+			}
+		})
+		c.expect(c.run(with{concurrency: 1}), 0, zoe, "invite done")
+		c.expectMails(zoe, 0) // orgsync sent none
+		c.expectMails(bob, 1)
+	})
+}
+
+// TestGroupBecomesUnreadable: the answer to an edit is lost, and then the API does not say who is in the group. It is
+// not known whether the edit was made.
+func TestGroupBecomesUnreadable(t *testing.T) {
+	t.Parallel()
+	for _, revoke := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, ada, bob)
+			c.addMembers(ada, bob)
+			c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			c.roster.People[1].Groups = refs("platform")
+			if revoke {
+				c.roster.People[0].Groups = refs("platform")
+				c.run(with{})
+			}
+			c.roster.People[0].Groups = refs("platform")
+			if revoke {
+				c.roster.People[0].Groups = refs()
+			}
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusInternalServerError, Path: "/v2/groups/*",
+				From: 2})
+			o := c.run(with{concurrency: 1})
+			want := "grant unknown"
+			if revoke {
+				want = "revoke unknown"
+			}
+			c.expect(o, 3, ada, want)
+		})
+	}
+}

@@ -31,10 +31,11 @@ const (
 )
 
 // carryOut sends change, and concludes the item or marks it as ambiguous, rejected or blocked. change is the item's
-// own change or the same change of a later plan. The result is 0 if the change is done. If no request was sent, it is
-// Refused for a change that waits for a grant, Denied for an edit that the key may not make, and otherwise NotSent.
+// own change or the same change of a later plan. It sends nothing for an item that is concluded. The result is 0 if
+// the change is done. If no request was sent, it is Refused for a change that waits for a grant, Denied for an edit
+// that the key may not make, and otherwise NotSent.
 func (r *run) carryOut(it *item, change plan.Change) org.Failure {
-	if r.sending.Err() != nil {
+	if r.sending.Err() != nil || it.state == concluded {
 		return org.NotSent
 	}
 	if err := r.checkForbidden(change); err != nil {

@@ -201,7 +201,7 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			// know, or the person has declined it already.
 			it.InvitationID = invitation
 			r.conclude(it, Done, nil)
-		case mayBeMailed != nil:
+		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, it.Change):
 			continue
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
 			needed == nil && !mails && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
@@ -274,6 +274,13 @@ func (r *run) readSameLists(ctx context.Context) (org.Snapshot, error) {
 func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) {
 	return ReadAndPlan(ctx, r.readSameLists, func(s org.Snapshot) plan.Plan {
 		return r.opts.Replan(s, r.opts.Ledger.Memory())
+	})
+}
+
+// isUnreadable reports whether the reading says nothing about the group, role or policy of the change.
+func isUnreadable(access []org.Access, c plan.Change) bool {
+	return slices.ContainsFunc(access, func(a org.Access) bool {
+		return a.Unreadable && a.Kind == c.Detail.Kind && a.ID == c.Detail.ID
 	})
 }
 

@@ -31,10 +31,11 @@ type Access struct {
 	Kind Kind
 	ID   string
 	Name string
-	// Deleted is true if the access was deleted but is still listed. It is also true if its id cannot be used in a
-	// request, or if the API does not say who has it (403; for a role or policy also 404). Nobody can be given such
-	// access.
+	// Deleted is true if the access was deleted but is still listed. Nobody can be given such access.
 	Deleted bool
+	// Unreadable is true if the API does not say who has the access, or if its id cannot be used in a request. Nobody can
+	// be given such access, and nothing is known about its holders.
+	Unreadable bool
 	// Assumable is true for a role that is used for a session. Vultr documents no way to attach such a role to a person.
 	Assumable bool
 	// Holders has an entry for each user who has the access directly, not through a group. The key is the user id. A

@@ -16,13 +16,13 @@ import (
 const maxCandidates = 10
 
 // holdings has the groups, roles and policies of each user, by user id, in the order of the snapshot. It leaves out
-// deleted groups.
+// deleted groups and unreadable access.
 type holdings map[string][]*org.Access
 
 func holdingsOf(all []org.Access) holdings {
 	h := holdings{}
 	for i := range all {
-		if all[i].Deleted {
+		if all[i].Deleted || all[i].Unreadable {
 			continue
 		}
 		for user := range all[i].Holders {
@@ -186,7 +186,7 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 			deleted = deleted || a.Is(name)
 		case a.ID == name:
 			named = []*org.Access{a}
-			if !a.Assumable {
+			if !a.Assumable && !a.Unreadable {
 				return a, ""
 			}
 		case a.Is(name):
@@ -207,10 +207,12 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 	case len(named) == 1 && named[0].Assumable:
 		return nil, fmt.Sprintf(
 			"the role %q is assumable: it is taken on for a session and cannot be attached to a person", name)
+	case len(named) == 1 && named[0].Unreadable:
+		return nil, fmt.Sprintf("the API does not say who has the %s %q", kind, name)
 	case len(named) == 1:
 		return named[0], ""
 	case deleted:
-		return nil, fmt.Sprintf("the %s %q was deleted, or the API does not say who has it", kind, name)
+		return nil, fmt.Sprintf("the %s %q was deleted", kind, name)
 	case len(others) == 0:
 		return nil, fmt.Sprintf("the organization has no %s named %q, nor any other", kind, name)
 	}

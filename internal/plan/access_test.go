@@ -241,13 +241,22 @@ func TestAccess(t *testing.T) {
 		}},
 		{"a deleted group", func(in *plan.Input) {
 			in.Roster.People[0].Groups = refs("gone")
-		}, []string{`unknown_access  the group "gone" was deleted, or the API does not say who has it`,
+		}, []string{`unknown_access  the group "gone" was deleted`,
 			"ungrantable ada@example.com missing_access group gone"}},
-		{"a role that was deleted, or of which the API does not say who has it", func(in *plan.Input) {
-			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindRole, ID: "r9", Name: "old", Deleted: true})
+		{"a role of which the API does not say who has it", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindRole, ID: "r9", Name: "old",
+				Unreadable: true})
 			in.Roster.People[0].Roles = refs("old")
-		}, []string{`unknown_access  the role "old" was deleted, or the API does not say who has it`,
+		}, []string{`unknown_access  the API does not say who has the role "old"`,
 			"ungrantable ada@example.com missing_access role old"}},
+		{"two groups with one name, and the API does not say who has one of them", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "platform",
+				Unreadable: true})
+			in.Roster.People[0].Groups = refs("platform")
+		}, []string{
+			`unknown_access  the organization has 2 groups named "platform": name one by its id ("g2", "g9")`,
+			"ungrantable ada@example.com missing_access group platform",
+		}},
 		{"an assumable role", func(in *plan.Input) {
 			in.Roster.People[0].Roles = refs("auditor")
 		}, []string{

@@ -402,12 +402,14 @@ func (dr *drafter) remarkAccess() {
 		dr.remark("the key may not read %s: none are listed", kind.Plural())
 	}
 	byID := map[org.Kind][]string{}
-	var deleted, assumable []string
+	var deleted, unreadable, assumable []string
 	for i := range s.Access {
 		a := &s.Access[i]
 		switch {
 		case a.Deleted:
 			deleted = append(deleted, cmp.Or(a.Name, a.ID))
+		case a.Unreadable:
+			unreadable = append(unreadable, fmt.Sprintf("%s %s", a.Kind, cmp.Or(a.Name, a.ID)))
 		case a.Assumable:
 			assumable = append(assumable, cmp.Or(a.Name, a.ID))
 		case dr.names[a] == a.ID && a.Name != a.ID:
@@ -419,6 +421,7 @@ func (dr *drafter) remarkAccess() {
 			byID[kind])
 	}
 	dr.remarkList("deleted groups have no members", deleted)
+	dr.remarkList("not listed, because the API does not say who has them", unreadable)
 	dr.remarkList("assumable roles are taken on for a session and cannot be given to a person", assumable)
 }
 

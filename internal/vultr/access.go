@@ -116,14 +116,14 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted,
 	g, ctx := errgroup.WithContext(ctx)
 	for j := range rows {
 		row := &rows[j]
-		row.Deleted = row.Deleted || !IsValidID(row.ID) // without a usable id, nobody can get it
-		if row.Deleted || row.Assumable || !all && !wanted.Has(row.Access) {
+		row.Unreadable = !IsValidID(row.ID)
+		if row.Deleted || row.Unreadable || row.Assumable || !all && !wanted.Has(row.Access) {
 			continue
 		}
 		g.Go(func() error {
 			err := c.readHolders(ctx, row)
 			if !all && isAnswerOfAPI(err) {
-				row.Deleted = true
+				row.Unreadable = true
 				return nil
 			}
 			return err
@@ -153,7 +153,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 		return nil
 	}
 	if hasStatus(err, http.StatusNotFound) { // it was probably deleted after the list was read
-		row.Deleted = true
+		row.Unreadable = true
 		return nil
 	}
 	row.fetched, row.embedded = rows, nil

@@ -167,7 +167,7 @@ func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
 	}
 	api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Path: "/v2/roles/{id}/users", Status: 404})
 	s, err = c.ReadOrganization(t.Context(), "", wanted)
-	isUsable := func(a org.Access) bool { return a.Kind == org.KindRole && a.Name == "deployer" && !a.Deleted }
+	isUsable := func(a org.Access) bool { return a.Kind == org.KindRole && a.Name == "deployer" && !a.Unreadable }
 	if err != nil || slices.ContainsFunc(s.Access, isUsable) {
 		t.Errorf("nobody knows who has the role, and it can be used: %+v, %v", s.Access, err)
 	}
