@@ -208,8 +208,9 @@ func TestGroupBecomesUnreadable(t *testing.T) {
 			if revoke {
 				c.roster.People[0].Groups = refs()
 			}
-			c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusInternalServerError, Path: "/v2/groups/*",
-				From: 2})
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Path: "/v2/groups/*"})
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodDelete, Path: "/v2/groups/*"})
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodGet, Path: "/v2/groups/*", From: 2})
 			o := c.run(with{concurrency: 1})
 			want := "grant unknown"
 			if revoke {

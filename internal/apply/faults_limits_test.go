@@ -293,8 +293,8 @@ func TestFaultB2GroupRenamedOrDeleted(t *testing.T) {
 				Path: "/v2/groups/" + c.platformID() + "/members"})
 			return nil
 		}, true, true},
-		"its members cannot be read because of an error of the server": {func(c *company) error {
-			c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusInternalServerError,
+		"the API refuses to list its members": {func(c *company) error {
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusBadRequest,
 				Method: http.MethodGet, Path: "/v2/groups/" + c.platformID() + "/members"})
 			return nil
 		}, true, true},

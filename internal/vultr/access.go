@@ -106,8 +106,8 @@ func (c *Client) readAccess(
 
 // readKind reads all groups, roles or policies, and the holders of those that wanted names or, if
 // all is true, of all. Deleted groups have no holders. Assumable roles cannot be given to people.
-// If the API answers that it does not show the holders of one that wanted names, it counts as
-// deleted, so that the other access of the roster can still be given.
+// If the API refuses to show the holders of one that wanted names, that one is unreadable, and the
+// other access of the roster can still be given.
 func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted, all bool) ([]accessRow, error) {
 	rows, err := list(ctx, c, accessKinds[kind].list)
 	if err != nil {
@@ -122,7 +122,7 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted,
 		}
 		g.Go(func() error {
 			err := c.readHolders(ctx, row)
-			if !all && isAnswerOfAPI(err) {
+			if !all && isRefusedByAPI(err) {
 				row.Unreadable = true
 				return nil
 			}

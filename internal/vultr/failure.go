@@ -38,12 +38,12 @@ func IsForbiddenOrMissing(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
-// isAnswerOfAPI reports whether err is an answer with which the API failed one request. An answer that is about all
-// requests, such as 401, is none.
-func isAnswerOfAPI(err error) bool {
+// isRefusedByAPI reports whether err is an answer with which the API refuses one request for good. An answer that is
+// about all requests, such as 401, is none, and neither is 5xx, after which the next reading may succeed.
+func isRefusedByAPI(err error) bool {
 	failure, ok := errors.AsType[*org.CallError](err)
-	return ok && !failure.NotFromAPI && failure.Status >= 400 && failure.Status != http.StatusUnauthorized &&
-		failure.Status != http.StatusTooManyRequests
+	isDenied := ok && failure.Failure == org.Denied && failure.Status == http.StatusForbidden
+	return ok && !failure.NotFromAPI && (isDenied || failure.Failure == org.Refused)
 }
 
 func hasStatus(err error, status int) bool {
