@@ -312,7 +312,7 @@ func (a *app) hint(err error) string {
 	case unfinished != nil && unfinished.failed > 0:
 		return "fix the cause of what failed, then run again: finished changes are not repeated"
 	case unfinished != nil:
-		return "run again in 20 minutes: finished changes are not repeated, and unclear ones are settled by then"
+		return "run again in 20 minutes: finished changes are not repeated, and unclear ones are usually settled by then"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk that the output goes to, and run again"
 	case atStep != nil:

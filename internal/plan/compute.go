@@ -57,6 +57,9 @@ func Compute(in Input) Plan {
 		d.reset()
 		ix.decideMembership(p, &d)
 		d.noteNotMailed(p)
+		for _, u := range p.secondUsers {
+			d.note(p, Notice{Kind: SecondUser, UserID: u.ID, Text: u.Email.String()})
+		}
 		ix.noteEndsSoon(p, &d)
 		ix.noteSameName(p, &d)
 		ix.decideAccess(p, cat, &d)

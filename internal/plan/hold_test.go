@@ -52,6 +52,15 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "countess@home.example")
 			in.Snapshot.Users[0].Suspended = true
 		}, "possible_alias"},
+		{"the last of all mails expired, and an unlisted user joined since", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 1
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+		}, "possible_alias"},
+		{"the last of all mails expired, and nobody joined since", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 1
+			addMails(in, sent(5, "i1", -80))
+		}, "gave_up"},
 		{"the unlisted user was there before the mail", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")

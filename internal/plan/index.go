@@ -65,6 +65,8 @@ type person struct {
 	service *org.User
 	// user is the user of the person; nil if the person is not in the organization, or the key cannot list users.
 	user *org.User
+	// secondUsers are other active users who are the person too.
+	secondUsers []*org.User
 	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
 	unaccepted *org.User
 	// unidentified is true if the ledger knows the person as a user whose address can no longer be read.
@@ -235,8 +237,12 @@ func (ix *index) assignUsers() {
 			ix.unlistedUsers = append(ix.unlistedUsers, *u)
 			continue
 		}
-		if p.user == nil || p.prefers(u, p.user) {
-			p.user = u
+		other := p.user
+		if other == nil || p.prefers(u, other) {
+			p.user, u = u, other
+		}
+		if u != nil && !u.Suspended {
+			p.secondUsers = append(p.secondUsers, u)
 		}
 	}
 }

@@ -180,6 +180,8 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	case !ix.visible.users && !removed && id != "":
 		ix.addJoinedFacts(p, d)
 	case !removed && ix.decidePossiblyHidden(p, d):
+	case ix.justAccepted(p) && !p.record.Joined:
+		d.note(p, Notice{Kind: Left, InvitationID: id, Text: AcceptedLately})
 	case !ix.in.InviteLeft && !removed, ix.justAccepted(p):
 		d.note(p, Notice{Kind: Left, InvitationID: id})
 	case ix.noteGaveUp(p, d, id):
@@ -194,12 +196,16 @@ func (ix *index) justAccepted(p *person) bool {
 	return inv != nil && inv.Status == org.StatusAccepted && ix.in.Snapshot.Now.Sub(inv.Responded) < org.SettleAfter
 }
 
-// noteGaveUp reports whether p got as many mails without an answer as the roster allows. If so, it adds a notice. id
+// noteGaveUp reports whether p got as many mails without an answer as the roster allows. If so, it adds a notice: about
+// a user who may be p under another address, or otherwise that orgsync gave up. id
 // is the id of the last invitation; "" if it is not known.
 func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
 	mails, since := p.rounds()
-	if mails < ix.in.Roster.Settings.ReinviteRounds {
+	switch {
+	case mails < ix.in.Roster.Settings.ReinviteRounds:
 		return false
+	case ix.notePossibleAlias(p, d, nil): // then the person may have answered
+		return true
 	}
 	d.note(p, Notice{Kind: GaveUp, InvitationID: id, Mails: mails, Since: since})
 	return true

@@ -484,7 +484,7 @@ func TestMembership(t *testing.T) {
 		}, oneEntryTwice},
 		{"two entries match two users of one address", func(in *plan.Input) {
 			acceptAsOneAddress(in, user("u1", "countess@home.example"), user("u2", "countess@home.example"))
-		}, oneEntryTwice},
+		}, slices.Insert(slices.Clone(oneEntryTwice), 1, "second_user u2")},
 		{"two entries match one user, and users cannot be listed", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
@@ -546,7 +546,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example"), user("u2", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u2"}
-		}, []string{}},
+		}, []string{"second_user u1"}},
 		{"unlisted users", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 			robot := user("u4", "robot@example.com")
@@ -654,6 +654,12 @@ func TestMembership(t *testing.T) {
 		{"two users, one with each address", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
+			in.Memory.People["ada@home.example"] = org.PersonRecord{Joined: true, UserID: "u1"}
+		}, []string{"second_user u2"}},
+		{"two users, one with each address, and one is suspended", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "ada@home.example")
+			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
+			in.Snapshot.Users[0].Suspended = true
 			in.Memory.People["ada@home.example"] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"rounds reset for one of two addresses", func(in *plan.Input) {

@@ -96,7 +96,8 @@ const (
 	// NeedsAttention means that the invitation was declined or cancelled, or that its status or a date of it is not
 	// understood. With a UserID, the person's address is that of a service user or of a user who has not accepted.
 	NeedsAttention NoticeKind = "needs_attention"
-	// Left means that the person was a member and is no longer in the organization.
+	// Left means that the person was a member and is no longer in the organization. If Text is AcceptedLately, the list of
+	// users may not show the person yet.
 	Left NoticeKind = "left"
 	// SuspendedUser means that a person of the roster is suspended.
 	SuspendedUser NoticeKind = "suspended"
@@ -116,6 +117,9 @@ const (
 	// OtherAddress means that the person is a member under an address that the roster does not name. Text is this
 	// address.
 	OtherAddress NoticeKind = "other_address"
+	// SecondUser means that two active users of the organization are this person. orgsync manages the access of one of
+	// them. UserID and Text are the id and the address of the other one.
+	SecondUser NoticeKind = "second_user"
 	// ExtraAccess means that the person has access that the roster does not give them. Text names it.
 	ExtraAccess NoticeKind = "extra_access"
 	// SelfUnseen means that orgsync does not know which user is the key's own. Therefore it takes nothing from anybody,
@@ -167,7 +171,7 @@ const (
 // NoticeKinds lists all kinds of notices.
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen,
-	SuspendedUnseen, OtherAddress, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias,
+	SuspendedUnseen, OtherAddress, SecondUser, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias,
 	RefusedMail, Flapping, UnknownAccess, PinUnconfirmed, NewLedger, EndsTooSoon, NotYet, EndsSoon, SameName, UnlistedKept,
 	NotMailed, Limit,
 }

@@ -61,6 +61,10 @@ func TestSameName(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -10)}
 		}, nil},
+		{"the person accepted and is not in the list of users", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+		}, []string{"countess@home.example u1"}},
 		{"the person is already a member", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u0", ada), userWithName("u1", "countess@home.example",
 				"Ada Lovelace"))

@@ -170,6 +170,9 @@ func (d *decision) state(p *person) State {
 		case GaveUp:
 			return StateGaveUp
 		case Left:
+			if n.Text == AcceptedLately {
+				return StateMember
+			}
 			return StateLeft
 		case NeedsAttention, UnknownMembership, PossibleAlias, Flapping, RefusedMail:
 			return StateNeedsAttention

@@ -35,6 +35,11 @@ func TestStates(t *testing.T) {
 		{"accepted and left", plan.StateLeft, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
 		}},
+		{"accepted 5 minutes ago, and not in the list of users", plan.StateMember, func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusAccepted, -10)
+			inv.Responded = hours(-5.0 / 60)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}},
 		{"removed by orgsync, and not invited yet", plan.StateLeft, func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 		}},

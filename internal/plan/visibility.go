@@ -93,6 +93,10 @@ const NoAddress = "no_address"
 // list of users.
 const HoldsAccess = "holds_access"
 
+// AcceptedLately is the text of a [Left] notice if the person accepted so recently that the list of users may not show
+// them yet.
+const AcceptedLately = "accepted_lately"
+
 // KeyUserNotListed is the cause of a [NeedsAttention] notice about the user of the API key, who is in the roster and
 // not in the list of users. So orgsync cannot give them access.
 const KeyUserNotListed = "key_user_not_listed"

@@ -88,7 +88,7 @@ var noticeStyles = []noticeStyle{
 	{plan.SameName, pressing, always(noticeWords{
 		one: "{who} " + sameNameSentence("{said}", "{alias}"),
 		many: "people may be the same as others who are not in the roster: " +
-			"if so, add the line aliases: [ADDRESS] to their entry",
+			"if so, add the line aliases: [ADDRESS] to their entry in users",
 		item: "{who} as {said}",
 	})},
 	{plan.Unsettled, pressing, always(noticeWords{
@@ -117,9 +117,9 @@ var noticeStyles = []noticeStyle{
 	{plan.PossibleAlias, pressing, func(n plan.Notice) noticeWords {
 		words := noticeWords{
 			one: "{who} may have joined as {said}, because their invitation is gone: " +
-				"if so, add the line aliases: [{alias}] to their entry",
+				"if so, add the line aliases: [{alias}] to their entry in users",
 			many: "people may have joined under another address, because their invitation is gone: " +
-				"if so, add the line aliases: [ADDRESS] to their entry",
+				"if so, add the line aliases: [ADDRESS] to their entry in users",
 			item: "{who} as {said}",
 		}
 		if n.Expires.IsZero() {
@@ -165,7 +165,7 @@ var noticeStyles = []noticeStyle{
 			"to invite someone again: --reinvite EMAIL",
 		item: "{who}, {mails}{since}",
 	})},
-	{plan.Left, ordinary, always(noticeWords{
+	{plan.Left, ordinary, leftWords(noticeWords{
 		one:  "{who} joined and has left; --invite-left invites them again",
 		many: "people joined and have left; --invite-left invites them again",
 	})},
@@ -195,9 +195,16 @@ var noticeStyles = []noticeStyle{
 	{plan.Unlisted, ordinary, unlistedWords},
 	{plan.OtherAddress, ordinary, always(noticeWords{
 		one: "{who} joined as {said} and gets no access under that address: " +
-			"if this is the same person, add the line aliases: [{alias}] to their entry",
+			"if this is the same person, add the line aliases: [{alias}] to their entry in users",
 		many: "people joined under another address and get no access under it: " +
-			"if it is the same person, add the line aliases: [ADDRESS] to their entry",
+			"if it is the same person, add the line aliases: [ADDRESS] to their entry in users",
+		item: "{who} as {said}",
+	})},
+	{plan.SecondUser, pressing, always(noticeWords{
+		one: "{who} is a second time in the organization, as {said}: orgsync does not manage the access of that user; " +
+			"suspend or remove it in Vultr's console",
+		many: "people are a second time in the organization: orgsync does not manage the access of these users; suspend " +
+			"or remove them in Vultr's console",
 		item: "{who} as {said}",
 	})},
 	{plan.ExtraAccess, ordinary, always(noticeWords{
@@ -232,6 +239,19 @@ var noticeStyles = []noticeStyle{
 	}},
 }
 
+// leftWords returns a function that returns words, or other words for people who accepted lately.
+func leftWords(words noticeWords) func(plan.Notice) noticeWords {
+	return func(n plan.Notice) noticeWords {
+		if n.Text == plan.AcceptedLately {
+			return noticeWords{
+				one:  "{who} accepted the invitation, but is not in the list of users yet",
+				many: "people accepted the invitation, but are not in the list of users yet",
+			}
+		}
+		return words
+	}
+}
+
 // always returns a function that returns words.
 func always(words noticeWords) func(plan.Notice) noticeWords {
 	return func(plan.Notice) noticeWords { return words }
@@ -252,7 +272,7 @@ func fillIn(words string, n plan.Notice, now time.Time) string {
 		"{who}", cmp.Or(document.MarkName(n.Email.String()), "someone whose address cannot be read"),
 		"{said}", said,
 		"{word}", quoteAddress(n.Email),
-		"{alias}", document.MarkMessage(quoteAlias(n.Text)),
+		"{alias}", aliasItem(n.Text),
 		"{(said)}", document.Parenthesize(said),
 		"{(invitation)}", document.Parenthesize(document.MarkName(n.InvitationID)),
 		"{(places)}", document.Parenthesize(places),
@@ -301,8 +321,16 @@ func sameNameText(other string) string { return sameNameSentence(other, quoteAli
 // sameNameSentence is [sameNameText] with alias, the address as an item of a list in YAML.
 func sameNameSentence(other, alias string) string {
 	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add the line aliases: [%s] to "+
-		"their entry",
-		other, alias)
+		"their entry in users", other, alias)
+}
+
+// aliasItem returns the text of a notice as an item of the list "aliases", marked for a document. If the text has
+// several addresses, only one of them can be right, so the item is a placeholder.
+func aliasItem(text string) string {
+	if strings.Contains(text, ", ") {
+		return "ADDRESS"
+	}
+	return document.MarkMessage(quoteAlias(text))
 }
 
 // quoteAlias returns an address, which may be marked for a document, as an item of a list in YAML. It
