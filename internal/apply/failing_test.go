@@ -220,3 +220,29 @@ func TestGroupBecomesUnreadable(t *testing.T) {
 		})
 	}
 }
+
+// TestThrottledByOthers: one person's mail is always answered 429, so all requests wait and the run ends. The ledger
+// has no refusal of people whose request was not sent.
+func TestThrottledByOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bad = "bad@example.com"
+		c := newDefaultCompany(t, sandbox.Options{}, append([]string{ada, bad}, manyPeople(60)...)...)
+		c.failAlways(failingAnswers["429"], bad)
+		c.run(with{rate: 5})
+		content, err := c.store.Read(t.Context())
+		must(t, err)
+		refused := 0
+		for line := range strings.Lines(string(content)) {
+			if strings.Contains(line, `"outcome":"refused"`) {
+				refused++
+				if !strings.Contains(line, bad) {
+					t.Errorf("a line about somebody who was not asked: %s", line)
+				}
+			}
+		}
+		if refused != 1 {
+			t.Errorf("%d refusals, want 1", refused)
+		}
+	})
+}

@@ -164,8 +164,9 @@ func (r *run) sendMail(
 	if err == nil && previous != "" && receipt.Invitation.ID == previous {
 		action = ledger.Resend // the server renewed the earlier invitation
 	}
-	if failed := r.opts.Ledger.RecordOutcome(action, key, outcomeOf(err), receipt.Invitation,
-		r.refusalText(it, err)); failed != nil {
+	outcome := outcomeOf(err, receipt.Requests)
+	if failed := r.opts.Ledger.RecordOutcome(action, key, outcome, receipt.Invitation,
+		r.refusalText(it, outcome, err)); failed != nil {
 		r.stop(failed) // the ledger has the intent, so the next run treats the mail as lost
 	}
 	return receipt.Invitation, err
@@ -203,7 +204,7 @@ func (r *run) sendEdit(it *item, e org.Edit) error {
 	requests, err := r.opts.API.Edit(gated, e)
 	r.stopIfLeaseLost()
 	it.Requests += requests
-	if failed := r.opts.Ledger.RecordEditOutcome(e, outcomeOf(err)); failed != nil {
+	if failed := r.opts.Ledger.RecordEditOutcome(e, outcomeOf(err, requests)); failed != nil {
 		r.stop(failed)
 	}
 	return err
@@ -221,15 +222,15 @@ func (r *run) toEdit(c plan.Change) org.Edit {
 	return e
 }
 
-// outcomeOf returns the outcome that the ledger records for a request that ended with err.
-func outcomeOf(err error) ledger.Outcome {
+// outcomeOf returns the outcome that the ledger records for a call that made this many requests and ended with err.
+func outcomeOf(err error, requests int) ledger.Outcome {
 	if err == nil {
 		return ledger.Sent
 	}
 	call, _ := errors.AsType[*org.CallError](err)
 	switch failureOf(err) {
 	case org.NotSent:
-		if call.Status == tooManyRequests {
+		if call.Status == tooManyRequests && requests > 0 {
 			return ledger.Refused
 		}
 		return ledger.NotSent
@@ -240,13 +241,13 @@ func outcomeOf(err error) ledger.Outcome {
 	}
 }
 
-// refusalText returns the text with which the API refused the mail it; "" for any other err. A mail that was denied
-// because of the person counts as refused.
-func (r *run) refusalText(it *item, err error) string {
+// refusalText returns the text with which the API refused the mail it, if outcome is [ledger.Refused] and the reason is
+// the person; otherwise "".
+func (r *run) refusalText(it *item, outcome ledger.Outcome, err error) string {
 	call, ok := errors.AsType[*org.CallError](err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !ok || call.Failure != org.Refused && !(r.isAboutPerson(it) && outcomeOf(err) == ledger.Refused) {
+	if !ok || outcome != ledger.Refused || call.Failure != org.Refused && !r.isAboutPerson(it) {
 		return ""
 	}
 	return cmp.Or(call.Message, fmt.Sprintf("HTTP %d", call.Status))

@@ -46,8 +46,8 @@ type Person struct {
 	// they have the same name or similar addresses (see [roster.IdentityKeys]). It is zero if there is no
 	// such person.
 	SameName org.Address
-	// AliasOf is the address of the entry of the new roster that has an address of this removed person as an alias, so
-	// that the person stays in the roster. It is zero if there is none.
+	// AliasOf is the address of the entry of the new roster that has the Email of this removed person as an alias, so that
+	// the person stays in the roster. It is zero if there is none.
 	AliasOf org.Address
 	// Protected is true if the new roster protects this removed person.
 	Protected bool
@@ -231,10 +231,8 @@ func Compare(before, after *roster.Roster) Difference {
 	}
 	for _, p := range removed {
 		one := Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source(), Protected: keeps.protects(p)}
-		for _, a := range slices.Backward(p.Addresses()) {
-			if other := byAddress[a.Key()]; other != nil {
-				one.AliasOf = other.Email
-			}
+		if other := byAddress[p.Email.Key()]; other != nil {
+			one.AliasOf = other.Email
 		}
 		d.People = append(d.People, one)
 	}

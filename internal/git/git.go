@@ -99,14 +99,14 @@ func readTree(ctx context.Context, name, tree string, isFile func(link, target s
 		case fields[1] == "commit":
 			return nil, fmt.Errorf("%q is a submodule (mode %s): orgsync does not read submodules",
 				path, fields[0])
-		case !plain:
-			// The folder behind a link would be read by roster.Load.
-			target, readErr := run(ctx, "cat-file", "blob", fields[2])
-			if isRoster || readErr != nil || !isFile(path, string(target)) {
-				return nil, errLink(path, fields[0])
-			}
+		case !plain && isRoster:
+			return nil, errLink(path, fields[0])
 		case err != nil:
 			return nil, err
+		case fields[0] == linkMode: // roster.Load would read the folder behind a link
+			if target, err := run(ctx, "cat-file", "blob", fields[2]); err != nil || !isFile(path, string(target)) {
+				return nil, errLink(path, linkMode)
+			}
 		case plain && isRoster:
 			blobs = append(blobs, blob{path, fields[2]})
 		}
@@ -160,8 +160,9 @@ func isFile(ctx context.Context, ref, folder, link, target string) bool {
 		}
 		folder = strings.TrimSuffix(string(prefix), "\n") + folder
 	}
-	kind, err := run(ctx, "cat-file", "-t", ref+":"+pathpkg.Join(folder, pathpkg.Dir(link), target))
-	return err == nil && !pathpkg.IsAbs(target) && strings.TrimSpace(string(kind)) == "blob"
+	path := pathpkg.Join(folder, pathpkg.Dir(link), target)
+	kind, err := run(ctx, "cat-file", "-t", ref+":"+path)
+	return err == nil && strings.TrimSpace(string(kind)) == "blob" && !pathpkg.IsAbs(target) && !isLink(ctx, ref, path)
 }
 
 // checkRef returns an error if ref cannot name a commit. It makes sure that git does not read ref as an

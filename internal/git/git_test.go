@@ -86,6 +86,9 @@ func TestLinks(t *testing.T) {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
 		}
 	}
+	if err := os.Symlink("other", "hop"); err != nil {
+		t.Fatal(err)
+	}
 	git("init", "--quiet")
 	for _, tt := range []struct {
 		link, target string
@@ -99,6 +102,7 @@ func TestLinks(t *testing.T) {
 		{"r/sub/README.md", "../../other/README.md", false},
 		{"r/sub/README.md", "/etc/passwd", true},
 		{"r/gone.d", "nowhere", true},
+		{"r/more.d", "../hop", true},
 		{"users.yaml", "r/a.yaml", false}, // outside the folder
 	} {
 		if err := os.Symlink(tt.target, tt.link); err != nil {

@@ -353,6 +353,13 @@ func TestUnlistedAfter(t *testing.T) {
 			in.Roster.People = append(in.Roster.People, person("e.ve@example.com", 9))
 			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
 		}, "unlisted", hours(24)},
+		{"the same, and a suspended user has the address too", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("e.ve@example.com", 9))
+			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
+			second := user("u-eve2", eve)
+			second.Suspended = true
+			in.Snapshot.Users = append(in.Snapshot.Users, second)
+		}, "unlisted unlisted", hours(24)},
 		{"the same, seen unlisted 23 hours ago", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("e.ve@example.com", 9))
 			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}

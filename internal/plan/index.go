@@ -286,14 +286,15 @@ func acceptedBy(inv *org.Invitation) string {
 // isUnaccepted reports whether u was invited and has not accepted yet. Then u is not a member.
 func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
-// ownerOf returns the person who is the user with the address key: the person whose entry has the address or, if
-// there is none, the first of claimants. claimants are the people whose invitations this address accepted. If there
-// are several such people, they are several entries for one person, unless each of them has a user of their own. Then
-// ownerOf adds problems of the roster, each of them once, although several users may have the address.
+// ownerOf returns the person who is the user with the address key: the person whose entry has the address or, if there
+// is none, the first of claimants, if possible one without a user of their own. claimants are the people whose
+// invitations this address accepted. If there are several such people without a user of their own, they are several
+// entries for one person. Then ownerOf adds problems of the roster, each of them once, although several users may have
+// the address.
 func (ix *index) ownerOf(key string, claimants []*person) *person {
 	owner := ix.byKey[key]
 	if owner == nil && len(claimants) > 0 {
-		owner = claimants[0]
+		owner = claimants[max(0, slices.IndexFunc(claimants, func(p *person) bool { return !ix.hasUserOfOwn(p) }))]
 	}
 	for _, other := range claimants {
 		if other == owner || ix.hasUserOfOwn(other) {

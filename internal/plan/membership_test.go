@@ -482,6 +482,10 @@ func TestMembership(t *testing.T) {
 		{"two entries match one user with a third address", func(in *plan.Input) {
 			acceptAsOneAddress(in, user("u1", "countess@home.example"))
 		}, oneEntryTwice},
+		{"two entries match one user with a third address, and the first has a user of their own", func(in *plan.Input) {
+			acceptAsOneAddress(in, user("u1", "countess@home.example"), user("u2", ada))
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u2"}
+		}, []string{"other_address bob@example.com u1", "fact joined bob@example.com"}},
 		{"two entries match two users of one address", func(in *plan.Input) {
 			acceptAsOneAddress(in, user("u1", "countess@home.example"), user("u2", "countess@home.example"))
 		}, slices.Insert(slices.Clone(oneEntryTwice), 1, "second_user u2")},

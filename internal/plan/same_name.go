@@ -19,7 +19,7 @@ type unlistedAddress struct {
 // not suspended or removed at once, because somebody may have changed their address in the roster.
 func (ix *index) noteSameName(p *person, d *decision) {
 	invited := d.mails() || d.held != nil || d.hasNotice(Waiting) || d.hasNotice(Left)
-	if !invited || d.hasNotice(PossibleAlias) {
+	if !invited && !d.hasNotice(PossibleAlias) {
 		return
 	}
 	if ix.unlistedBySameKey == nil { // computed only on demand, because few plans need it
@@ -32,7 +32,10 @@ func (ix *index) noteSameName(p *person, d *decision) {
 	for _, key := range roster.IdentityKeys(p.Name, p.Addresses()...) {
 		same = append(same, ix.unlistedBySameKey[key]...)
 	}
-	if len(same) == 0 {
+	for _, one := range same {
+		ix.mayBeRenamed[one.userID] = true
+	}
+	if len(same) == 0 || d.hasNotice(PossibleAlias) {
 		return
 	}
 	slices.SortFunc(same, func(a, b unlistedAddress) int {
@@ -40,9 +43,6 @@ func (ix *index) noteSameName(p *person, d *decision) {
 		return cmp.Or(cmp.Compare(a.address.Key(), b.address.Key()), -cmp.Compare(a.userID, b.userID))
 	})
 	same = slices.CompactFunc(same, func(a, b unlistedAddress) bool { return a.address.Equal(b.address) })
-	for _, one := range same {
-		ix.mayBeRenamed[one.userID] = true
-	}
 	n := Notice{Kind: SameName, Text: firstAddresses(same, func(u unlistedAddress) org.Address { return u.address })}
 	if len(same) == 1 {
 		n.UserID = same[0].userID

@@ -21,7 +21,8 @@ var invitations = listing[org.Invitation]{
 	keys:    []string{"invitations", "invites"}, // SPEC, govultr
 	decode:  decodeInvitation,
 	isEmpty: func(i org.Invitation) bool { return i.ID == "" && i.Invited.IsZero() },
-	address: func(i org.Invitation) org.Address { return i.Invited },
+	// Two invitations with one id and different addresses are two invitations.
+	rowID: func(f fields) string { return f.rowID() + " " + f.address("email_invited").Key() },
 }
 
 // apiEnabledFormat is the form of api_enabled in the request for an invitation, which says whether
