@@ -122,12 +122,11 @@ type run struct {
 	permissions   map[editKind]*permission
 }
 
-// permission is what a run knows of the key's permission for one kind of edits. denied is the last answer that denied
-// one; nil if there is none. allowed is true if the API allowed one. Then a denial is about a person or a group: for
-// example, nobody can remove the owner.
+// permission is what a run knows of the key's permission for one kind of edits. Both maps have the ids of groups, roles
+// or policies, or "" for other edits: those that the API denied, with the answer, and those that it allowed.
 type permission struct {
-	denied  error
-	allowed bool
+	denied  map[string]error
+	allowed map[string]bool
 }
 
 // editKind is a kind of edits that need the same permission of the key.
@@ -350,12 +349,12 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 // mails.
 func (r *run) sendRest(people [][]*item) {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
-	others := slices.IndexFunc(people, func(p []*item) bool { return !p[0].failedAt.IsZero() })
-	if others < 0 {
-		others = len(people)
+	firstFailed := slices.IndexFunc(people, func(p []*item) bool { return !p[0].failedAt.IsZero() })
+	if firstFailed < 0 {
+		firstFailed = len(people)
 	}
-	r.fanOut(people[:others])
-	failed := people[others:]
+	r.fanOut(people[:firstFailed])
+	failed := people[firstFailed:]
 	if it := r.keptBack; it != nil && it.failedAt.IsZero() && r.lostAt.IsZero() && r.sending.Err() == nil {
 		for at, person := range slices.Backward(failed) {
 			if isUnsentMail(person[0]) { // a reading may have shown that it is no longer needed

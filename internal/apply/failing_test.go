@@ -246,3 +246,50 @@ func TestThrottledByOthers(t *testing.T) {
 		}
 	})
 }
+
+// TestPersonIsDeniedAgain: the API denies the mail to one person in every run and accepts the mail to somebody else.
+// Then the denial is about the person: the runs do not stop, and after three of them orgsync tries only once a day.
+func TestPersonIsDeniedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bad = "bad@example.com"
+		c := newDefaultCompany(t, sandbox.Options{}, ada, bad)
+		c.failAlways(failingAnswers["403"], bad)
+		for i := range 6 {
+			o := c.run(with{concurrency: 1})
+			if stops := i == 0; (o.Stopped != nil) != stops {
+				t.Errorf("run %d: stopped by %v", i+1, o.Stopped)
+			}
+			want := "invite failed"
+			if i > 3 {
+				want = "refused"
+			}
+			if got := o.about(bad); got != want {
+				t.Errorf("run %d: %s, want %s", i+1, got, want)
+			}
+			must(t, c.Advance(time.Hour))
+			c.addToRoster(fmt.Sprintf("new%d@example.com", i))
+		}
+	})
+}
+
+// TestKeyMayNotGrantOneGroup: many people lack only a group that the key may not give. All others get their groups in
+// the first run.
+func TestKeyMayNotGrantOneGroup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		people := manyPeople(40)
+		c := newDefaultCompany(t, sandbox.Options{}, people...)
+		c.addMembers(people...)
+		for i := range c.roster.People {
+			c.roster.People[i].Groups = refs("platform")
+			if i >= 30 {
+				c.roster.People[i].Groups = refs("everyone")
+			}
+		}
+		c.failAlways(failingAnswers["403"], c.platformID())
+		if o := c.run(with{concurrency: 1}); o.counts() != "10/1/0/29" {
+			t.Errorf("%s (done/failed/unknown/skipped)", o.counts())
+		}
+	})
+}

@@ -19,13 +19,14 @@ import (
 const (
 	// unauthorized is the HTTP status for a key that does not work.
 	unauthorized = 401
+	// forbidden is the HTTP status for something that the key may not do.
+	forbidden = 403
+	// tooManyRequests is the HTTP status for a request that must wait. After it, the ledger has a refusal, because the
+	// server may have a limit for each address.
+	tooManyRequests = 429
 	// maxUnanswered and Options.Concurrency together are the number of changes in a row without an answer after which
 	// the run stops.
 	maxUnanswered = 10
-	// forbidden is the HTTP status for something that the key may not do.
-	forbidden = 403
-	// tooManyRequests is the HTTP status for a request that must wait. The limit may be one for each address.
-	tooManyRequests = 429
 	// maxRefusals is the number of mails in a row, refused with the same answer, after which no more mails are sent.
 	maxRefusals = 5
 )
@@ -247,7 +248,8 @@ func (r *run) refusalText(it *item, outcome ledger.Outcome, err error) string {
 	call, ok := errors.AsType[*org.CallError](err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !ok || outcome != ledger.Refused || call.Failure != org.Refused && !r.isAboutPerson(it) {
+	isAboutPerson := ok && (call.Failure == org.Refused || call.Status != unauthorized && r.isAboutPerson(it))
+	if outcome != ledger.Refused || !isAboutPerson {
 		return ""
 	}
 	return cmp.Or(call.Message, fmt.Sprintf("HTTP %d", call.Status))
@@ -278,17 +280,17 @@ func (r *run) noteDenied(it *item, change plan.Change, err error) {
 	call, ok := errors.AsType[*org.CallError](err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case ok && call.Status == unauthorized, change.Action.Mails() && !r.isAboutPerson(it):
+	switch mails := change.Action.Mails(); {
+	case ok && call.Status == unauthorized, mails && !r.isAboutPerson(it):
 		r.stop(err)
 		return
-	case change.Action.Mails():
+	case mails:
 		return
 	}
-	r.permissionFor(change).denied = err
+	r.permissionFor(change).denied[change.Detail.ID] = err
 }
 
-// isAboutPerson reports whether the denial of the mail it is about the person and not about the key: the last mail to
+// isAboutPerson reports whether the denial of the mail it is about the person and not about the key: the last change to
 // them failed too, and the server accepted another mail of this run. The caller must hold r.mu.
 func (r *run) isAboutPerson(it *item) bool { return r.mailed && !it.failedAt.IsZero() }
 
@@ -300,14 +302,14 @@ func (r *run) noteAllowed(change plan.Change) {
 		r.mailed = true
 		return
 	}
-	r.permissionFor(change).allowed = true
+	r.permissionFor(change).allowed[change.Detail.ID] = true
 }
 
 // permissionFor returns what the run knows of the key's permission for edits like change. The caller must hold r.mu.
 func (r *run) permissionFor(change plan.Change) *permission {
 	kind := editKind{org.EditOp(change.Action), change.Detail.Kind}
 	if r.permissions[kind] == nil {
-		r.permissions[kind] = &permission{}
+		r.permissions[kind] = &permission{denied: map[string]error{}, allowed: map[string]bool{}}
 	}
 	return r.permissions[kind]
 }
@@ -342,15 +344,22 @@ func withoutAddress(text string, a org.Address) string {
 	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(a.String())).ReplaceAllLiteralString(text, "(address)")
 }
 
-// checkForbidden returns an error if no more mails may be sent, or if the key may make no edits of this kind.
+// checkForbidden returns an error if no more mails may be sent, or if the key seems to have no permission for the edit.
+// An answer that denied one edit may be about its person if the API allowed another one: nobody can remove the owner.
 func (r *run) checkForbidden(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if change.Action.Mails() {
 		return r.mailsStopped
 	}
-	if p := r.permissionFor(change); !p.allowed {
-		return p.denied
+	p := r.permissionFor(change)
+	if err := p.denied[change.Detail.ID]; err != nil && !p.allowed[change.Detail.ID] {
+		return err
+	}
+	if len(p.denied) > 1 && len(p.allowed) == 0 { // probably the key may make no edits of this kind
+		for _, err := range p.denied {
+			return err
+		}
 	}
 	return nil
 }

@@ -184,7 +184,7 @@ func (a *app) addPlanFlags(cmd *cobra.Command, moreFormats ...string) {
 	a.addPeopleFlag(cmd, &a.planFlags.Resend, "resend", "send this person's pending invitation again; repeatable")
 	a.addPeopleFlag(cmd, &a.planFlags.Reinvite, "reinvite",
 		"invite this person again if they have no pending invitation, and count their mails from zero; repeatable")
-	f.StringVar(&a.metricsFile, "metrics-file", "",
+	f.Var(flagvalue.Path(&a.metricsFile), "metrics-file",
 		"write metrics for Prometheus' textfile collector to this `file`, as in orgsync.prom; each run replaces the file")
 	_ = cmd.MarkFlagFilename("metrics-file", "prom")
 	addBoolFlag(f, &a.planFlags.InviteLeft, "invite-left", "invite people again if they were members and left")

@@ -161,8 +161,11 @@ func isFile(ctx context.Context, ref, folder, link, target string) bool {
 		folder = strings.TrimSuffix(string(prefix), "\n") + folder
 	}
 	path := pathpkg.Join(folder, pathpkg.Dir(link), target)
+	if pathpkg.IsAbs(target) || isRelative(path) { // outside the repository
+		return false
+	}
 	kind, err := run(ctx, "cat-file", "-t", ref+":"+path)
-	return err == nil && strings.TrimSpace(string(kind)) == "blob" && !pathpkg.IsAbs(target) && !isLink(ctx, ref, path)
+	return err == nil && strings.TrimSpace(string(kind)) == "blob" && !isLink(ctx, ref, path)
 }
 
 // checkRef returns an error if ref cannot name a commit. It makes sure that git does not read ref as an

@@ -68,12 +68,11 @@ type person struct {
 	failed failure
 }
 
-// failure is a change that the server did not make, or perhaps did not make.
+// failure is a change that the server did not make, or perhaps did not make. It has the lines of the intent and the
+// outcome. They are 0 if compaction need not keep them.
 type failure struct {
-	run            string // the run that sent the change
-	action, object string
-	at             time.Time
-	intent, line   int // the lines of the intent and the outcome; or 0 and the line that says that a mail was not sent
+	at           time.Time
+	intent, line int
 }
 
 // mailLines has the lines of the intent and the outcome of a mail. They are 0 if there is no such line.
@@ -208,7 +207,7 @@ func (r *replayer) add(e Entry) {
 		}
 	case Action(org.FactAbsent):
 		p.assumedNotSentLine = r.lines
-		p.failed = failure{run: e.Run, at: e.Time, line: r.lines}
+		p.failed = failure{at: e.Time, line: r.lines}
 		if m := p.lastLost(); m != nil {
 			if p.lastMail.intent == m.Sequence {
 				p.lastMail, p.previousMail = p.previousMail, p.olderMail
@@ -224,19 +223,22 @@ func (r *replayer) add(e Entry) {
 	}
 }
 
-// noteFailure replays whether the change of e failed. A mail that was sent ends the failure, because the person has no
-// other change in this run. Another change ends only its own failure, or that of an earlier run.
+// noteFailure replays whether the change of e failed. A change that was made ends the failure.
 func (p *person) noteFailure(e Entry, line int) {
-	isMail := e.Action == Invite || e.Action == Resend
-	action, object := string(e.Action), e.Object
-	switch {
-	case e.Outcome == "": // the next outcome has its intent before it; a fact has none
+	switch e.Outcome {
+	case "": // an intent, or a fact, after which there is no outcome
 		p.intent = line
-	case e.Outcome == NotSent:
-	case e.Outcome != Sent:
-		p.failed = failure{e.Run, action, object, e.Time, p.intent, line}
-	case isMail || p.failed.run != e.Run || p.failed.action == action && p.failed.object == object:
+	case NotSent:
+	case Sent:
 		p.failed = failure{}
+	default:
+		p.failed = failure{e.Time, p.intent, line}
+		switch org.EditOp(e.Action) {
+		case org.EditSuspend, org.EditUnsuspend, org.EditRemove:
+			// Without the later lines, these lines could mean something else.
+			p.failed.intent, p.failed.line = 0, 0
+		default:
+		}
 	}
 }
 
@@ -413,7 +415,6 @@ func (r *replayer) limitTimes(names []string, t time.Time) {
 		}
 		limit(&p.roundsFromAt, r.runOf(p.roundsFrom))
 		limit(&p.refused.last.at, p.refused.last.run)
-		limit(&p.failed.at, p.failed.run)
 		for i, removed := range p.removals {
 			limit(&p.removals[i].At, r.runOf(removed.line))
 		}
@@ -502,12 +503,8 @@ func (r *replayer) needed(now time.Time) []int {
 				keep(line)
 			}
 		}
-		switch org.EditOp(p.failed.action) {
-		case org.EditSuspend, org.EditUnsuspend, org.EditRemove: // these lines without later ones would mean something else
-		default:
-			keep(p.failed.intent)
-			keep(p.failed.line)
-		}
+		keep(p.failed.intent)
+		keep(p.failed.line)
 		keep(p.joined.line)
 		keep(p.unlistedLine)
 		keep(p.assumedNotSentLine)

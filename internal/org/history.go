@@ -129,8 +129,9 @@ type PersonRecord struct {
 	Refusals    int
 	RefusedAt   time.Time
 	RefusedText string
-	// FailedAt is the time of the last change to the person that failed: the server refused it, or did not answer, or a
-	// lost mail counts as not sent. It is zero if a later run made a change.
+	// FailedAt is the time of the last change to the person that failed: the server refused it, answered it with 429 until
+	// the run gave up, or did not answer, or the mail was lost and counts as not sent. It is zero after a change that was
+	// made, after a lost mail was found, and after the person joined.
 	FailedAt time.Time
 }
 

@@ -417,7 +417,7 @@ func (dr *drafter) remarkAccess() {
 		}
 	}
 	for _, kind := range org.Kinds {
-		dr.remarkList(kind.Plural()+" whose name a roster cannot have, or that is not unique, are listed by their id",
+		dr.remarkList(kind.Plural()+" are listed by their id if a roster cannot have their name, or if it is not unique",
 			byID[kind])
 	}
 	dr.remarkList("deleted groups have no members", deleted)

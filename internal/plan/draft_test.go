@@ -139,8 +139,8 @@ func TestDraftRoster(t *testing.T) {
 			in.Snapshot.Access[7].Name = "read\nonly"
 		}, nil, []string{
 			adaLine + " group g4 policy p1", bobLine, aboutRobot, aboutOwner,
-			`# groups whose name a roster cannot have, or that is not unique, are listed by their id: g4 is "twins"`,
-			`# policies whose name a roster cannot have, or that is not unique, are listed by their id: p1 is "read\nonly"`,
+			`# groups are listed by their id if a roster cannot have their name, or if it is not unique: g4 is "twins"`,
+			`# policies are listed by their id if a roster cannot have their name, or if it is not unique: p1 is "read\nonly"`,
 			aboutGone, aboutRole,
 		}, ""},
 		{"names that a roster cannot have", func(in *plan.Input) {

@@ -49,6 +49,9 @@ func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate)
 		for _, ref := range refs {
 			a := cat.byName[kind][ref.Name]
 			listed[a] = true
+			if a == nil && dr.isUnreadable(kind, ref.Name) {
+				continue
+			}
 			if a != nil && slices.Contains(dr.access[p.user.ID], a) {
 				continue
 			}
@@ -78,6 +81,13 @@ func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate)
 		}
 		slices.Sort(u.Add[kind])
 	}
+}
+
+// isUnreadable reports whether the API does not say who has the access name.
+func (dr *drafter) isUnreadable(kind org.Kind, name string) bool {
+	return slices.ContainsFunc(dr.in.Snapshot.Access, func(a org.Access) bool {
+		return a.Unreadable && a.Kind == kind && (a.ID == name || a.Is(name))
+	})
 }
 
 // isGivenElsewhere reports whether the defaults or a team give p the access name. Then no change of the entry can

@@ -33,6 +33,11 @@ func TestDrift(t *testing.T) {
 				Holders: map[string]string{"u-bob": "m-bob"}})
 			in.Roster.People[1].Groups = refs("everyone")
 		}, nil, []string{`# bob@example.com has the group "two\nlines", which a roster cannot name`}},
+		{"the API does not say who has the group", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "hidden",
+				Unreadable: true})
+			in.Roster.People[1].Groups = refs("everyone", "hidden")
+		}, nil, nil},
 		{"named by the id", func(in *plan.Input) { in.Roster.People[1].Groups = refs("g1") }, nil, nil},
 		{"API access", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes

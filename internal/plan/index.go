@@ -398,7 +398,6 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		if r.RefusedAt.After(merged.RefusedAt) {
 			merged.Refusals, merged.RefusedAt, merged.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
 		}
-		merged.FailedAt = org.Later(merged.FailedAt, r.FailedAt)
 		merged.AssumedNotSent = merged.AssumedNotSent || r.AssumedNotSent
 		merged.ReinvitedSequence = max(merged.ReinvitedSequence, r.ReinvitedSequence)
 		if r.RoundsResetSequence > merged.RoundsResetSequence {

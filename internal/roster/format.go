@@ -14,7 +14,7 @@ import (
 
 // Format returns data, the text of a roster file, in its usual form. It sorts people by address
 // within each block of a list; blank lines and comments on a line of their own divide a list into
-// blocks. But a comment directly above an entry that has its address moves with the entry, as does
+// blocks. But a comment directly above an entry that begins with its address moves with the entry, as does
 // a comment directly below it that is indented more than its "-". Format removes white space at the
 // end of lines, additional blank lines and additional spaces after ":". If a step would change the
 // meaning of the file, Format skips the step. If data is not YAML, the error is a [*ProblemsError].
@@ -175,12 +175,12 @@ func sortList(lines [][]byte, list *yaml.Node) {
 }
 
 // firstLineOfEntry returns the index of the first line of the entry n. Comments directly above it belong to it from the
-// first one that has its address. least is the smallest possible index.
+// first one that begins with its address. least is the smallest possible index.
 func firstLineOfEntry(lines [][]byte, n *yaml.Node, least int) int {
 	first, key := n.Line-1, itemKey(n)
-	isKey := func(word string) bool { return strings.EqualFold(strings.Trim(word, ".,:;()<>\"'`"), key) }
 	for i := first - 1; i >= least && bytes.HasPrefix(bytes.TrimSpace(lines[i]), []byte("#")); i-- {
-		if key != "" && slices.ContainsFunc(strings.Fields(string(lines[i])), isKey) {
+		words := strings.Fields(strings.TrimLeft(string(lines[i]), " #"))
+		if key != "" && len(words) > 0 && strings.EqualFold(strings.TrimRight(words[0], ".,:;"), key) {
 			first = i
 		}
 	}

@@ -40,6 +40,8 @@ func TestFormat(t *testing.T) {
 		{"a comment with the address of the entry below", "users:\n  # people\n  # B@example.com: left\n  - b@example.com\n" +
 			"  - a@example.com\n",
 			"users:\n  # people\n  - a@example.com\n  # B@example.com: left\n  - b@example.com\n"},
+		{"a heading that mentions the address of the entry below", "users:\n  # led by b@example.com\n  - b@example.com\n" +
+			"  - a@example.com\n", "users:\n  # led by b@example.com\n  - a@example.com\n  - b@example.com\n"},
 		{"a comment with the address of another entry", "users:\n  - c@example.com\n  # not bb@example.com\n" +
 			"  - b@example.com\n  - a@example.com\n",
 			"users:\n  - c@example.com\n  # not bb@example.com\n  - a@example.com\n  - b@example.com\n"},

@@ -358,13 +358,13 @@ func TestListEndsItsRequests(t *testing.T) {
 func TestBothListKeys(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"invitations":[{"id":"a"}]}`:                                                                    "a",
-		`{"invites":[{"id":"a"}]}`:                                                                        "a",
-		`{"invites":[{"id":"a"}],"invitations":[{"id":"a"},{"id":"b"}]}`:                                  "a b",
-		`{"invites":[{"id":"a"}],"invitations":null,"meta":{"total":1}}`:                                  "a",
-		`{"invites":[{"id":"a"}],"invitations":[],"meta":{"total":1}}`:                                    "a",
-		`{"invitations":[{"id":12345678901234567890123}],"invites":null}`:                                 "12345678901234567890123",
-		`{"invites":[{"id":"a","email_invited":"x@a.example"},{"id":"a","email_invited":"y@a.example"}]}`: "a a",
+		`{"invitations":[{"id":"a"}]}`:                                                          "a",
+		`{"invites":[{"id":"a"}]}`:                                                              "a",
+		`{"invites":[{"id":"a"}],"invitations":[{"id":"a"},{"id":"b"}]}`:                        "a b",
+		`{"invites":[{"id":"a"}],"invitations":null,"meta":{"total":1}}`:                        "a",
+		`{"invites":[{"id":"a"}],"invitations":[],"meta":{"total":1}}`:                          "a",
+		`{"invitations":[{"id":12345678901234567890123}],"invites":null}`:                       "12345678901234567890123",
+		`{"invites":[{"id":"a","email_invited":"x@a.io"},{"id":"a","email_invited":"y@a.io"}]}`: "a a",
 	} {
 		c := newTestClient(t, status(200, body))
 		rows, err := list(t.Context(), c, invitations)
