@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -27,7 +28,10 @@ needs no API key and sends nothing.
 OLD and NEW are files or folders. To read a file or folder from the git
 repository of the working directory, write git:REF:PATH. REF is a commit, a
 branch or a tag. PATH is relative to the top of the repository. If PATH begins
-with ./, it is relative to the working directory.`,
+with ./, it is relative to the working directory.
+
+If NEW is a new roster, write /dev/null as OLD. diff then shows everybody in NEW
+as added. On Windows, write NUL.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
   orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown
@@ -41,7 +45,7 @@ with ./, it is relative to the working directory.`,
 }
 
 func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
-	older, err := loadRosterFrom(ctx, oldPath)
+	older, err := loadOlderRoster(ctx, oldPath)
 	newer, second := loadRosterFrom(ctx, newPath)
 	if err := joinProblems(err, second); err != nil {
 		return reconcile.WithCause(ctx, err)
@@ -53,6 +57,20 @@ func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
 		return a.writeDocument(a.stdout, report.DiffDocument(d))
 	}
 	return report.DiffJSON(a.stdout, newRun("diff", older), newRun("diff", newer), d)
+}
+
+// loadOlderRoster reads the roster that the other one is compared with. The null device is a roster without people.
+func loadOlderRoster(ctx context.Context, path string) (*roster.Roster, error) {
+	if path != os.DevNull {
+		return loadRosterFrom(ctx, path)
+	}
+	// A roster must list somebody. This one gets the defaults of all settings.
+	r, err := roster.Parse([]roster.File{{Name: path, Data: []byte("users: [nobody@example.com]\n")}})
+	if err != nil {
+		return nil, err
+	}
+	r.People = nil
+	return r, nil
 }
 
 // loadRosterFrom reads a roster from a file, a folder or git.
