@@ -559,18 +559,16 @@ func TestPipelines(t *testing.T) {
 }
 
 // TestDriftWorkflow checks that the job with the key cannot write, and that the job that can write runs no built
-// program. The second job opens a pull request only if the roster changes.
+// program.
 func TestDriftWorkflow(t *testing.T) {
 	t.Parallel()
 	doc := sampleYAML(t, deploy+"github-drift.yml")
 	jobs, _ := at(doc, "jobs").(map[string]any)
-	scripts := map[string][]string{}
 	for name, job := range jobs {
 		permissions, _ := at(job, "permissions").(map[string]any)
 		steps, _ := at(job, "steps").([]any)
 		for _, step := range steps {
 			script, _ := at(step, "run").(string)
-			scripts[name] = append(scripts[name], script)
 			switch {
 			case strings.Contains(script, "${{"):
 				t.Errorf("an expression is part of a script: %s", script)
@@ -584,58 +582,149 @@ func TestDriftWorkflow(t *testing.T) {
 		at(doc, "jobs", "compare", "permissions") != nil {
 		t.Errorf("permissions (-want +got):\n%s", diff)
 	}
-	bash, err := exec.LookPath("bash")
-	if _, noGit := exec.LookPath("git"); err != nil || noGit != nil || runtime.GOOS == "windows" {
-		t.Skip("there is no bash or no git here")
-	}
-	propose := scripts["propose"][len(scripts["propose"])-1]
-	dir := t.TempDir()
-	do := func(commands string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), bash, "-euo", "pipefail", "-c", commands)
-		cmd.Dir = filepath.Join(dir, "work")
-		cmd.Env = append(cmd.Environ(), "HOME="+dir, "GIT_CONFIG_NOSYSTEM=1", "RUNNER_TEMP="+dir, "GH_TOKEN=x",
-			"PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", commands, err, out)
+}
+
+// drift simulates GitHub for the scripts of deploy/github-drift.yml. It has a repository, a program orgsync that
+// prints texts of the test, and a program gh that knows the pull requests of the branch.
+type drift struct {
+	doc any
+	dir string
+}
+
+// fakeDriftGH writes its calls to a file. It accepts texts of the size that GitHub accepts.
+const fakeDriftGH = `#!/usr/bin/env bash
+set -euo pipefail
+printf '%s\n' "$*" >>"$RUNNER_TEMP/gh.log"
+for last; do :; done
+case "$1 $2" in
+  "pr list") jq --raw-output "$last" "$RUNNER_TEMP/open.json" ;;
+  "pr create" | "pr edit") test "$(wc -m <"$last")" -le 65536 ;;
+  "pr close") ;;
+  *) exit 1 ;;
+esac
+`
+
+const fakeDriftOrgsync = `#!/usr/bin/env bash
+cat "$RUNNER_TEMP/remarks" >&2
+cat "$RUNNER_TEMP/roster"
+`
+
+func newDrift(t *testing.T) *drift {
+	t.Helper()
+	for _, program := range []string{"bash", "git", "jq"} {
+		if _, err := exec.LookPath(program); err != nil || runtime.GOOS == "windows" {
+			t.Skipf("no %s here, or another shell: %v", program, err)
 		}
-		return string(out)
 	}
-	for name, text := range map[string]string{
-		"gh": "#!/bin/sh\necho \"$@\" >>\"$RUNNER_TEMP/gh.log\"\nif [ \"$2\" = list ]; then cat " +
-			"\"$RUNNER_TEMP/open\"; fi\n",
-		"open":               "0\n",
-		"result/users.yaml":  "old\n",
-		"result/remarks.txt": "People added to users.yaml: 0.\n",
-		"work/users.yaml":    "old\n",
-	} {
-		file := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o700)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	do(`git init -q -b main . && git -c user.name=x -c user.email=x@example.com add users.yaml &&
-		git -c user.name=x -c user.email=x@example.com commit -q -m old &&
-		git init -q --bare ../origin && git remote add origin ../origin`)
-	do(propose)
-	if _, err := os.Stat(filepath.Join(dir, "gh.log")); err == nil {
-		t.Error("something is proposed though nothing changed")
-	}
-	if err := os.WriteFile(filepath.Join(dir, "result", "users.yaml"), []byte("new\n"), 0o600); err != nil {
+	d := &drift{sampleYAML(t, deploy+"github-drift.yml"), t.TempDir()}
+	d.write(t, "bin/gh", fakeDriftGH)
+	d.write(t, "program/orgsync", fakeDriftOrgsync)
+	d.write(t, "open.json", "[]\n")
+	d.write(t, "remarks", "People added to users.yaml: 0.\n")
+	d.write(t, "roster", "old\n")
+	d.git(t, "git init -q --bare -b main origin.git && git clone -q origin.git reader 2>&1")
+	d.commit(t, "main", "users.yaml", "old\n")
+	return d
+}
+
+func (d *drift) write(t *testing.T, name, text string) {
+	t.Helper()
+	file := filepath.Join(d.dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	do(propose)
-	if err := os.WriteFile(filepath.Join(dir, "open"), []byte("1\n"), 0o600); err != nil {
-		t.Fatal(err)
+}
+
+// run runs commands in a folder, and returns their output and whether they succeeded.
+func (d *drift) run(t *testing.T, folder, commands string) (string, bool) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-euo", "pipefail", "-c", commands)
+	cmd.Dir = filepath.Join(d.dir, folder)
+	cmd.Env = append(cmd.Environ(), "HOME="+d.dir, "GIT_CONFIG_NOSYSTEM=1", "RUNNER_TEMP="+d.dir, "GH_TOKEN=x",
+		"GITHUB_OUTPUT="+filepath.Join(d.dir, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(d.dir, "summary"),
+		"GITHUB_SERVER_URL=https://github.com", "GITHUB_REPOSITORY=example/members", "GITHUB_RUN_ID=77",
+		"PATH="+filepath.Join(d.dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	return string(out), err == nil
+}
+
+func (d *drift) git(t *testing.T, commands string) string {
+	t.Helper()
+	out, ok := d.run(t, "", commands)
+	if !ok {
+		t.Fatalf("%s:\n%s", commands, out)
 	}
-	do("git switch -q main && " + propose)
-	log := sample(t, filepath.Join(dir, "gh.log"))
-	if strings.Count(log, "pr create") != 1 || strings.Count(log, "pr edit orgsync-drift") != 1 {
-		t.Errorf("gh was called with\n%s", log)
+	return out
+}
+
+// commit commits a file to a branch of the repository, as a person does.
+func (d *drift) commit(t *testing.T, branch, file, text string) {
+	t.Helper()
+	d.git(t, "cd reader && git fetch -q && (git checkout -q -B "+branch+" origin/"+branch+" || git checkout -q -B "+branch+
+		") 2>/dev/null")
+	d.write(t, "reader/"+file, text)
+	d.git(t, "cd reader && git add -A && git -c user.name=x -c user.email=x@example.com commit -q -m x && "+
+		"git push -q origin "+branch)
+}
+
+// job runs the last script of a job in a new clone, and returns its log and whether it succeeded.
+func (d *drift) job(t *testing.T, name, ref string) (string, bool) {
+	t.Helper()
+	steps, _ := at(d.doc, "jobs", name, "steps").([]any)
+	script := ""
+	for _, step := range steps {
+		if s, ok := at(step, "run").(string); ok {
+			script = s
+		}
 	}
-	if got := do("git --git-dir ../origin show orgsync-drift:users.yaml"); got != "new\n" {
-		t.Errorf("the branch has %q", got)
+	d.git(t, "rm -rf clone output gh.log && touch gh.log && git clone -q --no-checkout file://$PWD/origin.git clone && "+
+		"cd clone && git checkout -q --detach "+ref)
+	return d.run(t, "clone", script)
+}
+
+// compare runs the job compare, and returns the commit that it hands to the job propose.
+func (d *drift) compare(t *testing.T) string {
+	t.Helper()
+	if log, ok := d.job(t, "compare", "origin/main"); !ok {
+		t.Fatalf("compare:\n%s", log)
+	}
+	d.git(t, "rm -rf result && mv clone/result result")
+	if at(d.doc, "jobs", "compare", "outputs", "commit") != "${{ steps.import.outputs.commit }}" ||
+		at(d.doc, "jobs", "propose", "steps", 0, "with", "ref") != "${{ needs.compare.outputs.commit }}" {
+		t.Error("propose does not check out the commit that compare read")
+		return "origin/main"
+	}
+	_, commit, _ := strings.Cut(strings.TrimSpace(sample(t, filepath.Join(d.dir, "output"))), "commit=")
+	return commit
+}
+
+// propose runs the job propose, and returns its log, the calls of gh, and whether it succeeded.
+func (d *drift) propose(t *testing.T, commit string) (log, calls string, ok bool) {
+	t.Helper()
+	log, ok = d.job(t, "propose", commit)
+	return log, sample(t, filepath.Join(d.dir, "gh.log")), ok
+}
+
+// TestDriftPullRequest checks that a pull request is opened only if the roster changes, and that it does not undo
+// what was merged after the roster was read.
+func TestDriftPullRequest(t *testing.T) {
+	t.Parallel()
+	d := newDrift(t)
+	if log, calls, ok := d.propose(t, d.compare(t)); !ok || strings.Contains(calls, "pr create") {
+		t.Errorf("nothing changed: %v\n%s\n%s", ok, calls, log)
+	}
+	d.write(t, "roster", "new\n")
+	commit := d.compare(t)
+	d.commit(t, "main", "users.yaml", "old\nmerged\n")
+	if log, calls, ok := d.propose(t, commit); !ok || strings.Count(calls, "pr create") != 1 {
+		t.Errorf("a change: %v\n%s\n%s", ok, calls, log)
+	}
+	if got := d.git(t, "git --git-dir origin.git diff main...orgsync-drift -- users.yaml"); strings.Contains(got, "merged") ||
+		!strings.Contains(got, "+new\n") {
+		t.Errorf("the pull request undoes what was merged:\n%s", got)
+	}
+	if got := d.git(t, "git --git-dir origin.git log -1 --format=%P orgsync-drift"); strings.TrimSpace(got) != commit {
+		t.Errorf("the commit is on %s, and compare read %s", got, commit)
 	}
 }
 
