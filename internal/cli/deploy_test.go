@@ -728,6 +728,34 @@ func TestDriftPullRequest(t *testing.T) {
 	}
 }
 
+// TestDriftRemarks checks that the log and the summary of the run have the remarks, and that the run fails if only
+// changes by hand are left.
+func TestDriftRemarks(t *testing.T) {
+	t.Parallel()
+	d := newDrift(t)
+	const remark = "- bob@example.com at users.yaml:3:5: others use its list by an alias: change it by hand\n"
+	d.write(t, "remarks", "People whose access differs: 1. People who left: 0. Changes to make by hand: 1.\n"+remark)
+	log, _ := d.job(t, "compare", "origin/main")
+	if summary := sample(t, filepath.Join(d.dir, "summary")); !strings.Contains(log, remark) ||
+		!strings.Contains(summary, "~~~~text\n") || !strings.Contains(summary, remark) {
+		t.Errorf("log:\n%s\nsummary:\n%s", log, summary)
+	}
+	if log, calls, ok := d.propose(t, d.compare(t)); ok || !strings.Contains(log, "::error::") ||
+		strings.Contains(calls, "pr create") {
+		t.Errorf("there is a change to make by hand: %v\n%s\n%s", ok, calls, log)
+	}
+	d.write(t, "roster", "new\n")
+	if log, calls, ok := d.propose(t, d.compare(t)); !ok || !strings.Contains(calls, "pr create") {
+		t.Errorf("the pull request has the remark: %v\n%s\n%s", ok, calls, log)
+	}
+	d.write(t, "roster", "old\n")
+	d.write(t, "remarks", "People whose access differs: 10. People who left: 0. Changes to make by hand: 0.\n- People "+
+		"whose access differs: by hand: 1.\n")
+	if log, _, ok := d.propose(t, d.compare(t)); !ok {
+		t.Errorf("nothing is left to do:\n%s", log)
+	}
+}
+
 // checkTip runs the commands of a job of GitLab that come before orgsync, in a clone of an old commit, which a
 // retried job has. The roster must then be the newest.
 func checkTip(t *testing.T, script []string) {

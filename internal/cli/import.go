@@ -183,10 +183,11 @@ func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]b
 	if err != nil {
 		return nil, nil, err
 	}
-	fmt.Fprintf(a.stderr, "People whose access differs: %d. People who left: %d.\n", len(updates)-left, left)
 	if n := len(drift.Updates) - len(updates); n > 0 {
 		failed = append(failed, fmt.Sprintf("%d more differ who are in other files: name these with --merge", n))
 	}
+	fmt.Fprintf(a.stderr, "People whose access differs: %d. People who left: %d. Changes to make by hand: %d.\n",
+		len(updates)-left, left, len(failed))
 	return text, slices.Concat(failed, drift.Remarks), nil
 }
 
