@@ -728,6 +728,51 @@ func TestDriftPullRequest(t *testing.T) {
 	}
 }
 
+// TestDriftPullRequestLater checks what happens to a pull request that is open already.
+func TestDriftPullRequestLater(t *testing.T) {
+	t.Parallel()
+	d := newDrift(t)
+	branch := func() string {
+		return d.git(t, "git --git-dir origin.git show orgsync-drift:users.yaml 2>/dev/null || echo none")
+	}
+	do := func(roster string) (string, string) {
+		t.Helper()
+		d.write(t, "roster", roster)
+		log, calls, ok := d.propose(t, d.compare(t))
+		if !ok {
+			t.Errorf("propose:\n%s\n%s", calls, log)
+		}
+		return log, calls
+	}
+	const fork, own = `{"number": 5, "isCrossRepository": true}`, `{"number": 6, "isCrossRepository": false}`
+	d.write(t, "open.json", "["+fork+"]")
+	if _, calls := do("first\n"); !strings.Contains(calls, "pr create") || branch() != "first\n" {
+		t.Errorf("a pull request of a fork has the same name: the branch is %q, and the calls are\n%s", branch(), calls)
+	}
+	d.write(t, "open.json", "["+fork+","+own+"]")
+	if _, calls := do("second\n"); !strings.Contains(calls, "pr edit 6 ") || branch() != "second\n" {
+		t.Errorf("there is another change: the branch is %q, and the calls are\n%s", branch(), calls)
+	}
+	d.commit(t, "orgsync-drift", "users.yaml", "by a reviewer\n")
+	for _, roster := range []string{"third\n", "old\n"} {
+		if log, calls := do(roster); strings.Contains(calls, "pr edit") || strings.Contains(calls, "pr close") ||
+			branch() != "by a reviewer\n" || !strings.Contains(log, "::warning::") {
+			t.Errorf("a reviewer changed the branch: it is %q, and the calls are\n%s\n%s", branch(), calls, log)
+		}
+	}
+	d.write(t, "open.json", "["+fork+"]") // the pull request of the reviewer was merged or closed
+	if _, calls := do("fourth\n"); !strings.Contains(calls, "pr create") || branch() != "fourth\n" {
+		t.Errorf("there is no pull request: the branch is %q, and the calls are\n%s", branch(), calls)
+	}
+	d.write(t, "open.json", "["+own+"]")
+	if _, calls := do("old\n"); !strings.Contains(calls, "pr close 6 ") || branch() != "none\n" {
+		t.Errorf("nothing differs any more: the branch is %q, and the calls are\n%s", branch(), calls)
+	}
+	if _, calls := do("old\n"); !strings.Contains(calls, "pr close 6 ") {
+		t.Errorf("the branch was deleted by hand:\n%s", calls)
+	}
+}
+
 // TestDriftRemarks checks that the log and the summary of the run have the remarks, and that the run fails if only
 // changes by hand are left.
 func TestDriftRemarks(t *testing.T) {
