@@ -793,6 +793,15 @@ func TestDriftRemarks(t *testing.T) {
 	if log, calls, ok := d.propose(t, d.compare(t)); !ok || !strings.Contains(calls, "pr create") {
 		t.Errorf("the pull request has the remark: %v\n%s\n%s", ok, calls, log)
 	}
+	d.write(t, "remarks", strings.Repeat("- "+strings.Repeat("é", 200)+"\n", 700))
+	if log, calls, ok := d.propose(t, d.compare(t)); !ok || !strings.Contains(calls, "pr create") {
+		t.Errorf("there are many remarks: %v\n%s\n%s", ok, calls, log)
+	}
+	if body := sample(t, filepath.Join(d.dir, "body.md")); !strings.Contains(body, "é\n~~~~\n") ||
+		!strings.HasSuffix(body, "(https://github.com/example/members/actions/runs/77) has all messages.\n") ||
+		len(body) < 50_000 {
+		t.Errorf("the text of the pull request ends with %q", body[max(0, len(body)-300):])
+	}
 	d.write(t, "roster", "old\n")
 	d.write(t, "remarks", "People whose access differs: 10. People who left: 0. Changes to make by hand: 0.\n- People "+
 		"whose access differs: by hand: 1.\n")
