@@ -272,8 +272,10 @@ func TestAction(t *testing.T) {
 	r.write(t, "users.yaml", "users:\n  - email: ada@example.com\n")
 	r.git(t, "add", "-A")
 	r.git(t, "commit", "-q", "-m", "roster")
-	if log := do(0, map[string]string{"command": "diff"}); !strings.Contains(log, "A roster is new") {
-		t.Errorf("the roster is new, and it says\n%s", log)
+	do(0, map[string]string{"command": "diff"})
+	if comment := r.comments(t)["diff-orgsync"]; !strings.Contains(comment, "The roster `users.yaml` is new") ||
+		!strings.Contains(comment, "ada@example.com") {
+		t.Errorf("the roster is new, and the comment says\n%s", comment)
 	}
 	r.write(t, "users.yaml", "users:\n  - email: ada@example.com\n  - email: bob@example.com\n    note: "+
 		"'::error::<b>@everybody</b>'\n")
@@ -343,5 +345,80 @@ func TestAction(t *testing.T) {
 	}
 	if text := sample(t, filepath.Join(r.variables["COMMENTS"], "calls")); strings.Contains(text, "key-of-the-action") {
 		t.Error("gh was given the key")
+	}
+}
+
+// TestActionDiff checks that diff shows the people of every roster, however the roster is named.
+func TestActionDiff(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	if code, log := r.step(t, "Build orgsync"); code != 0 {
+		t.Fatalf("the build: %d\n%s", code, log)
+	}
+	const ada, mallory = "users:\n  - email: ada@example.com\n", "  - email: mallory@example.com\n"
+	r.git(t, "init", "-q")
+	r.write(t, "users.yaml", ada)
+	for _, folder := range []string{"teams", ".github"} {
+		if err := os.Mkdir(filepath.Join(r.workspace, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.write(t, "teams/README", "\n")
+	r.write(t, ".github/x.yml", "\n")
+	r.git(t, "add", "-A")
+	r.git(t, "commit", "-q", "-m", "begin")
+	r.git(t, "rm", "-q", "--cached", "users.yaml")
+	r.git(t, "commit", "-q", "-m", "without a roster")
+	r.git(t, "tag", "empty")
+	r.git(t, "reset", "-q", "--hard", "HEAD~1")
+	r.write(t, "users.yaml", ada+mallory)
+	r.write(t, "teams/a.yaml", ada+mallory)
+	r.write(t, "members.yaml", ada+mallory)
+	r.git(t, "add", "-A")
+	r.git(t, "commit", "-q", "-m", "mallory")
+	const isNew = " is new"
+	for _, c := range []struct {
+		roster, base string
+		code         int
+		want         []string
+		without      string
+	}{
+		{"users.yaml", "HEAD~1", 0, []string{"1 added, 1 unchanged"}, isNew},
+		{"./users.yaml", "HEAD~1", 0, []string{"1 added, 1 unchanged"}, isNew},
+		{filepath.Join(r.workspace, "users.yaml"), "HEAD~1", 0, []string{"1 added, 1 unchanged"}, isNew},
+		{"members.yaml", "HEAD~1", 0, []string{"The roster `members.yaml` is new", "2 added"}, ""},
+		{"teams", "HEAD~1", 0, []string{"The roster `teams` is new", "2 added"}, ""},
+		{"teams/", "HEAD", 0, nil, isNew},
+		{"users.yaml\nmembers.yaml\n", "HEAD~1", 0, []string{"## `users.yaml`", "1 added, 1 unchanged", "## `members.yaml`",
+			"2 added"}, ""},
+		{"nowhere.yaml", "HEAD~1", 1, nil, isNew},
+		{filepath.Join(r.temp, "summary.md"), "HEAD~1", 1, nil, isNew},
+		{"../users.yaml", "HEAD~1", 1, nil, isNew},
+	} {
+		maps.Copy(r.inputs, map[string]string{"command": "diff", "roster": c.roster, "base": c.base})
+		code, log := r.step(t, "Run orgsync")
+		if code != c.code {
+			t.Errorf("%q: exit code %d", c.roster, code)
+		}
+		for _, part := range c.want {
+			if !strings.Contains(log, part) {
+				t.Errorf("%q: the report does not have %q:\n%s", c.roster, part, log)
+			}
+		}
+		if c.without != "" && strings.Contains(log, c.without) {
+			t.Errorf("%q: the report has %q:\n%s", c.roster, c.without, log)
+		}
+	}
+	// The whole repository is a roster.
+	r.git(t, "rm", "-q", "-r", "members.yaml", "teams")
+	r.git(t, "commit", "-q", "-m", "one file")
+	for base, want := range map[string]string{"HEAD~2": "1 added, 1 unchanged", "empty": "The roster `.` is new"} {
+		for _, name := range []string{".", r.workspace} {
+			maps.Copy(r.inputs, map[string]string{"roster": name, "base": base})
+			want := strings.Replace(want, "`.`", "`"+name+"`", 1)
+			if code, log := r.step(t, "Run orgsync"); code != 0 || !strings.Contains(log, want) {
+				t.Errorf("%s, %s: %d\n%s", name, base, code, log)
+			}
+		}
 	}
 }
