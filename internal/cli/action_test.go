@@ -71,7 +71,7 @@ func newRunner(t *testing.T) *runner {
 		"COMMENTS": filepath.Join(r.temp, "comments"), "HOME": home,
 		"GITHUB_ACTION_PATH": root, "RUNNER_TEMP": r.temp, "GITHUB_ACTION": "orgsync", "GITHUB_REPOSITORY": "example/members",
 		"GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "77", "GITHUB_EVENT_PATH": file("event.json",
-			`{"pull_request": {"number": 12}}`, 0o600),
+			`{"pull_request": {"number": 12, "head": {"sha": "c0ffee"}}}`, 0o600),
 		"GITHUB_STEP_SUMMARY": file("summary.md", "", 0o600), "GITHUB_OUTPUT": file("output", "", 0o600),
 		"GOCACHE":    strings.TrimSpace(output(t, "go", "env", "GOCACHE")),
 		"GOMODCACHE": strings.TrimSpace(output(t, "go", "env", "GOMODCACHE")),
@@ -95,6 +95,7 @@ printf '%s\n' "$*" >>"$COMMENTS/calls"
 change() { jq "$@" "$COMMENTS/list.json" >"$COMMENTS/new.json" && mv "$COMMENTS/new.json" "$COMMENTS/list.json"; }
 one=repos/example/members/issues/comments
 all=repos/example/members/issues/12/comments
+case "$*" in *"--field body=@"*) test "$(wc -m <"${6#body=@}")" -le 65536 ;; esac
 case "$*" in
   "api --paginate $all --jq "*) jq --raw-output "$5" "$COMMENTS/list.json" ;;
   "api --method POST $all --field body=@"*" --silent")
@@ -340,8 +341,9 @@ func TestAction(t *testing.T) {
 	if _, err := os.Lstat(filepath.Join(r.workspace, "PWNED")); err == nil {
 		t.Error("an input was run as a command")
 	}
-	if _, ok := r.comments(t)["validate-x-touch-PWNED-touch-PWNED-"]; !ok {
-		t.Errorf("the markers are %q", slices.Sorted(maps.Keys(r.comments(t))))
+	markers := slices.Sorted(maps.Keys(r.comments(t)))
+	if !slices.ContainsFunc(markers, func(m string) bool { return strings.HasPrefix(m, "validate-x%20--%3E%20%24") }) {
+		t.Errorf("the markers are %q", markers)
 	}
 	if text := sample(t, filepath.Join(r.variables["COMMENTS"], "calls")); strings.Contains(text, "key-of-the-action") {
 		t.Error("gh was given the key")
@@ -419,6 +421,59 @@ func TestActionDiff(t *testing.T) {
 			if code, log := r.step(t, "Run orgsync"); code != 0 || !strings.Contains(log, want) {
 				t.Errorf("%s, %s: %d\n%s", name, base, code, log)
 			}
+		}
+	}
+}
+
+// TestActionComment checks that there is one comment for each name, whose size GitHub accepts.
+func TestActionComment(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	report := filepath.Join(r.temp, "report.md")
+	comment := func(name, text string) map[string]string {
+		t.Helper()
+		if err := os.WriteFile(report, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(r.inputs, map[string]string{"command": "diff", "name": name})
+		maps.Copy(r.results, map[string]string{"exit-code": "0", "report": report})
+		if code, log := r.step(t, "Comment on the pull request"); code != 0 {
+			t.Errorf("the comment: %d\n%s", code, log)
+		}
+		return r.comments(t)
+	}
+	if got := comment("orgsync", "### Report\n\n")["diff-orgsync"]; got != "### Report\n\nThis is about the commit c0ffee.\n" {
+		t.Errorf("the comment is %q", got)
+	}
+	got := comment("orgsync", strings.Repeat(strings.Repeat("é", 50)+"\n", 2000))["diff-orgsync"]
+	if !strings.Contains(got, "é\n\nThe report is too long for a comment. The [summary of the run](https://github.com/example/"+
+		"members/actions/runs/77) has all of it.\n\nThis is about") || len(got) < 60_000 {
+		t.Errorf("%d bytes, ending in %q", len(got), got[max(0, len(got)-300):])
+	}
+	comment("北", "north\n\n")
+	comment("南", "south\n\n")
+	comment("eu west", "space\n\n")
+	all := comment("eu-west", "dash\n\n")
+	texts := slices.Sorted(maps.Values(all))
+	if len(texts) != 5 || !strings.HasPrefix(all["diff-eu-west"], "dash\n") {
+		t.Errorf("the comments are %q", all)
+	}
+
+	// Two runs at once can each write a comment. The next run keeps one of them.
+	list := filepath.Join(r.variables["COMMENTS"], "list.json")
+	twice := strings.Replace(sample(t, list), "[", `[{"id": 800, "user": {"login": "github-actions[bot]"}, "body": `+
+		`"<!-- orgsync: diff-eu-west -->\nold"},`, 1)
+	for _, text := range []string{"new", ""} {
+		if err := os.WriteFile(list, []byte(twice), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := 1
+		if text == "" {
+			want = 0
+		}
+		comment("eu-west", text)
+		if n := strings.Count(sample(t, list), "<!-- orgsync: diff-eu-west -->"); n != want {
+			t.Errorf("%d comments after the report %q:\n%s", n, text, sample(t, list))
 		}
 	}
 }
