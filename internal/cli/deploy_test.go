@@ -514,6 +514,17 @@ func TestPipelines(t *testing.T) {
 		if at(doc, "jobs", "apply", "concurrency", "cancel-in-progress") != false {
 			t.Errorf("runs are cancelled: %v", at(doc, "jobs", "apply"))
 		}
+		// Only the newest commit of a pull request counts. The jobs do not cancel each other.
+		for _, name := range []string{"review", "plan"} {
+			group := name + "-${{ github.event.pull_request.number }}"
+			if diff := cmp.Diff(map[string]any{"group": group, "cancel-in-progress": true},
+				at(doc, "jobs", name, "concurrency")); diff != "" {
+				t.Errorf("concurrency of %s (-want +got):\n%s", name, diff)
+			}
+		}
+		if head, _, _ := strings.Cut(sample(t, file), "\nname:"); !strings.Contains(head, "VULTR_API_KEY") {
+			t.Errorf("the comments above the workflow do not name the secret:\n%s", head)
+		}
 		inputs, _ := at(sampleYAML(t, "../../action.yml"), "inputs").(map[string]any)
 		conditions := map[string]string{
 			"review": "github.event_name == 'pull_request'",
