@@ -230,6 +230,14 @@ func TestActionText(t *testing.T) {
 		case script != "" && at(step, "shell") != "bash":
 			t.Errorf("%s runs in %v", script, at(step, "shell"))
 		}
+		uses, _ := at(step, "uses").(string)
+		condition, _ := at(step, "if").(string)
+		for _, elsewhere := range []string{"inputs.state == ''", "inputs.state-dir == ''", "env.ORGSYNC_STATE == ''",
+			"env.ORGSYNC_STATE_DIR == ''"} {
+			if strings.HasPrefix(uses, "actions/cache/") && !strings.Contains(condition, elsewhere) {
+				t.Errorf("%v uses the cache without %s", at(step, "name"), elsewhere)
+			}
+		}
 		settings, _ := at(step, "env").(map[string]any)
 		for name, value := range settings {
 			if strings.Contains(value.(string), "api-key") && at(step, "id") != "run" {
@@ -322,6 +330,12 @@ func TestAction(t *testing.T) {
 	if comment, ok := r.comments(t)["plan-orgsync"]; ok {
 		t.Errorf("there is nothing to do, and the comment says\n%s", comment)
 	}
+	r.variables["ORGSYNC_STATE_DIR"] = filepath.Join(r.temp, "kept-state")
+	do(0, map[string]string{"command": "apply", "api-key": "key-of-the-action"})
+	if files, err := filepath.Glob(filepath.Join(r.temp, "kept-state", "*")); err != nil || len(files) == 0 {
+		t.Errorf("the folder of ORGSYNC_STATE_DIR has no ledger: %v, %v", files, err)
+	}
+	delete(r.variables, "ORGSYNC_STATE_DIR")
 	do(1, map[string]string{"command": "import"})
 	if log := do(1, map[string]string{"command": "diff", "base": "HEAD~99"}); !strings.Contains(log, "fetch-depth 2") {
 		t.Errorf("the base is not there, and it says\n%s", log)
