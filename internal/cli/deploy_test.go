@@ -456,6 +456,20 @@ func TestDockerignore(t *testing.T) {
 	}
 }
 
+// TestCompose checks that the container sees the folder of the command in the comments, in which users.yaml is. A relative
+// path starts at the folder of the compose file.
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"compose-postgres.yaml", "compose-s3.yaml"} {
+		doc := sampleYAML(t, deploy+file)
+		volumes := words(at(doc, "services", "orgsync", "volumes"))
+		if diff := cmp.Diff([]string{"..:/roster:ro"}, volumes); diff != "" ||
+			at(doc, "services", "orgsync", "build", "context") != ".." {
+			t.Errorf("%s: volumes (-want +got):\n%s", file, diff)
+		}
+	}
+}
+
 // TestPipelines checks that the samples for CI run one job at a time, give the key only to merged code, and do not
 // fail if the next run fixes the problem.
 func TestPipelines(t *testing.T) {
