@@ -487,7 +487,7 @@ func TestPipelines(t *testing.T) {
 		}
 		for job, want := range map[string]string{
 			"validate": "orgsync validate users.yaml",
-			"diff":     `orgsync diff "git:$CI_MERGE_REQUEST_DIFF_BASE_SHA:users.yaml" users.yaml`,
+			"diff":     `orgsync diff "$old" users.yaml`,
 			"plan":     "orgsync plan --roster users.yaml --state-dir state --timeout 30m",
 			"apply":    "orgsync apply --roster users.yaml --state-dir state --timeout 30m",
 		} {
@@ -496,6 +496,7 @@ func TestPipelines(t *testing.T) {
 			}
 		}
 		checkTip(t, words(at(doc, "apply", "script")))
+		checkBase(t, words(at(doc, "diff", "script")))
 		if got := at(doc, "plan", "rules", 0, "if"); got != `$CI_PIPELINE_SOURCE == "merge_request_event" && $VULTR_API_KEY` {
 			t.Errorf("plan runs when %v", got)
 		}
@@ -832,6 +833,45 @@ func TestDriftRemarks(t *testing.T) {
 		"whose access differs: by hand: 1.\n")
 	if log, _, ok := d.propose(t, d.compare(t)); !ok {
 		t.Errorf("nothing is left to do:\n%s", log)
+	}
+}
+
+// checkBase runs the job of GitLab that compares the roster, in a shallow clone. A roster that the target branch does
+// not have is compared with nothing.
+func checkBase(t *testing.T, script []string) {
+	t.Helper()
+	bash, err := exec.LookPath("bash")
+	if _, noGit := exec.LookPath("git"); err != nil || noGit != nil || runtime.GOOS == "windows" {
+		t.Skip("there is no bash or no git here")
+	}
+	dir := t.TempDir()
+	do := func(commands, base string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), bash, "-eo", "pipefail", "-c", commands)
+		cmd.Dir = dir
+		cmd.Env = append(cmd.Environ(), "HOME="+dir, "GIT_CONFIG_NOSYSTEM=1", "CI_MERGE_REQUEST_DIFF_BASE_SHA="+base,
+			"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.com", "GIT_COMMITTER_NAME=x",
+			"GIT_COMMITTER_EMAIL=x@example.com")
+		out, err := cmd.Output()
+		return string(out), err
+	}
+	commits, err := do(`git init -q -b main origin && cd origin && git commit -q --allow-empty -m nothing
+		for roster in old new; do echo "$roster" > users.yaml; git add users.yaml; git commit -q -m "$roster"; done
+		git log --reverse --format=%H && cd .. && git clone -q --depth 1 "file://$PWD/origin" job`, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bases := strings.Fields(commits)
+	dir = filepath.Join(dir, "job")
+	commands := `orgsync() { printf '%s\n' "$*"; }` + "\n" + strings.Join(script, "\n")
+	for base, want := range map[string]string{
+		bases[0]: "diff /dev/null users.yaml\n", bases[1]: "diff git:" + bases[1] + ":users.yaml users.yaml\n",
+	} {
+		if got, err := do(commands, base); err != nil || !strings.HasSuffix(got, want) {
+			t.Errorf("%q, want %q: %v", got, want, err)
+		}
+	}
+	if got, err := do(commands, strings.Repeat("a", 40)); err == nil {
+		t.Errorf("the base does not exist: %q", got)
 	}
 }
 
