@@ -456,12 +456,13 @@ func TestActionComment(t *testing.T) {
 		}
 		return r.comments(t)
 	}
-	if got := comment("orgsync", "### Report\n\n")["diff-orgsync"]; got != "### Report\n\nThis is about the commit c0ffee.\n" {
+	const about = "This is about the commit c0ffee.\n"
+	if got := comment("orgsync", "### Report\n\n")["diff-orgsync"]; got != "### Report\n\n"+about {
 		t.Errorf("the comment is %q", got)
 	}
 	got := comment("orgsync", strings.Repeat(strings.Repeat("é", 50)+"\n", 2000))["diff-orgsync"]
-	if !strings.Contains(got, "é\n\nThe report is too long for a comment. The [summary of the run](https://github.com/example/"+
-		"members/actions/runs/77) has all of it.\n\nThis is about") || len(got) < 60_000 {
+	if !strings.HasSuffix(got, "é\n\nThe report is too long for a comment. The [summary of the run](https://github.com/"+
+		"example/members/actions/runs/77) has all of it.\n\n"+about) || len(got) < 60_000 {
 		t.Errorf("%d bytes, ending in %q", len(got), got[max(0, len(got)-300):])
 	}
 	comment("北", "north\n\n")

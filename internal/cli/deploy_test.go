@@ -456,8 +456,8 @@ func TestDockerignore(t *testing.T) {
 	}
 }
 
-// TestCompose checks that the container sees the folder of the command in the comments, in which users.yaml is. A relative
-// path starts at the folder of the compose file.
+// TestCompose checks that the container sees the folder of the command in the comments, in which users.yaml is. A
+// relative path starts at the folder of the compose file.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"compose-postgres.yaml", "compose-s3.yaml"} {
@@ -745,8 +745,8 @@ func TestDriftPullRequest(t *testing.T) {
 	if log, calls, ok := d.propose(t, commit); !ok || strings.Count(calls, "pr create") != 1 {
 		t.Errorf("a change: %v\n%s\n%s", ok, calls, log)
 	}
-	if got := d.git(t, "git --git-dir origin.git diff main...orgsync-drift -- users.yaml"); strings.Contains(got, "merged") ||
-		!strings.Contains(got, "+new\n") {
+	got := d.git(t, "git --git-dir origin.git diff main...orgsync-drift -- users.yaml")
+	if strings.Contains(got, "merged") || !strings.Contains(got, "+new\n") {
 		t.Errorf("the pull request undoes what was merged:\n%s", got)
 	}
 	if got := d.git(t, "git --git-dir origin.git log -1 --format=%P orgsync-drift"); strings.TrimSpace(got) != commit {
