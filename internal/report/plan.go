@@ -92,7 +92,7 @@ func changeTable(changes []plan.Change, reinvite []org.Address) document.Table {
 }
 
 // Question writes the question whether to apply p, with the numbers of mails, removals and other
-// changes. p must have changes. width is the width of the window in columns; 0 means no limit. The
+// changes. p must have changes or held mails. width is the width of the window in columns; 0 means no limit. The
 // last line has no line end, so that the answer goes on the same line. The error is from w.
 func Question(w io.Writer, p plan.Plan, width int) error {
 	n := countByAction(p.Changes)
@@ -109,6 +109,13 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 		}
 	}
 	add("send", mails, "invitation mail", "invitation mails")
+	switch {
+	case len(p.Held) == 0:
+	case mails > 0:
+		parts[0] += " (and " + heldText(p, "more", "more") + ")"
+	default:
+		parts = append(parts, "send "+heldText(p, "invitation mail", "invitation mails"))
+	}
 	add("remove", removed, "person", "people")
 	add("suspend", suspended, "person", "people")
 	add("make", revokes, "change that takes access away", "changes that take access away")
@@ -129,8 +136,12 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 
 // planSummary returns one line that counts the changes of p.
 func planSummary(p plan.Plan) string {
+	held := heldText(p, "invitation mail", "invitation mails")
+	if held != "" {
+		held = " " + document.Capitalize(held) + "."
+	}
 	if len(p.Changes) == 0 {
-		return nothingToDo(p.Unchanged, p.Notices)
+		return nothingToDo(p.Unchanged, p.Notices) + held
 	}
 	n := countByAction(p.Changes)
 	var counts []string
@@ -139,7 +150,15 @@ func planSummary(p plan.Plan) string {
 			counts = append(counts, fmt.Sprintf("%d to %s", n[a], actionStyles[a].word))
 		}
 	}
-	return strings.Join(counts, ", ") + "." + unchangedText(p.Unchanged)
+	return strings.Join(counts, ", ") + "." + held + unchangedText(p.Unchanged)
+}
+
+// heldText returns how many mails p holds and may send; "" if there are none. one and many name these mails.
+func heldText(p plan.Plan, one, many string) string {
+	if len(p.Held) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("up to %s if earlier mails were not sent", document.Pluralize(len(p.Held), one, many))
 }
 
 // countByAction returns the number of changes for each action.

@@ -23,6 +23,10 @@ func TestQuestion(t *testing.T) {
 	hostile.Organization.Name = "Acme\x1b[2J\r\nreally"
 	unknown := of(plan.Invite)
 	unknown.Organization = org.Organization{}
+	held := func(p plan.Plan, n int) plan.Plan {
+		p.Held = make([]plan.Change, n)
+		return p
+	}
 	tests := []struct {
 		name  string
 		plan  plan.Plan
@@ -40,6 +44,13 @@ func TestQuestion(t *testing.T) {
 			"Send 1 invitation mail, remove 1\nperson, suspend 1 person, make 1 change\nthat takes access away and make 2 " +
 				"other\nchanges in Example Org? [y/N] ",
 		},
+		{"mails that may be needed", held(of(plan.Invite), 3), 0,
+			"Send 1 invitation mail (and up to 3 more if earlier mails were not sent) in Example Org? [y/N] "},
+		{"mails that may be needed, and changes", held(of(plan.Invite, plan.Grant), 1), 0,
+			"Send 1 invitation mail (and up to 1 more if earlier mails were not sent) and make 1 other change in Example " +
+				"Org? [y/N] "},
+		{"only mails that may be needed", held(of(), 2), 0,
+			"Send up to 2 invitation mails if earlier mails were not sent in Example Org? [y/N] "},
 		{"no name", unnamed, 0, "Send 1 invitation mail in " + acme.ID + "? [y/N] "},
 		{"neither name nor id", unknown, 0, "Send 1 invitation mail in the organization? [y/N] "},
 		{"hostile name", hostile, 0, "Send 1 invitation mail in Acme really? [y/N] "},
