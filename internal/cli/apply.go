@@ -174,7 +174,7 @@ func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) er
 	}
 	a.reported = true
 	a.run.Result = &result
-	if len(result.Changes) == 0 && a.isSilent() {
+	if len(result.Changes) == 0 && a.isSilent(runErr) {
 		return runErr
 	}
 	stale, isStale := errors.AsType[*plan.StaleError](runErr)

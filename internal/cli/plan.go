@@ -80,7 +80,7 @@ func (a *app) plan(ctx context.Context) error {
 // printPlan prints a plan for r. lacking is the error with which the run will end; it may be nil.
 func (a *app) printPlan(p plan.Plan, r *roster.Roster, lacking error) error {
 	a.reported = true
-	if len(p.Changes) == 0 && a.isSilent() {
+	if len(p.Changes) == 0 && a.isSilent(lacking) {
 		return nil
 	}
 	if a.output != "json" {

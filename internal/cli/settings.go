@@ -172,7 +172,7 @@ func (a *app) addPlanFlags(cmd *cobra.Command, moreFormats ...string) {
 	a.addOutputFlag(cmd, moreFormats...)
 	a.addConnectionFlags(cmd)
 	f := cmd.Flags()
-	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print only errors if there are no changes")
+	addShortBoolFlag(f, &a.quiet, "quiet", "q", "print nothing if there are no changes and no errors")
 	addBoolFlag(f, &a.detailedExitCode, "detailed-exitcode", "exit with 2 instead of 0 when there are changes")
 	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxInvites), "max-invites",
 		"maximum number of invitation mails in one run (default: the roster's max_invites)")

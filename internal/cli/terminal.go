@@ -70,9 +70,13 @@ func (a *app) writeHeader(w io.Writer) {
 	a.headerCommand, a.headerWritten = "", true
 }
 
-// isSilent reports whether a run that changes nothing prints nothing. With --quiet, that is so for
-// text and Markdown. The other formats are for programs, which expect a result.
-func (a *app) isSilent() bool { return a.quiet && (a.output == "text" || a.output == "markdown") }
+// isSilent reports whether a run that changes nothing and ends with err prints nothing. With --quiet,
+// that is so for text and Markdown, unless the run fails: its error may refer to the notices of the
+// report. The other formats are for programs, which expect a result.
+func (a *app) isSilent(err error) bool {
+	code := exitCode(err)
+	return a.quiet && (a.output == "text" || a.output == "markdown") && (code == exitDone || code == exitChanges)
+}
 
 // writeDocument writes d to w in the format of --output. w is stdout, or a buffer for stdout.
 func (a *app) writeDocument(w io.Writer, d document.Document) error {
