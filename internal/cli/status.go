@@ -186,6 +186,9 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 			s.Unlisted = append(s.Unlisted, n)
 		}
 	}
+	if s.Everybody() {
+		s.Unlisted = append(s.Unlisted, p.UnlistedSuspended...)
+	}
 	for _, c := range p.Changes {
 		if c.Reason == plan.NotListed && s.Everybody() {
 			s.Leaving = append(s.Leaving, c)

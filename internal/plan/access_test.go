@@ -323,6 +323,28 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
+// TestUnlistedSuspended: a plan that has nothing to do for an unlisted user who is suspended still has the user, for
+// status.
+func TestUnlistedSuspended(t *testing.T) {
+	t.Parallel()
+	in := staffInput()
+	in.Roster.Settings.Unlisted = roster.UnlistedSuspend
+	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
+	in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+	eve := user("u-eve", "eve@example.com")
+	eve.Suspended = true
+	in.Snapshot.Users = append(in.Snapshot.Users, eve)
+	want := []plan.Notice{{Kind: plan.Unlisted, Email: eve.Email, UserID: "u-eve", Source: "users.yaml:9",
+		Since: in.Roster.People[2].EndsAt(), Text: eve.Name, Suspended: true}}
+	p := plan.Compute(in)
+	if diff := cmp.Diff(want, p.UnlistedSuspended, compareAddresses); diff != "" {
+		t.Errorf("suspended people (-want +got):\n%s", diff)
+	}
+	if len(p.Notices)+len(p.Changes) > 0 {
+		t.Errorf("the plan has %+v and %+v", p.Notices, p.Changes)
+	}
+}
+
 func TestUnlistedUsers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -357,7 +379,7 @@ func TestUnlistedUsers(t *testing.T) {
 		{"suspend a user who is suspended", func(in *plan.Input) {
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
 			in.Snapshot.Users[4].Suspended = true
-		}, []string{}},
+		}, []string{}}, // see TestUnlistedSuspended
 		{"suspend a user whose status is not understood", func(in *plan.Input) {
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
 			in.Snapshot.Users[4].Suspended, in.Snapshot.Users[4].StatusText = true, "Locked"

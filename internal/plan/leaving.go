@@ -28,7 +28,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 		if !u.Suspended {
 			result.Facts = append(result.Facts, ix.activeFacts(u.Email.Key())...)
 		}
-		n := Notice{Kind: Unlisted, Email: u.Email, UserID: u.ID, Text: u.Name}
+		n := Notice{Kind: Unlisted, Email: u.Email, UserID: u.ID, Text: u.Name, Suspended: u.Suspended}
 		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}
 		p := ix.endedAs(u)
 		if p != nil {
@@ -44,6 +44,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 			result.Notices = append(result.Notices, n)
 			keptUnknown = true
 		case policy == roster.UnlistedSuspend && u.Suspended:
+			result.UnlistedSuspended = append(result.UnlistedSuspended, n)
 		case p == nil && !ix.isNamed(u) && ix.waitsForRemoval(u, &n):
 			result.Notices = append(result.Notices, n)
 		case policy == roster.UnlistedRemove:

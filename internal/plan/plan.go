@@ -194,6 +194,8 @@ type Notice struct {
 	ExpiresEstimated bool
 	// RemovalAfter is when orgsync may suspend or remove an unlisted user; zero if nothing waits for a time.
 	RemovalAfter time.Time
+	// Suspended is true if the unlisted user is suspended.
+	Suspended bool
 	// Unknown is the name of access that the notice is about. Only with UnknownAccess, otherwise nil.
 	Unknown *UnknownAccessName
 	// Mails is the number of mails without an answer. Only with GaveUp.
@@ -245,6 +247,9 @@ type Plan struct {
 	// Notices are sorted by the key of the address, the kind, and the invitation. Notices about the whole run come
 	// first.
 	Notices []Notice
+	// UnlistedSuspended has a notice for each unlisted user for whom there is nothing to do, because the roster has
+	// `unlisted: suspend` and the user is suspended. Notices does not have them.
+	UnlistedSuspended []Notice
 	// Held has the mails that unsettled people need if their lost mail was not sent. It is sorted like Changes, which
 	// does not have these mails.
 	Held []Change

@@ -348,17 +348,21 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row 
 	}
 	for _, n := range sortedByAddress(unlisted, func(n *plan.Notice) org.Address { return n.Email }) {
 		person := document.Cell{Text: cmp.Or(document.MarkName(n.Email.String()), "an address that cannot be read")}
+		what := "user"
+		if n.Suspended {
+			what = "suspended user"
+		}
 		switch {
 		case n.UserID == "":
 			add(person, "", "invitation", n.Expires, "the API cannot cancel it")
 		case !n.Since.IsZero():
-			add(person, "", "user", time.Time{}, "only reported; last day has passed, not in the roster"+sinceText(n.Since))
+			add(person, "", what, time.Time{}, "only reported; last day has passed, not in the roster"+sinceText(n.Since))
 		default:
 			next := "only reported"
 			if !n.RemovalAfter.IsZero() {
 				next = "apply suspends or removes them, but not before " + document.FormatTime(n.RemovalAfter)
 			}
-			add(person, n.Text, "user", time.Time{}, next)
+			add(person, n.Text, what, time.Time{}, next)
 		}
 	}
 	return rows

@@ -73,6 +73,7 @@ type unlistedPerson struct {
 	ExpiresAt    *string      `json:"expires_at"`
 	Since        *string      `json:"since"`
 	RemovalAfter *string      `json:"removal_after"`
+	Suspended    bool         `json:"suspended,omitempty"`
 	Action       *plan.Action `json:"action"`
 }
 
@@ -87,7 +88,7 @@ func newUnlisted(s Status) []unlistedPerson {
 	for _, n := range unlisted {
 		one := unlistedPerson{
 			Email: orNull(n.Email.String()), UserID: orNull(n.UserID), InvitationID: orNull(n.InvitationID),
-			ExpiresAt: timestamp(n.Expires), Since: timestamp(n.Since), RemovalAfter: timestamp(n.RemovalAfter),
+			ExpiresAt: timestamp(n.Expires), Since: timestamp(n.Since), RemovalAfter: timestamp(n.RemovalAfter), Suspended: n.Suspended,
 		}
 		if n.UserID != "" {
 			one.Name = orNull(n.Text)
