@@ -54,7 +54,8 @@ type PersonStatus struct {
 	Until time.Time
 	// InvitationID is the id of the invitation that decides the state; "" if there is none.
 	InvitationID string
-	// Invited, Expires and Responded are the times of this invitation; zero if unknown.
+	// Invited, Expires and Responded are the times of this invitation; zero if unknown. Responded of a user who did not
+	// join by this invitation is zero too.
 	Invited, Expires, Responded time.Time
 	// ExpiresEstimated is true if the server gave no date for Expires.
 	ExpiresEstimated bool
@@ -117,7 +118,10 @@ func PersonStatuses(in Input) []PersonStatus {
 			s.Rounds, s.FirstMail = p.rounds()
 		}
 		if inv := ix.decidingInvitation(p); inv != nil {
-			s.InvitationID, s.Invited, s.Responded = inv.ID, inv.Created, inv.Responded
+			s.InvitationID, s.Invited = inv.ID, inv.Created
+			if p.user == nil || inv.Status == org.StatusAccepted {
+				s.Responded = inv.Responded
+			}
 			s.Expires, s.ExpiresEstimated = p.expiry(inv)
 		} else if m := p.lastMail(); m != nil {
 			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.ExpiresAt(), m.ExpiresEstimated()

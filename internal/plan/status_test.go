@@ -131,6 +131,11 @@ func TestStatusOfInvitation(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusAccepted, -80))}
 		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
 			Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
+		{"declined, and later a member by another way", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
+		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
+			Expires: hours(-8), FirstMail: hours(-80)}},
 		{"accepted since the last run", func(in *plan.Input) {
 			addMails(in, sent(1, "i0", -200), sent(3, "i1", -80))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
