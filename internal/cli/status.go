@@ -175,9 +175,12 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		s.People = append(s.People, person)
 	}
 	for _, n := range p.Notices {
-		shown := selected[n.Email.Key()]
-		if n.Email.IsZero() { // the notice is about the organization; these two explain states of people
-			shown = n.Kind == plan.MembersUnseen || n.Kind == plan.SuspendedUnseen
+		shown := !n.Email.IsZero() && selected[n.Email.Key()]
+		switch n.Kind {
+		// These are about the organization, and explain states of people or what apply does with people.
+		case plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.PinUnconfirmed, plan.Limit, plan.UnknownAccess:
+			shown = true
+		default:
 		}
 		switch {
 		case shown:

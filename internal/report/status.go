@@ -136,7 +136,7 @@ func StatusDocument(s Status) document.Document {
 	if timeline := expiryTimeline(s.Now, people); len(timeline.Points) > 1 { // a single time is already in the table
 		d.Blocks = append(d.Blocks, timeline)
 	}
-	if rows := unlistedRows(s.Leaving, unlisted); len(rows) > 0 {
+	if rows := s.unlistedRows(unlisted); len(rows) > 0 {
 		d.Blocks = append(d.Blocks, document.Section{Title: fmt.Sprintf("Not in the roster (%d)", len(rows)),
 			Blocks: []document.Block{unlistedTable(rows)}})
 	}
@@ -332,19 +332,15 @@ func unlistedTable(rows []document.Row) document.Table {
 
 // unlistedRows returns a row for each person who is not in the roster. The people that apply would
 // suspend or remove are the first.
-func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row {
+func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 	var rows []document.Row
 	add := func(person document.Cell, name, what string, expires time.Time, next string) {
 		person.Page = &document.PageCell{Person: true, Name: document.MarkName(name)}
 		rows = append(rows, document.Row{Cells: []document.Cell{person, {Text: what}, document.TimeCell(expires),
 			{Text: next}}})
 	}
-	for _, c := range leaving {
-		next := "apply would " + actionStyles[c.Action].word + " them"
-		if c.Source != "" {
-			next += ": their last day has passed"
-		}
-		add(document.Cell{Text: document.MarkName(c.Email.String())}, "", "user", time.Time{}, next)
+	for _, c := range s.Leaving {
+		add(document.Cell{Text: document.MarkName(c.Email.String())}, "", "user", time.Time{}, "apply "+s.leavingText(c))
 	}
 	for _, n := range sortedByAddress(unlisted, func(n *plan.Notice) org.Address { return n.Email }) {
 		person := document.Cell{Text: cmp.Or(document.MarkName(n.Email.String()), "an address that cannot be read")}
@@ -366,6 +362,23 @@ func unlistedRows(leaving []plan.Change, unlisted []plan.Notice) []document.Row 
 		}
 	}
 	return rows
+}
+
+// leavingText returns what apply would do by c, a change that suspends or removes somebody.
+func (s Status) leavingText(c plan.Change) string {
+	text := "would " + actionStyles[c.Action].word + " them"
+	if s.isRefused() {
+		text += ", but it refuses the whole plan"
+	}
+	if c.Source != "" {
+		text += ": their last day has passed"
+	}
+	return text
+}
+
+// isRefused reports whether apply would refuse the plan because of a limit.
+func (s Status) isRefused() bool {
+	return slices.ContainsFunc(s.Notices, func(n plan.Notice) bool { return n.Kind == plan.Limit })
 }
 
 // statusSummary returns one line that counts people by state. The states on which somebody must act

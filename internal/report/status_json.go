@@ -82,7 +82,11 @@ type unlistedPerson struct {
 func newUnlisted(s Status) []unlistedPerson {
 	out := []unlistedPerson{}
 	for _, c := range s.Leaving {
-		out = append(out, unlistedPerson{Email: orNull(c.Email.String()), UserID: orNull(c.UserID), Action: &c.Action})
+		one := unlistedPerson{Email: orNull(c.Email.String()), UserID: orNull(c.UserID)}
+		if !s.isRefused() {
+			one.Action = &c.Action
+		}
+		out = append(out, one)
 	}
 	_, unlisted := s.splitNotices()
 	for _, n := range unlisted {

@@ -224,6 +224,16 @@ func TestShortSpan(t *testing.T) {
 	}
 }
 
+// TestStatusJSONRefused: if a limit makes apply refuse the plan, apply would not remove anybody now.
+func TestStatusJSONRefused(t *testing.T) {
+	t.Parallel()
+	s := surveyed()
+	s.Notices = append(s.Notices, plan.Notice{Kind: plan.Limit})
+	if all := newUnlisted(s); all[0].Action != nil || *all[0].Email != "mallory@example.com" {
+		t.Errorf("action %q of %s", *all[0].Action, *all[0].Email)
+	}
+}
+
 // FuzzStatusText checks that text from outside does not act on a terminal.
 func FuzzStatusText(f *testing.F) {
 	for _, s := range printabletest.Hostile {
