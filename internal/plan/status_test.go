@@ -156,11 +156,11 @@ func TestStatusOfInvitation(t *testing.T) {
 			addMails(in, sent(1, "i1", -80))
 			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
 		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8),
-			Responded: hours(-2), FirstMail: hours(-80)}},
+			Responded: hours(-2), FirstMail: hours(-80), NotWaiting: true}},
 		{"declined", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
 		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8),
-			Responded: hours(-2), FirstMail: hours(-80)}},
+			Responded: hours(-2), FirstMail: hours(-80), NotWaiting: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -172,6 +172,46 @@ func TestStatusOfInvitation(t *testing.T) {
 				t.Errorf("status (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestUnanswered: a person who needs attention has waited for an answer only if they were invited and have not answered.
+func TestUnanswered(t *testing.T) {
+	t.Parallel()
+	unread := invitation("i1", ada, org.StatusUnknown, -80)
+	tests := []struct {
+		name string
+		in   func(*plan.Input)
+		want bool
+	}{
+		{"a service user", func(in *plan.Input) {
+			u := user("u1", ada)
+			u.Service = true
+			in.Snapshot.Users = []org.User{u}
+		}, false},
+		{"the user of the key, who is not listed", func(in *plan.Input) {
+			in.Roster.People[0].Groups = refs("everyone")
+			in.Snapshot.Self = org.MustParseAddress(ada)
+		}, false},
+		{"declined", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -80)}
+		}, false},
+		{"a status that is not understood", func(in *plan.Input) { in.Snapshot.Invitations = []org.Invitation{unread} }, true},
+		{"a user who has not accepted", func(in *plan.Input) {
+			u := user("u1", ada)
+			u.Accepted = new(bool)
+			in.Snapshot.Users = []org.User{u}
+		}, true},
+		{"refused, and never mailed", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Refusals: 9, RefusedAt: hours(-1), RefusedText: "no"}
+		}, false},
+	}
+	for _, tt := range tests {
+		in := newInput()
+		tt.in(&in)
+		if got := plan.PersonStatuses(in)[0]; got.State != plan.StateNeedsAttention || got.Unanswered() != tt.want {
+			t.Errorf("%s: unanswered %t, want %t: %+v", tt.name, got.Unanswered(), tt.want, got)
+		}
 	}
 }
 
