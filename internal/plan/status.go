@@ -227,14 +227,20 @@ func (ix *index) describeAccess(p *person, cat catalog, s *PersonStatus) {
 		}
 	}
 	for _, kind := range org.Kinds {
+		named := map[string]bool{} // by id, or by the name of what the organization lacks
 		for _, ref := range p.Refs(kind) {
 			name := string(kind) + " " + ref.Name
 			a := cat.byName[kind][ref.Name]
-			has := false
+			key, has := ref.Name, false
 			if a != nil {
 				name = string(kind) + " " + a.Name
+				key = a.ID
 				_, has = a.Holders[s.UserID]
 			}
+			if named[key] {
+				continue // the roster names it twice, for example by name and by id
+			}
+			named[key] = true
 			if !has || s.UserID == "" {
 				s.Missing = append(s.Missing, name)
 			}

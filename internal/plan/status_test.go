@@ -175,6 +175,21 @@ func TestStatusOfInvitation(t *testing.T) {
 	}
 }
 
+// TestStatusNamesAccessOnce: a group that the roster names by its name and by its id counts once.
+func TestStatusNamesAccessOnce(t *testing.T) {
+	t.Parallel()
+	in := staffInput()
+	for i := range in.Snapshot.Access {
+		if a := in.Snapshot.Access[i]; a.Kind == org.KindGroup && a.Name == "platform" {
+			in.Roster.People[1].Groups = refs("platform", a.ID, "nosuch", "nosuch")
+		}
+	}
+	want := []string{"group platform", "group nosuch"}
+	if s := plan.PersonStatuses(in)[1]; !slices.Equal(s.Wanted, want) || !slices.Equal(s.Missing, want) {
+		t.Errorf("wanted %q, missing %q; want %q", s.Wanted, s.Missing, want)
+	}
+}
+
 // TestUnanswered: a person who needs attention has waited for an answer only if they were invited and have not answered.
 func TestUnanswered(t *testing.T) {
 	t.Parallel()
