@@ -168,7 +168,7 @@ func (a *app) confirmPlan(ctx context.Context, p plan.Plan) error {
 // printResult prints the result of applying p and returns the error that the run ends with.
 func (a *app) printResult(p plan.Plan, r *roster.Roster, result apply.Result) error {
 	runErr := a.resultError(result)
-	run := newRun("apply", r)
+	run := newRun("apply", r, p.Now)
 	if code := exitCode(runErr); code != exitDone && code != exitChanges {
 		run.Code, run.Err = code, runErr
 	}

@@ -56,7 +56,7 @@ func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
 	if a.output != "json" {
 		return a.writeDocument(a.stdout, report.DiffDocument(d))
 	}
-	return report.DiffJSON(a.stdout, newRun("diff", older), newRun("diff", newer), d)
+	return report.DiffJSON(a.stdout, newRun("diff", older, time.Time{}), newRun("diff", newer, time.Time{}), d)
 }
 
 // loadOlderRoster reads the roster that the other one is compared with. The null device is a roster without people.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/report"
@@ -94,15 +95,16 @@ func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) er
 	return nil
 }
 
-// newRun returns the part of a report that names the command and describes its roster r.
-func newRun(command string, r *roster.Roster) report.Run {
+// newRun returns the part of a report that names the command and describes its roster r. It leaves out
+// memberships in teams that have ended at now.
+func newRun(command string, r *roster.Roster, now time.Time) report.Run {
 	run := report.Run{Command: command, Files: r.Files, People: len(r.People), Teams: len(r.Teams)}
 	if run.Teams == 0 {
 		return run
 	}
 	run.TeamsOf = make(map[string][]string, len(r.People))
 	for i := range r.People {
-		p := &r.People[i]
+		p := r.People[i].On(now)
 		for _, m := range p.Teams {
 			if key := p.Email.Key(); !slices.Contains(run.TeamsOf[key], m.Team) {
 				run.TeamsOf[key] = append(run.TeamsOf[key], m.Team)

@@ -86,7 +86,7 @@ func (a *app) printPlan(p plan.Plan, r *roster.Roster, lacking error) error {
 	if a.output != "json" {
 		return a.writeDocument(a.stdout, report.PlanDocument(p))
 	}
-	run := newRun("plan", r)
+	run := newRun("plan", r, p.Now)
 	run.Code, run.Err = exitCode(lacking), lacking
 	return report.PlanJSON(a.stdout, run, p)
 }

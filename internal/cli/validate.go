@@ -61,7 +61,7 @@ func (a *app) validate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := newRun("validate", r)
+	run := newRun("validate", r, time.Time{})
 	a.reported = true
 	warnings := r.Warnings(time.Now())
 	if a.output == "json" {
