@@ -83,16 +83,17 @@ const (
 
 var stateStyles = map[plan.State]stateStyle{
 	plan.StateNeedsAttention: {"needs attention", "need attention", document.Red, true,
-		"declined, or the invitation's status is not understood"},
+		"somebody must look at them: the notices say why"},
 	plan.StateGaveUp:     {"gave up", "gave up", document.Red, true, "never answered; no more invitation mails are sent"},
 	plan.StateLeft:       {"left", "left", document.Red, true, "joined once, no longer in the organization"},
 	plan.StateSuspended:  {"suspended", "suspended", document.Red, true, "in the organization, suspended"},
-	plan.StateNotInvited: {"not invited", "not invited", 0, false, "apply invites them"},
-	plan.StateExpired:    {"expired", "expired", document.Yellow, false, "invitation expired; apply sends a new one"},
-	plan.StatePending:    {"pending", "pending", document.Yellow, false, "invited, no answer yet"},
-	plan.StateMember:     {"member", "members", document.Green, false, "in the organization"},
-	stateEndedMember:     {"still a member", "still members", document.Red, true, "last day passed, still a member"},
-	stateEnded:           {"ended", "ended", document.Faint, false, "last day passed"},
+	plan.StateNotInvited: {"not invited", "not invited", 0, false, "apply invites them, unless a notice says otherwise"},
+	plan.StateExpired: {"expired", "expired", document.Yellow, false,
+		"invitation expired; apply sends a new one, unless a notice says otherwise"},
+	plan.StatePending: {"pending", "pending", document.Yellow, false, "invited, no answer yet"},
+	plan.StateMember:  {"member", "members", document.Green, false, "in the organization"},
+	stateEndedMember:  {"still a member", "still members", document.Red, true, "last day passed, still a member"},
+	stateEnded:        {"ended", "ended", document.Faint, false, "last day passed"},
 }
 
 // shownState returns the shownState in which p appears.
