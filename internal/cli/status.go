@@ -153,6 +153,7 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		s.Teams = append(s.Teams, t.Name)
 	}
 	selected := map[string]bool{} // by the keys of addresses
+	users := map[string]bool{}    // the ids of the selected people's users
 	for _, status := range statuses {
 		switch {
 		case s.Detailed && !slices.ContainsFunc(o.addresses, status.Email.Equal):
@@ -166,8 +167,10 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 			continue
 		}
 		selected[status.Email.Key()] = true
+		users[status.UserID] = status.UserID != ""
 		person := report.Person{PersonStatus: status}
 		if s.Detailed {
+			person.Leaving = leavingUser(p, status.UserID)
 			if err := a.addDetail(ctx, session, r.Find(status.Email), &person); err != nil {
 				return report.Status{}, err
 			}
@@ -175,7 +178,7 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		s.People = append(s.People, person)
 	}
 	for _, n := range p.Notices {
-		shown := !n.Email.IsZero() && selected[n.Email.Key()]
+		shown := !n.Email.IsZero() && selected[n.Email.Key()] || users[n.UserID]
 		switch n.Kind {
 		// These are about the organization, and explain states of people or what apply does with people.
 		case plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.PinUnconfirmed, plan.Limit, plan.UnknownAccess:
@@ -198,6 +201,16 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		}
 	}
 	return s, nil
+}
+
+// leavingUser returns the change of p that suspends or removes the user id; nil if there is none.
+func leavingUser(p plan.Plan, id string) *plan.Change {
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Reason == plan.NotListed && id != "" && c.UserID == id {
+			return c
+		}
+	}
+	return nil
 }
 
 // addDetail adds to p the answer of the API for the person's invitation, and the person's history in

@@ -333,6 +333,23 @@ func TestStatusNotices(t *testing.T) {
 	}
 }
 
+// TestStatusOfOneWhoLeaves checks that the status of a person says that apply removes them, also under an alias.
+func TestStatusOfOneWhoLeaves(t *testing.T) {
+	t.Parallel()
+	w := populated(t, sandbox.Options{}, nil)
+	for _, tt := range []struct{ policy, want string }{
+		{"remove", "\n  apply       would remove them: their last day has passed\n"},
+		{"report", "ada@example.com is still in the organization, but their last day has passed"},
+	} {
+		w.write("users.yaml", "organization: Example Org\nsettings: {unlisted: "+tt.policy+"}\nusers:\n  - email: bob@example.com\n"+
+			"  - {email: lovelace@example.com, aliases: [ada@example.com], until: 2020-01-01}\n")
+		w.want(w.run(t.Context(), "status", "lovelace@example.com"), exitDone, 0)
+		if got := w.stdout.String(); !strings.Contains(got, tt.want) || strings.Contains(got, "sue@example.com") {
+			t.Errorf("%s: it does not say %q:\n%s", tt.policy, tt.want, got)
+		}
+	}
+}
+
 // TestStatusPage checks that the page shows people who are not in the roster when it covers everybody,
 // and otherwise only the people selected.
 func TestStatusPage(t *testing.T) {

@@ -55,6 +55,9 @@ type Person struct {
 	// Verified is the answer of the API for the invitation of the person, read by its id; nil if it
 	// was not read.
 	Verified *Verification
+	// Leaving is the change that would suspend or remove the user of the person, whose last day has passed;
+	// nil if there is none. It is set only if [Status.Detailed] is true.
+	Leaving *plan.Change
 	// History has the entries of the ledger about the person, oldest first. It is set only if
 	// [Status.Detailed] is true.
 	History []ledger.Entry
@@ -130,7 +133,7 @@ func StatusDocument(s Status) document.Document {
 	notices, unlisted := s.splitNotices()
 	if s.Detailed {
 		d.Blocks = append(d.Blocks, document.Details{Count: len(people),
-			Section: func(i int) document.Section { return people[i].section(s.Now) }})
+			Section: func(i int) document.Section { return s.section(people[i]) }})
 	} else if len(people) > 0 {
 		d.Blocks = append(d.Blocks, peopleTable(s, people))
 	}
@@ -434,16 +437,16 @@ func statusSummary(s Status) string {
 }
 
 // section returns a section with everything that is known about p.
-func (p Person) section(now time.Time) document.Section {
+func (s Status) section(p Person) document.Section {
 	title := document.MarkName(p.Email.String())
 	if name := document.MarkName(p.Name); name != "" {
 		title += ", " + name
 	}
-	s := document.Section{Title: title + document.Parenthesize(document.MarkName(p.Source)),
-		Blocks: []document.Block{p.facts(now)}}
+	section := document.Section{Title: title + document.Parenthesize(document.MarkName(p.Source)),
+		Blocks: []document.Block{s.facts(p)}}
 	if len(p.History) == 0 {
-		s.Blocks = append(s.Blocks, document.Paragraph{"The ledger has no entries for this person."})
-		return s
+		section.Blocks = append(section.Blocks, document.Paragraph{"The ledger has no entries for this person."})
+		return section
 	}
 	t := document.Table{Columns: []document.Column{{Head: "when"}, {Head: "what"}, {Head: "outcome"},
 		{Head: "ID", Prose: true}}}
@@ -454,12 +457,12 @@ func (p Person) section(now time.Time) document.Section {
 			document.Row{Cells: []document.Cell{when, {Text: document.MarkName(string(e.Action))},
 				{Text: document.MarkName(string(e.Outcome))}, {Text: document.MarkName(cmp.Or(e.InvitationID, e.Object))}}})
 	}
-	s.Blocks = append(s.Blocks, document.Paragraph{"From the ledger:"}, t)
-	return s
+	section.Blocks = append(section.Blocks, document.Paragraph{"From the ledger:"}, t)
+	return section
 }
 
 // facts returns everything that is known about p, except the address, the name and the history.
-func (p Person) facts(now time.Time) document.Facts {
+func (s Status) facts(p Person) document.Facts {
 	facts := document.Facts{{Name: "state", Cell: p.stateCell()}}
 	add := func(what, text string) {
 		if text != "" {
@@ -469,7 +472,7 @@ func (p Person) facts(now time.Time) document.Facts {
 	add("invitation", document.MarkMessage(p.InvitationID))
 	add("invited", document.FormatTime(p.Invited))
 	if p.State == plan.StatePending && !p.Expires.IsZero() {
-		add("expires", estimatedText(p.ExpiresEstimated)+formatDeadline(p.Expires, now))
+		add("expires", estimatedText(p.ExpiresEstimated)+formatDeadline(p.Expires, s.Now))
 	}
 	add("first day", formatDay(p.From))
 	add("last day", formatDay(p.Until))
@@ -481,7 +484,14 @@ func (p Person) facts(now time.Time) document.Facts {
 	if p.Rounds > 0 {
 		add("unanswered", document.Pluralize(p.Rounds, "mail", "mails")+sinceText(p.FirstMail))
 	}
-	add("user", document.MarkMessage(p.UserID))
+	user := document.MarkMessage(p.UserID)
+	if p.Ended && p.State == plan.StateSuspended { // the word for the state does not say it
+		user += " (suspended)"
+	}
+	add("user", user)
+	if p.Leaving != nil {
+		add("apply", s.leavingText(*p.Leaving))
+	}
 	if p.APIEnabled != nil {
 		add("API access", map[bool]string{true: "yes", false: "no"}[*p.APIEnabled])
 	}

@@ -112,7 +112,7 @@ func TestPageHasWholeStatus(t *testing.T) {
 				if p.shownState() == plan.StatePending {
 					want = append(want, formatDuration(p.Expires.Sub(s.Now)))
 				}
-				for _, f := range p.facts(s.Now) {
+				for _, f := range s.facts(p) {
 					if s.Detailed {
 						want = append(want, document.Plain(f.Text))
 					}

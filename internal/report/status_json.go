@@ -32,6 +32,7 @@ type statusPerson struct {
 	Estimated    bool          `json:"expires_estimated,omitempty"`
 	From         string        `json:"from,omitempty"`
 	Until        string        `json:"until,omitempty"`
+	Action       plan.Action   `json:"action,omitempty"`
 	Verified     *verification `json:"verified,omitempty"`
 	History      []event       `json:"history,omitempty"`
 }
@@ -117,6 +118,9 @@ func StatusJSON(w io.Writer, s Status) error {
 		}
 		for _, m := range p.Teams {
 			out.Teams = append(out.Teams, membership{Team: m.Team, Until: formatDay(m.Until), Source: m.At.Source()})
+		}
+		if p.Leaving != nil && !s.isRefused() {
+			out.Action = p.Leaving.Action
 		}
 		if v := p.Verified; v != nil {
 			out.Verified = &verification{Status: orNull(v.StatusText), Registered: orNull(v.Registered.String()),

@@ -234,6 +234,38 @@ func TestStatusJSONRefused(t *testing.T) {
 	}
 }
 
+// TestStatusOfOneWhoLeaves: the details of a person whose last day has passed say what apply does with their user.
+func TestStatusOfOneWhoLeaves(t *testing.T) {
+	t.Parallel()
+	ended := plan.PersonStatus{Email: address("kay@example.com"), Ended: true, State: plan.StateMember, UserID: "user-kay"}
+	suspended := ended
+	suspended.State = plan.StateSuspended
+	leaving := &plan.Change{Action: plan.Remove, Email: ended.Email, UserID: "user-kay", Source: "users.yaml:3"}
+	limit := []plan.Notice{{Kind: plan.Limit, Text: "too many"}}
+	for _, tt := range []struct {
+		name       string
+		person     Person
+		notices    []plan.Notice
+		text, json string
+	}{
+		{"removed next", Person{PersonStatus: ended, Leaving: leaving}, nil,
+			"  apply  would remove them: their last day has passed\n", `"action": "remove"`},
+		{"a limit forbids it", Person{PersonStatus: ended, Leaving: leaving}, limit,
+			"  apply  would remove them, but it refuses the whole plan: their last day has passed\n", `"user_id": "user-kay"`},
+		{"suspended", Person{PersonStatus: suspended}, nil, "  user   user-kay (suspended)\n", `"state": "suspended"`},
+	} {
+		s := Status{Now: now, Detailed: true, People: []Person{tt.person}, Notices: tt.notices}
+		var text, json bytes.Buffer
+		if err := errors.Join(document.WriteText(&text, StatusDocument(s), 0, false), StatusJSON(&json, s)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), tt.text) || !strings.Contains(json.String(), tt.json) ||
+			strings.Contains(json.String(), "action") != strings.Contains(tt.json, "action") {
+			t.Errorf("%s: it does not say %q and %s:\n%s%s", tt.name, tt.text, tt.json, &text, &json)
+		}
+	}
+}
+
 // FuzzStatusText checks that text from outside does not act on a terminal.
 func FuzzStatusText(f *testing.F) {
 	for _, s := range printabletest.Hostile {
