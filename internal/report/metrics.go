@@ -114,6 +114,8 @@ func (m *Metrics) peopleByState() map[plan.State]int {
 	if m.Result != nil {
 		for _, c := range m.Result.Changes {
 			switch {
+			case c.Outcome == apply.Unknown && c.Action.Mails(): // as the next run sees the person
+				after[c.Email.Key()] = plan.StatePending
 			case c.Outcome != apply.Done:
 			case c.Action.Mails():
 				after[c.Email.Key()] = plan.StatePending

@@ -40,6 +40,7 @@ func finished() Metrics {
 			{Email: address("cleo@example.com"), State: plan.StateMember},
 			{Email: address("lou@example.com"), State: plan.StateSuspended},
 			{Email: address("max@example.com"), State: plan.StateNotInvited},
+			{Email: address("moe@example.com"), State: plan.StateNotInvited},
 			{Email: address("old@example.com"), State: plan.StateMember, Ended: true},
 		},
 		Plan: &p,
@@ -50,6 +51,7 @@ func finished() Metrics {
 				done(plan.Grant, "cleo@example.com"),
 				done(plan.Unsuspend, "lou@example.com"),
 				{Change: plan.Change{Action: plan.Invite, Email: address("max@example.com")}, Outcome: apply.Failed},
+				{Change: plan.Change{Action: plan.Invite, Email: address("moe@example.com")}, Outcome: apply.Unknown},
 			},
 			Notices: p.Notices,
 		},
@@ -117,13 +119,14 @@ func TestMetricsText(t *testing.T) {
 		want map[string]float64 // beyond head
 	}{
 		{"apply", finished(), map[string]float64{
-			"orgsync_people pending": 2, "orgsync_people member": 2, "orgsync_people not_invited": 1,
+			"orgsync_people pending": 3, "orgsync_people member": 2, "orgsync_people not_invited": 1,
 			"orgsync_last_run_changes invite done": 1, "orgsync_last_run_changes reinvite done": 1,
 			"orgsync_last_run_changes grant done":     1,
 			"orgsync_last_run_changes unsuspend done": 1, "orgsync_last_run_changes invite failed": 1,
+			"orgsync_last_run_changes invite unknown": 1,
 		}},
 		{"plan", planning, map[string]float64{
-			"orgsync_people not_invited": 2, "orgsync_people expired": 1, "orgsync_people member": 1,
+			"orgsync_people not_invited": 3, "orgsync_people expired": 1, "orgsync_people member": 1,
 			"orgsync_people suspended":                1,
 			"orgsync_last_run_changes invite planned": 2, "orgsync_last_run_changes reinvite planned": 2,
 			"orgsync_last_run_changes grant planned":  1,
