@@ -323,8 +323,8 @@ func TestStatusNotices(t *testing.T) {
 	got := w.stdout.String()
 	for _, part := range []string{
 		"\n  orgsync cannot tell which user this key belongs to: ",
-		"\n  this key cannot list suspended users: ", "\nNot in the roster (2):\n", "\n  sue@example.com    suspended user  only " +
-			"reported\n",
+		"\n  this key cannot list suspended users: ", "\nNot in the roster (2):\n",
+		"\n  sue@example.com    suspended user  only reported\n",
 		" Not in the roster: 2 users.\n",
 	} {
 		if !strings.Contains(got, part) {
@@ -341,7 +341,8 @@ func TestStatusOfOneWhoLeaves(t *testing.T) {
 		{"remove", "\n  apply       would remove them: their last day has passed\n"},
 		{"report", "ada@example.com is still in the organization, but their last day has passed"},
 	} {
-		w.write("users.yaml", "organization: Example Org\nsettings: {unlisted: "+tt.policy+"}\nusers:\n  - email: bob@example.com\n"+
+		w.write("users.yaml", "organization: Example Org\nsettings: {unlisted: "+tt.policy+"}\nusers:\n"+
+			"  - email: bob@example.com\n"+
 			"  - {email: lovelace@example.com, aliases: [ada@example.com], until: 2020-01-01}\n")
 		w.want(w.run(t.Context(), "status", "lovelace@example.com"), exitDone, 0)
 		if got := w.stdout.String(); !strings.Contains(got, tt.want) || strings.Contains(got, "sue@example.com") {

@@ -190,7 +190,8 @@ func TestStatusNamesAccessOnce(t *testing.T) {
 	}
 }
 
-// TestUnanswered: a person who needs attention has waited for an answer only if they were invited and have not answered.
+// TestUnanswered: a person who needs attention has waited for an answer only if they were invited and have not
+// answered.
 func TestUnanswered(t *testing.T) {
 	t.Parallel()
 	unread := invitation("i1", ada, org.StatusUnknown, -80)
@@ -211,7 +212,9 @@ func TestUnanswered(t *testing.T) {
 		{"declined", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -80)}
 		}, false},
-		{"a status that is not understood", func(in *plan.Input) { in.Snapshot.Invitations = []org.Invitation{unread} }, true},
+		{"a status that is not understood", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{unread}
+		}, true},
 		{"a user who has not accepted", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Accepted = new(bool)

@@ -93,7 +93,8 @@ func newUnlisted(s Status) []unlistedPerson {
 	for _, n := range unlisted {
 		one := unlistedPerson{
 			Email: orNull(n.Email.String()), UserID: orNull(n.UserID), InvitationID: orNull(n.InvitationID),
-			ExpiresAt: timestamp(n.Expires), Since: timestamp(n.Since), RemovalAfter: timestamp(n.RemovalAfter), Suspended: n.Suspended,
+			ExpiresAt: timestamp(n.Expires), Since: timestamp(n.Since), RemovalAfter: timestamp(n.RemovalAfter),
+			Suspended: n.Suspended,
 		}
 		if n.UserID != "" {
 			one.Name = orNull(n.Text)
