@@ -54,6 +54,9 @@ func reasonText(c plan.Change, done bool, reinvite []org.Address) string {
 		}
 	case plan.ListedAgain:
 		why = "in the roster again"
+		if c.Action.Mails() { // orgsync removed them, or they left and --invite-left asks for the mail
+			why = "was a member before"
+		}
 	case plan.NotListed:
 		if why = "not in the roster"; c.Source != "" {
 			why = "their last day has passed"
