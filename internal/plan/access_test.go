@@ -345,6 +345,37 @@ func TestUnlistedSuspended(t *testing.T) {
 	}
 }
 
+// TestUnlistedNotAccepted: a user who has not accepted is reported once, by the invitation if it is listed. The notice
+// has the last day of the person.
+func TestUnlistedNotAccepted(t *testing.T) {
+	t.Parallel()
+	in := staffInput()
+	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
+	in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+	eve := user("u-eve", "eve@example.com")
+	eve.Accepted = new(bool)
+	in.Snapshot.Users = append(in.Snapshot.Users, eve)
+	ends := in.Roster.People[2].EndsAt()
+	byUser := plan.Notice{Kind: plan.Unlisted, Email: eve.Email, UserID: "u-eve", Source: "users.yaml:9", Since: ends,
+		Text: eve.Name, NotAccepted: true}
+	byInvitation := plan.Notice{Kind: plan.Unlisted, Email: eve.Email, InvitationID: "i1", Source: "users.yaml:9",
+		Since: ends, Expires: hours(62)}
+	for _, tt := range []struct {
+		name        string
+		invitations []org.Invitation
+		want        plan.Notice
+	}{
+		{"listed", []org.Invitation{invitation("i1", "eve@example.com", org.StatusPending, -10)}, byInvitation},
+		{"expired", []org.Invitation{invitation("i1", "eve@example.com", org.StatusPending, -80)}, byUser},
+		{"not listed", nil, byUser},
+	} {
+		in.Snapshot.Invitations = tt.invitations
+		if diff := cmp.Diff([]plan.Notice{tt.want}, plan.Compute(in).Notices, compareAddresses); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
 func TestUnlistedUsers(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -17,7 +17,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 	if ix.maybeUnlisted == nil && !ix.visible.accepted {
 		ix.maybeUnlisted = ix.possiblyAccepted
 	}
-	lastAdmins := ix.lastAdmins()
+	lastAdmins, invited := ix.lastAdmins(), ix.openUnlisted()
 	changed := map[*person]bool{} // people whose last day is over and whose user has a change
 	keptUnknown := false          // a user stays because they may be a person of the roster
 	for i := range ix.unlistedUsers {
@@ -28,7 +28,11 @@ func (ix *index) decideUnlisted(result *Plan) {
 		if !u.Suspended {
 			result.Facts = append(result.Facts, ix.activeFacts(u.Email.Key())...)
 		}
-		n := Notice{Kind: Unlisted, Email: u.Email, UserID: u.ID, Text: u.Name, Suspended: u.Suspended}
+		if isUnaccepted(u) && invited[u.Email.Key()] {
+			continue // the notice about the invitation is enough
+		}
+		n := Notice{Kind: Unlisted, Email: u.Email, UserID: u.ID, Text: u.Name, Suspended: u.Suspended,
+			NotAccepted: isUnaccepted(u)}
 		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}
 		p := ix.endedAs(u)
 		if p != nil {
@@ -66,11 +70,27 @@ func (ix *index) decideUnlisted(result *Plan) {
 			Source: ix.maybeUnlisted.At.Source()})
 	}
 	for _, inv := range ix.unlistedInvitations {
-		if ix.canBeAccepted(&inv) {
-			result.Notices = append(result.Notices, Notice{Kind: Unlisted, Email: inv.Invited, InvitationID: inv.ID,
-				Expires: inv.ExpiresAt(), ExpiresEstimated: !inv.ExpiresAt().Equal(inv.Expires)})
+		if !ix.canBeAccepted(&inv) {
+			continue
+		}
+		n := Notice{Kind: Unlisted, Email: inv.Invited, InvitationID: inv.ID, Expires: inv.ExpiresAt(),
+			ExpiresEstimated: !inv.ExpiresAt().Equal(inv.Expires)}
+		if p := ix.byKey[inv.Invited.Key()]; p != nil && p.ended {
+			n.Source, n.Since = p.At.Source(), p.EndsAt()
+		}
+		result.Notices = append(result.Notices, n)
+	}
+}
+
+// openUnlisted returns the keys of the addresses that have an unlisted invitation that can still be accepted.
+func (ix *index) openUnlisted() map[string]bool {
+	open := map[string]bool{}
+	for i := range ix.unlistedInvitations {
+		if inv := &ix.unlistedInvitations[i]; !inv.Invited.IsZero() && ix.canBeAccepted(inv) {
+			open[inv.Invited.Key()] = true
 		}
 	}
+	return open
 }
 
 // unlistedPolicy returns the setting `unlisted` of the roster, or [roster.UnlistedReport] if orgsync may not suspend

@@ -194,8 +194,9 @@ type Notice struct {
 	ExpiresEstimated bool
 	// RemovalAfter is when orgsync may suspend or remove an unlisted user; zero if nothing waits for a time.
 	RemovalAfter time.Time
-	// Suspended is true if the unlisted user is suspended.
-	Suspended bool
+	// Suspended is true if the unlisted user is suspended. NotAccepted is true if the unlisted user has not accepted an
+	// invitation, and is not a member yet.
+	Suspended, NotAccepted bool
 	// Unknown is the name of access that the notice is about. Only with UnknownAccess, otherwise nil.
 	Unknown *UnknownAccessName
 	// Mails is the number of mails without an answer. Only with GaveUp.

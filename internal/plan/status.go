@@ -102,7 +102,8 @@ func PersonStatuses(in Input) []PersonStatus {
 	endedUsers := map[*person]*org.User{}
 	for i := range ix.unlistedUsers {
 		u := &ix.unlistedUsers[i]
-		if p := ix.endedAs(u); p != nil && !u.Service && (endedUsers[p] == nil || endedUsers[p].Suspended) {
+		if p := ix.endedAs(u); p != nil && !u.Service && !isUnaccepted(u) &&
+			(endedUsers[p] == nil || endedUsers[p].Suspended) {
 			endedUsers[p] = u
 		}
 	}

@@ -69,6 +69,12 @@ func TestStates(t *testing.T) {
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations, in.Snapshot.Users = []org.Invitation{r}, []org.User{user("u1", "countess@home.example")}
 		}},
+		{"invited and listed as a user, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			u := user("u1", ada)
+			u.Accepted = new(bool)
+			in.Snapshot.Users = []org.User{u}
+		}},
 		{"suspended, and the last day is over", plan.StateSuspended, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			u := user("u1", ada)

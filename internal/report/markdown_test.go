@@ -286,7 +286,7 @@ func TestStatusMarkdownManyLeave(t *testing.T) {
 	}
 	shown := strings.Count(buf.String(), " | apply would ")
 	if said := fmt.Sprintf("_… and %d more, not shown here: use --output html to see all of them._",
-		2006-shown); shown == 0 || !strings.Contains(buf.String(), said) {
+		2007-shown); shown == 0 || !strings.Contains(buf.String(), said) {
 		t.Errorf("%d are shown, and not said: %q", shown, said)
 	}
 }

@@ -349,8 +349,11 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 	for _, n := range sortedByAddress(unlisted, func(n *plan.Notice) org.Address { return n.Email }) {
 		person := document.Cell{Text: cmp.Or(document.MarkName(n.Email.String()), "an address that cannot be read")}
 		what := "user"
-		if n.Suspended {
+		switch {
+		case n.Suspended:
 			what = "suspended user"
+		case n.NotAccepted:
+			what = "invited user"
 		}
 		switch {
 		case n.UserID == "":

@@ -38,6 +38,7 @@ func surveyed() Status {
 		{Kind: plan.Unlisted, Email: address("ned@partner.example"), InvitationID: "inv-ned",
 			Expires: now.Add(30 * time.Hour)},
 		{Kind: plan.Unlisted, InvitationID: "inv-unreadable"},
+		{Kind: plan.Unlisted, Email: address("pia@example.com"), UserID: "user-pia", NotAccepted: true},
 		{Kind: plan.Unlisted, Email: address("pam@example.com"), UserID: "user-pam", Suspended: true},
 		{Kind: plan.Unlisted, Email: address("kim@example.com"), UserID: "user-kim", Suspended: true,
 			Since: now.AddDate(0, 0, -3)},
