@@ -140,11 +140,11 @@ func (a *app) apply(ctx context.Context) error {
 // asks reports whether apply asks before it changes something.
 func (a *app) asks() bool { return a.isTerminal(a.stdin) && !a.yes }
 
-// confirmPlan shows p and asks whether to apply it, if p has changes or held mails and a person can answer. In a
+// confirmPlan shows p and asks whether to apply it, if p has changes and a person can answer. In a
 // simulation, it shows p also if nobody can answer. It returns errNotAccepted if the answer is no.
 func (a *app) confirmPlan(ctx context.Context, p plan.Plan) error {
 	ask := a.asks()
-	if len(p.Changes)+len(p.Held) == 0 || !ask && (!a.sandbox.On || a.quiet) {
+	if len(p.Changes) == 0 || !ask && (!a.sandbox.On || a.quiet) {
 		return nil
 	}
 	shown := report.PlanDocument(p)

@@ -157,7 +157,7 @@ func TestNamedNotices(t *testing.T) {
 			"the last day of ada@example.com is 2026-06-12: from the next day on they count as not in the roster"},
 		{plan.Notice{Kind: plan.SameName, Text: "a.da@example.com"},
 			"ada@example.com may be the same person as a.da@example.com, who is not in the roster: if so, add the line " +
-				"aliases: [a.da@example.com] to their entry"},
+				"aliases: [a.da@example.com] to their entry in users"},
 	} {
 		tt.notice.Email = org.MustParseAddress("ada@example.com")
 		if d := cmp.Diff(tt.want, document.Plain(fillIn(wordsOf(tt.notice).one, tt.notice, now))); d != "" {

@@ -399,9 +399,9 @@ func unlistedWords(n plan.Notice) noticeWords {
 		}
 	case !n.RemovalAfter.IsZero():
 		return noticeWords{
-			one:  in + ": apply suspends or removes them, but not before {removal}",
+			one:  in + ": apply suspends or removes them in a run at about {removal} or later",
 			many: "people are in the organization but not in the roster: apply suspends or removes them later",
-			item: "{who}{(said)}, not before {removal}",
+			item: "{who}{(said)}, at about {removal} or later",
 		}
 	}
 	return noticeWords{

@@ -91,9 +91,9 @@ func changeTable(changes []plan.Change, reinvite []org.Address) document.Table {
 	return t
 }
 
-// Question writes the question whether to apply p, with the numbers of mails, removals and other
-// changes. p must have changes or held mails. width is the width of the window in columns; 0 means no limit. The
-// last line has no line end, so that the answer goes on the same line. The error is from w.
+// Question writes the question whether to apply p, with the numbers of mails, removals and other changes. p must have
+// changes. width is the width of the window in columns; 0 means no limit. The last line has no line end, so that the
+// answer goes on the same line. The error is from w.
 func Question(w io.Writer, p plan.Plan, width int) error {
 	n := countByAction(p.Changes)
 	var parts []string
@@ -109,12 +109,8 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 		}
 	}
 	add("send", mails, "invitation mail", "invitation mails")
-	switch {
-	case len(p.Held) == 0:
-	case mails > 0:
+	if mails > 0 && len(p.Held) > 0 {
 		parts[0] += " (and " + heldText(p, "more", "more") + ")"
-	default:
-		parts = append(parts, "send "+heldText(p, "invitation mail", "invitation mails"))
 	}
 	add("remove", removed, "person", "people")
 	add("suspend", suspended, "person", "people")
@@ -136,14 +132,14 @@ func Question(w io.Writer, p plan.Plan, width int) error {
 
 // planSummary returns one line that counts the changes of p.
 func planSummary(p plan.Plan) string {
-	held := heldText(p, "invitation mail", "invitation mails")
-	if held != "" {
-		held = " " + document.Capitalize(held) + "."
-	}
 	if len(p.Changes) == 0 {
-		return nothingToDo(p.Unchanged, p.Notices) + held
+		return nothingToDo(p.Unchanged, p.Notices)
 	}
 	n := countByAction(p.Changes)
+	held := ""
+	if n[plan.Invite]+n[plan.Reinvite] > 0 && len(p.Held) > 0 {
+		held = " " + document.Capitalize(heldText(p, "invitation mail", "invitation mails")) + "."
+	}
 	var counts []string
 	for _, a := range plan.Actions {
 		if n[a] > 0 {
@@ -153,11 +149,9 @@ func planSummary(p plan.Plan) string {
 	return strings.Join(counts, ", ") + "." + held + unchangedText(p.Unchanged)
 }
 
-// heldText returns how many mails p holds and may send; "" if there are none. one and many name these mails.
+// heldText returns how many held mails a run of p may send: one of its other mails can prove that they are needed. one
+// and many name the held mails.
 func heldText(p plan.Plan, one, many string) string {
-	if len(p.Held) == 0 {
-		return ""
-	}
 	return fmt.Sprintf("up to %s if earlier mails were not sent", document.Pluralize(len(p.Held), one, many))
 }
 

@@ -363,7 +363,7 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 		default:
 			next := "only reported"
 			if !n.RemovalAfter.IsZero() {
-				next = "apply suspends or removes them, but not before " + document.FormatTime(n.RemovalAfter)
+				next = "apply suspends or removes them in a run at about " + document.FormatTime(n.RemovalAfter) + " or later"
 			}
 			add(person, n.Text, what, time.Time{}, next)
 		}
