@@ -343,12 +343,6 @@ func TestUnsettled(t *testing.T) {
 	if held != sent {
 		t.Errorf("%d people are held back, want %d:\n%s", held, sent, &w.stdout)
 	}
-	// The mails may be sent, so apply asks.
-	w.stdin = strings.NewReader("n\n")
-	w.screens = []any{w.stdin}
-	w.want(w.run(t.Context(), "apply"), exitError, sent)
-	w.wantStderr(fmt.Sprintf("Send up to %d invitation mails if earlier mails were not sent in Example Org? [y/N] ", sent))
-	w.screens = nil
 	// If the roster has only the unsettled people, no other mail can show whether their mails were sent.
 	var only strings.Builder
 	only.WriteString("users:\n")
