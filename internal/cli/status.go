@@ -98,7 +98,7 @@ summary.`,
 	addBoolFlag(f, &o.watch, "watch", "read again every "+watchInterval.String()+" until nobody is pending, or "+
 		"--timeout has passed")
 	f.Var(flagvalue.Age(&o.stale), "stale",
-		"show only people who were invited longer ago than this time, as in 14d or 36h, and have not answered")
+		"show only people who were invited longer ago than this time, as in 14d or 36h, and have not accepted")
 	o.by = "person"
 	f.Var(flagvalue.Choice(&o.by, "order", "person", "team"), "by",
 		"`order` of the table: person or team; with team, people appear in each of their teams")

@@ -230,7 +230,7 @@ func TestStale(t *testing.T) {
 	if err := w.api.Decline("cleo@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	waiting := map[string]string{"bob@example.com": "pending"} // cleo has answered
+	waiting := map[string]string{"bob@example.com": "pending", "cleo@example.com": "needs_attention"}
 	for stale, want := range map[string]map[string]string{"79h": waiting, "3d": waiting, "3d7h59m": waiting, "81h": {},
 		"14d": {}} {
 		w.want(w.run(t.Context(), "status", "--stale", stale, "-o", "json"), exitDone, 5)

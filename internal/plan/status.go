@@ -59,9 +59,8 @@ type PersonStatus struct {
 	Invited, Expires, Responded time.Time
 	// ExpiresEstimated is true if the server gave no date for Expires.
 	ExpiresEstimated bool
-	// NotWaiting is true if the person needs attention but no invitation of theirs waits for an answer: they were never
-	// invited, or they answered.
-	NotWaiting bool
+	// NeverInvited is true if the person needs attention and was never invited.
+	NeverInvited bool
 	// Rounds is the number of mails without an answer.
 	Rounds int
 	// FirstMail is when the first of these mails was sent. If there are none, it is the same as Invited. It is zero if
@@ -80,14 +79,14 @@ type PersonStatus struct {
 	Wanted, Missing []string
 }
 
-// Unanswered reports whether the person was invited and has not answered: their invitation is pending, expired, or not
-// understood.
+// Unanswered reports whether the person was invited and is not a member: their invitation is pending, expired,
+// declined, or not understood.
 func (s PersonStatus) Unanswered() bool {
 	switch s.State {
 	case StatePending, StateExpired, StateGaveUp:
 		return true
 	case StateNeedsAttention:
-		return !s.NotWaiting
+		return !s.NeverInvited
 	case StateMember, StateLeft, StateSuspended, StateNotInvited:
 	}
 	return false
@@ -118,7 +117,8 @@ func PersonStatuses(in Input) []PersonStatus {
 			Email: p.Email, Name: p.Name, Source: p.At.Source(), Ended: p.ended, From: p.From, Until: p.Until, State: d.state(p),
 			Teams: currentTeams(p.Person),
 		}
-		s.NotWaiting = s.State == StateNeedsAttention && !ix.awaitsAnswer(p)
+		s.NeverInvited = s.State == StateNeedsAttention && len(p.invitations) == 0 && p.lastMail() == nil &&
+			p.unaccepted == nil
 		if p.user != nil {
 			s.UserID = p.user.ID
 		} else { // a member has answered all mails
@@ -149,14 +149,6 @@ func PersonStatuses(in Input) []PersonStatus {
 		statuses = append(statuses, s)
 	}
 	return statuses
-}
-
-// awaitsAnswer reports whether p was invited and has not answered.
-func (ix *index) awaitsAnswer(p *person) bool {
-	if inv := ix.decidingInvitation(p); inv != nil && inv.Status.IsAnswered() {
-		return p.unseenMail() != nil && p.unseenMail().At.After(inv.Created)
-	}
-	return len(p.invitations) > 0 || p.lastMail() != nil || p.unaccepted != nil
 }
 
 // currentTeams returns one membership of p for each team: the membership that ends last. p has no ended memberships.

@@ -162,11 +162,11 @@ func TestStatusOfInvitation(t *testing.T) {
 			addMails(in, sent(1, "i1", -80))
 			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
 		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8),
-			Responded: hours(-2), FirstMail: hours(-80), NotWaiting: true}},
+			Responded: hours(-2), FirstMail: hours(-80)}},
 		{"declined", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
 		}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-80), Expires: hours(-8),
-			Responded: hours(-2), FirstMail: hours(-80), NotWaiting: true}},
+			Responded: hours(-2), FirstMail: hours(-80)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestUnanswered(t *testing.T) {
 		}, false},
 		{"declined", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -80)}
-		}, false},
+		}, true},
 		{"a status that is not understood", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{unread}
 		}, true},
