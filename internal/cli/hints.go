@@ -220,7 +220,7 @@ func (a *app) hint(err error) string {
 		return "before you run again, find out in Vultr's console which organization this key invites people to; use a " +
 			"key of the right organization"
 	case errors.As(err, &pin) && pin.Pin == "":
-		return "name the organization in the roster, as in organization: NAME, or by its id"
+		return "write the name or the id of the organization into the roster, in a line such as organization: NAME"
 	case pin != nil && pin.IsAmbiguous():
 		return "name the organization in the roster by its id"
 	case pin != nil:

@@ -144,9 +144,10 @@ var noticeStyles = []noticeStyle{
 	{plan.RefusedMail, pressing, func(n plan.Notice) noticeWords {
 		if n.Text == "" {
 			return noticeWords{
-				one: "orgsync mailed {who} in several runs, but no mail is confirmed: the answer to the last mail{at} was lost " +
-					"or unclear, and the list does not show the mail; orgsync tries again once a day; to try now: --reinvite {word}",
-				many: "people were mailed in several runs, but no mail is confirmed: the answer to the last mail was lost " +
+				one: "orgsync mailed {who} in several runs, but no mail is confirmed: the API's answer to the last one{at} was " +
+					"lost or unclear, and the list does not show the mail; orgsync tries again once a day; to try now: " +
+					"--reinvite {word}",
+				many: "people were mailed in several runs, but no mail is confirmed: the API's answer to the last one was lost " +
 					"or unclear, and the list does not show the mail; orgsync tries again once a day; to try now: --reinvite EMAIL",
 				item: "{who}, last mail{at}",
 			}

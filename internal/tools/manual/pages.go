@@ -83,7 +83,7 @@ func markdownPage(cmd *cobra.Command) (string, error) {
 	for _, e := range exitsOf(cmd) {
 		section += "| " + e[0] + " | " + e[1] + " |\n"
 	}
-	return "<!-- Made from the commands by go run ./internal/tools/manual -->\n\n" +
+	return "<!-- `go run ./internal/tools/manual` makes this file from the help of the commands -->\n\n" +
 		strings.TrimSpace(insertBefore(page.String(), "### SEE ALSO", section+"\n")) + "\n", nil
 }
 
