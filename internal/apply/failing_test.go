@@ -1,7 +1,6 @@
 package apply_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,19 +35,28 @@ var failingAnswers = map[string]answer{
 	"no JSON in 200":  {http.StatusOK, "sorry"},
 }
 
+// forEachAnswer runs a subtest with each answer of failingAnswers.
+func forEachAnswer(t *testing.T, test func(t *testing.T, a answer)) {
+	for name, a := range failingAnswers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { test(t, a) })
+		})
+	}
+}
+
 // failAlways makes the API give the same answer to each request other than GET whose path or body has one of the texts.
 func (c *company) failAlways(a answer, texts ...string) {
 	inner := c.wire.Handler
 	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		isMeant := func(text string) bool { return strings.Contains(r.URL.Path+" "+string(body), text) }
+		request := r.URL.Path + " " + c.readBody(r)
+		isMeant := func(text string) bool { return strings.Contains(request, text) }
 		if r.Method != http.MethodGet && slices.ContainsFunc(texts, isMeant) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(a.status)
 			_, _ = io.WriteString(w, a.body)
 			return
 		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
 		inner.ServeHTTP(w, r)
 	})
 }
@@ -56,36 +64,34 @@ func (c *company) failAlways(a answer, texts ...string) {
 // TestGrantAlwaysFails: one member never gets a group, or nobody gets it. All other members get their groups.
 func TestGrantAlwaysFails(t *testing.T) {
 	t.Parallel()
-	for name, a := range failingAnswers {
-		for _, ofGroup := range []bool{false, true} {
-			t.Run(fmt.Sprint(name, ", for everybody: ", ofGroup), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					people := manyPeople(12)
-					c := newDefaultCompany(t, sandbox.Options{}, people...)
-					c.addMembers(people...)
-					failing := people[:1]
-					texts := []string{people[0]}
-					if ofGroup {
-						failing, texts = people[:6], []string{c.platformID()}
+	for _, ofGroup := range []bool{false, true} {
+		t.Run(fmt.Sprint("for everybody: ", ofGroup), func(t *testing.T) {
+			t.Parallel()
+			forEachAnswer(t, func(t *testing.T, a answer) {
+				people := manyPeople(12)
+				c := newDefaultCompany(t, sandbox.Options{}, people...)
+				c.addMembers(people...)
+				failing := people[:1]
+				texts := []string{people[0]}
+				if ofGroup {
+					failing, texts = people[:6], []string{c.platformID()}
+				}
+				for i := range c.roster.People {
+					c.roster.People[i].Groups = refs("everyone")
+					if ofGroup && i < len(failing) {
+						c.roster.People[i].Groups = refs("platform")
 					}
-					for i := range c.roster.People {
-						c.roster.People[i].Groups = refs("everyone")
-						if ofGroup && i < len(failing) {
-							c.roster.People[i].Groups = refs("platform")
-						}
-					}
-					c.failAlways(a, texts...)
-					c.applyTimes(8, time.Hour, with{}, func(int, outcome) {})
-					for _, who := range people[len(failing):] {
-						c.expectUser(who, "everyone")
-					}
-					if o := c.run(with{}); o.exitCode() == 0 {
-						t.Error("exit code 0, although somebody lacks a group")
-					}
-				})
+				}
+				c.failAlways(a, texts...)
+				c.applyTimes(8, time.Hour, with{}, func(int, outcome) {})
+				for _, who := range people[len(failing):] {
+					c.expectUser(who, "everyone")
+				}
+				if o := c.run(with{}); o.exitCode() == 0 {
+					t.Error("exit code 0, although somebody lacks a group")
+				}
 			})
-		}
+		})
 	}
 }
 
@@ -93,74 +99,59 @@ func TestGrantAlwaysFails(t *testing.T) {
 // groups, and a person whose last day is over is removed.
 func TestMailAlwaysFails(t *testing.T) {
 	t.Parallel()
-	for name, a := range failingAnswers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				c := newDefaultCompany(t, sandbox.Options{}, "aaa@bad.example", ada, bob, zoe)
-				c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
-				c.addMembers(ada, zoe)
-				c.roster.People[1].Groups = refs("everyone")
-				c.failAlways(a, "aaa@bad.example")
-				c.run(with{})
-				must(t, c.Advance(time.Hour))
-				c.roster.People = slices.DeleteFunc(c.roster.People, func(p roster.Person) bool { return p.Email.String() == zoe })
-				c.applyTimes(3, time.Hour, with{}, func(int, outcome) {})
-				c.expectUser(ada, "everyone")
-				c.expectMails(bob, 1)
-				if c.user(zoe) != nil {
-					t.Error("zoe is still a member")
-				}
-			})
-		})
-	}
+	forEachAnswer(t, func(t *testing.T, a answer) {
+		c := newDefaultCompany(t, sandbox.Options{}, "aaa@bad.example", ada, bob, zoe)
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+		c.addMembers(ada, zoe)
+		c.roster.People[1].Groups = refs("everyone")
+		c.failAlways(a, "aaa@bad.example")
+		c.run(with{})
+		must(t, c.Advance(time.Hour))
+		c.roster.People = slices.DeleteFunc(c.roster.People, func(p roster.Person) bool { return p.Email.String() == zoe })
+		c.applyTimes(3, time.Hour, with{}, func(int, outcome) {})
+		c.expectUser(ada, "everyone")
+		c.expectMails(bob, 1)
+		if c.user(zoe) != nil {
+			t.Error("zoe is still a member")
+		}
+	})
 }
 
 // TestRefusedOnce: a person whose mail was refused once is mailed, although the mail to another person always fails.
 func TestRefusedOnce(t *testing.T) {
 	t.Parallel()
-	for name, a := range failingAnswers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				c := newDefaultCompany(t, sandbox.Options{}, ada, "bad@example.com", "late@example.com")
-				c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodPost,
-					From: 2, Times: 1})
-				c.failAlways(a, "bad@example.com")
-				c.applyTimes(4, time.Hour, with{concurrency: 1}, func(int, outcome) {})
-				c.expectMails(ada, 1)
-				c.expectMails("late@example.com", 1)
-			})
-		})
-	}
+	forEachAnswer(t, func(t *testing.T, a answer) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada, "bad@example.com", "late@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodPost,
+			From: 2, Times: 1})
+		c.failAlways(a, "bad@example.com")
+		c.applyTimes(4, time.Hour, with{concurrency: 1}, func(int, outcome) {})
+		c.expectMails(ada, 1)
+		c.expectMails("late@example.com", 1)
+	})
 }
 
 // TestRemovalAlwaysFails: some users can never be removed. All other unlisted users are removed.
 func TestRemovalAlwaysFails(t *testing.T) {
 	t.Parallel()
-	for name, a := range failingAnswers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				c := newDefaultCompany(t, sandbox.Options{}, ada)
-				people := manyPeople(12)
-				c.addMembers(append(people, ada)...)
-				c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
-				c.roster.Settings.MaxRemovals = 100
-				var texts []string
-				for _, who := range people[:6] {
-					texts = append(texts, "/user/"+c.user(who).ID)
-				}
-				c.failAlways(a, texts...)
-				c.applyTimes(8, time.Hour, with{}, func(int, outcome) {})
-				for i, who := range people {
-					if isUser := c.user(who) != nil; isUser != (i < 6) {
-						t.Errorf("%s is a member: %v", who, isUser)
-					}
-				}
-			})
-		})
-	}
+	forEachAnswer(t, func(t *testing.T, a answer) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		people := manyPeople(12)
+		c.addMembers(append(people, ada)...)
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+		c.roster.Settings.MaxRemovals = 100
+		var texts []string
+		for _, who := range people[:6] {
+			texts = append(texts, "/user/"+c.user(who).ID)
+		}
+		c.failAlways(a, texts...)
+		c.applyTimes(8, time.Hour, with{}, func(int, outcome) {})
+		for i, who := range people {
+			if isUser := c.user(who) != nil; isUser != (i < 6) {
+				t.Errorf("%s is a member: %v", who, isUser)
+			}
+		}
+	})
 }
 
 // TestSomebodyElseInvitesThem: after the first mail of a run, the list shows that somebody else has invited a person

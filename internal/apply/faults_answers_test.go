@@ -3,8 +3,6 @@ package apply_test
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -659,10 +657,7 @@ func TestManyEditsAnsweredWithText(t *testing.T) {
 				refused[c.user(who).ID] = true
 			}
 			c.answerEdits(`{"message": "The user was added"}`, func(r *http.Request) bool {
-				body, err := io.ReadAll(r.Body)
-				must(t, err)
-				r.Body = io.NopCloser(bytes.NewReader(body))
-				return !refused[textBetween(string(body), `"user_id":"`, `"`)]
+				return !refused[textBetween(c.readBody(r), `"user_id":"`, `"`)]
 			})
 			o := c.run(with{})
 			if o.Count(apply.Done) != 40-idle || o.Count(apply.Skipped) != 0 || o.Stopped != nil {
@@ -697,9 +692,7 @@ func TestEditDoneButAnsweredWithText(t *testing.T) {
 					inner.ServeHTTP(rec, r)
 					groups[r.URL.String()] = rec
 				}
-				maps.Copy(w.Header(), rec.Header())
-				w.WriteHeader(rec.Code)
-				_, _ = w.Write(rec.Body.Bytes())
+				writeAnswer(w, rec)
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")

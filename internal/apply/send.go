@@ -283,11 +283,9 @@ func (r *run) noteDenied(it *item, change plan.Change, err error) {
 	switch mails := change.Action.Mails(); {
 	case ok && call.Status == unauthorized, mails && !r.isAboutPerson(it):
 		r.stop(err)
-		return
-	case mails:
-		return
+	case !mails:
+		r.permissionFor(change).denied[change.Detail.ID] = err
 	}
-	r.permissionFor(change).denied[change.Detail.ID] = err
 }
 
 // isAboutPerson reports whether the denial of the mail it is about the person and not about the key: the last change to

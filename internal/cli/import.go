@@ -170,8 +170,12 @@ func isSameFile(a, b string) bool {
 func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]byte, []string, error) {
 	var updates []roster.AccessUpdate
 	left := 0
+	isMerged := map[string]bool{} // by the names of the roster's files
 	for _, u := range drift.Updates {
-		if !isSameFile(u.At.File, file) {
+		if _, known := isMerged[u.At.File]; !known {
+			isMerged[u.At.File] = isSameFile(u.At.File, file)
+		}
+		if !isMerged[u.At.File] {
 			continue
 		}
 		updates = append(updates, u)

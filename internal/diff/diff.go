@@ -223,15 +223,10 @@ func Compare(before, after *roster.Roster) Difference {
 		}
 		d.People = append(d.People, p)
 	}
-	byAddress := make(map[string]*roster.Person)
-	for i := range after.People {
-		for _, a := range after.People[i].Addresses() {
-			byAddress[a.Key()] = &after.People[i]
-		}
-	}
+	listed := indexByAddress(after.People)
 	for _, p := range removed {
 		one := Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source(), Protected: keeps.protects(p)}
-		if other := byAddress[p.Email.Key()]; other != nil {
+		if other := listed[p.Email.Key()]; other != nil {
 			one.AliasOf = other.Email
 		}
 		d.People = append(d.People, one)
@@ -330,13 +325,9 @@ func findSame(removedByKey map[string]*roster.Person, p *roster.Person) *roster.
 // there is none. removed are the people of before who are not in after. Each person of before matches
 // at most one person of after.
 func matchPeople(before, after []roster.Person) (matches, removed []*roster.Person) {
-	byEmail, byAddress := make(map[string]*roster.Person), make(map[string]*roster.Person)
+	byEmail, byAddress := make(map[string]*roster.Person), indexByAddress(before)
 	for i := range before {
-		p := &before[i]
-		byEmail[p.Email.Key()] = p
-		for _, a := range p.Addresses() {
-			byAddress[a.Key()] = p
-		}
+		byEmail[before[i].Email.Key()] = &before[i]
 	}
 	matches = make([]*roster.Person, len(after))
 	isMatched := make(map[*roster.Person]bool)
@@ -362,6 +353,18 @@ func matchPeople(before, after []roster.Person) (matches, removed []*roster.Pers
 		}
 	}
 	return matches, removed
+}
+
+// indexByAddress returns people by the keys of their addresses and aliases. If several people have a key, it returns the
+// last of them.
+func indexByAddress(people []roster.Person) map[string]*roster.Person {
+	byAddress := make(map[string]*roster.Person)
+	for i := range people {
+		for _, a := range people[i].Addresses() {
+			byAddress[a.Key()] = &people[i]
+		}
+	}
+	return byAddress
 }
 
 // compareFields returns the differences between two entries of the same person.

@@ -65,6 +65,9 @@ type person struct {
 	service *org.User
 	// user is the user of the person; nil if the person is not in the organization, or the key cannot list users.
 	user *org.User
+	// hasOwnUser is true if the organization has a user with an address that the roster has for the person. Then an
+	// invitation of the person that another address accepted does not say that both addresses are one person.
+	hasOwnUser bool
 	// secondUsers are other active users who are the person too.
 	secondUsers []*org.User
 	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
@@ -202,6 +205,12 @@ func (ix *index) peopleByInvitationID() map[string]*person {
 // by the user id in the ledger. The user id helps if the list does not show accepted invitations. Users who match
 // nobody are unlisted.
 func (ix *index) assignUsers() {
+	for i := range ix.in.Snapshot.Users {
+		u := &ix.in.Snapshot.Users[i]
+		if p := ix.byKey[u.Email.Key()]; p != nil && !isUnaccepted(u) && !u.Service {
+			p.hasOwnUser = true
+		}
+	}
 	accepted := ix.peopleByAcceptedAddress()
 	if !ix.in.Snapshot.UsersVisible {
 		for key, claimants := range accepted {
@@ -294,10 +303,10 @@ func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 func (ix *index) ownerOf(key string, claimants []*person) *person {
 	owner := ix.byKey[key]
 	if owner == nil && len(claimants) > 0 {
-		owner = claimants[max(0, slices.IndexFunc(claimants, func(p *person) bool { return !ix.hasUserOfOwn(p) }))]
+		owner = claimants[max(0, slices.IndexFunc(claimants, func(p *person) bool { return !p.hasOwnUser }))]
 	}
 	for _, other := range claimants {
-		if other == owner || ix.hasUserOfOwn(other) {
+		if other == owner || other.hasOwnUser {
 			continue
 		}
 		text := fmt.Sprintf("%q accepted as %q, who is listed at %s", other.Email, key, owner.At.Source())
@@ -312,14 +321,6 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 		}
 	}
 	return owner
-}
-
-// hasUserOfOwn reports whether the organization has a user with an address that the roster has for p. Then an
-// invitation of p that another address accepted does not say that both addresses are one person.
-func (ix *index) hasUserOfOwn(p *person) bool {
-	return slices.ContainsFunc(ix.in.Snapshot.Users, func(u org.User) bool {
-		return ix.byKey[u.Email.Key()] == p && !isUnaccepted(&u) && !u.Service
-	})
 }
 
 // peopleByUserID returns the person for each user id in the ledger.

@@ -343,8 +343,10 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 		rows = append(rows, document.Row{Cells: []document.Cell{person, {Text: what}, document.TimeCell(expires),
 			{Text: next}}})
 	}
+	refused := s.isRefused()
 	for _, c := range s.Leaving {
-		add(document.Cell{Text: document.MarkName(c.Email.String())}, "", "user", time.Time{}, "apply "+s.leavingText(c))
+		add(document.Cell{Text: document.MarkName(c.Email.String())}, "", "user", time.Time{},
+			"apply "+leavingText(c, refused))
 	}
 	for _, n := range sortedByAddress(unlisted, func(n *plan.Notice) org.Address { return n.Email }) {
 		person := document.Cell{Text: cmp.Or(document.MarkName(n.Email.String()), "an address that cannot be read")}
@@ -371,10 +373,11 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 	return rows
 }
 
-// leavingText returns what apply would do by c, a change that suspends or removes somebody.
-func (s Status) leavingText(c plan.Change) string {
+// leavingText returns what apply would do by c, a change that suspends or removes somebody. refused is true if apply
+// would refuse the plan.
+func leavingText(c plan.Change, refused bool) string {
 	text := "would " + actionStyles[c.Action].word + " them"
-	if s.isRefused() {
+	if refused {
 		text += ", but it refuses the whole plan"
 	}
 	if c.Source != "" {
@@ -493,7 +496,7 @@ func (s Status) facts(p Person) document.Facts {
 	}
 	add("user", user)
 	if p.Leaving != nil {
-		add("apply", s.leavingText(*p.Leaving))
+		add("apply", leavingText(*p.Leaving, s.isRefused()))
 	}
 	if p.APIEnabled != nil {
 		add("API access", map[bool]string{true: "yes", false: "no"}[*p.APIEnabled])

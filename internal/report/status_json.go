@@ -81,10 +81,10 @@ type unlistedPerson struct {
 // newUnlisted returns the people who are not in the roster. The people that apply would suspend or
 // remove are the first. The list is never nil.
 func newUnlisted(s Status) []unlistedPerson {
-	out := []unlistedPerson{}
+	out, refused := []unlistedPerson{}, s.isRefused()
 	for _, c := range s.Leaving {
 		one := unlistedPerson{Email: orNull(c.Email.String()), UserID: orNull(c.UserID)}
-		if !s.isRefused() {
+		if !refused {
 			one.Action = &c.Action
 		}
 		out = append(out, one)

@@ -153,7 +153,8 @@ func sortList(lines [][]byte, list *yaml.Node) {
 	}
 	last := -1 // the index of the last line of the entry before
 	for i, n := range list.Content {
-		key, first := itemKey(n), firstLineOfEntry(lines, n, last+1)
+		key := itemKey(n)
+		first := firstLineOfEntry(lines, n.Line-1, key, last+1)
 		if first > last+1 || key == "" { // other lines are between the two entries, or nobody knows where this one belongs
 			sortBlock()
 		}
@@ -174,11 +175,12 @@ func sortList(lines [][]byte, list *yaml.Node) {
 	sortBlock()
 }
 
-// firstLineOfEntry returns the index of the first line of the entry n. Comments directly above it belong to it from the
-// first one that begins with its address. least is the smallest possible index.
-func firstLineOfEntry(lines [][]byte, n *yaml.Node, least int) int {
-	first, key := n.Line-1, itemKey(n)
-	for i := first - 1; i >= least && bytes.HasPrefix(bytes.TrimSpace(lines[i]), []byte("#")); i-- {
+// firstLineOfEntry returns the index of the first line of the entry that has its "-" in the line dash. Comments directly
+// above it belong to it from the first one that begins with its address, which is key. least is the smallest possible
+// index.
+func firstLineOfEntry(lines [][]byte, dash int, key string, least int) int {
+	first := dash
+	for i := dash - 1; i >= least && bytes.HasPrefix(bytes.TrimSpace(lines[i]), []byte("#")); i-- {
 		words := strings.Fields(strings.TrimLeft(string(lines[i]), " #"))
 		if key != "" && len(words) > 0 && strings.EqualFold(strings.TrimRight(words[0], ".,:;"), key) {
 			first = i
