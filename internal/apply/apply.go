@@ -239,8 +239,8 @@ func (r *run) begin(p plan.Plan) error {
 
 // groupByPerson groups the changes by person, without the changes that confirmRemovals concluded, and puts the people
 // into the order of sending:
-//   - People whose last change failed come last, those first for whom the longest time has passed. The server may fail
-//     for them again, and as canaries they would hold everybody else back, in run after run.
+//   - People whose last change failed come last, in the order of these failures. The server may fail for them again,
+//     and as canaries they would hold everybody else back, in run after run.
 //   - Mails come before other changes. Only the answer to a mail says on which organization the key acts.
 //   - Mails are in the order of the roster, other changes in the order of the plan.
 func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {

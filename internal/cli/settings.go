@@ -177,7 +177,7 @@ func (a *app) addPlanFlags(cmd *cobra.Command, moreFormats ...string) {
 	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxInvites), "max-invites",
 		"maximum number of invitation mails in one run (default: the roster's max_invites)")
 	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxRemovals), "max-removals",
-		"maximum number of people whom one run suspends or removes (default: the roster's max_removals)")
+		"maximum number of people that one run suspends or removes (default: the roster's max_removals)")
 	f.Var(flagvalue.OptionalInt(&a.planFlags.MaxRevokes), "max-revokes",
 		"maximum number of changes in one run that take access from members (default: the roster's max_revokes)")
 	a.addPeopleFlag(cmd, &a.planFlags.Only, "only", "make changes only to this person; repeatable")

@@ -248,7 +248,7 @@ type Plan struct {
 	// Notices are sorted by the key of the address, the kind, and the invitation. Notices about the whole run come
 	// first.
 	Notices []Notice
-	// UnlistedSuspended has a notice for each unlisted user for whom there is nothing to do, because the roster has
+	// UnlistedSuspended has a notice for each unlisted user who needs no change, because the roster has
 	// `unlisted: suspend` and the user is suspended. Notices does not have them.
 	UnlistedSuspended []Notice
 	// Held has the mails that unsettled people need if their lost mail was not sent. It is sorted like Changes, which
