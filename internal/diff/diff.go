@@ -355,8 +355,8 @@ func matchPeople(before, after []roster.Person) (matches, removed []*roster.Pers
 	return matches, removed
 }
 
-// indexByAddress returns people by the keys of their addresses and aliases. If several people have a key, it returns the
-// last of them.
+// indexByAddress returns people by the keys of their addresses and aliases. If several people have a key, it returns
+// the last of them.
 func indexByAddress(people []roster.Person) map[string]*roster.Person {
 	byAddress := make(map[string]*roster.Person)
 	for i := range people {

@@ -175,9 +175,9 @@ func sortList(lines [][]byte, list *yaml.Node) {
 	sortBlock()
 }
 
-// firstLineOfEntry returns the index of the first line of the entry that has its "-" in the line dash. Comments directly
-// above it belong to it from the first one that begins with its address, which is key. least is the smallest possible
-// index.
+// firstLineOfEntry returns the index of the first line of the entry that has its "-" in the line dash. Comments
+// directly above it belong to it from the first one that begins with its address, which is key. least is the smallest
+// possible index.
 func firstLineOfEntry(lines [][]byte, dash int, key string, least int) int {
 	first := dash
 	for i := dash - 1; i >= least && bytes.HasPrefix(bytes.TrimSpace(lines[i]), []byte("#")); i-- {
