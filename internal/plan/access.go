@@ -114,12 +114,12 @@ func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
 func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	earlierID := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	a, problem := lookUp(ix.in.Snapshot.Access, kind, name)
-	// exists is also true for a name that cannot be used, for example because two groups have it.
+	// exists is also true if a is nil because the name cannot be used, for example because two groups have it.
 	exists := slices.ContainsFunc(ix.in.Snapshot.Access, func(a org.Access) bool {
 		return a.Kind == kind && (a.ID == name || a.Is(name))
 	})
 	switch {
-	case a == nil && earlierID != "" && !exists:
+	case !exists && earlierID != "":
 		if a, _ = lookUp(ix.in.Snapshot.Access, kind, earlierID); a != nil {
 			text := fmt.Sprintf("the %s %q is now named %q", kind, name, a.Name)
 			cat.notices = append(cat.notices, unknownAccess(text, UnknownAccessName{Places: ix.placesOf(kind, name),

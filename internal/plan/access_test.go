@@ -122,6 +122,10 @@ func TestAccess(t *testing.T) {
 			"grant bob@example.com missing_access group platform", "extra_access bob@example.com group everyone",
 			"extra_access bob@example.com role deployer",
 		}},
+		{"more access than the roster gives, and the roster names it", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs("platform")
+			in.Roster.Teams = teamWithAccess()
+		}, []string{"grant bob@example.com missing_access group platform", "extra_access bob@example.com group everyone"}},
 		{"more access than the roster gives, in a field that it does not manage", func(in *plan.Input) {
 			in.Roster.People[1].Groups = refs("everyone")
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
@@ -192,6 +196,10 @@ func TestAccess(t *testing.T) {
 			in.Roster.People = append(in.Roster.People, person("cy@example.com", 5))
 			in.Roster.People[2].Groups = refs("everyone")
 		}, []string{"invite cy@example.com not_invited", "suspended ada@example.com "}},
+		{"no change of access for people whose last day is over", func(in *plan.Input) {
+			in.Roster.People[0].Until = hours(-100)
+			in.Roster.People[0].Groups = refs("everyone")
+		}, []string{"unlisted ada@example.com "}},
 		{"suspended by orgsync, and listed again", func(in *plan.Input) {
 			in.Roster.People[0].Groups = refs("everyone")
 			in.Snapshot.Users[0].Suspended = true
@@ -249,6 +257,17 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[0].Roles = refs("old")
 		}, []string{`unknown_access  the API does not say who has the role "old"`,
 			"ungrantable ada@example.com missing_access role old"}},
+		{"a role, by its id, of which the API does not say who has it", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindRole, ID: "r9", Name: "old",
+				Unreadable: true})
+			in.Roster.People[0].Roles = refs("r9")
+		}, []string{`unknown_access  the API does not say who has the role "r9"`,
+			"ungrantable ada@example.com missing_access role r9"}},
+		{"more access of a kind, and the API does not say completely who has it", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "old",
+				Unreadable: true, Holders: map[string]string{"u-ada": "u-ada"}})
+			in.Roster.People[0].Groups = refs()
+		}, nil},
 		{"two groups with one name, and the API does not say who has one of them", func(in *plan.Input) {
 			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "platform",
 				Unreadable: true})
@@ -257,6 +276,12 @@ func TestAccess(t *testing.T) {
 			`unknown_access  the organization has 2 groups named "platform": name one by its id ("g2", "g9")`,
 			"ungrantable ada@example.com missing_access group platform",
 		}},
+		{"a deleted group that is not the last one", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "lost",
+				Deleted: true})
+			in.Roster.People[0].Groups = refs("gone")
+		}, []string{`unknown_access  the group "gone" was deleted`,
+			"ungrantable ada@example.com missing_access group gone"}},
 		{"an assumable role", func(in *plan.Input) {
 			in.Roster.People[0].Roles = refs("auditor")
 		}, []string{
@@ -283,6 +308,13 @@ func TestAccess(t *testing.T) {
 		}, []string{
 			"members_unseen  ", "unknown_membership ada@example.com ", "unknown_membership bob@example.com ",
 			"the roster gives groups and has `unlisted: remove`; this needs the list of users, which the API key may not read",
+		}},
+		{"a key that may not list users, and a roster that suspends", func(in *plan.Input) {
+			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
+			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
+		}, []string{
+			"members_unseen  ", "unknown_membership ada@example.com ", "unknown_membership bob@example.com ",
+			"the roster has `unlisted: suspend`; this needs the list of users, which the API key may not read",
 		}},
 	}
 	for _, tt := range tests {

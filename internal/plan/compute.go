@@ -50,7 +50,6 @@ func Compute(in Input) Plan {
 	result.Notices = append(result.Notices, cat.notices...)
 	result.Facts = append(result.Facts, cat.facts...)
 	result.Ended = map[string]bool{}
-	ix.preallocate(&result)
 	var d decision
 	for i := range ix.people {
 		p := &ix.people[i]
@@ -76,42 +75,11 @@ func Compute(in Input) Plan {
 	result.Facts = append(result.Facts, ix.unlistedPersonFacts()...)
 	result.Resend, result.Reinvite = sortedAddresses(in.Resend), sortedAddresses(in.Reinvite)
 	ix.selectNamed(&result)
-	result.trimEmpty()
 	result.sort()
 	if err := result.CheckLimits(); err != nil {
 		result.Notices = slices.Insert(result.Notices, 0, Notice{Kind: Limit, Text: err.Error()})
 	}
 	return result
-}
-
-// preallocate reserves memory for the people who are not members: one notice for each person who has an invitation,
-// and one change for each person who has none. For a large roster, this halves the memory that the plan needs.
-func (ix *index) preallocate(result *Plan) {
-	notices, changes, facts := 0, 0, 0
-	for i := range ix.people {
-		switch p := &ix.people[i]; {
-		case p.ended:
-		case p.user != nil && !p.record.Joined:
-			facts++
-		case p.user != nil:
-		case len(p.invitations) > 0:
-			notices++
-		default:
-			changes++
-		}
-	}
-	result.Notices, result.Changes = slices.Grow(result.Notices, notices), slices.Grow(result.Changes, changes)
-	result.Facts = slices.Grow(result.Facts, facts)
-}
-
-// trimEmpty sets the lists to nil that preallocate reserved and that stayed empty.
-func (p *Plan) trimEmpty() {
-	if len(p.Notices) == 0 {
-		p.Notices = nil
-	}
-	if len(p.Changes) == 0 {
-		p.Changes = nil
-	}
 }
 
 func (p *Plan) add(d decision) {

@@ -505,10 +505,36 @@ func TestUnknownAccess(t *testing.T) {
 	if err := p.CheckAccess(); err != nil {
 		t.Errorf("CheckAccess after a rename: %v", err)
 	}
+	// A role with the new name of the roster is no group.
+	in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindRole, ID: "r9", Name: "ops"})
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("after a rename, beside a role with the name (-want +got):\n%s", diff)
+	}
 	// A group that was deleted is not found by its id.
 	in.Memory.Access[org.AccessName{Kind: org.KindGroup, Name: "ops"}] = "g5"
 	if err := plan.Compute(in).CheckAccess(); err == nil {
 		t.Error("a deleted group is found")
+	}
+}
+
+// TestUnlistedPersonFacts: the plan has a fact for each person of the ledger who left the roster, but no second one.
+func TestUnlistedPersonFacts(t *testing.T) {
+	t.Parallel()
+	in := newInput()
+	in.Memory.People = map[string]org.PersonRecord{
+		"joined@example.com":  {Joined: true},
+		"mailed@example.com":  {Mails: []org.Mail{{Email: "mailed@example.com", Sequence: 1}}},
+		"removed@example.com": {Removed: true},
+		"told@example.com":    {Joined: true, Unlisted: true},
+	}
+	var got []string
+	for _, f := range plan.Compute(in).Facts {
+		if f.Kind == org.FactUnlisted {
+			got = append(got, f.Email)
+		}
+	}
+	if diff := cmp.Diff([]string{"joined@example.com", "mailed@example.com"}, got); diff != "" {
+		t.Errorf("facts (-want +got):\n%s", diff)
 	}
 }
 
