@@ -170,6 +170,12 @@ func TestDraftRoster(t *testing.T) {
 		{"no users except the key's own user", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[2:]
 		}, nil, []string{"owner@example.com", aboutRobot, aboutGone, aboutRole}, ""},
+		{"no users, not even the key's own user", func(in *plan.Input) {
+			in.Snapshot.Users = in.Snapshot.Users[3:]
+		}, nil, others, ""},
+		{"no users except the key's own user and people who are listed already", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4)}
+		}, nil, others, ""},
 		{"the key's own user is unknown", func(in *plan.Input) {
 			in.Snapshot.Self = org.Address{}
 		}, nil, []string{adaLine, bobLine, "owner@example.com", aboutRobot, aboutGone, aboutRole}, ""},
