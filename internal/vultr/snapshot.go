@@ -25,7 +25,7 @@ import (
 //   - If the same is true of the organizations, the organization is found as [Client.Identify] says.
 //
 // An invalid key (401) is always an error. It is also an error if the key may not read the
-// invitations or a list in wanted, or if the list of users is empty but there are users.
+// invitations or a list in wanted, or if the list of users is empty.
 // Invitations for another organization are an [*org.PinError].
 func (c *Client) ReadOrganization(ctx context.Context, pin string, wanted org.Wanted) (org.Snapshot, error) {
 	s, _, err := c.readOrganization(ctx, pin, wanted, false, func(org.Organization) {})
