@@ -50,6 +50,7 @@ func Compute(in Input) Plan {
 	result.Notices = append(result.Notices, cat.notices...)
 	result.Facts = append(result.Facts, cat.facts...)
 	result.Ended = map[string]bool{}
+	result.Changes = slices.Grow(result.Changes, len(ix.people)) // or else a large plan needs a sixth more memory
 	var d decision
 	for i := range ix.people {
 		p := &ix.people[i]
