@@ -121,6 +121,9 @@ func TestDraftRoster(t *testing.T) {
 				"suspended them, and listing them would end that",
 			aboutOwner, aboutGone, aboutRole,
 		}, "bob@example.com"},
+		{"suspended by orgsync once, and active again", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Suspended: true}}}
+		}, nil, withOthers(adaLine, bobLine), ""},
 		{"accepted with another address", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada)}
 		}, nil, withOthers(adaLine+" # invited as adele@example.com", bobLine), ""},
@@ -128,6 +131,11 @@ func TestDraftRoster(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada),
 				invitation("i2", "adele@example.com", org.StatusPending, -10)}
 		}, nil, withOthers(adaLine+" alias adele@example.com", bobLine), ""},
+		{"accepted an invitation whose address cannot be read", func(in *plan.Input) {
+			r := accepted("i1", "adele@example.com", ada)
+			r.Invited = org.Address{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, nil, withOthers(adaLine, bobLine), ""},
 		{"two users of one person", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "bob@example.com", ada)}
 		}, nil,
@@ -181,6 +189,11 @@ func TestDraftRoster(t *testing.T) {
 		}, nil, []string{adaLine, bobLine, "owner@example.com", aboutRobot, aboutGone, aboutRole}, ""},
 		{"invitations of the key's own user", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "owner@example.com", org.StatusPending, -10)}
+		}, nil, withOthers(adaLine, bobLine), ""},
+		{"an invitation to another address of the key's own user", func(in *plan.Input) {
+			r := invitation("i1", "boss@example.com", org.StatusPending, -10)
+			r.Registered = in.Snapshot.Self
+			in.Snapshot.Invitations = []org.Invitation{r}
 		}, nil, withOthers(adaLine, bobLine), ""},
 		{"addresses that cannot be read", func(in *plan.Input) {
 			in.Snapshot.Users[0].Email = org.Address{}
@@ -245,6 +258,11 @@ func TestDraftRoster(t *testing.T) {
 			in.Roster.Settings.AllowedDomains = []string{"example.com"}
 			in.Snapshot.Users[3].Service, in.Snapshot.Users[3].Email = false, org.MustParseAddress("guest@partner.example")
 		}, nil, []string{bobLine, "guest@partner.example (robot) external", aboutOwner, aboutGone, aboutRole}, ""},
+		{"an alias outside of the allowed domains", func(in *plan.Input) {
+			in.Roster.Settings.AllowedDomains = []string{"example.com"}
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@partner.example", ada),
+				invitation("i2", "adele@partner.example", org.StatusPending, -10)}
+		}, nil, withOthers(adaLine+" alias adele@partner.example external", bobLine), ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -49,10 +49,7 @@ func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate)
 		for _, ref := range refs {
 			a := cat.byName[kind][ref.Name]
 			listed[a] = true
-			if a == nil && dr.isUnreadable(kind, ref.Name) {
-				continue
-			}
-			if a != nil && slices.Contains(dr.access[p.user.ID], a) {
+			if slices.Contains(dr.access[p.user.ID], a) || dr.isUnreadable(kind, ref.Name) {
 				continue
 			}
 			if dr.isGivenElsewhere(p, kind, ref.Name) {

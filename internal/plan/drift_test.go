@@ -42,6 +42,15 @@ func TestDrift(t *testing.T) {
 		{"API access", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
 		}, nil, []string{"bob@example.com api true"}},
+		{"API access is as in the roster", func(in *plan.Input) {
+			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &yes, &yes
+		}, nil, nil},
+		{"API access that the roster does not manage", func(in *plan.Input) {
+			in.Snapshot.Users[1].APIEnabled = &yes
+		}, nil, nil},
+		{"API access that the list of users does not have", func(in *plan.Input) {
+			in.Roster.People[1].APIEnabled = &yes
+		}, nil, nil},
 		{"the key may not read groups", func(in *plan.Input) { in.Roster.People[1].Groups = refs("platform") },
 			[]org.Kind{org.KindGroup}, nil},
 		{"the defaults give a group that the member does not have", func(in *plan.Input) {
