@@ -38,6 +38,16 @@ func TestDrift(t *testing.T) {
 				Unreadable: true})
 			in.Roster.People[1].Groups = refs("everyone", "hidden")
 		}, nil, nil},
+		{"the API does not say who has the group, which is named by its id", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "hidden",
+				Unreadable: true})
+			in.Roster.People[1].Groups = refs("everyone", "g9")
+		}, nil, nil},
+		{"the API does not say who has another group", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "hidden",
+				Unreadable: true})
+			in.Roster.People[1].Groups, in.Roster.People[1].Roles = refs("everyone", "gone"), refs("deployer", "hidden")
+		}, nil, []string{"bob@example.com remove [group [gone] role [hidden]]"}},
 		{"named by the id", func(in *plan.Input) { in.Roster.People[1].Groups = refs("g1") }, nil, nil},
 		{"API access", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
@@ -66,6 +76,14 @@ func TestDrift(t *testing.T) {
 			in.Roster.People[1].Teams = []roster.Membership{{Team: "ops"}}
 		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: ` +
 			`apply gives it to them`}},
+		{"other teams give the group", func(in *plan.Input) {
+			in.Roster.Teams = []roster.Team{
+				{Name: "ops", Access: roster.Access{Groups: refs("platform")}},
+				{Name: "dev", Access: roster.Access{Groups: refs("everyone")}},
+			}
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+			in.Roster.People[1].Teams = []roster.Membership{{Team: "dev"}}
+		}, nil, []string{"bob@example.com remove [group [platform]]"}},
 		{"suspended", func(in *plan.Input) {
 			in.Snapshot.Users[1].Suspended, in.Roster.People[1].Groups = true, refs()
 		}, nil, nil},
