@@ -38,15 +38,13 @@ type recording struct {
 }
 
 const (
-	readmeName  = "README.txt"
-	readmeTitle = "Recorded answers of the Vultr API"
 	// textPage replaces a body that is a web page.
 	textPage = "<!DOCTYPE html><html><head><title>replaced</title></head></html>"
 	// textOther replaces any other body that is not JSON.
 	textOther = "replaced"
 )
 
-const readme = readmeTitle + `
+const readme = `Recorded answers of the Vultr API
 ==================================
 
 'orgsync doctor --record' wrote these files: what the API answered to the requests that orgsync makes when it reads an
@@ -65,10 +63,8 @@ together with the output of 'orgsync doctor', from which you may strike what you
 To make a test of it, put the folder into testdata/recorded.
 `
 
-var recordingName = lazyregexp.New(`^[0-9]{3,}-[a-z-]+\.json$`)
-
 // NewRecorder returns a recorder that writes to the folder dir. It creates the folder with the mode
-// 0700, or deletes an earlier recording in it. It returns an error if the folder has anything else.
+// 0700. It returns an error if the folder is not empty.
 func NewRecorder(dir string) (*Recorder, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,25 +73,11 @@ func NewRecorder(dir string) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
-	for _, e := range entries {
-		if !e.Type().IsRegular() || e.Name() != readmeName && !recordingName().MatchString(e.Name()) {
-			return nil, fmt.Errorf("record: %s holds %q, which is not part of a recording; use a new or empty folder", dir,
-				e.Name())
-		}
-	}
 	if len(entries) > 0 {
-		if text, err := os.ReadFile(filepath.Join(dir, readmeName)); err != nil || !strings.HasPrefix(string(text),
-			readmeTitle) {
-			return nil, fmt.Errorf("record: %s is not empty and has no recording; use a new or empty folder", dir)
-		}
-	}
-	for _, e := range entries {
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-			return nil, fmt.Errorf("record: %w", err)
-		}
+		return nil, fmt.Errorf("record: %s is not empty: use a new or empty folder", dir)
 	}
 	r := &Recorder{dir: dir, redactor: newRedactor()}
-	return r, r.write(readmeName, []byte(readme))
+	return r, r.write("README.txt", []byte(readme))
 }
 
 // add writes the file for one answer. name is the kind of request. add does nothing if no answer came.

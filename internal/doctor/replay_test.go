@@ -325,7 +325,11 @@ func recordSandbox(t *testing.T) {
 		}
 		morning := time.Date(2026, 11, 23, 7, 0, 0, 0, time.UTC)
 		api := peopled(t, sandbox.Options{Dialect: d, PageCap: 10, Now: func() time.Time { return morning }})
-		recorder, err := NewRecorder(filepath.Join(recordings, "sandbox-"+name))
+		dir := filepath.Join(recordings, "sandbox-"+name)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		recorder, err := NewRecorder(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
