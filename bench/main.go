@@ -53,7 +53,6 @@ type bench struct {
 	people  int      // how many people apply invites
 	runs    int      // how often a short measurement is repeated
 	program string   // the path of the orgsync that is measured
-	before  string   // the path of an older orgsync, to compare the start; "": none
 	self    string   // the path of this program
 	scratch string   // a folder for everything that is written
 	table   string   // the title of the table that is being printed
@@ -66,7 +65,6 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	only := flags.String("run", "", "measure only rows whose name matches this `regexp`, as in 'apply/28' or 'plan/20000'")
 	people := flags.Int("people", 0, "people that apply invites (default 1000, quick 100)")
 	runs := flags.Int("runs", 3, "how often short measurements are repeated; the median counts")
-	before := flags.String("before", "", "`path` of an older orgsync: its start is measured beside the new one's")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -77,7 +75,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	b := &bench{ctx: ctx, out: out, only: pattern, quick: *quick, people: *people, runs: max(1, *runs), before: *before}
+	b := &bench{ctx: ctx, out: out, only: pattern, quick: *quick, people: *people, runs: max(1, *runs)}
 	if b.people == 0 {
 		b.people = 1000
 		if b.quick {

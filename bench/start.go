@@ -29,34 +29,10 @@ func (b *bench) start() error {
 		b.row("Start: wall time over a Go program that ends at once", "command | wall | wall / floor | peak memory",
 			said, c.Wall, c.Wall.Seconds()/nothing.Wall.Seconds(), megabytes(c.Memory))
 	}
-	if err := b.startBefore(runs); err != nil {
-		return err
-	}
 	info, err := os.Stat(b.program)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(b.out, "\nThe stripped program has %s.\n", megabytes(info.Size()))
-	return nil
-}
-
-// startBefore compares the start of the program with that of an older one. The two programs take turns.
-func (b *bench) startBefore(runs int) error {
-	if b.before == "" {
-		return nil
-	}
-	var costs [2][]cost
-	for range runs {
-		for i, program := range []string{b.before, b.program} {
-			c, err := b.measure(nil, program, "version")
-			if err != nil {
-				return err
-			}
-			costs[i] = append(costs[i], c)
-		}
-	}
-	before, now := medianOf(costs[0]), medianOf(costs[1])
-	b.row("Start: `orgsync version` over that of an older program", "wall before | wall | wall / before",
-		before.Wall, now.Wall, now.Wall.Seconds()/before.Wall.Seconds())
 	return nil
 }
