@@ -68,7 +68,7 @@ var packageRules = []packageRule{
 	},
 	{
 		dir:     "internal/git",
-		project: []string{"internal/printable", "internal/roster"},
+		project: []string{"internal/roster"},
 	},
 	{
 		dir: "internal/secrets",
