@@ -112,13 +112,17 @@ environment' lists all environment variables.`,
 			if a.quiet {
 				a.noProgress = true
 				if !cmd.Flags().Changed("log-level") {
-					a.logLevel = slog.LevelError
+					a.logLevel = "error"
 				}
 			}
 			a.progress = a.newProgress()
 			// a.stderr redacts, but its lines would break the progress bar. Redact before the bar sees the lines.
 			lines := a.secrets.Writer(a.progress.writerAbove(secrets.Unwrap(a.stderr)))
-			a.log = newLog(lines, a.logLevel, a.logFormat)
+			var level slog.Level
+			if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+				return err
+			}
+			a.log = newLog(lines, level, a.logFormat)
 			if cmd.Name() != cobra.ShellCompRequestCmd && cmd.Name() != cobra.ShellCompNoDescRequestCmd {
 				a.warnUnknownEnvironment(cmd.Root())
 			}

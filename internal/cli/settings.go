@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +21,7 @@ import (
 type settings struct {
 	rosters  []string
 	output   string
-	logLevel slog.Level
+	logLevel string
 
 	logFormat  string
 	color      string
@@ -71,13 +70,14 @@ func markWithoutEnvironment(f *pflag.FlagSet, flag string) {
 
 func (a *app) addGlobalFlags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
-	a.logLevel, a.logFormat, a.color = slog.LevelWarn, "text", "auto"
-	f.Var(flagvalue.LogLevel(&a.logLevel), "log-level", "lowest `level` of the messages in the log: "+
-		printable.JoinOr(flagvalue.LogLevels)+"; the log goes to stderr")
+	a.logLevel, a.logFormat, a.color = "warn", "text", "auto"
+	levels := []string{"debug", "info", "warn", "error"}
+	f.Var(flagvalue.Choice(&a.logLevel, "level", levels...), "log-level", "lowest `level` of the messages in the log: "+
+		printable.JoinOr(levels)+"; the log goes to stderr")
 	f.Var(flagvalue.Choice(&a.logFormat, "format", "text", "json"), "log-format", "`format` of the log: text or json")
 	f.Var(flagvalue.Choice(&a.color, "when", "auto", "always", "never"), "color",
 		"when to use colours: auto, always or never; auto uses them on a terminal, unless NO_COLOR or TERM=dumb is set")
-	completeValues(cmd, "log-level", flagvalue.LogLevels)
+	completeValues(cmd, "log-level", levels)
 	completeValues(cmd, "log-format", []string{"text", "json"})
 	completeValues(cmd, "color", []string{"auto", "always", "never"})
 	addBoolFlag(f, &a.noProgress, "no-progress", "hide the progress bar; it appears only on a terminal, and not with "+

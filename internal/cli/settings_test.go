@@ -2,7 +2,6 @@ package cli
 
 import (
 	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +37,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	two, nine, thirty := 2, 9, 30
 	defaults := settings{
-		rosters: []string{"users.yaml"}, output: "text", logLevel: slog.LevelWarn, logFormat: "text", color: "auto",
+		rosters: []string{"users.yaml"}, output: "text", logLevel: "warn", logFormat: "text", color: "auto",
 		apiURL: "https://api.vultr.com", rate: 20, concurrency: 10, requestTimeout: 30 * time.Second,
 		timeout:    30 * time.Minute,
 		settleWait: 5 * time.Minute,
@@ -63,7 +62,7 @@ func TestSettings(t *testing.T) {
 			--invite-left --state-dir s --lock-timeout 1m --log-level debug --log-format json
 			--color never --sandbox=f`,
 			settings{
-				rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never",
+				rosters: []string{"a.yaml", "b"}, output: "json", logLevel: "debug", logFormat: "json", color: "never",
 				stateDir: "s",
 				apiURL:   "https://x.example", apiKeyFile: "k", sandbox: flagvalue.Simulation{On: true, File: "f"}, rate: 0.5,
 				concurrency:    1,
@@ -86,7 +85,7 @@ func TestSettings(t *testing.T) {
 			"ORGSYNC_LOCK_TIMEOUT": "1m", "ORGSYNC_LOG_LEVEL": "debug", "ORGSYNC_LOG_FORMAT": "json", "ORGSYNC_COLOR": "never",
 			"ORGSYNC_SANDBOX": "f",
 		}, "apply", settings{
-			rosters: []string{"a.yaml", "b"}, output: "json", logLevel: slog.LevelDebug, logFormat: "json", color: "never",
+			rosters: []string{"a.yaml", "b"}, output: "json", logLevel: "debug", logFormat: "json", color: "never",
 			stateDir: "s",
 			apiURL:   "https://x.example", apiKeyFile: "k", sandbox: flagvalue.Simulation{On: true, File: "f"}, rate: 0.5,
 			concurrency:    1,

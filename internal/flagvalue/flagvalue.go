@@ -5,7 +5,6 @@ package flagvalue
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"net"
 	"slices"
@@ -182,24 +181,6 @@ func Listen(to *string) Value[string] {
 		return "", fmt.Errorf("must be HOST:PORT, as in %s:8080", s)
 	}}
 }
-
-// LogLevel returns a Value for a level of the log, one of LogLevels.
-func LogLevel(to *slog.Level) Value[slog.Level] {
-	return Value[slog.Level]{
-		to: to, kind: "level",
-		parse: func(s string) (slog.Level, error) {
-			var level slog.Level
-			if !slices.Contains(LogLevels, s) || level.UnmarshalText([]byte(s)) != nil {
-				return 0, errors.New("must be " + printable.JoinOr(LogLevels))
-			}
-			return level, nil
-		},
-		format: func(l slog.Level) string { return strings.ToLower(l.String()) },
-	}
-}
-
-// LogLevels are the names of the levels of the log.
-var LogLevels = []string{"debug", "info", "warn", "error"}
 
 // A Simulation says whether a command uses the simulated organization, and in which file this is.
 type Simulation struct {
