@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/apply"
-	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/sandbox"
@@ -141,11 +140,13 @@ func (a *app) printNextSteps(r apply.Result) {
 	for _, path := range a.rosters {
 		again += " --roster " + shellword.Quote(path)
 	}
-	steps := [][2]string{
-		{a.name + " sandbox accept " + shellword.Quote(who.String()) + state, "one of them accepts"},
-		{a.name + " sandbox advance 73h" + state, "the other invitations expire"},
-		{again, "they are invited again"},
-	}
-	fmt.Fprintln(a.stderr, "\nTo see what happens next:")
-	_ = document.Steps(a.stderr, steps, a.windowWidth(a.stderr))
+	fmt.Fprintf(a.stderr, `
+To see what happens next:
+  # one of them accepts
+  %[1]s sandbox accept %[2]s%[3]s
+  # the other invitations expire
+  %[1]s sandbox advance 73h%[3]s
+  # they are invited again
+  %[4]s
+`, a.name, shellword.Quote(who.String()), state, again)
 }

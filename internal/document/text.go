@@ -37,26 +37,6 @@ func Sentence(w io.Writer, text string, limit, width int) error {
 	return out.w.Flush()
 }
 
-// Steps writes pairs of a command and a comment for a window of width columns. The comment goes beside
-// the command or, if the window is too narrow, above it. A command stays on one line, so that people
-// can copy it. The texts must be the program's own words. The error is from w.
-func Steps(w io.Writer, steps [][2]string, width int) error {
-	out := newPrinter(w, width, false)
-	command, comment := 0, 0
-	for _, step := range steps {
-		command, comment = max(command, len(step[0])), max(comment, len(step[1]))
-	}
-	for _, step := range steps {
-		if width < 1 || command+comment+len("    # ") <= width {
-			out.line(fmt.Sprintf("  %-*s  # %s", command, step[0], step[1]))
-		} else {
-			out.line("  # " + step[1])
-			out.line("  " + step[0])
-		}
-	}
-	return out.w.Flush()
-}
-
 // printer writes lines. After the first error of the writer, it writes nothing more, and w.Flush
 // returns this error.
 type printer struct {
