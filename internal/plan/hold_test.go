@@ -89,6 +89,22 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "robot@example.com")
 			in.Snapshot.Users[0].Service = true
 		}, "reinvite"},
+		{"an unlisted user has not accepted", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Snapshot.Users[0].Accepted = new(bool)
+		}, "reinvite"},
+		{"an unlisted user has an address that no roster can have", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Snapshot.Users[0].Email = org.Address{}
+		}, "reinvite"},
+		{"the unlisted user is a person whose last day is over", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Roster.People = append(in.Roster.People, person("eve@example.com", 4))
+			in.Roster.People[len(in.Roster.People)-1].Until = hours(-100)
+		}, "reinvite"},
 		{"the ledger has the unlisted user as a former member of the roster", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "eve@example.com")
