@@ -151,10 +151,9 @@ func (ix *index) unidentifiedUsers() []*org.User {
 	return ix.cachedUnidentified
 }
 
-// isUnderOtherAddress reports whether p is in the organization under an address that the roster does not name.
-func (p *person) isUnderOtherAddress() bool {
-	return p.user != nil && !slices.Contains(p.keys, p.user.Email.Key())
-}
+// isUnderOtherAddress reports whether p is in the organization under an address that the roster does not name. p must
+// have a user.
+func (p *person) isUnderOtherAddress() bool { return !slices.Contains(p.keys, p.user.Email.Key()) }
 
 // noteOtherAddress adds a notice if p is in the organization under an address that the roster does not name.
 func (d *decision) noteOtherAddress(p *person) {

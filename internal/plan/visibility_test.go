@@ -184,6 +184,13 @@ func TestUnidentified(t *testing.T) {
 		{"somebody in a group who is not in the list of users", func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
 		}, held, "invite"},
+		{"somebody in a group, whom orgsync removed from the organization", func(in *plan.Input) {
+			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
+		}, "invite", "invite"},
+		{"somebody in a group who is in no list", func(in *plan.Input) {
+			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress("eve@example.com")}
+		}, "invite", "invite"},
 		{"a user, and an invitation that expired", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -80))
