@@ -132,11 +132,7 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	}
 	if a == nil {
 		cat.unknown[kind] = true
-		unknown := UnknownAccessName{Places: ix.placesOf(kind, name)}
-		if !exists {
-			unknown.Missing = org.AccessName{Kind: kind, Name: name}
-		}
-		cat.notices = append(cat.notices, unknownAccess(problem, unknown))
+		cat.notices = append(cat.notices, unknownAccess(problem, UnknownAccessName{Places: ix.placesOf(kind, name)}))
 		return
 	}
 	cat.byName[kind][name] = a
