@@ -64,8 +64,7 @@ func (b *bench) states() error {
 		measure func(storage) error
 		slow    bool
 	}{
-		{"state", func(place storage) error { return b.stateAtRate(place, 400, b.runs) }, false},
-		{"state/1000", func(place storage) error { return b.stateAtRate(place, 1000, 1) }, true},
+		{"state/apply", b.stateAtRate, true},
 		{"state/open", b.stateOpened, false},
 		{"state/memory", b.stateOfMany, true},
 	}
@@ -86,50 +85,31 @@ func (b *bench) states() error {
 	return nil
 }
 
-// stateAtRate measures the best of several runs that invite people at 28 requests per second, and the run after it,
-// which has nothing to do.
-func (b *bench) stateAtRate(place storage, people, runs int) error {
-	var best stateRun
-	for range runs {
-		r, err := b.stateRun(place, people)
-		if err != nil {
-			return err
-		}
-		if best.ratio == 0 || r.ratio < best.ratio {
-			best = r
-		}
-	}
-	b.row(fmt.Sprintf("State: `apply` of %d people at 28 requests/s, API latency 120 ms, storage %v away; best of %d",
-		people, roundTrip, runs),
-		"state | wall | wall / (requests / rate + latency) | requests to the storage | bytes | idle run | requests | bytes",
-		place.name, best.wall, best.ratio, best.sent[0], best.sent[1], best.idle, best.idleSent[0], best.idleSent[1])
-	return nil
-}
-
-// stateRun is a run that invited people, and a second run that had nothing to do.
-type stateRun struct {
-	wall, idle     time.Duration
-	ratio          float64  // wall / the time that the rate and the latency of the API take
-	sent, idleSent [2]int64 // requests and bytes to the storage
-}
-
-func (b *bench) stateRun(place storage, people int) (r stateRun, err error) {
-	const rate = 28
-	latency := 120 * time.Millisecond
+// stateAtRate measures a run that invites 1,000 people at 28 requests per second, and the run after it, which has
+// nothing to do.
+func (b *bench) stateAtRate(place storage) error {
+	const people, rate, latency = 1000, 28, 120 * time.Millisecond
 	place.wire.reset()
 	i, err := b.invite(inviting{people: people, rate: rate, concurrency: defaultConcurrency, latency: latency,
 		env: place.env})
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer i.close()
 	b.checkMails("state/"+place.name, i, people)
-	r.wall, r.sent = i.Wall, place.wire.sent()
-	r.ratio = i.Wall.Seconds() / (float64(len(i.Requests()))/rate + latency.Seconds())
+	sent := place.wire.sent()
+	floor := float64(len(i.Requests()))/rate + latency.Seconds()
 	place.wire.reset()
 	idle, err := i.again()
-	r.idle, r.idleSent = idle.Wall, place.wire.sent()
-	return r, err
+	if err != nil {
+		return err
+	}
+	idleSent := place.wire.sent()
+	b.row(fmt.Sprintf("State: `apply` of %d people at %d requests/s, API latency %v, storage %v away", people, rate, latency,
+		roundTrip),
+		"state | wall | wall / (requests / rate + latency) | requests to the storage | bytes | idle run | requests | bytes",
+		place.name, i.Wall, i.Wall.Seconds()/floor, sent[0], sent[1], idle.Wall, idleSent[0], idleSent[1])
+	return nil
 }
 
 // stateOpened measures the opening of a large ledger.
