@@ -41,14 +41,10 @@ func (s *Server) AcceptAs(email, as string) error {
 }
 
 // Decline declines the newest pending invitation of an address. It returns an error if no invitation is pending.
-func (s *Server) Decline(email string) error {
-	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
-		st.respond(now, i, stateDeclined)
-	})
-}
+func (s *Server) Decline(email string) error { return s.DeclineAs(email, "") }
 
 // DeclineAs is [Server.Decline] for a person who is registered with the address as. The invitation then has as in
-// email_registered.
+// email_registered; "" means that the person is not registered.
 func (s *Server) DeclineAs(email, as string) error {
 	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
 		i.Registered = as
