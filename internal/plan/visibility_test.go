@@ -184,6 +184,10 @@ func TestUnidentified(t *testing.T) {
 		{"somebody in a group who is not in the list of users", func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
 		}, held, "invite"},
+		{"an invitation without an address, before one with an address", func(in *plan.Input) {
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending,
+				invitation("i2", "eve@example.com", org.StatusPending, -10))
+		}, held, held},
 		{"somebody in a group, whom orgsync removed from the organization", func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
