@@ -32,6 +32,11 @@ func FuzzParseLine(f *testing.F) {
 	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"2026-06-10T12:00:00+01:00","action":"run",` +
 		`"action":"invite"}`))
 	f.Add([]byte(`{"v":1,"organization_id":"o1","run":"R","time":"0001-01-01T00:00:00Z","action":"run"}`))
+	const begin = `{"v":1,"organization_id":"o1","run":"R","time":"2026-06-10T12:00:00Z","email":"a`
+	for _, character := range []string{`\u00fc`, "\t", "\u00fc", "\xff"} {
+		f.Add([]byte(begin + character + `","action":"run"}`))
+	}
+	f.Add([]byte(`{"v":1,"organization_id":"","run":"R","time":"2026-06-10T12:00:00Z","action":""}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		got, ok := parseFast(line, Entry{Organization: "o1", Email: "ada@example.com"})
 		if !ok {
@@ -62,6 +67,46 @@ func TestParseFastReadsOwnLines(t *testing.T) {
 		got, ok := parseFast(line[:len(line)-1], Entry{})
 		if diff := cmp.Diff(e, got); diff != "" || !ok {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
+		}
+	}
+}
+
+// TestParseLineRefuses: a line without a version, an action or a time is no line of a ledger, in whatever order its
+// fields are.
+func TestParseLineRefuses(t *testing.T) {
+	t.Parallel()
+	const at = `"time":"2026-06-10T12:00:00Z"`
+	for line, valid := range map[string]bool{
+		`{"action":"run",` + at + `,"v":1}`:                               true,
+		`{"action":"run",` + at + `}`:                                     false,
+		`{` + at + `,"v":1}`:                                              false,
+		`{"action":"run","v":1}`:                                          false,
+		`{"v":1,"organization_id":"o1","run":"R",` + at + `,"action":""}`: false,
+		`{"v":1,"organization_id":"o1","run":"R","time":"0001-01-01T00:00:00Z","action":"run"}`:   false,
+		`{"v":1,"organization_id":"o1","run":"R",` + at + `,"action":"run"}`:                      true,
+		`{"v":1,"organization_id":"o1","run":"R",` + at + `,"action":"run","n":"x"}`:              false,
+		`{"v":1,"organization_id":"o1","run":"R",` + at + `,"action":"run","expires_at":"never"}`: false,
+	} {
+		if e, err := parseLine([]byte(line), Entry{}); (err == nil) != valid {
+			t.Errorf("%s: %+v, %v", line, e, err)
+		}
+	}
+}
+
+// TestEditEntry: suspensions and removals are about a user, and name the roster. Other edits are about a group, role
+// or policy.
+func TestEditEntry(t *testing.T) {
+	t.Parallel()
+	l := &Ledger{opts: Options{Roster: "users.yaml"}}
+	for op, want := range map[org.EditOp]Entry{
+		org.EditGrant:     {Object: "g1"},
+		org.EditSuspend:   {Object: "u1", Roster: "users.yaml"},
+		org.EditUnsuspend: {Object: "g1"},
+		org.EditRemove:    {Object: "u1", Roster: "users.yaml"},
+	} {
+		e := l.editEntry(org.Edit{Op: op, ID: "g1", UserID: "u1"}, Sent)
+		if e.Object != want.Object || e.Roster != want.Roster {
+			t.Errorf("%s: %+v", op, e)
 		}
 	}
 }

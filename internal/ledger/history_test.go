@@ -40,3 +40,27 @@ func TestHistory(t *testing.T) {
 		t.Error("the ledger of another organization is read without an error")
 	}
 }
+
+// TestRequests: a request without an outcome is unanswered, even if the run recorded a fact about the person after it.
+// An outcome whose intent is missing stays.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	l := open(t, s, 0)
+	must(t, l.RecordIntent("ada@example.com"))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: "ada@example.com"}}))
+	must(t, l.RecordIntent("bob@example.com"))
+	must(t, l.RecordOutcome(ledger.Invite, "bob@example.com", ledger.Refused, org.Invitation{}, ""))
+	must(t, l.RecordOutcome(ledger.Invite, "cy@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
+	entries, err := ledger.Requests(t.Context(), s, "o1")
+	must(t, err)
+	var got []string
+	for _, e := range entries {
+		got = append(got, fmt.Sprintf("%s %s %s", e.Email, e.Action, e.Outcome))
+	}
+	want := []string{"ada@example.com invite unanswered", "ada@example.com unlisted ", "bob@example.com invite refused",
+		"cy@example.com invite sent"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}

@@ -342,36 +342,38 @@ func TestTornLastLine(t *testing.T) {
 
 func TestDamagedMiddle(t *testing.T) {
 	t.Parallel()
-	s := &ledgertest.Store{}
-	l := open(t, s, 0)
-	for _, who := range []string{"ada@example.com", "bob@example.com"} {
-		must(t, l.RecordIntent(who))
-		must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
-	}
-	must(t, l.Close())
-	content, _ := s.Read(t.Context())
-	damaged := bytes.Replace(content, []byte(`"action":"invite"`), []byte("\x00\x00\x00"), 1)
-	must(t, s.Replace(damaged))
+	for _, instead := range []string{"\x00\x00\x00", "half a line"} {
+		s := &ledgertest.Store{}
+		l := open(t, s, 0)
+		for _, who := range []string{"ada@example.com", "bob@example.com"} {
+			must(t, l.RecordIntent(who))
+			must(t, l.RecordOutcome(ledger.Invite, who, ledger.Sent, org.Invitation{ID: "i-" + who}, ""))
+		}
+		must(t, l.Close())
+		content, _ := s.Read(t.Context())
+		damaged := bytes.Replace(content, []byte(`"action":"invite"`), []byte(instead), 1)
+		must(t, s.Replace(damaged))
 
-	_, warnings, err := ledger.Read(t.Context(), s, "o1")
-	must(t, err)
-	if len(warnings) != 1 || !strings.Contains(warnings[0], "line 1") {
-		t.Errorf("reading warns %q", warnings)
-	}
-	l = open(t, s, 1)
-	if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], "line 1 of the ledger cannot be read") ||
-		!strings.Contains(w[0], "kept as memory (damaged)") {
-		t.Errorf("opening warns %q", w)
-	}
-	if m := l.Memory(); len(m.People["bob@example.com"].Mails) != 1 {
-		t.Errorf("the undamaged lines are lost: %+v", m)
-	}
-	if a := s.Aside(); len(a) != 1 || !bytes.Equal(a[0], damaged) {
-		t.Errorf("set aside %q", a)
-	}
-	must(t, l.Close())
-	if w := open(t, s, 2).Warnings(); len(w) != 0 {
-		t.Errorf("warned again: %q", w)
+		_, warnings, err := ledger.Read(t.Context(), s, "o1")
+		must(t, err)
+		if len(warnings) != 1 || !strings.Contains(warnings[0], "line 1") {
+			t.Errorf("reading warns %q", warnings)
+		}
+		l = open(t, s, 1)
+		if w := l.Warnings(); len(w) != 1 || !strings.Contains(w[0], "line 1 of the ledger cannot be read") ||
+			!strings.Contains(w[0], "kept as memory (damaged)") {
+			t.Errorf("opening warns %q", w)
+		}
+		if m := l.Memory(); len(m.People["bob@example.com"].Mails) != 1 {
+			t.Errorf("the undamaged lines are lost: %+v", m)
+		}
+		if a := s.Aside(); len(a) != 1 || !bytes.Equal(a[0], damaged) {
+			t.Errorf("set aside %q", a)
+		}
+		must(t, l.Close())
+		if w := open(t, s, 2).Warnings(); len(w) != 0 {
+			t.Errorf("warned again: %q", w)
+		}
 	}
 }
 
@@ -678,11 +680,12 @@ func TestFoundLedger(t *testing.T) {
 func TestDamagedEnd(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func([]byte) []byte{
-		"no line ends":      func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), nil) },
-		"only zeros":        func(b []byte) []byte { return make([]byte, len(b)) },
-		"zeros at the end":  func(b []byte) []byte { return append(b, 0, 0, 0) },
-		"something else":    func(b []byte) []byte { return append(b, "PK\x03\x04"...) },
-		"half a line, long": func(b []byte) []byte { return append(b, `{"v":1,"x":"`+strings.Repeat("x", 1<<15)...) },
+		"no line ends":       func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\n"), nil) },
+		"only zeros":         func(b []byte) []byte { return make([]byte, len(b)) },
+		"zeros at the end":   func(b []byte) []byte { return append(b, 0, 0, 0) },
+		"half a line, zeros": func(b []byte) []byte { return append(b, "{\"v\":1,\"x\":\"\x00\x00"...) },
+		"something else":     func(b []byte) []byte { return append(b, "PK\x03\x04"...) },
+		"half a line, long":  func(b []byte) []byte { return append(b, `{"v":1,"x":"`+strings.Repeat("x", 1<<15)...) },
 	} {
 		s := ledgerWithMails(t, "ada@example.com", "bob@example.com")
 		before, err := s.Read(t.Context())
