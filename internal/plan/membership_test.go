@@ -214,6 +214,17 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{inv}
 			addMails(in, sent(1, "i1", -10))
 		}, []string{"needs_attention i1"}},
+		{"answered and pending, and the ledger has no mail", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusUnknown, -10)
+			inv.Responded, inv.StatusIfSentAgain = hours(-20), org.StatusPending
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, []string{"needs_attention i1"}},
+		{"declined, and mailed again since", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusDeclined, -10)
+			inv.Responded = hours(-20)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -10))
+		}, []string{"needs_attention i1"}},
 		{"answered at an unknown time and pending", func(in *plan.Input) {
 			inv := invitation("i1", ada, org.StatusUnknown, -10)
 			inv.StatusIfSentAgain = org.StatusPending
@@ -486,6 +497,16 @@ func TestMembership(t *testing.T) {
 			acceptAsOneAddress(in, user("u1", "countess@home.example"), user("u2", ada))
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u2"}
 		}, []string{"other_address bob@example.com u1", "fact joined bob@example.com"}},
+		{"two entries match one user with a third address, and the first has a service user", func(in *plan.Input) {
+			robot := user("u2", ada)
+			robot.Service = true
+			acceptAsOneAddress(in, user("u1", "countess@home.example"), robot)
+		}, oneEntryTwice},
+		{"two entries match one user with a third address, and the first has not accepted", func(in *plan.Input) {
+			invited := user("u2", ada)
+			invited.Accepted = new(bool)
+			acceptAsOneAddress(in, user("u1", "countess@home.example"), invited)
+		}, oneEntryTwice},
 		{"two entries match two users of one address", func(in *plan.Input) {
 			acceptAsOneAddress(in, user("u1", "countess@home.example"), user("u2", "countess@home.example"))
 		}, slices.Insert(slices.Clone(oneEntryTwice), 1, "second_user u2")},
